@@ -1,0 +1,122 @@
+# darkroom: `make run` serves the bundled model on http://localhost:7860, `make test` tests everything.
+SHELL := /bin/bash
+MODEL ?= weights/tiny
+ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+FLAVOUR ?= release
+CUDA ?= auto
+O ?= build
+
+CC ?= gcc
+B := $(O)/$(FLAVOUR)
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+PKGS := libwebsockets jansson sqlite3 libsodium spng libturbojpeg libpcre2-8
+DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libdnnl-dev libspng-dev libturbojpeg0-dev \
+        libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
+TEST_DEPS := libcmocka-dev clang-format chromium python3 python3-websockets
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+OPT_release := -O2 -g
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT_tsan := -O1 -g -fsanitize=thread
+CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) -fopenmp -I. -I$(B) -MMD -MP
+LDFLAGS += $(OPT_$(FLAVOUR)) -fopenmp
+LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -ldnnl -lpthread -lm
+# a library's own headers are not ours to warn about
+SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
+
+# layers, lowest first; a file in kernels/cpu/isa is built once for every instruction set
+PROTO := $(wildcard proto/*.c)
+WEIGHTS := $(wildcard weights/*.c)
+KERNELS := $(wildcard kernels/*.c kernels/cpu/*.c kernels/model/*.c)
+ISA_SRC := $(wildcard kernels/cpu/isa/*.c)
+ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512,base)
+ISA_base :=
+ISA_avx2 := -mavx2 -mfma -mf16c
+ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
+TESTS := $(wildcard test/proto/test_*.c test/weights/test_*.c test/kernels/test_*.c \
+           test/server/test_*.c test/sim/test_*.c test/simt/test_*.c)
+PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg frontend/*.webmanifest frontend/*.png \
+          frontend/*/*.js frontend/*/*.json frontend/*/*.css)
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+ISA_OBJ := $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(ISA_SRC)))
+ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
+TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
+
+all: $(if $(wildcard server/main.c),$(O)/darkroom) $(ARCHIVES) ## build build/darkroom
+
+$(O)/darkroom: $(B)/darkroom
+	@cp -f $< $@
+
+$(B)/darkroom: $(B)/server/main.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libproto.a: $(call obj,$(PROTO))
+$(B)/libweights.a: $(call obj,$(WEIGHTS))
+$(B)/libkernels.a: $(call obj,$(KERNELS)) $(ISA_OBJ)
+$(B)/libserver.a: $(call obj,$(SERVER)) $(B)/page.o
+$(B)/lib%.a:
+	@mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SYS) -c -o $@ $<
+
+define isa_rule
+$(B)/%.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(SYS) $$(ISA_$(1)) -DISA=$(1) -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+# the page's files travel inside the binary: a table of (path, start, end)
+$(B)/page.S: $(PAGE) Makefile
+	@mkdir -p $(@D)
+	@{ echo '.section .rodata'; n=0; for f in $(PAGE); do \
+	  echo ".Ln$$n: .asciz \"/$${f#frontend/}\""; echo ".balign 16"; echo ".Ls$$n: .incbin \"$$f\""; \
+	  echo ".Le$$n: .byte 0"; n=$$((n+1)); done; \
+	  echo '.section .data.rel.ro,"aw"'; echo '.balign 8'; echo '.globl page_files'; echo 'page_files:'; \
+	  for ((i=0;i<n;i++)); do echo ".quad .Ln$$i,.Ls$$i,.Le$$i"; done; echo '.quad 0,0,0'; \
+	  echo '.section .note.GNU-stack,"",@progbits'; } > $@
+$(B)/page.o: $(B)/page.S
+	$(CC) -c -o $@ $<
+
+$(B)/test/%: test/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lcmocka $(LIBS)
+
+run: deps all ## install what is missing, build, serve the bundled model
+	$(O)/darkroom serve --model $(MODEL) $(ARGS)
+
+test: test-deps all $(TEST_BIN) ## install what is missing, build, run every test that needs no GPU
+	@test/run $(B)
+
+asan tsan: test-deps ## the C tests under the sanitizers
+	@$(MAKE) --no-print-directory FLAVOUR=$@ test-c
+
+test-c: all $(TEST_BIN) ## the C tests alone
+	@test/run $(B) c
+
+deps: ## install what building needs (apt)
+	@test/deps $(DEPS)
+
+test-deps:
+	@test/deps $(DEPS) $(TEST_DEPS)
+
+install: all ## install the binary and the bundled model (DESTDIR=, PREFIX=)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/darkroom
+	install $(O)/darkroom $(DESTDIR)$(PREFIX)/bin/darkroom
+	cp -r weights/tiny $(DESTDIR)$(PREFIX)/share/darkroom/
+
+clean: ## remove what was built
+	rm -rf $(O)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all run test asan tsan test-c deps test-deps install clean help
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

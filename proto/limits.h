@@ -1,0 +1,46 @@
+/* limits - every bound of the system with its reason, in one place. */
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+/* pictures */
+#define LIMIT_SIDE_MIN      64 /* pixels; two AR tokens a side, below that nothing is recognisable */
+#define LIMIT_SIDE_MAX      2048 /* pixels; the released model's largest trained side */
+#define LIMIT_SIDE_STEP     32   /* pixels; one AR token */
+#define LIMIT_ASPECT_MAX    4    /* longest / shortest side; what the model was trained on */
+#define LIMIT_STEPS_MAX     200  /* denoising steps; more changes nothing visible */
+#define LIMIT_STEPS_DEFAULT 50   /* the reference pipeline's default */
+#define LIMIT_GUIDANCE_MAX  20.0 /* above, every picture saturates */
+#define LIMIT_PROMPT_BYTES \
+    16384                     /* UTF-8 bytes; about 4,000 tokens, twice the longest useful prompt */
+#define LIMIT_GLYPH_TEXTS  64 /* quoted texts in one prompt */
+#define LIMIT_GLYPH_TOKENS 2048 /* ByT5 tokens a text with EOS; the reference truncates here */
+#define LIMIT_BATCH        16   /* pictures that share one quantum */
+#define LIMIT_SEED_MAX     9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
+
+/* models */
+#define LIMIT_TENSOR_DIMS  4          /* convolution weights */
+#define LIMIT_TENSORS      65536      /* in one part; the released model has 1,853 in all */
+#define LIMIT_SHARDS       256        /* safetensors files in one part */
+#define LIMIT_HEADER_BYTES (64 << 20) /* JSON header of one safetensors file */
+#define LIMIT_CONFIG_BYTES (64 << 20) /* one JSON file of a model; tokenizer.json has 24 MB */
+#define LIMIT_LAYERS       256        /* of any stack */
+#define LIMIT_TOKEN_BYTES  1024       /* one added token's text */
+
+/* service */
+#define LIMIT_MESSAGE_BYTES       65536 /* one WebSocket text message from a client */
+#define LIMIT_BODY_BYTES          65536 /* one HTTP request body */
+#define LIMIT_KEY_BYTES           64    /* idempotency key */
+#define LIMIT_USER_BYTES          64    /* user name */
+#define LIMIT_QUEUE_MAX           4096  /* largest --queue */
+#define LIMIT_QUEUE_DEFAULT       64    /* jobs that wait */
+#define LIMIT_JOBS_KEPT           1024  /* finished jobs whose board stays in memory */
+#define LIMIT_SESSIONS            1024  /* open connections */
+#define LIMIT_WATCHES             256   /* jobs that one connection follows */
+#define LIMIT_JOB_SECONDS_DEFAULT 300   /* running time of one job */
+#define LIMIT_PREVIEW_PX_MAX      512   /* longest side of a preview */
+#define LIMIT_PREVIEW_SLOTS       4     /* previews on their way to the encoder */
+#define LIMIT_OUTBOX_BYTES \
+    (1 << 20)          /* unsent control bytes of one connection before it is closed */
+#define LIMIT_LIST 200 /* rows of one `list` answer */
+
+#endif
