@@ -1,0 +1,58 @@
+/* json - read a model's JSON files with errors that name the file and the key.
+ *
+ * A file is loaded whole (at most LIMIT_CONFIG_BYTES, duplicate keys refused) and read through typed
+ * getters. A getter takes a path of keys such as "text_config.rope_parameters.rope_theta"; where a
+ * default is given, an absent key or null yields it; a value of the wrong type, or out of range,
+ * fails with ERR_MODEL naming `file: key`, what was found and what was expected.
+ * The first failure sticks in the document: later getters return their default and change nothing,
+ * so a reader takes everything and looks at doc.fail->code once. Thread: one at a time. */
+#ifndef WEIGHTS_JSON_H
+#define WEIGHTS_JSON_H
+
+#include "proto/fail.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_doc {
+    json_t *root;
+    char name[256];    /* as errors show it: "vae/config.json" */
+    struct fail *fail; /* never NULL after json_open */
+    int rc;            /* 0, or the first failure */
+};
+
+/* Load dir/name; errors speak of `name`. `f` must not be NULL and must live as long as the document.
+ * ERR_MODEL when the file is missing, too large or not a JSON object. */
+int json_open(struct json_doc *, const char *dir, const char *name, struct fail *f);
+void json_close(struct json_doc *);
+
+/* NULL when absent or null; `path` has keys separated by dots. */
+json_t *json_at(const struct json_doc *, const char *path);
+
+/* Integers in [min, max]; a JSON real with an integer value is taken too. */
+int64_t json_int(struct json_doc *, const char *path, int64_t min, int64_t max);
+int64_t json_int_or(struct json_doc *, const char *path, int64_t min, int64_t max, int64_t def);
+/* Finite numbers in [min, max]. */
+double json_real(struct json_doc *, const char *path, double min, double max);
+double json_real_or(struct json_doc *, const char *path, double min, double max, double def);
+bool json_bool_or(struct json_doc *, const char *path, bool def);
+/* Borrowed until json_close. Never NULL: "" after a failure. */
+const char *json_text(struct json_doc *, const char *path);
+/* Array lengths in [min_n, max_n]; returns how many were stored (0 after a failure). */
+int json_ints(struct json_doc *, const char *path, int64_t min, int64_t max, int min_n, int max_n,
+              int *out);
+int json_reals(struct json_doc *, const char *path, int min_n, int max_n, float *out);
+
+/* Refuse what is not implemented: the key, when present, must have the one value that is. `why` ends
+ * the sentence "`file`: `key` is X; only Y is implemented". null counts as absent. */
+void json_only_text(struct json_doc *, const char *path, const char *value);
+void json_only_bool(struct json_doc *, const char *path, bool value);
+void json_only_int(struct json_doc *, const char *path, int64_t value);
+void json_only_null(struct json_doc *, const char *path);
+
+/* Fail at this key by printf rules: "`file`: `path` ...". Returns ERR_MODEL. */
+int json_refuse(struct json_doc *, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
