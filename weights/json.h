@@ -31,18 +31,18 @@ void json_close(struct json_doc *);
 json_t *json_at(const struct json_doc *, const char *path);
 
 /* Integers in [min, max]; a JSON real with an integer value is taken too. */
-int64_t json_int(struct json_doc *, const char *path, int64_t min, int64_t max);
-int64_t json_int_or(struct json_doc *, const char *path, int64_t min, int64_t max, int64_t def);
+int64_t json_get_int(struct json_doc *, const char *path, int64_t min, int64_t max);
+int64_t json_get_int_or(struct json_doc *, const char *path, int64_t min, int64_t max, int64_t def);
 /* Finite numbers in [min, max]. */
-double json_real(struct json_doc *, const char *path, double min, double max);
-double json_real_or(struct json_doc *, const char *path, double min, double max, double def);
-bool json_bool_or(struct json_doc *, const char *path, bool def);
+double json_get_real(struct json_doc *, const char *path, double min, double max);
+double json_get_real_or(struct json_doc *, const char *path, double min, double max, double def);
+bool json_get_bool_or(struct json_doc *, const char *path, bool def);
 /* Borrowed until json_close. Never NULL: "" after a failure. */
-const char *json_text(struct json_doc *, const char *path);
+const char *json_get_text(struct json_doc *, const char *path);
 /* Array lengths in [min_n, max_n]; returns how many were stored (0 after a failure). */
-int json_ints(struct json_doc *, const char *path, int64_t min, int64_t max, int min_n, int max_n,
-              int *out);
-int json_reals(struct json_doc *, const char *path, int min_n, int max_n, float *out);
+int json_get_ints(struct json_doc *, const char *path, int64_t min, int64_t max, int min_n,
+                  int max_n, int *out);
+int json_get_reals(struct json_doc *, const char *path, int min_n, int max_n, float *out);
 
 /* Refuse what is not implemented: the key, when present, must have the one value that is. `why` ends
  * the sentence "`file`: `key` is X; only Y is implemented". null counts as absent. */
