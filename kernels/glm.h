@@ -1,0 +1,135 @@
+/* glm - the only door to the engine: open a model, plan, and advance pictures quantum by quantum.
+ *
+ * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode. It
+ * moves only inside glm_step(), by one quantum (a glyph encoding, a prior prefill or one token, one
+ * denoising step, one piece of the decoder), so cancel, time limits, previews, fairness and batching
+ * all happen between two calls. Same request, same bytes: alone or batched, on any number of threads.
+ * Nothing here knows jobs, clients, sockets or users.
+ *
+ * Thread: glm_open .. glm_close of one engine belong to one thread (the device's worker), except
+ * where a comment says "any thread". Memory of a run is freed by glm_run_free only. */
+#ifndef KERNELS_GLM_H
+#define KERNELS_GLM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/fail.h"
+#include "proto/limits.h"
+
+struct glm;
+struct glm_run;
+
+enum glm_phase { GLM_GLYPH, GLM_PRIOR, GLM_DENOISE, GLM_DECODE, GLM_DONE };
+enum { GLM_PHASES = GLM_DONE };
+
+const char *glm_phase_name(enum glm_phase); /* "glyph" "prior" "denoise" "decode" "done" */
+
+enum glm_type { GLM_AUTO, GLM_F32, GLM_BF16 };
+
+struct glm_opts {
+    const char *model;  /* folder in the released layout */
+    const char *device; /* "auto", "cpu", "cuda", "cuda:1" */
+    enum glm_type type; /* AUTO: what is faster on the device */
+    int threads;        /* CPU; 0: all that the process may use */
+    const char
+        *cache; /* folder for what is learnt from a model (preview maps); NULL: keep nothing */
+};
+
+/* What the service may tell its clients about the engine; strings live as long as the engine. */
+struct glm_info {
+    const char *model;     /* the folder's name */
+    const char *digest;    /* hex: identifies configuration and weights, for results' metadata */
+    const char *device;    /* "cpu (2 threads, AVX-512, bf16)" */
+    const char *type;      /* "f32" or "bf16" */
+    uint64_t weight_bytes; /* held by the device for the life of the engine */
+    uint64_t memory_total; /* bytes of the device (host: what the process may use) */
+    uint64_t memory_free;  /* after the weights, when the engine was opened */
+    int side_max;          /* largest side in pixels that the model's tables allow */
+    int default_width, default_height, default_steps; /* what this model draws best */
+    double default_guidance;
+};
+
+struct glm_req {
+    const char *prompt; /* UTF-8, need not outlive the call */
+    size_t prompt_len;
+    int width, height; /* pixels, multiples of 32 */
+    int steps;
+    double guidance;  /* <= 1: no unconditional branch */
+    uint64_t seed;    /* all randomness of the picture */
+    uint32_t picture; /* index within its job: other noise and tokens for the same seed */
+    int strict; /* 1: the reference's sampling law to the letter; fails on a non-image token */
+    const struct glm_inject *inject; /* traces only; else NULL */
+};
+
+/* Replace what is random by given values; arrays live until the run is freed. */
+struct glm_inject {
+    const int32_t *tokens; /* all drawn tokens, or NULL */
+    size_t token_count;
+    const float *latents; /* first noise [channels, height/8, width/8], or NULL */
+};
+
+/* What a request will take, from the dry device: exact for memory, the basis of time estimates. */
+struct glm_cost {
+    uint64_t run_bytes;       /* resident as long as the run lives */
+    uint64_t scratch_bytes;   /* shared: the largest quantum, this run alone in the batch */
+    double flops[GLM_PHASES]; /* per phase */
+    int quanta[GLM_PHASES];   /* calls of glm_step per phase */
+};
+
+struct glm_view {
+    enum glm_phase phase;
+    int done, total; /* quanta of this phase */
+    double overall;  /* 0..1 over all phases, by planned cost; never goes back */
+};
+
+/* A picture in host memory, 8-bit RGB, rows packed. The caller gives rgb and capacity. */
+struct glm_picture {
+    uint8_t *rgb;
+    size_t capacity; /* bytes of rgb */
+    int width, height;
+};
+
+/* Opens, verifies, packs the weights, learns the preview maps when `cache` lacks them. 0 or an error. */
+int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
+void glm_close(struct glm *);
+void glm_info(const struct glm *, struct glm_info *out); /* any thread */
+
+/* Checks a request against the model and says what it costs. Any thread, no device work. */
+int glm_plan(const struct glm *, const struct glm_req *, struct glm_cost *out, struct fail *);
+/* Scratch bytes of n such pictures sharing a batch: the largest quantum. Any thread. */
+int glm_plan_batch(const struct glm *, const struct glm_req *, int n, uint64_t *scratch,
+                   struct fail *);
+/* Makes the shared scratch at least this large: before the first quantum that needs it. */
+int glm_reserve(struct glm *, uint64_t scratch, struct fail *);
+
+int glm_run_new(struct glm_run **out, struct glm *, const struct glm_req *, struct fail *);
+void glm_run_free(struct glm_run *); /* NULL is fine */
+
+/* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
+ * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
+ * single run (strict sampling) is reported by glm_run_failed and leaves the others alone. */
+int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
+struct glm_view glm_run_view(const struct glm_run *);
+int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */
+
+/* The picture as far as it is known: the token grid as mean colours while in the prior phase, the
+ * predicted clean latent while denoising. At most `longest` pixels a side (nearest or box). 1: drawn, 0: nothing
+ * to see yet, negative: error. */
+int glm_run_preview(struct glm_run *, int longest, struct glm_picture *out, struct fail *);
+/* The finished picture; phase GLM_DONE. Capacity width*height*3. */
+int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
+
+/* --- commands that need the inside of the engine; text on `out`, exit status as result ---------- */
+
+/* `darkroom check`: what the folder holds, or the first ten things that are wrong. */
+int glm_check(const char *model, FILE *out);
+/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request. */
+int glm_print_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
+/* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
+int glm_trace(const struct glm_opts *, const char *like, const char *out_path, struct fail *);
+/* The sampling law applied to the tensor `logits` of a file: writes `probs` and `kept`. */
+int glm_trace_law(const struct glm_opts *, const char *logits, const char *out_path, struct fail *);
+
+#endif
