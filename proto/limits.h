@@ -30,6 +30,11 @@
 #define LIMIT_MESSAGE_BYTES       65536 /* one WebSocket text message from a client */
 #define LIMIT_BODY_BYTES          65536 /* one HTTP request body */
 #define LIMIT_KEY_BYTES           64    /* idempotency key */
+#define LIMIT_REF_BYTES           64    /* a client's name for one request */
+#define LIMIT_JSON_DEPTH          16    /* nesting of a client's JSON; the deepest message has 2 */
+#define LIMIT_FRAME_BYTES         (1 << 20) /* image in one binary message; 512x512 JPEG has 60 KB */
+#define LIMIT_EXAMPLES            16        /* example prompts in hello */
+#define LIMIT_PREVIEW_EVERY_MS    60000 /* longest pause between previews that can be asked for */
 #define LIMIT_USER_BYTES          64    /* user name */
 #define LIMIT_QUEUE_MAX           4096  /* largest --queue */
 #define LIMIT_QUEUE_DEFAULT       64    /* jobs that wait */
@@ -37,10 +42,14 @@
 #define LIMIT_SESSIONS            1024  /* open connections */
 #define LIMIT_WATCHES             256   /* jobs that one connection follows */
 #define LIMIT_JOB_SECONDS_DEFAULT 300   /* running time of one job */
+#define LIMIT_PREVIEW_PX_MIN      16    /* longest side of a preview; one token grid has 4 to 64 */
 #define LIMIT_PREVIEW_PX_MAX      512   /* longest side of a preview */
-#define LIMIT_PREVIEW_SLOTS       4     /* previews on their way to the encoder */
+#define LIMIT_PREVIEW_PX_DEFAULT  256
+#define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
 #define LIMIT_OUTBOX_BYTES \
-    (1 << 20)          /* unsent control bytes of one connection before it is closed */
-#define LIMIT_LIST 200 /* rows of one `list` answer */
+    (1 << 20)                       /* unsent control bytes of one connection before it is closed */
+#define LIMIT_LIST              200 /* rows of one `list` answer */
+#define LIMIT_LIST_DEFAULT      50  /* rows when a client does not say */
+#define LIMIT_LIST_PROMPT_BYTES 256 /* of a prompt in a row; `accepted` has the whole */
 
 #endif

@@ -1,0 +1,79 @@
+/* answer - what the server says to one connection: hello, direct answers, errors, statistics.
+ *
+ * Each function appends one whole message. ref is the request's, or "" or NULL. Strings are borrowed
+ * for the time of the call; failure sticks to out. Thread: any, no state. */
+#ifndef PROTO_ANSWER_H
+#define PROTO_ANSWER_H
+
+#include "proto/command.h"
+#include "proto/event.h"
+
+struct answer_size {
+    int width, height;
+};
+
+/* The first message on every connection. */
+struct answer_hello {
+    const char *version; /* of the server's program */
+    uint64_t boot_id;    /* another one after every start of the server */
+    int64_t time_ms;     /* Unix time now */
+    const char *model;   /* a name for people */
+    const char *device;  /* "cpu", "cuda:0" */
+    const char *dtype;   /* "f32", "bf16" */
+    int cap;             /* pictures drawn at a time */
+    const char *why_cap; /* one sentence for people */
+    int queue_max;       /* jobs that may wait */
+    int job_seconds;     /* running time of one job */
+    const struct spec_limits *limits;
+    const struct answer_size *sizes; /* presets that suit the model */
+    int n_sizes;
+    const char *const *examples; /* prompts that suit the model */
+    int n_examples;
+};
+
+/* One job in stats and list. */
+struct answer_job {
+    uint64_t job;
+    enum event_state state;
+    int64_t created_ms;
+    int position;           /* when queued */
+    int64_t eta_ms;         /* when queued or running; < 0: unknown */
+    enum event_phase phase; /* when running */
+    double overall;         /* when running */
+    const struct spec *spec;
+    const char *key;                   /* or "" */
+    const struct event_result *result; /* when done */
+    const struct fail *error;          /* when failed */
+};
+
+struct answer_stats {
+    int running, queued;              /* now */
+    int64_t done, failed, cancelled;  /* since the server was first started with its data folder */
+    int cap;                          /* pictures drawn at a time */
+    const char *why_cap;              /* one sentence for people */
+    double tokens_per_s, steps_per_s; /* of the device, NaN: not measured yet */
+    double pictures_per_min;          /* finished in the last ten minutes */
+    const struct answer_job *jobs;    /* running ones first, then waiting ones in order */
+    int n_jobs;                       /* more than LIMIT_LIST: the rest is counted as `more` */
+};
+
+struct answer_quote {
+    const struct spec *spec; /* with defaults filled in */
+    int position;            /* that it would get; 0: it would start at once */
+    int64_t start_ms, eta_ms, eta_lo_ms, eta_hi_ms; /* < 0: unknown */
+    int64_t run_ms;                                 /* of drawing alone */
+    int64_t bytes;                                  /* device memory while it is drawn */
+};
+
+void answer_hello(const struct answer_hello *, struct text *out);
+/* Done: watch, unwatch, cancel, previews. job 0: none. state < 0: none. */
+void answer_ok(const char *ref, enum command_kind, uint64_t job, int state, struct text *out);
+/* job 0: none. kind < 0: not known. */
+void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, struct text *out);
+void answer_quote(const char *ref, const struct answer_quote *, struct text *out);
+/* more: there are older ones. */
+void answer_list(const char *ref, const struct answer_job *, int n, bool more, struct text *out);
+void answer_stats(const char *ref, const struct answer_stats *, struct text *out);
+void answer_pong(const char *ref, int64_t time_ms, struct text *out);
+
+#endif

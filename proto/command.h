@@ -1,0 +1,63 @@
+/* command - what a client asks: one JSON text message becomes one struct command, or an exact error.
+ *
+ * A table of fields per kind drives decoding. Nothing here knows whether a job exists. Thread: any. */
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include "proto/fail.h"
+#include "proto/frame.h"
+#include "proto/limits.h"
+#include "proto/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum command_kind {
+    COMMAND_SUBMIT,
+    COMMAND_QUOTE,
+    COMMAND_WATCH,
+    COMMAND_UNWATCH,
+    COMMAND_CANCEL,
+    COMMAND_LIST,
+    COMMAND_PREVIEWS,
+    COMMAND_STATS,
+    COMMAND_PING,
+    COMMAND_KINDS
+};
+
+/* A connection's wishes for previews, of all jobs that it watches. */
+struct command_previews {
+    int every_ms;             /* at least this long between two of one job; 0: each that is made */
+    int max_px;               /* longest side */
+    enum frame_format format; /* FRAME_NONE: none at all */
+};
+
+struct command {
+    int kind;                      /* enum command_kind; -1 while unknown */
+    char ref[LIMIT_REF_BYTES + 1]; /* echoed in the answer; "" none */
+    char key[LIMIT_KEY_BYTES + 1]; /* submit; "" none */
+    struct spec spec;              /* submit, quote */
+    bool watch;                    /* submit: follow the job too (default) */
+    uint64_t job;                  /* watch, unwatch, cancel */
+    uint64_t seq;                  /* watch: the last one seen, 0 none */
+    bool on;                       /* stats: keep them coming */
+    int state;                     /* list: enum event_state, -1 all */
+    int limit;                     /* list: rows */
+    uint64_t before;               /* list: only jobs accepted before this one; 0 newest first */
+    struct command_previews previews;
+};
+
+/* What holds until a client says otherwise. */
+extern const struct command_previews COMMAND_PREVIEWS_DEFAULT;
+
+/* Decode one message of len bytes (no NUL needed). On success the caller owns out (command_free). On
+ * failure nothing is owned, and out->kind, ref and job hold what was readable, for the error message:
+ * ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT, ERR_OUT_OF_MEMORY. */
+int command_decode(const char *text, size_t len, const struct spec_limits *, struct command *out,
+                   struct fail *f);
+void command_free(struct command *);
+
+const char *command_kind_name(enum command_kind);
+
+#endif

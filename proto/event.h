@@ -1,0 +1,117 @@
+/* event - what happens to one job, as it stands on the job's board: one slot a kind, newest wins.
+ *
+ * Every event carries its job and a sequence number; the same bytes go to every viewer, so they are
+ * written once. Strings are borrowed for the time of the call. Thread: any, no state. */
+#ifndef PROTO_EVENT_H
+#define PROTO_EVENT_H
+
+#include "proto/fail.h"
+#include "proto/frame.h"
+#include "proto/spec.h"
+#include "proto/text.h"
+
+#include <stdint.h>
+
+/* Slots of a board. */
+enum event_kind {
+    EVENT_ACCEPTED,
+    EVENT_QUEUE,
+    EVENT_PHASE,
+    EVENT_PROGRESS,
+    EVENT_PREVIEW, /* the only binary one */
+    EVENT_RESULT,
+    EVENT_END, /* terminal: the last of its job, once */
+    EVENT_KINDS
+};
+
+enum event_phase { PHASE_GLYPH, PHASE_PRIOR, PHASE_DENOISE, PHASE_DECODE, PHASES };
+enum event_state { STATE_QUEUED, STATE_RUNNING, STATE_DONE, STATE_FAILED, STATE_CANCELLED, STATES };
+
+/* Why a job waits. */
+enum event_why {
+    WHY_TURN,     /* others are before it */
+    WHY_SLOTS,    /* next, but as many pictures as the cap allows are being drawn */
+    WHY_MEMORY,   /* next, but it does not fit beside what is being drawn */
+    WHY_STARTING, /* the model is being loaded */
+    WHY_STOPPING, /* the server stops; the job is kept for its next start */
+    WHYS
+};
+
+struct event_accepted {
+    const struct spec *spec; /* with the chosen seed */
+    const char *key;         /* the client's, or "" */
+    int64_t created_ms;      /* Unix time */
+};
+struct event_queue {
+    int position;     /* 1: next to start */
+    int ahead;        /* jobs that wait before it and jobs that run */
+    int64_t start_ms; /* from now until it starts; < 0: unknown; so are all times below */
+    int64_t eta_ms;   /* from now until its result */
+    int64_t eta_lo_ms, eta_hi_ms;
+    enum event_why why;
+};
+struct event_phase_start {
+    enum event_phase phase;
+    int total; /* quanta of this phase */
+};
+struct event_progress {
+    enum event_phase phase;
+    int done, total; /* quanta of this phase */
+    double overall;  /* 0 .. 1, never goes back within a run of the server */
+    int64_t eta_ms;
+};
+struct event_preview {
+    enum event_phase phase;
+    enum frame_format format;
+    int width, height;
+    const void *image; /* encoded bytes */
+    uint32_t bytes;
+};
+struct event_result {
+    const char *url;    /* "/i/<digest>.png" */
+    const char *digest; /* BLAKE2b-256 of the file, 64 hex digits */
+    int width, height;
+    int64_t seed;
+    double seconds; /* of running time */
+    int64_t bytes;
+};
+struct event_end {
+    enum event_state state;   /* DONE, FAILED or CANCELLED */
+    const struct fail *error; /* when FAILED, else NULL */
+};
+
+struct event {
+    enum event_kind kind;
+    union {
+        struct event_accepted accepted;
+        struct event_queue queue;
+        struct event_phase_start phase;
+        struct event_progress progress;
+        struct event_preview preview;
+        struct event_result result;
+        struct event_end end;
+    } u;
+};
+
+/* Append the whole message to out: JSON, or a binary frame for EVENT_PREVIEW. ref: the request that
+ * this answers (only `accepted` can be an answer), or "" or NULL. Failure sticks to out. */
+void event_encode(const struct event *, uint64_t job, uint64_t seq, const char *ref,
+                  struct text *out);
+
+/* Names on the wire; assert on a value outside its enum. */
+const char *event_kind_name(enum event_kind);
+const char *event_phase_name(enum event_phase);
+const char *event_state_name(enum event_state);
+const char *event_why_name(enum event_why);
+
+/* Value of a name, -1 when there is none. */
+int event_phase_parse(const char *name);
+int event_state_parse(const char *name);
+
+/* Write a failure's code, message, hint, and field and retry_after_ms where they say something, into
+ * the object that is open. */
+void event_write_fail(const struct fail *, struct text *out);
+/* Write a result's members into the object that is open. */
+void event_write_result(const struct event_result *, struct text *out);
+
+#endif

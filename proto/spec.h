@@ -1,0 +1,104 @@
+/* spec - a job request. One table of fields drives decoding, defaults, ranges, echo, digest and docs.
+ *
+ * A new field is a member here, a row in SPEC_TABLE and a range in spec_limits_init(); everything
+ * else (hello.fields, PROTOCOL.md's table, error texts, canonical JSON) follows from these.
+ * Canonical JSON: every field, in table order, written as JSON.stringify writes it. */
+#ifndef PROTO_SPEC_H
+#define PROTO_SPEC_H
+
+#include "proto/fail.h"
+#include "proto/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPEC_DIGEST_BYTES 32
+#define SPEC_SEED_PICK    (-1) /* the server picks a seed and says which in `accepted` */
+
+enum spec_id {
+    SPEC_PROMPT,
+    SPEC_WIDTH,
+    SPEC_HEIGHT,
+    SPEC_STEPS,
+    SPEC_GUIDANCE,
+    SPEC_SEED,
+    SPEC_FIELDS
+};
+
+enum spec_type {
+    SPEC_TEXT,  /* char *, owned; min and max count bytes of UTF-8 */
+    SPEC_INT,   /* int */
+    SPEC_INT64, /* int64_t */
+    SPEC_REAL   /* double, finite */
+};
+
+/* What a person asks for. prompt is owned (spec_free); all zero is a valid empty struct. */
+struct spec {
+    char *prompt;      /* UTF-8, no NUL inside */
+    int width, height; /* pixels */
+    int steps;         /* denoising steps */
+    double guidance;   /* <= 1: no guidance, half the work */
+    int64_t seed;      /* SPEC_SEED_PICK, or 0 .. 2^53 - 1 */
+};
+
+struct spec_field {
+    const char *name; /* on the wire */
+    enum spec_type type;
+    size_t offset; /* in struct spec */
+    bool required; /* no default */
+    const char *unit;
+    const char *doc; /* one sentence for people */
+};
+
+extern const struct spec_field SPEC_TABLE[SPEC_FIELDS];
+
+/* What one server accepts and fills in. hello and the decoder read the same struct. */
+struct spec_range {
+    double min, max; /* both allowed; bytes for SPEC_TEXT */
+    double step;     /* values are multiples of it; 0: any */
+    double def;      /* used when the field is absent; unused when it is required */
+};
+struct spec_limits {
+    struct spec_range range[SPEC_FIELDS];
+    double aspect_max; /* longest / shortest side */
+};
+
+/* The widest limits (limits.h) with the released model's defaults: 1024x1024, 50 steps, guidance 1.5.
+ * A server narrows range[] to its model. Read specs that were accepted earlier, perhaps for another
+ * model, with these. */
+void spec_limits_init(struct spec_limits *);
+/* Narrow to a model: largest side, side and steps taken when the request names none. */
+void spec_limits_model(struct spec_limits *, int side_max, int side_default, int steps_default);
+
+/* Decode a JSON object (text_parse) into out: defaults, types, ranges, unknown fields. On success the
+ * caller owns out (spec_free). On failure out is empty and f names field and remedy; the field is
+ * "width", not "spec.width". ERR_BAD_FIELD, ERR_BAD_PROMPT (empty), ERR_TOO_LARGE (prompt),
+ * ERR_OUT_OF_MEMORY. */
+int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *, struct fail *f);
+/* The same from text, as spec_write() left it in a store. */
+int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *,
+               struct fail *f);
+/* Check the ranges alone, for a spec that was filled in by other means (command line). */
+int spec_check(const struct spec *, const struct spec_limits *, struct fail *f);
+
+/* Defaults of all fields but the prompt, which stays NULL. */
+void spec_defaults(struct spec *out, const struct spec_limits *);
+int spec_copy(struct spec *out, const struct spec *from); /* 0 or ERR_OUT_OF_MEMORY */
+void spec_free(struct spec *);                            /* leaves all zero */
+
+/* Write canonical JSON as the value of key (NULL: on its own). */
+void spec_write(const struct spec *, struct text *out, const char *key);
+/* The same with the prompt cut to at most max bytes, between characters, for rows of lists.
+ * Returns true when it was cut. */
+bool spec_write_cut(const struct spec *, struct text *out, const char *key, size_t max);
+/* BLAKE2b-256 of the canonical JSON. Two requests with this digest ask for the same thing; take it
+ * before the server picks a seed. 0 or ERR_OUT_OF_MEMORY. */
+int spec_digest(const struct spec *, uint8_t out[SPEC_DIGEST_BYTES]);
+
+/* hello.fields (array of objects), hello.defaults (object), the Markdown table of PROTOCOL.md. */
+void spec_write_fields(const struct spec_limits *, struct text *out, const char *key);
+void spec_write_defaults(const struct spec_limits *, struct text *out, const char *key);
+void spec_write_doc(const struct spec_limits *, struct text *out);
+
+#endif
