@@ -44,11 +44,11 @@ int json_get_ints(struct json_doc *, const char *path, int64_t min, int64_t max,
                   int max_n, int *out);
 int json_get_reals(struct json_doc *, const char *path, int min_n, int max_n, float *out);
 
-/* Refuse what is not implemented: the key, when present, must have the one value that is. `why` ends
- * the sentence "`file`: `key` is X; only Y is implemented". null counts as absent. */
-void json_only_text(struct json_doc *, const char *path, const char *value);
-void json_only_bool(struct json_doc *, const char *path, bool value);
-void json_only_int(struct json_doc *, const char *path, int64_t value);
+/* Refuse what is not implemented: the key must have this one value, else "`file`: `key` is X; only Y
+ * is implemented". An absent key or null is good when the reference's default is that value. */
+void json_only_text(struct json_doc *, const char *path, const char *value, bool absent_good);
+void json_only_bool(struct json_doc *, const char *path, bool value, bool absent_good);
+void json_only_number(struct json_doc *, const char *path, double value, bool absent_good);
 void json_only_null(struct json_doc *, const char *path);
 
 /* Fail at this key by printf rules: "`file`: `path` ...". Returns ERR_MODEL. */

@@ -49,6 +49,10 @@ struct safetensors;
 /* Open one file. */
 int safetensors_open(struct safetensors **out, const char *path, struct fail *);
 
+/* The same for a file image in memory, which must outlive the handle; `name` is for messages. */
+int safetensors_open_memory(struct safetensors **out, const void *bytes, size_t size,
+                            const char *name, struct fail *);
+
 /* Open a part's folder: `stem`.safetensors.index.json, else `stem`.safetensors, else the only index,
  * else the only *.safetensors in it. */
 int safetensors_open_part(struct safetensors **out, const char *dir, const char *stem,
