@@ -20,8 +20,8 @@
 
 struct bpe;
 
-/* Load one tokenizer.json. ERR_MODEL names the file and the key. */
-int bpe_open(struct bpe **out, const char *path, struct fail *);
+/* Load dir/name, a tokenizer.json. ERR_MODEL says `name` and the key. */
+int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *);
 void bpe_close(struct bpe *);
 
 /* Append the ids of text[0..len), UTF-8, to `out`. `add_special` applies the post-processor's
@@ -35,6 +35,5 @@ int bpe_encode(const struct bpe *, const char *text, size_t len, bool add_specia
 int32_t bpe_id(const struct bpe *, const char *content);
 
 int32_t bpe_max_id(const struct bpe *); /* the largest id that encode can produce */
-size_t bpe_size(const struct bpe *);    /* number of ids */
 
 #endif

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #define MANIFEST_NAME_MAX 96
-#define MANIFEST_PROBLEMS 10 /* how many are kept; all are counted */
+#define MANIFEST_PROBLEMS 10                            /* how many are kept; all are counted */
+#define MANIFEST_ALIAS    "encoder.embed_tokens.weight" /* the glyph encoder's shared.weight */
 
 struct manifest_tensor {
     enum part part;
@@ -39,6 +40,9 @@ struct manifest_report {
     char line[MANIFEST_PROBLEMS][320];
     size_t lines;
 };
+
+/* A part's tensor by its name in the manifest, also under its alias; NULL when it is missing. */
+const struct st_tensor *manifest_find(const struct safetensors *, enum part, const char *name);
 
 /* Compare with the opened parts. An entry of `part` may be NULL: that part is not looked at.
  * Weights must be F32, F16 or BF16. `encoder.embed_tokens.weight` is accepted as an alias of the

@@ -428,7 +428,7 @@ int safetensors_open_part(struct safetensors **out, const char *dir, const char 
         if (only_file(dir, index, name, sizeof name) == 1) return open_index(out, dir, name, f);
         int found = only_file(dir, single, name, sizeof name);
         if (found != 1)
-            return fail_set(f, ERR_MODEL, "%s: %s *.safetensors in this folder", base_name(dir),
+            return fail_set(f, ERR_MODEL, "%s *.safetensors in the folder",
                             found ? "no index and several" : "no");
     }
     int rc = join(path, sizeof path, dir, name, f);

@@ -1,0 +1,213 @@
+/* model - open a folder whole, or say what is wrong with it. */
+#include "weights/model.h"
+
+#include "weights/manifest.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Say which part's folder a failure is about. */
+static int in_part(enum part p, int rc, struct fail *f)
+{
+    char text[sizeof f->message];
+    if (!rc || !f) return rc;
+    snprintf(text, sizeof text, "%s", f->message);
+    return fail_set(f, (enum err)rc, "%s: %.350s", config_part_dir(p), text);
+}
+
+static int open_part(struct safetensors **out, const char *dir, enum part p, struct fail *f)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, config_part_dir(p));
+    *out = NULL;
+    if (n >= (int)sizeof path) return fail_set(f, ERR_MODEL, "the model's path is too long");
+    return in_part(p, safetensors_open_part(out, path, config_part_stem(p), f), f);
+}
+
+/* The token exists; with id >= 0 it also has this id, which is the configuration's `key`. */
+static int check_token(const struct bpe *b, const char *text, const char *key, int id,
+                       struct fail *f)
+{
+    int32_t found = bpe_id(b, text);
+    if (found < 0)
+        return fail_set(f, ERR_MODEL, "processor/tokenizer.json: no token \"%.80s\" (%s)", text,
+                        key);
+    if (id < 0 || found == id) return 0;
+    return fail_set(f, ERR_MODEL,
+                    "processor/tokenizer.json: token \"%.80s\" has the id %" PRId32
+                    ", but vision_language_encoder/config.json: %s is %d",
+                    text, found, key, id);
+}
+
+/* The tokenizer and the configuration must speak of the same ids. */
+static int check_tokens(const struct model_config *c, const struct bpe *b, struct fail *f)
+{
+    const struct token_config *t = &c->token;
+    int rc = check_token(b, t->bos, "image_start_token_id", t->image_start, f);
+    if (!rc) rc = check_token(b, t->eos, "image_end_token_id", t->image_end, f);
+    if (!rc) rc = check_token(b, t->image_text, "image_token_id", t->image, f);
+    if (!rc) rc = check_token(b, t->grid_bos, "grid_bos_token", -1, f);
+    if (!rc) rc = check_token(b, t->grid_eos, "grid_eos_token", -1, f);
+    if (rc || bpe_max_id(b) < c->ar.vocab) return rc;
+    return fail_set(f, ERR_MODEL,
+                    "processor/tokenizer.json: the id %" PRId32
+                    " is past the embedding of %d rows (text_config.vocab_size)",
+                    bpe_max_id(b), c->ar.vocab);
+}
+
+static int open_tokenizer(struct model *m, const char *dir, struct fail *f)
+{
+    int rc = bpe_open(&m->bpe, dir, "processor/tokenizer.json", f);
+    return rc ? rc : check_tokens(&m->cfg, m->bpe, f);
+}
+
+/* What the model uses, as stored. */
+static void add_up(struct model *m, const struct manifest *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct manifest_tensor *t = &list->tensor[i];
+        const struct st_tensor *s = manifest_find(m->part[t->part], t->part, t->name);
+        m->params += s->count;
+        m->bytes += (int64_t)s->bytes;
+    }
+}
+
+/* Compare every tensor of the parts that could be opened. */
+static int compare(struct model *m, struct manifest_report *r, struct fail *f)
+{
+    struct manifest list;
+    const struct safetensors *part[PARTS];
+    int all = 1, rc = manifest_build(&list, &m->cfg, f);
+    if (rc) return rc;
+    for (int p = 0; p < PARTS; p++)
+        all &= (part[p] = m->part[p]) != NULL;
+    rc = manifest_check(&list, part, r);
+    if (rc)
+        fail_set(f, ERR_MODEL, "%zu tensor%s wrong; the first: %.320s", r->problems,
+                 r->problems == 1 ? " is" : "s are", r->line[0]);
+    else if (all)
+        add_up(m, &list);
+    manifest_free(&list);
+    return rc;
+}
+
+int model_open(struct model *m, const char *dir, struct fail *f)
+{
+    struct manifest_report report;
+    memset(m, 0, sizeof *m);
+    int rc = config_load(&m->cfg, dir, f);
+    for (int p = 0; !rc && p < PARTS; p++)
+        rc = open_part(&m->part[p], dir, (enum part)p, f);
+    if (!rc) rc = compare(m, &report, f);
+    if (!rc) rc = open_tokenizer(m, dir, f);
+    if (rc) model_close(m);
+    return rc;
+}
+
+void model_close(struct model *m)
+{
+    for (int p = 0; p < PARTS; p++)
+        safetensors_close(m->part[p]);
+    bpe_close(m->bpe);
+    memset(m, 0, sizeof *m);
+}
+
+const struct st_tensor *model_tensor(const struct model *m, enum part p, const char *format, ...)
+{
+    char name[MANIFEST_NAME_MAX];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    const struct st_tensor *t = manifest_find(m->part[p], p, name);
+    assert(t);
+    return t;
+}
+
+/* ---- darkroom check ---- */
+
+static void print_part(FILE *out, const struct safetensors *st, enum part p)
+{
+    size_t count[ST_DTYPES] = {0}, bytes = 0, n = safetensors_count(st);
+    for (size_t i = 0; i < n; i++) {
+        const struct st_tensor *t = safetensors_at(st, i);
+        count[t->dtype]++;
+        bytes += t->bytes;
+    }
+    fprintf(out, "%-24s %5zu tensors %15zu bytes %3zu file%s ", config_part_dir(p), n, bytes,
+            safetensors_files(st), safetensors_files(st) == 1 ? " " : "s");
+    for (int d = 0; d < ST_DTYPES; d++)
+        if (count[d]) fprintf(out, " %zu %s", count[d], st_name((enum st_dtype)d));
+    fputc('\n', out);
+}
+
+static void print_config(FILE *out, const struct model *m)
+{
+    const struct model_config *c = &m->cfg;
+    fprintf(out, "prior    %d layers, width %d, %d heads of %d (%d key/value), vocabulary %d\n",
+            c->ar.layers, c->ar.width, c->ar.heads, c->ar.head_dim, c->ar.kv_heads, c->ar.vocab);
+    fprintf(out, "vision   %d blocks, width %d, %d codes of %d\n", c->vit.depth, c->vit.width,
+            c->vq.codes, c->vq.dim);
+    fprintf(out, "glyph    %d layers, width %d, %d heads of %d\n", c->glyph.layers, c->glyph.width,
+            c->glyph.heads, c->glyph.head_dim);
+    fprintf(out, "dit      %d blocks, width %d, %d heads of %d\n", c->dit.layers, c->dit.width,
+            c->dit.heads, c->dit.head_dim);
+    fprintf(out, "vae      %d/%d/%d/%d channels, %d latent, %d blocks a level\n",
+            c->vae.channels[0], c->vae.channels[1], c->vae.channels[2], c->vae.channels[3],
+            c->vae.latent, c->vae.blocks);
+    fprintf(out, "sampling temperature %g, top-p %g, top-k %d\n", (double)c->sample.temperature,
+            (double)c->sample.top_p, c->sample.top_k);
+    fprintf(out, "sizes    %d to %d pixels a side in steps of %d, at most %d:1\n", LIMIT_SIDE_MIN,
+            LIMIT_SIDE_MAX, LIMIT_SIDE_STEP, LIMIT_ASPECT_MAX);
+}
+
+/* Sentences, of which the first ten are printed. */
+struct problems {
+    FILE *out;
+    size_t n;
+};
+
+static void problem(struct problems *p, const char *text)
+{
+    if (p->n++ < MANIFEST_PROBLEMS) fprintf(p->out, "wrong: %s\n", text);
+}
+
+/* As model_open, but going on after a failure, so that one run shows as much as it can. */
+static void look(struct model *m, const char *dir, struct problems *p, struct manifest_report *r)
+{
+    struct fail f = {0};
+    int no_config = config_load(&m->cfg, dir, &f);
+    if (no_config) problem(p, f.message);
+    for (int i = 0; i < PARTS; i++)
+        if (open_part(&m->part[i], dir, (enum part)i, &f)) problem(p, f.message);
+    if (no_config) return; /* without sizes there is nothing to compare with */
+    int rc = compare(m, r, &f);
+    if (rc && !r->problems) problem(p, f.message);
+    for (size_t i = 0; i < r->problems; i++)
+        problem(p, i < r->lines ? r->line[i] : "");
+    if (open_tokenizer(m, dir, &f)) problem(p, f.message);
+}
+
+int model_check(const char *dir, FILE *out)
+{
+    struct model m = {0};
+    struct problems p = {.out = out};
+    struct manifest_report r = {0};
+    fprintf(out, "model    %s\n", dir);
+    look(&m, dir, &p, &r);
+    for (int i = 0; i < PARTS; i++)
+        if (m.part[i]) print_part(out, m.part[i], (enum part)i);
+    if (!p.n) print_config(out, &m);
+    if (p.n > MANIFEST_PROBLEMS) fprintf(out, "and %zu more\n", p.n - MANIFEST_PROBLEMS);
+    for (size_t i = r.problems; i < r.lines; i++)
+        fprintf(out, "note: %s\n", r.line[i]);
+    if (p.n)
+        fprintf(out, "not usable\n");
+    else
+        fprintf(out, "good: %" PRId64 " parameters in %" PRId64 " bytes\n", m.params, m.bytes);
+    model_close(&m);
+    return p.n ? 1 : 0;
+}
