@@ -93,7 +93,7 @@ struct event {
     } u;
 };
 
-/* Append the whole message to out: JSON, or a binary frame for EVENT_PREVIEW. ref: the request that
+/* Write the whole message to out, which is empty: JSON, or a binary frame for EVENT_PREVIEW. ref: the request that
  * this answers (only `accepted` can be an answer), or "" or NULL. Failure sticks to out. */
 void event_encode(const struct event *, uint64_t job, uint64_t seq, const char *ref,
                   struct text *out);
@@ -111,6 +111,8 @@ int event_state_parse(const char *name);
 /* Write a failure's code, message, hint, and field and retry_after_ms where they say something, into
  * the object that is open. */
 void event_write_fail(const struct fail *, struct text *out);
+/* Write eta_range_ms: [lo, hi], or null when one is unknown (< 0). */
+void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out);
 /* Write a result's members into the object that is open. */
 void event_write_result(const struct event_result *, struct text *out);
 

@@ -14,6 +14,8 @@
 
 #include <jansson.h>
 
+#define TEXT_NUMBER 32 /* bytes of the longest number with its NUL */
+
 struct text {
     char *at;      /* malloc'ed; the text starts at at + head */
     size_t head;   /* bytes left free in front, for whoever sends it (LWS_PRE) */
@@ -51,12 +53,15 @@ void text_id(struct text *, const char *key, uint64_t id);
 /* A time that may be unknown: null when negative. */
 void text_ms(struct text *, const char *key, int64_t ms);
 
-/* Read one JSON object of at most LIMIT_MESSAGE_BYTES. Refused: other top-level values, duplicate
+/* Read one JSON object of at most max bytes. Refused: other top-level values, duplicate
  * keys, bad UTF-8, lone surrogates, U+0000, nesting past LIMIT_JSON_DEPTH (checked before any parser
  * sees it), bytes after the object. All numbers come back as reals (json_real_value), as in
  * JavaScript. The caller owns the object (json_decref). NULL on failure: ERR_TOO_LARGE,
- * ERR_BAD_UTF8, ERR_BAD_FIELD (duplicate key, named), ERR_BAD_REQUEST. */
-json_t *text_parse(const char *text, size_t len, struct fail *f);
+ * ERR_BAD_UTF8, ERR_BAD_FIELD (duplicate key, named), ERR_BAD_REQUEST, ERR_OUT_OF_MEMORY. */
+json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f);
+
+/* Write a finite number as JavaScript does: the shortest digits that read back the same. */
+void text_number(double value, char out[TEXT_NUMBER]);
 
 /* Length of the UTF-8 sequence at s (1..4), 0 when it is not valid or crosses `len`. */
 size_t text_utf8(const char *s, size_t len);

@@ -1,0 +1,208 @@
+/* answer - one writer per message to one connection. */
+#include "proto/answer.h"
+
+#include "proto/limits.h"
+
+#include <assert.h>
+
+/* Open the message: type, and ref when there is one. */
+static void start(const char *type, const char *ref, struct text *out)
+{
+    text_open(out, NULL, '{');
+    text_string(out, "type", type);
+    if (ref && *ref) text_string(out, "ref", ref);
+}
+
+static void write_server(const struct answer_hello *h, struct text *out)
+{
+    text_string(out, "protocol", "darkroom.v1");
+    text_string(out, "version", h->version);
+    text_id(out, "boot_id", h->boot_id);
+    text_int(out, "time_ms", h->time_ms);
+    text_open(out, "model", '{');
+    text_string(out, "name", h->model);
+    text_string(out, "device", h->device);
+    text_string(out, "dtype", h->dtype);
+    text_close(out, '}');
+    text_open(out, "concurrency", '{');
+    text_int(out, "cap", h->cap);
+    text_string(out, "why", h->why_cap);
+    text_close(out, '}');
+    text_open(out, "capabilities", '[');
+    text_string(out, NULL, "text_to_image");
+    text_close(out, ']');
+}
+
+static void write_offers(const struct answer_hello *h, struct text *out)
+{
+    text_open(out, "sizes", '[');
+    for (int i = 0; i < h->n_sizes; i++) {
+        text_open(out, NULL, '{');
+        text_int(out, "width", h->sizes[i].width);
+        text_int(out, "height", h->sizes[i].height);
+        text_close(out, '}');
+    }
+    text_close(out, ']');
+    text_open(out, "examples", '[');
+    for (int i = 0; i < h->n_examples && i < LIMIT_EXAMPLES; i++)
+        text_string(out, NULL, h->examples[i]);
+    text_close(out, ']');
+    text_open(out, "phases", '[');
+    for (int i = 0; i < PHASES; i++)
+        text_string(out, NULL, event_phase_name((enum event_phase)i));
+    text_close(out, ']');
+}
+
+static void write_limits(const struct answer_hello *h, struct text *out)
+{
+    text_open(out, "limits", '{');
+    text_int(out, "message_bytes", LIMIT_MESSAGE_BYTES);
+    text_real(out, "aspect_max", h->limits->aspect_max);
+    text_int(out, "queue", h->queue_max);
+    text_int(out, "watches", LIMIT_WATCHES);
+    text_int(out, "key_bytes", LIMIT_KEY_BYTES);
+    text_int(out, "ref_bytes", LIMIT_REF_BYTES);
+    text_int(out, "list", LIMIT_LIST);
+    text_int(out, "job_seconds", h->job_seconds);
+    text_int(out, "preview_px_min", LIMIT_PREVIEW_PX_MIN);
+    text_int(out, "preview_px_max", LIMIT_PREVIEW_PX_MAX);
+    text_int(out, "preview_every_ms_max", LIMIT_PREVIEW_EVERY_MS);
+    text_close(out, '}');
+    text_open(out, "previews", '{');
+    text_int(out, "every_ms", COMMAND_PREVIEWS_DEFAULT.every_ms);
+    text_int(out, "max_px", COMMAND_PREVIEWS_DEFAULT.max_px);
+    text_string(out, "format", frame_format_name(COMMAND_PREVIEWS_DEFAULT.format));
+    text_close(out, '}');
+}
+
+void answer_hello(const struct answer_hello *h, struct text *out)
+{
+    start("hello", NULL, out);
+    write_server(h, out);
+    write_offers(h, out);
+    spec_write_fields(h->limits, out, "fields");
+    spec_write_defaults(h->limits, out, "defaults");
+    write_limits(h, out);
+    text_close(out, '}');
+}
+
+void answer_ok(const char *ref, enum command_kind kind, uint64_t job, int state, struct text *out)
+{
+    start("ok", ref, out);
+    text_string(out, "re", command_kind_name(kind));
+    if (job) text_id(out, "job", job);
+    if (state >= 0) text_string(out, "state", event_state_name((enum event_state)state));
+    text_close(out, '}');
+}
+
+void answer_error(const char *ref, int kind, uint64_t job, const struct fail *f, struct text *out)
+{
+    start("error", ref, out);
+    if (kind >= 0) text_string(out, "re", command_kind_name((enum command_kind)kind));
+    if (job) text_id(out, "job", job);
+    event_write_fail(f, out);
+    text_close(out, '}');
+}
+
+void answer_quote(const char *ref, const struct answer_quote *q, struct text *out)
+{
+    start("quote", ref, out);
+    spec_write(q->spec, out, "spec");
+    text_int(out, "position", q->position);
+    text_ms(out, "start_ms", q->start_ms);
+    text_ms(out, "eta_ms", q->eta_ms);
+    event_write_range(q->eta_lo_ms, q->eta_hi_ms, out);
+    text_ms(out, "run_ms", q->run_ms);
+    text_int(out, "bytes", q->bytes);
+    text_close(out, '}');
+}
+
+/* What differs by state, the same in list and stats. */
+static void write_standing(const struct answer_job *j, struct text *out)
+{
+    if (j->state == STATE_QUEUED) text_int(out, "position", j->position);
+    if (j->state == STATE_RUNNING) {
+        text_string(out, "phase", event_phase_name(j->phase));
+        text_real(out, "overall", j->overall);
+    }
+    if (j->state == STATE_QUEUED || j->state == STATE_RUNNING) text_ms(out, "eta_ms", j->eta_ms);
+}
+
+static void write_row(const struct answer_job *j, struct text *out)
+{
+    text_open(out, NULL, '{');
+    text_id(out, "job", j->job);
+    text_string(out, "state", event_state_name(j->state));
+    text_int(out, "created_ms", j->created_ms);
+    if (j->key && *j->key) text_string(out, "key", j->key);
+    if (spec_write_cut(j->spec, out, "spec", LIMIT_LIST_PROMPT_BYTES))
+        text_bool(out, "prompt_cut", true);
+    write_standing(j, out);
+    if (j->state == STATE_DONE && j->result) {
+        text_open(out, "result", '{');
+        event_write_result(j->result, out);
+        text_close(out, '}');
+    }
+    if (j->state == STATE_FAILED && j->error) {
+        text_open(out, "error", '{');
+        event_write_fail(j->error, out);
+        text_close(out, '}');
+    }
+    text_close(out, '}');
+}
+
+void answer_list(const char *ref, const struct answer_job *jobs, int n, bool more, struct text *out)
+{
+    assert(n <= LIMIT_LIST);
+    start("list", ref, out);
+    text_open(out, "jobs", '[');
+    for (int i = 0; i < n; i++)
+        write_row(&jobs[i], out);
+    text_close(out, ']');
+    text_bool(out, "more", more);
+    text_close(out, '}');
+}
+
+static void write_counts(const struct answer_stats *s, struct text *out)
+{
+    text_int(out, "running", s->running);
+    text_int(out, "queued", s->queued);
+    text_int(out, "done", s->done);
+    text_int(out, "failed", s->failed);
+    text_int(out, "cancelled", s->cancelled);
+    text_int(out, "cap", s->cap);
+    text_string(out, "why_cap", s->why_cap);
+    text_open(out, "rates", '{');
+    text_real(out, "tokens_per_s", s->tokens_per_s);
+    text_real(out, "steps_per_s", s->steps_per_s);
+    text_real(out, "pictures_per_min", s->pictures_per_min);
+    text_close(out, '}');
+}
+
+void answer_stats(const char *ref, const struct answer_stats *s, struct text *out)
+{
+    int rows = s->n_jobs < LIMIT_LIST ? s->n_jobs : LIMIT_LIST;
+    start("stats", ref, out);
+    write_counts(s, out);
+    text_open(out, "jobs", '[');
+    for (int i = 0; i < rows; i++) {
+        const struct answer_job *j = &s->jobs[i];
+        text_open(out, NULL, '{');
+        text_id(out, "job", j->job);
+        text_string(out, "state", event_state_name(j->state));
+        write_standing(j, out);
+        text_int(out, "width", j->spec->width);
+        text_int(out, "height", j->spec->height);
+        text_close(out, '}');
+    }
+    text_close(out, ']');
+    text_int(out, "more", s->n_jobs - rows);
+    text_close(out, '}');
+}
+
+void answer_pong(const char *ref, int64_t time_ms, struct text *out)
+{
+    start("pong", ref, out);
+    text_int(out, "time_ms", time_ms);
+    text_close(out, '}');
+}

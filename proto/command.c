@@ -1,0 +1,251 @@
+/* command - a table of kinds and a table of members; decoding follows them. */
+#include "proto/command.h"
+
+#include "proto/event.h"
+#include "proto/id.h"
+#include "proto/text.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct command_previews COMMAND_PREVIEWS_DEFAULT = {
+    .every_ms = 0, .max_px = LIMIT_PREVIEW_PX_DEFAULT, .format = FRAME_JPEG};
+
+enum member { TYPE, REF, SPEC, KEY, WATCH, JOB, SEQ, ON, STATE, LIMIT, BEFORE, EVERY, MAX, FORMAT };
+#define HAS(m) (1u << (m))
+
+struct kind {
+    const char *name;
+    unsigned members;  /* allowed besides type and ref */
+    unsigned required; /* of these */
+};
+
+static const struct kind KIND[COMMAND_KINDS] = {
+    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH), HAS(SPEC)},
+    [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
+    [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB)},
+    [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB)},
+    [COMMAND_CANCEL] = {"cancel", HAS(JOB), HAS(JOB)},
+    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
+    [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
+    [COMMAND_STATS] = {"stats", HAS(ON), 0},
+    [COMMAND_PING] = {"ping", 0, 0},
+};
+
+const char *command_kind_name(enum command_kind kind)
+{
+    assert((int)kind >= 0 && kind < COMMAND_KINDS);
+    return KIND[kind].name;
+}
+
+/* ---- readers of one value; name is the member's, for the error ---- */
+
+/* 1 to max visible ASCII characters into out[max + 1]. */
+static int read_token(const char *name, const json_t *v, char *out, size_t max, struct fail *f)
+{
+    const char *s = json_string_value(v);
+    size_t len = s ? strlen(s) : 0;
+    bool good = len >= 1 && len <= max;
+    for (size_t i = 0; good && i < len; i++)
+        good = s[i] > ' ' && s[i] <= '~';
+    if (good) {
+        memcpy(out, s, len + 1);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a string of 1 to %zu visible ASCII characters",
+               name, max);
+    return fail_advise(f, "Use letters and digits, for example a random number in hex.");
+}
+
+static int read_whole(const char *name, const json_t *v, double min, double max, double *out,
+                      struct fail *f)
+{
+    double value = json_is_number(v) ? json_number_value(v) : NAN;
+    if (value >= min && value <= max && value == floor(value)) {
+        *out = value;
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a whole number from %.0f to %.0f", name, min,
+               max);
+    return fail_advise(f, "Use %.0f to %.0f, without quotes.", min, max);
+}
+
+static int read_int(const char *name, const json_t *v, int min, int max, int *out, struct fail *f)
+{
+    double value = 0;
+    int code = read_whole(name, v, min, max, &value, f);
+    if (!code) *out = (int)value;
+    return code;
+}
+
+static int read_bool(const char *name, const json_t *v, bool *out, struct fail *f)
+{
+    if (json_is_boolean(v)) {
+        *out = json_is_true(v);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is neither true nor false", name);
+    return fail_advise(f, "Use true or false, without quotes.");
+}
+
+static int read_job(const char *name, const json_t *v, uint64_t *out, struct fail *f)
+{
+    if (json_is_string(v) && id_parse(json_string_value(v), out)) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a job's id", name);
+    return fail_advise(f, "Use the 16 hex digits that `accepted` gave as job.");
+}
+
+static int read_state(const char *name, const json_t *v, int *out, struct fail *f)
+{
+    *out = json_is_string(v) ? event_state_parse(json_string_value(v)) : -1;
+    if (*out >= 0) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not the name of a state", name);
+    return fail_advise(f, "Use queued, running, done, failed or cancelled, or leave it out.");
+}
+
+static int read_format(const char *name, const json_t *v, enum frame_format *out, struct fail *f)
+{
+    const char *s = json_is_string(v) ? json_string_value(v) : "";
+    for (int i = FRAME_NONE; i <= FRAME_PNG; i++) {
+        *out = (enum frame_format)i;
+        if (strcmp(frame_format_name(*out), s) == 0) return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not the name of a format", name);
+    return fail_advise(f, "Use \"jpeg\", \"png\" or \"none\".");
+}
+
+static int read_seq(const char *name, const json_t *v, uint64_t *out, struct fail *f)
+{
+    double value = 0;
+    int code = read_whole(name, v, 0, (double)LIMIT_SEQ_MAX, &value, f);
+    *out = (uint64_t)value;
+    return code;
+}
+
+static const char *const MEMBER[] = {
+    [TYPE] = "type",   [REF] = "ref",       [SPEC] = "spec",     [KEY] = "key",
+    [WATCH] = "watch", [JOB] = "job",       [SEQ] = "seq",       [ON] = "on",
+    [STATE] = "state", [LIMIT] = "limit",   [BEFORE] = "before", [EVERY] = "every_ms",
+    [MAX] = "max_px",  [FORMAT] = "format",
+};
+#define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
+
+static int read_member(int m, const json_t *v, const struct spec_limits *limits, struct command *c,
+                       struct fail *f)
+{
+    const char *name = MEMBER[m];
+    switch (m) {
+    case SPEC: return spec_decode(&c->spec, v, limits, f);
+    case KEY: return read_token(name, v, c->key, LIMIT_KEY_BYTES, f);
+    case WATCH: return read_bool(name, v, &c->watch, f);
+    case JOB: return read_job(name, v, &c->job, f);
+    case SEQ: return read_seq(name, v, &c->seq, f);
+    case ON: return read_bool(name, v, &c->on, f);
+    case STATE: return read_state(name, v, &c->state, f);
+    case LIMIT: return read_int(name, v, 1, LIMIT_LIST, &c->limit, f);
+    case BEFORE: return read_job(name, v, &c->before, f);
+    case EVERY: return read_int(name, v, 0, LIMIT_PREVIEW_EVERY_MS, &c->previews.every_ms, f);
+    case MAX:
+        return read_int(name, v, LIMIT_PREVIEW_PX_MIN, LIMIT_PREVIEW_PX_MAX, &c->previews.max_px,
+                        f);
+    case FORMAT: return read_format(name, v, &c->previews.format, f);
+    default: return 0; /* type and ref are read already */
+    }
+}
+
+/* ---- the whole message ---- */
+
+/* "a, b, c" of the members that a kind knows */
+static void list_members(const struct kind *kind, char *out, size_t size)
+{
+    size_t len = (size_t)snprintf(out, size, "type, ref");
+    for (int m = 0; m < MEMBERS; m++)
+        if (kind->members & HAS(m) && len < size)
+            len += (size_t)snprintf(out + len, size - len, ", %s", MEMBER[m]);
+}
+
+static int fail_unknown(const struct kind *kind, const char *name, struct fail *f)
+{
+    char all[128];
+    list_members(kind, all, sizeof all);
+    fail_field(f, ERR_BAD_FIELD, name, "%s has no member \"%.60s\"", kind->name, name);
+    return fail_advise(f, "Its members are %s.", all);
+}
+
+static int read_members(const json_t *root, const struct spec_limits *limits, struct command *c,
+                        struct fail *f)
+{
+    const struct kind *kind = &KIND[c->kind];
+    unsigned known = kind->members | HAS(TYPE) | HAS(REF), given = 0;
+    const char *name;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)root, name, v)
+    {
+        int m = 0;
+        while (m < MEMBERS && strcmp(MEMBER[m], name) != 0)
+            m++;
+        int code = m < MEMBERS && known & HAS(m) ? read_member(m, v, limits, c, f)
+                                                 : fail_unknown(kind, name, f);
+        if (code) return code;
+        given |= HAS(m);
+    }
+    for (int m = 0; m < MEMBERS; m++) {
+        if (!(kind->required & ~given & HAS(m))) continue;
+        fail_field(f, ERR_BAD_FIELD, MEMBER[m], "%s needs %s", kind->name, MEMBER[m]);
+        return fail_advise(f, "Add \"%s\" to the message.", MEMBER[m]);
+    }
+    return 0;
+}
+
+static int fail_kind(const json_t *type, struct fail *f)
+{
+    char all[128] = "";
+    size_t len = 0;
+    for (int i = 0; i < COMMAND_KINDS; i++)
+        len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "", KIND[i].name);
+    if (json_is_string(type))
+        fail_field(f, ERR_BAD_REQUEST, "type", "there is no command \"%.40s\"",
+                   json_string_value(type));
+    else
+        fail_field(f, ERR_BAD_REQUEST, "type", "type is %s", type ? "not a string" : "missing");
+    return fail_advise(f, "Use one of %s.", all);
+}
+
+/* type, ref and job first, so that every later error can say what it is about. */
+static int read_envelope(const json_t *root, struct command *c, struct fail *f)
+{
+    const json_t *type = json_object_get(root, "type"), *ref = json_object_get(root, "ref");
+    const json_t *job = json_object_get(root, "job");
+    for (int i = 0; i < COMMAND_KINDS; i++)
+        if (json_is_string(type) && strcmp(json_string_value(type), KIND[i].name) == 0) c->kind = i;
+    if (job) read_job("job", job, &c->job, NULL);
+    int code = ref ? read_token("ref", ref, c->ref, LIMIT_REF_BYTES, f) : 0;
+    if (code) return code;
+    return c->kind < 0 ? fail_kind(type, f) : 0;
+}
+
+int command_decode(const char *text, size_t len, const struct spec_limits *limits,
+                   struct command *c, struct fail *f)
+{
+    struct fail why;
+    *c = (struct command){.kind = -1,
+                          .watch = true,
+                          .on = true,
+                          .state = -1,
+                          .limit = LIMIT_LIST_DEFAULT,
+                          .previews = COMMAND_PREVIEWS_DEFAULT};
+    json_t *root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
+    int code = root ? read_envelope(root, c, &why) : (int)why.code;
+    if (!code) code = read_members(root, limits, c, &why);
+    if (code) command_free(c);
+    if (code && f) *f = why;
+    json_decref(root);
+    return code;
+}
+
+void command_free(struct command *c)
+{
+    spec_free(&c->spec);
+}

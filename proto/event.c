@@ -1,0 +1,164 @@
+/* event - names of kinds, phases, states and reasons; one writer per kind. */
+#include "proto/event.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char *const KIND[EVENT_KINDS] = {"accepted", "queue",  "phase", "progress",
+                                              "preview",  "result", "end"};
+static const char *const PHASE[PHASES] = {"glyph", "prior", "denoise", "decode"};
+static const char *const STATE[STATES] = {"queued", "running", "done", "failed", "cancelled"};
+static const char *const WHY[WHYS] = {"turn", "slots", "memory", "starting", "stopping"};
+
+static const char *name_of(const char *const *names, int n, int value)
+{
+    assert(value >= 0 && value < n);
+    (void)n;
+    return names[value];
+}
+
+static int value_of(const char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    return -1;
+}
+
+const char *event_kind_name(enum event_kind kind)
+{
+    return name_of(KIND, EVENT_KINDS, (int)kind);
+}
+const char *event_phase_name(enum event_phase phase)
+{
+    return name_of(PHASE, PHASES, (int)phase);
+}
+const char *event_state_name(enum event_state state)
+{
+    return name_of(STATE, STATES, (int)state);
+}
+const char *event_why_name(enum event_why why)
+{
+    return name_of(WHY, WHYS, (int)why);
+}
+int event_phase_parse(const char *name)
+{
+    return value_of(PHASE, PHASES, name);
+}
+int event_state_parse(const char *name)
+{
+    return value_of(STATE, STATES, name);
+}
+
+void event_write_fail(const struct fail *f, struct text *out)
+{
+    text_string(out, "code", fail_wire(f->code));
+    if (*f->field) text_string(out, "field", f->field);
+    text_string(out, "message", f->message);
+    text_string(out, "hint", f->hint);
+    if (f->retry_after_ms > 0) text_int(out, "retry_after_ms", f->retry_after_ms);
+}
+
+void event_write_result(const struct event_result *r, struct text *out)
+{
+    text_string(out, "url", r->url);
+    text_string(out, "digest", r->digest);
+    text_string(out, "mime", "image/png");
+    text_int(out, "width", r->width);
+    text_int(out, "height", r->height);
+    text_int(out, "seed", r->seed);
+    text_real(out, "seconds", r->seconds);
+    text_int(out, "bytes", r->bytes);
+}
+
+void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out)
+{
+    if (lo_ms < 0 || hi_ms < 0) {
+        text_null(out, "eta_range_ms");
+        return;
+    }
+    text_open(out, "eta_range_ms", '[');
+    text_int(out, NULL, lo_ms);
+    text_int(out, NULL, hi_ms);
+    text_close(out, ']');
+}
+
+static void write_accepted(const struct event_accepted *e, const char *ref, struct text *out)
+{
+    if (ref && *ref) text_string(out, "ref", ref);
+    if (e->key && *e->key) text_string(out, "key", e->key);
+    text_int(out, "created_ms", e->created_ms);
+    spec_write(e->spec, out, "spec");
+}
+
+static void write_queue(const struct event_queue *e, struct text *out)
+{
+    text_int(out, "position", e->position);
+    text_int(out, "ahead", e->ahead);
+    text_ms(out, "start_ms", e->start_ms);
+    text_ms(out, "eta_ms", e->eta_ms);
+    event_write_range(e->eta_lo_ms, e->eta_hi_ms, out);
+    text_string(out, "why", event_why_name(e->why));
+}
+
+static void write_phase(const struct event_phase_start *e, struct text *out)
+{
+    text_string(out, "phase", event_phase_name(e->phase));
+    text_int(out, "total", e->total);
+}
+
+static void write_progress(const struct event_progress *e, struct text *out)
+{
+    text_string(out, "phase", event_phase_name(e->phase));
+    text_int(out, "done", e->done);
+    text_int(out, "total", e->total);
+    text_real(out, "overall", e->overall);
+    text_ms(out, "eta_ms", e->eta_ms);
+}
+
+static void write_end(const struct event_end *e, struct text *out)
+{
+    text_string(out, "state", event_state_name(e->state));
+    if (!e->error) return;
+    text_open(out, "error", '{');
+    event_write_fail(e->error, out);
+    text_close(out, '}');
+}
+
+static void write_preview(const struct event_preview *e, uint64_t job, uint64_t seq,
+                          struct text *out)
+{
+    uint8_t header[FRAME_HEADER];
+    struct frame h = {.kind = FRAME_PREVIEW,
+                      .format = e->format,
+                      .phase = (int)e->phase,
+                      .job = job,
+                      .seq = seq,
+                      .width = e->width,
+                      .height = e->height,
+                      .bytes = e->bytes};
+    frame_encode(&h, header);
+    text_bytes(out, header, sizeof header);
+    text_bytes(out, e->image, e->bytes);
+}
+
+void event_encode(const struct event *e, uint64_t job, uint64_t seq, const char *ref,
+                  struct text *out)
+{
+    if (e->kind == EVENT_PREVIEW) {
+        write_preview(&e->u.preview, job, seq, out);
+        return;
+    }
+    text_open(out, NULL, '{');
+    text_string(out, "type", event_kind_name(e->kind));
+    text_id(out, "job", job);
+    text_int(out, "seq", (int64_t)seq);
+    switch (e->kind) {
+    case EVENT_ACCEPTED: write_accepted(&e->u.accepted, ref, out); break;
+    case EVENT_QUEUE: write_queue(&e->u.queue, out); break;
+    case EVENT_PHASE: write_phase(&e->u.phase, out); break;
+    case EVENT_PROGRESS: write_progress(&e->u.progress, out); break;
+    case EVENT_RESULT: event_write_result(&e->u.result, out); break;
+    default: write_end(&e->u.end, out); break;
+    }
+    text_close(out, '}');
+}

@@ -1,0 +1,408 @@
+/* spec - the table of fields, and the code that merely follows it. */
+#include "proto/spec.h"
+
+#include "proto/limits.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+_Static_assert(SPEC_DIGEST_BYTES == crypto_generichash_BYTES, "BLAKE2b-256");
+
+/* Canonical JSON of the longest prompt, each byte as \u00xx, and the other fields. */
+#define CANONICAL_MAX (6 * LIMIT_PROMPT_BYTES + 4096)
+
+#define AT(member) offsetof(struct spec, member)
+const struct spec_field SPEC_TABLE[SPEC_FIELDS] = {
+    [SPEC_PROMPT] = {"prompt", SPEC_TEXT, AT(prompt), true, "bytes",
+                     "What the picture shows, in words."},
+    [SPEC_WIDTH] = {"width", SPEC_INT, AT(width), false, "pixels", "Width of the picture."},
+    [SPEC_HEIGHT] = {"height", SPEC_INT, AT(height), false, "pixels", "Height of the picture."},
+    [SPEC_STEPS] = {"steps", SPEC_INT, AT(steps), false, "",
+                    "Denoising steps: more take longer and add detail."},
+    [SPEC_GUIDANCE] =
+        {"guidance", SPEC_REAL, AT(guidance), false, "",
+         "How strictly the picture follows the prompt; up to 1 none, in half the time."},
+    [SPEC_SEED] = {"seed", SPEC_INT64, AT(seed), false, "",
+                   "Same seed, same picture; -1 lets the server pick one and say which."},
+};
+
+void spec_limits_init(struct spec_limits *l)
+{
+    *l = (struct spec_limits){
+        .range = {[SPEC_PROMPT] = {1, LIMIT_PROMPT_BYTES, 0, 0},
+                  [SPEC_WIDTH] = {LIMIT_SIDE_MIN, LIMIT_SIDE_MAX, LIMIT_SIDE_STEP, 1024},
+                  [SPEC_HEIGHT] = {LIMIT_SIDE_MIN, LIMIT_SIDE_MAX, LIMIT_SIDE_STEP, 1024},
+                  [SPEC_STEPS] = {1, LIMIT_STEPS_MAX, 1, LIMIT_STEPS_DEFAULT},
+                  [SPEC_GUIDANCE] = {0, LIMIT_GUIDANCE_MAX, 0, 1.5},
+                  [SPEC_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK}},
+        .aspect_max = LIMIT_ASPECT_MAX};
+}
+
+void spec_limits_model(struct spec_limits *l, int side_max, int side_default, int steps_default)
+{
+    for (int i = SPEC_WIDTH; i <= SPEC_HEIGHT; i++) {
+        l->range[i].max = side_max;
+        l->range[i].def = side_default;
+    }
+    l->range[SPEC_STEPS].def = steps_default;
+}
+
+/* ---- members by row ---- */
+
+static char **text_of(const struct spec *s, const struct spec_field *row)
+{
+    return (char **)((char *)(uintptr_t)s + row->offset);
+}
+
+static double number_of(const struct spec *s, const struct spec_field *row)
+{
+    const char *at = (const char *)s + row->offset;
+    switch (row->type) {
+    case SPEC_INT: return *(const int *)(const void *)at;
+    case SPEC_INT64: return (double)*(const int64_t *)(const void *)at;
+    default: return *(const double *)(const void *)at;
+    }
+}
+
+/* value is in range already */
+static void number_set(struct spec *s, const struct spec_field *row, double value)
+{
+    char *at = (char *)s + row->offset;
+    switch (row->type) {
+    case SPEC_INT: *(int *)(void *)at = (int)value; break;
+    case SPEC_INT64: *(int64_t *)(void *)at = (int64_t)value; break;
+    default: *(double *)(void *)at = value; break;
+    }
+}
+
+/* ---- checks ---- */
+
+#define RANGE_TEXT (3 * TEXT_NUMBER + 32)
+
+/* "64 to 2048 in steps of 32" */
+static const char *range_text(const struct spec_range *r, char out[RANGE_TEXT])
+{
+    char min[TEXT_NUMBER], max[TEXT_NUMBER], step[TEXT_NUMBER];
+    text_number(r->min, min);
+    text_number(r->max, max);
+    text_number(r->step, step);
+    if (r->step > 1)
+        snprintf(out, RANGE_TEXT, "%s to %s in steps of %s", min, max, step);
+    else
+        snprintf(out, RANGE_TEXT, "%s to %s", min, max);
+    return out;
+}
+
+static int check_range(const struct spec_field *row, const struct spec_range *r, double v,
+                       struct fail *f)
+{
+    char value[TEXT_NUMBER] = "not a number", bound[TEXT_NUMBER], all[RANGE_TEXT];
+    if (v >= r->min && v <= r->max) return 0;
+    if (isfinite(v)) text_number(v, value);
+    text_number(v < r->min ? r->min : r->max, bound);
+    fail_field(f, ERR_BAD_FIELD, row->name, "%s is %s; the %s is %s", row->name, value,
+               v < r->min ? "least" : "most", bound);
+    return fail_advise(f, "Use %s; %s are allowed.", bound, range_text(r, all));
+}
+
+static int check_step(const struct spec_field *row, const struct spec_range *r, double v,
+                      struct fail *f)
+{
+    char value[TEXT_NUMBER], low[TEXT_NUMBER], high[TEXT_NUMBER], all[RANGE_TEXT];
+    if (r->step <= 0 || fmod(v, r->step) == 0) return 0;
+    text_number(v, value);
+    text_number(floor(v / r->step) * r->step, low);
+    text_number(ceil(v / r->step) * r->step, high);
+    if (r->step == 1)
+        fail_field(f, ERR_BAD_FIELD, row->name, "%s is %s, which is not a whole number", row->name,
+                   value);
+    else
+        fail_field(f, ERR_BAD_FIELD, row->name, "%s is %s, which is not a multiple of %d",
+                   row->name, value, (int)r->step);
+    return fail_advise(f, "Use %s or %s; %s are allowed.", low, high, range_text(r, all));
+}
+
+static int check_number(const struct spec_field *row, const struct spec_range *r, double v,
+                        struct fail *f)
+{
+    int code = check_range(row, r, v, f);
+    return code ? code : check_step(row, r, v, f);
+}
+
+static int check_text(const struct spec_field *row, const struct spec_range *r, const char *s,
+                      struct fail *f)
+{
+    size_t len = s ? strlen(s) : 0;
+    if ((double)len < r->min) {
+        fail_field(f, ERR_BAD_PROMPT, row->name, "%s is empty", row->name);
+        return fail_advise(f, "Say in words what the picture shows.");
+    }
+    if ((double)len > r->max) {
+        fail_field(f, ERR_TOO_LARGE, row->name, "%s has %zu bytes; the most is %.0f", row->name,
+                   len, r->max);
+        return fail_advise(f, "Shorten it to %.0f bytes of UTF-8.", r->max);
+    }
+    for (size_t i = 0, n; i < len; i += n) {
+        n = text_utf8(s + i, len - i);
+        if (n == 0)
+            return fail_field(f, ERR_BAD_UTF8, row->name, "%s is not UTF-8 at byte %zu", row->name,
+                              i);
+    }
+    return 0;
+}
+
+/* The advice names a side that would do, for either of the two. */
+static int check_aspect(const struct spec *s, const struct spec_limits *l, struct fail *f)
+{
+    bool wide = s->width > s->height;
+    double step = l->range[SPEC_WIDTH].step;
+    double longer = wide ? s->width : s->height, shorter = wide ? s->height : s->width;
+    if (longer <= shorter * l->aspect_max) return 0;
+    fail_field(f, ERR_BAD_FIELD, wide ? "height" : "width", "%dx%d is longer than %g:1", s->width,
+               s->height, l->aspect_max);
+    double up = ceil(longer / l->aspect_max / step) * step;
+    return fail_advise(f, "Use a %s of %.0f or more, or a %s of %.0f or less.",
+                       wide ? "height" : "width", up, wide ? "width" : "height",
+                       shorter * l->aspect_max);
+}
+
+int spec_check(const struct spec *s, const struct spec_limits *l, struct fail *f)
+{
+    struct fail unwanted;
+    if (!f) f = &unwanted;
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        const struct spec_field *row = &SPEC_TABLE[i];
+        int code = row->type == SPEC_TEXT ? check_text(row, &l->range[i], *text_of(s, row), f)
+                                          : check_number(row, &l->range[i], number_of(s, row), f);
+        if (code) return code;
+    }
+    return check_aspect(s, l, f);
+}
+
+/* ---- decoding ---- */
+
+static const char *json_type_name(const json_t *v)
+{
+    switch (json_typeof(v)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "an array";
+    case JSON_STRING: return "a string";
+    case JSON_TRUE:
+    case JSON_FALSE: return "true or false";
+    case JSON_NULL: return "null";
+    default: return "a number";
+    }
+}
+
+static int decode_field(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
+                        struct fail *f)
+{
+    const struct spec_field *row = &SPEC_TABLE[id];
+    bool text = row->type == SPEC_TEXT;
+    if (text ? !json_is_string(v) : !json_is_number(v)) {
+        char all[RANGE_TEXT];
+        fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
+                   text ? "a string" : "a number", json_type_name(v));
+        if (text) return fail_advise(f, "Put the %s in quotes.", row->name);
+        return fail_advise(f, "Use %s, without quotes.", range_text(&l->range[id], all));
+    }
+    if (!text) {
+        double number = json_number_value(v);
+        int code = check_number(row, &l->range[id], number, f);
+        if (!code) number_set(out, row, number);
+        return code;
+    }
+    const char *s = json_string_value(v);
+    int code = check_text(row, &l->range[id], s, f);
+    if (code) return code;
+    *text_of(out, row) = strdup(s);
+    return *text_of(out, row) ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", row->name);
+}
+
+static int find(const char *name)
+{
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        if (strcmp(SPEC_TABLE[i].name, name) == 0) return i;
+    return -1;
+}
+
+static int fail_unknown(struct fail *f, const char *name)
+{
+    char all[256] = "";
+    size_t len = 0;
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "",
+                                SPEC_TABLE[i].name);
+    fail_field(f, ERR_BAD_FIELD, name, "a spec has no field \"%.60s\"", name);
+    return fail_advise(f, "The fields are %s.", all);
+}
+
+static int decode_members(struct spec *out, const json_t *object, const struct spec_limits *l,
+                          struct fail *f)
+{
+    bool given[SPEC_FIELDS] = {false};
+    const char *name;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)object, name, v)
+    {
+        int id = find(name);
+        int code = id < 0 ? fail_unknown(f, name) : decode_field(out, id, v, l, f);
+        if (code) return code;
+        given[id] = true;
+    }
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        if (given[i] || !SPEC_TABLE[i].required) continue;
+        fail_field(f, ERR_BAD_FIELD, SPEC_TABLE[i].name, "%s is missing", SPEC_TABLE[i].name);
+        return fail_advise(f, "Give \"%s\". %s", SPEC_TABLE[i].name, SPEC_TABLE[i].doc);
+    }
+    return check_aspect(out, l, f);
+}
+
+int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *l, struct fail *f)
+{
+    struct fail unwanted;
+    if (!f) f = &unwanted;
+    if (!json_is_object(object)) {
+        memset(out, 0, sizeof *out);
+        fail_field(f, ERR_BAD_FIELD, "spec", "spec must be an object, not %s",
+                   json_type_name(object));
+        return fail_advise(f, "Send \"spec\": {\"prompt\": \"...\"}.");
+    }
+    spec_defaults(out, l);
+    int code = decode_members(out, object, l, f);
+    if (code) spec_free(out);
+    return code;
+}
+
+int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *l,
+               struct fail *f)
+{
+    struct fail unwanted;
+    if (!f) f = &unwanted;
+    memset(out, 0, sizeof *out);
+    json_t *object = text_parse(text, len, CANONICAL_MAX, f);
+    if (!object) return f->code;
+    int code = spec_decode(out, object, l, f);
+    json_decref(object);
+    return code;
+}
+
+/* ---- lifetime ---- */
+
+void spec_defaults(struct spec *out, const struct spec_limits *l)
+{
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        if (!SPEC_TABLE[i].required) number_set(out, &SPEC_TABLE[i], l->range[i].def);
+}
+
+int spec_copy(struct spec *out, const struct spec *from)
+{
+    *out = *from;
+    if (!from->prompt) return 0;
+    out->prompt = strdup(from->prompt);
+    if (out->prompt) return 0;
+    memset(out, 0, sizeof *out);
+    return ERR_OUT_OF_MEMORY;
+}
+
+void spec_free(struct spec *s)
+{
+    free(s->prompt);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- writing ---- */
+
+/* Bytes of s, at most max, that end between two characters. */
+static size_t cut_at(const char *s, size_t max)
+{
+    size_t len = strnlen(s, max + 1);
+    if (len <= max) return len;
+    for (len = max; len && ((unsigned char)s[len] & 0xc0) == 0x80;)
+        len--;
+    return len;
+}
+
+bool spec_write_cut(const struct spec *s, struct text *out, const char *key, size_t max)
+{
+    bool cut = false;
+    text_open(out, key, '{');
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        const struct spec_field *row = &SPEC_TABLE[i];
+        if (row->type == SPEC_TEXT) {
+            const char *value = *text_of(s, row) ? *text_of(s, row) : "";
+            size_t len = cut_at(value, max);
+            cut = cut || value[len];
+            text_chars(out, row->name, value, len);
+        } else {
+            text_real(out, row->name, number_of(s, row));
+        }
+    }
+    text_close(out, '}');
+    return cut;
+}
+
+void spec_write(const struct spec *s, struct text *out, const char *key)
+{
+    spec_write_cut(s, out, key, LIMIT_PROMPT_BYTES);
+}
+
+int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
+{
+    struct text t;
+    text_init(&t, 0, CANONICAL_MAX);
+    spec_write(s, &t, NULL);
+    int code = text_check(&t, NULL);
+    if (!code) crypto_generichash(out, SPEC_DIGEST_BYTES, (const uint8_t *)t.at, t.len, NULL, 0);
+    text_free(&t);
+    return code;
+}
+
+void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
+{
+    static const char *const TYPE[] = {"string", "integer", "integer", "number"};
+    text_open(out, key, '[');
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        const struct spec_field *row = &SPEC_TABLE[i];
+        const struct spec_range *r = &l->range[i];
+        text_open(out, NULL, '{');
+        text_string(out, "name", row->name);
+        text_string(out, "type", TYPE[row->type]);
+        if (*row->unit) text_string(out, "unit", row->unit);
+        text_bool(out, "required", row->required);
+        text_real(out, "min", r->min);
+        text_real(out, "max", r->max);
+        if (r->step > 0) text_real(out, "step", r->step);
+        if (!row->required) text_real(out, "default", r->def);
+        text_string(out, "doc", row->doc);
+        text_close(out, '}');
+    }
+    text_close(out, ']');
+}
+
+void spec_write_defaults(const struct spec_limits *l, struct text *out, const char *key)
+{
+    text_open(out, key, '{');
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        if (!SPEC_TABLE[i].required) text_real(out, SPEC_TABLE[i].name, l->range[i].def);
+    text_close(out, '}');
+}
+
+void spec_write_doc(const struct spec_limits *l, struct text *out)
+{
+    text_raw(out, "| field | range | default | |\n|---|---|---|---|\n");
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        const struct spec_field *row = &SPEC_TABLE[i];
+        char all[RANGE_TEXT], def[TEXT_NUMBER];
+        text_number(l->range[i].def, def);
+        text_printf(out, "| `%s` | %s%s%s%s | %s | %s |\n", row->name,
+                    row->type == SPEC_REAL ? "any number, " : "", range_text(&l->range[i], all),
+                    *row->unit ? " " : "", row->unit, row->required ? "required" : def, row->doc);
+    }
+}

@@ -1,0 +1,270 @@
+/* test_answer - every message of the server, byte for byte as in the vectors. */
+#include "proto/answer.h"
+
+#include "proto/limits.h"
+#include "test/proto/vectors.h"
+
+#include <math.h>
+
+#define JOB    UINT64_C(0x0000019b76da0001)
+#define OTHER  UINT64_C(0xfedcba9876543210)
+#define DIGEST "9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c"
+
+static char RED[] = "a red circle";
+static char WEIRD[] = "say \"hi\" \\ / \b\f\n\r\t\x01\x1f\x7f \xe2\x80\xa8 \xc3\xa9 "
+                      "\xe7\xba\xa2\xe8\x89\xb2\xe5\x9c\x86\xe5\xbd\xa2 \xf0\x9f\x94\xb4";
+static char HALF[257], CUT[300]; /* 128 and 140 times e acute, the second after an a */
+
+static const struct spec SIMPLE = {RED, 256, 256, 20, 1.5, -1};
+static const struct spec CHOSEN = {RED, 256, 256, 20, 1.5, 77123};
+static const struct spec WILD = {WEIRD, 512, 128, 1, 0.1, 9007199254740991};
+static const struct spec WIDE = {RED, 384, 256, 20, 1.5, -1};
+static const struct event_result RESULT = {"/i/" DIGEST ".png", DIGEST, 256,  384,
+                                           9007199254740991,    6.81,   48211};
+static const struct fail TOO_LONG = {
+    .code = ERR_TIMEOUT,
+    .message = "ran longer than 300 s",
+    .hint = "Ask for fewer steps or a smaller picture, or raise --job-seconds."};
+
+static const struct {
+    const char *name, *ref;
+    uint64_t job, seq;
+    struct event event;
+} EVENTS[] = {
+    {"accepted", NULL, JOB, 1, {EVENT_ACCEPTED, .u.accepted = {&CHOSEN, "", 1767225600123}}},
+    {"accepted as an answer, any prompt",
+     "a1",
+     OTHER,
+     4294967297,
+     {EVENT_ACCEPTED, .u.accepted = {&WILD, "k-93f1", 1767225600123}}},
+    {"queue", NULL, JOB, 2, {EVENT_QUEUE, .u.queue = {3, 4, 21000, 28000, 24000, 34000, WHY_TURN}}},
+    {"queue, times unknown",
+     NULL,
+     JOB,
+     3,
+     {EVENT_QUEUE, .u.queue = {1, 0, -1, -1, -1, -1, WHY_STARTING}}},
+    {"phase", NULL, JOB, 4, {EVENT_PHASE, .u.phase = {PHASE_PRIOR, 320}}},
+    {"progress",
+     NULL,
+     JOB,
+     5,
+     {EVENT_PROGRESS, .u.progress = {PHASE_DENOISE, 7, 20, 0.6125, 2140}}},
+    {"progress, nothing done",
+     NULL,
+     JOB,
+     6,
+     {EVENT_PROGRESS, .u.progress = {PHASE_GLYPH, 0, 1, 0, -1}}},
+    {"result", NULL, JOB, LIMIT_SEQ_MAX - 1, {EVENT_RESULT, .u.result = RESULT}},
+    {"end done", NULL, JOB, LIMIT_SEQ_MAX, {EVENT_END, .u.end = {STATE_DONE, NULL}}},
+    {"end failed", NULL, JOB, 9, {EVENT_END, .u.end = {STATE_FAILED, &TOO_LONG}}},
+    {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {STATE_CANCELLED, NULL}}},
+};
+
+static void make_hello(struct text *t)
+{
+    static const struct answer_size sizes[] = {{256, 256}, {384, 256}};
+    static const char *const examples[] = {"a red circle on a blue background",
+                                           "\xe7\xba\xa2\xe8\x89\xb2\xe5\x9c\x86\xe5\xbd\xa2"};
+    struct spec_limits l = vectors_limits();
+    struct answer_hello h = {.version = "1.0-3-gabc",
+                             .boot_id = 0x5f0c8a2e91d3b764,
+                             .time_ms = 1767225600000,
+                             .model = "tiny",
+                             .device = "cpu",
+                             .dtype = "bf16",
+                             .cap = 2,
+                             .why_cap = "2 pictures fit in 1.2 GB",
+                             .queue_max = 64,
+                             .job_seconds = 300,
+                             .limits = &l,
+                             .sizes = sizes,
+                             .n_sizes = 2,
+                             .examples = examples,
+                             .n_examples = 2};
+    answer_hello(&h, t);
+}
+
+static void make_list(struct text *t)
+{
+    struct spec half = SIMPLE, cut = SIMPLE;
+    for (int i = 0; i < 256; i++)
+        HALF[i] = i % 2 ? '\xa9' : '\xc3';
+    CUT[0] = 'a';
+    for (int i = 1; i <= 280; i++)
+        CUT[i] = i % 2 ? '\xc3' : '\xa9';
+    half.prompt = HALF;
+    cut.prompt = CUT;
+    const struct answer_job jobs[] = {
+        {.job = 5,
+         .state = STATE_QUEUED,
+         .created_ms = 5,
+         .spec = &SIMPLE,
+         .position = 2,
+         .eta_ms = -1},
+        {.job = 4,
+         .state = STATE_RUNNING,
+         .created_ms = 4,
+         .key = "k",
+         .spec = &half,
+         .phase = PHASE_PRIOR,
+         .overall = 0.03,
+         .eta_ms = 6400},
+        {.job = 3, .state = STATE_DONE, .created_ms = 3, .spec = &cut, .result = &RESULT},
+        {.job = 2, .state = STATE_FAILED, .created_ms = 2, .spec = &SIMPLE, .error = &TOO_LONG},
+        {.job = 1, .state = STATE_CANCELLED, .created_ms = 1, .spec = &SIMPLE, .key = ""},
+    };
+    answer_list("l", jobs, 5, true, t);
+}
+
+static void make_stats(struct text *t)
+{
+    const struct answer_job jobs[] = {
+        {.job = JOB,
+         .state = STATE_RUNNING,
+         .spec = &SIMPLE,
+         .phase = PHASE_DENOISE,
+         .overall = 0.71,
+         .eta_ms = 2100},
+        {.job = OTHER, .state = STATE_QUEUED, .spec = &WIDE, .position = 1, .eta_ms = 9100},
+    };
+    struct answer_stats s = {.running = 1,
+                             .queued = 1,
+                             .done = 41,
+                             .cancelled = 3,
+                             .cap = 2,
+                             .why_cap = "2 pictures fit in 1.2 GB",
+                             .tokens_per_s = 412.5,
+                             .steps_per_s = 11.2,
+                             .pictures_per_min = NAN,
+                             .jobs = jobs,
+                             .n_jobs = 2};
+    answer_stats("s", &s, t);
+}
+
+static void make_quote(struct text *t)
+{
+    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952};
+    answer_quote("q", &q, t);
+}
+static void make_empty_list(struct text *t)
+{
+    answer_list(NULL, NULL, 0, false, t);
+}
+static void make_ok_watch(struct text *t)
+{
+    answer_ok("b2", COMMAND_WATCH, JOB, STATE_RUNNING, t);
+}
+static void make_ok_previews(struct text *t)
+{
+    answer_ok("", COMMAND_PREVIEWS, 0, -1, t);
+}
+static void make_pong(struct text *t)
+{
+    answer_pong("p", 1767225600123, t);
+}
+static void make_full_error(struct text *t)
+{
+    struct fail f;
+    fail_field(&f, ERR_QUEUE_FULL, "spec", "64 jobs wait already");
+    f.retry_after_ms = 4200;
+    answer_error("a1", COMMAND_SUBMIT, OTHER, &f, t);
+}
+static void make_bare_error(struct text *t)
+{
+    struct fail f;
+    fail_set(&f, ERR_BAD_REQUEST, "not valid: %s", "\xe7");
+    answer_error(NULL, -1, 0, &f, t);
+}
+
+static const struct {
+    const char *name;
+    void (*make)(struct text *);
+} ANSWERS[] = {
+    {"hello", make_hello},
+    {"ok watch", make_ok_watch},
+    {"ok previews", make_ok_previews},
+    {"error, everything", make_full_error},
+    {"error, nothing known", make_bare_error},
+    {"quote", make_quote},
+    {"list", make_list},
+    {"list, empty", make_empty_list},
+    {"stats", make_stats},
+    {"pong", make_pong},
+};
+#define N_EVENTS  (sizeof EVENTS / sizeof *EVENTS)
+#define N_ANSWERS (sizeof ANSWERS / sizeof *ANSWERS)
+
+static bool make(const char *name, struct text *t)
+{
+    for (size_t i = 0; i < N_EVENTS; i++)
+        if (strcmp(EVENTS[i].name, name) == 0) {
+            event_encode(&EVENTS[i].event, EVENTS[i].job, EVENTS[i].seq, EVENTS[i].ref, t);
+            return true;
+        }
+    for (size_t i = 0; i < N_ANSWERS; i++)
+        if (strcmp(ANSWERS[i].name, name) == 0) {
+            ANSWERS[i].make(t);
+            return true;
+        }
+    return false;
+}
+
+/* catches: any byte of a message that differs from the contract, and a message without a vector */
+static void byte_for_byte(void **state)
+{
+    (void)state;
+    json_t *root = vectors_load("server.json"), *v;
+    size_t i;
+    json_array_foreach(json_object_get(root, "cases"), i, v)
+    {
+        struct text t;
+        text_init(&t, 5, LIMIT_OUTBOX_BYTES);
+        if (!make(vectors_string(v, "name"), &t))
+            fail_msg("%s: unknown", vectors_string(v, "name"));
+        assert_int_equal(text_check(&t, NULL), 0);
+        assert_string_equal(t.at + 5, vectors_string(v, "text"));
+        text_free(&t);
+    }
+    assert_int_equal(i, N_EVENTS + N_ANSWERS);
+    json_decref(root);
+}
+
+/* catches: a statistics message that grows with the queue */
+static void stats_rows_are_bounded(void **state)
+{
+    (void)state;
+    static struct answer_job jobs[LIMIT_LIST + 7];
+    for (int i = 0; i < LIMIT_LIST + 7; i++)
+        jobs[i] = (struct answer_job){.job = 1, .state = STATE_QUEUED, .spec = &SIMPLE};
+    struct answer_stats s = {.why_cap = "", .jobs = jobs, .n_jobs = LIMIT_LIST + 7};
+    struct text t;
+    text_init(&t, 0, LIMIT_OUTBOX_BYTES);
+    answer_stats(NULL, &s, &t);
+    json_t *back = json_loads(t.at, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(back, "jobs")), LIMIT_LIST);
+    assert_int_equal(json_integer_value(json_object_get(back, "more")), 7);
+    json_decref(back);
+    text_free(&t);
+}
+
+/* catches: a name that its own parser does not know */
+static void names_read_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PHASES; i++)
+        assert_int_equal(event_phase_parse(event_phase_name((enum event_phase)i)), i);
+    for (int i = 0; i < STATES; i++)
+        assert_int_equal(event_state_parse(event_state_name((enum event_state)i)), i);
+    assert_int_equal(event_phase_parse("Prior"), -1);
+    assert_int_equal(event_state_parse(""), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(byte_for_byte),
+        cmocka_unit_test(stats_rows_are_bounded),
+        cmocka_unit_test(names_read_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

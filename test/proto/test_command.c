@@ -1,0 +1,134 @@
+/* test_command - what clients send: accepted messages, and every way to get one wrong. */
+#include "proto/command.h"
+
+#include "proto/answer.h"
+#include "proto/id.h"
+#include "test/proto/vectors.h"
+
+/* What a command means, as the vectors' `expect` says it. */
+static void describe(const struct command *c, const json_t *expect, struct text *t)
+{
+    text_open(t, NULL, '{');
+    text_string(t, "kind", command_kind_name((enum command_kind)c->kind));
+    if (*c->ref) text_string(t, "ref", c->ref);
+    if (*c->key) text_string(t, "key", c->key);
+    if (c->kind == COMMAND_SUBMIT) text_bool(t, "watch", c->watch);
+    if (c->job) text_id(t, "job", c->job);
+    if (c->kind == COMMAND_WATCH) text_int(t, "seq", (int64_t)c->seq);
+    if (c->kind == COMMAND_STATS) text_bool(t, "on", c->on);
+    if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
+    if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);
+    if (c->before) text_id(t, "before", c->before);
+    if (c->kind == COMMAND_PREVIEWS) {
+        text_int(t, "every_ms", c->previews.every_ms);
+        text_int(t, "max_px", c->previews.max_px);
+        text_string(t, "format", frame_format_name(c->previews.format));
+    }
+    if (json_object_get(expect, "prompt_bytes"))
+        text_int(t, "prompt_bytes", (int64_t)strlen(c->spec.prompt));
+    else if (c->spec.prompt)
+        spec_write(&c->spec, t, "spec");
+    text_close(t, '}');
+}
+
+/* catches: a member that is lost, a wrong default, a kind without an example */
+static void accepted(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    json_t *root = vectors_load("client.json"), *v;
+    unsigned kinds = 0;
+    size_t i, len;
+    json_array_foreach(json_object_get(root, "cases"), i, v)
+    {
+        char *bytes = vectors_bytes(v, &len);
+        const json_t *expect = json_object_get(v, "expect");
+        struct command c;
+        struct fail f;
+        struct text t;
+        if (command_decode(bytes, len, &l, &c, &f))
+            fail_msg("%s: %s", vectors_string(v, "name"), f.message);
+        kinds |= 1u << c.kind;
+        text_init(&t, 0, 100000);
+        describe(&c, expect, &t);
+        json_t *got = json_loads(t.at, JSON_DECODE_INT_AS_REAL, NULL);
+        if (!json_equal(got, expect)) fail_msg("%s: %s", vectors_string(v, "name"), t.at);
+        json_decref(got);
+        text_free(&t);
+        command_free(&c);
+        free(bytes);
+    }
+    assert_int_equal(kinds, (1u << COMMAND_KINDS) - 1);
+    json_decref(root);
+}
+
+/* The error message that a client gets for c and f must itself be valid and tell the same. */
+static void expect_error(const json_t *v, const struct command *c, const struct fail *f)
+{
+    struct text t;
+    text_init(&t, 0, 10000);
+    answer_error(c->ref, c->kind, c->job, f, &t);
+    json_t *e = text_parse(t.at, t.len, 10000, NULL);
+    assert_non_null(e);
+    const char *members[] = {"code", "field", "ref", "re"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(vectors_string(e, members[i]), vectors_string(v, members[i])) != 0)
+            fail_msg("%s: wanted %s \"%s\", got %s", vectors_string(v, "name"), members[i],
+                     vectors_string(v, members[i]), t.at);
+    assert_true(strlen(vectors_string(e, "message")) > 5);
+    assert_true(strlen(vectors_string(e, "hint")) > 5);
+    json_decref(e);
+    text_free(&t);
+}
+
+/* catches: a bad message that gets through, or an error without code, field, ref or advice */
+static void refused(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    json_t *root = vectors_load("invalid.json"), *v;
+    size_t i, len;
+    json_array_foreach(json_object_get(root, "cases"), i, v)
+    {
+        char *bytes = vectors_bytes(v, &len);
+        struct command c;
+        struct fail f;
+        int code = command_decode(bytes, len, &l, &c, &f);
+        if (code == 0) fail_msg("%s: accepted", vectors_string(v, "name"));
+        assert_int_equal(code, f.code);
+        assert_null(c.spec.prompt);
+        expect_error(v, &c, &f);
+        assert_int_equal(command_decode(bytes, len, &l, &c, NULL), code);
+        free(bytes);
+    }
+    assert_true(i >= 60);
+    json_decref(root);
+}
+
+/* catches: reading beyond a message that was cut anywhere (under ASan), or accepting it */
+static void every_prefix_is_refused(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    const char *text = "{\"type\":\"submit\",\"ref\":\"r\",\"key\":\"k\",\"spec\":{\"prompt\":"
+                       "\"\\u7ea2\\ud83d\\udd34 \xe7\xba\xa2\",\"width\":256,\"guidance\":1.5e0}}";
+    for (size_t n = 0; n <= strlen(text); n++) {
+        char *exact = malloc(n ? n : 1);
+        struct command c;
+        assert_non_null(exact);
+        memcpy(exact, text, n);
+        assert_int_equal(command_decode(exact, n, &l, &c, NULL) == 0, n == strlen(text));
+        command_free(&c);
+        free(exact);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepted),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(every_prefix_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

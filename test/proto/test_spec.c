@@ -1,0 +1,226 @@
+/* test_spec - one table: what it decodes, refuses, echoes and digests agrees. */
+#include "proto/limits.h"
+#include "test/proto/vectors.h"
+
+#include <math.h>
+
+static int parse(struct spec *out, const char *text, struct fail *f)
+{
+    struct spec_limits l = vectors_limits();
+    return spec_parse(out, text, strlen(text), &l, f);
+}
+
+static void hex_of(const uint8_t *bytes, char out[2 * SPEC_DIGEST_BYTES + 1])
+{
+    for (int i = 0; i < SPEC_DIGEST_BYTES; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* catches: an echo or digest that another program cannot reproduce */
+static void canonical_and_digest(void **state)
+{
+    (void)state;
+    json_t *root = vectors_load("specs.json"), *c;
+    size_t i;
+    json_array_foreach(json_object_get(root, "cases"), i, c)
+    {
+        struct spec s;
+        struct text t;
+        uint8_t digest[SPEC_DIGEST_BYTES];
+        char hex[2 * SPEC_DIGEST_BYTES + 1];
+        assert_int_equal(parse(&s, vectors_string(c, "text"), NULL), 0);
+        text_init(&t, 0, 100000);
+        spec_write(&s, &t, NULL);
+        assert_string_equal(t.at, vectors_string(c, "canonical"));
+        assert_int_equal(spec_digest(&s, digest), 0);
+        hex_of(digest, hex);
+        assert_string_equal(hex, vectors_string(c, "digest"));
+        text_free(&t);
+        spec_free(&s);
+    }
+    assert_int_equal(i, 3);
+    json_decref(root);
+}
+
+/* The spec {"prompt":"x", NAME: value}, with a neighbour that keeps the aspect legal. */
+static int with(const char *name, double value, struct spec *out, struct fail *f)
+{
+    struct text t;
+    text_init(&t, 0, 1000);
+    text_open(&t, NULL, '{');
+    text_string(&t, "prompt", "x");
+    text_real(&t, name, value);
+    if (strcmp(name, "width") == 0) text_real(&t, "height", value);
+    if (strcmp(name, "height") == 0) text_real(&t, "width", value);
+    text_close(&t, '}');
+    int code = parse(out, t.at, f);
+    text_free(&t);
+    return code;
+}
+
+/* catches: a range in hello that the decoder does not hold to, for any field of the table */
+static void ranges_hold(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    for (int i = 0; i < SPEC_FIELDS; i++) {
+        const struct spec_field *row = &SPEC_TABLE[i];
+        const struct spec_range *r = &l.range[i];
+        struct spec s;
+        struct fail f;
+        double step = r->step > 0 ? r->step : 0.5;
+        if (row->type == SPEC_TEXT) continue;
+        assert_int_equal(with(row->name, r->min, &s, &f), 0);
+        spec_free(&s);
+        assert_int_equal(with(row->name, r->max, &s, &f), 0);
+        spec_free(&s);
+        assert_true(with(row->name, r->min - step, &s, &f) < 0);
+        assert_true(with(row->name, r->max + step, &s, &f) < 0);
+        assert_null(s.prompt);
+    }
+}
+
+/* catches: a hint that names a value which is refused too */
+static void hints_name_what_works(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text, *field, *hint;
+    } c[] = {
+        {"{\"prompt\":\"x\",\"width\":300}", "width",
+         "Use 288 or 320; 64 to 512 in steps of 32 are allowed."},
+        {"{\"prompt\":\"x\",\"width\":1024}", "width",
+         "Use 512; 64 to 512 in steps of 32 are allowed."},
+        {"{\"prompt\":\"x\",\"height\":10}", "height",
+         "Use 64; 64 to 512 in steps of 32 are allowed."},
+        {"{\"prompt\":\"x\",\"width\":\"256\"}", "width",
+         "Use 64 to 512 in steps of 32, without quotes."},
+        {"{\"prompt\":\"x\",\"steps\":2.5}", "steps", "Use 2 or 3; 1 to 200 are allowed."},
+        {"{\"prompt\":\"x\",\"steps\":999}", "steps", "Use 200; 1 to 200 are allowed."},
+        {"{\"prompt\":\"x\",\"guidance\":21}", "guidance", "Use 20; 0 to 20 are allowed."},
+        {"{\"prompt\":\"x\",\"seed\":-2}", "seed", "Use -1; -1 to 9007199254740991 are allowed."},
+        {"{\"prompt\":\"x\",\"width\":512,\"height\":64}", "height",
+         "Use a height of 128 or more, or a width of 256 or less."},
+        {"{\"prompt\":\"x\",\"width\":96,\"height\":416}", "width",
+         "Use a width of 128 or more, or a height of 384 or less."},
+        {"{\"prompt\":\"x\",\"widht\":64}", "widht",
+         "The fields are prompt, width, height, steps, guidance, seed."},
+        {"{}", "prompt", "Give \"prompt\". What the picture shows, in words."},
+        {"{\"prompt\":\"\"}", "prompt", "Say in words what the picture shows."},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        struct spec s;
+        struct fail f;
+        assert_true(parse(&s, c[i].text, &f) < 0);
+        assert_string_equal(f.field, c[i].field);
+        assert_string_equal(f.hint, c[i].hint);
+    }
+}
+
+/* catches: a value from the command line that decoding would have refused */
+static void check_without_json(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    struct spec s;
+    struct fail f;
+    char bad[] = "caf\xe9", good[] = "caf\xc3\xa9";
+    spec_defaults(&s, &l);
+    assert_int_equal(spec_check(&s, &l, &f), ERR_BAD_PROMPT);
+    s.prompt = bad;
+    assert_int_equal(spec_check(&s, &l, &f), ERR_BAD_UTF8);
+    s.prompt = good;
+    assert_int_equal(spec_check(&s, &l, &f), 0);
+    s.guidance = NAN;
+    assert_int_equal(spec_check(&s, &l, &f), ERR_BAD_FIELD);
+    assert_string_equal(f.message, "guidance is not a number; the most is 20");
+    s.guidance = INFINITY;
+    assert_int_equal(spec_check(&s, &l, NULL), ERR_BAD_FIELD);
+}
+
+/* catches: a digest that ignores a field, so that two requests share one key */
+static void digest_sees_every_field(void **state)
+{
+    (void)state;
+    uint8_t seen[SPEC_FIELDS + 1][SPEC_DIGEST_BYTES];
+    char a[] = "a", b[] = "b";
+    for (int i = 0; i <= SPEC_FIELDS; i++) {
+        struct spec s = {
+            .prompt = a, .width = 64, .height = 64, .steps = 1, .guidance = 1, .seed = 1};
+        if (i == SPEC_PROMPT) s.prompt = b;
+        if (i == SPEC_WIDTH) s.width = 96;
+        if (i == SPEC_HEIGHT) s.height = 96;
+        if (i == SPEC_STEPS) s.steps = 2;
+        if (i == SPEC_GUIDANCE) s.guidance = 1.0000000000000002;
+        if (i == SPEC_SEED) s.seed = 2;
+        assert_int_equal(spec_digest(&s, seen[i]), 0);
+        for (int j = 0; j < i; j++)
+            assert_memory_not_equal(seen[i], seen[j], SPEC_DIGEST_BYTES);
+    }
+}
+
+/* catches: an accepted job that cannot be read again after a restart */
+static void canonical_of_the_worst_prompt(void **state)
+{
+    (void)state;
+    struct spec_limits l = vectors_limits();
+    struct spec s, back;
+    struct text t;
+    spec_defaults(&s, &l);
+    s.prompt = malloc(LIMIT_PROMPT_BYTES + 1);
+    assert_non_null(s.prompt);
+    memset(s.prompt, 1, LIMIT_PROMPT_BYTES);
+    s.prompt[LIMIT_PROMPT_BYTES] = 0;
+    text_init(&t, 0, 1 << 20);
+    spec_write(&s, &t, NULL);
+    assert_true(t.len > LIMIT_MESSAGE_BYTES);
+    assert_int_equal(spec_parse(&back, t.at, t.len, &l, NULL), 0);
+    assert_string_equal(back.prompt, s.prompt);
+    text_free(&t);
+    spec_free(&back);
+    assert_int_equal(spec_copy(&back, &s), 0);
+    assert_ptr_not_equal(back.prompt, s.prompt);
+    spec_free(&back);
+    spec_free(&s);
+    assert_null(s.prompt);
+    assert_int_equal(spec_copy(&back, &s), 0);
+}
+
+/* catches: a row of a list that is cut inside a character */
+static void cut_between_characters(void **state)
+{
+    (void)state;
+    const struct {
+        size_t max;
+        bool cut;
+        const char *left;
+    } c[] = {{6, false, "a\xe7\xba\xa2\xc3\xa9"},
+             {5, true, "a\xe7\xba\xa2"},
+             {4, true, "a\xe7\xba\xa2"},
+             {3, true, "a"},
+             {1, true, "a"},
+             {0, true, ""}};
+    char prompt[] = "a\xe7\xba\xa2\xc3\xa9";
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        struct spec s = {.prompt = prompt};
+        struct text t;
+        text_init(&t, 0, 1000);
+        assert_int_equal(spec_write_cut(&s, &t, NULL, c[i].max), c[i].cut);
+        json_t *back = json_loads(t.at, 0, NULL);
+        assert_non_null(back);
+        assert_string_equal(vectors_string(back, "prompt"), c[i].left);
+        json_decref(back);
+        text_free(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(canonical_and_digest),    cmocka_unit_test(ranges_hold),
+        cmocka_unit_test(hints_name_what_works),   cmocka_unit_test(check_without_json),
+        cmocka_unit_test(digest_sees_every_field), cmocka_unit_test(canonical_of_the_worst_prompt),
+        cmocka_unit_test(cut_between_characters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
