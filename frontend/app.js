@@ -1,0 +1,268 @@
+// @ts-check
+// app - puts the page together: the wire feeds the state, the state feeds the views, people's acts go back.
+
+import { Text, pickLanguage } from './i18n/text.js';
+import { Session, Store } from './session.js';
+import { TERMINAL } from './state.js';
+import { Wire, socketUrl } from './wire.js';
+import { Composer } from './view/composer.js';
+import { attribute, byId, put } from './view/dom.js';
+import { Gallery } from './view/gallery.js';
+import { Link } from './view/link.js';
+import { Speaker, changes } from './view/speaker.js';
+import { Status } from './view/status.js';
+import { failureWords } from './view/trouble.js';
+import { Viewer } from './view/viewer.js';
+
+/** @typedef {import('./state.js').Job} Job */
+/** @typedef {import('./state.js').Spec} Spec */
+
+const TICK_MS = 250;
+const QUOTE_MS = 350; // after the last key
+const QUOTE_AGE_MS = 2500; // between two quotes that only the queue's changes ask for
+const DRAFT = 'darkroom.draft';
+
+const now = () => performance.now();
+const storage = openStorage();
+const root = document.documentElement;
+const store = new Store();
+const wire = new Wire(socketUrl(location.href), {
+  message: (message) => session.heard(message.type === 'preview' ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message),
+  link: (link) => store.dispatch({ do: 'link', link }),
+  trouble: (error) => console.warn('darkroom: a message that cannot be read', error),
+});
+const session = new Session({ store, storage, now, send: (message) => wire.send(message) });
+
+let text = new Text(pickLanguage([root.lang]));
+let drawn = store.state;
+let dirty = true;
+let spoke = true;
+/** @type {Job[]} */ let cleared = [];
+let quoteTimer = 0;
+let quotedAt = 0;
+let askedQuote = '';
+
+const composer = new Composer({ submit, changed });
+const status = new Status();
+const speaker = new Speaker();
+const link = new Link({
+  retry: () => wire.connect(),
+  undo,
+  dismiss: () => store.dispatch({ do: 'news', news: null }),
+});
+const viewer = new Viewer({
+  use, text: () => text,
+  finished: () => store.state.jobs.filter((job) => job.state === 'done' && job.result),
+});
+const gallery = new Gallery({
+  cancel: (job) => session.cancel(job.key),
+  remove: (job) => clear([job.key]),
+  retry: (job) => {
+    session.forget([job.key]);
+    const key = session.submit(job.asked);
+    draw();
+    gallery.card(key)?.focus();
+  },
+  vary: (job) => void session.submit({ ...job.spec, seed: -1 }),
+  open: (job) => viewer.open(job),
+  use, clear,
+});
+
+/** @param {Spec} spec */
+function submit(spec) {
+  const key = session.submit(spec);
+  speaker.say(text.say('say.sent', { prompt: spec.prompt }));
+  draw();
+  const card = gallery.card(key)?.element;
+  const box = card?.getBoundingClientRect();
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  if (box && (box.top > innerHeight * 0.8 || box.bottom < 0)) card?.scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+}
+
+/** @param {Job} job */
+function use(job) {
+  composer.fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) });
+  composer.prompt.focus();
+  byId('composer').scrollIntoView({ block: 'nearest' });
+  store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
+  speaker.say(text.say('notice.filled'));
+}
+
+/** @param {string[]} keys */
+function clear(keys) {
+  cleared = session.forget(keys);
+  store.dispatch({ do: 'news', news: { kind: 'cleared', n: cleared.length, at: now() } });
+  speaker.say(text.say('notice.cleared', { n: cleared.length }));
+}
+
+function undo() {
+  session.adopt(cleared);
+  cleared = [];
+  store.dispatch({ do: 'news', news: null });
+  byId('pictures').focus();
+}
+
+/** The form changed: keep it, and ask what it would lead to. */
+function changed() {
+  clearTimeout(quoteTimer);
+  quoteTimer = window.setTimeout(quote, QUOTE_MS);
+  try {
+    storage?.setItem(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value }));
+  } catch {
+    // full or forbidden: a reload forgets the draft
+  }
+}
+
+function quote() {
+  quotedAt = now();
+  if (composer.text && composer.sound()) {
+    const spec = composer.peek();
+    askedQuote = spec.prompt;
+    session.quote(spec);
+  } else store.dispatch({ do: 'unquote' });
+}
+
+function quoteWords() {
+  const { link: { state }, quote: said } = store.state;
+  if (!composer.prompt.value.trim()) return '';
+  if (state !== 'open') return store.state.link.ever || store.state.link.attempt > 1 ? text.say('compose.quote.offline') : '';
+  if (!said?.due || askedQuote !== composer.prompt.value.trim()) return '';
+  const time = text.about(said.due.ms);
+  const n = said.position > 0 ? (store.state.stats?.running ?? 0) + said.position - 1 : 0;
+  return n > 0 ? text.say('compose.quote.queue', { n, time }) : text.say('compose.quote.now', { time });
+}
+
+/** The words of the fixed parts of the page. */
+function translate() {
+  root.lang = text.tag;
+  for (const element of document.querySelectorAll('[data-t]')) put(element, text.say(/** @type {HTMLElement} */ (element).dataset.t ?? ''));
+  for (const [data, name] of [['tPlaceholder', 'placeholder'], ['tLabel', 'aria-label'], ['tTitle', 'title']]) {
+    const selector = `[data-t-${data.slice(1).toLowerCase()}]`;
+    for (const element of document.querySelectorAll(selector)) attribute(element, name, text.say(/** @type {HTMLElement} */ (element).dataset[data] ?? ''));
+  }
+  const language = byId('language');
+  put(language, text.say('language.switch'));
+  attribute(language, 'lang', text.lang === 'zh' ? 'en' : 'zh-Hans');
+  showTheme();
+}
+
+function title() {
+  const { jobs } = store.state;
+  const running = jobs.filter((job) => job.state === 'running');
+  const first = running.at(-1);
+  const queued = jobs.filter((job) => job.state === 'queued' && job.queue).at(-1);
+  if (first) return text.say('title.busy', { percent: text.percent(first.overall) });
+  if (queued?.queue) return text.say('title.waiting', { place: text.place(queued.queue.position) });
+  return text.say('title.idle');
+}
+
+/** Bring the page up to the state. */
+function draw() {
+  const { state } = store;
+  const at = now();
+  const all = spoke;
+  dirty = spoke = false;
+  if (all) translate();
+  composer.update(state, text);
+  gallery.update(state, text, at, all);
+  if (all || state.stats !== drawn.stats || state.hello !== drawn.hello || state.link !== drawn.link || state.jobs !== drawn.jobs) {
+    status.update(state, text, at);
+  }
+  link.update(state, text, at);
+  put(byId('quote'), quoteWords());
+  if (document.title !== title()) document.title = title();
+  drawn = state;
+}
+
+store.listeners.add((state, before) => {
+  for (const words of changes(state, before, text)) speaker.say(words);
+  if (state.stats !== before.stats && state.stats && now() - quotedAt > QUOTE_AGE_MS) quote();
+  if (state.link.state === 'open' && before.link.state !== 'open') quote();
+  for (const job of state.jobs) {
+    if (job.state === 'refused' && job.error?.field && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
+        && composer.prompt.value.trim() === job.asked.prompt) {
+      const { error } = job;
+      composer.blame(error.field ?? '', () => failureWords(error, text).wrong);
+    }
+  }
+  if (dirty) return;
+  dirty = true;
+  // a hidden page gets no frames, but its title and its cards must not stand still for ever
+  if (document.hidden) setTimeout(draw, TICK_MS);
+  else requestAnimationFrame(draw);
+});
+
+setInterval(() => {
+  gallery.tick(now());
+  status.tick(now());
+  link.tick(now());
+}, TICK_MS);
+
+/* language and theme */
+
+byId('language').addEventListener('click', () => {
+  text = new Text(text.lang === 'zh' ? 'en' : 'zh');
+  keep('darkroom.lang', text.lang);
+  spoke = true;
+  draw();
+});
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const themeNow = () => root.dataset.theme ?? (dark.matches ? 'dark' : 'light');
+
+function showTheme() {
+  root.dataset.shown = themeNow();
+  const words = text.say(themeNow() === 'dark' ? 'theme.light' : 'theme.dark');
+  attribute(byId('theme'), 'aria-label', words);
+  attribute(byId('theme'), 'title', words);
+}
+byId('theme').addEventListener('click', () => {
+  root.dataset.theme = themeNow() === 'dark' ? 'light' : 'dark';
+  keep('darkroom.theme', root.dataset.theme);
+  showTheme();
+});
+dark.addEventListener('change', showTheme);
+
+/* the browser's memory and moods */
+
+/** @returns {Storage | null} */
+function openStorage() {
+  try {
+    localStorage.getItem(DRAFT);
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} name @param {string} value */
+function keep(name, value) {
+  try {
+    storage?.setItem(name, value);
+  } catch {
+    // full or forbidden: the choice holds until the reload
+  }
+}
+
+function loadDraft() {
+  try {
+    const draft = JSON.parse(storage?.getItem(DRAFT) ?? 'null');
+    if (draft && typeof draft.prompt === 'string') composer.fill(draft);
+  } catch {
+    // not one of ours
+  }
+}
+
+addEventListener('storage', (event) => session.stored(event));
+addEventListener('online', () => wire.connect());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  wire.connect();
+  draw();
+});
+
+if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
+session.load();
+draw();
+loadDraft();
+wire.connect();

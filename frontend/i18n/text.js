@@ -1,0 +1,93 @@
+// @ts-check
+// text - finds the words: messages with {names}, plural and ordinal forms, times, in one language.
+
+import en from './en.js';
+import zh from './zh.js';
+
+/** @typedef {string | ({ordinal?: boolean} & Record<string, any>)} Message */
+/** @typedef {Record<string, string | number>} Values */
+
+/** @type {Record<string, Record<string, Message>>} */
+export const LANGUAGES = { en, zh };
+
+/** The first language of `wanted` that the page speaks, else English.
+ * @param {readonly string[]} wanted */
+export function pickLanguage(wanted) {
+  for (const tag of wanted) {
+    const short = tag.toLowerCase().split('-')[0];
+    if (short in LANGUAGES) return short;
+  }
+  return 'en';
+}
+
+/** One language's voice. Immutable; another language is another Text. */
+export class Text {
+  /** @param {string} lang a key of LANGUAGES */
+  constructor(lang) {
+    this.lang = lang;
+    this.tag = lang === 'zh' ? 'zh-Hans' : lang;
+    this.words = LANGUAGES[lang];
+    this.plural = new Intl.PluralRules(this.tag);
+    this.rank = new Intl.PluralRules(this.tag, { type: 'ordinal' });
+    this.number = new Intl.NumberFormat(this.tag);
+    this.percents = new Intl.NumberFormat(this.tag, { style: 'percent' });
+  }
+
+  /** Whether there is such a message. @param {string} key */
+  has(key) {
+    return Object.hasOwn(this.words, key);
+  }
+
+  /** The message with its names filled in; `n` also chooses the form. An unknown key is a bug and shows itself.
+   * @param {string} key @param {Values} [values] */
+  say(key, values = {}) {
+    const message = this.words[key];
+    if (message === undefined) return key;
+    const form = typeof message === 'string' ? message : this.#form(message, Number(values.n));
+    return form.replace(/\{(\w+)\}/g, (_, name) => this.#show(values[name]));
+  }
+
+  /** @param {Record<string, any>} message @param {number} n @returns {string} */
+  #form(message, n) {
+    const rules = message.ordinal ? this.rank : this.plural;
+    return message[rules.select(n)] ?? message.other;
+  }
+
+  /** @param {string | number | undefined} value */
+  #show(value) {
+    if (typeof value === 'number') return this.number.format(value);
+    return value ?? '';
+  }
+
+  /** "3rd". @param {number} n */
+  place(n) {
+    return this.say('ordinal', { n });
+  }
+
+  /** 0.42 as "42%". @param {number} share */
+  percent(share) {
+    return this.percents.format(Math.floor(share * 100) / 100);
+  }
+
+  /** A guess at a time, no more exact than a guess is: "about 28 s", "about 1 min 40 s".
+   * @param {number} ms */
+  about(ms) {
+    const s = Math.ceil(ms / 1000 - 1e-9);
+    if (ms < 700) return this.say('time.moment');
+    if (s < 60) return this.say('time.seconds', { n: s });
+    if (s < 180) {
+      const tens = Math.ceil(s / 10) * 10;
+      const [m, rest] = [Math.floor(tens / 60), tens % 60];
+      return rest ? this.say('time.minutes.seconds', { m, s: rest }) : this.say('time.minutes', { n: m });
+    }
+    const minutes = Math.ceil(s / 60);
+    if (minutes < 60) return this.say('time.minutes', { n: minutes });
+    return this.say('time.hours', { h: Math.floor(minutes / 60), m: minutes % 60 });
+  }
+
+  /** A measured time: "6.8 s". @param {number} seconds */
+  exact(seconds) {
+    const n = seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds);
+    return this.say('time.exact', { n });
+  }
+}

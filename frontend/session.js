@@ -1,0 +1,196 @@
+// @ts-check
+// session - what this page does with the server: submits, follows, resumes and remembers its jobs. No DOM.
+
+import { EMPTY, TERMINAL, newJob, reduce } from './state.js';
+
+/** @typedef {import('./state.js').State} State */
+/** @typedef {import('./state.js').Action} Action */
+/** @typedef {import('./state.js').Job} Job */
+/** @typedef {import('./state.js').Spec} Spec */
+/** @typedef {import('./wire.js').Message} Message */
+
+const PREFIX = 'darkroom.job.';
+const KEPT_MAX = 200; // pictures that one browser remembers
+const PREVIEW = Object.freeze({ type: 'previews', every_ms: 80, max_px: 384, format: 'jpeg' });
+
+/** Holds the state; whoever subscribes is told (state, before) after each change. */
+export class Store {
+  constructor() {
+    /** @type {State} */ this.state = EMPTY;
+    /** @type {Set<(state: State, before: State) => void>} */ this.listeners = new Set();
+  }
+
+  /** @param {Action} action */
+  dispatch(action) {
+    const before = this.state;
+    this.state = reduce(before, action);
+    if (this.state !== before) for (const listen of this.listeners) listen(this.state, before);
+  }
+}
+
+/** A random idempotency key; works without a secure context. */
+export function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+/** What the browser keeps of a job. @param {Job} job */
+export function toRecord({ key, id, asked, spec, created, state, result, error, sent, cancelling }) {
+  return JSON.stringify({ key, id, asked, spec, created, state, result, error, sent, cancelling });
+}
+
+/** A kept job. What is not over begins at sequence number 0: the board tells the whole present state, preview and all.
+ * Null when the text is not one of ours. @param {string | null} text @returns {Job | null} */
+export function fromRecord(text) {
+  try {
+    const kept = JSON.parse(text ?? '');
+    if (typeof kept.key !== 'string' || typeof kept.asked?.prompt !== 'string') return null;
+    const job = { ...newJob(kept.key, kept.asked, Number(kept.created) || 0), ...kept };
+    return TERMINAL.has(job.state) ? job : { ...job, state: job.id ? 'queued' : 'sending' };
+  } catch {
+    return null;
+  }
+}
+
+export class Session {
+  /** @param {{store: Store, storage: Storage | null, now: () => number, date?: () => number,
+   *           send: (message: Message) => boolean}} world */
+  constructor({ store, storage, now, date = Date.now, send }) {
+    this.store = store;
+    this.storage = storage;
+    this.now = now;
+    this.date = date;
+    this.sendNow = send;
+    /** @type {Map<string, string>} */ this.saved = new Map();
+    store.listeners.add((state, before) => this.#remember(state, before));
+  }
+
+  /** Take up what the browser remembers. */
+  load() {
+    if (!this.storage) return;
+    const jobs = [];
+    for (let i = 0; i < this.storage.length; i++) {
+      const name = this.storage.key(i);
+      const job = name?.startsWith(PREFIX) ? fromRecord(this.storage.getItem(name)) : null;
+      if (job) jobs.push(job);
+    }
+    jobs.sort((a, b) => b.created - a.created);
+    for (const old of jobs.slice(KEPT_MAX)) this.storage.removeItem(PREFIX + old.key);
+    this.store.dispatch({ do: 'adopt', jobs: jobs.slice(0, KEPT_MAX) });
+  }
+
+  /** One message from the wire. @param {Message} message */
+  heard(message) {
+    this.store.dispatch({ do: 'message', message, at: this.now() });
+    if (message.type === 'hello') this.#resume();
+    if (message.type === 'accepted') this.#accepted(message);
+  }
+
+  /** Ask for a picture: at once, or as soon as the link is open. @param {Spec} spec @returns {string} its key */
+  submit(spec) {
+    const job = newJob(randomKey(), spec, this.date());
+    this.store.dispatch({ do: 'submit', job });
+    this.#submit(job);
+    return job.key;
+  }
+
+  /** @param {string} key */
+  cancel(key) {
+    this.store.dispatch({ do: 'cancel', key });
+    const job = this.#job(key);
+    if (job?.id && job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
+  }
+
+  /** Drop jobs from this page. What still runs is cancelled first. @param {readonly string[]} keys @returns {Job[]} what was dropped */
+  forget(keys) {
+    const gone = this.store.state.jobs.filter((job) => keys.includes(job.key));
+    this.store.dispatch({ do: 'forget', keys, at: this.now() });
+    return gone;
+  }
+
+  /** Take back what was dropped, or take over from another tab. @param {readonly Job[]} jobs */
+  adopt(jobs) {
+    this.store.dispatch({ do: 'adopt', jobs });
+    for (const job of jobs) this.#follow(job);
+  }
+
+  /** Another tab changed what the browser remembers. @param {{key: string | null, newValue: string | null}} event */
+  stored(event) {
+    if (!event.key?.startsWith(PREFIX)) return;
+    const key = event.key.slice(PREFIX.length);
+    if (event.newValue === null) this.store.dispatch({ do: 'forget', keys: [key], at: this.now() });
+    const job = fromRecord(event.newValue);
+    // a job that has no id yet belongs to the tab that is sending it
+    if (job?.id && !this.#job(key)) this.adopt([job]);
+  }
+
+  /** What would this lead to now? The answer comes into the state. @param {Spec} spec */
+  quote(spec) {
+    if (!this.sendNow({ type: 'quote', ref: 'quote', spec })) this.store.dispatch({ do: 'unquote' });
+  }
+
+  /** @param {string} key */
+  #job(key) {
+    return this.store.state.jobs.find((job) => job.key === key);
+  }
+
+  #resume() {
+    this.sendNow({ ...PREVIEW });
+    this.sendNow({ type: 'stats', on: true });
+    for (const job of [...this.store.state.jobs].reverse()) {
+      if (job.state === 'sending') this.#submit(job);
+      else this.#follow(job);
+    }
+  }
+
+  /** @param {Job} job */
+  #submit(job) {
+    if (this.sendNow({ type: 'submit', ref: job.key, key: job.key, spec: job.asked })) {
+      this.store.dispatch({ do: 'sent', key: job.key });
+    }
+  }
+
+  /** @param {Job} job */
+  #follow(job) {
+    if (!job.id || TERMINAL.has(job.state)) return;
+    this.sendNow({ type: 'watch', job: job.id, seq: job.seq });
+    if (job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
+  }
+
+  /** A cancel that was wished for before the server had given the job a name. @param {Message} message */
+  #accepted(message) {
+    const job = this.store.state.jobs.find((j) => j.id === message.job);
+    if (job?.cancelling && message.ref) this.sendNow({ type: 'cancel', job: message.job });
+  }
+
+  /** @param {State} state @param {State} before */
+  #remember(state, before) {
+    if (!this.storage || state.jobs === before.jobs) return;
+    const now = new Set(state.jobs.map((job) => job.key));
+    for (const job of before.jobs) if (!now.has(job.key)) this.#erase(job.key);
+    const old = new Set(before.jobs);
+    for (const job of state.jobs) if (!old.has(job)) this.#save(job);
+  }
+
+  /** @param {Job} job */
+  #save(job) {
+    const record = toRecord(job);
+    if (this.saved.get(job.key) === record) return;
+    this.saved.set(job.key, record);
+    try {
+      this.storage?.setItem(PREFIX + job.key, record);
+    } catch {
+      // full or forbidden: the page works, only a reload forgets
+    }
+  }
+
+  /** @param {string} key */
+  #erase(key) {
+    this.saved.delete(key);
+    try {
+      this.storage?.removeItem(PREFIX + key);
+    } catch {
+      // as above
+    }
+  }
+}

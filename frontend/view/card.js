@@ -1,0 +1,287 @@
+// @ts-check
+// card - one picture on the wall: blank paper with its place in line, then a developing print, then the picture.
+
+import { PHASES } from '../wire.js';
+import { TERMINAL, remaining } from '../state.js';
+import { Bar, attribute, button, el, icon, put, show } from './dom.js';
+import { trouble } from './trouble.js';
+
+/** @typedef {import('../state.js').Job} Job */
+/** @typedef {import('../i18n/text.js').Text} Text */
+/** What a card can ask for. @typedef {Object} Acts
+ * @property {(job: Job) => void} cancel @property {(job: Job) => void} use @property {(job: Job) => void} vary
+ * @property {(job: Job) => void} retry @property {(job: Job) => void} remove @property {(job: Job) => void} open */
+/** What a card needs to know besides its job. @typedef {{text: Text, now: number, linked: boolean, cap: number}} Scene */
+
+const LAYERS_MAX = 3; // pictures that fade over each other
+const LATE_MS = 1500; // past its estimate before the page says so
+
+export class Card {
+  /** @param {Job} job @param {Acts} acts */
+  constructor(job, acts) {
+    this.job = job;
+    this.key = job.key;
+    /** @type {Scene | null} */ this.scene = null;
+    this.shotSeq = 0;
+    this.broken = false;
+    const asks = (/** @type {keyof Acts} */ act) => () => acts[act](this.job);
+
+    this.big = el('span', { class: 'big' });
+    this.small = el('span', { class: 'small' });
+    this.blank = el('span', { class: 'blank', 'aria-hidden': 'true' }, this.big, this.small);
+    this.print = el('button', { type: 'button', class: 'print', on: { click: asks('open') } }, this.blank);
+    this.tray = el('div', { class: 'tray' }, this.print);
+
+    this.what = el('span', { class: 'what' });
+    this.when = el('span', { class: 'when' });
+    this.bar = new Bar();
+    this.meter = el('div', { class: 'meter', role: 'progressbar', 'aria-valuemin': '0', 'aria-valuemax': '100' }, this.bar.element);
+    this.steps = PHASES.map(() => el('li'));
+    this.phases = el('ol', { class: 'phases', 'aria-hidden': 'true' }, ...this.steps);
+    this.why = el('p', { class: 'why' });
+    this.doing = el('div', { class: 'doing' },
+      el('div', { class: 'doing-line' }, this.what, this.when), this.meter, this.phases, this.why);
+
+    this.wrong = el('p');
+    this.todo = el('p', { class: 'todo' });
+    this.trouble = el('div', { class: 'trouble' }, this.wrong, this.todo);
+    this.prompt = el('h3', { class: 'prompt-line', id: `prompt-${job.key}` });
+    this.params = el('p', { class: 'params' });
+
+    this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
+    this.buttons = {
+      cancel: button('stop', asks('cancel')),
+      retry: button('again', asks('retry'), 'strong'),
+      use: button('form', asks('use')),
+      vary: button('dice', asks('vary'), 'icon'),
+      remove: button('close', asks('remove'), 'icon bare end'),
+    };
+    const { cancel, retry, use, vary, remove } = this.buttons;
+    this.actions = el('div', { class: 'actions' },
+      this.save, retry.element, cancel.element, use.element, vary.element, remove.element);
+    this.element = el('li', {},
+      el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
+        el('div', { class: 'card-body' }, this.doing, this.trouble, el('div', {}, this.prompt, this.params), this.actions)));
+    this.article = /** @type {HTMLElement} */ (this.element.firstElementChild);
+  }
+
+  /** Show the job as it is. @param {Job} job @param {Scene} scene */
+  update(job, scene) {
+    const focused = this.actions.contains(document.activeElement);
+    this.job = job;
+    this.scene = scene;
+    this.article.dataset.state = job.state;
+    this.#frame(job);
+    this.#words(job, scene);
+    this.#shots(job);
+    this.#buttons(job, scene);
+    this.tick(scene.now);
+    if (focused && !document.activeElement?.checkVisibility?.()) this.focus();
+  }
+
+  /** Only time went by. @param {number} now */
+  tick(now) {
+    const { job, scene } = this;
+    if (!scene || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'sending')) return;
+    put(this.when, whenWords(job, scene.text, now));
+    put(this.small, smallWords(job, scene.text, now));
+  }
+
+  /** Put the focus on the first thing that can be done with this picture. */
+  focus() {
+    const first = [...this.actions.children].find((child) => child instanceof HTMLElement && !child.hidden);
+    /** @type {HTMLElement | undefined} */ (first)?.focus();
+  }
+
+  /** @param {Job} job */
+  #frame(job) {
+    const { width = 1, height = 1 } = job.result ?? job.spec;
+    this.print.style.aspectRatio = `${width} / ${height}`;
+    this.print.style.width = `${Math.min(1, width / height) * 100}%`;
+    this.print.disabled = !(job.state === 'done' && job.result && !this.broken);
+  }
+
+  /** @param {Job} job @param {Scene} scene */
+  #words(job, { text, linked, cap }) {
+    const { state } = job;
+    const live = state === 'queued' || state === 'running' || state === 'sending';
+    put(this.prompt, job.spec.prompt);
+    put(this.params, paramWords(job, text));
+    put(this.what, whatWords(job, text, linked));
+    show(this.meter, state === 'running');
+    show(this.phases, state === 'running');
+    put(this.why, whyWords(job, text, linked, cap));
+    show(this.why, this.why.textContent !== '');
+    attribute(this.when, 'title', job.queue?.range && state === 'queued' ? rangeWords(job.queue.range, text) : null);
+    if (state === 'done') put(this.when, job.result ? text.say('card.took', { time: text.exact(job.result.seconds) }) : '');
+    else if (!live) put(this.when, '');
+    put(this.big, bigWords(job, text));
+    if (TERMINAL.has(state)) put(this.small, '');
+    this.#mark(state);
+    this.#progress(job, text);
+    const bad = trouble(job, text, this.broken);
+    show(this.trouble, bad !== null);
+    put(this.wrong, bad?.wrong ?? '');
+    put(this.todo, bad?.todo ?? '');
+    attribute(this.trouble, 'lang', bad?.foreign ? 'en' : null);
+  }
+
+  /** The sign on an empty print. @param {string} state */
+  #mark(state) {
+    const name = state === 'cancelled' ? 'stop' : 'broken';
+    if (this.blank.dataset.mark === (TERMINAL.has(state) && state !== 'done' ? name : '')) return;
+    this.blank.dataset.mark = TERMINAL.has(state) && state !== 'done' ? name : '';
+    this.blank.querySelector('svg')?.remove();
+    if (this.blank.dataset.mark) this.blank.prepend(icon(name));
+  }
+
+  /** @param {Job} job @param {Text} text */
+  #progress(job, text) {
+    const at = job.phase ? PHASES.indexOf(job.phase) : -1;
+    this.steps.forEach((step, i) => {
+      put(step, text.say(`phase.${PHASES[i]}.short`));
+      step.dataset.at = i < at ? 'past' : i === at ? 'now' : 'next';
+    });
+    this.bar.set(job.overall);
+    attribute(this.meter, 'aria-label', text.say('card.progress', { prompt: job.spec.prompt }));
+    attribute(this.meter, 'aria-valuenow', String(Math.floor(job.overall * 100)));
+    attribute(this.meter, 'aria-valuetext', text.say('card.progress.text',
+      { phase: whatWords(job, text, true), percent: text.percent(job.overall) }));
+  }
+
+  /** Lay the newest picture over the older ones. @param {Job} job */
+  #shots(job) {
+    if (job.result && job.state === 'done' && !this.final) {
+      this.final = el('img', { class: 'final', alt: '' });
+      this.#lay(this.final, job.result.url, null);
+      this.final.addEventListener('error', () => this.#missing());
+    } else if (job.preview && job.preview.seq > this.shotSeq && !job.result) {
+      this.shotSeq = job.preview.seq;
+      const blob = job.preview.image instanceof Blob ? job.preview.image : new Blob([/** @type {any} */ (job.preview.image)]);
+      const url = URL.createObjectURL(blob);
+      this.#lay(el('img', { class: 'shot', alt: '' }), url, url);
+    } else if (!job.preview && !job.result && this.shotSeq) {
+      this.shotSeq = 0; // its run begins anew
+      for (const image of this.print.querySelectorAll('img')) image.remove();
+    }
+    this.print.dataset.shot = String(this.print.querySelector('img') !== null);
+  }
+
+  /** @param {HTMLImageElement} image @param {string} source @param {string | null} revoke */
+  #lay(image, source, revoke) {
+    const shown = () => {
+      if (revoke) URL.revokeObjectURL(revoke);
+      if (!image.naturalWidth) return;
+      if (image.className === 'shot' && this.final?.complete) return;
+      this.print.append(image);
+      this.print.dataset.shot = 'true';
+      const layers = this.print.querySelectorAll('img');
+      for (let i = 0; i < layers.length - LAYERS_MAX; i++) layers[i].remove();
+      if (image.className === 'final') image.addEventListener('animationend', () => this.#fixed(image), { once: true });
+    };
+    image.addEventListener('load', shown);
+    image.addEventListener('error', () => revoke && URL.revokeObjectURL(revoke));
+    image.src = source;
+  }
+
+  /** The finished picture covers all: drop what lies under it. @param {HTMLImageElement} image */
+  #fixed(image) {
+    for (const other of this.print.querySelectorAll('img')) if (other !== image) other.remove();
+  }
+
+  #missing() {
+    this.broken = true;
+    this.final?.remove();
+    if (this.scene) this.update(this.job, this.scene);
+  }
+
+  /** @param {Job} job @param {Scene} scene */
+  #buttons(job, { text }) {
+    const over = TERMINAL.has(job.state);
+    const { cancel, retry, use, vary, remove } = this.buttons;
+    const of = (/** @type {string} */ key) => text.say('act.of', { name: text.say(key), prompt: job.spec.prompt });
+    const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b, /** @type {string} */ key, /** @type {string} */ long) => {
+      put(b.label, text.say(key));
+      attribute(b.element, 'aria-label', of(long));
+      attribute(b.element, 'title', text.say(long));
+    };
+    face(cancel, 'act.cancel', 'act.cancel');
+    face(retry, 'act.retry', 'act.retry');
+    face(use, 'act.use', 'act.use.long');
+    face(vary, 'act.vary', 'act.vary.long');
+    face(remove, 'act.remove', 'act.remove');
+    show(cancel.element, !over);
+    cancel.element.disabled = job.cancelling;
+    show(retry.element, over && job.state !== 'done');
+    show(vary.element, job.state === 'done');
+    show(remove.element, over);
+    show(this.save, job.state === 'done' && job.result !== null && !this.broken);
+    put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
+    attribute(this.save, 'aria-label', of('act.download'));
+    if (job.result) {
+      attribute(this.save, 'href', `${job.result.url}?download=1`);
+      attribute(this.print, 'aria-label', text.say('act.open', { prompt: job.spec.prompt }));
+    } else attribute(this.print, 'aria-label', job.spec.prompt);
+  }
+}
+
+/** @param {Job} job @param {Text} text @param {boolean} linked */
+export function whatWords(job, text, linked) {
+  if (job.cancelling) return text.say('card.cancelling');
+  switch (job.state) {
+    case 'sending': return text.say(linked ? 'card.sending' : 'card.sending.offline');
+    case 'queued':
+      if (!job.queue) return text.say('card.asking');
+      if (job.queue.position <= 1) return text.say('card.queued.next');
+      return text.say('card.queued', { place: text.place(job.queue.position) });
+    case 'running': return text.say(`phase.${job.phase ?? 'glyph'}`);
+    default: return text.say(`card.${job.state}`);
+  }
+}
+
+/** @param {Job} job @param {Text} text @param {number} now */
+function whenWords(job, text, now) {
+  if (job.state === 'sending' || (job.state === 'queued' && !job.queue)) return '';
+  if (!job.due) return job.state === 'queued' ? text.say('card.unknown') : text.percent(job.overall);
+  const left = remaining(job.due, now);
+  if (left > 0) return text.say(job.state === 'queued' ? 'card.ready' : 'card.left', { time: text.about(left) });
+  return text.say(now - job.due.at - job.due.ms > LATE_MS ? 'card.longer' : 'card.soon');
+}
+
+/** On the blank paper. @param {Job} job @param {Text} text */
+function bigWords(job, text) {
+  if (job.state === 'queued' && job.queue) return job.queue.position <= 1 ? text.say('next') : text.place(job.queue.position);
+  return job.state === 'queued' || job.state === 'sending' ? '…' : '';
+}
+
+/** Under it. @param {Job} job @param {Text} text @param {number} now */
+function smallWords(job, text, now) {
+  if (job.state !== 'queued' || !job.due) return '';
+  const left = remaining(job.due, now);
+  return left > 0 ? text.about(left) : '';
+}
+
+/** @param {Job} job @param {Text} text @param {boolean} linked @param {number} cap */
+function whyWords(job, text, linked, cap) {
+  if (job.state === 'sending') return linked ? '' : text.say('card.sending.why');
+  if (job.state !== 'queued' || !job.queue) return '';
+  const key = `why.${job.queue.why}`;
+  if (!text.has(key)) return '';
+  return text.say(key, { n: job.queue.why === 'slots' ? cap : job.queue.ahead });
+}
+
+/** @param {[number, number]} range @param {Text} text */
+function rangeWords([lo, hi], text) {
+  return text.say('card.range', { lo: Math.round(lo / 1000), hi: Math.ceil(hi / 1000) });
+}
+
+/** "256 × 256 · 20 steps · guidance 1.5 · seed 7" @param {Job} job @param {Text} text */
+export function paramWords(job, text) {
+  const { width, height, steps, guidance, seed } = { ...job.spec, ...(job.result ?? {}) };
+  const parts = [];
+  if (width && height) parts.push(text.say('params.size', { width: String(width), height: String(height) }));
+  if (steps) parts.push(text.say('compose.now.steps', { n: steps }));
+  if (guidance !== undefined) parts.push(text.say('compose.now.guidance', { value: guidance }));
+  if (seed !== undefined) parts.push(seed < 0 ? text.say('params.seed.random') : text.say('params.seed', { seed: String(seed) }));
+  return parts.join(' · ');
+}

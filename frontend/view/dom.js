@@ -1,0 +1,94 @@
+// @ts-check
+// dom - makes elements: text only as text, never as markup; and the few icons of the page.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @typedef {{class?: string, text?: string, on?: Record<string, (event: any) => void>, data?: Record<string, string>,
+ *             [attribute: string]: any}} Properties */
+
+/** A new element. `class`, `text`, `on` and `data` are special; all else are attributes.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag @param {Properties} [properties] @param {...(Node | null)} children
+ * @returns {HTMLElementTagNameMap[K]} */
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === 'class') element.className = value;
+    else if (name === 'text') element.textContent = value;
+    else if (name === 'on') for (const [type, f] of Object.entries(value)) element.addEventListener(type, f);
+    else if (name === 'data') Object.assign(element.dataset, value);
+    else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** The element with this id; its absence is a bug.
+ * @template {HTMLElement} [T=HTMLElement] @param {string} id @returns {T} */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`no element #${id}`);
+  return /** @type {T} */ (element);
+}
+
+/** Set text only when it changes, so that nothing is laid out or announced anew for nothing.
+ * @param {Element} element @param {string} text */
+export function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Set or remove an attribute, only when it changes. @param {Element} element @param {string} name @param {string | null} value */
+export function attribute(element, name, value) {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/** @param {HTMLElement} element @param {boolean} shown */
+export function show(element, shown) {
+  if (element.hidden === shown) element.hidden = !shown;
+}
+
+/** Paths on a 20 by 20 grid. */
+const ICONS = Object.freeze({
+  close: 'M5 5l10 10M15 5 5 15',
+  save: 'M10 3v9.5M6 9l4 4 4-4M4 16.5h12',
+  again: 'M4 10a6 6 0 1 1 1.8 4.3M4 15.5v-3.2h3.2',
+  form: 'M4 5h12M4 10h7M4 15h4M13.5 17l3-3-3-3',
+  dice: 'M5 3h10a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM7 7h.01M13 7h.01M10 10h.01M7 13h.01M13 13h.01',
+  broken: 'M3 5h14v10H3ZM3 12l4-3 3 3 2-2 5 4M11 2l-2 3 2 2-2 3',
+  stop: 'M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15ZM5 5l10 10',
+  back: 'M12.5 4.5 7 10l5.5 5.5',
+  forth: 'M7.5 4.5 13 10l-5.5 5.5',
+});
+
+/** @param {keyof typeof ICONS} name */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A quiet button. @param {keyof typeof ICONS} image @param {(event: MouseEvent) => void} act @param {string} [more] classes */
+export function button(image, act, more = '') {
+  const label = el('span', { class: more.includes('icon') ? 'sr' : '' });
+  const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } }, icon(image), label);
+  return { element, label };
+}
+
+/** A bar from 0 to 1. */
+export class Bar {
+  /** @param {string} [more] classes */
+  constructor(more = '') {
+    this.fill = el('i');
+    this.element = el('span', { class: `bar ${more}` }, this.fill);
+  }
+
+  /** @param {number} share */
+  set(share) {
+    this.fill.style.transform = `scaleX(${share.toFixed(4)})`;
+  }
+}

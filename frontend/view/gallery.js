@@ -1,0 +1,102 @@
+// @ts-check
+// gallery - the wall: a card for each picture, newest first, and what is there when there is none.
+
+import { TERMINAL } from '../state.js';
+import { Card } from './card.js';
+import { byId, el, put, show } from './dom.js';
+
+/** @typedef {import('../state.js').State} State */
+/** @typedef {import('../i18n/text.js').Text} Text */
+
+const GHOST = 'M0 100V70l22-26 18 20 14-14 26 26 20-8v32Z M70 24a10 10 0 1 1-.01 0';
+
+export class Gallery {
+  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void}} acts */
+  constructor(acts) {
+    this.acts = acts;
+    this.list = byId('cards');
+    this.count = byId('gallery-count');
+    this.clear = byId('clear');
+    this.empty = byId('empty');
+    /** @type {Map<string, Card>} */ this.cards = new Map();
+    /** @type {State | null} */ this.state = null;
+    this.clear.addEventListener('click', () => this.#clear());
+    this.#build();
+  }
+
+  /** @param {State} state @param {Text} text @param {number} now @param {boolean} all every card anew: the language changed */
+  update(state, text, now, all) {
+    const before = this.state;
+    this.state = state;
+    const scene = { text, now, linked: state.link.state === 'open', cap: state.hello?.concurrency?.cap ?? 1 };
+    const stir = all || before?.link.state !== state.link.state || before?.hello !== state.hello;
+    const old = new Map(before?.jobs.map((job) => [job.key, job]));
+    this.#drop(state);
+    let place = this.list.firstElementChild;
+    for (const job of state.jobs) {
+      const card = this.cards.get(job.key) ?? this.#add(job);
+      if (card.element !== place) this.list.insertBefore(card.element, place);
+      else place = place.nextElementSibling;
+      if (stir || old.get(job.key) !== job) card.update(job, scene);
+    }
+    const finished = state.jobs.filter((job) => TERMINAL.has(job.state)).length;
+    put(this.count, state.jobs.length ? text.say('gallery.count', { n: state.jobs.length }) : '');
+    show(this.clear, finished > 1);
+    show(this.empty, state.jobs.length === 0);
+    put(this.emptyTitle, text.say('empty.title'));
+    put(this.emptyText, text.say('empty.text'));
+  }
+
+  /** Only time went by. @param {number} now */
+  tick(now) {
+    for (const card of this.cards.values()) card.tick(now);
+  }
+
+  /** @param {string} key */
+  card(key) {
+    return this.cards.get(key);
+  }
+
+  /** @param {import('../state.js').Job} job */
+  #add(job) {
+    const card = new Card(job, this.acts);
+    this.cards.set(job.key, card);
+    return card;
+  }
+
+  /** Take down cards whose jobs are gone; the focus goes to a neighbour. @param {State} state */
+  #drop(state) {
+    const kept = new Set(state.jobs.map((job) => job.key));
+    for (const [key, card] of this.cards) {
+      if (kept.has(key)) continue;
+      const focused = card.element.contains(document.activeElement);
+      const neighbour = card.element.nextElementSibling ?? card.element.previousElementSibling;
+      card.element.remove();
+      this.cards.delete(key);
+      if (!focused) continue;
+      const next = [...this.cards.values()].find((c) => c.element === neighbour);
+      if (next) next.focus();
+      else byId('pictures').focus();
+    }
+  }
+
+  #clear() {
+    const keys = this.state?.jobs.filter((job) => TERMINAL.has(job.state)).map((job) => job.key) ?? [];
+    this.acts.clear(keys);
+    byId('pictures').focus();
+  }
+
+  #build() {
+    const ghost = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    ghost.setAttribute('viewBox', '0 0 100 100');
+    ghost.setAttribute('preserveAspectRatio', 'xMidYMax slice');
+    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+    path.setAttribute('d', GHOST);
+    ghost.append(path);
+    this.emptyTitle = el('h3');
+    this.emptyText = el('p');
+    this.empty.append(
+      el('div', { class: 'empty-tray', 'aria-hidden': 'true' }, el('div', { class: 'empty-paper' }, /** @type {any} */ (ghost))),
+      this.emptyTitle, this.emptyText);
+  }
+}

@@ -1,0 +1,190 @@
+// @ts-check
+// wire - speaks darkroom.v1: encodes and decodes messages, keeps one socket and brings it back. No DOM.
+
+export const SUBPROTOCOL = 'darkroom.v1';
+export const FRAME_HEADER = 32;
+export const PHASES = Object.freeze(['glyph', 'prior', 'denoise', 'decode']);
+
+const MAGIC = 0x4d4b5244; // "DRKM", little endian
+const FRAME_VERSION = 1;
+const FRAME_PREVIEW = 1;
+const MIME = Object.freeze({ 1: 'image/jpeg', 2: 'image/png' });
+
+const RETRY_MS_MIN = 500;
+const RETRY_MS_MAX = 10_000;
+const PING_MS = 20_000; // of silence
+const SILENCE_MS_MAX = 45_000; // the server pings at 25 s, but a page cannot see that
+const HELLO_MS_MAX = 15_000;
+
+/** A message as it came: JSON with a `type`. @typedef {{type: string, [member: string]: any}} Message */
+/** @typedef {{type: 'preview', job: string, seq: number, phase: string, mime: string, width: number,
+ *             height: number, image: Uint8Array<ArrayBuffer>}} Frame */
+
+/** Decode a text message. Throws on anything but an object with a type.
+ * @param {string} text @returns {Message} */
+export function decodeText(text) {
+  const message = JSON.parse(text);
+  if (message === null || typeof message !== 'object' || typeof message.type !== 'string') {
+    throw new TypeError('a message is an object with a type');
+  }
+  return message;
+}
+
+/** Decode a binary message. Null for a version or kind that this page does not know; throws when it is malformed.
+ * @param {ArrayBuffer} buffer @returns {Frame | null} */
+export function decodeFrame(buffer) {
+  if (buffer.byteLength < FRAME_HEADER) throw new RangeError('a frame has at least 32 bytes');
+  const view = new DataView(buffer);
+  if (view.getUint32(0, true) !== MAGIC) throw new TypeError('not a darkroom frame');
+  if (view.getUint8(4) !== FRAME_VERSION || view.getUint8(5) !== FRAME_PREVIEW) return null;
+  const mime = MIME[/** @type {1 | 2} */ (view.getUint8(6))];
+  const phase = PHASES[view.getUint8(7)];
+  const job = view.getBigUint64(8, true);
+  const seq = view.getBigUint64(16, true);
+  const width = view.getUint16(24, true);
+  const height = view.getUint16(26, true);
+  const bytes = view.getUint32(28, true);
+  if (bytes !== buffer.byteLength - FRAME_HEADER || bytes === 0) throw new RangeError('a frame of another length');
+  if (!mime || !phase || !job || !seq || !width || !height || seq > Number.MAX_SAFE_INTEGER) {
+    throw new RangeError('a frame with a field out of range');
+  }
+  return {
+    type: 'preview', job: job.toString(16).padStart(16, '0'), seq: Number(seq), phase, mime, width, height,
+    image: new Uint8Array(buffer, FRAME_HEADER),
+  };
+}
+
+/** Where the socket of a page at `href` is. @param {string} href */
+export function socketUrl(href) {
+  const url = new URL('ws', href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
+/** The pause before try number `attempt` (from 0): doubling, with some randomness, as PROTOCOL.md asks.
+ * @param {number} attempt @param {() => number} random */
+export function retryPause(attempt, random) {
+  const base = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt, 8));
+  return Math.round(base * (0.75 + 0.5 * random()));
+}
+
+/** What the page wants to know of the link. @typedef {{state: 'connecting'} | {state: 'open'} |
+ *  {state: 'waiting', retryAt: number, attempt: number}} Link */
+
+/** The world as the wire sees it; tests bring their own. @typedef {Object} World
+ * @property {new (url: string, protocol: string) => WebSocket} WebSocket
+ * @property {() => number} now milliseconds that never go back
+ * @property {(f: () => void, ms: number) => any} later
+ * @property {(handle: any) => void} never
+ * @property {() => number} random */
+
+/** @returns {World} */
+export function realWorld() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    now: () => performance.now(),
+    later: (f, ms) => setTimeout(f, ms),
+    never: (handle) => clearTimeout(handle),
+    random: Math.random,
+  };
+}
+
+/** One connection that comes back by itself. It is open from `hello` on; what is sent before is not kept. */
+export class Wire {
+  /** @param {string} url
+   *  @param {{message: (m: Message | Frame) => void, link: (l: Link) => void, trouble?: (e: unknown) => void}} to
+   *  @param {World} [world] */
+  constructor(url, to, world = realWorld()) {
+    this.url = url;
+    this.to = to;
+    this.world = world;
+    /** @type {WebSocket | null} */ this.socket = null;
+    this.open = false;
+    this.attempt = 0;
+    this.floorMs = 0; // a pause that the server asked for
+    this.heardAt = 0;
+    this.timer = null;
+  }
+
+  /** Connect, or try again at once when a pause is running. */
+  connect() {
+    if (this.socket) return;
+    this.#after(null);
+    this.to.link({ state: 'connecting' });
+    const socket = new this.world.WebSocket(this.url, SUBPROTOCOL);
+    socket.binaryType = 'arraybuffer';
+    this.socket = socket;
+    this.heardAt = this.world.now();
+    socket.onmessage = (event) => this.#heard(socket, event.data);
+    socket.onclose = () => this.#lost(socket);
+    this.#after(() => this.#lost(socket), HELLO_MS_MAX);
+  }
+
+  /** Send one command. False when the link is not open: the caller keeps what must not be lost.
+   * @param {Message} message */
+  send(message) {
+    if (!this.open || !this.socket) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** @param {WebSocket} socket @param {string | ArrayBuffer} data */
+  #heard(socket, data) {
+    if (socket !== this.socket) return;
+    this.heardAt = this.world.now();
+    let message;
+    try {
+      message = typeof data === 'string' ? decodeText(data) : decodeFrame(data);
+    } catch (error) {
+      this.to.trouble?.(error);
+      return;
+    }
+    if (!message) return;
+    if (message.type === 'hello') this.#opened();
+    if (message.type === 'error' && message.code === 'shutting_down') this.floorMs = Number(message.retry_after_ms) || 0;
+    this.to.message(message);
+    if (message.type === 'hello') this.to.link({ state: 'open' });
+  }
+
+  #opened() {
+    this.open = true;
+    this.attempt = 0;
+    this.floorMs = 0;
+    this.#listen();
+  }
+
+  /** While the link is open: ask when it is silent, give it up when it stays so. */
+  #listen() {
+    this.#after(() => {
+      const silence = this.world.now() - this.heardAt;
+      if (silence >= SILENCE_MS_MAX && this.socket) this.#lost(this.socket);
+      else {
+        if (silence >= PING_MS) this.send({ type: 'ping' });
+        this.#listen();
+      }
+    }, PING_MS / 2);
+  }
+
+  /** @param {WebSocket} socket */
+  #lost(socket) {
+    if (socket !== this.socket) return;
+    this.socket = null;
+    this.open = false;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    const pause = Math.max(retryPause(this.attempt, this.world.random), this.floorMs);
+    this.attempt += 1;
+    this.floorMs = 0;
+    this.to.link({ state: 'waiting', retryAt: this.world.now() + pause, attempt: this.attempt });
+    this.#after(() => this.connect(), pause);
+  }
+
+  /** One timer at a time: the next thing to do. @param {(() => void) | null} f @param {number} [ms] */
+  #after(f, ms = 0) {
+    if (this.timer !== null) this.world.never(this.timer);
+    this.timer = f && this.world.later(() => {
+      this.timer = null;
+      f();
+    }, ms);
+  }
+}
