@@ -1,7 +1,7 @@
 /* answer - what the server says to one connection: hello, direct answers, errors, statistics.
  *
- * Each function writes one whole message to out, which is empty. ref is the request's, or "" or NULL. Strings are borrowed
- * for the time of the call; failure sticks to out. Thread: any, no state. */
+ * Each function writes one whole message to out, which is empty. ref is the request's, or "" or NULL.
+ * Strings are borrowed for the time of the call; failure sticks to out. Thread: any, no state. */
 #ifndef PROTO_ANSWER_H
 #define PROTO_ANSWER_H
 

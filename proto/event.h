@@ -93,8 +93,8 @@ struct event {
     } u;
 };
 
-/* Write the whole message to out, which is empty: JSON, or a binary frame for EVENT_PREVIEW. ref: the request that
- * this answers (only `accepted` can be an answer), or "" or NULL. Failure sticks to out. */
+/* Write the whole message to out, which is empty: JSON, or a binary frame for EVENT_PREVIEW.
+ * ref: the request that this answers (only `accepted` can be an answer), or "" or NULL. */
 void event_encode(const struct event *, uint64_t job, uint64_t seq, const char *ref,
                   struct text *out);
 
