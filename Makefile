@@ -14,14 +14,18 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 PKGS := libwebsockets jansson sqlite3 libsodium spng libturbojpeg libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libdnnl-dev libspng-dev libturbojpeg0-dev \
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
+FUZZ_DEPS := clang libclang-rt-dev
+FUZZ_RUNS ?= 200000
 TEST_DEPS := libcmocka-dev clang-format chromium python3 python3-websockets
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread
-CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) -fopenmp -I. -I$(B) -MMD -MP
-LDFLAGS += $(OPT_$(FLAVOUR)) -fopenmp
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+OMP := $(if $(filter fuzz,$(FLAVOUR)),,-fopenmp)
+CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) $(OMP) -I. -I$(B) -MMD -MP
+LDFLAGS += $(OPT_$(FLAVOUR)) $(OMP)
 LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -ldnnl -lpthread -lm
 # a library's own headers are not ours to warn about
 SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
@@ -44,6 +48,7 @@ PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg f
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ISA_OBJ := $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(ISA_SRC)))
 ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
+FUZZ := $(basename $(notdir $(wildcard test/fuzz/fuzz_*.c)))
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 
 all: $(if $(wildcard server/main.c),$(O)/darkroom) $(ARCHIVES) ## build build/darkroom
@@ -100,6 +105,19 @@ asan tsan: test-deps ## the C tests under the sanitizers
 test-c: all $(TEST_BIN) ## the C tests alone
 	@test/run $(B) c
 
+fuzz: ## feed random bytes to every reader of untrusted input (FUZZ_RUNS=200000 each)
+	@test/deps $(DEPS) $(FUZZ_DEPS)
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang $(addprefix run-,$(FUZZ))
+
+$(B)/test/fuzz/%: test/fuzz/%.c $(B)/libweights.a $(B)/libproto.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+run-fuzz_%: $(B)/test/fuzz/fuzz_%
+	@python3 test/fuzz/seeds.py $(O)/corpus && mkdir -p $(O)/corpus/fuzz_$*
+	$< -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
+	  -artifact_prefix=$(O)/corpus/fuzz_$*- $(O)/corpus/fuzz_$*
+
 deps: ## install what building needs (apt)
 	@test/deps $(DEPS)
 
@@ -117,6 +135,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all run test asan tsan test-c deps test-deps install clean help
+.PHONY: all run test fuzz asan tsan test-c deps test-deps install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
