@@ -31,7 +31,7 @@ static const struct {
     uint64_t job, seq;
     struct event event;
 } EVENTS[] = {
-    {"accepted", NULL, JOB, 1, {EVENT_ACCEPTED, .u.accepted = {&CHOSEN, "", 1767225600123}}},
+    {"accepted", "", JOB, 1, {EVENT_ACCEPTED, .u.accepted = {&CHOSEN, "", 1767225600123}}},
     {"accepted as an answer, any prompt",
      "a1",
      OTHER,

@@ -70,8 +70,8 @@ static void expect_error(const json_t *v, const struct command *c, const struct 
     answer_error(c->ref, c->kind, c->job, f, &t);
     json_t *e = text_parse(t.at, t.len, 10000, NULL);
     assert_non_null(e);
-    const char *members[] = {"code", "field", "ref", "re"};
-    for (int i = 0; i < 4; i++)
+    const char *members[] = {"code", "field", "ref", "re", "job"};
+    for (int i = 0; i < 5; i++)
         if (strcmp(vectors_string(e, members[i]), vectors_string(v, members[i])) != 0)
             fail_msg("%s: wanted %s \"%s\", got %s", vectors_string(v, "name"), members[i],
                      vectors_string(v, members[i]), t.at);
