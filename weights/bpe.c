@@ -320,49 +320,26 @@ static int add_special(struct ids *to, struct json_doc *d, const json_t *table, 
     return 0;
 }
 
-static int append(struct ids *to, const struct ids *from)
-{
-    int rc = ids_reserve(to, from->n);
-    for (size_t i = 0; !rc && i < from->n; i++)
-        rc = ids_push(to, from->v[i]);
-    return rc;
-}
-
-/* A later template wraps what an earlier one made. */
-static int wrap(struct bpe *b, struct json_doc *d, struct ids *before, struct ids *after)
-{
-    if (append(before, &b->prefix) || append(&b->suffix, after)) return no_memory(d);
-    ids_free(&b->prefix);
-    b->prefix = *before;
-    *before = (struct ids){0};
-    return 0;
-}
-
+/* The special tokens before and after the one sequence. */
 static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
 {
     json_t *single = json_object_get(o, "single"), *table = json_object_get(o, "special_tokens");
     json_t *v;
-    struct ids half[2];
     size_t i;
-    int sequences = 0, rc = 0;
-    for (i = 0; i < 2; i++)
-        ids_init(&half[i], 1024);
+    int sequences = 0;
+    if (b->prefix.n || b->suffix.n)
+        return json_refuse(d, "post_processor", "has a second template");
     json_array_foreach(single, i, v)
     {
         const json_t *special = json_object_get(v, "SpecialToken");
-        if (rc) break;
-        if (special)
-            rc = add_special(&half[sequences > 0], d, table,
-                             json_string_value(json_object_get(special, "id")));
-        else
+        if (!special)
             sequences += json_object_get(v, "Sequence") != NULL;
+        else if (add_special(sequences ? &b->suffix : &b->prefix, d, table,
+                             json_string_value(json_object_get(special, "id"))))
+            return d->rc;
     }
-    if (!rc && sequences != 1)
-        rc = json_refuse(d, "post_processor", "has a template without exactly one sequence");
-    if (!rc) rc = wrap(b, d, &half[0], &half[1]);
-    ids_free(&half[0]);
-    ids_free(&half[1]);
-    return rc;
+    if (sequences == 1) return 0;
+    return json_refuse(d, "post_processor", "has a template without exactly one sequence");
 }
 
 static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int depth)
@@ -386,7 +363,7 @@ static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int dep
 
 static int load(struct bpe *b, struct json_doc *d)
 {
-    static const char word[] = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
+    static const char word[] = "[\\p{L}\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
     char why[160];
     json_only_null(d, "normalizer");
     if (d->rc || load_model(b, d) || load_added(b, d) || load_steps(b, d)) return d->rc;

@@ -1,6 +1,8 @@
 /* pattern - rewrite an Oniguruma expression for PCRE2, compile it, match. */
 #include "weights/pattern.h"
 
+#include "weights/unicode.h"
+
 #include "proto/fail.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -29,14 +31,28 @@ struct pattern_scratch {
 
 struct rewrite {
     const char *in, *end;
-    char *out; /* 40 bytes a byte: the longest rewriting, of \w, has 34 for two */
-    size_t n;
+    char *out;
+    size_t n, cap;
     bool in_class;
     const char *wrong; /* what cannot be said, or NULL */
 };
 
+/* Oniguruma's \w beyond letters, marks, decimal digits and connectors: Alphabetic, and superscripts
+ * and fractions of Latin-1. */
+#define WORD_TOO "\\p{Alphabetic}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+
+static const char no_room[] = "no memory";
+
 static void emit(struct rewrite *r, const char *s, size_t n)
 {
+    if (n > r->cap - r->n) {
+        size_t cap = 2 * r->cap + n + 256;
+        char *out = realloc(r->out, cap);
+        if (!out) r->wrong = no_room;
+        if (!out) return;
+        r->out = out;
+        r->cap = cap;
+    }
     memcpy(r->out + r->n, s, n);
     r->n += n;
 }
@@ -44,6 +60,31 @@ static void emit(struct rewrite *r, const char *s, size_t n)
 static void emit_text(struct rewrite *r, const char *s)
 {
     emit(r, s, strlen(s));
+}
+
+/* A general category such as L or Lo, with what newer Unicode added to it. */
+static void emit_category(struct rewrite *r, const char *name)
+{
+    size_t n, len = strlen(name);
+    const struct unicode_range *t = unicode_new(&n);
+    char text[40];
+    snprintf(text, sizeof text, "\\p{%s}", name);
+    emit_text(r, text);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(t[i].category, name, len) != 0) continue;
+        snprintf(text, sizeof text, "\\x{%x}-\\x{%x}", (unsigned)t[i].lo, (unsigned)t[i].hi);
+        emit_text(r, text);
+    }
+}
+
+/* Categories as a class of their own, or as a part of the one that is open. */
+static void emit_class(struct rewrite *r, bool negated, const char *const *names, const char *more)
+{
+    if (negated && r->in_class) r->wrong = "a negated property in a class";
+    if (!r->in_class) emit_text(r, negated ? "[^" : "[");
+    for (; *names; names++)
+        emit_category(r, *names);
+    if (!r->in_class) emit_text(r, "]");
 }
 
 /* \uHHHH becomes \x{HHHH}. */
@@ -59,9 +100,38 @@ static void rewrite_unicode(struct rewrite *r)
     r->in += 4;
 }
 
+/* The name after \p or \P: a letter or {Name}. */
+static void rewrite_property(struct rewrite *r, bool negated)
+{
+    static const char *const binary[] = {"White_Space", "Alphabetic", "Join_Control"};
+    char name[24] = "", text[40];
+    const char *close =
+        r->in < r->end && *r->in == '{' ? memchr(r->in, '}', (size_t)(r->end - r->in)) : NULL;
+    const char *from = close ? r->in + 1 : r->in;
+    size_t n = close ? (size_t)(close - from) : (size_t)(r->in < r->end);
+    if (n && *from == '^') {
+        negated = !negated;
+        from++;
+        n--;
+    }
+    if (n < sizeof name) memcpy(name, from, n);
+    r->in = close ? close + 1 : from + n;
+    if (n == 1 || n == 2) {
+        emit_class(r, negated, (const char *const[]){name, NULL}, "");
+        return;
+    }
+    bool known = false;
+    for (size_t i = 0; i < sizeof binary / sizeof *binary; i++)
+        known |= !strcmp(name, binary[i]);
+    if (!known) r->wrong = "an unusual property";
+    snprintf(text, sizeof text, "\\%c{%s}", negated ? 'P' : 'p', name);
+    emit_text(r, text);
+}
+
 /* After a backslash. */
 static void rewrite_escape(struct rewrite *r)
 {
+    static const char *const word[] = {"L", "M", "Nd", "Pc", NULL}, *const digit[] = {"Nd", NULL};
     if (r->in == r->end) {
         r->wrong = "a backslash at its end";
         return;
@@ -70,23 +140,21 @@ static void rewrite_escape(struct rewrite *r)
     switch (c) {
     case 's': emit_text(r, "\\p{White_Space}"); return;
     case 'S': emit_text(r, "\\P{White_Space}"); return;
+    case 'w':
+    case 'W': emit_class(r, c == 'W', word, WORD_TOO); return;
+    case 'd':
+    case 'D': emit_class(r, c == 'D', digit, ""); return;
+    case 'p':
+    case 'P': rewrite_property(r, c == 'P'); return;
     case 'v': emit_text(r, "\\x{0b}"); return;
     case 'u': rewrite_unicode(r); return;
-    case 'w':
-        emit_text(r, r->in_class ? "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-                                 : "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
-        return;
-    case 'W':
-        if (r->in_class) r->wrong = "\\W in a class";
-        emit_text(r, "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]");
-        return;
     default: break;
     }
-    if (isalnum((unsigned char)c) && !strchr("rntfaedDpPbBAzx", c)) r->wrong = "an unusual escape";
+    if (isalnum((unsigned char)c) && !strchr("rntfaebBAzx", c)) r->wrong = "an unusual escape";
     emit(r, (const char[]){'\\', c}, 2);
-    if (!strchr("pPx", c) || r->in == r->end || *r->in != '{') return;
+    if (c != 'x' || r->in == r->end || *r->in != '{') return;
     while (r->in < r->end && r->in[-1] != '}')
-        emit(r, r->in++, 1); /* its name, as it is */
+        emit(r, r->in++, 1); /* not a quantifier */
 }
 
 static void rewrite_group(struct rewrite *r)
@@ -157,11 +225,12 @@ int pattern_open(struct pattern **out, const char *text, size_t len, bool litera
 {
     int rc = ERR_OUT_OF_MEMORY;
     struct pattern *p = calloc(1, sizeof *p);
-    struct rewrite r = {.in = text, .end = text + len, .out = malloc(40 * len + 64)};
+    struct rewrite r = {.in = text, .end = text + len};
     snprintf(why, why_size, "no memory");
     *out = NULL;
-    if (!p || !r.out) goto out;
+    if (!p) goto out;
     if (!literal) rewrite(&r);
+    if (r.wrong == no_room) goto out;
     if (r.wrong) {
         snprintf(why, why_size, "it has %s", r.wrong);
         rc = ERR_MODEL;
