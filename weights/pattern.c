@@ -84,6 +84,7 @@ static void emit_class(struct rewrite *r, bool negated, const char *const *names
     if (!r->in_class) emit_text(r, negated ? "[^" : "[");
     for (; *names; names++)
         emit_category(r, *names);
+    emit_text(r, more);
     if (!r->in_class) emit_text(r, "]");
 }
 
