@@ -71,6 +71,7 @@ const gallery = new Gallery({
 /** @param {Spec} spec */
 function submit(spec) {
   const key = session.submit(spec);
+  /** @type {HTMLDetailsElement} */ (byId('examples')).open = false;
   speaker.say(text.say('say.sent', { prompt: spec.prompt }));
   draw();
   const card = gallery.card(key)?.element;
@@ -261,8 +262,10 @@ document.addEventListener('visibilitychange', () => {
   draw();
 });
 
-if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 session.load();
+// whoever has made pictures here knows what to write
+if (store.state.jobs.length) /** @type {HTMLDetailsElement} */ (byId('examples')).open = false;
+if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
 loadDraft();
 wire.connect();

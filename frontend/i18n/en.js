@@ -31,7 +31,7 @@ export default {
 
   'compose.title': 'What should develop?',
   'compose.placeholder': 'Describe a picture, for example: a lighthouse by the sea at night',
-  'compose.examples': 'This model knows pictures like these. Try one:',
+  'compose.examples': 'This model knows pictures like these',
   'compose.size': 'Size',
   'compose.size.square': 'Square',
   'compose.size.wide': 'Wide',
@@ -100,6 +100,7 @@ export default {
   'card.ready': 'ready in {time}',
   'card.left': '{time} left',
   'card.longer': 'longer than expected',
+  'card.away': 'no news right now',
   'card.soon': 'any moment now',
   'card.unknown': 'time not known yet',
   'card.range': 'Most likely between {lo} and {hi} seconds.',
@@ -140,7 +141,7 @@ export default {
 
   'act.cancel': 'Cancel',
   'act.download': 'Download',
-  'act.use': 'Use these settings',
+  'act.use': 'Use settings',
   'act.use.long': 'Use these settings again',
   'act.vary': 'Another one',
   'act.vary.long': 'Another one, with a new seed',

@@ -31,7 +31,7 @@ export default {
 
   'compose.title': '想显影什么画面？',
   'compose.placeholder': '描述一幅画面，例如：夜晚海边的灯塔',
-  'compose.examples': '这个模型擅长这样的画面，点一个试试：',
+  'compose.examples': '这个模型擅长这样的画面',
   'compose.size': '尺寸',
   'compose.size.square': '方形',
   'compose.size.wide': '横幅',
@@ -100,6 +100,7 @@ export default {
   'card.ready': '{time}后完成',
   'card.left': '还需{time}',
   'card.longer': '比预计的久',
+  'card.away': '暂时没有消息',
   'card.soon': '马上就好',
   'card.unknown': '时间未知',
   'card.range': '很可能在 {lo} 到 {hi} 秒之间。',
@@ -140,7 +141,7 @@ export default {
 
   'act.cancel': '取消',
   'act.download': '下载',
-  'act.use': '使用这些设置',
+  'act.use': '使用设置',
   'act.use.long': '再次使用这些设置',
   'act.vary': '再来一张',
   'act.vary.long': '换个种子再来一张',

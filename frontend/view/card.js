@@ -31,6 +31,7 @@ export class Card {
     this.blank = el('span', { class: 'blank', 'aria-hidden': 'true' }, this.big, this.small);
     this.print = el('button', { type: 'button', class: 'print', on: { click: asks('open') } }, this.blank);
     this.tray = el('div', { class: 'tray' }, this.print);
+    this.remove = button('close', asks('remove'), 'icon remove');
 
     this.what = el('span', { class: 'what' });
     this.when = el('span', { class: 'when' });
@@ -48,26 +49,24 @@ export class Card {
     this.prompt = el('h3', { class: 'prompt-line', id: `prompt-${job.key}` });
     this.params = el('p', { class: 'params' });
 
-    this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
+    this.save = el('a', { class: 'quiet strong', download: '' });
     this.buttons = {
-      cancel: button('stop', asks('cancel')),
-      retry: button('again', asks('retry'), 'strong'),
-      use: button('form', asks('use')),
+      cancel: button(null, asks('cancel')),
+      retry: button(null, asks('retry'), 'strong'),
+      use: button(null, asks('use')),
       vary: button('dice', asks('vary'), 'icon'),
-      remove: button('close', asks('remove'), 'icon bare end'),
     };
-    const { cancel, retry, use, vary, remove } = this.buttons;
-    this.actions = el('div', { class: 'actions' },
-      this.save, retry.element, cancel.element, use.element, vary.element, remove.element);
-    this.element = el('li', {},
-      el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
-        el('div', { class: 'card-body' }, this.doing, this.trouble, el('div', {}, this.prompt, this.params), this.actions)));
-    this.article = /** @type {HTMLElement} */ (this.element.firstElementChild);
+    const { cancel, retry, use, vary } = this.buttons;
+    this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element, use.element, vary.element);
+    this.article = el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
+      el('div', { class: 'card-body' }, this.doing, this.trouble, el('div', {}, this.prompt, this.params), this.actions),
+      this.remove.element);
+    this.element = el('li', {}, this.article);
   }
 
   /** Show the job as it is. @param {Job} job @param {Scene} scene */
   update(job, scene) {
-    const focused = this.actions.contains(document.activeElement);
+    const focused = this.element.contains(document.activeElement);
     this.job = job;
     this.scene = scene;
     this.article.dataset.state = job.state;
@@ -83,8 +82,8 @@ export class Card {
   tick(now) {
     const { job, scene } = this;
     if (!scene || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'sending')) return;
-    put(this.when, whenWords(job, scene.text, now));
-    put(this.small, smallWords(job, scene.text, now));
+    put(this.when, whenWords(job, scene, now));
+    put(this.small, scene.linked ? smallWords(job, scene.text, now) : '');
   }
 
   /** Put the focus on the first thing that can be done with this picture. */
@@ -106,7 +105,7 @@ export class Card {
     const { state } = job;
     const live = state === 'queued' || state === 'running' || state === 'sending';
     put(this.prompt, job.spec.prompt);
-    put(this.params, paramWords(job, text));
+    this.#params(paramWords(job, text));
     put(this.what, whatWords(job, text, linked));
     show(this.meter, state === 'running');
     show(this.phases, state === 'running');
@@ -124,6 +123,13 @@ export class Card {
     put(this.wrong, bad?.wrong ?? '');
     put(this.todo, bad?.todo ?? '');
     attribute(this.trouble, 'lang', bad?.foreign ? 'en' : null);
+  }
+
+  /** @param {string[]} words */
+  #params(words) {
+    if (this.shownParams === words.join()) return;
+    this.shownParams = words.join();
+    this.params.replaceChildren(...words.map((word) => el('span', { text: word })));
   }
 
   /** The sign on an empty print. @param {string} state */
@@ -198,25 +204,25 @@ export class Card {
   /** @param {Job} job @param {Scene} scene */
   #buttons(job, { text }) {
     const over = TERMINAL.has(job.state);
-    const { cancel, retry, use, vary, remove } = this.buttons;
+    const { cancel, retry, use, vary } = this.buttons;
     const of = (/** @type {string} */ key) => text.say('act.of', { name: text.say(key), prompt: job.spec.prompt });
     const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b, /** @type {string} */ key, /** @type {string} */ long) => {
       put(b.label, text.say(key));
-      attribute(b.element, 'aria-label', of(long));
+      attribute(b.element, 'aria-label', of(key));
       attribute(b.element, 'title', text.say(long));
     };
     face(cancel, 'act.cancel', 'act.cancel');
     face(retry, 'act.retry', 'act.retry');
     face(use, 'act.use', 'act.use.long');
-    face(vary, 'act.vary', 'act.vary.long');
-    face(remove, 'act.remove', 'act.remove');
+    face(vary, 'act.vary.long', 'act.vary.long');
+    face(this.remove, 'act.remove', 'act.remove');
     show(cancel.element, !over);
     cancel.element.disabled = job.cancelling;
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
-    show(remove.element, over);
+    show(this.remove.element, over);
     show(this.save, job.state === 'done' && job.result !== null && !this.broken);
-    put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
+    put(this.save, text.say('act.download'));
     attribute(this.save, 'aria-label', of('act.download'));
     if (job.result) {
       attribute(this.save, 'href', `${job.result.url}?download=1`);
@@ -239,8 +245,9 @@ export function whatWords(job, text, linked) {
   }
 }
 
-/** @param {Job} job @param {Text} text @param {number} now */
-function whenWords(job, text, now) {
+/** @param {Job} job @param {Scene} scene @param {number} now */
+function whenWords(job, { text, linked }, now) {
+  if (!linked && job.id) return text.say('card.away');
   if (job.state === 'sending' || (job.state === 'queued' && !job.queue)) return '';
   if (!job.due) return job.state === 'queued' ? text.say('card.unknown') : text.percent(job.overall);
   const left = remaining(job.due, now);
@@ -275,7 +282,7 @@ function rangeWords([lo, hi], text) {
   return text.say('card.range', { lo: Math.round(lo / 1000), hi: Math.ceil(hi / 1000) });
 }
 
-/** "256 × 256 · 20 steps · guidance 1.5 · seed 7" @param {Job} job @param {Text} text */
+/** "256 × 256", "20 steps", "guidance 1.5", "seed 7". @param {Job} job @param {Text} text */
 export function paramWords(job, text) {
   const { width, height, steps, guidance, seed } = { ...job.spec, ...(job.result ?? {}) };
   const parts = [];
@@ -283,5 +290,5 @@ export function paramWords(job, text) {
   if (steps) parts.push(text.say('compose.now.steps', { n: steps }));
   if (guidance !== undefined) parts.push(text.say('compose.now.guidance', { value: guidance }));
   if (seed !== undefined) parts.push(seed < 0 ? text.say('params.seed.random') : text.say('params.seed', { seed: String(seed) }));
-  return parts.join(' · ');
+  return parts;
 }

@@ -245,7 +245,7 @@ export class Composer {
     const examples = /** @type {string[]} */ (this.hello.examples ?? []).slice(0, EXAMPLES_MAX);
     show(byId('examples'), examples.length > 0);
     byId('examples-list').replaceChildren(...examples.map((example) => el('button', {
-      type: 'button', class: 'example', text: example, lang: /\p{Script=Han}/u.test(example) ? 'zh' : 'en',
+      type: 'button', class: 'example', text: example, title: example, lang: /\p{Script=Han}/u.test(example) ? 'zh' : 'en',
       on: { click: () => this.#take(example) },
     })));
   }

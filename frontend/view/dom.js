@@ -72,10 +72,10 @@ export function icon(name) {
   return svg;
 }
 
-/** A quiet button. @param {keyof typeof ICONS} image @param {(event: MouseEvent) => void} act @param {string} [more] classes */
+/** A quiet button. @param {keyof typeof ICONS | null} image @param {(event: MouseEvent) => void} act @param {string} [more] classes */
 export function button(image, act, more = '') {
   const label = el('span', { class: more.includes('icon') ? 'sr' : '' });
-  const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } }, icon(image), label);
+  const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } }, image && icon(image), label);
   return { element, label };
 }
 

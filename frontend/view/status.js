@@ -15,6 +15,7 @@ export class Status {
     this.counts = byId('counts');
     this.traffic = byId('traffic');
     this.line = byId('status-line');
+    this.short = byId('status-short');
     this.foot = byId('status-foot');
     this.numbers = Object.fromEntries(KINDS.map((kind) => [kind, { term: el('dt'), number: el('dd', { text: '–' }) }]));
     for (const kind of KINDS) {
@@ -30,6 +31,7 @@ export class Status {
     const { stats, hello } = state;
     const cap = stats?.cap ?? hello?.concurrency?.cap;
     put(this.line, cap ? text.say('status.queue', { n: cap }) : '');
+    put(this.short, stats ? text.say('status.summary', { running: stats.running, waiting: stats.queued }) : '');
     const numbers = { running: stats?.running, waiting: stats?.queued, done: stats?.done, failed: stats?.failed };
     for (const kind of KINDS) {
       const { term, number } = this.numbers[kind];

@@ -6,6 +6,8 @@ import { attribute, byId, button, el, icon, put } from './dom.js';
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
+const VIEW_VH = 76; // height of the picture in the window
+
 export class Viewer {
   /** @param {{use: (job: Job) => void, finished: () => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
@@ -23,7 +25,8 @@ export class Viewer {
     this.dialog.append(el('div', { class: 'viewer-in' },
       el('div', { class: 'viewer-shot' }, this.image),
       el('div', { class: 'viewer-text' }, this.title, this.facts,
-        el('div', { class: 'actions' }, this.save, this.use.element, this.previous.element, this.next.element))),
+        el('div', { class: 'actions' }, this.save, this.use.element),
+        el('div', { class: 'step' }, this.previous.element, this.next.element))),
     this.close.element);
     this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
     this.dialog.addEventListener('keydown', (event) => {
@@ -58,6 +61,7 @@ export class Viewer {
     attribute(this.image, 'alt', spec.prompt);
     attribute(this.image, 'width', String(result.width));
     attribute(this.image, 'height', String(result.height));
+    this.image.style.width = `min(100%, ${(VIEW_VH * result.width / result.height).toFixed(2)}vh)`;
     put(this.title, spec.prompt);
     const facts = [['size', `${result.width} × ${result.height}`], ['steps', spec.steps], ['guidance', spec.guidance],
       ['seed', String(result.seed)], ['took', text.exact(result.seconds)]];

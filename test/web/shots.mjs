@@ -26,7 +26,7 @@ const SCENES = {
     await ask(page, 'a red circle on a blue background', 'a lighthouse by the sea at night', 'a pyramid in the desert, timeout',
       'a boat with a red sail on the sea at sunset', 'a house with a red roof and two trees on a green meadow under a very wide blue sky with one small white cloud',
       'three orange stars on a green background');
-    for (let i = 0; i < 225; i++) fake.tick(50);
+    for (let i = 0; i < 128; i++) fake.tick(50);
     await page.fill('#prompt', '');
   },
   form: async ({ page, fake }) => {
