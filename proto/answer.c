@@ -113,7 +113,7 @@ void answer_quote(const char *ref, const struct answer_quote *q, struct text *ou
     text_ms(out, "eta_ms", q->eta_ms);
     event_write_range(q->eta_lo_ms, q->eta_hi_ms, out);
     text_ms(out, "run_ms", q->run_ms);
-    text_int(out, "bytes", q->bytes);
+    text_ms(out, "bytes", q->bytes);
     text_close(out, '}');
 }
 

@@ -47,12 +47,13 @@ enum job_move {
 };
 
 struct viewer;
-struct waiter;
+struct answer;
 
 struct job {
     uint64_t id;
     uint64_t order; /* of acceptance: 1, 2, 3 .. over all starts of the server */
     enum job_state state;
+    enum job_state before; /* ENDING: what it was until then, which is what the world still sees */
     char key[LIMIT_KEY_BYTES + 1];     /* "" none */
     uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
     struct spec spec;                  /* owned; with the seed */
@@ -70,7 +71,14 @@ struct job {
     struct glm_view view;  /* of the newest quantum */
     double floor, overall; /* overall = floor + (1 - floor) * view.overall: never goes back */
     int64_t progress_us;   /* when progress was posted */
-    int64_t finish_us;     /* estimated end, by the newest simulation; < 0: unknown */
+    int64_t forecast_us;   /* running time that was expected at its start, 0: none */
+    uint32_t wish_classes; /* previews that its viewers want, as the worker knows it */
+    int wish_every_ms;
+
+    /* estimates; times of the clock, < 0: unknown */
+    int64_t eta_start_us, eta_end_us;
+    int said_place, said_ahead, said_why; /* in its newest `queue`; place 0: none */
+    int64_t said_us;                      /* eta_end_us in it */
 
     /* its end */
     enum job_state outcome; /* ENDING: DONE, FAILED or CANCELLED */
@@ -78,11 +86,11 @@ struct job {
     char result_digest[65]; /* DONE: of the file, hex */
     int64_t result_bytes;
     struct blob *file; /* while it is being stored */
-    bool unstored;     /* the disk did not take its end; it holds until the next start */
+    bool settled;      /* ENDING: the disk has taken it, or never will; only telling is left */
 
     struct board board;
     struct viewer *viewers; /* who follows it */
-    struct waiter *waiters; /* ADMIT: submits that wait for `accepted` */
+    struct answer *waiters; /* ADMIT: submits that wait for `accepted`, newest first */
 
     /* places in the hub's structures */
     struct job *next_id, *next_key; /* hash chains */
