@@ -77,6 +77,13 @@ $(B)/%.$(1).o: %.c
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
+# rewritten only when the version is another one
+$(B)/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define DARKROOM_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define DARKROOM_VERSION "$(VERSION)"' > $@
+$(B)/server/main.o: $(B)/version.h
+FORCE:
+
 # the page's files travel inside the binary: a table of (path, start, end)
 $(B)/page.S: $(PAGE) Makefile
 	@mkdir -p $(@D)
@@ -135,6 +142,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all run test fuzz asan tsan test-c deps test-deps install clean help
+.PHONY: all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

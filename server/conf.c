@@ -422,6 +422,13 @@ void conf_free(struct conf *c)
     memset(c, 0, sizeof *c);
 }
 
+enum glm_type conf_dtype(const struct conf *c)
+{
+    return strcmp(c->dtype, "f32") == 0    ? GLM_F32
+           : strcmp(c->dtype, "bf16") == 0 ? GLM_BF16
+                                           : GLM_AUTO;
+}
+
 void conf_help(enum conf_command command, FILE *out)
 {
     struct table t;

@@ -6,6 +6,7 @@
 #ifndef SERVER_CONF_H
 #define SERVER_CONF_H
 
+#include "kernels/glm.h"
 #include "proto/fail.h"
 
 #include <stdbool.h>
@@ -67,6 +68,8 @@ int conf_command_parse(const char *name); /* -1: no such command */
 int conf_read(struct conf *c, enum conf_command, int argc, char **args, char **environment,
               struct fail *f);
 void conf_free(struct conf *);
+
+enum glm_type conf_dtype(const struct conf *);
 
 void conf_help(enum conf_command, FILE *out);
 /* All options as one Markdown table. */
