@@ -51,7 +51,7 @@ ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
 FUZZ := $(basename $(notdir $(wildcard test/fuzz/fuzz_*.c)))
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 
-all: $(if $(wildcard server/main.c),$(O)/darkroom) $(ARCHIVES) ## build build/darkroom
+all: $(if $(wildcard kernels/glm.c),$(O)/darkroom) $(ARCHIVES) ## build build/darkroom
 
 $(O)/darkroom: $(B)/darkroom
 	@cp -f $< $@

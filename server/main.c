@@ -1,0 +1,122 @@
+/* main - which subcommand, with which options; the only file with state of the process. */
+#include "server/cmd.h"
+#include "server/paths.h"
+
+#include "version.h"
+
+#include <libwebsockets.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+extern const struct http_page page_files[]; /* made by the Makefile from frontend/ */
+
+static struct log the_log;
+
+static void from_lws(int level, const char *line)
+{
+    log_foreign(&the_log, level == LLL_ERR ? LOG_WARN : LOG_DEBUG, line);
+}
+
+/* oneDNN brings libgomp, whose threads spin while they wait and starve the loop on a small machine.
+ * It reads its policy when it is loaded, so the program starts itself once more. */
+static void wait_quietly(char **args)
+{
+    char self[PATH_MAX];
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1)) return;
+    self[n] = 0;
+    execv(self, args);
+}
+
+static void usage(FILE *out)
+{
+    fputs("darkroom - a realtime image-generation service for GLM-Image\n\n"
+          "  darkroom serve      serve a model: web page, WebSocket, pictures\n"
+          "  darkroom generate   draw one picture without the service\n"
+          "  darkroom check      what a model folder holds, or what is wrong with it\n"
+          "  darkroom plan       bytes and FLOPs of one picture\n"
+          "  darkroom trace      every stage of a reference trace's request\n"
+          "  darkroom options    all options as a Markdown table\n"
+          "  darkroom version\n\n"
+          "`darkroom COMMAND --help` lists a command's options.\n",
+          out);
+}
+
+/* Words that need no options; -1: it is none of them. */
+static int plain_word(const char *word)
+{
+    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+        puts("darkroom " DARKROOM_VERSION);
+        return 0;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    if (strcmp(word, "options") == 0) {
+        conf_write_doc(stdout);
+        return 0;
+    }
+    return -1;
+}
+
+static int run(enum conf_command command, const struct conf *conf)
+{
+    static int (*const commands[CONF_COMMANDS])(const struct cmd *) = {
+        [CONF_SERVE] = cmd_serve, [CONF_GENERATE] = cmd_generate, [CONF_CHECK] = cmd_check,
+        [CONF_PLAN] = cmd_plan,   [CONF_TRACE] = cmd_trace,
+    };
+    char bundled[PATH_MAX];
+    const char *model = conf->model;
+    struct fail f;
+    if (!model && !paths_model(bundled, sizeof bundled)) {
+        fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
+        fail_advise(&f, "Name a folder with --model DIR.");
+        return cmd_complain(&f);
+    }
+    if (!model) model = bundled;
+    log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(conf->log_level));
+    lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
+    struct cmd cmd = {conf, model, DARKROOM_VERSION, page_files, &the_log};
+    int status = commands[command](&cmd);
+    log_destroy(&the_log);
+    return status;
+}
+
+int main(int argc, char **args)
+{
+    struct conf conf;
+    struct fail f = {0};
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    int status = plain_word(args[1]), command = conf_command_parse(args[1]);
+    if (status >= 0) return status;
+    if (command < 0) {
+        fprintf(stderr, "darkroom: there is no command '%s'\n\n", args[1]);
+        usage(stderr);
+        return 2;
+    }
+    wait_quietly(args);
+    if (sodium_init() < 0) {
+        fputs("darkroom: the system gives no random numbers\n", stderr);
+        return 1;
+    }
+    int err = conf_read(&conf, (enum conf_command)command, argc - 1, args + 1, environ, &f);
+    if (err)
+        status = cmd_complain(&f) + 1;
+    else if (conf.help) {
+        conf_help((enum conf_command)command, stdout);
+        status = 0;
+    } else
+        status = run((enum conf_command)command, &conf);
+    conf_free(&conf);
+    return status;
+}
