@@ -328,16 +328,16 @@ static struct job *blame(const struct hub *h, const uint64_t *ids, int n, bool m
 
 /* A run is lost through no fault of its own; but a job that this happens to again and again may well
  * be the cause. */
-static void lose(struct hub *h, struct job *j, const struct fail *why)
+static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->state != JOB_RUNNING) return;
     if (++j->losses < HUB_LOSSES_MAX)
-        life_put_back(h, j);
+        life_put_back(h, now, j);
     else
         life_end(h, j, JOB_FAILED, why);
 }
 
-static void note_device(struct hub *h, const struct note *n)
+static void note_device(struct hub *h, int64_t now, const struct note *n)
 {
     uint64_t ids[LIMIT_BATCH];
     bool memory = n->fail.code == ERR_OUT_OF_MEMORY;
@@ -360,7 +360,7 @@ static void note_device(struct hub *h, const struct note *n)
         if (j == guilty)
             life_end(h, j, JOB_FAILED, &f);
         else
-            lose(h, j, &f);
+            lose(h, now, j, &f);
     }
 }
 
@@ -385,7 +385,7 @@ void hub_note(struct hub *h, int64_t now, const struct note *n)
     switch (n->kind) {
     case NOTE_READY: note_ready(h, n->budget); break;
     case NOTE_QUANTUM: note_quantum(h, now, n); break;
-    case NOTE_DEVICE: note_device(h, n); break;
+    case NOTE_DEVICE: note_device(h, now, n); break;
     case NOTE_DRAWN:
         assert(j);
         note_drawn(h, now, j);
@@ -434,6 +434,6 @@ void crew_watch(struct hub *h, int64_t now)
         if (on[i] == guilty)
             life_end(h, on[i], JOB_FAILED, &f);
         else
-            lose(h, on[i], &f);
+            lose(h, now, on[i], &f);
     }
 }

@@ -197,7 +197,7 @@ void hub_drain(struct hub *h, int64_t now)
     if (h->stopping) return;
     h->stopping = true;
     for (int i = 0; i < h->n_resident; i++)
-        if (h->resident[i]->state == JOB_RUNNING) life_put_back(h, h->resident[i]);
+        if (h->resident[i]->state == JOB_RUNNING) life_put_back(h, now, h->resident[i]);
     push_touch(h);
     h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
     hub_settle(h, now);

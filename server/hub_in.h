@@ -65,7 +65,7 @@ int64_t hub_unix_ms(const struct hub *, int64_t now);
 void life_move(struct hub *, struct job *, enum job_move);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void life_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
-void life_put_back(struct hub *, struct job *);
+void life_put_back(struct hub *, int64_t now, struct job *);
 void life_start(struct hub *, int64_t now, struct job *);
 /* Accept a request that has passed every check; takes the spec. NULL: no memory. */
 struct job *life_accept(struct hub *, int64_t now, struct spec *, const char *key,

@@ -183,19 +183,21 @@ void life_start(struct hub *h, int64_t now, struct job *j)
     j->wish_every_ms = w.wish.every_ms;
     w.scratch = ledger_scratch(&h->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
+    peers_posted(&h->peers, j, now);
     hub_post(
         h, now, j,
         &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
     h->out.start(h->out.arg, &w);
 }
 
-void life_put_back(struct hub *h, struct job *j)
+void life_put_back(struct hub *h, int64_t now, struct job *j)
 {
     life_move(h, j, MOVE_PUT_BACK);
     j->floor = j->overall;
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
     board_clear(&j->board, EVENT_PREVIEW);
+    peers_posted(&h->peers, j, now);
     j->eta_start_us = j->eta_end_us = -1;
     sched_add(&h->queue, j);
     if (!j->resident || j->dropping) return;

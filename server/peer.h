@@ -99,7 +99,8 @@ void peer_want(struct answer *);
 
 void peer_previews(struct peers *, struct peer *, const struct command_previews *);
 
-/* Something was posted on the job's board: tell its viewers. */
+/* The job's board has changed, by a post or a cleared slot: its viewers must hear of it before the next
+ * peer_next(). */
 void peers_posted(struct peers *, struct job *, int64_t now);
 /* Statistics with this number are there. */
 void peers_stats(struct peers *, uint64_t seq);

@@ -1,0 +1,556 @@
+/* world - everything around the real hub, faked: disk, device, encoder, clock. One per test.
+ *
+ * Effects of the hub land in lists; the test decides when and how each is answered, so every delay,
+ * order and failure that threads and disks can produce is a plain choice of a random number. What is on
+ * `disk` survives world_restart(). A broken rule ends the test with its seed and step. */
+#ifndef TEST_SIM_WORLD_H
+#define TEST_SIM_WORLD_H
+
+#include "server/hub_in.h"
+#include "server/turn.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { WORLD_ORDERS = 16384, WORLD_MAP = 1 << 17 };
+
+/* A row on disk, or on its way there. */
+struct saved {
+    struct hub_row row;
+    struct spec spec;
+    struct fail error;
+    char key[LIMIT_KEY_BYTES + 1], result_digest[65];
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    bool file;
+};
+
+/* What the test knows about a job, whatever the hub says. */
+struct truth {
+    uint64_t id;
+    struct saved *disk; /* NULL: not on disk */
+    bool told;          /* somebody has read its end */
+    int told_state;
+    uint64_t told_seq;
+    double overall; /* the most that anybody read since the last restart */
+    int starts, ends;
+};
+
+struct fake_run {
+    uint64_t job;
+    int quanta[GLM_PHASES];
+    struct glm_view view;
+    double done_quanta, all_quanta;
+};
+
+struct order {
+    bool start; /* else drop */
+    uint64_t job;
+    int steps;
+    struct hub_wish wish;
+};
+
+struct world {
+    uint64_t seed, random;
+    long step;
+    int64_t now;
+    struct hub *hub;
+    struct hub_conf conf;
+    struct spec_limits limits;
+    uint64_t budget;
+
+    struct saved **disk; /* in order of acceptance */
+    int n_disk;
+    struct saved *writes[WORLD_ORDERS]; /* ring */
+    unsigned write_first, write_end;
+
+    struct order orders[WORLD_ORDERS]; /* to the worker, ring */
+    unsigned order_first, order_end;
+    struct note *notes[WORLD_ORDERS]; /* from the worker, ring */
+    unsigned note_first, note_end;
+    uint64_t pictures[WORLD_ORDERS]; /* with the encoder, ring */
+    unsigned picture_first, picture_end;
+    struct fake_run runs[LEDGER_MAX];
+    struct turn_run turns[LEDGER_MAX];
+    int n_runs;
+    bool device_open, busy;
+    uint64_t busy_jobs[LIMIT_BATCH];
+    int n_busy;
+
+    struct truth *map[WORLD_MAP];
+    void (*woken)(struct world *, void *session);
+};
+
+#define MUST(w, condition, ...)                                                               \
+    do {                                                                                      \
+        if (condition) break;                                                                 \
+        fprintf(stderr, "seed %llu step %ld: %s: ", (unsigned long long)(w)->seed, (w)->step, \
+                #condition);                                                                  \
+        fprintf(stderr, __VA_ARGS__);                                                         \
+        fprintf(stderr, "\n");                                                                \
+        fail();                                                                               \
+    } while (0)
+
+static inline uint64_t world_random(struct world *w)
+{
+    uint64_t z = (w->random += 0x9e3779b97f4a7c15ULL);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+/* 0 .. n - 1 */
+static inline int pick(struct world *w, int n)
+{
+    return (int)(world_random(w) % (uint64_t)n);
+}
+
+static inline bool chance(struct world *w, double p)
+{
+    return (double)(world_random(w) >> 11) / 9007199254740992.0 < p;
+}
+
+/* --- truth ---------------------------------------------------------------------------------------- */
+
+static inline struct truth *truth_of(struct world *w, uint64_t id)
+{
+    size_t i = (size_t)(id * 0x9e3779b97f4a7c15ULL >> 40) & (WORLD_MAP - 1);
+
+    while (w->map[i] && w->map[i]->id != id)
+        i = (i + 1) & (WORLD_MAP - 1);
+    if (!w->map[i]) {
+        w->map[i] = calloc(1, sizeof **w->map);
+        assert_non_null(w->map[i]);
+        w->map[i]->id = id;
+    }
+    return w->map[i];
+}
+
+/* The bytes of a picture depend on its request alone. */
+static inline void picture_digest(const struct spec *s, char out[65])
+{
+    unsigned long long h = (unsigned long long)s->seed * 0x9e3779b97f4a7c15ULL;
+
+    h += (unsigned long long)s->width * 4096 + (unsigned long long)s->height;
+    snprintf(out, 65, "%016llx%016llx%016llx%016llx", h, h * 3, h * 5, h * 7);
+}
+
+/* --- disk ----------------------------------------------------------------------------------------- */
+
+static inline void saved_free(struct saved *s)
+{
+    if (s) spec_free(&s->spec);
+    free(s);
+}
+
+static inline struct saved *saved_new(const struct hub_row *r, bool file)
+{
+    struct saved *s = calloc(1, sizeof *s);
+
+    assert_non_null(s);
+    s->row = *r;
+    assert_int_equal(spec_copy(&s->spec, r->spec), 0);
+    snprintf(s->key, sizeof s->key, "%s", r->key);
+    memcpy(s->digest, r->digest, sizeof s->digest);
+    if (r->result_digest)
+        snprintf(s->result_digest, sizeof s->result_digest, "%s", r->result_digest);
+    if (r->error) s->error = *r->error;
+    s->file = file;
+    s->row.spec = &s->spec;
+    s->row.key = s->key;
+    s->row.digest = s->digest;
+    s->row.result_digest = s->result_digest;
+    s->row.error = r->error ? &s->error : NULL;
+    return s;
+}
+
+static inline void out_store_accept(void *arg, const struct hub_row *r)
+{
+    struct world *w = arg;
+
+    MUST(w, r->state == STATE_QUEUED, "a new row has an end");
+    w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, false);
+}
+
+static inline void out_store_end(void *arg, const struct hub_row *r, struct blob *file)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, r->job);
+    char digest[65];
+
+    MUST(w, t->disk != NULL, "an end of a job that was never stored");
+    MUST(w, (r->state == STATE_DONE) == (file != NULL), "a result without file or the reverse");
+    picture_digest(r->spec, digest);
+    if (file) MUST(w, strcmp(digest, r->result_digest) == 0, "another picture than asked for");
+    w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
+}
+
+/* The oldest write reaches the disk. */
+static inline struct saved *disk_write(struct world *w)
+{
+    struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
+    struct truth *t = truth_of(w, s->row.job);
+
+    if (t->disk) {
+        MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
+        for (int i = w->n_disk - 1; i >= 0; i--)
+            if (w->disk[i] == t->disk) w->disk[i] = s;
+        saved_free(t->disk);
+    } else {
+        w->disk = realloc(w->disk, (size_t)(w->n_disk + 1) * sizeof *w->disk);
+        assert_non_null(w->disk);
+        w->disk[w->n_disk++] = s;
+    }
+    t->disk = s;
+    return s;
+}
+
+/* Answer the oldest write; ok: it reached the disk. */
+static inline void store_answer(struct world *w, bool ok)
+{
+    uint64_t job;
+    struct fail f;
+
+    if (w->write_first == w->write_end) return;
+    job = w->writes[w->write_first % WORLD_ORDERS]->row.job;
+    if (ok) {
+        disk_write(w);
+        hub_stored(w->hub, w->now, job, NULL);
+        return;
+    }
+    saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
+    fail_set(&f, ERR_IO, "the disk is full");
+    hub_stored(w->hub, w->now, job, &f);
+}
+
+/* --- plans ---------------------------------------------------------------------------------------- */
+
+static inline int out_plan(void *arg, const struct spec *s, struct plan *p, struct fail *f)
+{
+    struct world *w = arg;
+    uint64_t area = (uint64_t)s->width * (uint64_t)s->height;
+
+    MUST(w, w->hub == NULL || w->hub->ready, "a plan while there is no model");
+    if (strstr(s->prompt, "<image>")) return fail_set(f, ERR_BAD_PROMPT, "image tokens");
+    memset(p, 0, sizeof *p);
+    p->cost.run_bytes = area * 100;
+    p->cost.scratch_bytes = area * 20;
+    p->scratch_more = area * 10;
+    p->cost.quanta[GLM_GLYPH] = strchr(s->prompt, '"') ? 1 : 0;
+    p->cost.quanta[GLM_PRIOR] = 1 + (int)(area / 16384);
+    p->cost.quanta[GLM_DENOISE] = s->steps;
+    p->cost.quanta[GLM_DECODE] = 2;
+    for (int i = 0; i < GLM_PHASES; i++)
+        p->cost.flops[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
+    return 0;
+}
+
+/* --- device --------------------------------------------------------------------------------------- */
+
+static inline void out_start(void *arg, const struct hub_work *work)
+{
+    struct world *w = arg;
+    struct hub *h = w->hub;
+    struct truth *t = truth_of(w, work->job);
+    struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
+
+    *o = (struct order){true, work->job, work->spec->steps, work->wish};
+    t->starts++;
+    MUST(w, t->starts == t->ends + 1, "started twice");
+    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
+    MUST(w, h->n_resident <= h->cap, "%d residents, cap %d", h->n_resident, h->cap);
+    MUST(w, ledger_need(&h->ledger, NULL) <= h->ledger.budget,
+         "more bytes promised than there are");
+    MUST(w, work->scratch == ledger_scratch(&h->ledger, NULL), "scratch");
+    for (int i = 0; i < h->queue.n; i++)
+        MUST(w, h->queue.at[i]->order > shelf_find(&h->shelf, work->job)->order, "overtaken");
+}
+
+static inline void out_drop(void *arg, uint64_t job)
+{
+    struct world *w = arg;
+
+    w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){false, job, 0, {0, 0, 0}};
+}
+
+static inline void out_wish(void *arg, uint64_t job, const struct hub_wish *wish)
+{
+    struct world *w = arg;
+
+    (void)job;
+    MUST(w, wish->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", wish->max_px);
+}
+
+static inline int out_busy(void *arg, uint64_t *jobs, int max)
+{
+    struct world *w = arg;
+    int n = w->n_busy < max ? w->n_busy : max;
+
+    memcpy(jobs, w->busy_jobs, (size_t)n * sizeof *jobs);
+    return n;
+}
+
+static inline void out_wake(void *arg, void *session)
+{
+    struct world *w = arg;
+
+    if (w->woken) w->woken(w, session);
+}
+
+static inline uint64_t out_random(void *arg)
+{
+    return world_random(arg);
+}
+
+static inline struct note *note_new(struct world *w, enum note_kind kind, uint64_t job)
+{
+    struct note *n = calloc(1, sizeof *n);
+
+    assert_non_null(n);
+    n->kind = kind;
+    n->job = job;
+    w->notes[w->note_end++ % WORLD_ORDERS] = n;
+    return n;
+}
+
+static inline void run_free(struct world *w, int i)
+{
+    memmove(&w->runs[i], &w->runs[i + 1], (size_t)(w->n_runs - i - 1) * sizeof w->runs[0]);
+    memmove(&w->turns[i], &w->turns[i + 1], (size_t)(w->n_runs - i - 1) * sizeof w->turns[0]);
+    w->n_runs--;
+}
+
+static inline int run_find(const struct world *w, uint64_t job)
+{
+    for (int i = 0; i < w->n_runs; i++)
+        if (w->runs[i].job == job) return i;
+    return -1;
+}
+
+static inline void run_new(struct world *w, const struct order *o)
+{
+    struct fake_run *r = &w->runs[w->n_runs];
+    struct saved *s = truth_of(w, o->job)->disk;
+    struct plan p;
+
+    MUST(w, w->n_runs < LEDGER_MAX, "more runs than the ledger holds");
+    MUST(w, run_find(w, o->job) < 0, "two runs of one job");
+    out_plan(w, &s->spec, &p, NULL);
+    memset(r, 0, sizeof *r);
+    r->job = o->job;
+    for (int i = 0; i < GLM_PHASES; i++)
+        r->all_quanta += r->quanta[i] = p.cost.quanta[i];
+    while (r->quanta[r->view.phase] == 0)
+        r->view.phase++;
+    r->view.total = r->quanta[r->view.phase];
+    w->turns[w->n_runs].phase = r->view.phase;
+    turn_join(w->turns, ++w->n_runs);
+}
+
+/* The worker takes its messages. */
+static inline void worker_take(struct world *w)
+{
+    while (w->order_first != w->order_end) {
+        struct order *o = &w->orders[w->order_first++ % WORLD_ORDERS];
+        int i = run_find(w, o->job);
+
+        if (o->start) {
+            run_new(w, o);
+        } else if (i >= 0) {
+            run_free(w, i);
+            note_new(w, NOTE_GONE, o->job);
+        }
+    }
+}
+
+static inline void run_step(struct fake_run *r)
+{
+    r->view.done++;
+    r->view.overall = ++r->done_quanta / r->all_quanta;
+    while (r->view.phase < GLM_DONE && r->view.done >= r->quanta[r->view.phase]) {
+        r->view.phase++;
+        r->view.done = 0;
+        r->view.total = r->view.phase < GLM_DONE ? r->quanta[r->view.phase] : 0;
+        if (r->view.total > 0) break;
+    }
+}
+
+/* A run ends: drawn, or failed by itself. */
+static inline void run_end(struct world *w, int i, const struct fail *why)
+{
+    uint64_t job = w->runs[i].job;
+
+    run_free(w, i);
+    if (why) {
+        note_new(w, NOTE_FAILED, job)->fail = *why;
+        return;
+    }
+    note_new(w, NOTE_DRAWN, job);
+}
+
+/* Messages, turn, quantum, notes: the worker's loop once. */
+static inline void worker_step(struct world *w, int64_t elapsed_us)
+{
+    int picked[LIMIT_BATCH], n;
+    struct note *note;
+
+    worker_take(w);
+    if (!w->device_open) return;
+    n = turn_pick(w->turns, w->n_runs, LIMIT_BATCH, picked);
+    if (n == 0) return;
+    note = note_new(w, NOTE_QUANTUM, 0);
+    note->phase = w->runs[picked[0]].view.phase;
+    note->elapsed_us = elapsed_us;
+    note->n = n;
+    turn_charge(w->turns, picked, n, elapsed_us);
+    for (int i = 0; i < n; i++) {
+        struct fake_run *r = &w->runs[picked[i]];
+
+        MUST(w, r->view.phase == note->phase, "a batch of two phases");
+        run_step(r);
+        w->turns[picked[i]].phase = r->view.phase;
+        note->run[i].job = r->job;
+        note->run[i].view = r->view;
+    }
+    for (int i = w->n_runs - 1; i >= 0; i--)
+        if (w->runs[i].view.phase == GLM_DONE) run_end(w, i, NULL);
+}
+
+/* The device dies: everything on it is lost; batch: how many were in the quantum. */
+static inline void worker_device_fails(struct world *w, enum err code, int batch)
+{
+    struct note *n;
+
+    worker_take(w);
+    n = note_new(w, NOTE_DEVICE, 0);
+    n->n = w->n_runs;
+    n->batch = batch < n->n ? batch : n->n;
+    for (int i = 0; i < n->n; i++)
+        n->run[i].job = w->runs[i].job;
+    fail_set(&n->fail, code, "the device broke");
+    w->n_runs = 0;
+    w->device_open = false;
+}
+
+static inline void worker_open(struct world *w)
+{
+    w->device_open = true;
+    note_new(w, NOTE_READY, 0)->budget = w->budget;
+}
+
+/* Deliver the oldest note. */
+static inline void note_deliver(struct world *w)
+{
+    struct note *n;
+
+    if (w->note_first == w->note_end) return;
+    n = w->notes[w->note_first++ % WORLD_ORDERS];
+    if (n->kind == NOTE_DRAWN) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
+    if (n->kind == NOTE_DRAWN || n->kind == NOTE_GONE || n->kind == NOTE_FAILED)
+        truth_of(w, n->job)->ends++;
+    for (int i = 0; n->kind == NOTE_DEVICE && i < n->n; i++)
+        truth_of(w, n->run[i].job)->ends++;
+    hub_note(w->hub, w->now, n);
+    free(n);
+}
+
+/* The encoder finishes its oldest picture. */
+static inline void encoder_answer(struct world *w, bool ok)
+{
+    uint64_t job;
+    char digest[65];
+    struct fail f;
+    struct blob *file = NULL;
+
+    if (w->picture_first == w->picture_end) return;
+    job = w->pictures[w->picture_first++ % WORLD_ORDERS];
+    picture_digest(&truth_of(w, job)->disk->spec, digest);
+    if (ok) file = blob_copy(digest, 64);
+    if (!ok) fail_set(&f, ERR_INTERNAL, "the encoder broke");
+    hub_encoded(w->hub, w->now, job, file, digest, ok ? NULL : &f);
+    blob_unref(file);
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static inline void world_boot(struct world *w)
+{
+    struct hub_out out = {w,        out_store_accept, out_store_end, out_start, out_drop,
+                          out_wish, out_busy,         out_plan,      out_wake,  out_random};
+    int over = 0;
+
+    w->conf.boot++;
+    w->conf.limits = &w->limits;
+    w->conf.unix_ms = 1767225600000;
+    w->device_open = false;
+    assert_int_equal(hub_new(&w->hub, &w->conf, &out), 0);
+    for (int i = 0; i < w->n_disk; i++)
+        over += w->disk[i]->row.state != STATE_QUEUED;
+    for (int i = 0; i < w->n_disk; i++) {
+        struct fail f;
+
+        if (w->disk[i]->row.state != STATE_QUEUED && over-- > w->conf.kept) continue;
+        assert_int_equal(hub_restore(w->hub, w->now, &w->disk[i]->row, &f), 0);
+    }
+}
+
+/* The process ends, here and now; of the writes on their way the first `written` reach the disk. */
+static inline void world_kill(struct world *w, unsigned written)
+{
+    while (w->write_first != w->write_end) {
+        if (written > 0) {
+            disk_write(w);
+            written--;
+        } else {
+            saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
+        }
+    }
+    while (w->note_first != w->note_end)
+        free(w->notes[w->note_first++ % WORLD_ORDERS]);
+    w->order_first = w->order_end;
+    w->picture_first = w->picture_end;
+    w->n_runs = w->n_busy = 0;
+    for (int i = 0; i < WORLD_MAP; i++) {
+        if (!w->map[i]) continue;
+        w->map[i]->starts = w->map[i]->ends = 0;
+        w->map[i]->overall = 0;
+    }
+    hub_free(w->hub);
+    w->hub = NULL;
+}
+
+static inline struct world *world_new(uint64_t seed)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->seed = w->random = seed;
+    w->now = 1000000;
+    spec_limits_init(&w->limits);
+    spec_limits_model(&w->limits, 1024, 256, 4);
+    w->budget = 256 * 256 * (100 * 4 + 20 + 30);
+    w->conf =
+        (struct hub_conf){.queue_max = 64, .job_seconds = 300, .stuck_seconds = 60, .kept = 1024};
+    world_boot(w);
+    return w;
+}
+
+static inline void world_free(struct world *w)
+{
+    world_kill(w, 0);
+    for (int i = 0; i < w->n_disk; i++)
+        saved_free(w->disk[i]);
+    for (int i = 0; i < WORLD_MAP; i++)
+        free(w->map[i]);
+    free(w->disk);
+    free(w);
+}
+
+#endif
