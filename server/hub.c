@@ -52,6 +52,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                               .arg = h};
     h->cap = h->cap_memory = 1;
     h->cap_failure = LEDGER_MAX;
+    h->again_us = INT64_MAX;
     h->pushed_us = INT64_MIN / 2;
     memccpy(h->why_cap, "the model is being loaded", '\0', sizeof h->why_cap);
     return 0;
@@ -175,7 +176,7 @@ void hub_settle(struct hub *h, int64_t now)
 
 void hub_tick(struct hub *h, int64_t now)
 {
-    life_tell(h, now);
+    life_again(h, now);
     crew_plan_some(h);
     crew_watch(h, now);
     peers_tick(&h->peers, now);
@@ -184,7 +185,7 @@ void hub_tick(struct hub *h, int64_t now)
 
 int64_t hub_due(const struct hub *h)
 {
-    int64_t due = h->retell ? h->pushed_us + HUB_PUSH_US : INT64_MAX;
+    int64_t due = h->again_us;
 
     if (push_time(h) < due) due = push_time(h);
     if (crew_due(h) < due) due = crew_due(h);
@@ -205,7 +206,7 @@ void hub_drain(struct hub *h, int64_t now)
 
 bool hub_idle(const struct hub *h)
 {
-    return h->n_resident == 0 && h->n_encoding == 0 && h->n_storing == 0 && !h->retell;
+    return h->n_resident == 0 && h->n_encoding == 0 && h->n_storing == 0;
 }
 
 /* --- connections ---------------------------------------------------------------------------------- */

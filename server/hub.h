@@ -10,6 +10,8 @@
  * - After a round of inputs: hub_due() says when hub_tick() is wanted next. Calling it more often is fine.
  * - Every store_accept and store_end is answered by exactly one hub_stored, for one job in their
  *   order. An accepted row without an end is handed to hub_restore() at the next start.
+ * - An end that the disk refuses is kept back and stored again a second later (as `failed` when it was a
+ *   result), until the disk takes it: what was told once must stay so.
  * - Every start is answered by exactly one end of that run: NOTE_DRAWN, NOTE_GONE, NOTE_FAILED, or its
  *   job listed in NOTE_DEVICE. A drop for a job that the worker does not hold is ignored without a word.
  * - The worker sends NOTE_DRAWN before it hands the picture to the encoder; the encoder answers each

@@ -18,8 +18,9 @@
 #include "server/shelf.h"
 #include "server/tally.h"
 
-#define HUB_PUSH_US     250000 /* places, estimates and statistics: at most four times a second */
-#define HUB_PROGRESS_US 16000  /* of one job; the last of a phase always goes */
+#define HUB_PUSH_US     250000  /* places, estimates and statistics: at most four times a second */
+#define HUB_PROGRESS_US 16000   /* of one job; the last of a phase always goes */
+#define HUB_AGAIN_US    1000000 /* until the disk is asked again to take an end */
 #define HUB_LOSSES_MAX  3 /* runs that one job may lose with the device before it is to blame */
 
 struct hub {
@@ -31,10 +32,10 @@ struct hub {
     struct ledger ledger;
     struct eta eta;
     struct tally tally;
-    int in[JOB_STATES]; /* jobs in each state */
+    int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
-    bool retell;               /* an end could not be posted for want of memory */
+    int64_t again_us; /* when ends that disk or memory refused are tried again; INT64_MAX: none */
     bool stopping;
 
     /* the device */
@@ -73,7 +74,7 @@ struct job *life_accept(struct hub *, int64_t now, struct spec *, const char *ke
 /* The direct answer to a submit of this job, and the start of following it. */
 void life_answer(struct hub *, const struct job *, struct answer *, bool watch);
 struct job *life_find(const struct hub *, uint64_t id); /* NULL also while it is being accepted */
-void life_tell(struct hub *, int64_t now);              /* ends that could not be posted */
+void life_again(struct hub *, int64_t now);             /* ends that were refused */
 
 /* --- crew.c --- */
 /* Start what can start. */

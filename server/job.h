@@ -86,7 +86,8 @@ struct job {
     char result_digest[65]; /* DONE: of the file, hex */
     int64_t result_bytes;
     struct blob *file; /* while it is being stored */
-    bool settled;      /* ENDING: the disk has taken it, or never will; only telling is left */
+    bool settled;      /* ENDING: its end is on disk, only telling is left */
+    bool unstored;     /* ENDING: the disk refused its end; it is asked again */
 
     struct board board;
     struct viewer *viewers; /* who follows it */

@@ -238,7 +238,7 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
     return j->board.at[EVENT_RESULT] != 0;
 }
 
-/* The disk has its end, or will never have it: tell the world. */
+/* The disk has its end: tell the world. */
 static void tell(struct hub *h, int64_t now, struct job *j)
 {
     static const enum job_move MOVE[] = {
@@ -247,7 +247,7 @@ static void tell(struct hub *h, int64_t now, struct job *j)
 
     j->settled = true;
     if (j->outcome == JOB_DONE && !post_result(h, now, j)) {
-        h->retell = true;
+        h->again_us = now + HUB_AGAIN_US;
         return;
     }
     end.u.end.state = j->outcome == JOB_DONE        ? STATE_DONE
@@ -256,7 +256,7 @@ static void tell(struct hub *h, int64_t now, struct job *j)
     end.u.end.error = j->outcome == JOB_FAILED ? &j->error : NULL;
     hub_post(h, now, j, &end);
     if (!board_ended(&j->board)) {
-        h->retell = true;
+        h->again_us = now + HUB_AGAIN_US;
         return;
     }
     blob_unref(j->file);
@@ -266,32 +266,36 @@ static void tell(struct hub *h, int64_t now, struct job *j)
     shelf_over(&h->shelf, j);
 }
 
-void life_tell(struct hub *h, int64_t now)
+void life_again(struct hub *h, int64_t now)
 {
-    struct job *next;
+    struct job *older;
 
-    if (!h->retell) return;
-    h->retell = false;
-    for (struct job *j = h->shelf.newest; j; j = next) {
-        next = j->older;
-        if (j->state == JOB_ENDING && j->settled) tell(h, now, j);
+    if (now < h->again_us) return;
+    h->again_us = INT64_MAX;
+    for (struct job *j = h->shelf.newest; j; j = older) {
+        older = j->older;
+        if (j->state != JOB_ENDING) continue;
+        if (j->settled) tell(h, now, j);
+        if (!j->unstored) continue;
+        j->unstored = false;
+        store_end(h, j);
     }
 }
 
 /* --- answers of the disk and the encoder ---------------------------------------------------------- */
 
-/* A result that cannot be kept is no result; how a failure ends is told even if the disk is gone. */
+/* A result that cannot be kept is no result. An end that cannot be stored is not told: after a restart
+ * the job would run again and come to another one. So the disk is asked until it takes it. */
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
-    if (j->outcome != JOB_DONE) {
-        tell(h, now, j);
-        return;
+    if (j->outcome == JOB_DONE) {
+        blob_unref(j->file);
+        j->file = NULL;
+        j->outcome = JOB_FAILED;
+        j->error = *why;
     }
-    blob_unref(j->file);
-    j->file = NULL;
-    j->outcome = JOB_FAILED;
-    j->error = *why;
-    store_end(h, j);
+    j->unstored = true;
+    if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 
 void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)

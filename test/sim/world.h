@@ -232,12 +232,10 @@ static inline void store_answer(struct world *w, bool ok)
 
 /* --- plans ---------------------------------------------------------------------------------------- */
 
-static inline int out_plan(void *arg, const struct spec *s, struct plan *p, struct fail *f)
+static inline int plan_of(const struct spec *s, struct plan *p, struct fail *f)
 {
-    struct world *w = arg;
     uint64_t area = (uint64_t)s->width * (uint64_t)s->height;
 
-    MUST(w, w->hub == NULL || w->hub->ready, "a plan while there is no model");
     if (strstr(s->prompt, "<image>")) return fail_set(f, ERR_BAD_PROMPT, "image tokens");
     memset(p, 0, sizeof *p);
     p->cost.run_bytes = area * 100;
@@ -250,6 +248,14 @@ static inline int out_plan(void *arg, const struct spec *s, struct plan *p, stru
     for (int i = 0; i < GLM_PHASES; i++)
         p->cost.flops[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
     return 0;
+}
+
+static inline int out_plan(void *arg, const struct spec *s, struct plan *p, struct fail *f)
+{
+    struct world *w = arg;
+
+    MUST(w, w->hub->ready, "a plan while there is no model");
+    return plan_of(s, p, f);
 }
 
 /* --- device --------------------------------------------------------------------------------------- */
@@ -342,7 +348,7 @@ static inline void run_new(struct world *w, const struct order *o)
 
     MUST(w, w->n_runs < LEDGER_MAX, "more runs than the ledger holds");
     MUST(w, run_find(w, o->job) < 0, "two runs of one job");
-    out_plan(w, &s->spec, &p, NULL);
+    plan_of(&s->spec, &p, NULL);
     memset(r, 0, sizeof *r);
     r->job = o->job;
     for (int i = 0; i < GLM_PHASES; i++)
