@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""seeds - write the vectors of proto/vectors as starting points for the fuzzers.
+"""seeds - write starting points for the fuzzers: the vectors of proto/vectors and of test/weights.
 
-    seeds.py FOLDER    makes FOLDER/fuzz_command and FOLDER/fuzz_frame
+    seeds.py FOLDER    makes FOLDER/fuzz_command, fuzz_frame, fuzz_bpe, fuzz_safetensors
 """
 import json
 import pathlib
 import sys
 
 VECTORS = pathlib.Path(__file__).parents[2] / "proto/vectors"
+TESTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 def content(case):
@@ -18,6 +19,26 @@ def content(case):
     return text.encode("utf-8", "surrogatepass")
 
 
+def weight_file(tensors):
+    header = {"__metadata__": {"trace": "{}"}}
+    at = 0
+    for name, (dtype, size, shape) in tensors.items():
+        count = size
+        for n in shape:
+            count *= n
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + count]}
+        at += count
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(at)
+
+
+def weights():
+    words = json.loads((TESTS / "bpe_vectors.json").read_text())["words"]
+    yield "fuzz_bpe", [w.encode() for w in words] + ["".join(words[i::7]).encode() for i in range(7)]
+    yield "fuzz_safetensors", [weight_file({}), weight_file({"a": ("F32", 4, [2, 3]), "b": ("BF16", 2, [1, 1, 1, 5])}),
+                               weight_file({"s": ("I64", 8, []), "e": ("U8", 1, [0, 9]), "h": ("F16", 2, [3])})]
+
+
 def main(folder):
     for name, files in {"fuzz_command": ["client", "invalid"], "fuzz_frame": ["frames"]}.items():
         out = pathlib.Path(folder) / name
@@ -25,6 +46,11 @@ def main(folder):
         for file in files:
             for i, case in enumerate(json.loads((VECTORS / f"{file}.json").read_text())["cases"]):
                 (out / f"{file}{i:03}").write_bytes(content(case))
+    for name, seeds in weights():
+        out = pathlib.Path(folder) / name
+        out.mkdir(parents=True, exist_ok=True)
+        for i, seed in enumerate(seeds):
+            (out / f"seed{i:03}").write_bytes(seed)
 
 
 main(sys.argv[1])
