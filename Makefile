@@ -16,7 +16,7 @@ DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libdnnl-dev libspng-dev 
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
 FUZZ_DEPS := clang libclang-rt-dev
 FUZZ_RUNS ?= 200000
-TEST_DEPS := libcmocka-dev clang-format chromium python3 python3-websockets
+TEST_DEPS := libcmocka-dev clang-format chromium python3 python3-websockets nodejs npm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g

@@ -3,7 +3,6 @@
 
 import { Text, pickLanguage } from './i18n/text.js';
 import { Session, Store } from './session.js';
-import { TERMINAL } from './state.js';
 import { Wire, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { attribute, byId, put } from './view/dom.js';

@@ -96,12 +96,13 @@ export class Session {
 
   /** @param {string} key */
   cancel(key) {
+    if (this.#job(key)?.cancelling) return;
     this.store.dispatch({ do: 'cancel', key });
     const job = this.#job(key);
     if (job?.id && job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
   }
 
-  /** Drop jobs from this page. What still runs is cancelled first. @param {readonly string[]} keys @returns {Job[]} what was dropped */
+  /** Drop jobs from this page; on the server they stay. @param {readonly string[]} keys @returns {Job[]} what was dropped */
   forget(keys) {
     const gone = this.store.state.jobs.filter((job) => keys.includes(job.key));
     this.store.dispatch({ do: 'forget', keys, at: this.now() });

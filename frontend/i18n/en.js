@@ -1,7 +1,6 @@
 // en - the page's words in English. A message is a string with {names}, or a choice by plural form of `n`.
 
 export default {
-  'language.name': 'English',
   'language.switch': '中文',
   'theme.dark': 'Switch to the dark theme',
   'theme.light': 'Switch to the light theme',
@@ -9,7 +8,6 @@ export default {
   'title.idle': 'darkroom',
   'title.busy': '{percent} · darkroom',
   'title.waiting': '{place} in line · darkroom',
-  description: 'Type a prompt and watch the picture develop.',
 
   'link.connecting': 'Connecting',
   'link.open': 'Connected',
@@ -27,7 +25,6 @@ export default {
   'notice.cleared': { one: 'Removed {n} picture from this page.', other: 'Removed {n} pictures from this page.' },
   'notice.undo': 'Undo',
   'notice.filled': 'The settings are in the form.',
-  'notice.error': '{message}',
 
   'compose.title': 'What should develop?',
   'compose.placeholder': 'Describe a picture, for example: a lighthouse by the sea at night',
@@ -73,7 +70,6 @@ export default {
   'status.idle': 'Nothing is developing.',
   'status.more': { one: 'and {n} more', other: 'and {n} more' },
   'status.other': 'Somebody else’s, {size}',
-  'status.why': 'Queue: {n} at a time. {why}',
 
   'gallery.title': 'Your pictures',
   'gallery.count': { one: '{n} picture', other: '{n} pictures' },
@@ -115,7 +111,6 @@ export default {
   'card.lost.text': 'The server does not know this picture any more.',
   'card.lost.todo': 'Generate it again if you still want it.',
   'card.missing': 'The picture file is not on the server any more.',
-  'card.paper.ready': 'ready in {time}',
 
   'why.turn': { one: '{n} picture is before yours.', other: '{n} pictures are before yours.' },
   'why.slots': { one: 'It starts when the picture being drawn is ready; the server draws {n} at a time.', other: 'It starts when one of the pictures being drawn is ready; the server draws {n} at a time.' },

@@ -1,7 +1,6 @@
 // zh - the page's words in Chinese. The same keys as en.js; Chinese has one plural form, `other`.
 
 export default {
-  'language.name': '中文',
   'language.switch': 'English',
   'theme.dark': '切换到深色主题',
   'theme.light': '切换到浅色主题',
@@ -9,7 +8,6 @@ export default {
   'title.idle': '暗房 darkroom',
   'title.busy': '{percent} · 暗房',
   'title.waiting': '{place} · 暗房',
-  description: '写下一句描述，看着图片慢慢显影。',
 
   'link.connecting': '正在连接',
   'link.open': '已连接',
@@ -27,7 +25,6 @@ export default {
   'notice.cleared': { other: '已从本页移除 {n} 张图片。' },
   'notice.undo': '撤销',
   'notice.filled': '设置已填入表单。',
-  'notice.error': '{message}',
 
   'compose.title': '想显影什么画面？',
   'compose.placeholder': '描述一幅画面，例如：夜晚海边的灯塔',
@@ -73,7 +70,6 @@ export default {
   'status.idle': '现在没有图片在显影。',
   'status.more': { other: '还有 {n} 张' },
   'status.other': '其他人的，{size}',
-  'status.why': '队列：同时 {n} 张。{why}',
 
   'gallery.title': '你的图片',
   'gallery.count': { other: '{n} 张' },
@@ -115,7 +111,6 @@ export default {
   'card.lost.text': '服务器上已经没有这张图片。',
   'card.lost.todo': '如果还想要，请重新生成。',
   'card.missing': '服务器上已经没有这个图片文件。',
-  'card.paper.ready': '{time}后完成',
 
   'why.turn': { other: '前面还有 {n} 张图片。' },
   'why.slots': { other: '正在画的图片完成后就开始；服务器同时画 {n} 张。' },

@@ -29,7 +29,8 @@ export class Card {
     this.big = el('span', { class: 'big' });
     this.small = el('span', { class: 'small' });
     this.blank = el('span', { class: 'blank', 'aria-hidden': 'true' }, this.big, this.small);
-    this.print = el('button', { type: 'button', class: 'print', on: { click: asks('open') } }, this.blank);
+    this.open = el('button', { type: 'button', class: 'open', on: { click: asks('open') } });
+    this.print = el('div', { class: 'print' }, this.blank, this.open);
     this.tray = el('div', { class: 'tray' }, this.print);
     this.remove = button('close', asks('remove'), 'icon remove');
 
@@ -75,7 +76,8 @@ export class Card {
     this.#shots(job);
     this.#buttons(job, scene);
     this.tick(scene.now);
-    if (focused && !document.activeElement?.checkVisibility?.()) this.focus();
+    const now = document.activeElement;
+    if (focused && !(now && this.element.contains(now) && now.checkVisibility())) this.focus();
   }
 
   /** Only time went by. @param {number} now */
@@ -97,7 +99,7 @@ export class Card {
     const { width = 1, height = 1 } = job.result ?? job.spec;
     this.print.style.aspectRatio = `${width} / ${height}`;
     this.print.style.width = `${Math.min(1, width / height) * 100}%`;
-    this.print.disabled = !(job.state === 'done' && job.result && !this.broken);
+    show(this.open, job.state === 'done' && job.result !== null && !this.broken);
   }
 
   /** @param {Job} job @param {Scene} scene */
@@ -179,7 +181,7 @@ export class Card {
       if (revoke) URL.revokeObjectURL(revoke);
       if (!image.naturalWidth) return;
       if (image.className === 'shot' && this.final?.complete) return;
-      this.print.append(image);
+      this.open.before(image);
       this.print.dataset.shot = 'true';
       const layers = this.print.querySelectorAll('img');
       for (let i = 0; i < layers.length - LAYERS_MAX; i++) layers[i].remove();
@@ -217,7 +219,7 @@ export class Card {
     face(vary, 'act.vary.long', 'act.vary.long');
     face(this.remove, 'act.remove', 'act.remove');
     show(cancel.element, !over);
-    cancel.element.disabled = job.cancelling;
+    attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null); // `disabled` would lose the focus
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
     show(this.remove.element, over);
@@ -226,8 +228,8 @@ export class Card {
     attribute(this.save, 'aria-label', of('act.download'));
     if (job.result) {
       attribute(this.save, 'href', `${job.result.url}?download=1`);
-      attribute(this.print, 'aria-label', text.say('act.open', { prompt: job.spec.prompt }));
-    } else attribute(this.print, 'aria-label', job.spec.prompt);
+      attribute(this.open, 'aria-label', text.say('act.open', { prompt: job.spec.prompt }));
+    }
   }
 }
 

@@ -21,6 +21,9 @@ const GLYPH_PX = 26; // longest side of a size's little frame
 const DICE_MAX = 2 ** 31;
 const EXAMPLES_MAX = 6;
 
+/** Without half characters, which JSON can carry and UTF-8 cannot. @param {string} words */
+const wellFormed = (words) => words.replace(/\p{Surrogate}/gu, '\ufffd');
+
 export class Composer {
   /** @param {{submit: (spec: Spec) => void, changed: () => void}} acts */
   constructor(acts) {
@@ -93,7 +96,7 @@ export class Composer {
   /** What the form says, without judging it. @returns {Spec} */
   peek() {
     /** @type {Spec} */
-    const spec = { prompt: this.prompt.value.trim() };
+    const spec = { prompt: wellFormed(this.prompt.value.trim()) };
     const [width, height] = this.size.split('x').map(Number);
     if (width && height) Object.assign(spec, { width, height });
     const { steps, guidance, seed } = this.input;

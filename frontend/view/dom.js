@@ -13,7 +13,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name === 'class') element.className = value;
+    if (name === 'class') element.className = value.trim();
     else if (name === 'text') element.textContent = value;
     else if (name === 'on') for (const [type, f] of Object.entries(value)) element.addEventListener(type, f);
     else if (name === 'data') Object.assign(element.dataset, value);
@@ -74,7 +74,7 @@ export function icon(name) {
 
 /** A quiet button. @param {keyof typeof ICONS | null} image @param {(event: MouseEvent) => void} act @param {string} [more] classes */
 export function button(image, act, more = '') {
-  const label = el('span', { class: more.includes('icon') ? 'sr' : '' });
+  const label = el('span', more.includes('icon') ? { class: 'sr' } : {});
   const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } }, image && icon(image), label);
   return { element, label };
 }

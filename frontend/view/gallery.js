@@ -21,6 +21,8 @@ export class Gallery {
     /** @type {Map<string, Card>} */ this.cards = new Map();
     /** @type {State | null} */ this.state = null;
     this.clear.addEventListener('click', () => this.#clear());
+    this.emptyTitle = el('h3');
+    this.emptyText = el('p');
     this.#build();
   }
 
@@ -93,8 +95,6 @@ export class Gallery {
     const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
     path.setAttribute('d', GHOST);
     ghost.append(path);
-    this.emptyTitle = el('h3');
-    this.emptyText = el('p');
     this.empty.append(
       el('div', { class: 'empty-tray', 'aria-hidden': 'true' }, el('div', { class: 'empty-paper' }, /** @type {any} */ (ghost))),
       this.emptyTitle, this.emptyText);

@@ -138,6 +138,7 @@ export class Fake {
 
   submit(c, m) {
     this.submits.push(m);
+    if (this.swallow) return this.swallow(c, m);
     const old = m.key && this.jobs.find((j) => j.key === m.key);
     if (old) return this.say(c, { ...old.board.accepted, ref: m.ref }), this.watch(c, old, old.board.accepted.seq);
     const { prompt } = m.spec;
@@ -225,6 +226,11 @@ export class Fake {
     this.post(job, 'phase', { phase: 'glyph', total: 1 });
   }
 
+  /** Time goes by, in steps, as fast as it can. */
+  run(ms) {
+    for (let t = 0; t < ms; t += TICK_MS) this.tick(TICK_MS);
+  }
+
   /** Time goes by. */
   tick(ms) {
     for (const job of this.jobs) if (job.cancel && ['queued', 'running'].includes(job.state)) this.end(job, 'cancelled');
@@ -247,7 +253,7 @@ export class Fake {
     const done = Math.min(total, Math.floor(job.at * total));
     if (done !== before) {
       this.post(job, 'progress', { phase, done, total, overall: Math.round(this.overall(job) * 1e4) / 1e4, eta_ms: this.left(job) });
-      if (phase === 'prior' || phase === 'denoise') this.preview(job);
+      if (phase === 'denoise' || (phase === 'prior' && done % 5 === 0)) this.preview(job);
     }
     if (job.at < 1) return;
     job.at = 0;
@@ -257,7 +263,7 @@ export class Fake {
   }
 
   preview(job) {
-    const scale = 128 / Math.max(job.spec.width, job.spec.height);
+    const scale = (this.manual ? 64 : 128) / Math.max(job.spec.width, job.spec.height);
     const [width, height] = [Math.round(job.spec.width * scale), Math.round(job.spec.height * scale)];
     const image = png(paint(job.spec.seed, width, height, this.overall(job) * 0.95), width, height);
     job.seq += 1;
@@ -306,7 +312,7 @@ export class Fake {
 
   tell() {
     const at = Date.now();
-    if (at - (this.told ?? 0) < 250) return;
+    if (!this.manual && at - (this.told ?? 0) < 250) return;
     this.told = at;
     for (const c of this.connections) if (c.stats) this.say(c, this.stats());
   }

@@ -63,7 +63,7 @@ const SCENES = {
     await ask(page, 'a boat with a red sail on the sea at sunset', 'three orange stars on a green background');
     for (let i = 0; i < 250; i++) fake.tick(50);
     await page.waitForSelector('.card[data-state=done] img.final');
-    await page.locator('button.print').first().click();
+    await page.locator('.open').first().click();
   },
 };
 

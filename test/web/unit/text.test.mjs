@@ -1,0 +1,136 @@
+// text - both languages say everything, with the right forms, and every key that the page uses exists.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { LANGUAGES, Text, pickLanguage } from '../../../frontend/i18n/text.js';
+import { failureWords, sentence } from '../../../frontend/view/trouble.js';
+
+const ROOT = new URL('../../../', import.meta.url);
+const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
+const sources = ['app.js', 'session.js', 'state.js', ...readdirSync(new URL('frontend/view/', ROOT)).map((f) => `view/${f}`)].map((f) => read(`frontend/${f}`)).join('\n');
+const names = (message) => new Set(JSON.stringify(message).match(/\{\w+\}/g) ?? []);
+const { en } = LANGUAGES;
+const E = new Text('en');
+const Z = new Text('zh');
+
+describe('every language', () => {
+  for (const [lang, words] of Object.entries(LANGUAGES)) {
+    test(`${lang}: the same keys as English, none more`, () => assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort()));
+
+    test(`${lang}: the same values in every message`, () => {
+      for (const key of Object.keys(en)) {
+        if (typeof en[key] === 'string') assert.deepEqual(names(words[key]), names(en[key]), key);
+      }
+    });
+
+    test(`${lang}: a form for every number`, () => {
+      for (const [key, message] of Object.entries(words)) {
+        if (typeof message === 'string') continue;
+        const rules = new Intl.PluralRules(new Text(lang).tag, { type: message.ordinal ? 'ordinal' : 'cardinal' });
+        for (const form of rules.resolvedOptions().pluralCategories) assert.ok(message[form], `${key} lacks ${form}`);
+      }
+    });
+
+    test(`${lang}: nothing is empty`, () => {
+      for (const [key, message] of Object.entries(words)) assert.ok(new Text(lang).say(key, { n: 1 }).trim(), key);
+    });
+  }
+
+  test('Chinese is Chinese', () => {
+    const same = Object.keys(en).filter((key) => typeof en[key] === 'string' && en[key] === LANGUAGES.zh[key] && /[a-z]{4}/i.test(en[key].replace(/\{\w+\}/g, '')));
+    assert.deepEqual(same.filter((key) => !/keys/.test(key)), []);
+  });
+});
+
+describe('keys that the page uses', () => {
+  test('in HTML', () => {
+    const used = [...read('frontend/index.html').matchAll(/data-t(?:-\w+)?="([^"]+)"/g)].map((m) => m[1]);
+    assert.ok(used.length > 15);
+    for (const key of used) assert.ok(E.has(key), key);
+  });
+
+  test('in scripts', () => {
+    const used = [...sources.matchAll(/(?:say|of|face)\((?:[^()'"`]*,\s*)?'([a-z][\w.]*)'/g)].map((m) => m[1]);
+    assert.ok(used.length > 40, `${used.length} found`);
+    for (const key of used) assert.ok(E.has(key), key);
+  });
+
+  test('and none is left over', () => {
+    const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
+    const composed = /^(error|why|phase|link|field|viewer)\.|^notice\.(back|restarted|stopping|filled|retry|undo)$|^compose\.(size\.\w+|steps|guidance)$|^(card|status)\.\w+$/;
+    for (const key of Object.keys(en)) assert.ok(all.includes(key) || composed.test(key), `${key} is never said`);
+  });
+
+  test('for every error of the server', () => {
+    const codes = [...read('proto/fail.c').matchAll(/\{ERR_\w+,\s*\d+,\s*"(\w+)"/g)].map((m) => m[1]).filter((code) => code !== 'ok');
+    assert.ok(codes.length >= 20, `${codes.length} found`);
+    for (const code of codes) for (const text of [E, Z]) assert.ok(text.has(`error.${code}`) && text.has(`error.${code}.todo`), code);
+  });
+
+  test('for every reason to wait, phase and field', () => {
+    const protocol = read('proto/PROTOCOL.md');
+    const why = [...protocol.slice(protocol.indexOf('| why |')).matchAll(/^ *\| `(\w+)` \|/gm)].slice(0, 5).map((m) => m[1]);
+    assert.deepEqual(why, ['turn', 'slots', 'memory', 'starting', 'stopping']);
+    for (const w of why) assert.ok(E.has(`why.${w}`), w);
+    for (const p of ['glyph', 'prior', 'denoise', 'decode']) assert.ok(E.has(`phase.${p}`) && E.has(`phase.${p}.short`), p);
+    for (const f of ['prompt', 'width', 'height', 'steps', 'guidance', 'seed']) assert.ok(E.has(`field.${f}`), f);
+  });
+});
+
+describe('forms', () => {
+  test('places', () => {
+    assert.deepEqual([1, 2, 3, 4, 11, 12, 13, 21, 22, 23, 101, 111].map((n) => E.place(n)),
+      ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '22nd', '23rd', '101st', '111th']);
+    assert.equal(Z.place(3), '第 3 位');
+  });
+
+  test('counts', () => {
+    assert.equal(E.say('gallery.count', { n: 1 }), '1 picture');
+    assert.equal(E.say('gallery.count', { n: 2 }), '2 pictures');
+    assert.equal(E.say('gallery.count', { n: 12345 }), '12,345 pictures');
+    assert.equal(E.say('status.queue', { n: 2 }), 'Queue: 2 at a time');
+    assert.equal(Z.say('gallery.count', { n: 2 }), '2 张');
+  });
+
+  test('times are as vague as guesses are, and never say zero', () => {
+    const said = [0, 699, 700, 28_000, 27_200, 59_000, 60_000, 61_000, 100_000, 170_001, 181_000, 3_540_000, 3_600_000, 5_000_000].map((ms) => E.about(ms));
+    assert.deepEqual(said, ['a moment', 'a moment', 'about 1 s', 'about 28 s', 'about 28 s', 'about 59 s', 'about 1 min', 'about 1 min 10 s', 'about 1 min 40 s',
+      'about 3 min', 'about 4 min', 'about 59 min', 'about 1 h 0 min', 'about 1 h 24 min']);
+    assert.equal(Z.about(28_000), '约 28 秒');
+  });
+
+  test('shares never promise more than there is', () => {
+    assert.equal(E.percent(0.999), '99%');
+    assert.equal(E.percent(1), '100%');
+  });
+
+  test('a value cannot bring another placeholder in', () => {
+    assert.equal(E.say('say.done', { prompt: '{prompt} $& {n}' }), 'Ready: {prompt} $& {n}');
+  });
+
+  test('the language is picked from what the browser wants', () => {
+    assert.equal(pickLanguage(['fr', 'zh-TW', 'en']), 'zh');
+    assert.equal(pickLanguage(['de']), 'en');
+    assert.equal(pickLanguage([]), 'en');
+  });
+});
+
+describe('errors are sentences with what to do', () => {
+  test('the server\'s own words, as sentences', () => {
+    assert.equal(sentence(' width is 1000 '), 'Width is 1000.');
+    assert.equal(sentence('why?'), 'Why?');
+    const { wrong, todo } = failureWords({ code: 'bad_field', field: 'width', message: 'width is 1000, not a multiple of 32', hint: 'Use 992 or 1024' }, E);
+    assert.deepEqual([wrong, todo], ['Width is 1000, not a multiple of 32.', 'Use 992 or 1024.']);
+  });
+
+  test('a wait is told as a time', () => {
+    assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'after retry_after_ms', retry_after_ms: 12_000 }, E).todo, 'Try again in about 12 s.');
+    assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'h', retry_after_ms: 12_000 }, Z).todo, '请在约 12 秒后再试。');
+  });
+
+  test('an error that this page does not know still says something', () => {
+    const { wrong, todo } = failureWords({ code: 'new_one' }, Z);
+    assert.ok(wrong && todo);
+  });
+});
