@@ -17,7 +17,7 @@ enum {
     PREVIEW_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
     PREVIEW_SHARE = 60,     /* previews may take one part in so many of the device's time */
     PREVIEW_CREDIT_US = 3000,
-    REOPEN_SECONDS = 5
+    REOPEN_MS = 1000
 };
 
 struct work {
@@ -139,8 +139,9 @@ static void start(struct worker *w, struct work *k)
     struct glm_run *run = NULL;
     struct fail f = {0};
     worker_request(&k->spec, &req);
-    int err = w->n < LIMIT_BATCH ? glm_reserve(w->glm, k->scratch, &f)
-                                 : fail_set(&f, ERR_INTERNAL, "Too many pictures on the device.");
+    int err = w->n < LIMIT_BATCH && w->glm
+                  ? glm_reserve(w->glm, k->scratch, &f)
+                  : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
     if (!err) err = glm_run_new(&run, w->glm, &req, &f);
     if (err) {
         note_failed(w, k->job, &f);
@@ -348,20 +349,37 @@ static void tell_lost(struct worker *w, const int *picked, int n, const struct f
     note_send(w, m);
 }
 
+/* While there is no engine, work that was on its way to it waits, in its order. */
+static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
+{
+    for (struct msg *m = list, *next; m; m = next) {
+        next = m->next;
+        m->next = NULL;
+        if (m->kind == WORK_LET_GO || m->kind == WORK_STOP) {
+            obey_all(w, m);
+        } else {
+            **tail = m;
+            *tail = &m->next;
+        }
+    }
+}
+
 static void reopen(struct worker *w)
 {
     struct fail f;
+    struct msg *later = NULL, **tail = &later;
     while (!w->let_go && !w->stop)
-        obey_all(w, mbox_wait(&w->box, -1));
+        put_off(w, mbox_wait(&w->box, -1), &tail);
     w->let_go = false;
     glm_close(w->glm);
     w->glm = NULL;
     while (!w->stop && glm_open(&w->glm, &w->conf.opts, &f)) {
         log_error(w->conf.log, "worker: the device does not come back: %s", f.message);
         w->glm = NULL;
-        obey_all(w, mbox_wait(&w->box, REOPEN_SECONDS * 1000));
+        put_off(w, mbox_wait(&w->box, REOPEN_MS), &tail);
     }
     if (!w->stop) tell_ready(w);
+    obey_all(w, later);
 }
 
 static void quantum(struct worker *w)
