@@ -35,10 +35,11 @@ PROTO := $(wildcard proto/*.c)
 WEIGHTS := $(wildcard weights/*.c)
 KERNELS := $(wildcard kernels/*.c kernels/cpu/*.c kernels/model/*.c)
 ISA_SRC := $(wildcard kernels/cpu/isa/*.c)
-ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512,base)
+ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512 avx512bf,base)
 ISA_base :=
 ISA_avx2 := -mavx2 -mfma -mf16c
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+ISA_avx512bf := $(ISA_avx512) -mavx512bf16
 SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
 TESTS := $(wildcard test/proto/test_*.c test/weights/test_*.c test/kernels/test_*.c \
            test/server/test_*.c test/sim/test_*.c test/simt/test_*.c)

@@ -100,10 +100,21 @@ struct draw {
     int64_t advance;  /* rows that the forward pass before this draw appended to the cache */
     uint64_t seed;    /* with picture and DRAWN the counter of the random number (rng.h) */
     uint32_t picture; /* index of the picture within its job */
-    float temperature, top_p;
+    double temperature, top_p; /* double: 1 - top_p is taken before it is rounded */
     int top_k;
     int codes;  /* number of image codes */
     int strict; /* 0: ids >= codes are masked before top-k; 1: such a draw sets AR_BAD */
+};
+
+/* Operations that take workspace from dev.scratch, and what its size depends on. */
+enum work {
+    WORK_LINEAR,     /* m, k, n */
+    WORK_ATTENTION,  /* queries, keys, head_dim of the largest sequence */
+    WORK_AR,         /* the same; rows of all sequences for queries */
+    WORK_SAMPLE,     /* rows, vocabulary, 0 */
+    WORK_CONV,       /* pixels of y, inputs, outputs */
+    WORK_GROUP_NORM, /* pixels, channels, groups */
+    WORK_LATENT_RGB  /* pixels, channels, 0 */
 };
 
 /* What the dry device adds up; the others leave it alone. */
@@ -139,6 +150,11 @@ struct ops {
     int (*weight_new)(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
     void (*weight_free)(struct dev *, struct weight *);
     size_t (*weight_bytes)(const struct weight *);
+
+    /* -- what the dry device asks the device that it stands for ------------------------------------ */
+    /* Bytes of the packed weight, and of an operation's workspace: exactly what it takes. */
+    size_t (*weight_size)(const struct dev *, const struct weight_spec *);
+    size_t (*work_size)(const struct dev *, enum work, int64_t, int64_t, int64_t);
 
     /* -- matrices ------------------------------------------------------------------------------- */
     /* y[m,n] = act(x[m,k] w' + b), or y += that with `add`. x: T. y: T or F32. */
@@ -211,7 +227,8 @@ struct ops {
 int cpu_open(struct dev **out, enum dtype type, int threads, struct fail *);
 /* The type that is faster on this processor: BF16 with AMX or AVX-512 BF16, else F32. */
 enum dtype cpu_best_type(void);
-/* A device without arithmetic: memory and workspace as `like` would take (NULL: the CPU device). */
+/* A device without arithmetic: memory and workspace as `like` would take (NULL: the CPU device).
+ * `like` must outlive it. */
 int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct fail *);
 
 #endif

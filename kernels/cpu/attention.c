@@ -1,0 +1,111 @@
+/* attention - (sequence, head, block of queries) over threads, for the DiT, the glyph encoder, the prior. */
+#include "kernels/cpu/cpu.h"
+
+#include <string.h>
+
+struct heads {
+    const struct cpu *cpu;
+    const struct attn *a;
+    const struct attn_seq *seq;
+    const int64_t *causal; /* of every sequence's first query; NULL: no mask */
+    int nseq;
+};
+
+static void *at(tensor t, int64_t row, int64_t col)
+{
+    return (char *)t.data + (size_t)(row * t.ld + col) * dtype_size(t.type);
+}
+
+static int blocks(const struct attn_seq *s)
+{
+    return (int)((s->q.rows + ATTN_Q - 1) / ATTN_Q);
+}
+
+static void head_task(void *ctx, int task, int lane)
+{
+    const struct heads *j = ctx;
+    const struct attn *a = j->a;
+    const int dim = a->head_dim;
+    int i = 0;
+    for (; task >= a->heads * blocks(&j->seq[i]); i++)
+        task -= a->heads * blocks(&j->seq[i]);
+    const struct attn_seq *s = &j->seq[i];
+    const int head = task % a->heads, kv = head / (a->heads / a->kv_heads);
+    const int64_t q0 = (int64_t)(task / a->heads) * ATTN_Q, left = s->q.rows - q0;
+    struct attn_block b = {.q = at(s->q, q0, head * dim),
+                           .k = at(s->k, 0, kv * dim),
+                           .v = at(s->v, 0, kv * dim),
+                           .o = at(s->o, q0, head * dim),
+                           .ldq = s->q.ld,
+                           .ldk = s->k.ld,
+                           .ldv = s->v.ld,
+                           .ldo = s->o.ld,
+                           .nq = left < ATTN_Q ? (int)left : ATTN_Q,
+                           .d = dim,
+                           .nk = s->k.rows,
+                           .scale = a->scale,
+                           .causal = j->causal ? j->causal[i] + q0 : -1,
+                           .work = cpu_lane(j->cpu, lane)};
+    if (tensor_given(a->bias)) b.bias = (float *)at(a->bias, head, (a->bias.cols - 1) / 2 - q0);
+    j->cpu->isa->attn(&b, j->cpu->bf);
+}
+
+static void run(const struct heads *j)
+{
+    int tasks = 0;
+    for (int i = 0; i < j->nseq; i++)
+        tasks += j->a->heads * blocks(&j->seq[i]);
+    pool_run(j->cpu->pool, tasks, head_task, (void *)j);
+}
+
+static int fits(struct cpu *c, const struct attn *a)
+{
+    assert(a->heads % a->kv_heads == 0);
+    if (a->head_dim <= CPU_HEAD_DIM_MAX) return 1;
+    cpu_fail(c, ERR_MODEL, "attention heads wider than 512 are not supported on the CPU");
+    return 0;
+}
+
+void cpu_attention(struct dev *d, const struct attn *a, const struct attn_seq *seq, int nseq)
+{
+    if (!cpu_ready(d) || !fits(cpu_of(d), a)) return;
+    run(&(struct heads){.cpu = cpu_of(d), .a = a, .seq = seq, .nseq = nseq});
+}
+
+/* Rotate q and k of rows [row, row + n) of one sequence, and move k and v to the cache. */
+static void append(const struct cpu *c, const struct attn *a, int rot, tensor qkv,
+                   const struct ar_seq *s, int64_t len)
+{
+    const int64_t dim = a->head_dim, kv = a->kv_heads * dim;
+    const size_t bytes = (size_t)kv * dtype_size(qkv.type);
+    for (int64_t i = 0; i < s->n; i++) {
+        const float *cs = at(s->rope, len + i, 0);
+        for (int h = 0; h < a->heads + a->kv_heads; h++)
+            c->isa->rope(at(qkv, s->row + i, h * dim), cs, rot, c->bf);
+        memcpy(at(s->k, len + i, 0), at(qkv, s->row + i, a->heads * dim), bytes);
+        memcpy(at(s->v, len + i, 0), at(qkv, s->row + i, a->heads * dim + kv), bytes);
+    }
+}
+
+void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
+                      const struct ar_seq *seq, int nseq)
+{
+    struct cpu *c = cpu_of(d);
+    if (!cpu_ready(d) || !fits(c, a)) return;
+    const int64_t q = (int64_t)a->heads * a->head_dim;
+    assert(qkv.cols == q + 2 * a->kv_heads * a->head_dim && o.cols == q && o.rows == qkv.rows);
+    for (int i = 0; i < nseq; i++) {
+        const struct ar_seq *s = &seq[i];
+        const int64_t len = ((const int32_t *)s->state.data)[AR_LEN];
+        if (len + s->n > s->k.rows) {
+            cpu_fail(c, ERR_DEVICE, "a sequence outgrew its cache");
+            return;
+        }
+        append(c, a, rot, qkv, s, len);
+        const struct attn_seq one = {.q = tensor_cols(tensor_rows(qkv, s->row, s->n), 0, q),
+                                     .o = tensor_rows(o, s->row, s->n),
+                                     .k = tensor_rows(s->k, 0, len + s->n),
+                                     .v = tensor_rows(s->v, 0, len + s->n)};
+        run(&(struct heads){.cpu = c, .a = a, .seq = &one, .causal = &len, .nseq = 1});
+    }
+}

@@ -1,0 +1,221 @@
+/* cpu - opening and closing the CPU device, its memory, and its table. */
+#include "kernels/cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+{
+    (void)d;
+    size_t size = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    *base = size < bytes ? NULL : aligned_alloc(ARENA_ALIGN, size ? size : ARENA_ALIGN);
+    if (!*base) return fail_set(fail, ERR_OUT_OF_MEMORY, "no host memory for %zu MB", bytes >> 20);
+    memset(*base, 0, size);
+    return 0;
+}
+
+static void mem_free(struct dev *d, void *base, size_t bytes)
+{
+    (void)d, (void)bytes;
+    free(base);
+}
+
+static char *row_of(tensor t, int64_t row)
+{
+    return (char *)t.data + (size_t)(row * t.ld) * dtype_size(t.type);
+}
+
+static void put(struct dev *d, tensor dst, const void *host)
+{
+    if (!cpu_ready(d)) return;
+    const size_t n = (size_t)dst.cols * dtype_size(dst.type);
+    for (int64_t i = 0; i < dst.rows; i++)
+        memcpy(row_of(dst, i), (const char *)host + (size_t)i * n, n);
+}
+
+static void get(struct dev *d, void *host, tensor src)
+{
+    if (!cpu_ready(d)) return;
+    const size_t n = (size_t)src.cols * dtype_size(src.type);
+    for (int64_t i = 0; i < src.rows; i++)
+        memcpy((char *)host + (size_t)i * n, row_of(src, i), n);
+}
+
+static void copy(struct dev *d, tensor dst, tensor src)
+{
+    if (!cpu_ready(d)) return;
+    assert(dst.type == src.type && dst.rows == src.rows && dst.cols == src.cols);
+    for (int64_t i = 0; i < dst.rows; i++)
+        memmove(row_of(dst, i), row_of(src, i), (size_t)dst.cols * dtype_size(dst.type));
+}
+
+static void zero(struct dev *d, tensor dst)
+{
+    if (!cpu_ready(d)) return;
+    for (int64_t i = 0; i < dst.rows; i++)
+        memset(row_of(dst, i), 0, (size_t)dst.cols * dtype_size(dst.type));
+}
+
+static int dev_sync(struct dev *d, struct fail *fail)
+{
+    struct cpu *c = cpu_of(d);
+    cpu_ready(d); /* notices a scratch that overflowed */
+    if (!c->failed) return 0;
+    if (fail) *fail = c->fail;
+    return c->fail.code;
+}
+
+static void reset(struct dev *d)
+{
+    cpu_of(d)->failed = 0;
+    d->scratch.failed = 0;
+}
+
+static void dev_free(struct dev *d)
+{
+    if (!d) return;
+    struct cpu *c = cpu_of(d);
+    pool_free(c->pool);
+    free(c->lanes);
+    free(c);
+}
+
+int cpu_ready(struct dev *d)
+{
+    struct cpu *c = cpu_of(d);
+    if (!c->failed && d->scratch.failed)
+        cpu_fail(c, ERR_OUT_OF_MEMORY, "the device's scratch is smaller than this step needs");
+    return !c->failed;
+}
+
+void cpu_fail(struct cpu *c, enum err code, const char *why)
+{
+    if (c->failed) return;
+    c->failed = 1;
+    fail_set(&c->fail, code, "%s", why);
+}
+
+struct row_job {
+    const struct cpu *cpu;
+    rows_fn *fn;
+    const void *ctx;
+    int64_t n, step;
+};
+
+static void row_task(void *arg, int task, int lane)
+{
+    const struct row_job *j = arg;
+    (void)lane;
+    int64_t row = task * j->step, left = j->n - row;
+    j->fn(j->cpu, j->ctx, row, left < j->step ? left : j->step);
+}
+
+void cpu_rows(struct cpu *c, int64_t n, int64_t bytes, rows_fn *fn, const void *ctx)
+{
+    enum { WORTH = 64 << 10 }; /* bytes of a task: several times what waking a thread costs */
+    struct row_job j = {.cpu = c, .fn = fn, .ctx = ctx, .n = n};
+    int64_t tasks = n * bytes / WORTH + 1, most = 4 * pool_threads(c->pool);
+    if (tasks > most) tasks = most;
+    if (n <= 0) return;
+    j.step = (n + tasks - 1) / tasks;
+    pool_run(c->pool, (int)((n + j.step - 1) / j.step), row_task, &j);
+}
+
+static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
+{
+    (void)d, (void)n;
+    switch (work) {
+    case WORK_SAMPLE: return cpu_sample_work(a, b);
+    case WORK_GROUP_NORM: return cpu_group_norm_work(a, b);
+    case WORK_LINEAR:
+    case WORK_ATTENTION:
+    case WORK_AR:
+    case WORK_CONV:
+    case WORK_LATENT_RGB: break; /* lanes are enough */
+    }
+    return 0;
+}
+
+static const struct ops cpu_ops = {
+    .name = "cpu",
+    .mem_new = mem_new,
+    .mem_free = mem_free,
+    .put = put,
+    .get = get,
+    .copy = copy,
+    .zero = zero,
+    .sync = dev_sync,
+    .reset = reset,
+    .free = dev_free,
+    .weight_new = cpu_weight_new,
+    .weight_free = cpu_weight_free,
+    .weight_bytes = cpu_weight_bytes,
+    .weight_size = cpu_weight_size,
+    .work_size = work_size,
+    .linear = cpu_linear,
+    .embed = cpu_embed,
+    .rms = cpu_rms,
+    .rms_add = cpu_rms_add,
+    .ln_mod = cpu_ln_mod,
+    .gate_add = cpu_gate_add,
+    .qk_norm_rope = cpu_qk_norm_rope,
+    .glu = cpu_glu,
+    .add_act = cpu_add_act,
+    .attention = cpu_attention,
+    .ar_attention = cpu_ar_attention,
+    .sample = cpu_sample,
+    .patchify = cpu_patchify,
+    .unpatchify = cpu_unpatchify,
+    .euler = cpu_euler,
+    .denorm = cpu_denorm,
+    .conv = cpu_conv,
+    .group_norm = cpu_group_norm,
+    .to_rgb8 = cpu_to_rgb8,
+    .latent_rgb = cpu_latent_rgb,
+};
+
+static size_t lane_size(const struct isa *isa)
+{
+    size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_COLS);
+    size_t attn = sizeof(float) * isa->attn_work(CPU_HEAD_DIM_MAX);
+    size_t n = gemm > attn ? gemm : attn;
+    return (n + 4095) / 4096 * 4096 + 256; /* lanes do not start at the same cache set */
+}
+
+int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct isa *isa,
+                 struct fail *fail)
+{
+    *out = NULL;
+    assert(type == DT_F32 || type == DT_BF16);
+    if (threads <= 0) threads = pool_available();
+    struct cpu *c = calloc(1, sizeof *c);
+    if (!c) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for the CPU device");
+    c->dev = (struct dev){.ops = &cpu_ops, .type = type};
+    c->isa = isa;
+    c->bf = type == DT_BF16;
+    c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
+    c->lane = lane_size(isa);
+    c->lanes = aligned_alloc(ARENA_ALIGN, c->lane * (size_t)threads);
+    int e = c->lanes ? pool_new(&c->pool, threads, fail)
+                     : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
+    if (e) {
+        dev_free(&c->dev);
+        return e;
+    }
+    *out = &c->dev;
+    return 0;
+}
+
+int cpu_open(struct dev **out, enum dtype type, int threads, struct fail *fail)
+{
+    const struct isa *list[4];
+    isa_list(list);
+    return cpu_open_isa(out, type, threads, list[0], fail);
+}
+
+enum dtype cpu_best_type(void)
+{
+    const struct isa *list[4];
+    isa_list(list);
+    return list[0]->has_dp ? DT_BF16 : DT_F32;
+}

@@ -1,0 +1,107 @@
+/* isa - the inner loops of the CPU device, one table of them per instruction set.
+ *
+ * A row function works on one row or on a few; nothing here knows threads, devices or tensors. `bf`
+ * says how activations are stored: 0 float, 1 bfloat16. Everything computes in float; a result is
+ * rounded where it is stored. What one row gives depends on that row alone.
+ *
+ * Matrix products: weights are packed in panels of `nr` columns, panel after panel, [k][nr] inside
+ * (form PACK_DP: [k/2][nr][2]); the last panel and an odd k are filled with zeros. Rows of A come as
+ * blocks of at most GEMM_KC values with the fixed stride GEMM_STRIDE. Every element of the product is one chain of
+ * multiply-adds over k in ascending order, so its bits do not depend on any blocking.
+ * Thread: any; all tables are constant. */
+#ifndef KERNELS_CPU_ISA_H
+#define KERNELS_CPU_ISA_H
+
+#include "kernels/ops.h"
+
+enum {
+    GEMM_KC = 384, /* k values of a block: a panel of it (32 x 384 floats) stays near */
+    GEMM_STRIDE =
+        400,        /* floats between rows of a packed block of A; not a power of two: cache sets */
+    GEMM_ROWS = 84, /* rows of a packed block: whole register tiles of every instruction set */
+    GEMM_COLS = 512, /* columns of a block of C that waits for the next block of k */
+    ATTN_Q = 64,     /* queries and keys of one block of attention */
+    ATTN_K = 64
+};
+
+/* How weights and blocks of A are stored. */
+enum pack {
+    PACK_F32, /* both float */
+    PACK_BF,  /* weights bfloat16, widened in the loop; A float */
+    PACK_DP   /* both bfloat16 in pairs of k: the dot-product instruction of AVX-512 BF16 */
+};
+
+/* What happens to a finished element: y = act(c + bias) + r, rounded to y's type. */
+struct epilogue {
+    void *y;
+    const void *r;     /* optional: same type as y, may be y */
+    int64_t ldy, ldr;  /* elements */
+    const float *bias; /* optional: one value for each column of the block, padded to nr */
+    enum act act;
+    int bf; /* y and r are bfloat16; then c + bias is rounded before act, act before r */
+};
+
+/* C[m, n] (+)= A[m, k] B[k, n] for n <= whole panels of one block of columns. */
+struct gemm_block {
+    const void *a; /* rows with GEMM_STRIDE floats (or pairs) between them */
+    const void *b; /* first panel, already moved to this block's k */
+    int64_t panel; /* bytes from panel to panel */
+    int m, n, k;
+    float *c;            /* partial sums [m, GEMM_COLS]; NULL: k is whole */
+    int first, last;     /* the first block of k starts from zero, the last one runs the epilogue */
+    struct epilogue out; /* moved to this block's first row and column */
+};
+
+/* One block of queries of one head, all keys. Strides in elements. */
+struct attn_block {
+    const void *q, *k, *v;
+    void *o;
+    int64_t ldq, ldk, ldv, ldo;
+    int nq, d; /* nq <= ATTN_Q */
+    int64_t nk;
+    float scale;
+    const float *bias; /* optional: of (query 0, key 0), one step right per key, left per query */
+    int64_t causal;    /* query i sees keys 0 .. causal + i; < 0: all */
+    float *work;       /* isa->attn_work(d) floats, 64-byte aligned */
+};
+
+struct isa {
+    const char *name;
+    int nr;     /* columns of a panel */
+    int has_dp; /* PACK_DP exists here */
+
+    void (*gemm[3])(const struct gemm_block *); /* by enum pack */
+    /* n values as floats, or rounded from floats. */
+    void (*to_f32)(float *y, const uint16_t *x, int64_t n);
+    void (*to_bf)(uint16_t *y, const float *x, int64_t n);
+
+    /* y = x rsqrt(mean(x^2) + eps) w; with `add` the row y += that. */
+    void (*rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
+    void (*ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
+                   float eps, int bf);
+    void (*gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);
+    /* LN over n values of one head, then rotation by cos[n/2], sin[n/2] (cs NULL: none). */
+    void (*qk)(void *x, const float *cs, int64_t n, float eps, int bf);
+    /* Rotation of pairs (i, i + rot/2); bf: products and sum are rounded. */
+    void (*rope)(void *x, const float *cs, int64_t rot, int bf);
+    void (*glu)(void *y, const void *gate, const void *up, int64_t n, enum act, int bf);
+    void (*add_act)(void *y, const void *a, const void *b, int64_t n, enum act, int bf);
+
+    size_t (*attn_work)(int d);
+    void (*attn)(const struct attn_block *, int bf);
+
+    /* sum and sum of squares of every channel over n pixels, added to s[c], s[channels + c]. */
+    void (*gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
+    /* y = act(x a[c] + b[c]) for one pixel. */
+    void (*gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
+                     enum act, int bf);
+    /* y = e^x, and the sum of the results: sampling. */
+    float (*exp_sum)(float *y, const float *x, float minus, int64_t n);
+};
+
+extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf;
+
+/* The tables that this processor can run, best first; returns how many. */
+int isa_list(const struct isa *out[4]);
+
+#endif

@@ -1,0 +1,35 @@
+/* names - the functions of one instruction set, told apart by a suffix: gemm_f32_avx2. */
+#ifndef KERNELS_CPU_ISA_NAMES_H
+#define KERNELS_CPU_ISA_NAMES_H
+
+#include "kernels/cpu/isa.h"
+
+#define ISA_CAT2(a, b) a##_##b
+#define ISA_CAT(a, b)  ISA_CAT2(a, b)
+#define NAME(f)        ISA_CAT(f, ISA)
+#define ISA_STR2(a)    #a
+#define ISA_STR(a)     ISA_STR2(a)
+
+void NAME(gemm_f32)(const struct gemm_block *);
+void NAME(gemm_bf)(const struct gemm_block *);
+void NAME(gemm_dp)(const struct gemm_block *);
+
+void NAME(to_f32)(float *y, const uint16_t *x, int64_t n);
+void NAME(to_bf)(uint16_t *y, const float *x, int64_t n);
+void NAME(rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
+void NAME(ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
+                  float eps, int bf);
+void NAME(gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);
+void NAME(qk)(void *x, const float *cs, int64_t n, float eps, int bf);
+void NAME(rope)(void *x, const float *cs, int64_t rot, int bf);
+void NAME(glu)(void *y, const void *gate, const void *up, int64_t n, enum act act, int bf);
+void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum act act, int bf);
+void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
+void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
+                    enum act act, int bf);
+float NAME(exp_sum)(float *y, const float *x, float minus, int64_t n);
+
+size_t NAME(attn_work)(int d);
+void NAME(attn)(const struct attn_block *, int bf);
+
+#endif

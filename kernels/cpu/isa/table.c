@@ -1,0 +1,26 @@
+/* table - one instruction set's functions, gathered. */
+#include "kernels/cpu/isa/names.h"
+#include "kernels/cpu/isa/vec.h"
+
+const struct isa ISA_CAT(isa, ISA) = {
+    .name = ISA_STR(ISA),
+    .nr = 2 * VW,
+#ifdef __AVX512BF16__
+    .has_dp = 1,
+#endif
+    .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
+    .to_f32 = NAME(to_f32),
+    .to_bf = NAME(to_bf),
+    .rms = NAME(rms),
+    .ln_mod = NAME(ln_mod),
+    .gate_add = NAME(gate_add),
+    .qk = NAME(qk),
+    .rope = NAME(rope),
+    .glu = NAME(glu),
+    .add_act = NAME(add_act),
+    .attn_work = NAME(attn_work),
+    .attn = NAME(attn),
+    .gn_sums = NAME(gn_sums),
+    .gn_apply = NAME(gn_apply),
+    .exp_sum = NAME(exp_sum),
+};

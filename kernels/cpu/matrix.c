@@ -1,0 +1,200 @@
+/* matrix - linear layers and convolutions: one blocked product over rows that a callback provides.
+ *
+ * Both are C = A B with packed weights B; a convolution's rows of A are gathered pixel by pixel
+ * (im2col, one cache-sized block at a time). Tasks are blocks of rows times blocks of columns. How a
+ * product is cut never shows in its bits: see isa.h. */
+#include "kernels/cpu/cpu.h"
+
+#include <string.h>
+
+/* Copy k values from k0 of A's row to `to`. */
+struct product;
+typedef void gather_fn(const struct product *, char *to, int64_t row, int64_t k0, int64_t k);
+
+struct product {
+    const struct cpu *cpu;
+    const struct weight *w;
+    gather_fn *gather;
+    int64_t m;
+    struct epilogue out; /* of row 0, column 0 */
+    tensor x;
+    int h, width, up;             /* conv: of x */
+    int64_t rows, panels;         /* of a task */
+    int64_t row_tasks, col_tasks; /* how many */
+};
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* k values of a block, and bytes between rows of B's panels per k value. */
+static int64_t block_k(const struct cpu *c)
+{
+    return c->pack == PACK_DP ? 2 * GEMM_KC : GEMM_KC;
+}
+
+/* A's rows in the form that the register tiles read: floats, or pairs of bfloat16 ending in zero. */
+static void fill(const struct product *p, char *a, int64_t row, int64_t rows, int64_t k0, int64_t k)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        char *to = a + r * GEMM_STRIDE * 4;
+        p->gather(p, to, row + r, k0, k);
+        if (p->cpu->pack == PACK_DP && k % 2) memset(to + k * 2, 0, 2);
+    }
+}
+
+static struct epilogue move(const struct epilogue *e, int64_t row, int64_t col)
+{
+    struct epilogue o = *e;
+    const int64_t size = e->bf ? 2 : 4;
+    o.y = (char *)e->y + (row * e->ldy + col) * size;
+    if (e->r) o.r = (const char *)e->r + (row * e->ldr + col) * size;
+    if (e->bias) o.bias = e->bias + col;
+    return o;
+}
+
+static void product_task(void *ctx, int task, int lane)
+{
+    const struct product *p = ctx;
+    const struct cpu *c = p->cpu;
+    const int64_t nr = c->isa->nr, size = c->pack == PACK_F32 ? 4 : 2;
+    const int64_t row = task % p->row_tasks * p->rows, col = task / p->row_tasks * p->panels * nr;
+    const int64_t in = p->w->in, even = c->pack == PACK_DP ? (in + 1) / 2 * 2 : in;
+    float *a = cpu_lane(c, lane);
+    struct gemm_block g = {.a = a,
+                           .panel = even * nr * size,
+                           .m = (int)least(p->rows, p->m - row),
+                           .n = (int)least(p->panels * nr, p->w->out - col),
+                           .c = a + GEMM_ROWS * GEMM_STRIDE,
+                           .out = move(&p->out, row, col)};
+    const char *b = (const char *)p->w->data + col / nr * g.panel;
+    for (int64_t k0 = 0; k0 < in; k0 += block_k(c)) {
+        g.k = (int)least(block_k(c), in - k0);
+        g.first = k0 == 0;
+        g.last = k0 + g.k == in;
+        g.b = b + k0 * nr * size;
+        fill(p, (char *)a, row, g.m, k0, g.k);
+        c->isa->gemm[c->pack](&g);
+    }
+}
+
+/* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a lane. */
+static void product_run(struct product *p)
+{
+    const struct cpu *c = p->cpu;
+    const int64_t threads = pool_threads(c->pool), nr = c->isa->nr;
+    const int64_t panels = ceil_div(p->w->out, nr);
+    const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
+    int64_t want = flops < 1e6 ? 1 : flops < 4e6 * (double)threads ? threads : 4 * threads;
+    p->col_tasks = ceil_div(panels * nr, GEMM_COLS);
+    p->row_tasks = ceil_div(p->m, GEMM_ROWS);
+    if (p->col_tasks * p->row_tasks < want) {
+        int64_t most = ceil_div(p->m, 28); /* two large tiles */
+        p->row_tasks = least(most, ceil_div(want, p->col_tasks));
+        if (p->row_tasks < ceil_div(p->m, GEMM_ROWS)) p->row_tasks = ceil_div(p->m, GEMM_ROWS);
+        if (p->col_tasks * p->row_tasks < want)
+            p->col_tasks = least(panels, ceil_div(want, p->row_tasks));
+    }
+    p->rows = ceil_div(p->m, p->row_tasks);
+    p->row_tasks = ceil_div(p->m, p->rows);
+    p->panels = ceil_div(panels, p->col_tasks);
+    p->col_tasks = ceil_div(panels, p->panels);
+    pool_run(c->pool, (int)(p->row_tasks * p->col_tasks), product_task, p);
+}
+
+/* n stored values at x to the form of A. */
+static void put_a(const struct cpu *c, char *to, const void *x, int64_t n)
+{
+    if (c->pack == PACK_BF)
+        c->isa->to_f32((float *)(void *)to, x, n);
+    else
+        memcpy(to, x, (size_t)n * (c->bf ? 2 : 4));
+}
+
+static void gather_row(const struct product *p, char *to, int64_t row, int64_t k0, int64_t k)
+{
+    const int64_t size = p->cpu->bf ? 2 : 4;
+    put_a(p->cpu, to, (const char *)p->x.data + (row * p->x.ld + k0) * size, k);
+}
+
+/* k counts taps row by row, channels inside: values [k0, k0 + k) of output pixel `row`. */
+static void gather_pixel(const struct product *p, char *to, int64_t row, int64_t k0, int64_t k)
+{
+    const int side = p->w->k, pad = side / 2, wide = p->width << p->up;
+    const int64_t size = p->cpu->bf ? 2 : 4, each = p->cpu->pack == PACK_DP ? 2 : 4;
+    const int64_t ch = p->x.cols, py = row / wide - pad, px = row % wide - pad;
+    while (k > 0) {
+        const int64_t tap = k0 / ch, at = k0 % ch, n = least(k, ch - at);
+        const int64_t y = py + tap / side, x = px + tap % side;
+        if (y < 0 || x < 0 || y >= (int64_t)p->h << p->up || x >= wide) {
+            memset(to, 0, (size_t)(n * each));
+        } else {
+            const int64_t pixel = (y >> p->up) * p->width + (x >> p->up);
+            put_a(p->cpu, to, (const char *)p->x.data + (pixel * p->x.ld + at) * size, n);
+        }
+        to += n * each;
+        k0 += n;
+        k -= n;
+    }
+}
+
+void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+{
+    if (!cpu_ready(d) || y.rows == 0) return;
+    struct cpu *c = cpu_of(d);
+    assert(w->use == USE_LINEAR && x.cols == w->in && y.cols == w->out && x.rows == y.rows);
+    assert(x.type == d->type && (y.type == d->type || y.type == DT_F32));
+    struct product p = {.cpu = c, .w = w, .gather = gather_row, .m = x.rows, .x = x};
+    p.out = (struct epilogue){.y = y.data,
+                              .ldy = y.ld,
+                              .r = add ? y.data : NULL,
+                              .ldr = y.ld,
+                              .bias = w->bias,
+                              .act = act,
+                              .bf = y.type == DT_BF16};
+    product_run(&p);
+}
+
+void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width, int up,
+              tensor add)
+{
+    if (!cpu_ready(d)) return;
+    struct cpu *c = cpu_of(d);
+    up = up != 0;
+    assert(w->use == USE_CONV && x.cols * w->k * w->k == w->in && y.cols == w->out);
+    assert(x.rows == (int64_t)h * width && y.rows == x.rows << (2 * up));
+    assert(x.type == d->type && y.type == d->type);
+    assert(!tensor_given(add) || (add.rows == y.rows && add.cols == y.cols && add.type == y.type));
+    struct product p = {.cpu = c, .w = w, .gather = gather_pixel, .m = y.rows, .x = x};
+    p.h = h, p.width = width, p.up = up;
+    p.out = (struct epilogue){
+        .y = y.data, .ldy = y.ld, .r = add.data, .ldr = add.ld, .bias = w->bias, .bf = c->bf};
+    product_run(&p);
+}
+
+void cpu_embed(struct dev *d, tensor y, const struct weight *table, tensor ids)
+{
+    if (!cpu_ready(d)) return;
+    struct cpu *c = cpu_of(d);
+    const size_t n = (size_t)table->in * (c->bf ? 2 : 4);
+    assert(table->use == USE_TABLE && y.cols == table->in && y.rows == ids.rows);
+    assert(ids.type == DT_I32 && y.type == d->type);
+    for (int64_t i = 0; i < y.rows; i++) {
+        const int32_t id = ((const int32_t *)ids.data)[i * ids.ld];
+        char *to = (char *)y.data + (size_t)(i * y.ld) * (c->bf ? 2 : 4);
+        if (id >= table->out) {
+            cpu_fail(c, ERR_DEVICE, "an id lies outside its table");
+            return;
+        }
+        if (id < 0)
+            memset(to, 0, n);
+        else
+            memcpy(to, (const char *)table->data + (size_t)id * n, n);
+    }
+}

@@ -1,0 +1,302 @@
+/* dry - the device without arithmetic: it takes the memory that another device would take and adds
+ * up what the work costs, so that a plan cannot drift from the graph. */
+#include "kernels/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct dry {
+    struct dev dev;
+    const struct dev *like;
+    struct dev *own; /* opened when nobody was given */
+    uintptr_t next;  /* addresses that are handed out; nothing lies there */
+};
+
+struct weight {
+    enum weight_use use;
+    int64_t out, in;
+    size_t bytes;
+};
+
+static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+{
+    struct dry *y = (struct dry *)d;
+    (void)fail;
+    *base = (void *)y->next;
+    y->next += (bytes + ARENA_ALIGN) / ARENA_ALIGN * ARENA_ALIGN;
+    return 0;
+}
+
+static void mem_free(struct dev *d, void *base, size_t bytes)
+{
+    (void)d, (void)base, (void)bytes;
+}
+
+static void put(struct dev *d, tensor dst, const void *host)
+{
+    (void)d, (void)dst, (void)host;
+}
+
+static void get(struct dev *d, void *host, tensor src)
+{
+    (void)d;
+    memset(host, 0, (size_t)(src.rows * src.cols) * dtype_size(src.type));
+}
+
+static void copy(struct dev *d, tensor dst, tensor src)
+{
+    (void)d, (void)dst, (void)src;
+}
+
+static void zero(struct dev *d, tensor dst)
+{
+    (void)d, (void)dst;
+}
+
+static int dry_sync(struct dev *d, struct fail *fail)
+{
+    if (!d->scratch.failed) return 0;
+    return fail_set(fail, ERR_OUT_OF_MEMORY, "the scratch of this plan is too small");
+}
+
+static void reset(struct dev *d)
+{
+    d->scratch.failed = 0;
+}
+
+static void dry_free(struct dev *d)
+{
+    struct dry *y = (struct dry *)d;
+    if (!y) return;
+    if (y->own) y->own->ops->free(y->own);
+    free(y);
+}
+
+static int weight_new(struct dev *d, struct weight **out, const struct weight_spec *s,
+                      struct fail *fail)
+{
+    const struct dev *like = ((struct dry *)d)->like;
+    struct weight *w = *out = calloc(1, sizeof *w);
+    if (!w) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory to plan %s", s->name);
+    *w = (struct weight){.use = s->use, .in = s->part[0].cols};
+    for (int i = 0; i < s->n; i++)
+        w->out += s->part[i].rows;
+    w->bytes = like->ops->weight_size(like, s);
+    return 0;
+}
+
+static void weight_free(struct dev *d, struct weight *w)
+{
+    (void)d;
+    free(w);
+}
+
+static size_t weight_bytes(const struct weight *w)
+{
+    return w->bytes;
+}
+
+static size_t weight_size(const struct dev *d, const struct weight_spec *s)
+{
+    const struct dev *like = ((const struct dry *)d)->like;
+    return like->ops->weight_size(like, s);
+}
+
+static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
+{
+    const struct dev *like = ((const struct dry *)d)->like;
+    return like->ops->work_size(like, work, a, b, c);
+}
+
+/* Take and give back an operation's workspace: the scratch's peak remembers it. */
+static void take(struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
+{
+    size_t mark = arena_mark(&d->scratch), n = work_size(d, work, a, b, c);
+    if (n) arena_alloc(&d->scratch, n);
+    arena_release(&d->scratch, mark);
+}
+
+static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+{
+    (void)act, (void)add;
+    assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows);
+    take(d, WORK_LINEAR, x.rows, w->in, w->out);
+    d->cost.flops += 2.0 * (double)x.rows * (double)w->in * (double)w->out;
+    d->cost.weight_bytes += (double)w->bytes;
+}
+
+static void embed(struct dev *d, tensor y, const struct weight *table, tensor ids)
+{
+    (void)ids;
+    assert(y.cols == table->in);
+    d->cost.weight_bytes += (double)(y.rows * y.cols) * (double)dtype_size(y.type);
+}
+
+static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float eps)
+{
+    (void)d, (void)y, (void)x, (void)w, (void)eps;
+}
+
+static void ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct seg *seg, int nseg,
+                   float eps)
+{
+    (void)d, (void)y, (void)x, (void)mod, (void)seg, (void)nseg, (void)eps;
+}
+
+static void gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct seg *seg, int nseg)
+{
+    (void)d, (void)x, (void)a, (void)mod, (void)seg, (void)nseg;
+}
+
+static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const struct seg *seg,
+                         int nseg, float eps)
+{
+    (void)d, (void)x, (void)heads, (void)table, (void)seg, (void)nseg, (void)eps;
+}
+
+static void glu(struct dev *d, tensor y, tensor gu, enum act act)
+{
+    (void)d, (void)y, (void)gu, (void)act;
+}
+
+static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
+{
+    (void)d, (void)y, (void)a, (void)b, (void)act;
+}
+
+static void attention(struct dev *d, const struct attn *a, const struct attn_seq *seq, int nseq)
+{
+    int64_t q = 0, k = 0;
+    for (int i = 0; i < nseq; i++) {
+        const double pairs = (double)seq[i].q.rows * (double)seq[i].k.rows;
+        d->cost.flops += 4.0 * pairs * a->heads * a->head_dim;
+        if (seq[i].q.rows > q) q = seq[i].q.rows;
+        if (seq[i].k.rows > k) k = seq[i].k.rows;
+    }
+    take(d, WORK_ATTENTION, q, k, a->head_dim);
+}
+
+/* The place in the cache is a number on the device that this one does not have: a sequence counts as
+ * half its cache, which is what its decode steps see on average. */
+static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
+                         const struct ar_seq *seq, int nseq)
+{
+    int64_t rows = 0, k = 0;
+    (void)o, (void)qkv, (void)rot;
+    for (int i = 0; i < nseq; i++) {
+        const double seen = seq[i].n > 1 ? (double)seq[i].n / 2 : (double)seq[i].k.rows / 2;
+        d->cost.flops += 4.0 * (double)seq[i].n * seen * a->heads * a->head_dim;
+        rows += seq[i].n;
+        if (seq[i].k.rows > k) k = seq[i].k.rows;
+    }
+    take(d, WORK_AR, rows, k, a->head_dim);
+}
+
+static void sample(struct dev *d, tensor logits, const struct draw *draw, int n)
+{
+    (void)draw;
+    take(d, WORK_SAMPLE, n, logits.cols, 0);
+}
+
+static void patchify(struct dev *d, tensor tokens, tensor latents, int h, int w)
+{
+    (void)d, (void)tokens, (void)latents, (void)h, (void)w;
+}
+
+static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance, float sigma,
+                  float dsigma, tensor clean)
+{
+    (void)d, (void)x, (void)vc, (void)vu, (void)guidance, (void)sigma, (void)dsigma, (void)clean;
+}
+
+static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
+                   const struct weight *std)
+{
+    (void)d, (void)z, (void)x, (void)mean, (void)std;
+}
+
+static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
+                 int up, tensor add)
+{
+    (void)add;
+    assert(x.rows == (int64_t)h * width && y.rows == x.rows * (up ? 4 : 1) && y.cols == w->out);
+    take(d, WORK_CONV, y.rows, x.cols, y.cols);
+    d->cost.flops += 2.0 * (double)y.rows * (double)w->in * (double)w->out;
+    d->cost.weight_bytes += (double)w->bytes;
+}
+
+static void group_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
+                       const struct weight *b, int groups, float eps, enum act act)
+{
+    (void)y, (void)w, (void)b, (void)eps, (void)act;
+    take(d, WORK_GROUP_NORM, x.rows, x.cols, groups);
+}
+
+static void to_rgb8(struct dev *d, tensor rgb, tensor x)
+{
+    (void)d, (void)rgb, (void)x;
+}
+
+static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
+{
+    (void)map;
+    take(d, WORK_LATENT_RGB, rgb.rows, latents.rows, 0);
+}
+
+static const struct ops dry_ops = {
+    .name = "dry",
+    .mem_new = mem_new,
+    .mem_free = mem_free,
+    .put = put,
+    .get = get,
+    .copy = copy,
+    .zero = zero,
+    .sync = dry_sync,
+    .reset = reset,
+    .free = dry_free,
+    .weight_new = weight_new,
+    .weight_free = weight_free,
+    .weight_bytes = weight_bytes,
+    .weight_size = weight_size,
+    .work_size = work_size,
+    .linear = linear,
+    .embed = embed,
+    .rms = rms,
+    .rms_add = rms,
+    .ln_mod = ln_mod,
+    .gate_add = gate_add,
+    .qk_norm_rope = qk_norm_rope,
+    .glu = glu,
+    .add_act = add_act,
+    .attention = attention,
+    .ar_attention = ar_attention,
+    .sample = sample,
+    .patchify = patchify,
+    .unpatchify = patchify,
+    .euler = euler,
+    .denorm = denorm,
+    .conv = conv,
+    .group_norm = group_norm,
+    .to_rgb8 = to_rgb8,
+    .latent_rgb = latent_rgb,
+};
+
+int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct fail *fail)
+{
+    *out = NULL;
+    struct dry *y = calloc(1, sizeof *y);
+    if (!y) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for the dry device");
+    y->dev = (struct dev){.ops = &dry_ops, .type = type};
+    y->next = (uintptr_t)1 << 44;
+    if (!like) {
+        int e = cpu_open(&y->own, type, 1, fail);
+        if (e) {
+            free(y);
+            return e;
+        }
+        like = y->own;
+    }
+    y->like = like;
+    *out = &y->dev;
+    return 0;
+}

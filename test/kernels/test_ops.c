@@ -1,0 +1,640 @@
+/* Every operation, at odd shapes, on every instruction set, type and thread count of this machine,
+ * against plain loops in double. Catches wrong indices at vector and tile ends, reads and writes
+ * outside a row, dependence on strides, and arithmetic that is not what ops.h says. */
+#include "test/kernels/lab.h"
+
+static double act_of(double x, enum act act)
+{
+    switch (act) {
+    case ACT_NONE: return x;
+    case ACT_SILU: return x / (1 + exp(-x));
+    case ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    case ACT_GELU_ERF: return 0.5 * x * (1 + erf(x / sqrt(2)));
+    }
+    return x;
+}
+
+/* -- matrices ------------------------------------------------------------------------------------ */
+
+static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum act act, int add,
+                        int bias, enum dtype out)
+{
+    lab_reset(l, "linear m %d k %d n %d act %d add %d bias %d out %d", (int)m, (int)k, (int)n, act,
+              add, bias, out);
+    float *w = lab_source(l, n * k, 1), *b = lab_source(l, n, 1);
+    tensor x = lab_tensor(l, lab_type(l), m, k), y = lab_tensor(l, out, m, n);
+    double *want = lab_doubles(l, m * n);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double s = bias ? (double)b[j] : 0;
+            for (int64_t c = 0; c < k; c++)
+                s += lab_get(x, i, c) * (double)w[j * k + c];
+            want[i * n + j] = act_of(s, act) + (add ? lab_get(y, i, j) : 0);
+        }
+    struct weight *p = lab_weight(l, USE_LINEAR, w, bias ? b : NULL, n, k, 0);
+    l->op->linear(l->d, y, x, p, act, add);
+    lab_near(l, y, want, lab_tol(l));
+    l->op->weight_free(l->d, p);
+}
+
+static void linear(struct lab *l)
+{
+    static const int m[] = {1, 2, 3, 5, 13, 29, 97}, k[] = {1, 7, 33, 192},
+                     n[] = {1, 5, 16, 33, 67, 131};
+    for (int i = 0; i < 7; i++)
+        for (int j = 0; j < 4; j++)
+            for (int c = 0; c < 6; c++)
+                linear_case(l, m[i], k[j], n[c], (enum act)((i + j + c) % 4), (i + c) % 2,
+                            (i + j) % 3 > 0, (j + c) % 5 ? lab_type(l) : DT_F32);
+}
+
+/* More than one block of k, of rows and of columns. */
+static void linear_large(struct lab *l)
+{
+    linear_case(l, 3, 1701, 70, ACT_NONE, 1, 1, lab_type(l));
+    linear_case(l, 90, 801, 37, ACT_GELU_TANH, 0, 1, lab_type(l));
+    linear_case(l, 2, 65, 1031, ACT_SILU, 0, 1, DT_F32);
+    linear_case(l, 200, 40, 530, ACT_NONE, 0, 0, lab_type(l));
+}
+
+/* Parts stacked along the rows are one matrix, and their biases one vector. */
+static void linear_stacked(struct lab *l)
+{
+    enum { M = 5, K = 19, A = 7, B = 3, C = 30 };
+    lab_reset(l, "stacked linear");
+    float *w = lab_source(l, (A + B + C) * K, 1), *b = lab_source(l, A + B + C, 1);
+    tensor x = lab_tensor(l, lab_type(l), M, K);
+    tensor y = lab_empty(l, lab_type(l), M, A + B + C), z = lab_same(l, y);
+    struct weight *one = lab_weight(l, USE_LINEAR, w, b, A + B + C, K, 0), *three;
+    struct weight_spec s = {.use = USE_LINEAR, .n = 3, .name = "qkv"};
+    const int rows[] = {A, B, C};
+    for (int i = 0, at = 0; i < 3; at += rows[i++]) {
+        s.part[i] = (struct source){w + at * K, ST_F32, rows[i], K};
+        s.bias[i] = (struct source){b + at, ST_F32, rows[i], 1};
+    }
+    assert_int_equal(l->op->weight_new(l->d, &three, &s, NULL), 0);
+    l->op->linear(l->d, y, x, one, ACT_NONE, 0);
+    l->op->linear(l->d, z, x, three, ACT_NONE, 0);
+    lab_bytes_equal(l, y, z);
+    l->op->weight_free(l->d, one);
+    l->op->weight_free(l->d, three);
+}
+
+static void embed(struct lab *l)
+{
+    lab_reset(l, "embed");
+    float *w = lab_source(l, 9 * 13, 1);
+    struct weight *t = lab_weight(l, USE_TABLE, w, NULL, 9, 13, 0);
+    tensor ids = lab_empty(l, DT_I32, 4, 1), y = lab_empty(l, lab_type(l), 4, 13);
+    static const int id[] = {8, -1, 0, 3};
+    double *want = lab_doubles(l, 4 * 13);
+    for (int i = 0; i < 4; i++) {
+        lab_set(ids, i, 0, id[i]);
+        for (int j = 0; j < 13; j++)
+            want[i * 13 + j] = id[i] < 0 ? 0 : (double)w[id[i] * 13 + j];
+    }
+    l->op->embed(l->d, y, t, ids);
+    lab_near(l, y, want, 0);
+    l->op->weight_free(l->d, t);
+}
+
+static double pixel(tensor x, int h, int w, int up, int64_t y, int64_t c, int64_t ch)
+{
+    if (y < 0 || c < 0 || y >= h << up || c >= w << up) return 0;
+    return lab_get(x, (y >> up) * w + (c >> up), ch);
+}
+
+static void conv_case(struct lab *l, int h, int w, int ci, int co, int k, int up, int add)
+{
+    lab_reset(l, "conv %dx%d %d to %d side %d up %d add %d", h, w, ci, co, k, up, add);
+    float *f = lab_source(l, (int64_t)co * ci * k * k, 1), *b = lab_source(l, co, 1);
+    tensor x = lab_tensor(l, lab_type(l), h * w, ci);
+    const int oh = h << up, ow = w << up;
+    tensor y = lab_empty(l, lab_type(l), oh * ow, co), r = lab_tensor(l, lab_type(l), oh * ow, co);
+    double *want = lab_doubles(l, (int64_t)oh * ow * co);
+    for (int p = 0; p < oh * ow; p++)
+        for (int o = 0; o < co; o++) {
+            double s = (double)b[o] + (add ? lab_get(r, p, o) : 0);
+            for (int c = 0; c < ci; c++)
+                for (int t = 0; t < k * k; t++)
+                    s += (double)f[(o * ci + c) * k * k + t]
+                         * pixel(x, h, w, up, p / ow + t / k - k / 2, p % ow + t % k - k / 2, c);
+            want[p * co + o] = s;
+        }
+    struct weight *p = lab_weight(l, USE_CONV, f, b, co, ci * k * k, k);
+    l->op->conv(l->d, y, x, p, h, w, up, add ? r : tensor_none());
+    lab_near(l, y, want, lab_tol(l));
+    l->op->weight_free(l->d, p);
+}
+
+static void conv(struct lab *l)
+{
+    conv_case(l, 5, 7, 5, 3, 3, 0, 0);
+    conv_case(l, 5, 7, 5, 3, 3, 1, 0);
+    conv_case(l, 1, 1, 1, 1, 3, 1, 1);
+    conv_case(l, 6, 4, 17, 33, 1, 0, 1);
+    conv_case(l, 9, 13, 48, 31, 3, 0, 1);
+    conv_case(l, 2, 3, 131, 6, 3, 1, 1);
+    conv_case(l, 3, 50, 16, 16, 3, 0, 0);
+    conv_case(l, 17, 3, 7, 20, 1, 1, 0);
+}
+
+/* -- rows ------------------------------------------------------------------------------------------ */
+
+static void rms(struct lab *l)
+{
+    static const int n[] = {1, 6, 33, 97, 256};
+    for (int c = 0; c < 5; c++) {
+        lab_reset(l, "rms %d", n[c]);
+        const int m = 5, k = n[c];
+        float *w = lab_source(l, k, 2);
+        struct weight *p = lab_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
+        tensor x = lab_tensor(l, lab_type(l), m, k), y = lab_empty(l, lab_type(l), m, k);
+        tensor a = lab_tensor(l, lab_type(l), m, k);
+        double *want = lab_doubles(l, m * k), *sum = lab_doubles(l, m * k);
+        for (int i = 0; i < m; i++) {
+            double s = 0;
+            for (int j = 0; j < k; j++)
+                s += lab_get(x, i, j) * lab_get(x, i, j);
+            for (int j = 0; j < k; j++) {
+                want[i * k + j] = lab_get(x, i, j) / sqrt(s / k + 1e-3) * (double)w[j];
+                sum[i * k + j] = lab_get(a, i, j) + want[i * k + j];
+            }
+        }
+        l->op->rms(l->d, y, x, p, 1e-3f);
+        lab_near(l, y, want, lab_tol(l));
+        l->op->rms_add(l->d, a, x, p, 1e-3f);
+        lab_near(l, a, sum, lab_tol(l));
+        l->op->rms(l->d, x, x, p, 1e-3f);
+        lab_bytes_equal(l, x, y);
+        l->op->weight_free(l->d, p);
+    }
+}
+
+static void moments(tensor x, int64_t row, int64_t col, int64_t n, double eps, double *mean,
+                    double *scale)
+{
+    double s = 0, q = 0;
+    for (int64_t j = 0; j < n; j++)
+        s += lab_get(x, row, col + j);
+    for (int64_t j = 0; j < n; j++)
+        q += pow(lab_get(x, row, col + j) - s / (double)n, 2);
+    *mean = s / (double)n;
+    *scale = 1 / sqrt(q / (double)n + eps);
+}
+
+/* Two segments with a row between them that belongs to none and must stay. */
+static void ln_mod(struct lab *l)
+{
+    static const int n[] = {4, 31, 64, 193};
+    const struct seg seg[] = {{.row = 0, .n = 2, .vec = 1, .shift = 0, .scale = 0, .gate = 0},
+                              {.row = 3, .n = 3, .vec = 0, .shift = 0, .scale = 0, .gate = 0}};
+    for (int c = 0; c < 4; c++) {
+        const int k = n[c];
+        lab_reset(l, "ln_mod %d", k);
+        struct seg s[2] = {seg[0], seg[1]};
+        for (int i = 0; i < 2; i++)
+            s[i].shift = k * (1 + i), s[i].scale = k * (2 - 2 * i), s[i].gate = 3 * k;
+        tensor x = lab_tensor(l, lab_type(l), 6, k), y = lab_tensor(l, lab_type(l), 6, k);
+        tensor mod = lab_tensor(l, lab_type(l), 2, 4 * k), g = lab_same(l, y);
+        double *want = lab_doubles(l, 6 * k), *gated = lab_doubles(l, 6 * k);
+        for (int i = 0; i < 6; i++) {
+            const struct seg *e = i < 2 ? &s[0] : i > 2 ? &s[1] : NULL;
+            double mean, scale;
+            moments(x, i, 0, k, 1e-5, &mean, &scale);
+            for (int j = 0; j < k; j++) {
+                want[i * k + j] = gated[i * k + j] = lab_get(y, i, j);
+                if (!e) continue;
+                want[i * k + j] =
+                    (lab_get(x, i, j) - mean) * scale * (1 + lab_get(mod, e->vec, e->scale + j))
+                    + lab_get(mod, e->vec, e->shift + j);
+                gated[i * k + j] += lab_get(mod, e->vec, e->gate + j) * lab_get(x, i, j);
+            }
+        }
+        l->op->ln_mod(l->d, y, x, mod, s, 2, 1e-5f);
+        lab_near(l, y, want, lab_tol(l));
+        l->op->gate_add(l->d, g, x, mod, s, 2);
+        lab_near(l, g, gated, lab_tol(l));
+    }
+}
+
+static void qk_norm_rope(struct lab *l)
+{
+    static const int dims[] = {4, 12, 32, 72, 128, 136};
+    for (int c = 0; c < 6; c++) {
+        const int dim = dims[c], heads = 3, rows = 5, half = dim / 2;
+        lab_reset(l, "qk_norm_rope %d", dim);
+        tensor wide = lab_tensor(l, lab_type(l), rows, heads * dim + 9);
+        tensor x = tensor_cols(wide, 4, heads * dim), was = lab_same(l, wide);
+        tensor table = lab_tensor(l, DT_F32, 8, dim);
+        const struct seg s[] = {{.row = 1, .n = 1, .rope = -1}, {.row = 2, .n = 3, .rope = 4}};
+        double *want = lab_doubles(l, rows * (heads * dim + 9));
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < heads * dim + 9; j++)
+                want[i * (heads * dim + 9) + j] = lab_get(wide, i, j);
+        for (int i = 1; i < rows; i++)
+            for (int h = 0; h < heads; h++) {
+                double mean, scale, *o = want + i * (heads * dim + 9) + 4 + h * dim;
+                moments(was, i, 4 + h * dim, dim, 1e-5, &mean, &scale);
+                for (int j = 0; j < half; j++) {
+                    double a = (o[j] - mean) * scale, b = (o[j + half] - mean) * scale;
+                    double cs = i < 2 ? 1 : lab_get(table, 4 + i - 2, j);
+                    double sn = i < 2 ? 0 : lab_get(table, 4 + i - 2, half + j);
+                    o[j] = a * cs - b * sn;
+                    o[j + half] = b * cs + a * sn;
+                }
+            }
+        l->op->qk_norm_rope(l->d, x, heads, table, s, 2, 1e-5f);
+        lab_near(l, wide, want, lab_tol(l));
+    }
+}
+
+static void glu_and_add(struct lab *l)
+{
+    static const int n[] = {1, 15, 48, 133};
+    for (int c = 0; c < 4; c++)
+        for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
+            const int k = n[c], m = 3;
+            lab_reset(l, "glu and add_act %d, act %d", k, act);
+            tensor gu = lab_tensor(l, lab_type(l), m, 2 * k), y = lab_empty(l, lab_type(l), m, k);
+            tensor a = lab_tensor(l, lab_type(l), m, k), b = lab_tensor(l, lab_type(l), m, k);
+            double *want = lab_doubles(l, m * k), *sum = lab_doubles(l, m * k),
+                   *one = lab_doubles(l, m * k);
+            for (int i = 0; i < m * k; i++) {
+                want[i] = lab_get(gu, i / k, k + i % k)
+                          * act_of(lab_get(gu, i / k, i % k), (enum act)act);
+                sum[i] = act_of(lab_get(a, i / k, i % k) + lab_get(b, i / k, i % k), (enum act)act);
+                one[i] = act_of(lab_get(a, i / k, i % k), (enum act)act);
+            }
+            l->op->glu(l->d, y, gu, (enum act)act);
+            lab_near(l, y, want, lab_tol(l));
+            l->op->add_act(l->d, y, a, tensor_none(), (enum act)act);
+            lab_near(l, y, one, lab_tol(l));
+            l->op->add_act(l->d, a, a, b, (enum act)act);
+            lab_near(l, a, sum, lab_tol(l));
+        }
+}
+
+/* Every activation over its whole range, against the library: the approximations are ours. */
+static void activations(struct lab *l)
+{
+    enum { N = 4096 };
+    for (int act = ACT_SILU; act <= ACT_GELU_ERF; act++) {
+        lab_reset(l, "activation %d", act);
+        tensor x = lab_empty(l, lab_type(l), 1, N), y = lab_empty(l, lab_type(l), 1, N);
+        for (int i = 0; i < N; i++)
+            lab_set(x, 0, i, (i % 2 ? 1 : -1) * exp((double)(i - 3000) / 220));
+        l->op->add_act(l->d, y, x, tensor_none(), (enum act)act);
+        for (int i = 0; i < N; i++) {
+            double v = lab_get(x, 0, i), want = act_of(v, (enum act)act),
+                   e = fabs(lab_get(y, 0, i) - want);
+            double tol =
+                l->bf ? 4e-3 * fabs(want) + 1e-36 : 4e-7 * fabs(want) + 2e-7 * fmin(1, fabs(v));
+            if (!(e <= tol))
+                fail_msg("%s(%g) = %g, not %g (%s)", l->what, v, lab_get(y, 0, i), want, l->isa);
+        }
+    }
+}
+
+/* -- attention ------------------------------------------------------------------------------------- */
+
+struct attn_case {
+    int heads, kv_heads, dim, nq, nk, bias;
+};
+
+/* One query's result in double; keys 0 .. seen-1. */
+static void attend(double *o, tensor q, int64_t i, int64_t qc, tensor k, tensor v, int64_t kc,
+                   int dim, int64_t seen, double scale, const float *bias)
+{
+    double *p = calloc((size_t)seen, sizeof *p), top = -1e300, sum = 0;
+    assert_non_null(p);
+    for (int64_t j = 0; j < seen; j++) {
+        for (int c = 0; c < dim; c++)
+            p[j] += lab_get(q, i, qc + c) * lab_get(k, j, kc + c) * scale;
+        if (bias) p[j] += (double)bias[j];
+        if (p[j] > top) top = p[j];
+    }
+    for (int64_t j = 0; j < seen; j++)
+        sum += p[j] = exp(p[j] - top);
+    for (int c = 0; c < dim; c++) {
+        o[c] = 0;
+        for (int64_t j = 0; j < seen; j++)
+            o[c] += p[j] / sum * lab_get(v, j, kc + c);
+    }
+    free(p);
+}
+
+static void attention_case(struct lab *l, struct attn_case t)
+{
+    lab_reset(l, "attention heads %d/%d dim %d, %d x %d, bias %d", t.heads, t.kv_heads, t.dim, t.nq,
+              t.nk, t.bias);
+    const int span = (t.nq > t.nk ? t.nq : t.nk) + 2, w = t.heads * t.dim;
+    struct attn a = {.heads = t.heads, .kv_heads = t.kv_heads, .head_dim = t.dim, .scale = 1.7f};
+    if (t.bias) a.bias = lab_tensor(l, DT_F32, t.heads, 2 * span - 1);
+    struct attn_seq s[2];
+    double *want[2];
+    for (int n = 0; n < 2; n++) { /* the second sequence is the first one's size, less some keys */
+        const int nq = t.nq - (n && t.nq > 2 ? 2 : 0), nk = t.nk - (n && t.nk > 3 ? 3 : 0);
+        s[n] = (struct attn_seq){.q = lab_tensor(l, lab_type(l), nq, w),
+                                 .o = lab_empty(l, lab_type(l), nq, w),
+                                 .k = lab_tensor(l, lab_type(l), nk, t.kv_heads * t.dim),
+                                 .v = lab_tensor(l, lab_type(l), nk, t.kv_heads * t.dim)};
+        want[n] = lab_doubles(l, nq * w);
+        for (int i = 0; i < nq; i++)
+            for (int h = 0; h < t.heads; h++)
+                attend(want[n] + i * w + h * t.dim, s[n].q, i, h * t.dim, s[n].k, s[n].v,
+                       h / (t.heads / t.kv_heads) * t.dim, t.dim, nk, (double)a.scale,
+                       t.bias ? (float *)a.bias.data + h * a.bias.ld + span - 1 - i : NULL);
+    }
+    l->op->attention(l->d, &a, s, 2);
+    for (int n = 0; n < 2; n++)
+        lab_near(l, s[n].o, want[n], 2 * lab_tol(l));
+}
+
+static void attention(struct lab *l)
+{
+    static const struct attn_case t[] = {
+        {1, 1, 4, 1, 1, 0},    {3, 1, 12, 5, 7, 1},     {6, 2, 32, 70, 130, 0},
+        {2, 2, 33, 64, 64, 1}, {4, 4, 24, 67, 3, 1},    {2, 1, 128, 9, 200, 0},
+        {1, 1, 136, 3, 65, 0}, {5, 5, 17, 129, 129, 0},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        attention_case(l, t[i]);
+}
+
+/* Scores far apart and large: the running maximum must move, and nothing overflow. */
+static void attention_extreme(struct lab *l)
+{
+    enum { NK = 150, DIM = 8 };
+    lab_reset(l, "attention with extreme scores");
+    struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = DIM, .scale = 1};
+    struct attn_seq s = {.q = lab_empty(l, lab_type(l), 2, DIM),
+                         .o = lab_empty(l, lab_type(l), 2, DIM),
+                         .k = lab_empty(l, lab_type(l), NK, DIM),
+                         .v = lab_tensor(l, lab_type(l), NK, DIM)};
+    for (int c = 0; c < DIM; c++) {
+        lab_set(s.q, 0, c, 32), lab_set(s.q, 1, c, -32);
+        for (int j = 0; j < NK; j++)
+            lab_set(s.k, j, c, j - 70);
+    }
+    double *want = lab_doubles(l, 2 * DIM);
+    for (int c = 0; c < DIM; c++) /* all weight on the last key, and on the first */
+        want[c] = lab_get(s.v, NK - 1, c), want[DIM + c] = lab_get(s.v, 0, c);
+    l->op->attention(l->d, &a, &s, 1);
+    lab_near(l, s.o, want, lab_tol(l));
+}
+
+static int ar_counter(tensor state, int i)
+{
+    return ((int32_t *)state.data)[i];
+}
+
+/* A prompt of n rows, then single rows: rotation, cache and causal mask, for two sequences at once. */
+static void ar_case(struct lab *l, int heads, int kv, int dim, int rot)
+{
+    enum { CAP = 90, PROMPT = 71, STEPS = 4 };
+    lab_reset(l, "ar_attention heads %d/%d dim %d rot %d", heads, kv, dim, rot);
+    const int w = (heads + 2 * kv) * dim, half = rot / 2;
+    const struct attn a = {.heads = heads, .kv_heads = kv, .head_dim = dim, .scale = 0.6f};
+    struct ar_seq s[2];
+    tensor k[2], v[2]; /* the caches as they should be, unrounded positions 0 .. */
+    for (int n = 0; n < 2; n++) {
+        s[n] = (struct ar_seq){.k = lab_empty(l, lab_type(l), CAP, kv * dim),
+                               .v = lab_empty(l, lab_type(l), CAP, kv * dim),
+                               .rope = lab_tensor(l, DT_F32, CAP, rot),
+                               .state = lab_empty(l, DT_I32, 1, AR_STATE)};
+        memset(s[n].state.data, 0, sizeof(int32_t) * AR_STATE);
+        k[n] = lab_empty(l, DT_F32, CAP, kv * dim);
+        v[n] = lab_empty(l, DT_F32, CAP, kv * dim);
+        if (l->bf)
+            for (int i = 0; i < CAP * rot; i++)
+                lab_set(s[n].rope, i / rot, i % rot,
+                        (double)half_round((float)lab_get(s[n].rope, i / rot, i % rot)));
+    }
+    for (int step = 0; step <= STEPS; step++) {
+        const int n0 = step ? 1 : PROMPT, n1 = step ? 1 : PROMPT - 30;
+        s[0].row = 0, s[0].n = n0, s[1].row = n0, s[1].n = n1;
+        tensor qkv = lab_tensor(l, lab_type(l), n0 + n1, w),
+               o = lab_empty(l, lab_type(l), n0 + n1, heads * dim);
+        tensor q = lab_empty(l, DT_F32, n0 + n1, heads * dim);
+        double *want = lab_doubles(l, (n0 + n1) * heads * dim);
+        for (int b = 0; b < 2; b++) {
+            const int len = ar_counter(s[b].state, AR_LEN);
+            for (int i = 0; i < s[b].n; i++)
+                for (int h = 0; h < heads + 2 * kv; h++)
+                    for (int c = 0; c < dim; c++) {
+                        const int64_t row = s[b].row + i;
+                        double x = lab_get(qkv, row, h * dim + c), y = 0, cs = 1, sn = 0;
+                        if (h < heads + kv && c < rot) {
+                            y = c < half ? -lab_get(qkv, row, h * dim + c + half)
+                                         : lab_get(qkv, row, h * dim + c - half);
+                            cs = lab_get(s[b].rope, len + i, c % half),
+                            sn = lab_get(s[b].rope, len + i, half + c % half);
+                        }
+                        x = x * cs + y * sn;
+                        if (l->bf) x = (double)half_round((float)x);
+                        if (h < heads)
+                            lab_set(q, row, h * dim + c, x);
+                        else if (h < heads + kv)
+                            lab_set(k[b], len + i, (h - heads) * dim + c, x);
+                        else
+                            lab_set(v[b], len + i, (h - heads - kv) * dim + c, x);
+                    }
+            for (int i = 0; i < s[b].n; i++)
+                for (int h = 0; h < heads; h++)
+                    attend(want + (s[b].row + i) * heads * dim + h * dim, q, s[b].row + i, h * dim,
+                           k[b], v[b], h / (heads / kv) * dim, dim, len + i + 1, (double)a.scale,
+                           NULL);
+        }
+        l->op->ar_attention(l->d, o, qkv, &a, rot, s, 2);
+        lab_near(l, o, want, (l->bf ? 2 : 1) * 2 * lab_tol(l));
+        for (int b = 0; b < 2; b++)
+            ((int32_t *)s[b].state.data)[AR_LEN] += (int32_t)s[b].n;
+    }
+}
+
+static void ar_attention(struct lab *l)
+{
+    ar_case(l, 6, 2, 32, 16);
+    ar_case(l, 3, 1, 10, 10);
+    ar_case(l, 2, 2, 64, 32);
+    ar_case(l, 4, 1, 128, 64);
+    ar_case(l, 5, 5, 7, 2);
+}
+
+/* -- flow and pictures ------------------------------------------------------------------------------- */
+
+static void patches(struct lab *l)
+{
+    lab_reset(l, "patchify");
+    const int h = 6, w = 10, ch = 5;
+    tensor x = lab_tensor(l, DT_F32, ch, h * w), t = lab_empty(l, lab_type(l), h * w / 4, ch * 4);
+    double *want = lab_doubles(l, h * w * ch), *back = lab_doubles(l, h * w * ch);
+    for (int c = 0; c < ch; c++)
+        for (int y = 0; y < h; y++)
+            for (int p = 0; p < w; p++) {
+                want[(y / 2 * (w / 2) + p / 2) * ch * 4 + c * 4 + y % 2 * 2 + p % 2] =
+                    lab_get(x, c, y * w + p);
+                back[c * h * w + y * w + p] = lab_get(x, c, y * w + p);
+            }
+    l->op->patchify(l->d, t, x, h, w);
+    lab_near(l, t, want, l->bf ? 4e-3 : 0);
+    l->op->zero(l->d, x);
+    l->op->unpatchify(l->d, x, t, h, w);
+    lab_near(l, x, back, l->bf ? 4e-3 : 0);
+}
+
+static void euler(struct lab *l)
+{
+    for (int guided = 0; guided < 2; guided++) {
+        lab_reset(l, "euler, guided %d", guided);
+        tensor x = lab_tensor(l, DT_F32, 3, 35), c = lab_tensor(l, DT_F32, 3, 35);
+        tensor u = lab_tensor(l, DT_F32, 3, 35), clean = lab_empty(l, DT_F32, 3, 35);
+        double *want = lab_doubles(l, 105), *guess = lab_doubles(l, 105);
+        for (int i = 0; i < 105; i++) {
+            double vc = lab_get(c, i / 35, i % 35), vu = lab_get(u, i / 35, i % 35);
+            double v = guided ? vu + 3.5 * (vc - vu) : vc;
+            guess[i] = lab_get(x, i / 35, i % 35) - 0.7 * v;
+            want[i] = lab_get(x, i / 35, i % 35) - 0.1 * v;
+        }
+        l->op->euler(l->d, x, c, guided ? u : tensor_none(), 3.5f, 0.7f, -0.1f,
+                     guided ? clean : tensor_none());
+        lab_near(l, x, want, 1e-6);
+        if (guided) lab_near(l, clean, guess, 1e-6);
+    }
+}
+
+static void denorm(struct lab *l)
+{
+    lab_reset(l, "denorm");
+    float *m = lab_source(l, 5, 1), *s = lab_source(l, 5, 2);
+    struct weight *mean = lab_weight(l, USE_VECTOR, m, NULL, 5, 1, 0);
+    struct weight *std = lab_weight(l, USE_VECTOR, s, NULL, 5, 1, 0);
+    tensor x = lab_tensor(l, DT_F32, 5, 21), z = lab_empty(l, lab_type(l), 21, 5);
+    double *want = lab_doubles(l, 105);
+    for (int i = 0; i < 105; i++)
+        want[i] = lab_get(x, i % 5, i / 5) * (double)s[i % 5] + (double)m[i % 5];
+    l->op->denorm(l->d, z, x, mean, std);
+    lab_near(l, z, want, lab_tol(l));
+    l->op->weight_free(l->d, mean);
+    l->op->weight_free(l->d, std);
+}
+
+/* A mean 300 times the deviation: statistics in one float would cancel. */
+static void group_norm_case(struct lab *l, int pixels, int ch, int groups, double mean,
+                            enum act act)
+{
+    lab_reset(l, "group_norm %d x %d in %d groups, mean %g", pixels, ch, groups, mean);
+    float *w = lab_source(l, ch, 2), *b = lab_source(l, ch, 1);
+    struct weight *pw = lab_weight(l, USE_VECTOR, w, NULL, ch, 1, 0);
+    struct weight *pb = lab_weight(l, USE_VECTOR, b, NULL, ch, 1, 0);
+    tensor x = lab_tensor(l, lab_type(l), pixels, ch);
+    const int each = ch / groups;
+    for (int i = 0; i < pixels * ch; i++)
+        lab_set(x, i / ch, i % ch, lab_get(x, i / ch, i % ch) + mean);
+    double *want = lab_doubles(l, (int64_t)pixels * ch);
+    for (int g = 0; g < groups; g++) {
+        double s = 0, q = 0, n = (double)pixels * each;
+        for (int i = 0; i < pixels * each; i++)
+            s += lab_get(x, i / each, g * each + i % each);
+        for (int i = 0; i < pixels * each; i++)
+            q += pow(lab_get(x, i / each, g * each + i % each) - s / n, 2);
+        for (int i = 0; i < pixels * each; i++) {
+            const int c = g * each + i % each;
+            double v = (lab_get(x, i / each, c) - s / n) / sqrt(q / n + 1e-6);
+            want[i / each * ch + c] = act_of(v * (double)w[c] + (double)b[c], act);
+        }
+    }
+    tensor y = lab_empty(l, lab_type(l), pixels, ch);
+    l->op->group_norm(l->d, y, x, pw, pb, groups, 1e-6f, act);
+    lab_near(l, y, want, mean > 1 ? 5e-5 : lab_tol(l));
+    l->op->group_norm(l->d, x, x, pw, pb, groups, 1e-6f, act);
+    lab_bytes_equal(l, x, y);
+    l->op->weight_free(l->d, pw);
+    l->op->weight_free(l->d, pb);
+}
+
+static void group_norm(struct lab *l)
+{
+    group_norm_case(l, 1, 6, 3, 0, ACT_NONE);
+    group_norm_case(l, 300, 16, 1, 0, ACT_SILU);
+    group_norm_case(l, 257, 18, 6, 0.5, ACT_SILU);
+    group_norm_case(l, 40, 96, 32, 0, ACT_NONE);
+    if (!l->bf) group_norm_case(l, 1000, 33, 1, 300, ACT_NONE);
+}
+
+static void colours(struct lab *l)
+{
+    lab_reset(l, "to_rgb8 and latent_rgb");
+    enum { N = 301 };
+    tensor x = lab_empty(l, lab_type(l), N, 3), rgb = lab_empty(l, DT_U8, N, 3);
+    for (int i = 0; i < N * 3; i++)
+        lab_set(x, i / 3, i % 3, (double)(i - 450) / 400);
+    lab_set(x, 7, 1, NAN);
+    l->op->to_rgb8(l->d, rgb, x);
+    for (int i = 0; i < N * 3; i++) {
+        float v = (float)lab_get(x, i / 3, i % 3) * 0.5f;
+        if (l->bf)
+            v = half_round(half_round(v) + 0.5f);
+        else
+            v = v + 0.5f;
+        v = v > 0 ? v < 1 ? v : 1 : 0;
+        if (lab_get(rgb, i / 3, i % 3) != (double)nearbyintf(v * 255)) fail_msg("pixel %d", i);
+    }
+    lab_gaps(l, rgb);
+    tensor lat = lab_tensor(l, DT_F32, 5, N), map = lab_tensor(l, DT_F32, 3, 6);
+    double *want = lab_doubles(l, N * 3);
+    for (int o = 0; o < 3; o++)
+        for (int c = 0; c < 6; c++)
+            lab_set(map, o, c, lab_get(map, o, c) * 200);
+    for (int i = 0; i < N * 3; i++) {
+        double v = lab_get(map, i % 3, 5);
+        for (int c = 0; c < 5; c++)
+            v += lab_get(map, i % 3, c) * lab_get(lat, c, i / 3);
+        want[i] = v < 0 ? 0 : v > 255 ? 255 : v;
+    }
+    l->op->latent_rgb(l->d, rgb, lat, map);
+    lab_near(l, rgb, want, 0.51 / 255);
+}
+
+#define EACH(name)                         \
+    static void every_##name(void **state) \
+    {                                      \
+        (void)state;                       \
+        lab_each(name);                    \
+    }
+EACH(linear)
+EACH(linear_large)
+EACH(linear_stacked)
+EACH(embed)
+EACH(conv)
+EACH(rms)
+EACH(ln_mod)
+EACH(qk_norm_rope)
+EACH(glu_and_add)
+EACH(activations)
+EACH(attention)
+EACH(attention_extreme)
+EACH(ar_attention)
+EACH(patches)
+EACH(euler)
+EACH(denorm)
+EACH(group_norm)
+EACH(colours)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_linear),         cmocka_unit_test(every_linear_large),
+        cmocka_unit_test(every_linear_stacked), cmocka_unit_test(every_embed),
+        cmocka_unit_test(every_conv),           cmocka_unit_test(every_rms),
+        cmocka_unit_test(every_ln_mod),         cmocka_unit_test(every_qk_norm_rope),
+        cmocka_unit_test(every_glu_and_add),    cmocka_unit_test(every_activations),
+        cmocka_unit_test(every_attention),      cmocka_unit_test(every_attention_extreme),
+        cmocka_unit_test(every_ar_attention),   cmocka_unit_test(every_patches),
+        cmocka_unit_test(every_euler),          cmocka_unit_test(every_denorm),
+        cmocka_unit_test(every_group_norm),     cmocka_unit_test(every_colours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
