@@ -1,0 +1,97 @@
+/* test_turn - nobody starves, phases are never mixed, company is kept where it is possible. */
+#include "server/turn.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* catches: a batch of two phases, a finished run that is stepped, more than the batch may hold */
+static void the_least_served_leads_and_its_phase_goes_along(void **state)
+{
+    struct turn_run r[] = {{GLM_PRIOR, 50}, {GLM_DENOISE, 10}, {GLM_PRIOR, 20},
+                           {GLM_DONE, 0},   {GLM_DENOISE, 5},  {GLM_DENOISE, 90}};
+    int picked[LIMIT_BATCH];
+
+    (void)state;
+    assert_int_equal(turn_pick(r, 6, LIMIT_BATCH, picked), 3);
+    assert_true(picked[0] == 4 && picked[1] == 1 && picked[2] == 5);
+    assert_int_equal(turn_pick(r, 6, 2, picked), 2);
+    assert_true(picked[0] == 4 && picked[1] == 1);
+    r[4].phase = r[1].phase = r[5].phase = GLM_DONE;
+    assert_int_equal(turn_pick(r, 6, LIMIT_BATCH, picked), 2);
+    assert_true(picked[0] == 2 && picked[1] == 0);
+    assert_int_equal(turn_pick(r, 0, LIMIT_BATCH, picked), 0);
+    assert_int_equal(turn_pick(&r[3], 1, LIMIT_BATCH, picked), 0);
+}
+
+/* catches: a phase of short quanta that waits behind one of long ones, or the reverse */
+static void device_time_is_shared_not_turns(void **state)
+{
+    struct turn_run r[] = {{GLM_PRIOR, 0}, {GLM_DENOISE, 0}};
+    int64_t time[2] = {0, 0}, quantum[2] = {4000, 200000};
+    int picked[LIMIT_BATCH], n;
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        n = turn_pick(r, 2, LIMIT_BATCH, picked);
+        assert_int_equal(n, 1);
+        time[picked[0]] += quantum[picked[0]];
+        turn_charge(r, picked, n, quantum[picked[0]]);
+    }
+    assert_true(llabs(time[0] - time[1]) <= 2 * 200000);
+}
+
+/* catches: a newcomer that stops the others for as long as they have run already, or waits so long */
+static void a_newcomer_starts_level(void **state)
+{
+    struct turn_run r[3] = {{GLM_DENOISE, 9000000}, {GLM_DENOISE, 8000000}, {GLM_PRIOR, 0}};
+    int picked[LIMIT_BATCH], turns = 0;
+
+    (void)state;
+    turn_join(r, 3);
+    assert_int_equal(r[2].used_us, 8000000);
+    for (int i = 0; i < 100; i++) {
+        int n = turn_pick(r, 3, LIMIT_BATCH, picked);
+
+        turns += picked[0] == 2;
+        turn_charge(r, picked, n, 10000);
+    }
+    assert_true(turns > 20 && turns < 80);
+    r[0].used_us = 77;
+    turn_join(r, 1);
+    assert_int_equal(r[0].used_us, 0);
+}
+
+/* catches: a run that is never chosen because its quanta are free of charge */
+static void quanta_of_no_time_still_count(void **state)
+{
+    struct turn_run r[] = {{GLM_PRIOR, 0}, {GLM_DENOISE, 0}};
+    int picked[LIMIT_BATCH], led[2] = {0, 0};
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        int n = turn_pick(r, 2, LIMIT_BATCH, picked);
+
+        led[picked[0]]++;
+        turn_charge(r, picked, n, 0);
+    }
+    assert_int_equal(led[0], 50);
+    assert_int_equal(led[1], 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_least_served_leads_and_its_phase_goes_along),
+        cmocka_unit_test(device_time_is_shared_not_turns),
+        cmocka_unit_test(a_newcomer_starts_level),
+        cmocka_unit_test(quanta_of_no_time_still_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
