@@ -20,6 +20,7 @@ const GUIDANCE_SLIDE_MAX = 8;
 const GLYPH_PX = 26; // longest side of a size's little frame
 const DICE_MAX = 2 ** 31;
 const EXAMPLES_MAX = 6;
+const BLAMED = Object.freeze(['prompt', 'size', 'steps', 'guidance', 'seed']); // what can be wrong, as it is laid out
 
 /** Without half characters, which JSON can carry and UTF-8 cannot. @param {string} words */
 const wellFormed = (words) => words.replace(/\p{Surrogate}/gu, '\ufffd');
@@ -72,8 +73,9 @@ export class Composer {
       if (target === this.slide[name]) this.input[name].value = this.slide[name].value;
       if (target === this.input[name]) this.slide[name].value = this.input[name].value;
     }
-    if (target instanceof HTMLInputElement && target.name === 'size') this.size = target.value;
-    const id = target.id.replace('-slide', '');
+    const sizing = target instanceof HTMLInputElement && target.name === 'size';
+    if (sizing) this.size = target.value;
+    const id = sizing ? 'size' : target.id.replace('-slide', '');
     if (this.errors.delete(id)) this.#showErrors();
     this.#summary();
     this.acts.changed();
@@ -144,19 +146,20 @@ export class Composer {
   }
 
   #showErrors() {
-    for (const id of ['prompt', 'steps', 'guidance', 'seed']) {
+    for (const id of BLAMED) {
       const words = this.errors.get(id)?.() ?? '';
       const place = byId(`${id}-error`);
       put(place, words);
       show(place, words !== '');
-      attribute(byId(id), 'aria-invalid', words ? 'true' : null);
+      if (id !== 'size') attribute(byId(id), 'aria-invalid', words ? 'true' : null);
     }
   }
 
   /** Say what the server found wrong with a field, where the field is. @param {string} field @param {() => string} words */
   blame(field, words) {
-    if (!['prompt', 'steps', 'guidance', 'seed'].includes(field)) return;
-    this.errors.set(field, words);
+    const id = field === 'width' || field === 'height' ? 'size' : field;
+    if (!BLAMED.includes(id)) return;
+    this.errors.set(id, words);
     this.#showErrors();
   }
 
@@ -197,7 +200,10 @@ export class Composer {
       const mac = /Mac|iPhone|iPad/.test(navigator.platform);
       put(byId('keys'), text.say(mac ? 'compose.keys.mac' : 'compose.keys'));
       this.#showErrors();
-      if (this.hello) this.#buildSizes();
+      if (this.hello) {
+        this.#buildSizes();
+        this.#buildExamples();
+      }
       this.#summary();
     }
   }
@@ -245,10 +251,12 @@ export class Composer {
   }
 
   #buildExamples() {
-    const examples = /** @type {string[]} */ (this.hello.examples ?? []).slice(0, EXAMPLES_MAX);
+    const han = (/** @type {string} */ words) => /\p{Script=Han}/u.test(words);
+    const mine = (/** @type {string} */ words) => Number(han(words) === (this.text?.lang === 'zh'));
+    const examples = /** @type {string[]} */ ([...(this.hello.examples ?? [])]).sort((a, b) => mine(b) - mine(a)).slice(0, EXAMPLES_MAX);
     show(byId('examples'), examples.length > 0);
     byId('examples-list').replaceChildren(...examples.map((example) => el('button', {
-      type: 'button', class: 'example', text: example, title: example, lang: /\p{Script=Han}/u.test(example) ? 'zh' : 'en',
+      type: 'button', class: 'example', text: example, title: example, lang: han(example) ? 'zh' : 'en',
       on: { click: () => this.#take(example) },
     })));
   }

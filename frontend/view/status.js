@@ -3,6 +3,7 @@
 
 import { remaining } from '../state.js';
 import { Bar, byId, el, put, show } from './dom.js';
+import { sentence } from './trouble.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -105,5 +106,5 @@ class Row {
 function footWords({ stats, hello, link }, text) {
   if (link.state !== 'open') return link.ever ? text.say('status.unknown') : '';
   if (stats && stats.running + stats.queued === 0) return text.say('status.idle');
-  return text.lang === 'en' ? String(stats?.why_cap ?? hello?.concurrency?.why ?? '') : '';
+  return text.lang === 'en' ? sentence(String(stats?.why_cap ?? hello?.concurrency?.why ?? '')) : ''; // it is English
 }

@@ -1,0 +1,124 @@
+// real - the page in Chromium against the real program and the bundled model: what a person sees, from end to end.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { BROKEN_LINE, closeBrowser, openBrowser, visit } from './harness.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server('--concurrency', '1', '--queue', '3');
+before(async () => { await Promise.all([openBrowser(), server.start()]); });
+after(async () => { await closeBrowser(); await server.remove(); });
+
+const PATIENCE = { timeout: 60_000 };
+const LONG = '200'; // steps: long enough to do something while it develops
+const done = (v, words) => v.page.locator('.card[data-state=done]', { hasText: words }).first().waitFor(PATIENCE);
+const steps = async (v, n) => {
+  await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+  await v.page.fill('#steps', n);
+};
+const cancel = (v, words) => v.card(words).getByRole('button', { name: /^(Cancel|取消)/ }).click();
+
+test('a prompt becomes a picture: place, time, phases, preview, picture, file', async () => {
+  const v = await visit(server.url);
+  assert.match(await v.text('#status-line'), /^Queue: 1 at a time$/);
+  assert.ok(await v.page.locator('.example').count() >= 3, 'examples are one click away');
+  await v.page.locator('.example').first().click();
+  const prompt = await v.page.inputValue('#prompt');
+  await v.page.press('#prompt', 'Control+Enter');
+  await v.ask('a yellow star on a purple background', 'a green square on a white background');
+  assert.equal(await v.page.locator('.card').count(), 3);
+  await v.reads('.card:has-text("green square") .what', /^(2nd in line|Next in line|Reading|Composing)/);
+  await v.reads('.card:has-text("green square") .when', /about|moment|not known/);
+  const blank = await v.pixels('green square');
+  await v.card(prompt).locator('img.shot').first().waitFor(PATIENCE);
+  await done(v, prompt);
+  await v.page.locator('.card[data-state=running]', { hasText: 'yellow star' }).waitFor(PATIENCE);
+  await v.card('green square').locator('img.shot').first().waitFor(PATIENCE);
+  const preview = await v.pixelsChange('green square', blank);
+  await done(v, 'green square');
+  await v.card('green square').locator('img.final').waitFor(PATIENCE);
+  await v.pixelsChange('green square', preview);
+  const link = await v.card('green square').locator('a[download]').getAttribute('href');
+  const file = await fetch(new URL(link, server.url));
+  assert.equal(file.headers.get('content-type'), 'image/png');
+  assert.match(file.headers.get('content-disposition'), /attachment/);
+  assert.equal(Buffer.from(await file.arrayBuffer()).subarray(1, 4).toString(), 'PNG');
+  await v.reads('#counts', /Done\s+3|3\s+Done/);
+  assert.match(await v.text('.params'), /256 × 256\s+20 steps\s+guidance [\d.]+\s+seed \d+/);
+  await v.axe('three pictures');
+  await v.leave();
+});
+
+test('reload while it develops, then a kill -9 and a new start: the picture goes on', async () => {
+  const v = await visit(server.url);
+  await steps(v, LONG);
+  await v.ask('a red circle on a blue background');
+  await v.card('red circle').locator('img.shot').first().waitFor(PATIENCE);
+  await v.page.reload();
+  await v.card('red circle').locator('img.shot').first().waitFor(PATIENCE);
+  await v.state('red circle', 'running');
+  await server.kill('SIGKILL');
+  await v.reads('#notice-text', /The connection is gone/);
+  await server.start();
+  await v.said(/The server was restarted\. Your pictures go on\./);
+  await v.page.locator('.card[data-state=running]', { hasText: 'red circle' }).waitFor(PATIENCE);
+  await cancel(v, 'red circle');
+  await v.state('red circle', 'cancelled');
+  assert.equal(await v.page.locator('.card').count(), 1);
+  await v.leave(BROKEN_LINE);
+});
+
+test('an orderly stop is told, and what waits comes through it', async () => {
+  const v = await visit(server.url);
+  await steps(v, LONG);
+  await v.ask('a long one');
+  await steps(v, '4');
+  await v.ask('a short one');
+  await v.state('a long one', 'running');
+  await server.kill('SIGTERM');
+  await v.said(/shutting down|trying again/i);
+  await server.start();
+  await v.page.waitForSelector(':root[data-link=open]', PATIENCE);
+  await v.page.locator('.card[data-state=running]', { hasText: 'a long one' }).waitFor(PATIENCE);
+  await cancel(v, 'a long one');
+  await done(v, 'a short one');
+  await v.leave(BROKEN_LINE);
+});
+
+test('a full queue is refused in words; cancel frees it', async () => {
+  const v = await visit(server.url);
+  await steps(v, LONG);
+  await v.ask('number one', 'number two', 'number three', 'number four', 'number five');
+  await v.state('number five', 'refused');
+  await v.reads('.card:has-text("number five") .trouble', /queue is full\.\s+Try again in/i);
+  await v.reads('#traffic', /3rd/);
+  for (const words of ['number one', 'number two', 'number three', 'number four']) {
+    await cancel(v, words);
+    await v.state(words, 'cancelled');
+  }
+  await v.leave();
+});
+
+test('in Chinese, with a Chinese prompt', async () => {
+  const v = await visit(server.url, { locale: 'zh-CN', colorScheme: 'dark', width: 360 });
+  await steps(v, '4');
+  await v.ask('蓝色背景上的红色圆形');
+  await done(v, '蓝色背景');
+  await v.card('蓝色背景').locator('img.final').waitFor(PATIENCE);
+  await v.said(/^完成：蓝色背景上的红色圆形$/);
+  assert.match(await v.text('.params'), /4 步\s+引导 [\d.]+\s+种子 \d+/);
+  await v.axe('Chinese, dark, 360 px');
+  await v.leave();
+});
+
+test('every file comes with the strict policy, and none from elsewhere', async () => {
+  const answer = await fetch(server.url);
+  const policy = answer.headers.get('content-security-policy');
+  assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/);
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  const html = await answer.text();
+  assert.doesNotMatch(html, /https?:|<script>|\son\w+=|\sstyle=/);
+  for (const [, path] of html.matchAll(/(?:src|href)="([^"#]+)"/g)) {
+    assert.equal((await fetch(new URL(path, server.url))).status, 200, path);
+  }
+});

@@ -1,0 +1,64 @@
+// server - the real program on a free port of this machine, with a data folder of its own that dies with it.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const BINARY = process.env.BINARY ?? join(ROOT, 'build/darkroom');
+const START_MS_MAX = 60_000;
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export class Server {
+  constructor(...options) {
+    this.options = options;
+    this.log = '';
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** Start, or start again after kill(): on the same port, with the same data. */
+  async start() {
+    this.port ??= await freePort();
+    this.data ??= await mkdtemp(join(tmpdir(), 'darkroom-web-'));
+    this.child = spawn(BINARY, ['serve', '--model', join(ROOT, 'weights/tiny'), '--data', this.data, '--port', String(this.port), ...this.options],
+      { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout.on('data', (text) => { this.log += text; });
+    this.child.stderr.on('data', (text) => { this.log += text; });
+    this.child.on('error', (error) => { this.log += error; });
+    const from = Date.now();
+    while (Date.now() - from < START_MS_MAX) {
+      if (this.child.exitCode !== null || this.child.errno) break;
+      const well = await fetch(`${this.url}healthz`).then((r) => r.ok, () => false);
+      if (well) return this;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return assert.fail(`${BINARY} does not serve:\n${this.log}`);
+  }
+
+  /** End it as the signal says and wait until it is gone. */
+  async kill(signal = 'SIGKILL') {
+    if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill(signal);
+    await gone;
+  }
+
+  async remove() {
+    await this.kill();
+    if (this.data) await rm(this.data, { recursive: true, force: true });
+  }
+}
