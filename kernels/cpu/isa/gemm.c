@@ -29,13 +29,23 @@ INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
     return vfma(vset(*a), b, sum);
 }
 
-INLINE void finish(const struct epilogue *e, int row, int col, int n, vf v)
+/* Bias, activation, residual and rounding of a finished tile. Not inlined: every tile shape would carry
+ * every activation, unrolled, and compile for a minute. */
+static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, int j, int rows,
+                                             int vecs, const float *done)
 {
-    if (e->bias) v = v + vload(e->bias + col);
-    v = rnd(v, e->bf);
-    if (e->act != ACT_NONE) v = rnd(activate(v, e->act), e->bf);
-    if (e->r) v = v + get(e->r, row * e->ldr + col, n, e->bf);
-    set(e->y, row * e->ldy + col, v, n, e->bf);
+    const struct epilogue *e = &g->out;
+    for (int r = i; r < i + rows; r++)
+        for (int col = j; col < j + vecs * VW; col += VW, done += VW) {
+            const int n = lanes(col, g->n);
+            if (n <= 0) continue;
+            vf v = vload(done);
+            if (e->bias) v = v + vload(e->bias + col);
+            v = rnd(v, e->bf);
+            if (e->act != ACT_NONE) v = rnd(activate(v, e->act), e->bf);
+            if (e->r) v = v + get(e->r, r * e->ldr + col, n, e->bf);
+            set(e->y, r * e->ldy + col, v, n, e->bf);
+        }
 }
 
 /* rows x (vecs vectors of columns) from row i and column j of the block. */
@@ -45,6 +55,7 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
     const char *b[4];
     const int64_t kk = pack == PACK_DP ? (g->k + 1) / 2 : g->k;
     vf sum[14][8];
+    float done[14 * 8 * VW];
     UNROLL
     for (int p = 0; p < (vecs + 1) / 2; p++)
         b[p] = (const char *)g->b + (j / NR + p) * g->panel;
@@ -64,16 +75,14 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
         for (int v = 0; v < vecs; v++)
             sum[r][v] = step(sum[r][v], a + r * GEMM_STRIDE + k, w[v], pack);
     }
+    float *c = g->last ? done : g->c + i * GEMM_COLS + j;
+    const int64_t ldc = g->last ? vecs * VW : GEMM_COLS;
     UNROLL
     for (int r = 0; r < rows; r++)
         UNROLL
-    for (int v = 0; v < vecs; v++) {
-        int n = lanes(j + v * VW, g->n);
-        if (!g->last)
-            vstore(g->c + (i + r) * GEMM_COLS + j + v * VW, sum[r][v]);
-        else if (n > 0)
-            finish(&g->out, i + r, j + v * VW, n, sum[r][v]);
-    }
+    for (int v = 0; v < vecs; v++)
+        vstore(c + r * ldc + v * VW, sum[r][v]);
+    if (g->last) finish(g, i, j, rows, vecs, done);
 }
 
 /* A strip of columns, all rows: the largest tiles first. Wide strips are for few rows, where one
