@@ -1,0 +1,71 @@
+/* engine - the inside of the door: what glm*.c and trace.c share, and nobody else.
+ *
+ * Memory has three lifetimes here: the model's (net), a run's (one block, placed by run_place) and a
+ * quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the DiT's
+ * projected codes and the decoder's half-made picture lie at the same place.
+ * Thread: the device's worker, except plan_*, which any thread may call. */
+#ifndef KERNELS_ENGINE_H
+#define KERNELS_ENGINE_H
+
+#include "kernels/glm.h"
+#include "kernels/maps.h"
+#include "kernels/net.h"
+#include "weights/prompt.h"
+
+struct glm {
+    struct model model;
+    struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
+    struct net net, plan;  /* the model on dev; on the dry device */
+    struct maps maps;      /* codes and latents to colours, for previews */
+    struct glm_info info;
+    char name[128], digest[65], device[160];
+    uint64_t next_run;             /* numbers runs */
+    uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
+    enum glm_phase checked_phase;
+};
+
+struct glm_run {
+    struct glm *g;
+    uint64_t id; /* from 1 */
+    enum glm_phase phase;
+    int done;         /* quanta of this phase */
+    struct fail fail; /* of this run alone; code 0: none */
+    struct prompt prompt;
+    struct byt5 text;
+    struct glm_cost cost;
+    double share[GLM_PHASES]; /* of the whole time, by plan */
+    struct prior_seq prior;
+    struct dit_state dit;
+    struct vae_state vae;
+    void *mem; /* the block, on the device */
+    size_t bytes;
+    int32_t *tokens;  /* host [draws]: read back when somebody asks */
+    uint8_t *staging; /* host [3 h w]: a preview before it is made smaller */
+};
+
+/* The dry device's scratch: more than any plan. */
+#define DRY_SCRATCH ((size_t)1 << 46)
+
+/* glm.c: glm_open without preview maps; with plan_only there is no device but the dry one. */
+int engine_open(struct glm **, const struct glm_opts *, int plan_only, struct fail *);
+
+/* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */
+int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
+void run_drop(struct glm_run *);
+/* Places every tensor; returns the bytes used. */
+size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base, int forced);
+/* One quantum of n runs in the same phase, on any device; moves their counters. */
+void run_quantum(const struct graph *, const struct net *, struct glm_run *const *, int n,
+                 enum glm_phase);
+int run_quanta(const struct glm_run *, enum glm_phase);
+
+/* glm_plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
+ * its phase. `watched`: with the extra work of a trace. */
+int plan_run(const struct glm *, struct glm_run *, int watched, struct fail *);
+int plan_scratch(const struct glm *, struct dev *dry, struct glm_run *const *, int n,
+                 enum glm_phase, int watched, uint64_t *bytes, struct fail *);
+
+/* glm_step with somebody who watches. */
+int glm_step_watched(struct glm *, struct glm_run **, int n, const struct tap *, struct fail *);
+
+#endif

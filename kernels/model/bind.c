@@ -1,0 +1,125 @@
+/* bind - weight specifications from tensor names. */
+#include "kernels/model/bind.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_MAX = 512 };
+
+static struct source source_of(const struct st_tensor *t)
+{
+    int64_t rows = t->nd ? t->dim[0] : 1;
+    return (struct source){
+        .data = t->data, .type = (int)t->dtype, .rows = rows, .cols = t->count / rows};
+}
+
+/* Make room first, so that a weight that exists is always owned. */
+static int pool_grow(struct weight_pool *p)
+{
+    if (p->n < p->cap) return 0;
+    int cap = p->cap ? 2 * p->cap : 256;
+    struct weight **w = realloc(p->w, (size_t)cap * sizeof *w);
+    if (!w) return -1;
+    p->w = w;
+    p->cap = cap;
+    return 0;
+}
+
+static const struct weight *make(struct bind *b, const struct weight_spec *spec)
+{
+    struct weight_pool *p = b->pool;
+    if (b->rc) return NULL;
+    if (pool_grow(p)) {
+        b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
+        return NULL;
+    }
+    b->rc = p->dev->ops->weight_new(p->dev, &p->w[p->n], spec, b->fail);
+    return b->rc ? NULL : p->w[p->n++];
+}
+
+const struct weight *bind_linear(struct bind *b, enum part part, enum bind_bias bias,
+                                 const char *names, ...)
+{
+    char text[NAMES_MAX], *save = NULL;
+    va_list ap;
+    va_start(ap, names);
+    vsnprintf(text, sizeof text, names, ap);
+    va_end(ap);
+    struct weight_spec spec = {.use = USE_LINEAR};
+    for (char *s = strtok_r(text, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
+        assert(spec.n < 4);
+        if (!spec.name) spec.name = s;
+        spec.part[spec.n] = source_of(model_tensor(b->model, part, "%s.weight", s));
+        if (bias) spec.bias[spec.n] = source_of(model_tensor(b->model, part, "%s.bias", s));
+        spec.n++;
+    }
+    return make(b, &spec);
+}
+
+/* One tensor, name already complete. */
+static const struct weight *make_one(struct bind *b, enum part part, enum weight_use use,
+                                     const char *name)
+{
+    struct weight_spec spec = {.use = use, .n = 1, .name = name};
+    spec.part[0] = source_of(model_tensor(b->model, part, "%s", name));
+    return make(b, &spec);
+}
+
+const struct weight *bind_conv(struct bind *b, enum part part, const char *name, ...)
+{
+    char text[NAMES_MAX];
+    va_list ap;
+    va_start(ap, name);
+    vsnprintf(text, sizeof text, name, ap);
+    va_end(ap);
+    const struct st_tensor *t = model_tensor(b->model, part, "%s.weight", text);
+    struct weight_spec spec = {.use = USE_CONV, .n = 1, .k = (int)t->dim[3], .name = text};
+    spec.part[0] = source_of(t);
+    spec.bias[0] = source_of(model_tensor(b->model, part, "%s.bias", text));
+    return make(b, &spec);
+}
+
+const struct weight *bind_table(struct bind *b, enum part part, const char *name, ...)
+{
+    char text[NAMES_MAX];
+    va_list ap;
+    va_start(ap, name);
+    vsnprintf(text, sizeof text, name, ap);
+    va_end(ap);
+    return make_one(b, part, USE_TABLE, text);
+}
+
+const struct weight *bind_vector(struct bind *b, enum part part, const char *name, ...)
+{
+    char text[NAMES_MAX];
+    va_list ap;
+    va_start(ap, name);
+    vsnprintf(text, sizeof text, name, ap);
+    va_end(ap);
+    return make_one(b, part, USE_VECTOR, text);
+}
+
+const struct weight *bind_values(struct bind *b, enum weight_use use, const char *name,
+                                 const float *v, int64_t rows, int64_t cols)
+{
+    struct weight_spec spec = {.use = use, .n = 1, .name = name};
+    spec.part[0] = (struct source){.data = v, .type = ST_F32, .rows = rows, .cols = cols};
+    return make(b, &spec);
+}
+
+size_t pool_bytes(const struct weight_pool *p)
+{
+    size_t sum = 0;
+    for (int i = 0; i < p->n; i++)
+        sum += p->dev->ops->weight_bytes(p->w[i]);
+    return sum;
+}
+
+void pool_free(struct weight_pool *p)
+{
+    for (int i = 0; i < p->n; i++)
+        p->dev->ops->weight_free(p->dev, p->w[i]);
+    free(p->w);
+    *p = (struct weight_pool){0};
+}

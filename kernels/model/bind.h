@@ -1,0 +1,45 @@
+/* bind - turn tensors of the model's files into weights of a device.
+ *
+ * A pool owns every weight that was made, so a stage's structs hold plain pointers and are dropped
+ * without ceremony. The first failure sticks: a stage binds everything and its caller looks at
+ * bind.rc once. Names are printf-like, several separated by one space: their rows are stacked, and
+ * ".weight" (and ".bias") are added to each. Thread: the device's worker. */
+#ifndef KERNELS_MODEL_BIND_H
+#define KERNELS_MODEL_BIND_H
+
+#include "kernels/ops.h"
+#include "weights/model.h"
+
+struct weight_pool {
+    struct dev *dev;
+    struct weight **w;
+    int n, cap;
+};
+
+struct bind {
+    struct weight_pool *pool;
+    const struct model *model;
+    struct fail *fail;
+    int rc; /* 0, or the first failure */
+};
+
+enum bind_bias { NO_BIAS, WITH_BIAS };
+
+const struct weight *bind_linear(struct bind *, enum part, enum bind_bias, const char *names, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Kernel side and bias are the tensor's own; convolutions of this model all have biases. */
+const struct weight *bind_conv(struct bind *, enum part, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
+const struct weight *bind_table(struct bind *, enum part, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A whole tensor name (".weight" or ".bias" included). */
+const struct weight *bind_vector(struct bind *, enum part, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Values that come from a configuration (USE_VECTOR, cols 1) or were computed (USE_TABLE). */
+const struct weight *bind_values(struct bind *, enum weight_use, const char *name, const float *v,
+                                 int64_t rows, int64_t cols);
+
+size_t pool_bytes(const struct weight_pool *);
+void pool_free(struct weight_pool *);
+
+#endif

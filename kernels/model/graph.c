@@ -1,0 +1,51 @@
+/* graph - naming the tensors that a trace watches. */
+#include "kernels/model/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { NAME_MAX_BYTES = 96 };
+
+static void see(const struct graph *g, tensor t, enum tap_shape shape, int h, int w,
+                const char *format, va_list ap)
+{
+    char name[NAME_MAX_BYTES];
+    vsnprintf(name, sizeof name, format, ap);
+    g->tap->see(g->tap->ctx, name, t, shape, h, w);
+}
+
+void tap(const struct graph *g, tensor t, const char *format, ...)
+{
+    if (!g->tap) return;
+    va_list ap;
+    va_start(ap, format);
+    see(g, t, TAP_ROWS, 0, 0, format, ap);
+    va_end(ap);
+}
+
+void tap_vector(const struct graph *g, tensor t, const char *format, ...)
+{
+    if (!g->tap) return;
+    va_list ap;
+    va_start(ap, format);
+    see(g, t, TAP_VECTOR, 0, 0, format, ap);
+    va_end(ap);
+}
+
+void tap_planes(const struct graph *g, tensor t, int h, int w, const char *format, ...)
+{
+    if (!g->tap) return;
+    va_list ap;
+    va_start(ap, format);
+    see(g, t, TAP_PLANES, h, w, format, ap);
+    va_end(ap);
+}
+
+void tap_picture(const struct graph *g, tensor t, int h, int w, const char *format, ...)
+{
+    if (!g->tap) return;
+    va_list ap;
+    va_start(ap, format);
+    see(g, t, TAP_PICTURE, h, w, format, ap);
+    va_end(ap);
+}

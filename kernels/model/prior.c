@@ -1,0 +1,214 @@
+/* prior - decoder layers, caches, drawing. */
+#include "kernels/model/prior.h"
+
+#include <math.h>
+
+void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
+{
+    const enum part part = PART_PRIOR;
+    w->cfg = &c->ar;
+    w->law = &c->sample;
+    w->codes = c->vq.codes;
+    w->table = bind_table(b, part, "model.language_model.embed_tokens.weight");
+    for (int i = 0; i < c->ar.layers; i++) {
+        struct prior_layer *l = &w->layer[i];
+        char p[64];
+        snprintf(p, sizeof p, "model.language_model.layers.%d", i);
+        l->norm_in = bind_vector(b, part, "%s.input_layernorm.weight", p);
+        l->norm_attn = bind_vector(b, part, "%s.post_self_attn_layernorm.weight", p);
+        l->norm_ff = bind_vector(b, part, "%s.post_attention_layernorm.weight", p);
+        l->norm_out = bind_vector(b, part, "%s.post_mlp_layernorm.weight", p);
+        l->qkv =
+            bind_linear(b, part, WITH_BIAS,
+                        "%s.self_attn.q_proj %s.self_attn.k_proj %s.self_attn.v_proj", p, p, p);
+        l->out = bind_linear(b, part, NO_BIAS, "%s.self_attn.o_proj", p);
+        l->gate_up = bind_linear(b, part, NO_BIAS, "%s.mlp.gate_up_proj", p);
+        l->down = bind_linear(b, part, NO_BIAS, "%s.mlp.down_proj", p);
+    }
+    w->norm = bind_vector(b, part, "model.language_model.norm.weight");
+    w->head = bind_linear(b, part, NO_BIAS, "lm_head");
+}
+
+int64_t prior_cache_rows(const struct prior_seq *s)
+{
+    return s->prompt + s->draws - 1;
+}
+
+void prior_place_tokens(struct prior_seq *s, struct arena *a, int forced)
+{
+    s->state = arena_tensor(a, DT_I32, 1, AR_STATE);
+    s->tokens = arena_tensor(a, DT_I32, 1, s->draws);
+    s->forced = forced ? arena_tensor(a, DT_I32, 1, s->draws) : tensor_none();
+}
+
+void prior_place(struct prior_seq *s, struct arena *a, const struct ar_config *c, enum dtype type)
+{
+    int64_t rows = prior_cache_rows(s);
+    s->ids = arena_tensor(a, DT_I32, s->prompt, 1);
+    s->rope = arena_tensor(a, DT_F32, rows, c->rotary);
+    s->kv = arena_tensor(a, type, c->layers * 2 * rows, (int64_t)c->kv_heads * c->head_dim);
+}
+
+/* Rows that this call feeds, and rows that the cache has before and after it. */
+static int64_t fed(const struct prior_seq *s)
+{
+    return s->drawn ? 1 : s->prompt;
+}
+
+static int64_t cached(const struct prior_seq *s)
+{
+    return s->drawn ? s->prompt + s->drawn - 1 : 0;
+}
+
+/* The keys (half 0) or values (half 1) of one layer, as far as they are in use after this call. */
+static tensor cache(const struct prior_seq *s, int layer, int half)
+{
+    return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
+}
+
+static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
+                  tensor x)
+{
+    struct dev *d = g->dev;
+    size_t mark = arena_mark(&d->scratch);
+    tensor ids = arena_tensor(&d->scratch, DT_I32, x.rows, 1);
+    if (!d->scratch.failed) {
+        int64_t row = 0;
+        for (int i = 0; i < n; i++) {
+            tensor next = seq[i]->drawn ? tensor_cols(seq[i]->state, AR_NEXT, 1) : seq[i]->ids;
+            d->ops->copy(d, tensor_rows(ids, row, fed(seq[i])), next);
+            row += fed(seq[i]);
+        }
+        d->ops->embed(d, x, w->table, ids);
+    }
+    arena_release(&d->scratch, mark);
+}
+
+static void attend(const struct graph *g, const struct prior *w, int layer,
+                   struct prior_seq *const *seq, int n, tensor qkv, tensor o)
+{
+    const struct ar_config *c = w->cfg;
+    struct ar_seq s[LIMIT_BATCH];
+    struct attn a = {.heads = c->heads,
+                     .kv_heads = c->kv_heads,
+                     .head_dim = c->head_dim,
+                     .scale = 1.0f / sqrtf((float)c->head_dim)};
+    int64_t row = 0;
+    for (int i = 0; i < n; i++) {
+        s[i] = (struct ar_seq){.row = row,
+                               .n = fed(seq[i]),
+                               .k = cache(seq[i], layer, 0),
+                               .v = cache(seq[i], layer, 1),
+                               .rope = tensor_rows(seq[i]->rope, 0, cached(seq[i]) + fed(seq[i])),
+                               .state = seq[i]->state};
+        row += fed(seq[i]);
+    }
+    g->dev->ops->ar_attention(g->dev, o, qkv, &a, c->rotary, s, n);
+}
+
+static void layer(const struct graph *g, const struct prior *w, int i, struct prior_seq *const *seq,
+                  int n, tensor x)
+{
+    struct dev *d = g->dev;
+    const struct ops *op = d->ops;
+    const struct ar_config *c = w->cfg;
+    const struct prior_layer *l = &w->layer[i];
+    int64_t m = x.rows, inner = (int64_t)c->heads * c->head_dim;
+    int64_t all = inner + 2 * (int64_t)c->kv_heads * c->head_dim;
+    size_t mark = arena_mark(&d->scratch);
+    tensor h = graph_temp(g, m, c->width);
+    tensor wide = graph_temp(g, m, all > 2 * c->ffn ? all : 2 * c->ffn);
+    tensor narrow = graph_temp(g, m, inner > c->ffn ? inner : c->ffn);
+    tensor qkv = graph_shape(wide, m, all), o = graph_shape(narrow, m, inner);
+    tensor gu = graph_shape(wide, m, 2 * c->ffn), f = graph_shape(narrow, m, c->ffn);
+    if (!d->scratch.failed) {
+        op->rms(d, h, x, l->norm_in, c->eps);
+        op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
+        attend(g, w, i, seq, n, qkv, o);
+        op->linear(d, h, o, l->out, ACT_NONE, 0);
+        op->rms_add(d, x, h, l->norm_attn, c->eps);
+        op->rms(d, h, x, l->norm_ff, c->eps);
+        op->linear(d, gu, h, l->gate_up, ACT_NONE, 0);
+        op->glu(d, f, gu, ACT_SILU);
+        op->linear(d, h, f, l->down, ACT_NONE, 0);
+        op->rms_add(d, x, h, l->norm_out, c->eps);
+    }
+    arena_release(&d->scratch, mark);
+}
+
+static void draw(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
+                 tensor logits)
+{
+    struct draw row[LIMIT_BATCH];
+    for (int i = 0; i < n; i++)
+        row[i] = (struct draw){.state = seq[i]->state,
+                               .tokens = seq[i]->tokens,
+                               .forced = seq[i]->forced,
+                               .advance = fed(seq[i]),
+                               .seed = seq[i]->seed,
+                               .picture = seq[i]->picture,
+                               .temperature = w->law->temperature,
+                               .top_p = w->law->top_p,
+                               .top_k = w->law->top_k,
+                               .codes = w->codes,
+                               .strict = seq[i]->strict};
+    g->dev->ops->sample(g->dev, logits, row, n);
+}
+
+/* Only the last row of every sequence asks for logits. */
+static void finish(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
+                   int n, tensor x)
+{
+    struct dev *d = g->dev;
+    size_t mark = arena_mark(&d->scratch);
+    tensor last = graph_temp(g, n, w->cfg->width);
+    tensor logits = arena_tensor(&d->scratch, DT_F32, n, w->cfg->rows);
+    if (!d->scratch.failed) {
+        int64_t row = 0;
+        for (int i = 0; i < n; i++) {
+            row += fed(seq[i]);
+            d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(x, row - 1, 1));
+        }
+        d->ops->rms(d, last, last, w->norm, w->cfg->eps);
+        d->ops->linear(d, logits, last, w->head, ACT_NONE, 0);
+        tap(g, logits, "ar.logits");
+        draw(g, w, seq, n, logits);
+    }
+    arena_release(&d->scratch, mark);
+}
+
+/* The final norm of the whole prompt: nobody needs it but a trace. */
+static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
+{
+    size_t mark = arena_mark(&g->dev->scratch);
+    tensor h = graph_temp(g, x.rows, x.cols);
+    if (!g->dev->scratch.failed) {
+        g->dev->ops->rms(g->dev, h, x, w->norm, w->cfg->eps);
+        tap(g, h, "ar.norm");
+    }
+    arena_release(&g->dev->scratch, mark);
+}
+
+void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n)
+{
+    struct dev *d = g->dev;
+    int64_t m = 0;
+    for (int i = 0; i < n; i++)
+        m += fed(seq[i]);
+    int watch = g->tap && !seq[0]->drawn;
+    size_t mark = arena_mark(&d->scratch);
+    tensor x = graph_temp(g, m, w->cfg->width);
+    if (!d->scratch.failed) {
+        embed(g, w, seq, n, x);
+        if (watch) tap(g, x, "ar.embed");
+        for (int i = 0; i < w->cfg->layers; i++) {
+            layer(g, w, i, seq, n, x);
+            if (watch) tap(g, x, "ar.layer.%d", i);
+        }
+        if (watch) watch_norm(g, w, x);
+        finish(g, w, seq, n, x);
+    }
+    arena_release(&d->scratch, mark);
+    for (int i = 0; i < n; i++)
+        seq[i]->drawn++;
+}

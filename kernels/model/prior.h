@@ -1,0 +1,61 @@
+/* prior - the autoregressive decoder: prompt ids to the picture's code grids.
+ *
+ * Sandwich norms, grouped queries, partial multi-axis rotation, one key/value cache a picture. A call
+ * moves several pictures on at once: the first call of a picture feeds its whole prompt, every later one
+ * its last token; they share all matrix products. The token is drawn on the device.
+ * Source: GlmImageTextModel, GenerationMixin.sample. */
+#ifndef KERNELS_MODEL_PRIOR_H
+#define KERNELS_MODEL_PRIOR_H
+
+#include "kernels/model/bind.h"
+#include "kernels/model/graph.h"
+#include "kernels/model/positions.h"
+
+struct prior_layer {
+    const struct weight *norm_in, *norm_attn; /* [width]: before attention, on its output */
+    const struct weight *norm_ff, *norm_out;  /* [width]: before the MLP, on its output */
+    const struct weight *qkv;                 /* [(heads + 2 kv_heads) head_dim, width], bias */
+    const struct weight *out;                 /* [width, heads head_dim] */
+    const struct weight *gate_up;             /* [2 ffn, width]: gate | up */
+    const struct weight *down;                /* [width, ffn] */
+};
+
+struct prior {
+    const struct ar_config *cfg;
+    const struct sample_config *law;
+    int codes;                  /* image codes are the ids 0 .. codes-1 */
+    const struct weight *table; /* [vocab, width] */
+    struct prior_layer layer[LIMIT_LAYERS];
+    const struct weight *norm; /* [width] */
+    const struct weight *head; /* [rows, width] */
+};
+
+/* One picture's sequence. All tensors lie in its run's memory. */
+struct prior_seq {
+    int64_t prompt; /* P: rows of the prompt */
+    int64_t draws;  /* tokens to draw; the cache holds P + draws - 1 rows */
+    int64_t drawn;  /* tokens drawn so far: the host's own count */
+    tensor ids;     /* I32 [P, 1] */
+    tensor tokens;  /* I32 [1, draws] */
+    tensor forced;  /* I32 [1, draws], or none */
+    tensor state;   /* I32 [1, AR_STATE] */
+    tensor rope;    /* f32 [P + draws - 1, rotary] */
+    tensor kv; /* T [layers * 2 * (P + draws - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
+    uint64_t seed;
+    uint32_t picture;
+    int strict;
+};
+
+void prior_bind(struct prior *, struct bind *, const struct model_config *);
+
+/* What outlives the phase, then what does not. prompt and draws must be set. */
+void prior_place_tokens(struct prior_seq *, struct arena *, int forced);
+void prior_place(struct prior_seq *, struct arena *, const struct ar_config *, enum dtype);
+
+/* P + draws - 1: the last token that is drawn is never fed. */
+int64_t prior_cache_rows(const struct prior_seq *);
+
+/* Move n sequences (<= LIMIT_BATCH) one token on. */
+void prior_step(const struct graph *, const struct prior *, struct prior_seq *const *, int n);
+
+#endif
