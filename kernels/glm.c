@@ -26,6 +26,11 @@ static void set_name(struct glm *g, const char *path)
     snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
 }
 
+static enum dtype type_of(const struct glm_opts *o)
+{
+    return o->type == GLM_F32 ? DT_F32 : o->type == GLM_BF16 ? DT_BF16 : cpu_best_type();
+}
+
 static int open_device(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     const char *want = o->device ? o->device : "auto";
@@ -99,7 +104,7 @@ static int open_engine(struct glm *g, const struct glm_opts *o, int plan_only, s
     if (!plan_only)
         rc = open_device(g, o, f);
     else
-        rc = dry_open(&g->dry, o->type == GLM_F32 ? DT_F32 : DT_BF16, NULL, f);
+        rc = dry_open(&g->dry, type_of(o), NULL, f);
     if (!rc) rc = open_nets(g, f);
     return rc ? rc : fill_info(g, o->model, f);
 }

@@ -153,7 +153,7 @@ static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject
     if (in && in->latents)
         memcpy(noise, in->latents, (size_t)n * sizeof *noise);
     else
-        rng_normal(noise, (size_t)n, r->prior.seed, r->prior.picture);
+        rng_normals(noise, (size_t)n, r->prior.seed, r->prior.picture, RNG_NOISE);
     if (d->type == DT_BF16 && !(in && in->latents))
         for (int64_t i = 0; i < n; i++)
             noise[i] = bf16_to_f32(f32_to_bf16(noise[i]));

@@ -5,9 +5,9 @@
 
 int net_bind(struct net *n, struct dev *d, const struct model *m, struct fail *f)
 {
-    struct bind b = {.pool = &n->pool, .model = m, .fail = f};
+    struct bind b = {.list = &n->list, .model = m, .fail = f};
     memset(n, 0, sizeof *n);
-    n->dev = n->pool.dev = d;
+    n->dev = n->list.dev = d;
     glyph_bind(&n->glyph, &b, &m->cfg.glyph);
     prior_bind(&n->prior, &b, &m->cfg);
     dit_bind(&n->dit, &b, &m->cfg.dit);
@@ -19,7 +19,7 @@ int net_bind(struct net *n, struct dev *d, const struct model *m, struct fail *f
 static int prepare_empty(struct net *n, const struct model *m, struct fail *f)
 {
     struct graph g = {.dev = n->dev};
-    struct bind b = {.pool = &n->pool, .model = m, .fail = f};
+    struct bind b = {.list = &n->list, .model = m, .fail = f};
     struct byt5 ids;
     int rc = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
     if (rc) return rc;
@@ -55,13 +55,13 @@ void net_close(struct net *n)
     if (!n->dev) return;
     if (n->mem) n->dev->ops->mem_free(n->dev, n->mem, n->mem_bytes);
     vae_unbind(&n->vae);
-    pool_free(&n->pool);
+    weight_list_free(&n->list);
     memset(n, 0, sizeof *n);
 }
 
 size_t net_bytes(const struct net *n)
 {
-    return pool_bytes(&n->pool) + n->mem_bytes;
+    return weight_list_bytes(&n->list) + n->mem_bytes;
 }
 
 void scratch_free(struct dev *d)

@@ -13,7 +13,7 @@
 
 struct net {
     struct dev *dev;
-    struct weight_pool pool;
+    struct weight_list list;
     void *mem; /* constants: the glyph encoder's bias */
     size_t mem_bytes;
     struct glyph glyph;

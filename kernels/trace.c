@@ -2,6 +2,7 @@
  *
  * The graph shows its tensors to a tap; what the graph never has as a tensor (ids, positions, the
  * schedule) is added by hand. Floats are written as f32, integers as i64, the picture as u8. */
+#include "kernels/trace.h"
 #include "kernels/engine.h"
 #include "kernels/model/flow.h"
 
@@ -280,6 +281,20 @@ static void add_logits(struct trace *t)
     if (out) memcpy(out, t->logits, (size_t)(n * rows) * sizeof *out);
 }
 
+/* What the first two rows, one in the middle and the last are sampled from. A preview grid alone has
+ * more rows than that. */
+static void add_probs(struct trace *t)
+{
+    int64_t n = t->g->model.cfg.ar.rows, count = t->logit_rows;
+    const int64_t want[4] = {0, 1, count / 2, count - 1};
+    int64_t *rows = add(t, "ar.sample.rows", ST_I64, 1, (int64_t[]){4});
+    float *probs = add(t, "ar.sample.probs", ST_F32, 2, (int64_t[]){4, n});
+    if (rows) memcpy(rows, want, sizeof want);
+    for (int i = 0; probs && i < 4 && !t->rc; i++)
+        t->rc = trace_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
+                            &t->g->model.cfg.sample, t->fail);
+}
+
 static void add_image(struct trace *t)
 {
     struct glm_picture p = {0};
@@ -326,6 +341,7 @@ static void draw(struct trace *t)
     }
     if (!t->rc && t->req.guidance > 1) watch_empty(t, &tap);
     add_logits(t);
+    add_probs(t);
     add_image(t);
 }
 

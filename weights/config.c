@@ -199,8 +199,8 @@ static void read_sampling(struct json_doc *d, struct model_config *c)
     json_only_null(d, "sequence_bias");
     json_only_null(d, "forced_eos_token_id");
     json_only_null(d, "guidance_scale");
-    c->sample.temperature = (float)json_get_real_or(d, "temperature", 1e-6, 1e6, 1.0);
-    c->sample.top_p = (float)json_get_real_or(d, "top_p", 0, 1, 1.0);
+    c->sample.temperature = json_get_real_or(d, "temperature", 1e-6, 1e6, 1.0);
+    c->sample.top_p = json_get_real_or(d, "top_p", 0, 1, 1.0);
     c->sample.top_k = (int)json_get_int_or(d, "top_k", 0, 1 << 30, 50);
 }
 

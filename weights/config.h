@@ -107,9 +107,9 @@ struct vae_config {
 
 /* The sampling law: vision_language_encoder/generation_config.json. */
 struct sample_config {
-    float temperature; /* 1 when absent */
-    float top_p;       /* 1 when absent: no nucleus */
-    int top_k;         /* 50 when absent (what generate() does); 0: no limit; clip to rows */
+    double temperature; /* 1 when absent */
+    double top_p; /* 1 when absent: no nucleus; double: 1 - top_p is taken before it is rounded */
+    int top_k;    /* 50 when absent (what generate() does); 0: no limit; clip to rows */
 };
 
 /* How condition images are resized: processor/preprocessor_config.json. */

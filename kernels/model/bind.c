@@ -15,7 +15,7 @@ static struct source source_of(const struct st_tensor *t)
 }
 
 /* Make room first, so that a weight that exists is always owned. */
-static int pool_grow(struct weight_pool *p)
+static int list_grow(struct weight_list *p)
 {
     if (p->n < p->cap) return 0;
     int cap = p->cap ? 2 * p->cap : 256;
@@ -28,9 +28,9 @@ static int pool_grow(struct weight_pool *p)
 
 static const struct weight *make(struct bind *b, const struct weight_spec *spec)
 {
-    struct weight_pool *p = b->pool;
+    struct weight_list *p = b->list;
     if (b->rc) return NULL;
-    if (pool_grow(p)) {
+    if (list_grow(p)) {
         b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
         return NULL;
     }
@@ -108,7 +108,7 @@ const struct weight *bind_values(struct bind *b, enum weight_use use, const char
     return make(b, &spec);
 }
 
-size_t pool_bytes(const struct weight_pool *p)
+size_t weight_list_bytes(const struct weight_list *p)
 {
     size_t sum = 0;
     for (int i = 0; i < p->n; i++)
@@ -116,10 +116,10 @@ size_t pool_bytes(const struct weight_pool *p)
     return sum;
 }
 
-void pool_free(struct weight_pool *p)
+void weight_list_free(struct weight_list *p)
 {
     for (int i = 0; i < p->n; i++)
         p->dev->ops->weight_free(p->dev, p->w[i]);
     free(p->w);
-    *p = (struct weight_pool){0};
+    *p = (struct weight_list){0};
 }

@@ -1,6 +1,6 @@
 /* bind - turn tensors of the model's files into weights of a device.
  *
- * A pool owns every weight that was made, so a stage's structs hold plain pointers and are dropped
+ * A list owns every weight that was made, so a stage's structs hold plain pointers and are dropped
  * without ceremony. The first failure sticks: a stage binds everything and its caller looks at
  * bind.rc once. Names are printf-like, several separated by one space: their rows are stacked, and
  * ".weight" (and ".bias") are added to each. Thread: the device's worker. */
@@ -10,14 +10,14 @@
 #include "kernels/ops.h"
 #include "weights/model.h"
 
-struct weight_pool {
+struct weight_list {
     struct dev *dev;
     struct weight **w;
     int n, cap;
 };
 
 struct bind {
-    struct weight_pool *pool;
+    struct weight_list *list;
     const struct model *model;
     struct fail *fail;
     int rc; /* 0, or the first failure */
@@ -39,7 +39,7 @@ const struct weight *bind_vector(struct bind *, enum part, const char *name, ...
 const struct weight *bind_values(struct bind *, enum weight_use, const char *name, const float *v,
                                  int64_t rows, int64_t cols);
 
-size_t pool_bytes(const struct weight_pool *);
-void pool_free(struct weight_pool *);
+size_t weight_list_bytes(const struct weight_list *);
+void weight_list_free(struct weight_list *);
 
 #endif

@@ -46,7 +46,7 @@ struct vae_state {
 };
 
 void vae_bind(struct vae *, struct bind *, const struct vae_config *, enum dtype);
-void vae_unbind(struct vae *); /* the list of blocks; the pool has the weights */
+void vae_unbind(struct vae *); /* the list of blocks; the list has the weights */
 
 void vae_place(struct vae_state *, struct arena *, const struct vae_config *, enum dtype);
 

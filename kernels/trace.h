@@ -1,0 +1,13 @@
+/* trace - what the two halves of `darkroom trace` share. */
+#ifndef KERNELS_TRACE_H
+#define KERNELS_TRACE_H
+
+#include "kernels/glm.h"
+#include "weights/config.h"
+
+/* probs [rows, n]: what each row of logits [rows, n] is sampled from by the reference's law, 0 for what it
+ * removes; kept [rows] (or NULL): how many are left. */
+int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
+                const struct sample_config *, struct fail *);
+
+#endif
