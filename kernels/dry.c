@@ -176,15 +176,14 @@ static void attention(struct dev *d, const struct attn *a, const struct attn_seq
     take(d, WORK_ATTENTION, q, k, a->head_dim);
 }
 
-/* The place in the cache is a number on the device that this one does not have: a sequence counts as
- * half its cache, which is what its decode steps see on average. */
+/* The graph gives views of the caches that end with this call's rows: what the last row sees. */
 static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
                          const struct ar_seq *seq, int nseq)
 {
     int64_t rows = 0, k = 0;
     (void)o, (void)qkv, (void)rot;
     for (int i = 0; i < nseq; i++) {
-        const double seen = seq[i].n > 1 ? (double)seq[i].n / 2 : (double)seq[i].k.rows / 2;
+        const double seen = (double)seq[i].k.rows - (double)(seq[i].n - 1) / 2;
         d->cost.flops += 4.0 * (double)seq[i].n * seen * a->heads * a->head_dim;
         rows += seq[i].n;
         if (seq[i].k.rows > k) k = seq[i].k.rows;
