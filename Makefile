@@ -79,10 +79,10 @@ endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
 # rewritten only when the version is another one
-$(B)/version.h: FORCE
+$(B)/server/version.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define DARKROOM_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define DARKROOM_VERSION "$(VERSION)"' > $@
-$(B)/server/main.o: $(B)/version.h
+$(B)/server/main.o: $(B)/server/version.h
 FORCE:
 
 # the page's files travel inside the binary: a table of (path, start, end)

@@ -21,7 +21,7 @@ struct enc_conf {
 };
 
 int enc_new(struct enc **out, const struct enc_conf *, struct fail *f);
-/* The worker must have ended; what waits is still encoded. NULL is fine. */
+/* The worker must have stopped, not been freed; what waits is still encoded. NULL is fine. */
 void enc_free(struct enc *);
 
 struct mbox *enc_previews(struct enc *); /* takes struct worker_slot */

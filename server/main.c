@@ -1,8 +1,7 @@
 /* main - which subcommand, with which options; the only file with state of the process. */
 #include "server/cmd.h"
 #include "server/paths.h"
-
-#include "version.h"
+#include "server/version.h"
 
 #include <libwebsockets.h>
 #include <limits.h>

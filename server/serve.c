@@ -320,8 +320,9 @@ static int open_threads(struct serve *s, struct fail *f)
 
 static void close_all(struct serve *s)
 {
+    worker_stop(s->worker);
+    enc_free(s->enc); /* gives the last slots back to the worker */
     worker_free(s->worker);
-    enc_free(s->enc);
     store_close(s->store); /* its last rows go to the mailbox, so it ends before the rest */
     net_free(s->net);
     s->net = NULL;

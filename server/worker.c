@@ -39,6 +39,7 @@ struct worker {
     struct worker_conf conf;
     struct mbox box;
     pthread_t thread;
+    bool joined;
 
     /* the thread's own */
     struct glm *glm;
@@ -530,11 +531,18 @@ const struct glm *worker_glm(struct worker *w)
     return g;
 }
 
+void worker_stop(struct worker *w)
+{
+    if (!w || w->joined) return;
+    send(w, WORK_STOP, 0, NULL, NULL);
+    pthread_join(w->thread, NULL);
+    w->joined = true;
+}
+
 void worker_free(struct worker *w)
 {
     if (!w) return;
-    send(w, WORK_STOP, 0, NULL, NULL);
-    pthread_join(w->thread, NULL);
+    worker_stop(w);
     mbox_destroy(&w->box);
     pthread_mutex_destroy(&w->lock);
     for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++)

@@ -50,7 +50,10 @@ struct worker_conf {
 
 /* Start the thread, which opens the model: NOTE_READY or MAIL_FATAL follows. */
 int worker_new(struct worker **out, const struct worker_conf *, struct fail *f);
-/* Ends after the quantum that is being computed; runs are freed without a word. NULL is fine. */
+/* End the thread after the quantum that is being computed; runs are freed without a word. NULL is
+ * fine. */
+void worker_stop(struct worker *);
+/* Stops it too. No slot of its may be with the encoder any more. NULL is fine. */
 void worker_free(struct worker *);
 
 /* struct hub_out */

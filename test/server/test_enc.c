@@ -136,8 +136,9 @@ static void preview_classes(void **state)
             free(m);
         }
     assert_true(previews >= 1);
-    worker_free(w);
+    worker_stop(w);
     enc_free(e);
+    worker_free(w);
     for (struct msg *m = mbox_take(&box), *next; m; m = next) {
         next = m->next;
         free(m);

@@ -1,0 +1,208 @@
+"""test_life - the server's beginnings and ends: SIGTERM, SIGINT, kill -9 at any moment, a second server."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import time
+
+import websockets
+
+from rig import BIN, LONG, MODEL, QUICK, Server, folder, generate, run
+
+KILLS = int(os.environ.get("DARKROOM_KILLS", "50"))
+
+
+async def stops_with_word(signal_number=signal.SIGTERM):
+    """catches: a stop that loses work, keeps clients waiting, takes longer than 5 s, or ends a job"""
+    data = folder()
+    server = Server(data, "--concurrency", "1")
+    async with server.connect() as c:
+        running = await c.submit({**LONG, "steps": 30, "seed": 11}, key="runs")
+        waiting = await c.submit({**QUICK, "seed": 12}, key="waits")
+        await c.until(lambda m: m["type"] == "progress")
+        before = time.monotonic()
+        server.process.send_signal(signal_number)
+        told = (await c.until(lambda m: m["type"] == "error"))[-1]
+        assert told["code"] == "shutting_down" and told["retry_after_ms"] > 0
+        said = []
+        try:
+            while True:
+                said.append(await c.next(10))
+        except websockets.ConnectionClosed as closed:
+            assert closed.rcvd.code == 1001, closed
+        assert not [m for m in said if isinstance(m, dict) and m["type"] == "end"]
+    status, took = server.process.wait(10), time.monotonic() - before
+    assert status == 0 and took < 5, (status, took)
+    server.kill()
+    again = Server(data, "--concurrency", "1")
+    async with again.connect() as c:
+        assert c.hello["boot_id"]
+        for accepted in (running, waiting):
+            ok = await c.ask(type="watch", job=accepted["job"], seq=accepted["seq"])
+            assert ok["state"] in ("queued", "running"), ok
+        same = await c.submit({**QUICK, "seed": 12}, key="waits")
+        assert same["job"] == waiting["job"]
+        ends = {}
+        digests = {}
+        while len(ends) < 2:
+            m = (await c.until(lambda m: m["type"] in ("end", "result")))[-1]
+            assert m["seq"] > running["seq"]
+            if m["type"] == "end":
+                ends[m["job"]] = m["state"]
+            else:
+                digests[m["job"]] = m["digest"]
+        assert set(ends.values()) == {"done"} and list(ends) == [running["job"], waiting["job"]]
+        fresh = await c.submit({**LONG, "steps": 30, "seed": 11})
+        result = (await c.until(lambda m: m["type"] == "result"))[-1]
+        assert result["job"] == fresh["job"] and result["digest"] == digests[running["job"]], "same bytes"
+    again.kill()
+
+
+async def stops_on_interrupt():
+    """catches: Ctrl+C that is taken over or ignored"""
+    await stops_with_word(signal.SIGINT)
+
+
+async def stops_at_once_when_idle():
+    """catches: an idle server, or one with an idle client, that takes its time to leave"""
+    server = Server()
+    async with server.connect():
+        status, took = server.stop()
+    assert status == 0 and took < 3, (status, took)
+    server = Server(ready=False)  # while the model is being loaded
+    status, took = server.stop()
+    assert status == 0 and took < 5, (status, took)
+
+
+def one_server_a_folder():
+    """catches: two servers that write into one data folder"""
+    server = Server(ready=False)
+    done = subprocess.run([BIN, "serve", "--port", "0", "--model", MODEL, "--data", server.data],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "--data" in done.stderr, done
+    server.kill()
+    Server(server.data, ready=False).kill()  # a killed server's lock is free
+
+
+def wrong_model():
+    """catches: a server that goes on without a model, an error that does not say what to do"""
+    for command in ("serve", "generate"):
+        args = ["--port", "0", "--data", folder()] if command == "serve" else ["x"]
+        done = subprocess.run([BIN, command, "--model", folder(), *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and done.stderr.startswith("darkroom: "), done
+    done = subprocess.run([BIN, "serve", "--port", "70000"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "65535" in done.stderr, done
+    done = subprocess.run([BIN, "paint"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "paint" in done.stderr, done
+
+
+async def page_while_loading():
+    """catches: a page that waits for the model; a client that is greeted too early or never"""
+    server = Server(ready=False)
+    assert server.get("/")[0] == 200
+    async with server.connect() as c:
+        assert c.hello["model"]["name"] and c.hello["concurrency"]["cap"] >= 1
+        job = (await c.submit(QUICK))["job"]
+        assert (await c.end_of(job))[-1]["state"] == "done"
+    server.kill()
+
+
+class Ledger:
+    """What the test was promised over all the servers that it killed."""
+
+    def __init__(self):
+        self.accepted = []  # (job, key, seed, seq) in order
+        self.ended = {}  # job: (seq, digest)
+
+    async def check(self, c):
+        rows, before = [], {}
+        while True:
+            page = await c.ask(type="list", limit=200, **before)
+            rows += page["jobs"]
+            if not page["more"]:
+                break
+            before = {"before": rows[-1]["job"]}
+        listed = [r["job"] for r in reversed(rows)]
+        mine = [a[0] for a in self.accepted]
+        assert [j for j in listed if j in set(mine)] == mine, "accepted jobs, all of them, in order"
+        keys = [r["key"] for r in rows]
+        assert len(keys) == len(set(keys)), "one job a key"
+        states = {r["job"]: r for r in rows}
+        for job, (_, digest) in self.ended.items():
+            assert states[job]["state"] == "done" and states[job]["result"]["digest"] == digest
+        return [j for j in mine if states[j]["state"] in ("queued", "running")]
+
+    async def live(self, c, names, seconds):
+        """Submit, listen and take notes until time is up."""
+        until = time.monotonic() + seconds
+        try:
+            for key, seed in names:
+                await c.send(type="submit", spec={**QUICK, "seed": seed}, key=key)
+            while True:
+                self.note(await c.next(max(0.001, until - time.monotonic())))
+        except (asyncio.TimeoutError, websockets.ConnectionClosed):
+            pass
+
+    def note(self, m):
+        if not isinstance(m, dict):
+            return
+        if m["type"] == "accepted" and m["job"] not in [a[0] for a in self.accepted]:
+            self.accepted.append((m["job"], m["key"], m["spec"]["seed"], m["seq"]))
+        if m["type"] == "result":
+            self.ended[m["job"]] = (m["seq"], m["digest"])
+
+
+async def killed_at_any_moment():
+    """catches: a lost or doubled job, a broken order, other bytes, a result that is gone"""
+    random.seed(4)
+    data, ledger, names = folder(), Ledger(), []
+    queued_seen = 0
+    for i in range(KILLS):
+        server = Server(data, "--queue", "4096", "--concurrency", str(1 + i % 3))
+        async with server.connect() as c:
+            queued_seen += len(await ledger.check(c))
+            known = {a[1] for a in ledger.accepted}
+            names = [n for n in names if n[0] not in known] + [(f"k{i}-{n}", n % 3) for n in range(i % 3)]
+            await ledger.live(c, names, random.random() ** 2 * 0.5)
+            server.process.kill()
+        server.kill()
+    server = Server(data)
+    async with server.connect() as c:
+        waiting = await ledger.check(c)
+        for job, _, _, _ in ledger.accepted:
+            await c.ask(type="watch", job=job)
+        while len(ledger.ended) < len(ledger.accepted):
+            ledger.note(await c.next())
+        await ledger.check(c)
+        by_seed = {}
+        for job, _, seed, seq in ledger.accepted:
+            assert ledger.ended[job][0] > seq
+            by_seed.setdefault(seed, set()).add(ledger.ended[job][1])
+        assert all(len(d) == 1 for d in by_seed.values()), by_seed
+        for digests in by_seed.values():
+            status, _, body = server.get(f"/i/{next(iter(digests))}.png")
+            assert status == 200 and body.startswith(b"\x89PNG")
+    server.kill()
+    assert len(ledger.accepted) >= KILLS // 3 and queued_seen > 0, "the test must have caught work in flight"
+    print(f"   {KILLS} kills, {len(ledger.accepted)} jobs accepted, {queued_seen} found unfinished after a kill, "
+          f"{len(waiting)} at the end")
+    leftovers = [n for n in os.listdir(os.path.join(data, "outputs")) if n.endswith(".part")]
+    assert len(leftovers) <= 2, leftovers
+
+
+def generate_command():
+    """catches: a command that does not draw, forgets its seed, or takes what the model cannot do"""
+    path = os.path.join(folder(), "out.png")
+    size = ["-W", "64", "-H", "64", "-s", "2"]
+    status, said = generate("a blue square", *size, "-o", path)
+    assert status == 0 and "seed" in said and os.path.getsize(path) > 100, said
+    status, said = generate("a blue square", "-W", "100", "-o", path)
+    assert status == 1 and "width" in said, said
+    status, said = generate("a blue square", *size, "-o", "/nonexistent/x.png")
+    assert status == 1 and "/nonexistent" in said, said
+
+
+run([stops_with_word, stops_on_interrupt, stops_at_once_when_idle, one_server_a_folder, wrong_model, page_while_loading,
+     killed_at_any_moment, generate_command])

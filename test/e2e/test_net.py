@@ -1,0 +1,345 @@
+"""test_net - hostile clients over raw sockets, and every trap of libwebsockets 4.1.6 that is known."""
+
+import asyncio
+import json
+import os
+import re
+import resource
+import socket
+import subprocess
+import threading
+import time
+
+from rig import BIN, LONG, MODEL, QUICK, Server, Wire, folder, run
+
+server = Server(None, "--connections-per-ip", "200")
+
+
+def handshakes():
+    """catches: an upgrade that libwebsockets grants by itself: any Origin, POST, version 8, short key"""
+    port = server.port
+    cases = [
+        ({}, 101),
+        ({"Origin": f"http://127.0.0.1:{port}"}, 101),
+        ({"Sec-WebSocket-Protocol": "foo, darkroom.v1"}, 101),
+        ({"Sec-WebSocket-Protocol": None}, 400),
+        ({"Sec-WebSocket-Protocol": "darkroom.v2"}, 400),
+        ({"Sec-WebSocket-Protocol": "darkroom-http, darkroom.v1"}, 400),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://" + "a" * 300}, 403),
+        ({"Origin": f"http://localhost:{port}"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
+        ({"Sec-WebSocket-Version": "8"}, 400),
+        ({"Sec-WebSocket-Version": None}, 400),
+        ({"Sec-WebSocket-Key": "abc"}, 400),
+        ({"Sec-WebSocket-Key": "A" * 24}, 400),
+        ({"Sec-WebSocket-Key": None}, 400),
+        ({"Upgrade": "h2c"}, (400, 403)),
+        ({"Upgrade": "foo"}, (400, 403)),
+        ({"Connection": "close"}, 400),
+    ]
+    for headers, status in cases:
+        wire = Wire(server, headers)
+        assert wire.status in (status if isinstance(status, tuple) else (status,)), (headers, wire.head)
+        wire.close()
+    for first in ("POST /ws HTTP/1.1", "PUT /ws HTTP/1.1", "GET / HTTP/1.1", "GET /wsx HTTP/1.1"):
+        wire = Wire(server, {}, first)
+        assert wire.status != 101, (first, wire.head)
+        wire.close()
+
+
+def no_compression():
+    """catches: permessage-deflate, whose 4.1.6 form corrupts data"""
+    wire = Wire(server, {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"})
+    assert wire.status == 101 and "extensions" not in wire.head, wire.head
+    wire.close()
+
+
+def listening(port):
+    """Local addresses of listening sockets with this port, as /proc writes them."""
+    found = []
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/net/{name}") as table:
+            for line in table.readlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].split(":")[1], 16) == port:
+                    found.append(fields[1].split(":")[0])
+    return found
+
+
+def bound_to_loopback_alone():
+    """catches: `iface` that binds every interface; a start beyond loopback without --open"""
+    assert listening(server.port) == ["0100007F"], listening(server.port)
+    for host in ("0.0.0.0", "::"):
+        done = subprocess.run([BIN, "serve", "--port", "0", "--model", MODEL, "--data", folder(), "--host", host],
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode != 0 and "--open" in done.stderr, done
+    wide = Server(None, "--host", "0.0.0.0", "--open", ready=False)
+    assert listening(wide.port) == ["00000000"]
+    wide.kill()
+    taken = subprocess.run([BIN, "serve", "--port", str(server.port), "--model", MODEL, "--data", folder()],
+                           capture_output=True, text=True, timeout=20)
+    assert taken.returncode != 0 and "--port" in taken.stderr, taken
+
+
+def bad_utf8():
+    """catches: text that is not UTF-8 taken for text"""
+    for bad in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b'{"type":"ping","ref":"\xf8\x88\x80\x80\x80"}'):
+        wire = Wire(server)
+        wire.send(bad)
+        assert wire.close_code() in (1007, None), bad
+        wire.close()
+
+
+def fragments_and_huge_frames():
+    """catches: a message cut at a frame, control frames that break one, a length that is believed"""
+    wire = Wire(server)
+    text = b'{"type":"ping","ref":"pieces"}'
+    for i, byte in enumerate(text):
+        wire.send(bytes([byte]), 1 if i == 0 else 0, i + 1 == len(text))
+        if i == 5:
+            wire.send(b"between", 9)
+    assert wire.message("pong")["ref"] == "pieces"
+    wire.send(b"", 1)
+    assert wire.message("error")["code"] == "bad_request"
+    wire.send(b'{"type":"ping"}', 2)
+    assert wire.message("error")["code"] == "bad_request"
+    wire.send(b" " * (10 << 20))
+    error = wire.message("error")
+    assert error["code"] == "too_large" and "65536" in error["message"].replace(",", ""), error
+    for i in range(40):
+        wire.send(b" " * 4096, 1 if i == 0 else 0, i == 39)
+    assert wire.message("error")["code"] == "too_large"
+    wire.send(json.dumps({"type": "ping", "x" * 200: 1}).encode())
+    assert wire.message("error")["code"] == "bad_field"
+    assert wire.alive()
+    wire.close()
+    wire = Wire(server)  # a frame that promises more than anybody could send
+    wire.send(b"{", length=1 << 62)
+    wire.socket.sendall(b"x" * 100000)
+    wire.close()
+    for opcode in (3, 7, 11):  # reserved
+        wire = Wire(server)
+        wire.send(b"x", opcode)
+        assert wire.close_code() in (1002, None)
+        wire.close()
+    assert Wire(server).alive()
+
+
+def symbols():
+    """catches: libwebsockets' JSON parser, which overruns its path on long keys"""
+    names = subprocess.run(["nm", "-D", BIN], capture_output=True, text=True).stdout
+    assert "lws_" in names and "lejp" not in names
+
+
+def paths():
+    """catches: a path that leaves the page or the results, a method that does something"""
+    for path in ("/../etc/passwd", "/i/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/i/%2e%2e/darkroom.db",
+                 "/outputs/", "/darkroom.db", "/.git/config", "//etc/passwd", "/index.html%00.png", "/i/" + "0" * 64 + ".png"):
+        sock = server.raw()
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while True:
+            more = sock.recv(65536)
+            if not more:
+                break
+            answer += more
+            if b"root:" in answer or len(answer) > 1 << 20:
+                break
+            head, _, body = answer.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            if length and len(body) >= int(length.group(1)):
+                break
+        sock.close()
+        status = answer.split(b" ")[1] if answer else b"closed"
+        assert status in (b"404", b"403", b"400", b"closed"), (path, answer[:200])
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        status, headers, _ = server.get("/", method)
+        assert status in (403, 404, 405), (method, status)
+
+
+def page_and_headers():
+    """catches: a CSP that lets any WebSocket host in, a missing header, a page that is kept for ever"""
+    status, headers, body = server.get("/")
+    assert status == 200 and b"<!doctype html>" in body.lower()
+    csp = headers["content-security-policy"]
+    assert "default-src 'none'" in csp and "connect-src 'self';" in csp and "ws:" not in csp and "unsafe" not in csp
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    status, _, body = server.get("/", headers={"If-None-Match": headers["etag"]})
+    assert status == 304 and body == b""
+    for path in re.findall(r'(?:src|href)="([^"#:]+)"', server.get("/")[2].decode()):
+        assert server.get("/" + path)[0] == 200, path
+    assert server.get("/", "HEAD")[2] == b""
+    status, headers, body = server.get("/healthz")
+    assert status == 200 and json.loads(body)["ok"] is True
+    assert b"darkroom_ready 1" in server.get("/metrics")[2]
+    assert server.get("/", headers={"Host": "rebound.example"})[0] == 403
+
+
+def limits_per_address():
+    """catches: one address that takes all connections; a refusal without a status"""
+    few = Server(None, "--connections-per-ip", "3")
+    wires = [Wire(few) for _ in range(3)]
+    assert [w.status for w in wires] == [101] * 3
+    more = Wire(few)
+    assert more.status == 503 and "retry-after" in more.head, more.head
+    more.close()
+    assert all(w.alive() for w in wires)
+    wires.pop().close()
+    deadline = time.monotonic() + 5
+    while Wire(few).status != 101:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    few.kill()
+
+
+def descriptors_run_out():
+    """catches: a loop that spins, and a log that floods, when no descriptor is left"""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    small = Server(None, "--connections-per-ip", "60000", ready=True)
+    resource.prlimit(small.process.pid, resource.RLIMIT_NOFILE, (48, 48))
+    socks = []
+    for _ in range(120):
+        try:
+            socks.append(small.raw())
+        except OSError:
+            break
+    time.sleep(0.3)
+    before, said = small.cpu_seconds(), len(small.said)
+    time.sleep(1.5)
+    assert small.cpu_seconds() - before < 0.5, small.cpu_seconds() - before
+    for sock in socks:
+        sock.close()
+    time.sleep(0.3)
+    wire = Wire(small)
+    assert wire.status == 101 and wire.alive()
+    wire.close()
+    small.process.kill()
+    rest = small.process.stdout.read()
+    assert len(small.said[said:] + rest) < 20000, len(rest)
+    small.kill()
+
+
+def tx_queue(port, peer):
+    with open("/proc/net/tcp") as table:
+        for line in table.readlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(f":{port:04X}") and fields[2].endswith(f":{peer:04X}"):
+                return int(fields[4].split(":")[0], 16)
+    return None
+
+
+async def slow_reader():
+    """catches: megabytes of kernel memory for one stalled reader, stale frames, others held up"""
+    wire = Wire(server, receive_buffer=4096)
+    peer = wire.socket.getsockname()[1]
+    wire.send(json.dumps({"type": "previews", "max_px": 512, "format": "png"}).encode())
+    async with server.connect() as good:
+        job = (await good.submit({**LONG, "steps": 60}))["job"]
+        wire.send(json.dumps({"type": "watch", "job": job}).encode())
+        seen = await good.end_of(job, 100)
+        sent = [m for m in seen if isinstance(m, dict)]
+        assert sent[-1]["state"] == "done"
+        queued = tx_queue(server.port, peer)
+        assert queued is not None and queued < 200000, queued
+    got = 0
+    while True:
+        opcode, payload = wire.frame()
+        got += opcode == 1
+        if opcode == 1 and json.loads(payload)["type"] == "end":
+            break
+    assert got < len(sent), "a stalled reader must skip what is stale"
+    wire.close()
+
+
+def reader_that_never_reads():
+    """catches: answers that pile up without end for one connection"""
+    wire = Wire(server, receive_buffer=4096)
+    wire.socket.settimeout(1)
+    ask = b'{"type":"stats","on":false}'
+    head = bytes([0x81, 0x80 | len(ask)]) + b"\0\0\0\0"
+    try:
+        for _ in range(4000):
+            wire.socket.sendall((head + ask) * 100)
+    except OSError:
+        pass
+    else:
+        assert False, "the server went on taking requests"
+    wire.socket.settimeout(20)
+    assert wire.close_code() in (4008, None)
+    wire.close()
+    assert Wire(server).alive()
+
+
+def slow_ones():
+    """catches: a header that takes for ever, an idle WebSocket that stays, one that is alive and hung up on"""
+    idle = Server(None, "--ping-seconds", "1", "--hangup-seconds", "3")
+    found = {}
+
+    def header():
+        sock = idle.raw()
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x")
+        before = time.monotonic()
+        try:
+            sock.recv(1)
+        except OSError:
+            pass
+        found["header"] = time.monotonic() - before
+
+    def silent():
+        wire = Wire(idle)
+        before, pings = time.monotonic(), 0
+        while True:
+            got = wire.frame()
+            if got is None or got[0] == 8:
+                break
+            pings += got[0] == 9
+        found["silent"], found["pings"] = time.monotonic() - before, pings
+
+    def polite():
+        wire = Wire(idle)
+        until = time.monotonic() + 6
+        wire.socket.settimeout(8)
+        while time.monotonic() < until:
+            got = wire.frame()
+            if got is None or got[0] == 8:
+                found["polite"] = False
+                return
+            if got[0] == 9:
+                wire.send(got[1], 10)
+        found["polite"] = wire.alive()
+
+    threads = [threading.Thread(target=t) for t in (header, silent, polite)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert found["header"] < 19 and found["silent"] < 10 and found["pings"] >= 1 and found["polite"], found
+    idle.kill()
+
+
+def garbage():
+    """catches: bytes that are no HTTP at all taking the server down"""
+    for junk in (b"\0" * 5000, b"GET", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + os.urandom(500),
+                 b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n",
+                 b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\nx",
+                 b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50):
+        sock = server.raw()
+        try:
+            sock.sendall(junk)
+            sock.settimeout(0.3)
+            sock.recv(65536)
+        except OSError:
+            pass
+        sock.close()
+    for _ in range(20):
+        wire = Wire(server)
+        wire.socket.sendall(os.urandom(3000))
+        wire.close()
+    assert Wire(server).alive() and server.get("/healthz")[0] == 200
+
+
+run([handshakes, no_compression, bound_to_loopback_alone, bad_utf8, fragments_and_huge_frames, symbols, paths,
+     page_and_headers, limits_per_address, descriptors_run_out, slow_reader, reader_that_never_reads, slow_ones, garbage])
