@@ -23,16 +23,23 @@ struct grid prompt_preview(struct grid large)
                          (int)(sqrt(1 / ratio) * CONFIG_PREVIEW_SIDE)};
 }
 
+/* How an image token is spelt. */
+static const char *spelling(int32_t id, const struct token_config *t, char buf[32])
+{
+    if (id == t->image) return t->image_text;
+    if (id == t->image_start) return t->bos;
+    if (id == t->image_end) return t->eos;
+    snprintf(buf, 32, "<|dit_token_%d|>", (int)id);
+    return buf;
+}
+
 /* Refuse one id that a text cannot carry (see the header). */
 static int refuse(int32_t id, const struct token_config *t, struct fail *f)
 {
-    char text[80];
-    if (id == t->image)
-        snprintf(text, sizeof text, "%.60s", t->image_text);
-    else
-        snprintf(text, sizeof text, "<|dit_token_%d|>", (int)id);
-    fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt contains the image token %s", text);
-    fail_advise(f, "Take %s out of the prompt; it is reserved for pictures.", text);
+    char buf[32];
+    const char *text = spelling(id, t, buf);
+    fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt contains the image token %.80s", text);
+    fail_advise(f, "Take %.80s out of the prompt; it is reserved for pictures.", text);
     return ERR_BAD_PROMPT;
 }
 

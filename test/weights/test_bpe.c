@@ -4,10 +4,12 @@
 #include "test/weights/scratch.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,6 +207,40 @@ static void long_runs(void **state)
     bpe_close(b[1]);
 }
 
+/* One thread's work: the same text many times must give the same ids. */
+static void *encode_often(void *arg)
+{
+    static const char text[] =
+        "a cat <sop> 12345  \xe4\xb8\xad\xe6\x96\x87 it's\n\n \"OPEN DAILY\"";
+    unsigned first = 0;
+    for (int i = 0; i < 200; i++) {
+        struct ids ids;
+        ids_init(&ids, 1000);
+        if (bpe_encode(arg, text, strlen(text), true, &ids, NULL)) return arg;
+        if (i == 0) first = digest(&ids);
+        unsigned again = digest(&ids);
+        ids_free(&ids);
+        if (again != first) return arg;
+    }
+    return NULL;
+}
+
+/* catches: scratch that two threads share (the thread sanitizer sees more) */
+static void threads_share_a_tokenizer(void **state)
+{
+    (void)state;
+    struct bpe *b = open_bpe("template.json");
+    pthread_t t[4];
+    void *bad;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, encode_often, b), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(t[i], &bad), 0);
+        assert_null(bad);
+    }
+    bpe_close(b);
+}
+
 /* ---- files ---- */
 
 /* Open strings.json with one key changed. */
@@ -285,9 +321,9 @@ static void refuses_other_tokenizers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_equal_the_reference),  cmocka_unit_test(template_and_literals),
-        cmocka_unit_test(refuses_bad_texts),        cmocka_unit_test(long_runs),
-        cmocka_unit_test(refuses_other_tokenizers),
+        cmocka_unit_test(ids_equal_the_reference),   cmocka_unit_test(template_and_literals),
+        cmocka_unit_test(refuses_bad_texts),         cmocka_unit_test(long_runs),
+        cmocka_unit_test(threads_share_a_tokenizer), cmocka_unit_test(refuses_other_tokenizers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
