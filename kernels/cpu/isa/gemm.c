@@ -7,11 +7,11 @@
 /* The largest tile: its sums, two vectors of B and one of A fill the registers. */
 #if VW == 16
 #    define TILE 14
+#    define HALF 8
 #else
 #    define TILE 6
+#    define HALF 4
 #endif
-
-#define UNROLL _Pragma("GCC unroll 16")
 
 /* One vector of B at pair or row k of a panel. */
 INLINE vf load_b(const void *b, int64_t at, enum pack pack)
@@ -29,22 +29,37 @@ INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
     return vfma(vset(*a), b, sum);
 }
 
-/* Bias, activation, residual and rounding of a finished tile. Not inlined: every tile shape would carry
- * every activation, unrolled, and compile for a minute. */
-static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, int j, int rows,
-                                             int vecs, const float *done)
+INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum act act, int bf)
 {
     const struct epilogue *e = &g->out;
-    for (int r = i; r < i + rows; r++)
-        for (int col = j; col < j + vecs * VW; col += VW, done += VW) {
-            const int n = lanes(col, g->n);
-            if (n <= 0) continue;
-            vf v = vload(done);
-            if (e->bias) v = v + vload(e->bias + col);
-            v = rnd(v, e->bf);
-            if (e->act != ACT_NONE) v = rnd(activate(v, e->act), e->bf);
-            if (e->r) v = v + get(e->r, r * e->ldr + col, n, e->bf);
-            set(e->y, r * e->ldy + col, v, n, e->bf);
+    for (; j < end; j += VW) {
+        int n = lanes(j, end);
+        vf v = vload(g->c + i * GEMM_COLS + j);
+        if (e->bias) v = v + vload(e->bias + j);
+        v = rnd(v, bf);
+        if (act != ACT_NONE) v = rnd(activate(v, act), bf);
+        if (e->r) v = v + get(e->r, i * e->ldr + j, n, bf);
+        set(e->y, i * e->ldy + j, v, n, bf);
+    }
+}
+
+/* The epilogue for rows i .. i + rows, columns j .. end of the block. It stands apart from the tiles,
+ * which would each need a copy of every variant of it. */
+static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, int rows, int j,
+                                             int end)
+{
+    if (end > g->n) end = g->n;
+    for (; rows-- > 0; i++)
+        switch ((int)g->out.act * 2 + (g->out.bf != 0)) {
+        case ACT_NONE * 2: finish_row(g, i, j, end, ACT_NONE, 0); break;
+        case ACT_NONE * 2 + 1: finish_row(g, i, j, end, ACT_NONE, 1); break;
+        case ACT_SILU * 2: finish_row(g, i, j, end, ACT_SILU, 0); break;
+        case ACT_SILU * 2 + 1: finish_row(g, i, j, end, ACT_SILU, 1); break;
+        case ACT_GELU_TANH * 2: finish_row(g, i, j, end, ACT_GELU_TANH, 0); break;
+        case ACT_GELU_TANH * 2 + 1: finish_row(g, i, j, end, ACT_GELU_TANH, 1); break;
+        case ACT_GELU_ERF * 2: finish_row(g, i, j, end, ACT_GELU_ERF, 0); break;
+        case ACT_GELU_ERF * 2 + 1: finish_row(g, i, j, end, ACT_GELU_ERF, 1); break;
+        default: break;
         }
 }
 
@@ -52,67 +67,59 @@ static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, 
 INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, enum pack pack)
 {
     const float *a = (const float *)g->a + (int64_t)i * GEMM_STRIDE;
-    const char *b[4];
     const int64_t kk = pack == PACK_DP ? (g->k + 1) / 2 : g->k;
-    vf sum[14][8];
-    float done[14 * 8 * VW];
-    UNROLL
-    for (int p = 0; p < (vecs + 1) / 2; p++)
-        b[p] = (const char *)g->b + (j / NR + p) * g->panel;
-    UNROLL
+    const int64_t nr = NR * (pack == PACK_BF ? 2 : 4);
+    const char *b = (const char *)g->b + j / NR * g->panel;
+    float *c = g->c + i * GEMM_COLS + j;
+    vf sum[TILE][8], w[8];
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        sum[r][v] = g->first ? vset(0) : vload(g->c + (i + r) * GEMM_COLS + j + v * VW);
-    for (int64_t k = 0; k < kk; k++) {
-        vf w[8];
-        UNROLL
+#pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
-            w[v] = load_b(b[v / 2], k * NR + v % 2 * VW, pack);
-        UNROLL
+            sum[r][v] = g->first ? vset(0) : vload(c + r * GEMM_COLS + v * VW);
+    for (int64_t k = 0; k < kk; k++, b += nr) {
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            w[v] = load_b(b + v / 2 * g->panel, v % 2 * VW, pack);
+#pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
-            UNROLL
-        for (int v = 0; v < vecs; v++)
-            sum[r][v] = step(sum[r][v], a + r * GEMM_STRIDE + k, w[v], pack);
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] = step(sum[r][v], a + r * GEMM_STRIDE + k, w[v], pack);
     }
-    float *c = g->last ? done : g->c + i * GEMM_COLS + j;
-    const int64_t ldc = g->last ? vecs * VW : GEMM_COLS;
-    UNROLL
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        vstore(c + r * ldc + v * VW, sum[r][v]);
-    if (g->last) finish(g, i, j, rows, vecs, done);
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            vstore(c + r * GEMM_COLS + v * VW, sum[r][v]);
+    if (g->last) finish(g, i, rows, j, j + vecs * VW);
 }
 
-/* A strip of columns, all rows: the largest tiles first. Wide strips are for few rows, where one
- * panel would leave the multipliers waiting for their own results. */
-#define STRIP(vecs, pack)                                    \
-    do {                                                     \
-        int i = 0;                                           \
-        if (vecs <= 2) {                                     \
-            for (; i + TILE <= g->m; i += TILE)              \
-                tile(g, i, j, TILE, vecs < 2 ? 1 : 2, pack); \
-            for (; TILE > 8 && i + 8 <= g->m; i += 8)        \
-                tile(g, i, j, 8, vecs < 2 ? 1 : 2, pack);    \
-            for (; i + 4 <= g->m; i += 4)                    \
-                tile(g, i, j, 4, vecs < 2 ? 1 : 2, pack);    \
-        }                                                    \
-        for (; i + 2 <= g->m; i += 2)                        \
-            tile(g, i, j, 2, vecs, pack);                    \
-        for (; i < g->m; i++)                                \
-            tile(g, i, j, 1, vecs, pack);                    \
-    } while (0)
+/* A strip of columns, all rows: the largest tiles first. */
+INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
+{
+    int i = 0;
+    for (; i + TILE <= g->m; i += TILE)
+        tile(g, i, j, TILE, vecs, pack);
+    for (; i + HALF <= g->m; i += HALF)
+        tile(g, i, j, HALF, vecs, pack);
+    for (; i + 2 <= g->m; i += 2)
+        tile(g, i, j, 2, vecs, pack);
+    if (i < g->m) tile(g, i, j, 1, vecs, pack);
+}
 
+/* Wide strips are for few rows: one panel would leave the multipliers waiting for their sums. */
 INLINE void block(const struct gemm_block *g, enum pack pack)
 {
     int j = 0;
-    if (g->m < 4)
-        for (; j + 4 * NR <= g->n; j += 4 * NR)
-            STRIP(8, pack);
+    if (g->m <= 3)
+        for (; j + 4 * NR <= g->n; j += 4 * NR) {
+            if (g->m >= 2) tile(g, 0, j, 2, 8, pack);
+            if (g->m % 2) tile(g, g->m - 1, j, 1, 8, pack);
+        }
     for (; j + VW < g->n; j += NR)
-        STRIP(2, pack);
-    if (j < g->n) STRIP(1, pack);
+        strip(g, j, 2, pack);
+    if (j < g->n) strip(g, j, 1, pack);
 }
 
 void NAME(gemm_f32)(const struct gemm_block *g)
