@@ -129,28 +129,35 @@ static void say_cap(struct hub *h, const struct spec *s, const struct plan *p)
              "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
              h->cap_memory, h->cap_memory == 1 ? "" : "s", s->width, s->height,
              h->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(h->ledger.budget));
-    if (h->cap_failure < LEDGER_MAX && h->cap == h->cap_failure)
+    if (h->cap == h->cap_failure && h->cap_failure < LEDGER_MAX)
         snprintf(h->why_cap, sizeof h->why_cap,
-                 "%d at a time since the device ran out of memory; by plan %s", h->cap, fit);
-    else if (h->conf.concurrency > 0 && h->cap == h->conf.concurrency)
-        snprintf(h->why_cap, sizeof h->why_cap, "%d at a time by --concurrency; %s", h->cap, fit);
-    else if (h->cap_memory == LEDGER_MAX)
+                 "lowered to %d since the device ran out of memory; by plan %s", h->cap, fit);
+    else if (h->cap == h->conf.concurrency)
+        snprintf(h->why_cap, sizeof h->why_cap, "--concurrency is %d; %s", h->cap, fit);
+    else if (h->cap == h->cap_worth && h->cap < h->cap_memory)
+        snprintf(h->why_cap, sizeof h->why_cap, "more than %d would only slow each other; %s",
+                 h->cap, fit);
+    else if (h->cap == LEDGER_MAX)
         snprintf(h->why_cap, sizeof h->why_cap, "%d share one batch at most; %s", h->cap, fit);
     else
         snprintf(h->why_cap, sizeof h->why_cap, "%s", fit);
 }
 
+/* The least of what memory, experience and reason allow; a person may ask for less or, against reason,
+ * for more. */
 static void set_cap(struct hub *h)
 {
     struct spec s;
     struct plan p = {.scratch_more = 0};
+    int wish;
 
     h->cap_memory = 1;
     if (plan_ordinary(h, &s, &p) == 0) h->cap_memory = ledger_count(&h->ledger, &p);
     if (h->cap_memory < 1) h->cap_memory = 1;
     h->cap = h->cap_memory;
     if (h->cap > h->cap_failure) h->cap = h->cap_failure;
-    if (h->conf.concurrency > 0 && h->cap > h->conf.concurrency) h->cap = h->conf.concurrency;
+    wish = h->conf.concurrency > 0 ? h->conf.concurrency : h->cap_worth;
+    if (wish > 0 && h->cap > wish) h->cap = wish;
     say_cap(h, &s, &p);
     push_touch(h);
 }
@@ -364,10 +371,11 @@ static void note_device(struct hub *h, int64_t now, const struct note *n)
     }
 }
 
-static void note_ready(struct hub *h, uint64_t budget)
+static void note_ready(struct hub *h, const struct note *n)
 {
     h->ready = true;
-    h->ledger.budget = budget;
+    h->ledger.budget = n->budget;
+    h->cap_worth = n->worth;
     h->planning = true;
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->planned = false; /* the budget, perhaps the model, is another one */
@@ -383,7 +391,7 @@ void hub_note(struct hub *h, int64_t now, const struct note *n)
     if (h->stuck) push_touch(h);
     h->stuck = false;
     switch (n->kind) {
-    case NOTE_READY: note_ready(h, n->budget); break;
+    case NOTE_READY: note_ready(h, n); break;
     case NOTE_QUANTUM: note_quantum(h, now, n); break;
     case NOTE_DEVICE: note_device(h, now, n); break;
     case NOTE_DRAWN:

@@ -41,7 +41,6 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     sched_init(&h->queue);
     ledger_init(&h->ledger, 0);
     eta_init(&h->eta, RATE_GUESS);
-    tally_init(&h->tally, 0);
     h->tally.done = conf->done;
     h->tally.failed = conf->failed;
     h->tally.cancelled = conf->cancelled;
@@ -170,6 +169,7 @@ void hub_post(struct hub *h, int64_t now, struct job *j, const struct event *e)
 
 void hub_settle(struct hub *h, int64_t now)
 {
+    tally_begin(&h->tally, now);
     crew_fill(h, now);
     push_due(h, now);
 }

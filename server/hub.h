@@ -43,11 +43,11 @@ struct hub_conf {
     int64_t unix_ms; /* Unix time at clock 0: now / 1000 + unix_ms is Unix time */
     const struct spec_limits *limits; /* what requests may ask for; may change between calls */
     int queue_max;                    /* jobs that may wait, 1 .. LIMIT_QUEUE_MAX */
-    int concurrency;                  /* residents at most; 0: as memory allows */
-    int job_seconds;                  /* of device time a job */
-    int stuck_seconds;                /* silence of a busy device before it counts as stuck */
-    int kept;                         /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
-    int64_t done, failed, cancelled;  /* jobs ended before this start, for the statistics */
+    int concurrency;   /* residents at most; 0: what memory allows and the device is worth */
+    int job_seconds;   /* of device time a job */
+    int stuck_seconds; /* silence of a busy device before it counts as stuck */
+    int kept;          /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
+    int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
 /* What the store keeps of a job. */
@@ -164,8 +164,9 @@ enum note_kind {
 
 struct note {
     enum note_kind kind;
-    uint64_t job;         /* DRAWN, GONE, FAILED */
-    uint64_t budget;      /* READY: bytes for runs and scratch */
+    uint64_t job;    /* DRAWN, GONE, FAILED */
+    uint64_t budget; /* READY: bytes for runs and scratch */
+    int worth;       /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
     enum glm_phase phase; /* QUANTUM: of the quantum */
     int64_t elapsed_us;   /* QUANTUM */
     int n, batch; /* QUANTUM, DEVICE: runs; DEVICE: the first `batch` shared the failing quantum */

@@ -42,7 +42,9 @@ struct hub {
     struct job *resident[LEDGER_MAX];
     int n_resident;
     bool ready, stuck;
-    int cap, cap_memory, cap_failure;
+    int cap;
+    int cap_memory, cap_failure; /* what fits, what is left after failures */
+    int cap_worth;               /* more gain nothing; 0: unknown */
     char why_cap[256];
     int64_t heard_us; /* the last sign of life */
     bool planning;    /* waiting jobs may lack a plan */

@@ -7,9 +7,10 @@
 enum { SLOT_US = 10 * 1000000 };
 static const double FADE = 1 - 1.0 / 256;
 
-void tally_init(struct tally *t, int64_t now)
+void tally_begin(struct tally *t, int64_t now)
 {
-    memset(t, 0, sizeof *t);
+    if (t->begun) return;
+    t->begun = true;
     t->begun_us = now;
     t->slot_no = now / SLOT_US;
 }
@@ -52,7 +53,7 @@ double tally_pictures(const struct tally *t, int64_t now)
     int64_t over_us = now - t->begun_us, no = now / SLOT_US, all = (int64_t)SLOT_US * TALLY_SLOTS;
     int n = 0;
 
-    if (over_us < 1000000) return (double)NAN;
+    if (!t->begun || over_us < 1000000) return (double)NAN;
     for (int64_t s = no - TALLY_SLOTS + 1; s <= t->slot_no; s++)
         if (s >= 0 && s > t->slot_no - TALLY_SLOTS) n += t->slot[s % TALLY_SLOTS];
     return n * 60e6 / (double)(over_us < all ? over_us : all);

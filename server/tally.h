@@ -5,6 +5,7 @@
 #include "kernels/glm.h"
 #include "server/job.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TALLY_SLOTS 60 /* of ten seconds: ten minutes */
@@ -13,17 +14,19 @@ struct tally {
     int64_t done, failed, cancelled; /* since the server was first started with its data folder */
     double count[GLM_PHASES],
         seconds[GLM_PHASES]; /* decayed: pictures times quanta, and their time */
+    bool begun;
     int64_t begun_us;
     int64_t slot_no; /* ten-second slot of the newest end */
     int slot[TALLY_SLOTS];
 };
 
-void tally_init(struct tally *, int64_t now);
+/* All zero is a tally that has not begun; only the first call counts. */
+void tally_begin(struct tally *, int64_t now);
 void tally_quantum(struct tally *, enum glm_phase, int batch, int64_t elapsed_us);
 void tally_end(struct tally *, int64_t now, enum job_state outcome);
 /* Quanta of a phase a second, all pictures together; NaN: not measured. */
 double tally_rate(const struct tally *, enum glm_phase);
-/* Pictures a minute over the last ten, or since the start; NaN in the first second. */
+/* Pictures a minute over the last ten, or since the start; NaN in the first second and before the begin. */
 double tally_pictures(const struct tally *, int64_t now);
 
 #endif

@@ -17,6 +17,8 @@ enum {
     PREVIEW_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
     PREVIEW_SHARE = 60,     /* previews may take one part in so many of the device's time */
     PREVIEW_CREDIT_US = 3000,
+    CPU_WORTH =
+        4, /* pictures at a time on a processor: shared weights gain by then all that they can */
     REOPEN_MS = 1000
 };
 
@@ -327,6 +329,7 @@ static void tell_ready(struct worker *w)
     struct glm_info info;
     struct mail_note *m = note_new(NOTE_READY, 0);
     glm_info(w->glm, &info);
+    m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_free / 4 * 3;
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;

@@ -401,6 +401,34 @@ static void a_place_says_why_it_waits(void **state)
     world_free(w);
 }
 
+/* catches: a cap that ignores what the operator or the device says, or does not say why */
+static void the_cap_says_why(void **state)
+{
+    struct world *w = world_new(1);
+    struct note n = {.kind = NOTE_READY, .budget = w->budget, .worth = 2};
+
+    (void)state;
+    hub_note(w->hub, w->now, &n);
+    assert_int_equal(w->hub->cap, 2);
+    assert_non_null(strstr(hub_why_cap(w->hub), "more than 2 would only slow"));
+    w->hub->conf.concurrency = 3; /* asked for: against that, not against memory */
+    hub_note(w->hub, w->now, &n);
+    assert_int_equal(w->hub->cap, 3);
+    assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 3; 4 pictures"));
+    w->hub->conf.concurrency = 9;
+    hub_note(w->hub, w->now, &n);
+    assert_int_equal(w->hub->cap, 4);
+    n.budget = 1;
+    hub_note(w->hub, w->now, &n);
+    assert_int_equal(w->hub->cap, 1);
+    n.budget = UINT64_MAX;
+    n.worth = w->hub->conf.concurrency = 0;
+    hub_note(w->hub, w->now, &n);
+    assert_int_equal(w->hub->cap, LIMIT_BATCH);
+    assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
+    world_free(w);
+}
+
 /* catches: a large job that starts beside others although there is no room, or is overtaken */
 static void a_large_job_waits_for_memory_in_its_place(void **state)
 {
@@ -761,6 +789,7 @@ int main(void)
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
         cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
         cmocka_unit_test(a_place_says_why_it_waits),
+        cmocka_unit_test(the_cap_says_why),
         cmocka_unit_test(a_large_job_waits_for_memory_in_its_place),
         cmocka_unit_test(out_of_memory_fails_one_and_lowers_the_cap),
         cmocka_unit_test(overall_never_goes_back_when_the_device_is_lost),

@@ -15,12 +15,14 @@
 /* catches: ends that are counted for ever, twice, or from before the window */
 static void pictures_a_minute_over_ten_minutes(void **state)
 {
-    struct tally t;
+    struct tally t = {.begun = false};
     int64_t s = 1000000;
 
     (void)state;
-    tally_init(&t, 5 * s);
     assert_true(isnan(tally_pictures(&t, 5 * s)));
+    tally_begin(&t, 5 * s);
+    assert_true(isnan(tally_pictures(&t, 5 * s)));
+    tally_begin(&t, 50 * s); /* too late */
     for (int i = 0; i < 60; i++)
         tally_end(&t, (5 + i) * s, JOB_DONE);
     tally_end(&t, 64 * s, JOB_FAILED);
@@ -37,10 +39,10 @@ static void pictures_a_minute_over_ten_minutes(void **state)
 /* catches: a batch that counts as one token */
 static void a_batch_makes_as_many_tokens_as_it_has_pictures(void **state)
 {
-    struct tally t;
+    struct tally t = {.begun = false};
 
     (void)state;
-    tally_init(&t, 0);
+    tally_begin(&t, 0);
     assert_true(isnan(tally_rate(&t, GLM_PRIOR)));
     for (int i = 0; i < 100; i++)
         tally_quantum(&t, GLM_PRIOR, 4, 20000);
