@@ -204,7 +204,7 @@ void crew_followed(struct hub *h, struct job *j)
 {
     struct hub_wish w;
 
-    if (j->state != JOB_RUNNING || j->dropping) return;
+    if (j->state != JOB_RUNNING) return;
     w = crew_wish(j);
     if (w.classes == j->wish_classes && w.every_ms == j->wish_every_ms) return;
     j->wish_classes = w.classes;
@@ -281,7 +281,7 @@ static void note_quantum(struct hub *h, int64_t now, const struct note *n)
     for (int i = 0; i < n->n; i++) {
         struct job *j = find_resident(h, n->run[i].job);
 
-        if (!j || j->state != JOB_RUNNING || j->dropping) continue;
+        if (!j || j->state != JOB_RUNNING) continue;
         j->used_us += n->elapsed_us / n->n;
         show(h, now, j, &n->run[i].view);
         check_time(h, j);

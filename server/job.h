@@ -63,7 +63,7 @@ struct job {
 
     /* the device */
     bool resident; /* started, and its run is not known to be gone; the ledger holds its bytes */
-    bool dropping; /* the worker was told to drop its run */
+    bool dropping; /* the worker was told to drop its run; never while RUNNING */
     int64_t started_us;
     int64_t used_us;       /* its share of device time: what the time limit counts */
     int64_t spent_us;      /* running time until drawn, for the result */

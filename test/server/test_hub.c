@@ -499,6 +499,8 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
     deliver_all(w);
     go_on(w, 1);
     assert_true(w->hub->shelf.newest->overall >= before);
+    go_on(w, 3); /* and it moves on from there */
+    assert_true(w->hub->shelf.newest->overall > before + 0.05);
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 1);
     ear_free(w, e);
@@ -731,6 +733,30 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
     world_free(w);
 }
 
+/* catches: a job that is forgotten while the device still holds its run */
+static void a_job_on_the_device_is_not_forgotten(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    w->hub->shelf.kept = 0;
+    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    store_all(w);
+    assert_int_equal(w->hub->shelf.n, 1);
+    worker_take(w);
+    deliver_all(w);
+    assert_int_equal(w->hub->n_resident, 0);
+    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 20);
+    assert_int_equal(w->hub->shelf.n, 0);
+    ear_free(w, e);
+    world_free(w);
+}
+
 /* catches: a quote that keeps something, or disagrees with what then happens */
 static void a_quote_is_what_a_submit_would_get(void **state)
 {
@@ -801,6 +827,7 @@ int main(void)
         cmocka_unit_test(statistics_come_on_change_but_not_too_often),
         cmocka_unit_test(list_pages_newest_first),
         cmocka_unit_test(old_jobs_are_forgotten_after_their_end_was_read),
+        cmocka_unit_test(a_job_on_the_device_is_not_forgotten),
         cmocka_unit_test(a_quote_is_what_a_submit_would_get),
         cmocka_unit_test(a_connection_follows_so_many_jobs),
     };

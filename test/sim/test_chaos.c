@@ -622,8 +622,7 @@ static void chaos(uint64_t seed, long operations)
     assert_non_null(x);
     x->w = w;
     w->woken = woken;
-    w->conf.kept = 200;
-    w->hub->shelf.kept = 200;
+    w->conf.kept = w->hub->shelf.kept = seed % 2 ? 200 : 5;
     for (w->step = 0; w->step < operations; w->step++) {
         pass_time(x);
         if (chance(w, 0.4))
