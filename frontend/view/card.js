@@ -46,7 +46,8 @@ export class Card {
 
     this.wrong = el('p');
     this.todo = el('p', { class: 'todo' });
-    this.trouble = el('div', { class: 'trouble' }, this.wrong, this.todo);
+    this.detail = el('p', { class: 'todo', lang: 'en' });
+    this.trouble = el('div', { class: 'trouble' }, this.wrong, this.todo, this.detail);
     this.prompt = el('h3', { class: 'prompt-line', id: `prompt-${job.key}` });
     this.params = el('p', { class: 'params' });
 
@@ -124,7 +125,9 @@ export class Card {
     show(this.trouble, bad !== null);
     put(this.wrong, bad?.wrong ?? '');
     put(this.todo, bad?.todo ?? '');
-    attribute(this.trouble, 'lang', bad?.foreign ? 'en' : null);
+    put(this.detail, bad?.detail ?? '');
+    show(this.todo, this.todo.textContent !== '');
+    show(this.detail, this.detail.textContent !== '');
   }
 
   /** @param {string[]} words */
@@ -160,9 +163,7 @@ export class Card {
   /** Lay the newest picture over the older ones. @param {Job} job */
   #shots(job) {
     if (job.result && job.state === 'done' && !this.final) {
-      this.final = el('img', { class: 'final', alt: '' });
-      this.#lay(this.final, job.result.url, null);
-      this.final.addEventListener('error', () => this.#missing());
+      this.#finish(job.result.url);
     } else if (job.preview && job.preview.seq > this.shotSeq && !job.result) {
       this.shotSeq = job.preview.seq;
       const blob = job.preview.image instanceof Blob ? job.preview.image : new Blob([/** @type {any} */ (job.preview.image)]);
@@ -173,6 +174,18 @@ export class Card {
       for (const image of this.print.querySelectorAll('img')) image.remove();
     }
     this.print.dataset.shot = String(this.print.querySelector('img') !== null);
+  }
+
+  /** The finished picture: over the preview as soon as it is there, or, when there is none (after a reload),
+   * at once and loaded when it scrolls into view. @param {string} url */
+  #finish(url) {
+    const first = !this.print.querySelector('img');
+    this.final = el('img', { class: 'final', alt: '', loading: first ? 'lazy' : 'eager' });
+    this.final.addEventListener('error', () => this.#missing());
+    if (first) {
+      this.final.src = url;
+      this.open.before(this.final);
+    } else this.#lay(this.final, url, null);
   }
 
   /** @param {HTMLImageElement} image @param {string} source @param {string | null} revoke */

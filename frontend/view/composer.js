@@ -55,7 +55,7 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
-    this.prompt.addEventListener('keydown', (event) => {
+    this.form.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
       event.preventDefault();
       this.#submit();

@@ -41,7 +41,7 @@ export class Server {
     this.child.on('error', (error) => { this.log += error; });
     const from = Date.now();
     while (Date.now() - from < START_MS_MAX) {
-      if (this.child.exitCode !== null || this.child.errno) break;
+      if (!this.child.pid || this.child.exitCode !== null) break;
       const well = await fetch(`${this.url}healthz`).then((r) => r.ok, () => false);
       if (well) return this;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -51,7 +51,7 @@ export class Server {
 
   /** End it as the signal says and wait until it is gone. */
   async kill(signal = 'SIGKILL') {
-    if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return;
+    if (!this.child?.pid || this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill(signal);
     await gone;

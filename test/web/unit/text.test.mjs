@@ -129,6 +129,12 @@ describe('errors are sentences with what to do', () => {
     assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'h', retry_after_ms: 12_000 }, Z).todo, '请在约 12 秒后再试。');
   });
 
+  test('what only the server can name is kept, in its English, beside the Chinese', () => {
+    const said = failureWords({ code: 'bad_prompt', message: 'the prompt contains "<|x|>"', hint: 'h' }, Z);
+    assert.deepEqual(said, { wrong: Z.say('error.bad_prompt'), todo: Z.say('error.bad_prompt.todo'), detail: 'The prompt contains "<|x|>".' });
+    assert.equal(failureWords({ code: 'device', message: 'm', hint: 'h' }, Z).detail, undefined);
+  });
+
   test('an error that this page does not know still says something', () => {
     const { wrong, todo } = failureWords({ code: 'new_one' }, Z);
     assert.ok(wrong && todo);
