@@ -333,10 +333,13 @@ static void close_all(struct serve *s)
     mbox_destroy(&s->box);
 }
 
-/* The device is in a quantum that takes longer than anybody may wait: rows are safe, leave. */
+/* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
+ * safe, leave. */
 static void leave_now(struct serve *s)
 {
-    log_warn(s->log, "the device did not stop in time; its work begins again at the next start");
+    if (!hub_idle(s->hub))
+        log_warn(s->log,
+                 "the device did not stop in time; its work begins again at the next start");
     store_close(s->store);
     fflush(stdout);
     _exit(0);
@@ -361,7 +364,7 @@ int serve_run(const struct serve_conf *conf, struct fail *f)
     }
     if (!err) {
         net_run(s.net);
-        if (s.leave_by && !hub_idle(s.hub)) leave_now(&s);
+        if (s.leave_by && (!hub_idle(s.hub) || !worker_glm(s.worker))) leave_now(&s);
         err = s.fatal.code;
         if (err) *f = s.fatal;
     }
