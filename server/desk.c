@@ -48,7 +48,7 @@ static void say_unknown(struct hub *h, struct answer *a, const struct command *c
 
 /* --- submit --------------------------------------------------------------------------------------- */
 
-static int check_room(struct hub *h, int64_t now, struct fail *f)
+static int check_room(const struct hub *h, int64_t now, struct fail *f)
 {
     int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
     int at_once = h->ready && h->cap > h->n_resident ? h->cap - h->n_resident : 0;

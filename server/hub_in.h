@@ -101,8 +101,9 @@ int64_t push_time(const struct hub *);
 int64_t push_eta_ms(int64_t now, int64_t at_us); /* from now; -1: unknown */
 /* Play the queue forward with one more job (item->plan, pixels) at its end; writes its times. */
 void push_quote(struct hub *, struct eta_item *item);
-/* When the first waiting job will start, from now, in milliseconds; -1: unknown. */
-int64_t push_first_ms(struct hub *, int64_t now);
+/* When the first waiting job will start, by the newest estimate, from now; -1: unknown. Cheap: whoever
+ * knocks at a full queue all the time must not make the server count. */
+int64_t push_first_ms(const struct hub *, int64_t now);
 
 /* --- desk.c --- */
 struct blob *desk_stats(struct hub *, int64_t now, const char *ref);

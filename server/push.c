@@ -95,9 +95,8 @@ void push_quote(struct hub *h, struct eta_item *item)
     if (!simulate(h, item)) item->start_s = item->end_s = -1;
 }
 
-int64_t push_first_ms(struct hub *h, int64_t now)
+int64_t push_first_ms(const struct hub *h, int64_t now)
 {
-    estimate(h, now);
     return h->queue.n > 0 ? push_eta_ms(now, h->queue.at[0]->eta_start_us) : -1;
 }
 
