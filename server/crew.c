@@ -260,16 +260,17 @@ static void check_time(struct hub *h, struct job *j)
 static void learn(struct hub *h, const struct note *n)
 {
     double flops = 0;
-    int pixels = 0;
+    int pixels = 0, quanta = 0;
 
     for (int i = 0; i < n->n; i++) {
         const struct job *j = find_resident(h, n->run[i].job);
 
         if (!j || j->plan.cost.quanta[n->phase] <= 0) return;
         flops += j->plan.cost.flops[n->phase] / j->plan.cost.quanta[n->phase];
+        if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }
-    eta_learn(&h->eta, n->phase, pixels, n->n, flops, n->elapsed_us);
+    eta_learn(&h->eta, n->phase, pixels, n->n, flops, n->elapsed_us, quanta);
     tally_quantum(&h->tally, n->phase, n->n, n->elapsed_us);
 }
 

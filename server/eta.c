@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* How much one more quantum makes the older ones count less: about the last 500 matter. */
-static const double FADE = 1 - 1.0 / 512;
+/* About so many pictures back matter: enough to average, few enough to follow a machine whose load changes. */
+static const double PICTURES = 3;
 /* Mean |ln| of a forecast that rests on a guess: a factor of two either way. */
 static const double ERROR_UNKNOWN = 0.7, ERROR_LEAST = 0.02;
 /* Nine of ten lie within this many mean deviations of a normal distribution: 1.645 * sqrt(pi / 2). */
@@ -28,10 +28,10 @@ static int size_class(int pixels)
     return c;
 }
 
-static void rate_add(struct eta_rate *r, double flops, double seconds)
+static void rate_add(struct eta_rate *r, double flops, double seconds, double fade)
 {
-    r->flops = r->flops * FADE + flops;
-    r->seconds = r->seconds * FADE + seconds;
+    r->flops = r->flops * fade + flops;
+    r->seconds = r->seconds * fade + seconds;
 }
 
 static bool rate_known(const struct eta_rate *r)
@@ -40,14 +40,15 @@ static bool rate_known(const struct eta_rate *r)
 }
 
 void eta_learn(struct eta *e, enum glm_phase phase, int pixels, int batch, double flops,
-               int64_t elapsed_us)
+               int64_t elapsed_us, int quanta)
 {
     double seconds = (double)elapsed_us / 1e6;
+    double fade = 1 - 1 / (PICTURES * (quanta > 1 ? quanta : 1));
 
     if (phase >= GLM_DONE || batch < 1 || batch > LIMIT_BATCH) return;
     if (!(flops > 0) || !(seconds > 0)) return;
-    rate_add(&e->rate[phase][size_class(pixels)][batch - 1], flops, seconds);
-    rate_add(&e->all, flops, seconds);
+    rate_add(&e->rate[phase][size_class(pixels)][batch - 1], flops, seconds, fade);
+    rate_add(&e->all, flops, seconds, fade);
 }
 
 void eta_judge(struct eta *e, int64_t said_us, int64_t was_us)

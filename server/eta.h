@@ -40,9 +40,10 @@ struct eta_item {
 };
 
 void eta_init(struct eta *, double guess);
-/* A quantum of `phase` took elapsed_us; flops: planned for it, all members together. */
+/* A quantum of `phase` took elapsed_us; flops: planned for it, all members together. quanta: how many
+ * make up the phase of one picture; older ones fade over a few pictures. */
 void eta_learn(struct eta *, enum glm_phase, int pixels, int batch, double flops,
-               int64_t elapsed_us);
+               int64_t elapsed_us, int quanta);
 /* A run that was said to take said_us took was_us. */
 void eta_judge(struct eta *, int64_t said_us, int64_t was_us);
 /* From the end of a run to its file on disk. */

@@ -39,12 +39,26 @@ static void uneven_quanta_average_by_time(void **state)
     (void)state;
     eta_init(&e, 1e9);
     for (int i = 0; i < 400; i++) {
-        eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 100000); /* a prefill: slow */
+        eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 100000, 10); /* a prefill: slow */
         for (int t = 0; t < 9; t++)
-            eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 10000);
+            eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 10000, 10);
     }
     /* 10e6 FLOPs in 190 ms */
-    assert_true(fabs(eta_rate(&e, GLM_PRIOR, PX, 1) / (10e6 / 0.19) - 1) < 0.02);
+    assert_true(fabs(eta_rate(&e, GLM_PRIOR, PX, 1) / (10e6 / 0.19) - 1) < 0.2);
+}
+
+/* catches: an estimate that still remembers an idle machine after it has become a busy one */
+static void old_measurements_fade_within_some_pictures(void **state)
+{
+    struct eta e;
+
+    (void)state;
+    eta_init(&e, 1e9);
+    for (int i = 0; i < 5000; i++)
+        eta_learn(&e, GLM_DENOISE, PX, 1, 1e6, 10000, 20);
+    for (int i = 0; i < 10 * 20; i++) /* ten pictures */
+        eta_learn(&e, GLM_DENOISE, PX, 1, 1e6, 20000, 20);
+    assert_true(fabs(eta_rate(&e, GLM_DENOISE, PX, 1) / 50e6 - 1) < 0.1);
 }
 
 /* catches: an estimate that jumps to the guess as soon as something is a little different */
@@ -55,15 +69,15 @@ static void what_was_not_measured_borrows_from_the_nearest(void **state)
     (void)state;
     eta_init(&e, 123);
     assert_true(near(eta_rate(&e, GLM_PRIOR, PX, 1), 123));
-    eta_learn(&e, GLM_PRIOR, PX, 2, 1e6, 1000);
-    eta_learn(&e, GLM_PRIOR, PX, 8, 4e6, 1000);
-    eta_learn(&e, GLM_PRIOR, 4 * PX, 1, 7e6, 1000);
+    eta_learn(&e, GLM_PRIOR, PX, 2, 1e6, 1000, 10);
+    eta_learn(&e, GLM_PRIOR, PX, 8, 4e6, 1000, 10);
+    eta_learn(&e, GLM_PRIOR, 4 * PX, 1, 7e6, 1000, 10);
     assert_true(near(eta_rate(&e, GLM_PRIOR, PX, 2), 1e9));
     assert_true(near(eta_rate(&e, GLM_PRIOR, PX, 4), 1e9));
     assert_true(near(eta_rate(&e, GLM_PRIOR, PX, 7), 4e9));
     assert_true(near(eta_rate(&e, GLM_PRIOR, 8 * PX, 4), 7e9));
     assert_true(near(eta_rate(&e, GLM_DENOISE, PX, 1), 12e6 / (3e-3) * 1)
-                || fabs(eta_rate(&e, GLM_DENOISE, PX, 1) / 4e9 - 1) < 0.02);
+                || fabs(eta_rate(&e, GLM_DENOISE, PX, 1) / 4e9 - 1) < 0.1);
 }
 
 /* catches: NaN or infinity from quanta without work or without time */
@@ -75,12 +89,12 @@ static void nonsense_teaches_nothing(void **state)
     (void)state;
     eta_init(&e, -5);
     assert_true(eta_rate(&e, GLM_PRIOR, PX, 1) > 0);
-    eta_learn(&e, GLM_PRIOR, PX, 1, 0, 1000);
-    eta_learn(&e, GLM_PRIOR, PX, 1, (double)NAN, 1000);
-    eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 0);
-    eta_learn(&e, GLM_PRIOR, PX, 0, 1e6, 10);
-    eta_learn(&e, GLM_PRIOR, PX, LIMIT_BATCH + 1, 1e6, 10);
-    eta_learn(&e, GLM_DONE, PX, 1, 1e6, 10);
+    eta_learn(&e, GLM_PRIOR, PX, 1, 0, 1000, 10);
+    eta_learn(&e, GLM_PRIOR, PX, 1, (double)NAN, 1000, 10);
+    eta_learn(&e, GLM_PRIOR, PX, 1, 1e6, 0, 10);
+    eta_learn(&e, GLM_PRIOR, PX, 0, 1e6, 10, 10);
+    eta_learn(&e, GLM_PRIOR, PX, LIMIT_BATCH + 1, 1e6, 10, 10);
+    eta_learn(&e, GLM_DONE, PX, 1, 1e6, 10, 10);
     assert_true(near(eta_rate(&e, GLM_PRIOR, PX, 1), 1e10));
     eta_judge(&e, 0, 100);
     eta_judge(&e, 100, 0);
@@ -160,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uneven_quanta_average_by_time),
+        cmocka_unit_test(old_measurements_fade_within_some_pictures),
         cmocka_unit_test(what_was_not_measured_borrows_from_the_nearest),
         cmocka_unit_test(nonsense_teaches_nothing),
         cmocka_unit_test(the_queue_is_played_in_order),
