@@ -2,8 +2,7 @@
 // status - what the server is doing: counts, how many at a time, who runs and who waits, with times.
 
 import { remaining } from '../state.js';
-import { Bar, byId, el, put, show } from './dom.js';
-import { sentence } from './trouble.js';
+import { Bar, attribute, byId, el, put, show } from './dom.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -40,6 +39,7 @@ export class Status {
       put(number, numbers[kind] === undefined ? '–' : text.number.format(numbers[kind]));
       /** @type {HTMLElement} */ (number.parentElement).dataset.some = String((numbers[kind] ?? 0) > 0);
     }
+    attribute(this.line, 'title', stats?.why_cap ?? hello?.concurrency?.why ?? null);
     this.#list(state, text, now);
     put(this.foot, footWords(state, text));
   }
@@ -103,8 +103,7 @@ class Row {
 }
 
 /** @param {State} state @param {Text} text */
-function footWords({ stats, hello, link }, text) {
+function footWords({ stats, link }, text) {
   if (link.state !== 'open') return link.ever ? text.say('status.unknown') : '';
-  if (stats && stats.running + stats.queued === 0) return text.say('status.idle');
-  return text.lang === 'en' ? sentence(String(stats?.why_cap ?? hello?.concurrency?.why ?? '')) : ''; // it is English
+  return stats && stats.running + stats.queued === 0 ? text.say('status.idle') : '';
 }
