@@ -20,8 +20,8 @@ enum {
         400,        /* floats between rows of a packed block of A; not a power of two: cache sets */
     GEMM_ROWS = 84, /* rows of a packed block: whole register tiles of every instruction set */
     GEMM_COLS = 512, /* columns of a block of C that waits for the next block of k */
-    ATTN_Q = 64,     /* queries and keys of one block of attention */
-    ATTN_K = 64
+    ATTN_Q = 128,    /* queries and keys of one block of attention: whole vectors */
+    ATTN_K = 128
 };
 
 /* How weights and blocks of A are stored. */

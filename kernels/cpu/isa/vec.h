@@ -327,25 +327,97 @@ INLINE vf vsqrt(vf a)
 }
 #endif
 
-/* Sum and maximum of the lanes, always in the same order. */
+/* The lower and upper halves of two vectors, lanes alternating: a0 b0 a1 b1 ... */
+#if VW == 16
+#    define VLO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#    define VHI 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VW == 8
+#    define VLO 0, 8, 1, 9, 2, 10, 3, 11
+#    define VHI 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#    define VLO 0, 4, 1, 5
+#    define VHI 2, 6, 3, 7
+#endif
+typedef int32_t vlanes __attribute__((vector_size(4 * VW)));
+INLINE vf vlow(vf a, vf b)
+{
+    return (vf)__builtin_shuffle(a, b, (vlanes){VLO});
+}
+INLINE vf vhigh(vf a, vf b)
+{
+    return (vf)__builtin_shuffle(a, b, (vlanes){VHI});
+}
+
+/* VW x VW floats, rows to columns: the same perfect shuffle log2(VW) times. */
+INLINE void vtranspose(vf r[VW])
+{
+    for (int round = VW; round > 1; round /= 2) {
+        vf t[VW];
+#pragma GCC unroll 16
+        for (int i = 0; i < VW / 2; i++) {
+            t[2 * i] = vlow(r[i], r[i + VW / 2]);
+            t[2 * i + 1] = vhigh(r[i], r[i + VW / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < VW; i++)
+            r[i] = t[i];
+    }
+}
+
+/* Lane i: the sum of the lanes of r[i]. */
+INLINE vf vsums(vf r[VW])
+{
+#pragma GCC unroll 4
+    for (int n = VW / 2; n; n /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            r[i] = vlow(r[i], r[i + n]) + vhigh(r[i], r[i + n]);
+    return r[0];
+}
+
+/* Sum and maximum of the lanes, always in the same order: halves onto each other. */
+#if VW >= 8
+INLINE __m256 vhalf_sum(vf v)
+{
+#    if VW == 16
+    return _mm512_castps512_ps256(v) + _mm512_extractf32x8_ps(v, 1);
+#    else
+    return v;
+#    endif
+}
+INLINE __m256 vhalf_max(vf v)
+{
+#    if VW == 16
+    return _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#    else
+    return v;
+#    endif
+}
 INLINE float vsum(vf v)
 {
-    float t[VW];
-    vstore(t, v);
-    for (int w = VW / 2; w; w /= 2)
-        for (int i = 0; i < w; i++)
-            t[i] += t[i + w];
-    return t[0];
+    __m256 h = vhalf_sum(v);
+    __m128 q = _mm256_castps256_ps128(h) + _mm256_extractf128_ps(h, 1);
+    q = q + _mm_movehl_ps(q, q);
+    return _mm_cvtss_f32(q + _mm_movehdup_ps(q));
 }
 INLINE float vtop(vf v)
 {
-    float t[VW], m;
-    vstore(t, v);
-    m = t[0];
-    for (int i = 1; i < VW; i++)
-        m = t[i] > m ? t[i] : m;
-    return m;
+    __m256 h = vhalf_max(v);
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ps(q, _mm_movehdup_ps(q)));
 }
+#else
+INLINE float vsum(vf v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+INLINE float vtop(vf v)
+{
+    float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
+}
+#endif
 
 /* e^x, 1 ulp; 0 below -87.3 (so exp(-inf) is 0), inf is not reached: x is cut at 88.3. NaN stays. */
 INLINE vf vexp(vf x)
