@@ -62,7 +62,7 @@ struct answer_quote {
     int position;            /* that it would get; 0: it would start at once */
     int64_t start_ms, eta_ms, eta_lo_ms, eta_hi_ms; /* < 0: unknown */
     int64_t run_ms;                                 /* of drawing alone */
-    int64_t bytes;                                  /* device memory while it is drawn; < 0: unknown */
+    int64_t bytes; /* device memory while it is drawn; < 0: unknown */
 };
 
 void answer_hello(const struct answer_hello *, struct text *out);
