@@ -137,12 +137,20 @@ install: all ## install the binary and the bundled model (DESTDIR=, PREFIX=)
 	install $(O)/darkroom $(DESTDIR)$(PREFIX)/bin/darkroom
 	cp -r weights/tiny $(DESTDIR)$(PREFIX)/share/darkroom/
 
+# PYTHON: one that has test/golden/requirements.txt; by default a venv of our own
+PYTHON ?= $(O)/golden/bin/python
+golden: $(PYTHON) ## make the golden traces under test/golden anew (Python, once)
+	$(PYTHON) test/golden/make.py
+
+$(O)/golden/bin/python: test/golden/requirements.txt
+	python3 -m venv $(O)/golden && $(O)/golden/bin/pip install -q -r $<
+
 clean: ## remove what was built
 	rm -rf $(O)
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
+.PHONY: golden all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

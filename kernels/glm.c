@@ -90,7 +90,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
     g->info.side_max = side_max(&g->model.cfg);
     host_memory(&g->info.memory_total, &g->info.memory_free);
-    snprintf(g->device, sizeof g->device, "%s", (g->dev ? g->dev : g->dry)->ops->name);
+    snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     return read_defaults(g, dir, f);
 }
 

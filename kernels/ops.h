@@ -129,6 +129,7 @@ struct dev {
     enum dtype type;      /* T */
     struct arena scratch; /* shared by all runs; empty between two quanta */
     struct cost cost;
+    char label[64]; /* what people call it: "cpu (2 threads, avx512bf, bf16)" */
 };
 
 struct ops {

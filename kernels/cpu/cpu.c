@@ -1,6 +1,7 @@
 /* cpu - opening and closing the CPU device, its memory, and its table. */
 #include "kernels/cpu/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +194,8 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
     c->dev = (struct dev){.ops = &cpu_ops, .type = type};
     c->isa = isa;
     c->bf = type == DT_BF16;
+    snprintf(c->dev.label, sizeof c->dev.label, "cpu (%d thread%s, %s, %s)", threads,
+             threads == 1 ? "" : "s", isa->name, c->bf ? "bf16" : "f32");
     c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
     c->lane = lane_size(isa);
     c->lanes = aligned_alloc(ARENA_ALIGN, c->lane * (size_t)threads);
