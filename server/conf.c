@@ -43,7 +43,7 @@ const struct conf_option CONF_TABLE[] = {
     {"data", 'd', CONF_TEXT, S, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue and pictures; $XDG_DATA_HOME/darkroom when not given."},
     {"concurrency", 'c', CONF_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
-     "Draw at most N pictures at a time; 0 for as many as memory holds."},
+     "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, CONF_INT, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
      "Memory for pictures besides the weights; 0 for three quarters of what is free."},
     {"queue", 'q', CONF_INT, S, AT(queue), "64", 1, LIMIT_QUEUE_MAX, "N",
@@ -444,7 +444,12 @@ void conf_help(enum conf_command command, FILE *out)
 
 void conf_write_doc(FILE *out)
 {
-    fputs("| option | environment | default | commands | meaning |\n|---|---|---|---|---|\n", out);
+    fputs(
+        "# Options\n\n<!-- written by `build/darkroom options`, from the table in conf.c -->\n\n"
+        "A flag wins over the environment, the environment over the file named by `--config` (one\n"
+        "`name = value` a line), the file over the default.\n\n"
+        "| option | environment | default | commands | meaning |\n|---|---|---|---|---|\n",
+        out);
     for (const struct conf_option *o = CONF_TABLE; o->name; o++) {
         char variable[64];
         variable_name(o, variable, sizeof variable);

@@ -104,6 +104,7 @@ static void encode_preview(struct enc *e, struct worker_slot *s)
         m->m.kind = MAIL_PREVIEW;
         m->job = s->job;
         m->phase = s->phase;
+        m->made_us = s->made_us;
         for (int class = 0; class < BOARD_CLASSES; class ++)
             if (s->classes & (1U << class)) add_class(e, s, class, small, m);
     }

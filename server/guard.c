@@ -52,8 +52,12 @@ int guard_address_port(const struct guard_address *a)
 
 bool guard_address_same(const struct guard_address *a, const struct guard_address *b)
 {
-    if (a->at.ss_family != b->at.ss_family || guard_address_port(a) != guard_address_port(b))
-        return false;
+    return guard_address_port(a) == guard_address_port(b) && guard_address_same_host(a, b);
+}
+
+bool guard_address_same_host(const struct guard_address *a, const struct guard_address *b)
+{
+    if (a->at.ss_family != b->at.ss_family) return false;
     if (a->at.ss_family == AF_INET) return as_v4(a)->sin_addr.s_addr == as_v4(b)->sin_addr.s_addr;
     return memcmp(&as_v6(a)->sin6_addr, &as_v6(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }

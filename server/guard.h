@@ -24,6 +24,7 @@ int guard_address_parse(const char *host, int port, struct guard_address *out, s
 bool guard_address_local(const struct guard_address *); /* reachable from this machine alone */
 int guard_address_port(const struct guard_address *);
 bool guard_address_same(const struct guard_address *, const struct guard_address *); /* with port */
+bool guard_address_same_host(const struct guard_address *, const struct guard_address *);
 /* "127.0.0.1" or "[::1]", as a URL wants it. */
 void guard_address_text(const struct guard_address *, char *out, size_t bytes);
 

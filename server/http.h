@@ -7,6 +7,7 @@
 
 #include "proto/fail.h"
 #include "server/hub.h"
+#include "server/lag.h"
 #include "server/store.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct http_conf {
     struct hub *hub;
     struct store *store;
     const char *version, *model; /* borrowed */
+    const struct lag *frame_lag; /* NULL: not told */
 };
 
 struct http_request {

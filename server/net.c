@@ -49,6 +49,7 @@ struct net {
     struct conn *conns;
     int n_conns, n_sessions;
     bool stopping, closed;
+    int64_t made_us; /* of a preview that nobody was sent yet; 0: none */
 };
 
 static struct net *net_of(struct lws *wsi)
@@ -69,20 +70,11 @@ static void conn_free(struct conn *c)
     free(c);
 }
 
-static bool same_ip(const struct guard_address *a, const struct guard_address *b)
-{
-    char x[64], y[64];
-    if (a->at.ss_family != b->at.ss_family) return false;
-    guard_address_text(a, x, sizeof x);
-    guard_address_text(b, y, sizeof y);
-    return strcmp(x, y) == 0;
-}
-
 static bool over_limit(const struct net *n, const struct guard_address *from)
 {
     int same = 0;
     for (const struct conn *c = n->conns; c; c = c->next)
-        same += same_ip(&c->from, from);
+        same += guard_address_same_host(&c->from, from);
     return n->n_conns >= n->room || same >= n->conf.connections_per_ip;
 }
 
@@ -393,6 +385,10 @@ static int on_writeable(struct conn *c)
     int sent = lws_write(c->wsi, bytes, m->len, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
     blob_unref(m);
     if (sent < 0) return -1;
+    if (binary && c->net->made_us) {
+        lag_add(c->net->conf.frame_lag, clock_us() - c->net->made_us);
+        c->net->made_us = 0;
+    }
     lws_callback_on_writable(c->wsi);
     return 0;
 }
@@ -574,6 +570,11 @@ void net_resume(struct net *n)
 {
     for (struct conn *c = n->conns; c; c = c->next)
         if (c->session && !session_greeted(c->session)) greet(c);
+}
+
+void net_made(struct net *n, int64_t us)
+{
+    n->made_us = us;
 }
 
 void net_farewell(struct net *n, const struct fail *why)

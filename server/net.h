@@ -3,11 +3,15 @@
  * It owns the connections: counts them in all and by address, lets guard decide who may open a
  * WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it, one
  * message a writeable callback. Other threads call net_wake() and nothing else.
+ *
+ * Known deviation from RFC 6455: unmasked frames of a client are accepted; libwebsockets does not
+ * show the mask bit to its callbacks.
  * Thread: the loop's, but for net_wake(). */
 #ifndef SERVER_NET_H
 #define SERVER_NET_H
 
 #include "server/http.h"
+#include "server/lag.h"
 #include "server/log.h"
 #include "server/session.h"
 
@@ -24,6 +28,7 @@ struct net_conf {
     int ping_seconds, hangup_seconds;
     struct log *log;
     struct http *http;
+    struct lag *frame_lag; /* from the end of a quantum to its preview frame in the socket */
 
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */
@@ -52,6 +57,8 @@ void net_alarm(struct net *, int64_t at_us);
 /* Wake the loop: mail() is called soon. Any thread. */
 void net_wake(void *net);
 
+/* The preview that is being posted shows a quantum that ended then: for frame_lag. */
+void net_made(struct net *, int64_t us);
 /* hello() has something to say now: greet those who wait for it. */
 void net_resume(struct net *);
 

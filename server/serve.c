@@ -1,6 +1,7 @@
 /* serve - wires: what one part emits becomes another's input; nothing is decided here. */
 #include "server/serve.h"
 
+#include "proto/id.h"
 #include "server/clock.h"
 #include "server/enc.h"
 #include "server/hello.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    STUCK_SECONDS = 120, /* silence of a busy device: longer than any quantum on a slow machine */
+    STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
     LEAVE_US = 4000000,  /* from the signal to the end, whatever still hangs */
     RETRY_MS = 2000      /* what clients are told to wait before they come back */
 };
@@ -35,6 +36,7 @@ struct serve {
     struct glm_info info;
     char model[128], device[160], type[16]; /* copies: info's texts live as long as the engine */
     bool loaded;
+    struct lag frame_lag;
     uint64_t boot_id;
     int64_t leave_by; /* 0: not leaving */
     struct fail fatal;
@@ -49,7 +51,16 @@ static void out_accept(void *arg, const struct hub_row *row)
 
 static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 {
-    store_end(((struct serve *)arg)->store, row, file);
+    struct serve *s = arg;
+    char id[ID_TEXT];
+    id_format(row->job, id);
+    if (row->state == STATE_DONE)
+        log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
+                 (double)row->result_us / 1e6);
+    else
+        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), row->error ? ": " : "",
+                 row->error ? row->error->message : "");
+    store_end(s->store, row, file);
 }
 
 static void out_start(void *arg, const struct hub_work *work)
@@ -126,6 +137,7 @@ static void on_note(struct serve *s, struct mail_note *m)
 
 static void on_preview(struct serve *s, struct mail_preview *m)
 {
+    net_made(s->net, m->made_us);
     hub_preview(s->hub, clock_us(), m->job, m->phase, m->image, m->n);
     for (int i = 0; i < m->n; i++)
         blob_unref(m->blob[i]);
@@ -255,7 +267,8 @@ static int open_hub(struct serve *s, struct fail *f)
                             .queue_max = c->queue,
                             .concurrency = c->concurrency,
                             .job_seconds = c->job_seconds,
-                            .stuck_seconds = STUCK_SECONDS,
+                            .stuck_seconds =
+                                c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS,
                             .kept = LIMIT_JOBS_KEPT};
     struct hub_out out = {s,        out_accept, out_end,  out_start,    out_drop,
                           out_wish, out_busy,   out_plan, session_wake, out_random};
@@ -273,7 +286,8 @@ static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
 
 static int open_http(struct serve *s, struct fail *f)
 {
-    struct http_conf conf = {s->conf->pages, s->hub, s->store, s->conf->version, s->model};
+    struct http_conf conf = {s->conf->pages,   s->hub,   s->store,
+                             s->conf->version, s->model, &s->frame_lag};
     return http_new(&s->http, &conf, f);
 }
 
@@ -290,6 +304,7 @@ static int open_net(struct serve *s, struct fail *f)
                             .hangup_seconds = c->hangup_seconds,
                             .log = s->log,
                             .http = s->http,
+                            .frame_lag = &s->frame_lag,
                             .arg = s,
                             .greet = greet,
                             .hello = say_hello,
@@ -365,6 +380,8 @@ int serve_run(const struct serve_conf *conf, struct fail *f)
     if (!err) {
         net_run(s.net);
         if (s.leave_by && (!hub_idle(s.hub) || !worker_glm(s.worker))) leave_now(&s);
+        if (!s.leave_by && !s.fatal.code)
+            fail_set(&s.fatal, ERR_INTERNAL, "The network loop ended by itself.");
         err = s.fatal.code;
         if (err) *f = s.fatal;
     }

@@ -220,7 +220,7 @@ static bool preview_due(const struct worker *w, const struct resident *r, int64_
 }
 
 /* Draw what is known of a picture into a free slot; without one, skip it: the next quantum shows more. */
-static void preview(struct worker *w, struct resident *r, enum glm_phase phase)
+static void preview(struct worker *w, struct resident *r, enum glm_phase phase, int64_t made)
 {
     int64_t before = clock_us();
     if (!preview_due(w, r, before)) return;
@@ -239,6 +239,7 @@ static void preview(struct worker *w, struct resident *r, enum glm_phase phase)
     }
     r->shown_us = after;
     s->job = r->job;
+    s->made_us = made;
     s->phase = (enum event_phase)phase;
     s->classes = r->wish.classes;
     s->width = picture.width;
@@ -305,12 +306,14 @@ static void hand_over(struct worker *w, int i)
     mbox_push(w->conf.pictures, &p->m);
 }
 
-static void look_after(struct worker *w, enum glm_phase phase, const int *picked, int n)
+static void look_after(struct worker *w, enum glm_phase phase, const int *picked, int n,
+                       int64_t made)
 {
     struct fail f;
     for (int i = 0; i < n; i++) {
         struct resident *r = &w->resident[picked[i]];
-        if (w->turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f)) preview(w, r, phase);
+        if (w->turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
+            preview(w, r, phase, made);
     }
     for (int i = w->n - 1; i >= 0; i--) {
         uint64_t job = w->resident[i].job;
@@ -410,7 +413,7 @@ static void quantum(struct worker *w)
     }
     turn_charge(w->turn, picked, n, us);
     tell_quantum(w, phase, picked, n, us);
-    look_after(w, phase, picked, n);
+    look_after(w, phase, picked, n, before + us);
 }
 
 static void tell_fatal(struct worker *w, const struct fail *why)

@@ -25,6 +25,7 @@ struct worker_slot {
     enum event_phase phase;
     uint32_t classes; /* of board.h, as bits */
     int width, height;
+    int64_t made_us; /* when the quantum that it shows ended */
     uint8_t *rgb;
     struct worker_slot *next_free;
 };

@@ -155,11 +155,28 @@ static void help_lists_all(void **state)
     conf_free(&c);
 }
 
+/* catches: documentation that is older than the table; `build/darkroom options > server/OPTIONS.md` */
+static void docs_are_current(void **state)
+{
+    (void)state;
+    char *want = NULL, have[32768] = "";
+    size_t len = 0;
+    FILE *out = open_memstream(&want, &len), *in = fopen("server/OPTIONS.md", "r");
+    if (!in) fail_msg("server/OPTIONS.md is not there (tests run in the repository's root)");
+    assert_true(fread(have, 1, sizeof have - 1, in) > 0);
+    fclose(in);
+    conf_write_doc(out);
+    fclose(out);
+    assert_string_equal(have, want);
+    free(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),  cmocka_unit_test(precedence),     cmocka_unit_test(bad_values),
-        cmocka_unit_test(bad_files), cmocka_unit_test(help_lists_all),
+        cmocka_unit_test(defaults),       cmocka_unit_test(precedence),
+        cmocka_unit_test(bad_values),     cmocka_unit_test(bad_files),
+        cmocka_unit_test(help_lists_all), cmocka_unit_test(docs_are_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ static const struct http_page PAGES[] = {
 static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 static struct rig rig;
+static struct lag lag;
 static struct store *store;
 static struct http *http;
 static struct mbox box;
@@ -53,7 +54,7 @@ static int set_up(void **state)
     if (!mkdtemp(folder) || rig_open(&rig) || store_open(&store, folder, &box, NULL, NULL))
         return -1;
     store_one();
-    struct http_conf conf = {PAGES, rig.hub, store, "1.0", "tiny"};
+    struct http_conf conf = {PAGES, rig.hub, store, "1.0", "tiny", &lag};
     return http_new(&http, &conf, NULL);
 }
 
@@ -151,6 +152,7 @@ static void health_and_methods(void **state)
     assert_int_equal(r.status, 503);
     assert_true(r.retry_after_s > 0);
     http_reply_free(&r);
+    lag_add(&lag, 4000);
     struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
     hub_note(rig.hub, 0, &ready);
     r = get("/healthz", "", "");
@@ -159,6 +161,7 @@ static void health_and_methods(void **state)
     http_reply_free(&r);
     r = get("/metrics", "", "");
     assert_non_null(strstr((const char *)r.body, "\ndarkroom_ready 1\n"));
+    assert_non_null(strstr((const char *)r.body, "_bucket{le=\"0.005\"} 1\n"));
     http_reply_free(&r);
     struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
     http_route(http, &post, &r);
