@@ -154,7 +154,7 @@ async def cancel_running_and_queued():
 
 async def queue_full_and_timeout():
     """catches: a queue without end, a refusal that does not say when to retry, a job without limit"""
-    small = Server(None, "--concurrency", "1", "--queue", "2", "--job-seconds", "1")
+    small = Server(None, "--concurrency", "1", "--queue", "2", "--job-seconds", "3")
     async with small.connect() as c:
         first = (await c.submit(LONG))["job"]
         await c.until(lambda m: m["type"] in ("phase", "progress"))
