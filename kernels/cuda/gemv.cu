@@ -1,0 +1,184 @@
+/* gemv - y = act(x w' + bias) for at most 16 rows of x: the weights go through the chip once.
+ *
+ * bf16: a block computes 16 columns of y; its 8 warps share k in slabs of 64 values. A lane reads 16-byte
+ * pieces of rows g and g + 8 of w (g = lane / 4) straight into the registers of the tensor cores' left operand:
+ * the sum over k may name its terms in any order, so piece t of a quad serves as the columns that the instruction
+ * wants, in w and x alike. Rows of x are the right operand's columns, 8 or 16 of them, the missing ones zero: a
+ * row's result does not know how many there are. Two slabs (128 bytes a thread) are in flight before the
+ * first is used, and the first two are on their way before the previous kernel has ended.
+ * Sums of the warps are added in one order through shared memory.
+ *
+ * float: a warp computes 2 columns of y; for checks, not for speed. */
+#include "kernels/cuda/dev.cuh"
+
+enum { WARPS = 8, TILE = 16, SLAB = 64 };
+
+/* d[16 x 8] += a[16 x 16] b[16 x 8], bf16 in, float sums. */
+static __device__ __forceinline__ void mma(float d[4], uint32_t a0, uint32_t a1, uint32_t a2,
+                                           uint32_t a3, uint32_t b0, uint32_t b1)
+{
+#ifdef SIMT
+    const uint32_t mine[6] = {a0, a1, a2, a3, b0, b1};
+    const unsigned char(*all)[64] = simt_exchange(mine, sizeof mine);
+    const int g = simt_lane() / 4, t = simt_lane() % 4;
+    for (int i = 0; i < 4; i++) {
+        const int row = g + i / 2 * 8, col = 2 * t + i % 2;
+        double sum = d[i];
+        for (int k = 0; k < 16; k++) {
+            bf16 u,
+                v; /* a: register k / 8 * 2 + row / 8 of lane (row % 8) * 4 + k % 8 / 2; b likewise */
+            memcpy(&u, all[row % 8 * 4 + k % 8 / 2] + (k / 8 * 2 + row / 8) * 4 + k % 2 * 2, 2);
+            memcpy(&v, all[col * 4 + k % 8 / 2] + 16 + k / 8 * 4 + k % 2 * 2, 2);
+            sum += (double)to_float(u) * (double)to_float(v);
+        }
+        d[i] = (float)sum;
+    }
+    __syncwarp();
+#else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, "
+        "{%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#endif
+}
+
+/* A weight is read once: past the first cache. */
+static __device__ __forceinline__ uint4 load_once(const bf16 *p)
+{
+#ifdef SIMT
+    return *(const uint4 *)(const void *)p;
+#else
+    uint4 u;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
+                 : "l"(p));
+    return u;
+#endif
+}
+
+/* The pieces of one slab: rows g and g + 8, each at k + 8 t and k + 32 + 8 t; zeros past the end. */
+struct slab {
+    uint4 w[4];
+};
+
+static __device__ __forceinline__ slab load_slab(const bf16 *r0, const bf16 *r1, int k, int end)
+{
+    const uint4 zero = {0, 0, 0, 0};
+    slab s;
+    s.w[0] = r0 && k < end ? load_once(r0 + k) : zero;
+    s.w[1] = r1 && k < end ? load_once(r1 + k) : zero;
+    s.w[2] = r0 && k + 32 < end ? load_once(r0 + k + 32) : zero;
+    s.w[3] = r1 && k + 32 < end ? load_once(r1 + k + 32) : zero;
+    return s;
+}
+
+template <int NT>
+static __device__ __forceinline__ void use_slab(float d[NT][4], const slab &s,
+                                                const bf16 *const x[NT], int k, int end)
+{
+    const uint4 zero = {0, 0, 0, 0};
+#pragma unroll
+    for (int n = 0; n < NT; n++) {
+        uint4 a = x[n] && k < end ? *(const uint4 *)(const void *)(x[n] + k) : zero;
+        uint4 b = x[n] && k + 32 < end ? *(const uint4 *)(const void *)(x[n] + k + 32) : zero;
+        mma(d[n], s.w[0].x, s.w[1].x, s.w[0].y, s.w[1].y, a.x, a.y);
+        mma(d[n], s.w[0].z, s.w[1].z, s.w[0].w, s.w[1].w, a.z, a.w);
+        mma(d[n], s.w[2].x, s.w[3].x, s.w[2].y, s.w[3].y, b.x, b.y);
+        mma(d[n], s.w[2].z, s.w[3].z, s.w[2].w, s.w[3].w, b.z, b.w);
+    }
+}
+
+/* One finished element, with the roundings of the CPU device. */
+template <class T>
+static __device__ __forceinline__ void finish(const struct cu_product &p, int row, int col, float v)
+{
+    if (p.bias) v += to_float(((const T *)p.bias)[col]);
+    if (p.y_f32) {
+        float *y = (float *)p.y + row * p.ldy + col;
+        v = activate(v, p.act);
+        *y = p.add ? *y + v : v;
+        return;
+    }
+    T *y = (T *)p.y + row * p.ldy + col;
+    if (p.act != CU_ACT_NONE) v = activate(rnd<T>(v), p.act);
+    *y = from_float<T>(p.add ? to_float(*y) + rnd<T>(v) : v);
+}
+
+template <int NT>
+__global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_product p)
+{
+    __shared__ float sums[WARPS][TILE][8 * NT];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+    const int col = blockIdx.x * TILE, step = WARPS * SLAB;
+    const bf16 *w = (const bf16 *)p.w;
+    const bf16 *r0 = col + g < p.n ? w + (int64_t)(col + g) * p.k : NULL;
+    const bf16 *r1 = col + g + 8 < p.n ? w + (int64_t)(col + g + 8) * p.k : NULL;
+    const bf16 *x[NT];
+    float d[NT][4] = {};
+    int k = warp * SLAB + 8 * t;
+    slab s0 = load_slab(r0, r1, k, p.k), s1 = load_slab(r0, r1, k + step, p.k);
+    dep_launch();
+    dep_wait();
+#pragma unroll
+    for (int n = 0; n < NT; n++)
+        x[n] = 8 * n + g < p.m ? (const bf16 *)p.x + (8 * n + g) * p.ldx : NULL;
+    for (; k - 8 * t < p.k; k += 2 * step) {
+        const slab n0 = load_slab(r0, r1, k + 2 * step, p.k);
+        const slab n1 = load_slab(r0, r1, k + 3 * step, p.k);
+        use_slab<NT>(d, s0, x, k, p.k);
+        use_slab<NT>(d, s1, x, k + step, p.k);
+        s0 = n0;
+        s1 = n1;
+    }
+#pragma unroll
+    for (int n = 0; n < NT; n++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            sums[warp][g + i / 2 * 8][8 * n + 2 * t + i % 2] = d[n][i];
+    __syncthreads();
+    for (int i = threadIdx.x; i < TILE * p.m; i += blockDim.x) {
+        const int row = i / TILE, c = i % TILE;
+        float v = 0;
+        if (col + c >= p.n) continue;
+        for (int j = 0; j < WARPS; j++)
+            v += sums[j][c][row];
+        finish<bf16>(p, row, col + c, v);
+    }
+}
+
+/* The plain form: a warp a column of y, rows of x one after another; lanes share k. */
+template <class T> __global__ void plain_kernel(const struct cu_product p)
+{
+    const int col = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
+    dep_launch();
+    dep_wait();
+    if (col >= p.n) return;
+    const T *w = (const T *)p.w + (int64_t)col * p.k;
+    for (int r = 0; r < p.m; r++) {
+        const T *x = (const T *)p.x + r * p.ldx;
+        float v = 0;
+        for (int k = lane; k < p.k; k += 32)
+            v += to_float(x[k]) * to_float(w[k]);
+        v = warp_sum(v);
+        if (lane == 0) finish<T>(p, r, col, v);
+    }
+}
+
+int cu_gemv_can(const struct cu_product *p, int bf)
+{
+    if (p->m > CU_GEMV_ROWS) return 0;
+    if (!bf) return 1;
+    return p->k % 8 == 0 && p->ldx % 8 == 0 && ((uintptr_t)p->x | (uintptr_t)p->w) % 16 == 0;
+}
+
+void cu_gemv(const struct cu_queue *q, int bf, const struct cu_product *p)
+{
+    if (!p->m || !p->n) return;
+    if (!bf)
+        launch(plain_kernel<float>, dim3((p->n + WARPS - 1) / WARPS), dim3(32 * WARPS), 0, q, *p);
+    else if (p->m <= 8)
+        launch(gemv_kernel<1>, dim3((p->n + TILE - 1) / TILE), dim3(32 * WARPS), 0, q, *p);
+    else
+        launch(gemv_kernel<2>, dim3((p->n + TILE - 1) / TILE), dim3(32 * WARPS), 0, q, *p);
+}

@@ -1,0 +1,198 @@
+/* launch - every hand-written kernel as a C function that puts it on a queue.
+ *
+ * Strides (ld*) are elements. `bf` says how activations are stored: 0 float, 1 bfloat16. Launchers choose
+ * grid and access width from shapes and alignment, never fail and allocate nothing; launch errors
+ * are cudaGetLastError()'s. What one row or one picture gives never depends on its neighbours.
+ * Thread: the owner of the queue. */
+#ifndef KERNELS_CUDA_LAUNCH_H
+#define KERNELS_CUDA_LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where kernels go. early: programmatic launches (Hopper and later). */
+struct cu_queue {
+    void *stream; /* cudaStream_t */
+    int early;
+};
+
+/* enum act of kernels/ops.h, value by value (checked in cuda.c). */
+enum { CU_ACT_NONE, CU_ACT_SILU, CU_ACT_GELU_TANH, CU_ACT_GELU_ERF };
+
+enum {
+    CU_SEGS = 64,      /* most segments of one call: 4 a picture, 16 pictures */
+    CU_SEQS = 16,      /* most sequences of one decode call */
+    CU_SPLITS = 64,    /* parts of the keys of one decode attention */
+    CU_KEYS = 16,      /* fewest keys of a part */
+    CU_GROUP = 16,     /* most query heads on one key head */
+    CU_HEAD_DIM = 128, /* largest head */
+    CU_GEMV_ROWS = 16  /* most rows of x of a product that reads its weights once */
+};
+
+/* A run of rows with its vectors: offsets into mod in elements; rope -1: none. */
+struct cu_seg {
+    int row, n, shift, scale, gate, rope;
+};
+
+struct cu_segs {
+    int n;
+    struct cu_seg seg[CU_SEGS];
+};
+
+/* -- rows ------------------------------------------------------------------------------------------ */
+
+void cu_rms(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+            const float *w, int rows, int cols, float eps);
+/* x += rms(a) w */
+void cu_rms_add(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
+                const float *w, int rows, int cols, float eps);
+void cu_ln_mod(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+               const void *mod, const struct cu_segs *, int rows, int cols, float eps);
+void cu_gate_add(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
+                 const void *mod, const struct cu_segs *, int rows, int cols);
+/* head_dim even, <= CU_HEAD_DIM */
+void cu_qk_norm_rope(const struct cu_queue *, int bf, void *x, int64_t ldx, int heads, int head_dim,
+                     const float *table, int64_t ldt, const struct cu_segs *, int rows, float eps);
+void cu_glu(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *gu, int64_t ldg,
+            int rows, int cols, int act);
+/* b NULL: none */
+void cu_add_act(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *a, int64_t lda,
+                const void *b, int64_t ldb, int rows, int cols, int act);
+void cu_embed(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *table,
+              const int32_t *ids, int64_t ldi, int rows, int cols);
+
+/* -- products: y = act(x w' + bias), or y += it; w [n, k] packed ------------------------------------ */
+
+struct cu_product {
+    void *y;
+    const void *x, *w;
+    const void *bias; /* n values as w is stored, or NULL */
+    int64_t ldy, ldx;
+    int m, n, k;
+    int act, add;
+    int y_f32; /* y is float whatever bf says */
+};
+
+/* m <= CU_GEMV_ROWS: the weights are read once, and a row's bits are the same for every m.
+ * bf: tensor cores, x and w 16-byte aligned rows (k a multiple of 8): cu_gemv_can. */
+int cu_gemv_can(const struct cu_product *, int bf);
+void cu_gemv(const struct cu_queue *, int bf, const struct cu_product *);
+/* Any shape, on plain cores, k in order: where no library is, and for checks. */
+void cu_gemm(const struct cu_queue *, int bf, const struct cu_product *);
+
+/* y [oh*ow, n] = conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c], taps row by row. `up`: x is read as
+ * its nearest 2x enlargement. */
+struct cu_conv {
+    void *y;
+    const void *x, *w, *bias, *add;
+    int h, w_in, c, n, side, up;
+    int64_t ldy, ldx, lda;
+};
+
+void cu_conv(const struct cu_queue *, int bf, const struct cu_conv *);
+/* Rows [row0, row0 + rows) of the nearest 2x enlargement of x [h*w, c] into y [rows*2w, c]; rows outside
+ * the picture are zeros. */
+void cu_enlarge(const struct cu_queue *, int bf, void *y, const void *x, int64_t ldx, int h, int w,
+                int c, int row0, int rows);
+
+/* -- attention --------------------------------------------------------------------------------------- */
+
+struct cu_attn {
+    const void *q, *k, *v;
+    void *o;
+    int64_t ldq, ldk, ldv, ldo;
+    int nq, nk, heads, group, head_dim; /* group: query heads on one key head */
+    float scale;
+    const float *bias; /* [heads, ldb], column j - i + span - 1; or NULL */
+    int64_t ldb;
+    int span;
+    const int32_t *start; /* causal: query i sees keys 0 .. *start + i; NULL: all nk */
+};
+
+void cu_attention(const struct cu_queue *, int bf, const struct cu_attn *);
+
+/* One sequence of decoding, one row of qkv. */
+struct cu_decode_seq {
+    void *k, *v; /* caches [., kv_heads*head_dim] */
+    const float *rope;
+    const int32_t *len; /* rows in the cache, on the device; the new row becomes row *len */
+    int64_t ldk, ldv, ldr;
+    int row; /* of qkv and o */
+};
+
+struct cu_decode {
+    const void *qkv;
+    void *o;
+    int64_t ldqkv, ldo;
+    int heads, kv_heads, head_dim, rot;
+    float scale;
+    float *part; /* cu_decode_work floats */
+    int n;
+    struct cu_decode_seq seq[CU_SEQS];
+};
+
+size_t cu_decode_work(int heads, int head_dim, int seqs); /* bytes */
+/* Rotates q and k, appends k and v, attends: two launches whatever n. */
+void cu_decode(const struct cu_queue *, int bf, const struct cu_decode *);
+/* The same for a run of n rows, without attention: row i goes to cache row *len + i. q is rotated in place. */
+void cu_append(const struct cu_queue *, int bf, const struct cu_decode *, int n);
+
+/* -- drawing ----------------------------------------------------------------------------------------- */
+
+struct cu_draw {
+    int32_t *state, *tokens;
+    const int32_t *forced; /* or NULL */
+    uint64_t seed;
+    uint32_t picture;
+    float temperature;
+    float cut; /* 1 - top_p, taken in double before it is rounded; <= 0: no nucleus */
+    int top_k, codes, strict, advance;
+};
+
+struct cu_draws {
+    int n;
+    struct cu_draw d[CU_SEQS];
+};
+
+/* work: n rows of 2 vocab floats. */
+void cu_sample(const struct cu_queue *, const float *logits, int64_t ld, int vocab, float *work,
+               const struct cu_draws *);
+
+/* -- latents and pictures ------------------------------------------------------------------------------ */
+
+void cu_patchify(const struct cu_queue *, int bf, void *tokens, int64_t ldt, const float *latents,
+                 int64_t ldl, int channels, int h, int w);
+void cu_unpatchify(const struct cu_queue *, int bf, float *latents, int64_t ldl, const void *tokens,
+                   int64_t ldt, int channels, int h, int w);
+struct cu_euler {
+    float *x, *clean;     /* clean NULL: not wanted */
+    const float *vc, *vu; /* vu NULL: no guidance */
+    int64_t ldx, ldclean, ldvc, ldvu;
+    int rows, cols;
+    float guidance, sigma, dsigma;
+};
+void cu_euler(const struct cu_queue *, const struct cu_euler *);
+void cu_denorm(const struct cu_queue *, int bf, void *z, int64_t ldz, const float *x, int64_t ldx,
+               const float *mean, const float *std, int pixels, int channels);
+size_t cu_group_norm_work(int pixels, int channels, int groups); /* bytes */
+void cu_group_norm(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x,
+                   int64_t ldx, const float *w, const float *b, void *work, int pixels,
+                   int channels, int groups, float eps, int act);
+void cu_to_rgb8(const struct cu_queue *, int bf, uint8_t *rgb, const void *x, int64_t ldx,
+                int pixels);
+void cu_latent_rgb(const struct cu_queue *, uint8_t *rgb, const float *latents, int64_t ldl,
+                   const float *map, int64_t ldm, int pixels, int channels);
+
+/* -- for measurements ----------------------------------------------------------------------------------- */
+
+/* n values of a fixed pseudo-random sequence in [-scale, scale): random weights made on the device. */
+void cu_noise(const struct cu_queue *, int bf, void *y, size_t n, float scale, uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
