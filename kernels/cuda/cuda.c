@@ -1,0 +1,190 @@
+/* cuda - opening and closing a card, its sticky error, its measurements. */
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/dnn.h"
+#include "kernels/cuda/lt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert((int)CU_ACT_NONE == (int)ACT_NONE && (int)CU_ACT_SILU == (int)ACT_SILU
+                   && (int)CU_ACT_GELU_TANH == (int)ACT_GELU_TANH
+                   && (int)CU_ACT_GELU_ERF == (int)ACT_GELU_ERF,
+               "activations are numbered alike");
+
+int cuda_ready(struct cuda *c)
+{
+    if (!c->failed && c->dev.scratch.failed)
+        cuda_fail(c, ERR_OUT_OF_MEMORY, "scratch", "smaller than this step needs");
+    return !c->failed;
+}
+
+void cuda_fail(struct cuda *c, enum err code, const char *what, const char *why)
+{
+    if (c->failed) return;
+    c->failed = 1;
+    fail_set(&c->fail, code, "the card failed: %s: %s", what, why);
+}
+
+int cuda_check(struct cuda *c, cudaError_t e, const char *what)
+{
+    if (e == cudaSuccess) return 0;
+    cuda_fail(c, e == cudaErrorMemoryAllocation ? ERR_OUT_OF_MEMORY : ERR_DEVICE, what,
+              cudaGetErrorString(e));
+    return 1;
+}
+
+int cuda_count(struct fail *f)
+{
+    int n = 0;
+    cudaError_t e = cudaGetDeviceCount(&n);
+    if (e == cudaSuccess && n > 0) return n;
+    cudaGetLastError();
+    fail_set(f, ERR_USAGE, "no CUDA card: %s",
+             e == cudaSuccess ? "none found" : cudaGetErrorString(e));
+    fail_advise(f, "use --device cpu, or look whether nvidia-smi finds a card");
+    return 0;
+}
+
+static void close_all(struct cuda *c)
+{
+    cuda_tapes_drop(c);
+    lt_close(c->lt);
+    dnn_close(c->dnn);
+    for (int i = 0; i < 2; i++) {
+        if (c->stage[i]) cudaFreeHost(c->stage[i]);
+        if (c->staged[i]) cudaEventDestroy(c->staged[i]);
+    }
+    for (int i = 0; i < CUDA_MARKS; i++)
+        if (c->mark[i]) cudaEventDestroy(c->mark[i]);
+    if (c->work) cudaFree(c->work);
+    if (c->stream) cudaStreamDestroy(c->stream);
+    cudaGetLastError();
+    free(c);
+}
+
+/* Everything that operations need later, so that none of them allocates. */
+static int open_parts(struct cuda *c)
+{
+    cudaError_t e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+    for (int i = 0; i < 2 && e == cudaSuccess; i++) {
+        e = cudaEventCreate(&c->staged[i]);
+        if (e == cudaSuccess) e = cudaMallocHost((void **)&c->stage[i], CUDA_STAGE);
+    }
+    for (int i = 0; i < CUDA_MARKS && e == cudaSuccess; i++)
+        e = cudaEventCreate(&c->mark[i]);
+    if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK);
+    c->q.stream = c->stream;
+    return cuda_check(c, e, "open");
+}
+
+static void describe(struct cuda *c, const struct cudaDeviceProp *p)
+{
+    int n = snprintf(c->name, sizeof c->name, "%s (sm_%d%d, %.1f GB)", p->name, p->major, p->minor,
+                     (double)c->vram / 1e9);
+    if (n < 0 || (size_t)n >= sizeof c->name) return;
+    lt_describe(c->lt, c->name + n, sizeof c->name - (size_t)n);
+    n = (int)strlen(c->name);
+    dnn_describe(c->dnn, c->name + n, sizeof c->name - (size_t)n);
+}
+
+static int open_card(struct cuda *c, const struct cuda_opts *o)
+{
+    struct cudaDeviceProp p;
+    size_t free_bytes = 0, total = 0;
+    if (cuda_check(c, cudaSetDevice(o->index), "select")) return 1;
+    if (cuda_check(c, cudaGetDeviceProperties(&p, o->index), "ask for properties")) return 1;
+    if (p.major < 8) {
+        cuda_fail(c, ERR_USAGE, p.name, "bf16 needs compute capability 8.0");
+        return 1;
+    }
+    c->sms = p.multiProcessorCount;
+    c->q.early = p.major >= 9 && !o->no_early;
+    if (open_parts(c)) return 1;
+    if (cuda_check(c, cudaMemGetInfo(&free_bytes, &total), "ask for memory")) return 1;
+    c->vram = o->vram && o->vram < total ? o->vram : total;
+    if (!o->no_lib) {
+        c->lt = lt_open(c->stream, c->work, CUDA_WORK, o->cache);
+        c->dnn = dnn_open(c->stream, c->work, CUDA_WORK);
+    }
+    describe(c, &p);
+    return 0;
+}
+
+int cuda_open(struct dev **out, enum dtype type, const struct cuda_opts *o, struct fail *f)
+{
+    *out = NULL;
+    assert(type == DT_F32 || type == DT_BF16);
+    int n = cuda_count(f);
+    if (!n) return ERR_USAGE;
+    if (o->index < 0 || o->index >= n)
+        return fail_set(f, ERR_USAGE, "no card %d: there are %d", o->index, n);
+    struct cuda *c = calloc(1, sizeof *c);
+    if (!c) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the CUDA device");
+    c->dev = (struct dev){.ops = &cuda_ops, .type = type};
+    c->index = o->index;
+    c->bf = type == DT_BF16;
+    if (open_card(c, o)) {
+        if (f) *f = c->fail;
+        enum err code = c->fail.code;
+        close_all(c);
+        return code;
+    }
+    *out = &c->dev;
+    return 0;
+}
+
+int cuda_sync(struct dev *d, struct fail *f)
+{
+    struct cuda *c = cuda_of(d);
+    if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->stream), "wait");
+    if (!c->failed) return 0;
+    if (f) *f = c->fail;
+    return c->fail.code;
+}
+
+/* Errors of a kernel stay with the context: then only reopening helps, and sync() says so again. */
+void cuda_reset(struct dev *d)
+{
+    struct cuda *c = cuda_of(d);
+    c->failed = 0;
+    d->scratch.failed = 0;
+    if (c->recording) cuda_end(d);
+    cudaGetLastError();
+    cuda_check(c, cudaStreamSynchronize(c->stream), "wait");
+}
+
+void cuda_close(struct dev *d)
+{
+    if (d) close_all(cuda_of(d));
+}
+
+const char *cuda_describe(const struct dev *d)
+{
+    return ((const struct cuda *)d)->name;
+}
+
+void cuda_memory(struct dev *d, uint64_t *total, uint64_t *free_bytes)
+{
+    struct cuda *c = cuda_of(d);
+    size_t left = 0, all = 0;
+    *total = c->vram;
+    *free_bytes = c->vram - c->used;
+    if (cudaMemGetInfo(&left, &all) == cudaSuccess && left < *free_bytes) *free_bytes = left;
+}
+
+void cuda_mark(struct dev *d, int mark)
+{
+    struct cuda *c = cuda_of(d);
+    assert(mark >= 0 && mark < CUDA_MARKS);
+    cuda_check(c, cudaEventRecord(c->mark[mark], c->stream), "mark");
+}
+
+double cuda_between(struct dev *d, int from, int to)
+{
+    struct cuda *c = cuda_of(d);
+    float ms = 0;
+    cuda_check(c, cudaEventSynchronize(c->mark[to]), "measure");
+    cuda_check(c, cudaEventElapsedTime(&ms, c->mark[from], c->mark[to]), "measure");
+    return (double)ms;
+}

@@ -1,0 +1,99 @@
+/* device - what the files of the CUDA device share: the device, its weights, its sticky error.
+ *
+ * Thread: the device's worker. */
+#ifndef KERNELS_CUDA_DEVICE_H
+#define KERNELS_CUDA_DEVICE_H
+
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/launch.h"
+
+#include <cuda_runtime.h>
+
+enum {
+    CUDA_MARKS = 16,
+    CUDA_TAPES = 8 /* recorded quanta that are kept */
+};
+#define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
+#define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
+
+struct lt;
+struct dnn;
+
+/* A recorded quantum. seen: asked for, but not yet recorded: the first time kernels are being loaded. */
+struct cuda_tape {
+    uint64_t key, used; /* used: when, for the choice of the one to drop */
+    cudaGraphExec_t exec;
+    int seen;
+};
+
+struct cuda {
+    struct dev dev; /* first: a struct dev * of this device is one of these */
+    struct cu_queue q;
+    int index, bf, sms;
+    cudaStream_t stream;
+    char *work;     /* CUDA_WORK bytes */
+    char *stage[2]; /* pinned */
+    cudaEvent_t staged[2], mark[CUDA_MARKS];
+    int half;            /* of the staging memory, in use */
+    size_t filled;       /* bytes of that half */
+    uint64_t used, vram; /* bytes allocated, and the most that may be */
+    struct lt *lt;       /* NULL: not found, or not wanted */
+    struct dnn *dnn;
+    struct cuda_tape tape[CUDA_TAPES];
+    struct cuda_tape *recording;
+    uint64_t clock;
+    int failed; /* sticky */
+    struct fail fail;
+    char name[200];
+};
+
+/* linear: [out, in]; conv: [out, side, side, in]; table: [rows, cols]; all T. vector: floats. Bias: T. */
+struct weight {
+    enum weight_use use;
+    int64_t out, in; /* conv: in = channels; vector: out values */
+    int k;           /* conv: side */
+    size_t bytes;
+    void *data, *bias; /* bias NULL: none; else inside the block of data */
+};
+
+static inline struct cuda *cuda_of(struct dev *d)
+{
+    return (struct cuda *)d;
+}
+
+/* 0 when an earlier failure forbids further work. */
+int cuda_ready(struct cuda *);
+void cuda_fail(struct cuda *, enum err, const char *what, const char *why);
+/* Notes what a runtime call says; 0 when it is well. */
+int cuda_check(struct cuda *, cudaError_t, const char *what);
+/* Copies n bytes from pageable host memory; they may be reused at once. */
+void cuda_upload(struct cuda *, void *dst, const void *host, size_t n);
+
+/* weight.c */
+int cuda_weight_new(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
+void cuda_weight_free(struct dev *, struct weight *);
+size_t cuda_weight_bytes(const struct weight *);
+size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
+
+/* cuda.c */
+int cuda_sync(struct dev *, struct fail *);
+void cuda_reset(struct dev *);
+void cuda_close(struct dev *);
+
+/* table.c: the operations */
+extern const struct ops cuda_ops;
+
+/* memory.c */
+int cuda_mem_new(struct dev *, void **base, size_t bytes, struct fail *);
+void cuda_mem_free(struct dev *, void *base, size_t bytes);
+void cuda_put(struct dev *, tensor dst, const void *host);
+void cuda_get(struct dev *, void *host, tensor src);
+void cuda_copy(struct dev *, tensor dst, tensor src);
+void cuda_zero(struct dev *, tensor dst);
+
+/* tape.c */
+int cuda_begin(struct dev *, uint64_t key);
+void cuda_end(struct dev *);
+void cuda_tapes_drop(struct cuda *);
+
+#endif

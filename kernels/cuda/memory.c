@@ -1,0 +1,114 @@
+/* memory - blocks of device memory, copies, and the pinned staging buffer between host and card. */
+#include "kernels/cuda/device.h"
+
+#include <string.h>
+
+int cuda_mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+{
+    struct cuda *c = cuda_of(d);
+    *base = NULL;
+    cudaError_t e = cudaErrorMemoryAllocation;
+    if (bytes <= c->vram - c->used) e = cudaMalloc(base, bytes ? bytes : 1);
+    if (e != cudaSuccess) {
+        cudaGetLastError(); /* not sticky: the next allocation may fit */
+        fail_set(fail, ERR_OUT_OF_MEMORY, "no device memory for %zu MB: %llu of %llu MB are taken",
+                 bytes >> 20, (unsigned long long)(c->used >> 20),
+                 (unsigned long long)(c->vram >> 20));
+        return fail_advise(fail, "use a smaller picture or fewer at the same time");
+    }
+    c->used += bytes;
+    cuda_check(c, cudaMemsetAsync(*base, 0, bytes ? bytes : 1, c->stream), "clear memory");
+    return 0;
+}
+
+void cuda_mem_free(struct dev *d, void *base, size_t bytes)
+{
+    struct cuda *c = cuda_of(d);
+    if (!base) return;
+    cuda_tapes_drop(c); /* they may name this block */
+    cudaStreamSynchronize(c->stream);
+    cudaFree(base);
+    c->used -= bytes;
+}
+
+static size_t row_bytes(tensor t)
+{
+    return (size_t)t.cols * dtype_size(t.type);
+}
+
+static size_t pitch(tensor t)
+{
+    return (size_t)t.ld * dtype_size(t.type);
+}
+
+/* The half that was filled longest ago is free once its copies have ended. */
+static char *stage_room(struct cuda *c, size_t n)
+{
+    assert(n <= CUDA_STAGE);
+    if (n > CUDA_STAGE - c->filled) {
+        cuda_check(c, cudaEventRecord(c->staged[c->half], c->stream), "staging");
+        c->half ^= 1;
+        c->filled = 0;
+        cuda_check(c, cudaEventSynchronize(c->staged[c->half]), "staging");
+    }
+    char *p = c->stage[c->half] + c->filled;
+    c->filled += (n + 255) / 256 * 256;
+    if (c->filled > CUDA_STAGE) c->filled = CUDA_STAGE;
+    return p;
+}
+
+void cuda_upload(struct cuda *c, void *dst, const void *host, size_t n)
+{
+    for (size_t at = 0; at < n && cuda_ready(c);) {
+        size_t m = n - at < CUDA_STAGE ? n - at : CUDA_STAGE;
+        char *p = stage_room(c, m);
+        memcpy(p, (const char *)host + at, m);
+        cuda_check(c, cudaMemcpyAsync((char *)dst + at, p, m, cudaMemcpyHostToDevice, c->stream),
+                   "upload");
+        at += m;
+    }
+}
+
+void cuda_put(struct dev *d, tensor dst, const void *host)
+{
+    struct cuda *c = cuda_of(d);
+    const size_t n = row_bytes(dst);
+    if (!cuda_ready(c)) return;
+    if (dst.ld == dst.cols || dst.rows == 1) {
+        cuda_upload(c, dst.data, host, n * (size_t)dst.rows);
+        return;
+    }
+    for (int64_t i = 0; i < dst.rows; i++)
+        cuda_upload(c, (char *)dst.data + (size_t)i * pitch(dst),
+                    (const char *)host + (size_t)i * n, n);
+}
+
+void cuda_get(struct dev *d, void *host, tensor src)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c) || !src.rows || !src.cols) return;
+    cuda_check(c,
+               cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
+                                 (size_t)src.rows, cudaMemcpyDeviceToHost, c->stream),
+               "download");
+}
+
+void cuda_copy(struct dev *d, tensor dst, tensor src)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c) || !src.rows || !src.cols) return;
+    assert(dst.type == src.type && dst.rows == src.rows && dst.cols == src.cols);
+    cuda_check(c,
+               cudaMemcpy2DAsync(dst.data, pitch(dst), src.data, pitch(src), row_bytes(src),
+                                 (size_t)src.rows, cudaMemcpyDeviceToDevice, c->stream),
+               "copy");
+}
+
+void cuda_zero(struct dev *d, tensor dst)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c) || !dst.rows || !dst.cols) return;
+    cuda_check(
+        c, cudaMemset2DAsync(dst.data, pitch(dst), 0, row_bytes(dst), (size_t)dst.rows, c->stream),
+        "zero");
+}

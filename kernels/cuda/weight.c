@@ -1,0 +1,137 @@
+/* weight - model tensors onto the card, in the layout that its kernels and libraries read. */
+#include "kernels/cuda/device.h"
+#include "weights/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 1 << 20 }; /* values converted at a time */
+
+static int64_t rows_of(const struct weight_spec *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->n; i++)
+        n += s->part[i].rows;
+    return n;
+}
+
+/* Bytes of one stored value. */
+static size_t unit(const struct cuda *c, const struct weight_spec *s)
+{
+    return s->use == USE_VECTOR || !c->bf ? 4 : 2;
+}
+
+static size_t data_bytes(const struct cuda *c, const struct weight_spec *s)
+{
+    size_t n = (size_t)rows_of(s) * (size_t)s->part[0].cols * unit(c, s);
+    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+static int has_bias(const struct weight_spec *s)
+{
+    return s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
+}
+
+size_t cuda_weight_size(const struct dev *d, const struct weight_spec *s)
+{
+    const struct cuda *c = (const struct cuda *)d;
+    return data_bytes(c, s) + (has_bias(s) ? (size_t)rows_of(s) * unit(c, s) : 0);
+}
+
+size_t cuda_weight_bytes(const struct weight *w)
+{
+    return w->bytes;
+}
+
+/* n values from element `at`, as they are stored on the card. T's rounding comes first, as in the reference. */
+static void convert(const struct cuda *c, void *out, const struct source *s, int64_t at, int64_t n,
+                    size_t size)
+{
+    const struct st_tensor t = {.dtype = (enum st_dtype)s->type, .data = s->data, .count = at + n};
+    if (size == 2 && s->type == ST_BF16) {
+        memcpy(out, (const char *)s->data + 2 * (size_t)at, (size_t)n * 2);
+        return;
+    }
+    float *f = out; /* a piece has room for floats whatever it becomes */
+    st_to_f32(&t, at, n, f);
+    for (int64_t i = 0; i < n && c->bf; i++) {
+        const uint16_t h = f32_to_bf16(f[i]);
+        if (size == 2)
+            memcpy((char *)out + 2 * i, &h, 2);
+        else
+            f[i] = bf16_to_f32(h);
+    }
+}
+
+/* [out][in][k][k] to [out][k][k][in]: one row at a time. */
+static void turn(char *to, const char *from, int64_t in, int taps, size_t size)
+{
+    for (int64_t i = 0; i < in; i++)
+        for (int t = 0; t < taps; t++)
+            memcpy(to + (size_t)(t * in + i) * size, from + (size_t)(i * taps + t) * size, size);
+}
+
+static char *send(struct cuda *c, char *dst, const struct source *s, int taps, size_t size,
+                  char *piece)
+{
+    const int64_t row = taps > 1 ? s->cols : 1, all = s->rows * s->cols;
+    const int64_t step = PIECE / row * row;
+    char *turned = piece + (size_t)PIECE * 4;
+    for (int64_t at = 0; at < all; at += step) {
+        int64_t n = all - at < step ? all - at : step;
+        convert(c, piece, s, at, n, size);
+        for (int64_t r = 0; taps > 1 && r < n; r += row)
+            turn(turned + (size_t)r * size, piece + (size_t)r * size, row / taps, taps, size);
+        cuda_upload(c, dst, taps > 1 ? turned : piece, (size_t)n * size);
+        dst += (size_t)n * size;
+    }
+    return dst;
+}
+
+static int fill(struct cuda *c, struct weight *w, const struct weight_spec *s, struct fail *f)
+{
+    const size_t size = unit(c, s);
+    char *piece = malloc((size_t)PIECE * 8), *dst = w->data;
+    if (!piece) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to load %s", s->name);
+    for (int i = 0; i < s->n; i++)
+        dst = send(c, dst, &s->part[i], s->use == USE_CONV ? s->k * s->k : 1, size, piece);
+    dst = w->bias;
+    for (int i = 0; i < s->n && dst; i++) {
+        struct source b = s->bias[i];
+        b.rows = s->part[i].rows;
+        b.cols = 1;
+        dst = send(c, dst, &b, 1, size, piece);
+    }
+    free(piece);
+    if (!c->failed) return 0;
+    if (f) *f = c->fail;
+    return c->fail.code;
+}
+
+int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec *s, struct fail *f)
+{
+    struct cuda *c = cuda_of(d);
+    const int taps = s->use == USE_CONV ? s->k * s->k : 1;
+    *out = NULL;
+    assert(s->n >= 1 && s->n <= 4);
+    struct weight *w = calloc(1, sizeof *w);
+    if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", s->name);
+    *w = (struct weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols / taps, .k = s->k};
+    w->bytes = cuda_weight_size(d, s);
+    int rc = cuda_mem_new(d, &w->data, w->bytes, f);
+    if (!rc && has_bias(s)) w->bias = (char *)w->data + data_bytes(c, s);
+    if (!rc) rc = fill(c, w, s, f);
+    if (rc) {
+        cuda_weight_free(d, w);
+        return rc;
+    }
+    *out = w;
+    return 0;
+}
+
+void cuda_weight_free(struct dev *d, struct weight *w)
+{
+    if (!w) return;
+    cuda_mem_free(d, w->data, w->bytes);
+    free(w);
+}
