@@ -1,0 +1,237 @@
+/* simt - the fibers behind simt.h: one ucontext a thread, a round-robin until all have ended.
+ *
+ * swapcontext() asks the kernel for the signal mask at every switch; after the first entry plain jumps do the
+ * same in a hundredth of the time. Sanitizers want to see the switches: there it stays. */
+#include "test/simt/simt.h"
+
+#include <setjmp.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define JUMP 0
+#else
+#define JUMP 1
+#endif
+
+dim3 gridDim, blockDim, blockIdx, threadIdx;
+
+enum wait { RUN, AT_WARP, AT_BLOCK, ENDED };
+enum { STACK = 64 << 10, MOST = 1024, SHARED_MAX = 227 << 10 };
+
+struct fiber {
+    ucontext_t ctx;
+    jmp_buf at_rest;
+    int entered;
+    char *stack;
+    enum wait wait;
+    dim3 at;
+    int set;
+    void *tsan, *fake;
+};
+
+static struct {
+    struct fiber f[MOST];
+    ucontext_t home;
+    jmp_buf round;
+    int now, n, order;
+    void (*body)(void *);
+    void *arg, *tsan, *fake;
+    const void *home_stack;
+    size_t home_size;
+    unsigned char slot[MOST / 32][2][32][64]; /* two sets: a fast lane may be one operation ahead */
+    alignas(256) unsigned char shared[SHARED_MAX];
+} s;
+
+void simt_order(int order)
+{
+    s.order = order;
+}
+
+void *simt_shared(void)
+{
+    return s.shared;
+}
+
+static void bug(const char *what)
+{
+    fprintf(stderr, "simt: %s (block %u,%u,%u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z);
+    abort();
+}
+
+static void leave(enum wait w)
+{
+    struct fiber *f = &s.f[s.now];
+    f->wait = w;
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(w == ENDED ? NULL : &f->fake, s.home_stack, s.home_size);
+#endif
+#ifdef __SANITIZE_THREAD__
+    __tsan_switch_to_fiber(s.tsan, 0);
+#endif
+    if (!JUMP)
+        swapcontext(&f->ctx, &s.home);
+    else if (!_setjmp(f->at_rest))
+        _longjmp(s.round, 1);
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(f->fake, &s.home_stack, &s.home_size);
+#endif
+}
+
+static void enter(int i)
+{
+    struct fiber *f = &s.f[i];
+    s.now = i;
+    threadIdx = f->at;
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(&s.fake, f->stack, STACK);
+#endif
+#ifdef __SANITIZE_THREAD__
+    __tsan_switch_to_fiber(f->tsan, 0);
+#endif
+    if (!JUMP) {
+        swapcontext(&s.home, &f->ctx);
+    } else if (!_setjmp(s.round)) {
+        if (f->entered) _longjmp(f->at_rest, 1);
+        f->entered = 1;
+        setcontext(&f->ctx);
+    }
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(s.fake, NULL, NULL);
+#endif
+}
+
+static void start(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(NULL, &s.home_stack, &s.home_size);
+#endif
+    s.body(s.arg);
+    leave(ENDED);
+}
+
+void simt_barrier(void)
+{
+    leave(AT_BLOCK);
+}
+
+const unsigned char (*simt_exchange(const void *mine, size_t bytes))[64]
+{
+    const int me = s.now, set = s.f[me].set ^= 1;
+    if (bytes > 64) bug("more than 64 bytes in a warp operation");
+    memcpy(s.slot[me / 32][set][me % 32], mine, bytes);
+    leave(AT_WARP);
+    return s.slot[me / 32][set];
+}
+
+static void prepare(int i)
+{
+    struct fiber *f = &s.f[i];
+    if (!f->stack) f->stack = (char *)malloc(STACK);
+    if (!f->stack) bug("no memory for stacks");
+#ifdef __SANITIZE_THREAD__
+    if (!f->tsan) f->tsan = __tsan_create_fiber(0);
+#endif
+#ifdef __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(f->stack, STACK);
+#endif
+    getcontext(&f->ctx);
+    f->ctx.uc_stack.ss_sp = f->stack;
+    f->ctx.uc_stack.ss_size = STACK;
+    f->ctx.uc_link = NULL;
+    makecontext(&f->ctx, start, 0);
+    f->wait = RUN;
+    f->set = 0;
+    f->entered = 0;
+    f->at = dim3((unsigned)i % blockDim.x, (unsigned)i / blockDim.x % blockDim.y,
+                 (unsigned)i / (blockDim.x * blockDim.y));
+}
+
+/* Everybody of [from, to) who has not ended waits at w, and somebody does. */
+static int all_at(int from, int to, enum wait w)
+{
+    int any = 0;
+    for (int i = from; i < to; i++) {
+        if (s.f[i].wait == ENDED) continue;
+        if (s.f[i].wait != w) return 0;
+        any = 1;
+    }
+    return any;
+}
+
+static void release(int from, int to)
+{
+    for (int i = from; i < to; i++)
+        if (s.f[i].wait != ENDED) s.f[i].wait = RUN;
+}
+
+static int any_ended(int from, int to)
+{
+    for (int i = from; i < to; i++)
+        if (s.f[i].wait == ENDED) return 1;
+    return 0;
+}
+
+/* One round: who can run, runs; then barriers open. 0: all have ended. */
+static int round_of_block(void)
+{
+    int alive = 0, moved = 0;
+    for (int k = 0; k < s.n; k++) {
+        int i = s.order ? s.n - 1 - k : k;
+        if (s.f[i].wait == RUN) {
+            enter(i);
+            moved = 1;
+        }
+        alive |= s.f[i].wait != ENDED;
+    }
+    for (int w = 0; w < s.n; w += 32)
+        if (all_at(w, w + 32 < s.n ? w + 32 : s.n, AT_WARP)) {
+            if (any_ended(w, w + 32 < s.n ? w + 32 : s.n)) bug("a warp operation without all lanes");
+            release(w, w + 32 < s.n ? w + 32 : s.n);
+            moved = 1;
+        }
+    if (all_at(0, s.n, AT_BLOCK)) {
+        if (any_ended(0, s.n)) bug("a barrier without all threads");
+        release(0, s.n);
+        moved = 1;
+    }
+    if (alive && !moved) bug("threads wait for each other at different barriers");
+    return alive;
+}
+
+void simt_run(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *arg)
+{
+    s.n = (int)(block.x * block.y * block.z);
+    if (s.n < 1 || s.n > MOST) bug("too many threads in a block");
+    if (s.n % 32) bug("threads of a block are whole warps here");
+    if (shared > SHARED_MAX) bug("too much shared memory");
+    if (grid.y > 65535 || grid.z > 65535 || !grid.x || !grid.y || !grid.z) bug("no such grid");
+    gridDim = grid;
+    blockDim = block;
+    s.body = body;
+    s.arg = arg;
+#ifdef __SANITIZE_THREAD__
+    s.tsan = __tsan_get_current_fiber();
+#endif
+    const uint64_t blocks = (uint64_t)grid.x * grid.y * grid.z;
+    for (uint64_t k = 0; k < blocks; k++) {
+        uint64_t b = s.order ? blocks - 1 - k : k;
+        blockIdx = dim3((unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y),
+                        (unsigned)(b / grid.x / grid.y));
+        memset(s.shared, 0xff, shared);
+        for (int i = 0; i < s.n; i++)
+            prepare(i);
+        while (round_of_block()) {
+        }
+    }
+}

@@ -1,0 +1,347 @@
+/* The CUDA device on an imagined card, operation by operation against the CPU device, in float and bf16.
+ *
+ * The kernels are the ones that nvcc compiles; blocks and fibers run in both directions, so a barrier
+ * that is missing shows as a difference; shared memory starts as NaN. Catches wrong indices, strides and
+ * roundings, a grid that is too small, a sticky error that does not stick, memory that leaks, a
+ * recording that does not repeat. */
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/dnn.h"
+#include "kernels/cuda/lt.h"
+#include "test/simt/pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void simt_order(int order);
+
+static struct dev *open_cuda(enum dtype type)
+{
+    struct dev *d;
+    struct fail f = {0};
+    const struct cuda_opts o = {.index = 0};
+    if (cuda_open(&d, type, &o, &f)) fail_msg("%s", f.message);
+    return d;
+}
+
+static void compare(enum dtype type, int order)
+{
+    struct pair p;
+    struct dev *ref;
+    struct fail f;
+    const int before = simt_blocks();
+    struct dev *dev = open_cuda(type);
+    simt_order(order);
+    assert_int_equal(cpu_open(&ref, type, 1, &f), 0);
+    assert_int_equal(pair_open(&p, ref, dev, 32 << 20, 4 << 20, &f), 0);
+    pair_cases(&p, PAIR_ODD);
+    pair_close(&p);
+    assert_true(p.passed > 40);
+    assert_int_equal(p.failed, 0);
+    dev->ops->free(dev);
+    ref->ops->free(ref);
+    assert_int_equal(simt_blocks(), before);
+}
+
+static void f32_upwards(void **s)
+{
+    (void)s;
+    compare(DT_F32, 0);
+}
+
+static void f32_downwards(void **s)
+{
+    (void)s;
+    compare(DT_F32, 1);
+}
+
+static void bf16_upwards(void **s)
+{
+    (void)s;
+    compare(DT_BF16, 0);
+}
+
+static void bf16_downwards(void **s)
+{
+    (void)s;
+    compare(DT_BF16, 1);
+}
+
+/* -- the device around the operations --------------------------------------------------------------------- */
+
+static void failure_sticks_until_reset(void **s)
+{
+    (void)s;
+    struct dev *d = open_cuda(DT_F32);
+    struct fail f = {0};
+    void *mem;
+    float one[4] = {1, 2, 3, 4}, back[4] = {0};
+    assert_int_equal(d->ops->mem_new(d, &mem, 256, &f), 0);
+    tensor t = tensor_at(mem, DT_F32, 2, 2);
+    d->ops->put(d, t, one);
+    simt_fail_after(0, cudaErrorIllegalAddress);
+    d->ops->zero(d, t); /* fails, and the next one must not happen */
+    d->ops->zero(d, t);
+    assert_int_equal(d->ops->sync(d, &f), ERR_DEVICE);
+    assert_non_null(strstr(f.message, "zero"));
+    assert_int_equal(d->ops->sync(d, &f), ERR_DEVICE);
+    d->ops->reset(d);
+    d->ops->get(d, back, t);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    assert_memory_equal(back, one, sizeof one);
+    d->ops->mem_free(d, mem, 256);
+    d->ops->free(d);
+}
+
+static void no_memory_is_refused_and_not_sticky(void **s)
+{
+    (void)s;
+    struct dev *d;
+    struct fail f = {0};
+    void *mem;
+    const struct cuda_opts o = {.vram = 1 << 20};
+    assert_int_equal(cuda_open(&d, DT_BF16, &o, &f), 0);
+    assert_int_equal(d->ops->mem_new(d, &mem, 2 << 20, &f), ERR_OUT_OF_MEMORY);
+    assert_null(mem);
+    assert_true(f.hint[0]);
+    assert_int_equal(d->ops->mem_new(d, &mem, 1 << 19, &f), 0);
+    void *more;
+    assert_int_equal(d->ops->mem_new(d, &more, 1 << 20, &f), ERR_OUT_OF_MEMORY);
+    d->ops->mem_free(d, mem, 1 << 19);
+    assert_int_equal(d->ops->mem_new(d, &mem, 1 << 20, &f), 0);
+    d->ops->mem_free(d, mem, 1 << 20);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    d->ops->free(d);
+}
+
+/* Every allocation and creation of opening fails once: an error comes back, and nothing is left. */
+static void opening_fails_cleanly(void **s)
+{
+    (void)s;
+    const int before = simt_blocks();
+    int opened = 0;
+    for (int n = 0; n < 60 && !opened; n++) {
+        struct dev *d = NULL;
+        struct fail f = {0};
+        const struct cuda_opts o = {.index = 0};
+        simt_fail_after(n, cudaErrorMemoryAllocation);
+        int rc = cuda_open(&d, DT_F32, &o, &f);
+        simt_fail_after(-1, cudaSuccess);
+        opened = !rc;
+        if (opened)
+            d->ops->free(d);
+        else
+            assert_true(f.message[0] && !d);
+        assert_int_equal(simt_blocks(), before);
+    }
+    assert_true(opened);
+    struct dev *d;
+    struct fail f = {0};
+    assert_int_equal(cuda_open(&d, DT_F32, &(struct cuda_opts){.index = 3}, &f), ERR_USAGE);
+}
+
+/* One step: y += x, three times; the third and later ones come from the recording. */
+static void a_recorded_step_repeats(void **s)
+{
+    (void)s;
+    struct dev *d = open_cuda(DT_F32);
+    struct fail f = {0};
+    void *mem;
+    const float x[3] = {1, 2, 3};
+    float y[3] = {0};
+    assert_int_equal(d->ops->mem_new(d, &mem, 512, &f), 0);
+    tensor a = tensor_at(mem, DT_F32, 1, 3), b = tensor_at((char *)mem + 256, DT_F32, 1, 3);
+    d->ops->put(d, a, x);
+    int repeated = 0;
+    for (int i = 0; i < 5; i++) {
+        if (cuda_begin(d, 77)) {
+            repeated++;
+            continue;
+        }
+        d->ops->add_act(d, b, b, a, ACT_NONE);
+        cuda_end(d);
+    }
+    d->ops->get(d, y, b);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    assert_int_equal(repeated, 3);
+    assert_true(y[0] >= 5 && y[0] <= 5 && y[2] >= 15 && y[2] <= 15);
+    d->ops->mem_free(d, mem, 512); /* drops the recording: its address is gone */
+    assert_int_equal(cuda_begin(d, 77), 0);
+    cuda_end(d);
+    d->ops->free(d);
+}
+
+/* More than both halves of the staging memory, from a buffer that changes at once. */
+static void uploads_survive_their_source(void **s)
+{
+    (void)s;
+    enum { N = 40 << 20 };
+    struct dev *d = open_cuda(DT_F32);
+    struct fail f = {0};
+    void *mem;
+    uint8_t *host = malloc(N), *back = malloc(N);
+    assert_true(host && back);
+    assert_int_equal(d->ops->mem_new(d, &mem, N, &f), 0);
+    for (int i = 0; i < N; i++)
+        host[i] = (uint8_t)(i * 31 + i / 4096);
+    d->ops->put(d, tensor_at(mem, DT_U8, N / 4096, 4096), host);
+    memset(host, 0, N);
+    d->ops->get(d, back, tensor_at(mem, DT_U8, N / 4096, 4096));
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    for (int i = 0; i < N; i++)
+        if (back[i] != (uint8_t)(i * 31 + i / 4096)) fail_msg("byte %d", i);
+    d->ops->mem_free(d, mem, N);
+    d->ops->free(d);
+    free(host);
+    free(back);
+}
+
+/* -- what the libraries are asked, as data ------------------------------------------------------------------ */
+
+static void products_are_described(void **s)
+{
+    (void)s;
+    static char mem[64] __attribute__((aligned(64)));
+    struct lt_shape a, b;
+    struct cu_product p = {.y = mem,
+                           .x = mem,
+                           .w = mem,
+                           .bias = mem,
+                           .ldy = 4096,
+                           .ldx = 16384,
+                           .m = 4352,
+                           .n = 4096,
+                           .k = 16384,
+                           .add = 0};
+    assert_true(lt_plan(&a, &p, 1));
+    assert_true(a.bias && !a.gelu && !a.beta && !a.after && !a.y_f32);
+    p.m = 17;
+    assert_true(lt_plan(&b, &p, 1));
+    assert_true(lt_key(&a) == lt_key(&b)); /* one algorithm for every number of rows */
+    p.act = CU_ACT_GELU_TANH;
+    assert_true(lt_plan(&b, &p, 1) && b.gelu && lt_key(&a) != lt_key(&b));
+    p.act = CU_ACT_SILU;
+    assert_true(lt_plan(&b, &p, 1) && b.after == CU_ACT_SILU && lt_key(&a) == lt_key(&b));
+    p.add = 1;
+    assert_false(lt_plan(&b, &p, 1)); /* y + silu(.) is not the library's order */
+    p.act = CU_ACT_NONE;
+    assert_true(lt_plan(&b, &p, 1) && b.beta && lt_key(&a) != lt_key(&b));
+    p.k = 16380;
+    assert_false(lt_plan(&b, &p, 1)); /* rows of w that do not start on 16 bytes */
+    p.k = 16384;
+    p.x = mem + 2;
+    assert_false(lt_plan(&b, &p, 1));
+    p.x = mem;
+    p.n = 3;
+    assert_false(lt_plan(&b, &p, 1));
+    p.n = 64;
+    assert_true(lt_plan(&b, &p, 0) && !b.bf && lt_key(&a) != lt_key(&b));
+}
+
+static void convolutions_are_described(void **s)
+{
+    (void)s;
+    static char mem[64] __attribute__((aligned(64)));
+    struct dnn_graph g;
+    struct dnn_conv c = {.y = mem,
+                         .x = mem,
+                         .w = mem,
+                         .bias = mem,
+                         .h = 66,
+                         .w_in = 128,
+                         .c = 512,
+                         .n = 512,
+                         .side = 3,
+                         .pad_h = 0,
+                         .ldy = 512,
+                         .ldx = 512};
+    assert_true(dnn_plan_conv(&g, &c)); /* a band: two rows of halo, none of padding */
+    assert_int_equal(g.ops, 2);
+    const struct dnn_tensor *x = &g.tensor[g.op[0].in[0]], *w = &g.tensor[g.op[0].in[1]];
+    const struct dnn_tensor *sum = &g.tensor[g.op[0].out], *y = &g.tensor[g.op[1].out];
+    const int64_t xd[] = {1, 512, 66, 128}, xs[] = {66 * 128 * 512, 1, 128 * 512, 512};
+    const int64_t ws[] = {9 * 512, 1, 3 * 512, 512}, yd[] = {1, 512, 64, 128};
+    assert_memory_equal(x->dim, xd, sizeof xd);
+    assert_memory_equal(x->stride, xs, sizeof xs);
+    assert_memory_equal(w->stride, ws, sizeof ws);
+    assert_memory_equal(y->dim, yd, sizeof yd);
+    assert_true(sum->inner && sum->type == DNN_F32 && !y->inner && y->type == DNN_BF16);
+    assert_true(g.op[0].pad_h == 0 && g.op[0].pad_w == 1 && g.op[1].in[0] == g.op[0].out);
+    assert_ptr_equal(y->data, mem);
+    c.add = mem + 16;
+    c.lda = 1024;
+    c.pad_h = 1;
+    assert_true(dnn_plan_conv(&g, &c));
+    assert_int_equal(g.ops, 3);
+    assert_true(g.tensor[g.op[1].out].inner && g.op[2].in[0] == g.op[1].out);
+    assert_ptr_equal(g.tensor[g.op[2].in[1]].data, mem + 16);
+    assert_true(g.tensor[g.op[2].in[1]].stride[3] == 1024 && g.tensor[g.op[2].out].dim[2] == 66);
+    c.n = 3;
+    assert_false(dnn_plan_conv(&g, &c)); /* three channels are ours */
+    c.n = 512;
+    c.add = mem + 2;
+    assert_false(dnn_plan_conv(&g, &c));
+}
+
+static void attention_is_described(void **s)
+{
+    (void)s;
+    static char mem[64] __attribute__((aligned(64)));
+    struct dnn_graph g;
+    struct cu_attn a = {.q = mem,
+                        .k = mem,
+                        .v = mem,
+                        .o = mem,
+                        .ldq = 12288,
+                        .ldk = 12288,
+                        .ldv = 12288,
+                        .ldo = 4096,
+                        .nq = 4128,
+                        .nk = 8256,
+                        .heads = 32,
+                        .group = 1,
+                        .head_dim = 128,
+                        .scale = 0.25f};
+    assert_true(dnn_plan_attn(&g, &a));
+    assert_int_equal(g.ops, 1);
+    const struct dnn_tensor *q = &g.tensor[g.op[0].in[0]], *k = &g.tensor[g.op[0].in[1]];
+    const int64_t qd[] = {1, 32, 4128, 128}, qs[] = {(int64_t)4128 * 12288, 128, 12288, 1};
+    const int64_t kd[] = {1, 32, 8256, 128};
+    assert_memory_equal(q->dim, qd, sizeof qd);
+    assert_memory_equal(q->stride, qs, sizeof qs);
+    assert_memory_equal(k->dim, kd,
+                        sizeof kd); /* keys of an image that was cached come with them */
+    const struct dnn_tensor *scale = &g.tensor[g.op[0].in[3]];
+    assert_true(scale->by_value && scale->value >= 0.25f && scale->value <= 0.25f);
+    a.group = 16;
+    assert_true(dnn_plan_attn(&g, &a) && g.tensor[g.op[0].in[1]].dim[1] == 2);
+    static const float bias[1] = {0};
+    a.bias = bias;
+    assert_false(dnn_plan_attn(&g, &a)); /* the glyph encoder's is ours */
+    a.bias = NULL;
+    a.head_dim = 36;
+    assert_false(dnn_plan_attn(&g, &a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f32_upwards),
+        cmocka_unit_test(bf16_upwards),
+        cmocka_unit_test(f32_downwards),
+        cmocka_unit_test(bf16_downwards),
+        cmocka_unit_test(failure_sticks_until_reset),
+        cmocka_unit_test(no_memory_is_refused_and_not_sticky),
+        cmocka_unit_test(opening_fails_cleanly),
+        cmocka_unit_test(a_recorded_step_repeats),
+        cmocka_unit_test(uploads_survive_their_source),
+        cmocka_unit_test(products_are_described),
+        cmocka_unit_test(convolutions_are_described),
+        cmocka_unit_test(attention_is_described),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
