@@ -16,7 +16,7 @@ DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libdnnl-dev libspng-dev 
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
 FUZZ_DEPS := clang libclang-rt-dev
 FUZZ_RUNS ?= 200000
-TEST_DEPS := libcmocka-dev clang-format chromium python3 python3-websockets nodejs npm
+TEST_DEPS := g++ libcmocka-dev clang-format chromium python3 python3-websockets nodejs npm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g
@@ -40,6 +40,34 @@ ISA_base :=
 ISA_avx2 := -mavx2 -mfma -mf16c
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 ISA_avx512bf := $(ISA_avx512) -mavx512bf16
+# CUDA: auto builds it where nvcc, cuBLASLt and cuDNN are, 0 never, 1 with what there is. The binary needs none of
+# them to start: cudart is linked in, the two libraries are opened when a card is
+ifneq ($(CUDA),0)
+$(foreach v,$(shell kernels/cuda/find.sh $(abspath $(O)) | tr ' ' ,),$(eval $(v)))
+endif
+comma := ,
+LIB_DIRS := $(subst $(comma), ,$(LIB_INC))
+CUDA_ON := $(and $(filter release,$(FLAVOUR)),$(CUDA_LIB),$(or $(filter 1,$(CUDA)),$(word 2,$(LIB_DIRS))))
+ifeq ($(CUDA)$(CUDA_LIB),1)
+$(error CUDA=1, but there is no nvcc)
+endif
+ifeq ($(CUDA_ON)$(CUDA)$(FLAVOUR),autorelease)
+$(if $(CUDA_LIB),$(info CUDA is left out: nvcc is here$(comma) the headers of cuBLASLt or cuDNN are not (make cuda-deps)))
+endif
+CUDA_ARCH ?= $(if $(CUDA_ON),80 89 )90a
+CUDA_PTX ?= $(if $(CUDA_ON),90)
+CUDA_SRC := $(wildcard kernels/cuda/*.cu)
+CUDA_C := $(filter-out kernels/cuda/none.c,$(wildcard kernels/cuda/*.c))
+CUDA_OBJ := $(patsubst %.cu,$(O)/cuda/%.o,$(CUDA_SRC))
+CUDA_SYS := $(addprefix -isystem ,$(CUDA_INC) $(LIB_DIRS)) -DCUDA_LIB_PATH='"$(LIB_PATH)"'
+NVFLAGS := -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall$(comma)-Wextra$(comma)-fno-exceptions \
+           $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a)$(comma)code=sm_$(a)) \
+           $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a)$(comma)code=compute_$(a))
+KERNELS += $(if $(CUDA_ON),$(CUDA_C),kernels/cuda/none.c)
+LIBS += $(if $(CUDA_ON),-L$(CUDA_LIB) -lcudart_static -lrt -ldl)
+SIMT := $(B)/simt
+SIMT_OBJ := $(patsubst kernels/cuda/%.cu,$(SIMT)/%.o,$(CUDA_SRC)) $(patsubst kernels/cuda/%.c,$(SIMT)/%.o,$(CUDA_C)) \
+            $(patsubst test/simt/%.cc,$(SIMT)/%.o,$(wildcard test/simt/*.cc)) $(B)/test/simt/pair.o $(B)/test/simt/cases.o
 SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
 TESTS := $(wildcard test/proto/test_*.c test/weights/test_*.c test/kernels/test_*.c \
            test/server/test_*.c test/sim/test_*.c test/simt/test_*.c)
@@ -62,7 +90,7 @@ $(B)/darkroom: $(B)/server/main.o $(ARCHIVES)
 
 $(B)/libproto.a: $(call obj,$(PROTO))
 $(B)/libweights.a: $(call obj,$(WEIGHTS))
-$(B)/libkernels.a: $(call obj,$(KERNELS)) $(ISA_OBJ)
+$(B)/libkernels.a: $(call obj,$(KERNELS)) $(ISA_OBJ) $(if $(CUDA_ON),$(CUDA_OBJ))
 $(B)/libserver.a: $(call obj,$(SERVER)) $(B)/page.o
 $(B)/lib%.a:
 	@mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
@@ -77,6 +105,24 @@ $(B)/%.$(1).o: %.c
 	$$(CC) $$(CFLAGS) $$(SYS) $$(ISA_$(1)) -DISA=$(1) -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+$(CUDA_OBJ): $(O)/cuda/%.o: %.cu
+	@mkdir -p $(@D)
+	nice $(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$(B)/kernels/cuda/%.o: SYS += $(CUDA_SYS)
+
+# the same kernels and the same device on an imagined card: test/simt stands in for CUDA
+$(SIMT)/%.o: kernels/cuda/%.cu
+	@mkdir -p $(@D)
+	$(CC) -x c++ -std=c++17 $(OPT_$(FLAVOUR)) -DSIMT -include test/simt/simt.h -I. -Wall -Wextra -Wno-unknown-pragmas -MMD -MP -c -o $@ $<
+$(SIMT)/%.o: kernels/cuda/%.c
+	@mkdir -p $(@D)
+	$(CC) -Itest/simt $(CFLAGS) $(SYS) -c -o $@ $<
+$(SIMT)/%.o: test/simt/%.cc
+	@mkdir -p $(@D)
+	$(CC) -std=c++17 $(OPT_$(FLAVOUR)) -I. -Wall -Wextra -MMD -MP -c -o $@ $<
+$(filter $(B)/test/simt/%,$(TEST_BIN)): $(B)/test/%: test/%.c $(SIMT_OBJ) $(ARCHIVES)
+	$(CC) -Itest/simt $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(SIMT_OBJ) $(ARCHIVES) -lcmocka $(LIBS) -lstdc++ -ldl
 
 # rewritten only when the version is another one
 $(B)/server/version.h: FORCE
@@ -104,7 +150,7 @@ $(B)/test/%: test/%.c $(ARCHIVES)
 run: deps all ## install what is missing, build, serve the bundled model
 	$(O)/darkroom serve --model $(MODEL) $(ARGS)
 
-test: test-deps all $(TEST_BIN) ## install what is missing, build, run every test that needs no GPU
+test: test-deps all $(TEST_BIN) $(if $(CUDA_LIB),$(CUDA_OBJ)) ## install what is missing, build, run every test that needs no GPU
 	@test/run $(B)
 
 asan tsan: test-deps ## the C tests under the sanitizers
@@ -125,6 +171,9 @@ run-fuzz_%: $(B)/test/fuzz/fuzz_%
 	@python3 test/fuzz/seeds.py $(O)/corpus && mkdir -p $(O)/corpus/fuzz_$*
 	$< -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
 	  -artifact_prefix=$(O)/corpus/fuzz_$*- $(O)/corpus/fuzz_$*
+
+cuda-deps: ## cuBLASLt and cuDNN from PyPI into build/ (a machine with nvcc; 1 GB)
+	python3 -m pip install -q --no-deps --target $(O)/cuda-libs nvidia-cublas nvidia-cudnn-cu13
 
 deps: ## install what building needs (apt)
 	@test/deps $(DEPS)
@@ -153,4 +202,4 @@ help: ## this list
 
 .PHONY: golden all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)
