@@ -1,0 +1,41 @@
+// readme - takes the README's picture: the real program and the bundled model, some pictures done, some developing.
+//
+//   node test/web/readme.mjs frontend/doc/page.png
+
+import { launch } from './browser.mjs';
+import { Server } from './page/server.mjs';
+
+const FIRST = ['a house with a red roof and two trees on a green meadow on a sunny day', 'a pyramid and two cactuses in the desert on a sunny day',
+  'a boat with a red sail on the sea at sunset'];
+const SECOND = ['three orange stars on a green background', '夜晚的雪地上有一座红色屋顶的房子和两棵松树，天上有满月', 'a lighthouse by the sea at night'];
+const PATIENCE = { timeout: 120_000, polling: 100 };
+
+const server = await new Server('--concurrency', '2').start();
+const browser = await launch();
+const page = await browser.newPage({ viewport: { width: 1440, height: 960 }, colorScheme: 'dark' });
+page.setDefaultTimeout(PATIENCE.timeout);
+const ask = async (prompts, seed, steps) => {
+  await page.evaluate(() => { document.getElementById('advanced').open = true; });
+  await page.fill('#steps', steps);
+  for (const [i, prompt] of prompts.entries()) {
+    await page.fill('#seed', String(seed + i));
+    await page.fill('#prompt', prompt);
+    await page.press('#prompt', 'Control+Enter');
+  }
+  await page.fill('#seed', '');
+  await page.fill('#steps', '20');
+  await page.evaluate(() => { document.getElementById('advanced').open = false; });
+};
+process.on('exit', () => server.child.kill('SIGKILL'));
+await page.goto(server.url);
+await page.waitForSelector(':root[data-link=open]');
+await ask(FIRST, 1, '20');
+await page.waitForFunction(() => document.querySelectorAll('.card[data-state=done] img.final').length === 3, null, PATIENCE);
+await ask(SECOND, 11, '100'); // slowly, to be seen
+await page.waitForFunction(() => {
+  const at = [...document.querySelectorAll('.card[data-state=running] .meter')].map((m) => Number(m.getAttribute('aria-valuenow')));
+  return at.length === 2 && Math.min(...at) >= 55;
+}, null, PATIENCE);
+await page.screenshot({ path: process.argv[2] ?? 'page.png' });
+await browser.close();
+await server.remove();
