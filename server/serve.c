@@ -111,7 +111,7 @@ static void announce(struct serve *s)
     struct hub_counts n;
     hub_counts(s->hub, &n);
     printf("  model    %s (%s)\n", s->model, s->conf->model);
-    printf("  device   %s, %s\n", s->device, s->type);
+    printf("  device   %s\n", s->device);
     printf("  drawing  %d at a time: %s\n", n.cap, hub_why_cap(s->hub));
     fflush(stdout);
 }

@@ -228,18 +228,24 @@ static void read_fail(sqlite3_stmt *q, int column, struct fail *out)
     snprintf(out->hint, sizeof out->hint, "%s", text_at(q, column + 3));
 }
 
-static int restore_row(sqlite3_stmt *q, int (*each)(void *, const struct hub_row *, struct fail *),
-                       void *arg, struct fail *f)
+/* A row that cannot be read is said and skipped: it must not keep all others from being served. */
+static int restore_row(struct store *s, sqlite3_stmt *q,
+                       int (*each)(void *, const struct hub_row *, struct fail *), void *arg,
+                       struct fail *f)
 {
     struct spec_limits limits;
     struct spec spec = {0};
     struct fail error;
     spec_limits_init(&limits);
     const char *json = text_at(q, 5);
-    if (sqlite3_column_bytes(q, 4) != SPEC_DIGEST_BYTES)
-        return fail_set(f, ERR_IO, "A job's row is damaged.");
-    int err = spec_parse(&spec, json, strlen(json), &limits, f);
-    if (err) return err;
+    int err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
+                  ? spec_parse(&spec, json, strlen(json), &limits, &error)
+                  : fail_set(&error, ERR_IO, "the request's digest is missing");
+    if (err) {
+        log_error(s->log, "store: row %lld is damaged and left out: %s",
+                  (long long)sqlite3_column_int64(q, 1), error.message);
+        return 0;
+    }
     read_fail(q, 13, &error);
     struct hub_row row = {
         .job = (uint64_t)sqlite3_column_int64(q, 0),
@@ -276,7 +282,7 @@ int store_restore(struct store *s, int kept,
     sqlite3_bind_int(q, 1, kept);
     int err = 0, got;
     while ((got = sqlite3_step(q)) == SQLITE_ROW && !err) {
-        err = restore_row(q, each, arg, f);
+        err = restore_row(s, q, each, arg, f);
         if (err) break;
     }
     if (!err && got != SQLITE_DONE) err = complain(s->reader, "Cannot read", f);

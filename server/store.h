@@ -37,7 +37,7 @@ uint64_t store_boot(const struct store *); /* 1, 2, 3 .. */
 int store_counts(struct store *, int64_t *done, int64_t *failed, int64_t *cancelled,
                  struct fail *f);
 /* Call each for every job without an end and the `kept` newest ones with one, in order of
- * acceptance, until it returns non-zero (which is returned). */
+ * acceptance, until it returns non-zero (which is returned). A damaged row is logged and skipped. */
 int store_restore(struct store *, int kept,
                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                   struct fail *f);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 static char folder[64];
 static struct mbox box;
@@ -222,6 +223,30 @@ static void bad_row_stands_alone(void **state)
     store_close(s);
 }
 
+/* catches: a server that does not start any more because of one damaged row */
+static void damaged_row(void **state)
+{
+    (void)state;
+    char path[128];
+    sqlite3 *db;
+    struct store *s = open_store();
+    struct hub_row a = row_of(1, 1), b = row_of(2, 2);
+    store_accept(s, &a);
+    store_accept(s, &b);
+    expect_stored(2, ERR_OK);
+    store_close(s);
+    snprintf(path, sizeof path, "%s/darkroom.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE jobs SET spec='{' WHERE job=1", NULL, NULL, NULL), 0);
+    sqlite3_close(db);
+    struct seen seen = {0};
+    s = open_store();
+    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.job[0], 2);
+    store_close(s);
+}
+
 /* catches: a path that leaves its folder, a missing parent, a folder that is a link */
 static void files_stay_inside(void **state)
 {
@@ -251,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_server_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_row_stands_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_stay_inside, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
