@@ -41,6 +41,15 @@ struct epilogue {
     int bf; /* y and r are bfloat16; then c + bias is rounded before act, act before r */
 };
 
+/* Where blocks of A come from: row i of a matrix, or (side > 0) the side x side neighbourhood of
+ * pixel i of a picture [height * width, channels], zeros outside, read as its nearest 2x enlargement
+ * with `up`. Values of a pixel are counted tap by tap, rows first, channels inside. */
+struct gather {
+    const void *x;
+    int64_t ld; /* elements between rows or pixels */
+    int side, height, width, channels, up;
+};
+
 /* C[m, n] (+)= A[m, k] B[k, n] for n <= whole panels of one block of columns. */
 struct gemm_block {
     const void *a; /* rows with GEMM_STRIDE floats (or pairs) between them */
@@ -71,6 +80,9 @@ struct isa {
     int has_dp; /* PACK_DP exists here */
 
     void (*gemm[3])(const struct gemm_block *); /* by enum pack */
+    /* Rows [row, row + rows) of A, values [k0, k0 + k), as `pack` wants them, GEMM_STRIDE apart. */
+    void (*gather)(const struct gather *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
+                   enum pack);
     /* n values as floats, or rounded from floats. */
     void (*to_f32)(float *y, const uint16_t *x, int64_t n);
     void (*to_bf)(uint16_t *y, const float *x, int64_t n);

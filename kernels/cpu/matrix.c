@@ -1,24 +1,18 @@
-/* matrix - linear layers and convolutions: one blocked product over rows that a callback provides.
+/* matrix - linear layers and convolutions: one blocked product over gathered rows.
  *
- * Both are C = A B with packed weights B; a convolution's rows of A are gathered pixel by pixel
- * (im2col, one cache-sized block at a time). Tasks are blocks of rows times blocks of columns. How a
+ * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of pixels,
+ * gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of columns. How a
  * product is cut never shows in its bits: see isa.h. */
 #include "kernels/cpu/cpu.h"
 
 #include <string.h>
 
-/* Copy k values from k0 of A's row to `to`. */
-struct product;
-typedef void gather_fn(const struct product *, char *to, int64_t row, int64_t k0, int64_t k);
-
 struct product {
     const struct cpu *cpu;
     const struct weight *w;
-    gather_fn *gather;
+    struct gather a;
     int64_t m;
-    struct epilogue out; /* of row 0, column 0 */
-    tensor x;
-    int h, width, up;             /* conv: of x */
+    struct epilogue out;          /* of row 0, column 0 */
     int64_t rows, panels;         /* of a task */
     int64_t row_tasks, col_tasks; /* how many */
 };
@@ -37,16 +31,6 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t block_k(const struct cpu *c)
 {
     return c->pack == PACK_DP ? 2 * GEMM_KC : GEMM_KC;
-}
-
-/* A's rows in the form that the register tiles read: floats, or pairs of bfloat16 ending in zero. */
-static void fill(const struct product *p, char *a, int64_t row, int64_t rows, int64_t k0, int64_t k)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        char *to = a + r * GEMM_STRIDE * 4;
-        p->gather(p, to, row + r, k0, k);
-        if (p->cpu->pack == PACK_DP && k % 2) memset(to + k * 2, 0, 2);
-    }
 }
 
 static struct epilogue move(const struct epilogue *e, int64_t row, int64_t col)
@@ -79,7 +63,7 @@ static void product_task(void *ctx, int task, int lane)
         g.first = k0 == 0;
         g.last = k0 + g.k == in;
         g.b = b + k0 * nr * size;
-        fill(p, (char *)a, row, g.m, k0, g.k);
+        c->isa->gather(&p->a, a, row, g.m, k0, g.k, c->pack);
         c->isa->gemm[c->pack](&g);
     }
 }
@@ -108,49 +92,13 @@ static void product_run(struct product *p)
     pool_run(c->pool, (int)(p->row_tasks * p->col_tasks), product_task, p);
 }
 
-/* n stored values at x to the form of A. */
-static void put_a(const struct cpu *c, char *to, const void *x, int64_t n)
-{
-    if (c->pack == PACK_BF)
-        c->isa->to_f32((float *)(void *)to, x, n);
-    else
-        memcpy(to, x, (size_t)n * (c->bf ? 2 : 4));
-}
-
-static void gather_row(const struct product *p, char *to, int64_t row, int64_t k0, int64_t k)
-{
-    const int64_t size = p->cpu->bf ? 2 : 4;
-    put_a(p->cpu, to, (const char *)p->x.data + (row * p->x.ld + k0) * size, k);
-}
-
-/* k counts taps row by row, channels inside: values [k0, k0 + k) of output pixel `row`. */
-static void gather_pixel(const struct product *p, char *to, int64_t row, int64_t k0, int64_t k)
-{
-    const int side = p->w->k, pad = side / 2, wide = p->width << p->up;
-    const int64_t size = p->cpu->bf ? 2 : 4, each = p->cpu->pack == PACK_DP ? 2 : 4;
-    const int64_t ch = p->x.cols, py = row / wide - pad, px = row % wide - pad;
-    while (k > 0) {
-        const int64_t tap = k0 / ch, at = k0 % ch, n = least(k, ch - at);
-        const int64_t y = py + tap / side, x = px + tap % side;
-        if (y < 0 || x < 0 || y >= (int64_t)p->h << p->up || x >= wide) {
-            memset(to, 0, (size_t)(n * each));
-        } else {
-            const int64_t pixel = (y >> p->up) * p->width + (x >> p->up);
-            put_a(p->cpu, to, (const char *)p->x.data + (pixel * p->x.ld + at) * size, n);
-        }
-        to += n * each;
-        k0 += n;
-        k -= n;
-    }
-}
-
 void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
 {
     if (!cpu_ready(d) || y.rows == 0) return;
     struct cpu *c = cpu_of(d);
     assert(w->use == USE_LINEAR && x.cols == w->in && y.cols == w->out && x.rows == y.rows);
     assert(x.type == d->type && (y.type == d->type || y.type == DT_F32));
-    struct product p = {.cpu = c, .w = w, .gather = gather_row, .m = x.rows, .x = x};
+    struct product p = {.cpu = c, .w = w, .m = x.rows, .a = {.x = x.data, .ld = x.ld}};
     p.out = (struct epilogue){.y = y.data,
                               .ldy = y.ld,
                               .r = add ? y.data : NULL,
@@ -171,8 +119,14 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, 
     assert(x.rows == (int64_t)h * width && y.rows == x.rows << (2 * up));
     assert(x.type == d->type && y.type == d->type);
     assert(!tensor_given(add) || (add.rows == y.rows && add.cols == y.cols && add.type == y.type));
-    struct product p = {.cpu = c, .w = w, .gather = gather_pixel, .m = y.rows, .x = x};
-    p.h = h, p.width = width, p.up = up;
+    struct product p = {.cpu = c, .w = w, .m = y.rows};
+    p.a = (struct gather){.x = x.data,
+                          .ld = x.ld,
+                          .side = w->k,
+                          .height = h,
+                          .width = width,
+                          .channels = (int)x.cols,
+                          .up = up};
     p.out = (struct epilogue){
         .y = y.data, .ldy = y.ld, .r = add.data, .ldr = add.ld, .bias = w->bias, .bf = c->bf};
     product_run(&p);

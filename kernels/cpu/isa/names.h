@@ -14,6 +14,9 @@ void NAME(gemm_f32)(const struct gemm_block *);
 void NAME(gemm_bf)(const struct gemm_block *);
 void NAME(gemm_dp)(const struct gemm_block *);
 
+void NAME(gather)(const struct gather *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
+                  enum pack);
+
 void NAME(to_f32)(float *y, const uint16_t *x, int64_t n);
 void NAME(to_bf)(uint16_t *y, const float *x, int64_t n);
 void NAME(rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);

@@ -9,6 +9,7 @@ const struct isa ISA_CAT(isa, ISA) = {
     .has_dp = 1,
 #endif
     .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
+    .gather = NAME(gather),
     .to_f32 = NAME(to_f32),
     .to_bf = NAME(to_bf),
     .rms = NAME(rms),
