@@ -35,11 +35,12 @@ PROTO := $(wildcard proto/*.c)
 WEIGHTS := $(wildcard weights/*.c)
 KERNELS := $(wildcard kernels/*.c kernels/cpu/*.c kernels/model/*.c)
 ISA_SRC := $(wildcard kernels/cpu/isa/*.c)
-ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512 avx512bf,base)
+ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512 avx512bf amx,base)
 ISA_base :=
 ISA_avx2 := -mavx2 -mfma -mf16c
 ISA_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 ISA_avx512bf := $(ISA_avx512) -mavx512bf16
+ISA_amx := $(ISA_avx512bf) -mamx-tile -mamx-bf16
 # CUDA: auto builds it where nvcc, cuBLASLt and cuDNN are, 0 never, 1 with what there is. The binary needs none of
 # them to start: cudart is linked in, the two libraries are opened when a card is
 ifneq ($(CUDA),0)

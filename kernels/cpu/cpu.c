@@ -211,14 +211,14 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
 
 int cpu_open(struct dev **out, enum dtype type, int threads, struct fail *fail)
 {
-    const struct isa *list[4];
+    const struct isa *list[ISA_MOST];
     isa_list(list);
     return cpu_open_isa(out, type, threads, list[0], fail);
 }
 
 enum dtype cpu_best_type(void)
 {
-    const struct isa *list[4];
+    const struct isa *list[ISA_MOST];
     isa_list(list);
     return list[0]->has_dp ? DT_BF16 : DT_F32;
 }

@@ -111,9 +111,11 @@ struct isa {
     float (*exp_sum)(float *y, const float *x, float minus, int64_t n);
 };
 
-extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf;
+extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf, isa_amx;
+
+enum { ISA_MOST = 5 };
 
 /* The tables that this processor can run, best first; returns how many. */
-int isa_list(const struct isa *out[4]);
+int isa_list(const struct isa *out[ISA_MOST]);
 
 #endif

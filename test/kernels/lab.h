@@ -58,7 +58,7 @@ static inline void lab_close(struct lab *l)
 /* Run `test` on every instruction set x type x {1, 2} threads. */
 static inline void lab_each(void (*test)(struct lab *))
 {
-    const struct isa *isa[4];
+    const struct isa *isa[ISA_MOST];
     int n = isa_list(isa);
     for (int i = 0; i < n; i++)
         for (int bf = 0; bf < 2; bf++)
