@@ -35,7 +35,7 @@ static void the_released_model(void **state)
     assert_true(c.flow.base_shift == 0.25 && c.flow.max_shift == 0.75);
     assert_int_equal(c.vae.channels[3], 1024);
     assert_true(c.vae.mean[1] == 1.875f && c.vae.std[15] == 2.15625f);
-    assert_true(c.sample.temperature == 0.9f && c.sample.top_p == 0.75f);
+    assert_true(c.sample.temperature == 0.9 && c.sample.top_p == 0.75);
     assert_int_equal(c.sample.top_k, 16512);
     assert_int_equal(c.image.min_pixels, 262144);
     assert_int_equal(c.token.image, 167855);
