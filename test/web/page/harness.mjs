@@ -16,9 +16,23 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
-/** Runs in the page before its own scripts: notes violations of the policy, what is announced, living blob URLs. */
+/** Runs in the page before its own scripts: notes violations of the policy, what is announced, living blob URLs,
+ * and what each picture that comes onto a card looks like. */
 function watch() {
-  window.seen = { violations: [], said: [], blobs: 0 };
+  window.seen = { violations: [], said: [], blobs: 0, shots: [] };
+  const look = (image) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 24 });
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0, 24, 24);
+    window.seen.shots.push({ of: image.closest('.card')?.querySelector('.prompt-line').textContent, kind: image.className,
+      pixels: context.getImageData(0, 0, 24, 24).data.join() });
+  };
+  new MutationObserver((records) => {
+    for (const image of records.flatMap((r) => [...r.addedNodes]).filter((n) => n.tagName === 'IMG' && n.closest('.print'))) {
+      if (image.complete) look(image);
+      else image.addEventListener('load', () => look(image));
+    }
+  }).observe(document, { childList: true, subtree: true });
   document.addEventListener('securitypolicyviolation', (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   document.addEventListener('DOMContentLoaded', () => {
     const live = document.getElementById('live');
@@ -94,6 +108,11 @@ export class Visitor {
   /** The print's pixels, for "something else is to be seen now". */
   async pixels(words) {
     return (await this.card(words).locator('.print').screenshot({ animations: 'disabled' })).toString('base64');
+  }
+
+  /** Every picture that this card has shown: {kind: "shot" or "final", pixels}. */
+  async shots(words) {
+    return (await this.page.evaluate(() => window.seen.shots)).filter((shot) => shot.of?.includes(words));
   }
 
   /** Pixels that are no longer `before`. */

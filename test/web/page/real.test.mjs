@@ -36,11 +36,15 @@ test('a prompt becomes a picture: place, time, phases, preview, picture, file', 
   const blank = await v.pixels('green square');
   await v.card(prompt).locator('img.shot').first().waitFor(PATIENCE);
   await done(v, prompt);
-  await v.card('green square').locator('img.shot').first().waitFor(PATIENCE);
-  const preview = await v.pixelsChange('green square', blank);
   await done(v, 'green square');
   await v.card('green square').locator('img.final').waitFor(PATIENCE);
-  await v.pixelsChange('green square', preview);
+  await v.pixelsChange('green square', blank);
+  const shots = await v.shots('green square');
+  const previews = new Set(shots.filter((s) => s.kind === 'shot').map((s) => s.pixels));
+  const finals = shots.filter((s) => s.kind === 'final').map((s) => s.pixels);
+  assert.ok(previews.size >= 3, `${previews.size} different previews`);
+  assert.equal(finals.length, 1);
+  assert.ok(!previews.has(finals[0]), 'the picture is more than its last preview');
   const link = await v.card('green square').locator('a[download]').getAttribute('href');
   const file = await fetch(new URL(link, server.url));
   assert.equal(file.headers.get('content-type'), 'image/png');
