@@ -12,7 +12,7 @@ CC ?= gcc
 B := $(O)/$(FLAVOUR)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 PKGS := libwebsockets jansson sqlite3 libsodium spng libturbojpeg libpcre2-8
-DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libdnnl-dev libspng-dev libturbojpeg0-dev \
+DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libspng-dev libturbojpeg0-dev \
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
 FUZZ_DEPS := clang libclang-rt-dev
 FUZZ_RUNS ?= 200000
@@ -23,10 +23,9 @@ OPT_release := -O2 -g
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-OMP := $(if $(filter fuzz,$(FLAVOUR)),,-fopenmp)
-CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) $(OMP) -I. -I$(B) -MMD -MP
-LDFLAGS += $(OPT_$(FLAVOUR)) $(OMP)
-LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -ldnnl -lpthread -lm
+CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) -I. -I$(B) -MMD -MP
+LDFLAGS += $(OPT_$(FLAVOUR))
+LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -lpthread -lm
 # a library's own headers are not ours to warn about
 SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 
