@@ -7,46 +7,71 @@
 #include <string.h>
 
 /* What learning may cost: some seconds of a laptop, some of a GPU. */
-static const double CPU_FLOPS = 1e12, DEVICE_FLOPS = 2e15;
-enum { LEARN_STEPS = 2 };
+static const double CPU_FLOPS = 2e12, DEVICE_FLOPS = 2e15;
+enum { PICTURE_STEPS = 6, CODE_STEPS = 1, DECODED = 6 };
+
+/* Many colours in few pictures, for whatever the model knows. */
+static const char *const PROMPTS[] = {"a red circle on a white background",
+                                      "a green field under a blue sky",
+                                      "a yellow flower on a black background",
+                                      "a city at night",
+                                      "a ship at sunset",
+                                      "an orange cat on a purple sofa"};
+enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
 
 struct lesson {
     struct glm *g;
     struct maps_fit fit;
-    int side, pictures;
+    int side;
+    int pictures; /* ordinary ones, 0: too dear, codes are given instead */
+    int mosaics;  /* pictures with given codes; the first `decoded` of them to the end */
+    int decoded;
     int32_t *order; /* the codes, shuffled */
     float *latents; /* of one picture [channels, side/8, side/8] */
     uint8_t *rgb;   /* [side, side, 3] */
+    int32_t *codes; /* [side/32, side/32] */
 };
 
-static struct glm_req request(int side)
+static struct glm_req request(const char *prompt, int side, int steps, int picture)
 {
-    return (struct glm_req){.prompt = "",
+    return (struct glm_req){.prompt = prompt,
+                            .prompt_len = strlen(prompt),
                             .width = side,
                             .height = side,
-                            .steps = LEARN_STEPS,
+                            .steps = steps,
                             .guidance = 1.0,
-                            .seed = 1};
+                            .seed = 1,
+                            .picture = (uint32_t)picture};
 }
 
-/* The largest size that the budget can pay, and how many pictures of it show every code once. */
-static int choose_size(struct lesson *s, struct fail *f)
+static int cells_of(const struct lesson *s)
 {
-    const double budget = strcmp(s->g->dev->ops->name, "cpu") ? DEVICE_FLOPS : CPU_FLOPS;
+    return s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS);
+}
+
+/* The largest size at which the budget pays for something to fit latents to; then as many codes as it
+ * still pays for. */
+static int choose(struct lesson *s, struct fail *f)
+{
+    double budget = strcmp(s->g->dev->ops->name, "cpu") ? DEVICE_FLOPS : CPU_FLOPS;
     int codes = s->g->model.cfg.vq.codes;
     for (s->side = s->g->info.default_width;;
          s->side = s->side / 2 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP) {
-        struct glm_req q = request(s->side);
+        struct glm_req q = request("", s->side, PICTURE_STEPS, 0);
         struct glm_cost c;
         int rc = glm_plan(s->g, &q, &c, f);
         if (rc) return rc;
-        double one = c.flops[GLM_GLYPH] + c.flops[GLM_DENOISE] + c.flops[GLM_DECODE];
-        int cells = s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS);
-        s->pictures = (codes + cells - 1) / cells;
-        if (one * s->pictures > budget) s->pictures = (int)(budget / one);
-        if (s->pictures > 0 || s->side < 2 * LIMIT_SIDE_MIN) break;
+        double fixed = c.flops[GLM_GLYPH] + c.flops[GLM_DECODE];
+        double picture = fixed + c.flops[GLM_PRIOR] + c.flops[GLM_DENOISE];
+        double mosaic = fixed + c.flops[GLM_DENOISE] * CODE_STEPS / PICTURE_STEPS;
+        s->pictures = PICTURES * picture <= budget ? PICTURES : 0;
+        s->mosaics = (codes + cells_of(s) - 1) / cells_of(s);
+        budget -= s->pictures * picture;
+        if (mosaic * s->mosaics > budget) s->mosaics = (int)(budget / mosaic);
+        if (s->pictures || s->mosaics > 1 || s->side < 2 * LIMIT_SIDE_MIN) break;
     }
-    if (s->pictures < 1) s->pictures = 1;
+    if (!s->mosaics) s->mosaics = 1;
+    s->decoded = s->mosaics < DECODED ? s->mosaics : DECODED;
     return 0;
 }
 
@@ -67,39 +92,84 @@ static void shuffle(int32_t *v, int n)
     }
 }
 
-/* Finish a picture whose codes are given: the prior has nothing to say. Its large grid shows the codes
- * from `first` on. */
-static int draw(struct lesson *s, struct glm_run *r, int first, struct fail *f)
+static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, struct fail *f)
 {
-    struct glm *g = s->g;
-    int codes = g->model.cfg.vq.codes, head = r->prompt.preview.rows * r->prompt.preview.cols;
-    int rc = glm_step(g, &r, 1, f);
-    for (int i = 0; i < r->prompt.tokens; i++)
-        r->tokens[i] = i < head ? 0 : s->order[(first + i - head) % codes];
-    g->dev->ops->put(g->dev, r->prior.tokens, r->tokens);
-    r->phase = GLM_DENOISE;
-    while (!rc && r->phase != GLM_DONE)
+    int rc = 0;
+    while (!rc && r->phase != end)
         rc = glm_step(g, &r, 1, f);
-    if (rc) return rc;
-    g->dev->ops->get(g->dev, s->latents, r->dit.latents);
-    g->dev->ops->get(g->dev, s->rgb, r->vae.rgb);
-    rc = g->dev->ops->sync(g->dev, f);
-    if (!rc) maps_fit_add(&s->fit, s->latents, s->rgb, r->tokens + head, r->dit.h, r->dit.w);
     return rc;
 }
 
-static int draw_all(struct lesson *s, struct fail *f)
+/* The prior's phase is skipped: the large grid shows the codes from `first` on. */
+static void give_codes(const struct lesson *s, struct glm_run *r, int first)
 {
-    int cells = s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS), rc = 0;
-    for (int i = 0; i < s->pictures && !rc; i++) {
-        struct glm_run *r;
-        struct glm_req q = request(s->side);
-        q.picture = (uint32_t)i;
-        rc = glm_run_new(&r, s->g, &q, f);
-        if (rc) return rc;
-        rc = draw(s, r, i * cells, f);
-        glm_run_free(r);
+    int codes = s->g->model.cfg.vq.codes, head = r->prompt.preview.rows * r->prompt.preview.cols;
+    for (int i = 0; i < r->prompt.tokens; i++)
+        r->tokens[i] = i < head ? 0 : s->order[(first + i - head) % codes];
+    s->g->dev->ops->put(s->g->dev, r->prior.tokens, r->tokens);
+    r->phase = GLM_DENOISE;
+}
+
+static int fetch(struct lesson *s, struct glm_run *r, struct fail *f)
+{
+    struct dev *d = s->g->dev;
+    d->ops->get(d, s->latents, r->dit.latents);
+    d->ops->get(d, s->rgb, r->vae.rgb);
+    return d->ops->sync(d, f);
+}
+
+/* One picture to its end, or, `undecoded`, to its latents; an ordinary one with this prompt, or one with
+ * the codes from `first` on. */
+static int draw(struct lesson *s, const char *prompt, int number, int undecoded, struct fail *f)
+{
+    struct glm_run *r;
+    struct glm_req q =
+        request(prompt ? prompt : "", s->side, prompt ? PICTURE_STEPS : CODE_STEPS, number);
+    int rc = glm_run_new(&r, s->g, &q, f);
+    if (rc) return rc;
+    rc = step_until(s->g, r, GLM_PRIOR, f);
+    if (!prompt) give_codes(s, r, number * cells_of(s));
+    if (!rc) rc = step_until(s->g, r, undecoded ? GLM_DECODE : GLM_DONE, f);
+    if (!rc) rc = fetch(s, r, f);
+    int head = r->prompt.preview.rows * r->prompt.preview.cols;
+    memcpy(s->codes, r->tokens + head, (size_t)cells_of(s) * sizeof *s->codes);
+    glm_run_free(r);
+    return rc;
+}
+
+/* The map of latents, from ordinary pictures, or from given codes where those are too dear. */
+static int learn_latents(struct lesson *s, struct fail *f)
+{
+    int rc = 0, n = s->side / CONFIG_LATENT_PIXELS,
+        pictures = s->pictures ? s->pictures : s->decoded;
+    for (int i = 0; i < pictures && !rc; i++) {
+        rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
+        if (!rc) maps_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
     }
+    maps_fit_latent(&s->fit, &s->g->maps);
+    return rc;
+}
+
+/* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is how
+ * the others are seen. */
+static int learn_codes(struct lesson *s, struct fail *f)
+{
+    struct maps_fit fit = {0};
+    struct maps seen = {0};
+    int n = s->side / CONFIG_LATENT_PIXELS;
+    int rc = maps_fit_new(&fit, s->fit.channels, s->fit.codes, f);
+    if (!rc) rc = maps_new(&seen, s->fit.channels, s->fit.codes, f);
+    for (int i = 0; i < s->mosaics && !rc; i++) {
+        rc = draw(s, NULL, i, i >= s->decoded, f);
+        if (rc) break;
+        if (i < s->decoded) maps_fit_add(&fit, s->rgb, n, n, s->latents, NULL);
+        if (i == s->decoded - 1) maps_fit_latent(&fit, &seen);
+        if (i >= s->decoded) maps_show(&seen, s->rgb, s->latents, n, n);
+        maps_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
+    }
+    maps_fit_code(&s->fit, &s->g->maps);
+    maps_fit_free(&fit);
+    maps_free(&seen);
     return rc;
 }
 
@@ -107,31 +177,33 @@ static int learn(struct glm *g, struct fail *f)
 {
     const struct model_config *c = &g->model.cfg;
     struct lesson s = {.g = g};
-    int rc = choose_size(&s, f);
+    int rc = choose(&s, f);
     if (!rc) rc = maps_fit_new(&s.fit, c->dit.channels, c->vq.codes, f);
+    if (rc) return rc;
     size_t pixels = (size_t)s.side * (size_t)s.side;
     s.order = calloc((size_t)c->vq.codes, sizeof *s.order);
     s.latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s.latents);
     s.rgb = calloc(pixels, 3);
-    if (!rc && (!s.order || !s.latents || !s.rgb))
-        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
-    if (!rc) {
+    s.codes = calloc((size_t)cells_of(&s), sizeof *s.codes);
+    if (s.order && s.latents && s.rgb && s.codes) {
         shuffle(s.order, c->vq.codes);
-        rc = draw_all(&s, f);
+        rc = learn_latents(&s, f);
+        if (!rc) rc = learn_codes(&s, f);
+    } else {
+        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
     }
-    if (!rc) maps_fit_solve(&s.fit, &g->maps);
     maps_fit_free(&s.fit);
     free(s.order);
     free(s.latents);
     free(s.rgb);
+    free(s.codes);
     return rc;
 }
 
 int learn_maps(struct glm *g, const char *cache, struct fail *f)
 {
     int rc = maps_new(&g->maps, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
-    if (rc) return rc;
-    if (maps_load(&g->maps, cache, g->digest)) return 0;
+    if (rc || maps_load(&g->maps, cache, g->digest)) return rc;
     rc = learn(g, f);
     if (rc)
         maps_free(&g->maps);

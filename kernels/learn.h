@@ -1,7 +1,8 @@
 /* learn - the preview maps of a model, from the file in `cache` or from the model itself.
  *
- * Draws a few pictures whose codes are given (all codes, shuffled, as far as the budget goes), with two
- * steps and no guidance, decodes them, and fits. Bounded work: LEARN_FLOPS. Thread: the worker. */
+ * A few ordinary pictures, drawn in few steps, give the map of latents; pictures whose codes are given,
+ * all codes shuffled, give every code its colour. All within a budget of FLOPs; what does not fit (the released model on a CPU) is left out in this
+ * order: ordinary pictures for given codes, their size, codes. Thread: the worker. */
 #ifndef KERNELS_LEARN_H
 #define KERNELS_LEARN_H
 

@@ -69,27 +69,38 @@ static double number(const struct maps_fit *a, const float *latents, int64_t cel
     return k < a->channels ? (double)latents[k * cells + at] : 1.0;
 }
 
-void maps_fit_add(struct maps_fit *a, const float *latents, const uint8_t *rgb,
-                  const int32_t *codes, int h, int w)
+static void add_latent(struct maps_fit *a, const float *latents, int64_t cells, int64_t at,
+                       const double colour[3])
 {
     int n = a->channels + 1;
+    for (int i = 0; i < n; i++) {
+        double v = number(a, latents, cells, at, i);
+        for (int j = 0; j <= i; j++)
+            a->xx[i * n + j] += v * number(a, latents, cells, at, j);
+        for (int c = 0; c < 3; c++)
+            a->xy[i * 3 + c] += v * colour[c];
+    }
+}
+
+static void add_code(struct maps_fit *a, int32_t code, const double colour[3])
+{
+    if (code < 0 || code >= a->codes) return;
+    a->seen[code]++;
+    for (int c = 0; c < 3; c++)
+        a->sum[3 * code + c] += colour[c];
+}
+
+void maps_fit_add(struct maps_fit *a, const uint8_t *rgb, int h, int w, const float *latents,
+                  const int32_t *codes)
+{
     int64_t cells = (int64_t)h * w;
     for (int64_t at = 0; at < cells; at++) {
         int y = (int)(at / w), x = (int)(at % w);
         double colour[3];
         cell_colour(rgb, w, y, x, colour);
-        for (int i = 0; i < n; i++) {
-            double v = number(a, latents, cells, at, i);
-            for (int j = 0; j <= i; j++)
-                a->xx[i * n + j] += v * number(a, latents, cells, at, j);
-            for (int c = 0; c < 3; c++)
-                a->xy[i * 3 + c] += v * colour[c];
-        }
-        int32_t code = codes[y / CODE_LATENTS * (w / CODE_LATENTS) + x / CODE_LATENTS];
-        if (code < 0 || code >= a->codes) continue;
-        a->seen[code]++;
-        for (int c = 0; c < 3; c++)
-            a->sum[3 * code + c] += colour[c];
+        if (latents) add_latent(a, latents, cells, at, colour);
+        if (codes)
+            add_code(a, codes[y / CODE_LATENTS * (w / CODE_LATENTS) + x / CODE_LATENTS], colour);
     }
 }
 
@@ -120,26 +131,47 @@ static void solve(double *xx, double *xy, int n)
     }
 }
 
-static void mean_codes(const struct maps_fit *a, struct maps *m)
+static uint8_t byte_of(double v)
 {
-    double all[3] = {0}, cells = a->xx[(a->channels + 1) * (a->channels + 1) - 1];
-    for (int c = 0; c < 3; c++)
-        all[c] = a->xy[a->channels * 3 + c] / (cells > 0 ? cells : 1);
-    for (int i = 0; i < a->codes; i++)
-        for (int c = 0; c < 3; c++) {
-            double v = a->seen[i] ? a->sum[3 * i + c] / (double)a->seen[i] : all[c];
-            m->code[3 * i + c] = (uint8_t)lrint(v);
-        }
+    return (uint8_t)lrint(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-void maps_fit_solve(const struct maps_fit *a, struct maps *m)
+void maps_fit_code(const struct maps_fit *a, struct maps *m)
+{
+    double all[3] = {0}, seen = 0;
+    for (int i = 0; i < a->codes; i++) {
+        seen += (double)a->seen[i];
+        for (int c = 0; c < 3; c++)
+            all[c] += a->sum[3 * i + c];
+    }
+    for (int i = 0; i < a->codes; i++)
+        for (int c = 0; c < 3; c++)
+            m->code[3 * i + c] = byte_of(a->seen[i] ? a->sum[3 * i + c] / (double)a->seen[i]
+                                                    : all[c] / (seen + 1e-9));
+}
+
+void maps_fit_latent(struct maps_fit *a, struct maps *m)
 {
     int n = a->channels + 1;
-    mean_codes(a, m);
     solve(a->xx, a->xy, n);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < n; i++)
             m->latent[c * n + i] = (float)a->xy[i * 3 + c];
+}
+
+void maps_show(const struct maps *m, uint8_t *rgb, const float *latents, int h, int w)
+{
+    int64_t cells = (int64_t)h * w, row = (int64_t)w * LATENT_PIXELS;
+    for (int64_t y = 0; y < h * LATENT_PIXELS; y++)
+        for (int64_t x = 0; x < row; x++)
+            for (int c = 0; c < 3; c++) {
+                const float *map = m->latent + c * (m->channels + 1);
+                double v = (double)map[m->channels];
+                for (int i = 0; i < m->channels; i++)
+                    v += (double)map[i]
+                         * (double)latents[i * cells + y / LATENT_PIXELS * w + x / LATENT_PIXELS];
+                rgb[(y * row + x) * 3 + c] = byte_of(v);
+            }
 }
 
 /* --- the file: magic, channels, codes, the two tables --------------------------------------------- */
