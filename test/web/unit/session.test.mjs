@@ -1,8 +1,11 @@
 // session - nothing is lost and nothing is doubled: over broken lines, reloads, restarts, other tabs.
 
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Session, Store, fromRecord, randomKey } from '../../../frontend/session.js';
+
+globalThis.crypto ??= webcrypto; // node 18 has no global one, browsers do
 
 class Memory {
   constructor(entries = []) { this.map = new Map(entries); }
