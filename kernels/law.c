@@ -100,6 +100,8 @@ int law_keep(int32_t *ids, float *probs, const float *logits, int n, const struc
         ids[i] = s[i].id;
         probs[i] = (float)((double)e[i] / sum);
     }
+    while (m > 1 && !(probs[m - 1] > 0)) /* underflowed: the reference can never draw it either */
+        m--;
     return m;
 }
 

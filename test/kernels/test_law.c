@@ -59,7 +59,7 @@ static int slow_law(double *probs, const float *logits, int n, const struct law 
         sum += exp((double)l[id[i]] - (double)l[id[n - 1]]);
     for (int i = first; i < n; i++) {
         probs[id[i]] = exp((double)l[id[i]] - (double)l[id[n - 1]]) / sum;
-        m += l[id[i]] > -INFINITY;
+        m += (float)((double)expf(l[id[i]] - l[id[n - 1]]) / sum) > 0; /* a float may underflow */
     }
     return m;
 }
@@ -128,6 +128,21 @@ static void corners(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof law / sizeof *law; i++)
         compare(l, 8, &law[i]);
+}
+
+/* Without a nucleus, what underflows to 0 is not kept: the reference cannot draw it either. */
+static void underflow_is_not_kept(void **state)
+{
+    float l[4] = {-300, 0, -50, -150}, probs[4];
+    int32_t ids[4];
+    const struct law law = {.temperature = 1, .top_p = 1};
+    void *work = malloc(law_work(4));
+    (void)state;
+    assert_non_null(work);
+    assert_int_equal(law_keep(ids, probs, l, 4, &law, work), 2);
+    assert_int_equal(ids[0], 1);
+    assert_int_equal(ids[1], 2);
+    free(work);
 }
 
 /* 1 - 0.8 rounded from double is not 1 - (float)0.8: four equal tokens and p 0.8 show it. */
@@ -214,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_the_reference_keeps),
         cmocka_unit_test(corners),
+        cmocka_unit_test(underflow_is_not_kept),
         cmocka_unit_test(cut_is_taken_in_double),
         cmocka_unit_test(refuses_what_has_no_largest),
         cmocka_unit_test(draws_follow_the_law),
