@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define WIDTH_MAX 1048576 /* of any dimension that is not a count of layers */
 
@@ -405,6 +406,9 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
     struct fail own;
     if (!f) f = &own;
     memset(c, 0, sizeof *c);
+    struct stat st;
+    if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+        return fail_set(f, ERR_MODEL, "there is no folder %s", dir);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct json_doc d;
         if (!json_open(&d, dir, files[i].name, f)) files[i].read(&d, c);

@@ -205,6 +205,8 @@ static void the_bundled_model(void **state)
     struct fail f = {0};
     if (config_load(&c, "weights/tiny", &f)) fail_msg("%s", f.message);
     assert_int_equal(config_load(&c, "weights/none", &f), ERR_MODEL);
+    assert_non_null(strstr(f.message, "no folder weights/none"));
+    assert_int_equal(config_load(&c, "weights", &f), ERR_MODEL);
     assert_non_null(strstr(f.message, "model_index.json is missing"));
 }
 
