@@ -272,6 +272,8 @@ static int read_file(struct conf *c, struct fail *f)
     struct file file = {.c = c, .f = f, .path = c->config, .stream = fopen(c->config, "re")};
     if (!file.stream) return fail_set(f, ERR_USAGE, "--config %s: %s.", c->config, strerror(errno));
     int wrong = ini_parse_stream(read_line, &file, read_entry, &file);
+    if (!file.err && ferror(file.stream)) /* a folder can be opened, but not read */
+        file.err = fail_set(f, ERR_USAGE, "--config %s: %s.", c->config, strerror(errno));
     fclose(file.stream);
     if (!file.err && wrong)
         return fail_set(f, ERR_USAGE, "%s:%d: expected `name = value`.", c->config, wrong);

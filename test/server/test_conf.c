@@ -115,7 +115,8 @@ static void bad_file(const char *text, const char *says)
     unlink(path);
 }
 
-/* catches: a wrong line number, a silently cut line, a key that is read twice or not at all */
+/* catches: a wrong line number, a silently cut line, a key that is read twice or not at all, a file
+ * that cannot be read taken for an empty one */
 static void bad_files(void **state)
 {
     (void)state;
@@ -128,6 +129,7 @@ static void bad_files(void **state)
     bad_file("queue = 3\nport\n", ":2: expected `name = value`");
     bad_file(longline, ":2: the line is longer");
     expect(CONF_SERVE, "--config /nonexistent/x.ini", NULL, "/nonexistent/x.ini: No such file");
+    expect(CONF_SERVE, "--config /", NULL, "--config /: Is a directory");
 }
 
 /* catches: an option that exists but is missing from help or docs */
