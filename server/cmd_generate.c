@@ -8,10 +8,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BAR_CELLS = 32, BAR_EVERY_US = 50000 };
@@ -77,18 +80,36 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
     return err;
 }
 
+/* A picture takes a while: what can be known about its file is said before it is drawn. */
+static int check_path(const char *path, struct fail *f)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    if (!path) return 0;
+    if (strlen(path) + sizeof ".part" > sizeof folder)
+        return fail_set(f, ERR_IO, "The path %s is too long.", path);
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        return fail_set(f, ERR_IO, "Cannot write %s: it is a folder.", path);
+    snprintf(folder, sizeof folder, "%s", path);
+    if (access(dirname(folder), W_OK))
+        return fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
+    return 0;
+}
+
+/* Under another name first, so that a file is there whole or not at all; a device or a pipe is written to. */
 static int write_file(const char *path, const void *bytes, size_t len, struct fail *f)
 {
-    char aside[4096];
-    if (snprintf(aside, sizeof aside, "%s.part", path) >= (int)sizeof aside)
-        return fail_set(f, ERR_IO, "The path %s is too long.", path);
+    char aside[PATH_MAX];
+    struct stat st;
+    bool special = !stat(path, &st) && !S_ISREG(st.st_mode);
+    snprintf(aside, sizeof aside, special ? "%s" : "%s.part", path);
     FILE *out = fopen(aside, "we");
     bool bad = !out || fwrite(bytes, 1, len, out) != len;
     if (out && fclose(out)) bad = true;
-    if (!bad && rename(aside, path)) bad = true;
+    if (!bad && !special && rename(aside, path)) bad = true;
     if (!bad) return 0;
     fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
-    if (out) unlink(aside);
+    if (out && !special) unlink(aside);
     return ERR_IO;
 }
 
@@ -106,8 +127,8 @@ static int save(const struct cmd *c, const struct glm_info *info, struct glm_run
     if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
     if (!err) err = write_file(out, file, len, f);
     if (!err)
-        printf("%s: %dx%d, seed %" PRId64 ", %d steps, %.2f s on %s\n", out, s->width, s->height,
-               s->seed, s->steps, (double)us / 1e6, info->device);
+        printf("%s: %dx%d, seed %" PRId64 ", %d step%s, %.2f s on %s\n", out, s->width, s->height,
+               s->seed, s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6, info->device);
     free(file);
     free(picture.rgb);
     return err;
@@ -142,7 +163,8 @@ int cmd_generate(const struct cmd *c)
     struct glm_opts opts = cmd_opts(c);
     struct glm *glm = NULL;
     struct fail f = {0};
-    int err = glm_open(&glm, &opts, &f);
+    int err = check_path(c->conf->out, &f);
+    if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);
     return err ? cmd_complain(&f) : 0;

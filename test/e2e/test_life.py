@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import stat
 import subprocess
 import time
 
@@ -201,7 +202,15 @@ def generate_command():
     status, said = generate("a blue square", "-W", "100", "-o", path)
     assert status == 1 and "width" in said, said
     status, said = generate("a blue square", *size, "-o", "/nonexistent/x.png")
-    assert status == 1 and "/nonexistent" in said, said
+    assert status == 1 and "/nonexistent" in said and "done" not in said, said  # before it draws
+    status, said = generate("a blue square", *size, "-o", folder())
+    assert status == 1 and "is a folder" in said and "done" not in said, said
+    pipe = os.path.join(folder(), "pipe")
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    status, said = generate("a blue square", *size, "-o", pipe)  # not replaced by a file
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode), said
+    assert reader.communicate(timeout=20)[0].startswith(b"\x89PNG"), said
 
 
 run([stops_with_word, stops_on_interrupt, stops_at_once_when_idle, one_server_a_folder, wrong_model, page_while_loading,
