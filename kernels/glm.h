@@ -109,7 +109,7 @@ void glm_run_free(struct glm_run *); /* NULL is fine */
 
 /* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
  * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
- * single run (strict sampling) is reported by glm_run_failed and leaves the others alone. */
+ * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */
 int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
 struct glm_view glm_run_view(const struct glm_run *);
 int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */

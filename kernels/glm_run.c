@@ -4,6 +4,7 @@
 #include "kernels/model/flow.h"
 #include "kernels/rng.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,6 +301,12 @@ void run_quantum(const struct graph *g, const struct net *n, struct glm_run *con
     }
 }
 
+static void fail_not_finite(struct glm_run *r, const char *phase)
+{
+    fail_set(&r->fail, ERR_MODEL, "the model's numbers are not finite after phase %s", phase);
+    fail_advise(&r->fail, "use --dtype f32; if it stays, the model's files are damaged");
+}
+
 /* Strict sampling may have drawn what is no image code; then this run, and no other, is over. */
 static int check_draws(struct glm_run *r, struct fail *f)
 {
@@ -308,10 +315,30 @@ static int check_draws(struct glm_run *r, struct fail *f)
     d->ops->get(d, state, r->prior.state);
     int rc = d->ops->sync(d, f);
     if (rc || !state[AR_BAD]) return rc;
-    fail_set(&r->fail, ERR_MODEL, "token %d of the picture is not an image code (strict sampling)",
-             state[AR_BAD] - 1);
-    fail_advise(&r->fail, "draw again with another seed, or without strict sampling");
+    if (r->prior.strict) {
+        fail_set(&r->fail, ERR_MODEL,
+                 "token %d of the picture is not an image code (strict sampling)",
+                 state[AR_BAD] - 1);
+        fail_advise(&r->fail, "draw again with another seed, or without strict sampling");
+    } else {
+        fail_not_finite(r, "prior");
+    }
     return 0;
+}
+
+/* Numbers that ran over would become a black picture without a word. */
+static int check_latents(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    const int64_t n = r->dit.latents.rows * r->dit.latents.cols;
+    float *v = malloc((size_t)n * sizeof *v);
+    if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory to look at a picture");
+    d->ops->get(d, v, r->dit.latents);
+    int rc = d->ops->sync(d, f);
+    for (int64_t i = 0; i < n && !rc && !r->fail.code; i++)
+        if (!isfinite(v[i])) fail_not_finite(r, "denoise");
+    free(v);
+    return rc;
 }
 
 static int move_on(struct glm_run *r, struct fail *f)
@@ -319,6 +346,7 @@ static int move_on(struct glm_run *r, struct fail *f)
     int rc = 0;
     if (++r->done < run_quanta(r, r->phase)) return 0;
     if (r->phase == GLM_PRIOR) rc = check_draws(r, f);
+    if (r->phase == GLM_DENOISE) rc = check_latents(r, f);
     r->phase++;
     r->done = 0;
     return rc;

@@ -2,6 +2,7 @@
 #include "kernels/engine.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -271,6 +272,31 @@ static void strict_fails_alone(void **state)
     glm_close(g);
 }
 
+/* catches: a black picture in place of an error, and an error that says strict where nobody asked for it */
+static void numbers_that_run_over_fail_alone(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
+    struct fail f = {0};
+    struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
+    while (glm_run_view(r[1]).phase <= GLM_PRIOR)
+        step_some(g, r, 2);
+    float nan = NAN;
+    tensor one = r[0]->dit.latents;
+    one.rows = one.cols = 1;
+    g->dev->ops->put(g->dev, one, &nan);
+    while (glm_run_view(r[1]).phase <= GLM_DENOISE)
+        step_some(g, r, 2);
+    assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
+    assert_non_null(strstr(f.message, "not finite after phase denoise"));
+    assert_int_equal(glm_run_failed(r[1], &f), 0);
+    finish(g, &r[1], 1);
+    glm_run_free(r[0]);
+    glm_run_free(r[1]);
+    glm_close(g);
+}
+
 static int files_in(const char *dir, char *name, size_t size)
 {
     DIR *d = opendir(dir);
@@ -355,6 +381,7 @@ int main(void)
         cmocka_unit_test(steps_cost_denoising),
         cmocka_unit_test(bad_requests_are_named),
         cmocka_unit_test(strict_fails_alone),
+        cmocka_unit_test(numbers_that_run_over_fail_alone),
         cmocka_unit_test(previews_appear_in_both_long_phases),
         cmocka_unit_test(maps_are_kept),
     };
