@@ -1,4 +1,5 @@
 /* glm - opening and closing the engine, and what may be asked of it. */
+#include "kernels/cuda/cuda.h"
 #include "kernels/digest.h"
 #include "kernels/engine.h"
 #include "kernels/host.h"
@@ -31,16 +32,42 @@ static enum dtype type_of(const struct glm_opts *o)
     return o->type == GLM_F32 ? DT_F32 : o->type == GLM_BF16 ? DT_BF16 : cpu_best_type();
 }
 
+/* The number of the card that "cuda" or "cuda:N" names; -1: neither. */
+static int card_of(const char *want)
+{
+    char *end;
+    if (!strcmp(want, "cuda")) return 0;
+    if (strncmp(want, "cuda:", 5) || want[5] < '0' || want[5] > '9') return -1;
+    long n = strtol(want + 5, &end, 10);
+    return *end || n > 1023 ? -1 : (int)n;
+}
+
+static int open_cuda(struct glm *g, const struct glm_opts *o, int card, struct fail *f)
+{
+    const struct cuda_opts c = {.index = card, .cache = o->cache};
+    return cuda_open(&g->dev, o->type == GLM_F32 ? DT_F32 : DT_BF16, &c, f);
+}
+
+/* auto: the first card if there is one, else the CPU. */
 static int open_device(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     const char *want = o->device ? o->device : "auto";
-    if (strcmp(want, "auto") && strcmp(want, "cpu")) {
-        fail_set(f, ERR_USAGE, "no device \"%.40s\" in this build", want);
-        return fail_advise(f, "use --device cpu, or auto");
+    const int card = !strcmp(want, "auto") ? (cuda_count(NULL) ? 0 : -1) : card_of(want);
+    if (card < 0 && strcmp(want, "auto") && strcmp(want, "cpu")) {
+        fail_set(f, ERR_USAGE, "no device \"%.40s\"", want);
+        return fail_advise(f, "use --device auto, cpu, cuda or cuda:N");
     }
-    enum dtype type = o->type == GLM_F32 ? DT_F32 : o->type == GLM_BF16 ? DT_BF16 : cpu_best_type();
-    int rc = cpu_open(&g->dev, type, o->threads, f);
-    return rc ? rc : dry_open(&g->dry, type, g->dev, f);
+    int rc = card < 0 ? cpu_open(&g->dev, type_of(o), o->threads, f) : open_cuda(g, o, card, f);
+    return rc ? rc : dry_open(&g->dry, g->dev->type, g->dev, f);
+}
+
+/* Of the device: a card's own memory, or what this process may use. */
+static void read_memory(struct glm *g)
+{
+    if (g->dev && !strcmp(g->dev->ops->name, "cuda"))
+        cuda_memory(g->dev, &g->info.memory_total, &g->info.memory_free);
+    else
+        host_memory(&g->info.memory_total, &g->info.memory_free);
 }
 
 /* Bind twice: the dry device first, which says what scratch the preparation needs. */
@@ -89,7 +116,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
     g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
     g->info.side_max = side_max(&g->model.cfg);
-    host_memory(&g->info.memory_total, &g->info.memory_free);
+    read_memory(g);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     return read_defaults(g, dir, f);
 }

@@ -11,7 +11,8 @@
  *   types    T is the compute type of the device (F32 exact, BF16 fast). Unless said otherwise
  *            activations are T, accumulation and statistics are f32, and a result is rounded once.
  *   batches  a row's result does not depend, in any bit, on the other rows of the call, on the number
- *            of threads or on who else is in the batch.
+ *            of threads or on who else is in the batch. One exception: linear() may take another way for
+ *            at most LIMIT_BATCH rows than for more, so rows of one token are never mixed with prompts.
  *   aliasing an output may be the same tensor as an input only where said.
  * Thread: the device's own worker; nothing here is thread safe. */
 #ifndef KERNELS_OPS_H
@@ -146,6 +147,11 @@ struct ops {
     int (*sync)(struct dev *, struct fail *); /* wait; 0 or the sticky failure */
     void (*reset)(struct dev *);              /* forget the sticky failure */
     void (*free)(struct dev *);
+    /* Optional, NULL where nothing is gained: a quantum that makes the same calls with the same tensors
+     * every time, its changing numbers in device memory. begin() returns 1 when it has repeated what `key`
+     * did before: then nothing else is to be called. 0: the calls follow, and end() closes them. */
+    int (*begin)(struct dev *, uint64_t key);
+    void (*end)(struct dev *);
 
     /* -- weights: made at load, freed with the model -------------------------------------------- */
     int (*weight_new)(struct dev *, struct weight **, const struct weight_spec *, struct fail *);

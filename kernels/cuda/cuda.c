@@ -86,6 +86,8 @@ static void describe(struct cuda *c, const struct cudaDeviceProp *p)
     lt_describe(c->lt, c->name + n, sizeof c->name - (size_t)n);
     n = (int)strlen(c->name);
     dnn_describe(c->dnn, c->name + n, sizeof c->name - (size_t)n);
+    snprintf(c->dev.label, sizeof c->dev.label, "cuda:%d (%.40s, %s)", c->index, p->name,
+             c->bf ? "bf16" : "f32");
 }
 
 static int open_card(struct cuda *c, const struct cuda_opts *o)

@@ -189,7 +189,9 @@ static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
     arena_release(&g->dev->scratch, mark);
 }
 
-void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n)
+/* The sequences take one step together. */
+static void together(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
+                     int n)
 {
     struct dev *d = g->dev;
     int64_t m = 0;
@@ -209,6 +211,52 @@ void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *
         finish(g, w, seq, n, x);
     }
     arena_release(&d->scratch, mark);
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    return (h ^ v) * 0x100000001b3u;
+}
+
+/* What a step of single tokens depends on, but for the numbers that lie on the device. */
+static uint64_t step_key(const struct dev *d, struct prior_seq *const *seq, int n)
+{
+    uint64_t h = mix(0xcbf29ce484222325u, (uintptr_t)d->scratch.base);
+    for (int i = 0; i < n; i++) {
+        const struct prior_seq *s = seq[i];
+        const void *const at[] = {s->kv.data, s->rope.data, s->state.data, s->tokens.data,
+                                  s->forced.data};
+        for (size_t k = 0; k < sizeof at / sizeof *at; k++)
+            h = mix(h, (uintptr_t)at[k]);
+        h = mix(mix(h, s->seed), (uint64_t)s->picture << 1 | (uint64_t)s->strict);
+        h = mix(mix(h, (uint64_t)s->prompt), (uint64_t)s->draws);
+    }
+    return h;
+}
+
+/* Single tokens: the same calls every time, so a device that can repeats what it has recorded. */
+static void tokens(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
+                   int n)
+{
+    const struct ops *op = g->dev->ops;
+    const int record = op->begin && !g->tap;
+    if (record && op->begin(g->dev, step_key(g->dev, seq, n))) return;
+    together(g, w, seq, n);
+    if (record) op->end(g->dev);
+}
+
+/* Prompts go one by one: who shares the step must not decide how a row's products are computed. */
+void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n)
+{
+    struct prior_seq *going[LIMIT_BATCH];
+    int count = 0;
+    assert(n <= LIMIT_BATCH);
+    for (int i = 0; i < n; i++)
+        if (seq[i]->drawn)
+            going[count++] = seq[i];
+        else
+            together(g, w, &seq[i], 1);
+    if (count) tokens(g, w, going, count);
     for (int i = 0; i < n; i++)
         seq[i]->drawn++;
 }
