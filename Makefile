@@ -58,7 +58,8 @@ CUDA_ARCH ?= $(if $(CUDA_ON),80 89 )90a
 CUDA_PTX ?= $(if $(CUDA_ON),90)
 CUDA_SRC := $(wildcard kernels/cuda/*.cu)
 CUDA_C := $(filter-out kernels/cuda/none.c,$(wildcard kernels/cuda/*.c))
-CUDA_OBJ := $(patsubst %.cu,$(O)/cuda/%.o,$(CUDA_SRC))
+CUDA_DIR := $(O)/cuda/$(subst $() ,-,$(strip $(CUDA_ARCH)))
+CUDA_OBJ := $(patsubst %.cu,$(CUDA_DIR)/%.o,$(CUDA_SRC))
 CUDA_SYS := $(addprefix -isystem ,$(CUDA_INC) $(LIB_DIRS)) -DCUDA_LIB_PATH='"$(LIB_PATH)"'
 NVFLAGS := -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall$(comma)-Wextra$(comma)-fno-exceptions \
            $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a)$(comma)code=sm_$(a)) \
@@ -106,7 +107,7 @@ $(B)/%.$(1).o: %.c
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
-$(CUDA_OBJ): $(O)/cuda/%.o: %.cu
+$(CUDA_OBJ): $(CUDA_DIR)/%.o: %.cu
 	@mkdir -p $(@D)
 	nice $(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(B)/kernels/cuda/%.o: SYS += $(CUDA_SYS)
