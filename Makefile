@@ -148,6 +148,11 @@ $(B)/test/%: test/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lcmocka $(LIBS)
 
+bench: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/ops.c bench/block.c)) ## build the programs of bench/
+$(B)/bench/%: bench/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS)
+
 run: deps all ## install what is missing, build, serve the bundled model
 	$(O)/darkroom serve --model $(MODEL) $(ARGS)
 
@@ -201,6 +206,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: golden all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
+.PHONY: bench golden all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)

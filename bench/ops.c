@@ -263,7 +263,7 @@ static void all(const struct isa *isa, enum dtype type, int threads)
 
 int main(int argc, char **argv)
 {
-    const struct isa *isa[4];
+    const struct isa *isa[ISA_MOST];
     const int n = isa_list(isa), threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
     const char *only = argc > 2 ? argv[2] : NULL;
     for (int i = 0; i < n; i++)
