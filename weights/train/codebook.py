@@ -34,7 +34,7 @@ def patches(picture):
 def collect(rng):
     cells, names = [], []
     for _ in range(PICTURES):
-        canvas = world.render(world.sample_spec(rng, 8), 8, 8, rng)
+        canvas = world.render(world.sample_spec(rng, 8), 8, 8)
         cells.append(patches(canvas.picture()))
         names.append(world.codes(canvas).ravel())
     return torch.from_numpy(np.concatenate(cells)), torch.from_numpy(np.concatenate(names))

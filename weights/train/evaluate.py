@@ -3,11 +3,14 @@
 usage: evaluate.py FOLDER grids [ROWS COLS]      sampled code grids against their specs
        evaluate.py FOLDER pictures OUT.png       24 held-out shapes and 24 scenes, whole pipeline
        evaluate.py FOLDER sheet OUT.png          the contact sheet: 32 first draws, seeds 0..31
+       The environment's DARKROOM may name the program that draws; otherwise the reference does.
 """
 import collections
 import os
 import random
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 
@@ -246,6 +249,13 @@ def judge_grids(pipe, rows, cols):
 
 
 def draw(pipe, prompt, seed, rows=8, cols=8):
+    """A picture; `pipe` is the reference pipeline, or (program, folder) of darkroom's own engine."""
+    if isinstance(pipe, tuple):
+        with tempfile.NamedTemporaryFile(suffix='.png') as out:
+            subprocess.run([pipe[0], 'generate', prompt, '-o', out.name, '-m', pipe[1],
+                            '-S', str(seed), '-H', str(rows * world.CELL),
+                            '-W', str(cols * world.CELL)], check=True, capture_output=True)
+            return Image.open(out.name).convert('RGB')
     gen = torch.Generator().manual_seed(seed)
     return pipe(prompt, height=rows * world.CELL, width=cols * world.CELL, num_inference_steps=20,
                 guidance_scale=1.5, generator=gen).images[0]
@@ -320,13 +330,15 @@ def contact_sheet(pipe, out):
     start = time.time()
     images = [draw(pipe, text, seed) for seed, text in enumerate(SHEET)]
     print(f'{(time.time() - start) / len(SHEET):.1f} s a picture')
-    make_sheet(images, SHEET).quantize(255, dither=Image.Dither.NONE).save(out, optimize=True)
+    make_sheet(images, SHEET).save(out, optimize=True)
 
 
 if __name__ == '__main__':
     warnings.filterwarnings('ignore')
     torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', 2)))
-    pipeline = open_pipeline(sys.argv[1])
+    program = os.environ.get('DARKROOM')
+    pipeline = (program, sys.argv[1]) if program and sys.argv[2] != 'grids' \
+        else open_pipeline(sys.argv[1])
     if sys.argv[2] == 'grids':
         judge_grids(pipeline, *(map(int, sys.argv[3:5]) if len(sys.argv) > 3 else (8, 8)))
     else:

@@ -22,7 +22,7 @@ PARTS = dict(processor=('transformers', 'GlmImageProcessor'),
              transformer=('diffusers', 'GlmImageTransformer2DModel'),
              vae=('diffusers', 'AutoencoderKL'),
              vision_language_encoder=('transformers', 'GlmImageForConditionalGeneration'))
-TEMPERATURE, TOP_P = .8, .9
+TEMPERATURE, TOP_P = .8, .75
 
 
 def prior_model():

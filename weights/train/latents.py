@@ -29,7 +29,7 @@ def main(name, rows, cols, count, seed):
     latents, grids, words = [], [], []
     for _ in range(count):
         spec = world.sample_spec(rng, cols)
-        canvas = world.render(spec, rows, cols, rng)
+        canvas = world.render(spec, rows, cols)
         latents.append(encode(vae, canvas.picture()))
         grids.append(world.codes(canvas).astype(np.int16))
         words.append(spec.get('word', ''))

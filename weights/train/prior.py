@@ -62,7 +62,7 @@ class Pictures:
         rng = self.rng
         spec = world.sample_spec(rng, cols, HELD_OUT)
         text = words.foreign(spec, rng) if rng.random() < FOREIGN else words.prompt(spec, rng)
-        grid = world.codes(world.render(spec, rows, cols, rng, pixels=False))
+        grid = world.codes(world.render(spec, rows, cols, pixels=False))
         picture = grid.ravel()
         if full:
             picture = np.concatenate([world.preview(grid).ravel(), picture])

@@ -19,7 +19,7 @@ BATCH, CROP, PICTURES, TEST = 8, 64, 2000, 64
 
 def render_pictures(count, seed):
     rng = random.Random(seed)
-    return np.stack([world.render(world.sample_spec(rng, 8), 8, 8, rng).picture()
+    return np.stack([world.render(world.sample_spec(rng, 8), 8, 8).picture()
                      for _ in range(count)])
 
 

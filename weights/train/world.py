@@ -140,34 +140,31 @@ def stamp_shape(canvas, kind, colour, row, col, side):
                 canvas.put(row + r, col + c, f'{name}.{colour}')
 
 
-def place_shapes(spec, rows, cols, rng):
-    """[(row, col)] of every shape in the order in which the prompt names them."""
+def place_shapes(spec, rows, cols):
+    """[(row, col)] of every shape in the order in which the prompt names them.
+
+    Always the same places: a place drawn at random is spread thin over the cells at which a shape
+    could begin, nucleus sampling cuts every one of them off, and the picture stays empty."""
     n, side = len(spec['items']), spec['side']
     top, left = (rows - side) // 2, (cols - side) // 2
-    if n == 1:
-        slack = 1
-        return [(top + rng.randint(-slack, slack), left + rng.randint(-slack, slack))]
     near, far = cols // 2 - 3, cols // 2 + 1
     high, low = rows // 2 - 3, rows // 2 + 1
-    if spec.get('relation') in ('above', 'below'):
-        col = left + rng.randint(-1, 1)
-        places = [(high, col), (low, col)]
-        return places if spec['relation'] == 'above' else places[::-1]
+    relation = spec.get('relation')
+    if n == 1:
+        return [(top, left)]
     if n == 2:
-        row = top + rng.randint(-1, 1)
-        places = [(row, near), (row, far)]
-        return places[::-1] if spec.get('relation') == 'right' else places
-    if n == 3 and rng.random() < .5:
-        return [(high, left), (low, near), (low, far)]
+        places = [(high, left), (low, left)] if relation in ('above', 'below') \
+            else [(top, near), (top, far)]
+        return places[::-1] if relation in ('right', 'below') else places
     if n == 3:
-        return [(high, near), (high, far), (low, left)]
+        return [(high, left), (low, near), (low, far)]
     return [(high, near), (high, far), (low, near), (low, far)]
 
 
-def render_shapes(spec, rows, cols, rng, pixels):
+def render_shapes(spec, rows, cols, pixels):
     canvas = Canvas(rows, cols, f"fill.{spec['back']}", pixels)
     canvas.box(0, 0, cols * CELL, rows * CELL, COLOURS[spec['back']])
-    for (kind, colour), (r, c) in zip(spec['items'], place_shapes(spec, rows, cols, rng)):
+    for (kind, colour), (r, c) in zip(spec['items'], place_shapes(spec, rows, cols)):
         stamp_shape(canvas, kind, colour, r, c, spec['side'])
     return canvas
 
@@ -343,15 +340,13 @@ def stamp_cloud(st, col, row):
     cv.put(row, col + 1, 'cloud.R')
 
 
-def stamp_sky(st, spec, rng):
-    """Sun or moon, clouds and stars, in slots two cells wide of the two top rows."""
+def stamp_sky(st, spec):
+    """Sun or moon, clouds and stars, in the two top rows."""
     cv = st.canvas
-    slots = list(range(0, cv.cols - 1, 2))
-    rng.shuffle(slots)
     if spec['disc']:
-        stamp_disc(st, spec['disc'], slots.pop())
-    for _ in range(spec['clouds']):
-        stamp_cloud(st, slots.pop(), rng.randint(0, 1))
+        stamp_disc(st, spec['disc'], cv.cols - 3)
+    for k in range(spec['clouds']):
+        stamp_cloud(st, 2 * k, 1 - k)
     if st.time != 'night':
         return
     for r in range(st.horizon - 1):
@@ -390,11 +385,10 @@ def sign_font():
     return ImageFont.truetype(FONT_FILE, 34 * SS)
 
 
-def stamp_sign(st, word, rng):
+def stamp_sign(st, word):
     """A wooden board just above the horizon, one cell a letter, on posts."""
     cv, n, y = st.canvas, len(word), (st.horizon - 1) * CELL
-    spare = cv.cols - n - 2
-    col = spare // 2 + (rng.randint(0, 1) if spare % 2 else 0)
+    col = (cv.cols - n - 2) // 2
     x = (col + 1) * CELL
     for c in {col + 1, col + n}:
         cv.box(c * CELL + 11, y + 20, c * CELL + 21, y + 88, (112, 72, 40))
@@ -411,23 +405,18 @@ def stamp_sign(st, word, rng):
             cv.pen.text(at, ch, font=sign_font(), fill=(255, 246, 222), anchor='mm')
 
 
-def place_things(things, cols, rng):
-    """Columns from left to right: the spare columns are dealt to the gaps at random."""
+def place_things(things, cols):
+    """Columns from left to right, the spare ones dealt evenly to the gaps."""
+    n = len(things) + 1
     spare = cols - sum(thing_width(k) for k, _ in things)
-    gaps = [0] * (len(things) + 1)
-    if len(things) == 1:                       # never squeezed against an edge
-        gaps[0] = spare // 2 + rng.randint(-min(2, spare // 2), min(2, spare // 2))
-    else:
-        for _ in range(spare):
-            gaps[rng.randrange(len(gaps))] += 1
-    col, out = 0, []
-    for gap, (kind, _) in zip(gaps, things):
-        out.append(col + gap)
-        col += gap + thing_width(kind)
+    used, out = 0, []
+    for i, (kind, _) in enumerate(things):
+        out.append(spare * (i + 1) // n + used)
+        used += thing_width(kind)
     return out
 
 
-def render_scene(spec, rows, cols, rng, pixels):
+def render_scene(spec, rows, cols, pixels):
     horizon = rows * 5 // 8
     canvas = Canvas(rows, cols, '', pixels)
     st = Stage(canvas, horizon, spec['time'])
@@ -443,11 +432,11 @@ def render_scene(spec, rows, cols, rng, pixels):
         canvas.cells[r] = [name] * cols
     if spec['ground'] == 'sea':
         stamp_waves(st)
-    stamp_sky(st, spec, rng)
-    for (kind, colour), col in zip(spec['things'], place_things(spec['things'], cols, rng)):
+    stamp_sky(st, spec)
+    for (kind, colour), col in zip(spec['things'], place_things(spec['things'], cols)):
         stamp_thing(st, kind, colour, col)
     if spec['word']:
-        stamp_sign(st, spec['word'], rng)
+        stamp_sign(st, spec['word'])
     if spec['flowers']:
         stamp_flowers(st, spec['flowers'])
     return canvas
@@ -464,8 +453,7 @@ def sample_shapes(rng, held_out=()):
         u, spec = rng.random(), dict(kind='shapes', back=back, size='', side=2)
         if u < .42:
             size = rng.choice(('small', '', '', 'big'))
-            side = dict(small=2, big=4).get(size) or rng.choice((3, 4))
-            spec.update(items=[a], size=size, side=side)
+            spec.update(items=[a], size=size, side=2 if size == 'small' else 4)
         elif u < .68:
             spec.update(items=[a, b], relation=rng.choice(('left', 'right', 'above', 'below')))
         elif u < .82:
@@ -503,7 +491,7 @@ def sample_things(rng, ground, time):
             things.append(('snowman', None))
     elif ground == 'desert':
         if maybe(.5):
-            things.append((f'pyramid{rng.choice((2, 2, 3))}', None))
+            things.append(('pyramid2', None))
         things += [('cactus', None)] * rng.choice((0, 1, 1, 2, 3))
     else:
         if maybe(.75):
@@ -511,7 +499,7 @@ def sample_things(rng, ground, time):
         if maybe(.35):
             things.append(('lighthouse', None))
     if maybe(.35 if ground != 'desert' else .08):
-        things.append((f'mountain{rng.choice((2, 3))}', None))
+        things.append(('mountain3', None))
     if time == 'sunset' and maybe(.5):
         things.append(('low sun', None))
     return things
@@ -521,13 +509,10 @@ def sample_scene(rng, cols, sign=False):
     time = rng.choice(('day', 'day', 'sunset', 'night'))
     ground = rng.choice(GROUNDS if not sign else ('meadow', 'desert', 'snow'))
     spec = dict(kind='scene', time=time, ground=ground, word='', flowers='', disc='', clouds=0)
-    things = [] if sign else fit_things(sample_things(rng, ground, time), cols)
-    groups = [[t for t in things if t == u] for u in dict.fromkeys(things)]
-    rng.shuffle(groups)                        # equal things stay together
-    spec['things'] = [t for g in groups for t in g]
+    spec['things'] = [] if sign else fit_things(sample_things(rng, ground, time), cols)
     if time == 'day':
         spec['disc'] = 'sun' if rng.random() < .55 else ''
-        spec['clouds'] = rng.choice((0, 0, 1, 2))
+        spec['clouds'] = rng.choice((0, 0, 2))
     if time == 'night':
         spec['disc'] = rng.choice(('', 'moon', 'moon', 'crescent'))
     if sign:
@@ -558,10 +543,10 @@ def sample_spec(rng, cols, held_out=()):
     return sample_scene(rng, cols, sign=u > .82)
 
 
-def render(spec, rows, cols, rng, pixels=True):
-    """Canvas of the spec; what the spec leaves open (places) comes from `rng`."""
+def render(spec, rows, cols, pixels=True):
+    """Canvas of the spec"""
     make = render_shapes if spec['kind'] == 'shapes' else render_scene
-    return make(spec, rows, cols, rng, pixels)
+    return make(spec, rows, cols, pixels)
 
 
 # ---------------------------------------------------------------- names and codes
@@ -615,7 +600,7 @@ if __name__ == '__main__':
     out, (rows, cols) = sys.argv[1], (map(int, sys.argv[2:4]) if len(sys.argv) > 3 else (8, 8))
     rng, tiles = random.Random(5), []
     for _ in range(32):
-        tiles.append(render(sample_spec(rng, cols), rows, cols, rng).picture())
+        tiles.append(render(sample_spec(rng, cols), rows, cols).picture())
     lines = [np.concatenate(tiles[i:i + 8], 1) for i in range(0, 32, 8)]
     Image.fromarray(np.concatenate(lines)).save(out)
     print(len(cell_names()), 'codes')
