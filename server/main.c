@@ -4,12 +4,9 @@
 #include "server/version.h"
 
 #include <libwebsockets.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 extern char **environ;
 extern const struct http_page page_files[]; /* made by the Makefile from frontend/ */
@@ -19,18 +16,6 @@ static struct log the_log;
 static void from_lws(int level, const char *line)
 {
     log_foreign(&the_log, level == LLL_ERR ? LOG_WARN : LOG_DEBUG, line);
-}
-
-/* oneDNN brings libgomp, whose threads spin while they wait and starve the loop on a small machine.
- * It reads its policy when it is loaded, so the program starts itself once more. */
-static void wait_quietly(char **args)
-{
-    char self[PATH_MAX];
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1)) return;
-    self[n] = 0;
-    execv(self, args);
 }
 
 static void usage(FILE *out)
@@ -103,7 +88,6 @@ int main(int argc, char **args)
         usage(stderr);
         return 2;
     }
-    wait_quietly(args);
     if (sodium_init() < 0) {
         fputs("darkroom: the system gives no random numbers\n", stderr);
         return 1;
