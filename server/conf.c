@@ -78,7 +78,7 @@ const struct conf_option CONF_TABLE[] = {
      "The reference's sampling law to the letter: fails where it would fail."},
     {"like", 0, CONF_TEXT, T, AT(like), NULL, 0, 0, "FILE",
      "Reference trace whose request and injected values are used."},
-    {"law", 0, CONF_TEXT, T, AT(law), NULL, 0, 0, "FILE",
+    {"logits", 0, CONF_TEXT, T, AT(law), NULL, 0, 0, "FILE",
      "Instead: apply the sampling law to the tensor `logits` of this file."},
     {0},
 };
@@ -398,7 +398,7 @@ static int check_needs(const struct conf *c, enum conf_command command, struct f
         return fail_set(f, ERR_USAGE, "Say what to draw: darkroom generate \"a red circle\".");
     if (command == CONF_TRACE && (!c->like == !c->law || !c->out))
         return fail_set(f, ERR_USAGE,
-                        "trace needs --out FILE and either --like FILE or --law FILE.");
+                        "trace needs --out FILE and either --like FILE or --logits FILE.");
     return 0;
 }
 

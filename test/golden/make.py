@@ -25,7 +25,8 @@ import transformers
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, GlmImagePipeline, GlmImageTransformer2DModel
 from safetensors.torch import save_file
 from transformers import (ByT5Tokenizer, GenerationConfig, GlmImageConfig, GlmImageForConditionalGeneration,
-                          LogitsProcessor, LogitsProcessorList, T5Config, T5EncoderModel)
+                          LogitsProcessor, LogitsProcessorList, T5Config, T5EncoderModel, TemperatureLogitsWarper,
+                          TopKLogitsWarper, TopPLogitsWarper)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -245,6 +246,14 @@ class Recorder:
         return f"dit.{self.branches[k]}.{name}" if k < len(self.branches) else None
 
 
+def sampled(logits, g):
+    """Four rows of the logits and what generate() would draw from: 0 for what the law removes."""
+    rows = torch.tensor([0, 1, len(logits) // 2, len(logits) - 1])
+    law = [TemperatureLogitsWarper(g.temperature), TopKLogitsWarper(g.top_k)]
+    law += [TopPLogitsWarper(g.top_p)] if g.top_p < 1 else []
+    return {"ar.sample.rows": rows, "ar.sample.probs": LogitsProcessorList(law)(None, logits[rows]).softmax(-1)}
+
+
 @torch.no_grad()
 def trace(c, folder, path):
     pipe = GlmImagePipeline.from_pretrained(folder, torch_dtype=torch.float32)
@@ -268,6 +277,7 @@ def trace(c, folder, path):
     out = rec.out
     out["ar.tokens"], out["flow.latents.0"] = tokens, latents[0].contiguous()
     out["ar.logits"], out["image"] = torch.stack(rec.logits), torch.from_numpy(np.array(picture))
+    out.update(sampled(out["ar.logits"], ar.generation_config))
     out["ar.decode_pos"] = ar.model._cached_decode_position_ids[0].contiguous()
     out["flow.timesteps"], out["flow.sigmas"] = pipe.scheduler.timesteps, pipe.scheduler.sigmas
     for k, v in enumerate(rec.velocities):
