@@ -46,6 +46,13 @@ def scheduler():
         max_shift=.75, base_image_seq_len=256, max_image_seq_len=4096, time_shift_type='linear')
 
 
+def strip_origin(path):
+    """Where a part was loaded from is nobody's business."""
+    config = json.loads(path.read_text())
+    config.pop('_name_or_path', None)
+    path.write_text(json.dumps(config, indent=2) + '\n')
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     painter = Painter()
@@ -54,6 +61,7 @@ def main(folder):
                   text_encoder=painter.t5, vae=AutoencoderKL.from_pretrained(RUN / 'vae'))
     for name, model in models.items():
         model.to(torch.bfloat16).save_pretrained(folder / name)
+        strip_origin(folder / name / 'config.json')
         print(name, sum(p.numel() for p in model.parameters()), 'parameters')
     ByT5Tokenizer().save_pretrained(folder / 'tokenizer')
     scheduler().save_pretrained(folder / 'scheduler')
