@@ -71,7 +71,7 @@ SIMT_OBJ := $(patsubst kernels/cuda/%.cu,$(SIMT)/%.o,$(CUDA_SRC)) $(patsubst ker
             $(patsubst test/simt/%.cc,$(SIMT)/%.o,$(wildcard test/simt/*.cc)) $(B)/test/simt/pair.o $(B)/test/simt/cases.o
 SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
 TESTS := $(wildcard test/proto/test_*.c test/weights/test_*.c test/kernels/test_*.c \
-           test/server/test_*.c test/sim/test_*.c test/simt/test_*.c)
+           test/server/test_*.c test/sim/test_*.c) $(if $(filter tsan,$(FLAVOUR)),,$(wildcard test/simt/test_*.c)) # one thread: no races
 PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg frontend/*.webmanifest frontend/*.png \
           frontend/*/*.js frontend/*/*.json frontend/*/*.css)
 

@@ -1,7 +1,7 @@
 /* simt - the fibers behind simt.h: one ucontext a thread, a round-robin until all have ended.
  *
  * swapcontext() asks the kernel for the signal mask at every switch; after the first entry plain jumps do the
- * same in a hundredth of the time. Sanitizers want to see the switches: there it stays. */
+ * same in a hundredth of the time. The address sanitizer wants to see the switches: there it stays. */
 #include "test/simt/simt.h"
 
 #include <setjmp.h>
@@ -10,15 +10,12 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#ifdef __SANITIZE_ADDRESS__
 #define JUMP 0
 #else
 #define JUMP 1
@@ -37,7 +34,7 @@ struct fiber {
     enum wait wait;
     dim3 at;
     int set;
-    void *tsan, *fake;
+    void *fake;
 };
 
 static struct {
@@ -46,7 +43,7 @@ static struct {
     jmp_buf round;
     int now, n, order;
     void (*body)(void *);
-    void *arg, *tsan, *fake;
+    void *arg, *fake;
     const void *home_stack;
     size_t home_size;
     unsigned char slot[MOST / 32][2][32][64]; /* two sets: a fast lane may be one operation ahead */
@@ -76,9 +73,6 @@ static void leave(enum wait w)
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(w == ENDED ? NULL : &f->fake, s.home_stack, s.home_size);
 #endif
-#ifdef __SANITIZE_THREAD__
-    __tsan_switch_to_fiber(s.tsan, 0);
-#endif
     if (!JUMP)
         swapcontext(&f->ctx, &s.home);
     else if (!_setjmp(f->at_rest))
@@ -95,9 +89,6 @@ static void enter(int i)
     threadIdx = f->at;
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(&s.fake, f->stack, STACK);
-#endif
-#ifdef __SANITIZE_THREAD__
-    __tsan_switch_to_fiber(f->tsan, 0);
 #endif
     if (!JUMP) {
         swapcontext(&s.home, &f->ctx);
@@ -139,9 +130,6 @@ static void prepare(int i)
     struct fiber *f = &s.f[i];
     if (!f->stack) f->stack = (char *)malloc(STACK);
     if (!f->stack) bug("no memory for stacks");
-#ifdef __SANITIZE_THREAD__
-    if (!f->tsan) f->tsan = __tsan_create_fiber(0);
-#endif
 #ifdef __SANITIZE_ADDRESS__
     __asan_unpoison_memory_region(f->stack, STACK);
 #endif
@@ -220,9 +208,6 @@ void simt_run(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *
     blockDim = block;
     s.body = body;
     s.arg = arg;
-#ifdef __SANITIZE_THREAD__
-    s.tsan = __tsan_get_current_fiber();
-#endif
     const uint64_t blocks = (uint64_t)grid.x * grid.y * grid.z;
     for (uint64_t k = 0; k < blocks; k++) {
         uint64_t b = s.order ? blocks - 1 - k : k;
