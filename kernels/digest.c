@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, PAGES = 64 };
+enum { PAGE_BYTES = 4096, PAGES = 16 };
 
 static void add(crypto_generichash_state *h, const void *p, size_t n)
 {

@@ -1,7 +1,7 @@
 /* digest - a short name for what a model folder holds.
  *
  * BLAKE2b over every configuration file and every tensor's name, type, shape and bytes. A tensor past
- * 256 KB is sampled (64 pages, evenly spaced, first and last included), so that naming 36 GB does not mean
+ * 64 KB is sampled (16 pages, evenly spaced, first and last included), so that naming 36 GB does not mean
  * reading them. Two folders with the same digest draw the same pictures. */
 #ifndef KERNELS_DIGEST_H
 #define KERNELS_DIGEST_H

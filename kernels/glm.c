@@ -101,13 +101,6 @@ static int read_defaults(struct glm *g, const char *dir, struct fail *f)
     return rc;
 }
 
-/* The vision tower's position table ends at the largest side that the model knows. */
-static int side_max(const struct model_config *c)
-{
-    int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
-    return side > LIMIT_SIDE_MAX ? LIMIT_SIDE_MAX : side;
-}
-
 static int fill_info(struct glm *g, const char *dir, struct fail *f)
 {
     g->info.model = g->name;
@@ -115,7 +108,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.device = g->device;
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
     g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
-    g->info.side_max = side_max(&g->model.cfg);
+    g->info.side_max = run_side_max(&g->model.cfg);
     read_memory(g);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     return read_defaults(g, dir, f);

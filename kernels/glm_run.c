@@ -8,18 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_side(const char *field, int side, struct fail *f)
+static int check_side(const char *field, int side, int most, struct fail *f)
 {
-    if (side >= LIMIT_SIDE_STEP && side <= LIMIT_SIDE_MAX && side % LIMIT_SIDE_STEP == 0) return 0;
+    if (side >= LIMIT_SIDE_STEP && side <= most && side % LIMIT_SIDE_STEP == 0) return 0;
     fail_field(f, ERR_BAD_FIELD, field, "%s is %d", field, side);
     return fail_advise(f, "use a multiple of %d from %d to %d", LIMIT_SIDE_STEP, LIMIT_SIDE_STEP,
-                       LIMIT_SIDE_MAX);
+                       most);
 }
 
-static int check_request(const struct glm_req *q, struct fail *f)
+/* The vision tower's position table ends at the largest side that the model knows. */
+int run_side_max(const struct model_config *c)
 {
-    int rc = check_side("width", q->width, f);
-    if (!rc) rc = check_side("height", q->height, f);
+    int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+    return side > LIMIT_SIDE_MAX ? LIMIT_SIDE_MAX : side;
+}
+
+/* A trace may ask for more than the model draws well. */
+static int check_request(const struct glm_req *q, const struct model_config *c, struct fail *f)
+{
+    int most = q->inject ? LIMIT_SIDE_MAX : run_side_max(c);
+    int rc = check_side("width", q->width, most, f);
+    if (!rc) rc = check_side("height", q->height, most, f);
     if (rc) return rc;
     if (q->steps < 1 || q->steps > LIMIT_STEPS_MAX)
         return fail_field(f, ERR_BAD_FIELD, "steps", "steps is %d; 1 to %d are possible", q->steps,
@@ -59,7 +68,7 @@ static int allocate(struct glm_run *r, struct fail *f)
 int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
 {
     memset(r, 0, sizeof *r);
-    int rc = check_request(q, f);
+    int rc = check_request(q, &m->cfg, f);
     if (!rc)
         rc = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
                                   q->width, !q->inject, f);
