@@ -10,6 +10,8 @@ O ?= build
 
 CC ?= gcc
 B := $(O)/$(FLAVOUR)
+# after the packages are there: pkg-config and nvcc are looked up anew, all cores are used
+PARALLEL := $(MAKE) --no-print-directory -j$(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 PKGS := libwebsockets jansson sqlite3 libsodium spng libturbojpeg libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libspng-dev libturbojpeg0-dev \
@@ -153,14 +155,18 @@ $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS)
 
-run: deps all ## install what is missing, build, serve the bundled model
+run: deps ## install what is missing, build, serve the bundled model
+	@$(PARALLEL) all
 	$(O)/darkroom serve --model $(MODEL) $(ARGS)
 
-test: test-deps all $(TEST_BIN) $(if $(CUDA_LIB),$(CUDA_OBJ)) ## install what is missing, build, run every test that needs no GPU
+test: test-deps ## install what is missing, build, run every test that needs no GPU
+	@$(PARALLEL) test-build
 	@test/run $(B)
 
+test-build: all $(TEST_BIN) $(if $(CUDA_LIB),$(CUDA_OBJ))
+
 asan tsan: test-deps ## the C tests under the sanitizers
-	@$(MAKE) --no-print-directory FLAVOUR=$@ test-c
+	@$(PARALLEL) FLAVOUR=$@ test-c
 
 test-c: all $(TEST_BIN) ## the C tests alone
 	@test/run $(B) c
@@ -206,6 +212,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: bench golden all run test fuzz asan tsan test-c deps test-deps install clean help FORCE
+.PHONY: bench golden all run test test-build fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)

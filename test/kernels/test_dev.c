@@ -6,7 +6,7 @@
 
 /* -- batches and threads ---------------------------------------------------------------------------- */
 
-static const struct isa *tables[4];
+static const struct isa *tables[ISA_MOST];
 static int ntables;
 
 /* Rows 0 .. m-1 alone must equal the first rows of the whole, for every m. */
