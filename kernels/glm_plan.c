@@ -5,9 +5,10 @@
 #include "kernels/engine.h"
 
 #include <limits.h>
+#include <string.h>
 
-/* Time of a quantum for `share`, in multiply-add pairs: what a byte of weights and a call weigh. */
-static const double FLOPS_PER_BYTE = 16.0, FLOPS_PER_QUANTUM = 2e6;
+/* For `share`: how many FLOPs take as long as reading a byte of weights, and as a call. */
+static const double CPU_FLOPS_PER_BYTE = 6, DEVICE_FLOPS_PER_BYTE = 180, FLOPS_PER_QUANTUM = 2e6;
 
 static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
 {
@@ -74,11 +75,13 @@ static struct cost phase_cost(const struct net *n, struct dev *dry, struct glm_r
 static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int watched)
 {
     double time[GLM_PHASES], all = 0;
+    int cpu = !g->dev || !strcmp(g->dev->ops->name, "cpu");
+    double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&g->plan, dry, r, (enum glm_phase)p, watched);
         r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
         r->cost.flops[p] = c.flops;
-        time[p] = c.flops + FLOPS_PER_BYTE * c.weight_bytes + FLOPS_PER_QUANTUM * r->cost.quanta[p];
+        time[p] = c.flops + byte * c.weight_bytes + FLOPS_PER_QUANTUM * r->cost.quanta[p];
         all += time[p];
     }
     for (int p = 0; p < GLM_PHASES; p++)
