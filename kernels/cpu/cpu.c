@@ -4,13 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20) /* large weights walk through fewer page tables */
 
 static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
 {
     (void)d;
-    size_t size = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    *base = size < bytes ? NULL : aligned_alloc(ARENA_ALIGN, size ? size : ARENA_ALIGN);
+    const size_t align = bytes < HUGE_PAGE ? ARENA_ALIGN : HUGE_PAGE;
+    const size_t size = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    *base = size < bytes ? NULL : aligned_alloc(align, size ? size : ARENA_ALIGN);
     if (!*base) return fail_set(fail, ERR_OUT_OF_MEMORY, "no host memory for %zu MB", bytes >> 20);
+    if (align == HUGE_PAGE)
+        madvise(*base, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
     memset(*base, 0, size);
     return 0;
 }
@@ -177,7 +183,7 @@ static const struct ops cpu_ops = {
 
 static size_t lane_size(const struct isa *isa)
 {
-    size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_COLS);
+    size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_LDC);
     size_t attn = sizeof(float) * isa->attn_work(CPU_HEAD_DIM_MAX);
     size_t n = gemm > attn ? gemm : attn;
     return (n + 4095) / 4096 * 4096 + 256; /* lanes do not start at the same cache set */

@@ -12,7 +12,7 @@ enum { M = 37, N = 64, K = 77 }; /* no whole number of tiles in any direction */
 /* One product by both: 0 when they agree. A holds M rows of K bfloat16 (as pairs), B panels. */
 static int compare(const struct isa *one, const struct isa *two, uint16_t *a, uint16_t *b, float *c)
 {
-    static const size_t half = (size_t)GEMM_ROWS * GEMM_COLS;
+    static const size_t half = (size_t)GEMM_ROWS * GEMM_LDC;
     const struct isa *isa[2] = {one, two};
     float y[2][M][N];
     for (int i = 0; i < M; i++)
@@ -46,7 +46,7 @@ static int amx_works(void)
     if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)) return 0;
     uint16_t *a = calloc(GEMM_ROWS * GEMM_STRIDE * 2, sizeof *a);
     uint16_t *b = calloc((size_t)(K + 1) * N, sizeof *b);
-    float *c = calloc((size_t)2 * GEMM_ROWS * GEMM_COLS, sizeof *c);
+    float *c = calloc((size_t)2 * GEMM_ROWS * GEMM_LDC, sizeof *c);
     const int works = a && b && c && compare(&isa_amx, &isa_avx512bf, a, b, c) == 0;
     free(a);
     free(b);

@@ -19,7 +19,8 @@ enum {
     GEMM_STRIDE =
         400,        /* floats between rows of a packed block of A; not a power of two: cache sets */
     GEMM_ROWS = 84, /* rows of a packed block: whole register tiles of every instruction set */
-    GEMM_COLS = 512, /* columns of a block of C that waits for the next block of k */
+    GEMM_COLS = 512, /* columns of a block of C, */
+    GEMM_LDC = 528,  /* and floats between its rows: no power of two either */
     ATTN_Q = 128,    /* queries and keys of one block of attention: whole vectors */
     ATTN_K = 128
 };
@@ -56,7 +57,7 @@ struct gemm_block {
     const void *b; /* first panel, already moved to this block's k */
     int64_t panel; /* bytes from panel to panel */
     int m, n, k;
-    float *c;            /* partial sums [m, GEMM_COLS]; NULL: k is whole */
+    float *c;            /* sums [m, GEMM_LDC] */
     int first, last;     /* the first block of k starts from zero, the last one runs the epilogue */
     struct epilogue out; /* moved to this block's first row and column */
 };
@@ -83,9 +84,6 @@ struct isa {
     /* Rows [row, row + rows) of A, values [k0, k0 + k), as `pack` wants them, GEMM_STRIDE apart. */
     void (*gather)(const struct gather *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                    enum pack);
-    /* n values as floats, or rounded from floats. */
-    void (*to_f32)(float *y, const uint16_t *x, int64_t n);
-    void (*to_bf)(uint16_t *y, const float *x, int64_t n);
 
     /* y = x rsqrt(mean(x^2) + eps) w; with `add` the row y += that. */
     void (*rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
@@ -107,8 +105,6 @@ struct isa {
     /* y = act(x a[c] + b[c]) for one pixel. */
     void (*gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
                      enum act, int bf);
-    /* y = e^x, and the sum of the results: sampling. */
-    float (*exp_sum)(float *y, const float *x, float minus, int64_t n);
 };
 
 extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf, isa_amx;

@@ -140,10 +140,9 @@ static void pack_plain(const struct packing *p)
             float t[512];
             int64_t m = n - at < 512 ? n - at : 512;
             read_row(p->cpu, t, s, at, m);
-            if (narrow)
-                p->cpu->isa->to_bf((uint16_t *)(void *)y, t, m);
-            else
-                memcpy(y, t, (size_t)m * 4);
+            for (int64_t k = 0; narrow && k < m; k++)
+                ((uint16_t *)(void *)y)[k] = half_bits(t[k]);
+            if (!narrow) memcpy(y, t, (size_t)m * 4);
             y += m * (narrow ? 2 : 4);
             at += m;
         }

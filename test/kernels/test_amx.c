@@ -94,7 +94,7 @@ enum { PANELS = 2, KMAX = 800 };
 struct lab {
     uint16_t a[GEMM_ROWS * GEMM_STRIDE * 2];
     uint16_t b[PANELS * KMAX * 32];
-    float c[2][GEMM_ROWS * GEMM_COLS], y[2][GEMM_ROWS][PANELS * 32];
+    float c[2][GEMM_ROWS * GEMM_LDC], y[2][GEMM_ROWS][PANELS * 32];
 };
 
 static void fill(uint16_t *p, size_t n, uint32_t seed)

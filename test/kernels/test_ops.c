@@ -296,6 +296,40 @@ static void activations(struct lab *l)
     }
 }
 
+/* A NaN must come out of everything it goes into: the engine looks for it at the end. */
+static void nan_spreads(struct lab *l)
+{
+    enum { N = 37, AT = 21 };
+    for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
+        lab_reset(l, "NaN, activation %d", act);
+        float *w = lab_source(l, N * N, 1);
+        struct weight *p = lab_weight(l, USE_LINEAR, w, NULL, N, N, 0);
+        struct weight *v = lab_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
+        tensor x = lab_tensor(l, lab_type(l), 2, N), y = lab_empty(l, lab_type(l), 2, N);
+        tensor gu = lab_tensor(l, lab_type(l), 2, 2 * N);
+        const struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = N, .scale = 1};
+        lab_set(x, 1, AT, NAN), lab_set(gu, 1, AT, NAN);
+        l->op->add_act(l->d, y, x, tensor_none(), (enum act)act);
+        assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
+        l->op->glu(l->d, y, gu, (enum act)act);
+        assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
+        l->op->linear(l->d, y, x, p, (enum act)act, 0);
+        assert_true(isnan(lab_get(y, 1, N - 1)) && !isnan(lab_get(y, 0, 0)));
+        l->op->rms(l->d, y, x, v, 1e-5f);
+        assert_true(isnan(lab_get(y, 1, 0)) && !isnan(lab_get(y, 0, 0)));
+        for (int nq = 1; nq <= 2; nq++) { /* a key, seen by every query; both kernels */
+            const struct attn_seq q = {.q = tensor_cols(tensor_rows(gu, 0, nq), N, N),
+                                       .k = x,
+                                       .v = x,
+                                       .o = tensor_rows(y, 0, nq)};
+            l->op->attention(l->d, &a, &q, 1);
+            assert_true(isnan(lab_get(y, 0, 0)) && isnan(lab_get(y, nq - 1, N - 1)));
+        }
+        l->op->weight_free(l->d, p);
+        l->op->weight_free(l->d, v);
+    }
+}
+
 /* -- attention ------------------------------------------------------------------------------------- */
 
 struct attn_case {
@@ -613,6 +647,7 @@ EACH(ln_mod)
 EACH(qk_norm_rope)
 EACH(glu_and_add)
 EACH(activations)
+EACH(nan_spreads)
 EACH(attention)
 EACH(attention_extreme)
 EACH(ar_attention)
@@ -625,15 +660,25 @@ EACH(colours)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_linear),         cmocka_unit_test(every_linear_large),
-        cmocka_unit_test(every_linear_stacked), cmocka_unit_test(every_embed),
-        cmocka_unit_test(every_conv),           cmocka_unit_test(every_rms),
-        cmocka_unit_test(every_ln_mod),         cmocka_unit_test(every_qk_norm_rope),
-        cmocka_unit_test(every_glu_and_add),    cmocka_unit_test(every_activations),
-        cmocka_unit_test(every_attention),      cmocka_unit_test(every_attention_extreme),
-        cmocka_unit_test(every_ar_attention),   cmocka_unit_test(every_patches),
-        cmocka_unit_test(every_euler),          cmocka_unit_test(every_denorm),
-        cmocka_unit_test(every_group_norm),     cmocka_unit_test(every_colours),
+        cmocka_unit_test(every_linear),
+        cmocka_unit_test(every_linear_large),
+        cmocka_unit_test(every_linear_stacked),
+        cmocka_unit_test(every_embed),
+        cmocka_unit_test(every_conv),
+        cmocka_unit_test(every_rms),
+        cmocka_unit_test(every_ln_mod),
+        cmocka_unit_test(every_qk_norm_rope),
+        cmocka_unit_test(every_glu_and_add),
+        cmocka_unit_test(every_activations),
+        cmocka_unit_test(every_nan_spreads),
+        cmocka_unit_test(every_attention),
+        cmocka_unit_test(every_attention_extreme),
+        cmocka_unit_test(every_ar_attention),
+        cmocka_unit_test(every_patches),
+        cmocka_unit_test(every_euler),
+        cmocka_unit_test(every_denorm),
+        cmocka_unit_test(every_group_norm),
+        cmocka_unit_test(every_colours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

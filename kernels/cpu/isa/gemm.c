@@ -36,7 +36,7 @@ INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum a
     const struct epilogue *e = &g->out;
     for (; j < end; j += VW) {
         int n = lanes(j, end);
-        vf v = vload(g->c + i * GEMM_COLS + j);
+        vf v = vload(g->c + i * GEMM_LDC + j);
         if (e->bias) v = v + vload(e->bias + j);
         v = rnd(v, bf);
         if (act != ACT_NONE) v = rnd(activate(v, act), bf);
@@ -72,13 +72,13 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
     const int64_t kk = pack == PACK_DP ? (g->k + 1) / 2 : g->k;
     const int64_t nr = NR * (pack == PACK_BF ? 2 : 4);
     const char *b = (const char *)g->b + j / NR * g->panel;
-    float *c = g->c + i * GEMM_COLS + j;
+    float *c = g->c + i * GEMM_LDC + j;
     vf sum[TILE][8], w[8];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
-            sum[r][v] = g->first ? vset(0) : vload(c + r * GEMM_COLS + v * VW);
+            sum[r][v] = g->first ? vset(0) : vload(c + r * GEMM_LDC + v * VW);
     for (int64_t k = 0; k < kk; k++, b += nr) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
@@ -93,8 +93,7 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
-            vstore(c + r * GEMM_COLS + v * VW, sum[r][v]);
-    if (g->last) finish(g, i, rows, j, j + vecs * VW);
+            vstore(c + r * GEMM_LDC + v * VW, sum[r][v]);
 }
 
 /* A strip of columns, all rows: the largest tiles first. */
@@ -122,6 +121,7 @@ INLINE void block(const struct gemm_block *g, enum pack pack)
     for (; j + VW < g->n; j += NR)
         strip(g, j, 2, pack);
     if (j < g->n) strip(g, j, 1, pack);
+    if (g->last) finish(g, 0, g->m, 0, g->n);
 }
 
 void NAME(gemm_f32)(const struct gemm_block *g)
@@ -191,12 +191,12 @@ static void amx_tile(const struct gemm_block *g, int i, int j, struct spare *s)
 {
     const int rows = g->m - i < 2 * ROWS ? g->m - i : 2 * ROWS, two = rows > ROWS;
     const int part = rows < 2 * ROWS;
-    float *home = g->c + i * GEMM_COLS + j, *c = part ? s->c : home;
-    const int64_t ldc = part ? NR * 4 : GEMM_COLS * 4;
+    float *home = g->c + i * GEMM_LDC + j, *c = part ? s->c : home;
+    const int64_t ldc = part ? NR * 4 : GEMM_LDC * 4;
     if (part && !g->first) {
         memset(s->c, 0, sizeof s->c);
         for (int r = 0; r < rows; r++)
-            memcpy(c + r * NR, home + r * GEMM_COLS, NR * 4);
+            memcpy(c + r * NR, home + r * GEMM_LDC, NR * 4);
     }
     _tile_zero(0);
     _tile_zero(1);
@@ -216,7 +216,7 @@ static void amx_tile(const struct gemm_block *g, int i, int j, struct spare *s)
     _tile_stored(2, (char *)c + ROWS * ldc, ldc);
     _tile_stored(3, (char *)(c + VW) + ROWS * ldc, ldc);
     for (int r = 0; part && r < rows; r++)
-        memcpy(home + r * GEMM_COLS, c + r * NR, NR * 4);
+        memcpy(home + r * GEMM_LDC, c + r * NR, NR * 4);
     if (g->last) finish(g, i, rows, j, j + NR);
 }
 

@@ -17,8 +17,6 @@ void NAME(gemm_dp)(const struct gemm_block *);
 void NAME(gather)(const struct gather *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                   enum pack);
 
-void NAME(to_f32)(float *y, const uint16_t *x, int64_t n);
-void NAME(to_bf)(uint16_t *y, const float *x, int64_t n);
 void NAME(rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
 void NAME(ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                   float eps, int bf);
@@ -30,7 +28,6 @@ void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum act ac
 void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
 void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
                     enum act act, int bf);
-float NAME(exp_sum)(float *y, const float *x, float minus, int64_t n);
 
 size_t NAME(attn_work)(int d);
 void NAME(attn)(const struct attn_block *, int bf);

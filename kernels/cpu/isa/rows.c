@@ -2,18 +2,6 @@
 #include "kernels/cpu/isa/act.h"
 #include "kernels/cpu/isa/names.h"
 
-void NAME(to_f32)(float *y, const uint16_t *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += VW)
-        set(y, i, get(x, i, lanes(i, n), 1), lanes(i, n), 0);
-}
-
-void NAME(to_bf)(uint16_t *y, const float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += VW)
-        set(y, i, get(x, i, lanes(i, n), 0), lanes(i, n), 1);
-}
-
 /* Two chains for the sums below: one would wait for itself. */
 INLINE float sum_squares(const void *x, int64_t n, vf minus, int bf)
 {
@@ -227,18 +215,4 @@ void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int6
                     enum act act, int bf)
 {
     EACH_ACT(gn_apply, act, y, x, a, b, channels)
-}
-
-float NAME(exp_sum)(float *y, const float *x, float minus, int64_t n)
-{
-    vf s = vset(0), m = vset(minus);
-    for (int64_t i = 0; i < n; i += VW) {
-        int k = lanes(i, n);
-        float t[VW] = {0};
-        vstore(t, vexp(vload_n(x + i, k) - m));
-        vf e = vload_n(t, k);
-        vstore_n(y + i, e, k);
-        s = s + e;
-    }
-    return vsum(s);
 }

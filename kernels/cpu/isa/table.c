@@ -10,8 +10,6 @@ const struct isa ISA_CAT(isa, ISA) = {
 #endif
     .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
     .gather = NAME(gather),
-    .to_f32 = NAME(to_f32),
-    .to_bf = NAME(to_bf),
     .rms = NAME(rms),
     .ln_mod = NAME(ln_mod),
     .gate_add = NAME(gate_add),
@@ -23,5 +21,4 @@ const struct isa ISA_CAT(isa, ISA) = {
     .attn = NAME(attn),
     .gn_sums = NAME(gn_sums),
     .gn_apply = NAME(gn_apply),
-    .exp_sum = NAME(exp_sum),
 };

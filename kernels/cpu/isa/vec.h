@@ -87,12 +87,10 @@ INLINE vf vpick_lt(vf x, vf y, vf a, vf b)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), b, a);
 }
-/* x 2^n for whole n in [-126, 127] */
+/* x 2^n for whole n <= 127; 0 below -150 */
 INLINE vf vscale2(vf x, vf n)
 {
-    __m512i e =
-        _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
-    return x * _mm512_castsi512_ps(e);
+    return _mm512_scalef_ps(x, n);
 }
 INLINE vf vload_bf(const uint16_t *p)
 {
@@ -106,12 +104,16 @@ INLINE vf vload_bf_n(const uint16_t *p, int n)
 }
 INLINE __m256i vto_bf(vf v)
 {
+#    ifdef __AVX512BF16__
+    return (__m256i)_mm512_cvtneps_pbh(v); /* subnormal numbers become zero */
+#    else
     __m512i u = _mm512_castps_si512(v), one = _mm512_set1_epi32(1);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
     __m512i r = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     r = _mm512_mask_or_epi32(r, nan, u, _mm512_set1_epi32(0x400000));
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
+#    endif
 }
 INLINE void vstore_bf(uint16_t *p, vf v)
 {
@@ -419,10 +421,13 @@ INLINE float vtop(vf v)
 }
 #endif
 
-/* e^x, 1 ulp; 0 below -87.3 (so exp(-inf) is 0), inf is not reached: x is cut at 88.3. NaN stays. */
+/* e^x, 1 ulp; 0 or, with AVX-512, subnormal below -87.3 (exp(-inf) is 0), inf is not reached: x is cut at 88.3. NaN stays. */
 INLINE vf vexp(vf x)
 {
     vf c = vmin(vset(88.3f), x); /* this order keeps NaN: min and max return the second operand */
+#if VW == 16
+    c = vmax(vset(-150), c);
+#endif
     vf n = vround(c * vset(0x1.715476p+0f));
     vf r = vfma(n, vset(-0x1.63p-1f),
                 c); /* ln 2 in two parts, the first one short: n times it is exact */
@@ -434,7 +439,11 @@ INLINE vf vexp(vf x)
     p = vfma(p, r, vset(0x1.555556p-3f));
     p = vfma(p, r, vset(0.5f));
     p = vfma(p * r, r, r) + vset(1.0f);
+#if VW == 16
+    return vscale2(p, n);
+#else
     return vpick_lt(x, vset(-87.3f), vset(0), vscale2(p, vmax(vset(-126), n)));
+#endif
 }
 
 #endif
