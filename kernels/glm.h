@@ -34,7 +34,7 @@ struct glm_opts {
     enum glm_type type; /* AUTO: what is faster on the device */
     int threads;        /* CPU; 0: all that the process may use */
     const char
-        *cache; /* folder for what is learnt from a model (preview maps); NULL: keep nothing */
+        *cache; /* folder for what is learnt from a model (preview maps); NULL: no previews */
 };
 
 /* What the service may tell its clients about the engine; strings live as long as the engine. */
