@@ -102,7 +102,8 @@ export class Visitor {
 
   async said(pattern) {
     const { page } = this;
-    await page.waitForFunction((source) => window.seen.said.some((s) => new RegExp(source).test(s)), pattern.source);
+    await page.waitForFunction(({ source, flags }) => window.seen.said.some((s) => new RegExp(source, flags).test(s)),
+      { source: pattern.source, flags: pattern.flags });
   }
 
   /** The print's pixels, for "something else is to be seen now". */
