@@ -61,7 +61,7 @@ static void cards_get_their_modes(void **state)
         uint64_t gb;
         enum resid_mode mode;
     } card[] = {{2, RESID_STREAM},  {8, RESID_STREAM}, {12, RESID_STREAM},
-                {15, RESID_STREAM}, {23, RESID_SWAP},  {30, RESID_SWAP},
+                {15, RESID_STREAM}, {23, RESID_SWAP},  {29, RESID_SWAP},
                 {39, RESID_ALL},    {79, RESID_ALL},   {140, RESID_ALL}};
     const uint64_t room[] = {4 * GB, 2 * GB, GB};
     struct resid_group g[MOST];
