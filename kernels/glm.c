@@ -117,7 +117,8 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
 /* An engine that only plans has no device but the dry one. */
 static int open_engine(struct glm *g, const struct glm_opts *o, int plan_only, struct fail *f)
 {
-    int rc = model_open(&g->model, o->model, f);
+    int rc =
+        plan_only ? model_open_sizes(&g->model, o->model, f) : model_open(&g->model, o->model, f);
     if (rc) return rc;
     set_name(g, o->model);
     digest_model(g->digest, &g->model);
@@ -168,7 +169,7 @@ void glm_close(struct glm *g)
     net_close(&g->plan);
     close_device(g->dry);
     close_device(g->dev);
-    if (g->model.bpe) model_close(&g->model);
+    model_close(&g->model);
     free(g);
 }
 

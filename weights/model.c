@@ -4,10 +4,12 @@
 #include "weights/manifest.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Say which part's folder a failure is about. */
 static int in_part(enum part p, int rc, struct fail *f)
@@ -94,23 +96,132 @@ static int compare(struct model *m, struct manifest_report *r, struct fail *f)
     return rc;
 }
 
-int model_open(struct model *m, const char *dir, struct fail *f)
+/* ---- sizes without weights ---- */
+
+/* A part's header, as a file of the manifest's tensors in bf16 would have it. */
+static char *header_of(const struct manifest *list, enum part p, size_t *data)
+{
+    char *text = NULL;
+    size_t n = 0, at = 0;
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return NULL;
+    for (size_t i = 0; i < list->n; i++) {
+        const struct manifest_tensor *t = &list->tensor[i];
+        size_t bytes = st_size(ST_BF16);
+        if (t->part != p) continue;
+        fprintf(out, "%c\"%s\":{\"dtype\":\"BF16\",\"shape\":[", at ? ',' : '{', t->name);
+        for (int k = 0; k < t->nd; k++) {
+            fprintf(out, "%s%" PRId64, k ? "," : "", t->dim[k]);
+            bytes *= (size_t)t->dim[k];
+        }
+        fprintf(out, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes);
+        at += bytes;
+    }
+    fputc('}', out);
+    *data = at;
+    if (!fclose(out)) return text;
+    free(text);
+    return NULL;
+}
+
+static int open_zeros(struct model *m, const struct manifest *list, enum part p, struct fail *f)
+{
+    size_t data = 0;
+    char *header = header_of(list, p, &data);
+    const uint64_t len = header ? strlen(header) : 0;
+    struct zeros *z = &m->zeros[p];
+    const size_t bytes = sizeof len + (size_t)len + data;
+    void *image = MAP_FAILED;
+    if (header)
+        image = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (image == MAP_FAILED) {
+        free(header);
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no address space to plan %s", config_part_dir(p));
+    }
+    *z = (struct zeros){image, bytes};
+    memcpy(image, &len, sizeof len);
+    memcpy((char *)image + sizeof len, header, (size_t)len);
+    free(header);
+    m->absent |= 1U << p;
+    return safetensors_open_memory(&m->part[p], image, bytes, config_part_dir(p), f);
+}
+
+/* A shard that git left behind in place of a large file. */
+static int is_pointer(const char *path)
+{
+    char start[24] = "";
+    FILE *in = fopen(path, "re");
+    if (!in) return 0;
+    size_t n = fread(start, 1, sizeof start - 1, in);
+    fclose(in);
+    return n && !strncmp(start, "version https://git-lfs", 23);
+}
+
+/* 1: a file with one of its endings lies there and is more than a pointer. */
+static int has_file(const char *dir, const char *part, const char *ending)
+{
+    char path[4096];
+    int found = 0;
+    if (snprintf(path, sizeof path, "%s/%s", dir, part) >= (int)sizeof path) return 0;
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && !found && (e = readdir(d));) {
+        char file[4400];
+        const size_t n = strlen(e->d_name), k = strlen(ending);
+        if (n < k || strcmp(e->d_name + n - k, ending) != 0) continue;
+        snprintf(file, sizeof file, "%s/%s", path, e->d_name);
+        found = !is_pointer(file);
+    }
+    if (d) closedir(d);
+    return found;
+}
+
+static int open_sizes(struct model *m, const char *dir, struct fail *f)
+{
+    struct manifest list;
+    int rc = manifest_build(&list, &m->cfg, f);
+    if (rc) return rc;
+    for (int p = 0; !rc && p < PARTS; p++)
+        rc = has_file(dir, config_part_dir((enum part)p), ".safetensors")
+                 ? open_part(&m->part[p], dir, (enum part)p, f)
+                 : open_zeros(m, &list, (enum part)p, f);
+    manifest_free(&list);
+    return rc;
+}
+
+static int open_model(struct model *m, const char *dir, int sizes, struct fail *f)
 {
     struct manifest_report report;
     memset(m, 0, sizeof *m);
     int rc = config_load(&m->cfg, dir, f);
-    for (int p = 0; !rc && p < PARTS; p++)
+    if (!rc && sizes) rc = open_sizes(m, dir, f);
+    for (int p = 0; !rc && !sizes && p < PARTS; p++)
         rc = open_part(&m->part[p], dir, (enum part)p, f);
     if (!rc) rc = compare(m, &report, f);
-    if (!rc) rc = open_tokenizer(m, dir, f);
+    if (!rc && sizes && !has_file(dir, "processor", "tokenizer.json"))
+        m->absent |= 1U << PARTS;
+    else if (!rc)
+        rc = open_tokenizer(m, dir, f);
     if (rc) model_close(m);
     return rc;
 }
 
+int model_open(struct model *m, const char *dir, struct fail *f)
+{
+    return open_model(m, dir, 0, f);
+}
+
+int model_open_sizes(struct model *m, const char *dir, struct fail *f)
+{
+    return open_model(m, dir, 1, f);
+}
+
 void model_close(struct model *m)
 {
-    for (int p = 0; p < PARTS; p++)
+    for (int p = 0; p < PARTS; p++) {
         safetensors_close(m->part[p]);
+        if (m->zeros[p].image) munmap(m->zeros[p].image, m->zeros[p].bytes);
+    }
     bpe_close(m->bpe);
     memset(m, 0, sizeof *m);
 }

@@ -17,12 +17,21 @@ struct model {
     struct safetensors *part[PARTS];
     struct bpe *bpe;
     int64_t params, bytes; /* of the tensors that the model uses, as stored */
+    unsigned absent; /* model_open_sizes: bit `part` for weights, bit PARTS for the tokenizer */
+    struct zeros {   /* what stands in for a part's file */
+        void *image;
+        size_t bytes;
+    } zeros[PARTS];
 };
 
 /* Open everything, check every tensor's name, shape and dtype, that the tokenizer has the special
  * tokens with the ids of the configuration and no id past the embedding. Maps files, copies nothing.
  * On failure *m is zeroed and `fail` says the first problem and how many there are. */
 int model_open(struct model *m, const char *dir, struct fail *);
+/* For plans: the configuration is enough. Weights that are missing (or a pointer of git-lfs) are replaced by zeros of the
+ * manifest's shapes in bf16, which take address space and no memory; a missing tokenizer by none (m->bpe NULL, see
+ * prompt.h). What is there is checked as by model_open. */
+int model_open_sizes(struct model *m, const char *dir, struct fail *);
 void model_close(struct model *m);
 
 /* A tensor that the manifest guarantees; asking for another name is a bug (asserts). The glyph

@@ -78,6 +78,16 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
     return rc;
 }
 
+/* Without a tokenizer, for plans: as many ids as there can be. */
+static int count(struct prompt *p, size_t len, struct fail *f)
+{
+    enum { SUFFIX_IDS = 16 };
+    ids_init(&p->ids, len + SUFFIX_IDS);
+    for (size_t i = 0; i < len + SUFFIX_IDS; i++)
+        if (ids_push(&p->ids, 0)) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a prompt");
+    return 0;
+}
+
 int prompt_text_to_image(struct prompt *p, const struct bpe *b, const struct model_config *c,
                          const char *text, size_t len, int height, int width, bool user,
                          struct fail *f)
@@ -86,8 +96,8 @@ int prompt_text_to_image(struct prompt *p, const struct bpe *b, const struct mod
     p->large = prompt_large(height, width);
     p->preview = prompt_preview(p->large);
     p->tokens = p->large.rows * p->large.cols + p->preview.rows * p->preview.cols;
-    int rc = check_text(b, c, text, len, user, f);
-    if (!rc) rc = encode(p, b, &c->token, text, len, f);
+    int rc = b ? check_text(b, c, text, len, user, f) : count(p, len, f);
+    if (!rc && b) rc = encode(p, b, &c->token, text, len, f);
     if (rc) prompt_free(p);
     return rc;
 }

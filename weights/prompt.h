@@ -31,7 +31,8 @@ struct grid prompt_preview(struct grid large);
 /* Ids and grids. A prompt that contains the texts of the image tokens is ERR_BAD_PROMPT, saying which
  * one to take out: always for start, end and placeholder of an image, which break the grids' places;
  * with `user` also for every other visual token (ids below ar.rows), which nobody types by accident.
- * Other special texts such as <sop> become their ids. ERR_BAD_UTF8; sizes are the caller's to check. */
+ * Other special texts such as <sop> become their ids. ERR_BAD_UTF8; sizes are the caller's to check.
+ * Without a tokenizer (NULL, for plans) there are as many ids as the text can become, all 0. */
 int prompt_text_to_image(struct prompt *, const struct bpe *, const struct model_config *,
                          const char *text, size_t len, int height, int width, bool user,
                          struct fail *);

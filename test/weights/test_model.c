@@ -207,11 +207,32 @@ static void hopeless_folders(void **state)
     assert_non_null(strstr(said, "there is no folder /nonexistent"));
 }
 
+/* catches: a plan that wants 35 GB of weights before it says whether they would fit; sizes that are not the manifest's */
+static void sizes_need_the_configuration_alone(void **state)
+{
+    (void)state;
+    struct model m;
+    struct fail f = {0};
+    assert_int_equal(model_open(&m, "test/weights/released", &f), ERR_MODEL);
+    if (model_open_sizes(&m, "test/weights/released", &f)) fail_msg("%s", f.message);
+    assert_true(m.params == 17664886627 && m.absent == 0x1f && !m.bpe);
+    const struct st_tensor *t = model_tensor(&m, PART_DIT, "transformer_blocks.29.ff.net.2.weight");
+    assert_true(t->dim[0] == 4096 && t->dim[1] == 16384);
+    assert_int_equal(((const char *)t->data)[t->bytes - 1], 0);
+    model_close(&m);
+    assert_int_equal(model_open_sizes(&m, TINY, &f), 0); /* what is there is used */
+    assert_true(m.absent == 0 && m.bpe);
+    model_close(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_bundled_model_is_good), cmocka_unit_test(wrong_tensors_are_named),
-        cmocka_unit_test(the_alias_is_accepted),     cmocka_unit_test(files_that_disagree),
+        cmocka_unit_test(the_bundled_model_is_good),
+        cmocka_unit_test(sizes_need_the_configuration_alone),
+        cmocka_unit_test(wrong_tensors_are_named),
+        cmocka_unit_test(the_alias_is_accepted),
+        cmocka_unit_test(files_that_disagree),
         cmocka_unit_test(hopeless_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
