@@ -139,8 +139,17 @@ static void fill_prior(struct glm_run *r, struct dev *d, const struct model_conf
     positions_draws(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
                     r->prompt.large);
     positions_prior_table(table, &c->ar, pos, (int)rows, d->type == DT_BF16);
-    d->ops->put(d, r->prior.ids, r->prompt.ids.v);
     d->ops->put(d, r->prior.rope, table);
+}
+
+static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
+{
+    void *rows = malloc(tensor_bytes(r->prior.text) + 1);
+    if (!rows) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
+    prior_embed(&r->g->net.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
+    d->ops->put(d, r->prior.text, rows);
+    free(rows);
+    return 0;
 }
 
 static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *c, float *table)
@@ -193,7 +202,8 @@ static int fill(struct glm_run *r, struct dev *d, const struct model_config *c,
         fill_dit(r, d, &c->dit, host);
         fill_noise(r, d, in, host);
         if (in && in->tokens) d->ops->put(d, r->prior.forced, in->tokens);
-        rc = d->ops->sync(d, f);
+        rc = fill_text(r, d, f);
+        if (!rc) rc = d->ops->sync(d, f);
     }
     free(pos);
     free(host);

@@ -90,6 +90,15 @@ const struct weight *bind_table(struct bind *b, enum part part, const char *name
     return make_one(b, part, USE_TABLE, text);
 }
 
+const struct weight *bind_table_rows(struct bind *b, enum part part, int64_t rows, const char *name)
+{
+    struct weight_spec spec = {.use = USE_TABLE, .n = 1, .name = name};
+    spec.part[0] = source_of(model_tensor(b->model, part, "%s", name));
+    assert(rows <= spec.part[0].rows);
+    spec.part[0].rows = rows;
+    return make(b, &spec);
+}
+
 const struct weight *bind_vector(struct bind *b, enum part part, const char *name, ...)
 {
     char text[NAMES_MAX];

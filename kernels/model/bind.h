@@ -32,6 +32,8 @@ const struct weight *bind_conv(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
 const struct weight *bind_table(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
+/* The first rows of a table alone. */
+const struct weight *bind_table_rows(struct bind *, enum part, int64_t rows, const char *name);
 /* A whole tensor name (".weight" or ".bias" included). */
 const struct weight *bind_vector(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));

@@ -2,6 +2,9 @@
 #include "kernels/model/prior.h"
 
 #include <math.h>
+#include <string.h>
+
+#define EMBEDDING "model.language_model.embed_tokens.weight"
 
 void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
 {
@@ -9,7 +12,8 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
     w->cfg = &c->ar;
     w->law = &c->sample;
     w->codes = c->vq.codes;
-    w->table = bind_table(b, part, "model.language_model.embed_tokens.weight");
+    w->prompt = model_tensor(b->model, part, EMBEDDING);
+    w->table = bind_table_rows(b, part, c->ar.rows, EMBEDDING);
     for (int i = 0; i < c->ar.layers; i++) {
         struct prior_layer *l = &w->layer[i];
         char p[64];
@@ -44,9 +48,21 @@ void prior_place_tokens(struct prior_seq *s, struct arena *a, int forced)
 void prior_place(struct prior_seq *s, struct arena *a, const struct ar_config *c, enum dtype type)
 {
     int64_t rows = prior_cache_rows(s);
-    s->ids = arena_tensor(a, DT_I32, s->prompt, 1);
+    s->text = arena_tensor(a, type, s->prompt, c->width);
     s->rope = arena_tensor(a, DT_F32, rows, c->rotary);
     s->kv = arena_tensor(a, type, c->layers * 2 * rows, (int64_t)c->kv_heads * c->head_dim);
+}
+
+void prior_embed(const struct prior *w, enum dtype type, const int32_t *ids, int64_t n, void *rows)
+{
+    const int64_t width = w->cfg->width;
+    for (int64_t i = 0; i < n; i++) {
+        char *to = (char *)rows + (size_t)(i * width) * dtype_size(type);
+        if (type == DT_BF16)
+            st_to_bf16(w->prompt, ids[i] * width, width, (uint16_t *)(void *)to);
+        else
+            st_to_f32(w->prompt, ids[i] * width, width, (float *)(void *)to);
+    }
 }
 
 /* Rows that this call feeds, and rows that the cache has before and after it. */
@@ -66,19 +82,19 @@ static tensor cache(const struct prior_seq *s, int layer, int half)
     return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
 }
 
+/* Prompts bring their rows along; drawn tokens are looked up. */
 static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
                   tensor x)
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor ids = arena_tensor(&d->scratch, DT_I32, x.rows, 1);
-    if (!d->scratch.failed) {
-        int64_t row = 0;
-        for (int i = 0; i < n; i++) {
-            tensor next = seq[i]->drawn ? tensor_cols(seq[i]->state, AR_NEXT, 1) : seq[i]->ids;
-            d->ops->copy(d, tensor_rows(ids, row, fed(seq[i])), next);
-            row += fed(seq[i]);
-        }
+    if (!d->scratch.failed && !seq[0]->drawn) {
+        assert(n == 1);
+        d->ops->copy(d, x, seq[0]->text);
+    } else if (!d->scratch.failed) {
+        for (int i = 0; i < n; i++)
+            d->ops->copy(d, tensor_rows(ids, i, 1), tensor_cols(seq[i]->state, AR_NEXT, 1));
         d->ops->embed(d, x, w->table, ids);
     }
     arena_release(&d->scratch, mark);

@@ -23,8 +23,9 @@ struct prior_layer {
 struct prior {
     const struct ar_config *cfg;
     const struct sample_config *law;
-    int codes;                  /* image codes are the ids 0 .. codes-1 */
-    const struct weight *table; /* [vocab, width] */
+    int codes;                      /* image codes are the ids 0 .. codes-1 */
+    const struct weight *table;     /* [rows, width]: of the ids that can be drawn */
+    const struct st_tensor *prompt; /* [vocab, width], in the model's files: of all ids */
     struct prior_layer layer[LIMIT_LAYERS];
     const struct weight *norm; /* [width] */
     const struct weight *head; /* [rows, width] */
@@ -35,7 +36,7 @@ struct prior_seq {
     int64_t prompt; /* P: rows of the prompt */
     int64_t draws;  /* tokens to draw; the cache holds P + draws - 1 rows */
     int64_t drawn;  /* tokens drawn so far: the host's own count */
-    tensor ids;     /* I32 [P, 1] */
+    tensor text;    /* T [P, width]: the prompt's rows of the embedding */
     tensor tokens;  /* I32 [1, draws] */
     tensor forced;  /* I32 [1, draws], or none */
     tensor state;   /* I32 [1, AR_STATE] */
@@ -51,6 +52,10 @@ void prior_bind(struct prior *, struct bind *, const struct model_config *);
 /* What outlives the phase, then what does not. prompt and draws must be set. */
 void prior_place_tokens(struct prior_seq *, struct arena *, int forced);
 void prior_place(struct prior_seq *, struct arena *, const struct ar_config *, enum dtype);
+
+/* rows [n, width] of T = the embedding of ids, on the host: nine tenths of the table are words, of which a prompt needs a
+ * few rows once, so the table stays in the model's files and only what can be drawn is on the device. */
+void prior_embed(const struct prior *, enum dtype, const int32_t *ids, int64_t n, void *rows);
 
 /* P + draws - 1: the last token that is drawn is never fed. */
 int64_t prior_cache_rows(const struct prior_seq *);
