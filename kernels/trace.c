@@ -144,7 +144,9 @@ static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int
 
 static int bad_reference(struct trace *t, const char *what)
 {
-    return t->rc = fail_set(t->fail, ERR_USAGE, "the reference trace %s", what);
+    fail_set(t->fail, ERR_USAGE, "the reference trace %s", what);
+    return t->rc =
+               fail_advise(t->fail, "It must be a text-to-image trace of the model in --model.");
 }
 
 static int read_request(struct trace *t, enum glm_type *type)
@@ -361,12 +363,19 @@ static void trace_free(struct trace *t)
     json_decref(t->meta);
 }
 
+int trace_open(struct safetensors **out, const char *path, struct fail *f)
+{
+    int rc = safetensors_open(out, path, f);
+    if (rc != ERR_MODEL) return rc;
+    return fail_advise(f, "%s must be a safetensors file.", path); /* it is no part of a model */
+}
+
 int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, struct fail *f)
 {
     struct fail own;
     struct trace t = {.fail = f ? f : &own};
     struct glm_opts opts = *o;
-    t.rc = safetensors_open(&t.ref, like, t.fail);
+    t.rc = trace_open(&t.ref, like, t.fail);
     if (!t.rc) read_request(&t, &opts.type);
     if (!t.rc) t.rc = engine_open(&t.g, &opts, 0, t.fail);
     if (!t.rc) read_tokens(&t);

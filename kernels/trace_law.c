@@ -70,7 +70,7 @@ int glm_trace_law(const struct glm_opts *o, const char *logits, const char *out_
     struct model_config *c = calloc(1, sizeof *c);
     struct safetensors *file = NULL;
     int rc = c ? config_load(c, o->model, f) : fail_set(f, ERR_OUT_OF_MEMORY, "no memory");
-    if (!rc) rc = safetensors_open(&file, logits, f);
+    if (!rc) rc = trace_open(&file, logits, f);
     if (!rc) rc = apply(safetensors_find(file, "logits"), &c->sample, out_path, f);
     safetensors_close(file);
     free(c);

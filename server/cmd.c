@@ -5,15 +5,34 @@
 #include "server/paths.h"
 #include "server/serve.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int cmd_complain(const struct fail *f)
 {
     fprintf(stderr, "darkroom: %s\n", f->message);
     if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
     return 1;
+}
+
+int cmd_check_out(const char *path, struct fail *f)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    if (strlen(path) + sizeof ".part" > sizeof folder)
+        return fail_set(f, ERR_IO, "The path %s is too long.", path);
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        return fail_set(f, ERR_IO, "Cannot write %s: it is a folder.", path);
+    snprintf(folder, sizeof folder, "%s", path);
+    if (access(dirname(folder), W_OK))
+        return fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
+    return 0;
 }
 
 struct glm_opts cmd_opts(const struct cmd *c)
@@ -67,7 +86,9 @@ int cmd_trace(const struct cmd *c)
 {
     struct glm_opts opts = cmd_opts(c);
     struct fail f = {0};
-    int err = c->conf->law ? glm_trace_law(&opts, c->conf->law, c->conf->out, &f)
+    int err = cmd_check_out(c->conf->out, &f);
+    if (!err)
+        err = c->conf->law ? glm_trace_law(&opts, c->conf->law, c->conf->out, &f)
                            : glm_trace(&opts, c->conf->like, c->conf->out, &f);
     return err ? cmd_complain(&f) : 0;
 }

@@ -22,6 +22,8 @@ int cmd_trace(const struct cmd *);
 
 /* "darkroom: message" and the advice below it, on stderr. Returns 1. */
 int cmd_complain(const struct fail *);
+/* Drawing takes a while: what can be known about the file to write is said before. 0 or ERR_IO. */
+int cmd_check_out(const char *path, struct fail *);
 /* The options that open an engine. */
 struct glm_opts cmd_opts(const struct cmd *);
 

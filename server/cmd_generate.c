@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -80,30 +79,29 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
     return err;
 }
 
-/* A picture takes a while: what can be known about its file is said before it is drawn. */
-static int check_path(const char *path, struct fail *f)
+static bool to_stdout(const char *path)
 {
-    char folder[PATH_MAX];
-    struct stat st;
-    if (!path) return 0;
-    if (strlen(path) + sizeof ".part" > sizeof folder)
-        return fail_set(f, ERR_IO, "The path %s is too long.", path);
-    if (!stat(path, &st) && S_ISDIR(st.st_mode))
-        return fail_set(f, ERR_IO, "Cannot write %s: it is a folder.", path);
-    snprintf(folder, sizeof folder, "%s", path);
-    if (access(dirname(folder), W_OK))
-        return fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
-    return 0;
+    return strcmp(path, "-") == 0;
 }
 
-/* Under another name first, so that a file is there whole or not at all; a device or a pipe is written to. */
+static int check_out(const char *path, struct fail *f)
+{
+    if (!path) return 0;
+    if (!to_stdout(path)) return cmd_check_out(path, f);
+    if (!isatty(STDOUT_FILENO)) return 0;
+    fail_set(f, ERR_USAGE, "A terminal cannot show the bytes of a picture.");
+    return fail_advise(f, "Send them on, as in `-o - > picture.png`, or name a file.");
+}
+
+/* Under another name first, so that a file is there whole or not at all; a device, a pipe or what a link
+ * points at (/dev/stdout) is written to as it is. */
 static int write_file(const char *path, const void *bytes, size_t len, struct fail *f)
 {
     char aside[PATH_MAX];
     struct stat st;
-    bool special = !stat(path, &st) && !S_ISREG(st.st_mode);
+    bool stream = to_stdout(path), special = stream || (!lstat(path, &st) && !S_ISREG(st.st_mode));
     snprintf(aside, sizeof aside, special ? "%s" : "%s.part", path);
-    FILE *out = fopen(aside, "we");
+    FILE *out = stream ? stdout : fopen(aside, "we");
     bool bad = !out || fwrite(bytes, 1, len, out) != len;
     if (out && fclose(out)) bad = true;
     if (!bad && !special && rename(aside, path)) bad = true;
@@ -127,8 +125,9 @@ static int save(const struct cmd *c, const struct glm_info *info, struct glm_run
     if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
     if (!err) err = write_file(out, file, len, f);
     if (!err)
-        printf("%s: %dx%d, seed %" PRId64 ", %d step%s, %.2f s on %s\n", out, s->width, s->height,
-               s->seed, s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6, info->device);
+        fprintf(to_stdout(out) ? stderr : stdout,
+                "%s: %dx%d, seed %" PRId64 ", %d step%s, %.2f s on %s\n", out, s->width, s->height,
+                s->seed, s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6, info->device);
     free(file);
     free(picture.rgb);
     return err;
@@ -163,7 +162,7 @@ int cmd_generate(const struct cmd *c)
     struct glm_opts opts = cmd_opts(c);
     struct glm *glm = NULL;
     struct fail f = {0};
-    int err = check_path(c->conf->out, &f);
+    int err = check_out(c->conf->out, &f);
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);

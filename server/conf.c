@@ -63,7 +63,8 @@ const struct conf_option CONF_TABLE[] = {
     {"config", 0, CONF_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
 
-    {"out", 'o', CONF_TEXT, G | T, AT(out), NULL, 0, 0, "FILE", "File to write."},
+    {"out", 'o', CONF_TEXT, G | T, AT(out), NULL, 0, 0, "FILE",
+     "File to write; generate takes - for standard output."},
     {"width", 'W', CONF_INT, G | P, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Width, a multiple of 32; 0 for what the model draws best."},
     {"height", 'H', CONF_INT, G | P, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",

@@ -73,10 +73,17 @@ struct store {
     bool running;
 };
 
+/* The advice is for whoever starts the server; clients get another (see `handle`). */
 static int complain(sqlite3 *db, const char *what, struct fail *f)
 {
-    return fail_set(f, ERR_IO, "%s the job store: %s.", what,
-                    db ? sqlite3_errmsg(db) : "out of memory");
+    int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    fail_set(f, ERR_IO, "%s the job store: %s.", what, db ? sqlite3_errmsg(db) : "out of memory");
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
+        fail_advise(f,
+                    "It is damaged. Move %s* away and start again: the queue is then empty, the "
+                    "pictures in outputs/ stay. Or start with another folder, --data DIR.",
+                    sqlite3_db_filename(db, "main"));
+    return ERR_IO;
 }
 
 /* --- opening ------------------------------------------------------------------------------------- */
@@ -126,7 +133,7 @@ static int prepare(struct store *s, struct fail *f)
     for (int i = 0; i < SQL_STATEMENTS; i++)
         if (sqlite3_prepare_v3(s->writer, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &s->sql[i], NULL))
             return complain(s->writer, "Cannot prepare", f);
-    if (sqlite3_prepare_v3(s->reader, "SELECT file FROM jobs WHERE result=?1 LIMIT 1", -1,
+    if (sqlite3_prepare_v3(s->reader, "SELECT file,bytes FROM jobs WHERE result=?1 LIMIT 1", -1,
                            SQLITE_PREPARE_PERSISTENT, &s->find, NULL))
         return complain(s->reader, "Cannot prepare", f);
     return 0;
@@ -290,26 +297,33 @@ int store_restore(struct store *s, int kept,
     return err;
 }
 
-int store_find(struct store *s, const char *digest, struct store_file *out, struct fail *f)
+/* A file that is gone, or shorter than it was, is not served as the picture that its address names. */
+static int open_whole(struct store *s, const char *name, int64_t bytes, int *fd, struct fail *f)
 {
     struct stat st;
+    int err = files_read(s->outputs, name, fd, f);
+    if (!err && !fstat(*fd, &st) && st.st_size == bytes) return 0;
+    if (!err) close(*fd);
+    *fd = -1;
+    log_error(s->log, "store: outputs/%s is %s", name, err ? "gone" : "damaged");
+    fail_set(f, ERR_NOT_FOUND, "The file of this picture is %s.", err ? "gone" : "damaged");
+    return fail_advise(f,
+                       "Submit the request again with the same seed: it gives the same picture.");
+}
+
+int store_find(struct store *s, const char *digest, struct store_file *out, struct fail *f)
+{
     memset(out, 0, sizeof *out);
     out->fd = -1;
     sqlite3_bind_text(s->find, 1, digest, -1, SQLITE_STATIC);
-    if (sqlite3_step(s->find) == SQLITE_ROW)
+    if (sqlite3_step(s->find) == SQLITE_ROW) {
         snprintf(out->name, sizeof out->name, "%s", text_at(s->find, 0));
+        out->bytes = sqlite3_column_int64(s->find, 1);
+    }
     sqlite3_reset(s->find);
     sqlite3_clear_bindings(s->find);
     if (!*out->name) return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
-    int err = files_read(s->outputs, out->name, &out->fd, f);
-    if (err) return err;
-    if (fstat(out->fd, &st)) {
-        close(out->fd);
-        out->fd = -1;
-        return fail_set(f, ERR_IO, "Cannot read %s.", out->name);
-    }
-    out->bytes = st.st_size;
-    return 0;
+    return open_whole(s, out->name, out->bytes, &out->fd, f);
 }
 
 /* --- writing, on the store's thread -------------------------------------------------------------- */
@@ -486,6 +500,9 @@ static bool handle(struct store *s, struct msg *list)
     bool many = list->next != NULL;
     int err = write_list(s, list, &why);
     if (err) log_error(s->log, "store: %s", why.message);
+    if (err)
+        fail_advise(&why, "Tell whoever runs this server that its disk needs attention, then send "
+                          "the request again.");
     for (struct msg *m = list, *next; m; m = next) {
         next = m->next;
         if (m->kind == STORE_STOP) {

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct placed {
@@ -80,21 +82,24 @@ static int put(FILE *o, const char *header, const struct placed *p, size_t n)
     return 0;
 }
 
-/* Write beside the target and rename: a reader never sees half a file. */
+/* Write beside the target and rename: a reader never sees half a file. What is no plain file (a
+ * device, a link to one) is written to as it is. */
 static int store(const char *path, const char *header, const struct placed *p, size_t n,
                  struct fail *f)
 {
     char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+    struct stat st;
+    bool special = !lstat(path, &st) && !S_ISREG(st.st_mode);
+    if (snprintf(part, sizeof part, special ? "%s" : "%s.part", path) >= (int)sizeof part)
         return fail_set(f, ERR_IO, "%s: the path is too long", path);
     FILE *o = fopen(part, "wbe");
     if (!o) return fail_set(f, ERR_IO, "%s: %s", path, strerror(errno));
     int bad = put(o, header, p, n);
     bad |= fclose(o);
-    if (!bad) bad = rename(part, path);
+    if (!bad && !special) bad = rename(part, path);
     if (!bad) return 0;
     int why = errno;
-    unlink(part);
+    if (!special) unlink(part);
     return fail_set(f, ERR_IO, "%s: %s", path, strerror(why));
 }
 

@@ -211,7 +211,37 @@ def generate_command():
     status, said = generate("a blue square", *size, "-o", pipe)  # not replaced by a file
     assert stat.S_ISFIFO(os.stat(pipe).st_mode), said
     assert reader.communicate(timeout=20)[0].startswith(b"\x89PNG"), said
+    linked, link = os.path.join(folder(), "a.png"), os.path.join(folder(), "link.png")
+    os.symlink(linked, link)
+    status, said = generate("a blue square", *size, "-o", link)  # as /dev/stdout is one
+    assert os.path.islink(link) and open(linked, "rb").read().startswith(b"\x89PNG"), said
+    with open(path, "wb") as out:
+        done = subprocess.run([BIN, "generate", "--model", MODEL, "a blue square", *size, "-o", "-"], stdout=out,
+                              stderr=subprocess.PIPE, text=True)
+    data = open(path, "rb").read()
+    assert done.returncode == 0 and "seed" in done.stderr and data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB\x60\x82")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BIN, "generate", "--model", MODEL, "x", *size, "-o", "-"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"No space" in done.stderr, done
+
+
+def trace_command():
+    """catches: a wrong path that is blamed on the model, or noticed after the work"""
+    def trace(*args):
+        done = subprocess.run([BIN, "trace", "--model", MODEL, *args], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1, done
+        return done.stderr
+    out, junk = os.path.join(folder(), "out"), os.path.join(folder(), "junk")
+    for option in ("--like", "--logits"):
+        said = trace(option, "/nonexistent/ref", "--out", out)
+        assert "No such file" in said and "/nonexistent/ref must be" in said, said
+        with open(junk, "wb") as f:
+            f.write(b"x" * 1000)
+        assert "must be a safetensors file" in trace(option, junk, "--out", out)
+        said = trace(option, junk, "--out", "/nonexistent/out")
+        assert "Cannot write /nonexistent/out" in said, said
 
 
 run([stops_with_word, stops_on_interrupt, stops_at_once_when_idle, one_server_a_folder, wrong_model, page_while_loading,
-     killed_at_any_moment, generate_command])
+     killed_at_any_moment, generate_command,
+     trace_command])

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,6 +188,68 @@ static void finds_results(void **state)
     store_close(s);
 }
 
+/* catches: a file that was cut or lost served under the digest of the whole one */
+static void damaged_result(void **state)
+{
+    (void)state;
+    char path[256];
+    struct store_file file;
+    struct store *s = open_store();
+    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
+    struct blob *b = blob_copy("hello", 5);
+    store_accept(s, &row);
+    store_end(s, &done, b);
+    expect_stored(2, ERR_OK);
+    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    close(file.fd);
+    snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
+    assert_int_equal(truncate(path, 4), 0);
+    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(file.fd, -1);
+    assert_non_null(strstr(fail.message, "damaged"));
+    assert_non_null(strstr(fail.hint, "seed"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_non_null(strstr(fail.message, "gone"));
+    blob_unref(b);
+    store_close(s);
+}
+
+static void put(const char *name, const char *bytes, size_t len)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    assert_int_equal(fwrite(bytes, 1, len, out), len);
+    fclose(out);
+}
+
+/* catches: a damaged or foreign database met with a message that does not say what to do */
+static void damaged_store(void **state)
+{
+    (void)state;
+    struct store *s;
+    char junk[8192];
+    memset(junk, 'x', sizeof junk);
+    put("darkroom.db", junk, sizeof junk);
+    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_null(s);
+    assert_non_null(strstr(fail.hint, folder));
+    assert_non_null(strstr(fail.hint, "--data"));
+    put("darkroom.db", "", 0); /* an empty file is a store without jobs */
+    store_close(open_store());
+
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/darkroom.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE jobs", NULL, NULL, NULL), 0);
+    sqlite3_close(db);
+    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_non_null(strstr(fail.hint, "darkroom.db"));
+}
+
 /* catches: two servers on one folder; a lock that outlives its server */
 static void one_server_a_folder(void **state)
 {
@@ -274,6 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(survives_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_results, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_result, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_server_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_row_stands_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_row, set_up, tear_down),

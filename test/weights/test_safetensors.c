@@ -191,6 +191,23 @@ static void a_failed_write_leaves_nothing(void **state)
     assert_int_equal(rmdir(s.dir), 0);
 }
 
+/* catches: a device, or a link such as /dev/stdout, that is replaced by a file */
+static void a_link_is_written_through(void **state)
+{
+    (void)state;
+    struct scratch s;
+    struct stat st;
+    char path[512];
+    const struct st_entry one[] = {{"a", ST_U8, 1, {1}, bytes}};
+    assert_int_equal(scratch_new(&s), 0);
+    scratch_path(&s, "link", path);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(safetensors_write(path, one, 1, NULL, 0, NULL), 0);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    scratch_free(&s);
+}
+
 /* ---- sharded parts ---- */
 
 /* One shard with the named one-byte tensors. */
@@ -298,9 +315,13 @@ static void finds_the_part(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corrupted_files),        cmocka_unit_test(unusual_but_good_files),
-        cmocka_unit_test(written_files_are_read), cmocka_unit_test(a_failed_write_leaves_nothing),
-        cmocka_unit_test(lying_indices),          cmocka_unit_test(shards_are_one_part),
+        cmocka_unit_test(corrupted_files),
+        cmocka_unit_test(unusual_but_good_files),
+        cmocka_unit_test(written_files_are_read),
+        cmocka_unit_test(a_failed_write_leaves_nothing),
+        cmocka_unit_test(a_link_is_written_through),
+        cmocka_unit_test(lying_indices),
+        cmocka_unit_test(shards_are_one_part),
         cmocka_unit_test(finds_the_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
