@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# run - the runner itself: what crashes, hangs, says nothing or is not there has failed.
+. "$(dirname "$0")/files"
+
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+mkdir "$build/test"
+
+result() { # of the fake tests: exit status and closing line
+    local out
+    out=$(TEST_SECONDS=2 test/run "$build" c)
+    echo "$? $(tail -1 <<<"$out")"
+}
+
+fake() { # name, shell commands
+    printf '#!/usr/bin/env bash\n%s\n' "$2" >"$build/test/test_$1"
+    chmod +x "$build/test/test_$1"
+}
+
+is() { # what, wanted
+    local got
+    got=$(result)
+    expect "$1" "$([ "$got" = "$2" ] || echo "is '$got', should be '$2'")"
+}
+
+is 'nothing ran' '1 0 passed, 0 failed'
+fake good 'echo "[  PASSED  ] 2 test(s)."'
+is 'all is well' '0 2 passed, 0 failed'
+fake reads 'cat; echo "[  PASSED  ] 1 test(s)."'
+is 'a test that reads its input does not eat the list' '0 3 passed, 0 failed'
+fake crash 'kill -SEGV $$'
+is 'a crash' '1 3 passed, 1 failed'
+fake late 'echo "[  PASSED  ] 1 test(s)."; exit 1'
+is 'an exit status after a good line' '1 4 passed, 2 failed'
+fake silent true
+is 'silence' '1 4 passed, 3 failed'
+fake hang 'sleep 60 & wait'
+is 'a hang' '1 4 passed, 4 failed'
+finish
