@@ -1,4 +1,5 @@
-/* hello - presets are ratios of the model's own size, so they suit a small model and the released one. */
+/* hello - presets are what the model's folder names; else ratios of the model's own size, so they suit
+ * a small model and the released one. */
 #include "server/hello.h"
 
 #include "proto/limits.h"
@@ -24,6 +25,14 @@ void hello_free(struct hello *h)
     drop_examples(h);
 }
 
+static bool drawable(int w, int h, int side_max)
+{
+    int longest = w > h ? w : h, shortest = w < h ? w : h;
+    return shortest >= LIMIT_SIDE_MIN && longest <= side_max
+           && longest <= shortest * LIMIT_ASPECT_MAX && !(w % LIMIT_SIDE_STEP)
+           && !(h % LIMIT_SIDE_STEP);
+}
+
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES])
 {
     static const struct {
@@ -32,21 +41,40 @@ int hello_sizes(int width, int height, int side_max, struct answer_size out[HELL
     int n = 0;
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios && n < HELLO_SIZES; i++) {
         int w = width * ratios[i].w / 2, h = height * ratios[i].h / 2;
-        int longest = w > h ? w : h, shortest = w < h ? w : h;
-        if (w % LIMIT_SIDE_STEP || h % LIMIT_SIDE_STEP || longest > side_max) continue;
-        if (shortest < LIMIT_SIDE_MIN || longest > shortest * LIMIT_ASPECT_MAX) continue;
-        out[n++] = (struct answer_size){w, h};
+        if (drawable(w, h, side_max)) out[n++] = (struct answer_size){w, h};
     }
     return n;
 }
 
-static void read_examples(struct hello *h, const char *folder)
+static json_t *read_json(const char *folder, const char *name)
 {
     char path[4096];
-    json_t *list = NULL, *one;
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return n < (int)sizeof path ? json_load_file(path, 0, NULL) : NULL;
+}
+
+/* The sizes that the model's folder names, if it names one that can be drawn. */
+static void read_sizes(struct hello *h, int side_max, const char *folder)
+{
+    json_t *list = read_json(folder, "sizes.json"), *one;
     size_t i;
-    if (snprintf(path, sizeof path, "%s/examples.json", folder) < (int)sizeof path)
-        list = json_load_file(path, 0, NULL);
+    int n = 0;
+    json_array_foreach(list, i, one)
+    {
+        json_int_t w = json_integer_value(json_array_get(one, 0));
+        json_int_t high = json_integer_value(json_array_get(one, 1));
+        if (n == HELLO_SIZES || w < 1 || w > side_max || high < 1 || high > side_max) continue;
+        if (drawable((int)w, (int)high, side_max))
+            h->sizes[n++] = (struct answer_size){(int)w, (int)high};
+    }
+    if (n) h->n_sizes = n;
+    json_decref(list);
+}
+
+static void read_examples(struct hello *h, const char *folder)
+{
+    json_t *list = read_json(folder, "examples.json"), *one;
+    size_t i;
     json_array_foreach(list, i, one)
     {
         const char *text = json_string_value(one);
@@ -69,6 +97,7 @@ void hello_model(struct hello *h, const struct glm_info *info, const char *folde
     h->limits.range[SPEC_GUIDANCE].def = info->default_guidance;
     int side_max = (int)h->limits.range[SPEC_WIDTH].max;
     h->n_sizes = hello_sizes(info->default_width, info->default_height, side_max, h->sizes);
+    read_sizes(h, side_max, folder);
     read_examples(h, folder);
 }
 

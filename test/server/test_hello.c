@@ -35,14 +35,42 @@ static void sizes(void **state)
     }
 }
 
-static void write_examples(const char *folder, const char *text)
+static void write_file(const char *folder, const char *name, const char *text)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/examples.json", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *out = fopen(path, "w");
     assert_non_null(out);
     fputs(text, out);
     fclose(out);
+}
+
+/* catches: a preset that the model does not draw well, or cannot; no preset at all after a bad file */
+static void sizes_of_the_model(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/darkroom-hello-XXXXXX", command[64];
+    struct glm_info info = {.side_max = 512, .default_width = 256, .default_height = 256};
+    const char *bad[] = {"{", "[]", "[1, [], [256], [\"a\", \"b\"]]",
+                         "[[1024, 256], [0, 0], [250, 256]]"};
+    struct answer_size usual[HELLO_SIZES];
+    struct hello h;
+    assert_non_null(mkdtemp(folder));
+    hello_init(&h);
+    int n = hello_sizes(256, 256, 512, usual);
+    for (size_t i = 0; i < 4; i++) {
+        write_file(folder, "sizes.json", bad[i]);
+        hello_model(&h, &info, folder);
+        assert_int_equal(h.n_sizes, n);
+    }
+    write_file(folder, "sizes.json", "[[256, 256], [4294967552, 256], [-256, 256], [384, 256]]");
+    hello_model(&h, &info, folder);
+    assert_int_equal(h.n_sizes, 2);
+    assert_int_equal(h.sizes[1].width, 384);
+    assert_int_equal(h.sizes[1].height, 256);
+    hello_free(&h);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 /* catches: defaults and ranges that are not the model's, examples of another model, a crash on a bad file */
@@ -63,11 +91,11 @@ static void message(void **state)
     hello_init(&h);
     const char *bad[] = {"{", "{\"a\":1}", "[1, null, []]", ""};
     for (size_t i = 0; i < 4; i++) {
-        write_examples(folder, bad[i]);
+        write_file(folder, "examples.json", bad[i]);
         hello_model(&h, &info, folder);
         assert_int_equal(h.n_examples, 0);
     }
-    write_examples(folder, "[\"one\", 2, \"\xe4\xb8\x89\"]");
+    write_file(folder, "examples.json", "[\"one\", 2, \"\xe4\xb8\x89\"]");
     hello_model(&h, &info, folder);
     struct blob *b = hello_blob(&h, &say);
     assert_non_null(b);
@@ -87,6 +115,7 @@ static void message(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes), cmocka_unit_test(message)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes), cmocka_unit_test(sizes_of_the_model), cmocka_unit_test(message)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
