@@ -83,7 +83,7 @@ ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
 FUZZ := $(basename $(notdir $(wildcard test/fuzz/fuzz_*.c)))
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 
-all: $(if $(wildcard kernels/glm.c),$(O)/darkroom) $(ARCHIVES) ## build build/darkroom
+all: $(if $(filter release,$(FLAVOUR)),$(O),$(B))/darkroom $(ARCHIVES) ## build build/darkroom
 
 $(O)/darkroom: $(B)/darkroom
 	@cp -f $< $@
@@ -157,7 +157,7 @@ $(B)/bench/%: bench/%.c $(ARCHIVES)
 
 run: deps ## install what is missing, build, serve the bundled model
 	@$(PARALLEL) all
-	$(O)/darkroom serve --model $(MODEL) $(ARGS)
+	$(O)/darkroom serve --model "$(MODEL)" $(ARGS)
 
 test: test-deps ## install what is missing, build, run every test that needs no GPU
 	@$(PARALLEL) test-build
@@ -194,9 +194,9 @@ test-deps:
 	@test/deps $(DEPS) $(TEST_DEPS)
 
 install: all ## install the binary and the bundled model (DESTDIR=, PREFIX=)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/darkroom
-	install $(O)/darkroom $(DESTDIR)$(PREFIX)/bin/darkroom
-	cp -r weights/tiny $(DESTDIR)$(PREFIX)/share/darkroom/
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/darkroom"
+	install $(O)/darkroom "$(DESTDIR)$(PREFIX)/bin/darkroom"
+	cp -r weights/tiny "$(DESTDIR)$(PREFIX)/share/darkroom/"
 
 # PYTHON: one that has test/golden/requirements.txt; by default a venv of our own
 PYTHON ?= $(O)/golden/bin/python

@@ -274,6 +274,22 @@ static int fail_duplicate(struct fail *f, const char *reason)
     return fail_advise(f, "Send each member once.");
 }
 
+/* The member whose value ends at byte `at`: its key is the last one before. Empty when `at` is in a key. */
+static void name_member(struct fail *f, const char *text, size_t len, size_t at)
+{
+    for (size_t i = 0; i < len && i < at; i++) {
+        if (text[i] != '"') continue;
+        size_t from = ++i;
+        while (i < len && text[i] != '"')
+            i += text[i] == '\\' ? 2 : 1;
+        size_t colon = i + 1;
+        while (colon < len && strchr(" \t\r\n", text[colon]))
+            colon++;
+        if (colon >= len || text[colon] != ':') continue;
+        snprintf(f->field, sizeof f->field, "%.*s", colon < at ? (int)(i - from) : 0, text + from);
+    }
+}
+
 static int fail_json(struct fail *f, const json_error_t *e)
 {
     if (!*e->text) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to read JSON");
@@ -283,10 +299,10 @@ static int fail_json(struct fail *f, const json_error_t *e)
         return fail_set(f, ERR_BAD_UTF8, "not UTF-8 at byte %d", e->position);
     case json_error_null_character:
     case json_error_null_byte_in_key:
-        fail_set(f, ERR_BAD_REQUEST, "U+0000 inside a string, near byte %d", e->position);
+        fail_set(f, ERR_BAD_FIELD, "U+0000 inside a string, near byte %d", e->position);
         return fail_advise(f, "Leave the character U+0000 out.");
     case json_error_numeric_overflow:
-        fail_set(f, ERR_BAD_REQUEST, "a number is too large: %s", e->text);
+        fail_set(f, ERR_BAD_FIELD, "a number is too large: %s", e->text);
         return fail_advise(f, "Send numbers within the ranges of hello.fields.");
     default: break;
     }
@@ -310,7 +326,8 @@ json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f)
     json_error_t e;
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
     if (!root) {
-        fail_json(f, &e);
+        if (fail_json(f, &e) != ERR_BAD_REQUEST && !*f->field)
+            name_member(f, text, len, (size_t)e.position);
         return NULL;
     }
     if (json_is_object(root)) return root;

@@ -57,7 +57,8 @@ void text_ms(struct text *, const char *key, int64_t ms);
  * keys, bad UTF-8, lone surrogates, U+0000, nesting past LIMIT_JSON_DEPTH (checked before any parser
  * sees it), bytes after the object. All numbers come back as reals (json_real_value), as in
  * JavaScript. The caller owns the object (json_decref). NULL on failure: ERR_TOO_LARGE,
- * ERR_BAD_UTF8, ERR_BAD_FIELD (duplicate key, named), ERR_BAD_REQUEST, ERR_OUT_OF_MEMORY. */
+ * ERR_BAD_UTF8, ERR_BAD_FIELD (a key twice, U+0000, a number past all doubles) with the member's name,
+ * ERR_BAD_REQUEST, ERR_OUT_OF_MEMORY. */
 json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f);
 
 /* Write a finite number as JavaScript does: the shortest digits that read back the same. */

@@ -409,11 +409,12 @@ int conf_read(struct conf *c, enum conf_command command, int argc, char **args, 
     memset(c, 0, sizeof *c);
     int err = set_defaults(c, f);
     if (!err) err = read_flags(c, command, argc, args, f);
-    if (err || c->help) return err;
-    err = read_environment(c, environment, f);
+    if (!err && c->help) return 0;
+    if (!err) err = read_environment(c, environment, f);
     if (!err) err = read_file(c, f);
     if (!err) err = check_words(c, f);
     if (!err) err = check_needs(c, command, f);
+    if (err == ERR_USAGE) fail_advise(f, "See `darkroom %s --help`.", conf_command_name(command));
     return err;
 }
 
