@@ -409,6 +409,8 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons why, void *user, voi
     case LWS_CALLBACK_ESTABLISHED: return on_open(c);
     case LWS_CALLBACK_RECEIVE: return on_receive(c, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE: return on_writeable(c);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* half a code would be echoed */
+        return len == 1 ? hang_up(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "") : 0;
     case LWS_CALLBACK_CLOSED:
         if (c->session) c->net->n_sessions--;
         session_free(c->session);
