@@ -35,6 +35,7 @@ int main(int argc, char **argv)
     if (pair_open(&p, ref, dev, wide ? (size_t)4 << 30 : (size_t)64 << 20, (size_t)64 << 20, &f))
         return stop("no memory", &f);
     p.table = stdout;
+    p.exact = o.no_lib || type == DT_F32;
     pair_cases(&p, wide ? PAIR_WIDE : PAIR_ODD);
     pair_close(&p);
     dev->ops->free(dev);

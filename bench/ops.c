@@ -6,6 +6,7 @@
 #include "weights/safetensors.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -118,7 +119,7 @@ static void convs(struct bench *b)
         struct weight *w = weight(b, USE_CONV, s[i].co, s[i].ci * 9, 3);
         const tensor x = fresh(b, b->type, in * in, s[i].ci), y = fresh(b, b->type, n, s[i].co);
         double t;
-        FASTEST(t, b->op->conv(b->d, y, x, w, in, in, s[i].up, tensor_none()));
+        FASTEST(t, b->op->conv(b->d, y, x, w, in, in, s[i].up, 0, tensor_none()));
         printf("  conv 3x3 %3d^2, %3d to %3d %-8s", s[i].side, s[i].ci, s[i].co,
                s[i].up ? "up" : "");
         show(t, 18.0 * n * s[i].ci * s[i].co, 0);
@@ -227,7 +228,12 @@ static void norms(struct bench *b)
         const tensor x = fresh(b, b->type, m, n);
         struct weight *w = weight(b, USE_VECTOR, n, 1, 0);
         double t;
-        ROW("group_norm", 3, b->op->group_norm(b->d, x, x, w, w, 1, 1e-6f, ACT_SILU));
+        const int side = (int)sqrt(m);
+        const int64_t bytes = (int64_t)b->op->work_size(b->d, WORK_NORM, side, n, 1);
+        const tensor sums = fresh(b, DT_U8, 1, bytes), norm = fresh(b, DT_F32, 2, n);
+        ROW("norm_sums", 1, b->op->norm_sums(b->d, sums, x, side, 0, 1));
+        b->op->norm_fold(b->d, norm, sums, side, side, 1, w, w, 1e-6f);
+        ROW("norm_act", 2, b->op->norm_act(b->d, x, x, norm, ACT_SILU));
         b->op->weight_free(b->d, w);
         arena_release(&b->mem, mark);
     }

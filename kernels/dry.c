@@ -215,20 +215,32 @@ static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
 }
 
 static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
-                 int up, tensor add)
+                 int up, int first, tensor add)
 {
     (void)add;
-    assert(x.rows == (int64_t)h * width && y.rows == x.rows * (up ? 4 : 1) && y.cols == w->out);
+    assert(x.rows == (int64_t)h * width && y.cols == w->out);
+    assert(y.rows + (int64_t)first * width * (up ? 2 : 1) <= x.rows * (up ? 4 : 1));
     take(d, WORK_CONV, y.rows, x.cols, y.cols);
     d->cost.flops += 2.0 * (double)y.rows * (double)w->in * (double)w->out;
     d->cost.weight_bytes += (double)w->bytes;
 }
 
-static void group_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
-                       const struct weight *b, int groups, float eps, enum act act)
+static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
 {
-    (void)y, (void)w, (void)b, (void)eps, (void)act;
-    take(d, WORK_GROUP_NORM, x.rows, x.cols, groups);
+    (void)d, (void)sums, (void)x, (void)width, (void)row, (void)groups;
+}
+
+static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
+                      const struct weight *w, const struct weight *b, float eps)
+{
+    (void)width, (void)w, (void)b, (void)eps;
+    assert(tensor_bytes(sums) == work_size(d, WORK_NORM, h, norm.cols, groups));
+}
+
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+{
+    (void)d, (void)act;
+    assert(y.rows == x.rows && y.cols == x.cols && norm.rows == 2 && norm.cols == x.cols);
 }
 
 static void to_rgb8(struct dev *d, tensor rgb, tensor x)
@@ -275,7 +287,9 @@ static const struct ops dry_ops = {
     .euler = euler,
     .denorm = denorm,
     .conv = conv,
-    .group_norm = group_norm,
+    .norm_sums = norm_sums,
+    .norm_fold = norm_fold,
+    .norm_act = norm_act,
     .to_rgb8 = to_rgb8,
     .latent_rgb = latent_rgb,
 };

@@ -109,13 +109,13 @@ struct draw {
 
 /* Operations that take workspace from dev.scratch, and what its size depends on. */
 enum work {
-    WORK_LINEAR,     /* m, k, n */
-    WORK_ATTENTION,  /* queries, keys, head_dim of the largest sequence */
-    WORK_AR,         /* the same; rows of all sequences for queries */
-    WORK_SAMPLE,     /* rows, vocabulary, 0 */
-    WORK_CONV,       /* pixels of y, inputs, outputs */
-    WORK_GROUP_NORM, /* pixels, channels, groups */
-    WORK_LATENT_RGB  /* pixels, channels, 0 */
+    WORK_LINEAR,    /* m, k, n */
+    WORK_ATTENTION, /* queries, keys, head_dim of the largest sequence */
+    WORK_AR,        /* the same; rows of all sequences for queries */
+    WORK_SAMPLE,    /* rows, vocabulary, 0 */
+    WORK_CONV,      /* pixels of y, inputs, outputs */
+    WORK_NORM,      /* the sums of norm_sums(): rows of the picture, channels, groups */
+    WORK_LATENT_RGB /* pixels, channels, 0 */
 };
 
 /* What the dry device adds up; the others leave it alone. */
@@ -216,13 +216,21 @@ struct ops {
     /* z[p,c] = T(x[c,p]) std[c] + mean[c], each step rounded to T; x f32 [channels, h*w]. */
     void (*denorm)(struct dev *, tensor z, tensor x, const struct weight *mean,
                    const struct weight *std);
-    /* y = conv(x) (+ add: same shape as y, may be y; optional). x is h x w; with `up` it is read as its
-     * nearest 2x enlargement and y is 2h x 2w. Zero padding k/2. */
+    /* y = conv(x) (+ add: same shape as y, may be y; optional). x is h x width; with `up` it is read as its
+     * nearest 2x enlargement and the result is 2h x 2 width. Zero padding k/2. y holds the rows of the
+     * result from `first` on, as many as it has room for: a band of a picture whose x brings its
+     * neighbours along has first = k/2. */
     void (*conv)(struct dev *, tensor y, tensor x, const struct weight *w, int h, int width, int up,
-                 tensor add);
-    /* y = act(GN(x) w + b) over the whole picture. y may be x. */
-    void (*group_norm)(struct dev *, tensor y, tensor x, const struct weight *w,
-                       const struct weight *b, int groups, float eps, enum act);
+                 int first, tensor add);
+    /* Group norm in three steps, so that a picture may pass by in bands of rows, to the same bits.
+     * sums (U8, WORK_NORM bytes for the whole picture): every row has a place of its own; x holds the
+     * picture's rows from `row` on. */
+    void (*norm_sums)(struct dev *, tensor sums, tensor x, int width, int row, int groups);
+    /* norm f32 [2, channels]: GN(x) w + b = x norm[0] + norm[1], from the sums of all h rows. */
+    void (*norm_fold)(struct dev *, tensor norm, tensor sums, int h, int width, int groups,
+                      const struct weight *w, const struct weight *b, float eps);
+    /* y = act(x norm[0] + norm[1]); y may be x. */
+    void (*norm_act)(struct dev *, tensor y, tensor x, tensor norm, enum act);
     /* rgb U8 [h*w,3] = rne(255 T(clamp(x/2 + 1/2, 0, 1))), the argument rounded to T. */
     void (*to_rgb8)(struct dev *, tensor rgb, tensor x);
     /* rgb U8 [h*w,3] = clamp(rne(sum_c map[o,c] latents[c,p] + map[o,channels])), 0..255 units; map: f32

@@ -133,7 +133,7 @@ static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t 
     (void)d, (void)n;
     switch (work) {
     case WORK_SAMPLE: return cpu_sample_work(a, b);
-    case WORK_GROUP_NORM: return cpu_group_norm_work(a, b);
+    case WORK_NORM: return cpu_norm_work(a, b);
     case WORK_LINEAR:
     case WORK_ATTENTION:
     case WORK_AR:
@@ -176,7 +176,9 @@ static const struct ops cpu_ops = {
     .euler = cpu_euler,
     .denorm = cpu_denorm,
     .conv = cpu_conv,
-    .group_norm = cpu_group_norm,
+    .norm_sums = cpu_norm_sums,
+    .norm_fold = cpu_norm_fold,
+    .norm_act = cpu_norm_act,
     .to_rgb8 = cpu_to_rgb8,
     .latent_rgb = cpu_latent_rgb,
 };

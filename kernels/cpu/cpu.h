@@ -62,7 +62,7 @@ size_t cpu_weight_size(const struct dev *, const struct weight_spec *);
 /* matrix.c: products */
 void cpu_linear(struct dev *, tensor y, tensor x, const struct weight *, enum act, int add);
 void cpu_conv(struct dev *, tensor y, tensor x, const struct weight *, int h, int w, int up,
-              tensor add);
+              int first, tensor add);
 void cpu_embed(struct dev *, tensor y, const struct weight *table, tensor ids);
 
 /* row.c: norms and elementwise */
@@ -91,9 +91,11 @@ void cpu_euler(struct dev *, tensor x, tensor vc, tensor vu, float guidance, flo
                float dsigma, tensor clean);
 void cpu_denorm(struct dev *, tensor z, tensor x, const struct weight *mean,
                 const struct weight *std);
-void cpu_group_norm(struct dev *, tensor y, tensor x, const struct weight *w,
-                    const struct weight *b, int groups, float eps, enum act);
-size_t cpu_group_norm_work(int64_t pixels, int64_t channels);
+void cpu_norm_sums(struct dev *, tensor sums, tensor x, int width, int row, int groups);
+void cpu_norm_fold(struct dev *, tensor norm, tensor sums, int h, int width, int groups,
+                   const struct weight *w, const struct weight *b, float eps);
+void cpu_norm_act(struct dev *, tensor y, tensor x, tensor norm, enum act);
+size_t cpu_norm_work(int64_t rows, int64_t channels);
 void cpu_to_rgb8(struct dev *, tensor rgb, tensor x);
 void cpu_latent_rgb(struct dev *, tensor rgb, tensor latents, tensor map);
 

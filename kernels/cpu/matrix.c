@@ -11,7 +11,7 @@ struct product {
     const struct cpu *cpu;
     const struct weight *w;
     struct gather a;
-    int64_t m;
+    int64_t m, first;             /* rows of y; the gathered row that y's first one is */
     struct epilogue out;          /* of row 0, column 0 */
     int64_t rows, panels;         /* of a task */
     int64_t row_tasks, col_tasks; /* how many */
@@ -63,7 +63,7 @@ static void product_task(void *ctx, int task, int lane)
         g.first = k0 == 0;
         g.last = k0 + g.k == in;
         g.b = b + k0 * nr * size;
-        c->isa->gather(&p->a, a, row, g.m, k0, g.k, c->pack);
+        c->isa->gather(&p->a, a, p->first + row, g.m, k0, g.k, c->pack);
         c->isa->gemm[c->pack](&g);
     }
 }
@@ -110,16 +110,17 @@ void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum 
 }
 
 void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width, int up,
-              tensor add)
+              int first, tensor add)
 {
     if (!cpu_ready(d)) return;
     struct cpu *c = cpu_of(d);
     up = up != 0;
     assert(w->use == USE_CONV && x.cols * w->k * w->k == w->in && y.cols == w->out);
-    assert(x.rows == (int64_t)h * width && y.rows == x.rows << (2 * up));
+    const int64_t skip = ((int64_t)first * width) << up;
+    assert(x.rows == (int64_t)h * width && skip + y.rows <= x.rows << (2 * up));
     assert(x.type == d->type && y.type == d->type);
     assert(!tensor_given(add) || (add.rows == y.rows && add.cols == y.cols && add.type == y.type));
-    struct product p = {.cpu = c, .w = w, .m = y.rows};
+    struct product p = {.cpu = c, .w = w, .m = y.rows, .first = skip};
     p.a = (struct gather){.x = x.data,
                           .ld = x.ld,
                           .side = w->k,

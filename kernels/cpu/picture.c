@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 256 }; /* pixels whose sums are added up before they meet the others, in order */
-
 static void *at(tensor t, int64_t row, int64_t col)
 {
     return (char *)t.data + (size_t)(row * t.ld + col) * dtype_size(t.type);
@@ -86,79 +84,86 @@ void cpu_denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
             store(z, p, i, rounded(c, rounded(c, value(x, i, p)) * s[i]) + m[i]);
 }
 
-size_t cpu_group_norm_work(int64_t pixels, int64_t channels)
+/* -- group norm: sums[row][2][channels], every row of the picture on its own, joined in order ------- */
+
+size_t cpu_norm_work(int64_t rows, int64_t channels)
 {
-    int64_t chunks = (pixels + CHUNK - 1) / CHUNK;
-    return (size_t)(chunks * 2 * channels) * sizeof(double) + (size_t)channels * 2 * sizeof(float);
+    return (size_t)(rows * 2 * channels) * sizeof(double);
 }
 
-struct gn {
-    tensor y, x;
-    double *sums; /* [chunks][2][channels] */
-    float *a, *b; /* y = act(a x + b), by channel */
-    enum act act;
+struct sums {
+    tensor x;
+    double *to;
+    int64_t width;
 };
 
-static void sum_chunks(const struct cpu *c, const void *ctx, int64_t first, int64_t n)
+static void sum_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct gn *g = ctx;
-    const int64_t ch = g->x.cols;
-    for (int64_t i = first; i < first + n; i++) {
-        int64_t left = g->x.rows - i * CHUNK;
-        double *s = g->sums + i * 2 * ch;
-        memset(s, 0, sizeof *s * 2 * (size_t)ch);
-        c->isa->gn_sums(s, at(g->x, i * CHUNK, 0), g->x.ld, left < CHUNK ? left : CHUNK, ch, c->bf);
+    const struct sums *s = ctx;
+    const int64_t ch = s->x.cols;
+    for (int64_t i = row; i < row + n; i++) {
+        double *to = s->to + i * 2 * ch;
+        memset(to, 0, sizeof *to * 2 * (size_t)ch);
+        c->isa->gn_sums(to, at(s->x, i * s->width, 0), s->x.ld, s->width, ch, c->bf);
     }
 }
 
-static void apply_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
+void cpu_norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
 {
-    const struct gn *g = ctx;
-    for (int64_t i = row; i < row + n; i++)
-        c->isa->gn_apply(at(g->y, i, 0), at(g->x, i, 0), g->a, g->b, g->x.cols, g->act, c->bf);
+    if (!cpu_ready(d)) return;
+    const int64_t ch = x.cols, rows = x.rows / width;
+    assert(x.type == d->type && ch % groups == 0 && x.rows % width == 0);
+    assert(tensor_bytes(sums) >= cpu_norm_work(row + rows, ch));
+    struct sums s = {.x = x, .to = (double *)sums.data + 2 * row * ch, .width = width};
+    cpu_rows(cpu_of(d), rows, width * ch * 4, sum_rows, &s);
 }
 
 /* Statistics of every group, folded with the affine part into one factor and one term a channel. */
-static void fold(const struct gn *g, const struct weight *w, const struct weight *b, int groups,
-                 float eps, int64_t chunks)
+void cpu_norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
+                   const struct weight *w, const struct weight *b, float eps)
 {
-    const int64_t ch = g->x.cols, each = ch / groups;
+    if (!cpu_ready(d)) return;
+    const int64_t ch = norm.cols, each = ch / groups;
+    const double *s = sums.data, n = (double)each * h * width;
+    float *scale = at(norm, 0, 0), *shift = at(norm, 1, 0);
+    assert(norm.type == DT_F32 && norm.rows == 2 && tensor_bytes(sums) >= cpu_norm_work(h, ch));
     for (int64_t first = 0; first < ch; first += each) {
-        double sum = 0, sq = 0, n = (double)(each * g->x.rows);
-        for (int64_t i = 0; i < chunks; i++)
+        double sum = 0, sq = 0;
+        for (int64_t i = 0; i < h; i++)
             for (int64_t c = first; c < first + each; c++) {
-                sum += g->sums[i * 2 * ch + c];
-                sq += g->sums[i * 2 * ch + ch + c];
+                sum += s[i * 2 * ch + c];
+                sq += s[i * 2 * ch + ch + c];
             }
         const double mean = sum / n, var = sq / n - mean * mean;
         const double r = 1 / sqrt((var > 0 ? var : 0) + (double)eps);
         for (int64_t c = first; c < first + each; c++) {
             const double a = r * (double)((const float *)w->data)[c];
-            g->a[c] = (float)a;
-            g->b[c] = (float)((double)((const float *)b->data)[c] - mean * a);
+            scale[c] = (float)a;
+            shift[c] = (float)((double)((const float *)b->data)[c] - mean * a);
         }
     }
 }
 
-void cpu_group_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
-                    const struct weight *b, int groups, float eps, enum act act)
+struct norm {
+    tensor y, x, norm;
+    enum act act;
+};
+
+static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
+{
+    const struct norm *g = ctx;
+    for (int64_t i = row; i < row + n; i++)
+        c->isa->gn_apply(at(g->y, i, 0), at(g->x, i, 0), at(g->norm, 0, 0), at(g->norm, 1, 0),
+                         g->x.cols, g->act, c->bf);
+}
+
+void cpu_norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
 {
     if (!cpu_ready(d)) return;
-    struct cpu *c = cpu_of(d);
-    assert(x.cols % groups == 0 && y.rows == x.rows && y.cols == x.cols);
-    assert(x.type == d->type && y.type == d->type);
-    const int64_t ch = x.cols, chunks = (x.rows + CHUNK - 1) / CHUNK;
-    size_t mark = arena_mark(&d->scratch);
-    struct gn g = {.y = y, .x = x, .act = act};
-    g.sums = arena_alloc(&d->scratch, cpu_group_norm_work(x.rows, ch));
-    if (g.sums) {
-        g.a = (float *)(void *)(g.sums + chunks * 2 * ch);
-        g.b = g.a + ch;
-        cpu_rows(c, chunks, CHUNK * ch * 4, sum_chunks, &g);
-        fold(&g, w, b, groups, eps, chunks);
-        cpu_rows(c, x.rows, ch * 8, apply_rows, &g);
-    }
-    arena_release(&d->scratch, mark);
+    const struct norm g = {.y = y, .x = x, .norm = norm, .act = act};
+    assert(x.type == d->type && y.type == d->type && y.rows == x.rows && y.cols == x.cols);
+    assert(norm.type == DT_F32 && norm.rows == 2 && norm.cols == x.cols);
+    cpu_rows(cpu_of(d), x.rows, x.cols * 8, norm_rows, &g);
 }
 
 static uint8_t byte_of(float v)

@@ -21,12 +21,13 @@ template <class T> struct rows_of {
 template <class T> struct picture_of {
     const T *x;
     int64_t ld;
-    int h, w, c, side, up; /* h, w: of the result */
+    int h, w, c, side, up, first; /* h, w: of the whole result; first: its row that row 0 is in */
     __device__ float at(int i, int j) const
     {
         const int tap = j / c, dy = tap / side - side / 2, dx = tap % side - side / 2;
-        const int y = i / w + dy, z = i % w + dx;
-        if (i >= h * w || tap >= side * side || y < 0 || y >= h || z < 0 || z >= w) return 0.0f;
+        const int y = first + i / w + dy, z = i % w + dx;
+        if (first + i / w >= h || tap >= side * side || y < 0 || y >= h || z < 0 || z >= w)
+            return 0.0f;
         const int64_t from = up ? (int64_t)(y / 2) * (w / 2) + z / 2 : (int64_t)y * w + z;
         return to_float(x[from * ld + j % c]);
     }
@@ -116,10 +117,11 @@ void cu_gemm(const struct cu_queue *q, int bf, const struct cu_product *p)
 template <class T> static void conv(const struct cu_queue *q, const struct cu_conv *c)
 {
     const int h = c->up ? 2 * c->h : c->h, w = c->up ? 2 * c->w_in : c->w_in;
-    const picture_of<T> a = {(const T *)c->x, c->ldx, h, w, c->c, c->side, c->up};
-    const out_of o = {c->y, c->bias, c->add, c->ldy, c->lda, h * w, c->n, CU_ACT_NONE, 0};
-    launch(gemm_kernel<T, picture_of<T>>, dim3((h * w + TM - 1) / TM, (c->n + TN - 1) / TN),
-           dim3(256), 0, q, a, (const T *)c->w, c->side * c->side * c->c, o);
+    const int m = c->rows * w;
+    const picture_of<T> a = {(const T *)c->x, c->ldx, h, w, c->c, c->side, c->up, c->first};
+    const out_of o = {c->y, c->bias, c->add, c->ldy, c->lda, m, c->n, CU_ACT_NONE, 0};
+    launch(gemm_kernel<T, picture_of<T>>, dim3((m + TM - 1) / TM, (c->n + TN - 1) / TN), dim3(256),
+           0, q, a, (const T *)c->w, c->side * c->side * c->c, o);
 }
 
 void cu_conv(const struct cu_queue *q, int bf, const struct cu_conv *c)

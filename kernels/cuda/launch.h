@@ -84,12 +84,12 @@ void cu_gemv(const struct cu_queue *, int bf, const struct cu_product *);
 /* Any shape, on plain cores, k in order: where no library is, and for checks. */
 void cu_gemm(const struct cu_queue *, int bf, const struct cu_product *);
 
-/* y [oh*ow, n] = conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c], taps row by row. `up`: x is read as
- * its nearest 2x enlargement. */
+/* y [rows*ow, n] = rows `first` and on of conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c], taps row by
+ * row. `up`: x is read as its nearest 2x enlargement. */
 struct cu_conv {
     void *y;
     const void *x, *w, *bias, *add;
-    int h, w_in, c, n, side, up;
+    int h, w_in, c, n, side, up, first, rows;
     int64_t ldy, ldx, lda;
 };
 
@@ -178,10 +178,15 @@ struct cu_euler {
 void cu_euler(const struct cu_queue *, const struct cu_euler *);
 void cu_denorm(const struct cu_queue *, int bf, void *z, int64_t ldz, const float *x, int64_t ldx,
                const float *mean, const float *std, int pixels, int channels);
-size_t cu_group_norm_work(int pixels, int channels, int groups); /* bytes */
-void cu_group_norm(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x,
-                   int64_t ldx, const float *w, const float *b, void *work, int pixels,
-                   int channels, int groups, float eps, int act);
+/* sums [row][group][2], one block a row of the picture; x: rows of `width` pixels, sums: of the first one. */
+void cu_norm_sums(const struct cu_queue *, int bf, double *sums, const void *x, int64_t ldx,
+                  int rows, int width, int channels, int groups);
+void cu_norm_fold(const struct cu_queue *, float *scale, float *shift, const double *sums,
+                  const float *w, const float *b, int rows, int width, int channels, int groups,
+                  float eps);
+/* y = act(x scale + shift); n pixels */
+void cu_norm_act(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+                 const float *scale, const float *shift, int64_t n, int channels, int act);
 void cu_to_rgb8(const struct cu_queue *, int bf, uint8_t *rgb, const void *x, int64_t ldx,
                 int pixels);
 void cu_latent_rgb(const struct cu_queue *, uint8_t *rgb, const float *latents, int64_t ldl,

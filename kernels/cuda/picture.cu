@@ -1,11 +1,12 @@
 /* picture - latents, norms over whole pictures, and pixels.
  *
- * GroupNorm takes three launches: sums of every channel over runs of pixels, one scale and one shift a channel,
- * one pass that applies them with the activation. Sums are taken around the first pixel's value, in float
- * over at most 64 pixels, then in double: they do not cancel, and they do not depend on timing. */
+ * GroupNorm takes three launches: sums of every group over each row of the picture, one scale and one shift a
+ * channel, one pass that applies them with the activation. Sums are taken around the row's first pixel, in
+ * float over at most 64 pixels, then in double: they do not cancel, and depend neither on timing nor on
+ * how many rows a launch is given. */
 #include "kernels/cuda/dev.cuh"
 
-enum { THREADS = 256, PIXELS = 64, RUNS = 1024 };
+enum { THREADS = 256, PIXELS = 64 };
 
 static int blocks_of(int64_t n)
 {
@@ -111,24 +112,6 @@ void cu_denorm(const struct cu_queue *q, int bf, void *z, int64_t ldz, const flo
 
 /* -- GroupNorm -------------------------------------------------------------------------------------- */
 
-/* Pixels of a run: a function of the picture alone. */
-static int run_pixels(int pixels)
-{
-    const int n = (pixels + RUNS - 1) / RUNS;
-    return n < PIXELS ? PIXELS : n;
-}
-
-static int runs_of(int pixels)
-{
-    return (pixels + run_pixels(pixels) - 1) / run_pixels(pixels);
-}
-
-size_t cu_group_norm_work(int pixels, int channels, int groups)
-{
-    return sizeof(double) * 2 * (size_t)runs_of(pixels) * groups
-           + sizeof(float) * 2 * (size_t)channels;
-}
-
 /* Threads of a block that share a pixel, each with V channels; the rest of the block takes other pixels. */
 template <int V> static __host__ __device__ int lanes_for(int channels)
 {
@@ -136,17 +119,16 @@ template <int V> static __host__ __device__ int lanes_for(int channels)
     return n < THREADS ? n : THREADS;
 }
 
-/* part [run][group][2]: sum and sum of squares over the run's pixels and the group's channels. */
+/* A block a row: sum and sum of squares over the row's pixels and each group's channels. */
 template <class T, int V>
 __global__ void __launch_bounds__(THREADS)
-    sums_kernel(double *part, const T *x, int64_t ldx, int pixels, int per, int channels,
-                int groups)
+    sums_kernel(double *part, const T *rows, int64_t ldx, int width, int channels, int groups)
 {
     DYNAMIC_SHARED(double, all); /* [channels][2] */
     const int lanes = lanes_for<V>(channels), deep = THREADS / lanes;
     const int lane = threadIdx.x % lanes, start = threadIdx.x / lanes,
               wide_group = channels / groups;
-    const int p0 = blockIdx.x * per, p1 = p0 + per < pixels ? p0 + per : pixels;
+    const T *x = rows + (int64_t)blockIdx.x * width * ldx;
     float v[V], pivot[V];
     dep_launch();
     dep_wait();
@@ -157,11 +139,12 @@ __global__ void __launch_bounds__(THREADS)
         double sum[V] = {}, sq[V] = {};
         if (c < channels && start < deep) {
             load<T, V>(pivot, x + c);
-            for (int p = p0 + start; p < p1; p += deep * PIXELS) {
+            for (int p = start; p < width; p += deep * PIXELS) {
                 float s[V] = {}, t[V] = {};
-                int n = 0;
-                for (int i = p; i < p1 && n < PIXELS; i += deep, n++) {
-                    load<T, V>(v, x + i * ldx + c);
+                const int left = (width - p + deep - 1) / deep, n = left < PIXELS ? left : PIXELS;
+#pragma unroll 4
+                for (int i = 0; i < n; i++) {
+                    load<T, V>(v, x + (p + i * deep) * ldx + c);
 #pragma unroll
                     for (int j = 0; j < V; j++) {
                         const float d = v[j] - pivot[j];
@@ -201,7 +184,7 @@ __global__ void __launch_bounds__(THREADS)
 /* A block a group: scale and shift of its channels. */
 __global__ void __launch_bounds__(THREADS)
     stats_kernel(float *scale, float *shift, const double *part, const float *w, const float *b,
-                 int runs, int pixels, int channels, int groups, float eps)
+                 int runs, int64_t pixels, int channels, int groups, float eps)
 {
     __shared__ double real[32];
     const int g = blockIdx.x, wide_group = channels / groups;
@@ -225,7 +208,7 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class T, int V>
 __global__ void apply_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *scale,
-                             const float *shift, int pixels, int channels, int act)
+                             const float *shift, int64_t pixels, int channels, int act)
 {
     const int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * V;
     const int64_t p = i / channels;
@@ -243,45 +226,59 @@ __global__ void apply_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const f
     store<T, V>(y + p * ldy + c, v);
 }
 
-template <class T, int V>
-static void group_norm(const struct cu_queue *q, void *y, int64_t ldy, const void *x, int64_t ldx,
-                       const float *w, const float *b, void *work, int pixels, int channels,
-                       int groups, float eps, int act)
+template <class T>
+static void norm_sums(const struct cu_queue *q, double *sums, const void *x, int64_t ldx, int rows,
+                      int width, int channels, int groups)
 {
-    const int runs = runs_of(pixels);
-    float *scale = (float *)work,
-          *shift = scale + channels; /* floats first: they are read 16 bytes wide */
-    double *part = (double *)(void *)(shift + channels);
-    launch(sums_kernel<T, V>, dim3(runs), dim3(THREADS), sizeof(double) * 2 * (size_t)channels, q,
-           part, (const T *)x, ldx, pixels, run_pixels(pixels), channels, groups);
-    launch(stats_kernel, dim3(groups), dim3(THREADS), 0, q, scale, shift, part, w, b, runs, pixels,
-           channels, groups, eps);
-    launch(apply_kernel<T, V>, dim3(blocks_of((int64_t)pixels * channels / V)), dim3(THREADS), 0, q,
-           (T *)y, ldy, (const T *)x, ldx, scale, shift, pixels, channels, act);
+    const int v = wide<T>::V;
+    const size_t shared = sizeof(double) * 2 * (size_t)channels;
+    if (channels % v == 0 && ldx % v == 0 && (uintptr_t)x % 16 == 0)
+        launch(sums_kernel<T, wide<T>::V>, dim3(rows), dim3(THREADS), shared, q, sums, (const T *)x,
+               ldx, width, channels, groups);
+    else
+        launch(sums_kernel<T, 1>, dim3(rows), dim3(THREADS), shared, q, sums, (const T *)x, ldx,
+               width, channels, groups);
+}
+
+void cu_norm_sums(const struct cu_queue *q, int bf, double *sums, const void *x, int64_t ldx,
+                  int rows, int width, int channels, int groups)
+{
+    if (bf)
+        norm_sums<bf16>(q, sums, x, ldx, rows, width, channels, groups);
+    else
+        norm_sums<float>(q, sums, x, ldx, rows, width, channels, groups);
+}
+
+void cu_norm_fold(const struct cu_queue *q, float *scale, float *shift, const double *sums,
+                  const float *w, const float *b, int rows, int width, int channels, int groups,
+                  float eps)
+{
+    launch(stats_kernel, dim3(groups), dim3(THREADS), 0, q, scale, shift, sums, w, b, rows,
+           (int64_t)rows * width, channels, groups, eps);
 }
 
 template <class T>
-static void group_norm_any(const struct cu_queue *q, void *y, int64_t ldy, const void *x,
-                           int64_t ldx, const float *w, const float *b, void *work, int pixels,
-                           int channels, int groups, float eps, int act)
+static void norm_act(const struct cu_queue *q, void *y, int64_t ldy, const void *x, int64_t ldx,
+                     const float *scale, const float *shift, int64_t n, int channels, int act)
 {
     const int v = wide<T>::V;
     if (channels % v == 0 && ldx % v == 0 && ldy % v == 0
-        && ((uintptr_t)x | (uintptr_t)y) % 16 == 0)
-        group_norm<T, wide<T>::V>(q, y, ldy, x, ldx, w, b, work, pixels, channels, groups, eps,
-                                  act);
+        && ((uintptr_t)x | (uintptr_t)y | (uintptr_t)scale | (uintptr_t)shift) % 16 == 0)
+        launch(apply_kernel<T, wide<T>::V>, dim3(blocks_of(n * channels / v)), dim3(THREADS), 0, q,
+               (T *)y, ldy, (const T *)x, ldx, scale, shift, n, channels, act);
     else
-        group_norm<T, 1>(q, y, ldy, x, ldx, w, b, work, pixels, channels, groups, eps, act);
+        launch(apply_kernel<T, 1>, dim3(blocks_of(n * channels)), dim3(THREADS), 0, q, (T *)y, ldy,
+               (const T *)x, ldx, scale, shift, n, channels, act);
 }
 
-void cu_group_norm(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *x,
-                   int64_t ldx, const float *w, const float *b, void *work, int pixels,
-                   int channels, int groups, float eps, int act)
+void cu_norm_act(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+                 const float *scale, const float *shift, int64_t n, int channels, int act)
 {
+    if (!n) return;
     if (bf)
-        group_norm_any<bf16>(q, y, ldy, x, ldx, w, b, work, pixels, channels, groups, eps, act);
+        norm_act<bf16>(q, y, ldy, x, ldx, scale, shift, n, channels, act);
     else
-        group_norm_any<float>(q, y, ldy, x, ldx, w, b, work, pixels, channels, groups, eps, act);
+        norm_act<float>(q, y, ldy, x, ldx, scale, shift, n, channels, act);
 }
 
 /* -- pixels ------------------------------------------------------------------------------------------ */

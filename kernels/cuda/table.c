@@ -361,113 +361,145 @@ static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
     launched(c, "denorm");
 }
 
-static void conv_by_hand(struct cuda *c, tensor y, tensor x, const struct weight *w, int h,
-                         int width, int up, tensor add)
+/* What one call of conv() is asked, and how many rows y has. */
+struct conv {
+    tensor y, x, add;
+    const struct weight *w;
+    int h, width, up, first, rows;
+};
+
+static void conv_by_hand(struct cuda *c, const struct conv *v)
 {
-    const struct cu_conv v = {.y = y.data,
-                              .x = x.data,
-                              .w = w->data,
-                              .bias = w->bias,
-                              .add = add.data,
-                              .h = h,
-                              .w_in = width,
-                              .c = (int)w->in,
-                              .n = (int)w->out,
-                              .side = w->k,
-                              .up = up,
-                              .ldy = y.ld,
-                              .ldx = x.ld,
-                              .lda = add.ld};
-    cu_conv(&c->q, c->bf, &v);
+    const struct cu_conv by_hand = {.y = v->y.data,
+                                    .x = v->x.data,
+                                    .w = v->w->data,
+                                    .bias = v->w->bias,
+                                    .add = v->add.data,
+                                    .h = v->h,
+                                    .w_in = v->width,
+                                    .c = (int)v->w->in,
+                                    .n = (int)v->w->out,
+                                    .side = v->w->k,
+                                    .up = v->up,
+                                    .first = v->first,
+                                    .rows = v->rows,
+                                    .ldy = v->y.ld,
+                                    .ldx = v->x.ld,
+                                    .lda = v->add.ld};
+    cu_conv(&c->q, c->bf, &by_hand);
 }
 
-/* Rows of an enlarged picture [2h, 2w, c] that fit the band buffer with a halo row on either side: the
- * largest divisor of 2h, so that all bands have one shape and one plan. 0: not even one row fits. */
-static int band_rows(int h, int width, int64_t channels, size_t unit)
+/* Rows [at, at + n) of y by the library, from h rows of x, padded above and below or not. */
+static int conv_lib(struct cuda *c, const struct conv *v, int at, int n, const void *x, int64_t ldx,
+                    int h, int width, int pad)
 {
-    const size_t line = (size_t)2 * (size_t)width * (size_t)channels * unit;
-    for (int rows = 2 * h; rows > 0; rows--)
-        if (2 * h % rows == 0 && line * (size_t)(rows + 2) <= BAND_BYTES) return rows;
+    const tensor y = tensor_rows(v->y, (int64_t)at * width, (int64_t)n * width);
+    const tensor add = tensor_given(v->add)
+                           ? tensor_rows(v->add, (int64_t)at * width, (int64_t)n * width)
+                           : v->add;
+    const struct dnn_conv d = {.y = y.data,
+                               .x = x,
+                               .w = v->w->data,
+                               .bias = v->w->bias,
+                               .add = add.data,
+                               .h = h,
+                               .w_in = width,
+                               .c = (int)v->w->in,
+                               .n = (int)v->w->out,
+                               .side = v->w->k,
+                               .pad_h = pad,
+                               .ldy = y.ld,
+                               .ldx = ldx,
+                               .lda = add.ld};
+    return dnn_conv(c->dnn, &d);
+}
+
+/* Rows of a picture of `rows` that fit the band buffer with a halo row on either side: the largest divisor,
+ * so that all bands have one shape and one plan. 0: not even one row fits. */
+static int band_rows(int rows, int width, int64_t channels)
+{
+    const size_t line = (size_t)width * (size_t)channels * 2;
+    for (int n = rows; n > 0; n--)
+        if (rows % n == 0 && line * (size_t)(n + 2) <= BAND_BYTES) return n;
     return 0;
 }
 
 /* The library cannot read a picture enlarged: bands of it are made at the end of the workspace. */
-static int conv_up(struct cuda *c, tensor y, tensor x, const struct weight *w, int h, int width,
-                   tensor add)
+static int conv_up(struct cuda *c, const struct conv *v)
 {
-    const int rows = band_rows(h, width, w->in, 2), halo = w->k / 2;
+    const int n = band_rows(v->rows, 2 * v->width, v->w->in), halo = v->w->k / 2;
     char *band = c->work + CUDA_WORK - BAND_BYTES;
-    if (!rows) return 0;
-    for (int r = 0; r < 2 * h; r += rows) {
-        const int64_t p = (int64_t)r * 2 * width, n = (int64_t)rows * 2 * width;
-        const tensor out = tensor_rows(y, p, n);
-        const tensor plus = tensor_given(add) ? tensor_rows(add, p, n) : add;
-        cu_enlarge(&c->q, 1, band, x.data, x.ld, h, width, (int)w->in, r - halo, rows + 2 * halo);
-        const struct dnn_conv v = {.y = out.data,
-                                   .x = band,
-                                   .w = w->data,
-                                   .bias = w->bias,
-                                   .add = plus.data,
-                                   .h = rows + 2 * halo,
-                                   .w_in = 2 * width,
-                                   .c = (int)w->in,
-                                   .n = (int)w->out,
-                                   .side = w->k,
-                                   .pad_h = 0,
-                                   .ldy = out.ld,
-                                   .ldx = w->in,
-                                   .lda = plus.ld};
-        const int rc = dnn_conv(c->dnn, &v);
-        if (rc <= 0 && r == 0) return rc;
-        if (rc <= 0) return -1;
+    for (int r = 0; n && r < v->rows; r += n) {
+        cu_enlarge(&c->q, 1, band, v->x.data, v->x.ld, v->h, v->width, (int)v->w->in,
+                   v->first + r - halo, n + 2 * halo);
+        const int rc = conv_lib(c, v, r, n, band, v->w->in, n + 2 * halo, 2 * v->width, 0);
+        if (rc <= 0) return r ? -1 : rc;
     }
-    return 1;
+    return n > 0;
 }
 
-static int conv_same(struct cuda *c, tensor y, tensor x, const struct weight *w, int h, int width,
-                     tensor add)
+/* All rows, padded; or rows that have all their neighbours in x. */
+static int conv_same(struct cuda *c, const struct conv *v)
 {
-    const struct dnn_conv v = {.y = y.data,
-                               .x = x.data,
-                               .w = w->data,
-                               .bias = w->bias,
-                               .add = add.data,
-                               .h = h,
-                               .w_in = width,
-                               .c = (int)w->in,
-                               .n = (int)w->out,
-                               .side = w->k,
-                               .pad_h = w->k / 2,
-                               .ldy = y.ld,
-                               .ldx = x.ld,
-                               .lda = add.ld};
-    return dnn_conv(c->dnn, &v);
+    const int halo = v->w->k / 2, from = v->first - halo, h = v->rows + 2 * halo;
+    if (v->first == 0 && v->rows == v->h)
+        return conv_lib(c, v, 0, v->rows, v->x.data, v->x.ld, v->h, v->width, halo);
+    if (from < 0 || from + h > v->h) return 0;
+    const tensor x = tensor_rows(v->x, (int64_t)from * v->width, (int64_t)h * v->width);
+    return conv_lib(c, v, 0, v->rows, x.data, x.ld, h, v->width, 0);
 }
 
 static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
-                 int up, tensor add)
+                 int up, int first, tensor add)
 {
     struct cuda *c = cuda_of(d);
-    if (!cuda_ready(c)) return;
+    const int ow = up ? 2 * width : width;
+    const struct conv v = {y, x, add, w, h, width, up, first, (int)(y.rows / ow)};
+    if (!cuda_ready(c) || !y.rows) return;
     assert(x.rows == (int64_t)h * width && x.cols == w->in && y.cols == w->out);
-    assert(y.rows == x.rows * (up ? 4 : 1));
-    if (c->bf && c->dnn
-        && took(c, up ? conv_up(c, y, x, w, h, width, add) : conv_same(c, y, x, w, h, width, add),
-                "a convolution"))
-        return;
-    conv_by_hand(c, y, x, w, h, width, up, add);
+    assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
+    if (c->bf && c->dnn && took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution")) return;
+    conv_by_hand(c, &v);
     launched(c, "a convolution");
 }
 
-static void group_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
-                       const struct weight *b, int groups, float eps, enum act act)
+/* Two doubles for every row and group. */
+static size_t norm_bytes(int64_t rows, int64_t groups)
+{
+    return sizeof(double) * 2 * (size_t)(rows * groups);
+}
+
+static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
+{
+    struct cuda *c = cuda_of(d);
+    const int rows = (int)(x.rows / width);
+    if (!cuda_ready(c)) return;
+    assert(x.cols <= 2048 && x.cols % groups == 0 && x.rows % width == 0);
+    assert(tensor_bytes(sums) >= norm_bytes(row + rows, groups));
+    cu_norm_sums(&c->q, c->bf, (double *)sums.data + 2 * (int64_t)row * groups, x.data, x.ld, rows,
+                 width, (int)x.cols, groups);
+    launched(c, "norm_sums");
+}
+
+static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
+                      const struct weight *w, const struct weight *b, float eps)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    assert(cu_group_norm_work((int)x.rows, (int)x.cols, groups) <= CUDA_WORK && x.cols <= 2048);
-    cu_group_norm(&c->q, c->bf, y.data, y.ld, x.data, x.ld, w->data, b->data, c->work, (int)x.rows,
-                  (int)x.cols, groups, eps, (int)act);
-    launched(c, "group_norm");
+    assert(norm.type == DT_F32 && norm.rows == 2 && tensor_bytes(sums) >= norm_bytes(h, groups));
+    cu_norm_fold(&c->q, norm.data, (float *)norm.data + norm.ld, sums.data, w->data, b->data, h,
+                 width, (int)norm.cols, groups, eps);
+    launched(c, "norm_fold");
+}
+
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c)) return;
+    assert(norm.rows == 2 && norm.cols == x.cols && y.rows == x.rows && y.cols == x.cols);
+    cu_norm_act(&c->q, c->bf, y.data, y.ld, x.data, x.ld, norm.data,
+                (const float *)norm.data + norm.ld, x.rows, (int)x.cols, (int)act);
+    launched(c, "norm_act");
 }
 
 static void to_rgb8(struct dev *d, tensor rgb, tensor x)
@@ -489,11 +521,11 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
     launched(c, "latent_rgb");
 }
 
-/* Workspace belongs to the device: nothing is taken from scratch. */
+/* Workspace belongs to the device: nothing is taken from scratch but the sums of a norm. */
 static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
 {
-    (void)d, (void)work, (void)a, (void)b, (void)n;
-    return 0;
+    (void)d, (void)b;
+    return work == WORK_NORM ? norm_bytes(a, n) : 0;
 }
 
 const struct ops cuda_ops = {
@@ -531,7 +563,9 @@ const struct ops cuda_ops = {
     .euler = euler,
     .denorm = denorm,
     .conv = conv,
-    .group_norm = group_norm,
+    .norm_sums = norm_sums,
+    .norm_fold = norm_fold,
+    .norm_act = norm_act,
     .to_rgb8 = to_rgb8,
     .latent_rgb = latent_rgb,
 };

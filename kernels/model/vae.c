@@ -1,4 +1,4 @@
-/* vae - residual blocks, enlargements, pieces. */
+/* vae - residual blocks, enlargements, pieces; bands of rows. */
 #include "kernels/model/vae.h"
 
 #include <stdlib.h>
@@ -45,6 +45,8 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
     const enum part part = PART_VAE;
     int widest = c->channels[CONFIG_VAE_LEVELS - 1];
     w->cfg = c;
+    w->band = VAE_BAND;
+    w->whole = VAE_WHOLE;
     w->blocks = calloc((size_t)(CONFIG_VAE_LEVELS * (c->blocks + 1)), sizeof *w->blocks);
     if (!w->blocks) {
         b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of VAE blocks");
@@ -80,27 +82,106 @@ static int channels_after(const struct vae_config *c, int pieces)
     return c->channels[pieces < 2 ? last : last - (pieces - 2)];
 }
 
-void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c, enum dtype type)
+/* Writing row R of an enlarged picture must leave the rows from (R - 1) / 2 on of the small one alone. */
+int64_t vae_layout(const struct vae_config *c, int h, int w, int64_t at[VAE_PIECES])
 {
-    int64_t cells = (int64_t)s->h * s->w, most = 0;
-    for (int i = 1; i < VAE_PIECES; i++) {
-        int64_t scale = scale_after(i), n = cells * scale * scale * channels_after(c, i);
-        if (n > most) most = n;
+    const int64_t unit = ARENA_ALIGN;
+    int64_t next = 0, most = 0;
+    for (int i = VAE_PIECES - 1; i > 0; i--) {
+        const int64_t scale = scale_after(i + 1), line = w * scale * channels_after(c, i + 1);
+        const int64_t size = h * scale * line, slack = 2 * line;
+        at[i] = 0;
+        if (i < VAE_PIECES - 1) at[i] = at[i + 1] + slack + (next > size ? next - size : 0);
+        at[i] = (at[i] + unit - 1) / unit * unit;
+        if (at[i] + size > most) most = at[i] + size;
+        next = size;
     }
-    s->half = arena_tensor(a, type, 1, most);
-    s->rgb = arena_tensor(a, DT_U8, 64 * cells, 3);
+    at[0] = at[1]; /* the first level does not enlarge */
+    return most;
 }
 
-/* h = conv1(silu(norm1(x))) into `t`; out += conv2(silu(norm2(t))). norm1's result goes to `n`. */
-static void branch(const struct graph *g, const struct vae *w, const struct vae_block *k,
-                   tensor out, tensor x, tensor n, tensor t, int h, int wd)
+void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c, enum dtype type)
+{
+    int64_t at[VAE_PIECES];
+    s->room = arena_tensor(a, type, 1, vae_layout(c, s->h, s->w, at));
+    s->rgb = arena_tensor(a, DT_U8, 64 * (int64_t)s->h * s->w, 3);
+}
+
+/* -- bands ------------------------------------------------------------------------------------------- */
+
+/* Rows of a band of a picture of h rows: the largest divisor of h such that they and a neighbour on each
+ * side fit, at least one. All bands have one shape. */
+static int band_rows(const struct vae *w, int h, int64_t line)
+{
+    for (int rows = h; rows > 1; rows--)
+        if (h % rows == 0 && (size_t)line * (size_t)(rows + 2) <= w->band) return rows;
+    return 1;
+}
+
+static tensor lines(tensor x, int first, int n, int wd)
+{
+    return tensor_rows(x, (int64_t)first * wd, (int64_t)n * wd);
+}
+
+/* y = conv(act(norm of x)) (+ add), a band at a time. */
+static void conv_normed(const struct graph *g, const struct vae *w, tensor y, tensor x, tensor norm,
+                        const struct weight *conv, int h, int wd, tensor add)
 {
     struct dev *d = g->dev;
-    int groups = w->cfg->groups;
-    d->ops->group_norm(d, n, x, k->norm1, k->norm1_bias, groups, CONFIG_VAE_EPS, ACT_SILU);
-    d->ops->conv(d, t, n, k->conv1, h, wd, 0, tensor_none());
-    d->ops->group_norm(d, t, t, k->norm2, k->norm2_bias, groups, CONFIG_VAE_EPS, ACT_SILU);
-    d->ops->conv(d, out, t, k->conv2, h, wd, 0, out);
+    const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
+    size_t mark = arena_mark(&d->scratch);
+    tensor t = graph_temp(g, (int64_t)(n + 2) * wd, x.cols);
+    for (int r = 0; r < h && !d->scratch.failed; r += n) {
+        const int from = r ? r - 1 : 0, to = r + n < h ? r + n + 1 : h;
+        if (!r) d->ops->zero(d, lines(t, 0, 1, wd));
+        d->ops->norm_act(d, lines(t, from - r + 1, to - from, wd), lines(x, from, to - from, wd),
+                         norm, ACT_SILU);
+        if (r + n == h) d->ops->zero(d, lines(t, n + 1, 1, wd));
+        d->ops->conv(d, lines(y, r, n, wd), t, conv, n + 2, wd, 0, 1,
+                     tensor_given(add) ? lines(add, r, n, wd) : add);
+    }
+    arena_release(&d->scratch, mark);
+}
+
+/* The statistics of a whole picture, and what its norm makes of them. */
+struct gn {
+    tensor sums, norm;
+};
+
+static struct gn gn_new(const struct graph *g, const struct vae *w, int h, int64_t channels)
+{
+    struct dev *d = g->dev;
+    const size_t n = d->ops->work_size(d, WORK_NORM, h, channels, w->cfg->groups);
+    return (struct gn){.sums = arena_tensor(&d->scratch, DT_U8, 1, (int64_t)n),
+                       .norm = arena_tensor(&d->scratch, DT_F32, 2, channels)};
+}
+
+static void gn_fold(const struct graph *g, const struct vae *w, const struct gn *n,
+                    const struct weight *a, const struct weight *b, int h, int wd)
+{
+    g->dev->ops->norm_fold(g->dev, n->norm, n->sums, h, wd, w->cfg->groups, a, b, CONFIG_VAE_EPS);
+}
+
+static void gn_of(const struct graph *g, const struct vae *w, const struct gn *n, tensor x,
+                  const struct weight *a, const struct weight *b, int h, int wd)
+{
+    g->dev->ops->norm_sums(g->dev, n->sums, x, wd, 0, w->cfg->groups);
+    gn_fold(g, w, n, a, b, h, wd);
+}
+
+/* -- blocks ------------------------------------------------------------------------------------------ */
+
+/* x += conv2(silu(norm2(t))). */
+static void second_half(const struct graph *g, const struct vae *w, const struct vae_block *k,
+                        tensor x, tensor t, int h, int wd)
+{
+    size_t mark = arena_mark(&g->dev->scratch);
+    const struct gn n = gn_new(g, w, h, t.cols);
+    if (!g->dev->scratch.failed) {
+        gn_of(g, w, &n, t, k->norm2, k->norm2_bias, h, wd);
+        conv_normed(g, w, x, t, n.norm, k->conv2, h, wd, x);
+    }
+    arena_release(&g->dev->scratch, mark);
 }
 
 /* x = block(x) where the width stays. */
@@ -108,53 +189,120 @@ static void block_same(const struct graph *g, const struct vae *w, const struct 
                        tensor x, int h, int wd)
 {
     size_t mark = arena_mark(&g->dev->scratch);
-    tensor n = graph_temp(g, x.rows, x.cols), t = graph_temp(g, x.rows, x.cols);
-    if (!g->dev->scratch.failed) branch(g, w, k, x, x, n, t, h, wd);
-    arena_release(&g->dev->scratch, mark);
-}
-
-/* out = block(x) where it changes; x is used up. */
-static void block_change(const struct graph *g, const struct vae *w, const struct vae_block *k,
-                         tensor out, tensor x, int h, int wd)
-{
-    size_t mark = arena_mark(&g->dev->scratch);
-    tensor t = graph_temp(g, out.rows, out.cols);
+    tensor t = graph_temp(g, x.rows, x.cols);
+    const struct gn n = gn_new(g, w, h, x.cols);
     if (!g->dev->scratch.failed) {
-        g->dev->ops->conv(g->dev, out, x, k->shortcut, h, wd, 0, tensor_none());
-        branch(g, w, k, out, x, x, t, h, wd);
+        gn_of(g, w, &n, x, k->norm1, k->norm1_bias, h, wd);
+        conv_normed(g, w, t, x, n.norm, k->conv1, h, wd, tensor_none());
+        second_half(g, w, k, x, t, h, wd);
     }
     arena_release(&g->dev->scratch, mark);
 }
 
-/* The level's input: what the last piece left, enlarged except for the first level. h, wd: of `to`. */
-static void fetch(const struct graph *g, const struct vae_level *l, int i, tensor to, tensor from,
-                  int h, int wd)
+/* The enlarged input of a level, h x wd, of which a window of n rows and their neighbours is there. */
+struct window {
+    const struct vae_level *l;
+    tensor from, rows; /* half the size; [(n + 2) wd, l->in]: line 0 is row r - 1 of band r */
+    int h, wd, n;
+};
+
+/* Rows [a, b) of the input, raw, to line `line` of the window. */
+static void enlarge(const struct graph *g, const struct window *v, int a, int b, int line)
 {
-    if (!l->enlarge) {
-        g->dev->ops->copy(g->dev, to, from);
-        return;
+    if (b == a) return;
+    g->dev->ops->conv(g->dev, lines(v->rows, line, b - a, v->wd), v->from, v->l->enlarge, v->h / 2,
+                      v->wd / 2, 1, a, tensor_none());
+}
+
+/* The input's statistics. A window that holds all of it keeps it for the second time. */
+static void look_at_input(const struct graph *g, const struct vae *w, const struct window *v,
+                          const struct gn *n)
+{
+    for (int r = 0; r < v->h; r += v->n) {
+        enlarge(g, v, r, r + v->n, 1);
+        g->dev->ops->norm_sums(g->dev, n->sums, lines(v->rows, 1, v->n, v->wd), v->wd, r,
+                               w->cfg->groups);
     }
-    g->dev->ops->conv(g->dev, to, from, l->enlarge, h / 2, wd / 2, 1, tensor_none());
-    tap_picture(g, to, h, wd, "vae.up.%d", i - 1);
+    gn_fold(g, w, n, v->l->block[0].norm1, v->l->block[0].norm1_bias, v->h, v->wd);
+}
+
+/* x = shortcut(input), t = conv1(silu(norm1(input))), band by band. The last two lines of a window are
+ * the first two of the next one; shortcut runs one row ahead of conv1. */
+static void pass_input(const struct graph *g, const struct window *v, const struct gn *n, tensor x,
+                       tensor t)
+{
+    struct dev *d = g->dev;
+    const struct vae_block *k = &v->l->block[0];
+    for (int r = 0, made = 0; r < v->h; r += v->n) {
+        const int last = r + v->n == v->h, to = last ? v->h : r + v->n + 1;
+        const tensor in = lines(v->rows, made - r + 1, to - made, v->wd);
+        if (!r) d->ops->zero(d, lines(v->rows, 0, 1, v->wd));
+        for (int i = 0; r && i < 2; i++)
+            d->ops->copy(d, lines(v->rows, i, 1, v->wd), lines(v->rows, v->n + i, 1, v->wd));
+        if (v->n < v->h) enlarge(g, v, made, to, made - r + 1);
+        if (to > made) {
+            d->ops->conv(d, lines(x, made, to - made, v->wd), in, k->shortcut, to - made, v->wd, 0,
+                         0, tensor_none());
+            d->ops->norm_act(d, in, in, n->norm, ACT_SILU);
+        }
+        if (last) d->ops->zero(d, lines(v->rows, v->n + 1, 1, v->wd));
+        d->ops->conv(d, lines(t, r, v->n, v->wd), v->rows, k->conv1, v->n + 2, v->wd, 0, 1,
+                     tensor_none());
+        made = to;
+    }
+}
+
+/* x = block(enlarged input) where the width changes. */
+static void block_change(const struct graph *g, const struct vae *w, int i, tensor x, tensor from,
+                         int h, int wd)
+{
+    struct dev *d = g->dev;
+    const struct vae_level *l = &w->level[i];
+    const int64_t line = (int64_t)wd * l->in * (int64_t)dtype_size(d->type);
+    const int keep = g->tap || (size_t)(line * h) <= w->whole;
+    struct window v = {.l = l, .from = from, .h = h, .wd = wd};
+    v.n = keep ? h : band_rows(w, h, line);
+    size_t mark = arena_mark(&d->scratch);
+    tensor t = graph_temp(g, x.rows, x.cols);
+    size_t inner = arena_mark(&d->scratch);
+    v.rows = graph_temp(g, (int64_t)(v.n + 2) * wd, l->in);
+    const struct gn n = gn_new(g, w, h, l->in);
+    if (!d->scratch.failed) {
+        look_at_input(g, w, &v, &n);
+        if (keep) tap_picture(g, lines(v.rows, 1, h, wd), h, wd, "vae.up.%d", i - 1);
+        pass_input(g, &v, &n, x, t);
+    }
+    arena_release(&d->scratch, inner);
+    if (!d->scratch.failed) second_half(g, w, &l->block[0], x, t, h, wd);
+    arena_release(&d->scratch, mark);
+}
+
+/* x = the enlarged `from`, which x overwrites as it grows. */
+static void fetch(const struct graph *g, const struct vae *w, int i, tensor x, tensor from, int h,
+                  int wd)
+{
+    struct dev *d = g->dev;
+    const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
+    size_t mark = arena_mark(&d->scratch);
+    tensor t = graph_temp(g, (int64_t)n * wd, x.cols);
+    for (int r = 0; r < h && !d->scratch.failed; r += n) {
+        d->ops->conv(d, t, from, w->level[i].enlarge, h / 2, wd / 2, 1, r, tensor_none());
+        d->ops->copy(d, lines(x, r, n, wd), t);
+    }
+    arena_release(&d->scratch, mark);
+    tap_picture(g, x, h, wd, "vae.up.%d", i - 1);
 }
 
 /* x [h*wd, out] = all blocks of level i. */
 static void level(const struct graph *g, const struct vae *w, int i, tensor x, tensor from, int h,
                   int wd)
 {
-    struct dev *d = g->dev;
     const struct vae_level *l = &w->level[i];
     if (!l->block[0].shortcut) {
-        fetch(g, l, i, x, from, h, wd);
+        if (l->enlarge) fetch(g, w, i, x, from, h, wd);
         block_same(g, w, &l->block[0], x, h, wd);
     } else {
-        size_t mark = arena_mark(&d->scratch);
-        tensor in = graph_temp(g, x.rows, l->in);
-        if (!d->scratch.failed) {
-            fetch(g, l, i, in, from, h, wd);
-            block_change(g, w, &l->block[0], x, in, h, wd);
-        }
-        arena_release(&d->scratch, mark);
+        block_change(g, w, i, x, from, h, wd);
     }
     for (int k = 1; k <= w->cfg->blocks; k++)
         block_same(g, w, &l->block[k], x, h, wd);
@@ -169,7 +317,7 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
     if (!d->scratch.failed) {
         d->ops->denorm(d, z, latents, w->mean, w->std);
         tap_picture(g, z, s->h, s->w, "vae.in");
-        d->ops->conv(d, x, z, w->conv_in, s->h, s->w, 0, tensor_none());
+        d->ops->conv(d, x, z, w->conv_in, s->h, s->w, 0, 0, tensor_none());
         tap_picture(g, x, s->h, s->w, "vae.conv_in");
     }
     arena_release(&d->scratch, mark);
@@ -179,13 +327,12 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
 }
 
 /* The norm before its activation: nobody needs it but a trace. */
-static void watch_norm(const struct graph *g, const struct vae *w, tensor x, int h, int wd)
+static void watch_norm(const struct graph *g, tensor x, tensor norm, int h, int wd)
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor y = graph_temp(g, x.rows, x.cols);
     if (!g->dev->scratch.failed) {
-        g->dev->ops->group_norm(g->dev, y, x, w->norm, w->norm_bias, w->cfg->groups, CONFIG_VAE_EPS,
-                                ACT_NONE);
+        g->dev->ops->norm_act(g->dev, y, x, norm, ACT_NONE);
         tap_picture(g, y, h, wd, "vae.norm_out");
     }
     arena_release(&g->dev->scratch, mark);
@@ -197,35 +344,38 @@ static void last_piece(const struct graph *g, const struct vae *w, struct vae_st
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tap_picture(g, x, h, wd, "vae.up.%d", CONFIG_VAE_LEVELS - 1);
-    if (g->tap) watch_norm(g, w, x, h, wd);
+    const struct gn n = gn_new(g, w, h, x.cols);
     tensor y = graph_temp(g, x.rows, 3);
     if (!d->scratch.failed) {
-        d->ops->group_norm(d, x, x, w->norm, w->norm_bias, w->cfg->groups, CONFIG_VAE_EPS,
-                           ACT_SILU);
-        d->ops->conv(d, y, x, w->conv_out, h, wd, 0, tensor_none());
+        gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);
+        if (g->tap) watch_norm(g, x, n.norm, h, wd);
+        conv_normed(g, w, y, x, n.norm, w->conv_out, h, wd, tensor_none());
         tap_picture(g, y, h, wd, "vae.out");
         d->ops->to_rgb8(d, s->rgb, y);
     }
     arena_release(&d->scratch, mark);
 }
 
+/* The picture after piece i, h x wd. */
+static tensor picture(const struct vae *w, const struct vae_state *s, int i)
+{
+    int64_t at[VAE_PIECES];
+    const int64_t scale = scale_after(i + 1), n = scale * scale * s->h * s->w;
+    const int64_t cols = channels_after(w->cfg, i + 1);
+    vae_layout(w->cfg, s->h, s->w, at);
+    char *data = (char *)s->room.data + (size_t)at[i] * dtype_size(s->room.type);
+    assert(at[i] + n * cols <= s->room.cols);
+    return tensor_at(data, s->room.type, n, cols);
+}
+
 void vae_step(const struct graph *g, const struct vae *w, struct vae_state *s, tensor latents)
 {
-    struct dev *d = g->dev;
-    int i = s->piece, scale = scale_after(i + 1), h = s->h * scale, wd = s->w * scale;
-    int64_t before = (int64_t)s->h * s->w * scale_after(i) * scale_after(i);
-    size_t mark = arena_mark(&d->scratch);
-    tensor x = graph_temp(g, (int64_t)h * wd, channels_after(w->cfg, i + 1));
-    if (!d->scratch.failed) {
-        if (i == 0)
-            first_piece(g, w, s, x, latents);
-        else
-            level(g, w, i - 1, x, graph_shape(s->half, before, channels_after(w->cfg, i)), h, wd);
-        if (i == VAE_PIECES - 1)
-            last_piece(g, w, s, x, h, wd);
-        else
-            d->ops->copy(d, graph_shape(s->half, x.rows, x.cols), x);
-    }
-    arena_release(&d->scratch, mark);
+    const int i = s->piece, scale = scale_after(i + 1), h = s->h * scale, wd = s->w * scale;
+    const tensor x = picture(w, s, i);
+    if (i == 0)
+        first_piece(g, w, s, x, latents);
+    else
+        level(g, w, i - 1, x, picture(w, s, i - 1), h, wd);
+    if (i == VAE_PIECES - 1) last_piece(g, w, s, x, h, wd);
     s->piece++;
 }

@@ -1,8 +1,14 @@
 /* vae - the decoder: latents to RGB, in pieces that end where the tensors are smallest.
  *
  * Pictures are T [h*w, channels]. Piece 0 is conv_in and the middle; piece i = 1 .. 4 enlarges (not the
- * first), runs the residual blocks of up_blocks[i-1], and the last one makes the 8-bit picture. Between
- * pieces the picture so far waits in the run's memory, before the enlargement, where it is smallest.
+ * first), runs the residual blocks of up_blocks[i-1], and the last one makes the 8-bit picture.
+ *
+ * A block keeps two pictures whole: its own (in the run's memory, where it also waits between two pieces)
+ * and the inner convolution's result (scratch). What goes into a convolution is normed band by band of
+ * rows, with the statistics of the whole picture: where the bands lie does not show in any bit. A level
+ * writes its picture over the smaller one that it is made from, row after row: vae_layout() places them
+ * so that reading stays ahead. A block's enlarged input that would take more than `whole` bytes is made
+ * twice, once for the statistics and once to be used, and is never there as a whole.
  * Source: AutoencoderKL.decode, VaeImageProcessor.postprocess. */
 #ifndef KERNELS_MODEL_VAE_H
 #define KERNELS_MODEL_VAE_H
@@ -11,6 +17,8 @@
 #include "kernels/model/graph.h"
 
 enum { VAE_PIECES = CONFIG_VAE_LEVELS + 1 };
+#define VAE_BAND  ((size_t)20 << 20)   /* large enough to fill a card, small enough for its cache */
+#define VAE_WHOLE ((size_t)1100 << 20) /* all of a picture of 1024 x 1024, nothing of one of 2048 */
 
 /* x + conv2(silu(norm2(conv1(silu(norm1(x)))))), x through `shortcut` where the width changes. */
 struct vae_block {
@@ -35,19 +43,22 @@ struct vae {
     struct vae_block mid[2];
     struct vae_level level[CONFIG_VAE_LEVELS];
     struct vae_block *blocks; /* all levels' blocks, owned */
+    size_t band, whole;       /* bytes: of a band, of an enlarged input that is kept; for tests */
 };
 
 /* One picture while it is decoded. */
 struct vae_state {
     int h, w;    /* latents */
     int piece;   /* pieces done */
-    tensor half; /* T, flat: the picture so far */
+    tensor room; /* T, flat: the picture so far, at vae_layout()'s place for `piece` */
     tensor rgb;  /* U8 [64 h w, 3] */
 };
 
 void vae_bind(struct vae *, struct bind *, const struct vae_config *, enum dtype);
 void vae_unbind(struct vae *); /* the list of blocks; the list has the weights */
 
+/* Where the picture after each piece begins in `room`, in elements; returns the room's elements. */
+int64_t vae_layout(const struct vae_config *, int h, int w, int64_t at[VAE_PIECES]);
 void vae_place(struct vae_state *, struct arena *, const struct vae_config *, enum dtype);
 
 /* The next piece. latents f32 [latent, h*w] are read by the first. */

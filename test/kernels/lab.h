@@ -107,6 +107,19 @@ static inline tensor lab_empty(struct lab *l, enum dtype type, int64_t rows, int
     return tensor_cols(t, 0, cols);
 }
 
+/* y = act(GN(x)) of a picture one pixel wide. */
+static inline void lab_group_norm(struct dev *d, struct arena *mem, tensor y, tensor x,
+                                  const struct weight *w, int groups)
+{
+    const int h = (int)x.rows;
+    const size_t n = d->ops->work_size(d, WORK_NORM, h, x.cols, groups);
+    tensor sums = arena_tensor(mem, DT_U8, 1, (int64_t)n),
+           norm = arena_tensor(mem, DT_F32, 2, x.cols);
+    d->ops->norm_sums(d, sums, x, 1, 0, groups);
+    d->ops->norm_fold(d, norm, sums, h, 1, groups, w, w, 1e-6f);
+    d->ops->norm_act(d, y, x, norm, ACT_SILU);
+}
+
 static inline tensor lab_tensor(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = lab_empty(l, type, rows, cols);

@@ -57,7 +57,7 @@ static void threads_agree(void **state)
                 l[t].op->linear(l[t].d, y[t], x, p, ACT_SILU, 0);
                 struct attn_seq s = {.q = y[t], .k = y[t], .v = y[t], .o = o[t]};
                 l[t].op->attention(l[t].d, &a, &s, 1);
-                l[t].op->group_norm(l[t].d, g[t], y[t], q, q, 3, 1e-6f, ACT_SILU);
+                lab_group_norm(l[t].d, &l[t].mem, g[t], y[t], q, 3);
                 l[t].op->weight_free(l[t].d, p);
                 l[t].op->weight_free(l[t].d, q);
                 lab_bytes_equal(&l[t], y[t], y[0]);
@@ -259,8 +259,9 @@ static void step_run(struct dev *d, const struct step *s)
     op->sample(d, s->logits, w, 2);
     op->patchify(d, s->y, s->lat, 16, 16);
     op->unpatchify(d, s->lat, s->y, 16, 16);
-    op->conv(d, s->y, s->x, s->conv, 8, 8, 0, tensor_none());
-    op->group_norm(d, s->y, s->y, s->vec, s->vec, 3, 1e-6f, ACT_SILU);
+    op->conv(d, s->y, s->x, s->conv, 8, 8, 0, 0, tensor_none());
+    lab_group_norm(d, &d->scratch, s->y, s->y, s->vec, 3);
+    arena_release(&d->scratch, 0);
 }
 
 static void step_free(struct dev *d, struct step *s)

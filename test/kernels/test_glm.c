@@ -145,6 +145,29 @@ static void seed_and_index_decide(void **state)
     glm_close(g);
 }
 
+/* catches: bands of the decoder that show: a neighbour that is missing, statistics that depend on where a
+ * band ends, a picture written over rows that are still to be read */
+static void bands_do_not_show(void **state)
+{
+    (void)state;
+    static uint8_t whole[BYTES_MOST], bands[BYTES_MOST];
+    const char *const model[] = {"test/golden/plain/model", "test/golden/odd/model",
+                                 "test/golden/chan/model"};
+    const struct glm_req q = request("bands", 96, 64, 5);
+    for (int k = 0; k < 6; k++) {
+        struct glm *g = open_engine(model[k % 3], k < 3 ? GLM_F32 : GLM_BF16, 2, NULL);
+        draw_alone(g, &q, whole);
+        for (size_t bytes = 1; bytes < 40000; bytes = bytes * 13 + 1500) {
+            g->net.vae.whole = g->plan.vae.whole = 0;
+            g->net.vae.band = g->plan.vae.band = bytes;
+            draw_alone(g, &q, bands);
+            if (memcmp(whole, bands, sizeof whole))
+                fail_msg("%s: bands of %zu bytes show", model[k % 3], bytes);
+        }
+        glm_close(g);
+    }
+}
+
 /* catches: a plan that drifts from what the device takes, in memory or in the number of quanta */
 static void the_plan_is_what_happens(void **state)
 {
@@ -376,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(seed_and_index_decide),
+        cmocka_unit_test(bands_do_not_show),
         cmocka_unit_test(the_plan_is_what_happens),
         cmocka_unit_test(a_batch_fits_its_plan),
         cmocka_unit_test(steps_cost_denoising),

@@ -18,6 +18,7 @@ struct pair {
     struct weight *weight[2][32];
     int weights;
     uint64_t seed;
+    int exact;               /* dev computes a band of a picture to the bits of the whole */
     int passed, failed, bad; /* cases; bad: this one has failed */
     double worst;            /* largest error of this case, in units of what is allowed */
     FILE *table;             /* a line a case: name, type, worst; NULL: none */
