@@ -15,10 +15,13 @@
 struct glm {
     struct model model;
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
+    struct dev *like;      /* a plan's card that is not there, or NULL */
     struct net net, plan;  /* the model on dev; on the dry device */
     struct maps maps;      /* codes and latents to colours, for previews */
     struct glm_info info;
-    char name[128], digest[65], device[160];
+    uint64_t
+        usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
+    char name[128], digest[65], device[160], residency[256];
     uint64_t next_run;             /* numbers runs */
     uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
     enum glm_phase checked_phase;
@@ -46,8 +49,9 @@ struct glm_run {
 /* The dry device's scratch: more than any plan. */
 #define DRY_SCRATCH ((size_t)1 << 46)
 
-/* glm.c: glm_open without preview maps; with plan_only there is no device but the dry one. */
-int engine_open(struct glm **, const struct glm_opts *, int plan_only, struct fail *);
+/* glm.c: glm_open without preview maps. A plan has no device but the dry one, which is like the CPU or like a card. */
+enum engine_use { ENGINE_DRAW, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
+int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
 
 /* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */
 int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);

@@ -1,7 +1,9 @@
 /* glm - opening and closing the engine, and what may be asked of it. */
+#include "kernels/card.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/digest.h"
 #include "kernels/engine.h"
+#include "kernels/fit.h"
 #include "kernels/host.h"
 #include "kernels/learn.h"
 #include "weights/json.h"
@@ -44,7 +46,7 @@ static int card_of(const char *want)
 
 static int open_cuda(struct glm *g, const struct glm_opts *o, int card, struct fail *f)
 {
-    const struct cuda_opts c = {.index = card, .cache = o->cache};
+    const struct cuda_opts c = {.index = card, .vram = o->vram, .cache = o->cache};
     return cuda_open(&g->dev, o->type == GLM_F32 ? DT_F32 : DT_BF16, &c, f);
 }
 
@@ -61,24 +63,68 @@ static int open_device(struct glm *g, const struct glm_opts *o, struct fail *f)
     return rc ? rc : dry_open(&g->dry, g->dev->type, g->dev, f);
 }
 
-/* Of the device: a card's own memory, or what this process may use. */
-static void read_memory(struct glm *g)
+/* Of the device: a card's own memory, or what this process may use; less where that is asked for. */
+static void read_memory(struct glm *g, const struct glm_opts *o)
 {
-    if (g->dev && !strcmp(g->dev->ops->name, "cuda"))
-        cuda_memory(g->dev, &g->info.memory_total, &g->info.memory_free);
-    else
-        host_memory(&g->info.memory_total, &g->info.memory_free);
+    struct glm_info *i = &g->info;
+    if (g->dev && !strcmp(g->dev->ops->name, "cuda")) {
+        cuda_memory(g->dev, &i->memory_total, &i->memory_free);
+        return;
+    }
+    host_memory(&i->memory_total, &i->memory_free);
+    if (!o->vram || o->vram >= i->memory_total) return;
+    i->memory_total = o->vram;
+    const uint64_t held = net_bytes(&g->net), left = o->vram > held ? o->vram - held : 0;
+    if (left < i->memory_free) i->memory_free = left;
 }
 
-/* Bind twice: the dry device first, which says what scratch the preparation needs. */
-static int open_nets(struct glm *g, struct fail *f)
+/* Bytes for weights and pictures, before there are any. */
+static uint64_t usable(const struct glm *g, const struct glm_opts *o)
 {
+    const struct glm_info *i = &g->info;
+    if (!g->dev->ops->fetch) return o->vram ? i->memory_free : UINT64_MAX;
+    const uint64_t most = card_usable(i->memory_total), slack = i->memory_total / 64;
+    const uint64_t left = i->memory_free > slack ? i->memory_free - slack : 0;
+    return left < most ? left : most;
+}
+
+/* A card that is too small for everything gets a hold; memory of the host is what it is. */
+static int fit(struct glm *g, const struct glm_opts *o, struct hold **hold, struct fail *f)
+{
+    const struct weight_list *list = &g->plan.list;
+    struct fit t;
+    *hold = NULL;
+    read_memory(g, o);
+    g->usable = usable(g, o);
+    if (g->usable == UINT64_MAX) return 0;
+    int rc = fit_model(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
+    if (rc) return rc;
+    snprintf(g->residency, sizeof g->residency, "%s: %s", resid_mode_name(t.plan.mode), t.why);
+    if (t.plan.mode == RESID_ALL) return 0;
+    return hold_open(hold, g->dev, &t.plan, list->group, list->groups, f);
+}
+
+/* A processor's other programs come and go: a quarter of what is free stays theirs. */
+static uint64_t room(const struct glm *g)
+{
+    if (!g->dev) return 0;
+    if (g->usable == UINT64_MAX) return g->info.memory_free / 4 * 3;
+    return g->usable - g->info.weight_bytes;
+}
+
+/* Bind twice: the dry device first, which says what scratch the preparation needs and whether all fits. */
+static int open_nets(struct glm *g, const struct glm_opts *o, struct fail *f)
+{
+    struct hold *hold = NULL;
     int rc = scratch_reserve(g->dry, DRY_SCRATCH, f);
-    if (!rc) rc = net_bind(&g->plan, g->dry, &g->model, f);
+    if (!rc) rc = net_bind(&g->plan, g->dry, &g->model, NULL, f);
     if (!rc) rc = net_prepare(&g->plan, &g->model, f);
-    if (!g->dev) return rc;
-    if (!rc) rc = scratch_reserve(g->dev, g->dry->scratch.peak, f);
-    if (!rc) rc = net_bind(&g->net, g->dev, &g->model, f);
+    if (rc || !g->dev) return rc;
+    const size_t scratch = g->dry->scratch.peak;
+    rc = fit(g, o, &hold, f);
+    if (rc) return rc;
+    rc = net_bind(&g->net, g->dev, &g->model, hold, f);
+    if (!rc) rc = scratch_reserve(g->dev, scratch, f);
     return rc ? rc : net_prepare(&g->net, &g->model, f);
 }
 
@@ -106,36 +152,45 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.model = g->name;
     g->info.digest = g->digest;
     g->info.device = g->device;
+    g->info.residency = g->residency;
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
-    g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
     g->info.side_max = run_side_max(&g->model.cfg);
-    read_memory(g);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
+    snprintf(g->residency, sizeof g->residency, "everything resident");
     return read_defaults(g, dir, f);
 }
 
-/* An engine that only plans has no device but the dry one. */
-static int open_engine(struct glm *g, const struct glm_opts *o, int plan_only, struct fail *f)
+static int open_dry(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
 {
-    int rc =
-        plan_only ? model_open_sizes(&g->model, o->model, f) : model_open(&g->model, o->model, f);
+    const int card = use == ENGINE_PLAN_CARD;
+    const enum dtype type = card && o->type != GLM_F32 ? DT_BF16 : type_of(o);
+    int rc = card ? card_open(&g->like, type, f) : 0;
+    return rc ? rc : dry_open(&g->dry, type, g->like, f);
+}
+
+static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
+{
+    int rc = use == ENGINE_DRAW ? model_open(&g->model, o->model, f)
+                                : model_open_sizes(&g->model, o->model, f);
     if (rc) return rc;
     set_name(g, o->model);
     digest_model(g->digest, &g->model);
-    if (!plan_only)
-        rc = open_device(g, o, f);
-    else
-        rc = dry_open(&g->dry, type_of(o), NULL, f);
-    if (!rc) rc = open_nets(g, f);
-    return rc ? rc : fill_info(g, o->model, f);
+    rc = use == ENGINE_DRAW ? open_device(g, o, f) : open_dry(g, o, use, f);
+    if (!rc) rc = fill_info(g, o->model, f);
+    if (!rc) rc = open_nets(g, o, f);
+    if (rc) return rc;
+    g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
+    read_memory(g, o);
+    g->info.memory_room = room(g);
+    return 0;
 }
 
-int engine_open(struct glm **out, const struct glm_opts *o, int plan_only, struct fail *f)
+int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use, struct fail *f)
 {
     struct glm *g = calloc(1, sizeof *g);
     *out = NULL;
     if (!g) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the engine");
-    int rc = open_engine(g, o, plan_only, f);
+    int rc = open_engine(g, o, use, f);
     if (rc)
         glm_close(g);
     else
@@ -145,7 +200,7 @@ int engine_open(struct glm **out, const struct glm_opts *o, int plan_only, struc
 
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
 {
-    int rc = engine_open(out, o, 0, f);
+    int rc = engine_open(out, o, ENGINE_DRAW, f);
     if (!rc && o->cache) rc = learn_maps(*out, o->cache, f);
     if (rc && *out) {
         glm_close(*out);
@@ -168,6 +223,7 @@ void glm_close(struct glm *g)
     net_close(&g->net);
     net_close(&g->plan);
     close_device(g->dry);
+    close_device(g->like);
     close_device(g->dev);
     model_close(&g->model);
     free(g);

@@ -33,6 +33,7 @@ struct glm_opts {
     const char *device; /* "auto", "cpu", "cuda", "cuda:1" */
     enum glm_type type; /* AUTO: what is faster on the device */
     int threads;        /* CPU; 0: all that the process may use */
+    uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
     const char
         *cache; /* folder for what is learnt from a model (preview maps); NULL: no previews */
 };
@@ -46,6 +47,8 @@ struct glm_info {
     uint64_t weight_bytes; /* held by the device for the life of the engine */
     uint64_t memory_total; /* bytes of the device (host: what the process may use) */
     uint64_t memory_free;  /* after the weights, when the engine was opened */
+    uint64_t memory_room;  /* of that, for pictures: what a plan may promise */
+    const char *residency; /* "everything resident", "stage swap" .. and why, for people */
     int side_max;          /* largest side in pixels that the model's tables allow */
     int default_width, default_height, default_steps; /* what this model draws best */
     double default_guidance;
@@ -107,6 +110,10 @@ int glm_reserve(struct glm *, uint64_t scratch, struct fail *);
 int glm_run_new(struct glm_run **out, struct glm *, const struct glm_req *, struct fail *);
 void glm_run_free(struct glm_run *); /* NULL is fine */
 
+/* How many pictures of this cost fit `room` at a time, each further one adding `more` bytes of scratch:
+ * 0 .. LIMIT_BATCH. Pure. */
+int glm_count(uint64_t room, const struct glm_cost *, uint64_t more);
+
 /* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
  * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
  * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */
@@ -125,7 +132,8 @@ int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
 
 /* `darkroom check`: what the folder holds, or the first ten things that are wrong. */
 int glm_check(const char *model, FILE *out);
-/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request. */
+/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request; mode and number at a time on cards of the usual
+ * sizes, or of opts.vram. The model's configuration is enough. */
 int glm_print_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
 /* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
 int glm_trace(const struct glm_opts *, const char *like, const char *out_path, struct fail *);

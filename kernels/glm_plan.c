@@ -75,7 +75,7 @@ static struct cost phase_cost(const struct net *n, struct dev *dry, struct glm_r
 static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int watched)
 {
     double time[GLM_PHASES], all = 0;
-    int cpu = !g->dev || !strcmp(g->dev->ops->name, "cpu");
+    int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
     double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&g->plan, dry, r, (enum glm_phase)p, watched);
@@ -92,7 +92,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
 /* A dry device of its own for every question: any thread may ask. */
 static int dry_new(const struct glm *g, struct dev **out, struct fail *f)
 {
-    int rc = dry_open(out, g->dev ? g->dev->type : g->dry->type, g->dev, f);
+    int rc = dry_open(out, g->dry->type, g->dev ? g->dev : g->like, f);
     if (rc) return rc;
     rc = scratch_reserve(*out, DRY_SCRATCH, f);
     if (rc) (*out)->ops->free(*out);
@@ -162,59 +162,5 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
     dry_free(dry);
 out:
     run_drop(&r);
-    return rc;
-}
-
-/* --- darkroom plan ------------------------------------------------------------------------------ */
-
-static double mb(uint64_t bytes)
-{
-    return (double)bytes / 1e6;
-}
-
-static void print_cost(const struct glm *g, const struct glm_req *q, const struct glm_cost *c,
-                       FILE *out)
-{
-    double sum = 0;
-    fprintf(out, "%s, %s: a picture of %dx%d, %d steps, guidance %g\n", g->name, g->info.type,
-            q->width, q->height, q->steps, q->guidance);
-    fprintf(out, "bytes\n");
-    fprintf(out, "  weights     %12.3f MB  as long as the model is open\n",
-            mb(g->info.weight_bytes));
-    fprintf(out, "  picture     %12.3f MB  as long as it is drawn\n", mb(c->run_bytes));
-    fprintf(out, "  scratch     %12.3f MB  shared by all pictures, alone in the batch\n",
-            mb(c->scratch_bytes));
-    fprintf(out, "  peak        %12.3f MB\n",
-            mb(g->info.weight_bytes + c->run_bytes + c->scratch_bytes));
-    fprintf(out, "GFLOP\n");
-    for (int p = 0; p < GLM_PHASES; p++) {
-        fprintf(out, "  %-11s %12.3f in %d quanta\n", glm_phase_name((enum glm_phase)p),
-                c->flops[p] / 1e9, c->quanta[p]);
-        sum += c->flops[p];
-    }
-    fprintf(out, "  all         %12.3f\n", sum / 1e9);
-}
-
-/* Zero or a negative guidance: what the model draws best. */
-static struct glm_req with_defaults(const struct glm *g, const struct glm_req *q)
-{
-    struct glm_req r = *q;
-    if (!r.width) r.width = g->info.default_width;
-    if (!r.height) r.height = g->info.default_height;
-    if (!r.steps) r.steps = g->info.default_steps;
-    if (r.guidance < 0) r.guidance = g->info.default_guidance;
-    return r;
-}
-
-int glm_print_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
-{
-    struct glm *g;
-    struct glm_cost c;
-    int rc = engine_open(&g, o, 1, f);
-    if (rc) return rc;
-    struct glm_req r = with_defaults(g, q);
-    rc = glm_plan(g, &r, &c, f);
-    if (!rc) print_cost(g, &r, &c, out);
-    glm_close(g);
     return rc;
 }

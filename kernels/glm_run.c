@@ -389,7 +389,7 @@ static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int watched,
 int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
                      struct fail *f)
 {
-    struct graph graph = {.dev = g->dev, .tap = tap};
+    struct graph graph = {.dev = g->dev, .tap = tap, .hold = g->net.hold};
     assert(n >= 1 && n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);

@@ -50,6 +50,9 @@ struct weight_spec {
     struct source part[4];
     struct source bias[4]; /* data NULL: none */
     const char *name;      /* for messages */
+    /* Weights that come and go (hold.h); NULL: it gets memory of its own and stays. */
+    void *at;   /* device memory of weight_size bytes for it to lie in */
+    void *home; /* with `at`: host memory to pack it into; fetch() brings it */
 };
 
 /* A run of rows that share one modulation vector: one stream of one picture in one branch. */
@@ -157,6 +160,16 @@ struct ops {
     int (*weight_new)(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
     void (*weight_free)(struct dev *, struct weight *);
     size_t (*weight_bytes)(const struct weight *);
+
+    /* -- weights that come and go; NULL where the device's memory is the host's ----------------- */
+    /* Host memory that the device copies from at full speed. */
+    int (*home_new)(struct dev *, void **base, size_t bytes, struct fail *);
+    void (*home_free)(struct dev *, void *base, size_t bytes);
+    /* at = home: begins when the operations called before have ended, and goes on beside those called after.
+     * Returns a ticket > 0; fetches end in their order. */
+    uint64_t (*fetch)(struct dev *, void *at, const void *home, size_t bytes);
+    /* The operations called after this wait for that fetch. */
+    void (*arrive)(struct dev *, uint64_t ticket);
 
     /* -- what the dry device asks the device that it stands for ------------------------------------ */
     /* Bytes of the packed weight, and of an operation's workspace: exactly what it takes. */

@@ -99,7 +99,7 @@ static uint64_t least_area(const struct resid_group *g, int n)
 }
 
 enum resid_mode resid_choose(struct resid *r, struct resid_group *g, int n, uint64_t budget,
-                             const uint64_t *room, int rooms)
+                             const uint64_t *room, int rooms, int modest)
 {
     memset(r, 0, sizeof *r);
     const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1), side = larger(a, b);
@@ -108,7 +108,7 @@ enum resid_mode resid_choose(struct resid *r, struct resid_group *g, int n, uint
     r->least = least[RESID_STREAM] + room[rooms - 1];
     r->mode = RESID_NONE;
     for (int m = RESID_ALL; m <= RESID_STREAM && r->mode == RESID_NONE; m++)
-        for (int k = 0; k < rooms && r->mode == RESID_NONE; k++) {
+        for (int k = m == RESID_STREAM ? modest : 0; k < rooms && r->mode == RESID_NONE; k++) {
             if (room[k] > budget || budget - room[k] < least[m]) continue;
             r->mode = (enum resid_mode)m;
             r->wish = k;

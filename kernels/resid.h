@@ -44,10 +44,10 @@ struct resid {
 const char *resid_mode_name(enum resid_mode);
 
 /* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for pictures, from what would
- * be best to the least that makes sense; the area takes what the first possible wish leaves. Writes at, moves and ring
- * of the groups. Returns the mode. */
+ * be best to the least that makes sense; the area takes what the first possible wish leaves. Streaming costs every
+ * token, so only the wishes from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
 enum resid_mode resid_choose(struct resid *, struct resid_group *, int n, uint64_t budget,
-                             const uint64_t *room, int rooms);
+                             const uint64_t *room, int rooms, int modest);
 
 /* 1: the two share bytes of the area. */
 int resid_meet(const struct resid_group *, const struct resid_group *);

@@ -310,7 +310,7 @@ static void add_image(struct trace *t)
 /* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
 static void watch_empty(struct trace *t, const struct tap *tap)
 {
-    struct graph g = {.dev = t->g->dev, .tap = tap};
+    struct graph g = {.dev = t->g->dev, .tap = tap, .hold = t->g->net.hold};
     struct byt5 ids;
     int rc = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
     if (rc) {
@@ -377,7 +377,7 @@ int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, 
     struct glm_opts opts = *o;
     t.rc = trace_open(&t.ref, like, t.fail);
     if (!t.rc) read_request(&t, &opts.type);
-    if (!t.rc) t.rc = engine_open(&t.g, &opts, 0, t.fail);
+    if (!t.rc) t.rc = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
     if (!t.rc) read_tokens(&t);
     if (!t.rc) read_latents(&t);
     t.req.inject = &t.inject;

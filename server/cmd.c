@@ -41,6 +41,7 @@ struct glm_opts cmd_opts(const struct cmd *c)
                              .device = c->conf->device,
                              .type = conf_dtype(c->conf),
                              .threads = c->conf->threads,
+                             .vram = (uint64_t)c->conf->vram,
                              .cache = c->conf->cache};
 }
 

@@ -29,6 +29,8 @@ const struct conf_option CONF_TABLE[] = {
      "Arithmetic: auto (the faster one here), f32 or bf16."},
     {"threads", 't', CONF_INT, S | G | P | T, AT(threads), "0", 0, 1024, "N",
      "Threads of the CPU device; 0 for all that the process may use."},
+    {"vram", 0, CONF_BYTES, S | G | P, AT(vram), "0", 0, 0x1p50, "SIZE",
+     "Use so much of the device as if it had no more: 16G, 24576M; 0 for all."},
     {"cache", 0, CONF_TEXT, G, AT(cache), NULL, 0, 0, "DIR",
      "Keep what is learnt from the model (preview colours) here."},
 
@@ -144,6 +146,26 @@ static int set_int(void *at, size_t bytes, const struct conf_option *o, const ch
     return 0;
 }
 
+/* A number of bytes, or of K, M, G (1024 each). */
+static int set_bytes(int64_t *at, const struct conf_option *o, const char *where, const char *value,
+                     struct fail *f)
+{
+    static const char units[] = "KMG";
+    char *end;
+    double x = strtod(value, &end);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    for (const char *u = units; unit && u <= unit; u++)
+        x *= 1024;
+    end += unit != NULL;
+    if (unit && toupper((unsigned char)*end) == 'I') end++; /* GiB, MB, .. */
+    if (unit && toupper((unsigned char)*end) == 'B') end++;
+    if (end == value || *end || !isdigit((unsigned char)*value) || !(x >= o->min && x <= o->max))
+        return fail_set(f, ERR_USAGE, "%s must be a size such as 16G or 24576M, not '%s'.", where,
+                        value);
+    *at = (int64_t)x;
+    return 0;
+}
+
 static int set_real(double *at, const struct conf_option *o, const char *where, const char *value,
                     struct fail *f)
 {
@@ -171,6 +193,7 @@ static int set(struct conf *c, const struct conf_option *o, enum conf_place plac
     switch (o->type) {
     case CONF_TEXT: err = set_text(at, value, f); break;
     case CONF_FLAG: err = set_flag(at, where, value, f); break;
+    case CONF_BYTES: err = set_bytes(at, o, where, value, f); break;
     case CONF_REAL: err = set_real(at, o, where, value, f); break;
     case CONF_INT:
         err = set_int(at, is_wide(o) ? sizeof(int64_t) : sizeof(int), o, where, value, f);

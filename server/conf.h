@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 enum conf_command { CONF_SERVE, CONF_GENERATE, CONF_CHECK, CONF_PLAN, CONF_TRACE, CONF_COMMANDS };
-enum conf_type { CONF_TEXT, CONF_INT, CONF_REAL, CONF_FLAG };
+enum conf_type { CONF_TEXT, CONF_INT, CONF_REAL, CONF_FLAG, CONF_BYTES };
 enum conf_place { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT, CONF_ARGUMENT };
 
 #define CONF_OPTIONS_MAX 48
@@ -25,6 +25,7 @@ struct conf {
     /* the model and what draws it */
     char *model, *device, *dtype, *cache;
     int threads;       /* 0: all */
+    int64_t vram;      /* bytes of the device to use; 0: all */
     int64_t memory_mb; /* budget for pictures; 0: computed */
     /* the service */
     char *host, *data, *origins, *log_level, *config;

@@ -57,14 +57,7 @@ bool ledger_ever_fits(const struct ledger *l, const struct plan *p)
 
 int ledger_count(const struct ledger *l, const struct plan *p)
 {
-    int n = 0;
-
-    while (n < LEDGER_MAX
-           && add(times(p->cost.run_bytes, n + 1),
-                  add(p->cost.scratch_bytes, times(p->scratch_more, n)))
-                  <= l->budget)
-        n++;
-    return n;
+    return glm_count(l->budget, &p->cost, p->scratch_more);
 }
 
 void ledger_hold(struct ledger *l, uint64_t job, const struct plan *p)

@@ -324,6 +324,7 @@ static int open_threads(struct serve *s, struct fail *f)
                                           .device = c->device,
                                           .type = conf_dtype(c),
                                           .threads = c->threads,
+                                          .vram = (uint64_t)c->vram,
                                           .cache = s->conf->data},
                                  .memory = (uint64_t)c->memory_mb << 20,
                                  .loop = &s->box,

@@ -333,7 +333,7 @@ static void tell_ready(struct worker *w)
     struct mail_note *m = note_new(NOTE_READY, 0);
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
-    m->note.budget = w->conf.memory ? w->conf.memory : info.memory_free / 4 * 3;
+    m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;
     pthread_mutex_unlock(&w->lock);

@@ -58,6 +58,10 @@ static void close_all(struct cuda *c)
     for (int i = 0; i < CUDA_MARKS; i++)
         if (c->mark[i]) cudaEventDestroy(c->mark[i]);
     if (c->work) cudaFree(c->work);
+    for (int i = 0; i < CUDA_FETCHES; i++)
+        if (c->came[i]) cudaEventDestroy(c->came[i]);
+    if (c->passed) cudaEventDestroy(c->passed);
+    if (c->copies) cudaStreamDestroy(c->copies);
     if (c->stream) cudaStreamDestroy(c->stream);
     cudaGetLastError();
     free(c);
@@ -73,6 +77,10 @@ static int open_parts(struct cuda *c)
     }
     for (int i = 0; i < CUDA_MARKS && e == cudaSuccess; i++)
         e = cudaEventCreate(&c->mark[i]);
+    if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->copies, cudaStreamNonBlocking);
+    if (e == cudaSuccess) e = cudaEventCreate(&c->passed);
+    for (int i = 0; i < CUDA_FETCHES && e == cudaSuccess; i++)
+        e = cudaEventCreate(&c->came[i]);
     if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK);
     c->q.stream = c->stream;
     return cuda_check(c, e, "open");

@@ -11,6 +11,8 @@
 
 enum {
     CUDA_MARKS = 16,
+    CUDA_FETCHES =
+        32,        /* events of fetches, in a ring: an older one has ended when a newer one has */
     CUDA_TAPES = 8 /* recorded quanta that are kept */
 };
 #define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
@@ -37,7 +39,10 @@ struct cuda {
     int half;            /* of the staging memory, in use */
     size_t filled;       /* bytes of that half */
     uint64_t used, vram; /* bytes allocated, and the most that may be */
-    struct lt *lt;       /* NULL: not found, or not wanted */
+    cudaStream_t copies; /* of weights that come and go */
+    cudaEvent_t passed, came[CUDA_FETCHES];
+    uint64_t tickets;
+    struct lt *lt; /* NULL: not found, or not wanted */
     struct dnn *dnn;
     struct cuda_tape tape[CUDA_TAPES];
     struct cuda_tape *recording;
@@ -54,6 +59,7 @@ struct weight {
     int k;           /* conv: side */
     size_t bytes;
     void *data, *bias; /* bias NULL: none; else inside the block of data */
+    int placed;        /* the block belongs to somebody else */
 };
 
 static inline struct cuda *cuda_of(struct dev *d)
@@ -90,6 +96,10 @@ void cuda_put(struct dev *, tensor dst, const void *host);
 void cuda_get(struct dev *, void *host, tensor src);
 void cuda_copy(struct dev *, tensor dst, tensor src);
 void cuda_zero(struct dev *, tensor dst);
+int cuda_home_new(struct dev *, void **base, size_t bytes, struct fail *);
+void cuda_home_free(struct dev *, void *base, size_t bytes);
+uint64_t cuda_fetch(struct dev *, void *at, const void *home, size_t bytes);
+void cuda_arrive(struct dev *, uint64_t ticket);
 
 /* tape.c */
 int cuda_begin(struct dev *, uint64_t key);

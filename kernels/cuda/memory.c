@@ -112,3 +112,41 @@ void cuda_zero(struct dev *d, tensor dst)
         c, cudaMemset2DAsync(dst.data, pitch(dst), 0, row_bytes(dst), (size_t)dst.rows, c->stream),
         "zero");
 }
+
+int cuda_home_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+{
+    (void)d;
+    *base = NULL;
+    if (cudaMallocHost(base, bytes ? bytes : 1) == cudaSuccess) return 0;
+    cudaGetLastError();
+    return fail_set(fail, ERR_OUT_OF_MEMORY, "no pinned host memory for %zu MB", bytes >> 20);
+}
+
+void cuda_home_free(struct dev *d, void *base, size_t bytes)
+{
+    struct cuda *c = cuda_of(d);
+    (void)bytes;
+    cudaStreamSynchronize(c->copies);
+    cudaFreeHost(base);
+}
+
+uint64_t cuda_fetch(struct dev *d, void *at, const void *home, size_t bytes)
+{
+    struct cuda *c = cuda_of(d);
+    const uint64_t ticket = ++c->tickets;
+    if (!cuda_ready(c)) return ticket;
+    cuda_check(c, cudaEventRecord(c->passed, c->stream), "fetch weights");
+    cuda_check(c, cudaStreamWaitEvent(c->copies, c->passed, 0), "fetch weights");
+    cuda_check(c, cudaMemcpyAsync(at, home, bytes, cudaMemcpyHostToDevice, c->copies),
+               "fetch weights");
+    cuda_check(c, cudaEventRecord(c->came[ticket % CUDA_FETCHES], c->copies), "fetch weights");
+    return ticket;
+}
+
+void cuda_arrive(struct dev *d, uint64_t ticket)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c)) return;
+    cuda_check(c, cudaStreamWaitEvent(c->stream, c->came[ticket % CUDA_FETCHES], 0),
+               "wait for weights");
+}

@@ -3,6 +3,7 @@
  * The choice depends on shapes alone: products of at most 16 rows read their weights once by hand, larger
  * ones go to cuBLASLt; convolutions and attention in bf16 to cuDNN; whatever those cannot do, and
  * everything in float that is for checks, to kernels of ours. */
+#include "kernels/card.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/lt.h"
@@ -466,7 +467,7 @@ static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int 
 /* Two doubles for every row and group. */
 static size_t norm_bytes(int64_t rows, int64_t groups)
 {
-    return sizeof(double) * 2 * (size_t)(rows * groups);
+    return card_work_size(WORK_NORM, rows, 0, groups);
 }
 
 static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
@@ -524,8 +525,8 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
 /* Workspace belongs to the device: nothing is taken from scratch but the sums of a norm. */
 static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
 {
-    (void)d, (void)b;
-    return work == WORK_NORM ? norm_bytes(a, n) : 0;
+    (void)d;
+    return card_work_size(work, a, b, n);
 }
 
 const struct ops cuda_ops = {
@@ -541,6 +542,10 @@ const struct ops cuda_ops = {
     .free = cuda_close,
     .begin = cuda_begin,
     .end = cuda_end,
+    .home_new = cuda_home_new,
+    .home_free = cuda_home_free,
+    .fetch = cuda_fetch,
+    .arrive = cuda_arrive,
     .weight_new = cuda_weight_new,
     .weight_free = cuda_weight_free,
     .weight_bytes = cuda_weight_bytes,

@@ -1,4 +1,5 @@
 /* weight - model tensors onto the card, in the layout that its kernels and libraries read. */
+#include "kernels/card.h"
 #include "kernels/cuda/device.h"
 #include "weights/safetensors.h"
 
@@ -21,12 +22,6 @@ static size_t unit(const struct cuda *c, const struct weight_spec *s)
     return s->use == USE_VECTOR || !c->bf ? 4 : 2;
 }
 
-static size_t data_bytes(const struct cuda *c, const struct weight_spec *s)
-{
-    size_t n = (size_t)rows_of(s) * (size_t)s->part[0].cols * unit(c, s);
-    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-}
-
 static int has_bias(const struct weight_spec *s)
 {
     return s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
@@ -34,8 +29,7 @@ static int has_bias(const struct weight_spec *s)
 
 size_t cuda_weight_size(const struct dev *d, const struct weight_spec *s)
 {
-    const struct cuda *c = (const struct cuda *)d;
-    return data_bytes(c, s) + (has_bias(s) ? (size_t)rows_of(s) * unit(c, s) : 0);
+    return card_weight_size(d->type, s);
 }
 
 size_t cuda_weight_bytes(const struct weight *w)
@@ -71,8 +65,9 @@ static void turn(char *to, const char *from, int64_t in, int taps, size_t size)
             memcpy(to + (size_t)(t * in + i) * size, from + (size_t)(i * taps + t) * size, size);
 }
 
-static char *send(struct cuda *c, char *dst, const struct source *s, int taps, size_t size,
-                  char *piece)
+/* To the card, or to its home on the host. */
+static char *send(struct cuda *c, char *dst, int home, const struct source *s, int taps,
+                  size_t size, char *piece)
 {
     const int64_t row = taps > 1 ? s->cols : 1, all = s->rows * s->cols;
     const int64_t step = PIECE / row * row;
@@ -82,7 +77,11 @@ static char *send(struct cuda *c, char *dst, const struct source *s, int taps, s
         convert(c, piece, s, at, n, size);
         for (int64_t r = 0; taps > 1 && r < n; r += row)
             turn(turned + (size_t)r * size, piece + (size_t)r * size, row / taps, taps, size);
-        cuda_upload(c, dst, taps > 1 ? turned : piece, (size_t)n * size);
+        const char *ready = taps > 1 ? turned : piece;
+        if (home)
+            memcpy(dst, ready, (size_t)n * size);
+        else
+            cuda_upload(c, dst, ready, (size_t)n * size);
         dst += (size_t)n * size;
     }
     return dst;
@@ -91,16 +90,17 @@ static char *send(struct cuda *c, char *dst, const struct source *s, int taps, s
 static int fill(struct cuda *c, struct weight *w, const struct weight_spec *s, struct fail *f)
 {
     const size_t size = unit(c, s);
-    char *piece = malloc((size_t)PIECE * 8), *dst = w->data;
+    const int home = s->home != NULL;
+    char *piece = malloc((size_t)PIECE * 8), *start = home ? s->home : w->data, *dst = start;
     if (!piece) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to load %s", s->name);
     for (int i = 0; i < s->n; i++)
-        dst = send(c, dst, &s->part[i], s->use == USE_CONV ? s->k * s->k : 1, size, piece);
-    dst = w->bias;
-    for (int i = 0; i < s->n && dst; i++) {
+        dst = send(c, dst, home, &s->part[i], s->use == USE_CONV ? s->k * s->k : 1, size, piece);
+    dst = start + card_weight_data(c->dev.type, s);
+    for (int i = 0; i < s->n && w->bias; i++) {
         struct source b = s->bias[i];
         b.rows = s->part[i].rows;
         b.cols = 1;
-        dst = send(c, dst, &b, 1, size, piece);
+        dst = send(c, dst, home, &b, 1, size, piece);
     }
     free(piece);
     if (!c->failed) return 0;
@@ -118,8 +118,10 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", s->name);
     *w = (struct weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols / taps, .k = s->k};
     w->bytes = cuda_weight_size(d, s);
-    int rc = cuda_mem_new(d, &w->data, w->bytes, f);
-    if (!rc && has_bias(s)) w->bias = (char *)w->data + data_bytes(c, s);
+    w->data = s->at;
+    w->placed = s->at != NULL;
+    int rc = w->placed ? 0 : cuda_mem_new(d, &w->data, w->bytes, f);
+    if (!rc && has_bias(s)) w->bias = (char *)w->data + card_weight_data(d->type, s);
     if (!rc) rc = fill(c, w, s, f);
     if (rc) {
         cuda_weight_free(d, w);
@@ -132,6 +134,6 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
 void cuda_weight_free(struct dev *d, struct weight *w)
 {
     if (!w) return;
-    cuda_mem_free(d, w->data, w->bytes);
+    if (!w->placed) cuda_mem_free(d, w->data, w->bytes);
     free(w);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_MAX = 512 };
+enum { NAMES_MAX = 512, GROUPS_MORE = 64 };
 
 static struct source source_of(const struct st_tensor *t)
 {
@@ -26,7 +26,36 @@ static int list_grow(struct weight_list *p)
     return 0;
 }
 
-static const struct weight *make(struct bind *b, const struct weight_spec *spec)
+int bind_group(struct bind *b, enum part part)
+{
+    struct weight_list *p = b->list;
+    if (b->rc) return 0;
+    if (p->groups % GROUPS_MORE == 0) {
+        struct resid_group *g = realloc(p->group, (size_t)(p->groups + GROUPS_MORE) * sizeof *g);
+        if (!g) {
+            b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
+            return 0;
+        }
+        p->group = g;
+    }
+    p->group[p->groups] =
+        (struct resid_group){.side = part == PART_DIT || part == PART_VAE, .part = (int)part};
+    b->group = ++p->groups;
+    return b->group - 1;
+}
+
+/* Its place in the open group. */
+static void place(struct bind *b, struct weight_spec *spec)
+{
+    struct weight_list *p = b->list;
+    if (!b->group) return;
+    struct resid_group *g = &p->group[b->group - 1];
+    const size_t size = p->dev->ops->weight_size(p->dev, spec);
+    if (p->hold) hold_locate(p->hold, b->group - 1, g->bytes, &spec->at, &spec->home);
+    g->bytes += (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+static const struct weight *make(struct bind *b, struct weight_spec *spec)
 {
     struct weight_list *p = b->list;
     if (b->rc) return NULL;
@@ -34,8 +63,11 @@ static const struct weight *make(struct bind *b, const struct weight_spec *spec)
         b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
         return NULL;
     }
+    place(b, spec);
     b->rc = p->dev->ops->weight_new(p->dev, &p->w[p->n], spec, b->fail);
-    return b->rc ? NULL : p->w[p->n++];
+    if (b->rc) return NULL;
+    if (!b->group) p->loose += p->dev->ops->weight_bytes(p->w[p->n]);
+    return p->w[p->n++];
 }
 
 const struct weight *bind_linear(struct bind *b, enum part part, enum bind_bias bias,
@@ -130,5 +162,6 @@ void weight_list_free(struct weight_list *p)
     for (int i = 0; i < p->n; i++)
         p->dev->ops->weight_free(p->dev, p->w[i]);
     free(p->w);
+    free(p->group);
     *p = (struct weight_list){0};
 }

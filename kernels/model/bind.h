@@ -7,6 +7,7 @@
 #ifndef KERNELS_MODEL_BIND_H
 #define KERNELS_MODEL_BIND_H
 
+#include "kernels/hold.h"
 #include "kernels/ops.h"
 #include "weights/model.h"
 
@@ -14,14 +15,22 @@ struct weight_list {
     struct dev *dev;
     struct weight **w;
     int n, cap;
+    struct resid_group *group; /* in the order in which they were bound */
+    int groups;
+    size_t loose;      /* bytes of weights that belong to none */
+    struct hold *hold; /* where groups lie; NULL: every weight has its own memory */
 };
 
 struct bind {
     struct weight_list *list;
     const struct model *model;
     struct fail *fail;
-    int rc; /* 0, or the first failure */
+    int rc;    /* 0, or the first failure */
+    int group; /* 1 + index of the open one; 0: what is bound belongs to none and never moves */
 };
+
+/* What is bound from now on is used together: a layer. Returns the group, for graph_want(). */
+int bind_group(struct bind *, enum part);
 
 enum bind_bias { NO_BIAS, WITH_BIAS };
 

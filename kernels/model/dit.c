@@ -34,9 +34,11 @@ void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
 {
     const enum part part = PART_DIT;
     w->cfg = c;
-    w->image = bind_linear(b, part, WITH_BIAS, "image_projector.proj");
+    w->text = bind_group(b, PART_GLYPH);
     w->glyph1 = bind_linear(b, part, WITH_BIAS, "glyph_projector.net.0.proj");
     w->glyph2 = bind_linear(b, part, WITH_BIAS, "glyph_projector.net.2");
+    w->first = bind_group(b, part);
+    w->image = bind_linear(b, part, WITH_BIAS, "image_projector.proj");
     w->prior = bind_table(b, part, "prior_token_embedding.weight");
     w->prior1 = bind_linear(b, part, WITH_BIAS, "prior_projector.net.0.proj");
     w->prior2 = bind_linear(b, part, WITH_BIAS, "prior_projector.net.2");
@@ -48,6 +50,7 @@ void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
         struct dit_layer *l = &w->layer[i];
         char p[64];
         snprintf(p, sizeof p, "transformer_blocks.%d", i);
+        l->group = bind_group(b, part);
         l->mod = bind_linear(b, part, WITH_BIAS, "%s.norm1.linear", p);
         l->qkv =
             bind_linear(b, part, WITH_BIAS, "%s.attn1.to_q %s.attn1.to_k %s.attn1.to_v", p, p, p);
@@ -55,6 +58,7 @@ void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
         l->up = bind_linear(b, part, WITH_BIAS, "%s.ff.net.0.proj", p);
         l->down = bind_linear(b, part, WITH_BIAS, "%s.ff.net.2", p);
     }
+    w->last = bind_group(b, part);
     w->norm_out = bind_linear(b, part, WITH_BIAS, "norm_out.linear");
     w->out = bind_linear(b, part, WITH_BIAS, "proj_out");
 }
@@ -88,11 +92,13 @@ static void project_codes(const struct graph *g, const struct dit *w, tensor y, 
 void dit_project_text(const struct graph *g, const struct dit *w, const struct dit_state *s,
                       tensor rows)
 {
+    graph_want(g, w->text);
     two_layers(g, s->text, rows, w->glyph1, ACT_GELU_ERF, w->glyph2);
 }
 
 void dit_project_prior(const struct graph *g, const struct dit *w, const struct dit_state *s)
 {
+    graph_want(g, w->first);
     project_codes(g, w, s->prior, s->ids);
 }
 
@@ -120,10 +126,12 @@ int dit_bind_empty(struct dit *w, struct bind *b, const struct graph *g, tensor 
     size_t mark = arena_mark(&d->scratch);
     tensor y = graph_temp(g, 1, n), id = arena_tensor(&d->scratch, DT_I32, 1, 1);
     const int32_t none = -1;
+    graph_want(g, w->text);
     two_layers(g, y, empty, w->glyph1, ACT_GELU_ERF, w->glyph2);
     int rc = row_to_host(d, y, host, b->fail);
     if (!rc) w->no_text = bind_values(b, USE_TABLE, "the text row of \"\"", host, 1, n);
     d->ops->put(d, id, &none);
+    graph_want(g, w->first);
     project_codes(g, w, y, id);
     if (!rc) rc = row_to_host(d, y, host, b->fail);
     if (!rc) w->no_prior = bind_values(b, USE_TABLE, "the row of a dropped prior", host, 1, n);
@@ -347,6 +355,7 @@ static void block(const struct graph *g, const struct step *t, const struct dit_
     tensor qkv = graph_shape(wide, m, 3 * n), projected = graph_shape(wide, m, n);
     struct seg seg[4 * LIMIT_BATCH];
     int nseg = segments(t, 0, seg);
+    graph_want(g, l->group);
     op->linear(d, mod, t->temb, l->mod, ACT_NONE, 0);
     op->ln_mod(d, h, x, mod, seg, nseg, CONFIG_DIT_EPS);
     op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
@@ -438,6 +447,7 @@ static void leave(const struct graph *g, const struct step *t, tensor x, tensor 
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor y = graph_temp(g, x.rows, 4 * t->w->cfg->channels);
+    graph_want(g, t->w->last);
     norm_out(g, t, h, x);
     if (!d->scratch.failed) {
         d->ops->linear(d, y, h, t->w->out, ACT_NONE, 0);
@@ -458,6 +468,7 @@ void dit_step(const struct graph *g, const struct dit *w, struct dit_state *cons
     tensor x = graph_temp(g, t.rows, w->cfg->width), h = graph_temp(g, t.rows, w->cfg->width);
     if (!d->scratch.failed) {
         rotations(g, &t);
+        graph_want(g, w->first);
         condition(g, &t);
         enter(g, &t, x);
         blocks(g, &t, x, h);

@@ -24,6 +24,7 @@ enum {
 };
 
 struct dit_layer {
+    int group;
     const struct weight *mod;  /* [12 width, time], bias */
     const struct weight *qkv;  /* [3 width, width], bias */
     const struct weight *out;  /* [width, width], bias */
@@ -43,6 +44,9 @@ struct dit {
     const struct weight *norm_out;           /* [2 width, time], bias: scale, then shift */
     const struct weight *out;                /* [4 channels, width], bias */
     const struct weight *no_text, *no_prior; /* [1, width]: the unconditional branch's rows */
+    int text, first,
+        last; /* groups: the text's projector (used with the glyph encoder), what comes before the layers,
+                              what comes after them */
 };
 
 /* One picture while it is denoised. All tensors lie in its run's memory. */

@@ -18,12 +18,14 @@ void glyph_bind(struct glyph *w, struct bind *b, const struct glyph_config *c)
 {
     const enum part part = PART_GLYPH;
     w->cfg = c;
+    w->first = bind_group(b, part);
     w->table = bind_table(b, part, "shared.weight");
     for (int i = 0; i < c->layers; i++) {
         struct glyph_layer *l = &w->layer[i];
         char at[64], ff[64];
         snprintf(at, sizeof at, "encoder.block.%d.layer.0.SelfAttention", i);
         snprintf(ff, sizeof ff, "encoder.block.%d.layer.1.DenseReluDense", i);
+        l->group = bind_group(b, part);
         l->norm1 = bind_vector(b, part, "encoder.block.%d.layer.0.layer_norm.weight", i);
         l->qkv = bind_linear(b, part, NO_BIAS, "%s.q %s.k %s.v", at, at, at);
         l->out = bind_linear(b, part, NO_BIAS, "%s.o", at);
@@ -31,6 +33,7 @@ void glyph_bind(struct glyph *w, struct bind *b, const struct glyph_config *c)
         l->wi = bind_linear(b, part, NO_BIAS, "%s.wi_0 %s.wi_1", ff, ff);
         l->wo = bind_linear(b, part, NO_BIAS, "%s.wo", ff);
     }
+    w->last = bind_group(b, part);
     w->norm = bind_vector(b, part, "encoder.final_layer_norm.weight");
     w->bias_table = model_tensor(
         b->model, part, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
@@ -129,6 +132,7 @@ static void layer(const struct graph *g, const struct glyph *w, const struct gly
     tensor qkv = graph_shape(wide, m, 3 * inner), o = graph_shape(narrow, m, inner);
     tensor gu = graph_shape(wide, m, 2 * c->ffn), f = graph_shape(narrow, m, c->ffn);
     if (!d->scratch.failed) {
+        graph_want(g, l->group);
         op->rms(d, h, x, l->norm1, c->eps);
         op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
         attend(g, w, t, qkv, o);
@@ -154,11 +158,13 @@ void glyph_encode(const struct graph *g, const struct glyph *w, const struct byt
         for (int i = 0; i < ids->n; i++)
             d->ops->put(d, tensor_rows(id, text_row(&t, i), text_len(&t, i)),
                         ids->ids.v + ids->start[i]);
+        graph_want(g, w->first);
         d->ops->embed(d, x, w->table, id);
         for (int i = 0; i < w->cfg->layers; i++) {
             layer(g, w, &w->layer[i], &t, x);
             tap(g, x, "%s.block.%d", name, i);
         }
+        graph_want(g, w->last);
         d->ops->rms(d, x, x, w->norm, w->cfg->eps);
         for (int i = 0; i < ids->n; i++)
             d->ops->copy(d, tensor_rows(rows, (int64_t)ids->start[i], text_len(&t, i)),

@@ -10,6 +10,7 @@
 #include "weights/byt5.h"
 
 struct glyph_layer {
+    int group;
     const struct weight *norm1, *norm2; /* [width] */
     const struct weight *qkv;           /* [3 inner, width], inner = heads * head_dim */
     const struct weight *out;           /* [width, inner] */
@@ -22,6 +23,7 @@ struct glyph {
     const struct weight *table; /* [vocab, width] */
     struct glyph_layer layer[LIMIT_LAYERS];
     const struct weight *norm;          /* [width] */
+    int first, last;                    /* groups of the table and of the norm */
     const struct st_tensor *bias_table; /* [buckets, heads] in the files */
     tensor bias;                        /* f32 [heads, 2 GLYPH_SPAN - 1], see ops.h attn.bias */
 };

@@ -13,11 +13,13 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
     w->law = &c->sample;
     w->codes = c->vq.codes;
     w->prompt = model_tensor(b->model, part, EMBEDDING);
+    w->first = bind_group(b, part);
     w->table = bind_table_rows(b, part, c->ar.rows, EMBEDDING);
     for (int i = 0; i < c->ar.layers; i++) {
         struct prior_layer *l = &w->layer[i];
         char p[64];
         snprintf(p, sizeof p, "model.language_model.layers.%d", i);
+        l->group = bind_group(b, part);
         l->norm_in = bind_vector(b, part, "%s.input_layernorm.weight", p);
         l->norm_attn = bind_vector(b, part, "%s.post_self_attn_layernorm.weight", p);
         l->norm_ff = bind_vector(b, part, "%s.post_attention_layernorm.weight", p);
@@ -29,6 +31,7 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
         l->gate_up = bind_linear(b, part, NO_BIAS, "%s.mlp.gate_up_proj", p);
         l->down = bind_linear(b, part, NO_BIAS, "%s.mlp.down_proj", p);
     }
+    w->last = bind_group(b, part);
     w->norm = bind_vector(b, part, "model.language_model.norm.weight");
     w->head = bind_linear(b, part, NO_BIAS, "lm_head");
 }
@@ -95,6 +98,7 @@ static void embed(const struct graph *g, const struct prior *w, struct prior_seq
     } else if (!d->scratch.failed) {
         for (int i = 0; i < n; i++)
             d->ops->copy(d, tensor_rows(ids, i, 1), tensor_cols(seq[i]->state, AR_NEXT, 1));
+        graph_want(g, w->first);
         d->ops->embed(d, x, w->table, ids);
     }
     arena_release(&d->scratch, mark);
@@ -138,6 +142,7 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
     tensor qkv = graph_shape(wide, m, all), o = graph_shape(narrow, m, inner);
     tensor gu = graph_shape(wide, m, 2 * c->ffn), f = graph_shape(narrow, m, c->ffn);
     if (!d->scratch.failed) {
+        graph_want(g, l->group);
         op->rms(d, h, x, l->norm_in, c->eps);
         op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
         attend(g, w, i, seq, n, qkv, o);
@@ -185,6 +190,7 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
             row += fed(seq[i]);
             d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(x, row - 1, 1));
         }
+        graph_want(g, w->last);
         d->ops->rms(d, last, last, w->norm, w->cfg->eps);
         d->ops->linear(d, logits, last, w->head, ACT_NONE, 0);
         tap(g, logits, "ar.logits");
@@ -199,6 +205,7 @@ static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
     size_t mark = arena_mark(&g->dev->scratch);
     tensor h = graph_temp(g, x.rows, x.cols);
     if (!g->dev->scratch.failed) {
+        graph_want(g, w->last);
         g->dev->ops->rms(g->dev, h, x, w->norm, w->cfg->eps);
         tap(g, h, "ar.norm");
     }
@@ -255,7 +262,7 @@ static void tokens(const struct graph *g, const struct prior *w, struct prior_se
                    int n)
 {
     const struct ops *op = g->dev->ops;
-    const int record = op->begin && !g->tap;
+    const int record = op->begin && !g->tap && graph_steady(g, PART_PRIOR);
     if (record && op->begin(g->dev, step_key(g->dev, seq, n))) return;
     together(g, w, seq, n);
     if (record) op->end(g->dev);

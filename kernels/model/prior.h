@@ -12,6 +12,7 @@
 #include "kernels/model/positions.h"
 
 struct prior_layer {
+    int group;
     const struct weight *norm_in, *norm_attn; /* [width]: before attention, on its output */
     const struct weight *norm_ff, *norm_out;  /* [width]: before the MLP, on its output */
     const struct weight *qkv;                 /* [(heads + 2 kv_heads) head_dim, width], bias */
@@ -29,6 +30,7 @@ struct prior {
     struct prior_layer layer[LIMIT_LAYERS];
     const struct weight *norm; /* [width] */
     const struct weight *head; /* [rows, width] */
+    int first, last;           /* groups of the table, and of norm and head */
 };
 
 /* One picture's sequence. All tensors lie in its run's memory. */

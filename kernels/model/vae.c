@@ -20,6 +20,7 @@ static void bind_level(struct vae *w, struct bind *b, int i)
     const int last = CONFIG_VAE_LEVELS - 1;
     struct vae_level *l = &w->level[i];
     char name[96];
+    l->group = bind_group(b, PART_VAE);
     l->out = w->cfg->channels[last - i];
     l->in = w->cfg->channels[last - (i ? i - 1 : 0)];
     l->block = w->blocks + i * (w->cfg->blocks + 1);
@@ -52,6 +53,7 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
         b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of VAE blocks");
         return;
     }
+    w->first = bind_group(b, part);
     w->mean = bind_stat(b, "latents_mean", c->mean, c->latent, type);
     w->std = bind_stat(b, "latents_std", c->std, c->latent, type);
     w->conv_in = bind_conv(b, part, "decoder.conv_in");
@@ -59,6 +61,7 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
     bind_block(&w->mid[1], b, "decoder.mid_block.resnets.1", widest, widest);
     for (int i = 0; i < CONFIG_VAE_LEVELS; i++)
         bind_level(w, b, i);
+    w->last = bind_group(b, part);
     w->norm = bind_vector(b, part, "decoder.conv_norm_out.weight");
     w->norm_bias = bind_vector(b, part, "decoder.conv_norm_out.bias");
     w->conv_out = bind_conv(b, part, "decoder.conv_out");
@@ -298,6 +301,7 @@ static void level(const struct graph *g, const struct vae *w, int i, tensor x, t
                   int wd)
 {
     const struct vae_level *l = &w->level[i];
+    graph_want(g, l->group);
     if (!l->block[0].shortcut) {
         if (l->enlarge) fetch(g, w, i, x, from, h, wd);
         block_same(g, w, &l->block[0], x, h, wd);
@@ -314,6 +318,7 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor z = graph_temp(g, x.rows, w->cfg->latent);
+    graph_want(g, w->first);
     if (!d->scratch.failed) {
         d->ops->denorm(d, z, latents, w->mean, w->std);
         tap_picture(g, z, s->h, s->w, "vae.in");
@@ -345,6 +350,7 @@ static void last_piece(const struct graph *g, const struct vae *w, struct vae_st
     size_t mark = arena_mark(&d->scratch);
     tap_picture(g, x, h, wd, "vae.up.%d", CONFIG_VAE_LEVELS - 1);
     const struct gn n = gn_new(g, w, h, x.cols);
+    graph_want(g, w->last);
     tensor y = graph_temp(g, x.rows, 3);
     if (!d->scratch.failed) {
         gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);

@@ -29,6 +29,7 @@ struct vae_block {
 };
 
 struct vae_level {
+    int group;
     const struct weight *enlarge; /* [in, in, 3, 3] after nearest 2x; NULL for the first level */
     int in, out;                  /* channels */
     struct vae_block *block;      /* cfg->blocks + 1 of them */
@@ -40,6 +41,7 @@ struct vae {
     const struct weight *conv_in;          /* [channels[last], latent, 3, 3] */
     const struct weight *norm, *norm_bias; /* [channels[0]] */
     const struct weight *conv_out;         /* [3, channels[0], 3, 3] */
+    int first, last;                       /* groups: up to the middle; norm and conv_out */
     struct vae_block mid[2];
     struct vae_level level[CONFIG_VAE_LEVELS];
     struct vae_block *blocks; /* all levels' blocks, owned */

@@ -69,12 +69,12 @@ static void cards_get_their_modes(void **state)
     const int n = released(g);
     (void)state;
     for (size_t i = 0; i < sizeof card / sizeof *card; i++) {
-        assert_int_equal(resid_choose(&r, g, n, card[i].gb * GB, room, 3), card[i].mode);
+        assert_int_equal(resid_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
         check(&r, g, n, card[i].gb * GB, room[r.wish]);
     }
     /* what is not in the ring is not copied again and again */
-    assert_int_equal(resid_choose(&r, g, n, 15 * GB, room, 3), RESID_STREAM);
-    assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2);
+    assert_int_equal(resid_choose(&r, g, n, 15 * GB, room, 3, 1), RESID_STREAM);
+    assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2 && r.wish == 1);
 }
 
 /* catches: a budget that is called enough and is not, or the reverse, by one byte */
@@ -85,11 +85,11 @@ static void least_is_the_least(void **state)
     struct resid r, s;
     const int n = released(g);
     (void)state;
-    assert_int_equal(resid_choose(&r, g, n, 500 * MB, room, 2), RESID_NONE);
-    assert_int_equal(resid_choose(&s, g, n, r.least, room, 2), RESID_STREAM);
+    assert_int_equal(resid_choose(&r, g, n, 500 * MB, room, 2, 0), RESID_NONE);
+    assert_int_equal(resid_choose(&s, g, n, r.least, room, 2, 0), RESID_STREAM);
     check(&s, g, n, r.least, room[1]);
     assert_int_equal(s.wish, 1);
-    assert_int_equal(resid_choose(&s, g, n, r.least - 256, room, 2), RESID_NONE);
+    assert_int_equal(resid_choose(&s, g, n, r.least - 256, room, 2, 0), RESID_NONE);
     assert_true(s.least == r.least);
 }
 
@@ -115,7 +115,7 @@ static void random_models_lie_well(void **state)
         }
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         const uint64_t budget = (seed >> 33) % 12000 * 256, room[] = {100000, 7};
-        seen[resid_choose(&r, g, n, budget, room, 2)]++;
+        seen[resid_choose(&r, g, n, budget, room, 2, 0)]++;
         if (r.mode != RESID_NONE) check(&r, g, n, budget, room[r.wish]);
     }
     for (int m = 0; m <= RESID_NONE; m++)

@@ -73,6 +73,7 @@ void glm_info(const struct glm *g, struct glm_info *out)
                              .type = "f32",
                              .memory_total = 4 << 20,
                              .memory_free = 4 << 20,
+                             .memory_room = 3 << 20,
                              .side_max = 512,
                              .default_width = 64,
                              .default_height = 64,

@@ -1,8 +1,7 @@
 /* cuda_runtime - the part of CUDA's runtime that the device uses, on host memory.
  *
  * "Device" memory is malloc'ed and poisoned, calls on a stream happen at once, or are kept while the stream is
- * being captured and happen whenever the recording is launched. One card. simt_fail_after makes the
- * n-th call from now fail. Thread: one at a time. */
+ * being captured and happen whenever the recording is launched. Threads take turns. */
 #ifndef TEST_SIMT_CUDA_RUNTIME_H
 #define TEST_SIMT_CUDA_RUNTIME_H
 
@@ -31,12 +30,19 @@ struct cudaDeviceProp {
     int major, minor, multiProcessorCount;
 };
 
-/* For tests: the n-th call from now fails with e (0: the next); how many blocks of memory are alive. */
+/* For tests. So many cards of so much memory each (0: 8 GB); put_off: what goes to a card's second stream happens when
+ * somebody waits for it. From the start: one card, at once. */
+void simt_set(int cards, size_t bytes, int put_off);
+/* The n-th call from now fails with e (0: the next), once. */
 void simt_fail_after(int n, cudaError_t e);
-int simt_blocks(void);
+/* The n-th piece of work from now (launch, copy) breaks its card: every call fails with e until a reset, and the first
+ * `resets` of those fail too. n < 0: never. */
+void simt_break_after(int n, cudaError_t e, int resets);
+int simt_blocks(void); /* of memory, alive */
 
 cudaError_t cudaGetDeviceCount(int *);
 cudaError_t cudaSetDevice(int);
+cudaError_t cudaDeviceReset(void);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *, int);
 cudaError_t cudaMemGetInfo(size_t *left, size_t *total);
 cudaError_t cudaGetLastError(void);
@@ -57,6 +63,7 @@ cudaError_t cudaEventCreate(cudaEvent_t *);
 cudaError_t cudaEventDestroy(cudaEvent_t);
 cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
 cudaError_t cudaEventSynchronize(cudaEvent_t);
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned);
 cudaError_t cudaEventElapsedTime(float *, cudaEvent_t, cudaEvent_t);
 cudaError_t cudaStreamBeginCapture(cudaStream_t, int);
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *);

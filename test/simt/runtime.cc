@@ -1,8 +1,14 @@
-/* runtime - cuda_runtime.h on host memory, with recording. */
+/* runtime - cuda_runtime.h on host memory: cards, streams, recording, faults.
+ *
+ * Every card counts its blocks, so a reset gives them back as a real one does. A broken card answers every call with its
+ * error until it is reset; a lost one does not even take a reset for a while. A stream that was not created first on
+ * its card is lazy, if so wanted: its copies happen when somebody waits for them, which shows who forgot to. */
 #include "test/simt/cuda_runtime.h"
 #include "test/simt/simt.h"
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdio.h>
 #include <stdlib.h>
 #include <vector>
@@ -26,19 +32,50 @@ struct simt_tape {
 };
 struct simt_stream {
     simt_tape *recording;
+    bool lazy;
+    std::vector<step> later;
+    unsigned long done; /* of those that were ever put off */
 };
 struct simt_event {
-    int set;
+    simt_stream *stream;
+    unsigned long at;
 };
 
-static simt_stream *capturing;
-static int blocks, fail_in = -1;
-static cudaError_t fail_with, last;
+struct card {
+    std::set<void *> blocks;
+    int streams;
+    cudaError_t broken;
+    int lost; /* resets that fail */
+};
+
+enum { CARDS = 8 };
+static card cards[CARDS];
+static int n_cards = 1, fail_in = -1, break_in = -1, break_lost;
+static bool lazy;
+static size_t memory = (size_t)8 << 30;
+static cudaError_t fail_with, break_with;
+static std::recursive_mutex lock; /* one kernel at a time, whatever the threads */
+static thread_local int now;
+static thread_local cudaError_t last;
+static thread_local simt_stream *capturing;
+
+#define LOCK std::lock_guard<std::recursive_mutex> hold_lock(lock)
 
 static cudaError_t answer(void)
 {
+    if (cards[now].broken != cudaSuccess) return last = cards[now].broken;
     if (fail_in < 0 || fail_in-- > 0) return cudaSuccess;
     return last = fail_with;
+}
+
+/* A piece of work: may be the one that breaks the card. */
+static cudaError_t work(void)
+{
+    if (break_in >= 0 && break_in-- == 0) {
+        cards[now].broken = break_with;
+        cards[now].lost = break_lost;
+    }
+    return answer();
 }
 
 static void submit(const step &s)
@@ -51,42 +88,100 @@ static void submit(const step &s)
 
 void simt_submit(dim3 grid, dim3 block, size_t shared, simt_call *call)
 {
+    LOCK;
     step s = {grid, block, shared, std::shared_ptr<simt_call>(call)};
-    submit(s);
+    if (work() == cudaSuccess) submit(s);
 }
 
-template <class F> static cudaError_t later(F f)
+static void catch_up(simt_stream *s, unsigned long at)
 {
-    cudaError_t e = answer();
-    if (e == cudaSuccess) simt_submit(dim3(1), dim3(0), 0, new simt_bound<F>(f));
+    while (s->done < at && !s->later.empty()) {
+        s->later.front().run();
+        s->later.erase(s->later.begin());
+        s->done++;
+    }
+}
+
+template <class F> static cudaError_t later(simt_stream *s, F f)
+{
+    LOCK;
+    cudaError_t e = work();
+    if (e != cudaSuccess) return e;
+    step one = {dim3(1), dim3(0), 0, std::shared_ptr<simt_call>(new simt_bound<F>(f))};
+    if (s && s->lazy)
+        s->later.push_back(one);
+    else
+        submit(one);
     return e;
 }
 
 void simt_fail_after(int n, cudaError_t e)
 {
+    LOCK;
     fail_in = n;
     fail_with = e;
 }
 
+void simt_break_after(int n, cudaError_t e, int resets)
+{
+    LOCK;
+    break_in = n;
+    break_with = e;
+    break_lost = resets;
+}
+
+void simt_set(int count, size_t bytes, int put_off)
+{
+    LOCK;
+    n_cards = count;
+    memory = bytes ? bytes : (size_t)8 << 30;
+    lazy = put_off;
+}
+
 int simt_blocks(void)
 {
-    return blocks;
+    LOCK;
+    size_t n = 0;
+    for (const card &c : cards)
+        n += c.blocks.size();
+    return (int)n;
 }
 
 cudaError_t cudaGetDeviceCount(int *n)
 {
-    *n = 1;
+    LOCK;
+    *n = n_cards;
+    return fail_in >= 0 && cards[now].broken == cudaSuccess ? answer() : cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int i)
+{
+    LOCK;
+    now = i;
     return answer();
 }
 
-cudaError_t cudaSetDevice(int)
+cudaError_t cudaDeviceReset(void)
 {
-    return answer();
+    LOCK;
+    card &c = cards[now];
+    if (c.lost > 0) {
+        c.lost--;
+        return last = c.broken;
+    }
+    for (void *p : c.blocks)
+        free(p);
+    c.blocks.clear();
+    c.streams = 0;
+    c.broken = cudaSuccess;
+    last = cudaSuccess;
+    return cudaSuccess;
 }
 
-cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int i)
 {
-    snprintf(p->name, sizeof p->name, "an imagined card");
+    LOCK;
+    snprintf(p->name, sizeof p->name, "an imagined card %d", i);
     p->major = 9;
     p->minor = 0;
     p->multiProcessorCount = 4;
@@ -95,13 +190,15 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
 
 cudaError_t cudaMemGetInfo(size_t *left, size_t *total)
 {
-    *left = *total = (size_t)8 << 30;
+    LOCK;
+    *left = *total = memory;
     return answer();
 }
 
 cudaError_t cudaGetLastError(void)
 {
-    cudaError_t e = last;
+    LOCK;
+    cudaError_t e = cards[now].broken != cudaSuccess ? cards[now].broken : last;
     last = cudaSuccess;
     return e;
 }
@@ -113,19 +210,22 @@ const char *cudaGetErrorString(cudaError_t e)
 
 cudaError_t cudaMalloc(void **p, size_t n)
 {
+    LOCK;
     *p = NULL;
     if (answer() != cudaSuccess) return last;
     *p = aligned_alloc(256, (n + 255) / 256 * 256);
     if (!*p) return cudaErrorMemoryAllocation;
     if (n <= (size_t)1 << 26) memset(*p, 0xff, n);
-    blocks++;
+    cards[now].blocks.insert(*p);
     return cudaSuccess;
 }
 
+/* A broken card gives nothing back: its reset does. */
 cudaError_t cudaFree(void *p)
 {
-    blocks -= p != NULL;
-    free(p);
+    LOCK;
+    if (cards[now].broken != cudaSuccess) return last = cards[now].broken;
+    if (cards[now].blocks.erase(p)) free(p);
     return cudaSuccess;
 }
 
@@ -139,28 +239,28 @@ cudaError_t cudaFreeHost(void *p)
     return cudaFree(p);
 }
 
-cudaError_t cudaMemsetAsync(void *p, int v, size_t n, cudaStream_t)
+cudaError_t cudaMemsetAsync(void *p, int v, size_t n, cudaStream_t s)
 {
-    return later([=] { memset(p, v, n); });
+    return later(s, [=] { memset(p, v, n); });
 }
 
-cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t rows, cudaStream_t)
+cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t rows, cudaStream_t s)
 {
-    return later([=] {
+    return later(s, [=] {
         for (size_t i = 0; i < rows; i++)
             memset((char *)p + i * pitch, v, width);
     });
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind, cudaStream_t)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind, cudaStream_t s)
 {
-    return later([=] { memcpy(to, from, n); });
+    return later(s, [=] { memcpy(to, from, n); });
 }
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t pt, const void *from, size_t pf, size_t width, size_t rows,
-                              enum cudaMemcpyKind, cudaStream_t)
+                              enum cudaMemcpyKind, cudaStream_t s)
 {
-    return later([=] {
+    return later(s, [=] {
         for (size_t i = 0; i < rows; i++)
             memmove((char *)to + i * pt, (const char *)from + i * pf, width);
     });
@@ -168,23 +268,39 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t pt, const void *from, size_t pf, 
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
+    LOCK;
     *s = new simt_stream();
+    (*s)->lazy = lazy && cards[now].streams++ > 0;
     return answer();
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
+    LOCK;
+    cards[now].streams -= cards[now].streams > 0;
     delete s;
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t)
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
-    return answer();
+    LOCK;
+    cudaError_t e = answer();
+    if (e == cudaSuccess) catch_up(s, (unsigned long)-1);
+    return e;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t e, unsigned)
+{
+    LOCK;
+    cudaError_t rc = work();
+    if (rc == cudaSuccess && e->stream) catch_up(e->stream, e->at);
+    return rc;
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t *e)
 {
+    LOCK;
     *e = new simt_event();
     return answer();
 }
@@ -195,25 +311,32 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
     return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
-    e->set = 1;
+    LOCK;
+    e->stream = s;
+    e->at = s->done + s->later.size();
     return answer();
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t)
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
-    return answer();
+    LOCK;
+    cudaError_t rc = answer();
+    if (rc == cudaSuccess && e->stream) catch_up(e->stream, e->at);
+    return rc;
 }
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
 {
+    LOCK;
     *ms = 1;
     return answer();
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int)
 {
+    LOCK;
     s->recording = new simt_tape();
     capturing = s;
     return answer();
@@ -221,6 +344,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, int)
 
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
+    LOCK;
     *g = s->recording;
     s->recording = NULL;
     capturing = NULL;
@@ -229,15 +353,18 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned long long)
 {
+    LOCK;
     *e = new simt_tape(*g);
     return answer();
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t)
 {
+    LOCK;
+    cudaError_t rc = work();
     for (const step &s : e->steps)
-        s.run();
-    return answer();
+        if (rc == cudaSuccess) s.run();
+    return rc;
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t g)

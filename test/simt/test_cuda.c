@@ -129,7 +129,7 @@ static void opening_fails_cleanly(void **s)
     (void)s;
     const int before = simt_blocks();
     int opened = 0;
-    for (int n = 0; n < 60 && !opened; n++) {
+    for (int n = 0; n < 200 && !opened; n++) {
         struct dev *d = NULL;
         struct fail f = {0};
         const struct cuda_opts o = {.index = 0};
