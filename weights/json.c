@@ -33,6 +33,15 @@ static char *slurp(struct json_doc *d, const char *path, size_t *size)
     return text;
 }
 
+bool json_twice(const char *text, const json_error_t *e, char *key, size_t bytes)
+{
+    if (json_error_code(e) != json_error_duplicate_key || e->position < 0) return false;
+    const char *end = memrchr(text, '"', (size_t)e->position);
+    const char *from = end ? memrchr(text, '"', (size_t)(end - text)) : NULL;
+    snprintf(key, bytes, "%.*s", from ? (int)(end - from) - 1 : 0, from ? from + 1 : "");
+    return true;
+}
+
 int json_open(struct json_doc *d, const char *dir, const char *name, struct fail *f)
 {
     *d = (struct json_doc){.fail = f};
@@ -44,12 +53,15 @@ int json_open(struct json_doc *d, const char *dir, const char *name, struct fail
     char *text = slurp(d, path, &size);
     if (!text) return d->rc;
     json_error_t e;
+    char twice[256];
     d->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
-    free(text);
-    if (!d->root)
+    if (!d->root && json_twice(text, &e, twice, sizeof twice))
+        d->rc = fail_set(f, ERR_MODEL, "%s: %s is there twice", name, twice);
+    else if (!d->root)
         d->rc = fail_set(f, ERR_MODEL, "%s is not JSON: line %d: %s", name, e.line, e.text);
     else if (!json_is_object(d->root))
         d->rc = fail_set(f, ERR_MODEL, "%s is not a JSON object", name);
+    free(text);
     return d->rc;
 }
 

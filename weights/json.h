@@ -27,6 +27,9 @@ struct json_doc {
 int json_open(struct json_doc *, const char *dir, const char *name, struct fail *f);
 void json_close(struct json_doc *);
 
+/* Was text refused for a key that is there twice? Then its name (jansson does not say long ones). */
+bool json_twice(const char *text, const json_error_t *, char *key, size_t bytes);
+
 /* NULL when absent or null; `path` has keys separated by dots. */
 json_t *json_at(const struct json_doc *, const char *path);
 

@@ -1,5 +1,6 @@
 /* safetensors - open, check and search one model part's shards. */
 #include "weights/safetensors.h"
+#include "weights/json.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -146,7 +147,11 @@ static int parse_header(struct shard *s, struct fail *f)
         return fail_set(f, ERR_MODEL, "%s: a header of %" PRIu64 " bytes cannot be", s->name, n);
     json_error_t e;
     s->data = 8 + (size_t)n;
-    s->header = json_loadb((const char *)s->bytes + 8, (size_t)n, JSON_REJECT_DUPLICATES, &e);
+    const char *text = (const char *)s->bytes + 8;
+    s->header = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &e);
+    char twice[256];
+    if (!s->header && json_twice(text, &e, twice, sizeof twice))
+        return fail_set(f, ERR_MODEL, "%s: %s is in its header twice", s->name, twice);
     if (!json_is_object(s->header))
         return fail_set(f, ERR_MODEL, "%s: its header is not a JSON object: %s", s->name,
                         s->header ? "another value" : e.text);
@@ -351,33 +356,26 @@ static int join(char *out, size_t size, const char *dir, const char *name, struc
     return fail_set(f, ERR_MODEL, "the path of %s is too long", name);
 }
 
-static int load_index(json_t **out, const char *path, const char *index, struct fail *f)
+static int load_index(struct json_doc *d, const char *dir, const char *index, struct fail *f)
 {
-    json_error_t e;
-    struct stat info;
-    *out = NULL;
-    if (stat(path, &info) || info.st_size > LIMIT_CONFIG_BYTES)
-        return fail_set(f, ERR_MODEL, "%s: missing, or larger than an index can be", index);
-    *out = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
-    if (!*out) return fail_set(f, ERR_MODEL, "%s: line %d: %s", index, e.line, e.text);
-    json_t *map = json_object_get(*out, "weight_map");
-    if (!json_is_object(map) || json_object_size(map) == 0)
-        return fail_set(f, ERR_MODEL, "%s: no weight_map", index);
-    if (json_object_size(map) > LIMIT_TENSORS)
-        return fail_set(f, ERR_MODEL, "%s: more than %d tensors", index, LIMIT_TENSORS);
-    return 0;
+    int rc = json_open(d, dir, index, f);
+    json_t *map = json_object_get(d->root, "weight_map");
+    if (!rc && (!json_is_object(map) || json_object_size(map) == 0))
+        rc = fail_set(f, ERR_MODEL, "%s: no weight_map", index);
+    if (!rc && json_object_size(map) > LIMIT_TENSORS)
+        rc = fail_set(f, ERR_MODEL, "%s: more than %d tensors", index, LIMIT_TENSORS);
+    return rc;
 }
 
 static int open_index(struct safetensors **out, const char *dir, const char *index, struct fail *f)
 {
     char path[4096];
-    json_t *root = NULL;
+    struct json_doc doc;
     struct safetensors *st = NULL;
     const char *name[LIMIT_SHARDS];
     size_t n = 0;
-    int rc = join(path, sizeof path, dir, index, f);
-    if (!rc) rc = load_index(&root, path, index, f);
-    json_t *map = json_object_get(root, "weight_map");
+    int rc = load_index(&doc, dir, index, f);
+    json_t *map = json_object_get(doc.root, "weight_map");
     if (!rc) rc = list_files(map, index, name, &n, f);
     if (!rc) rc = new_part(&st, n, f);
     for (size_t i = 0; !rc && i < n; i++) {
@@ -386,7 +384,7 @@ static int open_index(struct safetensors **out, const char *dir, const char *ind
     }
     if (!rc) rc = finish(st, f);
     if (!rc) rc = check_index(st, map, index, f);
-    json_decref(root);
+    json_close(&doc);
     return hand_over(out, st, rc);
 }
 

@@ -35,6 +35,7 @@ static int open_image(struct safetensors **st, const char *header, size_t data, 
     return rc;
 }
 
+#define LONG "model.language_model.layers.0.self_attn.q_proj.weight"
 #define T(shape, from, to) \
     "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
 
@@ -54,7 +55,9 @@ static void corrupted_files(void **state)
         {"[]", 0, 0, "not a JSON object"},
         {"{", 0, 0, "not a JSON object"},
         {"{\"a\":\"\xff\"}", 0, 0, "not a JSON object"},
-        {"{\"a\":" T("[1]", 0, 4) ",\"a\":" T("[1]", 4, 8) "}", 8, 0, "duplicate"},
+        {"{\"a\":" T("[1]", 0, 4) ",\"a\":" T("[1]", 4, 8) "}", 8, 0, "a is in its header twice"},
+        {"{\"" LONG "\":" T("[1]", 0, 4) ",\"" LONG "\":" T("[1]", 4, 8) "}", 8, 0,
+         LONG " is in its"},
         {"{\"a\":3}", 0, 0, "tensor a is not described by an object"},
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 0, "unknown dtype"},
         {"{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 0, "unknown dtype"},
@@ -243,7 +246,7 @@ static void lying_indices(void **state)
     (void)state;
     static const char *const bad[][2] = {
         {"{", "line 1"},
-        {"[]", "no weight_map"},
+        {"[]", "is not a JSON object"},
         {"{\"weight_map\":[]}", "no weight_map"},
         {MAP(""), "no weight_map"},
         {MAP(AB ",\"c\":3"), "tensor c names no file"},
@@ -258,7 +261,7 @@ static void lying_indices(void **state)
         {MAP("\"a\":\"1.safetensors\",\"c\":\"2.safetensors\""),
          "tensor b of 1.safetensors is not in"},
         {MAP(AB ",\"c\":\"2.safetensors\",\"d\":\"3.safetensors\""), "tensor a is in"},
-        {MAP(AB ",\"a\":\"1.safetensors\""), "duplicate"},
+        {MAP(AB ",\"a\":\"1.safetensors\""), "a is there twice"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct safetensors *st;
