@@ -41,10 +41,10 @@
 #define LIMIT_QUEUE_DEFAULT       64    /* jobs that wait */
 #define LIMIT_JOBS_KEPT           1024  /* finished jobs whose board stays in memory */
 #define LIMIT_SESSIONS            1024  /* open connections */
-#define LIMIT_WATCHES             256   /* jobs that one connection follows */
-#define LIMIT_JOB_SECONDS_DEFAULT 300   /* running time of one job */
-#define LIMIT_PREVIEW_PX_MIN      16    /* longest side of a preview; one token grid has 4 to 64 */
-#define LIMIT_PREVIEW_PX_MAX      512   /* longest side of a preview */
+#define LIMIT_WATCHES             LIMIT_QUEUE_MAX /* jobs that one connection follows: all */
+#define LIMIT_JOB_SECONDS_DEFAULT 300             /* running time of one job */
+#define LIMIT_PREVIEW_PX_MIN      16  /* longest side of a preview; one token grid has 4 to 64 */
+#define LIMIT_PREVIEW_PX_MAX      512 /* longest side of a preview */
 #define LIMIT_PREVIEW_PX_DEFAULT  256
 #define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
 #define LIMIT_OUTBOX_BYTES \

@@ -19,6 +19,7 @@ enum {
     REFUSED_MAX = 32,    /* connections over the limit that are told so at a time */
     HEADER_SECONDS = 10, /* for a request's headers to arrive */
     KEEP_SECONDS = 30,   /* an idle HTTP connection */
+    PER_IP = 64,         /* connections from one address of another machine */
     CLOSE_SLOW = 4008
 };
 
@@ -70,12 +71,19 @@ static void conn_free(struct conn *c)
     free(c);
 }
 
+/* Proxies, tunnels and scripts of this machine have one address for many people. */
+static int most_from(const struct net *n, const struct guard_address *from)
+{
+    if (n->conf.connections_per_ip) return n->conf.connections_per_ip;
+    return guard_address_local(from) ? n->room : PER_IP;
+}
+
 static bool over_limit(const struct net *n, const struct guard_address *from)
 {
     int same = 0;
     for (const struct conn *c = n->conns; c; c = c->next)
         same += guard_address_same_host(&c->from, from);
-    return n->n_conns >= n->room || same >= n->conf.connections_per_ip;
+    return n->n_conns >= n->room || same >= most_from(n, from);
 }
 
 static struct conn *conn_new(struct net *n, const struct guard_address *from)

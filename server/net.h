@@ -24,7 +24,7 @@ struct net_conf {
     const char *host, *origins; /* borrowed */
     int port;                   /* 0: a free one */
     bool open;
-    int connections, connections_per_ip;
+    int connections, connections_per_ip; /* the latter 0: 64, but any number from this machine */
     int ping_seconds, hangup_seconds;
     struct log *log;
     struct http *http;

@@ -1,6 +1,7 @@
 """test_flow - the whole way of a prompt over real sockets, and everything that may happen on it."""
 
 import asyncio
+import contextlib
 import hashlib
 import struct
 import zlib
@@ -102,6 +103,22 @@ async def many_jobs_many_viewers():
         assert not [m for m in a.held if isinstance(m, dict) and m["type"] == "end"]
         await settle(d)
         assert not [m for m in d.held if isinstance(m, dict) and m["type"] == "end"]
+
+
+async def two_hundred_viewers():
+    """catches: a limit of viewers, an event that a late or a quiet viewer does not get, two ends for one"""
+    async with server.connect() as first, contextlib.AsyncExitStack() as stack:
+        job = (await first.submit({**QUICK, "steps": 40}))["job"]
+        viewers = [await stack.enter_async_context(server.connect()) for _ in range(200)]
+        for v in viewers:
+            await v.send(type="watch", job=job)
+        assert (await first.end_of(job))[-1]["state"] == "done"
+        for v in viewers:
+            seen = [m for m in await v.until(lambda m: m["type"] == "end") if isinstance(m, dict) and m.get("job") == job]
+            seqs = [m["seq"] for m in seen if "seq" in m]
+            assert seqs == sorted(set(seqs)) and [m["type"] for m in seen].count("result") == 1, seen
+            await v.send(type="ping")
+            assert (await v.until(lambda m: True))[-1]["type"] == "pong"  # nothing after the end
 
 
 async def reconnect_with_seq():
@@ -280,6 +297,6 @@ async def one_bad_connection_among_good():
         assert (await good.end_of(job))[-1]["state"] == "done"
 
 
-run([full_flow, same_seed_same_bytes, many_jobs_many_viewers, reconnect_with_seq, idempotent_keys,
+run([full_flow, same_seed_same_bytes, many_jobs_many_viewers, two_hundred_viewers, reconnect_with_seq, idempotent_keys,
      cancel_running_and_queued, queue_full_and_timeout, lists_quotes_stats, preview_wishes, bad_inputs,
      image_tokens_in_prompt, one_bad_connection_among_good])

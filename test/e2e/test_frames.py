@@ -11,7 +11,7 @@ import struct
 
 from rig import Server, Wire, run
 
-server = Server(None, "--connections-per-ip", "400")
+server = Server()
 random.seed(6455)
 
 

@@ -12,7 +12,7 @@ import time
 
 from rig import BIN, LONG, MODEL, QUICK, Server, Wire, folder, run
 
-server = Server(None, "--connections-per-ip", "200")
+server = Server()
 
 
 def handshakes():
@@ -204,7 +204,7 @@ def limits_per_address():
 def descriptors_run_out():
     """catches: a loop that spins, and a log that floods, when no descriptor is left"""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    small = Server(None, "--connections-per-ip", "60000", ready=True)
+    small = Server()
     resource.prlimit(small.process.pid, resource.RLIMIT_NOFILE, (48, 48))
     socks = []
     for _ in range(120):
