@@ -109,10 +109,11 @@ void http_refuse(struct http_reply *r, const struct fail *why, int status)
     reply_text(r, &t, "application/json");
 }
 
-static void refuse(struct http_reply *r, enum err code, const char *message)
+static void refuse(struct http_reply *r, enum err code, const char *message, const char *hint)
 {
     struct fail f;
     fail_set(&f, code, "%s", message);
+    fail_advise(&f, "%s", hint);
     http_refuse(r, &f, fail_status(code));
 }
 
@@ -182,7 +183,8 @@ static void route_result(struct http *h, const struct http_request *q, struct ht
     struct fail f;
     char digest[PNG_DIGEST_TEXT];
     if (!result_digest(q->path, digest)) {
-        refuse(r, ERR_NOT_FOUND, "There is no such picture.");
+        refuse(r, ERR_NOT_FOUND, "There is no such picture.",
+               "Take the address from a job's result: /i/, 64 hex digits, .png.");
         return;
     }
     if (store_find(h->conf.store, digest, &file, &f)) {
@@ -276,7 +278,8 @@ void http_route(struct http *h, const struct http_request *q, struct http_reply 
 {
     bool head = strcmp(q->method, "HEAD") == 0;
     if (!head && strcmp(q->method, "GET") != 0) {
-        refuse(r, ERR_BAD_REQUEST, "Only GET and HEAD are served here.");
+        refuse(r, ERR_BAD_REQUEST, "Only GET and HEAD are served here.",
+               "Commands go over the WebSocket at /ws, as PROTOCOL.md shows.");
         r->status = 405;
         r->allow = "GET, HEAD";
         return;
@@ -289,8 +292,9 @@ void http_route(struct http *h, const struct http_request *q, struct http_reply 
         if (found) ROUTES[i].route(h, q, r);
     }
     if (!found && strcmp(q->path, "/ws") == 0)
-        refuse(r, ERR_BAD_REQUEST, "This address speaks WebSocket, subprotocol darkroom.v1.");
+        refuse(r, ERR_BAD_REQUEST, "This address speaks WebSocket, subprotocol darkroom.v1.",
+               "Connect with a WebSocket client, as PROTOCOL.md shows.");
     else if (!found)
-        refuse(r, ERR_NOT_FOUND, "There is nothing at this address.");
+        refuse(r, ERR_NOT_FOUND, "There is nothing at this address.", "The page is at /.");
     if (head) r->head = true;
 }
