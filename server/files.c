@@ -64,7 +64,7 @@ int files_subfolder(int parent, const char *name, int *fd, struct fail *f)
 int files_lock(int folder, const char *name, int *fd, struct fail *f)
 {
     *fd = open_beneath(folder, name, O_RDWR | O_CREAT, 0600);
-    if (*fd < 0) return complain(f, "Cannot open the lock", name);
+    if (*fd < 0) return complain(f, "Cannot write the file", name);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
     int err = errno == EWOULDBLOCK
                   ? fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.")

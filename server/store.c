@@ -141,14 +141,22 @@ static int prepare(struct store *s, struct fail *f)
 
 static void *run(void *arg);
 
+static int open_folders(struct store *s, const char *data, struct fail *f)
+{
+    int err = files_folder(data, &s->folder, f);
+    if (!err) err = files_lock(s->folder, "lock", &s->lock, f);
+    if (!err) err = files_subfolder(s->folder, "outputs", &s->outputs, f);
+    if (err == ERR_CONFLICT)
+        fail_advise(f, "Stop the other one, or give this one another folder with --data.");
+    else if (err)
+        fail_advise(f, "May this user write in %s? Another folder is named with --data DIR.", data);
+    return err;
+}
+
 static int open_all(struct store *s, const char *data, struct fail *f)
 {
     char path[4096];
-    int err = files_folder(data, &s->folder, f);
-    if (!err) err = files_lock(s->folder, "lock", &s->lock, f);
-    if (err == ERR_CONFLICT)
-        fail_advise(f, "Stop the other one, or give this one another folder with --data.");
-    if (!err) err = files_subfolder(s->folder, "outputs", &s->outputs, f);
+    int err = open_folders(s, data, f);
     if (!err && snprintf(path, sizeof path, "%s/darkroom.db", data) >= (int)sizeof path)
         err = fail_set(f, ERR_IO, "The path of the data folder is too long.");
     if (!err) err = open_db(path, &s->writer, f);

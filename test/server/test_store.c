@@ -330,6 +330,10 @@ static void files_stay_inside(void **state)
     assert_int_equal(files_read(fd, "plain", &sub, &fail), ERR_NOT_FOUND);
     close(fd);
     assert_int_equal(files_folder("/dev/null/x", &fd, &fail), ERR_IO);
+    struct store *s;
+    assert_int_equal(store_open(&s, "/dev/null/x", &box, NULL, &fail), ERR_IO);
+    assert_non_null(strstr(fail.hint, "/dev/null/x"));
+    assert_non_null(strstr(fail.hint, "--data"));
 }
 
 int main(void)
