@@ -126,9 +126,10 @@ static void say_cap(struct hub *h, const struct spec *s, const struct plan *p)
     char fit[120];
 
     snprintf(fit, sizeof fit,
-             "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
-             h->cap_memory, h->cap_memory == 1 ? "" : "s", s->width, s->height,
-             h->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(h->ledger.budget));
+             "%d%s picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
+             h->cap_memory, h->cap_memory == LEDGER_MAX ? " or more" : "",
+             h->cap_memory == 1 ? "" : "s", s->width, s->height, h->cap_memory == 1 ? "s" : "",
+             mb(p->cost.run_bytes), mb(h->ledger.budget));
     if (h->cap == h->cap_failure && h->cap_failure < LEDGER_MAX)
         snprintf(h->why_cap, sizeof h->why_cap,
                  "lowered to %d since the device ran out of memory; by plan %s", h->cap, fit);
