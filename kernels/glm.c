@@ -234,6 +234,13 @@ void glm_info(const struct glm *g, struct glm_info *out)
     *out = g->info;
 }
 
+unsigned glm_at_hand(const struct glm *g)
+{
+    static const unsigned side[RESID_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
+                                               1U << GLM_DENOISE | 1U << GLM_DECODE};
+    return g->net.hold && g->net.hold->side >= 0 ? side[g->net.hold->side] : ~0U;
+}
+
 int glm_check(const char *model, FILE *out)
 {
     return model_check(model, out);

@@ -114,6 +114,10 @@ void glm_run_free(struct glm_run *); /* NULL is fine */
  * 0 .. LIMIT_BATCH. Pure. */
 int glm_count(uint64_t room, const struct glm_cost *, uint64_t more);
 
+/* Phases that can go on at once, as bits 1 << phase; the others' weights would have to be copied to the device first. All
+ * bits where nothing is ever copied. */
+unsigned glm_at_hand(const struct glm *);
+
 /* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
  * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
  * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */

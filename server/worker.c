@@ -394,7 +394,7 @@ static void quantum(struct worker *w)
     struct glm_run *batch[LIMIT_BATCH];
     struct fail f = {0};
     int picked[LIMIT_BATCH];
-    int n = turn_pick(w->turn, w->n, LIMIT_BATCH, picked);
+    int n = turn_pick(w->turn, w->n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
     if (!n) return;
     enum glm_phase phase = w->turn[picked[0]].phase;
     for (int i = 0; i < n; i++)
@@ -411,7 +411,7 @@ static void quantum(struct worker *w)
         reopen(w);
         return;
     }
-    turn_charge(w->turn, picked, n, us);
+    turn_charge(w->turn, w->n, picked, n, us);
     tell_quantum(w, phase, picked, n, us);
     look_after(w, phase, picked, n, before + us);
 }

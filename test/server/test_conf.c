@@ -94,6 +94,9 @@ static void bad_values(void **state)
     expect(CONF_SERVE, "-p -1", NULL, "--port");
     expect(CONF_SERVE, "", env, "DARKROOM_QUEUE must be a whole number from 1 to 4096");
     expect(CONF_SERVE, "--prot 1", NULL, "--prot");
+    expect(CONF_PLAN, "--vram 16X", NULL, "--vram must be a size such as 16G or 24576M, not '16X'");
+    expect(CONF_PLAN, "--vram -1G", NULL, "--vram");
+    expect(CONF_PLAN, "--vram G", NULL, "--vram");
     expect(CONF_SERVE, "--port", NULL, "--port");
     expect(CONF_SERVE, "extra", NULL, "'extra' is not an option of serve");
     expect(CONF_SERVE, "--dtype f16", NULL, "'f16'");
@@ -173,12 +176,37 @@ static void docs_are_current(void **state)
     free(want);
 }
 
+/* catches: a size that is read as another one; an option that one of its three places does not know */
+static void sizes_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } size[] = {{"16G", 16LL << 30},  {"24576m", 24LL << 30}, {"1.5GiB", 3LL << 29},
+                {"80GB", 80LL << 30}, {"4096", 4096},         {"0", 0}};
+    struct conf c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+        char flag[64], variable[64], *env[] = {variable, NULL};
+        snprintf(flag, sizeof flag, "--vram %s", size[i].text);
+        snprintf(variable, sizeof variable, "DARKROOM_VRAM=%s", size[i].text);
+        assert_int_equal(read_with(&c, CONF_PLAN, flag, NULL), 0);
+        assert_int_equal(c.vram, size[i].bytes);
+        conf_free(&c);
+        assert_int_equal(read_with(&c, CONF_SERVE, "", env), 0);
+        assert_int_equal(c.vram, size[i].bytes);
+        conf_free(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),       cmocka_unit_test(precedence),
-        cmocka_unit_test(bad_values),     cmocka_unit_test(bad_files),
-        cmocka_unit_test(help_lists_all), cmocka_unit_test(docs_are_current),
+        cmocka_unit_test(defaults),         cmocka_unit_test(precedence),
+        cmocka_unit_test(bad_values),       cmocka_unit_test(sizes_have_units),
+        cmocka_unit_test(bad_files),        cmocka_unit_test(help_lists_all),
+        cmocka_unit_test(docs_are_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,13 +409,13 @@ static inline void worker_step(struct world *w, int64_t elapsed_us)
 
     worker_take(w);
     if (!w->device_open) return;
-    n = turn_pick(w->turns, w->n_runs, LIMIT_BATCH, picked);
+    n = turn_pick(w->turns, w->n_runs, LIMIT_BATCH, TURN_ALL, picked);
     if (n == 0) return;
     note = note_new(w, NOTE_QUANTUM, 0);
     note->phase = w->runs[picked[0]].view.phase;
     note->elapsed_us = elapsed_us;
     note->n = n;
-    turn_charge(w->turns, picked, n, elapsed_us);
+    turn_charge(w->turns, w->n_runs, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
         struct fake_run *r = &w->runs[picked[i]];
 

@@ -109,6 +109,7 @@ static void modes_change_nothing(void **state)
         assert_int_equal(g->info.weight_bytes + g->info.memory_room <= usable + 4096, 1);
         draw(g, other);
         if (g->net.hold) assert_true(g->net.hold->fetched > 0);
+        assert_int_equal(glm_at_hand(g), g->net.hold ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
         assert_memory_equal(all, other, sizeof all);
         glm_close(g);
     }
