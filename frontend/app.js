@@ -5,11 +5,12 @@ import { Text, pickLanguage } from './i18n/text.js';
 import { Session, Store } from './session.js';
 import { Wire, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
-import { attribute, byId, put } from './view/dom.js';
+import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Link } from './view/link.js';
 import { Speaker, changes } from './view/speaker.js';
 import { Status } from './view/status.js';
+import { Tab } from './view/tab.js';
 import { failureWords } from './view/trouble.js';
 import { Viewer } from './view/viewer.js';
 
@@ -44,13 +45,14 @@ let askedQuote = '';
 const composer = new Composer({ submit, changed });
 const status = new Status();
 const speaker = new Speaker();
+const tab = new Tab();
 const link = new Link({
   retry: () => wire.connect(),
   undo,
   dismiss: () => store.dispatch({ do: 'news', news: null }),
 });
 const viewer = new Viewer({
-  use, text: () => text,
+  use, vary, text: () => text, say: (words) => speaker.say(words),
   finished: () => store.state.jobs.filter((job) => job.state === 'done' && job.result),
 });
 const gallery = new Gallery({
@@ -62,21 +64,27 @@ const gallery = new Gallery({
     draw();
     gallery.card(key)?.focus();
   },
-  vary: (job) => void session.submit({ ...job.spec, seed: -1 }),
   open: (job) => viewer.open(job),
-  use, clear,
+  start: (prompt) => composer.ask(prompt),
+  use, vary, clear,
 });
 
 /** @param {Spec} spec */
 function submit(spec) {
   const key = session.submit(spec);
-  /** @type {HTMLDetailsElement} */ (byId('examples')).open = false;
-  speaker.say(text.say('say.sent', { prompt: spec.prompt }));
+  speaker.say(text.say('say.sent', { prompt: brief(spec.prompt) }));
+  const lost = !!document.activeElement?.closest('.empty'); // what was clicked goes away
   draw();
+  if (lost) gallery.card(key)?.focus();
   const card = gallery.card(key)?.element;
   const box = card?.getBoundingClientRect();
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   if (box && (box.top > innerHeight * 0.8 || box.bottom < 0)) card?.scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+}
+
+/** Another picture of the same prompt. @param {Job} job */
+function vary(job) {
+  submit({ ...job.spec, seed: -1 });
 }
 
 /** @param {Job} job */
@@ -146,16 +154,6 @@ function translate() {
   showTheme();
 }
 
-function title() {
-  const { jobs } = store.state;
-  const running = jobs.filter((job) => job.state === 'running');
-  const first = running.at(-1);
-  const queued = jobs.filter((job) => job.state === 'queued' && job.queue).at(-1);
-  if (first) return text.say('title.busy', { percent: text.percent(first.overall) });
-  if (queued?.queue) return text.say('title.waiting', { place: text.place(queued.queue.position) });
-  return text.say('title.idle');
-}
-
 /** Bring the page up to the state. */
 function draw() {
   const { state } = store;
@@ -170,7 +168,7 @@ function draw() {
   }
   link.update(state, text, at);
   put(byId('quote'), quoteWords());
-  if (document.title !== title()) document.title = title();
+  tab.update(state, text, document.hidden);
   drawn = state;
 }
 
@@ -182,7 +180,10 @@ store.listeners.add((state, before) => {
     if (job.state === 'refused' && job.error?.field && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
         && composer.prompt.value.trim() === job.asked.prompt) {
       const { error } = job;
-      composer.blame(error.field ?? '', () => failureWords(error, text).wrong);
+      composer.blame(error.field ?? '', () => {
+        const { wrong, todo } = failureWords(error, text);
+        return `${wrong} ${todo}`;
+      });
     }
   }
   if (dirty) return;
@@ -262,9 +263,8 @@ document.addEventListener('visibilitychange', () => {
 });
 
 session.load();
-// whoever has made pictures here knows what to write
-if (store.state.jobs.length) /** @type {HTMLDetailsElement} */ (byId('examples')).open = false;
 if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
 loadDraft();
+if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) composer.prompt.focus({ preventScroll: true });
 wire.connect();

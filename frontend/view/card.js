@@ -3,7 +3,7 @@
 
 import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
-import { Bar, attribute, button, el, icon, put, show } from './dom.js';
+import { Bar, attribute, brief, button, el, icon, put, quote, show } from './dom.js';
 import { trouble } from './trouble.js';
 
 /** @typedef {import('../state.js').Job} Job */
@@ -35,6 +35,7 @@ export class Card {
     this.remove = button('close', asks('remove'), 'icon remove');
 
     this.what = el('span', { class: 'what' });
+    this.step = el('span', { class: 'step-count' });
     this.when = el('span', { class: 'when' });
     this.bar = new Bar();
     this.meter = el('div', { class: 'meter', role: 'progressbar', 'aria-valuemin': '0', 'aria-valuemax': '100' }, this.bar.element);
@@ -42,7 +43,7 @@ export class Card {
     this.phases = el('ol', { class: 'phases', 'aria-hidden': 'true' }, ...this.steps);
     this.why = el('p', { class: 'why' });
     this.doing = el('div', { class: 'doing' },
-      el('div', { class: 'doing-line' }, this.what, this.when), this.meter, this.phases, this.why);
+      el('div', { class: 'doing-line' }, this.what, this.step, this.when), this.meter, this.phases, this.why);
 
     this.wrong = el('p');
     this.todo = el('p', { class: 'todo' });
@@ -107,16 +108,18 @@ export class Card {
   #words(job, { text, linked, cap }) {
     const { state } = job;
     const live = state === 'queued' || state === 'running' || state === 'sending';
-    put(this.prompt, job.spec.prompt);
+    quote(this.prompt, job.spec.prompt);
+    attribute(this.prompt, 'title', brief(job.spec.prompt) === job.spec.prompt ? null : job.spec.prompt);
     this.#params(paramWords(job, text));
     put(this.what, whatWords(job, text, linked));
+    put(this.step, state === 'running' && job.total > 1 && !job.cancelling ? text.say('phase.step', { done: job.done, total: job.total }) : '');
     show(this.meter, state === 'running');
     show(this.phases, state === 'running');
     put(this.why, whyWords(job, text, linked, cap));
     show(this.why, this.why.textContent !== '');
     attribute(this.when, 'title', job.queue?.range && state === 'queued' ? rangeWords(job.queue.range, text) : null);
-    if (state === 'done') put(this.when, job.result ? text.say('card.took', { time: text.exact(job.result.seconds) }) : '');
-    else if (!live) put(this.when, '');
+    if (!live) put(this.when, '');
+    show(this.doing, state !== 'done'); // a finished picture speaks for itself
     put(this.big, bigWords(job, text));
     if (TERMINAL.has(state)) put(this.small, '');
     this.#mark(state);
@@ -154,7 +157,7 @@ export class Card {
       step.dataset.at = i < at ? 'past' : i === at ? 'now' : 'next';
     });
     this.bar.set(job.overall);
-    attribute(this.meter, 'aria-label', text.say('card.progress', { prompt: job.spec.prompt }));
+    attribute(this.meter, 'aria-label', text.say('card.progress', { prompt: brief(job.spec.prompt) }));
     attribute(this.meter, 'aria-valuenow', String(Math.floor(job.overall * 100)));
     attribute(this.meter, 'aria-valuetext', text.say('card.progress.text',
       { phase: whatWords(job, text, true), percent: text.percent(job.overall) }));
@@ -194,7 +197,8 @@ export class Card {
       if (revoke) URL.revokeObjectURL(revoke);
       if (!image.naturalWidth) return;
       if (image.className === 'shot' && this.final?.complete) return;
-      this.open.before(image);
+      // a preview that was slow to load comes under the picture
+      (image !== this.final && this.final?.isConnected ? this.final : this.open).before(image);
       this.print.dataset.shot = 'true';
       const layers = this.print.querySelectorAll('img');
       for (let i = 0; i < layers.length - LAYERS_MAX; i++) layers[i].remove();
@@ -220,7 +224,7 @@ export class Card {
   #buttons(job, { text }) {
     const over = TERMINAL.has(job.state);
     const { cancel, retry, use, vary } = this.buttons;
-    const of = (/** @type {string} */ key) => text.say('act.of', { name: text.say(key), prompt: job.spec.prompt });
+    const of = (/** @type {string} */ key) => text.say('act.of', { name: text.say(key), prompt: brief(job.spec.prompt) });
     const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b, /** @type {string} */ key, /** @type {string} */ long) => {
       put(b.label, text.say(key));
       attribute(b.element, 'aria-label', of(key));
@@ -241,7 +245,7 @@ export class Card {
     attribute(this.save, 'aria-label', of('act.download'));
     if (job.result) {
       attribute(this.save, 'href', `${job.result.url}?download=1`);
-      attribute(this.open, 'aria-label', text.say('act.open', { prompt: job.spec.prompt }));
+      attribute(this.open, 'aria-label', text.say('act.open', { prompt: brief(job.spec.prompt) }));
     }
   }
 }
@@ -297,7 +301,7 @@ function rangeWords([lo, hi], text) {
   return text.say('card.range', { lo: Math.round(lo / 1000), hi: Math.ceil(hi / 1000) });
 }
 
-/** "256 × 256", "20 steps", "guidance 1.5", "seed 7". @param {Job} job @param {Text} text */
+/** "256 × 256", "20 steps", "guidance 1.5", "seed 7", "took 1.2 s". @param {Job} job @param {Text} text */
 export function paramWords(job, text) {
   const { width, height, steps, guidance, seed } = { ...job.spec, ...(job.result ?? {}) };
   const parts = [];
@@ -305,5 +309,6 @@ export function paramWords(job, text) {
   if (steps) parts.push(text.say('compose.now.steps', { n: steps }));
   if (guidance !== undefined) parts.push(text.say('compose.now.guidance', { value: guidance }));
   if (seed !== undefined) parts.push(seed < 0 ? text.say('params.seed.random') : text.say('params.seed', { seed: String(seed) }));
+  if (job.result) parts.push(text.say('card.took', { time: text.exact(job.result.seconds) }));
   return parts;
 }

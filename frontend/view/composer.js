@@ -1,29 +1,41 @@
 // @ts-check
-// composer - the form: prompt, examples, size, and the settings that are folded away.
+// composer - the form: prompt, size, and the settings that are folded away; says where something is wrong.
 
-import { attribute, byId, el, put, show } from './dom.js';
+import { attribute, byId, el, languageOf, put, show } from './dom.js';
+import { Sizes } from './sizes.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../state.js').Spec} Spec */
 /** @typedef {import('../i18n/text.js').Text} Text */
-/** @typedef {{name: string, min: number, max: number, step?: number, default?: number}} Field */
+/** @typedef {import('./sizes.js').Field} Field */
 
 /** Before the first hello the page knows no limits; these only keep the form in shape. @type {Record<string, Field>} */
 const UNKNOWN = Object.freeze({
   prompt: { name: 'prompt', min: 1, max: 16384 },
+  width: { name: 'width', min: 64, max: 2048, step: 32 },
+  height: { name: 'height', min: 64, max: 2048, step: 32 },
   steps: { name: 'steps', min: 1, max: 200, step: 1 },
   guidance: { name: 'guidance', min: 0, max: 20 },
   seed: { name: 'seed', min: -1, max: Number.MAX_SAFE_INTEGER },
 });
 const STEPS_SLIDE_MAX = 100; // more is typed
 const GUIDANCE_SLIDE_MAX = 8;
-const GLYPH_PX = 26; // longest side of a size's little frame
+const ASPECT_MAX = 4;
 const DICE_MAX = 2 ** 31;
 const EXAMPLES_MAX = 6;
-const BLAMED = Object.freeze(['prompt', 'size', 'steps', 'guidance', 'seed']); // what can be wrong, as it is laid out
+/** What can be wrong, as it is laid out, and where that is said. @type {Readonly<Record<string, string>>} */
+const PLACES = Object.freeze({ prompt: 'prompt-error', size: 'size-error', width: 'side-error', height: 'side-error',
+  steps: 'steps-error', guidance: 'guidance-error', seed: 'seed-error' });
+const NUMBERS = /** @type {const} */ (['steps', 'guidance']);
 
 /** Without half characters, which JSON can carry and UTF-8 cannot. @param {string} words */
 const wellFormed = (words) => words.replace(/\p{Surrogate}/gu, '\ufffd');
+
+/** The server's examples, those in the page's language first. @param {any} hello @param {string} lang @returns {string[]} */
+export function examplesOf(hello, lang) {
+  const mine = (/** @type {string} */ words) => Number((languageOf(words) === 'zh') === (lang === 'zh'));
+  return [...(hello?.examples ?? [])].sort((a, b) => mine(b) - mine(a)).slice(0, EXAMPLES_MAX);
+}
 
 export class Composer {
   /** @param {{submit: (spec: Spec) => void, changed: () => void}} acts */
@@ -40,8 +52,8 @@ export class Composer {
       steps: /** @type {HTMLInputElement} */ (byId('steps-slide')),
       guidance: /** @type {HTMLInputElement} */ (byId('guidance-slide')),
     };
-    this.sizes = byId('sizes');
-    this.size = ''; // "256x256", "" until the server has said what it can do
+    this.advanced = /** @type {HTMLDetailsElement} */ (byId('advanced'));
+    this.sizes = new Sizes();
     /** @type {Text | null} */ this.text = null;
     this.fields = UNKNOWN;
     /** @type {any} */ this.hello = null;
@@ -55,8 +67,9 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
-    this.form.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    document.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing || event.repeat) return;
+      if (document.querySelector('dialog[open]')) return;
       event.preventDefault();
       this.#submit();
     });
@@ -69,14 +82,14 @@ export class Composer {
 
   /** @param {HTMLElement} target */
   #edited(target) {
-    for (const name of /** @type {const} */ (['steps', 'guidance'])) {
+    for (const name of NUMBERS) {
       if (target === this.slide[name]) this.input[name].value = this.slide[name].value;
       if (target === this.input[name]) this.slide[name].value = this.input[name].value;
     }
     const sizing = target instanceof HTMLInputElement && target.name === 'size';
-    if (sizing) this.size = target.value;
-    const id = sizing ? 'size' : target.id.replace('-slide', '');
-    if (this.errors.delete(id)) this.#showErrors();
+    const sized = sizing || target === this.sizes.sides.width || target === this.sizes.sides.height;
+    const mended = sized ? ['size', 'width', 'height'] : [target.id.replace('-slide', '')];
+    if (mended.filter((id) => this.errors.delete(id)).length) this.#showErrors();
     this.#summary();
     this.acts.changed();
   }
@@ -88,7 +101,7 @@ export class Composer {
     this.#showErrors();
     if (found.size) {
       const first = [...found.keys()][0];
-      if (first !== 'prompt') /** @type {HTMLDetailsElement} */ (byId('advanced')).open = true;
+      if (first !== 'prompt') this.advanced.open = true;
       byId(first).focus();
       return null;
     }
@@ -99,8 +112,7 @@ export class Composer {
   peek() {
     /** @type {Spec} */
     const spec = { prompt: wellFormed(this.prompt.value.trim()) };
-    const [width, height] = this.size.split('x').map(Number);
-    if (width && height) Object.assign(spec, { width, height });
+    Object.assign(spec, this.sizes.size);
     const { steps, guidance, seed } = this.input;
     if (steps.value !== '') spec.steps = Number(steps.value);
     if (guidance.value !== '') spec.guidance = Number(guidance.value);
@@ -118,6 +130,16 @@ export class Composer {
     if (spec) this.acts.submit(spec);
   }
 
+  /** A picture of this prompt, with the settings as they are. @param {string} prompt */
+  ask(prompt) {
+    if (!this.prompt.value.trim()) {
+      this.prompt.value = prompt;
+      this.acts.changed();
+    }
+    const spec = this.read();
+    if (spec) this.acts.submit({ ...spec, prompt });
+  }
+
   /** @returns {Map<string, () => string>} */
   #check() {
     const found = new Map();
@@ -127,7 +149,9 @@ export class Composer {
     const { max } = this.fields.prompt;
     if (!prompt) found.set('prompt', () => this.text?.say('compose.error.empty'));
     else if (bytes > max) found.set('prompt', () => this.text?.say('compose.error.long', { n: bytes, max }));
-    for (const name of /** @type {const} */ (['steps', 'guidance'])) {
+    const size = this.sizes.fault();
+    if (size) found.set(size.side, () => this.text?.say(size.key, { ...size.values, name: this.text.say(`field.${size.side}`) }));
+    for (const name of NUMBERS) {
       const field = this.fields[name];
       const input = this.input[name];
       const value = Number(input.value);
@@ -146,19 +170,23 @@ export class Composer {
   }
 
   #showErrors() {
-    for (const id of BLAMED) {
-      const words = this.errors.get(id)?.() ?? '';
-      const place = byId(`${id}-error`);
-      put(place, words);
-      show(place, words !== '');
-      if (id !== 'size') attribute(byId(id), 'aria-invalid', words ? 'true' : null);
+    const words = new Map(Object.values(PLACES).map((place) => [place, '']));
+    for (const [id, place] of Object.entries(PLACES)) {
+      const error = this.errors.get(id)?.() ?? '';
+      if (error) words.set(place, error);
+      if (id !== 'size') attribute(byId(id), 'aria-invalid', error ? 'true' : null);
+    }
+    for (const [place, error] of words) {
+      put(byId(place), error);
+      show(byId(place), error !== '');
     }
   }
 
   /** Say what the server found wrong with a field, where the field is. @param {string} field @param {() => string} words */
   blame(field, words) {
-    const id = field === 'width' || field === 'height' ? 'size' : field;
-    if (!BLAMED.includes(id)) return;
+    const id = (field === 'width' || field === 'height') && this.sizes.preset() ? 'size' : field;
+    if (!Object.hasOwn(PLACES, id)) return;
+    if (id !== 'prompt' && id !== 'size') this.advanced.open = true;
     this.errors.set(id, words);
     this.#showErrors();
   }
@@ -166,53 +194,46 @@ export class Composer {
   /** Fill the form. @param {Spec} spec */
   fill(spec) {
     this.prompt.value = spec.prompt;
-    for (const name of /** @type {const} */ (['steps', 'guidance'])) {
+    for (const name of NUMBERS) {
       if (spec[name] === undefined) continue;
       this.input[name].value = String(spec[name]);
       this.slide[name].value = String(spec[name]);
     }
     this.input.seed.value = spec.seed === undefined || spec.seed < 0 ? '' : String(spec.seed);
-    if (spec.width && spec.height) this.#choose(spec.width, spec.height);
+    if (spec.width && spec.height) this.sizes.choose({ width: spec.width, height: spec.height });
     this.errors.clear();
     this.#showErrors();
     this.#summary();
     this.acts.changed();
   }
 
-  /** @param {number} width @param {number} height */
-  #choose(width, height) {
-    this.size = `${width}x${height}`;
-    const has = [...this.sizes.querySelectorAll('input')].some((input) => input.value === this.size);
-    if (!has && this.text) this.#buildSizes();
-    for (const input of this.sizes.querySelectorAll('input')) input.checked = input.value === this.size;
-  }
-
   /** @param {State} state @param {Text} text */
   update(state, text) {
     const spoke = text !== this.text;
+    const told = state.hello !== null && state.hello !== this.hello;
     this.text = text;
-    if (state.hello && state.hello !== this.hello) {
-      const first = !this.hello;
-      this.hello = state.hello;
-      this.#learn(first);
-    }
+    if (told) this.#learn(state.hello);
     if (spoke) {
       const mac = /Mac|iPhone|iPad/.test(navigator.platform);
       put(byId('keys'), text.say(mac ? 'compose.keys.mac' : 'compose.keys'));
+      this.sizes.speak(text);
       this.#showErrors();
-      if (this.hello) {
-        this.#buildSizes();
-        this.#buildExamples();
-      }
+    }
+    if (spoke || told) {
+      this.#buildExamples();
       this.#summary();
     }
+    // whoever has no pictures yet finds the examples on the wall
+    show(byId('examples'), state.jobs.length > 0 && byId('examples-list').childElementCount > 0);
   }
 
-  /** The server said what it can do. @param {boolean} first */
-  #learn(first) {
-    const { fields = [], defaults = {}, sizes = [] } = this.hello;
+  /** The server said what it can do. @param {any} hello */
+  #learn(hello) {
+    const first = !this.hello;
+    const { fields = [], defaults = {}, sizes = [], limits = {} } = hello;
+    this.hello = hello;
     this.fields = { ...UNKNOWN, ...Object.fromEntries(fields.map((/** @type {Field} */ f) => [f.name, f])) };
-    for (const name of /** @type {const} */ (['steps', 'guidance'])) {
+    for (const name of NUMBERS) {
       const { min, max, step } = this.fields[name];
       const top = Math.min(max, name === 'steps' ? STEPS_SLIDE_MAX : GUIDANCE_SLIDE_MAX);
       Object.assign(this.input[name], { min, max, step: step || 'any' });
@@ -220,43 +241,14 @@ export class Composer {
       if (first && this.input[name].value === '') this.input[name].value = String(defaults[name] ?? '');
       this.slide[name].value = this.input[name].value;
     }
-    const fits = sizes.some((/** @type {{width: number, height: number}} */ s) => `${s.width}x${s.height}` === this.size);
-    if (!fits) this.size = `${defaults.width}x${defaults.height}`;
-    this.#buildSizes();
-    this.#buildExamples();
-    this.#summary();
-  }
-
-  #buildSizes() {
-    const text = /** @type {Text} */ (this.text);
-    const { sizes = [] } = this.hello ?? {};
-    const names = sizes.map((/** @type {{width: number, height: number}} */ s) => `${s.width}x${s.height}`);
-    const all = names.includes(this.size) || !this.size ? names : [...names, this.size];
-    const focused = this.sizes.contains(document.activeElement);
-    this.sizes.replaceChildren(...all.map((/** @type {string} */ value) => {
-      const [width, height] = value.split('x').map(Number);
-      const shape = text.say(`compose.size.${width === height ? 'square' : width > height ? 'wide' : 'tall'}`);
-      const input = el('input', { type: 'radio', name: 'size', value, 'aria-label': text.say('compose.size.name',
-        { shape, width: String(width), height: String(height) }) });
-      input.checked = value === this.size;
-      const frame = el('i', { 'aria-hidden': 'true' });
-      const scale = GLYPH_PX / Math.max(width, height) * Math.min(1, 0.62 + Math.max(width, height) / 1350);
-      frame.style.width = `${width * scale}px`;
-      frame.style.height = `${height * scale}px`;
-      return el('label', { class: 'size' }, input,
-        el('span', { class: 'size-face', 'aria-hidden': 'true' }, frame, el('span', { text: `${width} × ${height}` })));
-    }));
-    if (focused) this.sizes.querySelector('input:checked') instanceof HTMLElement
-      && /** @type {HTMLElement} */ (this.sizes.querySelector('input:checked')).focus();
+    const { width, height } = this.fields;
+    this.sizes.learn({ presets: sizes, width, height, aspect: limits.aspect_max ?? ASPECT_MAX },
+      { width: defaults.width, height: defaults.height });
   }
 
   #buildExamples() {
-    const han = (/** @type {string} */ words) => /\p{Script=Han}/u.test(words);
-    const mine = (/** @type {string} */ words) => Number(han(words) === (this.text?.lang === 'zh'));
-    const examples = /** @type {string[]} */ ([...(this.hello.examples ?? [])]).sort((a, b) => mine(b) - mine(a)).slice(0, EXAMPLES_MAX);
-    show(byId('examples'), examples.length > 0);
-    byId('examples-list').replaceChildren(...examples.map((example) => el('button', {
-      type: 'button', class: 'example', text: example, title: example, lang: han(example) ? 'zh' : 'en',
+    byId('examples-list').replaceChildren(...examplesOf(this.hello, this.text?.lang ?? 'en').map((example) => el('button', {
+      type: 'button', class: 'example', text: example, title: example, lang: languageOf(example), dir: 'auto',
       on: { click: () => this.#take(example) },
     })));
   }

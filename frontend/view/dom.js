@@ -48,6 +48,29 @@ export function show(element, shown) {
   if (element.hidden === shown) element.hidden = !shown;
 }
 
+/** What language words are in, as far as their letters tell: for the right glyphs and the right voice.
+ * @param {string} words @returns {'zh' | 'ja' | 'ko' | null} null: not told */
+export function languageOf(words) {
+  if (/[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(words)) return 'ja';
+  if (/\p{Script=Hangul}/u.test(words)) return 'ko';
+  return /\p{Script=Han}/u.test(words) ? 'zh' : null;
+}
+
+/** Show what a person wrote: as text, in its own direction and language. @param {Element} element @param {string} words */
+export function quote(element, words) {
+  put(element, words);
+  attribute(element, 'dir', 'auto');
+  attribute(element, 'lang', languageOf(words));
+}
+
+const NAME_MAX = 80; // characters
+
+/** Words short enough to name something by. @param {string} words */
+export function brief(words) {
+  const characters = [...words.slice(0, 2 * NAME_MAX + 1)];
+  return characters.length > NAME_MAX ? `${characters.slice(0, NAME_MAX).join('')}…` : words;
+}
+
 /** Paths on a 20 by 20 grid. */
 const ICONS = Object.freeze({
   close: 'M5 5l10 10M15 5 5 15',
@@ -55,6 +78,9 @@ const ICONS = Object.freeze({
   again: 'M4 10a6 6 0 1 1 1.8 4.3M4 15.5v-3.2h3.2',
   form: 'M4 5h12M4 10h7M4 15h4M13.5 17l3-3-3-3',
   dice: 'M5 3h10a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM7 7h.01M13 7h.01M10 10h.01M7 13h.01M13 13h.01',
+  copy: 'M7.5 7.5V4.8A1.8 1.8 0 0 1 9.3 3h5.9A1.8 1.8 0 0 1 17 4.8v5.9a1.8 1.8 0 0 1-1.8 1.8h-2.7M4.8 7.5h5.9a1.8 1.8 0 0 1 1.8 1.8v5.9a1.8 1.8 0 0 1-1.8 1.8H4.8A1.8 1.8 0 0 1 3 15.2V9.3a1.8 1.8 0 0 1 1.8-1.8Z',
+  link: 'M8.2 11.8a3.4 3.4 0 0 0 4.8 0l2.9-2.9a3.4 3.4 0 0 0-4.8-4.8l-1 1M11.8 8.2a3.4 3.4 0 0 0-4.8 0l-2.9 2.9a3.4 3.4 0 0 0 4.8 4.8l1-1',
+  check: 'M4 10.5l4 4 8-9',
   broken: 'M3 5h14v10H3ZM3 12l4-3 3 3 2-2 5 4M11 2l-2 3 2 2-2 3',
   stop: 'M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15ZM5 5l10 10',
   back: 'M12.5 4.5 7 10l5.5 5.5',

@@ -3,27 +3,23 @@
 
 import { TERMINAL } from '../state.js';
 import { Card } from './card.js';
-import { byId, el, put, show } from './dom.js';
+import { byId, put, show } from './dom.js';
+import { Empty } from './empty.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
-const GHOST = 'M0 100V70l22-26 18 20 14-14 26 26 20-8v32Z M70 24a10 10 0 1 1-.01 0';
-
 export class Gallery {
-  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void}} acts */
+  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void, start: (prompt: string) => void}} acts */
   constructor(acts) {
     this.acts = acts;
     this.list = byId('cards');
     this.count = byId('gallery-count');
     this.clear = byId('clear');
-    this.empty = byId('empty');
+    this.empty = new Empty(acts.start);
     /** @type {Map<string, Card>} */ this.cards = new Map();
     /** @type {State | null} */ this.state = null;
     this.clear.addEventListener('click', () => this.#clear());
-    this.emptyTitle = el('h3');
-    this.emptyText = el('p');
-    this.#build();
   }
 
   /** @param {State} state @param {Text} text @param {number} now @param {boolean} all every card anew: the language changed */
@@ -44,9 +40,8 @@ export class Gallery {
     const finished = state.jobs.filter((job) => TERMINAL.has(job.state)).length;
     put(this.count, state.jobs.length ? text.say('gallery.count', { n: state.jobs.length }) : '');
     show(this.clear, finished > 1);
-    show(this.empty, state.jobs.length === 0);
-    put(this.emptyTitle, text.say('empty.title'));
-    put(this.emptyText, text.say('empty.text'));
+    byId('pictures').dataset.empty = String(state.jobs.length === 0);
+    this.empty.update(state, text);
   }
 
   /** Only time went by. @param {number} now */
@@ -86,17 +81,5 @@ export class Gallery {
     const keys = this.state?.jobs.filter((job) => TERMINAL.has(job.state)).map((job) => job.key) ?? [];
     this.acts.clear(keys);
     byId('pictures').focus();
-  }
-
-  #build() {
-    const ghost = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    ghost.setAttribute('viewBox', '0 0 100 100');
-    ghost.setAttribute('preserveAspectRatio', 'xMidYMax slice');
-    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-    path.setAttribute('d', GHOST);
-    ghost.append(path);
-    this.empty.append(
-      el('div', { class: 'empty-tray', 'aria-hidden': 'true' }, el('div', { class: 'empty-paper' }, /** @type {any} */ (ghost))),
-      this.emptyTitle, this.emptyText);
   }
 }

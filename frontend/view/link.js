@@ -1,7 +1,7 @@
 // @ts-check
 // link - how the connection stands: the lamp, a word in the head, and a notice when it is worth a sentence.
 
-import { byId, put, show } from './dom.js';
+import { attribute, byId, put, show } from './dom.js';
 import { failureWords } from './trouble.js';
 
 /** @typedef {import('../state.js').State} State */
@@ -29,13 +29,15 @@ export class Link {
   update(state, text, now) {
     this.shown = [state, text];
     const name = state.link.state === 'open' ? 'open' : state.link.ever || state.link.attempt > 1 ? 'lost' : 'connecting';
-    const { root } = { root: document.documentElement };
+    const root = document.documentElement;
     if (root.dataset.link !== name) this.since = now;
     root.dataset.link = name;
     root.dataset.busy = String((state.stats?.running ?? 0) > 0 || state.jobs.some((job) => job.state === 'running'));
     put(byId('link-text'), text.say(`link.${name}`));
     const model = state.hello?.model;
-    put(byId('model'), model ? text.say('model.line', { name: model.name, device: model.device.toUpperCase() }) : '');
+    // "cpu (2 threads, avx512bf, bf16)": the kind is enough here
+    put(byId('model'), model ? text.say('model.line', { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
+    attribute(byId('model'), 'title', model?.device ?? null);
     this.tick(now);
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // speaker - tells screen readers what happened, one sentence at a time, and not every percent of it.
 
-import { byId } from './dom.js';
+import { brief, byId } from './dom.js';
 import { failureWords } from './trouble.js';
 
 /** @typedef {import('../state.js').State} State */
@@ -10,7 +10,6 @@ import { failureWords } from './trouble.js';
 
 const PAUSE_MS = 1600;
 const WAITING_MAX = 4; // sentences; older ones are not worth hearing any more
-const PROMPT_MAX = 80;
 
 export class Speaker {
   constructor() {
@@ -54,7 +53,7 @@ export function changes(state, before, text) {
 
 /** @param {Job} job @param {Job} was @param {Text} text @returns {string[]} */
 function jobChange(job, was, text) {
-  const prompt = job.spec.prompt.length > PROMPT_MAX ? `${job.spec.prompt.slice(0, PROMPT_MAX)}…` : job.spec.prompt;
+  const prompt = brief(job.spec.prompt);
   if (job.queue && !was.queue && was.state !== 'running') {
     const time = job.due ? text.about(job.due.ms) : text.say('card.unknown');
     return [text.say('say.queued', { place: text.place(job.queue.position), time })];

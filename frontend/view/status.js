@@ -2,7 +2,7 @@
 // status - what the server is doing: counts, how many at a time, who runs and who waits, with times.
 
 import { remaining } from '../state.js';
-import { Bar, attribute, byId, el, put, show } from './dom.js';
+import { Bar, attribute, byId, el, put, quote, show } from './dom.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -89,7 +89,8 @@ class Row {
     this.element.dataset.kind = job.state;
     const size = text.say('params.size', { width: String(job.width), height: String(job.height) });
     put(this.mark, running ? text.percent(job.overall ?? 0) : text.place(job.position));
-    put(this.who, prompt ?? text.say('status.other', { size }));
+    if (prompt !== null) quote(this.who, prompt);
+    else put(this.who, text.say('status.other', { size }));
     this.who.classList.toggle('other', prompt === null);
     show(this.bar.element, running);
     this.bar.set(job.overall ?? 0);

@@ -6,7 +6,7 @@
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** @typedef {{wrong: string, todo: string, detail?: string}} Trouble detail: the server's own English */
 
-const PARTICULAR = Object.freeze(['bad_field', 'bad_prompt', 'bad_request', 'too_big_for_device', 'conflict']); // codes that say little without detail
+const PARTICULAR = Object.freeze(['bad_field', 'bad_prompt', 'bad_request', 'too_big_for_device', 'out_of_memory', 'conflict']); // codes that say little without detail
 
 /** A sentence begins with a capital and ends with a stop. @param {string} words */
 export function sentence(words) {
@@ -26,7 +26,8 @@ export function failureWords(failure, text) {
   // the server's own words are exact, but English; a wait is better said here, where it is a time and not a number
   if (!exact || failure.retry_after_ms) return general;
   if (text.lang !== 'en') return PARTICULAR.includes(failure.code) ? { ...general, detail: exact } : general;
-  return { wrong: exact, todo: sentence(failure.hint ?? '') || general.todo };
+  // a hint of another kind speaks to programs and to whoever runs the server
+  return { wrong: exact, todo: (PARTICULAR.includes(failure.code) && sentence(failure.hint ?? '')) || general.todo };
 }
 
 /** What is wrong with this job, null when nothing is. @param {Job} job @param {Text} text @param {boolean} missing its file is gone

@@ -1,15 +1,21 @@
 // @ts-check
-// viewer - one finished picture, large, with all that made it; arrow keys go to its neighbours.
+// viewer - one finished picture, large, with all that made it; the keyboard goes to its neighbours.
 
-import { attribute, byId, button, el, icon, put } from './dom.js';
+import { copyWords } from './copy.js';
+import { attribute, byId, button, el, icon, put, quote, show } from './dom.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
+/** What can be copied. @typedef {'prompt' | 'seed' | 'link'} Part */
 
 const VIEW_VH = 76; // height of the picture in the window
+const COPIED_MS = 1800;
+const SWIPE_PX = 48;
+const LONG = 400; // characters; a longer prompt scrolls, and what scrolls must be reachable by keyboard
 
 export class Viewer {
-  /** @param {{use: (job: Job) => void, finished: () => readonly Job[], text: () => Text}} acts */
+  /** @param {{use: (job: Job) => void, vary: (job: Job) => void, say: (words: string) => void,
+   *           finished: () => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
     this.acts = acts;
     this.dialog = /** @type {HTMLDialogElement} */ (byId('viewer'));
@@ -18,20 +24,37 @@ export class Viewer {
     this.title = el('h2', { id: 'viewer-title' });
     this.facts = el('dl', { class: 'facts' });
     this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
-    this.use = button('form', () => this.job && (this.dialog.close(), acts.use(this.job)));
-    this.previous = button('back', () => this.#go(-1), 'icon');
-    this.next = button('forth', () => this.#go(1), 'icon');
+    this.use = button('form', () => this.#leave(acts.use));
+    this.vary = button('dice', () => this.#leave(acts.vary));
+    this.copies = /** @type {const} */ (['prompt', 'seed', 'link']).map((part) => this.#copier(part));
+    this.previous = button('back', () => this.#go(-1), 'icon step back');
+    this.next = button('forth', () => this.#go(1), 'icon step forth');
+    this.count = el('p', { class: 'viewer-count' });
     this.close = button('close', () => this.dialog.close(), 'icon close');
-    this.dialog.append(el('div', { class: 'viewer-in' },
-      el('div', { class: 'viewer-shot' }, this.image),
-      el('div', { class: 'viewer-text' }, this.title, this.facts,
-        el('div', { class: 'actions' }, this.save, this.use.element),
-        el('div', { class: 'step' }, this.previous.element, this.next.element))),
+    this.shot = el('div', { class: 'viewer-shot' }, this.image, this.previous.element, this.next.element);
+    this.dialog.append(el('div', { class: 'viewer-in' }, this.shot,
+      el('div', { class: 'viewer-text' }, this.count, this.title, this.facts,
+        el('div', { class: 'actions' }, this.save, this.use.element, this.vary.element),
+        el('div', { class: 'actions copies' }, ...this.copies.map((copy) => copy.element)))),
     this.close.element);
+    this.#listen();
+  }
+
+  #listen() {
     this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
     this.dialog.addEventListener('keydown', (event) => {
-      if (event.key === 'ArrowLeft') this.#go(-1);
-      if (event.key === 'ArrowRight') this.#go(1);
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+      const step = steps[/** @type {keyof typeof steps} */ (event.key)];
+      if (step === undefined) return;
+      event.preventDefault();
+      this.#go(step);
+    });
+    let from = 0;
+    this.shot.addEventListener('touchstart', (event) => { from = event.changedTouches[0].clientX; }, { passive: true });
+    this.shot.addEventListener('touchend', (event) => {
+      const moved = event.changedTouches[0].clientX - from;
+      if (event.touches.length === 0 && Math.abs(moved) >= SWIPE_PX) this.#go(moved < 0 ? 1 : -1);
     });
   }
 
@@ -39,14 +62,36 @@ export class Viewer {
   open(job) {
     this.#show(job);
     if (!this.dialog.open) this.dialog.showModal();
+    this.save.focus({ preventScroll: true });
+  }
+
+  /** @param {(job: Job) => void} act */
+  #leave(act) {
+    this.dialog.close();
+    if (this.job) act(this.job);
+  }
+
+  /** A button that copies a part of what made the picture, and says so in its place. @param {Part} part */
+  #copier(part) {
+    const { element, label } = button(part === 'link' ? 'link' : 'copy', async () => {
+      const text = this.acts.text();
+      const done = this.job !== null && await copyWords(partOf(this.job, part));
+      const words = text.say(done ? 'act.copied' : 'act.copied.not');
+      put(label, words);
+      this.acts.say(words);
+      setTimeout(() => put(label, this.acts.text().say(`act.copy.${part}`)), COPIED_MS);
+    });
+    return { element, label, part };
   }
 
   /** @param {number} step */
   #go(step) {
     const all = this.acts.finished();
     const at = all.findIndex((job) => job.key === this.job?.key);
-    const next = all[at + step];
-    if (at >= 0 && next) this.#show(next);
+    const next = all[Math.max(0, Math.min(all.length - 1, at + step))];
+    if (at < 0 || !next || next === all[at]) return;
+    this.#show(next);
+    this.acts.say(next.spec.prompt);
   }
 
   /** @param {Job} job */
@@ -62,7 +107,8 @@ export class Viewer {
     attribute(this.image, 'width', String(result.width));
     attribute(this.image, 'height', String(result.height));
     this.image.style.width = `min(100%, ${(VIEW_VH * result.width / result.height).toFixed(2)}vh)`;
-    put(this.title, spec.prompt);
+    quote(this.title, spec.prompt);
+    attribute(this.title, 'tabindex', spec.prompt.length > LONG ? '0' : null);
     const facts = [['size', `${result.width} × ${result.height}`], ['steps', spec.steps], ['guidance', spec.guidance],
       ['seed', String(result.seed)], ['took', text.exact(result.seconds)]];
     this.facts.replaceChildren(...facts.filter(([, value]) => value !== undefined).map(([name, value]) =>
@@ -70,10 +116,22 @@ export class Viewer {
     attribute(this.save, 'href', `${result.url}?download=1`);
     put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
     put(this.use.label, text.say('act.use.long'));
+    put(this.vary.label, text.say('act.vary'));
+    attribute(this.vary.element, 'title', text.say('act.vary.long'));
+    for (const { label, part } of this.copies) put(label, text.say(`act.copy.${part}`));
     put(this.previous.label, text.say('viewer.previous'));
     put(this.next.label, text.say('viewer.next'));
     put(this.close.label, text.say('act.close'));
-    this.previous.element.disabled = at <= 0;
-    this.next.element.disabled = at < 0 || at >= all.length - 1;
+    put(this.count, text.say('viewer.count', { at: at + 1, n: all.length }));
+    for (const element of [this.count, this.previous.element, this.next.element]) show(element, all.length > 1);
+    // `disabled` would lose the focus of whoever steps with the button
+    attribute(this.previous.element, 'aria-disabled', at <= 0 ? 'true' : null);
+    attribute(this.next.element, 'aria-disabled', at < 0 || at >= all.length - 1 ? 'true' : null);
   }
+}
+
+/** @param {Job} job @param {Part} part */
+function partOf({ spec, result }, part) {
+  if (part === 'prompt') return spec.prompt;
+  return part === 'seed' ? String(result?.seed ?? spec.seed) : new URL(result?.url ?? '', location.href).href;
 }

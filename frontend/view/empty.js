@@ -1,0 +1,48 @@
+// @ts-check
+// empty - the wall before the first picture: papers that only have to be clicked, and how a picture comes about.
+
+import { PHASES } from '../wire.js';
+import { examplesOf } from './composer.js';
+import { byId, el, icon, languageOf, put, show } from './dom.js';
+
+/** @typedef {import('../state.js').State} State */
+/** @typedef {import('../i18n/text.js').Text} Text */
+
+export class Empty {
+  /** @param {(prompt: string) => void} start make a picture of this prompt */
+  constructor(start) {
+    this.start = start;
+    this.place = byId('empty');
+    this.title = el('h3');
+    this.words = el('p', { class: 'empty-words' });
+    this.papers = el('ul', { class: 'papers' });
+    this.steps = PHASES.map(() => ({ name: el('b'), words: el('span') }));
+    this.place.append(this.title, this.words, this.papers,
+      el('ol', { class: 'ways' }, ...this.steps.map(({ name, words }) => el('li', {}, name, words))));
+    /** @type {string[]} */ this.examples = [];
+  }
+
+  /** @param {State} state @param {Text} text */
+  update({ jobs, hello }, text) {
+    show(this.place, jobs.length === 0);
+    if (jobs.length) return;
+    const examples = examplesOf(hello, text.lang);
+    put(this.title, text.say('empty.title'));
+    put(this.words, text.say(examples.length ? 'empty.text' : 'empty.text.bare'));
+    this.steps.forEach(({ name, words }, i) => {
+      put(name, text.say(`phase.${PHASES[i]}.short`));
+      put(words, text.say(`phase.${PHASES[i]}.about`));
+    });
+    if (this.examples.join('\n') !== examples.join('\n')) this.#lay(examples);
+    this.papers.setAttribute('aria-label', text.say('compose.examples'));
+  }
+
+  /** @param {string[]} examples */
+  #lay(examples) {
+    this.examples = examples;
+    show(this.papers, examples.length > 0);
+    this.papers.replaceChildren(...examples.map((example) => el('li', {},
+      el('button', { type: 'button', class: 'paper', on: { click: () => this.start(example) } }, icon('forth'),
+        el('span', { text: example, lang: languageOf(example), dir: 'auto' })))));
+  }
+}

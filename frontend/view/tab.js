@@ -1,0 +1,48 @@
+// @ts-check
+// tab - what the browser's tab says: how far the work is, or what came out of it while nobody looked.
+
+import { attribute, byId } from './dom.js';
+
+/** @typedef {import('../state.js').State} State */
+/** @typedef {import('../state.js').Job} Job */
+/** @typedef {import('../i18n/text.js').Text} Text */
+
+const ICONS = 4; // icon-1.svg to icon-4.svg: a ring that closes
+
+export class Tab {
+  constructor() {
+    this.link = /** @type {HTMLLinkElement} */ (byId('icon'));
+    this.ready = 0; // pictures that became ready while the page was hidden
+    /** @type {Set<string>} */ this.open = new Set();
+  }
+
+  /** @param {State} state @param {Text} text @param {boolean} hidden */
+  update({ jobs }, text, hidden) {
+    const ready = jobs.filter((job) => job.state === 'done' && this.open.has(job.key)).length;
+    this.open = new Set(jobs.filter((job) => job.state === 'queued' || job.state === 'running').map((job) => job.key));
+    this.ready = hidden ? this.ready + ready : 0;
+    const words = tabWords(jobs, this.ready, text);
+    if (document.title !== words) document.title = words;
+    attribute(this.link, 'href', tabIcon(jobs));
+  }
+}
+
+/** How far the oldest running picture is, null when none runs. @param {readonly Job[]} jobs */
+function progress(jobs) {
+  return jobs.filter((job) => job.state === 'running').at(-1)?.overall ?? null;
+}
+
+/** @param {readonly Job[]} jobs newest first @param {number} ready @param {Text} text */
+export function tabWords(jobs, ready, text) {
+  const share = progress(jobs);
+  if (share !== null) return text.say('title.busy', { percent: text.percent(share) });
+  const place = jobs.filter((job) => job.state === 'queued' && job.queue).at(-1)?.queue?.position;
+  if (place) return text.say('title.waiting', { place: text.place(place) });
+  return ready ? text.say('title.ready', { n: ready }) : text.say('title.idle');
+}
+
+/** @param {readonly Job[]} jobs */
+export function tabIcon(jobs) {
+  const share = progress(jobs);
+  return share === null ? 'icon.svg' : `icon-${Math.min(ICONS, Math.floor(share * ICONS) + 1)}.svg`;
+}
