@@ -38,6 +38,7 @@ export class Fake {
   /** pace: pictures a second of the device, roughly, for one 256 x 256 picture of 20 steps. */
   constructor({ pace = 0.2, cap = 2, queueMax = 64, manual = false } = {}) {
     Object.assign(this, { pace, cap, queueMax, manual });
+    this.sizes = [[256, 256], [384, 256], [256, 384], [512, 512]];
     this.jobs = []; // survive a restart, as the real server's do
     this.done = this.failed = this.cancelled = 0;
     this.count = 0;
@@ -102,10 +103,10 @@ export class Fake {
     socket.on('error', () => {});
     socket.on('message', (data) => this.command(c, JSON.parse(data)));
     this.say(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId, time_ms: Date.now(),
-      model: { name: 'tiny', device: 'cpu', dtype: 'bf16' },
+      model: { name: 'tiny', device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
       concurrency: { cap: this.cap, why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
       capabilities: ['text_to_image'], phases: PHASES, fields: FIELDS, examples: EXAMPLES,
-      sizes: [[256, 256], [384, 256], [256, 384], [512, 512]].map(([width, height]) => ({ width, height })),
+      sizes: this.sizes.map(([width, height]) => ({ width, height })),
       defaults: { width: 256, height: 256, steps: 20, guidance: 1.5, seed: -1 },
       limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax }, previews: { every_ms: 0, max_px: 256, format: 'jpeg' } });
   }

@@ -59,6 +59,41 @@ const SCENES = {
     await page.waitForTimeout(2600);
     await ask(page, 'a picture asked for while nobody listens');
   },
+  many: async ({ page, fake }) => {
+    await page.evaluate(() => { document.getElementById('advanced').open = false; });
+    await ask(page, ...Array.from({ length: 30 }, (_, i) => `picture number ${i + 1}: ${['a red heart', 'a boat at sunset', 'a house in the snow', 'a lighthouse'][i % 4]}`));
+    for (let i = 0; i < 1100; i++) fake.tick(50);
+    await page.waitForTimeout(1500);
+  },
+  strange: async ({ page, fake }) => {
+    await page.locator('.size', { hasText: '512 × 512' }).click();
+    await ask(page, `a very long prompt ${'with a house and a tree and a boat and the sea and a mountain and the moon, '.repeat(60)}`);
+    await page.locator('.size', { hasText: '384 × 256' }).click();
+    await ask(page, 'منارة بجانب البحر في الليل تحت قمر مكتمل', 'Sesquipedaliophobia'.repeat(12));
+    await page.locator('#advanced summary').click();
+    await page.fill('#width', '96');
+    await page.fill('#height', '320');
+    await ask(page, '日の出の海の上のヨット', '"HOME" on a sign', '夜晚的雪地里有一个雪人');
+    for (let i = 0; i < 330; i++) fake.tick(50);
+    await page.waitForTimeout(800);
+  },
+  side: async ({ page }) => {
+    await page.locator('#advanced summary').click();
+    await page.fill('#width', '250');
+    await page.fill('#seed', 'abc');
+    await page.fill('#guidance', '77');
+    await ask(page, 'a lighthouse');
+  },
+  restarted: async ({ page, fake }) => {
+    await ask(page, 'a red circle on a blue background', 'a lighthouse by the sea at night', 'three orange stars');
+    for (let i = 0; i < 70; i++) fake.tick(50);
+    const { port } = fake;
+    await fake.stop();
+    await page.waitForSelector(':root[data-link=lost]');
+    await fake.start(port);
+    await page.waitForSelector(':root[data-link=open]');
+    for (let i = 0; i < 10; i++) fake.tick(50);
+  },
   viewer: async ({ page, fake }) => {
     await ask(page, 'a boat with a red sail on the sea at sunset', 'three orange stars on a green background');
     for (let i = 0; i < 250; i++) fake.tick(50);

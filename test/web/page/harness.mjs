@@ -3,23 +3,29 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { launch } from '../browser.mjs';
+import { Fake } from '../fake.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 let browser;
+/** Tabs that nobody uses now, by language: to open one costs more than all that a short test does in it. */
+const idle = new Map();
 export async function openBrowser() {
   browser = await launch();
 }
 export async function closeBrowser() {
   await browser?.close();
+  idle.clear();
 }
 
-/** Runs in the page before its own scripts: notes violations of the policy, what is announced, living blob URLs,
+/** Runs in the page before its own scripts: notes violations of the policy, what is announced, blob URLs that live,
  * and what each picture that comes onto a card looks like. */
 function watch() {
-  window.seen = { violations: [], said: [], blobs: 0, shots: [] };
+  if (location.protocol === 'about:') return;
+  window.seen = { violations: [], said: [], blobs: new Set(), shots: [] };
   const look = (image) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 24 });
     const context = canvas.getContext('2d');
@@ -39,27 +45,66 @@ function watch() {
     new MutationObserver(() => live.textContent && window.seen.said.push(live.textContent)).observe(live, { childList: true });
   });
   const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];
-  URL.createObjectURL = (x) => (window.seen.blobs++, make.call(URL, x));
-  URL.revokeObjectURL = (x) => (window.seen.blobs--, drop.call(URL, x));
+  URL.createObjectURL = (x) => {
+    const url = make.call(URL, x);
+    window.seen.blobs.add(url);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    window.seen.blobs.delete(url);
+    drop.call(URL, url);
+  };
+}
+
+/** For the tests of one file: a browser, and before each test a fake server that stands still until it is told to run. */
+export function stage(options = {}) {
+  const play = {
+    fake: /** @type {any} */ (null),
+    url: () => `http://127.0.0.1:${play.fake.port}/`,
+    /** Until n pictures were asked for. */
+    arrived: async (n) => {
+      const until = Date.now() + WAIT_MS;
+      while (play.fake.jobs.length < n && Date.now() < until) await new Promise((done) => setTimeout(done, 20));
+      assert.equal(play.fake.jobs.length, n);
+    },
+  };
+  before(openBrowser);
+  after(closeBrowser);
+  beforeEach(async () => { play.fake = await new Fake({ manual: true, pace: 1, ...options }).start(); });
+  afterEach(async () => { await play.fake.stop().catch(() => {}); });
+  return play;
+}
+
+/** A tab of a browser in this language. What it complains of, and where it goes, is written into tab.heard. */
+async function tabOf(locale) {
+  const free = idle.get(locale)?.pop();
+  if (free) return free;
+  const context = await browser.newContext({ locale });
+  context.setDefaultTimeout(WAIT_MS);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await context.addInitScript(watch);
+  const page = await context.newPage();
+  const tab = { context, page, locale, cdp: await context.newCDPSession(page), heard: { complaints: [], asked: [] } };
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && tab.heard.complaints.push({ text: m.text(), at: m.location().url }));
+  page.on('pageerror', (e) => tab.heard.complaints.push({ text: String(e.stack), at: '' }));
+  page.on('request', (r) => tab.heard.asked.push(r.url()));
+  return tab;
 }
 
 /** Open `url` as a new person would: nothing remembered. */
 export async function visit(url, { width = 1280, height = 900, colorScheme = 'light', locale = 'en-US', reducedMotion = 'reduce' } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion });
-  context.setDefaultTimeout(WAIT_MS);
-  await context.addInitScript(watch);
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(m.text()));
-  page.on('pageerror', (e) => complaints.push(String(e.stack)));
-  await page.goto(url);
-  await page.waitForSelector(':root[data-link=open]');
-  return new Visitor(context, page, complaints);
+  const tab = await tabOf(locale);
+  tab.heard = { complaints: [], asked: [] };
+  await tab.page.setViewportSize({ width, height });
+  await tab.page.emulateMedia({ colorScheme, reducedMotion });
+  await tab.page.goto(url);
+  await tab.page.waitForSelector(':root[data-link=open]');
+  return new Visitor(tab, new URL(url).origin);
 }
 
 export class Visitor {
-  constructor(context, page, complaints) {
-    Object.assign(this, { context, page, complaints, expected: [] });
+  constructor(tab, origin) {
+    Object.assign(this, { tab, origin, page: tab.page, context: tab.context });
   }
 
   /** Type a prompt and generate. */
@@ -88,16 +133,18 @@ export class Visitor {
     return (await this.page.locator(selector).first().innerText()).trim();
   }
 
-  /** Wait until the text of `selector` matches. */
-  async reads(selector, pattern) {
-    const from = Date.now();
-    let text = '';
-    while (Date.now() - from < WAIT_MS) {
-      text = await this.text(selector);
-      if (pattern.test(text)) return text;
-      await this.page.waitForTimeout(30);
-    }
-    return assert.fail(`${selector} reads "${text}", not ${pattern}`);
+  /** Wait until the text of `selector`, on the card with these words if there are any, matches. */
+  async reads(selector, pattern, words = null) {
+    const { source, flags } = pattern;
+    const matches = ([selector, source, flags, words]) => {
+      const place = words === null ? document : [...document.querySelectorAll('.card')].find((card) => card.innerText.includes(words));
+      const text = place?.querySelector(selector)?.innerText.trim();
+      return text !== undefined && new RegExp(source, flags).test(text);
+    };
+    await this.page.waitForFunction(matches, [selector, source, flags, words], { polling: 50 }).catch(async () => {
+      const text = await (words === null ? this.page : this.card(words)).locator(selector).first().innerText();
+      assert.fail(`${selector} reads "${text}", not ${pattern}`);
+    });
   }
 
   async said(pattern) {
@@ -137,12 +184,22 @@ export class Visitor {
     assert.ok(wide <= 0, `${label} scrolls sideways by ${wide} px`);
   }
 
-  /** The end of a visit: nothing was complained about, but for what the test brought about itself. */
+  /** The end of a visit: nothing was complained about, but for what the test brought about itself, and nothing was
+   * asked of anybody but the server. */
   async leave(...expected) {
-    const violations = await this.page.evaluate(() => window.seen.violations);
-    await this.context.close();
+    const { tab, page } = this;
+    const violations = await page.evaluate(() => window.seen.violations);
+    for (const other of tab.context.pages()) if (other !== page) await other.close();
+    const { complaints, asked } = tab.heard;
+    tab.heard = { complaints: [], asked: [] };
+    await page.goto('about:blank');
+    await tab.cdp.send('Storage.clearDataForOrigin', { origin: this.origin, storageTypes: 'all' });
+    idle.set(tab.locale, [...(idle.get(tab.locale) ?? []), tab]);
     assert.deepEqual(violations, [], 'content security policy');
-    assert.deepEqual(this.complaints.filter((c) => !expected.some((e) => e.test(c))), [], 'console');
+    // the icon of the page before this one may be asked for late, and fail
+    const mine = complaints.filter(({ at }) => !at.startsWith('http') || at.startsWith(this.origin)).map(({ text }) => text);
+    assert.deepEqual(mine.filter((c) => !expected.some((e) => e.test(c))), [], 'console');
+    assert.deepEqual(asked.filter((a) => !a.startsWith(`${this.origin}/`) && !/^(blob|about):|^http:..127\.0\.0\.1:\d+\/icon/.test(a)), [], 'asked elsewhere');
   }
 }
 

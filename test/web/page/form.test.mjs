@@ -1,0 +1,208 @@
+// form - what a person may type, and what is said when it cannot be: against a server that is told what to do.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { stage, visit } from './harness.mjs';
+
+const play = stage();
+const { url, arrived } = play;
+
+describe('what can go wrong', () => {
+  test('each is a sentence, and says what to do', async () => {
+    const cases = [
+      ['please refuse', 'refused', /which the model reads as part of a picture\.\s+Remove that word/],
+      ['it is full', 'refused', /The queue is full\.\s+Try again in about 12 s\./],
+      ['this will fail', 'failed', /The device reported an error while denoising\.\s+Try again\. If it keeps failing/],
+      ['a timeout', 'failed', /It ran for more than 300 s\.\s+Choose fewer steps or a smaller size\./],
+    ];
+    const v = await visit(url());
+    await v.ask(...cases.map(([prompt]) => prompt));
+    await arrived(2);
+    play.fake.run(1500);
+    for (const [prompt, state, sentence] of cases) {
+      await v.state(prompt, state);
+      assert.match(await v.card(prompt).locator('.trouble').innerText(), sentence);
+      assert.ok(await v.card(prompt).getByRole('button', { name: /^Try again/ }).isVisible());
+    }
+    await v.said(/^Failed: /);
+    await v.leave();
+  });
+
+  test('try again makes a new job and takes the old card away', async () => {
+    const v = await visit(url());
+    await v.ask('this will fail');
+    await arrived(1);
+    play.fake.run(1500);
+    await v.state('this will fail', 'failed');
+    await v.page.getByRole('button', { name: /^Try again/ }).click();
+    await arrived(2);
+    await v.cards(1);
+    assert.notEqual(play.fake.jobs[0].key, play.fake.jobs[1].key);
+    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null), 'the focus stays with the picture');
+    await v.leave();
+  });
+
+  test('cancel, running and waiting', async () => {
+    const v = await visit(url());
+    await v.ask('hold one', 'hold two', 'hold three');
+    await arrived(3);
+    play.fake.run(100);
+    for (const words of ['hold three', 'hold one']) {
+      await v.card(words).getByRole('button', { name: /^Cancel/ }).click();
+      await v.reads('.what', /Cancelling/, words);
+      play.fake.run(50);
+      await v.state(words, 'cancelled');
+    }
+    await v.reads('.trouble', /You stopped this picture/, 'hold one');
+    assert.deepEqual(play.fake.jobs.map((j) => j.state), ['cancelled', 'running', 'cancelled']);
+    await v.leave();
+  });
+
+  test('any legal size is in reach; what is no size is told beside it, with the nearest', async () => {
+    play.fake.sizes = [[256, 256], [128, 128]];
+    const v = await visit(url());
+    await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+    const faces = () => v.page.locator('.size-face').allInnerTexts();
+    assert.deepEqual(await faces(), ['256 × 256', '128 × 128'], 'the server says which sizes suit the model');
+    await v.page.fill('#prompt', 'a lighthouse');
+    for (const [width, height, blamed, words] of [['250', '256', 'width', /^The width must be a multiple of 32 from 64 to 512\. The nearest is 256\.$/],
+      ['', '256', 'width', /^The width must be/], ['256', '1000', 'height', /^The height .* The nearest is 512\.$/],
+      ['96', '512', 'height', /^The height may be at most 4 times the other side\. Use 384 or less\.$/]]) {
+      await v.page.fill('#width', width);
+      await v.page.fill('#height', height);
+      await v.page.click('#generate');
+      await v.reads('#side-error', words);
+      assert.equal(await v.page.evaluate(() => document.activeElement.id), blamed);
+      assert.equal(await v.page.getAttribute(`#${blamed}`, 'aria-invalid'), 'true');
+    }
+    assert.equal(play.fake.submits.length, 0);
+    await v.page.fill('#width', '96');
+    await v.page.fill('#height', '320');
+    assert.equal(await v.page.locator('#side-error').isVisible(), false);
+    assert.deepEqual(await faces(), ['256 × 256', '128 × 128', '96 × 320']);
+    await v.page.click('#generate');
+    await arrived(1);
+    assert.deepEqual([play.fake.jobs[0].spec.width, play.fake.jobs[0].spec.height], [96, 320]);
+    await v.page.locator('.size', { hasText: '128 × 128' }).click();
+    assert.deepEqual([await v.page.inputValue('#width'), await v.page.inputValue('#height')], ['128', '128']);
+    await v.leave();
+  });
+
+  test('what only the server finds wrong is told where it was typed', async () => {
+    const v = await visit(url());
+    await v.ask('please refuse');
+    await v.reads('#prompt-error', /which the model reads as part of a picture\. Remove that word/);
+    assert.equal(await v.page.getAttribute('#prompt', 'aria-invalid'), 'true');
+    await v.leave();
+  });
+
+  test('an empty prompt and impossible numbers are told where they are, and nothing is sent', async () => {
+    const v = await visit(url());
+    await v.page.click('#generate');
+    assert.equal(await v.text('#prompt-error'), 'Write what you want to see first.');
+    assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
+    await v.page.fill('#prompt', 'x');
+    assert.equal(await v.page.locator('#prompt-error').isVisible(), false);
+    for (const [field, value, words] of [['steps', '0', 'Steps must be a whole number from 1 to 200.'], ['guidance', '21', 'Guidance goes from 0 to 20.'],
+      ['seed', '-5', /^The seed must be a whole number from 0 to/]]) {
+      await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+      const kept = await v.page.inputValue(`#${field}`);
+      await v.page.fill(`#${field}`, value);
+      await v.page.click('#generate');
+      await v.reads(`#${field}-error`, typeof words === 'string' ? new RegExp(`^${words.replaceAll('.', '\\.')}$`) : words);
+      assert.equal(await v.page.getAttribute(`#${field}`, 'aria-invalid'), 'true');
+      assert.equal(await v.page.evaluate(() => document.activeElement.id), field);
+      await v.page.fill(`#${field}`, kept);
+    }
+    assert.equal(play.fake.submits.length, 0);
+    await v.page.fill('#prompt', '界'.repeat(5462));
+    await v.page.click('#generate');
+    await v.reads('#prompt-error', /16,386 bytes, and 16,384 are allowed/);
+    await v.leave();
+  });
+
+  test('a picture that is gone from the server', async () => {
+    const v = await visit(url());
+    await v.ask('a lighthouse');
+    await arrived(1);
+    play.fake.run(2000);
+    await v.card('a lighthouse').locator('img.final').waitFor();
+    play.fake.jobs = [];
+    await v.page.reload();
+    await v.reads('.trouble', /The picture file is not on the server any more/);
+    await v.leave(/404/);
+  });
+
+  test('markup in a prompt is text', async () => {
+    const v = await visit(url());
+    const nasty = '<img src=x onerror="document.title=1"><script>document.title=2</script>{n}';
+    await v.ask(nasty);
+    await arrived(1);
+    play.fake.run(2000);
+    await v.state('<script>', 'done');
+    assert.equal(await v.text('.prompt-line'), nasty);
+    await v.page.locator('.open').click();
+    assert.equal(await v.text('#viewer-title'), nasty);
+    assert.equal(await v.page.locator('.card script, .card [onerror], #viewer script').count(), 0);
+    assert.ok(!['1', '2'].includes(await v.page.title()));
+    await v.leave();
+  });
+});
+
+describe('the form', () => {
+  test('the first visit: the prompt has the focus, an example is one click from a picture', async () => {
+    const v = await visit(url());
+    assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
+    const papers = v.page.locator('.paper');
+    assert.equal(await papers.count(), 6, 'the server says what suits the model');
+    assert.equal((await papers.first().innerText()).trim(), 'a red circle on a blue background');
+    await papers.first().click();
+    await arrived(1);
+    assert.equal(play.fake.jobs[0].spec.prompt, 'a red circle on a blue background');
+    assert.equal(await v.page.inputValue('#prompt'), 'a red circle on a blue background', 'so that it can be changed');
+    await v.cards(1);
+    assert.equal(await papers.first().isVisible(), false);
+    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null), 'the focus follows the picture');
+    await v.page.locator('#examples summary').click();
+    await v.page.locator('.example').nth(1).click();
+    assert.equal(await v.page.inputValue('#prompt'), 'a boat with a red sail on the sea at sunset');
+    assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
+    await v.leave();
+  });
+
+  test('the button never waits, and Ctrl+Enter works from anywhere', async () => {
+    const v = await visit(url());
+    await v.page.fill('#prompt', 'hold');
+    await v.page.evaluate(() => { for (let i = 0; i < 5; i++) document.getElementById('generate').click(); });
+    await v.cards(5);
+    await arrived(5);
+    await v.page.evaluate(() => document.activeElement.blur());
+    await v.page.keyboard.press('Control+Enter');
+    await arrived(6);
+    assert.equal(new Set(play.fake.jobs.map((job) => job.key)).size, 6);
+    await v.leave();
+  });
+
+  test('the time before it is asked for; the dice rolls; the seed is used; settings stay over a reload', async () => {
+    const v = await visit(url());
+    await v.page.fill('#prompt', 'a lighthouse');
+    await v.reads('#quote', /^Starts right away, ready in about 1 s\.$/);
+    await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+    await v.page.click('#dice');
+    const first = await v.page.inputValue('#seed');
+    await v.page.click('#dice');
+    const seed = await v.page.inputValue('#seed');
+    assert.match(first, /^\d+$/);
+    assert.notEqual(seed, first);
+    await v.page.locator('.size', { hasText: '256 × 384' }).click();
+    await v.page.fill('#steps', '9');
+    await v.page.fill('#guidance', '3');
+    await v.page.reload();
+    await v.page.waitForSelector(':root[data-link=open]');
+    await v.reads('#advanced-now', new RegExp(`^9 steps · guidance 3 · seed ${seed}$`));
+    await v.page.click('#generate');
+    await arrived(1);
+    assert.deepEqual(play.fake.jobs[0].spec, { prompt: 'a lighthouse', width: 256, height: 384, steps: 9, guidance: 3, seed: Number(seed) });
+    await v.leave();
+  });
+});
