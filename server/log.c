@@ -1,6 +1,7 @@
 /* log - one write(2) a line: time, level, text with control characters made harmless. */
 #include "server/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,6 +55,13 @@ void log_destroy(struct log *l)
     pthread_mutex_destroy(&l->lock);
 }
 
+/* A terminal that is stopped, or a pipe that nobody empties, must not stop the loop. */
+static bool has_room(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
 /* A client's text may stand in a line: no escape sequence of its choosing reaches a terminal. */
 static void tame(char *s)
 {
@@ -67,7 +75,11 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     pthread_mutex_lock(&l->lock);
-    int64_t dropped = log_gate_pass(&l->gate[source], ms);
+    int64_t dropped = -1;
+    if (has_room(l->fd))
+        dropped = log_gate_pass(&l->gate[source], ms);
+    else
+        l->gate[source].dropped++;
     pthread_mutex_unlock(&l->lock);
     if (dropped < 0) return;
 

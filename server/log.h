@@ -1,8 +1,9 @@
 /* log - lines on stderr with a level, escaped and rate-limited, so that a flood cannot fill a disk.
  *
  * Owned by main and given to whoever logs; a NULL log is silent. Each source (ours, the socket
- * library's) has a budget of its own: a burst, then a steady rate; what is dropped is counted and
- * the count is written with the next line that passes. Thread: any. */
+ * library's) has a budget of its own: a burst, then a steady rate; what is dropped, also because a
+ * pipe is full, is counted and the count is written with the next line that passes. Never blocks.
+ * Thread: any. */
 #ifndef SERVER_LOG_H
 #define SERVER_LOG_H
 

@@ -62,8 +62,39 @@ static void lines(void **state)
     assert_int_equal(log_level_parse("loud"), -1);
 }
 
+/* catches: a service that stands still because nobody reads what it says */
+static void nobody_reads(void **state)
+{
+    (void)state;
+    int pipes[2];
+    static char text[1 << 20], big[900];
+    struct log l;
+    assert_int_equal(pipe(pipes), 0);
+    log_init(&l, pipes[1], LOG_INFO);
+    memset(big, 'b', sizeof big - 1);
+    alarm(20); /* a write that blocks ends the test */
+    for (int i = 0; i < 200; i++)
+        log_info(&l, "%s", big);
+    ssize_t n = read(pipes[0], text, sizeof text);
+    assert_in_range(n, 32768, 65536);
+    log_info(&l, "again");
+    n = read(pipes[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = 0;
+    assert_non_null(strstr(text, "again (1"));
+    assert_non_null(strstr(text, " lines dropped before)"));
+    alarm(0);
+    log_destroy(&l);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gate), cmocka_unit_test(lines)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gate),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(nobody_reads),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
