@@ -72,19 +72,69 @@ void cpu_attention(struct dev *d, const struct attn *a, const struct attn_seq *s
     run(&(struct heads){.cpu = cpu_of(d), .a = a, .seq = seq, .nseq = nseq});
 }
 
-/* Rotate q and k of rows [row, row + n) of one sequence, and move k and v to the cache. */
-static void append(const struct cpu *c, const struct attn *a, int rot, tensor qkv,
-                   const struct ar_seq *s, int64_t len)
+struct steps {
+    const struct cpu *cpu;
+    const struct attn *a;
+    const struct ar_seq *seq;
+    tensor o, qkv;
+    int rot;
+};
+
+static int64_t length(const struct ar_seq *s)
 {
-    const int64_t dim = a->head_dim, kv = a->kv_heads * dim;
-    const size_t bytes = (size_t)kv * dtype_size(qkv.type);
+    return ((const int32_t *)s->state.data)[AR_LEN];
+}
+
+/* Rotate q and k of rows [row, row + n) of one sequence, and move k and v to the cache. */
+static void append(const struct steps *j, const struct ar_seq *s)
+{
+    const struct attn *a = j->a;
+    const int64_t dim = a->head_dim, kv = a->kv_heads * dim, len = length(s);
+    const size_t bytes = (size_t)kv * dtype_size(j->qkv.type);
     for (int64_t i = 0; i < s->n; i++) {
         const float *cs = at(s->rope, len + i, 0);
         for (int h = 0; h < a->heads + a->kv_heads; h++)
-            c->isa->rope(at(qkv, s->row + i, h * dim), cs, rot, c->bf);
-        memcpy(at(s->k, len + i, 0), at(qkv, s->row + i, a->heads * dim), bytes);
-        memcpy(at(s->v, len + i, 0), at(qkv, s->row + i, a->heads * dim + kv), bytes);
+            j->cpu->isa->rope(at(j->qkv, s->row + i, h * dim), cs, j->rot, j->cpu->bf);
+        memcpy(at(s->k, len + i, 0), at(j->qkv, s->row + i, a->heads * dim), bytes);
+        memcpy(at(s->v, len + i, 0), at(j->qkv, s->row + i, a->heads * dim + kv), bytes);
     }
+}
+
+/* A sequence of one row: the heads that share keys are the queries of one block. */
+static void group_task(void *ctx, int task, int lane)
+{
+    const struct steps *j = ctx;
+    const struct attn *a = j->a;
+    const struct ar_seq *s = &j->seq[task / a->kv_heads];
+    const int kv = task % a->kv_heads, group = a->heads / a->kv_heads, dim = a->head_dim;
+    for (int h = 0; h < group; h += ATTN_Q) {
+        const struct attn_block b = {.q = at(j->qkv, s->row, (kv * group + h) * dim),
+                                     .k = at(s->k, 0, kv * dim),
+                                     .v = at(s->v, 0, kv * dim),
+                                     .o = at(j->o, s->row, (kv * group + h) * dim),
+                                     .ldq = dim,
+                                     .ldk = s->k.ld,
+                                     .ldv = s->v.ld,
+                                     .ldo = dim,
+                                     .nq = group - h < ATTN_Q ? group - h : ATTN_Q,
+                                     .d = dim,
+                                     .nk = length(s) + 1,
+                                     .scale = a->scale,
+                                     .causal = -1,
+                                     .work = cpu_lane(j->cpu, lane)};
+        j->cpu->isa->attn(&b, j->cpu->bf);
+    }
+}
+
+static void many_rows(const struct steps *j, const struct ar_seq *s)
+{
+    const int64_t len = length(s);
+    const tensor q = tensor_cols(j->qkv, 0, j->o.cols);
+    const struct attn_seq one = {.q = tensor_rows(q, s->row, s->n),
+                                 .o = tensor_rows(j->o, s->row, s->n),
+                                 .k = tensor_rows(s->k, 0, len + s->n),
+                                 .v = tensor_rows(s->v, 0, len + s->n)};
+    run(&(struct heads){.cpu = j->cpu, .a = j->a, .seq = &one, .causal = &len, .nseq = 1});
 }
 
 void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
@@ -94,18 +144,20 @@ void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a,
     if (!cpu_ready(d) || !fits(c, a)) return;
     const int64_t q = (int64_t)a->heads * a->head_dim;
     assert(qkv.cols == q + 2 * a->kv_heads * a->head_dim && o.cols == q && o.rows == qkv.rows);
-    for (int i = 0; i < nseq; i++) {
-        const struct ar_seq *s = &seq[i];
-        const int64_t len = ((const int32_t *)s->state.data)[AR_LEN];
-        if (len + s->n > s->k.rows) {
+    const struct steps j = {.cpu = c, .a = a, .seq = seq, .o = o, .qkv = qkv, .rot = rot};
+    for (int i = 0; i < nseq; i++)
+        if (length(&seq[i]) + seq[i].n > seq[i].k.rows) {
             cpu_fail(c, ERR_DEVICE, "a sequence outgrew its cache");
             return;
         }
-        append(c, a, rot, qkv, s, len);
-        const struct attn_seq one = {.q = tensor_cols(tensor_rows(qkv, s->row, s->n), 0, q),
-                                     .o = tensor_rows(o, s->row, s->n),
-                                     .k = tensor_rows(s->k, 0, len + s->n),
-                                     .v = tensor_rows(s->v, 0, len + s->n)};
-        run(&(struct heads){.cpu = c, .a = a, .seq = &one, .causal = &len, .nseq = 1});
+    for (int i = 0, n = 0; i < nseq; i += n) { /* runs of sequences of one row share their tasks */
+        append(&j, &seq[i]);
+        for (n = 1; seq[i].n == 1 && i + n < nseq && seq[i + n].n == 1; n++)
+            append(&j, &seq[i + n]);
+        if (seq[i].n == 1)
+            pool_run(c->pool, n * a->kv_heads, group_task,
+                     &(struct steps){.cpu = c, .a = a, .seq = seq + i, .o = o, .qkv = qkv});
+        else
+            many_rows(&j, &seq[i]);
     }
 }

@@ -1,11 +1,18 @@
 /* attn - softmax(scale q k' + bias) v for a block of queries of one head, keys block by block.
  *
  * The usual online softmax: running maximum m and sum l of every query, o rescaled when m grows. Both
- * products run on register tiles over float copies of the block: q [nq][d] scaled, k transposed
- * [d][ATTN_K], v [ATTN_K][d]. A single query (decoding) reads keys and values where they are. Keys always come
+ * products run on register tiles over copies of the block: q [nq][d], k transposed [d][ATTN_K], v [ATTN_K][d], as
+ * floats or (`dp`) as pairs of bfloat16 along d for q k' and along the keys for the weights times v, which are
+ * rounded for it. A single query (decoding) reads keys and values where they are. Keys always come
  * in the same blocks from key 0, so a query's result does not depend on who shares its block. */
 #include "kernels/cpu/isa/act.h"
 #include "kernels/cpu/isa/names.h"
+
+#ifdef __AVX512BF16__
+#    define HAS_DP 1
+#else
+#    define HAS_DP 0
+#endif
 
 #if VW == 16
 #    define TILE 8
@@ -51,9 +58,9 @@ size_t NAME(attn_work)(int d)
     return split(&w, none, d);
 }
 
-/* c[rows][vecs] = (c times shrink, or 0) + a[rows][k] b[k][vecs]; vecs: vectors of columns. */
+/* c[rows][vecs] = (c times shrink, or 0) + a[rows][k] b[k][vecs]; vecs: vectors of columns; k: values or pairs. */
 INLINE void product(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int k,
-                    int rows, int vecs, const float *shrink)
+                    int rows, int vecs, const float *shrink, int dp)
 {
     vf sum[TILE][2], w[2];
 #pragma GCC unroll 8
@@ -71,7 +78,8 @@ INLINE void product(float *c, int ldc, const float *a, int lda, const float *b, 
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++)
-                sum[r][v] = vfma(vset(a[r * lda + i]), w[v], sum[r][v]);
+                sum[r][v] = dp ? vdot2(vset(a[r * lda + i]), w[v], sum[r][v])
+                               : vfma(vset(a[r * lda + i]), w[v], sum[r][v]);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
@@ -80,25 +88,33 @@ INLINE void product(float *c, int ldc, const float *a, int lda, const float *b, 
             vstore(c + r * ldc + v * VW, sum[r][v]);
 }
 
-static void multiply(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m,
-                     int n, int k, const float *shrink)
+struct operand {
+    const float *at;
+    int ld;
+};
+
+/* Tiles of `rows` rows from row i on, as many as m has; returns the first row that is left. */
+INLINE int tiles(float *c, int ldc, struct operand a, struct operand b, int i, int m, int rows,
+                 int vecs, int k, const float *shrink, int dp)
 {
-    for (int j = 0; j < n; j += 2 * VW) {
-        const int two = n - j > VW;
+    for (; i + rows <= m; i += rows)
+        product(c + i * ldc, ldc, a.at + i * a.ld, a.ld, b.at, b.ld, k, rows, vecs,
+                shrink ? shrink + i : NULL, dp);
+    return i;
+}
+
+INLINE void multiply(float *c, int ldc, struct operand a, struct operand b, int m, int n, int k,
+                     const float *shrink, int dp)
+{
+    for (int j = 0; j < n; j += 2 * VW, c += 2 * VW, b.at += 2 * VW) {
         int i = 0;
-        for (; i + TILE <= m; i += TILE) {
-            const float *f = shrink ? shrink + i : NULL;
-            if (two)
-                product(c + i * ldc + j, ldc, a + i * lda, lda, b + j, ldb, k, TILE, 2, f);
-            else
-                product(c + i * ldc + j, ldc, a + i * lda, lda, b + j, ldb, k, TILE, 1, f);
-        }
-        for (; i < m; i++) {
-            const float *f = shrink ? shrink + i : NULL;
-            if (two)
-                product(c + i * ldc + j, ldc, a + i * lda, lda, b + j, ldb, k, 1, 2, f);
-            else
-                product(c + i * ldc + j, ldc, a + i * lda, lda, b + j, ldb, k, 1, 1, f);
+        if (n - j > VW) {
+            i = tiles(c, ldc, a, b, i, m, TILE, 2, k, shrink, dp);
+            i = tiles(c, ldc, a, b, i, m, 2, 2, k, shrink, dp);
+            tiles(c, ldc, a, b, i, m, 1, 2, k, shrink, dp);
+        } else {
+            i = tiles(c, ldc, a, b, i, m, TILE, 1, k, shrink, dp);
+            tiles(c, ldc, a, b, i, m, 1, 1, k, shrink, dp);
         }
     }
 }
@@ -108,24 +124,39 @@ INLINE const void *row(const void *p, int64_t at, int bf)
     return (const char *)p + (size_t)at * (bf ? 2 : 4);
 }
 
-INLINE void load_rows(float *y, int ldy, const void *x, int64_t ldx, int n, int d, float scale,
-                      int bf)
+/* n rows of d values, or of the same bits as pairs. */
+INLINE void load_rows(float *y, int ldy, const void *x, int64_t ldx, int n, int d, int bf, int dp)
 {
+    const int k = dp ? d / 2 : d;
     for (int r = 0; r < n; r++)
-        for (int i = 0; i < d; i += VW)
-            vstore(y + r * ldy + i, vset(scale) * get(row(x, r * ldx, bf), i, lanes(i, d), bf));
+        for (int i = 0; i < k; i += VW)
+            vstore(y + r * ldy + i, get(row(x, r * ldx, bf), i, lanes(i, k), bf && !dp));
+}
+
+/* v[j/2][c] = the values of keys j and j + 1. */
+INLINE void load_pairs(const struct room *w, const struct attn_block *a, int64_t j0, int nk)
+{
+    for (int j = 0; j < nk; j += 2)
+        for (int c = 0; c < a->d; c += VW) {
+            const int n = lanes(c, a->d);
+            vf even = get(row(a->v, (j0 + j) * a->ldv, 1), c, n, 1), odd = vset(0);
+            if (j + 1 < nk) odd = get(row(a->v, (j0 + j + 1) * a->ldv, 1), c, n, 1);
+            vstore(w->v + j / 2 * w->ld + c, vpair(even, odd));
+        }
 }
 
 /* kt[i][j] = k[j][i]; keys that are missing in the last vector are zeros. */
-INLINE void load_kt(const struct room *w, const struct attn_block *a, int64_t j0, int nk, int bf)
+INLINE void load_kt(const struct room *w, const struct attn_block *a, int64_t j0, int nk, int bf,
+                    int dp)
 {
+    const int d = dp ? a->d / 2 : a->d;
     for (int j = 0; j < nk; j += VW)
-        for (int i = 0; i < a->d; i += VW) {
+        for (int i = 0; i < d; i += VW) {
             vf t[VW];
             for (int r = 0; r < VW; r++) {
                 t[r] = vset(0);
                 if (j + r < nk)
-                    t[r] = get(row(a->k, (j0 + j + r) * a->ldk, bf), i, lanes(i, a->d), bf);
+                    t[r] = get(row(a->k, (j0 + j + r) * a->ldk, bf), i, lanes(i, d), bf && !dp);
             }
             vtranspose(t);
             for (int r = 0; r < VW; r++)
@@ -141,14 +172,20 @@ INLINE int visible(const struct attn_block *a, int i, int64_t j0, int nk)
     return n < 0 ? 0 : n < nk ? (int)n : nk;
 }
 
-/* Row of scores: add the bias, hide what lies behind n, and return the maximum with m. */
-INLINE float scores(float *s, int n, int nk, const float *bias, float m)
+/* What scores are still to be multiplied with: a bias wants it done at once. */
+INLINE float still(const struct attn_block *a)
 {
-    vf top = vset(m);
+    return a->bias ? 1.0f : a->scale;
+}
+
+/* Row of scores: add the bias, hide what lies behind n, and return the maximum with m. */
+INLINE float scores(const struct attn_block *a, float *s, int n, int nk, const float *bias, float m)
+{
+    vf top = vset(-INFINITY);
     for (int j = 0; j < nk; j += VW) {
         const int k = n - j < VW ? n - j < 0 ? 0 : n - j : VW;
         vf v = vload(s + j);
-        if (bias) v = v + vload_n(bias + j, k);
+        if (bias) v = vfma(v, vset(a->scale), vload_n(bias + j, k));
         if (bias || k < VW) {
             if (k < VW) {
                 float t[VW];
@@ -161,33 +198,35 @@ INLINE float scores(float *s, int n, int nk, const float *bias, float m)
         }
         top = vmax(top, v);
     }
-    return vtop(top);
+    const float t = vtop(top) * still(a);
+    return t > m ? t : m;
 }
 
-/* Scores to weights e^(s - top); their sum. */
-INLINE float soften(float *s, int nk, float top)
+/* Scores to weights e^(s k - top), in place, as bfloat16 for the pairs of `dp`; their sum. */
+INLINE float soften(float *s, int nk, float k, float top, int dp)
 {
     vf sum = vset(0);
     for (int j = 0; j < nk; j += VW) {
-        vf e = vexp(vload(s + j) - vset(top));
-        vstore(s + j, e);
+        vf e = vexp(vfma(vload(s + j), vset(k), vset(-top)));
+        set(s, j, e, VW, dp);
         sum = sum + e;
     }
     return vsum(sum);
 }
 
 /* The block's scores to weights; what it does to each query's maximum and sum. */
-INLINE void soften_rows(const struct room *w, const struct attn_block *a, int64_t j0, int nk)
+INLINE void soften_rows(const struct room *w, const struct attn_block *a, int64_t j0, int nk,
+                        int dp)
 {
     for (int i = 0; i < a->nq; i++) {
         const float *bias = a->bias ? a->bias + j0 - i : NULL;
-        float top = scores(w->s + i * w->lds, visible(a, i, j0, nk), nk, bias, w->m[i]);
+        float top = scores(a, w->s + i * w->lds, visible(a, i, j0, nk), nk, bias, w->m[i]);
         w->top[i] = top > -INFINITY ? top : 0; /* NaN spreads through the weights */
     }
     for (int i = 0; i < a->nq; i += VW)
         vstore(w->shrink + i, vexp(vload(w->m + i) - vload(w->top + i)));
     for (int i = 0; i < a->nq; i++)
-        w->sum[i] = soften(w->s + i * w->lds, nk, w->top[i]);
+        w->sum[i] = soften(w->s + i * w->lds, nk, still(a), w->top[i], dp);
     for (int i = 0; i < a->nq; i += VW) {
         vstore(w->l + i, vload(w->l + i) * vload(w->shrink + i) + vload(w->sum + i));
         vstore(w->m + i, vload(w->top + i));
@@ -209,35 +248,44 @@ INLINE void finish(const struct room *w, const struct attn_block *a, int bf)
                 vload(w->o + i * w->ld + c) / vset(w->l[i]), lanes(c, a->d), bf);
 }
 
-INLINE void attend(const struct attn_block *a, int bf)
+INLINE void attend(const struct attn_block *a, int bf, int dp)
 {
+    const int d = dp ? a->d / 2 : a->d;
     struct room w;
     split(&w, a->work, a->d);
     start(&w, a->nq);
-    load_rows(w.q, w.ld, a->q, a->ldq, a->nq, a->d, a->scale, bf);
+    load_rows(w.q, w.ld, a->q, a->ldq, a->nq, a->d, bf, dp);
     for (int64_t j0 = 0; j0 < a->nk; j0 += ATTN_K) {
         const int nk = a->nk - j0 < ATTN_K ? (int)(a->nk - j0) : ATTN_K;
         const int wide = (nk + VW - 1) / VW * VW;
         if (visible(a, a->nq - 1, j0, nk) == 0) break;
-        load_kt(&w, a, j0, nk, bf);
-        load_rows(w.v, w.ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, 1.0f, bf);
-        multiply(w.s, w.lds, w.q, w.ld, w.kt, w.lds, a->nq, wide, a->d, NULL);
-        soften_rows(&w, a, j0, nk);
-        multiply(w.o, w.ld, w.s, w.lds, w.v, w.ld, a->nq, a->d, nk, w.shrink);
+        load_kt(&w, a, j0, nk, bf, dp);
+        if (dp)
+            load_pairs(&w, a, j0, nk);
+        else
+            load_rows(w.v, w.ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, bf, 0);
+        const struct operand q = {w.q, w.ld}, kt = {w.kt, w.lds}, p = {w.s, w.lds}, v = {w.v, w.ld};
+        multiply(w.s, w.lds, q, kt, a->nq, wide, d, NULL, dp);
+        soften_rows(&w, a, j0, nk, dp);
+        multiply(w.o, w.ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w.shrink, dp);
     }
     finish(&w, a, bf);
 }
 
 /* s[j] = q k_j for VW keys at a time: products summed across the head, then across lanes. */
-INLINE void dots(const struct room *w, const struct attn_block *a, int64_t j0, int nk, int bf)
+INLINE void dots(const struct room *w, const struct attn_block *a, int64_t j0, int nk, int bf,
+                 int dp)
 {
+    const int d = dp ? a->d / 2 : a->d;
     for (int j = 0; j < nk; j += VW) {
         vf t[VW];
         for (int r = 0; r < VW; r++) {
             const void *k = row(a->k, (j0 + (j + r < nk ? j + r : 0)) * a->ldk, bf);
             t[r] = vset(0);
-            for (int c = 0; c < a->d; c += VW)
-                t[r] = vfma(vload(w->q + c), get(k, c, lanes(c, a->d), bf), t[r]);
+            for (int c = 0; c < d; c += VW) {
+                vf q = vload(w->q + c), v = get(k, c, lanes(c, d), bf && !dp);
+                t[r] = dp ? vdot2(q, v, t[r]) : vfma(q, v, t[r]);
+            }
         }
         vstore(w->s + j, vsums(t));
     }
@@ -260,17 +308,17 @@ INLINE void weigh(const struct room *w, const struct attn_block *a, int64_t j0, 
     vstore(w->o + c, (o[0] + o[1]) + (o[2] + o[3]));
 }
 
-INLINE void attend_one(const struct attn_block *a, int bf)
+INLINE void attend_one(const struct attn_block *a, int bf, int dp)
 {
     struct room w;
     split(&w, a->work, a->d);
     start(&w, 1);
-    load_rows(w.q, w.ld, a->q, a->ldq, 1, a->d, a->scale, bf);
+    load_rows(w.q, w.ld, a->q, a->ldq, 1, a->d, bf, dp);
     for (int64_t j0 = 0; j0 < a->nk; j0 += ATTN_K) {
         const int nk = a->nk - j0 < ATTN_K ? (int)(a->nk - j0) : ATTN_K;
         if (visible(a, 0, j0, nk) == 0) break;
-        dots(&w, a, j0, nk, bf);
-        soften_rows(&w, a, j0, nk);
+        dots(&w, a, j0, nk, bf, dp);
+        soften_rows(&w, a, j0, nk, 0);
         for (int c = 0; c < a->d; c += VW)
             weigh(&w, a, j0, nk, c, bf);
     }
@@ -279,15 +327,13 @@ INLINE void attend_one(const struct attn_block *a, int bf)
 
 void NAME(attn)(const struct attn_block *a, int bf)
 {
-    if (a->nq == 1) {
-        if (bf)
-            attend_one(a, 1);
-        else
-            attend_one(a, 0);
-    } else {
-        if (bf)
-            attend(a, 1);
-        else
-            attend(a, 0);
+    const int how = bf ? HAS_DP && a->d % 2 == 0 ? 2 : 1 : 0;
+    switch (how + 3 * (a->nq == 1)) {
+    case 0: attend(a, 0, 0); break;
+    case 1: attend(a, 1, 0); break;
+    case 2: attend(a, 1, HAS_DP); break;
+    case 3: attend_one(a, 0, 0); break;
+    case 4: attend_one(a, 1, 0); break;
+    case 5: attend_one(a, 1, HAS_DP); break;
     }
 }

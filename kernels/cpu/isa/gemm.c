@@ -24,11 +24,7 @@ INLINE vf load_b(const void *b, int64_t at, enum pack pack)
 
 INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
 {
-#ifdef __AVX512BF16__
-    if (pack == PACK_DP) return _mm512_dpbf16_ps(sum, (__m512bh)vset(*a), (__m512bh)b);
-#endif
-    (void)pack;
-    return vfma(vset(*a), b, sum);
+    return pack == PACK_DP ? vdot2(vset(*a), b, sum) : vfma(vset(*a), b, sum);
 }
 
 INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum act act, int bf)
@@ -109,15 +105,27 @@ INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
     if (i < g->m) tile(g, i, j, 1, vecs, pack);
 }
 
-/* Wide strips are for few rows: one panel would leave the multipliers waiting for their sums. */
-INLINE void block(const struct gemm_block *g, enum pack pack)
+/* Wide strips are for fewer rows than a tile has: one panel would leave the multipliers waiting for their
+ * sums, and every panel is read once for all of them. */
+INLINE int wide(const struct gemm_block *g, enum pack pack)
 {
     int j = 0;
-    if (g->m <= 3)
-        for (; j + 4 * NR <= g->n; j += 4 * NR) {
-            if (g->m >= 2) tile(g, 0, j, 2, 8, pack);
-            if (g->m % 2) tile(g, g->m - 1, j, 1, 8, pack);
+    for (; j + 4 * NR <= g->n; j += 4 * NR) {
+        int i = 0;
+        for (; VW == 16 && i + 4 <= g->m; i += 4) {
+            tile(g, i, j, 4, 4, pack);
+            tile(g, i, j + 2 * NR, 4, 4, pack);
         }
+        for (; i + 2 <= g->m; i += 2)
+            tile(g, i, j, 2, 8, pack);
+        if (i < g->m) tile(g, i, j, 1, 8, pack);
+    }
+    return j;
+}
+
+INLINE void block(const struct gemm_block *g, enum pack pack)
+{
+    int j = g->m < HALF ? wide(g, pack) : 0;
     for (; j + VW < g->n; j += NR)
         strip(g, j, 2, pack);
     if (j < g->n) strip(g, j, 1, pack);

@@ -421,6 +421,30 @@ INLINE float vtop(vf v)
 }
 #endif
 
+/* Pairs of bfloat16 in the lanes: c + the sum of a pair's products; two vectors of bfloat16 as floats to pairs. */
+#ifdef __AVX512BF16__
+INLINE vf vdot2(vf a, vf b, vf c)
+{
+    return _mm512_dpbf16_ps(c, (__m512bh)a, (__m512bh)b);
+}
+INLINE vf vpair(vf even, vf odd)
+{
+    __m512i e = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+    return _mm512_castsi512_ps(_mm512_or_si512(e, _mm512_castps_si512(odd)));
+}
+#else /* nobody comes here */
+INLINE vf vdot2(vf a, vf b, vf c)
+{
+    (void)a, (void)b;
+    return c;
+}
+INLINE vf vpair(vf even, vf odd)
+{
+    (void)odd;
+    return even;
+}
+#endif
+
 /* e^x, 1 ulp; 0 or, with AVX-512, subnormal below -87.3 (exp(-inf) is 0), inf is not reached: x is cut at 88.3. NaN stays. */
 INLINE vf vexp(vf x)
 {
