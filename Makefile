@@ -150,7 +150,7 @@ $(B)/test/%: test/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lcmocka $(LIBS)
 
-bench: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/ops.c bench/block.c)) ## build the programs of bench/
+bench: $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/ops.c bench/block.c bench/steps.c)) ## build the programs of bench/
 $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS)
