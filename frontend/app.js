@@ -21,6 +21,7 @@ const TICK_MS = 250;
 const QUOTE_MS = 350; // after the last key
 const QUOTE_AGE_MS = 2500; // between two quotes that only the queue's changes ask for
 const DRAFT = 'darkroom.draft';
+const HELLO = 'darkroom.hello';
 
 const now = () => performance.now();
 const storage = openStorage();
@@ -41,6 +42,7 @@ let spoke = true;
 let quoteTimer = 0;
 let quotedAt = 0;
 let askedQuote = '';
+const known = /** @type {any} */ (recall(HELLO)); // what this server could do when it was last heard: the form is there at once
 
 const composer = new Composer({ submit, changed });
 const status = new Status();
@@ -114,11 +116,7 @@ function undo() {
 function changed() {
   clearTimeout(quoteTimer);
   quoteTimer = window.setTimeout(quote, QUOTE_MS);
-  try {
-    storage?.setItem(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value }));
-  } catch {
-    // full or forbidden: a reload forgets the draft
-  }
+  keep(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value }));
 }
 
 function quote() {
@@ -161,8 +159,9 @@ function draw() {
   const all = spoke;
   dirty = spoke = false;
   if (all) translate();
-  composer.update(state, text);
-  gallery.update(state, text, at, all);
+  const shown = state.hello ? state : { ...state, hello: known };
+  composer.update(shown, text);
+  gallery.update(shown, text, at, all);
   if (all || state.stats !== drawn.stats || state.hello !== drawn.hello || state.link !== drawn.link || state.jobs !== drawn.jobs) {
     status.update(state, text, at);
   }
@@ -176,6 +175,7 @@ store.listeners.add((state, before) => {
   for (const words of changes(state, before, text)) speaker.say(words);
   if (state.stats !== before.stats && state.stats && now() - quotedAt > QUOTE_AGE_MS) quote();
   if (state.link.state === 'open' && before.link.state !== 'open') quote();
+  if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {
     if (job.state === 'refused' && job.error?.field && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
         && composer.prompt.value.trim() === job.asked.prompt) {
@@ -241,16 +241,17 @@ function keep(name, value) {
   try {
     storage?.setItem(name, value);
   } catch {
-    // full or forbidden: the choice holds until the reload
+    // full or forbidden: a reload forgets it
   }
 }
 
-function loadDraft() {
+/** @param {string} name @returns {any} an object, or null */
+function recall(name) {
   try {
-    const draft = JSON.parse(storage?.getItem(DRAFT) ?? 'null');
-    if (draft && typeof draft.prompt === 'string') composer.fill(draft);
+    const kept = JSON.parse(storage?.getItem(name) ?? 'null');
+    return kept && typeof kept === 'object' ? kept : null;
   } catch {
-    // not one of ours
+    return null; // not one of ours
   }
 }
 
@@ -265,6 +266,7 @@ document.addEventListener('visibilitychange', () => {
 session.load();
 if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
-loadDraft();
+const draft = recall(DRAFT);
+if (typeof draft?.prompt === 'string') composer.fill(draft);
 if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) composer.prompt.focus({ preventScroll: true });
 wire.connect();

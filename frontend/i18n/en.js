@@ -16,8 +16,8 @@ export default {
   'model.line': '{name} on {device}',
 
   'notice.connecting': 'Connecting to the server. You can type already; nothing gets lost.',
-  'notice.lost': 'The connection is gone. Trying again in {time}. Your pictures go on developing on the server.',
-  'notice.retrying': 'The connection is gone. Trying again now. Your pictures go on developing on the server.',
+  'notice.lost': 'The connection is gone. Trying again in {time}. Your pictures are safe on the server.',
+  'notice.retrying': 'The connection is gone. Trying again now. Your pictures are safe on the server.',
   'notice.offline': 'This device is offline. The page goes on by itself when the network is back.',
   'notice.retry': 'Try now',
   'notice.back': 'Connected again. Nothing was lost.',

@@ -16,8 +16,8 @@ export default {
   'model.line': '{name}（{device}）',
 
   'notice.connecting': '正在连接服务器。可以先输入，内容不会丢失。',
-  'notice.lost': '连接已断开，{time}后重试。你的图片仍在服务器上继续显影。',
-  'notice.retrying': '连接已断开，正在重试。你的图片仍在服务器上继续显影。',
+  'notice.lost': '连接已断开，{time}后重试。你的图片都保留在服务器上。',
+  'notice.retrying': '连接已断开，正在重试。你的图片都保留在服务器上。',
   'notice.offline': '设备已离线。网络恢复后页面会自动继续。',
   'notice.retry': '立即重试',
   'notice.back': '已重新连接，没有任何丢失。',

@@ -230,6 +230,7 @@ export class Composer {
   /** The server said what it can do. @param {any} hello */
   #learn(hello) {
     const first = !this.hello;
+    const other = !first && this.hello.model?.name !== hello.model?.name; // what suited one model may not suit another
     const { fields = [], defaults = {}, sizes = [], limits = {} } = hello;
     this.hello = hello;
     this.fields = { ...UNKNOWN, ...Object.fromEntries(fields.map((/** @type {Field} */ f) => [f.name, f])) };
@@ -238,12 +239,12 @@ export class Composer {
       const top = Math.min(max, name === 'steps' ? STEPS_SLIDE_MAX : GUIDANCE_SLIDE_MAX);
       Object.assign(this.input[name], { min, max, step: step || 'any' });
       Object.assign(this.slide[name], { min, max: top, step: step || 0.1 });
-      if (first && this.input[name].value === '') this.input[name].value = String(defaults[name] ?? '');
+      if (other || (first && this.input[name].value === '')) this.input[name].value = String(defaults[name] ?? '');
       this.slide[name].value = this.input[name].value;
     }
     const { width, height } = this.fields;
     this.sizes.learn({ presets: sizes, width, height, aspect: limits.aspect_max ?? ASPECT_MAX },
-      { width: defaults.width, height: defaults.height });
+      { width: defaults.width, height: defaults.height }, other);
   }
 
   #buildExamples() {

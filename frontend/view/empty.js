@@ -3,7 +3,7 @@
 
 import { PHASES } from '../wire.js';
 import { examplesOf } from './composer.js';
-import { byId, el, icon, languageOf, put, show } from './dom.js';
+import { attribute, byId, el, icon, languageOf, put, show } from './dom.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -34,7 +34,10 @@ export class Empty {
       put(words, text.say(`phase.${PHASES[i]}.about`));
     });
     if (this.examples.join('\n') !== examples.join('\n')) this.#lay(examples);
-    this.papers.setAttribute('aria-label', text.say('compose.examples'));
+    for (const [i, paper] of [...this.papers.querySelectorAll('button')].entries()) {
+      attribute(paper, 'aria-label', text.say('act.of', { name: text.say('compose.generate'), prompt: examples[i] }));
+    }
+    attribute(this.papers, 'aria-label', text.say('compose.examples'));
   }
 
   /** @param {string[]} examples */

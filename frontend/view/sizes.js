@@ -52,14 +52,15 @@ export class Sizes {
     for (const side of SIDES) this.sides[side].addEventListener('input', () => this.#typed());
   }
 
-  /** The server said what it can do. @param {Rules} rules @param {Size} fallback when no size was chosen, or none of this model */
-  learn(rules, fallback) {
+  /** The server said what it can do. @param {Rules} rules @param {Size} fallback when no size was chosen, or none of this model
+   * @param {boolean} anew forget the size that was chosen */
+  learn(rules, fallback, anew) {
     this.rules = rules;
     for (const side of SIDES) {
       const { min, max, step = 1 } = rules[side];
       Object.assign(this.sides[side], { min, max, step });
     }
-    this.choose(this.size && !sizeFault(this.size, rules) ? this.size : fallback);
+    this.choose(this.size && !anew && !sizeFault(this.size, rules) ? this.size : fallback);
   }
 
   /** @param {Text} text */

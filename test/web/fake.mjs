@@ -38,6 +38,7 @@ export class Fake {
   /** pace: pictures a second of the device, roughly, for one 256 x 256 picture of 20 steps. */
   constructor({ pace = 0.2, cap = 2, queueMax = 64, manual = false } = {}) {
     Object.assign(this, { pace, cap, queueMax, manual });
+    this.model = 'tiny';
     this.sizes = [[256, 256], [384, 256], [256, 384], [512, 512]];
     this.jobs = []; // survive a restart, as the real server's do
     this.done = this.failed = this.cancelled = 0;
@@ -103,7 +104,7 @@ export class Fake {
     socket.on('error', () => {});
     socket.on('message', (data) => this.command(c, JSON.parse(data)));
     this.say(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId, time_ms: Date.now(),
-      model: { name: 'tiny', device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
+      model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
       concurrency: { cap: this.cap, why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
       capabilities: ['text_to_image'], phases: PHASES, fields: FIELDS, examples: EXAMPLES,
       sizes: this.sizes.map(([width, height]) => ({ width, height })),

@@ -22,6 +22,7 @@ const ask = async (page, ...prompts) => {
 /** Each begins on a fresh page of a fake server that stands still until it is ticked. */
 const SCENES = {
   empty: async () => {},
+  hanzi: async ({ page }) => page.click('#language'),
   busy: async ({ page, fake }) => {
     await ask(page, 'a red circle on a blue background', 'a lighthouse by the sea at night', 'a pyramid in the desert, timeout',
       'a boat with a red sail on the sea at sunset', 'a house with a red roof and two trees on a green meadow under a very wide blue sky with one small white cloud',

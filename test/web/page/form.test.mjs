@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { stage, visit } from './harness.mjs';
+import { BROKEN_LINE, stage, visit } from './harness.mjs';
 
 const play = stage();
 const { url, arrived } = play;
@@ -200,9 +200,19 @@ describe('the form', () => {
     await v.page.reload();
     await v.page.waitForSelector(':root[data-link=open]');
     await v.reads('#advanced-now', new RegExp(`^9 steps · guidance 3 · seed ${seed}$`));
+    assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x384');
     await v.page.click('#generate');
     await arrived(1);
     assert.deepEqual(play.fake.jobs[0].spec, { prompt: 'a lighthouse', width: 256, height: 384, steps: 9, guidance: 3, seed: Number(seed) });
-    await v.leave();
+    const { port } = play.fake;
+    await play.fake.stop();
+    await v.page.waitForSelector(':root[data-link=lost]');
+    play.fake.model = 'another';
+    await play.fake.start(port);
+    await v.reads('#model', /^another on CPU$/);
+    await v.reads('#advanced-now', /^20 steps · guidance 1\.5/);
+    assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x256', 'another model has its own settings');
+    assert.equal(await v.page.inputValue('#prompt'), 'a lighthouse');
+    await v.leave(BROKEN_LINE);
   });
 });
