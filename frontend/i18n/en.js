@@ -82,8 +82,9 @@ export default {
   'gallery.count': { one: '{n} picture', other: '{n} pictures' },
   'gallery.clear': 'Clear finished',
   'empty.title': 'Pick one and watch it develop',
+  'empty.title.bare': 'Describe a picture and watch it develop',
   'empty.text': 'Or describe one of your own. This model knows pictures like these, and you can start as many as you like.',
-  'empty.text.bare': 'Describe a picture. It develops here while you watch, and you can start as many as you like.',
+  'empty.text.bare': 'It develops here while you look on, and you can start as many as you like.',
 
   ordinal: { ordinal: true, one: '{n}st', two: '{n}nd', few: '{n}rd', other: '{n}th' },
   next: 'Next',

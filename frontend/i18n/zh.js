@@ -82,8 +82,9 @@ export default {
   'gallery.count': { other: '{n} 张' },
   'gallery.clear': '清除已完成',
   'empty.title': '选一张，看它慢慢显影',
+  'empty.title.bare': '描述一幅画面，看它慢慢显影',
   'empty.text': '也可以自己描述一幅画面。这个模型擅长这样的画面，想同时开始多少张都可以。',
-  'empty.text.bare': '描述一幅画面，它会在这里当着你的面显影。想同时开始多少张都可以。',
+  'empty.text.bare': '它会在这里当着你的面显影，想同时开始多少张都可以。',
 
   ordinal: { ordinal: true, other: '第 {n} 位' },
   next: '下一个',

@@ -27,7 +27,7 @@ export class Empty {
     show(this.place, jobs.length === 0);
     if (jobs.length) return;
     const examples = examplesOf(hello, text.lang);
-    put(this.title, text.say('empty.title'));
+    put(this.title, text.say(examples.length ? 'empty.title' : 'empty.title.bare'));
     put(this.words, text.say(examples.length ? 'empty.text' : 'empty.text.bare'));
     this.steps.forEach(({ name, words }, i) => {
       put(name, text.say(`phase.${PHASES[i]}.short`));

@@ -44,7 +44,8 @@ export class Fake {
     this.done = this.failed = this.cancelled = 0;
     this.count = 0;
     this.submits = []; // every submit message that came
-    this.paused = false;
+    this.paused = this.mute = false;
+    this.silent = [];
   }
 
   async start(port = 0) {
@@ -97,7 +98,14 @@ export class Fake {
     }
   }
 
+  /** A server that is loading its model takes connections and is silent; then it speaks. */
+  speak() {
+    this.mute = false;
+    for (const socket of this.silent.splice(0)) this.welcome(socket);
+  }
+
   welcome(socket) {
+    if (this.mute) return void this.silent.push(socket);
     const c = { socket, watching: new Map(), stats: false };
     this.connections.add(c);
     socket.on('close', () => this.connections.delete(c));

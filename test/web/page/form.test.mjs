@@ -170,6 +170,21 @@ describe('the form', () => {
     await v.leave();
   });
 
+  test('a server that is still loading: the form is there as it was, and what is asked for is sent when it speaks', async () => {
+    const v = await visit(url());
+    play.fake.mute = true;
+    await v.page.reload();
+    assert.equal(await v.page.locator('.size').count(), 4);
+    assert.equal(await v.page.locator('.paper').count(), 6);
+    await v.reads('#notice-text', /^Connecting to the server\. You can type already/);
+    await v.ask('a lighthouse');
+    await v.reads('.what', /^Waits for the connection$/);
+    play.fake.speak();
+    await arrived(1);
+    await v.reads('#link-text', /^Connected$/);
+    await v.leave();
+  });
+
   test('the button never waits, and Ctrl+Enter works from anywhere', async () => {
     const v = await visit(url());
     await v.page.fill('#prompt', 'hold');
