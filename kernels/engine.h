@@ -12,6 +12,9 @@
 #include "kernels/net.h"
 #include "weights/prompt.h"
 
+/* Tokens that the host may be ahead of the device: it never waits for the one that it has just asked for. */
+enum { GLM_AHEAD = 3 };
+
 struct glm {
     struct model model;
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
@@ -25,6 +28,8 @@ struct glm {
     uint64_t next_run;             /* numbers runs */
     uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
     enum glm_phase checked_phase;
+    uint64_t ahead[GLM_AHEAD]; /* marks of quanta that the device may still be at, oldest first */
+    int aheads;
 };
 
 struct glm_run {

@@ -386,6 +386,21 @@ static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int watched,
     return 0;
 }
 
+/* Wait for the quantum; in the prior, where the device can go on meanwhile, for an earlier one. */
+static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail *f)
+{
+    const struct ops *op = g->dev->ops;
+    if (phase != GLM_PRIOR || watched || !op->mark) {
+        g->aheads = 0;
+        return op->sync(g->dev, f);
+    }
+    int rc = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
+    if (g->aheads == GLM_AHEAD)
+        memmove(g->ahead, g->ahead + 1, sizeof g->ahead[0] * (size_t)--g->aheads);
+    g->ahead[g->aheads++] = op->mark(g->dev);
+    return rc;
+}
+
 int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
                      struct fail *f)
 {
@@ -396,12 +411,13 @@ int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap 
     int rc = ensure_scratch(g, r, n, tap != NULL, f);
     if (rc) return rc;
     run_quantum(&graph, &g->net, r, n, r[0]->phase);
-    rc = g->dev->ops->sync(g->dev, f);
+    rc = settle(g, r[0]->phase, tap != NULL, f);
     if (!rc && g->dev->scratch.failed)
         rc = fail_set(f, ERR_INTERNAL, "scratch was planned too small");
     for (int i = 0; i < n && !rc; i++)
         rc = move_on(r[i], f);
     if (rc) g->dev->ops->reset(g->dev);
+    if (rc) g->aheads = 0;
     g->dev->scratch.failed = 0;
     return rc;
 }

@@ -45,23 +45,36 @@ static int shrink(const uint8_t *rgb, int h, int w, int longest, struct glm_pict
     return 1;
 }
 
+/* Drawn, and known to be: the device may still be at the last ones. */
+static int64_t tokens_done(const struct glm_run *r)
+{
+    const int64_t n = r->phase == GLM_PRIOR ? r->prior.drawn - r->g->aheads : r->prior.drawn;
+    return n > 0 ? n : 0;
+}
+
 /* The large grid as far as it is drawn, over the preview grid, over grey. */
 static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
     struct dev *d = r->g->dev;
     const struct maps *m = &r->g->maps;
     struct grid big = r->prompt.large, small = r->prompt.preview;
-    d->ops->get(d, r->tokens, r->prior.tokens);
-    int rc = d->ops->sync(d, f);
+    const int64_t seen = tokens_done(r);
+    int rc;
+    if (d->ops->peek) {
+        rc = d->ops->peek(d, r->tokens, r->prior.tokens, f);
+    } else {
+        d->ops->get(d, r->tokens, r->prior.tokens);
+        rc = d->ops->sync(d, f);
+    }
     if (rc) return rc;
     int64_t head = (int64_t)small.rows * small.cols;
     for (int y = 0; y < big.rows; y++)
         for (int x = 0; x < big.cols; x++) {
             int64_t at = head + y * big.cols + x;
-            if (at >= r->prior.drawn)
+            if (at >= seen)
                 at = (int64_t)(y * small.rows / big.rows) * small.cols + x * small.cols / big.cols;
             uint8_t *to = r->staging + 3 * (y * big.cols + x);
-            int32_t id = at < r->prior.drawn ? r->tokens[at] : -1;
+            int32_t id = at < seen ? r->tokens[at] : -1;
             if (id >= 0 && id < m->codes)
                 memcpy(to, m->code + 3 * id, 3);
             else
@@ -95,7 +108,7 @@ int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, str
 {
     if (!r->g->maps.channels || longest < 1) return 0;
     if (r->phase >= GLM_DECODE || r->dit.step > 0) return show_latents(r, longest, out, f);
-    if (r->phase >= GLM_PRIOR && r->prior.drawn > 0) return show_codes(r, longest, out, f);
+    if (r->phase >= GLM_PRIOR && tokens_done(r) > 0) return show_codes(r, longest, out, f);
     return 0;
 }
 

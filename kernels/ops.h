@@ -155,6 +155,12 @@ struct ops {
      * did before: then nothing else is to be called. 0: the calls follow, and end() closes them. */
     int (*begin)(struct dev *, uint64_t key);
     void (*end)(struct dev *);
+    /* Optional, NULL where operations are done when they return: the host may run ahead of the device. mark()
+     * names everything asked for so far, wait() lasts until that is done; peek() reads what is known to be
+     * done, without waiting for what is under way. The last 8 marks are good. */
+    uint64_t (*mark)(struct dev *);
+    int (*wait)(struct dev *, uint64_t mark, struct fail *);
+    int (*peek)(struct dev *, void *host, tensor src, struct fail *);
 
     /* -- weights: made at load, freed with the model -------------------------------------------- */
     int (*weight_new)(struct dev *, struct weight **, const struct weight_spec *, struct fail *);

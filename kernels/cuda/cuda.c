@@ -57,6 +57,9 @@ static void close_all(struct cuda *c)
     }
     for (int i = 0; i < CUDA_MARKS; i++)
         if (c->mark[i]) cudaEventDestroy(c->mark[i]);
+    for (int i = 0; i < CUDA_PASSED; i++)
+        if (c->done[i]) cudaEventDestroy(c->done[i]);
+    if (c->side) cudaStreamDestroy(c->side);
     if (c->work) cudaFree(c->work);
     for (int i = 0; i < CUDA_FETCHES; i++)
         if (c->came[i]) cudaEventDestroy(c->came[i]);
@@ -81,6 +84,9 @@ static int open_parts(struct cuda *c)
     if (e == cudaSuccess) e = cudaEventCreate(&c->passed);
     for (int i = 0; i < CUDA_FETCHES && e == cudaSuccess; i++)
         e = cudaEventCreate(&c->came[i]);
+    for (int i = 0; i < CUDA_PASSED && e == cudaSuccess; i++)
+        e = cudaEventCreateWithFlags(&c->done[i], cudaEventDisableTiming);
+    if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->side, cudaStreamNonBlocking);
     if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK);
     c->q.stream = c->stream;
     return cuda_check(c, e, "open");
@@ -144,13 +150,34 @@ int cuda_open(struct dev **out, enum dtype type, const struct cuda_opts *o, stru
     return 0;
 }
 
+static int answer(struct cuda *c, struct fail *f)
+{
+    if (!c->failed) return 0;
+    if (f) *f = c->fail;
+    return c->fail.code;
+}
+
 int cuda_sync(struct dev *d, struct fail *f)
 {
     struct cuda *c = cuda_of(d);
     if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->stream), "wait");
-    if (!c->failed) return 0;
-    if (f) *f = c->fail;
-    return c->fail.code;
+    return answer(c, f);
+}
+
+uint64_t cuda_note(struct dev *d)
+{
+    struct cuda *c = cuda_of(d);
+    if (cuda_ready(c))
+        cuda_check(c, cudaEventRecord(c->done[++c->marks % CUDA_PASSED], c->stream), "mark");
+    return c->marks;
+}
+
+int cuda_wait(struct dev *d, uint64_t mark, struct fail *f)
+{
+    struct cuda *c = cuda_of(d);
+    assert(mark + CUDA_PASSED > c->marks);
+    if (cuda_ready(c)) cuda_check(c, cudaEventSynchronize(c->done[mark % CUDA_PASSED]), "wait");
+    return answer(c, f);
 }
 
 /* Errors of a kernel stay with the context: then only reopening helps, and sync() says so again. */

@@ -12,8 +12,9 @@
 enum {
     CUDA_MARKS = 16,
     CUDA_FETCHES =
-        32,        /* events of fetches, in a ring: an older one has ended when a newer one has */
-    CUDA_TAPES = 8 /* recorded quanta that are kept */
+        32,         /* events of fetches, in a ring: an older one has ended when a newer one has */
+    CUDA_TAPES = 8, /* recorded quanta that are kept */
+    CUDA_PASSED = 8 /* marks that can be waited for */
 };
 #define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
 #define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
@@ -35,7 +36,9 @@ struct cuda {
     cudaStream_t stream;
     char *work;     /* CUDA_WORK bytes */
     char *stage[2]; /* pinned */
-    cudaEvent_t staged[2], mark[CUDA_MARKS];
+    cudaEvent_t staged[2], mark[CUDA_MARKS], done[CUDA_PASSED];
+    cudaStream_t side;   /* looks at finished memory while `stream` goes on */
+    uint64_t marks;      /* taken so far */
     int half;            /* of the staging memory, in use */
     size_t filled;       /* bytes of that half */
     uint64_t used, vram; /* bytes allocated, and the most that may be */
@@ -83,6 +86,8 @@ size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
 
 /* cuda.c */
 int cuda_sync(struct dev *, struct fail *);
+uint64_t cuda_note(struct dev *);
+int cuda_wait(struct dev *, uint64_t mark, struct fail *);
 void cuda_reset(struct dev *);
 void cuda_close(struct dev *);
 
@@ -94,6 +99,7 @@ int cuda_mem_new(struct dev *, void **base, size_t bytes, struct fail *);
 void cuda_mem_free(struct dev *, void *base, size_t bytes);
 void cuda_put(struct dev *, tensor dst, const void *host);
 void cuda_get(struct dev *, void *host, tensor src);
+int cuda_peek(struct dev *, void *host, tensor src, struct fail *);
 void cuda_copy(struct dev *, tensor dst, tensor src);
 void cuda_zero(struct dev *, tensor dst);
 int cuda_home_new(struct dev *, void **base, size_t bytes, struct fail *);

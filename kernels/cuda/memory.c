@@ -93,6 +93,20 @@ void cuda_get(struct dev *d, void *host, tensor src)
                "download");
 }
 
+/* On a stream of its own; what is still being written elsewhere is not waited for. */
+int cuda_peek(struct dev *d, void *host, tensor src, struct fail *f)
+{
+    struct cuda *c = cuda_of(d);
+    if (cuda_ready(c))
+        cuda_check(c,
+                   cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
+                                     (size_t)src.rows, cudaMemcpyDeviceToHost, c->side),
+                   "look");
+    if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->side), "look");
+    if (c->failed && f) *f = c->fail;
+    return c->failed ? (int)c->fail.code : 0;
+}
+
 void cuda_copy(struct dev *d, tensor dst, tensor src)
 {
     struct cuda *c = cuda_of(d);

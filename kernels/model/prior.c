@@ -85,23 +85,19 @@ static tensor cache(const struct prior_seq *s, int layer, int half)
     return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
 }
 
-/* Prompts bring their rows along; drawn tokens are looked up. */
+/* Prompts bring their rows along; drawn tokens are looked up, each where it lies. */
 static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
                   tensor x)
 {
     struct dev *d = g->dev;
-    size_t mark = arena_mark(&d->scratch);
-    tensor ids = arena_tensor(&d->scratch, DT_I32, x.rows, 1);
-    if (!d->scratch.failed && !seq[0]->drawn) {
+    if (!seq[0]->drawn) {
         assert(n == 1);
         d->ops->copy(d, x, seq[0]->text);
-    } else if (!d->scratch.failed) {
-        for (int i = 0; i < n; i++)
-            d->ops->copy(d, tensor_rows(ids, i, 1), tensor_cols(seq[i]->state, AR_NEXT, 1));
-        graph_want(g, w->first);
-        d->ops->embed(d, x, w->table, ids);
+        return;
     }
-    arena_release(&d->scratch, mark);
+    graph_want(g, w->first);
+    for (int i = 0; i < n; i++)
+        d->ops->embed(d, tensor_rows(x, i, 1), w->table, tensor_cols(seq[i]->state, AR_NEXT, 1));
 }
 
 static void attend(const struct graph *g, const struct prior *w, int layer,
@@ -186,12 +182,12 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
     tensor logits = arena_tensor(&d->scratch, DT_F32, n, w->cfg->rows);
     if (!d->scratch.failed) {
         int64_t row = 0;
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < n && x.rows > n; i++) {
             row += fed(seq[i]);
             d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(x, row - 1, 1));
         }
         graph_want(g, w->last);
-        d->ops->rms(d, last, last, w->norm, w->cfg->eps);
+        d->ops->rms(d, last, x.rows > n ? last : x, w->norm, w->cfg->eps);
         d->ops->linear(d, logits, last, w->head, ACT_NONE, 0);
         tap(g, logits, "ar.logits");
         draw(g, w, seq, n, logits);

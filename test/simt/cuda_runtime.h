@@ -23,6 +23,7 @@ typedef struct simt_tape *cudaGraph_t;
 typedef struct simt_tape *cudaGraphExec_t;
 
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum { cudaEventDisableTiming = 2 };
 enum { cudaStreamNonBlocking = 1, cudaStreamCaptureModeThreadLocal = 1 };
 
 struct cudaDeviceProp {
@@ -39,6 +40,7 @@ void simt_fail_after(int n, cudaError_t e);
  * `resets` of those fail too. n < 0: never. */
 void simt_break_after(int n, cudaError_t e, int resets);
 int simt_blocks(void); /* of memory, alive */
+int simt_waits(void);  /* for a whole stream, so far */
 
 cudaError_t cudaGetDeviceCount(int *);
 cudaError_t cudaSetDevice(int);
@@ -60,6 +62,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *, unsigned);
 cudaError_t cudaStreamDestroy(cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
 cudaError_t cudaEventCreate(cudaEvent_t *);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *, unsigned);
 cudaError_t cudaEventDestroy(cudaEvent_t);
 cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
 cudaError_t cudaEventSynchronize(cudaEvent_t);

@@ -50,7 +50,7 @@ struct card {
 
 enum { CARDS = 8 };
 static card cards[CARDS];
-static int n_cards = 1, fail_in = -1, break_in = -1, break_lost;
+static int n_cards = 1, fail_in = -1, break_in = -1, break_lost, waits;
 static bool lazy;
 static size_t memory = (size_t)8 << 30;
 static cudaError_t fail_with, break_with;
@@ -145,6 +145,11 @@ int simt_blocks(void)
     for (const card &c : cards)
         n += c.blocks.size();
     return (int)n;
+}
+
+int simt_waits(void)
+{
+    return waits;
 }
 
 cudaError_t cudaGetDeviceCount(int *n)
@@ -285,6 +290,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
     LOCK;
+    waits++;
     cudaError_t e = answer();
     if (e == cudaSuccess) catch_up(s, (unsigned long)-1);
     return e;
@@ -303,6 +309,11 @@ cudaError_t cudaEventCreate(cudaEvent_t *e)
     LOCK;
     *e = new simt_event();
     return answer();
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    return cudaEventCreate(e);
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t e)
