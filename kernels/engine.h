@@ -54,8 +54,9 @@ struct glm_run {
 /* The dry device's scratch: more than any plan. */
 #define DRY_SCRATCH ((size_t)1 << 46)
 
-/* glm.c: glm_open without preview maps. A plan has no device but the dry one, which is like the CPU or like a card. */
-enum engine_use { ENGINE_DRAW, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
+/* glm.c: glm_open without preview maps. A plan has no device but the dry one, which is like the CPU or like a card; a bare
+ * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
+enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
 
 /* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */

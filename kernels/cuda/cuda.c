@@ -87,7 +87,7 @@ static int open_parts(struct cuda *c)
     for (int i = 0; i < CUDA_PASSED && e == cudaSuccess; i++)
         e = cudaEventCreateWithFlags(&c->done[i], cudaEventDisableTiming);
     if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->side, cudaStreamNonBlocking);
-    if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK);
+    if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK + CUDA_TRY);
     c->q.stream = c->stream;
     return cuda_check(c, e, "open");
 }
@@ -120,8 +120,11 @@ static int open_card(struct cuda *c, const struct cuda_opts *o)
     if (cuda_check(c, cudaMemGetInfo(&free_bytes, &total), "ask for memory")) return 1;
     c->vram = o->vram && o->vram < total ? o->vram : total;
     if (!o->no_lib) {
-        c->lt = lt_open(c->stream, c->work, CUDA_WORK, o->cache);
-        c->dnn = dnn_open(c->stream, c->work, CUDA_WORK);
+        char card[32];
+        snprintf(card, sizeof card, "sm%d%d-%d", p.major, p.minor, p.multiProcessorCount);
+        c->lt = lt_open(c->stream, c->work, CUDA_WORK, o->cache, card);
+        c->dnn =
+            dnn_open(c->stream, c->work, CUDA_WORK, c->work + CUDA_WORK, CUDA_TRY, o->cache, card);
     }
     describe(c, &p);
     return 0;

@@ -17,6 +17,7 @@ enum {
     CUDA_PASSED = 8 /* marks that can be waited for */
 };
 #define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
+#define CUDA_TRY   ((size_t)64 << 20) /* behind it: results that are timed and thrown away */
 #define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
 
 struct lt;
@@ -34,7 +35,7 @@ struct cuda {
     struct cu_queue q;
     int index, bf, sms;
     cudaStream_t stream;
-    char *work;     /* CUDA_WORK bytes */
+    char *work;     /* CUDA_WORK bytes, then CUDA_TRY */
     char *stage[2]; /* pinned */
     cudaEvent_t staged[2], mark[CUDA_MARKS], done[CUDA_PASSED];
     cudaStream_t side;   /* looks at finished memory while `stream` goes on */

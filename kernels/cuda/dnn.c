@@ -1,5 +1,6 @@
 /* dnn - graphs as data, then as cuDNN's descriptors; plans by description. */
 #include "kernels/cuda/dnn.h"
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/lib.h"
 
 #include <assert.h>
@@ -95,9 +96,10 @@ int dnn_plan_attn(struct dnn_graph *g, const struct cu_attn *a)
 
 #if LIB_DNN
 
+#    include <cuda_runtime.h>
 #    include <cudnn.h>
 
-enum { PLANS = 96, CONFIGS = 8 };
+enum { PLANS = 96, CONFIGS = 8, TRIES = 4, ROUNDS = 3 };
 #    define DNN_SPACE ((size_t)32 << 20)
 
 /* A plan and the description that it was made for (addresses and values left out). */
@@ -110,9 +112,14 @@ struct plan {
 };
 
 struct dnn {
-    struct lib lib;
+    struct lib lib, rtc;
     cudnnHandle_t handle;
+    cudaStream_t stream;
+    cudaEvent_t ev[2];
     void *work;
+    char *try; /* room for a result that is timed and thrown away */
+    size_t try_bytes;
+    struct choices choices; /* which of the proposals, from 1 */
     size_t version;
     uint64_t clock;
     struct plan plan[PLANS];
@@ -131,6 +138,8 @@ struct dnn {
 static int load(struct dnn *d)
 {
     static const char *const names[] = {"libcudnn.so.9", "libcudnn.so", NULL};
+    static const char *const rtc[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", NULL};
+    lib_open(&d->rtc, rtc); /* fused graphs are compiled with it: it must be found where we look */
     if (!lib_open(&d->lib, names)) return 0;
     d->create_handle = lib_find(&d->lib, "cudnnCreate");
     d->destroy_handle = lib_find(&d->lib, "cudnnDestroy");
@@ -297,12 +306,14 @@ static cudnnBackendDescriptor_t try_config(struct dnn *d, cudnnBackendDescriptor
     return NULL;
 }
 
-static cudnnBackendDescriptor_t propose(struct dnn *d, cudnnBackendDescriptor_t graph,
-                                        cudnnBackendHeurMode_t mode)
+/* The library's proposals, best first: at most `most` that can be built and fit the workspace. */
+static int propose(struct dnn *d, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
+                   cudnnBackendDescriptor_t *found, int most)
 {
-    cudnnBackendDescriptor_t h = NULL, config[CONFIGS] = {0}, found = NULL;
+    cudnnBackendDescriptor_t h = NULL, config[CONFIGS] = {0};
     int64_t n = 0;
-    if (d->create(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, &h)) return NULL;
+    int count = 0;
+    if (d->create(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, &h)) return 0;
     int bad =
         d->set(h, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
     if (!bad) bad = d->set(h, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
@@ -312,12 +323,12 @@ static cudnnBackendDescriptor_t propose(struct dnn *d, cudnnBackendDescriptor_t 
     if (!bad)
         bad = d->get(h, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, CONFIGS, &n,
                      config);
-    for (int i = 0; i < n && i < CONFIGS && !bad && !found; i++)
-        found = try_config(d, config[i]);
+    for (int i = 0; i < n && i < CONFIGS && !bad && count < most; i++)
+        if ((found[count] = try_config(d, config[i]))) count++;
     for (int i = 0; i < CONFIGS; i++)
         if (config[i]) d->destroy(config[i]);
     d->destroy(h);
-    return found;
+    return count;
 }
 
 static void forget(struct dnn *d, struct plan *p)
@@ -345,7 +356,84 @@ static uint64_t key_of(const struct dnn_graph *g)
     return h | 1;
 }
 
-static struct plan *find_plan(struct dnn *d, const struct dnn_graph *g)
+/* out: where the result goes instead; NULL: where it belongs. */
+static int execute(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_graph *g, void *out)
+{
+    void *data[DNN_TENSORS];
+    int64_t id[DNN_TENSORS], n = 0;
+    cudnnBackendDescriptor_t v = NULL;
+    for (int i = 0; i < g->tensors; i++) {
+        if (g->tensor[i].inner) continue;
+        id[n] = i + 1;
+        if (out && i == g->op[g->ops - 1].out) {
+            data[n++] = out;
+            continue;
+        }
+        data[n++] = g->tensor[i].by_value ? (void *)&g->tensor[i].value
+                                          : (void *)(uintptr_t)g->tensor[i].data;
+    }
+    int bad = d->create(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &v);
+    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, data);
+    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, id);
+    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &d->work);
+    if (!bad) bad = d->finalize(v);
+    if (!bad) bad = d->execute(d->handle, exec, v);
+    if (v) d->destroy(v);
+    return bad ? -1 : 1;
+}
+
+/* Bytes that the result spans. */
+static size_t result_bytes(const struct dnn_graph *g)
+{
+    const struct dnn_tensor *t = &g->tensor[g->op[g->ops - 1].out];
+    int64_t last = 0;
+    for (int i = 0; i < DNN_DIMS; i++)
+        last += (t->dim[i] - 1) * t->stride[i];
+    return (size_t)(last + 1) * 2;
+}
+
+/* Milliseconds of the fastest of a few runs; negative: it does not run. */
+static float time_one(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_graph *g)
+{
+    float best = -1, ms = 0;
+    for (int i = 0; i <= ROUNDS; i++) {
+        cudaEventRecord(d->ev[0], d->stream);
+        if (execute(d, exec, g, d->try) < 0) return -1;
+        cudaEventRecord(d->ev[1], d->stream);
+        if (cudaEventSynchronize(d->ev[1]) != cudaSuccess) return -1;
+        cudaEventElapsedTime(&ms, d->ev[0], d->ev[1]);
+        if (i && (best < 0 || ms < best)) best = ms;
+    }
+    return best;
+}
+
+/* The best of the proposals: as it was found earlier, by timing where the result has room to be thrown away, else the
+ * first. */
+static cudnnBackendDescriptor_t choose(struct dnn *d, cudnnBackendDescriptor_t graph,
+                                       struct dnn_graph *g, uint64_t key)
+{
+    cudnnBackendDescriptor_t found[CONFIGS] = {0};
+    const unsigned char *kept = choices_find(&d->choices, key);
+    const int timed = !kept && result_bytes(g) <= d->try_bytes;
+    int best = kept ? kept[0] - 1 : 0;
+    float least = -1;
+    int n = propose(d, graph, CUDNN_HEUR_MODE_A, found, kept ? best + 1 : timed ? TRIES : 1);
+    if (!n) n = propose(d, graph, CUDNN_HEUR_MODE_FALLBACK, found, 1);
+    for (int i = 0; i < n && n > 1 && timed; i++) {
+        const float ms = time_one(d, found[i], g);
+        if (ms < 0 || (least >= 0 && ms >= least)) continue;
+        least = ms;
+        best = i;
+    }
+    if (best >= n) best = 0;
+    if (n > 1 && timed)
+        choices_keep(&d->choices, key, &(unsigned char){(unsigned char)(best + 1)}, 1);
+    for (int i = 0; i < n; i++)
+        if (i != best) d->destroy(found[i]);
+    return n ? found[best] : NULL;
+}
+
+static struct plan *find_plan(struct dnn *d, struct dnn_graph *g)
 {
     const uint64_t key = key_of(g);
     struct plan *oldest = &d->plan[0];
@@ -357,37 +445,15 @@ static struct plan *find_plan(struct dnn *d, const struct dnn_graph *g)
     oldest->key = key;
     struct maker m = {.d = d, .p = oldest};
     cudnnBackendDescriptor_t graph = make_graph(&m, g);
-    if (!m.bad) oldest->exec = propose(d, graph, CUDNN_HEUR_MODE_A);
-    if (!m.bad && !oldest->exec) oldest->exec = propose(d, graph, CUDNN_HEUR_MODE_FALLBACK);
+    if (!m.bad) oldest->exec = choose(d, graph, g, key);
     return oldest;
-}
-
-static int execute(struct dnn *d, const struct plan *p, struct dnn_graph *g)
-{
-    void *data[DNN_TENSORS];
-    int64_t id[DNN_TENSORS], n = 0;
-    cudnnBackendDescriptor_t v = NULL;
-    for (int i = 0; i < g->tensors; i++) {
-        if (g->tensor[i].inner) continue;
-        id[n] = i + 1;
-        data[n++] = g->tensor[i].by_value ? (void *)&g->tensor[i].value
-                                          : (void *)(uintptr_t)g->tensor[i].data;
-    }
-    int bad = d->create(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &v);
-    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, data);
-    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, id);
-    if (!bad) bad = d->set(v, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &d->work);
-    if (!bad) bad = d->finalize(v);
-    if (!bad) bad = d->execute(d->handle, p->exec, v);
-    if (v) d->destroy(v);
-    return bad ? -1 : 1;
 }
 
 static int run(struct dnn *d, struct dnn_graph *g)
 {
     struct plan *p = find_plan(d, g);
     p->used = ++d->clock;
-    return p->exec ? execute(d, p, g) : 0;
+    return p->exec ? execute(d, p->exec, g, NULL) : 0;
 }
 
 int dnn_conv(struct dnn *d, const struct dnn_conv *c)
@@ -403,18 +469,26 @@ int dnn_attn(struct dnn *d, const struct cu_attn *a)
     return dnn_plan_attn(&g, a) ? run(d, &g) : 0;
 }
 
-struct dnn *dnn_open(void *stream, void *work, size_t bytes)
+struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                     const char *cache, const char *card)
 {
     struct dnn *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->work = work;
+    d->try = try;
+    d->try_bytes = try_bytes;
+    d->stream = stream;
     if (bytes < DNN_SPACE || !load(d) || d->create_handle(&d->handle)) {
         lib_close(&d->lib);
+        lib_close(&d->rtc);
         free(d);
         return NULL;
     }
     d->version = d->get_version();
-    if (!d->set_stream(d->handle, stream)) return d;
+    choices_open(&d->choices, cache, "cudnn", d->version, card);
+    if (!d->set_stream(d->handle, stream) && cudaEventCreate(&d->ev[0]) == cudaSuccess
+        && cudaEventCreate(&d->ev[1]) == cudaSuccess)
+        return d;
     dnn_close(d);
     return NULL;
 }
@@ -424,8 +498,11 @@ void dnn_close(struct dnn *d)
     if (!d) return;
     for (int i = 0; i < PLANS; i++)
         forget(d, &d->plan[i]);
+    for (int i = 0; i < 2; i++)
+        if (d->ev[i]) cudaEventDestroy(d->ev[i]);
     d->destroy_handle(d->handle);
     lib_close(&d->lib);
+    lib_close(&d->rtc);
     free(d);
 }
 
@@ -439,9 +516,10 @@ void dnn_describe(const struct dnn *d, char *out, size_t size)
 
 #else /* built without the library's headers */
 
-struct dnn *dnn_open(void *stream, void *work, size_t bytes)
+struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                     const char *cache, const char *card)
 {
-    (void)stream, (void)work, (void)bytes;
+    (void)stream, (void)work, (void)bytes, (void)try, (void)try_bytes, (void)cache, (void)card;
     return NULL;
 }
 

@@ -57,7 +57,10 @@ int dnn_plan_attn(struct dnn_graph *, const struct cu_attn *);
 
 struct dnn;
 
-struct dnn *dnn_open(void *stream, void *work, size_t bytes); /* NULL: not there */
+/* NULL: not there. work: workspace on the card, shared. try: memory on the card for results that are thrown away; a plan
+ * for a shape is the fastest of a few proposals, timed the first time that it is asked for and kept (choice.h). */
+struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                     const char *cache, const char *card);
 void dnn_close(struct dnn *);
 void dnn_describe(const struct dnn *, char *out, size_t size);
 /* 1: on the stream. 0: not possible, nothing happened. negative: it failed. */

@@ -1,5 +1,6 @@
 /* lt - cuBLASLt: what is asked, which algorithm answers, and the cache of choices. */
 #include "kernels/cuda/lt.h"
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/lib.h"
 
 #include <stdio.h>
@@ -29,29 +30,23 @@ uint64_t lt_key(const struct lt_shape *s)
     uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         h = (h ^ (uint64_t)part[i]) * 0x100000001b3u;
-    return h;
+    return h | 1;
 }
 
 #if LIB_LT
 
 #    include <cublasLt.h>
 
-enum { TRY_ROWS = 4096, CANDIDATES = 12, ROUNDS = 3, KEPT = 64 };
+enum { TRY_ROWS = 4096, CANDIDATES = 12, ROUNDS = 3 };
+_Static_assert(sizeof(cublasLtMatmulAlgo_t) <= CHOICE_BYTES, "an algorithm is kept as it is");
 #    define LT_SPACE ((size_t)32 << 20)
-
-struct choice {
-    uint64_t key;
-    cublasLtMatmulAlgo_t algo;
-};
 
 struct lt {
     struct lib lib;
     cublasLtHandle_t handle;
     cudaStream_t stream;
     char *work;
-    char file[512]; /* where choices are kept; "" nowhere */
-    struct choice kept[KEPT];
-    int n;
+    struct choices choices;
     size_t version;
     /* the library's functions */
     __typeof__(cublasLtCreate) *create;
@@ -230,61 +225,30 @@ static int race(struct lt *l, const struct lt_shape *asked, cublasLtMatmulAlgo_t
     return best >= 0;
 }
 
-/* The file: for every choice 8 bytes of key and the library's own 64 bytes. A strange file is ignored. */
-static void read_choices(struct lt *l, const char *cache)
+static const cublasLtMatmulAlgo_t *choose(struct lt *l, const struct lt_shape *s)
 {
-    int device = 0;
-    struct cudaDeviceProp p;
-    l->file[0] = 0;
-    if (!cache || cudaGetDevice(&device) || cudaGetDeviceProperties(&p, device)) return;
-    int n = snprintf(l->file, sizeof l->file, "%s/cublaslt-%zu-sm%d%d-%d.bin", cache, l->version,
-                     p.major, p.minor, p.multiProcessorCount);
-    if (n < 0 || (size_t)n >= sizeof l->file) l->file[0] = 0;
-    FILE *f = l->file[0] ? fopen(l->file, "rbe") : NULL;
-    if (!f) return;
-    while (l->n < KEPT && fread(&l->kept[l->n], sizeof l->kept[0], 1, f) == 1)
-        l->n++;
-    fclose(f);
-}
-
-static void write_choice(struct lt *l, const struct choice *c)
-{
-    FILE *f = l->file[0] ? fopen(l->file, "abe") : NULL;
-    if (!f) return;
-    fwrite(c, sizeof *c, 1, f); /* a lost choice is timed again */
-    fclose(f);
-}
-
-static struct choice *choose(struct lt *l, const struct lt_shape *s)
-{
+    cublasLtMatmulAlgo_t best;
     const uint64_t key = lt_key(s);
-    for (int i = 0; i < l->n; i++)
-        if (l->kept[i].key == key) return &l->kept[i];
-    if (l->n == KEPT) return NULL;
-    struct choice *c = &l->kept[l->n];
-    memset(c, 0, sizeof *c);
-    c->key = key;
-    if (!race(l, s, &c->algo)) return NULL;
-    l->n++;
-    write_choice(l, c);
-    return c;
+    const void *kept = choices_find(&l->choices, key);
+    if (!kept && race(l, s, &best)) kept = choices_keep(&l->choices, key, &best, sizeof best);
+    return kept;
 }
 
 int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
 {
     struct call c;
     cublasLtMatmulHeuristicResult_t fits;
-    const struct choice *k = choose(l, s);
-    if (!k || !make(l, &c, s, s->m, p->bias)) return 0;
+    const cublasLtMatmulAlgo_t *algo = choose(l, s);
+    if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
     int rc = 0;
-    if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, &k->algo, &fits)
+    if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits)
         && fits.workspaceSize <= LT_SPACE)
-        rc = go(l, &c, s, &k->algo, p->y, p->x, p->w) ? -1 : 1;
+        rc = go(l, &c, s, algo, p->y, p->x, p->w) ? -1 : 1;
     drop(l, &c);
     return rc;
 }
 
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache)
+struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
 {
     struct lt *l = calloc(1, sizeof *l);
     if (!l) return NULL;
@@ -296,7 +260,7 @@ struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache)
         return NULL;
     }
     l->version = l->get_version();
-    read_choices(l, cache);
+    choices_open(&l->choices, cache, "cublaslt", l->version, card);
     return l;
 }
 
@@ -318,9 +282,9 @@ void lt_describe(const struct lt *l, char *out, size_t size)
 
 #else /* built without the library's headers */
 
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache)
+struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
 {
-    (void)stream, (void)work, (void)bytes, (void)cache;
+    (void)stream, (void)work, (void)bytes, (void)cache, (void)card;
     return NULL;
 }
 

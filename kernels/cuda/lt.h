@@ -24,8 +24,8 @@ int lt_plan(struct lt_shape *, const struct cu_product *, int bf);
 /* Same choice of algorithm: everything but m and the strides. */
 uint64_t lt_key(const struct lt_shape *);
 
-/* NULL when the library is missing or fails to start. work: workspace on the card, shared. */
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache);
+/* NULL when the library is missing or fails to start. work: workspace on the card, shared; cache, card: of choice.h. */
+struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card);
 void lt_close(struct lt *);
 void lt_describe(const struct lt *, char *out,
                  size_t size); /* ", cuBLASLt 13.1", or ", no cuBLASLt" */

@@ -4,6 +4,7 @@
  * that is missing shows as a difference; shared memory starts as NaN. Catches wrong indices, strides and
  * roundings, a grid that is too small, a sticky error that does not stick, memory that leaks, a
  * recording that does not repeat. */
+#include "kernels/cuda/choice.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/dnn.h"
@@ -247,6 +248,37 @@ static void products_are_described(void **s)
     assert_true(lt_plan(&b, &p, 0) && !b.bf && lt_key(&a) != lt_key(&b));
 }
 
+/* Catches: a choice that is not found again, a cut or strange file that is believed. */
+static void choices_are_kept(void **s)
+{
+    (void)s;
+    char dir[] = "/tmp/choice-XXXXXX", file[600], junk[72] = {0};
+    struct choices a, b;
+    assert_non_null(mkdtemp(dir));
+    choices_open(&a, dir, "lib", 130100, "sm90-132");
+    assert_null(choices_find(&a, 7));
+    assert_memory_equal(choices_keep(&a, 7, "seven", 6), "seven", 6);
+    assert_non_null(choices_keep(&a, 9, "nine", 5));
+    choices_open(&b, dir, "lib", 130100, "sm90-132");
+    assert_memory_equal(choices_find(&b, 9), "nine", 5);
+    choices_open(&a, dir, "lib", 130200, "sm90-132"); /* another version, another file */
+    assert_null(choices_find(&a, 7));
+    FILE *f = fopen(b.file, "ab"); /* half a record, as a full disk leaves it */
+    assert_int_equal(fwrite(junk, 1, 40, f), 40);
+    fclose(f);
+    choices_open(&a, dir, "lib", 130100, "sm90-132");
+    assert_int_equal(a.n, 2);
+    assert_non_null(choices_keep(&a, 11, "eleven", 7));
+    choices_open(&b, dir, "lib", 130100, "sm90-132");
+    assert_memory_equal(choices_find(&b, 11), "eleven", 7);
+    choices_open(&a, NULL, "lib", 1, "x"); /* nowhere to keep them: for this run */
+    for (uint64_t k = 1; k <= CHOICES; k++)
+        assert_non_null(choices_keep(&a, k, "", 1));
+    assert_null(choices_keep(&a, 999, "", 1));
+    snprintf(file, sizeof file, "rm -r %s", dir);
+    assert_int_equal(system(file), 0);
+}
+
 static void convolutions_are_described(void **s)
 {
     (void)s;
@@ -410,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_recorded_step_repeats),
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
+        cmocka_unit_test(choices_are_kept),
         cmocka_unit_test(convolutions_are_described),
         cmocka_unit_test(attention_is_described),
         cmocka_unit_test(the_decoder_fits_2_2_gb),
