@@ -155,6 +155,12 @@ $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS)
 
+# the programs of bench/gpu.sh on the imagined card
+imagined: $(patsubst %,$(B)/imagined/%,gpu_speed gpu_stage gpu_engine) ## the GPU command's programs without a GPU (bench/gpu.sh --imagined)
+$(B)/imagined/%: bench/%.c bench/gpu_net.c bench/gpu_meter.c $(SIMT_OBJ) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) -Itest/simt $(CFLAGS) $(SYS) $(LDFLAGS) -MF $@.d -o $@ $< bench/gpu_net.c bench/gpu_meter.c $(SIMT_OBJ) $(ARCHIVES) $(LIBS) -lstdc++ -ldl
+
 run: deps ## install what is missing, build, serve the bundled model
 	@$(PARALLEL) all
 	$(O)/darkroom serve --model "$(MODEL)" $(ARGS)
@@ -212,6 +218,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: bench golden all run test test-build fuzz asan tsan test-c deps test-deps install clean help FORCE
+.PHONY: bench imagined golden all run test test-build fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)

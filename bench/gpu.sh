@@ -1,116 +1,151 @@
 #!/usr/bin/env bash
-# gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--dry]
+# gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--build | --imagined]
 #
-# Needs nvcc, gcc, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia packages, CUDA's folders), PyTorch
-# for the comparison, and the product's own libraries for the end-to-end part. A part that fails or runs out of
-# time loses nothing of the others: each has its own log in $OUT (or build/gpu/out), and the summary lists them all.
-# --dry: build everything, run what runs without a card, print what would follow.
+# Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia packages, CUDA's
+# folders) and PyTorch for the comparison. Parts run in the order of what they tell: a part that fails or runs out of time
+# loses nothing of the others, each has its own log in $OUT (or build/gpu/out), and the summary lists them all.
+#   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium (their static
+#               libraries are linked in): carry build/gpu along with the tree, and nothing is built where the card is.
+#               Without it gpu_engine is left out where those libraries are missing.
+#   --imagined  the same programs on the imagined card (test/simt), small shapes: is the plumbing right?
+#   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their first word
 set -u
 cd "$(dirname "$0")/.."
-dry=0; [ "${1:-}" = --dry ] && dry=1
-B=build/gpu OUT=${OUT:-$PWD/build/gpu/out}
-mkdir -p $B "$OUT"
+mode=${1:-} B=build/gpu J=build/gpu-objects OUT=${OUT:-$PWD/build/gpu/out} LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
+mkdir -p $B $J "$OUT"
 summary=$OUT/summary.txt
 { date -u '+%F %T UTC'; git describe --always --dirty 2>/dev/null; uname -m; nproc; } >"$summary"
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv,noheader >>"$summary" 2>&1
 
 say() { echo "$*" | tee -a "$summary"; }
-# part NAME SECONDS COMMAND...: run it, keep its log, note how it ended
+# part NAME SECONDS COMMAND...: run it within what is left, keep its log, note how it ended
 part() {
-    local name=$1 limit=$2 t=$SECONDS rc
+    local name=$1 limit=$2 left=$((LIMIT - SECONDS)) t=$SECONDS rc
     shift 2
+    for skip in $SKIP; do [ "${name%%-*}" = "$skip" ] && { say "$name: skipped"; return 1; }; done
+    [ $left -lt "$limit" ] && limit=$left
+    [ "$limit" -lt 4 ] && { say "$name: no time left"; return 1; }
     timeout "$limit" "$@" >"$OUT/$name.txt" 2>&1
     rc=$?
     say "$name: $([ $rc -eq 0 ] && echo ok || { [ $rc -eq 124 ] && echo "out of time" || echo "FAILED ($rc)"; }), $((SECONDS - t)) s"
     tail -4 "$OUT/$name.txt" | sed 's/^/    /' | tee -a "$summary"
     return $rc
 }
-# card NAME SECONDS COMMAND...: a part that needs a card
+# card NAME SECONDS PROGRAM ...: a part on the card (or the imagined one)
 card() {
-    if [ $dry -eq 1 ]; then say "$1: waits for a card: ${*:3}"; else part "$@"; fi
+    if [ -x "$B/$3" ]; then part "$1" "$2" "$B/$3" "${@:4}"; else say "$1: $3 was not built"; fi
 }
 
-# -- build: no product libraries, one architecture, all cores ------------------------------------------------
-eval "$(kernels/cuda/find.sh "$PWD/build" | sed 's/=\(.*\)/="\1"/')"
-[ -n "${NVCC:-}" ] || { say "no nvcc: nothing to do"; exit 1; }
-arch=${CUDA_ARCH:-90a}
-inc=() && for d in $CUDA_INC ${LIB_INC:-}; do inc+=(-isystem "$d"); done
-say "libraries: ${LIB_PATH:-none}"
+# Libraries that are opened at run time, where python3 and CUDA keep them: what was built elsewhere looks here.
+folders=$(python3 -c 'import glob, sys; print(":".join(d for p in sys.path if p for d in glob.glob(p + "/nvidia/*/lib")))' 2>/dev/null)
+export DARKROOM_CUDA_LIBS="$folders:$(ls -d /usr/local/cuda*/lib64 2>/dev/null | tr '\n' ':')"
+export LD_LIBRARY_PATH="$DARKROOM_CUDA_LIBS${LD_LIBRARY_PATH:-}"
 
-isa=(base avx2 avx512 avx512bf)
+# -- build: no product libraries but those linked in, one architecture, all cores -------------------------------
+isa=(base avx2 avx512 avx512bf amx)
 avx512='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512'
-flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16")
+flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16" "$avx512 -mavx512bf16 -mamx-tile -mamx-bf16")
+stones="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
 rules() { # a makefile of its own: the product's asks for libraries that are not here
-    local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I.' o f i
-    local srcs="proto/fail.c kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
-    srcs+="weights/st.c test/simt/pair.c test/simt/cases.c"
-    echo "all: $B/gpu_ops $B/gpu_speed"
-    local objs=
-    for f in $srcs; do
-        o=$B/${f%.c}.o objs+=" $B/${f%.c}.o"
+    local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I.' o f i objs= more=
+    local few="proto/fail.c weights/st.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
+    few+=" kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c kernels/card.c kernels/hold.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
+    local all="$few"
+    [ "$whole" ] && all="$(printf '%s\n' $few proto/*.c weights/*.c kernels/*.c | sort -u | tr '\n' ' ')"
+    for f in $all; do
+        o=$J/${f%.c}.o
+        case " $few " in *" $f "*) objs+=" $o" ;; *) more+=" $o" ;; esac
         printf '%s: %s\n\t@mkdir -p $(@D)\n\tgcc %s %s -DCUDA_LIB_PATH=\\"%s\\" -c -o $@ $<\n' "$o" "$f" "$c" "${inc[*]}" "${LIB_PATH:-}"
     done
     for f in kernels/cpu/isa/*.c; do
-        for i in 0 1 2 3; do
-            [ $i -gt 0 ] && [ "$(uname -m)" != x86_64 ] && continue
-            o=$B/${f%.c}.${isa[i]}.o objs+=" $B/${f%.c}.${isa[i]}.o"
+        for i in ${!isa[*]}; do
+            [ "$i" -gt 0 ] && [ "$(uname -m)" != x86_64 ] && continue
+            o=$J/${f%.c}.${isa[i]}.o objs+=" $J/${f%.c}.${isa[i]}.o"
             printf '%s: %s\n\t@mkdir -p $(@D)\n\tgcc %s %s -DISA=%s -c -o $@ $<\n' "$o" "$f" "$c" "${flags[i]}" "${isa[i]}"
         done
     done
     for f in kernels/cuda/*.cu; do
-        o=$B/${f%.cu}.cu.o objs+=" $B/${f%.cu}.cu.o"
-        printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s -Xptxas -v -c -o $@ $< 2>$@.log\n' "$o" "$f" "$NVCC" "$arch" "$arch"
+        o=$J/${f%.cu}.cu.o objs+=" $J/${f%.cu}.cu.o"
+        printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s -Xptxas -v -c -o $@ $< 2>$@.log || { cat $@.log; false; }\n' "$o" "$f" "$NVCC" "$arch" "$arch"
     done
-    for f in gpu_ops gpu_speed; do
-        printf '%s: bench/%s.c %s\n\tgcc %s %s -Wl,--gc-sections -o $@ $^ -L%s -lcudart_static -lrt -ldl -lstdc++ -lpthread -lm\n' "$B/$f" "$f" "$objs" "$c" "${inc[*]}" "$CUDA_LIB"
+    for f in gpu_ops gpu_speed gpu_stage ${whole:+gpu_engine}; do
+        printf '%s: bench/%s.c %s\n\tgcc %s %s -Wl,--gc-sections -o $@ $^ -L%s -lcudart_static %s -lrt -ldl -l:libstdc++.a -lpthread -lm && strip -g $@\n' \
+            "$B/$f" "$f" "$objs$([ $f = gpu_engine ] && echo "$more")" "$c" "${inc[*]}" "$CUDA_LIB" "$([ $f = gpu_engine ] && echo "$stones")"
+        echo "all: $B/$f"
     done
 }
-rules >$B/rules.mk
-part build 300 make -s -j"$(nproc)" -f $B/rules.mk all || exit 1
-cat $B/kernels/cuda/*.log >"$OUT/ptxas.txt" 2>/dev/null
-say "spills: $(grep -c ' [1-9][0-9]* bytes spill' "$OUT/ptxas.txt")"
+mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
+if [ "$mode" = --imagined ]; then
+    part build 900 make -s -j2 CUDA=0 imagined || exit 1
+    B=build/release/imagined
+elif [ "$(cat $B/mark 2>/dev/null)" = "$mark" ] && $B/gpu_ops --started >/dev/null 2>&1; then
+    say "build: what was carried along starts here"
+else
+    eval "$(kernels/cuda/find.sh "$PWD/build" | sed 's/=\(.*\)/="\1"/')"
+    [ -n "${NVCC:-}" ] || { say "no nvcc: nothing to do"; exit 1; }
+    arch=${CUDA_ARCH:-90a} inc=() whole=
+    for d in $CUDA_INC ${LIB_INC:-}; do inc+=(-isystem "$d"); done
+    echo 'int main(void) { return 0; }' | gcc -include jansson.h -include sodium.h -xc - -o /dev/null $stones -lpthread 2>/dev/null && whole=1
+    say "libraries: ${LIB_PATH:-none}; the whole engine: ${whole:-no}"
+    rm -f $B/mark
+    rules >$J/rules.mk
+    [ "$mode" = --build ] && LIMIT=1800
+    part build "$([ "$mode" = --build ] && echo 1700 || echo 240)" make -s -j"$(nproc)" -f $J/rules.mk all || exit 1
+    echo "$mark" >$B/mark
+    cat $J/kernels/cuda/*.log >"$OUT/ptxas.txt" 2>/dev/null
+    say "spills: $(grep -c ' [1-9][0-9]* bytes spill' "$OUT/ptxas.txt")"
+fi
+if [ "$mode" = --build ]; then
+    rm -rf $B/cache
+    say "built in $SECONDS s: $(du -sh --exclude=out $B | cut -f1) to carry"
+    exit 0
+fi
 
-# -- right? odd shapes first, then the released widths; by hand, with libraries, without early launches ---------
-card ops-f32 40 $B/gpu_ops odd f32
-card ops-bf16 40 $B/gpu_ops odd bf16
-card ops-hand 40 $B/gpu_ops odd bf16 no-lib
-card ops-late 40 $B/gpu_ops odd bf16 late
-card wide-bf16 60 $B/gpu_ops wide bf16
-card wide-f32 60 $B/gpu_ops wide f32
-
-# -- fast? ----------------------------------------------------------------------------------------------------
+# -- the parts ----------------------------------------------------------------------------------------------------
+released=test/weights/released small= px=(512 1024 2048) tiny=weights/tiny tiny_px=256 steps=(50 10) four=4
+if [ "$mode" = --imagined ]; then
+    small=small released=test/golden/plain/model px=(32 32 32) tiny=test/golden/plain/model tiny_px=32 steps=(2 1) four=2 LIMIT=3600
+fi
+export GPU_CACHE=$B/cache
 mkdir -p $B/cache
-card prior 60 $B/gpu_speed prior $B/cache
-card dit 60 $B/gpu_speed dit $B/cache
-card vae 40 $B/gpu_speed vae $B/cache
-if python3 -c 'import torch' 2>/dev/null; then
-    card torch 120 python3 bench/gpu_torch.py
+card ops-bf16 40 gpu_ops odd bf16
+card prior 60 gpu_speed prior $B/cache $small
+card dit 60 gpu_speed dit $B/cache $small
+card whole-512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" 1
+card vae 40 gpu_speed vae $B/cache $small
+card same 60 gpu_engine same $tiny $tiny_px
+card stage-bf16 50 gpu_stage bf16 $small
+card whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
+rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' "$OUT/dit.txt" "$OUT/prior.txt" 2>/dev/null | head -1)
+card table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
+if [ "$mode" != --imagined ] && python3 -c 'import torch' 2>/dev/null; then
+    part torch 120 python3 bench/gpu_torch.py
 else
     say "torch: not here, no comparison"
 fi
-
-# -- memory and races -------------------------------------------------------------------------------------------
-if command -v compute-sanitizer >/dev/null; then
+card stage-f32 50 gpu_stage f32 $small
+card wide-bf16 50 gpu_ops wide bf16
+card whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
+if command -v compute-sanitizer >/dev/null && [ "$mode" != --imagined ]; then
     for tool in memcheck racecheck initcheck; do
-        card sanitize-$tool 60 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib late
+        part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib late
     done
 else
-    say "sanitizers: compute-sanitizer is not here"
+    say "sanitize: compute-sanitizer is not here"
 fi
+card ops-f32 40 gpu_ops odd f32
+card ops-hand 40 gpu_ops odd bf16 no-lib
+card ops-late 40 gpu_ops odd bf16 late
+card wide-f32 60 gpu_ops wide f32
+card whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
 
-# -- the bundled model end to end, where the product's libraries are ----------------------------------------------
-if pkg-config --exists jansson libpcre2-8 libsodium libwebsockets 2>/dev/null && make -s -j"$(nproc)" CUDA=1 CUDA_ARCH="$arch" build/darkroom >"$OUT/product.txt" 2>&1; then
-    for device in cpu cuda; do
-        card "picture-$device" 60 build/darkroom generate --device $device --seed 1 'a red square on a white background' -o "$OUT/$device.png"
-    done
-else
-    say "pictures: the product does not build here (its libraries are missing)"
-fi
-
-if [ $dry -eq 0 ]; then
+if [ "$mode" != --imagined ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
-    { cat "$summary"; for f in prior dit vae torch; do [ -e "$OUT/$f.txt" ] && { echo "== $f"; cat "$OUT/$f.txt"; }; done; } >"$keep"
+    { cat "$summary"; for f in prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch; do
+        [ -e "$OUT/$f.txt" ] && { echo "== $f"; cat "$OUT/$f.txt"; }; done; } >"$keep"
+    (cd "$OUT" && tar czf logs.tar.gz -- *.txt) # what comes back may be few files
     cp "$keep" "$OUT/"
+    if [ -s "$OUT/torch.txt" ]; then python3 bench/gpu_ratio.py "$OUT" | tee -a "$keep" "$OUT/ratios.txt"; fi
 fi
 say "done in $SECONDS s"

@@ -5,8 +5,8 @@
 #include "kernels/cpu/cpu.h"
 #include "weights/safetensors.h"
 
-#include <stdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

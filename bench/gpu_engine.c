@@ -1,0 +1,294 @@
+/* gpu_engine - the whole engine on a card, through its own door (kernels/glm.h):
+ *
+ *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the card; ends in a verdict
+ *   gpu_engine whole MODEL SIDE STEPS BATCH  seconds from prompt to picture, by phase; bytes against the plan
+ *   gpu_engine table MODEL SIDE COPY PRODUCT every operation's time, share and fraction of the roofline, for a token, a
+ *                                            step and a decoding; COPY in GB/s and PRODUCT in TFLOP/s of the same run
+ *
+ * whole and table need MODEL's configuration alone: weights are made on the card. The table asks for the time between two
+ * events around each operation, without early launches and recordings: it says what an operation takes, `whole`
+ * says what they take together. */
+#include "bench/gpu_meter.h"
+#include "kernels/cuda/device.h"
+#include "kernels/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void stop(const char *what, const struct fail *f)
+{
+    printf("%s: %s; %s\n", what, f->message, f->hint);
+    exit(2);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static struct glm *engine(const char *model, const char *device, enum glm_type type,
+                          enum engine_use use)
+{
+    struct glm *g;
+    struct fail f = {0};
+    const struct glm_opts o = {
+        .model = model, .device = device, .type = type, .cache = getenv("GPU_CACHE")};
+    if (engine_open(&g, &o, use, &f)) stop("open", &f);
+    return g;
+}
+
+static struct glm_req request(int side, int steps, uint64_t seed)
+{
+    static const char prompt[] = "a red square on a white background";
+    return (struct glm_req){.prompt = prompt,
+                            .prompt_len = sizeof prompt - 1,
+                            .width = side,
+                            .height = side,
+                            .steps = steps,
+                            .guidance = 1.5,
+                            .seed = seed};
+}
+
+static struct glm_run *start(struct glm *g, const struct glm_req *q)
+{
+    struct glm_run *r;
+    struct fail f = {0};
+    if (glm_run_new(&r, g, q, &f)) stop("a picture", &f);
+    return r;
+}
+
+static void step(struct glm *g, struct glm_run **r, int n)
+{
+    struct fail f = {0};
+    if (glm_step(g, r, n, &f)) stop("a step", &f);
+    for (int i = 0; i < n; i++)
+        if (glm_run_failed(r[i], &f)) stop("a picture", &f);
+}
+
+/* -- same ------------------------------------------------------------------------------------------------ */
+
+struct drawn {
+    uint8_t *rgb;
+    int32_t *tokens;
+    size_t count;
+};
+
+static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
+{
+    struct glm_req q = request(side, 8, 11);
+    const size_t bytes = (size_t)side * (size_t)side * 3;
+    q.inject = in;
+    struct glm_run *r = start(g, &q);
+    while (glm_run_view(r).phase != GLM_DONE)
+        step(g, &r, 1);
+    struct drawn d = {.rgb = malloc(bytes), .count = (size_t)r->prior.draws};
+    d.tokens = malloc(d.count * sizeof *d.tokens);
+    struct glm_picture p = {.rgb = d.rgb, .capacity = bytes};
+    struct fail f = {0};
+    if (!d.rgb || !d.tokens) exit(1);
+    if (glm_run_image(r, &p, &f)) stop("the picture", &f);
+    memcpy(d.tokens, r->tokens, d.count * sizeof *d.tokens);
+    glm_run_free(r);
+    return d;
+}
+
+static double psnr(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)((a[i] - b[i]) * (a[i] - b[i]));
+    return sum > 0 ? 10 * log10(255.0 * 255 * (double)n / sum) : 99;
+}
+
+/* The same tokens in both, so that a draw on the edge does not make another picture of it; how many tokens differ
+ * when each device draws its own is told beside it. */
+static int same(const char *model, int side)
+{
+    const size_t n = (size_t)side * (size_t)side * 3;
+    int failed = 0;
+    for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++) {
+        struct glm *cpu = engine(model, "cpu", type, ENGINE_DRAW);
+        struct glm *card = engine(model, "cuda", type, ENGINE_DRAW);
+        if (type == GLM_F32) printf("%s against %s\n", cuda_describe(card->dev), cpu->dev->label);
+        const double t0 = now();
+        const struct drawn a = draw(cpu, side, NULL), own = draw(card, side, NULL);
+        const struct glm_inject in = {.tokens = a.tokens, .token_count = a.count};
+        const struct drawn b = draw(card, side, &in), again = draw(card, side, &in);
+        int differ = 0;
+        for (size_t i = 0; i < a.count; i++)
+            differ += a.tokens[i] != own.tokens[i];
+        const double db = psnr(a.rgb, b.rgb, n), bar = type == GLM_F32 ? 50 : 30;
+        const int stable = !memcmp(b.rgb, again.rgb, n), well = db >= bar && stable;
+        printf("%s, %d x %d: %.1f dB (at least %.0f), %d of %zu tokens differ, %s, %.1f s: %s\n",
+               type == GLM_F32 ? "f32" : "bf16", side, side, db, bar, differ, a.count,
+               stable ? "twice the same bytes" : "NOT THE SAME TWICE", now() - t0,
+               well ? "ok" : "FAILED");
+        fflush(stdout);
+        failed += !well;
+        glm_close(cpu);
+        glm_close(card);
+    }
+    printf("%d passed, %d failed\n", 2 - failed, failed);
+    return failed != 0;
+}
+
+/* -- whole ------------------------------------------------------------------------------------------------- */
+
+/* Random weights of about the size that keeps a row's variance; norms and biases small. */
+static void fill_weights(struct glm *g)
+{
+    struct cuda *c = cuda_of(g->dev);
+    for (int i = 0; i < g->net.list.n; i++) {
+        const struct weight *w = g->net.list.w[i];
+        const int bf = c->bf && w->use != USE_VECTOR;
+        const double fan = (double)(w->in * (w->k ? w->k * w->k : 1));
+        const float scale = w->use == USE_VECTOR || w->use == USE_TABLE ? 1 : (float)sqrt(3 / fan);
+        cu_noise(&c->q, bf, w->data, w->bytes / (bf ? 2 : 4), scale, (uint64_t)i);
+    }
+}
+
+static struct glm *card_engine(const char *model)
+{
+    struct glm *g = engine(model, "cuda", GLM_BF16, ENGINE_BARE);
+    struct fail f = {0};
+    if (g->net.hold) {
+        printf("the weights do not fit this card whole: nothing is measured\n");
+        exit(2);
+    }
+    fill_weights(g);
+    if (g->dev->ops->sync(g->dev, &f)) stop("weights", &f);
+    return g;
+}
+
+static void jump(struct glm_run **r, int n, enum glm_phase phase)
+{
+    for (int i = 0; i < n; i++) {
+        r[i]->phase = phase;
+        r[i]->done = 0;
+    }
+}
+
+/* A few quanta of every phase: choices are timed, plans built, kernels loaded. */
+static void warm(struct glm *g, const struct glm_req *q, int n)
+{
+    struct glm_run *r[LIMIT_BATCH];
+    for (int i = 0; i < n; i++)
+        r[i] = start(g, q);
+    for (int i = 0; i < 5; i++)
+        step(g, r, n);
+    jump(r, n, GLM_DENOISE);
+    step(g, r, n);
+    jump(r, n, GLM_DECODE);
+    while (glm_run_view(r[0]).phase == GLM_DECODE)
+        step(g, r, n);
+    for (int i = 0; i < n; i++)
+        glm_run_free(r[i]);
+}
+
+static void whole(const char *model, int side, int steps, int n)
+{
+    struct glm *g = card_engine(model);
+    struct glm_run *r[LIMIT_BATCH];
+    const struct glm_req q = request(side, steps, 1);
+    struct glm_cost cost;
+    struct fail f = {0};
+    uint64_t total, left, scratch;
+    double begun[GLM_PHASES + 1], first = 0, last = 0;
+    if (glm_plan(g, &q, &cost, &f) || glm_plan_batch(g, &q, n, &scratch, &f)) stop("plan", &f);
+    printf("%s\n", cuda_describe(g->dev));
+    warm(g, &q, n);
+    const double t0 = now();
+    for (int i = 0; i < n; i++)
+        r[i] = start(g, &q);
+    enum glm_phase at = GLM_GLYPH;
+    begun[at] = now();
+    while (glm_run_view(r[0]).phase != GLM_DONE) {
+        const struct glm_view v = glm_run_view(r[0]);
+        const double t = now();
+        step(g, r, n);
+        if (v.phase == GLM_PRIOR && v.done >= 10 && v.done < 60) first += now() - t;
+        if (v.phase == GLM_PRIOR && v.done >= v.total - 60 && v.done < v.total - 10)
+            last += now() - t;
+        while (at < glm_run_view(r[0]).phase)
+            begun[++at] = now();
+    }
+    const double all = now() - t0;
+    cuda_memory(g->dev, &total, &left);
+    printf("%d x %d, %d steps, %d at a time: %.2f s from prompt to picture\n", side, side, steps, n,
+           all);
+    for (int p = 0; p < GLM_PHASES; p++) {
+        const double s = begun[p + 1] - begun[p];
+        printf("  %-8s %8.3f s, %9.3f ms a quantum, %6.0f TFLOP/s\n",
+               glm_phase_name((enum glm_phase)p), s, s * 1e3 / cost.quanta[p],
+               n * cost.flops[p] / s / 1e12);
+    }
+    printf("  tokens 10 to 60: %.3f ms each, the last ones: %.3f ms\n", first * 20, last * 20);
+    if (steps != 50)
+        printf("  with 50 steps: %.2f s\n",
+               all + (50.0 / steps - 1) * (begun[GLM_DENOISE + 1] - begun[GLM_DENOISE]));
+    const double plan = (double)(g->info.weight_bytes + (uint64_t)n * cost.run_bytes + scratch);
+    printf(
+        "  bytes: planned %.3f GB (weights %.3f, %d x %.3f, scratch %.3f); taken %.3f GB, of the "
+        "card's %.3f GB %.3f are left\n",
+        plan / 1e9, (double)g->info.weight_bytes / 1e9, n, (double)cost.run_bytes / 1e9,
+        (double)scratch / 1e9, (double)cuda_of(g->dev)->used / 1e9, (double)total / 1e9,
+        (double)left / 1e9);
+    for (int i = 0; i < n; i++)
+        glm_run_free(r[i]);
+    glm_close(g);
+}
+
+/* -- table ------------------------------------------------------------------------------------------------- */
+
+static void table(const char *model, int side, double copy, double product)
+{
+    struct glm *g = card_engine(model);
+    const struct glm_req q = request(side, 2, 1);
+    struct meter *m = meter_new(g->dev);
+    warm(g, &q, 1);
+    cuda_of(g->dev)->q.early = 0;
+    struct glm_run *r = start(g, &q);
+    step(g, &r, 1);
+    for (int i = 0; i < 3; i++)
+        step(g, &r, 1);
+    meter_begin(m);
+    step(g, &r, 1);
+    meter_print(m, "a token", copy, product);
+    jump(&r, 1, GLM_DENOISE);
+    step(g, &r, 1);
+    meter_begin(m);
+    step(g, &r, 1);
+    meter_print(m, "a step", copy, product);
+    jump(&r, 1, GLM_DECODE);
+    meter_begin(m);
+    while (glm_run_view(r).phase == GLM_DECODE)
+        step(g, &r, 1);
+    meter_print(m, "a decoding", copy, product);
+    meter_free(m);
+    glm_run_free(r);
+    glm_close(g);
+}
+
+/* A whole number of the command line. */
+static int number(const char *s)
+{
+    return (int)strtol(s, NULL, 10);
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 3 ? argv[1] : "";
+    const int side = argc > 3 ? number(argv[3]) : 0;
+    if (!strcmp(what, "same")) return same(argv[2], side);
+    if (!strcmp(what, "whole") && argc > 5)
+        whole(argv[2], side, number(argv[4]), number(argv[5]));
+    else if (!strcmp(what, "table") && argc > 5)
+        table(argv[2], side, 1e9 * number(argv[4]), 1e12 * number(argv[5]));
+    else
+        return fprintf(stderr, "see the top of gpu_engine.c\n"), 2;
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* gpu_net - the stages of the model with random weights, without a model's files: what gpu_speed and gpu_stage run.
+ *
+ * Configurations: the released model's shapes, or shapes small enough for the imagined card. Weights come from a buffer
+ * of noise in host memory, the same on every device, or (a card's, when `made_there`) are made where they
+ * lie. A failure ends the program: these are measurements. Thread: one. */
+#ifndef BENCH_GPU_NET_H
+#define BENCH_GPU_NET_H
+
+#include "kernels/cuda/cuda.h"
+#include "kernels/model/dit.h"
+#include "kernels/model/prior.h"
+#include "kernels/model/vae.h"
+
+struct maker {
+    struct dev *d;
+    struct arena mem; /* tensors */
+    uint16_t *noise;  /* host, bf16, `values` of them */
+    int64_t values;
+    int made_there;
+    uint64_t made; /* weights so far: each has other values */
+};
+
+struct net_config {
+    struct ar_config ar;
+    struct sample_config law;
+    struct dit_config dit;
+    struct vae_config vae;
+    int codes;
+};
+
+/* The released model with so many layers (0: all of them), or a small one that crosses the same tiles. */
+struct net_config net_released(int layers);
+struct net_config net_small(void);
+
+void maker_open(struct maker *, struct dev *, size_t bytes, size_t scratch);
+/* rc, and the arenas: all is well, or the end. */
+void maker_check(struct maker *, int rc, const struct fail *, const char *what);
+tensor maker_tensor(struct maker *, enum dtype, int64_t rows, int64_t cols);
+/* Contents from the noise, of T or F32. */
+void maker_fill(struct maker *, tensor);
+
+const struct weight *make_square(struct maker *, int64_t n); /* linear n x n */
+void make_prior(struct maker *, struct prior *, const struct net_config *);
+void make_dit(struct maker *, struct dit *, const struct net_config *);
+void make_vae(struct maker *, struct vae *, const struct net_config *); /* v->blocks is allocated */
+
+#endif
