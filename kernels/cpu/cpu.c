@@ -13,7 +13,8 @@ static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
     (void)d;
     const size_t align = bytes < HUGE_PAGE ? ARENA_ALIGN : HUGE_PAGE;
     const size_t size = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    *base = size < bytes ? NULL : aligned_alloc(align, size ? size : ARENA_ALIGN);
+    /* not aligned_alloc: it wants sizes that are multiples of the alignment */
+    if (size < bytes || posix_memalign(base, align, size ? size : ARENA_ALIGN)) *base = NULL;
     if (!*base) return fail_set(fail, ERR_OUT_OF_MEMORY, "no host memory for %zu MB", bytes >> 20);
     if (align == HUGE_PAGE)
         madvise(*base, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
