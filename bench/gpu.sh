@@ -49,7 +49,7 @@ stones="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
 rules() { # a makefile of its own: the product's asks for libraries that are not here
     local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I.' o f i objs= more=
     local few="proto/fail.c weights/st.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
-    few+=" kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c kernels/card.c kernels/hold.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
+    few+=" kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c kernels/card.c kernels/hold.c kernels/resid.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
     local all="$few"
     [ "$whole" ] && all="$(printf '%s\n' $few proto/*.c weights/*.c kernels/*.c | sort -u | tr '\n' ' ')"
     for f in $all; do

@@ -129,6 +129,22 @@ static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, f
     TIMED(rms_add, d, x, a, w, eps);
 }
 
+static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
+                        const struct weight *w2, float eps)
+{
+    before(d, 0, 0, 4 * bytes_of(x), "rms_add_rms %lld", L(x.rows));
+    TIMED(rms_add_rms, d, x, a, w, y, w2, eps);
+}
+
+static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
+                       enum act act)
+{
+    before(d, 1, 2.0 * (double)y.rows * (double)w->in * (double)w->out,
+           bytes_of(x) + bytes_of(y) + (double)w->bytes, "linear_glu %lld x %lld x %lld", L(y.rows),
+           L(w->in), L(w->out));
+    TIMED(linear_glu, d, y, gu, x, w, act);
+}
+
 static void ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct seg *s, int n,
                    float eps)
 {
@@ -264,6 +280,8 @@ struct meter *meter_new(struct dev *d)
     m->timed.embed = embed;
     m->timed.rms = rms;
     m->timed.rms_add = rms_add;
+    m->timed.rms_add_rms = rms_add_rms;
+    m->timed.linear_glu = linear_glu;
     m->timed.ln_mod = ln_mod;
     m->timed.gate_add = gate_add;
     m->timed.qk_norm_rope = qk_norm_rope;

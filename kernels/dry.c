@@ -137,6 +137,19 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
     (void)d, (void)y, (void)x, (void)w, (void)eps;
 }
 
+static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
+                        const struct weight *w2, float eps)
+{
+    (void)d, (void)x, (void)a, (void)w, (void)y, (void)w2, (void)eps;
+}
+
+static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
+                       enum act act)
+{
+    assert(2 * y.cols == gu.cols);
+    linear(d, gu, x, w, act, 0);
+}
+
 static void ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct seg *seg, int nseg,
                    float eps)
 {
@@ -274,6 +287,8 @@ static const struct ops dry_ops = {
     .embed = embed,
     .rms = rms,
     .rms_add = rms,
+    .rms_add_rms = rms_add_rms,
+    .linear_glu = linear_glu,
     .ln_mod = ln_mod,
     .gate_add = gate_add,
     .qk_norm_rope = qk_norm_rope,

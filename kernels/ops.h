@@ -194,6 +194,9 @@ struct ops {
     void (*rms)(struct dev *, tensor y, tensor x, const struct weight *w, float eps);
     /* x += rms(a) w: the prior's sandwich norm and residual. */
     void (*rms_add)(struct dev *, tensor x, tensor a, const struct weight *w, float eps);
+    /* x += rms(a) w, then y = rms(x) w2: the two steps, and their bits, in one pass. y may be a. */
+    void (*rms_add_rms)(struct dev *, tensor x, tensor a, const struct weight *w, tensor y,
+                        const struct weight *w2, float eps);
     /* y = LN(x) (1 + scale) + shift, no affine; mod: T. y may be x. Rows outside all segs: untouched. */
     void (*ln_mod)(struct dev *, tensor y, tensor x, tensor mod, const struct seg *, int nseg,
                    float eps);
@@ -204,6 +207,9 @@ struct ops {
      * rope + r; table: f32 [n, head_dim], cos then sin. */
     void (*qk_norm_rope)(struct dev *, tensor x, int heads, tensor table, const struct seg *,
                          int nseg, float eps);
+    /* glu() of x w' + b, which is not always kept: gu [m,2n] is room for it. */
+    void (*linear_glu)(struct dev *, tensor y, tensor gu, tensor x, const struct weight *w,
+                       enum act);
     /* y[m,n] = up act(gate); gu [m,2n] = gate | up. */
     void (*glu)(struct dev *, tensor y, tensor gu, enum act);
     /* y = act(a + b); b optional; y may be a. */

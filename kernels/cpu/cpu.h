@@ -68,11 +68,14 @@ void cpu_embed(struct dev *, tensor y, const struct weight *table, tensor ids);
 /* row.c: norms and elementwise */
 void cpu_rms(struct dev *, tensor y, tensor x, const struct weight *, float eps);
 void cpu_rms_add(struct dev *, tensor x, tensor a, const struct weight *, float eps);
+void cpu_rms_add_rms(struct dev *, tensor x, tensor a, const struct weight *, tensor y,
+                     const struct weight *, float eps);
 void cpu_ln_mod(struct dev *, tensor y, tensor x, tensor mod, const struct seg *, int, float eps);
 void cpu_gate_add(struct dev *, tensor x, tensor a, tensor mod, const struct seg *, int);
 void cpu_qk_norm_rope(struct dev *, tensor x, int heads, tensor table, const struct seg *, int,
                       float eps);
 void cpu_glu(struct dev *, tensor y, tensor gu, enum act);
+void cpu_linear_glu(struct dev *, tensor y, tensor gu, tensor x, const struct weight *, enum act);
 void cpu_add_act(struct dev *, tensor y, tensor a, tensor b, enum act);
 
 /* attention.c */

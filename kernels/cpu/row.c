@@ -41,6 +41,13 @@ void cpu_rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, floa
     rms(d, x, a, w, eps, 1);
 }
 
+void cpu_rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
+                     const struct weight *w2, float eps)
+{
+    cpu_rms_add(d, x, a, w, eps);
+    cpu_rms(d, y, x, w2, eps);
+}
+
 /* The segment that holds `row`, or NULL; segments are few and looked at in order. */
 static const struct seg *seg_of(const struct rows *r, int64_t row)
 {
@@ -128,6 +135,13 @@ void cpu_glu(struct dev *d, tensor y, tensor gu, enum act act)
     assert(gu.cols == 2 * y.cols && gu.rows == y.rows && y.type == d->type && gu.type == d->type);
     const struct rows r = {.y = y, .x = gu, .act = act};
     cpu_rows(cpu_of(d), y.rows, y.cols * 16, glu_rows, &r);
+}
+
+void cpu_linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
+                    enum act act)
+{
+    cpu_linear(d, gu, x, w, ACT_NONE, 0);
+    cpu_glu(d, y, gu, act);
 }
 
 static void add_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)

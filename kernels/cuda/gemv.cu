@@ -6,7 +6,8 @@
  * wants, in w and x alike. Rows of x are the right operand's columns, 8 or 16 of them, the missing ones zero: a
  * row's result does not know how many there are. Two slabs (128 bytes a thread) are in flight before the
  * first is used, and the first two are on their way before the previous kernel has ended.
- * Sums of the warps are added in one order through shared memory.
+ * Sums of the warps are added in one order through shared memory. For a gated layer a block's 16 columns are 8 gates and the
+ * 8 values that they let through: what goes to memory is their product.
  *
  * float: a warp computes 2 columns of y; for checks, not for speed. */
 #include "kernels/cuda/dev.cuh"
@@ -105,15 +106,28 @@ static __device__ __forceinline__ void finish(const struct cu_product &p, int ro
     *y = from_float<T>(p.add ? to_float(*y) + rnd<T>(v) : v);
 }
 
+/* up act(gate), with the roundings of a product that is stored and read again. */
+static __device__ __forceinline__ void finish_glu(const struct cu_product &p, int row, int col,
+                                                  float gate, float up)
+{
+    if (p.bias) {
+        gate += to_float(((const bf16 *)p.bias)[col]);
+        up += to_float(((const bf16 *)p.bias)[p.n / 2 + col]);
+    }
+    const float open = rnd<bf16>(activate(rnd<bf16>(gate), p.act));
+    ((bf16 *)p.y)[row * p.ldy + col] = from_float<bf16>(rnd<bf16>(up) * open);
+}
+
 template <int NT>
 __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_product p)
 {
     __shared__ float sums[WARPS][TILE][8 * NT];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    const int col = blockIdx.x * TILE, step = WARPS * SLAB;
+    const int cols = p.glu ? TILE / 2 : TILE, end = p.glu ? p.n / 2 : p.n;
+    const int col = blockIdx.x * cols, step = WARPS * SLAB, other = p.glu ? end : 8;
     const bf16 *w = (const bf16 *)p.w;
-    const bf16 *r0 = col + g < p.n ? w + (int64_t)(col + g) * p.k : NULL;
-    const bf16 *r1 = col + g + 8 < p.n ? w + (int64_t)(col + g + 8) * p.k : NULL;
+    const bf16 *r0 = col + g < end ? w + (int64_t)(col + g) * p.k : NULL;
+    const bf16 *r1 = col + g + other < p.n && r0 ? w + (int64_t)(col + g + other) * p.k : NULL;
     const bf16 *x[NT];
     float d[NT][4] = {};
     int k = warp * SLAB + 8 * t;
@@ -137,13 +151,18 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
         for (int i = 0; i < 4; i++)
             sums[warp][g + i / 2 * 8][8 * n + 2 * t + i % 2] = d[n][i];
     __syncthreads();
-    for (int i = threadIdx.x; i < TILE * p.m; i += blockDim.x) {
-        const int row = i / TILE, c = i % TILE;
-        float v = 0;
-        if (col + c >= p.n) continue;
-        for (int j = 0; j < WARPS; j++)
+    for (int i = threadIdx.x; i < cols * p.m; i += blockDim.x) {
+        const int row = i / cols, c = i % cols;
+        float v = 0, up = 0;
+        if (col + c >= end) continue;
+        for (int j = 0; j < WARPS; j++) {
             v += sums[j][c][row];
-        finish<bf16>(p, row, col + c, v);
+            if (p.glu) up += sums[j][c + 8][row];
+        }
+        if (p.glu)
+            finish_glu(p, row, col + c, v, up);
+        else
+            finish<bf16>(p, row, col + c, v);
     }
 }
 
@@ -168,17 +187,18 @@ template <class T> __global__ void plain_kernel(const struct cu_product p)
 int cu_gemv_can(const struct cu_product *p, int bf)
 {
     if (p->m > CU_GEMV_ROWS) return 0;
-    if (!bf) return 1;
+    if (!bf) return !p->glu;
     return p->k % 8 == 0 && p->ldx % 8 == 0 && ((uintptr_t)p->x | (uintptr_t)p->w) % 16 == 0;
 }
 
 void cu_gemv(const struct cu_queue *q, int bf, const struct cu_product *p)
 {
+    const dim3 grid((p->n + TILE - 1) / TILE); /* with glu: n / 2 in pieces of TILE / 2 */
     if (!p->m || !p->n) return;
     if (!bf)
         launch(plain_kernel<float>, dim3((p->n + WARPS - 1) / WARPS), dim3(32 * WARPS), 0, q, *p);
     else if (p->m <= 8)
-        launch(gemv_kernel<1>, dim3((p->n + TILE - 1) / TILE), dim3(32 * WARPS), 0, q, *p);
+        launch(gemv_kernel<1>, grid, dim3(32 * WARPS), 0, q, *p);
     else
-        launch(gemv_kernel<2>, dim3((p->n + TILE - 1) / TILE), dim3(32 * WARPS), 0, q, *p);
+        launch(gemv_kernel<2>, grid, dim3(32 * WARPS), 0, q, *p);
 }

@@ -50,6 +50,10 @@ void cu_rms(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x
 /* x += rms(a) w */
 void cu_rms_add(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
                 const float *w, int rows, int cols, float eps);
+/* x += rms(a) w; y = rms(x) w2. y may be a. */
+void cu_rms_add_rms(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a,
+                    int64_t lda, const float *w, void *y, int64_t ldy, const float *w2, int rows,
+                    int cols, float eps);
 void cu_ln_mod(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
                const void *mod, const struct cu_segs *, int rows, int cols, float eps);
 void cu_gate_add(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
@@ -75,6 +79,7 @@ struct cu_product {
     int m, n, k;
     int act, add;
     int y_f32; /* y is float whatever bf says */
+    int glu;   /* of few rows in bf16: y [m, n/2] = up act(gate), gate | up = x w' + bias */
 };
 
 /* m <= CU_GEMV_ROWS: the weights are read once, and a row's bits are the same for every m.

@@ -76,6 +76,68 @@ void cu_rms_add(const struct cu_queue *q, int bf, void *x, int64_t ldx, const vo
         rms<float, true>(q, x, ldx, a, lda, w, rows, cols, eps);
 }
 
+/* Two norms with one row in the cache: sums are taken as rms_kernel takes them, so the bits are its own. */
+template <class T, int V>
+__global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, const float *w, T *y,
+                                int64_t ldy, const float *w2, int cols, float eps)
+{
+    __shared__ float part[32];
+    T *xr = x + blockIdx.x * ldx, *yr = y + blockIdx.x * ldy;
+    const T *ar = a + blockIdx.x * lda;
+    float v[V], o[V], sum = 0, next = 0;
+    dep_launch();
+    dep_wait();
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, ar + i);
+        for (int j = 0; j < V; j++)
+            sum += v[j] * v[j];
+    }
+    const float r = 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, ar + i);
+        load<T, V>(o, xr + i);
+        for (int j = 0; j < V; j++) {
+            o[j] = rnd<T>(o[j] + rnd<T>(rnd<T>(v[j] * r) * w[i + j]));
+            next += o[j] * o[j];
+        }
+        store<T, V>(xr + i, o);
+    }
+    const float s = 1.0f / sqrtf(block_sum(next, part) / (float)cols + eps);
+    for (int i = threadIdx.x * V; i < cols;
+         i += blockDim.x * V) { /* what this thread has written */
+        load<T, V>(o, xr + i);
+        for (int j = 0; j < V; j++)
+            o[j] = rnd<T>(o[j] * s) * w2[i + j];
+        store<T, V>(yr + i, o);
+    }
+}
+
+template <class T>
+static void rms_pair(const struct cu_queue *q, void *x, int64_t ldx, const void *a, int64_t lda,
+                     const float *w, void *y, int64_t ldy, const float *w2, int rows, int cols,
+                     float eps)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(x, ldx, sizeof(T)) && aligned16(a, lda, sizeof(T))
+        && aligned16(y, ldy, sizeof(T)))
+        launch(rms_pair_kernel<T, wide<T>::V>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
+               (T *)x, ldx, (const T *)a, lda, w, (T *)y, ldy, w2, cols, eps);
+    else
+        launch(rms_pair_kernel<T, 1>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)x, ldx,
+               (const T *)a, lda, w, (T *)y, ldy, w2, cols, eps);
+}
+
+void cu_rms_add_rms(const struct cu_queue *q, int bf, void *x, int64_t ldx, const void *a,
+                    int64_t lda, const float *w, void *y, int64_t ldy, const float *w2, int rows,
+                    int cols, float eps)
+{
+    if (bf)
+        rms_pair<bf16>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
+    else
+        rms_pair<float>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
+}
+
 /* The segment that holds a row, or -1: a few comparisons, the same for the whole block. */
 static __device__ __forceinline__ int find_seg(const struct cu_segs &s, int row)
 {

@@ -88,6 +88,16 @@ static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, f
     launched(c, "rms_add");
 }
 
+static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
+                        const struct weight *w2, float eps)
+{
+    struct cuda *c = cuda_of(d);
+    if (!cuda_ready(c)) return;
+    cu_rms_add_rms(&c->q, c->bf, x.data, x.ld, a.data, a.ld, w->data, y.data, y.ld, w2->data,
+                   (int)x.rows, (int)x.cols, eps);
+    launched(c, "rms_add_rms");
+}
+
 /* The next segments of a call, as many as one launch takes; returns how many. */
 static int take_segs(struct cu_segs *out, const struct seg *seg, int n, int64_t ld)
 {
@@ -170,6 +180,31 @@ static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
     cu_add_act(&c->q, c->bf, y.data, y.ld, a.data, a.ld, b.data, b.ld, (int)y.rows, (int)y.cols,
                (int)act);
     launched(c, "add_act");
+}
+
+static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
+                       enum act act)
+{
+    struct cuda *c = cuda_of(d);
+    const struct cu_product p = {.y = y.data,
+                                 .x = x.data,
+                                 .w = w->data,
+                                 .bias = w->bias,
+                                 .ldy = y.ld,
+                                 .ldx = x.ld,
+                                 .m = (int)x.rows,
+                                 .n = (int)w->out,
+                                 .k = (int)w->in,
+                                 .act = (int)act,
+                                 .glu = 1};
+    assert(2 * y.cols == w->out && gu.cols == w->out && x.cols == w->in && y.rows == x.rows);
+    if (!cu_gemv_can(&p, c->bf)) {
+        linear(d, gu, x, w, ACT_NONE, 0);
+        glu(d, y, gu, act);
+    } else if (cuda_ready(c)) {
+        cu_gemv(&c->q, c->bf, &p);
+        launched(c, "a gated product of few rows");
+    }
 }
 
 /* -- attention ------------------------------------------------------------------------------------------ */
@@ -558,6 +593,8 @@ const struct ops cuda_ops = {
     .embed = embed,
     .rms = rms,
     .rms_add = rms_add,
+    .rms_add_rms = rms_add_rms,
+    .linear_glu = linear_glu,
     .ln_mod = ln_mod,
     .gate_add = gate_add,
     .qk_norm_rope = qk_norm_rope,

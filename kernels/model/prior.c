@@ -143,10 +143,8 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
         op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
         attend(g, w, i, seq, n, qkv, o);
         op->linear(d, h, o, l->out, ACT_NONE, 0);
-        op->rms_add(d, x, h, l->norm_attn, c->eps);
-        op->rms(d, h, x, l->norm_ff, c->eps);
-        op->linear(d, gu, h, l->gate_up, ACT_NONE, 0);
-        op->glu(d, f, gu, ACT_SILU);
+        op->rms_add_rms(d, x, h, l->norm_attn, h, l->norm_ff, c->eps);
+        op->linear_glu(d, f, gu, h, l->gate_up, ACT_SILU);
         op->linear(d, h, f, l->down, ACT_NONE, 0);
         op->rms_add(d, x, h, l->norm_out, c->eps);
     }

@@ -41,6 +41,43 @@ static void linear_odd(struct pair *p)
                     t[i].f32);
 }
 
+/* One pass or two: the same bits on the device on trial. */
+static void gated(struct pair *p, int m, int k, int ffn, enum act act, int bias)
+{
+    pair_case(p, "linear_glu %d x %d x %d, act %d, bias %d", m, k, ffn, act, bias);
+    both x = pair_tensor(p, T(p), m, k, 8, 1), gu = pair_tensor(p, T(p), m, 2 * (int64_t)ffn, 0, 1);
+    both y = pair_tensor(p, T(p), m, ffn, 8, 1), z = pair_tensor(p, T(p), m, ffn, 0, 1);
+    int w = pair_weight(p, USE_LINEAR, 2 * (int64_t)ffn, k, 0, bias, 3 / sqrt((double)k));
+    PAIR_EACH(p, i, d)
+    {
+        d->ops->linear(d, gu.t[i], x.t[i], p->weight[i][w], ACT_NONE, 0);
+        d->ops->glu(d, z.t[i], gu.t[i], act);
+        d->ops->linear_glu(d, y.t[i], gu.t[i], x.t[i], p->weight[i][w], act);
+    }
+    pair_near(p, y, pair_tol(p));
+    pair_same(p, y.t[1], z.t[1]);
+}
+
+static void norms(struct pair *p, int rows, int cols, int gap)
+{
+    pair_case(p, "rms_add_rms, %d of %d", rows, cols);
+    both x = pair_tensor(p, T(p), rows, cols, gap, 2), a = pair_tensor(p, T(p), rows, cols, gap, 1);
+    both y = pair_tensor(p, T(p), rows, cols, gap, 1), z = pair_tensor(p, T(p), rows, cols, gap, 1);
+    int w = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1),
+        v = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1);
+    PAIR_EACH(p, i, d)
+    {
+        d->ops->copy(d, z.t[i], x.t[i]);
+        d->ops->rms_add(d, z.t[i], a.t[i], p->weight[i][w], 1e-5f);
+        d->ops->rms(d, y.t[i], z.t[i], p->weight[i][v], 1e-5f);
+        d->ops->rms_add_rms(d, x.t[i], a.t[i], p->weight[i][w], a.t[i], p->weight[i][v], 1e-5f);
+    }
+    pair_near(p, x, pair_tol(p));
+    pair_near(p, a, pair_tol(p));
+    pair_same(p, x.t[1], z.t[1]);
+    pair_same(p, a.t[1], y.t[1]);
+}
+
 /* A row's bits are the same alone and among others: 1, 8 and 16 rows, then 17 and `many`. */
 static void linear_alone(struct pair *p, int64_t k, int64_t n, int64_t many)
 {
@@ -416,6 +453,13 @@ static void odd(struct pair *p)
 {
     linear_odd(p);
     linear_alone(p, 520, 40, 33);
+    gated(p, 1, 72, 24, ACT_SILU, 0);
+    gated(p, 3, 1032, 13, ACT_SILU, 1);
+    gated(p, 16, 64, 40, ACT_GELU_TANH, 1);
+    gated(p, 19, 40, 9, ACT_SILU, 0);
+    norms(p, 5, 192, 0);
+    norms(p, 3, 97, 3);
+    norms(p, 2, 4104, 8);
     embed(p, 7, 40);
     embed(p, 7, 13);
     rms(p, 5, 192, 0);
@@ -470,6 +514,9 @@ static void wide(struct pair *p)
     linear_case(p, 256, 4096, 64, 0, ACT_NONE, 0, 1, 0);
     linear_alone(p, 4096, 4096, 1000);
     linear_alone(p, 4096, 16384, 300);
+    gated(p, 1, 4096, 13696, ACT_SILU, 0);
+    gated(p, 16, 4096, 13696, ACT_SILU, 0);
+    norms(p, 16, 4096, 0);
     embed(p, 1000, 4096);
     rms(p, 40, 4096, 0);
     modulate(p, 300, 4096, 0);
