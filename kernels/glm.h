@@ -30,7 +30,7 @@ enum glm_type { GLM_AUTO, GLM_F32, GLM_BF16 };
 
 struct glm_opts {
     const char *model;  /* folder in the released layout */
-    const char *device; /* "auto", "cpu", "cuda", "cuda:1" */
+    const char *device; /* "auto", "cpu", "cuda", "cuda:1": one of glm_devices() */
     enum glm_type type; /* AUTO: what is faster on the device */
     int threads;        /* CPU; 0: all that the process may use */
     uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
@@ -93,6 +93,11 @@ struct glm_picture {
     size_t capacity; /* bytes of rgb */
     int width, height;
 };
+
+/* What a list names, each device as glm_open takes it: "cuda:0,cuda:1" two cards, "cpu,cpu" the processor twice; "auto" all
+ * cards, or the processor where there are none. All of one kind, no card twice. How many, or ERR_USAGE. */
+typedef char glm_device[16];
+int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 
 /* Opens, verifies, packs the weights, learns the preview maps when `cache` lacks them. 0 or an error. */
 int glm_open(struct glm **out, const struct glm_opts *, struct fail *);

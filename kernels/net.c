@@ -79,8 +79,14 @@ int scratch_reserve(struct dev *d, size_t bytes, struct fail *f)
     void *base;
     if (bytes <= d->scratch.size) return 0;
     assert(!d->scratch.used);
-    scratch_free(d);
+    const size_t before = d->scratch.size;
+    scratch_free(d); /* first: both at once may be too much */
     int rc = d->ops->mem_new(d, &base, bytes, f);
-    if (!rc) arena_init(&d->scratch, base, bytes);
+    if (!rc) {
+        arena_init(&d->scratch, base, bytes);
+        return 0;
+    }
+    /* the others still need what there was */
+    if (before && !d->ops->mem_new(d, &base, before, NULL)) arena_init(&d->scratch, base, before);
     return rc;
 }

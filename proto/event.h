@@ -33,6 +33,7 @@ enum event_why {
     WHY_SLOTS,    /* next, but as many pictures as the cap allows are being drawn */
     WHY_MEMORY,   /* next, but it does not fit beside what is being drawn */
     WHY_STARTING, /* the model is being loaded */
+    WHY_DEVICE,   /* every device has failed and is being opened again */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
     WHYS
 };

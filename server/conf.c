@@ -24,7 +24,8 @@ const struct conf_option CONF_TABLE[] = {
     {"model", 'm', CONF_TEXT, ALL, AT(model), NULL, 0, 0, "DIR",
      "Folder of the model; the bundled one when not given."},
     {"device", 0, CONF_TEXT, S | G | P | T, AT(device), "auto", 0, 0, "NAME",
-     "What draws: auto, cpu, cuda or cuda:N."},
+     "What draws: auto (all cards, or the processor), cpu, cuda:N; serve takes a list, one worker "
+     "each."},
     {"dtype", 0, CONF_TEXT, S | G | P | T, AT(dtype), "auto", 0, 0, "TYPE",
      "Arithmetic: auto (the faster one here), f32 or bf16."},
     {"threads", 't', CONF_INT, S | G | P | T, AT(threads), "0", 0, 1024, "N",

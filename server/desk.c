@@ -51,7 +51,8 @@ static void say_unknown(struct hub *h, struct answer *a, const struct command *c
 static int check_room(const struct hub *h, int64_t now, struct fail *f)
 {
     int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
-    int at_once = h->ready && h->cap > h->n_resident ? h->cap - h->n_resident : 0;
+    int cap = crew_cap(h), on = crew_residents(h),
+        at_once = crew_ready(h) && cap > on ? cap - on : 0;
     int64_t retry;
 
     if (waiting < h->conf.queue_max + at_once) return 0;
@@ -118,7 +119,7 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
     if (!err) err = check_stopping(h, &f);
     if (!err) err = check_watches(a->peer, NULL, c->watch, &f);
     if (!err) err = check_room(h, now, &f);
-    if (!err && h->ready) err = crew_plan(h, &c->spec, &plan, &f);
+    if (!err && crew_ready(h)) err = crew_plan(h, &c->spec, &plan, &f);
     if (err) {
         say_error(h, a, c, &f);
         return;
@@ -130,7 +131,7 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
         return;
     }
     j->plan = plan;
-    j->planned = h->ready;
+    j->planned = crew_ready(h);
     if (c->watch) peer_want(a);
     a->job = j->id;
     j->waiters = a;
@@ -172,7 +173,7 @@ static void quote(struct hub *h, struct answer *a, const struct command *c)
     struct fail f;
     struct text t;
 
-    if (h->ready && quote_times(h, c, &q, &f) != 0) {
+    if (crew_ready(h) && quote_times(h, c, &q, &f) != 0) {
         say_error(h, a, c, &f);
         return;
     }
@@ -305,7 +306,7 @@ struct blob *desk_stats(struct hub *h, int64_t now, const char *ref)
                              .done = h->tally.done,
                              .failed = h->tally.failed,
                              .cancelled = h->tally.cancelled,
-                             .cap = h->cap,
+                             .cap = crew_cap(h),
                              .why_cap = h->why_cap,
                              .tokens_per_s = tally_rate(&h->tally, GLM_PRIOR),
                              .steps_per_s = tally_rate(&h->tally, GLM_DENOISE),
@@ -315,8 +316,10 @@ struct blob *desk_stats(struct hub *h, int64_t now, const char *ref)
     struct blob *b;
 
     rows.n = 0;
-    for (int i = 0; i < h->n_resident; i++)
-        if (h->resident[i]->state == JOB_RUNNING) add_row(h, now, &rows, h->resident[i]);
+    for (int k = 0; k < h->n_crew; k++)
+        for (int i = 0; i < h->crew[k].n_resident; i++)
+            if (h->crew[k].resident[i]->state == JOB_RUNNING)
+                add_row(h, now, &rows, h->crew[k].resident[i]);
     for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
         add_row(h, now, &rows, h->queue.at[i]);
     s.n_jobs = s.running + s.queued;

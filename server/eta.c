@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* About so many pictures back matter: enough to average, few enough to follow a machine whose load changes. */
@@ -124,11 +125,16 @@ struct sim_run {
     double seconds; /* of device time for all of it, at the present batch */
 };
 
-struct sim {
-    const struct eta *eta;
+struct sim_device {
     struct ledger ledger;
     struct sim_run run[LEDGER_MAX];
     int n, cap;
+};
+
+struct sim {
+    const struct eta *eta;
+    struct sim_device device[LIMIT_DEVICES];
+    int devices;
     double now;
     /* eta_rate() looks far for its neighbours; each answer is kept for one simulation */
     double memo[GLM_PHASES][ETA_SIZES][LIMIT_BATCH];
@@ -142,82 +148,113 @@ static double sim_rate(struct sim *s, int phase, int pixels, int batch)
     return *m;
 }
 
-static void sim_seconds(struct sim *s, struct sim_run *r)
+static void sim_seconds(struct sim *s, struct sim_run *r, int batch)
 {
     r->seconds = 0;
     for (int p = 0; p < GLM_PHASES; p++) {
         double flops = r->item->plan->cost.flops[p] * left_of(&r->item->view, p);
 
-        if (flops > 0) r->seconds += flops / sim_rate(s, p, r->item->pixels, s->n);
+        if (flops > 0) r->seconds += flops / sim_rate(s, p, r->item->pixels, batch);
     }
 }
 
-/* All n residents share from now on. */
+/* All residents of each device share it from now on. */
 static void sim_share(struct sim *s)
 {
-    for (int i = 0; i < s->n; i++)
-        sim_seconds(s, &s->run[i]);
+    for (int d = 0; d < s->devices; d++)
+        for (int i = 0; i < s->device[d].n; i++)
+            sim_seconds(s, &s->device[d].run[i], s->device[d].n);
 }
 
-static void sim_join(struct sim *s, struct eta_item *it)
+static void sim_join(struct sim *s, struct sim_device *d, struct eta_item *it)
 {
-    ledger_hold(&s->ledger, (uint64_t)(uintptr_t)it, it->plan);
-    s->run[s->n++] = (struct sim_run){it, 1, 0};
+    ledger_hold(&d->ledger, (uint64_t)(uintptr_t)it, it->plan);
+    d->run[d->n++] = (struct sim_run){it, 1, 0};
     it->start_s = s->now;
+    it->device = (int)(d - s->device);
 }
 
-static bool sim_room(const struct sim *s, const struct eta_item *it)
+/* Where crew_fill() would put it; NULL: it has to wait. */
+static struct sim_device *sim_room(struct sim *s, const struct eta_item *it)
 {
-    return s->n < s->cap && s->n < LEDGER_MAX && it->plan && ledger_fits(&s->ledger, it->plan);
-}
+    struct sim_device *best = NULL;
 
-/* Time until a run ends when all n go on sharing equally. */
-static double sim_until(const struct sim *s, const struct sim_run *r)
-{
-    return r->left * r->seconds * s->n;
-}
+    for (int i = 0; i < s->devices && it->plan; i++) {
+        struct sim_device *d = &s->device[i];
 
-/* Let time pass until the first run ends, and take it away. */
-static void sim_finish_one(struct sim *s)
-{
-    int first = 0;
-    double dt;
-
-    for (int i = 1; i < s->n; i++)
-        if (sim_until(s, &s->run[i]) < sim_until(s, &s->run[first])) first = i;
-    dt = sim_until(s, &s->run[first]);
-    for (int i = 0; i < s->n; i++) {
-        double all = s->run[i].seconds * s->n;
-
-        s->run[i].left = all > 0 ? fmax(0, s->run[i].left - dt / all) : 0;
+        if (d->n >= d->cap || d->n >= LEDGER_MAX || !ledger_fits(&d->ledger, it->plan)) continue;
+        if (!best || d->n * best->cap < best->n * d->cap) best = d;
     }
-    s->now += dt;
-    s->run[first].item->end_s = s->now + s->eta->tail_s;
-    ledger_release(&s->ledger, (uint64_t)(uintptr_t)s->run[first].item);
-    s->run[first] = s->run[--s->n];
+    return best;
 }
 
-void eta_simulate(const struct eta *e, struct eta_item *items, int residents, int n, int cap,
-                  const struct ledger *l)
+/* Time until a run ends when all of its device go on sharing equally. */
+static double sim_until(const struct sim_device *d, const struct sim_run *r)
 {
-    struct sim s = {.eta = e, .cap = cap};
+    return r->left * r->seconds * d->n;
+}
+
+static void sim_pass(struct sim_device *d, double dt)
+{
+    for (int i = 0; i < d->n; i++) {
+        double all = d->run[i].seconds * d->n;
+
+        d->run[i].left = all > 0 ? fmax(0, d->run[i].left - dt / all) : 0;
+    }
+}
+
+/* Let time pass until the first run ends, and take it away. 0: there is none. */
+static bool sim_finish_one(struct sim *s)
+{
+    struct sim_device *at = NULL;
+    int first = 0;
+    double dt = 0;
+
+    for (int k = 0; k < s->devices; k++)
+        for (int i = 0; i < s->device[k].n; i++) {
+            double until = sim_until(&s->device[k], &s->device[k].run[i]);
+
+            if (at && until >= dt) continue;
+            at = &s->device[k];
+            first = i;
+            dt = until;
+        }
+    if (!at) return false;
+    for (int k = 0; k < s->devices; k++)
+        sim_pass(&s->device[k], dt);
+    s->now += dt;
+    at->run[first].item->end_s = s->now + s->eta->tail_s;
+    ledger_release(&at->ledger, (uint64_t)(uintptr_t)at->run[first].item);
+    at->run[first] = at->run[--at->n];
+    return true;
+}
+
+void eta_simulate(const struct eta *e, struct eta_item *items, int residents, int n,
+                  const struct eta_device *device, int devices)
+{
+    struct sim s = {.eta = e, .devices = devices};
     int next = 0;
 
+    assert(devices <= LIMIT_DEVICES);
     /* residents are there whatever the budget says now, so they must not trip the ledger */
-    ledger_init(&s.ledger, UINT64_MAX);
+    for (int d = 0; d < devices; d++)
+        ledger_init(&s.device[d].ledger, UINT64_MAX);
     for (int i = 0; i < n; i++)
         items[i].start_s = items[i].end_s = -1;
-    for (; next < residents && next < LEDGER_MAX; next++)
-        if (items[next].plan) sim_join(&s, &items[next]);
-    s.ledger.budget = l->budget;
-    next = residents;
-    for (;;) {
-        while (next < n && sim_room(&s, &items[next]))
-            sim_join(&s, &items[next++]);
-        if (s.n == 0) break; /* all done, or the next one's needs are not known */
-        sim_share(&s);
-        sim_finish_one(&s);
+    for (; next < residents; next++) {
+        struct sim_device *d = &s.device[items[next].device];
+
+        if (items[next].plan && d->n < LEDGER_MAX) sim_join(&s, d, &items[next]);
     }
+    for (int d = 0; d < devices; d++) {
+        s.device[d].ledger.budget = device[d].budget;
+        s.device[d].cap = device[d].cap;
+    }
+    do {
+        for (struct sim_device *d; next < n && (d = sim_room(&s, &items[next])) != NULL;)
+            sim_join(&s, d, &items[next++]);
+        sim_share(&s); /* all done, or the next one's needs are not known: nobody is left */
+    } while (sim_finish_one(&s));
 }
 
 void eta_range(const struct eta *e, double seconds, double *low, double *high)

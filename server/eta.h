@@ -7,7 +7,9 @@
  *
  * The simulation shares the device equally among the residents and lets the next job in where the
  * cap and the ledger would. How far whole jobs' forecasts were off in the past (mean |ln(was/said)|)
- * gives the range; with nothing measured it is wide. One struct per device. Thread: the loop's. */
+ * gives the range; with nothing measured it is wide. One struct for all devices, which are of one kind. A quantum that
+ * waited until weights had been copied to the device is timed with its wait, so what swapping costs is a part of the
+ * measured rate of its phase. Thread: the loop's. */
 #ifndef SERVER_ETA_H
 #define SERVER_ETA_H
 
@@ -36,7 +38,13 @@ struct eta_item {
     const struct plan *plan;
     int pixels;
     struct glm_view view;  /* where it stands; all zero when it waits */
+    int device;            /* of a resident; out: of one that waited */
     double start_s, end_s; /* out: from now; start 0 for residents; negative: cannot be said */
+};
+
+struct eta_device {
+    int cap; /* residents at most; 0: it takes nobody now */
+    uint64_t budget;
 };
 
 void eta_init(struct eta *, double guess);
@@ -54,10 +62,9 @@ double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
 /* Device seconds of what is left of a job when `batch` pictures share its quanta, its own part. */
 double eta_seconds(const struct eta *, const struct eta_item *, int batch);
 
-/* items: first the residents, then the waiting ones in order. Writes start_s and end_s. Of the ledger only
- * the budget is read; cap >= 1. */
-void eta_simulate(const struct eta *, struct eta_item *items, int residents, int n, int cap,
-                  const struct ledger *);
+/* items: first the residents, then the waiting ones in order. Writes start_s and end_s. devices <= LIMIT_DEVICES. */
+void eta_simulate(const struct eta *, struct eta_item *items, int residents, int n,
+                  const struct eta_device *, int devices);
 /* The range that nine of ten jobs fall in, for a time from now. */
 void eta_range(const struct eta *, double seconds, double *low, double *high);
 

@@ -39,7 +39,6 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     h->out = *callbacks;
     shelf_init(&h->shelf, h->out.random(h->out.arg), conf->kept);
     sched_init(&h->queue);
-    ledger_init(&h->ledger, 0);
     eta_init(&h->eta, RATE_GUESS);
     h->tally.done = conf->done;
     h->tally.failed = conf->failed;
@@ -49,22 +48,19 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                               .wake = peers_wake,
                               .followed = peers_followed,
                               .arg = h};
-    h->cap = h->cap_memory = 1;
-    h->cap_failure = LEDGER_MAX;
     h->again_us = INT64_MAX;
     h->pushed_us = INT64_MIN / 2;
-    memccpy(h->why_cap, "the model is being loaded", '\0', sizeof h->why_cap);
+    crew_init(h);
     return 0;
 }
 
 void hub_free(struct hub *h)
 {
     if (!h) return;
-    h->n_resident = 0;
     while (h->peers.first)
         peer_close(&h->peers, h->peers.first);
     for (struct job *j = h->shelf.newest; j; j = j->older)
-        j->resident = false;
+        j->crew = NULL;
     shelf_free(&h->shelf);
     sched_free(&h->queue);
     blob_unref(h->stats);
@@ -197,8 +193,10 @@ void hub_drain(struct hub *h, int64_t now)
 {
     if (h->stopping) return;
     h->stopping = true;
-    for (int i = 0; i < h->n_resident; i++)
-        if (h->resident[i]->state == JOB_RUNNING) life_put_back(h, now, h->resident[i]);
+    for (int k = 0; k < h->n_crew; k++)
+        for (int i = 0; i < h->crew[k].n_resident; i++)
+            if (h->crew[k].resident[i]->state == JOB_RUNNING)
+                life_put_back(h, now, h->crew[k].resident[i]);
     push_touch(h);
     h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
     hub_settle(h, now);
@@ -206,7 +204,7 @@ void hub_drain(struct hub *h, int64_t now)
 
 bool hub_idle(const struct hub *h)
 {
-    return h->n_resident == 0 && h->n_encoding == 0 && h->n_storing == 0;
+    return crew_residents(h) == 0 && h->n_encoding == 0 && h->n_storing == 0;
 }
 
 /* --- connections ---------------------------------------------------------------------------------- */
@@ -235,9 +233,9 @@ size_t hub_backlog(const struct peer *p)
 
 void hub_counts(const struct hub *h, struct hub_counts *out)
 {
-    *out = (struct hub_counts){.ready = h->ready,
+    *out = (struct hub_counts){.ready = crew_ready(h),
                                .stopping = h->stopping,
-                               .cap = h->cap,
+                               .cap = crew_cap(h),
                                .running = h->in[JOB_RUNNING],
                                .queued = h->in[JOB_QUEUED],
                                .done = h->tally.done,

@@ -43,10 +43,11 @@ struct hub_conf {
     int64_t unix_ms; /* Unix time at clock 0: now / 1000 + unix_ms is Unix time */
     const struct spec_limits *limits; /* what requests may ask for; may change between calls */
     int queue_max;                    /* jobs that may wait, 1 .. LIMIT_QUEUE_MAX */
-    int concurrency;   /* residents at most; 0: what memory allows and the device is worth */
-    int job_seconds;   /* of device time a job */
-    int stuck_seconds; /* silence of a busy device before it counts as stuck */
-    int kept;          /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
+    int devices;     /* 1 .. LIMIT_DEVICES of one kind, numbered from 0; 0 means 1 */
+    int concurrency; /* residents at most, on all of them; 0: what memory allows and they are worth */
+    int job_seconds;                 /* of device time a job */
+    int stuck_seconds;               /* silence of a busy device before it counts as stuck */
+    int kept;                        /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
     int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
@@ -86,14 +87,14 @@ struct hub_out {
     /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
     void (*store_accept)(void *arg, const struct hub_row *);
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
-    /* device */
-    void (*start)(void *arg, const struct hub_work *);
-    void (*drop)(void *arg, uint64_t job); /* free the run, then NOTE_GONE */
-    void (*wish)(void *arg, uint64_t job, const struct hub_wish *);
+    /* device d */
+    void (*start)(void *arg, int d, const struct hub_work *);
+    void (*drop)(void *arg, int d, uint64_t job); /* free the run, then NOTE_GONE */
+    void (*wish)(void *arg, int d, uint64_t job, const struct hub_wish *);
     /* Jobs in the quantum that is being computed now, 0 when none; called when the device is silent. */
-    int (*busy)(void *arg, uint64_t *jobs, int max);
-    /* What a request will take. Called only between NOTE_READY and NOTE_DEVICE. Checks the request
-     * against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
+    int (*busy)(void *arg, int d, uint64_t *jobs, int max);
+    /* What a request will take, on any of the devices. Called only while one is between NOTE_READY and NOTE_DEVICE.
+     * Checks the request against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
     int (*plan)(void *arg, const struct spec *, struct plan *out, struct fail *f);
     /* There is something for this connection: hub_next() until NULL, at its own pace. */
     void (*wake)(void *arg, void *session);
@@ -159,22 +160,25 @@ enum note_kind {
     NOTE_DRAWN,   /* job's picture is finished, its run is freed */
     NOTE_GONE,    /* job's run was dropped and is freed */
     NOTE_FAILED,  /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
-    NOTE_DEVICE /* the device failed: the n runs it held are lost, NOTE_READY follows when it is back */
+    NOTE_DEVICE, /* the device failed: the n runs it held are lost, NOTE_READY follows when it is back */
+    NOTE_AWAY /* it does not come back: fail says why, n how often it was tried; tried again and again */
 };
 
 struct note {
     enum note_kind kind;
+    int device;
     uint64_t job;    /* DRAWN, GONE, FAILED */
     uint64_t budget; /* READY: bytes for runs and scratch */
     int worth;       /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
     enum glm_phase phase; /* QUANTUM: of the quantum */
     int64_t elapsed_us;   /* QUANTUM */
-    int n, batch; /* QUANTUM, DEVICE: runs; DEVICE: the first `batch` shared the failing quantum */
+    int n,
+        batch; /* QUANTUM, DEVICE: runs; AWAY: tries; DEVICE: the first `batch` shared the failing quantum */
     struct {
         uint64_t job;
         struct glm_view view; /* QUANTUM: after it */
     } run[LIMIT_BATCH];
-    struct fail fail; /* FAILED, DEVICE */
+    struct fail fail; /* FAILED, DEVICE, AWAY */
 };
 void hub_note(struct hub *, int64_t now, const struct note *);
 

@@ -23,14 +23,28 @@
 #define HUB_AGAIN_US    1000000 /* until the disk is asked again to take an end */
 #define HUB_LOSSES_MAX  3 /* runs that one job may lose with the device before it is to blame */
 
+/* One device and who is on it. */
+struct crew {
+    int index;
+    struct job *resident[LEDGER_MAX];
+    int n_resident;
+    struct ledger ledger;
+    bool ready, stuck;
+    bool failed; /* since it was ready last */
+    int cap;
+    int cap_memory, cap_failure; /* what fits, what is left after failures */
+    int cap_worth;               /* more gain nothing; 0: unknown */
+    char why_cap[192];           /* or why there is none */
+    int64_t heard_us;            /* the last sign of life */
+};
+
 struct hub {
     struct hub_conf conf;
     struct hub_out out;
     struct shelf shelf;
     struct sched queue;
     struct peers peers;
-    struct ledger ledger;
-    struct eta eta;
+    struct eta eta; /* of all devices: they are of one kind */
     struct tally tally;
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
     uint64_t last_order;
@@ -38,16 +52,10 @@ struct hub {
     int64_t again_us; /* when ends that disk or memory refused are tried again; INT64_MAX: none */
     bool stopping;
 
-    /* the device */
-    struct job *resident[LEDGER_MAX];
-    int n_resident;
-    bool ready, stuck;
-    int cap;
-    int cap_memory, cap_failure; /* what fits, what is left after failures */
-    int cap_worth;               /* more gain nothing; 0: unknown */
+    struct crew crew[LIMIT_DEVICES];
+    int n_crew;
     char why_cap[256];
-    int64_t heard_us; /* the last sign of life */
-    bool planning;    /* waiting jobs may lack a plan */
+    bool planning; /* waiting jobs may lack a plan */
 
     /* what is pushed */
     bool touched;      /* places or states changed since the last push */
@@ -69,7 +77,7 @@ void life_move(struct hub *, struct job *, enum job_move);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void life_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
 void life_put_back(struct hub *, int64_t now, struct job *);
-void life_start(struct hub *, int64_t now, struct job *);
+void life_start(struct hub *, int64_t now, struct job *, struct crew *);
 /* Accept a request that has passed every check; takes the spec. NULL: no memory. */
 struct job *life_accept(struct hub *, int64_t now, struct spec *, const char *key,
                         const uint8_t *digest);
@@ -81,8 +89,15 @@ void life_again(struct hub *, int64_t now);             /* ends that were refuse
 /* --- crew.c --- */
 /* Start what can start. */
 void crew_fill(struct hub *, int64_t now);
-void crew_hold(struct hub *, int64_t now, struct job *);
+void crew_init(struct hub *);
+void crew_hold(struct crew *, int64_t now, struct job *);
 void crew_release(struct hub *, struct job *);
+bool crew_ready(const struct hub *);    /* a model is open: plans can be made */
+bool crew_working(const struct hub *);  /* a device draws, or could */
+int crew_residents(const struct hub *); /* on all devices */
+int crew_cap(const struct hub *);       /* of those that are ready; of all when none is */
+/* Why the first waiting job is not on a device. */
+enum event_why crew_why(const struct hub *, const struct job *);
 /* Plan a job, and check that it can ever run. 0 or the reason. */
 int crew_plan(const struct hub *, const struct spec *, struct plan *, struct fail *f);
 /* Plan some of the waiting jobs that arrived before the model did. */

@@ -62,7 +62,8 @@ struct job {
     bool planned; /* plan holds; false while the model is not loaded */
 
     /* the device */
-    bool resident; /* started, and its run is not known to be gone; the ledger holds its bytes */
+    struct crew *
+        crew; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
     bool dropping; /* the worker was told to drop its run; never while RUNNING */
     int64_t started_us;
     int64_t used_us;       /* its share of device time: what the time limit counts */

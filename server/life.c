@@ -163,14 +163,14 @@ static int first_phase(const struct job *j)
     return p;
 }
 
-void life_start(struct hub *h, int64_t now, struct job *j)
+void life_start(struct hub *h, int64_t now, struct job *j, struct crew *c)
 {
     struct hub_work w = {.job = j->id, .spec = &j->spec};
     int phase = first_phase(j);
 
     sched_remove(&h->queue, j);
     life_move(h, j, MOVE_START);
-    crew_hold(h, now, j);
+    crew_hold(c, now, j);
     j->started_us = now;
     j->used_us = 0;
     j->forecast_us = 0;
@@ -181,13 +181,13 @@ void life_start(struct hub *h, int64_t now, struct job *j)
     w.wish = crew_wish(j);
     j->wish_classes = w.wish.classes;
     j->wish_every_ms = w.wish.every_ms;
-    w.scratch = ledger_scratch(&h->ledger, NULL);
+    w.scratch = ledger_scratch(&c->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     peers_posted(&h->peers, j, now);
     hub_post(
         h, now, j,
         &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
-    h->out.start(h->out.arg, &w);
+    h->out.start(h->out.arg, c->index, &w);
 }
 
 void life_put_back(struct hub *h, int64_t now, struct job *j)
@@ -200,9 +200,9 @@ void life_put_back(struct hub *h, int64_t now, struct job *j)
     peers_posted(&h->peers, j, now);
     j->eta_start_us = j->eta_end_us = -1;
     sched_add(&h->queue, j);
-    if (!j->resident || j->dropping) return;
+    if (!j->crew || j->dropping) return;
     j->dropping = true;
-    h->out.drop(h->out.arg, j->id);
+    h->out.drop(h->out.arg, j->crew->index, j->id);
 }
 
 /* --- the end ------------------------------------------------------------------------------------- */
@@ -213,9 +213,9 @@ void life_end(struct hub *h, struct job *j, enum job_state outcome, const struct
     life_move(h, j, MOVE_END);
     j->outcome = outcome;
     if (why) j->error = *why;
-    if (j->resident && !j->dropping) {
+    if (j->crew && !j->dropping) {
         j->dropping = true;
-        h->out.drop(h->out.arg, j->id);
+        h->out.drop(h->out.arg, j->crew->index, j->id);
     }
     store_end(h, j);
 }

@@ -40,7 +40,10 @@ static struct eta_item item_of(const struct job *j)
     struct eta_item it = {.plan = j->planned ? &j->plan : NULL,
                           .pixels = j->spec.width * j->spec.height};
 
-    if (j->state == JOB_RUNNING) it.view = j->view;
+    if (j->state == JOB_RUNNING) {
+        it.view = j->view;
+        it.device = j->crew->index;
+    }
     return it;
 }
 
@@ -48,17 +51,23 @@ static struct eta_item item_of(const struct job *j)
  * simulated, 0 when nothing can be said now. */
 static int simulate(struct hub *h, struct eta_item *more)
 {
+    struct eta_device on[LIMIT_DEVICES];
     int n = 0, residents;
 
-    if (!h->ready || h->stuck || h->stopping) return 0;
-    if (!reserve_items(h, h->n_resident + h->queue.n + 1)) return 0;
-    for (int i = 0; i < h->n_resident; i++)
-        if (h->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(h->resident[i]);
+    if (!crew_working(h) || h->stopping) return 0;
+    if (!reserve_items(h, crew_residents(h) + h->queue.n + 1)) return 0;
+    for (int k = 0; k < h->n_crew; k++) {
+        const struct crew *c = &h->crew[k];
+
+        on[k] = (struct eta_device){c->ready && !c->stuck ? c->cap : 0, c->ledger.budget};
+        for (int i = 0; i < c->n_resident; i++)
+            if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
+    }
     residents = n;
     for (int i = 0; i < h->queue.n; i++)
         h->items[n++] = item_of(h->queue.at[i]);
     if (more) h->items[n++] = *more;
-    eta_simulate(&h->eta, h->items, residents, n, h->cap, &h->ledger);
+    eta_simulate(&h->eta, h->items, residents, n, on, h->n_crew);
     if (more) *more = h->items[n - 1];
     return n;
 }
@@ -74,18 +83,21 @@ static void keep(struct job *j, int64_t now, const struct eta_item *it)
     j->eta_end_us = it ? at_time(now, it->end_s) : -1;
 }
 
+static void forecast(const struct hub *h, int64_t now, struct job *j, const struct eta_item *it)
+{
+    keep(j, now, it);
+    if (j->eta_end_us >= 0 && j->forecast_us == 0)
+        j->forecast_us = j->eta_end_us - j->started_us - (int64_t)(h->eta.tail_s * 1e6);
+}
+
 static void estimate(struct hub *h, int64_t now)
 {
     int n = simulate(h, NULL), i = 0;
 
-    for (int r = 0; r < h->n_resident; r++) {
-        struct job *j = h->resident[r];
-
-        if (j->state != JOB_RUNNING) continue;
-        keep(j, now, n ? &h->items[i++] : NULL);
-        if (j->eta_end_us >= 0 && j->forecast_us == 0)
-            j->forecast_us = j->eta_end_us - j->started_us - (int64_t)(h->eta.tail_s * 1e6);
-    }
+    for (int k = 0; k < h->n_crew; k++)
+        for (int r = 0; r < h->crew[k].n_resident; r++)
+            if (h->crew[k].resident[r]->state == JOB_RUNNING)
+                forecast(h, now, h->crew[k].resident[r], n ? &h->items[i++] : NULL);
     for (int q = 0; q < h->queue.n; q++)
         keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
 }
@@ -105,11 +117,8 @@ int64_t push_first_ms(const struct hub *h, int64_t now)
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
     if (h->stopping) return WHY_STOPPING;
-    if (!h->ready || h->stuck) return WHY_STARTING;
-    if (place > 1) return WHY_TURN;
-    if (h->n_resident < h->cap && j->planned && !ledger_fits(&h->ledger, &j->plan))
-        return WHY_MEMORY;
-    return WHY_SLOTS;
+    if (crew_working(h) && place > 1) return WHY_TURN;
+    return crew_why(h, j);
 }
 
 /* Has its end moved so far that a person would want to know? */

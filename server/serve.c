@@ -31,10 +31,13 @@ struct serve {
     struct http *http;
     struct net *net;
     struct enc *enc;
-    struct worker *worker;
+    struct worker *worker[LIMIT_DEVICES];
+    glm_device names[LIMIT_DEVICES];
+    int workers;
     struct hello hello;
     struct glm_info info;
-    char model[128], device[160], type[16]; /* copies: info's texts live as long as the engine */
+    char model[128], device[192], type[16],
+        residency[256]; /* copies: info's texts live as long as the engine */
     bool loaded;
     struct lag frame_lag;
     uint64_t boot_id;
@@ -63,29 +66,38 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
     store_end(s->store, row, file);
 }
 
-static void out_start(void *arg, const struct hub_work *work)
+static void out_start(void *arg, int d, const struct hub_work *work)
 {
-    worker_start(((struct serve *)arg)->worker, work);
+    worker_start(((struct serve *)arg)->worker[d], work);
 }
 
-static void out_drop(void *arg, uint64_t job)
+static void out_drop(void *arg, int d, uint64_t job)
 {
-    worker_drop(((struct serve *)arg)->worker, job);
+    worker_drop(((struct serve *)arg)->worker[d], job);
 }
 
-static void out_wish(void *arg, uint64_t job, const struct hub_wish *wish)
+static void out_wish(void *arg, int d, uint64_t job, const struct hub_wish *wish)
 {
-    worker_wish(((struct serve *)arg)->worker, job, wish);
+    worker_wish(((struct serve *)arg)->worker[d], job, wish);
 }
 
-static int out_busy(void *arg, uint64_t *jobs, int max)
+static int out_busy(void *arg, int d, uint64_t *jobs, int max)
 {
-    return worker_busy(((struct serve *)arg)->worker, jobs, max);
+    return worker_busy(((struct serve *)arg)->worker[d], jobs, max);
+}
+
+/* Any of them: they are of one kind and have the same model. */
+static const struct glm *engine(const struct serve *s)
+{
+    const struct glm *glm = NULL;
+    for (int i = 0; i < s->workers && !glm; i++)
+        glm = worker_glm(s->worker[i]);
+    return glm;
 }
 
 static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct fail *f)
 {
-    const struct glm *glm = worker_glm(((struct serve *)arg)->worker);
+    const struct glm *glm = engine(arg);
     struct glm_req req;
     uint64_t two;
     if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
@@ -111,7 +123,7 @@ static void announce(struct serve *s)
     struct hub_counts n;
     hub_counts(s->hub, &n);
     printf("  model    %s (%s)\n", s->model, s->conf->model);
-    printf("  device   %s\n", s->device);
+    printf("  device   %s\n  weights  %s\n", s->device, s->residency);
     printf("  drawing  %d at a time: %s\n", n.cap, hub_why_cap(s->hub));
     fflush(stdout);
 }
@@ -121,15 +133,19 @@ static void on_note(struct serve *s, struct mail_note *m)
 {
     bool first = m->note.kind == NOTE_READY && !s->loaded;
     if (first) {
-        glm_info(worker_glm(s->worker), &s->info);
+        glm_info(worker_glm(s->worker[m->note.device]), &s->info);
         snprintf(s->model, sizeof s->model, "%s", s->info.model);
         snprintf(s->device, sizeof s->device, "%s", s->info.device);
+        if (s->workers > 1)
+            snprintf(s->device, sizeof s->device, "%d devices, %s the first", s->workers,
+                     s->info.device);
+        snprintf(s->residency, sizeof s->residency, "%s", s->info.residency);
         snprintf(s->type, sizeof s->type, "%s", s->info.type);
         hello_model(&s->hello, &s->info, s->conf->model);
         s->loaded = true;
     }
     hub_note(s->hub, clock_us(), &m->note);
-    if (m->note.kind == NOTE_DEVICE) worker_let_go(s->worker);
+    if (m->note.kind == NOTE_DEVICE) worker_let_go(s->worker[m->note.device]);
     if (!first) return;
     announce(s);
     net_resume(s->net);
@@ -265,6 +281,7 @@ static int open_hub(struct serve *s, struct fail *f)
                             .unix_ms = clock_unix_ms() - clock_us() / 1000,
                             .limits = &s->hello.limits,
                             .queue_max = c->queue,
+                            .devices = s->workers,
                             .concurrency = c->concurrency,
                             .job_seconds = c->job_seconds,
                             .stuck_seconds =
@@ -320,25 +337,32 @@ static int open_threads(struct serve *s, struct fail *f)
     struct enc_conf enc = {&s->box, s->log, s->model, s->conf->version};
     int err = enc_new(&s->enc, &enc, f);
     if (err) return err;
-    struct worker_conf worker = {.opts = {.model = s->conf->model,
-                                          .device = c->device,
-                                          .type = conf_dtype(c),
-                                          .threads = c->threads,
-                                          .vram = (uint64_t)c->vram,
-                                          .cache = s->conf->data},
-                                 .memory = (uint64_t)c->memory_mb << 20,
-                                 .loop = &s->box,
-                                 .previews = enc_previews(s->enc),
-                                 .pictures = enc_pictures(s->enc),
-                                 .log = s->log};
-    return worker_new(&s->worker, &worker, f);
+    for (int i = 0; i < s->workers && !err; i++) {
+        struct worker_conf worker = {.opts = {.model = s->conf->model,
+                                              .device = s->names[i],
+                                              .type = conf_dtype(c),
+                                              .threads = c->threads,
+                                              .vram = (uint64_t)c->vram,
+                                              .cache = s->conf->data},
+                                     .index = i,
+                                     .of = s->workers,
+                                     .memory = (uint64_t)c->memory_mb << 20,
+                                     .loop = &s->box,
+                                     .previews = enc_previews(s->enc),
+                                     .pictures = enc_pictures(s->enc),
+                                     .log = s->log};
+        err = worker_new(&s->worker[i], &worker, f);
+    }
+    return err;
 }
 
 static void close_all(struct serve *s)
 {
-    worker_stop(s->worker);
-    enc_free(s->enc); /* gives the last slots back to the worker */
-    worker_free(s->worker);
+    for (int i = 0; i < s->workers; i++)
+        worker_stop(s->worker[i]);
+    enc_free(s->enc); /* gives the last slots back to the workers */
+    for (int i = 0; i < s->workers; i++)
+        worker_free(s->worker[i]);
     store_close(s->store); /* its last rows go to the mailbox, so it ends before the rest */
     net_free(s->net);
     s->net = NULL;
@@ -347,6 +371,13 @@ static void close_all(struct serve *s)
     if (s->hub) hub_free(s->hub);
     hello_free(&s->hello);
     mbox_destroy(&s->box);
+}
+
+static bool all_open(const struct serve *s)
+{
+    for (int i = 0; i < s->workers; i++)
+        if (!worker_glm(s->worker[i])) return false;
+    return true;
 }
 
 /* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
@@ -367,7 +398,10 @@ int serve_run(const struct serve_conf *conf, struct fail *f)
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
     s.boot_id = out_random(NULL) | 1;
-    int err = store_open(&s.store, conf->data, &s.box, s.log, f);
+    s.workers = glm_devices(conf->conf->device, s.names, f);
+    int err = s.workers < 0 ? s.workers : 0;
+    if (err) s.workers = 0;
+    if (!err) err = store_open(&s.store, conf->data, &s.box, s.log, f);
     if (!err) err = open_hub(&s, f);
     if (!err) err = store_restore(s.store, LIMIT_JOBS_KEPT, restore_one, &s, f);
     if (!err) err = open_http(&s, f);
@@ -380,7 +414,7 @@ int serve_run(const struct serve_conf *conf, struct fail *f)
     }
     if (!err) {
         net_run(s.net);
-        if (s.leave_by && (!hub_idle(s.hub) || !worker_glm(s.worker))) leave_now(&s);
+        if (s.leave_by && (!hub_idle(s.hub) || !all_open(&s))) leave_now(&s);
         if (!s.leave_by && !s.fatal.code)
             fail_set(&s.fatal, ERR_INTERNAL, "The network loop ended by itself.");
         err = s.fatal.code;

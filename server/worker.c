@@ -19,7 +19,8 @@ enum {
     PREVIEW_CREDIT_US = 3000,
     CPU_WORTH =
         4, /* pictures at a time on a processor: shared weights gain by then all that they can */
-    REOPEN_MS = 1000
+    REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
+    REOPEN_MS_MAX = 60000
 };
 
 struct work {
@@ -50,6 +51,9 @@ struct worker {
     int n;
     int64_t busy_us, preview_us;
     bool stop, let_go;
+    struct fail broken;         /* the device has failed: nothing more is asked of it */
+    uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
+    int n_lost;
 
     /* shared */
     pthread_mutex_t lock;
@@ -94,6 +98,7 @@ static struct mail_note *note_new(enum note_kind kind, uint64_t job)
 
 static void note_send(struct worker *w, struct mail_note *m)
 {
+    m->note.device = w->conf.index;
     mbox_push(w->conf.loop, &m->m);
 }
 
@@ -142,10 +147,16 @@ static void start(struct worker *w, struct work *k)
     struct glm_run *run = NULL;
     struct fail f = {0};
     worker_request(&k->spec, &req);
-    int err = w->n < LIMIT_BATCH && w->glm
-                  ? glm_reserve(w->glm, k->scratch, &f)
+    int err = w->n + w->n_lost < LIMIT_BATCH && w->glm
+                  ? w->broken.code
                   : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
+    if (!err) err = glm_reserve(w->glm, k->scratch, &f);
     if (!err) err = glm_run_new(&run, w->glm, &req, &f);
+    if (err == ERR_DEVICE) {
+        if (!w->broken.code) w->broken = f;
+        w->lost[w->n_lost++] = k->job;
+        return;
+    }
     if (err) {
         note_failed(w, k->job, &f);
         return;
@@ -158,9 +169,22 @@ static void start(struct worker *w, struct work *k)
     turn_join(w->turn, w->n);
 }
 
+/* A job that the broken device has not taken ends like one that it has. */
+static bool drop_lost(struct worker *w, uint64_t job)
+{
+    for (int i = 0; i < w->n_lost; i++) {
+        if (w->lost[i] != job) continue;
+        memmove(w->lost + i, w->lost + i + 1, (size_t)(--w->n_lost - i) * sizeof *w->lost);
+        note_simple(w, NOTE_GONE, job);
+        return true;
+    }
+    return false;
+}
+
 static void drop(struct worker *w, uint64_t job)
 {
     int i = find(w, job);
+    if (i < 0) drop_lost(w, job);
     if (i < 0) return;
     leave(w, i);
     note_simple(w, NOTE_GONE, job);
@@ -233,6 +257,7 @@ static void preview(struct worker *w, struct resident *r, enum glm_phase phase, 
     int64_t after = clock_us();
     w->preview_us += after - before;
     if (drawn < 0) log_warn(w->conf.log, "worker: preview: %s", f.message);
+    if (drawn == ERR_DEVICE && !w->broken.code) w->broken = f;
     if (drawn <= 0) {
         worker_slot_free(s);
         return;
@@ -288,6 +313,11 @@ static void hand_over(struct worker *w, int i)
                   : 0;
     struct glm_picture picture = {.rgb = p ? p->rgb : NULL, .capacity = bytes};
     if (!err) err = glm_run_image(r->run, &picture, &f);
+    if (err == ERR_DEVICE) { /* it is drawn again when the device is back */
+        worker_picture_free(p);
+        if (!w->broken.code) w->broken = f;
+        return;
+    }
     if (!err) {
         p->m.kind = ENC_PICTURE;
         p->job = job;
@@ -334,25 +364,36 @@ static void tell_ready(struct worker *w)
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
+    if (m->note.worth && w->conf.of > 1)
+        m->note.budget /= (uint64_t)w->conf.of; /* one memory for all */
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;
     pthread_mutex_unlock(&w->lock);
     note_send(w, m);
 }
 
-static void tell_lost(struct worker *w, const int *picked, int n, const struct fail *why)
+static void lost_job(struct mail_note *m, uint64_t job)
+{
+    m->note.run[m->note.n++].job = job;
+}
+
+/* First those that shared the failing quantum, or the one that could not even begin. */
+static void tell_lost(struct worker *w, const int *picked, int n)
 {
     struct mail_note *m = note_new(NOTE_DEVICE, 0);
     bool first[LIMIT_BATCH] = {0};
-    m->note.fail = *why;
+    m->note.fail = w->broken;
     for (int i = 0; i < n; i++) {
-        m->note.run[m->note.n++].job = w->resident[picked[i]].job;
+        lost_job(m, w->resident[picked[i]].job);
         first[picked[i]] = true;
     }
-    m->note.batch = n;
+    m->note.batch = n || !w->n_lost ? n : 1;
+    for (int i = 0; i < w->n_lost; i++)
+        lost_job(m, w->lost[i]);
     for (int i = 0; i < w->n; i++)
-        if (!first[i]) m->note.run[m->note.n++].job = w->resident[i].job;
+        if (!first[i]) lost_job(m, w->resident[i].job);
     leave_all(w);
+    w->n_lost = 0;
     note_send(w, m);
 }
 
@@ -371,22 +412,44 @@ static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
     }
 }
 
+static void tell_away(struct worker *w, const struct fail *why, int tries)
+{
+    struct mail_note *m = note_new(NOTE_AWAY, 0);
+    m->note.fail = *why;
+    m->note.n = tries;
+    note_send(w, m);
+}
+
+/* Close all of it, open all of it; less and less often, for as long as the service lives. */
 static void reopen(struct worker *w)
 {
     struct fail f;
     struct msg *later = NULL, **tail = &later;
+    int wait_ms = REOPEN_MS;
     while (!w->let_go && !w->stop)
         put_off(w, mbox_wait(&w->box, -1), &tail);
     w->let_go = false;
     glm_close(w->glm);
     w->glm = NULL;
-    while (!w->stop && glm_open(&w->glm, &w->conf.opts, &f)) {
+    for (int tries = 1; !w->stop && glm_open(&w->glm, &w->conf.opts, &f); tries++) {
         log_error(w->conf.log, "worker: the device does not come back: %s", f.message);
         w->glm = NULL;
-        put_off(w, mbox_wait(&w->box, REOPEN_MS), &tail);
+        tell_away(w, &f, tries);
+        for (int64_t until = clock_us() + wait_ms * 1000LL, left;
+             !w->stop && (left = until - clock_us()) > 0;)
+            put_off(w, mbox_wait(&w->box, (int)(left / 1000 + 1)), &tail);
+        wait_ms = 2 * wait_ms < REOPEN_MS_MAX ? 2 * wait_ms : REOPEN_MS_MAX;
     }
+    memset(&w->broken, 0, sizeof w->broken);
     if (!w->stop) tell_ready(w);
     obey_all(w, later);
+}
+
+static void device_failed(struct worker *w, const int *picked, int n)
+{
+    log_error(w->conf.log, "worker: the device failed: %s", w->broken.message);
+    tell_lost(w, picked, n);
+    reopen(w);
 }
 
 static void quantum(struct worker *w)
@@ -406,9 +469,8 @@ static void quantum(struct worker *w)
     publish(w, picked, 0);
     w->busy_us += us;
     if (err) {
-        log_error(w->conf.log, "worker: the device failed: %s", f.message);
-        tell_lost(w, picked, n, &f);
-        reopen(w);
+        w->broken = f;
+        device_failed(w, picked, n);
         return;
     }
     turn_charge(w->turn, w->n, picked, n, us);
@@ -431,14 +493,21 @@ static void *run(void *arg)
     struct worker *w = arg;
     struct fail f = {0};
     pthread_setname_np(pthread_self(), "worker");
-    if (glm_open(&w->glm, &w->conf.opts, &f)) {
-        w->glm = NULL;
+    int err = glm_open(&w->glm, &w->conf.opts, &f);
+    if (err) w->glm = NULL;
+    if (err == ERR_DEVICE && w->conf.of > 1) { /* the others may do */
+        tell_away(w, &f, 1);
+        w->let_go = true;
+        reopen(w);
+    } else if (err) {
         tell_fatal(w, &f);
-    } else
+    } else {
         tell_ready(w);
+    }
     while (!w->stop) {
         obey_all(w, w->n ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
-        if (!w->stop && w->n) quantum(w);
+        if (!w->stop && w->n && !w->broken.code) quantum(w);
+        if (!w->stop && w->broken.code) device_failed(w, NULL, 0);
     }
     leave_all(w);
     glm_close(w->glm);

@@ -2,7 +2,8 @@
  *
  * It owns the engine and every run. It waits for nobody: previews go into free slots and are skipped
  * when there is none, pictures are handed to the encoder as they are. When the device fails, all runs
- * are lost, the loop is told, and the engine is opened again once the loop has let go of the old one.
+ * are lost, the loop is told, and the engine is opened again once the loop has let go of the old one; when
+ * that fails too, again after 1 s, 2 s, 4 s .. a minute, as long as the worker lives.
  * Thread: functions below are the loop's, but for worker_slot_free(). */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
@@ -42,6 +43,7 @@ void worker_picture_free(struct worker_picture *);
 
 struct worker_conf {
     struct glm_opts opts;  /* texts are borrowed for the life of the worker */
+    int index, of;         /* which of how many workers; of 0 means 1 */
     uint64_t memory;       /* bytes for pictures; 0: three quarters of what is free */
     struct mbox *loop;     /* gets MAIL_NOTE, MAIL_FATAL */
     struct mbox *previews; /* gets struct worker_slot */

@@ -125,6 +125,7 @@ export default {
   'why.slots': { one: 'Starts when the one being drawn is ready.', other: 'Starts when one of the {n} being drawn is ready.' },
   'why.memory': 'Starts as soon as there is room for it in memory.',
   'why.starting': 'The model is being loaded.',
+  'why.device': 'The device has failed and is being opened again. The picture is kept and starts when it is back.',
   'why.stopping': 'The server is stopping. The picture is kept and goes on with its next start.',
 
   'phase.glyph': 'Reading your words',

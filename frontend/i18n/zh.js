@@ -125,6 +125,7 @@ export default {
   'why.slots': { other: '正在绘制的 {n} 张完成任意一张后就开始。' },
   'why.memory': '内存一有空位就开始。',
   'why.starting': '模型正在加载。',
+  'why.device': '设备出错，正在重新打开。图片已保留，恢复后开始。',
   'why.stopping': '服务器正在停止。图片已保留，下次启动后继续。',
 
   'phase.glyph': '正在阅读文字',

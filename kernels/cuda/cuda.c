@@ -48,6 +48,7 @@ int cuda_count(struct fail *f)
 
 static void close_all(struct cuda *c)
 {
+    const int broken = cudaStreamSynchronize(c->stream) != cudaSuccess;
     cuda_tapes_drop(c);
     lt_close(c->lt);
     dnn_close(c->dnn);
@@ -67,6 +68,8 @@ static void close_all(struct cuda *c)
     if (c->copies) cudaStreamDestroy(c->copies);
     if (c->stream) cudaStreamDestroy(c->stream);
     cudaGetLastError();
+    if (broken)
+        cudaDeviceReset(); /* an error of a kernel stays with the context: only a new one helps */
     free(c);
 }
 

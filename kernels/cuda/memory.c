@@ -8,7 +8,16 @@ int cuda_mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
     struct cuda *c = cuda_of(d);
     *base = NULL;
     cudaError_t e = cudaErrorMemoryAllocation;
+    if (!cuda_ready(c)) {
+        if (fail) *fail = c->fail;
+        return c->fail.code;
+    }
     if (bytes <= c->vram - c->used) e = cudaMalloc(base, bytes ? bytes : 1);
+    if (e != cudaSuccess && e != cudaErrorMemoryAllocation) {
+        cuda_check(c, e, "allocate memory");
+        if (fail) *fail = c->fail;
+        return c->fail.code;
+    }
     if (e != cudaSuccess) {
         cudaGetLastError(); /* not sticky: the next allocation may fit */
         fail_set(fail, ERR_OUT_OF_MEMORY, "no device memory for %zu MB: %llu of %llu MB are taken",

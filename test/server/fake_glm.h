@@ -13,11 +13,12 @@
 #include <time.h>
 
 static struct {
-    int quantum_us;           /* a quantum's time */
-    atomic_int open_fails;    /* so many glm_open fail */
-    atomic_int step_fails_in; /* the n-th glm_step from now fails; 0 none */
-    atomic_int run_fails_in;  /* the n-th glm_run_new from now fails */
-    atomic_int runs, engines; /* alive now */
+    int quantum_us;             /* a quantum's time */
+    atomic_int open_fails;      /* so many glm_open fail */
+    atomic_int step_fails_in;   /* the n-th glm_step from now fails; 0 none */
+    atomic_int run_fails_in;    /* the n-th glm_run_new from now fails */
+    atomic_int device_fails_in; /* the same, for want of a device */
+    atomic_int runs, engines;   /* alive now */
     atomic_int opened;
 } fake;
 
@@ -42,6 +43,13 @@ static int fake_due(atomic_int *left)
 {
     int n = atomic_load(left);
     return n > 0 && atomic_fetch_sub(left, 1) == 1;
+}
+
+int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *f)
+{
+    (void)list, (void)f;
+    snprintf(out[0], sizeof *out, "none");
+    return 1;
 }
 
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
@@ -117,6 +125,7 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *r, st
     (void)g;
     *out = NULL;
     if (fake_due(&fake.run_fails_in)) return fail_set(f, ERR_OUT_OF_MEMORY, "No device memory.");
+    if (fake_due(&fake.device_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
     *out = calloc(1, sizeof **out);
     (*out)->req = *r;
     atomic_fetch_add(&fake.runs, 1);

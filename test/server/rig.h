@@ -24,21 +24,21 @@ static void rig_end(void *arg, const struct hub_row *row, struct blob *file)
 {
     (void)arg, (void)row, (void)file;
 }
-static void rig_start(void *arg, const struct hub_work *w)
+static void rig_start(void *arg, int d, const struct hub_work *w)
 {
-    (void)arg, (void)w;
+    (void)arg, (void)d, (void)w;
 }
-static void rig_drop(void *arg, uint64_t job)
+static void rig_drop(void *arg, int d, uint64_t job)
 {
-    (void)arg, (void)job;
+    (void)arg, (void)d, (void)job;
 }
-static void rig_wish(void *arg, uint64_t job, const struct hub_wish *w)
+static void rig_wish(void *arg, int d, uint64_t job, const struct hub_wish *w)
 {
-    (void)arg, (void)job, (void)w;
+    (void)arg, (void)d, (void)job, (void)w;
 }
-static int rig_busy(void *arg, uint64_t *jobs, int max)
+static int rig_busy(void *arg, int d, uint64_t *jobs, int max)
 {
-    (void)arg, (void)jobs, (void)max;
+    (void)arg, (void)d, (void)jobs, (void)max;
     return 0;
 }
 static int rig_plan(void *arg, const struct spec *s, struct plan *out, struct fail *f)

@@ -8,14 +8,14 @@ static void a_place_says_why_it_waits(void **state)
     struct ear *e = ear_new(w);
 
     (void)state;
-    assert_int_equal(w->hub->cap, 4);
+    assert_int_equal(w->hub->crew[0].cap, 4);
     assert_non_null(strstr(hub_why_cap(w->hub), "4 pictures of 256x256 fit"));
     for (int i = 0; i < 6; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 1);
     listen_all(w, e);
-    assert_int_equal(w->hub->n_resident, 4);
+    assert_int_equal(w->hub->crew[0].n_resident, 4);
     HEARD(e, "\"position\":1,\"ahead\":4,");
     HEARD(e, "\"position\":2,\"ahead\":5,");
     HEARD(e, "\"why\":\"slots\"");
@@ -32,22 +32,22 @@ static void the_cap_says_why(void **state)
 
     (void)state;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->cap, 2);
+    assert_int_equal(w->hub->crew[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "more than 2 would only slow"));
     w->hub->conf.concurrency = 3; /* asked for: against that, not against memory */
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->cap, 3);
+    assert_int_equal(w->hub->crew[0].cap, 3);
     assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 3; 4 pictures"));
     w->hub->conf.concurrency = 9;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->cap, 4);
+    assert_int_equal(w->hub->crew[0].cap, 4);
     n.budget = 1;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->cap, 1);
+    assert_int_equal(w->hub->crew[0].cap, 1);
     n.budget = UINT64_MAX;
     n.worth = w->hub->conf.concurrency = 0;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->cap, LIMIT_BATCH);
+    assert_int_equal(w->hub->crew[0].cap, LIMIT_BATCH);
     assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
     world_free(w);
 }
@@ -64,7 +64,7 @@ static void a_large_job_waits_for_memory_in_its_place(void **state)
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":1}}");
     store_all(w);
     listen_all(w, e);
-    assert_int_equal(w->hub->n_resident, 1);
+    assert_int_equal(w->hub->crew[0].n_resident, 1);
     HEARD(e, "\"why\":\"memory\"");
     go_on(w, 60);
     assert_int_equal(w->hub->in[JOB_DONE], 3);
@@ -92,11 +92,11 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
     HEARD(e, "\"code\":\"out_of_memory\"");
     HEARD(e, "Ask for 160x160 or less");
-    HEARD(e, "\"why\":\"starting\"");
+    HEARD(e, "\"why\":\"device\"");
     assert_int_equal(w->hub->in[JOB_QUEUED], 2);
     worker_open(w);
     deliver_all(w);
-    assert_int_equal(w->hub->cap, 2);
+    assert_int_equal(w->hub->crew[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "out of memory"));
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 2);
@@ -174,7 +174,7 @@ static void a_job_has_a_time_limit(void **state)
     listen_all(w, e);
     HEARD(e, "\"code\":\"timeout\"");
     worker_take(w);
-    assert_int_equal(w->n_runs, 0);
+    assert_int_equal(w->dev[0].n_runs, 0);
     ear_free(w, e);
     world_free(w);
 }
@@ -209,6 +209,95 @@ static void drain_puts_back_and_says_so(void **state)
     world_free(w);
 }
 
+static struct world *two_devices(void)
+{
+    struct world *w = world_new(1);
+
+    world_devices(w, 2);
+    for (int i = 0; i < 2; i++)
+        worker_open_on(w, &w->dev[i]);
+    deliver_all(w);
+    return w;
+}
+
+/* catches: a second card that idles while jobs wait, a job that is on both, a cap that counts one */
+static void two_devices_share_the_queue(void **state)
+{
+    struct world *w = two_devices();
+    struct ear *e = ear_new(w);
+    struct hub_counts n;
+
+    (void)state;
+    hub_counts(w->hub, &n);
+    assert_int_equal(n.cap, 8);
+    assert_non_null(strstr(hub_why_cap(w->hub), "device 0: 4; 4 pictures"));
+    assert_non_null(strstr(hub_why_cap(w->hub), "device 1: 4; 4 pictures"));
+    for (int i = 0; i < 10; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(w->hub->crew[i].n_resident, 4);
+    go_on(w, 1);
+    listen_all(w, e);
+    HEARD(e, "\"position\":1,\"ahead\":8,");
+    go_on(w, 40);
+    assert_int_equal(w->hub->in[JOB_DONE], 10);
+    w->hub->conf.concurrency = 3; /* on all devices together */
+    for (int i = 0; i < 5; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    assert_int_equal(crew_residents(w->hub), 3);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a broken card that stops the other one, jobs that wait for it, a service that does not say so */
+static void a_device_that_is_away_leaves_its_work_to_others(void **state)
+{
+    struct world *w = two_devices();
+    struct ear *e = ear_new(w);
+    struct note away = {.kind = NOTE_AWAY, .device = 1, .n = 3};
+    struct hub_counts n;
+
+    (void)state;
+    fail_set(&away.fail, ERR_DEVICE, "it fell off the bus");
+    for (int i = 0; i < 4; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 2);
+    worker_fails_on(w, &w->dev[1], ERR_DEVICE, 1);
+    deliver_all(w);
+    store_all(w);
+    assert_int_equal(w->hub->in[JOB_FAILED],
+                     1); /* the newest of its quantum, as if it were the cause */
+    listen_all(w, e);
+    HEARD(e, "Ask for 160x160 or less");
+    assert_int_equal(w->hub->crew[0].n_resident, 3);
+    assert_int_equal(w->hub->crew[1].n_resident, 0);
+    hub_note(w->hub, w->now, &away);
+    hub_counts(w->hub, &n);
+    assert_true(n.ready && n.cap == 4);
+    assert_non_null(
+        strstr(hub_why_cap(w->hub), "device 1: the device does not come back (tried 3 times)"));
+    go_on(w, 60);
+    assert_int_equal(w->hub->in[JOB_DONE], 3);
+
+    worker_device_fails(w, ERR_DEVICE, 0); /* now there is none */
+    deliver_all(w);
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    w->now += 250000;
+    hub_tick(w->hub, w->now);
+    listen_all(w, e);
+    HEARD(e, "\"why\":\"device\"");
+    worker_open_on(w, &w->dev[1]);
+    deliver_all(w);
+    go_on(w, 60);
+    assert_int_equal(w->hub->in[JOB_DONE], 4);
+    ear_free(w, e);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +309,8 @@ int main(void)
         cmocka_unit_test(the_watchdog_fails_a_stuck_job),
         cmocka_unit_test(a_job_has_a_time_limit),
         cmocka_unit_test(drain_puts_back_and_says_so),
+        cmocka_unit_test(two_devices_share_the_queue),
+        cmocka_unit_test(a_device_that_is_away_leaves_its_work_to_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,14 @@ static bool near(double a, double b)
     return fabs(a - b) <= 1e-6 * (1 + fabs(b));
 }
 
+static void simulate(const struct eta *e, struct eta_item *items, int residents, int n, int cap,
+                     const struct ledger *l)
+{
+    const struct eta_device one = {cap, l->budget};
+
+    eta_simulate(e, items, residents, n, &one, 1);
+}
+
 /* catches: a rate that is the mean of rates instead of work over time */
 static void uneven_quanta_average_by_time(void **state)
 {
@@ -116,19 +124,19 @@ static void the_queue_is_played_in_order(void **state)
     for (int i = 0; i < 6; i++)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
     it[0].view = (struct glm_view){.phase = GLM_DENOISE, .done = 5, .total = 10}; /* 0.5 s left */
-    eta_simulate(&e, it, 1, 6, 1, &l);
+    simulate(&e, it, 1, 6, 1, &l);
     for (int i = 0; i < 6; i++) {
         assert_true(near(it[i].start_s, i == 0 ? 0 : 0.5 + 2 * (i - 1)));
         assert_true(near(it[i].end_s, 0.5 + 2 * i));
     }
-    eta_simulate(&e, it, 1, 6, 2, &l); /* shared: 0 ends after 1 s, 1 has 1.5 s left then */
+    simulate(&e, it, 1, 6, 2, &l); /* shared: 0 ends after 1 s, 1 has 1.5 s left then */
     assert_true(near(it[0].end_s, 1) && near(it[1].start_s, 0) && near(it[2].start_s, 1));
     assert_true(near(it[1].end_s, 4) && near(it[5].end_s, 10.5));
     l.budget = 150; /* one at a time, whatever the cap says */
-    eta_simulate(&e, it, 0, 3, 4, &l);
+    simulate(&e, it, 0, 3, 4, &l);
     assert_true(near(it[1].start_s, 0.5) && near(it[2].start_s, 2.5));
     l.budget = 50; /* none fits: nothing can be said, and the loop ends */
-    eta_simulate(&e, it, 0, 3, 4, &l);
+    simulate(&e, it, 0, 3, 4, &l);
     assert_true(it[0].start_s < 0 && it[2].end_s < 0);
 }
 
@@ -144,7 +152,7 @@ static void behind_an_unknown_job_nothing_is_known(void **state)
     (void)state;
     eta_init(&e, 1e9);
     ledger_init(&l, 1000);
-    eta_simulate(&e, it, 0, 3, 2, &l);
+    simulate(&e, it, 0, 3, 2, &l);
     assert_true(near(it[0].end_s, 1) && it[1].start_s < 0 && it[2].end_s < 0);
 }
 
@@ -170,6 +178,43 @@ static void the_range_is_earned(void **state)
     assert_true(near(e.tail_s, 0.02));
 }
 
+/* catches: an estimate that forgets the second device, or gives it what the first one has no memory for */
+static void two_devices_halve_the_wait(void **state)
+{
+    struct eta e;
+    struct plan p = plan(1e9, 0);
+    struct eta_item it[4];
+    struct eta_device on[2] = {{1, 1000}, {1, 1000}};
+
+    (void)state;
+    eta_init(&e, 1e9);
+    for (int i = 0; i < 4; i++)
+        it[i] = (struct eta_item){.plan = &p, .pixels = PX};
+    it[0].view = (struct glm_view){GLM_PRIOR, 5, 10, 0.5};
+    it[0].device = 1;
+    eta_simulate(&e, it, 1, 4, on, 2);
+    assert_true(near(it[0].end_s, 0.5) && near(it[1].start_s, 0) && near(it[2].start_s, 0.5));
+    assert_true(it[1].device == 0 && it[2].device == 1 && near(it[3].start_s, 1));
+    on[1].cap = 0; /* away */
+    eta_simulate(&e, it, 0, 4, on, 2);
+    assert_true(near(it[3].start_s, 2.5));
+}
+
+/* catches: a forecast that leaves out what copying weights costs: one second before ten steps of a tenth */
+static void swapping_is_a_part_of_the_rate(void **state)
+{
+    struct eta e;
+    struct plan p = plan(0, 1e9);
+    struct eta_item it = {.plan = &p, .pixels = PX};
+
+    (void)state;
+    eta_init(&e, 1e9);
+    for (int picture = 0; picture < 12; picture++)
+        for (int q = 0; q < 10; q++)
+            eta_learn(&e, GLM_DENOISE, PX, 1, 1e8, q ? 100000 : 1100000, 10);
+    assert_true(fabs(eta_seconds(&e, &it, 1) - 2) < 0.15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +225,8 @@ int main(void)
         cmocka_unit_test(the_queue_is_played_in_order),
         cmocka_unit_test(behind_an_unknown_job_nothing_is_known),
         cmocka_unit_test(the_range_is_earned),
+        cmocka_unit_test(two_devices_halve_the_wait),
+        cmocka_unit_test(swapping_is_a_part_of_the_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,7 +104,7 @@ static void a_full_queue_says_when_to_come_back(void **state)
 
     (void)state;
     w->hub->conf.queue_max = 3;
-    for (int i = 0; i < 3 + w->hub->cap; i++)
+    for (int i = 0; i < 3 + w->hub->crew[0].cap; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
@@ -159,10 +159,10 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     NOT_HEARD(e, "conflict");
     HEARD(e, "\"state\":\"cancelled\"");
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
-    assert_true(w->hub->n_resident == 1); /* until the worker lets go */
+    assert_true(w->hub->crew[0].n_resident == 1); /* until the worker lets go */
     worker_take(w);
     deliver_all(w);
-    assert_true(w->hub->n_resident == 0 && w->hub->ledger.n == 0);
+    assert_true(w->hub->crew[0].n_resident == 0 && w->hub->crew[0].ledger.n == 0);
     ear_free(w, e);
     world_free(w);
 }
@@ -176,9 +176,9 @@ static void a_result_that_cannot_be_stored_is_a_failure(void **state)
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    while (w->note_first == w->note_end || w->hub->n_resident > 0) {
+    while (w->note_first == w->note_end || w->hub->crew[0].n_resident > 0) {
         worker_step(w, 10000);
-        if (w->n_runs == 0) break;
+        if (w->dev[0].n_runs == 0) break;
     }
     deliver_all(w);
     encoder_answer(w, true);
@@ -421,7 +421,7 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
     assert_int_equal(w->hub->shelf.n, 1);
     worker_take(w);
     deliver_all(w);
-    assert_int_equal(w->hub->n_resident, 0);
+    assert_int_equal(w->hub->crew[0].n_resident, 0);
     say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);

@@ -1,6 +1,7 @@
 /* test_worker - every start has exactly one end, whatever fails; the engine is never used after it is let go. */
 #include "server/worker.h"
 
+#include "server/clock.h"
 #include "server/enc.h"
 #include "server/mail.h"
 #include "test/server/fake_glm.h"
@@ -162,12 +163,63 @@ static void device_fails(void **state)
     atomic_store(&fake.open_fails, 1);
     begin(4); /* crosses the news of the failure: it waits for the next engine */
     worker_let_go(worker);
+    assert_int_equal(next_note().kind, NOTE_AWAY);
     assert_int_equal(next_note().kind, NOTE_READY);
     assert_int_equal(atomic_load(&fake.opened), 2);
     assert_int_equal(atomic_load(&fake.engines), 1);
     int left = 4 - n.n;
     while (left--)
         assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a device that breaks while a run is being made, which nobody hears of until the next quantum, if ever; a job
+ * that has two ends or none */
+static void the_device_fails_before_the_first_quantum(void **state)
+{
+    (void)state;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    atomic_store(&fake.device_fails_in, 1);
+    begin(1);
+    begin(2);
+    struct note n = next_note();
+    assert_int_equal(n.kind, NOTE_DEVICE);
+    assert_int_equal(n.batch, 1);
+    assert_int_equal(n.run[0].job, 1);
+    if (n.n == 1) { /* the second one was still on its way */
+        worker_let_go(worker);
+        assert_int_equal(next_note().kind, NOTE_READY);
+        assert_int_equal(next_note().kind, NOTE_DRAWN);
+        return;
+    }
+    assert_int_equal(n.run[1].job, 2);
+    worker_let_go(worker);
+    assert_int_equal(next_note().kind, NOTE_READY);
+    begin(2);
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a device that is away and nobody says so, or that is asked in vain without a pause */
+static void a_device_that_stays_away_is_tried_again(void **state)
+{
+    (void)state;
+    fake.quantum_us = 1000;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    atomic_store(&fake.step_fails_in, 1);
+    atomic_store(&fake.open_fails, 2);
+    begin(1);
+    assert_int_equal(next_note().kind, NOTE_DEVICE);
+    int64_t before = clock_us();
+    worker_let_go(worker);
+    for (int i = 1; i <= 2; i++) {
+        struct note n = next_note();
+        assert_int_equal(n.kind, NOTE_AWAY);
+        assert_int_equal(n.n, i);
+        assert_int_equal(n.fail.code, ERR_DEVICE);
+    }
+    begin(2);
+    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_true(clock_us() - before >= 2900000); /* a second, then two */
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
 }
 
 /* catches: a previews' reader that is slow and stops the device */
@@ -206,6 +258,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(run_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(device_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_device_fails_before_the_first_quantum, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_stays_away_is_tried_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(never_waits_for_slots, set_up, tear_down),
         cmocka_unit_test(no_model),
     };

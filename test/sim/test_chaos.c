@@ -423,8 +423,10 @@ static void op_preview(struct chaos *x)
     struct blob *b;
     int n = 0;
 
-    if (h->n_resident == 0) return;
-    j = h->resident[pick(x->w, h->n_resident)];
+    struct crew *c = &h->crew[pick(x->w, h->n_crew)];
+
+    if (c->n_resident == 0) return;
+    j = c->resident[pick(x->w, c->n_resident)];
     b = blob_copy("picture", 7);
     for (int class = 0; class < BOARD_CLASSES; class ++)
         if (j->wish_classes & 1u << class)
@@ -436,25 +438,26 @@ static void op_preview(struct chaos *x)
 static void op_trouble(struct chaos *x)
 {
     struct world *w = x->w;
+    struct fake_device *d = &w->dev[pick(w, w->hub->n_crew)];
     struct fail f;
 
-    if (!w->device_open) return;
+    if (!d->open) return;
     switch (pick(w, 4)) {
     case 0:
-        if (w->n_runs == 0) break;
+        if (d->n_runs == 0) break;
         fail_set(&f, chance(w, 0.3) ? ERR_OUT_OF_MEMORY : ERR_BAD_PROMPT, "a bad run");
-        run_end(w, pick(w, w->n_runs), &f);
+        run_end(w, d, pick(w, d->n_runs), &f);
         break;
     case 1:
         if (chance(w, 0.3)) {
-            worker_device_fails(w, chance(w, 0.5) ? ERR_OUT_OF_MEMORY : ERR_DEVICE, pick(w, 4));
+            worker_fails_on(w, d, chance(w, 0.5) ? ERR_OUT_OF_MEMORY : ERR_DEVICE, pick(w, 4));
             x->device_due = w->now + pick(w, 2000000);
         }
         break;
     case 2: /* stuck: nothing is heard for a long time */
         if (!chance(w, 0.1) || w->note_first != w->note_end) break;
-        w->n_busy = w->n_runs > 0 ? 1 : 0;
-        if (w->n_runs > 0) w->busy_jobs[0] = w->runs[pick(w, w->n_runs)].job;
+        w->n_busy = d->n_runs > 0 ? 1 : 0;
+        if (d->n_runs > 0) w->busy_jobs[0] = d->runs[pick(w, d->n_runs)].job;
         w->now += 61000000;
         hub_tick(w->hub, w->now);
         w->n_busy = 0;
@@ -492,6 +495,22 @@ static void op_restart(struct chaos *x)
     start_again(x, 0);
 }
 
+/* A device that is away comes back, or says that it does not. */
+static void open_one(struct chaos *x, int i)
+{
+    struct world *w = x->w;
+    struct note *n;
+
+    if (w->dev[i].open) return;
+    if (w->now >= x->device_due) {
+        worker_open_on(w, &w->dev[i]);
+    } else if (chance(w, 0.05)) {
+        n = note_new(w, &w->dev[i], NOTE_AWAY, 0);
+        n->n = 1 + pick(w, 9);
+        fail_set(&n->fail, ERR_DEVICE, "it is gone");
+    }
+}
+
 static void op_world(struct chaos *x)
 {
     struct world *w = x->w;
@@ -504,7 +523,7 @@ static void op_world(struct chaos *x)
     case 1: encoder_answer(w, chance(w, 0.99)); break;
     case 2: op_preview(x); break;
     case 3:
-        if (!w->device_open && w->now >= x->device_due) worker_open(w);
+        open_one(x, pick(w, w->hub->n_crew));
         if (chance(w, 0.02)) op_trouble(x);
         break;
     case 4:
@@ -536,19 +555,20 @@ static void check_jobs(struct world *w)
         order = j->order;
         in[j->state]++;
         n++;
-        resident += j->resident;
+        resident += j->crew != NULL;
         MUST(w, (j->state == JOB_QUEUED) == (sched_place(&h->queue, j) > 0), "in the queue or not");
-        MUST(w, j->state != JOB_RUNNING || (j->resident && !j->dropping), "runs nowhere");
+        MUST(w, j->state != JOB_RUNNING || (j->crew && !j->dropping), "runs nowhere");
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
         MUST(w, j->overall >= 0 && j->overall <= 1, "overall %f", j->overall);
         MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
-        if (j->state == JOB_QUEUED && !h->touched && h->ready)
+        if (j->state == JOB_QUEUED && !h->touched && crew_ready(h))
             MUST(w, j->said_place == sched_place(&h->queue, j), "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
-    MUST(w, n == h->shelf.n && resident == h->n_resident, "counts");
-    MUST(w, h->ledger.n == h->n_resident, "the ledger");
-    MUST(w, h->in[JOB_RUNNING] <= LEDGER_MAX, "runs");
+    MUST(w, n == h->shelf.n && resident == crew_residents(h), "counts");
+    for (int i = 0; i < h->n_crew; i++)
+        MUST(w, h->crew[i].ledger.n == h->crew[i].n_resident, "the ledger");
+    MUST(w, h->in[JOB_RUNNING] <= h->n_crew * LEDGER_MAX, "runs");
 }
 
 static void check_queue(struct world *w)
@@ -587,7 +607,8 @@ static void finish(struct chaos *x)
 
     for (long i = 0; open > 0 && i < 1000000; i++) {
         w->now += 10000;
-        if (!w->device_open && w->note_first == w->note_end) worker_open(w);
+        for (int d = 0; d < h->n_crew; d++)
+            if (!w->dev[d].open && w->note_first == w->note_end) worker_open_on(w, &w->dev[d]);
         worker_step(w, 10000);
         while (w->note_first != w->note_end)
             note_deliver(w);
@@ -621,6 +642,7 @@ static void chaos(uint64_t seed, long operations)
 
     assert_non_null(x);
     x->w = w;
+    world_devices(w, 1 + (int)(seed % 2));
     w->woken = woken;
     w->conf.kept = w->hub->shelf.kept = seed % 2 ? 200 : 5;
     for (w->step = 0; w->step < operations; w->step++) {

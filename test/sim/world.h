@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { WORLD_ORDERS = 16384, WORLD_MAP = 1 << 17 };
+enum { WORLD_ORDERS = 16384, WORLD_MAP = 1 << 17, WORLD_DEVICES = 2 };
 
 /* A row on disk, or on its way there. */
 struct saved {
@@ -51,9 +51,18 @@ struct fake_run {
 
 struct order {
     bool start; /* else drop */
+    int device;
     uint64_t job;
     int steps;
     struct hub_wish wish;
+};
+
+/* A worker and its device. */
+struct fake_device {
+    struct fake_run runs[LEDGER_MAX];
+    struct turn_run turns[LEDGER_MAX];
+    int n_runs;
+    bool open;
 };
 
 struct world {
@@ -76,10 +85,7 @@ struct world {
     unsigned note_first, note_end;
     uint64_t pictures[WORLD_ORDERS]; /* with the encoder, ring */
     unsigned picture_first, picture_end;
-    struct fake_run runs[LEDGER_MAX];
-    struct turn_run turns[LEDGER_MAX];
-    int n_runs;
-    bool device_open, busy;
+    struct fake_device dev[WORLD_DEVICES];
     uint64_t busy_jobs[LIMIT_BATCH];
     int n_busy;
 
@@ -254,49 +260,54 @@ static inline int out_plan(void *arg, const struct spec *s, struct plan *p, stru
 {
     struct world *w = arg;
 
-    MUST(w, w->hub->ready, "a plan while there is no model");
+    MUST(w, crew_ready(w->hub), "a plan while there is no model");
     return plan_of(s, p, f);
 }
 
 /* --- device --------------------------------------------------------------------------------------- */
 
-static inline void out_start(void *arg, const struct hub_work *work)
+static inline void out_start(void *arg, int device, const struct hub_work *work)
 {
     struct world *w = arg;
     struct hub *h = w->hub;
+    struct crew *c = &h->crew[device];
     struct truth *t = truth_of(w, work->job);
     struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
 
-    *o = (struct order){true, work->job, work->spec->steps, work->wish};
+    *o = (struct order){true, device, work->job, work->spec->steps, work->wish};
     t->starts++;
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
-    MUST(w, h->n_resident <= h->cap, "%d residents, cap %d", h->n_resident, h->cap);
-    MUST(w, ledger_need(&h->ledger, NULL) <= h->ledger.budget,
+    MUST(w, c->ready && c->n_resident <= c->cap, "%d residents, cap %d", c->n_resident, c->cap);
+    MUST(w, crew_residents(h) <= crew_cap(h), "%d residents on all devices", crew_residents(h));
+    MUST(w, ledger_need(&c->ledger, NULL) <= c->ledger.budget,
          "more bytes promised than there are");
-    MUST(w, work->scratch == ledger_scratch(&h->ledger, NULL), "scratch");
+    MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
     for (int i = 0; i < h->queue.n; i++)
         MUST(w, h->queue.at[i]->order > shelf_find(&h->shelf, work->job)->order, "overtaken");
 }
 
-static inline void out_drop(void *arg, uint64_t job)
+static inline void out_drop(void *arg, int device, uint64_t job)
 {
     struct world *w = arg;
 
-    w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){false, job, 0, {0, 0, 0}};
+    w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){false, device, job, 0, {0, 0, 0}};
 }
 
-static inline void out_wish(void *arg, uint64_t job, const struct hub_wish *wish)
+static inline void out_wish(void *arg, int device, uint64_t job, const struct hub_wish *wish)
 {
     struct world *w = arg;
+    struct job *j = shelf_find(&w->hub->shelf, job);
 
-    (void)job;
+    MUST(w, j && j->crew == &w->hub->crew[device], "a wish for a job that is elsewhere");
     MUST(w, wish->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", wish->max_px);
 }
 
-static inline int out_busy(void *arg, uint64_t *jobs, int max)
+static inline int out_busy(void *arg, int device, uint64_t *jobs, int max)
 {
     struct world *w = arg;
+
+    (void)device;
     int n = w->n_busy < max ? w->n_busy : max;
 
     memcpy(jobs, w->busy_jobs, (size_t)n * sizeof *jobs);
@@ -315,39 +326,42 @@ static inline uint64_t out_random(void *arg)
     return world_random(arg);
 }
 
-static inline struct note *note_new(struct world *w, enum note_kind kind, uint64_t job)
+static inline struct note *note_new(struct world *w, const struct fake_device *d,
+                                    enum note_kind kind, uint64_t job)
 {
     struct note *n = calloc(1, sizeof *n);
 
     assert_non_null(n);
     n->kind = kind;
+    n->device = (int)(d - w->dev);
     n->job = job;
     w->notes[w->note_end++ % WORLD_ORDERS] = n;
     return n;
 }
 
-static inline void run_free(struct world *w, int i)
+static inline void run_free(struct fake_device *d, int i)
 {
-    memmove(&w->runs[i], &w->runs[i + 1], (size_t)(w->n_runs - i - 1) * sizeof w->runs[0]);
-    memmove(&w->turns[i], &w->turns[i + 1], (size_t)(w->n_runs - i - 1) * sizeof w->turns[0]);
-    w->n_runs--;
+    memmove(&d->runs[i], &d->runs[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->runs[0]);
+    memmove(&d->turns[i], &d->turns[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->turns[0]);
+    d->n_runs--;
 }
 
-static inline int run_find(const struct world *w, uint64_t job)
+static inline int run_find(const struct fake_device *d, uint64_t job)
 {
-    for (int i = 0; i < w->n_runs; i++)
-        if (w->runs[i].job == job) return i;
+    for (int i = 0; i < d->n_runs; i++)
+        if (d->runs[i].job == job) return i;
     return -1;
 }
 
-static inline void run_new(struct world *w, const struct order *o)
+static inline void run_new(struct world *w, struct fake_device *d, const struct order *o)
 {
-    struct fake_run *r = &w->runs[w->n_runs];
+    struct fake_run *r = &d->runs[d->n_runs];
     struct saved *s = truth_of(w, o->job)->disk;
     struct plan p;
 
-    MUST(w, w->n_runs < LEDGER_MAX, "more runs than the ledger holds");
-    MUST(w, run_find(w, o->job) < 0, "two runs of one job");
+    MUST(w, d->n_runs < LEDGER_MAX, "more runs than the ledger holds");
+    for (int i = 0; i < WORLD_DEVICES; i++)
+        MUST(w, run_find(&w->dev[i], o->job) < 0, "two runs of one job");
     plan_of(&s->spec, &p, NULL);
     memset(r, 0, sizeof *r);
     r->job = o->job;
@@ -356,22 +370,23 @@ static inline void run_new(struct world *w, const struct order *o)
     while (r->quanta[r->view.phase] == 0)
         r->view.phase++;
     r->view.total = r->quanta[r->view.phase];
-    w->turns[w->n_runs].phase = r->view.phase;
-    turn_join(w->turns, ++w->n_runs);
+    d->turns[d->n_runs].phase = r->view.phase;
+    turn_join(d->turns, ++d->n_runs);
 }
 
-/* The worker takes its messages. */
+/* The workers take their messages. */
 static inline void worker_take(struct world *w)
 {
     while (w->order_first != w->order_end) {
         struct order *o = &w->orders[w->order_first++ % WORLD_ORDERS];
-        int i = run_find(w, o->job);
+        struct fake_device *d = &w->dev[o->device];
+        int i = run_find(d, o->job);
 
         if (o->start) {
-            run_new(w, o);
+            run_new(w, d, o);
         } else if (i >= 0) {
-            run_free(w, i);
-            note_new(w, NOTE_GONE, o->job);
+            run_free(d, i);
+            note_new(w, d, NOTE_GONE, o->job);
         }
     }
 }
@@ -389,66 +404,82 @@ static inline void run_step(struct fake_run *r)
 }
 
 /* A run ends: drawn, or failed by itself. */
-static inline void run_end(struct world *w, int i, const struct fail *why)
+static inline void run_end(struct world *w, struct fake_device *d, int i, const struct fail *why)
 {
-    uint64_t job = w->runs[i].job;
+    uint64_t job = d->runs[i].job;
 
-    run_free(w, i);
+    run_free(d, i);
     if (why) {
-        note_new(w, NOTE_FAILED, job)->fail = *why;
+        note_new(w, d, NOTE_FAILED, job)->fail = *why;
         return;
     }
-    note_new(w, NOTE_DRAWN, job);
+    note_new(w, d, NOTE_DRAWN, job);
 }
 
-/* Messages, turn, quantum, notes: the worker's loop once. */
-static inline void worker_step(struct world *w, int64_t elapsed_us)
+/* Messages, turn, quantum, notes: one worker's loop once. */
+static inline void worker_step_on(struct world *w, struct fake_device *d, int64_t elapsed_us)
 {
     int picked[LIMIT_BATCH], n;
     struct note *note;
 
     worker_take(w);
-    if (!w->device_open) return;
-    n = turn_pick(w->turns, w->n_runs, LIMIT_BATCH, TURN_ALL, picked);
+    if (!d->open) return;
+    n = turn_pick(d->turns, d->n_runs, LIMIT_BATCH, TURN_ALL, picked);
     if (n == 0) return;
-    note = note_new(w, NOTE_QUANTUM, 0);
-    note->phase = w->runs[picked[0]].view.phase;
+    note = note_new(w, d, NOTE_QUANTUM, 0);
+    note->phase = d->runs[picked[0]].view.phase;
     note->elapsed_us = elapsed_us;
     note->n = n;
-    turn_charge(w->turns, w->n_runs, picked, n, elapsed_us);
+    turn_charge(d->turns, d->n_runs, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
-        struct fake_run *r = &w->runs[picked[i]];
+        struct fake_run *r = &d->runs[picked[i]];
 
         MUST(w, r->view.phase == note->phase, "a batch of two phases");
         run_step(r);
-        w->turns[picked[i]].phase = r->view.phase;
+        d->turns[picked[i]].phase = r->view.phase;
         note->run[i].job = r->job;
         note->run[i].view = r->view;
     }
-    for (int i = w->n_runs - 1; i >= 0; i--)
-        if (w->runs[i].view.phase == GLM_DONE) run_end(w, i, NULL);
+    for (int i = d->n_runs - 1; i >= 0; i--)
+        if (d->runs[i].view.phase == GLM_DONE) run_end(w, d, i, NULL);
+}
+
+static inline void worker_step(struct world *w, int64_t elapsed_us)
+{
+    for (int i = 0; i < WORLD_DEVICES; i++)
+        worker_step_on(w, &w->dev[i], elapsed_us);
 }
 
 /* The device dies: everything on it is lost; batch: how many were in the quantum. */
-static inline void worker_device_fails(struct world *w, enum err code, int batch)
+static inline void worker_fails_on(struct world *w, struct fake_device *d, enum err code, int batch)
 {
     struct note *n;
 
     worker_take(w);
-    n = note_new(w, NOTE_DEVICE, 0);
-    n->n = w->n_runs;
+    n = note_new(w, d, NOTE_DEVICE, 0);
+    n->n = d->n_runs;
     n->batch = batch < n->n ? batch : n->n;
     for (int i = 0; i < n->n; i++)
-        n->run[i].job = w->runs[i].job;
+        n->run[i].job = d->runs[i].job;
     fail_set(&n->fail, code, "the device broke");
-    w->n_runs = 0;
-    w->device_open = false;
+    d->n_runs = 0;
+    d->open = false;
+}
+
+static inline void worker_device_fails(struct world *w, enum err code, int batch)
+{
+    worker_fails_on(w, &w->dev[0], code, batch);
+}
+
+static inline void worker_open_on(struct world *w, struct fake_device *d)
+{
+    d->open = true;
+    note_new(w, d, NOTE_READY, 0)->budget = w->budget;
 }
 
 static inline void worker_open(struct world *w)
 {
-    w->device_open = true;
-    note_new(w, NOTE_READY, 0)->budget = w->budget;
+    worker_open_on(w, &w->dev[0]);
 }
 
 /* Deliver the oldest note. */
@@ -495,7 +526,8 @@ static inline void world_boot(struct world *w)
     w->conf.boot++;
     w->conf.limits = &w->limits;
     w->conf.unix_ms = 1767225600000;
-    w->device_open = false;
+    for (int i = 0; i < WORLD_DEVICES; i++)
+        w->dev[i].open = false;
     assert_int_equal(hub_new(&w->hub, &w->conf, &out), 0);
     for (int i = 0; i < w->n_disk; i++)
         over += w->disk[i]->row.state != STATE_QUEUED;
@@ -522,7 +554,9 @@ static inline void world_kill(struct world *w, unsigned written)
         free(w->notes[w->note_first++ % WORLD_ORDERS]);
     w->order_first = w->order_end;
     w->picture_first = w->picture_end;
-    w->n_runs = w->n_busy = 0;
+    for (int i = 0; i < WORLD_DEVICES; i++)
+        w->dev[i].n_runs = 0;
+    w->n_busy = 0;
     for (int i = 0; i < WORLD_MAP; i++) {
         if (!w->map[i]) continue;
         w->map[i]->starts = w->map[i]->ends = 0;
@@ -542,10 +576,18 @@ static inline struct world *world_new(uint64_t seed)
     spec_limits_init(&w->limits);
     spec_limits_model(&w->limits, 1024, 256, 4);
     w->budget = 256 * 256 * (100 * 4 + 20 + 30);
-    w->conf =
-        (struct hub_conf){.queue_max = 64, .job_seconds = 300, .stuck_seconds = 60, .kept = 1024};
+    w->conf = (struct hub_conf){
+        .devices = 1, .queue_max = 64, .job_seconds = 300, .stuck_seconds = 60, .kept = 1024};
     world_boot(w);
     return w;
+}
+
+/* Begin again with so many devices. */
+static inline void world_devices(struct world *w, int n)
+{
+    world_kill(w, 0);
+    w->conf.devices = n;
+    world_boot(w);
 }
 
 static inline void world_free(struct world *w)

@@ -122,10 +122,37 @@ static void modes_change_nothing(void **state)
     assert_int_equal(simt_blocks(), before);
 }
 
+/* catches: a card that comes back with other weights, or draws what was lost with other bytes */
+static void what_was_lost_is_drawn_again(void **state)
+{
+    static uint8_t rgb[2][BYTES], again[2][BYTES];
+    struct fail f;
+    (void)state;
+    const int before = simt_blocks();
+    struct glm *g = open_card(0, &f);
+    if (!g) fail_msg("%s", f.message);
+    draw(g, rgb);
+    struct glm_run *r = start(g, 0);
+    simt_break_after(200, cudaErrorIllegalAddress, 0);
+    int rc = 0;
+    while (!rc)
+        rc = glm_step(g, &r, 1, &f);
+    assert_int_equal(rc, ERR_DEVICE);
+    glm_run_free(r);
+    glm_close(g);
+    assert_int_equal(simt_blocks(), before);
+    g = open_card(0, &f);
+    if (!g) fail_msg("%s", f.message);
+    draw(g, again);
+    assert_memory_equal(rgb, again, sizeof rgb);
+    glm_close(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modes_change_nothing),
+        cmocka_unit_test(what_was_lost_is_drawn_again),
     };
     simt_set(1, 0, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

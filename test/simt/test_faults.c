@@ -1,0 +1,179 @@
+/* A worker with the real engine on an imagined card that breaks: every job ends once, the card comes back.
+ *
+ * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that are not loaded again, a
+ * failure for want of memory that takes the card with it, and a worker that takes its neighbour along. */
+#include "server/clock.h"
+#include "server/enc.h"
+#include "server/mail.h"
+#include "server/worker.h"
+#include "test/simt/cuda_runtime.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SIDE = 32, WORKERS = 2 };
+
+static struct mbox loop, previews, pictures;
+static struct worker *worker[WORKERS];
+static int seen[NOTE_AWAY + 1][WORKERS]; /* notes of each kind */
+
+/* Opened without a folder for previews, which would be learnt first. */
+static void open_workers(int n)
+{
+    static const char *const device[WORKERS] = {"cuda:0", "cuda:1"};
+    mbox_init(&loop, NULL, NULL);
+    mbox_init(&previews, NULL, NULL);
+    mbox_init(&pictures, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        const struct worker_conf conf = {
+            .opts = {.model = "test/golden/plain/model", .device = device[i], .type = GLM_F32},
+            .index = i,
+            .of = n,
+            .loop = &loop,
+            .previews = &previews,
+            .pictures = &pictures};
+        assert_int_equal(worker_new(&worker[i], &conf, NULL), 0);
+    }
+}
+
+static void close_workers(int n)
+{
+    for (int i = 0; i < n; i++)
+        worker_free(worker[i]);
+    for (struct msg *m = mbox_take(&loop), *next; m; m = next) {
+        next = m->next;
+        free(m);
+    }
+    mbox_destroy(&loop);
+    mbox_destroy(&previews);
+    mbox_destroy(&pictures);
+}
+
+/* The next note; quanta only when asked for. */
+static struct note next_note(int quanta)
+{
+    static struct msg *list;
+    for (;;) {
+        if (!list) list = mbox_wait(&loop, 120000);
+        if (!list) fail_msg("no note came");
+        struct msg *m = list;
+        struct note note = ((struct mail_note *)m)->note;
+        list = m->next;
+        if (m->kind != MAIL_NOTE) fail_msg("%s", ((struct mail_stored *)m)->why.message);
+        free(m);
+        seen[note.kind][note.device]++;
+        if (quanta || note.kind != NOTE_QUANTUM) return note;
+    }
+}
+
+static void begin(int which, uint64_t job)
+{
+    static struct spec spec = {(char *)(uintptr_t) "a boat", SIDE, SIDE, 2, 1.5, 42};
+    const struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
+    worker_start(worker[which], &work);
+}
+
+static void expect(enum note_kind kind, int device)
+{
+    struct note n = next_note(0);
+    if (n.kind != kind) fail_msg("note %d, not %d: %s", (int)n.kind, (int)kind, n.fail.message);
+    assert_int_equal(n.device, device);
+}
+
+/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here; test_resid has them). */
+static void works(int which, uint64_t job)
+{
+    begin(which, job);
+    for (int quanta = 0; quanta < 4;) {
+        struct note n = next_note(1);
+        if (n.kind == NOTE_DEVICE || n.kind == NOTE_FAILED) fail_msg("%s", n.fail.message);
+        quanta += n.kind == NOTE_QUANTUM && n.run[0].job == job;
+    }
+    worker_drop(worker[which], job);
+    for (int gone = seen[NOTE_GONE][which]; seen[NOTE_GONE][which] == gone;)
+        next_note(0);
+}
+
+static void breaks(int which, uint64_t job)
+{
+    begin(which, job);
+    struct note n = next_note(0);
+    if (n.kind != NOTE_DEVICE) fail_msg("note %d: %s", (int)n.kind, n.fail.message);
+    assert_int_equal(n.device, which);
+    assert_int_equal(n.fail.code, ERR_DEVICE);
+    assert_true(n.n == 1 && n.batch == 1 && n.run[0].job == job);
+    worker_let_go(worker[which]);
+}
+
+static void a_broken_card_comes_back(void **state)
+{
+    const int before = simt_blocks();
+    (void)state;
+    open_workers(1);
+    expect(NOTE_READY, 0);
+    works(0, 1);
+
+    /* want of memory ends one job, and says what would help */
+    simt_fail_after(0, cudaErrorMemoryAllocation);
+    begin(0, 2);
+    struct note n = next_note(0);
+    assert_int_equal(n.kind, NOTE_FAILED);
+    assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
+    assert_true(n.fail.hint[0] != 0);
+    works(0, 2);
+
+    /* while a run is made; in the middle of one, and the first reset does not help */
+    simt_break_after(3, cudaErrorIllegalAddress, 0);
+    breaks(0, 3);
+    expect(NOTE_READY, 0);
+    works(0, 3);
+    simt_break_after(300, cudaErrorIllegalAddress, 1);
+    breaks(0, 4);
+    expect(NOTE_AWAY, 0);
+    expect(NOTE_READY, 0);
+    works(0, 4);
+    close_workers(1);
+    assert_int_equal(simt_blocks(), before);
+}
+
+/* Two cards are two workers: one is away, the other one goes on. */
+static void two_cards_are_two_workers(void **state)
+{
+    glm_device names[LIMIT_DEVICES];
+    struct fail f;
+    (void)state;
+    memset(seen, 0, sizeof seen);
+    simt_set(2, 0, 0);
+    assert_int_equal(glm_devices("auto", names, &f), 2);
+    assert_string_equal(names[1], "cuda:1");
+    assert_int_equal(glm_devices("cuda:1,cuda:0", names, &f), 2);
+    assert_int_equal(glm_devices("cuda:1,cuda:1", names, &f), ERR_USAGE);
+    assert_int_equal(glm_devices("cuda,cpu", names, &f), ERR_USAGE);
+    assert_int_equal(glm_devices("cuda:x", names, &f), ERR_USAGE);
+    open_workers(2);
+    while (seen[NOTE_READY][0] + seen[NOTE_READY][1] < 2)
+        next_note(0);
+    simt_break_after(50, cudaErrorIllegalAddress, 1);
+    breaks(1, 5);
+    works(0, 5);
+    while (seen[NOTE_READY][1] < 2)
+        next_note(0);
+    assert_int_equal(seen[NOTE_AWAY][1], 1);
+    works(1, 6);
+    assert_int_equal(seen[NOTE_DEVICE][0] + seen[NOTE_AWAY][0], 0);
+    close_workers(2);
+    simt_set(1, 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_broken_card_comes_back),
+        cmocka_unit_test(two_cards_are_two_workers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
