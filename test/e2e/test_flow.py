@@ -297,6 +297,26 @@ async def one_bad_connection_among_good():
         assert (await good.end_of(job))[-1]["state"] == "done"
 
 
+async def two_workers():
+    """catches: a second device that idles, or whose pictures are others; less memory than asked for that is not respected"""
+    two = Server(None, "--device", "cpu,cpu", "--threads", "1", "--vram", "300M", "--concurrency", "2")
+    try:
+        async with two.connect() as c:
+            assert "2 devices" in c.hello["model"]["device"], c.hello["model"]
+            jobs = [(await c.submit({**QUICK, "steps": 6, "seed": i // 2}))["job"] for i in range(4)]
+            ends = {}
+            while len(ends) < 4:
+                m = await c.next()
+                if isinstance(m, dict) and m["type"] == "result":
+                    ends[m["job"]] = m["digest"]
+            assert ends[jobs[0]] == ends[jobs[1]] and ends[jobs[2]] == ends[jobs[3]] and len(set(ends.values())) == 2, ends
+            async with server.connect() as one:
+                job = (await one.submit({**QUICK, "steps": 6, "seed": 0}))["job"]
+                assert [m["digest"] for m in await one.end_of(job) if isinstance(m, dict) and m["type"] == "result"] == [ends[jobs[0]]]
+    finally:
+        two.stop()
+
+
 run([full_flow, same_seed_same_bytes, many_jobs_many_viewers, two_hundred_viewers, reconnect_with_seq, idempotent_keys,
      cancel_running_and_queued, queue_full_and_timeout, lists_quotes_stats, preview_wishes, bad_inputs,
-     image_tokens_in_prompt, one_bad_connection_among_good])
+     image_tokens_in_prompt, one_bad_connection_among_good, two_workers])
