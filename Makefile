@@ -82,6 +82,8 @@ ISA_OBJ := $(foreach i,$(ISAS),$(patsubst %.c,$(B)/%.$(i).o,$(ISA_SRC)))
 ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
 FUZZ := $(basename $(notdir $(wildcard test/fuzz/fuzz_*.c)))
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
+# tests whose source is gone must not run any more
+STALE = $(filter-out $(TEST_BIN) %.d %.o,$(wildcard $(B)/test/*/test_*))
 
 all: $(if $(filter release,$(FLAVOUR)),$(O),$(B))/darkroom $(ARCHIVES) ## build build/darkroom
 
@@ -170,11 +172,13 @@ test: test-deps ## install what is missing, build, run every test that needs no 
 	@test/run $(B)
 
 test-build: all $(TEST_BIN) $(if $(CUDA_LIB),$(CUDA_OBJ))
+	@rm -f $(STALE)
 
 asan tsan: test-deps ## the C tests under the sanitizers
 	@$(PARALLEL) FLAVOUR=$@ test-c
 
 test-c: all $(TEST_BIN) ## the C tests alone
+	@rm -f $(STALE)
 	@test/run $(B) c
 
 fuzz: ## feed random bytes to every reader of untrusted input (FUZZ_RUNS=200000 each)
