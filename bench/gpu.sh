@@ -2,8 +2,9 @@
 # gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--build | --imagined]
 #
 # Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia packages, CUDA's
-# folders) and PyTorch for the comparison. Parts run in the order of what they tell: a part that fails or runs out of time
-# loses nothing of the others, each has its own log in $OUT (or build/gpu/out), and the summary lists them all.
+# folders) and PyTorch for the comparison. Parts run in the order of what they tell, and one that fails or runs out of time
+# loses nothing of the others. Each has its own log in build/gpu/out; $OUT/all.txt has what they said as soon as they end
+# (few files: a loan may bring back no more than eight), $OUT/summary.txt how they ended.
 #   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium (their static
 #               libraries are linked in): carry build/gpu along with the tree, and nothing is built where the card is.
 #               Without it gpu_engine is left out where those libraries are missing.
@@ -11,8 +12,9 @@
 #   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their first word
 set -u
 cd "$(dirname "$0")/.."
-mode=${1:-} B=build/gpu J=build/gpu-objects OUT=${OUT:-$PWD/build/gpu/out} LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
-mkdir -p $B $J "$OUT"
+mode=${1:-} B=build/gpu J=build/gpu-objects L=build/gpu/out OUT=${OUT:-$PWD/build/gpu/out} LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
+mkdir -p $B $J $L "$OUT"
+rm -f $L/*.txt "$OUT/all.txt"
 summary=$OUT/summary.txt
 { date -u '+%F %T UTC'; git describe --always --dirty 2>/dev/null; uname -m; nproc; } >"$summary"
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv,noheader >>"$summary" 2>&1
@@ -25,10 +27,11 @@ part() {
     for skip in $SKIP; do [ "${name%%-*}" = "$skip" ] && { say "$name: skipped"; return 1; }; done
     [ $left -lt "$limit" ] && limit=$left
     [ "$limit" -lt 4 ] && { say "$name: no time left"; return 1; }
-    timeout "$limit" "$@" >"$OUT/$name.txt" 2>&1
+    timeout "$limit" "$@" >"$L/$name.txt" 2>&1
     rc=$?
+    { echo "== $name"; tail -c 300000 "$L/$name.txt"; } >>"$OUT/all.txt"
     say "$name: $([ $rc -eq 0 ] && echo ok || { [ $rc -eq 124 ] && echo "out of time" || echo "FAILED ($rc)"; }), $((SECONDS - t)) s"
-    tail -4 "$OUT/$name.txt" | sed 's/^/    /' | tee -a "$summary"
+    tail -4 "$L/$name.txt" | sed 's/^/    /' | tee -a "$summary"
     return $rc
 }
 # card NAME SECONDS PROGRAM ...: a part on the card (or the imagined one)
@@ -47,7 +50,7 @@ avx512='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=5
 flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16" "$avx512 -mavx512bf16 -mamx-tile -mamx-bf16")
 stones="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
 rules() { # a makefile of its own: the product's asks for libraries that are not here
-    local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I.' o f i objs= more=
+    local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I. -MMD -MP' o f i objs= more=
     local few="proto/fail.c weights/st.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
     few+=" kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c kernels/card.c kernels/hold.c kernels/resid.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
     local all="$few"
@@ -66,13 +69,14 @@ rules() { # a makefile of its own: the product's asks for libraries that are not
     done
     for f in kernels/cuda/*.cu; do
         o=$J/${f%.cu}.cu.o objs+=" $J/${f%.cu}.cu.o"
-        printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s -Xptxas -v -c -o $@ $< 2>$@.log || { cat $@.log; false; }\n' "$o" "$f" "$NVCC" "$arch" "$arch"
+        printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s -Xptxas -v -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$@.log || { cat $@.log; false; }\n' "$o" "$f" "$NVCC" "$arch" "$arch"
     done
     for f in gpu_ops gpu_speed gpu_stage ${whole:+gpu_engine}; do
-        printf '%s: bench/%s.c %s\n\tgcc %s %s -Wl,--gc-sections -o $@ $^ -L%s -lcudart_static %s -lrt -ldl -l:libstdc++.a -lpthread -lm && strip -g $@\n' \
+        printf '%s: bench/%s.c %s\n\tgcc %s %s -Wl,--gc-sections -MF '"$J/"'$(@F).d -o $@ $(filter %%.c %%.o,$^) -L%s -lcudart_static %s -lrt -ldl -l:libstdc++.a -lpthread -lm && strip -g $@\n' \
             "$B/$f" "$f" "$objs$([ $f = gpu_engine ] && echo "$more")" "$c" "${inc[*]}" "$CUDA_LIB" "$([ $f = gpu_engine ] && echo "$stones")"
         echo "all: $B/$f"
     done
+    echo "-include \$(shell find $J -name '*.d')"
 }
 mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
 if [ "$mode" = --imagined ]; then
@@ -92,8 +96,8 @@ else
     [ "$mode" = --build ] && LIMIT=1800
     part build "$([ "$mode" = --build ] && echo 1700 || echo 240)" make -s -j"$(nproc)" -f $J/rules.mk all || exit 1
     echo "$mark" >$B/mark
-    cat $J/kernels/cuda/*.log >"$OUT/ptxas.txt" 2>/dev/null
-    say "spills: $(grep -c ' [1-9][0-9]* bytes spill' "$OUT/ptxas.txt")"
+    cat $J/kernels/cuda/*.log >$L/ptxas.txt 2>/dev/null
+    say "spills: $(grep -c ' [1-9][0-9]* bytes spill' $L/ptxas.txt)"
 fi
 if [ "$mode" = --build ]; then
     rm -rf $B/cache
@@ -116,7 +120,7 @@ card vae 40 gpu_speed vae $B/cache $small
 card same 60 gpu_engine same $tiny $tiny_px
 card stage-bf16 50 gpu_stage bf16 $small
 card whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
-rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' "$OUT/dit.txt" "$OUT/prior.txt" 2>/dev/null | head -1)
+rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
 card table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
 if [ "$mode" != --imagined ] && python3 -c 'import torch' 2>/dev/null; then
     part torch 120 python3 bench/gpu_torch.py
@@ -142,10 +146,9 @@ card whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
 if [ "$mode" != --imagined ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
-    { cat "$summary"; for f in prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch; do
-        [ -e "$OUT/$f.txt" ] && { echo "== $f"; cat "$OUT/$f.txt"; }; done; } >"$keep"
-    (cd "$OUT" && tar czf logs.tar.gz -- *.txt) # what comes back may be few files
+    [ -s $L/torch.txt ] && python3 bench/gpu_ratio.py $L | tee $L/ratios.txt
+    { cat "$summary"; for f in prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch ratios; do
+        [ -e "$L/$f.txt" ] && { echo "== $f"; cat "$L/$f.txt"; }; done; } >"$keep"
     cp "$keep" "$OUT/"
-    if [ -s "$OUT/torch.txt" ]; then python3 bench/gpu_ratio.py "$OUT" | tee -a "$keep" "$OUT/ratios.txt"; fi
 fi
 say "done in $SECONDS s"

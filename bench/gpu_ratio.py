@@ -1,4 +1,4 @@
-"""gpu_ratio - this engine against PyTorch on the same card in the same run: reads the logs that bench/gpu.sh left in $OUT."""
+"""gpu_ratio - this engine against PyTorch on the same card in the same run: reads the logs of bench/gpu.sh."""
 import pathlib
 import re
 import sys
