@@ -498,13 +498,20 @@ static void note_device(struct hub *h, int64_t now, struct crew *c, const struct
     }
 }
 
-static void note_away(struct hub *h, struct crew *c, const struct note *n)
+static void note_away(struct hub *h, int64_t now, struct crew *c, const struct note *n)
 {
     c->failed = true;
     snprintf(c->why_cap, sizeof c->why_cap,
-             "the device does not come back (tried %d time%s): %.100s", n->n, n->n == 1 ? "" : "s",
-             n->fail.message);
+             "the device does not come back (tried %d time%s): %.100s", n->batch,
+             n->batch == 1 ? "" : "s", n->fail.message);
     say_caps(h);
+    for (int i = 0; i < n->n; i++) {
+        struct job *j = find_resident(c, n->run[i].job);
+
+        if (!j) continue;
+        crew_release(h, j);
+        lose(h, now, j, &n->fail);
+    }
 }
 
 static void note_ready(struct hub *h, struct crew *c, const struct note *n)
@@ -533,7 +540,7 @@ void hub_note(struct hub *h, int64_t now, const struct note *n)
     case NOTE_READY: note_ready(h, c, n); break;
     case NOTE_QUANTUM: note_quantum(h, now, c, n); break;
     case NOTE_DEVICE: note_device(h, now, c, n); break;
-    case NOTE_AWAY: note_away(h, c, n); break;
+    case NOTE_AWAY: note_away(h, now, c, n); break;
     case NOTE_DRAWN:
         assert(j);
         note_drawn(h, now, j);

@@ -161,7 +161,9 @@ enum note_kind {
     NOTE_GONE,    /* job's run was dropped and is freed */
     NOTE_FAILED,  /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
     NOTE_DEVICE, /* the device failed: the n runs it held are lost, NOTE_READY follows when it is back */
-    NOTE_AWAY /* it does not come back: fail says why, n how often it was tried; tried again and again */
+    /* It does not come back: fail says why, batch how often it was tried; the n runs on their way to it are lost. It is
+     * tried again and again, so NOTE_READY may follow at any time. */
+    NOTE_AWAY
 };
 
 struct note {
@@ -172,8 +174,8 @@ struct note {
     int worth;       /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
     enum glm_phase phase; /* QUANTUM: of the quantum */
     int64_t elapsed_us;   /* QUANTUM */
-    int n,
-        batch; /* QUANTUM, DEVICE: runs; AWAY: tries; DEVICE: the first `batch` shared the failing quantum */
+    int n;                /* QUANTUM, DEVICE, AWAY: runs */
+    int batch;            /* DEVICE: the first so many shared the failing quantum; AWAY: tries */
     struct {
         uint64_t job;
         struct glm_view view; /* QUANTUM: after it */

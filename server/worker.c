@@ -412,11 +412,23 @@ static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
     }
 }
 
-static void tell_away(struct worker *w, const struct fail *why, int tries)
+/* Jobs that were on their way when it failed must not wait for it: others may take them. */
+static void tell_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
     struct mail_note *m = note_new(NOTE_AWAY, 0);
     m->note.fail = *why;
-    m->note.n = tries;
+    m->note.batch = tries;
+    for (struct msg **at = later; *at;) {
+        struct work *k = (struct work *)*at;
+        if (k->m.kind == WORK_START && m->note.n < LIMIT_BATCH) {
+            lost_job(m, k->job);
+            *at = k->m.next;
+            spec_free(&k->spec);
+            free(k);
+        } else {
+            at = &(*at)->next;
+        }
+    }
     note_send(w, m);
 }
 
@@ -434,7 +446,9 @@ static void reopen(struct worker *w)
     for (int tries = 1; !w->stop && glm_open(&w->glm, &w->conf.opts, &f); tries++) {
         log_error(w->conf.log, "worker: the device does not come back: %s", f.message);
         w->glm = NULL;
-        tell_away(w, &f, tries);
+        tell_away(w, &f, tries, &later);
+        for (tail = &later; *tail;)
+            tail = &(*tail)->next;
         for (int64_t until = clock_us() + wait_ms * 1000LL, left;
              !w->stop && (left = until - clock_us()) > 0;)
             put_off(w, mbox_wait(&w->box, (int)(left / 1000 + 1)), &tail);
@@ -496,7 +510,8 @@ static void *run(void *arg)
     int err = glm_open(&w->glm, &w->conf.opts, &f);
     if (err) w->glm = NULL;
     if (err == ERR_DEVICE && w->conf.of > 1) { /* the others may do */
-        tell_away(w, &f, 1);
+        struct msg *none = NULL;
+        tell_away(w, &f, 1, &none);
         w->let_go = true;
         reopen(w);
     } else if (err) {

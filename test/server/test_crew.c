@@ -256,7 +256,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 {
     struct world *w = two_devices();
     struct ear *e = ear_new(w);
-    struct note away = {.kind = NOTE_AWAY, .device = 1, .n = 3};
+    struct note away = {.kind = NOTE_AWAY, .device = 1, .batch = 3};
     struct hub_counts n;
 
     (void)state;

@@ -505,8 +505,14 @@ static void open_one(struct chaos *x, int i)
     if (w->now >= x->device_due) {
         worker_open_on(w, &w->dev[i]);
     } else if (chance(w, 0.05)) {
-        n = note_new(w, &w->dev[i], NOTE_AWAY, 0);
-        n->n = 1 + pick(w, 9);
+        struct fake_device *d = &w->dev[i];
+
+        worker_take(w);
+        n = note_new(w, d, NOTE_AWAY, 0);
+        n->batch = 1 + pick(w, 9);
+        for (n->n = 0; n->n < d->n_runs; n->n++) /* they were on their way */
+            n->run[n->n].job = d->runs[n->n].job;
+        d->n_runs = 0;
         fail_set(&n->fail, ERR_DEVICE, "it is gone");
     }
 }

@@ -492,7 +492,7 @@ static inline void note_deliver(struct world *w)
     if (n->kind == NOTE_DRAWN) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
     if (n->kind == NOTE_DRAWN || n->kind == NOTE_GONE || n->kind == NOTE_FAILED)
         truth_of(w, n->job)->ends++;
-    for (int i = 0; n->kind == NOTE_DEVICE && i < n->n; i++)
+    for (int i = 0; (n->kind == NOTE_DEVICE || n->kind == NOTE_AWAY) && i < n->n; i++)
         truth_of(w, n->run[i].job)->ends++;
     hub_note(w->hub, w->now, n);
     free(n);
