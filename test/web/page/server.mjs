@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const BINARY = process.env.BINARY ?? join(ROOT, 'build/darkroom');
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 180_000; // the first start learns the previews, and the machine may be busy
 
 async function freePort() {
   const probe = createServer();
