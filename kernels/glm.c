@@ -311,6 +311,11 @@ unsigned glm_at_hand(const struct glm *g)
     return g->net.hold && g->net.hold->side >= 0 ? side[g->net.hold->side] : ~0U;
 }
 
+void glm_decode_last(struct glm *g)
+{
+    if (g->net.hold) hold_ahead(g->net.hold, PART_VAE);
+}
+
 int glm_check(const char *model, FILE *out)
 {
     return model_check(model, out);

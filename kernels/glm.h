@@ -123,6 +123,10 @@ int glm_count(uint64_t room, const struct glm_cost *, uint64_t more);
  * bits where nothing is ever copied. */
 unsigned glm_at_hand(const struct glm *);
 
+/* The next step is in phase GLM_DECODE, no run is denoised, and some wait for an earlier phase: let their weights come
+ * beside it, as far as there is room. A hint; nothing depends on it. */
+void glm_decode_last(struct glm *);
+
 /* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
  * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
  * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */

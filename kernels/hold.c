@@ -117,6 +117,24 @@ void hold_want(struct hold *h, int g)
     if (h->away[h->side]) fetch_ahead(h, g);
 }
 
+static int in_the_way(const struct hold *h, int g, int busy)
+{
+    for (int i = 0; i < h->n; i++)
+        if (h->group[i].part == busy && resid_meet(&h->group[i], &h->group[g])) return 1;
+    return 0;
+}
+
+void hold_ahead(struct hold *h, int busy)
+{
+    int side = 0;
+    for (int i = 0; i < h->n; i++)
+        if (h->group[i].part == busy) side = !h->group[i].side;
+    for (int i = 0; i < h->n && h->away[side]; i++)
+        if (h->group[i].side == side && !h->place[i].here && !h->group[i].ring
+            && !in_the_way(h, i, busy))
+            fetch(h, i);
+}
+
 int hold_steady(struct hold *h, int part)
 {
     int streams = 0;

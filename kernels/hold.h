@@ -39,6 +39,9 @@ void hold_locate(const struct hold *, int group, uint64_t offset, void **at, voi
 
 /* The operations that follow use the weights of this group, until the next want. */
 void hold_want(struct hold *, int group);
+/* `busy` is the part in use, nothing else of its side will be: fetch what there is room for of the other side, whose
+ * turn comes next. Before the operations that it shall go on beside. */
+void hold_ahead(struct hold *, int busy);
 /* Bring all of a part and wait for it. 1: nothing of it will move as long as it alone is used, so a recorded step may
  * name its addresses and be repeated; 0: it streams. */
 int hold_steady(struct hold *, int part);

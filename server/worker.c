@@ -466,6 +466,17 @@ static void device_failed(struct worker *w, const int *picked, int n)
     reopen(w);
 }
 
+/* The decoder is small: while it works, the weights of those that wait for the prior may come. */
+static bool last_decodes(const struct worker *w, enum glm_phase phase)
+{
+    bool waits = false;
+    for (int i = 0; i < w->n; i++) {
+        if (w->turn[i].phase == GLM_DENOISE) return false;
+        waits = waits || w->turn[i].phase < GLM_DENOISE;
+    }
+    return waits && phase == GLM_DECODE;
+}
+
 static void quantum(struct worker *w)
 {
     struct glm_run *batch[LIMIT_BATCH];
@@ -478,6 +489,7 @@ static void quantum(struct worker *w)
         batch[i] = w->resident[picked[i]].run;
     publish(w, picked, n);
     int64_t before = clock_us();
+    if (last_decodes(w, phase)) glm_decode_last(w->glm);
     int err = glm_step(w->glm, batch, n, &f);
     int64_t us = clock_us() - before;
     publish(w, picked, 0);
