@@ -1,7 +1,7 @@
 /* glm_plan - what a picture will take: the graph itself, run on the dry device.
  *
- * A phase's quanta are alike, so a few stand for all: the prior's first, second and last (attention grows
- * evenly in between), the first and second denoising step, every piece of the decoder. */
+ * A phase's quanta are alike, so a few stand for all: first and last of the prompt's parts and of the tokens (attention
+ * grows evenly in between), the first and second denoising step, every piece of the decoder. */
 #include "kernels/engine.h"
 
 #include <limits.h>
@@ -22,12 +22,14 @@ static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shap
 
 static const struct tap NOBODY = {.see = look_away};
 
-enum { AS_IT_IS = -1 };
+enum { AS_IT_IS = -1, LAST_PART = -2 }; /* of a prompt: none is longer */
 
 static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 {
     int last = run_quanta(r, phase) - 1, at = done < last ? done : last;
-    if (phase == GLM_PRIOR) r->prior.drawn = at;
+    if (done == LAST_PART) at = (int)r->prior.parts - 1;
+    if (phase == GLM_PRIOR && done == LAST_PART && r->prior.drawn) return;
+    if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
     if (phase == GLM_DENOISE) r->dit.step = at;
     if (phase == GLM_DECODE) r->vae.piece = at;
 }
@@ -54,22 +56,50 @@ static void add(struct cost *sum, struct cost c, double times)
     sum->weight_bytes += c.weight_bytes * times;
 }
 
+/* One run on the dry device: what its quanta cost is asked in stretches. */
+struct trial {
+    const struct net *net;
+    struct dev *dry;
+    struct glm_run *run;
+    int watched;
+};
+
+/* Quanta [from, to) of a phase, whose cost grows evenly from the first to the last. */
+static void stretch(const struct trial *t, enum glm_phase phase, int from, int to, struct cost *sum)
+{
+    struct glm_run *r = t->run;
+    if (from >= to) return;
+    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, from, t->watched), (to - from) / 2.0);
+    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
+}
+
+/* The last part of a prompt draws a token too. */
+static void reading_cost(const struct trial *t, struct cost *sum)
+{
+    int parts = (int)t->run->prior.parts;
+    stretch(t, GLM_PRIOR, 0, parts - 1, sum);
+    stretch(t, GLM_PRIOR, parts - 1, parts, sum);
+}
+
 /* All quanta of a phase of one run. */
-static struct cost phase_cost(const struct net *n, struct dev *dry, struct glm_run *r,
-                              enum glm_phase phase, int watched)
+static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
 {
     struct cost sum = {0};
-    int quanta = run_quanta(r, phase);
-    add(&sum, try_quantum(n, dry, &r, 1, phase, 0, watched), 1);
-    if (phase == GLM_DECODE) {
-        for (int i = 1; i < quanta; i++)
-            add(&sum, try_quantum(n, dry, &r, 1, phase, i, watched), 1);
-    } else if (quanta > 1) {
-        double rest = (double)(quanta - 1) / 2;
-        add(&sum, try_quantum(n, dry, &r, 1, phase, 1, watched), rest);
-        add(&sum, try_quantum(n, dry, &r, 1, phase, quanta - 1, watched), rest);
+    int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
+    if (phase == GLM_PRIOR) {
+        reading_cost(t, &sum);
+        stretch(t, phase, (int)t->run->prior.parts, quanta, &sum);
+        return sum;
     }
+    for (int i = 0; i < each; i++)
+        stretch(t, phase, i, i + 1, &sum);
+    stretch(t, phase, each, quanta, &sum);
     return sum;
+}
+
+static double planned(struct cost c, double byte, int quanta)
+{
+    return c.flops + byte * c.weight_bytes + FLOPS_PER_QUANTUM * quanta;
 }
 
 static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int watched)
@@ -77,15 +107,19 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     double time[GLM_PHASES], all = 0;
     int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
     double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
+    const struct trial t = {.net = &g->plan, .dry = dry, .run = r, .watched = watched};
+    struct cost read = {0};
     for (int p = 0; p < GLM_PHASES; p++) {
-        struct cost c = phase_cost(&g->plan, dry, r, (enum glm_phase)p, watched);
+        struct cost c = phase_cost(&t, (enum glm_phase)p);
         r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
         r->cost.flops[p] = c.flops;
-        time[p] = c.flops + byte * c.weight_bytes + FLOPS_PER_QUANTUM * r->cost.quanta[p];
+        time[p] = planned(c, byte, r->cost.quanta[p]);
         all += time[p];
     }
     for (int p = 0; p < GLM_PHASES; p++)
         r->share[p] = time[p] / all;
+    reading_cost(&t, &read);
+    r->reading = planned(read, byte, (int)r->prior.parts) / time[GLM_PRIOR];
     r->cost.scratch_bytes = dry->scratch.peak;
 }
 
@@ -122,7 +156,10 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
 {
     dry->scratch.peak = 0;
     try_quantum(&g->plan, dry, r, n, phase, AS_IT_IS, watched);
-    if (phase == GLM_PRIOR) try_quantum(&g->plan, dry, r, n, phase, INT_MAX, watched);
+    if (phase == GLM_PRIOR) {
+        try_quantum(&g->plan, dry, r, n, phase, LAST_PART, watched);
+        try_quantum(&g->plan, dry, r, n, phase, INT_MAX, watched);
+    }
     for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)
         try_quantum(&g->plan, dry, r, n, phase, i, watched);
     *bytes = dry->scratch.peak;

@@ -44,6 +44,7 @@ static int set_draws(struct glm_run *r, const struct glm_req *q, struct fail *f)
 {
     const struct glm_inject *in = q->inject;
     r->prior.prompt = (int64_t)r->prompt.ids.n;
+    r->prior.parts = prior_parts(r->prior.prompt, q->inject != NULL);
     r->prior.draws = r->prompt.tokens;
     if (!in || !in->tokens) return 0;
     if (in->token_count < (size_t)r->prompt.tokens
@@ -251,7 +252,7 @@ int run_quanta(const struct glm_run *r, enum glm_phase phase)
 {
     switch (phase) {
     case GLM_GLYPH: return 1;
-    case GLM_PRIOR: return (int)r->prior.draws;
+    case GLM_PRIOR: return (int)prior_calls(&r->prior);
     case GLM_DENOISE: return r->dit.steps;
     case GLM_DECODE: return VAE_PIECES;
     default: return 0;

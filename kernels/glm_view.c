@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+/* The share of its phase that a run has behind it, by plan: a part of a long prompt is many tokens' work. */
+static double behind(const struct glm_run *r, int total)
+{
+    int parts = r->phase == GLM_PRIOR ? (int)r->prior.parts : 0;
+    if (r->done < parts) return r->reading * r->done / parts;
+    if (r->done >= total) return 1;
+    return !parts ? (double)r->done / total
+                  : r->reading + (1 - r->reading) * (r->done - parts) / (total - parts);
+}
+
 struct glm_view glm_run_view(const struct glm_run *r)
 {
     struct glm_view v = {.phase = r->phase, .done = r->done, .overall = 0};
@@ -13,7 +23,9 @@ struct glm_view glm_run_view(const struct glm_run *r)
         return v;
     }
     v.total = run_quanta(r, r->phase);
-    v.overall += r->share[r->phase] * r->done / v.total;
+    v.left = 1 - behind(r, v.total);
+    v.overall += r->share[r->phase] * (1 - v.left);
+    v.reading = r->phase == GLM_PRIOR && !r->prior.drawn;
     if (v.overall > 1) v.overall = 1;
     return v;
 }

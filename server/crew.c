@@ -387,7 +387,8 @@ static void learn(struct hub *h, const struct crew *c, const struct note *n)
         const struct job *j = find_resident(c, n->run[i].job);
 
         if (!j || j->plan.cost.quanta[n->phase] <= 0) return;
-        flops += j->plan.cost.flops[n->phase] / j->plan.cost.quanta[n->phase];
+        flops += j->plan.cost.flops[n->phase]
+                 * (eta_left(&j->view, n->phase) - eta_left(&n->run[i].view, n->phase));
         if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }

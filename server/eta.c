@@ -96,13 +96,12 @@ double eta_rate(const struct eta *e, enum glm_phase phase, int pixels, int batch
     return rate_known(&e->all) ? e->all.flops / e->all.seconds : e->guess;
 }
 
-/* The part of a phase that is still to come: 0 .. 1. */
-static double left_of(const struct glm_view *v, int phase)
+double eta_left(const struct glm_view *v, int phase)
 {
     if (phase < (int)v->phase) return 0;
     if (phase > (int)v->phase || v->total <= 0) return 1;
     if (v->done >= v->total) return 0;
-    return v->done <= 0 ? 1 : 1 - (double)v->done / v->total;
+    return v->done <= 0 ? 1 : v->left;
 }
 
 double eta_seconds(const struct eta *e, const struct eta_item *it, int batch)
@@ -110,7 +109,7 @@ double eta_seconds(const struct eta *e, const struct eta_item *it, int batch)
     double sum = 0;
 
     for (int p = 0; p < GLM_PHASES; p++) {
-        double flops = it->plan->cost.flops[p] * left_of(&it->view, p);
+        double flops = it->plan->cost.flops[p] * eta_left(&it->view, p);
 
         if (flops > 0) sum += flops / eta_rate(e, (enum glm_phase)p, it->pixels, batch);
     }
@@ -152,7 +151,7 @@ static void sim_seconds(struct sim *s, struct sim_run *r, int batch)
 {
     r->seconds = 0;
     for (int p = 0; p < GLM_PHASES; p++) {
-        double flops = r->item->plan->cost.flops[p] * left_of(&r->item->view, p);
+        double flops = r->item->plan->cost.flops[p] * eta_left(&r->item->view, p);
 
         if (flops > 0) r->seconds += flops / sim_rate(s, p, r->item->pixels, batch);
     }

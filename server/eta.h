@@ -57,6 +57,8 @@ void eta_judge(struct eta *, int64_t said_us, int64_t was_us);
 /* From the end of a run to its file on disk. */
 void eta_tail(struct eta *, int64_t us);
 
+/* The part of a phase that is still to come for a run that stands there: 0 .. 1. */
+double eta_left(const struct glm_view *, int phase);
 /* FLOPs a second, > 0. */
 double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
 /* Device seconds of what is left of a job when `batch` pictures share its quanta, its own part. */

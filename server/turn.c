@@ -1,8 +1,6 @@
 /* turn - least served first, and all in its phase go along. */
 #include "server/turn.h"
 
-#include <stdbool.h>
-
 static bool picked_already(const int *picked, int n, int run)
 {
     for (int i = 0; i < n; i++)
@@ -19,6 +17,7 @@ static int least(const struct turn_run *runs, int n, unsigned phases, const int 
     for (int i = 0; i < n; i++) {
         if (runs[i].phase == GLM_DONE || !(phases >> runs[i].phase & 1)) continue;
         if (best >= 0 && runs[i].used_us >= runs[best].used_us) continue;
+        if (n_picked && runs[i].reading) continue;
         if (!picked_already(picked, n_picked, i)) best = i;
     }
     return best;
@@ -44,6 +43,7 @@ int turn_pick(const struct turn_run *runs, int n, int max, unsigned at_hand, int
     if (leader < 0) leader = least(runs, n, TURN_ALL, NULL, 0);
     while (leader >= 0 && count < max) {
         picked[count++] = leader;
+        if (runs[leader].reading) break;
         leader = least(runs, n, 1U << runs[picked[0]].phase, picked, count);
     }
     return count;

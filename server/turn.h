@@ -2,7 +2,8 @@
  *
  * Each run carries the device time that it has used, a batch's time shared out equally. The run that
  * has used least leads, so none starves whatever the others do; every other run in the leader's phase
- * joins, because a shared quantum costs less than two. A run that arrives starts level with the least
+ * joins, because a shared quantum costs less than two. Only a prompt is read alone: its quanta are far longer than
+ * a token's and gain nothing by company. A run that arrives starts level with the least
  * served of those that are there: it neither waits for them nor makes them wait for its past.
  *
  * Where weights take turns on the device, changing to another phase costs as much as seconds of work. Then the leader
@@ -14,6 +15,7 @@
 
 #include "kernels/glm.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TURN_ALL         (~0U)    /* every phase is at hand */
@@ -23,6 +25,7 @@ struct turn_run {
     enum glm_phase phase; /* as the run's view says */
     int64_t used_us;      /* turn_join and turn_charge write it */
     int64_t waited_us;    /* device time of others since its own last quantum */
+    bool reading;         /* as the run's view says */
 };
 
 /* Choose among runs[0..n) that are not GLM_DONE: writes at most max indices to picked, the leader

@@ -164,7 +164,8 @@ static void start(struct worker *w, struct work *k)
     w->resident[w->n] = (struct resident){
         .job = k->job, .spec = k->spec, .run = run, .wish = k->wish, .shown_us = INT64_MIN / 2};
     memset(&k->spec, 0, sizeof k->spec);
-    w->turn[w->n] = (struct turn_run){.phase = glm_run_view(run).phase};
+    w->turn[w->n] =
+        (struct turn_run){.phase = glm_run_view(run).phase, .reading = glm_run_view(run).reading};
     w->n++;
     turn_join(w->turn, w->n);
 }
@@ -296,6 +297,7 @@ static void tell_quantum(struct worker *w, enum glm_phase phase, const int *pick
         m->note.run[i].job = r->job;
         m->note.run[i].view = glm_run_view(r->run);
         w->turn[picked[i]].phase = m->note.run[i].view.phase;
+        w->turn[picked[i]].reading = m->note.run[i].view.reading;
     }
     note_send(w, m);
 }

@@ -268,7 +268,7 @@ static struct cu_decode_seq decode_seq(const struct ar_seq *s)
                                   .row = (int)s->row};
 }
 
-/* A prompt: append its rows, then attend causally. A cache with no other rows started empty. */
+/* A part of a prompt: append its rows, then attend causally to what the cache holds. */
 static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, int rot,
                    const struct ar_seq *s)
 {
@@ -287,7 +287,7 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
                                 .ldv = s->v.ld,
                                 .ldo = out.ld,
                                 .nq = (int)s->n,
-                                .nk = (int)s->n,
+                                .nk = (int)s->k.rows,
                                 .heads = a->heads,
                                 .group = a->heads / a->kv_heads,
                                 .head_dim = a->head_dim,

@@ -41,6 +41,22 @@ int64_t prior_cache_rows(const struct prior_seq *s)
     return s->prompt + s->draws - 1;
 }
 
+int64_t prior_parts(int64_t prompt, int whole)
+{
+    return whole ? 1 : (prompt + PRIOR_PART - 1) / PRIOR_PART;
+}
+
+int64_t prior_calls(const struct prior_seq *s)
+{
+    return s->parts - 1 + s->draws; /* the last part draws a token */
+}
+
+void prior_seek(struct prior_seq *s, int64_t calls)
+{
+    s->read = calls < s->parts ? calls : s->parts;
+    s->drawn = calls < s->parts ? 0 : calls - s->parts + 1;
+}
+
 void prior_place_tokens(struct prior_seq *s, struct arena *a, int forced)
 {
     s->state = arena_tensor(a, DT_I32, 1, AR_STATE);
@@ -68,15 +84,27 @@ void prior_embed(const struct prior *w, enum dtype type, const int32_t *ids, int
     }
 }
 
-/* Rows that this call feeds, and rows that the cache has before and after it. */
+/* The first row of a part of the prompt. */
+static int64_t part_row(const struct prior_seq *s, int64_t part)
+{
+    return s->prompt * part / s->parts;
+}
+
+/* Rows that this call feeds, and rows that the cache has before it. */
 static int64_t fed(const struct prior_seq *s)
 {
-    return s->drawn ? 1 : s->prompt;
+    return s->drawn ? 1 : part_row(s, s->read + 1) - part_row(s, s->read);
 }
 
 static int64_t cached(const struct prior_seq *s)
 {
-    return s->drawn ? s->prompt + s->drawn - 1 : 0;
+    return s->drawn ? s->prompt + s->drawn - 1 : part_row(s, s->read);
+}
+
+/* After this call the prompt still goes on. */
+static int unread(const struct prior_seq *s)
+{
+    return s->read + 1 < s->parts;
 }
 
 /* The keys (half 0) or values (half 1) of one layer, as far as they are in use after this call. */
@@ -92,7 +120,7 @@ static void embed(const struct graph *g, const struct prior *w, struct prior_seq
     struct dev *d = g->dev;
     if (!seq[0]->drawn) {
         assert(n == 1);
-        d->ops->copy(d, x, seq[0]->text);
+        d->ops->copy(d, x, tensor_rows(seq[0]->text, cached(seq[0]), x.rows));
         return;
     }
     graph_want(g, w->first);
@@ -206,6 +234,13 @@ static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
     arena_release(&g->dev->scratch, mark);
 }
 
+/* Nothing is drawn behind a part of the prompt, so the host itself says how long the cache is now. */
+static void pass(struct dev *d, const struct prior_seq *s)
+{
+    const int32_t rows = (int32_t)(cached(s) + fed(s));
+    d->ops->put(d, tensor_cols(s->state, AR_LEN, 1), &rows);
+}
+
 /* The sequences take one step together. */
 static void together(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
                      int n)
@@ -225,7 +260,10 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
             if (watch) tap(g, x, "ar.layer.%d", i);
         }
         if (watch) watch_norm(g, w, x);
-        finish(g, w, seq, n, x);
+        if (unread(seq[0]))
+            pass(d, seq[0]);
+        else
+            finish(g, w, seq, n, x);
     }
     arena_release(&d->scratch, mark);
 }
@@ -275,5 +313,5 @@ void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *
             together(g, w, &seq[i], 1);
     if (count) tokens(g, w, going, count);
     for (int i = 0; i < n; i++)
-        seq[i]->drawn++;
+        prior_seek(seq[i], seq[i]->read + (seq[i]->drawn ? seq[i]->drawn - 1 : 0) + 1);
 }

@@ -37,6 +37,15 @@ static struct glm_req request(const char *prompt, int width, int height, uint64_
                             .seed = seed};
 }
 
+/* Three parts of a prompt, or more. */
+static const char *long_prompt(void)
+{
+    static char text[2048];
+    for (size_t i = 0; !text[sizeof text - 2] && i < sizeof text - 1; i++)
+        text[i] = "a lamp, b 12 c! "[i * i % 16];
+    return text;
+}
+
 static struct glm_run *start(struct glm *g, const struct glm_req *q)
 {
     struct glm_run *r;
@@ -92,6 +101,7 @@ static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, u
     struct glm_run *all[4];
     other[0].steps = 5;
     other[1].guidance = 1.0;
+    if (ahead) other[2].prompt = long_prompt(), other[2].prompt_len = strlen(long_prompt());
     for (int i = 0; i < 3; i++)
         all[i] = start(g, &other[i]);
     for (int i = 0; i < ahead; i++)
@@ -118,6 +128,10 @@ static void company_changes_nothing(void **state)
         draw_in_company(two, &q, 0, other);
         assert_memory_equal(alone, other, sizeof alone);
         draw_in_company(one, &q, 7, other);
+        assert_memory_equal(alone, other, sizeof alone);
+        const struct glm_req slow = request(long_prompt(), 64, 64, 7);
+        draw_alone(two, &slow, alone);
+        draw_in_company(one, &slow, 3, other);
         assert_memory_equal(alone, other, sizeof alone);
         glm_close(one);
         glm_close(two);
@@ -175,7 +189,7 @@ static void the_plan_is_what_happens(void **state)
     const char *const model[] = {"test/golden/plain/model", "test/golden/chan/model"};
     for (int k = 0; k < 2; k++) {
         struct glm *g = open_engine(model[k], k ? GLM_BF16 : GLM_F32, 2, NULL);
-        struct glm_req q = request("some \"text\"", k ? 96 : 64, 64, 3);
+        struct glm_req q = request(k ? long_prompt() : "some \"text\"", k ? 96 : 64, 64, 3);
         struct glm_cost c;
         struct fail f = {0};
         int quanta[GLM_PHASES] = {0};
@@ -200,6 +214,57 @@ static void the_plan_is_what_happens(void **state)
         glm_run_free(r);
         glm_close(g);
     }
+}
+
+struct first {
+    float *row; /* of logits */
+    int calls;
+};
+
+static void keep_first(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
+{
+    struct first *f = ctx;
+    (void)shape, (void)h, (void)w;
+    if (strcmp(name, "ar.logits") || f->row) return;
+    f->row = calloc((size_t)t.cols, sizeof *f->row);
+    memcpy(f->row, t.data, (size_t)t.cols * sizeof *f->row);
+}
+
+static struct first first_logits(struct glm *g, const struct glm_req *q)
+{
+    struct first f = {0};
+    const struct tap tap = {.see = keep_first, .ctx = &f};
+    struct glm_run *r = start(g, q);
+    while (!f.row) {
+        f.calls += glm_run_view(r).phase == GLM_PRIOR;
+        assert_int_equal(glm_run_view(r).reading, glm_run_view(r).phase == GLM_PRIOR);
+        assert_int_equal(glm_step_watched(g, &r, 1, &tap, NULL), 0);
+    }
+    assert_false(glm_run_view(r).reading);
+    glm_run_free(r);
+    return f;
+}
+
+/* catches: a part of a prompt that does not see the parts before it, or that is as long as the whole */
+static void a_prompt_in_parts_says_the_same(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
+    struct glm_req q = request(long_prompt(), 64, 64, 3);
+    const struct glm_inject nothing = {0};
+    struct first part = first_logits(g, &q), whole;
+    q.inject = &nothing; /* a trace shows a prompt in one piece */
+    whole = first_logits(g, &q);
+    assert_int_equal(whole.calls, 1);
+    assert_true(part.calls >= 3);
+    float most = 0;
+    for (int i = 0; i < g->model.cfg.ar.rows; i++)
+        most = fmaxf(most, fabsf(whole.row[i]));
+    for (int i = 0; i < g->model.cfg.ar.rows; i++)
+        assert_true(fabsf(part.row[i] - whole.row[i]) <= 1e-5f * most);
+    free(part.row);
+    free(whole.row);
+    glm_close(g);
 }
 
 /* catches: a batch whose scratch was planned for one, or a plan for a batch that nobody needs */
@@ -401,6 +466,7 @@ int main(void)
         cmocka_unit_test(seed_and_index_decide),
         cmocka_unit_test(bands_do_not_show),
         cmocka_unit_test(the_plan_is_what_happens),
+        cmocka_unit_test(a_prompt_in_parts_says_the_same),
         cmocka_unit_test(a_batch_fits_its_plan),
         cmocka_unit_test(steps_cost_denoising),
         cmocka_unit_test(bad_requests_are_named),

@@ -163,10 +163,12 @@ struct glm_view glm_run_view(const struct glm_run *r)
         all += FAKE_QUANTA[i];
         if (i < (int)r->phase) done += FAKE_QUANTA[i];
     }
-    return (struct glm_view){.phase = r->phase,
-                             .done = r->done,
-                             .total = r->phase == GLM_DONE ? 0 : FAKE_QUANTA[r->phase],
-                             .overall = (double)done / all};
+    return (struct glm_view){
+        .phase = r->phase,
+        .done = r->done,
+        .total = r->phase == GLM_DONE ? 0 : FAKE_QUANTA[r->phase],
+        .left = r->phase == GLM_DONE ? 0 : 1 - (double)r->done / FAKE_QUANTA[r->phase],
+        .overall = (double)done / all};
 }
 
 int glm_run_failed(const struct glm_run *r, struct fail *f)

@@ -123,7 +123,8 @@ static void the_queue_is_played_in_order(void **state)
     ledger_init(&l, 1000);
     for (int i = 0; i < 6; i++)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
-    it[0].view = (struct glm_view){.phase = GLM_DENOISE, .done = 5, .total = 10}; /* 0.5 s left */
+    it[0].view = (struct glm_view){
+        .phase = GLM_DENOISE, .done = 5, .total = 10, .left = 0.5}; /* 0.5 s left */
     simulate(&e, it, 1, 6, 1, &l);
     for (int i = 0; i < 6; i++) {
         assert_true(near(it[i].start_s, i == 0 ? 0 : 0.5 + 2 * (i - 1)));

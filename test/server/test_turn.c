@@ -13,8 +13,8 @@
 /* catches: a batch of two phases, a finished run that is stepped, more than the batch may hold */
 static void the_least_served_leads_and_its_phase_goes_along(void **state)
 {
-    struct turn_run r[] = {{GLM_PRIOR, 50, 0}, {GLM_DENOISE, 10, 0}, {GLM_PRIOR, 20, 0},
-                           {GLM_DONE, 0, 0},   {GLM_DENOISE, 5, 0},  {GLM_DENOISE, 90, 0}};
+    struct turn_run r[] = {{GLM_PRIOR, 50, 0, 0}, {GLM_DENOISE, 10, 0, 0}, {GLM_PRIOR, 20, 0, 0},
+                           {GLM_DONE, 0, 0, 0},   {GLM_DENOISE, 5, 0, 0},  {GLM_DENOISE, 90, 0, 0}};
     int picked[LIMIT_BATCH];
 
     (void)state;
@@ -29,10 +29,37 @@ static void the_least_served_leads_and_its_phase_goes_along(void **state)
     assert_int_equal(turn_pick(&r[3], 1, LIMIT_BATCH, TURN_ALL, picked), 0);
 }
 
+/* catches: tokens that wait in one quantum with a part of somebody's long prompt, or device time that a prompt gets
+ * beyond its share */
+static void a_prompt_is_read_alone(void **state)
+{
+    struct turn_run r[] = {
+        {GLM_PRIOR, 5, 0, 1}, {GLM_PRIOR, 7, 0, 0}, {GLM_PRIOR, 6, 0, 1}, {GLM_PRIOR, 9, 0, 0}};
+    int64_t read = 0, drawn = 0;
+    int picked[LIMIT_BATCH];
+
+    (void)state;
+    assert_int_equal(turn_pick(r, 4, LIMIT_BATCH, TURN_ALL, picked), 1);
+    assert_int_equal(picked[0], 0);
+    r[0].used_us = r[2].used_us = 100;
+    assert_int_equal(turn_pick(r, 4, LIMIT_BATCH, TURN_ALL, picked), 2);
+    assert_true(picked[0] == 1 && picked[1] == 3);
+    for (int i = 0; i < 4; i++)
+        r[i].used_us = 0;
+    for (int i = 0; i < 100000; i++) {
+        int n = turn_pick(r, 4, LIMIT_BATCH, TURN_ALL, picked);
+        int64_t us = r[picked[0]].reading ? 200000 : 500;
+
+        *(r[picked[0]].reading ? &read : &drawn) += us;
+        turn_charge(r, 4, picked, n, us);
+    }
+    assert_true(llabs(read - drawn) <= read / 20);
+}
+
 /* catches: a phase of short quanta that waits behind one of long ones, or the reverse */
 static void device_time_is_shared_not_turns(void **state)
 {
-    struct turn_run r[] = {{GLM_PRIOR, 0, 0}, {GLM_DENOISE, 0, 0}};
+    struct turn_run r[] = {{GLM_PRIOR, 0, 0, 0}, {GLM_DENOISE, 0, 0, 0}};
     int64_t time[2] = {0, 0}, quantum[2] = {4000, 200000};
     int picked[LIMIT_BATCH], n;
 
@@ -50,7 +77,7 @@ static void device_time_is_shared_not_turns(void **state)
 static void a_newcomer_starts_level(void **state)
 {
     struct turn_run r[3] = {
-        {GLM_DENOISE, 9000000, 0}, {GLM_DENOISE, 8000000, 0}, {GLM_PRIOR, 0, 0}};
+        {GLM_DENOISE, 9000000, 0, 0}, {GLM_DENOISE, 8000000, 0, 0}, {GLM_PRIOR, 0, 0, 0}};
     int picked[LIMIT_BATCH], turns = 0;
 
     (void)state;
@@ -71,7 +98,7 @@ static void a_newcomer_starts_level(void **state)
 /* catches: a run that is never chosen because its quanta are free of charge */
 static void quanta_of_no_time_still_count(void **state)
 {
-    struct turn_run r[] = {{GLM_PRIOR, 0, 0}, {GLM_DENOISE, 0, 0}};
+    struct turn_run r[] = {{GLM_PRIOR, 0, 0, 0}, {GLM_DENOISE, 0, 0, 0}};
     int picked[LIMIT_BATCH], led[2] = {0, 0};
 
     (void)state;
@@ -90,7 +117,7 @@ enum { EARLY = 1 << GLM_GLYPH | 1 << GLM_PRIOR, LATE = 1 << GLM_DENOISE | 1 << G
 /* catches: a change of weights for every quantum, as the least served would have it */
 static void all_priors_are_done_before_one_change(void **state)
 {
-    struct turn_run r[] = {{GLM_PRIOR, 0, 0}, {GLM_GLYPH, 0, 0}, {GLM_PRIOR, 0, 0}};
+    struct turn_run r[] = {{GLM_PRIOR, 0, 0, 0}, {GLM_GLYPH, 0, 0, 0}, {GLM_PRIOR, 0, 0, 0}};
     int picked[LIMIT_BATCH], left[] = {40, 60, 25}, changes = 0;
     unsigned at_hand = TURN_ALL;
 
@@ -118,7 +145,7 @@ static void all_priors_are_done_before_one_change(void **state)
 /* catches: a run that waits for ever behind others that keep coming */
 static void patience_ends(void **state)
 {
-    struct turn_run r[] = {{GLM_DENOISE, 0, 0}, {GLM_PRIOR, 0, 0}};
+    struct turn_run r[] = {{GLM_DENOISE, 0, 0, 0}, {GLM_PRIOR, 0, 0, 0}};
     int picked[LIMIT_BATCH];
     int64_t longest = 0;
 
@@ -137,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_least_served_leads_and_its_phase_goes_along),
+        cmocka_unit_test(a_prompt_is_read_alone),
         cmocka_unit_test(device_time_is_shared_not_turns),
         cmocka_unit_test(a_newcomer_starts_level),
         cmocka_unit_test(quanta_of_no_time_still_count),

@@ -370,6 +370,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     while (r->quanta[r->view.phase] == 0)
         r->view.phase++;
     r->view.total = r->quanta[r->view.phase];
+    r->view.left = 1;
     d->turns[d->n_runs].phase = r->view.phase;
     turn_join(d->turns, ++d->n_runs);
 }
@@ -395,9 +396,11 @@ static inline void run_step(struct fake_run *r)
 {
     r->view.done++;
     r->view.overall = ++r->done_quanta / r->all_quanta;
+    r->view.left = 1 - (double)r->view.done / r->view.total;
     while (r->view.phase < GLM_DONE && r->view.done >= r->quanta[r->view.phase]) {
         r->view.phase++;
         r->view.done = 0;
+        r->view.left = 1;
         r->view.total = r->view.phase < GLM_DONE ? r->quanta[r->view.phase] : 0;
         if (r->view.total > 0) break;
     }
