@@ -15,12 +15,16 @@
 /* Tokens that the host may be ahead of the device: it never waits for the one that it has just asked for. */
 enum { GLM_AHEAD = 3 };
 
+enum learnt { LEARNT_NOTHING, LEARNT_LATENTS, LEARNT_ALL };
+
 struct glm {
     struct model model;
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
     struct dev *like;      /* a plan's card that is not there, or NULL */
     struct net net, plan;  /* the model on dev; on the dry device */
-    struct maps maps;      /* codes and latents to colours, for previews */
+    struct maps maps;      /* codes and latents to colours, for previews, */
+    enum learnt learnt;    /* as far as they are known */
+    struct lesson *lesson; /* learn.c: while they are still to be learnt */
     struct glm_info info;
     uint64_t
         usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */

@@ -270,13 +270,18 @@ static int rehearse(struct glm *g, struct fail *f)
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
 {
     int rc = engine_open(out, o, ENGINE_DRAW, f);
-    if (!rc && o->cache) rc = learn_maps(*out, o->cache, f);
+    if (!rc && o->cache) rc = learn_open(*out, o->cache, f);
     if (!rc) rc = rehearse(*out, f);
     if (rc && *out) {
         glm_close(*out);
         *out = NULL;
     }
     return rc;
+}
+
+int glm_learn(struct glm *g, struct fail *f)
+{
+    return learn_step(g, f);
 }
 
 static void close_device(struct dev *d)
@@ -289,6 +294,7 @@ static void close_device(struct dev *d)
 void glm_close(struct glm *g)
 {
     if (!g) return;
+    learn_close(g);
     maps_free(&g->maps);
     net_close(&g->net);
     net_close(&g->plan);

@@ -101,8 +101,12 @@ struct glm_picture {
 typedef char glm_device[16];
 int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 
-/* Opens, verifies, packs the weights, learns the preview maps when `cache` lacks them. 0 or an error. */
+/* Opens, verifies, packs the weights, reads the preview maps if `cache` has them. 0 or an error. */
 int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
+/* Where `cache` lacks the preview maps: draws the next of the pictures that they are learnt from (tenths of a second each
+ * on a laptop). 1: call again; 0: all is learnt; negative: an error, it ends here. The first call is enough for passable
+ * previews of the denoising phase. Runs may exist. */
+int glm_learn(struct glm *, struct fail *);
 void glm_close(struct glm *);
 void glm_info(const struct glm *, struct glm_info *out); /* any thread */
 

@@ -118,9 +118,11 @@ static int show_latents(struct glm_run *r, int longest, struct glm_picture *out,
 
 int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
-    if (!r->g->maps.channels || longest < 1) return 0;
+    const enum learnt know = r->g->learnt;
+    if (know == LEARNT_NOTHING || longest < 1) return 0;
     if (r->phase >= GLM_DECODE || r->dit.step > 0) return show_latents(r, longest, out, f);
-    if (r->phase >= GLM_PRIOR && tokens_done(r) > 0) return show_codes(r, longest, out, f);
+    if (know == LEARNT_ALL && r->phase >= GLM_PRIOR && tokens_done(r) > 0)
+        return show_codes(r, longest, out, f);
     return 0;
 }
 

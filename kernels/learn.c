@@ -21,7 +21,10 @@ enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
 
 struct lesson {
     struct glm *g;
-    struct maps_fit fit;
+    char *cache;      /* folder */
+    struct maps seen; /* how latents look among strangers */
+    struct maps_fit fit, strangers;
+    int next; /* pictures drawn so far */
     int side;
     int pictures; /* ordinary ones, 0: too dear, codes are given instead */
     int mosaics;  /* pictures with given codes; the first `decoded` of them to the end */
@@ -137,77 +140,105 @@ static int draw(struct lesson *s, const char *prompt, int number, int undecoded,
     return rc;
 }
 
-/* The map of latents, from ordinary pictures, or from given codes where those are too dear. */
-static int learn_latents(struct lesson *s, struct fail *f)
+/* For the map of latents: ordinary pictures, or given codes where those are too dear. */
+static int for_latents(const struct lesson *s)
 {
-    int rc = 0, n = s->side / CONFIG_LATENT_PIXELS,
-        pictures = s->pictures ? s->pictures : s->decoded;
-    for (int i = 0; i < pictures && !rc; i++) {
-        rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
-        if (!rc) maps_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
-    }
-    maps_fit_latent(&s->fit, &s->g->maps);
-    return rc;
+    return s->pictures ? s->pictures : s->decoded;
+}
+
+static int learn_latents(struct lesson *s, int i, struct fail *f)
+{
+    int n = s->side / CONFIG_LATENT_PIXELS;
+    int rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
+    if (rc) return rc;
+    maps_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
+    if (i == for_latents(s) - 1) maps_fit_latent(&s->fit, &s->g->maps);
+    return 0;
 }
 
 /* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is how
  * the others are seen. */
-static int learn_codes(struct lesson *s, struct fail *f)
+static int learn_codes(struct lesson *s, int i, struct fail *f)
 {
-    struct maps_fit fit = {0};
-    struct maps seen = {0};
     int n = s->side / CONFIG_LATENT_PIXELS;
-    int rc = maps_fit_new(&fit, s->fit.channels, s->fit.codes, f);
-    if (!rc) rc = maps_new(&seen, s->fit.channels, s->fit.codes, f);
-    for (int i = 0; i < s->mosaics && !rc; i++) {
-        rc = draw(s, NULL, i, i >= s->decoded, f);
-        if (rc) break;
-        if (i < s->decoded) maps_fit_add(&fit, s->rgb, n, n, s->latents, NULL);
-        if (i == s->decoded - 1) maps_fit_latent(&fit, &seen);
-        if (i >= s->decoded) maps_show(&seen, s->rgb, s->latents, n, n);
-        maps_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
-    }
-    maps_fit_code(&s->fit, &s->g->maps);
-    maps_fit_free(&fit);
-    maps_free(&seen);
-    return rc;
-}
-
-static int learn(struct glm *g, struct fail *f)
-{
-    const struct model_config *c = &g->model.cfg;
-    struct lesson s = {.g = g};
-    int rc = choose(&s, f);
-    if (!rc) rc = maps_fit_new(&s.fit, c->dit.channels, c->vq.codes, f);
+    int rc = draw(s, NULL, i, i >= s->decoded, f);
     if (rc) return rc;
-    size_t pixels = (size_t)s.side * (size_t)s.side;
-    s.order = calloc((size_t)c->vq.codes, sizeof *s.order);
-    s.latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s.latents);
-    s.rgb = calloc(pixels, 3);
-    s.codes = calloc((size_t)cells_of(&s), sizeof *s.codes);
-    if (s.order && s.latents && s.rgb && s.codes) {
-        shuffle(s.order, c->vq.codes);
-        rc = learn_latents(&s, f);
-        if (!rc) rc = learn_codes(&s, f);
-    } else {
-        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
-    }
-    maps_fit_free(&s.fit);
-    free(s.order);
-    free(s.latents);
-    free(s.rgb);
-    free(s.codes);
-    return rc;
+    if (i < s->decoded) maps_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
+    if (i == s->decoded - 1) maps_fit_latent(&s->strangers, &s->seen);
+    if (i >= s->decoded) maps_show(&s->seen, s->rgb, s->latents, n, n);
+    maps_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
+    if (i == s->mosaics - 1) maps_fit_code(&s->fit, &s->g->maps);
+    return 0;
 }
 
-int learn_maps(struct glm *g, const char *cache, struct fail *f)
+static int prepare(struct lesson *s, struct fail *f)
 {
+    const struct model_config *c = &s->g->model.cfg;
+    int rc = choose(s, f);
+    if (!rc) rc = maps_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = maps_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = maps_new(&s->seen, c->dit.channels, c->vq.codes, f);
+    if (rc) return rc;
+    size_t pixels = (size_t)s->side * (size_t)s->side;
+    s->order = calloc((size_t)c->vq.codes, sizeof *s->order);
+    s->latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s->latents);
+    s->rgb = calloc(pixels, 3);
+    s->codes = calloc((size_t)cells_of(s), sizeof *s->codes);
+    if (!s->order || !s->latents || !s->rgb || !s->codes)
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
+    shuffle(s->order, c->vq.codes);
+    return 0;
+}
+
+int learn_open(struct glm *g, const char *cache, struct fail *f)
+{
+    struct lesson *s = g->lesson = calloc(1, sizeof *s);
+    if (!s || !(s->cache = strdup(cache)))
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
+    s->g = g;
     int rc = maps_new(&g->maps, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
-    if (rc || maps_load(&g->maps, cache, g->digest)) return rc;
-    rc = learn(g, f);
-    if (rc)
-        maps_free(&g->maps);
-    else
-        maps_save(&g->maps, cache, g->digest, NULL);
-    return rc;
+    if (rc || !maps_load(&g->maps, cache, g->digest)) return rc;
+    g->learnt = LEARNT_ALL;
+    learn_close(g);
+    return 0;
+}
+
+/* One mosaic comes first: its latents are good enough until those of ordinary pictures are known. */
+int learn_step(struct glm *g, struct fail *f)
+{
+    struct lesson *s = g->lesson;
+    if (!s) return 0;
+    int rc = s->order ? 0 : prepare(s, f);
+    const int n = s->next, pictures = for_latents(s), mosaic = n ? n - pictures : 0;
+    if (!rc) rc = n && n <= pictures ? learn_latents(s, n - 1, f) : learn_codes(s, mosaic, f);
+    if (rc) {
+        learn_close(g);
+        return rc;
+    }
+    s->next++;
+    if (n == 0) {
+        maps_fit_latent(&s->strangers, &g->maps);
+        g->learnt = LEARNT_LATENTS;
+    }
+    if (s->next < pictures + s->mosaics) return 1;
+    g->learnt = LEARNT_ALL;
+    maps_save(&g->maps, s->cache, g->digest, NULL);
+    learn_close(g);
+    return 0;
+}
+
+void learn_close(struct glm *g)
+{
+    struct lesson *s = g->lesson;
+    if (!s) return;
+    maps_fit_free(&s->fit);
+    maps_fit_free(&s->strangers);
+    maps_free(&s->seen);
+    free(s->order);
+    free(s->latents);
+    free(s->rgb);
+    free(s->codes);
+    free(s->cache);
+    free(s);
+    g->lesson = NULL;
 }

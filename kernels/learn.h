@@ -8,7 +8,11 @@
 
 #include "kernels/glm.h"
 
-/* Fills the engine's maps and writes the file. A folder that cannot be written is no failure. */
-int learn_maps(struct glm *, const char *cache, struct fail *);
+/* Fills the engine's maps from the file, or prepares a lesson. */
+int learn_open(struct glm *, const char *cache, struct fail *);
+/* The next picture of the lesson; behind the last the file is written (a folder that cannot be is no failure). Latents
+ * have passable colours after the first picture. As glm_learn. */
+int learn_step(struct glm *, struct fail *);
+void learn_close(struct glm *);
 
 #endif

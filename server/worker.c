@@ -17,6 +17,7 @@ enum {
     PREVIEW_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
     PREVIEW_SHARE = 60,     /* previews may take one part in so many of the device's time */
     PREVIEW_CREDIT_US = 3000,
+    LEARN_SHARE = 8, /* learning their colours, while somebody watches */
     CPU_WORTH =
         4, /* pictures at a time on a processor: shared weights gain by then all that they can */
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
@@ -49,7 +50,8 @@ struct worker {
     struct resident resident[LIMIT_BATCH];
     struct turn_run turn[LIMIT_BATCH]; /* of the same index */
     int n;
-    int64_t busy_us, preview_us;
+    int64_t busy_us, preview_us, learn_us;
+    enum { KNOWS, LEARNS, BEGINS } learning; /* the colours of previews */
     bool stop, let_go;
     struct fail broken;         /* the device has failed: nothing more is asked of it */
     uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
@@ -363,6 +365,7 @@ static void tell_ready(struct worker *w)
 {
     struct glm_info info;
     struct mail_note *m = note_new(NOTE_READY, 0);
+    w->learning = BEGINS;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
@@ -506,6 +509,28 @@ static void quantum(struct worker *w)
     look_after(w, phase, picked, n, before + us);
 }
 
+/* What previews need is learnt while there is nothing to draw. Where somebody watches, the least that is needed comes
+ * before the picture and the rest by and by. */
+static bool time_to_learn(const struct worker *w)
+{
+    if (w->learning == KNOWS || w->n == 0) return w->learning != KNOWS;
+    for (int i = 0; i < w->n; i++)
+        if (w->resident[i].wish.classes)
+            return w->learning == BEGINS || w->learn_us <= w->busy_us / LEARN_SHARE;
+    return false;
+}
+
+static void learn(struct worker *w)
+{
+    struct fail f;
+    int64_t before = clock_us();
+    int more = glm_learn(w->glm, &f);
+    if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
+    if (more == ERR_DEVICE) w->broken = f;
+    if (w->learning == LEARNS && w->n) w->learn_us += clock_us() - before;
+    w->learning = more > 0 ? LEARNS : KNOWS;
+}
+
 static void tell_fatal(struct worker *w, const struct fail *why)
 {
     struct mail_stored *m;
@@ -534,9 +559,13 @@ static void *run(void *arg)
         tell_ready(w);
     }
     while (!w->stop) {
-        obey_all(w, w->n ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
-        if (!w->stop && w->n && !w->broken.code) quantum(w);
-        if (!w->stop && w->broken.code) device_failed(w, NULL, 0);
+        obey_all(w, w->n || w->learning ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
+        if (w->stop) break;
+        if (!w->broken.code && time_to_learn(w))
+            learn(w);
+        else if (!w->broken.code && w->n)
+            quantum(w);
+        if (w->broken.code) device_failed(w, NULL, 0);
     }
     leave_all(w);
     glm_close(w->glm);

@@ -19,10 +19,14 @@ static struct glm *open_engine(const char *model, enum glm_type type, int thread
                                const char *cache)
 {
     struct glm *g;
+    int rc = 0;
     struct fail f = {0};
     const struct glm_opts o = {
         .model = model, .device = "cpu", .type = type, .threads = threads, .cache = cache};
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
+    while (cache && (rc = glm_learn(g, &f)) > 0)
+        ;
+    if (rc) fail_msg("%s", f.message);
     return g;
 }
 
@@ -432,6 +436,38 @@ static void previews_appear_in_both_long_phases(void **state)
     rmdir(dir);
 }
 
+/* catches: previews that wait until all is learnt, colours of codes that nobody knows yet */
+static void the_first_lesson_is_enough(void **state)
+{
+    (void)state;
+    static uint8_t rgb[BYTES_MOST];
+    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    struct fail f = {0};
+    struct glm *g;
+    struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
+    assert_non_null(mkdtemp(dir));
+    const struct glm_opts o = {
+        .model = "test/golden/plain/model", .device = "cpu", .threads = 1, .cache = dir};
+    struct glm_req q = request("x", 96, 64, 1);
+    assert_int_equal(glm_open(&g, &o, &f), 0);
+    struct glm_run *r = start(g, &q);
+    while (glm_run_view(r).phase != GLM_DENOISE)
+        step_some(g, &r, 1);
+    step_some(g, &r, 1);
+    assert_int_equal(glm_run_preview(r, 8, &p, &f), 0);
+    assert_int_equal(glm_learn(g, &f), 1);
+    assert_int_equal(glm_run_preview(r, 8, &p, &f), 1);
+    assert_int_equal(files_in(dir, file, sizeof file), 0);
+    while (glm_learn(g, &f) > 0)
+        ;
+    assert_int_equal(files_in(dir, file, sizeof file), 1);
+    finish(g, &r, 1);
+    glm_run_free(r);
+    glm_close(g);
+    unlink(file);
+    rmdir(dir);
+}
+
 /* catches: maps that are learnt anew at every start, or a broken file that is believed */
 static void maps_are_kept(void **state)
 {
@@ -473,6 +509,7 @@ int main(void)
         cmocka_unit_test(strict_fails_alone),
         cmocka_unit_test(numbers_that_run_over_fail_alone),
         cmocka_unit_test(previews_appear_in_both_long_phases),
+        cmocka_unit_test(the_first_lesson_is_enough),
         cmocka_unit_test(maps_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
