@@ -191,7 +191,7 @@ static void two_devices_halve_the_wait(void **state)
     eta_init(&e, 1e9);
     for (int i = 0; i < 4; i++)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
-    it[0].view = (struct glm_view){GLM_PRIOR, 5, 10, 0.5};
+    it[0].view = (struct glm_view){.phase = GLM_PRIOR, .done = 5, .total = 10, .left = 0.5};
     it[0].device = 1;
     eta_simulate(&e, it, 1, 4, on, 2);
     assert_true(near(it[0].end_s, 0.5) && near(it[1].start_s, 0) && near(it[2].start_s, 0.5));
