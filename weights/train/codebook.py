@@ -6,9 +6,10 @@ give zero), the codebook holds the mean cell of every name. A name stands for a 
 background, so an edge cell is often read as a similar one: good enough for an overview of a
 picture, not a lossless code. Text to image does not use it.
 
-usage: codebook.py      -> RUN/codebook.pt
+usage: codebook.py [PICTURES]      -> RUN/codebook.pt
 """
 import random
+import sys
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from transformers.models.glm_image.modeling_glm_image import GlmImageVisionModel
 import world
 from common import CODES, CODE_WIDTH, PRIOR, RUN
 
-PICTURES = 5000
 PATCH = 16                         # the tower sees a cell at half size
 
 
@@ -31,9 +31,9 @@ def patches(picture):
     return cut.reshape(-1, PATCH * PATCH * 3) / 127.5 - 1
 
 
-def collect(rng):
+def collect(rng, count):
     cells, names = [], []
-    for _ in range(PICTURES):
+    for _ in range(count):
         canvas = world.render(world.sample_spec(rng, 8), 8, 8)
         cells.append(patches(canvas.picture()))
         names.append(world.codes(canvas).ravel())
@@ -80,9 +80,9 @@ def write(axes, centre, level, codebook):
                RUN / 'codebook.pt')
 
 
-def main():
+def main(count=5000):
     torch.manual_seed(0)
-    cells, code = collect(random.Random(21))
+    cells, code = collect(random.Random(21), int(count))
     mean, seen = mean_cells(cells, code)
     axes, centre = components(cells, code)
     project = lambda x: (x - centre) @ axes
@@ -98,4 +98,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    main(*sys.argv[1:])

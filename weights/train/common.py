@@ -12,16 +12,17 @@ TEXT_VOCAB = 1024                  # byte-level BPE with its special tokens
 VOCAB = VISION_VOCAB + TEXT_VOCAB
 IMAGE_TOKEN = VOCAB - 1            # the last of the special tokens
 
-# Head width 32, half of it rotated: 8 frequencies. Theta 10000 would leave columns, which get the
-# three lowest, indistinguishable; 10 does not.
+# Head width 32, half of it rotated: 8 frequencies, dealt in turn to time, rows and columns, so that
+# rows and columns both get a fast one, which tells neighbours apart, and a slow one. Theta 10000
+# would make all but the first too slow.
 PRIOR = dict(
     text_config=dict(
         vocab_size=VOCAB, vision_vocab_size=VISION_VOCAB, hidden_size=192, intermediate_size=512,
         num_hidden_layers=6, num_attention_heads=6, num_key_value_heads=2, rms_norm_eps=1e-5,
         max_position_embeddings=4096, attention_bias=True, eos_token_id=IMAGE_END,
         pad_token_id=VISION_VOCAB,
-        rope_parameters=dict(rope_type='default', rope_theta=10., partial_rotary_factor=.5,
-                             mrope_section=[2, 3, 3])),
+        rope_parameters=dict(rope_type='default', rope_theta=6., partial_rotary_factor=.5,
+                             mrope_section=[1, 1, 2, 1, 2, 1])),
     vision_config=dict(depth=2, hidden_size=128, num_heads=4, intermediate_size=512,
                        image_size=512, patch_size=16),
     vq_config=dict(embed_dim=CODE_WIDTH, num_embeddings=CODES, latent_channels=128),
@@ -41,4 +42,4 @@ VAE = dict(in_channels=3, out_channels=3, down_block_types=('DownEncoderBlock2D'
            layers_per_block=1, latent_channels=16, norm_num_groups=1, sample_size=256,
            mid_block_add_attention=False, use_quant_conv=False, use_post_quant_conv=False)
 
-GRIDS = ((8, 8), (8, 12), (12, 8), (8, 16), (16, 8), (16, 16))      # rows, cols of 32 px cells
+GRIDS = ((8, 8), (8, 12), (12, 8), (16, 16))      # rows, cols of 32 px cells: what is offered

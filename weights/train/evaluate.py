@@ -20,7 +20,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 import words
 import world
-from prior import HELD_OUT
 
 SHEET = (
     'a red circle on a blue background', 'a yellow star on a purple background',
@@ -143,6 +142,10 @@ def right_scene(spec, cells):
     return found == want
 
 
+def is_spelt(spec, cells):
+    return read_scene(cells)['word', spec['word']] == 1
+
+
 def is_right(spec, cells):
     return (right_shapes if spec['kind'] == 'shapes' else right_scene)(spec, cells)
 
@@ -150,7 +153,7 @@ def is_right(spec, cells):
 # ---------------------------------------------------------------- test prompts
 def held_out_shapes():
     """24 prompts "a COLOUR SHAPE on a COLOUR background" whose triples were never trained"""
-    for shape, colour, back in HELD_OUT:
+    for shape, colour, back in world.HELD_OUT:
         spec = dict(kind='shapes', back=back, items=[(shape, colour)], size='', side=4)
         body, ground = words.article(f'{colour} {shape}'), words.article(back)
         yield f'{body} on {ground} background', spec
@@ -182,6 +185,15 @@ def scene_in_full(spec, rng):
     extras += ['the sun'] * any(k == 'low sun' for k, _ in spec['things'])
     extras += ['mountains'] * any(k.startswith('mountain') for k, _ in spec['things'])
     return text + (f' with {words.join(extras)}' if extras else '')
+
+
+def test_signs(count, seed=79):
+    """Signs with words that no list has."""
+    rng = random.Random(seed)
+    for k in range(count):
+        spec = world.sample_scene(rng, 8, sign=True)
+        spec['word'] = ''.join(rng.choices(world.LETTERS[:26], k=1 + k % world.WORD_MAX))
+        yield words.scene_english(spec, rng), spec
 
 
 def mixed_tests(count, cols, seed=78):
@@ -231,14 +243,16 @@ def sample_grids(pipe, prompts, rows, cols, seed=0):
 
 def judge_grids(pipe, rows, cols):
     n = 48 if rows * cols == 64 else 24
-    for title, tests in (('held-out shapes', list(held_out_shapes())),
-                         ('scenes', list(test_scenes(24))), ('mixed', list(mixed_tests(n, cols)))):
+    for title, judge, tests in (('held-out shapes', is_right, list(held_out_shapes())),
+                                ('scenes', is_right, list(test_scenes(24))),
+                                ('spelt', is_spelt, list(test_signs(25))),
+                                ('mixed', is_right, list(mixed_tests(n, cols)))):
         large, small = sample_grids(pipe, [t for t, _ in tests], rows, cols)
         right, shown = collections.Counter(), collections.Counter()
         for (text, spec), grid, seen in zip(tests, large, small):
             cells = names_of(grid, rows, cols)
             kind = 'shapes' if spec['kind'] == 'shapes' else 'sign' if spec['word'] else 'scene'
-            ok = is_right(spec, cells)
+            ok = judge(spec, cells)
             right[kind] += ok
             shown[kind] += 1
             agree = (world.preview(grid.reshape(rows, cols)).ravel() == seen).mean()

@@ -12,8 +12,9 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
 from transformers import ByT5Tokenizer, GenerationConfig, GlmImageConfig
 from transformers import GlmImageForConditionalGeneration
 
-from common import IMAGE_END, IMAGE_TOKEN, PRIOR, RUN, VISION_VOCAB
+from common import GRIDS, IMAGE_END, IMAGE_TOKEN, PRIOR, RUN, VISION_VOCAB
 from nets import Painter, Prior
+from world import CELL
 
 PARTS = dict(processor=('transformers', 'GlmImageProcessor'),
              scheduler=('diffusers', 'FlowMatchEulerDiscreteScheduler'),
@@ -66,6 +67,8 @@ def main(folder):
     ByT5Tokenizer().save_pretrained(folder / 'tokenizer')
     scheduler().save_pretrained(folder / 'scheduler')
     shutil.copytree(RUN / 'processor', folder / 'processor', dirs_exist_ok=True)
+    sizes = [[cols * CELL, rows * CELL] for rows, cols in GRIDS]
+    (folder / 'sizes.json').write_text(json.dumps(sizes) + '\n')
     index = dict(_class_name='GlmImagePipeline', _diffusers_version='0.39.0', **PARTS)
     (folder / 'model_index.json').write_text(json.dumps(index, indent=1))
     size = sum(f.stat().st_size for f in folder.rglob('*') if f.is_file())

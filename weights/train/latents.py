@@ -1,6 +1,7 @@
 """Pictures of the world as VAE latents: what the diffusion model is trained on.
 
-usage: latents.py NAME ROWS COLS COUNT SEED      -> RUN/latents/NAME.npz
+usage: latents.py NAME ROWS COLS COUNT SEED [CROWDED]      -> RUN/latents/NAME.npz
+       CROWDED is the share of crowded pictures, see world.py
 """
 import random
 import sys
@@ -22,13 +23,14 @@ def encode(vae, picture):
 
 
 @torch.no_grad()
-def main(name, rows, cols, count, seed):
+def main(name, rows, cols, count, seed, crowded):
     torch.set_num_threads(1)
     rng = random.Random(seed)
     vae = AutoencoderKL.from_pretrained(RUN / 'vae').to(memory_format=torch.channels_last).eval()
     latents, grids, words = [], [], []
     for _ in range(count):
-        spec = world.sample_spec(rng, cols)
+        spec = world.sample_crowd(rng, rows, cols, world.HELD_OUT) if rng.random() < crowded \
+            else world.sample_spec(rng, cols, world.HELD_OUT)
         canvas = world.render(spec, rows, cols)
         latents.append(encode(vae, canvas.picture()))
         grids.append(world.codes(canvas).astype(np.int16))
@@ -40,4 +42,4 @@ def main(name, rows, cols, count, seed):
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], *map(int, sys.argv[2:6]))
+    main(sys.argv[1], *map(int, sys.argv[2:6]), float((sys.argv + [0])[6]))

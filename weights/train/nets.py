@@ -34,7 +34,8 @@ class Prior(nn.Module):
         self.head_dim = c.hidden_size // c.num_attention_heads
         self.rotated = int(self.head_dim * rope['partial_rotary_factor'])
         power = torch.arange(0, self.rotated, 2).float() / self.rotated
-        axis = torch.repeat_interleave(torch.arange(3), torch.tensor(rope['mrope_section']))
+        section = torch.tensor(rope['mrope_section'])
+        axis = torch.repeat_interleave(torch.arange(len(section)) % 3, section)
         self.register_buffer('freq', rope['rope_theta'] ** -power, persistent=False)
         self.register_buffer('axis', axis, persistent=False)
 

@@ -145,7 +145,7 @@ def train(args):
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     model, held_out = Painter(), Latents('val')
-    sets, shares = [Latents(n) for n in ('square', 'wide', 'tall', 'large')], [.82, .07, .07, .04]
+    sets, shares = [Latents(n) for n in ('square', 'wide', 'tall', 'large')], [.72, .08, .08, .12]
     if args.resume:
         model.load_state_dict(torch.load(RUN / 'painter.pt')['last'])
     else:

@@ -1,9 +1,10 @@
 """Trains the prior: prompt -> preview grid -> large grid, teacher forcing, endless fresh pictures.
 
-The preview only repeats cells of the large grid, so most batches are *short*: the prompt and one
-preview token a cell, which is all that ties picture to prompt, at a quarter of the cost. *Full*
-batches hold the sequences that the pipeline produces; they teach the copying. The other sizes
-come late.
+The preview only repeats cells of the large grid, so many batches are cheaper than what the pipeline
+produces. *Short* ones hold the prompt and one preview token a cell, which is all that ties picture
+to prompt; *middle* ones the large grid too, which copies those; *preview* ones the whole preview,
+*full* ones everything. *Word* ones hold signs only and of those the row with the letters, any
+letters: to spell is to copy.
 
 usage: prior.py SECONDS [--from FOLDER | --resume] [--seed N]
        RUN/prior.seconds, if written while it runs, moves the end (and the decay with it)
@@ -24,10 +25,9 @@ from optim import Optimizer
 from tokens import PromptTokens
 
 TOKENS = 2600                      # of a batch, about
-FOREIGN = .05
-HELD_OUT = tuple(
-    (random.Random(k).choice(world.SHAPES), *random.Random(100 + k).sample(list(world.COLOURS), 2))
-    for k in range(24))            # shape, colour, background: never trained, for the evaluation
+KINDS = ('short', 'middle', 'preview', 'full')
+FOREIGN = .05                      # of the prompts
+NEWS = 2.                          # additional weight of a cell that differs from the one before
 
 
 def new_cells(rows, cols):
@@ -41,15 +41,18 @@ def new_cells(rows, cols):
     return [(i, j) for i in row for j in col]
 
 
-def plan(rows, cols, full):
+def plan(rows, cols, kind):
     """Positions, relative to the end of the prompt, of the tokens that follow it: [3, n]"""
-    if not full:
-        return np.array([(0, r, c) for r, c in new_cells(rows, cols)]).T
+    if kind == 'word':
+        r = world.sign_row(rows)
+        return np.array([(0, *at) for at in new_cells(rows, cols)[r * cols:(r + 1) * cols]]).T
     h, w = world.preview_size(rows, cols)
-    small = [(0, r, c) for r in range(h) for c in range(w)]
+    seen = [(r, c) for r in range(h) for c in range(w)] if kind in ('full', 'preview') \
+        else new_cells(rows, cols)
+    small = [(0, r, c) for r, c in seen]
     step = max(h, w)
     large = [(step, step + r, step + c) for r in range(rows) for c in range(cols)]
-    return np.array(small + large).T
+    return np.array(small + large * (kind in ('full', 'middle'))).T
 
 
 class Pictures:
@@ -58,25 +61,32 @@ class Pictures:
     def __init__(self, seed):
         self.rng, self.encode = random.Random(seed), PromptTokens()
 
-    def sample(self, rows, cols, full):
+    def sample(self, rows, cols, kind):
         rng = self.rng
-        spec = world.sample_spec(rng, cols, HELD_OUT)
+        if kind == 'word':
+            spec = world.sample_scene(rng, cols, sign=True)
+            spec['word'] = ''.join(rng.choices(world.LETTERS, k=rng.choice((2, 3, 4, 5, 5))))
+        else:
+            spec = world.sample_spec(rng, cols, world.HELD_OUT)
         text = words.foreign(spec, rng) if rng.random() < FOREIGN else words.prompt(spec, rng)
         grid = world.codes(world.render(spec, rows, cols, pixels=False))
-        picture = grid.ravel()
-        if full:
-            picture = np.concatenate([world.preview(grid).ravel(), picture])
-        return self.encode(text, rows, cols), picture
+        small = world.preview(grid)
+        parts = dict(short=[grid], middle=[grid, grid], full=[small, grid], preview=[small],
+                     word=[grid[world.sign_row(rows)]])[kind]
+        return self.encode(text, rows, cols), np.concatenate([p.ravel() for p in parts])
 
-    def batches(self, rows, cols, full, count):
+    def batches(self, rows, cols, kind, count):
         """`count` batches with samples of similar length together"""
-        where = plan(rows, cols, full)
+        where = plan(rows, cols, kind)
         size = max(1, TOKENS // (where.shape[1] + 25))
-        pool = sorted((self.sample(rows, cols, full) for _ in range(size * count)),
+        pool = sorted((self.sample(rows, cols, kind) for _ in range(size * count)),
                       key=lambda s: len(s[0]))
         parts = [pool[i:i + size] for i in range(0, len(pool), size)]
         self.rng.shuffle(parts)
-        return [self.collate(part, where) for part in parts]
+        batches = [self.collate(part, where) for part in parts]
+        if kind == 'word':         # the first cell is given: the prompt alone is followed by others
+            batches = [(ids, pos, last[:, 1:], target[:, 1:]) for ids, pos, last, target in batches]
+        return batches
 
     @staticmethod
     def collate(samples, where):
@@ -103,12 +113,20 @@ def loss(model, ids, pos, last, target):
                            reduction='none').view(target.shape)
 
 
+def news(ids, pos, last, target):
+    """Weights [B,n]: a cell that differs from the one before counts more. What is rarely seen is
+    uncertain, and an uncertain model goes on with the background: the picture stays empty."""
+    return 1 + NEWS * (target != ids.gather(1, last))
+
+
 def choose(rng, progress):
-    """(rows, cols, full) of the next batches"""
+    """(rows, cols, kind) of the next batches"""
     late = progress > .6
-    full = rng.random() < (.6 if late else .5)
-    weights = (76, 7, 7, 3, 3, 4) if late else (94, 3, 3, 0, 0, 0)
-    return (*rng.choices(GRIDS, weights)[0], full)
+    if rng.random() < (.08 if late else .12):
+        return 8, 8, 'word'
+    kind, = rng.choices(KINDS, (15, 15, 30, 40) if late else (30, 20, 35, 15))
+    weights = (52, 16, 16, 16) if late else (76, 8, 8, 8)
+    return (*rng.choices(GRIDS, weights)[0], kind)
 
 
 def begin(model):
@@ -160,19 +178,6 @@ def save(model, optimizer):
     path.with_suffix('.pt.new').rename(path)
 
 
-def meet(model, me, other, met):
-    """Leaves the weights for the twin process and moves half way to what it left, if new."""
-    path, twin = RUN / f'prior.{me}.pt', RUN / f'prior.{other}.pt'
-    torch.save(model.state_dict(), f'{path}.new')
-    path.with_suffix('.pt.new').rename(path)
-    left = twin.stat().st_mtime if twin.exists() else 0
-    if left > met:
-        with torch.no_grad():
-            for mine, theirs in zip(model.state_dict().values(), torch.load(twin).values()):
-                mine.lerp_(theirs, .5)
-    return max(left, met)
-
-
 def seconds_now(default):
     path = RUN / 'prior.seconds'
     return float(path.read_text()) if path.exists() else default
@@ -192,30 +197,27 @@ def train(args):
     optimizer = Optimizer(model, lambda n, p: p.dim() == 2 and 'layers' in n, lr_rest=4e-3,
                           decay=.02)
     print('parameters', sum(p.numel() for p in model.parameters()), flush=True)
-    start, saved, seen, step, log = time.time(), 0, 0, 0, {}
-    met = start
+    start, saved, seen, step, log, ready = time.time(), 0, 0, 0, {}, {}
     while (spent := time.time() - start) < (limit := seconds_now(args.seconds)):
         progress = spent / limit
-        rows, cols, full = kind = choose(rng, max(progress, args.late))
-        for batch in pictures.batches(rows, cols, full, 8):
-            factor = args.rate * min(1, (step + 1) / 60, (1 - progress) / .6 + .02)
-            each = loss(model, *batch)
-            each.mean().backward()
-            optimizer.step(factor)
-            step, seen = step + 1, seen + len(batch[0])
-            log.setdefault(kind, []).append(each.mean().item())
-        if args.twins and step % 16 == 0:
-            met = meet(model, *args.twins, met)
+        what = choose(rng, max(progress, args.late))
+        if not ready.get(what):
+            ready[what] = pictures.batches(*what, 8)
+        batch = ready[what].pop()
+        each, weight = loss(model, *batch), news(*batch)
+        ((each * weight).sum() / weight.sum()).backward()
+        optimizer.step(args.rate * min(1, (step + 1) / 60, (1 - progress) / .6 + .02))
+        step, seen = step + 1, seen + len(batch[0])
+        log.setdefault(what, []).append(each.mean().item())
         if step % 80 == 0:
-            text = ', '.join(f'{r}x{c} {"full" if f else "short"} {np.mean(v):.4f}'
-                             for (r, c, f), v in sorted(log.items()))
+            text = ', '.join(f'{r}x{c} {kind} {np.mean(v):.4f}'
+                             for (r, c, kind), v in sorted(log.items()))
             print(f'{spent:.0f}s step {step} seen {seen}: {text}', flush=True)
             log = {}
-        if time.time() - saved > 180 and (not args.twins or args.twins[0] < args.twins[1]):
+        if time.time() - saved > 180:
             save(model, optimizer)
             saved = time.time()
-    if not args.twins or args.twins[0] < args.twins[1]:
-        save(model, optimizer)
+    save(model, optimizer)
 
 
 if __name__ == '__main__':
@@ -225,7 +227,5 @@ if __name__ == '__main__':
     parser.add_argument('--resume', action='store_true', help='go on from RUN/prior.pt')
     parser.add_argument('--late', type=float, default=0, help='the least progress to choose by')
     parser.add_argument('--rate', type=float, default=1, help='factor of the learning rates')
-    parser.add_argument('--twins', nargs=2, metavar=('ME', 'OTHER'),
-                        help='two processes that average their weights; the first name saves')
     parser.add_argument('--seed', type=int, default=3)
     train(parser.parse_args())

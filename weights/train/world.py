@@ -161,11 +161,23 @@ def place_shapes(spec, rows, cols):
     return [(high, near), (high, far), (low, near), (low, far)]
 
 
+def plain(colour, rows, cols, pixels):
+    canvas = Canvas(rows, cols, f'fill.{colour}', pixels)
+    canvas.box(0, 0, cols * CELL, rows * CELL, COLOURS[colour])
+    return canvas
+
+
 def render_shapes(spec, rows, cols, pixels):
-    canvas = Canvas(rows, cols, f"fill.{spec['back']}", pixels)
-    canvas.box(0, 0, cols * CELL, rows * CELL, COLOURS[spec['back']])
+    canvas = plain(spec['back'], rows, cols, pixels)
     for (kind, colour), (r, c) in zip(spec['items'], place_shapes(spec, rows, cols)):
         stamp_shape(canvas, kind, colour, r, c, spec['side'])
+    return canvas
+
+
+def render_crowd(spec, rows, cols, pixels):
+    canvas = plain(spec['back'], rows, cols, pixels)
+    for item in spec['items']:
+        stamp_shape(canvas, *item)
     return canvas
 
 
@@ -385,9 +397,19 @@ def sign_font():
     return ImageFont.truetype(FONT_FILE, 34 * SS)
 
 
+def horizon_of(rows):
+    """The first row of the ground"""
+    return rows * 5 // 8
+
+
+def sign_row(rows):
+    return horizon_of(rows) - 1
+
+
 def stamp_sign(st, word):
     """A wooden board just above the horizon, one cell a letter, on posts."""
-    cv, n, y = st.canvas, len(word), (st.horizon - 1) * CELL
+    cv, n, row = st.canvas, len(word), sign_row(st.canvas.rows)
+    y = row * CELL
     col = (cv.cols - n - 2) // 2
     x = (col + 1) * CELL
     for c in {col + 1, col + n}:
@@ -396,10 +418,10 @@ def stamp_sign(st, word):
         cv.put(st.horizon + 1, c, 'post.1')
     cv.box(x - 12, y, x + CELL * n + 12, y + 32, (98, 62, 34))
     cv.box(x - 9, y + 3, x + CELL * n + 9, y + 29, (150, 98, 56))
-    cv.put(st.horizon - 1, col, 'board.L')
-    cv.put(st.horizon - 1, col + n + 1, 'board.R')
+    cv.put(row, col, 'board.L')
+    cv.put(row, col + n + 1, 'board.R')
     for i, ch in enumerate(word):
-        cv.put(st.horizon - 1, col + 1 + i, f'letter.{ch}')
+        cv.put(row, col + 1 + i, f'letter.{ch}')
         if cv.pen:
             at = ((x + CELL * i + 16) * SS, (y + 16) * SS)
             cv.pen.text(at, ch, font=sign_font(), fill=(255, 246, 222), anchor='mm')
@@ -417,7 +439,7 @@ def place_things(things, cols):
 
 
 def render_scene(spec, rows, cols, pixels):
-    horizon = rows * 5 // 8
+    horizon = horizon_of(rows)
     canvas = Canvas(rows, cols, '', pixels)
     st = Stage(canvas, horizon, spec['time'])
     top, middle, bottom = SKY[st.time]
@@ -443,6 +465,11 @@ def render_scene(spec, rows, cols, pixels):
 
 
 # ---------------------------------------------------------------- specs
+HELD_OUT = tuple(
+    (random.Random(k).choice(SHAPES), *random.Random(100 + k).sample(list(COLOURS), 2))
+    for k in range(24))            # shape, colour, background: never trained, for the evaluation
+
+
 def sample_shapes(rng, held_out=()):
     """One to four shapes. `held_out` triples (shape, colour, background) never appear."""
     while True:
@@ -543,9 +570,32 @@ def sample_spec(rng, cols, held_out=()):
     return sample_scene(rng, cols, sign=u > .82)
 
 
+def sample_crowd(rng, rows, cols, held_out=()):
+    """A picture as full as it can be, for the painter, which has every code to learn to draw:
+    shapes of all colours on one background, or a scene with things from edge to edge."""
+    if rng.random() < .35:
+        spec = sample_scene(rng, cols)
+        kinds = dict(meadow=('house', 'house', 'tree', 'pine'), snow=('house', 'pine', 'snowman'),
+                     desert=('cactus', 'pyramid2'), sea=('boat', 'boat', 'boat', 'lighthouse'))
+        things = []
+        while sum(thing_width(k) for k, _ in things) < cols:
+            kind = rng.choice(kinds[spec['ground']])
+            things.append((kind, rng.choice(ROOFS) if kind in ('house', 'boat') else None))
+        return spec | dict(things=fit_things(things, cols))
+    back, items = rng.choice(list(COLOURS)), []
+    for r in range(0, rows, 4):
+        for c in range(0, cols, 4):
+            side = rng.choice((4, 4, 2))
+            for dr, dc in ((0, 0),) if side == 4 else ((0, 0), (0, 2), (2, 0), (2, 2)):
+                shape, colour = rng.choice(SHAPES), rng.choice([k for k in COLOURS if k != back])
+                if (shape, colour, back) not in held_out:
+                    items.append((shape, colour, r + dr, c + dc, side))
+    return dict(kind='crowd', back=back, items=items)
+
+
 def render(spec, rows, cols, pixels=True):
     """Canvas of the spec"""
-    make = render_shapes if spec['kind'] == 'shapes' else render_scene
+    make = dict(shapes=render_shapes, crowd=render_crowd, scene=render_scene)[spec['kind']]
     return make(spec, rows, cols, pixels)
 
 
