@@ -17,7 +17,6 @@ enum {
     PREVIEW_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
     PREVIEW_SHARE = 60,     /* previews may take one part in so many of the device's time */
     PREVIEW_CREDIT_US = 3000,
-    LEARN_SHARE = 8, /* learning their colours, while somebody watches */
     CPU_WORTH =
         4, /* pictures at a time on a processor: shared weights gain by then all that they can */
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
@@ -50,8 +49,8 @@ struct worker {
     struct resident resident[LIMIT_BATCH];
     struct turn_run turn[LIMIT_BATCH]; /* of the same index */
     int n;
-    int64_t busy_us, preview_us, learn_us;
-    enum { KNOWS, LEARNS, BEGINS } learning; /* the colours of previews */
+    int64_t busy_us, preview_us;
+    bool learning; /* the colours of previews */
     bool stop, let_go;
     struct fail broken;         /* the device has failed: nothing more is asked of it */
     uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
@@ -365,7 +364,7 @@ static void tell_ready(struct worker *w)
 {
     struct glm_info info;
     struct mail_note *m = note_new(NOTE_READY, 0);
-    w->learning = BEGINS;
+    w->learning = true;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
@@ -509,26 +508,22 @@ static void quantum(struct worker *w)
     look_after(w, phase, picked, n, before + us);
 }
 
-/* What previews need is learnt while there is nothing to draw. Where somebody watches, the least that is needed comes
- * before the picture and the rest by and by. */
+/* What previews need is learnt while there is nothing to draw, or before a picture that somebody watches. */
 static bool time_to_learn(const struct worker *w)
 {
-    if (w->learning == KNOWS || w->n == 0) return w->learning != KNOWS;
+    bool watched = w->n == 0;
     for (int i = 0; i < w->n; i++)
-        if (w->resident[i].wish.classes)
-            return w->learning == BEGINS || w->learn_us <= w->busy_us / LEARN_SHARE;
-    return false;
+        watched = watched || w->resident[i].wish.classes;
+    return w->learning && watched;
 }
 
 static void learn(struct worker *w)
 {
     struct fail f;
-    int64_t before = clock_us();
     int more = glm_learn(w->glm, &f);
     if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
     if (more == ERR_DEVICE) w->broken = f;
-    if (w->learning == LEARNS && w->n) w->learn_us += clock_us() - before;
-    w->learning = more > 0 ? LEARNS : KNOWS;
+    w->learning = more > 0;
 }
 
 static void tell_fatal(struct worker *w, const struct fail *why)
