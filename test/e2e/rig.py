@@ -71,9 +71,14 @@ class Server:
 
     def wait_ready(self):
         self.read_until(r"drawing\s+\d+ at a time")
-        os.makedirs(os.path.join(TMP, "learnt"), exist_ok=True)
-        for learnt in glob.glob(os.path.join(self.data, "preview-*")):
-            shutil.copy(learnt, os.path.join(TMP, "learnt"))
+        kept = os.path.join(TMP, "learnt")
+        os.makedirs(kept, exist_ok=True)
+        while not os.listdir(kept):  # the first server learns; a busy machine takes its time
+            for learnt in glob.glob(os.path.join(self.data, "preview-" + 32 * "[0-9a-f]")):
+                shutil.copy(learnt, kept)
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.said}")
+            time.sleep(0.05)
 
     @property
     def url(self):
