@@ -15,11 +15,12 @@ const done = (v, words) => v.page.locator('.card[data-state=done]', { hasText: w
 const settings = async (v, steps, size) => {
   await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
   await v.page.fill('#steps', steps);
-  await v.page.locator('.size', { hasText: size }).click();
+  await v.page.fill('#width', size);
+  await v.page.fill('#height', size);
 };
 /** Long enough, on a fast machine too, to do something while it develops. */
-const slow = (v) => settings(v, '200', '512 × 512');
-const quick = (v) => settings(v, '4', '256 × 256');
+const slow = (v) => settings(v, '200', '512');
+const quick = (v) => settings(v, '4', '256');
 const cancel = (v, words) => v.card(words).getByRole('button', { name: /^(Cancel|取消)/ }).click();
 
 test('a prompt becomes a picture: place, time, phases, preview, picture, file', async () => {
