@@ -201,7 +201,10 @@ export class Card {
       (image !== this.final && this.final?.isConnected ? this.final : this.open).before(image);
       this.print.dataset.shot = 'true';
       const layers = this.print.querySelectorAll('img');
-      for (let i = 0; i < layers.length - LAYERS_MAX; i++) layers[i].remove();
+      const over = Math.max(0, layers.length - LAYERS_MAX);
+      for (let i = 0; i < over; i++) layers[i].remove();
+      // previews that come faster than they fade in must not let the paper shine through
+      if (layers.length > 1) layers[over].classList.add('base');
       if (image.className === 'final') image.addEventListener('animationend', () => this.#fixed(image), { once: true });
     };
     image.addEventListener('load', shown);

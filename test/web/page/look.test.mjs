@@ -145,7 +145,8 @@ describe('two languages, two themes, three widths', () => {
     await v.ask('a lighthouse');
     await arrived(1);
     play.fake.run(600);
-    await v.card('a lighthouse').locator('img.shot').first().waitFor();
+    await v.page.waitForFunction(() => document.querySelectorAll('img.shot').length > 1);
+    assert.equal(await v.page.evaluate(() => getComputedStyle(document.querySelector('.print img')).opacity), '1', 'the paper does not shine through');
     play.fake.run(2000);
     await v.page.waitForFunction(() => document.querySelectorAll('.print img').length === 1 && document.querySelector('.print img.final'));
     await v.leave();
