@@ -12,7 +12,7 @@ const PATIENCE = { timeout: 120_000, polling: 100 };
 
 const server = await new Server('--concurrency', '2').start();
 const browser = await launch();
-const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });
+const page = await browser.newPage({ viewport: { width: 1440, height: 840 }, colorScheme: 'dark' });
 page.setDefaultTimeout(PATIENCE.timeout);
 /** All at once, so that they develop side by side. */
 const ask = (prompts, seed, steps) => page.evaluate(([prompts, seed, steps]) => {
