@@ -27,7 +27,7 @@ PROMPT = "a red circle on a blue background"
 def serve(a, folder):
     flags = ["serve", "--port", "0", "--model", a.model, "--data", folder, "--queue", "4096", "--threads", str(a.threads),
              "--connections-per-ip", "1000"]
-    p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE)
+    p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     said = ""
     while "drawing" not in said:
         line = p.stdout.readline()
