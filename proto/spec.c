@@ -138,7 +138,7 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
                       struct fail *f)
 {
     size_t len = s ? strlen(s) : 0;
-    if ((double)len < r->min) {
+    if ((double)len < r->min || strspn(s, " \t\r\n") == len) {
         fail_field(f, ERR_BAD_PROMPT, row->name, "%s is empty", row->name);
         return fail_advise(f, "Say in words what the picture shows.");
     }
