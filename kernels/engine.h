@@ -67,7 +67,6 @@ int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct 
 /* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */
 int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
 void run_drop(struct glm_run *);
-int run_side_max(const struct model_config *); /* pixels */
 /* Places every tensor; returns the bytes used. */
 size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base, int forced);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */

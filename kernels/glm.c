@@ -198,7 +198,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.device = g->device;
     g->info.residency = g->residency;
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
-    g->info.side_max = run_side_max(&g->model.cfg);
+    g->info.side_max = config_side_max(&g->model.cfg);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     snprintf(g->residency, sizeof g->residency, "everything resident");
     return read_defaults(g, dir, f);

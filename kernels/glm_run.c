@@ -16,17 +16,10 @@ static int check_side(const char *field, int side, int most, struct fail *f)
                        most);
 }
 
-/* The vision tower's position table ends at the largest side that the model knows. */
-int run_side_max(const struct model_config *c)
-{
-    int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
-    return side > LIMIT_SIDE_MAX ? LIMIT_SIDE_MAX : side;
-}
-
 /* A trace may ask for more than the model draws well. */
 static int check_request(const struct glm_req *q, const struct model_config *c, struct fail *f)
 {
-    int most = q->inject ? LIMIT_SIDE_MAX : run_side_max(c);
+    int most = q->inject ? LIMIT_SIDE_MAX : config_side_max(c);
     int rc = check_side("width", q->width, most, f);
     if (!rc) rc = check_side("height", q->height, most, f);
     if (rc) return rc;

@@ -418,3 +418,9 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
     }
     return 0;
 }
+
+int config_side_max(const struct model_config *c)
+{
+    int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+    return side > LIMIT_SIDE_MAX ? LIMIT_SIDE_MAX : side;
+}

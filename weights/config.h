@@ -146,6 +146,9 @@ struct model_config {
 /* Read and check the folder's JSON files. ERR_MODEL names file and key. */
 int config_load(struct model_config *, const char *dir, struct fail *);
 
+/* The longest side that the model knows, in pixels: there the vision tower's position table ends. */
+int config_side_max(const struct model_config *);
+
 const char *config_part_dir(enum part);  /* "vision_language_encoder" ... */
 const char *config_part_stem(enum part); /* "model" or "diffusion_pytorch_model" */
 

@@ -272,7 +272,7 @@ static void print_config(FILE *out, const struct model *m)
     fprintf(out, "sampling temperature %g, top-p %g, top-k %d\n", (double)c->sample.temperature,
             (double)c->sample.top_p, c->sample.top_k);
     fprintf(out, "sizes    %d to %d pixels a side in steps of %d, at most %d:1\n", LIMIT_SIDE_MIN,
-            LIMIT_SIDE_MAX, LIMIT_SIDE_STEP, LIMIT_ASPECT_MAX);
+            config_side_max(c), LIMIT_SIDE_STEP, LIMIT_ASPECT_MAX);
 }
 
 /* Sentences, of which the first ten are printed. */
