@@ -93,7 +93,9 @@ static void a_picture_is_the_cpus(void **s)
     char dir[] = "/tmp/simt-XXXXXX", command[64];
     assert_non_null(mkdtemp(dir));
     const int before = simt_blocks();
-    struct glm *ref = engine("cpu", GLM_F32, dir); /* learns the previews' colours for both */
+    struct glm *ref = engine("cpu", GLM_F32, dir);
+    while (glm_learn(ref, NULL) > 0) /* the previews' colours, for both */
+        ;
     struct glm *dev = engine("cuda", GLM_F32, dir);
     struct glm_run *a = start(ref, "a \"sign\"", SIDE, 1, 7);
     struct glm_run *b = start(dev, "a \"sign\"", SIDE, 1, 7);
