@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# numbers - section by section what the product promises, in one run on one machine that does nothing else; ten minutes.
+# numbers - section by section what the product promises, in one run on one machine that does nothing else; five minutes.
 #   bench/numbers.sh [PYTHON]      PYTHON: one with torch, transformers 5 and diffusers 0.39; without it the ratios to them
 #                                  are left out. FIRST=0 leaves out the clone.
 # The table goes to the terminal and to bench/results/DATE-PROCESSOR.txt.
@@ -12,7 +12,8 @@ model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
 out=bench/results/$(date -u +%Y-%m-%d)-$(tr -cs 'A-Za-z0-9\n' - <<<"${model:-unknown}").txt
 
 part() { # title, seconds, command ...
-    printf '\n-- %s\n$ %s\n' "$1" "${*:3}"
+    local said=${*:3}
+    printf '\n-- %s\n$ %s\n' "$1" "${said//"${torch:-/no}"/PYTHON}" # a table names no folder of its machine
     timeout -k 5 "$2" "${@:3}" 2>&1 || printf 'ended with %d\n' $?
 }
 
