@@ -67,8 +67,12 @@ static void ceilings(struct speed *s)
 
 static void place_seq(struct speed *s, struct prior_seq *q, int position, int index)
 {
-    *q = (struct prior_seq){
-        .prompt = position, .draws = 400, .drawn = 1, .seed = 1 + (uint64_t)index};
+    *q = (struct prior_seq){.prompt = position,
+                            .parts = 1,
+                            .read = 1,
+                            .draws = 400,
+                            .drawn = 1,
+                            .seed = 1 + (uint64_t)index};
     prior_place_tokens(q, &s->m.mem, 0);
     prior_place(q, &s->m.mem, &s->c.ar, DT_BF16);
     check(s, 0, "a cache");
