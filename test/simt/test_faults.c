@@ -111,9 +111,6 @@ static void breaks(int which, uint64_t job)
 
 static void a_broken_card_comes_back(void **state)
 {
-#ifdef __SANITIZE_ADDRESS__
-    skip(); /* fibers cost the sanitizer a second a token */
-#endif
     const int before = simt_blocks();
     (void)state;
     open_workers(1);
@@ -146,9 +143,6 @@ static void a_broken_card_comes_back(void **state)
 /* Two cards are two workers: one is away, the other one goes on. */
 static void two_cards_are_two_workers(void **state)
 {
-#ifdef __SANITIZE_ADDRESS__
-    skip(); /* fibers cost the sanitizer a second a token */
-#endif
     glm_device names[LIMIT_DEVICES];
     struct fail f;
     (void)state;

@@ -86,9 +86,6 @@ static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 
 static void modes_change_nothing(void **state)
 {
-#ifdef __SANITIZE_ADDRESS__
-    skip(); /* fibers cost the sanitizer a second a token */
-#endif
     static uint8_t all[2][BYTES], other[2][BYTES];
     struct fail f;
     int seen[RESID_NONE + 1] = {0};
@@ -129,9 +126,6 @@ static void modes_change_nothing(void **state)
 /* catches: a card that comes back with other weights, or draws what was lost with other bytes */
 static void what_was_lost_is_drawn_again(void **state)
 {
-#ifdef __SANITIZE_ADDRESS__
-    skip(); /* fibers cost the sanitizer a second a token */
-#endif
     static uint8_t rgb[2][BYTES], again[2][BYTES];
     struct fail f;
     (void)state;
