@@ -179,7 +179,7 @@ async def queue_full_and_timeout():
     """catches: a queue without end, a refusal that does not say when to retry, a job without limit"""
     small = Server(None, "--concurrency", "1", "--queue", "2", "--job-seconds", "3")
     async with small.connect() as c:
-        first = (await c.submit(LONG))["job"]
+        first = (await c.submit({**LONG, "width": 512, "height": 512}))["job"]
         await c.until(lambda m: m["type"] in ("phase", "progress"))
         waiting = [(await c.submit(QUICK))["job"] for _ in range(2)]
         full = await c.ask(type="submit", spec=QUICK)
