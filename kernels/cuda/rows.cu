@@ -16,6 +16,19 @@ static bool aligned16(const void *p, int64_t ld, int size)
     return (uintptr_t)p % 16 == 0 && ld * size % 16 == 0;
 }
 
+/* 1 / sqrt(mean of the squares + eps) of a row, by all threads of the block; part: as in block_sum. */
+template <class T, int V>
+static __device__ __forceinline__ float rms_of(const T *x, int cols, float eps, float *part)
+{
+    float v[V], sum = 0;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, x + i);
+        for (int j = 0; j < V; j++)
+            sum += v[j] * v[j];
+    }
+    return 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
+}
+
 /* y = x rsqrt(mean(x^2) + eps) w, or y += that. */
 template <class T, int V, bool ADD>
 __global__ void rms_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *w, int cols,
@@ -24,15 +37,10 @@ __global__ void rms_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const flo
     __shared__ float part[32];
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
-    float v[V], o[V], sum = 0;
+    float v[V], o[V];
     dep_launch();
     dep_wait();
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, xr + i);
-        for (int j = 0; j < V; j++)
-            sum += v[j] * v[j];
-    }
-    const float r = 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
+    const float r = rms_of<T, V>(xr, cols, eps, part);
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(v, xr + i);
         if (ADD) load<T, V>(o, yr + i);
@@ -84,15 +92,10 @@ __global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, cons
     __shared__ float part[32];
     T *xr = x + blockIdx.x * ldx, *yr = y + blockIdx.x * ldy;
     const T *ar = a + blockIdx.x * lda;
-    float v[V], o[V], sum = 0, next = 0;
+    float v[V], o[V], next = 0;
     dep_launch();
     dep_wait();
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, ar + i);
-        for (int j = 0; j < V; j++)
-            sum += v[j] * v[j];
-    }
-    const float r = 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
+    const float r = rms_of<T, V>(ar, cols, eps, part);
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(v, ar + i);
         load<T, V>(o, xr + i);

@@ -41,23 +41,28 @@ static void product(struct cuda *c, const struct cu_product *p)
     launched(c, "a product");
 }
 
+static struct cu_product product_of(tensor y, tensor x, const struct weight *w, enum act act)
+{
+    return (struct cu_product){.y = y.data,
+                               .x = x.data,
+                               .w = w->data,
+                               .bias = w->bias,
+                               .ldy = y.ld,
+                               .ldx = x.ld,
+                               .m = (int)x.rows,
+                               .n = (int)w->out,
+                               .k = (int)w->in,
+                               .act = (int)act};
+}
+
 static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c) || !y.rows) return;
     assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows && x.type == d->type);
-    const struct cu_product p = {.y = y.data,
-                                 .x = x.data,
-                                 .w = w->data,
-                                 .bias = w->bias,
-                                 .ldy = y.ld,
-                                 .ldx = x.ld,
-                                 .m = (int)x.rows,
-                                 .n = (int)w->out,
-                                 .k = (int)w->in,
-                                 .act = (int)act,
-                                 .add = add,
-                                 .y_f32 = y.type == DT_F32 && c->bf};
+    struct cu_product p = product_of(y, x, w, act);
+    p.add = add;
+    p.y_f32 = y.type == DT_F32 && c->bf;
     product(c, &p);
 }
 
@@ -186,17 +191,8 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
                        enum act act)
 {
     struct cuda *c = cuda_of(d);
-    const struct cu_product p = {.y = y.data,
-                                 .x = x.data,
-                                 .w = w->data,
-                                 .bias = w->bias,
-                                 .ldy = y.ld,
-                                 .ldx = x.ld,
-                                 .m = (int)x.rows,
-                                 .n = (int)w->out,
-                                 .k = (int)w->in,
-                                 .act = (int)act,
-                                 .glu = 1};
+    struct cu_product p = product_of(y, x, w, act);
+    p.glu = 1;
     assert(2 * y.cols == w->out && gu.cols == w->out && x.cols == w->in && y.rows == x.rows);
     if (!cu_gemv_can(&p, c->bf)) {
         linear(d, gu, x, w, ACT_NONE, 0);
