@@ -135,12 +135,7 @@ def fragments():
     for size in (64, 256, 1024, 4096, 16384):
         cases.append((pieces(quote(big, 65536), [size] * 1024), None, big))
     cases.append((pieces(quote(big, 65536), [1300] * 60), None, big))
-    talk = Talk()
-    for data, step, want in cases:
-        talk.put(data, step)
-        talk.echo(want)
-    assert talk.alive()
-    talk.close()
+    talks(*cases)
     fails(frame(b"x", 9, last=False), (1002,), "a ping in pieces")
     fails(frame(b"x", 10, last=False), (1002,), "a pong in pieces")
     fails(frame(b"", 8, last=False), (1002,), "a close in pieces")

@@ -154,6 +154,17 @@ static void survives_restart(void **state)
     store_close(s);
 }
 
+/* Job 1, done: its picture is the file "hello", under HEX. */
+static void store_hello(struct store *s)
+{
+    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
+    struct blob *b = blob_copy("hello", 5);
+    store_accept(s, &row);
+    store_end(s, &done, b);
+    expect_stored(2, ERR_OK);
+    blob_unref(b);
+}
+
 /* catches: a result that is not served, a wrong name, a picture left half written */
 static void finds_results(void **state)
 {
@@ -162,11 +173,7 @@ static void finds_results(void **state)
     struct stat st;
     struct store_file file;
     struct store *s = open_store();
-    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
-    struct blob *b = blob_copy("hello", 5);
-    store_accept(s, &row);
-    store_end(s, &done, b);
-    expect_stored(2, ERR_OK);
+    store_hello(s);
     assert_int_equal(store_find(s, HEX, &file, &fail), 0);
     assert_int_equal(file.bytes, 5);
     assert_int_equal(read(file.fd, bytes, sizeof bytes), 5);
@@ -184,7 +191,6 @@ static void finds_results(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("/etc/passwd", path), 0);
     assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
-    blob_unref(b);
     store_close(s);
 }
 
@@ -195,11 +201,7 @@ static void damaged_result(void **state)
     char path[256];
     struct store_file file;
     struct store *s = open_store();
-    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
-    struct blob *b = blob_copy("hello", 5);
-    store_accept(s, &row);
-    store_end(s, &done, b);
-    expect_stored(2, ERR_OK);
+    store_hello(s);
     assert_int_equal(store_find(s, HEX, &file, &fail), 0);
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
@@ -211,7 +213,6 @@ static void damaged_result(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
     assert_non_null(strstr(fail.message, "gone"));
-    blob_unref(b);
     store_close(s);
 }
 
