@@ -7,7 +7,8 @@
 
 #include "kernels/ops.h"
 
-/* What driver, context and libraries take before the first weight, and the device's own workspace. */
+/* What driver, context and libraries take before the first weight, and the device's own workspace: an estimate, until a
+ * card has been measured. */
 #define CARD_RESERVE ((uint64_t)768 << 20)
 
 /* Bytes of a card of `total` that weights and pictures may take: less the reserve, and a 64th for what blocks leave
