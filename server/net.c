@@ -238,6 +238,42 @@ static int begin(struct conn *c)
     return 0;
 }
 
+/* Head and body in one go, for replies of a few hundred bytes; true when the socket is gone. */
+static bool write_whole(struct lws *wsi, const struct http_reply *r, bool last)
+{
+    char body[LWS_PRE + 1024];
+    size_t n = (size_t)r->bytes < sizeof body - LWS_PRE ? (size_t)r->bytes : sizeof body - LWS_PRE;
+    if (write_head(wsi, r, last)) return true;
+    if (r->body) memcpy(body + LWS_PRE, r->body, n);
+    return lws_write(wsi, (uint8_t *)body + LWS_PRE, n, LWS_WRITE_HTTP_FINAL) < 0;
+}
+
+/* Does a body follow? Any length but zero, written once, and any transfer coding count. */
+static bool has_body(struct lws *wsi)
+{
+    char length[32];
+    int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING)) return true;
+    header_of(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof length);
+    return n > 0 && strspn(length, "0") != (size_t)n;
+}
+
+/* libwebsockets 4.1.6 reads a buffered segment again and again when nothing of it is consumed, which
+ * is what happens to a body behind a reply that waits to be written: answer at once and hang up. */
+static int refuse_body(struct conn *c)
+{
+    if (strcmp(method_of(c->wsi), "other") != 0 && c->reply.status < 400) {
+        struct fail f;
+        http_reply_free(&c->reply);
+        fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
+        fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
+        http_refuse(&c->reply, &f, 400);
+    }
+    write_whole(c->wsi, &c->reply, true);
+    http_reply_free(&c->reply);
+    return -1;
+}
+
 static void too_many(struct http_reply *r)
 {
     struct fail f;
@@ -263,7 +299,7 @@ static int on_request(struct conn *c, const char *path, size_t len)
         http_refuse(&c->reply, &f, 403);
     } else
         http_route(c->net->conf.http, &q, &c->reply);
-    return begin(c);
+    return has_body(c->wsi) ? refuse_body(c) : begin(c);
 }
 
 /* --- the handshake ------------------------------------------------------------------------------- */
@@ -291,6 +327,10 @@ static int check_shake(struct conn *c, struct fail *f)
     }
     /* an Origin too long to be copied is not "no Origin" */
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) && !*origin) snprintf(origin, 2, "?");
+    if (has_body(wsi)) {
+        fail_set(f, ERR_BAD_REQUEST, "An upgrade carries no body.");
+        return 400;
+    }
     return guard_upgrade(&c->net->guard, &s, f);
 }
 
@@ -298,14 +338,11 @@ static int check_shake(struct conn *c, struct fail *f)
 static int refuse_upgrade(struct conn *c, const struct fail *why, int status)
 {
     struct http_reply r;
+    bool body = has_body(c->wsi);
     http_refuse(&r, why, status);
-    bool bad = write_head(c->wsi, &r, false);
-    char body[LWS_PRE + 1024];
-    size_t n = (size_t)r.bytes < sizeof body - LWS_PRE ? (size_t)r.bytes : sizeof body - LWS_PRE;
-    if (r.body) memcpy(body + LWS_PRE, r.body, n);
-    bad |= lws_write(c->wsi, (uint8_t *)body + LWS_PRE, n, LWS_WRITE_HTTP_FINAL) < 0;
+    bool bad = write_whole(c->wsi, &r, body);
     http_reply_free(&r);
-    return bad ? -1 : 1;
+    return bad || body ? -1 : 1;
 }
 
 static int on_confirm(struct conn *c)
