@@ -33,8 +33,8 @@ SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 
 # layers, lowest first; a file in kernels/cpu/isa is built once for every instruction set
 PROTO := $(wildcard proto/*.c)
-WEIGHTS := $(wildcard weights/*.c)
-KERNELS := $(wildcard kernels/*.c kernels/cpu/*.c kernels/model/*.c)
+WEIGHTS := $(wildcard weights/*.c weights/safetensors/*.c weights/tokenizer/*.c)
+KERNELS := $(wildcard kernels/*.c $(patsubst %,kernels/%/*.c,engine memory model cpu report))
 ISA_SRC := $(wildcard kernels/cpu/isa/*.c)
 ISAS := $(if $(filter x86_64,$(shell uname -m)),base avx2 avx512 avx512bf amx,base)
 ISA_base :=
@@ -59,23 +59,22 @@ endif
 CUDA_ARCH ?= $(if $(CUDA_ON),80 89 )90a
 CUDA_PTX ?= $(if $(CUDA_ON),90)
 CUDA_SRC := $(wildcard kernels/cuda/*.cu)
-CUDA_C := $(filter-out kernels/cuda/none.c,$(wildcard kernels/cuda/*.c))
+CUDA_C := $(filter-out kernels/cuda/stub.c,$(wildcard kernels/cuda/*.c))
 CUDA_DIR := $(O)/cuda/$(subst $() ,-,$(strip $(CUDA_ARCH)))
 CUDA_OBJ := $(patsubst %.cu,$(CUDA_DIR)/%.o,$(CUDA_SRC))
 CUDA_SYS := $(addprefix -isystem ,$(CUDA_INC) $(LIB_DIRS)) -DCUDA_LIB_PATH='"$(LIB_PATH)"'
 NVFLAGS := -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall$(comma)-Wextra$(comma)-fno-exceptions \
            $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a)$(comma)code=sm_$(a)) \
            $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a)$(comma)code=compute_$(a))
-KERNELS += $(if $(CUDA_ON),$(CUDA_C),kernels/cuda/none.c)
+KERNELS += $(if $(CUDA_ON),$(CUDA_C),kernels/cuda/stub.c)
 LIBS += $(if $(CUDA_ON),-L$(CUDA_LIB) -lcudart_static -lrt -ldl -l:libstdc++.a)
 SIMT := $(B)/simt
 SIMT_OBJ := $(patsubst kernels/cuda/%.cu,$(SIMT)/%.o,$(CUDA_SRC)) $(patsubst kernels/cuda/%.c,$(SIMT)/%.o,$(CUDA_C)) \
             $(patsubst test/simt/%.cc,$(SIMT)/%.o,$(wildcard test/simt/*.cc)) $(B)/test/simt/pair.o $(B)/test/simt/cases.o
 # the imagined card is one thread, so without races, and its fibers cost the address sanitizer a second a token
-SIMT_TESTS := $(if $(filter tsan,$(FLAVOUR)),,$(filter-out $(if $(filter asan,$(FLAVOUR)),%/test_faults.c %/test_resid.c),$(wildcard test/simt/test_*.c)))
-SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
-TESTS := $(wildcard test/proto/test_*.c test/weights/test_*.c test/kernels/test_*.c \
-           test/server/test_*.c test/sim/test_*.c) $(SIMT_TESTS)
+SIMT_TESTS := $(if $(filter tsan,$(FLAVOUR)),,$(filter-out $(if $(filter asan,$(FLAVOUR)),%/test_faults.c %/test_residency.c),$(wildcard test/simt/test_*.c)))
+SERVER := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
+TESTS := $(wildcard $(foreach d,proto weights kernels server,test/$(d)/test_*.c test/$(d)/*/test_*.c) test/sim/test_*.c) $(SIMT_TESTS)
 PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg frontend/*.webmanifest frontend/*.png \
           frontend/*/*.js frontend/*/*.json frontend/*/*.css)
 
@@ -85,7 +84,7 @@ ARCHIVES := $(B)/libserver.a $(B)/libkernels.a $(B)/libweights.a $(B)/libproto.a
 FUZZ := $(basename $(notdir $(wildcard test/fuzz/fuzz_*.c)))
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 # tests whose source is gone must not run any more
-STALE = $(filter-out $(TEST_BIN) %.d %.o,$(wildcard $(B)/test/*/test_*))
+STALE = $(filter-out $(TEST_BIN) %.d %.o,$(wildcard $(B)/test/*/test_* $(B)/test/*/*/test_*))
 
 all: $(if $(filter release,$(FLAVOUR)),$(O),$(B))/darkroom $(ARCHIVES) ## build build/darkroom
 
@@ -100,7 +99,7 @@ $(B)/libweights.a: $(call obj,$(WEIGHTS))
 $(B)/libkernels.a: $(call obj,$(KERNELS)) $(ISA_OBJ) $(if $(CUDA_ON),$(CUDA_OBJ))
 $(B)/libserver.a: $(call obj,$(SERVER)) $(B)/page.o
 $(B)/lib%.a:
-	@mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+	@mkdir -p $(@D) && rm -f $@ && ar qcs $@ $^ # q: r would keep one of two files of the same name
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

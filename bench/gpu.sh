@@ -51,10 +51,10 @@ flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16" "$avx512 -mavx5
 stones="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
 rules() { # a makefile of its own: the product's asks for libraries that are not here
     local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I. -MMD -MP' o f i objs= more=
-    local few="proto/fail.c weights/st.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
-    few+=" kernels/arena.c kernels/rng.c kernels/law.c kernels/dry.c kernels/card.c kernels/hold.c kernels/resid.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /none.c | tr '\n' ' ')"
+    local few="proto/fail.c weights/safetensors/dtype.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
+    few+=" kernels/arena.c kernels/rng.c kernels/sampling.c kernels/dry.c kernels/cuda_sizes.c kernels/memory/offload.c kernels/memory/residency.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /stub.c | tr '\n' ' ')"
     local all="$few"
-    [ "$whole" ] && all="$(printf '%s\n' $few proto/*.c weights/*.c kernels/*.c | sort -u | tr '\n' ' ')"
+    [ "$whole" ] && all="$(printf '%s\n' $few proto/*.c weights/*.c weights/{safetensors,tokenizer}/*.c kernels/*.c kernels/{engine,memory,report}/*.c | sort -u | tr '\n' ' ')"
     for f in $all; do
         o=$J/${f%.c}.o
         case " $few " in *" $f "*) objs+=" $o" ;; *) more+=" $o" ;; esac
@@ -78,7 +78,7 @@ rules() { # a makefile of its own: the product's asks for libraries that are not
     done
     echo "-include \$(shell find $J -name '*.d')"
 }
-mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
+mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] weights/*/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
 if [ "$mode" = --imagined ]; then
     part build 900 make -s -j2 CUDA=0 imagined || exit 1
     B=build/release/imagined

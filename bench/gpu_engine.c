@@ -10,7 +10,7 @@
  * says what they take together. */
 #include "bench/gpu_meter.h"
 #include "kernels/cuda/device.h"
-#include "kernels/engine.h"
+#include "kernels/engine/engine.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * below 1e-5 (the decoder, with 23 convolutions one after another, below 3e-5). */
 #include "bench/gpu_net.h"
 
-#include "weights/safetensors.h"
+#include "weights/safetensors/safetensors.h"
 
 #include <math.h>
 #include <stdlib.h>

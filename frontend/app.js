@@ -7,11 +7,11 @@ import { Wire, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
-import { Link } from './view/link.js';
-import { Speaker, changes } from './view/speaker.js';
+import { Link } from './view/connection.js';
+import { Speaker, changes } from './view/announcer.js';
 import { Status } from './view/status.js';
-import { Tab } from './view/tab.js';
-import { failureWords } from './view/trouble.js';
+import { Tab } from './view/title.js';
+import { failureWords } from './view/errors.js';
 import { Viewer } from './view/viewer.js';
 
 /** @typedef {import('./state.js').Job} Job */

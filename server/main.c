@@ -1,6 +1,6 @@
 /* main - which subcommand, with which options; the only file with state of the process. */
-#include "server/cmd.h"
-#include "server/paths.h"
+#include "server/cli/commands.h"
+#include "server/cli/paths.h"
 #include "server/version.h"
 
 #include <libwebsockets.h>

@@ -6,7 +6,7 @@
 #define WEIGHTS_MANIFEST_H
 
 #include "weights/config.h"
-#include "weights/safetensors.h"
+#include "weights/safetensors/safetensors.h"
 
 #include <stddef.h>
 #include <stdint.h>

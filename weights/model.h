@@ -5,9 +5,9 @@
 #ifndef WEIGHTS_MODEL_H
 #define WEIGHTS_MODEL_H
 
-#include "weights/bpe.h"
 #include "weights/config.h"
-#include "weights/safetensors.h"
+#include "weights/safetensors/safetensors.h"
+#include "weights/tokenizer/bpe.h"
 
 #include <stdint.h>
 #include <stdio.h>

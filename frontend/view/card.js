@@ -4,7 +4,7 @@
 import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
 import { Bar, attribute, brief, button, el, icon, put, quote, show } from './dom.js';
-import { trouble } from './trouble.js';
+import { trouble } from './errors.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */

@@ -1,7 +1,7 @@
 /* cuda - opening and closing a card, its sticky error, its measurements. */
+#include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/dnn.h"
-#include "kernels/cuda/lt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* weight - model tensors onto the card, in the layout that its kernels and libraries read. */
-#include "kernels/card.h"
 #include "kernels/cuda/device.h"
-#include "weights/safetensors.h"
+#include "kernels/cuda_sizes.h"
+#include "weights/safetensors/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef KERNELS_MODEL_BIND_H
 #define KERNELS_MODEL_BIND_H
 
-#include "kernels/hold.h"
+#include "kernels/memory/offload.h"
 #include "kernels/ops.h"
 #include "weights/model.h"
 

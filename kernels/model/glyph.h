@@ -7,7 +7,7 @@
 
 #include "kernels/model/bind.h"
 #include "kernels/model/graph.h"
-#include "weights/byt5.h"
+#include "weights/tokenizer/byt5.h"
 
 struct glyph_layer {
     int group;

@@ -6,7 +6,7 @@
 #define KERNELS_MODEL_POSITIONS_H
 
 #include "weights/config.h"
-#include "weights/prompt.h"
+#include "weights/tokenizer/prompt.h"
 
 #include <stdint.h>
 

@@ -6,7 +6,7 @@ import hashlib
 import struct
 import zlib
 
-from rig import LONG, QUICK, Server, folder, frame_job, generate, run
+from harness import LONG, QUICK, Server, folder, frame_job, generate, run
 
 server = Server()
 PHASES = ["glyph", "prior", "denoise", "decode"]

@@ -9,7 +9,7 @@ import os
 import random
 import struct
 
-from rig import Server, Wire, run
+from harness import Server, Wire, run
 
 server = Server()
 random.seed(6455)

@@ -10,7 +10,7 @@ import time
 
 import websockets
 
-from rig import BIN, LONG, MODEL, QUICK, Server, folder, generate, run
+from harness import BIN, LONG, MODEL, QUICK, Server, folder, generate, run
 
 KILLS = int(os.environ.get("DARKROOM_KILLS", "50"))
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from rig import BIN, LONG, MODEL, QUICK, Server, Wire, folder, run
+from harness import BIN, LONG, MODEL, QUICK, Server, Wire, folder, run
 
 server = Server()
 

@@ -1,8 +1,8 @@
 /* fuzz_bpe - any bytes as a prompt: bad UTF-8 is refused; ids are in range, the same again, and split
  * where special tokens do. */
-#include "weights/bpe.h"
-#include "weights/byt5.h"
-#include "weights/utf8.h"
+#include "weights/tokenizer/bpe.h"
+#include "weights/tokenizer/byt5.h"
+#include "weights/tokenizer/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

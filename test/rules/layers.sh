@@ -9,6 +9,8 @@ may_include() {
     proto/*) echo '^proto/' ;;
     weights/*) echo '^(weights/|proto/(fail|limits)\.h$)' ;;
     kernels/*) echo '^(kernels/|weights/|proto/(fail|limits)\.h$)' ;;
+    server/base/*) echo '^(server/base/|proto/)' ;;
+    server/core/*) echo '^(server/(core|base)/|proto/|kernels/glm\.h$)' ;;
     server/*) echo '^(server/|proto/|kernels/glm\.h$)' ;;
     esac
 }
@@ -30,13 +32,13 @@ while read -r as include; do
     printf '  # include "%s"\n' "$include" >"$sample"
     [ -n "$(check "$sample" "$as")" ] || expect "$as may include $include" "the rule is blind"
 done <<'END'
-proto/x.c weights/bpe.h
+proto/x.c weights/tokenizer/bpe.h
 weights/x.c proto/spec.h
 weights/x.c kernels/ops.h
-kernels/model/x.c server/job.h
+kernels/model/x.c server/core/job.h
 kernels/x.c proto/event.h
 server/x.c kernels/ops.h
-server/x.c weights/bpe.h
+server/x.c weights/tokenizer/bpe.h
 server/x.c job.h
 server/x.c ../kernels/glm.h
 END

@@ -6,8 +6,8 @@
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
-#include "server/hub_in.h"
-#include "server/turn.h"
+#include "server/core/batcher.h"
+#include "server/core/core.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

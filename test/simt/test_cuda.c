@@ -4,11 +4,11 @@
  * that is missing shows as a difference; shared memory starts as NaN. Catches wrong indices, strides and
  * roundings, a grid that is too small, a sticky error that does not stick, memory that leaks, a
  * recording that does not repeat. */
-#include "kernels/cuda/choice.h"
+#include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/dnn.h"
-#include "kernels/cuda/lt.h"
+#include "kernels/cuda/tuning.h"
 #include "kernels/model/vae.h"
 #include "test/simt/pair.h"
 

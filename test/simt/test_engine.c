@@ -3,7 +3,7 @@
  * Catches: a stage that differs from the CPU device's, a picture that depends on its company or on a recording,
  * a prior that waits for the host, tokens shown before they are drawn, memory that leaks. */
 #include "kernels/cuda/cuda.h"
-#include "kernels/engine.h"
+#include "kernels/engine/engine.h"
 #include "test/simt/cuda_runtime.h"
 
 #include <math.h>

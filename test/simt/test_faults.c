@@ -2,10 +2,10 @@
  *
  * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that are not loaded again, a
  * failure for want of memory that takes the card with it, and a worker that takes its neighbour along. */
-#include "server/clock.h"
-#include "server/enc.h"
-#include "server/mail.h"
-#include "server/worker.h"
+#include "server/base/clock.h"
+#include "server/events.h"
+#include "server/worker/encoder.h"
+#include "server/worker/worker.h"
 #include "test/simt/cuda_runtime.h"
 
 #include <setjmp.h>

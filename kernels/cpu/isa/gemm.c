@@ -1,5 +1,5 @@
 /* gemm - register tiles of C = A B: the loop in which the CPU device spends its life. */
-#include "kernels/cpu/isa/act.h"
+#include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { LANGUAGES, Text, pickLanguage } from '../../../frontend/i18n/text.js';
-import { failureWords, sentence } from '../../../frontend/view/trouble.js';
+import { failureWords, sentence } from '../../../frontend/view/errors.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');

@@ -8,7 +8,7 @@ import { newJob } from '../../../frontend/state.js';
 import { examplesOf } from '../../../frontend/view/composer.js';
 import { brief, languageOf } from '../../../frontend/view/dom.js';
 import { nearest, sizeFault } from '../../../frontend/view/sizes.js';
-import { tabIcon, tabWords } from '../../../frontend/view/tab.js';
+import { tabIcon, tabWords } from '../../../frontend/view/title.js';
 
 const E = new Text('en');
 const side = { min: 64, max: 512, step: 32 };

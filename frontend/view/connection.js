@@ -1,0 +1,95 @@
+// @ts-check
+// link - how the connection stands: the lamp, a word in the head, and a notice when it is worth a sentence.
+
+import { attribute, byId, put, show } from './dom.js';
+import { failureWords } from './errors.js';
+
+/** @typedef {import('../state.js').State} State */
+/** @typedef {import('../i18n/text.js').Text} Text */
+
+const QUIET_MS = 1200; // a connection that comes quickly needs no words
+const NEWS_MS = 6000;
+const UNDO_MS = 9000;
+
+export class Link {
+  /** @param {{retry: () => void, undo: () => void, dismiss: () => void}} acts */
+  constructor(acts) {
+    this.acts = acts;
+    this.box = byId('notice');
+    this.words = byId('notice-text');
+    this.action = byId('notice-action');
+    /** @type {'retry' | 'undo' | null} */ this.doing = null;
+    this.action.addEventListener('click', () => this.doing && this.acts[this.doing]());
+    this.since = 0;
+    this.last = '';
+    /** @type {[State, Text] | null} */ this.shown = null;
+  }
+
+  /** @param {State} state @param {Text} text @param {number} now */
+  update(state, text, now) {
+    this.shown = [state, text];
+    const name = state.link.state === 'open' ? 'open' : state.link.ever || state.link.attempt > 1 ? 'lost' : 'connecting';
+    const root = document.documentElement;
+    if (root.dataset.link !== name) this.since = now;
+    root.dataset.link = name;
+    root.dataset.busy = String((state.stats?.running ?? 0) > 0 || state.jobs.some((job) => job.state === 'running'));
+    put(byId('link-text'), text.say(`link.${name}`));
+    const model = state.hello?.model;
+    // "cpu (2 threads, avx512bf, bf16)": the kind is enough here
+    put(byId('model'), model ? text.say('model.line', { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
+    attribute(byId('model'), 'title', model?.device ?? null);
+    this.tick(now);
+  }
+
+  /** @param {number} now */
+  tick(now) {
+    if (!this.shown) return;
+    const [state, text] = this.shown;
+    const notice = noticeWords(state, text, now, this.since);
+    show(this.box, notice !== null);
+    if (!notice) {
+      if (state.news && state.link.state === 'open') this.acts.dismiss();
+      return;
+    }
+    put(this.words, notice.words);
+    this.box.dataset.tone = notice.tone;
+    this.doing = notice.action;
+    show(this.action, notice.action !== null);
+    if (notice.action) put(this.action, text.say(`notice.${notice.action}`));
+  }
+}
+
+/** @typedef {{words: string, tone: 'good' | 'wait' | 'bad', action: 'retry' | 'undo' | null}} Notice */
+
+/** What is worth a sentence now. @param {State} state @param {Text} text @param {number} now @param {number} since
+ * @returns {Notice | null} */
+export function noticeWords(state, text, now, since) {
+  const { link, news } = state;
+  if (link.state !== 'open') return lostWords(state, text, now, since);
+  if (!news) return null;
+  const age = now - news.at;
+  if (news.kind === 'cleared') {
+    return age < UNDO_MS ? { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good', action: 'undo' } : null;
+  }
+  if (age > NEWS_MS && news.kind !== 'stopping') return null;
+  if (news.kind === 'error') {
+    const { wrong, todo } = failureWords(news.failure ?? { code: 'internal' }, text);
+    return { words: `${wrong} ${todo}`, tone: 'bad', action: null };
+  }
+  return { words: text.say(`notice.${news.kind}`), tone: news.kind === 'stopping' ? 'wait' : 'good', action: null };
+}
+
+/** @param {State} state @param {Text} text @param {number} now @param {number} since @returns {Notice | null} */
+function lostWords({ link, news }, text, now, since) {
+  if (!navigator.onLine && location.hostname !== 'localhost' && location.hostname !== '127.0.0.1') {
+    return { words: text.say('notice.offline'), tone: 'bad', action: 'retry' };
+  }
+  if (!link.ever && link.attempt < 2) {
+    return now - since > QUIET_MS ? { words: text.say('notice.connecting'), tone: 'wait', action: null } : null;
+  }
+  if (now - since < QUIET_MS) return null;
+  if (news?.kind === 'stopping') return { words: text.say('notice.stopping'), tone: 'wait', action: 'retry' };
+  const left = link.retryAt - now;
+  if (link.state === 'connecting' || left < 300) return { words: text.say('notice.retrying'), tone: 'bad', action: 'retry' };
+  return { words: text.say('notice.lost', { time: text.about(Math.max(1000, left)) }), tone: 'bad', action: 'retry' };
+}

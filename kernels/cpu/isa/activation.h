@@ -1,0 +1,78 @@
+/* activation - activations and typed loads and stores of rows, for the files beside it. */
+#ifndef KERNELS_CPU_ISA_ACTIVATION_H
+#define KERNELS_CPU_ISA_ACTIVATION_H
+
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/isa/vec.h"
+
+/* Element i .. i + n of a row; n < VW only at its end. */
+INLINE vf get(const void *p, int64_t i, int n, int bf)
+{
+    if (bf) {
+        const uint16_t *b = (const uint16_t *)p + i;
+        return n == VW ? vload_bf(b) : vload_bf_n(b, n);
+    }
+    const float *f = (const float *)p + i;
+    return n == VW ? vload(f) : vload_n(f, n);
+}
+
+INLINE void set(void *p, int64_t i, vf v, int n, int bf)
+{
+    if (bf) {
+        uint16_t *b = (uint16_t *)p + i;
+        if (n == VW)
+            vstore_bf(b, v);
+        else
+            vstore_bf_n(b, v, n);
+        return;
+    }
+    float *f = (float *)p + i;
+    if (n == VW)
+        vstore(f, v);
+    else
+        vstore_n(f, v, n);
+}
+
+/* Rounded to the activations' type. */
+INLINE vf rnd(vf v, int bf)
+{
+    return bf ? vround_bf(v) : v;
+}
+
+/* How many of the VW elements at i exist. */
+INLINE int lanes(int64_t i, int64_t n)
+{
+    return n - i < VW ? (int)(n - i) : VW;
+}
+
+/* 1 / (1 + e^-x); where e^-x would overflow the cut of vexp gives 4e-39 x, which is 0 for all uses. */
+INLINE vf vsigmoid(vf x)
+{
+    return vset(1.0f) / (vset(1.0f) + vexp(-x));
+}
+
+/* erf, 1 ulp: an odd polynomial inside |x| < 0.875, 1 - e^-q(|x|) outside. */
+INLINE vf verf(vf x)
+{
+    vf t = vabs(x);
+    for (int i = 0; i < VW; i++)
+        t[i] = erff(x[i]);
+    return t;
+}
+
+INLINE vf activate(vf x, enum act act)
+{
+    switch (act) {
+    case ACT_NONE: return x;
+    case ACT_SILU: return x * vsigmoid(x);
+    case ACT_GELU_TANH: {
+        /* 0.5 x (1 + tanh u) = x sigmoid(2u) */
+        vf u = x * vfma(x * x, vset(0x1.2444f2p-4f), vset(0x1.988454p+0f));
+        return x * vsigmoid(u);
+    }
+    case ACT_GELU_ERF: return vset(0.5f) * x * (vset(1.0f) + verf(x * vset(0x1.6a09e6p-1f)));
+    }
+    return x;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* sample - sample(): law.h applied to rows of logits, and the counters that follow a draw. */
+#include "kernels/cpu/cpu.h"
+#include "kernels/sampling.h"
+
+static size_t row_work(int64_t vocab)
+{
+    return ((law_work((int)vocab) + 63) / 64 + ((size_t)vocab * 8 + 63) / 64) * 64;
+}
+
+size_t cpu_sample_work(int64_t rows, int64_t vocab)
+{
+    return (size_t)rows * row_work(vocab);
+}
+
+struct draws {
+    tensor logits;
+    const struct draw *draw;
+    char *work;
+};
+
+static int32_t choose(const struct draws *j, int i, int32_t drawn, int32_t *bad)
+{
+    const struct draw *w = &j->draw[i];
+    const int n = (int)j->logits.cols;
+    const struct law law = {.temperature = w->temperature,
+                            .top_p = w->top_p,
+                            .top_k = w->top_k,
+                            .limit = w->strict ? 0 : w->codes};
+    char *work = j->work + (size_t)i * row_work(n);
+    int32_t *ids = (int32_t *)(void *)work;
+    float *probs = (float *)(void *)(ids + n);
+    void *rest = work + ((size_t)n * 8 + 63) / 64 * 64;
+    const float *row = (const float *)j->logits.data + i * j->logits.ld;
+    int kept = law_keep(ids, probs, row, n, &law, rest);
+    if (!kept) return -1;
+    int32_t id = law_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)drawn);
+    if (id >= w->codes) *bad = 1;
+    return id;
+}
+
+static void draw_task(void *ctx, int i, int lane)
+{
+    struct draws *j = ctx;
+    const struct draw *w = &j->draw[i];
+    int32_t *state = w->state.data, *tokens = w->tokens.data, bad = 0, id;
+    const int32_t drawn = state[AR_DRAWN];
+    (void)lane;
+    assert(drawn >= 0 && drawn < w->tokens.cols);
+    if (tensor_given(w->forced))
+        id = ((const int32_t *)w->forced.data)[drawn];
+    else
+        id = choose(j, i, drawn, &bad);
+    if (id < 0) {
+        id = 0;
+        bad = 1;
+    }
+    if (bad && !state[AR_BAD]) state[AR_BAD] = drawn + 1;
+    tokens[drawn] = id;
+    state[AR_NEXT] = id;
+    state[AR_DRAWN] = drawn + 1;
+    state[AR_LEN] += (int32_t)w->advance;
+}
+
+void cpu_sample(struct dev *d, tensor logits, const struct draw *draw, int n)
+{
+    if (!cpu_ready(d)) return;
+    assert(logits.type == DT_F32 && logits.rows == n);
+    size_t mark = arena_mark(&d->scratch);
+    struct draws j = {.logits = logits, .draw = draw};
+    j.work = arena_alloc(&d->scratch, cpu_sample_work(n, logits.cols));
+    if (j.work) pool_run(cpu_of(d)->pool, n, draw_task, &j);
+    arena_release(&d->scratch, mark);
+}

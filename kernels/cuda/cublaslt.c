@@ -1,0 +1,308 @@
+/* cublaslt - cuBLASLt: what is asked, which algorithm answers, and the cache of choices. */
+#include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/dlopen.h"
+#include "kernels/cuda/tuning.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int lt_plan(struct lt_shape *s, const struct cu_product *p, int bf)
+{
+    const int per = bf ? 8 : 4, out = bf && !p->y_f32 ? 8 : 4; /* values of 16 bytes */
+    const int late = p->act == CU_ACT_SILU || p->act == CU_ACT_GELU_ERF;
+    *s = (struct lt_shape){.m = p->m, .n = p->n, .k = p->k, .ldx = p->ldx, .ldy = p->ldy, .bf = bf};
+    s->y_f32 = p->y_f32;
+    s->bias = p->bias != NULL;
+    s->gelu = p->act == CU_ACT_GELU_TANH;
+    s->beta = p->add;
+    s->after = late ? p->act : 0;
+    if (p->k % per || p->ldx % per || p->n % out || p->ldy % out) return 0;
+    if (((uintptr_t)p->x | (uintptr_t)p->w | (uintptr_t)p->y) % 16) return 0;
+    if (p->add && p->act != CU_ACT_NONE) return 0; /* y + act(.): not this library's order */
+    if (p->y_f32 && (p->bias || p->act != CU_ACT_NONE)) return 0; /* its bias would be float */
+    return 1;
+}
+
+uint64_t lt_key(const struct lt_shape *s)
+{
+    const int64_t part[] = {s->n, s->k, s->bf, s->y_f32, s->bias, s->gelu, s->beta};
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        h = (h ^ (uint64_t)part[i]) * 0x100000001b3u;
+    return h | 1;
+}
+
+#if LIB_LT
+
+#    include <cublasLt.h>
+
+enum { TRY_ROWS = 4096, CANDIDATES = 12, ROUNDS = 3 };
+_Static_assert(sizeof(cublasLtMatmulAlgo_t) <= CHOICE_BYTES, "an algorithm is kept as it is");
+#    define LT_SPACE ((size_t)32 << 20)
+
+struct lt {
+    struct lib lib;
+    cublasLtHandle_t handle;
+    cudaStream_t stream;
+    char *work;
+    struct choices choices;
+    size_t version;
+    /* the library's functions */
+    __typeof__(cublasLtCreate) *create;
+    __typeof__(cublasLtDestroy) *destroy;
+    __typeof__(cublasLtGetVersion) *get_version;
+    __typeof__(cublasLtMatmul) *matmul;
+    __typeof__(cublasLtMatmulDescCreate) *desc_create;
+    __typeof__(cublasLtMatmulDescDestroy) *desc_destroy;
+    __typeof__(cublasLtMatmulDescSetAttribute) *desc_set;
+    __typeof__(cublasLtMatrixLayoutCreate) *layout_create;
+    __typeof__(cublasLtMatrixLayoutDestroy) *layout_destroy;
+    __typeof__(cublasLtMatmulPreferenceCreate) *pref_create;
+    __typeof__(cublasLtMatmulPreferenceDestroy) *pref_destroy;
+    __typeof__(cublasLtMatmulPreferenceSetAttribute) *pref_set;
+    __typeof__(cublasLtMatmulAlgoGetHeuristic) *heuristic;
+    __typeof__(cublasLtMatmulAlgoConfigGetAttribute) *config_get;
+    __typeof__(cublasLtMatmulAlgoCheck) *check;
+};
+
+static int load(struct lt *l)
+{
+    static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
+                                        NULL};
+    if (!lib_open(&l->lib, names)) return 0;
+    l->create = lib_find(&l->lib, "cublasLtCreate");
+    l->destroy = lib_find(&l->lib, "cublasLtDestroy");
+    l->get_version = lib_find(&l->lib, "cublasLtGetVersion");
+    l->matmul = lib_find(&l->lib, "cublasLtMatmul");
+    l->desc_create = lib_find(&l->lib, "cublasLtMatmulDescCreate");
+    l->desc_destroy = lib_find(&l->lib, "cublasLtMatmulDescDestroy");
+    l->desc_set = lib_find(&l->lib, "cublasLtMatmulDescSetAttribute");
+    l->layout_create = lib_find(&l->lib, "cublasLtMatrixLayoutCreate");
+    l->layout_destroy = lib_find(&l->lib, "cublasLtMatrixLayoutDestroy");
+    l->pref_create = lib_find(&l->lib, "cublasLtMatmulPreferenceCreate");
+    l->pref_destroy = lib_find(&l->lib, "cublasLtMatmulPreferenceDestroy");
+    l->pref_set = lib_find(&l->lib, "cublasLtMatmulPreferenceSetAttribute");
+    l->heuristic = lib_find(&l->lib, "cublasLtMatmulAlgoGetHeuristic");
+    l->config_get = lib_find(&l->lib, "cublasLtMatmulAlgoConfigGetAttribute");
+    l->check = lib_find(&l->lib, "cublasLtMatmulAlgoCheck");
+    return !l->lib.missing;
+}
+
+/* A product made into the library's descriptors. */
+struct call {
+    cublasLtMatmulDesc_t desc;
+    cublasLtMatrixLayout_t w, x, y;
+};
+
+static void drop(struct lt *l, struct call *c)
+{
+    if (c->desc) l->desc_destroy(c->desc);
+    if (c->w) l->layout_destroy(c->w);
+    if (c->x) l->layout_destroy(c->x);
+    if (c->y) l->layout_destroy(c->y);
+}
+
+static cublasLtEpilogue_t epilogue(const struct lt_shape *s)
+{
+    if (s->gelu) return s->bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    return s->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+/* y' = w' x' columns first: w is [k, n] and transposed, x [k, m], y [n, m]. */
+static int make(struct lt *l, struct call *c, const struct lt_shape *s, int m, const void *bias)
+{
+    const cudaDataType_t in = s->bf ? CUDA_R_16BF : CUDA_R_32F;
+    const cudaDataType_t out = s->bf && !s->y_f32 ? CUDA_R_16BF : CUDA_R_32F;
+    const cublasOperation_t t = CUBLAS_OP_T, plain = CUBLAS_OP_N;
+    const cublasLtEpilogue_t e = epilogue(s);
+    *c = (struct call){0};
+    int bad = l->desc_create(&c->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSA, &t, sizeof t);
+    if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain);
+    if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &e, sizeof e);
+    if (!bad && s->bias)
+        bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
+    if (!bad) bad = l->layout_create(&c->w, in, (uint64_t)s->k, (uint64_t)s->n, s->k);
+    if (!bad) bad = l->layout_create(&c->x, in, (uint64_t)s->k, (uint64_t)m, s->ldx);
+    if (!bad) bad = l->layout_create(&c->y, out, (uint64_t)s->n, (uint64_t)m, s->ldy);
+    if (bad) drop(l, c);
+    return !bad;
+}
+
+static int go(struct lt *l, const struct call *c, const struct lt_shape *s,
+              const cublasLtMatmulAlgo_t *algo, void *y, const void *x, const void *w)
+{
+    const float one = 1, beta = s->beta ? 1 : 0;
+    return l->matmul(l->handle, c->desc, &one, w, c->w, x, c->x, &beta, y, c->y, y, c->y, algo,
+                     l->work, LT_SPACE, l->stream);
+}
+
+/* Only algorithms that add along k in one piece: their order does not depend on the number of rows. */
+static int whole_k(struct lt *l, const cublasLtMatmulAlgo_t *a)
+{
+    int32_t split = 1;
+    uint32_t reduce = 0;
+    size_t got;
+    if (l->config_get(a, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &split, sizeof split, &got)) return 0;
+    if (l->config_get(a, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &reduce, sizeof reduce, &got))
+        return 0;
+    return split <= 1 && reduce == CUBLASLT_REDUCTION_SCHEME_NONE;
+}
+
+static int propose(struct lt *l, const struct call *c, cublasLtMatmulHeuristicResult_t *r)
+{
+    cublasLtMatmulPreference_t pref = NULL;
+    const size_t space = LT_SPACE;
+    const uint32_t none = CUBLASLT_REDUCTION_SCHEME_NONE;
+    int n = 0, kept = 0;
+    int bad = l->pref_create(&pref);
+    if (!bad)
+        bad = l->pref_set(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &space, sizeof space);
+    if (!bad)
+        bad = l->pref_set(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &none, sizeof none);
+    if (!bad)
+        bad = l->heuristic(l->handle, c->desc, c->w, c->x, c->y, c->y, pref, CANDIDATES, r, &n);
+    if (pref) l->pref_destroy(pref);
+    for (int i = 0; i < n && !bad; i++)
+        if (r[i].state == CUBLAS_STATUS_SUCCESS && whole_k(l, &r[i].algo)) r[kept++] = r[i];
+    return kept;
+}
+
+/* Milliseconds of the fastest of a few runs; negative: it does not run. */
+static float time_one(struct lt *l, const struct call *c, const struct lt_shape *s,
+                      const cublasLtMatmulAlgo_t *a, char *y, char *x, char *w, cudaEvent_t ev[2])
+{
+    float best = -1, ms = 0;
+    for (int i = 0; i <= ROUNDS; i++) {
+        cudaEventRecord(ev[0], l->stream);
+        if (go(l, c, s, a, y, x, w)) return -1;
+        cudaEventRecord(ev[1], l->stream);
+        if (cudaEventSynchronize(ev[1]) != cudaSuccess) return -1;
+        cudaEventElapsedTime(&ms, ev[0], ev[1]);
+        if (i && (best < 0 || ms < best)) best = ms;
+    }
+    return best;
+}
+
+/* On memory of its own with random contents: zeros would run faster than real data. */
+static int race(struct lt *l, const struct lt_shape *asked, cublasLtMatmulAlgo_t *out)
+{
+    struct lt_shape s = *asked;
+    cublasLtMatmulHeuristicResult_t r[CANDIDATES];
+    const struct cu_queue q = {.stream = l->stream};
+    const size_t unit = s.bf ? 2 : 4, m = TRY_ROWS, n = (size_t)s.n, k = (size_t)s.k;
+    struct call c;
+    cudaEvent_t ev[2] = {NULL, NULL};
+    char *mem = NULL;
+    float best = -1;
+    s.m = TRY_ROWS;
+    s.ldx = s.k;
+    s.ldy = s.n;
+    s.beta = asked->beta;
+    if (cudaMalloc((void **)&mem, (m * k + n * k + n) * unit + m * n * 4) != cudaSuccess) {
+        cudaGetLastError();
+        return 0;
+    }
+    char *x = mem + m * n * 4, *w = x + m * k * unit, *bias = w + n * k * unit;
+    cu_noise(&q, s.bf, x, m * k, 1, 1);
+    cu_noise(&q, s.bf, w, n * k + n, 0.02f, 2);
+    if (cudaEventCreate(&ev[0]) == cudaSuccess && cudaEventCreate(&ev[1]) == cudaSuccess
+        && make(l, &c, &s, TRY_ROWS, bias)) {
+        for (int i = 0, tried = propose(l, &c, r); i < tried; i++) {
+            const float ms = time_one(l, &c, &s, &r[i].algo, mem, x, w, ev);
+            if (ms >= 0 && (best < 0 || ms < best)) {
+                best = ms;
+                *out = r[i].algo;
+            }
+        }
+        drop(l, &c);
+    }
+    for (int i = 0; i < 2; i++)
+        if (ev[i]) cudaEventDestroy(ev[i]);
+    cudaStreamSynchronize(l->stream);
+    cudaFree(mem);
+    return best >= 0;
+}
+
+static const cublasLtMatmulAlgo_t *choose(struct lt *l, const struct lt_shape *s)
+{
+    cublasLtMatmulAlgo_t best;
+    const uint64_t key = lt_key(s);
+    const void *kept = choices_find(&l->choices, key);
+    if (!kept && race(l, s, &best)) kept = choices_keep(&l->choices, key, &best, sizeof best);
+    return kept;
+}
+
+int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
+{
+    struct call c;
+    cublasLtMatmulHeuristicResult_t fits;
+    const cublasLtMatmulAlgo_t *algo = choose(l, s);
+    if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
+    int rc = 0;
+    if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits)
+        && fits.workspaceSize <= LT_SPACE)
+        rc = go(l, &c, s, algo, p->y, p->x, p->w) ? -1 : 1;
+    drop(l, &c);
+    return rc;
+}
+
+struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
+{
+    struct lt *l = calloc(1, sizeof *l);
+    if (!l) return NULL;
+    l->stream = stream;
+    l->work = work;
+    if (bytes < LT_SPACE || !load(l) || l->create(&l->handle)) {
+        lib_close(&l->lib);
+        free(l);
+        return NULL;
+    }
+    l->version = l->get_version();
+    choices_open(&l->choices, cache, "cublaslt", l->version, card);
+    return l;
+}
+
+void lt_close(struct lt *l)
+{
+    if (!l) return;
+    l->destroy(l->handle);
+    lib_close(&l->lib);
+    free(l);
+}
+
+void lt_describe(const struct lt *l, char *out, size_t size)
+{
+    if (l)
+        snprintf(out, size, ", cuBLASLt %zu.%zu", l->version / 10000, l->version / 100 % 100);
+    else
+        snprintf(out, size, ", no cuBLASLt");
+}
+
+#else /* built without the library's headers */
+
+struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
+{
+    (void)stream, (void)work, (void)bytes, (void)cache, (void)card;
+    return NULL;
+}
+
+void lt_close(struct lt *l)
+{
+    (void)l;
+}
+
+void lt_describe(const struct lt *l, char *out, size_t size)
+{
+    (void)l;
+    snprintf(out, size, ", no cuBLASLt");
+}
+
+int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
+{
+    (void)l, (void)s, (void)p;
+    return 0;
+}
+
+#endif

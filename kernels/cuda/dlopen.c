@@ -1,0 +1,50 @@
+/* dlopen - dlopen with a few places to look. */
+#include "kernels/cuda/dlopen.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef CUDA_LIB_PATH
+#    define CUDA_LIB_PATH "" /* folders, separated by colons: from the Makefile */
+#endif
+
+static void *open_in(const char *folders, const char *name)
+{
+    char path[1024];
+    while (folders && *folders) {
+        const size_t n = strcspn(folders, ":");
+        const int len = snprintf(path, sizeof path, "%.*s/%s", (int)n, folders, name);
+        if (n && len > 0 && (size_t)len < sizeof path) {
+            void *h = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+            if (h) return h;
+        }
+        folders += n + (folders[n] == ':');
+    }
+    return NULL;
+}
+
+int lib_open(struct lib *l, const char *const *names)
+{
+    *l = (struct lib){0};
+    for (int i = 0; names[i] && !l->handle; i++) {
+        l->handle = open_in(getenv("DARKROOM_CUDA_LIBS"), names[i]);
+        if (!l->handle) l->handle = open_in(CUDA_LIB_PATH, names[i]);
+        if (!l->handle) l->handle = dlopen(names[i], RTLD_NOW | RTLD_GLOBAL);
+    }
+    return l->handle != NULL;
+}
+
+void *lib_find(struct lib *l, const char *name)
+{
+    void *p = l->handle ? dlsym(l->handle, name) : NULL;
+    if (!p) l->missing++;
+    return p;
+}
+
+void lib_close(struct lib *l)
+{
+    if (l->handle) dlclose(l->handle);
+    l->handle = NULL;
+}

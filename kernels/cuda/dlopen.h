@@ -1,0 +1,34 @@
+/* dlopen - a library that is used when it is there: opened at run time, its functions by name.
+ *
+ * LIB_LT, LIB_DNN: 1 when the headers are there at build time. Without them the device is complete, but
+ * slower. Thread: any; a struct lib belongs to whoever opened it. */
+#ifndef KERNELS_CUDA_DLOPEN_H
+#define KERNELS_CUDA_DLOPEN_H
+
+#if defined(__has_include)
+#    if __has_include(<cublasLt.h>)
+#        define LIB_LT 1
+#    endif
+#    if __has_include(<cudnn.h>)
+#        define LIB_DNN 1
+#    endif
+#endif
+#ifndef LIB_LT
+#    define LIB_LT 0
+#endif
+#ifndef LIB_DNN
+#    define LIB_DNN 0
+#endif
+
+struct lib {
+    void *handle;
+    int missing; /* functions that were not found */
+};
+
+/* The first of the names (NULL ends them) that opens: as the loader finds it, then in the folders of NVIDIA's Python
+ * packages that DARKROOM_CUDA_LIBS names or that were known when this was built. 0: none. */
+int lib_open(struct lib *, const char *const *names);
+void *lib_find(struct lib *, const char *name);
+void lib_close(struct lib *);
+
+#endif

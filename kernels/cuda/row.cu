@@ -1,0 +1,452 @@
+/* row - norms, gates, rotations and activations: one pass over each row, 16 bytes an access.
+ *
+ * Memory bound all of them. Norms give a block to a row and read the row again for the second step: it is still
+ * in the first cache. Elementwise kernels give a thread 16 bytes. */
+#include "kernels/cuda/dev.cuh"
+
+/* Threads for a row of `pieces` accesses: enough for two a thread, whole warps, at most 512. */
+static int row_threads(int pieces)
+{
+    int t = (pieces + 31) / 32 * 32;
+    return t > 512 ? 512 : t < 32 ? 32 : t;
+}
+
+static bool aligned16(const void *p, int64_t ld, int size)
+{
+    return (uintptr_t)p % 16 == 0 && ld * size % 16 == 0;
+}
+
+/* 1 / sqrt(mean of the squares + eps) of a row, by all threads of the block; part: as in block_sum. */
+template <class T, int V>
+static __device__ __forceinline__ float rms_of(const T *x, int cols, float eps, float *part)
+{
+    float v[V], sum = 0;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, x + i);
+        for (int j = 0; j < V; j++)
+            sum += v[j] * v[j];
+    }
+    return 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
+}
+
+/* y = x rsqrt(mean(x^2) + eps) w, or y += that. */
+template <class T, int V, bool ADD>
+__global__ void rms_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *w, int cols,
+                           float eps)
+{
+    __shared__ float part[32];
+    const T *xr = x + blockIdx.x * ldx;
+    T *yr = y + blockIdx.x * ldy;
+    float v[V], o[V];
+    dep_launch();
+    dep_wait();
+    const float r = rms_of<T, V>(xr, cols, eps, part);
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, xr + i);
+        if (ADD) load<T, V>(o, yr + i);
+        for (int j = 0; j < V; j++) {
+            v[j] = rnd<T>(v[j] * r) * w[i + j];
+            if (ADD) v[j] = o[j] + rnd<T>(v[j]);
+        }
+        store<T, V>(yr + i, v);
+    }
+}
+
+template <class T, bool ADD>
+static void rms(const struct cu_queue *q, void *y, int64_t ldy, const void *x, int64_t ldx,
+                const float *w, int rows, int cols, float eps)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(x, ldx, sizeof(T)))
+        launch(rms_kernel<T, wide<T>::V, ADD>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
+               (T *)y, ldy, (const T *)x, ldx, w, cols, eps);
+    else
+        launch(rms_kernel<T, 1, ADD>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)y, ldy,
+               (const T *)x, ldx, w, cols, eps);
+}
+
+void cu_rms(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+            const float *w, int rows, int cols, float eps)
+{
+    if (bf)
+        rms<bf16, false>(q, y, ldy, x, ldx, w, rows, cols, eps);
+    else
+        rms<float, false>(q, y, ldy, x, ldx, w, rows, cols, eps);
+}
+
+void cu_rms_add(const struct cu_queue *q, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
+                const float *w, int rows, int cols, float eps)
+{
+    if (bf)
+        rms<bf16, true>(q, x, ldx, a, lda, w, rows, cols, eps);
+    else
+        rms<float, true>(q, x, ldx, a, lda, w, rows, cols, eps);
+}
+
+/* Two norms with one row in the cache: sums are taken as rms_kernel takes them, so the bits are its own. */
+template <class T, int V>
+__global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, const float *w, T *y,
+                                int64_t ldy, const float *w2, int cols, float eps)
+{
+    __shared__ float part[32];
+    T *xr = x + blockIdx.x * ldx, *yr = y + blockIdx.x * ldy;
+    const T *ar = a + blockIdx.x * lda;
+    float v[V], o[V], next = 0;
+    dep_launch();
+    dep_wait();
+    const float r = rms_of<T, V>(ar, cols, eps, part);
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, ar + i);
+        load<T, V>(o, xr + i);
+        for (int j = 0; j < V; j++) {
+            o[j] = rnd<T>(o[j] + rnd<T>(rnd<T>(v[j] * r) * w[i + j]));
+            next += o[j] * o[j];
+        }
+        store<T, V>(xr + i, o);
+    }
+    const float s = 1.0f / sqrtf(block_sum(next, part) / (float)cols + eps);
+    for (int i = threadIdx.x * V; i < cols;
+         i += blockDim.x * V) { /* what this thread has written */
+        load<T, V>(o, xr + i);
+        for (int j = 0; j < V; j++)
+            o[j] = rnd<T>(o[j] * s) * w2[i + j];
+        store<T, V>(yr + i, o);
+    }
+}
+
+template <class T>
+static void rms_pair(const struct cu_queue *q, void *x, int64_t ldx, const void *a, int64_t lda,
+                     const float *w, void *y, int64_t ldy, const float *w2, int rows, int cols,
+                     float eps)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(x, ldx, sizeof(T)) && aligned16(a, lda, sizeof(T))
+        && aligned16(y, ldy, sizeof(T)))
+        launch(rms_pair_kernel<T, wide<T>::V>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
+               (T *)x, ldx, (const T *)a, lda, w, (T *)y, ldy, w2, cols, eps);
+    else
+        launch(rms_pair_kernel<T, 1>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)x, ldx,
+               (const T *)a, lda, w, (T *)y, ldy, w2, cols, eps);
+}
+
+void cu_rms_add_rms(const struct cu_queue *q, int bf, void *x, int64_t ldx, const void *a,
+                    int64_t lda, const float *w, void *y, int64_t ldy, const float *w2, int rows,
+                    int cols, float eps)
+{
+    if (bf)
+        rms_pair<bf16>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
+    else
+        rms_pair<float>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
+}
+
+/* The segment that holds a row, or -1: a few comparisons, the same for the whole block. */
+static __device__ __forceinline__ int find_seg(const struct cu_segs &s, int row)
+{
+    for (int i = 0; i < s.n; i++)
+        if (row >= s.seg[i].row && row < s.seg[i].row + s.seg[i].n) return i;
+    return -1;
+}
+
+/* Mean and variance in two passes, because one cancels. */
+template <class T, int V>
+__global__ void ln_mod_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const T *mod,
+                              const struct cu_segs segs, int cols, float eps)
+{
+    __shared__ float part[32];
+    const int s = find_seg(segs, blockIdx.x);
+    const T *xr = x + blockIdx.x * ldx;
+    T *yr = y + blockIdx.x * ldy;
+    float v[V], a[V], b[V], sum = 0, sq = 0;
+    dep_launch();
+    dep_wait();
+    if (s < 0) return;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, xr + i);
+        for (int j = 0; j < V; j++)
+            sum += v[j];
+    }
+    const float mean = block_sum(sum, part) / (float)cols;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, xr + i);
+        for (int j = 0; j < V; j++)
+            sq += (v[j] - mean) * (v[j] - mean);
+    }
+    const float r = 1.0f / sqrtf(block_sum(sq, part) / (float)cols + eps);
+    const T *scale = mod + segs.seg[s].scale, *shift = mod + segs.seg[s].shift;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, xr + i);
+        load<T, V>(a, scale + i);
+        load<T, V>(b, shift + i);
+        for (int j = 0; j < V; j++)
+            v[j] = rnd<T>(rnd<T>((v[j] - mean) * r) * rnd<T>(1.0f + a[j])) + b[j];
+        store<T, V>(yr + i, v);
+    }
+}
+
+static bool segs_aligned(const void *mod, const struct cu_segs *s, int size)
+{
+    int64_t all = 0;
+    for (int i = 0; i < s->n; i++)
+        all |= (int64_t)s->seg[i].shift | s->seg[i].scale | s->seg[i].gate;
+    return aligned16(mod, all, size);
+}
+
+template <class T>
+static void ln_mod(const struct cu_queue *q, void *y, int64_t ldy, const void *x, int64_t ldx,
+                   const void *mod, const struct cu_segs *s, int rows, int cols, float eps)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(x, ldx, sizeof(T))
+        && segs_aligned(mod, s, sizeof(T)))
+        launch(ln_mod_kernel<T, wide<T>::V>, dim3(rows), dim3(row_threads(cols / v)), 0, q, (T *)y,
+               ldy, (const T *)x, ldx, (const T *)mod, *s, cols, eps);
+    else
+        launch(ln_mod_kernel<T, 1>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)y, ldy,
+               (const T *)x, ldx, (const T *)mod, *s, cols, eps);
+}
+
+void cu_ln_mod(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
+               const void *mod, const struct cu_segs *s, int rows, int cols, float eps)
+{
+    if (bf)
+        ln_mod<bf16>(q, y, ldy, x, ldx, mod, s, rows, cols, eps);
+    else
+        ln_mod<float>(q, y, ldy, x, ldx, mod, s, rows, cols, eps);
+}
+
+template <class T, int V>
+__global__ void gate_add_kernel(T *x, int64_t ldx, const T *a, int64_t lda, const T *mod,
+                                const struct cu_segs segs, int cols)
+{
+    const int s = find_seg(segs, blockIdx.x);
+    float v[V], d[V], g[V];
+    dep_launch();
+    dep_wait();
+    if (s < 0) return;
+    const T *gate = mod + segs.seg[s].gate, *ar = a + blockIdx.x * lda;
+    T *xr = x + blockIdx.x * ldx;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, xr + i);
+        load<T, V>(d, ar + i);
+        load<T, V>(g, gate + i);
+        for (int j = 0; j < V; j++)
+            v[j] = v[j] + rnd<T>(g[j] * d[j]);
+        store<T, V>(xr + i, v);
+    }
+}
+
+template <class T>
+static void gate_add(const struct cu_queue *q, void *x, int64_t ldx, const void *a, int64_t lda,
+                     const void *mod, const struct cu_segs *s, int rows, int cols)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(x, ldx, sizeof(T)) && aligned16(a, lda, sizeof(T))
+        && segs_aligned(mod, s, sizeof(T)))
+        launch(gate_add_kernel<T, wide<T>::V>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
+               (T *)x, ldx, (const T *)a, lda, (const T *)mod, *s, cols);
+    else
+        launch(gate_add_kernel<T, 1>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)x, ldx,
+               (const T *)a, lda, (const T *)mod, *s, cols);
+}
+
+void cu_gate_add(const struct cu_queue *q, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
+                 const void *mod, const struct cu_segs *s, int rows, int cols)
+{
+    if (bf)
+        gate_add<bf16>(q, x, ldx, a, lda, mod, s, rows, cols);
+    else
+        gate_add<float>(q, x, ldx, a, lda, mod, s, rows, cols);
+}
+
+/* A warp a head; lane l holds the pairs (l, l + d/2), (l + 32, l + 32 + d/2). */
+template <class T>
+__global__ void qk_kernel(T *x, int64_t ldx, int heads, int d, const float *table, int64_t ldt,
+                          const struct cu_segs segs, float eps)
+{
+    const int row = blockIdx.x, warp = threadIdx.x / 32, lane = threadIdx.x % 32, half = d / 2;
+    const int s = find_seg(segs, row), head = blockIdx.y * (blockDim.x / 32) + warp;
+    float a[2] = {0, 0}, b[2] = {0, 0}, sum = 0, sq = 0;
+    dep_launch();
+    dep_wait();
+    if (s < 0 || head >= heads) return;
+    T *h = x + row * ldx + (int64_t)head * d;
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+        if (lane + 32 * i < half) {
+            a[i] = to_float(h[lane + 32 * i]);
+            b[i] = to_float(h[half + lane + 32 * i]);
+            sum += a[i] + b[i];
+        }
+    const float mean = warp_sum(sum) / (float)d;
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+        if (lane + 32 * i < half)
+            sq += (a[i] - mean) * (a[i] - mean) + (b[i] - mean) * (b[i] - mean);
+    const float r = 1.0f / sqrtf(warp_sum(sq) / (float)d + eps);
+    const int rope = segs.seg[s].rope;
+    const float *cs = table + (rope + (int64_t)row - segs.seg[s].row) * ldt;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        const int j = lane + 32 * i;
+        if (j >= half) break;
+        float u = (a[i] - mean) * r, v = (b[i] - mean) * r;
+        if (rope >= 0) {
+            const float p = rnd<T>(u), z = rnd<T>(v), c = cs[j], n = cs[half + j];
+            u = p * c - z * n;
+            v = z * c + p * n;
+        }
+        h[j] = from_float<T>(u);
+        h[half + j] = from_float<T>(v);
+    }
+}
+
+void cu_qk_norm_rope(const struct cu_queue *q, int bf, void *x, int64_t ldx, int heads,
+                     int head_dim, const float *table, int64_t ldt, const struct cu_segs *s,
+                     int rows, float eps)
+{
+    const int warps = heads < 8 ? heads : 8;
+    const dim3 grid(rows, (heads + warps - 1) / warps), block(32 * warps);
+    if (!rows) return;
+    if (bf)
+        launch(qk_kernel<bf16>, grid, block, 0, q, (bf16 *)x, ldx, heads, head_dim, table, ldt, *s,
+               eps);
+    else
+        launch(qk_kernel<float>, grid, block, 0, q, (float *)x, ldx, heads, head_dim, table, ldt,
+               *s, eps);
+}
+
+/* Elementwise over [rows, cols]: a thread for V columns, rows in grid.y strides. */
+#define FOR_ROWS(row, rows) for (int row = blockIdx.y; row < rows; row += gridDim.y)
+
+static dim3 flat_grid(int rows, int pieces)
+{
+    return dim3((pieces + 255) / 256, rows < 65535 ? rows : 65535);
+}
+
+template <class T, int V>
+__global__ void glu_kernel(T *y, int64_t ldy, const T *gu, int64_t ldg, int rows, int cols, int act)
+{
+    const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+    float g[V], u[V];
+    dep_launch();
+    dep_wait();
+    if (i >= cols) return;
+    FOR_ROWS(r, rows)
+    {
+        load<T, V>(g, gu + r * ldg + i);
+        load<T, V>(u, gu + r * ldg + cols + i);
+        for (int j = 0; j < V; j++)
+            u[j] = u[j] * rnd<T>(activate(g[j], act));
+        store<T, V>(y + r * ldy + i, u);
+    }
+}
+
+template <class T>
+static void glu(const struct cu_queue *q, void *y, int64_t ldy, const void *gu, int64_t ldg,
+                int rows, int cols, int act)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(gu, ldg, sizeof(T)))
+        launch(glu_kernel<T, wide<T>::V>, flat_grid(rows, cols / v), dim3(256), 0, q, (T *)y, ldy,
+               (const T *)gu, ldg, rows, cols, act);
+    else
+        launch(glu_kernel<T, 1>, flat_grid(rows, cols), dim3(256), 0, q, (T *)y, ldy, (const T *)gu,
+               ldg, rows, cols, act);
+}
+
+void cu_glu(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *gu, int64_t ldg,
+            int rows, int cols, int act)
+{
+    if (bf)
+        glu<bf16>(q, y, ldy, gu, ldg, rows, cols, act);
+    else
+        glu<float>(q, y, ldy, gu, ldg, rows, cols, act);
+}
+
+template <class T, int V>
+__global__ void add_act_kernel(T *y, int64_t ldy, const T *a, int64_t lda, const T *b, int64_t ldb,
+                               int rows, int cols, int act)
+{
+    const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+    float u[V], v[V];
+    dep_launch();
+    dep_wait();
+    if (i >= cols) return;
+    FOR_ROWS(r, rows)
+    {
+        load<T, V>(u, a + r * lda + i);
+        if (b) load<T, V>(v, b + r * ldb + i);
+        for (int j = 0; j < V; j++)
+            u[j] = activate(b ? rnd<T>(u[j] + v[j]) : u[j], act);
+        store<T, V>(y + r * ldy + i, u);
+    }
+}
+
+template <class T>
+static void add_act(const struct cu_queue *q, void *y, int64_t ldy, const void *a, int64_t lda,
+                    const void *b, int64_t ldb, int rows, int cols, int act)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(a, lda, sizeof(T))
+        && (!b || aligned16(b, ldb, sizeof(T))))
+        launch(add_act_kernel<T, wide<T>::V>, flat_grid(rows, cols / v), dim3(256), 0, q, (T *)y,
+               ldy, (const T *)a, lda, (const T *)b, ldb, rows, cols, act);
+    else
+        launch(add_act_kernel<T, 1>, flat_grid(rows, cols), dim3(256), 0, q, (T *)y, ldy,
+               (const T *)a, lda, (const T *)b, ldb, rows, cols, act);
+}
+
+void cu_add_act(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *a, int64_t lda,
+                const void *b, int64_t ldb, int rows, int cols, int act)
+{
+    if (bf)
+        add_act<bf16>(q, y, ldy, a, lda, b, ldb, rows, cols, act);
+    else
+        add_act<float>(q, y, ldy, a, lda, b, ldb, rows, cols, act);
+}
+
+template <class T, int V>
+__global__ void embed_kernel(T *y, int64_t ldy, const T *table, const int32_t *ids, int64_t ldi,
+                             int rows, int cols)
+{
+    const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+    dep_launch();
+    dep_wait();
+    if (i >= cols) return;
+    FOR_ROWS(r, rows)
+    {
+        const int32_t id = ids[r * ldi];
+        float v[V] = {0};
+        if (id >= 0) load<T, V>(v, table + (int64_t)id * cols + i);
+        store<T, V>(y + r * ldy + i, v);
+    }
+}
+
+template <class T>
+static void embed(const struct cu_queue *q, void *y, int64_t ldy, const void *table,
+                  const int32_t *ids, int64_t ldi, int rows, int cols)
+{
+    const int v = wide<T>::V;
+    if (!rows) return;
+    if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(table, cols, sizeof(T)))
+        launch(embed_kernel<T, wide<T>::V>, flat_grid(rows, cols / v), dim3(256), 0, q, (T *)y, ldy,
+               (const T *)table, ids, ldi, rows, cols);
+    else
+        launch(embed_kernel<T, 1>, flat_grid(rows, cols), dim3(256), 0, q, (T *)y, ldy,
+               (const T *)table, ids, ldi, rows, cols);
+}
+
+void cu_embed(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *table,
+              const int32_t *ids, int64_t ldi, int rows, int cols)
+{
+    if (bf)
+        embed<bf16>(q, y, ldy, table, ids, ldi, rows, cols);
+    else
+        embed<float>(q, y, ldy, table, ids, ldi, rows, cols);
+}

@@ -1,0 +1,303 @@
+/* sample - the prior's sampling law on the device: a block a row, the logits never leave the chip.
+ *
+ * The law is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches 1 - top_p; here the
+ * same boundary is found without sorting, by bisection on the bits of a logit: masses are added as
+ * 60-bit fixed point numbers, so their sum does not depend on the order, and it is finer by far than
+ * the rounding to float that the law prescribes for the comparison. Equal logits at the boundary: the highest
+ * ids go first. The draw is the race of the law: largest probability / exponential. */
+#include "kernels/cuda/dev.cuh"
+
+enum { THREADS = 1024, AR_LEN = 0, AR_DRAWN = 1, AR_NEXT = 2, AR_BAD = 3 };
+
+#define FIXED 0x1p60f
+
+static __device__ __forceinline__ void philox(uint32_t c[4], uint32_t k0, uint32_t k1)
+{
+    for (int i = 0; i < 10; i++) {
+        const uint64_t a = (uint64_t)0xd2511f53u * c[0], b = (uint64_t)0xcd9e8d57u * c[2];
+        c[0] = (uint32_t)(b >> 32) ^ c[1] ^ k0;
+        c[2] = (uint32_t)(a >> 32) ^ c[3] ^ k1;
+        c[1] = (uint32_t)b;
+        c[3] = (uint32_t)a;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+}
+
+static __device__ __forceinline__ uint64_t double_bits(double x)
+{
+#ifdef SIMT
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+#else
+    return (uint64_t)__double_as_longlong(x);
+#endif
+}
+
+static __device__ __forceinline__ double bits_double(uint64_t u)
+{
+#ifdef SIMT
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+#else
+    return __longlong_as_double((long long)u);
+#endif
+}
+
+/* Products and sums as the host has them: never one fused operation. */
+static __device__ __forceinline__ double mul_add(double a, double b, double c)
+{
+#ifdef SIMT
+    return a * b + c;
+#else
+    return __dadd_rn(__dmul_rn(a, b), c);
+#endif
+}
+
+/* rng_log of kernels/rng.c, step by step. */
+static __device__ double log_of(double x)
+{
+    uint64_t u = double_bits(x);
+    int e = (int)(u >> 52) - 1023;
+    double m = bits_double((u & 0xfffffffffffffu) | ((uint64_t)1023 << 52));
+    if (m > 0x1.6a09e667f3bcdp+0) {
+        m *= 0.5;
+        e++;
+    }
+    const double s = (m - 1) / (m + 1), z = s * s;
+    double p = 1.0 / 19;
+    for (int k = 17; k >= 1; k -= 2)
+        p = mul_add(p, z, 1.0 / k);
+    const double head = 2 * s * p;
+    return mul_add(e, 0x1.62e42fefa39efp-1, head);
+}
+
+static __device__ double exponential(const struct cu_draw &d, uint32_t position, uint32_t lane)
+{
+    uint32_t c[4] = {lane >> 2, position, d.picture, 2 /* RNG_TOKEN */};
+    philox(c, (uint32_t)d.seed, (uint32_t)(d.seed >> 32));
+    return -log_of(((double)c[lane & 3] + 0.5) * 0x1p-32);
+}
+
+/* A logit as an unsigned key of the same order. */
+static __device__ __forceinline__ uint32_t key_of(float f)
+{
+    const uint32_t u = float_bits(f + 0.0f);
+    return u & 0x80000000u ? ~u : u | 0x80000000u;
+}
+
+/* What the threads of a block share while they draw. */
+struct draw_mem {
+    uint64_t sum[32];
+    double real[32];
+    float top[32];
+    int bad[32];
+    double best[32];
+    uint32_t best_key[32];
+    int best_id[32];
+};
+
+static __device__ float block_max(float v, float *part)
+{
+    v = warp_max(v);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = v;
+    __syncthreads();
+    float m = part[0];
+    for (int i = 1; i < (int)blockDim.x / 32; i++)
+        m = fmaxf(m, part[i]);
+    return m;
+}
+
+/* The k-th largest of the keys, k >= 1. */
+static __device__ uint32_t kth_key(const float *s, int n, int k, draw_mem *mem)
+{
+    uint32_t cut = 0;
+    for (int bit = 31; bit >= 0; bit--) {
+        const uint32_t at = cut | 1u << bit;
+        uint64_t count = 0;
+        for (int i = threadIdx.x; i < n; i += THREADS)
+            count += s[i] > -INFINITY && key_of(s[i]) >= at;
+        if (block_sum(count, mem->sum) >= (uint64_t)k) cut = at;
+    }
+    return cut;
+}
+
+/* How many logits have this key and an id below `end`. */
+static __device__ int count_equal(const float *s, int n, uint32_t key, int end, draw_mem *mem)
+{
+    uint64_t count = 0;
+    for (int i = threadIdx.x; i < n && i < end; i += THREADS)
+        count += s[i] > -INFINITY && key_of(s[i]) == key;
+    return (int)block_sum(count, mem->sum);
+}
+
+/* Mass of the probabilities whose key is in [low, below). */
+static __device__ uint64_t mass(const float *s, const float *p, int n, uint32_t low, uint32_t below,
+                                draw_mem *mem)
+{
+    uint64_t sum = 0;
+    for (int i = threadIdx.x; i < n; i += THREADS) {
+        const uint32_t k = key_of(s[i]);
+        if (k >= low && k < below) sum += (uint64_t)(p[i] * FIXED);
+    }
+    return block_sum(sum, mem->sum);
+}
+
+/* Is a tail of this mass small enough to go? */
+static __device__ bool goes(uint64_t below, float cut)
+{
+    return (float)((double)below / (double)FIXED) <= cut;
+}
+
+/* The kept: keys above `key` all, and of the keys equal to it the ids below `end`. */
+struct boundary {
+    uint32_t key;
+    int end;
+};
+
+static __device__ __forceinline__ bool kept(const float *s, int i, boundary b)
+{
+    const uint32_t k = key_of(s[i]);
+    return s[i] > -INFINITY && (k > b.key || (k == b.key && i < b.end));
+}
+
+/* p[i] = probability among the keys from `low`, rounded to float; 0 for the others. */
+static __device__ void probabilities(float *p, const float *s, int n, uint32_t low, float top,
+                                     draw_mem *mem)
+{
+    double part = 0;
+    for (int i = threadIdx.x; i < n; i += THREADS) {
+        p[i] = s[i] > -INFINITY && key_of(s[i]) >= low ? expf(s[i] - top) : 0;
+        part += (double)p[i];
+    }
+    const double total = block_sum(part, mem->real);
+    for (int i = threadIdx.x; i < n; i += THREADS)
+        p[i] = (float)((double)p[i] / total);
+}
+
+static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low, float top,
+                                   float cut, draw_mem *mem)
+{
+    boundary b = {low, n};
+    if (!(cut > 0.0f)) return b;
+    probabilities(p, s, n, low, top, mem);
+    uint32_t key = 0; /* the largest key such that all smaller ones go */
+    for (int bit = 31; bit >= 0; bit--) {
+        const uint32_t at = key | 1u << bit;
+        if (at > key_of(top)) continue;
+        if (goes(mass(s, p, n, low, at, mem), cut)) key = at;
+    }
+    if (key < low) key = low;
+    const uint64_t below = mass(s, p, n, low, key, mem);
+    const int equal = count_equal(s, n, key, n, mem);
+    const uint64_t one = equal ? mass(s, p, n, key, key + 1, mem) / (uint64_t)equal : 0;
+    const int most = key == key_of(top) ? equal - 1 : equal; /* the largest of all never goes */
+    int gone = 0;
+    while (gone < most && goes(below + one * (uint64_t)(gone + 1), cut))
+        gone++;
+    b.key = key;
+    if (!gone) return b;
+    int end = 0; /* the largest end with fewer than equal - gone ids below it, plus one */
+    for (int bit = 30; bit >= 0; bit--) {
+        const int at = end | 1 << bit;
+        if (at < n && count_equal(s, n, key, at, mem) < equal - gone) end = at;
+    }
+    b.end = equal == gone ? 0 : end + 1;
+    return b;
+}
+
+static __device__ bool better(double v, uint32_t k, int id, double w, uint32_t kw, int idw)
+{
+    if (v != w) return v > w;
+    return k != kw ? k > kw : id < idw;
+}
+
+static __device__ int race(const float *s, int n, boundary b, float top, const struct cu_draw &d,
+                           uint32_t position, draw_mem *mem)
+{
+    double part = 0, best = -1;
+    uint32_t best_key = 0;
+    int best_id = 0x7fffffff;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    for (int i = threadIdx.x; i < n; i += THREADS)
+        if (kept(s, i, b)) part += (double)expf(s[i] - top);
+    const double total = block_sum(part, mem->real);
+    for (int i = threadIdx.x; i < n; i += THREADS) {
+        if (!kept(s, i, b)) continue;
+        const uint32_t k = key_of(s[i]);
+        const double p = (double)(float)((double)expf(s[i] - top) / total);
+        const double v = p / exponential(d, position, (uint32_t)i);
+        if (better(v, k, i, best, best_key, best_id)) {
+            best = v;
+            best_key = k;
+            best_id = i;
+        }
+    }
+    for (int m = 16; m; m >>= 1) {
+        const double v = __shfl_xor_sync(WARP_ALL, best, m);
+        const uint32_t k = __shfl_xor_sync(WARP_ALL, best_key, m);
+        const int id = __shfl_xor_sync(WARP_ALL, best_id, m);
+        if (better(v, k, id, best, best_key, best_id)) {
+            best = v;
+            best_key = k;
+            best_id = id;
+        }
+    }
+    if (lane == 0) {
+        mem->best[warp] = best;
+        mem->best_key[warp] = best_key;
+        mem->best_id[warp] = best_id;
+    }
+    __syncthreads();
+    int w = 0;
+    for (int i = 1; i < THREADS / 32; i++)
+        if (better(mem->best[i], mem->best_key[i], mem->best_id[i], mem->best[w], mem->best_key[w],
+                   mem->best_id[w]))
+            w = i;
+    return mem->best_id[w];
+}
+
+__global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, int64_t ld, int vocab,
+                                                         float *work, const struct cu_draws draws)
+{
+    __shared__ draw_mem mem;
+    const struct cu_draw &d = draws.d[blockIdx.x];
+    const float *l = logits + blockIdx.x * ld;
+    float *s = work + (int64_t)blockIdx.x * 2 * vocab, *p = s + vocab, most = -INFINITY;
+    const int n = d.strict || d.codes > vocab ? vocab : d.codes;
+    int bad = 0, id = 0;
+    dep_launch();
+    dep_wait();
+    const int drawn = d.state[AR_DRAWN];
+    for (int i = threadIdx.x; i < n; i += THREADS) {
+        s[i] = l[i] / d.temperature;
+        bad |= s[i] != s[i];
+        most = fmaxf(most, s[i]);
+    }
+    const float top = block_max(most, mem.top);
+    const uint64_t faults = block_sum((uint64_t)bad, mem.sum); /* its barriers publish s, too */
+    const bool well = !faults && top > -INFINITY && top < INFINITY;
+    if (d.forced) {
+        id = d.forced[drawn];
+    } else if (well) {
+        const uint32_t low = d.top_k > 0 && d.top_k < n ? kth_key(s, n, d.top_k, &mem) : 0;
+        id = race(s, n, nucleus(s, p, n, low, top, d.cut, &mem), top, d, (uint32_t)drawn, &mem);
+    }
+    if (threadIdx.x) return;
+    const bool wrong = id < 0 || (!d.forced && (!well || id >= d.codes));
+    id = id < 0 ? 0 : id;
+    if (wrong && !d.state[AR_BAD]) d.state[AR_BAD] = 1 + drawn;
+    d.tokens[drawn] = id;
+    d.state[AR_NEXT] = id;
+    d.state[AR_DRAWN] = drawn + 1;
+    d.state[AR_LEN] += d.advance;
+}
+
+void cu_sample(const struct cu_queue *q, const float *logits, int64_t ld, int vocab, float *work,
+               const struct cu_draws *d)
+{
+    if (d->n) launch(sample_kernel, dim3(d->n), dim3(THREADS), 0, q, logits, ld, vocab, work, *d);
+}

@@ -1,0 +1,79 @@
+/* cuda_sizes - sizes. */
+#include "kernels/cuda_sizes.h"
+
+#include <stdlib.h>
+
+uint64_t card_usable(uint64_t total)
+{
+    const uint64_t small = total / 16; /* of a card that is simulated for a test */
+    return total - (CARD_RESERVE < small ? CARD_RESERVE : small) - total / 64;
+}
+
+uint64_t card_total(uint64_t usable)
+{
+    uint64_t total = usable;
+    while (card_usable(total) < usable)
+        total += usable - card_usable(total);
+    return total;
+}
+
+static size_t rows_of(const struct weight_spec *s)
+{
+    size_t n = 0;
+    for (int i = 0; i < s->n; i++)
+        n += (size_t)s->part[i].rows;
+    return n;
+}
+
+/* Bytes of one stored value. */
+static size_t unit(enum dtype type, const struct weight_spec *s)
+{
+    return s->use == USE_VECTOR ? 4 : dtype_size(type);
+}
+
+size_t card_weight_data(enum dtype type, const struct weight_spec *s)
+{
+    const size_t n = rows_of(s) * (size_t)s->part[0].cols * unit(type, s);
+    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+size_t card_weight_size(enum dtype type, const struct weight_spec *s)
+{
+    const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
+    return card_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
+}
+
+/* The device has a workspace of its own (CARD_RESERVE); only the sums of a norm are kept between two calls: two doubles
+ * for every row and group. */
+size_t card_work_size(enum work work, int64_t a, int64_t b, int64_t n)
+{
+    (void)b;
+    return work == WORK_NORM ? sizeof(double) * 2 * (size_t)(a * n) : 0;
+}
+
+static size_t weight_size(const struct dev *d, const struct weight_spec *s)
+{
+    return card_weight_size(d->type, s);
+}
+
+static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
+{
+    (void)d;
+    return card_work_size(work, a, b, n);
+}
+
+static void card_free(struct dev *d)
+{
+    free(d);
+}
+
+static const struct ops card_ops = {
+    .name = "card", .weight_size = weight_size, .work_size = work_size, .free = card_free};
+
+int card_open(struct dev **out, enum dtype type, struct fail *f)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to plan for a card");
+    **out = (struct dev){.ops = &card_ops, .type = type};
+    return 0;
+}

@@ -1,0 +1,107 @@
+/* capacity - wishes for pictures' room, from four at a time and the largest to a single ordinary one; then resid. */
+#include "kernels/engine/capacity.h"
+
+#include "kernels/cuda_sizes.h"
+
+#include <string.h>
+
+enum {
+    AT_A_TIME = 4
+}; /* pictures that share the cost of copying weights, where there is a choice */
+
+const char *fit_size(uint64_t bytes, char buf[16])
+{
+    const int small = bytes < 1000000000;
+    snprintf(buf, 16, "%.1f %s", (double)bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB");
+    return buf;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Bytes of n pictures of one kind at a time. */
+static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t *bytes,
+                    struct fail *f)
+{
+    const struct glm_req q = {.prompt = "a picture",
+                              .prompt_len = 9,
+                              .width = width,
+                              .height = height,
+                              .steps = g->info.default_steps,
+                              .guidance = g->info.default_guidance};
+    struct glm_cost c;
+    uint64_t scratch = 0;
+    int rc = glm_plan(g, &q, &c, f);
+    if (!rc) rc = glm_plan_batch(g, &q, n, &scratch, f);
+    *bytes = (uint64_t)n * c.run_bytes + larger(scratch, c.scratch_bytes);
+    return rc;
+}
+
+static void say_why(struct fit *t, int swaps)
+{
+    const struct resid *p = &t->plan;
+    char held[16], home[16], a[16], b[16];
+    fit_size(t->held, held);
+    fit_size(p->home, home);
+    switch (p->mode) {
+    case RESID_ALL:
+        snprintf(t->why, sizeof t->why, "all weights, %s, fit beside the pictures", held);
+        break;
+    case RESID_SWAP:
+        snprintf(t->why, sizeof t->why,
+                 "prior and DiT take turns in %s; a change copies %s from %s of pinned host memory",
+                 held, fit_size(larger(p->swap[0], p->swap[1]), a), home);
+        break;
+    case RESID_STREAM:
+        snprintf(t->why, sizeof t->why,
+                 "the layers take turns in %s; a token copies %s, a step %s, from %s of pinned "
+                 "host memory",
+                 held, fit_size(p->stream[0], a), fit_size(p->stream[1], b), home);
+        break;
+    case RESID_NONE:
+        snprintf(t->why, sizeof t->why, "%s and one picture need %s",
+                 swaps ? "two layers" : "the weights", fit_size(t->least, a));
+        break;
+    }
+}
+
+int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct fail *f)
+{
+    struct weight_list *list = &g->plan.list;
+    const uint64_t fixed = list->loose + g->plan.mem_bytes;
+    const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
+    uint64_t one = 0, some = 0, big = 0;
+    memset(out, 0, sizeof *out);
+    int rc = bytes_of(g, w, h, 1, &one, f);
+    if (!rc) rc = bytes_of(g, w, h, AT_A_TIME, &some, f);
+    if (!rc) rc = bytes_of(g, side, side, 1, &big, f);
+    if (rc) return rc;
+    const uint64_t room[] = {larger(some, big), larger(one, big), some, one};
+    const int rooms = sizeof room / sizeof *room, modest = 2;
+    out->usable = usable;
+    resid_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0, room,
+                 rooms, modest);
+    if (!swaps && out->plan.mode != RESID_ALL) out->plan.mode = RESID_NONE;
+    out->held = out->plan.area + fixed;
+    out->least = (swaps ? out->plan.least : out->plan.sum + one) + fixed;
+    say_why(out, swaps);
+    if (out->plan.mode != RESID_NONE) {
+        out->room = usable - out->held;
+        return 0;
+    }
+    char have[16], want[16];
+    fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "the device has %s for weights and pictures; %s",
+             fit_size(usable, have), out->why);
+    return fail_advise(f, "use %s with at least %s", swaps ? "a card" : "a machine",
+                       fit_size(swaps ? card_total(out->least) : out->least, want));
+}
+
+int fit_count(const struct glm *g, const struct fit *t, const struct glm_req *q, struct fail *f)
+{
+    struct glm_cost c;
+    uint64_t two;
+    if (glm_plan(g, q, &c, f) || glm_plan_batch(g, q, 2, &two, f)) return 0;
+    return glm_count(t->room, &c, two > c.scratch_bytes ? two - c.scratch_bytes : 0);
+}

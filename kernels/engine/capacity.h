@@ -1,0 +1,30 @@
+/* capacity - how a model and its pictures fit a card: the mode, what is left for pictures, how many at a time, and why.
+ *
+ * One calculation for a card that is opened and for one that `darkroom plan` only imagines. Inside the engine's door.
+ * Thread: any that may plan. */
+#ifndef KERNELS_ENGINE_CAPACITY_H
+#define KERNELS_ENGINE_CAPACITY_H
+
+#include "kernels/engine/engine.h"
+#include "kernels/memory/residency.h"
+
+struct fit {
+    struct resid plan;
+    uint64_t usable; /* bytes of the card for weights and pictures */
+    uint64_t held;   /* bytes that the weights take of them */
+    uint64_t room;   /* bytes left for pictures */
+    uint64_t least;  /* usable bytes with which the model could draw one ordinary picture */
+    char why[200];   /* a sentence for people */
+};
+
+/* Places the groups of g->plan. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do. `swaps`: weights may come and
+ * go on this device. out is filled in either case. */
+int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct fail *);
+
+/* How many pictures like this at a time; 0: none. */
+int fit_count(const struct glm *g, const struct fit *, const struct glm_req *, struct fail *);
+
+/* "31.3 GB", or "4.2 MB" below one: decimal, as bytes are counted here. Returns buf. */
+const char *fit_size(uint64_t bytes, char buf[16]);
+
+#endif

@@ -1,0 +1,86 @@
+/* engine - the inside of the door: what glm*.c and trace.c share, and nobody else.
+ *
+ * Memory has three lifetimes here: the model's (net), a run's (one block, placed by run_place) and a
+ * quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the DiT's
+ * projected codes and the decoder's half-made picture lie at the same place.
+ * Thread: the device's worker, except plan_*, which any thread may call. */
+#ifndef KERNELS_ENGINE_ENGINE_H
+#define KERNELS_ENGINE_ENGINE_H
+
+#include "kernels/engine/preview_colors.h"
+#include "kernels/engine/stages.h"
+#include "kernels/glm.h"
+#include "weights/tokenizer/prompt.h"
+
+/* Tokens that the host may be ahead of the device: it never waits for the one that it has just asked for. */
+enum { GLM_AHEAD = 3 };
+
+enum learnt { LEARNT_NOTHING, LEARNT_LATENTS, LEARNT_ALL };
+
+struct glm {
+    struct model model;
+    struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
+    struct dev *like;      /* a plan's card that is not there, or NULL */
+    struct net net, plan;  /* the model on dev; on the dry device */
+    struct maps maps;      /* codes and latents to colours, for previews, */
+    enum learnt learnt;    /* as far as they are known */
+    struct lesson *lesson; /* learn.c: while they are still to be learnt */
+    struct glm_info info;
+    uint64_t
+        usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
+    char name[128], digest[65], device[160], residency[256];
+    uint64_t next_run;             /* numbers runs */
+    uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
+    enum glm_phase checked_phase;
+    uint64_t ahead[GLM_AHEAD]; /* marks of quanta that the device may still be at, oldest first */
+    int aheads;
+};
+
+struct glm_run {
+    struct glm *g;
+    uint64_t id; /* from 1 */
+    enum glm_phase phase;
+    int done;         /* quanta of this phase */
+    struct fail fail; /* of this run alone; code 0: none */
+    struct prompt prompt;
+    struct byt5 text;
+    struct glm_cost cost;
+    double share[GLM_PHASES]; /* of the whole time, by plan */
+    double reading;           /* of the prior's time: the prompt, by plan */
+    struct prior_seq prior;
+    struct dit_state dit;
+    struct vae_state vae;
+    void *mem; /* the block, on the device */
+    size_t bytes;
+    int32_t *tokens;  /* host [draws]: read back when somebody asks */
+    uint8_t *staging; /* host [3 h w]: a preview before it is made smaller */
+};
+
+/* The dry device's scratch: more than any plan. */
+#define DRY_SCRATCH ((size_t)1 << 46)
+
+/* glm.c: glm_open without preview maps. A plan has no device but the dry one, which is like the CPU or like a card; a bare
+ * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
+enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
+int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
+
+/* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */
+int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
+void run_drop(struct glm_run *);
+/* Places every tensor; returns the bytes used. */
+size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base, int forced);
+/* One quantum of n runs in the same phase, on any device; moves their counters. */
+void run_quantum(const struct graph *, const struct net *, struct glm_run *const *, int n,
+                 enum glm_phase);
+int run_quanta(const struct glm_run *, enum glm_phase);
+
+/* glm_plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
+ * its phase. `watched`: with the extra work of a trace. */
+int plan_run(const struct glm *, struct glm_run *, int watched, struct fail *);
+int plan_scratch(const struct glm *, struct dev *dry, struct glm_run *const *, int n,
+                 enum glm_phase, int watched, uint64_t *bytes, struct fail *);
+
+/* glm_step with somebody who watches. */
+int glm_step_watched(struct glm *, struct glm_run **, int n, const struct tap *, struct fail *);
+
+#endif

@@ -1,0 +1,328 @@
+/* open - opening and closing the engine, and what may be asked of it. */
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda_sizes.h"
+#include "kernels/engine/capacity.h"
+#include "kernels/engine/engine.h"
+#include "kernels/engine/preview_fit.h"
+#include "kernels/memory/host_memory.h"
+#include "weights/digest.h"
+#include "weights/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *glm_phase_name(enum glm_phase p)
+{
+    static const char *const name[] = {"glyph", "prior", "denoise", "decode", "done"};
+    return name[p];
+}
+
+/* The folder's own name, without trailing slashes. */
+static void set_name(struct glm *g, const char *path)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
+}
+
+static enum dtype type_of(const struct glm_opts *o)
+{
+    return o->type == GLM_F32 ? DT_F32 : o->type == GLM_BF16 ? DT_BF16 : cpu_best_type();
+}
+
+/* The number of the card that "cuda" or "cuda:N" names; -1: neither. */
+static int card_of(const char *want)
+{
+    char *end;
+    if (!strcmp(want, "cuda")) return 0;
+    if (strncmp(want, "cuda:", 5) || want[5] < '0' || want[5] > '9') return -1;
+    long n = strtol(want + 5, &end, 10);
+    return *end || n > 1023 ? -1 : (int)n;
+}
+
+static int open_cuda(struct glm *g, const struct glm_opts *o, int card, struct fail *f)
+{
+    const struct cuda_opts c = {.index = card, .vram = o->vram, .cache = o->cache};
+    return cuda_open(&g->dev, o->type == GLM_F32 ? DT_F32 : DT_BF16, &c, f);
+}
+
+/* One name of a list, checked; -1 on failure. */
+static int add_device(glm_device out[LIMIT_DEVICES], int n, const char *name, int len,
+                      struct fail *f)
+{
+    if (n == LIMIT_DEVICES || len >= (int)sizeof *out) {
+        fail_set(f, ERR_USAGE, "--device names more than %d devices, or no device", LIMIT_DEVICES);
+        return -1;
+    }
+    snprintf(out[n], sizeof *out, "%.*s", len, name);
+    if (!strcmp(out[n], "cuda")) snprintf(out[n], sizeof *out, "cuda:0");
+    const int card = card_of(out[n]);
+    if (card < 0 && strcmp(out[n], "cpu") != 0) {
+        fail_set(f, ERR_USAGE, "no device \"%s\"", out[n]);
+        fail_advise(f, "use --device auto, cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1");
+        return -1;
+    }
+    for (int i = 0; i < n; i++)
+        if ((card_of(out[i]) < 0) != (card < 0) || (card >= 0 && card_of(out[i]) == card)) {
+            fail_set(f, ERR_USAGE, "%s and %s do not go together", out[i], out[n]);
+            fail_advise(f, "list cards, each once, or cpu");
+            return -1;
+        }
+    return n + 1;
+}
+
+int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *f)
+{
+    int n = 0;
+    if (!list || !strcmp(list, "auto")) {
+        const int cards = cuda_count(NULL);
+        for (; n < cards && n < LIMIT_DEVICES; n++)
+            snprintf(out[n], sizeof *out, "cuda:%d", n);
+        if (n) return n;
+        list = "cpu";
+    }
+    for (const char *at = list; n >= 0;) {
+        const int len = (int)strcspn(at, ",");
+        n = add_device(out, n, at, len, f);
+        if (!at[len]) break;
+        at += len + 1;
+    }
+    return n < 0 ? ERR_USAGE : n;
+}
+
+/* auto: the first card if there is one, else the CPU. */
+static int open_device(struct glm *g, const struct glm_opts *o, struct fail *f)
+{
+    const char *want = o->device ? o->device : "auto";
+    const int card = !strcmp(want, "auto") ? (cuda_count(NULL) ? 0 : -1) : card_of(want);
+    if (card < 0 && strcmp(want, "auto") && strcmp(want, "cpu")) {
+        fail_set(f, ERR_USAGE, "no device \"%.40s\"", want);
+        return fail_advise(f, "use --device auto, cpu, cuda or cuda:N");
+    }
+    int rc = card < 0 ? cpu_open(&g->dev, type_of(o), o->threads, f) : open_cuda(g, o, card, f);
+    return rc ? rc : dry_open(&g->dry, g->dev->type, g->dev, f);
+}
+
+/* Of the device: a card's own memory, or what this process may use; less where that is asked for. */
+static void read_memory(struct glm *g, const struct glm_opts *o)
+{
+    struct glm_info *i = &g->info;
+    if (g->dev && !strcmp(g->dev->ops->name, "cuda")) {
+        cuda_memory(g->dev, &i->memory_total, &i->memory_free);
+        return;
+    }
+    host_memory(&i->memory_total, &i->memory_free);
+    if (!o->vram || o->vram >= i->memory_total) return;
+    i->memory_total = o->vram;
+    const uint64_t held = net_bytes(&g->net), left = o->vram > held ? o->vram - held : 0;
+    if (left < i->memory_free) i->memory_free = left;
+}
+
+/* Bytes for weights and pictures, before there are any. */
+static uint64_t usable(const struct glm *g, const struct glm_opts *o)
+{
+    const struct glm_info *i = &g->info;
+    if (!g->dev->ops->fetch) return o->vram ? i->memory_free : UINT64_MAX;
+    const uint64_t most = card_usable(i->memory_total), slack = i->memory_total / 64;
+    const uint64_t left = i->memory_free > slack ? i->memory_free - slack : 0;
+    return left < most ? left : most;
+}
+
+/* A card that is too small for everything gets a hold; memory of the host is what it is. */
+static int fit(struct glm *g, const struct glm_opts *o, struct hold **hold, struct fail *f)
+{
+    const struct weight_list *list = &g->plan.list;
+    struct fit t;
+    *hold = NULL;
+    read_memory(g, o);
+    g->usable = usable(g, o);
+    if (g->usable == UINT64_MAX) return 0;
+    int rc = fit_model(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
+    if (rc) return rc;
+    snprintf(g->residency, sizeof g->residency, "%s: %s", resid_mode_name(t.plan.mode), t.why);
+    if (t.plan.mode == RESID_ALL) return 0;
+    return hold_open(hold, g->dev, &t.plan, list->group, list->groups, f);
+}
+
+/* A processor's other programs come and go: a quarter of what is free stays theirs. */
+static uint64_t room(const struct glm *g)
+{
+    if (!g->dev) return 0;
+    if (g->usable == UINT64_MAX) return g->info.memory_free / 4 * 3;
+    return g->usable - g->info.weight_bytes;
+}
+
+/* Bind twice: the dry device first, which says what scratch the preparation needs and whether all fits. */
+static int open_nets(struct glm *g, const struct glm_opts *o, struct fail *f)
+{
+    struct hold *hold = NULL;
+    int rc = scratch_reserve(g->dry, DRY_SCRATCH, f);
+    if (!rc) rc = net_bind(&g->plan, g->dry, &g->model, NULL, f);
+    if (!rc) rc = net_prepare(&g->plan, &g->model, f);
+    if (rc || !g->dev) return rc;
+    const size_t scratch = g->dry->scratch.peak;
+    rc = fit(g, o, &hold, f);
+    if (rc) return rc;
+    rc = net_bind(&g->net, g->dev, &g->model, hold, f);
+    if (!rc) rc = scratch_reserve(g->dev, scratch, f);
+    return rc ? rc : net_prepare(&g->net, &g->model, f);
+}
+
+/* What a model draws best is not written anywhere; its VAE was trained at sample_size, and a model for
+ * pictures that small needs fewer steps. */
+static int read_defaults(struct glm *g, const char *dir, struct fail *f)
+{
+    struct json_doc d;
+    if (!json_open(&d, dir, "vae/config.json", f)) {
+        int side = (int)json_get_int_or(&d, "sample_size", 1, 65536, 1024);
+        side = side / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+        side = side < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : side;
+        side = side > g->info.side_max ? g->info.side_max : side;
+        g->info.default_width = g->info.default_height = side;
+        g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
+        g->info.default_guidance = 1.5;
+    }
+    int rc = d.rc;
+    json_close(&d);
+    return rc;
+}
+
+static int fill_info(struct glm *g, const char *dir, struct fail *f)
+{
+    g->info.model = g->name;
+    g->info.digest = g->digest;
+    g->info.device = g->device;
+    g->info.residency = g->residency;
+    g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
+    g->info.side_max = config_side_max(&g->model.cfg);
+    snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
+    snprintf(g->residency, sizeof g->residency, "everything resident");
+    return read_defaults(g, dir, f);
+}
+
+static int open_dry(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
+{
+    const int card = use == ENGINE_PLAN_CARD;
+    const enum dtype type = card && o->type != GLM_F32 ? DT_BF16 : type_of(o);
+    int rc = card ? card_open(&g->like, type, f) : 0;
+    return rc ? rc : dry_open(&g->dry, type, g->like, f);
+}
+
+static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
+{
+    int rc = use == ENGINE_DRAW ? model_open(&g->model, o->model, f)
+                                : model_open_sizes(&g->model, o->model, f);
+    if (rc) return rc;
+    set_name(g, o->model);
+    digest_model(g->digest, &g->model);
+    rc = use <= ENGINE_BARE ? open_device(g, o, f) : open_dry(g, o, use, f);
+    if (!rc) rc = fill_info(g, o->model, f);
+    if (!rc) rc = open_nets(g, o, f);
+    if (rc) return rc;
+    g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
+    read_memory(g, o);
+    g->info.memory_room = room(g);
+    return 0;
+}
+
+int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use, struct fail *f)
+{
+    struct glm *g = calloc(1, sizeof *g);
+    *out = NULL;
+    if (!g) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the engine");
+    int rc = open_engine(g, o, use, f);
+    if (rc)
+        glm_close(g);
+    else
+        *out = g;
+    return rc;
+}
+
+/* On a card, before anybody waits for it: a prompt and a denoising step of a small picture, every product with more rows
+ * than are done by hand, so that each shape's algorithm is timed now. */
+static int rehearse(struct glm *g, struct fail *f)
+{
+    static const char prompt[] = "\"a text of more than sixteen bytes\"";
+    const int side = g->info.side_max < 96 ? g->info.side_max : 96;
+    const struct glm_req q = {.prompt = prompt,
+                              .prompt_len = sizeof prompt - 1,
+                              .width = side,
+                              .height = side,
+                              .steps = 1,
+                              .guidance = 1.5};
+    struct glm_run *r;
+    if (strcmp(g->dev->ops->name, "cuda") || g->net.hold) return 0;
+    int rc = glm_run_new(&r, g, &q, f);
+    if (rc) return rc;
+    rc = glm_step(g, &r, 1, f);
+    if (!rc) rc = glm_step(g, &r, 1, f);
+    r->phase = GLM_DENOISE;
+    r->done = 0;
+    if (!rc) rc = glm_step(g, &r, 1, f);
+    glm_run_free(r);
+    return rc;
+}
+
+int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
+{
+    int rc = engine_open(out, o, ENGINE_DRAW, f);
+    if (!rc && o->cache) rc = learn_open(*out, o->cache, f);
+    if (!rc) rc = rehearse(*out, f);
+    if (rc && *out) {
+        glm_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+int glm_learn(struct glm *g, struct fail *f)
+{
+    return learn_step(g, f);
+}
+
+static void close_device(struct dev *d)
+{
+    if (!d) return;
+    scratch_free(d);
+    d->ops->free(d);
+}
+
+void glm_close(struct glm *g)
+{
+    if (!g) return;
+    learn_close(g);
+    maps_free(&g->maps);
+    net_close(&g->net);
+    net_close(&g->plan);
+    close_device(g->dry);
+    close_device(g->like);
+    close_device(g->dev);
+    model_close(&g->model);
+    free(g);
+}
+
+void glm_info(const struct glm *g, struct glm_info *out)
+{
+    *out = g->info;
+}
+
+unsigned glm_at_hand(const struct glm *g)
+{
+    static const unsigned side[RESID_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
+                                               1U << GLM_DENOISE | 1U << GLM_DECODE};
+    return g->net.hold && g->net.hold->side >= 0 ? side[g->net.hold->side] : ~0U;
+}
+
+void glm_decode_last(struct glm *g)
+{
+    if (g->net.hold) hold_ahead(g->net.hold, PART_VAE);
+}
+
+int glm_check(const char *model, FILE *out)
+{
+    return model_check(model, out);
+}

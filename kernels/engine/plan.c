@@ -1,0 +1,203 @@
+/* plan - what a picture will take: the graph itself, run on the dry device.
+ *
+ * A phase's quanta are alike, so a few stand for all: first and last of the prompt's parts and of the tokens (attention
+ * grows evenly in between), the first and second denoising step, every piece of the decoder. */
+#include "kernels/engine/engine.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* For `share`: how many FLOPs take as long as reading a byte of weights, and as a call. */
+static const double CPU_FLOPS_PER_BYTE = 6, DEVICE_FLOPS_PER_BYTE = 180, FLOPS_PER_QUANTUM = 2e6;
+
+static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
+{
+    (void)ctx;
+    (void)name;
+    (void)t;
+    (void)shape;
+    (void)h;
+    (void)w;
+}
+
+static const struct tap NOBODY = {.see = look_away};
+
+enum { AS_IT_IS = -1, LAST_PART = -2 }; /* of a prompt: none is longer */
+
+static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
+{
+    int last = run_quanta(r, phase) - 1, at = done < last ? done : last;
+    if (done == LAST_PART) at = (int)r->prior.parts - 1;
+    if (phase == GLM_PRIOR && done == LAST_PART && r->prior.drawn) return;
+    if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
+    if (phase == GLM_DENOISE) r->dit.step = at;
+    if (phase == GLM_DECODE) r->vae.piece = at;
+}
+
+/* One quantum of copies of the runs, as they would be after `done` quanta of the phase. */
+static struct cost try_quantum(const struct net *n, struct dev *dry, struct glm_run *const *r,
+                               int count, enum glm_phase phase, int done, int watched)
+{
+    struct glm_run copy[LIMIT_BATCH], *list[LIMIT_BATCH];
+    struct graph g = {.dev = dry, .tap = watched ? &NOBODY : NULL};
+    for (int i = 0; i < count; i++) {
+        copy[i] = *r[i];
+        list[i] = &copy[i];
+        if (done != AS_IT_IS) place_in_phase(&copy[i], phase, done);
+    }
+    dry->cost = (struct cost){0};
+    run_quantum(&g, n, list, count, phase);
+    return dry->cost;
+}
+
+static void add(struct cost *sum, struct cost c, double times)
+{
+    sum->flops += c.flops * times;
+    sum->weight_bytes += c.weight_bytes * times;
+}
+
+/* One run on the dry device: what its quanta cost is asked in stretches. */
+struct trial {
+    const struct net *net;
+    struct dev *dry;
+    struct glm_run *run;
+    int watched;
+};
+
+/* Quanta [from, to) of a phase, whose cost grows evenly from the first to the last. */
+static void stretch(const struct trial *t, enum glm_phase phase, int from, int to, struct cost *sum)
+{
+    struct glm_run *r = t->run;
+    if (from >= to) return;
+    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, from, t->watched), (to - from) / 2.0);
+    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
+}
+
+/* The last part of a prompt draws a token too. */
+static void reading_cost(const struct trial *t, struct cost *sum)
+{
+    int parts = (int)t->run->prior.parts;
+    stretch(t, GLM_PRIOR, 0, parts - 1, sum);
+    stretch(t, GLM_PRIOR, parts - 1, parts, sum);
+}
+
+/* All quanta of a phase of one run. */
+static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
+{
+    struct cost sum = {0};
+    int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
+    if (phase == GLM_PRIOR) {
+        reading_cost(t, &sum);
+        stretch(t, phase, (int)t->run->prior.parts, quanta, &sum);
+        return sum;
+    }
+    for (int i = 0; i < each; i++)
+        stretch(t, phase, i, i + 1, &sum);
+    stretch(t, phase, each, quanta, &sum);
+    return sum;
+}
+
+static double planned(struct cost c, double byte, int quanta)
+{
+    return c.flops + byte * c.weight_bytes + FLOPS_PER_QUANTUM * quanta;
+}
+
+static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int watched)
+{
+    double time[GLM_PHASES], all = 0;
+    int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
+    double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
+    const struct trial t = {.net = &g->plan, .dry = dry, .run = r, .watched = watched};
+    struct cost read = {0};
+    for (int p = 0; p < GLM_PHASES; p++) {
+        struct cost c = phase_cost(&t, (enum glm_phase)p);
+        r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
+        r->cost.flops[p] = c.flops;
+        time[p] = planned(c, byte, r->cost.quanta[p]);
+        all += time[p];
+    }
+    for (int p = 0; p < GLM_PHASES; p++)
+        r->share[p] = time[p] / all;
+    reading_cost(&t, &read);
+    r->reading = planned(read, byte, (int)r->prior.parts) / time[GLM_PRIOR];
+    r->cost.scratch_bytes = dry->scratch.peak;
+}
+
+/* A dry device of its own for every question: any thread may ask. */
+static int dry_new(const struct glm *g, struct dev **out, struct fail *f)
+{
+    int rc = dry_open(out, g->dry->type, g->dev ? g->dev : g->like, f);
+    if (rc) return rc;
+    rc = scratch_reserve(*out, DRY_SCRATCH, f);
+    if (rc) (*out)->ops->free(*out);
+    return rc;
+}
+
+static void dry_free(struct dev *dry)
+{
+    scratch_free(dry);
+    dry->ops->free(dry);
+}
+
+int plan_run(const struct glm *g, struct glm_run *r, int watched, struct fail *f)
+{
+    struct dev *dry;
+    int rc = dry_new(g, &dry, f);
+    if (rc) return rc;
+    r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL, watched);
+    plan_on(g, dry, r, watched);
+    rc = dry->ops->sync(dry, f);
+    dry_free(dry);
+    return rc;
+}
+
+int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r, int n,
+                 enum glm_phase phase, int watched, uint64_t *bytes, struct fail *f)
+{
+    dry->scratch.peak = 0;
+    try_quantum(&g->plan, dry, r, n, phase, AS_IT_IS, watched);
+    if (phase == GLM_PRIOR) {
+        try_quantum(&g->plan, dry, r, n, phase, LAST_PART, watched);
+        try_quantum(&g->plan, dry, r, n, phase, INT_MAX, watched);
+    }
+    for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)
+        try_quantum(&g->plan, dry, r, n, phase, i, watched);
+    *bytes = dry->scratch.peak;
+    return dry->ops->sync(dry, f);
+}
+
+int glm_plan(const struct glm *g, const struct glm_req *q, struct glm_cost *out, struct fail *f)
+{
+    struct glm_run r;
+    int rc = run_prepare(&r, &g->model, q, f);
+    if (rc) return rc;
+    rc = plan_run(g, &r, 0, f);
+    *out = r.cost;
+    run_drop(&r);
+    return rc;
+}
+
+int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t *scratch,
+                   struct fail *f)
+{
+    struct glm_run r, *list[LIMIT_BATCH];
+    struct dev *dry;
+    uint64_t bytes;
+    assert(n >= 1 && n <= LIMIT_BATCH);
+    *scratch = 0;
+    int rc = run_prepare(&r, &g->model, q, f);
+    if (rc) return rc;
+    rc = dry_new(g, &dry, f);
+    if (rc) goto out;
+    run_place(&r, &g->model.cfg, dry->type, NULL, 0);
+    for (int i = 0; i < n; i++)
+        list[i] = &r;
+    for (int p = 0; p < GLM_PHASES && !rc; p++) {
+        rc = plan_scratch(g, dry, list, n, (enum glm_phase)p, 0, &bytes, f);
+        if (bytes > *scratch) *scratch = bytes;
+    }
+    dry_free(dry);
+out:
+    run_drop(&r);
+    return rc;
+}

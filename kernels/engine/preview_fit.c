@@ -1,0 +1,244 @@
+/* preview_fit - drawing what the preview maps are fitted to. */
+#include "kernels/engine/preview_fit.h"
+
+#include "kernels/engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What learning may cost: some seconds of a laptop, some of a GPU. */
+static const double CPU_FLOPS = 2e12, DEVICE_FLOPS = 2e15;
+enum { PICTURE_STEPS = 6, CODE_STEPS = 1, DECODED = 6 };
+
+/* Many colours in few pictures, for whatever the model knows. */
+static const char *const PROMPTS[] = {"a red circle on a white background",
+                                      "a green field under a blue sky",
+                                      "a yellow flower on a black background",
+                                      "a city at night",
+                                      "a ship at sunset",
+                                      "an orange cat on a purple sofa"};
+enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
+
+struct lesson {
+    struct glm *g;
+    char *cache;      /* folder */
+    struct maps seen; /* how latents look among strangers */
+    struct maps_fit fit, strangers;
+    int next; /* pictures drawn so far */
+    int side;
+    int pictures; /* ordinary ones, 0: too dear, codes are given instead */
+    int mosaics;  /* pictures with given codes; the first `decoded` of them to the end */
+    int decoded;
+    int32_t *order; /* the codes, shuffled */
+    float *latents; /* of one picture [channels, side/8, side/8] */
+    uint8_t *rgb;   /* [side, side, 3] */
+    int32_t *codes; /* [side/32, side/32] */
+};
+
+static struct glm_req request(const char *prompt, int side, int steps, int picture)
+{
+    return (struct glm_req){.prompt = prompt,
+                            .prompt_len = strlen(prompt),
+                            .width = side,
+                            .height = side,
+                            .steps = steps,
+                            .guidance = 1.0,
+                            .seed = 1,
+                            .picture = (uint32_t)picture};
+}
+
+static int cells_of(const struct lesson *s)
+{
+    return s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS);
+}
+
+/* The largest size at which the budget pays for something to fit latents to; then as many codes as it
+ * still pays for. */
+static int choose(struct lesson *s, struct fail *f)
+{
+    double budget = strcmp(s->g->dev->ops->name, "cpu") ? DEVICE_FLOPS : CPU_FLOPS;
+    int codes = s->g->model.cfg.vq.codes;
+    for (s->side = s->g->info.default_width;;
+         s->side = s->side / 2 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP) {
+        struct glm_req q = request("", s->side, PICTURE_STEPS, 0);
+        struct glm_cost c;
+        int rc = glm_plan(s->g, &q, &c, f);
+        if (rc) return rc;
+        double fixed = c.flops[GLM_GLYPH] + c.flops[GLM_DECODE];
+        double picture = fixed + c.flops[GLM_PRIOR] + c.flops[GLM_DENOISE];
+        double mosaic = fixed + c.flops[GLM_DENOISE] * CODE_STEPS / PICTURE_STEPS;
+        s->pictures = PICTURES * picture <= budget ? PICTURES : 0;
+        s->mosaics = (codes + cells_of(s) - 1) / cells_of(s);
+        budget -= s->pictures * picture;
+        if (mosaic * s->mosaics > budget) s->mosaics = (int)(budget / mosaic);
+        if (s->pictures || s->mosaics > 1 || s->side < 2 * LIMIT_SIDE_MIN) break;
+    }
+    if (!s->mosaics) s->mosaics = 1;
+    s->decoded = s->mosaics < DECODED ? s->mosaics : DECODED;
+    return 0;
+}
+
+/* Fisher and Yates with a small generator: the same lesson every time. */
+static void shuffle(int32_t *v, int n)
+{
+    uint64_t x = 88172645463325252u;
+    for (int i = 0; i < n; i++)
+        v[i] = i;
+    for (int i = n - 1; i > 0; i--) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        int j = (int)(x % (uint64_t)(i + 1));
+        int32_t t = v[i];
+        v[i] = v[j];
+        v[j] = t;
+    }
+}
+
+static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, struct fail *f)
+{
+    int rc = 0;
+    while (!rc && r->phase != end)
+        rc = glm_step(g, &r, 1, f);
+    return rc;
+}
+
+/* The prior's phase is skipped: the large grid shows the codes from `first` on. */
+static void give_codes(const struct lesson *s, struct glm_run *r, int first)
+{
+    int codes = s->g->model.cfg.vq.codes, head = r->prompt.preview.rows * r->prompt.preview.cols;
+    for (int i = 0; i < r->prompt.tokens; i++)
+        r->tokens[i] = i < head ? 0 : s->order[(first + i - head) % codes];
+    s->g->dev->ops->put(s->g->dev, r->prior.tokens, r->tokens);
+    r->phase = GLM_DENOISE;
+}
+
+static int fetch(struct lesson *s, struct glm_run *r, struct fail *f)
+{
+    struct dev *d = s->g->dev;
+    d->ops->get(d, s->latents, r->dit.latents);
+    d->ops->get(d, s->rgb, r->vae.rgb);
+    return d->ops->sync(d, f);
+}
+
+/* One picture to its end, or, `undecoded`, to its latents; an ordinary one with this prompt, or one with
+ * the codes from `first` on. */
+static int draw(struct lesson *s, const char *prompt, int number, int undecoded, struct fail *f)
+{
+    struct glm_run *r;
+    struct glm_req q =
+        request(prompt ? prompt : "", s->side, prompt ? PICTURE_STEPS : CODE_STEPS, number);
+    int rc = glm_run_new(&r, s->g, &q, f);
+    if (rc) return rc;
+    rc = step_until(s->g, r, GLM_PRIOR, f);
+    if (!prompt) give_codes(s, r, number * cells_of(s));
+    if (!rc) rc = step_until(s->g, r, undecoded ? GLM_DECODE : GLM_DONE, f);
+    if (!rc) rc = fetch(s, r, f);
+    int head = r->prompt.preview.rows * r->prompt.preview.cols;
+    memcpy(s->codes, r->tokens + head, (size_t)cells_of(s) * sizeof *s->codes);
+    glm_run_free(r);
+    return rc;
+}
+
+/* For the map of latents: ordinary pictures, or given codes where those are too dear. */
+static int for_latents(const struct lesson *s)
+{
+    return s->pictures ? s->pictures : s->decoded;
+}
+
+static int learn_latents(struct lesson *s, int i, struct fail *f)
+{
+    int n = s->side / CONFIG_LATENT_PIXELS;
+    int rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
+    if (rc) return rc;
+    maps_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
+    if (i == for_latents(s) - 1) maps_fit_latent(&s->fit, &s->g->maps);
+    return 0;
+}
+
+/* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is how
+ * the others are seen. */
+static int learn_codes(struct lesson *s, int i, struct fail *f)
+{
+    int n = s->side / CONFIG_LATENT_PIXELS;
+    int rc = draw(s, NULL, i, i >= s->decoded, f);
+    if (rc) return rc;
+    if (i < s->decoded) maps_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
+    if (i == s->decoded - 1) maps_fit_latent(&s->strangers, &s->seen);
+    if (i >= s->decoded) maps_show(&s->seen, s->rgb, s->latents, n, n);
+    maps_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
+    if (i == s->mosaics - 1) maps_fit_code(&s->fit, &s->g->maps);
+    return 0;
+}
+
+static int prepare(struct lesson *s, struct fail *f)
+{
+    const struct model_config *c = &s->g->model.cfg;
+    int rc = choose(s, f);
+    if (!rc) rc = maps_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = maps_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = maps_new(&s->seen, c->dit.channels, c->vq.codes, f);
+    if (rc) return rc;
+    size_t pixels = (size_t)s->side * (size_t)s->side;
+    s->order = calloc((size_t)c->vq.codes, sizeof *s->order);
+    s->latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s->latents);
+    s->rgb = calloc(pixels, 3);
+    s->codes = calloc((size_t)cells_of(s), sizeof *s->codes);
+    if (!s->order || !s->latents || !s->rgb || !s->codes)
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
+    shuffle(s->order, c->vq.codes);
+    return 0;
+}
+
+int learn_open(struct glm *g, const char *cache, struct fail *f)
+{
+    struct lesson *s = g->lesson = calloc(1, sizeof *s);
+    if (!s || !(s->cache = strdup(cache)))
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
+    s->g = g;
+    int rc = maps_new(&g->maps, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
+    if (rc || !maps_load(&g->maps, cache, g->digest)) return rc;
+    g->learnt = LEARNT_ALL;
+    learn_close(g);
+    return 0;
+}
+
+/* One mosaic comes first: its latents are good enough until those of ordinary pictures are known. */
+int learn_step(struct glm *g, struct fail *f)
+{
+    struct lesson *s = g->lesson;
+    if (!s) return 0;
+    int rc = s->order ? 0 : prepare(s, f);
+    const int n = s->next, pictures = for_latents(s), mosaic = n ? n - pictures : 0;
+    if (!rc) rc = n && n <= pictures ? learn_latents(s, n - 1, f) : learn_codes(s, mosaic, f);
+    if (rc) {
+        learn_close(g);
+        return rc;
+    }
+    s->next++;
+    if (n == 0) {
+        maps_fit_latent(&s->strangers, &g->maps);
+        g->learnt = LEARNT_LATENTS;
+    }
+    if (s->next < pictures + s->mosaics) return 1;
+    g->learnt = LEARNT_ALL;
+    maps_save(&g->maps, s->cache, g->digest, NULL);
+    learn_close(g);
+    return 0;
+}
+
+void learn_close(struct glm *g)
+{
+    struct lesson *s = g->lesson;
+    if (!s) return;
+    maps_fit_free(&s->fit);
+    maps_fit_free(&s->strangers);
+    maps_free(&s->seen);
+    free(s->order);
+    free(s->latents);
+    free(s->rgb);
+    free(s->codes);
+    free(s->cache);
+    free(s);
+    g->lesson = NULL;
+}

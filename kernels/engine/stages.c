@@ -1,0 +1,92 @@
+/* stages - binding the stages, preparing constants, scratch. */
+#include "kernels/engine/stages.h"
+
+#include <string.h>
+
+int net_bind(struct net *n, struct dev *d, const struct model *m, struct hold *hold, struct fail *f)
+{
+    struct bind b = {.list = &n->list, .model = m, .fail = f};
+    memset(n, 0, sizeof *n);
+    n->dev = n->list.dev = d;
+    n->hold = n->list.hold = hold;
+    prior_bind(&n->prior, &b, &m->cfg);
+    glyph_bind(&n->glyph, &b, &m->cfg.glyph);
+    dit_bind(&n->dit, &b, &m->cfg.dit);
+    vae_bind(&n->vae, &b, &m->cfg.vae, d->type);
+    return b.rc;
+}
+
+/* The rows of the text "", through the encoder and the DiT's projector. */
+static int prepare_empty(struct net *n, const struct model *m, struct fail *f)
+{
+    struct graph g = {.dev = n->dev, .hold = n->hold};
+    struct bind b = {.list = &n->list, .model = m, .fail = f};
+    struct byt5 ids;
+    int rc = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
+    if (rc) return rc;
+    size_t mark = arena_mark(&n->dev->scratch);
+    tensor rows = graph_temp(&g, 1, m->cfg.glyph.width);
+    if (n->dev->scratch.failed) {
+        rc = fail_set(f, ERR_INTERNAL, "no scratch to prepare the model in");
+    } else {
+        glyph_encode(&g, &n->glyph, &ids, rows, "empty");
+        rc = dit_bind_empty(&n->dit, &b, &g, rows);
+    }
+    arena_release(&n->dev->scratch, mark);
+    byt5_free(&ids);
+    return rc;
+}
+
+int net_prepare(struct net *n, const struct model *m, struct fail *f)
+{
+    struct arena a;
+    arena_init(&a, (void *)ARENA_ALIGN, SIZE_MAX / 2);
+    glyph_place(&n->glyph, &a);
+    n->mem_bytes = a.used;
+    int rc = n->dev->ops->mem_new(n->dev, &n->mem, n->mem_bytes, f);
+    if (rc) return rc;
+    arena_init(&a, n->mem, n->mem_bytes);
+    glyph_place(&n->glyph, &a);
+    rc = glyph_fill(&n->glyph, n->dev, f);
+    return rc ? rc : prepare_empty(n, m, f);
+}
+
+void net_close(struct net *n)
+{
+    if (!n->dev) return;
+    if (n->mem) n->dev->ops->mem_free(n->dev, n->mem, n->mem_bytes);
+    vae_unbind(&n->vae);
+    weight_list_free(&n->list);
+    hold_close(n->hold);
+    memset(n, 0, sizeof *n);
+}
+
+size_t net_bytes(const struct net *n)
+{
+    const size_t held =
+        n->hold ? (size_t)n->hold->plan.area + n->list.loose : weight_list_bytes(&n->list);
+    return held + n->mem_bytes;
+}
+
+void scratch_free(struct dev *d)
+{
+    if (d->scratch.base) d->ops->mem_free(d, d->scratch.base, d->scratch.size);
+    d->scratch = (struct arena){0};
+}
+
+int scratch_reserve(struct dev *d, size_t bytes, struct fail *f)
+{
+    void *base;
+    if (bytes <= d->scratch.size) return 0;
+    assert(!d->scratch.used);
+    const size_t before = d->scratch.size;
+    scratch_free(d); /* first: both at once may be too much */
+    int rc = d->ops->mem_new(d, &base, bytes, f);
+    if (!rc) {
+        arena_init(&d->scratch, base, bytes);
+        return 0;
+    }
+    /* the others still need what there was */
+    if (before && !d->ops->mem_new(d, &base, before, NULL)) arena_init(&d->scratch, base, before);
+    return rc;
+}

@@ -1,0 +1,38 @@
+/* stages - all stages of the model bound to one device: its weights and what is computed from them once.
+ *
+ * Bound twice: to the device that draws, and to the dry device that plans. Immutable after net_open.
+ * Thread: made and freed by the device's worker; the dry one may be read by any thread. */
+#ifndef KERNELS_ENGINE_STAGES_H
+#define KERNELS_ENGINE_STAGES_H
+
+#include "kernels/model/dit.h"
+#include "kernels/model/glyph.h"
+#include "kernels/model/prior.h"
+#include "kernels/model/vae.h"
+#include "weights/model.h"
+
+struct net {
+    struct dev *dev;
+    struct hold *hold; /* NULL: all weights are on the device for good */
+    struct weight_list list;
+    void *mem; /* constants: the glyph encoder's bias */
+    size_t mem_bytes;
+    struct glyph glyph;
+    struct prior prior;
+    struct dit dit;
+    struct vae vae;
+};
+
+/* Takes hold, where groups of weights lie, or NULL. Pack all weights, then compute the unconditional branch's rows. dev.scratch must hold what that
+ * needs: on a dry device it is measured (dev.scratch.peak). The model must outlive the net. */
+int net_bind(struct net *, struct dev *, const struct model *, struct hold *, struct fail *);
+int net_prepare(struct net *, const struct model *, struct fail *);
+void net_close(struct net *);
+
+size_t net_bytes(const struct net *); /* weights and constants on the device */
+
+/* The device's scratch, made or made larger; it must be empty. */
+int scratch_reserve(struct dev *, size_t bytes, struct fail *);
+void scratch_free(struct dev *);
+
+#endif

@@ -1,0 +1,427 @@
+/* step - the life of a picture: prepared, placed, moved quantum by quantum, looked at. */
+#include "kernels/engine/engine.h"
+
+#include "kernels/model/flow.h"
+#include "kernels/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_side(const char *field, int side, int most, struct fail *f)
+{
+    if (side >= LIMIT_SIDE_STEP && side <= most && side % LIMIT_SIDE_STEP == 0) return 0;
+    fail_field(f, ERR_BAD_FIELD, field, "%s is %d", field, side);
+    return fail_advise(f, "use a multiple of %d from %d to %d", LIMIT_SIDE_STEP, LIMIT_SIDE_STEP,
+                       most);
+}
+
+/* A trace may ask for more than the model draws well. */
+static int check_request(const struct glm_req *q, const struct model_config *c, struct fail *f)
+{
+    int most = q->inject ? LIMIT_SIDE_MAX : config_side_max(c);
+    int rc = check_side("width", q->width, most, f);
+    if (!rc) rc = check_side("height", q->height, most, f);
+    if (rc) return rc;
+    if (q->steps < 1 || q->steps > LIMIT_STEPS_MAX)
+        return fail_field(f, ERR_BAD_FIELD, "steps", "steps is %d; 1 to %d are possible", q->steps,
+                          LIMIT_STEPS_MAX);
+    if (!(q->guidance >= 0.0 && q->guidance <= LIMIT_GUIDANCE_MAX))
+        return fail_field(f, ERR_BAD_FIELD, "guidance", "guidance is %g; 0 to %g is possible",
+                          q->guidance, LIMIT_GUIDANCE_MAX);
+    return 0;
+}
+
+/* How many tokens to draw: what the grids need, or what a trace gives. */
+static int set_draws(struct glm_run *r, const struct glm_req *q, struct fail *f)
+{
+    const struct glm_inject *in = q->inject;
+    r->prior.prompt = (int64_t)r->prompt.ids.n;
+    r->prior.parts = prior_parts(r->prior.prompt, q->inject != NULL);
+    r->prior.draws = r->prompt.tokens;
+    if (!in || !in->tokens) return 0;
+    if (in->token_count < (size_t)r->prompt.tokens
+        || in->token_count > (size_t)r->prompt.tokens + 1)
+        return fail_set(f, ERR_BAD_REQUEST, "%zu tokens are given; this size draws %d",
+                        in->token_count, r->prompt.tokens);
+    r->prior.draws = (int64_t)in->token_count;
+    return 0;
+}
+
+static int allocate(struct glm_run *r, struct fail *f)
+{
+    size_t cells = (size_t)r->dit.h * (size_t)r->dit.w, steps = (size_t)r->dit.steps;
+    r->tokens = calloc((size_t)r->prior.draws, sizeof *r->tokens);
+    r->staging = calloc(cells, 3);
+    r->dit.timestep = calloc(steps, sizeof(float));
+    r->dit.sigma = calloc(steps + 1, sizeof(float));
+    if (r->tokens && r->staging && r->dit.timestep && r->dit.sigma) return 0;
+    return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
+}
+
+int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
+{
+    memset(r, 0, sizeof *r);
+    int rc = check_request(q, &m->cfg, f);
+    if (!rc)
+        rc = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
+                                  q->width, !q->inject, f);
+    if (!rc) rc = byt5_prompt(&r->text, q->prompt, q->prompt_len, m->cfg.glyph.vocab, f);
+    if (!rc) rc = set_draws(r, q, f);
+    r->prior.seed = q->seed;
+    r->prior.picture = q->picture;
+    r->prior.strict = q->strict;
+    r->vae.h = r->dit.h = q->height / CONFIG_LATENT_PIXELS;
+    r->vae.w = r->dit.w = q->width / CONFIG_LATENT_PIXELS;
+    r->dit.height = q->height;
+    r->dit.width = q->width;
+    r->dit.steps = q->steps;
+    r->dit.guidance = (float)q->guidance;
+    if (!rc) rc = allocate(r, f);
+    if (!rc)
+        flow_schedule(&m->cfg.flow, dit_patches(&r->dit), q->steps, r->dit.timestep, r->dit.sigma);
+    if (rc) run_drop(r);
+    return rc;
+}
+
+void run_drop(struct glm_run *r)
+{
+    prompt_free(&r->prompt);
+    byt5_free(&r->text);
+    free(r->tokens);
+    free(r->staging);
+    free(r->dit.timestep);
+    free(r->dit.sigma);
+    memset(r, 0, sizeof *r);
+}
+
+size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype type, void *base,
+                 int forced)
+{
+    struct arena a;
+    int64_t text = (int64_t)r->text.start[r->text.n];
+    arena_init(&a, base ? base : (void *)ARENA_ALIGN, SIZE_MAX / 2);
+    prior_place_tokens(&r->prior, &a, forced);
+    dit_place(&r->dit, &a, &c->dit, type, text);
+    size_t common = arena_mark(&a);
+    prior_place(&r->prior, &a, &c->ar, type);
+    arena_release(&a, common);
+    dit_place_prior(&r->dit, &a, &c->dit, type);
+    arena_release(&a, common);
+    vae_place(&r->vae, &a, &c->vae, type);
+    return a.peak;
+}
+
+/* --- what is put into a run's memory before its first quantum ---------------------------------- */
+
+/* Floats to a packed tensor of the compute type. */
+static void put_rounded(struct dev *d, tensor t, float *v)
+{
+    if (t.type == DT_BF16) {
+        uint16_t *half = (uint16_t *)v; /* in place: element i is written after it was read */
+        for (int64_t i = 0; i < t.rows * t.cols; i++)
+            half[i] = f32_to_bf16(v[i]);
+    }
+    d->ops->put(d, t, v);
+}
+
+static void fill_prior(struct glm_run *r, struct dev *d, const struct model_config *c, float *table,
+                       struct position *pos)
+{
+    int64_t rows = prior_cache_rows(&r->prior);
+    positions_text(pos, (int)r->prior.prompt);
+    positions_draws(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
+                    r->prompt.large);
+    positions_prior_table(table, &c->ar, pos, (int)rows, d->type == DT_BF16);
+    d->ops->put(d, r->prior.rope, table);
+}
+
+static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
+{
+    void *rows = malloc(tensor_bytes(r->prior.text) + 1);
+    if (!rows) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
+    prior_embed(&r->g->net.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
+    d->ops->put(d, r->prior.text, rows);
+    free(rows);
+    return 0;
+}
+
+static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *c, float *table)
+{
+    struct dit_state *s = &r->dit;
+    positions_patch_table(table, c->head_dim, s->h / 2, s->w / 2);
+    d->ops->put(d, s->rope, table);
+    for (int i = 0; i < s->steps; i++) {
+        flow_sinusoid(table, c->time, s->timestep[i] - 1.0f);
+        put_rounded(d, tensor_rows(s->times, i, 1), table);
+    }
+    flow_size_sinusoid(table, c->cond, s->height, s->width);
+    put_rounded(d, s->size, table);
+}
+
+/* The first noise, rounded to bf16 where the reference draws it in that type. */
+static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject *in, float *noise)
+{
+    int64_t n = r->dit.latents.rows * r->dit.latents.cols;
+    if (in && in->latents)
+        memcpy(noise, in->latents, (size_t)n * sizeof *noise);
+    else
+        rng_normals(noise, (size_t)n, r->prior.seed, r->prior.picture, RNG_NOISE);
+    if (d->type == DT_BF16 && !(in && in->latents))
+        for (int64_t i = 0; i < n; i++)
+            noise[i] = bf16_to_f32(f32_to_bf16(noise[i]));
+    d->ops->put(d, r->dit.latents, noise);
+}
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static int fill(struct glm_run *r, struct dev *d, const struct model_config *c,
+                const struct glm_inject *in, struct fail *f)
+{
+    size_t prior = (size_t)prior_cache_rows(&r->prior) * (size_t)c->ar.rotary;
+    size_t dit = (size_t)dit_patches(&r->dit) * (size_t)c->dit.head_dim;
+    size_t latents = (size_t)r->dit.latents.rows * (size_t)r->dit.latents.cols;
+    size_t sinus = largest((size_t)c->dit.time, 4 * (size_t)c->dit.cond);
+    size_t n = largest(largest(prior, dit), largest(latents, sinus));
+    struct position *pos = calloc((size_t)(r->prior.prompt + r->prompt.tokens + 1), sizeof *pos);
+    float *host = calloc(n, sizeof *host);
+    int rc = 0;
+    if (!pos || !host) {
+        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture's tables");
+    } else {
+        fill_prior(r, d, c, host, pos);
+        fill_dit(r, d, &c->dit, host);
+        fill_noise(r, d, in, host);
+        if (in && in->tokens) d->ops->put(d, r->prior.forced, in->tokens);
+        rc = fill_text(r, d, f);
+        if (!rc) rc = d->ops->sync(d, f);
+    }
+    free(pos);
+    free(host);
+    return rc;
+}
+
+int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, struct fail *f)
+{
+    struct glm_run *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
+    int rc = run_prepare(r, &g->model, q, f);
+    if (rc) goto failed;
+    int forced = q->inject && q->inject->tokens;
+    r->g = g;
+    rc = plan_run(g, r, q->inject != NULL, f);
+    if (rc) goto failed;
+    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL, forced);
+    rc = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
+    if (rc) goto failed;
+    run_place(r, &g->model.cfg, g->dev->type, r->mem, forced);
+    rc = fill(r, g->dev, &g->model.cfg, q->inject, f);
+    if (rc) goto failed;
+    r->id = ++g->next_run;
+    *out = r;
+    return 0;
+failed:
+    r->g = g;
+    glm_run_free(r);
+    return rc;
+}
+
+void glm_run_free(struct glm_run *r)
+{
+    if (!r) return;
+    struct dev *d = r->g->dev;
+    if (r->mem) d->ops->mem_free(d, r->mem, r->bytes);
+    run_drop(r);
+    free(r);
+}
+
+/* --- quanta --------------------------------------------------------------------------------- */
+
+int run_quanta(const struct glm_run *r, enum glm_phase phase)
+{
+    switch (phase) {
+    case GLM_GLYPH: return 1;
+    case GLM_PRIOR: return (int)prior_calls(&r->prior);
+    case GLM_DENOISE: return r->dit.steps;
+    case GLM_DECODE: return VAE_PIECES;
+    default: return 0;
+    }
+}
+
+static void glyph_quantum(const struct graph *g, const struct net *n, struct glm_run *r)
+{
+    struct dev *d = g->dev;
+    size_t mark = arena_mark(&d->scratch);
+    tensor rows = graph_temp(g, r->dit.text.rows, n->glyph.cfg->width);
+    if (!d->scratch.failed) {
+        glyph_encode(g, &n->glyph, &r->text, rows, "glyph");
+        dit_project_text(g, &n->dit, &r->dit, rows);
+    }
+    arena_release(&d->scratch, mark);
+}
+
+/* The large grid's codes, each for 2 x 2 patches, as the DiT's prior. */
+static void project_codes(const struct graph *g, const struct net *n, struct glm_run *r)
+{
+    struct dev *d = g->dev;
+    int cols = r->dit.w / 2;
+    int32_t *ids = (int32_t *)(void *)r->staging; /* 12 bytes a patch are there, 4 are needed */
+    const int32_t *codes = r->tokens + r->prompt.preview.rows * r->prompt.preview.cols;
+    d->ops->get(d, r->tokens, r->prior.tokens);
+    if (d->ops->sync(d, NULL)) return;
+    for (int64_t i = 0; i < dit_patches(&r->dit); i++)
+        ids[i] = codes[i / cols / 2 * r->prompt.large.cols + i % cols / 2];
+    d->ops->put(d, r->dit.ids, ids);
+    tap_vector(g, r->dit.ids, "prior.ids");
+    dit_project_prior(g, &n->dit, &r->dit);
+}
+
+static void denoise_quantum(const struct graph *g, const struct net *n, struct glm_run *const *r,
+                            int count)
+{
+    struct dit_state *s[LIMIT_BATCH];
+    for (int i = 0; i < count; i++) {
+        s[i] = &r[i]->dit;
+        if (!s[i]->step) project_codes(g, n, r[i]);
+    }
+    dit_step(g, &n->dit, s, count);
+}
+
+void run_quantum(const struct graph *g, const struct net *n, struct glm_run *const *r, int count,
+                 enum glm_phase phase)
+{
+    struct prior_seq *s[LIMIT_BATCH];
+    switch (phase) {
+    case GLM_GLYPH:
+        for (int i = 0; i < count; i++)
+            glyph_quantum(g, n, r[i]);
+        break;
+    case GLM_PRIOR:
+        for (int i = 0; i < count; i++)
+            s[i] = &r[i]->prior;
+        prior_step(g, &n->prior, s, count);
+        break;
+    case GLM_DENOISE: denoise_quantum(g, n, r, count); break;
+    case GLM_DECODE:
+        for (int i = 0; i < count; i++)
+            vae_step(g, &n->vae, &r[i]->vae, r[i]->dit.latents);
+        break;
+    default: break;
+    }
+}
+
+static void fail_not_finite(struct glm_run *r, const char *phase)
+{
+    fail_set(&r->fail, ERR_MODEL, "the model's numbers are not finite after phase %s", phase);
+    fail_advise(&r->fail, "use --dtype f32; if it stays, the model's files are damaged");
+}
+
+/* Strict sampling may have drawn what is no image code; then this run, and no other, is over. */
+static int check_draws(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    int32_t state[AR_STATE];
+    d->ops->get(d, state, r->prior.state);
+    int rc = d->ops->sync(d, f);
+    if (rc || !state[AR_BAD]) return rc;
+    if (r->prior.strict) {
+        fail_set(&r->fail, ERR_MODEL,
+                 "token %d of the picture is not an image code (strict sampling)",
+                 state[AR_BAD] - 1);
+        fail_advise(&r->fail, "draw again with another seed, or without strict sampling");
+    } else {
+        fail_not_finite(r, "prior");
+    }
+    return 0;
+}
+
+/* Numbers that ran over would become a black picture without a word. */
+static int check_latents(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    const int64_t n = r->dit.latents.rows * r->dit.latents.cols;
+    float *v = malloc((size_t)n * sizeof *v);
+    if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory to look at a picture");
+    d->ops->get(d, v, r->dit.latents);
+    int rc = d->ops->sync(d, f);
+    for (int64_t i = 0; i < n && !rc && !r->fail.code; i++)
+        if (!isfinite(v[i])) fail_not_finite(r, "denoise");
+    free(v);
+    return rc;
+}
+
+static int move_on(struct glm_run *r, struct fail *f)
+{
+    int rc = 0;
+    if (++r->done < run_quanta(r, r->phase)) return 0;
+    if (r->phase == GLM_PRIOR) rc = check_draws(r, f);
+    if (r->phase == GLM_DENOISE) rc = check_latents(r, f);
+    r->phase++;
+    r->done = 0;
+    return rc;
+}
+
+/* Scratch for this batch to the end of its phase; asks the dry device once a composition. */
+static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int watched, struct fail *f)
+{
+    uint64_t ids[LIMIT_BATCH] = {0}, bytes;
+    for (int i = 0; i < n; i++)
+        ids[i] = r[i]->id;
+    if (g->checked_phase == r[0]->phase && !memcmp(ids, g->checked, sizeof ids)) return 0;
+    int rc = plan_scratch(g, g->dry, r, n, r[0]->phase, watched, &bytes, f);
+    if (!rc) rc = scratch_reserve(g->dev, bytes, f);
+    if (rc) return rc;
+    memcpy(g->checked, ids, sizeof ids);
+    g->checked_phase = r[0]->phase;
+    return 0;
+}
+
+/* Wait for the quantum; in the prior, where the device can go on meanwhile, for an earlier one. */
+static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail *f)
+{
+    const struct ops *op = g->dev->ops;
+    if (phase != GLM_PRIOR || watched || !op->mark) {
+        g->aheads = 0;
+        return op->sync(g->dev, f);
+    }
+    int rc = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
+    if (g->aheads == GLM_AHEAD)
+        memmove(g->ahead, g->ahead + 1, sizeof g->ahead[0] * (size_t)--g->aheads);
+    g->ahead[g->aheads++] = op->mark(g->dev);
+    return rc;
+}
+
+int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
+                     struct fail *f)
+{
+    struct graph graph = {.dev = g->dev, .tap = tap, .hold = g->net.hold};
+    assert(n >= 1 && n <= LIMIT_BATCH);
+    for (int i = 0; i < n; i++)
+        assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);
+    int rc = ensure_scratch(g, r, n, tap != NULL, f);
+    if (rc) return rc;
+    run_quantum(&graph, &g->net, r, n, r[0]->phase);
+    rc = settle(g, r[0]->phase, tap != NULL, f);
+    if (!rc && g->dev->scratch.failed)
+        rc = fail_set(f, ERR_INTERNAL, "scratch was planned too small");
+    for (int i = 0; i < n && !rc; i++)
+        rc = move_on(r[i], f);
+    if (rc) g->dev->ops->reset(g->dev);
+    if (rc) g->aheads = 0;
+    g->dev->scratch.failed = 0;
+    return rc;
+}
+
+int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
+{
+    return glm_step_watched(g, batch, n, NULL, f);
+}
+
+int glm_reserve(struct glm *g, uint64_t scratch, struct fail *f)
+{
+    return scratch_reserve(g->dev, (size_t)scratch, f);
+}

@@ -1,0 +1,55 @@
+/* residency - where each weight lies on a card that may be too small for all of them. Pure.
+ *
+ * Weights come in groups: a layer, or what belongs to no layer. Two sides take turns, the prior's (with the glyph
+ * encoder) and the DiT's (with the VAE). One area holds both, the first side from the bottom up, the other from the top
+ * down:
+ *
+ *   everything   the sides do not meet: nothing ever moves
+ *   swap         each side fits alone: groups of the part where they meet are copied from pinned host memory when
+ *                their side's turn comes, beside the work that does not need them yet
+ *   stream       a side does not fit even alone: its last groups share a ring of two slots and are copied whenever they
+ *                are used, one while the other works
+ *
+ * A group keeps its address for good, so recorded steps stay good too. Used by the engine when it opens a card and by
+ * `darkroom plan` for cards that are not there. Thread: any. */
+#ifndef KERNELS_MEMORY_RESIDENCY_H
+#define KERNELS_MEMORY_RESIDENCY_H
+
+#include <stdint.h>
+
+enum resid_mode { RESID_ALL, RESID_SWAP, RESID_STREAM, RESID_NONE };
+enum { RESID_SIDES = 2 };
+
+struct resid_group {
+    int side;       /* 0 prior, 1 DiT */
+    int part;       /* the groups of a part are used one after another, in their order */
+    uint64_t bytes; /* aligned to ARENA_ALIGN */
+    uint64_t at;    /* out: offset in the area */
+    int moves;      /* out: other groups lie at the same place, so it needs a home on the host */
+    int ring;       /* out: one of its own side lies there too */
+};
+
+struct resid {
+    enum resid_mode mode;
+    uint64_t sum;                 /* bytes of all groups */
+    uint64_t area;                /* of the card that they take */
+    uint64_t home;                /* of pinned host memory that the moving ones take */
+    uint64_t swap[RESID_SIDES];   /* copied when a side's turn comes, at most */
+    uint64_t stream[RESID_SIDES]; /* copied whenever a side is used from end to end */
+    int wish;                     /* which room for pictures was granted: its index */
+    uint64_t least; /* budget that would do, with the last wish; NONE: what is wanting */
+};
+
+/* "everything resident", "stage swap", "layers streamed", "too small" */
+const char *resid_mode_name(enum resid_mode);
+
+/* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for pictures, from what would
+ * be best to the least that makes sense; the area takes what the first possible wish leaves. Streaming costs every
+ * token, so only the wishes from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
+enum resid_mode resid_choose(struct resid *, struct resid_group *, int n, uint64_t budget,
+                             const uint64_t *room, int rooms, int modest);
+
+/* 1: the two share bytes of the area. */
+int resid_meet(const struct resid_group *, const struct resid_group *);
+
+#endif

@@ -1,0 +1,147 @@
+/* plan_report - `darkroom plan`: what one picture takes, and what cards of the usual sizes would make of the model. */
+#include "kernels/cuda_sizes.h"
+#include "kernels/engine/capacity.h"
+
+#include <string.h>
+
+static double mb(uint64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+static void print_cost(const struct glm *g, const struct glm_req *q, const struct glm_cost *c,
+                       FILE *out)
+{
+    const struct ar_config *a = &g->model.cfg.ar;
+    double sum = 0;
+    fprintf(out, "%s, %s: a picture of %dx%d, %d steps, guidance %g\n", g->name, g->info.type,
+            q->width, q->height, q->steps, q->guidance);
+    if (g->model.absent)
+        fprintf(out, "planned from the configuration: %s not here\n",
+                g->model.absent >> PARTS == g->model.absent ? "the tokenizer is" : "weights are");
+    fprintf(out, "bytes\n");
+    fprintf(out, "  weights     %12.3f MB  as long as the model is open\n",
+            mb(g->info.weight_bytes));
+    fprintf(out, "  words       %12.3f MB  of the embedding, stay in the model's files\n",
+            mb((uint64_t)(a->vocab - a->rows) * (uint64_t)a->width * dtype_size(g->dry->type)));
+    fprintf(out, "  picture     %12.3f MB  as long as it is drawn\n", mb(c->run_bytes));
+    fprintf(out, "  scratch     %12.3f MB  shared by all pictures, alone in the batch\n",
+            mb(c->scratch_bytes));
+    fprintf(out, "  peak        %12.3f MB\n",
+            mb(g->info.weight_bytes + c->run_bytes + c->scratch_bytes));
+    fprintf(out, "GFLOP\n");
+    for (int p = 0; p < GLM_PHASES; p++) {
+        fprintf(out, "  %-11s %12.3f in %d quanta\n", glm_phase_name((enum glm_phase)p),
+                c->flops[p] / 1e9, c->quanta[p]);
+        sum += c->flops[p];
+    }
+    fprintf(out, "  all         %12.3f\n", sum / 1e9);
+}
+
+/* Zero or a negative guidance: what the model draws best. */
+static struct glm_req with_defaults(const struct glm *g, const struct glm_req *q)
+{
+    struct glm_req r = *q;
+    if (!r.width) r.width = g->info.default_width;
+    if (!r.height) r.height = g->info.default_height;
+    if (!r.steps) r.steps = g->info.default_steps;
+    if (r.guidance < 0) r.guidance = g->info.default_guidance;
+    return r;
+}
+
+/* --- cards ------------------------------------------------------------------------------------------ */
+
+static int shrink(int side, int eighths)
+{
+    const int s = side * eighths / 8 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+    return s < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : s;
+}
+
+/* The largest picture of this shape that fits; 0: none does. */
+static int smaller(const struct glm *g, const struct fit *t, const struct glm_req *q,
+                   struct glm_req *out)
+{
+    for (int k = 7; k > 0; k--) {
+        *out = *q;
+        out->width = shrink(q->width, k);
+        out->height = shrink(q->height, k);
+        if (fit_count(g, t, out, NULL) > 0) return 1;
+    }
+    return 0;
+}
+
+/* The smallest card of more than `size` GB that draws this picture; 0: none that anybody sells. */
+static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
+{
+    while (++size <= 1024) {
+        struct fit t;
+        if (!fit_model(g, card_usable(size << 30), 1, &t, NULL) && fit_count(g, &t, q, NULL) > 0)
+            return (int)size;
+    }
+    return 0;
+}
+
+/* What would fit instead. */
+static void advise(struct glm *g, uint64_t total, int card, const struct fit *t,
+                   const struct glm_req *q, FILE *out)
+{
+    struct glm_req less;
+    const int size = card ? card_for(g, total >> 30, q) : 0;
+    const int fits = t->plan.mode != RESID_NONE && smaller(g, t, q, &less);
+    if (fits) fprintf(out, "; ask for %dx%d or less", less.width, less.height);
+    if (size) fprintf(out, "%s take a card of %d GB", fits ? ", or" : ";", size);
+}
+
+/* One line: the mode, how many at a time, and why. card 0: a processor's memory, where nothing comes and goes. */
+static void print_card(struct glm *g, uint64_t total, int card, const struct glm_req *q, FILE *out)
+{
+    const int small = total < (uint64_t)1 << 30;
+    char left[16];
+    struct fit t;
+    int cap = 0;
+    if (!fit_model(g, card ? card_usable(total) : total, card, &t, NULL))
+        cap = fit_count(g, &t, q, NULL);
+    fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
+            (double)total / (small ? 1 << 20 : 1 << 30), small ? "MB" : "GB",
+            resid_mode_name(t.plan.mode), cap, t.why);
+    if (cap == LIMIT_BATCH)
+        fprintf(out, "; %d share one batch at most", cap);
+    else if (t.plan.mode != RESID_NONE)
+        fprintf(out, "; %s are left%s", fit_size(t.room, left),
+                cap ? " for pictures" : ", too little");
+    if (!cap) advise(g, total, card, &t, q, out);
+    fputc('\n', out);
+}
+
+static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
+{
+    static const uint64_t sizes[] = {16, 24, 40, 80, 141};
+    struct glm *g;
+    int rc = engine_open(&g, o, ENGINE_PLAN_CARD, f);
+    if (rc) return rc;
+    fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
+    if (o->vram) print_card(g, o->vram, 1, q, out);
+    for (size_t i = 0; !o->vram && i < sizeof sizes / sizeof *sizes; i++)
+        print_card(g, sizes[i] << 30, 1, q, out);
+    glm_close(g);
+    return 0;
+}
+
+int glm_print_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
+{
+    const int cuda = o->device && !strncmp(o->device, "cuda", 4);
+    const int cpu = o->device && !strcmp(o->device, "cpu");
+    struct glm *g;
+    struct glm_cost c;
+    int rc = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CARD : ENGINE_PLAN_CPU, f);
+    if (rc) return rc;
+    const struct glm_req r = with_defaults(g, q);
+    rc = glm_plan(g, &r, &c, f);
+    if (!rc) print_cost(g, &r, &c, out);
+    if (!rc && cpu && o->vram) {
+        fprintf(out, "memory (CPU, %s, %dx%d)\n", g->info.type, r.width, r.height);
+        print_card(g, o->vram, 0, &r, out);
+    }
+    glm_close(g);
+    return rc || cpu ? rc : print_cards(o, &r, out, f);
+}

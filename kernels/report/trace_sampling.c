@@ -1,0 +1,78 @@
+/* trace_sampling - the sampling law by itself: probabilities of given logits, as the reference computes them. */
+#include "kernels/report/trace.h"
+#include "kernels/sampling.h"
+#include "weights/config.h"
+#include "weights/safetensors/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct law law_of(const struct sample_config *c)
+{
+    return (struct law){.temperature = c->temperature, .top_p = c->top_p, .top_k = c->top_k};
+}
+
+int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
+                const struct sample_config *c, struct fail *f)
+{
+    const struct law law = law_of(c);
+    int32_t *ids = calloc((size_t)n, sizeof *ids);
+    float *p = calloc((size_t)n, sizeof *p);
+    void *work = malloc(law_work(n));
+    int rc = ids && p && work ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %d logits", n);
+    for (int64_t r = 0; r < rows && !rc; r++) {
+        int count = law_keep(ids, p, logits + r * n, n, &law, work);
+        memset(probs + r * n, 0, (size_t)n * sizeof *probs);
+        for (int i = 0; i < count; i++)
+            probs[r * n + ids[i]] = p[i];
+        if (kept) kept[r] = count;
+    }
+    free(ids);
+    free(p);
+    free(work);
+    return rc;
+}
+
+static int write_law(const char *path, const float *probs, const int64_t *kept, int64_t rows, int n,
+                     struct fail *f)
+{
+    struct st_entry e[2] = {
+        {.name = "probs", .dtype = ST_F32, .nd = 2, .dim = {rows, n}, .data = probs},
+        {.name = "kept", .dtype = ST_I64, .nd = 1, .dim = {rows}, .data = kept},
+    };
+    return safetensors_write(path, e, 2, NULL, 0, f);
+}
+
+static int apply(const struct st_tensor *t, const struct sample_config *c, const char *path,
+                 struct fail *f)
+{
+    if (!t || t->nd != 2 || t->dim[1] < 1 || t->dim[1] > INT32_MAX)
+        return fail_set(f, ERR_USAGE, "the file has no tensor `logits` [rows, vocabulary]");
+    int64_t rows = t->dim[0], n = t->dim[1];
+    float *logits = calloc((size_t)t->count + 1, sizeof *logits);
+    float *probs = calloc((size_t)t->count + 1, sizeof *probs);
+    int64_t *kept = calloc((size_t)rows + 1, sizeof *kept);
+    int rc =
+        logits && probs && kept ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the logits");
+    if (!rc && st_to_f32(t, 0, t->count, logits))
+        rc = fail_set(f, ERR_USAGE, "`logits` are no floats");
+    if (!rc) rc = trace_probs(probs, kept, logits, rows, (int)n, c, f);
+    if (!rc) rc = write_law(path, probs, kept, rows, (int)n, f);
+    free(logits);
+    free(probs);
+    free(kept);
+    return rc;
+}
+
+int glm_trace_law(const struct glm_opts *o, const char *logits, const char *out_path,
+                  struct fail *f)
+{
+    struct model_config *c = calloc(1, sizeof *c);
+    struct safetensors *file = NULL;
+    int rc = c ? config_load(c, o->model, f) : fail_set(f, ERR_OUT_OF_MEMORY, "no memory");
+    if (!rc) rc = trace_open(&file, logits, f);
+    if (!rc) rc = apply(safetensors_find(file, "logits"), &c->sample, out_path, f);
+    safetensors_close(file);
+    free(c);
+    return rc;
+}

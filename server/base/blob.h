@@ -1,0 +1,36 @@
+/* blob - an immutable, reference counted message: the third of the three lifetimes.
+ *
+ * Made once, then only read; whoever holds a reference may hand it to another thread. In front of the
+ * bytes lie BLOB_HEAD bytes that the one thread which sends may scribble on (libwebsockets' LWS_PRE),
+ * so one blob goes to any number of connections without a copy. Thread: any; the count is atomic. */
+#ifndef SERVER_BASE_BLOB_H
+#define SERVER_BASE_BLOB_H
+
+#include "proto/text.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOB_HEAD 32
+
+struct blob {
+    atomic_int refs;
+    size_t len;          /* bytes of the message */
+    const uint8_t *data; /* the message; data[-BLOB_HEAD .. -1] may be written by the sender */
+    char *memory;        /* what is freed; data lies BLOB_HEAD bytes into it */
+};
+
+/* All three give one reference, or NULL when memory is short. */
+struct blob *blob_copy(const void *bytes, size_t len);
+/* Takes the buffer: malloc'ed, len bytes of message behind BLOB_HEAD free ones. On failure the
+ * buffer is freed. */
+struct blob *blob_adopt(char *memory, size_t len);
+/* Takes what was written into a text begun with text_init(t, BLOB_HEAD, max); leaves t empty. NULL
+ * also when the text failed. */
+struct blob *blob_from_text(struct text *t);
+
+struct blob *blob_ref(struct blob *); /* returns its argument */
+void blob_unref(struct blob *);       /* the last one frees; NULL is fine */
+
+#endif

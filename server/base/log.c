@@ -1,0 +1,144 @@
+/* log - one write(2) a line: time, level, text with control characters made harmless. */
+#include "server/base/log.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const NAMES[] = {"error", "warn", "info", "debug"};
+
+int log_level_parse(const char *name)
+{
+    for (int i = 0; i <= LOG_DEBUG; i++)
+        if (strcmp(NAMES[i], name) == 0) return i;
+    return -1;
+}
+
+void log_gate_init(struct log_gate *g, int64_t burst, int64_t per_second)
+{
+    *g = (struct log_gate){.tokens = burst * 1000, .burst = burst, .per_second = per_second};
+}
+
+int64_t log_gate_pass(struct log_gate *g, int64_t now_ms)
+{
+    if (now_ms > g->last_ms) {
+        int64_t room = g->burst * 1000 - g->tokens, gap = now_ms - g->last_ms;
+        int64_t add = gap > 1000000 ? room : gap * g->per_second;
+        g->tokens += add < room ? add : room;
+        g->last_ms = now_ms;
+    }
+    if (g->tokens < 1000) {
+        g->dropped++;
+        return -1;
+    }
+    g->tokens -= 1000;
+    int64_t dropped = (int64_t)g->dropped;
+    g->dropped = 0;
+    return dropped;
+}
+
+void log_init(struct log *l, int fd, enum log_level level)
+{
+    pthread_mutex_init(&l->lock, NULL);
+    l->fd = fd;
+    l->level = level;
+    log_gate_init(&l->gate[LOG_OURS], 400, 100);
+    log_gate_init(&l->gate[LOG_LIBRARY], 50, 5);
+}
+
+void log_destroy(struct log *l)
+{
+    pthread_mutex_destroy(&l->lock);
+}
+
+/* A terminal that is stopped, or a pipe that nobody empties, must not stop the loop. */
+static bool has_room(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+/* A client's text may stand in a line: no escape sequence of its choosing reaches a terminal. */
+static void tame(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+}
+
+static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    pthread_mutex_lock(&l->lock);
+    int64_t dropped = -1;
+    if (has_room(l->fd))
+        dropped = log_gate_pass(&l->gate[source], ms);
+    else
+        l->gate[source].dropped++;
+    pthread_mutex_unlock(&l->lock);
+    if (dropped < 0) return;
+
+    char more[48] = "", stamp[32], line[LOG_LINE_BYTES + 128];
+    if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
+    struct tm tm;
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
+    tame(text);
+    int n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000),
+                     NAMES[level], text, more);
+    if (n > 0 && write(l->fd, line, (size_t)n) < 0) return; /* nobody is left to tell */
+}
+
+static void vlog(struct log *l, enum log_level level, const char *format, va_list args)
+{
+    if (!l || level > l->level) return;
+    char text[LOG_LINE_BYTES];
+    vsnprintf(text, sizeof text, format, args);
+    emit(l, LOG_OURS, level, text);
+}
+
+void log_foreign(struct log *l, enum log_level level, const char *line)
+{
+    if (!l || level > l->level) return;
+    char text[LOG_LINE_BYTES];
+    size_t n = strcspn(line, "\n");
+    snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), line);
+    emit(l, LOG_LIBRARY, level, text);
+}
+
+void log_error(struct log *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vlog(l, LOG_ERROR, format, args);
+    va_end(args);
+}
+
+void log_warn(struct log *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vlog(l, LOG_WARN, format, args);
+    va_end(args);
+}
+
+void log_info(struct log *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vlog(l, LOG_INFO, format, args);
+    va_end(args);
+}
+
+void log_debug(struct log *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vlog(l, LOG_DEBUG, format, args);
+    va_end(args);
+}

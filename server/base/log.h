@@ -1,0 +1,49 @@
+/* log - lines on stderr with a level, escaped and rate-limited, so that a flood cannot fill a disk.
+ *
+ * Owned by main and given to whoever logs; a NULL log is silent. Each source (ours, the socket
+ * library's) has a budget of its own: a burst, then a steady rate; what is dropped, also because a
+ * pipe is full, is counted and the count is written with the next line that passes. Never blocks.
+ * Thread: any. */
+#ifndef SERVER_BASE_LOG_H
+#define SERVER_BASE_LOG_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_source { LOG_OURS, LOG_LIBRARY, LOG_SOURCES };
+
+#define LOG_LINE_BYTES 1024 /* longer lines are cut */
+
+/* Lines that may pass: tokens in thousandths of a line. Pure: time is an argument. */
+struct log_gate {
+    int64_t tokens, last_ms;
+    int64_t burst, per_second;
+    uint64_t dropped;
+};
+void log_gate_init(struct log_gate *, int64_t burst, int64_t per_second);
+/* -1: drop the line. Otherwise it passes, and the result is how many were dropped before it. */
+int64_t log_gate_pass(struct log_gate *, int64_t now_ms);
+
+struct log {
+    pthread_mutex_t lock;
+    int fd; /* where lines go; not closed */
+    enum log_level level;
+    struct log_gate gate[LOG_SOURCES];
+};
+
+void log_init(struct log *, int fd, enum log_level level);
+void log_destroy(struct log *);
+
+void log_error(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_warn(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_info(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_debug(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line of another program's making. */
+void log_foreign(struct log *, enum log_level, const char *line);
+
+/* "error" "warn" "info" "debug"; -1 when the name is none of them. */
+int log_level_parse(const char *name);
+
+#endif

@@ -1,0 +1,95 @@
+/* commands - the short commands: serve, check, plan, trace. */
+#include "server/cli/commands.h"
+
+#include "kernels/glm.h"
+#include "server/cli/paths.h"
+#include "server/service.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int cmd_complain(const struct fail *f)
+{
+    fprintf(stderr, "darkroom: %s\n", f->message);
+    if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
+    return 1;
+}
+
+int cmd_check_out(const char *path, struct fail *f)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    if (strlen(path) + sizeof ".part" > sizeof folder)
+        return fail_set(f, ERR_IO, "The path %s is too long.", path);
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        return fail_set(f, ERR_IO, "Cannot write %s: it is a folder.", path);
+    snprintf(folder, sizeof folder, "%s", path);
+    if (access(dirname(folder), W_OK))
+        return fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
+    return 0;
+}
+
+struct glm_opts cmd_opts(const struct cmd *c)
+{
+    return (struct glm_opts){.model = c->model,
+                             .device = c->conf->device,
+                             .type = conf_dtype(c->conf),
+                             .threads = c->conf->threads,
+                             .vram = (uint64_t)c->conf->vram,
+                             .cache = c->conf->cache};
+}
+
+int cmd_serve(const struct cmd *c)
+{
+    char data[PATH_MAX];
+    struct fail f = {0};
+    sigset_t set;
+    if (c->conf->data)
+        snprintf(data, sizeof data, "%s", c->conf->data);
+    else
+        paths_data(data, sizeof data);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set,
+                NULL); /* before any thread: the loop reads them from a descriptor */
+    signal(SIGPIPE, SIG_IGN);
+    struct serve_conf conf = {c->conf, c->model, data, c->version, c->pages, c->log};
+    return serve_run(&conf, &f) ? cmd_complain(&f) : 0;
+}
+
+int cmd_check(const struct cmd *c)
+{
+    return glm_check(c->model, stdout);
+}
+
+int cmd_plan(const struct cmd *c)
+{
+    struct glm_opts opts = cmd_opts(c);
+    struct fail f = {0};
+    /* 0 and -1: glm_print_plan takes the model's own */
+    struct glm_req req = {.prompt = "a picture",
+                          .prompt_len = 9,
+                          .width = c->conf->width,
+                          .height = c->conf->height,
+                          .steps = c->conf->steps,
+                          .guidance = c->conf->guidance};
+    return glm_print_plan(&opts, &req, stdout, &f) ? cmd_complain(&f) : 0;
+}
+
+int cmd_trace(const struct cmd *c)
+{
+    struct glm_opts opts = cmd_opts(c);
+    struct fail f = {0};
+    int err = cmd_check_out(c->conf->out, &f);
+    if (!err)
+        err = c->conf->law ? glm_trace_law(&opts, c->conf->law, c->conf->out, &f)
+                           : glm_trace(&opts, c->conf->like, c->conf->out, &f);
+    return err ? cmd_complain(&f) : 0;
+}

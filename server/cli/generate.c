@@ -1,0 +1,170 @@
+/* generate - one picture without the service: the same engine, the same file, a bar on a terminal. */
+#include "server/base/clock.h"
+#include "server/cli/commands.h"
+#include "server/worker/png.h"
+#include "server/worker/worker.h"
+
+#include "kernels/glm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BAR_CELLS = 32, BAR_EVERY_US = 50000 };
+
+/* Options that were not given take the model's own values; a seed of -1 is picked here. */
+static int make_spec(const struct conf *c, const struct glm_info *info, struct spec *s,
+                     struct fail *f)
+{
+    struct spec_limits limits;
+    spec_limits_init(&limits);
+    spec_limits_model(&limits, info->side_max, info->default_width, info->default_steps);
+    s->prompt = strdup(c->prompt);
+    if (!s->prompt) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the prompt.");
+    s->width = c->width ? c->width : info->default_width;
+    s->height = c->height ? c->height : info->default_height;
+    s->steps = c->steps ? c->steps : info->default_steps;
+    s->guidance = c->guidance < 0 ? info->default_guidance : c->guidance;
+    s->seed = c->seed;
+    if (s->seed < 0) {
+        uint64_t bits;
+        randombytes_buf(&bits, sizeof bits);
+        s->seed = (int64_t)(bits & 0xffffffff); /* short enough to be typed again */
+    }
+    return spec_check(s, &limits, f);
+}
+
+static void show(const struct glm_view *v, bool terminal, enum glm_phase *shown)
+{
+    if (!terminal) {
+        if (v->phase != *shown && v->phase != GLM_DONE)
+            fprintf(stderr, "%s: %d to do, %.0f %% done\n", glm_phase_name(v->phase), v->total,
+                    100 * v->overall);
+        *shown = v->phase;
+        return;
+    }
+    char bar[3 * BAR_CELLS + 1] = "";
+    int full = (int)(v->overall * BAR_CELLS + 0.5);
+    for (int i = 0, n = 0; i < BAR_CELLS; i++, n += 3)
+        memcpy(bar + n, i < full ? "\u2588" : "\u2591", 4);
+    fprintf(stderr, "\r\033[K%-8s %s %3.0f %%  %d/%d", glm_phase_name(v->phase), bar,
+            100 * v->overall, v->done, v->total);
+    fflush(stderr);
+}
+
+static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
+{
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    enum glm_phase shown = GLM_DONE;
+    int64_t last = 0;
+    int err = 0;
+    struct glm_view v = glm_run_view(run);
+    while (v.phase != GLM_DONE && !err) {
+        int64_t now = clock_us();
+        if (!terminal || now - last > BAR_EVERY_US) {
+            show(&v, terminal, &shown);
+            last = now;
+        }
+        err = glm_step(glm, &run, 1, f);
+        if (!err) err = glm_run_failed(run, f);
+        v = glm_run_view(run);
+    }
+    if (terminal) fputs("\r\033[K", stderr);
+    return err;
+}
+
+static bool to_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+static int check_out(const char *path, struct fail *f)
+{
+    if (!path) return 0;
+    if (!to_stdout(path)) return cmd_check_out(path, f);
+    if (!isatty(STDOUT_FILENO)) return 0;
+    fail_set(f, ERR_USAGE, "A terminal cannot show the bytes of a picture.");
+    return fail_advise(f, "Send them on, as in `-o - > picture.png`, or name a file.");
+}
+
+/* Under another name first, so that a file is there whole or not at all; a device, a pipe or what a link
+ * points at (/dev/stdout) is written to as it is. */
+static int write_file(const char *path, const void *bytes, size_t len, struct fail *f)
+{
+    char aside[PATH_MAX];
+    struct stat st;
+    bool stream = to_stdout(path), special = stream || (!lstat(path, &st) && !S_ISREG(st.st_mode));
+    snprintf(aside, sizeof aside, special ? "%s" : "%s.part", path);
+    FILE *out = stream ? stdout : fopen(aside, "we");
+    bool bad = !out || fwrite(bytes, 1, len, out) != len;
+    if (out && fclose(out)) bad = true;
+    if (!bad && !special && rename(aside, path)) bad = true;
+    if (!bad) return 0;
+    fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
+    if (out && !special) unlink(aside);
+    return ERR_IO;
+}
+
+static int save(const struct cmd *c, const struct glm_info *info, struct glm_run *run,
+                const struct spec *s, int64_t us, struct fail *f)
+{
+    char path[64];
+    uint8_t *file = NULL;
+    size_t len = 0, capacity = (size_t)s->width * (size_t)s->height * 3;
+    struct glm_picture picture = {.rgb = malloc(capacity), .capacity = capacity};
+    snprintf(path, sizeof path, "%dx%d-seed%" PRId64 ".png", s->width, s->height, s->seed);
+    const char *out = c->conf->out ? c->conf->out : path;
+    int err = picture.rgb ? glm_run_image(run, &picture, f)
+                          : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
+    if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
+    if (!err) err = write_file(out, file, len, f);
+    if (!err)
+        fprintf(to_stdout(out) ? stderr : stdout,
+                "%s: %dx%d, seed %" PRId64 ", %d step%s, %.2f s on %s\n", out, s->width, s->height,
+                s->seed, s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6, info->device);
+    free(file);
+    free(picture.rgb);
+    return err;
+}
+
+static int generate(const struct cmd *c, struct glm *glm, struct fail *f)
+{
+    struct spec s = {0};
+    struct glm_info info;
+    struct glm_req req;
+    struct glm_cost cost;
+    struct glm_run *run = NULL;
+    glm_info(glm, &info);
+    int err = make_spec(c->conf, &info, &s, f);
+    if (!err) {
+        worker_request(&s, &req);
+        req.strict = c->conf->strict;
+        err = glm_plan(glm, &req, &cost, f);
+    }
+    if (!err) err = glm_reserve(glm, cost.scratch_bytes, f);
+    if (!err) err = glm_run_new(&run, glm, &req, f);
+    int64_t before = clock_us();
+    if (!err) err = draw(glm, run, f);
+    if (!err) err = save(c, &info, run, &s, clock_us() - before, f);
+    glm_run_free(run);
+    spec_free(&s);
+    return err;
+}
+
+int cmd_generate(const struct cmd *c)
+{
+    struct glm_opts opts = cmd_opts(c);
+    struct glm *glm = NULL;
+    struct fail f = {0};
+    int err = check_out(c->conf->out, &f);
+    if (!err) err = glm_open(&glm, &opts, &f);
+    if (!err) err = generate(c, glm, &f);
+    if (glm) glm_close(glm);
+    return err ? cmd_complain(&f) : 0;
+}

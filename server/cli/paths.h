@@ -1,0 +1,15 @@
+/* paths - where things are when nobody says: the bundled model and the data folder.
+ * Thread: any, no state. */
+#ifndef SERVER_CLI_PATHS_H
+#define SERVER_CLI_PATHS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The bundled model, beside a build (../weights/tiny) or an installation (../share/darkroom/tiny).
+ * False: neither is there. */
+bool paths_model(char *out, size_t bytes);
+/* $XDG_DATA_HOME/darkroom, else ~/.local/share/darkroom, else ./darkroom-data. */
+void paths_data(char *out, size_t bytes);
+
+#endif

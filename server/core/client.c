@@ -1,0 +1,337 @@
+/* client - the hub's side of one connection. */
+#include "server/core/client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void wake(struct peers *ps, struct peer *p)
+{
+    if (p->woken) return;
+    p->woken = true;
+    ps->wake(ps->arg, p->session);
+}
+
+/* --- rings --------------------------------------------------------------------------------------- */
+
+static void ring_leave(struct viewer *v)
+{
+    struct viewer **head = &v->peer->ring[v->ring];
+
+    if (v->ring == RING_NONE) return;
+    if (v->next == v) {
+        *head = NULL;
+    } else {
+        v->next->prev = v->prev;
+        v->prev->next = v->next;
+        if (*head == v) *head = v->next;
+    }
+    v->ring = RING_NONE;
+}
+
+/* Join at the end. */
+static void ring_join(struct viewer *v, int ring)
+{
+    struct viewer **head = &v->peer->ring[ring];
+
+    ring_leave(v);
+    v->ring = ring;
+    if (*head) {
+        v->next = *head;
+        v->prev = (*head)->prev;
+        v->prev->next = v->next->prev = v;
+    } else {
+        *head = v->next = v->prev = v;
+    }
+}
+
+/* Put a viewer where it belongs; it keeps its place when it is there already. */
+static void settle(struct peers *ps, struct viewer *v, int64_t now)
+{
+    const struct board *b = &v->job->board;
+    int ring = RING_NONE;
+    uint64_t at;
+
+    if (board_has_text(b, v->seq)) {
+        ring = RING_TEXT;
+    } else if (board_next(b, v->seq, v->peer->class, &at) >= 0) {
+        if (v->preview_us <= now)
+            ring = RING_IMAGE;
+        else if (v->preview_us < ps->due)
+            ps->due = v->preview_us;
+    }
+    if (ring == v->ring) return;
+    if (ring == RING_NONE)
+        ring_leave(v);
+    else
+        ring_join(v, ring);
+}
+
+/* --- viewers ------------------------------------------------------------------------------------- */
+
+static struct viewer *find(const struct peer *p, const struct job *j)
+{
+    struct viewer *v = p->viewers;
+
+    while (v && v->job != j)
+        v = v->peer_next;
+    return v;
+}
+
+bool peer_follows(const struct peer *p, const struct job *j)
+{
+    return find(p, j) != NULL;
+}
+
+bool peer_full(const struct peer *p)
+{
+    return p->n_viewers + p->n_wanted >= LIMIT_WATCHES;
+}
+
+static void viewer_free(struct peers *ps, struct viewer *v)
+{
+    struct job *j = v->job;
+
+    ring_leave(v);
+    *(v->job_prev ? &v->job_prev->job_next : &j->viewers) = v->job_next;
+    if (v->job_next) v->job_next->job_prev = v->job_prev;
+    *(v->peer_prev ? &v->peer_prev->peer_next : &v->peer->viewers) = v->peer_next;
+    if (v->peer_next) v->peer_next->peer_prev = v->peer_prev;
+    v->peer->n_viewers--;
+    free(v);
+    ps->followed(ps->arg, j);
+}
+
+static struct viewer *viewer_new(struct peer *p, struct job *j)
+{
+    struct viewer *v = calloc(1, sizeof *v);
+
+    if (!v) return NULL;
+    v->peer = p;
+    v->job = j;
+    v->job_next = j->viewers;
+    if (j->viewers) j->viewers->job_prev = v;
+    j->viewers = v;
+    v->peer_next = p->viewers;
+    if (p->viewers) p->viewers->peer_prev = v;
+    p->viewers = v;
+    p->n_viewers++;
+    return v;
+}
+
+static void follow(struct peers *ps, struct peer *p, struct job *j, uint64_t seq)
+{
+    struct viewer *v = find(p, j);
+
+    if (!v && j->board.at[EVENT_END] && j->board.at[EVENT_END] <= seq) return;
+    if (!v) v = viewer_new(p, j);
+    if (!v) {
+        p->broken = true;
+        return;
+    }
+    v->seq = seq;
+    v->preview_us = INT64_MIN;
+    settle(ps, v, INT64_MIN);
+    ps->followed(ps->arg, j);
+}
+
+void peers_forget(struct peers *ps, struct job *j)
+{
+    while (j->viewers)
+        viewer_free(ps, j->viewers);
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+struct answer *peer_answer(struct peers *ps, struct peer *p, const char *ref)
+{
+    struct answer *a = calloc(1, sizeof *a);
+
+    if (!a) {
+        p->broken = true;
+        wake(ps, p);
+        return NULL;
+    }
+    a->peer = p;
+    memccpy(a->ref, ref, '\0', sizeof a->ref - 1);
+    *p->last = a;
+    p->last = &a->next;
+    if (!p->held) p->held = a;
+    p->backlog += sizeof *a;
+    return a;
+}
+
+void peer_want(struct answer *a)
+{
+    a->wanted = true;
+    a->peer->n_wanted++;
+}
+
+static void act(struct peers *ps, const struct answer *a)
+{
+    struct peer *p = a->peer;
+    struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
+
+    if (a->wanted) p->n_wanted--;
+    if (a->act == ACT_STATS) p->stats = true;
+    if (a->act == ACT_FOLLOW && j) follow(ps, p, j, a->seq);
+    if (a->act == ACT_JOIN && j && !find(p, j)) follow(ps, p, j, a->seq);
+    if (a->act == ACT_UNFOLLOW && j && find(p, j)) viewer_free(ps, find(p, j));
+}
+
+void peer_ready(struct peers *ps, struct answer *a, struct blob *text)
+{
+    struct peer *p = a->peer;
+
+    a->text = text ? text : blob_copy("", 0);
+    if (!text || !a->text) p->broken = true;
+    if (a->text) p->backlog += a->text->len;
+    while (p->held && p->held->text) {
+        act(ps, p->held);
+        p->held = p->held->next;
+    }
+    if (p->broken || (p->first && p->first->text)) wake(ps, p);
+}
+
+size_t peer_backlog(const struct peer *p)
+{
+    return p->broken ? SIZE_MAX : p->backlog;
+}
+
+static struct blob *answer_take(struct peer *p)
+{
+    struct answer *a = p->first;
+    struct blob *text = a->text;
+
+    p->first = a->next;
+    if (!p->first) p->last = &p->first;
+    p->backlog -= sizeof *a + text->len;
+    free(a);
+    return text;
+}
+
+/* --- the connection ------------------------------------------------------------------------------ */
+
+struct peer *peer_open(struct peers *ps, void *session)
+{
+    struct peer *p = calloc(1, sizeof *p);
+
+    if (!p) return NULL;
+    p->session = session;
+    p->last = &p->first;
+    p->previews = COMMAND_PREVIEWS_DEFAULT;
+    p->class = board_class(p->previews.format, p->previews.max_px);
+    p->next = ps->first;
+    if (ps->first) ps->first->prev = p;
+    ps->first = p;
+    return p;
+}
+
+/* No job may answer to a peer that is gone. */
+static void forget_waiter(struct peers *ps, struct answer *a)
+{
+    struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
+    struct answer **at;
+
+    if (a->text || !j) return;
+    for (at = &j->waiters; *at; at = &(*at)->waiter_next) {
+        if (*at != a) continue;
+        *at = a->waiter_next;
+        return;
+    }
+}
+
+void peer_close(struct peers *ps, struct peer *p)
+{
+    while (p->viewers)
+        viewer_free(ps, p->viewers);
+    while (p->first) {
+        struct answer *a = p->first;
+
+        forget_waiter(ps, a);
+        p->first = a->next;
+        blob_unref(a->text);
+        free(a);
+    }
+    *(p->prev ? &p->prev->next : &ps->first) = p->next;
+    if (p->next) p->next->prev = p->prev;
+    free(p);
+}
+
+void peer_previews(struct peers *ps, struct peer *p, const struct command_previews *wish)
+{
+    p->previews = *wish;
+    p->class = board_class(wish->format, wish->max_px);
+    for (struct viewer *v = p->viewers; v; v = v->peer_next) {
+        v->preview_us = INT64_MIN;
+        settle(ps, v, INT64_MIN);
+        if (v->ring != RING_NONE) wake(ps, p);
+        ps->followed(ps->arg, v->job);
+    }
+}
+
+void peers_posted(struct peers *ps, struct job *j, int64_t now)
+{
+    for (struct viewer *v = j->viewers; v; v = v->job_next) {
+        settle(ps, v, now);
+        if (v->ring != RING_NONE) wake(ps, v->peer);
+    }
+}
+
+void peers_stats(struct peers *ps, uint64_t seq)
+{
+    for (struct peer *p = ps->first; p; p = p->next)
+        if (p->stats && p->stats_seq < seq) wake(ps, p);
+}
+
+void peers_tick(struct peers *ps, int64_t now)
+{
+    if (now < ps->due) return;
+    ps->due = INT64_MAX;
+    for (struct peer *p = ps->first; p; p = p->next) {
+        for (struct viewer *v = p->viewers; v; v = v->peer_next) {
+            if (v->ring != RING_NONE) continue;
+            settle(ps, v, now);
+            if (v->ring != RING_NONE) wake(ps, p);
+        }
+    }
+}
+
+/* The next slot of one viewer: the oldest that it has not seen. A preview that comes too soon after
+ * the last one is passed over here; its turn comes when no text waits. */
+static struct blob *viewer_take(struct peers *ps, struct viewer *v, int64_t now, bool *binary)
+{
+    const struct board *b = &v->job->board;
+    int class = v->preview_us <= now ? v->peer->class : -1;
+    uint64_t at = 0;
+    int kind = board_next(b, v->seq, class, &at);
+    struct blob *m;
+
+    assert(kind >= 0);
+    m = blob_ref(board_message(b, (enum event_kind)kind, class));
+    v->seq = at;
+    *binary = kind == EVENT_PREVIEW;
+    if (*binary) v->preview_us = now + (int64_t)v->peer->previews.every_ms * 1000;
+    if (kind == EVENT_END) {
+        viewer_free(ps, v);
+        return m;
+    }
+    ring_leave(v);
+    settle(ps, v, now);
+    return m;
+}
+
+struct blob *peer_next(struct peers *ps, struct peer *p, int64_t now, struct blob *stats,
+                       uint64_t stats_seq, bool *binary)
+{
+    *binary = false;
+    if (p->first && p->first->text) return answer_take(p);
+    if (p->ring[RING_TEXT]) return viewer_take(ps, p->ring[RING_TEXT], now, binary);
+    if (p->stats && stats && p->stats_seq < stats_seq) {
+        p->stats_seq = stats_seq;
+        return blob_ref(stats);
+    }
+    if (p->ring[RING_IMAGE]) return viewer_take(ps, p->ring[RING_IMAGE], now, binary);
+    p->woken = false;
+    return NULL;
+}

@@ -1,0 +1,116 @@
+/* client - the hub's side of one connection: answers in the order of its commands, and its viewers.
+ *
+ * A viewer is (job, last sequence number seen) and nothing else: what it gets next is read from the
+ * job's board when the connection can take it. Viewers with something to send stand in one of two
+ * rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before `image`
+ * (only a preview waits). Answers go before both.
+ *
+ * An answer that must wait (a submit's, for the disk) holds up those of later commands; what such a
+ * command starts (to follow a job, statistics) begins when its answer's turn comes, so that an answer
+ * always precedes the events that it causes. Thread: the loop's. */
+#ifndef SERVER_CORE_CLIENT_H
+#define SERVER_CORE_CLIENT_H
+
+#include "proto/command.h"
+#include "server/base/blob.h"
+#include "server/core/job.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct peer;
+
+enum { RING_NONE, RING_TEXT, RING_IMAGE, RINGS };
+
+struct viewer {
+    struct peer *peer;
+    struct job *job;
+    uint64_t seq;       /* the last one sent */
+    int64_t preview_us; /* no preview before this */
+    int ring;
+    struct viewer *next, *prev;           /* in the ring, circular */
+    struct viewer *job_next, *job_prev;   /* viewers of the job */
+    struct viewer *peer_next, *peer_prev; /* viewers of the peer */
+};
+
+/* What begins when an answer goes out. */
+enum answer_act {
+    ACT_NONE,
+    ACT_FOLLOW, /* from seq, anew when it follows already */
+    ACT_JOIN,   /* from seq, unless it follows already */
+    ACT_UNFOLLOW,
+    ACT_STATS
+};
+
+struct answer {
+    struct blob *text; /* NULL: not known yet */
+    enum answer_act act;
+    uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
+    bool wanted;       /* counts as a viewer to come */
+    struct peer *peer;
+    char ref[LIMIT_REF_BYTES + 1];
+    struct answer *next;
+    struct answer *waiter_next; /* others that wait for the same job */
+};
+
+struct peer {
+    void *session;
+    struct answer *first, **last;
+    struct answer *held; /* the first whose text is not known; all before it are ready */
+    size_t backlog;      /* bytes of answers */
+    bool broken;         /* an answer was lost for want of memory: hang up */
+    bool woken;          /* the session knows and has not asked to the end yet */
+    struct viewer *viewers;
+    int n_viewers, n_wanted; /* n_wanted: answers to come that begin to follow a job */
+    struct viewer *ring[RINGS];
+    struct command_previews previews;
+    int class;                /* board class of its previews, -1: none */
+    bool stats;               /* wants statistics */
+    uint64_t stats_seq;       /* the last one sent */
+    struct peer *next, *prev; /* all peers */
+};
+
+/* What peers need of the hub: to find a job by its id, and to wake a session. */
+struct peers {
+    struct peer *first;
+    int64_t due; /* when a preview that was held back may go: peers_tick(); INT64_MAX: none */
+    struct job *(*find)(void *arg, uint64_t id);
+    void (*wake)(void *arg, void *session);
+    /* who follows a job, or their wishes for previews, have changed */
+    void (*followed)(void *arg, struct job *);
+    void *arg;
+};
+
+struct peer *peer_open(struct peers *, void *session);
+void peer_close(struct peers *, struct peer *);
+
+/* A place in the order of answers. NULL when memory is short (the peer is broken then). */
+struct answer *peer_answer(struct peers *, struct peer *, const char *ref);
+/* Its text is known: takes the blob (NULL breaks the peer). */
+void peer_ready(struct peers *, struct answer *, struct blob *text);
+size_t peer_backlog(const struct peer *);
+
+bool peer_follows(const struct peer *, const struct job *);
+/* Does it follow, or will it when its answers go out, LIMIT_WATCHES jobs? */
+bool peer_full(const struct peer *);
+/* The answer will begin to follow a job. */
+void peer_want(struct answer *);
+
+void peer_previews(struct peers *, struct peer *, const struct command_previews *);
+
+/* The job's board has changed, by a post or a cleared slot: its viewers must hear of it before the next
+ * peer_next(). */
+void peers_posted(struct peers *, struct job *, int64_t now);
+/* Statistics with this number are there. */
+void peers_stats(struct peers *, uint64_t seq);
+void peers_tick(struct peers *, int64_t now);
+/* Nobody follows it any more. */
+void peers_forget(struct peers *, struct job *);
+
+/* The next message; NULL: nothing, and the session will be woken. stats: the newest statistics. The
+ * caller owns the reference. */
+struct blob *peer_next(struct peers *, struct peer *, int64_t now, struct blob *stats,
+                       uint64_t stats_seq, bool *binary);
+
+#endif

@@ -1,0 +1,403 @@
+/* commands - takes the commands of a connection and answers each exactly once. */
+#include "server/core/core.h"
+
+#include "proto/answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void say(struct hub *h, struct answer *a, struct text *t)
+{
+    peer_ready(&h->peers, a, blob_from_text(t));
+    text_free(t);
+}
+
+static void begin(struct text *t)
+{
+    text_init(t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+}
+
+static void say_ok(struct hub *h, struct answer *a, const struct command *c, const struct job *j)
+{
+    struct text t;
+
+    begin(&t);
+    answer_ok(a->ref, (enum command_kind)c->kind, c->job, j ? (int)job_public(j) : -1, &t);
+    say(h, a, &t);
+}
+
+static void say_error(struct hub *h, struct answer *a, const struct command *c,
+                      const struct fail *f)
+{
+    struct text t;
+
+    a->act = ACT_NONE;
+    begin(&t);
+    answer_error(a->ref, c->kind, c->job, f, &t);
+    say(h, a, &t);
+}
+
+static void say_unknown(struct hub *h, struct answer *a, const struct command *c)
+{
+    struct fail f;
+
+    fail_field(&f, ERR_NOT_FOUND, "job", "There is no such job");
+    fail_advise(&f, "Only the newest jobs are remembered; `list` says which.");
+    say_error(h, a, c, &f);
+}
+
+/* --- submit --------------------------------------------------------------------------------------- */
+
+static int check_room(const struct hub *h, int64_t now, struct fail *f)
+{
+    int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
+    int cap = crew_cap(h), on = crew_residents(h),
+        at_once = crew_ready(h) && cap > on ? cap - on : 0;
+    int64_t retry;
+
+    if (waiting < h->conf.queue_max + at_once) return 0;
+    fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
+    retry = push_first_ms(h, now);
+    f->retry_after_ms = retry < 0 ? 5000 : retry < 250 ? 250 : retry;
+    return ERR_QUEUE_FULL;
+}
+
+static int check_stopping(const struct hub *h, struct fail *f)
+{
+    if (!h->stopping) return 0;
+    fail_set(f, ERR_SHUTTING_DOWN, "The server is stopping");
+    f->retry_after_ms = 3000;
+    return ERR_SHUTTING_DOWN;
+}
+
+static int check_watches(const struct peer *p, const struct job *j, bool watch, struct fail *f)
+{
+    if (!watch || !peer_full(p) || (j && peer_follows(p, j))) return 0;
+    fail_field(f, ERR_RATE_LIMITED, "watch", "This connection follows %d jobs already",
+               LIMIT_WATCHES);
+    return fail_advise(f, "Unwatch some, or submit with \"watch\": false.");
+}
+
+/* The key was used before: the same request finds its job, another one is refused. */
+static void submit_again(struct hub *h, struct answer *a, const struct command *c, struct job *j,
+                         const uint8_t *digest)
+{
+    struct fail f;
+
+    if (memcmp(j->digest, digest, sizeof j->digest) != 0) {
+        fail_field(&f, ERR_CONFLICT, "key", "This key belongs to another request");
+        fail_advise(&f, "Use a new key for a new request.");
+        say_error(h, a, c, &f);
+        return;
+    }
+    if (check_watches(a->peer, j, c->watch, &f) != 0) {
+        say_error(h, a, c, &f);
+        return;
+    }
+    if (c->watch) peer_want(a);
+    if (j->state != JOB_ADMIT) {
+        life_answer(h, j, a, c->watch);
+        return;
+    }
+    a->job = j->id;
+    a->waiter_next = j->waiters;
+    j->waiters = a;
+}
+
+static void submit(struct hub *h, int64_t now, struct answer *a, struct command *c)
+{
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    struct plan plan = {.scratch_more = 0};
+    struct fail f;
+    struct job *j = shelf_find_key(&h->shelf, c->key);
+    int err = spec_digest(&c->spec, digest) ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory") : 0;
+
+    if (!err && j) {
+        submit_again(h, a, c, j, digest);
+        return;
+    }
+    if (!err) err = check_stopping(h, &f);
+    if (!err) err = check_watches(a->peer, NULL, c->watch, &f);
+    if (!err) err = check_room(h, now, &f);
+    if (!err && crew_ready(h)) err = crew_plan(h, &c->spec, &plan, &f);
+    if (err) {
+        say_error(h, a, c, &f);
+        return;
+    }
+    j = life_accept(h, now, &c->spec, c->key, digest);
+    if (!j) {
+        fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
+        say_error(h, a, c, &f);
+        return;
+    }
+    j->plan = plan;
+    j->planned = crew_ready(h);
+    if (c->watch) peer_want(a);
+    a->job = j->id;
+    j->waiters = a;
+}
+
+/* --- quote ---------------------------------------------------------------------------------------- */
+
+static int64_t ms(double seconds)
+{
+    return seconds < 0 || !(seconds < 1e9) ? -1 : (int64_t)(seconds * 1e3 + 0.5);
+}
+
+/* Times of one more job like this, as far as anything is known. 0, or why it cannot be drawn. */
+static int quote_times(struct hub *h, const struct command *c, struct answer_quote *q,
+                       struct fail *f)
+{
+    struct plan plan;
+    struct eta_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
+    double low, high;
+    int err = crew_plan(h, &c->spec, &plan, f);
+
+    if (err) return err;
+    push_quote(h, &it);
+    q->start_ms = ms(it.start_s);
+    q->eta_ms = ms(it.end_s);
+    if (q->eta_ms >= 0) {
+        eta_range(&h->eta, it.end_s, &low, &high);
+        q->eta_lo_ms = ms(low);
+        q->eta_hi_ms = ms(high);
+    }
+    q->run_ms = ms(eta_seconds(&h->eta, &it, 1));
+    q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
+    return 0;
+}
+
+static void quote(struct hub *h, struct answer *a, const struct command *c)
+{
+    struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
+    struct fail f;
+    struct text t;
+
+    if (crew_ready(h) && quote_times(h, c, &q, &f) != 0) {
+        say_error(h, a, c, &f);
+        return;
+    }
+    q.position = q.start_ms == 0 && h->queue.n == 0 ? 0 : h->queue.n + 1;
+    begin(&t);
+    answer_quote(a->ref, &q, &t);
+    say(h, a, &t);
+}
+
+/* --- watch, cancel -------------------------------------------------------------------------------- */
+
+static void watch(struct hub *h, struct answer *a, const struct command *c)
+{
+    struct job *j = life_find(h, c->job);
+    struct fail f;
+
+    if (!j) {
+        say_unknown(h, a, c);
+        return;
+    }
+    if (check_watches(a->peer, j, true, &f) != 0) {
+        fail_advise(&f, "Unwatch some first.");
+        say_error(h, a, c, &f);
+        return;
+    }
+    a->act = ACT_FOLLOW;
+    a->job = j->id;
+    a->seq = c->seq;
+    peer_want(a);
+    say_ok(h, a, c, j);
+}
+
+static void unwatch(struct hub *h, struct answer *a, const struct command *c)
+{
+    struct job *j = life_find(h, c->job);
+
+    if (!j) {
+        say_unknown(h, a, c);
+        return;
+    }
+    a->act = ACT_UNFOLLOW;
+    a->job = j->id;
+    say_ok(h, a, c, j);
+}
+
+static void cancel(struct hub *h, struct answer *a, const struct command *c)
+{
+    struct job *j = life_find(h, c->job);
+    bool ending = j && (j->state == JOB_ENDING || job_over(j));
+    struct fail f;
+
+    if (!j) {
+        say_unknown(h, a, c);
+    } else if (ending && j->outcome != JOB_CANCELLED) {
+        fail_field(&f, ERR_CONFLICT, "job", "The job is over already");
+        fail_advise(&f, "Nothing is left to cancel.");
+        say_error(h, a, c, &f);
+    } else {
+        say_ok(h, a, c, j);
+        if (!ending) life_end(h, j, JOB_CANCELLED, NULL);
+    }
+}
+
+/* --- rows ----------------------------------------------------------------------------------------- */
+
+struct rows {
+    struct answer_job job[LIMIT_LIST];
+    struct event_result result[LIMIT_LIST];
+    char url[LIMIT_LIST][80];
+    int n;
+};
+
+static void add_row(const struct hub *h, int64_t now, struct rows *r, const struct job *j)
+{
+    struct answer_job *row = &r->job[r->n];
+    struct event_result *result = &r->result[r->n];
+
+    *row = (struct answer_job){.job = j->id,
+                               .state = job_public(j),
+                               .created_ms = j->created_ms,
+                               .eta_ms = push_eta_ms(now, j->eta_end_us),
+                               .overall = j->overall,
+                               .spec = &j->spec,
+                               .key = j->key};
+    row->phase = j->view.phase < GLM_DONE ? (enum event_phase)j->view.phase : PHASE_DECODE;
+    if (j->state == JOB_QUEUED) row->position = sched_place(&h->queue, j);
+    if (j->state == JOB_FAILED) row->error = &j->error;
+    if (j->state == JOB_DONE) {
+        snprintf(r->url[r->n], sizeof r->url[0], "/i/%s.png", j->result_digest);
+        *result = (struct event_result){r->url[r->n],   j->result_digest, j->spec.width,
+                                        j->spec.height, j->spec.seed,     (double)j->spent_us / 1e6,
+                                        j->result_bytes};
+        row->result = result;
+    }
+    r->n++;
+}
+
+static void list(struct hub *h, int64_t now, struct answer *a, const struct command *c)
+{
+    struct rows rows;
+    struct job *j = h->shelf.newest;
+    struct fail f;
+    struct text t;
+
+    rows.n = 0;
+    if (c->before) {
+        j = life_find(h, c->before);
+        if (!j) {
+            fail_field(&f, ERR_NOT_FOUND, "before", "There is no such job");
+            say_error(h, a, c, &f);
+            return;
+        }
+        j = j->older;
+    }
+    for (; j; j = j->older) {
+        if (j->state == JOB_ADMIT || (c->state >= 0 && (int)job_public(j) != c->state)) continue;
+        if (rows.n == c->limit) break;
+        add_row(h, now, &rows, j);
+    }
+    begin(&t);
+    answer_list(a->ref, rows.job, rows.n, j != NULL, &t);
+    say(h, a, &t);
+}
+
+struct blob *desk_stats(struct hub *h, int64_t now, const char *ref)
+{
+    struct rows rows;
+    struct answer_stats s = {.running = h->in[JOB_RUNNING],
+                             .queued = h->in[JOB_QUEUED],
+                             .done = h->tally.done,
+                             .failed = h->tally.failed,
+                             .cancelled = h->tally.cancelled,
+                             .cap = crew_cap(h),
+                             .why_cap = h->why_cap,
+                             .tokens_per_s = tally_rate(&h->tally, GLM_PRIOR),
+                             .steps_per_s = tally_rate(&h->tally, GLM_DENOISE),
+                             .pictures_per_min = tally_pictures(&h->tally, now),
+                             .jobs = rows.job};
+    struct text t;
+    struct blob *b;
+
+    rows.n = 0;
+    for (int k = 0; k < h->n_crew; k++)
+        for (int i = 0; i < h->crew[k].n_resident; i++)
+            if (h->crew[k].resident[i]->state == JOB_RUNNING)
+                add_row(h, now, &rows, h->crew[k].resident[i]);
+    for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
+        add_row(h, now, &rows, h->queue.at[i]);
+    s.n_jobs = s.running + s.queued;
+    begin(&t);
+    answer_stats(ref, &s, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+/* --- the desk ------------------------------------------------------------------------------------- */
+
+static void stats(struct hub *h, int64_t now, struct answer *a, const struct command *c)
+{
+    if (c->on) {
+        a->act = ACT_STATS;
+        a->peer->stats_seq = h->stats_seq; /* the answer is as new as the newest */
+    } else {
+        a->peer->stats = false;
+    }
+    peer_ready(&h->peers, a, desk_stats(h, now, a->ref));
+}
+
+static void pong(struct hub *h, int64_t now, struct answer *a)
+{
+    struct text t;
+
+    begin(&t);
+    answer_pong(a->ref, hub_unix_ms(h, now), &t);
+    say(h, a, &t);
+}
+
+static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c)
+{
+    switch ((enum command_kind)c->kind) {
+    case COMMAND_SUBMIT: submit(h, now, a, c); break;
+    case COMMAND_QUOTE: quote(h, a, c); break;
+    case COMMAND_WATCH: watch(h, a, c); break;
+    case COMMAND_UNWATCH: unwatch(h, a, c); break;
+    case COMMAND_CANCEL: cancel(h, a, c); break;
+    case COMMAND_LIST: list(h, now, a, c); break;
+    case COMMAND_PREVIEWS:
+        peer_previews(&h->peers, a->peer, &c->previews);
+        say_ok(h, a, c, NULL);
+        break;
+    case COMMAND_STATS: stats(h, now, a, c); break;
+    case COMMAND_PING: pong(h, now, a); break;
+    case COMMAND_KINDS: break;
+    }
+}
+
+void hub_command(struct hub *h, int64_t now, struct peer *p, struct command *c)
+{
+    struct answer *a = peer_answer(&h->peers, p, c->ref);
+
+    if (a) obey(h, now, a, c);
+    command_free(c);
+    hub_settle(h, now);
+}
+
+void hub_text(struct hub *h, int64_t now, struct peer *p, const char *text, size_t len)
+{
+    struct command c;
+    struct fail f;
+    struct answer *a;
+
+    if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
+        hub_command(h, now, p, &c);
+        return;
+    }
+    a = peer_answer(&h->peers, p, c.ref);
+    if (a) say_error(h, a, &c, &f);
+}
+
+void hub_error(struct hub *h, struct peer *p, const struct fail *f)
+{
+    struct command nothing = {.kind = -1};
+    struct answer *a = peer_answer(&h->peers, p, "");
+
+    if (a) say_error(h, a, &nothing, f);
+}

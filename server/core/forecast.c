@@ -1,0 +1,208 @@
+/* forecast - places, expected times and statistics, whenever they change, at most four times a second. */
+#include "server/core/core.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void push_touch(struct hub *h)
+{
+    h->touched = true;
+}
+
+int64_t push_time(const struct hub *h)
+{
+    return h->touched || h->moved ? h->pushed_us + HUB_PUSH_US : INT64_MAX;
+}
+
+int64_t push_eta_ms(int64_t now, int64_t at_us)
+{
+    if (at_us < 0) return -1;
+    return at_us > now ? (at_us - now + 500) / 1000 : 0;
+}
+
+/* --- estimates ------------------------------------------------------------------------------------ */
+
+static bool reserve_items(struct hub *h, int n)
+{
+    struct eta_item *items;
+
+    if (n <= h->n_items) return true;
+    n += n / 2 + 32;
+    items = realloc(h->items, (size_t)n * sizeof *items);
+    if (!items) return false;
+    h->items = items;
+    h->n_items = n;
+    return true;
+}
+
+static struct eta_item item_of(const struct job *j)
+{
+    struct eta_item it = {.plan = j->planned ? &j->plan : NULL,
+                          .pixels = j->spec.width * j->spec.height};
+
+    if (j->state == JOB_RUNNING) {
+        it.view = j->view;
+        it.device = j->crew->index;
+    }
+    return it;
+}
+
+/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many items were
+ * simulated, 0 when nothing can be said now. */
+static int simulate(struct hub *h, struct eta_item *more)
+{
+    struct eta_device on[LIMIT_DEVICES];
+    int n = 0, residents;
+
+    if (!crew_working(h) || h->stopping) return 0;
+    if (!reserve_items(h, crew_residents(h) + h->queue.n + 1)) return 0;
+    for (int k = 0; k < h->n_crew; k++) {
+        const struct crew *c = &h->crew[k];
+
+        on[k] = (struct eta_device){c->ready && !c->stuck ? c->cap : 0, c->ledger.budget};
+        for (int i = 0; i < c->n_resident; i++)
+            if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
+    }
+    residents = n;
+    for (int i = 0; i < h->queue.n; i++)
+        h->items[n++] = item_of(h->queue.at[i]);
+    if (more) h->items[n++] = *more;
+    eta_simulate(&h->eta, h->items, residents, n, on, h->n_crew);
+    if (more) *more = h->items[n - 1];
+    return n;
+}
+
+static int64_t at_time(int64_t now, double seconds)
+{
+    return seconds < 0 || !(seconds < 1e9) ? -1 : now + (int64_t)(seconds * 1e6);
+}
+
+static void keep(struct job *j, int64_t now, const struct eta_item *it)
+{
+    j->eta_start_us = it ? at_time(now, it->start_s) : -1;
+    j->eta_end_us = it ? at_time(now, it->end_s) : -1;
+}
+
+static void forecast(const struct hub *h, int64_t now, struct job *j, const struct eta_item *it)
+{
+    keep(j, now, it);
+    if (j->eta_end_us >= 0 && j->forecast_us == 0)
+        j->forecast_us = j->eta_end_us - j->started_us - (int64_t)(h->eta.tail_s * 1e6);
+}
+
+static void estimate(struct hub *h, int64_t now)
+{
+    int n = simulate(h, NULL), i = 0;
+
+    for (int k = 0; k < h->n_crew; k++)
+        for (int r = 0; r < h->crew[k].n_resident; r++)
+            if (h->crew[k].resident[r]->state == JOB_RUNNING)
+                forecast(h, now, h->crew[k].resident[r], n ? &h->items[i++] : NULL);
+    for (int q = 0; q < h->queue.n; q++)
+        keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
+}
+
+void push_quote(struct hub *h, struct eta_item *item)
+{
+    if (!simulate(h, item)) item->start_s = item->end_s = -1;
+}
+
+int64_t push_first_ms(const struct hub *h, int64_t now)
+{
+    return h->queue.n > 0 ? push_eta_ms(now, h->queue.at[0]->eta_start_us) : -1;
+}
+
+/* --- places --------------------------------------------------------------------------------------- */
+
+static enum event_why why(const struct hub *h, const struct job *j, int place)
+{
+    if (h->stopping) return WHY_STOPPING;
+    if (crew_working(h) && place > 1) return WHY_TURN;
+    return crew_why(h, j);
+}
+
+/* Has its end moved so far that a person would want to know? */
+static bool moved_far(const struct job *j, int64_t now)
+{
+    int64_t by, enough;
+
+    if ((j->eta_end_us < 0) != (j->said_us < 0)) return true;
+    if (j->eta_end_us < 0) return false;
+    by = llabs(j->eta_end_us - j->said_us);
+    enough = (j->eta_end_us > now ? j->eta_end_us - now : 0) / 20;
+    return by > 250000 && by > enough;
+}
+
+static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int ahead,
+                       enum event_why reason)
+{
+    struct event e = {.kind = EVENT_QUEUE,
+                      .u.queue = {.position = place,
+                                  .ahead = ahead,
+                                  .start_ms = push_eta_ms(now, j->eta_start_us),
+                                  .eta_ms = push_eta_ms(now, j->eta_end_us),
+                                  .eta_lo_ms = -1,
+                                  .eta_hi_ms = -1,
+                                  .why = reason}};
+    double low, high;
+
+    if (j->eta_end_us >= 0) {
+        eta_range(&h->eta, (double)e.u.queue.eta_ms, &low, &high);
+        e.u.queue.eta_lo_ms = (int64_t)floor(low);
+        e.u.queue.eta_hi_ms = (int64_t)ceil(high);
+    }
+    j->said_place = place;
+    j->said_ahead = ahead;
+    j->said_why = (int)reason;
+    j->said_us = j->eta_end_us;
+    hub_post(h, now, j, &e);
+}
+
+static void push_places(struct hub *h, int64_t now)
+{
+    for (int i = 0; i < h->queue.n; i++) {
+        struct job *j = h->queue.at[i];
+        enum event_why reason = why(h, j, i + 1);
+        int ahead = i + h->in[JOB_RUNNING];
+
+        if (j->said_place == i + 1 && j->said_ahead == ahead && j->said_why == (int)reason
+            && !moved_far(j, now))
+            continue;
+        post_queue(h, now, j, i + 1, ahead, reason);
+    }
+}
+
+static void push_stats(struct hub *h, int64_t now)
+{
+    bool wanted = false;
+    struct blob *b;
+
+    for (const struct peer *p = h->peers.first; p && !wanted; p = p->next)
+        wanted = p->stats;
+    if (!wanted) return;
+    b = desk_stats(h, now, NULL);
+    if (!b) return;
+    blob_unref(h->stats);
+    h->stats = b;
+    peers_stats(&h->peers, ++h->stats_seq);
+}
+
+void push_due(struct hub *h, int64_t now)
+{
+    if (now < push_time(h)) return;
+    h->touched = h->moved = false;
+    h->pushed_us = now;
+    estimate(h, now);
+    push_places(h, now);
+    push_stats(h, now);
+}
+
+void push_queue_new(struct hub *h, int64_t now, struct job *j)
+{
+    int place = sched_place(&h->queue, j);
+
+    push_touch(h);
+    push_due(h, now);
+    if (j->said_place == 0)
+        post_queue(h, now, j, place, place - 1 + h->in[JOB_RUNNING], why(h, j, place));
+}

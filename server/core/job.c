@@ -1,0 +1,93 @@
+/* job - the table of what a job may do next. */
+#include "server/core/job.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO = -1 };
+
+/* clang-format off */
+static const int TABLE[JOB_STATES][JOB_MOVES] = {
+    /*                 STORED      START        PUT_BACK    DRAWN       END         DONE      FAILED      CANCELLED */
+    [JOB_ADMIT]     = {JOB_QUEUED, NO,          NO,         NO,         NO,         NO,       NO,         NO},
+    [JOB_QUEUED]    = {NO,         JOB_RUNNING, NO,         NO,         JOB_ENDING, NO,       NO,         NO},
+    [JOB_RUNNING]   = {NO,         NO,          JOB_QUEUED, JOB_SAVING, JOB_ENDING, NO,       NO,         NO},
+    [JOB_SAVING]    = {NO,         NO,          NO,         NO,         JOB_ENDING, NO,       NO,         NO},
+    [JOB_ENDING]    = {NO,         NO,          NO,         NO,         NO,         JOB_DONE, JOB_FAILED, JOB_CANCELLED},
+    [JOB_DONE]      = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
+    [JOB_FAILED]    = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
+    [JOB_CANCELLED] = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
+};
+
+static const struct {
+    const char *name;
+    int public; /* enum event_state */
+} STATE[JOB_STATES] = {
+    [JOB_ADMIT]     = {"admit", NO},
+    [JOB_QUEUED]    = {"queued", STATE_QUEUED},
+    [JOB_RUNNING]   = {"running", STATE_RUNNING},
+    [JOB_SAVING]    = {"saving", STATE_RUNNING},
+    [JOB_ENDING]    = {"ending", NO}, /* as it was before */
+    [JOB_DONE]      = {"done", STATE_DONE},
+    [JOB_FAILED]    = {"failed", STATE_FAILED},
+    [JOB_CANCELLED] = {"cancelled", STATE_CANCELLED},
+};
+/* clang-format on */
+
+int job_next(enum job_state state, enum job_move move)
+{
+    return TABLE[state][move];
+}
+
+int job_move(struct job *j, enum job_move move)
+{
+    int to = TABLE[j->state][move];
+
+    if (to == NO) return ERR_CONFLICT;
+    if (to == JOB_ENDING) j->before = j->state;
+    j->state = (enum job_state)to;
+    return 0;
+}
+
+bool job_over(const struct job *j)
+{
+    return j->state >= JOB_DONE;
+}
+
+enum event_state job_public(const struct job *j)
+{
+    enum job_state seen = j->state == JOB_ENDING ? j->before : j->state;
+
+    assert(STATE[seen].public != NO);
+    return (enum event_state)STATE[seen].public;
+}
+
+const char *job_state_name(enum job_state state)
+{
+    return STATE[state].name;
+}
+
+struct job *job_new(uint64_t id, struct spec *spec, uint64_t seq)
+{
+    struct job *j = calloc(1, sizeof *j);
+
+    if (!j) return NULL;
+    j->id = id;
+    j->state = JOB_ADMIT;
+    j->spec = *spec;
+    memset(spec, 0, sizeof *spec);
+    j->eta_start_us = j->eta_end_us = -1;
+    board_init(&j->board, id, seq);
+    return j;
+}
+
+void job_free(struct job *j)
+{
+    if (!j) return;
+    assert(!j->viewers && !j->waiters);
+    board_free(&j->board);
+    blob_unref(j->file);
+    spec_free(&j->spec);
+    free(j);
+}

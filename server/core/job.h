@@ -1,0 +1,116 @@
+/* job - one request for one picture, from its first byte on disk to its terminal event.
+ *
+ * What a job may do next is one table in job.c; nothing else assigns job->state. A job owns its spec,
+ * its board and its list of viewers; it lives as long as the hub remembers it.
+ * Thread: the loop's.
+ *
+ *   ADMIT ──stored──▶ QUEUED ──start──▶ RUNNING ──drawn──▶ SAVING
+ *     │                 ▲ └────────┐       │ │                │
+ *     └─refuse─▶ (gone) └─put back─┼───────┘ │                │
+ *                                  └──end────┴──▶ ENDING ◀────┘ ──▶ DONE | FAILED | CANCELLED
+ *
+ * ENDING: how it ends is decided and on its way to the disk; the world is told when it is there, so
+ * that a crash in between cannot give a job two ends. */
+#ifndef SERVER_CORE_JOB_H
+#define SERVER_CORE_JOB_H
+
+#include "proto/event.h"
+#include "proto/spec.h"
+#include "server/core/board.h"
+#include "server/core/ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum job_state {
+    JOB_ADMIT,   /* on its way to the disk; nobody knows it yet */
+    JOB_QUEUED,  /* on disk, waits */
+    JOB_RUNNING, /* on the device */
+    JOB_SAVING,  /* drawn, off the device; with the encoder */
+    JOB_ENDING,  /* its end is on its way to the disk */
+    JOB_DONE,
+    JOB_FAILED,
+    JOB_CANCELLED,
+    JOB_STATES
+};
+
+enum job_move {
+    MOVE_STORED,   /* accepted: it is on disk */
+    MOVE_START,    /* becomes resident */
+    MOVE_PUT_BACK, /* its run was lost through no fault of its own, or the server stops */
+    MOVE_DRAWN,    /* the picture left the device */
+    MOVE_END,      /* its end is decided */
+    MOVE_DONE,     /* the end is on disk */
+    MOVE_FAILED,
+    MOVE_CANCELLED,
+    JOB_MOVES
+};
+
+struct viewer;
+struct answer;
+
+struct job {
+    uint64_t id;
+    uint64_t order; /* of acceptance: 1, 2, 3 .. over all starts of the server */
+    enum job_state state;
+    enum job_state before; /* ENDING: what it was until then, which is what the world still sees */
+    char key[LIMIT_KEY_BYTES + 1];     /* "" none */
+    uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
+    struct spec spec;                  /* owned; with the seed */
+    int64_t created_ms;                /* Unix time */
+    struct plan plan;
+    bool planned; /* plan holds; false while the model is not loaded */
+
+    /* the device */
+    struct crew *
+        crew; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
+    bool dropping; /* the worker was told to drop its run; never while RUNNING */
+    int64_t started_us;
+    int64_t used_us;       /* its share of device time: what the time limit counts */
+    int64_t spent_us;      /* running time until drawn, for the result */
+    int losses;            /* runs lost with the device */
+    struct glm_view view;  /* of the newest quantum */
+    double floor, overall; /* overall = floor + (1 - floor) * view.overall: never goes back */
+    int64_t progress_us;   /* when progress was posted */
+    int64_t forecast_us;   /* running time that was expected at its start, 0: none */
+    uint32_t wish_classes; /* previews that its viewers want, as the worker knows it */
+    int wish_every_ms;
+
+    /* estimates; times of the clock, < 0: unknown */
+    int64_t eta_start_us, eta_end_us;
+    int said_place, said_ahead, said_why; /* in its newest `queue`; place 0: none */
+    int64_t said_us;                      /* eta_end_us in it */
+
+    /* its end */
+    enum job_state outcome; /* ENDING: DONE, FAILED or CANCELLED */
+    struct fail error;      /* FAILED */
+    char result_digest[65]; /* DONE: of the file, hex */
+    int64_t result_bytes;
+    struct blob *file; /* while it is being stored */
+    bool settled;      /* ENDING: its end is on disk, only telling is left */
+    bool unstored;     /* ENDING: the disk refused its end; it is asked again */
+
+    struct board board;
+    struct viewer *viewers; /* who follows it */
+    struct answer *waiters; /* ADMIT: submits that wait for `accepted`, newest first */
+
+    /* places in the hub's structures */
+    struct job *next_id, *next_key; /* hash chains */
+    struct job *newer, *older;      /* all jobs in order of acceptance */
+    struct job *next_over;          /* those that are over, in order of their end */
+};
+
+/* The state a move leads to, or -1 when the table does not allow it. */
+int job_next(enum job_state, enum job_move);
+/* Make a move. 0, or ERR_CONFLICT (state unchanged). */
+int job_move(struct job *, enum job_move);
+
+bool job_over(const struct job *);               /* DONE, FAILED or CANCELLED */
+enum event_state job_public(const struct job *); /* its state on the wire; not for ADMIT */
+const char *job_state_name(enum job_state);
+
+/* Takes the spec (leaves it empty). NULL when memory is short. seq: where its board begins. */
+struct job *job_new(uint64_t id, struct spec *, uint64_t seq);
+void job_free(struct job *); /* no viewer and no waiter may be left */
+
+#endif

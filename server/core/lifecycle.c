@@ -1,0 +1,345 @@
+/* lifecycle - the moves of one job, each with all that follows from it. */
+#include "server/core/core.h"
+
+#include "proto/answer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+void life_move(struct hub *h, struct job *j, enum job_move move)
+{
+    h->in[j->state]--;
+    if (job_move(j, move) != 0) assert(!"a move that the table of job.c does not know");
+    h->in[j->state]++;
+    push_touch(h);
+}
+
+struct job *life_find(const struct hub *h, uint64_t id)
+{
+    struct job *j = shelf_find(&h->shelf, id);
+
+    return j && j->state != JOB_ADMIT ? j : NULL;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------- */
+
+static struct hub_row row_of(const struct job *j)
+{
+    return (struct hub_row){.job = j->id,
+                            .order = j->order,
+                            .created_ms = j->created_ms,
+                            .key = j->key,
+                            .digest = j->digest,
+                            .spec = &j->spec,
+                            .accepted_seq = j->board.at[EVENT_ACCEPTED],
+                            .state = STATE_QUEUED};
+}
+
+/* The numbers that `result` and `end` will get: nothing else is posted once a job is ending. */
+static void store_end(struct hub *h, const struct job *j)
+{
+    struct hub_row r = row_of(j);
+    bool done = j->outcome == JOB_DONE;
+
+    r.state = done ? STATE_DONE : j->outcome == JOB_CANCELLED ? STATE_CANCELLED : STATE_FAILED;
+    r.result_seq = done ? j->board.seq + 1 : 0;
+    r.end_seq = j->board.seq + (done ? 2 : 1);
+    r.result_digest = j->result_digest;
+    r.result_bytes = j->result_bytes;
+    r.result_us = j->spent_us;
+    r.error = r.state == STATE_FAILED ? &j->error : NULL;
+    h->n_storing++;
+    h->out.store_end(h->out.arg, &r, done ? j->file : NULL);
+}
+
+/* --- acceptance ---------------------------------------------------------------------------------- */
+
+static uint64_t new_id(struct hub *h)
+{
+    uint64_t id;
+
+    do
+        id = h->out.random(h->out.arg);
+    while (id == 0 || shelf_find(&h->shelf, id));
+    return id;
+}
+
+struct job *life_accept(struct hub *h, int64_t now, struct spec *spec, const char *key,
+                        const uint8_t *digest)
+{
+    struct job *j;
+    struct hub_row r;
+
+    if (sched_reserve(&h->queue, h->shelf.n + 1) != 0) return NULL;
+    if (spec->seed == SPEC_SEED_PICK) spec->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
+    j = job_new(new_id(h), spec, h->conf.boot << 32);
+    if (!j) return NULL;
+    memccpy(j->key, key, '\0', sizeof j->key - 1);
+    memcpy(j->digest, digest, sizeof j->digest);
+    j->created_ms = hub_unix_ms(h, now);
+    if (!board_post(&j->board, &(struct event){.kind = EVENT_ACCEPTED,
+                                               .u.accepted = {&j->spec, j->key, j->created_ms}})) {
+        job_free(j);
+        return NULL;
+    }
+    j->order = ++h->last_order;
+    shelf_add(&h->shelf, j);
+    h->in[JOB_ADMIT]++;
+    r = row_of(j);
+    h->n_storing++;
+    h->out.store_accept(h->out.arg, &r);
+    return j;
+}
+
+void life_answer(struct hub *h, const struct job *j, struct answer *a, bool watch)
+{
+    uint64_t seq = j->board.at[EVENT_ACCEPTED];
+    struct event e = {.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
+    struct text t;
+
+    a->job = j->id;
+    a->seq = seq;
+    a->act = watch ? ACT_JOIN : ACT_NONE;
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    event_encode(&e, j->id, seq, a->ref, &t);
+    peer_ready(&h->peers, a, blob_from_text(&t));
+    text_free(&t);
+}
+
+/* Take the submits that wait for a job, in the order in which they came. */
+static struct answer *take_waiters(struct job *j)
+{
+    struct answer *in_order = NULL;
+
+    while (j->waiters) {
+        struct answer *a = j->waiters;
+
+        j->waiters = a->waiter_next;
+        a->waiter_next = in_order;
+        in_order = a;
+    }
+    return in_order;
+}
+
+static void accepted(struct hub *h, int64_t now, struct job *j)
+{
+    life_move(h, j, MOVE_STORED);
+    sched_add(&h->queue, j);
+    if (!j->planned) h->planning = true;
+    for (struct answer *a = take_waiters(j), *next; a; a = next) {
+        next = a->waiter_next;
+        life_answer(h, j, a, a->wanted);
+    }
+    crew_fill(h, now);
+    if (j->state == JOB_QUEUED) push_queue_new(h, now, j);
+}
+
+/* The disk did not take it: it was never accepted. */
+static void refused(struct hub *h, struct job *j, const struct fail *why)
+{
+    for (struct answer *a = take_waiters(j), *next; a; a = next) {
+        struct text t;
+
+        next = a->waiter_next;
+        a->job = 0;
+        text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+        answer_error(a->ref, COMMAND_SUBMIT, 0, why, &t);
+        peer_ready(&h->peers, a, blob_from_text(&t));
+        text_free(&t);
+    }
+    h->in[JOB_ADMIT]--;
+    shelf_drop(&h->shelf, j);
+}
+
+/* --- on the device ------------------------------------------------------------------------------- */
+
+static int first_phase(const struct job *j)
+{
+    int p = 0;
+
+    while (p < GLM_DECODE && j->plan.cost.quanta[p] <= 0)
+        p++;
+    return p;
+}
+
+void life_start(struct hub *h, int64_t now, struct job *j, struct crew *c)
+{
+    struct hub_work w = {.job = j->id, .spec = &j->spec};
+    int phase = first_phase(j);
+
+    sched_remove(&h->queue, j);
+    life_move(h, j, MOVE_START);
+    crew_hold(c, now, j);
+    j->started_us = now;
+    j->used_us = 0;
+    j->forecast_us = 0;
+    j->view =
+        (struct glm_view){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
+    j->said_place = 0;
+    j->progress_us = INT64_MIN / 2;
+    w.wish = crew_wish(j);
+    j->wish_classes = w.wish.classes;
+    j->wish_every_ms = w.wish.every_ms;
+    w.scratch = ledger_scratch(&c->ledger, NULL);
+    board_clear(&j->board, EVENT_QUEUE);
+    peers_posted(&h->peers, j, now);
+    hub_post(
+        h, now, j,
+        &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
+    h->out.start(h->out.arg, c->index, &w);
+}
+
+void life_put_back(struct hub *h, int64_t now, struct job *j)
+{
+    life_move(h, j, MOVE_PUT_BACK);
+    j->floor = j->overall;
+    board_clear(&j->board, EVENT_PHASE);
+    board_clear(&j->board, EVENT_PROGRESS);
+    board_clear(&j->board, EVENT_PREVIEW);
+    peers_posted(&h->peers, j, now);
+    j->eta_start_us = j->eta_end_us = -1;
+    sched_add(&h->queue, j);
+    if (!j->crew || j->dropping) return;
+    j->dropping = true;
+    h->out.drop(h->out.arg, j->crew->index, j->id);
+}
+
+/* --- the end ------------------------------------------------------------------------------------- */
+
+void life_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
+{
+    if (j->state == JOB_QUEUED) sched_remove(&h->queue, j);
+    life_move(h, j, MOVE_END);
+    j->outcome = outcome;
+    if (why) j->error = *why;
+    if (j->crew && !j->dropping) {
+        j->dropping = true;
+        h->out.drop(h->out.arg, j->crew->index, j->id);
+    }
+    store_end(h, j);
+}
+
+static bool post_result(struct hub *h, int64_t now, struct job *j)
+{
+    char url[80];
+    struct event e = {.kind = EVENT_RESULT,
+                      .u.result = {.url = url,
+                                   .digest = j->result_digest,
+                                   .width = j->spec.width,
+                                   .height = j->spec.height,
+                                   .seed = j->spec.seed,
+                                   .seconds = (double)j->spent_us / 1e6,
+                                   .bytes = j->result_bytes}};
+
+    if (j->board.at[EVENT_RESULT]) return true;
+    snprintf(url, sizeof url, "/i/%s.png", j->result_digest);
+    hub_post(h, now, j, &e);
+    return j->board.at[EVENT_RESULT] != 0;
+}
+
+/* The disk has its end: tell the world. */
+static void tell(struct hub *h, int64_t now, struct job *j)
+{
+    static const enum job_move MOVE[] = {
+        [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
+    struct event end = {.kind = EVENT_END};
+
+    j->settled = true;
+    if (j->outcome == JOB_DONE && !post_result(h, now, j)) {
+        h->again_us = now + HUB_AGAIN_US;
+        return;
+    }
+    end.u.end.state = j->outcome == JOB_DONE        ? STATE_DONE
+                      : j->outcome == JOB_CANCELLED ? STATE_CANCELLED
+                                                    : STATE_FAILED;
+    end.u.end.error = j->outcome == JOB_FAILED ? &j->error : NULL;
+    hub_post(h, now, j, &end);
+    if (!board_ended(&j->board)) {
+        h->again_us = now + HUB_AGAIN_US;
+        return;
+    }
+    blob_unref(j->file);
+    j->file = NULL;
+    life_move(h, j, MOVE[j->outcome]);
+    tally_end(&h->tally, now, j->outcome);
+    shelf_over(&h->shelf, j);
+}
+
+void life_again(struct hub *h, int64_t now)
+{
+    struct job *older;
+
+    if (now < h->again_us) return;
+    h->again_us = INT64_MAX;
+    for (struct job *j = h->shelf.newest; j; j = older) {
+        older = j->older;
+        if (j->state != JOB_ENDING) continue;
+        if (j->settled) tell(h, now, j);
+        if (!j->unstored) continue;
+        j->unstored = false;
+        store_end(h, j);
+    }
+}
+
+/* --- answers of the disk and the encoder ---------------------------------------------------------- */
+
+/* A result that cannot be kept is no result. An end that cannot be stored is not told: after a restart
+ * the job would run again and come to another one. So the disk is asked until it takes it. */
+static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
+{
+    if (j->outcome == JOB_DONE) {
+        blob_unref(j->file);
+        j->file = NULL;
+        j->outcome = JOB_FAILED;
+        j->error = *why;
+    }
+    j->unstored = true;
+    if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
+}
+
+void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
+{
+    struct job *j = shelf_find(&h->shelf, job);
+
+    assert(j && h->n_storing > 0);
+    h->n_storing--;
+    if (j->state == JOB_ADMIT && why)
+        refused(h, j, why);
+    else if (j->state == JOB_ADMIT)
+        accepted(h, now, j);
+    else if (why)
+        end_not_stored(h, now, j, why);
+    else
+        tell(h, now, j);
+    hub_settle(h, now);
+}
+
+void hub_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, const char *digest,
+                 const struct fail *why)
+{
+    struct job *j = shelf_find(&h->shelf, job);
+
+    assert(h->n_encoding > 0);
+    h->n_encoding--;
+    if (!j || j->state != JOB_SAVING) return; /* cancelled meanwhile */
+    eta_tail(&h->eta, now - j->started_us - j->spent_us);
+    if (file) {
+        j->file = blob_ref(file);
+        j->result_bytes = (int64_t)file->len;
+        memccpy(j->result_digest, digest, '\0', sizeof j->result_digest - 1);
+        life_end(h, j, JOB_DONE, NULL);
+    } else {
+        life_end(h, j, JOB_FAILED, why);
+    }
+    hub_settle(h, now);
+}
+
+void hub_preview(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,
+                 const struct board_image *images, int n)
+{
+    struct job *j = shelf_find(&h->shelf, job);
+
+    if (!j || j->state != JOB_RUNNING) return;
+    if (board_post_preview(&j->board, phase, images, n)) peers_posted(&h->peers, j, now);
+}

@@ -1,0 +1,79 @@
+/* queue - the order in which waiting jobs become resident. */
+#include "server/core/queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sched_init(struct sched *s)
+{
+    memset(s, 0, sizeof *s);
+}
+
+void sched_free(struct sched *s)
+{
+    free(s->at);
+    sched_init(s);
+}
+
+bool sched_before(const struct job *a, const struct job *b)
+{
+    return a->order < b->order;
+}
+
+int sched_reserve(struct sched *s, int n)
+{
+    int room = s->room ? s->room : 64;
+    struct job **at;
+
+    if (n <= s->room) return 0;
+    while (room < n)
+        room *= 2;
+    at = realloc(s->at, (size_t)room * sizeof *at);
+    if (!at) return ERR_OUT_OF_MEMORY;
+    s->at = at;
+    s->room = room;
+    return 0;
+}
+
+/* How many of the waiting jobs come before j: where it stands, or where it would go. */
+static int rank(const struct sched *s, const struct job *j)
+{
+    int low = 0, high = s->n;
+
+    while (low < high) {
+        int mid = low + (high - low) / 2;
+
+        if (sched_before(s->at[mid], j))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+void sched_add(struct sched *s, struct job *j)
+{
+    int i = rank(s, j);
+
+    assert(s->n < s->room);
+    memmove(s->at + i + 1, s->at + i, (size_t)(s->n - i) * sizeof *s->at);
+    s->at[i] = j;
+    s->n++;
+}
+
+void sched_remove(struct sched *s, const struct job *j)
+{
+    int i = rank(s, j);
+
+    assert(i < s->n && s->at[i] == j);
+    s->n--;
+    memmove(s->at + i, s->at + i + 1, (size_t)(s->n - i) * sizeof *s->at);
+}
+
+int sched_place(const struct sched *s, const struct job *j)
+{
+    int i = rank(s, j);
+
+    return i < s->n && s->at[i] == j ? i + 1 : 0;
+}

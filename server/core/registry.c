@@ -1,0 +1,134 @@
+/* registry - every job that the hub remembers. */
+#include "server/core/registry.h"
+
+#include <assert.h>
+#include <string.h>
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdULL;
+    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+    return x ^ (x >> 33);
+}
+
+static size_t id_bucket(const struct shelf *s, uint64_t id)
+{
+    return (size_t)mix(id ^ s->salt) & (SHELF_BUCKETS - 1);
+}
+
+static size_t key_bucket(const struct shelf *s, const char *key)
+{
+    uint64_t h = s->salt;
+
+    for (; *key; key++)
+        h = mix(h ^ (uint8_t)*key);
+    return (size_t)h & (SHELF_BUCKETS - 1);
+}
+
+void shelf_init(struct shelf *s, uint64_t salt, int kept)
+{
+    memset(s, 0, sizeof *s);
+    s->salt = salt;
+    s->kept = kept;
+}
+
+void shelf_free(struct shelf *s)
+{
+    while (s->newest) {
+        struct job *j = s->newest;
+
+        s->newest = j->older;
+        job_free(j);
+    }
+    shelf_init(s, s->salt, s->kept);
+}
+
+void shelf_add(struct shelf *s, struct job *j)
+{
+    struct job **id = &s->by_id[id_bucket(s, j->id)];
+
+    assert(!s->newest || s->newest->order < j->order);
+    j->next_id = *id;
+    *id = j;
+    if (j->key[0]) {
+        struct job **key = &s->by_key[key_bucket(s, j->key)];
+
+        j->next_key = *key;
+        *key = j;
+    }
+    j->older = s->newest;
+    if (s->newest) s->newest->newer = j;
+    if (!s->oldest) s->oldest = j;
+    s->newest = j;
+    s->n++;
+}
+
+static void unchain(struct shelf *s, struct job *j)
+{
+    struct job **at = &s->by_id[id_bucket(s, j->id)];
+
+    while (*at != j)
+        at = &(*at)->next_id;
+    *at = j->next_id;
+    if (!j->key[0]) return;
+    at = &s->by_key[key_bucket(s, j->key)];
+    while (*at != j)
+        at = &(*at)->next_key;
+    *at = j->next_key;
+}
+
+void shelf_drop(struct shelf *s, struct job *j)
+{
+    unchain(s, j);
+    *(j->newer ? &j->newer->older : &s->newest) = j->older;
+    *(j->older ? &j->older->newer : &s->oldest) = j->newer;
+    s->n--;
+    job_free(j);
+}
+
+/* Drop the first of those that are over whose end everybody has read and whose run is gone. */
+static bool drop_one(struct shelf *s)
+{
+    struct job **at = &s->over_first, *before = NULL;
+
+    for (; *at; before = *at, at = &(*at)->next_over) {
+        struct job *j = *at;
+
+        if (j->viewers || j->crew) continue;
+        *at = j->next_over;
+        if (s->over_last == j) s->over_last = before;
+        s->n_over--;
+        shelf_drop(s, j);
+        return true;
+    }
+    return false;
+}
+
+void shelf_over(struct shelf *s, struct job *j)
+{
+    assert(job_over(j));
+    j->next_over = NULL;
+    *(s->over_last ? &s->over_last->next_over : &s->over_first) = j;
+    s->over_last = j;
+    s->n_over++;
+    while (s->n_over > s->kept && drop_one(s))
+        ;
+}
+
+struct job *shelf_find(const struct shelf *s, uint64_t id)
+{
+    struct job *j = s->by_id[id_bucket(s, id)];
+
+    while (j && j->id != id)
+        j = j->next_id;
+    return j;
+}
+
+struct job *shelf_find_key(const struct shelf *s, const char *key)
+{
+    struct job *j = key[0] ? s->by_key[key_bucket(s, key)] : NULL;
+
+    while (j && strcmp(j->key, key) != 0)
+        j = j->next_key;
+    return j;
+}

@@ -1,0 +1,32 @@
+/* stats - what the statistics say: ends, and the device's measured throughput. Thread: the loop's. */
+#ifndef SERVER_CORE_STATS_H
+#define SERVER_CORE_STATS_H
+
+#include "kernels/glm.h"
+#include "server/core/job.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TALLY_SLOTS 60 /* of ten seconds: ten minutes */
+
+struct tally {
+    int64_t done, failed, cancelled; /* since the server was first started with its data folder */
+    double count[GLM_PHASES],
+        seconds[GLM_PHASES]; /* decayed: pictures times quanta, and their time */
+    bool begun;
+    int64_t begun_us;
+    int64_t slot_no; /* ten-second slot of the newest end */
+    int slot[TALLY_SLOTS];
+};
+
+/* All zero is a tally that has not begun; only the first call counts. */
+void tally_begin(struct tally *, int64_t now);
+void tally_quantum(struct tally *, enum glm_phase, int batch, int64_t elapsed_us);
+void tally_end(struct tally *, int64_t now, enum job_state outcome);
+/* Quanta of a phase a second, all pictures together; NaN: not measured. */
+double tally_rate(const struct tally *, enum glm_phase);
+/* Pictures a minute over the last ten, or since the start; NaN in the first second and before the begin. */
+double tally_pictures(const struct tally *, int64_t now);
+
+#endif

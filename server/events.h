@@ -1,0 +1,50 @@
+/* events - what the other threads tell the loop: the messages of its one mailbox.
+ *
+ * Each is malloc'ed by its sender, given away by mbox_push(), and freed by the loop with what it
+ * owns. Thread: made anywhere, read by the loop. */
+#ifndef SERVER_EVENTS_H
+#define SERVER_EVENTS_H
+
+#include "server/base/mbox.h"
+#include "server/core/board.h"
+#include "server/core/hub.h"
+#include "server/worker/png.h"
+
+enum mail_kind {
+    MAIL_NOTE,    /* worker: struct mail_note */
+    MAIL_FATAL,   /* worker: struct mail_stored with why; the model cannot be opened */
+    MAIL_PREVIEW, /* encoder: struct mail_preview */
+    MAIL_ENCODED, /* encoder: struct mail_encoded */
+    MAIL_STORED   /* store: struct mail_stored */
+};
+
+struct mail_note {
+    struct msg m;
+    struct note note;
+};
+
+struct mail_preview {
+    struct msg m;
+    uint64_t job;
+    enum event_phase phase;
+    int64_t made_us; /* when the quantum that it shows ended */
+    int n;
+    struct board_image image[BOARD_CLASSES];
+    struct blob *blob[BOARD_CLASSES]; /* one reference each, what image points to */
+};
+
+struct mail_encoded {
+    struct msg m;
+    uint64_t job;
+    struct blob *file; /* one reference, NULL: it failed */
+    char digest[PNG_DIGEST_TEXT];
+    struct fail why;
+};
+
+struct mail_stored {
+    struct msg m;
+    uint64_t job;
+    struct fail why; /* code 0: it is on disk */
+};
+
+#endif

@@ -1,0 +1,205 @@
+/* handshake - every header is compared as a whole; nothing that was not expected is let through. */
+#include "server/net/handshake.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* --- addresses ----------------------------------------------------------------------------------- */
+
+int guard_address_parse(const char *host, int port, struct guard_address *out, struct fail *f)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    memset(out, 0, sizeof *out);
+    if (strcmp(host, "localhost") == 0) host = "127.0.0.1";
+    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+        memcpy(&out->at, &v4, sizeof v4);
+        out->len = sizeof v4;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) {
+        memcpy(&out->at, &v6, sizeof v6);
+        out->len = sizeof v6;
+        return 0;
+    }
+    return fail_set(f, ERR_USAGE, "--host must be a numeric address or localhost, not '%s'.", host);
+}
+
+static const struct sockaddr_in *as_v4(const struct guard_address *a)
+{
+    return (const struct sockaddr_in *)&a->at;
+}
+
+static const struct sockaddr_in6 *as_v6(const struct guard_address *a)
+{
+    return (const struct sockaddr_in6 *)&a->at;
+}
+
+bool guard_address_local(const struct guard_address *a)
+{
+    if (a->at.ss_family == AF_INET) return ntohl(as_v4(a)->sin_addr.s_addr) >> 24 == 127;
+    const struct in6_addr *ip = &as_v6(a)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127);
+}
+
+int guard_address_port(const struct guard_address *a)
+{
+    return ntohs(a->at.ss_family == AF_INET ? as_v4(a)->sin_port : as_v6(a)->sin6_port);
+}
+
+bool guard_address_same(const struct guard_address *a, const struct guard_address *b)
+{
+    return guard_address_port(a) == guard_address_port(b) && guard_address_same_host(a, b);
+}
+
+bool guard_address_same_host(const struct guard_address *a, const struct guard_address *b)
+{
+    if (a->at.ss_family != b->at.ss_family) return false;
+    if (a->at.ss_family == AF_INET) return as_v4(a)->sin_addr.s_addr == as_v4(b)->sin_addr.s_addr;
+    return memcmp(&as_v6(a)->sin6_addr, &as_v6(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+void guard_address_text(const struct guard_address *a, char *out, size_t bytes)
+{
+    char ip[INET6_ADDRSTRLEN] = "?";
+    if (a->at.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &as_v4(a)->sin_addr, ip, sizeof ip);
+        snprintf(out, bytes, "%s", ip);
+    } else {
+        inet_ntop(AF_INET6, &as_v6(a)->sin6_addr, ip, sizeof ip);
+        snprintf(out, bytes, "[%s]", ip);
+    }
+}
+
+int guard_exposure(const struct guard_address *a, bool open, struct fail *f)
+{
+    char text[64];
+    if (open || guard_address_local(a)) return 0;
+    guard_address_text(a, text, sizeof text);
+    fail_set(f, ERR_USAGE, "Everybody who can reach %s could use this service.", text);
+    return fail_advise(f,
+                       "Keep --host 127.0.0.1 and use a tunnel or a proxy that knows its users, or "
+                       "add --open if that is what you want.");
+}
+
+/* --- headers ------------------------------------------------------------------------------------- */
+
+/* "[::1]:80" → "::1", "name:80" → "name", lower case; false when it does not fit or is odd */
+static bool host_name(const char *host, char *out, size_t bytes)
+{
+    size_t n;
+    bool bracket = *host == '[';
+    if (bracket) host++;
+    n = strcspn(host, bracket ? "]" : ":");
+    const char *rest = host + n;
+    if (bracket && *rest++ != ']') return false;
+    if (*rest == ':') rest += 1 + strspn(rest + 1, "0123456789");
+    if (!n || n >= bytes || *rest) return false;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)tolower((unsigned char)host[i]);
+    out[n] = 0;
+    return true;
+}
+
+/* Calls for each item of a comma separated list, without the blanks around it. */
+static bool listed(const char *list, bool (*is)(const char *item, size_t n, const char *what),
+                   const char *what)
+{
+    while (list && *list) {
+        list += strspn(list, " ,\t");
+        size_t n = strcspn(list, ","), end = n;
+        while (end && (list[end - 1] == ' ' || list[end - 1] == '\t'))
+            end--;
+        if (end && is(list, end, what)) return true;
+        list += n;
+    }
+    return false;
+}
+
+static bool same_text(const char *item, size_t n, const char *what)
+{
+    return strlen(what) == n && strncmp(item, what, n) == 0;
+}
+
+static bool same_origin(const char *item, size_t n, const char *what)
+{
+    return strlen(what) == n && strncasecmp(item, what, n) == 0;
+}
+
+static bool origin_has_host(const char *item, size_t n, const char *what)
+{
+    const char *at = memmem(item, n, "://", 3);
+    size_t len = strlen(what);
+    if (!at) return false;
+    at += 3;
+    return (size_t)(item + n - at) == len && strncasecmp(at, what, len) == 0;
+}
+
+bool guard_host(const struct guard *g, const char *host)
+{
+    char name[256];
+    if (!host_name(host, name, sizeof name)) return false;
+    if (g->open) return true;
+    return strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0
+           || strcmp(name, "::1") == 0 || strcmp(name, g->host) == 0
+           || listed(g->origins, origin_has_host, host);
+}
+
+bool guard_origin(const struct guard *g, const char *origin, const char *host)
+{
+    if (!*origin) return true;
+    size_t n = strncmp(origin, "https://", 8) == 0 ? 8 : strncmp(origin, "http://", 7) == 0 ? 7 : 0;
+    if (n && *host && strcasecmp(origin + n, host) == 0) return true;
+    return listed(g->origins, same_origin, origin);
+}
+
+/* 16 bytes in base64: 22 characters and two signs of equality */
+static bool key_is_right(const char *key)
+{
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return strlen(key) == 24 && strspn(key, set) == 22 && strcmp(key + 22, "==") == 0;
+}
+
+static bool same_token(const char *item, size_t n, const char *what)
+{
+    return strlen(what) == n && strncasecmp(item, what, n) == 0;
+}
+
+/* A name that could choose one of libwebsockets' other protocols of this server. */
+static bool is_inner(const char *item, size_t n, const char *what)
+{
+    (void)what;
+    return n > 9 && strncmp(item, "darkroom-", 9) == 0;
+}
+
+static int refuse(struct fail *f, enum err code, int status, const char *message)
+{
+    fail_set(f, code, "%s", message);
+    return status;
+}
+
+int guard_upgrade(const struct guard *g, const struct guard_shake *s, struct fail *f)
+{
+    const enum err bad = ERR_BAD_REQUEST;
+    if (!guard_host(g, s->host))
+        return refuse(f, ERR_FORBIDDEN, 403, "This Host is not served here.");
+    if (!guard_origin(g, s->origin, s->host))
+        return refuse(f, ERR_FORBIDDEN, 403, "Pages of this Origin may not connect.");
+    if (strcmp(s->path, GUARD_PATH) != 0)
+        return refuse(f, ERR_NOT_FOUND, 404, "WebSockets are at " GUARD_PATH ".");
+    if (strcmp(s->method, "GET") != 0) return refuse(f, bad, 400, "A WebSocket begins with GET.");
+    if (strcasecmp(s->upgrade, "websocket") != 0)
+        return refuse(f, bad, 400, "The only upgrade is to websocket.");
+    if (!listed(s->connection, same_token, "upgrade"))
+        return refuse(f, bad, 400, "The header Connection must hold Upgrade.");
+    if (strcmp(s->version, "13") != 0)
+        return refuse(f, bad, 400, "Sec-WebSocket-Version must be 13.");
+    if (!key_is_right(s->key))
+        return refuse(f, bad, 400, "Sec-WebSocket-Key must be 16 bytes in base64.");
+    if (!listed(s->protocols, same_text, GUARD_SUBPROTOCOL) || listed(s->protocols, is_inner, ""))
+        return refuse(f, bad, 400, "Sec-WebSocket-Protocol must be " GUARD_SUBPROTOCOL ".");
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* hello - the first message on every connection: what this server is, can do, and suggests.
+ * Thread: the loop's. */
+#ifndef SERVER_NET_HELLO_H
+#define SERVER_NET_HELLO_H
+
+#include "kernels/glm.h"
+#include "proto/answer.h"
+#include "proto/spec.h"
+#include "server/base/blob.h"
+
+#define HELLO_SIZES 8
+
+struct hello {
+    struct spec_limits limits; /* the widest until hello_model() */
+    struct answer_size sizes[HELLO_SIZES];
+    int n_sizes;
+    char *examples[LIMIT_EXAMPLES]; /* owned */
+    int n_examples;
+};
+
+void hello_init(struct hello *);
+void hello_free(struct hello *);
+/* Narrow to a model that is open. When they are there, <folder>/examples.json, a list of prompts, and
+ * <folder>/sizes.json, a list of [width, height] that the model draws well, say what to suggest. */
+void hello_model(struct hello *, const struct glm_info *, const char *folder);
+/* Presets for a model that names none: its own size, and wider, higher and larger ones within reach. */
+int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
+/* say: everything but limits, sizes and examples is filled in. NULL when memory is short. */
+struct blob *hello_blob(const struct hello *, struct answer_hello *say);
+
+#endif

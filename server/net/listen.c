@@ -1,0 +1,113 @@
+/* listen - small kernel buffers for slow readers: what is not sent stays newest-wins on the boards. */
+#include "server/net/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    UNSENT_BYTES =
+        16 << 10,          /* kernel-held bytes of one connection before poll says "not writable" */
+    SILENT_MS = 30000,     /* unacknowledged data: the peer is gone */
+    OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
+};
+
+static int complain(struct fail *f, const char *what, const struct guard_address *at)
+{
+    char text[64];
+    guard_address_text(at, text, sizeof text);
+    int err = errno;
+    fail_set(f, ERR_IO, "%s %s:%d: %s.", what, text, guard_address_port(at), strerror(err));
+    if (err == EADDRINUSE) fail_advise(f, "Another program has this port; choose one with --port.");
+    return ERR_IO;
+}
+
+static int check_bound(int fd, struct guard_address *at, struct fail *f)
+{
+    struct guard_address want = *at, got = {.len = sizeof got.at};
+    if (getsockname(fd, (struct sockaddr *)&got.at, &got.len))
+        return complain(f, "Cannot check", at);
+    if (guard_address_port(&want) == 0) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&want.at;
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&want.at;
+        in_port_t port = htons((uint16_t)guard_address_port(&got));
+        if (want.at.ss_family == AF_INET)
+            v4->sin_port = port;
+        else
+            v6->sin6_port = port;
+    }
+    if (!guard_address_same(&want, &got))
+        return fail_set(f, ERR_INTERNAL, "The system bound another address than was asked for.");
+    *at = got;
+    return 0;
+}
+
+int listen_open(struct guard_address *at, int *fd, struct fail *f)
+{
+    int yes = 1;
+    *fd = socket(at->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0) return complain(f, "Cannot listen on", at);
+    setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    int err = bind(*fd, (struct sockaddr *)&at->at, at->len) || listen(*fd, 256)
+                  ? complain(f, "Cannot listen on", at)
+                  : check_bound(*fd, at, f);
+    if (err) {
+        close(*fd);
+        *fd = -1;
+    }
+    return err;
+}
+
+static void tune(int fd)
+{
+    int yes = 1, unsent = UNSENT_BYTES, silent = SILENT_MS;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent, sizeof silent);
+}
+
+/* The connection waits in the kernel and poll would report it for ever: take it and hang up. */
+static void turn_away(int fd, int *spare)
+{
+    if (*spare < 0) return;
+    close(*spare);
+    int taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    if (taken >= 0) close(taken);
+    *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int listen_accept(int fd, int *spare, struct guard_address *from)
+{
+    for (int tries = 0; tries < 64; tries++) {
+        memset(from, 0, sizeof *from);
+        from->len = sizeof from->at;
+        int taken =
+            accept4(fd, (struct sockaddr *)&from->at, &from->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (taken >= 0) {
+            tune(taken);
+            return taken;
+        }
+        if (errno == EMFILE || errno == ENFILE)
+            turn_away(fd, spare);
+        else if (errno != ECONNABORTED && errno != EINTR)
+            return -1;
+    }
+    return -1;
+}
+
+int listen_room(int connections)
+{
+    struct rlimit lim;
+    rlim_t want = (rlim_t)connections + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &lim)) return connections;
+    if (lim.rlim_cur < want) {
+        lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &lim);
+        getrlimit(RLIMIT_NOFILE, &lim);
+    }
+    if (lim.rlim_cur >= want) return connections;
+    return lim.rlim_cur > OTHER_DESCRIPTORS + 8 ? (int)lim.rlim_cur - OTHER_DESCRIPTORS : 8;
+}

@@ -1,0 +1,69 @@
+/* net - the libwebsockets shell: one listening socket, one service thread, every known trap avoided.
+ *
+ * It owns the connections: counts them in all and by address, lets guard decide who may open a
+ * WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it, one
+ * message a writeable callback. Other threads call net_wake() and nothing else.
+ *
+ * Known deviation from RFC 6455: unmasked frames of a client are accepted; libwebsockets does not
+ * show the mask bit to its callbacks.
+ * Thread: the loop's, but for net_wake(). */
+#ifndef SERVER_NET_NET_H
+#define SERVER_NET_NET_H
+
+#include "server/base/histogram.h"
+#include "server/base/log.h"
+#include "server/http/routes.h"
+#include "server/net/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct net;
+
+struct net_conf {
+    const char *host, *origins; /* borrowed */
+    int port;                   /* 0: a free one */
+    bool open;
+    int connections, connections_per_ip; /* the latter 0: 64, but any number from this machine */
+    int ping_seconds, hangup_seconds;
+    struct log *log;
+    struct http *http;
+    struct lag *frame_lag; /* from the end of a quantum to its preview frame in the socket */
+
+    void *arg;
+    /* A WebSocket is open: make its session, or NULL to hang up. */
+    struct session *(*greet)(void *arg, void (*want_write)(void *), void *conn);
+    /* Its first message, or NULL while there is none: nothing is read from it until net_resume(). */
+    struct blob *(*hello)(void *arg);
+    void (*mail)(void *arg);              /* net_wake() was called */
+    void (*signal)(void *arg, int which); /* SIGTERM or SIGINT came */
+    void (*round)(void *arg);             /* after every round of inputs */
+};
+
+/* Binds, and takes over SIGTERM and SIGINT, which the caller has blocked in all threads. ERR_USAGE,
+ * ERR_IO. */
+int net_new(struct net **out, const struct net_conf *, struct fail *f);
+void net_free(struct net *); /* NULL is fine */
+
+/* "http://127.0.0.1:7860" */
+const char *net_url(const struct net *);
+int net_port(const struct net *);
+
+/* Serve until net_stop(). */
+void net_run(struct net *);
+void net_stop(struct net *);
+/* Call round() again at this time of clock_us() at the latest; INT64_MAX: no wish. */
+void net_alarm(struct net *, int64_t at_us);
+/* Wake the loop: mail() is called soon. Any thread. */
+void net_wake(void *net);
+
+/* The preview that is being posted shows a quantum that ended then: for frame_lag. */
+void net_made(struct net *, int64_t us);
+/* hello() has something to say now: greet those who wait for it. */
+void net_resume(struct net *);
+
+/* Tell every session why and close it (1001) when it has been read; take no more connections. */
+void net_farewell(struct net *, const struct fail *why);
+int net_sessions(const struct net *);
+
+#endif

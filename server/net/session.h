@@ -1,0 +1,45 @@
+/* session - one WebSocket: messages in, one finished message out for each time the socket can take one.
+ *
+ * It joins the fragments of a text message up to LIMIT_MESSAGE_BYTES and gives whole ones to the hub;
+ * it holds no queue of its own: what a slow client has not read stays as slots on boards, and what it
+ * was answered stays with the hub, which counts it. Knows no socket. Thread: the loop's. */
+#ifndef SERVER_NET_SESSION_H
+#define SERVER_NET_SESSION_H
+
+#include "server/core/hub.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct session;
+
+/* One piece of a message as it comes from the wire. */
+struct session_piece {
+    const char *bytes;
+    size_t len;
+    bool first, last, binary;
+};
+
+/* want_write(arg): there is something for session_next(). Nothing is sent, and nothing may be
+ * received, before session_hello(). ERR_OUT_OF_MEMORY. */
+int session_new(struct session **out, struct hub *, void (*want_write)(void *), void *arg,
+                struct fail *f);
+void session_free(struct session *); /* NULL is fine */
+
+/* The first message; takes the reference. */
+void session_hello(struct session *, struct blob *hello);
+bool session_greeted(const struct session *);
+
+void session_receive(struct session *, int64_t now, const struct session_piece *);
+/* The next message to send (the caller owns the reference) or NULL. */
+struct blob *session_next(struct session *, int64_t now, bool *binary);
+/* More waits to be read than a connection may hold: close it with 4008. */
+bool session_is_slow(const struct session *);
+
+/* Tell the client something about the connection itself. */
+void session_error(struct session *, const struct fail *);
+
+/* struct hub_out: wake. */
+void session_wake(void *arg, void *session);
+
+#endif

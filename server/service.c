@@ -1,0 +1,425 @@
+/* service - wires: what one part emits becomes another's input; nothing is decided here. */
+#include "server/service.h"
+
+#include "proto/id.h"
+#include "server/base/clock.h"
+#include "server/events.h"
+#include "server/net/hello.h"
+#include "server/net/net.h"
+#include "server/worker/encoder.h"
+#include "server/worker/worker.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
+    LEAVE_US = 4000000,  /* from the signal to the end, whatever still hangs */
+    RETRY_MS = 2000      /* what clients are told to wait before they come back */
+};
+
+struct serve {
+    const struct serve_conf *conf;
+    struct log *log;
+    struct mbox box;
+    struct store *store;
+    struct hub *hub;
+    struct http *http;
+    struct net *net;
+    struct enc *enc;
+    struct worker *worker[LIMIT_DEVICES];
+    glm_device names[LIMIT_DEVICES];
+    int workers;
+    struct hello hello;
+    struct glm_info info;
+    char model[128], device[192], type[16],
+        residency[256]; /* copies: info's texts live as long as the engine */
+    bool loaded;
+    struct lag frame_lag;
+    uint64_t boot_id;
+    int64_t leave_by; /* 0: not leaving */
+    struct fail fatal;
+};
+
+/* --- what the hub emits -------------------------------------------------------------------------- */
+
+static void out_accept(void *arg, const struct hub_row *row)
+{
+    store_accept(((struct serve *)arg)->store, row);
+}
+
+static void out_end(void *arg, const struct hub_row *row, struct blob *file)
+{
+    struct serve *s = arg;
+    char id[ID_TEXT];
+    id_format(row->job, id);
+    if (row->state == STATE_DONE)
+        log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
+                 (double)row->result_us / 1e6);
+    else
+        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), row->error ? ": " : "",
+                 row->error ? row->error->message : "");
+    store_end(s->store, row, file);
+}
+
+static void out_start(void *arg, int d, const struct hub_work *work)
+{
+    worker_start(((struct serve *)arg)->worker[d], work);
+}
+
+static void out_drop(void *arg, int d, uint64_t job)
+{
+    worker_drop(((struct serve *)arg)->worker[d], job);
+}
+
+static void out_wish(void *arg, int d, uint64_t job, const struct hub_wish *wish)
+{
+    worker_wish(((struct serve *)arg)->worker[d], job, wish);
+}
+
+static int out_busy(void *arg, int d, uint64_t *jobs, int max)
+{
+    return worker_busy(((struct serve *)arg)->worker[d], jobs, max);
+}
+
+/* Any of them: they are of one kind and have the same model. */
+static const struct glm *engine(const struct serve *s)
+{
+    const struct glm *glm = NULL;
+    for (int i = 0; i < s->workers && !glm; i++)
+        glm = worker_glm(s->worker[i]);
+    return glm;
+}
+
+static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct fail *f)
+{
+    const struct glm *glm = engine(arg);
+    struct glm_req req;
+    uint64_t two;
+    if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
+    worker_request(spec, &req);
+    int err = glm_plan(glm, &req, &out->cost, f);
+    if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
+    if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;
+    return err;
+}
+
+static uint64_t out_random(void *arg)
+{
+    uint64_t bits;
+    (void)arg;
+    randombytes_buf(&bits, sizeof bits);
+    return bits;
+}
+
+/* --- what the other threads say ------------------------------------------------------------------ */
+
+static void announce(struct serve *s)
+{
+    struct hub_counts n;
+    hub_counts(s->hub, &n);
+    printf("  model    %s (%s)\n", s->model, s->conf->model);
+    printf("  device   %s\n  weights  %s\n", s->device, s->residency);
+    printf("  drawing  %d at a time: %s\n", n.cap, hub_why_cap(s->hub));
+    fflush(stdout);
+}
+
+/* The limits are narrowed before the hub hears that the model is there. */
+static void on_note(struct serve *s, struct mail_note *m)
+{
+    bool first = m->note.kind == NOTE_READY && !s->loaded;
+    if (first) {
+        glm_info(worker_glm(s->worker[m->note.device]), &s->info);
+        snprintf(s->model, sizeof s->model, "%s", s->info.model);
+        snprintf(s->device, sizeof s->device, "%s", s->info.device);
+        if (s->workers > 1)
+            snprintf(s->device, sizeof s->device, "%d devices, %s the first", s->workers,
+                     s->info.device);
+        snprintf(s->residency, sizeof s->residency, "%s", s->info.residency);
+        snprintf(s->type, sizeof s->type, "%s", s->info.type);
+        hello_model(&s->hello, &s->info, s->conf->model);
+        s->loaded = true;
+    }
+    hub_note(s->hub, clock_us(), &m->note);
+    if (m->note.kind == NOTE_DEVICE) worker_let_go(s->worker[m->note.device]);
+    if (!first) return;
+    announce(s);
+    net_resume(s->net);
+}
+
+static void on_preview(struct serve *s, struct mail_preview *m)
+{
+    net_made(s->net, m->made_us);
+    hub_preview(s->hub, clock_us(), m->job, m->phase, m->image, m->n);
+    for (int i = 0; i < m->n; i++)
+        blob_unref(m->blob[i]);
+}
+
+static void on_encoded(struct serve *s, struct mail_encoded *m)
+{
+    hub_encoded(s->hub, clock_us(), m->job, m->file, m->digest, m->file ? NULL : &m->why);
+    blob_unref(m->file);
+}
+
+static void on_stored(struct serve *s, struct mail_stored *m)
+{
+    hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
+}
+
+static void on_fatal(struct serve *s, struct mail_stored *m)
+{
+    s->fatal = m->why;
+    net_stop(s->net);
+}
+
+static void on_mail(void *arg)
+{
+    struct serve *s = arg;
+    for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
+        next = m->next;
+        switch (m->kind) {
+        case MAIL_NOTE: on_note(s, (struct mail_note *)m); break;
+        case MAIL_FATAL: on_fatal(s, (struct mail_stored *)m); break;
+        case MAIL_PREVIEW: on_preview(s, (struct mail_preview *)m); break;
+        case MAIL_ENCODED: on_encoded(s, (struct mail_encoded *)m); break;
+        case MAIL_STORED: on_stored(s, (struct mail_stored *)m); break;
+        default: break;
+        }
+        free(m);
+    }
+}
+
+/* What is left in the mailbox when the loop has ended is for nobody. */
+static void drop_mail(struct serve *s)
+{
+    for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
+        next = m->next;
+        if (m->kind == MAIL_ENCODED) blob_unref(((struct mail_encoded *)m)->file);
+        if (m->kind == MAIL_PREVIEW)
+            for (int i = 0; i < ((struct mail_preview *)m)->n; i++)
+                blob_unref(((struct mail_preview *)m)->blob[i]);
+        free(m);
+    }
+}
+
+static void wake(void *arg)
+{
+    struct serve *s = arg;
+    if (s->net) net_wake(s->net);
+}
+
+/* --- what the network asks ----------------------------------------------------------------------- */
+
+static struct blob *say_hello(void *arg)
+{
+    struct serve *s = arg;
+    struct hub_counts n;
+    if (!s->loaded) return NULL;
+    hub_counts(s->hub, &n);
+    struct answer_hello say = {.version = s->conf->version,
+                               .boot_id = s->boot_id,
+                               .time_ms = clock_unix_ms(),
+                               .model = s->model,
+                               .device = s->device,
+                               .dtype = s->type,
+                               .cap = n.cap,
+                               .why_cap = hub_why_cap(s->hub),
+                               .queue_max = s->conf->conf->queue,
+                               .job_seconds = s->conf->conf->job_seconds};
+    return hello_blob(&s->hello, &say);
+}
+
+static struct session *greet(void *arg, void (*want_write)(void *), void *conn)
+{
+    struct serve *s = arg;
+    struct session *session;
+    struct fail f;
+    if (session_new(&session, s->hub, want_write, conn, &f)) return NULL;
+    return session;
+}
+
+static void on_signal(void *arg, int which)
+{
+    struct serve *s = arg;
+    struct fail why;
+    if (s->leave_by) _exit(128 + which); /* asked twice: now */
+    log_info(s->log, "stopping: work that runs goes back to the queue");
+    s->leave_by = clock_us() + LEAVE_US;
+    hub_drain(s->hub, clock_us());
+    fail_set(&why, ERR_SHUTTING_DOWN, "The server stops; accepted jobs are kept.");
+    why.retry_after_ms = RETRY_MS;
+    net_farewell(s->net, &why);
+}
+
+static void on_round(void *arg)
+{
+    struct serve *s = arg;
+    int64_t now = clock_us(), due = hub_due(s->hub);
+    if (due <= now) {
+        hub_tick(s->hub, now);
+        due = hub_due(s->hub);
+    }
+    if (s->leave_by) {
+        bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->leave_by - LEAVE_US / 2);
+        if (done || now >= s->leave_by) net_stop(s->net);
+        if (due > s->leave_by) due = s->leave_by;
+        if (due > now + 100000) due = now + 100000;
+    }
+    net_alarm(s->net, due);
+}
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+static int open_hub(struct serve *s, struct fail *f)
+{
+    const struct conf *c = s->conf->conf;
+    struct hub_conf conf = {.boot = store_boot(s->store),
+                            .unix_ms = clock_unix_ms() - clock_us() / 1000,
+                            .limits = &s->hello.limits,
+                            .queue_max = c->queue,
+                            .devices = s->workers,
+                            .concurrency = c->concurrency,
+                            .job_seconds = c->job_seconds,
+                            .stuck_seconds =
+                                c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS,
+                            .kept = LIMIT_JOBS_KEPT};
+    struct hub_out out = {s,        out_accept, out_end,  out_start,    out_drop,
+                          out_wish, out_busy,   out_plan, session_wake, out_random};
+    int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
+    if (!err && hub_new(&s->hub, &conf, &out))
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the service.");
+    return err;
+}
+
+static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
+{
+    struct serve *s = arg;
+    return hub_restore(s->hub, clock_us(), row, f);
+}
+
+static int open_http(struct serve *s, struct fail *f)
+{
+    struct http_conf conf = {s->conf->pages,   s->hub,   s->store,
+                             s->conf->version, s->model, &s->frame_lag};
+    return http_new(&s->http, &conf, f);
+}
+
+static int open_net(struct serve *s, struct fail *f)
+{
+    const struct conf *c = s->conf->conf;
+    struct net_conf conf = {.host = c->host,
+                            .origins = c->origins,
+                            .port = c->port,
+                            .open = c->open,
+                            .connections = c->connections,
+                            .connections_per_ip = c->connections_per_ip,
+                            .ping_seconds = c->ping_seconds,
+                            .hangup_seconds = c->hangup_seconds,
+                            .log = s->log,
+                            .http = s->http,
+                            .frame_lag = &s->frame_lag,
+                            .arg = s,
+                            .greet = greet,
+                            .hello = say_hello,
+                            .mail = on_mail,
+                            .signal = on_signal,
+                            .round = on_round};
+    return net_new(&s->net, &conf, f);
+}
+
+static int open_threads(struct serve *s, struct fail *f)
+{
+    const struct conf *c = s->conf->conf;
+    struct enc_conf enc = {&s->box, s->log, s->model, s->conf->version};
+    int err = enc_new(&s->enc, &enc, f);
+    if (err) return err;
+    for (int i = 0; i < s->workers && !err; i++) {
+        struct worker_conf worker = {.opts = {.model = s->conf->model,
+                                              .device = s->names[i],
+                                              .type = conf_dtype(c),
+                                              .threads = c->threads,
+                                              .vram = (uint64_t)c->vram,
+                                              .cache = s->conf->data},
+                                     .index = i,
+                                     .of = s->workers,
+                                     .memory = (uint64_t)c->memory_mb << 20,
+                                     .loop = &s->box,
+                                     .previews = enc_previews(s->enc),
+                                     .pictures = enc_pictures(s->enc),
+                                     .log = s->log};
+        err = worker_new(&s->worker[i], &worker, f);
+    }
+    return err;
+}
+
+static void close_all(struct serve *s)
+{
+    for (int i = 0; i < s->workers; i++)
+        worker_stop(s->worker[i]);
+    enc_free(s->enc); /* gives the last slots back to the workers */
+    for (int i = 0; i < s->workers; i++)
+        worker_free(s->worker[i]);
+    store_close(s->store); /* its last rows go to the mailbox, so it ends before the rest */
+    net_free(s->net);
+    s->net = NULL;
+    http_free(s->http);
+    drop_mail(s);
+    if (s->hub) hub_free(s->hub);
+    hello_free(&s->hello);
+    mbox_destroy(&s->box);
+}
+
+static bool all_open(const struct serve *s)
+{
+    for (int i = 0; i < s->workers; i++)
+        if (!worker_glm(s->worker[i])) return false;
+    return true;
+}
+
+/* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
+ * safe, leave. */
+static void leave_now(struct serve *s)
+{
+    if (!hub_idle(s->hub))
+        log_warn(s->log,
+                 "the device did not stop in time; its work begins again at the next start");
+    store_close(s->store);
+    fflush(stdout);
+    _exit(0);
+}
+
+int serve_run(const struct serve_conf *conf, struct fail *f)
+{
+    struct serve s = {.conf = conf, .log = conf->log};
+    hello_init(&s.hello);
+    mbox_init(&s.box, wake, &s);
+    s.boot_id = out_random(NULL) | 1;
+    s.workers = glm_devices(conf->conf->device, s.names, f);
+    int err = s.workers < 0 ? s.workers : 0;
+    if (err) s.workers = 0;
+    if (!err) err = store_open(&s.store, conf->data, &s.box, s.log, f);
+    if (!err) err = open_hub(&s, f);
+    if (!err) err = store_restore(s.store, LIMIT_JOBS_KEPT, restore_one, &s, f);
+    if (!err) err = open_http(&s, f);
+    if (!err) err = open_net(&s, f);
+    if (!err) {
+        printf("darkroom %s\n  address  %s\n  data     %s\n", conf->version, net_url(s.net),
+               conf->data);
+        fflush(stdout);
+        err = open_threads(&s, f);
+    }
+    if (!err) {
+        net_run(s.net);
+        if (s.leave_by && (!hub_idle(s.hub) || !all_open(&s))) leave_now(&s);
+        if (!s.leave_by && !s.fatal.code)
+            fail_set(&s.fatal, ERR_INTERNAL, "The network loop ended by itself.");
+        err = s.fatal.code;
+        if (err) *f = s.fatal;
+    }
+    close_all(&s);
+    return err;
+}

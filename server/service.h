@@ -1,0 +1,24 @@
+/* service - the service put together: store, hub, network, encoder and worker, and the loop between them.
+ *
+ * Listens first and loads the model meanwhile: the page is there at once, WebSockets are greeted when
+ * the model is open. Thread: main's, which becomes the loop's. */
+#ifndef SERVER_SERVICE_H
+#define SERVER_SERVICE_H
+
+#include "proto/fail.h"
+#include "server/base/log.h"
+#include "server/http/routes.h"
+#include "server/options.h"
+
+struct serve_conf {
+    const struct conf *conf;
+    const char *model, *data, *version;
+    const struct http_page *pages;
+    struct log *log;
+};
+
+/* Serve until SIGTERM or SIGINT (both must be blocked already). Says on stdout where, with what and
+ * why. 0, or an error that kept it from serving. */
+int serve_run(const struct serve_conf *, struct fail *f);
+
+#endif

@@ -1,0 +1,58 @@
+/* store - jobs and results on disk: SQLite for rows, plain files for pictures, one thread for both.
+ *
+ * The thread takes all that waits in its mailbox into one transaction (WAL, synchronous=FULL), so a
+ * commit's wait is shared, and only then says MAIL_STORED for each. A result's file is whole and on
+ * disk under its final name before the row that names it: written aside, fsync, rename, fsync of the
+ * folder. kill -9 or power loss at any point leaves either all of a row or nothing of it.
+ *
+ *   <data>/lock               held while a server uses the folder
+ *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts
+ *   <data>/outputs/256x256-seed7-<digest>.png
+ *
+ * Thread: store_open .. store_close, store_find and store_restore belong to the loop. */
+#ifndef SERVER_STORE_STORE_H
+#define SERVER_STORE_STORE_H
+
+#include "proto/fail.h"
+#include "server/base/log.h"
+#include "server/base/mbox.h"
+#include "server/core/hub.h"
+
+#include <stdint.h>
+
+struct store;
+
+#define STORE_NAME_BYTES 160
+
+/* Make or open the folder, take its lock, bring its tables up to date, count this start, start the
+ * thread. loop gets one MAIL_STORED per store_accept and store_end, in their order. ERR_IO: with the
+ * path and what to do; ERR_CONFLICT: another server uses the folder. */
+int store_open(struct store **out, const char *data, struct mbox *loop, struct log *,
+               struct fail *f);
+/* Writes what still waits, then ends the thread. NULL is fine. */
+void store_close(struct store *);
+
+uint64_t store_boot(const struct store *); /* 1, 2, 3 .. */
+/* Jobs that ended in all starts so far. */
+int store_counts(struct store *, int64_t *done, int64_t *failed, int64_t *cancelled,
+                 struct fail *f);
+/* Call each for every job without an end and the `kept` newest ones with one, in order of
+ * acceptance, until it returns non-zero (which is returned). A damaged row is logged and skipped. */
+int store_restore(struct store *, int kept,
+                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
+                  struct fail *f);
+
+/* struct hub_out: what they borrow is copied, the file gets a reference. */
+void store_accept(struct store *, const struct hub_row *);
+void store_end(struct store *, const struct hub_row *, struct blob *file);
+
+/* A result by its digest (64 hex digits): an open file, its size and name. The caller closes fd.
+ * ERR_NOT_FOUND, ERR_IO. */
+struct store_file {
+    int fd;
+    int64_t bytes;
+    char name[STORE_NAME_BYTES];
+};
+int store_find(struct store *, const char *digest, struct store_file *out, struct fail *f);
+
+#endif

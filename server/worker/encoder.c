@@ -1,0 +1,226 @@
+/* encoder - a preview is encoded once for every class that some viewer wants, then shared by all of them. */
+#include "server/worker/encoder.h"
+
+#include "server/core/board.h"
+#include "server/events.h"
+#include "server/worker/png.h"
+#include "server/worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <turbojpeg.h>
+
+enum { JPEG_QUALITY = 82 };
+
+struct enc {
+    struct enc_conf conf;
+    struct mbox previews, pictures;
+    pthread_t preview_thread, picture_thread;
+    tjhandle jpeg; /* the preview thread's */
+};
+
+void enc_fit(int w, int h, int px, int *ow, int *oh)
+{
+    int longest = w > h ? w : h;
+    *ow = longest > px ? (w * px + longest / 2) / longest : w;
+    *oh = longest > px ? (h * px + longest / 2) / longest : h;
+    if (*ow < 1) *ow = 1;
+    if (*oh < 1) *oh = 1;
+}
+
+void enc_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh)
+{
+    for (int y = 0; y < oh; y++)
+        for (int x = 0; x < ow; x++) {
+            int x0 = x * w / ow, x1 = (x + 1) * w / ow, y0 = y * h / oh, y1 = (y + 1) * h / oh;
+            int n = (x1 - x0) * (y1 - y0), sum[3] = {n / 2, n / 2, n / 2};
+            for (int v = y0; v < y1; v++)
+                for (int u = x0; u < x1; u++)
+                    for (int c = 0; c < 3; c++)
+                        sum[c] += rgb[(v * w + u) * 3 + c];
+            for (int c = 0; c < 3; c++)
+                out[(y * ow + x) * 3 + c] = (unsigned char)(sum[c] / n);
+        }
+}
+
+/* --- previews ------------------------------------------------------------------------------------ */
+
+static struct blob *as_jpeg(struct enc *e, const uint8_t *rgb, int w, int h)
+{
+    unsigned char *bytes = NULL;
+    unsigned long len = 0;
+    int bad = tjCompress2(e->jpeg, rgb, w, w * 3, h, TJPF_RGB, &bytes, &len, TJSAMP_420,
+                          JPEG_QUALITY, TJFLAG_FASTDCT);
+    struct blob *b = bad ? NULL : blob_copy(bytes, len);
+    tjFree(bytes);
+    return b;
+}
+
+static struct blob *as_png(const uint8_t *rgb, int w, int h)
+{
+    uint8_t *bytes;
+    size_t len;
+    if (png_encode(rgb, w, h, NULL, 0, &bytes, &len, NULL)) return NULL;
+    struct blob *b = blob_copy(bytes, len);
+    free(bytes);
+    return b;
+}
+
+/* An image that an earlier class gave in the same format and size. */
+static struct blob *same_image(const struct mail_preview *m, enum frame_format format, int w, int h)
+{
+    for (int i = 0; i < m->n; i++)
+        if (m->image[i].width == w && m->image[i].height == h
+            && board_class_format(m->image[i].class) == format)
+            return blob_ref(m->blob[i]);
+    return NULL;
+}
+
+static void add_class(struct enc *e, const struct worker_slot *s, int class, uint8_t *small,
+                      struct mail_preview *m)
+{
+    int w, h;
+    enum frame_format format = board_class_format(class);
+    enc_fit(s->width, s->height, board_class_px(class), &w, &h);
+    struct blob *b = same_image(m, format, w, h);
+    if (!b) {
+        const uint8_t *rgb = s->rgb;
+        if (w != s->width || h != s->height) {
+            enc_shrink(s->rgb, s->width, s->height, small, w, h);
+            rgb = small;
+        }
+        b = format == FRAME_PNG ? as_png(rgb, w, h) : as_jpeg(e, rgb, w, h);
+    }
+    if (!b) return;
+    m->blob[m->n] = b;
+    m->image[m->n++] = (struct board_image){.class = class, .width = w, .height = h, .image = b};
+}
+
+static void encode_preview(struct enc *e, struct worker_slot *s)
+{
+    struct mail_preview *m = calloc(1, sizeof *m);
+    uint8_t *small = malloc((size_t)s->width * (size_t)s->height * 3);
+    if (m && small) {
+        m->m.kind = MAIL_PREVIEW;
+        m->job = s->job;
+        m->phase = s->phase;
+        m->made_us = s->made_us;
+        for (int class = 0; class < BOARD_CLASSES; class ++)
+            if (s->classes & (1U << class)) add_class(e, s, class, small, m);
+    }
+    worker_slot_free(s);
+    free(small);
+    if (m && m->n)
+        mbox_push(e->conf.loop, &m->m);
+    else
+        free(m);
+}
+
+/* --- pictures ------------------------------------------------------------------------------------ */
+
+static struct blob *encode_file(struct enc *e, const struct worker_picture *p, struct fail *f)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct glm_picture picture = {.rgb = p->rgb, .width = p->width, .height = p->height};
+    if (png_encode_spec(&picture, &p->spec, e->conf.model, e->conf.version, &bytes, &len, f))
+        return NULL;
+    struct blob *b = blob_copy(bytes, len);
+    if (!b) fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture's file.");
+    free(bytes);
+    return b;
+}
+
+static void encode_picture(struct enc *e, struct worker_picture *p)
+{
+    struct mail_encoded *m = calloc(1, sizeof *m);
+    if (!m) abort(); /* a few hundred bytes: nothing works any more */
+    m->m.kind = MAIL_ENCODED;
+    m->job = p->job;
+    m->file = encode_file(e, p, &m->why);
+    if (m->file) png_digest(m->file->data, m->file->len, m->digest);
+    worker_picture_free(p);
+    mbox_push(e->conf.loop, &m->m);
+}
+
+/* --- threads ------------------------------------------------------------------------------------- */
+
+static bool handle(struct enc *e, struct msg *list)
+{
+    bool stop = false;
+    for (struct msg *m = list, *next; m; m = next) {
+        next = m->next;
+        if (m->kind == ENC_PREVIEW)
+            encode_preview(e, (struct worker_slot *)m);
+        else if (m->kind == ENC_PICTURE)
+            encode_picture(e, (struct worker_picture *)m);
+        else
+            stop = true;
+    }
+    return !stop;
+}
+
+static void *run_previews(void *arg)
+{
+    struct enc *e = arg;
+    pthread_setname_np(pthread_self(), "enc-preview");
+    while (handle(e, mbox_wait(&e->previews, -1))) {}
+    return NULL;
+}
+
+static void *run_pictures(void *arg)
+{
+    struct enc *e = arg;
+    pthread_setname_np(pthread_self(), "enc-picture");
+    while (handle(e, mbox_wait(&e->pictures, -1))) {}
+    return NULL;
+}
+
+static void stop(struct mbox *b, struct msg *last, pthread_t thread)
+{
+    last->kind = ENC_STOP;
+    mbox_push(b, last);
+    pthread_join(thread, NULL);
+    mbox_destroy(b);
+}
+
+int enc_new(struct enc **out, const struct enc_conf *conf, struct fail *f)
+{
+    struct msg last;
+    struct enc *e = calloc(1, sizeof *e);
+    *out = NULL;
+    if (!e) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the encoder.");
+    e->conf = *conf;
+    e->jpeg = tjInitCompress();
+    mbox_init(&e->previews, NULL, NULL);
+    mbox_init(&e->pictures, NULL, NULL);
+    bool first = e->jpeg && !pthread_create(&e->preview_thread, NULL, run_previews, e);
+    if (first && !pthread_create(&e->picture_thread, NULL, run_pictures, e)) {
+        *out = e;
+        return 0;
+    }
+    if (first) stop(&e->previews, &last, e->preview_thread);
+    if (e->jpeg) tjDestroy(e->jpeg);
+    free(e);
+    return fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the encoder.");
+}
+
+void enc_free(struct enc *e)
+{
+    struct msg last[2];
+    if (!e) return;
+    stop(&e->previews, &last[0], e->preview_thread);
+    stop(&e->pictures, &last[1], e->picture_thread);
+    tjDestroy(e->jpeg);
+    free(e);
+}
+
+struct mbox *enc_previews(struct enc *e)
+{
+    return &e->previews;
+}
+
+struct mbox *enc_pictures(struct enc *e)
+{
+    return &e->pictures;
+}

@@ -1,0 +1,35 @@
+/* encoder - threads that turn pixels into files: previews into JPEG or PNG, finished pictures into PNG.
+ *
+ * Two threads, so that a large picture never delays another job's preview. What they take they own: a
+ * preview's slot goes back to its worker, a picture is freed. Each picture is answered by exactly one
+ * MAIL_ENCODED, each preview by at most one MAIL_PREVIEW. Thread: the loop's; mailboxes: any. */
+#ifndef SERVER_WORKER_ENCODER_H
+#define SERVER_WORKER_ENCODER_H
+
+#include "proto/fail.h"
+#include "server/base/log.h"
+#include "server/base/mbox.h"
+
+enum { ENC_PREVIEW, ENC_PICTURE, ENC_STOP };
+
+struct enc;
+
+struct enc_conf {
+    struct mbox *loop;
+    struct log *log;
+    const char *model, *version; /* for the text chunks; borrowed */
+};
+
+int enc_new(struct enc **out, const struct enc_conf *, struct fail *f);
+/* The worker must have stopped, not been freed; what waits is still encoded. NULL is fine. */
+void enc_free(struct enc *);
+
+struct mbox *enc_previews(struct enc *); /* takes struct worker_slot */
+struct mbox *enc_pictures(struct enc *); /* takes struct worker_picture */
+
+/* Box filter: rgb [h, w, 3] to [oh, ow, 3], oh <= h and ow <= w. */
+void enc_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh);
+/* The size of a preview whose longest side is at most `px`: never enlarged, at least 1. */
+void enc_fit(int w, int h, int px, int *ow, int *oh);
+
+#endif

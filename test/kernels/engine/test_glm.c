@@ -1,0 +1,516 @@
+/* test_glm - pictures as state machines: planned, batched, looked at, failing alone. */
+#include "kernels/engine/engine.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SIDE_MOST = 96, BYTES_MOST = SIDE_MOST * SIDE_MOST * 3 };
+
+static struct glm *open_engine(const char *model, enum glm_type type, int threads,
+                               const char *cache)
+{
+    struct glm *g;
+    int rc = 0;
+    struct fail f = {0};
+    const struct glm_opts o = {
+        .model = model, .device = "cpu", .type = type, .threads = threads, .cache = cache};
+    if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
+    while (cache && (rc = glm_learn(g, &f)) > 0)
+        ;
+    if (rc) fail_msg("%s", f.message);
+    return g;
+}
+
+static struct glm_req request(const char *prompt, int width, int height, uint64_t seed)
+{
+    return (struct glm_req){.prompt = prompt,
+                            .prompt_len = strlen(prompt),
+                            .width = width,
+                            .height = height,
+                            .steps = 2,
+                            .guidance = 1.5,
+                            .seed = seed};
+}
+
+/* Three parts of a prompt, or more. */
+static const char *long_prompt(void)
+{
+    static char text[2048];
+    for (size_t i = 0; !text[sizeof text - 2] && i < sizeof text - 1; i++)
+        text[i] = "a lamp, b 12 c! "[i * i % 16];
+    return text;
+}
+
+static struct glm_run *start(struct glm *g, const struct glm_req *q)
+{
+    struct glm_run *r;
+    struct fail f = {0};
+    if (glm_run_new(&r, g, q, &f)) fail_msg("%s", f.message);
+    return r;
+}
+
+/* One quantum for all that are in the phase of the one that is furthest behind. */
+static void step_some(struct glm *g, struct glm_run **all, int n)
+{
+    struct glm_run *batch[LIMIT_BATCH];
+    struct fail f = {0};
+    enum glm_phase least = GLM_DONE;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        if (glm_run_view(all[i]).phase < least) least = glm_run_view(all[i]).phase;
+    for (int i = 0; i < n; i++)
+        if (glm_run_view(all[i]).phase == least) batch[count++] = all[i];
+    if (glm_step(g, batch, count, &f)) fail_msg("%s", f.message);
+}
+
+static void finish(struct glm *g, struct glm_run **all, int n)
+{
+    for (int done = 0; done < n;) {
+        step_some(g, all, n);
+        for (done = 0; done < n && glm_run_view(all[done]).phase == GLM_DONE; done++)
+            ;
+    }
+}
+
+static void image_of(struct glm_run *r, uint8_t *rgb)
+{
+    struct fail f = {0};
+    struct glm_picture p = {.rgb = rgb, .capacity = BYTES_MOST};
+    memset(rgb, 0, BYTES_MOST);
+    if (glm_run_image(r, &p, &f)) fail_msg("%s", f.message);
+}
+
+static void draw_alone(struct glm *g, const struct glm_req *q, uint8_t *rgb)
+{
+    struct glm_run *r = start(g, q);
+    finish(g, &r, 1);
+    image_of(r, rgb);
+    glm_run_free(r);
+}
+
+/* The picture, its partners of other sizes, prompts, steps and guidance, some of them a few quanta ahead. */
+static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, uint8_t *rgb)
+{
+    struct glm_req other[3] = {request("b \"longer text\" and \"more\"", 96, 64, 8),
+                               request("c", 64, 64, q->seed), request("", 32, 96, 10)};
+    struct glm_run *all[4];
+    other[0].steps = 5;
+    other[1].guidance = 1.0;
+    if (ahead) other[2].prompt = long_prompt(), other[2].prompt_len = strlen(long_prompt());
+    for (int i = 0; i < 3; i++)
+        all[i] = start(g, &other[i]);
+    for (int i = 0; i < ahead; i++)
+        step_some(g, all, 3);
+    all[3] = start(g, q);
+    finish(g, all, 4);
+    image_of(all[3], rgb);
+    for (int i = 0; i < 4; i++)
+        glm_run_free(all[i]);
+}
+
+/* catches: a result that depends on who shares the batch, or on the number of threads */
+static void company_changes_nothing(void **state)
+{
+    (void)state;
+    static uint8_t alone[BYTES_MOST], other[BYTES_MOST];
+    const struct glm_req q = request("a \"sign\" 「你好」", 64, 96, 7);
+    for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++) {
+        struct glm *one = open_engine("test/golden/odd/model", type, 1, NULL);
+        struct glm *two = open_engine("test/golden/odd/model", type, 2, NULL);
+        draw_alone(one, &q, alone);
+        draw_alone(two, &q, other);
+        assert_memory_equal(alone, other, sizeof alone);
+        draw_in_company(two, &q, 0, other);
+        assert_memory_equal(alone, other, sizeof alone);
+        draw_in_company(one, &q, 7, other);
+        assert_memory_equal(alone, other, sizeof alone);
+        const struct glm_req slow = request(long_prompt(), 64, 64, 7);
+        draw_alone(two, &slow, alone);
+        draw_in_company(one, &slow, 3, other);
+        assert_memory_equal(alone, other, sizeof alone);
+        glm_close(one);
+        glm_close(two);
+    }
+}
+
+/* catches: a seed or a picture's index that has no say, or a leftover of an earlier picture */
+static void seed_and_index_decide(void **state)
+{
+    (void)state;
+    static uint8_t a[BYTES_MOST], b[BYTES_MOST];
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q = request("x", 64, 64, 1);
+    draw_alone(g, &q, a);
+    q.seed = 2;
+    draw_alone(g, &q, b);
+    assert_memory_not_equal(a, b, 64 * 64 * 3);
+    q.seed = 1;
+    q.picture = 1;
+    draw_alone(g, &q, b);
+    assert_memory_not_equal(a, b, 64 * 64 * 3);
+    q.picture = 0;
+    draw_alone(g, &q, b);
+    assert_memory_equal(a, b, 64 * 64 * 3);
+    glm_close(g);
+}
+
+/* catches: bands of the decoder that show: a neighbour that is missing, statistics that depend on where a
+ * band ends, a picture written over rows that are still to be read */
+static void bands_do_not_show(void **state)
+{
+    (void)state;
+    static uint8_t whole[BYTES_MOST], bands[BYTES_MOST];
+    const char *const model[] = {"test/golden/plain/model", "test/golden/odd/model",
+                                 "test/golden/chan/model"};
+    const struct glm_req q = request("bands", 96, 64, 5);
+    for (int k = 0; k < 6; k++) {
+        struct glm *g = open_engine(model[k % 3], k < 3 ? GLM_F32 : GLM_BF16, 2, NULL);
+        draw_alone(g, &q, whole);
+        for (size_t bytes = 1; bytes < 40000; bytes = bytes * 13 + 1500) {
+            g->net.vae.whole = g->plan.vae.whole = 0;
+            g->net.vae.band = g->plan.vae.band = bytes;
+            draw_alone(g, &q, bands);
+            if (memcmp(whole, bands, sizeof whole))
+                fail_msg("%s: bands of %zu bytes show", model[k % 3], bytes);
+        }
+        glm_close(g);
+    }
+}
+
+/* catches: a plan that drifts from what the device takes, in memory or in the number of quanta */
+static void the_plan_is_what_happens(void **state)
+{
+    (void)state;
+    const char *const model[] = {"test/golden/plain/model", "test/golden/chan/model"};
+    for (int k = 0; k < 2; k++) {
+        struct glm *g = open_engine(model[k], k ? GLM_BF16 : GLM_F32, 2, NULL);
+        struct glm_req q = request(k ? long_prompt() : "some \"text\"", k ? 96 : 64, 64, 3);
+        struct glm_cost c;
+        struct fail f = {0};
+        int quanta[GLM_PHASES] = {0};
+        assert_int_equal(glm_plan(g, &q, &c, &f), 0);
+        g->dev->scratch.peak = 0;
+        struct glm_run *r = start(g, &q);
+        double before = 0;
+        while (glm_run_view(r).phase != GLM_DONE) {
+            struct glm_view v = glm_run_view(r);
+            assert_true(v.overall >= before && v.overall <= 1 && v.done < v.total);
+            before = v.overall;
+            quanta[v.phase]++;
+            step_some(g, &r, 1);
+        }
+        assert_true(glm_run_view(r).overall >= 1);
+        assert_memory_equal(quanta, c.quanta, sizeof quanta);
+        assert_int_equal(r->bytes, c.run_bytes);
+        assert_int_equal(g->dev->scratch.peak, c.scratch_bytes);
+        assert_int_equal(net_bytes(&g->net), net_bytes(&g->plan));
+        for (int p = 0; p < GLM_PHASES; p++)
+            assert_true(c.flops[p] > 0);
+        glm_run_free(r);
+        glm_close(g);
+    }
+}
+
+struct first {
+    float *row; /* of logits */
+    int calls;
+};
+
+static void keep_first(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
+{
+    struct first *f = ctx;
+    (void)shape, (void)h, (void)w;
+    if (strcmp(name, "ar.logits") || f->row) return;
+    f->row = calloc((size_t)t.cols, sizeof *f->row);
+    memcpy(f->row, t.data, (size_t)t.cols * sizeof *f->row);
+}
+
+static struct first first_logits(struct glm *g, const struct glm_req *q)
+{
+    struct first f = {0};
+    const struct tap tap = {.see = keep_first, .ctx = &f};
+    struct glm_run *r = start(g, q);
+    while (!f.row) {
+        f.calls += glm_run_view(r).phase == GLM_PRIOR;
+        assert_int_equal(glm_run_view(r).reading, glm_run_view(r).phase == GLM_PRIOR);
+        assert_int_equal(glm_step_watched(g, &r, 1, &tap, NULL), 0);
+    }
+    assert_false(glm_run_view(r).reading);
+    glm_run_free(r);
+    return f;
+}
+
+/* catches: a part of a prompt that does not see the parts before it, or that is as long as the whole */
+static void a_prompt_in_parts_says_the_same(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
+    struct glm_req q = request(long_prompt(), 64, 64, 3);
+    const struct glm_inject nothing = {0};
+    struct first part = first_logits(g, &q), whole;
+    q.inject = &nothing; /* a trace shows a prompt in one piece */
+    whole = first_logits(g, &q);
+    assert_int_equal(whole.calls, 1);
+    assert_true(part.calls >= 3);
+    float most = 0;
+    for (int i = 0; i < g->model.cfg.ar.rows; i++)
+        most = fmaxf(most, fabsf(whole.row[i]));
+    for (int i = 0; i < g->model.cfg.ar.rows; i++)
+        assert_true(fabsf(part.row[i] - whole.row[i]) <= 1e-5f * most);
+    free(part.row);
+    free(whole.row);
+    glm_close(g);
+}
+
+/* catches: a batch whose scratch was planned for one, or a plan for a batch that nobody needs */
+static void a_batch_fits_its_plan(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q = request("x", 64, 64, 1);
+    struct glm_run *r[4];
+    struct fail f = {0};
+    uint64_t one, four;
+    assert_int_equal(glm_plan_batch(g, &q, 1, &one, &f), 0);
+    assert_int_equal(glm_plan_batch(g, &q, 4, &four, &f), 0);
+    assert_true(four >= one && four <= 4 * one);
+    assert_int_equal(glm_reserve(g, four, &f), 0);
+    g->dev->scratch.peak = 0;
+    for (int i = 0; i < 4; i++)
+        r[i] = start(g, &q);
+    finish(g, r, 4);
+    assert_int_equal(g->dev->scratch.peak, four);
+    assert_int_equal(g->dev->scratch.size, four);
+    for (int i = 0; i < 4; i++)
+        glm_run_free(r[i]);
+    glm_close(g);
+}
+
+/* catches: the FLOPs of a phase that forget a part: more steps cost more denoising and nothing else */
+static void steps_cost_denoising(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q = request("x", 64, 64, 1);
+    struct glm_cost two, four;
+    assert_int_equal(glm_plan(g, &q, &two, NULL), 0);
+    q.steps = 4;
+    assert_int_equal(glm_plan(g, &q, &four, NULL), 0);
+    assert_true(four.flops[GLM_PRIOR] >= two.flops[GLM_PRIOR]);
+    assert_true(four.flops[GLM_PRIOR] <= two.flops[GLM_PRIOR]);
+    assert_true(four.flops[GLM_DENOISE] > 1.9 * two.flops[GLM_DENOISE]);
+    assert_true(four.flops[GLM_DENOISE] < 2.0 * two.flops[GLM_DENOISE]);
+    glm_close(g);
+}
+
+/* catches: bad requests that get as far as the device, errors without the field's name */
+static void bad_requests_are_named(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    const struct {
+        struct glm_req q;
+        const char *field;
+    } bad[] = {
+        {{.prompt = "x", .prompt_len = 1, .width = 65, .height = 64, .steps = 1}, "width"},
+        {{.prompt = "x", .prompt_len = 1, .width = 64, .height = 0, .steps = 1}, "height"},
+        {{.prompt = "x", .prompt_len = 1, .width = 64, .height = 4096, .steps = 1}, "height"},
+        {{.prompt = "x", .prompt_len = 1, .width = 64, .height = 64, .steps = 0}, "steps"},
+        {{.prompt = "x", .prompt_len = 1, .width = 64, .height = 64, .steps = 1, .guidance = -1},
+         "guidance"},
+        {{.prompt = "<|image|>", .prompt_len = 9, .width = 64, .height = 64, .steps = 1}, "prompt"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct fail f = {0};
+        struct glm_cost c;
+        struct glm_run *r;
+        assert_true(glm_plan(g, &bad[i].q, &c, &f) < 0);
+        assert_string_equal(f.field, bad[i].field);
+        assert_true(glm_run_new(&r, g, &bad[i].q, &f) < 0);
+        assert_null(r);
+    }
+    glm_close(g);
+}
+
+/* catches: strict sampling that passes a token which is no code, or takes its neighbours with it; robust
+ * sampling that lets one through */
+static void strict_fails_alone(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
+    struct fail f = {0};
+    q[0].strict = 1;
+    struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
+    while (glm_run_view(r[1]).phase <= GLM_PRIOR)
+        step_some(g, r, 2);
+    assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
+    assert_non_null(strstr(f.message, "strict"));
+    assert_int_equal(glm_run_failed(r[1], &f), 0);
+    finish(g, &r[1], 1);
+    for (int i = 0; i < r[1]->prompt.tokens; i++)
+        assert_in_range(r[1]->tokens[i], 0, g->model.cfg.vq.codes - 1);
+    glm_run_free(r[0]);
+    glm_run_free(r[1]);
+    glm_close(g);
+}
+
+/* catches: a black picture in place of an error, and an error that says strict where nobody asked for it */
+static void numbers_that_run_over_fail_alone(void **state)
+{
+    (void)state;
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
+    struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
+    struct fail f = {0};
+    struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
+    while (glm_run_view(r[1]).phase <= GLM_PRIOR)
+        step_some(g, r, 2);
+    float nan = NAN;
+    tensor one = r[0]->dit.latents;
+    one.rows = one.cols = 1;
+    g->dev->ops->put(g->dev, one, &nan);
+    while (glm_run_view(r[1]).phase <= GLM_DENOISE)
+        step_some(g, r, 2);
+    assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
+    assert_non_null(strstr(f.message, "not finite after phase denoise"));
+    assert_int_equal(glm_run_failed(r[1], &f), 0);
+    finish(g, &r[1], 1);
+    glm_run_free(r[0]);
+    glm_run_free(r[1]);
+    glm_close(g);
+}
+
+static int files_in(const char *dir, char *name, size_t size)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+    assert_non_null(d);
+    for (struct dirent *e = readdir(d); e; e = readdir(d))
+        if (e->d_name[0] != '.') {
+            n++;
+            snprintf(name, size, "%s/%s", dir, e->d_name);
+        }
+    closedir(d);
+    return n;
+}
+
+/* catches: previews before there is anything to see, larger than asked for, missing in a phase */
+static void previews_appear_in_both_long_phases(void **state)
+{
+    (void)state;
+    static uint8_t rgb[BYTES_MOST];
+    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    struct fail f = {0};
+    assert_non_null(mkdtemp(dir));
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    struct glm_req q = request("x", 96, 64, 1);
+    struct glm_run *r = start(g, &q);
+    struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
+    int seen[GLM_PHASES + 1] = {0};
+    while (glm_run_view(r).phase != GLM_DONE) {
+        struct glm_view v = glm_run_view(r);
+        int rc = glm_run_preview(r, 8, &p, &f);
+        assert_true(rc >= 0);
+        assert_int_equal(rc, v.phase > GLM_PRIOR || (v.phase == GLM_PRIOR && v.done > 0));
+        if (rc) assert_true(p.width <= 8 && p.height <= 8 && p.width > p.height);
+        seen[v.phase] += rc;
+        step_some(g, &r, 1);
+    }
+    assert_true(seen[GLM_PRIOR] && seen[GLM_DENOISE] && seen[GLM_DECODE]);
+    assert_int_equal(glm_run_preview(r, 64, &p, &f), 1);
+    assert_int_equal(p.width, 12);
+    assert_int_equal(p.height, 8);
+    glm_run_free(r);
+    glm_close(g);
+    assert_int_equal(files_in(dir, file, sizeof file), 1);
+    unlink(file);
+    rmdir(dir);
+}
+
+/* catches: previews that wait until all is learnt, colours of codes that nobody knows yet */
+static void the_first_lesson_is_enough(void **state)
+{
+    (void)state;
+    static uint8_t rgb[BYTES_MOST];
+    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    struct fail f = {0};
+    struct glm *g;
+    struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
+    assert_non_null(mkdtemp(dir));
+    const struct glm_opts o = {
+        .model = "test/golden/plain/model", .device = "cpu", .threads = 1, .cache = dir};
+    struct glm_req q = request("x", 96, 64, 1);
+    assert_int_equal(glm_open(&g, &o, &f), 0);
+    struct glm_run *r = start(g, &q);
+    while (glm_run_view(r).phase != GLM_DENOISE)
+        step_some(g, &r, 1);
+    step_some(g, &r, 1);
+    assert_int_equal(glm_run_preview(r, 8, &p, &f), 0);
+    assert_int_equal(glm_learn(g, &f), 1);
+    assert_int_equal(glm_run_preview(r, 8, &p, &f), 1);
+    assert_int_equal(files_in(dir, file, sizeof file), 0);
+    while (glm_learn(g, &f) > 0)
+        ;
+    assert_int_equal(files_in(dir, file, sizeof file), 1);
+    finish(g, &r, 1);
+    glm_run_free(r);
+    glm_close(g);
+    unlink(file);
+    rmdir(dir);
+}
+
+/* catches: maps that are learnt anew at every start, or a broken file that is believed */
+static void maps_are_kept(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    assert_non_null(mkdtemp(dir));
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    const size_t bytes = 3 * (size_t)g->maps.codes;
+    uint8_t *code = malloc(bytes);
+    assert_non_null(code);
+    memcpy(code, g->maps.code, bytes);
+    glm_close(g);
+    assert_int_equal(files_in(dir, file, sizeof file), 1);
+    g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    assert_int_equal(g->next_run, 0); /* nothing was drawn to learn from */
+    assert_memory_equal(g->maps.code, code, bytes);
+    glm_close(g);
+    assert_int_equal(truncate(file, 40), 0);
+    g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    assert_true(g->next_run > 0);
+    assert_memory_equal(g->maps.code, code, bytes);
+    glm_close(g);
+    free(code);
+    unlink(file);
+    rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(company_changes_nothing),
+        cmocka_unit_test(seed_and_index_decide),
+        cmocka_unit_test(bands_do_not_show),
+        cmocka_unit_test(the_plan_is_what_happens),
+        cmocka_unit_test(a_prompt_in_parts_says_the_same),
+        cmocka_unit_test(a_batch_fits_its_plan),
+        cmocka_unit_test(steps_cost_denoising),
+        cmocka_unit_test(bad_requests_are_named),
+        cmocka_unit_test(strict_fails_alone),
+        cmocka_unit_test(numbers_that_run_over_fail_alone),
+        cmocka_unit_test(previews_appear_in_both_long_phases),
+        cmocka_unit_test(the_first_lesson_is_enough),
+        cmocka_unit_test(maps_are_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

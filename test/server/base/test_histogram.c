@@ -1,0 +1,34 @@
+/* test_histogram - every value lands in one bucket, and a quantile names the bucket's bound. */
+#include "server/base/histogram.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* catches: a value on a bound in the wrong bucket, one that is lost above the last */
+static void buckets(void **state)
+{
+    (void)state;
+    struct lag l = {0};
+    assert_int_equal(lag_quantile(&l, 0.99), 0);
+    lag_add(&l, -5);
+    lag_add(&l, 250);
+    lag_add(&l, 251);
+    assert_int_equal(l.count[0], 2);
+    assert_int_equal(l.count[1], 1);
+    lag_add(&l, INT64_MAX / 2);
+    assert_int_equal(l.count[LAG_BUCKETS], 1);
+    assert_int_equal(l.n, 4);
+    assert_int_equal(lag_quantile(&l, 0.5), 250);
+    assert_int_equal(lag_quantile(&l, 0.75), 500);
+    assert_int_equal(lag_quantile(&l, 0.99), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(buckets)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

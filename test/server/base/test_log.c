@@ -1,0 +1,100 @@
+/* test_log - the gate's arithmetic, and that no byte of a client's reaches a terminal raw. */
+#include "server/base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* catches: a gate that never opens again, that lets a flood through, or loses count */
+static void gate(void **state)
+{
+    (void)state;
+    struct log_gate g;
+    log_gate_init(&g, 3, 2);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(log_gate_pass(&g, 1000), 0);
+    for (int i = 0; i < 1000000; i++)
+        assert_int_equal(log_gate_pass(&g, 1000), -1);
+    assert_int_equal(log_gate_pass(&g, 1400), -1);
+    assert_int_equal(log_gate_pass(&g, 1500), 1000001);
+    assert_int_equal(log_gate_pass(&g, 1500), -1);
+    assert_int_equal(log_gate_pass(&g, 900), -1); /* a clock that steps back */
+    int passed = 0;
+    for (int i = 0; i < 10; i++)
+        passed += log_gate_pass(&g, INT64_MAX / 2) >= 0;
+    assert_int_equal(passed, 3);
+}
+
+/* catches: escape sequences, forged lines, a level that is not obeyed, an over-long line */
+static void lines(void **state)
+{
+    (void)state;
+    int pipes[2];
+    static char text[8192], big[4000];
+    assert_int_equal(pipe(pipes), 0);
+    struct log l;
+    log_init(&l, pipes[1], LOG_INFO);
+    log_info(&l, "user %s", "x\x1b[2J\nforged");
+    log_debug(&l, "invisible");
+    log_foreign(&l, LOG_WARN, "library line\n");
+    memset(big, 'b', sizeof big - 1);
+    log_error(&l, "%s", big);
+    log_error(NULL, "nowhere");
+    log_destroy(&l);
+    close(pipes[1]);
+    size_t n = 0;
+    for (ssize_t got; (got = read(pipes[0], text + n, sizeof text - 1 - n)) > 0;)
+        n += (size_t)got;
+    close(pipes[0]);
+    assert_non_null(strstr(text, "Z info  user x?[2J?forged\n"));
+    assert_non_null(strstr(text, "Z warn  library line\n"));
+    assert_null(strstr(text, "invisible"));
+    int newlines = 0;
+    for (char *s = text; *s; s++)
+        newlines += *s == '\n';
+    assert_int_equal(newlines, 3);
+    assert_int_equal(log_level_parse("warn"), LOG_WARN);
+    assert_int_equal(log_level_parse("loud"), -1);
+}
+
+/* catches: a service that stands still because nobody reads what it says */
+static void nobody_reads(void **state)
+{
+    (void)state;
+    int pipes[2];
+    static char text[1 << 20], big[900];
+    struct log l;
+    assert_int_equal(pipe(pipes), 0);
+    log_init(&l, pipes[1], LOG_INFO);
+    memset(big, 'b', sizeof big - 1);
+    alarm(20); /* a write that blocks ends the test */
+    for (int i = 0; i < 200; i++)
+        log_info(&l, "%s", big);
+    ssize_t n = read(pipes[0], text, sizeof text);
+    assert_in_range(n, 32768, 65536);
+    log_info(&l, "again");
+    n = read(pipes[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = 0;
+    assert_non_null(strstr(text, "again (1"));
+    assert_non_null(strstr(text, " lines dropped before)"));
+    alarm(0);
+    log_destroy(&l);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gate),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(nobody_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

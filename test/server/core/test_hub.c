@@ -1,0 +1,507 @@
+/* test_hub - accepting, ending, restarting, viewing: the rules one by one in a faked world. */
+#include "test/sim/listener.h"
+
+/* --- acceptance ------------------------------------------------------------------------------------ */
+
+/* catches: an `accepted` that a power cut can take back */
+static void accepted_only_when_on_disk(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    assert_int_equal(e->len, 0);
+    store_answer(w, true);
+    listen_all(w, e);
+    HEARD(e, "{\"type\":\"accepted\"");
+    HEARD(e, "\"ref\":\"a\"");
+    HEARD(e, "{\"type\":\"phase\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a job that exists although its submit was answered with an error */
+static void a_job_that_cannot_be_stored_never_was(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
+    store_answer(w, false);
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"io\"");
+    assert_int_equal(w->hub->shelf.n, 0);
+    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
+    store_answer(w, true);
+    listen_all(w, e);
+    HEARD(e, "{\"type\":\"accepted\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: answers that overtake each other, or events before the answer that starts them */
+static void answers_keep_the_order_of_commands(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    const char *accepted, *pong, *phase;
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
+    say(w, e, "{\"type\":\"ping\",\"ref\":\"b\"}");
+    say(w, e, "nonsense");
+    listen_all(w, e);
+    assert_int_equal(e->len, 0);
+    store_answer(w, true);
+    listen_all(w, e);
+    accepted = strstr(e->text, "\"accepted\"");
+    pong = strstr(e->text, "\"pong\"");
+    phase = strstr(e->text, "\"phase\"");
+    assert_true(accepted && pong && phase && accepted < pong && pong < phase);
+    HEARD(e, "\"bad_request\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: two jobs from a repeated submit, or another request behind a known key */
+static void a_key_names_one_request(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    const char *submit = "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}";
+
+    (void)state;
+    say(w, e, "%s", submit);
+    say(w, e, "%s", submit); /* while the first is on its way to the disk */
+    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\",\"seed\":3}}");
+    store_all(w);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"accepted\""), 2);
+    assert_int_equal(count(e->text, "\"code\":\"conflict\""), 1);
+    assert_int_equal(count(e->text, "\"type\":\"phase\""), 1);
+    assert_int_equal(w->hub->shelf.n, 1);
+    go_on(w, 20);
+    world_kill(w, 0);
+    world_boot(w);
+    e->peer = hub_open(w->hub, e);
+    say(w, e, "%s", submit); /* done long ago, in another life of the server */
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
+    assert_int_equal(count(e->text, "\"state\":\"done\""), 1);
+    assert_int_equal(w->hub->shelf.n, 1);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a queue without end, or a refusal that does not say when to come back */
+static void a_full_queue_says_when_to_come_back(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    w->hub->conf.queue_max = 3;
+    for (int i = 0; i < 3 + w->hub->crew[0].cap; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 2);
+    listen_all(w, e);
+    NOT_HEARD(e, "queue_full");
+    assert_int_equal(w->hub->queue.n, 3);
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"queue_full\"");
+    HEARD(e, "\"retry_after_ms\":");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a request that waits for ever because it can never fit, and a hint that is no help */
+static void too_big_is_refused_with_a_size_that_fits(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":1024,\"height\":1024}}");
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"too_big_for_device\"");
+    HEARD(e, "Ask for 384x384 or less");
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":384,\"height\":384}}");
+    store_all(w);
+    listen_all(w, e);
+    HEARD(e, "\"accepted\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* --- the end ---------------------------------------------------------------------------------------- */
+
+/* catches: an end that is told before it is safe, and so can be told twice */
+static void an_end_is_told_when_it_is_on_disk(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    listen_all(w, e);
+    HEARD(e, "\"re\":\"cancel\"");
+    NOT_HEARD(e, "\"type\":\"end\"");
+    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    store_all(w);
+    listen_all(w, e);
+    NOT_HEARD(e, "conflict");
+    HEARD(e, "\"state\":\"cancelled\"");
+    assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
+    assert_true(w->hub->crew[0].n_resident == 1); /* until the worker lets go */
+    worker_take(w);
+    deliver_all(w);
+    assert_true(w->hub->crew[0].n_resident == 0 && w->hub->crew[0].ledger.n == 0);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a result that is announced although the disk lost it */
+static void a_result_that_cannot_be_stored_is_a_failure(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    while (w->note_first == w->note_end || w->hub->crew[0].n_resident > 0) {
+        worker_step(w, 10000);
+        if (w->dev[0].n_runs == 0) break;
+    }
+    deliver_all(w);
+    encoder_answer(w, true);
+    store_answer(w, false); /* the file */
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"end\"");
+    w->now = hub_due(w->hub) > w->now + 1000000 ? hub_due(w->hub) : w->now + 1000000;
+    hub_tick(w->hub, w->now);
+    store_answer(w, true); /* that it failed */
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"result\"");
+    HEARD(e, "\"state\":\"failed\"");
+    HEARD(e, "\"code\":\"io\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a viewer that reconnects after a restart and hears the end again, or never */
+static void the_end_keeps_its_number_over_a_restart(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    uint64_t id, seq;
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 20);
+    id = newest(w);
+    seq = w->hub->shelf.newest->board.at[EVENT_END];
+    world_kill(w, 0);
+    world_boot(w);
+    e->peer = hub_open(w->hub, e);
+    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id), (unsigned long long)seq);
+    listen_all(w, e);
+    HEARD(e, "\"state\":\"done\"");
+    NOT_HEARD(e, "\"type\":\"end\"");
+    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id),
+        (unsigned long long)seq - 1);
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"result\"");
+    assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a job that is lost, or overtaken, because the server was killed while it ran */
+static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    uint64_t first, seq;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"seed\":%d}}", i);
+    store_all(w);
+    go_on(w, 3);
+    first = w->hub->shelf.oldest->id;
+    seq = w->hub->shelf.oldest->board.seq;
+    world_kill(w, 0);
+    world_boot(w);
+    assert_int_equal(w->hub->queue.n, 10);
+    e->peer = hub_open(w->hub, e);
+    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(first),
+        (unsigned long long)seq);
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"accepted\"");
+    HEARD(e, "\"position\":1,");
+    HEARD(e, "\"why\":\"starting\"");
+    worker_open(w);
+    deliver_all(w);
+    go_on(w, 60);
+    assert_int_equal(w->hub->in[JOB_DONE], 10);
+    listen_all(w, e);
+    HEARD(e, "\"state\":\"done\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* --- what viewers see ------------------------------------------------------------------------------- */
+
+/* catches: a slow reader that gets a backlog instead of the present, or misses the end */
+static void a_slow_reader_finds_the_present(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":100}}");
+    store_all(w);
+    go_on(w, 60);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"progress\""), 1);
+    assert_int_equal(count(e->text, "\"type\":\"phase\""), 1);
+    go_on(w, 100);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\n"), 2); /* result, end */
+    HEARD(e, "\"type\":\"end\"");
+    ear_free(w, e);
+    world_free(w);
+}
+
+static void preview(struct world *w, uint64_t job, int class)
+{
+    struct blob *b = blob_copy("jpegjpeg", 8);
+    struct board_image im = {class, 16, 16, b};
+
+    hub_preview(w->hub, w->now, job, PHASE_PRIOR, &im, 1);
+    blob_unref(b);
+}
+
+/* catches: previews of another format or size than asked for, or more often */
+static void previews_follow_each_viewers_wish(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    struct hub_wish wish;
+    bool binary;
+    struct blob *b;
+
+    (void)state;
+    say(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    wish = crew_wish(w->hub->shelf.newest);
+    assert_int_equal(wish.classes, 1u << board_class(FRAME_JPEG, 64));
+    assert_int_equal(wish.max_px, 64);
+    listen_all(w, e);
+    preview(w, newest(w), board_class(FRAME_PNG, 64));
+    assert_null(hub_next(w->hub, w->now, e->peer, &binary));
+    preview(w, newest(w), board_class(FRAME_JPEG, 64));
+    b = hub_next(w->hub, w->now, e->peer, &binary);
+    assert_true(b && binary);
+    blob_unref(b);
+    w->now += 1000;
+    preview(w, newest(w), board_class(FRAME_JPEG, 64));
+    assert_null(hub_next(w->hub, w->now, e->peer, &binary));
+    assert_true(hub_due(w->hub) <= w->now + 1000000);
+    w->now += 1000000;
+    hub_tick(w->hub, w->now);
+    b = hub_next(w->hub, w->now, e->peer, &binary);
+    assert_true(b && binary);
+    blob_unref(b);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: statistics that flood, or stop, or count wrong */
+static void statistics_come_on_change_but_not_too_often(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w), *other = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"stats\",\"ref\":\"s\"}");
+    listen_all(w, e);
+    HEARD(e, "\"ref\":\"s\"");
+    for (int i = 0; i < 6; i++)
+        say(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    w->now += 300000;
+    hub_tick(w->hub, w->now);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"stats\""), 1);
+    HEARD(e, "\"running\":4,\"queued\":2,\"done\":0");
+    go_on(w, 100);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"stats\""), 1); /* the newest only */
+    HEARD(e, "\"running\":0,\"queued\":0,\"done\":6");
+    ear_free(w, e);
+    ear_free(w, other);
+    world_free(w);
+}
+
+/* catches: pages of a list that miss or repeat rows */
+static void list_pages_newest_first(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+    uint64_t third;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"n%d\"}}", i);
+    store_all(w);
+    third = w->hub->shelf.newest->older->older->id;
+    listen_all(w, e);
+    say(w, e, "{\"type\":\"list\",\"limit\":3}");
+    listen_all(w, e);
+    HEARD(e, "\"n4\"");
+    HEARD(e, "\"n2\"");
+    NOT_HEARD(e, "\"n1\"");
+    HEARD(e, "\"more\":true");
+    say(w, e, "{\"type\":\"list\",\"before\":\"%s\"}", hex(third));
+    listen_all(w, e);
+    NOT_HEARD(e, "\"n2\"");
+    HEARD(e, "\"n1\"");
+    HEARD(e, "\"n0\"");
+    HEARD(e, "\"more\":false");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: jobs that are over and fill the memory for ever */
+static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    w->hub->shelf.kept = 2;
+    for (int i = 0; i < 6; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 60);
+    assert_int_equal(w->hub->shelf.n, 6); /* nobody has read the ends yet */
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"end\""), 6);
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 20);
+    assert_true(w->hub->shelf.n <= 3);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a job that is forgotten while the device still holds its run */
+static void a_job_on_the_device_is_not_forgotten(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    w->hub->shelf.kept = 0;
+    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    store_all(w);
+    assert_int_equal(w->hub->shelf.n, 1);
+    worker_take(w);
+    deliver_all(w);
+    assert_int_equal(w->hub->crew[0].n_resident, 0);
+    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 20);
+    assert_int_equal(w->hub->shelf.n, 0);
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: a quote that keeps something, or disagrees with what then happens */
+static void a_quote_is_what_a_submit_would_get(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"position\":0,\"start_ms\":0,");
+    assert_int_equal(w->hub->shelf.n, 0);
+    for (int i = 0; i < 5; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    listen_all(w, e);
+    say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"position\":2,");
+    ear_free(w, e);
+    world_free(w);
+}
+
+/* catches: one connection that follows jobs without bound */
+static void a_connection_follows_so_many_jobs(void **state)
+{
+    struct world *w = ready_world();
+    struct ear *e = ear_new(w);
+
+    (void)state;
+    w->hub->conf.queue_max = 2 * LIMIT_WATCHES;
+    int accepted = 0;
+    for (int i = 0; i < LIMIT_WATCHES; i++) {
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        if (i % 64 != 63) continue;
+        store_all(w);
+        listen_all(w, e);
+        accepted += count(e->text, "\"type\":\"accepted\"");
+    }
+    assert_int_equal(accepted, LIMIT_WATCHES);
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"code\":\"rate_limited\""), 1);
+    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    listen_all(w, e);
+    assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
+    ear_free(w, e);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepted_only_when_on_disk),
+        cmocka_unit_test(a_job_that_cannot_be_stored_never_was),
+        cmocka_unit_test(answers_keep_the_order_of_commands),
+        cmocka_unit_test(a_key_names_one_request),
+        cmocka_unit_test(a_full_queue_says_when_to_come_back),
+        cmocka_unit_test(too_big_is_refused_with_a_size_that_fits),
+        cmocka_unit_test(an_end_is_told_when_it_is_on_disk),
+        cmocka_unit_test(a_result_that_cannot_be_stored_is_a_failure),
+        cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
+        cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
+        cmocka_unit_test(a_slow_reader_finds_the_present),
+        cmocka_unit_test(previews_follow_each_viewers_wish),
+        cmocka_unit_test(statistics_come_on_change_but_not_too_often),
+        cmocka_unit_test(list_pages_newest_first),
+        cmocka_unit_test(old_jobs_are_forgotten_after_their_end_was_read),
+        cmocka_unit_test(a_job_on_the_device_is_not_forgotten),
+        cmocka_unit_test(a_quote_is_what_a_submit_would_get),
+        cmocka_unit_test(a_connection_follows_so_many_jobs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

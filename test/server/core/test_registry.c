@@ -1,0 +1,109 @@
+/* test_registry - jobs are found by id and by key, and the oldest ends are forgotten first. */
+#include "server/core/registry.h"
+
+#include "server/core/client.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct job *add(struct shelf *s, uint64_t id, const char *key)
+{
+    struct spec spec = {.prompt = NULL};
+    struct job *j = job_new(id, &spec, 0);
+
+    assert_non_null(j);
+    snprintf(j->key, sizeof j->key, "%s", key);
+    j->order = s->newest ? s->newest->order + 1 : 1;
+    shelf_add(s, j);
+    return j;
+}
+
+static void end(struct shelf *s, struct job *j)
+{
+    job_move(j, MOVE_STORED);
+    job_move(j, MOVE_END);
+    job_move(j, MOVE_DONE);
+    shelf_over(s, j);
+}
+
+/* catches: a broken chain after jobs left from its middle, a key that finds another's job */
+static void found_by_id_and_key_whoever_left(void **state)
+{
+    struct shelf *s = malloc(sizeof *s);
+    char key[16];
+
+    (void)state;
+    assert_non_null(s);
+    shelf_init(s, 12345, 100);
+    for (uint64_t i = 1; i <= 20000; i++) {
+        snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
+        add(s, i, i % 3 ? key : "");
+    }
+    for (uint64_t i = 1; i <= 20000; i += 2)
+        shelf_drop(s, shelf_find(s, i));
+    assert_int_equal(s->n, 10000);
+    for (uint64_t i = 1; i <= 20000; i++) {
+        struct job *j = shelf_find(s, i);
+
+        snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
+        assert_true(i % 2 ? !j : j && j->id == i);
+        assert_ptr_equal(shelf_find_key(s, key), i % 3 ? j : NULL);
+    }
+    assert_null(shelf_find_key(s, ""));
+    for (struct job *j = s->newest; j && j->older; j = j->older)
+        assert_true(j->order > j->older->order && j->older->newer == j);
+    shelf_free(s);
+    assert_null(s->newest);
+    free(s);
+}
+
+/* catches: a job that is forgotten before its end was read, or one that is kept for ever */
+static void the_first_to_end_goes_first_but_not_unread(void **state)
+{
+    struct shelf *s = malloc(sizeof *s);
+    struct viewer v = {.seq = 0};
+    struct job *j[6];
+
+    (void)state;
+    assert_non_null(s);
+    shelf_init(s, 1, 2);
+    for (int i = 0; i < 6; i++)
+        j[i] = add(s, (uint64_t)i + 1, "");
+    j[3]->viewers = &v; /* has not read the end yet */
+    end(s, j[3]);
+    end(s, j[1]);
+    end(s, j[0]);
+    assert_null(shelf_find(s, 2));
+    assert_non_null(shelf_find(s, 4));
+    assert_non_null(shelf_find(s, 1));
+    j[3]->viewers = NULL;
+    end(s, j[2]);
+    assert_null(shelf_find(s, 4));
+    assert_non_null(shelf_find(s, 1));
+    j[2]->viewers = &v;
+    end(s, j[5]);
+    assert_null(shelf_find(s, 1));
+    end(s, j[4]);
+    assert_null(shelf_find(s, 6));
+    assert_int_equal(s->n_over, 2);
+    j[2]->viewers = NULL;
+    shelf_free(s);
+    free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(found_by_id_and_key_whoever_left),
+        cmocka_unit_test(the_first_to_end_goes_first_but_not_unread),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

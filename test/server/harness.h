@@ -1,0 +1,73 @@
+/* harness - a real hub with deaf surroundings, for tests of what stands around it. */
+#ifndef TEST_SERVER_HARNESS_H
+#define TEST_SERVER_HARNESS_H
+
+#include "server/core/hub.h"
+#include "server/net/session.h"
+
+#include <string.h>
+
+struct rig {
+    struct hub *hub;
+    struct spec_limits limits;
+    int accepts;
+    uint64_t job, random;
+};
+
+static void rig_accept(void *arg, const struct hub_row *row)
+{
+    struct rig *r = arg;
+    r->accepts++;
+    r->job = row->job;
+}
+static void rig_end(void *arg, const struct hub_row *row, struct blob *file)
+{
+    (void)arg, (void)row, (void)file;
+}
+static void rig_start(void *arg, int d, const struct hub_work *w)
+{
+    (void)arg, (void)d, (void)w;
+}
+static void rig_drop(void *arg, int d, uint64_t job)
+{
+    (void)arg, (void)d, (void)job;
+}
+static void rig_wish(void *arg, int d, uint64_t job, const struct hub_wish *w)
+{
+    (void)arg, (void)d, (void)job, (void)w;
+}
+static int rig_busy(void *arg, int d, uint64_t *jobs, int max)
+{
+    (void)arg, (void)d, (void)jobs, (void)max;
+    return 0;
+}
+static int rig_plan(void *arg, const struct spec *s, struct plan *out, struct fail *f)
+{
+    (void)arg, (void)s, (void)f;
+    memset(out, 0, sizeof *out);
+    out->cost.run_bytes = 1000;
+    return 0;
+}
+static uint64_t rig_random(void *arg)
+{
+    struct rig *r = arg;
+    return r->random = r->random * 6364136223846793005u + 1442695040888963407u;
+}
+
+static inline int rig_open(struct rig *r)
+{
+    struct hub_out out = {r,        rig_accept, rig_end,  rig_start,    rig_drop,
+                          rig_wish, rig_busy,   rig_plan, session_wake, rig_random};
+    memset(r, 0, sizeof *r);
+    spec_limits_init(&r->limits);
+    struct hub_conf conf = {.boot = 1,
+                            .unix_ms = 1767225600000,
+                            .limits = &r->limits,
+                            .queue_max = 64,
+                            .job_seconds = 300,
+                            .stuck_seconds = 60,
+                            .kept = 64};
+    return hub_new(&r->hub, &conf, &out);
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* test_routes - routes without a socket: status, headers, and what must never be found. */
+#include "server/http/routes.h"
+
+#include "server/events.h"
+#include "test/server/harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char INDEX[] = "<!doctype html>", SCRIPT[] = "export {};";
+#define BYTES(s) (const uint8_t *)(s), (const uint8_t *)(s) + sizeof(s) - 1
+static const struct http_page PAGES[] = {
+    {"/index.html", BYTES(INDEX)}, {"/app.js", BYTES(SCRIPT)}, {0}};
+static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+static struct rig rig;
+static struct lag lag;
+static struct store *store;
+static struct http *http;
+static struct mbox box;
+static char folder[64];
+
+static void store_one(void)
+{
+    static const uint8_t digest[SPEC_DIGEST_BYTES];
+    struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77};
+    struct hub_row row = {.job = 1, .order = 1, .key = "", .digest = digest, .spec = &spec};
+    struct blob *file = blob_copy("picture", 7);
+    store_accept(store, &row);
+    row.state = STATE_DONE;
+    row.result_digest = HEX;
+    row.result_bytes = 7;
+    store_end(store, &row, file);
+    blob_unref(file);
+    for (int n = 0; n < 2;)
+        for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n++) {
+            next = m->next;
+            free(m);
+        }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/darkroom-http-XXXXXX");
+    mbox_init(&box, NULL, NULL);
+    if (!mkdtemp(folder) || rig_open(&rig) || store_open(&store, folder, &box, NULL, NULL))
+        return -1;
+    store_one();
+    struct http_conf conf = {PAGES, rig.hub, store, "1.0", "tiny", &lag};
+    return http_new(&http, &conf, NULL);
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    (void)state;
+    http_free(http);
+    store_close(store);
+    hub_free(rig.hub);
+    mbox_destroy(&box);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static struct http_reply get(const char *path, const char *query, const char *match)
+{
+    struct http_request q = {"GET", path, query, match};
+    struct http_reply r;
+    http_route(http, &q, &r);
+    return r;
+}
+
+static void expect_status(const char *path, int status)
+{
+    struct http_reply r = get(path, "", "");
+    if (r.status != status) fail_msg("%s: %d instead of %d", path, r.status, status);
+    http_reply_free(&r);
+}
+
+/* catches: a wrong type, a page that browsers keep for ever, an ETag that does not follow the bytes */
+static void pages(void **state)
+{
+    (void)state;
+    struct http_reply r = get("/", "", ""), js = get("/app.js", "", "");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.type, "text/html; charset=utf-8");
+    assert_string_equal(r.cache, "no-cache");
+    assert_memory_equal(r.body, INDEX, sizeof INDEX - 1);
+    assert_string_equal(js.type, "text/javascript; charset=utf-8");
+    assert_string_not_equal(r.etag, js.etag);
+    struct http_reply again = get("/", "", r.etag), other = get("/", "", js.etag);
+    assert_int_equal(again.status, 304);
+    assert_true(again.head);
+    assert_int_equal(other.status, 200);
+}
+
+/* catches: a path that leaves its table, odd digests, files of the data folder */
+static void nothing_else(void **state)
+{
+    (void)state;
+    expect_status("/index.html/", 404);
+    expect_status("/../conf.c", 404);
+    expect_status("/i/", 404);
+    expect_status("/i/../darkroom.db", 404);
+    expect_status("/i/0011.png", 404);
+    expect_status("/i/00112233445566778899aabbccddeeff00112233445566778899aabbccddeefF.png", 404);
+    expect_status("/i/ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.png", 404);
+    expect_status("/i/00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.pngx", 404);
+    expect_status("/ws", 400);
+    expect_status("", 404);
+}
+
+/* catches: a result that may be changed or lost in caches, a download without a name */
+static void results(void **state)
+{
+    (void)state;
+    char path[128], bytes[16] = "", tag[80];
+    snprintf(path, sizeof path, "/i/%s.png", HEX);
+    struct http_reply r = get(path, "", "");
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.bytes, 7);
+    assert_int_equal(pread(r.fd, bytes, 7, 0), 7);
+    assert_string_equal(bytes, "picture");
+    assert_string_equal(r.type, "image/png");
+    assert_non_null(strstr(r.cache, "immutable"));
+    assert_non_null(strstr(r.etag, HEX));
+    assert_string_equal(r.disposition, "");
+    snprintf(tag, sizeof tag, "%s", r.etag);
+    http_reply_free(&r);
+    r = get(path, "a=b&download=1", "");
+    assert_string_equal(r.disposition, "attachment; filename=\"64x96-seed77-00112233.png\"");
+    http_reply_free(&r);
+    r = get(path, "nodownload=1", tag);
+    assert_string_equal(r.disposition, "");
+    assert_int_equal(r.status, 304);
+    http_reply_free(&r);
+}
+
+/* catches: health that lies while the model is loading; another method that is let through */
+static void health_and_methods(void **state)
+{
+    (void)state;
+    struct http_reply r = get("/healthz", "", "");
+    assert_int_equal(r.status, 503);
+    assert_true(r.retry_after_s > 0);
+    http_reply_free(&r);
+    lag_add(&lag, 4000);
+    struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
+    hub_note(rig.hub, 0, &ready);
+    r = get("/healthz", "", "");
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr((const char *)r.body, "\"model\":\"tiny\""));
+    http_reply_free(&r);
+    r = get("/metrics", "", "");
+    assert_non_null(strstr((const char *)r.body, "\ndarkroom_ready 1\n"));
+    assert_non_null(strstr((const char *)r.body, "_bucket{le=\"0.005\"} 1\n"));
+    http_reply_free(&r);
+    struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
+    http_route(http, &post, &r);
+    assert_int_equal(r.status, 405);
+    assert_string_equal(r.allow, "GET, HEAD");
+    http_reply_free(&r);
+    http_route(http, &head, &r);
+    assert_int_equal(r.status, 200);
+    assert_true(r.head && r.bytes == sizeof INDEX - 1);
+    http_reply_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(results, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(health_and_methods, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

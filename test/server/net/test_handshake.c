@@ -1,0 +1,137 @@
+/* test_handshake - one header wrong at a time: each must be refused, with the right status. */
+#include "server/net/handshake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct guard LOCAL = {"127.0.0.1", NULL, false};
+static const struct guard_shake GOOD = {
+    .method = "GET",
+    .path = "/ws",
+    .upgrade = "websocket",
+    .connection = "keep-alive, Upgrade",
+    .version = "13",
+    .key = "dGhlIHNhbXBsZSBub25jZQ==",
+    .protocols = "darkroom.v1",
+    .host = "127.0.0.1:7860",
+    .origin = "http://127.0.0.1:7860",
+};
+
+static int with(size_t offset, const char *value)
+{
+    struct guard_shake s = GOOD;
+    struct fail f;
+    memcpy((char *)&s + offset, &value, sizeof value);
+    return guard_upgrade(&LOCAL, &s, &f);
+}
+#define WITH(member, value) with(offsetof(struct guard_shake, member), value)
+
+/* catches: what libwebsockets would upgrade */
+static void handshakes(void **state)
+{
+    (void)state;
+    struct fail f;
+    assert_int_equal(guard_upgrade(&LOCAL, &GOOD, &f), 0);
+    assert_int_equal(WITH(upgrade, "WebSocket"), 0);
+    assert_int_equal(WITH(protocols, "other, darkroom.v1"), 0);
+    assert_int_equal(WITH(origin, ""), 0);
+    assert_int_equal(WITH(host, "localhost:9"), 403); /* differs from Origin */
+    assert_int_equal(WITH(method, "other"), 400);
+    assert_int_equal(WITH(path, "/"), 404);
+    assert_int_equal(WITH(path, "/ws/"), 404);
+    assert_int_equal(WITH(upgrade, "h2c"), 400);
+    assert_int_equal(WITH(upgrade, ""), 400);
+    assert_int_equal(WITH(connection, "keep-alive"), 400);
+    assert_int_equal(WITH(version, "8"), 400);
+    assert_int_equal(WITH(version, ""), 400);
+    assert_int_equal(WITH(version, "13 "), 400);
+    assert_int_equal(WITH(key, "abc"), 400);
+    assert_int_equal(WITH(key, "dGhlIHNhbXBsZSBub25jZQ=A"), 400);
+    assert_int_equal(WITH(key, "dGhlIHNhb!BsZSBub25jZQ=="), 400);
+    assert_int_equal(WITH(protocols, ""), 400);
+    assert_int_equal(WITH(protocols, "darkroom.v11"), 400);
+    assert_int_equal(WITH(protocols, "DARKROOM.V1"), 400);
+    assert_int_equal(WITH(protocols, "darkroom-listen, darkroom.v1"), 400);
+    assert_int_equal(WITH(origin, "null"), 403);
+    assert_int_equal(WITH(origin, "http://evil.example"), 403);
+    assert_int_equal(WITH(origin, "http://127.0.0.1:7861"), 403);
+    assert_int_equal(WITH(origin, "http://127.0.0.1:78600"), 403);
+    assert_int_equal(WITH(origin, "127.0.0.1:7860"), 403);
+    assert_int_equal(WITH(host, ""), 403);
+}
+
+/* catches: DNS rebinding, names that only begin or end like an allowed one */
+static void hosts(void **state)
+{
+    (void)state;
+    const char *good[] = {"127.0.0.1", "127.0.0.1:1", "localhost:7860", "LOCALHOST", "[::1]:7860"};
+    const char *bad[] = {"",
+                         "evil.example",
+                         "localhost.evil.example",
+                         "127.0.0.1.nip.io",
+                         "[::1",
+                         "127.0.0.1:7860x",
+                         "127.0.0.1:80:80",
+                         "[::1]x",
+                         "10.0.0.1",
+                         "localhost@evil:80",
+                         ":7860"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!guard_host(&LOCAL, good[i])) fail_msg("%s was refused", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (guard_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
+    struct guard open = {"0.0.0.0", NULL, true};
+    assert_true(guard_host(&open, "any.example:80"));
+    assert_false(guard_host(&open, ""));
+}
+
+/* catches: a listed origin that is not let in, or lets others in */
+static void listed_origins(void **state)
+{
+    (void)state;
+    struct guard g = {"127.0.0.1", "https://a.example, http://b.example:8080", false};
+    assert_true(guard_origin(&g, "https://a.example", "127.0.0.1:7860"));
+    assert_true(guard_origin(&g, "http://b.example:8080", "127.0.0.1:7860"));
+    assert_false(guard_origin(&g, "http://a.example", "127.0.0.1:7860"));
+    assert_false(guard_origin(&g, "http://b.example", "127.0.0.1:7860"));
+    assert_true(guard_host(&g, "a.example"));
+    assert_false(guard_host(&g, "c.example"));
+}
+
+/* catches: listening to the world without being told to */
+static void exposure(void **state)
+{
+    (void)state;
+    const struct {
+        const char *host;
+        bool local;
+    } cases[] = {{"127.0.0.1", true}, {"127.8.9.1", true}, {"localhost", true},
+                 {"::1", true},       {"0.0.0.0", false},  {"::", false},
+                 {"10.1.2.3", false}, {"fe80::1", false},  {"::ffff:127.0.0.1", true}};
+    struct guard_address a;
+    struct fail f;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(guard_address_parse(cases[i].host, 7860, &a, &f), 0);
+        assert_int_equal(guard_address_local(&a), cases[i].local);
+        assert_int_equal(guard_exposure(&a, false, &f), cases[i].local ? 0 : ERR_USAGE);
+        assert_int_equal(guard_exposure(&a, true, &f), 0);
+        assert_int_equal(guard_address_port(&a), 7860);
+    }
+    assert_int_equal(guard_address_parse("example.org", 1, &a, &f), ERR_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handshakes),
+        cmocka_unit_test(hosts),
+        cmocka_unit_test(listed_origins),
+        cmocka_unit_test(exposure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

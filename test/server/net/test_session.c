@@ -1,0 +1,159 @@
+/* test_session - fragments, too much, the wrong kind: one error each, and the connection goes on. */
+#include "server/net/session.h"
+
+#include "test/server/harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct rig rig;
+static struct session *session;
+static int wakes;
+
+static void want_write(void *arg)
+{
+    (void)arg;
+    wakes++;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    wakes = 0;
+    if (rig_open(&rig) || session_new(&session, rig.hub, want_write, NULL, NULL)) return -1;
+    session_hello(session, blob_copy("{\"type\":\"hello\"}", 16));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    session_free(session);
+    hub_free(rig.hub);
+    return 0;
+}
+
+static void piece(const char *bytes, size_t len, bool first, bool last, bool binary)
+{
+    struct session_piece p = {bytes, len, first, last, binary};
+    session_receive(session, 1000, &p);
+}
+
+static void whole(const char *text)
+{
+    piece(text, strlen(text), true, true, false);
+}
+
+/* The next message must hold this text. */
+static void expect(const char *says)
+{
+    bool binary;
+    struct blob *b = session_next(session, 1000, &binary);
+    if (!b) fail_msg("nothing came where '%s' was due", says);
+    char text[4096];
+    snprintf(text, sizeof text, "%.*s", (int)b->len, (const char *)b->data);
+    if (!strstr(text, says)) fail_msg("'%s' lacks '%s'", text, says);
+    assert_false(binary);
+    blob_unref(b);
+}
+
+static void expect_nothing(void)
+{
+    bool binary;
+    assert_null(session_next(session, 1000, &binary));
+}
+
+/* catches: an answer before hello, a second hello, a wake that is missing */
+static void hello_first(void **state)
+{
+    (void)state;
+    assert_int_equal(wakes, 1);
+    whole("{\"type\":\"ping\",\"ref\":\"p\"}");
+    assert_true(wakes >= 2);
+    expect("hello");
+    expect("\"pong\",\"ref\":\"p\"");
+    expect_nothing();
+}
+
+/* catches: a message that was cut at a fragment, or joined with its neighbour */
+static void fragments(void **state)
+{
+    (void)state;
+    const char text[] = "{\"type\":\"ping\",\"ref\":\"bytewise\"}";
+    expect("hello");
+    for (size_t i = 0; i + 1 < sizeof text; i++)
+        piece(text + i, 1, i == 0, i + 2 == sizeof text, false);
+    expect("bytewise");
+    piece("{\"type\":\"ping\",", 15, true, false, false);
+    piece("", 0, false, false, false);
+    piece("\"ref\":\"two\"}", 12, false, true, false);
+    whole("{\"type\":\"ping\",\"ref\":\"three\"}");
+    expect("two");
+    expect("three");
+    expect_nothing();
+}
+
+/* catches: an overrun, several errors for one message, a connection that is dead afterwards */
+static void too_long(void **state)
+{
+    (void)state;
+    static char big[LIMIT_MESSAGE_BYTES + 1];
+    expect("hello");
+    memset(big, ' ', sizeof big);
+    piece(big, sizeof big, true, true, false); /* in one piece */
+    expect("too_large");
+    for (int i = 0; i < 300; i++) /* in many */
+        piece(big, 1000, i == 0, i == 299, false);
+    expect("too_large");
+    expect_nothing();
+    memcpy(big, "{\"type\":\"ping\",\"ref\":\"fits\"}", 28);
+    piece(big, 40000, true, false, false);
+    piece(big + 40000, LIMIT_MESSAGE_BYTES - 40000, false, true, false);
+    expect("fits");
+    expect_nothing();
+}
+
+/* catches: binary taken for text, its later fragments taken for a message */
+static void binary(void **state)
+{
+    (void)state;
+    expect("hello");
+    piece("{\"type\":\"ping\"}", 15, true, false, true);
+    piece("{\"type\":\"ping\"}", 15, false, true, false);
+    expect("bad_request");
+    expect_nothing();
+    whole("{\"type\":\"ping\",\"ref\":\"alive\"}");
+    expect("alive");
+}
+
+/* catches: answers that pile up without end for a client that does not read */
+static void slow(void **state)
+{
+    (void)state;
+    int sent = 0;
+    while (!session_is_slow(session) && ++sent < 100000)
+        whole("{\"type\":\"ping\"}");
+    assert_in_range(sent, 1000, 99999);
+    for (int i = 0; i < 100; i++)
+        whole("{\"type\":\"ping\"}");
+    assert_true(session_is_slow(session));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hello_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fragments, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(binary, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(slow, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

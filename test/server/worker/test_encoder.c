@@ -1,0 +1,159 @@
+/* test_encoder - every picture is answered once; previews come in the classes that were wished for. */
+#include "server/worker/encoder.h"
+
+#include "server/core/board.h"
+#include "server/events.h"
+#include "server/worker/worker.h"
+#include "test/server/worker/fake_glm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* catches: an enlarged or vanished preview */
+static void fits(void **state)
+{
+    (void)state;
+    int w, h;
+    enc_fit(100, 50, 64, &w, &h);
+    assert_int_equal(w * 1000 + h, 64032);
+    enc_fit(8, 8, 512, &w, &h);
+    assert_int_equal(w * 1000 + h, 8008);
+    enc_fit(2048, 1, 16, &w, &h);
+    assert_int_equal(w * 1000 + h, 16001);
+}
+
+/* catches: a shifted or darkened preview, a read past the end */
+static void shrinks(void **state)
+{
+    (void)state;
+    uint8_t in[4 * 2 * 3], out[2 * 1 * 3];
+    for (int i = 0; i < 8; i++)
+        memset(in + i * 3, i % 4 < 2 ? 10 : 200, 3);
+    enc_shrink(in, 4, 2, out, 2, 1);
+    assert_int_equal(out[0], 10);
+    assert_int_equal(out[5], 200);
+    enc_shrink(in, 4, 2, out, 1, 1);
+    assert_int_equal(out[0], 105);
+}
+
+static struct worker_picture *picture_of(uint64_t job)
+{
+    struct worker_picture *p = calloc(1, sizeof *p);
+    p->m.kind = ENC_PICTURE;
+    p->job = job;
+    p->width = p->height = 8;
+    p->rgb = calloc(1, 8 * 8 * 3);
+    p->spec = (struct spec){strdup("x"), 8, 8, 3, 1.5, 42};
+    return p;
+}
+
+/* catches: a picture without an answer, or with another one's */
+static void answers_pictures(void **state)
+{
+    (void)state;
+    struct mbox box;
+    struct enc *e;
+    struct enc_conf conf = {&box, NULL, "m", "1"};
+    mbox_init(&box, NULL, NULL);
+    assert_int_equal(enc_new(&e, &conf, NULL), 0);
+    for (uint64_t i = 1; i <= 20; i++)
+        mbox_push(enc_pictures(e), &picture_of(i)->m);
+    enc_free(e); /* what waits is still encoded */
+    uint64_t n = 0;
+    for (struct msg *m = mbox_take(&box), *next; m; m = next) {
+        struct mail_encoded *got = (struct mail_encoded *)m;
+        next = m->next;
+        assert_int_equal(got->job, ++n);
+        assert_memory_equal(got->file->data, "\x89PNG", 4);
+        assert_int_equal(strlen(got->digest), 64);
+        blob_unref(got->file);
+        free(m);
+    }
+    assert_int_equal(n, 20);
+    mbox_destroy(&box);
+}
+
+static void wait_ready(struct mbox *box)
+{
+    struct msg *m = mbox_wait(box, 10000);
+    assert_non_null(m);
+    assert_int_equal(((struct mail_note *)m)->note.kind, NOTE_READY);
+    free(m);
+}
+
+/* catches: a class that is missing, in the wrong format or larger than wished, a slot that is kept */
+static void preview_classes(void **state)
+{
+    (void)state;
+    struct mbox box;
+    struct enc *e;
+    struct worker *w;
+    struct enc_conf conf = {&box, NULL, "m", "1"};
+    int wanted[] = {board_class(FRAME_JPEG, 16), board_class(FRAME_JPEG, 512),
+                    board_class(FRAME_PNG, 32)};
+    struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
+    struct hub_work work = {.job = 7, .spec = &spec, .wish = {.max_px = 64}};
+    for (int i = 0; i < 3; i++)
+        work.wish.classes |= 1U << wanted[i];
+    fake.quantum_us = 3000;
+    mbox_init(&box, NULL, NULL);
+    assert_int_equal(enc_new(&e, &conf, NULL), 0);
+    struct worker_conf wc = {.opts = {.model = "m"},
+                             .loop = &box,
+                             .previews = enc_previews(e),
+                             .pictures = enc_pictures(e)};
+    assert_int_equal(worker_new(&w, &wc, NULL), 0);
+    wait_ready(&box);
+    worker_start(w, &work);
+    int previews = 0, ended = 0;
+    while (!ended)
+        for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next) {
+            next = m->next;
+            if (m->kind == MAIL_ENCODED) {
+                ended = 1;
+                blob_unref(((struct mail_encoded *)m)->file);
+            }
+            if (m->kind == MAIL_PREVIEW) {
+                struct mail_preview *p = (struct mail_preview *)m;
+                previews++;
+                assert_int_equal(p->n, 3);
+                for (int i = 0; i < p->n; i++) {
+                    int class = p->image[i].class;
+                    assert_true(work.wish.classes & (1U << class));
+                    assert_true(p->image[i].width <= board_class_px(class));
+                    assert_memory_equal(
+                        p->image[i].image->data,
+                        board_class_format(class) == FRAME_PNG ? "\x89P" : "\xff\xd8", 2);
+                    blob_unref(p->blob[i]);
+                }
+            }
+            free(m);
+        }
+    assert_true(previews >= 1);
+    worker_stop(w);
+    enc_free(e);
+    worker_free(w);
+    for (struct msg *m = mbox_take(&box), *next; m; m = next) {
+        next = m->next;
+        free(m);
+    }
+    mbox_destroy(&box);
+    fake.quantum_us = 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fits),
+        cmocka_unit_test(shrinks),
+        cmocka_unit_test(answers_pictures),
+        cmocka_unit_test(preview_classes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* test_worker - every start has exactly one end, whatever fails; the engine is never used after it is let go. */
+#include "server/worker/worker.h"
+
+#include "server/base/clock.h"
+#include "server/events.h"
+#include "server/worker/encoder.h"
+#include "test/server/worker/fake_glm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct mbox loop, previews, pictures;
+static struct worker *worker;
+static struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
+
+static int open_worker(const char *model)
+{
+    struct worker_conf conf = {.opts = {.model = model},
+                               .memory = 123456,
+                               .loop = &loop,
+                               .previews = &previews,
+                               .pictures = &pictures};
+    mbox_init(&loop, NULL, NULL);
+    mbox_init(&previews, NULL, NULL);
+    mbox_init(&pictures, NULL, NULL);
+    return worker_new(&worker, &conf, NULL);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    return open_worker("m");
+}
+
+static void drop(struct mbox *b)
+{
+    for (struct msg *m = mbox_take(b), *next; m; m = next) {
+        next = m->next;
+        if (b == &pictures)
+            worker_picture_free((struct worker_picture *)m);
+        else if (b == &loop)
+            free(m);
+    }
+    mbox_destroy(b);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    worker_free(worker);
+    drop(&loop);
+    drop(&previews);
+    drop(&pictures);
+    return atomic_load(&fake.runs) || atomic_load(&fake.engines); /* all freed */
+}
+
+/* The next note that is not a quantum's. */
+static struct note next_note(void)
+{
+    static struct msg *list;
+    for (;;) {
+        if (!list) list = mbox_wait(&loop, 10000);
+        if (!list) fail_msg("no note came");
+        struct msg *m = list;
+        struct note note = ((struct mail_note *)m)->note;
+        list = m->next;
+        assert_int_equal(m->kind, MAIL_NOTE);
+        free(m);
+        if (note.kind != NOTE_QUANTUM) return note;
+    }
+}
+
+static void begin(uint64_t job)
+{
+    struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
+    worker_start(worker, &work);
+}
+
+/* catches: a picture that is not handed over, or handed over before the loop is told */
+static void draws(void **state)
+{
+    (void)state;
+    struct note ready = next_note();
+    assert_int_equal(ready.kind, NOTE_READY);
+    assert_int_equal(ready.budget, 123456);
+    assert_non_null(worker_glm(worker));
+    for (uint64_t job = 1; job <= 4; job++)
+        begin(job);
+    for (uint64_t seen = 0; seen != 0x1e;) {
+        struct note n = next_note();
+        assert_int_equal(n.kind, NOTE_DRAWN);
+        assert_false(seen & (1U << n.job));
+        seen |= 1U << n.job;
+    }
+    int n = 0;
+    while (n < 4) /* the last one is pushed after its note */
+        for (struct msg *m = mbox_wait(&pictures, 10000), *next; m; m = next, n++) {
+            next = m->next;
+            assert_int_equal(((struct worker_picture *)m)->width, 64);
+            worker_picture_free((struct worker_picture *)m);
+        }
+}
+
+/* catches: a drop that is not answered, answered twice, or answered for a stranger */
+static void drops(void **state)
+{
+    (void)state;
+    fake.quantum_us = 5000;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    begin(1);
+    begin(2);
+    worker_drop(worker, 99);
+    worker_drop(worker, 1);
+    worker_drop(worker, 1);
+    struct note n = next_note();
+    assert_int_equal(n.kind, NOTE_GONE);
+    assert_int_equal(n.job, 1);
+    n = next_note();
+    assert_int_equal(n.kind, NOTE_DRAWN);
+    assert_int_equal(n.job, 2);
+}
+
+/* catches: one run's failure to begin taking the others with it */
+static void run_fails(void **state)
+{
+    (void)state;
+    fake.quantum_us = 2000;
+    atomic_store(&fake.run_fails_in, 2);
+    assert_int_equal(next_note().kind, NOTE_READY);
+    begin(1);
+    begin(2);
+    struct note n = next_note();
+    assert_int_equal(n.kind, NOTE_FAILED);
+    assert_int_equal(n.job, 2);
+    assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a lost run that is not reported, an engine closed while the loop may plan with it, a
+ * device that does not come back, work begun on the engine that has failed */
+static void device_fails(void **state)
+{
+    (void)state;
+    fake.quantum_us = 1000;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    atomic_store(&fake.step_fails_in, 5);
+    begin(1);
+    begin(2);
+    begin(3);
+    struct note n = next_note();
+    assert_int_equal(n.kind, NOTE_DEVICE);
+    assert_true(n.n >= 1 && n.batch >= 1 && n.batch <= n.n);
+    assert_int_equal(atomic_load(&fake.engines), 1); /* until we let go */
+    assert_non_null(worker_glm(worker));
+    assert_int_equal(atomic_load(&fake.runs), 0);
+    atomic_store(&fake.open_fails, 1);
+    begin(4); /* crosses the news of the failure: it is lost as well */
+    worker_let_go(worker);
+    struct note away = next_note();
+    assert_int_equal(away.kind, NOTE_AWAY);
+    assert_true(away.n >= 1 && away.run[away.n - 1].job == 4);
+    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(atomic_load(&fake.opened), 2);
+    assert_int_equal(atomic_load(&fake.engines), 1);
+    begin(5);
+    int left = 5 - n.n - away.n;
+    while (left--)
+        assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a device that breaks while a run is being made, which nobody hears of until the next quantum, if ever; a job
+ * that has two ends or none */
+static void the_device_fails_before_the_first_quantum(void **state)
+{
+    (void)state;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    atomic_store(&fake.device_fails_in, 1);
+    begin(1);
+    begin(2);
+    struct note n = next_note();
+    assert_int_equal(n.kind, NOTE_DEVICE);
+    assert_int_equal(n.batch, 1);
+    assert_int_equal(n.run[0].job, 1);
+    if (n.n == 1) { /* the second one was still on its way */
+        worker_let_go(worker);
+        assert_int_equal(next_note().kind, NOTE_READY);
+        assert_int_equal(next_note().kind, NOTE_DRAWN);
+        return;
+    }
+    assert_int_equal(n.run[1].job, 2);
+    worker_let_go(worker);
+    assert_int_equal(next_note().kind, NOTE_READY);
+    begin(2);
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a device that is away and nobody says so, or that is asked in vain without a pause */
+static void a_device_that_stays_away_is_tried_again(void **state)
+{
+    (void)state;
+    fake.quantum_us = 1000;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    atomic_store(&fake.step_fails_in, 1);
+    atomic_store(&fake.open_fails, 2);
+    begin(1);
+    assert_int_equal(next_note().kind, NOTE_DEVICE);
+    int64_t before = clock_us();
+    worker_let_go(worker);
+    for (int i = 1; i <= 2; i++) {
+        struct note n = next_note();
+        assert_int_equal(n.kind, NOTE_AWAY);
+        assert_int_equal(n.batch, i);
+        assert_int_equal(n.fail.code, ERR_DEVICE);
+        if (i == 1) begin(2); /* crosses the news: it must not wait for this device */
+        if (i == 2) assert_true(n.n == 1 && n.run[0].job == 2);
+    }
+    assert_int_equal(next_note().kind, NOTE_READY);
+    begin(2);
+    assert_true(clock_us() - before >= 2900000); /* a second, then two */
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
+}
+
+/* catches: a previews' reader that is slow and stops the device */
+static void never_waits_for_slots(void **state)
+{
+    (void)state;
+    struct hub_work work = {.job = 1, .spec = &spec, .wish = {.classes = 1, .max_px = 16}};
+    fake.quantum_us = 20000;
+    assert_int_equal(next_note().kind, NOTE_READY);
+    worker_start(worker, &work);
+    assert_int_equal(next_note().kind, NOTE_DRAWN);
+    int n = 0;
+    for (struct msg *m = mbox_take(&previews); m; m = m->next)
+        n++;
+    assert_true(n >= 1 && n <= LIMIT_PREVIEW_SLOTS);
+}
+
+/* catches: a service that hangs when its model is not there */
+static void no_model(void **state)
+{
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    assert_int_equal(open_worker("missing"), 0);
+    struct msg *m = mbox_wait(&loop, 10000);
+    assert_non_null(m);
+    assert_int_equal(m->kind, MAIL_FATAL);
+    assert_int_equal(((struct mail_stored *)m)->why.code, ERR_MODEL);
+    free(m);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(draws, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(drops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(run_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(device_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_device_fails_before_the_first_quantum, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_stays_away_is_tried_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(never_waits_for_slots, set_up, tear_down),
+        cmocka_unit_test(no_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

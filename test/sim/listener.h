@@ -1,0 +1,124 @@
+/* listener - a connection that hears everything at once, and short words for single scenes in the world. */
+#ifndef TEST_SIM_LISTENER_H
+#define TEST_SIM_LISTENER_H
+
+#include "test/sim/world.h"
+
+#include "proto/id.h"
+
+/* A connection that reads everything at once into one string, messages separated by newlines. */
+struct ear {
+    struct peer *peer;
+    char text[1 << 20];
+    size_t len;
+};
+
+static inline void listen_all(struct world *w, struct ear *e)
+{
+    struct blob *b;
+    bool binary;
+
+    e->len = 0;
+    while ((b = hub_next(w->hub, w->now, e->peer, &binary)) != NULL) {
+        if (!binary && e->len + b->len + 2 < sizeof e->text) {
+            memcpy(e->text + e->len, b->data, b->len);
+            e->len += b->len;
+        }
+        e->text[e->len++] = '\n';
+        blob_unref(b);
+    }
+    e->text[e->len] = '\0';
+}
+
+static inline struct ear *ear_new(struct world *w)
+{
+    struct ear *e = calloc(1, sizeof *e);
+
+    assert_non_null(e);
+    e->peer = hub_open(w->hub, e);
+    assert_non_null(e->peer);
+    return e;
+}
+
+static inline void ear_free(struct world *w, struct ear *e)
+{
+    if (e->peer) hub_close(w->hub, e->peer);
+    free(e);
+}
+
+__attribute__((format(printf, 3, 4))) static inline void say(struct world *w, struct ear *e,
+                                                             const char *format, ...)
+{
+    char text[2048];
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    hub_text(w->hub, w->now, e->peer, text, (size_t)n);
+}
+
+static inline int count(const char *text, const char *what)
+{
+    int n = 0;
+
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+        n++;
+    return n;
+}
+
+#define HEARD(e, what)     assert_true(count((e)->text, what) > 0)
+#define NOT_HEARD(e, what) assert_int_equal(count((e)->text, what), 0)
+
+static inline struct world *ready_world(void)
+{
+    struct world *w = world_new(1);
+
+    worker_open(w);
+    note_deliver(w);
+    return w;
+}
+
+static inline void deliver_all(struct world *w)
+{
+    while (w->note_first != w->note_end)
+        note_deliver(w);
+}
+
+static inline void store_all(struct world *w)
+{
+    while (w->write_first != w->write_end)
+        store_answer(w, true);
+}
+
+/* n quanta of 10 ms, everything around them at once. */
+static inline void go_on(struct world *w, int n)
+{
+    for (int i = 0; i < n; i++) {
+        w->now += 10000;
+        worker_step(w, 10000);
+        deliver_all(w);
+        while (w->picture_first != w->picture_end)
+            encoder_answer(w, true);
+        store_all(w);
+        hub_tick(w->hub, w->now);
+    }
+}
+
+static inline uint64_t newest(const struct world *w)
+{
+    return w->hub->shelf.newest->id;
+}
+
+static inline const char *hex(uint64_t id)
+{
+    static char text[4][ID_TEXT];
+    static int at;
+
+    at = (at + 1) % 4;
+    id_format(id, text[at]);
+    return text[at];
+}
+
+#endif

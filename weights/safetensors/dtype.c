@@ -1,0 +1,165 @@
+/* dtype - element types of safetensors and their conversion, one span at a time. */
+#include "weights/safetensors/safetensors.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} types[ST_DTYPES] = {
+    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2},   [ST_BF16] = {"BF16", 2}, [ST_F64] = {"F64", 8},
+    [ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4},   [ST_I16] = {"I16", 2},   [ST_I8] = {"I8", 1},
+    [ST_U8] = {"U8", 1},   [ST_BOOL] = {"BOOL", 1},
+};
+
+size_t st_size(enum st_dtype t)
+{
+    assert(t < ST_DTYPES);
+    return types[t].size;
+}
+
+const char *st_name(enum st_dtype t)
+{
+    assert(t < ST_DTYPES);
+    return types[t].name;
+}
+
+const char *st_describe(const struct st_tensor *t, char *buf, size_t size)
+{
+    size_t n = 0;
+    for (int i = 0; i < t->nd && n < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%" PRId64, i ? "," : "[", t->dim[i]);
+    if (n < size) snprintf(buf + n, size - n, "%s %s", t->nd ? "]" : "[]", st_name(t->dtype));
+    return buf;
+}
+
+float bf16_to_f32(uint16_t h)
+{
+    uint32_t u = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+uint16_t f32_to_bf16(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40); /* quiet the NaN */
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+float f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h >> 10 & 31, man = h & 0x3ff, u;
+    if (exp == 31) {
+        u = sign | 0x7f800000 | man << 13;
+    } else if (exp) {
+        u = sign | (exp + 112) << 23 | man << 13;
+    } else { /* zero or subnormal: man * 2^-24 is exact in f32 */
+        float f = (float)man * 0x1p-24f;
+        memcpy(&u, &f, sizeof u);
+        u |= sign;
+    }
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+/* The first byte of the span, or NULL when it does not lie in the tensor. */
+static const unsigned char *span(const struct st_tensor *t, int64_t first, int64_t n)
+{
+    if (first < 0 || n < 0 || first > t->count || n > t->count - first) return NULL;
+    return (const unsigned char *)t->data + (size_t)first * st_size(t->dtype);
+}
+
+/* Unaligned loads; the compiler makes one instruction of each. */
+static uint16_t load16(const unsigned char *p, int64_t i)
+{
+    uint16_t v;
+    memcpy(&v, p + 2 * i, sizeof v);
+    return v;
+}
+
+static float load32(const unsigned char *p, int64_t i)
+{
+    float v;
+    memcpy(&v, p + 4 * i, sizeof v);
+    return v;
+}
+
+static double load64(const unsigned char *p, int64_t i)
+{
+    double v;
+    memcpy(&v, p + 8 * i, sizeof v);
+    return v;
+}
+
+int st_to_f32(const struct st_tensor *t, int64_t first, int64_t n, float *out)
+{
+    const unsigned char *p = span(t, first, n);
+    if (!p) return ERR_INTERNAL;
+    switch (t->dtype) {
+    case ST_F32: memcpy(out, p, (size_t)n * sizeof *out); return 0;
+    case ST_BF16:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = bf16_to_f32(load16(p, i));
+        return 0;
+    case ST_F16:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = f16_to_f32(load16(p, i));
+        return 0;
+    case ST_F64:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (float)load64(p, i);
+        return 0;
+    default: return ERR_INTERNAL;
+    }
+}
+
+int st_to_bf16(const struct st_tensor *t, int64_t first, int64_t n, uint16_t *out)
+{
+    const unsigned char *p = span(t, first, n);
+    if (!p) return ERR_INTERNAL;
+    switch (t->dtype) {
+    case ST_BF16: memcpy(out, p, (size_t)n * sizeof *out); return 0;
+    case ST_F32:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = f32_to_bf16(load32(p, i));
+        return 0;
+    case ST_F16:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = f32_to_bf16(f16_to_f32(load16(p, i)));
+        return 0;
+    case ST_F64:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = f32_to_bf16((float)load64(p, i));
+        return 0;
+    default: return ERR_INTERNAL;
+    }
+}
+
+static int64_t load_int(enum st_dtype t, const unsigned char *p, int64_t i)
+{
+    int64_t v64;
+    int32_t v32;
+    switch (t) {
+    case ST_I64: memcpy(&v64, p + 8 * i, sizeof v64); return v64;
+    case ST_I32: memcpy(&v32, p + 4 * i, sizeof v32); return v32;
+    case ST_I16: return (int16_t)load16(p, i);
+    case ST_I8: return (int8_t)p[i];
+    default: return p[i];
+    }
+}
+
+int st_to_i64(const struct st_tensor *t, int64_t first, int64_t n, int64_t *out)
+{
+    const unsigned char *p = span(t, first, n);
+    if (!p || t->dtype < ST_I64) return ERR_INTERNAL;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = load_int(t->dtype, p, i);
+    return 0;
+}

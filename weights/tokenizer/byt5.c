@@ -1,0 +1,167 @@
+/* byt5 - find the quoted texts of a prompt, spell them in bytes. */
+#include "weights/tokenizer/byt5.h"
+
+#include "weights/tokenizer/utf8.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAD = 0, END = 1, UNKNOWN = 2, BYTES = 3, SENTINELS = 259, N_SENTINELS = 125 };
+
+/* ---- quoted texts ---- */
+
+/* Marks as UTF-8. The same mark at both ends closes itself; else a second opening starts again. */
+static const struct {
+    const char *open, *close;
+} quotes[] = {
+    {"'", "'"},
+    {"\xe2\x80\x9c", "\xe2\x80\x9d"}, /* U+201C, U+201D */
+    {"\"", "\""},
+    {"\xe3\x80\x8c", "\xe3\x80\x8d"}, /* U+300C, U+300D */
+};
+
+static bool starts(const char *s, size_t n, const char *mark)
+{
+    size_t k = strlen(mark);
+    return n >= k && !memcmp(s, mark, k);
+}
+
+/* The quoted text that opens at s[at]: where it ends, or 0. *next is where to look on. */
+static size_t closing(const char *s, size_t n, size_t at, const char *open, const char *close,
+                      size_t *next)
+{
+    for (size_t i = at + strlen(open); i < n; i++) {
+        if (starts(s + i, n - i, close)) {
+            *next = i + strlen(close);
+            return i;
+        }
+        if (starts(s + i, n - i, open)) {
+            *next = i;
+            return 0;
+        }
+    }
+    *next = n;
+    return 0;
+}
+
+size_t byt5_spans(const char *s, size_t n, struct byt5_span *out, size_t max)
+{
+    size_t found = 0;
+    for (size_t q = 0; q < sizeof quotes / sizeof *quotes; q++) {
+        const char *open = quotes[q].open;
+        for (size_t i = 0; i < n;) {
+            if (!starts(s + i, n - i, open)) {
+                i++;
+                continue;
+            }
+            size_t begin = i + strlen(open), end = closing(s, n, i, open, quotes[q].close, &i);
+            if (!end) continue;
+            if (found < max) out[found] = (struct byt5_span){begin, end - begin};
+            found++;
+        }
+    }
+    return found;
+}
+
+/* ---- ids of one text ---- */
+
+/* A literal special token at the start of s: its id and length, or -1. */
+static int32_t special(const char *s, size_t n, int vocab, size_t *len)
+{
+    static const char *const plain[] = {[PAD] = "<pad>", [END] = "</s>", [UNKNOWN] = "<unk>"};
+    if (!n || *s != '<') return -1;
+    for (int i = 0; i < 3; i++) {
+        *len = strlen(plain[i]);
+        if (starts(s, n, plain[i])) return i;
+    }
+    for (int i = 0; i < N_SENTINELS && SENTINELS + i < vocab; i++) {
+        char name[24];
+        *len = (size_t)snprintf(name, sizeof name, "<extra_id_%d>", i);
+        if (starts(s, n, name)) return SENTINELS + i;
+    }
+    return -1;
+}
+
+static int put_bytes(struct ids *out, const char *s, size_t n)
+{
+    int rc = ids_reserve(out, n);
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = ids_push(out, (unsigned char)s[i] + BYTES);
+    return rc;
+}
+
+/* Pad, end and unknown eat the white space on both sides (Python's notion of it). */
+static int put_text(struct ids *out, const char *s, size_t n, int vocab)
+{
+    size_t done = 0, len;
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc;) {
+        int32_t id = special(s + i, n - i, vocab, &len);
+        if (id < 0) {
+            i++;
+            continue;
+        }
+        size_t stop = i;
+        if (id < BYTES) stop -= utf8_space_after(s + done, i - done, true);
+        rc = put_bytes(out, s + done, stop - done);
+        if (!rc) rc = ids_push(out, id);
+        i += len;
+        if (id < BYTES) i += utf8_space_before(s + i, n - i, true);
+        done = i;
+    }
+    return rc ? rc : put_bytes(out, s + done, n - done);
+}
+
+int byt5_encode(struct ids *out, const char *s, size_t n, int vocab)
+{
+    struct ids all;
+    ids_init(&all, n + 1);
+    int rc = put_text(&all, s, n, vocab);
+    if (all.n >= LIMIT_GLYPH_TOKENS) all.n = LIMIT_GLYPH_TOKENS - 1;
+    if (!rc && (!all.n || all.v[all.n - 1] != END)) rc = ids_push(&all, END);
+    if (!rc) rc = ids_reserve(out, all.n);
+    for (size_t i = 0; !rc && i < all.n; i++)
+        rc = ids_push(out, all.v[i]);
+    ids_free(&all);
+    return rc;
+}
+
+/* ---- a prompt ---- */
+
+static int put_all(struct byt5 *b, const char *prompt, const struct byt5_span *span, int vocab)
+{
+    int rc = 0;
+    for (int i = 0; !rc && i < b->n; i++) {
+        b->start[i] = b->ids.n;
+        if (b->n % 2 == 0) rc = ids_push(&b->ids, PAD);
+        if (!rc) rc = byt5_encode(&b->ids, prompt + span[i].at, span[i].len, vocab);
+    }
+    b->start[b->n] = b->ids.n;
+    return rc;
+}
+
+int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struct fail *f)
+{
+    struct byt5_span span[LIMIT_GLYPH_TEXTS] = {{0, 0}};
+    memset(b, 0, sizeof *b);
+    if (!utf8_valid(prompt, len)) return fail_set(f, ERR_BAD_UTF8, "the prompt is not UTF-8");
+    size_t n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);
+    if (n > LIMIT_GLYPH_TEXTS) {
+        fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt has %zu quoted texts", n);
+        fail_advise(f, "Quote at most %d texts.", LIMIT_GLYPH_TEXTS);
+        return ERR_BAD_PROMPT;
+    }
+    b->n = n ? (int)n : 1; /* none: one empty text */
+    ids_init(&b->ids, (size_t)b->n * (LIMIT_GLYPH_TOKENS + 1));
+    if (!put_all(b, prompt, span, vocab)) return 0;
+    byt5_free(b);
+    return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the quoted texts");
+}
+
+void byt5_free(struct byt5 *b)
+{
+    ids_free(&b->ids);
+    memset(b, 0, sizeof *b);
+}

@@ -1,0 +1,41 @@
+/* token_list - a growing list of token ids: doubling storage under a maximum. */
+#include "weights/tokenizer/token_list.h"
+
+#include "proto/fail.h"
+
+#include <stdlib.h>
+
+void ids_init(struct ids *a, size_t max)
+{
+    *a = (struct ids){.max = max};
+}
+
+int ids_reserve(struct ids *a, size_t more)
+{
+    if (more > a->max - a->n) return ERR_TOO_LARGE;
+    size_t need = a->n + more;
+    if (need <= a->cap) return 0;
+    size_t cap = a->cap > a->max / 2 ? a->max : 2 * a->cap;
+    if (cap < need) cap = need;
+    if (cap < 64) cap = a->max < 64 ? a->max : 64;
+    if (cap > SIZE_MAX / sizeof *a->v) return ERR_OUT_OF_MEMORY;
+    int32_t *v = realloc(a->v, cap * sizeof *v);
+    if (!v) return ERR_OUT_OF_MEMORY;
+    a->v = v;
+    a->cap = cap;
+    return 0;
+}
+
+int ids_push(struct ids *a, int32_t id)
+{
+    int rc = ids_reserve(a, 1);
+    if (rc) return rc;
+    a->v[a->n++] = id;
+    return 0;
+}
+
+void ids_free(struct ids *a)
+{
+    free(a->v);
+    *a = (struct ids){.max = a->max};
+}
