@@ -9,7 +9,7 @@
 
 /* --- addresses ----------------------------------------------------------------------------------- */
 
-int guard_address_parse(const char *host, int port, struct guard_address *out, struct fail *f)
+int address_parse(const char *host, int port, struct address *out, struct fail *f)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -28,41 +28,41 @@ int guard_address_parse(const char *host, int port, struct guard_address *out, s
     return fail_set(f, ERR_USAGE, "--host must be a numeric address or localhost, not '%s'.", host);
 }
 
-static const struct sockaddr_in *as_v4(const struct guard_address *a)
+static const struct sockaddr_in *as_v4(const struct address *a)
 {
     return (const struct sockaddr_in *)&a->at;
 }
 
-static const struct sockaddr_in6 *as_v6(const struct guard_address *a)
+static const struct sockaddr_in6 *as_v6(const struct address *a)
 {
     return (const struct sockaddr_in6 *)&a->at;
 }
 
-bool guard_address_local(const struct guard_address *a)
+bool address_local(const struct address *a)
 {
     if (a->at.ss_family == AF_INET) return ntohl(as_v4(a)->sin_addr.s_addr) >> 24 == 127;
     const struct in6_addr *ip = &as_v6(a)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127);
 }
 
-int guard_address_port(const struct guard_address *a)
+int address_port(const struct address *a)
 {
     return ntohs(a->at.ss_family == AF_INET ? as_v4(a)->sin_port : as_v6(a)->sin6_port);
 }
 
-bool guard_address_same(const struct guard_address *a, const struct guard_address *b)
+bool address_same(const struct address *a, const struct address *b)
 {
-    return guard_address_port(a) == guard_address_port(b) && guard_address_same_host(a, b);
+    return address_port(a) == address_port(b) && address_same_host(a, b);
 }
 
-bool guard_address_same_host(const struct guard_address *a, const struct guard_address *b)
+bool address_same_host(const struct address *a, const struct address *b)
 {
     if (a->at.ss_family != b->at.ss_family) return false;
     if (a->at.ss_family == AF_INET) return as_v4(a)->sin_addr.s_addr == as_v4(b)->sin_addr.s_addr;
     return memcmp(&as_v6(a)->sin6_addr, &as_v6(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
-void guard_address_text(const struct guard_address *a, char *out, size_t bytes)
+void address_text(const struct address *a, char *out, size_t bytes)
 {
     char ip[INET6_ADDRSTRLEN] = "?";
     if (a->at.ss_family == AF_INET) {
@@ -74,11 +74,11 @@ void guard_address_text(const struct guard_address *a, char *out, size_t bytes)
     }
 }
 
-int guard_exposure(const struct guard_address *a, bool open, struct fail *f)
+int address_exposure(const struct address *a, bool open, struct fail *f)
 {
     char text[64];
-    if (open || guard_address_local(a)) return 0;
-    guard_address_text(a, text, sizeof text);
+    if (open || address_local(a)) return 0;
+    address_text(a, text, sizeof text);
     fail_set(f, ERR_USAGE, "Everybody who can reach %s could use this service.", text);
     return fail_advise(f,
                        "Keep --host 127.0.0.1 and use a tunnel or a proxy that knows its users, or "
@@ -138,7 +138,7 @@ static bool origin_has_host(const char *item, size_t n, const char *what)
     return (size_t)(item + n - at) == len && strncasecmp(at, what, len) == 0;
 }
 
-bool guard_host(const struct guard *g, const char *host)
+bool handshake_host(const struct handshake_rules *g, const char *host)
 {
     char name[256];
     if (!host_name(host, name, sizeof name)) return false;
@@ -148,7 +148,7 @@ bool guard_host(const struct guard *g, const char *host)
            || listed(g->origins, origin_has_host, host);
 }
 
-bool guard_origin(const struct guard *g, const char *origin, const char *host)
+bool handshake_origin(const struct handshake_rules *g, const char *origin, const char *host)
 {
     if (!*origin) return true;
     size_t n = strncmp(origin, "https://", 8) == 0 ? 8 : strncmp(origin, "http://", 7) == 0 ? 7 : 0;
@@ -181,15 +181,15 @@ static int refuse(struct fail *f, enum err code, int status, const char *message
     return status;
 }
 
-int guard_upgrade(const struct guard *g, const struct guard_shake *s, struct fail *f)
+int handshake_check(const struct handshake_rules *g, const struct handshake *s, struct fail *f)
 {
     const enum err bad = ERR_BAD_REQUEST;
-    if (!guard_host(g, s->host))
+    if (!handshake_host(g, s->host))
         return refuse(f, ERR_FORBIDDEN, 403, "This Host is not served here.");
-    if (!guard_origin(g, s->origin, s->host))
+    if (!handshake_origin(g, s->origin, s->host))
         return refuse(f, ERR_FORBIDDEN, 403, "Pages of this Origin may not connect.");
-    if (strcmp(s->path, GUARD_PATH) != 0)
-        return refuse(f, ERR_NOT_FOUND, 404, "WebSockets are at " GUARD_PATH ".");
+    if (strcmp(s->path, HANDSHAKE_PATH) != 0)
+        return refuse(f, ERR_NOT_FOUND, 404, "WebSockets are at " HANDSHAKE_PATH ".");
     if (strcmp(s->method, "GET") != 0) return refuse(f, bad, 400, "A WebSocket begins with GET.");
     if (strcasecmp(s->upgrade, "websocket") != 0)
         return refuse(f, bad, 400, "The only upgrade is to websocket.");
@@ -199,7 +199,8 @@ int guard_upgrade(const struct guard *g, const struct guard_shake *s, struct fai
         return refuse(f, bad, 400, "Sec-WebSocket-Version must be 13.");
     if (!key_is_right(s->key))
         return refuse(f, bad, 400, "Sec-WebSocket-Key must be 16 bytes in base64.");
-    if (!listed(s->protocols, same_text, GUARD_SUBPROTOCOL) || listed(s->protocols, is_inner, ""))
-        return refuse(f, bad, 400, "Sec-WebSocket-Protocol must be " GUARD_SUBPROTOCOL ".");
+    if (!listed(s->protocols, same_text, HANDSHAKE_SUBPROTOCOL)
+        || listed(s->protocols, is_inner, ""))
+        return refuse(f, bad, 400, "Sec-WebSocket-Protocol must be " HANDSHAKE_SUBPROTOCOL ".");
     return 0;
 }

@@ -15,37 +15,37 @@ enum {
     OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
 };
 
-static int complain(struct fail *f, const char *what, const struct guard_address *at)
+static int complain(struct fail *f, const char *what, const struct address *at)
 {
     char text[64];
-    guard_address_text(at, text, sizeof text);
+    address_text(at, text, sizeof text);
     int err = errno;
-    fail_set(f, ERR_IO, "%s %s:%d: %s.", what, text, guard_address_port(at), strerror(err));
+    fail_set(f, ERR_IO, "%s %s:%d: %s.", what, text, address_port(at), strerror(err));
     if (err == EADDRINUSE) fail_advise(f, "Another program has this port; choose one with --port.");
     return ERR_IO;
 }
 
-static int check_bound(int fd, struct guard_address *at, struct fail *f)
+static int check_bound(int fd, struct address *at, struct fail *f)
 {
-    struct guard_address want = *at, got = {.len = sizeof got.at};
+    struct address want = *at, got = {.len = sizeof got.at};
     if (getsockname(fd, (struct sockaddr *)&got.at, &got.len))
         return complain(f, "Cannot check", at);
-    if (guard_address_port(&want) == 0) {
+    if (address_port(&want) == 0) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)&want.at;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&want.at;
-        in_port_t port = htons((uint16_t)guard_address_port(&got));
+        in_port_t port = htons((uint16_t)address_port(&got));
         if (want.at.ss_family == AF_INET)
             v4->sin_port = port;
         else
             v6->sin6_port = port;
     }
-    if (!guard_address_same(&want, &got))
+    if (!address_same(&want, &got))
         return fail_set(f, ERR_INTERNAL, "The system bound another address than was asked for.");
     *at = got;
     return 0;
 }
 
-int listen_open(struct guard_address *at, int *fd, struct fail *f)
+int listen_open(struct address *at, int *fd, struct fail *f)
 {
     int yes = 1;
     *fd = socket(at->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -79,7 +79,7 @@ static void turn_away(int fd, int *spare)
     *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-int listen_accept(int fd, int *spare, struct guard_address *from)
+int listen_accept(int fd, int *spare, struct address *from)
 {
     for (int tries = 0; tries < 64; tries++) {
         memset(from, 0, sizeof *from);

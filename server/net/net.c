@@ -1,4 +1,4 @@
-/* net - callbacks of libwebsockets turned into calls of guard, session and http. */
+/* net - callbacks of libwebsockets turned into calls of handshake, session and http. */
 #include "server/net/net.h"
 
 #include "server/base/clock.h"
@@ -28,7 +28,7 @@ struct conn {
     struct net *net;
     struct lws *wsi;
     struct conn *next, **self; /* list of all */
-    struct guard_address from;
+    struct address from;
     bool over;               /* above a limit: to be refused */
     struct session *session; /* a WebSocket */
     bool leaving;            /* close it when it has been read */
@@ -39,7 +39,7 @@ struct conn {
 
 struct net {
     struct net_conf conf;
-    struct guard guard;
+    struct handshake_rules rules;
     struct lws_context *context;
     struct lws_vhost *vhost;
     lws_sorted_usec_list_t alarm;
@@ -72,21 +72,21 @@ static void conn_free(struct conn *c)
 }
 
 /* Proxies, tunnels and scripts of this machine have one address for many people. */
-static int most_from(const struct net *n, const struct guard_address *from)
+static int most_from(const struct net *n, const struct address *from)
 {
     if (n->conf.connections_per_ip) return n->conf.connections_per_ip;
-    return guard_address_local(from) ? n->room : PER_IP;
+    return address_local(from) ? n->room : PER_IP;
 }
 
-static bool over_limit(const struct net *n, const struct guard_address *from)
+static bool over_limit(const struct net *n, const struct address *from)
 {
     int same = 0;
     for (const struct conn *c = n->conns; c; c = c->next)
-        same += guard_address_same_host(&c->from, from);
+        same += address_same_host(&c->from, from);
     return n->n_conns >= n->room || same >= most_from(n, from);
 }
 
-static struct conn *conn_new(struct net *n, const struct guard_address *from)
+static struct conn *conn_new(struct net *n, const struct address *from)
 {
     struct conn *c = calloc(1, sizeof *c);
     if (!c) return NULL;
@@ -101,7 +101,7 @@ static struct conn *conn_new(struct net *n, const struct guard_address *from)
     return c;
 }
 
-static void take_one(struct net *n, int fd, const struct guard_address *from)
+static void take_one(struct net *n, int fd, const struct address *from)
 {
     struct conn *c = n->n_conns < n->room + REFUSED_MAX ? conn_new(n, from) : NULL;
     if (!c) {
@@ -123,7 +123,7 @@ static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user,
     (void)user, (void)in, (void)len;
     if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     struct net *n = net_of(wsi);
-    struct guard_address from;
+    struct address from;
     for (int fd; (fd = listen_accept(n->listen_fd, &n->spare_fd, &from)) >= 0;)
         if (n->stopping)
             close(fd);
@@ -294,7 +294,7 @@ static int on_request(struct conn *c, const char *path, size_t len)
     c->last_request = c->over || strcmp(q.method, "other") == 0;
     if (c->over)
         too_many(&c->reply);
-    else if (!guard_host(&c->net->guard, host)) {
+    else if (!handshake_host(&c->net->rules, host)) {
         fail_set(&f, ERR_FORBIDDEN, "This Host is not served here.");
         http_refuse(&c->reply, &f, 403);
     } else
@@ -305,7 +305,7 @@ static int on_request(struct conn *c, const char *path, size_t len)
 /* --- the handshake ------------------------------------------------------------------------------- */
 
 /* 0, or the status of a refusal. Every header is copied: what libwebsockets passes may be moved. */
-static int check_shake(struct conn *c, struct fail *f)
+static int check_handshake(struct conn *c, struct fail *f)
 {
     char up[32], connection[64], version[8], key[64], protocols[128], host[256], origin[256],
         path[64];
@@ -318,8 +318,8 @@ static int check_shake(struct conn *c, struct fail *f)
     header_of(wsi, WSI_TOKEN_HOST, host, sizeof host);
     header_of(wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
     header_of(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
-    struct guard_shake s = {method_of(wsi), path, up,    connection, version, key,
-                            protocols,      host, origin};
+    struct handshake s = {method_of(wsi), path, up,    connection, version, key,
+                          protocols,      host, origin};
     if (c->over) {
         fail_set(f, ERR_RATE_LIMITED, "There are too many connections.");
         f->retry_after_ms = 5000;
@@ -331,7 +331,7 @@ static int check_shake(struct conn *c, struct fail *f)
         fail_set(f, ERR_BAD_REQUEST, "An upgrade carries no body.");
         return 400;
     }
-    return guard_upgrade(&c->net->guard, &s, f);
+    return handshake_check(&c->net->rules, &s, f);
 }
 
 /* Answer at once, headers and body: libwebsockets ends the transaction when told 1. */
@@ -348,7 +348,7 @@ static int refuse_upgrade(struct conn *c, const struct fail *why, int status)
 static int on_confirm(struct conn *c)
 {
     struct fail f = {0};
-    int status = check_shake(c, &f);
+    int status = check_handshake(c, &f);
     return status ? refuse_upgrade(c, &f, status) : 0;
 }
 
@@ -450,7 +450,7 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons why, void *user, voi
     struct fail f;
     if (!c) return 0;
     switch (why) {
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return check_shake(c, &f) ? -1 : 0;
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return check_handshake(c, &f) ? -1 : 0;
     case LWS_CALLBACK_ESTABLISHED: return on_open(c);
     case LWS_CALLBACK_RECEIVE: return on_receive(c, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE: return on_writeable(c);
@@ -465,10 +465,10 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons why, void *user, voi
     }
 }
 
-/* The names of all but the second cannot be asked for: guard refuses them. */
+/* The names of all but the second cannot be asked for: handshake refuses them. */
 static const struct lws_protocols PROTOCOLS[] = {
     {.name = "darkroom-http", .callback = on_http},
-    {.name = GUARD_SUBPROTOCOL, .callback = on_ws, .rx_buffer_size = 4096},
+    {.name = HANDSHAKE_SUBPROTOCOL, .callback = on_ws, .rx_buffer_size = 4096},
     {.name = "darkroom-listen", .callback = on_listen},
     {.name = "darkroom-signal", .callback = on_signal},
     {0},
@@ -478,16 +478,16 @@ static const struct lws_protocols PROTOCOLS[] = {
 
 static int open_socket(struct net *n, struct fail *f)
 {
-    struct guard_address at;
+    struct address at;
     char host[64];
-    int err = guard_address_parse(n->conf.host, n->conf.port, &at, f);
-    if (!err) err = guard_exposure(&at, n->conf.open, f);
+    int err = address_parse(n->conf.host, n->conf.port, &at, f);
+    if (!err) err = address_exposure(&at, n->conf.open, f);
     if (!err) err = listen_open(&at, &n->listen_fd, f);
     if (err) return err;
-    guard_address_text(&at, host, sizeof host);
-    n->port = guard_address_port(&at);
+    address_text(&at, host, sizeof host);
+    n->port = address_port(&at);
     snprintf(n->url, sizeof n->url, "http://%s:%d", host, n->port);
-    n->guard = (struct guard){n->conf.host, n->conf.origins, n->conf.open};
+    n->rules = (struct handshake_rules){n->conf.host, n->conf.origins, n->conf.open};
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* net - the libwebsockets shell: one listening socket, one service thread, every known trap avoided.
  *
- * It owns the connections: counts them in all and by address, lets guard decide who may open a
+ * It owns the connections: counts them in all and by address, lets handshake decide who may open a
  * WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it, one
  * message a writeable callback. Other threads call net_wake() and nothing else.
  *

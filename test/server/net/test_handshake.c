@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-static const struct guard LOCAL = {"127.0.0.1", NULL, false};
-static const struct guard_shake GOOD = {
+static const struct handshake_rules LOCAL = {"127.0.0.1", NULL, false};
+static const struct handshake GOOD = {
     .method = "GET",
     .path = "/ws",
     .upgrade = "websocket",
@@ -24,19 +24,19 @@ static const struct guard_shake GOOD = {
 
 static int with(size_t offset, const char *value)
 {
-    struct guard_shake s = GOOD;
+    struct handshake s = GOOD;
     struct fail f;
     memcpy((char *)&s + offset, &value, sizeof value);
-    return guard_upgrade(&LOCAL, &s, &f);
+    return handshake_check(&LOCAL, &s, &f);
 }
-#define WITH(member, value) with(offsetof(struct guard_shake, member), value)
+#define WITH(member, value) with(offsetof(struct handshake, member), value)
 
 /* catches: what libwebsockets would upgrade */
 static void handshakes(void **state)
 {
     (void)state;
     struct fail f;
-    assert_int_equal(guard_upgrade(&LOCAL, &GOOD, &f), 0);
+    assert_int_equal(handshake_check(&LOCAL, &GOOD, &f), 0);
     assert_int_equal(WITH(upgrade, "WebSocket"), 0);
     assert_int_equal(WITH(protocols, "other, darkroom.v1"), 0);
     assert_int_equal(WITH(origin, ""), 0);
@@ -82,25 +82,25 @@ static void hosts(void **state)
                          "localhost@evil:80",
                          ":7860"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!guard_host(&LOCAL, good[i])) fail_msg("%s was refused", good[i]);
+        if (!handshake_host(&LOCAL, good[i])) fail_msg("%s was refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (guard_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
-    struct guard open = {"0.0.0.0", NULL, true};
-    assert_true(guard_host(&open, "any.example:80"));
-    assert_false(guard_host(&open, ""));
+        if (handshake_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
+    struct handshake_rules open = {"0.0.0.0", NULL, true};
+    assert_true(handshake_host(&open, "any.example:80"));
+    assert_false(handshake_host(&open, ""));
 }
 
 /* catches: a listed origin that is not let in, or lets others in */
 static void listed_origins(void **state)
 {
     (void)state;
-    struct guard g = {"127.0.0.1", "https://a.example, http://b.example:8080", false};
-    assert_true(guard_origin(&g, "https://a.example", "127.0.0.1:7860"));
-    assert_true(guard_origin(&g, "http://b.example:8080", "127.0.0.1:7860"));
-    assert_false(guard_origin(&g, "http://a.example", "127.0.0.1:7860"));
-    assert_false(guard_origin(&g, "http://b.example", "127.0.0.1:7860"));
-    assert_true(guard_host(&g, "a.example"));
-    assert_false(guard_host(&g, "c.example"));
+    struct handshake_rules g = {"127.0.0.1", "https://a.example, http://b.example:8080", false};
+    assert_true(handshake_origin(&g, "https://a.example", "127.0.0.1:7860"));
+    assert_true(handshake_origin(&g, "http://b.example:8080", "127.0.0.1:7860"));
+    assert_false(handshake_origin(&g, "http://a.example", "127.0.0.1:7860"));
+    assert_false(handshake_origin(&g, "http://b.example", "127.0.0.1:7860"));
+    assert_true(handshake_host(&g, "a.example"));
+    assert_false(handshake_host(&g, "c.example"));
 }
 
 /* catches: listening to the world without being told to */
@@ -113,16 +113,16 @@ static void exposure(void **state)
     } cases[] = {{"127.0.0.1", true}, {"127.8.9.1", true}, {"localhost", true},
                  {"::1", true},       {"0.0.0.0", false},  {"::", false},
                  {"10.1.2.3", false}, {"fe80::1", false},  {"::ffff:127.0.0.1", true}};
-    struct guard_address a;
+    struct address a;
     struct fail f;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(guard_address_parse(cases[i].host, 7860, &a, &f), 0);
-        assert_int_equal(guard_address_local(&a), cases[i].local);
-        assert_int_equal(guard_exposure(&a, false, &f), cases[i].local ? 0 : ERR_USAGE);
-        assert_int_equal(guard_exposure(&a, true, &f), 0);
-        assert_int_equal(guard_address_port(&a), 7860);
+        assert_int_equal(address_parse(cases[i].host, 7860, &a, &f), 0);
+        assert_int_equal(address_local(&a), cases[i].local);
+        assert_int_equal(address_exposure(&a, false, &f), cases[i].local ? 0 : ERR_USAGE);
+        assert_int_equal(address_exposure(&a, true, &f), 0);
+        assert_int_equal(address_port(&a), 7860);
     }
-    assert_int_equal(guard_address_parse("example.org", 1, &a, &f), ERR_USAGE);
+    assert_int_equal(address_parse("example.org", 1, &a, &f), ERR_USAGE);
 }
 
 int main(void)
