@@ -30,7 +30,7 @@ struct serve {
     struct hub *hub;
     struct http *http;
     struct net *net;
-    struct enc *enc;
+    struct encoder *encoder;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
     int workers;
@@ -334,8 +334,8 @@ static int open_net(struct serve *s, struct fail *f)
 static int open_threads(struct serve *s, struct fail *f)
 {
     const struct conf *c = s->conf->conf;
-    struct enc_conf enc = {&s->box, s->log, s->model, s->conf->version};
-    int err = enc_new(&s->enc, &enc, f);
+    struct encoder_conf encoder = {&s->box, s->log, s->model, s->conf->version};
+    int err = encoder_new(&s->encoder, &encoder, f);
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {
         struct worker_conf worker = {.opts = {.model = s->conf->model,
@@ -348,8 +348,8 @@ static int open_threads(struct serve *s, struct fail *f)
                                      .of = s->workers,
                                      .memory = (uint64_t)c->memory_mb << 20,
                                      .loop = &s->box,
-                                     .previews = enc_previews(s->enc),
-                                     .pictures = enc_pictures(s->enc),
+                                     .previews = encoder_previews(s->encoder),
+                                     .pictures = encoder_pictures(s->encoder),
                                      .log = s->log};
         err = worker_new(&s->worker[i], &worker, f);
     }
@@ -360,7 +360,7 @@ static void close_all(struct serve *s)
 {
     for (int i = 0; i < s->workers; i++)
         worker_stop(s->worker[i]);
-    enc_free(s->enc); /* gives the last slots back to the workers */
+    encoder_free(s->encoder); /* gives the last slots back to the workers */
     for (int i = 0; i < s->workers; i++)
         worker_free(s->worker[i]);
     store_close(s->store); /* its last rows go to the mailbox, so it ends before the rest */

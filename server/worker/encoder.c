@@ -12,14 +12,14 @@
 
 enum { JPEG_QUALITY = 82 };
 
-struct enc {
-    struct enc_conf conf;
+struct encoder {
+    struct encoder_conf conf;
     struct mbox previews, pictures;
     pthread_t preview_thread, picture_thread;
     tjhandle jpeg; /* the preview thread's */
 };
 
-void enc_fit(int w, int h, int px, int *ow, int *oh)
+void encoder_fit(int w, int h, int px, int *ow, int *oh)
 {
     int longest = w > h ? w : h;
     *ow = longest > px ? (w * px + longest / 2) / longest : w;
@@ -28,7 +28,7 @@ void enc_fit(int w, int h, int px, int *ow, int *oh)
     if (*oh < 1) *oh = 1;
 }
 
-void enc_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh)
+void encoder_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh)
 {
     for (int y = 0; y < oh; y++)
         for (int x = 0; x < ow; x++) {
@@ -45,7 +45,7 @@ void enc_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int 
 
 /* --- previews ------------------------------------------------------------------------------------ */
 
-static struct blob *as_jpeg(struct enc *e, const uint8_t *rgb, int w, int h)
+static struct blob *as_jpeg(struct encoder *e, const uint8_t *rgb, int w, int h)
 {
     unsigned char *bytes = NULL;
     unsigned long len = 0;
@@ -76,17 +76,17 @@ static struct blob *same_image(const struct mail_preview *m, enum frame_format f
     return NULL;
 }
 
-static void add_class(struct enc *e, const struct worker_slot *s, int class, uint8_t *small,
+static void add_class(struct encoder *e, const struct worker_slot *s, int class, uint8_t *small,
                       struct mail_preview *m)
 {
     int w, h;
     enum frame_format format = board_class_format(class);
-    enc_fit(s->width, s->height, board_class_px(class), &w, &h);
+    encoder_fit(s->width, s->height, board_class_px(class), &w, &h);
     struct blob *b = same_image(m, format, w, h);
     if (!b) {
         const uint8_t *rgb = s->rgb;
         if (w != s->width || h != s->height) {
-            enc_shrink(s->rgb, s->width, s->height, small, w, h);
+            encoder_shrink(s->rgb, s->width, s->height, small, w, h);
             rgb = small;
         }
         b = format == FRAME_PNG ? as_png(rgb, w, h) : as_jpeg(e, rgb, w, h);
@@ -96,7 +96,7 @@ static void add_class(struct enc *e, const struct worker_slot *s, int class, uin
     m->image[m->n++] = (struct board_image){.class = class, .width = w, .height = h, .image = b};
 }
 
-static void encode_preview(struct enc *e, struct worker_slot *s)
+static void encode_preview(struct encoder *e, struct worker_slot *s)
 {
     struct mail_preview *m = calloc(1, sizeof *m);
     uint8_t *small = malloc((size_t)s->width * (size_t)s->height * 3);
@@ -118,7 +118,7 @@ static void encode_preview(struct enc *e, struct worker_slot *s)
 
 /* --- pictures ------------------------------------------------------------------------------------ */
 
-static struct blob *encode_file(struct enc *e, const struct worker_picture *p, struct fail *f)
+static struct blob *encode_file(struct encoder *e, const struct worker_picture *p, struct fail *f)
 {
     uint8_t *bytes = NULL;
     size_t len = 0;
@@ -131,7 +131,7 @@ static struct blob *encode_file(struct enc *e, const struct worker_picture *p, s
     return b;
 }
 
-static void encode_picture(struct enc *e, struct worker_picture *p)
+static void encode_picture(struct encoder *e, struct worker_picture *p)
 {
     struct mail_encoded *m = calloc(1, sizeof *m);
     if (!m) abort(); /* a few hundred bytes: nothing works any more */
@@ -145,14 +145,14 @@ static void encode_picture(struct enc *e, struct worker_picture *p)
 
 /* --- threads ------------------------------------------------------------------------------------- */
 
-static bool handle(struct enc *e, struct msg *list)
+static bool handle(struct encoder *e, struct msg *list)
 {
     bool stop = false;
     for (struct msg *m = list, *next; m; m = next) {
         next = m->next;
-        if (m->kind == ENC_PREVIEW)
+        if (m->kind == ENCODER_PREVIEW)
             encode_preview(e, (struct worker_slot *)m);
-        else if (m->kind == ENC_PICTURE)
+        else if (m->kind == ENCODER_PICTURE)
             encode_picture(e, (struct worker_picture *)m);
         else
             stop = true;
@@ -162,32 +162,32 @@ static bool handle(struct enc *e, struct msg *list)
 
 static void *run_previews(void *arg)
 {
-    struct enc *e = arg;
-    pthread_setname_np(pthread_self(), "enc-preview");
+    struct encoder *e = arg;
+    pthread_setname_np(pthread_self(), "encode-preview");
     while (handle(e, mbox_wait(&e->previews, -1))) {}
     return NULL;
 }
 
 static void *run_pictures(void *arg)
 {
-    struct enc *e = arg;
-    pthread_setname_np(pthread_self(), "enc-picture");
+    struct encoder *e = arg;
+    pthread_setname_np(pthread_self(), "encode-picture");
     while (handle(e, mbox_wait(&e->pictures, -1))) {}
     return NULL;
 }
 
 static void stop(struct mbox *b, struct msg *last, pthread_t thread)
 {
-    last->kind = ENC_STOP;
+    last->kind = ENCODER_STOP;
     mbox_push(b, last);
     pthread_join(thread, NULL);
     mbox_destroy(b);
 }
 
-int enc_new(struct enc **out, const struct enc_conf *conf, struct fail *f)
+int encoder_new(struct encoder **out, const struct encoder_conf *conf, struct fail *f)
 {
     struct msg last;
-    struct enc *e = calloc(1, sizeof *e);
+    struct encoder *e = calloc(1, sizeof *e);
     *out = NULL;
     if (!e) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the encoder.");
     e->conf = *conf;
@@ -205,7 +205,7 @@ int enc_new(struct enc **out, const struct enc_conf *conf, struct fail *f)
     return fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the encoder.");
 }
 
-void enc_free(struct enc *e)
+void encoder_free(struct encoder *e)
 {
     struct msg last[2];
     if (!e) return;
@@ -215,12 +215,12 @@ void enc_free(struct enc *e)
     free(e);
 }
 
-struct mbox *enc_previews(struct enc *e)
+struct mbox *encoder_previews(struct encoder *e)
 {
     return &e->previews;
 }
 
-struct mbox *enc_pictures(struct enc *e)
+struct mbox *encoder_pictures(struct encoder *e)
 {
     return &e->pictures;
 }

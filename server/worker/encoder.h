@@ -10,26 +10,26 @@
 #include "server/base/log.h"
 #include "server/base/mbox.h"
 
-enum { ENC_PREVIEW, ENC_PICTURE, ENC_STOP };
+enum { ENCODER_PREVIEW, ENCODER_PICTURE, ENCODER_STOP };
 
-struct enc;
+struct encoder;
 
-struct enc_conf {
+struct encoder_conf {
     struct mbox *loop;
     struct log *log;
     const char *model, *version; /* for the text chunks; borrowed */
 };
 
-int enc_new(struct enc **out, const struct enc_conf *, struct fail *f);
+int encoder_new(struct encoder **out, const struct encoder_conf *, struct fail *f);
 /* The worker must have stopped, not been freed; what waits is still encoded. NULL is fine. */
-void enc_free(struct enc *);
+void encoder_free(struct encoder *);
 
-struct mbox *enc_previews(struct enc *); /* takes struct worker_slot */
-struct mbox *enc_pictures(struct enc *); /* takes struct worker_picture */
+struct mbox *encoder_previews(struct encoder *); /* takes struct worker_slot */
+struct mbox *encoder_pictures(struct encoder *); /* takes struct worker_picture */
 
 /* Box filter: rgb [h, w, 3] to [oh, ow, 3], oh <= h and ow <= w. */
-void enc_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh);
+void encoder_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh);
 /* The size of a preview whose longest side is at most `px`: never enlarged, at least 1. */
-void enc_fit(int w, int h, int px, int *ow, int *oh);
+void encoder_fit(int w, int h, int px, int *ow, int *oh);
 
 #endif

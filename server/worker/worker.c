@@ -322,7 +322,7 @@ static void hand_over(struct worker *w, int i)
         return;
     }
     if (!err) {
-        p->m.kind = ENC_PICTURE;
+        p->m.kind = ENCODER_PICTURE;
         p->job = job;
         p->spec = r->spec;
         p->width = picture.width;
@@ -582,7 +582,7 @@ int worker_new(struct worker **out, const struct worker_conf *conf, struct fail 
     int err = 0;
     for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++) {
         struct worker_slot *s = &w->slot[i];
-        s->m.kind = ENC_PREVIEW;
+        s->m.kind = ENCODER_PREVIEW;
         s->owner = w;
         s->rgb = malloc(LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3);
         if (!s->rgb) err = ERR_OUT_OF_MEMORY;

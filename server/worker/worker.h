@@ -20,7 +20,7 @@ struct worker;
 
 /* One preview on its way to the encoder: rgb is width x height pixels of three bytes. */
 struct worker_slot {
-    struct msg m; /* kind ENC_PREVIEW */
+    struct msg m; /* kind ENCODER_PREVIEW */
     struct worker *owner;
     uint64_t job;
     enum event_phase phase;
@@ -33,7 +33,7 @@ struct worker_slot {
 
 /* A finished picture on its way to the encoder, which frees it. */
 struct worker_picture {
-    struct msg m; /* kind ENC_PICTURE */
+    struct msg m; /* kind ENCODER_PICTURE */
     uint64_t job;
     struct spec spec;
     int width, height;

@@ -20,11 +20,11 @@ static void fits(void **state)
 {
     (void)state;
     int w, h;
-    enc_fit(100, 50, 64, &w, &h);
+    encoder_fit(100, 50, 64, &w, &h);
     assert_int_equal(w * 1000 + h, 64032);
-    enc_fit(8, 8, 512, &w, &h);
+    encoder_fit(8, 8, 512, &w, &h);
     assert_int_equal(w * 1000 + h, 8008);
-    enc_fit(2048, 1, 16, &w, &h);
+    encoder_fit(2048, 1, 16, &w, &h);
     assert_int_equal(w * 1000 + h, 16001);
 }
 
@@ -35,17 +35,17 @@ static void shrinks(void **state)
     uint8_t in[4 * 2 * 3], out[2 * 1 * 3];
     for (int i = 0; i < 8; i++)
         memset(in + i * 3, i % 4 < 2 ? 10 : 200, 3);
-    enc_shrink(in, 4, 2, out, 2, 1);
+    encoder_shrink(in, 4, 2, out, 2, 1);
     assert_int_equal(out[0], 10);
     assert_int_equal(out[5], 200);
-    enc_shrink(in, 4, 2, out, 1, 1);
+    encoder_shrink(in, 4, 2, out, 1, 1);
     assert_int_equal(out[0], 105);
 }
 
 static struct worker_picture *picture_of(uint64_t job)
 {
     struct worker_picture *p = calloc(1, sizeof *p);
-    p->m.kind = ENC_PICTURE;
+    p->m.kind = ENCODER_PICTURE;
     p->job = job;
     p->width = p->height = 8;
     p->rgb = calloc(1, 8 * 8 * 3);
@@ -58,13 +58,13 @@ static void answers_pictures(void **state)
 {
     (void)state;
     struct mbox box;
-    struct enc *e;
-    struct enc_conf conf = {&box, NULL, "m", "1"};
+    struct encoder *e;
+    struct encoder_conf conf = {&box, NULL, "m", "1"};
     mbox_init(&box, NULL, NULL);
-    assert_int_equal(enc_new(&e, &conf, NULL), 0);
+    assert_int_equal(encoder_new(&e, &conf, NULL), 0);
     for (uint64_t i = 1; i <= 20; i++)
-        mbox_push(enc_pictures(e), &picture_of(i)->m);
-    enc_free(e); /* what waits is still encoded */
+        mbox_push(encoder_pictures(e), &picture_of(i)->m);
+    encoder_free(e); /* what waits is still encoded */
     uint64_t n = 0;
     for (struct msg *m = mbox_take(&box), *next; m; m = next) {
         struct mail_encoded *got = (struct mail_encoded *)m;
@@ -92,9 +92,9 @@ static void preview_classes(void **state)
 {
     (void)state;
     struct mbox box;
-    struct enc *e;
+    struct encoder *e;
     struct worker *w;
-    struct enc_conf conf = {&box, NULL, "m", "1"};
+    struct encoder_conf conf = {&box, NULL, "m", "1"};
     int wanted[] = {board_class(FRAME_JPEG, 16), board_class(FRAME_JPEG, 512),
                     board_class(FRAME_PNG, 32)};
     struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
@@ -103,11 +103,11 @@ static void preview_classes(void **state)
         work.wish.classes |= 1U << wanted[i];
     fake.quantum_us = 3000;
     mbox_init(&box, NULL, NULL);
-    assert_int_equal(enc_new(&e, &conf, NULL), 0);
+    assert_int_equal(encoder_new(&e, &conf, NULL), 0);
     struct worker_conf wc = {.opts = {.model = "m"},
                              .loop = &box,
-                             .previews = enc_previews(e),
-                             .pictures = enc_pictures(e)};
+                             .previews = encoder_previews(e),
+                             .pictures = encoder_pictures(e)};
     assert_int_equal(worker_new(&w, &wc, NULL), 0);
     wait_ready(&box);
     worker_start(w, &work);
@@ -137,7 +137,7 @@ static void preview_classes(void **state)
         }
     assert_true(previews >= 1);
     worker_stop(w);
-    enc_free(e);
+    encoder_free(e);
     worker_free(w);
     for (struct msg *m = mbox_take(&box), *next; m; m = next) {
         next = m->next;
