@@ -39,7 +39,7 @@ struct serve {
     char model[128], device[192], type[16],
         residency[256]; /* copies: info's texts live as long as the engine */
     bool loaded;
-    struct lag frame_lag;
+    struct histogram frame_lag;
     uint64_t boot_id;
     int64_t leave_by; /* 0: not leaving */
     struct fail fatal;

@@ -1,27 +1,27 @@
 /* histogram - fixed bounds, so that counts of different servers can be added. */
 #include "server/base/histogram.h"
 
-const int64_t LAG_BOUNDS_US[LAG_BUCKETS] = {250,   500,   1000,  2000,   3000,   5000,
-                                            10000, 20000, 50000, 100000, 300000, 1000000};
+const int64_t HISTOGRAM_BOUNDS_US[HISTOGRAM_BUCKETS] = {
+    250, 500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 100000, 300000, 1000000};
 
-void lag_add(struct lag *l, int64_t us)
+void histogram_add(struct histogram *l, int64_t us)
 {
     int i = 0;
     if (us < 0) us = 0;
-    while (i < LAG_BUCKETS && us > LAG_BOUNDS_US[i])
+    while (i < HISTOGRAM_BUCKETS && us > HISTOGRAM_BOUNDS_US[i])
         i++;
     l->count[i]++;
     l->n++;
     l->sum_us += us;
 }
 
-int64_t lag_quantile(const struct lag *l, double share)
+int64_t histogram_quantile(const struct histogram *l, double share)
 {
     uint64_t seen = 0;
     if (!l->n) return 0;
-    for (int i = 0; i < LAG_BUCKETS; i++) {
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += l->count[i];
-        if ((double)seen >= share * (double)l->n) return LAG_BOUNDS_US[i];
+        if ((double)seen >= share * (double)l->n) return HISTOGRAM_BOUNDS_US[i];
     }
     return -1;
 }

@@ -5,18 +5,18 @@
 
 #include <stdint.h>
 
-#define LAG_BUCKETS 12
+#define HISTOGRAM_BUCKETS 12
 
-struct lag {
-    uint64_t count[LAG_BUCKETS + 1]; /* at most LAG_BOUNDS_US[i]; the last: longer */
+struct histogram {
+    uint64_t count[HISTOGRAM_BUCKETS + 1]; /* at most HISTOGRAM_BOUNDS_US[i]; the last: longer */
     uint64_t n;
     int64_t sum_us;
 };
 
-extern const int64_t LAG_BOUNDS_US[LAG_BUCKETS];
+extern const int64_t HISTOGRAM_BOUNDS_US[HISTOGRAM_BUCKETS];
 
-void lag_add(struct lag *, int64_t us); /* negative counts as 0 */
+void histogram_add(struct histogram *, int64_t us); /* negative counts as 0 */
 /* The bound below which this share (0..1) lies; -1 when it is above the last bound, 0 when empty. */
-int64_t lag_quantile(const struct lag *, double share);
+int64_t histogram_quantile(const struct histogram *, double share);
 
 #endif

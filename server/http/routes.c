@@ -231,16 +231,16 @@ static void metric(struct text *t, const char *name, const char *type, const cha
                 help, name, type, name, n);
 }
 
-static void metric_lag(struct text *t, const struct lag *l)
+static void metric_histogram(struct text *t, const struct histogram *l)
 {
     static const char name[] = "darkroom_frame_lag_seconds";
     uint64_t seen = 0;
     text_printf(t, "# HELP %s From the end of a quantum to its preview in the socket.\n", name);
     text_printf(t, "# TYPE %s histogram\n", name);
-    for (int i = 0; i < LAG_BUCKETS; i++) {
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += l->count[i];
-        text_printf(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, (double)LAG_BOUNDS_US[i] / 1e6,
-                    seen);
+        text_printf(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+                    (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen);
     }
     text_printf(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %g\n%s_count %" PRIu64 "\n", name,
                 l->n, name, (double)l->sum_us / 1e6, name, l->n);
@@ -261,7 +261,7 @@ static void route_metrics(struct http *h, const struct http_request *q, struct h
     metric(&t, "jobs_done_total", "counter", "Jobs that ended with a picture.", n.done);
     metric(&t, "jobs_failed_total", "counter", "Jobs that failed.", n.failed);
     metric(&t, "jobs_cancelled_total", "counter", "Jobs that were cancelled.", n.cancelled);
-    if (h->conf.frame_lag) metric_lag(&t, h->conf.frame_lag);
+    if (h->conf.frame_lag) metric_histogram(&t, h->conf.frame_lag);
     reply_text(r, &t, "text/plain; version=0.0.4");
 }
 

@@ -26,8 +26,8 @@ struct http_conf {
     const struct http_page *pages;
     struct hub *hub;
     struct store *store;
-    const char *version, *model; /* borrowed */
-    const struct lag *frame_lag; /* NULL: not told */
+    const char *version, *model;       /* borrowed */
+    const struct histogram *frame_lag; /* NULL: not told */
 };
 
 struct http_request {

@@ -431,7 +431,7 @@ static int on_writeable(struct conn *c)
     blob_unref(m);
     if (sent < 0) return -1;
     if (binary && c->net->made_us) {
-        lag_add(c->net->conf.frame_lag, clock_us() - c->net->made_us);
+        histogram_add(c->net->conf.frame_lag, clock_us() - c->net->made_us);
         c->net->made_us = 0;
     }
     lws_callback_on_writable(c->wsi);

@@ -28,7 +28,7 @@ struct net_conf {
     int ping_seconds, hangup_seconds;
     struct log *log;
     struct http *http;
-    struct lag *frame_lag; /* from the end of a quantum to its preview frame in the socket */
+    struct histogram *frame_lag; /* from the end of a quantum to its preview frame in the socket */
 
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */

@@ -12,19 +12,19 @@
 static void buckets(void **state)
 {
     (void)state;
-    struct lag l = {0};
-    assert_int_equal(lag_quantile(&l, 0.99), 0);
-    lag_add(&l, -5);
-    lag_add(&l, 250);
-    lag_add(&l, 251);
+    struct histogram l = {0};
+    assert_int_equal(histogram_quantile(&l, 0.99), 0);
+    histogram_add(&l, -5);
+    histogram_add(&l, 250);
+    histogram_add(&l, 251);
     assert_int_equal(l.count[0], 2);
     assert_int_equal(l.count[1], 1);
-    lag_add(&l, INT64_MAX / 2);
-    assert_int_equal(l.count[LAG_BUCKETS], 1);
+    histogram_add(&l, INT64_MAX / 2);
+    assert_int_equal(l.count[HISTOGRAM_BUCKETS], 1);
     assert_int_equal(l.n, 4);
-    assert_int_equal(lag_quantile(&l, 0.5), 250);
-    assert_int_equal(lag_quantile(&l, 0.75), 500);
-    assert_int_equal(lag_quantile(&l, 0.99), -1);
+    assert_int_equal(histogram_quantile(&l, 0.5), 250);
+    assert_int_equal(histogram_quantile(&l, 0.75), 500);
+    assert_int_equal(histogram_quantile(&l, 0.99), -1);
 }
 
 int main(void)

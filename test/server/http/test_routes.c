@@ -22,7 +22,7 @@ static const struct http_page PAGES[] = {
 static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 static struct rig rig;
-static struct lag lag;
+static struct histogram lag;
 static struct store *store;
 static struct http *http;
 static struct mbox box;
@@ -153,7 +153,7 @@ static void health_and_methods(void **state)
     assert_int_equal(r.status, 503);
     assert_true(r.retry_after_s > 0);
     http_reply_free(&r);
-    lag_add(&lag, 4000);
+    histogram_add(&lag, 4000);
     struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
     hub_note(rig.hub, 0, &ready);
     r = get("/healthz", "", "");
