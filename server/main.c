@@ -44,20 +44,20 @@ static int plain_word(const char *word)
         return 0;
     }
     if (strcmp(word, "options") == 0) {
-        conf_write_doc(stdout);
+        options_write_doc(stdout);
         return 0;
     }
     return -1;
 }
 
-static int run(enum conf_command command, const struct conf *conf)
+static int run(enum options_command command, const struct options *options)
 {
-    static int (*const commands[CONF_COMMANDS])(const struct cmd *) = {
-        [CONF_SERVE] = cmd_serve, [CONF_GENERATE] = cmd_generate, [CONF_CHECK] = cmd_check,
-        [CONF_PLAN] = cmd_plan,   [CONF_TRACE] = cmd_trace,
+    static int (*const commands[OPTIONS_COMMANDS])(const struct cmd *) = {
+        [OPTIONS_SERVE] = cmd_serve, [OPTIONS_GENERATE] = cmd_generate, [OPTIONS_CHECK] = cmd_check,
+        [OPTIONS_PLAN] = cmd_plan,   [OPTIONS_TRACE] = cmd_trace,
     };
     char bundled[PATH_MAX];
-    const char *model = conf->model;
+    const char *model = options->model;
     struct fail f;
     if (!model && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
@@ -65,9 +65,9 @@ static int run(enum conf_command command, const struct conf *conf)
         return cmd_complain(&f);
     }
     if (!model) model = bundled;
-    log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(conf->log_level));
+    log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
     lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
-    struct cmd cmd = {conf, model, DARKROOM_VERSION, page_files, &the_log};
+    struct cmd cmd = {options, model, DARKROOM_VERSION, page_files, &the_log};
     int status = commands[command](&cmd);
     log_destroy(&the_log);
     return status;
@@ -75,13 +75,13 @@ static int run(enum conf_command command, const struct conf *conf)
 
 int main(int argc, char **args)
 {
-    struct conf conf;
+    struct options options;
     struct fail f = {0};
     if (argc < 2) {
         usage(stderr);
         return 2;
     }
-    int status = plain_word(args[1]), command = conf_command_parse(args[1]);
+    int status = plain_word(args[1]), command = options_command_parse(args[1]);
     if (status >= 0) return status;
     if (command < 0) {
         fprintf(stderr, "darkroom: there is no command '%s'\n\n", args[1]);
@@ -92,14 +92,15 @@ int main(int argc, char **args)
         fputs("darkroom: the system gives no random numbers\n", stderr);
         return 1;
     }
-    int err = conf_read(&conf, (enum conf_command)command, argc - 1, args + 1, environ, &f);
+    int err =
+        options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
     if (err)
         status = cmd_complain(&f) + 1;
-    else if (conf.help) {
-        conf_help((enum conf_command)command, stdout);
+    else if (options.help) {
+        options_help((enum options_command)command, stdout);
         status = 0;
     } else
-        status = run((enum conf_command)command, &conf);
-    conf_free(&conf);
+        status = run((enum options_command)command, &options);
+    options_free(&options);
     return status;
 }

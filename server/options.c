@@ -12,84 +12,84 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define S          (1U << CONF_SERVE)
-#define G          (1U << CONF_GENERATE)
-#define C          (1U << CONF_CHECK)
-#define P          (1U << CONF_PLAN)
-#define T          (1U << CONF_TRACE)
+#define S          (1U << OPTIONS_SERVE)
+#define G          (1U << OPTIONS_GENERATE)
+#define C          (1U << OPTIONS_CHECK)
+#define P          (1U << OPTIONS_PLAN)
+#define T          (1U << OPTIONS_TRACE)
 #define ALL        (S | G | C | P | T)
-#define AT(member) offsetof(struct conf, member)
+#define AT(member) offsetof(struct options, member)
 
-const struct conf_option CONF_TABLE[] = {
-    {"model", 'm', CONF_TEXT, ALL, AT(model), NULL, 0, 0, "DIR",
+const struct options_row OPTIONS_TABLE[] = {
+    {"model", 'm', OPTIONS_TEXT, ALL, AT(model), NULL, 0, 0, "DIR",
      "Folder of the model; the bundled one when not given."},
-    {"device", 0, CONF_TEXT, S | G | P | T, AT(device), "auto", 0, 0, "NAME",
+    {"device", 0, OPTIONS_TEXT, S | G | P | T, AT(device), "auto", 0, 0, "NAME",
      "What draws: auto (all cards, or the processor), cpu, cuda:N; serve takes a list, one worker "
      "each."},
-    {"dtype", 0, CONF_TEXT, S | G | P | T, AT(dtype), "auto", 0, 0, "TYPE",
+    {"dtype", 0, OPTIONS_TEXT, S | G | P | T, AT(dtype), "auto", 0, 0, "TYPE",
      "Arithmetic: auto (the faster one here), f32 or bf16."},
-    {"threads", 't', CONF_INT, S | G | P | T, AT(threads), "0", 0, 1024, "N",
+    {"threads", 't', OPTIONS_INT, S | G | P | T, AT(threads), "0", 0, 1024, "N",
      "Threads of the CPU device; 0 for all that the process may use."},
-    {"vram", 0, CONF_BYTES, S | G | P, AT(vram), "0", 0, 0x1p50, "SIZE",
+    {"vram", 0, OPTIONS_BYTES, S | G | P, AT(vram), "0", 0, 0x1p50, "SIZE",
      "Use so much of the device as if it had no more: 16G, 24576M; 0 for all."},
-    {"cache", 0, CONF_TEXT, G, AT(cache), NULL, 0, 0, "DIR",
+    {"cache", 0, OPTIONS_TEXT, G, AT(cache), NULL, 0, 0, "DIR",
      "Keep what is learnt from the model (preview colours) here."},
 
-    {"host", 0, CONF_TEXT, S, AT(host), "127.0.0.1", 0, 0, "ADDRESS",
+    {"host", 0, OPTIONS_TEXT, S, AT(host), "127.0.0.1", 0, 0, "ADDRESS",
      "Address to listen on; beyond this machine only together with --open."},
-    {"port", 'p', CONF_INT, S, AT(port), "7860", 0, 65535, "N",
+    {"port", 'p', OPTIONS_INT, S, AT(port), "7860", 0, 65535, "N",
      "Port to listen on; 0 takes a free one and prints it."},
-    {"open", 0, CONF_FLAG, S, AT(open), NULL, 0, 0, NULL,
+    {"open", 0, OPTIONS_FLAG, S, AT(open), NULL, 0, 0, NULL,
      "Let everybody who can reach the address use the service without a token."},
-    {"origins", 0, CONF_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
+    {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, with commas between them."},
-    {"data", 'd', CONF_TEXT, S, AT(data), NULL, 0, 0, "DIR",
+    {"data", 'd', OPTIONS_TEXT, S, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue and pictures; $XDG_DATA_HOME/darkroom when not given."},
-    {"concurrency", 'c', CONF_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
+    {"concurrency", 'c', OPTIONS_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
-    {"memory", 0, CONF_INT, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
+    {"memory", 0, OPTIONS_INT, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
      "Memory for pictures besides the weights; 0 for three quarters of what is free."},
-    {"queue", 'q', CONF_INT, S, AT(queue), "64", 1, LIMIT_QUEUE_MAX, "N",
+    {"queue", 'q', OPTIONS_INT, S, AT(queue), "64", 1, LIMIT_QUEUE_MAX, "N",
      "Jobs that may wait; more are refused with a time to retry."},
-    {"job-seconds", 0, CONF_INT, S, AT(job_seconds), "300", 1, 86400, "N",
+    {"job-seconds", 0, OPTIONS_INT, S, AT(job_seconds), "300", 1, 86400, "N",
      "Running time after which a job is ended as `timeout`."},
-    {"connections", 0, CONF_INT, S, AT(connections), "1024", 1, 65536, "N",
+    {"connections", 0, OPTIONS_INT, S, AT(connections), "1024", 1, 65536, "N",
      "Open connections in all."},
-    {"connections-per-ip", 0, CONF_INT, S, AT(connections_per_ip), "0", 0, 65536, "N",
+    {"connections-per-ip", 0, OPTIONS_INT, S, AT(connections_per_ip), "0", 0, 65536, "N",
      "Open connections from one address; 0: 64, but from this machine itself any number."},
-    {"ping-seconds", 0, CONF_INT, S, AT(ping_seconds), "25", 1, 3600, "N",
+    {"ping-seconds", 0, OPTIONS_INT, S, AT(ping_seconds), "25", 1, 3600, "N",
      "Silence after which a WebSocket is pinged."},
-    {"hangup-seconds", 0, CONF_INT, S, AT(hangup_seconds), "60", 2, 3600, "N",
+    {"hangup-seconds", 0, OPTIONS_INT, S, AT(hangup_seconds), "60", 2, 3600, "N",
      "Silence after which a WebSocket is closed."},
-    {"log-level", 'l', CONF_TEXT, S | G, AT(log_level), "info", 0, 0, "LEVEL",
+    {"log-level", 'l', OPTIONS_TEXT, S | G, AT(log_level), "info", 0, 0, "LEVEL",
      "What is written to stderr: error, warn, info or debug."},
-    {"config", 0, CONF_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
+    {"config", 0, OPTIONS_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
 
-    {"out", 'o', CONF_TEXT, G | T, AT(out), NULL, 0, 0, "FILE",
+    {"out", 'o', OPTIONS_TEXT, G | T, AT(out), NULL, 0, 0, "FILE",
      "File to write; generate takes - for standard output."},
-    {"width", 'W', CONF_INT, G | P, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
+    {"width", 'W', OPTIONS_INT, G | P, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Width, a multiple of 32; 0 for what the model draws best."},
-    {"height", 'H', CONF_INT, G | P, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
+    {"height", 'H', OPTIONS_INT, G | P, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Height, a multiple of 32; 0 for what the model draws best."},
-    {"steps", 's', CONF_INT, G | P, AT(steps), "0", 0, LIMIT_STEPS_MAX, "N",
+    {"steps", 's', OPTIONS_INT, G | P, AT(steps), "0", 0, LIMIT_STEPS_MAX, "N",
      "Denoising steps; 0 for the model's own number."},
-    {"guidance", 'g', CONF_REAL, G | P, AT(guidance), "-1", -1, LIMIT_GUIDANCE_MAX, "X",
+    {"guidance", 'g', OPTIONS_REAL, G | P, AT(guidance), "-1", -1, LIMIT_GUIDANCE_MAX, "X",
      "Weight of the prompt; up to 1 needs half the work, -1 for the model's own."},
-    {"seed", 'S', CONF_INT, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
+    {"seed", 'S', OPTIONS_INT, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
      "Same seed, same picture; -1 picks one and says which."},
-    {"strict", 0, CONF_FLAG, G, AT(strict), NULL, 0, 0, NULL,
+    {"strict", 0, OPTIONS_FLAG, G, AT(strict), NULL, 0, 0, NULL,
      "The reference's sampling law to the letter: fails where it would fail."},
-    {"like", 0, CONF_TEXT, T, AT(like), NULL, 0, 0, "FILE",
+    {"like", 0, OPTIONS_TEXT, T, AT(like), NULL, 0, 0, "FILE",
      "Reference trace whose request and injected values are used."},
-    {"logits", 0, CONF_TEXT, T, AT(law), NULL, 0, 0, "FILE",
+    {"logits", 0, OPTIONS_TEXT, T, AT(law), NULL, 0, 0, "FILE",
      "Instead: apply the sampling law to the tensor `logits` of this file."},
     {0},
 };
 
 static const struct {
     const char *name, *args, *doc;
-} COMMANDS[CONF_COMMANDS] = {
+} COMMANDS[OPTIONS_COMMANDS] = {
     {"serve", "", "Serve a model: a web page, WebSocket darkroom.v1, and the pictures."},
     {"generate", "PROMPT", "Draw one picture without the service."},
     {"check", "", "Say what a model folder holds, or the first ten things that are wrong."},
@@ -97,14 +97,14 @@ static const struct {
     {"trace", "", "Write every stage of a reference trace's request, for comparison."},
 };
 
-const char *conf_command_name(enum conf_command command)
+const char *options_command_name(enum options_command command)
 {
     return COMMANDS[command].name;
 }
 
-int conf_command_parse(const char *name)
+int options_command_parse(const char *name)
 {
-    for (int i = 0; i < CONF_COMMANDS; i++)
+    for (int i = 0; i < OPTIONS_COMMANDS; i++)
         if (strcmp(COMMANDS[i].name, name) == 0) return i;
     return -1;
 }
@@ -131,7 +131,7 @@ static int set_flag(bool *at, const char *where, const char *value, struct fail 
     return fail_set(f, ERR_USAGE, "%s must be yes or no, not '%s'.", where, value);
 }
 
-static int set_int(void *at, size_t bytes, const struct conf_option *o, const char *where,
+static int set_int(void *at, size_t bytes, const struct options_row *o, const char *where,
                    const char *value, struct fail *f)
 {
     char *end;
@@ -148,7 +148,7 @@ static int set_int(void *at, size_t bytes, const struct conf_option *o, const ch
 }
 
 /* A number of bytes, or of K, M, G (1024 each). */
-static int set_bytes(int64_t *at, const struct conf_option *o, const char *where, const char *value,
+static int set_bytes(int64_t *at, const struct options_row *o, const char *where, const char *value,
                      struct fail *f)
 {
     static const char units[] = "KMG";
@@ -167,7 +167,7 @@ static int set_bytes(int64_t *at, const struct conf_option *o, const char *where
     return 0;
 }
 
-static int set_real(double *at, const struct conf_option *o, const char *where, const char *value,
+static int set_real(double *at, const struct options_row *o, const char *where, const char *value,
                     struct fail *f)
 {
     char *end;
@@ -179,50 +179,50 @@ static int set_real(double *at, const struct conf_option *o, const char *where, 
     return 0;
 }
 
-static bool is_wide(const struct conf_option *o)
+static bool is_wide(const struct options_row *o)
 {
     return o->offset == AT(memory_mb) || o->offset == AT(seed);
 }
 
-static int set(struct conf *c, const struct conf_option *o, enum conf_place place,
+static int set(struct options *c, const struct options_row *o, enum options_place place,
                const char *where, const char *value, struct fail *f)
 {
-    size_t index = (size_t)(o - CONF_TABLE);
+    size_t index = (size_t)(o - OPTIONS_TABLE);
     if (c->place[index] > place) return 0;
     void *at = (char *)c + o->offset;
     int err = 0;
     switch (o->type) {
-    case CONF_TEXT: err = set_text(at, value, f); break;
-    case CONF_FLAG: err = set_flag(at, where, value, f); break;
-    case CONF_BYTES: err = set_bytes(at, o, where, value, f); break;
-    case CONF_REAL: err = set_real(at, o, where, value, f); break;
-    case CONF_INT:
+    case OPTIONS_TEXT: err = set_text(at, value, f); break;
+    case OPTIONS_FLAG: err = set_flag(at, where, value, f); break;
+    case OPTIONS_BYTES: err = set_bytes(at, o, where, value, f); break;
+    case OPTIONS_REAL: err = set_real(at, o, where, value, f); break;
+    case OPTIONS_INT:
         err = set_int(at, is_wide(o) ? sizeof(int64_t) : sizeof(int), o, where, value, f);
     }
     if (!err) c->place[index] = (unsigned char)place;
     return err;
 }
 
-static const struct conf_option *find(const char *name)
+static const struct options_row *find(const char *name)
 {
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++)
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++)
         if (strcmp(o->name, name) == 0) return o;
     return NULL;
 }
 
-static int set_defaults(struct conf *c, struct fail *f)
+static int set_defaults(struct options *c, struct fail *f)
 {
     int err = 0;
-    for (const struct conf_option *o = CONF_TABLE; o->name && !err; o++) {
-        assert(o - CONF_TABLE < CONF_OPTIONS_MAX);
-        if (o->fallback) err = set(c, o, CONF_DEFAULT, o->name, o->fallback, f);
+    for (const struct options_row *o = OPTIONS_TABLE; o->name && !err; o++) {
+        assert(o - OPTIONS_TABLE < OPTIONS_MAX);
+        if (o->fallback) err = set(c, o, OPTIONS_DEFAULT, o->name, o->fallback, f);
     }
     return err;
 }
 
 /* --- environment --------------------------------------------------------------------------------- */
 
-static void variable_name(const struct conf_option *o, char *out, size_t bytes)
+static void variable_name(const struct options_row *o, char *out, size_t bytes)
 {
     size_t n = (size_t)snprintf(out, bytes, "DARKROOM_");
     for (const char *s = o->name; *s && n + 1 < bytes; s++)
@@ -230,16 +230,16 @@ static void variable_name(const struct conf_option *o, char *out, size_t bytes)
     out[n] = 0;
 }
 
-static int read_environment(struct conf *c, char **environment, struct fail *f)
+static int read_environment(struct options *c, char **environment, struct fail *f)
 {
     int err = 0;
-    for (const struct conf_option *o = CONF_TABLE; o->name && !err; o++) {
+    for (const struct options_row *o = OPTIONS_TABLE; o->name && !err; o++) {
         char name[64];
         variable_name(o, name, sizeof name);
         size_t n = strlen(name);
         for (char **e = environment; e && *e && !err; e++)
             if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-                err = set(c, o, CONF_ENVIRONMENT, name, *e + n + 1, f);
+                err = set(c, o, OPTIONS_ENVIRONMENT, name, *e + n + 1, f);
     }
     return err;
 }
@@ -248,12 +248,12 @@ static int read_environment(struct conf *c, char **environment, struct fail *f)
 
 /* inih cuts lines at its own limit without a word; the limit is tested here instead. */
 struct file {
-    struct conf *c;
+    struct options *c;
     struct fail *f;
     FILE *stream;
     const char *path;
     int line, err;
-    bool seen[CONF_OPTIONS_MAX];
+    bool seen[OPTIONS_MAX];
 };
 
 static char *read_line(char *out, int bytes, void *arg)
@@ -272,7 +272,7 @@ static char *read_line(char *out, int bytes, void *arg)
 static int read_entry(void *arg, const char *section, const char *name, const char *value)
 {
     struct file *file = arg;
-    const struct conf_option *o = find(name);
+    const struct options_row *o = find(name);
     if (file->err) return 0;
     if (*section)
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: sections are not used; remove [%s].",
@@ -280,18 +280,18 @@ static int read_entry(void *arg, const char *section, const char *name, const ch
     else if (!o || o->offset == AT(config))
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: there is no option '%s'.", file->path,
                              file->line, name);
-    else if (file->seen[o - CONF_TABLE])
+    else if (file->seen[o - OPTIONS_TABLE])
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: '%s' is given a second time.", file->path,
                              file->line, name);
     if (file->err) return 0;
     char where[300];
     snprintf(where, sizeof where, "%s:%d: %s", file->path, file->line, name);
-    file->seen[o - CONF_TABLE] = true;
-    file->err = set(file->c, o, CONF_FILE, where, value, file->f);
+    file->seen[o - OPTIONS_TABLE] = true;
+    file->err = set(file->c, o, OPTIONS_FILE, where, value, file->f);
     return !file->err;
 }
 
-static int read_file(struct conf *c, struct fail *f)
+static int read_file(struct options *c, struct fail *f)
 {
     if (!c->config) return 0;
     struct file file = {.c = c, .f = f, .path = c->config, .stream = fopen(c->config, "re")};
@@ -310,17 +310,17 @@ static int read_file(struct conf *c, struct fail *f)
 enum { KEY_BASE = 1000, KEY_HELP = 999 };
 
 struct flags {
-    struct conf *c;
+    struct options *c;
     struct fail *f;
-    enum conf_command command;
+    enum options_command command;
     int err, stopped_at;
 };
 
 static int prompt_once(struct flags *s, const char *arg)
 {
-    if (s->command != CONF_GENERATE)
+    if (s->command != OPTIONS_GENERATE)
         return fail_set(s->f, ERR_USAGE, "'%s' is not an option of %s.", arg,
-                        conf_command_name(s->command));
+                        options_command_name(s->command));
     if (s->c->prompt)
         return fail_set(s->f, ERR_USAGE,
                         "There is a second prompt, '%s'. Put quotes round the whole prompt.", arg);
@@ -342,11 +342,11 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
         s->err = prompt_once(s, arg);
         return s->err ? EINVAL : 0;
     }
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++) {
-        if (key != (o->letter ? o->letter : KEY_BASE + (int)(o - CONF_TABLE))) continue;
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
+        if (key != (o->letter ? o->letter : KEY_BASE + (int)(o - OPTIONS_TABLE))) continue;
         char where[48];
         snprintf(where, sizeof where, "--%s", o->name);
-        s->err = set(s->c, o, CONF_ARGUMENT, where, arg ? arg : "", s->f);
+        s->err = set(s->c, o, OPTIONS_ARGUMENT, where, arg ? arg : "", s->f);
         return s->err ? EINVAL : 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -354,17 +354,17 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 
 /* The rows of one command in argp's form; help texts carry the default. */
 struct table {
-    struct argp_option row[CONF_OPTIONS_MAX + 2];
-    char doc[CONF_OPTIONS_MAX][200];
+    struct argp_option row[OPTIONS_MAX + 2];
+    char doc[OPTIONS_MAX][200];
 };
 
-static void make_table(struct table *t, enum conf_command command)
+static void make_table(struct table *t, enum options_command command)
 {
     int n = 0;
     memset(t, 0, sizeof *t);
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++) {
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
         if (!(o->commands & (1U << command))) continue;
-        size_t i = (size_t)(o - CONF_TABLE);
+        size_t i = (size_t)(o - OPTIONS_TABLE);
         bool plain = !o->fallback || strcmp(o->fallback, "0") == 0 || *o->fallback == '-';
         snprintf(t->doc[i], sizeof t->doc[i], plain ? "%s" : "%s [%s]", o->doc, o->fallback);
         t->row[n].name = o->name;
@@ -379,7 +379,7 @@ static void make_table(struct table *t, enum conf_command command)
     t->row[n].group = 2;
 }
 
-static int read_flags(struct conf *c, enum conf_command command, int argc, char **args,
+static int read_flags(struct options *c, enum options_command command, int argc, char **args,
                       struct fail *f)
 {
     struct table t;
@@ -392,13 +392,13 @@ static int read_flags(struct conf *c, enum conf_command command, int argc, char 
     if (err)
         return fail_set(f, ERR_USAGE, "%s is not an option of %s, or its value is missing.",
                         s.stopped_at > 0 && s.stopped_at <= argc ? args[s.stopped_at - 1] : "This",
-                        conf_command_name(command));
+                        options_command_name(command));
     return 0;
 }
 
 /* --- everything ---------------------------------------------------------------------------------- */
 
-static int check_words(const struct conf *c, struct fail *f)
+static int check_words(const struct options *c, struct fail *f)
 {
     static const char *const types[] = {"auto", "f32", "bf16"};
     static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -417,18 +417,18 @@ static int check_words(const struct conf *c, struct fail *f)
     return 0;
 }
 
-static int check_needs(const struct conf *c, enum conf_command command, struct fail *f)
+static int check_needs(const struct options *c, enum options_command command, struct fail *f)
 {
-    if (command == CONF_GENERATE && !c->prompt)
+    if (command == OPTIONS_GENERATE && !c->prompt)
         return fail_set(f, ERR_USAGE, "Say what to draw: darkroom generate \"a red circle\".");
-    if (command == CONF_TRACE && (!c->like == !c->law || !c->out))
+    if (command == OPTIONS_TRACE && (!c->like == !c->law || !c->out))
         return fail_set(f, ERR_USAGE,
                         "trace needs --out FILE and either --like FILE or --logits FILE.");
     return 0;
 }
 
-int conf_read(struct conf *c, enum conf_command command, int argc, char **args, char **environment,
-              struct fail *f)
+int options_read(struct options *c, enum options_command command, int argc, char **args,
+                 char **environment, struct fail *f)
 {
     memset(c, 0, sizeof *c);
     int err = set_defaults(c, f);
@@ -438,52 +438,53 @@ int conf_read(struct conf *c, enum conf_command command, int argc, char **args, 
     if (!err) err = read_file(c, f);
     if (!err) err = check_words(c, f);
     if (!err) err = check_needs(c, command, f);
-    if (err == ERR_USAGE) fail_advise(f, "See `darkroom %s --help`.", conf_command_name(command));
+    if (err == ERR_USAGE)
+        fail_advise(f, "See `darkroom %s --help`.", options_command_name(command));
     return err;
 }
 
-void conf_free(struct conf *c)
+void options_free(struct options *c)
 {
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++)
-        if (o->type == CONF_TEXT) free(*(char **)((char *)c + o->offset));
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++)
+        if (o->type == OPTIONS_TEXT) free(*(char **)((char *)c + o->offset));
     free(c->prompt);
     memset(c, 0, sizeof *c);
 }
 
-enum glm_type conf_dtype(const struct conf *c)
+enum glm_type options_dtype(const struct options *c)
 {
     return strcmp(c->dtype, "f32") == 0    ? GLM_F32
            : strcmp(c->dtype, "bf16") == 0 ? GLM_BF16
                                            : GLM_AUTO;
 }
 
-void conf_help(enum conf_command command, FILE *out)
+void options_help(enum options_command command, FILE *out)
 {
     struct table t;
     make_table(&t, command);
     char name[48];
-    snprintf(name, sizeof name, "darkroom %s", conf_command_name(command));
+    snprintf(name, sizeof name, "darkroom %s", options_command_name(command));
     struct argp argp = {t.row, parse_flag, COMMANDS[command].args, COMMANDS[command].doc, NULL,
                         NULL,  NULL};
     argp_help(&argp, out, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_PRE_DOC, name);
     fprintf(out, "\nEvery option can also be given as DARKROOM_NAME in the environment%s.\n",
-            command <= CONF_GENERATE ? " or in --config FILE" : "");
+            command <= OPTIONS_GENERATE ? " or in --config FILE" : "");
 }
 
-void conf_write_doc(FILE *out)
+void options_write_doc(FILE *out)
 {
     fputs(
-        "# Options\n\n<!-- written by `build/darkroom options`, from the table in conf.c -->\n\n"
+        "# Options\n\n<!-- written by `build/darkroom options`, from the table in options.c -->\n\n"
         "A flag wins over the environment, the environment over the file named by `--config` (one\n"
         "`name = value` a line), the file over the default.\n\n"
         "| option | environment | default | commands | meaning |\n|---|---|---|---|---|\n",
         out);
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++) {
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
         char variable[64];
         variable_name(o, variable, sizeof variable);
         fprintf(out, "| `--%s%s%s` | `%s` | %s |", o->name, o->arg ? " " : "", o->arg ? o->arg : "",
                 variable, o->fallback ? o->fallback : "");
-        for (int i = 0; i < CONF_COMMANDS; i++)
+        for (int i = 0; i < OPTIONS_COMMANDS; i++)
             if (o->commands & (1U << i)) fprintf(out, " %s", COMMANDS[i].name);
         fprintf(out, " | %s |\n", o->doc);
     }

@@ -1,8 +1,8 @@
 /* options - one table of options, read from flags, environment and an ini file, printed as help and docs.
  *
  * A value's place decides, not the order: flag over DARKROOM_NAME over the file named by --config over
- * the default. Every option has one row in CONF_TABLE: name, type, range, commands, default, sentence.
- * Owned by main; the rest of the program reads it after conf_read(), from any thread. */
+ * the default. Every option has one row in OPTIONS_TABLE: name, type, range, commands, default, sentence.
+ * Owned by main; the rest of the program reads it after options_read(), from any thread. */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
@@ -14,14 +14,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum conf_command { CONF_SERVE, CONF_GENERATE, CONF_CHECK, CONF_PLAN, CONF_TRACE, CONF_COMMANDS };
-enum conf_type { CONF_TEXT, CONF_INT, CONF_REAL, CONF_FLAG, CONF_BYTES };
-enum conf_place { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT, CONF_ARGUMENT };
+enum options_command {
+    OPTIONS_SERVE,
+    OPTIONS_GENERATE,
+    OPTIONS_CHECK,
+    OPTIONS_PLAN,
+    OPTIONS_TRACE,
+    OPTIONS_COMMANDS
+};
+enum options_type { OPTIONS_TEXT, OPTIONS_INT, OPTIONS_REAL, OPTIONS_FLAG, OPTIONS_BYTES };
+enum options_place { OPTIONS_DEFAULT, OPTIONS_FILE, OPTIONS_ENVIRONMENT, OPTIONS_ARGUMENT };
 
-#define CONF_OPTIONS_MAX 48
+#define OPTIONS_MAX 48
 
 /* Texts are owned; NULL means "not given" where the table has no default. */
-struct conf {
+struct options {
     /* the model and what draws it */
     char *model, *device, *dtype, *cache;
     int threads;       /* 0: all */
@@ -41,15 +48,15 @@ struct conf {
     /* traces */
     char *like, *law;
 
-    bool help;                             /* --help was given: print conf_help() and stop */
-    unsigned char place[CONF_OPTIONS_MAX]; /* enum conf_place of each option's value */
+    bool help;                        /* --help was given: print options_help() and stop */
+    unsigned char place[OPTIONS_MAX]; /* enum options_place of each option's value */
 };
 
-struct conf_option {
+struct options_row {
     const char *name; /* --name, DARKROOM_NAME, name = in the file */
     char letter;      /* short flag or 0 */
-    enum conf_type type;
-    unsigned commands; /* 1 << enum conf_command, or-ed */
+    enum options_type type;
+    unsigned commands; /* 1 << enum options_command, or-ed */
     size_t offset;
     const char *fallback; /* default as text, NULL: none */
     double min, max;      /* numbers */
@@ -58,22 +65,22 @@ struct conf_option {
 };
 
 /* Ends with a row whose name is NULL. */
-extern const struct conf_option CONF_TABLE[];
+extern const struct options_row OPTIONS_TABLE[];
 
-const char *conf_command_name(enum conf_command);
-int conf_command_parse(const char *name); /* -1: no such command */
+const char *options_command_name(enum options_command);
+int options_command_parse(const char *name); /* -1: no such command */
 
 /* Read everything for one command: args[0] is its name. environ as in environ(7). On failure
  * (ERR_USAGE) f says which flag, variable or line of which file, and what would be right. The caller
- * frees c with conf_free() in both cases. */
-int conf_read(struct conf *c, enum conf_command, int argc, char **args, char **environment,
-              struct fail *f);
-void conf_free(struct conf *);
+ * frees c with options_free() in both cases. */
+int options_read(struct options *c, enum options_command, int argc, char **args, char **environment,
+                 struct fail *f);
+void options_free(struct options *);
 
-enum glm_type conf_dtype(const struct conf *);
+enum glm_type options_dtype(const struct options *);
 
-void conf_help(enum conf_command, FILE *out);
+void options_help(enum options_command, FILE *out);
 /* All options as one Markdown table. */
-void conf_write_doc(FILE *out);
+void options_write_doc(FILE *out);
 
 #endif

@@ -228,8 +228,8 @@ static struct blob *say_hello(void *arg)
                                .dtype = s->type,
                                .cap = n.cap,
                                .why_cap = hub_why_cap(s->hub),
-                               .queue_max = s->conf->conf->queue,
-                               .job_seconds = s->conf->conf->job_seconds};
+                               .queue_max = s->conf->options->queue,
+                               .job_seconds = s->conf->options->job_seconds};
     return hello_blob(&s->hello, &say);
 }
 
@@ -276,7 +276,7 @@ static void on_round(void *arg)
 
 static int open_hub(struct serve *s, struct fail *f)
 {
-    const struct conf *c = s->conf->conf;
+    const struct options *c = s->conf->options;
     struct hub_conf conf = {.boot = store_boot(s->store),
                             .unix_ms = clock_unix_ms() - clock_us() / 1000,
                             .limits = &s->hello.limits,
@@ -310,7 +310,7 @@ static int open_http(struct serve *s, struct fail *f)
 
 static int open_net(struct serve *s, struct fail *f)
 {
-    const struct conf *c = s->conf->conf;
+    const struct options *c = s->conf->options;
     struct net_conf conf = {.host = c->host,
                             .origins = c->origins,
                             .port = c->port,
@@ -333,14 +333,14 @@ static int open_net(struct serve *s, struct fail *f)
 
 static int open_threads(struct serve *s, struct fail *f)
 {
-    const struct conf *c = s->conf->conf;
+    const struct options *c = s->conf->options;
     struct encoder_conf encoder = {&s->box, s->log, s->model, s->conf->version};
     int err = encoder_new(&s->encoder, &encoder, f);
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {
         struct worker_conf worker = {.opts = {.model = s->conf->model,
                                               .device = s->names[i],
-                                              .type = conf_dtype(c),
+                                              .type = options_dtype(c),
                                               .threads = c->threads,
                                               .vram = (uint64_t)c->vram,
                                               .cache = s->conf->data},
@@ -398,7 +398,7 @@ int serve_run(const struct serve_conf *conf, struct fail *f)
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
     s.boot_id = out_random(NULL) | 1;
-    s.workers = glm_devices(conf->conf->device, s.names, f);
+    s.workers = glm_devices(conf->options->device, s.names, f);
     int err = s.workers < 0 ? s.workers : 0;
     if (err) s.workers = 0;
     if (!err) err = store_open(&s.store, conf->data, &s.box, s.log, f);

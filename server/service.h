@@ -11,7 +11,7 @@
 #include "server/options.h"
 
 struct serve_conf {
-    const struct conf *conf;
+    const struct options *options;
     const char *model, *data, *version;
     const struct http_page *pages;
     struct log *log;

@@ -38,11 +38,11 @@ int cmd_check_out(const char *path, struct fail *f)
 struct glm_opts cmd_opts(const struct cmd *c)
 {
     return (struct glm_opts){.model = c->model,
-                             .device = c->conf->device,
-                             .type = conf_dtype(c->conf),
-                             .threads = c->conf->threads,
-                             .vram = (uint64_t)c->conf->vram,
-                             .cache = c->conf->cache};
+                             .device = c->options->device,
+                             .type = options_dtype(c->options),
+                             .threads = c->options->threads,
+                             .vram = (uint64_t)c->options->vram,
+                             .cache = c->options->cache};
 }
 
 int cmd_serve(const struct cmd *c)
@@ -50,8 +50,8 @@ int cmd_serve(const struct cmd *c)
     char data[PATH_MAX];
     struct fail f = {0};
     sigset_t set;
-    if (c->conf->data)
-        snprintf(data, sizeof data, "%s", c->conf->data);
+    if (c->options->data)
+        snprintf(data, sizeof data, "%s", c->options->data);
     else
         paths_data(data, sizeof data);
     sigemptyset(&set);
@@ -60,7 +60,7 @@ int cmd_serve(const struct cmd *c)
     sigprocmask(SIG_BLOCK, &set,
                 NULL); /* before any thread: the loop reads them from a descriptor */
     signal(SIGPIPE, SIG_IGN);
-    struct serve_conf conf = {c->conf, c->model, data, c->version, c->pages, c->log};
+    struct serve_conf conf = {c->options, c->model, data, c->version, c->pages, c->log};
     return serve_run(&conf, &f) ? cmd_complain(&f) : 0;
 }
 
@@ -76,10 +76,10 @@ int cmd_plan(const struct cmd *c)
     /* 0 and -1: glm_print_plan takes the model's own */
     struct glm_req req = {.prompt = "a picture",
                           .prompt_len = 9,
-                          .width = c->conf->width,
-                          .height = c->conf->height,
-                          .steps = c->conf->steps,
-                          .guidance = c->conf->guidance};
+                          .width = c->options->width,
+                          .height = c->options->height,
+                          .steps = c->options->steps,
+                          .guidance = c->options->guidance};
     return glm_print_plan(&opts, &req, stdout, &f) ? cmd_complain(&f) : 0;
 }
 
@@ -87,9 +87,9 @@ int cmd_trace(const struct cmd *c)
 {
     struct glm_opts opts = cmd_opts(c);
     struct fail f = {0};
-    int err = cmd_check_out(c->conf->out, &f);
+    int err = cmd_check_out(c->options->out, &f);
     if (!err)
-        err = c->conf->law ? glm_trace_law(&opts, c->conf->law, c->conf->out, &f)
-                           : glm_trace(&opts, c->conf->like, c->conf->out, &f);
+        err = c->options->law ? glm_trace_law(&opts, c->options->law, c->options->out, &f)
+                              : glm_trace(&opts, c->options->like, c->options->out, &f);
     return err ? cmd_complain(&f) : 0;
 }

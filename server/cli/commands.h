@@ -7,8 +7,8 @@
 #include "server/options.h"
 
 struct cmd {
-    const struct conf *conf;
-    const char *model; /* conf's, or the bundled one */
+    const struct options *options;
+    const char *model; /* the option's, or the bundled one */
     const char *version;
     const struct http_page *pages;
     struct log *log;

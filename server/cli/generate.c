@@ -19,7 +19,7 @@
 enum { BAR_CELLS = 32, BAR_EVERY_US = 50000 };
 
 /* Options that were not given take the model's own values; a seed of -1 is picked here. */
-static int make_spec(const struct conf *c, const struct glm_info *info, struct spec *s,
+static int make_spec(const struct options *c, const struct glm_info *info, struct spec *s,
                      struct fail *f)
 {
     struct spec_limits limits;
@@ -119,7 +119,7 @@ static int save(const struct cmd *c, const struct glm_info *info, struct glm_run
     size_t len = 0, capacity = (size_t)s->width * (size_t)s->height * 3;
     struct glm_picture picture = {.rgb = malloc(capacity), .capacity = capacity};
     snprintf(path, sizeof path, "%dx%d-seed%" PRId64 ".png", s->width, s->height, s->seed);
-    const char *out = c->conf->out ? c->conf->out : path;
+    const char *out = c->options->out ? c->options->out : path;
     int err = picture.rgb ? glm_run_image(run, &picture, f)
                           : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
     if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
@@ -141,10 +141,10 @@ static int generate(const struct cmd *c, struct glm *glm, struct fail *f)
     struct glm_cost cost;
     struct glm_run *run = NULL;
     glm_info(glm, &info);
-    int err = make_spec(c->conf, &info, &s, f);
+    int err = make_spec(c->options, &info, &s, f);
     if (!err) {
         worker_request(&s, &req);
-        req.strict = c->conf->strict;
+        req.strict = c->options->strict;
         err = glm_plan(glm, &req, &cost, f);
     }
     if (!err) err = glm_reserve(glm, cost.scratch_bytes, f);
@@ -162,7 +162,7 @@ int cmd_generate(const struct cmd *c)
     struct glm_opts opts = cmd_opts(c);
     struct glm *glm = NULL;
     struct fail f = {0};
-    int err = check_out(c->conf->out, &f);
+    int err = check_out(c->options->out, &f);
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);

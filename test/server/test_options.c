@@ -13,23 +13,23 @@
 
 static struct fail fail;
 
-static int read_with(struct conf *c, enum conf_command command, const char *flags, char **env)
+static int read_with(struct options *c, enum options_command command, const char *flags, char **env)
 {
     static char words[512];
-    char *args[24] = {(char *)(uintptr_t)conf_command_name(command)};
+    char *args[24] = {(char *)(uintptr_t)options_command_name(command)};
     int n = 1;
     snprintf(words, sizeof words, "%s", flags);
     for (char *rest = words, *word; (word = strtok_r(NULL == rest ? NULL : rest, " ", &rest));)
         args[n++] = word;
     memset(&fail, 0, sizeof fail);
-    return conf_read(c, command, n, args, env, &fail);
+    return options_read(c, command, n, args, env, &fail);
 }
 
 /* Writes text to a file of the test's own and returns its path. */
 static const char *ini(const char *text)
 {
     static char path[64];
-    snprintf(path, sizeof path, "/tmp/darkroom-conf-XXXXXX");
+    snprintf(path, sizeof path, "/tmp/darkroom-options-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
@@ -40,8 +40,8 @@ static const char *ini(const char *text)
 static void defaults(void **state)
 {
     (void)state;
-    struct conf c;
-    assert_int_equal(read_with(&c, CONF_SERVE, "", NULL), 0);
+    struct options c;
+    assert_int_equal(read_with(&c, OPTIONS_SERVE, "", NULL), 0);
     assert_string_equal(c.host, "127.0.0.1");
     assert_int_equal(c.port, 7860);
     assert_int_equal(c.queue, 64);
@@ -49,37 +49,37 @@ static void defaults(void **state)
     assert_int_equal(c.seed, -1);
     assert_null(c.model);
     assert_false(c.open);
-    conf_free(&c);
+    options_free(&c);
 }
 
 /* catches: the last reader winning instead of the strongest place */
 static void precedence(void **state)
 {
     (void)state;
-    struct conf c;
+    struct options c;
     const char *path = ini("port = 1111\nqueue = 5\nopen = yes\nsteps = 7\n");
     char file[128],
         *env[] = {file, (char[]){"DARKROOM_PORT=2222"}, (char[]){"DARKROOM_JOB_SECONDS=44"}, NULL};
     snprintf(file, sizeof file, "DARKROOM_CONFIG=%s", path);
-    assert_int_equal(read_with(&c, CONF_SERVE, "--port 3333", env), 0);
+    assert_int_equal(read_with(&c, OPTIONS_SERVE, "--port 3333", env), 0);
     assert_int_equal(c.port, 3333);
-    conf_free(&c);
-    assert_int_equal(read_with(&c, CONF_SERVE, "--job-seconds=9", env), 0);
+    options_free(&c);
+    assert_int_equal(read_with(&c, OPTIONS_SERVE, "--job-seconds=9", env), 0);
     assert_int_equal(c.port, 2222);
     assert_int_equal(c.job_seconds, 9);
     assert_int_equal(c.queue, 5);
     assert_true(c.open);
-    conf_free(&c);
+    options_free(&c);
     unlink(path);
 }
 
-static void expect(enum conf_command command, const char *flags, char **env, const char *says)
+static void expect(enum options_command command, const char *flags, char **env, const char *says)
 {
-    struct conf c;
+    struct options c;
     int err = read_with(&c, command, flags, env);
     if (err != ERR_USAGE || !strstr(fail.message, says))
         fail_msg("%s: %d '%s' lacks '%s'", flags, err, fail.message, says);
-    conf_free(&c);
+    options_free(&c);
 }
 
 /* catches: an error that does not name the flag, the variable, the range or the value */
@@ -87,26 +87,27 @@ static void bad_values(void **state)
 {
     (void)state;
     char *env[] = {(char[]){"DARKROOM_QUEUE=many"}, NULL};
-    expect(CONF_SERVE, "--port 70000", NULL,
+    expect(OPTIONS_SERVE, "--port 70000", NULL,
            "--port must be a whole number from 0 to 65535, not '70000'");
-    expect(CONF_SERVE, "--port 80x", NULL, "'80x'");
-    expect(CONF_SERVE, "--port 99999999999999999999", NULL, "--port");
-    expect(CONF_SERVE, "-p -1", NULL, "--port");
-    expect(CONF_SERVE, "", env, "DARKROOM_QUEUE must be a whole number from 1 to 4096");
-    expect(CONF_SERVE, "--prot 1", NULL, "--prot");
-    expect(CONF_PLAN, "--vram 16X", NULL, "--vram must be a size such as 16G or 24576M, not '16X'");
-    expect(CONF_PLAN, "--vram -1G", NULL, "--vram");
-    expect(CONF_PLAN, "--vram G", NULL, "--vram");
-    expect(CONF_SERVE, "--port", NULL, "--port");
-    expect(CONF_SERVE, "extra", NULL, "'extra' is not an option of serve");
-    expect(CONF_SERVE, "--dtype f16", NULL, "'f16'");
-    expect(CONF_SERVE, "--log-level loud", NULL, "'loud'");
-    expect(CONF_SERVE, "--ping-seconds 60", NULL, "hangup-seconds (60)");
-    expect(CONF_SERVE, "--width 64", NULL, "--width");
-    expect(CONF_GENERATE, "x --guidance nan", NULL, "--guidance must be a number");
-    expect(CONF_GENERATE, "", NULL, "Say what to draw");
-    expect(CONF_GENERATE, "a red", NULL, "second prompt, 'red'");
-    expect(CONF_TRACE, "--like a", NULL, "--out");
+    expect(OPTIONS_SERVE, "--port 80x", NULL, "'80x'");
+    expect(OPTIONS_SERVE, "--port 99999999999999999999", NULL, "--port");
+    expect(OPTIONS_SERVE, "-p -1", NULL, "--port");
+    expect(OPTIONS_SERVE, "", env, "DARKROOM_QUEUE must be a whole number from 1 to 4096");
+    expect(OPTIONS_SERVE, "--prot 1", NULL, "--prot");
+    expect(OPTIONS_PLAN, "--vram 16X", NULL,
+           "--vram must be a size such as 16G or 24576M, not '16X'");
+    expect(OPTIONS_PLAN, "--vram -1G", NULL, "--vram");
+    expect(OPTIONS_PLAN, "--vram G", NULL, "--vram");
+    expect(OPTIONS_SERVE, "--port", NULL, "--port");
+    expect(OPTIONS_SERVE, "extra", NULL, "'extra' is not an option of serve");
+    expect(OPTIONS_SERVE, "--dtype f16", NULL, "'f16'");
+    expect(OPTIONS_SERVE, "--log-level loud", NULL, "'loud'");
+    expect(OPTIONS_SERVE, "--ping-seconds 60", NULL, "hangup-seconds (60)");
+    expect(OPTIONS_SERVE, "--width 64", NULL, "--width");
+    expect(OPTIONS_GENERATE, "x --guidance nan", NULL, "--guidance must be a number");
+    expect(OPTIONS_GENERATE, "", NULL, "Say what to draw");
+    expect(OPTIONS_GENERATE, "a red", NULL, "second prompt, 'red'");
+    expect(OPTIONS_TRACE, "--like a", NULL, "--out");
 }
 
 static void bad_file(const char *text, const char *says)
@@ -114,7 +115,7 @@ static void bad_file(const char *text, const char *says)
     char flags[128];
     const char *path = ini(text);
     snprintf(flags, sizeof flags, "--config %s", path);
-    expect(CONF_SERVE, flags, NULL, says);
+    expect(OPTIONS_SERVE, flags, NULL, says);
     unlink(path);
 }
 
@@ -131,8 +132,8 @@ static void bad_files(void **state)
     bad_file("[server]\nport = 1\n", ":2: sections are not used");
     bad_file("queue = 3\nport\n", ":2: expected `name = value`");
     bad_file(longline, ":2: the line is longer");
-    expect(CONF_SERVE, "--config /nonexistent/x.ini", NULL, "/nonexistent/x.ini: No such file");
-    expect(CONF_SERVE, "--config /", NULL, "--config /: Is a directory");
+    expect(OPTIONS_SERVE, "--config /nonexistent/x.ini", NULL, "/nonexistent/x.ini: No such file");
+    expect(OPTIONS_SERVE, "--config /", NULL, "--config /: Is a directory");
 }
 
 /* catches: an option that exists but is missing from help or docs */
@@ -142,11 +143,11 @@ static void help_lists_all(void **state)
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
-    for (int i = 0; i < CONF_COMMANDS; i++)
-        conf_help((enum conf_command)i, out);
-    conf_write_doc(out);
+    for (int i = 0; i < OPTIONS_COMMANDS; i++)
+        options_help((enum options_command)i, out);
+    options_write_doc(out);
     fclose(out);
-    for (const struct conf_option *o = CONF_TABLE; o->name; o++) {
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
         char flag[64], row[64];
         snprintf(flag, sizeof flag, "--%s", o->name);
         snprintf(row, sizeof row, "| `--%s", o->name);
@@ -154,10 +155,10 @@ static void help_lists_all(void **state)
         assert_non_null(strstr(text, row));
     }
     free(text);
-    struct conf c;
-    assert_int_equal(read_with(&c, CONF_TRACE, "--help", NULL), 0);
+    struct options c;
+    assert_int_equal(read_with(&c, OPTIONS_TRACE, "--help", NULL), 0);
     assert_true(c.help);
-    conf_free(&c);
+    options_free(&c);
 }
 
 /* catches: documentation that is older than the table; `build/darkroom options > server/OPTIONS.md` */
@@ -170,7 +171,7 @@ static void docs_are_current(void **state)
     if (!in) fail_msg("server/OPTIONS.md is not there (tests run in the repository's root)");
     assert_true(fread(have, 1, sizeof have - 1, in) > 0);
     fclose(in);
-    conf_write_doc(out);
+    options_write_doc(out);
     fclose(out);
     assert_string_equal(have, want);
     free(want);
@@ -184,19 +185,19 @@ static void sizes_have_units(void **state)
         int64_t bytes;
     } size[] = {{"16G", 16LL << 30},  {"24576m", 24LL << 30}, {"1.5GiB", 3LL << 29},
                 {"80GB", 80LL << 30}, {"4096", 4096},         {"0", 0}};
-    struct conf c;
+    struct options c;
 
     (void)state;
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         char flag[64], variable[64], *env[] = {variable, NULL};
         snprintf(flag, sizeof flag, "--vram %s", size[i].text);
         snprintf(variable, sizeof variable, "DARKROOM_VRAM=%s", size[i].text);
-        assert_int_equal(read_with(&c, CONF_PLAN, flag, NULL), 0);
+        assert_int_equal(read_with(&c, OPTIONS_PLAN, flag, NULL), 0);
         assert_int_equal(c.vram, size[i].bytes);
-        conf_free(&c);
-        assert_int_equal(read_with(&c, CONF_SERVE, "", env), 0);
+        options_free(&c);
+        assert_int_equal(read_with(&c, OPTIONS_SERVE, "", env), 0);
         assert_int_equal(c.vram, size[i].bytes);
-        conf_free(&c);
+        options_free(&c);
     }
 }
 

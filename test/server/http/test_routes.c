@@ -108,7 +108,7 @@ static void nothing_else(void **state)
 {
     (void)state;
     expect_status("/index.html/", 404);
-    expect_status("/../conf.c", 404);
+    expect_status("/../options.c", 404);
     expect_status("/i/", 404);
     expect_status("/i/../darkroom.db", 404);
     expect_status("/i/0011.png", 404);
