@@ -22,8 +22,8 @@ enum {
     RETRY_MS = 2000      /* what clients are told to wait before they come back */
 };
 
-struct serve {
-    const struct serve_conf *conf;
+struct service {
+    const struct service_conf *conf;
     struct log *log;
     struct mbox box;
     struct store *store;
@@ -49,12 +49,12 @@ struct serve {
 
 static void out_accept(void *arg, const struct hub_row *row)
 {
-    store_accept(((struct serve *)arg)->store, row);
+    store_accept(((struct service *)arg)->store, row);
 }
 
 static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     char id[ID_TEXT];
     id_format(row->job, id);
     if (row->state == STATE_DONE)
@@ -68,26 +68,26 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 
 static void out_start(void *arg, int d, const struct hub_work *work)
 {
-    worker_start(((struct serve *)arg)->worker[d], work);
+    worker_start(((struct service *)arg)->worker[d], work);
 }
 
 static void out_drop(void *arg, int d, uint64_t job)
 {
-    worker_drop(((struct serve *)arg)->worker[d], job);
+    worker_drop(((struct service *)arg)->worker[d], job);
 }
 
 static void out_wish(void *arg, int d, uint64_t job, const struct hub_wish *wish)
 {
-    worker_wish(((struct serve *)arg)->worker[d], job, wish);
+    worker_wish(((struct service *)arg)->worker[d], job, wish);
 }
 
 static int out_busy(void *arg, int d, uint64_t *jobs, int max)
 {
-    return worker_busy(((struct serve *)arg)->worker[d], jobs, max);
+    return worker_busy(((struct service *)arg)->worker[d], jobs, max);
 }
 
 /* Any of them: they are of one kind and have the same model. */
-static const struct glm *engine(const struct serve *s)
+static const struct glm *engine(const struct service *s)
 {
     const struct glm *glm = NULL;
     for (int i = 0; i < s->workers && !glm; i++)
@@ -118,7 +118,7 @@ static uint64_t out_random(void *arg)
 
 /* --- what the other threads say ------------------------------------------------------------------ */
 
-static void announce(struct serve *s)
+static void announce(struct service *s)
 {
     struct hub_counts n;
     hub_counts(s->hub, &n);
@@ -129,7 +129,7 @@ static void announce(struct serve *s)
 }
 
 /* The limits are narrowed before the hub hears that the model is there. */
-static void on_note(struct serve *s, struct mail_note *m)
+static void on_note(struct service *s, struct mail_note *m)
 {
     bool first = m->note.kind == NOTE_READY && !s->loaded;
     if (first) {
@@ -151,7 +151,7 @@ static void on_note(struct serve *s, struct mail_note *m)
     net_resume(s->net);
 }
 
-static void on_preview(struct serve *s, struct mail_preview *m)
+static void on_preview(struct service *s, struct mail_preview *m)
 {
     net_made(s->net, m->made_us);
     hub_preview(s->hub, clock_us(), m->job, m->phase, m->image, m->n);
@@ -159,18 +159,18 @@ static void on_preview(struct serve *s, struct mail_preview *m)
         blob_unref(m->blob[i]);
 }
 
-static void on_encoded(struct serve *s, struct mail_encoded *m)
+static void on_encoded(struct service *s, struct mail_encoded *m)
 {
     hub_encoded(s->hub, clock_us(), m->job, m->file, m->digest, m->file ? NULL : &m->why);
     blob_unref(m->file);
 }
 
-static void on_stored(struct serve *s, struct mail_stored *m)
+static void on_stored(struct service *s, struct mail_stored *m)
 {
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
-static void on_fatal(struct serve *s, struct mail_stored *m)
+static void on_fatal(struct service *s, struct mail_stored *m)
 {
     s->fatal = m->why;
     net_stop(s->net);
@@ -178,7 +178,7 @@ static void on_fatal(struct serve *s, struct mail_stored *m)
 
 static void on_mail(void *arg)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
@@ -194,7 +194,7 @@ static void on_mail(void *arg)
 }
 
 /* What is left in the mailbox when the loop has ended is for nobody. */
-static void drop_mail(struct serve *s)
+static void drop_mail(struct service *s)
 {
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
@@ -208,7 +208,7 @@ static void drop_mail(struct serve *s)
 
 static void wake(void *arg)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     if (s->net) net_wake(s->net);
 }
 
@@ -216,7 +216,7 @@ static void wake(void *arg)
 
 static struct blob *say_hello(void *arg)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     struct hub_counts n;
     if (!s->loaded) return NULL;
     hub_counts(s->hub, &n);
@@ -235,7 +235,7 @@ static struct blob *say_hello(void *arg)
 
 static struct session *greet(void *arg, void (*want_write)(void *), void *conn)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     struct session *session;
     struct fail f;
     if (session_new(&session, s->hub, want_write, conn, &f)) return NULL;
@@ -244,7 +244,7 @@ static struct session *greet(void *arg, void (*want_write)(void *), void *conn)
 
 static void on_signal(void *arg, int which)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     struct fail why;
     if (s->leave_by) _exit(128 + which); /* asked twice: now */
     log_info(s->log, "stopping: work that runs goes back to the queue");
@@ -257,7 +257,7 @@ static void on_signal(void *arg, int which)
 
 static void on_round(void *arg)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     int64_t now = clock_us(), due = hub_due(s->hub);
     if (due <= now) {
         hub_tick(s->hub, now);
@@ -274,7 +274,7 @@ static void on_round(void *arg)
 
 /* --- life ---------------------------------------------------------------------------------------- */
 
-static int open_hub(struct serve *s, struct fail *f)
+static int open_hub(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
     struct hub_conf conf = {.boot = store_boot(s->store),
@@ -297,18 +297,18 @@ static int open_hub(struct serve *s, struct fail *f)
 
 static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
 {
-    struct serve *s = arg;
+    struct service *s = arg;
     return hub_restore(s->hub, clock_us(), row, f);
 }
 
-static int open_http(struct serve *s, struct fail *f)
+static int open_http(struct service *s, struct fail *f)
 {
     struct http_conf conf = {s->conf->pages,   s->hub,   s->store,
                              s->conf->version, s->model, &s->frame_lag};
     return http_new(&s->http, &conf, f);
 }
 
-static int open_net(struct serve *s, struct fail *f)
+static int open_net(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
     struct net_conf conf = {.host = c->host,
@@ -331,7 +331,7 @@ static int open_net(struct serve *s, struct fail *f)
     return net_new(&s->net, &conf, f);
 }
 
-static int open_threads(struct serve *s, struct fail *f)
+static int open_threads(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
     struct encoder_conf encoder = {&s->box, s->log, s->model, s->conf->version};
@@ -356,7 +356,7 @@ static int open_threads(struct serve *s, struct fail *f)
     return err;
 }
 
-static void close_all(struct serve *s)
+static void close_all(struct service *s)
 {
     for (int i = 0; i < s->workers; i++)
         worker_stop(s->worker[i]);
@@ -373,7 +373,7 @@ static void close_all(struct serve *s)
     mbox_destroy(&s->box);
 }
 
-static bool all_open(const struct serve *s)
+static bool all_open(const struct service *s)
 {
     for (int i = 0; i < s->workers; i++)
         if (!worker_glm(s->worker[i])) return false;
@@ -382,7 +382,7 @@ static bool all_open(const struct serve *s)
 
 /* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
  * safe, leave. */
-static void leave_now(struct serve *s)
+static void leave_now(struct service *s)
 {
     if (!hub_idle(s->hub))
         log_warn(s->log,
@@ -392,9 +392,9 @@ static void leave_now(struct serve *s)
     _exit(0);
 }
 
-int serve_run(const struct serve_conf *conf, struct fail *f)
+int service_run(const struct service_conf *conf, struct fail *f)
 {
-    struct serve s = {.conf = conf, .log = conf->log};
+    struct service s = {.conf = conf, .log = conf->log};
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
     s.boot_id = out_random(NULL) | 1;

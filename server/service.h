@@ -10,7 +10,7 @@
 #include "server/http/routes.h"
 #include "server/options.h"
 
-struct serve_conf {
+struct service_conf {
     const struct options *options;
     const char *model, *data, *version;
     const struct http_page *pages;
@@ -19,6 +19,6 @@ struct serve_conf {
 
 /* Serve until SIGTERM or SIGINT (both must be blocked already). Says on stdout where, with what and
  * why. 0, or an error that kept it from serving. */
-int serve_run(const struct serve_conf *, struct fail *f);
+int service_run(const struct service_conf *, struct fail *f);
 
 #endif

@@ -60,8 +60,8 @@ int cmd_serve(const struct cmd *c)
     sigprocmask(SIG_BLOCK, &set,
                 NULL); /* before any thread: the loop reads them from a descriptor */
     signal(SIGPIPE, SIG_IGN);
-    struct serve_conf conf = {c->options, c->model, data, c->version, c->pages, c->log};
-    return serve_run(&conf, &f) ? cmd_complain(&f) : 0;
+    struct service_conf conf = {c->options, c->model, data, c->version, c->pages, c->log};
+    return service_run(&conf, &f) ? cmd_complain(&f) : 0;
 }
 
 int cmd_check(const struct cmd *c)
