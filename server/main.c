@@ -52,9 +52,9 @@ static int plain_word(const char *word)
 
 static int run(enum options_command command, const struct options *options)
 {
-    static int (*const commands[OPTIONS_COMMANDS])(const struct cmd *) = {
-        [OPTIONS_SERVE] = cmd_serve, [OPTIONS_GENERATE] = cmd_generate, [OPTIONS_CHECK] = cmd_check,
-        [OPTIONS_PLAN] = cmd_plan,   [OPTIONS_TRACE] = cmd_trace,
+    static int (*const commands[OPTIONS_COMMANDS])(const struct cli *) = {
+        [OPTIONS_SERVE] = cli_serve, [OPTIONS_GENERATE] = cli_generate, [OPTIONS_CHECK] = cli_check,
+        [OPTIONS_PLAN] = cli_plan,   [OPTIONS_TRACE] = cli_trace,
     };
     char bundled[PATH_MAX];
     const char *model = options->model;
@@ -62,13 +62,13 @@ static int run(enum options_command command, const struct options *options)
     if (!model && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");
-        return cmd_complain(&f);
+        return cli_complain(&f);
     }
     if (!model) model = bundled;
     log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
     lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
-    struct cmd cmd = {options, model, DARKROOM_VERSION, page_files, &the_log};
-    int status = commands[command](&cmd);
+    struct cli cli = {options, model, DARKROOM_VERSION, page_files, &the_log};
+    int status = commands[command](&cli);
     log_destroy(&the_log);
     return status;
 }
@@ -95,7 +95,7 @@ int main(int argc, char **args)
     int err =
         options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
     if (err)
-        status = cmd_complain(&f) + 1;
+        status = cli_complain(&f) + 1;
     else if (options.help) {
         options_help((enum options_command)command, stdout);
         status = 0;

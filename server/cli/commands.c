@@ -14,14 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int cmd_complain(const struct fail *f)
+int cli_complain(const struct fail *f)
 {
     fprintf(stderr, "darkroom: %s\n", f->message);
     if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
     return 1;
 }
 
-int cmd_check_out(const char *path, struct fail *f)
+int cli_check_out(const char *path, struct fail *f)
 {
     char folder[PATH_MAX];
     struct stat st;
@@ -35,7 +35,7 @@ int cmd_check_out(const char *path, struct fail *f)
     return 0;
 }
 
-struct glm_opts cmd_opts(const struct cmd *c)
+struct glm_opts cli_opts(const struct cli *c)
 {
     return (struct glm_opts){.model = c->model,
                              .device = c->options->device,
@@ -45,7 +45,7 @@ struct glm_opts cmd_opts(const struct cmd *c)
                              .cache = c->options->cache};
 }
 
-int cmd_serve(const struct cmd *c)
+int cli_serve(const struct cli *c)
 {
     char data[PATH_MAX];
     struct fail f = {0};
@@ -61,17 +61,17 @@ int cmd_serve(const struct cmd *c)
                 NULL); /* before any thread: the loop reads them from a descriptor */
     signal(SIGPIPE, SIG_IGN);
     struct service_conf conf = {c->options, c->model, data, c->version, c->pages, c->log};
-    return service_run(&conf, &f) ? cmd_complain(&f) : 0;
+    return service_run(&conf, &f) ? cli_complain(&f) : 0;
 }
 
-int cmd_check(const struct cmd *c)
+int cli_check(const struct cli *c)
 {
     return glm_check(c->model, stdout);
 }
 
-int cmd_plan(const struct cmd *c)
+int cli_plan(const struct cli *c)
 {
-    struct glm_opts opts = cmd_opts(c);
+    struct glm_opts opts = cli_opts(c);
     struct fail f = {0};
     /* 0 and -1: glm_print_plan takes the model's own */
     struct glm_req req = {.prompt = "a picture",
@@ -80,16 +80,16 @@ int cmd_plan(const struct cmd *c)
                           .height = c->options->height,
                           .steps = c->options->steps,
                           .guidance = c->options->guidance};
-    return glm_print_plan(&opts, &req, stdout, &f) ? cmd_complain(&f) : 0;
+    return glm_print_plan(&opts, &req, stdout, &f) ? cli_complain(&f) : 0;
 }
 
-int cmd_trace(const struct cmd *c)
+int cli_trace(const struct cli *c)
 {
-    struct glm_opts opts = cmd_opts(c);
+    struct glm_opts opts = cli_opts(c);
     struct fail f = {0};
-    int err = cmd_check_out(c->options->out, &f);
+    int err = cli_check_out(c->options->out, &f);
     if (!err)
         err = c->options->law ? glm_trace_law(&opts, c->options->law, c->options->out, &f)
                               : glm_trace(&opts, c->options->like, c->options->out, &f);
-    return err ? cmd_complain(&f) : 0;
+    return err ? cli_complain(&f) : 0;
 }

@@ -6,7 +6,7 @@
 #include "server/http/routes.h"
 #include "server/options.h"
 
-struct cmd {
+struct cli {
     const struct options *options;
     const char *model; /* the option's, or the bundled one */
     const char *version;
@@ -14,17 +14,17 @@ struct cmd {
     struct log *log;
 };
 
-int cmd_serve(const struct cmd *);
-int cmd_generate(const struct cmd *);
-int cmd_check(const struct cmd *);
-int cmd_plan(const struct cmd *);
-int cmd_trace(const struct cmd *);
+int cli_serve(const struct cli *);
+int cli_generate(const struct cli *);
+int cli_check(const struct cli *);
+int cli_plan(const struct cli *);
+int cli_trace(const struct cli *);
 
 /* "darkroom: message" and the advice below it, on stderr. Returns 1. */
-int cmd_complain(const struct fail *);
+int cli_complain(const struct fail *);
 /* Drawing takes a while: what can be known about the file to write is said before. 0 or ERR_IO. */
-int cmd_check_out(const char *path, struct fail *);
+int cli_check_out(const char *path, struct fail *);
 /* The options that open an engine. */
-struct glm_opts cmd_opts(const struct cmd *);
+struct glm_opts cli_opts(const struct cli *);
 
 #endif

@@ -87,7 +87,7 @@ static bool to_stdout(const char *path)
 static int check_out(const char *path, struct fail *f)
 {
     if (!path) return 0;
-    if (!to_stdout(path)) return cmd_check_out(path, f);
+    if (!to_stdout(path)) return cli_check_out(path, f);
     if (!isatty(STDOUT_FILENO)) return 0;
     fail_set(f, ERR_USAGE, "A terminal cannot show the bytes of a picture.");
     return fail_advise(f, "Send them on, as in `-o - > picture.png`, or name a file.");
@@ -111,7 +111,7 @@ static int write_file(const char *path, const void *bytes, size_t len, struct fa
     return ERR_IO;
 }
 
-static int save(const struct cmd *c, const struct glm_info *info, struct glm_run *run,
+static int save(const struct cli *c, const struct glm_info *info, struct glm_run *run,
                 const struct spec *s, int64_t us, struct fail *f)
 {
     char path[64];
@@ -133,7 +133,7 @@ static int save(const struct cmd *c, const struct glm_info *info, struct glm_run
     return err;
 }
 
-static int generate(const struct cmd *c, struct glm *glm, struct fail *f)
+static int generate(const struct cli *c, struct glm *glm, struct fail *f)
 {
     struct spec s = {0};
     struct glm_info info;
@@ -157,14 +157,14 @@ static int generate(const struct cmd *c, struct glm *glm, struct fail *f)
     return err;
 }
 
-int cmd_generate(const struct cmd *c)
+int cli_generate(const struct cli *c)
 {
-    struct glm_opts opts = cmd_opts(c);
+    struct glm_opts opts = cli_opts(c);
     struct glm *glm = NULL;
     struct fail f = {0};
     int err = check_out(c->options->out, &f);
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);
-    return err ? cmd_complain(&f) : 0;
+    return err ? cli_complain(&f) : 0;
 }
