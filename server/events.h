@@ -10,20 +10,20 @@
 #include "server/core/hub.h"
 #include "server/worker/png.h"
 
-enum mail_kind {
-    MAIL_NOTE,    /* worker: struct mail_note */
-    MAIL_FATAL,   /* worker: struct mail_stored with why; the model cannot be opened */
-    MAIL_PREVIEW, /* encoder: struct mail_preview */
-    MAIL_ENCODED, /* encoder: struct mail_encoded */
-    MAIL_STORED   /* store: struct mail_stored */
+enum loop_kind {
+    LOOP_DEVICE_EVENT, /* worker: struct loop_device_event */
+    LOOP_FATAL,        /* worker: struct loop_stored with why; the model cannot be opened */
+    LOOP_PREVIEW,      /* encoder: struct loop_preview */
+    LOOP_ENCODED,      /* encoder: struct loop_encoded */
+    LOOP_STORED        /* store: struct loop_stored */
 };
 
-struct mail_note {
+struct loop_device_event {
     struct msg m;
     struct note note;
 };
 
-struct mail_preview {
+struct loop_preview {
     struct msg m;
     uint64_t job;
     enum event_phase phase;
@@ -33,7 +33,7 @@ struct mail_preview {
     struct blob *blob[BOARD_CLASSES]; /* one reference each, what image points to */
 };
 
-struct mail_encoded {
+struct loop_encoded {
     struct msg m;
     uint64_t job;
     struct blob *file; /* one reference, NULL: it failed */
@@ -41,7 +41,7 @@ struct mail_encoded {
     struct fail why;
 };
 
-struct mail_stored {
+struct loop_stored {
     struct msg m;
     uint64_t job;
     struct fail why; /* code 0: it is on disk */

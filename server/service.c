@@ -129,7 +129,7 @@ static void announce(struct service *s)
 }
 
 /* The limits are narrowed before the hub hears that the model is there. */
-static void on_note(struct service *s, struct mail_note *m)
+static void on_note(struct service *s, struct loop_device_event *m)
 {
     bool first = m->note.kind == NOTE_READY && !s->loaded;
     if (first) {
@@ -151,7 +151,7 @@ static void on_note(struct service *s, struct mail_note *m)
     net_resume(s->net);
 }
 
-static void on_preview(struct service *s, struct mail_preview *m)
+static void on_preview(struct service *s, struct loop_preview *m)
 {
     net_made(s->net, m->made_us);
     hub_preview(s->hub, clock_us(), m->job, m->phase, m->image, m->n);
@@ -159,34 +159,34 @@ static void on_preview(struct service *s, struct mail_preview *m)
         blob_unref(m->blob[i]);
 }
 
-static void on_encoded(struct service *s, struct mail_encoded *m)
+static void on_encoded(struct service *s, struct loop_encoded *m)
 {
     hub_encoded(s->hub, clock_us(), m->job, m->file, m->digest, m->file ? NULL : &m->why);
     blob_unref(m->file);
 }
 
-static void on_stored(struct service *s, struct mail_stored *m)
+static void on_stored(struct service *s, struct loop_stored *m)
 {
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
-static void on_fatal(struct service *s, struct mail_stored *m)
+static void on_fatal(struct service *s, struct loop_stored *m)
 {
     s->fatal = m->why;
     net_stop(s->net);
 }
 
-static void on_mail(void *arg)
+static void on_events(void *arg)
 {
     struct service *s = arg;
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
-        case MAIL_NOTE: on_note(s, (struct mail_note *)m); break;
-        case MAIL_FATAL: on_fatal(s, (struct mail_stored *)m); break;
-        case MAIL_PREVIEW: on_preview(s, (struct mail_preview *)m); break;
-        case MAIL_ENCODED: on_encoded(s, (struct mail_encoded *)m); break;
-        case MAIL_STORED: on_stored(s, (struct mail_stored *)m); break;
+        case LOOP_DEVICE_EVENT: on_note(s, (struct loop_device_event *)m); break;
+        case LOOP_FATAL: on_fatal(s, (struct loop_stored *)m); break;
+        case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
+        case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
+        case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
         default: break;
         }
         free(m);
@@ -194,14 +194,14 @@ static void on_mail(void *arg)
 }
 
 /* What is left in the mailbox when the loop has ended is for nobody. */
-static void drop_mail(struct service *s)
+static void drop_events(struct service *s)
 {
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
-        if (m->kind == MAIL_ENCODED) blob_unref(((struct mail_encoded *)m)->file);
-        if (m->kind == MAIL_PREVIEW)
-            for (int i = 0; i < ((struct mail_preview *)m)->n; i++)
-                blob_unref(((struct mail_preview *)m)->blob[i]);
+        if (m->kind == LOOP_ENCODED) blob_unref(((struct loop_encoded *)m)->file);
+        if (m->kind == LOOP_PREVIEW)
+            for (int i = 0; i < ((struct loop_preview *)m)->n; i++)
+                blob_unref(((struct loop_preview *)m)->blob[i]);
         free(m);
     }
 }
@@ -325,7 +325,7 @@ static int open_net(struct service *s, struct fail *f)
                             .arg = s,
                             .greet = greet,
                             .hello = say_hello,
-                            .mail = on_mail,
+                            .events = on_events,
                             .signal = on_signal,
                             .round = on_round};
     return net_new(&s->net, &conf, f);
@@ -367,7 +367,7 @@ static void close_all(struct service *s)
     net_free(s->net);
     s->net = NULL;
     http_free(s->http);
-    drop_mail(s);
+    drop_events(s);
     if (s->hub) hub_free(s->hub);
     hello_free(&s->hello);
     mbox_destroy(&s->box);

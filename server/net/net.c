@@ -443,7 +443,7 @@ static int on_ws(struct lws *wsi, enum lws_callback_reasons why, void *user, voi
     (void)user;
     if (why == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
         struct net *n = net_of(wsi);
-        n->conf.mail(n->conf.arg);
+        n->conf.events(n->conf.arg);
         return 0;
     }
     struct conn *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;

@@ -35,7 +35,7 @@ struct net_conf {
     struct session *(*greet)(void *arg, void (*want_write)(void *), void *conn);
     /* Its first message, or NULL while there is none: nothing is read from it until net_resume(). */
     struct blob *(*hello)(void *arg);
-    void (*mail)(void *arg);              /* net_wake() was called */
+    void (*events)(void *arg);            /* net_wake() was called */
     void (*signal)(void *arg, int which); /* SIGTERM or SIGINT came */
     void (*round)(void *arg);             /* after every round of inputs */
 };
@@ -54,7 +54,7 @@ void net_run(struct net *);
 void net_stop(struct net *);
 /* Call round() again at this time of clock_us() at the latest; INT64_MAX: no wish. */
 void net_alarm(struct net *, int64_t at_us);
-/* Wake the loop: mail() is called soon. Any thread. */
+/* Wake the loop: events() is called soon. Any thread. */
 void net_wake(void *net);
 
 /* The preview that is being posted shows a quantum that ended then: for frame_lag. */

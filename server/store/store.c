@@ -369,13 +369,13 @@ static struct entry *entry_new(int kind, const struct hub_row *row, struct blob 
 
 static void answer(struct store *s, uint64_t job, const struct fail *why)
 {
-    struct mail_stored *mail = calloc(1, sizeof *mail);
-    if (!mail)
+    struct loop_stored *stored = calloc(1, sizeof *stored);
+    if (!stored)
         abort(); /* a few hundred bytes: nothing works any more, and a job would hang silently */
-    mail->m.kind = MAIL_STORED;
-    mail->job = job;
-    if (why) mail->why = *why;
-    mbox_push(s->loop, &mail->m);
+    stored->m.kind = LOOP_STORED;
+    stored->job = job;
+    if (why) stored->why = *why;
+    mbox_push(s->loop, &stored->m);
 }
 
 static void send(struct store *s, int kind, const struct hub_row *row, struct blob *file)

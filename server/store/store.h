@@ -1,7 +1,7 @@
 /* store - jobs and results on disk: SQLite for rows, plain files for pictures, one thread for both.
  *
  * The thread takes all that waits in its mailbox into one transaction (WAL, synchronous=FULL), so a
- * commit's wait is shared, and only then says MAIL_STORED for each. A result's file is whole and on
+ * commit's wait is shared, and only then says LOOP_STORED for each. A result's file is whole and on
  * disk under its final name before the row that names it: written aside, fsync, rename, fsync of the
  * folder. kill -9 or power loss at any point leaves either all of a row or nothing of it.
  *
@@ -25,7 +25,7 @@ struct store;
 #define STORE_NAME_BYTES 160
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start the
- * thread. loop gets one MAIL_STORED per store_accept and store_end, in their order. ERR_IO: with the
+ * thread. loop gets one LOOP_STORED per store_accept and store_end, in their order. ERR_IO: with the
  * path and what to do; ERR_CONFLICT: another server uses the folder. */
 int store_open(struct store **out, const char *data, struct mbox *loop, struct log *,
                struct fail *f);

@@ -67,7 +67,7 @@ static struct blob *as_png(const uint8_t *rgb, int w, int h)
 }
 
 /* An image that an earlier class gave in the same format and size. */
-static struct blob *same_image(const struct mail_preview *m, enum frame_format format, int w, int h)
+static struct blob *same_image(const struct loop_preview *m, enum frame_format format, int w, int h)
 {
     for (int i = 0; i < m->n; i++)
         if (m->image[i].width == w && m->image[i].height == h
@@ -77,7 +77,7 @@ static struct blob *same_image(const struct mail_preview *m, enum frame_format f
 }
 
 static void add_class(struct encoder *e, const struct worker_slot *s, int class, uint8_t *small,
-                      struct mail_preview *m)
+                      struct loop_preview *m)
 {
     int w, h;
     enum frame_format format = board_class_format(class);
@@ -98,10 +98,10 @@ static void add_class(struct encoder *e, const struct worker_slot *s, int class,
 
 static void encode_preview(struct encoder *e, struct worker_slot *s)
 {
-    struct mail_preview *m = calloc(1, sizeof *m);
+    struct loop_preview *m = calloc(1, sizeof *m);
     uint8_t *small = malloc((size_t)s->width * (size_t)s->height * 3);
     if (m && small) {
-        m->m.kind = MAIL_PREVIEW;
+        m->m.kind = LOOP_PREVIEW;
         m->job = s->job;
         m->phase = s->phase;
         m->made_us = s->made_us;
@@ -133,9 +133,9 @@ static struct blob *encode_file(struct encoder *e, const struct worker_picture *
 
 static void encode_picture(struct encoder *e, struct worker_picture *p)
 {
-    struct mail_encoded *m = calloc(1, sizeof *m);
+    struct loop_encoded *m = calloc(1, sizeof *m);
     if (!m) abort(); /* a few hundred bytes: nothing works any more */
-    m->m.kind = MAIL_ENCODED;
+    m->m.kind = LOOP_ENCODED;
     m->job = p->job;
     m->file = encode_file(e, p, &m->why);
     if (m->file) png_digest(m->file->data, m->file->len, m->digest);

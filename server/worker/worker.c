@@ -86,18 +86,18 @@ void worker_picture_free(struct worker_picture *p)
 /* --- notes --------------------------------------------------------------------------------------- */
 
 /* A note cannot be dropped: the hub would wait for it for ever. */
-static struct mail_note *note_new(enum note_kind kind, uint64_t job)
+static struct loop_device_event *note_new(enum note_kind kind, uint64_t job)
 {
-    struct mail_note *m;
+    struct loop_device_event *m;
     while (!(m = calloc(1, sizeof *m)))
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    m->m.kind = MAIL_NOTE;
+    m->m.kind = LOOP_DEVICE_EVENT;
     m->note.kind = kind;
     m->note.job = job;
     return m;
 }
 
-static void note_send(struct worker *w, struct mail_note *m)
+static void note_send(struct worker *w, struct loop_device_event *m)
 {
     m->note.device = w->conf.index;
     mbox_push(w->conf.loop, &m->m);
@@ -110,7 +110,7 @@ static void note_simple(struct worker *w, enum note_kind kind, uint64_t job)
 
 static void note_failed(struct worker *w, uint64_t job, const struct fail *why)
 {
-    struct mail_note *m = note_new(NOTE_FAILED, job);
+    struct loop_device_event *m = note_new(NOTE_FAILED, job);
     m->note.fail = *why;
     note_send(w, m);
 }
@@ -289,7 +289,7 @@ static void publish(struct worker *w, const int *picked, int n)
 static void tell_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
                          int64_t us)
 {
-    struct mail_note *m = note_new(NOTE_QUANTUM, 0);
+    struct loop_device_event *m = note_new(NOTE_QUANTUM, 0);
     m->note.phase = phase;
     m->note.elapsed_us = us;
     m->note.n = m->note.batch = n;
@@ -363,7 +363,7 @@ static void look_after(struct worker *w, enum glm_phase phase, const int *picked
 static void tell_ready(struct worker *w)
 {
     struct glm_info info;
-    struct mail_note *m = note_new(NOTE_READY, 0);
+    struct loop_device_event *m = note_new(NOTE_READY, 0);
     w->learning = true;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
@@ -376,7 +376,7 @@ static void tell_ready(struct worker *w)
     note_send(w, m);
 }
 
-static void lost_job(struct mail_note *m, uint64_t job)
+static void lost_job(struct loop_device_event *m, uint64_t job)
 {
     m->note.run[m->note.n++].job = job;
 }
@@ -384,7 +384,7 @@ static void lost_job(struct mail_note *m, uint64_t job)
 /* First those that shared the failing quantum, or the one that could not even begin. */
 static void tell_lost(struct worker *w, const int *picked, int n)
 {
-    struct mail_note *m = note_new(NOTE_DEVICE, 0);
+    struct loop_device_event *m = note_new(NOTE_DEVICE, 0);
     bool first[LIMIT_BATCH] = {0};
     m->note.fail = w->broken;
     for (int i = 0; i < n; i++) {
@@ -419,7 +419,7 @@ static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
 /* Jobs that were on their way when it failed must not wait for it: others may take them. */
 static void tell_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
-    struct mail_note *m = note_new(NOTE_AWAY, 0);
+    struct loop_device_event *m = note_new(NOTE_AWAY, 0);
     m->note.fail = *why;
     m->note.batch = tries;
     for (struct msg **at = later; *at;) {
@@ -528,10 +528,10 @@ static void learn(struct worker *w)
 
 static void tell_fatal(struct worker *w, const struct fail *why)
 {
-    struct mail_stored *m;
+    struct loop_stored *m;
     while (!(m = calloc(1, sizeof *m)))
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    m->m.kind = MAIL_FATAL;
+    m->m.kind = LOOP_FATAL;
     m->why = *why;
     mbox_push(w->conf.loop, &m->m);
 }

@@ -45,13 +45,13 @@ struct worker_conf {
     struct glm_opts opts;  /* texts are borrowed for the life of the worker */
     int index, of;         /* which of how many workers; of 0 means 1 */
     uint64_t memory;       /* bytes for pictures; 0: three quarters of what is free */
-    struct mbox *loop;     /* gets MAIL_NOTE, MAIL_FATAL */
+    struct mbox *loop;     /* gets LOOP_DEVICE_EVENT, LOOP_FATAL */
     struct mbox *previews; /* gets struct worker_slot */
     struct mbox *pictures; /* gets struct worker_picture */
     struct log *log;
 };
 
-/* Start the thread, which opens the model: NOTE_READY or MAIL_FATAL follows. */
+/* Start the thread, which opens the model: NOTE_READY or LOOP_FATAL follows. */
 int worker_new(struct worker **out, const struct worker_conf *, struct fail *f);
 /* End the thread after the quantum that is being computed; runs are freed without a word. NULL is
  * fine. */

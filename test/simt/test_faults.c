@@ -61,9 +61,9 @@ static struct note next_note(int quanta)
         if (!list) list = mbox_wait(&loop, 120000);
         if (!list) fail_msg("no note came");
         struct msg *m = list;
-        struct note note = ((struct mail_note *)m)->note;
+        struct note note = ((struct loop_device_event *)m)->note;
         list = m->next;
-        if (m->kind != MAIL_NOTE) fail_msg("%s", ((struct mail_stored *)m)->why.message);
+        if (m->kind != LOOP_DEVICE_EVENT) fail_msg("%s", ((struct loop_stored *)m)->why.message);
         free(m);
         seen[note.kind][note.device]++;
         if (quanta || note.kind != NOTE_QUANTUM) return note;

@@ -51,8 +51,8 @@ static void expect_stored(int n, enum err code)
     while (n > 0)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n--) {
             next = m->next;
-            assert_int_equal(m->kind, MAIL_STORED);
-            assert_int_equal(((struct mail_stored *)m)->why.code, code);
+            assert_int_equal(m->kind, LOOP_STORED);
+            assert_int_equal(((struct loop_stored *)m)->why.code, code);
             free(m);
         }
     assert_int_equal(n, 0);
@@ -275,9 +275,9 @@ static void bad_row_stands_alone(void **state)
     int bad = 0;
     for (int n = 0; n < 2;)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n++) {
-            struct mail_stored *mail = (struct mail_stored *)m;
+            struct loop_stored *stored = (struct loop_stored *)m;
             next = m->next;
-            if (mail->why.code) bad++, assert_int_equal(mail->job, 1);
+            if (stored->why.code) bad++, assert_int_equal(stored->job, 1);
             free(m);
         }
     assert_int_equal(bad, 1);

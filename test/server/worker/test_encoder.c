@@ -67,7 +67,7 @@ static void answers_pictures(void **state)
     encoder_free(e); /* what waits is still encoded */
     uint64_t n = 0;
     for (struct msg *m = mbox_take(&box), *next; m; m = next) {
-        struct mail_encoded *got = (struct mail_encoded *)m;
+        struct loop_encoded *got = (struct loop_encoded *)m;
         next = m->next;
         assert_int_equal(got->job, ++n);
         assert_memory_equal(got->file->data, "\x89PNG", 4);
@@ -83,7 +83,7 @@ static void wait_ready(struct mbox *box)
 {
     struct msg *m = mbox_wait(box, 10000);
     assert_non_null(m);
-    assert_int_equal(((struct mail_note *)m)->note.kind, NOTE_READY);
+    assert_int_equal(((struct loop_device_event *)m)->note.kind, NOTE_READY);
     free(m);
 }
 
@@ -115,12 +115,12 @@ static void preview_classes(void **state)
     while (!ended)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next) {
             next = m->next;
-            if (m->kind == MAIL_ENCODED) {
+            if (m->kind == LOOP_ENCODED) {
                 ended = 1;
-                blob_unref(((struct mail_encoded *)m)->file);
+                blob_unref(((struct loop_encoded *)m)->file);
             }
-            if (m->kind == MAIL_PREVIEW) {
-                struct mail_preview *p = (struct mail_preview *)m;
+            if (m->kind == LOOP_PREVIEW) {
+                struct loop_preview *p = (struct loop_preview *)m;
                 previews++;
                 assert_int_equal(p->n, 3);
                 for (int i = 0; i < p->n; i++) {

@@ -69,9 +69,9 @@ static struct note next_note(void)
         if (!list) list = mbox_wait(&loop, 10000);
         if (!list) fail_msg("no note came");
         struct msg *m = list;
-        struct note note = ((struct mail_note *)m)->note;
+        struct note note = ((struct loop_device_event *)m)->note;
         list = m->next;
-        assert_int_equal(m->kind, MAIL_NOTE);
+        assert_int_equal(m->kind, LOOP_DEVICE_EVENT);
         free(m);
         if (note.kind != NOTE_QUANTUM) return note;
     }
@@ -250,8 +250,8 @@ static void no_model(void **state)
     assert_int_equal(open_worker("missing"), 0);
     struct msg *m = mbox_wait(&loop, 10000);
     assert_non_null(m);
-    assert_int_equal(m->kind, MAIL_FATAL);
-    assert_int_equal(((struct mail_stored *)m)->why.code, ERR_MODEL);
+    assert_int_equal(m->kind, LOOP_FATAL);
+    assert_int_equal(((struct loop_stored *)m)->why.code, ERR_MODEL);
     free(m);
     assert_int_equal(tear_down(NULL), 0);
 }
