@@ -7,57 +7,65 @@
 
 #include <string.h>
 
-struct rig {
+struct harness {
     struct hub *hub;
     struct spec_limits limits;
     int accepts;
     uint64_t job, random;
 };
 
-static void rig_accept(void *arg, const struct hub_row *row)
+static void harness_accept(void *arg, const struct hub_row *row)
 {
-    struct rig *r = arg;
+    struct harness *r = arg;
     r->accepts++;
     r->job = row->job;
 }
-static void rig_end(void *arg, const struct hub_row *row, struct blob *file)
+static void harness_end(void *arg, const struct hub_row *row, struct blob *file)
 {
     (void)arg, (void)row, (void)file;
 }
-static void rig_start(void *arg, int d, const struct hub_work *w)
+static void harness_start(void *arg, int d, const struct hub_work *w)
 {
     (void)arg, (void)d, (void)w;
 }
-static void rig_drop(void *arg, int d, uint64_t job)
+static void harness_drop(void *arg, int d, uint64_t job)
 {
     (void)arg, (void)d, (void)job;
 }
-static void rig_wish(void *arg, int d, uint64_t job, const struct hub_wish *w)
+static void harness_wish(void *arg, int d, uint64_t job, const struct hub_wish *w)
 {
     (void)arg, (void)d, (void)job, (void)w;
 }
-static int rig_busy(void *arg, int d, uint64_t *jobs, int max)
+static int harness_busy(void *arg, int d, uint64_t *jobs, int max)
 {
     (void)arg, (void)d, (void)jobs, (void)max;
     return 0;
 }
-static int rig_plan(void *arg, const struct spec *s, struct plan *out, struct fail *f)
+static int harness_plan(void *arg, const struct spec *s, struct plan *out, struct fail *f)
 {
     (void)arg, (void)s, (void)f;
     memset(out, 0, sizeof *out);
     out->cost.run_bytes = 1000;
     return 0;
 }
-static uint64_t rig_random(void *arg)
+static uint64_t harness_random(void *arg)
 {
-    struct rig *r = arg;
+    struct harness *r = arg;
     return r->random = r->random * 6364136223846793005u + 1442695040888963407u;
 }
 
-static inline int rig_open(struct rig *r)
+static inline int harness_open(struct harness *r)
 {
-    struct hub_out out = {r,        rig_accept, rig_end,  rig_start,    rig_drop,
-                          rig_wish, rig_busy,   rig_plan, session_wake, rig_random};
+    struct hub_out out = {r,
+                          harness_accept,
+                          harness_end,
+                          harness_start,
+                          harness_drop,
+                          harness_wish,
+                          harness_busy,
+                          harness_plan,
+                          session_wake,
+                          harness_random};
     memset(r, 0, sizeof *r);
     spec_limits_init(&r->limits);
     struct hub_conf conf = {.boot = 1,

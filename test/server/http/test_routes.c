@@ -21,7 +21,7 @@ static const struct http_page PAGES[] = {
     {"/index.html", BYTES(INDEX)}, {"/app.js", BYTES(SCRIPT)}, {0}};
 static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-static struct rig rig;
+static struct harness harness;
 static struct histogram lag;
 static struct store *store;
 static struct http *http;
@@ -52,10 +52,10 @@ static int set_up(void **state)
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/darkroom-http-XXXXXX");
     mbox_init(&box, NULL, NULL);
-    if (!mkdtemp(folder) || rig_open(&rig) || store_open(&store, folder, &box, NULL, NULL))
+    if (!mkdtemp(folder) || harness_open(&harness) || store_open(&store, folder, &box, NULL, NULL))
         return -1;
     store_one();
-    struct http_conf conf = {PAGES, rig.hub, store, "1.0", "tiny", &lag};
+    struct http_conf conf = {PAGES, harness.hub, store, "1.0", "tiny", &lag};
     return http_new(&http, &conf, NULL);
 }
 
@@ -65,7 +65,7 @@ static int tear_down(void **state)
     (void)state;
     http_free(http);
     store_close(store);
-    hub_free(rig.hub);
+    hub_free(harness.hub);
     mbox_destroy(&box);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command);
@@ -155,7 +155,7 @@ static void health_and_methods(void **state)
     http_reply_free(&r);
     histogram_add(&lag, 4000);
     struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
-    hub_note(rig.hub, 0, &ready);
+    hub_note(harness.hub, 0, &ready);
     r = get("/healthz", "", "");
     assert_int_equal(r.status, 200);
     assert_non_null(strstr((const char *)r.body, "\"model\":\"tiny\""));

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static struct rig rig;
+static struct harness harness;
 static struct session *session;
 static int wakes;
 
@@ -27,7 +27,8 @@ static int set_up(void **state)
 {
     (void)state;
     wakes = 0;
-    if (rig_open(&rig) || session_new(&session, rig.hub, want_write, NULL, NULL)) return -1;
+    if (harness_open(&harness) || session_new(&session, harness.hub, want_write, NULL, NULL))
+        return -1;
     session_hello(session, blob_copy("{\"type\":\"hello\"}", 16));
     return 0;
 }
@@ -36,7 +37,7 @@ static int tear_down(void **state)
 {
     (void)state;
     session_free(session);
-    hub_free(rig.hub);
+    hub_free(harness.hub);
     return 0;
 }
 
