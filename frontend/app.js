@@ -7,10 +7,10 @@ import { Wire, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
-import { Link } from './view/connection.js';
-import { Speaker, changes } from './view/announcer.js';
+import { Connection } from './view/connection.js';
+import { Announcer, changes } from './view/announcer.js';
 import { Status } from './view/status.js';
-import { Tab } from './view/title.js';
+import { Title } from './view/title.js';
 import { failureWords } from './view/errors.js';
 import { Viewer } from './view/viewer.js';
 
@@ -28,16 +28,16 @@ const storage = openStorage();
 const root = document.documentElement;
 const store = new Store();
 const wire = new Wire(socketUrl(location.href), {
-  message: (message) => session.heard(message.type === 'preview' ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message),
-  link: (link) => store.dispatch({ do: 'link', link }),
-  trouble: (error) => console.warn('darkroom: a message that cannot be read', error),
+  message: (message) => session.receive(message.type === 'preview' ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message),
+  connection: (connection) => store.dispatch({ do: 'connection', connection }),
+  error: (error) => console.warn('darkroom: a message that cannot be read', error),
 });
 const session = new Session({ store, storage, now, send: (message) => wire.send(message) });
 
 let text = new Text(pickLanguage([root.lang]));
 let drawn = store.state;
 let dirty = true;
-let spoke = true;
+let languageChanged = true;
 /** @type {Job[]} */ let cleared = [];
 let quoteTimer = 0;
 let quotedAt = 0;
@@ -46,15 +46,15 @@ const known = /** @type {any} */ (recall(HELLO)); // what this server could do w
 
 const composer = new Composer({ submit, changed });
 const status = new Status();
-const speaker = new Speaker();
-const tab = new Tab();
-const link = new Link({
+const announcer = new Announcer();
+const title = new Title();
+const connection = new Connection({
   retry: () => wire.connect(),
   undo,
   dismiss: () => store.dispatch({ do: 'news', news: null }),
 });
 const viewer = new Viewer({
-  use, vary, text: () => text, say: (words) => speaker.say(words),
+  use, vary, text: () => text, say: (words) => announcer.say(words),
   finished: () => store.state.jobs.filter((job) => job.state === 'done' && job.result),
 });
 const gallery = new Gallery({
@@ -74,10 +74,10 @@ const gallery = new Gallery({
 /** @param {Spec} spec */
 function submit(spec) {
   const key = session.submit(spec);
-  speaker.say(text.say('say.sent', { prompt: brief(spec.prompt) }));
-  const lost = !!document.activeElement?.closest('.empty'); // what was clicked goes away
+  announcer.say(text.say('say.sent', { prompt: brief(spec.prompt) }));
+  const focusLost = !!document.activeElement?.closest('.empty'); // what was clicked goes away
   draw();
-  if (lost) gallery.card(key)?.focus();
+  if (focusLost) gallery.card(key)?.focus();
   const card = gallery.card(key)?.element;
   const box = card?.getBoundingClientRect();
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -95,14 +95,14 @@ function use(job) {
   composer.prompt.focus();
   byId('composer').scrollIntoView({ block: 'nearest' });
   store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
-  speaker.say(text.say('notice.filled'));
+  announcer.say(text.say('notice.filled'));
 }
 
 /** @param {string[]} keys */
 function clear(keys) {
   cleared = session.forget(keys);
   store.dispatch({ do: 'news', news: { kind: 'cleared', n: cleared.length, at: now() } });
-  speaker.say(text.say('notice.cleared', { n: cleared.length }));
+  announcer.say(text.say('notice.cleared', { n: cleared.length }));
 }
 
 function undo() {
@@ -121,7 +121,7 @@ function changed() {
 
 function quote() {
   quotedAt = now();
-  if (composer.text && composer.sound()) {
+  if (composer.text && composer.valid()) {
     const spec = composer.peek();
     askedQuote = spec.prompt;
     session.quote(spec);
@@ -129,12 +129,12 @@ function quote() {
 }
 
 function quoteWords() {
-  const { link: { state }, quote: said } = store.state;
+  const { connection: { state }, quote: quoted } = store.state;
   if (!composer.prompt.value.trim()) return '';
-  if (state !== 'open') return store.state.link.ever || store.state.link.attempt > 1 ? text.say('compose.quote.offline') : '';
-  if (!said?.due || askedQuote !== composer.prompt.value.trim()) return '';
-  const time = text.about(said.due.ms);
-  const n = said.position > 0 ? (store.state.stats?.running ?? 0) + said.position - 1 : 0;
+  if (state !== 'open') return store.state.connection.ever || store.state.connection.attempt > 1 ? text.say('compose.quote.offline') : '';
+  if (!quoted?.due || askedQuote !== composer.prompt.value.trim()) return '';
+  const time = text.about(quoted.due.ms);
+  const n = quoted.position > 0 ? (store.state.stats?.running ?? 0) + quoted.position - 1 : 0;
   return n > 0 ? text.say('compose.quote.queue', { n, time }) : text.say('compose.quote.now', { time });
 }
 
@@ -156,31 +156,31 @@ function translate() {
 function draw() {
   const { state } = store;
   const at = now();
-  const all = spoke;
-  dirty = spoke = false;
+  const all = languageChanged;
+  dirty = languageChanged = false;
   if (all) translate();
   const shown = state.hello ? state : { ...state, hello: known };
   composer.update(shown, text);
   gallery.update(shown, text, at, all);
-  if (all || state.stats !== drawn.stats || state.hello !== drawn.hello || state.link !== drawn.link || state.jobs !== drawn.jobs) {
+  if (all || state.stats !== drawn.stats || state.hello !== drawn.hello || state.connection !== drawn.connection || state.jobs !== drawn.jobs) {
     status.update(state, text, at);
   }
-  link.update(state, text, at);
+  connection.update(state, text, at);
   put(byId('quote'), quoteWords());
-  tab.update(state, text, document.hidden);
+  title.update(state, text, document.hidden);
   drawn = state;
 }
 
 store.listeners.add((state, before) => {
-  for (const words of changes(state, before, text)) speaker.say(words);
+  for (const words of changes(state, before, text)) announcer.say(words);
   if (state.stats !== before.stats && state.stats && now() - quotedAt > QUOTE_AGE_MS) quote();
-  if (state.link.state === 'open' && before.link.state !== 'open') quote();
+  if (state.connection.state === 'open' && before.connection.state !== 'open') quote();
   if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {
     if (job.state === 'refused' && job.error?.field && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
         && composer.prompt.value.trim() === job.asked.prompt) {
       const { error } = job;
-      composer.blame(error.field ?? '', () => {
+      composer.showFault(error.field ?? '', () => {
         const { wrong, todo } = failureWords(error, text);
         return `${wrong} ${todo}`;
       });
@@ -196,7 +196,7 @@ store.listeners.add((state, before) => {
 setInterval(() => {
   gallery.tick(now());
   status.tick(now());
-  link.tick(now());
+  connection.tick(now());
 }, TICK_MS);
 
 /* language and theme */
@@ -204,7 +204,7 @@ setInterval(() => {
 byId('language').addEventListener('click', () => {
   text = new Text(text.lang === 'zh' ? 'en' : 'zh');
   keep('darkroom.lang', text.lang);
-  spoke = true;
+  languageChanged = true;
   draw();
 });
 
@@ -255,7 +255,7 @@ function recall(name) {
   }
 }
 
-addEventListener('storage', (event) => session.stored(event));
+addEventListener('storage', (event) => session.storageChanged(event));
 addEventListener('online', () => wire.connect());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;

@@ -54,7 +54,7 @@ export function fromRecord(text) {
 
 export class Session {
   /** @param {{store: Store, storage: Storage | null, now: () => number, date?: () => number,
-   *           send: (message: Message) => boolean}} world */
+   *           send: (message: Message) => boolean}} env */
   constructor({ store, storage, now, date = Date.now, send }) {
     this.store = store;
     this.storage = storage;
@@ -80,13 +80,13 @@ export class Session {
   }
 
   /** One message from the wire. @param {Message} message */
-  heard(message) {
+  receive(message) {
     this.store.dispatch({ do: 'message', message, at: this.now() });
     if (message.type === 'hello') this.#resume();
     if (message.type === 'accepted') this.#accepted(message);
   }
 
-  /** Ask for a picture: at once, or as soon as the link is open. @param {Spec} spec @returns {string} its key */
+  /** Ask for a picture: at once, or as soon as the connection is open. @param {Spec} spec @returns {string} its key */
   submit(spec) {
     const job = newJob(randomKey(), spec, this.date());
     this.store.dispatch({ do: 'submit', job });
@@ -116,7 +116,7 @@ export class Session {
   }
 
   /** Another tab changed what the browser remembers. @param {{key: string | null, newValue: string | null}} event */
-  stored(event) {
+  storageChanged(event) {
     if (!event.key?.startsWith(PREFIX)) return;
     const key = event.key.slice(PREFIX.length);
     if (event.newValue === null) this.store.dispatch({ do: 'forget', keys: [key], at: this.now() });

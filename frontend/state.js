@@ -32,12 +32,12 @@ import { PHASES } from './wire.js';
  * @property {boolean} sent whether the submit may have reached the server
  * @property {boolean} cancelling */
 
-/** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number, ever: boolean}} LinkState */
+/** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number, ever: boolean}} ConnectionState */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled', n?: number, failure?: Failure, at: number}} News */
 /** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
 
 /** @typedef {Object} State
- * @property {LinkState} link
+ * @property {ConnectionState} connection
  * @property {Message | null} hello
  * @property {readonly Job[]} jobs newest first
  * @property {(Message & {at: number}) | null} stats
@@ -48,7 +48,7 @@ export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'can
 
 /** @type {State} */
 export const EMPTY = Object.freeze({
-  link: { state: 'connecting', retryAt: 0, attempt: 0, ever: false },
+  connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false },
   hello: null, jobs: [], stats: null, quote: null, news: null,
 });
 
@@ -82,14 +82,14 @@ const EVENTS = {
   accepted: (job, m) => ({ ...job, id: m.job, spec: m.spec, created: m.created_ms ?? job.created,
     state: job.state === 'sending' || job.state === 'lost' ? 'queued' : job.state, error: null }),
   // after a run began this means: the server was restarted and draws the picture again
-  queue: (job, m, at) => ({ ...afresh(job), state: 'queued',
+  queue: (job, m, at) => ({ ...resetRun(job), state: 'queued',
     queue: { position: m.position, ahead: m.ahead, why: m.why, range: m.eta_range_ms ?? null },
-    due: settle(job.due, due(m.eta_ms, at), at) }),
-  phase: (job, m) => ({ ...from(job, m.phase), state: 'running', queue: null, phase: m.phase, done: 0, total: m.total }),
+    due: steadyDue(job.due, due(m.eta_ms, at), at) }),
+  phase: (job, m) => ({ ...atPhase(job, m.phase), state: 'running', queue: null, phase: m.phase, done: 0, total: m.total }),
   progress: (job, m, at) => {
-    const run = from(job, m.phase);
+    const run = atPhase(job, m.phase);
     return { ...run, state: 'running', queue: null, phase: m.phase, done: m.done, total: m.total,
-      overall: Math.max(run.overall, Math.min(1, m.overall)), due: settle(run.due, due(m.eta_ms, at), at) };
+      overall: Math.max(run.overall, Math.min(1, m.overall)), due: steadyDue(run.due, due(m.eta_ms, at), at) };
   },
   preview: (job, m) => ({ ...job, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
   result: (job, m) => ({ ...job, overall: 1, due: null,
@@ -99,20 +99,20 @@ const EVENTS = {
 };
 
 /** The job before its run. @param {Job} job @returns {Job} */
-function afresh(job) {
+function resetRun(job) {
   return { ...job, phase: null, done: 0, total: 0, overall: 0, preview: null };
 }
 
 /** The job as `phase` finds it: afresh when that phase lies before the one it is in, for then the run began again.
  * @param {Job} job @param {string} phase @returns {Job} */
-function from(job, phase) {
-  return job.phase && PHASES.indexOf(phase) < PHASES.indexOf(job.phase) ? afresh(job) : job;
+function atPhase(job, phase) {
+  return job.phase && PHASES.indexOf(phase) < PHASES.indexOf(job.phase) ? resetRun(job) : job;
 }
 
 /** The estimate to show when a new one comes: honest about news, without trembling. A slightly later time is
  * held until the countdown has used it up; everything else is taken as it is.
  * @param {Due | null} old @param {Due | null} fresh @param {number} at @returns {Due | null} */
-export function settle(old, fresh, at) {
+export function steadyDue(old, fresh, at) {
   if (!old || !fresh) return fresh;
   const left = remaining(old, at);
   const later = fresh.ms - left;
@@ -176,7 +176,7 @@ function message(state, m, at) {
 }
 
 /** What can happen. @typedef {{do: 'message', message: Message, at: number}
- *  | {do: 'link', link: import('./wire.js').Link}
+ *  | {do: 'connection', connection: import('./wire.js').Connection}
  *  | {do: 'submit', job: Job} | {do: 'sent', key: string} | {do: 'adopt', jobs: readonly Job[]} | {do: 'cancel', key: string}
  *  | {do: 'forget', keys: readonly string[], at: number} | {do: 'news', news: News | null}
  *  | {do: 'unquote'}} Action */
@@ -185,7 +185,7 @@ function message(state, m, at) {
 export function reduce(state, action) {
   switch (action.do) {
     case 'message': return message(state, action.message, action.at);
-    case 'link': return link(state, action.link);
+    case 'connection': return connection(state, action.connection);
     case 'submit': return { ...state, jobs: [action.job, ...state.jobs] };
     case 'sent': return change(state, (job) => job.key === action.key && !job.sent, (job) => ({ ...job, sent: true }));
     case 'adopt': return adopt(state, action.jobs);
@@ -200,11 +200,11 @@ export function reduce(state, action) {
   }
 }
 
-/** @param {State} state @param {import('./wire.js').Link} to @returns {State} */
-function link(state, to) {
-  const ever = state.link.ever || to.state === 'open';
-  const { retryAt, attempt } = to.state === 'waiting' ? to : { retryAt: 0, attempt: state.link.attempt };
-  const next = { ...state, link: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever } };
+/** @param {State} state @param {import('./wire.js').Connection} to @returns {State} */
+function connection(state, to) {
+  const ever = state.connection.ever || to.state === 'open';
+  const { retryAt, attempt } = to.state === 'waiting' ? to : { retryAt: 0, attempt: state.connection.attempt };
+  const next = { ...state, connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever } };
   // what the server said about now is not true any more
   return to.state === 'open' ? next : { ...next, stats: null, quote: null };
 }

@@ -68,23 +68,23 @@ export function retryPause(attempt, random) {
   return Math.round(base * (0.75 + 0.5 * random()));
 }
 
-/** What the page wants to know of the link. @typedef {{state: 'connecting'} | {state: 'open'} |
- *  {state: 'waiting', retryAt: number, attempt: number}} Link */
+/** What the page wants to know of the connection. @typedef {{state: 'connecting'} | {state: 'open'} |
+ *  {state: 'waiting', retryAt: number, attempt: number}} Connection */
 
-/** The world as the wire sees it; tests bring their own. @typedef {Object} World
+/** What the wire needs of the browser; tests pass their own. @typedef {Object} Environment
  * @property {new (url: string, protocol: string) => WebSocket} WebSocket
  * @property {() => number} now milliseconds that never go back
- * @property {(f: () => void, ms: number) => any} later
- * @property {(handle: any) => void} never
+ * @property {(f: () => void, ms: number) => any} setTimer
+ * @property {(handle: any) => void} clearTimer
  * @property {() => number} random */
 
-/** @returns {World} */
-export function realWorld() {
+/** @returns {Environment} */
+export function browserEnvironment() {
   return {
     WebSocket: globalThis.WebSocket,
     now: () => performance.now(),
-    later: (f, ms) => setTimeout(f, ms),
-    never: (handle) => clearTimeout(handle),
+    setTimer: (f, ms) => setTimeout(f, ms),
+    clearTimer: (handle) => clearTimeout(handle),
     random: Math.random,
   };
 }
@@ -92,17 +92,17 @@ export function realWorld() {
 /** One connection that comes back by itself. It is open from `hello` on; what is sent before is not kept. */
 export class Wire {
   /** @param {string} url
-   *  @param {{message: (m: Message | Frame) => void, link: (l: Link) => void, trouble?: (e: unknown) => void}} to
-   *  @param {World} [world] */
-  constructor(url, to, world = realWorld()) {
+   *  @param {{message: (m: Message | Frame) => void, connection: (c: Connection) => void, error?: (e: unknown) => void}} to
+   *  @param {Environment} [env] */
+  constructor(url, to, env = browserEnvironment()) {
     this.url = url;
     this.to = to;
-    this.world = world;
+    this.env = env;
     /** @type {WebSocket | null} */ this.socket = null;
     this.open = false;
     this.attempt = 0;
     this.floorMs = 0; // a pause that the server asked for
-    this.heardAt = 0;
+    this.receivedAt = 0;
     this.timer = null;
   }
 
@@ -110,17 +110,17 @@ export class Wire {
   connect() {
     if (this.socket) return;
     this.#after(null);
-    this.to.link({ state: 'connecting' });
-    const socket = new this.world.WebSocket(this.url, SUBPROTOCOL);
+    this.to.connection({ state: 'connecting' });
+    const socket = new this.env.WebSocket(this.url, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
-    this.heardAt = this.world.now();
-    socket.onmessage = (event) => this.#heard(socket, event.data);
+    this.receivedAt = this.env.now();
+    socket.onmessage = (event) => this.#receive(socket, event.data);
     socket.onclose = () => this.#lost(socket);
     this.#after(() => this.#lost(socket), HELLO_MS_MAX);
   }
 
-  /** Send one command. False when the link is not open: the caller keeps what must not be lost.
+  /** Send one command. False when the connection is not open: the caller keeps what must not be lost.
    * @param {Message} message */
   send(message) {
     if (!this.open || !this.socket) return false;
@@ -129,21 +129,21 @@ export class Wire {
   }
 
   /** @param {WebSocket} socket @param {string | ArrayBuffer} data */
-  #heard(socket, data) {
+  #receive(socket, data) {
     if (socket !== this.socket) return;
-    this.heardAt = this.world.now();
+    this.receivedAt = this.env.now();
     let message;
     try {
       message = typeof data === 'string' ? decodeText(data) : decodeFrame(data);
     } catch (error) {
-      this.to.trouble?.(error);
+      this.to.error?.(error);
       return;
     }
     if (!message) return;
     if (message.type === 'hello') this.#opened();
     if (message.type === 'error' && message.code === 'shutting_down') this.floorMs = Number(message.retry_after_ms) || 0;
     this.to.message(message);
-    if (message.type === 'hello') this.to.link({ state: 'open' });
+    if (message.type === 'hello') this.to.connection({ state: 'open' });
   }
 
   #opened() {
@@ -153,10 +153,10 @@ export class Wire {
     this.#listen();
   }
 
-  /** While the link is open: ask when it is silent, give it up when it stays so. */
+  /** While the connection is open: ask when it is silent, give it up when it stays so. */
   #listen() {
     this.#after(() => {
-      const silence = this.world.now() - this.heardAt;
+      const silence = this.env.now() - this.receivedAt;
       if (silence >= SILENCE_MS_MAX && this.socket) this.#lost(this.socket);
       else {
         if (silence >= PING_MS) this.send({ type: 'ping' });
@@ -172,17 +172,17 @@ export class Wire {
     this.open = false;
     socket.onmessage = socket.onclose = null;
     socket.close();
-    const pause = Math.max(retryPause(this.attempt, this.world.random), this.floorMs);
+    const pause = Math.max(retryPause(this.attempt, this.env.random), this.floorMs);
     this.attempt += 1;
     this.floorMs = 0;
-    this.to.link({ state: 'waiting', retryAt: this.world.now() + pause, attempt: this.attempt });
+    this.to.connection({ state: 'waiting', retryAt: this.env.now() + pause, attempt: this.attempt });
     this.#after(() => this.connect(), pause);
   }
 
   /** One timer at a time: the next thing to do. @param {(() => void) | null} f @param {number} [ms] */
   #after(f, ms = 0) {
-    if (this.timer !== null) this.world.never(this.timer);
-    this.timer = f && this.world.later(() => {
+    if (this.timer !== null) this.env.clearTimer(this.timer);
+    this.timer = f && this.env.setTimer(() => {
       this.timer = null;
       f();
     }, ms);

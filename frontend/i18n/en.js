@@ -10,9 +10,9 @@ export default {
   'title.waiting': '{place} in line · darkroom',
   'title.ready': { one: '{n} ready · darkroom', other: '{n} ready · darkroom' },
 
-  'link.connecting': 'Connecting',
-  'link.open': 'Connected',
-  'link.lost': 'Not connected',
+  'connection.connecting': 'Connecting',
+  'connection.open': 'Connected',
+  'connection.lost': 'Not connected',
   'model.line': '{name} on {device}',
 
   'notice.connecting': 'Connecting to the server. You can type already; nothing gets lost.',

@@ -10,9 +10,9 @@ export default {
   'title.waiting': '{place} · 暗房',
   'title.ready': { other: '完成 {n} 张 · 暗房' },
 
-  'link.connecting': '正在连接',
-  'link.open': '已连接',
-  'link.lost': '未连接',
+  'connection.connecting': '正在连接',
+  'connection.open': '已连接',
+  'connection.lost': '未连接',
   'model.line': '{name}（{device}）',
 
   'notice.connecting': '正在连接服务器。可以先输入，内容不会丢失。',

@@ -1,5 +1,5 @@
 // @ts-check
-// speaker - tells screen readers what happened, one sentence at a time, and not every percent of it.
+// announcer - tells screen readers what happened, one sentence at a time, and not every percent of it.
 
 import { brief, byId } from './dom.js';
 import { failureWords } from './errors.js';
@@ -11,7 +11,7 @@ import { failureWords } from './errors.js';
 const PAUSE_MS = 1600;
 const WAITING_MAX = 4; // sentences; older ones are not worth hearing any more
 
-export class Speaker {
+export class Announcer {
   constructor() {
     this.place = byId('live');
     /** @type {string[]} */ this.queue = [];
@@ -37,18 +37,18 @@ export class Speaker {
 /** The sentences for what changed between two states. @param {State} state @param {State} before @param {Text} text
  * @returns {string[]} */
 export function changes(state, before, text) {
-  const said = [];
+  const sentences = [];
   const old = new Map(before.jobs.map((job) => [job.key, job]));
   for (const job of state.jobs) {
     const was = old.get(job.key);
-    if (was && was !== job) said.push(...jobChange(job, was, text));
+    if (was && was !== job) sentences.push(...jobChange(job, was, text));
   }
-  if (state.link.state === 'waiting' && before.link.state === 'open') said.push(text.say('notice.retrying'));
+  if (state.connection.state === 'waiting' && before.connection.state === 'open') sentences.push(text.say('notice.retrying'));
   const { news } = state;
   if (news && news !== before.news && (news.kind === 'back' || news.kind === 'restarted' || news.kind === 'stopping')) {
-    said.push(text.say(`notice.${news.kind}`));
+    sentences.push(text.say(`notice.${news.kind}`));
   }
-  return said;
+  return sentences;
 }
 
 /** @param {Job} job @param {Job} was @param {Text} text @returns {string[]} */

@@ -4,14 +4,14 @@
 import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
 import { Bar, attribute, brief, button, el, icon, put, quote, show } from './dom.js';
-import { trouble } from './errors.js';
+import { jobErrors } from './errors.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** What a card can ask for. @typedef {Object} Acts
  * @property {(job: Job) => void} cancel @property {(job: Job) => void} use @property {(job: Job) => void} vary
  * @property {(job: Job) => void} retry @property {(job: Job) => void} remove @property {(job: Job) => void} open */
-/** What a card needs to know besides its job. @typedef {{text: Text, now: number, linked: boolean, cap: number}} Scene */
+/** What a card needs to know besides its job. @typedef {{text: Text, now: number, connected: boolean, cap: number}} Scene */
 
 const LAYERS_MAX = 3; // pictures that fade over each other
 const LATE_MS = 1500; // past its estimate before the page says so
@@ -48,7 +48,7 @@ export class Card {
     this.wrong = el('p');
     this.todo = el('p', { class: 'todo' });
     this.detail = el('p', { class: 'todo', lang: 'en' });
-    this.trouble = el('div', { class: 'trouble' }, this.wrong, this.todo, this.detail);
+    this.errors = el('div', { class: 'errors' }, this.wrong, this.todo, this.detail);
     this.prompt = el('h3', { class: 'prompt-line', id: `prompt-${job.key}` });
     this.params = el('p', { class: 'params' });
 
@@ -62,7 +62,7 @@ export class Card {
     const { cancel, retry, use, vary } = this.buttons;
     this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element, use.element, vary.element);
     this.article = el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
-      el('div', { class: 'card-body' }, this.doing, this.trouble, el('div', {}, this.prompt, this.params), this.actions),
+      el('div', { class: 'card-body' }, this.doing, this.errors, el('div', {}, this.prompt, this.params), this.actions),
       this.remove.element);
     this.element = el('li', {}, this.article);
   }
@@ -87,7 +87,7 @@ export class Card {
     const { job, scene } = this;
     if (!scene || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'sending')) return;
     put(this.when, whenWords(job, scene, now));
-    put(this.small, scene.linked ? smallWords(job, scene.text, now) : '');
+    put(this.small, scene.connected ? smallWords(job, scene.text, now) : '');
   }
 
   /** Put the focus on the first thing that can be done with this picture. */
@@ -105,17 +105,17 @@ export class Card {
   }
 
   /** @param {Job} job @param {Scene} scene */
-  #words(job, { text, linked, cap }) {
+  #words(job, { text, connected, cap }) {
     const { state } = job;
     const live = state === 'queued' || state === 'running' || state === 'sending';
     quote(this.prompt, job.spec.prompt);
     attribute(this.prompt, 'title', brief(job.spec.prompt) === job.spec.prompt ? null : job.spec.prompt);
     this.#params(paramWords(job, text));
-    put(this.what, whatWords(job, text, linked));
+    put(this.what, whatWords(job, text, connected));
     put(this.step, state === 'running' && job.total > 1 && !job.cancelling ? text.say('phase.step', { done: job.done, total: job.total }) : '');
     show(this.meter, state === 'running');
     show(this.phases, state === 'running');
-    put(this.why, whyWords(job, text, linked, cap));
+    put(this.why, whyWords(job, text, connected, cap));
     show(this.why, this.why.textContent !== '');
     attribute(this.when, 'title', job.queue?.range && state === 'queued' ? rangeWords(job.queue.range, text) : null);
     if (!live) put(this.when, '');
@@ -124,8 +124,8 @@ export class Card {
     if (TERMINAL.has(state)) put(this.small, '');
     this.#mark(state);
     this.#progress(job, text);
-    const bad = trouble(job, text, this.broken);
-    show(this.trouble, bad !== null);
+    const bad = jobErrors(job, text, this.broken);
+    show(this.errors, bad !== null);
     put(this.wrong, bad?.wrong ?? '');
     put(this.todo, bad?.todo ?? '');
     put(this.detail, bad?.detail ?? '');
@@ -253,11 +253,11 @@ export class Card {
   }
 }
 
-/** @param {Job} job @param {Text} text @param {boolean} linked */
-export function whatWords(job, text, linked) {
+/** @param {Job} job @param {Text} text @param {boolean} connected */
+export function whatWords(job, text, connected) {
   if (job.cancelling) return text.say('card.cancelling');
   switch (job.state) {
-    case 'sending': return text.say(linked ? 'card.sending' : 'card.sending.offline');
+    case 'sending': return text.say(connected ? 'card.sending' : 'card.sending.offline');
     case 'queued':
       if (!job.queue) return text.say('card.asking');
       if (job.queue.position <= 1) return text.say('card.queued.next');
@@ -268,8 +268,8 @@ export function whatWords(job, text, linked) {
 }
 
 /** @param {Job} job @param {Scene} scene @param {number} now */
-function whenWords(job, { text, linked }, now) {
-  if (!linked && job.id) return text.say('card.away');
+function whenWords(job, { text, connected }, now) {
+  if (!connected && job.id) return text.say('card.away');
   if (job.state === 'sending' || (job.state === 'queued' && !job.queue)) return '';
   if (!job.due) return job.state === 'queued' ? text.say('card.unknown') : text.percent(job.overall);
   const left = remaining(job.due, now);
@@ -290,9 +290,9 @@ function smallWords(job, text, now) {
   return left > 0 ? text.about(left) : '';
 }
 
-/** @param {Job} job @param {Text} text @param {boolean} linked @param {number} cap */
-function whyWords(job, text, linked, cap) {
-  if (job.state === 'sending') return linked ? '' : text.say('card.sending.why');
+/** @param {Job} job @param {Text} text @param {boolean} connected @param {number} cap */
+function whyWords(job, text, connected, cap) {
+  if (job.state === 'sending') return connected ? '' : text.say('card.sending.why');
   if (job.state !== 'queued' || !job.queue) return '';
   const key = `why.${job.queue.why}`;
   if (!text.has(key)) return '';

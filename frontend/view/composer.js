@@ -121,7 +121,7 @@ export class Composer {
   }
 
   /** Whether there is something that could be asked for. */
-  sound() {
+  valid() {
     return this.#check().size === 0;
   }
 
@@ -183,7 +183,7 @@ export class Composer {
   }
 
   /** Say what the server found wrong with a field, where the field is. @param {string} field @param {() => string} words */
-  blame(field, words) {
+  showFault(field, words) {
     const id = (field === 'width' || field === 'height') && this.sizes.preset() ? 'size' : field;
     if (!Object.hasOwn(PLACES, id)) return;
     if (id !== 'prompt' && id !== 'size') this.advanced.open = true;
@@ -209,17 +209,17 @@ export class Composer {
 
   /** @param {State} state @param {Text} text */
   update(state, text) {
-    const spoke = text !== this.text;
-    const told = state.hello !== null && state.hello !== this.hello;
+    const languageChanged = text !== this.text;
+    const helloChanged = state.hello !== null && state.hello !== this.hello;
     this.text = text;
-    if (told) this.#learn(state.hello);
-    if (spoke) {
+    if (helloChanged) this.#applyHello(state.hello);
+    if (languageChanged) {
       const mac = /Mac|iPhone|iPad/.test(navigator.platform);
       put(byId('keys'), text.say(mac ? 'compose.keys.mac' : 'compose.keys'));
-      this.sizes.speak(text);
+      this.sizes.translate(text);
       this.#showErrors();
     }
-    if (spoke || told) {
+    if (languageChanged || helloChanged) {
       this.#buildExamples();
       this.#summary();
     }
@@ -228,7 +228,7 @@ export class Composer {
   }
 
   /** The server said what it can do. @param {any} hello */
-  #learn(hello) {
+  #applyHello(hello) {
     const first = !this.hello;
     const other = !first && this.hello.model?.name !== hello.model?.name; // what suited one model may not suit another
     const { fields = [], defaults = {}, sizes = [], limits = {} } = hello;
@@ -243,7 +243,7 @@ export class Composer {
       this.slide[name].value = this.input[name].value;
     }
     const { width, height } = this.fields;
-    this.sizes.learn({ presets: sizes, width, height, aspect: limits.aspect_max ?? ASPECT_MAX },
+    this.sizes.setRules({ presets: sizes, width, height, aspect: limits.aspect_max ?? ASPECT_MAX },
       { width: defaults.width, height: defaults.height }, other);
   }
 

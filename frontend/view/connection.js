@@ -1,5 +1,5 @@
 // @ts-check
-// link - how the connection stands: the lamp, a word in the head, and a notice when it is worth a sentence.
+// connection - how the connection stands: the lamp, a word in the head, and a notice when it is worth a sentence.
 
 import { attribute, byId, put, show } from './dom.js';
 import { failureWords } from './errors.js';
@@ -11,7 +11,7 @@ const QUIET_MS = 1200; // a connection that comes quickly needs no words
 const NEWS_MS = 6000;
 const UNDO_MS = 9000;
 
-export class Link {
+export class Connection {
   /** @param {{retry: () => void, undo: () => void, dismiss: () => void}} acts */
   constructor(acts) {
     this.acts = acts;
@@ -28,12 +28,12 @@ export class Link {
   /** @param {State} state @param {Text} text @param {number} now */
   update(state, text, now) {
     this.shown = [state, text];
-    const name = state.link.state === 'open' ? 'open' : state.link.ever || state.link.attempt > 1 ? 'lost' : 'connecting';
+    const name = state.connection.state === 'open' ? 'open' : state.connection.ever || state.connection.attempt > 1 ? 'lost' : 'connecting';
     const root = document.documentElement;
-    if (root.dataset.link !== name) this.since = now;
-    root.dataset.link = name;
+    if (root.dataset.connection !== name) this.since = now;
+    root.dataset.connection = name;
     root.dataset.busy = String((state.stats?.running ?? 0) > 0 || state.jobs.some((job) => job.state === 'running'));
-    put(byId('link-text'), text.say(`link.${name}`));
+    put(byId('connection-text'), text.say(`connection.${name}`));
     const model = state.hello?.model;
     // "cpu (2 threads, avx512bf, bf16)": the kind is enough here
     put(byId('model'), model ? text.say('model.line', { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
@@ -48,7 +48,7 @@ export class Link {
     const notice = noticeWords(state, text, now, this.since);
     show(this.box, notice !== null);
     if (!notice) {
-      if (state.news && state.link.state === 'open') this.acts.dismiss();
+      if (state.news && state.connection.state === 'open') this.acts.dismiss();
       return;
     }
     put(this.words, notice.words);
@@ -64,8 +64,8 @@ export class Link {
 /** What is worth a sentence now. @param {State} state @param {Text} text @param {number} now @param {number} since
  * @returns {Notice | null} */
 export function noticeWords(state, text, now, since) {
-  const { link, news } = state;
-  if (link.state !== 'open') return lostWords(state, text, now, since);
+  const { connection, news } = state;
+  if (connection.state !== 'open') return lostWords(state, text, now, since);
   if (!news) return null;
   const age = now - news.at;
   if (news.kind === 'cleared') {
@@ -80,16 +80,16 @@ export function noticeWords(state, text, now, since) {
 }
 
 /** @param {State} state @param {Text} text @param {number} now @param {number} since @returns {Notice | null} */
-function lostWords({ link, news }, text, now, since) {
+function lostWords({ connection, news }, text, now, since) {
   if (!navigator.onLine && location.hostname !== 'localhost' && location.hostname !== '127.0.0.1') {
     return { words: text.say('notice.offline'), tone: 'bad', action: 'retry' };
   }
-  if (!link.ever && link.attempt < 2) {
+  if (!connection.ever && connection.attempt < 2) {
     return now - since > QUIET_MS ? { words: text.say('notice.connecting'), tone: 'wait', action: null } : null;
   }
   if (now - since < QUIET_MS) return null;
   if (news?.kind === 'stopping') return { words: text.say('notice.stopping'), tone: 'wait', action: 'retry' };
-  const left = link.retryAt - now;
-  if (link.state === 'connecting' || left < 300) return { words: text.say('notice.retrying'), tone: 'bad', action: 'retry' };
+  const left = connection.retryAt - now;
+  if (connection.state === 'connecting' || left < 300) return { words: text.say('notice.retrying'), tone: 'bad', action: 'retry' };
   return { words: text.say('notice.lost', { time: text.about(Math.max(1000, left)) }), tone: 'bad', action: 'retry' };
 }

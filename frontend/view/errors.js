@@ -1,10 +1,10 @@
 // @ts-check
-// trouble - turns what went wrong into a sentence, and another that says what to do.
+// errors - turns what went wrong into a sentence, and another that says what to do.
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../state.js').Failure} Failure */
 /** @typedef {import('../i18n/text.js').Text} Text */
-/** @typedef {{wrong: string, todo: string, detail?: string}} Trouble detail: the server's own English */
+/** @typedef {{wrong: string, todo: string, detail?: string}} ErrorWords detail: the server's own English */
 
 const PARTICULAR = Object.freeze(['bad_field', 'bad_prompt', 'bad_request', 'too_big_for_device', 'out_of_memory', 'conflict']); // codes that say little without detail
 
@@ -16,7 +16,7 @@ export function sentence(words) {
   return stopped[0].toUpperCase() + stopped.slice(1);
 }
 
-/** @param {Failure} failure @param {Text} text @returns {Trouble} */
+/** @param {Failure} failure @param {Text} text @returns {ErrorWords} */
 export function failureWords(failure, text) {
   const key = text.has(`error.${failure.code}`) ? failure.code : 'internal';
   const time = failure.retry_after_ms ? text.about(failure.retry_after_ms) : text.say('time.moment');
@@ -31,8 +31,8 @@ export function failureWords(failure, text) {
 }
 
 /** What is wrong with this job, null when nothing is. @param {Job} job @param {Text} text @param {boolean} missing its file is gone
- * @returns {Trouble | null} */
-export function trouble(job, text, missing) {
+ * @returns {ErrorWords | null} */
+export function jobErrors(job, text, missing) {
   if (job.state === 'done' && missing) return { wrong: text.say('card.missing'), todo: text.say('card.lost.todo') };
   if (job.state === 'lost') return { wrong: text.say('card.lost.text'), todo: text.say('card.lost.todo') };
   if (job.state === 'cancelled') return { wrong: text.say('card.cancelled.text'), todo: '' };

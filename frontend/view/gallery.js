@@ -26,8 +26,8 @@ export class Gallery {
   update(state, text, now, all) {
     const before = this.state;
     this.state = state;
-    const scene = { text, now, linked: state.link.state === 'open', cap: state.hello?.concurrency?.cap ?? 1 };
-    const stir = all || before?.link.state !== state.link.state || before?.hello !== state.hello;
+    const scene = { text, now, connected: state.connection.state === 'open', cap: state.hello?.concurrency?.cap ?? 1 };
+    const updateAll = all || before?.connection.state !== state.connection.state || before?.hello !== state.hello;
     const old = new Map(before?.jobs.map((job) => [job.key, job]));
     this.#drop(state);
     let place = this.list.firstElementChild;
@@ -35,7 +35,7 @@ export class Gallery {
       const card = this.cards.get(job.key) ?? this.#add(job);
       if (card.element !== place) this.list.insertBefore(card.element, place);
       else place = place.nextElementSibling;
-      if (stir || old.get(job.key) !== job) card.update(job, scene);
+      if (updateAll || old.get(job.key) !== job) card.update(job, scene);
     }
     const finished = state.jobs.filter((job) => TERMINAL.has(job.state)).length;
     put(this.count, state.jobs.length ? text.say('gallery.count', { n: state.jobs.length }) : '');

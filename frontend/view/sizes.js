@@ -54,7 +54,7 @@ export class Sizes {
 
   /** The server said what it can do. @param {Rules} rules @param {Size} fallback when no size was chosen, or none of this model
    * @param {boolean} anew forget the size that was chosen */
-  learn(rules, fallback, anew) {
+  setRules(rules, fallback, anew) {
     this.rules = rules;
     for (const side of SIDES) {
       const { min, max, step = 1 } = rules[side];
@@ -64,7 +64,7 @@ export class Sizes {
   }
 
   /** @param {Text} text */
-  speak(text) {
+  translate(text) {
     this.text = text;
     this.#build();
   }

@@ -104,7 +104,7 @@ class Row {
 }
 
 /** @param {State} state @param {Text} text */
-function footWords({ stats, link }, text) {
-  if (link.state !== 'open') return link.ever ? text.say('status.unknown') : '';
+function footWords({ stats, connection }, text) {
+  if (connection.state !== 'open') return connection.ever ? text.say('status.unknown') : '';
   return stats && stats.running + stats.queued === 0 ? text.say('status.idle') : '';
 }

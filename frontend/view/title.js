@@ -1,5 +1,5 @@
 // @ts-check
-// tab - what the browser's tab says: how far the work is, or what came out of it while nobody looked.
+// title - what the browser's tab says: how far the work is, or what came out of it while nobody looked.
 
 import { attribute, byId } from './dom.js';
 
@@ -9,9 +9,9 @@ import { attribute, byId } from './dom.js';
 
 const ICONS = 4; // icon-1.svg to icon-4.svg: a ring that closes
 
-export class Tab {
+export class Title {
   constructor() {
-    this.link = /** @type {HTMLLinkElement} */ (byId('icon'));
+    this.icon = /** @type {HTMLLinkElement} */ (byId('icon'));
     this.ready = 0; // pictures that became ready while the page was hidden
     /** @type {Set<string>} */ this.open = new Set();
   }
@@ -21,9 +21,9 @@ export class Tab {
     const ready = jobs.filter((job) => job.state === 'done' && this.open.has(job.key)).length;
     this.open = new Set(jobs.filter((job) => job.state === 'queued' || job.state === 'running').map((job) => job.key));
     this.ready = hidden ? this.ready + ready : 0;
-    const words = tabWords(jobs, this.ready, text);
+    const words = titleWords(jobs, this.ready, text);
     if (document.title !== words) document.title = words;
-    attribute(this.link, 'href', tabIcon(jobs));
+    attribute(this.icon, 'href', titleIcon(jobs));
   }
 }
 
@@ -33,7 +33,7 @@ function progress(jobs) {
 }
 
 /** @param {readonly Job[]} jobs newest first @param {number} ready @param {Text} text */
-export function tabWords(jobs, ready, text) {
+export function titleWords(jobs, ready, text) {
   const share = progress(jobs);
   if (share !== null) return text.say('title.busy', { percent: text.percent(share) });
   const place = jobs.filter((job) => job.state === 'queued' && job.queue).at(-1)?.queue?.position;
@@ -42,7 +42,7 @@ export function tabWords(jobs, ready, text) {
 }
 
 /** @param {readonly Job[]} jobs */
-export function tabIcon(jobs) {
+export function titleIcon(jobs) {
   const share = progress(jobs);
   return share === null ? 'icon.svg' : `icon-${Math.min(ICONS, Math.floor(share * ICONS) + 1)}.svg`;
 }

@@ -53,7 +53,7 @@ export class Fake {
     this.connections = new Set();
     this.http = createServer((request, response) => this.serve(request, response));
     this.sockets = new WebSocketServer({ server: this.http, path: '/ws', handleProtocols: (set) => set.has('darkroom.v1') && 'darkroom.v1' });
-    this.sockets.on('connection', (socket) => this.welcome(socket));
+    this.sockets.on('connection', (socket) => this.accept(socket));
     await new Promise((resolve) => this.http.listen(port, '127.0.0.1', resolve));
     this.port = this.http.address().port;
     this.timer = this.manual ? null : setInterval(() => this.tick(TICK_MS), TICK_MS);
@@ -99,19 +99,19 @@ export class Fake {
   }
 
   /** A server that is loading its model takes connections and is silent; then it speaks. */
-  speak() {
+  unmute() {
     this.mute = false;
-    for (const socket of this.silent.splice(0)) this.welcome(socket);
+    for (const socket of this.silent.splice(0)) this.accept(socket);
   }
 
-  welcome(socket) {
+  accept(socket) {
     if (this.mute) return void this.silent.push(socket);
     const c = { socket, watching: new Map(), stats: false };
     this.connections.add(c);
     socket.on('close', () => this.connections.delete(c));
     socket.on('error', () => {});
     socket.on('message', (data) => this.command(c, JSON.parse(data)));
-    this.say(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId, time_ms: Date.now(),
+    this.send(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId, time_ms: Date.now(),
       model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
       concurrency: { cap: this.cap, why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
       capabilities: ['text_to_image'], phases: PHASES, fields: FIELDS, examples: EXAMPLES,
@@ -120,37 +120,37 @@ export class Fake {
       limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax }, previews: { every_ms: 0, max_px: 256, format: 'jpeg' } });
   }
 
-  say(c, message) {
+  send(c, message) {
     if (c.socket.readyState === 1) c.socket.send(message instanceof Buffer ? message : JSON.stringify(message));
   }
 
   command(c, m) {
-    const ok = (state) => this.say(c, { type: 'ok', ref: m.ref, re: m.type, job: m.job, state });
+    const ok = (state) => this.send(c, { type: 'ok', ref: m.ref, re: m.type, job: m.job, state });
     const job = this.jobs.find((j) => j.id === m.job);
     if (['watch', 'cancel'].includes(m.type) && !job) {
-      return this.say(c, { type: 'error', ref: m.ref, re: m.type, job: m.job, code: 'not_found', message: 'there is no such job',
+      return this.send(c, { type: 'error', ref: m.ref, re: m.type, job: m.job, code: 'not_found', message: 'there is no such job',
         hint: 'Check the name; finished jobs are listed by `list`.' });
     }
     switch (m.type) {
       case 'submit': return this.submit(c, m);
       case 'watch': ok(job.state); return this.watch(c, job, m.seq ?? 0);
       case 'cancel': ok(job.state); return void (job.cancel = true);
-      case 'stats': c.stats = m.on !== false; return this.say(c, { ...this.stats(), ref: m.ref });
-      case 'ping': return this.say(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });
+      case 'stats': c.stats = m.on !== false; return this.send(c, { ...this.stats(), ref: m.ref });
+      case 'ping': return this.send(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });
       case 'quote': return this.quote(c, m);
       default: return ok();
     }
   }
 
   error(c, m, code, message, hint, more = {}) {
-    this.say(c, { type: 'error', ref: m.ref, re: m.type, code, message, hint, ...more });
+    this.send(c, { type: 'error', ref: m.ref, re: m.type, code, message, hint, ...more });
   }
 
   submit(c, m) {
     this.submits.push(m);
     if (this.swallow) return this.swallow(c, m);
     const old = m.key && this.jobs.find((j) => j.key === m.key);
-    if (old) return this.say(c, { ...old.board.accepted, ref: m.ref }), this.watch(c, old, old.board.accepted.seq);
+    if (old) return this.send(c, { ...old.board.accepted, ref: m.ref }), this.watch(c, old, old.board.accepted.seq);
     const { prompt } = m.spec;
     if (/refuse/.test(prompt)) {
       return this.error(c, m, 'bad_prompt', 'the prompt contains "<|dit_token_0|>", which the model reads as part of a picture',
@@ -166,7 +166,7 @@ export class Fake {
       phase: 0, at: 0, cost: (spec.width * spec.height / 65536) * (0.4 + 0.6 * spec.steps / 20) };
     this.jobs.push(job);
     this.post(job, 'accepted', { key: m.key, created_ms: job.created, spec });
-    this.say(c, { ...job.board.accepted, ref: m.ref });
+    this.send(c, { ...job.board.accepted, ref: m.ref });
     this.watch(c, job, job.seq);
     this.queue();
   }
@@ -176,7 +176,7 @@ export class Fake {
     const waiting = this.jobs.filter((j) => j.state === 'queued').length;
     const busy = this.jobs.filter((j) => j.state === 'running').length >= this.cap;
     const position = busy ? waiting + 1 : 0;
-    this.say(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms: this.start_ms(position),
+    this.send(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms: this.start_ms(position),
       eta_ms: Math.round(this.start_ms(position) + 1000 / this.pace), eta_range_ms: [0, 0], run_ms: 1000 / this.pace, bytes: 1 });
   }
 
@@ -196,7 +196,7 @@ export class Fake {
     const seen = c.watching.get(job.id);
     if (seen === undefined) return;
     const news = Object.values(job.board).filter((m) => m.seq > seen).sort((a, b) => a.seq - b.seq);
-    for (const m of news) this.say(c, m.type === 'preview' ? m.frame : m);
+    for (const m of news) this.send(c, m.type === 'preview' ? m.frame : m);
     if (news.length) c.watching.set(job.id, news.at(-1).seq);
     if (job.board.end && c.watching.get(job.id) >= job.board.end.seq) c.watching.delete(job.id);
   }
@@ -226,7 +226,7 @@ export class Fake {
       this.post(job, 'queue', { position: i + 1, ahead: i + running.length, start_ms: start, eta_ms: eta,
         eta_range_ms: [Math.round(eta * 0.85), Math.round(eta * 1.2)], why: i ? 'turn' : 'slots' });
     });
-    this.tell();
+    this.pushStats();
   }
 
   begin(job, running, waiting) {
@@ -245,7 +245,7 @@ export class Fake {
   tick(ms) {
     for (const job of this.jobs) if (job.cancel && ['queued', 'running'].includes(job.state)) this.end(job, 'cancelled');
     const running = this.jobs.filter((j) => j.state === 'running');
-    for (const job of running) this.draw(job, ms);
+    for (const job of running) this.advance(job, ms);
     this.queue();
   }
 
@@ -253,12 +253,12 @@ export class Fake {
     return { glyph: 1, prior: 320, denoise: job.spec.steps, decode: 4 }[PHASES[job.phase]];
   }
 
-  draw(job, ms) {
+  advance(job, ms) {
     const phase = PHASES[job.phase];
     const before = Math.floor(job.at * this.totals(job));
     job.at += ms * this.pace / job.cost / WEIGHT[phase] / 1000;
     if (/hold/.test(job.spec.prompt) && job.phase === 2) job.at = Math.min(job.at, 0.55);
-    if (/fail|timeout/.test(job.spec.prompt) && job.phase === 2 && job.at > 0.4) return this.end(job, 'failed', FATE[/fail/.test(job.spec.prompt) ? 'device' : 'timeout']);
+    if (/fail|timeout/.test(job.spec.prompt) && job.phase === 2 && job.at > 0.4) return this.end(job, 'failed', ERRORS[/fail/.test(job.spec.prompt) ? 'device' : 'timeout']);
     const total = this.totals(job);
     const done = Math.min(total, Math.floor(job.at * total));
     if (done !== before) {
@@ -320,15 +320,15 @@ export class Fake {
         ...queued.map((j, i) => ({ ...row(j), position: i + 1, eta_ms: this.start_ms(i + 1) + this.left(j) }))], more: 0 };
   }
 
-  tell() {
+  pushStats() {
     const at = Date.now();
-    if (!this.manual && at - (this.told ?? 0) < 250) return;
-    this.told = at;
-    for (const c of this.connections) if (c.stats) this.say(c, this.stats());
+    if (!this.manual && at - (this.pushedAt ?? 0) < 250) return;
+    this.pushedAt = at;
+    for (const c of this.connections) if (c.stats) this.send(c, this.stats());
   }
 }
 
-const FATE = {
+const ERRORS = {
   device: { code: 'device', message: 'the device reported an error while denoising', hint: 'Submit it again; if it keeps failing, ask whoever runs this server.' },
   timeout: { code: 'timeout', message: 'it ran for more than 300 s', hint: 'Ask for fewer steps or a smaller picture, or raise --job-seconds.' },
 };

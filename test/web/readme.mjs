@@ -32,7 +32,7 @@ const ask = (prompts, seed, steps) => page.evaluate(([prompts, seed, steps]) => 
 }, [prompts, seed, steps]);
 process.on('exit', () => server.child.kill('SIGKILL'));
 await page.goto(server.url);
-await page.waitForSelector(':root[data-link=open]');
+await page.waitForSelector(':root[data-connection=open]');
 await ask(FIRST, 1, '20');
 await page.waitForFunction(() => document.querySelectorAll('.card[data-state=done] img.final').length === 3, null, PATIENCE);
 await ask(SECOND, 11, '200'); // slowly, to be seen

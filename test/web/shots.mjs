@@ -90,9 +90,9 @@ const SCENES = {
     for (let i = 0; i < 70; i++) fake.tick(50);
     const { port } = fake;
     await fake.stop();
-    await page.waitForSelector(':root[data-link=lost]');
+    await page.waitForSelector(':root[data-connection=lost]');
     await fake.start(port);
-    await page.waitForSelector(':root[data-link=open]');
+    await page.waitForSelector(':root[data-connection=open]');
     for (let i = 0; i < 10; i++) fake.tick(50);
   },
   viewer: async ({ page, fake }) => {
@@ -112,7 +112,7 @@ for (const scene of wanted.length ? wanted : Object.keys(SCENES)) {
     page.on('console', (m) => ['error', 'warning'].includes(m.type()) && console.log(scene, width, m.text()));
     page.on('pageerror', (e) => console.log(scene, width, e.stack));
     await page.goto(`http://127.0.0.1:${fake.port}/`);
-    await page.waitForSelector(':root[data-link=open]');
+    await page.waitForSelector(':root[data-connection=open]');
     await SCENES[scene]({ page, fake });
     await page.waitForTimeout(500);
     for (const colorScheme of THEMES) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BROKEN_LINE, stage, visit } from './harness.mjs';
+import { BROKEN_CONNECTION, stage, visit } from './harness.mjs';
 
 const play = stage();
 const { url, arrived } = play;
@@ -21,10 +21,10 @@ describe('what can go wrong', () => {
     play.fake.run(1500);
     for (const [prompt, state, sentence] of cases) {
       await v.state(prompt, state);
-      assert.match(await v.card(prompt).locator('.trouble').innerText(), sentence);
+      assert.match(await v.card(prompt).locator('.errors').innerText(), sentence);
       assert.ok(await v.card(prompt).getByRole('button', { name: /^Try again/ }).isVisible());
     }
-    await v.said(/^Failed: /);
+    await v.announced(/^Failed: /);
     await v.leave();
   });
 
@@ -53,7 +53,7 @@ describe('what can go wrong', () => {
       play.fake.run(50);
       await v.state(words, 'cancelled');
     }
-    await v.reads('.trouble', /You stopped this picture/, 'hold one');
+    await v.reads('.errors', /You stopped this picture/, 'hold one');
     assert.deepEqual(play.fake.jobs.map((j) => j.state), ['cancelled', 'running', 'cancelled']);
     await v.leave();
   });
@@ -129,7 +129,7 @@ describe('what can go wrong', () => {
     await v.card('a lighthouse').locator('img.final').waitFor();
     play.fake.jobs = [];
     await v.page.reload();
-    await v.reads('.trouble', /The picture file is not on the server any more/);
+    await v.reads('.errors', /The picture file is not on the server any more/);
     await v.leave(/404/);
   });
 
@@ -179,9 +179,9 @@ describe('the form', () => {
     await v.reads('#notice-text', /^Connecting to the server\. You can type already/);
     await v.ask('a lighthouse');
     await v.reads('.what', /^Waits for the connection$/);
-    play.fake.speak();
+    play.fake.unmute();
     await arrived(1);
-    await v.reads('#link-text', /^Connected$/);
+    await v.reads('#connection-text', /^Connected$/);
     await v.leave();
   });
 
@@ -213,7 +213,7 @@ describe('the form', () => {
     await v.page.fill('#steps', '9');
     await v.page.fill('#guidance', '3');
     await v.page.reload();
-    await v.page.waitForSelector(':root[data-link=open]');
+    await v.page.waitForSelector(':root[data-connection=open]');
     await v.reads('#advanced-now', new RegExp(`^9 steps · guidance 3 · seed ${seed}$`));
     assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x384');
     await v.page.click('#generate');
@@ -221,13 +221,13 @@ describe('the form', () => {
     assert.deepEqual(play.fake.jobs[0].spec, { prompt: 'a lighthouse', width: 256, height: 384, steps: 9, guidance: 3, seed: Number(seed) });
     const { port } = play.fake;
     await play.fake.stop();
-    await v.page.waitForSelector(':root[data-link=lost]');
+    await v.page.waitForSelector(':root[data-connection=lost]');
     play.fake.model = 'another';
     await play.fake.start(port);
     await v.reads('#model', /^another on CPU$/);
     await v.reads('#advanced-now', /^20 steps · guidance 1\.5/);
     assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x256', 'another model has its own settings');
     assert.equal(await v.page.inputValue('#prompt'), 'a lighthouse');
-    await v.leave(BROKEN_LINE);
+    await v.leave(BROKEN_CONNECTION);
   });
 });

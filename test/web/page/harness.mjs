@@ -25,7 +25,7 @@ export async function closeBrowser() {
  * and what each picture that comes onto a card looks like. */
 function watch() {
   if (location.protocol === 'about:') return;
-  window.seen = { violations: [], said: [], blobs: new Set(), shots: [] };
+  window.seen = { violations: [], announced: [], blobs: new Set(), shots: [] };
   const look = (image) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 24 });
     const context = canvas.getContext('2d');
@@ -42,7 +42,7 @@ function watch() {
   document.addEventListener('securitypolicyviolation', (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   document.addEventListener('DOMContentLoaded', () => {
     const live = document.getElementById('live');
-    new MutationObserver(() => live.textContent && window.seen.said.push(live.textContent)).observe(live, { childList: true });
+    new MutationObserver(() => live.textContent && window.seen.announced.push(live.textContent)).observe(live, { childList: true });
   });
   const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];
   URL.createObjectURL = (x) => {
@@ -75,7 +75,7 @@ export function stage(options = {}) {
   return play;
 }
 
-/** A tab of a browser in this language. What it complains of, and where it goes, is written into tab.heard. */
+/** A tab of a browser in this language. What it complains of, and where it goes, is written into tab.log. */
 async function tabOf(locale) {
   const free = idle.get(locale)?.pop();
   if (free) return free;
@@ -84,21 +84,21 @@ async function tabOf(locale) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await context.addInitScript(watch);
   const page = await context.newPage();
-  const tab = { context, page, locale, cdp: await context.newCDPSession(page), heard: { complaints: [], asked: [] } };
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && tab.heard.complaints.push({ text: m.text(), at: m.location().url }));
-  page.on('pageerror', (e) => tab.heard.complaints.push({ text: String(e.stack), at: '' }));
-  page.on('request', (r) => tab.heard.asked.push(r.url()));
+  const tab = { context, page, locale, cdp: await context.newCDPSession(page), log: { complaints: [], asked: [] } };
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && tab.log.complaints.push({ text: m.text(), at: m.location().url }));
+  page.on('pageerror', (e) => tab.log.complaints.push({ text: String(e.stack), at: '' }));
+  page.on('request', (r) => tab.log.asked.push(r.url()));
   return tab;
 }
 
 /** Open `url` as a new person would: nothing remembered. */
 export async function visit(url, { width = 1280, height = 900, colorScheme = 'light', locale = 'en-US', reducedMotion = 'reduce' } = {}) {
   const tab = await tabOf(locale);
-  tab.heard = { complaints: [], asked: [] };
+  tab.log = { complaints: [], asked: [] };
   await tab.page.setViewportSize({ width, height });
   await tab.page.emulateMedia({ colorScheme, reducedMotion });
   await tab.page.goto(url);
-  await tab.page.waitForSelector(':root[data-link=open]');
+  await tab.page.waitForSelector(':root[data-connection=open]');
   return new Visitor(tab, new URL(url).origin);
 }
 
@@ -147,9 +147,9 @@ export class Visitor {
     });
   }
 
-  async said(pattern) {
+  async announced(pattern) {
     const { page } = this;
-    await page.waitForFunction(({ source, flags }) => window.seen.said.some((s) => new RegExp(source, flags).test(s)),
+    await page.waitForFunction(({ source, flags }) => window.seen.announced.some((s) => new RegExp(source, flags).test(s)),
       { source: pattern.source, flags: pattern.flags });
   }
 
@@ -190,8 +190,8 @@ export class Visitor {
     const { tab, page } = this;
     const violations = await page.evaluate(() => window.seen.violations);
     for (const other of tab.context.pages()) if (other !== page) await other.close();
-    const { complaints, asked } = tab.heard;
-    tab.heard = { complaints: [], asked: [] };
+    const { complaints, asked } = tab.log;
+    tab.log = { complaints: [], asked: [] };
     await page.goto('about:blank');
     await tab.cdp.send('Storage.clearDataForOrigin', { origin: this.origin, storageTypes: 'all' });
     idle.set(tab.locale, [...(idle.get(tab.locale) ?? []), tab]);
@@ -204,4 +204,4 @@ export class Visitor {
 }
 
 /** A line that breaks is told by the browser itself; no page can prevent it. */
-export const BROKEN_LINE = /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)/;
+export const BROKEN_CONNECTION = /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)/;

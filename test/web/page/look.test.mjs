@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BROKEN_LINE, stage, visit } from './harness.mjs';
+import { BROKEN_CONNECTION, stage, visit } from './harness.mjs';
 
 const play = stage();
 const { url, arrived } = play;
@@ -36,7 +36,7 @@ describe('two languages, two themes, three widths', () => {
     await v.ask('会 fail');
     await arrived(1);
     play.fake.run(1500);
-    await v.reads('.trouble', /绘图设备出错。[\s\S]*请再试一次/);
+    await v.reads('.errors', /绘图设备出错。[\s\S]*请再试一次/);
     await v.leave();
   });
 
@@ -136,7 +136,7 @@ describe('two languages, two themes, three widths', () => {
       await play.fake.stop();
       await v.page.waitForSelector('#notice:not([hidden])');
       await v.axe('line broken');
-      await v.leave(BROKEN_LINE);
+      await v.leave(BROKEN_CONNECTION);
     });
   }
 

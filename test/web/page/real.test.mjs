@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { BROKEN_LINE, closeBrowser, openBrowser, visit } from './harness.mjs';
+import { BROKEN_CONNECTION, closeBrowser, openBrowser, visit } from './harness.mjs';
 import { CSP } from '../fake.mjs';
 import { Server } from './server.mjs';
 
@@ -64,12 +64,12 @@ test('reload while it develops, then a kill -9 and a new start: the picture goes
   await server.kill('SIGKILL');
   await v.reads('#notice-text', /The connection is gone/);
   await server.start();
-  await v.said(/The server was restarted\. Your pictures go on\./);
+  await v.announced(/The server was restarted\. Your pictures go on\./);
   await v.page.locator('.card[data-state=running]', { hasText: 'red circle' }).waitFor(PATIENCE);
   await cancel(v, 'red circle');
   await v.state('red circle', 'cancelled');
   assert.equal(await v.page.locator('.card').count(), 1);
-  await v.leave(BROKEN_LINE);
+  await v.leave(BROKEN_CONNECTION);
 });
 
 test('an orderly stop is told, and what waits comes through it', async () => {
@@ -80,13 +80,13 @@ test('an orderly stop is told, and what waits comes through it', async () => {
   await v.ask('a short one');
   await v.state('a long one', 'running');
   await server.kill('SIGTERM');
-  await v.said(/shutting down|trying again/i);
+  await v.announced(/shutting down|trying again/i);
   await server.start();
-  await v.page.waitForSelector(':root[data-link=open]', PATIENCE);
+  await v.page.waitForSelector(':root[data-connection=open]', PATIENCE);
   await v.page.locator('.card[data-state=running]', { hasText: 'a long one' }).waitFor(PATIENCE);
   await cancel(v, 'a long one');
   await done(v, 'a short one');
-  await v.leave(BROKEN_LINE);
+  await v.leave(BROKEN_CONNECTION);
 });
 
 test('a full queue is refused in words; cancel frees it', async () => {
@@ -94,7 +94,7 @@ test('a full queue is refused in words; cancel frees it', async () => {
   await slow(v);
   await v.ask('number one', 'number two', 'number three', 'number four', 'number five');
   await v.state('number five', 'refused');
-  await v.reads('.trouble', /queue is full\.\s+Try again in/i, 'number five');
+  await v.reads('.errors', /queue is full\.\s+Try again in/i, 'number five');
   await v.reads('#traffic', /3rd/);
   for (const words of ['number one', 'number two', 'number three', 'number four']) {
     await cancel(v, words);
@@ -109,7 +109,7 @@ test('in Chinese, with a Chinese prompt', async () => {
   await v.ask('蓝色背景上的红色圆形');
   await done(v, '蓝色背景');
   await v.card('蓝色背景').locator('img.final').waitFor(PATIENCE);
-  await v.said(/^完成：蓝色背景上的红色圆形$/);
+  await v.announced(/^完成：蓝色背景上的红色圆形$/);
   assert.match(await v.text('.params'), /4 步\s+引导 [\d.]+\s+种子 \d+/);
   await v.axe('Chinese, dark, 360 px');
   await v.leave();

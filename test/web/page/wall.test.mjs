@@ -20,7 +20,7 @@ describe('working with pictures', () => {
     play.fake.run(3000);
     await v.state('a lighthouse', 'done');
     await v.page.reload();
-    await v.page.waitForSelector(':root[data-link=open]');
+    await v.page.waitForSelector(':root[data-connection=open]');
     await v.page.fill('#prompt', 'something else');
     await v.page.locator('.size', { hasText: '256 × 256' }).click();
     await v.page.getByRole('button', { name: /^Use settings/ }).click();
@@ -83,7 +83,7 @@ describe('working with pictures', () => {
     await v.page.keyboard.press('Control+Enter');
     await arrived(1);
     await v.page.reload();
-    await v.page.waitForSelector(':root[data-link=open]');
+    await v.page.waitForSelector(':root[data-connection=open]');
     await v.page.keyboard.press('Tab');
     assert.equal(await v.page.evaluate(() => document.activeElement.className), 'skip');
     await v.page.keyboard.press('Enter');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BROKEN_LINE, stage, visit } from './harness.mjs';
+import { BROKEN_CONNECTION, stage, visit } from './harness.mjs';
 
 const play = stage();
 const { url, arrived } = play;
@@ -37,9 +37,9 @@ describe('the way of a picture', () => {
     await v.pixelsChange('a lighthouse', late);
     assert.deepEqual(await box(), place, 'nor when the picture is there');
     assert.ok(await v.page.evaluate(() => document.getElementById('icon').href.endsWith('/icon.svg') && document.title === 'darkroom'));
-    await v.said(/^Ready: a lighthouse$/);
-    const said = await v.page.evaluate(() => window.seen.said);
-    assert.ok(said.length <= 3 * 4, `too much is said: ${said.join(' | ')}`);
+    await v.announced(/^Ready: a lighthouse$/);
+    const announced = await v.page.evaluate(() => window.seen.announced);
+    assert.ok(announced.length <= 3 * 4, `too much is announced: ${announced.join(' | ')}`);
     assert.equal(await v.page.evaluate(() => window.seen.blobs.size), 0, 'every blob URL is given back');
     assert.match(await v.card('a lighthouse').locator('a[download]').getAttribute('href'), /^\/i\/[0-9a-f]+\.png\?download=1$/);
     await v.leave();
@@ -131,7 +131,7 @@ describe('broken lines', () => {
     const { port } = play.fake;
     await play.fake.stop();
     await v.reads('#notice-text', /The connection is gone\. Trying again/);
-    assert.equal(await v.text('.link'), 'Not connected');
+    assert.equal(await v.text('.connection'), 'Not connected');
     assert.equal(await v.card('a lighthouse').locator('.when').innerText(), 'no news right now');
     await play.fake.start(port);
     await v.page.locator('#notice-action').click({ timeout: 1000 }).catch(() => {});
@@ -139,20 +139,20 @@ describe('broken lines', () => {
     play.fake.run(2000);
     await v.state('a lighthouse', 'done');
     assert.equal(play.fake.submits.length, 1);
-    await v.leave(BROKEN_LINE);
+    await v.leave(BROKEN_CONNECTION);
   });
 
   test('asked for while nobody listens: sent once, when the line is back', async () => {
     const v = await visit(url());
     const { port } = play.fake;
     await play.fake.stop();
-    await v.page.waitForSelector(':root[data-link=lost]');
+    await v.page.waitForSelector(':root[data-connection=lost]');
     await v.ask('a patient picture', 'another one');
     await v.reads('.card .what', /Waits for the connection/);
     await play.fake.start(port);
     await arrived(2);
     assert.deepEqual(play.fake.jobs.map((j) => j.spec.prompt), ['a patient picture', 'another one']);
-    await v.leave(BROKEN_LINE);
+    await v.leave(BROKEN_CONNECTION);
   });
 
   test('the answer gets lost: the same key again, one job', async () => {
@@ -164,7 +164,7 @@ describe('broken lines', () => {
     assert.equal(play.fake.submits.length, 2);
     assert.equal(play.fake.submits[0].key, play.fake.submits[1].key);
     await v.state('only once', 'running').catch(() => v.state('only once', 'queued'));
-    await v.leave(BROKEN_LINE);
+    await v.leave(BROKEN_CONNECTION);
   });
 
   test('a server that forgot the job: the card says so and offers another try', async () => {
@@ -176,15 +176,15 @@ describe('broken lines', () => {
     play.fake.jobs = [];
     play.fake.drop();
     await v.state('hold it', 'lost');
-    await v.reads('.trouble', /does not know this picture any more[\s\S]*Generate it again/);
-    await v.leave(BROKEN_LINE);
+    await v.reads('.errors', /does not know this picture any more[\s\S]*Generate it again/);
+    await v.leave(BROKEN_CONNECTION);
   });
 
   test('a second tab shows the same pictures', async () => {
     const v = await visit(url());
     const tab = await v.context.newPage();
     await tab.goto(url());
-    await tab.waitForSelector(':root[data-link=open]');
+    await tab.waitForSelector(':root[data-connection=open]');
     await v.ask('a lighthouse');
     await arrived(1);
     await tab.locator('.card', { hasText: 'a lighthouse' }).waitFor();

@@ -17,12 +17,12 @@ class Memory {
 }
 
 function open(storage = new Memory()) {
-  const page = { sent: [], linked: false, storage, time: 1000 };
+  const page = { sent: [], connected: false, storage, time: 1000 };
   page.store = new Store();
   page.session = new Session({ store: page.store, storage, now: () => 0, date: () => page.time++,
-    send: (m) => (page.linked && page.sent.push(m), page.linked) });
-  page.hear = (...messages) => messages.forEach((m) => page.session.heard(m));
-  page.hello = (boot_id = 'a') => { page.linked = true; page.sent = []; page.hear({ type: 'hello', boot_id }); };
+    send: (m) => (page.connected && page.sent.push(m), page.connected) });
+  page.receive = (...messages) => messages.forEach((m) => page.session.receive(m));
+  page.hello = (boot_id = 'a') => { page.connected = true; page.sent = []; page.receive({ type: 'hello', boot_id }); };
   page.of = (type) => page.sent.filter((m) => m.type === type);
   page.job = () => page.store.state.jobs[0];
   return page;
@@ -52,7 +52,7 @@ describe('submitting', () => {
     const page = open();
     page.hello();
     const key = page.session.submit({ prompt: 'x' });
-    page.hear(accepted(key), { type: 'queue', job: '00000000000000aa', seq: 8, position: 1, ahead: 0, eta_ms: 5, why: 'turn' });
+    page.receive(accepted(key), { type: 'queue', job: '00000000000000aa', seq: 8, position: 1, ahead: 0, eta_ms: 5, why: 'turn' });
     page.hello('b');
     assert.deepEqual(page.of('submit'), []);
     assert.deepEqual(page.of('watch'), [{ type: 'watch', job: '00000000000000aa', seq: 8 }]);
@@ -61,7 +61,7 @@ describe('submitting', () => {
   test('what is over is left alone', () => {
     const page = open();
     page.hello();
-    page.hear(accepted(page.session.submit({ prompt: 'x' })), ended('00000000000000aa', 9));
+    page.receive(accepted(page.session.submit({ prompt: 'x' })), ended('00000000000000aa', 9));
     page.hello();
     assert.deepEqual([page.of('submit'), page.of('watch')], [[], []]);
   });
@@ -84,7 +84,7 @@ describe('a reload', () => {
   test('takes up what was running from number 0, so that the preview comes too', () => {
     const before = open();
     before.hello();
-    before.hear(accepted(before.session.submit({ prompt: 'x' })), { type: 'phase', job: '00000000000000aa', seq: 5, phase: 'prior', total: 9 });
+    before.receive(accepted(before.session.submit({ prompt: 'x' })), { type: 'phase', job: '00000000000000aa', seq: 5, phase: 'prior', total: 9 });
     const after = open(before.storage);
     after.session.load();
     assert.equal(after.job().spec.seed, 5);
@@ -105,7 +105,7 @@ describe('a reload', () => {
   test('shows what is over as it was, without asking', () => {
     const before = open();
     before.hello();
-    before.hear(accepted(before.session.submit({ prompt: 'x' })),
+    before.receive(accepted(before.session.submit({ prompt: 'x' })),
       { type: 'result', job: '00000000000000aa', seq: 8, url: '/i/a.png', digest: 'a', width: 1, height: 1, seed: 5, seconds: 1 }, ended('00000000000000aa', 9));
     const after = open(before.storage);
     after.session.load();
@@ -166,7 +166,7 @@ describe('cancelling', () => {
     const page = open();
     page.hello();
     const key = page.session.submit({ prompt: 'x' });
-    page.hear(accepted(key));
+    page.receive(accepted(key));
     page.session.cancel(key);
     assert.deepEqual(page.of('cancel'), [{ type: 'cancel', job: '00000000000000aa' }]);
   });
@@ -177,7 +177,7 @@ describe('cancelling', () => {
     const key = page.session.submit({ prompt: 'x' });
     page.session.cancel(key);
     assert.deepEqual(page.of('cancel'), []);
-    page.hear(accepted(key));
+    page.receive(accepted(key));
     assert.deepEqual(page.of('cancel'), [{ type: 'cancel', job: '00000000000000aa' }]);
   });
 
@@ -185,7 +185,7 @@ describe('cancelling', () => {
     const page = open();
     page.hello();
     const key = page.session.submit({ prompt: 'x' });
-    page.hear(accepted(key));
+    page.receive(accepted(key));
     page.session.cancel(key);
     page.hello();
     assert.equal(page.of('cancel').length, 1);
@@ -199,12 +199,12 @@ describe('another tab', () => {
     b.hello();
     const key = a.session.submit({ prompt: 'x' });
     const name = `darkroom.job.${key}`;
-    b.session.stored({ key: name, newValue: a.storage.getItem(name) });
+    b.session.storageChanged({ key: name, newValue: a.storage.getItem(name) });
     assert.equal(b.store.state.jobs.length, 0, 'the other tab is still sending it');
-    a.hear(accepted(key));
-    b.session.stored({ key: name, newValue: a.storage.getItem(name) });
+    a.receive(accepted(key));
+    b.session.storageChanged({ key: name, newValue: a.storage.getItem(name) });
     assert.deepEqual(b.of('watch'), [{ type: 'watch', job: '00000000000000aa', seq: 0 }]);
-    b.session.stored({ key: name, newValue: null });
+    b.session.storageChanged({ key: name, newValue: null });
     assert.equal(b.store.state.jobs.length, 0);
   });
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { EMPTY, newJob, reduce, remaining, settle } from '../../../frontend/state.js';
+import { EMPTY, newJob, reduce, remaining, steadyDue } from '../../../frontend/state.js';
 
 const ID = '0000019b76da0001';
 const SPEC = { prompt: 'a red circle', width: 256, height: 256, steps: 20, guidance: 1.5, seed: 7 };
@@ -148,20 +148,20 @@ describe('times', () => {
   });
 
   test('a slightly later time is held, so that the countdown does not tremble', () => {
-    const shown = settle({ ms: 20_000, at: 0 }, { ms: 19_500, at: 1000 }, 1000);
+    const shown = steadyDue({ ms: 20_000, at: 0 }, { ms: 19_500, at: 1000 }, 1000);
     assert.equal(remaining(shown, 1000), 19_000);
   });
 
   test('a much later time is told at once', () => {
-    assert.equal(remaining(settle({ ms: 20_000, at: 0 }, { ms: 30_000, at: 1000 }, 1000), 1000), 30_000);
+    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 30_000, at: 1000 }, 1000), 1000), 30_000);
   });
 
   test('a sooner time is told at once', () => {
-    assert.equal(remaining(settle({ ms: 20_000, at: 0 }, { ms: 8_000, at: 1000 }, 1000), 1000), 8_000);
+    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 8_000, at: 1000 }, 1000), 1000), 8_000);
   });
 
   test('a countdown that ran out does not hold on to nothing', () => {
-    assert.equal(remaining(settle({ ms: 1000, at: 0 }, { ms: 500, at: 5000 }, 5000), 5000), 500);
+    assert.equal(remaining(steadyDue({ ms: 1000, at: 0 }, { ms: 500, at: 5000 }, 5000), 5000), 500);
   });
 
   test('an unknown time is unknown, not zero', () => {
@@ -176,10 +176,10 @@ describe('the page', () => {
     assert.equal(reduce(state, { do: 'adopt', jobs: [newJob('old', { prompt: 'x' }, 1)] }), state);
   });
 
-  test('what the server said about now is forgotten when the line breaks', () => {
-    const open = apply(reduce(EMPTY, { do: 'link', link: { state: 'open' } }), { type: 'stats', running: 1, queued: 0, jobs: [] });
+  test('what the server said about now is forgotten when the connection breaks', () => {
+    const open = apply(reduce(EMPTY, { do: 'connection', connection: { state: 'open' } }), { type: 'stats', running: 1, queued: 0, jobs: [] });
     assert.equal(open.stats.running, 1);
-    assert.equal(reduce(open, { do: 'link', link: { state: 'waiting', retryAt: 9, attempt: 1 } }).stats, null);
+    assert.equal(reduce(open, { do: 'connection', connection: { state: 'waiting', retryAt: 9, attempt: 1 } }).stats, null);
   });
 
   test('no action changes the state that it was given', () => {

@@ -58,7 +58,7 @@ describe('keys that the page uses', () => {
 
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
-    const composed = /^(error|why|phase|link|field|viewer|act\.copy)\.|^notice\.(back|restarted|stopping|filled|retry|undo)$|^compose\.(size\.\w+|steps|guidance)$|^(card|status)\.\w+$/;
+    const composed = /^(error|why|phase|connection|field|viewer|act\.copy)\.|^notice\.(back|restarted|stopping|filled|retry|undo)$|^compose\.(size\.\w+|steps|guidance)$|^(card|status)\.\w+$/;
     for (const key of Object.keys(en)) assert.ok(all.includes(key) || composed.test(key), `${key} is never said`);
   });
 

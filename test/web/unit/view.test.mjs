@@ -8,7 +8,7 @@ import { newJob } from '../../../frontend/state.js';
 import { examplesOf } from '../../../frontend/view/composer.js';
 import { brief, languageOf } from '../../../frontend/view/dom.js';
 import { nearest, sizeFault } from '../../../frontend/view/sizes.js';
-import { tabIcon, tabWords } from '../../../frontend/view/title.js';
+import { titleIcon, titleWords } from '../../../frontend/view/title.js';
 
 const E = new Text('en');
 const side = { min: 64, max: 512, step: 32 };
@@ -50,17 +50,17 @@ describe('the tab', () => {
 
   test('the oldest running picture, else the foremost place, else what became ready', () => {
     const waiting = waits();
-    assert.equal(tabWords([waiting, job('running', { overall: 0.1 }), job('running', { overall: 0.429 })], 0, E), '42% · darkroom');
-    assert.equal(tabWords([job('queued', { queue: { position: 4 } }), waiting], 2, E), '3rd in line · darkroom');
-    assert.equal(tabWords([job('done')], 2, E), '2 ready · darkroom');
-    assert.equal(tabWords([job('done')], 0, E), 'darkroom');
-    assert.equal(tabWords([waiting], 0, new Text('zh')), '第 3 位 · 暗房');
+    assert.equal(titleWords([waiting, job('running', { overall: 0.1 }), job('running', { overall: 0.429 })], 0, E), '42% · darkroom');
+    assert.equal(titleWords([job('queued', { queue: { position: 4 } }), waiting], 2, E), '3rd in line · darkroom');
+    assert.equal(titleWords([job('done')], 2, E), '2 ready · darkroom');
+    assert.equal(titleWords([job('done')], 0, E), 'darkroom');
+    assert.equal(titleWords([waiting], 0, new Text('zh')), '第 3 位 · 暗房');
   });
 
   test('its icon: a ring that closes, of files that are there', () => {
-    const shown = [0, 0.3, 0.5, 0.99, 1].map((overall) => tabIcon([job('running', { overall })]));
+    const shown = [0, 0.3, 0.5, 0.99, 1].map((overall) => titleIcon([job('running', { overall })]));
     assert.deepEqual(shown, [1, 2, 3, 4, 4].map((n) => `icon-${n}.svg`));
-    assert.equal(tabIcon([waits()]), 'icon.svg');
+    assert.equal(titleIcon([waits()]), 'icon.svg');
     for (const file of [...shown, 'icon.svg']) assert.match(readFileSync(new URL(`../../../frontend/${file}`, import.meta.url), 'utf8'), /^<svg/);
   });
 });

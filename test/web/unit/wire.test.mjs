@@ -1,4 +1,4 @@
-// wire - the codec against proto/vectors, and the socket against a world of its own.
+// wire - the codec against proto/vectors, and the socket against an environment of its own.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -43,140 +43,140 @@ test('pauses double from half a second to ten, give or take a quarter', () => {
   assert.equal(retryPause(9, () => 1), 12500);
 });
 
-/** A world with sockets that do nothing by themselves and a clock that is moved by hand. */
-function makeWorld() {
-  const world = {
-    time: 0, sockets: [], timers: new Map(), handles: 0, heard: [], links: [], trouble: [],
-    now: () => world.time, random: () => 0.5,
-    later: (f, ms) => (world.timers.set(++world.handles, { at: world.time + ms, f }), world.handles),
-    never: (handle) => world.timers.delete(handle),
+/** An environment with sockets that do nothing by themselves and a clock that is moved by hand. */
+function makeEnvironment() {
+  const env = {
+    time: 0, sockets: [], timers: new Map(), handles: 0, received: [], connections: [], errors: [],
+    now: () => env.time, random: () => 0.5,
+    setTimer: (f, ms) => (env.timers.set(++env.handles, { at: env.time + ms, f }), env.handles),
+    clearTimer: (handle) => env.timers.delete(handle),
     pass(ms) {
-      const until = world.time + ms;
+      const until = env.time + ms;
       for (;;) {
-        const [next] = [...world.timers].sort((a, b) => a[1].at - b[1].at);
+        const [next] = [...env.timers].sort((a, b) => a[1].at - b[1].at);
         if (!next || next[1].at > until) break;
-        world.timers.delete(next[0]);
-        world.time = next[1].at;
+        env.timers.delete(next[0]);
+        env.time = next[1].at;
         next[1].f();
       }
-      world.time = until;
+      env.time = until;
     },
     WebSocket: class {
       constructor(url, protocol) {
         Object.assign(this, { url, protocol, sent: [], closed: false });
-        world.sockets.push(this);
+        env.sockets.push(this);
       }
       send(text) { this.sent.push(JSON.parse(text)); }
       close() { this.closed = true; }
       say(message) { this.onmessage?.({ data: typeof message === 'object' && !(message instanceof ArrayBuffer) ? JSON.stringify(message) : message }); }
     },
   };
-  world.wire = new Wire('ws://host/ws', { message: (m) => world.heard.push(m), link: (l) => world.links.push(l), trouble: (e) => world.trouble.push(e) }, world);
-  return world;
+  env.wire = new Wire('ws://host/ws', { message: (m) => env.received.push(m), connection: (c) => env.connections.push(c), error: (e) => env.errors.push(e) }, env);
+  return env;
 }
 
-describe('the link', () => {
+describe('the connection', () => {
   test('opens with hello, speaks the subprotocol, sends nothing before', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    const [socket] = world.sockets;
+    const env = makeEnvironment();
+    env.wire.connect();
+    const [socket] = env.sockets;
     assert.equal(socket.protocol, 'darkroom.v1');
-    assert.equal(world.wire.send({ type: 'ping' }), false);
+    assert.equal(env.wire.send({ type: 'ping' }), false);
     socket.say({ type: 'hello' });
-    assert.equal(world.wire.send({ type: 'ping' }), true);
+    assert.equal(env.wire.send({ type: 'ping' }), true);
     assert.deepEqual(socket.sent, [{ type: 'ping' }]);
-    assert.deepEqual(world.links.map((l) => l.state), ['connecting', 'open']);
+    assert.deepEqual(env.connections.map((c) => c.state), ['connecting', 'open']);
   });
 
   test('comes back with growing pauses and begins anew after a hello', () => {
-    const world = makeWorld();
-    world.wire.connect();
+    const env = makeEnvironment();
+    env.wire.connect();
     const pauses = [];
     for (let i = 0; i < 4; i++) {
-      world.sockets.at(-1).onclose();
-      pauses.push(world.links.at(-1).retryAt - world.time);
-      world.pass(pauses.at(-1));
+      env.sockets.at(-1).onclose();
+      pauses.push(env.connections.at(-1).retryAt - env.time);
+      env.pass(pauses.at(-1));
     }
     assert.deepEqual(pauses, [500, 1000, 2000, 4000]);
-    world.sockets.at(-1).say({ type: 'hello' });
-    world.sockets.at(-1).onclose();
-    assert.equal(world.links.at(-1).retryAt - world.time, 500);
-    assert.equal(world.sockets.length, 5);
+    env.sockets.at(-1).say({ type: 'hello' });
+    env.sockets.at(-1).onclose();
+    assert.equal(env.connections.at(-1).retryAt - env.time, 500);
+    assert.equal(env.sockets.length, 5);
   });
 
   test('waits as long as a server that stops asks for', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.sockets[0].say({ type: 'hello' });
-    world.sockets[0].say({ type: 'error', code: 'shutting_down', retry_after_ms: 3000 });
-    world.sockets[0].onclose();
-    world.pass(2999);
-    assert.equal(world.sockets.length, 1);
-    world.pass(1);
-    assert.equal(world.sockets.length, 2);
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'hello' });
+    env.sockets[0].say({ type: 'error', code: 'shutting_down', retry_after_ms: 3000 });
+    env.sockets[0].onclose();
+    env.pass(2999);
+    assert.equal(env.sockets.length, 1);
+    env.pass(1);
+    assert.equal(env.sockets.length, 2);
   });
 
   test('"try now" ends the pause, and a second one does not make a second socket', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.sockets[0].onclose();
-    world.wire.connect();
-    world.wire.connect();
-    world.pass(400);
-    assert.equal(world.sockets.length, 2);
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].onclose();
+    env.wire.connect();
+    env.wire.connect();
+    env.pass(400);
+    assert.equal(env.sockets.length, 2);
   });
 
   test('asks a silent server and leaves one that does not answer', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.sockets[0].say({ type: 'hello' });
-    world.pass(30_000);
-    assert.ok(world.sockets[0].sent.some((m) => m.type === 'ping'));
-    assert.equal(world.sockets[0].closed, false);
-    world.pass(30_000);
-    assert.equal(world.sockets[0].closed, true);
-    assert.ok(world.sockets.length > 1, 'and tries again');
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'hello' });
+    env.pass(30_000);
+    assert.ok(env.sockets[0].sent.some((m) => m.type === 'ping'));
+    assert.equal(env.sockets[0].closed, false);
+    env.pass(30_000);
+    assert.equal(env.sockets[0].closed, true);
+    assert.ok(env.sockets.length > 1, 'and tries again');
   });
 
   test('a server that answers pings is kept', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.sockets[0].say({ type: 'hello' });
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'hello' });
     for (let i = 0; i < 20; i++) {
-      world.pass(10_000);
-      if (world.sockets[0].sent.at(-1)?.type === 'ping') world.sockets[0].say({ type: 'pong' });
+      env.pass(10_000);
+      if (env.sockets[0].sent.at(-1)?.type === 'ping') env.sockets[0].say({ type: 'pong' });
     }
-    assert.equal(world.sockets.length, 1);
-    assert.equal(world.sockets[0].closed, false);
+    assert.equal(env.sockets.length, 1);
+    assert.equal(env.sockets[0].closed, false);
   });
 
   test('gives up a socket that never says hello', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.pass(16_000);
-    assert.equal(world.sockets[0].closed, true);
-    assert.equal(world.sockets.length, 2);
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.pass(16_000);
+    assert.equal(env.sockets[0].closed, true);
+    assert.equal(env.sockets.length, 2);
   });
 
-  test('words of a socket that was given up are not heard', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    const old = world.sockets[0];
-    const heard = old.onmessage;
+  test('messages of a socket that was given up are ignored', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    const old = env.sockets[0];
+    const receive = old.onmessage;
     old.onclose();
-    heard({ data: '{"type":"hello"}' });
-    assert.deepEqual(world.heard, []);
-    assert.equal(world.wire.open, false);
+    receive({ data: '{"type":"hello"}' });
+    assert.deepEqual(env.received, []);
+    assert.equal(env.wire.open, false);
   });
 
-  test('a message that cannot be read is reported and does not end the link', () => {
-    const world = makeWorld();
-    world.wire.connect();
-    world.sockets[0].say({ type: 'hello' });
-    world.sockets[0].say('{"type":');
-    world.sockets[0].say(bytes('00112233'));
-    world.sockets[0].say({ type: 'pong' });
-    assert.equal(world.trouble.length, 2);
-    assert.equal(world.heard.at(-1).type, 'pong');
+  test('a message that cannot be read is reported and does not end the connection', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'hello' });
+    env.sockets[0].say('{"type":');
+    env.sockets[0].say(bytes('00112233'));
+    env.sockets[0].say({ type: 'pong' });
+    assert.equal(env.errors.length, 2);
+    assert.equal(env.received.at(-1).type, 'pong');
   });
 });
