@@ -71,7 +71,7 @@ LIBS += $(if $(CUDA_ON),-L$(CUDA_LIB) -lcudart_static -lrt -ldl -l:libstdc++.a)
 SIMT := $(B)/simt
 SIMT_OBJ := $(patsubst kernels/cuda/%.cu,$(SIMT)/%.o,$(CUDA_SRC)) $(patsubst kernels/cuda/%.c,$(SIMT)/%.o,$(CUDA_C)) \
             $(patsubst test/simt/%.cc,$(SIMT)/%.o,$(wildcard test/simt/*.cc)) $(B)/test/simt/pair.o $(B)/test/simt/cases.o
-# the imagined card is one thread, so without races, and its fibers cost the address sanitizer a second a token
+# the emulated GPU is one thread, so without races, and its fibers cost the address sanitizer a second a token
 SIMT_TESTS := $(if $(filter tsan,$(FLAVOUR)),,$(filter-out $(if $(filter asan,$(FLAVOUR)),%/test_faults.c %/test_residency.c),$(wildcard test/simt/test_*.c)))
 SERVER := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
 TESTS := $(wildcard $(foreach d,proto weights kernels server,test/$(d)/test_*.c test/$(d)/*/test_*.c) test/sim/test_*.c) $(SIMT_TESTS)
@@ -117,7 +117,7 @@ $(CUDA_OBJ): $(CUDA_DIR)/%.o: %.cu
 	nice $(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(B)/kernels/cuda/%.o: SYS += $(CUDA_SYS)
 
-# the same kernels and the same device on an imagined card: test/simt stands in for CUDA
+# the same kernels and the same device on an emulated GPU: test/simt stands in for CUDA
 $(SIMT)/%.o: kernels/cuda/%.cu
 	@mkdir -p $(@D)
 	$(CC) -x c++ -std=c++17 $(OPT_$(FLAVOUR)) -DSIMT -include test/simt/simt.h -I. -Wall -Wextra -Wno-unknown-pragmas -MMD -MP -c -o $@ $<
@@ -158,9 +158,9 @@ $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS)
 
-# the programs of bench/gpu.sh on the imagined card
-imagined: $(patsubst %,$(B)/imagined/%,gpu_speed gpu_stage gpu_engine) ## the GPU command's programs without a GPU (bench/gpu.sh --imagined)
-$(B)/imagined/%: bench/%.c bench/gpu_net.c bench/gpu_meter.c $(SIMT_OBJ) $(ARCHIVES)
+# the programs of bench/gpu.sh on the emulated GPU
+emulated: $(patsubst %,$(B)/emulated/%,gpu_speed gpu_stage gpu_engine) ## the GPU command's programs without a GPU (bench/gpu.sh --emulated)
+$(B)/emulated/%: bench/%.c bench/gpu_net.c bench/gpu_meter.c $(SIMT_OBJ) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) -Itest/simt $(CFLAGS) $(SYS) $(LDFLAGS) -MF $@.d -o $@ $< bench/gpu_net.c bench/gpu_meter.c $(SIMT_OBJ) $(ARCHIVES) $(LIBS) -lstdc++ -ldl
 
@@ -172,7 +172,7 @@ test: test-deps ## install what is missing, build, run every test that needs no 
 	@$(PARALLEL) test-build
 	@test/run $(B)
 
-test-build: all $(TEST_BIN) $(B)/imagined/gpu_stage $(if $(CUDA_LIB),$(CUDA_OBJ))
+test-build: all $(TEST_BIN) $(B)/emulated/gpu_stage $(if $(CUDA_LIB),$(CUDA_OBJ))
 	@rm -f $(STALE)
 
 asan tsan: test-deps ## the C tests under the sanitizers
@@ -223,6 +223,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: bench imagined golden all run test test-build fuzz asan tsan test-c deps test-deps install clean help FORCE
+.PHONY: bench emulated golden all run test test-build fuzz asan tsan test-c deps test-deps install clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--build | --imagined]
+# gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--build | --emulated]
 #
 # Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia packages, CUDA's
 # folders) and PyTorch for the comparison. Parts run in the order of what they tell, and one that fails or runs out of time
@@ -8,7 +8,7 @@
 #   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium (their static
 #               libraries are linked in): carry build/gpu along with the tree, and nothing is built where the card is.
 #               Without it gpu_engine is left out where those libraries are missing.
-#   --imagined  the same programs on the imagined card (test/simt), small shapes: is the plumbing right?
+#   --emulated  the same programs on the emulated GPU (test/simt), small shapes: is the plumbing right?
 #   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their first word
 set -u
 cd "$(dirname "$0")/.."
@@ -34,7 +34,7 @@ part() {
     tail -4 "$L/$name.txt" | sed 's/^/    /' | tee -a "$summary"
     return $rc
 }
-# card NAME SECONDS PROGRAM ...: a part on the card (or the imagined one)
+# card NAME SECONDS PROGRAM ...: a part on the card (or the emulated one)
 card() {
     if [ -x "$B/$3" ]; then part "$1" "$2" "$B/$3" "${@:4}"; else say "$1: $3 was not built"; fi
 }
@@ -79,9 +79,9 @@ rules() { # a makefile of its own: the product's asks for libraries that are not
     echo "-include \$(shell find $J -name '*.d')"
 }
 mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] weights/*/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
-if [ "$mode" = --imagined ]; then
-    part build 900 make -s -j2 CUDA=0 imagined || exit 1
-    B=build/release/imagined
+if [ "$mode" = --emulated ]; then
+    part build 900 make -s -j2 CUDA=0 emulated || exit 1
+    B=build/release/emulated
 elif [ "$(cat $B/mark 2>/dev/null)" = "$mark" ] && $B/gpu_ops --started >/dev/null 2>&1; then
     say "build: what was carried along starts here"
 else
@@ -107,7 +107,7 @@ fi
 
 # -- the parts ----------------------------------------------------------------------------------------------------
 released=test/weights/released small= px=(512 1024 2048) tiny=weights/tiny tiny_px=256 steps=(50 10) four=4
-if [ "$mode" = --imagined ]; then
+if [ "$mode" = --emulated ]; then
     small=small released=test/golden/plain/model px=(32 32 32) tiny=test/golden/plain/model tiny_px=32 steps=(2 1) four=2 LIMIT=3600
 fi
 export GPU_CACHE=$B/cache
@@ -122,7 +122,7 @@ card stage-bf16 50 gpu_stage bf16 $small
 card whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
 rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
 card table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
-if [ "$mode" != --imagined ] && python3 -c 'import torch' 2>/dev/null; then
+if [ "$mode" != --emulated ] && python3 -c 'import torch' 2>/dev/null; then
     part torch 120 python3 bench/gpu_torch.py
 else
     say "torch: not here, no comparison"
@@ -130,7 +130,7 @@ fi
 card stage-f32 50 gpu_stage f32 $small
 card wide-bf16 50 gpu_ops wide bf16
 card whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
-if command -v compute-sanitizer >/dev/null && [ "$mode" != --imagined ]; then
+if command -v compute-sanitizer >/dev/null && [ "$mode" != --emulated ]; then
     for tool in memcheck racecheck initcheck; do
         part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib late
     done
@@ -143,7 +143,7 @@ card ops-late 40 gpu_ops odd bf16 late
 card wide-f32 60 gpu_ops wide f32
 card whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
 
-if [ "$mode" != --imagined ]; then
+if [ "$mode" != --emulated ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
     [ -s $L/torch.txt ] && python3 bench/gpu_ratio.py $L | tee $L/ratios.txt

@@ -1,6 +1,6 @@
 /* gpu_net - the stages of the model with random weights, without a model's files: what gpu_speed and gpu_stage run.
  *
- * Configurations: the released model's shapes, or shapes small enough for the imagined card. Weights come from a buffer
+ * Configurations: the released model's shapes, or shapes small enough for the emulated GPU. Weights come from a buffer
  * of noise in host memory, the same on every device, or (a card's, when `made_there`) are made where they
  * lie. A failure ends the program: these are measurements. Thread: one. */
 #ifndef BENCH_GPU_NET_H

@@ -15,7 +15,7 @@ struct speed {
     struct graph g;
     struct fail f;
     struct net_config c;
-    int small;    /* shapes for the imagined card: the program is tried, nothing is measured */
+    int small;    /* shapes for the emulated GPU: the program is tried, nothing is measured */
     double copy;  /* bytes a second, read and written */
     double flops; /* of a large product */
 };

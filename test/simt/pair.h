@@ -1,6 +1,6 @@
 /* pair - the same operations on two devices, and how far apart their results are.
  *
- * One device is the reference (the CPU), the other is on trial: the CUDA device, imagined (test/simt) or real (bench/gpu.sh).
+ * One device is the reference (the CPU), the other is on trial: the CUDA device, emulated (test/simt) or real (bench/gpu.sh).
  * Tensors come in pairs with the same contents, moved by put() and get() alone, so both kinds of
  * memory will do. Thread: one. */
 #ifndef TEST_SIMT_PAIR_H

@@ -186,7 +186,7 @@ cudaError_t cudaDeviceReset(void)
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int i)
 {
     LOCK;
-    snprintf(p->name, sizeof p->name, "an imagined card %d", i);
+    snprintf(p->name, sizeof p->name, "an emulated GPU %d", i);
     p->major = 9;
     p->minor = 0;
     p->multiProcessorCount = 4;
@@ -210,7 +210,7 @@ cudaError_t cudaGetLastError(void)
 
 const char *cudaGetErrorString(cudaError_t e)
 {
-    return e == cudaErrorMemoryAllocation ? "out of memory" : "an imagined error";
+    return e == cudaErrorMemoryAllocation ? "out of memory" : "an emulated error";
 }
 
 cudaError_t cudaMalloc(void **p, size_t n)

@@ -1,4 +1,4 @@
-/* The CUDA device on an imagined card, operation by operation against the CPU device, in float and bf16.
+/* The CUDA device on an emulated GPU, operation by operation against the CPU device, in float and bf16.
  *
  * The kernels are the ones that nvcc compiles; blocks and fibers run in both directions, so a barrier
  * that is missing shows as a difference; shared memory starts as NaN. Catches wrong indices, strides and

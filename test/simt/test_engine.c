@@ -1,4 +1,4 @@
-/* The whole engine on an imagined card: pictures of the small models, drawn by the CUDA device.
+/* The whole engine on an emulated GPU: pictures of the small models, drawn by the CUDA device.
  *
  * Catches: a stage that differs from the CPU device's, a picture that depends on its company or on a recording,
  * a prior that waits for the host, tokens shown before they are drawn, memory that leaks. */

@@ -1,4 +1,4 @@
-/* A worker with the real engine on an imagined card that breaks: every job ends once, the card comes back.
+/* A worker with the real engine on an emulated GPU that breaks: every job ends once, the card comes back.
  *
  * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that are not loaded again, a
  * failure for want of memory that takes the card with it, and a worker that takes its neighbour along. */

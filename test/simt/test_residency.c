@@ -1,4 +1,4 @@
-/* The engine on an imagined card that is too small: whatever mode, the bytes of a picture are the same.
+/* The engine on an emulated GPU that is too small: whatever mode, the bytes of a picture are the same.
  *
  * Copies of weights are put off until somebody waits for them, so a layer that is used before it has come, or that was
  * overwritten, shows in the picture. Catches a group that nobody asks for, a recorded step that is repeated over other
