@@ -1,4 +1,4 @@
-/* handshake - who may connect: the address that is listened on, Host and Origin, and the handshake's form.
+/* handshake - who may open a WebSocket: Host and Origin, and the form of the opening request.
  *
  * libwebsockets upgrades almost anything: any Origin, POST, version 8, a three-byte key, no
  * subprotocol. What is acceptable is decided here, on plain strings. Thread: any, no state. */
@@ -7,29 +7,10 @@
 
 #include "proto/fail.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 
 #define HANDSHAKE_PATH        "/ws"
 #define HANDSHAKE_SUBPROTOCOL "darkroom.v1"
-
-struct address {
-    struct sockaddr_storage at;
-    socklen_t len;
-};
-
-/* A numeric address or "localhost". ERR_USAGE. */
-int address_parse(const char *host, int port, struct address *out, struct fail *f);
-bool address_local(const struct address *); /* reachable from this machine alone */
-int address_port(const struct address *);
-bool address_same(const struct address *, const struct address *); /* with port */
-bool address_same_host(const struct address *, const struct address *);
-/* "127.0.0.1" or "[::1]", as a URL wants it. */
-void address_text(const struct address *, char *out, size_t bytes);
-
-/* Listening where others can reach it needs --open, as there are no tokens. 0 or ERR_USAGE. */
-int address_exposure(const struct address *, bool open, struct fail *f);
 
 struct handshake_rules {
     const char *host;    /* as it was asked to listen on */

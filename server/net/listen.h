@@ -6,7 +6,7 @@
 #define SERVER_NET_LISTEN_H
 
 #include "proto/fail.h"
-#include "server/net/handshake.h"
+#include "server/net/address.h"
 
 /* Bind and listen on an address; port 0 takes a free one. *at becomes the real address. *fd is the
  * caller's. ERR_IO, with what to do when the port is taken. */

@@ -2,6 +2,7 @@
 #include "server/net/net.h"
 
 #include "server/base/clock.h"
+#include "server/net/address.h"
 #include "server/net/handshake.h"
 #include "server/net/listen.h"
 

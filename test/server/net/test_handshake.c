@@ -103,35 +103,12 @@ static void listed_origins(void **state)
     assert_false(handshake_host(&g, "c.example"));
 }
 
-/* catches: listening to the world without being told to */
-static void exposure(void **state)
-{
-    (void)state;
-    const struct {
-        const char *host;
-        bool local;
-    } cases[] = {{"127.0.0.1", true}, {"127.8.9.1", true}, {"localhost", true},
-                 {"::1", true},       {"0.0.0.0", false},  {"::", false},
-                 {"10.1.2.3", false}, {"fe80::1", false},  {"::ffff:127.0.0.1", true}};
-    struct address a;
-    struct fail f;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(address_parse(cases[i].host, 7860, &a, &f), 0);
-        assert_int_equal(address_local(&a), cases[i].local);
-        assert_int_equal(address_exposure(&a, false, &f), cases[i].local ? 0 : ERR_USAGE);
-        assert_int_equal(address_exposure(&a, true, &f), 0);
-        assert_int_equal(address_port(&a), 7860);
-    }
-    assert_int_equal(address_parse("example.org", 1, &a, &f), ERR_USAGE);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handshakes),
         cmocka_unit_test(hosts),
         cmocka_unit_test(listed_origins),
-        cmocka_unit_test(exposure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
