@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 extern char **environ;
-extern const struct http_page page_files[]; /* made by the Makefile from frontend/ */
+extern const struct http_page page_files[]; /* made by frontend/pack.sh */
 
 static struct log the_log;
 
