@@ -155,7 +155,7 @@ static struct glm *card_engine(const char *model)
 {
     struct glm *g = engine(model, "cuda", GLM_BF16, ENGINE_BARE);
     struct fail f = {0};
-    if (g->net.hold) {
+    if (g->net.offload) {
         printf("the weights do not fit this card whole: nothing is measured\n");
         exit(2);
     }

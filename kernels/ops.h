@@ -50,7 +50,7 @@ struct weight_spec {
     struct source part[4];
     struct source bias[4]; /* data NULL: none */
     const char *name;      /* for messages */
-    /* Weights that come and go (hold.h); NULL: it gets memory of its own and stays. */
+    /* Weights that come and go (offload.h); NULL: it gets memory of its own and stays. */
     void *at;   /* device memory of weight_size bytes for it to lie in */
     void *home; /* with `at`: host memory to pack it into; fetch() brings it */
 };

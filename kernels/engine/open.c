@@ -132,12 +132,12 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
     return left < most ? left : most;
 }
 
-/* A card that is too small for everything gets a hold; memory of the host is what it is. */
-static int fit(struct glm *g, const struct glm_opts *o, struct hold **hold, struct fail *f)
+/* A card that is too small for everything offloads weights to the host; a host is taken as it is. */
+static int fit(struct glm *g, const struct glm_opts *o, struct offload **offload, struct fail *f)
 {
     const struct weight_list *list = &g->plan.list;
     struct fit t;
-    *hold = NULL;
+    *offload = NULL;
     read_memory(g, o);
     g->usable = usable(g, o);
     if (g->usable == UINT64_MAX) return 0;
@@ -145,7 +145,7 @@ static int fit(struct glm *g, const struct glm_opts *o, struct hold **hold, stru
     if (rc) return rc;
     snprintf(g->residency, sizeof g->residency, "%s: %s", resid_mode_name(t.plan.mode), t.why);
     if (t.plan.mode == RESID_ALL) return 0;
-    return hold_open(hold, g->dev, &t.plan, list->group, list->groups, f);
+    return offload_open(offload, g->dev, &t.plan, list->group, list->groups, f);
 }
 
 /* A processor's other programs come and go: a quarter of what is free stays theirs. */
@@ -159,15 +159,15 @@ static uint64_t room(const struct glm *g)
 /* Bind twice: the dry device first, which says what scratch the preparation needs and whether all fits. */
 static int open_nets(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
-    struct hold *hold = NULL;
+    struct offload *offload = NULL;
     int rc = scratch_reserve(g->dry, DRY_SCRATCH, f);
     if (!rc) rc = net_bind(&g->plan, g->dry, &g->model, NULL, f);
     if (!rc) rc = net_prepare(&g->plan, &g->model, f);
     if (rc || !g->dev) return rc;
     const size_t scratch = g->dry->scratch.peak;
-    rc = fit(g, o, &hold, f);
+    rc = fit(g, o, &offload, f);
     if (rc) return rc;
-    rc = net_bind(&g->net, g->dev, &g->model, hold, f);
+    rc = net_bind(&g->net, g->dev, &g->model, offload, f);
     if (!rc) rc = scratch_reserve(g->dev, scratch, f);
     return rc ? rc : net_prepare(&g->net, &g->model, f);
 }
@@ -255,7 +255,7 @@ static int rehearse(struct glm *g, struct fail *f)
                               .steps = 1,
                               .guidance = 1.5};
     struct glm_run *r;
-    if (strcmp(g->dev->ops->name, "cuda") || g->net.hold) return 0;
+    if (strcmp(g->dev->ops->name, "cuda") || g->net.offload) return 0;
     int rc = glm_run_new(&r, g, &q, f);
     if (rc) return rc;
     rc = glm_step(g, &r, 1, f);
@@ -314,12 +314,12 @@ unsigned glm_at_hand(const struct glm *g)
 {
     static const unsigned side[RESID_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
                                                1U << GLM_DENOISE | 1U << GLM_DECODE};
-    return g->net.hold && g->net.hold->side >= 0 ? side[g->net.hold->side] : ~0U;
+    return g->net.offload && g->net.offload->side >= 0 ? side[g->net.offload->side] : ~0U;
 }
 
 void glm_decode_last(struct glm *g)
 {
-    if (g->net.hold) hold_ahead(g->net.hold, PART_VAE);
+    if (g->net.offload) offload_ahead(g->net.offload, PART_VAE);
 }
 
 int glm_check(const char *model, FILE *out)

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-int net_bind(struct net *n, struct dev *d, const struct model *m, struct hold *hold, struct fail *f)
+int net_bind(struct net *n, struct dev *d, const struct model *m, struct offload *offload,
+             struct fail *f)
 {
     struct bind b = {.list = &n->list, .model = m, .fail = f};
     memset(n, 0, sizeof *n);
     n->dev = n->list.dev = d;
-    n->hold = n->list.hold = hold;
+    n->offload = n->list.offload = offload;
     prior_bind(&n->prior, &b, &m->cfg);
     glyph_bind(&n->glyph, &b, &m->cfg.glyph);
     dit_bind(&n->dit, &b, &m->cfg.dit);
@@ -19,7 +20,7 @@ int net_bind(struct net *n, struct dev *d, const struct model *m, struct hold *h
 /* The rows of the text "", through the encoder and the DiT's projector. */
 static int prepare_empty(struct net *n, const struct model *m, struct fail *f)
 {
-    struct graph g = {.dev = n->dev, .hold = n->hold};
+    struct graph g = {.dev = n->dev, .offload = n->offload};
     struct bind b = {.list = &n->list, .model = m, .fail = f};
     struct byt5 ids;
     int rc = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
@@ -57,14 +58,14 @@ void net_close(struct net *n)
     if (n->mem) n->dev->ops->mem_free(n->dev, n->mem, n->mem_bytes);
     vae_unbind(&n->vae);
     weight_list_free(&n->list);
-    hold_close(n->hold);
+    offload_close(n->offload);
     memset(n, 0, sizeof *n);
 }
 
 size_t net_bytes(const struct net *n)
 {
     const size_t held =
-        n->hold ? (size_t)n->hold->plan.area + n->list.loose : weight_list_bytes(&n->list);
+        n->offload ? (size_t)n->offload->plan.area + n->list.loose : weight_list_bytes(&n->list);
     return held + n->mem_bytes;
 }
 

@@ -13,7 +13,7 @@
 
 struct net {
     struct dev *dev;
-    struct hold *hold; /* NULL: all weights are on the device for good */
+    struct offload *offload; /* NULL: all weights are on the device for good */
     struct weight_list list;
     void *mem; /* constants: the glyph encoder's bias */
     size_t mem_bytes;
@@ -23,9 +23,9 @@ struct net {
     struct vae vae;
 };
 
-/* Takes hold, where groups of weights lie, or NULL. Pack all weights, then compute the unconditional branch's rows. dev.scratch must hold what that
+/* offload: where groups of weights are, or NULL. Pack all weights, then compute the unconditional branch's rows. dev.scratch must hold what that
  * needs: on a dry device it is measured (dev.scratch.peak). The model must outlive the net. */
-int net_bind(struct net *, struct dev *, const struct model *, struct hold *, struct fail *);
+int net_bind(struct net *, struct dev *, const struct model *, struct offload *, struct fail *);
 int net_prepare(struct net *, const struct model *, struct fail *);
 void net_close(struct net *);
 

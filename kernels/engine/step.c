@@ -398,7 +398,7 @@ static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail 
 int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
                      struct fail *f)
 {
-    struct graph graph = {.dev = g->dev, .tap = tap, .hold = g->net.hold};
+    struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->net.offload};
     assert(n >= 1 && n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int open_places(struct hold *h, struct fail *f)
+static int open_places(struct offload *h, struct fail *f)
 {
     for (int i = 0; i < h->n; i++) {
         void *home;
@@ -23,13 +23,13 @@ static int open_places(struct hold *h, struct fail *f)
     return 0;
 }
 
-int hold_open(struct hold **out, struct dev *d, const struct resid *plan,
-              const struct resid_group *group, int n, struct fail *f)
+int offload_open(struct offload **out, struct dev *d, const struct resid *plan,
+                 const struct resid_group *group, int n, struct fail *f)
 {
-    struct hold *h = calloc(1, sizeof *h);
+    struct offload *h = calloc(1, sizeof *h);
     *out = NULL;
     if (!h) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
-    *h = (struct hold){.dev = d, .plan = *plan, .n = n, .side = -1};
+    *h = (struct offload){.dev = d, .plan = *plan, .n = n, .side = -1};
     h->group = calloc((size_t)n, sizeof *h->group);
     h->place = calloc((size_t)n, sizeof *h->place);
     int rc = h->group && h->place
@@ -40,14 +40,14 @@ int hold_open(struct hold **out, struct dev *d, const struct resid *plan,
         rc = open_places(h, f);
     }
     if (rc) {
-        hold_close(h);
+        offload_close(h);
         return rc;
     }
     *out = h;
     return 0;
 }
 
-void hold_close(struct hold *h)
+void offload_close(struct offload *h)
 {
     if (!h) return;
     for (int i = 0; h->place && i < h->n; i++)
@@ -58,14 +58,14 @@ void hold_close(struct hold *h)
     free(h);
 }
 
-void hold_locate(const struct hold *h, int group, uint64_t offset, void **at, void **home)
+void offload_locate(const struct offload *h, int group, uint64_t offset, void **at, void **home)
 {
-    const struct hold_place *p = &h->place[group];
+    const struct offload_place *p = &h->place[group];
     *at = p->at + offset;
     *home = p->home ? p->home + offset : NULL;
 }
 
-static void fetch(struct hold *h, int g)
+static void fetch(struct offload *h, int g)
 {
     for (int i = 0; i < h->n; i++) {
         if (i == g || !h->place[i].here || !resid_meet(&h->group[i], &h->group[g])) continue;
@@ -73,7 +73,7 @@ static void fetch(struct hold *h, int g)
         h->place[i].ticket = 0;
         h->away[h->group[i].side]++;
     }
-    struct hold_place *p = &h->place[g];
+    struct offload_place *p = &h->place[g];
     p->ticket = h->dev->ops->fetch(h->dev, p->at, p->home, h->group[g].bytes);
     p->here = 1;
     h->away[h->group[g].side]--;
@@ -81,7 +81,7 @@ static void fetch(struct hold *h, int g)
 }
 
 /* The next group of the part, in a circle: after the last layer comes the first of the next token or step. */
-static int next(const struct hold *h, int g)
+static int next(const struct offload *h, int g)
 {
     int k = g;
     do
@@ -91,14 +91,14 @@ static int next(const struct hold *h, int g)
 }
 
 /* 1: bringing k would evict one of the part's groups from `from` up to it, which are used before. */
-static int too_early(const struct hold *h, int from, int k)
+static int too_early(const struct offload *h, int from, int k)
 {
     for (int i = from; i != k; i = next(h, i))
         if (resid_meet(&h->group[i], &h->group[k])) return 1;
     return 0;
 }
 
-static void fetch_ahead(struct hold *h, int g)
+static void fetch_ahead(struct offload *h, int g)
 {
     for (int k = next(h, g); k != g; k = next(h, k)) {
         if (h->place[k].here) continue;
@@ -107,9 +107,9 @@ static void fetch_ahead(struct hold *h, int g)
     }
 }
 
-void hold_want(struct hold *h, int g)
+void offload_want(struct offload *h, int g)
 {
-    struct hold_place *p = &h->place[g];
+    struct offload_place *p = &h->place[g];
     h->side = h->group[g].side;
     if (!p->here) fetch(h, g);
     if (p->ticket) h->dev->ops->arrive(h->dev, p->ticket);
@@ -117,14 +117,14 @@ void hold_want(struct hold *h, int g)
     if (h->away[h->side]) fetch_ahead(h, g);
 }
 
-static int in_the_way(const struct hold *h, int g, int busy)
+static int in_the_way(const struct offload *h, int g, int busy)
 {
     for (int i = 0; i < h->n; i++)
         if (h->group[i].part == busy && resid_meet(&h->group[i], &h->group[g])) return 1;
     return 0;
 }
 
-void hold_ahead(struct hold *h, int busy)
+void offload_ahead(struct offload *h, int busy)
 {
     int side = 0;
     for (int i = 0; i < h->n; i++)
@@ -135,12 +135,12 @@ void hold_ahead(struct hold *h, int busy)
             fetch(h, i);
 }
 
-int hold_steady(struct hold *h, int part)
+int offload_steady(struct offload *h, int part)
 {
     int streams = 0;
     for (int i = 0; i < h->n; i++)
         if (h->group[i].part == part) streams |= h->group[i].ring;
     for (int i = 0; i < h->n && !streams; i++)
-        if (h->group[i].part == part) hold_want(h, i);
+        if (h->group[i].part == part) offload_want(h, i);
     return !streams;
 }

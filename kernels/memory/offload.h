@@ -1,6 +1,6 @@
 /* offload - the weights that come and go: which are on the device now, and their copies on the way.
  *
- * A stage says hold_want() before it uses a group's weights (graph_want, in every layer). What is not there is fetched
+ * A stage says offload_want() before it uses a group's weights (graph_want, in every layer). What is not there is fetched
  * over what the other side left behind, and the groups that follow in the stage are fetched ahead, beside the work that
  * does not need them yet. Everything happens in the order of the device's operations, so nobody waits on the host.
  * Exists only where weights do not all fit (resid.h). Thread: the device's worker. */
@@ -10,18 +10,18 @@
 #include "kernels/memory/residency.h"
 #include "kernels/ops.h"
 
-struct hold_place {
+struct offload_place {
     char *at;        /* on the device */
     char *home;      /* on the host, for good; NULL: the group never moves */
     uint64_t ticket; /* of the fetch that nobody has waited for; 0: none */
     int here;
 };
 
-struct hold {
+struct offload {
     struct dev *dev;
     struct resid plan;
     struct resid_group *group;
-    struct hold_place *place; /* of the same index */
+    struct offload_place *place; /* of the same index */
     int n;
     int away[RESID_SIDES]; /* groups that are not here */
     int side;              /* wanted last; -1: none yet */
@@ -30,20 +30,20 @@ struct hold {
 };
 
 /* Area and homes. group [n] placed by resid_choose() is copied. ERR_OUT_OF_MEMORY of either kind. */
-int hold_open(struct hold **out, struct dev *, const struct resid *, const struct resid_group *,
-              int n, struct fail *);
-void hold_close(struct hold *); /* NULL is fine; weights in it are of no use any more */
+int offload_open(struct offload **out, struct dev *, const struct resid *,
+                 const struct resid_group *, int n, struct fail *);
+void offload_close(struct offload *); /* NULL is fine; weights in it are of no use any more */
 
 /* Where a weight `offset` bytes into a group lies: spec.at, spec.home of ops.h. */
-void hold_locate(const struct hold *, int group, uint64_t offset, void **at, void **home);
+void offload_locate(const struct offload *, int group, uint64_t offset, void **at, void **home);
 
 /* The operations that follow use the weights of this group, until the next want. */
-void hold_want(struct hold *, int group);
+void offload_want(struct offload *, int group);
 /* `busy` is the part in use, nothing else of its side will be: fetch what there is room for of the other side, whose
  * turn comes next. Before the operations that it shall go on beside. */
-void hold_ahead(struct hold *, int busy);
+void offload_ahead(struct offload *, int busy);
 /* Bring all of a part and wait for it. 1: nothing of it will move as long as it alone is used, so a recorded step may
  * name its addresses and be repeated; 0: it streams. */
-int hold_steady(struct hold *, int part);
+int offload_steady(struct offload *, int part);
 
 #endif

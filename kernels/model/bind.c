@@ -51,7 +51,7 @@ static void place(struct bind *b, struct weight_spec *spec)
     if (!b->group) return;
     struct resid_group *g = &p->group[b->group - 1];
     const size_t size = p->dev->ops->weight_size(p->dev, spec);
-    if (p->hold) hold_locate(p->hold, b->group - 1, g->bytes, &spec->at, &spec->home);
+    if (p->offload) offload_locate(p->offload, b->group - 1, g->bytes, &spec->at, &spec->home);
     g->bytes += (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
 

@@ -17,8 +17,8 @@ struct weight_list {
     int n, cap;
     struct resid_group *group; /* in the order in which they were bound */
     int groups;
-    size_t loose;      /* bytes of weights that belong to none */
-    struct hold *hold; /* where groups lie; NULL: every weight has its own memory */
+    size_t loose;            /* bytes of weights that belong to none */
+    struct offload *offload; /* where groups lie; NULL: every weight has its own memory */
 };
 
 struct bind {

@@ -28,20 +28,20 @@ struct tap {
 
 struct graph {
     struct dev *dev;
-    const struct tap *tap; /* NULL: nobody watches */
-    struct hold *hold;     /* NULL: all weights are there for good */
+    const struct tap *tap;   /* NULL: nobody watches */
+    struct offload *offload; /* NULL: all weights are there for good */
 };
 
 /* The weights of this group (bind_group) are used from here to the next want. */
 static inline void graph_want(const struct graph *g, int group)
 {
-    if (g->hold) hold_want(g->hold, group);
+    if (g->offload) offload_want(g->offload, group);
 }
 
 /* All of a part is there; 1 when it will stay as long as nothing else is wanted. */
 static inline int graph_steady(const struct graph *g, int part)
 {
-    return !g->hold || hold_steady(g->hold, part);
+    return !g->offload || offload_steady(g->offload, part);
 }
 
 /* Show `t` under a printf-like name; nothing happens when nobody watches. */

@@ -310,7 +310,7 @@ static void add_image(struct trace *t)
 /* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
 static void watch_empty(struct trace *t, const struct tap *tap)
 {
-    struct graph g = {.dev = t->g->dev, .tap = tap, .hold = t->g->net.hold};
+    struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->net.offload};
     struct byt5 ids;
     int rc = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
     if (rc) {

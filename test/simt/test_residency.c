@@ -73,7 +73,7 @@ static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 {
     struct glm_run *r[2] = {start(g, 0), NULL};
     const int both = g->info.memory_room >= 2 * r[0]->bytes + r[0]->cost.scratch_bytes;
-    if (g->net.hold && g->net.hold->plan.mode == RESID_SWAP) assert_true(both);
+    if (g->net.offload && g->net.offload->plan.mode == RESID_SWAP) assert_true(both);
     if (both) r[1] = start(g, 1);
     for (int turn = 0; r[0]->phase != GLM_DONE || (both && r[1]->phase != GLM_DONE); turn++)
         step(g, r[both && (turn % 3 == 2 || r[0]->phase == GLM_DONE)]);
@@ -93,7 +93,7 @@ static void modes_change_nothing(void **state)
     const int before = simt_blocks();
     struct glm *g = open_card(0, &f);
     if (!g) fail_msg("%s", f.message);
-    assert_null(g->net.hold);
+    assert_null(g->net.offload);
     draw(g, all);
     struct fit t;
     fit_model(g, 0, 1, &t, &f);
@@ -102,15 +102,16 @@ static void modes_change_nothing(void **state)
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
         g = open_card(card_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
-        const enum resid_mode mode = g->net.hold ? g->net.hold->plan.mode : RESID_ALL;
+        const enum resid_mode mode = g->net.offload ? g->net.offload->plan.mode : RESID_ALL;
         if (seen[mode]++ || mode == RESID_ALL) {
             glm_close(g);
             continue;
         }
         assert_int_equal(g->info.weight_bytes + g->info.memory_room <= usable + 4096, 1);
         draw(g, other);
-        if (g->net.hold) assert_true(g->net.hold->fetched > 0);
-        assert_int_equal(glm_at_hand(g), g->net.hold ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
+        if (g->net.offload) assert_true(g->net.offload->fetched > 0);
+        assert_int_equal(glm_at_hand(g),
+                         g->net.offload ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
         assert_memory_equal(all, other, sizeof all);
         glm_close(g);
     }

@@ -83,25 +83,25 @@ static int random_groups(struct resid_group *g)
 }
 
 /* Every group is filled with its number. */
-static struct hold *open_hold(const struct resid *plan, const struct resid_group *g, int n)
+static struct offload *open_hold(const struct resid *plan, const struct resid_group *g, int n)
 {
-    struct hold *h;
+    struct offload *h;
     struct fail f;
     fake.dev.ops = &fake_ops;
     fake.came = fake.tickets;
-    assert_int_equal(hold_open(&h, &fake.dev, plan, g, n, &f), 0);
+    assert_int_equal(offload_open(&h, &fake.dev, plan, g, n, &f), 0);
     for (int i = 0; i < n; i++) {
         void *at, *home;
-        hold_locate(h, i, 0, &at, &home);
+        offload_locate(h, i, 0, &at, &home);
         assert_true((home != NULL) == g[i].moves);
         memset(home ? home : at, i + 1, g[i].bytes);
     }
     return h;
 }
 
-static void use(struct hold *h, int i)
+static void use(struct offload *h, int i)
 {
-    hold_want(h, i);
+    offload_want(h, i);
     for (uint64_t k = 0; k < h->group[i].bytes; k += UNIT / 2)
         if (h->place[i].at[k] != i + 1)
             fail_msg("group %d of part %d: byte %llu is of %d", i, h->group[i].part,
@@ -109,7 +109,7 @@ static void use(struct hold *h, int i)
 }
 
 /* All layers of a part in their order; how many bytes that copied. */
-static uint64_t turn(struct hold *h, int part)
+static uint64_t turn(struct offload *h, int part)
 {
     const uint64_t before = h->fetched;
     for (int i = 0; i < h->n; i++)
@@ -131,19 +131,19 @@ static void what_is_wanted_is_there(void **state)
             all += g[i].bytes;
         const uint64_t budget = all / 5 + (uint64_t)pick((int)all), room[] = {0};
         if (resid_choose(&plan, g, n, budget, room, 1, 0) == RESID_NONE) continue;
-        struct hold *h = open_hold(&plan, g, n);
+        struct offload *h = open_hold(&plan, g, n);
         seen[plan.mode]++;
         for (int k = 0; k < 30; k++) {
-            const int part = pick(PARTS), steady = pick(3) ? 0 : hold_steady(h, part);
+            const int part = pick(PARTS), steady = pick(3) ? 0 : offload_steady(h, part);
             const uint64_t copied = turn(h, part);
             if (plan.mode == RESID_SWAP) {
                 if (steady) assert_true(copied == 0);
                 assert_true(turn(h, part) == 0);
             }
             if (plan.mode == RESID_ALL) assert_true(copied == 0);
-            if (!pick(4)) hold_ahead(h, part);
+            if (!pick(4)) offload_ahead(h, part);
         }
-        hold_close(h);
+        offload_close(h);
     }
     for (int m = RESID_ALL; m < RESID_NONE; m++)
         assert_true(seen[m] > 30);
@@ -163,9 +163,9 @@ static void there_is_room_beside_the_decoder(void **state)
             all += g[i].bytes;
         const uint64_t room[] = {0};
         if (resid_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESID_SWAP) continue;
-        struct hold *h = open_hold(&plan, g, n);
+        struct offload *h = open_hold(&plan, g, n);
         turn(h, 2);
-        hold_ahead(h, 3);
+        offload_ahead(h, 3);
         turn(h, 3);
         assert_true(turn(h, 3) == 0);
         for (int i = 0; i < n; i++) {
@@ -175,7 +175,7 @@ static void there_is_room_beside_the_decoder(void **state)
             if (g[i].side == 0) assert_int_equal(h->place[i].here, !meets);
             some += g[i].side == 0 && g[i].moves && !meets;
         }
-        hold_close(h);
+        offload_close(h);
     }
     assert_true(some > 100);
 }
