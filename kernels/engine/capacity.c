@@ -1,4 +1,4 @@
-/* capacity - wishes for pictures' room, from four at a time and the largest to a single ordinary one; then resid. */
+/* capacity - wishes for pictures' room, from four at a time and the largest to a single ordinary one; then residency. */
 #include "kernels/engine/capacity.h"
 
 #include "kernels/cuda_sizes.h"
@@ -41,26 +41,26 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
 
 static void say_why(struct fit *t, int swaps)
 {
-    const struct resid *p = &t->plan;
+    const struct residency *p = &t->plan;
     char held[16], home[16], a[16], b[16];
     fit_size(t->held, held);
     fit_size(p->home, home);
     switch (p->mode) {
-    case RESID_ALL:
+    case RESIDENCY_ALL:
         snprintf(t->why, sizeof t->why, "all weights, %s, fit beside the pictures", held);
         break;
-    case RESID_SWAP:
+    case RESIDENCY_SWAP:
         snprintf(t->why, sizeof t->why,
                  "prior and DiT take turns in %s; a change copies %s from %s of pinned host memory",
                  held, fit_size(larger(p->swap[0], p->swap[1]), a), home);
         break;
-    case RESID_STREAM:
+    case RESIDENCY_STREAM:
         snprintf(t->why, sizeof t->why,
                  "the layers take turns in %s; a token copies %s, a step %s, from %s of pinned "
                  "host memory",
                  held, fit_size(p->stream[0], a), fit_size(p->stream[1], b), home);
         break;
-    case RESID_NONE:
+    case RESIDENCY_NONE:
         snprintf(t->why, sizeof t->why, "%s and one picture need %s",
                  swaps ? "two layers" : "the weights", fit_size(t->least, a));
         break;
@@ -81,13 +81,13 @@ int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct
     const uint64_t room[] = {larger(some, big), larger(one, big), some, one};
     const int rooms = sizeof room / sizeof *room, modest = 2;
     out->usable = usable;
-    resid_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0, room,
-                 rooms, modest);
-    if (!swaps && out->plan.mode != RESID_ALL) out->plan.mode = RESID_NONE;
+    residency_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0,
+                     room, rooms, modest);
+    if (!swaps && out->plan.mode != RESIDENCY_ALL) out->plan.mode = RESIDENCY_NONE;
     out->held = out->plan.area + fixed;
     out->least = (swaps ? out->plan.least : out->plan.sum + one) + fixed;
     say_why(out, swaps);
-    if (out->plan.mode != RESID_NONE) {
+    if (out->plan.mode != RESIDENCY_NONE) {
         out->room = usable - out->held;
         return 0;
     }

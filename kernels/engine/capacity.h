@@ -9,7 +9,7 @@
 #include "kernels/memory/residency.h"
 
 struct fit {
-    struct resid plan;
+    struct residency plan;
     uint64_t usable; /* bytes of the card for weights and pictures */
     uint64_t held;   /* bytes that the weights take of them */
     uint64_t room;   /* bytes left for pictures */

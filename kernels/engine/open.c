@@ -143,8 +143,8 @@ static int fit(struct glm *g, const struct glm_opts *o, struct offload **offload
     if (g->usable == UINT64_MAX) return 0;
     int rc = fit_model(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
     if (rc) return rc;
-    snprintf(g->residency, sizeof g->residency, "%s: %s", resid_mode_name(t.plan.mode), t.why);
-    if (t.plan.mode == RESID_ALL) return 0;
+    snprintf(g->residency, sizeof g->residency, "%s: %s", residency_mode_name(t.plan.mode), t.why);
+    if (t.plan.mode == RESIDENCY_ALL) return 0;
     return offload_open(offload, g->dev, &t.plan, list->group, list->groups, f);
 }
 
@@ -312,8 +312,8 @@ void glm_info(const struct glm *g, struct glm_info *out)
 
 unsigned glm_at_hand(const struct glm *g)
 {
-    static const unsigned side[RESID_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
-                                               1U << GLM_DENOISE | 1U << GLM_DECODE};
+    static const unsigned side[RESIDENCY_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
+                                                   1U << GLM_DENOISE | 1U << GLM_DECODE};
     return g->net.offload && g->net.offload->side >= 0 ? side[g->net.offload->side] : ~0U;
 }
 

@@ -23,8 +23,8 @@ static int open_places(struct offload *h, struct fail *f)
     return 0;
 }
 
-int offload_open(struct offload **out, struct dev *d, const struct resid *plan,
-                 const struct resid_group *group, int n, struct fail *f)
+int offload_open(struct offload **out, struct dev *d, const struct residency *plan,
+                 const struct residency_group *group, int n, struct fail *f)
 {
     struct offload *h = calloc(1, sizeof *h);
     *out = NULL;
@@ -68,7 +68,7 @@ void offload_locate(const struct offload *h, int group, uint64_t offset, void **
 static void fetch(struct offload *h, int g)
 {
     for (int i = 0; i < h->n; i++) {
-        if (i == g || !h->place[i].here || !resid_meet(&h->group[i], &h->group[g])) continue;
+        if (i == g || !h->place[i].here || !residency_overlap(&h->group[i], &h->group[g])) continue;
         h->place[i].here = 0;
         h->place[i].ticket = 0;
         h->away[h->group[i].side]++;
@@ -94,7 +94,7 @@ static int next(const struct offload *h, int g)
 static int too_early(const struct offload *h, int from, int k)
 {
     for (int i = from; i != k; i = next(h, i))
-        if (resid_meet(&h->group[i], &h->group[k])) return 1;
+        if (residency_overlap(&h->group[i], &h->group[k])) return 1;
     return 0;
 }
 
@@ -120,7 +120,7 @@ void offload_want(struct offload *h, int g)
 static int in_the_way(const struct offload *h, int g, int busy)
 {
     for (int i = 0; i < h->n; i++)
-        if (h->group[i].part == busy && resid_meet(&h->group[i], &h->group[g])) return 1;
+        if (h->group[i].part == busy && residency_overlap(&h->group[i], &h->group[g])) return 1;
     return 0;
 }
 

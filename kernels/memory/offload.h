@@ -3,7 +3,7 @@
  * A stage says offload_want() before it uses a group's weights (graph_want, in every layer). What is not there is fetched
  * over what the other side left behind, and the groups that follow in the stage are fetched ahead, beside the work that
  * does not need them yet. Everything happens in the order of the device's operations, so nobody waits on the host.
- * Exists only where weights do not all fit (resid.h). Thread: the device's worker. */
+ * Exists only where weights do not all fit (residency.h). Thread: the device's worker. */
 #ifndef KERNELS_MEMORY_OFFLOAD_H
 #define KERNELS_MEMORY_OFFLOAD_H
 
@@ -19,19 +19,19 @@ struct offload_place {
 
 struct offload {
     struct dev *dev;
-    struct resid plan;
-    struct resid_group *group;
+    struct residency plan;
+    struct residency_group *group;
     struct offload_place *place; /* of the same index */
     int n;
-    int away[RESID_SIDES]; /* groups that are not here */
-    int side;              /* wanted last; -1: none yet */
+    int away[RESIDENCY_SIDES]; /* groups that are not here */
+    int side;                  /* wanted last; -1: none yet */
     void *area;
     uint64_t fetched; /* bytes, since it was opened */
 };
 
-/* Area and homes. group [n] placed by resid_choose() is copied. ERR_OUT_OF_MEMORY of either kind. */
-int offload_open(struct offload **out, struct dev *, const struct resid *,
-                 const struct resid_group *, int n, struct fail *);
+/* Area and homes. group [n] placed by residency_choose() is copied. ERR_OUT_OF_MEMORY of either kind. */
+int offload_open(struct offload **out, struct dev *, const struct residency *,
+                 const struct residency_group *, int n, struct fail *);
 void offload_close(struct offload *); /* NULL is fine; weights in it are of no use any more */
 
 /* Where a weight `offset` bytes into a group lies: spec.at, spec.home of ops.h. */

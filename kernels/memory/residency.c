@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *resid_mode_name(enum resid_mode m)
+const char *residency_mode_name(enum residency_mode m)
 {
     static const char *const name[] = {"everything resident", "stage swap", "layers streamed",
                                        "too small"};
@@ -15,12 +15,12 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-int resid_meet(const struct resid_group *a, const struct resid_group *b)
+int residency_overlap(const struct residency_group *a, const struct residency_group *b)
 {
     return a->at < b->at + b->bytes && b->at < a->at + a->bytes;
 }
 
-static uint64_t side_sum(const struct resid_group *g, int n, int side)
+static uint64_t side_sum(const struct residency_group *g, int n, int side)
 {
     uint64_t sum = 0;
     for (int i = 0; i < n; i++)
@@ -29,7 +29,7 @@ static uint64_t side_sum(const struct resid_group *g, int n, int side)
 }
 
 /* The largest group of a side from index `from` on. */
-static uint64_t largest(const struct resid_group *g, int n, int side, int from)
+static uint64_t largest(const struct residency_group *g, int n, int side, int from)
 {
     uint64_t most = 0;
     for (int i = from; i < n; i++)
@@ -38,7 +38,7 @@ static uint64_t largest(const struct resid_group *g, int n, int side, int from)
 }
 
 /* Index of the first group of the side that goes to the ring when the area has this size. */
-static int ring_from(const struct resid_group *g, int n, int side, uint64_t area)
+static int ring_from(const struct residency_group *g, int n, int side, uint64_t area)
 {
     uint64_t sum = 0;
     if (side_sum(g, n, side) <= area) return n;
@@ -56,7 +56,7 @@ static uint64_t from_end(uint64_t area, int side, uint64_t at, uint64_t bytes)
     return side ? area - at - bytes : at;
 }
 
-static void place_side(struct resid_group *g, int n, int side, uint64_t area)
+static void place_side(struct residency_group *g, int n, int side, uint64_t area)
 {
     const int ring = ring_from(g, n, side, area);
     const uint64_t slot = largest(g, n, side, ring);
@@ -71,13 +71,13 @@ static void place_side(struct resid_group *g, int n, int side, uint64_t area)
     }
 }
 
-static void find_moving(struct resid *r, struct resid_group *g, int n)
+static void find_moving(struct residency *r, struct residency_group *g, int n)
 {
     for (int i = 0; i < n; i++) {
         int across = 0;
         g[i].moves = g[i].ring;
         for (int k = 0; k < n; k++)
-            if (k != i && resid_meet(&g[i], &g[k])) across |= g[k].side != g[i].side;
+            if (k != i && residency_overlap(&g[i], &g[k])) across |= g[k].side != g[i].side;
         g[i].moves |= across;
         if (g[i].moves) r->home += g[i].bytes;
         if (g[i].ring)
@@ -88,37 +88,38 @@ static void find_moving(struct resid *r, struct resid_group *g, int n)
 }
 
 /* The smallest area in which a side can be used at all: two slots, everything in turn. */
-static uint64_t least_area(const struct resid_group *g, int n)
+static uint64_t least_area(const struct residency_group *g, int n)
 {
     uint64_t most = 0;
-    for (int s = 0; s < RESID_SIDES; s++) {
+    for (int s = 0; s < RESIDENCY_SIDES; s++) {
         const uint64_t all = side_sum(g, n, s), ring = 2 * largest(g, n, s, 0);
         most = larger(most, all < ring ? all : ring);
     }
     return most;
 }
 
-enum resid_mode resid_choose(struct resid *r, struct resid_group *g, int n, uint64_t budget,
-                             const uint64_t *room, int rooms, int modest)
+enum residency_mode residency_choose(struct residency *r, struct residency_group *g, int n,
+                                     uint64_t budget, const uint64_t *room, int rooms, int modest)
 {
     memset(r, 0, sizeof *r);
     const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1), side = larger(a, b);
     const uint64_t least[] = {a + b, side, least_area(g, n)};
     r->sum = a + b;
-    r->least = least[RESID_STREAM] + room[rooms - 1];
-    r->mode = RESID_NONE;
-    for (int m = RESID_ALL; m <= RESID_STREAM && r->mode == RESID_NONE; m++)
-        for (int k = m == RESID_STREAM ? modest : 0; k < rooms && r->mode == RESID_NONE; k++) {
+    r->least = least[RESIDENCY_STREAM] + room[rooms - 1];
+    r->mode = RESIDENCY_NONE;
+    for (int m = RESIDENCY_ALL; m <= RESIDENCY_STREAM && r->mode == RESIDENCY_NONE; m++)
+        for (int k = m == RESIDENCY_STREAM ? modest : 0; k < rooms && r->mode == RESIDENCY_NONE;
+             k++) {
             if (room[k] > budget || budget - room[k] < least[m]) continue;
-            r->mode = (enum resid_mode)m;
+            r->mode = (enum residency_mode)m;
             r->wish = k;
             r->area = budget - room[k] < r->sum ? budget - room[k] : r->sum;
             r->area = r->area / 256 * 256;
         }
     for (int i = 0; i < n; i++)
         g[i].at = 0, g[i].moves = g[i].ring = 0;
-    if (r->mode == RESID_NONE) return r->mode;
-    for (int s = 0; s < RESID_SIDES; s++)
+    if (r->mode == RESIDENCY_NONE) return r->mode;
+    for (int s = 0; s < RESIDENCY_SIDES; s++)
         place_side(g, n, s, r->area);
     find_moving(r, g, n);
     return r->mode;

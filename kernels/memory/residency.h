@@ -17,10 +17,10 @@
 
 #include <stdint.h>
 
-enum resid_mode { RESID_ALL, RESID_SWAP, RESID_STREAM, RESID_NONE };
-enum { RESID_SIDES = 2 };
+enum residency_mode { RESIDENCY_ALL, RESIDENCY_SWAP, RESIDENCY_STREAM, RESIDENCY_NONE };
+enum { RESIDENCY_SIDES = 2 };
 
-struct resid_group {
+struct residency_group {
     int side;       /* 0 prior, 1 DiT */
     int part;       /* the groups of a part are used one after another, in their order */
     uint64_t bytes; /* aligned to ARENA_ALIGN */
@@ -29,27 +29,27 @@ struct resid_group {
     int ring;       /* out: one of its own side lies there too */
 };
 
-struct resid {
-    enum resid_mode mode;
-    uint64_t sum;                 /* bytes of all groups */
-    uint64_t area;                /* of the card that they take */
-    uint64_t home;                /* of pinned host memory that the moving ones take */
-    uint64_t swap[RESID_SIDES];   /* copied when a side's turn comes, at most */
-    uint64_t stream[RESID_SIDES]; /* copied whenever a side is used from end to end */
-    int wish;                     /* which room for pictures was granted: its index */
+struct residency {
+    enum residency_mode mode;
+    uint64_t sum;                     /* bytes of all groups */
+    uint64_t area;                    /* of the card that they take */
+    uint64_t home;                    /* of pinned host memory that the moving ones take */
+    uint64_t swap[RESIDENCY_SIDES];   /* copied when a side's turn comes, at most */
+    uint64_t stream[RESIDENCY_SIDES]; /* copied whenever a side is used from end to end */
+    int wish;                         /* which room for pictures was granted: its index */
     uint64_t least; /* budget that would do, with the last wish; NONE: what is wanting */
 };
 
 /* "everything resident", "stage swap", "layers streamed", "too small" */
-const char *resid_mode_name(enum resid_mode);
+const char *residency_mode_name(enum residency_mode);
 
 /* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for pictures, from what would
  * be best to the least that makes sense; the area takes what the first possible wish leaves. Streaming costs every
  * token, so only the wishes from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
-enum resid_mode resid_choose(struct resid *, struct resid_group *, int n, uint64_t budget,
-                             const uint64_t *room, int rooms, int modest);
+enum residency_mode residency_choose(struct residency *, struct residency_group *, int n,
+                                     uint64_t budget, const uint64_t *room, int rooms, int modest);
 
 /* 1: the two share bytes of the area. */
-int resid_meet(const struct resid_group *, const struct resid_group *);
+int residency_overlap(const struct residency_group *, const struct residency_group *);
 
 #endif

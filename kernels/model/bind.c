@@ -31,7 +31,8 @@ int bind_group(struct bind *b, enum part part)
     struct weight_list *p = b->list;
     if (b->rc) return 0;
     if (p->groups % GROUPS_MORE == 0) {
-        struct resid_group *g = realloc(p->group, (size_t)(p->groups + GROUPS_MORE) * sizeof *g);
+        struct residency_group *g =
+            realloc(p->group, (size_t)(p->groups + GROUPS_MORE) * sizeof *g);
         if (!g) {
             b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
             return 0;
@@ -39,7 +40,7 @@ int bind_group(struct bind *b, enum part part)
         p->group = g;
     }
     p->group[p->groups] =
-        (struct resid_group){.side = part == PART_DIT || part == PART_VAE, .part = (int)part};
+        (struct residency_group){.side = part == PART_DIT || part == PART_VAE, .part = (int)part};
     b->group = ++p->groups;
     return b->group - 1;
 }
@@ -49,7 +50,7 @@ static void place(struct bind *b, struct weight_spec *spec)
 {
     struct weight_list *p = b->list;
     if (!b->group) return;
-    struct resid_group *g = &p->group[b->group - 1];
+    struct residency_group *g = &p->group[b->group - 1];
     const size_t size = p->dev->ops->weight_size(p->dev, spec);
     if (p->offload) offload_locate(p->offload, b->group - 1, g->bytes, &spec->at, &spec->home);
     g->bytes += (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;

@@ -15,7 +15,7 @@ struct weight_list {
     struct dev *dev;
     struct weight **w;
     int n, cap;
-    struct resid_group *group; /* in the order in which they were bound */
+    struct residency_group *group; /* in the order in which they were bound */
     int groups;
     size_t loose;            /* bytes of weights that belong to none */
     struct offload *offload; /* where groups lie; NULL: every weight has its own memory */

@@ -87,7 +87,7 @@ static void advise(struct glm *g, uint64_t total, int card, const struct fit *t,
 {
     struct glm_req less;
     const int size = card ? card_for(g, total >> 30, q) : 0;
-    const int fits = t->plan.mode != RESID_NONE && smaller(g, t, q, &less);
+    const int fits = t->plan.mode != RESIDENCY_NONE && smaller(g, t, q, &less);
     if (fits) fprintf(out, "; ask for %dx%d or less", less.width, less.height);
     if (size) fprintf(out, "%s take a card of %d GB", fits ? ", or" : ";", size);
 }
@@ -103,10 +103,10 @@ static void print_card(struct glm *g, uint64_t total, int card, const struct glm
         cap = fit_count(g, &t, q, NULL);
     fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
             (double)total / (small ? 1 << 20 : 1 << 30), small ? "MB" : "GB",
-            resid_mode_name(t.plan.mode), cap, t.why);
+            residency_mode_name(t.plan.mode), cap, t.why);
     if (cap == LIMIT_BATCH)
         fprintf(out, "; %d share one batch at most", cap);
-    else if (t.plan.mode != RESID_NONE)
+    else if (t.plan.mode != RESIDENCY_NONE)
         fprintf(out, "; %s are left%s", fit_size(t.room, left),
                 cap ? " for pictures" : ", too little");
     if (!cap) advise(g, total, card, &t, q, out);

@@ -84,7 +84,7 @@ static void expect(enum note_kind kind, int device)
     assert_int_equal(n.device, device);
 }
 
-/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here; test_resid has them). */
+/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here; test_residency has them). */
 static void works(int which, uint64_t job)
 {
     begin(which, job);

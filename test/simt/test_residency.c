@@ -73,7 +73,7 @@ static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 {
     struct glm_run *r[2] = {start(g, 0), NULL};
     const int both = g->info.memory_room >= 2 * r[0]->bytes + r[0]->cost.scratch_bytes;
-    if (g->net.offload && g->net.offload->plan.mode == RESID_SWAP) assert_true(both);
+    if (g->net.offload && g->net.offload->plan.mode == RESIDENCY_SWAP) assert_true(both);
     if (both) r[1] = start(g, 1);
     for (int turn = 0; r[0]->phase != GLM_DONE || (both && r[1]->phase != GLM_DONE); turn++)
         step(g, r[both && (turn % 3 == 2 || r[0]->phase == GLM_DONE)]);
@@ -88,7 +88,7 @@ static void modes_change_nothing(void **state)
 {
     static uint8_t all[2][BYTES], other[2][BYTES];
     struct fail f;
-    int seen[RESID_NONE + 1] = {0};
+    int seen[RESIDENCY_NONE + 1] = {0};
     (void)state;
     const int before = simt_blocks();
     struct glm *g = open_card(0, &f);
@@ -102,8 +102,8 @@ static void modes_change_nothing(void **state)
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
         g = open_card(card_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
-        const enum resid_mode mode = g->net.offload ? g->net.offload->plan.mode : RESID_ALL;
-        if (seen[mode]++ || mode == RESID_ALL) {
+        const enum residency_mode mode = g->net.offload ? g->net.offload->plan.mode : RESIDENCY_ALL;
+        if (seen[mode]++ || mode == RESIDENCY_ALL) {
             glm_close(g);
             continue;
         }
@@ -115,7 +115,7 @@ static void modes_change_nothing(void **state)
         assert_memory_equal(all, other, sizeof all);
         glm_close(g);
     }
-    for (int m = RESID_ALL; m < RESID_NONE; m++)
+    for (int m = RESIDENCY_ALL; m < RESIDENCY_NONE; m++)
         assert_true(seen[m] > 0);
     g = open_card(card_total(least) - 4096, &f);
     assert_null(g);

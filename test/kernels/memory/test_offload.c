@@ -71,19 +71,20 @@ static int pick(int n)
     return (int)((seed >> 33) % (uint64_t)n);
 }
 
-static int random_groups(struct resid_group *g)
+static int random_groups(struct residency_group *g)
 {
     int n = 0;
     memset(g, 0, MOST * sizeof *g);
     for (int p = 0; p < PARTS; p++)
         for (int k = pick(12); k >= 0; k--)
-            g[n++] = (struct resid_group){
+            g[n++] = (struct residency_group){
                 .side = p / 2, .part = p, .bytes = (uint64_t)(1 + pick(20)) * UNIT};
     return n;
 }
 
 /* Every group is filled with its number. */
-static struct offload *open_hold(const struct resid *plan, const struct resid_group *g, int n)
+static struct offload *open_hold(const struct residency *plan, const struct residency_group *g,
+                                 int n)
 {
     struct offload *h;
     struct fail f;
@@ -120,49 +121,49 @@ static uint64_t turn(struct offload *h, int part)
 /* catches: a layer that is used before it has come or after it was overwritten; one that is copied twice in a turn */
 static void what_is_wanted_is_there(void **state)
 {
-    struct resid_group g[MOST];
-    int seen[RESID_NONE + 1] = {0};
+    struct residency_group g[MOST];
+    int seen[RESIDENCY_NONE + 1] = {0};
     (void)state;
     for (int round = 0; round < 600; round++) {
-        struct resid plan;
+        struct residency plan;
         const int n = random_groups(g);
         uint64_t all = 0;
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
         const uint64_t budget = all / 5 + (uint64_t)pick((int)all), room[] = {0};
-        if (resid_choose(&plan, g, n, budget, room, 1, 0) == RESID_NONE) continue;
+        if (residency_choose(&plan, g, n, budget, room, 1, 0) == RESIDENCY_NONE) continue;
         struct offload *h = open_hold(&plan, g, n);
         seen[plan.mode]++;
         for (int k = 0; k < 30; k++) {
             const int part = pick(PARTS), steady = pick(3) ? 0 : offload_steady(h, part);
             const uint64_t copied = turn(h, part);
-            if (plan.mode == RESID_SWAP) {
+            if (plan.mode == RESIDENCY_SWAP) {
                 if (steady) assert_true(copied == 0);
                 assert_true(turn(h, part) == 0);
             }
-            if (plan.mode == RESID_ALL) assert_true(copied == 0);
+            if (plan.mode == RESIDENCY_ALL) assert_true(copied == 0);
             if (!pick(4)) offload_ahead(h, part);
         }
         offload_close(h);
     }
-    for (int m = RESID_ALL; m < RESID_NONE; m++)
+    for (int m = RESIDENCY_ALL; m < RESIDENCY_NONE; m++)
         assert_true(seen[m] > 30);
 }
 
 /* catches: weights that could have come while the decoder worked, or that came in its way */
 static void there_is_room_beside_the_decoder(void **state)
 {
-    struct resid_group g[MOST];
+    struct residency_group g[MOST];
     int some = 0;
     (void)state;
     for (int round = 0; round < 300; round++) {
-        struct resid plan;
+        struct residency plan;
         const int n = random_groups(g);
         uint64_t all = 0;
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
         const uint64_t room[] = {0};
-        if (resid_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESID_SWAP) continue;
+        if (residency_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESIDENCY_SWAP) continue;
         struct offload *h = open_hold(&plan, g, n);
         turn(h, 2);
         offload_ahead(h, 3);
@@ -171,7 +172,7 @@ static void there_is_room_beside_the_decoder(void **state)
         for (int i = 0; i < n; i++) {
             int meets = 0;
             for (int k = 0; k < n; k++)
-                meets |= g[k].part == 3 && resid_meet(&g[i], &g[k]);
+                meets |= g[k].part == 3 && residency_overlap(&g[i], &g[k]);
             if (g[i].side == 0) assert_int_equal(h->place[i].here, !meets);
             some += g[i].side == 0 && g[i].moves && !meets;
         }

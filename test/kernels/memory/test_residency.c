@@ -16,42 +16,43 @@
 enum { MOST = 128 };
 
 /* About the released model: a prior of 40 layers, an encoder, a DiT of 30 blocks, a decoder. */
-static int released(struct resid_group *g)
+static int released(struct residency_group *g)
 {
     int n = 0;
     memset(g, 0, MOST * sizeof *g);
-    g[n++] = (struct resid_group){.side = 0, .part = 0, .bytes = 129 * MB};
+    g[n++] = (struct residency_group){.side = 0, .part = 0, .bytes = 129 * MB};
     for (int i = 0; i < 40; i++)
-        g[n++] = (struct resid_group){.side = 0, .part = 0, .bytes = 389 * MB};
+        g[n++] = (struct residency_group){.side = 0, .part = 0, .bytes = 389 * MB};
     for (int i = 0; i < 12; i++)
-        g[n++] = (struct resid_group){.side = 0, .part = 1, .bytes = 35 * MB};
+        g[n++] = (struct residency_group){.side = 0, .part = 1, .bytes = 35 * MB};
     for (int i = 0; i < 30; i++)
-        g[n++] = (struct resid_group){.side = 1, .part = 2, .bytes = 432 * MB};
+        g[n++] = (struct residency_group){.side = 1, .part = 2, .bytes = 432 * MB};
     for (int i = 0; i < 5; i++)
-        g[n++] = (struct resid_group){.side = 1, .part = 3, .bytes = 89 * MB};
+        g[n++] = (struct residency_group){.side = 1, .part = 3, .bytes = 89 * MB};
     return n;
 }
 
 /* What must hold whatever was chosen. */
-static void check(const struct resid *r, const struct resid_group *g, int n, uint64_t budget,
-                  uint64_t room)
+static void check(const struct residency *r, const struct residency_group *g, int n,
+                  uint64_t budget, uint64_t room)
 {
     assert_true(r->area + room <= budget);
     for (int i = 0; i < n; i++) {
         int meets = 0;
         assert_true(g[i].at % 256 == 0 && g[i].at + g[i].bytes <= r->area);
         for (int k = 0; k < n; k++) {
-            if (k == i || !resid_meet(&g[i], &g[k])) continue;
+            if (k == i || !residency_overlap(&g[i], &g[k])) continue;
             meets = 1;
             if (g[k].side == g[i].side) assert_true(g[i].ring && g[k].ring);
         }
         assert_int_equal(g[i].moves, meets || g[i].ring);
         /* the next one is copied while this one works: they never share a place */
-        if (i + 1 < n && g[i + 1].part == g[i].part) assert_false(resid_meet(&g[i], &g[i + 1]));
+        if (i + 1 < n && g[i + 1].part == g[i].part)
+            assert_false(residency_overlap(&g[i], &g[i + 1]));
     }
-    for (int s = 0; s < RESID_SIDES; s++)
-        if (r->mode != RESID_STREAM) assert_true(r->stream[s] == 0);
-    assert_true((r->mode == RESID_ALL) == (r->home == 0));
+    for (int s = 0; s < RESIDENCY_SIDES; s++)
+        if (r->mode != RESIDENCY_STREAM) assert_true(r->stream[s] == 0);
+    assert_true((r->mode == RESIDENCY_ALL) == (r->home == 0));
 }
 
 /* catches: a mode that is more than the card needs, or less than it can hold */
@@ -59,21 +60,21 @@ static void cards_get_their_modes(void **state)
 {
     static const struct {
         uint64_t gb;
-        enum resid_mode mode;
-    } card[] = {{2, RESID_STREAM},  {8, RESID_STREAM}, {12, RESID_STREAM},
-                {15, RESID_STREAM}, {23, RESID_SWAP},  {29, RESID_SWAP},
-                {39, RESID_ALL},    {79, RESID_ALL},   {140, RESID_ALL}};
+        enum residency_mode mode;
+    } card[] = {{2, RESIDENCY_STREAM},  {8, RESIDENCY_STREAM}, {12, RESIDENCY_STREAM},
+                {15, RESIDENCY_STREAM}, {23, RESIDENCY_SWAP},  {29, RESIDENCY_SWAP},
+                {39, RESIDENCY_ALL},    {79, RESIDENCY_ALL},   {140, RESIDENCY_ALL}};
     const uint64_t room[] = {4 * GB, 2 * GB, GB};
-    struct resid_group g[MOST];
-    struct resid r;
+    struct residency_group g[MOST];
+    struct residency r;
     const int n = released(g);
     (void)state;
     for (size_t i = 0; i < sizeof card / sizeof *card; i++) {
-        assert_int_equal(resid_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
+        assert_int_equal(residency_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
         check(&r, g, n, card[i].gb * GB, room[r.wish]);
     }
     /* what is not in the ring is not copied again and again */
-    assert_int_equal(resid_choose(&r, g, n, 15 * GB, room, 3, 1), RESID_STREAM);
+    assert_int_equal(residency_choose(&r, g, n, 15 * GB, room, 3, 1), RESIDENCY_STREAM);
     assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2 && r.wish == 1);
 }
 
@@ -81,15 +82,15 @@ static void cards_get_their_modes(void **state)
 static void least_is_the_least(void **state)
 {
     const uint64_t room[] = {GB, 300 * MB};
-    struct resid_group g[MOST];
-    struct resid r, s;
+    struct residency_group g[MOST];
+    struct residency r, s;
     const int n = released(g);
     (void)state;
-    assert_int_equal(resid_choose(&r, g, n, 500 * MB, room, 2, 0), RESID_NONE);
-    assert_int_equal(resid_choose(&s, g, n, r.least, room, 2, 0), RESID_STREAM);
+    assert_int_equal(residency_choose(&r, g, n, 500 * MB, room, 2, 0), RESIDENCY_NONE);
+    assert_int_equal(residency_choose(&s, g, n, r.least, room, 2, 0), RESIDENCY_STREAM);
     check(&s, g, n, r.least, room[1]);
     assert_int_equal(s.wish, 1);
-    assert_int_equal(resid_choose(&s, g, n, r.least - 256, room, 2, 0), RESID_NONE);
+    assert_int_equal(residency_choose(&s, g, n, r.least - 256, room, 2, 0), RESIDENCY_NONE);
     assert_true(s.least == r.least);
 }
 
@@ -97,28 +98,28 @@ static void least_is_the_least(void **state)
 static void random_models_lie_well(void **state)
 {
     uint64_t seed = 7;
-    struct resid_group g[MOST];
-    int seen[RESID_NONE + 1] = {0};
+    struct residency_group g[MOST];
+    int seen[RESIDENCY_NONE + 1] = {0};
     (void)state;
     for (int round = 0; round < 4000; round++) {
         int n = 0;
         const int parts = 4;
-        struct resid r;
+        struct residency r;
         memset(g, 0, sizeof g);
         for (int p = 0; p < parts; p++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             for (int k = (int)(seed >> 60); k >= 0; k--) {
                 seed = seed * 6364136223846793005u + 1442695040888963407u;
-                g[n++] = (struct resid_group){
+                g[n++] = (struct residency_group){
                     .side = p / 2, .part = p, .bytes = ((seed >> 40) % 1000 + 1) * 256};
             }
         }
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         const uint64_t budget = (seed >> 33) % 12000 * 256, room[] = {100000, 7};
-        seen[resid_choose(&r, g, n, budget, room, 2, 0)]++;
-        if (r.mode != RESID_NONE) check(&r, g, n, budget, room[r.wish]);
+        seen[residency_choose(&r, g, n, budget, room, 2, 0)]++;
+        if (r.mode != RESIDENCY_NONE) check(&r, g, n, budget, room[r.wish]);
     }
-    for (int m = 0; m <= RESID_NONE; m++)
+    for (int m = 0; m <= RESIDENCY_NONE; m++)
         assert_true(seen[m] > 50);
 }
 
