@@ -1,4 +1,4 @@
-/* capacity - wishes for pictures' room, from four at a time and the largest to a single ordinary one; then residency. */
+/* capacity - bytes to leave for pictures, from four at a time and the largest to one ordinary; then residency. */
 #include "kernels/engine/capacity.h"
 
 #include "kernels/cuda_sizes.h"
@@ -9,7 +9,7 @@ enum {
     AT_A_TIME = 4
 }; /* pictures that share the cost of copying weights, where there is a choice */
 
-const char *fit_size(uint64_t bytes, char buf[16])
+const char *capacity_bytes(uint64_t bytes, char buf[16])
 {
     const int small = bytes < 1000000000;
     snprintf(buf, 16, "%.1f %s", (double)bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB");
@@ -39,12 +39,12 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
     return rc;
 }
 
-static void say_why(struct fit *t, int swaps)
+static void say_why(struct capacity *t, int swaps)
 {
     const struct residency *p = &t->plan;
     char held[16], home[16], a[16], b[16];
-    fit_size(t->held, held);
-    fit_size(p->home, home);
+    capacity_bytes(t->held, held);
+    capacity_bytes(p->home, home);
     switch (p->mode) {
     case RESIDENCY_ALL:
         snprintf(t->why, sizeof t->why, "all weights, %s, fit beside the pictures", held);
@@ -52,22 +52,22 @@ static void say_why(struct fit *t, int swaps)
     case RESIDENCY_SWAP:
         snprintf(t->why, sizeof t->why,
                  "prior and DiT take turns in %s; a change copies %s from %s of pinned host memory",
-                 held, fit_size(larger(p->swap[0], p->swap[1]), a), home);
+                 held, capacity_bytes(larger(p->swap[0], p->swap[1]), a), home);
         break;
     case RESIDENCY_STREAM:
         snprintf(t->why, sizeof t->why,
                  "the layers take turns in %s; a token copies %s, a step %s, from %s of pinned "
                  "host memory",
-                 held, fit_size(p->stream[0], a), fit_size(p->stream[1], b), home);
+                 held, capacity_bytes(p->stream[0], a), capacity_bytes(p->stream[1], b), home);
         break;
     case RESIDENCY_NONE:
         snprintf(t->why, sizeof t->why, "%s and one picture need %s",
-                 swaps ? "two layers" : "the weights", fit_size(t->least, a));
+                 swaps ? "two layers" : "the weights", capacity_bytes(t->least, a));
         break;
     }
 }
 
-int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct fail *f)
+int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *f)
 {
     struct weight_list *list = &g->plan.list;
     const uint64_t fixed = list->loose + g->plan.mem_bytes;
@@ -93,12 +93,13 @@ int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct
     }
     char have[16], want[16];
     fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "the device has %s for weights and pictures; %s",
-             fit_size(usable, have), out->why);
+             capacity_bytes(usable, have), out->why);
     return fail_advise(f, "use %s with at least %s", swaps ? "a card" : "a machine",
-                       fit_size(swaps ? card_total(out->least) : out->least, want));
+                       capacity_bytes(swaps ? card_total(out->least) : out->least, want));
 }
 
-int fit_count(const struct glm *g, const struct fit *t, const struct glm_req *q, struct fail *f)
+int capacity_count(const struct glm *g, const struct capacity *t, const struct glm_req *q,
+                   struct fail *f)
 {
     struct glm_cost c;
     uint64_t two;

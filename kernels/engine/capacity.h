@@ -8,7 +8,7 @@
 #include "kernels/engine/engine.h"
 #include "kernels/memory/residency.h"
 
-struct fit {
+struct capacity {
     struct residency plan;
     uint64_t usable; /* bytes of the card for weights and pictures */
     uint64_t held;   /* bytes that the weights take of them */
@@ -19,12 +19,13 @@ struct fit {
 
 /* Places the groups of g->plan. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do. `swaps`: weights may come and
  * go on this device. out is filled in either case. */
-int fit_model(struct glm *g, uint64_t usable, int swaps, struct fit *out, struct fail *);
+int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *);
 
 /* How many pictures like this at a time; 0: none. */
-int fit_count(const struct glm *g, const struct fit *, const struct glm_req *, struct fail *);
+int capacity_count(const struct glm *g, const struct capacity *, const struct glm_req *,
+                   struct fail *);
 
 /* "31.3 GB", or "4.2 MB" below one: decimal, as bytes are counted here. Returns buf. */
-const char *fit_size(uint64_t bytes, char buf[16]);
+const char *capacity_bytes(uint64_t bytes, char buf[16]);
 
 #endif

@@ -133,15 +133,16 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
 }
 
 /* A card that is too small for everything offloads weights to the host; a host is taken as it is. */
-static int fit(struct glm *g, const struct glm_opts *o, struct offload **offload, struct fail *f)
+static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload **offload,
+                        struct fail *f)
 {
     const struct weight_list *list = &g->plan.list;
-    struct fit t;
+    struct capacity t;
     *offload = NULL;
     read_memory(g, o);
     g->usable = usable(g, o);
     if (g->usable == UINT64_MAX) return 0;
-    int rc = fit_model(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
+    int rc = capacity_of(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
     if (rc) return rc;
     snprintf(g->residency, sizeof g->residency, "%s: %s", residency_mode_name(t.plan.mode), t.why);
     if (t.plan.mode == RESIDENCY_ALL) return 0;
@@ -165,7 +166,7 @@ static int open_nets(struct glm *g, const struct glm_opts *o, struct fail *f)
     if (!rc) rc = net_prepare(&g->plan, &g->model, f);
     if (rc || !g->dev) return rc;
     const size_t scratch = g->dry->scratch.peak;
-    rc = fit(g, o, &offload, f);
+    rc = plan_weights(g, o, &offload, f);
     if (rc) return rc;
     rc = net_bind(&g->net, g->dev, &g->model, offload, f);
     if (!rc) rc = scratch_reserve(g->dev, scratch, f);

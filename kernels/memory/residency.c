@@ -112,7 +112,7 @@ enum residency_mode residency_choose(struct residency *r, struct residency_group
              k++) {
             if (room[k] > budget || budget - room[k] < least[m]) continue;
             r->mode = (enum residency_mode)m;
-            r->wish = k;
+            r->room_index = k;
             r->area = budget - room[k] < r->sum ? budget - room[k] : r->sum;
             r->area = r->area / 256 * 256;
         }

@@ -36,16 +36,16 @@ struct residency {
     uint64_t home;                    /* of pinned host memory that the moving ones take */
     uint64_t swap[RESIDENCY_SIDES];   /* copied when a side's turn comes, at most */
     uint64_t stream[RESIDENCY_SIDES]; /* copied whenever a side is used from end to end */
-    int wish;                         /* which room for pictures was granted: its index */
-    uint64_t least; /* budget that would do, with the last wish; NONE: what is wanting */
+    int room_index;                   /* which room for pictures was granted: its index */
+    uint64_t least; /* budget that would do, with the last room; NONE: what is missing */
 };
 
 /* "everything resident", "stage swap", "layers streamed", "too small" */
 const char *residency_mode_name(enum residency_mode);
 
 /* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for pictures, from what would
- * be best to the least that makes sense; the area takes what the first possible wish leaves. Streaming costs every
- * token, so only the wishes from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
+ * be best to the least that makes sense; the area takes what the first possible one leaves. Streaming costs every
+ * token, so only the rooms from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
 enum residency_mode residency_choose(struct residency *, struct residency_group *, int n,
                                      uint64_t budget, const uint64_t *room, int rooms, int modest);
 

@@ -58,14 +58,14 @@ static int shrink(int side, int eighths)
 }
 
 /* The largest picture of this shape that fits; 0: none does. */
-static int smaller(const struct glm *g, const struct fit *t, const struct glm_req *q,
+static int smaller(const struct glm *g, const struct capacity *t, const struct glm_req *q,
                    struct glm_req *out)
 {
     for (int k = 7; k > 0; k--) {
         *out = *q;
         out->width = shrink(q->width, k);
         out->height = shrink(q->height, k);
-        if (fit_count(g, t, out, NULL) > 0) return 1;
+        if (capacity_count(g, t, out, NULL) > 0) return 1;
     }
     return 0;
 }
@@ -74,15 +74,16 @@ static int smaller(const struct glm *g, const struct fit *t, const struct glm_re
 static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
 {
     while (++size <= 1024) {
-        struct fit t;
-        if (!fit_model(g, card_usable(size << 30), 1, &t, NULL) && fit_count(g, &t, q, NULL) > 0)
+        struct capacity t;
+        if (!capacity_of(g, card_usable(size << 30), 1, &t, NULL)
+            && capacity_count(g, &t, q, NULL) > 0)
             return (int)size;
     }
     return 0;
 }
 
 /* What would fit instead. */
-static void advise(struct glm *g, uint64_t total, int card, const struct fit *t,
+static void advise(struct glm *g, uint64_t total, int card, const struct capacity *t,
                    const struct glm_req *q, FILE *out)
 {
     struct glm_req less;
@@ -97,17 +98,17 @@ static void print_card(struct glm *g, uint64_t total, int card, const struct glm
 {
     const int small = total < (uint64_t)1 << 30;
     char left[16];
-    struct fit t;
+    struct capacity t;
     int cap = 0;
-    if (!fit_model(g, card ? card_usable(total) : total, card, &t, NULL))
-        cap = fit_count(g, &t, q, NULL);
+    if (!capacity_of(g, card ? card_usable(total) : total, card, &t, NULL))
+        cap = capacity_count(g, &t, q, NULL);
     fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
             (double)total / (small ? 1 << 20 : 1 << 30), small ? "MB" : "GB",
             residency_mode_name(t.plan.mode), cap, t.why);
     if (cap == LIMIT_BATCH)
         fprintf(out, "; %d share one batch at most", cap);
     else if (t.plan.mode != RESIDENCY_NONE)
-        fprintf(out, "; %s are left%s", fit_size(t.room, left),
+        fprintf(out, "; %s are left%s", capacity_bytes(t.room, left),
                 cap ? " for pictures" : ", too little");
     if (!cap) advise(g, total, card, &t, q, out);
     fputc('\n', out);

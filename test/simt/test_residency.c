@@ -95,8 +95,8 @@ static void modes_change_nothing(void **state)
     if (!g) fail_msg("%s", f.message);
     assert_null(g->net.offload);
     draw(g, all);
-    struct fit t;
-    fit_model(g, 0, 1, &t, &f);
+    struct capacity t;
+    capacity_of(g, 0, 1, &t, &f);
     const uint64_t least = t.least, whole = net_bytes(&g->net) + least;
     glm_close(g);
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {

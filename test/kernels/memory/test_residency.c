@@ -71,11 +71,11 @@ static void cards_get_their_modes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof card / sizeof *card; i++) {
         assert_int_equal(residency_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
-        check(&r, g, n, card[i].gb * GB, room[r.wish]);
+        check(&r, g, n, card[i].gb * GB, room[r.room_index]);
     }
     /* what is not in the ring is not copied again and again */
     assert_int_equal(residency_choose(&r, g, n, 15 * GB, room, 3, 1), RESIDENCY_STREAM);
-    assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2 && r.wish == 1);
+    assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2 && r.room_index == 1);
 }
 
 /* catches: a budget that is called enough and is not, or the reverse, by one byte */
@@ -89,7 +89,7 @@ static void least_is_the_least(void **state)
     assert_int_equal(residency_choose(&r, g, n, 500 * MB, room, 2, 0), RESIDENCY_NONE);
     assert_int_equal(residency_choose(&s, g, n, r.least, room, 2, 0), RESIDENCY_STREAM);
     check(&s, g, n, r.least, room[1]);
-    assert_int_equal(s.wish, 1);
+    assert_int_equal(s.room_index, 1);
     assert_int_equal(residency_choose(&s, g, n, r.least - 256, room, 2, 0), RESIDENCY_NONE);
     assert_true(s.least == r.least);
 }
@@ -117,7 +117,7 @@ static void random_models_lie_well(void **state)
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         const uint64_t budget = (seed >> 33) % 12000 * 256, room[] = {100000, 7};
         seen[residency_choose(&r, g, n, budget, room, 2, 0)]++;
-        if (r.mode != RESIDENCY_NONE) check(&r, g, n, budget, room[r.wish]);
+        if (r.mode != RESIDENCY_NONE) check(&r, g, n, budget, room[r.room_index]);
     }
     for (int m = 0; m <= RESIDENCY_NONE; m++)
         assert_true(seen[m] > 50);
