@@ -93,12 +93,12 @@ static void run(struct block *b)
     const tensor q = tensor_cols(b->qkv_rows, 0, WIDTH), k = tensor_cols(b->qkv_rows, WIDTH, WIDTH);
     const struct attn_seq seq = {
         .q = q, .k = k, .v = tensor_cols(b->qkv_rows, 2 * WIDTH, WIDTH), .o = b->y};
-    const struct attn law = {HEADS, HEADS, HEAD, 1 / sqrtf(HEAD), tensor_none()};
+    const struct attn attn = {HEADS, HEADS, HEAD, 1 / sqrtf(HEAD), tensor_none()};
     op->ln_mod(b->d, b->y, b->x, b->mod, s, 2, 1e-5f);
     op->linear(b->d, b->qkv_rows, b->y, b->qkv, ACT_NONE, 0);
     op->qk_norm_rope(b->d, q, HEADS, b->table, s, 2, 1e-5f);
     op->qk_norm_rope(b->d, k, HEADS, b->table, s, 2, 1e-5f);
-    op->attention(b->d, &law, &seq, 1);
+    op->attention(b->d, &attn, &seq, 1);
     const tensor o = tensor_at(b->wide.data, b->d->type, b->rows, WIDTH);
     op->linear(b->d, o, b->y, b->out, ACT_NONE, 0);
     op->gate_add(b->d, b->x, o, b->mod, s, 2);

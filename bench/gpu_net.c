@@ -21,7 +21,7 @@ struct net_config net_released(int layers)
                                       .eps = 1e-5f,
                                       .theta = 10000,
                                       .rotary = 64},
-                               .law = {.temperature = 0.9, .top_p = 0.75, .top_k = 16512},
+                               .sampling = {.temperature = 0.9, .top_p = 0.75, .top_k = 16512},
                                .dit = {.layers = layers ? layers : 30,
                                        .heads = 32,
                                        .head_dim = 128,
@@ -48,7 +48,7 @@ struct net_config net_small(void)
     c.ar.ffn = 88;
     c.ar.vocab = c.ar.rows = 160;
     c.ar.rotary = 8;
-    c.law.top_k = 160;
+    c.sampling.top_k = 160;
     c.dit.heads = 4;
     c.dit.head_dim = 16;
     c.dit.width = 64;
@@ -177,7 +177,7 @@ void make_prior(struct maker *m, struct prior *p, const struct net_config *n)
 {
     const struct ar_config *c = &n->ar;
     const int64_t inner = (int64_t)c->heads * c->head_dim, kv = (int64_t)c->kv_heads * c->head_dim;
-    *p = (struct prior){.cfg = c, .law = &n->law, .codes = n->codes};
+    *p = (struct prior){.cfg = c, .sampling = &n->sampling, .codes = n->codes};
     p->table = weight(m, USE_TABLE, c->rows, c->width, 0, 0);
     for (int i = 0; i < c->layers; i++) {
         struct prior_layer *l = &p->layer[i];

@@ -22,7 +22,7 @@ struct maker {
 
 struct net_config {
     struct ar_config ar;
-    struct sample_config law;
+    struct sample_config sampling;
     struct dit_config dit;
     struct vae_config vae;
     int codes;

@@ -62,7 +62,7 @@ struct glm_req {
     double guidance;  /* <= 1: no unconditional branch */
     uint64_t seed;    /* all randomness of the picture */
     uint32_t picture; /* index within its job: other noise and tokens for the same seed */
-    int strict; /* 1: the reference's sampling law to the letter; fails on a non-image token */
+    int strict; /* 1: the reference's sampling rule to the letter; fails on a non-image token */
     const struct glm_inject *inject; /* traces only; else NULL */
 };
 
@@ -156,7 +156,8 @@ int glm_check(const char *model, FILE *out);
 int glm_print_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
 /* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
 int glm_trace(const struct glm_opts *, const char *like, const char *out_path, struct fail *);
-/* The sampling law applied to the tensor `logits` of a file: writes `probs` and `kept`. */
-int glm_trace_law(const struct glm_opts *, const char *logits, const char *out_path, struct fail *);
+/* The sampling rule applied to the tensor `logits` of a file: writes `probs` and `kept`. */
+int glm_trace_sampling(const struct glm_opts *, const char *logits, const char *out_path,
+                       struct fail *);
 
 #endif

@@ -23,7 +23,7 @@ struct entry {
     int32_t id;
 };
 
-size_t law_work(int n)
+size_t sampling_work(int n)
 {
     return sizeof(struct entry) * 2 * (size_t)n + sizeof(float) * 2 * (size_t)n
            + sizeof(uint32_t) * DIGITS * BUCKETS;
@@ -68,15 +68,15 @@ static int nucleus(const float *e, int n, double top_p)
     return n;
 }
 
-int law_keep(int32_t *ids, float *probs, const float *logits, int n, const struct law *law,
-             void *work)
+int sampling_keep(int32_t *ids, float *probs, const float *logits, int n,
+                  const struct sampling *sampling, void *work)
 {
     struct entry *a = work, *b = a + n;
     float *scaled = (float *)(void *)(b + n), *e = scaled + n;
     uint32_t *count = (uint32_t *)(void *)(e + n);
-    const float t = (float)law->temperature;
+    const float t = (float)sampling->temperature;
     int m = 0;
-    for (int i = 0; i < n && (law->limit <= 0 || i < law->limit); i++) {
+    for (int i = 0; i < n && (sampling->limit <= 0 || i < sampling->limit); i++) {
         scaled[i] = logits[i] / t;
         if (isnan(scaled[i])) return 0;
         if (scaled[i] > -INFINITY) a[m++] = (struct entry){key_of(scaled[i]), i};
@@ -84,15 +84,15 @@ int law_keep(int32_t *ids, float *probs, const float *logits, int n, const struc
     if (m == 0) return 0;
     struct entry *s = sort(a, b, m, count);
     if (isinf(scaled[s[0].id])) return 0;
-    if (law->top_k > 0 && law->top_k < m) {
-        int k = law->top_k;
-        while (k < m && s[k].key == s[law->top_k - 1].key)
+    if (sampling->top_k > 0 && sampling->top_k < m) {
+        int k = sampling->top_k;
+        while (k < m && s[k].key == s[sampling->top_k - 1].key)
             k++;
         m = k;
     }
     for (int i = 0; i < m; i++)
         e[i] = expf(scaled[s[i].id] - scaled[s[0].id]);
-    m = nucleus(e, m, law->top_p);
+    m = nucleus(e, m, sampling->top_p);
     double sum = 0;
     for (int i = m; i-- > 0;)
         sum += (double)e[i];
@@ -105,8 +105,8 @@ int law_keep(int32_t *ids, float *probs, const float *logits, int n, const struc
     return m;
 }
 
-int32_t law_draw(const int32_t *ids, const float *probs, int count, uint64_t seed, uint32_t picture,
-                 uint32_t position)
+int32_t sampling_draw(const int32_t *ids, const float *probs, int count, uint64_t seed,
+                      uint32_t picture, uint32_t position)
 {
     assert(count > 0);
     int32_t best = ids[0];

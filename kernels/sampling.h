@@ -1,4 +1,4 @@
-/* sampling - the prior's sampling law: which tokens may be drawn, with what probability, and the draw.
+/* sampling - the prior's sampling rule: which tokens may be drawn, with what probability, and the draw.
  *
  * As the reference (HF generate with its processors): logits / temperature; entries below the k-th
  * largest are removed (ties with it stay); sorted ascending, the entries whose inclusive cumulative
@@ -6,14 +6,14 @@
  * cumulative sum runs in double, each partial sum rounded to float before it is compared, so the
  * number of kept tokens is exact. Of equal logits at the boundary the lowest ids are kept.
  * The draw is a race: argmax over the kept of probability / E with E exponential (rng.h), the same
- * law as a multinomial draw. Thread: any; all memory is the caller's. */
+ * distribution as a multinomial draw. Thread: any; all memory is the caller's. */
 #ifndef KERNELS_SAMPLING_H
 #define KERNELS_SAMPLING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct law {
+struct sampling {
     double temperature; /* > 0 */
     double top_p;       /* >= 1: no nucleus */
     int top_k;          /* 0: no limit; more than there are: no limit */
@@ -21,15 +21,15 @@ struct law {
 };
 
 /* Bytes of `work` for rows of n logits. */
-size_t law_work(int n);
+size_t sampling_work(int n);
 
 /* The kept ids, most probable first (equals by id), and their probabilities. Both arrays hold n.
  * Returns how many, at least 1; 0 when there is no largest logit (NaN, or all removed). */
-int law_keep(int32_t *ids, float *probs, const float *logits, int n, const struct law *,
-             void *work);
+int sampling_keep(int32_t *ids, float *probs, const float *logits, int n, const struct sampling *,
+                  void *work);
 
 /* One of count kept tokens, for draw number `position` of a picture. */
-int32_t law_draw(const int32_t *ids, const float *probs, int count, uint64_t seed, uint32_t picture,
-                 uint32_t position);
+int32_t sampling_draw(const int32_t *ids, const float *probs, int count, uint64_t seed,
+                      uint32_t picture, uint32_t position);
 
 #endif

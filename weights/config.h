@@ -105,7 +105,7 @@ struct vae_config {
     float std[CONFIG_LATENTS_MAX];   /* latents_std, > 0 */
 };
 
-/* The sampling law: vision_language_encoder/generation_config.json. */
+/* The sampling rule: vision_language_encoder/generation_config.json. */
 struct sample_config {
     double temperature; /* 1 when absent */
     double top_p; /* 1 when absent: no nucleus; double: 1 - top_p is taken before it is rounded */

@@ -1,10 +1,10 @@
-/* sample - sample(): law.h applied to rows of logits, and the counters that follow a draw. */
+/* sample - sample(): sampling.h applied to rows of logits, and the counters that follow a draw. */
 #include "kernels/cpu/cpu.h"
 #include "kernels/sampling.h"
 
 static size_t row_work(int64_t vocab)
 {
-    return ((law_work((int)vocab) + 63) / 64 + ((size_t)vocab * 8 + 63) / 64) * 64;
+    return ((sampling_work((int)vocab) + 63) / 64 + ((size_t)vocab * 8 + 63) / 64) * 64;
 }
 
 size_t cpu_sample_work(int64_t rows, int64_t vocab)
@@ -22,18 +22,18 @@ static int32_t choose(const struct draws *j, int i, int32_t drawn, int32_t *bad)
 {
     const struct draw *w = &j->draw[i];
     const int n = (int)j->logits.cols;
-    const struct law law = {.temperature = w->temperature,
-                            .top_p = w->top_p,
-                            .top_k = w->top_k,
-                            .limit = w->strict ? 0 : w->codes};
+    const struct sampling sampling = {.temperature = w->temperature,
+                                      .top_p = w->top_p,
+                                      .top_k = w->top_k,
+                                      .limit = w->strict ? 0 : w->codes};
     char *work = j->work + (size_t)i * row_work(n);
     int32_t *ids = (int32_t *)(void *)work;
     float *probs = (float *)(void *)(ids + n);
     void *rest = work + ((size_t)n * 8 + 63) / 64 * 64;
     const float *row = (const float *)j->logits.data + i * j->logits.ld;
-    int kept = law_keep(ids, probs, row, n, &law, rest);
+    int kept = sampling_keep(ids, probs, row, n, &sampling, rest);
     if (!kept) return -1;
-    int32_t id = law_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)drawn);
+    int32_t id = sampling_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)drawn);
     if (id >= w->codes) *bad = 1;
     return id;
 }

@@ -1,10 +1,10 @@
-/* sample - the prior's sampling law on the device: a block a row, the logits never leave the chip.
+/* sample - the prior's sampling rule on the device: a block a row, the logits never leave the chip.
  *
- * The law is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches 1 - top_p; here the
+ * The rule is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches 1 - top_p; here the
  * same boundary is found without sorting, by bisection on the bits of a logit: masses are added as
  * 60-bit fixed point numbers, so their sum does not depend on the order, and it is finer by far than
- * the rounding to float that the law prescribes for the comparison. Equal logits at the boundary: the highest
- * ids go first. The draw is the race of the law: largest probability / exponential. */
+ * the rounding to float that the rule prescribes for the comparison. Equal logits at the boundary: the highest
+ * ids go first. The draw is the race of the rule: largest probability / exponential. */
 #include "kernels/cuda/dev.cuh"
 
 enum { THREADS = 1024, AR_LEN = 0, AR_DRAWN = 1, AR_NEXT = 2, AR_BAD = 3 };

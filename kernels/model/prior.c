@@ -10,7 +10,7 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
 {
     const enum part part = PART_PRIOR;
     w->cfg = &c->ar;
-    w->law = &c->sample;
+    w->sampling = &c->sample;
     w->codes = c->vq.codes;
     w->prompt = model_tensor(b->model, part, EMBEDDING);
     w->first = bind_group(b, part);
@@ -190,9 +190,9 @@ static void draw(const struct graph *g, const struct prior *w, struct prior_seq 
                                .advance = fed(seq[i]),
                                .seed = seq[i]->seed,
                                .picture = seq[i]->picture,
-                               .temperature = w->law->temperature,
-                               .top_p = w->law->top_p,
-                               .top_k = w->law->top_k,
+                               .temperature = w->sampling->temperature,
+                               .top_p = w->sampling->top_p,
+                               .top_k = w->sampling->top_k,
                                .codes = w->codes,
                                .strict = seq[i]->strict};
     g->dev->ops->sample(g->dev, logits, row, n);

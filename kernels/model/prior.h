@@ -24,7 +24,7 @@ struct prior_layer {
 
 struct prior {
     const struct ar_config *cfg;
-    const struct sample_config *law;
+    const struct sample_config *sampling;
     int codes;                      /* image codes are the ids 0 .. codes-1 */
     const struct weight *table;     /* [rows, width]: of the ids that can be drawn */
     const struct st_tensor *prompt; /* [vocab, width], in the model's files: of all ids */

@@ -6,7 +6,7 @@
 #include "weights/config.h"
 #include "weights/safetensors/safetensors.h"
 
-/* probs [rows, n]: what each row of logits [rows, n] is sampled from by the reference's law, 0 for what it
+/* probs [rows, n]: what each row of logits [rows, n] is sampled from by the reference's rule, 0 for what it
  * removes; kept [rows] (or NULL): how many are left. */
 int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
                 const struct sample_config *, struct fail *);

@@ -1,4 +1,4 @@
-/* trace_sampling - the sampling law by itself: probabilities of given logits, as the reference computes them. */
+/* trace_sampling - the sampling rule by itself: probabilities of given logits, as the reference computes them. */
 #include "kernels/report/trace.h"
 #include "kernels/sampling.h"
 #include "weights/config.h"
@@ -7,21 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct law law_of(const struct sample_config *c)
+static struct sampling sampling_of(const struct sample_config *c)
 {
-    return (struct law){.temperature = c->temperature, .top_p = c->top_p, .top_k = c->top_k};
+    return (struct sampling){.temperature = c->temperature, .top_p = c->top_p, .top_k = c->top_k};
 }
 
 int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
                 const struct sample_config *c, struct fail *f)
 {
-    const struct law law = law_of(c);
+    const struct sampling sampling = sampling_of(c);
     int32_t *ids = calloc((size_t)n, sizeof *ids);
     float *p = calloc((size_t)n, sizeof *p);
-    void *work = malloc(law_work(n));
+    void *work = malloc(sampling_work(n));
     int rc = ids && p && work ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %d logits", n);
     for (int64_t r = 0; r < rows && !rc; r++) {
-        int count = law_keep(ids, p, logits + r * n, n, &law, work);
+        int count = sampling_keep(ids, p, logits + r * n, n, &sampling, work);
         memset(probs + r * n, 0, (size_t)n * sizeof *probs);
         for (int i = 0; i < count; i++)
             probs[r * n + ids[i]] = p[i];
@@ -33,8 +33,8 @@ int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, 
     return rc;
 }
 
-static int write_law(const char *path, const float *probs, const int64_t *kept, int64_t rows, int n,
-                     struct fail *f)
+static int write_sampling(const char *path, const float *probs, const int64_t *kept, int64_t rows,
+                          int n, struct fail *f)
 {
     struct st_entry e[2] = {
         {.name = "probs", .dtype = ST_F32, .nd = 2, .dim = {rows, n}, .data = probs},
@@ -57,15 +57,15 @@ static int apply(const struct st_tensor *t, const struct sample_config *c, const
     if (!rc && st_to_f32(t, 0, t->count, logits))
         rc = fail_set(f, ERR_USAGE, "`logits` are no floats");
     if (!rc) rc = trace_probs(probs, kept, logits, rows, (int)n, c, f);
-    if (!rc) rc = write_law(path, probs, kept, rows, (int)n, f);
+    if (!rc) rc = write_sampling(path, probs, kept, rows, (int)n, f);
     free(logits);
     free(probs);
     free(kept);
     return rc;
 }
 
-int glm_trace_law(const struct glm_opts *o, const char *logits, const char *out_path,
-                  struct fail *f)
+int glm_trace_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
+                       struct fail *f)
 {
     struct model_config *c = calloc(1, sizeof *c);
     struct safetensors *file = NULL;

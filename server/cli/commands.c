@@ -89,7 +89,7 @@ int cli_trace(const struct cli *c)
     struct fail f = {0};
     int err = cli_check_out(c->options->out, &f);
     if (!err)
-        err = c->options->law ? glm_trace_law(&opts, c->options->law, c->options->out, &f)
+        err = c->options->law ? glm_trace_sampling(&opts, c->options->law, c->options->out, &f)
                               : glm_trace(&opts, c->options->like, c->options->out, &f);
     return err ? cli_complain(&f) : 0;
 }

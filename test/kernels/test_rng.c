@@ -1,4 +1,4 @@
-/* The generator against its published vectors, and the samples against their laws: a slip in a round,
+/* The generator against its published vectors, and the samples against their distributions: a slip in a round,
  * a counter or a polynomial, or a stream that repeats another, shows here. */
 #include "kernels/rng.h"
 

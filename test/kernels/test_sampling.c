@@ -1,4 +1,4 @@
-/* The sampling law against a slow restatement of the reference, and the draw against the law. */
+/* The sampling rule against a slow restatement of the reference, and the draw against its distribution. */
 #include "kernels/sampling.h"
 
 #include <math.h>
@@ -28,31 +28,31 @@ static int by_value(const void *a, const void *b) /* ascending, of equals the hi
 }
 
 /* Sorting, softmax and cumulative sum as the reference's processors do them; returns how many are kept. */
-static int slow_law(double *probs, const float *logits, int n, const struct law *law)
+static int slow_sampling(double *probs, const float *logits, int n, const struct sampling *sampling)
 {
     static float l[MAX];
     static int32_t id[MAX];
     double sum = 0, below = 0;
     int m = 0, first = 0;
     for (int i = 0; i < n; i++) {
-        l[i] = logits[i] / (float)law->temperature;
-        if (law->limit && i >= law->limit) l[i] = -INFINITY;
+        l[i] = logits[i] / (float)sampling->temperature;
+        if (sampling->limit && i >= sampling->limit) l[i] = -INFINITY;
         probs[i] = 0;
         id[i] = i;
     }
     sorting = l;
     qsort(id, (size_t)n, sizeof *id, by_value);
-    if (law->top_k > 0 && law->top_k < n) {
-        float least = l[id[n - law->top_k]];
+    if (sampling->top_k > 0 && sampling->top_k < n) {
+        float least = l[id[n - sampling->top_k]];
         for (int i = 0; i < n; i++)
             if (l[i] < least) l[i] = -INFINITY;
     }
     for (int i = 0; i < n; i++)
         sum += (double)expf(l[id[i]] - l[id[n - 1]]);
-    if (law->top_p < 1)
+    if (sampling->top_p < 1)
         for (first = 0; first < n - 1; first++) {
             below += (double)(float)((double)expf(l[id[first]] - l[id[n - 1]]) / sum);
-            if (!((float)below <= (float)(1 - law->top_p))) break;
+            if (!((float)below <= (float)(1 - sampling->top_p))) break;
         }
     sum = 0;
     for (int i = first; i < n; i++)
@@ -64,19 +64,19 @@ static int slow_law(double *probs, const float *logits, int n, const struct law 
     return m;
 }
 
-static void compare(const float *logits, int n, const struct law *law)
+static void compare(const float *logits, int n, const struct sampling *sampling)
 {
     static double want[MAX];
     static float probs[MAX];
     static int32_t ids[MAX];
-    void *work = malloc(law_work(n));
+    void *work = malloc(sampling_work(n));
     assert_non_null(work);
-    const int kept = law_keep(ids, probs, logits, n, law, work),
-              slow = slow_law(want, logits, n, law);
+    const int kept = sampling_keep(ids, probs, logits, n, sampling, work),
+              slow = slow_sampling(want, logits, n, sampling);
     double sum = 0;
     if (kept != slow)
-        fail_msg("n %d T %g p %g k %d limit %d: kept %d, not %d", n, law->temperature, law->top_p,
-                 law->top_k, law->limit, kept, slow);
+        fail_msg("n %d T %g p %g k %d limit %d: kept %d, not %d", n, sampling->temperature,
+                 sampling->top_p, sampling->top_k, sampling->limit, kept, slow);
     for (int i = 0; i < kept; i++) {
         double p = (double)probs[i];
         assert_true(ids[i] >= 0 && ids[i] < n && want[ids[i]] > 0);
@@ -102,11 +102,11 @@ static void keeps_what_the_reference_keeps(void **state)
             double v = (unit() + unit() + unit() - 1.5) * spread * 2;
             logits[i] = (float)(grain > 0 ? floor(v / grain) * grain : v); /* coarse ones tie */
         }
-        struct law law = {.temperature = 0.3 + unit() * 1.5,
-                          .top_p = round % 5 ? unit() : 1,
-                          .top_k = round % 4 ? 0 : 1 + (int)(unit() * 60),
-                          .limit = round % 7 ? 0 : (n + 1) / 2};
-        compare(logits, n, &law);
+        struct sampling sampling = {.temperature = 0.3 + unit() * 1.5,
+                                    .top_p = round % 5 ? unit() : 1,
+                                    .top_k = round % 4 ? 0 : 1 + (int)(unit() * 60),
+                                    .limit = round % 7 ? 0 : (n + 1) / 2};
+        compare(logits, n, &sampling);
     }
 }
 
@@ -114,7 +114,7 @@ static void keeps_what_the_reference_keeps(void **state)
 static void corners(void **state)
 {
     static float l[8] = {1, 3, 3, -2, 3, 0, -0.0f, 2};
-    static const struct law law[] = {
+    static const struct sampling sampling[] = {
         {.temperature = 0.9, .top_p = 0.75},
         {.temperature = 1, .top_p = 0},
         {.temperature = 1, .top_p = 1e-9},
@@ -126,8 +126,8 @@ static void corners(void **state)
         {.temperature = 1, .top_p = 1, .top_k = 100},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof law / sizeof *law; i++)
-        compare(l, 8, &law[i]);
+    for (size_t i = 0; i < sizeof sampling / sizeof *sampling; i++)
+        compare(l, 8, &sampling[i]);
 }
 
 /* Without a nucleus, what underflows to 0 is not kept: the reference cannot draw it either. */
@@ -135,11 +135,11 @@ static void underflow_is_not_kept(void **state)
 {
     float l[4] = {-300, 0, -50, -150}, probs[4];
     int32_t ids[4];
-    const struct law law = {.temperature = 1, .top_p = 1};
-    void *work = malloc(law_work(4));
+    const struct sampling sampling = {.temperature = 1, .top_p = 1};
+    void *work = malloc(sampling_work(4));
     (void)state;
     assert_non_null(work);
-    assert_int_equal(law_keep(ids, probs, l, 4, &law, work), 2);
+    assert_int_equal(sampling_keep(ids, probs, l, 4, &sampling, work), 2);
     assert_int_equal(ids[0], 1);
     assert_int_equal(ids[1], 2);
     free(work);
@@ -150,11 +150,11 @@ static void cut_is_taken_in_double(void **state)
 {
     float l[5] = {0, 0, 0, 0, 0}, probs[5];
     int32_t ids[5];
-    const struct law law = {.temperature = 1, .top_p = 0.8};
-    void *work = malloc(law_work(5));
+    const struct sampling sampling = {.temperature = 1, .top_p = 0.8};
+    void *work = malloc(sampling_work(5));
     (void)state;
     assert_non_null(work);
-    assert_int_equal(law_keep(ids, probs, l, 5, &law, work), 4); /* 0.2 <= 0.2 goes */
+    assert_int_equal(sampling_keep(ids, probs, l, 5, &sampling, work), 4); /* 0.2 <= 0.2 goes */
     assert_int_equal(ids[3], 3);
     free(work);
 }
@@ -163,17 +163,17 @@ static void refuses_what_has_no_largest(void **state)
 {
     float l[3] = {NAN, 1, 2}, probs[3];
     int32_t ids[3];
-    const struct law law = {.temperature = 1, .top_p = 0.9};
-    void *work = malloc(law_work(3));
+    const struct sampling sampling = {.temperature = 1, .top_p = 0.9};
+    void *work = malloc(sampling_work(3));
     (void)state;
     assert_non_null(work);
-    assert_int_equal(law_keep(ids, probs, l, 3, &law, work), 0);
+    assert_int_equal(sampling_keep(ids, probs, l, 3, &sampling, work), 0);
     l[0] = INFINITY;
-    assert_int_equal(law_keep(ids, probs, l, 3, &law, work), 0);
+    assert_int_equal(sampling_keep(ids, probs, l, 3, &sampling, work), 0);
     l[0] = l[1] = l[2] = -INFINITY;
-    assert_int_equal(law_keep(ids, probs, l, 3, &law, work), 0);
+    assert_int_equal(sampling_keep(ids, probs, l, 3, &sampling, work), 0);
     l[2] = 0;
-    assert_int_equal(law_keep(ids, probs, l, 3, &law, work), 1);
+    assert_int_equal(sampling_keep(ids, probs, l, 3, &sampling, work), 1);
     assert_int_equal(ids[0], 2);
     free(work);
 }
@@ -197,7 +197,7 @@ static void draws_follow_the_law(void **state)
         int seen[KEPT] = {0};
         double chi = 0;
         for (uint32_t n = 0; n < N; n++) {
-            int32_t id = law_draw(ids, p, KEPT, s, n / 1000, n % 1000);
+            int32_t id = sampling_draw(ids, p, KEPT, s, n / 1000, n % 1000);
             for (int i = 0; i < KEPT; i++)
                 seen[i] += ids[i] == id;
         }
@@ -217,8 +217,8 @@ static void draws_are_stable(void **state)
     int same = 0, n = 0;
     (void)state;
     for (uint32_t i = 0; i < 1000; i++) {
-        int32_t all = law_draw(ids, p, 3, 1, 0, i), two = law_draw(ids, p, 2, 1, 0, i);
-        assert_int_equal(all, law_draw(ids, p, 3, 1, 0, i));
+        int32_t all = sampling_draw(ids, p, 3, 1, 0, i), two = sampling_draw(ids, p, 2, 1, 0, i);
+        assert_int_equal(all, sampling_draw(ids, p, 3, 1, 0, i));
         if (all != 2) same += all == two, n++;
     }
     assert_int_equal(same, n);

@@ -220,8 +220,8 @@ int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, 
     return 0;
 }
 
-int glm_trace_law(const struct glm_opts *o, const char *logits, const char *out_path,
-                  struct fail *f)
+int glm_trace_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
+                       struct fail *f)
 {
     (void)o, (void)logits, (void)out_path, (void)f;
     return 0;
