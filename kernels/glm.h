@@ -35,7 +35,7 @@ struct glm_opts {
     int threads;        /* CPU; 0: all that the process may use */
     uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
     const char
-        *cache; /* folder for what is learnt from a model (preview maps); NULL: no previews */
+        *cache; /* folder for what is learnt from a model (preview colours); NULL: no previews */
 };
 
 /* What the service may tell its clients about the engine; strings live as long as the engine. */
@@ -101,9 +101,9 @@ struct glm_picture {
 typedef char glm_device[16];
 int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 
-/* Opens, verifies, packs the weights, reads the preview maps if `cache` has them. 0 or an error. */
+/* Opens, verifies, packs the weights, reads the preview colours if `cache` has them. 0 or an error. */
 int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
-/* Where `cache` lacks the preview maps: draws the next of the pictures that they are learnt from (tenths of a second each
+/* Where `cache` lacks the preview colours: draws the next of the pictures that they are learnt from (tenths of a second each
  * on a laptop). 1: call again; 0: all is learnt; negative: an error, it ends here. The first call is enough for passable
  * previews of the denoising phase. Runs may exist. */
 int glm_learn(struct glm *, struct fail *);

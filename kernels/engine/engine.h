@@ -22,9 +22,9 @@ struct glm {
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
     struct dev *like;      /* a plan's card that is not there, or NULL */
     struct net net, plan;  /* the model on dev; on the dry device */
-    struct maps maps;      /* codes and latents to colours, for previews, */
-    enum learnt learnt;    /* as far as they are known */
-    struct lesson *lesson; /* learn.c: while they are still to be learnt */
+    struct preview_colors preview_colors; /* codes and latents to colours, for previews, */
+    enum learnt learnt;                   /* as far as they are known */
+    struct lesson *lesson;                /* learn.c: while they are still to be learnt */
     struct glm_info info;
     uint64_t
         usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
@@ -59,7 +59,7 @@ struct glm_run {
 /* The dry device's scratch: more than any plan. */
 #define DRY_SCRATCH ((size_t)1 << 46)
 
-/* glm.c: glm_open without preview maps. A plan has no device but the dry one, which is like the CPU or like a card; a bare
+/* glm.c: glm_open without preview colours. A plan has no device but the dry one, which is like the CPU or like a card; a bare
  * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
 enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);

@@ -296,7 +296,7 @@ void glm_close(struct glm *g)
 {
     if (!g) return;
     learn_close(g);
-    maps_free(&g->maps);
+    preview_colors_free(&g->preview_colors);
     net_close(&g->net);
     net_close(&g->plan);
     close_device(g->dry);

@@ -11,43 +11,43 @@
 enum { LATENT_PIXELS = 8, CODE_LATENTS = 4 };
 static const char MAGIC[16] = "darkroom maps 1";
 
-int maps_new(struct maps *m, int channels, int codes, struct fail *f)
+int preview_colors_new(struct preview_colors *m, int channels, int codes, struct fail *f)
 {
-    *m = (struct maps){.channels = channels, .codes = codes};
+    *m = (struct preview_colors){.channels = channels, .codes = codes};
     m->latent = calloc(3 * ((size_t)channels + 1), sizeof *m->latent);
     m->code = calloc((size_t)codes, 3);
     if (m->latent && m->code) return 0;
-    maps_free(m);
+    preview_colors_free(m);
     return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for preview colours");
 }
 
-void maps_free(struct maps *m)
+void preview_colors_free(struct preview_colors *m)
 {
     free(m->latent);
     free(m->code);
-    *m = (struct maps){0};
+    *m = (struct preview_colors){0};
 }
 
-int maps_fit_new(struct maps_fit *a, int channels, int codes, struct fail *f)
+int preview_colors_fit_new(struct preview_colors_fit *a, int channels, int codes, struct fail *f)
 {
     size_t n = (size_t)channels + 1;
-    *a = (struct maps_fit){.channels = channels, .codes = codes};
+    *a = (struct preview_colors_fit){.channels = channels, .codes = codes};
     a->xx = calloc(n * n, sizeof *a->xx);
     a->xy = calloc(n * 3, sizeof *a->xy);
     a->sum = calloc((size_t)codes * 3, sizeof *a->sum);
     a->seen = calloc((size_t)codes, sizeof *a->seen);
     if (a->xx && a->xy && a->sum && a->seen) return 0;
-    maps_fit_free(a);
+    preview_colors_fit_free(a);
     return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
 }
 
-void maps_fit_free(struct maps_fit *a)
+void preview_colors_fit_free(struct preview_colors_fit *a)
 {
     free(a->xx);
     free(a->xy);
     free(a->sum);
     free(a->seen);
-    *a = (struct maps_fit){0};
+    *a = (struct preview_colors_fit){0};
 }
 
 /* Mean colour of the pixels under latent (y, x). */
@@ -63,14 +63,14 @@ static void cell_colour(const uint8_t *rgb, int w, int y, int x, double out[3])
     }
 }
 
-static double number(const struct maps_fit *a, const float *latents, int64_t cells, int64_t at,
-                     int k)
+static double number(const struct preview_colors_fit *a, const float *latents, int64_t cells,
+                     int64_t at, int k)
 {
     return k < a->channels ? (double)latents[k * cells + at] : 1.0;
 }
 
-static void add_latent(struct maps_fit *a, const float *latents, int64_t cells, int64_t at,
-                       const double colour[3])
+static void add_latent(struct preview_colors_fit *a, const float *latents, int64_t cells,
+                       int64_t at, const double colour[3])
 {
     int n = a->channels + 1;
     for (int i = 0; i < n; i++) {
@@ -82,7 +82,7 @@ static void add_latent(struct maps_fit *a, const float *latents, int64_t cells, 
     }
 }
 
-static void add_code(struct maps_fit *a, int32_t code, const double colour[3])
+static void add_code(struct preview_colors_fit *a, int32_t code, const double colour[3])
 {
     if (code < 0 || code >= a->codes) return;
     a->seen[code]++;
@@ -90,8 +90,8 @@ static void add_code(struct maps_fit *a, int32_t code, const double colour[3])
         a->sum[3 * code + c] += colour[c];
 }
 
-void maps_fit_add(struct maps_fit *a, const uint8_t *rgb, int h, int w, const float *latents,
-                  const int32_t *codes)
+void preview_colors_fit_add(struct preview_colors_fit *a, const uint8_t *rgb, int h, int w,
+                            const float *latents, const int32_t *codes)
 {
     int64_t cells = (int64_t)h * w;
     for (int64_t at = 0; at < cells; at++) {
@@ -136,7 +136,7 @@ static uint8_t byte_of(double v)
     return (uint8_t)lrint(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-void maps_fit_code(const struct maps_fit *a, struct maps *m)
+void preview_colors_fit_code(const struct preview_colors_fit *a, struct preview_colors *m)
 {
     double all[3] = {0}, seen = 0;
     for (int i = 0; i < a->codes; i++) {
@@ -150,7 +150,7 @@ void maps_fit_code(const struct maps_fit *a, struct maps *m)
                                                     : all[c] / (seen + 1e-9));
 }
 
-void maps_fit_latent(struct maps_fit *a, struct maps *m)
+void preview_colors_fit_latent(struct preview_colors_fit *a, struct preview_colors *m)
 {
     int n = a->channels + 1;
     solve(a->xx, a->xy, n);
@@ -159,7 +159,8 @@ void maps_fit_latent(struct maps_fit *a, struct maps *m)
             m->latent[c * n + i] = (float)a->xy[i * 3 + c];
 }
 
-void maps_show(const struct maps *m, uint8_t *rgb, const float *latents, int h, int w)
+void preview_colors_show(const struct preview_colors *m, uint8_t *rgb, const float *latents, int h,
+                         int w)
 {
     int64_t cells = (int64_t)h * w, row = (int64_t)w * LATENT_PIXELS;
     for (int64_t y = 0; y < h * LATENT_PIXELS; y++)
@@ -188,7 +189,7 @@ static int all_finite(const float *v, size_t n)
     return 1;
 }
 
-int maps_load(struct maps *m, const char *dir, const char *digest)
+int preview_colors_load(struct preview_colors *m, const char *dir, const char *digest)
 {
     char path[4096], magic[sizeof MAGIC];
     int32_t head[2];
@@ -205,7 +206,7 @@ int maps_load(struct maps *m, const char *dir, const char *digest)
     return good;
 }
 
-static int write_to(FILE *f, const struct maps *m)
+static int write_to(FILE *f, const struct preview_colors *m)
 {
     int32_t head[2] = {m->channels, m->codes};
     size_t floats = 3 * ((size_t)m->channels + 1), bytes = 3 * (size_t)m->codes;
@@ -214,7 +215,8 @@ static int write_to(FILE *f, const struct maps *m)
            && fwrite(m->code, 1, bytes, f) == bytes && !fflush(f);
 }
 
-int maps_save(const struct maps *m, const char *dir, const char *digest, struct fail *f)
+int preview_colors_save(const struct preview_colors *m, const char *dir, const char *digest,
+                        struct fail *f)
 {
     char path[4096], temp[4096], end[32];
     snprintf(end, sizeof end, ".%ld", (long)getpid());

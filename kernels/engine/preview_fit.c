@@ -1,4 +1,4 @@
-/* preview_fit - drawing what the preview maps are fitted to. */
+/* preview_fit - drawing what the preview colours are fitted to. */
 #include "kernels/engine/preview_fit.h"
 
 #include "kernels/engine/engine.h"
@@ -21,9 +21,9 @@ enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
 
 struct lesson {
     struct glm *g;
-    char *cache;      /* folder */
-    struct maps seen; /* how latents look among strangers */
-    struct maps_fit fit, strangers;
+    char *cache;                /* folder */
+    struct preview_colors seen; /* how latents look among strangers */
+    struct preview_colors_fit fit, strangers;
     int next; /* pictures drawn so far */
     int side;
     int pictures; /* ordinary ones, 0: too dear, codes are given instead */
@@ -151,8 +151,8 @@ static int learn_latents(struct lesson *s, int i, struct fail *f)
     int n = s->side / CONFIG_LATENT_PIXELS;
     int rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
     if (rc) return rc;
-    maps_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
-    if (i == for_latents(s) - 1) maps_fit_latent(&s->fit, &s->g->maps);
+    preview_colors_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
+    if (i == for_latents(s) - 1) preview_colors_fit_latent(&s->fit, &s->g->preview_colors);
     return 0;
 }
 
@@ -163,11 +163,11 @@ static int learn_codes(struct lesson *s, int i, struct fail *f)
     int n = s->side / CONFIG_LATENT_PIXELS;
     int rc = draw(s, NULL, i, i >= s->decoded, f);
     if (rc) return rc;
-    if (i < s->decoded) maps_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
-    if (i == s->decoded - 1) maps_fit_latent(&s->strangers, &s->seen);
-    if (i >= s->decoded) maps_show(&s->seen, s->rgb, s->latents, n, n);
-    maps_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
-    if (i == s->mosaics - 1) maps_fit_code(&s->fit, &s->g->maps);
+    if (i < s->decoded) preview_colors_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
+    if (i == s->decoded - 1) preview_colors_fit_latent(&s->strangers, &s->seen);
+    if (i >= s->decoded) preview_colors_show(&s->seen, s->rgb, s->latents, n, n);
+    preview_colors_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
+    if (i == s->mosaics - 1) preview_colors_fit_code(&s->fit, &s->g->preview_colors);
     return 0;
 }
 
@@ -175,9 +175,9 @@ static int prepare(struct lesson *s, struct fail *f)
 {
     const struct model_config *c = &s->g->model.cfg;
     int rc = choose(s, f);
-    if (!rc) rc = maps_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
-    if (!rc) rc = maps_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
-    if (!rc) rc = maps_new(&s->seen, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = preview_colors_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = preview_colors_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
+    if (!rc) rc = preview_colors_new(&s->seen, c->dit.channels, c->vq.codes, f);
     if (rc) return rc;
     size_t pixels = (size_t)s->side * (size_t)s->side;
     s->order = calloc((size_t)c->vq.codes, sizeof *s->order);
@@ -196,8 +196,9 @@ int learn_open(struct glm *g, const char *cache, struct fail *f)
     if (!s || !(s->cache = strdup(cache)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
     s->g = g;
-    int rc = maps_new(&g->maps, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
-    if (rc || !maps_load(&g->maps, cache, g->digest)) return rc;
+    int rc =
+        preview_colors_new(&g->preview_colors, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
+    if (rc || !preview_colors_load(&g->preview_colors, cache, g->digest)) return rc;
     g->learnt = LEARNT_ALL;
     learn_close(g);
     return 0;
@@ -217,12 +218,12 @@ int learn_step(struct glm *g, struct fail *f)
     }
     s->next++;
     if (n == 0) {
-        maps_fit_latent(&s->strangers, &g->maps);
+        preview_colors_fit_latent(&s->strangers, &g->preview_colors);
         g->learnt = LEARNT_LATENTS;
     }
     if (s->next < pictures + s->mosaics) return 1;
     g->learnt = LEARNT_ALL;
-    maps_save(&g->maps, s->cache, g->digest, NULL);
+    preview_colors_save(&g->preview_colors, s->cache, g->digest, NULL);
     learn_close(g);
     return 0;
 }
@@ -231,9 +232,9 @@ void learn_close(struct glm *g)
 {
     struct lesson *s = g->lesson;
     if (!s) return;
-    maps_fit_free(&s->fit);
-    maps_fit_free(&s->strangers);
-    maps_free(&s->seen);
+    preview_colors_fit_free(&s->fit);
+    preview_colors_fit_free(&s->strangers);
+    preview_colors_free(&s->seen);
     free(s->order);
     free(s->latents);
     free(s->rgb);

@@ -1,4 +1,4 @@
-/* preview_fit - the preview maps of a model, from the file in `cache` or from the model itself.
+/* preview_fit - the preview colours of a model, from the file in `cache` or from the model itself.
  *
  * A few ordinary pictures, drawn in few steps, give the map of latents; pictures whose codes are given,
  * all codes shuffled, give every code its colour. All within a budget of FLOPs; what does not fit (the released model on a CPU) is left out in this

@@ -68,7 +68,7 @@ static int64_t tokens_done(const struct glm_run *r)
 static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
     struct dev *d = r->g->dev;
-    const struct maps *m = &r->g->maps;
+    const struct preview_colors *m = &r->g->preview_colors;
     struct grid big = r->prompt.large, small = r->prompt.preview;
     const int64_t seen = tokens_done(r);
     int rc;
@@ -98,7 +98,7 @@ static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, s
 static int show_latents(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
     struct dev *d = r->g->dev;
-    const struct maps *m = &r->g->maps;
+    const struct preview_colors *m = &r->g->preview_colors;
     int h = r->dit.h, w = r->dit.w, rc;
     size_t mark = arena_mark(&d->scratch);
     tensor map = arena_tensor(&d->scratch, DT_F32, 3, m->channels + 1);

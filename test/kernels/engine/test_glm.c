@@ -408,7 +408,7 @@ static void previews_appear_in_both_long_phases(void **state)
 {
     (void)state;
     static uint8_t rgb[BYTES_MOST];
-    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
     struct fail f = {0};
     assert_non_null(mkdtemp(dir));
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
@@ -441,7 +441,7 @@ static void the_first_lesson_is_enough(void **state)
 {
     (void)state;
     static uint8_t rgb[BYTES_MOST];
-    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
     struct fail f = {0};
     struct glm *g;
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
@@ -468,27 +468,27 @@ static void the_first_lesson_is_enough(void **state)
     rmdir(dir);
 }
 
-/* catches: maps that are learnt anew at every start, or a broken file that is believed */
-static void maps_are_kept(void **state)
+/* catches: colours that are fitted anew at every start, or a broken file that is believed */
+static void colours_are_kept(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/darkroom-maps-XXXXXX", file[512];
+    char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
     assert_non_null(mkdtemp(dir));
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
-    const size_t bytes = 3 * (size_t)g->maps.codes;
+    const size_t bytes = 3 * (size_t)g->preview_colors.codes;
     uint8_t *code = malloc(bytes);
     assert_non_null(code);
-    memcpy(code, g->maps.code, bytes);
+    memcpy(code, g->preview_colors.code, bytes);
     glm_close(g);
     assert_int_equal(files_in(dir, file, sizeof file), 1);
     g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
     assert_int_equal(g->next_run, 0); /* nothing was drawn to learn from */
-    assert_memory_equal(g->maps.code, code, bytes);
+    assert_memory_equal(g->preview_colors.code, code, bytes);
     glm_close(g);
     assert_int_equal(truncate(file, 40), 0);
     g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
     assert_true(g->next_run > 0);
-    assert_memory_equal(g->maps.code, code, bytes);
+    assert_memory_equal(g->preview_colors.code, code, bytes);
     glm_close(g);
     free(code);
     unlink(file);
@@ -510,7 +510,7 @@ int main(void)
         cmocka_unit_test(numbers_that_run_over_fail_alone),
         cmocka_unit_test(previews_appear_in_both_long_phases),
         cmocka_unit_test(the_first_lesson_is_enough),
-        cmocka_unit_test(maps_are_kept),
+        cmocka_unit_test(colours_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,101 +40,101 @@ static void make_world(unsigned seed)
         codes[i] = i % 4; /* the last code is never seen */
 }
 
-static void fit_world(struct maps *m)
+static void fit_world(struct preview_colors *m)
 {
-    struct maps_fit fit;
-    assert_int_equal(maps_new(m, C, CODES, NULL), 0);
-    assert_int_equal(maps_fit_new(&fit, C, CODES, NULL), 0);
+    struct preview_colors_fit fit;
+    assert_int_equal(preview_colors_new(m, C, CODES, NULL), 0);
+    assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     for (unsigned i = 0; i < 3; i++) {
         make_world(i);
-        maps_fit_add(&fit, rgb, H, W, latents, codes);
+        preview_colors_fit_add(&fit, rgb, H, W, latents, codes);
     }
-    maps_fit_code(&fit, m);
-    maps_fit_latent(&fit, m);
-    maps_fit_free(&fit);
+    preview_colors_fit_code(&fit, m);
+    preview_colors_fit_latent(&fit, m);
+    preview_colors_fit_free(&fit);
 }
 
 /* catches: a system that is set up or solved wrong, channels exchanged, the constant forgotten */
 static void a_linear_world_is_found(void **state)
 {
     (void)state;
-    struct maps m;
+    struct preview_colors m;
     fit_world(&m);
     for (int c = 0; c < 3; c++)
         for (int k = 0; k <= C; k++)
             assert_true(fabsf(m.latent[c * (C + 1) + k] - TRUTH[c][k]) < 0.5f);
     static uint8_t seen[sizeof rgb];
-    maps_show(&m, seen, latents, H, W);
+    preview_colors_show(&m, seen, latents, H, W);
     for (size_t i = 0; i < sizeof rgb; i++)
         assert_true(abs(seen[i] - rgb[i]) <= 1);
-    maps_free(&m);
+    preview_colors_free(&m);
 }
 
 /* catches: means over the wrong cells; a code never seen that is black */
 static void codes_get_the_mean_of_their_cells(void **state)
 {
     (void)state;
-    struct maps m;
-    struct maps_fit fit;
-    assert_int_equal(maps_new(&m, C, CODES, NULL), 0);
-    assert_int_equal(maps_fit_new(&fit, C, CODES, NULL), 0);
+    struct preview_colors m;
+    struct preview_colors_fit fit;
+    assert_int_equal(preview_colors_new(&m, C, CODES, NULL), 0);
+    assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     make_world(1);
     for (int y = 0; y < 8 * H; y++)
         for (int x = 0; x < 8 * W; x++)
             memset(rgb + (y * 8 * W + x) * 3, 20 * codes[y / 32 * (W / 4) + x / 32], 3);
-    maps_fit_add(&fit, rgb, H, W, NULL, codes);
-    maps_fit_code(&fit, &m);
+    preview_colors_fit_add(&fit, rgb, H, W, NULL, codes);
+    preview_colors_fit_code(&fit, &m);
     for (int i = 0; i < 4; i++)
         assert_int_equal(m.code[3 * i + 1], 20 * i);
     assert_in_range(m.code[3 * 4], 20, 40);
-    maps_fit_free(&fit);
-    maps_free(&m);
+    preview_colors_fit_free(&fit);
+    preview_colors_free(&m);
 }
 
 /* catches: latents that never vary and so have no unique solution: no NaN may come of it */
 static void a_flat_world_gives_numbers(void **state)
 {
     (void)state;
-    struct maps m;
-    struct maps_fit fit;
-    assert_int_equal(maps_new(&m, C, CODES, NULL), 0);
-    assert_int_equal(maps_fit_new(&fit, C, CODES, NULL), 0);
+    struct preview_colors m;
+    struct preview_colors_fit fit;
+    assert_int_equal(preview_colors_new(&m, C, CODES, NULL), 0);
+    assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     memset(latents, 0, sizeof latents);
     memset(rgb, 77, sizeof rgb);
-    maps_fit_add(&fit, rgb, H, W, latents, NULL);
-    maps_fit_latent(&fit, &m);
+    preview_colors_fit_add(&fit, rgb, H, W, latents, NULL);
+    preview_colors_fit_latent(&fit, &m);
     for (int i = 0; i < 3 * (C + 1); i++)
         assert_true(isfinite(m.latent[i]));
     assert_true(fabsf(m.latent[C] - 77) < 0.1f);
-    maps_fit_free(&fit);
-    maps_free(&m);
+    preview_colors_fit_free(&fit);
+    preview_colors_free(&m);
 }
 
 /* catches: a file of another model, or half a file, taken for good */
 static void only_a_whole_file_of_this_model_is_loaded(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/darkroom-maps-XXXXXX", path[96];
-    struct maps m, back, other;
+    char dir[] = "/tmp/darkroom-colours-XXXXXX", path[96];
+    struct preview_colors m, back, other;
     assert_non_null(mkdtemp(dir));
     fit_world(&m);
-    assert_int_equal(maps_save(&m, dir, "abc", NULL), 0);
-    assert_int_equal(maps_new(&back, C, CODES, NULL), 0);
-    assert_int_equal(maps_new(&other, C, CODES + 1, NULL), 0);
-    assert_int_equal(maps_load(&back, dir, "abd"), 0);
-    assert_int_equal(maps_load(&other, dir, "abc"), 0);
-    assert_int_equal(maps_load(&back, dir, "abc"), 1);
+    assert_int_equal(preview_colors_save(&m, dir, "abc", NULL), 0);
+    assert_int_equal(preview_colors_new(&back, C, CODES, NULL), 0);
+    assert_int_equal(preview_colors_new(&other, C, CODES + 1, NULL), 0);
+    assert_int_equal(preview_colors_load(&back, dir, "abd"), 0);
+    assert_int_equal(preview_colors_load(&other, dir, "abc"), 0);
+    assert_int_equal(preview_colors_load(&back, dir, "abc"), 1);
     assert_memory_equal(back.latent, m.latent, 3 * (C + 1) * sizeof(float));
     assert_memory_equal(back.code, m.code, 3 * CODES);
     snprintf(path, sizeof path, "%s/preview-abc", dir);
     assert_int_equal(truncate(path, 70), 0);
-    assert_int_equal(maps_load(&back, dir, "abc"), 0);
+    assert_int_equal(preview_colors_load(&back, dir, "abc"), 0);
     unlink(path);
     rmdir(dir);
-    assert_int_equal(maps_save(&m, "/proc/none", "abc", NULL), ERR_IO);
-    maps_free(&m);
-    maps_free(&back);
-    maps_free(&other);
+    assert_int_equal(preview_colors_save(&m, "/proc/none", "abc", NULL), ERR_IO);
+    preview_colors_free(&m);
+    preview_colors_free(&back);
+    preview_colors_free(&other);
 }
 
 int main(void)
