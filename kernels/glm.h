@@ -106,7 +106,7 @@ int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
 /* Where `cache` lacks the preview colours: draws the next of the pictures that they are learnt from (tenths of a second each
  * on a laptop). 1: call again; 0: all is learnt; negative: an error, it ends here. The first call is enough for passable
  * previews of the denoising phase. Runs may exist. */
-int glm_learn(struct glm *, struct fail *);
+int glm_preview_fit(struct glm *, struct fail *);
 void glm_close(struct glm *);
 void glm_info(const struct glm *, struct glm_info *out); /* any thread */
 

@@ -15,7 +15,7 @@
 /* Tokens that the host may be ahead of the device: it never waits for the one that it has just asked for. */
 enum { GLM_AHEAD = 3 };
 
-enum learnt { LEARNT_NOTHING, LEARNT_LATENTS, LEARNT_ALL };
+enum preview_known { PREVIEW_NOTHING, PREVIEW_LATENTS, PREVIEW_ALL };
 
 struct glm {
     struct model model;
@@ -23,8 +23,8 @@ struct glm {
     struct dev *like;      /* a plan's card that is not there, or NULL */
     struct net net, plan;  /* the model on dev; on the dry device */
     struct preview_colors preview_colors; /* codes and latents to colours, for previews, */
-    enum learnt learnt;                   /* as far as they are known */
-    struct lesson *lesson;                /* learn.c: while they are still to be learnt */
+    enum preview_known preview_known;     /* as far as they are known */
+    struct preview_fit *preview_fit;      /* while they are still to be fitted */
     struct glm_info info;
     uint64_t
         usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */

@@ -271,7 +271,7 @@ static int rehearse(struct glm *g, struct fail *f)
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
 {
     int rc = engine_open(out, o, ENGINE_DRAW, f);
-    if (!rc && o->cache) rc = learn_open(*out, o->cache, f);
+    if (!rc && o->cache) rc = preview_fit_open(*out, o->cache, f);
     if (!rc) rc = rehearse(*out, f);
     if (rc && *out) {
         glm_close(*out);
@@ -280,9 +280,9 @@ int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
     return rc;
 }
 
-int glm_learn(struct glm *g, struct fail *f)
+int glm_preview_fit(struct glm *g, struct fail *f)
 {
-    return learn_step(g, f);
+    return preview_fit_step(g, f);
 }
 
 static void close_device(struct dev *d)
@@ -295,7 +295,7 @@ static void close_device(struct dev *d)
 void glm_close(struct glm *g)
 {
     if (!g) return;
-    learn_close(g);
+    preview_fit_close(g);
     preview_colors_free(&g->preview_colors);
     net_close(&g->net);
     net_close(&g->plan);

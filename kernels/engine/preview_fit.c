@@ -19,7 +19,7 @@ static const char *const PROMPTS[] = {"a red circle on a white background",
                                       "an orange cat on a purple sofa"};
 enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
 
-struct lesson {
+struct preview_fit {
     struct glm *g;
     char *cache;                /* folder */
     struct preview_colors seen; /* how latents look among strangers */
@@ -47,14 +47,14 @@ static struct glm_req request(const char *prompt, int side, int steps, int pictu
                             .picture = (uint32_t)picture};
 }
 
-static int cells_of(const struct lesson *s)
+static int cells_of(const struct preview_fit *s)
 {
     return s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS);
 }
 
 /* The largest size at which the budget pays for something to fit latents to; then as many codes as it
  * still pays for. */
-static int choose(struct lesson *s, struct fail *f)
+static int choose(struct preview_fit *s, struct fail *f)
 {
     double budget = strcmp(s->g->dev->ops->name, "cpu") ? DEVICE_FLOPS : CPU_FLOPS;
     int codes = s->g->model.cfg.vq.codes;
@@ -78,7 +78,7 @@ static int choose(struct lesson *s, struct fail *f)
     return 0;
 }
 
-/* Fisher and Yates with a small generator: the same lesson every time. */
+/* Fisher and Yates with a small generator: the same order every time. */
 static void shuffle(int32_t *v, int n)
 {
     uint64_t x = 88172645463325252u;
@@ -104,7 +104,7 @@ static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, stru
 }
 
 /* The prior's phase is skipped: the large grid shows the codes from `first` on. */
-static void give_codes(const struct lesson *s, struct glm_run *r, int first)
+static void give_codes(const struct preview_fit *s, struct glm_run *r, int first)
 {
     int codes = s->g->model.cfg.vq.codes, head = r->prompt.preview.rows * r->prompt.preview.cols;
     for (int i = 0; i < r->prompt.tokens; i++)
@@ -113,7 +113,7 @@ static void give_codes(const struct lesson *s, struct glm_run *r, int first)
     r->phase = GLM_DENOISE;
 }
 
-static int fetch(struct lesson *s, struct glm_run *r, struct fail *f)
+static int fetch(struct preview_fit *s, struct glm_run *r, struct fail *f)
 {
     struct dev *d = s->g->dev;
     d->ops->get(d, s->latents, r->dit.latents);
@@ -123,7 +123,8 @@ static int fetch(struct lesson *s, struct glm_run *r, struct fail *f)
 
 /* One picture to its end, or, `undecoded`, to its latents; an ordinary one with this prompt, or one with
  * the codes from `first` on. */
-static int draw(struct lesson *s, const char *prompt, int number, int undecoded, struct fail *f)
+static int draw(struct preview_fit *s, const char *prompt, int number, int undecoded,
+                struct fail *f)
 {
     struct glm_run *r;
     struct glm_req q =
@@ -141,12 +142,12 @@ static int draw(struct lesson *s, const char *prompt, int number, int undecoded,
 }
 
 /* For the map of latents: ordinary pictures, or given codes where those are too dear. */
-static int for_latents(const struct lesson *s)
+static int for_latents(const struct preview_fit *s)
 {
     return s->pictures ? s->pictures : s->decoded;
 }
 
-static int learn_latents(struct lesson *s, int i, struct fail *f)
+static int fit_latents(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
     int rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
@@ -158,7 +159,7 @@ static int learn_latents(struct lesson *s, int i, struct fail *f)
 
 /* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is how
  * the others are seen. */
-static int learn_codes(struct lesson *s, int i, struct fail *f)
+static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
     int rc = draw(s, NULL, i, i >= s->decoded, f);
@@ -171,7 +172,7 @@ static int learn_codes(struct lesson *s, int i, struct fail *f)
     return 0;
 }
 
-static int prepare(struct lesson *s, struct fail *f)
+static int prepare(struct preview_fit *s, struct fail *f)
 {
     const struct model_config *c = &s->g->model.cfg;
     int rc = choose(s, f);
@@ -190,47 +191,47 @@ static int prepare(struct lesson *s, struct fail *f)
     return 0;
 }
 
-int learn_open(struct glm *g, const char *cache, struct fail *f)
+int preview_fit_open(struct glm *g, const char *cache, struct fail *f)
 {
-    struct lesson *s = g->lesson = calloc(1, sizeof *s);
+    struct preview_fit *s = g->preview_fit = calloc(1, sizeof *s);
     if (!s || !(s->cache = strdup(cache)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
     s->g = g;
     int rc =
         preview_colors_new(&g->preview_colors, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
     if (rc || !preview_colors_load(&g->preview_colors, cache, g->digest)) return rc;
-    g->learnt = LEARNT_ALL;
-    learn_close(g);
+    g->preview_known = PREVIEW_ALL;
+    preview_fit_close(g);
     return 0;
 }
 
 /* One mosaic comes first: its latents are good enough until those of ordinary pictures are known. */
-int learn_step(struct glm *g, struct fail *f)
+int preview_fit_step(struct glm *g, struct fail *f)
 {
-    struct lesson *s = g->lesson;
+    struct preview_fit *s = g->preview_fit;
     if (!s) return 0;
     int rc = s->order ? 0 : prepare(s, f);
     const int n = s->next, pictures = for_latents(s), mosaic = n ? n - pictures : 0;
-    if (!rc) rc = n && n <= pictures ? learn_latents(s, n - 1, f) : learn_codes(s, mosaic, f);
+    if (!rc) rc = n && n <= pictures ? fit_latents(s, n - 1, f) : fit_codes(s, mosaic, f);
     if (rc) {
-        learn_close(g);
+        preview_fit_close(g);
         return rc;
     }
     s->next++;
     if (n == 0) {
         preview_colors_fit_latent(&s->strangers, &g->preview_colors);
-        g->learnt = LEARNT_LATENTS;
+        g->preview_known = PREVIEW_LATENTS;
     }
     if (s->next < pictures + s->mosaics) return 1;
-    g->learnt = LEARNT_ALL;
+    g->preview_known = PREVIEW_ALL;
     preview_colors_save(&g->preview_colors, s->cache, g->digest, NULL);
-    learn_close(g);
+    preview_fit_close(g);
     return 0;
 }
 
-void learn_close(struct glm *g)
+void preview_fit_close(struct glm *g)
 {
-    struct lesson *s = g->lesson;
+    struct preview_fit *s = g->preview_fit;
     if (!s) return;
     preview_colors_fit_free(&s->fit);
     preview_colors_fit_free(&s->strangers);
@@ -241,5 +242,5 @@ void learn_close(struct glm *g)
     free(s->codes);
     free(s->cache);
     free(s);
-    g->lesson = NULL;
+    g->preview_fit = NULL;
 }

@@ -8,11 +8,11 @@
 
 #include "kernels/glm.h"
 
-/* Fills the engine's maps from the file, or prepares a lesson. */
-int learn_open(struct glm *, const char *cache, struct fail *);
-/* The next picture of the lesson; behind the last the file is written (a folder that cannot be is no failure). Latents
- * have passable colours after the first picture. As glm_learn. */
-int learn_step(struct glm *, struct fail *);
-void learn_close(struct glm *);
+/* Fills the engine's colours from the file, or prepares a fit. */
+int preview_fit_open(struct glm *, const char *cache, struct fail *);
+/* The next picture of the fit; behind the last the file is written (a folder that cannot be is no failure). Latents
+ * have passable colours after the first picture. As glm_preview_fit. */
+int preview_fit_step(struct glm *, struct fail *);
+void preview_fit_close(struct glm *);
 
 #endif

@@ -118,10 +118,10 @@ static int show_latents(struct glm_run *r, int longest, struct glm_picture *out,
 
 int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
-    const enum learnt know = r->g->learnt;
-    if (know == LEARNT_NOTHING || longest < 1) return 0;
+    const enum preview_known know = r->g->preview_known;
+    if (know == PREVIEW_NOTHING || longest < 1) return 0;
     if (r->phase >= GLM_DECODE || r->dit.step > 0) return show_latents(r, longest, out, f);
-    if (know == LEARNT_ALL && r->phase >= GLM_PRIOR && tokens_done(r) > 0)
+    if (know == PREVIEW_ALL && r->phase >= GLM_PRIOR && tokens_done(r) > 0)
         return show_codes(r, longest, out, f);
     return 0;
 }

@@ -50,7 +50,7 @@ struct worker {
     struct turn_run turn[LIMIT_BATCH]; /* of the same index */
     int n;
     int64_t busy_us, preview_us;
-    bool learning; /* the colours of previews */
+    bool preview_fit; /* the colours of previews */
     bool stop, let_go;
     struct fail broken;         /* the device has failed: nothing more is asked of it */
     uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
@@ -364,7 +364,7 @@ static void tell_ready(struct worker *w)
 {
     struct glm_info info;
     struct loop_device_event *m = note_new(NOTE_READY, 0);
-    w->learning = true;
+    w->preview_fit = true;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
@@ -514,16 +514,16 @@ static bool time_to_learn(const struct worker *w)
     bool watched = w->n == 0;
     for (int i = 0; i < w->n; i++)
         watched = watched || w->resident[i].wish.classes;
-    return w->learning && watched;
+    return w->preview_fit && watched;
 }
 
-static void learn(struct worker *w)
+static void fit_previews(struct worker *w)
 {
     struct fail f;
-    int more = glm_learn(w->glm, &f);
+    int more = glm_preview_fit(w->glm, &f);
     if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
     if (more == ERR_DEVICE) w->broken = f;
-    w->learning = more > 0;
+    w->preview_fit = more > 0;
 }
 
 static void tell_fatal(struct worker *w, const struct fail *why)
@@ -554,10 +554,10 @@ static void *run(void *arg)
         tell_ready(w);
     }
     while (!w->stop) {
-        obey_all(w, w->n || w->learning ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
+        obey_all(w, w->n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
         if (w->stop) break;
         if (!w->broken.code && time_to_learn(w))
-            learn(w);
+            fit_previews(w);
         else if (!w->broken.code && w->n)
             quantum(w);
         if (w->broken.code) device_failed(w, NULL, 0);

@@ -94,7 +94,7 @@ static void a_picture_is_the_cpus(void **s)
     assert_non_null(mkdtemp(dir));
     const int before = simt_blocks();
     struct glm *ref = engine("cpu", GLM_F32, dir);
-    while (glm_learn(ref, NULL) > 0) /* the previews' colours, for both */
+    while (glm_preview_fit(ref, NULL) > 0) /* the previews' colours, for both */
         ;
     struct glm *dev = engine("cuda", GLM_F32, dir);
     struct glm_run *a = start(ref, "a \"sign\"", SIDE, 1, 7);

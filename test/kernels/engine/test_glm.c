@@ -24,7 +24,7 @@ static struct glm *open_engine(const char *model, enum glm_type type, int thread
     const struct glm_opts o = {
         .model = model, .device = "cpu", .type = type, .threads = threads, .cache = cache};
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
-    while (cache && (rc = glm_learn(g, &f)) > 0)
+    while (cache && (rc = glm_preview_fit(g, &f)) > 0)
         ;
     if (rc) fail_msg("%s", f.message);
     return g;
@@ -437,7 +437,7 @@ static void previews_appear_in_both_long_phases(void **state)
 }
 
 /* catches: previews that wait until all is learnt, colours of codes that nobody knows yet */
-static void the_first_lesson_is_enough(void **state)
+static void the_first_picture_of_the_fit_is_enough(void **state)
 {
     (void)state;
     static uint8_t rgb[BYTES_MOST];
@@ -455,10 +455,10 @@ static void the_first_lesson_is_enough(void **state)
         step_some(g, &r, 1);
     step_some(g, &r, 1);
     assert_int_equal(glm_run_preview(r, 8, &p, &f), 0);
-    assert_int_equal(glm_learn(g, &f), 1);
+    assert_int_equal(glm_preview_fit(g, &f), 1);
     assert_int_equal(glm_run_preview(r, 8, &p, &f), 1);
     assert_int_equal(files_in(dir, file, sizeof file), 0);
-    while (glm_learn(g, &f) > 0)
+    while (glm_preview_fit(g, &f) > 0)
         ;
     assert_int_equal(files_in(dir, file, sizeof file), 1);
     finish(g, &r, 1);
@@ -509,7 +509,7 @@ int main(void)
         cmocka_unit_test(strict_fails_alone),
         cmocka_unit_test(numbers_that_run_over_fail_alone),
         cmocka_unit_test(previews_appear_in_both_long_phases),
-        cmocka_unit_test(the_first_lesson_is_enough),
+        cmocka_unit_test(the_first_picture_of_the_fit_is_enough),
         cmocka_unit_test(colours_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

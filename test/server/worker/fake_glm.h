@@ -66,7 +66,7 @@ int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
     return 0;
 }
 
-int glm_learn(struct glm *g, struct fail *f)
+int glm_preview_fit(struct glm *g, struct fail *f)
 {
     (void)f;
     return ++g->learnt < 3;
