@@ -142,8 +142,8 @@ static int same(const char *model, int side)
 static void fill_weights(struct glm *g)
 {
     struct cuda *c = cuda_of(g->dev);
-    for (int i = 0; i < g->net.list.n; i++) {
-        const struct weight *w = g->net.list.w[i];
+    for (int i = 0; i < g->stages.list.n; i++) {
+        const struct weight *w = g->stages.list.w[i];
         const int bf = c->bf && w->use != USE_VECTOR;
         const double fan = (double)(w->in * (w->k ? w->k * w->k : 1));
         const float scale = w->use == USE_VECTOR || w->use == USE_TABLE ? 1 : (float)sqrt(3 / fan);
@@ -155,7 +155,7 @@ static struct glm *card_engine(const char *model)
 {
     struct glm *g = engine(model, "cuda", GLM_BF16, ENGINE_BARE);
     struct fail f = {0};
-    if (g->net.offload) {
+    if (g->stages.offload) {
         printf("the weights do not fit this card whole: nothing is measured\n");
         exit(2);
     }

@@ -69,8 +69,8 @@ static void say_why(struct capacity *t, int swaps)
 
 int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *f)
 {
-    struct weight_list *list = &g->plan.list;
-    const uint64_t fixed = list->loose + g->plan.mem_bytes;
+    struct weight_list *list = &g->dry_stages.list;
+    const uint64_t fixed = list->loose + g->dry_stages.mem_bytes;
     const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
     uint64_t one = 0, some = 0, big = 0;
     memset(out, 0, sizeof *out);

@@ -17,7 +17,7 @@ struct capacity {
     char why[200];   /* a sentence for people */
 };
 
-/* Places the groups of g->plan. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do. `swaps`: weights may come and
+/* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do. `swaps`: weights may come and
  * go on this device. out is filled in either case. */
 int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *);
 

@@ -1,6 +1,6 @@
 /* engine - the inside of the door: what glm*.c and trace.c share, and nobody else.
  *
- * Memory has three lifetimes here: the model's (net), a run's (one block, placed by run_place) and a
+ * Memory has three lifetimes here: the model's (stages), a run's (one block, placed by run_place) and a
  * quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the DiT's
  * projected codes and the decoder's half-made picture lie at the same place.
  * Thread: the device's worker, except plan_*, which any thread may call. */
@@ -21,7 +21,7 @@ struct glm {
     struct model model;
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
     struct dev *like;      /* a plan's card that is not there, or NULL */
-    struct net net, plan;  /* the model on dev; on the dry device */
+    struct stages stages, dry_stages;     /* the model on dev; on the dry device */
     struct preview_colors preview_colors; /* codes and latents to colours, for previews, */
     enum preview_known preview_known;     /* as far as they are known */
     struct preview_fit *preview_fit;      /* while they are still to be fitted */
@@ -70,7 +70,7 @@ void run_drop(struct glm_run *);
 /* Places every tensor; returns the bytes used. */
 size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base, int forced);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */
-void run_quantum(const struct graph *, const struct net *, struct glm_run *const *, int n,
+void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
 

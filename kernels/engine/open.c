@@ -118,7 +118,7 @@ static void read_memory(struct glm *g, const struct glm_opts *o)
     host_memory(&i->memory_total, &i->memory_free);
     if (!o->vram || o->vram >= i->memory_total) return;
     i->memory_total = o->vram;
-    const uint64_t held = net_bytes(&g->net), left = o->vram > held ? o->vram - held : 0;
+    const uint64_t held = stages_bytes(&g->stages), left = o->vram > held ? o->vram - held : 0;
     if (left < i->memory_free) i->memory_free = left;
 }
 
@@ -136,7 +136,7 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
 static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload **offload,
                         struct fail *f)
 {
-    const struct weight_list *list = &g->plan.list;
+    const struct weight_list *list = &g->dry_stages.list;
     struct capacity t;
     *offload = NULL;
     read_memory(g, o);
@@ -158,19 +158,19 @@ static uint64_t room(const struct glm *g)
 }
 
 /* Bind twice: the dry device first, which says what scratch the preparation needs and whether all fits. */
-static int open_nets(struct glm *g, const struct glm_opts *o, struct fail *f)
+static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     struct offload *offload = NULL;
     int rc = scratch_reserve(g->dry, DRY_SCRATCH, f);
-    if (!rc) rc = net_bind(&g->plan, g->dry, &g->model, NULL, f);
-    if (!rc) rc = net_prepare(&g->plan, &g->model, f);
+    if (!rc) rc = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, f);
+    if (!rc) rc = stages_prepare(&g->dry_stages, &g->model, f);
     if (rc || !g->dev) return rc;
     const size_t scratch = g->dry->scratch.peak;
     rc = plan_weights(g, o, &offload, f);
     if (rc) return rc;
-    rc = net_bind(&g->net, g->dev, &g->model, offload, f);
+    rc = stages_bind(&g->stages, g->dev, &g->model, offload, f);
     if (!rc) rc = scratch_reserve(g->dev, scratch, f);
-    return rc ? rc : net_prepare(&g->net, &g->model, f);
+    return rc ? rc : stages_prepare(&g->stages, &g->model, f);
 }
 
 /* What a model draws best is not written anywhere; its VAE was trained at sample_size, and a model for
@@ -222,9 +222,9 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
     digest_model(g->digest, &g->model);
     rc = use <= ENGINE_BARE ? open_device(g, o, f) : open_dry(g, o, use, f);
     if (!rc) rc = fill_info(g, o->model, f);
-    if (!rc) rc = open_nets(g, o, f);
+    if (!rc) rc = open_stages(g, o, f);
     if (rc) return rc;
-    g->info.weight_bytes = net_bytes(g->dev ? &g->net : &g->plan);
+    g->info.weight_bytes = stages_bytes(g->dev ? &g->stages : &g->dry_stages);
     read_memory(g, o);
     g->info.memory_room = room(g);
     return 0;
@@ -256,7 +256,7 @@ static int rehearse(struct glm *g, struct fail *f)
                               .steps = 1,
                               .guidance = 1.5};
     struct glm_run *r;
-    if (strcmp(g->dev->ops->name, "cuda") || g->net.offload) return 0;
+    if (strcmp(g->dev->ops->name, "cuda") || g->stages.offload) return 0;
     int rc = glm_run_new(&r, g, &q, f);
     if (rc) return rc;
     rc = glm_step(g, &r, 1, f);
@@ -297,8 +297,8 @@ void glm_close(struct glm *g)
     if (!g) return;
     preview_fit_close(g);
     preview_colors_free(&g->preview_colors);
-    net_close(&g->net);
-    net_close(&g->plan);
+    stages_close(&g->stages);
+    stages_close(&g->dry_stages);
     close_device(g->dry);
     close_device(g->like);
     close_device(g->dev);
@@ -315,12 +315,12 @@ unsigned glm_at_hand(const struct glm *g)
 {
     static const unsigned side[RESIDENCY_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
                                                    1U << GLM_DENOISE | 1U << GLM_DECODE};
-    return g->net.offload && g->net.offload->side >= 0 ? side[g->net.offload->side] : ~0U;
+    return g->stages.offload && g->stages.offload->side >= 0 ? side[g->stages.offload->side] : ~0U;
 }
 
 void glm_decode_last(struct glm *g)
 {
-    if (g->net.offload) offload_ahead(g->net.offload, PART_VAE);
+    if (g->stages.offload) offload_ahead(g->stages.offload, PART_VAE);
 }
 
 int glm_check(const char *model, FILE *out)

@@ -35,7 +35,7 @@ static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 }
 
 /* One quantum of copies of the runs, as they would be after `done` quanta of the phase. */
-static struct cost try_quantum(const struct net *n, struct dev *dry, struct glm_run *const *r,
+static struct cost try_quantum(const struct stages *n, struct dev *dry, struct glm_run *const *r,
                                int count, enum glm_phase phase, int done, int watched)
 {
     struct glm_run copy[LIMIT_BATCH], *list[LIMIT_BATCH];
@@ -58,7 +58,7 @@ static void add(struct cost *sum, struct cost c, double times)
 
 /* One run on the dry device: what its quanta cost is asked in stretches. */
 struct trial {
-    const struct net *net;
+    const struct stages *stages;
     struct dev *dry;
     struct glm_run *run;
     int watched;
@@ -69,8 +69,8 @@ static void stretch(const struct trial *t, enum glm_phase phase, int from, int t
 {
     struct glm_run *r = t->run;
     if (from >= to) return;
-    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, from, t->watched), (to - from) / 2.0);
-    add(sum, try_quantum(t->net, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
+    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, from, t->watched), (to - from) / 2.0);
+    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
 }
 
 /* The last part of a prompt draws a token too. */
@@ -107,7 +107,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     double time[GLM_PHASES], all = 0;
     int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
     double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
-    const struct trial t = {.net = &g->plan, .dry = dry, .run = r, .watched = watched};
+    const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .watched = watched};
     struct cost read = {0};
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&t, (enum glm_phase)p);
@@ -155,13 +155,13 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
                  enum glm_phase phase, int watched, uint64_t *bytes, struct fail *f)
 {
     dry->scratch.peak = 0;
-    try_quantum(&g->plan, dry, r, n, phase, AS_IT_IS, watched);
+    try_quantum(&g->dry_stages, dry, r, n, phase, AS_IT_IS, watched);
     if (phase == GLM_PRIOR) {
-        try_quantum(&g->plan, dry, r, n, phase, LAST_PART, watched);
-        try_quantum(&g->plan, dry, r, n, phase, INT_MAX, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, LAST_PART, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, INT_MAX, watched);
     }
     for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)
-        try_quantum(&g->plan, dry, r, n, phase, i, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, i, watched);
     *bytes = dry->scratch.peak;
     return dry->ops->sync(dry, f);
 }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-int net_bind(struct net *n, struct dev *d, const struct model *m, struct offload *offload,
-             struct fail *f)
+int stages_bind(struct stages *n, struct dev *d, const struct model *m, struct offload *offload,
+                struct fail *f)
 {
     struct bind b = {.list = &n->list, .model = m, .fail = f};
     memset(n, 0, sizeof *n);
@@ -18,7 +18,7 @@ int net_bind(struct net *n, struct dev *d, const struct model *m, struct offload
 }
 
 /* The rows of the text "", through the encoder and the DiT's projector. */
-static int prepare_empty(struct net *n, const struct model *m, struct fail *f)
+static int prepare_empty(struct stages *n, const struct model *m, struct fail *f)
 {
     struct graph g = {.dev = n->dev, .offload = n->offload};
     struct bind b = {.list = &n->list, .model = m, .fail = f};
@@ -38,7 +38,7 @@ static int prepare_empty(struct net *n, const struct model *m, struct fail *f)
     return rc;
 }
 
-int net_prepare(struct net *n, const struct model *m, struct fail *f)
+int stages_prepare(struct stages *n, const struct model *m, struct fail *f)
 {
     struct arena a;
     arena_init(&a, (void *)ARENA_ALIGN, SIZE_MAX / 2);
@@ -52,7 +52,7 @@ int net_prepare(struct net *n, const struct model *m, struct fail *f)
     return rc ? rc : prepare_empty(n, m, f);
 }
 
-void net_close(struct net *n)
+void stages_close(struct stages *n)
 {
     if (!n->dev) return;
     if (n->mem) n->dev->ops->mem_free(n->dev, n->mem, n->mem_bytes);
@@ -62,7 +62,7 @@ void net_close(struct net *n)
     memset(n, 0, sizeof *n);
 }
 
-size_t net_bytes(const struct net *n)
+size_t stages_bytes(const struct stages *n)
 {
     const size_t held =
         n->offload ? (size_t)n->offload->plan.area + n->list.loose : weight_list_bytes(&n->list);

@@ -1,6 +1,6 @@
 /* stages - all stages of the model bound to one device: its weights and what is computed from them once.
  *
- * Bound twice: to the device that draws, and to the dry device that plans. Immutable after net_open.
+ * Bound twice: to the device that draws, and to the dry device that plans. Immutable after stages_prepare.
  * Thread: made and freed by the device's worker; the dry one may be read by any thread. */
 #ifndef KERNELS_ENGINE_STAGES_H
 #define KERNELS_ENGINE_STAGES_H
@@ -11,7 +11,7 @@
 #include "kernels/model/vae.h"
 #include "weights/model.h"
 
-struct net {
+struct stages {
     struct dev *dev;
     struct offload *offload; /* NULL: all weights are on the device for good */
     struct weight_list list;
@@ -24,12 +24,13 @@ struct net {
 };
 
 /* offload: where groups of weights are, or NULL. Pack all weights, then compute the unconditional branch's rows. dev.scratch must hold what that
- * needs: on a dry device it is measured (dev.scratch.peak). The model must outlive the net. */
-int net_bind(struct net *, struct dev *, const struct model *, struct offload *, struct fail *);
-int net_prepare(struct net *, const struct model *, struct fail *);
-void net_close(struct net *);
+ * needs: on a dry device it is measured (dev.scratch.peak). The model must outlive the stages. */
+int stages_bind(struct stages *, struct dev *, const struct model *, struct offload *,
+                struct fail *);
+int stages_prepare(struct stages *, const struct model *, struct fail *);
+void stages_close(struct stages *);
 
-size_t net_bytes(const struct net *); /* weights and constants on the device */
+size_t stages_bytes(const struct stages *); /* weights and constants on the device */
 
 /* The device's scratch, made or made larger; it must be empty. */
 int scratch_reserve(struct dev *, size_t bytes, struct fail *);

@@ -140,7 +140,7 @@ static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
 {
     void *rows = malloc(tensor_bytes(r->prior.text) + 1);
     if (!rows) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
-    prior_embed(&r->g->net.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
+    prior_embed(&r->g->stages.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
     d->ops->put(d, r->prior.text, rows);
     free(rows);
     return 0;
@@ -252,7 +252,7 @@ int run_quanta(const struct glm_run *r, enum glm_phase phase)
     }
 }
 
-static void glyph_quantum(const struct graph *g, const struct net *n, struct glm_run *r)
+static void glyph_quantum(const struct graph *g, const struct stages *n, struct glm_run *r)
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
@@ -265,7 +265,7 @@ static void glyph_quantum(const struct graph *g, const struct net *n, struct glm
 }
 
 /* The large grid's codes, each for 2 x 2 patches, as the DiT's prior. */
-static void project_codes(const struct graph *g, const struct net *n, struct glm_run *r)
+static void project_codes(const struct graph *g, const struct stages *n, struct glm_run *r)
 {
     struct dev *d = g->dev;
     int cols = r->dit.w / 2;
@@ -280,7 +280,7 @@ static void project_codes(const struct graph *g, const struct net *n, struct glm
     dit_project_prior(g, &n->dit, &r->dit);
 }
 
-static void denoise_quantum(const struct graph *g, const struct net *n, struct glm_run *const *r,
+static void denoise_quantum(const struct graph *g, const struct stages *n, struct glm_run *const *r,
                             int count)
 {
     struct dit_state *s[LIMIT_BATCH];
@@ -291,7 +291,7 @@ static void denoise_quantum(const struct graph *g, const struct net *n, struct g
     dit_step(g, &n->dit, s, count);
 }
 
-void run_quantum(const struct graph *g, const struct net *n, struct glm_run *const *r, int count,
+void run_quantum(const struct graph *g, const struct stages *n, struct glm_run *const *r, int count,
                  enum glm_phase phase)
 {
     struct prior_seq *s[LIMIT_BATCH];
@@ -398,13 +398,13 @@ static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail 
 int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
                      struct fail *f)
 {
-    struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->net.offload};
+    struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->stages.offload};
     assert(n >= 1 && n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);
     int rc = ensure_scratch(g, r, n, tap != NULL, f);
     if (rc) return rc;
-    run_quantum(&graph, &g->net, r, n, r[0]->phase);
+    run_quantum(&graph, &g->stages, r, n, r[0]->phase);
     rc = settle(g, r[0]->phase, tap != NULL, f);
     if (!rc && g->dev->scratch.failed)
         rc = fail_set(f, ERR_INTERNAL, "scratch was planned too small");

@@ -310,7 +310,7 @@ static void add_image(struct trace *t)
 /* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
 static void watch_empty(struct trace *t, const struct tap *tap)
 {
-    struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->net.offload};
+    struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->stages.offload};
     struct byt5 ids;
     int rc = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
     if (rc) {
@@ -320,7 +320,7 @@ static void watch_empty(struct trace *t, const struct tap *tap)
     add_glyph(t, "glyph_uncond", &ids);
     size_t mark = arena_mark(&g.dev->scratch);
     tensor rows = graph_temp(&g, 1, t->g->model.cfg.glyph.width);
-    if (!g.dev->scratch.failed) glyph_encode(&g, &t->g->net.glyph, &ids, rows, "glyph_uncond");
+    if (!g.dev->scratch.failed) glyph_encode(&g, &t->g->stages.glyph, &ids, rows, "glyph_uncond");
     arena_release(&g.dev->scratch, mark);
     byt5_free(&ids);
 }

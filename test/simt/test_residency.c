@@ -73,7 +73,7 @@ static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 {
     struct glm_run *r[2] = {start(g, 0), NULL};
     const int both = g->info.memory_room >= 2 * r[0]->bytes + r[0]->cost.scratch_bytes;
-    if (g->net.offload && g->net.offload->plan.mode == RESIDENCY_SWAP) assert_true(both);
+    if (g->stages.offload && g->stages.offload->plan.mode == RESIDENCY_SWAP) assert_true(both);
     if (both) r[1] = start(g, 1);
     for (int turn = 0; r[0]->phase != GLM_DONE || (both && r[1]->phase != GLM_DONE); turn++)
         step(g, r[both && (turn % 3 == 2 || r[0]->phase == GLM_DONE)]);
@@ -93,25 +93,26 @@ static void modes_change_nothing(void **state)
     const int before = simt_blocks();
     struct glm *g = open_card(0, &f);
     if (!g) fail_msg("%s", f.message);
-    assert_null(g->net.offload);
+    assert_null(g->stages.offload);
     draw(g, all);
     struct capacity t;
     capacity_of(g, 0, 1, &t, &f);
-    const uint64_t least = t.least, whole = net_bytes(&g->net) + least;
+    const uint64_t least = t.least, whole = stages_bytes(&g->stages) + least;
     glm_close(g);
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
         g = open_card(card_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
-        const enum residency_mode mode = g->net.offload ? g->net.offload->plan.mode : RESIDENCY_ALL;
+        const enum residency_mode mode =
+            g->stages.offload ? g->stages.offload->plan.mode : RESIDENCY_ALL;
         if (seen[mode]++ || mode == RESIDENCY_ALL) {
             glm_close(g);
             continue;
         }
         assert_int_equal(g->info.weight_bytes + g->info.memory_room <= usable + 4096, 1);
         draw(g, other);
-        if (g->net.offload) assert_true(g->net.offload->fetched > 0);
+        if (g->stages.offload) assert_true(g->stages.offload->fetched > 0);
         assert_int_equal(glm_at_hand(g),
-                         g->net.offload ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
+                         g->stages.offload ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
         assert_memory_equal(all, other, sizeof all);
         glm_close(g);
     }

@@ -176,8 +176,8 @@ static void bands_do_not_show(void **state)
         struct glm *g = open_engine(model[k % 3], k < 3 ? GLM_F32 : GLM_BF16, 2, NULL);
         draw_alone(g, &q, whole);
         for (size_t bytes = 1; bytes < 40000; bytes = bytes * 13 + 1500) {
-            g->net.vae.whole = g->plan.vae.whole = 0;
-            g->net.vae.band = g->plan.vae.band = bytes;
+            g->stages.vae.whole = g->dry_stages.vae.whole = 0;
+            g->stages.vae.band = g->dry_stages.vae.band = bytes;
             draw_alone(g, &q, bands);
             if (memcmp(whole, bands, sizeof whole))
                 fail_msg("%s: bands of %zu bytes show", model[k % 3], bytes);
@@ -212,7 +212,7 @@ static void the_plan_is_what_happens(void **state)
         assert_memory_equal(quanta, c.quanta, sizeof quanta);
         assert_int_equal(r->bytes, c.run_bytes);
         assert_int_equal(g->dev->scratch.peak, c.scratch_bytes);
-        assert_int_equal(net_bytes(&g->net), net_bytes(&g->plan));
+        assert_int_equal(stages_bytes(&g->stages), stages_bytes(&g->dry_stages));
         for (int p = 0; p < GLM_PHASES; p++)
             assert_true(c.flops[p] > 0);
         glm_run_free(r);
