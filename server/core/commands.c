@@ -2,6 +2,7 @@
 #include "server/core/core.h"
 
 #include "proto/answer.h"
+#include "proto/url.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -242,7 +243,7 @@ static void cancel(struct hub *h, struct answer *a, const struct command *c)
 struct rows {
     struct answer_job job[LIMIT_LIST];
     struct event_result result[LIMIT_LIST];
-    char url[LIMIT_LIST][80];
+    char url[LIMIT_LIST][URL_TEXT];
     int n;
 };
 
@@ -262,7 +263,7 @@ static void add_row(const struct hub *h, int64_t now, struct rows *r, const stru
     if (j->state == JOB_QUEUED) row->position = sched_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->error;
     if (j->state == JOB_DONE) {
-        snprintf(r->url[r->n], sizeof r->url[0], "/i/%s.png", j->result_digest);
+        url_picture(j->result_digest, r->url[r->n]);
         *result = (struct event_result){r->url[r->n],   j->result_digest, j->spec.width,
                                         j->spec.height, j->spec.seed,     (double)j->spent_us / 1e6,
                                         j->result_bytes};

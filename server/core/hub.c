@@ -1,6 +1,8 @@
 /* hub - the heart of the service, from outside in: connections, restart, timer. */
 #include "server/core/core.h"
 
+#include "proto/url.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +80,7 @@ static enum job_state outcome_of(enum event_state s)
 /* Its last events under their old numbers, and the moves that led there. */
 static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
 {
-    char url[80];
+    char url[URL_TEXT];
     struct event end = {.kind = EVENT_END, .u.end = {r->state, r->error}};
     struct event result = {.kind = EVENT_RESULT,
                            .u.result = {url, r->result_digest, r->spec->width, r->spec->height,
@@ -86,7 +88,7 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
                                         r->result_bytes}};
 
     if (r->state == STATE_DONE) {
-        snprintf(url, sizeof url, "/i/%s.png", r->result_digest);
+        url_picture(r->result_digest, url);
         memccpy(j->result_digest, r->result_digest, '\0', sizeof j->result_digest - 1);
         j->result_bytes = r->result_bytes;
         j->spent_us = r->result_us;

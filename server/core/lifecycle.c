@@ -2,6 +2,7 @@
 #include "server/core/core.h"
 
 #include "proto/answer.h"
+#include "proto/url.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -222,7 +223,7 @@ void life_end(struct hub *h, struct job *j, enum job_state outcome, const struct
 
 static bool post_result(struct hub *h, int64_t now, struct job *j)
 {
-    char url[80];
+    char url[URL_TEXT];
     struct event e = {.kind = EVENT_RESULT,
                       .u.result = {.url = url,
                                    .digest = j->result_digest,
@@ -233,7 +234,7 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
                                    .bytes = j->result_bytes}};
 
     if (j->board.at[EVENT_RESULT]) return true;
-    snprintf(url, sizeof url, "/i/%s.png", j->result_digest);
+    url_picture(j->result_digest, url);
     hub_post(h, now, j, &e);
     return j->board.at[EVENT_RESULT] != 0;
 }

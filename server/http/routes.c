@@ -2,6 +2,7 @@
 #include "server/http/routes.h"
 
 #include "proto/text.h"
+#include "proto/url.h"
 #include "server/worker/png.h"
 
 #include <inttypes.h>
@@ -158,16 +159,6 @@ static bool route_page(struct http *h, const struct http_request *q, struct http
     return false;
 }
 
-/* "/i/<64 hex digits>.png" → the digits */
-static bool result_digest(const char *path, char digest[PNG_DIGEST_TEXT])
-{
-    if (strncmp(path, "/i/", 3) != 0 || strlen(path) != 3 + 64 + 4) return false;
-    if (strspn(path + 3, "0123456789abcdef") != 64 || strcmp(path + 67, ".png") != 0) return false;
-    memcpy(digest, path + 3, 64);
-    digest[64] = 0;
-    return true;
-}
-
 static bool wants_download(const char *query)
 {
     for (const char *at = query; at; at = strchr(at, '&')) {
@@ -181,8 +172,8 @@ static void route_result(struct http *h, const struct http_request *q, struct ht
 {
     struct store_file file;
     struct fail f;
-    char digest[PNG_DIGEST_TEXT];
-    if (!result_digest(q->path, digest)) {
+    char digest[URL_DIGEST];
+    if (!url_picture_parse(q->path, digest)) {
         refuse(r, ERR_NOT_FOUND, "There is no such picture.",
                "Take the address from a job's result: /i/, 64 hex digits, .png.");
         return;
@@ -269,7 +260,7 @@ static const struct {
     const char *path; /* with a slash at its end: all below it */
     void (*route)(struct http *, const struct http_request *, struct http_reply *);
 } ROUTES[] = {
-    {"/i/", route_result},
+    {URL_PICTURES, route_result},
     {"/healthz", route_health},
     {"/metrics", route_metrics},
 };
