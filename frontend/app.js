@@ -1,5 +1,6 @@
 // @ts-check
-// app - puts the page together: the wire feeds the state, the state feeds the views, people's acts go back.
+// app - wires the page: messages change the state, the state updates the views, the form and
+// buttons send commands.
 
 import { Text, pickLanguage } from './i18n/text.js';
 import { Session, Store } from './session.js';
@@ -19,7 +20,7 @@ import { Viewer } from './view/viewer.js';
 
 const TICK_MS = 250;
 const QUOTE_MS = 350; // after the last key
-const QUOTE_AGE_MS = 2500; // between two quotes that only the queue's changes ask for
+const QUOTE_AGE_MS = 2500; // least time between two quotes that only a change of the queue causes
 const DRAFT = 'darkroom.draft';
 const HELLO = 'darkroom.hello';
 
@@ -28,7 +29,9 @@ const storage = openStorage();
 const root = document.documentElement;
 const store = new Store();
 const wire = new Wire(socketUrl(location.href), {
-  message: (message) => session.receive(message.type === 'preview' ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message),
+  message: (message) => session.receive(message.type === 'preview'
+    ? { ...message, image: new Blob([message.image], { type: message.mime }) }
+    : message),
   connection: (connection) => store.dispatch({ do: 'connection', connection }),
   error: (error) => console.warn('darkroom: a message that cannot be read', error),
 });
@@ -42,7 +45,8 @@ let languageChanged = true;
 let quoteTimer = 0;
 let quotedAt = 0;
 let askedQuote = '';
-const known = /** @type {any} */ (recall(HELLO)); // what this server could do when it was last heard: the form is there at once
+// the last hello of this server, kept so that the form is complete before it connects
+const known = /** @type {any} */ (recall(HELLO));
 
 const composer = new Composer({ submit, changed });
 const status = new Status();
@@ -75,13 +79,15 @@ const gallery = new Gallery({
 function submit(spec) {
   const key = session.submit(spec);
   announcer.say(text.say('say.sent', { prompt: brief(spec.prompt) }));
-  const focusLost = !!document.activeElement?.closest('.empty'); // what was clicked goes away
+  const focusLost = !!document.activeElement?.closest('.empty'); // a clicked example gets hidden
   draw();
   if (focusLost) gallery.card(key)?.focus();
   const card = gallery.card(key)?.element;
   const box = card?.getBoundingClientRect();
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  if (box && (box.top > innerHeight * 0.8 || box.bottom < 0)) card?.scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+  if (box && (box.top > innerHeight * 0.8 || box.bottom < 0)) {
+    card?.scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+  }
 }
 
 /** Another picture of the same prompt. @param {Job} job */
@@ -112,7 +118,7 @@ function undo() {
   byId('pictures').focus();
 }
 
-/** The form changed: keep it, and ask what it would lead to. */
+/** The form changed: store the draft, and ask the server for a quote after a pause. */
 function changed() {
   clearTimeout(quoteTimer);
   quoteTimer = window.setTimeout(quote, QUOTE_MS);
@@ -131,20 +137,29 @@ function quote() {
 function quoteWords() {
   const { connection: { state }, quote: quoted } = store.state;
   if (!composer.prompt.value.trim()) return '';
-  if (state !== 'open') return store.state.connection.ever || store.state.connection.attempt > 1 ? text.say('compose.quote.offline') : '';
+  if (state !== 'open') {
+    return store.state.connection.ever || store.state.connection.attempt > 1
+      ? text.say('compose.quote.offline') : '';
+  }
   if (!quoted?.due || askedQuote !== composer.prompt.value.trim()) return '';
   const time = text.about(quoted.due.ms);
   const n = quoted.position > 0 ? (store.state.stats?.running ?? 0) + quoted.position - 1 : 0;
-  return n > 0 ? text.say('compose.quote.queue', { n, time }) : text.say('compose.quote.now', { time });
+  return n > 0 ? text.say('compose.quote.queue', { n, time })
+    : text.say('compose.quote.now', { time });
 }
 
 /** The words of the fixed parts of the page. */
 function translate() {
   root.lang = text.tag;
-  for (const element of document.querySelectorAll('[data-t]')) put(element, text.say(/** @type {HTMLElement} */ (element).dataset.t ?? ''));
-  for (const [data, name] of [['tPlaceholder', 'placeholder'], ['tLabel', 'aria-label'], ['tTitle', 'title']]) {
+  for (const element of document.querySelectorAll('[data-t]')) {
+    put(element, text.say(/** @type {HTMLElement} */ (element).dataset.t ?? ''));
+  }
+  for (const [data, name] of [['tPlaceholder', 'placeholder'], ['tLabel', 'aria-label'],
+      ['tTitle', 'title']]) {
     const selector = `[data-t-${data.slice(1).toLowerCase()}]`;
-    for (const element of document.querySelectorAll(selector)) attribute(element, name, text.say(/** @type {HTMLElement} */ (element).dataset[data] ?? ''));
+    for (const element of document.querySelectorAll(selector)) {
+      attribute(element, name, text.say(/** @type {HTMLElement} */ (element).dataset[data] ?? ''));
+    }
   }
   const language = byId('language');
   put(language, text.say('language.switch'));
@@ -152,7 +167,7 @@ function translate() {
   showTheme();
 }
 
-/** Bring the page up to the state. */
+/** Update every view from the state. */
 function draw() {
   const { state } = store;
   const at = now();
@@ -162,7 +177,8 @@ function draw() {
   const shown = state.hello ? state : { ...state, hello: known };
   composer.update(shown, text);
   gallery.update(shown, text, at, all);
-  if (all || state.stats !== drawn.stats || state.hello !== drawn.hello || state.connection !== drawn.connection || state.jobs !== drawn.jobs) {
+  if (all || state.stats !== drawn.stats || state.hello !== drawn.hello
+      || state.connection !== drawn.connection || state.jobs !== drawn.jobs) {
     status.update(state, text, at);
   }
   connection.update(state, text, at);
@@ -177,7 +193,8 @@ store.listeners.add((state, before) => {
   if (state.connection.state === 'open' && before.connection.state !== 'open') quote();
   if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {
-    if (job.state === 'refused' && job.error?.field && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
+    if (job.state === 'refused' && job.error?.field
+      && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
         && composer.prompt.value.trim() === job.asked.prompt) {
       const { error } = job;
       composer.showFault(error.field ?? '', () => {
@@ -188,7 +205,7 @@ store.listeners.add((state, before) => {
   }
   if (dirty) return;
   dirty = true;
-  // a hidden page gets no frames, but its title and its cards must not stand still for ever
+  // a hidden page gets no animation frames, but its title and cards must still be updated
   if (document.hidden) setTimeout(draw, TICK_MS);
   else requestAnimationFrame(draw);
 });
@@ -224,7 +241,7 @@ byId('theme').addEventListener('click', () => {
 });
 dark.addEventListener('change', showTheme);
 
-/* the browser's memory and moods */
+/* storage, and events of the browser */
 
 /** @returns {Storage | null} */
 function openStorage() {
@@ -241,7 +258,7 @@ function keep(name, value) {
   try {
     storage?.setItem(name, value);
   } catch {
-    // full or forbidden: a reload forgets it
+    // storage is full or forbidden: the value does not survive a reload
   }
 }
 
@@ -251,7 +268,7 @@ function recall(name) {
     const kept = JSON.parse(storage?.getItem(name) ?? 'null');
     return kept && typeof kept === 'object' ? kept : null;
   } catch {
-    return null; // not one of ours
+    return null; // not JSON
   }
 }
 
@@ -268,5 +285,7 @@ if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open =
 draw();
 const draft = recall(DRAFT);
 if (typeof draft?.prompt === 'string') composer.fill(draft);
-if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) composer.prompt.focus({ preventScroll: true });
+if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) {
+  composer.prompt.focus({ preventScroll: true });
+}
 wire.connect();

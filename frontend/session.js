@@ -1,5 +1,5 @@
 // @ts-check
-// session - what this page does with the server: submits, follows, resumes and remembers its jobs. No DOM.
+// session - the page's jobs on the server: submits, watches, resumes and stores them. No DOM.
 
 import { EMPTY, TERMINAL, newJob, reduce } from './state.js';
 
@@ -10,10 +10,10 @@ import { EMPTY, TERMINAL, newJob, reduce } from './state.js';
 /** @typedef {import('./wire.js').Message} Message */
 
 const PREFIX = 'darkroom.job.';
-const KEPT_MAX = 200; // pictures that one browser remembers
+const KEPT_MAX = 200; // jobs that one browser stores
 const PREVIEW = Object.freeze({ type: 'previews', every_ms: 80, max_px: 384, format: 'jpeg' });
 
-/** Holds the state; whoever subscribes is told (state, before) after each change. */
+/** Holds the state; calls every listener with (state, before) after each change. */
 export class Store {
   constructor() {
     /** @type {State} */ this.state = EMPTY;
@@ -34,13 +34,15 @@ export function randomKey() {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-/** What the browser keeps of a job. @param {Job} job */
-export function toRecord({ key, id, asked, spec, created, state, result, error, sent, cancelling }) {
+/** What is stored of a job. @param {Job} job */
+export function toRecord({ key, id, asked, spec, created, state, result, error, sent,
+    cancelling }) {
   return JSON.stringify({ key, id, asked, spec, created, state, result, error, sent, cancelling });
 }
 
-/** A kept job. What is not over begins at sequence number 0: the board tells the whole present state, preview and all.
- * Null when the text is not one of ours. @param {string | null} text @returns {Job | null} */
+/** A stored job. One that has not ended starts at sequence number 0, so that the server sends its
+ * whole present state with the last preview. Null when the text is not such a record.
+ * @param {string | null} text @returns {Job | null} */
 export function fromRecord(text) {
   try {
     const kept = JSON.parse(text ?? '');
@@ -65,7 +67,7 @@ export class Session {
     store.listeners.add((state, before) => this.#remember(state, before));
   }
 
-  /** Take up what the browser remembers. */
+  /** Load the stored jobs, newest first; those over KEPT_MAX are removed. */
   load() {
     if (!this.storage) return;
     const jobs = [];
@@ -79,14 +81,15 @@ export class Session {
     this.store.dispatch({ do: 'adopt', jobs: jobs.slice(0, KEPT_MAX) });
   }
 
-  /** One message from the wire. @param {Message} message */
+  /** Handle one message from the wire. @param {Message} message */
   receive(message) {
     this.store.dispatch({ do: 'message', message, at: this.now() });
     if (message.type === 'hello') this.#resume();
     if (message.type === 'accepted') this.#accepted(message);
   }
 
-  /** Ask for a picture: at once, or as soon as the connection is open. @param {Spec} spec @returns {string} its key */
+  /** Submit a job: at once, or as soon as the connection is open. @param {Spec} spec
+   * @returns {string} its key */
   submit(spec) {
     const job = newJob(randomKey(), spec, this.date());
     this.store.dispatch({ do: 'submit', job });
@@ -102,32 +105,36 @@ export class Session {
     if (job?.id && job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
   }
 
-  /** Drop jobs from this page; on the server they stay. @param {readonly string[]} keys @returns {Job[]} what was dropped */
+  /** Remove jobs from this page; the server keeps them. @param {readonly string[]} keys
+   * @returns {Job[]} the removed jobs */
   forget(keys) {
     const gone = this.store.state.jobs.filter((job) => keys.includes(job.key));
     this.store.dispatch({ do: 'forget', keys, at: this.now() });
     return gone;
   }
 
-  /** Take back what was dropped, or take over from another tab. @param {readonly Job[]} jobs */
+  /** Add removed jobs again, or jobs that another tab stored. @param {readonly Job[]} jobs */
   adopt(jobs) {
     this.store.dispatch({ do: 'adopt', jobs });
     for (const job of jobs) this.#follow(job);
   }
 
-  /** Another tab changed what the browser remembers. @param {{key: string | null, newValue: string | null}} event */
+  /** Another tab changed the storage.
+   * @param {{key: string | null, newValue: string | null}} event */
   storageChanged(event) {
     if (!event.key?.startsWith(PREFIX)) return;
     const key = event.key.slice(PREFIX.length);
     if (event.newValue === null) this.store.dispatch({ do: 'forget', keys: [key], at: this.now() });
     const job = fromRecord(event.newValue);
-    // a job that has no id yet belongs to the tab that is sending it
+    // a job without an id is still being submitted by the other tab
     if (job?.id && !this.#job(key)) this.adopt([job]);
   }
 
-  /** What would this lead to now? The answer comes into the state. @param {Spec} spec */
+  /** Ask for an estimate of place and time; the reply arrives in state.quote. @param {Spec} spec */
   quote(spec) {
-    if (!this.sendNow({ type: 'quote', ref: 'quote', spec })) this.store.dispatch({ do: 'unquote' });
+    if (!this.sendNow({ type: 'quote', ref: 'quote', spec })) {
+      this.store.dispatch({ do: 'unquote' });
+    }
   }
 
   /** @param {string} key */
@@ -158,7 +165,8 @@ export class Session {
     if (job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
   }
 
-  /** A cancel that was wished for before the server had given the job a name. @param {Message} message */
+  /** Send a cancel that was requested before the server had accepted the job.
+   * @param {Message} message */
   #accepted(message) {
     const job = this.store.state.jobs.find((j) => j.id === message.job);
     if (job?.cancelling && message.ref) this.sendNow({ type: 'cancel', job: message.job });
@@ -181,7 +189,7 @@ export class Session {
     try {
       this.storage?.setItem(PREFIX + job.key, record);
     } catch {
-      // full or forbidden: the page works, only a reload forgets
+      // storage is full or forbidden: the jobs do not survive a reload
     }
   }
 
@@ -191,7 +199,7 @@ export class Session {
     try {
       this.storage?.removeItem(PREFIX + key);
     } catch {
-      // as above
+      // as in #save
     }
   }
 }

@@ -1,27 +1,33 @@
 // @ts-check
-// state - mirrors the server's boards: a pure function (state, action) -> state. No DOM, no socket, no clock.
+// state - the page's copy of its jobs: a pure function (state, action) -> state. No DOM, socket,
+// clock.
 //
-// Times that count down are kept as {ms, at}: `ms` from the moment `at` of the page's own clock.
+// A time that counts down is stored as {ms, at}: `ms` after the moment `at` of the page's clock.
 
 import { PHASES } from './wire.js';
 
 /** @typedef {import('./wire.js').Message} Message */
-/** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number, seed?: number}} Spec */
-/** @typedef {{code: string, message?: string, hint?: string, field?: string, retry_after_ms?: number}} Failure */
+/** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number,
+ * seed?: number}} Spec */
+/** @typedef {{code: string, message?: string, hint?: string, field?: string,
+ * retry_after_ms?: number}} Failure */
 /** @typedef {{ms: number, at: number}} Due */
-/** @typedef {{url: string, digest: string, width: number, height: number, seed: number, seconds: number}} Result */
-/** sending: not accepted yet. refused: the server said no. lost: the server does not know it.
- * @typedef {'sending' | 'refused' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled' | 'lost'} JobState */
+/** @typedef {{url: string, digest: string, width: number, height: number, seed: number,
+ * seconds: number}} Result */
+/** sending: not accepted yet. refused: by an error message. lost: the server does not know the id.
+ * @typedef {'sending' | 'refused' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled' |
+ * 'lost'} JobState */
 
 /** One picture of this page. @typedef {Object} Job
- * @property {string} key chosen here; names the job in this page
- * @property {string | null} id the server's name
+ * @property {string} key chosen by this page; the server accepts it once
+ * @property {string | null} id chosen by the server
  * @property {number} seq greatest sequence number seen
- * @property {Spec} asked as it was submitted; the same key must go with the same spec
+ * @property {Spec} asked as it was submitted; sent again with the same key
  * @property {Spec} spec with the server's defaults and seed, once accepted
  * @property {number} created Unix time, ms
  * @property {JobState} state
- * @property {{position: number, ahead: number, why: string, range: [number, number] | null} | null} queue
+ * @property {{position: number, ahead: number, why: string, range: [number, number] | null} | null}
+ * queue
  * @property {Due | null} due until the result
  * @property {string | null} phase
  * @property {number} done @property {number} total quanta of the phase
@@ -32,8 +38,10 @@ import { PHASES } from './wire.js';
  * @property {boolean} sent whether the submit may have reached the server
  * @property {boolean} cancelling */
 
-/** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number, ever: boolean}} ConnectionState */
-/** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled', n?: number, failure?: Failure, at: number}} News */
+/** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
+ * ever: boolean}} ConnectionState */
+/** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled', n?: number,
+ * failure?: Failure, at: number}} News */
 /** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
 
 /** @typedef {Object} State
@@ -42,7 +50,7 @@ import { PHASES } from './wire.js';
  * @property {readonly Job[]} jobs newest first
  * @property {(Message & {at: number}) | null} stats
  * @property {Quote | null} quote
- * @property {News | null} news the last thing worth a sentence */
+ * @property {News | null} news the last event that the notice shows */
 
 export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'cancelled', 'lost']));
 
@@ -52,15 +60,19 @@ export const EMPTY = Object.freeze({
   hello: null, jobs: [], stats: null, quote: null, news: null,
 });
 
-/** A job that has just been asked for. @param {string} key @param {Spec} asked @param {number} created @returns {Job} */
+/** A job that has just been submitted. @param {string} key @param {Spec} asked
+ * @param {number} created @returns {Job} */
 export function newJob(key, asked, created) {
   return {
-    key, id: null, seq: 0, asked, spec: asked, created, state: 'sending', queue: null, due: null, phase: null,
-    done: 0, total: 0, overall: 0, preview: null, result: null, error: null, sent: false, cancelling: false,
+    key, id: null, seq: 0, asked, spec: asked, created, state: 'sending', queue: null, due: null,
+    phase: null,
+    done: 0, total: 0, overall: 0, preview: null, result: null, error: null, sent: false,
+    cancelling: false,
   };
 }
 
-/** @param {State} state @param {(job: Job) => boolean} which @param {(job: Job) => Job} change @returns {State} */
+/** @param {State} state @param {(job: Job) => boolean} which
+ * @param {(job: Job) => Job} change @returns {State} */
 function change(state, which, change) {
   let changed = false;
   const jobs = state.jobs.map((job) => {
@@ -71,46 +83,53 @@ function change(state, which, change) {
   return changed ? { ...state, jobs } : state;
 }
 
-/** A due time from the wire, null when unknown. @param {unknown} ms @param {number} at @returns {Due | null} */
+/** A due time from the wire, null when unknown. @param {unknown} ms @param {number} at
+ * @returns {Due | null} */
 function due(ms, at) {
   return typeof ms === 'number' ? { ms, at } : null;
 }
 
-/** Events of a job: how each kind changes it. `at` is the page's clock.
+/** How each kind of event changes a job. `at` is the page's clock.
  * @type {Record<string, (job: Job, m: Message, at: number) => Job>} */
 const EVENTS = {
   accepted: (job, m) => ({ ...job, id: m.job, spec: m.spec, created: m.created_ms ?? job.created,
     state: job.state === 'sending' || job.state === 'lost' ? 'queued' : job.state, error: null }),
-  // after a run began this means: the server was restarted and draws the picture again
+  // after a run began this means that the server was restarted and runs the job again
   queue: (job, m, at) => ({ ...resetRun(job), state: 'queued',
     queue: { position: m.position, ahead: m.ahead, why: m.why, range: m.eta_range_ms ?? null },
     due: steadyDue(job.due, due(m.eta_ms, at), at) }),
-  phase: (job, m) => ({ ...atPhase(job, m.phase), state: 'running', queue: null, phase: m.phase, done: 0, total: m.total }),
+  phase: (job, m) =>
+    ({ ...atPhase(job, m.phase), state: 'running', queue: null, phase: m.phase, done: 0,
+    total: m.total }),
   progress: (job, m, at) => {
     const run = atPhase(job, m.phase);
     return { ...run, state: 'running', queue: null, phase: m.phase, done: m.done, total: m.total,
-      overall: Math.max(run.overall, Math.min(1, m.overall)), due: steadyDue(run.due, due(m.eta_ms, at), at) };
+      overall: Math.max(run.overall, Math.min(1, m.overall)),
+        due: steadyDue(run.due, due(m.eta_ms, at), at) };
   },
   preview: (job, m) => ({ ...job, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
   result: (job, m) => ({ ...job, overall: 1, due: null,
-    result: { url: m.url, digest: m.digest, width: m.width, height: m.height, seed: m.seed, seconds: m.seconds } }),
-  end: (job, m) => ({ ...job, state: m.state, error: m.error ?? null, queue: null, due: null, cancelling: false,
+    result: { url: m.url, digest: m.digest, width: m.width, height: m.height, seed: m.seed,
+      seconds: m.seconds } }),
+  end: (job, m) =>
+    ({ ...job, state: m.state, error: m.error ?? null, queue: null, due: null, cancelling: false,
     preview: m.state === 'done' ? null : job.preview }),
 };
 
-/** The job before its run. @param {Job} job @returns {Job} */
+/** The job without the progress of its run. @param {Job} job @returns {Job} */
 function resetRun(job) {
   return { ...job, phase: null, done: 0, total: 0, overall: 0, preview: null };
 }
 
-/** The job as `phase` finds it: afresh when that phase lies before the one it is in, for then the run began again.
+/** The job at the start of `phase`: reset when that phase comes before the present one, because
+ * then the run was started again.
  * @param {Job} job @param {string} phase @returns {Job} */
 function atPhase(job, phase) {
   return job.phase && PHASES.indexOf(phase) < PHASES.indexOf(job.phase) ? resetRun(job) : job;
 }
 
-/** The estimate to show when a new one comes: honest about news, without trembling. A slightly later time is
- * held until the countdown has used it up; everything else is taken as it is.
+/** The estimate to show when a new one comes, without jitter: when the new end is later by at most
+ * 0.8 s or 8 %, the countdown goes on as it was; every other estimate replaces the old one.
  * @param {Due | null} old @param {Due | null} fresh @param {number} at @returns {Due | null} */
 export function steadyDue(old, fresh, at) {
   if (!old || !fresh) return fresh;
@@ -124,23 +143,28 @@ export function remaining(due, now) {
   return Math.max(0, due.ms - (now - due.at));
 }
 
-/** Apply one event to the job that it belongs to; what was seen already is ignored.
+/** Apply one event to its job; sequence numbers that were seen before are ignored.
  * @param {State} state @param {Message} m @param {number} at @returns {State} */
 function event(state, m, at) {
-  const mine = (/** @type {Job} */ job) => job.id === m.job || (m.type === 'accepted' && !!m.key && job.key === m.key);
+  const mine = (/** @type {Job} */ job) => job.id === m.job
+    || (m.type === 'accepted' && !!m.key && job.key === m.key);
   return change(state, mine, (job) => {
     if (m.type !== 'accepted' && m.seq <= job.seq) return job;
     if (m.type === 'accepted' && job.id && m.seq <= job.seq) return job;
-    const next = TERMINAL.has(job.state) && job.state !== 'lost' && m.type !== 'accepted' ? job : EVENTS[m.type](job, m, at);
+    const next = TERMINAL.has(job.state) && job.state !== 'lost' && m.type !== 'accepted' ? job
+      : EVENTS[m.type](job, m, at);
     return { ...next, seq: Math.max(job.seq, m.seq) };
   });
 }
 
-/** An error message: about one submit, one job, or the connection. @param {State} state @param {Message} m @param {number} at
+/** An error message: about one submit, one job, or the connection. @param {State} state
+ * @param {Message} m @param {number} at
  * @returns {State} */
 function failed(state, m, at) {
-  const failure = { code: m.code, message: m.message, hint: m.hint, field: m.field, retry_after_ms: m.retry_after_ms };
-  if (m.code === 'shutting_down') return { ...state, news: { kind: 'stopping', at } }; // a submit is sent again
+  const failure = { code: m.code, message: m.message, hint: m.hint, field: m.field,
+    retry_after_ms: m.retry_after_ms };
+  // the submit is sent again after the reconnect
+  if (m.code === 'shutting_down') return { ...state, news: { kind: 'stopping', at } };
   if (m.re === 'submit' && m.ref) {
     return change(state, (job) => job.key === m.ref && job.state === 'sending',
       (job) => ({ ...job, state: 'refused', error: failure, cancelling: false }));
@@ -149,7 +173,9 @@ function failed(state, m, at) {
     return change(state, (job) => job.id === m.job && !TERMINAL.has(job.state),
       (job) => ({ ...job, state: 'lost', due: null, queue: null, cancelling: false }));
   }
-  if (m.re === 'cancel' && m.job) return change(state, (job) => job.id === m.job, (job) => ({ ...job, cancelling: false }));
+  if (m.re === 'cancel' && m.job) {
+    return change(state, (job) => job.id === m.job, (job) => ({ ...job, cancelling: false }));
+  }
   if (m.re === 'quote') return { ...state, quote: null };
   return { ...state, news: { kind: 'error', failure, at } };
 }
@@ -169,15 +195,17 @@ function message(state, m, at) {
   switch (m.type) {
     case 'hello': return hello(state, m, at);
     case 'stats': return { ...state, stats: { ...m, at } };
-    case 'quote': return { ...state, quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at) } };
+    case 'quote': return { ...state,
+      quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at) } };
     case 'error': return failed(state, m, at);
-    default: return state; // newer servers may say more
+    default: return state; // a kind that only newer servers send
   }
 }
 
-/** What can happen. @typedef {{do: 'message', message: Message, at: number}
+/** An action. @typedef {{do: 'message', message: Message, at: number}
  *  | {do: 'connection', connection: import('./wire.js').Connection}
- *  | {do: 'submit', job: Job} | {do: 'sent', key: string} | {do: 'adopt', jobs: readonly Job[]} | {do: 'cancel', key: string}
+ *  | {do: 'submit', job: Job} | {do: 'sent', key: string} | {do: 'adopt', jobs: readonly Job[]} |
+ * {do: 'cancel', key: string}
  *  | {do: 'forget', keys: readonly string[], at: number} | {do: 'news', news: News | null}
  *  | {do: 'unquote'}} Action */
 
@@ -187,10 +215,13 @@ export function reduce(state, action) {
     case 'message': return message(state, action.message, action.at);
     case 'connection': return connection(state, action.connection);
     case 'submit': return { ...state, jobs: [action.job, ...state.jobs] };
-    case 'sent': return change(state, (job) => job.key === action.key && !job.sent, (job) => ({ ...job, sent: true }));
+    case 'sent': return change(state, (job) => job.key === action.key && !job.sent,
+      (job) => ({ ...job, sent: true }));
     case 'adopt': return adopt(state, action.jobs);
     case 'cancel': return change(state, (job) => job.key === action.key && !TERMINAL.has(job.state),
-      (job) => (job.sent ? { ...job, cancelling: true } : { ...job, state: 'cancelled', due: null, queue: null }));
+      (job) =>
+        (job.sent ? { ...job, cancelling: true }
+        : { ...job, state: 'cancelled', due: null, queue: null }));
     case 'forget': {
       const gone = new Set(action.keys);
       return { ...state, jobs: state.jobs.filter((job) => !gone.has(job.key)) };
@@ -203,13 +234,15 @@ export function reduce(state, action) {
 /** @param {State} state @param {import('./wire.js').Connection} to @returns {State} */
 function connection(state, to) {
   const ever = state.connection.ever || to.state === 'open';
-  const { retryAt, attempt } = to.state === 'waiting' ? to : { retryAt: 0, attempt: state.connection.attempt };
-  const next = { ...state, connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever } };
-  // what the server said about now is not true any more
+  const { retryAt, attempt } = to.state === 'waiting' ? to
+    : { retryAt: 0, attempt: state.connection.attempt };
+  const next = { ...state,
+    connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever } };
+  // statistics and quotes are out of date without a connection
   return to.state === 'open' ? next : { ...next, stats: null, quote: null };
 }
 
-/** Take in jobs that this page does not have: from the browser's memory, from another tab, or after "undo".
+/** Add jobs that this page does not have: from the storage, from another tab, or after "undo".
  * @param {State} state @param {readonly Job[]} jobs @returns {State} */
 function adopt(state, jobs) {
   const known = new Set(state.jobs.map((job) => job.key));

@@ -1,4 +1,4 @@
-// theme - sets the chosen theme and language before the first paint, so that a reload does not flash.
+// theme - sets theme and language before the first paint, so that a reload does not flash.
 'use strict';
 (() => {
   const root = document.documentElement;
@@ -9,6 +9,6 @@
     if (lang === 'en' || lang === 'zh') root.lang = lang;
     else if (/^zh/i.test(navigator.language)) root.lang = 'zh';
   } catch {
-    // storage may be forbidden: the page then follows the system
+    // storage is forbidden: the page follows the system's settings
   }
 })();

@@ -1,5 +1,5 @@
 // @ts-check
-// wire - speaks darkroom.v1: encodes and decodes messages, keeps one socket and brings it back. No DOM.
+// wire - the darkroom.v1 connection: encodes and decodes messages, reconnects. No DOM.
 
 export const SUBPROTOCOL = 'darkroom.v1';
 export const FRAME_HEADER = 32;
@@ -13,12 +13,13 @@ const MIME = Object.freeze({ 1: 'image/jpeg', 2: 'image/png' });
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
 const PING_MS = 20_000; // of silence
-const SILENCE_MS_MAX = 45_000; // the server pings at 25 s, but a page cannot see that
+const SILENCE_MS_MAX = 45_000; // the server's own pings, every 25 s, are invisible to a page
 const HELLO_MS_MAX = 15_000;
 
-/** A message as it came: JSON with a `type`. @typedef {{type: string, [member: string]: any}} Message */
-/** @typedef {{type: 'preview', job: string, seq: number, phase: string, mime: string, width: number,
- *             height: number, image: Uint8Array<ArrayBuffer>}} Frame */
+/** A decoded text message: an object with a `type`.
+ * @typedef {{type: string, [member: string]: any}} Message */
+/** @typedef {{type: 'preview', job: string, seq: number, phase: string, mime: string,
+ *             width: number, height: number, image: Uint8Array<ArrayBuffer>}} Frame */
 
 /** Decode a text message. Throws on anything but an object with a type.
  * @param {string} text @returns {Message} */
@@ -30,7 +31,8 @@ export function decodeText(text) {
   return message;
 }
 
-/** Decode a binary message. Null for a version or kind that this page does not know; throws when it is malformed.
+/** Decode a binary message. Null for a version or kind that this page does not know; throws on a
+ * malformed one.
  * @param {ArrayBuffer} buffer @returns {Frame | null} */
 export function decodeFrame(buffer) {
   if (buffer.byteLength < FRAME_HEADER) throw new RangeError('a frame has at least 32 bytes');
@@ -44,31 +46,35 @@ export function decodeFrame(buffer) {
   const width = view.getUint16(24, true);
   const height = view.getUint16(26, true);
   const bytes = view.getUint32(28, true);
-  if (bytes !== buffer.byteLength - FRAME_HEADER || bytes === 0) throw new RangeError('a frame of another length');
+  if (bytes !== buffer.byteLength - FRAME_HEADER || bytes === 0) {
+    throw new RangeError('a frame of another length');
+  }
   if (!mime || !phase || !job || !seq || !width || !height || seq > Number.MAX_SAFE_INTEGER) {
     throw new RangeError('a frame with a field out of range');
   }
   return {
-    type: 'preview', job: job.toString(16).padStart(16, '0'), seq: Number(seq), phase, mime, width, height,
-    image: new Uint8Array(buffer, FRAME_HEADER),
+    type: 'preview', job: job.toString(16).padStart(16, '0'), seq: Number(seq), phase, mime,
+    width, height, image: new Uint8Array(buffer, FRAME_HEADER),
   };
 }
 
-/** Where the socket of a page at `href` is. @param {string} href */
+/** The WebSocket URL for a page at `href`. @param {string} href */
 export function socketUrl(href) {
   const url = new URL('ws', href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }
 
-/** The pause before try number `attempt` (from 0): doubling, with some randomness, as PROTOCOL.md asks.
+/** The pause in ms before reconnect number `attempt` (from 0): doubles, with 25 % of randomness, as
+ * PROTOCOL.md requires.
  * @param {number} attempt @param {() => number} random */
 export function retryPause(attempt, random) {
   const base = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt, 8));
   return Math.round(base * (0.75 + 0.5 * random()));
 }
 
-/** What the page wants to know of the connection. @typedef {{state: 'connecting'} | {state: 'open'} |
+/** The state of the connection.
+ * @typedef {{state: 'connecting'} | {state: 'open'} |
  *  {state: 'waiting', retryAt: number, attempt: number}} Connection */
 
 /** What the wire needs of the browser; tests pass their own. @typedef {Object} Environment
@@ -89,10 +95,12 @@ export function browserEnvironment() {
   };
 }
 
-/** One connection that comes back by itself. It is open from `hello` on; what is sent before is not kept. */
+/** One connection that reconnects by itself. It is open from `hello` on; what is sent
+ * before that is not queued. */
 export class Wire {
   /** @param {string} url
-   *  @param {{message: (m: Message | Frame) => void, connection: (c: Connection) => void, error?: (e: unknown) => void}} to
+   *  @param {{message: (m: Message | Frame) => void, connection: (c: Connection) => void,
+   *           error?: (e: unknown) => void}} to
    *  @param {Environment} [env] */
   constructor(url, to, env = browserEnvironment()) {
     this.url = url;
@@ -101,12 +109,12 @@ export class Wire {
     /** @type {WebSocket | null} */ this.socket = null;
     this.open = false;
     this.attempt = 0;
-    this.floorMs = 0; // a pause that the server asked for
+    this.floorMs = 0; // retry_after_ms of a server that shuts down
     this.receivedAt = 0;
     this.timer = null;
   }
 
-  /** Connect, or try again at once when a pause is running. */
+  /** Connect, at once also while a reconnect pause is running. */
   connect() {
     if (this.socket) return;
     this.#after(null);
@@ -120,7 +128,7 @@ export class Wire {
     this.#after(() => this.#lost(socket), HELLO_MS_MAX);
   }
 
-  /** Send one command. False when the connection is not open: the caller keeps what must not be lost.
+  /** Send one command. False when the connection is not open; the caller then sends it again later.
    * @param {Message} message */
   send(message) {
     if (!this.open || !this.socket) return false;
@@ -141,7 +149,9 @@ export class Wire {
     }
     if (!message) return;
     if (message.type === 'hello') this.#opened();
-    if (message.type === 'error' && message.code === 'shutting_down') this.floorMs = Number(message.retry_after_ms) || 0;
+    if (message.type === 'error' && message.code === 'shutting_down') {
+      this.floorMs = Number(message.retry_after_ms) || 0;
+    }
     this.to.message(message);
     if (message.type === 'hello') this.to.connection({ state: 'open' });
   }
@@ -153,7 +163,8 @@ export class Wire {
     this.#listen();
   }
 
-  /** While the connection is open: ask when it is silent, give it up when it stays so. */
+  /** While the connection is open: ping after PING_MS of silence, and reconnect after
+   * SILENCE_MS_MAX. */
   #listen() {
     this.#after(() => {
       const silence = this.env.now() - this.receivedAt;
@@ -175,11 +186,13 @@ export class Wire {
     const pause = Math.max(retryPause(this.attempt, this.env.random), this.floorMs);
     this.attempt += 1;
     this.floorMs = 0;
-    this.to.connection({ state: 'waiting', retryAt: this.env.now() + pause, attempt: this.attempt });
+    this.to.connection({ state: 'waiting', retryAt: this.env.now() + pause,
+      attempt: this.attempt });
     this.#after(() => this.connect(), pause);
   }
 
-  /** One timer at a time: the next thing to do. @param {(() => void) | null} f @param {number} [ms] */
+  /** Start the wire's only timer, or stop it with null. @param {(() => void) | null} f
+   * @param {number} [ms] */
   #after(f, ms = 0) {
     if (this.timer !== null) this.env.clearTimer(this.timer);
     this.timer = f && this.env.setTimer(() => {

@@ -1,4 +1,5 @@
-// en - the page's words in English. A message is a string with {names}, or a choice by plural form of `n`.
+// en - the page's messages in English: a string with {names}, or one string for each plural form of
+// `n`.
 
 export default {
   'language.switch': '中文',
@@ -16,14 +17,19 @@ export default {
   'model.line': '{name} on {device}',
 
   'notice.connecting': 'Connecting to the server. You can type already; nothing gets lost.',
-  'notice.lost': 'The connection is gone. Trying again in {time}. Your pictures are safe on the server.',
-  'notice.retrying': 'The connection is gone. Trying again now. Your pictures are safe on the server.',
+  'notice.lost':
+    'The connection is gone. Trying again in {time}. Your pictures are safe on the server.',
+  'notice.retrying':
+    'The connection is gone. Trying again now. Your pictures are safe on the server.',
   'notice.offline': 'This device is offline. The page goes on by itself when the network is back.',
   'notice.retry': 'Try now',
   'notice.back': 'Connected again. Nothing was lost.',
   'notice.restarted': 'The server was restarted. Your pictures go on.',
-  'notice.stopping': 'The server is shutting down. Pictures that are not ready are kept and go on with its next start.',
-  'notice.cleared': { one: 'Removed {n} picture from this page.', other: 'Removed {n} pictures from this page.' },
+  'notice.stopping':
+    'The server is shutting down. Pictures that are not ready are kept and go on with its next ' +
+    'start.',
+  'notice.cleared': { one: 'Removed {n} picture from this page.',
+    other: 'Removed {n} pictures from this page.' },
   'notice.undo': 'Undo',
   'notice.filled': 'The settings are in the form.',
 
@@ -39,14 +45,17 @@ export default {
   'compose.sides': 'Exact size',
   'compose.width': 'Width',
   'compose.height': 'Height',
-  'compose.sides.help': 'Multiples of {step} from {min} to {max}; the longer side at most {aspect} times the shorter.',
+  'compose.sides.help':
+    'Multiples of {step} from {min} to {max}; the longer side at most {aspect} times the shorter.',
   'compose.steps': 'Steps',
   'compose.steps.help': 'More steps: cleaner, and slower.',
   'compose.guidance': 'Guidance',
-  'compose.guidance.help': 'How strictly the picture follows your words. 1 or less is off, and twice as fast.',
+  'compose.guidance.help':
+    'How strictly the picture follows your words. 1 or less is off, and twice as fast.',
   'compose.seed': 'Seed',
   'compose.seed.random': 'random',
-  'compose.seed.help': 'Empty: a new one every time. The same seed and settings give the same picture.',
+  'compose.seed.help':
+    'Empty: a new one every time. The same seed and settings give the same picture.',
   'compose.dice': 'Roll a new seed',
   'compose.now.steps': { one: '{n} step', other: '{n} steps' },
   'compose.now.guidance': 'guidance {value}',
@@ -56,15 +65,19 @@ export default {
   'compose.keys': 'Ctrl ↵',
   'compose.keys.mac': '⌘ ↵',
   'compose.quote.now': 'Starts right away, ready in {time}.',
-  'compose.quote.queue': { one: '{n} picture is ahead. Ready in {time}.', other: '{n} pictures are ahead. Ready in {time}.' },
+  'compose.quote.queue': { one: '{n} picture is ahead. Ready in {time}.',
+    other: '{n} pictures are ahead. Ready in {time}.' },
   'compose.quote.offline': 'Will be sent as soon as the connection is back.',
   'compose.error.empty': 'Write what you want to see first.',
   'compose.error.long': 'The prompt is too long: {n} bytes, and {max} are allowed. Shorten it.',
   'compose.error.range': '{name} goes from {min} to {max}.',
-  'compose.error.side': '{name} must be a multiple of {step} from {min} to {max}. The nearest is {near}.',
-  'compose.error.aspect': '{name} may be at most {aspect} times the other side. Use {near} or less.',
+  'compose.error.side':
+    '{name} must be a multiple of {step} from {min} to {max}. The nearest is {near}.',
+  'compose.error.aspect':
+    '{name} may be at most {aspect} times the other side. Use {near} or less.',
   'compose.error.whole': '{name} must be a whole number from {min} to {max}.',
-  'compose.error.seed': 'The seed must be a whole number from 0 to {max}, or empty for a random one.',
+  'compose.error.seed':
+    'The seed must be a whole number from 0 to {max}, or empty for a random one.',
 
   'status.title': 'Right now',
   'status.summary': '{running} running, {waiting} waiting',
@@ -83,7 +96,9 @@ export default {
   'gallery.clear': 'Clear finished',
   'empty.title': 'Pick one and watch it develop',
   'empty.title.bare': 'Describe a picture and watch it develop',
-  'empty.text': 'Or describe one of your own. This model knows pictures like these, and you can start as many as you like.',
+  'empty.text':
+    'Or describe one of your own. This model knows pictures like these, and you can start as ' +
+    'many as you like.',
   'empty.text.bare': 'It develops here while you look on, and you can start as many as you like.',
 
   ordinal: { ordinal: true, one: '{n}st', two: '{n}nd', few: '{n}rd', other: '{n}th' },
@@ -122,10 +137,13 @@ export default {
   'card.missing': 'The picture file is not on the server any more.',
 
   'why.turn': { one: '{n} picture is ahead of it.', other: '{n} pictures are ahead of it.' },
-  'why.slots': { one: 'Starts when the one being drawn is ready.', other: 'Starts when one of the {n} being drawn is ready.' },
+  'why.slots': { one: 'Starts when the one being drawn is ready.',
+    other: 'Starts when one of the {n} being drawn is ready.' },
   'why.memory': 'Starts as soon as there is room for it in memory.',
   'why.starting': 'The model is being loaded.',
-  'why.device': 'The device has failed and is being opened again. The picture is kept and starts when it is back.',
+  'why.device':
+    'The device has failed and is being opened again. The picture is kept and starts when it is ' +
+    'back.',
   'why.stopping': 'The server is stopping. The picture is kept and goes on with its next start.',
 
   'phase.glyph': 'Reading your words',

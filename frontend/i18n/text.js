@@ -1,5 +1,5 @@
 // @ts-check
-// text - finds the words: messages with {names}, plural and ordinal forms, times, in one language.
+// text - formats the page's messages in one language: {names}, plural and ordinal forms, times.
 
 import en from './en.js';
 import zh from './zh.js';
@@ -10,7 +10,7 @@ import zh from './zh.js';
 /** @type {Record<string, Record<string, Message>>} */
 export const LANGUAGES = { en, zh };
 
-/** The first language of `wanted` that the page speaks, else English.
+/** The first language of `wanted` that the page has, else English.
  * @param {readonly string[]} wanted */
 export function pickLanguage(wanted) {
   for (const tag of wanted) {
@@ -20,7 +20,7 @@ export function pickLanguage(wanted) {
   return 'en';
 }
 
-/** One language's voice. Immutable; another language is another Text. */
+/** The messages of one language. Immutable; another language is another Text. */
 export class Text {
   /** @param {string} lang a key of LANGUAGES */
   constructor(lang) {
@@ -38,7 +38,8 @@ export class Text {
     return Object.hasOwn(this.words, key);
   }
 
-  /** The message with its names filled in; `n` also chooses the form. An unknown key is a bug and shows itself.
+  /** The message with its names filled in; `n` also chooses the plural form. An unknown key, which
+   * is a bug, is returned as it is, so that it can be seen on the page.
    * @param {string} key @param {Values} [values] */
   say(key, values = {}) {
     const message = this.words[key];
@@ -69,7 +70,7 @@ export class Text {
     return this.percents.format(Math.floor(share * 100) / 100);
   }
 
-  /** A guess at a time, no more exact than a guess is: "about 28 s", "about 1 min 40 s".
+  /** An estimated time, rounded up to what an estimate can tell: "about 28 s", "about 1 min 40 s".
    * @param {number} ms */
   about(ms) {
     const s = Math.ceil(ms / 1000 - 1e-9);
@@ -78,7 +79,8 @@ export class Text {
     if (s < 180) {
       const tens = Math.ceil(s / 10) * 10;
       const [m, rest] = [Math.floor(tens / 60), tens % 60];
-      return rest ? this.say('time.minutes.seconds', { m, s: rest }) : this.say('time.minutes', { n: m });
+      return rest ? this.say('time.minutes.seconds', { m, s: rest })
+        : this.say('time.minutes', { n: m });
     }
     const minutes = Math.ceil(s / 60);
     if (minutes < 60) return this.say('time.minutes', { n: minutes });

@@ -1,5 +1,5 @@
 // @ts-check
-// announcer - tells screen readers what happened, one sentence at a time, and not every percent of it.
+// announcer - announces changes to screen readers, one sentence at a time, but no progress.
 
 import { brief, byId } from './dom.js';
 import { failureWords } from './errors.js';
@@ -9,7 +9,7 @@ import { failureWords } from './errors.js';
 /** @typedef {import('../i18n/text.js').Text} Text */
 
 const PAUSE_MS = 1600;
-const WAITING_MAX = 4; // sentences; older ones are not worth hearing any more
+const WAITING_MAX = 4; // sentences in the queue; the oldest is dropped
 
 export class Announcer {
   constructor() {
@@ -34,7 +34,8 @@ export class Announcer {
   }
 }
 
-/** The sentences for what changed between two states. @param {State} state @param {State} before @param {Text} text
+/** The sentences to announce between two states. @param {State} state
+ * @param {State} before @param {Text} text
  * @returns {string[]} */
 export function changes(state, before, text) {
   const sentences = [];
@@ -43,9 +44,12 @@ export function changes(state, before, text) {
     const was = old.get(job.key);
     if (was && was !== job) sentences.push(...jobChange(job, was, text));
   }
-  if (state.connection.state === 'waiting' && before.connection.state === 'open') sentences.push(text.say('notice.retrying'));
+  if (state.connection.state === 'waiting' && before.connection.state === 'open') {
+    sentences.push(text.say('notice.retrying'));
+  }
   const { news } = state;
-  if (news && news !== before.news && (news.kind === 'back' || news.kind === 'restarted' || news.kind === 'stopping')) {
+  if (news && news !== before.news
+      && (news.kind === 'back' || news.kind === 'restarted' || news.kind === 'stopping')) {
     sentences.push(text.say(`notice.${news.kind}`));
   }
   return sentences;

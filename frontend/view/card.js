@@ -1,5 +1,5 @@
 // @ts-check
-// card - one picture on the wall: blank paper with its place in line, then a developing print, then the picture.
+// card - one job in the gallery: its place in line, then previews and progress, then the picture.
 
 import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
@@ -8,13 +8,15 @@ import { jobErrors } from './errors.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
-/** What a card can ask for. @typedef {Object} Acts
- * @property {(job: Job) => void} cancel @property {(job: Job) => void} use @property {(job: Job) => void} vary
- * @property {(job: Job) => void} retry @property {(job: Job) => void} remove @property {(job: Job) => void} open */
-/** What a card needs to know besides its job. @typedef {{text: Text, now: number, connected: boolean, cap: number}} Scene */
+/** The actions of a card. @typedef {Object} Acts
+ * @property {(job: Job) => void} cancel @property {(job: Job) => void} use
+ * @property {(job: Job) => void} vary @property {(job: Job) => void} retry
+ * @property {(job: Job) => void} remove @property {(job: Job) => void} open */
+/** What a card shows besides its job.
+ * @typedef {{text: Text, now: number, connected: boolean, cap: number}} Scene */
 
-const LAYERS_MAX = 3; // pictures that fade over each other
-const LATE_MS = 1500; // past its estimate before the page says so
+const LAYERS_MAX = 3; // images of a print, each fading in over the one before
+const LATE_MS = 1500; // past the estimate, until the card says that it takes longer
 
 export class Card {
   /** @param {Job} job @param {Acts} acts */
@@ -38,12 +40,14 @@ export class Card {
     this.step = el('span', { class: 'step-count' });
     this.when = el('span', { class: 'when' });
     this.bar = new Bar();
-    this.meter = el('div', { class: 'meter', role: 'progressbar', 'aria-valuemin': '0', 'aria-valuemax': '100' }, this.bar.element);
+    const progress = { role: 'progressbar', 'aria-valuemin': '0', 'aria-valuemax': '100' };
+    this.meter = el('div', { class: 'meter', ...progress }, this.bar.element);
     this.steps = PHASES.map(() => el('li'));
     this.phases = el('ol', { class: 'phases', 'aria-hidden': 'true' }, ...this.steps);
     this.why = el('p', { class: 'why' });
     this.doing = el('div', { class: 'doing' },
-      el('div', { class: 'doing-line' }, this.what, this.step, this.when), this.meter, this.phases, this.why);
+      el('div', { class: 'doing-line' }, this.what, this.step, this.when),
+      this.meter, this.phases, this.why);
 
     this.wrong = el('p');
     this.todo = el('p', { class: 'todo' });
@@ -60,14 +64,16 @@ export class Card {
       vary: button('dice', asks('vary'), 'icon'),
     };
     const { cancel, retry, use, vary } = this.buttons;
-    this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element, use.element, vary.element);
+    this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element,
+      use.element, vary.element);
     this.article = el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
-      el('div', { class: 'card-body' }, this.doing, this.errors, el('div', {}, this.prompt, this.params), this.actions),
+      el('div', { class: 'card-body' }, this.doing, this.errors,
+        el('div', {}, this.prompt, this.params), this.actions),
       this.remove.element);
     this.element = el('li', {}, this.article);
   }
 
-  /** Show the job as it is. @param {Job} job @param {Scene} scene */
+  /** Show the job. @param {Job} job @param {Scene} scene */
   update(job, scene) {
     const focused = this.element.contains(document.activeElement);
     this.job = job;
@@ -82,17 +88,20 @@ export class Card {
     if (focused && !(now && this.element.contains(now) && now.checkVisibility())) this.focus();
   }
 
-  /** Only time went by. @param {number} now */
+  /** Update the times alone. @param {number} now */
   tick(now) {
     const { job, scene } = this;
-    if (!scene || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'sending')) return;
+    if (!scene || (job.state !== 'queued' && job.state !== 'running' && job.state !== 'sending')) {
+      return;
+    }
     put(this.when, whenWords(job, scene, now));
     put(this.small, scene.connected ? smallWords(job, scene.text, now) : '');
   }
 
-  /** Put the focus on the first thing that can be done with this picture. */
+  /** Focus the first button that is visible. */
   focus() {
-    const first = [...this.actions.children].find((child) => child instanceof HTMLElement && !child.hidden);
+    const first = [...this.actions.children]
+      .find((child) => child instanceof HTMLElement && !child.hidden);
     /** @type {HTMLElement | undefined} */ (first)?.focus();
   }
 
@@ -109,17 +118,20 @@ export class Card {
     const { state } = job;
     const live = state === 'queued' || state === 'running' || state === 'sending';
     quote(this.prompt, job.spec.prompt);
-    attribute(this.prompt, 'title', brief(job.spec.prompt) === job.spec.prompt ? null : job.spec.prompt);
+    const { prompt } = job.spec;
+    attribute(this.prompt, 'title', brief(prompt) === prompt ? null : prompt);
     this.#params(paramWords(job, text));
     put(this.what, whatWords(job, text, connected));
-    put(this.step, state === 'running' && job.total > 1 && !job.cancelling ? text.say('phase.step', { done: job.done, total: job.total }) : '');
+    put(this.step, state === 'running' && job.total > 1 && !job.cancelling
+      ? text.say('phase.step', { done: job.done, total: job.total }) : '');
     show(this.meter, state === 'running');
     show(this.phases, state === 'running');
     put(this.why, whyWords(job, text, connected, cap));
     show(this.why, this.why.textContent !== '');
-    attribute(this.when, 'title', job.queue?.range && state === 'queued' ? rangeWords(job.queue.range, text) : null);
+    attribute(this.when, 'title', job.queue?.range && state === 'queued'
+      ? rangeWords(job.queue.range, text) : null);
     if (!live) put(this.when, '');
-    show(this.doing, state !== 'done'); // a finished picture speaks for itself
+    show(this.doing, state !== 'done');
     put(this.big, bigWords(job, text));
     if (TERMINAL.has(state)) put(this.small, '');
     this.#mark(state);
@@ -140,7 +152,7 @@ export class Card {
     this.params.replaceChildren(...words.map((word) => el('span', { text: word })));
   }
 
-  /** The sign on an empty print. @param {string} state */
+  /** The icon on a print without a picture. @param {string} state */
   #mark(state) {
     const name = state === 'cancelled' ? 'stop' : 'broken';
     if (this.blank.dataset.mark === (TERMINAL.has(state) && state !== 'done' ? name : '')) return;
@@ -157,30 +169,32 @@ export class Card {
       step.dataset.at = i < at ? 'past' : i === at ? 'now' : 'next';
     });
     this.bar.set(job.overall);
-    attribute(this.meter, 'aria-label', text.say('card.progress', { prompt: brief(job.spec.prompt) }));
+    attribute(this.meter, 'aria-label',
+      text.say('card.progress', { prompt: brief(job.spec.prompt) }));
     attribute(this.meter, 'aria-valuenow', String(Math.floor(job.overall * 100)));
     attribute(this.meter, 'aria-valuetext', text.say('card.progress.text',
       { phase: whatWords(job, text, true), percent: text.percent(job.overall) }));
   }
 
-  /** Lay the newest picture over the older ones. @param {Job} job */
+  /** Put the newest image over the older ones. @param {Job} job */
   #shots(job) {
     if (job.result && job.state === 'done' && !this.final) {
       this.#finish(job.result.url);
     } else if (job.preview && job.preview.seq > this.shotSeq && !job.result) {
       this.shotSeq = job.preview.seq;
-      const blob = job.preview.image instanceof Blob ? job.preview.image : new Blob([/** @type {any} */ (job.preview.image)]);
+      const { image } = job.preview;
+      const blob = image instanceof Blob ? image : new Blob([/** @type {any} */ (image)]);
       const url = URL.createObjectURL(blob);
       this.#lay(el('img', { class: 'shot', alt: '' }), url, url);
     } else if (!job.preview && !job.result && this.shotSeq) {
-      this.shotSeq = 0; // its run begins anew
+      this.shotSeq = 0; // the run was started again
       for (const image of this.print.querySelectorAll('img')) image.remove();
     }
     this.print.dataset.shot = String(this.print.querySelector('img') !== null);
   }
 
-  /** The finished picture: over the preview as soon as it is there, or, when there is none (after a reload),
-   * at once and loaded when it scrolls into view. @param {string} url */
+  /** Show the finished picture: over the preview once it is loaded; without a preview (after a
+   * reload) at once, loaded when it scrolls into view. @param {string} url */
   #finish(url) {
     const first = !this.print.querySelector('img');
     this.final = el('img', { class: 'final', alt: '', loading: first ? 'lazy' : 'eager' });
@@ -197,22 +211,25 @@ export class Card {
       if (revoke) URL.revokeObjectURL(revoke);
       if (!image.naturalWidth) return;
       if (image.className === 'shot' && this.final?.complete) return;
-      // a preview that was slow to load comes under the picture
+      // a preview that loads after the picture goes below it
       (image !== this.final && this.final?.isConnected ? this.final : this.open).before(image);
       this.print.dataset.shot = 'true';
       const layers = this.print.querySelectorAll('img');
       const over = Math.max(0, layers.length - LAYERS_MAX);
       for (let i = 0; i < over; i++) layers[i].remove();
-      // previews that come faster than they fade in must not let the paper shine through
+      // the lowest image is opaque: previews can come faster than they fade in
       if (layers.length > 1) layers[over].classList.add('base');
-      if (image.className === 'final') image.addEventListener('animationend', () => this.#fixed(image), { once: true });
+      if (image.className === 'final') {
+        image.addEventListener('animationend', () => this.#fixed(image), { once: true });
+      }
     };
     image.addEventListener('load', shown);
     image.addEventListener('error', () => revoke && URL.revokeObjectURL(revoke));
     image.src = source;
   }
 
-  /** The finished picture covers all: drop what lies under it. @param {HTMLImageElement} image */
+  /** The finished picture has faded in: remove the images below it.
+   * @param {HTMLImageElement} image */
   #fixed(image) {
     for (const other of this.print.querySelectorAll('img')) if (other !== image) other.remove();
   }
@@ -227,8 +244,10 @@ export class Card {
   #buttons(job, { text }) {
     const over = TERMINAL.has(job.state);
     const { cancel, retry, use, vary } = this.buttons;
-    const of = (/** @type {string} */ key) => text.say('act.of', { name: text.say(key), prompt: brief(job.spec.prompt) });
-    const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b, /** @type {string} */ key, /** @type {string} */ long) => {
+    const of = (/** @type {string} */ key) =>
+      text.say('act.of', { name: text.say(key), prompt: brief(job.spec.prompt) });
+    const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b,
+        /** @type {string} */ key, /** @type {string} */ long) => {
       put(b.label, text.say(key));
       attribute(b.element, 'aria-label', of(key));
       attribute(b.element, 'title', text.say(long));
@@ -239,7 +258,8 @@ export class Card {
     face(vary, 'act.vary.long', 'act.vary.long');
     face(this.remove, 'act.remove', 'act.remove');
     show(cancel.element, !over);
-    attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null); // `disabled` would lose the focus
+    // `disabled` would lose the focus
+    attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null);
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
     show(this.remove.element, over);
@@ -271,19 +291,26 @@ export function whatWords(job, text, connected) {
 function whenWords(job, { text, connected }, now) {
   if (!connected && job.id) return text.say('card.away');
   if (job.state === 'sending' || (job.state === 'queued' && !job.queue)) return '';
-  if (!job.due) return job.state === 'queued' ? text.say('card.unknown') : text.percent(job.overall);
+  if (!job.due) {
+    return job.state === 'queued' ? text.say('card.unknown') : text.percent(job.overall);
+  }
   const left = remaining(job.due, now);
-  if (left > 0) return text.say(job.state === 'queued' ? 'card.ready' : 'card.left', { time: text.about(left) });
+  if (left > 0) {
+    return text.say(job.state === 'queued' ? 'card.ready' : 'card.left',
+      { time: text.about(left) });
+  }
   return text.say(now - job.due.at - job.due.ms > LATE_MS ? 'card.longer' : 'card.soon');
 }
 
-/** On the blank paper. @param {Job} job @param {Text} text */
+/** The large words on a print without an image. @param {Job} job @param {Text} text */
 function bigWords(job, text) {
-  if (job.state === 'queued' && job.queue) return job.queue.position <= 1 ? text.say('next') : text.place(job.queue.position);
+  if (job.state === 'queued' && job.queue) {
+    return job.queue.position <= 1 ? text.say('next') : text.place(job.queue.position);
+  }
   return job.state === 'queued' || job.state === 'sending' ? '…' : '';
 }
 
-/** Under it. @param {Job} job @param {Text} text @param {number} now */
+/** The small words below them. @param {Job} job @param {Text} text @param {number} now */
 function smallWords(job, text, now) {
   if (job.state !== 'queued' || !job.due) return '';
   const left = remaining(job.due, now);
@@ -304,14 +331,20 @@ function rangeWords([lo, hi], text) {
   return text.say('card.range', { lo: Math.round(lo / 1000), hi: Math.ceil(hi / 1000) });
 }
 
-/** "256 × 256", "20 steps", "guidance 1.5", "seed 7", "took 1.2 s". @param {Job} job @param {Text} text */
+/** "256 × 256", "20 steps", "guidance 1.5", "seed 7", "took 1.2 s". @param {Job} job
+ * @param {Text} text */
 export function paramWords(job, text) {
   const { width, height, steps, guidance, seed } = { ...job.spec, ...(job.result ?? {}) };
   const parts = [];
-  if (width && height) parts.push(text.say('params.size', { width: String(width), height: String(height) }));
+  if (width && height) {
+    parts.push(text.say('params.size', { width: String(width), height: String(height) }));
+  }
   if (steps) parts.push(text.say('compose.now.steps', { n: steps }));
   if (guidance !== undefined) parts.push(text.say('compose.now.guidance', { value: guidance }));
-  if (seed !== undefined) parts.push(seed < 0 ? text.say('params.seed.random') : text.say('params.seed', { seed: String(seed) }));
+  if (seed !== undefined) {
+    parts.push(seed < 0 ? text.say('params.seed.random')
+      : text.say('params.seed', { seed: String(seed) }));
+  }
   if (job.result) parts.push(text.say('card.took', { time: text.exact(job.result.seconds) }));
   return parts;
 }

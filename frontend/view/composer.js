@@ -1,5 +1,5 @@
 // @ts-check
-// composer - the form: prompt, size, and the settings that are folded away; says where something is wrong.
+// composer - the form: prompt, size and advanced settings, with an error beside each wrong field.
 
 import { attribute, byId, el, languageOf, put, show } from './dom.js';
 import { Sizes } from './sizes.js';
@@ -9,7 +9,8 @@ import { Sizes } from './sizes.js';
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** @typedef {import('./sizes.js').Field} Field */
 
-/** Before the first hello the page knows no limits; these only keep the form in shape. @type {Record<string, Field>} */
+/** The limits until the first hello brings the server's.
+ * @type {Record<string, Field>} */
 const UNKNOWN = Object.freeze({
   prompt: { name: 'prompt', min: 1, max: 16384 },
   width: { name: 'width', min: 64, max: 2048, step: 32 },
@@ -18,22 +19,27 @@ const UNKNOWN = Object.freeze({
   guidance: { name: 'guidance', min: 0, max: 20 },
   seed: { name: 'seed', min: -1, max: Number.MAX_SAFE_INTEGER },
 });
-const STEPS_SLIDE_MAX = 100; // more is typed
+const STEPS_SLIDE_MAX = 100; // more can be typed
 const GUIDANCE_SLIDE_MAX = 8;
 const ASPECT_MAX = 4;
 const DICE_MAX = 2 ** 31;
 const EXAMPLES_MAX = 6;
-/** What can be wrong, as it is laid out, and where that is said. @type {Readonly<Record<string, string>>} */
-const PLACES = Object.freeze({ prompt: 'prompt-error', size: 'size-error', width: 'side-error', height: 'side-error',
-  steps: 'steps-error', guidance: 'guidance-error', seed: 'seed-error' });
+/** The element that shows the error of each field, in the order of the page.
+ * @type {Readonly<Record<string, string>>} */
+const PLACES = Object.freeze({
+  prompt: 'prompt-error', size: 'size-error', width: 'side-error', height: 'side-error',
+  steps: 'steps-error', guidance: 'guidance-error', seed: 'seed-error',
+});
 const NUMBERS = /** @type {const} */ (['steps', 'guidance']);
 
-/** Without half characters, which JSON can carry and UTF-8 cannot. @param {string} words */
+/** Replace lone surrogates, which UTF-8 cannot encode. @param {string} words */
 const wellFormed = (words) => words.replace(/\p{Surrogate}/gu, '\ufffd');
 
-/** The server's examples, those in the page's language first. @param {any} hello @param {string} lang @returns {string[]} */
+/** The server's examples, those in the page's language first. @param {any} hello
+ * @param {string} lang @returns {string[]} */
 export function examplesOf(hello, lang) {
-  const mine = (/** @type {string} */ words) => Number((languageOf(words) === 'zh') === (lang === 'zh'));
+  const mine = (/** @type {string} */ words) =>
+    Number((languageOf(words) === 'zh') === (lang === 'zh'));
   return [...(hello?.examples ?? [])].sort((a, b) => mine(b) - mine(a)).slice(0, EXAMPLES_MAX);
 }
 
@@ -57,7 +63,7 @@ export class Composer {
     /** @type {Text | null} */ this.text = null;
     this.fields = UNKNOWN;
     /** @type {any} */ this.hello = null;
-    /** @type {Map<string, () => string>} errors that are shown, as functions so that they follow the language */
+    /** @type {Map<string, () => string>} errors by field, as functions of the language */
     this.errors = new Map();
     this.#listen();
   }
@@ -68,12 +74,14 @@ export class Composer {
       this.#submit();
     });
     document.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.isComposing || event.repeat) return;
+      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+      if (event.isComposing || event.repeat) return;
       if (document.querySelector('dialog[open]')) return;
       event.preventDefault();
       this.#submit();
     });
-    this.form.addEventListener('input', (event) => this.#edited(/** @type {HTMLInputElement} */ (event.target)));
+    this.form.addEventListener('input',
+      (event) => this.#edited(/** @type {HTMLInputElement} */ (event.target)));
     byId('dice').addEventListener('click', () => {
       this.input.seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0] % DICE_MAX);
       this.#edited(this.input.seed);
@@ -94,7 +102,8 @@ export class Composer {
     this.acts.changed();
   }
 
-  /** What the form says now, or null; then the first wrong field has the focus and a sentence. @returns {Spec | null} */
+  /** The spec in the form; null after focusing the first wrong field and showing its error.
+   * @returns {Spec | null} */
   read() {
     const found = this.#check();
     this.errors = found;
@@ -108,7 +117,7 @@ export class Composer {
     return this.peek();
   }
 
-  /** What the form says, without judging it. @returns {Spec} */
+  /** The spec in the form, not checked. @returns {Spec} */
   peek() {
     /** @type {Spec} */
     const spec = { prompt: wellFormed(this.prompt.value.trim()) };
@@ -120,7 +129,7 @@ export class Composer {
     return spec;
   }
 
-  /** Whether there is something that could be asked for. */
+  /** Whether the form has no errors. */
   valid() {
     return this.#check().size === 0;
   }
@@ -130,7 +139,7 @@ export class Composer {
     if (spec) this.acts.submit(spec);
   }
 
-  /** A picture of this prompt, with the settings as they are. @param {string} prompt */
+  /** Submit this prompt with the form's settings. @param {string} prompt */
   ask(prompt) {
     if (!this.prompt.value.trim()) {
       this.prompt.value = prompt;
@@ -148,23 +157,32 @@ export class Composer {
     const bytes = new TextEncoder().encode(prompt).length;
     const { max } = this.fields.prompt;
     if (!prompt) found.set('prompt', () => this.text?.say('compose.error.empty'));
-    else if (bytes > max) found.set('prompt', () => this.text?.say('compose.error.long', { n: bytes, max }));
+    else if (bytes > max) {
+      found.set('prompt', () => this.text?.say('compose.error.long', { n: bytes, max }));
+    }
     const size = this.sizes.fault();
-    if (size) found.set(size.side, () => this.text?.say(size.key, { ...size.values, name: this.text.say(`field.${size.side}`) }));
+    if (size) {
+      found.set(size.side, () =>
+        this.text?.say(size.key, { ...size.values, name: this.text.say(`field.${size.side}`) }));
+    }
     for (const name of NUMBERS) {
       const field = this.fields[name];
       const input = this.input[name];
       const value = Number(input.value);
       const whole = name === 'steps';
       if (input.value === '' && !input.validity.badInput) continue; // empty: the server's default
-      if (!input.validity.badInput && value >= field.min && value <= field.max && !(whole && !Number.isInteger(value))) continue;
+      if (!input.validity.badInput && value >= field.min && value <= field.max
+          && !(whole && !Number.isInteger(value))) {
+        continue;
+      }
       found.set(name, () => this.text?.say(whole ? 'compose.error.whole' : 'compose.error.range',
         { name: this.text.say(`compose.${name}`), min: field.min, max: field.max }));
     }
     const seed = this.input.seed.value.trim();
     const most = this.fields.seed.max;
     if (seed !== '' && !(/^\d+$/.test(seed) && Number(seed) <= most)) {
-      found.set('seed', () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
+      found.set('seed',
+        () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
     }
     return found;
   }
@@ -182,7 +200,8 @@ export class Composer {
     }
   }
 
-  /** Say what the server found wrong with a field, where the field is. @param {string} field @param {() => string} words */
+  /** Show an error that the server found beside its field. @param {string} field
+   * @param {() => string} words */
   showFault(field, words) {
     const id = (field === 'width' || field === 'height') && this.sizes.preset() ? 'size' : field;
     if (!Object.hasOwn(PLACES, id)) return;
@@ -223,23 +242,27 @@ export class Composer {
       this.#buildExamples();
       this.#summary();
     }
-    // whoever has no pictures yet finds the examples on the wall
+    // without jobs the gallery shows the examples
     show(byId('examples'), state.jobs.length > 0 && byId('examples-list').childElementCount > 0);
   }
 
-  /** The server said what it can do. @param {any} hello */
+  /** Take limits, defaults and sizes from a hello. @param {any} hello */
   #applyHello(hello) {
     const first = !this.hello;
-    const other = !first && this.hello.model?.name !== hello.model?.name; // what suited one model may not suit another
+    // another model has its own defaults
+    const other = !first && this.hello.model?.name !== hello.model?.name;
     const { fields = [], defaults = {}, sizes = [], limits = {} } = hello;
     this.hello = hello;
-    this.fields = { ...UNKNOWN, ...Object.fromEntries(fields.map((/** @type {Field} */ f) => [f.name, f])) };
+    this.fields =
+      { ...UNKNOWN, ...Object.fromEntries(fields.map((/** @type {Field} */ f) => [f.name, f])) };
     for (const name of NUMBERS) {
       const { min, max, step } = this.fields[name];
       const top = Math.min(max, name === 'steps' ? STEPS_SLIDE_MAX : GUIDANCE_SLIDE_MAX);
       Object.assign(this.input[name], { min, max, step: step || 'any' });
       Object.assign(this.slide[name], { min, max: top, step: step || 0.1 });
-      if (other || (first && this.input[name].value === '')) this.input[name].value = String(defaults[name] ?? '');
+      if (other || (first && this.input[name].value === '')) {
+        this.input[name].value = String(defaults[name] ?? '');
+      }
       this.slide[name].value = this.input[name].value;
     }
     const { width, height } = this.fields;
@@ -248,9 +271,10 @@ export class Composer {
   }
 
   #buildExamples() {
-    byId('examples-list').replaceChildren(...examplesOf(this.hello, this.text?.lang ?? 'en').map((example) => el('button', {
-      type: 'button', class: 'example', text: example, title: example, lang: languageOf(example), dir: 'auto',
-      on: { click: () => this.#take(example) },
+    const examples = examplesOf(this.hello, this.text?.lang ?? 'en');
+    byId('examples-list').replaceChildren(...examples.map((example) => el('button', {
+      type: 'button', class: 'example', text: example, title: example, dir: 'auto',
+      lang: languageOf(example), on: { click: () => this.#take(example) },
     })));
   }
 
@@ -261,15 +285,18 @@ export class Composer {
     this.prompt.focus();
   }
 
-  /** The folded settings in a few words. */
+  /** Show the advanced settings in a few words while they are folded. */
   #summary() {
     const { text } = this;
     if (!text) return;
     const { steps, guidance, seed } = this.input;
     const parts = [];
     if (steps.value) parts.push(text.say('compose.now.steps', { n: Number(steps.value) }));
-    if (guidance.value) parts.push(text.say('compose.now.guidance', { value: Number(guidance.value) }));
-    parts.push(seed.value.trim() ? text.say('compose.now.seed', { value: seed.value.trim() }) : text.say('compose.now.random'));
+    if (guidance.value) {
+      parts.push(text.say('compose.now.guidance', { value: Number(guidance.value) }));
+    }
+    parts.push(seed.value.trim() ? text.say('compose.now.seed', { value: seed.value.trim() })
+      : text.say('compose.now.random'));
     put(byId('advanced-now'), parts.join(' · '));
   }
 }

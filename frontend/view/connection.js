@@ -1,5 +1,5 @@
 // @ts-check
-// connection - how the connection stands: the lamp, a word in the head, and a notice when it is worth a sentence.
+// connection - shows the state of the connection: lamp, a word in the head, and the notice.
 
 import { attribute, byId, put, show } from './dom.js';
 import { failureWords } from './errors.js';
@@ -7,7 +7,7 @@ import { failureWords } from './errors.js';
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
-const QUIET_MS = 1200; // a connection that comes quickly needs no words
+const QUIET_MS = 1200; // no notice for a shorter interruption
 const NEWS_MS = 6000;
 const UNDO_MS = 9000;
 
@@ -28,15 +28,19 @@ export class Connection {
   /** @param {State} state @param {Text} text @param {number} now */
   update(state, text, now) {
     this.shown = [state, text];
-    const name = state.connection.state === 'open' ? 'open' : state.connection.ever || state.connection.attempt > 1 ? 'lost' : 'connecting';
+    const name = state.connection.state === 'open' ? 'open' : state.connection.ever
+      || state.connection.attempt > 1 ? 'lost' : 'connecting';
     const root = document.documentElement;
     if (root.dataset.connection !== name) this.since = now;
     root.dataset.connection = name;
-    root.dataset.busy = String((state.stats?.running ?? 0) > 0 || state.jobs.some((job) => job.state === 'running'));
+    root.dataset.busy = String((state.stats?.running ?? 0) > 0
+      || state.jobs.some((job) => job.state === 'running'));
     put(byId('connection-text'), text.say(`connection.${name}`));
     const model = state.hello?.model;
-    // "cpu (2 threads, avx512bf, bf16)": the kind is enough here
-    put(byId('model'), model ? text.say('model.line', { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
+    // "cpu (2 threads, avx512bf, bf16)": the first word
+    put(byId('model'),
+      model ? text.say('model.line',
+      { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
     attribute(byId('model'), 'title', model?.device ?? null);
     this.tick(now);
   }
@@ -59,9 +63,11 @@ export class Connection {
   }
 }
 
-/** @typedef {{words: string, tone: 'good' | 'wait' | 'bad', action: 'retry' | 'undo' | null}} Notice */
+/** @typedef {{words: string, tone: 'good' | 'wait' | 'bad', action: 'retry' | 'undo' | null}}
+ * Notice */
 
-/** What is worth a sentence now. @param {State} state @param {Text} text @param {number} now @param {number} since
+/** The notice to show now. @param {State} state @param {Text} text @param {number} now
+ * @param {number} since
  * @returns {Notice | null} */
 export function noticeWords(state, text, now, since) {
   const { connection, news } = state;
@@ -69,27 +75,36 @@ export function noticeWords(state, text, now, since) {
   if (!news) return null;
   const age = now - news.at;
   if (news.kind === 'cleared') {
-    return age < UNDO_MS ? { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good', action: 'undo' } : null;
+    return age < UNDO_MS ? { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good',
+      action: 'undo' } : null;
   }
   if (age > NEWS_MS && news.kind !== 'stopping') return null;
   if (news.kind === 'error') {
     const { wrong, todo } = failureWords(news.failure ?? { code: 'internal' }, text);
     return { words: `${wrong} ${todo}`, tone: 'bad', action: null };
   }
-  return { words: text.say(`notice.${news.kind}`), tone: news.kind === 'stopping' ? 'wait' : 'good', action: null };
+  return { words: text.say(`notice.${news.kind}`), tone: news.kind === 'stopping' ? 'wait' : 'good',
+    action: null };
 }
 
-/** @param {State} state @param {Text} text @param {number} now @param {number} since @returns {Notice | null} */
+/** @param {State} state @param {Text} text @param {number} now @param {number} since
+ * @returns {Notice | null} */
 function lostWords({ connection, news }, text, now, since) {
   if (!navigator.onLine && location.hostname !== 'localhost' && location.hostname !== '127.0.0.1') {
     return { words: text.say('notice.offline'), tone: 'bad', action: 'retry' };
   }
   if (!connection.ever && connection.attempt < 2) {
-    return now - since > QUIET_MS ? { words: text.say('notice.connecting'), tone: 'wait', action: null } : null;
+    return now - since > QUIET_MS
+      ? { words: text.say('notice.connecting'), tone: 'wait', action: null } : null;
   }
   if (now - since < QUIET_MS) return null;
-  if (news?.kind === 'stopping') return { words: text.say('notice.stopping'), tone: 'wait', action: 'retry' };
+  if (news?.kind === 'stopping') {
+    return { words: text.say('notice.stopping'), tone: 'wait', action: 'retry' };
+  }
   const left = connection.retryAt - now;
-  if (connection.state === 'connecting' || left < 300) return { words: text.say('notice.retrying'), tone: 'bad', action: 'retry' };
-  return { words: text.say('notice.lost', { time: text.about(Math.max(1000, left)) }), tone: 'bad', action: 'retry' };
+  if (connection.state === 'connecting' || left < 300) {
+    return { words: text.say('notice.retrying'), tone: 'bad', action: 'retry' };
+  }
+  return { words: text.say('notice.lost', { time: text.about(Math.max(1000, left)) }), tone: 'bad',
+    action: 'retry' };
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// copy - puts words into the clipboard, also where the page has no secure context (plain HTTP in a local network).
+// copy - copies text to the clipboard, also without a secure context (plain HTTP).
 
 /** @param {string} words @returns {Promise<boolean>} whether it worked */
 export async function copyWords(words) {
@@ -11,7 +11,8 @@ export async function copyWords(words) {
   }
 }
 
-/** The old way: select the words in a field that nobody sees. @param {string} words */
+/** Without the clipboard API: select the text in a hidden field, then execCommand.
+ * @param {string} words */
 function copyBySelection(words) {
   const before = document.activeElement;
   const field = document.createElement('textarea');

@@ -1,10 +1,10 @@
 // @ts-check
-// dom - makes elements: text only as text, never as markup; and the few icons of the page.
+// dom - creates elements, sets text (never as markup) and attributes; the page's icons.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** @typedef {{class?: string, text?: string, on?: Record<string, (event: any) => void>, data?: Record<string, string>,
- *             [attribute: string]: any}} Properties */
+/** @typedef {{class?: string, text?: string, on?: Record<string, (event: any) => void>,
+ *             data?: Record<string, string>, [attribute: string]: any}} Properties */
 
 /** A new element. `class`, `text`, `on` and `data` are special; all else are attributes.
  * @template {keyof HTMLElementTagNameMap} K
@@ -15,12 +15,17 @@ export function el(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (name === 'class') element.className = value.trim();
     else if (name === 'text') element.textContent = value;
-    else if (name === 'on') for (const [type, f] of Object.entries(value)) element.addEventListener(type, f);
+    else if (name === 'on') listen(element, value);
     else if (name === 'data') Object.assign(element.dataset, value);
     else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
   }
   element.append(...children.filter((child) => child !== null));
   return element;
+}
+
+/** @param {HTMLElement} element @param {Record<string, (event: any) => void>} on */
+function listen(element, on) {
+  for (const [type, f] of Object.entries(on)) element.addEventListener(type, f);
 }
 
 /** The element with this id; its absence is a bug.
@@ -31,13 +36,14 @@ export function byId(id) {
   return /** @type {T} */ (element);
 }
 
-/** Set text only when it changes, so that nothing is laid out or announced anew for nothing.
+/** Set text only when it changes, to avoid layout and repeated announcements.
  * @param {Element} element @param {string} text */
 export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Set or remove an attribute, only when it changes. @param {Element} element @param {string} name @param {string | null} value */
+/** Set or remove an attribute, only when it changes. @param {Element} element
+ * @param {string} name @param {string | null} value */
 export function attribute(element, name, value) {
   if (value === null) element.removeAttribute(name);
   else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
@@ -48,15 +54,16 @@ export function show(element, shown) {
   if (element.hidden === shown) element.hidden = !shown;
 }
 
-/** What language words are in, as far as their letters tell: for the right glyphs and the right voice.
- * @param {string} words @returns {'zh' | 'ja' | 'ko' | null} null: not told */
+/** The language of a text as far as its script tells, for glyphs and speech.
+ * @param {string} words @returns {'zh' | 'ja' | 'ko' | null} null: unknown */
 export function languageOf(words) {
   if (/[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(words)) return 'ja';
   if (/\p{Script=Hangul}/u.test(words)) return 'ko';
   return /\p{Script=Han}/u.test(words) ? 'zh' : null;
 }
 
-/** Show what a person wrote: as text, in its own direction and language. @param {Element} element @param {string} words */
+/** Show a prompt: as text, with its own direction and language.
+ * @param {Element} element @param {string} words */
 export function quote(element, words) {
   put(element, words);
   attribute(element, 'dir', 'auto');
@@ -65,7 +72,7 @@ export function quote(element, words) {
 
 const NAME_MAX = 80; // characters
 
-/** Words short enough to name something by. @param {string} words */
+/** A prompt cut to NAME_MAX characters, for labels. @param {string} words */
 export function brief(words) {
   const characters = [...words.slice(0, 2 * NAME_MAX + 1)];
   return characters.length > NAME_MAX ? `${characters.slice(0, NAME_MAX).join('')}…` : words;
@@ -77,9 +84,16 @@ const ICONS = Object.freeze({
   save: 'M10 3v9.5M6 9l4 4 4-4M4 16.5h12',
   again: 'M4 10a6 6 0 1 1 1.8 4.3M4 15.5v-3.2h3.2',
   form: 'M4 5h12M4 10h7M4 15h4M13.5 17l3-3-3-3',
-  dice: 'M5 3h10a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM7 7h.01M13 7h.01M10 10h.01M7 13h.01M13 13h.01',
-  copy: 'M7.5 7.5V4.8A1.8 1.8 0 0 1 9.3 3h5.9A1.8 1.8 0 0 1 17 4.8v5.9a1.8 1.8 0 0 1-1.8 1.8h-2.7M4.8 7.5h5.9a1.8 1.8 0 0 1 1.8 1.8v5.9a1.8 1.8 0 0 1-1.8 1.8H4.8A1.8 1.8 0 0 1 3 15.2V9.3a1.8 1.8 0 0 1 1.8-1.8Z',
-  link: 'M8.2 11.8a3.4 3.4 0 0 0 4.8 0l2.9-2.9a3.4 3.4 0 0 0-4.8-4.8l-1 1M11.8 8.2a3.4 3.4 0 0 0-4.8 0l-2.9 2.9a3.4 3.4 0 0 0 4.8 4.8l1-1',
+  dice:
+    'M5 3h10a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2ZM7 7h.01M13 7h.01' +
+    'M10 10h.01M7 13h.01M13 13h.01',
+  copy:
+    'M7.5 7.5V4.8A1.8 1.8 0 0 1 9.3 3h5.9A1.8 1.8 0 0 1 17 4.8v5.9a1.8 1.8 0 0 1-1.8 1.8h-2.7' +
+    'M4.8 7.5h5.9a1.8 1.8 0 0 1 1.8 1.8v5.9a1.8 1.8 0 0 1-1.8 1.8H4.8A1.8 1.8 0 0 1 3 15.2V9.3' +
+    'a1.8 1.8 0 0 1 1.8-1.8Z',
+  link:
+    'M8.2 11.8a3.4 3.4 0 0 0 4.8 0l2.9-2.9a3.4 3.4 0 0 0-4.8-4.8l-1 1' +
+    'M11.8 8.2a3.4 3.4 0 0 0-4.8 0l-2.9 2.9a3.4 3.4 0 0 0 4.8 4.8l1-1',
   check: 'M4 10.5l4 4 8-9',
   broken: 'M3 5h14v10H3ZM3 12l4-3 3 3 2-2 5 4M11 2l-2 3 2 2-2 3',
   stop: 'M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15ZM5 5l10 10',
@@ -98,10 +112,12 @@ export function icon(name) {
   return svg;
 }
 
-/** A quiet button. @param {keyof typeof ICONS | null} image @param {(event: MouseEvent) => void} act @param {string} [more] classes */
+/** A button with an icon or a label. @param {keyof typeof ICONS | null} image
+ * @param {(event: MouseEvent) => void} act @param {string} [more] classes */
 export function button(image, act, more = '') {
   const label = el('span', more.includes('icon') ? { class: 'sr' } : {});
-  const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } }, image && icon(image), label);
+  const element = el('button', { type: 'button', class: `quiet ${more}`, on: { click: act } },
+    image && icon(image), label);
   return { element, label };
 }
 

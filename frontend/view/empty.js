@@ -1,5 +1,5 @@
 // @ts-check
-// empty - the wall before the first picture: papers that only have to be clicked, and how a picture comes about.
+// empty - the gallery without jobs: example prompts to click, and the phases of a job explained.
 
 import { PHASES } from '../wire.js';
 import { examplesOf } from './composer.js';
@@ -9,7 +9,7 @@ import { attribute, byId, el, icon, languageOf, put, show } from './dom.js';
 /** @typedef {import('../i18n/text.js').Text} Text */
 
 export class Empty {
-  /** @param {(prompt: string) => void} start make a picture of this prompt */
+  /** @param {(prompt: string) => void} start submits this prompt */
   constructor(start) {
     this.start = start;
     this.place = byId('empty');
@@ -18,7 +18,8 @@ export class Empty {
     this.papers = el('ul', { class: 'papers' });
     this.steps = PHASES.map(() => ({ name: el('b'), words: el('span') }));
     this.place.append(this.title, this.words, this.papers,
-      el('ol', { class: 'ways' }, ...this.steps.map(({ name, words }) => el('li', {}, name, words))));
+      el('ol', { class: 'ways' },
+        ...this.steps.map(({ name, words }) => el('li', {}, name, words))));
     /** @type {string[]} */ this.examples = [];
   }
 
@@ -35,7 +36,8 @@ export class Empty {
     });
     if (this.examples.join('\n') !== examples.join('\n')) this.#lay(examples);
     for (const [i, paper] of [...this.papers.querySelectorAll('button')].entries()) {
-      attribute(paper, 'aria-label', text.say('act.of', { name: text.say('compose.generate'), prompt: examples[i] }));
+      attribute(paper, 'aria-label',
+        text.say('act.of', { name: text.say('compose.generate'), prompt: examples[i] }));
     }
     attribute(this.papers, 'aria-label', text.say('compose.examples'));
   }
@@ -45,7 +47,8 @@ export class Empty {
     this.examples = examples;
     show(this.papers, examples.length > 0);
     this.papers.replaceChildren(...examples.map((example) => el('li', {},
-      el('button', { type: 'button', class: 'paper', on: { click: () => this.start(example) } }, icon('forth'),
+      el('button', { type: 'button', class: 'paper', on: { click: () => this.start(example) } },
+        icon('forth'),
         el('span', { text: example, lang: languageOf(example), dir: 'auto' })))));
   }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// gallery - the wall: a card for each picture, newest first, and what is there when there is none.
+// gallery - a card for each job, newest first; without jobs, the examples.
 
 import { TERMINAL } from '../state.js';
 import { Card } from './card.js';
@@ -10,7 +10,8 @@ import { Empty } from './empty.js';
 /** @typedef {import('../i18n/text.js').Text} Text */
 
 export class Gallery {
-  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void, start: (prompt: string) => void}} acts */
+  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void,
+   *           start: (prompt: string) => void}} acts */
   constructor(acts) {
     this.acts = acts;
     this.list = byId('cards');
@@ -22,12 +23,15 @@ export class Gallery {
     this.clear.addEventListener('click', () => this.#clear());
   }
 
-  /** @param {State} state @param {Text} text @param {number} now @param {boolean} all every card anew: the language changed */
+  /** @param {State} state @param {Text} text @param {number} now
+   * @param {boolean} all update every card, because the language changed */
   update(state, text, now, all) {
     const before = this.state;
     this.state = state;
-    const scene = { text, now, connected: state.connection.state === 'open', cap: state.hello?.concurrency?.cap ?? 1 };
-    const updateAll = all || before?.connection.state !== state.connection.state || before?.hello !== state.hello;
+    const scene = { text, now, connected: state.connection.state === 'open',
+      cap: state.hello?.concurrency?.cap ?? 1 };
+    const updateAll = all || before?.connection.state !== state.connection.state
+      || before?.hello !== state.hello;
     const old = new Map(before?.jobs.map((job) => [job.key, job]));
     this.#drop(state);
     let place = this.list.firstElementChild;
@@ -44,7 +48,7 @@ export class Gallery {
     this.empty.update(state, text);
   }
 
-  /** Only time went by. @param {number} now */
+  /** Update the times alone. @param {number} now */
   tick(now) {
     for (const card of this.cards.values()) card.tick(now);
   }
@@ -61,7 +65,7 @@ export class Gallery {
     return card;
   }
 
-  /** Take down cards whose jobs are gone; the focus goes to a neighbour. @param {State} state */
+  /** Remove the cards of removed jobs; the focus moves to a neighbour. @param {State} state */
   #drop(state) {
     const kept = new Set(state.jobs.map((job) => job.key));
     for (const [key, card] of this.cards) {
@@ -78,7 +82,8 @@ export class Gallery {
   }
 
   #clear() {
-    const keys = this.state?.jobs.filter((job) => TERMINAL.has(job.state)).map((job) => job.key) ?? [];
+    const keys = this.state?.jobs.filter((job) => TERMINAL.has(job.state)).map((job) => job.key)
+      ?? [];
     this.acts.clear(keys);
     byId('pictures').focus();
   }

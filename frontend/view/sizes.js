@@ -1,24 +1,26 @@
 // @ts-check
-// sizes - the picture's size: the presets that suit the model, and two numbers for every other size it can draw.
+// sizes - the picture's size: the model's presets, or width and height as numbers.
 
 import { byId, el, put } from './dom.js';
 
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** @typedef {{name: string, min: number, max: number, step?: number, default?: number}} Field */
 /** @typedef {{width: number, height: number}} Size */
-/** What the server said about sizes. @typedef {{presets: readonly Size[], width: Field, height: Field, aspect: number}} Rules */
+/** The server's rules for sizes.
+ * @typedef {{presets: readonly Size[], width: Field, height: Field, aspect: number}} Rules */
 
-const FRAME_PX = 26; // longest side of a preset's little frame
+const FRAME_PX = 26; // longest side of the frame drawn on a preset
 const SIDES = /** @type {const} */ (['width', 'height']);
 
-const same = (/** @type {Size} */ a, /** @type {Size} */ b) => a.width === b.width && a.height === b.height;
+const same = (/** @type {Size} */ a, /** @type {Size} */ b) =>
+  a.width === b.width && a.height === b.height;
 
 /** The legal side that is nearest to `value`. @param {number} value @param {Field} field */
 export function nearest(value, { min, max, step = 1 }) {
   return Math.min(max, Math.max(min, Math.round(value / step) * step));
 }
 
-/** What is wrong with a size: the side to blame, the message and its values; null when the model can draw it.
+/** What is wrong with a size: the side, the message's key and its values; null when it is legal.
  * @param {Size} size @param {Rules} rules
  * @returns {{side: 'width' | 'height', key: string, values: Record<string, string>} | null} */
 export function sizeFault(size, rules) {
@@ -30,30 +32,35 @@ export function sizeFault(size, rules) {
     return { side, key: 'compose.error.side',
       values: Object.fromEntries(Object.entries(numbers).map(([name, n]) => [name, String(n)])) };
   }
-  const [long, short] = size.width > size.height ? SIDES : /** @type {const} */ (['height', 'width']);
+  const [long, short] = size.width > size.height ? SIDES
+    : /** @type {const} */ (['height', 'width']);
   if (size[long] <= size[short] * rules.aspect) return null;
   const { step = 1 } = rules[long];
   return { side: long, key: 'compose.error.aspect',
-    values: { aspect: String(rules.aspect), near: String(Math.floor(size[short] * rules.aspect / step) * step) } };
+    values: { aspect: String(rules.aspect),
+      near: String(Math.floor(size[short] * rules.aspect / step) * step) } };
 }
 
 export class Sizes {
   constructor() {
     this.list = byId('sizes');
-    this.sides = { width: /** @type {HTMLInputElement} */ (byId('width')), height: /** @type {HTMLInputElement} */ (byId('height')) };
-    /** @type {Size | null} */ this.size = null; // null until the server has said what it can do
+    this.sides = { width: /** @type {HTMLInputElement} */ (byId('width')),
+      height: /** @type {HTMLInputElement} */ (byId('height')) };
+    /** @type {Size | null} */ this.size = null; // null until the first hello
     /** @type {Rules | null} */ this.rules = null;
     /** @type {Text | null} */ this.text = null;
     /** @type {Text | null} */ this.built = null; // the language of the tiles
     this.list.addEventListener('input', (event) => {
-      const [width, height] = /** @type {HTMLInputElement} */ (event.target).value.split('x').map(Number);
+      const [width, height] = /** @type {HTMLInputElement} */ (event.target).value.split('x')
+        .map(Number);
       this.choose({ width, height });
     });
     for (const side of SIDES) this.sides[side].addEventListener('input', () => this.#typed());
   }
 
-  /** The server said what it can do. @param {Rules} rules @param {Size} fallback when no size was chosen, or none of this model
-   * @param {boolean} anew forget the size that was chosen */
+  /** Take the rules of a hello. @param {Rules} rules
+   * @param {Size} fallback when no size was chosen, or an illegal one
+   * @param {boolean} anew replace the chosen size by the fallback */
   setRules(rules, fallback, anew) {
     this.rules = rules;
     for (const side of SIDES) {
@@ -76,12 +83,12 @@ export class Sizes {
     this.#build();
   }
 
-  /** What is wrong with the two numbers, null when nothing is. */
+  /** The fault of the typed width and height, null when they are legal. */
   fault() {
     return this.rules && sizeFault(this.#read(), this.rules);
   }
 
-  /** The size is one of the presets, so that a complaint about it belongs there. */
+  /** Whether the size is a preset; an error about it is then shown there. */
   preset() {
     const { size } = this;
     return !!size && !!this.rules?.presets.some((preset) => same(preset, size));
@@ -101,32 +108,41 @@ export class Sizes {
     const { text, size, rules } = this;
     if (!text || !size || !rules) return;
     const { min, max, step = 1 } = rules.width;
-    put(byId('side-help'), text.say('compose.sides.help', { step: String(step), min: String(min), max: String(max), aspect: rules.aspect }));
+    const limits = { step: String(step), min: String(min), max: String(max) };
+    put(byId('side-help'), text.say('compose.sides.help', { ...limits, aspect: rules.aspect }));
     const all = this.preset() ? rules.presets : [...rules.presets, size];
     const value = (/** @type {Size} */ s) => `${s.width}x${s.height}`;
     const inputs = [...this.list.querySelectorAll('input')];
-    if (this.built === text && inputs.map((input) => input.value).join() === all.map(value).join()) {
+    const present = inputs.map((input) => input.value).join();
+    if (this.built === text && present === all.map(value).join()) {
       for (const input of inputs) input.checked = input.value === value(size);
       return;
     }
     this.built = text;
     const focused = this.list.contains(document.activeElement);
     this.list.replaceChildren(...all.map((one) => this.#tile(one, text, same(one, size))));
-    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector('input:checked'))?.focus();
+    if (focused) {
+      /** @type {HTMLElement | null} */ (this.list.querySelector('input:checked'))?.focus();
+    }
   }
 
   /** @param {Size} size @param {Text} text @param {boolean} checked */
   #tile({ width, height }, text, checked) {
-    const shape = text.say(`compose.size.${width === height ? 'square' : width > height ? 'wide' : 'tall'}`);
+    const shape =
+      text.say(`compose.size.${width === height ? 'square' : width > height ? 'wide' : 'tall'}`);
     const input = el('input', { type: 'radio', name: 'size', value: `${width}x${height}`,
-      'aria-label': text.say('compose.size.name', { shape, width: String(width), height: String(height) }) });
+      'aria-label': text.say('compose.size.name',
+        { shape, width: String(width), height: String(height) }) });
     input.checked = checked;
     const frame = el('i', { 'aria-hidden': 'true' });
-    const largest = Math.max(...(this.rules?.presets ?? []).flatMap((s) => [s.width, s.height]), width, height);
-    const scale = FRAME_PX / Math.max(width, height) * (0.6 + 0.4 * Math.max(width, height) / largest);
+    const largest = Math.max(...(this.rules?.presets ?? []).flatMap((s) => [s.width, s.height]),
+      width, height);
+    const longer = Math.max(width, height);
+    const scale = FRAME_PX / longer * (0.6 + 0.4 * longer / largest);
     frame.style.width = `${width * scale}px`;
     frame.style.height = `${height * scale}px`;
     return el('label', { class: 'size' }, input,
-      el('span', { class: 'size-face', 'aria-hidden': 'true' }, frame, el('span', { text: `${width} × ${height}` })));
+      el('span', { class: 'size-face', 'aria-hidden': 'true' }, frame,
+        el('span', { text: `${width} × ${height}` })));
   }
 }

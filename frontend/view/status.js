@@ -1,5 +1,5 @@
 // @ts-check
-// status - what the server is doing: counts, how many at a time, who runs and who waits, with times.
+// status - the server's statistics: counts, jobs at a time, and a row for each job with its time.
 
 import { remaining } from '../state.js';
 import { Bar, attribute, byId, el, put, quote, show } from './dom.js';
@@ -17,7 +17,8 @@ export class Status {
     this.line = byId('status-line');
     this.short = byId('status-short');
     this.foot = byId('status-foot');
-    this.numbers = Object.fromEntries(KINDS.map((kind) => [kind, { term: el('dt'), number: el('dd', { text: '–' }) }]));
+    this.numbers = Object.fromEntries(KINDS.map((kind) =>
+      [kind, { term: el('dt'), number: el('dd', { text: '–' }) }]));
     for (const kind of KINDS) {
       const { term, number } = this.numbers[kind];
       this.counts.append(el('div', { data: { kind } }, term, number));
@@ -31,13 +32,16 @@ export class Status {
     const { stats, hello } = state;
     const cap = stats?.cap ?? hello?.concurrency?.cap;
     put(this.line, cap ? text.say('status.queue', { n: cap }) : '');
-    put(this.short, stats ? text.say('status.summary', { running: stats.running, waiting: stats.queued }) : '');
-    const numbers = { running: stats?.running, waiting: stats?.queued, done: stats?.done, failed: stats?.failed };
+    put(this.short,
+      stats ? text.say('status.summary', { running: stats.running, waiting: stats.queued }) : '');
+    const numbers = { running: stats?.running, waiting: stats?.queued, done: stats?.done,
+      failed: stats?.failed };
     for (const kind of KINDS) {
       const { term, number } = this.numbers[kind];
       put(term, text.say(`status.${kind}`));
       put(number, numbers[kind] === undefined ? '–' : text.number.format(numbers[kind]));
-      /** @type {HTMLElement} */ (number.parentElement).dataset.some = String((numbers[kind] ?? 0) > 0);
+      /** @type {HTMLElement} */ (number.parentElement).dataset.some =
+        String((numbers[kind] ?? 0) > 0);
     }
     attribute(this.line, 'title', stats?.why_cap ?? hello?.concurrency?.why ?? null);
     this.#list(state, text, now);
@@ -60,7 +64,8 @@ export class Status {
       this.traffic.append(row.element);
     }
     shown.forEach((/** @type {any} */ job, /** @type {number} */ i) =>
-      this.rows[i].update(job, names.get(job.job) ?? null, text, /** @type {any} */ (stats).at, now));
+      this.rows[i].update(job, names.get(job.job) ?? null, text, /** @type {any} */ (stats).at,
+        now));
     const rest = (stats ? stats.running + stats.queued : 0) - shown.length;
     put(this.more, rest > 0 ? text.say('status.more', { n: rest }) : '');
     if (rest > 0) this.traffic.append(this.more);
@@ -69,7 +74,7 @@ export class Status {
   }
 }
 
-/** One that runs or waits. */
+/** One running or waiting job. */
 class Row {
   constructor() {
     this.mark = el('span', { class: 'mark' });
@@ -81,7 +86,8 @@ class Row {
     /** @type {Text | null} */ this.text = null;
   }
 
-  /** @param {any} job a row of stats @param {string | null} prompt when it is ours @param {Text} text @param {number} at @param {number} now */
+  /** @param {any} job a row of stats @param {string | null} prompt when it is a job of this page
+   * @param {Text} text @param {number} at @param {number} now */
   update(job, prompt, text, at, now) {
     const running = job.state === 'running';
     this.text = text;

@@ -1,5 +1,5 @@
 // @ts-check
-// title - what the browser's tab says: how far the work is, or what came out of it while nobody looked.
+// title - the tab's title and icon: progress, or pictures that became ready while it was hidden.
 
 import { attribute, byId } from './dom.js';
 
@@ -19,7 +19,8 @@ export class Title {
   /** @param {State} state @param {Text} text @param {boolean} hidden */
   update({ jobs }, text, hidden) {
     const ready = jobs.filter((job) => job.state === 'done' && this.open.has(job.key)).length;
-    this.open = new Set(jobs.filter((job) => job.state === 'queued' || job.state === 'running').map((job) => job.key));
+    this.open = new Set(jobs.filter((job) => job.state === 'queued' || job.state === 'running')
+      .map((job) => job.key));
     this.ready = hidden ? this.ready + ready : 0;
     const words = titleWords(jobs, this.ready, text);
     if (document.title !== words) document.title = words;
@@ -27,7 +28,7 @@ export class Title {
   }
 }
 
-/** How far the oldest running picture is, null when none runs. @param {readonly Job[]} jobs */
+/** Progress of the oldest running job, null when none runs. @param {readonly Job[]} jobs */
 function progress(jobs) {
   return jobs.filter((job) => job.state === 'running').at(-1)?.overall ?? null;
 }

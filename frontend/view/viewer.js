@@ -1,5 +1,5 @@
 // @ts-check
-// viewer - one finished picture, large, with all that made it; the keyboard goes to its neighbours.
+// viewer - one finished picture, large, with its settings; arrow keys go to its neighbours.
 
 import { copyWords } from './copy.js';
 import { attribute, byId, button, el, icon, put, quote, show } from './dom.js';
@@ -11,7 +11,8 @@ import { attribute, byId, button, el, icon, put, quote, show } from './dom.js';
 const VIEW_VH = 76; // height of the picture in the window
 const COPIED_MS = 1800;
 const SWIPE_PX = 48;
-const LONG = 400; // characters; a longer prompt scrolls, and what scrolls must be reachable by keyboard
+// characters; a longer prompt scrolls and must be reachable by keyboard
+const LONG = 400;
 
 export class Viewer {
   /** @param {{use: (job: Job) => void, vary: (job: Job) => void, say: (words: string) => void,
@@ -26,12 +27,14 @@ export class Viewer {
     this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
     this.use = button('form', () => this.#leave(acts.use));
     this.vary = button('dice', () => this.#leave(acts.vary));
-    this.copies = /** @type {const} */ (['prompt', 'seed', 'link']).map((part) => this.#copier(part));
+    this.copies = /** @type {const} */ (['prompt', 'seed', 'link'])
+      .map((part) => this.#copier(part));
     this.previous = button('back', () => this.#go(-1), 'icon step back');
     this.next = button('forth', () => this.#go(1), 'icon step forth');
     this.count = el('p', { class: 'viewer-count' });
     this.close = button('close', () => this.dialog.close(), 'icon close');
-    this.shot = el('div', { class: 'viewer-shot' }, this.image, this.previous.element, this.next.element);
+    this.shot = el('div', { class: 'viewer-shot' }, this.image, this.previous.element,
+      this.next.element);
     this.dialog.append(el('div', { class: 'viewer-in' }, this.shot,
       el('div', { class: 'viewer-text' }, this.count, this.title, this.facts,
         el('div', { class: 'actions' }, this.save, this.use.element, this.vary.element),
@@ -41,7 +44,8 @@ export class Viewer {
   }
 
   #listen() {
-    this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
+    this.dialog.addEventListener('click', (event) => event.target === this.dialog
+      && this.dialog.close());
     this.dialog.addEventListener('keydown', (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
       const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -51,7 +55,8 @@ export class Viewer {
       this.#go(step);
     });
     let from = 0;
-    this.shot.addEventListener('touchstart', (event) => { from = event.changedTouches[0].clientX; }, { passive: true });
+    this.shot.addEventListener('touchstart', (event) => { from = event.changedTouches[0].clientX; },
+      { passive: true });
     this.shot.addEventListener('touchend', (event) => {
       const moved = event.changedTouches[0].clientX - from;
       if (event.touches.length === 0 && Math.abs(moved) >= SWIPE_PX) this.#go(moved < 0 ? 1 : -1);
@@ -71,7 +76,8 @@ export class Viewer {
     if (this.job) act(this.job);
   }
 
-  /** A button that copies a part of what made the picture, and says so in its place. @param {Part} part */
+  /** A button that copies the prompt, the seed or the link; its label shows the outcome.
+   * @param {Part} part */
   #copier(part) {
     const { element, label } = button(part === 'link' ? 'link' : 'copy', async () => {
       const text = this.acts.text();
@@ -109,10 +115,11 @@ export class Viewer {
     this.image.style.width = `min(100%, ${(VIEW_VH * result.width / result.height).toFixed(2)}vh)`;
     quote(this.title, spec.prompt);
     attribute(this.title, 'tabindex', spec.prompt.length > LONG ? '0' : null);
-    const facts = [['size', `${result.width} × ${result.height}`], ['steps', spec.steps], ['guidance', spec.guidance],
-      ['seed', String(result.seed)], ['took', text.exact(result.seconds)]];
-    this.facts.replaceChildren(...facts.filter(([, value]) => value !== undefined).map(([name, value]) =>
-      el('div', {}, el('dt', { text: text.say(`viewer.${name}`) }), el('dd', { text: String(value) }))));
+    const facts = [['size', `${result.width} × ${result.height}`], ['steps', spec.steps],
+      ['guidance', spec.guidance], ['seed', result.seed], ['took', text.exact(result.seconds)]];
+    const known = facts.filter(([, value]) => value !== undefined);
+    this.facts.replaceChildren(...known.map(([name, value]) => el('div', {},
+      el('dt', { text: text.say(`viewer.${name}`) }), el('dd', { text: String(value) }))));
     attribute(this.save, 'href', `${result.url}?download=1`);
     put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
     put(this.use.label, text.say('act.use.long'));
@@ -123,8 +130,10 @@ export class Viewer {
     put(this.next.label, text.say('viewer.next'));
     put(this.close.label, text.say('act.close'));
     put(this.count, text.say('viewer.count', { at: at + 1, n: all.length }));
-    for (const element of [this.count, this.previous.element, this.next.element]) show(element, all.length > 1);
-    // `disabled` would lose the focus of whoever steps with the button
+    for (const element of [this.count, this.previous.element, this.next.element]) {
+      show(element, all.length > 1);
+    }
+    // `disabled` would lose the focus
     attribute(this.previous.element, 'aria-disabled', at <= 0 ? 'true' : null);
     attribute(this.next.element, 'aria-disabled', at < 0 || at >= all.length - 1 ? 'true' : null);
   }
@@ -133,5 +142,6 @@ export class Viewer {
 /** @param {Job} job @param {Part} part */
 function partOf({ spec, result }, part) {
   if (part === 'prompt') return spec.prompt;
-  return part === 'seed' ? String(result?.seed ?? spec.seed) : new URL(result?.url ?? '', location.href).href;
+  return part === 'seed' ? String(result?.seed ?? spec.seed)
+    : new URL(result?.url ?? '', location.href).href;
 }

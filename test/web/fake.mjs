@@ -1,9 +1,10 @@
-// fake - a small server that speaks darkroom.v1 and draws at any pace: test equipment for the page.
+// fake - a small darkroom.v1 server that runs jobs at any speed, to test the page against.
 //
 //   node test/web/fake.mjs [--port 7861] [--pace 1] [--cap 2]
 //
-// It plays by PROTOCOL.md where the page can tell, and no further. A prompt chooses a fate: "fail" fails while it
-// develops, "timeout" times out, "refuse" is a bad prompt, "full" finds the queue full, "hold" never ends.
+// It follows PROTOCOL.md as far as the page can tell. A word in the prompt chooses the outcome:
+// "fail" fails while denoising, "timeout" times out, "refuse" is a bad prompt, "full" finds the
+// queue full, "hold" never ends.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -14,23 +15,32 @@ import { WebSocketServer } from 'ws';
 import { paint, png } from './picture.mjs';
 
 const PAGE = fileURLToPath(new URL('../../frontend/', import.meta.url));
-export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
+export const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
+  "connect-src 'self'; " +
   "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml', '.png': 'image/png', '.webmanifest': 'application/manifest+json' };
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json' };
 const PHASES = ['glyph', 'prior', 'denoise', 'decode'];
 const WEIGHT = { glyph: 0.02, prior: 0.3, denoise: 0.64, decode: 0.04 };
 const TICK_MS = 50;
 
 const FIELDS = [
   { name: 'prompt', type: 'string', unit: 'bytes', required: true, min: 1, max: 16384, doc: '' },
-  { name: 'width', type: 'integer', unit: 'pixels', required: false, min: 64, max: 512, step: 32, default: 256, doc: '' },
-  { name: 'height', type: 'integer', unit: 'pixels', required: false, min: 64, max: 512, step: 32, default: 256, doc: '' },
-  { name: 'steps', type: 'integer', unit: '', required: false, min: 1, max: 200, default: 20, doc: '' },
-  { name: 'guidance', type: 'number', unit: '', required: false, min: 0, max: 20, default: 1.5, doc: '' },
-  { name: 'seed', type: 'integer', unit: '', required: false, min: -1, max: Number.MAX_SAFE_INTEGER, default: -1, doc: '' },
+  { name: 'width', type: 'integer', unit: 'pixels', required: false, min: 64, max: 512, step: 32,
+    default: 256, doc: '' },
+  { name: 'height', type: 'integer', unit: 'pixels', required: false, min: 64, max: 512, step: 32,
+    default: 256, doc: '' },
+  { name: 'steps', type: 'integer', unit: '', required: false, min: 1, max: 200, default: 20,
+    doc: '' },
+  { name: 'guidance', type: 'number', unit: '', required: false, min: 0, max: 20, default: 1.5,
+    doc: '' },
+  { name: 'seed', type: 'integer', unit: '', required: false, min: -1, max: Number.MAX_SAFE_INTEGER,
+    default: -1, doc: '' },
 ];
-const EXAMPLES = ['a red circle on a blue background', 'a boat with a red sail on the sea at sunset',
+const EXAMPLES = ['a red circle on a blue background',
+  'a boat with a red sail on the sea at sunset',
   'a house with a red roof and two trees on a green meadow', 'a lighthouse by the sea at night',
   'a wooden sign that says "HOME" in the desert', '夜晚的雪地里有一个雪人'];
 
@@ -40,7 +50,7 @@ export class Fake {
     Object.assign(this, { pace, cap, queueMax, manual });
     this.model = 'tiny';
     this.sizes = [[256, 256], [384, 256], [256, 384], [512, 512]];
-    this.jobs = []; // survive a restart, as the real server's do
+    this.jobs = []; // kept over a restart, as on the real server
     this.done = this.failed = this.cancelled = 0;
     this.count = 0;
     this.submits = []; // every submit message that came
@@ -52,7 +62,8 @@ export class Fake {
     this.bootId = randomBytes(8).toString('hex');
     this.connections = new Set();
     this.http = createServer((request, response) => this.serve(request, response));
-    this.sockets = new WebSocketServer({ server: this.http, path: '/ws', handleProtocols: (set) => set.has('darkroom.v1') && 'darkroom.v1' });
+    this.sockets = new WebSocketServer({ server: this.http, path: '/ws',
+      handleProtocols: (set) => set.has('darkroom.v1') && 'darkroom.v1' });
     this.sockets.on('connection', (socket) => this.accept(socket));
     await new Promise((resolve) => this.http.listen(port, '127.0.0.1', resolve));
     this.port = this.http.address().port;
@@ -60,7 +71,7 @@ export class Fake {
     return this;
   }
 
-  /** Stop as a crash does; start() again goes on with the jobs. */
+  /** Stop as a crash does; start() goes on with the jobs. */
   async stop() {
     clearInterval(this.timer);
     for (const c of this.connections) c.socket.terminate();
@@ -81,7 +92,8 @@ export class Fake {
 
   async serve(request, response) {
     const path = new URL(request.url, 'http://x').pathname;
-    const head = { 'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache' };
+    const head = { 'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-cache' };
     const job = this.jobs.find((j) => j.result?.url === path);
     if (job) {
       response.writeHead(200, { ...head, 'Content-Type': 'image/png' });
@@ -91,14 +103,15 @@ export class Fake {
     try {
       if (!file.startsWith(PAGE)) throw new Error('outside');
       const body = await readFile(file);
-      response.writeHead(200, { ...head, 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' });
+      response.writeHead(200,
+        { ...head, 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' });
       response.end(body);
     } catch {
       response.writeHead(404, head).end();
     }
   }
 
-  /** A server that is loading its model takes connections and is silent; then it speaks. */
+  /** A server that loads its model accepts connections, but sends hello only when it is ready. */
   unmute() {
     this.mute = false;
     for (const socket of this.silent.splice(0)) this.accept(socket);
@@ -111,24 +124,30 @@ export class Fake {
     socket.on('close', () => this.connections.delete(c));
     socket.on('error', () => {});
     socket.on('message', (data) => this.command(c, JSON.parse(data)));
-    this.send(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId, time_ms: Date.now(),
+    this.send(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId,
+      time_ms: Date.now(),
       model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
-      concurrency: { cap: this.cap, why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
+      concurrency: { cap: this.cap,
+        why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
       capabilities: ['text_to_image'], phases: PHASES, fields: FIELDS, examples: EXAMPLES,
       sizes: this.sizes.map(([width, height]) => ({ width, height })),
       defaults: { width: 256, height: 256, steps: 20, guidance: 1.5, seed: -1 },
-      limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax }, previews: { every_ms: 0, max_px: 256, format: 'jpeg' } });
+      limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax },
+      previews: { every_ms: 0, max_px: 256, format: 'jpeg' } });
   }
 
   send(c, message) {
-    if (c.socket.readyState === 1) c.socket.send(message instanceof Buffer ? message : JSON.stringify(message));
+    if (c.socket.readyState === 1) {
+      c.socket.send(message instanceof Buffer ? message : JSON.stringify(message));
+    }
   }
 
   command(c, m) {
     const ok = (state) => this.send(c, { type: 'ok', ref: m.ref, re: m.type, job: m.job, state });
     const job = this.jobs.find((j) => j.id === m.job);
     if (['watch', 'cancel'].includes(m.type) && !job) {
-      return this.send(c, { type: 'error', ref: m.ref, re: m.type, job: m.job, code: 'not_found', message: 'there is no such job',
+      return this.send(c, { type: 'error', ref: m.ref, re: m.type, job: m.job, code: 'not_found',
+        message: 'there is no such job',
         hint: 'Check the name; finished jobs are listed by `list`.' });
     }
     switch (m.type) {
@@ -150,10 +169,14 @@ export class Fake {
     this.submits.push(m);
     if (this.swallow) return this.swallow(c, m);
     const old = m.key && this.jobs.find((j) => j.key === m.key);
-    if (old) return this.send(c, { ...old.board.accepted, ref: m.ref }), this.watch(c, old, old.board.accepted.seq);
+    if (old) {
+      this.send(c, { ...old.board.accepted, ref: m.ref });
+      return this.watch(c, old, old.board.accepted.seq);
+    }
     const { prompt } = m.spec;
     if (/refuse/.test(prompt)) {
-      return this.error(c, m, 'bad_prompt', 'the prompt contains "<|dit_token_0|>", which the model reads as part of a picture',
+      return this.error(c, m, 'bad_prompt',
+        'the prompt contains "<|dit_token_0|>", which the model reads as part of a picture',
         'Remove that word and send the request again.', { field: 'prompt' });
     }
     if (/full/.test(prompt)) {
@@ -162,7 +185,8 @@ export class Fake {
     }
     const spec = { width: 256, height: 256, steps: 20, guidance: 1.5, ...m.spec };
     if (!(spec.seed >= 0)) spec.seed = Math.floor(Math.random() * 1e9);
-    const job = { id: randomBytes(8).toString('hex'), key: m.key, spec, state: 'queued', created: Date.now(), seq: 0, board: {},
+    const job = { id: randomBytes(8).toString('hex'), key: m.key, spec, state: 'queued',
+      created: Date.now(), seq: 0, board: {},
       phase: 0, at: 0, cost: (spec.width * spec.height / 65536) * (0.4 + 0.6 * spec.steps / 20) };
     this.jobs.push(job);
     this.post(job, 'accepted', { key: m.key, created_ms: job.created, spec });
@@ -176,8 +200,10 @@ export class Fake {
     const waiting = this.jobs.filter((j) => j.state === 'queued').length;
     const busy = this.jobs.filter((j) => j.state === 'running').length >= this.cap;
     const position = busy ? waiting + 1 : 0;
-    this.send(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms: this.start_ms(position),
-      eta_ms: Math.round(this.start_ms(position) + 1000 / this.pace), eta_range_ms: [0, 0], run_ms: 1000 / this.pace, bytes: 1 });
+    const start_ms = this.start_ms(position);
+    this.send(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms,
+      eta_ms: Math.round(start_ms + 1000 / this.pace), eta_range_ms: [0, 0],
+      run_ms: 1000 / this.pace, bytes: 1 });
   }
 
   post(job, kind, members) {
@@ -207,7 +233,8 @@ export class Fake {
   }
 
   overall(job) {
-    return PHASES.slice(0, job.phase).reduce((sum, p) => sum + WEIGHT[p], 0) + WEIGHT[PHASES[job.phase] ?? 'decode'] * Math.min(1, job.at);
+    return PHASES.slice(0, job.phase).reduce((sum, p) => sum + WEIGHT[p], 0) +
+      WEIGHT[PHASES[job.phase] ?? 'decode'] * Math.min(1, job.at);
   }
 
   start_ms(position) {
@@ -217,14 +244,17 @@ export class Fake {
   queue() {
     const running = this.jobs.filter((j) => j.state === 'running');
     const waiting = this.jobs.filter((j) => j.state === 'queued');
-    while (running.length < this.cap && waiting.length && !this.paused) this.begin(waiting[0], running, waiting);
+    while (running.length < this.cap && waiting.length && !this.paused) {
+      this.begin(waiting[0], running, waiting);
+    }
     waiting.forEach((job, i) => {
       const start = this.start_ms(i + 1);
       const eta = start + this.left(job);
       const old = job.board.queue;
       if (old && old.position === i + 1) return;
-      this.post(job, 'queue', { position: i + 1, ahead: i + running.length, start_ms: start, eta_ms: eta,
-        eta_range_ms: [Math.round(eta * 0.85), Math.round(eta * 1.2)], why: i ? 'turn' : 'slots' });
+      this.post(job, 'queue', { position: i + 1, ahead: i + running.length, start_ms: start,
+        eta_ms: eta, eta_range_ms: [Math.round(eta * 0.85), Math.round(eta * 1.2)],
+        why: i ? 'turn' : 'slots' });
     });
     this.pushStats();
   }
@@ -236,14 +266,16 @@ export class Fake {
     this.post(job, 'phase', { phase: 'glyph', total: 1 });
   }
 
-  /** Time goes by, in steps, as fast as it can. */
+  /** Advance the time by ms, tick by tick, without waiting. */
   run(ms) {
     for (let t = 0; t < ms; t += TICK_MS) this.tick(TICK_MS);
   }
 
-  /** Time goes by. */
+  /** Advance every running job by ms. */
   tick(ms) {
-    for (const job of this.jobs) if (job.cancel && ['queued', 'running'].includes(job.state)) this.end(job, 'cancelled');
+    for (const job of this.jobs) {
+      if (job.cancel && ['queued', 'running'].includes(job.state)) this.end(job, 'cancelled');
+    }
     const running = this.jobs.filter((j) => j.state === 'running');
     for (const job of running) this.advance(job, ms);
     this.queue();
@@ -258,11 +290,14 @@ export class Fake {
     const before = Math.floor(job.at * this.totals(job));
     job.at += ms * this.pace / job.cost / WEIGHT[phase] / 1000;
     if (/hold/.test(job.spec.prompt) && job.phase === 2) job.at = Math.min(job.at, 0.55);
-    if (/fail|timeout/.test(job.spec.prompt) && job.phase === 2 && job.at > 0.4) return this.end(job, 'failed', ERRORS[/fail/.test(job.spec.prompt) ? 'device' : 'timeout']);
+    if (/fail|timeout/.test(job.spec.prompt) && job.phase === 2 && job.at > 0.4) {
+      return this.end(job, 'failed', ERRORS[/fail/.test(job.spec.prompt) ? 'device' : 'timeout']);
+    }
     const total = this.totals(job);
     const done = Math.min(total, Math.floor(job.at * total));
     if (done !== before) {
-      this.post(job, 'progress', { phase, done, total, overall: Math.round(this.overall(job) * 1e4) / 1e4, eta_ms: this.left(job) });
+      const overall = Math.round(this.overall(job) * 1e4) / 1e4;
+      this.post(job, 'progress', { phase, done, total, overall, eta_ms: this.left(job) });
       if (phase === 'denoise' || (phase === 'prior' && done % 5 === 0)) this.preview(job);
     }
     if (job.at < 1) return;
@@ -274,7 +309,8 @@ export class Fake {
 
   preview(job) {
     const scale = (this.manual ? 64 : 128) / Math.max(job.spec.width, job.spec.height);
-    const [width, height] = [Math.round(job.spec.width * scale), Math.round(job.spec.height * scale)];
+    const [width, height] = [Math.round(job.spec.width * scale),
+      Math.round(job.spec.height * scale)];
     const image = png(paint(job.spec.seed, width, height, this.overall(job) * 0.95), width, height);
     job.seq += 1;
     const head = Buffer.alloc(32);
@@ -293,7 +329,8 @@ export class Fake {
     const { width, height, seed } = job.spec;
     job.png = png(paint(seed, width, height, 1), width, height);
     const digest = createHash('sha256').update(job.png).digest('hex');
-    job.result = { url: `/i/${digest}.png`, digest, mime: 'image/png', width, height, seed, seconds: 1.23 * job.cost, bytes: job.png.length };
+    job.result = { url: `/i/${digest}.png`, digest, mime: 'image/png', width, height, seed,
+      seconds: 1.23 * job.cost, bytes: job.png.length };
     this.clearBoard(job);
     this.post(job, 'result', job.result);
     this.end(job, 'done');
@@ -314,10 +351,15 @@ export class Fake {
     const row = (j) => ({ job: j.id, state: j.state, width: j.spec.width, height: j.spec.height });
     const running = this.jobs.filter((j) => j.state === 'running');
     const queued = this.jobs.filter((j) => j.state === 'queued');
-    return { type: 'stats', running: running.length, queued: queued.length, done: this.done, failed: this.failed, cancelled: this.cancelled,
-      cap: this.cap, why_cap: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.`, rates: { tokens_per_s: null, steps_per_s: null, pictures_per_min: 4 },
-      jobs: [...running.map((j) => ({ ...row(j), phase: PHASES[j.phase], overall: this.overall(j), eta_ms: this.left(j) })),
-        ...queued.map((j, i) => ({ ...row(j), position: i + 1, eta_ms: this.start_ms(i + 1) + this.left(j) }))], more: 0 };
+    return { type: 'stats', running: running.length, queued: queued.length, done: this.done,
+      failed: this.failed, cancelled: this.cancelled,
+      cap: this.cap, why_cap: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.`,
+      rates: { tokens_per_s: null, steps_per_s: null, pictures_per_min: 4 },
+      jobs: [...running.map((j) =>
+        ({ ...row(j), phase: PHASES[j.phase], overall: this.overall(j), eta_ms: this.left(j) })),
+        ...queued.map((j, i) =>
+          ({ ...row(j), position: i + 1, eta_ms: this.start_ms(i + 1) + this.left(j) }))],
+      more: 0 };
   }
 
   pushStats() {
@@ -329,13 +371,18 @@ export class Fake {
 }
 
 const ERRORS = {
-  device: { code: 'device', message: 'the device reported an error while denoising', hint: 'Submit it again; if it keeps failing, ask whoever runs this server.' },
-  timeout: { code: 'timeout', message: 'it ran for more than 300 s', hint: 'Ask for fewer steps or a smaller picture, or raise --job-seconds.' },
+  device: { code: 'device', message: 'the device reported an error while denoising',
+    hint: 'Submit it again; if it keeps failing, ask whoever runs this server.' },
+  timeout: { code: 'timeout', message: 'it ran for more than 300 s',
+    hint: 'Ask for fewer steps or a smaller picture, or raise --job-seconds.' },
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const option = (name, value) => Number(process.argv[process.argv.indexOf(`--${name}`) + 1] || 0) && process.argv.includes(`--${name}`)
-    ? Number(process.argv[process.argv.indexOf(`--${name}`) + 1]) : value;
-  const fake = await new Fake({ pace: option('pace', 0.2), cap: option('cap', 2) }).start(option('port', 7861));
+  const option = (name, value) => {
+    const at = process.argv.indexOf(`--${name}`);
+    return at >= 0 ? Number(process.argv[at + 1]) || value : value;
+  };
+  const fake = await new Fake({ pace: option('pace', 0.2), cap: option('cap', 2) })
+    .start(option('port', 7861));
   console.log(`http://127.0.0.1:${fake.port}/`);
 }

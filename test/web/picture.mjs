@@ -1,4 +1,4 @@
-// picture - pictures for the fake server: a little landscape at any stage of its development, as PNG.
+// picture - pictures for the fake server: a small landscape at any stage of denoising, as PNG.
 
 import { deflateSync } from 'node:zlib';
 
@@ -22,7 +22,9 @@ const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
 /** The landscape's colour at (x, y) in 0..1. */
 function landscape(seed, x, y) {
   const [top, low, sun, hill, front] = PALETTES[seed % PALETTES.length];
-  const ridge = 0.56 + 0.12 * Math.sin(x * (5 + noise(seed, 1) * 4) + noise(seed, 2) * 6) * Math.sin(x * 2.3 + noise(seed, 3) * 6);
+  const ridge = 0.56 +
+    0.12 * Math.sin(x * (5 + noise(seed, 1) * 4) + noise(seed, 2) * 6) * Math.sin(x * 2.3 +
+    noise(seed, 3) * 6);
   const near = 0.8 + 0.06 * Math.sin(x * 4 + noise(seed, 4) * 6);
   if (y > near) return front;
   if (y > ridge) return mix(hill, front, (y - ridge) * 1.4);
@@ -32,7 +34,7 @@ function landscape(seed, x, y) {
   return mix(top, low, y / 0.62);
 }
 
-/** Pixels of the picture; `done` 0..1 says how far it has developed. */
+/** Pixels of the picture; `done` 0..1 is the progress. */
 export function paint(seed, width, height, done) {
   const rgb = new Uint8Array(width * height * 3);
   const cells = done >= 1 ? Infinity : Math.max(6, Math.round(8 + done * done * 120));
@@ -42,7 +44,9 @@ export function paint(seed, width, height, done) {
       const v = (Number.isFinite(cells) ? Math.floor((y / height) * cells) / cells : y / height);
       const grain = (noise(seed + 7, y * width + x) - 0.5) * 60 * (1 - done);
       const colour = mix([150, 120, 112], landscape(seed, u, v), Math.min(1, 0.25 + done));
-      for (let c = 0; c < 3; c++) rgb[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, colour[c] + grain));
+      for (let c = 0; c < 3; c++) {
+        rgb[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, colour[c] + grain));
+      }
     }
   }
   return rgb;
@@ -68,7 +72,9 @@ function chunk(type, data) {
 /** RGB bytes as PNG. */
 export function png(rgb, width, height) {
   const rows = Buffer.alloc(height * (width * 3 + 1));
-  for (let y = 0; y < height; y++) Buffer.from(rgb.buffer, y * width * 3, width * 3).copy(rows, y * (width * 3 + 1) + 1);
+  for (let y = 0; y < height; y++) {
+    Buffer.from(rgb.buffer, y * width * 3, width * 3).copy(rows, y * (width * 3 + 1) + 1);
+  }
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);

@@ -1,4 +1,4 @@
-// form - what a person may type, and what is said when it cannot be: against a server that is told what to do.
+// form - the form's fields, their errors, and submitting, against the fake server.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -8,12 +8,15 @@ const play = stage();
 const { url, arrived } = play;
 
 describe('what can go wrong', () => {
-  test('each is a sentence, and says what to do', async () => {
+  test('each error is a sentence with what to do', async () => {
     const cases = [
-      ['please refuse', 'refused', /which the model reads as part of a picture\.\s+Remove that word/],
+      ['please refuse', 'refused',
+        /which the model reads as part of a picture\.\s+Remove that word/],
       ['it is full', 'refused', /The queue is full\.\s+Try again in about 12 s\./],
-      ['this will fail', 'failed', /The device reported an error while denoising\.\s+Try again\. If it keeps failing/],
-      ['a timeout', 'failed', /It ran for more than 300 s\.\s+Choose fewer steps or a smaller size\./],
+      ['this will fail', 'failed',
+        /The device reported an error while denoising\.\s+Try again\. If it keeps failing/],
+      ['a timeout', 'failed',
+        /It ran for more than 300 s\.\s+Choose fewer steps or a smaller size\./],
     ];
     const v = await visit(url());
     await v.ask(...cases.map(([prompt]) => prompt));
@@ -38,7 +41,8 @@ describe('what can go wrong', () => {
     await arrived(2);
     await v.cards(1);
     assert.notEqual(play.fake.jobs[0].key, play.fake.jobs[1].key);
-    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null), 'the focus stays with the picture');
+    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null),
+      'the focus stays with the picture');
     await v.leave();
   });
 
@@ -58,16 +62,24 @@ describe('what can go wrong', () => {
     await v.leave();
   });
 
-  test('any legal size is in reach; what is no size is told beside it, with the nearest', async () => {
+  test('every legal size can be typed; an illegal one has an error with the nearest legal one',
+      async () => {
     play.fake.sizes = [[256, 256], [128, 128]];
     const v = await visit(url());
     await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
     const faces = () => v.page.locator('.size-face').allInnerTexts();
-    assert.deepEqual(await faces(), ['256 × 256', '128 × 128'], 'the server says which sizes suit the model');
+    assert.deepEqual(await faces(), ['256 × 256', '128 × 128'],
+      'the server says which sizes suit the model');
     await v.page.fill('#prompt', 'a lighthouse');
-    for (const [width, height, blamed, words] of [['250', '256', 'width', /^The width must be a multiple of 32 from 64 to 512\. The nearest is 256\.$/],
-      ['', '256', 'width', /^The width must be/], ['256', '1000', 'height', /^The height .* The nearest is 512\.$/],
-      ['96', '512', 'height', /^The height may be at most 4 times the other side\. Use 384 or less\.$/]]) {
+    const faults = [
+      ['250', '256', 'width',
+        /^The width must be a multiple of 32 from 64 to 512\. The nearest is 256\.$/],
+      ['', '256', 'width', /^The width must be/],
+      ['256', '1000', 'height', /^The height .* The nearest is 512\.$/],
+      ['96', '512', 'height',
+        /^The height may be at most 4 times the other side\. Use 384 or less\.$/],
+    ];
+    for (const [width, height, blamed, words] of faults) {
       await v.page.fill('#width', width);
       await v.page.fill('#height', height);
       await v.page.click('#generate');
@@ -84,11 +96,12 @@ describe('what can go wrong', () => {
     await arrived(1);
     assert.deepEqual([play.fake.jobs[0].spec.width, play.fake.jobs[0].spec.height], [96, 320]);
     await v.page.locator('.size', { hasText: '128 × 128' }).click();
-    assert.deepEqual([await v.page.inputValue('#width'), await v.page.inputValue('#height')], ['128', '128']);
+    assert.deepEqual([await v.page.inputValue('#width'), await v.page.inputValue('#height')],
+      ['128', '128']);
     await v.leave();
   });
 
-  test('what only the server finds wrong is told where it was typed', async () => {
+  test('what only the server finds wrong is shown beside the field', async () => {
     const v = await visit(url());
     await v.ask('please refuse');
     await v.reads('#prompt-error', /which the model reads as part of a picture\. Remove that word/);
@@ -96,20 +109,24 @@ describe('what can go wrong', () => {
     await v.leave();
   });
 
-  test('an empty prompt and impossible numbers are told where they are, and nothing is sent', async () => {
+  test('an empty prompt and illegal numbers have an error beside them, and nothing is sent',
+      async () => {
     const v = await visit(url());
     await v.page.click('#generate');
     assert.equal(await v.text('#prompt-error'), 'Write what you want to see first.');
     assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
     await v.page.fill('#prompt', 'x');
     assert.equal(await v.page.locator('#prompt-error').isVisible(), false);
-    for (const [field, value, words] of [['steps', '0', 'Steps must be a whole number from 1 to 200.'], ['guidance', '21', 'Guidance goes from 0 to 20.'],
-      ['seed', '-5', /^The seed must be a whole number from 0 to/]]) {
+    const faults = [['steps', '0', 'Steps must be a whole number from 1 to 200.'],
+      ['guidance', '21', 'Guidance goes from 0 to 20.'],
+      ['seed', '-5', /^The seed must be a whole number from 0 to/]];
+    for (const [field, value, words] of faults) {
       await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
       const kept = await v.page.inputValue(`#${field}`);
       await v.page.fill(`#${field}`, value);
       await v.page.click('#generate');
-      await v.reads(`#${field}-error`, typeof words === 'string' ? new RegExp(`^${words.replaceAll('.', '\\.')}$`) : words);
+      await v.reads(`#${field}-error`, typeof words === 'string'
+        ? new RegExp(`^${words.replaceAll('.', '\\.')}$`) : words);
       assert.equal(await v.page.getAttribute(`#${field}`, 'aria-invalid'), 'true');
       assert.equal(await v.page.evaluate(() => document.activeElement.id), field);
       await v.page.fill(`#${field}`, kept);
@@ -150,7 +167,8 @@ describe('what can go wrong', () => {
 });
 
 describe('the form', () => {
-  test('the first visit: the prompt has the focus, an example is one click from a picture', async () => {
+  test('the first visit: the prompt has the focus, an example is one click from a picture',
+      async () => {
     const v = await visit(url());
     assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
     const papers = v.page.locator('.paper');
@@ -159,10 +177,12 @@ describe('the form', () => {
     await papers.first().click();
     await arrived(1);
     assert.equal(play.fake.jobs[0].spec.prompt, 'a red circle on a blue background');
-    assert.equal(await v.page.inputValue('#prompt'), 'a red circle on a blue background', 'so that it can be changed');
+    assert.equal(await v.page.inputValue('#prompt'), 'a red circle on a blue background',
+      'so that it can be changed');
     await v.cards(1);
     assert.equal(await papers.first().isVisible(), false);
-    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null), 'the focus follows the picture');
+    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null),
+      'the focus follows the picture');
     await v.page.locator('#examples summary').click();
     await v.page.locator('.example').nth(1).click();
     assert.equal(await v.page.inputValue('#prompt'), 'a boat with a red sail on the sea at sunset');
@@ -170,7 +190,8 @@ describe('the form', () => {
     await v.leave();
   });
 
-  test('a server that is still loading: the form is there as it was, and what is asked for is sent when it speaks', async () => {
+  test('a server that still loads: the form is as it was, and a submit is sent after hello',
+      async () => {
     const v = await visit(url());
     play.fake.mute = true;
     await v.page.reload();
@@ -188,7 +209,9 @@ describe('the form', () => {
   test('the button never waits, and Ctrl+Enter works from anywhere', async () => {
     const v = await visit(url());
     await v.page.fill('#prompt', 'hold');
-    await v.page.evaluate(() => { for (let i = 0; i < 5; i++) document.getElementById('generate').click(); });
+    await v.page.evaluate(() => {
+      for (let i = 0; i < 5; i++) document.getElementById('generate').click();
+    });
     await v.cards(5);
     await arrived(5);
     await v.page.evaluate(() => document.activeElement.blur());
@@ -198,7 +221,8 @@ describe('the form', () => {
     await v.leave();
   });
 
-  test('the time before it is asked for; the dice rolls; the seed is used; settings stay over a reload', async () => {
+  test('the quote before a submit; the dice; the seed is used; settings survive a reload',
+      async () => {
     const v = await visit(url());
     await v.page.fill('#prompt', 'a lighthouse');
     await v.reads('#quote', /^Starts right away, ready in about 1 s\.$/);
@@ -218,7 +242,9 @@ describe('the form', () => {
     assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x384');
     await v.page.click('#generate');
     await arrived(1);
-    assert.deepEqual(play.fake.jobs[0].spec, { prompt: 'a lighthouse', width: 256, height: 384, steps: 9, guidance: 3, seed: Number(seed) });
+    assert.deepEqual(play.fake.jobs[0].spec,
+      { prompt: 'a lighthouse', width: 256, height: 384, steps: 9, guidance: 3,
+      seed: Number(seed) });
     const { port } = play.fake;
     await play.fake.stop();
     await v.page.waitForSelector(':root[data-connection=lost]');
@@ -226,7 +252,8 @@ describe('the form', () => {
     await play.fake.start(port);
     await v.reads('#model', /^another on CPU$/);
     await v.reads('#advanced-now', /^20 steps · guidance 1\.5/);
-    assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x256', 'another model has its own settings');
+    assert.equal(await v.page.locator('.size input:checked').getAttribute('value'), '256x256',
+      'another model has its own settings');
     assert.equal(await v.page.inputValue('#prompt'), 'a lighthouse');
     await v.leave(BROKEN_CONNECTION);
   });

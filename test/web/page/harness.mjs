@@ -1,4 +1,4 @@
-// harness - a page under test: a browser, what it complained about, and questions that tests ask it.
+// harness - a page under test in a browser: its console, its requests, and what tests read from it.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const WAIT_MS = 30_000;
 
 let browser;
-/** Tabs that nobody uses now, by language: to open one costs more than all that a short test does in it. */
+/** Unused tabs by language, kept because opening one takes longer than a short test. */
 const idle = new Map();
 export async function openBrowser() {
   browser = await launch();
@@ -21,8 +21,8 @@ export async function closeBrowser() {
   idle.clear();
 }
 
-/** Runs in the page before its own scripts: notes violations of the policy, what is announced, blob URLs that live,
- * and what each picture that comes onto a card looks like. */
+/** Runs in the page before its scripts: records violations of the content security policy, what is
+ * announced, blob URLs in use, and the pixels of every image that is put on a card. */
 function watch() {
   if (location.protocol === 'about:') return;
   window.seen = { violations: [], announced: [], blobs: new Set(), shots: [] };
@@ -30,19 +30,23 @@ function watch() {
     const canvas = Object.assign(document.createElement('canvas'), { width: 24, height: 24 });
     const context = canvas.getContext('2d');
     context.drawImage(image, 0, 0, 24, 24);
-    window.seen.shots.push({ of: image.closest('.card')?.querySelector('.prompt-line').textContent, kind: image.className,
+    window.seen.shots.push({ of: image.closest('.card')?.querySelector('.prompt-line').textContent,
+      kind: image.className,
       pixels: context.getImageData(0, 0, 24, 24).data.join() });
   };
   new MutationObserver((records) => {
-    for (const image of records.flatMap((r) => [...r.addedNodes]).filter((n) => n.tagName === 'IMG' && n.closest('.print'))) {
+    for (const image of records.flatMap((r) => [...r.addedNodes])
+        .filter((n) => n.tagName === 'IMG' && n.closest('.print'))) {
       if (image.complete) look(image);
       else image.addEventListener('load', () => look(image));
     }
   }).observe(document, { childList: true, subtree: true });
-  document.addEventListener('securitypolicyviolation', (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+  document.addEventListener('securitypolicyviolation',
+    (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   document.addEventListener('DOMContentLoaded', () => {
     const live = document.getElementById('live');
-    new MutationObserver(() => live.textContent && window.seen.announced.push(live.textContent)).observe(live, { childList: true });
+    new MutationObserver(() => live.textContent && window.seen.announced.push(live.textContent))
+      .observe(live, { childList: true });
   });
   const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];
   URL.createObjectURL = (x) => {
@@ -56,26 +60,31 @@ function watch() {
   };
 }
 
-/** For the tests of one file: a browser, and before each test a fake server that stands still until it is told to run. */
+/** For the tests of one file: a browser, and for each test a fake server whose time stands still
+ * until run(). */
 export function stage(options = {}) {
   const play = {
     fake: /** @type {any} */ (null),
     url: () => `http://127.0.0.1:${play.fake.port}/`,
-    /** Until n pictures were asked for. */
+    /** Wait until n jobs were submitted. */
     arrived: async (n) => {
       const until = Date.now() + WAIT_MS;
-      while (play.fake.jobs.length < n && Date.now() < until) await new Promise((done) => setTimeout(done, 20));
+      while (play.fake.jobs.length < n && Date.now() < until) {
+        await new Promise((done) => setTimeout(done, 20));
+      }
       assert.equal(play.fake.jobs.length, n);
     },
   };
   before(openBrowser);
   after(closeBrowser);
-  beforeEach(async () => { play.fake = await new Fake({ manual: true, pace: 1, ...options }).start(); });
+  beforeEach(async () => {
+    play.fake = await new Fake({ manual: true, pace: 1, ...options }).start();
+  });
   afterEach(async () => { await play.fake.stop().catch(() => {}); });
   return play;
 }
 
-/** A tab of a browser in this language. What it complains of, and where it goes, is written into tab.log. */
+/** A tab in this language. Console messages, errors and requests are collected in tab.log. */
 async function tabOf(locale) {
   const free = idle.get(locale)?.pop();
   if (free) return free;
@@ -84,15 +93,19 @@ async function tabOf(locale) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await context.addInitScript(watch);
   const page = await context.newPage();
-  const tab = { context, page, locale, cdp: await context.newCDPSession(page), log: { complaints: [], asked: [] } };
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && tab.log.complaints.push({ text: m.text(), at: m.location().url }));
+  const tab = { context, page, locale, cdp: await context.newCDPSession(page),
+    log: { complaints: [], asked: [] } };
+  page.on('console', (m) => ['error', 'warning'].includes(m.type())
+    && tab.log.complaints.push({ text: m.text(), at: m.location().url }));
   page.on('pageerror', (e) => tab.log.complaints.push({ text: String(e.stack), at: '' }));
   page.on('request', (r) => tab.log.asked.push(r.url()));
   return tab;
 }
 
-/** Open `url` as a new person would: nothing remembered. */
-export async function visit(url, { width = 1280, height = 900, colorScheme = 'light', locale = 'en-US', reducedMotion = 'reduce' } = {}) {
+/** Open `url` with an empty storage. */
+export async function visit(url,
+    { width = 1280, height = 900, colorScheme = 'light', locale = 'en-US',
+    reducedMotion = 'reduce' } = {}) {
   const tab = await tabOf(locale);
   tab.log = { complaints: [], asked: [] };
   await tab.page.setViewportSize({ width, height });
@@ -120,7 +133,7 @@ export class Visitor {
     return this.page.locator('.card', { hasText: words }).first();
   }
 
-  /** There are n cards, at once or soon. */
+  /** Wait until there are n cards. */
   async cards(n) {
     await this.page.waitForFunction((n) => document.querySelectorAll('.card').length === n, n);
   }
@@ -137,33 +150,39 @@ export class Visitor {
   async reads(selector, pattern, words = null) {
     const { source, flags } = pattern;
     const matches = ([selector, source, flags, words]) => {
-      const place = words === null ? document : [...document.querySelectorAll('.card')].find((card) => card.innerText.includes(words));
+      const place = words === null ? document : [...document.querySelectorAll('.card')]
+        .find((card) => card.innerText.includes(words));
       const text = place?.querySelector(selector)?.innerText.trim();
       return text !== undefined && new RegExp(source, flags).test(text);
     };
-    await this.page.waitForFunction(matches, [selector, source, flags, words], { polling: 50 }).catch(async () => {
-      const text = await (words === null ? this.page : this.card(words)).locator(selector).first().innerText();
+    await this.page.waitForFunction(matches, [selector, source, flags, words], { polling: 50 })
+        .catch(async () => {
+      const text = await (words === null ? this.page : this.card(words)).locator(selector).first()
+        .innerText();
       assert.fail(`${selector} reads "${text}", not ${pattern}`);
     });
   }
 
   async announced(pattern) {
     const { page } = this;
-    await page.waitForFunction(({ source, flags }) => window.seen.announced.some((s) => new RegExp(source, flags).test(s)),
+    await page.waitForFunction(({ source, flags }) =>
+      window.seen.announced.some((s) => new RegExp(source, flags).test(s)),
       { source: pattern.source, flags: pattern.flags });
   }
 
-  /** The print's pixels, for "something else is to be seen now". */
+  /** A screenshot of the print, to compare. */
   async pixels(words) {
-    return (await this.card(words).locator('.print').screenshot({ animations: 'disabled' })).toString('base64');
+    return (await this.card(words).locator('.print').screenshot({ animations: 'disabled' }))
+      .toString('base64');
   }
 
-  /** Every picture that this card has shown: {kind: "shot" or "final", pixels}. */
+  /** Every image that this card has shown: {kind: "shot" or "final", pixels}. */
   async shots(words) {
-    return (await this.page.evaluate(() => window.seen.shots)).filter((shot) => shot.of?.includes(words));
+    return (await this.page.evaluate(() => window.seen.shots))
+      .filter((shot) => shot.of?.includes(words));
   }
 
-  /** Pixels that are no longer `before`. */
+  /** Wait until the print differs from `before`; its new pixels. */
   async pixelsChange(words, before) {
     const from = Date.now();
     while (Date.now() - from < WAIT_MS) {
@@ -174,18 +193,21 @@ export class Visitor {
     return assert.fail(`the print of "${words}" does not change`);
   }
 
-  /** What axe finds wrong, as lines. */
+  /** Check the page with axe, and that it does not scroll sideways. */
   async axe(label) {
     await this.page.evaluate(AXE);
-    const found = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    const lines = found.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary?.split('\n')[1] ?? ''}`));
+    const found =
+      await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const lines = found.violations.flatMap((v) =>
+      v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary?.split('\n')[1] ?? ''}`));
     assert.deepEqual(lines, [], `axe, ${label}`);
-    const wide = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    const wide =
+      await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(wide <= 0, `${label} scrolls sideways by ${wide} px`);
   }
 
-  /** The end of a visit: nothing was complained about, but for what the test brought about itself, and nothing was
-   * asked of anybody but the server. */
+  /** End the visit: no console message but the expected ones, no violation of the policy, and no
+   * request to another server. */
   async leave(...expected) {
     const { tab, page } = this;
     const violations = await page.evaluate(() => window.seen.violations);
@@ -196,12 +218,15 @@ export class Visitor {
     await tab.cdp.send('Storage.clearDataForOrigin', { origin: this.origin, storageTypes: 'all' });
     idle.set(tab.locale, [...(idle.get(tab.locale) ?? []), tab]);
     assert.deepEqual(violations, [], 'content security policy');
-    // the icon of the page before this one may be asked for late, and fail
-    const mine = complaints.filter(({ at }) => !at.startsWith('http') || at.startsWith(this.origin)).map(({ text }) => text);
+    // the icon of the previous page may be requested late, and fail
+    const mine = complaints.filter(({ at }) => !at.startsWith('http') || at.startsWith(this.origin))
+      .map(({ text }) => text);
     assert.deepEqual(mine.filter((c) => !expected.some((e) => e.test(c))), [], 'console');
-    assert.deepEqual(asked.filter((a) => !a.startsWith(`${this.origin}/`) && !/^(blob|about):|^http:..127\.0\.0\.1:\d+\/icon/.test(a)), [], 'asked elsewhere');
+    assert.deepEqual(asked.filter((a) => !a.startsWith(`${this.origin}/`)
+      && !/^(blob|about):|^http:..127\.0\.0\.1:\d+\/icon/.test(a)), [], 'asked elsewhere');
   }
 }
 
-/** A line that breaks is told by the browser itself; no page can prevent it. */
-export const BROKEN_CONNECTION = /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)/;
+/** What the browser itself logs when a connection breaks; a page cannot prevent it. */
+export const BROKEN_CONNECTION =
+  /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)/;

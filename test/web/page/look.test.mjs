@@ -1,4 +1,4 @@
-// look - two languages, two themes, three widths: everything is said, can be read, reached and touched.
+// look - two languages, two themes, three widths: nothing is missing, illegible or out of reach.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -17,9 +17,12 @@ describe('two languages, two themes, three widths', () => {
     play.fake.run(100);
     await v.reads('#status-line', /^队列：同时 2 张$/);
     await v.reads('.card[data-state=queued] .what', /排在第 2 位/);
-    const words = await v.page.evaluate(() => [...document.querySelectorAll('button, .what, .when, .why, h2, h3, legend, dt, .help, summary > span, label')]
-      .filter((e) => e.checkVisibility() && !e.closest('[lang=en], .example, .prompt-line')).map((e) => e.textContent.trim()));
-    const english = words.filter((w) => /[A-Za-z]{3}/.test(w.replace(/darkroom|English|Ctrl|hold|fail/g, '')));
+    const labels = 'button, .what, .when, .why, h2, h3, legend, dt, .help, summary > span, label';
+    const words = await v.page.evaluate((selector) => [...document.querySelectorAll(selector)]
+      .filter((e) => e.checkVisibility() && !e.closest('[lang=en], .example, .prompt-line'))
+      .map((e) => e.textContent.trim()), labels);
+    const english =
+      words.filter((w) => /[A-Za-z]{3}/.test(w.replace(/darkroom|English|Ctrl|hold|fail/g, '')));
     assert.deepEqual(english, []);
     await v.page.reload();
     assert.equal(await v.text('#generate span'), '生成');
@@ -56,22 +59,30 @@ describe('two languages, two themes, three widths', () => {
 
   test('on a small screen: strange prompts stay inside, everything can be touched', async () => {
     const v = await visit(url(), { width: 360, height: 740 });
-    await v.ask('منارة بجانب البحر في الليل', 'Sesquipedaliophobia'.repeat(20), 'and '.repeat(3000), '日の出', 'a lighthouse', 'this will fail');
+    await v.ask('منارة بجانب البحر في الليل', 'Sesquipedaliophobia'.repeat(20), 'and '.repeat(3000),
+      '日の出', 'a lighthouse', 'this will fail');
     await arrived(6);
     play.fake.run(9000);
     await v.state('this will fail', 'failed');
-    await v.page.evaluate(() => { document.querySelectorAll('details').forEach((d) => { d.open = true; }); });
-    assert.deepEqual(await v.page.evaluate(() => [...document.querySelectorAll('.prompt-line')].map((e) => [getComputedStyle(e).direction, e.lang]).filter(String).slice(-3)),
+    await v.page.evaluate(() => { document.querySelectorAll('details')
+      .forEach((d) => { d.open = true; }); });
+    assert.deepEqual(await v.page.evaluate(() => [...document.querySelectorAll('.prompt-line')]
+      .map((e) => [getComputedStyle(e).direction, e.lang]).filter(String).slice(-3)),
       [['ltr', ''], ['ltr', ''], ['rtl', '']]);
     assert.equal(await v.page.locator('.prompt-line[lang=ja]').count(), 1);
     const found = await v.page.evaluate(() => {
-      const targets = [...document.querySelectorAll('button, a, input, textarea, summary')].filter((e) => e.checkVisibility() && !e.matches('.skip, .open, [aria-hidden]'));
+      const targets = [...document.querySelectorAll('button, a, input, textarea, summary')]
+        .filter((e) => e.checkVisibility() && !e.matches('.skip, .open, [aria-hidden]'));
       const small = targets.filter((e) => {
         const { width, height } = e.getBoundingClientRect();
         return Math.min(width, height) < (e.matches('.card button, .card a, #generate') ? 40 : 24);
       });
-      const out = [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.skip, .sr, .viewer') && e.getBoundingClientRect().right > innerWidth + 1);
-      return { small: small.map((e) => e.outerHTML.slice(0, 120)), out: out.map((e) => e.outerHTML.slice(0, 120)), wide: document.documentElement.scrollWidth };
+      const out = [...document.querySelectorAll('body *')]
+        .filter((e) => e.checkVisibility() && !e.closest('.skip, .sr, .viewer')
+        && e.getBoundingClientRect().right > innerWidth + 1);
+      return { small: small.map((e) => e.outerHTML.slice(0, 120)),
+        out: out.map((e) => e.outerHTML.slice(0, 120)),
+        wide: document.documentElement.scrollWidth };
     });
     assert.deepEqual(found, { small: [], out: [], wide: 360 });
     await v.leave();
@@ -92,37 +103,47 @@ describe('two languages, two themes, three widths', () => {
         const e = document.activeElement;
         const ring = getComputedStyle(e.matches('.size input') ? e.nextElementSibling : e);
         const { top, bottom, left } = e.getBoundingClientRect();
-        const inside = document.elementFromPoint(left + 2, (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2);
-        return { name: e.id || e.className || e.tagName, ring: ring.outlineStyle, seen: e.contains(inside) || !!inside?.closest('label, .print')?.contains(e) };
+        const inside = document.elementFromPoint(left + 2,
+          (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2);
+        return { name: e.id || e.className || e.tagName, ring: ring.outlineStyle,
+          seen: e.contains(inside) || !!inside?.closest('label, .print')?.contains(e) };
       });
       if (here.name === 'BODY') break;
       reached.push(here.name);
       assert.equal(here.ring, 'solid', here.name);
       assert.ok(here.seen, `${here.name} is covered`);
     }
-    for (const name of ['language', 'theme', 'prompt', 'width', 'height', 'steps', 'guidance', 'seed', 'dice', 'generate', 'open']) assert.ok(reached.includes(name), `${name} is not among ${reached}`);
-    assert.deepEqual(reached.filter((name) => ['prompt', 'steps', 'generate', 'open'].includes(name)), ['prompt', 'steps', 'generate', 'open'], 'in reading order');
+    for (const name of ['language', 'theme', 'prompt', 'width', 'height', 'steps', 'guidance',
+        'seed', 'dice', 'generate', 'open']) {
+      assert.ok(reached.includes(name), `${name} is not among ${reached}`);
+    }
+    assert.deepEqual(reached.filter((name) => ['prompt', 'steps', 'generate', 'open']
+      .includes(name)), ['prompt', 'steps', 'generate', 'open'], 'in reading order');
     await v.leave();
   });
 
-  test('with the wish for less motion nothing moves', async () => {
+  test('prefers-reduced-motion: nothing moves', async () => {
     const v = await visit(url());
     await v.ask('hold it', 'hold that', 'and wait');
     await arrived(3);
     play.fake.run(900);
     await v.card('hold it').locator('img.shot').first().waitFor();
-    assert.deepEqual(await v.page.evaluate(() => document.getAnimations().map((a) => a.animationName ?? a.transitionProperty)), []);
+    assert.deepEqual(await v.page.evaluate(() => document.getAnimations()
+      .map((a) => a.animationName ?? a.transitionProperty)), []);
     await v.leave();
   });
 
-  for (const [width, colorScheme, other, locale] of [[360, 'dark', 'light', 'zh-CN'], [1440, 'light', 'dark', 'en-US']]) {
+  for (const [width, colorScheme, other, locale] of [[360, 'dark', 'light', 'zh-CN'],
+      [1440, 'light', 'dark', 'en-US']]) {
     test(`axe finds nothing: ${width} px, ${locale}`, async () => {
       const v = await visit(url(), { width, colorScheme, locale });
       await v.axe('empty');
-      await v.page.evaluate(() => { document.querySelectorAll('details').forEach((d) => { d.open = true; }); });
+      await v.page.evaluate(() => { document.querySelectorAll('details')
+        .forEach((d) => { d.open = true; }); });
       await v.page.click('#generate');
       await v.axe('form with an error');
-      await v.ask('a lighthouse', 'this will fail', 'please refuse', 'hold a'.repeat(60), 'hold b', 'hold c', 'hold d');
+      await v.ask('a lighthouse', 'this will fail', 'please refuse', 'hold a'.repeat(60), 'hold b',
+        'hold c', 'hold d');
       await arrived(6);
       play.fake.run(2600);
       await v.state('a lighthouse', 'done');
@@ -140,15 +161,18 @@ describe('two languages, two themes, three widths', () => {
     });
   }
 
-  test('without the wish for less motion nothing complains either', async () => {
+  test('without prefers-reduced-motion there are no console messages either', async () => {
     const v = await visit(url(), { reducedMotion: 'no-preference', width: 768 });
     await v.ask('a lighthouse');
     await arrived(1);
     play.fake.run(600);
     await v.page.waitForFunction(() => document.querySelectorAll('img.shot').length > 1);
-    assert.equal(await v.page.evaluate(() => getComputedStyle(document.querySelector('.print img')).opacity), '1', 'the paper does not shine through');
+    assert.equal(await v.page.evaluate(() =>
+      getComputedStyle(document.querySelector('.print img')).opacity), '1',
+      'the paper does not shine through');
     play.fake.run(2000);
-    await v.page.waitForFunction(() => document.querySelectorAll('.print img').length === 1 && document.querySelector('.print img.final'));
+    await v.page.waitForFunction(() => document.querySelectorAll('.print img').length === 1
+      && document.querySelector('.print img.final'));
     await v.leave();
   });
 });

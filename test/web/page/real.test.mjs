@@ -1,4 +1,4 @@
-// real - the page in Chromium against the real program and the bundled model: what a person sees, from end to end.
+// real - the page in Chromium against the real program and the bundled model, from end to end.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,14 +11,15 @@ before(async () => { await Promise.all([openBrowser(), server.start()]); });
 after(async () => { await closeBrowser(); await server.remove(); });
 
 const PATIENCE = { timeout: 60_000 };
-const done = (v, words) => v.page.locator('.card[data-state=done]', { hasText: words }).first().waitFor(PATIENCE);
+const done = (v, words) => v.page.locator('.card[data-state=done]', { hasText: words }).first()
+  .waitFor(PATIENCE);
 const settings = async (v, steps, size) => {
   await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
   await v.page.fill('#steps', steps);
   await v.page.fill('#width', size);
   await v.page.fill('#height', size);
 };
-/** Long enough, on a fast machine too, to do something while it develops. */
+/** Long enough, on a fast machine too, to do something while it runs. */
 const slow = (v) => settings(v, '200', '512');
 const quick = (v) => settings(v, '4', '256');
 const cancel = (v, words) => v.card(words).getByRole('button', { name: /^(Cancel|取消)/ }).click();

@@ -1,4 +1,4 @@
-// server - the real program on a free port of this machine, with a data folder of its own that dies with it.
+// server - the real program on a free port, with a temporary data folder.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -34,7 +34,9 @@ export class Server {
   async start() {
     this.port ??= await freePort();
     this.data ??= await mkdtemp(join(tmpdir(), 'darkroom-web-'));
-    this.child = spawn(BINARY, ['serve', '--model', join(ROOT, 'weights/tiny'), '--data', this.data, '--port', String(this.port), ...this.options],
+    this.child = spawn(BINARY,
+      ['serve', '--model', join(ROOT, 'weights/tiny'), '--data', this.data, '--port',
+      String(this.port), ...this.options],
       { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout.on('data', (text) => { this.log += text; });
     this.child.stderr.on('data', (text) => { this.log += text; });
@@ -49,7 +51,7 @@ export class Server {
     return assert.fail(`${BINARY} does not serve:\n${this.log}`);
   }
 
-  /** End it as the signal says and wait until it is gone. */
+  /** Send the signal and wait until the process has ended. */
   async kill(signal = 'SIGKILL') {
     if (!this.child?.pid || this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.child.once('exit', resolve));

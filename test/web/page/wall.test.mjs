@@ -1,4 +1,4 @@
-// wall - what can be done with pictures: settings again, large view, copies, keyboard, remove and undo.
+// wall - what can be done with pictures: reuse settings, large view, copy, keyboard, remove, undo.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -16,7 +16,8 @@ describe('working with pictures', () => {
     await v.page.fill('#guidance', '2.5');
     await v.ask('a lighthouse');
     await arrived(1);
-    assert.deepEqual(play.fake.submits[0].spec, { prompt: 'a lighthouse', width: 384, height: 256, steps: 7, guidance: 2.5, seed: -1 });
+    assert.deepEqual(play.fake.submits[0].spec,
+      { prompt: 'a lighthouse', width: 384, height: 256, steps: 7, guidance: 2.5, seed: -1 });
     play.fake.run(3000);
     await v.state('a lighthouse', 'done');
     await v.page.reload();
@@ -28,23 +29,28 @@ describe('working with pictures', () => {
     assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
     await v.page.press('#prompt', 'Control+Enter');
     await arrived(2);
-    assert.deepEqual(play.fake.jobs[1].spec, play.fake.jobs[0].spec, 'seed and all: it will be the same picture');
+    assert.deepEqual(play.fake.jobs[1].spec, play.fake.jobs[0].spec,
+      'seed and all: it will be the same picture');
     play.fake.run(3000);
     await v.page.getByRole('button', { name: /^Another one/ }).first().click();
     await arrived(3);
     assert.equal(play.fake.submits[2].spec.seed, -1);
     play.fake.run(3000);
-    await v.page.waitForFunction(() => document.querySelectorAll('.card[data-state=done]').length === 3);
+    await v.page.waitForFunction(() =>
+      document.querySelectorAll('.card[data-state=done]').length === 3);
     await v.page.locator('.open').nth(1).click();
     await v.page.waitForSelector('#viewer[open]');
     await v.reads('.viewer-count', /^2 of 3$/);
-    for (const [key, at] of [['ArrowRight', 3], ['ArrowRight', 3], ['Home', 1], ['ArrowRight', 2], ['End', 3], ['ArrowLeft', 2]]) {
+    for (const [key, at] of [['ArrowRight', 3], ['ArrowRight', 3], ['Home', 1], ['ArrowRight', 2],
+        ['End', 3], ['ArrowLeft', 2]]) {
       await v.page.keyboard.press(key);
       await v.reads('.viewer-count', new RegExp(`^${at} of 3$`));
     }
     await v.page.keyboard.press('Escape');
-    assert.ok(await v.page.evaluate(() => document.activeElement?.classList.contains('open')), 'the focus goes back to where it was');
-    await v.page.getByRole('button', { name: /^Remove from this page/ }).first().click({ force: true });
+    assert.ok(await v.page.evaluate(() => document.activeElement?.classList.contains('open')),
+      'the focus goes back to where it was');
+    await v.page.getByRole('button', { name: /^Remove from this page/ }).first()
+      .click({ force: true });
     await v.cards(2);
     await v.page.click('#clear');
     await v.cards(0);
@@ -54,7 +60,8 @@ describe('working with pictures', () => {
     await v.leave();
   });
 
-  test('the large view copies the prompt, the seed and the link, and makes another one', async () => {
+  test('the large view copies the prompt, the seed and the link, and makes another one',
+      async () => {
     const v = await visit(url());
     await v.ask('a lighthouse "A"');
     await arrived(1);
@@ -62,12 +69,15 @@ describe('working with pictures', () => {
     await v.state('a lighthouse', 'done');
     await v.page.locator('.open').click();
     const { seed } = play.fake.jobs[0].spec;
-    for (const [part, words] of [['prompt', 'a lighthouse "A"'], ['seed', String(seed)], ['link', new URL(play.fake.jobs[0].result.url, url()).href]]) {
+    for (const [part, words] of [['prompt', 'a lighthouse "A"'], ['seed', String(seed)],
+        ['link', new URL(play.fake.jobs[0].result.url, url()).href]]) {
       await v.page.getByRole('button', { name: `Copy ${part}` }).click();
       await v.page.getByRole('button', { name: 'Copied' }).first().waitFor();
       assert.equal(await v.page.evaluate(() => navigator.clipboard.readText()), words);
     }
-    await v.page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined })); // as without a secure context
+    // as without a secure context
+    await v.page.evaluate(() => Object.defineProperty(navigator, 'clipboard',
+      { value: undefined }));
     await v.page.getByRole('button', { name: 'Copy prompt' }).click();
     assert.equal(await v.page.getByText('Could not be copied').count(), 0);
     await v.page.locator('#viewer').getByRole('button', { name: 'Another one' }).click();
@@ -90,12 +100,16 @@ describe('working with pictures', () => {
     assert.equal(await v.page.evaluate(() => document.activeElement.id), 'pictures');
     play.fake.run(100);
     await v.state('hold the line', 'running');
-    for (let i = 0; i < 30 && !(await v.page.evaluate(() => document.activeElement.textContent === 'Cancel')); i++) await v.page.keyboard.press('Tab');
+    for (let i = 0; i < 30
+        && !(await v.page.evaluate(() => document.activeElement.textContent === 'Cancel')); i++) {
+      await v.page.keyboard.press('Tab');
+    }
     await v.page.keyboard.press('Enter');
     await v.reads('.card .what', /Cancelling/);
     play.fake.run(50);
     await v.state('hold the line', 'cancelled');
-    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null), 'the focus is not lost with its button');
+    assert.ok(await v.page.evaluate(() => document.activeElement?.closest('.card') !== null),
+      'the focus is not lost with its button');
     await v.leave();
   });
 });

@@ -1,4 +1,4 @@
-// way - the way of a picture in the page, and broken lines, against a server that is told what to do.
+// way - a job from submit to picture, and broken connections, against the fake server.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -8,16 +8,18 @@ const play = stage();
 const { url, arrived } = play;
 
 describe('the way of a picture', () => {
-  test('place, phases, preview that sharpens, picture; said aloud, but not chattered', async () => {
+  test('place, phases, preview that sharpens, picture; announced, but not too often', async () => {
     const v = await visit(url());
     await v.ask('hold one', 'hold two', 'a lighthouse');
     await arrived(3);
     play.fake.run(100);
     await v.reads('.card[data-state=queued] .big', /^Next$/);
     await v.reads('.card[data-state=queued] .when', /^ready in about \d+ s$/);
-    await v.reads('.card[data-state=queued] .why', /^Starts when one of the 2 being drawn is ready\.$/);
+    await v.reads('.card[data-state=queued] .why',
+      /^Starts when one of the 2 being drawn is ready\.$/);
     assert.match(await v.page.title(), /% · darkroom$/);
-    await v.page.waitForFunction(() => /\/icon-\d\.svg$/.test(document.getElementById('icon').href));
+    await v.page.waitForFunction(() =>
+      /\/icon-\d\.svg$/.test(document.getElementById('icon').href));
     const box = () => v.card('a lighthouse').locator('.print').boundingBox();
     const place = await box();
     const blank = await v.pixels('a lighthouse');
@@ -27,7 +29,8 @@ describe('the way of a picture', () => {
     await v.card('a lighthouse').locator('img.shot').first().waitFor();
     const early = await v.pixelsChange('a lighthouse', blank);
     play.fake.run(500);
-    await v.page.waitForFunction(() => document.querySelector('.phases [data-at=now]')?.textContent === 'Develop');
+    await v.page.waitForFunction(() =>
+      document.querySelector('.phases [data-at=now]')?.textContent === 'Develop');
     await v.reads('.step-count', /^\d+ of 20$/, 'a lighthouse');
     assert.deepEqual(await box(), place, 'nothing moves when previews come');
     const late = await v.pixelsChange('a lighthouse', early);
@@ -36,27 +39,33 @@ describe('the way of a picture', () => {
     await v.card('a lighthouse').locator('img.final').waitFor();
     await v.pixelsChange('a lighthouse', late);
     assert.deepEqual(await box(), place, 'nor when the picture is there');
-    assert.ok(await v.page.evaluate(() => document.getElementById('icon').href.endsWith('/icon.svg') && document.title === 'darkroom'));
+    assert.ok(await v.page.evaluate(() => document.getElementById('icon').href.endsWith('/icon.svg')
+      && document.title === 'darkroom'));
     await v.announced(/^Ready: a lighthouse$/);
     const announced = await v.page.evaluate(() => window.seen.announced);
     assert.ok(announced.length <= 3 * 4, `too much is announced: ${announced.join(' | ')}`);
-    assert.equal(await v.page.evaluate(() => window.seen.blobs.size), 0, 'every blob URL is given back');
-    assert.match(await v.card('a lighthouse').locator('a[download]').getAttribute('href'), /^\/i\/[0-9a-f]+\.png\?download=1$/);
+    assert.equal(await v.page.evaluate(() => window.seen.blobs.size), 0,
+      'every blob URL is given back');
+    assert.match(await v.card('a lighthouse').locator('a[download]').getAttribute('href'),
+      /^\/i\/[0-9a-f]+\.png\?download=1$/);
     await v.leave();
   });
 
   test('many at once: a card for each, newest first, the panel counts them', async () => {
     const v = await visit(url());
     await v.ask('one', 'two', 'three', 'four', 'five');
-    assert.equal(await v.page.locator('.card').count(), 5, 'cards are there before the server answers');
-    assert.deepEqual(await v.page.locator('.prompt-line').allInnerTexts(), ['five', 'four', 'three', 'two', 'one']);
+    assert.equal(await v.page.locator('.card').count(), 5,
+      'cards are there before the server answers');
+    assert.deepEqual(await v.page.locator('.prompt-line').allInnerTexts(),
+      ['five', 'four', 'three', 'two', 'one']);
     await arrived(5);
     play.fake.run(100);
     await v.reads('#counts', /2\s+Running\s+3\s+Waiting|Running\s+2\s+Waiting\s+3/);
     assert.equal(await v.text('#status-line'), 'Queue: 2 at a time');
     assert.equal(await v.text('#model'), 'tiny on CPU');
     await v.reads('#traffic', /1st[\s\S]*three[\s\S]*about \d+ s[\s\S]*3rd[\s\S]*five/);
-    assert.deepEqual(await v.page.locator('.card[data-state=queued] .big').allInnerTexts(), ['3rd', '2nd', 'Next']);
+    assert.deepEqual(await v.page.locator('.card[data-state=queued] .big').allInnerTexts(),
+      ['3rd', '2nd', 'Next']);
     play.fake.run(9000);
     await v.reads('#counts', /Done\s+5|5\s+Done/);
     await v.leave();
@@ -73,7 +82,8 @@ describe('the way of a picture', () => {
     await v.leave();
   });
 
-  test('what became ready while nobody looked is said in the title, until somebody looks', async () => {
+  test('pictures that became ready while the page was hidden are counted in its title',
+      async () => {
     const v = await visit(url());
     const hide = (hidden) => v.page.evaluate((hidden) => {
       Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
@@ -107,7 +117,7 @@ describe('the way of a picture', () => {
   });
 });
 
-describe('broken lines', () => {
+describe('broken connections', () => {
   test('reload while it develops: the card comes back with its preview and goes on', async () => {
     const v = await visit(url());
     await v.ask('hold it');
@@ -122,7 +132,7 @@ describe('broken lines', () => {
     await v.leave();
   });
 
-  test('the server restarts: it is said, and the picture goes on', async () => {
+  test('the server restarts: it is announced, and the picture goes on', async () => {
     const v = await visit(url());
     await v.ask('a lighthouse');
     await arrived(1);
@@ -142,7 +152,7 @@ describe('broken lines', () => {
     await v.leave(BROKEN_CONNECTION);
   });
 
-  test('asked for while nobody listens: sent once, when the line is back', async () => {
+  test('submitted without a connection: sent once, when it is back', async () => {
     const v = await visit(url());
     const { port } = play.fake;
     await play.fake.stop();
@@ -151,7 +161,8 @@ describe('broken lines', () => {
     await v.reads('.card .what', /Waits for the connection/);
     await play.fake.start(port);
     await arrived(2);
-    assert.deepEqual(play.fake.jobs.map((j) => j.spec.prompt), ['a patient picture', 'another one']);
+    assert.deepEqual(play.fake.jobs.map((j) => j.spec.prompt),
+      ['a patient picture', 'another one']);
     await v.leave(BROKEN_CONNECTION);
   });
 

@@ -1,4 +1,4 @@
-// session - nothing is lost and nothing is doubled: over broken lines, reloads, restarts, other tabs.
+// session - no job is lost or doubled: over broken connections, reloads, restarts, other tabs.
 
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
@@ -22,12 +22,16 @@ function open(storage = new Memory()) {
   page.session = new Session({ store: page.store, storage, now: () => 0, date: () => page.time++,
     send: (m) => (page.connected && page.sent.push(m), page.connected) });
   page.receive = (...messages) => messages.forEach((m) => page.session.receive(m));
-  page.hello = (boot_id = 'a') => { page.connected = true; page.sent = []; page.receive({ type: 'hello', boot_id }); };
+  page.hello = (boot_id = 'a') => {
+    Object.assign(page, { connected: true, sent: [] });
+    page.receive({ type: 'hello', boot_id });
+  };
   page.of = (type) => page.sent.filter((m) => m.type === type);
   page.job = () => page.store.state.jobs[0];
   return page;
 }
-const accepted = (key, job = '00000000000000aa', seq = 1) => ({ type: 'accepted', ref: key, key, job, seq, created_ms: 1, spec: { prompt: 'x', seed: 5 } });
+const accepted = (key, job = '00000000000000aa', seq = 1) =>
+  ({ type: 'accepted', ref: key, key, job, seq, created_ms: 1, spec: { prompt: 'x', seed: 5 } });
 const ended = (job, seq, state = 'done') => ({ type: 'end', job, seq, state });
 
 describe('submitting', () => {
@@ -52,7 +56,9 @@ describe('submitting', () => {
     const page = open();
     page.hello();
     const key = page.session.submit({ prompt: 'x' });
-    page.receive(accepted(key), { type: 'queue', job: '00000000000000aa', seq: 8, position: 1, ahead: 0, eta_ms: 5, why: 'turn' });
+    page.receive(accepted(key),
+      { type: 'queue', job: '00000000000000aa', seq: 8, position: 1, ahead: 0, eta_ms: 5,
+      why: 'turn' });
     page.hello('b');
     assert.deepEqual(page.of('submit'), []);
     assert.deepEqual(page.of('watch'), [{ type: 'watch', job: '00000000000000aa', seq: 8 }]);
@@ -84,7 +90,8 @@ describe('a reload', () => {
   test('takes up what was running from number 0, so that the preview comes too', () => {
     const before = open();
     before.hello();
-    before.receive(accepted(before.session.submit({ prompt: 'x' })), { type: 'phase', job: '00000000000000aa', seq: 5, phase: 'prior', total: 9 });
+    before.receive(accepted(before.session.submit({ prompt: 'x' })),
+      { type: 'phase', job: '00000000000000aa', seq: 5, phase: 'prior', total: 9 });
     const after = open(before.storage);
     after.session.load();
     assert.equal(after.job().spec.seed, 5);
@@ -106,7 +113,8 @@ describe('a reload', () => {
     const before = open();
     before.hello();
     before.receive(accepted(before.session.submit({ prompt: 'x' })),
-      { type: 'result', job: '00000000000000aa', seq: 8, url: '/i/a.png', digest: 'a', width: 1, height: 1, seed: 5, seconds: 1 }, ended('00000000000000aa', 9));
+      { type: 'result', job: '00000000000000aa', seq: 8, url: '/i/a.png', digest: 'a', width: 1,
+        height: 1, seed: 5, seconds: 1 }, ended('00000000000000aa', 9));
     const after = open(before.storage);
     after.session.load();
     assert.equal(after.job().state, 'done');
@@ -126,7 +134,9 @@ describe('a reload', () => {
   });
 
   test('is not disturbed by what others keep in the same place', () => {
-    const page = open(new Memory([['darkroom.job.x', '{'], ['darkroom.job.y', 'null'], ['darkroom.job.z', '{"key":5}'], ['other', '{}']]));
+    const page =
+      open(new Memory([['darkroom.job.x', '{'], ['darkroom.job.y', 'null'],
+      ['darkroom.job.z', '{"key":5}'], ['other', '{}']]));
     page.session.load();
     assert.deepEqual(page.store.state.jobs, []);
     assert.equal(fromRecord(null), null);
@@ -181,7 +191,7 @@ describe('cancelling', () => {
     assert.deepEqual(page.of('cancel'), [{ type: 'cancel', job: '00000000000000aa' }]);
   });
 
-  test('a wish that the broken line may have swallowed is said again', () => {
+  test('a cancel that a broken connection may have lost is sent again', () => {
     const page = open();
     page.hello();
     const key = page.session.submit({ prompt: 'x' });
@@ -209,7 +219,7 @@ describe('another tab', () => {
   });
 });
 
-test('the settings of a connection are said again on every one', () => {
+test('the settings of a connection are sent again on every new one', () => {
   const page = open();
   for (const boot of ['a', 'a', 'b']) {
     page.hello(boot);
@@ -222,7 +232,8 @@ test('commands of this page are such as PROTOCOL.md lists', () => {
   const page = open();
   page.hello();
   page.session.quote({ prompt: 'x' });
-  const members = { previews: ['type', 'every_ms', 'max_px', 'format'], stats: ['type', 'on'], quote: ['type', 'ref', 'spec'] };
+  const members = { previews: ['type', 'every_ms', 'max_px', 'format'], stats: ['type', 'on'],
+    quote: ['type', 'ref', 'spec'] };
   for (const message of page.sent) assert.deepEqual(Object.keys(message), members[message.type]);
   const { every_ms, max_px } = page.of('previews')[0];
   assert.ok(every_ms >= 0 && every_ms <= 60000 && max_px >= 16 && max_px <= 512);

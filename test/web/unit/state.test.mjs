@@ -1,4 +1,4 @@
-// state - the mirror of the boards: order, duplicates, restarts, refusals, and times that count down.
+// state - the page's copy of its jobs: order, duplicates, restarts, refusals, and countdowns.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -6,15 +6,25 @@ import { EMPTY, newJob, reduce, remaining, steadyDue } from '../../../frontend/s
 
 const ID = '0000019b76da0001';
 const SPEC = { prompt: 'a red circle', width: 256, height: 256, steps: 20, guidance: 1.5, seed: 7 };
-const apply = (state, ...messages) => messages.reduce((s, m) => reduce(s, { do: 'message', message: m, at: m.at ?? 0 }), state);
-const fresh = (key = 'k') => reduce(EMPTY, { do: 'submit', job: newJob(key, { prompt: 'a red circle', seed: -1 }, 1) });
-const accepted = (seq = 1, more = {}) => ({ type: 'accepted', job: ID, seq, ref: 'k', key: 'k', created_ms: 5, spec: SPEC, ...more });
-const queue = (seq, position, eta_ms, more = {}) => ({ type: 'queue', job: ID, seq, position, ahead: position, start_ms: 0, eta_ms, eta_range_ms: [1, 2], why: 'turn', ...more });
+const apply = (state, ...messages) =>
+  messages.reduce((s, m) => reduce(s, { do: 'message', message: m, at: m.at ?? 0 }), state);
+const fresh = (key = 'k') =>
+  reduce(EMPTY, { do: 'submit', job: newJob(key, { prompt: 'a red circle', seed: -1 }, 1) });
+const accepted = (seq = 1, more = {}) =>
+  ({ type: 'accepted', job: ID, seq, ref: 'k', key: 'k', created_ms: 5, spec: SPEC, ...more });
+const queue = (seq, position, eta_ms, more = {}) =>
+  ({ type: 'queue', job: ID, seq, position, ahead: position, start_ms: 0, eta_ms,
+  eta_range_ms: [1, 2], why: 'turn', ...more });
 const phase = (seq, name, total = 20) => ({ type: 'phase', job: ID, seq, phase: name, total });
-const progress = (seq, name, done, overall, eta_ms = 1000) => ({ type: 'progress', job: ID, seq, phase: name, done, total: 20, overall, eta_ms });
-const preview = (seq, name = 'denoise') => ({ type: 'preview', job: ID, seq, phase: name, image: new Uint8Array([seq]) });
-const result = (seq) => ({ type: 'result', job: ID, seq, url: '/i/x.png', digest: 'x', width: 256, height: 256, seed: 7, seconds: 2 });
-const end = (seq, state, error) => ({ type: 'end', job: ID, seq, state, ...(error ? { error } : {}) });
+const progress = (seq, name, done, overall, eta_ms = 1000) =>
+  ({ type: 'progress', job: ID, seq, phase: name, done, total: 20, overall, eta_ms });
+const preview = (seq, name = 'denoise') =>
+  ({ type: 'preview', job: ID, seq, phase: name, image: new Uint8Array([seq]) });
+const result = (seq) =>
+  ({ type: 'result', job: ID, seq, url: '/i/x.png', digest: 'x', width: 256, height: 256, seed: 7,
+  seconds: 2 });
+const end = (seq, state, error) =>
+  ({ type: 'end', job: ID, seq, state, ...(error ? { error } : {}) });
 const only = (state) => state.jobs[0];
 
 describe('the way of a job', () => {
@@ -29,7 +39,8 @@ describe('the way of a job', () => {
   });
 
   test('phases, progress, preview, result and end', () => {
-    let state = apply(fresh(), accepted(), queue(2, 1, 9000), phase(3, 'glyph', 1), phase(4, 'denoise'), progress(5, 'denoise', 7, 0.5), preview(6));
+    let state = apply(fresh(), accepted(), queue(2, 1, 9000), phase(3, 'glyph', 1),
+      phase(4, 'denoise'), progress(5, 'denoise', 7, 0.5), preview(6));
     assert.equal(only(state).state, 'running');
     assert.equal(only(state).queue, null);
     assert.equal(only(state).preview.seq, 6);
@@ -61,18 +72,23 @@ describe('the way of a job', () => {
   test('messages that only a newer server knows change nothing', () => {
     const state = apply(fresh(), accepted());
     assert.equal(apply(state, { type: 'confetti', job: ID, seq: 99 }), state);
-    assert.equal(apply(state, { type: 'toString', job: ID, seq: 99 }), state, 'not a name that every object has');
+    assert.equal(apply(state, { type: 'toString', job: ID, seq: 99 }), state,
+      'not a name that every object has');
   });
 
   test('overall never goes back within a run', () => {
-    const state = apply(fresh(), accepted(), progress(2, 'denoise', 7, 0.5), progress(3, 'denoise', 8, 0.4), progress(4, 'decode', 1, 1.7));
-    assert.equal(only(apply(fresh(), accepted(), progress(2, 'denoise', 7, 0.5), progress(3, 'denoise', 8, 0.4))).overall, 0.5);
+    const state = apply(fresh(), accepted(), progress(2, 'denoise', 7, 0.5),
+      progress(3, 'denoise', 8, 0.4), progress(4, 'decode', 1, 1.7));
+    assert.equal(
+      only(apply(fresh(), accepted(), progress(2, 'denoise', 7, 0.5),
+      progress(3, 'denoise', 8, 0.4))).overall, 0.5);
     assert.equal(only(state).overall, 1);
   });
 });
 
 describe('a restart of the server', () => {
-  const running = () => apply(fresh(), accepted(), phase(2, 'denoise'), progress(3, 'denoise', 9, 0.6), preview(4));
+  const running = () => apply(fresh(), accepted(), phase(2, 'denoise'),
+    progress(3, 'denoise', 9, 0.6), preview(4));
 
   test('the run begins again with its queue', () => {
     const job = only(apply(running(), queue(10, 1, 5000)));
@@ -84,7 +100,7 @@ describe('a restart of the server', () => {
     assert.deepEqual([job.state, job.overall, job.preview], ['running', 0.1, null]);
   });
 
-  test('is said once the server is back; the same boot_id says that only the line broke', () => {
+  test('is shown once the server is back; the same boot_id: only the connection broke', () => {
     const hello = (boot_id) => ({ type: 'hello', boot_id });
     const first = apply(EMPTY, hello('a'));
     assert.equal(first.news, null, 'the first hello is no news');
@@ -93,7 +109,8 @@ describe('a restart of the server', () => {
   });
 
   test('a submit that met a server about to stop waits for the next one', () => {
-    const state = apply(fresh(), { type: 'error', re: 'submit', ref: 'k', code: 'shutting_down', retry_after_ms: 1000 });
+    const state = apply(fresh(),
+      { type: 'error', re: 'submit', ref: 'k', code: 'shutting_down', retry_after_ms: 1000 });
     assert.equal(only(state).state, 'sending');
     assert.equal(state.news.kind, 'stopping');
   });
@@ -101,7 +118,9 @@ describe('a restart of the server', () => {
 
 describe('refusals', () => {
   test('a refused submit is a card with its reason', () => {
-    const job = only(apply(fresh(), { type: 'error', re: 'submit', ref: 'k', code: 'queue_full', message: 'm', hint: 'h', retry_after_ms: 4000 }));
+    const job =
+      only(apply(fresh(), { type: 'error', re: 'submit', ref: 'k', code: 'queue_full', message: 'm',
+      hint: 'h', retry_after_ms: 4000 }));
     assert.equal(job.state, 'refused');
     assert.equal(job.error.retry_after_ms, 4000);
   });
@@ -119,9 +138,12 @@ describe('refusals', () => {
   });
 
   test('a cancel that came too late is taken back', () => {
-    const asked = reduce(reduce(apply(fresh(), accepted()), { do: 'sent', key: 'k' }), { do: 'cancel', key: 'k' });
+    const asked = reduce(reduce(apply(fresh(), accepted()), { do: 'sent', key: 'k' }),
+      { do: 'cancel', key: 'k' });
     assert.equal(only(asked).cancelling, true);
-    assert.equal(only(apply(asked, { type: 'error', re: 'cancel', job: ID, code: 'conflict' })).cancelling, false);
+    assert.equal(
+      only(apply(asked, { type: 'error', re: 'cancel', job: ID, code: 'conflict' })).cancelling,
+      false);
   });
 
   test('errors about nothing in particular are news', () => {
@@ -153,11 +175,13 @@ describe('times', () => {
   });
 
   test('a much later time is told at once', () => {
-    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 30_000, at: 1000 }, 1000), 1000), 30_000);
+    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 30_000, at: 1000 }, 1000), 1000),
+      30_000);
   });
 
   test('a sooner time is told at once', () => {
-    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 8_000, at: 1000 }, 1000), 1000), 8_000);
+    assert.equal(remaining(steadyDue({ ms: 20_000, at: 0 }, { ms: 8_000, at: 1000 }, 1000), 1000),
+      8_000);
   });
 
   test('a countdown that ran out does not hold on to nothing', () => {
@@ -171,23 +195,30 @@ describe('times', () => {
 
 describe('the page', () => {
   test('newest first; a job that is known is not taken in twice', () => {
-    const state = reduce(EMPTY, { do: 'adopt', jobs: [newJob('old', { prompt: 'x' }, 1), newJob('new', { prompt: 'y' }, 2)] });
+    const state = reduce(EMPTY,
+      { do: 'adopt',
+      jobs: [newJob('old', { prompt: 'x' }, 1), newJob('new', { prompt: 'y' }, 2)] });
     assert.deepEqual(state.jobs.map((j) => j.key), ['new', 'old']);
     assert.equal(reduce(state, { do: 'adopt', jobs: [newJob('old', { prompt: 'x' }, 1)] }), state);
   });
 
-  test('what the server said about now is forgotten when the connection breaks', () => {
-    const open = apply(reduce(EMPTY, { do: 'connection', connection: { state: 'open' } }), { type: 'stats', running: 1, queued: 0, jobs: [] });
+  test('statistics and quotes are dropped when the connection breaks', () => {
+    const open = apply(reduce(EMPTY, { do: 'connection', connection: { state: 'open' } }),
+      { type: 'stats', running: 1, queued: 0, jobs: [] });
     assert.equal(open.stats.running, 1);
-    assert.equal(reduce(open, { do: 'connection', connection: { state: 'waiting', retryAt: 9, attempt: 1 } }).stats, null);
+    assert.equal(reduce(open,
+      { do: 'connection', connection: { state: 'waiting', retryAt: 9, attempt: 1 } }).stats, null);
   });
 
   test('no action changes the state that it was given', () => {
     const freeze = (x) => {
-      if (x && typeof x === 'object' && !ArrayBuffer.isView(x) && !Object.isFrozen(x)) Object.values(Object.freeze(x)).forEach(freeze);
+      if (x && typeof x === 'object' && !ArrayBuffer.isView(x) && !Object.isFrozen(x)) {
+        Object.values(Object.freeze(x)).forEach(freeze);
+      }
       return x;
     };
-    const messages = [accepted(), queue(2, 3, 28000), phase(3, 'prior'), progress(4, 'prior', 3, 0.1), preview(5), result(6), end(7, 'done')];
+    const messages = [accepted(), queue(2, 3, 28000), phase(3, 'prior'),
+      progress(4, 'prior', 3, 0.1), preview(5), result(6), end(7, 'done')];
     messages.reduce((s, m) => freeze(apply(s, m)), freeze(fresh()));
   });
 });

@@ -1,4 +1,4 @@
-// text - both languages say everything, with the right forms, and every key that the page uses exists.
+// text - both languages have every message with its plural forms; every key in use exists.
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -8,7 +8,8 @@ import { failureWords, sentence } from '../../../frontend/view/errors.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
-const sources = ['app.js', 'session.js', 'state.js', ...readdirSync(new URL('frontend/view/', ROOT)).map((f) => `view/${f}`)].map((f) => read(`frontend/${f}`)).join('\n');
+const sources = ['app.js', 'session.js', 'state.js', ...readdirSync(new URL('frontend/view/', ROOT))
+  .map((f) => `view/${f}`)].map((f) => read(`frontend/${f}`)).join('\n');
 const names = (message) => new Set(JSON.stringify(message).match(/\{\w+\}/g) ?? []);
 const { en } = LANGUAGES;
 const E = new Text('en');
@@ -16,7 +17,8 @@ const Z = new Text('zh');
 
 describe('every language', () => {
   for (const [lang, words] of Object.entries(LANGUAGES)) {
-    test(`${lang}: the same keys as English, none more`, () => assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort()));
+    test(`${lang}: the same keys as English, none more`,
+      () => assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort()));
 
     test(`${lang}: the same values in every message`, () => {
       for (const key of Object.keys(en)) {
@@ -27,61 +29,82 @@ describe('every language', () => {
     test(`${lang}: a form for every number`, () => {
       for (const [key, message] of Object.entries(words)) {
         if (typeof message === 'string') continue;
-        const rules = new Intl.PluralRules(new Text(lang).tag, { type: message.ordinal ? 'ordinal' : 'cardinal' });
-        for (const form of rules.resolvedOptions().pluralCategories) assert.ok(message[form], `${key} lacks ${form}`);
+        const rules = new Intl.PluralRules(new Text(lang).tag,
+          { type: message.ordinal ? 'ordinal' : 'cardinal' });
+        for (const form of rules.resolvedOptions().pluralCategories) {
+          assert.ok(message[form], `${key} lacks ${form}`);
+        }
       }
     });
 
     test(`${lang}: nothing is empty`, () => {
-      for (const [key, message] of Object.entries(words)) assert.ok(new Text(lang).say(key, { n: 1 }).trim(), key);
+      for (const [key, message] of Object.entries(words)) {
+        assert.ok(new Text(lang).say(key, { n: 1 }).trim(), key);
+      }
     });
   }
 
   test('Chinese is Chinese', () => {
-    const same = Object.keys(en).filter((key) => typeof en[key] === 'string' && en[key] === LANGUAGES.zh[key] && /[a-z]{4}/i.test(en[key].replace(/\{\w+\}/g, '')));
+    const same = Object.keys(en)
+      .filter((key) => typeof en[key] === 'string' && en[key] === LANGUAGES.zh[key]
+      && /[a-z]{4}/i.test(en[key].replace(/\{\w+\}/g, '')));
     assert.deepEqual(same.filter((key) => !/keys/.test(key)), []);
   });
 });
 
 describe('keys that the page uses', () => {
   test('in HTML', () => {
-    const used = [...read('frontend/index.html').matchAll(/data-t(?:-\w+)?="([^"]+)"/g)].map((m) => m[1]);
+    const used = [...read('frontend/index.html').matchAll(/data-t(?:-\w+)?="([^"]+)"/g)]
+      .map((m) => m[1]);
     assert.ok(used.length > 15);
     for (const key of used) assert.ok(E.has(key), key);
   });
 
   test('in scripts', () => {
-    const used = [...sources.matchAll(/(?:say|of|face)\((?:[^()'"`]*,\s*)?'([a-z][\w.]*)'/g)].map((m) => m[1]);
+    const used = [...sources.matchAll(/(?:say|of|face)\((?:[^()'"`]*,\s*)?'([a-z][\w.]*)'/g)]
+      .map((m) => m[1]);
     assert.ok(used.length > 40, `${used.length} found`);
     for (const key of used) assert.ok(E.has(key), key);
   });
 
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
-    const composed = /^(error|why|phase|connection|field|viewer|act\.copy)\.|^notice\.(back|restarted|stopping|filled|retry|undo)$|^compose\.(size\.\w+|steps|guidance)$|^(card|status)\.\w+$/;
-    for (const key of Object.keys(en)) assert.ok(all.includes(key) || composed.test(key), `${key} is never said`);
+    const composed = new RegExp(['^(error|why|phase|connection|field|viewer|act\\.copy)\\.',
+      '^notice\\.(back|restarted|stopping|filled|retry|undo)$',
+      '^compose\\.(size\\.\\w+|steps|guidance)$', '^(card|status)\\.\\w+$'].join('|'));
+    for (const key of Object.keys(en)) {
+      assert.ok(all.includes(key) || composed.test(key), `${key} is never used`);
+    }
   });
 
   test('for every error of the server', () => {
-    const codes = [...read('proto/fail.c').matchAll(/\{ERR_\w+,\s*\d+,\s*"(\w+)"/g)].map((m) => m[1]).filter((code) => code !== 'ok');
+    const codes = [...read('proto/fail.c').matchAll(/\{ERR_\w+,\s*\d+,\s*"(\w+)"/g)]
+      .map((m) => m[1]).filter((code) => code !== 'ok');
     assert.ok(codes.length >= 20, `${codes.length} found`);
-    for (const code of codes) for (const text of [E, Z]) assert.ok(text.has(`error.${code}`) && text.has(`error.${code}.todo`), code);
+    for (const code of codes) for (const text of [E, Z]) assert.ok(text.has(`error.${code}`)
+      && text.has(`error.${code}.todo`), code);
   });
 
   test('for every reason to wait, phase and field', () => {
     const protocol = read('proto/PROTOCOL.md');
-    const why = [...protocol.slice(protocol.indexOf('| why |')).matchAll(/^ *\| `(\w+)` \|/gm)].slice(0, 6).map((m) => m[1]);
+    const why = [...protocol.slice(protocol.indexOf('| why |')).matchAll(/^ *\| `(\w+)` \|/gm)]
+      .slice(0, 6).map((m) => m[1]);
     assert.deepEqual(why, ['turn', 'slots', 'memory', 'starting', 'device', 'stopping']);
     for (const w of why) assert.ok(E.has(`why.${w}`), w);
-    for (const p of ['glyph', 'prior', 'denoise', 'decode']) assert.ok(E.has(`phase.${p}`) && E.has(`phase.${p}.short`), p);
-    for (const f of ['prompt', 'width', 'height', 'steps', 'guidance', 'seed']) assert.ok(E.has(`field.${f}`), f);
+    for (const p of ['glyph', 'prior', 'denoise', 'decode']) {
+      assert.ok(E.has(`phase.${p}`) && E.has(`phase.${p}.short`), p);
+    }
+    for (const f of ['prompt', 'width', 'height', 'steps', 'guidance', 'seed']) {
+      assert.ok(E.has(`field.${f}`), f);
+    }
   });
 });
 
 describe('forms', () => {
   test('places', () => {
     assert.deepEqual([1, 2, 3, 4, 11, 12, 13, 21, 22, 23, 101, 111].map((n) => E.place(n)),
-      ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '22nd', '23rd', '101st', '111th']);
+      ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '22nd', '23rd', '101st',
+        '111th']);
     assert.equal(Z.place(3), '第 3 位');
   });
 
@@ -94,8 +117,11 @@ describe('forms', () => {
   });
 
   test('times are as vague as guesses are, and never say zero', () => {
-    const said = [0, 699, 700, 28_000, 27_200, 59_000, 60_000, 61_000, 100_000, 170_001, 181_000, 3_540_000, 3_600_000, 5_000_000].map((ms) => E.about(ms));
-    assert.deepEqual(said, ['a moment', 'a moment', 'about 1 s', 'about 28 s', 'about 28 s', 'about 59 s', 'about 1 min', 'about 1 min 10 s', 'about 1 min 40 s',
+    const said = [0, 699, 700, 28_000, 27_200, 59_000, 60_000, 61_000, 100_000, 170_001, 181_000,
+      3_540_000, 3_600_000, 5_000_000].map((ms) => E.about(ms));
+    assert.deepEqual(said,
+      ['a moment', 'a moment', 'about 1 s', 'about 28 s', 'about 28 s', 'about 59 s', 'about 1 min',
+      'about 1 min 10 s', 'about 1 min 40 s',
       'about 3 min', 'about 4 min', 'about 59 min', 'about 1 h 0 min', 'about 1 h 24 min']);
     assert.equal(Z.about(28_000), '约 28 秒');
   });
@@ -120,18 +146,25 @@ describe('errors are sentences with what to do', () => {
   test('the server\'s own words, as sentences', () => {
     assert.equal(sentence(' width is 1000 '), 'Width is 1000.');
     assert.equal(sentence('why?'), 'Why?');
-    const { wrong, todo } = failureWords({ code: 'bad_field', field: 'width', message: 'width is 1000, not a multiple of 32', hint: 'Use 992 or 1024' }, E);
+    const { wrong,
+      todo } = failureWords({ code: 'bad_field', field: 'width',
+      message: 'width is 1000, not a multiple of 32', hint: 'Use 992 or 1024' }, E);
     assert.deepEqual([wrong, todo], ['Width is 1000, not a multiple of 32.', 'Use 992 or 1024.']);
   });
 
   test('a wait is told as a time', () => {
-    assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'after retry_after_ms', retry_after_ms: 12_000 }, E).todo, 'Try again in about 12 s.');
-    assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'h', retry_after_ms: 12_000 }, Z).todo, '请在约 12 秒后再试。');
+    assert.equal(failureWords({ code: 'queue_full', message: 'm', hint: 'after retry_after_ms',
+      retry_after_ms: 12_000 }, E).todo, 'Try again in about 12 s.');
+    assert.equal(
+      failureWords({ code: 'queue_full', message: 'm', hint: 'h', retry_after_ms: 12_000 }, Z).todo,
+      '请在约 12 秒后再试。');
   });
 
   test('what only the server can name is kept, in its English, beside the Chinese', () => {
-    const said = failureWords({ code: 'bad_prompt', message: 'the prompt contains "<|x|>"', hint: 'h' }, Z);
-    assert.deepEqual(said, { wrong: Z.say('error.bad_prompt'), todo: Z.say('error.bad_prompt.todo'), detail: 'The prompt contains "<|x|>".' });
+    const said =
+      failureWords({ code: 'bad_prompt', message: 'the prompt contains "<|x|>"', hint: 'h' }, Z);
+    assert.deepEqual(said, { wrong: Z.say('error.bad_prompt'), todo: Z.say('error.bad_prompt.todo'),
+      detail: 'The prompt contains "<|x|>".' });
     assert.equal(failureWords({ code: 'device', message: 'm', hint: 'h' }, Z).detail, undefined);
   });
 

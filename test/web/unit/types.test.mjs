@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 test('tsc finds nothing', () => {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', fileURLToPath(new URL('..', import.meta.url))], { encoding: 'utf8' });
+  const { stdout, status } = spawnSync(process.execPath,
+    [tsc, '-p', fileURLToPath(new URL('..', import.meta.url))], { encoding: 'utf8' });
   assert.equal(stdout, '');
   assert.equal(status, 0);
 });

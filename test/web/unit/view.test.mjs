@@ -1,4 +1,4 @@
-// view - what the views decide without a page: sizes, the tab's title, names and languages of prompts.
+// view - the views' functions without a page: sizes, the title, names and languages of prompts.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ import { titleIcon, titleWords } from '../../../frontend/view/title.js';
 
 const E = new Text('en');
 const side = { min: 64, max: 512, step: 32 };
-const rules = { presets: [], width: { name: 'width', ...side }, height: { name: 'height', ...side }, aspect: 4 };
+const rules = { presets: [], width: { name: 'width', ...side }, height: { name: 'height', ...side },
+  aspect: 4 };
 
 describe('sizes', () => {
   test('every legal size passes, and only those', () => {
@@ -20,7 +21,8 @@ describe('sizes', () => {
     for (let width = 0; width <= 640; width += 16) {
       for (let height = 0; height <= 640; height += 16) {
         const fits = (n) => n >= 64 && n <= 512 && n % 32 === 0;
-        const right = fits(width) && fits(height) && Math.max(width, height) <= 4 * Math.min(width, height);
+        const right = fits(width) && fits(height)
+          && Math.max(width, height) <= 4 * Math.min(width, height);
         assert.equal(sizeFault({ width, height }, rules) === null, right, `${width}x${height}`);
         legal += Number(right);
       }
@@ -50,8 +52,11 @@ describe('the tab', () => {
 
   test('the oldest running picture, else the foremost place, else what became ready', () => {
     const waiting = waits();
-    assert.equal(titleWords([waiting, job('running', { overall: 0.1 }), job('running', { overall: 0.429 })], 0, E), '42% · darkroom');
-    assert.equal(titleWords([job('queued', { queue: { position: 4 } }), waiting], 2, E), '3rd in line · darkroom');
+    assert.equal(
+      titleWords([waiting, job('running', { overall: 0.1 }), job('running', { overall: 0.429 })], 0,
+      E), '42% · darkroom');
+    assert.equal(titleWords([job('queued', { queue: { position: 4 } }), waiting], 2, E),
+      '3rd in line · darkroom');
     assert.equal(titleWords([job('done')], 2, E), '2 ready · darkroom');
     assert.equal(titleWords([job('done')], 0, E), 'darkroom');
     assert.equal(titleWords([waiting], 0, new Text('zh')), '第 3 位 · 暗房');
@@ -61,7 +66,10 @@ describe('the tab', () => {
     const shown = [0, 0.3, 0.5, 0.99, 1].map((overall) => titleIcon([job('running', { overall })]));
     assert.deepEqual(shown, [1, 2, 3, 4, 4].map((n) => `icon-${n}.svg`));
     assert.equal(titleIcon([waits()]), 'icon.svg');
-    for (const file of [...shown, 'icon.svg']) assert.match(readFileSync(new URL(`../../../frontend/${file}`, import.meta.url), 'utf8'), /^<svg/);
+    for (const file of [...shown, 'icon.svg']) {
+      assert.match(readFileSync(new URL(`../../../frontend/${file}`, import.meta.url), 'utf8'),
+        /^<svg/);
+    }
   });
 });
 
@@ -73,7 +81,8 @@ describe('prompts', () => {
   });
 
   test('their language, for the right glyphs', () => {
-    assert.deepEqual(['a boat', '雪人', '日の出', '바다', ''].map(languageOf), [null, 'zh', 'ja', 'ko', null]);
+    assert.deepEqual(['a boat', '雪人', '日の出', '바다', ''].map(languageOf),
+      [null, 'zh', 'ja', 'ko', null]);
   });
 
   test('examples: those in the page\'s language first, six at most, none without a server', () => {

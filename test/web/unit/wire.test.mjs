@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Wire, decodeFrame, decodeText, retryPause, socketUrl } from '../../../frontend/wire.js';
 
-const vectors = (name) => JSON.parse(readFileSync(new URL(`../../../proto/vectors/${name}.json`, import.meta.url), 'utf8')).cases;
+const vectors = (name) =>
+  JSON.parse(readFileSync(new URL(`../../../proto/vectors/${name}.json`, import.meta.url),
+  'utf8')).cases;
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex')).buffer;
 
 describe('frames as the C side writes them', () => {
@@ -13,9 +15,12 @@ describe('frames as the C side writes them', () => {
     test(name, () => {
       if (expect) {
         const { image, mime, type, ...frame } = decodeFrame(bytes(hex));
-        assert.deepEqual({ ...frame, kind: type, format: mime.slice(6), bytes: image.length }, expect);
-        assert.deepEqual(Buffer.from(image), Buffer.from(hex, 'hex').subarray(32), 'the image is what follows the header');
-      } else if (skip) assert.equal(decodeFrame(bytes(hex)), null, 'a newer kind is skipped without a word');
+        assert.deepEqual({ ...frame, kind: type, format: mime.slice(6), bytes: image.length },
+          expect);
+        assert.deepEqual(Buffer.from(image), Buffer.from(hex, 'hex').subarray(32),
+          'the image is what follows the header');
+      } else if (skip) assert.equal(decodeFrame(bytes(hex)), null,
+        'a newer kind is skipped');
       else if (show) assert.ok(decodeFrame(bytes(hex)));
       else assert.throws(() => decodeFrame(bytes(hex)), /frame/);
     });
@@ -29,7 +34,9 @@ describe('messages of the server, byte for byte', () => {
 });
 
 test('what is not a message is refused', () => {
-  for (const text of ['', 'x', 'null', '[]', '{}', '{"type":1}', '"hello"']) assert.throws(() => decodeText(text), text);
+  for (const text of ['', 'x', 'null', '[]', '{}', '{"type":1}', '"hello"']) {
+    assert.throws(() => decodeText(text), text);
+  }
 });
 
 test('the socket is beside the page, with its security', () => {
@@ -38,12 +45,13 @@ test('the socket is beside the page, with its security', () => {
 });
 
 test('pauses double from half a second to ten, give or take a quarter', () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 50].map((n) => retryPause(n, () => 0.5)), [500, 1000, 2000, 4000, 8000, 10000, 10000]);
+  assert.deepEqual([0, 1, 2, 3, 4, 5, 50].map((n) => retryPause(n, () => 0.5)),
+    [500, 1000, 2000, 4000, 8000, 10000, 10000]);
   assert.equal(retryPause(0, () => 0), 375);
   assert.equal(retryPause(9, () => 1), 12500);
 });
 
-/** An environment with sockets that do nothing by themselves and a clock that is moved by hand. */
+/** An environment with sockets that only tests operate, and a clock that pass() advances. */
 function makeEnvironment() {
   const env = {
     time: 0, sockets: [], timers: new Map(), handles: 0, received: [], connections: [], errors: [],
@@ -68,10 +76,15 @@ function makeEnvironment() {
       }
       send(text) { this.sent.push(JSON.parse(text)); }
       close() { this.closed = true; }
-      say(message) { this.onmessage?.({ data: typeof message === 'object' && !(message instanceof ArrayBuffer) ? JSON.stringify(message) : message }); }
+      say(message) {
+        const json = typeof message === 'object' && !(message instanceof ArrayBuffer);
+        this.onmessage?.({ data: json ? JSON.stringify(message) : message });
+      }
     },
   };
-  env.wire = new Wire('ws://host/ws', { message: (m) => env.received.push(m), connection: (c) => env.connections.push(c), error: (e) => env.errors.push(e) }, env);
+  env.wire = new Wire('ws://host/ws',
+    { message: (m) => env.received.push(m), connection: (c) => env.connections.push(c),
+    error: (e) => env.errors.push(e) }, env);
   return env;
 }
 
