@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int lt_plan(struct lt_shape *s, const struct cu_product *p, int bf)
+int cublaslt_plan(struct cublaslt_shape *s, const struct cu_product *p, int bf)
 {
     const int per = bf ? 8 : 4, out = bf && !p->y_f32 ? 8 : 4; /* values of 16 bytes */
     const int late = p->act == CU_ACT_SILU || p->act == CU_ACT_GELU_ERF;
-    *s = (struct lt_shape){.m = p->m, .n = p->n, .k = p->k, .ldx = p->ldx, .ldy = p->ldy, .bf = bf};
+    *s = (struct cublaslt_shape){
+        .m = p->m, .n = p->n, .k = p->k, .ldx = p->ldx, .ldy = p->ldy, .bf = bf};
     s->y_f32 = p->y_f32;
     s->bias = p->bias != NULL;
     s->gelu = p->act == CU_ACT_GELU_TANH;
@@ -24,7 +25,7 @@ int lt_plan(struct lt_shape *s, const struct cu_product *p, int bf)
     return 1;
 }
 
-uint64_t lt_key(const struct lt_shape *s)
+uint64_t cublaslt_key(const struct cublaslt_shape *s)
 {
     const int64_t part[] = {s->n, s->k, s->bf, s->y_f32, s->bias, s->gelu, s->beta};
     uint64_t h = 0xcbf29ce484222325u;
@@ -33,15 +34,15 @@ uint64_t lt_key(const struct lt_shape *s)
     return h | 1;
 }
 
-#if LIB_LT
+#if HAVE_CUBLASLT
 
 #    include <cublasLt.h>
 
 enum { TRY_ROWS = 4096, CANDIDATES = 12, ROUNDS = 3 };
 _Static_assert(sizeof(cublasLtMatmulAlgo_t) <= CHOICE_BYTES, "an algorithm is kept as it is");
-#    define LT_SPACE ((size_t)32 << 20)
+#    define WORKSPACE ((size_t)32 << 20)
 
-struct lt {
+struct cublaslt {
     struct lib lib;
     cublasLtHandle_t handle;
     cudaStream_t stream;
@@ -66,7 +67,7 @@ struct lt {
     __typeof__(cublasLtMatmulAlgoCheck) *check;
 };
 
-static int load(struct lt *l)
+static int load(struct cublaslt *l)
 {
     static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
                                         NULL};
@@ -95,7 +96,7 @@ struct call {
     cublasLtMatrixLayout_t w, x, y;
 };
 
-static void drop(struct lt *l, struct call *c)
+static void drop(struct cublaslt *l, struct call *c)
 {
     if (c->desc) l->desc_destroy(c->desc);
     if (c->w) l->layout_destroy(c->w);
@@ -103,14 +104,15 @@ static void drop(struct lt *l, struct call *c)
     if (c->y) l->layout_destroy(c->y);
 }
 
-static cublasLtEpilogue_t epilogue(const struct lt_shape *s)
+static cublasLtEpilogue_t epilogue(const struct cublaslt_shape *s)
 {
     if (s->gelu) return s->bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
     return s->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
 /* y' = w' x' columns first: w is [k, n] and transposed, x [k, m], y [n, m]. */
-static int make(struct lt *l, struct call *c, const struct lt_shape *s, int m, const void *bias)
+static int make(struct cublaslt *l, struct call *c, const struct cublaslt_shape *s, int m,
+                const void *bias)
 {
     const cudaDataType_t in = s->bf ? CUDA_R_16BF : CUDA_R_32F;
     const cudaDataType_t out = s->bf && !s->y_f32 ? CUDA_R_16BF : CUDA_R_32F;
@@ -130,16 +132,16 @@ static int make(struct lt *l, struct call *c, const struct lt_shape *s, int m, c
     return !bad;
 }
 
-static int go(struct lt *l, const struct call *c, const struct lt_shape *s,
+static int go(struct cublaslt *l, const struct call *c, const struct cublaslt_shape *s,
               const cublasLtMatmulAlgo_t *algo, void *y, const void *x, const void *w)
 {
     const float one = 1, beta = s->beta ? 1 : 0;
     return l->matmul(l->handle, c->desc, &one, w, c->w, x, c->x, &beta, y, c->y, y, c->y, algo,
-                     l->work, LT_SPACE, l->stream);
+                     l->work, WORKSPACE, l->stream);
 }
 
 /* Only algorithms that add along k in one piece: their order does not depend on the number of rows. */
-static int whole_k(struct lt *l, const cublasLtMatmulAlgo_t *a)
+static int whole_k(struct cublaslt *l, const cublasLtMatmulAlgo_t *a)
 {
     int32_t split = 1;
     uint32_t reduce = 0;
@@ -150,10 +152,10 @@ static int whole_k(struct lt *l, const cublasLtMatmulAlgo_t *a)
     return split <= 1 && reduce == CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
-static int propose(struct lt *l, const struct call *c, cublasLtMatmulHeuristicResult_t *r)
+static int propose(struct cublaslt *l, const struct call *c, cublasLtMatmulHeuristicResult_t *r)
 {
     cublasLtMatmulPreference_t pref = NULL;
-    const size_t space = LT_SPACE;
+    const size_t space = WORKSPACE;
     const uint32_t none = CUBLASLT_REDUCTION_SCHEME_NONE;
     int n = 0, kept = 0;
     int bad = l->pref_create(&pref);
@@ -170,7 +172,7 @@ static int propose(struct lt *l, const struct call *c, cublasLtMatmulHeuristicRe
 }
 
 /* Milliseconds of the fastest of a few runs; negative: it does not run. */
-static float time_one(struct lt *l, const struct call *c, const struct lt_shape *s,
+static float time_one(struct cublaslt *l, const struct call *c, const struct cublaslt_shape *s,
                       const cublasLtMatmulAlgo_t *a, char *y, char *x, char *w, cudaEvent_t ev[2])
 {
     float best = -1, ms = 0;
@@ -186,9 +188,9 @@ static float time_one(struct lt *l, const struct call *c, const struct lt_shape 
 }
 
 /* On memory of its own with random contents: zeros would run faster than real data. */
-static int race(struct lt *l, const struct lt_shape *asked, cublasLtMatmulAlgo_t *out)
+static int race(struct cublaslt *l, const struct cublaslt_shape *asked, cublasLtMatmulAlgo_t *out)
 {
-    struct lt_shape s = *asked;
+    struct cublaslt_shape s = *asked;
     cublasLtMatmulHeuristicResult_t r[CANDIDATES];
     const struct cu_queue q = {.stream = l->stream};
     const size_t unit = s.bf ? 2 : 4, m = TRY_ROWS, n = (size_t)s.n, k = (size_t)s.k;
@@ -225,16 +227,16 @@ static int race(struct lt *l, const struct lt_shape *asked, cublasLtMatmulAlgo_t
     return best >= 0;
 }
 
-static const cublasLtMatmulAlgo_t *choose(struct lt *l, const struct lt_shape *s)
+static const cublasLtMatmulAlgo_t *choose(struct cublaslt *l, const struct cublaslt_shape *s)
 {
     cublasLtMatmulAlgo_t best;
-    const uint64_t key = lt_key(s);
+    const uint64_t key = cublaslt_key(s);
     const void *kept = choices_find(&l->choices, key);
     if (!kept && race(l, s, &best)) kept = choices_keep(&l->choices, key, &best, sizeof best);
     return kept;
 }
 
-int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
+int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
 {
     struct call c;
     cublasLtMatmulHeuristicResult_t fits;
@@ -242,19 +244,20 @@ int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
     if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
     int rc = 0;
     if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits)
-        && fits.workspaceSize <= LT_SPACE)
+        && fits.workspaceSize <= WORKSPACE)
         rc = go(l, &c, s, algo, p->y, p->x, p->w) ? -1 : 1;
     drop(l, &c);
     return rc;
 }
 
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
+struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
+                               const char *card)
 {
-    struct lt *l = calloc(1, sizeof *l);
+    struct cublaslt *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->stream = stream;
     l->work = work;
-    if (bytes < LT_SPACE || !load(l) || l->create(&l->handle)) {
+    if (bytes < WORKSPACE || !load(l) || l->create(&l->handle)) {
         lib_close(&l->lib);
         free(l);
         return NULL;
@@ -264,7 +267,7 @@ struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, co
     return l;
 }
 
-void lt_close(struct lt *l)
+void cublaslt_close(struct cublaslt *l)
 {
     if (!l) return;
     l->destroy(l->handle);
@@ -272,7 +275,7 @@ void lt_close(struct lt *l)
     free(l);
 }
 
-void lt_describe(const struct lt *l, char *out, size_t size)
+void cublaslt_describe(const struct cublaslt *l, char *out, size_t size)
 {
     if (l)
         snprintf(out, size, ", cuBLASLt %zu.%zu", l->version / 10000, l->version / 100 % 100);
@@ -282,24 +285,25 @@ void lt_describe(const struct lt *l, char *out, size_t size)
 
 #else /* built without the library's headers */
 
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card)
+struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
+                               const char *card)
 {
     (void)stream, (void)work, (void)bytes, (void)cache, (void)card;
     return NULL;
 }
 
-void lt_close(struct lt *l)
+void cublaslt_close(struct cublaslt *l)
 {
     (void)l;
 }
 
-void lt_describe(const struct lt *l, char *out, size_t size)
+void cublaslt_describe(const struct cublaslt *l, char *out, size_t size)
 {
     (void)l;
     snprintf(out, size, ", no cuBLASLt");
 }
 
-int lt_run(struct lt *l, const struct lt_shape *s, const struct cu_product *p)
+int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
 {
     (void)l, (void)s, (void)p;
     return 0;

@@ -8,10 +8,10 @@
 
 #include "kernels/cuda/launch.h"
 
-struct lt;
+struct cublaslt;
 
 /* What a product asks of the library, as plain data: y' [n, m] = w [k, n]' x [k, m], columns first. */
-struct lt_shape {
+struct cublaslt_shape {
     int m, n, k;          /* of the caller: rows of x, rows of w, inner */
     int64_t ldx, ldy;     /* ldw is k */
     int bf, y_f32;        /* types of x and w; y is float although they are bf16 */
@@ -20,16 +20,17 @@ struct lt_shape {
 };
 
 /* 0: the library cannot do it (alignment, or an activation between product and sum). */
-int lt_plan(struct lt_shape *, const struct cu_product *, int bf);
+int cublaslt_plan(struct cublaslt_shape *, const struct cu_product *, int bf);
 /* Same choice of algorithm: everything but m and the strides. */
-uint64_t lt_key(const struct lt_shape *);
+uint64_t cublaslt_key(const struct cublaslt_shape *);
 
 /* NULL when the library is missing or fails to start. work: workspace on the card, shared; cache, card: of choice.h. */
-struct lt *lt_open(void *stream, void *work, size_t bytes, const char *cache, const char *card);
-void lt_close(struct lt *);
-void lt_describe(const struct lt *, char *out,
-                 size_t size); /* ", cuBLASLt 13.1", or ", no cuBLASLt" */
+struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
+                               const char *card);
+void cublaslt_close(struct cublaslt *);
+void cublaslt_describe(const struct cublaslt *, char *out,
+                       size_t size); /* ", cuBLASLt 13.1", or ", no cuBLASLt" */
 /* 1: it is on the stream. 0: not possible, nothing happened. negative: it failed. */
-int lt_run(struct lt *, const struct lt_shape *, const struct cu_product *);
+int cublaslt_run(struct cublaslt *, const struct cublaslt_shape *, const struct cu_product *);
 
 #endif

@@ -50,7 +50,7 @@ static void close_all(struct cuda *c)
 {
     const int broken = cudaStreamSynchronize(c->stream) != cudaSuccess;
     cuda_tapes_drop(c);
-    lt_close(c->lt);
+    cublaslt_close(c->cublaslt);
     dnn_close(c->dnn);
     for (int i = 0; i < 2; i++) {
         if (c->stage[i]) cudaFreeHost(c->stage[i]);
@@ -100,7 +100,7 @@ static void describe(struct cuda *c, const struct cudaDeviceProp *p)
     int n = snprintf(c->name, sizeof c->name, "%s (sm_%d%d, %.1f GB)", p->name, p->major, p->minor,
                      (double)c->vram / 1e9);
     if (n < 0 || (size_t)n >= sizeof c->name) return;
-    lt_describe(c->lt, c->name + n, sizeof c->name - (size_t)n);
+    cublaslt_describe(c->cublaslt, c->name + n, sizeof c->name - (size_t)n);
     n = (int)strlen(c->name);
     dnn_describe(c->dnn, c->name + n, sizeof c->name - (size_t)n);
     snprintf(c->dev.label, sizeof c->dev.label, "cuda:%d (%.40s, %s)", c->index, p->name,
@@ -125,7 +125,7 @@ static int open_card(struct cuda *c, const struct cuda_opts *o)
     if (!o->no_lib) {
         char card[32];
         snprintf(card, sizeof card, "sm%d%d-%d", p.major, p.minor, p.multiProcessorCount);
-        c->lt = lt_open(c->stream, c->work, CUDA_WORK, o->cache, card);
+        c->cublaslt = cublaslt_open(c->stream, c->work, CUDA_WORK, o->cache, card);
         c->dnn =
             dnn_open(c->stream, c->work, CUDA_WORK, c->work + CUDA_WORK, CUDA_TRY, o->cache, card);
     }

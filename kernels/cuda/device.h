@@ -20,7 +20,7 @@ enum {
 #define CUDA_TRY   ((size_t)64 << 20) /* behind it: results that are timed and thrown away */
 #define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
 
-struct lt;
+struct cublaslt;
 struct dnn;
 
 /* A recorded quantum. seen: asked for, but not yet recorded: the first time kernels are being loaded. */
@@ -46,7 +46,7 @@ struct cuda {
     cudaStream_t copies; /* of weights that come and go */
     cudaEvent_t passed, came[CUDA_FETCHES];
     uint64_t tickets;
-    struct lt *lt; /* NULL: not found, or not wanted */
+    struct cublaslt *cublaslt; /* NULL: not found, or not wanted */
     struct dnn *dnn;
     struct cuda_tape tape[CUDA_TAPES];
     struct cuda_tape *recording;

@@ -1,20 +1,20 @@
 /* dlopen - a library that is used when it is there: opened at run time, its functions by name.
  *
- * LIB_LT, LIB_DNN: 1 when the headers are there at build time. Without them the device is complete, but
+ * HAVE_CUBLASLT, LIB_DNN: 1 when the headers are there at build time. Without them the device is complete, but
  * slower. Thread: any; a struct lib belongs to whoever opened it. */
 #ifndef KERNELS_CUDA_DLOPEN_H
 #define KERNELS_CUDA_DLOPEN_H
 
 #if defined(__has_include)
 #    if __has_include(<cublasLt.h>)
-#        define LIB_LT 1
+#        define HAVE_CUBLASLT 1
 #    endif
 #    if __has_include(<cudnn.h>)
 #        define LIB_DNN 1
 #    endif
 #endif
-#ifndef LIB_LT
-#    define LIB_LT 0
+#ifndef HAVE_CUBLASLT
+#    define HAVE_CUBLASLT 0
 #endif
 #ifndef LIB_DNN
 #    define LIB_DNN 0

@@ -26,13 +26,14 @@ static int took(struct cuda *c, int rc, const char *what)
 
 static void product(struct cuda *c, const struct cu_product *p)
 {
-    struct lt_shape s;
+    struct cublaslt_shape s;
     if (cu_gemv_can(p, c->bf)) {
         cu_gemv(&c->q, c->bf, p);
         launched(c, "a product of few rows");
         return;
     }
-    if (c->lt && lt_plan(&s, p, c->bf) && took(c, lt_run(c->lt, &s, p), "a product")) {
+    if (c->cublaslt && cublaslt_plan(&s, p, c->bf)
+        && took(c, cublaslt_run(c->cublaslt, &s, p), "a product")) {
         if (s.after)
             cu_add_act(&c->q, c->bf, p->y, p->ldy, p->y, p->ldy, NULL, 0, p->m, p->n, s.after);
     } else {

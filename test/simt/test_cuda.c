@@ -212,7 +212,7 @@ static void products_are_described(void **s)
 {
     (void)s;
     static char mem[64] __attribute__((aligned(64)));
-    struct lt_shape a, b;
+    struct cublaslt_shape a, b;
     struct cu_product p = {.y = mem,
                            .x = mem,
                            .w = mem,
@@ -223,29 +223,30 @@ static void products_are_described(void **s)
                            .n = 4096,
                            .k = 16384,
                            .add = 0};
-    assert_true(lt_plan(&a, &p, 1));
+    assert_true(cublaslt_plan(&a, &p, 1));
     assert_true(a.bias && !a.gelu && !a.beta && !a.after && !a.y_f32);
     p.m = 17;
-    assert_true(lt_plan(&b, &p, 1));
-    assert_true(lt_key(&a) == lt_key(&b)); /* one algorithm for every number of rows */
+    assert_true(cublaslt_plan(&b, &p, 1));
+    assert_true(cublaslt_key(&a) == cublaslt_key(&b)); /* one algorithm for every number of rows */
     p.act = CU_ACT_GELU_TANH;
-    assert_true(lt_plan(&b, &p, 1) && b.gelu && lt_key(&a) != lt_key(&b));
+    assert_true(cublaslt_plan(&b, &p, 1) && b.gelu && cublaslt_key(&a) != cublaslt_key(&b));
     p.act = CU_ACT_SILU;
-    assert_true(lt_plan(&b, &p, 1) && b.after == CU_ACT_SILU && lt_key(&a) == lt_key(&b));
+    assert_true(cublaslt_plan(&b, &p, 1) && b.after == CU_ACT_SILU
+                && cublaslt_key(&a) == cublaslt_key(&b));
     p.add = 1;
-    assert_false(lt_plan(&b, &p, 1)); /* y + silu(.) is not the library's order */
+    assert_false(cublaslt_plan(&b, &p, 1)); /* y + silu(.) is not the library's order */
     p.act = CU_ACT_NONE;
-    assert_true(lt_plan(&b, &p, 1) && b.beta && lt_key(&a) != lt_key(&b));
+    assert_true(cublaslt_plan(&b, &p, 1) && b.beta && cublaslt_key(&a) != cublaslt_key(&b));
     p.k = 16380;
-    assert_false(lt_plan(&b, &p, 1)); /* rows of w that do not start on 16 bytes */
+    assert_false(cublaslt_plan(&b, &p, 1)); /* rows of w that do not start on 16 bytes */
     p.k = 16384;
     p.x = mem + 2;
-    assert_false(lt_plan(&b, &p, 1));
+    assert_false(cublaslt_plan(&b, &p, 1));
     p.x = mem;
     p.n = 3;
-    assert_false(lt_plan(&b, &p, 1));
+    assert_false(cublaslt_plan(&b, &p, 1));
     p.n = 64;
-    assert_true(lt_plan(&b, &p, 0) && !b.bf && lt_key(&a) != lt_key(&b));
+    assert_true(cublaslt_plan(&b, &p, 0) && !b.bf && cublaslt_key(&a) != cublaslt_key(&b));
 }
 
 /* Catches: a choice that is not found again, a cut or strange file that is believed. */
