@@ -51,7 +51,7 @@ static void close_all(struct cuda *c)
     const int broken = cudaStreamSynchronize(c->stream) != cudaSuccess;
     cuda_tapes_drop(c);
     cublaslt_close(c->cublaslt);
-    dnn_close(c->dnn);
+    cudnn_close(c->cudnn);
     for (int i = 0; i < 2; i++) {
         if (c->stage[i]) cudaFreeHost(c->stage[i]);
         if (c->staged[i]) cudaEventDestroy(c->staged[i]);
@@ -102,7 +102,7 @@ static void describe(struct cuda *c, const struct cudaDeviceProp *p)
     if (n < 0 || (size_t)n >= sizeof c->name) return;
     cublaslt_describe(c->cublaslt, c->name + n, sizeof c->name - (size_t)n);
     n = (int)strlen(c->name);
-    dnn_describe(c->dnn, c->name + n, sizeof c->name - (size_t)n);
+    cudnn_describe(c->cudnn, c->name + n, sizeof c->name - (size_t)n);
     snprintf(c->dev.label, sizeof c->dev.label, "cuda:%d (%.40s, %s)", c->index, p->name,
              c->bf ? "bf16" : "f32");
 }
@@ -126,8 +126,8 @@ static int open_card(struct cuda *c, const struct cuda_opts *o)
         char card[32];
         snprintf(card, sizeof card, "sm%d%d-%d", p.major, p.minor, p.multiProcessorCount);
         c->cublaslt = cublaslt_open(c->stream, c->work, CUDA_WORK, o->cache, card);
-        c->dnn =
-            dnn_open(c->stream, c->work, CUDA_WORK, c->work + CUDA_WORK, CUDA_TRY, o->cache, card);
+        c->cudnn = cudnn_open(c->stream, c->work, CUDA_WORK, c->work + CUDA_WORK, CUDA_TRY,
+                              o->cache, card);
     }
     describe(c, &p);
     return 0;

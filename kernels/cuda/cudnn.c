@@ -17,101 +17,101 @@ static int aligned(const void *p, int64_t ld)
 }
 
 /* A picture [h*w, c] with ld values between pixels. */
-static struct dnn_tensor picture(const void *data, int64_t c, int64_t h, int64_t w, int64_t ld)
+static struct cudnn_tensor picture(const void *data, int64_t c, int64_t h, int64_t w, int64_t ld)
 {
-    return (struct dnn_tensor){
+    return (struct cudnn_tensor){
         .dim = {1, c, h, w}, .stride = {h * w * ld, 1, w * ld, ld}, .data = data};
 }
 
-static int add_tensor(struct dnn_graph *g, struct dnn_tensor t)
+static int add_tensor(struct cudnn_graph *g, struct cudnn_tensor t)
 {
-    assert(g->tensors < DNN_TENSORS);
+    assert(g->tensors < CUDNN_TENSORS);
     g->tensor[g->tensors] = t;
     return g->tensors++;
 }
 
-static int add_op(struct dnn_graph *g, enum dnn_kind kind, const int *in, int n,
-                  struct dnn_tensor out)
+static int add_op(struct cudnn_graph *g, enum cudnn_op_kind kind, const int *in, int n,
+                  struct cudnn_tensor out)
 {
-    struct dnn_op *op = &g->op[g->ops++];
-    *op = (struct dnn_op){.kind = kind};
+    struct cudnn_op *op = &g->op[g->ops++];
+    *op = (struct cudnn_op){.kind = kind};
     for (int i = 0; i < n; i++)
         op->in[i] = in[i];
     return op->out = add_tensor(g, out);
 }
 
-int dnn_plan_conv(struct dnn_graph *g, const struct dnn_conv *c)
+int cudnn_graph_conv(struct cudnn_graph *g, const struct cudnn_conv *c)
 {
     const int64_t side = c->side, per = side * side * c->c;
     const int64_t oh = c->h + 2 * c->pad_h - side + 1, ow = c->w_in;
-    *g = (struct dnn_graph){0};
+    *g = (struct cudnn_graph){0};
     if (c->c % 8 || c->n % 8 || oh < 1 || !c->bias) return 0;
     if (!aligned(c->x, c->ldx) || !aligned(c->y, c->ldy) || !aligned(c->w, 0)) return 0;
     if (c->add && !aligned(c->add, c->lda)) return 0;
-    const struct dnn_tensor y = picture(c->y, c->n, oh, ow, c->ldy);
-    struct dnn_tensor sum = picture(NULL, c->n, oh, ow, c->n),
-                      bias = picture(c->bias, c->n, 1, 1, c->n);
-    struct dnn_tensor w = {
+    const struct cudnn_tensor y = picture(c->y, c->n, oh, ow, c->ldy);
+    struct cudnn_tensor sum = picture(NULL, c->n, oh, ow, c->n),
+                        bias = picture(c->bias, c->n, 1, 1, c->n);
+    struct cudnn_tensor w = {
         .dim = {c->n, c->c, side, side}, .stride = {per, 1, side * c->c, c->c}, .data = c->w};
     sum.inner = 1;
-    sum.type = DNN_F32;
+    sum.type = CUDNN_F32;
     int in[2] = {add_tensor(g, picture(c->x, c->c, c->h, c->w_in, c->ldx)), add_tensor(g, w)};
-    in[0] = add_op(g, DNN_CONV, in, 2, sum);
+    in[0] = add_op(g, CUDNN_OP_CONV, in, 2, sum);
     g->op[0].pad_h = c->pad_h;
     g->op[0].pad_w = c->side / 2;
     in[1] = add_tensor(g, bias);
-    in[0] = add_op(g, DNN_ADD, in, 2, c->add ? sum : y);
+    in[0] = add_op(g, CUDNN_OP_ADD, in, 2, c->add ? sum : y);
     if (!c->add) return 1;
     in[1] = add_tensor(g, picture(c->add, c->n, oh, ow, c->lda));
-    add_op(g, DNN_ADD, in, 2, y);
+    add_op(g, CUDNN_OP_ADD, in, 2, y);
     return 1;
 }
 
 /* Rows of heads side by side: [1, heads, rows, d]. */
-static struct dnn_tensor heads_of(const void *data, int64_t heads, int64_t rows, int64_t d,
-                                  int64_t ld)
+static struct cudnn_tensor heads_of(const void *data, int64_t heads, int64_t rows, int64_t d,
+                                    int64_t ld)
 {
-    return (struct dnn_tensor){
+    return (struct cudnn_tensor){
         .dim = {1, heads, rows, d}, .stride = {rows * ld, d, ld, 1}, .data = data};
 }
 
-int dnn_plan_attn(struct dnn_graph *g, const struct cu_attn *a)
+int cudnn_graph_attention(struct cudnn_graph *g, const struct cu_attn *a)
 {
     const int64_t d = a->head_dim;
-    *g = (struct dnn_graph){0};
+    *g = (struct cudnn_graph){0};
     if (a->bias || a->start || d % 8 || d > 128) return 0;
     if (!aligned(a->q, a->ldq) || !aligned(a->k, a->ldk) || !aligned(a->v, a->ldv)
         || !aligned(a->o, a->ldo))
         return 0;
-    struct dnn_tensor scale = {.dim = {1, 1, 1, 1}, .stride = {1, 1, 1, 1}, .type = DNN_F32};
+    struct cudnn_tensor scale = {.dim = {1, 1, 1, 1}, .stride = {1, 1, 1, 1}, .type = CUDNN_F32};
     scale.by_value = 1;
     scale.value = a->scale;
     const int in[4] = {add_tensor(g, heads_of(a->q, a->heads, a->nq, d, a->ldq)),
                        add_tensor(g, heads_of(a->k, a->heads / a->group, a->nk, d, a->ldk)),
                        add_tensor(g, heads_of(a->v, a->heads / a->group, a->nk, d, a->ldv)),
                        add_tensor(g, scale)};
-    add_op(g, DNN_SDPA, in, 4, heads_of(a->o, a->heads, a->nq, d, a->ldo));
+    add_op(g, CUDNN_OP_SDPA, in, 4, heads_of(a->o, a->heads, a->nq, d, a->ldo));
     return 1;
 }
 
-#if LIB_DNN
+#if HAVE_CUDNN
 
 #    include <cuda_runtime.h>
 #    include <cudnn.h>
 
 enum { PLANS = 96, CONFIGS = 8, TRIES = 4, ROUNDS = 3 };
-#    define DNN_SPACE ((size_t)32 << 20)
+#    define WORKSPACE ((size_t)32 << 20)
 
 /* A plan and the description that it was made for (addresses and values left out). */
 struct plan {
     uint64_t key, used;
     cudnnBackendDescriptor_t exec; /* NULL: the library cannot do this one */
     cudnnBackendDescriptor_t
-        parts[DNN_TENSORS + 2 * DNN_OPS + 1]; /* what it was made of, kept alive */
+        parts[CUDNN_TENSORS + 2 * CUDNN_OPS + 1]; /* what it was made of, kept alive */
     int n;
 };
 
-struct dnn {
+struct cudnn {
     struct lib lib, rtc;
     cudnnHandle_t handle;
     cudaStream_t stream;
@@ -135,7 +135,7 @@ struct dnn {
     __typeof__(cudnnBackendExecute) *execute;
 };
 
-static int load(struct dnn *d)
+static int load(struct cudnn *d)
 {
     static const char *const names[] = {"libcudnn.so.9", "libcudnn.so", NULL};
     static const char *const rtc[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", NULL};
@@ -156,7 +156,7 @@ static int load(struct dnn *d)
 
 /* While a descriptor is being made: the first error sticks. */
 struct maker {
-    struct dnn *d;
+    struct cudnn *d;
     struct plan *p;
     int bad;
 };
@@ -186,15 +186,16 @@ static void end(struct maker *m, cudnnBackendDescriptor_t x)
     if (!m->bad) m->bad = m->d->finalize(x);
 }
 
-static cudnnBackendDescriptor_t make_tensor(struct maker *m, const struct dnn_tensor *t, int64_t id)
+static cudnnBackendDescriptor_t make_tensor(struct maker *m, const struct cudnn_tensor *t,
+                                            int64_t id)
 {
     cudnnBackendDescriptor_t x = begin(m, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-    const cudnnDataType_t type = t->type == DNN_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+    const cudnnDataType_t type = t->type == CUDNN_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     const int64_t align = t->by_value ? 4 : 16;
     const bool inner = t->inner, by_value = t->by_value;
     put(m, x, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
-    put(m, x, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, DNN_DIMS, t->dim);
-    put(m, x, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, DNN_DIMS, t->stride);
+    put(m, x, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, CUDNN_DIMS, t->dim);
+    put(m, x, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, CUDNN_DIMS, t->stride);
     put(m, x, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &id);
     put(m, x, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &align);
     if (inner) put(m, x, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &inner);
@@ -203,7 +204,7 @@ static cudnnBackendDescriptor_t make_tensor(struct maker *m, const struct dnn_te
     return x;
 }
 
-static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct dnn_op *op,
+static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct cudnn_op *op,
                                           const cudnnBackendDescriptor_t *t)
 {
     const cudnnDataType_t type = CUDNN_DATA_FLOAT;
@@ -230,7 +231,7 @@ static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct dnn_op *
     return x;
 }
 
-static cudnnBackendDescriptor_t make_add(struct maker *m, const struct dnn_op *op,
+static cudnnBackendDescriptor_t make_add(struct maker *m, const struct cudnn_op *op,
                                          const cudnnBackendDescriptor_t *t)
 {
     const cudnnDataType_t type = CUDNN_DATA_FLOAT;
@@ -249,7 +250,7 @@ static cudnnBackendDescriptor_t make_add(struct maker *m, const struct dnn_op *o
 }
 
 /* The numbers are spelt out for headers that are older than the library. */
-static cudnnBackendDescriptor_t make_sdpa(struct maker *m, const struct dnn_op *op,
+static cudnnBackendDescriptor_t make_sdpa(struct maker *m, const struct cudnn_op *op,
                                           const cudnnBackendDescriptor_t *t)
 {
     enum { SDPA = 41, Q = 2800, K = 2801, V = 2802, O = 2803, SCALE = 2805 };
@@ -263,20 +264,20 @@ static cudnnBackendDescriptor_t make_sdpa(struct maker *m, const struct dnn_op *
     return x;
 }
 
-static cudnnBackendDescriptor_t make_op(struct maker *m, const struct dnn_op *op,
+static cudnnBackendDescriptor_t make_op(struct maker *m, const struct cudnn_op *op,
                                         const cudnnBackendDescriptor_t *t)
 {
     switch (op->kind) {
-    case DNN_CONV: return make_conv(m, op, t);
-    case DNN_ADD: return make_add(m, op, t);
-    case DNN_SDPA: return make_sdpa(m, op, t);
+    case CUDNN_OP_CONV: return make_conv(m, op, t);
+    case CUDNN_OP_ADD: return make_add(m, op, t);
+    case CUDNN_OP_SDPA: return make_sdpa(m, op, t);
     }
     return NULL;
 }
 
-static cudnnBackendDescriptor_t make_graph(struct maker *m, const struct dnn_graph *g)
+static cudnnBackendDescriptor_t make_graph(struct maker *m, const struct cudnn_graph *g)
 {
-    cudnnBackendDescriptor_t t[DNN_TENSORS], op[DNN_OPS];
+    cudnnBackendDescriptor_t t[CUDNN_TENSORS], op[CUDNN_OPS];
     for (int i = 0; i < g->tensors; i++)
         t[i] = make_tensor(m, &g->tensor[i], i + 1);
     for (int i = 0; i < g->ops; i++)
@@ -289,7 +290,7 @@ static cudnnBackendDescriptor_t make_graph(struct maker *m, const struct dnn_gra
 }
 
 /* The library's proposals, best first; the first that can be built and fits the workspace is it. */
-static cudnnBackendDescriptor_t try_config(struct dnn *d, cudnnBackendDescriptor_t config)
+static cudnnBackendDescriptor_t try_config(struct cudnn *d, cudnnBackendDescriptor_t config)
 {
     cudnnBackendDescriptor_t x = NULL;
     int64_t space = 0, n = 0;
@@ -301,13 +302,13 @@ static cudnnBackendDescriptor_t try_config(struct dnn *d, cudnnBackendDescriptor
     if (!bad) bad = d->finalize(x);
     if (!bad)
         bad = d->get(x, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &space);
-    if (!bad && space <= (int64_t)DNN_SPACE) return x;
+    if (!bad && space <= (int64_t)WORKSPACE) return x;
     d->destroy(x);
     return NULL;
 }
 
 /* The library's proposals, best first: at most `most` that can be built and fit the workspace. */
-static int propose(struct dnn *d, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
+static int propose(struct cudnn *d, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
                    cudnnBackendDescriptor_t *found, int most)
 {
     cudnnBackendDescriptor_t h = NULL, config[CONFIGS] = {0};
@@ -331,7 +332,7 @@ static int propose(struct dnn *d, cudnnBackendDescriptor_t graph, cudnnBackendHe
     return count;
 }
 
-static void forget(struct dnn *d, struct plan *p)
+static void forget(struct cudnn *d, struct plan *p)
 {
     if (p->exec) d->destroy(p->exec);
     while (p->n > 0)
@@ -345,11 +346,11 @@ static uint64_t mix(uint64_t h, int64_t v)
 }
 
 /* Everything but addresses and values. */
-static uint64_t key_of(const struct dnn_graph *g)
+static uint64_t key_of(const struct cudnn_graph *g)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (int i = 0; i < g->tensors; i++)
-        for (int k = 0; k < DNN_DIMS; k++)
+        for (int k = 0; k < CUDNN_DIMS; k++)
             h = mix(mix(h, g->tensor[i].dim[k]), g->tensor[i].stride[k]);
     for (int i = 0; i < g->ops; i++)
         h = mix(mix(mix(h, g->op[i].kind), g->op[i].pad_h), g->op[i].out);
@@ -357,10 +358,10 @@ static uint64_t key_of(const struct dnn_graph *g)
 }
 
 /* out: where the result goes instead; NULL: where it belongs. */
-static int execute(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_graph *g, void *out)
+static int execute(struct cudnn *d, cudnnBackendDescriptor_t exec, struct cudnn_graph *g, void *out)
 {
-    void *data[DNN_TENSORS];
-    int64_t id[DNN_TENSORS], n = 0;
+    void *data[CUDNN_TENSORS];
+    int64_t id[CUDNN_TENSORS], n = 0;
     cudnnBackendDescriptor_t v = NULL;
     for (int i = 0; i < g->tensors; i++) {
         if (g->tensor[i].inner) continue;
@@ -383,17 +384,17 @@ static int execute(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_grap
 }
 
 /* Bytes that the result spans. */
-static size_t result_bytes(const struct dnn_graph *g)
+static size_t result_bytes(const struct cudnn_graph *g)
 {
-    const struct dnn_tensor *t = &g->tensor[g->op[g->ops - 1].out];
+    const struct cudnn_tensor *t = &g->tensor[g->op[g->ops - 1].out];
     int64_t last = 0;
-    for (int i = 0; i < DNN_DIMS; i++)
+    for (int i = 0; i < CUDNN_DIMS; i++)
         last += (t->dim[i] - 1) * t->stride[i];
     return (size_t)(last + 1) * 2;
 }
 
 /* Milliseconds of the fastest of a few runs; negative: it does not run. */
-static float time_one(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_graph *g)
+static float time_one(struct cudnn *d, cudnnBackendDescriptor_t exec, struct cudnn_graph *g)
 {
     float best = -1, ms = 0;
     for (int i = 0; i <= ROUNDS; i++) {
@@ -409,8 +410,8 @@ static float time_one(struct dnn *d, cudnnBackendDescriptor_t exec, struct dnn_g
 
 /* The best of the proposals: as it was found earlier, by timing where the result has room to be thrown away, else the
  * first. */
-static cudnnBackendDescriptor_t choose(struct dnn *d, cudnnBackendDescriptor_t graph,
-                                       struct dnn_graph *g, uint64_t key)
+static cudnnBackendDescriptor_t choose(struct cudnn *d, cudnnBackendDescriptor_t graph,
+                                       struct cudnn_graph *g, uint64_t key)
 {
     cudnnBackendDescriptor_t found[CONFIGS] = {0};
     const unsigned char *kept = choices_find(&d->choices, key);
@@ -433,7 +434,7 @@ static cudnnBackendDescriptor_t choose(struct dnn *d, cudnnBackendDescriptor_t g
     return n ? found[best] : NULL;
 }
 
-static struct plan *find_plan(struct dnn *d, struct dnn_graph *g)
+static struct plan *find_plan(struct cudnn *d, struct cudnn_graph *g)
 {
     const uint64_t key = key_of(g);
     struct plan *oldest = &d->plan[0];
@@ -449,36 +450,36 @@ static struct plan *find_plan(struct dnn *d, struct dnn_graph *g)
     return oldest;
 }
 
-static int run(struct dnn *d, struct dnn_graph *g)
+static int run(struct cudnn *d, struct cudnn_graph *g)
 {
     struct plan *p = find_plan(d, g);
     p->used = ++d->clock;
     return p->exec ? execute(d, p->exec, g, NULL) : 0;
 }
 
-int dnn_conv(struct dnn *d, const struct dnn_conv *c)
+int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)
 {
-    struct dnn_graph g;
-    return dnn_plan_conv(&g, c) ? run(d, &g) : 0;
+    struct cudnn_graph g;
+    return cudnn_graph_conv(&g, c) ? run(d, &g) : 0;
 }
 
-int dnn_attn(struct dnn *d, const struct cu_attn *a)
+int cudnn_attention(struct cudnn *d, const struct cu_attn *a)
 {
-    struct dnn_graph g;
+    struct cudnn_graph g;
     if (d->version < 91300) return 0;
-    return dnn_plan_attn(&g, a) ? run(d, &g) : 0;
+    return cudnn_graph_attention(&g, a) ? run(d, &g) : 0;
 }
 
-struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
-                     const char *cache, const char *card)
+struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                         const char *cache, const char *card)
 {
-    struct dnn *d = calloc(1, sizeof *d);
+    struct cudnn *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->work = work;
     d->try = try;
     d->try_bytes = try_bytes;
     d->stream = stream;
-    if (bytes < DNN_SPACE || !load(d) || d->create_handle(&d->handle)) {
+    if (bytes < WORKSPACE || !load(d) || d->create_handle(&d->handle)) {
         lib_close(&d->lib);
         lib_close(&d->rtc);
         free(d);
@@ -489,11 +490,11 @@ struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t t
     if (!d->set_stream(d->handle, stream) && cudaEventCreate(&d->ev[0]) == cudaSuccess
         && cudaEventCreate(&d->ev[1]) == cudaSuccess)
         return d;
-    dnn_close(d);
+    cudnn_close(d);
     return NULL;
 }
 
-void dnn_close(struct dnn *d)
+void cudnn_close(struct cudnn *d)
 {
     if (!d) return;
     for (int i = 0; i < PLANS; i++)
@@ -506,7 +507,7 @@ void dnn_close(struct dnn *d)
     free(d);
 }
 
-void dnn_describe(const struct dnn *d, char *out, size_t size)
+void cudnn_describe(const struct cudnn *d, char *out, size_t size)
 {
     if (d)
         snprintf(out, size, ", cuDNN %zu.%zu", d->version / 10000, d->version / 100 % 100);
@@ -516,31 +517,31 @@ void dnn_describe(const struct dnn *d, char *out, size_t size)
 
 #else /* built without the library's headers */
 
-struct dnn *dnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
-                     const char *cache, const char *card)
+struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                         const char *cache, const char *card)
 {
     (void)stream, (void)work, (void)bytes, (void)try, (void)try_bytes, (void)cache, (void)card;
     return NULL;
 }
 
-void dnn_close(struct dnn *d)
+void cudnn_close(struct cudnn *d)
 {
     (void)d;
 }
 
-void dnn_describe(const struct dnn *d, char *out, size_t size)
+void cudnn_describe(const struct cudnn *d, char *out, size_t size)
 {
     (void)d;
     snprintf(out, size, ", no cuDNN");
 }
 
-int dnn_conv(struct dnn *d, const struct dnn_conv *c)
+int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)
 {
     (void)d, (void)c;
     return 0;
 }
 
-int dnn_attn(struct dnn *d, const struct cu_attn *a)
+int cudnn_attention(struct cudnn *d, const struct cu_attn *a)
 {
     (void)d, (void)a;
     return 0;

@@ -21,7 +21,7 @@ enum {
 #define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
 
 struct cublaslt;
-struct dnn;
+struct cudnn;
 
 /* A recorded quantum. seen: asked for, but not yet recorded: the first time kernels are being loaded. */
 struct cuda_tape {
@@ -47,7 +47,7 @@ struct cuda {
     cudaEvent_t passed, came[CUDA_FETCHES];
     uint64_t tickets;
     struct cublaslt *cublaslt; /* NULL: not found, or not wanted */
-    struct dnn *dnn;
+    struct cudnn *cudnn;
     struct cuda_tape tape[CUDA_TAPES];
     struct cuda_tape *recording;
     uint64_t clock;

@@ -1,6 +1,6 @@
 /* dlopen - a library that is used when it is there: opened at run time, its functions by name.
  *
- * HAVE_CUBLASLT, LIB_DNN: 1 when the headers are there at build time. Without them the device is complete, but
+ * HAVE_CUBLASLT, HAVE_CUDNN: 1 when the headers are there at build time. Without them the device is complete, but
  * slower. Thread: any; a struct lib belongs to whoever opened it. */
 #ifndef KERNELS_CUDA_DLOPEN_H
 #define KERNELS_CUDA_DLOPEN_H
@@ -10,14 +10,14 @@
 #        define HAVE_CUBLASLT 1
 #    endif
 #    if __has_include(<cudnn.h>)
-#        define LIB_DNN 1
+#        define HAVE_CUDNN 1
 #    endif
 #endif
 #ifndef HAVE_CUBLASLT
 #    define HAVE_CUBLASLT 0
 #endif
-#ifndef LIB_DNN
-#    define LIB_DNN 0
+#ifndef HAVE_CUDNN
+#    define HAVE_CUDNN 0
 #endif
 
 struct lib {

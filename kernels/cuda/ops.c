@@ -208,7 +208,7 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
 
 static void attend(struct cuda *c, const struct cu_attn *a)
 {
-    if (c->bf && c->dnn && took(c, dnn_attn(c->dnn, a), "attention")) return;
+    if (c->bf && c->cudnn && took(c, cudnn_attention(c->cudnn, a), "attention")) return;
     cu_attention(&c->q, c->bf, a);
     launched(c, "attention");
 }
@@ -430,21 +430,21 @@ static int conv_lib(struct cuda *c, const struct conv *v, int at, int n, const v
     const tensor add = tensor_given(v->add)
                            ? tensor_rows(v->add, (int64_t)at * width, (int64_t)n * width)
                            : v->add;
-    const struct dnn_conv d = {.y = y.data,
-                               .x = x,
-                               .w = v->w->data,
-                               .bias = v->w->bias,
-                               .add = add.data,
-                               .h = h,
-                               .w_in = width,
-                               .c = (int)v->w->in,
-                               .n = (int)v->w->out,
-                               .side = v->w->k,
-                               .pad_h = pad,
-                               .ldy = y.ld,
-                               .ldx = ldx,
-                               .lda = add.ld};
-    return dnn_conv(c->dnn, &d);
+    const struct cudnn_conv d = {.y = y.data,
+                                 .x = x,
+                                 .w = v->w->data,
+                                 .bias = v->w->bias,
+                                 .add = add.data,
+                                 .h = h,
+                                 .w_in = width,
+                                 .c = (int)v->w->in,
+                                 .n = (int)v->w->out,
+                                 .side = v->w->k,
+                                 .pad_h = pad,
+                                 .ldy = y.ld,
+                                 .ldx = ldx,
+                                 .lda = add.ld};
+    return cudnn_conv(c->cudnn, &d);
 }
 
 /* Rows of a picture of `rows` that fit the band buffer with a halo row on either side: the largest divisor,
@@ -491,7 +491,8 @@ static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int 
     if (!cuda_ready(c) || !y.rows) return;
     assert(x.rows == (int64_t)h * width && x.cols == w->in && y.cols == w->out);
     assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
-    if (c->bf && c->dnn && took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution")) return;
+    if (c->bf && c->cudnn && took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution"))
+        return;
     conv_by_hand(c, &v);
     launched(c, "a convolution");
 }

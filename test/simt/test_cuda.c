@@ -284,52 +284,52 @@ static void convolutions_are_described(void **s)
 {
     (void)s;
     static char mem[64] __attribute__((aligned(64)));
-    struct dnn_graph g;
-    struct dnn_conv c = {.y = mem,
-                         .x = mem,
-                         .w = mem,
-                         .bias = mem,
-                         .h = 66,
-                         .w_in = 128,
-                         .c = 512,
-                         .n = 512,
-                         .side = 3,
-                         .pad_h = 0,
-                         .ldy = 512,
-                         .ldx = 512};
-    assert_true(dnn_plan_conv(&g, &c)); /* a band: two rows of halo, none of padding */
+    struct cudnn_graph g;
+    struct cudnn_conv c = {.y = mem,
+                           .x = mem,
+                           .w = mem,
+                           .bias = mem,
+                           .h = 66,
+                           .w_in = 128,
+                           .c = 512,
+                           .n = 512,
+                           .side = 3,
+                           .pad_h = 0,
+                           .ldy = 512,
+                           .ldx = 512};
+    assert_true(cudnn_graph_conv(&g, &c)); /* a band: two rows of halo, none of padding */
     assert_int_equal(g.ops, 2);
-    const struct dnn_tensor *x = &g.tensor[g.op[0].in[0]], *w = &g.tensor[g.op[0].in[1]];
-    const struct dnn_tensor *sum = &g.tensor[g.op[0].out], *y = &g.tensor[g.op[1].out];
+    const struct cudnn_tensor *x = &g.tensor[g.op[0].in[0]], *w = &g.tensor[g.op[0].in[1]];
+    const struct cudnn_tensor *sum = &g.tensor[g.op[0].out], *y = &g.tensor[g.op[1].out];
     const int64_t xd[] = {1, 512, 66, 128}, xs[] = {66 * 128 * 512, 1, 128 * 512, 512};
     const int64_t ws[] = {9 * 512, 1, 3 * 512, 512}, yd[] = {1, 512, 64, 128};
     assert_memory_equal(x->dim, xd, sizeof xd);
     assert_memory_equal(x->stride, xs, sizeof xs);
     assert_memory_equal(w->stride, ws, sizeof ws);
     assert_memory_equal(y->dim, yd, sizeof yd);
-    assert_true(sum->inner && sum->type == DNN_F32 && !y->inner && y->type == DNN_BF16);
+    assert_true(sum->inner && sum->type == CUDNN_F32 && !y->inner && y->type == CUDNN_BF16);
     assert_true(g.op[0].pad_h == 0 && g.op[0].pad_w == 1 && g.op[1].in[0] == g.op[0].out);
     assert_ptr_equal(y->data, mem);
     c.add = mem + 16;
     c.lda = 1024;
     c.pad_h = 1;
-    assert_true(dnn_plan_conv(&g, &c));
+    assert_true(cudnn_graph_conv(&g, &c));
     assert_int_equal(g.ops, 3);
     assert_true(g.tensor[g.op[1].out].inner && g.op[2].in[0] == g.op[1].out);
     assert_ptr_equal(g.tensor[g.op[2].in[1]].data, mem + 16);
     assert_true(g.tensor[g.op[2].in[1]].stride[3] == 1024 && g.tensor[g.op[2].out].dim[2] == 66);
     c.n = 3;
-    assert_false(dnn_plan_conv(&g, &c)); /* three channels are ours */
+    assert_false(cudnn_graph_conv(&g, &c)); /* three channels are ours */
     c.n = 512;
     c.add = mem + 2;
-    assert_false(dnn_plan_conv(&g, &c));
+    assert_false(cudnn_graph_conv(&g, &c));
 }
 
 static void attention_is_described(void **s)
 {
     (void)s;
     static char mem[64] __attribute__((aligned(64)));
-    struct dnn_graph g;
+    struct cudnn_graph g;
     struct cu_attn a = {.q = mem,
                         .k = mem,
                         .v = mem,
@@ -344,25 +344,25 @@ static void attention_is_described(void **s)
                         .group = 1,
                         .head_dim = 128,
                         .scale = 0.25f};
-    assert_true(dnn_plan_attn(&g, &a));
+    assert_true(cudnn_graph_attention(&g, &a));
     assert_int_equal(g.ops, 1);
-    const struct dnn_tensor *q = &g.tensor[g.op[0].in[0]], *k = &g.tensor[g.op[0].in[1]];
+    const struct cudnn_tensor *q = &g.tensor[g.op[0].in[0]], *k = &g.tensor[g.op[0].in[1]];
     const int64_t qd[] = {1, 32, 4128, 128}, qs[] = {(int64_t)4128 * 12288, 128, 12288, 1};
     const int64_t kd[] = {1, 32, 8256, 128};
     assert_memory_equal(q->dim, qd, sizeof qd);
     assert_memory_equal(q->stride, qs, sizeof qs);
     assert_memory_equal(k->dim, kd,
                         sizeof kd); /* keys of an image that was cached come with them */
-    const struct dnn_tensor *scale = &g.tensor[g.op[0].in[3]];
+    const struct cudnn_tensor *scale = &g.tensor[g.op[0].in[3]];
     assert_true(scale->by_value && scale->value >= 0.25f && scale->value <= 0.25f);
     a.group = 16;
-    assert_true(dnn_plan_attn(&g, &a) && g.tensor[g.op[0].in[1]].dim[1] == 2);
+    assert_true(cudnn_graph_attention(&g, &a) && g.tensor[g.op[0].in[1]].dim[1] == 2);
     static const float bias[1] = {0};
     a.bias = bias;
-    assert_false(dnn_plan_attn(&g, &a)); /* the glyph encoder's is ours */
+    assert_false(cudnn_graph_attention(&g, &a)); /* the glyph encoder's is ours */
     a.bias = NULL;
     a.head_dim = 36;
-    assert_false(dnn_plan_attn(&g, &a));
+    assert_false(cudnn_graph_attention(&g, &a));
 }
 
 /* -- the decoder's plan --------------------------------------------------------------------------------------- */
