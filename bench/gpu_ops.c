@@ -23,7 +23,7 @@ static int stop(const char *what, const struct fail *f)
 int main(int argc, char **argv)
 {
     const enum dtype type = given(argc, argv, "f32") ? DT_F32 : DT_BF16;
-    const struct cuda_opts o = {.no_lib = given(argc, argv, "no-lib"),
+    const struct cuda_opts o = {.no_libraries = given(argc, argv, "no-lib"),
                                 .no_early = given(argc, argv, "late")};
     const int wide = given(argc, argv, "wide");
     if (given(argc, argv, "--started")) return 0; /* the libraries of this machine will do */
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     if (pair_open(&p, ref, dev, wide ? (size_t)4 << 30 : (size_t)64 << 20, (size_t)64 << 20, &f))
         return stop("no memory", &f);
     p.table = stdout;
-    p.exact = o.no_lib || type == DT_F32;
+    p.exact = o.no_libraries || type == DT_F32;
     pair_cases(&p, wide ? PAIR_WIDE : PAIR_ODD);
     pair_close(&p);
     dev->ops->free(dev);

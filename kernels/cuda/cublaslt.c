@@ -43,7 +43,7 @@ _Static_assert(sizeof(cublasLtMatmulAlgo_t) <= CHOICE_BYTES, "an algorithm is ke
 #    define WORKSPACE ((size_t)32 << 20)
 
 struct cublaslt {
-    struct lib lib;
+    struct dlopen_lib lib;
     cublasLtHandle_t handle;
     cudaStream_t stream;
     char *work;
@@ -71,22 +71,22 @@ static int load(struct cublaslt *l)
 {
     static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
                                         NULL};
-    if (!lib_open(&l->lib, names)) return 0;
-    l->create = lib_find(&l->lib, "cublasLtCreate");
-    l->destroy = lib_find(&l->lib, "cublasLtDestroy");
-    l->get_version = lib_find(&l->lib, "cublasLtGetVersion");
-    l->matmul = lib_find(&l->lib, "cublasLtMatmul");
-    l->desc_create = lib_find(&l->lib, "cublasLtMatmulDescCreate");
-    l->desc_destroy = lib_find(&l->lib, "cublasLtMatmulDescDestroy");
-    l->desc_set = lib_find(&l->lib, "cublasLtMatmulDescSetAttribute");
-    l->layout_create = lib_find(&l->lib, "cublasLtMatrixLayoutCreate");
-    l->layout_destroy = lib_find(&l->lib, "cublasLtMatrixLayoutDestroy");
-    l->pref_create = lib_find(&l->lib, "cublasLtMatmulPreferenceCreate");
-    l->pref_destroy = lib_find(&l->lib, "cublasLtMatmulPreferenceDestroy");
-    l->pref_set = lib_find(&l->lib, "cublasLtMatmulPreferenceSetAttribute");
-    l->heuristic = lib_find(&l->lib, "cublasLtMatmulAlgoGetHeuristic");
-    l->config_get = lib_find(&l->lib, "cublasLtMatmulAlgoConfigGetAttribute");
-    l->check = lib_find(&l->lib, "cublasLtMatmulAlgoCheck");
+    if (!dlopen_any(&l->lib, names)) return 0;
+    l->create = dlopen_symbol(&l->lib, "cublasLtCreate");
+    l->destroy = dlopen_symbol(&l->lib, "cublasLtDestroy");
+    l->get_version = dlopen_symbol(&l->lib, "cublasLtGetVersion");
+    l->matmul = dlopen_symbol(&l->lib, "cublasLtMatmul");
+    l->desc_create = dlopen_symbol(&l->lib, "cublasLtMatmulDescCreate");
+    l->desc_destroy = dlopen_symbol(&l->lib, "cublasLtMatmulDescDestroy");
+    l->desc_set = dlopen_symbol(&l->lib, "cublasLtMatmulDescSetAttribute");
+    l->layout_create = dlopen_symbol(&l->lib, "cublasLtMatrixLayoutCreate");
+    l->layout_destroy = dlopen_symbol(&l->lib, "cublasLtMatrixLayoutDestroy");
+    l->pref_create = dlopen_symbol(&l->lib, "cublasLtMatmulPreferenceCreate");
+    l->pref_destroy = dlopen_symbol(&l->lib, "cublasLtMatmulPreferenceDestroy");
+    l->pref_set = dlopen_symbol(&l->lib, "cublasLtMatmulPreferenceSetAttribute");
+    l->heuristic = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoGetHeuristic");
+    l->config_get = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoConfigGetAttribute");
+    l->check = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoCheck");
     return !l->lib.missing;
 }
 
@@ -258,7 +258,7 @@ struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const cha
     l->stream = stream;
     l->work = work;
     if (bytes < WORKSPACE || !load(l) || l->create(&l->handle)) {
-        lib_close(&l->lib);
+        dlopen_close(&l->lib);
         free(l);
         return NULL;
     }
@@ -271,7 +271,7 @@ void cublaslt_close(struct cublaslt *l)
 {
     if (!l) return;
     l->destroy(l->handle);
-    lib_close(&l->lib);
+    dlopen_close(&l->lib);
     free(l);
 }
 

@@ -122,7 +122,7 @@ static int open_card(struct cuda *c, const struct cuda_opts *o)
     if (open_parts(c)) return 1;
     if (cuda_check(c, cudaMemGetInfo(&free_bytes, &total), "ask for memory")) return 1;
     c->vram = o->vram && o->vram < total ? o->vram : total;
-    if (!o->no_lib) {
+    if (!o->no_libraries) {
         char card[32];
         snprintf(card, sizeof card, "sm%d%d-%d", p.major, p.minor, p.multiProcessorCount);
         c->cublaslt = cublaslt_open(c->stream, c->work, CUDA_WORK, o->cache, card);

@@ -15,7 +15,7 @@ struct cuda_opts {
         vram; /* bytes that may be used; 0: what the card has. Smaller: as if it were that card */
     const char *cache; /* folder for timed choices; NULL: keep none */
     int no_early;      /* 1: without programmatic launches (comparisons) */
-    int no_lib;        /* 1: hand-written kernels only (comparisons) */
+    int no_libraries;  /* 1: hand-written kernels only (comparisons) */
 };
 
 /* How many cards can be used; 0 with the reason in fail (no driver, too old, none). */

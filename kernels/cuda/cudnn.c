@@ -112,7 +112,7 @@ struct plan {
 };
 
 struct cudnn {
-    struct lib lib, rtc;
+    struct dlopen_lib lib, rtc;
     cudnnHandle_t handle;
     cudaStream_t stream;
     cudaEvent_t ev[2];
@@ -139,18 +139,19 @@ static int load(struct cudnn *d)
 {
     static const char *const names[] = {"libcudnn.so.9", "libcudnn.so", NULL};
     static const char *const rtc[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", NULL};
-    lib_open(&d->rtc, rtc); /* fused graphs are compiled with it: it must be found where we look */
-    if (!lib_open(&d->lib, names)) return 0;
-    d->create_handle = lib_find(&d->lib, "cudnnCreate");
-    d->destroy_handle = lib_find(&d->lib, "cudnnDestroy");
-    d->set_stream = lib_find(&d->lib, "cudnnSetStream");
-    d->get_version = lib_find(&d->lib, "cudnnGetVersion");
-    d->create = lib_find(&d->lib, "cudnnBackendCreateDescriptor");
-    d->destroy = lib_find(&d->lib, "cudnnBackendDestroyDescriptor");
-    d->finalize = lib_find(&d->lib, "cudnnBackendFinalize");
-    d->set = lib_find(&d->lib, "cudnnBackendSetAttribute");
-    d->get = lib_find(&d->lib, "cudnnBackendGetAttribute");
-    d->execute = lib_find(&d->lib, "cudnnBackendExecute");
+    dlopen_any(&d->rtc,
+               rtc); /* fused graphs are compiled with it: it must be found where we look */
+    if (!dlopen_any(&d->lib, names)) return 0;
+    d->create_handle = dlopen_symbol(&d->lib, "cudnnCreate");
+    d->destroy_handle = dlopen_symbol(&d->lib, "cudnnDestroy");
+    d->set_stream = dlopen_symbol(&d->lib, "cudnnSetStream");
+    d->get_version = dlopen_symbol(&d->lib, "cudnnGetVersion");
+    d->create = dlopen_symbol(&d->lib, "cudnnBackendCreateDescriptor");
+    d->destroy = dlopen_symbol(&d->lib, "cudnnBackendDestroyDescriptor");
+    d->finalize = dlopen_symbol(&d->lib, "cudnnBackendFinalize");
+    d->set = dlopen_symbol(&d->lib, "cudnnBackendSetAttribute");
+    d->get = dlopen_symbol(&d->lib, "cudnnBackendGetAttribute");
+    d->execute = dlopen_symbol(&d->lib, "cudnnBackendExecute");
     return !d->lib.missing;
 }
 
@@ -480,8 +481,8 @@ struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size
     d->try_bytes = try_bytes;
     d->stream = stream;
     if (bytes < WORKSPACE || !load(d) || d->create_handle(&d->handle)) {
-        lib_close(&d->lib);
-        lib_close(&d->rtc);
+        dlopen_close(&d->lib);
+        dlopen_close(&d->rtc);
         free(d);
         return NULL;
     }
@@ -502,8 +503,8 @@ void cudnn_close(struct cudnn *d)
     for (int i = 0; i < 2; i++)
         if (d->ev[i]) cudaEventDestroy(d->ev[i]);
     d->destroy_handle(d->handle);
-    lib_close(&d->lib);
-    lib_close(&d->rtc);
+    dlopen_close(&d->lib);
+    dlopen_close(&d->rtc);
     free(d);
 }
 

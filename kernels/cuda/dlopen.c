@@ -25,9 +25,9 @@ static void *open_in(const char *folders, const char *name)
     return NULL;
 }
 
-int lib_open(struct lib *l, const char *const *names)
+int dlopen_any(struct dlopen_lib *l, const char *const *names)
 {
-    *l = (struct lib){0};
+    *l = (struct dlopen_lib){0};
     for (int i = 0; names[i] && !l->handle; i++) {
         l->handle = open_in(getenv("DARKROOM_CUDA_LIBS"), names[i]);
         if (!l->handle) l->handle = open_in(CUDA_LIB_PATH, names[i]);
@@ -36,14 +36,14 @@ int lib_open(struct lib *l, const char *const *names)
     return l->handle != NULL;
 }
 
-void *lib_find(struct lib *l, const char *name)
+void *dlopen_symbol(struct dlopen_lib *l, const char *name)
 {
     void *p = l->handle ? dlsym(l->handle, name) : NULL;
     if (!p) l->missing++;
     return p;
 }
 
-void lib_close(struct lib *l)
+void dlopen_close(struct dlopen_lib *l)
 {
     if (l->handle) dlclose(l->handle);
     l->handle = NULL;
