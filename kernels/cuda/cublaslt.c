@@ -39,7 +39,7 @@ uint64_t cublaslt_key(const struct cublaslt_shape *s)
 #    include <cublasLt.h>
 
 enum { TRY_ROWS = 4096, CANDIDATES = 12, ROUNDS = 3 };
-_Static_assert(sizeof(cublasLtMatmulAlgo_t) <= CHOICE_BYTES, "an algorithm is kept as it is");
+_Static_assert(sizeof(cublasLtMatmulAlgo_t) <= TUNING_BYTES, "an algorithm is kept as it is");
 #    define WORKSPACE ((size_t)32 << 20)
 
 struct cublaslt {
@@ -47,7 +47,7 @@ struct cublaslt {
     cublasLtHandle_t handle;
     cudaStream_t stream;
     char *work;
-    struct choices choices;
+    struct tuning tuning;
     size_t version;
     /* the library's functions */
     __typeof__(cublasLtCreate) *create;
@@ -231,8 +231,8 @@ static const cublasLtMatmulAlgo_t *choose(struct cublaslt *l, const struct cubla
 {
     cublasLtMatmulAlgo_t best;
     const uint64_t key = cublaslt_key(s);
-    const void *kept = choices_find(&l->choices, key);
-    if (!kept && race(l, s, &best)) kept = choices_keep(&l->choices, key, &best, sizeof best);
+    const void *kept = tuning_find(&l->tuning, key);
+    if (!kept && race(l, s, &best)) kept = tuning_keep(&l->tuning, key, &best, sizeof best);
     return kept;
 }
 
@@ -263,7 +263,7 @@ struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const cha
         return NULL;
     }
     l->version = l->get_version();
-    choices_open(&l->choices, cache, "cublaslt", l->version, card);
+    tuning_open(&l->tuning, cache, "cublaslt", l->version, card);
     return l;
 }
 

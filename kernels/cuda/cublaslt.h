@@ -24,7 +24,7 @@ int cublaslt_plan(struct cublaslt_shape *, const struct cu_product *, int bf);
 /* Same choice of algorithm: everything but m and the strides. */
 uint64_t cublaslt_key(const struct cublaslt_shape *);
 
-/* NULL when the library is missing or fails to start. work: workspace on the card, shared; cache, card: of choice.h. */
+/* NULL when the library is missing or fails to start. work: workspace on the card, shared; cache, card: of tuning.h. */
 struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
                                const char *card);
 void cublaslt_close(struct cublaslt *);

@@ -119,7 +119,7 @@ struct cudnn {
     void *work;
     char *try; /* room for a result that is timed and thrown away */
     size_t try_bytes;
-    struct choices choices; /* which of the proposals, from 1 */
+    struct tuning tuning; /* which of the proposals, from 1 */
     size_t version;
     uint64_t clock;
     struct plan plan[PLANS];
@@ -415,7 +415,7 @@ static cudnnBackendDescriptor_t choose(struct cudnn *d, cudnnBackendDescriptor_t
                                        struct cudnn_graph *g, uint64_t key)
 {
     cudnnBackendDescriptor_t found[CONFIGS] = {0};
-    const unsigned char *kept = choices_find(&d->choices, key);
+    const unsigned char *kept = tuning_find(&d->tuning, key);
     const int timed = !kept && result_bytes(g) <= d->try_bytes;
     int best = kept ? kept[0] - 1 : 0;
     float least = -1;
@@ -429,7 +429,7 @@ static cudnnBackendDescriptor_t choose(struct cudnn *d, cudnnBackendDescriptor_t
     }
     if (best >= n) best = 0;
     if (n > 1 && timed)
-        choices_keep(&d->choices, key, &(unsigned char){(unsigned char)(best + 1)}, 1);
+        tuning_keep(&d->tuning, key, &(unsigned char){(unsigned char)(best + 1)}, 1);
     for (int i = 0; i < n; i++)
         if (i != best) d->destroy(found[i]);
     return n ? found[best] : NULL;
@@ -487,7 +487,7 @@ struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size
         return NULL;
     }
     d->version = d->get_version();
-    choices_open(&d->choices, cache, "cudnn", d->version, card);
+    tuning_open(&d->tuning, cache, "cudnn", d->version, card);
     if (!d->set_stream(d->handle, stream) && cudaEventCreate(&d->ev[0]) == cudaSuccess
         && cudaEventCreate(&d->ev[1]) == cudaSuccess)
         return d;

@@ -58,7 +58,7 @@ int cudnn_graph_attention(struct cudnn_graph *, const struct cu_attn *);
 struct cudnn;
 
 /* NULL: not there. work: workspace on the card, shared. try: memory on the card for results that are thrown away; a plan
- * for a shape is the fastest of a few proposals, timed the first time that it is asked for and kept (choice.h). */
+ * for a shape is the fastest of a few proposals, timed the first time that it is asked for and kept (tuning.h). */
 struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
                          const char *cache, const char *card);
 void cudnn_close(struct cudnn *);

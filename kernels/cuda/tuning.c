@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-void choices_open(struct choices *c, const char *cache, const char *library, size_t version,
-                  const char *card)
+void tuning_open(struct tuning *c, const char *cache, const char *library, size_t version,
+                 const char *card)
 {
     memset(c, 0, sizeof *c);
     if (!cache) return;
@@ -16,25 +16,25 @@ void choices_open(struct choices *c, const char *cache, const char *library, siz
     if (n < 0 || (size_t)n >= sizeof c->file) c->file[0] = 0;
     FILE *f = c->file[0] ? fopen(c->file, "r+be") : NULL;
     if (!f) return;
-    while (c->n < CHOICES && fread(&c->kept[c->n], sizeof c->kept[0], 1, f) == 1
-           && c->kept[c->n].key)
+    while (c->n < TUNING_RECORDS && fread(&c->record[c->n], sizeof c->record[0], 1, f) == 1
+           && c->record[c->n].key)
         c->n++;
-    if (ftruncate(fileno(f), (off_t)((size_t)c->n * sizeof c->kept[0]))) c->file[0] = 0;
+    if (ftruncate(fileno(f), (off_t)((size_t)c->n * sizeof c->record[0]))) c->file[0] = 0;
     fclose(f);
 }
 
-const void *choices_find(const struct choices *c, uint64_t key)
+const void *tuning_find(const struct tuning *c, uint64_t key)
 {
     for (int i = 0; i < c->n; i++)
-        if (c->kept[i].key == key) return c->kept[i].what;
+        if (c->record[i].key == key) return c->record[i].what;
     return NULL;
 }
 
-const void *choices_keep(struct choices *c, uint64_t key, const void *what, size_t bytes)
+const void *tuning_keep(struct tuning *c, uint64_t key, const void *what, size_t bytes)
 {
-    assert(key && bytes <= CHOICE_BYTES);
-    if (c->n == CHOICES) return NULL;
-    struct choice *k = &c->kept[c->n++];
+    assert(key && bytes <= TUNING_BYTES);
+    if (c->n == TUNING_RECORDS) return NULL;
+    struct tuning_record *k = &c->record[c->n++];
     memset(k, 0, sizeof *k);
     k->key = key;
     memcpy(k->what, what, bytes);

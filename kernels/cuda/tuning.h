@@ -8,24 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHOICES = 128, CHOICE_BYTES = 64 };
+enum { TUNING_RECORDS = 128, TUNING_BYTES = 64 };
 
-struct choice {
+struct tuning_record {
     uint64_t key; /* never 0 */
-    unsigned char what[CHOICE_BYTES];
+    unsigned char what[TUNING_BYTES];
 };
 
-struct choices {
+struct tuning {
     char file[512]; /* "": nowhere */
-    struct choice kept[CHOICES];
+    struct tuning_record record[TUNING_RECORDS];
     int n;
 };
 
 /* cache NULL: kept in memory alone. card: "sm90-132". */
-void choices_open(struct choices *, const char *cache, const char *library, size_t version,
-                  const char *card);
-const void *choices_find(const struct choices *, uint64_t key); /* 64 bytes, or NULL */
+void tuning_open(struct tuning *, const char *cache, const char *library, size_t version,
+                 const char *card);
+const void *tuning_find(const struct tuning *, uint64_t key); /* 64 bytes, or NULL */
 /* NULL when there is no more room; else where it is kept. */
-const void *choices_keep(struct choices *, uint64_t key, const void *what, size_t bytes);
+const void *tuning_keep(struct tuning *, uint64_t key, const void *what, size_t bytes);
 
 #endif

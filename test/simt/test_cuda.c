@@ -250,32 +250,32 @@ static void products_are_described(void **s)
 }
 
 /* Catches: a choice that is not found again, a cut or strange file that is believed. */
-static void choices_are_kept(void **s)
+static void tuning_is_kept(void **s)
 {
     (void)s;
-    char dir[] = "/tmp/choice-XXXXXX", file[600], junk[72] = {0};
-    struct choices a, b;
+    char dir[] = "/tmp/tuning-XXXXXX", file[600], junk[72] = {0};
+    struct tuning a, b;
     assert_non_null(mkdtemp(dir));
-    choices_open(&a, dir, "lib", 130100, "sm90-132");
-    assert_null(choices_find(&a, 7));
-    assert_memory_equal(choices_keep(&a, 7, "seven", 6), "seven", 6);
-    assert_non_null(choices_keep(&a, 9, "nine", 5));
-    choices_open(&b, dir, "lib", 130100, "sm90-132");
-    assert_memory_equal(choices_find(&b, 9), "nine", 5);
-    choices_open(&a, dir, "lib", 130200, "sm90-132"); /* another version, another file */
-    assert_null(choices_find(&a, 7));
+    tuning_open(&a, dir, "lib", 130100, "sm90-132");
+    assert_null(tuning_find(&a, 7));
+    assert_memory_equal(tuning_keep(&a, 7, "seven", 6), "seven", 6);
+    assert_non_null(tuning_keep(&a, 9, "nine", 5));
+    tuning_open(&b, dir, "lib", 130100, "sm90-132");
+    assert_memory_equal(tuning_find(&b, 9), "nine", 5);
+    tuning_open(&a, dir, "lib", 130200, "sm90-132"); /* another version, another file */
+    assert_null(tuning_find(&a, 7));
     FILE *f = fopen(b.file, "ab"); /* half a record, as a full disk leaves it */
     assert_int_equal(fwrite(junk, 1, 40, f), 40);
     fclose(f);
-    choices_open(&a, dir, "lib", 130100, "sm90-132");
+    tuning_open(&a, dir, "lib", 130100, "sm90-132");
     assert_int_equal(a.n, 2);
-    assert_non_null(choices_keep(&a, 11, "eleven", 7));
-    choices_open(&b, dir, "lib", 130100, "sm90-132");
-    assert_memory_equal(choices_find(&b, 11), "eleven", 7);
-    choices_open(&a, NULL, "lib", 1, "x"); /* nowhere to keep them: for this run */
-    for (uint64_t k = 1; k <= CHOICES; k++)
-        assert_non_null(choices_keep(&a, k, "", 1));
-    assert_null(choices_keep(&a, 999, "", 1));
+    assert_non_null(tuning_keep(&a, 11, "eleven", 7));
+    tuning_open(&b, dir, "lib", 130100, "sm90-132");
+    assert_memory_equal(tuning_find(&b, 11), "eleven", 7);
+    tuning_open(&a, NULL, "lib", 1, "x"); /* nowhere to keep them: for this run */
+    for (uint64_t k = 1; k <= TUNING_RECORDS; k++)
+        assert_non_null(tuning_keep(&a, k, "", 1));
+    assert_null(tuning_keep(&a, 999, "", 1));
     snprintf(file, sizeof file, "rm -r %s", dir);
     assert_int_equal(system(file), 0);
 }
@@ -448,7 +448,7 @@ int main(void)
         cmocka_unit_test(a_recorded_step_repeats),
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
-        cmocka_unit_test(choices_are_kept),
+        cmocka_unit_test(tuning_is_kept),
         cmocka_unit_test(convolutions_are_described),
         cmocka_unit_test(attention_is_described),
         cmocka_unit_test(the_decoder_fits_2_2_gb),
