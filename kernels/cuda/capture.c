@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-static struct cuda_tape *find(struct cuda *c, uint64_t key)
+static struct cuda_capture *find(struct cuda *c, uint64_t key)
 {
-    struct cuda_tape *oldest = &c->tape[0];
-    for (int i = 0; i < CUDA_TAPES; i++) {
-        struct cuda_tape *t = &c->tape[i];
+    struct cuda_capture *oldest = &c->capture[0];
+    for (int i = 0; i < CUDA_CAPTURES; i++) {
+        struct cuda_capture *t = &c->capture[i];
         if (t->seen && t->key == key) return t;
         if (t->used < oldest->used) oldest = t;
     }
@@ -20,11 +20,11 @@ static struct cuda_tape *find(struct cuda *c, uint64_t key)
     return oldest;
 }
 
-int cuda_begin(struct dev *d, uint64_t key)
+int cuda_capture_begin(struct dev *d, uint64_t key)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return 1;
-    struct cuda_tape *t = find(c, key);
+    struct cuda_capture *t = find(c, key);
     t->used = ++c->clock;
     if (t->exec) {
         cuda_check(c, cudaGraphLaunch(t->exec, c->stream), "repeat a recorded step");
@@ -33,19 +33,19 @@ int cuda_begin(struct dev *d, uint64_t key)
     if (t->seen
         && !cuda_check(c, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal),
                        "record"))
-        c->recording = t;
+        c->capturing = t;
     t->seen = 1;
     t->key = key;
     return 0;
 }
 
-void cuda_end(struct dev *d)
+void cuda_capture_end(struct dev *d)
 {
     struct cuda *c = cuda_of(d);
-    struct cuda_tape *t = c->recording;
+    struct cuda_capture *t = c->capturing;
     cudaGraph_t graph = NULL;
     if (!t) return;
-    c->recording = NULL;
+    c->capturing = NULL;
     int bad = cuda_check(c, cudaStreamEndCapture(c->stream, &graph), "record");
     if (!bad)
         bad = cuda_check(c, cudaGraphInstantiate(&t->exec, graph, 0), "prepare a recorded step");
@@ -53,9 +53,9 @@ void cuda_end(struct dev *d)
     if (graph) cudaGraphDestroy(graph);
 }
 
-void cuda_tapes_drop(struct cuda *c)
+void cuda_capture_drop(struct cuda *c)
 {
-    for (int i = 0; i < CUDA_TAPES; i++)
-        if (c->tape[i].exec) cudaGraphExecDestroy(c->tape[i].exec);
-    memset(c->tape, 0, sizeof c->tape);
+    for (int i = 0; i < CUDA_CAPTURES; i++)
+        if (c->capture[i].exec) cudaGraphExecDestroy(c->capture[i].exec);
+    memset(c->capture, 0, sizeof c->capture);
 }

@@ -49,7 +49,7 @@ int cuda_count(struct fail *f)
 static void close_all(struct cuda *c)
 {
     const int broken = cudaStreamSynchronize(c->stream) != cudaSuccess;
-    cuda_tapes_drop(c);
+    cuda_capture_drop(c);
     cublaslt_close(c->cublaslt);
     cudnn_close(c->cudnn);
     for (int i = 0; i < 2; i++) {
@@ -192,7 +192,7 @@ void cuda_reset(struct dev *d)
     struct cuda *c = cuda_of(d);
     c->failed = 0;
     d->scratch.failed = 0;
-    if (c->recording) cuda_end(d);
+    if (c->capturing) cuda_capture_end(d);
     cudaGetLastError();
     cuda_check(c, cudaStreamSynchronize(c->stream), "wait");
 }

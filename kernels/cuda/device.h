@@ -12,9 +12,9 @@
 enum {
     CUDA_MARKS = 16,
     CUDA_FETCHES =
-        32,         /* events of fetches, in a ring: an older one has ended when a newer one has */
-    CUDA_TAPES = 8, /* recorded quanta that are kept */
-    CUDA_PASSED = 8 /* marks that can be waited for */
+        32, /* events of fetches, in a ring: an older one has ended when a newer one has */
+    CUDA_CAPTURES = 8, /* recorded quanta that are kept */
+    CUDA_PASSED = 8    /* marks that can be waited for */
 };
 #define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
 #define CUDA_TRY   ((size_t)64 << 20) /* behind it: results that are timed and thrown away */
@@ -24,7 +24,7 @@ struct cublaslt;
 struct cudnn;
 
 /* A recorded quantum. seen: asked for, but not yet recorded: the first time kernels are being loaded. */
-struct cuda_tape {
+struct cuda_capture {
     uint64_t key, used; /* used: when, for the choice of the one to drop */
     cudaGraphExec_t exec;
     int seen;
@@ -48,8 +48,8 @@ struct cuda {
     uint64_t tickets;
     struct cublaslt *cublaslt; /* NULL: not found, or not wanted */
     struct cudnn *cudnn;
-    struct cuda_tape tape[CUDA_TAPES];
-    struct cuda_tape *recording;
+    struct cuda_capture capture[CUDA_CAPTURES];
+    struct cuda_capture *capturing;
     uint64_t clock;
     int failed; /* sticky */
     struct fail fail;
@@ -108,9 +108,9 @@ void cuda_home_free(struct dev *, void *base, size_t bytes);
 uint64_t cuda_fetch(struct dev *, void *at, const void *home, size_t bytes);
 void cuda_arrive(struct dev *, uint64_t ticket);
 
-/* tape.c */
-int cuda_begin(struct dev *, uint64_t key);
-void cuda_end(struct dev *);
-void cuda_tapes_drop(struct cuda *);
+/* capture.c */
+int cuda_capture_begin(struct dev *, uint64_t key);
+void cuda_capture_end(struct dev *);
+void cuda_capture_drop(struct cuda *);
 
 #endif

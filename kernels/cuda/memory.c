@@ -34,7 +34,7 @@ void cuda_mem_free(struct dev *d, void *base, size_t bytes)
 {
     struct cuda *c = cuda_of(d);
     if (!base) return;
-    cuda_tapes_drop(c); /* they may name this block */
+    cuda_capture_drop(c); /* they may name this block */
     cudaStreamSynchronize(c->stream);
     cudaFree(base);
     c->used -= bytes;

@@ -27,11 +27,11 @@ struct step {
     }
 };
 
-struct simt_tape {
+struct simt_graph {
     std::vector<step> steps;
 };
 struct simt_stream {
-    simt_tape *recording;
+    simt_graph *recording;
     bool lazy;
     std::vector<step> later;
     unsigned long done; /* of those that were ever put off */
@@ -348,7 +348,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int)
 {
     LOCK;
-    s->recording = new simt_tape();
+    s->recording = new simt_graph();
     capturing = s;
     return answer();
 }
@@ -365,7 +365,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned long long)
 {
     LOCK;
-    *e = new simt_tape(*g);
+    *e = new simt_graph(*g);
     return answer();
 }
 

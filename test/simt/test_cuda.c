@@ -151,7 +151,7 @@ static void opening_fails_cleanly(void **s)
 }
 
 /* One step: y += x, three times; the third and later ones come from the recording. */
-static void a_recorded_step_repeats(void **s)
+static void a_captured_step_repeats(void **s)
 {
     (void)s;
     struct dev *d = open_cuda(DT_F32);
@@ -164,20 +164,20 @@ static void a_recorded_step_repeats(void **s)
     d->ops->put(d, a, x);
     int repeated = 0;
     for (int i = 0; i < 5; i++) {
-        if (cuda_begin(d, 77)) {
+        if (cuda_capture_begin(d, 77)) {
             repeated++;
             continue;
         }
         d->ops->add_act(d, b, b, a, ACT_NONE);
-        cuda_end(d);
+        cuda_capture_end(d);
     }
     d->ops->get(d, y, b);
     assert_int_equal(d->ops->sync(d, &f), 0);
     assert_int_equal(repeated, 3);
     assert_true(y[0] >= 5 && y[0] <= 5 && y[2] >= 15 && y[2] <= 15);
     d->ops->mem_free(d, mem, 512); /* drops the recording: its address is gone */
-    assert_int_equal(cuda_begin(d, 77), 0);
-    cuda_end(d);
+    assert_int_equal(cuda_capture_begin(d, 77), 0);
+    cuda_capture_end(d);
     d->ops->free(d);
 }
 
@@ -445,7 +445,7 @@ int main(void)
         cmocka_unit_test(failure_sticks_until_reset),
         cmocka_unit_test(no_memory_is_refused_and_not_sticky),
         cmocka_unit_test(opening_fails_cleanly),
-        cmocka_unit_test(a_recorded_step_repeats),
+        cmocka_unit_test(a_captured_step_repeats),
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
         cmocka_unit_test(tuning_is_kept),
