@@ -132,14 +132,14 @@ card wide-bf16 50 gpu_ops wide bf16
 card whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
 if command -v compute-sanitizer >/dev/null && [ "$mode" != --emulated ]; then
     for tool in memcheck racecheck initcheck; do
-        part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib late
+        part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib no-pdl
     done
 else
     say "sanitize: compute-sanitizer is not here"
 fi
 card ops-f32 40 gpu_ops odd f32
 card ops-hand 40 gpu_ops odd bf16 no-lib
-card ops-late 40 gpu_ops odd bf16 late
+card ops-no-pdl 40 gpu_ops odd bf16 no-pdl
 card wide-f32 60 gpu_ops wide f32
 card whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
 

@@ -6,7 +6,7 @@
  *                                            step and a decoding; COPY in GB/s and PRODUCT in TFLOP/s of the same run
  *
  * whole and table need MODEL's configuration alone: weights are made on the card. The table asks for the time between two
- * events around each operation, without early launches and recordings: it says what an operation takes, `whole`
+ * events around each operation, without programmatic launches and recordings: it says what an operation takes, `whole`
  * says what they take together. */
 #include "bench/gpu_meter.h"
 #include "kernels/cuda/device.h"
@@ -250,7 +250,7 @@ static void table(const char *model, int side, double copy, double product)
     const struct glm_req q = request(side, 2, 1);
     struct meter *m = meter_new(g->dev);
     warm(g, &q, 1);
-    cuda_of(g->dev)->q.early = 0;
+    cuda_of(g->dev)->q.pdl = 0;
     struct glm_run *r = start(g, &q);
     step(g, &r, 1);
     for (int i = 0; i < 3; i++)

@@ -1,6 +1,6 @@
-/* gpu_ops - every operation on a card against the CPU device: `gpu_ops [odd|wide] [f32|bf16] [no-lib] [late]`.
+/* gpu_ops - every operation on a card against the CPU device: `gpu_ops [odd|wide] [f32|bf16] [no-lib] [no-pdl]`.
  *
- * A line a case: its largest error as a share of what is allowed. no-lib: hand-written kernels only; late: without
+ * A line a case: its largest error as a share of what is allowed. no-lib: hand-written kernels only; no-pdl: without
  * programmatic launches. Ends in `N passed, M failed`; the exit status says whether all did. */
 #include "kernels/cuda/cuda.h"
 #include "test/simt/pair.h"
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 {
     const enum dtype type = given(argc, argv, "f32") ? DT_F32 : DT_BF16;
     const struct cuda_opts o = {.no_libraries = given(argc, argv, "no-lib"),
-                                .no_early = given(argc, argv, "late")};
+                                .no_pdl = given(argc, argv, "no-pdl")};
     const int wide = given(argc, argv, "wide");
     if (given(argc, argv, "--started")) return 0; /* the libraries of this machine will do */
     struct dev *ref, *dev;

@@ -1,4 +1,4 @@
-/* gpu_speed - the released model's stages at full size on a card: `gpu_speed [prior|dit|vae] [CACHE] [late] [small]`.
+/* gpu_speed - the released model's stages at full size on a card: `gpu_speed [prior|dit|vae] [CACHE] [no-pdl] [small]`.
  *
  * The product's own graph runs, on weights that are made on the card. First the card's ceilings in the same process: a
  * large copy, and a bf16 product of 8,192 rows. Then milliseconds a token, a step, a picture, as they are and
@@ -215,7 +215,7 @@ int main(int argc, char **argv)
     static struct speed s;
     const char *part = argc > 1 ? argv[1] : "all";
     const struct cuda_opts o = {.cache = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL,
-                                .no_early = given(argc, argv, "late")};
+                                .no_pdl = given(argc, argv, "no-pdl")};
     s.small = given(argc, argv, "small");
     const size_t room = (size_t)(s.small ? 64 << 20 : 0) + (s.small ? 0 : (size_t)6 << 30);
     if (cuda_open(&s.d, DT_BF16, &o, &s.f)) {

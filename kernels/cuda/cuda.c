@@ -118,7 +118,7 @@ static int open_card(struct cuda *c, const struct cuda_opts *o)
         return 1;
     }
     c->sms = p.multiProcessorCount;
-    c->q.early = p.major >= 9 && !o->no_early;
+    c->q.pdl = p.major >= 9 && !o->no_pdl;
     if (open_parts(c)) return 1;
     if (cuda_check(c, cudaMemGetInfo(&free_bytes, &total), "ask for memory")) return 1;
     c->vram = o->vram && o->vram < total ? o->vram : total;

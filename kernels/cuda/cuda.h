@@ -14,7 +14,7 @@ struct cuda_opts {
     uint64_t
         vram; /* bytes that may be used; 0: what the card has. Smaller: as if it were that card */
     const char *cache; /* folder for timed choices; NULL: keep none */
-    int no_early;      /* 1: without programmatic launches (comparisons) */
+    int no_pdl;        /* 1: without programmatic launches (comparisons) */
     int no_libraries;  /* 1: hand-written kernels only (comparisons) */
 };
 

@@ -33,16 +33,16 @@ template <class... P, class... A>
 static inline void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared,
                           const struct cu_queue *q, A... args)
 {
-    cudaLaunchAttribute early = {};
-    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchAttribute pdl = {};
+    pdl.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    pdl.val.programmaticStreamSerializationAllowed = 1;
     cudaLaunchConfig_t c = {};
     c.gridDim = grid;
     c.blockDim = block;
     c.dynamicSmemBytes = shared;
     c.stream = (cudaStream_t)q->stream;
-    c.attrs = &early;
-    c.numAttrs = q->early ? 1 : 0;
+    c.attrs = &pdl;
+    c.numAttrs = q->pdl ? 1 : 0;
     cudaLaunchKernelEx(&c, kernel, P(args)...);
 }
 #endif

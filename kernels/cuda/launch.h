@@ -14,10 +14,10 @@
 extern "C" {
 #endif
 
-/* Where kernels go. early: programmatic launches (Hopper and later). */
+/* Where kernels go. pdl: programmatic dependent launches (Hopper and later). */
 struct cu_queue {
     void *stream; /* cudaStream_t */
-    int early;
+    int pdl;
 };
 
 /* enum act of kernels/ops.h, value by value (checked in cuda.c). */
