@@ -2,7 +2,7 @@
  *
  * A warp a query: a lane scores one key of 32, then the lanes share the columns of v. Online softmax
  * over keys from key 0, so a query's bits do not depend on its neighbours. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { WARPS = 4, COLS = CU_HEAD_DIM / 32 };
 

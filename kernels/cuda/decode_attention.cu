@@ -5,7 +5,7 @@
  * sequence alone); a block takes one part for all query heads that share a key head, so keys and values are
  * read once. The new row is rotated where it is needed, and stored by the one block that owns it.
  * A second kernel joins the parts, in order. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 128, QUADS = THREADS / 4, WARPS = THREADS / 32, AT_ONCE = 128 };
 

@@ -3,7 +3,7 @@
  * For what the libraries do not do (three output channels, odd widths) and for machines without them, and exact in
  * float. A convolution is the same product, its left operand gathered from the picture. Every element is
  * one chain of multiply-adds over k in ascending order, so its bits depend on nothing else. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { TM = 64, TN = 64, TK = 16, PAD = 4 };
 

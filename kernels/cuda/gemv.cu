@@ -10,7 +10,7 @@
  * 8 values that they let through: what goes to memory is their product.
  *
  * float: a warp computes 2 columns of y; for checks, not for speed. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { WARPS = 8, TILE = 16, SLAB = 64 };
 

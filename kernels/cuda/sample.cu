@@ -5,7 +5,7 @@
  * 60-bit fixed point numbers, so their sum does not depend on the order, and it is finer by far than
  * the rounding to float that the rule prescribes for the comparison. Equal logits at the boundary: the highest
  * ids go first. The draw is the race of the rule: largest probability / exponential. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 1024, AR_LEN = 0, AR_DRAWN = 1, AR_NEXT = 2, AR_BAD = 3 };
 

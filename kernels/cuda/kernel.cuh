@@ -1,4 +1,4 @@
-/* dev - what every hand-written kernel starts from: types, 16-byte access, reductions, activations.
+/* kernel - what every hand-written kernel starts from: types, 16-byte access, reductions, activations.
  *
  * Kernels are plain C style with one template parameter: T, how activations are stored (float or
  * bf16). Everything computes in float and rounds where it stores; where the CPU device rounds in between,
@@ -7,8 +7,8 @@
  *
  * Programmatic launches: on Hopper a kernel may start while its predecessor still runs. Every kernel calls
  * dep_wait() before it touches what another kernel wrote, and only weights may be read before that. */
-#ifndef KERNELS_CUDA_DEV_CUH
-#define KERNELS_CUDA_DEV_CUH
+#ifndef KERNELS_CUDA_KERNEL_CUH
+#define KERNELS_CUDA_KERNEL_CUH
 
 #include "kernels/cuda/launch.h"
 

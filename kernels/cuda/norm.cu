@@ -1,8 +1,8 @@
-/* row - norms, gates, rotations and activations: one pass over each row, 16 bytes an access.
+/* norm - norms, gates, rotations and activations: one pass over each row, 16 bytes an access.
  *
  * Memory bound all of them. Norms give a block to a row and read the row again for the second step: it is still
  * in the first cache. Elementwise kernels give a thread 16 bytes. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 /* Threads for a row of `pieces` accesses: enough for two a thread, whole warps, at most 512. */
 static int row_threads(int pieces)

@@ -1,10 +1,10 @@
-/* vae - latents, norms over whole pictures, and pixels.
+/* group_norm - latents, norms over whole pictures, and pixels.
  *
  * GroupNorm takes three launches: sums of every group over each row of the picture, one scale and one shift a
  * channel, one pass that applies them with the activation. Sums are taken around the row's first pixel, in
  * float over at most 64 pixels, then in double: they do not cancel, and depend neither on timing nor on
  * how many rows a launch is given. */
-#include "kernels/cuda/dev.cuh"
+#include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 256, PIXELS = 64 };
 
