@@ -7,7 +7,7 @@
 
 #include "server/base/mbox.h"
 #include "server/core/board.h"
-#include "server/core/hub.h"
+#include "server/core/effects.h"
 #include "server/worker/png.h"
 
 enum loop_kind {

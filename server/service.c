@@ -173,6 +173,7 @@ static void on_stored(struct service *s, struct loop_stored *m)
 static void on_fatal(struct service *s, struct loop_stored *m)
 {
     s->fatal = m->why;
+    hub_drain(s->hub, clock_us()); /* connections are closed after the workers have ended */
     net_stop(s->net);
 }
 

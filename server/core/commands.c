@@ -1,10 +1,14 @@
 /* commands - takes the commands of a connection and answers each exactly once. */
-#include "server/core/core.h"
+#include "server/core/commands.h"
+
+#include "server/core/capacity.h"
+#include "server/core/forecast.h"
+#include "server/core/lifecycle.h"
+#include "server/core/notify.h"
+#include "server/core/report.h"
 
 #include "proto/answer.h"
-#include "proto/url.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void say(struct hub *h, struct answer *a, struct text *t)
@@ -52,13 +56,13 @@ static void say_unknown(struct hub *h, struct answer *a, const struct command *c
 static int check_room(const struct hub *h, int64_t now, struct fail *f)
 {
     int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
-    int cap = crew_cap(h), on = crew_residents(h),
-        at_once = crew_ready(h) && cap > on ? cap - on : 0;
+    int cap = capacity_cap(h), on = devices_residents(&h->devices),
+        at_once = devices_ready(&h->devices) && cap > on ? cap - on : 0;
     int64_t retry;
 
     if (waiting < h->conf.queue_max + at_once) return 0;
     fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
-    retry = push_first_ms(h, now);
+    retry = forecast_first_ms(h, now);
     f->retry_after_ms = retry < 0 ? 5000 : retry < 250 ? 250 : retry;
     return ERR_QUEUE_FULL;
 }
@@ -97,7 +101,7 @@ static void submit_again(struct hub *h, struct answer *a, const struct command *
     }
     if (c->watch) peer_want(a);
     if (j->state != JOB_ADMIT) {
-        life_answer(h, j, a, c->watch);
+        lifecycle_answer(h, j, a, c->watch);
         return;
     }
     a->job = j->id;
@@ -120,19 +124,19 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
     if (!err) err = check_stopping(h, &f);
     if (!err) err = check_watches(a->peer, NULL, c->watch, &f);
     if (!err) err = check_room(h, now, &f);
-    if (!err && crew_ready(h)) err = crew_plan(h, &c->spec, &plan, &f);
+    if (!err && devices_ready(&h->devices)) err = capacity_plan(h, &c->spec, &plan, &f);
     if (err) {
         say_error(h, a, c, &f);
         return;
     }
-    j = life_accept(h, now, &c->spec, c->key, digest);
+    j = lifecycle_accept(h, now, &c->spec, c->key, digest);
     if (!j) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
         say_error(h, a, c, &f);
         return;
     }
     j->plan = plan;
-    j->planned = crew_ready(h);
+    j->planned = devices_ready(&h->devices);
     if (c->watch) peer_want(a);
     a->job = j->id;
     j->waiters = a;
@@ -152,10 +156,10 @@ static int quote_times(struct hub *h, const struct command *c, struct answer_quo
     struct plan plan;
     struct eta_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
     double low, high;
-    int err = crew_plan(h, &c->spec, &plan, f);
+    int err = capacity_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
-    push_quote(h, &it);
+    forecast_quote(h, &it);
     q->start_ms = ms(it.start_s);
     q->eta_ms = ms(it.end_s);
     if (q->eta_ms >= 0) {
@@ -174,7 +178,7 @@ static void quote(struct hub *h, struct answer *a, const struct command *c)
     struct fail f;
     struct text t;
 
-    if (crew_ready(h) && quote_times(h, c, &q, &f) != 0) {
+    if (devices_ready(&h->devices) && quote_times(h, c, &q, &f) != 0) {
         say_error(h, a, c, &f);
         return;
     }
@@ -188,7 +192,7 @@ static void quote(struct hub *h, struct answer *a, const struct command *c)
 
 static void watch(struct hub *h, struct answer *a, const struct command *c)
 {
-    struct job *j = life_find(h, c->job);
+    struct job *j = lifecycle_find(h, c->job);
     struct fail f;
 
     if (!j) {
@@ -209,7 +213,7 @@ static void watch(struct hub *h, struct answer *a, const struct command *c)
 
 static void unwatch(struct hub *h, struct answer *a, const struct command *c)
 {
-    struct job *j = life_find(h, c->job);
+    struct job *j = lifecycle_find(h, c->job);
 
     if (!j) {
         say_unknown(h, a, c);
@@ -222,7 +226,7 @@ static void unwatch(struct hub *h, struct answer *a, const struct command *c)
 
 static void cancel(struct hub *h, struct answer *a, const struct command *c)
 {
-    struct job *j = life_find(h, c->job);
+    struct job *j = lifecycle_find(h, c->job);
     bool ending = j && (j->state == JOB_ENDING || job_over(j));
     struct fail f;
 
@@ -234,104 +238,28 @@ static void cancel(struct hub *h, struct answer *a, const struct command *c)
         say_error(h, a, c, &f);
     } else {
         say_ok(h, a, c, j);
-        if (!ending) life_end(h, j, JOB_CANCELLED, NULL);
+        if (!ending) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     }
 }
 
-/* --- rows ----------------------------------------------------------------------------------------- */
-
-struct rows {
-    struct answer_job job[LIMIT_LIST];
-    struct event_result result[LIMIT_LIST];
-    char url[LIMIT_LIST][URL_TEXT];
-    int n;
-};
-
-static void add_row(const struct hub *h, int64_t now, struct rows *r, const struct job *j)
-{
-    struct answer_job *row = &r->job[r->n];
-    struct event_result *result = &r->result[r->n];
-
-    *row = (struct answer_job){.job = j->id,
-                               .state = job_public(j),
-                               .created_ms = j->created_ms,
-                               .eta_ms = push_eta_ms(now, j->eta_end_us),
-                               .overall = j->overall,
-                               .spec = &j->spec,
-                               .key = j->key};
-    row->phase = j->view.phase < GLM_DONE ? (enum event_phase)j->view.phase : PHASE_DECODE;
-    if (j->state == JOB_QUEUED) row->position = sched_place(&h->queue, j);
-    if (j->state == JOB_FAILED) row->error = &j->error;
-    if (j->state == JOB_DONE) {
-        url_picture(j->result_digest, r->url[r->n]);
-        *result = (struct event_result){r->url[r->n],   j->result_digest, j->spec.width,
-                                        j->spec.height, j->spec.seed,     (double)j->spent_us / 1e6,
-                                        j->result_bytes};
-        row->result = result;
-    }
-    r->n++;
-}
+/* --- list, statistics ------------------------------------------------------------------------------ */
 
 static void list(struct hub *h, int64_t now, struct answer *a, const struct command *c)
 {
-    struct rows rows;
-    struct job *j = h->shelf.newest;
+    const struct job *from = h->shelf.newest;
     struct fail f;
-    struct text t;
 
-    rows.n = 0;
     if (c->before) {
-        j = life_find(h, c->before);
-        if (!j) {
+        from = lifecycle_find(h, c->before);
+        if (!from) {
             fail_field(&f, ERR_NOT_FOUND, "before", "There is no such job");
             say_error(h, a, c, &f);
             return;
         }
-        j = j->older;
+        from = from->older;
     }
-    for (; j; j = j->older) {
-        if (j->state == JOB_ADMIT || (c->state >= 0 && (int)job_public(j) != c->state)) continue;
-        if (rows.n == c->limit) break;
-        add_row(h, now, &rows, j);
-    }
-    begin(&t);
-    answer_list(a->ref, rows.job, rows.n, j != NULL, &t);
-    say(h, a, &t);
+    peer_ready(&h->peers, a, report_list(h, now, from, c->state, c->limit, a->ref));
 }
-
-struct blob *desk_stats(struct hub *h, int64_t now, const char *ref)
-{
-    struct rows rows;
-    struct answer_stats s = {.running = h->in[JOB_RUNNING],
-                             .queued = h->in[JOB_QUEUED],
-                             .done = h->tally.done,
-                             .failed = h->tally.failed,
-                             .cancelled = h->tally.cancelled,
-                             .cap = crew_cap(h),
-                             .why_cap = h->why_cap,
-                             .tokens_per_s = tally_rate(&h->tally, GLM_PRIOR),
-                             .steps_per_s = tally_rate(&h->tally, GLM_DENOISE),
-                             .pictures_per_min = tally_pictures(&h->tally, now),
-                             .jobs = rows.job};
-    struct text t;
-    struct blob *b;
-
-    rows.n = 0;
-    for (int k = 0; k < h->n_crew; k++)
-        for (int i = 0; i < h->crew[k].n_resident; i++)
-            if (h->crew[k].resident[i]->state == JOB_RUNNING)
-                add_row(h, now, &rows, h->crew[k].resident[i]);
-    for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
-        add_row(h, now, &rows, h->queue.at[i]);
-    s.n_jobs = s.running + s.queued;
-    begin(&t);
-    answer_stats(ref, &s, &t);
-    b = blob_from_text(&t);
-    text_free(&t);
-    return b;
-}
-
-/* --- the desk ------------------------------------------------------------------------------------- */
 
 static void stats(struct hub *h, int64_t now, struct answer *a, const struct command *c)
 {
@@ -341,7 +269,7 @@ static void stats(struct hub *h, int64_t now, struct answer *a, const struct com
     } else {
         a->peer->stats = false;
     }
-    peer_ready(&h->peers, a, desk_stats(h, now, a->ref));
+    peer_ready(&h->peers, a, report_stats(h, now, a->ref));
 }
 
 static void pong(struct hub *h, int64_t now, struct answer *a)
@@ -349,7 +277,7 @@ static void pong(struct hub *h, int64_t now, struct answer *a)
     struct text t;
 
     begin(&t);
-    answer_pong(a->ref, hub_unix_ms(h, now), &t);
+    answer_pong(a->ref, notify_unix_ms(h, now), &t);
     say(h, a, &t);
 }
 
@@ -372,30 +300,29 @@ static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c
     }
 }
 
-void hub_command(struct hub *h, int64_t now, struct peer *p, struct command *c)
+void commands_obey(struct hub *h, int64_t now, struct peer *p, struct command *c)
 {
     struct answer *a = peer_answer(&h->peers, p, c->ref);
 
     if (a) obey(h, now, a, c);
     command_free(c);
-    hub_settle(h, now);
 }
 
-void hub_text(struct hub *h, int64_t now, struct peer *p, const char *text, size_t len)
+void commands_text(struct hub *h, int64_t now, struct peer *p, const char *text, size_t len)
 {
     struct command c;
     struct fail f;
     struct answer *a;
 
     if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
-        hub_command(h, now, p, &c);
+        commands_obey(h, now, p, &c);
         return;
     }
     a = peer_answer(&h->peers, p, c.ref);
     if (a) say_error(h, a, &c, &f);
 }
 
-void hub_error(struct hub *h, struct peer *p, const struct fail *f)
+void commands_error(struct hub *h, struct peer *p, const struct fail *f)
 {
     struct command nothing = {.kind = -1};
     struct answer *a = peer_answer(&h->peers, p, "");

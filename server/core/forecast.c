@@ -1,24 +1,13 @@
 /* forecast - places, expected times and statistics, whenever they change, at most four times a second. */
-#include "server/core/core.h"
+#include "server/core/forecast.h"
 
+#include "server/core/capacity.h"
+#include "server/core/notify.h"
+#include "server/core/report.h"
+
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-
-void push_touch(struct hub *h)
-{
-    h->touched = true;
-}
-
-int64_t push_time(const struct hub *h)
-{
-    return h->touched || h->moved ? h->pushed_us + HUB_PUSH_US : INT64_MAX;
-}
-
-int64_t push_eta_ms(int64_t now, int64_t at_us)
-{
-    if (at_us < 0) return -1;
-    return at_us > now ? (at_us - now + 500) / 1000 : 0;
-}
 
 /* --- estimates ------------------------------------------------------------------------------------ */
 
@@ -42,7 +31,7 @@ static struct eta_item item_of(const struct job *j)
 
     if (j->state == JOB_RUNNING) {
         it.view = j->view;
-        it.device = j->crew->index;
+        it.device = j->device->index;
     }
     return it;
 }
@@ -54,10 +43,10 @@ static int simulate(struct hub *h, struct eta_item *more)
     struct eta_device on[LIMIT_DEVICES];
     int n = 0, residents;
 
-    if (!crew_working(h) || h->stopping) return 0;
-    if (!reserve_items(h, crew_residents(h) + h->queue.n + 1)) return 0;
-    for (int k = 0; k < h->n_crew; k++) {
-        const struct crew *c = &h->crew[k];
+    if (!devices_working(&h->devices) || h->stopping) return 0;
+    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return 0;
+    for (int k = 0; k < h->devices.n; k++) {
+        const struct device *c = &h->devices.at[k];
 
         on[k] = (struct eta_device){c->ready && !c->stuck ? c->cap : 0, c->ledger.budget};
         for (int i = 0; i < c->n_resident; i++)
@@ -67,7 +56,7 @@ static int simulate(struct hub *h, struct eta_item *more)
     for (int i = 0; i < h->queue.n; i++)
         h->items[n++] = item_of(h->queue.at[i]);
     if (more) h->items[n++] = *more;
-    eta_simulate(&h->eta, h->items, residents, n, on, h->n_crew);
+    eta_simulate(&h->eta, h->items, residents, n, on, h->devices.n);
     if (more) *more = h->items[n - 1];
     return n;
 }
@@ -94,22 +83,22 @@ static void estimate(struct hub *h, int64_t now)
 {
     int n = simulate(h, NULL), i = 0;
 
-    for (int k = 0; k < h->n_crew; k++)
-        for (int r = 0; r < h->crew[k].n_resident; r++)
-            if (h->crew[k].resident[r]->state == JOB_RUNNING)
-                forecast(h, now, h->crew[k].resident[r], n ? &h->items[i++] : NULL);
+    for (int k = 0; k < h->devices.n; k++)
+        for (int r = 0; r < h->devices.at[k].n_resident; r++)
+            if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
+                forecast(h, now, h->devices.at[k].resident[r], n ? &h->items[i++] : NULL);
     for (int q = 0; q < h->queue.n; q++)
         keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
 }
 
-void push_quote(struct hub *h, struct eta_item *item)
+void forecast_quote(struct hub *h, struct eta_item *item)
 {
     if (!simulate(h, item)) item->start_s = item->end_s = -1;
 }
 
-int64_t push_first_ms(const struct hub *h, int64_t now)
+int64_t forecast_first_ms(const struct hub *h, int64_t now)
 {
-    return h->queue.n > 0 ? push_eta_ms(now, h->queue.at[0]->eta_start_us) : -1;
+    return h->queue.n > 0 ? notify_eta_ms(now, h->queue.at[0]->eta_start_us) : -1;
 }
 
 /* --- places --------------------------------------------------------------------------------------- */
@@ -117,8 +106,8 @@ int64_t push_first_ms(const struct hub *h, int64_t now)
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
     if (h->stopping) return WHY_STOPPING;
-    if (crew_working(h) && place > 1) return WHY_TURN;
-    return crew_why(h, j);
+    if (devices_working(&h->devices) && place > 1) return WHY_TURN;
+    return capacity_why(h, j);
 }
 
 /* Has its end moved so far that a person would want to know? */
@@ -139,8 +128,8 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
     struct event e = {.kind = EVENT_QUEUE,
                       .u.queue = {.position = place,
                                   .ahead = ahead,
-                                  .start_ms = push_eta_ms(now, j->eta_start_us),
-                                  .eta_ms = push_eta_ms(now, j->eta_end_us),
+                                  .start_ms = notify_eta_ms(now, j->eta_start_us),
+                                  .eta_ms = notify_eta_ms(now, j->eta_end_us),
                                   .eta_lo_ms = -1,
                                   .eta_hi_ms = -1,
                                   .why = reason}};
@@ -151,11 +140,12 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
         e.u.queue.eta_lo_ms = (int64_t)floor(low);
         e.u.queue.eta_hi_ms = (int64_t)ceil(high);
     }
+    if (j->said_place == 0) h->unplaced--;
     j->said_place = place;
     j->said_ahead = ahead;
     j->said_why = (int)reason;
     j->said_us = j->eta_end_us;
-    hub_post(h, now, j, &e);
+    notify_post(h, now, j, &e);
 }
 
 static void push_places(struct hub *h, int64_t now)
@@ -172,37 +162,31 @@ static void push_places(struct hub *h, int64_t now)
     }
 }
 
-static void push_stats(struct hub *h, int64_t now)
+/* Places of jobs that were not sent one yet. New jobs mostly stand at the end of the queue. */
+static void push_unplaced(struct hub *h, int64_t now)
 {
-    bool wanted = false;
-    struct blob *b;
+    for (int i = h->queue.n - 1; i >= 0 && h->unplaced > 0; i--) {
+        struct job *j = h->queue.at[i];
 
-    for (const struct peer *p = h->peers.first; p && !wanted; p = p->next)
-        wanted = p->stats;
-    if (!wanted) return;
-    b = desk_stats(h, now, NULL);
-    if (!b) return;
-    blob_unref(h->stats);
-    h->stats = b;
-    peers_stats(&h->peers, ++h->stats_seq);
+        if (j->said_place == 0)
+            post_queue(h, now, j, i + 1, i + h->in[JOB_RUNNING], why(h, j, i + 1));
+    }
+    assert(h->unplaced == 0);
 }
 
-void push_due(struct hub *h, int64_t now)
+void forecast_push(struct hub *h, int64_t now)
 {
-    if (now < push_time(h)) return;
-    h->touched = h->moved = false;
-    h->pushed_us = now;
-    estimate(h, now);
-    push_places(h, now);
-    push_stats(h, now);
+    if (now >= forecast_due(h)) {
+        h->touched = h->moved = false;
+        h->pushed_us = now;
+        estimate(h, now);
+        push_places(h, now);
+        report_push(h, now);
+    }
+    push_unplaced(h, now);
 }
 
-void push_queue_new(struct hub *h, int64_t now, struct job *j)
+int64_t forecast_due(const struct hub *h)
 {
-    int place = sched_place(&h->queue, j);
-
-    push_touch(h);
-    push_due(h, now);
-    if (j->said_place == 0)
-        post_queue(h, now, j, place, place - 1 + h->in[JOB_RUNNING], why(h, j, place));
+    return h->touched || h->moved ? h->pushed_us + HUB_PUSH_US : INT64_MAX;
 }

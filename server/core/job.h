@@ -46,6 +46,7 @@ enum job_move {
     JOB_MOVES
 };
 
+struct device;
 struct viewer;
 struct answer;
 
@@ -62,8 +63,8 @@ struct job {
     bool planned; /* plan holds; false while the model is not loaded */
 
     /* the device */
-    struct crew *
-        crew; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
+    struct device *
+        device; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
     bool dropping; /* the worker was told to drop its run; never while RUNNING */
     int64_t started_us;
     int64_t used_us;       /* its share of device time: what the time limit counts */

@@ -5,18 +5,12 @@
 #ifndef SERVER_CORE_LEDGER_H
 #define SERVER_CORE_LEDGER_H
 
-#include "kernels/glm.h"
+#include "server/core/effects.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define LEDGER_MAX LIMIT_BATCH /* residents; more could not share a quantum */
-
-/* What one picture will take, planned by the dry device before anything runs. */
-struct plan {
-    struct glm_cost cost;
-    uint64_t scratch_more; /* bytes of scratch that each further picture of its batch adds */
-};
 
 struct ledger {
     uint64_t budget; /* bytes of the device after its weights */

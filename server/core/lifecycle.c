@@ -1,5 +1,9 @@
 /* lifecycle - the moves of one job, each with all that follows from it. */
-#include "server/core/core.h"
+#include "server/core/lifecycle.h"
+
+#include "server/core/capacity.h"
+#include "server/core/notify.h"
+#include "server/core/previews.h"
 
 #include "proto/answer.h"
 #include "proto/url.h"
@@ -8,19 +12,40 @@
 #include <stdio.h>
 #include <string.h>
 
-void life_move(struct hub *h, struct job *j, enum job_move move)
+void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
 {
     h->in[j->state]--;
     if (job_move(j, move) != 0) assert(!"a move that the table of job.c does not know");
     h->in[j->state]++;
-    push_touch(h);
+    notify_touch(h);
 }
 
-struct job *life_find(const struct hub *h, uint64_t id)
+struct job *lifecycle_find(const struct hub *h, uint64_t id)
 {
     struct job *j = shelf_find(&h->shelf, id);
 
     return j && j->state != JOB_ADMIT ? j : NULL;
+}
+
+/* --- waiting -------------------------------------------------------------------------------------- */
+
+static void enqueue(struct hub *h, struct job *j)
+{
+    sched_add(&h->queue, j);
+    h->unplaced += j->said_place == 0;
+}
+
+static void dequeue(struct hub *h, struct job *j)
+{
+    sched_remove(&h->queue, j);
+    h->unplaced -= j->said_place == 0;
+}
+
+void lifecycle_wait(struct hub *h, struct job *j)
+{
+    lifecycle_move(h, j, MOVE_STORED);
+    enqueue(h, j);
+    if (!j->planned) h->planning = true;
 }
 
 /* --- rows ---------------------------------------------------------------------------------------- */
@@ -66,8 +91,8 @@ static uint64_t new_id(struct hub *h)
     return id;
 }
 
-struct job *life_accept(struct hub *h, int64_t now, struct spec *spec, const char *key,
-                        const uint8_t *digest)
+struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, const char *key,
+                             const uint8_t *digest)
 {
     struct job *j;
     struct hub_row r;
@@ -78,7 +103,7 @@ struct job *life_accept(struct hub *h, int64_t now, struct spec *spec, const cha
     if (!j) return NULL;
     memccpy(j->key, key, '\0', sizeof j->key - 1);
     memcpy(j->digest, digest, sizeof j->digest);
-    j->created_ms = hub_unix_ms(h, now);
+    j->created_ms = notify_unix_ms(h, now);
     if (!board_post(&j->board, &(struct event){.kind = EVENT_ACCEPTED,
                                                .u.accepted = {&j->spec, j->key, j->created_ms}})) {
         job_free(j);
@@ -93,7 +118,7 @@ struct job *life_accept(struct hub *h, int64_t now, struct spec *spec, const cha
     return j;
 }
 
-void life_answer(struct hub *h, const struct job *j, struct answer *a, bool watch)
+void lifecycle_answer(struct hub *h, const struct job *j, struct answer *a, bool watch)
 {
     uint64_t seq = j->board.at[EVENT_ACCEPTED];
     struct event e = {.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
@@ -123,17 +148,13 @@ static struct answer *take_waiters(struct job *j)
     return in_order;
 }
 
-static void accepted(struct hub *h, int64_t now, struct job *j)
+static void accepted(struct hub *h, struct job *j)
 {
-    life_move(h, j, MOVE_STORED);
-    sched_add(&h->queue, j);
-    if (!j->planned) h->planning = true;
+    lifecycle_wait(h, j);
     for (struct answer *a = take_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
-        life_answer(h, j, a, a->wanted);
+        lifecycle_answer(h, j, a, a->wanted);
     }
-    crew_fill(h, now);
-    if (j->state == JOB_QUEUED) push_queue_new(h, now, j);
 }
 
 /* The disk did not take it: it was never accepted. */
@@ -164,14 +185,14 @@ static int first_phase(const struct job *j)
     return p;
 }
 
-void life_start(struct hub *h, int64_t now, struct job *j, struct crew *c)
+static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
 {
     struct hub_work w = {.job = j->id, .spec = &j->spec};
     int phase = first_phase(j);
 
-    sched_remove(&h->queue, j);
-    life_move(h, j, MOVE_START);
-    crew_hold(c, now, j);
+    dequeue(h, j);
+    lifecycle_move(h, j, MOVE_START);
+    device_hold(c, now, j);
     j->started_us = now;
     j->used_us = 0;
     j->forecast_us = 0;
@@ -179,44 +200,109 @@ void life_start(struct hub *h, int64_t now, struct job *j, struct crew *c)
         (struct glm_view){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
     j->said_place = 0;
     j->progress_us = INT64_MIN / 2;
-    w.wish = crew_wish(j);
+    w.wish = previews_wish(j);
     j->wish_classes = w.wish.classes;
     j->wish_every_ms = w.wish.every_ms;
     w.scratch = ledger_scratch(&c->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     peers_posted(&h->peers, j, now);
-    hub_post(
+    notify_post(
         h, now, j,
         &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
     h->out.start(h->out.arg, c->index, &w);
 }
 
-void life_put_back(struct hub *h, int64_t now, struct job *j)
+void lifecycle_put_back(struct hub *h, int64_t now, struct job *j)
 {
-    life_move(h, j, MOVE_PUT_BACK);
+    lifecycle_move(h, j, MOVE_PUT_BACK);
     j->floor = j->overall;
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
     board_clear(&j->board, EVENT_PREVIEW);
     peers_posted(&h->peers, j, now);
     j->eta_start_us = j->eta_end_us = -1;
-    sched_add(&h->queue, j);
-    if (!j->crew || j->dropping) return;
+    enqueue(h, j);
+    if (!j->device || j->dropping) return;
     j->dropping = true;
-    h->out.drop(h->out.arg, j->crew->index, j->id);
+    h->out.drop(h->out.arg, j->device->index, j->id);
+}
+
+/* Plan a waiting job; one that can never run ends. */
+static bool plan_waiting(struct hub *h, struct job *j)
+{
+    struct fail f;
+
+    if (capacity_plan(h, &j->spec, &j->plan, &f) != 0) {
+        lifecycle_end(h, j, JOB_FAILED, &f);
+        return false;
+    }
+    j->planned = true;
+    return true;
+}
+
+void lifecycle_plan_some(struct hub *h)
+{
+    int some = 32;
+
+    if (!devices_ready(&h->devices) || !h->planning) return;
+    for (int i = 0; i < h->queue.n;) {
+        struct job *j = h->queue.at[i];
+
+        if (!j->planned && some-- == 0) return;
+        if (j->planned || plan_waiting(h, j)) i++;
+    }
+    h->planning = false;
+    notify_touch(h);
+}
+
+/* The rule is asked again after each start, since that changes the devices. */
+void lifecycle_dispatch(struct hub *h, int64_t now)
+{
+    struct dispatch_job waiting[DISPATCH_WINDOW];
+    struct dispatch_state s;
+
+    while (!h->stopping && h->queue.n > 0) {
+        int n = h->queue.n < DISPATCH_WINDOW ? h->queue.n : DISPATCH_WINDOW;
+        struct dispatch_choice c;
+
+        capacity_state(h, &s);
+        if (!dispatch_room(&s)) return;
+        for (int i = 0; i < n; i++) {
+            const struct job *j = h->queue.at[i];
+
+            waiting[i] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->device != NULL};
+        }
+        c = dispatch_next(&s, waiting, n);
+        if (c.verdict == DISPATCH_WAIT) return;
+        if (c.verdict == DISPATCH_PLAN)
+            plan_waiting(h, h->queue.at[c.job]);
+        else
+            start(h, now, h->queue.at[c.job], &h->devices.at[c.device]);
+    }
+}
+
+void lifecycle_drain(struct hub *h, int64_t now)
+{
+    h->stopping = true;
+    for (int k = 0; k < h->devices.n; k++)
+        for (int i = 0; i < h->devices.at[k].n_resident; i++)
+            if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
+                lifecycle_put_back(h, now, h->devices.at[k].resident[i]);
+    notify_touch(h);
+    h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
 }
 
 /* --- the end ------------------------------------------------------------------------------------- */
 
-void life_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
+void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
-    if (j->state == JOB_QUEUED) sched_remove(&h->queue, j);
-    life_move(h, j, MOVE_END);
+    if (j->state == JOB_QUEUED) dequeue(h, j);
+    lifecycle_move(h, j, MOVE_END);
     j->outcome = outcome;
     if (why) j->error = *why;
-    if (j->crew && !j->dropping) {
+    if (j->device && !j->dropping) {
         j->dropping = true;
-        h->out.drop(h->out.arg, j->crew->index, j->id);
+        h->out.drop(h->out.arg, j->device->index, j->id);
     }
     store_end(h, j);
 }
@@ -235,7 +321,7 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
 
     if (j->board.at[EVENT_RESULT]) return true;
     url_picture(j->result_digest, url);
-    hub_post(h, now, j, &e);
+    notify_post(h, now, j, &e);
     return j->board.at[EVENT_RESULT] != 0;
 }
 
@@ -255,19 +341,19 @@ static void tell(struct hub *h, int64_t now, struct job *j)
                       : j->outcome == JOB_CANCELLED ? STATE_CANCELLED
                                                     : STATE_FAILED;
     end.u.end.error = j->outcome == JOB_FAILED ? &j->error : NULL;
-    hub_post(h, now, j, &end);
+    notify_post(h, now, j, &end);
     if (!board_ended(&j->board)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
     }
     blob_unref(j->file);
     j->file = NULL;
-    life_move(h, j, MOVE[j->outcome]);
+    lifecycle_move(h, j, MOVE[j->outcome]);
     tally_end(&h->tally, now, j->outcome);
     shelf_over(&h->shelf, j);
 }
 
-void life_again(struct hub *h, int64_t now)
+void lifecycle_again(struct hub *h, int64_t now)
 {
     struct job *older;
 
@@ -281,6 +367,11 @@ void life_again(struct hub *h, int64_t now)
         j->unstored = false;
         store_end(h, j);
     }
+}
+
+int64_t lifecycle_due(const struct hub *h)
+{
+    return h->planning && devices_ready(&h->devices) ? INT64_MIN : h->again_us;
 }
 
 /* --- answers of the disk and the encoder ---------------------------------------------------------- */
@@ -299,7 +390,7 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 
-void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
+void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
 {
     struct job *j = shelf_find(&h->shelf, job);
 
@@ -308,16 +399,15 @@ void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why
     if (j->state == JOB_ADMIT && why)
         refused(h, j, why);
     else if (j->state == JOB_ADMIT)
-        accepted(h, now, j);
+        accepted(h, j);
     else if (why)
         end_not_stored(h, now, j, why);
     else
         tell(h, now, j);
-    hub_settle(h, now);
 }
 
-void hub_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, const char *digest,
-                 const struct fail *why)
+void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file,
+                       const char *digest, const struct fail *why)
 {
     struct job *j = shelf_find(&h->shelf, job);
 
@@ -329,18 +419,8 @@ void hub_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, co
         j->file = blob_ref(file);
         j->result_bytes = (int64_t)file->len;
         memccpy(j->result_digest, digest, '\0', sizeof j->result_digest - 1);
-        life_end(h, j, JOB_DONE, NULL);
+        lifecycle_end(h, j, JOB_DONE, NULL);
     } else {
-        life_end(h, j, JOB_FAILED, why);
+        lifecycle_end(h, j, JOB_FAILED, why);
     }
-    hub_settle(h, now);
-}
-
-void hub_preview(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,
-                 const struct board_image *images, int n)
-{
-    struct job *j = shelf_find(&h->shelf, job);
-
-    if (!j || j->state != JOB_RUNNING) return;
-    if (board_post_preview(&j->board, phase, images, n)) peers_posted(&h->peers, j, now);
 }

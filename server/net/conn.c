@@ -1,6 +1,8 @@
 /* conn - counted when taken, in all and by address; what is over a limit is still told so. */
 #include "server/net/conn.h"
 
+#include "server/base/clock.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,7 +14,7 @@ void conn_free(struct conn *c)
     if (c->next) c->next->self = c->self;
     c->all->n--;
     if (c->session) c->all->n_sessions--;
-    session_free(c->session);
+    session_free(c->session, clock_us());
     if (c->replying) http_reply_free(&c->reply);
     free(c);
 }

@@ -25,6 +25,7 @@ struct conns {
     struct handshake_rules rules;
     struct http *http;
     struct histogram *frame_lag;
+    bool freeing;    /* handles of connections may be gone already: wake none */
     int64_t made_us; /* of a preview that nobody was sent yet; 0: none */
     /* as in struct net_conf */
     void *arg;

@@ -198,7 +198,7 @@ void net_free(struct net *n)
 {
     if (!n) return;
     bool adopted = n->vhost != NULL; /* libwebsockets closes what it has adopted */
-    n->stopping = true;
+    n->stopping = n->conns.freeing = true;
     if (n->context) lws_context_destroy(n->context);
     while (n->conns.first)
         conn_free(n->conns.first);

@@ -48,10 +48,10 @@ bool session_greeted(const struct session *s)
     return s->greeted;
 }
 
-void session_free(struct session *s)
+void session_free(struct session *s, int64_t now)
 {
     if (!s) return;
-    hub_close(s->hub, s->peer);
+    hub_close(s->hub, now, s->peer);
     blob_unref(s->hello);
     free(s->text);
     free(s);
@@ -64,28 +64,29 @@ void session_wake(void *arg, void *session)
     s->want_write(s->arg);
 }
 
-static void refuse(struct session *s, enum err code, const char *message, const char *hint)
+static void refuse(struct session *s, int64_t now, enum err code, const char *message,
+                   const char *hint)
 {
     struct fail f;
     fail_set(&f, code, "%s", message);
     fail_advise(&f, "%s", hint);
     s->skipping = true;
     s->len = 0;
-    hub_error(s->hub, s->peer, &f);
+    hub_error(s->hub, now, s->peer, &f);
 }
 
-static void append(struct session *s, const struct session_piece *p)
+static void append(struct session *s, int64_t now, const struct session_piece *p)
 {
     if (p->len > LIMIT_MESSAGE_BYTES - s->len) {
         struct fail f;
         fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
         s->skipping = true;
         s->len = 0;
-        hub_error(s->hub, s->peer, &f);
+        hub_error(s->hub, now, s->peer, &f);
         return;
     }
     if (!s->text && !(s->text = malloc(LIMIT_MESSAGE_BYTES))) {
-        refuse(s, ERR_OUT_OF_MEMORY, "No memory for the message.", "Send it again later.");
+        refuse(s, now, ERR_OUT_OF_MEMORY, "No memory for the message.", "Send it again later.");
         return;
     }
     if (p->len) memcpy(s->text + s->len, p->bytes, p->len);
@@ -98,14 +99,14 @@ static void take(struct session *s, int64_t now, const struct session_piece *p)
         s->skipping = false;
         s->len = 0;
         if (p->binary)
-            refuse(s, ERR_BAD_REQUEST, "A binary message came where text is due.",
+            refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
         else if (p->last && p->len <= LIMIT_MESSAGE_BYTES) {
             hub_text(s->hub, now, s->peer, p->bytes, p->len); /* whole already: no copy */
             return;
         }
     }
-    if (!s->skipping) append(s, p);
+    if (!s->skipping) append(s, now, p);
     if (!p->last || s->skipping) return;
     hub_text(s->hub, now, s->peer, s->text, s->len);
     free(s->text); /* long messages are rare; thousands of idle connections are not */
@@ -128,9 +129,9 @@ struct blob *session_next(struct session *s, int64_t now, bool *binary)
     return hello ? hello : hub_next(s->hub, now, s->peer, binary);
 }
 
-void session_error(struct session *s, const struct fail *why)
+void session_error(struct session *s, int64_t now, const struct fail *why)
 {
-    hub_error(s->hub, s->peer, why);
+    hub_error(s->hub, now, s->peer, why);
 }
 
 bool session_is_slow(const struct session *s)

@@ -24,7 +24,7 @@ struct session_piece {
  * received, before session_hello(). ERR_OUT_OF_MEMORY. */
 int session_new(struct session **out, struct hub *, void (*want_write)(void *), void *arg,
                 struct fail *f);
-void session_free(struct session *); /* NULL is fine */
+void session_free(struct session *, int64_t now); /* NULL is fine */
 
 /* The first message; takes the reference. */
 void session_hello(struct session *, struct blob *hello);
@@ -37,7 +37,7 @@ struct blob *session_next(struct session *, int64_t now, bool *binary);
 bool session_is_slow(const struct session *);
 
 /* Tell the client something about the connection itself. */
-void session_error(struct session *, const struct fail *);
+void session_error(struct session *, int64_t now, const struct fail *);
 
 /* struct hub_out: wake. */
 void session_wake(void *arg, void *session);

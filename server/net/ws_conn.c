@@ -11,7 +11,7 @@ enum { CLOSE_SLOW = 4008 };
 static void want_write(void *arg)
 {
     struct conn *c = arg;
-    lws_callback_on_writable(c->wsi);
+    if (!c->all->freeing) lws_callback_on_writable(c->wsi);
 }
 
 static int hang_up(struct conn *c, int code, const char *reason)
@@ -85,7 +85,7 @@ int ws_conn_event(struct conn *c, enum lws_callback_reasons why, void *in, size_
         return len == 1 ? hang_up(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "") : 0;
     case LWS_CALLBACK_CLOSED:
         if (c->session) c->all->n_sessions--;
-        session_free(c->session);
+        session_free(c->session, clock_us());
         c->session = NULL;
         return 0;
     default: return 0;
@@ -96,6 +96,6 @@ void ws_conn_leave(struct conn *c, const struct fail *why)
 {
     if (!c->session || c->leaving) return;
     c->leaving = true;
-    session_error(c->session, why);
+    session_error(c->session, clock_us(), why);
     lws_callback_on_writable(c->wsi);
 }

@@ -16,7 +16,7 @@
 #include "proto/fail.h"
 #include "server/base/log.h"
 #include "server/base/mbox.h"
-#include "server/core/hub.h"
+#include "server/core/effects.h"
 
 #include <stdint.h>
 

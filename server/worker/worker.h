@@ -11,7 +11,7 @@
 #include "kernels/glm.h"
 #include "server/base/log.h"
 #include "server/base/mbox.h"
-#include "server/core/hub.h"
+#include "server/core/effects.h"
 
 #include <stdbool.h>
 #include <stdint.h>

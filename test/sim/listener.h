@@ -42,7 +42,7 @@ static inline struct ear *ear_new(struct world *w)
 
 static inline void ear_free(struct world *w, struct ear *e)
 {
-    if (e->peer) hub_close(w->hub, e->peer);
+    if (e->peer) hub_close(w->hub, w->now, e->peer);
     free(e);
 }
 

@@ -362,7 +362,7 @@ static void op_command(struct chaos *x, struct client *c)
 
 static void disconnect(struct chaos *x, struct client *c)
 {
-    if (c->peer && x->w->hub) hub_close(x->w->hub, c->peer);
+    if (c->peer && x->w->hub) hub_close(x->w->hub, x->w->now, c->peer);
     c->peer = NULL;
     c->woken = false;
     c->ref_first = c->ref_end;
@@ -423,7 +423,7 @@ static void op_preview(struct chaos *x)
     struct blob *b;
     int n = 0;
 
-    struct crew *c = &h->crew[pick(x->w, h->n_crew)];
+    struct device *c = &h->devices.at[pick(x->w, h->devices.n)];
 
     if (c->n_resident == 0) return;
     j = c->resident[pick(x->w, c->n_resident)];
@@ -438,7 +438,7 @@ static void op_preview(struct chaos *x)
 static void op_trouble(struct chaos *x)
 {
     struct world *w = x->w;
-    struct fake_device *d = &w->dev[pick(w, w->hub->n_crew)];
+    struct fake_device *d = &w->dev[pick(w, w->hub->devices.n)];
     struct fail f;
 
     if (!d->open) return;
@@ -529,7 +529,7 @@ static void op_world(struct chaos *x)
     case 1: encoder_answer(w, chance(w, 0.99)); break;
     case 2: op_preview(x); break;
     case 3:
-        open_one(x, pick(w, w->hub->n_crew));
+        open_one(x, pick(w, w->hub->devices.n));
         if (chance(w, 0.02)) op_trouble(x);
         break;
     case 4:
@@ -561,20 +561,20 @@ static void check_jobs(struct world *w)
         order = j->order;
         in[j->state]++;
         n++;
-        resident += j->crew != NULL;
+        resident += j->device != NULL;
         MUST(w, (j->state == JOB_QUEUED) == (sched_place(&h->queue, j) > 0), "in the queue or not");
-        MUST(w, j->state != JOB_RUNNING || (j->crew && !j->dropping), "runs nowhere");
+        MUST(w, j->state != JOB_RUNNING || (j->device && !j->dropping), "runs nowhere");
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
         MUST(w, j->overall >= 0 && j->overall <= 1, "overall %f", j->overall);
         MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
-        if (j->state == JOB_QUEUED && !h->touched && crew_ready(h))
+        if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
             MUST(w, j->said_place == sched_place(&h->queue, j), "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
-    MUST(w, n == h->shelf.n && resident == crew_residents(h), "counts");
-    for (int i = 0; i < h->n_crew; i++)
-        MUST(w, h->crew[i].ledger.n == h->crew[i].n_resident, "the ledger");
-    MUST(w, h->in[JOB_RUNNING] <= h->n_crew * LEDGER_MAX, "runs");
+    MUST(w, n == h->shelf.n && resident == devices_residents(&h->devices), "counts");
+    for (int i = 0; i < h->devices.n; i++)
+        MUST(w, h->devices.at[i].ledger.n == h->devices.at[i].n_resident, "the ledger");
+    MUST(w, h->in[JOB_RUNNING] <= h->devices.n * LEDGER_MAX, "runs");
 }
 
 static void check_queue(struct world *w)
@@ -613,7 +613,7 @@ static void finish(struct chaos *x)
 
     for (long i = 0; open > 0 && i < 1000000; i++) {
         w->now += 10000;
-        for (int d = 0; d < h->n_crew; d++)
+        for (int d = 0; d < h->devices.n; d++)
             if (!w->dev[d].open && w->note_first == w->note_end) worker_open_on(w, &w->dev[d]);
         worker_step(w, 10000);
         while (w->note_first != w->note_end)

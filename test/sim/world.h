@@ -7,7 +7,10 @@
 #define TEST_SIM_WORLD_H
 
 #include "server/core/batcher.h"
+#include "server/core/capacity.h"
 #include "server/core/core.h"
+#include "server/core/hub.h"
+#include "server/core/previews.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -260,7 +263,7 @@ static inline int out_plan(void *arg, const struct spec *s, struct plan *p, stru
 {
     struct world *w = arg;
 
-    MUST(w, crew_ready(w->hub), "a plan while there is no model");
+    MUST(w, devices_ready(&w->hub->devices), "a plan while there is no model");
     return plan_of(s, p, f);
 }
 
@@ -270,7 +273,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
 {
     struct world *w = arg;
     struct hub *h = w->hub;
-    struct crew *c = &h->crew[device];
+    struct device *c = &h->devices.at[device];
     struct truth *t = truth_of(w, work->job);
     struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
 
@@ -279,7 +282,8 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
     MUST(w, c->ready && c->n_resident <= c->cap, "%d residents, cap %d", c->n_resident, c->cap);
-    MUST(w, crew_residents(h) <= crew_cap(h), "%d residents on all devices", crew_residents(h));
+    MUST(w, devices_residents(&h->devices) <= capacity_cap(h), "%d residents on all devices",
+         devices_residents(&h->devices));
     MUST(w, ledger_need(&c->ledger, NULL) <= c->ledger.budget,
          "more bytes promised than there are");
     MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
@@ -299,7 +303,7 @@ static inline void out_wish(void *arg, int device, uint64_t job, const struct hu
     struct world *w = arg;
     struct job *j = shelf_find(&w->hub->shelf, job);
 
-    MUST(w, j && j->crew == &w->hub->crew[device], "a wish for a job that is elsewhere");
+    MUST(w, j && j->device == &w->hub->devices.at[device], "a wish for a job that is elsewhere");
     MUST(w, wish->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", wish->max_px);
 }
 

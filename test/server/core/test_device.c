@@ -8,14 +8,14 @@ static void a_place_says_why_it_waits(void **state)
     struct ear *e = ear_new(w);
 
     (void)state;
-    assert_int_equal(w->hub->crew[0].cap, 4);
+    assert_int_equal(w->hub->devices.at[0].cap, 4);
     assert_non_null(strstr(hub_why_cap(w->hub), "4 pictures of 256x256 fit"));
     for (int i = 0; i < 6; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 1);
     listen_all(w, e);
-    assert_int_equal(w->hub->crew[0].n_resident, 4);
+    assert_int_equal(w->hub->devices.at[0].n_resident, 4);
     HEARD(e, "\"position\":1,\"ahead\":4,");
     HEARD(e, "\"position\":2,\"ahead\":5,");
     HEARD(e, "\"why\":\"slots\"");
@@ -32,22 +32,22 @@ static void the_cap_says_why(void **state)
 
     (void)state;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->crew[0].cap, 2);
+    assert_int_equal(w->hub->devices.at[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "more than 2 would only slow"));
     w->hub->conf.concurrency = 3; /* asked for: against that, not against memory */
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->crew[0].cap, 3);
+    assert_int_equal(w->hub->devices.at[0].cap, 3);
     assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 3; 4 pictures"));
     w->hub->conf.concurrency = 9;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->crew[0].cap, 4);
+    assert_int_equal(w->hub->devices.at[0].cap, 4);
     n.budget = 1;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->crew[0].cap, 1);
+    assert_int_equal(w->hub->devices.at[0].cap, 1);
     n.budget = UINT64_MAX;
     n.worth = w->hub->conf.concurrency = 0;
     hub_note(w->hub, w->now, &n);
-    assert_int_equal(w->hub->crew[0].cap, LIMIT_BATCH);
+    assert_int_equal(w->hub->devices.at[0].cap, LIMIT_BATCH);
     assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
     world_free(w);
 }
@@ -64,7 +64,7 @@ static void a_large_job_waits_for_memory_in_its_place(void **state)
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":1}}");
     store_all(w);
     listen_all(w, e);
-    assert_int_equal(w->hub->crew[0].n_resident, 1);
+    assert_int_equal(w->hub->devices.at[0].n_resident, 1);
     HEARD(e, "\"why\":\"memory\"");
     go_on(w, 60);
     assert_int_equal(w->hub->in[JOB_DONE], 3);
@@ -96,7 +96,7 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
     assert_int_equal(w->hub->in[JOB_QUEUED], 2);
     worker_open(w);
     deliver_all(w);
-    assert_int_equal(w->hub->crew[0].cap, 2);
+    assert_int_equal(w->hub->devices.at[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "out of memory"));
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 2);
@@ -236,7 +236,7 @@ static void two_devices_share_the_queue(void **state)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(w->hub->crew[i].n_resident, 4);
+        assert_int_equal(w->hub->devices.at[i].n_resident, 4);
     go_on(w, 1);
     listen_all(w, e);
     HEARD(e, "\"position\":1,\"ahead\":8,");
@@ -246,7 +246,7 @@ static void two_devices_share_the_queue(void **state)
     for (int i = 0; i < 5; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    assert_int_equal(crew_residents(w->hub), 3);
+    assert_int_equal(devices_residents(&w->hub->devices), 3);
     ear_free(w, e);
     world_free(w);
 }
@@ -272,8 +272,8 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
                      1); /* the newest of its quantum, as if it were the cause */
     listen_all(w, e);
     HEARD(e, "Ask for 160x160 or less");
-    assert_int_equal(w->hub->crew[0].n_resident, 3);
-    assert_int_equal(w->hub->crew[1].n_resident, 0);
+    assert_int_equal(w->hub->devices.at[0].n_resident, 3);
+    assert_int_equal(w->hub->devices.at[1].n_resident, 0);
     hub_note(w->hub, w->now, &away);
     hub_counts(w->hub, &n);
     assert_true(n.ready && n.cap == 4);

@@ -104,7 +104,7 @@ static void a_full_queue_says_when_to_come_back(void **state)
 
     (void)state;
     w->hub->conf.queue_max = 3;
-    for (int i = 0; i < 3 + w->hub->crew[0].cap; i++)
+    for (int i = 0; i < 3 + w->hub->devices.at[0].cap; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
@@ -159,10 +159,10 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     NOT_HEARD(e, "conflict");
     HEARD(e, "\"state\":\"cancelled\"");
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
-    assert_true(w->hub->crew[0].n_resident == 1); /* until the worker lets go */
+    assert_true(w->hub->devices.at[0].n_resident == 1); /* until the worker lets go */
     worker_take(w);
     deliver_all(w);
-    assert_true(w->hub->crew[0].n_resident == 0 && w->hub->crew[0].ledger.n == 0);
+    assert_true(w->hub->devices.at[0].n_resident == 0 && w->hub->devices.at[0].ledger.n == 0);
     ear_free(w, e);
     world_free(w);
 }
@@ -176,7 +176,7 @@ static void a_result_that_cannot_be_stored_is_a_failure(void **state)
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    while (w->note_first == w->note_end || w->hub->crew[0].n_resident > 0) {
+    while (w->note_first == w->note_end || w->hub->devices.at[0].n_resident > 0) {
         worker_step(w, 10000);
         if (w->dev[0].n_runs == 0) break;
     }
@@ -304,7 +304,7 @@ static void previews_follow_each_viewers_wish(void **state)
     say(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    wish = crew_wish(w->hub->shelf.newest);
+    wish = previews_wish(w->hub->shelf.newest);
     assert_int_equal(wish.classes, 1u << board_class(FRAME_JPEG, 64));
     assert_int_equal(wish.max_px, 64);
     listen_all(w, e);
@@ -421,7 +421,7 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
     assert_int_equal(w->hub->shelf.n, 1);
     worker_take(w);
     deliver_all(w);
-    assert_int_equal(w->hub->crew[0].n_resident, 0);
+    assert_int_equal(w->hub->devices.at[0].n_resident, 0);
     say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
@@ -480,6 +480,179 @@ static void a_connection_follows_so_many_jobs(void **state)
     world_free(w);
 }
 
+/* --- entries ----------------------------------------------------------------------------------------- */
+
+static void enter_tick(struct world *w, struct ear *e)
+{
+    (void)e;
+    hub_tick(w->hub, w->now);
+}
+
+static void enter_drain(struct world *w, struct ear *e)
+{
+    (void)e;
+    hub_drain(w->hub, w->now);
+}
+
+static void enter_drain_again(struct world *w, struct ear *e)
+{
+    (void)e;
+    w->hub->stopping = true;
+    hub_drain(w->hub, w->now);
+}
+
+static void enter_close(struct world *w, struct ear *e)
+{
+    (void)e;
+    ear_free(w, ear_new(w));
+}
+
+static void enter_text(struct world *w, struct ear *e)
+{
+    say(w, e, "{\"type\":\"ping\"}");
+}
+
+static void enter_bad_text(struct world *w, struct ear *e)
+{
+    say(w, e, "{\"type\":");
+}
+
+static void enter_command(struct world *w, struct ear *e)
+{
+    struct command c;
+
+    assert_int_equal(command_decode("{\"type\":\"ping\"}", 15, &w->limits, &c, NULL), 0);
+    hub_command(w->hub, w->now, e->peer, &c);
+}
+
+static void enter_error(struct world *w, struct ear *e)
+{
+    struct fail f;
+
+    fail_set(&f, ERR_BAD_REQUEST, "a binary message");
+    hub_error(w->hub, w->now, e->peer, &f);
+}
+
+static void enter_stored(struct world *w, struct ear *e)
+{
+    (void)e;
+    store_answer(w, true);
+}
+
+static void enter_refused(struct world *w, struct ear *e)
+{
+    (void)e;
+    store_answer(w, false);
+}
+
+static void enter_encoded(struct world *w, struct ear *e)
+{
+    struct fail f;
+
+    (void)e;
+    fail_set(&f, ERR_INTERNAL, "the encoder broke");
+    w->hub->n_encoding++;
+    hub_encoded(w->hub, w->now, 12345, NULL, "", &f); /* of a job that is gone */
+}
+
+static void enter_preview(struct world *w, struct ear *e)
+{
+    (void)e;
+    preview(w, 12345, board_class(FRAME_JPEG, 64)); /* of a job that is gone */
+}
+
+static void enter_note(struct world *w, struct ear *e)
+{
+    struct note n = {.kind = NOTE_READY, .budget = w->budget};
+
+    (void)e;
+    hub_note(w->hub, w->now, &n);
+}
+
+static void enter_restore(struct world *w, struct ear *e)
+{
+    struct hub_row r = w->disk[0]->row;
+    struct fail f;
+
+    (void)e;
+    r.job = 12345;
+    r.order = w->hub->last_order + 1;
+    truth_of(w, r.job)->disk = w->disk[0];
+    assert_int_equal(hub_restore(w->hub, w->now, &r, &f), 0);
+}
+
+static void enter_bad_restore(struct world *w, struct ear *e)
+{
+    struct fail f;
+
+    (void)e;
+    assert_int_equal(hub_restore(w->hub, w->now, &w->disk[0]->row, &f), ERR_IO);
+}
+
+/* A hub where a job runs, another waits, a third is on its way to the disk and everything has been told. */
+static struct world *quiet_world(struct ear **e)
+{
+    struct world *w = ready_world();
+
+    *e = ear_new(w);
+    w->hub->conf.concurrency = 1;
+    say(w, *e, "{\"type\":\"stats\"}");
+    for (int i = 0; i < 2; i++)
+        say(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    say(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    w->now += 300000;
+    hub_tick(w->hub, w->now);
+    listen_all(w, *e);
+    assert_int_equal(w->hub->in[JOB_RUNNING], 1);
+    assert_int_equal(w->hub->queue.n, 1);
+    assert_false(w->hub->touched);
+    return w;
+}
+
+/* catches: an entry after which what is due is neither started nor pushed until something else happens */
+static void every_entry_settles(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*call)(struct world *, struct ear *);
+        bool stops; /* nothing is started any more */
+    } ENTRY[] = {{"hub_tick", enter_tick, false},
+                 {"hub_drain", enter_drain, true},
+                 {"hub_drain again", enter_drain_again, true},
+                 {"hub_close", enter_close, false},
+                 {"hub_text", enter_text, false},
+                 {"hub_text, unreadable", enter_bad_text, false},
+                 {"hub_command", enter_command, false},
+                 {"hub_error", enter_error, false},
+                 {"hub_stored", enter_stored, false},
+                 {"hub_stored, refused", enter_refused, false},
+                 {"hub_encoded", enter_encoded, false},
+                 {"hub_preview", enter_preview, false},
+                 {"hub_note", enter_note, false},
+                 {"hub_restore", enter_restore, false},
+                 {"hub_restore, refused", enter_bad_restore, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ENTRY / sizeof ENTRY[0]; i++) {
+        struct ear *e;
+        struct world *w = quiet_world(&e);
+
+        print_message("%s\n", ENTRY[i].name);
+        w->hub->conf.concurrency = 0; /* the waiting job may start, */
+        w->hub->touched = true;       /* and news are due */
+        w->now += 300000;
+        ENTRY[i].call(w, e);
+        assert_false(w->hub->touched);
+        assert_int_equal(w->hub->pushed_us, w->now);
+        if (!ENTRY[i].stops) assert_true(w->hub->in[JOB_RUNNING] >= 2);
+        listen_all(w, e);
+        HEARD(e, "\"type\":\"stats\"");
+        ear_free(w, e);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +674,7 @@ int main(void)
         cmocka_unit_test(a_job_on_the_device_is_not_forgotten),
         cmocka_unit_test(a_quote_is_what_a_submit_would_get),
         cmocka_unit_test(a_connection_follows_so_many_jobs),
+        cmocka_unit_test(every_entry_settles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

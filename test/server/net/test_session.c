@@ -36,7 +36,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    session_free(session);
+    session_free(session, 1000);
     hub_free(harness.hub);
     return 0;
 }

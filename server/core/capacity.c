@@ -1,0 +1,156 @@
+/* capacity - how many pictures the devices take, what one picture takes, and why a job has to wait. */
+#include "server/core/capacity.h"
+
+#include "server/core/notify.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+int capacity_cap(const struct hub *h)
+{
+    int n = devices_cap(&h->devices);
+
+    return h->conf.concurrency > 0 && n > h->conf.concurrency ? h->conf.concurrency : n;
+}
+
+void capacity_state(const struct hub *h, struct dispatch_state *out)
+{
+    devices_state(&h->devices, capacity_cap(h), out);
+}
+
+/* --- what a picture takes ------------------------------------------------------------------------- */
+
+static int shrink(int side, int eighths)
+{
+    int s = side * eighths / 8 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+
+    return s < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : s;
+}
+
+/* Name the largest picture of about this shape that takes at most `bytes`. */
+void capacity_advise(const struct hub *h, const struct spec *spec, uint64_t bytes, struct fail *f)
+{
+    for (int eighths = 7; eighths > 0; eighths--) {
+        struct spec s = *spec;
+        struct plan p;
+
+        s.width = shrink(spec->width, eighths);
+        s.height = shrink(spec->height, eighths);
+        if (h->out.plan(h->out.arg, &s, &p, NULL) != 0) continue;
+        if (p.cost.run_bytes + p.cost.scratch_bytes > bytes) continue;
+        fail_advise(f, "Ask for %dx%d or less, which fits.", s.width, s.height);
+        return;
+    }
+}
+
+static double mb(uint64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+int capacity_plan(const struct hub *h, const struct spec *spec, struct plan *p, struct fail *f)
+{
+    const struct ledger *l = devices_largest(&h->devices);
+    int err = h->out.plan(h->out.arg, spec, p, f);
+
+    if (err) return err;
+    if (ledger_ever_fits(l, p)) return 0;
+    fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "A picture of %dx%d takes %.0f MB; the device has %.0f MB",
+             spec->width, spec->height, mb(p->cost.run_bytes + p->cost.scratch_bytes),
+             mb(l->budget));
+    capacity_advise(h, spec, l->budget, f);
+    return ERR_TOO_BIG_FOR_DEVICE;
+}
+
+/* --- how many ------------------------------------------------------------------------------------- */
+
+/* The ordinary picture, which the cap is computed for. */
+static int plan_ordinary(const struct hub *h, struct spec *s, struct plan *p)
+{
+    char prompt[] = "a picture";
+
+    spec_defaults(s, h->conf.limits);
+    s->prompt = prompt;
+    if (s->seed == SPEC_SEED_PICK) s->seed = 0;
+    return h->out.plan(h->out.arg, s, p, NULL);
+}
+
+static void say_cap(const struct hub *h, struct device *c, const struct spec *s,
+                    const struct plan *p)
+{
+    char fit[120];
+
+    snprintf(fit, sizeof fit,
+             "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
+             c->cap_memory, c->cap_memory == 1 ? "" : "s", s->width, s->height,
+             c->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(c->ledger.budget));
+    if (c->cap == c->cap_failure && c->cap_failure < LEDGER_MAX)
+        snprintf(c->why_cap, sizeof c->why_cap,
+                 "lowered to %d since the device ran out of memory; by plan %s", c->cap, fit);
+    else if (c->cap == h->conf.concurrency)
+        snprintf(c->why_cap, sizeof c->why_cap, "--concurrency is %d; %s", c->cap, fit);
+    else if (c->cap == c->cap_worth && c->cap < c->cap_memory)
+        snprintf(c->why_cap, sizeof c->why_cap, "more than %d would only slow each other; %s",
+                 c->cap, fit);
+    else if (c->cap == LEDGER_MAX)
+        snprintf(c->why_cap, sizeof c->why_cap, "%d share one batch at most; %s", c->cap, fit);
+    else
+        snprintf(c->why_cap, sizeof c->why_cap, "%s", fit);
+}
+
+/* One device speaks for itself; of several, alike ones together would say the same again and again. */
+void capacity_explain(struct hub *h)
+{
+    size_t at = 0;
+
+    h->devices.why_cap[0] = '\0';
+    for (int i = 0; i < h->devices.n && at + 1 < sizeof h->devices.why_cap; i++) {
+        const struct device *c = &h->devices.at[i];
+        char count[32] = "";
+
+        if (h->devices.n > 1) snprintf(count, sizeof count, "device %d: %d; ", i, c->cap);
+        if (h->devices.n > 1 && !c->ready) snprintf(count, sizeof count, "device %d: ", i);
+        at += (size_t)snprintf(h->devices.why_cap + at, sizeof h->devices.why_cap - at,
+                               "%s%s%.150s", i ? ". " : "", count, c->why_cap);
+    }
+    notify_touch(h);
+}
+
+/* The least of what memory, experience and reason allow; a person may ask for less or, against reason,
+ * for more. */
+void capacity_set(struct hub *h, struct device *c)
+{
+    struct spec s;
+    struct plan p = {.scratch_more = 0};
+    int wish;
+
+    c->cap_memory = 1;
+    if (plan_ordinary(h, &s, &p) == 0) c->cap_memory = ledger_count(&c->ledger, &p);
+    if (c->cap_memory < 1) c->cap_memory = 1;
+    c->cap = c->cap_memory;
+    if (c->cap > c->cap_failure) c->cap = c->cap_failure;
+    wish = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_worth;
+    if (wish > 0 && c->cap > wish) c->cap = wish;
+    say_cap(h, c, &s, &p);
+    capacity_explain(h);
+}
+
+void capacity_lower(struct hub *h, struct device *c, int residents)
+{
+    int to = residents > 1 ? residents - 1 : 1;
+
+    if (to < c->cap_failure) c->cap_failure = to;
+    if (c->ready) capacity_set(h, c);
+}
+
+enum event_why capacity_why(const struct hub *h, const struct job *j)
+{
+    struct dispatch_state s;
+    bool failed = true;
+
+    for (int i = 0; i < h->devices.n; i++)
+        failed = failed && h->devices.at[i].failed;
+    if (!devices_working(&h->devices)) return failed ? WHY_DEVICE : WHY_STARTING;
+    capacity_state(h, &s);
+    return j->planned && dispatch_lacks_memory(&s, &j->plan) ? WHY_MEMORY : WHY_SLOTS;
+}

@@ -1,0 +1,15 @@
+/* commands - takes the commands of a connection and answers each exactly once, in their order.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_COMMANDS_H
+#define SERVER_CORE_COMMANDS_H
+
+#include "server/core/core.h"
+
+/* One message of a client: decode and obey it. */
+void commands_text(struct hub *, int64_t now, struct peer *, const char *text, size_t len);
+/* Obey a command; takes its spec. */
+void commands_obey(struct hub *, int64_t now, struct peer *, struct command *);
+/* Answer with an error that belongs to no command. */
+void commands_error(struct hub *, struct peer *, const struct fail *);
+
+#endif

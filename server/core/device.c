@@ -1,0 +1,118 @@
+/* device - which jobs are on each device, what each may hold, whether it lives. */
+#include "server/core/device.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+void devices_init(struct devices *ds, int n)
+{
+    assert(n <= LIMIT_DEVICES);
+    ds->n = n > 1 ? n : 1;
+    ds->why_cap[0] = '\0';
+    for (int i = 0; i < ds->n; i++) {
+        struct device *d = &ds->at[i];
+
+        *d = (struct device){.index = i, .cap = 1, .cap_memory = 1, .cap_failure = LEDGER_MAX};
+        ledger_init(&d->ledger, 0);
+        snprintf(d->why_cap, sizeof d->why_cap, "the model is being loaded");
+    }
+}
+
+bool devices_ready(const struct devices *ds)
+{
+    for (int i = 0; i < ds->n; i++)
+        if (ds->at[i].ready) return true;
+    return false;
+}
+
+bool devices_working(const struct devices *ds)
+{
+    for (int i = 0; i < ds->n; i++)
+        if (device_works(&ds->at[i])) return true;
+    return false;
+}
+
+int devices_residents(const struct devices *ds)
+{
+    int n = 0;
+
+    for (int i = 0; i < ds->n; i++)
+        n += ds->at[i].n_resident;
+    return n;
+}
+
+int devices_cap(const struct devices *ds)
+{
+    bool any = devices_ready(ds);
+    int n = 0;
+
+    for (int i = 0; i < ds->n; i++)
+        if (ds->at[i].ready || !any) n += ds->at[i].cap;
+    return n;
+}
+
+const struct ledger *devices_largest(const struct devices *ds)
+{
+    const struct ledger *most = NULL;
+
+    for (int i = 0; i < ds->n; i++)
+        if (ds->at[i].ready && (!most || ds->at[i].ledger.budget > most->budget))
+            most = &ds->at[i].ledger;
+    return most;
+}
+
+void devices_state(const struct devices *ds, int limit, struct dispatch_state *out)
+{
+    out->limit = limit;
+    out->devices = ds->n;
+    for (int i = 0; i < ds->n; i++) {
+        const struct device *d = &ds->at[i];
+
+        assert(d->ledger.n == d->n_resident);
+        out->device[i].cap = device_works(d) ? d->cap : 0;
+        out->device[i].ledger = d->ledger;
+    }
+}
+
+/* --- one device ----------------------------------------------------------------------------------- */
+
+bool device_works(const struct device *d)
+{
+    return d->ready && !d->stuck;
+}
+
+bool device_has_place(const struct device *d)
+{
+    return device_works(d) && d->n_resident < d->cap;
+}
+
+void device_hold(struct device *d, int64_t now, struct job *j)
+{
+    assert(!j->device && d->n_resident < LEDGER_MAX);
+    if (d->n_resident == 0) d->heard_us = now;
+    ledger_hold(&d->ledger, j->id, &j->plan);
+    d->resident[d->n_resident++] = j;
+    j->device = d;
+    j->dropping = false;
+}
+
+void device_release(struct job *j)
+{
+    struct device *d = j->device;
+    int i = 0;
+
+    assert(d && d->n_resident > 0);
+    while (d->resident[i] != j)
+        i++;
+    ledger_release(&d->ledger, j->id);
+    d->resident[i] = d->resident[--d->n_resident];
+    j->device = NULL;
+    j->dropping = false;
+}
+
+struct job *device_find(const struct device *d, uint64_t job)
+{
+    for (int i = 0; i < d->n_resident; i++)
+        if (d->resident[i]->id == job) return d->resident[i];
+    return NULL;
+}

@@ -1,0 +1,54 @@
+/* device - the devices as the hub sees them: which jobs are on each, what each may hold, whether it lives.
+ *
+ * Data alone: nothing here knows the hub. A device holds a resident from its start until its run is
+ * known to be gone, also while it is being dropped, because its memory is taken for so long.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_DEVICE_H
+#define SERVER_CORE_DEVICE_H
+
+#include "server/core/dispatch.h"
+#include "server/core/job.h"
+#include "server/core/ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One device and who is on it. */
+struct device {
+    int index;
+    struct job *resident[LEDGER_MAX];
+    int n_resident;
+    struct ledger ledger; /* what its residents hold */
+    bool ready, stuck;
+    bool failed;                 /* since it was ready last */
+    int cap;                     /* residents at most */
+    int cap_memory, cap_failure; /* what fits, what is left after failures */
+    int cap_worth;               /* more gain nothing; 0: unknown */
+    char why_cap[192];           /* or why there is none */
+    int64_t heard_us;            /* the last sign of life */
+};
+
+struct devices {
+    struct device at[LIMIT_DEVICES];
+    int n;
+    char why_cap[256]; /* one sentence for all of them */
+};
+
+/* n devices that are not ready; n < 1 means 1. */
+void devices_init(struct devices *, int n);
+bool devices_ready(const struct devices *);    /* a model is open: plans can be made */
+bool devices_working(const struct devices *);  /* one computes, or could */
+int devices_residents(const struct devices *); /* on all of them */
+int devices_cap(const struct devices *);       /* of those that are ready; of all when none is */
+/* The ledger of the largest device that is ready, which bounds what one picture may take; NULL: none. */
+const struct ledger *devices_largest(const struct devices *);
+/* The devices as dispatch_next() wants them; limit: residents on all of them together. */
+void devices_state(const struct devices *, int limit, struct dispatch_state *out);
+
+bool device_works(const struct device *); /* ready and not stuck */
+bool device_has_place(const struct device *);
+void device_hold(struct device *, int64_t now, struct job *); /* its plan must fit */
+void device_release(struct job *);                            /* must be on a device */
+struct job *device_find(const struct device *, uint64_t job); /* NULL: it is not on this one */
+
+#endif

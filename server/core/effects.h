@@ -1,0 +1,119 @@
+/* effects - what the hub tells the parts around it and what they tell it: structs alone, no function.
+ *
+ * Store and worker include this and not the hub. Everything but the callbacks of struct hub_out is plain data
+ * whose pointers are borrowed for the time of a call.
+ * Thread: any; who holds a copy owns it. */
+#ifndef SERVER_CORE_EFFECTS_H
+#define SERVER_CORE_EFFECTS_H
+
+#include "kernels/glm.h"
+#include "proto/event.h"
+#include "proto/fail.h"
+#include "proto/limits.h"
+#include "proto/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blob;
+
+/* What one picture will take, planned by the dry device before anything runs. */
+struct plan {
+    struct glm_cost cost;
+    uint64_t scratch_more; /* bytes of scratch that each further picture of its batch adds */
+};
+
+/* What the hub is told at its birth. */
+struct hub_conf {
+    uint64_t boot;   /* 1, 2, 3 .. which start of the server with its data folder */
+    int64_t unix_ms; /* Unix time at clock 0: now / 1000 + unix_ms is Unix time */
+    const struct spec_limits *limits; /* what requests may ask for; may change between calls */
+    int queue_max;                    /* jobs that may wait, 1 .. LIMIT_QUEUE_MAX */
+    int devices;     /* 1 .. LIMIT_DEVICES of one kind, numbered from 0; 0 means 1 */
+    int concurrency; /* residents at most, on all of them; 0: what memory allows and they are worth */
+    int job_seconds;                 /* of device time a job */
+    int stuck_seconds;               /* silence of a busy device before it counts as stuck */
+    int kept;                        /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
+    int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
+};
+
+/* What the store keeps of a job. */
+struct hub_row {
+    uint64_t job, order; /* order: of acceptance; unique, grows */
+    int64_t created_ms;
+    const char *key;       /* "" none; unique among jobs that are remembered, not for ever */
+    const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
+    const struct spec *spec;
+    uint64_t accepted_seq;
+    /* only when it is over; else state is STATE_QUEUED */
+    enum event_state state;
+    uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
+    const char *result_digest;       /* DONE: 64 hex digits */
+    int64_t result_bytes, result_us; /* DONE: of the file; running time */
+    const struct fail *error;        /* FAILED */
+};
+
+/* What previews of one job are wanted: bit c of classes stands for board class c (board.h). */
+struct hub_wish {
+    uint32_t classes; /* 0: none, do not draw any */
+    int max_px;       /* longest side of the largest class */
+    int every_ms;     /* not more often than this */
+};
+
+/* A job becomes resident. */
+struct hub_work {
+    uint64_t job;
+    const struct spec *spec; /* seed chosen */
+    uint64_t scratch;        /* for glm_reserve() before its first quantum */
+    struct hub_wish wish;
+};
+
+struct hub_out {
+    void *arg;
+    /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
+    void (*store_accept)(void *arg, const struct hub_row *);
+    void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
+    /* device d */
+    void (*start)(void *arg, int d, const struct hub_work *);
+    void (*drop)(void *arg, int d, uint64_t job); /* free the run, then NOTE_GONE */
+    void (*wish)(void *arg, int d, uint64_t job, const struct hub_wish *);
+    /* Jobs in the quantum that is being computed now, 0 when none; called when the device is silent. */
+    int (*busy)(void *arg, int d, uint64_t *jobs, int max);
+    /* What a request will take, on any of the devices. Called only while one is between NOTE_READY and NOTE_DEVICE.
+     * Checks the request against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
+    int (*plan)(void *arg, const struct spec *, struct plan *out, struct fail *f);
+    /* There is something for this connection: hub_next() until NULL, at its own pace. */
+    void (*wake)(void *arg, void *session);
+    uint64_t (*random)(void *arg); /* 64 unpredictable bits */
+};
+
+enum note_kind {
+    NOTE_READY,   /* the model is open; budget holds */
+    NOTE_QUANTUM, /* n runs advanced by one quantum */
+    NOTE_DRAWN,   /* job's picture is finished, its run is freed */
+    NOTE_GONE,    /* job's run was dropped and is freed */
+    NOTE_FAILED,  /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
+    NOTE_DEVICE, /* the device failed: the n runs it held are lost, NOTE_READY follows when it is back */
+    /* It does not come back: fail says why, batch how often it was tried; the n runs on their way to it are lost. It is
+     * tried again and again, so NOTE_READY may follow at any time. */
+    NOTE_AWAY
+};
+
+struct note {
+    enum note_kind kind;
+    int device;
+    uint64_t job;    /* DRAWN, GONE, FAILED */
+    uint64_t budget; /* READY: bytes for runs and scratch */
+    int worth;       /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
+    enum glm_phase phase; /* QUANTUM: of the quantum */
+    int64_t elapsed_us;   /* QUANTUM */
+    int n;                /* QUANTUM, DEVICE, AWAY: runs */
+    int batch;            /* DEVICE: the first so many shared the failing quantum; AWAY: tries */
+    struct {
+        uint64_t job;
+        struct glm_view view; /* QUANTUM: after it */
+    } run[LIMIT_BATCH];
+    struct fail fail; /* FAILED, DEVICE, AWAY */
+};
+
+#endif

@@ -1,0 +1,43 @@
+/* lifecycle - the moves of one job, each with all that follows from it: accepted, started, put back, ended.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_LIFECYCLE_H
+#define SERVER_CORE_LIFECYCLE_H
+
+#include "server/core/core.h"
+
+/* Make a move of job.c's table and keep the counts; a move that it does not allow is a bug. */
+void lifecycle_move(struct hub *, struct job *, enum job_move);
+struct job *lifecycle_find(const struct hub *,
+                           uint64_t id); /* NULL also while it is being accepted */
+
+/* Accept a request that has passed every check; takes the spec. NULL: no memory. */
+struct job *lifecycle_accept(struct hub *, int64_t now, struct spec *, const char *key,
+                             const uint8_t *digest);
+/* The direct answer to a submit of this job, and the start of following it. */
+void lifecycle_answer(struct hub *, const struct job *, struct answer *, bool watch);
+/* It is on disk and waits from now on; the queue has room for it. */
+void lifecycle_wait(struct hub *, struct job *);
+
+/* Plan some of the waiting jobs that arrived before the model did. */
+void lifecycle_plan_some(struct hub *);
+/* Start what can start. */
+void lifecycle_dispatch(struct hub *, int64_t now);
+/* Its run is lost: it waits again in its old place. */
+void lifecycle_put_back(struct hub *, int64_t now, struct job *);
+/* Stop: no new jobs, what runs waits again, and that is pushed at once. */
+void lifecycle_drain(struct hub *, int64_t now);
+
+/* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
+void lifecycle_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
+/* Try again ends that the disk or memory refused. */
+void lifecycle_again(struct hub *, int64_t now);
+
+/* The answers of the disk and of the encoder, as hub.h has them. */
+void lifecycle_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
+void lifecycle_encoded(struct hub *, int64_t now, uint64_t job, struct blob *file,
+                       const char *digest, const struct fail *why);
+
+/* When lifecycle_plan_some() or lifecycle_again() wants to go on; INT64_MAX: not at all. */
+int64_t lifecycle_due(const struct hub *);
+
+#endif

@@ -1,0 +1,23 @@
+/* notify - events on a job's board, and the mark that places and numbers have changed. */
+#include "server/core/notify.h"
+
+void notify_post(struct hub *h, int64_t now, struct job *j, const struct event *e)
+{
+    if (board_post(&j->board, e)) peers_posted(&h->peers, j, now);
+}
+
+void notify_touch(struct hub *h)
+{
+    h->touched = true;
+}
+
+int64_t notify_unix_ms(const struct hub *h, int64_t now)
+{
+    return h->conf.unix_ms + now / 1000;
+}
+
+int64_t notify_eta_ms(int64_t now, int64_t at_us)
+{
+    if (at_us < 0) return -1;
+    return at_us > now ? (at_us - now + 500) / 1000 : 0;
+}

@@ -1,0 +1,16 @@
+/* notify - the way of news out: events on a job's board, and the mark that places and numbers have changed.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_NOTIFY_H
+#define SERVER_CORE_NOTIFY_H
+
+#include "server/core/core.h"
+
+/* Write an event on the job's board and wake those that follow it. */
+void notify_post(struct hub *, int64_t now, struct job *, const struct event *);
+/* Places or states have changed: they are pushed when it is time (forecast_push). */
+void notify_touch(struct hub *);
+int64_t notify_unix_ms(const struct hub *, int64_t now);
+/* A time of the clock as milliseconds from now; -1: unknown. */
+int64_t notify_eta_ms(int64_t now, int64_t at_us);
+
+#endif

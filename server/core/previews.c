@@ -1,0 +1,39 @@
+/* previews - which previews of a job its viewers want, and the way of a preview to them. */
+#include "server/core/previews.h"
+
+struct hub_wish previews_wish(const struct job *j)
+{
+    struct hub_wish w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
+
+    for (const struct viewer *v = j->viewers; v; v = v->job_next) {
+        int class = v->peer->class;
+
+        if (class < 0) continue;
+        w.classes |= 1u << class;
+        if (board_class_px(class) > w.max_px) w.max_px = board_class_px(class);
+        if (v->peer->previews.every_ms < w.every_ms) w.every_ms = v->peer->previews.every_ms;
+    }
+    if (!w.classes) w.every_ms = 0;
+    return w;
+}
+
+void previews_followed(struct hub *h, struct job *j)
+{
+    struct hub_wish w;
+
+    if (j->state != JOB_RUNNING) return;
+    w = previews_wish(j);
+    if (w.classes == j->wish_classes && w.every_ms == j->wish_every_ms) return;
+    j->wish_classes = w.classes;
+    j->wish_every_ms = w.every_ms;
+    h->out.wish(h->out.arg, j->device->index, j->id, &w);
+}
+
+void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,
+                   const struct board_image *images, int n)
+{
+    struct job *j = shelf_find(&h->shelf, job);
+
+    if (!j || j->state != JOB_RUNNING) return;
+    if (board_post_preview(&j->board, phase, images, n)) peers_posted(&h->peers, j, now);
+}

@@ -1,0 +1,110 @@
+/* report - jobs as rows of an answer, and the statistics. */
+#include "server/core/report.h"
+
+#include "server/core/capacity.h"
+#include "server/core/notify.h"
+
+#include "proto/answer.h"
+#include "proto/url.h"
+
+#include <stdio.h>
+
+struct rows {
+    struct answer_job job[LIMIT_LIST];
+    struct event_result result[LIMIT_LIST];
+    char url[LIMIT_LIST][URL_TEXT];
+    int n;
+};
+
+static void add_row(const struct hub *h, int64_t now, struct rows *r, const struct job *j)
+{
+    struct answer_job *row = &r->job[r->n];
+    struct event_result *result = &r->result[r->n];
+
+    *row = (struct answer_job){.job = j->id,
+                               .state = job_public(j),
+                               .created_ms = j->created_ms,
+                               .eta_ms = notify_eta_ms(now, j->eta_end_us),
+                               .overall = j->overall,
+                               .spec = &j->spec,
+                               .key = j->key};
+    row->phase = j->view.phase < GLM_DONE ? (enum event_phase)j->view.phase : PHASE_DECODE;
+    if (j->state == JOB_QUEUED) row->position = sched_place(&h->queue, j);
+    if (j->state == JOB_FAILED) row->error = &j->error;
+    if (j->state == JOB_DONE) {
+        url_picture(j->result_digest, r->url[r->n]);
+        *result = (struct event_result){r->url[r->n],   j->result_digest, j->spec.width,
+                                        j->spec.height, j->spec.seed,     (double)j->spent_us / 1e6,
+                                        j->result_bytes};
+        row->result = result;
+    }
+    r->n++;
+}
+
+struct blob *report_list(const struct hub *h, int64_t now, const struct job *from, int state,
+                         int limit, const char *ref)
+{
+    struct rows rows;
+    const struct job *j = from;
+    struct text t;
+    struct blob *b;
+
+    rows.n = 0;
+    for (; j; j = j->older) {
+        if (j->state == JOB_ADMIT || (state >= 0 && (int)job_public(j) != state)) continue;
+        if (rows.n == limit) break;
+        add_row(h, now, &rows, j);
+    }
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    answer_list(ref, rows.job, rows.n, j != NULL, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
+{
+    struct rows rows;
+    struct answer_stats s = {.running = h->in[JOB_RUNNING],
+                             .queued = h->in[JOB_QUEUED],
+                             .done = h->tally.done,
+                             .failed = h->tally.failed,
+                             .cancelled = h->tally.cancelled,
+                             .cap = capacity_cap(h),
+                             .why_cap = h->devices.why_cap,
+                             .tokens_per_s = tally_rate(&h->tally, GLM_PRIOR),
+                             .steps_per_s = tally_rate(&h->tally, GLM_DENOISE),
+                             .pictures_per_min = tally_pictures(&h->tally, now),
+                             .jobs = rows.job};
+    struct text t;
+    struct blob *b;
+
+    rows.n = 0;
+    for (int k = 0; k < h->devices.n; k++)
+        for (int i = 0; i < h->devices.at[k].n_resident; i++)
+            if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
+                add_row(h, now, &rows, h->devices.at[k].resident[i]);
+    for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
+        add_row(h, now, &rows, h->queue.at[i]);
+    s.n_jobs = s.running + s.queued;
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    answer_stats(ref, &s, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+void report_push(struct hub *h, int64_t now)
+{
+    bool wanted = false;
+    struct blob *b;
+
+    for (const struct peer *p = h->peers.first; p && !wanted; p = p->next)
+        wanted = p->stats;
+    if (!wanted) return;
+    b = report_stats(h, now, NULL);
+    if (!b) return;
+    blob_unref(h->stats);
+    h->stats = b;
+    peers_stats(&h->peers, ++h->stats_seq);
+}

@@ -1,0 +1,87 @@
+/* restore - jobs of the last runs come back from their rows. */
+#include "server/core/restore.h"
+
+#include "server/core/lifecycle.h"
+
+#include "proto/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum job_state outcome_of(enum event_state s)
+{
+    return s == STATE_DONE ? JOB_DONE : s == STATE_CANCELLED ? JOB_CANCELLED : JOB_FAILED;
+}
+
+/* Its last events under their old numbers, and the moves that led there. */
+static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
+{
+    char url[URL_TEXT];
+    struct event end = {.kind = EVENT_END, .u.end = {r->state, r->error}};
+    struct event result = {.kind = EVENT_RESULT,
+                           .u.result = {url, r->result_digest, r->spec->width, r->spec->height,
+                                        r->spec->seed, (double)r->result_us / 1e6,
+                                        r->result_bytes}};
+
+    if (r->state == STATE_DONE) {
+        url_picture(r->result_digest, url);
+        memccpy(j->result_digest, r->result_digest, '\0', sizeof j->result_digest - 1);
+        j->result_bytes = r->result_bytes;
+        j->spent_us = r->result_us;
+        if (board_restore(&j->board, &result, r->result_seq) != 0) return ERR_OUT_OF_MEMORY;
+    }
+    if (r->error) j->error = *r->error;
+    if (board_restore(&j->board, &end, r->end_seq) != 0) return ERR_OUT_OF_MEMORY;
+    j->outcome = outcome_of(r->state);
+    lifecycle_move(h, j, MOVE_STORED);
+    lifecycle_move(h, j, MOVE_END);
+    lifecycle_move(h, j,
+                   j->outcome == JOB_DONE     ? MOVE_DONE
+                   : j->outcome == JOB_FAILED ? MOVE_FAILED
+                                              : MOVE_CANCELLED);
+    shelf_over(&h->shelf, j);
+    return 0;
+}
+
+static struct job *restore_job(struct hub *h, const struct hub_row *r)
+{
+    struct spec spec;
+    struct job *j;
+    struct event accepted;
+
+    if (spec_copy(&spec, r->spec) != 0) return NULL;
+    j = job_new(r->job, &spec, h->conf.boot << 32);
+    if (!j) {
+        spec_free(&spec);
+        return NULL;
+    }
+    memccpy(j->key, r->key, '\0', sizeof j->key - 1);
+    memcpy(j->digest, r->digest, sizeof j->digest);
+    j->created_ms = r->created_ms;
+    j->order = r->order;
+    accepted =
+        (struct event){.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
+    if (board_restore(&j->board, &accepted, r->accepted_seq) == 0) return j;
+    job_free(j);
+    return NULL;
+}
+
+int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
+{
+    struct job *j;
+
+    if (r->order <= h->last_order || shelf_find(&h->shelf, r->job))
+        return fail_set(f, ERR_IO, "the stored job %016llx is out of order",
+                        (unsigned long long)r->job);
+    if (sched_reserve(&h->queue, h->shelf.n + 1) != 0 || !(j = restore_job(h, r)))
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
+    h->last_order = r->order;
+    shelf_add(&h->shelf, j);
+    h->in[JOB_ADMIT]++;
+    if (r->state == STATE_DONE || r->state == STATE_FAILED || r->state == STATE_CANCELLED) {
+        if (restore_end(h, j, r) == 0) return 0;
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
+    }
+    lifecycle_wait(h, j);
+    return 0;
+}

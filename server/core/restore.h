@@ -1,0 +1,11 @@
+/* restore - jobs of the last runs come back from their rows: ended ones to be watched, the others to wait.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_RESTORE_H
+#define SERVER_CORE_RESTORE_H
+
+#include "server/core/core.h"
+
+/* Rows in order of acceptance. 0, ERR_IO (out of order, or twice), ERR_OUT_OF_MEMORY. */
+int restore_row(struct hub *, const struct hub_row *, struct fail *f);
+
+#endif
