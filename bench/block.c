@@ -53,8 +53,8 @@ static struct weight *weight(struct block *b, int64_t out, int64_t in)
     float *v = need(malloc(n * sizeof *v)), *bias = need(calloc((size_t)out, sizeof *bias));
     noise(v, n, 1 / sqrtf((float)in));
     struct weight_spec s = {.use = USE_LINEAR, .n = 1, .name = "block"};
-    s.part[0] = (struct source){v, ST_F32, out, in};
-    s.bias[0] = (struct source){bias, ST_F32, out, 1};
+    s.part[0] = (struct source){v, DTYPE_F32, out, in};
+    s.bias[0] = (struct source){bias, DTYPE_F32, out, 1};
     struct weight *w = NULL;
     struct fail f;
     if (b->op->weight_new(b->d, &w, &s, &f)) {

@@ -140,14 +140,14 @@ static const struct weight *weight(struct maker *m, enum weight_use use, int64_t
     const uint16_t *from = m->noise + (m->made++ * 7919 % 1009) * 64;
     const int64_t most = (m->values - (from - m->noise)) / cols;
     if (m->made_there) {
-        s.part[0] = (struct source){from, ST_BF16, rows, cols};
+        s.part[0] = (struct source){from, DTYPE_BF16, rows, cols};
         if (bias) s.bias[0] = s.part[0];
         return make_there(m, &s);
     }
     for (int64_t left = rows; left > 0 && s.n < 4; left -= most, s.n++) {
         const int64_t n = left < most ? left : most;
-        s.part[s.n] = (struct source){from, ST_BF16, n, cols};
-        if (bias) s.bias[s.n] = (struct source){from + 5, ST_BF16, n, 1};
+        s.part[s.n] = (struct source){from, DTYPE_BF16, n, cols};
+        if (bias) s.bias[s.n] = (struct source){from + 5, DTYPE_BF16, n, 1};
     }
     maker_check(m, m->d->ops->weight_new(m->d, &w, &s, &f), &f, "a weight");
     return w;

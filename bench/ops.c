@@ -49,8 +49,8 @@ static struct weight *weight(struct bench *b, enum weight_use use, int64_t n, in
     const size_t mark = arena_mark(&b->mem);
     const tensor w = fresh(b, DT_BF16, n, k), bias = fresh(b, DT_BF16, n, 1);
     struct weight_spec s = {.use = use, .n = 1, .k = side, .name = "bench"};
-    s.part[0] = (struct source){w.data, ST_BF16, n, k};
-    s.bias[0] = (struct source){bias.data, ST_BF16, n, 1};
+    s.part[0] = (struct source){w.data, DTYPE_BF16, n, k};
+    s.bias[0] = (struct source){bias.data, DTYPE_BF16, n, 1};
     struct weight *p;
     if (b->op->weight_new(b->d, &p, &s, NULL)) exit(1);
     arena_release(&b->mem, mark);

@@ -38,7 +38,7 @@ enum weight_use {
 /* Where a weight comes from: one tensor of the model's files in host memory. */
 struct source {
     const void *data;
-    int type;           /* enum st_dtype of weights/safetensors/safetensors.h: F32, F16 or BF16 */
+    int type; /* enum stored_dtype of weights/safetensors/safetensors.h: F32, F16 or BF16 */
     int64_t rows, cols; /* conv: out and in*k*k; vector: n and 1 */
 };
 

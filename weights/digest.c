@@ -22,10 +22,10 @@ static void add_data(crypto_generichash_state *h, const char *data, size_t bytes
     add(h, data + bytes - PAGE_BYTES, PAGE_BYTES);
 }
 
-static void add_tensor(crypto_generichash_state *h, const struct st_tensor *t)
+static void add_tensor(crypto_generichash_state *h, const struct stored_tensor *t)
 {
     add(h, t->name, strlen(t->name) + 1);
-    add(h, st_name(t->dtype), strlen(st_name(t->dtype)) + 1);
+    add(h, dtype_name(t->dtype), strlen(dtype_name(t->dtype)) + 1);
     add(h, t->dim, sizeof t->dim);
     add_data(h, t->data, t->bytes);
 }

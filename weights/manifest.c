@@ -294,28 +294,28 @@ __attribute__((format(printf, 2, 3))) static void report(struct manifest_report 
     r->lines++;
 }
 
-static int same_shape(const struct manifest_tensor *want, const struct st_tensor *got)
+static int same_shape(const struct manifest_tensor *want, const struct stored_tensor *got)
 {
     if (want->nd != got->nd) return 0;
     return !memcmp(want->dim, got->dim, sizeof want->dim);
 }
 
-const struct st_tensor *manifest_find(const struct safetensors *st, enum part part,
-                                      const char *name)
+const struct stored_tensor *manifest_find(const struct safetensors *st, enum part part,
+                                          const char *name)
 {
-    const struct st_tensor *t = safetensors_find(st, name);
+    const struct stored_tensor *t = safetensors_find(st, name);
     if (t || part != PART_GLYPH || strcmp(name, "shared.weight") != 0) return t;
     return safetensors_find(st, MANIFEST_ALIAS);
 }
 
-static void check_one(const struct manifest_tensor *want, const struct st_tensor *got,
+static void check_one(const struct manifest_tensor *want, const struct stored_tensor *got,
                       struct manifest_report *r)
 {
     char shape[96], found[96];
-    struct st_tensor like = {.dtype = got ? got->dtype : ST_BF16, .nd = want->nd};
+    struct stored_tensor like = {.dtype = got ? got->dtype : DTYPE_BF16, .nd = want->nd};
     memcpy(like.dim, want->dim, sizeof like.dim);
-    st_describe(&like, shape, sizeof shape);
-    if (got && same_shape(want, got) && got->dtype <= ST_BF16) return;
+    dtype_describe(&like, shape, sizeof shape);
+    if (got && same_shape(want, got) && got->dtype <= DTYPE_BF16) return;
     r->problems++;
     if (!got) {
         *strchr(shape, ' ') = 0;
@@ -323,10 +323,10 @@ static void check_one(const struct manifest_tensor *want, const struct st_tensor
                shape);
     } else if (!same_shape(want, got)) {
         report(r, "%s/%s: tensor %s is %s; expected %s", config_part_dir(want->part), got->file,
-               want->name, st_describe(got, found, sizeof found), shape);
+               want->name, dtype_describe(got, found, sizeof found), shape);
     } else {
         report(r, "%s/%s: tensor %s is %s; expected F32, F16 or BF16", config_part_dir(want->part),
-               got->file, want->name, st_name(got->dtype));
+               got->file, want->name, dtype_name(got->dtype));
     }
 }
 
@@ -345,7 +345,7 @@ static void check_extra(const struct manifest_tensor *want, size_t n, const stru
         name[i] = want[i].name;
     qsort(name, n, sizeof *name, by_name);
     for (size_t i = 0; i < safetensors_count(st); i++) {
-        const struct st_tensor *t = safetensors_at(st, i);
+        const struct stored_tensor *t = safetensors_at(st, i);
         if (bsearch(&t->name, name, n, sizeof *name, by_name)) continue;
         if (part == PART_GLYPH && !strcmp(t->name, MANIFEST_ALIAS)) continue;
         r->warnings++;

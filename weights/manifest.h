@@ -42,7 +42,7 @@ struct manifest_report {
 };
 
 /* A part's tensor by its name in the manifest, also under its alias; NULL when it is missing. */
-const struct st_tensor *manifest_find(const struct safetensors *, enum part, const char *name);
+const struct stored_tensor *manifest_find(const struct safetensors *, enum part, const char *name);
 
 /* Compare with the opened parts. An entry of `part` may be NULL: that part is not looked at.
  * Weights must be F32, F16 or BF16. `encoder.embed_tokens.weight` is accepted as an alias of the

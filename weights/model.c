@@ -71,7 +71,7 @@ static void add_up(struct model *m, const struct manifest *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
-        const struct st_tensor *s = manifest_find(m->part[t->part], t->part, t->name);
+        const struct stored_tensor *s = manifest_find(m->part[t->part], t->part, t->name);
         m->params += s->count;
         m->bytes += (int64_t)s->bytes;
     }
@@ -107,7 +107,7 @@ static char *header_of(const struct manifest *list, enum part p, size_t *data)
     if (!out) return NULL;
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
-        size_t bytes = st_size(ST_BF16);
+        size_t bytes = dtype_bytes(DTYPE_BF16);
         if (t->part != p) continue;
         fprintf(out, "%c\"%s\":{\"dtype\":\"BF16\",\"shape\":[", at ? ',' : '{', t->name);
         for (int k = 0; k < t->nd; k++) {
@@ -226,14 +226,15 @@ void model_close(struct model *m)
     memset(m, 0, sizeof *m);
 }
 
-const struct st_tensor *model_tensor(const struct model *m, enum part p, const char *format, ...)
+const struct stored_tensor *model_tensor(const struct model *m, enum part p, const char *format,
+                                         ...)
 {
     char name[MANIFEST_NAME_MAX];
     va_list ap;
     va_start(ap, format);
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
-    const struct st_tensor *t = manifest_find(m->part[p], p, name);
+    const struct stored_tensor *t = manifest_find(m->part[p], p, name);
     assert(t);
     return t;
 }
@@ -242,16 +243,16 @@ const struct st_tensor *model_tensor(const struct model *m, enum part p, const c
 
 static void print_part(FILE *out, const struct safetensors *st, enum part p)
 {
-    size_t count[ST_DTYPES] = {0}, bytes = 0, n = safetensors_count(st);
+    size_t count[DTYPES] = {0}, bytes = 0, n = safetensors_count(st);
     for (size_t i = 0; i < n; i++) {
-        const struct st_tensor *t = safetensors_at(st, i);
+        const struct stored_tensor *t = safetensors_at(st, i);
         count[t->dtype]++;
         bytes += t->bytes;
     }
     fprintf(out, "%-24s %5zu tensors %15zu bytes %3zu file%s ", config_part_dir(p), n, bytes,
             safetensors_files(st), safetensors_files(st) == 1 ? " " : "s");
-    for (int d = 0; d < ST_DTYPES; d++)
-        if (count[d]) fprintf(out, " %zu %s", count[d], st_name((enum st_dtype)d));
+    for (int d = 0; d < DTYPES; d++)
+        if (count[d]) fprintf(out, " %zu %s", count[d], dtype_name((enum stored_dtype)d));
     fputc('\n', out);
 }
 

@@ -37,7 +37,7 @@ void model_close(struct model *m);
 /* A tensor that the manifest guarantees; asking for another name is a bug (asserts). The glyph
  * encoder's "shared.weight" also finds its alias. printf-like, so that layers read well:
  *   model_tensor(m, PART_DIT, "transformer_blocks.%d.attn1.to_q.weight", i) */
-const struct st_tensor *model_tensor(const struct model *m, enum part, const char *format, ...)
+const struct stored_tensor *model_tensor(const struct model *m, enum part, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* `darkroom check --model DIR`: print what the folder holds (parts, tensors, bytes, dtypes, sizes), or the first

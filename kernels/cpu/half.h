@@ -42,17 +42,17 @@ static inline float half_f16(uint16_t h)
     return f;
 }
 
-/* n elements from element `at` of an array of enum st_dtype F32, F16 or BF16, aligned or not. */
+/* n elements from element `at` of an array of enum stored_dtype F32, F16 or BF16, aligned or not. */
 static inline void half_read(float *y, const void *data, int type, int64_t at, int64_t n)
 {
-    if (type == ST_F32) {
+    if (type == DTYPE_F32) {
         memcpy(y, (const char *)data + at * 4, (size_t)n * 4);
         return;
     }
     for (int64_t i = 0; i < n; i++) {
         uint16_t b;
         memcpy(&b, (const char *)data + (at + i) * 2, sizeof b);
-        y[i] = type == ST_F16 ? half_f16(b) : half_float(b);
+        y[i] = type == DTYPE_F16 ? half_f16(b) : half_float(b);
     }
 }
 

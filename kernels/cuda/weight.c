@@ -41,13 +41,14 @@ size_t cuda_weight_bytes(const struct weight *w)
 static void convert(const struct cuda *c, void *out, const struct source *s, int64_t at, int64_t n,
                     size_t size)
 {
-    const struct st_tensor t = {.dtype = (enum st_dtype)s->type, .data = s->data, .count = at + n};
-    if (size == 2 && s->type == ST_BF16) {
+    const struct stored_tensor t = {
+        .dtype = (enum stored_dtype)s->type, .data = s->data, .count = at + n};
+    if (size == 2 && s->type == DTYPE_BF16) {
         memcpy(out, (const char *)s->data + 2 * (size_t)at, (size_t)n * 2);
         return;
     }
     float *f = out; /* a piece has room for floats whatever it becomes */
-    st_to_f32(&t, at, n, f);
+    dtype_to_f32(&t, at, n, f);
     for (int64_t i = 0; i < n && c->bf; i++) {
         const uint16_t h = f32_to_bf16(f[i]);
         if (size == 2)

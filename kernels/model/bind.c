@@ -7,7 +7,7 @@
 
 enum { NAMES_MAX = 512, GROUPS_MORE = 64 };
 
-static struct source source_of(const struct st_tensor *t)
+static struct source source_of(const struct stored_tensor *t)
 {
     int64_t rows = t->nd ? t->dim[0] : 1;
     return (struct source){
@@ -106,7 +106,7 @@ const struct weight *bind_conv(struct bind *b, enum part part, const char *name,
     va_start(ap, name);
     vsnprintf(text, sizeof text, name, ap);
     va_end(ap);
-    const struct st_tensor *t = model_tensor(b->model, part, "%s.weight", text);
+    const struct stored_tensor *t = model_tensor(b->model, part, "%s.weight", text);
     struct weight_spec spec = {.use = USE_CONV, .n = 1, .k = (int)t->dim[3], .name = text};
     spec.part[0] = source_of(t);
     spec.bias[0] = source_of(model_tensor(b->model, part, "%s.bias", text));
@@ -146,7 +146,7 @@ const struct weight *bind_values(struct bind *b, enum weight_use use, const char
                                  const float *v, int64_t rows, int64_t cols)
 {
     struct weight_spec spec = {.use = use, .n = 1, .name = name};
-    spec.part[0] = (struct source){.data = v, .type = ST_F32, .rows = rows, .cols = cols};
+    spec.part[0] = (struct source){.data = v, .type = DTYPE_F32, .rows = rows, .cols = cols};
     return make(b, &spec);
 }
 

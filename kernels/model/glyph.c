@@ -54,7 +54,7 @@ int glyph_fill(struct glyph *w, struct dev *d, struct fail *f)
         rc = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the glyph encoder's bias");
         goto out;
     }
-    rc = st_to_f32(w->bias_table, 0, n, table);
+    rc = dtype_to_f32(w->bias_table, 0, n, table);
     for (int64_t j = 0; j < cols; j++) {
         int bucket = glyph_bucket(w->cfg, (int)(j - (GLYPH_SPAN - 1)));
         for (int64_t h = 0; h < heads; h++) {

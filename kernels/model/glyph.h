@@ -22,10 +22,10 @@ struct glyph {
     const struct glyph_config *cfg;
     const struct weight *table; /* [vocab, width] */
     struct glyph_layer layer[LIMIT_LAYERS];
-    const struct weight *norm;          /* [width] */
-    int first, last;                    /* groups of the table and of the norm */
-    const struct st_tensor *bias_table; /* [buckets, heads] in the files */
-    tensor bias;                        /* f32 [heads, 2 GLYPH_SPAN - 1], see ops.h attn.bias */
+    const struct weight *norm;              /* [width] */
+    int first, last;                        /* groups of the table and of the norm */
+    const struct stored_tensor *bias_table; /* [buckets, heads] in the files */
+    tensor bias;                            /* f32 [heads, 2 GLYPH_SPAN - 1], see ops.h attn.bias */
 };
 
 /* Longest text: tokens with end id, one parity pad. */

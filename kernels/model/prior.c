@@ -78,9 +78,9 @@ void prior_embed(const struct prior *w, enum dtype type, const int32_t *ids, int
     for (int64_t i = 0; i < n; i++) {
         char *to = (char *)rows + (size_t)(i * width) * dtype_size(type);
         if (type == DT_BF16)
-            st_to_bf16(w->prompt, ids[i] * width, width, (uint16_t *)(void *)to);
+            dtype_to_bf16(w->prompt, ids[i] * width, width, (uint16_t *)(void *)to);
         else
-            st_to_f32(w->prompt, ids[i] * width, width, (float *)(void *)to);
+            dtype_to_f32(w->prompt, ids[i] * width, width, (float *)(void *)to);
     }
 }
 

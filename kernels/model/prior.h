@@ -25,9 +25,9 @@ struct prior_layer {
 struct prior {
     const struct ar_config *cfg;
     const struct sample_config *sampling;
-    int codes;                      /* image codes are the ids 0 .. codes-1 */
-    const struct weight *table;     /* [rows, width]: of the ids that can be drawn */
-    const struct st_tensor *prompt; /* [vocab, width], in the model's files: of all ids */
+    int codes;                          /* image codes are the ids 0 .. codes-1 */
+    const struct weight *table;         /* [rows, width]: of the ids that can be drawn */
+    const struct stored_tensor *prompt; /* [vocab, width], in the model's files: of all ids */
     struct prior_layer layer[LIMIT_LAYERS];
     const struct weight *norm; /* [width] */
     const struct weight *head; /* [rows, width] */

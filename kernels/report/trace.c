@@ -22,7 +22,7 @@ struct trace {
     char *prompt;
     int32_t *tokens;
     float *latents;
-    struct st_entry *entry; /* names and data are owned */
+    struct safetensors_entry *entry; /* names and data are owned */
     size_t n, cap;
     float *logits; /* host [draws, rows]: row by row from the tap */
     int64_t logit_rows;
@@ -38,23 +38,24 @@ static void broke(struct trace *t)
 }
 
 /* A new entry with room for its data, or NULL. */
-static void *add(struct trace *t, const char *name, enum st_dtype type, int nd, const int64_t *dim)
+static void *add(struct trace *t, const char *name, enum stored_dtype type, int nd,
+                 const int64_t *dim)
 {
     if (t->rc) return NULL;
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 256;
-        struct st_entry *e = realloc(t->entry, cap * sizeof *e);
+        struct safetensors_entry *e = realloc(t->entry, cap * sizeof *e);
         if (!e) return broke(t), NULL;
         t->entry = e;
         t->cap = cap;
     }
-    struct st_entry *e = &t->entry[t->n];
-    *e = (struct st_entry){.dtype = type, .nd = nd};
+    struct safetensors_entry *e = &t->entry[t->n];
+    *e = (struct safetensors_entry){.dtype = type, .nd = nd};
     int64_t count = 1;
     for (int i = 0; i < nd; i++)
         count *= e->dim[i] = dim[i];
     e->name = strdup(name);
-    e->data = calloc((size_t)count + 1, st_size(type));
+    e->data = calloc((size_t)count + 1, dtype_bytes(type));
     t->n++;
     if (!e->name || !e->data) return broke(t), NULL;
     return (void *)(uintptr_t)e->data;
@@ -63,7 +64,7 @@ static void *add(struct trace *t, const char *name, enum st_dtype type, int nd, 
 static void add_ints(struct trace *t, const char *name, const int32_t *v, int nd,
                      const int64_t *dim)
 {
-    int64_t *out = add(t, name, ST_I64, nd, dim), n = 1;
+    int64_t *out = add(t, name, DTYPE_I64, nd, dim), n = 1;
     for (int i = 0; i < nd; i++)
         n *= dim[i];
     for (int64_t i = 0; out && i < n; i++)
@@ -90,7 +91,7 @@ static float *fetch(struct trace *t, tensor x)
 
 static void see_picture(struct trace *t, const char *name, const float *v, tensor x, int h, int w)
 {
-    float *out = add(t, name, ST_F32, 3, (int64_t[]){x.cols, h, w});
+    float *out = add(t, name, DTYPE_F32, 3, (int64_t[]){x.cols, h, w});
     for (int64_t p = 0; out && p < x.rows; p++)
         for (int64_t c = 0; c < x.cols; c++)
             out[c * x.rows + p] = v[p * x.cols + c];
@@ -109,7 +110,7 @@ static void see_floats(struct trace *t, const char *name, tensor x, enum tap_sha
     } else {
         int nd = shape == TAP_VECTOR ? 1 : shape == TAP_PLANES ? 3 : 2;
         int64_t dim[3] = {shape == TAP_VECTOR ? n : x.rows, shape == TAP_PLANES ? h : x.cols, w};
-        out = add(t, name, ST_F32, nd, dim);
+        out = add(t, name, DTYPE_F32, nd, dim);
         if (out) memcpy(out, v, (size_t)n * sizeof *v);
     }
     free(v);
@@ -121,7 +122,7 @@ static int see_glyph(struct trace *t, const char *name, tensor x)
     int texts = !strncmp(name, "glyph.block", 11) ? t->run->text.n : 1;
     if (!strstr(name, ".block.") || strncmp(name, "glyph", 5)) return 0;
     float *v = fetch(t, x);
-    float *out = add(t, name, ST_F32, 3, (int64_t[]){texts, x.rows / texts, x.cols});
+    float *out = add(t, name, DTYPE_F32, 3, (int64_t[]){texts, x.rows / texts, x.cols});
     if (v && out) memcpy(out, v, tensor_bytes(tensor_at(NULL, DT_F32, x.rows, x.cols)));
     free(v);
     return 1;
@@ -170,13 +171,13 @@ static int read_request(struct trace *t, enum glm_type *type)
 
 static int read_tokens(struct trace *t)
 {
-    const struct st_tensor *x = safetensors_find(t->ref, "ar.tokens");
+    const struct stored_tensor *x = safetensors_find(t->ref, "ar.tokens");
     if (!x || x->nd != 1) return bad_reference(t, "has no list ar.tokens");
     int64_t *wide = calloc((size_t)x->count + 1, sizeof *wide);
     t->tokens = calloc((size_t)x->count + 1, sizeof *t->tokens);
     if (!wide || !t->tokens)
         broke(t);
-    else if (st_to_i64(x, 0, x->count, wide))
+    else if (dtype_to_i64(x, 0, x->count, wide))
         bad_reference(t, "has ar.tokens that are no integers");
     int64_t rows = t->g->model.cfg.ar.rows;
     for (int64_t i = 0; !t->rc && i < x->count; i++) {
@@ -192,14 +193,14 @@ static int read_tokens(struct trace *t)
 
 static int read_latents(struct trace *t)
 {
-    const struct st_tensor *x = safetensors_find(t->ref, "flow.latents.0");
+    const struct stored_tensor *x = safetensors_find(t->ref, "flow.latents.0");
     int64_t want = (int64_t)t->g->model.cfg.dit.channels * (t->req.height / CONFIG_LATENT_PIXELS)
                    * (t->req.width / CONFIG_LATENT_PIXELS);
     if (!x || x->count != want) return bad_reference(t, "has no flow.latents.0 of this size");
     t->latents = calloc((size_t)want + 1, sizeof *t->latents);
     if (!t->latents)
         broke(t);
-    else if (st_to_f32(x, 0, want, t->latents))
+    else if (dtype_to_f32(x, 0, want, t->latents))
         bad_reference(t, "has flow.latents.0 in a type that is no float");
     t->inject.latents = t->latents;
     return t->rc;
@@ -221,7 +222,7 @@ static void add_positions(struct trace *t)
     for (int k = 0; k < 2; k++) {
         const struct position *from = pos + (k ? n[0] : 0);
         int64_t *out =
-            add(t, k ? "ar.decode_pos" : "ar.prefill_pos", ST_I64, 2, (int64_t[]){3, n[k]});
+            add(t, k ? "ar.decode_pos" : "ar.prefill_pos", DTYPE_I64, 2, (int64_t[]){3, n[k]});
         for (int64_t i = 0; out && i < n[k]; i++) {
             out[i] = from[i].t;
             out[n[k] + i] = from[i].h;
@@ -253,9 +254,9 @@ static void add_glyph(struct trace *t, const char *name, const struct byt5 *b)
             longest = (int64_t)(b->start[i + 1] - b->start[i]);
     int64_t dim[2] = {b->n, longest};
     snprintf(full, sizeof full, "%s.ids", name);
-    int64_t *ids = add(t, full, ST_I64, 2, dim);
+    int64_t *ids = add(t, full, DTYPE_I64, 2, dim);
     snprintf(full, sizeof full, "%s.mask", name);
-    int64_t *mask = add(t, full, ST_I64, 2, dim);
+    int64_t *mask = add(t, full, DTYPE_I64, 2, dim);
     for (int i = 0; ids && mask && i < b->n; i++)
         for (size_t k = b->start[i]; k < b->start[i + 1]; k++) {
             ids[i * longest + (int64_t)(k - b->start[i])] = b->ids.v[k];
@@ -266,20 +267,21 @@ static void add_glyph(struct trace *t, const char *name, const struct byt5 *b)
 static void add_schedule(struct trace *t)
 {
     const struct dit_state *s = &t->run->dit;
-    double *mu = add(t, "flow.mu", ST_F64, 1, (int64_t[]){1});
+    double *mu = add(t, "flow.mu", DTYPE_F64, 1, (int64_t[]){1});
     if (mu) *mu = flow_mu(&t->g->model.cfg.flow, dit_patches(s));
-    float *v = add(t, "flow.timesteps", ST_F32, 1, (int64_t[]){s->steps});
+    float *v = add(t, "flow.timesteps", DTYPE_F32, 1, (int64_t[]){s->steps});
     if (v) memcpy(v, s->timestep, (size_t)s->steps * sizeof *v);
-    v = add(t, "flow.sigmas", ST_F32, 1, (int64_t[]){s->steps + 1});
+    v = add(t, "flow.sigmas", DTYPE_F32, 1, (int64_t[]){s->steps + 1});
     if (v) memcpy(v, s->sigma, ((size_t)s->steps + 1) * sizeof *v);
-    v = add(t, "flow.latents.0", ST_F32, 3, (int64_t[]){t->g->model.cfg.dit.channels, s->h, s->w});
+    v = add(t, "flow.latents.0", DTYPE_F32, 3,
+            (int64_t[]){t->g->model.cfg.dit.channels, s->h, s->w});
     if (v) memcpy(v, t->latents, tensor_bytes(s->latents));
 }
 
 static void add_logits(struct trace *t)
 {
     int64_t rows = t->g->model.cfg.ar.rows, n = t->logit_rows;
-    float *out = add(t, "ar.logits", ST_F32, 2, (int64_t[]){n, rows});
+    float *out = add(t, "ar.logits", DTYPE_F32, 2, (int64_t[]){n, rows});
     if (out) memcpy(out, t->logits, (size_t)(n * rows) * sizeof *out);
 }
 
@@ -289,8 +291,8 @@ static void add_probs(struct trace *t)
 {
     int64_t n = t->g->model.cfg.ar.rows, count = t->logit_rows;
     const int64_t want[4] = {0, 1, count / 2, count - 1};
-    int64_t *rows = add(t, "ar.sample.rows", ST_I64, 1, (int64_t[]){4});
-    float *probs = add(t, "ar.sample.probs", ST_F32, 2, (int64_t[]){4, n});
+    int64_t *rows = add(t, "ar.sample.rows", DTYPE_I64, 1, (int64_t[]){4});
+    float *probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){4, n});
     if (rows) memcpy(rows, want, sizeof want);
     for (int i = 0; probs && i < 4 && !t->rc; i++)
         t->rc = trace_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
@@ -301,7 +303,7 @@ static void add_image(struct trace *t)
 {
     struct glm_picture p = {0};
     int64_t dim[3] = {t->req.height, t->req.width, 3};
-    p.rgb = add(t, "image", ST_U8, 3, dim);
+    p.rgb = add(t, "image", DTYPE_U8, 3, dim);
     p.capacity = (size_t)(dim[0] * dim[1] * dim[2]);
     if (p.rgb && glm_run_image(t->run, &p, t->fail))
         t->rc = t->fail ? (int)t->fail->code : ERR_DEVICE;

@@ -36,14 +36,14 @@ int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, 
 static int write_sampling(const char *path, const float *probs, const int64_t *kept, int64_t rows,
                           int n, struct fail *f)
 {
-    struct st_entry e[2] = {
-        {.name = "probs", .dtype = ST_F32, .nd = 2, .dim = {rows, n}, .data = probs},
-        {.name = "kept", .dtype = ST_I64, .nd = 1, .dim = {rows}, .data = kept},
+    struct safetensors_entry e[2] = {
+        {.name = "probs", .dtype = DTYPE_F32, .nd = 2, .dim = {rows, n}, .data = probs},
+        {.name = "kept", .dtype = DTYPE_I64, .nd = 1, .dim = {rows}, .data = kept},
     };
     return safetensors_write(path, e, 2, NULL, 0, f);
 }
 
-static int apply(const struct st_tensor *t, const struct sample_config *c, const char *path,
+static int apply(const struct stored_tensor *t, const struct sample_config *c, const char *path,
                  struct fail *f)
 {
     if (!t || t->nd != 2 || t->dim[1] < 1 || t->dim[1] > INT32_MAX)
@@ -54,7 +54,7 @@ static int apply(const struct st_tensor *t, const struct sample_config *c, const
     int64_t *kept = calloc((size_t)rows + 1, sizeof *kept);
     int rc =
         logits && probs && kept ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the logits");
-    if (!rc && st_to_f32(t, 0, t->count, logits))
+    if (!rc && dtype_to_f32(t, 0, t->count, logits))
         rc = fail_set(f, ERR_USAGE, "`logits` are no floats");
     if (!rc) rc = trace_probs(probs, kept, logits, rows, (int)n, c, f);
     if (!rc) rc = write_sampling(path, probs, kept, rows, (int)n, f);

@@ -10,19 +10,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Inside the file, as large as it says, found by its own name; touch both ends. */
-static void check(const struct safetensors *st, const struct st_tensor *t, const uint8_t *data,
+static void check(const struct safetensors *st, const struct stored_tensor *t, const uint8_t *data,
                   size_t size)
 {
     const uint8_t *p = t->data;
     MUST(t->nd >= 0 && t->nd <= LIMIT_TENSOR_DIMS && t->count >= 0);
-    MUST(t->bytes == (size_t)t->count * st_size(t->dtype));
+    MUST(t->bytes == (size_t)t->count * dtype_bytes(t->dtype));
     MUST(p >= data + 8 && p <= data + size && t->bytes <= (size_t)(data + size - p));
     MUST(safetensors_find(st, t->name) == t);
     if (!t->count) return;
     float f[2];
     int64_t i[2];
-    int number = st_to_f32(t, 0, 1, f) == 0 && st_to_f32(t, t->count - 1, 1, f + 1) == 0;
-    int integer = st_to_i64(t, 0, 1, i) == 0 && st_to_i64(t, t->count - 1, 1, i + 1) == 0;
+    int number = dtype_to_f32(t, 0, 1, f) == 0 && dtype_to_f32(t, t->count - 1, 1, f + 1) == 0;
+    int integer = dtype_to_i64(t, 0, 1, i) == 0 && dtype_to_i64(t, t->count - 1, 1, i + 1) == 0;
     MUST(number != integer);
 }
 

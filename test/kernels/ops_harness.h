@@ -218,8 +218,8 @@ static inline struct weight *lab_weight(struct lab *l, enum weight_use use, cons
     struct fail f;
     struct weight *w;
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "test"};
-    s.part[0] = (struct source){data, ST_F32, rows, cols};
-    if (bias) s.bias[0] = (struct source){bias, ST_F32, rows, 1};
+    s.part[0] = (struct source){data, DTYPE_F32, rows, cols};
+    if (bias) s.bias[0] = (struct source){bias, DTYPE_F32, rows, 1};
     assert_int_equal(l->op->weight_new(l->d, &w, &s, &f), 0);
     assert_int_equal(l->op->weight_bytes(w), l->op->weight_size(l->d, &s));
     return w;

@@ -196,8 +196,8 @@ static struct weight *any_weight(struct dev *d, enum weight_use use, const float
 {
     struct weight *w;
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "any"};
-    s.part[0] = (struct source){data, ST_F32, rows, cols};
-    if (use == USE_LINEAR) s.bias[0] = (struct source){data, ST_F32, rows, 1};
+    s.part[0] = (struct source){data, DTYPE_F32, rows, cols};
+    if (use == USE_LINEAR) s.bias[0] = (struct source){data, DTYPE_F32, rows, 1};
     assert_int_equal(d->ops->weight_new(d, &w, &s, NULL), 0);
     assert_int_equal(d->ops->weight_bytes(w), d->ops->weight_size(d, &s));
     return w;
@@ -390,9 +390,9 @@ static void sources_of_every_type(void **state)
         lab_open(&l, tables[0], bf ? DT_BF16 : DT_F32, 1);
         struct weight *a, *b;
         struct weight_spec s = {.use = USE_TABLE, .n = 1, .name = "f16"};
-        s.part[0] = (struct source){f16, ST_F16, 6, 1};
+        s.part[0] = (struct source){f16, DTYPE_F16, 6, 1};
         assert_int_equal(l.op->weight_new(l.d, &a, &s, NULL), 0);
-        s.part[0] = (struct source){ties, ST_F32, 4, 1};
+        s.part[0] = (struct source){ties, DTYPE_F32, 4, 1};
         assert_int_equal(l.op->weight_new(l.d, &b, &s, NULL), 0);
         tensor ids = lab_empty(&l, DT_I32, 6, 1), y = lab_empty(&l, lab_type(&l), 6, 1);
         for (int i = 0; i < 6; i++)

@@ -70,8 +70,8 @@ static void linear_stacked(struct lab *l)
     struct weight_spec s = {.use = USE_LINEAR, .n = 3, .name = "qkv"};
     const int rows[] = {A, B, C};
     for (int i = 0, at = 0; i < 3; at += rows[i++]) {
-        s.part[i] = (struct source){w + at * K, ST_F32, rows[i], K};
-        s.bias[i] = (struct source){b + at, ST_F32, rows[i], 1};
+        s.part[i] = (struct source){w + at * K, DTYPE_F32, rows[i], K};
+        s.bias[i] = (struct source){b + at, DTYPE_F32, rows[i], 1};
     }
     assert_int_equal(l->op->weight_new(l->d, &three, &s, NULL), 0);
     l->op->linear(l->d, y, x, one, ACT_NONE, 0);

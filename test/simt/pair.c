@@ -162,8 +162,8 @@ int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols,
     assert(at < 32);
     random_values(p, data, DT_BF16, rows * cols, scale);
     random_values(p, b, DT_BF16, rows, 1);
-    s.part[0] = (struct source){data, ST_BF16, rows, cols};
-    if (bias) s.bias[0] = (struct source){b, ST_BF16, rows, 1};
+    s.part[0] = (struct source){data, DTYPE_BF16, rows, cols};
+    if (bias) s.bias[0] = (struct source){b, DTYPE_BF16, rows, 1};
     PAIR_EACH(p, i, d)
     {
         struct fail f = {0};

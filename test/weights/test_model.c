@@ -33,7 +33,8 @@ static void link_model(struct scratch *s)
 }
 
 /* Rewrite the text encoder's file with one tensor changed by `edit`. */
-static void rewrite(const struct scratch *s, const char *name, void (*edit)(struct st_entry *))
+static void rewrite(const struct scratch *s, const char *name,
+                    void (*edit)(struct safetensors_entry *))
 {
     static const char file[] = "text_encoder/model.safetensors";
     char path[512];
@@ -42,11 +43,12 @@ static void rewrite(const struct scratch *s, const char *name, void (*edit)(stru
     if (safetensors_open(&st, TINY "/text_encoder/model.safetensors", &f))
         fail_msg("%s", f.message);
     size_t n = safetensors_count(st);
-    struct st_entry *e = calloc(n, sizeof *e);
+    struct safetensors_entry *e = calloc(n, sizeof *e);
     assert_non_null(e);
     for (size_t i = 0; i < n; i++) {
-        const struct st_tensor *t = safetensors_at(st, i);
-        e[i] = (struct st_entry){.name = t->name, .dtype = t->dtype, .nd = t->nd, .data = t->data};
+        const struct stored_tensor *t = safetensors_at(st, i);
+        e[i] = (struct safetensors_entry){
+            .name = t->name, .dtype = t->dtype, .nd = t->nd, .data = t->data};
         memcpy(e[i].dim, t->dim, sizeof e[i].dim);
         if (!strcmp(t->name, name)) edit(&e[i]);
     }
@@ -56,30 +58,30 @@ static void rewrite(const struct scratch *s, const char *name, void (*edit)(stru
     safetensors_close(st);
 }
 
-static void to_other_name(struct st_entry *e)
+static void to_other_name(struct safetensors_entry *e)
 {
     e->name = "encoder.block.1.layer.1.DenseReluDense.wi_9.weight";
 }
 
-static void to_alias(struct st_entry *e)
+static void to_alias(struct safetensors_entry *e)
 {
     e->name = "encoder.embed_tokens.weight";
 }
 
-static void to_other_shape(struct st_entry *e)
+static void to_other_shape(struct safetensors_entry *e)
 {
     e->dim[0] *= 2;
     e->dim[1] /= 2;
 }
 
-static void to_integers(struct st_entry *e)
+static void to_integers(struct safetensors_entry *e)
 {
-    e->dtype = ST_I16;
+    e->dtype = DTYPE_I16;
 }
 
 /* The bundled model with one tensor of the text encoder edited; model_check's text in `said`. */
-static int check_with(const char *name, void (*edit)(struct st_entry *), char *said, size_t size,
-                      struct fail *f)
+static int check_with(const char *name, void (*edit)(struct safetensors_entry *), char *said,
+                      size_t size, struct fail *f)
 {
     struct scratch s;
     struct model m;
@@ -110,7 +112,7 @@ static void the_bundled_model_is_good(void **state)
              (long long)m.bytes);
     assert_non_null(strstr(said, total));
     assert_non_null(strstr(said, "vision_language_encoder"));
-    const struct st_tensor *t =
+    const struct stored_tensor *t =
         model_tensor(&m, PART_DIT, "transformer_blocks.%d.ff.net.2.weight", 1);
     assert_int_equal(t->dim[0], m.cfg.dit.width);
     assert_int_equal(t->dim[1], 4 * m.cfg.dit.width);
@@ -127,7 +129,7 @@ static void wrong_tensors_are_named(void **state)
 {
     (void)state;
     static const struct {
-        void (*edit)(struct st_entry *);
+        void (*edit)(struct safetensors_entry *);
         const char *says[3];
     } bad[] = {
         {to_other_name,
@@ -216,7 +218,8 @@ static void sizes_need_the_configuration_alone(void **state)
     assert_int_equal(model_open(&m, "test/weights/released", &f), ERR_MODEL);
     if (model_open_sizes(&m, "test/weights/released", &f)) fail_msg("%s", f.message);
     assert_true(m.params == 17664886627 && m.absent == 0x1f && !m.bpe);
-    const struct st_tensor *t = model_tensor(&m, PART_DIT, "transformer_blocks.29.ff.net.2.weight");
+    const struct stored_tensor *t =
+        model_tensor(&m, PART_DIT, "transformer_blocks.29.ff.net.2.weight");
     assert_true(t->dim[0] == 4096 && t->dim[1] == 16384);
     assert_int_equal(((const char *)t->data)[t->bytes - 1], 0);
     model_close(&m);

@@ -9,30 +9,31 @@
 static const struct {
     const char *name;
     size_t size;
-} types[ST_DTYPES] = {
-    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2},   [ST_BF16] = {"BF16", 2}, [ST_F64] = {"F64", 8},
-    [ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4},   [ST_I16] = {"I16", 2},   [ST_I8] = {"I8", 1},
-    [ST_U8] = {"U8", 1},   [ST_BOOL] = {"BOOL", 1},
+} types[DTYPES] = {
+    [DTYPE_F32] = {"F32", 4},   [DTYPE_F16] = {"F16", 2}, [DTYPE_BF16] = {"BF16", 2},
+    [DTYPE_F64] = {"F64", 8},   [DTYPE_I64] = {"I64", 8}, [DTYPE_I32] = {"I32", 4},
+    [DTYPE_I16] = {"I16", 2},   [DTYPE_I8] = {"I8", 1},   [DTYPE_U8] = {"U8", 1},
+    [DTYPE_BOOL] = {"BOOL", 1},
 };
 
-size_t st_size(enum st_dtype t)
+size_t dtype_bytes(enum stored_dtype t)
 {
-    assert(t < ST_DTYPES);
+    assert(t < DTYPES);
     return types[t].size;
 }
 
-const char *st_name(enum st_dtype t)
+const char *dtype_name(enum stored_dtype t)
 {
-    assert(t < ST_DTYPES);
+    assert(t < DTYPES);
     return types[t].name;
 }
 
-const char *st_describe(const struct st_tensor *t, char *buf, size_t size)
+const char *dtype_describe(const struct stored_tensor *t, char *buf, size_t size)
 {
     size_t n = 0;
     for (int i = 0; i < t->nd && n < size; i++)
         n += (size_t)snprintf(buf + n, size - n, "%s%" PRId64, i ? "," : "[", t->dim[i]);
-    if (n < size) snprintf(buf + n, size - n, "%s %s", t->nd ? "]" : "[]", st_name(t->dtype));
+    if (n < size) snprintf(buf + n, size - n, "%s %s", t->nd ? "]" : "[]", dtype_name(t->dtype));
     return buf;
 }
 
@@ -70,10 +71,10 @@ float f16_to_f32(uint16_t h)
 }
 
 /* The first byte of the span, or NULL when it does not lie in the tensor. */
-static const unsigned char *span(const struct st_tensor *t, int64_t first, int64_t n)
+static const unsigned char *span(const struct stored_tensor *t, int64_t first, int64_t n)
 {
     if (first < 0 || n < 0 || first > t->count || n > t->count - first) return NULL;
-    return (const unsigned char *)t->data + (size_t)first * st_size(t->dtype);
+    return (const unsigned char *)t->data + (size_t)first * dtype_bytes(t->dtype);
 }
 
 /* Unaligned loads; the compiler makes one instruction of each. */
@@ -98,21 +99,21 @@ static double load64(const unsigned char *p, int64_t i)
     return v;
 }
 
-int st_to_f32(const struct st_tensor *t, int64_t first, int64_t n, float *out)
+int dtype_to_f32(const struct stored_tensor *t, int64_t first, int64_t n, float *out)
 {
     const unsigned char *p = span(t, first, n);
     if (!p) return ERR_INTERNAL;
     switch (t->dtype) {
-    case ST_F32: memcpy(out, p, (size_t)n * sizeof *out); return 0;
-    case ST_BF16:
+    case DTYPE_F32: memcpy(out, p, (size_t)n * sizeof *out); return 0;
+    case DTYPE_BF16:
         for (int64_t i = 0; i < n; i++)
             out[i] = bf16_to_f32(load16(p, i));
         return 0;
-    case ST_F16:
+    case DTYPE_F16:
         for (int64_t i = 0; i < n; i++)
             out[i] = f16_to_f32(load16(p, i));
         return 0;
-    case ST_F64:
+    case DTYPE_F64:
         for (int64_t i = 0; i < n; i++)
             out[i] = (float)load64(p, i);
         return 0;
@@ -120,21 +121,21 @@ int st_to_f32(const struct st_tensor *t, int64_t first, int64_t n, float *out)
     }
 }
 
-int st_to_bf16(const struct st_tensor *t, int64_t first, int64_t n, uint16_t *out)
+int dtype_to_bf16(const struct stored_tensor *t, int64_t first, int64_t n, uint16_t *out)
 {
     const unsigned char *p = span(t, first, n);
     if (!p) return ERR_INTERNAL;
     switch (t->dtype) {
-    case ST_BF16: memcpy(out, p, (size_t)n * sizeof *out); return 0;
-    case ST_F32:
+    case DTYPE_BF16: memcpy(out, p, (size_t)n * sizeof *out); return 0;
+    case DTYPE_F32:
         for (int64_t i = 0; i < n; i++)
             out[i] = f32_to_bf16(load32(p, i));
         return 0;
-    case ST_F16:
+    case DTYPE_F16:
         for (int64_t i = 0; i < n; i++)
             out[i] = f32_to_bf16(f16_to_f32(load16(p, i)));
         return 0;
-    case ST_F64:
+    case DTYPE_F64:
         for (int64_t i = 0; i < n; i++)
             out[i] = f32_to_bf16((float)load64(p, i));
         return 0;
@@ -142,23 +143,23 @@ int st_to_bf16(const struct st_tensor *t, int64_t first, int64_t n, uint16_t *ou
     }
 }
 
-static int64_t load_int(enum st_dtype t, const unsigned char *p, int64_t i)
+static int64_t load_int(enum stored_dtype t, const unsigned char *p, int64_t i)
 {
     int64_t v64;
     int32_t v32;
     switch (t) {
-    case ST_I64: memcpy(&v64, p + 8 * i, sizeof v64); return v64;
-    case ST_I32: memcpy(&v32, p + 4 * i, sizeof v32); return v32;
-    case ST_I16: return (int16_t)load16(p, i);
-    case ST_I8: return (int8_t)p[i];
+    case DTYPE_I64: memcpy(&v64, p + 8 * i, sizeof v64); return v64;
+    case DTYPE_I32: memcpy(&v32, p + 4 * i, sizeof v32); return v32;
+    case DTYPE_I16: return (int16_t)load16(p, i);
+    case DTYPE_I8: return (int8_t)p[i];
     default: return p[i];
     }
 }
 
-int st_to_i64(const struct st_tensor *t, int64_t first, int64_t n, int64_t *out)
+int dtype_to_i64(const struct stored_tensor *t, int64_t first, int64_t n, int64_t *out)
 {
     const unsigned char *p = span(t, first, n);
-    if (!p || t->dtype < ST_I64) return ERR_INTERNAL;
+    if (!p || t->dtype < DTYPE_I64) return ERR_INTERNAL;
     for (int64_t i = 0; i < n; i++)
         out[i] = load_int(t->dtype, p, i);
     return 0;

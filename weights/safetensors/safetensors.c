@@ -27,7 +27,7 @@ struct shard {
 struct safetensors {
     struct shard *shard;
     size_t shards;
-    struct st_tensor *tensor; /* sorted by name once open */
+    struct stored_tensor *tensor; /* sorted by name once open */
     size_t n, cap;
 };
 
@@ -38,18 +38,18 @@ static int out_of_memory(struct fail *f)
 
 /* ---- one header ---- */
 
-static int parse_dtype(const char *s, enum st_dtype *out)
+static int parse_dtype(const char *s, enum stored_dtype *out)
 {
-    for (int i = 0; s && i < ST_DTYPES; i++) {
-        if (strcmp(s, st_name((enum st_dtype)i)) != 0) continue;
-        *out = (enum st_dtype)i;
+    for (int i = 0; s && i < DTYPES; i++) {
+        if (strcmp(s, dtype_name((enum stored_dtype)i)) != 0) continue;
+        *out = (enum stored_dtype)i;
         return 0;
     }
     return -1;
 }
 
 /* Fill nd, dim and count from a JSON shape; the sentence's end on failure, else NULL. */
-static const char *parse_shape(const json_t *shape, struct st_tensor *t)
+static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
 {
     if (!json_is_array(shape)) return "has no shape";
     size_t nd = json_array_size(shape);
@@ -67,7 +67,7 @@ static const char *parse_shape(const json_t *shape, struct st_tensor *t)
 }
 
 /* Fill the tensor from its header entry; the sentence's end on failure, else NULL. */
-static const char *parse_entry(const json_t *entry, const struct shard *s, struct st_tensor *t)
+static const char *parse_entry(const json_t *entry, const struct shard *s, struct stored_tensor *t)
 {
     const char *wrong;
     if (!json_is_object(entry)) return "is not described by an object";
@@ -81,7 +81,7 @@ static const char *parse_entry(const json_t *entry, const struct shard *s, struc
     int64_t begin = json_integer_value(b), end = json_integer_value(e), bytes;
     if (begin < 0 || end < begin || (uint64_t)end > s->size - s->data)
         return "has data_offsets outside the file";
-    if (__builtin_mul_overflow(t->count, (int64_t)st_size(t->dtype), &bytes)
+    if (__builtin_mul_overflow(t->count, (int64_t)dtype_bytes(t->dtype), &bytes)
         || bytes != end - begin)
         return "has data_offsets that do not fit its shape and dtype";
     t->bytes = (size_t)bytes;
@@ -95,7 +95,7 @@ static int grow(struct safetensors *st, const char *file, struct fail *f)
         return fail_set(f, ERR_MODEL, "%s: more than %d tensors", file, LIMIT_TENSORS);
     if (st->n < st->cap) return 0;
     size_t cap = st->cap ? 2 * st->cap : 256;
-    struct st_tensor *t = realloc(st->tensor, cap * sizeof *t);
+    struct stored_tensor *t = realloc(st->tensor, cap * sizeof *t);
     if (!t) return out_of_memory(f);
     st->tensor = t;
     st->cap = cap;
@@ -104,7 +104,7 @@ static int grow(struct safetensors *st, const char *file, struct fail *f)
 
 static int by_place(const void *a, const void *b)
 {
-    const struct st_tensor *x = a, *y = b;
+    const struct stored_tensor *x = a, *y = b;
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
@@ -115,7 +115,7 @@ static int check_tiling(struct safetensors *st, size_t first, const struct shard
     const unsigned char *at = s->bytes + s->data;
     if (st->n > first) qsort(st->tensor + first, st->n - first, sizeof *st->tensor, by_place);
     for (size_t i = first; i < st->n; i++) {
-        const struct st_tensor *t = &st->tensor[i];
+        const struct stored_tensor *t = &st->tensor[i];
         const unsigned char *p = t->data;
         if (p != at)
             return fail_set(f, ERR_MODEL, "%s: tensor %s %s", s->name, t->name,
@@ -173,8 +173,8 @@ static int add_tensors(struct safetensors *st, struct shard *s, struct fail *f)
             continue;
         }
         if ((rc = grow(st, s->name, f))) return rc;
-        struct st_tensor *t = &st->tensor[st->n];
-        *t = (struct st_tensor){.name = key, .file = s->name};
+        struct stored_tensor *t = &st->tensor[st->n];
+        *t = (struct stored_tensor){.name = key, .file = s->name};
         if ((wrong = parse_entry(entry, s, t)))
             return fail_set(f, ERR_MODEL, "%s: tensor %s %s", s->name, key, wrong);
         st->n++;
@@ -234,7 +234,7 @@ static int add_file(struct safetensors *st, const char *path, struct fail *f)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct st_tensor *)a)->name, ((const struct st_tensor *)b)->name);
+    return strcmp(((const struct stored_tensor *)a)->name, ((const struct stored_tensor *)b)->name);
 }
 
 /* Sort, and refuse a name that two shards have. */
@@ -242,7 +242,7 @@ static int finish(struct safetensors *st, struct fail *f)
 {
     if (st->n) qsort(st->tensor, st->n, sizeof *st->tensor, by_name);
     for (size_t i = 1; i < st->n; i++) {
-        const struct st_tensor *a = &st->tensor[i - 1], *b = &st->tensor[i];
+        const struct stored_tensor *a = &st->tensor[i - 1], *b = &st->tensor[i];
         if (!strcmp(a->name, b->name))
             return fail_set(f, ERR_MODEL, "tensor %s is in %s and in %s", a->name, a->file,
                             b->file);
@@ -337,7 +337,7 @@ static int check_index(const struct safetensors *st, json_t *map, const char *in
     json_t *v;
     json_object_foreach(map, key, v)
     {
-        const struct st_tensor *t = safetensors_find(st, key);
+        const struct stored_tensor *t = safetensors_find(st, key);
         const char *file = json_string_value(v);
         if (!t || strcmp(t->file, file) != 0)
             return fail_set(f, ERR_MODEL, "%s: tensor %s should be in %s but is %s%s", index, key,
@@ -445,15 +445,15 @@ size_t safetensors_files(const struct safetensors *st)
     return st->shards;
 }
 
-const struct st_tensor *safetensors_at(const struct safetensors *st, size_t i)
+const struct stored_tensor *safetensors_at(const struct safetensors *st, size_t i)
 {
     assert(i < st->n);
     return &st->tensor[i];
 }
 
-const struct st_tensor *safetensors_find(const struct safetensors *st, const char *name)
+const struct stored_tensor *safetensors_find(const struct safetensors *st, const char *name)
 {
-    const struct st_tensor key = {.name = name};
+    const struct stored_tensor key = {.name = name};
     return st->n ? bsearch(&key, st->tensor, st->n, sizeof key, by_name) : NULL;
 }
 

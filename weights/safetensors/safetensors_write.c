@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 struct placed {
-    const struct st_entry *e;
+    const struct safetensors_entry *e;
     size_t bytes;
 };
 
-static size_t entry_bytes(const struct st_entry *e)
+static size_t entry_bytes(const struct safetensors_entry *e)
 {
-    size_t n = st_size(e->dtype);
+    size_t n = dtype_bytes(e->dtype);
     for (int i = 0; i < e->nd; i++)
         n *= (size_t)e->dim[i];
     return n;
@@ -27,8 +27,9 @@ static size_t entry_bytes(const struct st_entry *e)
 /* Large elements first, so that everything is aligned; then by name. */
 static int by_size_then_name(const void *a, const void *b)
 {
-    const struct st_entry *x = ((const struct placed *)a)->e, *y = ((const struct placed *)b)->e;
-    size_t sx = st_size(x->dtype), sy = st_size(y->dtype);
+    const struct safetensors_entry *x = ((const struct placed *)a)->e,
+                                   *y = ((const struct placed *)b)->e;
+    size_t sx = dtype_bytes(x->dtype), sy = dtype_bytes(y->dtype);
     if (sx != sy) return sx > sy ? -1 : 1;
     return strcmp(x->name, y->name);
 }
@@ -38,7 +39,7 @@ static json_t *describe(const struct placed *p, size_t at)
     json_t *shape = json_array();
     for (int i = 0; i < p->e->nd; i++)
         json_array_append_new(shape, json_integer((json_int_t)p->e->dim[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", st_name(p->e->dtype), "shape", shape,
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(p->e->dtype), "shape", shape,
                      "data_offsets", (json_int_t)at, (json_int_t)(at + p->bytes));
 }
 
@@ -103,7 +104,7 @@ static int store(const char *path, const char *header, const struct placed *p, s
     return fail_set(f, ERR_IO, "%s: %s", path, strerror(why));
 }
 
-int safetensors_write(const char *path, const struct st_entry *e, size_t n,
+int safetensors_write(const char *path, const struct safetensors_entry *e, size_t n,
                       const char *const (*meta)[2], size_t n_meta, struct fail *f)
 {
     struct placed *p = calloc(n ? n : 1, sizeof *p);

@@ -47,16 +47,17 @@ static void close_pair(struct pair *p)
     unlink(p->path);
 }
 
-static float *floats(const struct st_tensor *t)
+static float *floats(const struct stored_tensor *t)
 {
     float *v = calloc((size_t)t->count + 1, sizeof *v);
     assert_non_null(v);
-    assert_int_equal(st_to_f32(t, 0, t->count, v), 0);
+    assert_int_equal(dtype_to_f32(t, 0, t->count, v), 0);
     return v;
 }
 
 /* max |a - b| / max |b|, or for similar directions 1 - cosine. */
-static double difference(const struct st_tensor *a, const struct st_tensor *b, int direction)
+static double difference(const struct stored_tensor *a, const struct stored_tensor *b,
+                         int direction)
 {
     float *x = floats(a), *y = floats(b);
     double most = 0, top = 1e-30, xx = 0, yy = 0, xy = 0;
@@ -74,15 +75,15 @@ static double difference(const struct st_tensor *a, const struct st_tensor *b, i
 }
 
 /* How many integers differ by more than `slack`, and how many at all. */
-static int64_t integers_off(const struct st_tensor *a, const struct st_tensor *b, int64_t slack,
-                            int64_t *any)
+static int64_t integers_off(const struct stored_tensor *a, const struct stored_tensor *b,
+                            int64_t slack, int64_t *any)
 {
     int64_t *x = calloc((size_t)b->count + 1, sizeof *x),
             *y = calloc((size_t)b->count + 1, sizeof *y);
     int64_t off = 0;
     assert_true(x && y);
-    assert_int_equal(st_to_i64(a, 0, a->count, x), 0);
-    assert_int_equal(st_to_i64(b, 0, b->count, y), 0);
+    assert_int_equal(dtype_to_i64(a, 0, a->count, x), 0);
+    assert_int_equal(dtype_to_i64(b, 0, b->count, y), 0);
     *any = 0;
     for (int64_t i = 0; i < b->count; i++) {
         *any += x[i] != y[i];
@@ -93,12 +94,13 @@ static int64_t integers_off(const struct st_tensor *a, const struct st_tensor *b
     return off;
 }
 
-static int is_float(const struct st_tensor *t)
+static int is_float(const struct stored_tensor *t)
 {
-    return t->dtype <= ST_BF16 || t->dtype == ST_F64;
+    return t->dtype <= DTYPE_BF16 || t->dtype == DTYPE_F64;
 }
 
-static void check_exact(const char *name, const struct st_tensor *a, const struct st_tensor *b)
+static void check_exact(const char *name, const struct stored_tensor *a,
+                        const struct stored_tensor *b)
 {
     int image = !strcmp(b->name, "image");
     int64_t any;
@@ -110,15 +112,15 @@ static void check_exact(const char *name, const struct st_tensor *a, const struc
     }
 }
 
-static const struct st_tensor *twin(const char *name, const struct safetensors *mine,
-                                    const struct st_tensor *b)
+static const struct stored_tensor *twin(const char *name, const struct safetensors *mine,
+                                        const struct stored_tensor *b)
 {
-    const struct st_tensor *a = safetensors_find(mine, b->name);
+    const struct stored_tensor *a = safetensors_find(mine, b->name);
     if (!a) fail_msg("%s: the trace lacks %s", name, b->name);
     if (a->nd != b->nd || memcmp(a->dim, b->dim, sizeof a->dim)) {
         char x[96], y[96];
-        fail_msg("%s: %s is %s, not %s", name, b->name, st_describe(a, x, sizeof x),
-                 st_describe(b, y, sizeof y));
+        fail_msg("%s: %s is %s, not %s", name, b->name, dtype_describe(a, x, sizeof x),
+                 dtype_describe(b, y, sizeof y));
     }
     return a;
 }
@@ -132,14 +134,14 @@ static void every_tensor_is_the_references(void **state)
         open_pair(&p, CASES[k], GLM_F32);
         assert_true(safetensors_count(p.ref) > 30);
         for (size_t i = 0; i < safetensors_count(p.ref); i++) {
-            const struct st_tensor *b = safetensors_at(p.ref, i);
+            const struct stored_tensor *b = safetensors_at(p.ref, i);
             check_exact(CASES[k], twin(CASES[k], p.mine, b), b);
         }
         close_pair(&p);
     }
 }
 
-static double psnr(const struct st_tensor *a, const struct st_tensor *b)
+static double psnr(const struct stored_tensor *a, const struct stored_tensor *b)
 {
     const uint8_t *x = a->data, *y = b->data;
     double sum = 0;
@@ -156,8 +158,8 @@ static void bf16_keeps_its_direction(void **state)
         struct pair p;
         open_pair(&p, CASES[k], GLM_BF16);
         for (size_t i = 0; i < safetensors_count(p.ref); i++) {
-            const struct st_tensor *b = safetensors_at(p.ref, i);
-            const struct st_tensor *a = twin(CASES[k], p.mine, b);
+            const struct stored_tensor *b = safetensors_at(p.ref, i);
+            const struct stored_tensor *a = twin(CASES[k], p.mine, b);
             /* what a nucleus keeps at its border is no matter of direction */
             if (!is_float(b) || !strcmp(b->name, "ar.sample.probs")) continue;
             double e = difference(a, b, 1);

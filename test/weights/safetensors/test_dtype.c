@@ -58,16 +58,17 @@ static void bf16_rounds_to_nearest_even(void **state)
 }
 
 /* A tensor over the bytes, one off alignment. */
-static struct st_tensor tensor(enum st_dtype t, const void *values, int64_t n, unsigned char *room)
+static struct stored_tensor tensor(enum stored_dtype t, const void *values, int64_t n,
+                                   unsigned char *room)
 {
-    memcpy(room + 1, values, (size_t)n * st_size(t));
-    return (struct st_tensor){.name = "t",
-                              .dtype = t,
-                              .nd = 1,
-                              .dim = {n, 1, 1, 1},
-                              .count = n,
-                              .data = room + 1,
-                              .bytes = (size_t)n * st_size(t)};
+    memcpy(room + 1, values, (size_t)n * dtype_bytes(t));
+    return (struct stored_tensor){.name = "t",
+                                  .dtype = t,
+                                  .nd = 1,
+                                  .dim = {n, 1, 1, 1},
+                                  .count = n,
+                                  .data = room + 1,
+                                  .bytes = (size_t)n * dtype_bytes(t)};
 }
 
 /* catches: aligned loads of unaligned files, a span past the end, a type that does not convert */
@@ -78,22 +79,22 @@ static void converts_unaligned_spans(void **state)
     float f[3], three[3] = {1, -2.5f, 3};
     double wide[3] = {1, -2.5, 3};
     uint16_t b[3], bf[3] = {0x3f80, 0xc020, 0x4040}, hf[3] = {0x3c00, 0xc100, 0x4200};
-    const struct st_tensor t[] = {tensor(ST_F32, three, 3, room)};
-    assert_int_equal(st_to_f32(&t[0], 1, 2, f), 0);
+    const struct stored_tensor t[] = {tensor(DTYPE_F32, three, 3, room)};
+    assert_int_equal(dtype_to_f32(&t[0], 1, 2, f), 0);
     assert_true(f[0] == -2.5f && f[1] == 3);
-    assert_int_equal(st_to_bf16(&t[0], 0, 3, b), 0);
+    assert_int_equal(dtype_to_bf16(&t[0], 0, 3, b), 0);
     assert_memory_equal(b, bf, sizeof b);
     const void *same[] = {bf, hf, wide};
-    static const enum st_dtype kind[] = {ST_BF16, ST_F16, ST_F64};
+    static const enum stored_dtype kind[] = {DTYPE_BF16, DTYPE_F16, DTYPE_F64};
     for (int i = 0; i < 3; i++) {
-        struct st_tensor u = tensor(kind[i], same[i], 3, room);
-        assert_int_equal(st_to_f32(&u, 0, 3, f), 0);
+        struct stored_tensor u = tensor(kind[i], same[i], 3, room);
+        assert_int_equal(dtype_to_f32(&u, 0, 3, f), 0);
         assert_memory_equal(f, three, sizeof f);
-        assert_int_equal(st_to_bf16(&u, 0, 3, b), 0);
+        assert_int_equal(dtype_to_bf16(&u, 0, 3, b), 0);
         assert_memory_equal(b, bf, sizeof b);
-        assert_int_equal(st_to_f32(&u, 1, 3, f), ERR_INTERNAL);
-        assert_int_equal(st_to_f32(&u, -1, 1, f), ERR_INTERNAL);
-        assert_int_equal(st_to_f32(&u, 4, 0, f), ERR_INTERNAL);
+        assert_int_equal(dtype_to_f32(&u, 1, 3, f), ERR_INTERNAL);
+        assert_int_equal(dtype_to_f32(&u, -1, 1, f), ERR_INTERNAL);
+        assert_int_equal(dtype_to_f32(&u, 4, 0, f), ERR_INTERNAL);
     }
 }
 
@@ -108,18 +109,19 @@ static void reads_integers(void **state)
     int8_t v8[2] = {-7, 100};
     uint8_t u8[2] = {0, 255};
     const void *values[] = {v64, v32, v16, v8, u8, u8};
-    static const enum st_dtype kind[] = {ST_I64, ST_I32, ST_I16, ST_I8, ST_U8, ST_BOOL};
+    static const enum stored_dtype kind[] = {DTYPE_I64, DTYPE_I32, DTYPE_I16,
+                                             DTYPE_I8,  DTYPE_U8,  DTYPE_BOOL};
     static const int64_t want[][2] = {{-1, INT64_MAX}, {-7, 70000}, {-7, 300},
                                       {-7, 100},       {0, 255},    {0, 255}};
     for (int i = 0; i < 6; i++) {
-        struct st_tensor t = tensor(kind[i], values[i], 2, room);
-        assert_int_equal(st_to_i64(&t, 0, 2, out), 0);
+        struct stored_tensor t = tensor(kind[i], values[i], 2, room);
+        assert_int_equal(dtype_to_i64(&t, 0, 2, out), 0);
         assert_memory_equal(out, want[i], sizeof out);
-        assert_int_equal(st_to_f32(&t, 0, 1, (float[1]){0}), ERR_INTERNAL);
+        assert_int_equal(dtype_to_f32(&t, 0, 1, (float[1]){0}), ERR_INTERNAL);
     }
     float one = 1;
-    struct st_tensor t = tensor(ST_F32, &one, 1, room);
-    assert_int_equal(st_to_i64(&t, 0, 1, out), ERR_INTERNAL);
+    struct stored_tensor t = tensor(DTYPE_F32, &one, 1, room);
+    assert_int_equal(dtype_to_i64(&t, 0, 1, out), ERR_INTERNAL);
 }
 
 /* catches: a description that runs past its buffer or says the wrong thing */
@@ -127,11 +129,11 @@ static void describes(void **state)
 {
     (void)state;
     char buf[64], tiny[8];
-    const struct st_tensor t = {.dtype = ST_BF16, .nd = 2, .dim = {4096, 64, 1, 1}};
-    const struct st_tensor scalar = {.dtype = ST_I64};
-    assert_string_equal(st_describe(&t, buf, sizeof buf), "[4096,64] BF16");
-    assert_string_equal(st_describe(&scalar, buf, sizeof buf), "[] I64");
-    assert_int_equal(strlen(st_describe(&t, tiny, sizeof tiny)), 7);
+    const struct stored_tensor t = {.dtype = DTYPE_BF16, .nd = 2, .dim = {4096, 64, 1, 1}};
+    const struct stored_tensor scalar = {.dtype = DTYPE_I64};
+    assert_string_equal(dtype_describe(&t, buf, sizeof buf), "[4096,64] BF16");
+    assert_string_equal(dtype_describe(&scalar, buf, sizeof buf), "[] I64");
+    assert_int_equal(strlen(dtype_describe(&t, tiny, sizeof tiny)), 7);
 }
 
 int main(void)

@@ -135,10 +135,10 @@ static void written_files_are_read(void **state)
     (void)state;
     struct scratch s;
     char path[512];
-    const struct st_entry e[] = {
-        {"bytes", ST_U8, 3, {1, 1, 3}, bytes}, {"z.f32", ST_F32, 2, {2, 3}, values},
-        {"half", ST_BF16, 1, {3}, halves},     {"scalar", ST_I64, 0, {0}, big},
-        {"empty", ST_F32, 2, {0, 5}, values},
+    const struct safetensors_entry e[] = {
+        {"bytes", DTYPE_U8, 3, {1, 1, 3}, bytes}, {"z.f32", DTYPE_F32, 2, {2, 3}, values},
+        {"half", DTYPE_BF16, 1, {3}, halves},     {"scalar", DTYPE_I64, 0, {0}, big},
+        {"empty", DTYPE_F32, 2, {0, 5}, values},
     };
     static const char *const meta[][2] = {{"trace", "{\"prompt\":\"“HI”\"}"}, {"b", "2"}};
     struct safetensors *st;
@@ -152,13 +152,13 @@ static void written_files_are_read(void **state)
     for (size_t i = 1; i < 5; i++)
         assert_true(strcmp(safetensors_at(st, i - 1)->name, safetensors_at(st, i)->name) < 0);
     for (size_t i = 0; i < 5; i++) {
-        const struct st_tensor *t = safetensors_find(st, e[i].name);
+        const struct stored_tensor *t = safetensors_find(st, e[i].name);
         assert_non_null(t);
         assert_int_equal(t->dtype, e[i].dtype);
         assert_int_equal(t->nd, e[i].nd);
         for (int k = 0; k < e[i].nd; k++)
             assert_int_equal(t->dim[k], e[i].dim[k]);
-        assert_int_equal((uintptr_t)t->data % st_size(t->dtype), 0);
+        assert_int_equal((uintptr_t)t->data % dtype_bytes(t->dtype), 0);
         assert_memory_equal(t->data, e[i].data, t->bytes);
         assert_string_equal(t->file, "t.safetensors");
     }
@@ -183,7 +183,8 @@ static void a_failed_write_leaves_nothing(void **state)
     (void)state;
     struct scratch s;
     char path[512];
-    const struct st_entry twice[] = {{"a", ST_U8, 1, {1}, bytes}, {"a", ST_U8, 1, {1}, bytes}};
+    const struct safetensors_entry twice[] = {{"a", DTYPE_U8, 1, {1}, bytes},
+                                              {"a", DTYPE_U8, 1, {1}, bytes}};
     struct fail f = {0};
     assert_int_equal(scratch_new(&s), 0);
     scratch_path(&s, "no/such/folder", path);
@@ -201,7 +202,7 @@ static void a_link_is_written_through(void **state)
     struct scratch s;
     struct stat st;
     char path[512];
-    const struct st_entry one[] = {{"a", ST_U8, 1, {1}, bytes}};
+    const struct safetensors_entry one[] = {{"a", DTYPE_U8, 1, {1}, bytes}};
     assert_int_equal(scratch_new(&s), 0);
     scratch_path(&s, "link", path);
     assert_int_equal(symlink("/dev/null", path), 0);
@@ -217,7 +218,8 @@ static void a_link_is_written_through(void **state)
 static void shard(const struct scratch *s, const char *file, const char *a, const char *b)
 {
     char path[512];
-    const struct st_entry e[] = {{a, ST_U8, 1, {1}, bytes}, {b, ST_U8, 1, {1}, bytes}};
+    const struct safetensors_entry e[] = {{a, DTYPE_U8, 1, {1}, bytes},
+                                          {b, DTYPE_U8, 1, {1}, bytes}};
     struct fail f = {0};
     if (safetensors_write(scratch_path(s, file, path), e, b ? 2 : 1, NULL, 0, &f))
         fail_msg("%s", f.message);
