@@ -1,0 +1,43 @@
+/* watchdog - a thread that ends the process when another one has stopped: a service manager starts it
+ * again, and accepted jobs are on disk.
+ *
+ * Each watched thread has a pulse. A thread that works through a mailbox marks when it begins and ends
+ * a piece of work; one that sleeps in poll() is asked for a sign now and then. Time is counted in the
+ * watchdog's own naps, not read from a clock: a process that is stopped (Ctrl+Z, a frozen container, a
+ * sleeping laptop) naps as little as it works, so nothing is late when it goes on. */
+#ifndef SERVER_BASE_WATCHDOG_H
+#define SERVER_BASE_WATCHDOG_H
+
+#include "proto/fail.h"
+
+#include <stdatomic.h>
+
+enum { WATCHDOG_NAP_MS = 1000, WATCHDOG_PULSES = 4 };
+
+struct watchdog;
+
+/* One watched thread; the atomics are its own and the watchdog's, the rest stays as it was made. */
+struct pulse {
+    const char *name;       /* "network loop" */
+    unsigned naps_max;      /* longest piece of work, in naps */
+    void (*ask)(void *arg); /* make it call pulse_end() soon; NULL: it marks its work itself */
+    void *arg;
+    _Atomic unsigned begun, ended; /* pieces of work; the same: it has none */
+};
+
+struct watchdog_conf {
+    struct pulse *pulses[WATCHDOG_PULSES]; /* up to the first NULL; they outlive the watchdog */
+    int nap_ms;                            /* WATCHDOG_NAP_MS, less in tests */
+    int fd;                                /* where the last words go */
+    void (*end)(int status);               /* _exit(), another one in tests */
+};
+
+/* Starts the thread. ERR_OUT_OF_MEMORY, ERR_INTERNAL. */
+int watchdog_new(struct watchdog **out, const struct watchdog_conf *, struct fail *f);
+void watchdog_free(struct watchdog *); /* NULL is fine */
+
+/* The watched thread: a piece of work begins, or the next one does; it is over. */
+void pulse_begin(struct pulse *);
+void pulse_end(struct pulse *);
+
+#endif
