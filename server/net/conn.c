@@ -15,7 +15,7 @@ void conn_free(struct conn *c)
     c->all->n--;
     if (c->session) c->all->n_sessions--;
     session_free(c->session, clock_us());
-    if (c->replying) http_reply_free(&c->reply);
+    if (c->replying) reply_free(&c->reply);
     free(c);
 }
 

@@ -47,7 +47,7 @@ static bool write_head(struct lws *wsi, const struct http_reply *r, bool last)
 
 static int finish(struct conn *c)
 {
-    http_reply_free(&c->reply);
+    reply_free(&c->reply);
     c->replying = false;
     if (c->last_request) return -1;
     return lws_http_transaction_completed(c->wsi) ? -1 : 0;
@@ -116,13 +116,13 @@ static int refuse_body(struct conn *c)
 {
     if (strcmp(conn_method(c->wsi), "other") != 0 && c->reply.status < 400) {
         struct fail f;
-        http_reply_free(&c->reply);
+        reply_free(&c->reply);
         fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
         fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
-        http_refuse(&c->reply, &f, 400);
+        reply_fail(&c->reply, &f, 400);
     }
     http_conn_write_whole(c->wsi, &c->reply, true);
-    http_reply_free(&c->reply);
+    reply_free(&c->reply);
     return -1;
 }
 
@@ -131,7 +131,7 @@ static void too_many(struct http_reply *r)
     struct fail f;
     fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
     f.retry_after_ms = 5000;
-    http_refuse(r, &f, 503);
+    reply_fail(r, &f, 503);
 }
 
 int http_conn_request(struct conn *c, const char *path, size_t len)
@@ -148,7 +148,7 @@ int http_conn_request(struct conn *c, const char *path, size_t len)
         too_many(&c->reply);
     else if (!handshake_host(&c->all->rules, host)) {
         fail_set(&f, ERR_FORBIDDEN, "This Host is not served here.");
-        http_refuse(&c->reply, &f, 403);
+        reply_fail(&c->reply, &f, 403);
     } else
         http_route(c->all->http, &q, &c->reply);
     return http_conn_has_body(c->wsi) ? refuse_body(c) : begin(c);

@@ -41,9 +41,9 @@ static int refuse_upgrade(struct conn *c, const struct fail *why, int status)
 {
     struct http_reply r;
     bool body = http_conn_has_body(c->wsi);
-    http_refuse(&r, why, status);
+    reply_fail(&r, why, status);
     bool bad = http_conn_write_whole(c->wsi, &r, body);
-    http_reply_free(&r);
+    reply_free(&r);
     return bad || body ? -1 : 1;
 }
 

@@ -83,7 +83,7 @@ static void expect_status(const char *path, int status)
 {
     struct http_reply r = get(path, "", "");
     if (r.status != status) fail_msg("%s: %d instead of %d", path, r.status, status);
-    http_reply_free(&r);
+    reply_free(&r);
 }
 
 /* catches: a wrong type, a page that browsers keep for ever, an ETag that does not follow the bytes */
@@ -135,14 +135,14 @@ static void results(void **state)
     assert_non_null(strstr(r.etag, HEX));
     assert_string_equal(r.disposition, "");
     snprintf(tag, sizeof tag, "%s", r.etag);
-    http_reply_free(&r);
+    reply_free(&r);
     r = get(path, "a=b&download=1", "");
     assert_string_equal(r.disposition, "attachment; filename=\"64x96-seed77-00112233.png\"");
-    http_reply_free(&r);
+    reply_free(&r);
     r = get(path, "nodownload=1", tag);
     assert_string_equal(r.disposition, "");
     assert_int_equal(r.status, 304);
-    http_reply_free(&r);
+    reply_free(&r);
 }
 
 /* catches: health that lies while the model is loading; another method that is let through */
@@ -152,27 +152,27 @@ static void health_and_methods(void **state)
     struct http_reply r = get("/healthz", "", "");
     assert_int_equal(r.status, 503);
     assert_true(r.retry_after_s > 0);
-    http_reply_free(&r);
+    reply_free(&r);
     histogram_add(&lag, 4000);
     struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
     hub_note(harness.hub, 0, &ready);
     r = get("/healthz", "", "");
     assert_int_equal(r.status, 200);
     assert_non_null(strstr((const char *)r.body, "\"model\":\"tiny\""));
-    http_reply_free(&r);
+    reply_free(&r);
     r = get("/metrics", "", "");
     assert_non_null(strstr((const char *)r.body, "\ndarkroom_ready 1\n"));
     assert_non_null(strstr((const char *)r.body, "_bucket{le=\"0.005\"} 1\n"));
-    http_reply_free(&r);
+    reply_free(&r);
     struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
     http_route(http, &post, &r);
     assert_int_equal(r.status, 405);
     assert_string_equal(r.allow, "GET, HEAD");
-    http_reply_free(&r);
+    reply_free(&r);
     http_route(http, &head, &r);
     assert_int_equal(r.status, 200);
     assert_true(r.head && r.bytes == sizeof INDEX - 1);
-    http_reply_free(&r);
+    reply_free(&r);
 }
 
 int main(void)

@@ -1,0 +1,20 @@
+/* metrics - /metrics for Prometheus and /healthz for supervisors. Thread: the loop's. */
+#ifndef SERVER_HTTP_METRICS_H
+#define SERVER_HTTP_METRICS_H
+
+#include "server/base/histogram.h"
+#include "server/core/hub.h"
+#include "server/http/reply.h"
+
+/* What is told; all borrowed. */
+struct metrics {
+    struct hub *hub;
+    const char *version, *model;
+    const struct histogram *frame_lag; /* NULL: not told */
+};
+
+void metrics_route(const struct metrics *, struct http_reply *);
+/* 200, or 503 while the model is not open or the server stops. */
+void metrics_health(const struct metrics *, struct http_reply *);
+
+#endif

@@ -1,0 +1,44 @@
+/* pictures - a picture's ETag is the digest that its address names; it never changes. */
+#include "server/http/pictures.h"
+
+#include "proto/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool wants_download(const char *query)
+{
+    for (const char *at = query; at; at = strchr(at, '&')) {
+        if (*at == '&') at++;
+        if (strncmp(at, "download=1", 10) == 0 && (!at[10] || at[10] == '&')) return true;
+    }
+    return false;
+}
+
+void pictures_route(struct store *s, const struct http_request *q, struct http_reply *r)
+{
+    struct store_file file;
+    struct fail f;
+    char digest[URL_DIGEST];
+    if (!url_picture_parse(q->path, digest)) {
+        reply_refuse(r, ERR_NOT_FOUND, "There is no such picture.",
+                     "Take the address from a job's result: /i/, 64 hex digits, .png.");
+        return;
+    }
+    if (store_find(s, digest, &file, &f)) {
+        reply_fail(r, &f, fail_status(f.code));
+        return;
+    }
+    reply_init(r, 200);
+    r->fd = file.fd;
+    r->bytes = file.bytes;
+    r->type = "image/png";
+    r->cache = "public, max-age=31536000, immutable";
+    snprintf(r->etag, sizeof r->etag, "\"%s\"", digest);
+    if (wants_download(q->query)) {
+        char *cut = strstr(file.name, digest); /* a name for people: the first digits are enough */
+        if (cut) snprintf(cut, sizeof file.name - (size_t)(cut - file.name), "%.8s.png", digest);
+        snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%s\"", file.name);
+    }
+    reply_unless_match(r, q);
+}

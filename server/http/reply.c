@@ -1,0 +1,79 @@
+/* reply - the headers that every reply carries, and the kinds of body. */
+#include "server/http/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct http_header HTTP_SECURITY[] = {
+    {"content-security-policy:",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+     "frame-ancestors 'none'"},
+    {"x-content-type-options:", "nosniff"},
+    {"x-frame-options:", "DENY"},
+    {"referrer-policy:", "no-referrer"},
+    {"cross-origin-opener-policy:", "same-origin"},
+    {"cross-origin-resource-policy:", "same-origin"},
+    {"permissions-policy:", "camera=(), geolocation=(), microphone=()"},
+    {NULL, NULL},
+};
+
+void reply_init(struct http_reply *r, int status)
+{
+    memset(r, 0, sizeof *r);
+    r->status = status;
+    r->cache = "no-store";
+    r->fd = -1;
+}
+
+void reply_free(struct http_reply *r)
+{
+    free(r->owned);
+    if (r->fd >= 0) close(r->fd);
+    reply_init(r, 0);
+}
+
+void reply_text(struct http_reply *r, struct text *t, const char *type)
+{
+    size_t len;
+    r->owned = text_take(t, &len);
+    r->body = (const uint8_t *)r->owned;
+    r->bytes = r->owned ? (int64_t)len : 0;
+    r->type = type;
+}
+
+void reply_fail(struct http_reply *r, const struct fail *why, int status)
+{
+    struct text t;
+    reply_init(r, status);
+    if (why->retry_after_ms > 0) r->retry_after_s = (int)((why->retry_after_ms + 999) / 1000);
+    text_init(&t, 0, 4096);
+    text_open(&t, NULL, '{');
+    text_string(&t, "code", fail_wire(why->code));
+    text_string(&t, "message", why->message);
+    text_string(&t, "hint", why->hint);
+    text_close(&t, '}');
+    reply_text(r, &t, "application/json");
+}
+
+void reply_refuse(struct http_reply *r, enum err code, const char *message, const char *hint)
+{
+    struct fail f;
+    fail_set(&f, code, "%s", message);
+    fail_advise(&f, "%s", hint);
+    reply_fail(r, &f, fail_status(code));
+}
+
+/* RFC 9110: a list of tags or *; weak ones compare equal. */
+static bool etag_matches(const char *list, const char *etag)
+{
+    return *list && (strcmp(list, "*") == 0 || strstr(list, etag));
+}
+
+void reply_unless_match(struct http_reply *r, const struct http_request *q)
+{
+    if (!etag_matches(q->if_none_match, r->etag)) return;
+    r->status = 304;
+    r->head = true;
+}

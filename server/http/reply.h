@@ -1,0 +1,54 @@
+/* reply - a request and its reply, without a socket; every reply carries the same security headers.
+ * Thread: any, no state. */
+#ifndef SERVER_HTTP_REPLY_H
+#define SERVER_HTTP_REPLY_H
+
+#include "proto/fail.h"
+#include "proto/text.h"
+#include "server/store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_request {
+    const char *method;        /* "GET", "HEAD", anything else */
+    const char *path;          /* decoded, without the query */
+    const char *query;         /* as sent, "" when there is none */
+    const char *if_none_match; /* "" when there is none */
+};
+
+struct http_reply {
+    int status;
+    const char *type;  /* Content-Type, NULL: none */
+    const char *cache; /* Cache-Control */
+    const char *allow; /* Allow, or NULL */
+    char etag[80];     /* with its quotes, or "" */
+    char disposition[STORE_NAME_BYTES + 40];
+    int retry_after_s; /* 0: not said */
+    int64_t bytes;     /* of the body, also for HEAD and 304 */
+    bool head;         /* send no body */
+    /* the body is one of: borrowed bytes, owned bytes, a file */
+    const uint8_t *body;
+    char *owned;
+    int fd; /* -1: none */
+};
+
+struct http_header {
+    const char *name, *value; /* the name in lower case, with its colon */
+};
+extern const struct http_header HTTP_SECURITY[]; /* ends with a NULL name */
+
+/* Begin a reply: no body, not cached. */
+void reply_init(struct http_reply *, int status);
+void reply_free(struct http_reply *);
+/* The body is what was written into t, which is emptied. */
+void reply_text(struct http_reply *, struct text *t, const char *type);
+/* A refusal as JSON {"code","message","hint"}. */
+void reply_fail(struct http_reply *, const struct fail *why, int status);
+/* The same with the code's own status. */
+void reply_refuse(struct http_reply *, enum err code, const char *message, const char *hint);
+/* Turn it into 304 without a body when the request names its ETag. */
+void reply_unless_match(struct http_reply *, const struct http_request *);
+
+#endif
