@@ -22,7 +22,7 @@
 
 struct store;
 
-#define STORE_NAME_BYTES 160
+#define STORE_NAME_BYTES 160 /* of a picture's file name */
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start the
  * thread. loop gets one LOOP_STORED per store_accept and store_end, in their order. ERR_IO: with the

@@ -1,0 +1,81 @@
+/* database - WAL and synchronous=FULL: a commit that returned survives loss of power. */
+#include "server/store/database.h"
+
+#include <stddef.h>
+
+static const char SCHEMA[] =
+    "CREATE TABLE meta(boot INTEGER NOT NULL);"
+    "INSERT INTO meta VALUES(0);"
+    "CREATE TABLE jobs("
+    " job INTEGER PRIMARY KEY," /* the 64 bits of its id, as SQLite's signed integer */
+    " ord INTEGER NOT NULL UNIQUE,"
+    " created_ms INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " digest BLOB NOT NULL," /* of the request */
+    " spec TEXT NOT NULL,"   /* canonical JSON, seed chosen */
+    " accepted_seq INTEGER NOT NULL,"
+    " state INTEGER NOT NULL," /* enum event_state; 0: not over */
+    " result_seq INTEGER NOT NULL DEFAULT 0,"
+    " end_seq INTEGER NOT NULL DEFAULT 0,"
+    " result TEXT," /* digest of the file, hex */
+    " bytes INTEGER, us INTEGER, file TEXT,"
+    " code TEXT, field TEXT, message TEXT, hint TEXT);"
+    "CREATE INDEX jobs_state ON jobs(state, ord);"
+    "CREATE INDEX jobs_result ON jobs(result);"
+    "PRAGMA user_version=1;";
+enum { SCHEMA_VERSION = 1 };
+
+/* The advice is for whoever starts the server; clients get another (see `handle`). */
+int database_fail(sqlite3 *db, const char *what, struct fail *f)
+{
+    int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    fail_set(f, ERR_IO, "%s the job store: %s.", what, db ? sqlite3_errmsg(db) : "out of memory");
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
+        fail_advise(f,
+                    "It is damaged. Move %s* away and start again: the queue is then empty, the "
+                    "pictures in outputs/ stay. Or start with another folder, --data DIR.",
+                    sqlite3_db_filename(db, "main"));
+    return ERR_IO;
+}
+
+static int run_sql(sqlite3 *db, const char *sql, struct fail *f)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : database_fail(db, "Cannot set up", f);
+}
+
+int database_int(sqlite3 *db, const char *sql, int64_t *out, struct fail *f)
+{
+    sqlite3_stmt *q = NULL;
+    int ok =
+        sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+    *out = ok ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    return ok ? 0 : database_fail(db, "Cannot read", f);
+}
+
+int database_open(const char *path, sqlite3 **db, struct fail *f)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, db, flags, NULL) != SQLITE_OK)
+        return database_fail(*db, "Cannot open", f);
+    sqlite3_busy_timeout(*db, 5000);
+    return run_sql(*db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+                   f);
+}
+
+int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
+{
+    int64_t version, boot;
+    int err = database_int(db, "PRAGMA user_version", &version, f);
+    if (!err && version > SCHEMA_VERSION)
+        return fail_set(f, ERR_IO, "The job store was written by a newer darkroom (version %d).",
+                        (int)version);
+    if (!err) err = run_sql(db, "BEGIN IMMEDIATE", f);
+    if (!err && version == 0) err = run_sql(db, SCHEMA, f);
+    if (!err) err = run_sql(db, "UPDATE meta SET boot = boot + 1; COMMIT", f);
+    if (!err) err = database_int(db, "SELECT boot FROM meta", &boot, f);
+    if (!err) *starts = (uint64_t)boot;
+    return err;
+}

@@ -1,0 +1,231 @@
+/* rows - prepared statements; a job's row is written twice, when it is accepted and when it ends. */
+#include "server/store/rows.h"
+
+#include "server/store/database.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END };
+_Static_assert(SQL_END + 1 == ROWS_STATEMENTS, "each statement has its place");
+
+static const char *const SQL[ROWS_STATEMENTS] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state)"
+                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_END] =
+        "UPDATE jobs SET state=?2,result_seq=?3,end_seq=?4,result=?5,bytes=?6,us=?7,file=?8,"
+        "code=?9,field=?10,message=?11,hint=?12 WHERE job=?1",
+};
+
+static int prepare(struct rows *r, struct fail *f)
+{
+    for (int i = 0; i < ROWS_STATEMENTS; i++)
+        if (sqlite3_prepare_v3(r->writer, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &r->sql[i], NULL))
+            return database_fail(r->writer, "Cannot prepare", f);
+    if (sqlite3_prepare_v3(r->reader, "SELECT file,bytes FROM jobs WHERE result=?1 LIMIT 1", -1,
+                           SQLITE_PREPARE_PERSISTENT, &r->find, NULL))
+        return database_fail(r->reader, "Cannot prepare", f);
+    return 0;
+}
+
+int rows_open(struct rows *r, const char *path, struct fail *f)
+{
+    int err = database_open(path, &r->writer, f);
+    if (!err) err = database_upgrade(r->writer, &r->starts, f);
+    if (!err) err = database_open(path, &r->reader, f);
+    if (!err) err = prepare(r, f);
+    return err;
+}
+
+void rows_close(struct rows *r)
+{
+    sqlite3_finalize(r->find);
+    for (int i = 0; i < ROWS_STATEMENTS; i++)
+        sqlite3_finalize(r->sql[i]);
+    sqlite3_close(r->reader);
+    sqlite3_close(r->writer);
+}
+
+/* --- reading ------------------------------------------------------------------------------------- */
+
+int rows_counts(struct rows *r, int64_t *done, int64_t *failed, int64_t *cancelled, struct fail *f)
+{
+    int err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=2", done, f);
+    if (!err) err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=3", failed, f);
+    if (!err)
+        err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=4", cancelled, f);
+    return err;
+}
+
+static const char *text_at(sqlite3_stmt *q, int column)
+{
+    const unsigned char *text = sqlite3_column_text(q, column);
+    return text ? (const char *)text : "";
+}
+
+static void read_fail(sqlite3_stmt *q, int column, struct fail *out)
+{
+    memset(out, 0, sizeof *out);
+    out->code = fail_from_wire(text_at(q, column));
+    snprintf(out->field, sizeof out->field, "%s", text_at(q, column + 1));
+    snprintf(out->message, sizeof out->message, "%s", text_at(q, column + 2));
+    snprintf(out->hint, sizeof out->hint, "%s", text_at(q, column + 3));
+}
+
+/* A row that cannot be read is said and skipped: it must not keep all others from being served. */
+static int restore_row(struct log *log, sqlite3_stmt *q,
+                       int (*each)(void *, const struct hub_row *, struct fail *), void *arg,
+                       struct fail *f)
+{
+    struct spec_limits limits;
+    struct spec spec = {0};
+    struct fail error;
+    spec_limits_init(&limits);
+    const char *json = text_at(q, 5);
+    int err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
+                  ? spec_parse(&spec, json, strlen(json), &limits, &error)
+                  : fail_set(&error, ERR_IO, "the request's digest is missing");
+    if (err) {
+        log_error(log, "store: row %lld is damaged and left out: %s",
+                  (long long)sqlite3_column_int64(q, 1), error.message);
+        return 0;
+    }
+    read_fail(q, 13, &error);
+    struct hub_row row = {
+        .job = (uint64_t)sqlite3_column_int64(q, 0),
+        .order = (uint64_t)sqlite3_column_int64(q, 1),
+        .created_ms = sqlite3_column_int64(q, 2),
+        .key = text_at(q, 3),
+        .digest = sqlite3_column_blob(q, 4),
+        .spec = &spec,
+        .accepted_seq = (uint64_t)sqlite3_column_int64(q, 6),
+        .state = (enum event_state)sqlite3_column_int(q, 7),
+        .result_seq = (uint64_t)sqlite3_column_int64(q, 8),
+        .end_seq = (uint64_t)sqlite3_column_int64(q, 9),
+    };
+    if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
+    row.result_bytes = sqlite3_column_int64(q, 11);
+    row.result_us = sqlite3_column_int64(q, 12);
+    if (row.state == STATE_FAILED) row.error = &error;
+    err = each(arg, &row, f);
+    spec_free(&spec);
+    return err;
+}
+
+int rows_restore(struct rows *r, struct log *log, int kept,
+                 int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
+                 struct fail *f)
+{
+    static const char sql[] =
+        "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
+        " bytes,us,code,field,message,hint FROM jobs WHERE state=0 OR ord IN"
+        " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1) ORDER BY ord";
+    sqlite3_stmt *q = NULL;
+    if (sqlite3_prepare_v2(r->reader, sql, -1, &q, NULL))
+        return database_fail(r->reader, "Cannot read", f);
+    sqlite3_bind_int(q, 1, kept);
+    int err = 0, got;
+    while ((got = sqlite3_step(q)) == SQLITE_ROW && !err) {
+        err = restore_row(log, q, each, arg, f);
+        if (err) break;
+    }
+    if (!err && got != SQLITE_DONE) err = database_fail(r->reader, "Cannot read", f);
+    sqlite3_finalize(q);
+    return err;
+}
+
+bool rows_find(struct rows *r, const char *digest, char *name, size_t bytes, int64_t *size)
+{
+    *name = 0;
+    sqlite3_bind_text(r->find, 1, digest, -1, SQLITE_STATIC);
+    if (sqlite3_step(r->find) == SQLITE_ROW) {
+        snprintf(name, bytes, "%s", text_at(r->find, 0));
+        *size = sqlite3_column_int64(r->find, 1);
+    }
+    sqlite3_reset(r->find);
+    sqlite3_clear_bindings(r->find);
+    return *name != 0;
+}
+
+/* --- writing ------------------------------------------------------------------------------------- */
+
+static int step(struct rows *r, int which, struct fail *f)
+{
+    int got = sqlite3_step(r->sql[which]);
+    sqlite3_reset(r->sql[which]);
+    sqlite3_clear_bindings(r->sql[which]);
+    return got == SQLITE_DONE ? 0 : database_fail(r->writer, "Cannot write", f);
+}
+
+int rows_begin(struct rows *r, struct fail *f)
+{
+    return step(r, SQL_BEGIN, f);
+}
+
+int rows_commit(struct rows *r, struct fail *f)
+{
+    return step(r, SQL_COMMIT, f);
+}
+
+void rows_rollback(struct rows *r)
+{
+    if (!sqlite3_get_autocommit(r->writer)) step(r, SQL_ROLLBACK, NULL);
+}
+
+static void bind_id(sqlite3_stmt *q, int at, uint64_t n)
+{
+    sqlite3_bind_int64(q, at, (sqlite3_int64)n);
+}
+
+int rows_accept(struct rows *r, const struct hub_row *row, struct fail *f)
+{
+    sqlite3_stmt *q = r->sql[SQL_ACCEPT];
+    struct text json;
+    text_init(&json, 0, 2 * LIMIT_PROMPT_BYTES * 6 + 1024);
+    spec_write(row->spec, &json, NULL);
+    int err = text_check(&json, f);
+    if (!err) {
+        bind_id(q, 1, row->job);
+        bind_id(q, 2, row->order);
+        sqlite3_bind_int64(q, 3, row->created_ms);
+        sqlite3_bind_text(q, 4, row->key, -1, SQLITE_STATIC);
+        sqlite3_bind_blob(q, 5, row->digest, SPEC_DIGEST_BYTES, SQLITE_STATIC);
+        sqlite3_bind_text(q, 6, json.at + json.head, (int)json.len, SQLITE_STATIC);
+        bind_id(q, 7, row->accepted_seq);
+        sqlite3_bind_int(q, 8, STATE_QUEUED);
+        err = step(r, SQL_ACCEPT, f);
+    }
+    text_free(&json);
+    return err;
+}
+
+static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
+{
+    sqlite3_bind_text(q, at, fail_wire(why->code), -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, at + 1, why->field, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, at + 2, why->message, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, at + 3, why->hint, -1, SQLITE_STATIC);
+}
+
+int rows_end(struct rows *r, const struct hub_row *row, const char *name, struct fail *f)
+{
+    sqlite3_stmt *q = r->sql[SQL_END];
+    bind_id(q, 1, row->job);
+    sqlite3_bind_int(q, 2, row->state);
+    bind_id(q, 3, row->result_seq);
+    bind_id(q, 4, row->end_seq);
+    if (row->result_digest) {
+        sqlite3_bind_text(q, 5, row->result_digest, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(q, 6, row->result_bytes);
+        sqlite3_bind_int64(q, 7, row->result_us);
+        sqlite3_bind_text(q, 8, name, -1, SQLITE_STATIC);
+    }
+    if (row->error) bind_fail(q, 9, row->error);
+    int err = step(r, SQL_END, f);
+    if (!err && sqlite3_changes(r->writer) != 1)
+        err = fail_set(f, ERR_INTERNAL, "A job ended that is not on disk.");
+    return err;
+}
