@@ -56,15 +56,15 @@ static void close_all(struct cuda *c)
         if (c->stage[i]) cudaFreeHost(c->stage[i]);
         if (c->staged[i]) cudaEventDestroy(c->staged[i]);
     }
+    for (int i = 0; i < CUDA_TIMERS; i++)
+        if (c->timer[i]) cudaEventDestroy(c->timer[i]);
     for (int i = 0; i < CUDA_MARKS; i++)
         if (c->mark[i]) cudaEventDestroy(c->mark[i]);
-    for (int i = 0; i < CUDA_PASSED; i++)
-        if (c->done[i]) cudaEventDestroy(c->done[i]);
-    if (c->side) cudaStreamDestroy(c->side);
+    if (c->peeks) cudaStreamDestroy(c->peeks);
     if (c->work) cudaFree(c->work);
     for (int i = 0; i < CUDA_FETCHES; i++)
-        if (c->came[i]) cudaEventDestroy(c->came[i]);
-    if (c->passed) cudaEventDestroy(c->passed);
+        if (c->fetched[i]) cudaEventDestroy(c->fetched[i]);
+    if (c->before_fetch) cudaEventDestroy(c->before_fetch);
     if (c->copies) cudaStreamDestroy(c->copies);
     if (c->stream) cudaStreamDestroy(c->stream);
     cudaGetLastError();
@@ -81,15 +81,15 @@ static int open_parts(struct cuda *c)
         e = cudaEventCreate(&c->staged[i]);
         if (e == cudaSuccess) e = cudaMallocHost((void **)&c->stage[i], CUDA_STAGE);
     }
-    for (int i = 0; i < CUDA_MARKS && e == cudaSuccess; i++)
-        e = cudaEventCreate(&c->mark[i]);
+    for (int i = 0; i < CUDA_TIMERS && e == cudaSuccess; i++)
+        e = cudaEventCreate(&c->timer[i]);
     if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->copies, cudaStreamNonBlocking);
-    if (e == cudaSuccess) e = cudaEventCreate(&c->passed);
+    if (e == cudaSuccess) e = cudaEventCreate(&c->before_fetch);
     for (int i = 0; i < CUDA_FETCHES && e == cudaSuccess; i++)
-        e = cudaEventCreate(&c->came[i]);
-    for (int i = 0; i < CUDA_PASSED && e == cudaSuccess; i++)
-        e = cudaEventCreateWithFlags(&c->done[i], cudaEventDisableTiming);
-    if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->side, cudaStreamNonBlocking);
+        e = cudaEventCreate(&c->fetched[i]);
+    for (int i = 0; i < CUDA_MARKS && e == cudaSuccess; i++)
+        e = cudaEventCreateWithFlags(&c->mark[i], cudaEventDisableTiming);
+    if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&c->peeks, cudaStreamNonBlocking);
     if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK + CUDA_TRY);
     c->q.stream = c->stream;
     return cuda_check(c, e, "open");
@@ -170,19 +170,19 @@ int cuda_sync(struct dev *d, struct fail *f)
     return answer(c, f);
 }
 
-uint64_t cuda_note(struct dev *d)
+uint64_t cuda_mark(struct dev *d)
 {
     struct cuda *c = cuda_of(d);
     if (cuda_ready(c))
-        cuda_check(c, cudaEventRecord(c->done[++c->marks % CUDA_PASSED], c->stream), "mark");
+        cuda_check(c, cudaEventRecord(c->mark[++c->marks % CUDA_MARKS], c->stream), "mark");
     return c->marks;
 }
 
 int cuda_wait(struct dev *d, uint64_t mark, struct fail *f)
 {
     struct cuda *c = cuda_of(d);
-    assert(mark + CUDA_PASSED > c->marks);
-    if (cuda_ready(c)) cuda_check(c, cudaEventSynchronize(c->done[mark % CUDA_PASSED]), "wait");
+    assert(mark + CUDA_MARKS > c->marks);
+    if (cuda_ready(c)) cuda_check(c, cudaEventSynchronize(c->mark[mark % CUDA_MARKS]), "wait");
     return answer(c, f);
 }
 
@@ -216,18 +216,18 @@ void cuda_memory(struct dev *d, uint64_t *total, uint64_t *free_bytes)
     if (cudaMemGetInfo(&left, &all) == cudaSuccess && left < *free_bytes) *free_bytes = left;
 }
 
-void cuda_mark(struct dev *d, int mark)
+void cuda_timer_mark(struct dev *d, int mark)
 {
     struct cuda *c = cuda_of(d);
-    assert(mark >= 0 && mark < CUDA_MARKS);
-    cuda_check(c, cudaEventRecord(c->mark[mark], c->stream), "mark");
+    assert(mark >= 0 && mark < CUDA_TIMERS);
+    cuda_check(c, cudaEventRecord(c->timer[mark], c->stream), "mark");
 }
 
-double cuda_between(struct dev *d, int from, int to)
+double cuda_timer_between(struct dev *d, int from, int to)
 {
     struct cuda *c = cuda_of(d);
     float ms = 0;
-    cuda_check(c, cudaEventSynchronize(c->mark[to]), "measure");
-    cuda_check(c, cudaEventElapsedTime(&ms, c->mark[from], c->mark[to]), "measure");
+    cuda_check(c, cudaEventSynchronize(c->timer[to]), "measure");
+    cuda_check(c, cudaEventElapsedTime(&ms, c->timer[from], c->timer[to]), "measure");
     return (double)ms;
 }

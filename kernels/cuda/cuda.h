@@ -29,7 +29,7 @@ const char *cuda_describe(const struct dev *);
 /* Bytes of the card (or of opts.vram), and what is free of them. */
 void cuda_memory(struct dev *, uint64_t *total, uint64_t *free);
 /* Milliseconds between two marks of the stream; marks are counted from 0, at most 16. */
-void cuda_mark(struct dev *, int mark);
-double cuda_between(struct dev *, int from, int to);
+void cuda_timer_mark(struct dev *, int mark);
+double cuda_timer_between(struct dev *, int from, int to);
 
 #endif

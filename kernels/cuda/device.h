@@ -10,11 +10,11 @@
 #include <cuda_runtime.h>
 
 enum {
-    CUDA_MARKS = 16,
+    CUDA_TIMERS = 16,
     CUDA_FETCHES =
         32, /* events of fetches, in a ring: an older one has ended when a newer one has */
     CUDA_CAPTURES = 8, /* recorded quanta that are kept */
-    CUDA_PASSED = 8    /* marks that can be waited for */
+    CUDA_MARKS = 8    /* marks that can be waited for */
 };
 #define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
 #define CUDA_TRY   ((size_t)64 << 20) /* behind it: results that are timed and thrown away */
@@ -37,14 +37,14 @@ struct cuda {
     cudaStream_t stream;
     char *work;     /* CUDA_WORK bytes, then CUDA_TRY */
     char *stage[2]; /* pinned */
-    cudaEvent_t staged[2], mark[CUDA_MARKS], done[CUDA_PASSED];
-    cudaStream_t side;   /* looks at finished memory while `stream` goes on */
+    cudaEvent_t staged[2], timer[CUDA_TIMERS], mark[CUDA_MARKS];
+    cudaStream_t peeks;   /* looks at finished memory while `stream` goes on */
     uint64_t marks;      /* taken so far */
     int half;            /* of the staging memory, in use */
     size_t filled;       /* bytes of that half */
     uint64_t used, vram; /* bytes allocated, and the most that may be */
     cudaStream_t copies; /* of weights that come and go */
-    cudaEvent_t passed, came[CUDA_FETCHES];
+    cudaEvent_t before_fetch, fetched[CUDA_FETCHES];
     uint64_t tickets;
     struct cublaslt *cublaslt; /* NULL: not found, or not wanted */
     struct cudnn *cudnn;
@@ -87,7 +87,7 @@ size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
 
 /* cuda.c */
 int cuda_sync(struct dev *, struct fail *);
-uint64_t cuda_note(struct dev *);
+uint64_t cuda_mark(struct dev *);
 int cuda_wait(struct dev *, uint64_t mark, struct fail *);
 void cuda_reset(struct dev *);
 void cuda_close(struct dev *);

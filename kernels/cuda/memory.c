@@ -109,9 +109,9 @@ int cuda_peek(struct dev *d, void *host, tensor src, struct fail *f)
     if (cuda_ready(c))
         cuda_check(c,
                    cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
-                                     (size_t)src.rows, cudaMemcpyDeviceToHost, c->side),
+                                     (size_t)src.rows, cudaMemcpyDeviceToHost, c->peeks),
                    "look");
-    if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->side), "look");
+    if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->peeks), "look");
     if (c->failed && f) *f = c->fail;
     return c->failed ? (int)c->fail.code : 0;
 }
@@ -158,11 +158,11 @@ uint64_t cuda_fetch(struct dev *d, void *at, const void *home, size_t bytes)
     struct cuda *c = cuda_of(d);
     const uint64_t ticket = ++c->tickets;
     if (!cuda_ready(c)) return ticket;
-    cuda_check(c, cudaEventRecord(c->passed, c->stream), "fetch weights");
-    cuda_check(c, cudaStreamWaitEvent(c->copies, c->passed, 0), "fetch weights");
+    cuda_check(c, cudaEventRecord(c->before_fetch, c->stream), "fetch weights");
+    cuda_check(c, cudaStreamWaitEvent(c->copies, c->before_fetch, 0), "fetch weights");
     cuda_check(c, cudaMemcpyAsync(at, home, bytes, cudaMemcpyHostToDevice, c->copies),
                "fetch weights");
-    cuda_check(c, cudaEventRecord(c->came[ticket % CUDA_FETCHES], c->copies), "fetch weights");
+    cuda_check(c, cudaEventRecord(c->fetched[ticket % CUDA_FETCHES], c->copies), "fetch weights");
     return ticket;
 }
 
@@ -170,6 +170,6 @@ void cuda_arrive(struct dev *d, uint64_t ticket)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    cuda_check(c, cudaStreamWaitEvent(c->stream, c->came[ticket % CUDA_FETCHES], 0),
+    cuda_check(c, cudaStreamWaitEvent(c->stream, c->fetched[ticket % CUDA_FETCHES], 0),
                "wait for weights");
 }

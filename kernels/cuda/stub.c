@@ -28,12 +28,12 @@ void cuda_memory(struct dev *d, uint64_t *total, uint64_t *free_bytes)
     *total = *free_bytes = 0;
 }
 
-void cuda_mark(struct dev *d, int mark)
+void cuda_timer_mark(struct dev *d, int mark)
 {
     (void)d, (void)mark;
 }
 
-double cuda_between(struct dev *d, int from, int to)
+double cuda_timer_between(struct dev *d, int from, int to)
 {
     (void)d, (void)from, (void)to;
     return 0;
