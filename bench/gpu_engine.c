@@ -143,7 +143,7 @@ static void fill_weights(struct glm *g)
 {
     struct cuda *c = cuda_of(g->dev);
     for (int i = 0; i < g->stages.list.n; i++) {
-        const struct weight *w = g->stages.list.w[i];
+        const struct cuda_weight *w = cuda_weight_of(g->stages.list.w[i]);
         const int bf = c->bf && w->use != USE_VECTOR;
         const double fan = (double)(w->in * (w->k ? w->k * w->k : 1));
         const float scale = w->use == USE_VECTOR || w->use == USE_TABLE ? 1 : (float)sqrt(3 / fan);

@@ -105,9 +105,11 @@ static void zero(struct dev *d, tensor y)
 
 static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
 {
-    before(d, 1, 2.0 * (double)y.rows * (double)w->in * (double)w->out,
-           bytes_of(x) + (1 + add) * bytes_of(y) + (double)w->bytes, "linear %lld x %lld x %lld",
-           L(y.rows), L(w->in), L(w->out));
+    const struct cuda_weight *k = cuda_weight_of(w);
+
+    before(d, 1, 2.0 * (double)y.rows * (double)k->in * (double)k->out,
+           bytes_of(x) + (1 + add) * bytes_of(y) + (double)k->bytes, "linear %lld x %lld x %lld",
+           L(y.rows), L(k->in), L(k->out));
     TIMED(linear, d, y, x, w, act, add);
 }
 
@@ -139,9 +141,11 @@ static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *
 static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
                        enum act act)
 {
-    before(d, 1, 2.0 * (double)y.rows * (double)w->in * (double)w->out,
-           bytes_of(x) + bytes_of(y) + (double)w->bytes, "linear_glu %lld x %lld x %lld", L(y.rows),
-           L(w->in), L(w->out));
+    const struct cuda_weight *k = cuda_weight_of(w);
+
+    before(d, 1, 2.0 * (double)y.rows * (double)k->in * (double)k->out,
+           bytes_of(x) + bytes_of(y) + (double)k->bytes, "linear_glu %lld x %lld x %lld", L(y.rows),
+           L(k->in), L(k->out));
     TIMED(linear_glu, d, y, gu, x, w, act);
 }
 
@@ -207,10 +211,12 @@ static void sample(struct dev *d, tensor logits, const struct draw *w, int n)
 static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
                  int up, int first, tensor add)
 {
-    const double taps = w->k * w->k;
-    before(d, 1, 2.0 * (double)y.rows * taps * (double)w->in * (double)w->out,
-           bytes_of(x) + bytes_of(y) + bytes_of(add) + (double)w->bytes,
-           "conv %d, %lld to %lld%s, %lld pixels", w->k, L(w->in), L(w->out),
+    const struct cuda_weight *k = cuda_weight_of(w);
+    const double taps = k->k * k->k;
+
+    before(d, 1, 2.0 * (double)y.rows * taps * (double)k->in * (double)k->out,
+           bytes_of(x) + bytes_of(y) + bytes_of(add) + (double)k->bytes,
+           "conv %d, %lld to %lld%s, %lld pixels", k->k, L(k->in), L(k->out),
            up ? ", enlarged" : "", L(y.rows));
     TIMED(conv, d, y, x, w, h, width, up, first, add);
 }

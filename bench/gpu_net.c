@@ -116,10 +116,10 @@ static struct weight *make_there(struct maker *m, const struct weight_spec *s)
 {
     struct cuda *c = cuda_of(m->d);
     struct fail f = {0};
-    struct weight *w = calloc(1, sizeof *w);
+    struct cuda_weight *w = calloc(1, sizeof *w);
     const int64_t taps = s->k ? s->k * s->k : 1, rows = s->part[0].rows, cols = s->part[0].cols;
     if (!w) exit(1);
-    *w = (struct weight){.use = s->use, .out = rows, .in = cols / taps, .k = s->k};
+    *w = (struct cuda_weight){.use = s->use, .out = rows, .in = cols / taps, .k = s->k};
     const int bf = c->bf && s->use != USE_VECTOR;
     const size_t unit = bf ? 2 : 4, bytes = (size_t)(rows * cols) * unit;
     const size_t data = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
@@ -127,7 +127,7 @@ static struct weight *make_there(struct maker *m, const struct weight_spec *s)
     maker_check(m, m->d->ops->mem_new(m->d, &w->data, w->bytes, &f), &f, "a weight");
     w->bias = s->bias[0].data ? (char *)w->data + data : NULL;
     cu_noise(&c->q, bf, w->data, w->bytes / unit, 0.03f, m->made);
-    return w;
+    return (struct weight *)w;
 }
 
 /* Rows beyond the noise repeat it: up to four parts. */

@@ -31,12 +31,12 @@ static void check(struct speed *s, int rc, const char *what)
         for (int i_ = 0; i_ < (warm); i_++)                         \
             call;                                                   \
         check(s, (s)->d->ops->sync((s)->d, &(s)->f), "warming up"); \
-        cuda_timer_mark((s)->d, 0);                                       \
+        cuda_timer_mark((s)->d, 0);                                 \
         for (int i_ = 0; i_ < (n); i_++)                            \
             call;                                                   \
-        cuda_timer_mark((s)->d, 1);                                       \
+        cuda_timer_mark((s)->d, 1);                                 \
         check(s, (s)->d->ops->sync((s)->d, &(s)->f), "measuring");  \
-        ms = cuda_timer_between((s)->d, 0, 1) / (n);                      \
+        ms = cuda_timer_between((s)->d, 0, 1) / (n);                \
     } while (0)
 
 static tensor noisy(struct speed *s, int64_t rows, int64_t cols)

@@ -1,6 +1,7 @@
-/* device - what the files of the CUDA device share: the device, its weights, its sticky error.
+/* device - what the files of the CUDA device share: the device, its weights, its sticky failure.
  *
- * Thread: the device's worker. */
+ * A failure is sticky: the first one is kept, later calls do nothing, sync() reports it until
+ * reset(). Thread: the device's worker. */
 #ifndef KERNELS_CUDA_DEVICE_H
 #define KERNELS_CUDA_DEVICE_H
 
@@ -10,60 +11,93 @@
 #include <cuda_runtime.h>
 
 enum {
+    /* points of cuda_timer_mark() */
     CUDA_TIMERS = 16,
-    CUDA_FETCHES =
-        32, /* events of fetches, in a ring: an older one has ended when a newer one has */
-    CUDA_CAPTURES = 8, /* recorded quanta that are kept */
-    CUDA_MARKS = 8    /* marks that can be waited for */
+    /* fetches with an event of their own, in a ring: an older one has ended when a newer one has */
+    CUDA_FETCHES = 32,
+    /* captured quanta that are kept */
+    CUDA_CAPTURES = 8,
+    /* marks that can be waited for */
+    CUDA_MARKS = 8
 };
-#define CUDA_WORK  ((size_t)96 << 20) /* workspace of all operations, one after another */
-#define CUDA_TRY   ((size_t)64 << 20) /* behind it: results that are timed and thrown away */
-#define CUDA_STAGE ((size_t)16 << 20) /* each half of the pinned staging memory */
+/* workspace of all operations, one after another */
+#define CUDA_WORK  ((size_t)96 << 20)
+/* behind it: where results of tuning runs go */
+#define CUDA_TRY   ((size_t)64 << 20)
+/* each half of the pinned staging memory */
+#define CUDA_STAGE ((size_t)16 << 20)
 
 struct cublaslt;
 struct cudnn;
 
-/* A recorded quantum. seen: asked for, but not yet recorded: the first time kernels are being loaded. */
+/* A captured quantum. */
 struct cuda_capture {
-    uint64_t key, used; /* used: when, for the choice of the one to drop */
+    uint64_t key;
+    /* c->clock of the last use: the oldest is dropped */
+    uint64_t used;
     cudaGraphExec_t exec;
+    /* asked for once, not yet captured: the first time, kernels are still being loaded */
     int seen;
 };
 
 struct cuda {
-    struct dev dev; /* first: a struct dev * of this device is one of these */
+    /* first: a struct dev * of this device points to one of these */
+    struct dev dev;
     struct cu_queue q;
     int index, bf, sms;
+    char name[200];
+
+    /* everything that operations do */
     cudaStream_t stream;
-    char *work;     /* CUDA_WORK bytes, then CUDA_TRY */
-    char *stage[2]; /* pinned */
-    cudaEvent_t staged[2], timer[CUDA_TIMERS], mark[CUDA_MARKS];
-    cudaStream_t peeks;   /* looks at finished memory while `stream` goes on */
-    uint64_t marks;      /* taken so far */
-    int half;            /* of the staging memory, in use */
-    size_t filled;       /* bytes of that half */
-    uint64_t used, vram; /* bytes allocated, and the most that may be */
-    cudaStream_t copies; /* of weights that come and go */
+    /* CUDA_WORK bytes, then CUDA_TRY */
+    char *work;
+    /* NULL: not found, or not to be used */
+    struct cublaslt *cublaslt;
+    struct cudnn *cudnn;
+    /* bytes allocated, and how many may be */
+    uint64_t used, vram;
+
+    /* pinned staging memory: the half in use, bytes of it that are filled, end of each half's
+     * copies */
+    char *stage[2];
+    cudaEvent_t staged[2];
+    int half;
+    size_t filled;
+
+    /* reads finished memory while `stream` goes on */
+    cudaStream_t peeks;
+    cudaEvent_t mark[CUDA_MARKS];
+    /* taken so far */
+    uint64_t marks;
+    cudaEvent_t timer[CUDA_TIMERS];
+
+    /* of weights that come and go */
+    cudaStream_t copies;
     cudaEvent_t before_fetch, fetched[CUDA_FETCHES];
     uint64_t tickets;
-    struct cublaslt *cublaslt; /* NULL: not found, or not wanted */
-    struct cudnn *cudnn;
+
     struct cuda_capture capture[CUDA_CAPTURES];
+    /* the one that is being captured, or NULL */
     struct cuda_capture *capturing;
     uint64_t clock;
-    int failed; /* sticky */
+
+    int failed;
     struct fail fail;
-    char name[200];
 };
 
-/* linear: [out, in]; conv: [out, side, side, in]; table: [rows, cols]; all T. vector: floats. Bias: T. */
-struct weight {
+/* A packed weight, all T but vectors, which are f32. linear: [out, in]; conv: [out, side, side, in];
+ * table: [rows, cols]; vector: [out]. The bias is T. */
+struct cuda_weight {
     enum weight_use use;
-    int64_t out, in; /* conv: in = channels; vector: out values */
-    int k;           /* conv: side */
+    /* conv: in = channels */
+    int64_t out, in;
+    /* conv: side */
+    int k;
     size_t bytes;
-    void *data, *bias; /* bias NULL: none; else inside the block of data */
-    int placed;        /* the block belongs to somebody else */
+    /* bias: inside the block of data; NULL: none */
+    void *data, *bias;
+    /* the memory is its owner's (weights that come and go) */
+    int placed;
 };
 
 static inline struct cuda *cuda_of(struct dev *d)
@@ -71,33 +105,39 @@ static inline struct cuda *cuda_of(struct dev *d)
     return (struct cuda *)d;
 }
 
+static inline const struct cuda_weight *cuda_weight_of(const struct weight *w)
+{
+    return (const struct cuda_weight *)w;
+}
+
+/* device.c */
 /* 0 when an earlier failure forbids further work. */
 int cuda_ready(struct cuda *);
 void cuda_fail(struct cuda *, enum err, const char *what, const char *why);
-/* Notes what a runtime call says; 0 when it is well. */
+/* Keeps the failure of a runtime call; 0 when there is none. */
 int cuda_check(struct cuda *, cudaError_t, const char *what);
-/* Copies n bytes from pageable host memory; they may be reused at once. */
-void cuda_upload(struct cuda *, void *dst, const void *host, size_t n);
+/* 0, or the sticky failure's code, copied to fail. */
+int cuda_failure(const struct cuda *, struct fail *);
+/* After launches of our own kernels. */
+void cuda_launched(struct cuda *, const char *what);
+/* What a library's call returned: 1 done, 0 not possible, so the work is left to our kernels,
+ * negative failed, which is sticky. 1 when there is nothing left to do. */
+int cuda_took(struct cuda *, int rc, const char *what);
 
-/* weight.c */
-int cuda_weight_new(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
-void cuda_weight_free(struct dev *, struct weight *);
-size_t cuda_weight_bytes(const struct weight *);
-size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
-
-/* cuda.c */
+/* stream.c */
+/* All that operations need later, so that none of them allocates. 0, or 1 with a sticky failure. */
+int cuda_stream_open(struct cuda *);
+void cuda_close(struct dev *);
 int cuda_sync(struct dev *, struct fail *);
 uint64_t cuda_mark(struct dev *);
 int cuda_wait(struct dev *, uint64_t mark, struct fail *);
 void cuda_reset(struct dev *);
-void cuda_close(struct dev *);
-
-/* table.c: the operations */
-extern const struct ops cuda_ops;
 
 /* memory.c */
 int cuda_mem_new(struct dev *, void **base, size_t bytes, struct fail *);
 void cuda_mem_free(struct dev *, void *base, size_t bytes);
+/* Copies n bytes from pageable host memory, which may be reused at once. */
+void cuda_upload(struct cuda *, void *dst, const void *host, size_t n);
 void cuda_put(struct dev *, tensor dst, const void *host);
 void cuda_get(struct dev *, void *host, tensor src);
 int cuda_peek(struct dev *, void *host, tensor src, struct fail *);
@@ -108,9 +148,22 @@ void cuda_home_free(struct dev *, void *base, size_t bytes);
 uint64_t cuda_fetch(struct dev *, void *at, const void *home, size_t bytes);
 void cuda_arrive(struct dev *, uint64_t ticket);
 
+/* weight.c */
+int cuda_weight_new(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
+void cuda_weight_free(struct dev *, struct weight *);
+size_t cuda_weight_bytes(const struct weight *);
+size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
+
 /* capture.c */
 int cuda_capture_begin(struct dev *, uint64_t key);
 void cuda_capture_end(struct dev *);
 void cuda_capture_drop(struct cuda *);
+
+/* conv.c */
+void cuda_conv(struct dev *, tensor y, tensor x, const struct weight *, int h, int width, int up,
+               int first, tensor add);
+
+/* ops.c: the operations */
+extern const struct ops cuda_ops;
 
 #endif

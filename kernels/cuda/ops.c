@@ -8,20 +8,6 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda_sizes.h"
 
-#define BAND_BYTES ((size_t)64 << 20) /* of an enlarged picture that waits for its convolution */
-
-static void launched(struct cuda *c, const char *what)
-{
-    cuda_check(c, cudaGetLastError(), what);
-}
-
-/* A library that fails for a reason of its own leaves the work to our kernels; a broken card does not. */
-static int took(struct cuda *c, int rc, const char *what)
-{
-    if (rc < 0) cuda_fail(c, ERR_DEVICE, what, "the library failed");
-    return rc != 0;
-}
-
 /* -- matrices ----------------------------------------------------------------------------------------- */
 
 static void product(struct cuda *c, const struct cu_product *p)
@@ -29,21 +15,23 @@ static void product(struct cuda *c, const struct cu_product *p)
     struct cublaslt_shape s;
     if (cu_gemv_can(p, c->bf)) {
         cu_gemv(&c->q, c->bf, p);
-        launched(c, "a product of few rows");
+        cuda_launched(c, "a product of few rows");
         return;
     }
     if (c->cublaslt && cublaslt_plan(&s, p, c->bf)
-        && took(c, cublaslt_run(c->cublaslt, &s, p), "a product")) {
+        && cuda_took(c, cublaslt_run(c->cublaslt, &s, p), "a product")) {
         if (s.after)
             cu_add_act(&c->q, c->bf, p->y, p->ldy, p->y, p->ldy, NULL, 0, p->m, p->n, s.after);
     } else {
         cu_gemm(&c->q, c->bf, p);
     }
-    launched(c, "a product");
+    cuda_launched(c, "a product");
 }
 
-static struct cu_product product_of(tensor y, tensor x, const struct weight *w, enum act act)
+static struct cu_product product_of(tensor y, tensor x, const struct weight *weight, enum act act)
 {
+    const struct cuda_weight *w = cuda_weight_of(weight);
+
     return (struct cu_product){.y = y.data,
                                .x = x.data,
                                .w = w->data,
@@ -59,9 +47,10 @@ static struct cu_product product_of(tensor y, tensor x, const struct weight *w, 
 static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
 {
     struct cuda *c = cuda_of(d);
-    if (!cuda_ready(c) || !y.rows) return;
-    assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows && x.type == d->type);
     struct cu_product p = product_of(y, x, w, act);
+
+    if (!cuda_ready(c) || !y.rows) return;
+    assert(x.cols == p.k && y.cols == p.n && x.rows == y.rows && x.type == d->type);
     p.add = add;
     p.y_f32 = y.type == DT_F32 && c->bf;
     product(c, &p);
@@ -70,10 +59,17 @@ static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, en
 static void embed(struct dev *d, tensor y, const struct weight *table, tensor ids)
 {
     struct cuda *c = cuda_of(d);
+    const struct cuda_weight *t = cuda_weight_of(table);
+
     if (!cuda_ready(c)) return;
-    assert(y.cols == table->in && ids.type == DT_I32);
-    cu_embed(&c->q, c->bf, y.data, y.ld, table->data, ids.data, ids.ld, (int)y.rows, (int)y.cols);
-    launched(c, "embed");
+    assert(y.cols == t->in && ids.type == DT_I32);
+    cu_embed(&c->q, c->bf, y.data, y.ld, t->data, ids.data, ids.ld, (int)y.rows, (int)y.cols);
+    cuda_launched(c, "embed");
+}
+
+static const float *vector_of(const struct weight *w)
+{
+    return cuda_weight_of(w)->data;
 }
 
 /* -- rows --------------------------------------------------------------------------------------------- */
@@ -82,16 +78,17 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    cu_rms(&c->q, c->bf, y.data, y.ld, x.data, x.ld, w->data, (int)x.rows, (int)x.cols, eps);
-    launched(c, "rms");
+    cu_rms(&c->q, c->bf, y.data, y.ld, x.data, x.ld, vector_of(w), (int)x.rows, (int)x.cols, eps);
+    cuda_launched(c, "rms");
 }
 
 static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, float eps)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    cu_rms_add(&c->q, c->bf, x.data, x.ld, a.data, a.ld, w->data, (int)x.rows, (int)x.cols, eps);
-    launched(c, "rms_add");
+    cu_rms_add(&c->q, c->bf, x.data, x.ld, a.data, a.ld, vector_of(w), (int)x.rows, (int)x.cols,
+               eps);
+    cuda_launched(c, "rms_add");
 }
 
 static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
@@ -99,9 +96,9 @@ static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    cu_rms_add_rms(&c->q, c->bf, x.data, x.ld, a.data, a.ld, w->data, y.data, y.ld, w2->data,
-                   (int)x.rows, (int)x.cols, eps);
-    launched(c, "rms_add_rms");
+    cu_rms_add_rms(&c->q, c->bf, x.data, x.ld, a.data, a.ld, vector_of(w), y.data, y.ld,
+                   vector_of(w2), (int)x.rows, (int)x.cols, eps);
+    cuda_launched(c, "rms_add_rms");
 }
 
 /* The next segments of a call, as many as one launch takes; returns how many. */
@@ -131,7 +128,7 @@ static void ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct s
         cu_ln_mod(&c->q, c->bf, y.data, y.ld, x.data, x.ld, mod.data, &s, (int)x.rows, (int)x.cols,
                   eps);
     }
-    launched(c, "ln_mod");
+    cuda_launched(c, "ln_mod");
 }
 
 static void gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct seg *seg, int nseg)
@@ -144,7 +141,7 @@ static void gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct
         cu_gate_add(&c->q, c->bf, x.data, x.ld, a.data, a.ld, mod.data, &s, (int)x.rows,
                     (int)x.cols);
     }
-    launched(c, "gate_add");
+    cuda_launched(c, "gate_add");
 }
 
 /* 1 when attention's shapes are ones that the kernels have room for. */
@@ -168,7 +165,7 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
         cu_qk_norm_rope(&c->q, c->bf, x.data, x.ld, heads, dim, table.data, table.ld, &s,
                         (int)x.rows, eps);
     }
-    launched(c, "qk_norm_rope");
+    cuda_launched(c, "qk_norm_rope");
 }
 
 static void glu(struct dev *d, tensor y, tensor gu, enum act act)
@@ -176,7 +173,7 @@ static void glu(struct dev *d, tensor y, tensor gu, enum act act)
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
     cu_glu(&c->q, c->bf, y.data, y.ld, gu.data, gu.ld, (int)y.rows, (int)y.cols, (int)act);
-    launched(c, "glu");
+    cuda_launched(c, "glu");
 }
 
 static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
@@ -185,7 +182,7 @@ static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
     if (!cuda_ready(c)) return;
     cu_add_act(&c->q, c->bf, y.data, y.ld, a.data, a.ld, b.data, b.ld, (int)y.rows, (int)y.cols,
                (int)act);
-    launched(c, "add_act");
+    cuda_launched(c, "add_act");
 }
 
 static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
@@ -194,13 +191,13 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
     struct cuda *c = cuda_of(d);
     struct cu_product p = product_of(y, x, w, act);
     p.glu = 1;
-    assert(2 * y.cols == w->out && gu.cols == w->out && x.cols == w->in && y.rows == x.rows);
+    assert(2 * y.cols == p.n && gu.cols == p.n && x.cols == p.k && y.rows == x.rows);
     if (!cu_gemv_can(&p, c->bf)) {
         linear(d, gu, x, w, ACT_NONE, 0);
         glu(d, y, gu, act);
     } else if (cuda_ready(c)) {
         cu_gemv(&c->q, c->bf, &p);
-        launched(c, "a gated product of few rows");
+        cuda_launched(c, "a gated product of few rows");
     }
 }
 
@@ -208,9 +205,9 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
 
 static void attend(struct cuda *c, const struct cu_attn *a)
 {
-    if (c->bf && c->cudnn && took(c, cudnn_attention(c->cudnn, a), "attention")) return;
+    if (c->bf && c->cudnn && cuda_took(c, cudnn_attention(c->cudnn, a), "attention")) return;
     cu_attention(&c->q, c->bf, a);
-    launched(c, "attention");
+    cuda_launched(c, "attention");
 }
 
 static void attention(struct dev *d, const struct attn *a, const struct attn_seq *seq, int nseq)
@@ -274,7 +271,7 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
     rows.n = 1;
     rows.seq[0] = decode_seq(s);
     cu_append(&c->q, c->bf, &rows, (int)s->n);
-    launched(c, "append");
+    cuda_launched(c, "append");
     const struct cu_attn one = {.q = q.data,
                                 .k = s->k.data,
                                 .v = s->v.data,
@@ -291,7 +288,7 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
                                 .scale = a->scale,
                                 .start = rows.seq[0].len};
     cu_attention(&c->q, c->bf, &one);
-    launched(c, "attention of a prompt");
+    cuda_launched(c, "attention of a prompt");
 }
 
 static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
@@ -312,7 +309,7 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
             one.n = 0;
         }
     }
-    launched(c, "ar_attention");
+    cuda_launched(c, "ar_attention");
 }
 
 /* -- drawing -------------------------------------------------------------------------------------------- */
@@ -337,7 +334,7 @@ static void sample(struct dev *d, tensor logits, const struct draw *draw, int n)
                                   .strict = draw[i].strict,
                                   .advance = (int)draw[i].advance};
     cu_sample(&c->q, logits.data, logits.ld, (int)logits.cols, (float *)(void *)c->work, &s);
-    launched(c, "sample");
+    cuda_launched(c, "sample");
 }
 
 /* -- flow ------------------------------------------------------------------------------------------------- */
@@ -348,7 +345,7 @@ static void patchify(struct dev *d, tensor tokens, tensor latents, int h, int w)
     if (!cuda_ready(c)) return;
     cu_patchify(&c->q, c->bf, tokens.data, tokens.ld, latents.data, latents.ld, (int)latents.rows,
                 h, w);
-    launched(c, "patchify");
+    cuda_launched(c, "patchify");
 }
 
 static void unpatchify(struct dev *d, tensor latents, tensor tokens, int h, int w)
@@ -357,7 +354,7 @@ static void unpatchify(struct dev *d, tensor latents, tensor tokens, int h, int 
     if (!cuda_ready(c)) return;
     cu_unpatchify(&c->q, c->bf, latents.data, latents.ld, tokens.data, tokens.ld, (int)latents.rows,
                   h, w);
-    launched(c, "unpatchify");
+    cuda_launched(c, "unpatchify");
 }
 
 static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance, float sigma,
@@ -379,7 +376,7 @@ static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance,
                                .sigma = sigma,
                                .dsigma = dsigma};
     cu_euler(&c->q, &e);
-    launched(c, "euler");
+    cuda_launched(c, "euler");
 }
 
 /* -- pictures ----------------------------------------------------------------------------------------------- */
@@ -389,112 +386,9 @@ static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
-    cu_denorm(&c->q, c->bf, z.data, z.ld, x.data, x.ld, mean->data, std->data, (int)z.rows,
-              (int)z.cols);
-    launched(c, "denorm");
-}
-
-/* What one call of conv() is asked, and how many rows y has. */
-struct conv {
-    tensor y, x, add;
-    const struct weight *w;
-    int h, width, up, first, rows;
-};
-
-static void conv_by_hand(struct cuda *c, const struct conv *v)
-{
-    const struct cu_conv by_hand = {.y = v->y.data,
-                                    .x = v->x.data,
-                                    .w = v->w->data,
-                                    .bias = v->w->bias,
-                                    .add = v->add.data,
-                                    .h = v->h,
-                                    .w_in = v->width,
-                                    .c = (int)v->w->in,
-                                    .n = (int)v->w->out,
-                                    .side = v->w->k,
-                                    .up = v->up,
-                                    .first = v->first,
-                                    .rows = v->rows,
-                                    .ldy = v->y.ld,
-                                    .ldx = v->x.ld,
-                                    .lda = v->add.ld};
-    cu_conv(&c->q, c->bf, &by_hand);
-}
-
-/* Rows [at, at + n) of y by the library, from h rows of x, padded above and below or not. */
-static int conv_lib(struct cuda *c, const struct conv *v, int at, int n, const void *x, int64_t ldx,
-                    int h, int width, int pad)
-{
-    const tensor y = tensor_rows(v->y, (int64_t)at * width, (int64_t)n * width);
-    const tensor add = tensor_given(v->add)
-                           ? tensor_rows(v->add, (int64_t)at * width, (int64_t)n * width)
-                           : v->add;
-    const struct cudnn_conv d = {.y = y.data,
-                                 .x = x,
-                                 .w = v->w->data,
-                                 .bias = v->w->bias,
-                                 .add = add.data,
-                                 .h = h,
-                                 .w_in = width,
-                                 .c = (int)v->w->in,
-                                 .n = (int)v->w->out,
-                                 .side = v->w->k,
-                                 .pad_h = pad,
-                                 .ldy = y.ld,
-                                 .ldx = ldx,
-                                 .lda = add.ld};
-    return cudnn_conv(c->cudnn, &d);
-}
-
-/* Rows of a picture of `rows` that fit the band buffer with a halo row on either side: the largest divisor,
- * so that all bands have one shape and one plan. 0: not even one row fits. */
-static int band_rows(int rows, int width, int64_t channels)
-{
-    const size_t line = (size_t)width * (size_t)channels * 2;
-    for (int n = rows; n > 0; n--)
-        if (rows % n == 0 && line * (size_t)(n + 2) <= BAND_BYTES) return n;
-    return 0;
-}
-
-/* The library cannot read a picture enlarged: bands of it are made at the end of the workspace. */
-static int conv_up(struct cuda *c, const struct conv *v)
-{
-    const int n = band_rows(v->rows, 2 * v->width, v->w->in), halo = v->w->k / 2;
-    char *band = c->work + CUDA_WORK - BAND_BYTES;
-    for (int r = 0; n && r < v->rows; r += n) {
-        cu_enlarge(&c->q, 1, band, v->x.data, v->x.ld, v->h, v->width, (int)v->w->in,
-                   v->first + r - halo, n + 2 * halo);
-        const int rc = conv_lib(c, v, r, n, band, v->w->in, n + 2 * halo, 2 * v->width, 0);
-        if (rc <= 0) return r ? -1 : rc;
-    }
-    return n > 0;
-}
-
-/* All rows, padded; or rows that have all their neighbours in x. */
-static int conv_same(struct cuda *c, const struct conv *v)
-{
-    const int halo = v->w->k / 2, from = v->first - halo, h = v->rows + 2 * halo;
-    if (v->first == 0 && v->rows == v->h)
-        return conv_lib(c, v, 0, v->rows, v->x.data, v->x.ld, v->h, v->width, halo);
-    if (from < 0 || from + h > v->h) return 0;
-    const tensor x = tensor_rows(v->x, (int64_t)from * v->width, (int64_t)h * v->width);
-    return conv_lib(c, v, 0, v->rows, x.data, x.ld, h, v->width, 0);
-}
-
-static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
-                 int up, int first, tensor add)
-{
-    struct cuda *c = cuda_of(d);
-    const int ow = up ? 2 * width : width;
-    const struct conv v = {y, x, add, w, h, width, up, first, (int)(y.rows / ow)};
-    if (!cuda_ready(c) || !y.rows) return;
-    assert(x.rows == (int64_t)h * width && x.cols == w->in && y.cols == w->out);
-    assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
-    if (c->bf && c->cudnn && took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution"))
-        return;
-    conv_by_hand(c, &v);
-    launched(c, "a convolution");
+    cu_denorm(&c->q, c->bf, z.data, z.ld, x.data, x.ld, vector_of(mean), vector_of(std),
+              (int)z.rows, (int)z.cols);
+    cuda_launched(c, "denorm");
 }
 
 /* Two doubles for every row and group. */
@@ -512,7 +406,7 @@ static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, 
     assert(tensor_bytes(sums) >= norm_bytes(row + rows, groups));
     cu_norm_sums(&c->q, c->bf, (double *)sums.data + 2 * (int64_t)row * groups, x.data, x.ld, rows,
                  width, (int)x.cols, groups);
-    launched(c, "norm_sums");
+    cuda_launched(c, "norm_sums");
 }
 
 static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
@@ -521,9 +415,9 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
     assert(norm.type == DT_F32 && norm.rows == 2 && tensor_bytes(sums) >= norm_bytes(h, groups));
-    cu_norm_fold(&c->q, norm.data, (float *)norm.data + norm.ld, sums.data, w->data, b->data, h,
-                 width, (int)norm.cols, groups, eps);
-    launched(c, "norm_fold");
+    cu_norm_fold(&c->q, norm.data, (float *)norm.data + norm.ld, sums.data, vector_of(w),
+                 vector_of(b), h, width, (int)norm.cols, groups, eps);
+    cuda_launched(c, "norm_fold");
 }
 
 static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
@@ -533,7 +427,7 @@ static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act ac
     assert(norm.rows == 2 && norm.cols == x.cols && y.rows == x.rows && y.cols == x.cols);
     cu_norm_act(&c->q, c->bf, y.data, y.ld, x.data, x.ld, norm.data,
                 (const float *)norm.data + norm.ld, x.rows, (int)x.cols, (int)act);
-    launched(c, "norm_act");
+    cuda_launched(c, "norm_act");
 }
 
 static void to_rgb8(struct dev *d, tensor rgb, tensor x)
@@ -542,7 +436,7 @@ static void to_rgb8(struct dev *d, tensor rgb, tensor x)
     if (!cuda_ready(c)) return;
     assert(rgb.type == DT_U8 && rgb.ld == 3 && x.cols == 3);
     cu_to_rgb8(&c->q, c->bf, rgb.data, x.data, x.ld, (int)x.rows);
-    launched(c, "to_rgb8");
+    cuda_launched(c, "to_rgb8");
 }
 
 static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
@@ -552,7 +446,7 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
     assert(rgb.type == DT_U8 && rgb.ld == 3 && map.rows == 3 && map.cols == latents.rows + 1);
     cu_latent_rgb(&c->q, rgb.data, latents.data, latents.ld, map.data, map.ld, (int)rgb.rows,
                   (int)latents.rows);
-    launched(c, "latent_rgb");
+    cuda_launched(c, "latent_rgb");
 }
 
 /* Workspace belongs to the device: nothing is taken from scratch but the sums of a norm. */
@@ -605,7 +499,7 @@ const struct ops cuda_ops = {
     .unpatchify = unpatchify,
     .euler = euler,
     .denorm = denorm,
-    .conv = conv,
+    .conv = cuda_conv,
     .norm_sums = norm_sums,
     .norm_fold = norm_fold,
     .norm_act = norm_act,

@@ -1,4 +1,4 @@
-/* stub - a build without CUDA: the same door, and nobody behind it. */
+/* stub - what cuda.h declares, for builds without CUDA. */
 #include "kernels/cuda/cuda.h"
 
 int cuda_count(struct fail *f)

@@ -34,7 +34,7 @@ size_t cuda_weight_size(const struct dev *d, const struct weight_spec *s)
 
 size_t cuda_weight_bytes(const struct weight *w)
 {
-    return w->bytes;
+    return cuda_weight_of(w)->bytes;
 }
 
 /* n values from element `at`, as they are stored on the card. T's rounding comes first, as in the reference. */
@@ -88,7 +88,7 @@ static char *send(struct cuda *c, char *dst, int home, const struct source *s, i
     return dst;
 }
 
-static int fill(struct cuda *c, struct weight *w, const struct weight_spec *s, struct fail *f)
+static int fill(struct cuda *c, struct cuda_weight *w, const struct weight_spec *s, struct fail *f)
 {
     const size_t size = unit(c, s);
     const int home = s->home != NULL;
@@ -115,9 +115,10 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
     const int taps = s->use == USE_CONV ? s->k * s->k : 1;
     *out = NULL;
     assert(s->n >= 1 && s->n <= 4);
-    struct weight *w = calloc(1, sizeof *w);
+    struct cuda_weight *w = calloc(1, sizeof *w);
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", s->name);
-    *w = (struct weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols / taps, .k = s->k};
+    *w = (struct cuda_weight){
+        .use = s->use, .out = rows_of(s), .in = s->part[0].cols / taps, .k = s->k};
     w->bytes = cuda_weight_size(d, s);
     w->data = s->at;
     w->placed = s->at != NULL;
@@ -125,15 +126,17 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
     if (!rc && has_bias(s)) w->bias = (char *)w->data + card_weight_data(d->type, s);
     if (!rc) rc = fill(c, w, s, f);
     if (rc) {
-        cuda_weight_free(d, w);
+        cuda_weight_free(d, (struct weight *)w);
         return rc;
     }
-    *out = w;
+    *out = (struct weight *)w;
     return 0;
 }
 
-void cuda_weight_free(struct dev *d, struct weight *w)
+void cuda_weight_free(struct dev *d, struct weight *weight)
 {
+    struct cuda_weight *w = (struct cuda_weight *)weight;
+
     if (!w) return;
     if (!w->placed) cuda_mem_free(d, w->data, w->bytes);
     free(w);

@@ -1,0 +1,125 @@
+/* conv - convolutions: by cuDNN where it can, whole or in bands of rows, else by our own kernel. */
+#include "kernels/cuda/cudnn.h"
+#include "kernels/cuda/device.h"
+
+/* bytes of an enlarged band that waits for its convolution */
+#define BAND_BYTES ((size_t)64 << 20)
+
+/* The arguments of one call; rows: how many rows y has. */
+struct conv {
+    tensor y, x, add;
+    const struct cuda_weight *w;
+    int h, width, up, first, rows;
+};
+
+static void conv_by_hand(struct cuda *c, const struct conv *v)
+{
+    const struct cu_conv by_hand = {.y = v->y.data,
+                                    .x = v->x.data,
+                                    .w = v->w->data,
+                                    .bias = v->w->bias,
+                                    .add = v->add.data,
+                                    .h = v->h,
+                                    .w_in = v->width,
+                                    .c = (int)v->w->in,
+                                    .n = (int)v->w->out,
+                                    .side = v->w->k,
+                                    .up = v->up,
+                                    .first = v->first,
+                                    .rows = v->rows,
+                                    .ldy = v->y.ld,
+                                    .ldx = v->x.ld,
+                                    .lda = v->add.ld};
+
+    cu_conv(&c->q, c->bf, &by_hand);
+}
+
+/* Rows [at, at + n) of y by cuDNN, from the rows of x: padded above and below, or not. */
+static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tensor x, int pad)
+{
+    const int width = v->up ? 2 * v->width : v->width;
+    const tensor y = tensor_rows(v->y, (int64_t)at * width, (int64_t)n * width);
+    tensor add = v->add;
+    struct cudnn_conv d = {.y = y.data,
+                           .x = x.data,
+                           .w = v->w->data,
+                           .bias = v->w->bias,
+                           .h = (int)(x.rows / width),
+                           .w_in = width,
+                           .c = (int)v->w->in,
+                           .n = (int)v->w->out,
+                           .side = v->w->k,
+                           .pad_h = pad,
+                           .ldy = y.ld,
+                           .ldx = x.ld};
+
+    if (tensor_given(add)) add = tensor_rows(add, (int64_t)at * width, (int64_t)n * width);
+    d.add = add.data;
+    d.lda = add.ld;
+    return cudnn_conv(c->cudnn, &d);
+}
+
+/* Rows of a band of a picture of `rows` that fit the band buffer with a halo row on either side: the
+ * largest divisor, so that all bands have one shape and one plan. 0: not even one row fits. */
+static int band_rows(int rows, int width, int64_t channels)
+{
+    const size_t line = (size_t)width * (size_t)channels * 2;
+
+    for (int n = rows; n > 0; n--)
+        if (rows % n == 0 && line * (size_t)(n + 2) <= BAND_BYTES) return n;
+    return 0;
+}
+
+/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace. */
+static int conv_up(struct cuda *c, const struct conv *v)
+{
+    const int width = 2 * v->width, channels = (int)v->w->in, halo = v->w->k / 2;
+    const int n = band_rows(v->rows, width, channels);
+    tensor band = tensor_at(c->work + CUDA_WORK - BAND_BYTES, DT_BF16,
+                            (int64_t)(n + 2 * halo) * width, channels);
+    int rc;
+
+    for (int r = 0; n && r < v->rows; r += n) {
+        cu_enlarge(&c->q, 1, band.data, v->x.data, v->x.ld, v->h, v->width, channels,
+                   v->first + r - halo, n + 2 * halo);
+        rc = conv_cudnn(c, v, r, n, band, 0);
+        if (rc <= 0) return r ? -1 : rc;
+    }
+    return n > 0;
+}
+
+/* All rows, padded; or rows that have all their neighbours in x. */
+static int conv_same(struct cuda *c, const struct conv *v)
+{
+    const int halo = v->w->k / 2, from = v->first - halo, h = v->rows + 2 * halo;
+    tensor x;
+
+    if (v->first == 0 && v->rows == v->h) return conv_cudnn(c, v, 0, v->rows, v->x, halo);
+    if (from < 0 || from + h > v->h) return 0;
+    x = tensor_rows(v->x, (int64_t)from * v->width, (int64_t)h * v->width);
+    return conv_cudnn(c, v, 0, v->rows, x, 0);
+}
+
+void cuda_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width, int up,
+               int first, tensor add)
+{
+    struct cuda *c = cuda_of(d);
+    const int ow = up ? 2 * width : width;
+    const struct conv v = {.y = y,
+                           .x = x,
+                           .add = add,
+                           .w = cuda_weight_of(w),
+                           .h = h,
+                           .width = width,
+                           .up = up,
+                           .first = first,
+                           .rows = (int)(y.rows / ow)};
+
+    if (!cuda_ready(c) || !y.rows) return;
+    assert(x.rows == (int64_t)h * width && x.cols == v.w->in && y.cols == v.w->out);
+    assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
+    if (c->bf && c->cudnn && cuda_took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution"))
+        return;
+    conv_by_hand(c, &v);
+    cuda_launched(c, "a convolution");
+}
