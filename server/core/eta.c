@@ -125,15 +125,14 @@ struct sim_run {
 };
 
 struct sim_device {
-    struct ledger ledger;
     struct sim_run run[LEDGER_MAX];
-    int n, cap;
+    int n;
 };
 
 struct sim {
     const struct eta *eta;
+    struct dispatch_state on; /* the same residents as in device[] */
     struct sim_device device[LIMIT_DEVICES];
-    int devices;
     double now;
     /* eta_rate() looks far for its neighbours; each answer is kept for one simulation */
     double memo[GLM_PHASES][ETA_SIZES][LIMIT_BATCH];
@@ -160,31 +159,55 @@ static void sim_seconds(struct sim *s, struct sim_run *r, int batch)
 /* All residents of each device share it from now on. */
 static void sim_share(struct sim *s)
 {
-    for (int d = 0; d < s->devices; d++)
+    for (int d = 0; d < s->on.devices; d++)
         for (int i = 0; i < s->device[d].n; i++)
             sim_seconds(s, &s->device[d].run[i], s->device[d].n);
 }
 
-static void sim_join(struct sim *s, struct sim_device *d, struct eta_item *it)
+static void sim_join(struct sim *s, int device, struct eta_item *it)
 {
-    ledger_hold(&d->ledger, (uint64_t)(uintptr_t)it, it->plan);
+    struct sim_device *d = &s->device[device];
+
+    ledger_hold(&s->on.device[device].ledger, (uint64_t)(uintptr_t)it, it->plan);
     d->run[d->n++] = (struct sim_run){it, 1, 0};
     it->start_s = s->now;
-    it->device = (int)(d - s->device);
+    it->device = device;
 }
 
-/* Where crew_fill() would put it; NULL: it has to wait. */
-static struct sim_device *sim_room(struct sim *s, const struct eta_item *it)
+/* Residents are there whatever the budget says now, so the ledger gets it after they have joined. */
+static void sim_residents(struct sim *s, struct eta_item *items, int n,
+                          const struct dispatch_state *on)
 {
-    struct sim_device *best = NULL;
-
-    for (int i = 0; i < s->devices && it->plan; i++) {
-        struct sim_device *d = &s->device[i];
-
-        if (d->n >= d->cap || d->n >= LEDGER_MAX || !ledger_fits(&d->ledger, it->plan)) continue;
-        if (!best || d->n * best->cap < best->n * d->cap) best = d;
+    s->on.devices = on->devices;
+    s->on.limit = on->limit;
+    for (int d = 0; d < on->devices; d++)
+        ledger_init(&s->on.device[d].ledger, UINT64_MAX);
+    for (int i = 0; i < n; i++)
+        if (items[i].plan && s->device[items[i].device].n < LEDGER_MAX)
+            sim_join(s, items[i].device, &items[i]);
+    for (int d = 0; d < on->devices; d++) {
+        s->on.device[d].cap = on->device[d].cap;
+        s->on.device[d].ledger.budget = on->device[d].ledger.budget;
     }
-    return best;
+}
+
+/* Start the job that dispatch_next() chooses among the waiting items. False: none can start now. */
+static bool sim_start_one(struct sim *s, struct eta_item *items, int n)
+{
+    struct dispatch_job waiting[DISPATCH_WINDOW];
+    int item[DISPATCH_WINDOW], count = 0;
+    struct dispatch_choice c;
+
+    if (n == 0 || !dispatch_room(&s->on)) return false;
+    for (int i = 0; i < n && count < DISPATCH_WINDOW; i++) {
+        if (items[i].start_s >= 0) continue;
+        waiting[count] = (struct dispatch_job){.plan = items[i].plan};
+        item[count++] = i;
+    }
+    c = dispatch_next(&s->on, waiting, count);
+    if (c.verdict != DISPATCH_START) return false; /* it has to wait, or its needs are not known */
+    sim_join(s, c.device, &items[item[c.job]]);
+    return true;
 }
 
 /* Time until a run ends when all of its device go on sharing equally. */
@@ -209,7 +232,7 @@ static bool sim_finish_one(struct sim *s)
     int first = 0;
     double dt = 0;
 
-    for (int k = 0; k < s->devices; k++)
+    for (int k = 0; k < s->on.devices; k++)
         for (int i = 0; i < s->device[k].n; i++) {
             double until = sim_until(&s->device[k], &s->device[k].run[i]);
 
@@ -219,40 +242,31 @@ static bool sim_finish_one(struct sim *s)
             dt = until;
         }
     if (!at) return false;
-    for (int k = 0; k < s->devices; k++)
+    for (int k = 0; k < s->on.devices; k++)
         sim_pass(&s->device[k], dt);
     s->now += dt;
     at->run[first].item->end_s = s->now + s->eta->tail_s;
-    ledger_release(&at->ledger, (uint64_t)(uintptr_t)at->run[first].item);
+    ledger_release(&s->on.device[at - s->device].ledger, (uint64_t)(uintptr_t)at->run[first].item);
     at->run[first] = at->run[--at->n];
     return true;
 }
 
 void eta_simulate(const struct eta *e, struct eta_item *items, int residents, int n,
-                  const struct eta_device *device, int devices)
+                  const struct dispatch_state *on)
 {
-    struct sim s = {.eta = e, .devices = devices};
-    int next = 0;
+    struct sim s = {.eta = e};
+    int next = residents;
 
-    assert(devices <= LIMIT_DEVICES);
-    /* residents are there whatever the budget says now, so they must not trip the ledger */
-    for (int d = 0; d < devices; d++)
-        ledger_init(&s.device[d].ledger, UINT64_MAX);
+    assert(on->devices >= 1 && on->devices <= LIMIT_DEVICES);
+    assert(residents >= 0 && residents <= n);
     for (int i = 0; i < n; i++)
         items[i].start_s = items[i].end_s = -1;
-    for (; next < residents; next++) {
-        struct sim_device *d = &s.device[items[next].device];
-
-        if (items[next].plan && d->n < LEDGER_MAX) sim_join(&s, d, &items[next]);
-    }
-    for (int d = 0; d < devices; d++) {
-        s.device[d].ledger.budget = device[d].budget;
-        s.device[d].cap = device[d].cap;
-    }
+    sim_residents(&s, items, residents, on);
     do {
-        for (struct sim_device *d; next < n && (d = sim_room(&s, &items[next])) != NULL;)
-            sim_join(&s, d, &items[next++]);
-        sim_share(&s); /* all done, or the next one's needs are not known: nobody is left */
+        while (sim_start_one(&s, items + next, n - next))
+            while (next < n && items[next].start_s >= 0)
+                next++;
+        sim_share(&s);
     } while (sim_finish_one(&s));
 }
 

@@ -5,8 +5,7 @@
  * tokens) average out over a phase. What has not been measured borrows from its nearest neighbour: other
  * batch, other size, other phase, at last the guess that it was born with.
  *
- * The simulation shares the device equally among the residents and lets the next job in where the
- * cap and the ledger would. How far whole jobs' forecasts were off in the past (mean |ln(was/said)|)
+ * The simulation shares each device equally among its residents and starts what dispatch_next() says. How far whole jobs' forecasts were off in the past (mean |ln(was/said)|)
  * gives the range; with nothing measured it is wide. One struct for all devices, which are of one kind. A quantum that
  * waited until weights had been copied to the device is timed with its wait, so what swapping costs is a part of the
  * measured rate of its phase. Thread: the loop's. */
@@ -14,7 +13,7 @@
 #define SERVER_CORE_ETA_H
 
 #include "kernels/glm.h"
-#include "server/core/ledger.h"
+#include "server/core/dispatch.h"
 
 #include <stdint.h>
 
@@ -42,11 +41,6 @@ struct eta_item {
     double start_s, end_s; /* out: from now; start 0 for residents; negative: cannot be said */
 };
 
-struct eta_device {
-    int cap; /* residents at most; 0: it takes nobody now */
-    uint64_t budget;
-};
-
 void eta_init(struct eta *, double guess);
 /* A quantum of `phase` took elapsed_us; flops: planned for it, all members together. quanta: how many
  * make up the phase of one picture; older ones fade over a few pictures. */
@@ -64,9 +58,10 @@ double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
 /* Device seconds of what is left of a job when `batch` pictures share its quanta, its own part. */
 double eta_seconds(const struct eta *, const struct eta_item *, int batch);
 
-/* items: first the residents, then the waiting ones in order. Writes start_s and end_s. devices <= LIMIT_DEVICES. */
+/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and limit; what its
+ * ledgers hold does not count, the residents do. Writes start_s, end_s and device. */
 void eta_simulate(const struct eta *, struct eta_item *items, int residents, int n,
-                  const struct eta_device *, int devices);
+                  const struct dispatch_state *on);
 /* The range that nine of ten jobs fall in, for a time from now. */
 void eta_range(const struct eta *, double seconds, double *low, double *high);
 

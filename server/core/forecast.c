@@ -36,11 +36,11 @@ static struct eta_item item_of(const struct job *j)
     return it;
 }
 
-/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many items were
- * simulated, 0 when nothing can be said now. */
+/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many of h->items were
+ * simulated, 0 when nothing can be said now. What is being dropped counts as gone. */
 static int simulate(struct hub *h, struct eta_item *more)
 {
-    struct eta_device on[LIMIT_DEVICES];
+    struct dispatch_state on;
     int n = 0, residents;
 
     if (!devices_working(&h->devices) || h->stopping) return 0;
@@ -48,7 +48,6 @@ static int simulate(struct hub *h, struct eta_item *more)
     for (int k = 0; k < h->devices.n; k++) {
         const struct device *c = &h->devices.at[k];
 
-        on[k] = (struct eta_device){c->ready && !c->stuck ? c->cap : 0, c->ledger.budget};
         for (int i = 0; i < c->n_resident; i++)
             if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
     }
@@ -56,9 +55,17 @@ static int simulate(struct hub *h, struct eta_item *more)
     for (int i = 0; i < h->queue.n; i++)
         h->items[n++] = item_of(h->queue.at[i]);
     if (more) h->items[n++] = *more;
-    eta_simulate(&h->eta, h->items, residents, n, on, h->devices.n);
+    capacity_state(h, &on);
+    eta_simulate(&h->eta, h->items, residents, n, &on);
     if (more) *more = h->items[n - 1];
     return n;
+}
+
+const struct eta_item *forecast_queue(struct hub *h)
+{
+    int n = simulate(h, NULL);
+
+    return n ? h->items + n - h->queue.n : NULL;
 }
 
 static int64_t at_time(int64_t now, double seconds)

@@ -659,6 +659,7 @@ static void chaos(uint64_t seed, long operations)
             op_world(x);
         if (chance(w, 0.0005)) op_restart(x);
         check_jobs(w);
+        forecast_remember(w);
         if (w->step % 16 == 0) check_queue(w);
         if (w->step % 1000 == 0) check_disk(w);
     }
@@ -668,6 +669,7 @@ static void chaos(uint64_t seed, long operations)
                   "%ld conflicts, %ld refused as full\n",
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
                   x->restarts, x->conflicts, x->full);
+    MUST(w, w->checked > operations / 100, "next to no start was forecast");
     MUST(w, x->accepted > operations / 100 && x->ends > operations / 200 && x->restarts > 0,
          "the test did next to nothing");
     for (int i = 0; i < CLIENTS; i++)
@@ -691,9 +693,48 @@ static void no_order_of_events_breaks_a_rule(void **state)
         chaos(s, OPERATIONS / 5);
 }
 
+/* catches: a check of forecasts that cannot fail. The first two jobs change places behind the hub's back. */
+static void a_start_that_was_not_forecast_is_seen(void **state)
+{
+    struct world *w = world_new(1);
+    struct command c;
+    struct peer *p = hub_open(w->hub, w);
+    struct job *first;
+    uint64_t order;
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    worker_open(w);
+    note_deliver(w);
+    for (int i = 0; i < 3; i++) {
+        static const char SUBMIT[] = "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}";
+
+        assert_int_equal(command_decode(SUBMIT, sizeof SUBMIT - 1, &w->limits, &c, NULL), 0);
+        hub_command(w->hub, w->now, p, &c);
+        store_answer(w, true);
+    }
+    assert_int_equal(w->hub->queue.n, 2);
+    forecast_remember(w);
+    first = w->hub->queue.at[0];
+    w->hub->queue.at[0] = w->hub->queue.at[1];
+    w->hub->queue.at[1] = first;
+    order = first->order;
+    first->order = w->hub->queue.at[0]->order;
+    w->hub->queue.at[0]->order = order;
+    w->wrong_forecasts = true;
+    while (w->hub->queue.n == 2) {
+        worker_step(w, 10000);
+        while (w->note_first != w->note_end)
+            note_deliver(w);
+    }
+    assert_int_equal(w->n_wrong, 1);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_that_was_not_forecast_is_seen),
         cmocka_unit_test(no_order_of_events_breaks_a_rule),
     };
 

@@ -9,6 +9,7 @@
 #include "server/core/batcher.h"
 #include "server/core/capacity.h"
 #include "server/core/core.h"
+#include "server/core/forecast.h"
 #include "server/core/hub.h"
 #include "server/core/previews.h"
 
@@ -43,6 +44,8 @@ struct truth {
     uint64_t told_seq;
     double overall; /* the most that anybody read since the last restart */
     int starts, ends;
+    long forecast_step; /* the step whose forecast holds; it waited then */
+    double forecast_s;  /* when it would start, from then; < 0: unknown */
 };
 
 struct fake_run {
@@ -94,6 +97,10 @@ struct world {
 
     struct truth *map[WORLD_MAP];
     void (*woken)(struct world *, void *session);
+    long forecasts;       /* made, the last one is the newest */
+    long checked;         /* starts that a forecast stood for */
+    bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
+    int n_wrong;
 };
 
 #define MUST(w, condition, ...)                                                               \
@@ -269,6 +276,40 @@ static inline int out_plan(void *arg, const struct spec *s, struct plan *p, stru
 
 /* --- device --------------------------------------------------------------------------------------- */
 
+/* Ask for the forecast of every waiting job. A start from now on must be of the job that would start first. */
+static inline void forecast_remember(struct world *w)
+{
+    struct hub *h = w->hub;
+    const struct eta_item *items = forecast_queue(h);
+
+    w->forecasts++;
+    for (int i = 0; items && i < h->queue.n; i++) {
+        struct truth *t = truth_of(w, h->queue.at[i]->id);
+
+        t->forecast_step = w->forecasts;
+        t->forecast_s = items[i].start_s;
+    }
+}
+
+/* A job starts: no other that the newest forecast knows, and that still waits, may have been due before it. Jobs that
+ * came to wait after the forecast are not in it. */
+static inline void forecast_check(struct world *w, const struct truth *started)
+{
+    const struct hub *h = w->hub;
+
+    if (started->forecast_step != w->forecasts || started->forecast_s < 0) return;
+    w->checked++;
+    for (int i = 0; i < h->queue.n; i++) {
+        const struct truth *t = truth_of(w, h->queue.at[i]->id);
+
+        if (t->forecast_step != w->forecasts || t->forecast_s < 0) continue;
+        if (t->forecast_s >= started->forecast_s) continue;
+        w->n_wrong++;
+        MUST(w, w->wrong_forecasts, "a job started that was forecast %f s after another that waits",
+             started->forecast_s - t->forecast_s);
+    }
+}
+
 static inline void out_start(void *arg, int device, const struct hub_work *work)
 {
     struct world *w = arg;
@@ -279,6 +320,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
 
     *o = (struct order){true, device, work->job, work->spec->steps, work->wish};
     t->starts++;
+    forecast_check(w, t);
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
     MUST(w, c->ready && c->n_resident <= c->cap, "%d residents, cap %d", c->n_resident, c->cap);
@@ -288,7 +330,9 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
          "more bytes promised than there are");
     MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
     for (int i = 0; i < h->queue.n; i++)
-        MUST(w, h->queue.at[i]->order > shelf_find(&h->shelf, work->job)->order, "overtaken");
+        MUST(w,
+             w->wrong_forecasts || sched_before(shelf_find(&h->shelf, work->job), h->queue.at[i]),
+             "overtaken");
 }
 
 static inline void out_drop(void *arg, int device, uint64_t job)

@@ -34,9 +34,9 @@ static bool near(double a, double b)
 static void simulate(const struct eta *e, struct eta_item *items, int residents, int n, int cap,
                      const struct ledger *l)
 {
-    const struct eta_device one = {cap, l->budget};
+    const struct dispatch_state one = {.device = {{cap, *l}}, .devices = 1, .limit = LEDGER_MAX};
 
-    eta_simulate(e, items, residents, n, &one, 1);
+    eta_simulate(e, items, residents, n, &one);
 }
 
 /* catches: a rate that is the mean of rates instead of work over time */
@@ -185,7 +185,7 @@ static void two_devices_halve_the_wait(void **state)
     struct eta e;
     struct plan p = plan(1e9, 0);
     struct eta_item it[4];
-    struct eta_device on[2] = {{1, 1000}, {1, 1000}};
+    struct dispatch_state on = {.devices = 2, .limit = 2};
 
     (void)state;
     eta_init(&e, 1e9);
@@ -193,11 +193,17 @@ static void two_devices_halve_the_wait(void **state)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
     it[0].view = (struct glm_view){.phase = GLM_PRIOR, .done = 5, .total = 10, .left = 0.5};
     it[0].device = 1;
-    eta_simulate(&e, it, 1, 4, on, 2);
+    for (int d = 0; d < 2; d++)
+        on.device[d] = (struct dispatch_device){1, {.budget = 1000}};
+    eta_simulate(&e, it, 1, 4, &on);
     assert_true(near(it[0].end_s, 0.5) && near(it[1].start_s, 0) && near(it[2].start_s, 0.5));
     assert_true(it[1].device == 0 && it[2].device == 1 && near(it[3].start_s, 1));
-    on[1].cap = 0; /* away */
-    eta_simulate(&e, it, 0, 4, on, 2);
+    on.limit = 1; /* one at a time on both, as with --concurrency 1 */
+    eta_simulate(&e, it, 1, 4, &on);
+    assert_true(near(it[1].start_s, 0.5) && near(it[2].start_s, 1.5) && near(it[3].start_s, 2.5));
+    on.limit = 2;
+    on.device[1].cap = 0; /* away */
+    eta_simulate(&e, it, 0, 4, &on);
     assert_true(near(it[3].start_s, 2.5));
 }
 
