@@ -1,0 +1,412 @@
+/* chaos_client - the clients of test_chaos: they know the protocol alone, and check each message that they read. */
+#ifndef TEST_SIM_CHAOS_CLIENT_H
+#define TEST_SIM_CHAOS_CLIENT_H
+
+#include "test/sim/world.h"
+
+#include "proto/frame.h"
+#include "proto/id.h"
+
+#include <jansson.h>
+
+enum { CLIENTS = 12, VIEWS = 512, REFS = 512, KEYS = 64 };
+
+/* What a client knows of one job. */
+struct view {
+    uint64_t job, seq;
+    bool watching, ended;
+};
+
+struct client {
+    struct peer *peer; /* NULL: not connected */
+    bool woken;
+    struct view views[VIEWS]; /* ring of the newest */
+    unsigned n_views;
+    unsigned refs[REFS]; /* of commands that were not answered yet, in order */
+    unsigned ref_first, ref_end;
+    struct command_previews previews;
+};
+
+struct chaos {
+    struct world *w;
+    struct client c[CLIENTS];
+    unsigned next_ref;
+    char keys[KEYS][16]; /* with the seed that they were used with */
+    int key_seed[KEYS];
+    long accepted, ends, previews, restarts, conflicts, full;
+    int64_t device_due;
+};
+
+static inline void woken(struct world *w, void *session)
+{
+    struct client *c = session;
+
+    MUST(w, !c->woken, "woken twice");
+    c->woken = true;
+}
+
+/* --- reading ----------------------------------------------------------------------------------------- */
+
+static inline struct view *view_of(struct client *c, uint64_t job)
+{
+    unsigned from = c->n_views > VIEWS ? c->n_views - VIEWS : 0;
+
+    for (unsigned i = c->n_views; i-- > from;)
+        if (c->views[i % VIEWS].job == job) return &c->views[i % VIEWS];
+    return NULL;
+}
+
+static inline struct view *view_add(struct client *c, uint64_t job)
+{
+    struct view *v = view_of(c, job);
+
+    if (v) return v;
+    v = &c->views[c->n_views++ % VIEWS];
+    *v = (struct view){.job = job};
+    return v;
+}
+
+static inline int64_t integer(json_t *m, const char *name)
+{
+    json_t *v = json_object_get(m, name);
+
+    return json_is_number(v) ? (int64_t)json_number_value(v) : -1;
+}
+
+static const char *string(json_t *m, const char *name)
+{
+    const char *s = json_string_value(json_object_get(m, name));
+
+    return s ? s : "";
+}
+
+static inline void hear_queue(struct world *w, json_t *m)
+{
+    json_t *range = json_object_get(m, "eta_range_ms");
+    int64_t eta = integer(m, "eta_ms"), start = integer(m, "start_ms");
+
+    MUST(w, integer(m, "position") >= 1, "a place before the first");
+    MUST(w, integer(m, "ahead") >= integer(m, "position") - 1, "ahead");
+    MUST(w, json_object_get(m, "eta_ms") != NULL && eta >= -1, "an estimate below zero");
+    MUST(w, start <= eta, "ends before it starts");
+    if (eta < 0) return;
+    MUST(w, (int64_t)json_number_value(json_array_get(range, 0)) <= eta, "range above");
+    MUST(w, (int64_t)json_number_value(json_array_get(range, 1)) >= eta, "range below");
+}
+
+static inline void hear_end(struct chaos *x, uint64_t job, uint64_t seq, json_t *m)
+{
+    struct truth *t = truth_of(x->w, job);
+    int state = event_state_parse(string(m, "state"));
+
+    x->ends++;
+    MUST(x->w, t->disk && (int)t->disk->row.state == state, "an end that is not on disk");
+    MUST(x->w, t->disk->row.end_seq == seq, "an end under another number than stored");
+    MUST(x->w, !t->told || (t->told_state == state && t->told_seq == seq), "two different ends");
+    t->told = true;
+    t->told_state = state;
+    t->told_seq = seq;
+}
+
+/* An event of a job, as an answer to a submit or to a viewer. */
+static inline void hear_event(struct chaos *x, struct client *c, json_t *m, const char *type)
+{
+    struct world *w = x->w;
+    uint64_t job = 0, seq = (uint64_t)integer(m, "seq");
+    struct truth *t;
+    struct view *v;
+
+    MUST(w, id_parse(string(m, "job"), &job), "no job");
+    t = truth_of(w, job);
+    v = view_of(c, job);
+    MUST(w, v && v->watching, "an event %s of a job that is not watched", type);
+    MUST(w, seq > v->seq, "%s: number %llu after %llu", type, (unsigned long long)seq,
+         (unsigned long long)v->seq);
+    MUST(w, !v->ended, "an event after the end");
+    v->seq = seq;
+    if (strcmp(type, "queue") == 0) hear_queue(w, m);
+    if (strcmp(type, "progress") == 0) {
+        double o = json_number_value(json_object_get(m, "overall"));
+
+        MUST(w, o >= 0 && o <= 1 && o >= t->overall - 1e-9, "overall %f after %f", o, t->overall);
+        t->overall = o;
+    }
+    if (strcmp(type, "result") == 0)
+        MUST(w, strcmp(string(m, "digest"), t->disk->result_digest) == 0, "another picture");
+    if (strcmp(type, "end") == 0) {
+        hear_end(x, job, seq, m);
+        v->ended = true;
+        v->watching = false;
+    }
+}
+
+static inline void hear_accepted(struct chaos *x, struct client *c, json_t *m)
+{
+    uint64_t job = 0, seq = (uint64_t)integer(m, "seq");
+    struct view *v;
+
+    MUST(x->w, id_parse(string(m, "job"), &job), "no job");
+    MUST(x->w, truth_of(x->w, job)->disk != NULL, "accepted but not on disk");
+    x->accepted++;
+    v = view_of(c, job);
+    if (string(m, "ref")[0] == 'n') { /* watch: false */
+        if (!v) view_add(c, job)->seq = seq;
+        return;
+    }
+    if (v && v->watching) return;
+    v = view_add(c, job);
+    v->seq = seq;
+    v->watching = true;
+    v->ended = false;
+}
+
+/* The direct answer to the oldest command. Watching begins and ends with its `ok`. */
+static inline void hear_answer(struct chaos *x, struct client *c, json_t *m, const char *type)
+{
+    struct world *w = x->w;
+    const char *ref = string(m, "ref"), *re = string(m, "re");
+    uint64_t job = 0, from = 0;
+    struct view *v = NULL;
+
+    MUST(w, c->ref_first != c->ref_end, "an answer %s to nothing", type);
+    MUST(w, (unsigned)strtoul(ref + 1, NULL, 10) == c->refs[c->ref_first % REFS],
+         "answer %s %s out of order", type, ref);
+    c->ref_first++;
+    if (id_parse(string(m, "job"), &job)) v = view_of(c, job);
+    if (strcmp(type, "accepted") == 0) hear_accepted(x, c, m);
+    if (strcmp(string(m, "code"), "conflict") == 0) x->conflicts++;
+    if (strcmp(string(m, "code"), "queue_full") == 0) {
+        x->full++;
+        MUST(w, integer(m, "retry_after_ms") > 0, "no time to come back");
+    }
+    if (strcmp(type, "ok") != 0 || !v) return;
+    if (strcmp(re, "unwatch") == 0) v->watching = false;
+    if (strcmp(re, "watch") != 0) return;
+    /* the reference tells from where: w<ref> as it was, z<ref> from zero */
+    from = ref[0] == 'z' ? 0 : v->seq;
+    v->seq = from;
+    v->ended = false;
+    /* a job that was over and whose end is known is not followed any more */
+    v->watching = event_state_parse(string(m, "state")) < STATE_DONE
+                  || from < truth_of(w, job)->disk->row.end_seq;
+}
+
+static inline void hear_preview(struct chaos *x, struct client *c, const struct blob *b)
+{
+    struct world *w = x->w;
+    struct frame f;
+    struct view *v;
+
+    x->previews++;
+    MUST(w, frame_decode(b->data, b->len, &f, NULL) == 0, "a broken frame");
+    v = view_of(c, f.job);
+    MUST(w, v && v->watching && f.seq > v->seq, "a preview out of order");
+    v->seq = f.seq;
+    MUST(w, f.format == c->previews.format, "another format than asked for");
+    MUST(w, f.width <= c->previews.max_px && f.height <= c->previews.max_px, "too large");
+}
+
+static inline bool is_event(const char *type, const char *ref)
+{
+    return strcmp(type, "queue") == 0 || strcmp(type, "phase") == 0 || strcmp(type, "progress") == 0
+           || strcmp(type, "result") == 0 || strcmp(type, "end") == 0
+           || (strcmp(type, "accepted") == 0 && !ref[0]);
+}
+
+/* One message. False: there was none. */
+static inline bool listen_one(struct chaos *x, struct client *c)
+{
+    bool binary, woken_before = c->woken;
+    struct blob *b = hub_next(x->w->hub, x->w->now, c->peer, &binary);
+    json_t *m;
+    const char *type, *ref;
+
+    if (!b) {
+        c->woken = false;
+        return false;
+    }
+    MUST(x->w, woken_before, "a message that nobody was woken for");
+    if (binary) {
+        hear_preview(x, c, b);
+        blob_unref(b);
+        return true;
+    }
+    m = json_loadb((const char *)b->data, b->len, 0, NULL);
+    MUST(x->w, m != NULL, "not JSON: %s", (const char *)b->data);
+    type = string(m, "type");
+    ref = string(m, "ref");
+    if (is_event(type, ref))
+        hear_event(x, c, m, type);
+    else if (ref[0])
+        hear_answer(x, c, m, type);
+    else
+        MUST(x->w, strcmp(type, "stats") == 0, "a stray %s", type);
+    json_decref(m);
+    blob_unref(b);
+    return true;
+}
+
+/* Read to the end: then each viewer is up to date. */
+static inline void listen_to_end(struct chaos *x, struct client *c)
+{
+    if (!c->peer) return;
+    while (listen_one(x, c))
+        ;
+    for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
+        struct view *v = &c->views[i];
+        struct job *j = v->watching ? shelf_find(&x->w->hub->shelf, v->job) : NULL;
+
+        if (j && c->ref_first == c->ref_end && peer_follows(c->peer, j))
+            MUST(x->w, !board_has_text(&j->board, v->seq), "news that did not arrive");
+    }
+}
+
+/* --- commanding -------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 5))) static inline void say(struct chaos *x, struct client *c,
+                                                             char mark, const char *format, ...)
+{
+    char text[1024], body[900];
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    vsnprintf(body, sizeof body, format, ap);
+    va_end(ap);
+    if (c->ref_end - c->ref_first >= REFS) return;
+    c->refs[c->ref_end++ % REFS] = ++x->next_ref;
+    n = snprintf(text, sizeof text, "{\"ref\":\"%c%u\",%s}", mark, x->next_ref, body);
+    hub_text(x->w->hub, x->w->now, c->peer, text, (size_t)n);
+}
+
+static inline void op_submit(struct chaos *x, struct client *c)
+{
+    static const int SIDES[] = {64, 128, 256, 256, 256, 320, 384, 512, 1000, 1024};
+    struct world *w = x->w;
+    char key[64] = "";
+    int seed = chance(w, 0.5) ? -1 : pick(w, 1000), side = SIDES[pick(w, 10)], k = pick(w, KEYS);
+    const char *prompt = chance(w, 0.02) ? "<image>" : chance(w, 0.3) ? "a \\\"word\\\"" : "x";
+    bool watch = chance(w, 0.8);
+
+    if (chance(w, 0.6)) {
+        if (x->keys[k][0] == '\0' || chance(w, 0.3)) {
+            snprintf(x->keys[k], sizeof x->keys[k], "k%u", x->next_ref);
+            x->key_seed[k] = seed;
+        }
+        snprintf(key, sizeof key, "\"key\":\"%s\",", x->keys[k]);
+        seed = chance(w, 0.9) ? x->key_seed[k] : seed;
+        side = 256;
+    }
+    say(x, c, watch ? 's' : 'n',
+        "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
+        "\"steps\":%d,\"seed\":%d}",
+        key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
+        key[0] ? 3 : 1 + pick(w, 6), seed);
+}
+
+/* A job that this client has heard of, or any other number. */
+static inline uint64_t some_job(struct chaos *x, struct client *c)
+{
+    unsigned recent = c->n_views < VIEWS ? c->n_views : VIEWS;
+
+    if (recent == 0 || chance(x->w, 0.02)) return world_random(x->w) | 1;
+    if (recent > 16 && chance(x->w, 0.8)) recent = 16;
+    return c->views[(c->n_views - 1 - (unsigned)pick(x->w, (int)recent)) % VIEWS].job;
+}
+
+static inline void watch(struct chaos *x, struct client *c, uint64_t job, bool from_zero)
+{
+    char id[ID_TEXT];
+    struct view *v = view_of(c, job);
+
+    if (v && !from_zero && (v->watching || c->ref_first != c->ref_end)) return;
+    id_format(job, id);
+    say(x, c, from_zero ? 'z' : 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
+        (unsigned long long)(v && !from_zero ? v->seq : 0));
+}
+
+static inline void op_command(struct chaos *x, struct client *c)
+{
+    struct world *w = x->w;
+    uint64_t job = some_job(x, c);
+    char id[ID_TEXT];
+
+    id_format(job, id);
+    switch (pick(w, 12)) {
+    case 0: watch(x, c, job, true); break;
+    case 1:
+    case 2: watch(x, c, job, false); break;
+    case 3: say(x, c, 'u', "\"type\":\"unwatch\",\"job\":\"%s\"", id); break;
+    case 4:
+    case 5: say(x, c, 'c', "\"type\":\"cancel\",\"job\":\"%s\"", id); break;
+    case 6: say(x, c, 'l', "\"type\":\"list\",\"limit\":%d", 1 + pick(w, 20)); break;
+    case 7: say(x, c, 'q', "\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}"); break;
+    case 8: say(x, c, 'p', "\"type\":\"ping\""); break;
+    case 9:
+        say(x, c, 't', "\"type\":\"stats\",\"on\":%s", chance(w, 0.5) ? "true" : "false");
+        break;
+    case 10: say(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
+    default:
+        listen_to_end(x, c); /* what was promised before comes in the old form */
+        if (c->ref_first != c->ref_end) break;
+        c->previews = (struct command_previews){pick(w, 3) * 100, 16 + pick(w, 497),
+                                                chance(w, 0.3) ? FRAME_PNG : FRAME_JPEG};
+        say(x, c, 'v', "\"type\":\"previews\",\"every_ms\":%d,\"max_px\":%d,\"format\":\"%s\"",
+            c->previews.every_ms, c->previews.max_px, frame_format_name(c->previews.format));
+    }
+}
+
+static inline void disconnect(struct chaos *x, struct client *c)
+{
+    if (c->peer && x->w->hub) hub_close(x->w->hub, x->w->now, c->peer);
+    c->peer = NULL;
+    c->woken = false;
+    c->ref_first = c->ref_end;
+    for (unsigned i = 0; i < VIEWS && i < c->n_views; i++)
+        c->views[i].watching = false;
+}
+
+/* Connect, and go on with every job that has not ended, from the last number seen. */
+static inline void connect(struct chaos *x, struct client *c)
+{
+    c->peer = hub_open(x->w->hub, c);
+    assert_non_null(c->peer);
+    c->previews = COMMAND_PREVIEWS_DEFAULT;
+    for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
+        struct view *v = &c->views[i];
+        char id[ID_TEXT];
+
+        if (v->ended || !shelf_find(&x->w->hub->shelf, v->job)) continue;
+        if (c->n_views - i > 64 && c->n_views <= VIEWS) continue;
+        id_format(v->job, id);
+        say(x, c, 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
+            (unsigned long long)v->seq);
+    }
+}
+
+static inline void op_client(struct chaos *x)
+{
+    struct world *w = x->w;
+    struct client *c = &x->c[pick(w, CLIENTS)];
+
+    if (!c->peer) {
+        if (chance(w, 0.3)) connect(x, c);
+        return;
+    }
+    switch (pick(w, 10)) {
+    case 0:
+    case 1:
+    case 2: op_submit(x, c); break;
+    case 3:
+    case 4: op_command(x, c); break;
+    case 5:
+        if (chance(w, 0.05)) disconnect(x, c);
+        break;
+    case 6: listen_to_end(x, c); break;
+    default:
+        for (int n = pick(w, 4); n >= 0 && listen_one(x, c);)
+            n--;
+    }
+}
+
+#endif
