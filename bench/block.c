@@ -1,4 +1,4 @@
-/* block - one DiT block at the released width (4096, 32 heads, feed-forward 16384) on the CPU device.
+/* block - one DiT block of the released width (4096, 32 heads, feed-forward 16384) on the CPU.
  *
  *   block [f32|bf16 [image tokens [threads [runs]]]]
  *

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# first - from clone to the first picture: `make run` in a fresh clone, timed until a submitted picture is there.
+# first - from clone to the first picture: `make run` in a fresh clone, timed.
 #   bench/first.sh [REPOSITORY]     what apt installs depends on what the machine has already
 set -eu
 from=$(realpath "${1:-.}")
@@ -18,7 +18,8 @@ done
 import asyncio, json, sys, websockets
 async def main():
     async with websockets.connect(sys.argv[1], subprotocols=["darkroom.v1"], max_size=None) as ws:
-        await ws.send(json.dumps({"type": "submit", "spec": {"prompt": "a red circle on a blue background"}}))
+        spec = {"prompt": "a red circle on a blue background"}
+        await ws.send(json.dumps({"type": "submit", "spec": spec}))
         async for m in ws:
             if isinstance(m, str) and json.loads(m)["type"] == "result":
                 return

@@ -1,23 +1,30 @@
 #!/usr/bin/env bash
-# gpu - everything that needs a card, in one command of under ten minutes: bench/gpu.sh [--build | --emulated]
+# gpu - everything that needs a card, in one command of under ten minutes.
+#   bench/gpu.sh [--build | --emulated]
 #
-# Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia packages, CUDA's
-# folders) and PyTorch for the comparison. Parts run in the order of what they tell, and one that fails or runs out of time
-# loses nothing of the others. Each has its own log in build/gpu/out; $OUT/all.txt has what they said as soon as they end
-# (few files: a loan may bring back no more than eight), $OUT/summary.txt how they ended.
-#   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium (their static
-#               libraries are linked in): carry build/gpu along with the tree, and nothing is built where the card is.
-#               Without it gpu_engine is left out where those libraries are missing.
-#   --emulated  the same programs on the emulated GPU (test/simt), small shapes: is the plumbing right?
-#   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their first word
+# Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia
+# packages, CUDA's folders) and PyTorch for the comparison. Parts run in the order of what they
+# tell, and one that fails or runs out of time loses nothing of the others. Each has its own log in
+# build/gpu/out; $OUT/all.txt has their output as soon as they end (few files: a
+# borrowed machine may hand back no more than eight), $OUT/summary.txt how they ended.
+#   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium
+#               (their static libraries are linked in): carry build/gpu along with the tree, and
+#               nothing is built where the card is. Without it gpu_engine is left out where those
+#               libraries are missing.
+#   --emulated  the same programs on the emulated GPU (test/simt), small shapes: is the plumbing
+#               right?
+#   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their
+#               first word
 set -u
 cd "$(dirname "$0")/.."
-mode=${1:-} B=build/gpu J=build/gpu-objects L=build/gpu/out OUT=${OUT:-$PWD/build/gpu/out} LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
+mode=${1:-} B=build/gpu J=build/gpu-objects L=build/gpu/out OUT=${OUT:-$PWD/build/gpu/out}
+LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
 mkdir -p $B $J $L "$OUT"
 rm -f $L/*.txt "$OUT/all.txt"
 summary=$OUT/summary.txt
 { date -u '+%F %T UTC'; git describe --always --dirty 2>/dev/null; uname -m; nproc; } >"$summary"
-nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv,noheader >>"$summary" 2>&1
+nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit \
+    --format=csv,noheader >>"$summary" 2>&1
 
 say() { echo "$*" | tee -a "$summary"; }
 # part NAME SECONDS COMMAND...: run it within what is left, keep its log, note how it ended
@@ -30,7 +37,8 @@ part() {
     timeout "$limit" "$@" >"$L/$name.txt" 2>&1
     rc=$?
     { echo "== $name"; tail -c 300000 "$L/$name.txt"; } >>"$OUT/all.txt"
-    say "$name: $([ $rc -eq 0 ] && echo ok || { [ $rc -eq 124 ] && echo "out of time" || echo "FAILED ($rc)"; }), $((SECONDS - t)) s"
+    case $rc in 0) end=ok ;; 124) end='out of time' ;; *) end="FAILED ($rc)" ;; esac
+    say "$name: $end, $((SECONDS - t)) s"
     tail -4 "$L/$name.txt" | sed 's/^/    /' | tee -a "$summary"
     return $rc
 }
@@ -39,46 +47,64 @@ card() {
     if [ -x "$B/$3" ]; then part "$1" "$2" "$B/$3" "${@:4}"; else say "$1: $3 was not built"; fi
 }
 
-# Libraries that are opened at run time, where python3 and CUDA keep them: what was built elsewhere looks here.
-folders=$(python3 -c 'import glob, sys; print(":".join(d for p in sys.path if p for d in glob.glob(p + "/nvidia/*/lib")))' 2>/dev/null)
+# Libraries that are opened at run time, where python3 and CUDA keep them: what was built elsewhere
+# looks here.
+folders=$(python3 -c 'import glob, sys
+print(":".join(d for p in sys.path if p for d in glob.glob(p + "/nvidia/*/lib")))' 2>/dev/null)
 export DARKROOM_CUDA_LIBS="$folders:$(ls -d /usr/local/cuda*/lib64 2>/dev/null | tr '\n' ':')"
 export LD_LIBRARY_PATH="$DARKROOM_CUDA_LIBS${LD_LIBRARY_PATH:-}"
 
-# -- build: no product libraries but those linked in, one architecture, all cores -------------------------------
+# -- build: no product libraries but those linked in, one architecture, all cores ------------------
 isa=(base avx2 avx512 avx512bf amx)
 avx512='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512'
-flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16" "$avx512 -mavx512bf16 -mamx-tile -mamx-bf16")
-stones="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
+flags=('' '-mavx2 -mfma -mf16c' "$avx512" "$avx512 -mavx512bf16"
+    "$avx512 -mavx512bf16 -mamx-tile -mamx-bf16")
+statics="-l:libjansson.a -l:libpcre2-8.a -l:libsodium.a"
+c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I. -MMD -MP'
+object() { # SOURCE OBJECT FLAGS: how it is made
+    printf '%s: %s\n\t@mkdir -p $(@D)\n\tgcc %s %s -c -o $@ $<\n' "$2" "$1" "$c ${inc[*]}" "$3"
+}
+kernel() { # SOURCE OBJECT: the same for nvcc, which tells registers and spills into a log
+    printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I.' "$2" "$1" "$NVCC"
+    printf ' -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s' "$arch" "$arch"
+    printf ' -Xptxas -v -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$@.log || { cat $@.log; false; }\n'
+}
+program() { # NAME OBJECTS LIBRARIES
+    printf 'all: %s\n%s: bench/%s.c %s\n' "$B/$1" "$B/$1" "$1" "$2"
+    printf '\tgcc %s -Wl,--gc-sections -MF %s.d -o $@ $(filter %%.c %%.o,$^)' "$c ${inc[*]}" "$J/$1"
+    printf ' -L%s -lcudart_static %s -lrt -ldl -l:libstdc++.a' "$CUDA_LIB" "$3"
+    printf ' -lpthread -lm && strip -g $@\n'
+}
 rules() { # a makefile of its own: the product's asks for libraries that are not here
-    local c='-std=c11 -D_GNU_SOURCE -O2 -g -fopenmp -ffunction-sections -I. -MMD -MP' o f i objs= more=
-    local few="proto/fail.c weights/safetensors/dtype.c test/simt/pair.c test/simt/cases.c bench/gpu_net.c bench/gpu_meter.c"
-    few+=" kernels/arena.c kernels/rng.c kernels/sampling.c kernels/dry.c kernels/cuda_sizes.c kernels/memory/offload.c kernels/memory/residency.c $(ls kernels/cpu/*.c kernels/cuda/*.c kernels/model/*.c | grep -v /stub.c | tr '\n' ' ')"
-    local all="$few"
-    [ "$whole" ] && all="$(printf '%s\n' $few proto/*.c weights/*.c weights/{safetensors,tokenizer}/*.c kernels/*.c kernels/{engine,memory,report}/*.c | sort -u | tr '\n' ' ')"
-    for f in $all; do
+    local f o i objs= more=
+    local few="proto/fail.c weights/safetensors/dtype.c kernels/*.c kernels/{cpu,cuda,model}/*.c"
+    few+=" kernels/memory/{offload,residency}.c test/simt/{pair,cases}.c bench/gpu_{net,meter}.c"
+    local all="proto/*.c weights/*.c weights/{safetensors,tokenizer}/*.c"
+    all+=" kernels/{engine,memory,report}/*.c"
+    few=" $(eval echo "$few") "
+    few=${few/ kernels\/cuda\/stub.c/}
+    for f in $(printf '%s\n' $few ${whole:+$(eval echo "$all")} | sort -u); do
         o=$J/${f%.c}.o
-        case " $few " in *" $f "*) objs+=" $o" ;; *) more+=" $o" ;; esac
-        printf '%s: %s\n\t@mkdir -p $(@D)\n\tgcc %s %s -DCUDA_LIB_PATH=\\"%s\\" -c -o $@ $<\n' "$o" "$f" "$c" "${inc[*]}" "${LIB_PATH:-}"
+        case "$few" in *" $f "*) objs+=" $o" ;; *) more+=" $o" ;; esac
+        object "$f" "$o" "-DCUDA_LIB_PATH=\\\"${LIB_PATH:-}\\\""
     done
     for f in kernels/cpu/isa/*.c; do
         for i in ${!isa[*]}; do
             [ "$i" -gt 0 ] && [ "$(uname -m)" != x86_64 ] && continue
             o=$J/${f%.c}.${isa[i]}.o objs+=" $J/${f%.c}.${isa[i]}.o"
-            printf '%s: %s\n\t@mkdir -p $(@D)\n\tgcc %s %s -DISA=%s -c -o $@ $<\n' "$o" "$f" "$c" "${flags[i]}" "${isa[i]}"
+            object "$f" "$o" "-DISA=${isa[i]} ${flags[i]}"
         done
     done
     for f in kernels/cuda/*.cu; do
         o=$J/${f%.cu}.cu.o objs+=" $J/${f%.cu}.cu.o"
-        printf '%s: %s\n\t@mkdir -p $(@D)\n\t%s -std=c++17 -O2 -lineinfo -I. -Xcompiler -Wall,-fno-exceptions -gencode arch=compute_%s,code=sm_%s -Xptxas -v -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$@.log || { cat $@.log; false; }\n' "$o" "$f" "$NVCC" "$arch" "$arch"
+        kernel "$f" "$o"
     done
-    for f in gpu_ops gpu_speed gpu_stage ${whole:+gpu_engine}; do
-        printf '%s: bench/%s.c %s\n\tgcc %s %s -Wl,--gc-sections -MF '"$J/"'$(@F).d -o $@ $(filter %%.c %%.o,$^) -L%s -lcudart_static %s -lrt -ldl -l:libstdc++.a -lpthread -lm && strip -g $@\n' \
-            "$B/$f" "$f" "$objs$([ $f = gpu_engine ] && echo "$more")" "$c" "${inc[*]}" "$CUDA_LIB" "$([ $f = gpu_engine ] && echo "$stones")"
-        echo "all: $B/$f"
-    done
+    for f in gpu_ops gpu_speed gpu_stage; do program $f "$objs" ''; done
+    [ "$whole" ] && program gpu_engine "$objs$more" "$statics"
     echo "-include \$(shell find $J -name '*.d')"
 }
-mark=$(cat bench/gpu_*.[ch] kernels/*.[ch] kernels/*/*.[ch]* kernels/cpu/isa/* weights/*.[ch] weights/*/*.[ch] proto/*.[ch] test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
+mark=$(cat bench/gpu_*.[ch] proto/*.[ch] weights/{,*/}*.[ch] kernels/{,*/}*.[ch]* \
+    kernels/cpu/isa/* test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
 if [ "$mode" = --emulated ]; then
     part build 900 make -s -j2 CUDA=0 emulated || exit 1
     B=build/release/emulated
@@ -89,12 +115,15 @@ else
     [ -n "${NVCC:-}" ] || { say "no nvcc: nothing to do"; exit 1; }
     arch=${CUDA_ARCH:-90a} inc=() whole=
     for d in $CUDA_INC ${LIB_INC:-}; do inc+=(-isystem "$d"); done
-    echo 'int main(void) { return 0; }' | gcc -include jansson.h -include sodium.h -xc - -o /dev/null $stones -lpthread 2>/dev/null && whole=1
+    echo 'int main(void) { return 0; }' |
+        gcc -include jansson.h -include sodium.h -xc - -o /dev/null $statics -lpthread 2>/dev/null &&
+        whole=1
     say "libraries: ${LIB_PATH:-none}; the whole engine: ${whole:-no}"
     rm -f $B/mark
     rules >$J/rules.mk
-    [ "$mode" = --build ] && LIMIT=1800
-    part build "$([ "$mode" = --build ] && echo 1700 || echo 240)" make -s -j"$(nproc)" -f $J/rules.mk all || exit 1
+    limit=240
+    [ "$mode" = --build ] && LIMIT=1800 limit=1700
+    part build $limit make -s -j"$(nproc)" -f $J/rules.mk all || exit 1
     echo "$mark" >$B/mark
     cat $J/kernels/cuda/*.log >$L/ptxas.txt 2>/dev/null
     say "spills: $(grep -c ' [1-9][0-9]* bytes spill' $L/ptxas.txt)"
@@ -105,10 +134,12 @@ if [ "$mode" = --build ]; then
     exit 0
 fi
 
-# -- the parts ----------------------------------------------------------------------------------------------------
-released=test/weights/released small= px=(512 1024 2048) tiny=weights/tiny tiny_px=256 steps=(50 10) four=4
+# -- the parts -------------------------------------------------------------------------------------
+released=test/weights/released small= px=(512 1024 2048) tiny=weights/tiny tiny_px=256
+steps=(50 10) four=4
 if [ "$mode" = --emulated ]; then
-    small=small released=test/golden/plain/model px=(32 32 32) tiny=test/golden/plain/model tiny_px=32 steps=(2 1) four=2 LIMIT=3600
+    small=small released=test/golden/plain/model px=(32 32 32) tiny=test/golden/plain/model
+    tiny_px=32 steps=(2 1) four=2 LIMIT=3600
 fi
 export GPU_CACHE=$B/cache
 mkdir -p $B/cache
@@ -120,7 +151,8 @@ card vae 40 gpu_speed vae $B/cache $small
 card same 60 gpu_engine same $tiny $tiny_px
 card stage-bf16 50 gpu_stage bf16 $small
 card whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
-rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
+rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' \
+    $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
 card table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
 if [ "$mode" != --emulated ] && python3 -c 'import torch' 2>/dev/null; then
     part torch 120 python3 bench/gpu_torch.py
@@ -132,7 +164,8 @@ card wide-bf16 50 gpu_ops wide bf16
 card whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
 if command -v compute-sanitizer >/dev/null && [ "$mode" != --emulated ]; then
     for tool in memcheck racecheck initcheck; do
-        part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 $B/gpu_ops odd bf16 no-lib no-pdl
+        part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 \
+            $B/gpu_ops odd bf16 no-lib no-pdl
     done
 else
     say "sanitize: compute-sanitizer is not here"
@@ -147,7 +180,8 @@ if [ "$mode" != --emulated ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
     [ -s $L/torch.txt ] && python3 bench/gpu_ratio.py $L | tee $L/ratios.txt
-    { cat "$summary"; for f in prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch ratios; do
+    parts='prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch ratios'
+    { cat "$summary"; for f in $parts; do
         [ -e "$L/$f.txt" ] && { echo "== $f"; cat "$L/$f.txt"; }; done; } >"$keep"
     cp "$keep" "$OUT/"
 fi

@@ -1,13 +1,17 @@
 /* gpu_engine - the whole engine on a card, through its own door (kernels/glm.h):
  *
- *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the card; ends in a verdict
- *   gpu_engine whole MODEL SIDE STEPS BATCH  seconds from prompt to picture, by phase; bytes against the plan
- *   gpu_engine table MODEL SIDE COPY PRODUCT every operation's time, share and fraction of the roofline, for a token, a
- *                                            step and a decoding; COPY in GB/s and PRODUCT in TFLOP/s of the same run
+ *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the card; ends in
+ *                                            a verdict
+ *   gpu_engine whole MODEL SIDE STEPS BATCH  seconds from prompt to picture, by phase; bytes
+ *                                            against the plan
+ *   gpu_engine table MODEL SIDE COPY PRODUCT
+ *                                            every operation's time, share and fraction of the
+ *                                            roofline, for a token, a step and a decoding; COPY in
+ *                                            GB/s and PRODUCT in TFLOP/s of the same run
  *
- * whole and table need MODEL's configuration alone: weights are made on the card. The table asks for the time between two
- * events around each operation, without programmatic launches and recordings: it says what an operation takes, `whole`
- * says what they take together. */
+ * whole and table need MODEL's configuration alone: weights are made on the card. The table asks
+ * for the time between two events around each operation, without programmatic launches and
+ * recordings: it says what an operation takes, `whole` says what they take together. */
 #include "bench/gpu_meter.h"
 #include "kernels/cuda/device.h"
 #include "kernels/engine/engine.h"
@@ -69,7 +73,7 @@ static void step(struct glm *g, struct glm_run **r, int n)
         if (glm_run_failed(r[i], &f)) stop("a picture", &f);
 }
 
-/* -- same ------------------------------------------------------------------------------------------------ */
+/* -- same -------------------------------------------------------------------------------------- */
 
 struct drawn {
     uint8_t *rgb;
@@ -104,8 +108,8 @@ static double psnr(const uint8_t *a, const uint8_t *b, size_t n)
     return sum > 0 ? 10 * log10(255.0 * 255 * (double)n / sum) : 99;
 }
 
-/* The same tokens in both, so that a draw on the edge does not make another picture of it; how many tokens differ
- * when each device draws its own is told beside it. */
+/* The same tokens in both, so that a draw on the edge does not make another picture of it; how many
+ * tokens differ when each device samples its own is printed beside it. */
 static int same(const char *model, int side)
 {
     const size_t n = (size_t)side * (size_t)side * 3;
@@ -136,7 +140,7 @@ static int same(const char *model, int side)
     return failed != 0;
 }
 
-/* -- whole ------------------------------------------------------------------------------------------------- */
+/* -- whole ------------------------------------------------------------------------------------- */
 
 /* Random weights of about the size that keeps a row's variance; norms and biases small. */
 static void fill_weights(struct glm *g)
@@ -242,7 +246,7 @@ static void whole(const char *model, int side, int steps, int n)
     glm_close(g);
 }
 
-/* -- table ------------------------------------------------------------------------------------------------- */
+/* -- table ------------------------------------------------------------------------------------- */
 
 static void table(const char *model, int side, double copy, double product)
 {

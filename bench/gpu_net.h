@@ -1,8 +1,10 @@
-/* gpu_net - the stages of the model with random weights, without a model's files: what gpu_speed and gpu_stage run.
+/* gpu_net - the stages of the model with random weights, without a model's files: what gpu_speed
+ * and gpu_stage run.
  *
- * Configurations: the released model's shapes, or shapes small enough for the emulated GPU. Weights come from a buffer
- * of noise in host memory, the same on every device, or (a card's, when `made_there`) are made where they
- * lie. A failure ends the program: these are measurements. Thread: one. */
+ * Configurations: the released model's shapes, or shapes small enough for the emulated GPU. Weights
+ * come from a buffer of noise in host memory, the same on every device, or (a card's, when
+ * `made_there`) are made in place. A failure ends the program: these are measurements.
+ * Thread: one. */
 #ifndef BENCH_GPU_NET_H
 #define BENCH_GPU_NET_H
 
@@ -28,7 +30,8 @@ struct net_config {
     int codes;
 };
 
-/* The released model with so many layers (0: all of them), or a small one that crosses the same tiles. */
+/* The released model with so many layers (0: all of them), or a small one that crosses the same
+ * tiles. */
 struct net_config net_released(int layers);
 struct net_config net_small(void);
 

@@ -1,7 +1,9 @@
-/* gpu_ops - every operation on a card against the CPU device: `gpu_ops [odd|wide] [f32|bf16] [no-lib] [no-pdl]`.
+/* gpu_ops - every operation on a card against the CPU device.
+ *   gpu_ops [odd|wide] [f32|bf16] [no-lib] [no-pdl]
  *
- * A line a case: its largest error as a share of what is allowed. no-lib: hand-written kernels only; no-pdl: without
- * programmatic launches. Ends in `N passed, M failed`; the exit status says whether all did. */
+ * A line a case: its largest error as a share of what is allowed. no-lib: hand-written kernels
+ * only; no-pdl: without programmatic launches. Ends in `N passed, M failed`; the exit status says
+ * whether all did. */
 #include "kernels/cuda/cuda.h"
 #include "test/simt/pair.h"
 

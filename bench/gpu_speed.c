@@ -1,8 +1,10 @@
-/* gpu_speed - the released model's stages at full size on a card: `gpu_speed [prior|dit|vae] [CACHE] [no-pdl] [small]`.
+/* gpu_speed - the released model's stages at full size on a card.
+ *   gpu_speed [prior|dit|vae] [CACHE] [no-pdl] [small]
  *
- * The product's own graph runs, on weights that are made on the card. First the card's ceilings in the same process: a
- * large copy, and a bf16 product of 8,192 rows. Then milliseconds a token, a step, a picture, as they are and
- * as a share of the ceiling. Lines are printed as they are measured: a part that fails loses nothing of an earlier one. */
+ * The product's own graph runs, on weights that are made on the card. First the card's ceilings in
+ * the same process: a large copy, and a bf16 product of 8,192 rows. Then milliseconds a token, a
+ * step, a picture, as they are and as a share of the ceiling. Lines are printed as they are
+ * measured: a part that fails loses nothing of an earlier one. */
 #include "bench/gpu_net.h"
 
 #include <math.h>
@@ -63,7 +65,7 @@ static void ceilings(struct speed *s)
     arena_release(&s->m.mem, mark);
 }
 
-/* -- prior ---------------------------------------------------------------------------------------------- */
+/* -- prior ------------------------------------------------------------------------------------- */
 
 static void place_seq(struct speed *s, struct prior_seq *q, int position, int index)
 {
@@ -110,7 +112,7 @@ static void prior_speed(struct speed *s)
     }
 }
 
-/* -- DiT -------------------------------------------------------------------------------------------------- */
+/* -- DiT --------------------------------------------------------------------------------------- */
 
 static void place_picture(struct speed *s, struct dit_state *t, int text)
 {
@@ -170,7 +172,7 @@ static void dit_speed(struct speed *s)
     }
 }
 
-/* -- VAE -------------------------------------------------------------------------------------------------- */
+/* -- VAE --------------------------------------------------------------------------------------- */
 
 static void decode_all(struct speed *s, const struct vae *v, struct vae_state *t, tensor latents)
 {

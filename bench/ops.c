@@ -1,7 +1,7 @@
 /* ops - how fast the CPU device's operations are: `ops [threads [instruction set]]` prints a table.
  *
- * Shapes are those of the bundled model (width 192) and of the released one (4096). The fastest of many
- * runs counts. Compare rows of one run only: machines and their neighbours differ. */
+ * Shapes are those of the bundled model (width 192) and of the released one (4096). The fastest of
+ * many runs counts. Compare rows of one run only: machines and their neighbours differ. */
 #include "kernels/cpu/cpu.h"
 #include "weights/safetensors/safetensors.h"
 

@@ -1,10 +1,11 @@
 /* steps - the engine without the service: pictures one by one against the same pictures together.
  *
- *   steps [--model weights/tiny] [--threads 0] [--batch 4] [--runs 5] [--size 256] [--steps 20] [--type auto|f32|bf16]
+ *   steps [--model weights/tiny] [--threads 0] [--batch 4] [--runs 5] [--size 256] [--steps 20]
+ *         [--type auto|f32|bf16]
  *
- * The two take turns. For each phase: milliseconds a picture, alone and together, and their ratio; wall time and
- * processor time (of all threads) are medians of the rounds; `best` is the sum of every quantum's fastest wall time over the
- * rounds, which a busy machine disturbs least. */
+ * The two take turns. For each phase: milliseconds a picture, alone and together, and their ratio;
+ * wall time and processor time (of all threads) are medians of the rounds; `best` is the sum of
+ * every quantum's fastest wall time over the rounds, which a busy machine disturbs least. */
 #include "kernels/glm.h"
 
 #include <getopt.h>
