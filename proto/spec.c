@@ -134,19 +134,46 @@ static int check_number(const struct spec_field *row, const struct spec_range *r
     return code ? code : check_step(row, r, v, f);
 }
 
-static int check_text(const struct spec_field *row, const struct spec_range *r, const char *s,
-                      struct fail *f)
+/* Code points that show nothing: white space, controls, what Unicode calls ignorable by default,
+ * the empty braille cell and the marks of interlinear notes. In order, first to last. */
+static const uint32_t INVISIBLE[][2] = {
+    {0x0, 0x20},        {0x7f, 0xa0},       {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
+    {0x115f, 0x1160},   {0x1680, 0x1680},   {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+    {0x2028, 0x202f},   {0x205f, 0x206f},   {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},
+    {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3},
+    {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+/* The code point of the n bytes at s, which text_utf8 found valid. */
+static uint32_t code_point(const char *s, size_t n)
 {
-    size_t len = s ? strlen(s) : 0;
-    if ((double)len < r->min || strspn(s, " \t\r\n") == len) {
-        fail_field(f, ERR_BAD_PROMPT, row->name, "%s is empty", row->name);
-        return fail_advise(f, "Say in words what the picture shows.");
+    static const unsigned char FIRST[] = {0, 0x7f, 0x1f, 0xf, 7};
+    uint32_t c = (unsigned char)s[0] & FIRST[n];
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)s[i] & 0x3f);
+    return c;
+}
+
+static bool is_visible(uint32_t c)
+{
+    for (size_t i = 0; i < sizeof INVISIBLE / sizeof *INVISIBLE; i++)
+        if (c <= INVISIBLE[i][1]) return c < INVISIBLE[i][0];
+    return true;
+}
+
+/* Whether a character of s[0..len) shows something; false for text that is not UTF-8. */
+static bool shows_something(const char *s, size_t len)
+{
+    for (size_t i = 0, n; i < len; i += n) {
+        n = text_utf8(s + i, len - i);
+        if (n == 0) return false;
+        if (is_visible(code_point(s + i, n))) return true;
     }
-    if ((double)len > r->max) {
-        fail_field(f, ERR_TOO_LARGE, row->name, "%s has %zu bytes; the most is %.0f", row->name,
-                   len, r->max);
-        return fail_advise(f, "Shorten it to %.0f bytes of UTF-8.", r->max);
-    }
+    return false;
+}
+
+static int check_utf8(const struct spec_field *row, const char *s, size_t len, struct fail *f)
+{
     for (size_t i = 0, n; i < len; i += n) {
         n = text_utf8(s + i, len - i);
         if (n == 0)
@@ -154,6 +181,22 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
                               i);
     }
     return 0;
+}
+
+static int check_text(const struct spec_field *row, const struct spec_range *r, const char *s,
+                      struct fail *f)
+{
+    size_t len = s ? strlen(s) : 0;
+    if ((double)len > r->max) {
+        fail_field(f, ERR_TOO_LARGE, row->name, "%s has %zu bytes; the most is %.0f", row->name,
+                   len, r->max);
+        return fail_advise(f, "Shorten it to %.0f bytes of UTF-8.", r->max);
+    }
+    int code = check_utf8(row, s, len, f);
+    if (code || r->min < 1 || shows_something(s, len)) return code;
+    fail_field(f, ERR_BAD_PROMPT, row->name, "%s %s", row->name,
+               len ? "has no character that can be seen" : "is empty");
+    return fail_advise(f, "Say in words what the picture shows.");
 }
 
 /* The advice names a side that would do, for either of the two. */

@@ -84,6 +84,7 @@ static int restore_row(struct log *log, sqlite3_stmt *q,
     struct spec spec = {0};
     struct fail error;
     spec_limits_init(&limits);
+    limits.range[SPEC_PROMPT].min = 0; /* older versions accepted prompts that show nothing */
     const char *json = text_at(q, 5);
     int err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
                   ? spec_parse(&spec, json, strlen(json), &limits, &error)

@@ -138,6 +138,54 @@ static void check_without_json(void **state)
     assert_int_equal(spec_check(&s, &l, NULL), ERR_BAD_FIELD);
 }
 
+/* catches: a prompt drawn though it shows nothing; one that is refused because of some of its
+ * characters; a row of an older version that cannot be restored */
+static void a_prompt_can_be_seen(void **state)
+{
+    (void)state;
+    static const char *const nothing[] = {
+        "",
+        " \t\r\n",
+        "\v\f\x01\x7f",
+        "\xc2\x85\xc2\xa0\xc2\xad",             /* next line, no-break space, soft hyphen */
+        "\xe3\x80\x80",                         /* U+3000 */
+        "\xe2\x80\x8b\xe2\x80\x8d\xe2\x81\xa0", /* U+200B, U+200D, U+2060 */
+        "\xef\xbb\xbf\xef\xb8\x8f",             /* U+FEFF, U+FE0F */
+        "\xe3\x85\xa4\xe1\x85\x9f\xef\xbe\xa0", /* the Hangul fillers */
+        "\xe2\xa0\x80",                         /* U+2800 */
+        "\xf3\xa0\x81\xa1",                     /* U+E0061, a tag */
+    };
+    static const char *const something[] = {
+        "x",
+        " x",
+        "\xe2\x80\x8bx",
+        "\xe3\x80\x81",
+        "\xe2\xa0\x81",
+        "\xcc\x81",
+        "\xf0\x9f\x98\x80",
+        "!",
+        "\xc2\xa1",
+        "\xef\xbf\xbd",
+    };
+    struct spec_limits l = vectors_limits();
+    struct spec s;
+    struct fail f;
+    spec_defaults(&s, &l);
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+        s.prompt = (char *)(uintptr_t)nothing[i];
+        assert_int_equal(spec_check(&s, &l, &f), ERR_BAD_PROMPT);
+        assert_string_equal(f.field, "prompt");
+    }
+    assert_string_equal(f.message, "prompt has no character that can be seen");
+    l.range[SPEC_PROMPT].min = 0;
+    assert_int_equal(spec_check(&s, &l, &f), 0);
+    l.range[SPEC_PROMPT].min = 1;
+    for (size_t i = 0; i < sizeof something / sizeof *something; i++) {
+        s.prompt = (char *)(uintptr_t)something[i];
+        assert_int_equal(spec_check(&s, &l, &f), 0);
+    }
+}
+
 /* catches: a digest that ignores a field, so that two requests share one key */
 static void digest_sees_every_field(void **state)
 {
@@ -170,6 +218,7 @@ static void canonical_of_the_worst_prompt(void **state)
     s.prompt = malloc(LIMIT_PROMPT_BYTES + 1);
     assert_non_null(s.prompt);
     memset(s.prompt, 1, LIMIT_PROMPT_BYTES);
+    s.prompt[0] = 'x';
     s.prompt[LIMIT_PROMPT_BYTES] = 0;
     text_init(&t, 0, 1 << 20);
     spec_write(&s, &t, NULL);
@@ -217,10 +266,10 @@ static void cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(canonical_and_digest),    cmocka_unit_test(ranges_hold),
-        cmocka_unit_test(hints_name_what_works),   cmocka_unit_test(check_without_json),
-        cmocka_unit_test(digest_sees_every_field), cmocka_unit_test(canonical_of_the_worst_prompt),
-        cmocka_unit_test(cut_between_characters),
+        cmocka_unit_test(canonical_and_digest),          cmocka_unit_test(ranges_hold),
+        cmocka_unit_test(hints_name_what_works),         cmocka_unit_test(check_without_json),
+        cmocka_unit_test(a_prompt_can_be_seen),          cmocka_unit_test(digest_sees_every_field),
+        cmocka_unit_test(canonical_of_the_worst_prompt), cmocka_unit_test(cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
