@@ -46,22 +46,29 @@ static size_t closing(const char *s, size_t n, size_t at, const char *open, cons
     return 0;
 }
 
+/* The quoted texts between one kind of marks; stores them from out[found] on. Returns found and more. */
+static size_t spans_of(size_t kind, const char *s, size_t n, struct byt5_span *out, size_t found,
+                       size_t max)
+{
+    const char *open = quotes[kind].open;
+    for (size_t i = 0; i < n;) {
+        if (!starts(s + i, n - i, open)) {
+            i++;
+            continue;
+        }
+        size_t begin = i + strlen(open), end = closing(s, n, i, open, quotes[kind].close, &i);
+        if (!end) continue;
+        if (found < max) out[found] = (struct byt5_span){begin, end - begin};
+        found++;
+    }
+    return found;
+}
+
 size_t byt5_spans(const char *s, size_t n, struct byt5_span *out, size_t max)
 {
     size_t found = 0;
-    for (size_t q = 0; q < sizeof quotes / sizeof *quotes; q++) {
-        const char *open = quotes[q].open;
-        for (size_t i = 0; i < n;) {
-            if (!starts(s + i, n - i, open)) {
-                i++;
-                continue;
-            }
-            size_t begin = i + strlen(open), end = closing(s, n, i, open, quotes[q].close, &i);
-            if (!end) continue;
-            if (found < max) out[found] = (struct byt5_span){begin, end - begin};
-            found++;
-        }
-    }
+    for (size_t q = 0; q < sizeof quotes / sizeof *quotes; q++)
+        found = spans_of(q, s, n, out, found, max);
     return found;
 }
 
@@ -142,17 +149,29 @@ static int put_all(struct byt5 *b, const char *prompt, const struct byt5_span *s
     return rc;
 }
 
+/* The model's own rule: apostrophes inside words are marks too, so the writer may have quoted nothing. */
+static int fail_too_many(const char *prompt, size_t len, size_t n, struct fail *f)
+{
+    size_t apostrophes = spans_of(0, prompt, len, NULL, 0, 0);
+    if (!apostrophes) {
+        fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt has %zu quoted texts", n);
+        return fail_advise(f, "Quote at most %d texts.", LIMIT_GLYPH_TEXTS);
+    }
+    fail_field(f, ERR_BAD_PROMPT, "prompt",
+               "the prompt has %zu quoted texts, %zu of them between apostrophes: the model takes "
+               "every two ' for quotation marks, also inside words",
+               n, apostrophes);
+    return fail_advise(f, "Quote at most %d texts, and write \u2019 for an apostrophe.",
+                       LIMIT_GLYPH_TEXTS);
+}
+
 int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struct fail *f)
 {
     struct byt5_span span[LIMIT_GLYPH_TEXTS] = {{0, 0}};
     memset(b, 0, sizeof *b);
     if (!utf8_valid(prompt, len)) return fail_set(f, ERR_BAD_UTF8, "the prompt is not UTF-8");
     size_t n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);
-    if (n > LIMIT_GLYPH_TEXTS) {
-        fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt has %zu quoted texts", n);
-        fail_advise(f, "Quote at most %d texts.", LIMIT_GLYPH_TEXTS);
-        return ERR_BAD_PROMPT;
-    }
+    if (n > LIMIT_GLYPH_TEXTS) return fail_too_many(prompt, len, n, f);
     b->n = n ? (int)n : 1; /* none: one empty text */
     ids_init(&b->ids, (size_t)b->n * (LIMIT_GLYPH_TOKENS + 1));
     if (!put_all(b, prompt, span, vocab)) return 0;

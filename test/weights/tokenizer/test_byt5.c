@@ -153,12 +153,36 @@ static void refused(void **state)
     assert_int_equal(byt5_prompt(&b, "'\xff'", 3, 384, &f), ERR_BAD_UTF8);
 }
 
+/* catches: 130 apostrophes refused as "65 quoted texts" with no word about them; advice that does not help */
+static void apostrophes_are_named(void **state)
+{
+    (void)state;
+    enum { TIMES = 2 * (LIMIT_GLYPH_TEXTS + 1) };
+    char plain[TIMES * 12 + 1] = "", curly[TIMES * 12 + 1] = "";
+    struct byt5 b;
+    struct fail f = {0};
+    for (int i = 0; i < TIMES; i++) {
+        memcpy(plain + strlen(plain), "it's here ", 11);
+        memcpy(curly + strlen(curly), "it\u2019s here ", 13);
+    }
+    assert_int_equal(byt5_prompt(&b, plain, strlen(plain), 384, &f), ERR_BAD_PROMPT);
+    assert_non_null(strstr(f.message, "65 quoted texts, 65 of them between apostrophes"));
+    assert_non_null(strstr(f.hint, "write \u2019 for an apostrophe"));
+    assert_int_equal(byt5_prompt(&b, curly, strlen(curly), 384, &f), 0);
+    assert_int_equal(b.ids.n, 1);
+    byt5_free(&b);
+    for (char *at = plain; (at = strchr(at, '\''));)
+        *at = '"';
+    assert_int_equal(byt5_prompt(&b, plain, strlen(plain), 384, &f), ERR_BAD_PROMPT);
+    assert_null(strstr(f.message, "apostrophe"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quoted_texts),     cmocka_unit_test(rows_and_pads),
         cmocka_unit_test(literal_specials), cmocka_unit_test(long_texts),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(refused),          cmocka_unit_test(apostrophes_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
