@@ -2,7 +2,7 @@
 #include "bench/gpu_net.h"
 
 #include "kernels/cuda/device.h"
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  * convolutions one after another, below 3e-5). */
 #include "bench/gpu_net.h"
 
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef KERNELS_CPU_HALF_H
 #define KERNELS_CPU_HALF_H
 
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <stdint.h>
 #include <string.h>

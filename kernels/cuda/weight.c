@@ -1,7 +1,7 @@
 /* weight - model tensors onto the card, in the layout that its kernels and libraries read. */
 #include "kernels/cuda/device.h"
 #include "kernels/cuda_sizes.h"
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <stdlib.h>
 #include <string.h>

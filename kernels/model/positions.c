@@ -1,7 +1,7 @@
 /* positions - M-RoPE triples, rotation tables. */
 #include "kernels/model/positions.h"
 
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <assert.h>
 #include <math.h>

@@ -5,6 +5,7 @@
 #include "kernels/report/trace.h"
 #include "kernels/engine/engine.h"
 #include "kernels/model/flow.h"
+#include "weights/safetensors/safetensors_write.h"
 
 #include <jansson.h>
 #include <stdlib.h>

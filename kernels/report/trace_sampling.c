@@ -2,7 +2,7 @@
 #include "kernels/report/trace.h"
 #include "kernels/sampling.h"
 #include "weights/config.h"
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/safetensors_write.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* pair - tensors twice, random contents, comparison. */
 #include "test/simt/pair.h"
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* test_model - a folder is opened whole or refused with the tensor, the file and what was expected. */
 #include "weights/model.h"
+#include "weights/safetensors/safetensors_write.h"
 
 #include "test/weights/folder.h"
 

@@ -1,5 +1,7 @@
 /* dtype - element types of safetensors and their conversion, one span at a time. */
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
+
+#include "proto/fail.h"
 
 #include <assert.h>
 #include <inttypes.h>

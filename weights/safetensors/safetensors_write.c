@@ -1,5 +1,5 @@
 /* safetensors_write - store named tensors in one file that torch reads. */
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/safetensors_write.h"
 
 #include <errno.h>
 #include <inttypes.h>

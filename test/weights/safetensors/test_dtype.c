@@ -1,5 +1,7 @@
 /* test_dtype - element types and their conversion, value by value. */
-#include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/dtype.h"
+
+#include "proto/fail.h"
 
 #include <math.h>
 #include <setjmp.h>

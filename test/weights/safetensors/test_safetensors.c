@@ -1,5 +1,6 @@
 /* test_safetensors - every way in which a file or an index can lie is noticed and named. */
 #include "weights/safetensors/safetensors.h"
+#include "weights/safetensors/safetensors_write.h"
 
 #include "test/weights/scratch.h"
 
