@@ -26,11 +26,11 @@ static struct bpe *open_file(int i)
 }
 
 /* The ids of text; their number in *n is 0 when it was refused. To be freed. */
-static struct ids encode(const struct bpe *b, const char *text, size_t size, bool valid)
+static struct token_list encode(const struct bpe *b, const char *text, size_t size, bool valid)
 {
-    struct ids ids;
+    struct token_list ids;
     struct fail f;
-    ids_init(&ids, 4 * size + 64);
+    token_list_init(&ids, 4 * size + 64);
     int rc = bpe_encode(b, text, size, false, &ids, &f);
     MUST(rc == (valid ? 0 : ERR_BAD_UTF8));
     MUST(valid || ids.n == 0);
@@ -40,17 +40,17 @@ static struct ids encode(const struct bpe *b, const char *text, size_t size, boo
 }
 
 /* A token that strips nothing cuts the text: what stands before it is encoded alone. */
-static void cuts(const struct bpe *b, const char *text, size_t size, const struct ids *alone)
+static void cuts(const struct bpe *b, const char *text, size_t size, const struct token_list *alone)
 {
     static const char sop[] = "<sop>";
     char *joined = malloc(size + sizeof sop);
     MUST(joined);
     memcpy(joined, text, size);
     memcpy(joined + size, sop, sizeof sop);
-    struct ids both = encode(b, joined, size + strlen(sop), true);
+    struct token_list both = encode(b, joined, size + strlen(sop), true);
     MUST(both.n == alone->n + 1 && both.v[alone->n] == bpe_id(b, sop));
     MUST(!alone->n || !memcmp(both.v, alone->v, alone->n * sizeof *alone->v));
-    ids_free(&both);
+    token_list_free(&both);
     free(joined);
 }
 
@@ -74,9 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool valid = utf8_valid(text, size);
     for (int i = 0; i < FILES; i++) {
         if (!b[i]) b[i] = open_file(i);
-        struct ids ids = encode(b[i], text, size, valid);
+        struct token_list ids = encode(b[i], text, size, valid);
         if (valid && i < 2) cuts(b[i], text, size, &ids);
-        ids_free(&ids);
+        token_list_free(&ids);
     }
     glyphs(text, size, valid);
     return 0;

@@ -246,11 +246,11 @@ static int load_added(struct bpe *b, struct json_doc *d)
 
 /* ---- pre-tokenizer ---- */
 
-static int add_pattern(struct bpe_step *s, struct json_doc *d, const char *text, size_t len,
-                       bool literal)
+static int add_regex(struct bpe_step *s, struct json_doc *d, const char *text, size_t len,
+                     bool literal)
 {
     char why[160];
-    int rc = pattern_open(&s->pattern, text, len, literal, why, sizeof why);
+    int rc = regex_open(&s->regex, text, len, literal, why, sizeof why);
     if (rc == ERR_OUT_OF_MEMORY) return no_memory(d);
     return rc ? json_refuse(d, "pre_tokenizer", "has a pattern that cannot be used: %s", why) : 0;
 }
@@ -271,7 +271,7 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
     const json_t *text = regex ? regex : literal;
     if (!json_is_string(text))
         return json_refuse(d, "pre_tokenizer", "has a Split without a pattern");
-    return add_pattern(s, d, json_string_value(text), json_string_length(text), !regex);
+    return add_regex(s, d, json_string_value(text), json_string_length(text), !regex);
 }
 
 static int load_step(struct bpe *b, struct json_doc *d, const json_t *o, bool last)
@@ -288,7 +288,7 @@ static int load_step(struct bpe *b, struct json_doc *d, const json_t *o, bool la
             type ? type : "without a type");
     s->prefix_space = flag(o, "add_prefix_space", true);
     if (!flag(o, "use_regex", true)) return 0;
-    return add_pattern(s, d, GPT2_PATTERN, strlen(GPT2_PATTERN), false);
+    return add_regex(s, d, GPT2_PATTERN, strlen(GPT2_PATTERN), false);
 }
 
 static int load_steps(struct bpe *b, struct json_doc *d)
@@ -304,7 +304,8 @@ static int load_steps(struct bpe *b, struct json_doc *d)
 /* ---- post-processor ---- */
 
 /* Append a template token's ids. */
-static int add_special(struct ids *to, struct json_doc *d, const json_t *table, const char *name)
+static int add_special(struct token_list *to, struct json_doc *d, const json_t *table,
+                       const char *name)
 {
     json_t *list = json_object_get(json_object_get(table, name ? name : ""), "ids"), *v;
     size_t i;
@@ -315,7 +316,7 @@ static int add_special(struct ids *to, struct json_doc *d, const json_t *table, 
         json_int_t id = json_integer_value(v);
         if (!json_is_integer(v) || id < 0 || id >= ID_MAX)
             return json_refuse(d, "post_processor", "gives %s an id that is none", name);
-        if (ids_push(to, (int32_t)id)) return no_memory(d);
+        if (token_list_push(to, (int32_t)id)) return no_memory(d);
     }
     return 0;
 }
@@ -368,7 +369,7 @@ static int load(struct bpe *b, struct json_doc *d)
     json_only_null(d, "normalizer");
     if (d->rc || load_model(b, d) || load_added(b, d) || load_steps(b, d)) return d->rc;
     if (load_post(b, d, json_at(d, "post_processor"), 0)) return d->rc;
-    if (pattern_open(&b->word, word, strlen(word), false, why, sizeof why)) return no_memory(d);
+    if (regex_open(&b->word, word, strlen(word), false, why, sizeof why)) return no_memory(d);
     for (size_t i = 0; i < b->prefix.n; i++)
         note_id(b, b->prefix.v[i]);
     for (size_t i = 0; i < b->suffix.n; i++)
@@ -384,8 +385,8 @@ int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *f
     struct bpe *b = calloc(1, sizeof *b);
     if (!b) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the tokenizer");
     b->max_id = -1;
-    ids_init(&b->prefix, 1024);
-    ids_init(&b->suffix, 1024);
+    token_list_init(&b->prefix, 1024);
+    token_list_init(&b->suffix, 1024);
     if (!json_open(&d, dir, name, f ? f : &own)) load(b, &d);
     json_close(&d);
     if (d.rc)
@@ -406,10 +407,10 @@ void bpe_close(struct bpe *b)
     free(b->raw.node);
     free(b->normalized.node);
     for (int i = 0; i < b->steps; i++)
-        pattern_close(b->step[i].pattern);
-    pattern_close(b->word);
-    ids_free(&b->prefix);
-    ids_free(&b->suffix);
+        regex_close(b->step[i].regex);
+    regex_close(b->word);
+    token_list_free(&b->prefix);
+    token_list_free(&b->suffix);
     free(b);
 }
 

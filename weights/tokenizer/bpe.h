@@ -27,8 +27,8 @@ void bpe_close(struct bpe *);
 /* Append the ids of text[0..len), UTF-8, to `out`. `add_special` applies the post-processor's
  * template (on for text-to-image, off for image-to-image). ERR_BAD_UTF8, ERR_TOO_LARGE when `out` is
  * full, ERR_OUT_OF_MEMORY. */
-int bpe_encode(const struct bpe *, const char *text, size_t len, bool add_special, struct ids *out,
-               struct fail *);
+int bpe_encode(const struct bpe *, const char *text, size_t len, bool add_special,
+               struct token_list *out, struct fail *);
 
 /* The id of an added token or vocabulary entry by its exact content (byte-level spelling for
  * vocabulary entries), -1 when there is none. */

@@ -23,9 +23,9 @@ struct buffer {
 /* What one bpe_encode call owns. */
 struct call {
     const struct bpe *b;
-    struct ids *out;
-    struct pattern_scratch *step[BPE_STEPS_MAX];
-    struct pattern_scratch *word;
+    struct token_list *out;
+    struct regex_scratch *step[BPE_STEPS_MAX];
+    struct regex_scratch *word;
     struct buffer symbols, heap, mapped, prefixed;
 };
 
@@ -131,7 +131,7 @@ static int encode_piece(struct call *c, const char *p, size_t n)
 {
     int32_t id;
     if (!n) return 0;
-    if (c->b->ignore_merges && (id = whole(c, p, n)) >= 0) return ids_push(c->out, id);
+    if (c->b->ignore_merges && (id = whole(c, p, n)) >= 0) return token_list_push(c->out, id);
     /* a merge pops one entry and pushes at most two */
     struct symbol *s = room(&c->symbols, n * sizeof *s);
     struct heap h = {.v = room(&c->heap, 2 * n * sizeof *h.v)};
@@ -140,7 +140,7 @@ static int encode_piece(struct call *c, const char *p, size_t n)
     merge(c->b, s, k, &h);
     int rc = 0;
     for (int32_t i = k ? 0 : -1; !rc && i >= 0; i = s[i].next)
-        rc = ids_push(c->out, s[i].id);
+        rc = token_list_push(c->out, s[i].id);
     return rc;
 }
 
@@ -155,7 +155,7 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
     size_t done = 0, from = 0, at, end;
     int rc = 0, found = 1;
     while (!rc && from <= n) {
-        found = pattern_find(s->pattern, c->step[step], p, n, from, &at, &end);
+        found = regex_find(s->regex, c->step[step], p, n, from, &at, &end);
         if (found <= 0) break;
         if (at > done && !s->drop_gap) rc = split(c, p + done, at - done, step + 1);
         if (!rc && end > at && !s->drop_match) rc = split(c, p + at, end - at, step + 1);
@@ -183,7 +183,7 @@ static int split(struct call *c, const char *p, size_t n, int step)
         memcpy(q + 1, p, n++);
         p = q;
     }
-    return s->pattern ? split_by(c, p, n, step) : split(c, p, n, step + 1);
+    return s->regex ? split_by(c, p, n, step) : split(c, p, n, step + 1);
 }
 
 /* ---- added tokens ---- */
@@ -216,7 +216,7 @@ static bool is_word(struct call *c, const char *s, size_t n, bool last)
     } else {
         utf8_next(s, n, &k);
     }
-    return pattern_find(c->b->word, c->word, s, k, 0, &at, &end) == 1;
+    return regex_find(c->b->word, c->word, s, k, 0, &at, &end) == 1;
 }
 
 typedef int (*between)(struct call *, const char *, size_t);
@@ -241,7 +241,7 @@ static int cut(struct call *c, const struct bpe_trie *t, const char *s, size_t n
         if (start < done) start = done; /* an earlier token took that white space */
         if (a->rstrip) stop += utf8_space_before(s + stop, n - stop, false);
         if (start > done) rc = rest(c, s + done, start - done);
-        if (!rc) rc = ids_push(c->out, a->id);
+        if (!rc) rc = token_list_push(c->out, a->id);
         done = stop;
     }
     if (!rc && done < n) rc = rest(c, s + done, n - done);
@@ -260,36 +260,36 @@ static int after_raw(struct call *c, const char *s, size_t n)
 
 /* ---- the call ---- */
 
-static int append(struct ids *out, const struct ids *more)
+static int append(struct token_list *out, const struct token_list *more)
 {
     int rc = 0;
     for (size_t i = 0; !rc && i < more->n; i++)
-        rc = ids_push(out, more->v[i]);
+        rc = token_list_push(out, more->v[i]);
     return rc;
 }
 
 static int prepare(struct call *c)
 {
     for (int i = 0; i < c->b->steps; i++) {
-        if (!c->b->step[i].pattern) continue;
-        if (!(c->step[i] = pattern_scratch_new(c->b->step[i].pattern))) return ERR_OUT_OF_MEMORY;
+        if (!c->b->step[i].regex) continue;
+        if (!(c->step[i] = regex_scratch_new(c->b->step[i].regex))) return ERR_OUT_OF_MEMORY;
     }
-    c->word = pattern_scratch_new(c->b->word);
+    c->word = regex_scratch_new(c->b->word);
     return c->word ? 0 : ERR_OUT_OF_MEMORY;
 }
 
 static void release(struct call *c)
 {
     for (int i = 0; i < c->b->steps; i++)
-        pattern_scratch_free(c->step[i]);
-    pattern_scratch_free(c->word);
+        regex_scratch_free(c->step[i]);
+    regex_scratch_free(c->word);
     free(c->symbols.p);
     free(c->heap.p);
     free(c->mapped.p);
     free(c->prefixed.p);
 }
 
-static int explain(int rc, const struct ids *out, struct fail *f)
+static int explain(int rc, const struct token_list *out, struct fail *f)
 {
     if (rc == ERR_TOO_LARGE)
         return fail_set(f, ERR_TOO_LARGE, "the text has more than %zu tokens", out->max);
@@ -297,8 +297,8 @@ static int explain(int rc, const struct ids *out, struct fail *f)
     return rc ? fail_set(f, ERR_INTERNAL, "the tokenizer's pattern gave up on this text") : 0;
 }
 
-int bpe_encode(const struct bpe *b, const char *text, size_t len, bool add_special, struct ids *out,
-               struct fail *f)
+int bpe_encode(const struct bpe *b, const char *text, size_t len, bool add_special,
+               struct token_list *out, struct fail *f)
 {
     struct call c = {.b = b, .out = out};
     if (len > TEXT_MAX) return fail_set(f, ERR_TOO_LARGE, "the text has %zu bytes", len);

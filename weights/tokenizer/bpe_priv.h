@@ -28,9 +28,9 @@ struct bpe_trie {
 
 /* One step of the pre-tokenizer. The last one is always the byte level. */
 struct bpe_step {
-    struct pattern *pattern; /* NULL: no split */
-    bool drop_match;         /* behaviour "Removed" */
-    bool drop_gap;           /* the same, inverted */
+    struct regex *regex; /* NULL: no split */
+    bool drop_match;     /* behaviour "Removed" */
+    bool drop_gap;       /* the same, inverted */
     bool prefix_space;
 };
 
@@ -54,10 +54,10 @@ struct bpe {
     struct bpe_added *added;
     size_t n_added;
     struct bpe_trie raw, normalized; /* flag `normalized` false: searched first */
-    struct pattern *word;            /* one word character */
+    struct regex *word;              /* one word character */
     struct bpe_step step[BPE_STEPS_MAX];
     int steps;
-    struct ids prefix, suffix; /* of the post-processor's template */
+    struct token_list prefix, suffix; /* of the post-processor's template */
     int32_t max_id;
 };
 

@@ -91,16 +91,16 @@ static int32_t special(const char *s, size_t n, int vocab, size_t *len)
     return -1;
 }
 
-static int put_bytes(struct ids *out, const char *s, size_t n)
+static int put_bytes(struct token_list *out, const char *s, size_t n)
 {
-    int rc = ids_reserve(out, n);
+    int rc = token_list_reserve(out, n);
     for (size_t i = 0; !rc && i < n; i++)
-        rc = ids_push(out, (unsigned char)s[i] + BYTES);
+        rc = token_list_push(out, (unsigned char)s[i] + BYTES);
     return rc;
 }
 
 /* Pad, end and unknown eat the white space on both sides (Python's notion of it). */
-static int put_text(struct ids *out, const char *s, size_t n, int vocab)
+static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
 {
     size_t done = 0, len;
     int rc = 0;
@@ -113,7 +113,7 @@ static int put_text(struct ids *out, const char *s, size_t n, int vocab)
         size_t stop = i;
         if (id < BYTES) stop -= utf8_space_after(s + done, i - done, true);
         rc = put_bytes(out, s + done, stop - done);
-        if (!rc) rc = ids_push(out, id);
+        if (!rc) rc = token_list_push(out, id);
         i += len;
         if (id < BYTES) i += utf8_space_before(s + i, n - i, true);
         done = i;
@@ -121,17 +121,17 @@ static int put_text(struct ids *out, const char *s, size_t n, int vocab)
     return rc ? rc : put_bytes(out, s + done, n - done);
 }
 
-int byt5_encode(struct ids *out, const char *s, size_t n, int vocab)
+int byt5_encode(struct token_list *out, const char *s, size_t n, int vocab)
 {
-    struct ids all;
-    ids_init(&all, n + 1);
+    struct token_list all;
+    token_list_init(&all, n + 1);
     int rc = put_text(&all, s, n, vocab);
     if (all.n >= LIMIT_GLYPH_TOKENS) all.n = LIMIT_GLYPH_TOKENS - 1;
-    if (!rc && (!all.n || all.v[all.n - 1] != END)) rc = ids_push(&all, END);
-    if (!rc) rc = ids_reserve(out, all.n);
+    if (!rc && (!all.n || all.v[all.n - 1] != END)) rc = token_list_push(&all, END);
+    if (!rc) rc = token_list_reserve(out, all.n);
     for (size_t i = 0; !rc && i < all.n; i++)
-        rc = ids_push(out, all.v[i]);
-    ids_free(&all);
+        rc = token_list_push(out, all.v[i]);
+    token_list_free(&all);
     return rc;
 }
 
@@ -142,7 +142,7 @@ static int put_all(struct byt5 *b, const char *prompt, const struct byt5_span *s
     int rc = 0;
     for (int i = 0; !rc && i < b->n; i++) {
         b->start[i] = b->ids.n;
-        if (b->n % 2 == 0) rc = ids_push(&b->ids, PAD);
+        if (b->n % 2 == 0) rc = token_list_push(&b->ids, PAD);
         if (!rc) rc = byt5_encode(&b->ids, prompt + span[i].at, span[i].len, vocab);
     }
     b->start[b->n] = b->ids.n;
@@ -173,7 +173,7 @@ int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struc
     size_t n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);
     if (n > LIMIT_GLYPH_TEXTS) return fail_too_many(prompt, len, n, f);
     b->n = n ? (int)n : 1; /* none: one empty text */
-    ids_init(&b->ids, (size_t)b->n * (LIMIT_GLYPH_TOKENS + 1));
+    token_list_init(&b->ids, (size_t)b->n * (LIMIT_GLYPH_TOKENS + 1));
     if (!put_all(b, prompt, span, vocab)) return 0;
     byt5_free(b);
     return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the quoted texts");
@@ -181,6 +181,6 @@ int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struc
 
 void byt5_free(struct byt5 *b)
 {
-    ids_free(&b->ids);
+    token_list_free(&b->ids);
     memset(b, 0, sizeof *b);
 }

@@ -20,7 +20,7 @@
 /* n texts; text i has the ids ids.v[start[i] .. start[i+1]). start[n] is L, the rows of text that
  * the DiT sees. ids.v points into the struct's own allocation: free with byt5_free. */
 struct byt5 {
-    struct ids ids;
+    struct token_list ids;
     int n;
     size_t start[LIMIT_GLYPH_TEXTS + 1];
 };
@@ -39,6 +39,6 @@ int byt5_prompt(struct byt5 *, const char *prompt, size_t len, int vocab, struct
 void byt5_free(struct byt5 *);
 
 /* Append the ids of one text (no parity pad). */
-int byt5_encode(struct ids *out, const char *text, size_t len, int vocab);
+int byt5_encode(struct token_list *out, const char *text, size_t len, int vocab);
 
 #endif

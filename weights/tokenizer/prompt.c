@@ -47,15 +47,15 @@ static int check_text(const struct bpe *b, const struct model_config *c, const c
                       size_t len, bool user, struct fail *f)
 {
     const struct token_config *t = &c->token;
-    struct ids ids;
-    ids_init(&ids, len);
+    struct token_list ids;
+    token_list_init(&ids, len);
     int rc = bpe_encode(b, text, len, false, &ids, f);
     for (size_t i = 0; !rc && i < ids.n; i++) {
         int32_t id = ids.v[i];
         bool frame = id == t->image_start || id == t->image_end || id == t->image;
         if (frame || (user && id < c->ar.rows)) rc = refuse(id, t, f);
     }
-    ids_free(&ids);
+    token_list_free(&ids);
     return rc;
 }
 
@@ -72,7 +72,7 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
     if (!all) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the prompt");
     memcpy(all, text, len);
     memcpy(all + len, suffix, (size_t)n + 1);
-    ids_init(&p->ids, total + TEMPLATE_MAX);
+    token_list_init(&p->ids, total + TEMPLATE_MAX);
     int rc = bpe_encode(b, all, total, true, &p->ids, f);
     free(all);
     return rc;
@@ -82,9 +82,10 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
 static int count(struct prompt *p, size_t len, struct fail *f)
 {
     enum { SUFFIX_IDS = 16 };
-    ids_init(&p->ids, len + SUFFIX_IDS);
+    token_list_init(&p->ids, len + SUFFIX_IDS);
     for (size_t i = 0; i < len + SUFFIX_IDS; i++)
-        if (ids_push(&p->ids, 0)) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a prompt");
+        if (token_list_push(&p->ids, 0))
+            return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a prompt");
     return 0;
 }
 
@@ -104,6 +105,6 @@ int prompt_text_to_image(struct prompt *p, const struct bpe *b, const struct mod
 
 void prompt_free(struct prompt *p)
 {
-    ids_free(&p->ids);
+    token_list_free(&p->ids);
     memset(p, 0, sizeof *p);
 }

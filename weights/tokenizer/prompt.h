@@ -18,10 +18,10 @@ struct grid {
 };
 
 struct prompt {
-    struct ids ids;      /* P of them */
-    struct grid preview; /* drawn first */
-    struct grid large;   /* drawn second; its codes are the picture */
-    int tokens;          /* preview + large cells: what must be drawn */
+    struct token_list ids; /* P of them */
+    struct grid preview;   /* drawn first */
+    struct grid large;     /* drawn second; its codes are the picture */
+    int tokens;            /* preview + large cells: what must be drawn */
 };
 
 /* The two grids of a picture of height x width pixels (multiples of 32). */

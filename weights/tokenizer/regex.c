@@ -17,11 +17,11 @@
  * for that and end a runaway expression, but not for the largest texts. */
 #define MATCH_LIMIT   (1u << 30)
 
-struct pattern {
+struct regex {
     pcre2_code *code;
 };
 
-struct pattern_scratch {
+struct regex_scratch {
     pcre2_match_data *data;
     pcre2_match_context *context;
     pcre2_jit_stack *stack; /* NULL: PCRE2's own 32 KB */
@@ -203,7 +203,7 @@ static void rewrite(struct rewrite *r)
 
 /* ---- compiling ---- */
 
-static int compile(struct pattern *p, const char *text, size_t len, uint32_t options, char *why,
+static int compile(struct regex *p, const char *text, size_t len, uint32_t options, char *why,
                    size_t why_size)
 {
     int code;
@@ -221,11 +221,11 @@ static int compile(struct pattern *p, const char *text, size_t len, uint32_t opt
     return ERR_MODEL;
 }
 
-int pattern_open(struct pattern **out, const char *text, size_t len, bool literal, char *why,
-                 size_t why_size)
+int regex_open(struct regex **out, const char *text, size_t len, bool literal, char *why,
+               size_t why_size)
 {
     int rc = ERR_OUT_OF_MEMORY;
-    struct pattern *p = calloc(1, sizeof *p);
+    struct regex *p = calloc(1, sizeof *p);
     struct rewrite r = {.in = text, .end = text + len};
     snprintf(why, why_size, "no memory");
     *out = NULL;
@@ -243,13 +243,13 @@ int pattern_open(struct pattern **out, const char *text, size_t len, bool litera
 out:
     free(r.out);
     if (rc)
-        pattern_close(p);
+        regex_close(p);
     else
         *out = p;
     return rc;
 }
 
-void pattern_close(struct pattern *p)
+void regex_close(struct regex *p)
 {
     if (!p) return;
     pcre2_code_free(p->code);
@@ -258,15 +258,15 @@ void pattern_close(struct pattern *p)
 
 /* ---- matching ---- */
 
-struct pattern_scratch *pattern_scratch_new(const struct pattern *p)
+struct regex_scratch *regex_scratch_new(const struct regex *p)
 {
-    struct pattern_scratch *s = calloc(1, sizeof *s);
+    struct regex_scratch *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->data = pcre2_match_data_create_from_pattern(p->code, NULL);
     s->context = pcre2_match_context_create(NULL);
     s->stack = pcre2_jit_stack_create(32 << 10, JIT_STACK_MAX, NULL);
     if (!s->data || !s->context) {
-        pattern_scratch_free(s);
+        regex_scratch_free(s);
         return NULL;
     }
     pcre2_set_match_limit(s->context, MATCH_LIMIT);
@@ -274,7 +274,7 @@ struct pattern_scratch *pattern_scratch_new(const struct pattern *p)
     return s;
 }
 
-void pattern_scratch_free(struct pattern_scratch *s)
+void regex_scratch_free(struct regex_scratch *s)
 {
     if (!s) return;
     pcre2_match_data_free(s->data);
@@ -283,8 +283,8 @@ void pattern_scratch_free(struct pattern_scratch *s)
     free(s);
 }
 
-int pattern_find(const struct pattern *p, struct pattern_scratch *s, const char *text, size_t n,
-                 size_t from, size_t *at, size_t *end)
+int regex_find(const struct regex *p, struct regex_scratch *s, const char *text, size_t n,
+               size_t from, size_t *at, size_t *end)
 {
     /* the text was validated once; checking it again at every match would be quadratic */
     uint32_t options = PCRE2_NO_UTF_CHECK;

@@ -5,12 +5,12 @@
 
 #include <stdlib.h>
 
-void ids_init(struct ids *a, size_t max)
+void token_list_init(struct token_list *a, size_t max)
 {
-    *a = (struct ids){.max = max};
+    *a = (struct token_list){.max = max};
 }
 
-int ids_reserve(struct ids *a, size_t more)
+int token_list_reserve(struct token_list *a, size_t more)
 {
     if (more > a->max - a->n) return ERR_TOO_LARGE;
     size_t need = a->n + more;
@@ -26,16 +26,16 @@ int ids_reserve(struct ids *a, size_t more)
     return 0;
 }
 
-int ids_push(struct ids *a, int32_t id)
+int token_list_push(struct token_list *a, int32_t id)
 {
-    int rc = ids_reserve(a, 1);
+    int rc = token_list_reserve(a, 1);
     if (rc) return rc;
     a->v[a->n++] = id;
     return 0;
 }
 
-void ids_free(struct ids *a)
+void token_list_free(struct token_list *a)
 {
     free(a->v);
-    *a = (struct ids){.max = a->max};
+    *a = (struct token_list){.max = a->max};
 }

@@ -85,7 +85,7 @@ static void make_text(struct text *t, const json_t *v, uint64_t i)
     }
 }
 
-static unsigned digest(const struct ids *ids)
+static unsigned digest(const struct token_list *ids)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < ids->n; i++)
@@ -101,17 +101,17 @@ static void compare(const json_t *v, const char *name)
     assert_true(hex && count >= 10000 && strlen(hex) == 4 * count);
     for (uint64_t i = 0; i < count; i++) {
         struct text t;
-        struct ids ids;
+        struct token_list ids;
         struct fail f = {0};
         char want[5] = "", got[5];
         make_text(&t, v, i);
-        ids_init(&ids, 100000);
+        token_list_init(&ids, 100000);
         if (bpe_encode(b, t.s, t.n, true, &ids, &f)) fail_msg("string %d: %s", (int)i, f.message);
         memcpy(want, hex + 4 * i, 4);
         snprintf(got, sizeof got, "%04x", digest(&ids));
         if (strcmp(want, got) != 0 && wrong++ == 0)
             print_message("%s: string %d differs: %.*s\n", name, (int)i, (int)t.n, t.s);
-        ids_free(&ids);
+        token_list_free(&ids);
     }
     bpe_close(b);
     assert_int_equal(wrong, 0);
@@ -135,14 +135,14 @@ static void ids_equal_the_reference(void **state)
 static void encodes(const struct bpe *b, const char *text, bool special, size_t n,
                     const int32_t *want)
 {
-    struct ids ids;
+    struct token_list ids;
     struct fail f = {0};
-    ids_init(&ids, 1000);
+    token_list_init(&ids, 1000);
     if (bpe_encode(b, text, strlen(text), special, &ids, &f)) fail_msg("%s", f.message);
     assert_int_equal(ids.n, n);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(ids.v[i], want[i]);
-    ids_free(&ids);
+    token_list_free(&ids);
 }
 
 /* catches: the template applied when it is not wanted, or left out; literals that stay text */
@@ -167,14 +167,14 @@ static void refuses_bad_texts(void **state)
 {
     (void)state;
     struct bpe *b = open_bpe("strings.json");
-    struct ids ids;
+    struct token_list ids;
     struct fail f = {0};
-    ids_init(&ids, 3);
+    token_list_init(&ids, 3);
     assert_int_equal(bpe_encode(b, "a\xff", 2, false, &ids, &f), ERR_BAD_UTF8);
     assert_int_equal(ids.n, 0);
     assert_int_equal(bpe_encode(b, "q1w2e3", 6, false, &ids, &f), ERR_TOO_LARGE);
     assert_int_equal(ids.n, 3);
-    ids_free(&ids);
+    token_list_free(&ids);
     bpe_close(b);
 }
 
@@ -194,12 +194,12 @@ static void long_runs(void **state)
             memcpy(text + n, unit[i], k);
         text[n++] = 'x';
         for (int j = 0; j < 2; j++) {
-            struct ids ids;
+            struct token_list ids;
             struct fail f = {0};
-            ids_init(&ids, 2 * size);
+            token_list_init(&ids, 2 * size);
             if (bpe_encode(b[j], text, n, false, &ids, &f)) fail_msg("%s: %s", unit[i], f.message);
             assert_true(ids.n > 0);
-            ids_free(&ids);
+            token_list_free(&ids);
         }
     }
     free(text);
@@ -214,12 +214,12 @@ static void *encode_often(void *arg)
         "a cat <sop> 12345  \xe4\xb8\xad\xe6\x96\x87 it's\n\n \"OPEN DAILY\"";
     unsigned first = 0;
     for (int i = 0; i < 200; i++) {
-        struct ids ids;
-        ids_init(&ids, 1000);
+        struct token_list ids;
+        token_list_init(&ids, 1000);
         if (bpe_encode(arg, text, strlen(text), true, &ids, NULL)) return arg;
         if (i == 0) first = digest(&ids);
         unsigned again = digest(&ids);
-        ids_free(&ids);
+        token_list_free(&ids);
         if (again != first) return arg;
     }
     return NULL;

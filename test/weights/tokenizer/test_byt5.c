@@ -110,11 +110,11 @@ static void literal_specials(void **state)
     has_ids("'\x1c<unk>\xe3\x80\x80'", 2, (const int32_t[]){2, 1});
     has_ids("' <extra_id_0> '", 4, (const int32_t[]){35, 259, 35, 1});
     has_ids("'<extra_id_12><extra_id_124>'", 3, (const int32_t[]){271, 383, 1});
-    struct ids ids;
-    ids_init(&ids, 100);
+    struct token_list ids;
+    token_list_init(&ids, 100);
     assert_int_equal(byt5_encode(&ids, "<extra_id_1>", 12, 260), 0); /* past a vocabulary of 260 */
     assert_int_equal(ids.n, 13);
-    ids_free(&ids);
+    token_list_free(&ids);
 }
 
 /* catches: a limit that counts without the end, or a text cut to nothing */

@@ -64,9 +64,9 @@ static void suffix(void **state)
     struct model_config c = config(b);
     struct prompt p;
     struct fail f = {0};
-    struct ids want;
+    struct token_list want;
     static const char all[] = "a cat<sop>36 24<eop><sop>19 13<eop><|dit_token_16|>";
-    ids_init(&want, 1000);
+    token_list_init(&want, 1000);
     assert_int_equal(bpe_encode(b, all, strlen(all), true, &want, &f), 0);
     assert_int_equal(want.v[0], bpe_id(b, "[gMASK]"));
     assert_int_equal(prompt_text_to_image(&p, b, &c, "a cat", 5, 1152, 768, true, &f), 0);
@@ -77,7 +77,7 @@ static void suffix(void **state)
     assert_int_equal(p.large.rows, 36);
     assert_int_equal(p.preview.cols, 13);
     prompt_free(&p);
-    ids_free(&want);
+    token_list_free(&want);
     bpe_close(b);
 }
 

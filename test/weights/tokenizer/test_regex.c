@@ -16,18 +16,18 @@
 /* The bytes of the first match, "-" for none; into buf. */
 static const char *first(const char *pattern, bool literal, const char *text, char buf[64])
 {
-    struct pattern *p;
+    struct regex *p;
     char why[100];
     size_t at = 0, end = 0;
-    if (pattern_open(&p, pattern, strlen(pattern), literal, why, sizeof why))
+    if (regex_open(&p, pattern, strlen(pattern), literal, why, sizeof why))
         fail_msg("%s: %s", pattern, why);
-    struct pattern_scratch *s = pattern_scratch_new(p);
+    struct regex_scratch *s = regex_scratch_new(p);
     assert_non_null(s);
-    int found = pattern_find(p, s, text, strlen(text), 0, &at, &end);
+    int found = regex_find(p, s, text, strlen(text), 0, &at, &end);
     assert_true(found >= 0);
     snprintf(buf, 64, "%.*s", found ? (int)(end - at) : 1, found ? text + at : "-");
-    pattern_scratch_free(s);
-    pattern_close(p);
+    regex_scratch_free(s);
+    regex_close(p);
     return buf;
 }
 
@@ -74,8 +74,8 @@ static void refuses_what_it_cannot_say(void **state)
                                       "(",      "[]a]",   "\\p{Xx}", "\\p",      "\\G"};
     char why[100];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct pattern *p;
-        int rc = pattern_open(&p, bad[i], strlen(bad[i]), false, why, sizeof why);
+        struct regex *p;
+        int rc = regex_open(&p, bad[i], strlen(bad[i]), false, why, sizeof why);
         if (rc != ERR_MODEL || p || strlen(why) < 5) fail_msg("%s: %d %s", bad[i], rc, why);
     }
 }
@@ -85,18 +85,18 @@ static void survives_long_matches(void **state)
 {
     (void)state;
     const size_t n = 1 << 20;
-    struct pattern *p;
+    struct regex *p;
     char why[100], *text = malloc(n);
     size_t at, end;
     assert_non_null(text);
     memset(text, 'a', n);
-    assert_int_equal(pattern_open(&p, "(?:a|b)+c|a+", 12, false, why, sizeof why), 0);
-    struct pattern_scratch *s = pattern_scratch_new(p);
-    assert_int_equal(pattern_find(p, s, text, n, 0, &at, &end), 1);
+    assert_int_equal(regex_open(&p, "(?:a|b)+c|a+", 12, false, why, sizeof why), 0);
+    struct regex_scratch *s = regex_scratch_new(p);
+    assert_int_equal(regex_find(p, s, text, n, 0, &at, &end), 1);
     assert_int_equal(end - at, n);
-    assert_int_equal(pattern_find(p, s, text, n, n, &at, &end), 0);
-    pattern_scratch_free(s);
-    pattern_close(p);
+    assert_int_equal(regex_find(p, s, text, n, n, &at, &end), 0);
+    regex_scratch_free(s);
+    regex_close(p);
     free(text);
 }
 

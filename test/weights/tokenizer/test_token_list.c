@@ -14,13 +14,13 @@
 static void keeps_order(void **state)
 {
     (void)state;
-    struct ids a;
-    ids_init(&a, 100000);
+    struct token_list a;
+    token_list_init(&a, 100000);
     for (int i = 0; i < 100000; i++)
-        assert_int_equal(ids_push(&a, i), 0);
+        assert_int_equal(token_list_push(&a, i), 0);
     for (int i = 0; i < 100000; i++)
         assert_int_equal(a.v[i], i);
-    ids_free(&a);
+    token_list_free(&a);
     assert_int_equal(a.n, 0);
 }
 
@@ -28,15 +28,15 @@ static void keeps_order(void **state)
 static void stops_at_its_maximum(void **state)
 {
     (void)state;
-    struct ids a;
-    ids_init(&a, 3);
+    struct token_list a;
+    token_list_init(&a, 3);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(ids_push(&a, i), 0);
-    assert_int_equal(ids_push(&a, 3), ERR_TOO_LARGE);
-    assert_int_equal(ids_reserve(&a, SIZE_MAX), ERR_TOO_LARGE);
+        assert_int_equal(token_list_push(&a, i), 0);
+    assert_int_equal(token_list_push(&a, 3), ERR_TOO_LARGE);
+    assert_int_equal(token_list_reserve(&a, SIZE_MAX), ERR_TOO_LARGE);
     assert_int_equal(a.n, 3);
     assert_int_equal(a.v[2], 2);
-    ids_free(&a);
+    token_list_free(&a);
 }
 
 int main(void)
