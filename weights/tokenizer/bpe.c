@@ -1,4 +1,5 @@
 /* bpe - interpret tokenizer.json: vocabulary, merges, added tokens, splitting, template. */
+#include "weights/tokenizer/bpe.h"
 #include "weights/tokenizer/bpe_priv.h"
 
 #include "weights/json.h"
@@ -14,14 +15,6 @@
 /* Splits as GPT-2's byte level does when use_regex is on. */
 #define GPT2_PATTERN \
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-
-uint32_t bpe_char_of(unsigned char b)
-{
-    if ((b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae) return b;
-    if (b <= ' ') return 256u + b;              /* 0..32 are the first that do not print */
-    if (b <= 0xa0) return 256u + 33 + b - 0x7f; /* then 127..160 */
-    return 256u + 67;                           /* then 173 */
-}
 
 static int no_memory(struct json_doc *d)
 {
@@ -57,22 +50,6 @@ static int load_vocab(struct bpe *b, struct json_doc *d)
         b->byte_id[i] = strmap_get(&b->vocab, c, n);
     }
     return 0;
-}
-
-static size_t pair_slot(const struct bpe_pairs *p, int32_t left, int32_t right)
-{
-    uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9e3779b97f4a7c15u;
-    size_t i = (size_t)(h >> 32);
-    for (;; i++) {
-        const struct bpe_pair *s = &p->slot[i & (p->slots - 1)];
-        if (s->left < 0 || (s->left == left && s->right == right)) return i & (p->slots - 1);
-    }
-}
-
-uint32_t bpe_rank(const struct bpe_pairs *p, int32_t left, int32_t right)
-{
-    const struct bpe_pair *s = &p->slot[pair_slot(p, left, right)];
-    return s->left < 0 ? UINT32_MAX : s->rank;
 }
 
 /* The two halves of a merge in either spelling; 0 when it has none. */
@@ -114,7 +91,7 @@ static int load_merge(struct bpe *b, struct json_doc *d, const json_t *m, uint32
         return json_refuse(d, "model.merges",
                            "entry %u, \"%.40s\" and \"%.40s\", is not in the vocabulary", rank, l,
                            r);
-    struct bpe_pair *s = &b->pairs.slot[pair_slot(&b->pairs, left, right)];
+    struct bpe_pair *s = &b->pairs.slot[bpe_pair_slot(&b->pairs, left, right)];
     *s = (struct bpe_pair){left, right, rank}; /* of equal pairs the last one counts */
     b->pairs.made[rank] = made;
     return 0;

@@ -1,4 +1,5 @@
 /* bpe_encode - text to ids: added tokens, pre-tokenizer, merges. */
+#include "weights/tokenizer/bpe.h"
 #include "weights/tokenizer/bpe_priv.h"
 
 #include "weights/tokenizer/utf8.h"

@@ -1,11 +1,12 @@
-/* bpe_priv - what bpe_load fills and bpe_encode reads; private to the two. */
+/* bpe_priv - the tokenizer as bpe.c loads it and bpe_encode.c reads it; private to the two. */
 #ifndef WEIGHTS_TOKENIZER_BPE_PRIV_H
 #define WEIGHTS_TOKENIZER_BPE_PRIV_H
 
-#include "weights/tokenizer/bpe.h"
 #include "weights/tokenizer/regex.h"
 #include "weights/tokenizer/strmap.h"
 #include "weights/tokenizer/token_list.h"
+
+#include <stdbool.h>
 
 #define BPE_STEPS_MAX 8
 
@@ -63,6 +64,9 @@ struct bpe {
 
 /* The character that stands for a byte in byte-level spelling (GPT-2's table). */
 uint32_t bpe_char_of(unsigned char byte);
+
+/* The slot of a pair, or the free one where it goes; there is always a free one. */
+size_t bpe_pair_slot(const struct bpe_pairs *, int32_t left, int32_t right);
 
 /* The merge of two ids: its rank, or UINT32_MAX. */
 uint32_t bpe_rank(const struct bpe_pairs *, int32_t left, int32_t right);
