@@ -7,6 +7,7 @@
 #include "server/net/hello.h"
 #include "server/net/net.h"
 #include "server/worker/encoder.h"
+#include "server/worker/request.h"
 #include "server/worker/worker.h"
 
 #include <inttypes.h>
@@ -101,7 +102,7 @@ static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct
     struct glm_req req;
     uint64_t two;
     if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
-    worker_request(spec, &req);
+    request_of(spec, &req);
     int err = glm_plan(glm, &req, &out->cost, f);
     if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
     if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;

@@ -2,7 +2,7 @@
 #include "server/base/clock.h"
 #include "server/cli/commands.h"
 #include "server/worker/png.h"
-#include "server/worker/worker.h"
+#include "server/worker/request.h"
 
 #include "kernels/glm.h"
 
@@ -143,7 +143,7 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
     glm_info(glm, &info);
     int err = make_spec(c->options, &info, &s, f);
     if (!err) {
-        worker_request(&s, &req);
+        request_of(&s, &req);
         req.strict = c->options->strict;
         err = glm_plan(glm, &req, &cost, f);
     }

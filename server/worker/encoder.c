@@ -3,8 +3,8 @@
 
 #include "server/core/board.h"
 #include "server/events.h"
+#include "server/worker/pixels.h"
 #include "server/worker/png.h"
-#include "server/worker/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static struct blob *same_image(const struct loop_preview *m, enum frame_format f
     return NULL;
 }
 
-static void add_class(struct encoder *e, const struct worker_slot *s, int class, uint8_t *small,
+static void add_class(struct encoder *e, const struct pixels_preview *s, int class, uint8_t *small,
                       struct loop_preview *m)
 {
     int w, h;
@@ -96,7 +96,7 @@ static void add_class(struct encoder *e, const struct worker_slot *s, int class,
     m->image[m->n++] = (struct board_image){.class = class, .width = w, .height = h, .image = b};
 }
 
-static void encode_preview(struct encoder *e, struct worker_slot *s)
+static void encode_preview(struct encoder *e, struct pixels_preview *s)
 {
     struct loop_preview *m = calloc(1, sizeof *m);
     uint8_t *small = malloc((size_t)s->width * (size_t)s->height * 3);
@@ -108,7 +108,7 @@ static void encode_preview(struct encoder *e, struct worker_slot *s)
         for (int class = 0; class < BOARD_CLASSES; class ++)
             if (s->classes & (1U << class)) add_class(e, s, class, small, m);
     }
-    worker_slot_free(s);
+    pixels_release(s);
     free(small);
     if (m && m->n)
         mbox_push(e->conf.loop, &m->m);
@@ -118,7 +118,7 @@ static void encode_preview(struct encoder *e, struct worker_slot *s)
 
 /* --- pictures ------------------------------------------------------------------------------------ */
 
-static struct blob *encode_file(struct encoder *e, const struct worker_picture *p, struct fail *f)
+static struct blob *encode_file(struct encoder *e, const struct pixels_picture *p, struct fail *f)
 {
     uint8_t *bytes = NULL;
     size_t len = 0;
@@ -131,7 +131,7 @@ static struct blob *encode_file(struct encoder *e, const struct worker_picture *
     return b;
 }
 
-static void encode_picture(struct encoder *e, struct worker_picture *p)
+static void encode_picture(struct encoder *e, struct pixels_picture *p)
 {
     struct loop_encoded *m = calloc(1, sizeof *m);
     if (!m) abort(); /* a few hundred bytes: nothing works any more */
@@ -139,7 +139,7 @@ static void encode_picture(struct encoder *e, struct worker_picture *p)
     m->job = p->job;
     m->file = encode_file(e, p, &m->why);
     if (m->file) png_digest(m->file->data, m->file->len, m->digest);
-    worker_picture_free(p);
+    pixels_picture_free(p);
     mbox_push(e->conf.loop, &m->m);
 }
 
@@ -150,10 +150,10 @@ static bool handle(struct encoder *e, struct msg *list)
     bool stop = false;
     for (struct msg *m = list, *next; m; m = next) {
         next = m->next;
-        if (m->kind == ENCODER_PREVIEW)
-            encode_preview(e, (struct worker_slot *)m);
-        else if (m->kind == ENCODER_PICTURE)
-            encode_picture(e, (struct worker_picture *)m);
+        if (m->kind == PIXELS_PREVIEW)
+            encode_preview(e, (struct pixels_preview *)m);
+        else if (m->kind == PIXELS_PICTURE)
+            encode_picture(e, (struct pixels_picture *)m);
         else
             stop = true;
     }
@@ -178,7 +178,7 @@ static void *run_pictures(void *arg)
 
 static void stop(struct mbox *b, struct msg *last, pthread_t thread)
 {
-    last->kind = ENCODER_STOP;
+    last->kind = PIXELS_STOP;
     mbox_push(b, last);
     pthread_join(thread, NULL);
     mbox_destroy(b);

@@ -10,8 +10,6 @@
 #include "server/base/log.h"
 #include "server/base/mbox.h"
 
-enum { ENCODER_PREVIEW, ENCODER_PICTURE, ENCODER_STOP };
-
 struct encoder;
 
 struct encoder_conf {
@@ -24,8 +22,8 @@ int encoder_new(struct encoder **out, const struct encoder_conf *, struct fail *
 /* The worker must have stopped, not been freed; what waits is still encoded. NULL is fine. */
 void encoder_free(struct encoder *);
 
-struct mbox *encoder_previews(struct encoder *); /* takes struct worker_slot */
-struct mbox *encoder_pictures(struct encoder *); /* takes struct worker_picture */
+struct mbox *encoder_previews(struct encoder *); /* takes struct pixels_preview */
+struct mbox *encoder_pictures(struct encoder *); /* takes struct pixels_picture */
 
 /* Box filter: rgb [h, w, 3] to [oh, ow, 3], oh <= h and ow <= w. */
 void encoder_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, int ow, int oh);

@@ -2,21 +2,17 @@
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
-#include "server/core/batcher.h"
-#include "server/core/board.h"
-#include "server/events.h"
-#include "server/worker/encoder.h"
+#include "server/worker/post.h"
+#include "server/worker/preview.h"
+#include "server/worker/request.h"
+#include "server/worker/residents.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WORK_START, WORK_DROP, WORK_WISH, WORK_LET_GO, WORK_STOP };
 
 enum {
-    PREVIEW_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
-    PREVIEW_SHARE = 60,     /* previews may take one part in so many of the device's time */
-    PREVIEW_CREDIT_US = 3000,
     CPU_WORTH =
         4, /* pictures at a time on a processor: shared weights gain by then all that they can */
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
@@ -30,26 +26,17 @@ struct work {
     struct hub_wish wish;
 };
 
-struct resident {
-    uint64_t job;
-    struct spec spec;
-    struct glm_run *run;
-    struct hub_wish wish;
-    int64_t shown_us; /* when its last preview was drawn */
-};
-
 struct worker {
     struct worker_conf conf;
+    struct post post;
     struct mbox box;
     pthread_t thread;
     bool joined;
 
     /* the thread's own */
     struct glm *glm;
-    struct resident resident[LIMIT_BATCH];
-    struct turn_run turn[LIMIT_BATCH]; /* of the same index */
-    int n;
-    int64_t busy_us, preview_us;
+    struct residents on;
+    struct preview preview;
     bool preview_fit; /* the colours of previews */
     bool stop, let_go;
     struct fail broken;         /* the device has failed: nothing more is asked of it */
@@ -61,94 +48,17 @@ struct worker {
     struct glm *shared; /* what the loop may plan with */
     uint64_t batch[LIMIT_BATCH];
     int n_batch;
-    struct worker_slot slot[LIMIT_PREVIEW_SLOTS], *free_slots;
 };
 
-void worker_request(const struct spec *s, struct glm_req *out)
-{
-    *out = (struct glm_req){.prompt = s->prompt,
-                            .prompt_len = strlen(s->prompt),
-                            .width = s->width,
-                            .height = s->height,
-                            .steps = s->steps,
-                            .guidance = s->guidance,
-                            .seed = (uint64_t)s->seed};
-}
-
-void worker_picture_free(struct worker_picture *p)
-{
-    if (!p) return;
-    spec_free(&p->spec);
-    free(p->rgb);
-    free(p);
-}
-
-/* --- notes --------------------------------------------------------------------------------------- */
-
-/* A note cannot be dropped: the hub would wait for it for ever. */
-static struct loop_device_event *note_new(enum note_kind kind, uint64_t job)
-{
-    struct loop_device_event *m;
-    while (!(m = calloc(1, sizeof *m)))
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    m->m.kind = LOOP_DEVICE_EVENT;
-    m->note.kind = kind;
-    m->note.job = job;
-    return m;
-}
-
-static void note_send(struct worker *w, struct loop_device_event *m)
-{
-    m->note.device = w->conf.index;
-    mbox_push(w->conf.loop, &m->m);
-}
-
-static void note_simple(struct worker *w, enum note_kind kind, uint64_t job)
-{
-    note_send(w, note_new(kind, job));
-}
-
-static void note_failed(struct worker *w, uint64_t job, const struct fail *why)
-{
-    struct loop_device_event *m = note_new(NOTE_FAILED, job);
-    m->note.fail = *why;
-    note_send(w, m);
-}
-
 /* --- residents ----------------------------------------------------------------------------------- */
-
-static int find(const struct worker *w, uint64_t job)
-{
-    for (int i = 0; i < w->n; i++)
-        if (w->resident[i].job == job) return i;
-    return -1;
-}
-
-/* Order of arrival is kept: turn breaks ties by it. */
-static void leave(struct worker *w, int i)
-{
-    glm_run_free(w->resident[i].run);
-    spec_free(&w->resident[i].spec);
-    w->n--;
-    for (; i < w->n; i++) {
-        w->resident[i] = w->resident[i + 1];
-        w->turn[i] = w->turn[i + 1];
-    }
-}
-
-static void leave_all(struct worker *w)
-{
-    while (w->n)
-        leave(w, w->n - 1);
-}
 
 static void start(struct worker *w, struct work *k)
 {
     struct glm_req req;
     struct glm_run *run = NULL;
     struct fail f = {0};
-    worker_request(&k->spec, &req);
-    int err = w->n + w->n_lost < LIMIT_BATCH && w->glm
+    request_of(&k->spec, &req);
+    int err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
                   ? w->broken.code
                   : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
     if (!err) err = glm_reserve(w->glm, k->scratch, &f);
@@ -159,16 +69,15 @@ static void start(struct worker *w, struct work *k)
         return;
     }
     if (err) {
-        note_failed(w, k->job, &f);
+        post_failed(&w->post, k->job, &f);
         return;
     }
-    w->resident[w->n] = (struct resident){
-        .job = k->job, .spec = k->spec, .run = run, .wish = k->wish, .shown_us = INT64_MIN / 2};
+    residents_add(&w->on, &(struct resident){.job = k->job,
+                                             .spec = k->spec,
+                                             .run = run,
+                                             .wish = k->wish,
+                                             .shown_us = INT64_MIN / 2});
     memset(&k->spec, 0, sizeof k->spec);
-    w->turn[w->n] =
-        (struct turn_run){.phase = glm_run_view(run).phase, .reading = glm_run_view(run).reading};
-    w->n++;
-    turn_join(w->turn, w->n);
 }
 
 /* A job that the broken device has not taken ends like one that it has. */
@@ -177,7 +86,7 @@ static bool drop_lost(struct worker *w, uint64_t job)
     for (int i = 0; i < w->n_lost; i++) {
         if (w->lost[i] != job) continue;
         memmove(w->lost + i, w->lost + i + 1, (size_t)(--w->n_lost - i) * sizeof *w->lost);
-        note_simple(w, NOTE_GONE, job);
+        post_event(&w->post, NOTE_GONE, job);
         return true;
     }
     return false;
@@ -185,11 +94,11 @@ static bool drop_lost(struct worker *w, uint64_t job)
 
 static void drop(struct worker *w, uint64_t job)
 {
-    int i = find(w, job);
+    int i = residents_find(&w->on, job);
     if (i < 0) drop_lost(w, job);
     if (i < 0) return;
-    leave(w, i);
-    note_simple(w, NOTE_GONE, job);
+    residents_remove(&w->on, i);
+    post_event(&w->post, NOTE_GONE, job);
 }
 
 static void obey(struct worker *w, struct work *k)
@@ -199,7 +108,7 @@ static void obey(struct worker *w, struct work *k)
     case WORK_START: start(w, k); break;
     case WORK_DROP: drop(w, k->job); break;
     case WORK_WISH:
-        if ((i = find(w, k->job)) >= 0) w->resident[i].wish = k->wish;
+        if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].wish = k->wish;
         break;
     case WORK_LET_GO: w->let_go = true; break;
     case WORK_STOP: w->stop = true; break;
@@ -218,62 +127,6 @@ static void obey_all(struct worker *w, struct msg *list)
     }
 }
 
-/* --- previews ------------------------------------------------------------------------------------ */
-
-void worker_slot_free(struct worker_slot *s)
-{
-    pthread_mutex_lock(&s->owner->lock);
-    s->next_free = s->owner->free_slots;
-    s->owner->free_slots = s;
-    pthread_mutex_unlock(&s->owner->lock);
-}
-
-static struct worker_slot *slot_take(struct worker *w)
-{
-    pthread_mutex_lock(&w->lock);
-    struct worker_slot *s = w->free_slots;
-    if (s) w->free_slots = s->next_free;
-    pthread_mutex_unlock(&w->lock);
-    return s;
-}
-
-static bool preview_due(const struct worker *w, const struct resident *r, int64_t now)
-{
-    int64_t every = (int64_t)r->wish.every_ms * 1000;
-    if (!r->wish.classes || now - r->shown_us < (every > PREVIEW_US_MIN ? every : PREVIEW_US_MIN))
-        return false;
-    return w->preview_us <= w->busy_us / PREVIEW_SHARE + PREVIEW_CREDIT_US;
-}
-
-/* Draw what is known of a picture into a free slot; without one, skip it: the next quantum shows more. */
-static void preview(struct worker *w, struct resident *r, enum glm_phase phase, int64_t made)
-{
-    int64_t before = clock_us();
-    if (!preview_due(w, r, before)) return;
-    struct worker_slot *s = slot_take(w);
-    if (!s) return;
-    struct glm_picture picture = {.rgb = s->rgb,
-                                  .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};
-    struct fail f;
-    int drawn = glm_run_preview(r->run, r->wish.max_px, &picture, &f);
-    int64_t after = clock_us();
-    w->preview_us += after - before;
-    if (drawn < 0) log_warn(w->conf.log, "worker: preview: %s", f.message);
-    if (drawn == ERR_DEVICE && !w->broken.code) w->broken = f;
-    if (drawn <= 0) {
-        worker_slot_free(s);
-        return;
-    }
-    r->shown_us = after;
-    s->job = r->job;
-    s->made_us = made;
-    s->phase = (enum event_phase)phase;
-    s->classes = r->wish.classes;
-    s->width = picture.width;
-    s->height = picture.height;
-    mbox_push(w->conf.previews, &s->m);
-}
-
 /* --- quanta -------------------------------------------------------------------------------------- */
 
 /* What the watchdog names when the device is silent. */
@@ -281,7 +134,7 @@ static void publish(struct worker *w, const int *picked, int n)
 {
     pthread_mutex_lock(&w->lock);
     for (int i = 0; i < n; i++)
-        w->batch[i] = w->resident[picked[i]].job;
+        w->batch[i] = w->on.at[picked[i]].job;
     w->n_batch = n;
     pthread_mutex_unlock(&w->lock);
 }
@@ -289,27 +142,27 @@ static void publish(struct worker *w, const int *picked, int n)
 static void tell_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
                          int64_t us)
 {
-    struct loop_device_event *m = note_new(NOTE_QUANTUM, 0);
+    struct loop_device_event *m = post_new(NOTE_QUANTUM, 0);
     m->note.phase = phase;
     m->note.elapsed_us = us;
     m->note.n = m->note.batch = n;
     for (int i = 0; i < n; i++) {
-        const struct resident *r = &w->resident[picked[i]];
+        const struct resident *r = &w->on.at[picked[i]];
         m->note.run[i].job = r->job;
         m->note.run[i].view = glm_run_view(r->run);
-        w->turn[picked[i]].phase = m->note.run[i].view.phase;
-        w->turn[picked[i]].reading = m->note.run[i].view.reading;
+        w->on.turn[picked[i]].phase = m->note.run[i].view.phase;
+        w->on.turn[picked[i]].reading = m->note.run[i].view.reading;
     }
-    note_send(w, m);
+    post_send(&w->post, m);
 }
 
 /* The finished picture leaves the device; its place is free before the encoder begins. */
 static void hand_over(struct worker *w, int i)
 {
-    struct resident *r = &w->resident[i];
+    struct resident *r = &w->on.at[i];
     struct fail f = {0};
     size_t bytes = (size_t)r->spec.width * (size_t)r->spec.height * 3;
-    struct worker_picture *p = calloc(1, sizeof *p);
+    struct pixels_picture *p = calloc(1, sizeof *p);
     uint64_t job = r->job;
     int err = !p || !(p->rgb = malloc(bytes))
                   ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for the finished picture.")
@@ -317,25 +170,25 @@ static void hand_over(struct worker *w, int i)
     struct glm_picture picture = {.rgb = p ? p->rgb : NULL, .capacity = bytes};
     if (!err) err = glm_run_image(r->run, &picture, &f);
     if (err == ERR_DEVICE) { /* it is drawn again when the device is back */
-        worker_picture_free(p);
+        pixels_picture_free(p);
         if (!w->broken.code) w->broken = f;
         return;
     }
     if (!err) {
-        p->m.kind = ENCODER_PICTURE;
+        p->m.kind = PIXELS_PICTURE;
         p->job = job;
         p->spec = r->spec;
         p->width = picture.width;
         p->height = picture.height;
         memset(&r->spec, 0, sizeof r->spec);
     }
-    leave(w, i);
+    residents_remove(&w->on, i);
     if (err) {
-        worker_picture_free(p);
-        note_failed(w, job, &f);
+        pixels_picture_free(p);
+        post_failed(&w->post, job, &f);
         return;
     }
-    note_simple(w, NOTE_DRAWN, job);
+    post_event(&w->post, NOTE_DRAWN, job);
     mbox_push(w->conf.pictures, &p->m);
 }
 
@@ -344,16 +197,16 @@ static void look_after(struct worker *w, enum glm_phase phase, const int *picked
 {
     struct fail f;
     for (int i = 0; i < n; i++) {
-        struct resident *r = &w->resident[picked[i]];
-        if (w->turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
-            preview(w, r, phase, made);
+        struct resident *r = &w->on.at[picked[i]];
+        if (w->on.turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
+            if (preview_draw(&w->preview, r, phase, made, &f) && !w->broken.code) w->broken = f;
     }
-    for (int i = w->n - 1; i >= 0; i--) {
-        uint64_t job = w->resident[i].job;
-        if (glm_run_failed(w->resident[i].run, &f)) {
-            leave(w, i);
-            note_failed(w, job, &f);
-        } else if (w->turn[i].phase == GLM_DONE)
+    for (int i = w->on.n - 1; i >= 0; i--) {
+        uint64_t job = w->on.at[i].job;
+        if (glm_run_failed(w->on.at[i].run, &f)) {
+            residents_remove(&w->on, i);
+            post_failed(&w->post, job, &f);
+        } else if (w->on.turn[i].phase == GLM_DONE)
             hand_over(w, i);
     }
 }
@@ -363,7 +216,7 @@ static void look_after(struct worker *w, enum glm_phase phase, const int *picked
 static void tell_ready(struct worker *w)
 {
     struct glm_info info;
-    struct loop_device_event *m = note_new(NOTE_READY, 0);
+    struct loop_device_event *m = post_new(NOTE_READY, 0);
     w->preview_fit = true;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
@@ -373,7 +226,7 @@ static void tell_ready(struct worker *w)
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;
     pthread_mutex_unlock(&w->lock);
-    note_send(w, m);
+    post_send(&w->post, m);
 }
 
 static void lost_job(struct loop_device_event *m, uint64_t job)
@@ -384,21 +237,21 @@ static void lost_job(struct loop_device_event *m, uint64_t job)
 /* First those that shared the failing quantum, or the one that could not even begin. */
 static void tell_lost(struct worker *w, const int *picked, int n)
 {
-    struct loop_device_event *m = note_new(NOTE_DEVICE, 0);
+    struct loop_device_event *m = post_new(NOTE_DEVICE, 0);
     bool first[LIMIT_BATCH] = {0};
     m->note.fail = w->broken;
     for (int i = 0; i < n; i++) {
-        lost_job(m, w->resident[picked[i]].job);
+        lost_job(m, w->on.at[picked[i]].job);
         first[picked[i]] = true;
     }
     m->note.batch = n || !w->n_lost ? n : 1;
     for (int i = 0; i < w->n_lost; i++)
         lost_job(m, w->lost[i]);
-    for (int i = 0; i < w->n; i++)
-        if (!first[i]) lost_job(m, w->resident[i].job);
-    leave_all(w);
+    for (int i = 0; i < w->on.n; i++)
+        if (!first[i]) lost_job(m, w->on.at[i].job);
+    residents_clear(&w->on);
     w->n_lost = 0;
-    note_send(w, m);
+    post_send(&w->post, m);
 }
 
 /* While there is no engine, work that was on its way to it waits, in its order. */
@@ -419,7 +272,7 @@ static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
 /* Jobs that were on their way when it failed must not wait for it: others may take them. */
 static void tell_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
-    struct loop_device_event *m = note_new(NOTE_AWAY, 0);
+    struct loop_device_event *m = post_new(NOTE_AWAY, 0);
     m->note.fail = *why;
     m->note.batch = tries;
     for (struct msg **at = later; *at;) {
@@ -433,7 +286,7 @@ static void tell_away(struct worker *w, const struct fail *why, int tries, struc
             at = &(*at)->next;
         }
     }
-    note_send(w, m);
+    post_send(&w->post, m);
 }
 
 /* Close all of it, open all of it; less and less often, for as long as the service lives. */
@@ -474,9 +327,9 @@ static void device_failed(struct worker *w, const int *picked, int n)
 static bool last_decodes(const struct worker *w, enum glm_phase phase)
 {
     bool waits = false;
-    for (int i = 0; i < w->n; i++) {
-        if (w->turn[i].phase == GLM_DENOISE) return false;
-        waits = waits || w->turn[i].phase < GLM_DENOISE;
+    for (int i = 0; i < w->on.n; i++) {
+        if (w->on.turn[i].phase == GLM_DENOISE) return false;
+        waits = waits || w->on.turn[i].phase < GLM_DENOISE;
     }
     return waits && phase == GLM_DECODE;
 }
@@ -486,24 +339,24 @@ static void quantum(struct worker *w)
     struct glm_run *batch[LIMIT_BATCH];
     struct fail f = {0};
     int picked[LIMIT_BATCH];
-    int n = turn_pick(w->turn, w->n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
+    int n = turn_pick(w->on.turn, w->on.n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
     if (!n) return;
-    enum glm_phase phase = w->turn[picked[0]].phase;
+    enum glm_phase phase = w->on.turn[picked[0]].phase;
     for (int i = 0; i < n; i++)
-        batch[i] = w->resident[picked[i]].run;
+        batch[i] = w->on.at[picked[i]].run;
     publish(w, picked, n);
     int64_t before = clock_us();
     if (last_decodes(w, phase)) glm_decode_last(w->glm);
     int err = glm_step(w->glm, batch, n, &f);
     int64_t us = clock_us() - before;
     publish(w, picked, 0);
-    w->busy_us += us;
+    w->preview.busy_us += us;
     if (err) {
         w->broken = f;
         device_failed(w, picked, n);
         return;
     }
-    turn_charge(w->turn, w->n, picked, n, us);
+    turn_charge(w->on.turn, w->on.n, picked, n, us);
     tell_quantum(w, phase, picked, n, us);
     look_after(w, phase, picked, n, before + us);
 }
@@ -511,9 +364,9 @@ static void quantum(struct worker *w)
 /* What previews need is learnt while there is nothing to draw, or before a picture that somebody watches. */
 static bool time_to_learn(const struct worker *w)
 {
-    bool watched = w->n == 0;
-    for (int i = 0; i < w->n; i++)
-        watched = watched || w->resident[i].wish.classes;
+    bool watched = w->on.n == 0;
+    for (int i = 0; i < w->on.n; i++)
+        watched = watched || w->on.at[i].wish.classes;
     return w->preview_fit && watched;
 }
 
@@ -524,16 +377,6 @@ static void fit_previews(struct worker *w)
     if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
     if (more == ERR_DEVICE) w->broken = f;
     w->preview_fit = more > 0;
-}
-
-static void tell_fatal(struct worker *w, const struct fail *why)
-{
-    struct loop_stored *m;
-    while (!(m = calloc(1, sizeof *m)))
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    m->m.kind = LOOP_FATAL;
-    m->why = *why;
-    mbox_push(w->conf.loop, &m->m);
 }
 
 static void *run(void *arg)
@@ -549,20 +392,20 @@ static void *run(void *arg)
         w->let_go = true;
         reopen(w);
     } else if (err) {
-        tell_fatal(w, &f);
+        post_fatal(&w->post, &f);
     } else {
         tell_ready(w);
     }
     while (!w->stop) {
-        obey_all(w, w->n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
+        obey_all(w, w->on.n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
         if (w->stop) break;
         if (!w->broken.code && time_to_learn(w))
             fit_previews(w);
-        else if (!w->broken.code && w->n)
+        else if (!w->broken.code && w->on.n)
             quantum(w);
         if (w->broken.code) device_failed(w, NULL, 0);
     }
-    leave_all(w);
+    residents_clear(&w->on);
     glm_close(w->glm);
     w->glm = NULL;
     obey_all(w, mbox_take(&w->box));
@@ -577,20 +420,17 @@ int worker_new(struct worker **out, const struct worker_conf *conf, struct fail 
     *out = NULL;
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the worker.");
     w->conf = *conf;
+    w->post = (struct post){conf->loop, conf->index};
+    w->preview.encoder = conf->previews;
+    w->preview.log = conf->log;
+    if (pixels_init(&w->preview.pixels, f)) {
+        free(w);
+        return ERR_OUT_OF_MEMORY;
+    }
     mbox_init(&w->box, NULL, NULL);
     pthread_mutex_init(&w->lock, NULL);
-    int err = 0;
-    for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++) {
-        struct worker_slot *s = &w->slot[i];
-        s->m.kind = ENCODER_PREVIEW;
-        s->owner = w;
-        s->rgb = malloc(LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3);
-        if (!s->rgb) err = ERR_OUT_OF_MEMORY;
-        worker_slot_free(s);
-    }
-    if (err || pthread_create(&w->thread, NULL, run, w)) {
-        for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++)
-            free(w->slot[i].rgb);
+    if (pthread_create(&w->thread, NULL, run, w)) {
+        pixels_destroy(&w->preview.pixels);
         free(w);
         return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the worker.");
     }
@@ -606,7 +446,7 @@ static void send(struct worker *w, int kind, uint64_t job, const struct hub_work
     bool bad = !k || (work && spec_copy(&k->spec, work->spec));
     if (bad && work) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to start the picture.");
-        note_failed(w, job, &f);
+        post_failed(&w->post, job, &f);
     }
     if (bad) {
         free(k);
@@ -673,7 +513,6 @@ void worker_free(struct worker *w)
     worker_stop(w);
     mbox_destroy(&w->box);
     pthread_mutex_destroy(&w->lock);
-    for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++)
-        free(w->slot[i].rgb);
+    pixels_destroy(&w->preview.pixels);
     free(w);
 }

@@ -4,7 +4,7 @@
  * when there is none, pictures are handed to the encoder as they are. It learns what previews need when it has nothing to
  * draw. When the device fails, all runs are lost, the loop is told, and the engine is opened again once the loop has let go
  * of the old one; when that fails too, again after 1 s, 2 s, 4 s .. a minute, as long as the worker lives.
- * Thread: functions below are the loop's, but for worker_slot_free(). */
+ * Thread: the functions below are the loop's. */
 #ifndef SERVER_WORKER_WORKER_H
 #define SERVER_WORKER_WORKER_H
 
@@ -18,36 +18,13 @@
 
 struct worker;
 
-/* One preview on its way to the encoder: rgb is width x height pixels of three bytes. */
-struct worker_slot {
-    struct msg m; /* kind ENCODER_PREVIEW */
-    struct worker *owner;
-    uint64_t job;
-    enum event_phase phase;
-    uint32_t classes; /* of board.h, as bits */
-    int width, height;
-    int64_t made_us; /* when the quantum that it shows ended */
-    uint8_t *rgb;
-    struct worker_slot *next_free;
-};
-
-/* A finished picture on its way to the encoder, which frees it. */
-struct worker_picture {
-    struct msg m; /* kind ENCODER_PICTURE */
-    uint64_t job;
-    struct spec spec;
-    int width, height;
-    uint8_t *rgb;
-};
-void worker_picture_free(struct worker_picture *);
-
 struct worker_conf {
     struct glm_opts opts;  /* texts are borrowed for the life of the worker */
     int index, of;         /* which of how many workers; of 0 means 1 */
     uint64_t memory;       /* bytes for pictures; 0: three quarters of what is free */
     struct mbox *loop;     /* gets LOOP_DEVICE_EVENT, LOOP_FATAL */
-    struct mbox *previews; /* gets struct worker_slot */
-    struct mbox *pictures; /* gets struct worker_picture */
+    struct mbox *previews; /* gets struct pixels_preview */
+    struct mbox *pictures; /* gets struct pixels_picture */
     struct log *log;
 };
 
@@ -69,11 +46,5 @@ int worker_busy(struct worker *, uint64_t *jobs, int max);
 const struct glm *worker_glm(struct worker *);
 /* The loop has seen NOTE_DEVICE and will not use the old engine any more. */
 void worker_let_go(struct worker *);
-
-/* The encoder is done with a slot. Any thread. */
-void worker_slot_free(struct worker_slot *);
-
-/* The request of a spec. prompt is borrowed. */
-void worker_request(const struct spec *, struct glm_req *out);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "server/core/board.h"
 #include "server/events.h"
+#include "server/worker/pixels.h"
 #include "server/worker/worker.h"
 #include "test/server/worker/fake_glm.h"
 
@@ -42,10 +43,10 @@ static void shrinks(void **state)
     assert_int_equal(out[0], 105);
 }
 
-static struct worker_picture *picture_of(uint64_t job)
+static struct pixels_picture *picture_of(uint64_t job)
 {
-    struct worker_picture *p = calloc(1, sizeof *p);
-    p->m.kind = ENCODER_PICTURE;
+    struct pixels_picture *p = calloc(1, sizeof *p);
+    p->m.kind = PIXELS_PICTURE;
     p->job = job;
     p->width = p->height = 8;
     p->rgb = calloc(1, 8 * 8 * 3);

@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/events.h"
 #include "server/worker/encoder.h"
+#include "server/worker/pixels.h"
 #include "test/server/worker/fake_glm.h"
 
 #include <setjmp.h>
@@ -44,7 +45,7 @@ static void drop(struct mbox *b)
     for (struct msg *m = mbox_take(b), *next; m; m = next) {
         next = m->next;
         if (b == &pictures)
-            worker_picture_free((struct worker_picture *)m);
+            pixels_picture_free((struct pixels_picture *)m);
         else if (b == &loop)
             free(m);
     }
@@ -103,8 +104,8 @@ static void draws(void **state)
     while (n < 4) /* the last one is pushed after its note */
         for (struct msg *m = mbox_wait(&pictures, 10000), *next; m; m = next, n++) {
             next = m->next;
-            assert_int_equal(((struct worker_picture *)m)->width, 64);
-            worker_picture_free((struct worker_picture *)m);
+            assert_int_equal(((struct pixels_picture *)m)->width, 64);
+            pixels_picture_free((struct pixels_picture *)m);
         }
 }
 

@@ -1,0 +1,46 @@
+/* preview - previews may take only a small share of the device's time. */
+#include "server/worker/preview.h"
+
+#include "server/base/clock.h"
+
+enum {
+    EVERY_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
+    SHARE = 60,           /* previews may take one part in so many of the device's time */
+    CREDIT_US = 3000
+};
+
+static bool preview_due(const struct preview *p, const struct resident *r, int64_t now)
+{
+    int64_t every = (int64_t)r->wish.every_ms * 1000;
+    if (!r->wish.classes || now - r->shown_us < (every > EVERY_US_MIN ? every : EVERY_US_MIN))
+        return false;
+    return p->preview_us <= p->busy_us / SHARE + CREDIT_US;
+}
+
+int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, int64_t made_us,
+                 struct fail *f)
+{
+    int64_t before = clock_us();
+    if (!preview_due(p, r, before)) return 0;
+    struct pixels_preview *s = pixels_take(&p->pixels);
+    if (!s) return 0;
+    struct glm_picture picture = {.rgb = s->rgb,
+                                  .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};
+    int drawn = glm_run_preview(r->run, r->wish.max_px, &picture, f);
+    int64_t after = clock_us();
+    p->preview_us += after - before;
+    if (drawn < 0) log_warn(p->log, "worker: preview: %s", f->message);
+    if (drawn <= 0) {
+        pixels_release(s);
+        return drawn == ERR_DEVICE ? ERR_DEVICE : 0;
+    }
+    r->shown_us = after;
+    s->job = r->job;
+    s->made_us = made_us;
+    s->phase = (enum event_phase)phase;
+    s->classes = r->wish.classes;
+    s->width = picture.width;
+    s->height = picture.height;
+    mbox_push(p->encoder, &s->m);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* request - a spec's fields are the engine's, one by one. */
+#include "server/worker/request.h"
+
+#include <string.h>
+
+void request_of(const struct spec *s, struct glm_req *out)
+{
+    *out = (struct glm_req){.prompt = s->prompt,
+                            .prompt_len = strlen(s->prompt),
+                            .width = s->width,
+                            .height = s->height,
+                            .steps = s->steps,
+                            .guidance = s->guidance,
+                            .seed = (uint64_t)s->seed};
+}

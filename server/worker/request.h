@@ -1,0 +1,11 @@
+/* request - what a spec asks of the engine. Thread: any, no state. */
+#ifndef SERVER_WORKER_REQUEST_H
+#define SERVER_WORKER_REQUEST_H
+
+#include "kernels/glm.h"
+#include "proto/spec.h"
+
+/* The prompt is borrowed. */
+void request_of(const struct spec *, struct glm_req *out);
+
+#endif

@@ -1,0 +1,35 @@
+/* residents - removing one keeps the order of the others, as the batcher breaks ties by it. */
+#include "server/worker/residents.h"
+
+void residents_add(struct residents *s, const struct resident *r)
+{
+    struct glm_view v = glm_run_view(r->run);
+    s->at[s->n] = *r;
+    s->turn[s->n] = (struct turn_run){.phase = v.phase, .reading = v.reading};
+    s->n++;
+    turn_join(s->turn, s->n);
+}
+
+int residents_find(const struct residents *s, uint64_t job)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->at[i].job == job) return i;
+    return -1;
+}
+
+void residents_remove(struct residents *s, int i)
+{
+    glm_run_free(s->at[i].run);
+    spec_free(&s->at[i].spec);
+    s->n--;
+    for (; i < s->n; i++) {
+        s->at[i] = s->at[i + 1];
+        s->turn[i] = s->turn[i + 1];
+    }
+}
+
+void residents_clear(struct residents *s)
+{
+    while (s->n)
+        residents_remove(s, s->n - 1);
+}

@@ -1,0 +1,31 @@
+/* residents - the runs on one device, in order of arrival. Thread: the worker's. */
+#ifndef SERVER_WORKER_RESIDENTS_H
+#define SERVER_WORKER_RESIDENTS_H
+
+#include "kernels/glm.h"
+#include "proto/limits.h"
+#include "proto/spec.h"
+#include "server/core/batcher.h"
+#include "server/core/effects.h"
+
+struct resident {
+    uint64_t job;
+    struct spec spec;
+    struct glm_run *run;
+    struct hub_wish wish;
+    int64_t shown_us; /* when its last preview was drawn */
+};
+
+struct residents {
+    struct resident at[LIMIT_BATCH];
+    struct turn_run turn[LIMIT_BATCH]; /* of the same index */
+    int n;
+};
+
+/* Takes spec and run. There must be room. */
+void residents_add(struct residents *, const struct resident *);
+int residents_find(const struct residents *, uint64_t job); /* its index, or -1 */
+void residents_remove(struct residents *, int i);           /* its run is freed */
+void residents_clear(struct residents *);
+
+#endif
