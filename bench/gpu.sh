@@ -116,7 +116,8 @@ else
     arch=${CUDA_ARCH:-90a} inc=() whole=
     for d in $CUDA_INC ${LIB_INC:-}; do inc+=(-isystem "$d"); done
     echo 'int main(void) { return 0; }' |
-        gcc -include jansson.h -include sodium.h -xc - -o /dev/null $statics -lpthread 2>/dev/null &&
+        gcc -include jansson.h -include sodium.h -xc - -o /dev/null $statics -lpthread \
+            2>/dev/null &&
         whole=1
     say "libraries: ${LIB_PATH:-none}; the whole engine: ${whole:-no}"
     rm -f $B/mark

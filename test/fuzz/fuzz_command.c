@@ -1,4 +1,5 @@
-/* fuzz_command - any bytes from a client: no crash, every refusal exact, every acceptance consistent. */
+/* fuzz_command - any bytes from a client: no crash, every refusal exact,
+ * every acceptance consistent. */
 #include "proto/answer.h"
 #include "proto/limits.h"
 

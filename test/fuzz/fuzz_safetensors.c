@@ -1,4 +1,5 @@
-/* fuzz_safetensors - any bytes as a weight file: refused with a reason, or every tensor lies inside. */
+/* fuzz_safetensors - any bytes as a weight file: refused with a reason,
+ * or every tensor lies inside. */
 #include "weights/safetensors/safetensors.h"
 
 #include <stdio.h>

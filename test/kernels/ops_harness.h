@@ -1,5 +1,5 @@
-/* ops_harness - what the tests of operations share: every device that this machine can run, random tensors
- * with gaps between their rows, and a comparison that a NaN fails. */
+/* ops_harness - what the tests of operations share: every device that this machine can run, random
+ * tensors with gaps between their rows, and a comparison that a NaN fails. */
 #ifndef TEST_KERNELS_OPS_HARNESS_H
 #define TEST_KERNELS_OPS_HARNESS_H
 
@@ -98,7 +98,8 @@ static inline double lab_get(tensor t, int64_t i, int64_t j)
     return ((const uint8_t *)t.data)[at];
 }
 
-/* A tensor with 3 unused elements after each row, all NaN or 0xff: who reads or writes them is seen. */
+/* A tensor with 3 unused elements after each row, all NaN or 0xff:
+ * who reads or writes them is seen. */
 static inline tensor lab_empty(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&l->mem, type, rows, cols + 3);
@@ -202,7 +203,8 @@ static inline double *lab_doubles(struct lab *l, int64_t n)
     return p;
 }
 
-/* Source values as the model's files have them: F32 here, exact in bfloat16 so that both types agree. */
+/* Source values as the model's files have them: F32 here,
+ * exact in bfloat16 so that both types agree. */
 static inline float *lab_source(struct lab *l, int64_t n, double scale)
 {
     float *p = arena_alloc(&l->mem, sizeof *p * (size_t)n);

@@ -15,7 +15,7 @@ static double act_of(double x, enum act act)
     return x;
 }
 
-/* -- matrices ------------------------------------------------------------------------------------ */
+/* -- matrices ---------------------------------------------------------------------------------- */
 
 static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum act act, int add,
                         int bias, enum dtype out)
@@ -147,7 +147,7 @@ static void conv(struct lab *l)
     conv_case(l, 17, 3, 7, 20, 1, 1, 0);
 }
 
-/* -- rows ------------------------------------------------------------------------------------------ */
+/* -- rows -------------------------------------------------------------------------------------- */
 
 static void rms(struct lab *l)
 {
@@ -337,7 +337,7 @@ static void nan_spreads(struct lab *l)
     }
 }
 
-/* -- attention ------------------------------------------------------------------------------------- */
+/* -- attention --------------------------------------------------------------------------------- */
 
 struct attn_case {
     int heads, kv_heads, dim, nq, nk, bias;
@@ -430,7 +430,8 @@ static int ar_counter(tensor state, int i)
     return ((int32_t *)state.data)[i];
 }
 
-/* A prompt of n rows, then single rows: rotation, cache and causal mask, for two sequences at once. */
+/* A prompt of n rows, then single rows: rotation, cache and causal mask,
+ * for two sequences at once. */
 static void ar_case(struct lab *l, int heads, int kv, int dim, int rot)
 {
     enum { CAP = 90, PROMPT = 71, STEPS = 4 };
@@ -503,7 +504,7 @@ static void ar_attention(struct lab *l)
     ar_case(l, 5, 5, 7, 2);
 }
 
-/* -- flow and pictures ------------------------------------------------------------------------------- */
+/* -- flow and pictures ------------------------------------------------------------------------- */
 
 static void patches(struct lab *l)
 {

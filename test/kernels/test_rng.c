@@ -1,5 +1,5 @@
-/* The generator against its published vectors, and the samples against their distributions: a slip in a round,
- * a counter or a polynomial, or a stream that repeats another, shows here. */
+/* The generator against its published vectors, and the samples against their distributions: a slip
+ * in a round, a counter or a polynomial, or a stream that repeats another, shows here. */
 #include "kernels/rng.h"
 
 #include <math.h>

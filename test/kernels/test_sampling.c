@@ -1,4 +1,5 @@
-/* The sampling rule against a slow restatement of the reference, and the draw against its distribution. */
+/* The sampling rule against a slow restatement of the reference,
+ * and the draw against its distribution. */
 #include "kernels/sampling.h"
 
 #include <math.h>
@@ -27,7 +28,8 @@ static int by_value(const void *a, const void *b) /* ascending, of equals the hi
     return i > j ? -1 : 1;
 }
 
-/* Sorting, softmax and cumulative sum as the reference's processors do them; returns how many are kept. */
+/* Sorting, softmax and cumulative sum as the reference's processors do them;
+ * returns how many are kept. */
 static int slow_sampling(double *probs, const float *logits, int n, const struct sampling *sampling)
 {
     static float l[MAX];
@@ -178,7 +180,8 @@ static void refuses_what_has_no_largest(void **state)
     free(work);
 }
 
-/* Chi-square over 40,000 draws at fixed seeds; the bound is the 99.9 % point of 11 degrees of freedom. */
+/* Chi-square over 40,000 draws at fixed seeds; the bound is the 99.9 % point
+ * of 11 degrees of freedom. */
 static void draws_follow_the_law(void **state)
 {
     enum { KEPT = 12, N = 40000 };

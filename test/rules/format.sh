@@ -15,6 +15,6 @@ expect 'badly formatted C is noticed' \
 printf 'int main(void)\n{\n    return 0;\n}\n' >"$sample"
 expect 'well formatted C is not' "$(echo "$sample" | check)"
 
-list=$(files '*.c' '*.h' '*.cu' '*.cuh')
+list=$(files '*.c' '*.h' '*.cc' '*.cu' '*.cuh')
 each "$list" "$(check <<<"$list")"
 finish

@@ -1,4 +1,5 @@
-/* test_options - one table, three places: precedence, ranges, and errors that say where and what. */
+/* test_options - one table, three places: precedence, ranges,
+ * and errors that say where and what. */
 #include "server/options.h"
 
 #include <setjmp.h>
@@ -161,7 +162,8 @@ static void help_lists_all(void **state)
     options_free(&c);
 }
 
-/* catches: documentation that is older than the table; `build/darkroom options > server/OPTIONS.md` */
+/* catches: documentation that is older than the table;
+ * `build/darkroom options > server/OPTIONS.md` */
 static void docs_are_current(void **state)
 {
     (void)state;
@@ -177,7 +179,8 @@ static void docs_are_current(void **state)
     free(want);
 }
 
-/* catches: a size that is read as another one; an option that one of its three places does not know */
+/* catches: a size that is read as another one; an option that one of
+ * its three places does not know */
 static void sizes_have_units(void **state)
 {
     static const struct {

@@ -1,4 +1,5 @@
-/* chaos_client - the clients of test_chaos: they know the protocol alone, and check each message that they read. */
+/* chaos_client - the clients of test_chaos: they know the protocol alone,
+ * and check each message that they read. */
 #ifndef TEST_SIM_CHAOS_CLIENT_H
 #define TEST_SIM_CHAOS_CLIENT_H
 
@@ -45,7 +46,7 @@ static inline void woken(struct world *w, void *session)
     c->woken = true;
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static inline struct view *view_of(struct client *c, uint64_t job)
 {
@@ -261,7 +262,7 @@ static inline void listen_to_end(struct chaos *x, struct client *c)
     }
 }
 
-/* --- commanding -------------------------------------------------------------------------------------- */
+/* --- commanding ------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 4, 5))) static inline void say(struct chaos *x, struct client *c,
                                                              char mark, const char *format, ...)

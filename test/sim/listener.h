@@ -1,4 +1,5 @@
-/* listener - a connection that hears everything at once, and short words for single scenes in the world. */
+/* listener - a connection that hears everything at once,
+ * and short words for single scenes in the world. */
 #ifndef TEST_SIM_LISTENER_H
 #define TEST_SIM_LISTENER_H
 

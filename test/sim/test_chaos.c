@@ -1,15 +1,16 @@
-/* test_chaos - the real core under 100,000 random operations: clients, disk, device and encoder at odds.
+/* test_chaos - the real core under 100,000 random operations: clients, disk,
+ * device and encoder at odds.
  *
- * Clients submit good and bad requests, repeat keys, watch with old numbers, cancel, read slowly, break
- * off and come back; runs fail, the device dies, gets stuck, runs out of memory, writes are late or
- * fail, the process is killed with writes half done, or drained. After every operation the invariants
- * of the service are checked. A failure prints its seed and step:
+ * Clients submit good and bad requests, repeat keys, watch with old numbers, cancel, read slowly,
+ * break off and come back; runs fail, the device dies, gets stuck, runs out of memory, writes are
+ * late or fail, the process is killed with writes half done, or drained. After every operation the
+ * invariants of the service are checked. A failure prints its seed and step:
  *     DARKROOM_SEED=7 build/release/test/sim/test_chaos */
 #include "test/sim/chaos_client.h"
 
 enum { OPERATIONS = 100000 };
 
-/* --- the world's side --------------------------------------------------------------------------------- */
+/* --- the world's side ------------------------------------------------------------------------- */
 
 static void op_preview(struct chaos *x)
 {
@@ -144,7 +145,7 @@ static void pass_time(struct chaos *x)
     if (hub_due(w->hub) <= w->now && chance(w, 0.7)) hub_tick(w->hub, w->now);
 }
 
-/* --- invariants --------------------------------------------------------------------------------------- */
+/* --- invariants ------------------------------------------------------------------------------- */
 
 static void check_jobs(struct world *w)
 {
@@ -198,7 +199,7 @@ static void check_disk(struct world *w)
             MUST(w, shelf_find(&w->hub->shelf, w->disk[i]->row.job), "a job is lost");
 }
 
-/* --- the run ------------------------------------------------------------------------------------------ */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 /* Let everything come to its end: every accepted job must. */
 static void finish(struct chaos *x)
@@ -289,7 +290,8 @@ static void no_order_of_events_breaks_a_rule(void **state)
         chaos(s, OPERATIONS / 5);
 }
 
-/* catches: a check of forecasts that cannot fail. The first two jobs change places behind the hub's back. */
+/* catches: a check of forecasts that cannot fail. The first two jobs change places behind the hub's
+ * back. */
 static void a_start_that_was_not_forecast_is_seen(void **state)
 {
     struct world *w = world_new(1);

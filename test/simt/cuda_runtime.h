@@ -1,7 +1,8 @@
 /* cuda_runtime - the part of CUDA's runtime that the device uses, on host memory.
  *
- * "Device" memory is malloc'ed and poisoned, calls on a stream happen at once, or are kept while the stream is
- * being captured and happen whenever the recording is launched. Threads take turns. */
+ * "Device" memory is malloc'ed and poisoned, calls on a stream happen at once, or are kept while
+ * the stream is being captured and happen whenever the recording is launched.
+ * Threads take turns. */
 #ifndef TEST_SIMT_CUDA_RUNTIME_H
 #define TEST_SIMT_CUDA_RUNTIME_H
 
@@ -31,13 +32,13 @@ struct cudaDeviceProp {
     int major, minor, multiProcessorCount;
 };
 
-/* For tests. So many cards of so much memory each (0: 8 GB); put_off: what goes to a card's second stream happens when
- * somebody waits for it. From the start: one card, at once. */
+/* For tests. So many cards of so much memory each (0: 8 GB); put_off: what goes to a card's second
+ * stream happens when somebody waits for it. From the start: one card, at once. */
 void simt_set(int cards, size_t bytes, int put_off);
 /* The n-th call from now fails with e (0: the next), once. */
 void simt_fail_after(int n, cudaError_t e);
-/* The n-th piece of work from now (launch, copy) breaks its card: every call fails with e until a reset, and the first
- * `resets` of those fail too. n < 0: never. */
+/* The n-th piece of work from now (launch, copy) breaks its card: every call fails with e until a
+ * reset, and the first `resets` of those fail too. n < 0: never. */
 void simt_break_after(int n, cudaError_t e, int resets);
 int simt_blocks(void); /* of memory, alive */
 int simt_waits(void);  /* for a whole stream, so far */

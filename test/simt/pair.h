@@ -1,8 +1,8 @@
 /* pair - the same operations on two devices, and how far apart their results are.
  *
- * One device is the reference (the CPU), the other is on trial: the CUDA device, emulated (test/simt) or real (bench/gpu.sh).
- * Tensors come in pairs with the same contents, moved by put() and get() alone, so both kinds of
- * memory will do. Thread: one. */
+ * One device is the reference (the CPU), the other is on trial: the CUDA device, emulated
+ * (test/simt) or real (bench/gpu.sh). Tensors come in pairs with the same contents, moved by put()
+ * and get() alone, so both kinds of memory will do. Thread: one. */
 #ifndef TEST_SIMT_PAIR_H
 #define TEST_SIMT_PAIR_H
 
@@ -38,7 +38,8 @@ void pair_close(struct pair *); /* not the devices */
 void pair_case(struct pair *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pair_end(struct pair *);
 
-/* Uniform in [-scale, scale), by type; I32: whole numbers below scale. `gap` columns behind each row. */
+/* Uniform in [-scale, scale), by type; I32: whole numbers below scale.
+ * `gap` columns behind each row. */
 both pair_tensor(struct pair *, enum dtype, int64_t rows, int64_t cols, int gap, double scale);
 both pair_same_value(struct pair *, enum dtype, int64_t rows, int64_t cols, double value);
 both pair_ints(struct pair *, int64_t rows, int64_t cols, const int32_t *values);

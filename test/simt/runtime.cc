@@ -1,8 +1,9 @@
 /* runtime - cuda_runtime.h on host memory: cards, streams, recording, faults.
  *
- * Every card counts its blocks, so a reset gives them back as a real one does. A broken card answers every call with its
- * error until it is reset; a lost one does not even take a reset for a while. A stream that was not created first on
- * its card is lazy, if so wanted: its copies happen when somebody waits for them, which shows who forgot to. */
+ * Every card counts its blocks, so a reset gives them back as a real one does. A broken card
+ * answers every call with its error until it is reset; a lost one does not even take a reset for a
+ * while. A stream that was not created first on its card is lazy, if so wanted: its copies happen
+ * when somebody waits for them, which shows who forgot to. */
 #include "test/simt/cuda_runtime.h"
 #include "test/simt/simt.h"
 
@@ -249,7 +250,8 @@ cudaError_t cudaMemsetAsync(void *p, int v, size_t n, cudaStream_t s)
     return later(s, [=] { memset(p, v, n); });
 }
 
-cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t rows, cudaStream_t s)
+cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t rows,
+                              cudaStream_t s)
 {
     return later(s, [=] {
         for (size_t i = 0; i < rows; i++)
@@ -257,13 +259,14 @@ cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t
     });
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind, cudaStream_t s)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind,
+                            cudaStream_t s)
 {
     return later(s, [=] { memcpy(to, from, n); });
 }
 
-cudaError_t cudaMemcpy2DAsync(void *to, size_t pt, const void *from, size_t pf, size_t width, size_t rows,
-                              enum cudaMemcpyKind, cudaStream_t s)
+cudaError_t cudaMemcpy2DAsync(void *to, size_t pt, const void *from, size_t pf, size_t width,
+                              size_t rows, enum cudaMemcpyKind, cudaStream_t s)
 {
     return later(s, [=] {
         for (size_t i = 0; i < rows; i++)

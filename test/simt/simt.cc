@@ -1,7 +1,8 @@
 /* simt - the fibers behind simt.h: one ucontext a thread, a round-robin until all have ended.
  *
- * swapcontext() asks the kernel for the signal mask at every switch; after the first entry plain jumps do the
- * same in a hundredth of the time. The address sanitizer wants to see the switches: there it stays. */
+ * swapcontext() asks the kernel for the signal mask at every switch; after the first entry plain
+ * jumps do the same in a hundredth of the time. The address sanitizer wants to see the switches:
+ * there it stays. */
 #include "test/simt/simt.h"
 
 #include <setjmp.h>
@@ -11,14 +12,14 @@
 #include <ucontext.h>
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
+#    include <sanitizer/asan_interface.h>
+#    include <sanitizer/common_interface_defs.h>
 #endif
 
 #ifdef __SANITIZE_ADDRESS__
-#define JUMP 0
+#    define JUMP 0
 #else
-#define JUMP 1
+#    define JUMP 1
 #endif
 
 dim3 gridDim, blockDim, blockIdx, threadIdx;
@@ -184,7 +185,8 @@ static int round_of_block(void)
     }
     for (int w = 0; w < s.n; w += 32)
         if (all_at(w, w + 32 < s.n ? w + 32 : s.n, AT_WARP)) {
-            if (any_ended(w, w + 32 < s.n ? w + 32 : s.n)) bug("a warp operation without all lanes");
+            if (any_ended(w, w + 32 < s.n ? w + 32 : s.n))
+                bug("a warp operation without all lanes");
             release(w, w + 32 < s.n ? w + 32 : s.n);
             moved = 1;
         }
@@ -216,7 +218,6 @@ void simt_run(dim3 grid, dim3 block, size_t shared, void (*body)(void *), void *
         memset(s.shared, 0xff, shared);
         for (int i = 0; i < s.n; i++)
             prepare(i);
-        while (round_of_block()) {
-        }
+        while (round_of_block()) {}
     }
 }

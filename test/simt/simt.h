@@ -1,10 +1,11 @@
-/* simt - enough of CUDA's language to run its kernels on a CPU: blocks, threads, barriers, shuffles.
+/* simt - enough of CUDA's language to run its kernels on a CPU: blocks, threads, barriers,
+ * shuffles.
  *
- * Included in front of a .cu file that is compiled as C++ with SIMT defined. Blocks run one after another; the
- * threads of a block are fibers that run until they meet a barrier or a warp operation. A barrier
- * that not all threads of the block (or of the warp) reach is an error, shared memory starts out as NaN,
- * and fibers run in ascending or descending order, or blocks do (simt_order): results that depend on
- * the order show a missing barrier. Thread: one at a time. */
+ * Included in front of a .cu file that is compiled as C++ with SIMT defined. Blocks run one after
+ * another; the threads of a block are fibers that run until they meet a barrier or a warp
+ * operation. A barrier that not all threads of the block (or of the warp) reach is an error, shared
+ * memory starts out as NaN, and fibers run in ascending or descending order, or blocks do
+ * (simt_order): results that depend on the order show a missing barrier. Thread: one at a time. */
 #ifndef TEST_SIMT_SIMT_H
 #define TEST_SIMT_SIMT_H
 

@@ -1,9 +1,10 @@
-/* The CUDA device on an emulated GPU, operation by operation against the CPU device, in float and bf16.
+/* The CUDA device on an emulated GPU, operation by operation against the CPU device,
+ * in float and bf16.
  *
- * The kernels are the ones that nvcc compiles; blocks and fibers run in both directions, so a barrier
- * that is missing shows as a difference; shared memory starts as NaN. Catches wrong indices, strides and
- * roundings, a grid that is too small, a sticky error that does not stick, memory that leaks, a
- * recording that does not repeat. */
+ * The kernels are the ones that nvcc compiles; blocks and fibers run in both directions, so a
+ * barrier that is missing shows as a difference; shared memory starts as NaN. Catches wrong
+ * indices, strides and roundings, a grid that is too small, a sticky error that does not stick,
+ * memory that leaks, a recording that does not repeat. */
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/cudnn.h"
@@ -77,7 +78,7 @@ static void bf16_downwards(void **s)
     compare(DT_BF16, 1);
 }
 
-/* -- the device around the operations --------------------------------------------------------------------- */
+/* -- the device around the operations ---------------------------------------------------------- */
 
 static void failure_sticks_until_reset(void **s)
 {
@@ -206,7 +207,7 @@ static void uploads_survive_their_source(void **s)
     free(back);
 }
 
-/* -- what the libraries are asked, as data ------------------------------------------------------------------ */
+/* -- what the libraries are asked, as data ----------------------------------------------------- */
 
 static void products_are_described(void **s)
 {
@@ -365,7 +366,7 @@ static void attention_is_described(void **s)
     assert_false(cudnn_graph_attention(&g, &a));
 }
 
-/* -- the decoder's plan --------------------------------------------------------------------------------------- */
+/* -- the decoder's plan ------------------------------------------------------------------------ */
 
 static struct weight *shapes[64];
 static int n_shapes;
@@ -387,9 +388,9 @@ static void shape_block(struct dev *d, struct vae_block *k, int in, int out)
     k->shortcut = in == out ? NULL : shape(d, USE_CONV, out, in, 1);
 }
 
-/* The released decoder at 2048 x 2048: what the run keeps for it and the largest scratch of a piece. Catches a
- * picture too many that is held whole (each is 1.07 GB). Its small pictures are kept whole, so nothing is
- * computed twice at 1024 x 1024. */
+/* The released decoder at 2048 x 2048: what the run keeps for it and the largest scratch of a
+ * piece. Catches a picture too many that is held whole (each is 1.07 GB). Its small pictures are
+ * kept whole, so nothing is computed twice at 1024 x 1024. */
 static void the_decoder_fits_2_2_gb(void **state)
 {
     (void)state;

@@ -1,7 +1,9 @@
-/* A worker with the real engine on an emulated GPU that breaks: every job ends once, the card comes back.
+/* A worker with the real engine on an emulated GPU that breaks: every job ends once,
+ * the card comes back.
  *
- * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that are not loaded again, a
- * failure for want of memory that takes the card with it, and a worker that takes its neighbour along. */
+ * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that
+ * are not loaded again, a failure for want of memory that takes the card with it,
+ * and a worker that takes its neighbour along. */
 #include "server/base/clock.h"
 #include "server/events.h"
 #include "server/worker/encoder.h"
@@ -84,7 +86,8 @@ static void expect(enum note_kind kind, int device)
     assert_int_equal(n.device, device);
 }
 
-/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here; test_residency has them). */
+/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here;
+ * test_residency has them). */
 static void works(int which, uint64_t job)
 {
     begin(which, job);

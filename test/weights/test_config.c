@@ -1,4 +1,5 @@
-/* test_config - the released configuration is read right; what is not implemented is refused by key. */
+/* test_config - the released configuration is read right;
+ * what is not implemented is refused by key. */
 #include "weights/config.h"
 
 #include "test/weights/folder.h"

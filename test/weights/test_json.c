@@ -31,7 +31,8 @@ static void says(const char *text)
     assert_int_equal(f.code, ERR_MODEL);
 }
 
-/* catches: a file that is missing, no JSON, no object, or has a key twice, taken for a configuration */
+/* catches: a file that is missing, no JSON, no object, or has a key twice,
+ * taken for a configuration */
 static void bad_files(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_offload - what is wanted is there, whatever was wanted before; nothing is copied twice in one turn. */
+/* test_offload - what is wanted is there, whatever was wanted before;
+ * nothing is copied twice in one turn. */
 #include "kernels/memory/offload.h"
 
 #include <setjmp.h>
@@ -118,7 +119,8 @@ static uint64_t turn(struct offload *h, int part)
     return h->fetched - before;
 }
 
-/* catches: a layer that is used before it has come or after it was overwritten; one that is copied twice in a turn */
+/* catches: a layer that is used before it has come or after it was overwritten;
+ * one that is copied twice in a turn */
 static void what_is_wanted_is_there(void **state)
 {
     struct residency_group g[MOST];

@@ -1,4 +1,5 @@
-/* test_residency - where weights lie: no two that are needed together at one place, no byte past the area. */
+/* test_residency - where weights lie: no two that are needed together at one place,
+ * no byte past the area. */
 #include "kernels/memory/residency.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* test_golden - the whole chain against traces of the reference pipeline, tensor by tensor.
  *
- * The traces and checkpoints under test/golden are made by make.py there; nothing but them is needed here. */
+ * The traces and checkpoints under test/golden are made by make.py there;
+ * nothing but them is needed here. */
 #include "kernels/glm.h"
 #include "weights/safetensors/safetensors.h"
 

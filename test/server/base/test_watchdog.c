@@ -1,4 +1,5 @@
-/* test_watchdog - who does not move is found, who is slow, idle or stopped with the process is not. */
+/* test_watchdog - who does not move is found, who is slow,
+ * idle or stopped with the process is not. */
 #include "server/base/watchdog.h"
 
 #include <setjmp.h>
@@ -114,7 +115,8 @@ static void bites(void **state)
     assert_non_null(strstr(words, "the loop has not moved"));
 }
 
-/* catches: a process ended though its thread works, sleeps with nothing to do, or was stopped itself */
+/* catches: a process ended though its thread works, sleeps with nothing to do,
+ * or was stopped itself */
 static void spares(void **state)
 {
     struct pulse p = {.name = "writer", .naps_max = 20}, q = {.name = "loop", .naps_max = 20};

@@ -1,4 +1,5 @@
-/* test_wheel - each timer fires once, not early, at most a second late, whatever was set beside it. */
+/* test_wheel - each timer fires once, not early, at most a second late,
+ * whatever was set beside it. */
 #include "server/base/wheel.h"
 
 #include <setjmp.h>
@@ -70,7 +71,8 @@ static void moved(void **state)
     assert_int_equal(w.n, 0);
 }
 
-/* catches: a wheel that stood still (the machine slept) and steps through every second, or loses some */
+/* catches: a wheel that stood still (the machine slept) and steps through every second,
+ * or loses some */
 static void after_a_sleep(void **state)
 {
     struct timer a = {0}, b = {0};

@@ -29,8 +29,8 @@ static void the_least_served_leads_and_its_phase_goes_along(void **state)
     assert_int_equal(turn_pick(&r[3], 1, LIMIT_BATCH, TURN_ALL, picked), 0);
 }
 
-/* catches: tokens that wait in one quantum with a part of somebody's long prompt, or device time that a prompt gets
- * beyond its share */
+/* catches: tokens that wait in one quantum with a part of somebody's long prompt, or device time
+ * that a prompt gets beyond its share */
 static void a_prompt_is_read_alone(void **state)
 {
     struct turn_run r[] = {
@@ -73,7 +73,8 @@ static void device_time_is_shared_not_turns(void **state)
     assert_true(llabs(time[0] - time[1]) <= 2 * 200000);
 }
 
-/* catches: a newcomer that stops the others for as long as they have run already, or waits so long */
+/* catches: a newcomer that stops the others for as long as they have run already,
+ * or waits so long */
 static void a_newcomer_starts_level(void **state)
 {
     struct turn_run r[3] = {

@@ -1,4 +1,5 @@
-/* test_client - answers in order, jobs in turn, text before other jobs' previews, one wake a time. */
+/* test_client - answers in order, jobs in turn, text before other jobs' previews,
+ * one wake a time. */
 #include "server/core/client.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* test_device - the device: cap, memory, failures, watchdog, time limit, drain, in a faked world. */
+/* test_device - the device: cap, memory, failures, watchdog, time limit, drain,
+ * in a faked world. */
 #include "test/sim/listener.h"
 
 /* catches: more jobs on the device than the cap says, and a wait that does not say why */
@@ -220,7 +221,8 @@ static struct world *two_devices(void)
     return w;
 }
 
-/* catches: a second card that idles while jobs wait, a job that is on both, a cap that counts one */
+/* catches: a second card that idles while jobs wait, a job that is on both,
+ * a cap that counts one */
 static void two_devices_share_the_queue(void **state)
 {
     struct world *w = two_devices();
@@ -251,7 +253,8 @@ static void two_devices_share_the_queue(void **state)
     world_free(w);
 }
 
-/* catches: a broken card that stops the other one, jobs that wait for it, a service that does not say so */
+/* catches: a broken card that stops the other one, jobs that wait for it,
+ * a service that does not say so */
 static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 {
     struct world *w = two_devices();

@@ -74,7 +74,8 @@ static void full_is_full(void **state)
     assert_false(dispatch_lacks_memory(&s, &LARGE)); /* there is no place to lack it on */
 }
 
-/* catches: a guess at what an unplanned job takes, a second run of a job whose first is still there */
+/* catches: a guess at what an unplanned job takes, a second run
+ * of a job whose first is still there */
 static void the_rule_asks_for_a_plan_and_waits_for_the_last_run(void **state)
 {
     struct dispatch_state s = two();

@@ -1,7 +1,7 @@
 /* test_hub - accepting, ending, restarting, viewing: the rules one by one in a faked world. */
 #include "test/sim/listener.h"
 
-/* --- acceptance ------------------------------------------------------------------------------------ */
+/* --- acceptance ------------------------------------------------------------------------------- */
 
 /* catches: an `accepted` that a power cut can take back */
 static void accepted_only_when_on_disk(void **state)
@@ -138,7 +138,7 @@ static void too_big_is_refused_with_a_size_that_fits(void **state)
     world_free(w);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* catches: an end that is told before it is safe, and so can be told twice */
 static void an_end_is_told_when_it_is_on_disk(void **state)
@@ -259,7 +259,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     world_free(w);
 }
 
-/* --- what viewers see ------------------------------------------------------------------------------- */
+/* --- what viewers see ------------------------------------------------------------------------- */
 
 /* catches: a slow reader that gets a backlog instead of the present, or misses the end */
 static void a_slow_reader_finds_the_present(void **state)
@@ -480,7 +480,7 @@ static void a_connection_follows_so_many_jobs(void **state)
     world_free(w);
 }
 
-/* --- entries ----------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static void enter_tick(struct world *w, struct ear *e)
 {
@@ -589,7 +589,8 @@ static void enter_bad_restore(struct world *w, struct ear *e)
     assert_int_equal(hub_restore(w->hub, w->now, &w->disk[0]->row, &f), ERR_IO);
 }
 
-/* A hub where a job runs, another waits, a third is on its way to the disk and everything has been told. */
+/* A hub where a job runs, another waits, a third is on its way to the disk
+ * and everything has been told. */
 static struct world *quiet_world(struct ear **e)
 {
     struct world *w = ready_world();
@@ -610,7 +611,8 @@ static struct world *quiet_world(struct ear **e)
     return w;
 }
 
-/* catches: an entry after which what is due is neither started nor pushed until something else happens */
+/* catches: an entry after which what is due is neither started nor pushed until something else
+ * happens */
 static void every_entry_settles(void **state)
 {
     static const struct {

@@ -86,7 +86,8 @@ static void expect_status(const char *path, int status)
     reply_free(&r);
 }
 
-/* catches: a wrong type, a page that browsers keep for ever, an ETag that does not follow the bytes */
+/* catches: a wrong type, a page that browsers keep for ever,
+ * an ETag that does not follow the bytes */
 static void pages(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_hello - presets that a model can draw, examples that are there, and one message that holds them. */
+/* test_hello - presets that a model can draw, examples that are there,
+ * and one message that holds them. */
 #include "server/net/hello.h"
 
 #include <setjmp.h>
@@ -45,7 +46,8 @@ static void write_file(const char *folder, const char *name, const char *text)
     fclose(out);
 }
 
-/* catches: a preset that the model does not draw well, or cannot; no preset at all after a bad file */
+/* catches: a preset that the model does not draw well, or cannot;
+ * no preset at all after a bad file */
 static void sizes_of_the_model(void **state)
 {
     (void)state;
@@ -73,7 +75,8 @@ static void sizes_of_the_model(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* catches: defaults and ranges that are not the model's, examples of another model, a crash on a bad file */
+/* catches: defaults and ranges that are not the model's, examples of another model,
+ * a crash on a bad file */
 static void message(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_session - fragments, too much, the wrong kind: one error each, and the connection goes on. */
+/* test_session - fragments, too much, the wrong kind: one error each,
+ * and the connection goes on. */
 #include "server/net/session.h"
 
 #include "test/server/harness.h"

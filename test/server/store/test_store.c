@@ -1,4 +1,5 @@
-/* test_store - what was said to be stored is there after a restart, in order, whole, and nothing else is. */
+/* test_store - what was said to be stored is there after a restart, in order, whole,
+ * and nothing else is. */
 #include "server/store/store.h"
 
 #include "server/events.h"
@@ -262,7 +263,8 @@ static void one_server_a_folder(void **state)
     store_close(open_store());
 }
 
-/* catches: one row's failure failing its neighbours of the same transaction, or passing as stored */
+/* catches: one row's failure failing its neighbours of the same transaction,
+ * or passing as stored */
 static void bad_row_stands_alone(void **state)
 {
     (void)state;

@@ -52,7 +52,8 @@ static void reads_back(void **state)
     }
 }
 
-/* catches: a request's parameters that are missing from the file, or bytes that differ between runs */
+/* catches: a request's parameters that are missing from the file,
+ * or bytes that differ between runs */
 static void same_request_same_bytes(void **state)
 {
     (void)state;

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-/* catches: overlong forms, surrogates, cut or stray bytes, or planes past the last one let through */
+/* catches: overlong forms, surrogates, cut or stray bytes,
+ * or planes past the last one let through */
 static void refuses_what_is_not_utf8(void **state)
 {
     (void)state;
