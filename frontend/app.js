@@ -35,7 +35,8 @@ const wire = new Wire(socketUrl(location.href), {
   connection: (connection) => store.dispatch({ do: 'connection', connection }),
   error: (error) => console.warn('darkroom: a message that cannot be read', error),
 });
-const session = new Session({ store, storage, now, send: (message) => wire.send(message) });
+const session = new Session({ store, storage, now, send: (message) => wire.send(message),
+  probe: () => wire.probe() });
 
 let text = new Text(pickLanguage([root.lang]));
 let drawn = store.state;
@@ -65,8 +66,12 @@ const gallery = new Gallery({
   cancel: (job) => session.cancel(job.key),
   remove: (job) => clear([job.key]),
   retry: (job) => {
-    session.forget([job.key]);
-    const key = session.submit(job.asked);
+    let { key } = job;
+    if (job.error?.code === 'no_answer') session.again(key);
+    else {
+      session.forget([key]);
+      key = session.submit(job.asked);
+    }
     draw();
     gallery.card(key)?.focus();
   },
@@ -211,6 +216,7 @@ store.listeners.add((state, before) => {
 });
 
 setInterval(() => {
+  session.tick();
   gallery.tick(now());
   status.tick(now());
   connection.tick(now());
@@ -273,10 +279,10 @@ function recall(name) {
 }
 
 addEventListener('storage', (event) => session.storageChanged(event));
-addEventListener('online', () => wire.connect());
+addEventListener('online', () => wire.probe());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  wire.connect();
+  wire.probe();
   draw();
 });
 

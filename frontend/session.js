@@ -11,6 +11,10 @@ import { EMPTY, TERMINAL, newJob, reduce } from './state.js';
 
 const PREFIX = 'darkroom.job.';
 const KEPT_MAX = 200; // jobs that one browser stores
+// a submit without an answer: is the connection alive, send it again, say that there is none
+const PROBE_AFTER_MS = 2000;
+const AGAIN_AFTER_MS = 10_000;
+const SILENT_AFTER_MS = 30_000;
 const PREVIEW = Object.freeze({ type: 'previews', every_ms: 80, max_px: 384, format: 'jpeg' });
 
 /** Holds the state; calls every listener with (state, before) after each change. */
@@ -56,13 +60,17 @@ export function fromRecord(text) {
 
 export class Session {
   /** @param {{store: Store, storage: Storage | null, now: () => number, date?: () => number,
-   *           send: (message: Message) => boolean}} env */
-  constructor({ store, storage, now, date = Date.now, send }) {
+   *           send: (message: Message) => boolean, probe?: () => void}} env */
+  constructor({ store, storage, now, date = Date.now, send, probe = () => {} }) {
     this.store = store;
     this.storage = storage;
     this.now = now;
     this.date = date;
     this.sendNow = send;
+    this.probe = probe;
+    /** Submits without an answer, by key: when they were sent on this connection, and what was
+     * done about it. @type {Map<string, {at: number, probed: boolean, again: boolean}>} */
+    this.unanswered = new Map();
     /** @type {Map<string, string>} */ this.saved = new Map();
     store.listeners.add((state, before) => this.#remember(state, before));
   }
@@ -97,6 +105,13 @@ export class Session {
     return job.key;
   }
 
+  /** Submit a job once more that was never answered: with the same key. @param {string} key */
+  again(key) {
+    this.store.dispatch({ do: 'again', key });
+    const job = this.#job(key);
+    if (job) this.#submit(job);
+  }
+
   /** @param {string} key */
   cancel(key) {
     if (this.#job(key)?.cancelling) return;
@@ -116,7 +131,7 @@ export class Session {
   /** Add removed jobs again, or jobs that another tab stored. @param {readonly Job[]} jobs */
   adopt(jobs) {
     this.store.dispatch({ do: 'adopt', jobs });
-    for (const job of jobs) this.#follow(job);
+    for (const job of jobs) this.#pursue(job);
   }
 
   /** Another tab changed the storage.
@@ -142,20 +157,52 @@ export class Session {
     return this.store.state.jobs.find((job) => job.key === key);
   }
 
+  /** Called a few times a second: no submit stays without an answer for ever. */
+  tick() {
+    for (const [key, sent] of this.unanswered) {
+      const job = this.#job(key);
+      const open = this.store.state.connection.state === 'open';
+      if (job?.state !== 'sending' || !open) this.unanswered.delete(key);
+      else this.#remind(job, sent, this.now() - sent.at);
+    }
+  }
+
+  /** @param {Job} job @param {{probed: boolean, again: boolean}} sent @param {number} age */
+  #remind(job, sent, age) {
+    if (age >= PROBE_AFTER_MS && !sent.probed) {
+      sent.probed = true;
+      this.probe();
+    }
+    if (age >= AGAIN_AFTER_MS && !sent.again) {
+      sent.again = true;
+      this.#send(job); // with the same key: the server makes it once
+    }
+    if (age < SILENT_AFTER_MS) return;
+    this.store.dispatch({ do: 'refuse', key: job.key, error: { code: 'no_answer' } });
+  }
+
   #resume() {
     this.sendNow({ ...PREVIEW });
     this.sendNow({ type: 'stats', on: true });
-    for (const job of [...this.store.state.jobs].reverse()) {
-      if (job.state === 'sending') this.#submit(job);
-      else this.#follow(job);
-    }
+    for (const job of [...this.store.state.jobs].reverse()) this.#pursue(job);
+  }
+
+  /** @param {Job} job */
+  #pursue(job) {
+    if (job.state === 'sending') this.#submit(job);
+    else this.#follow(job);
   }
 
   /** @param {Job} job */
   #submit(job) {
-    if (this.sendNow({ type: 'submit', ref: job.key, key: job.key, spec: job.asked })) {
-      this.store.dispatch({ do: 'sent', key: job.key });
-    }
+    if (!this.#send(job)) return;
+    this.unanswered.set(job.key, { at: this.now(), probed: false, again: false });
+    this.store.dispatch({ do: 'sent', key: job.key });
+  }
+
+  /** @param {Job} job */
+  #send({ key, asked }) {
+    return this.sendNow({ type: 'submit', ref: key, key, spec: asked });
   }
 
   /** @param {Job} job */

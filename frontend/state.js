@@ -93,7 +93,9 @@ function due(ms, at) {
  * @type {Record<string, (job: Job, m: Message, at: number) => Job>} */
 const EVENTS = {
   accepted: (job, m) => ({ ...job, id: m.job, spec: m.spec, created: m.created_ms ?? job.created,
-    state: job.state === 'sending' || job.state === 'lost' ? 'queued' : job.state, error: null }),
+    // a submit can be given up as unanswered before its answer comes
+    state: ['sending', 'lost', 'refused'].includes(job.state) ? 'queued' : job.state,
+    error: null }),
   // after a run began this means that the server was restarted and runs the job again
   queue: (job, m, at) => ({ ...resetRun(job), state: 'queued',
     queue: { position: m.position, ahead: m.ahead, why: m.why, range: m.eta_range_ms ?? null },
@@ -204,7 +206,8 @@ function message(state, m, at) {
 
 /** An action. @typedef {{do: 'message', message: Message, at: number}
  *  | {do: 'connection', connection: import('./wire.js').Connection}
- *  | {do: 'submit', job: Job} | {do: 'sent', key: string} | {do: 'adopt', jobs: readonly Job[]} |
+ *  | {do: 'submit', job: Job} | {do: 'sent', key: string} | {do: 'again', key: string}
+ *  | {do: 'refuse', key: string, error: Failure} | {do: 'adopt', jobs: readonly Job[]} |
  * {do: 'cancel', key: string}
  *  | {do: 'forget', keys: readonly string[], at: number} | {do: 'news', news: News | null}
  *  | {do: 'unquote'}} Action */
@@ -217,6 +220,10 @@ export function reduce(state, action) {
     case 'submit': return { ...state, jobs: [action.job, ...state.jobs] };
     case 'sent': return change(state, (job) => job.key === action.key && !job.sent,
       (job) => ({ ...job, sent: true }));
+    case 'again': return change(state, (job) => job.key === action.key && job.state === 'refused',
+      (job) => ({ ...job, state: 'sending', error: null, cancelling: false }));
+    case 'refuse': return change(state, (job) => job.key === action.key && job.state === 'sending',
+      (job) => ({ ...job, state: 'refused', error: action.error, cancelling: false }));
     case 'adopt': return adopt(state, action.jobs);
     case 'cancel': return change(state, (job) => job.key === action.key && !TERMINAL.has(job.state),
       (job) =>

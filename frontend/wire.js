@@ -12,8 +12,8 @@ const MIME = Object.freeze({ 1: 'image/jpeg', 2: 'image/png' });
 
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
-const PING_MS = 20_000; // of silence
-const SILENCE_MS_MAX = 45_000; // the server's own pings, every 25 s, are invisible to a page
+const PING_MS = 20_000; // of silence; the server's own pings are invisible to a page
+const PROBE_MS_MAX = 4000; // for the answer to a ping
 const HELLO_MS_MAX = 15_000;
 
 /** A decoded text message: an object with a `type`.
@@ -111,7 +111,9 @@ export class Wire {
     this.attempt = 0;
     this.floorMs = 0; // retry_after_ms of a server that shuts down
     this.receivedAt = 0;
+    this.received = 0; // messages
     this.timer = null;
+    this.probing = null; // the timer of an unanswered ping
   }
 
   /** Connect, at once also while a reconnect pause is running. */
@@ -128,6 +130,21 @@ export class Wire {
     this.#after(() => this.#lost(socket), HELLO_MS_MAX);
   }
 
+  /** Find out now whether the connection is alive: one that does not answer a ping in
+   * PROBE_MS_MAX, or is still without hello then, is replaced at once. */
+  probe() {
+    if (!this.socket) return this.connect();
+    if (this.probing !== null) return;
+    const { socket, received } = this;
+    this.send({ type: 'ping' });
+    this.probing = this.env.setTimer(() => {
+      this.probing = null;
+      if (socket !== this.socket || this.received > received) return;
+      this.#lost(socket);
+      this.connect();
+    }, PROBE_MS_MAX);
+  }
+
   /** Send one command. False when the connection is not open; the caller then sends it again later.
    * @param {Message} message */
   send(message) {
@@ -140,6 +157,7 @@ export class Wire {
   #receive(socket, data) {
     if (socket !== this.socket) return;
     this.receivedAt = this.env.now();
+    this.received += 1;
     let message;
     try {
       message = typeof data === 'string' ? decodeText(data) : decodeFrame(data);
@@ -163,16 +181,11 @@ export class Wire {
     this.#listen();
   }
 
-  /** While the connection is open: ping after PING_MS of silence, and reconnect after
-   * SILENCE_MS_MAX. */
+  /** While the connection is open: probe it after PING_MS of silence. */
   #listen() {
     this.#after(() => {
-      const silence = this.env.now() - this.receivedAt;
-      if (silence >= SILENCE_MS_MAX && this.socket) this.#lost(this.socket);
-      else {
-        if (silence >= PING_MS) this.send({ type: 'ping' });
-        this.#listen();
-      }
+      this.#listen();
+      if (this.env.now() - this.receivedAt >= PING_MS) this.probe();
     }, PING_MS / 2);
   }
 
@@ -191,7 +204,7 @@ export class Wire {
     this.#after(() => this.connect(), pause);
   }
 
-  /** Start the wire's only timer, or stop it with null. @param {(() => void) | null} f
+  /** Start the timer of the pauses, or stop it with null. @param {(() => void) | null} f
    * @param {number} [ms] */
   #after(f, ms = 0) {
     if (this.timer !== null) this.env.clearTimer(this.timer);

@@ -174,6 +174,7 @@ export default {
   'act.vary.long': 'Another one, with a new seed',
   'act.retry': 'Try again',
   'act.remove': 'Remove from this page',
+  'act.remove.live': 'Remove from this page; the server goes on with it',
   'act.open': 'Open large: {prompt}',
   'act.close': 'Close',
   'act.copy.prompt': 'Copy prompt',
@@ -206,6 +207,8 @@ export default {
   'field.guidance': 'Guidance',
   'field.seed': 'The seed',
 
+  'error.no_answer': 'The server gave no answer to this picture.',
+  'error.no_answer.todo': 'Try again. If it had arrived after all, it is still made only once.',
   'error.bad_request': 'The server did not understand the request.',
   'error.bad_request.todo': 'Reload the page; it may be older than the server.',
   'error.bad_field': 'One of the settings is not possible: {field}.',

@@ -156,6 +156,7 @@ export default {
   'act.vary.long': '换个种子再来一张',
   'act.retry': '再试一次',
   'act.remove': '从本页移除',
+  'act.remove.live': '从本页移除；服务器会继续生成',
   'act.open': '放大查看：{prompt}',
   'act.close': '关闭',
   'act.copy.prompt': '复制描述',
@@ -188,6 +189,8 @@ export default {
   'field.guidance': '引导强度',
   'field.seed': '种子',
 
+  'error.no_answer': '服务器没有回应这张图片。',
+  'error.no_answer.todo': '请再试一次。即使之前已送达，也只会生成一次。',
   'error.bad_request': '服务器没有理解这个请求。',
   'error.bad_request.todo': '请刷新页面，它可能比服务器旧。',
   'error.bad_field': '有一项设置不可用：{field}。',

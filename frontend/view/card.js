@@ -256,13 +256,12 @@ export class Card {
     face(retry, 'act.retry', 'act.retry');
     face(use, 'act.use', 'act.use.long');
     face(vary, 'act.vary.long', 'act.vary.long');
-    face(this.remove, 'act.remove', 'act.remove');
+    face(this.remove, 'act.remove', over ? 'act.remove' : 'act.remove.live');
     show(cancel.element, !over);
     // `disabled` would lose the focus
     attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null);
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
-    show(this.remove.element, over);
     show(this.save, job.state === 'done' && job.result !== null && !this.broken);
     put(this.save, text.say('act.download'));
     attribute(this.save, 'aria-label', of('act.download'));

@@ -111,6 +111,11 @@ export class Fake {
     }
   }
 
+  /** As a network that vanished: the present connections stay open, and nothing passes. */
+  deafen() {
+    for (const c of this.connections) c.deaf = true;
+  }
+
   /** A server that loads its model accepts connections, but sends hello only when it is ready. */
   unmute() {
     this.mute = false;
@@ -123,7 +128,7 @@ export class Fake {
     this.connections.add(c);
     socket.on('close', () => this.connections.delete(c));
     socket.on('error', () => {});
-    socket.on('message', (data) => this.command(c, JSON.parse(data)));
+    socket.on('message', (data) => !c.deaf && this.command(c, JSON.parse(data)));
     this.send(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId,
       time_ms: Date.now(),
       model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
@@ -137,7 +142,7 @@ export class Fake {
   }
 
   send(c, message) {
-    if (c.socket.readyState === 1) {
+    if (c.socket.readyState === 1 && !c.deaf) {
       c.socket.send(message instanceof Buffer ? message : JSON.stringify(message));
     }
   }

@@ -66,12 +66,15 @@ export function stage(options = {}) {
   const play = {
     fake: /** @type {any} */ (null),
     url: () => `http://127.0.0.1:${play.fake.port}/`,
+    /** Wait until something of the fake server is so. */
+    until: async (so, ms = WAIT_MS, words = String(so)) => {
+      const end = Date.now() + ms;
+      while (!so() && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
+      assert.ok(so(), words);
+    },
     /** Wait until n jobs were submitted. */
     arrived: async (n) => {
-      const until = Date.now() + WAIT_MS;
-      while (play.fake.jobs.length < n && Date.now() < until) {
-        await new Promise((done) => setTimeout(done, 20));
-      }
+      await play.until(() => play.fake.jobs.length >= n, WAIT_MS, `${n} jobs`);
       assert.equal(play.fake.jobs.length, n);
     },
   };

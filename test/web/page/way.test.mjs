@@ -178,6 +178,56 @@ describe('broken connections', () => {
     await v.leave(BROKEN_CONNECTION);
   });
 
+  test('a connection that dies silently is noticed by a submit, which is sent on the next one',
+      async () => {
+    const v = await visit(url());
+    play.fake.deafen();
+    await v.ask('a lighthouse');
+    await v.reads('.what', /^Sending$/);
+    await arrived(1);
+    await v.reads('#connection-text', /^Connected$/);
+    play.fake.run(2000);
+    await v.state('a lighthouse', 'done');
+    assert.equal(play.fake.submits.length, 1);
+    await v.leave();
+  });
+
+  test('and by coming back to the page, or to the network', async () => {
+    const v = await visit(url());
+    for (const come of [() => document.dispatchEvent(new Event('visibilitychange')),
+        () => window.dispatchEvent(new Event('online'))]) {
+      play.fake.deafen();
+      await v.page.evaluate(come);
+      await play.until(() => [...play.fake.connections].some((c) => !c.deaf && c.stats),
+        15_000, 'a new connection, and not by the idle ping');
+    }
+    await v.leave();
+  });
+
+  test('a submit that the server never answers: the card says so, and can be removed', async () => {
+    const v = await visit(url());
+    play.fake.swallow = () => {};
+    await v.ask('never answered');
+    await v.reads('.what', /^Sending$/);
+    await v.page.getByRole('button', { name: /^Remove from this page/ }).click();
+    await v.cards(0);
+    await v.page.getByRole('button', { name: 'Undo' }).click();
+    await v.cards(1);
+    // as if 30 s had passed
+    await v.page.evaluate(() => {
+      const { now } = performance;
+      performance.now = () => now.call(performance) + 31_000;
+    });
+    await v.reads('.errors', /gave no answer to this picture\.\s+Try again\./);
+    play.fake.swallow = null;
+    await v.page.getByRole('button', { name: /^Try again/ }).click();
+    await arrived(1);
+    assert.equal(new Set(play.fake.submits.map((m) => m.key)).size, 1);
+    play.fake.run(2000);
+    await v.state('never answered', 'done');
+    await v.leave();
+  });
+
   test('a server that forgot the job: the card says so and offers another try', async () => {
     const v = await visit(url());
     await v.ask('hold it');

@@ -17,14 +17,19 @@ class Memory {
 }
 
 function open(storage = new Memory()) {
-  const page = { sent: [], connected: false, storage, time: 1000 };
+  const page = { sent: [], connected: false, storage, time: 1000, clock: 0, probes: 0 };
   page.store = new Store();
-  page.session = new Session({ store: page.store, storage, now: () => 0, date: () => page.time++,
+  page.session = new Session({ store: page.store, storage, now: () => page.clock,
+    date: () => page.time++, probe: () => { page.probes += 1; },
     send: (m) => (page.connected && page.sent.push(m), page.connected) });
+  page.pass = (ms) => {
+    for (const until = page.clock + ms; page.clock < until; page.clock += 250) page.session.tick();
+  };
   page.receive = (...messages) => messages.forEach((m) => page.session.receive(m));
   page.hello = (boot_id = 'a') => {
     Object.assign(page, { connected: true, sent: [] });
     page.receive({ type: 'hello', boot_id });
+    page.store.dispatch({ do: 'connection', connection: { state: 'open' } });
   };
   page.of = (type) => page.sent.filter((m) => m.type === type);
   page.job = () => page.store.state.jobs[0];
@@ -77,6 +82,62 @@ describe('submitting', () => {
     for (const prompt of ['1', '2', '3']) page.session.submit({ prompt });
     page.hello();
     assert.deepEqual(page.of('submit').map((m) => m.spec.prompt), ['1', '2', '3']);
+  });
+
+  test('an answer that does not come: a probe, the same message again, then it is said', () => {
+    const page = open();
+    page.hello();
+    const key = page.session.submit({ prompt: 'x' });
+    page.pass(1900);
+    assert.equal(page.probes, 0);
+    page.pass(1000);
+    assert.equal(page.probes, 1);
+    page.pass(8000);
+    assert.deepEqual(page.of('submit').map((m) => m.key), [key, key]);
+    page.pass(20_000);
+    assert.equal(page.of('submit').length, 2);
+    assert.equal(page.probes, 1);
+    assert.deepEqual([page.job().state, page.job().error.code], ['refused', 'no_answer']);
+    page.session.again(key);
+    assert.deepEqual([page.job().state, page.job().error], ['sending', null]);
+    assert.deepEqual(page.of('submit').map((m) => m.key), [key, key, key], 'never another key');
+    page.receive(accepted(key));
+    page.pass(60_000);
+    assert.equal(page.job().state, 'queued');
+    assert.equal(page.of('submit').length, 3);
+  });
+
+  test('an answer that comes late is still one', () => {
+    const page = open();
+    page.hello();
+    const key = page.session.submit({ prompt: 'x' });
+    page.pass(40_000);
+    assert.equal(page.job().state, 'refused');
+    page.receive(accepted(key));
+    assert.deepEqual([page.job().state, page.job().error], ['queued', null]);
+  });
+
+  test('time without a connection does not count', () => {
+    const page = open();
+    page.hello();
+    page.session.submit({ prompt: 'x' });
+    page.pass(1000);
+    page.store.dispatch({ do: 'connection',
+      connection: { state: 'waiting', retryAt: 0, attempt: 1 } });
+    page.connected = false;
+    page.pass(60_000);
+    assert.deepEqual([page.probes, page.job().state], [0, 'sending']);
+    page.hello();
+    page.pass(1900);
+    assert.deepEqual([page.probes, page.job().state], [0, 'sending']);
+  });
+
+  test('a card that was removed before the answer and taken back is sent again', () => {
+    const page = open();
+    page.hello();
+    const key = page.session.submit({ prompt: 'x' });
+    page.session.adopt(page.session.forget([key]));
+    assert.deepEqual(page.of('submit').map((m) => m.key), [key, key]);
   });
 
   test('keys are 24 hex digits and do not repeat', () => {

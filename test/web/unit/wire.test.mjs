@@ -143,10 +143,10 @@ describe('the connection', () => {
     const env = makeEnvironment();
     env.wire.connect();
     env.sockets[0].say({ type: 'hello' });
-    env.pass(30_000);
+    env.pass(22_000);
     assert.ok(env.sockets[0].sent.some((m) => m.type === 'ping'));
     assert.equal(env.sockets[0].closed, false);
-    env.pass(30_000);
+    env.pass(5000);
     assert.equal(env.sockets[0].closed, true);
     assert.ok(env.sockets.length > 1, 'and tries again');
   });
@@ -155,12 +155,43 @@ describe('the connection', () => {
     const env = makeEnvironment();
     env.wire.connect();
     env.sockets[0].say({ type: 'hello' });
-    for (let i = 0; i < 20; i++) {
-      env.pass(10_000);
+    for (let i = 0; i < 200; i++) {
+      env.pass(1000);
       if (env.sockets[0].sent.at(-1)?.type === 'ping') env.sockets[0].say({ type: 'pong' });
     }
     assert.equal(env.sockets.length, 1);
     assert.equal(env.sockets[0].closed, false);
+  });
+
+  test('a probe replaces a dead connection at once, and only that', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'hello' });
+    env.wire.probe();
+    env.wire.probe();
+    assert.equal(env.sockets[0].sent.filter((m) => m.type === 'ping').length, 1);
+    env.sockets[0].say({ type: 'pong' });
+    env.pass(5000);
+    assert.equal(env.sockets[0].closed, false, 'it answered');
+    env.wire.probe();
+    env.pass(4100);
+    assert.equal(env.sockets[0].closed, true);
+    assert.equal(env.sockets.length, 2, 'without a pause');
+    env.sockets[1].say({ type: 'hello' });
+    env.pass(15_000);
+    assert.equal(env.sockets.length, 2);
+  });
+
+  test('a probe of a closed or a hanging connection connects', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].onclose();
+    env.wire.probe();
+    assert.equal(env.sockets.length, 2, 'not after the pause');
+    env.wire.probe();
+    env.pass(4100);
+    assert.equal(env.sockets[1].closed, true);
+    assert.equal(env.sockets.length, 3);
   });
 
   test('gives up a socket that never says hello', () => {
