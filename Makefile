@@ -44,8 +44,6 @@ PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg f
           frontend/*.webmanifest frontend/*/*.js frontend/*/*.json frontend/*/*.css)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-# the kernels leave this list when the core (ledger.c) calls nothing of theirs any more
-CORE_ARCHIVES := $(patsubst %,$(B)/lib%.a,core base kernels weights proto)
 ARCHIVES := $(patsubst %,$(B)/lib%.a,server core base kernels weights proto)
 .DEFAULT_GOAL := all
 # what is built in a way of its own has its file beside it; these add to KERNELS, LIBS and TESTS
@@ -91,12 +89,14 @@ $(B)/page.S: frontend/pack.sh $(PAGE) Makefile
 $(B)/page.o: $(B)/page.S
 	$(CC) -c -o $@ $<
 
-LINK = $(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(filter %.a,$^)
+LINK = $(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^)
 $(B)/test/%: test/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
-# the simulation links with what decides, and with nothing that waits
-$(B)/test/sim/%: test/sim/%.c $(CORE_ARCHIVES)
+# the simulation links with what decides, and nothing that waits: of the kernels one pure function
+$(B)/test/sim/%: LIBS = -ljansson -lsodium -lpthread -lm
+$(B)/test/sim/%: test/sim/%.c $(call obj,kernels/engine/admission.c) \
+                 $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
 $(B)/test/server/worker/test_png: LIBS += -lspng # another reader than our writer's
