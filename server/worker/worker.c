@@ -2,6 +2,7 @@
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
+#include "server/worker/picture.h"
 #include "server/worker/post.h"
 #include "server/worker/preview.h"
 #include "server/worker/request.h"
@@ -157,34 +158,19 @@ static void tell_quantum(struct worker *w, enum glm_phase phase, const int *pick
 }
 
 /* The finished picture leaves the device; its place is free before the encoder begins. */
-static void hand_over(struct worker *w, int i)
+static void deliver(struct worker *w, int i)
 {
-    struct resident *r = &w->on.at[i];
+    struct pixels_picture *p;
+    uint64_t job = w->on.at[i].job;
     struct fail f = {0};
-    size_t bytes = (size_t)r->spec.width * (size_t)r->spec.height * 3;
-    struct pixels_picture *p = calloc(1, sizeof *p);
-    uint64_t job = r->job;
-    int err = !p || !(p->rgb = malloc(bytes))
-                  ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for the finished picture.")
-                  : 0;
-    struct glm_picture picture = {.rgb = p ? p->rgb : NULL, .capacity = bytes};
-    if (!err) err = glm_run_image(r->run, &picture, &f);
+    int err = picture_take(&w->on.at[i], &p, &f);
+
     if (err == ERR_DEVICE) { /* it is drawn again when the device is back */
-        pixels_picture_free(p);
         if (!w->broken.code) w->broken = f;
         return;
     }
-    if (!err) {
-        p->m.kind = PIXELS_PICTURE;
-        p->job = job;
-        p->spec = r->spec;
-        p->width = picture.width;
-        p->height = picture.height;
-        memset(&r->spec, 0, sizeof r->spec);
-    }
     residents_remove(&w->on, i);
     if (err) {
-        pixels_picture_free(p);
         post_failed(&w->post, job, &f);
         return;
     }
@@ -207,7 +193,7 @@ static void look_after(struct worker *w, enum glm_phase phase, const int *picked
             residents_remove(&w->on, i);
             post_failed(&w->post, job, &f);
         } else if (w->on.turn[i].phase == GLM_DONE)
-            hand_over(w, i);
+            deliver(w, i);
     }
 }
 
