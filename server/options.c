@@ -47,7 +47,7 @@ const struct options_row OPTIONS_TABLE[] = {
      "Folder for queue and pictures; $XDG_DATA_HOME/darkroom when not given."},
     {"concurrency", 'c', OPTIONS_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
-    {"memory", 0, OPTIONS_INT, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
+    {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
      "Memory for pictures besides the weights; 0 for three quarters of what is free."},
     {"queue", 'q', OPTIONS_INT, S, AT(queue), "64", 1, LIMIT_QUEUE_MAX, "N",
      "Jobs that may wait; more are refused with a time to retry."},
@@ -76,7 +76,7 @@ const struct options_row OPTIONS_TABLE[] = {
      "Denoising steps; 0 for the model's own number."},
     {"guidance", 'g', OPTIONS_REAL, G | P, AT(guidance), "-1", -1, LIMIT_GUIDANCE_MAX, "X",
      "Weight of the prompt; up to 1 needs half the work, -1 for the model's own."},
-    {"seed", 'S', OPTIONS_INT, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
+    {"seed", 'S', OPTIONS_INT64, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
      "Same seed, same picture; -1 picks one and says which."},
     {"strict", 0, OPTIONS_FLAG, G, AT(strict), NULL, 0, 0, NULL,
      "The reference's sampling law to the letter: fails where it would fail."},
@@ -131,20 +131,29 @@ static int set_flag(bool *at, const char *where, const char *value, struct fail 
     return fail_set(f, ERR_USAGE, "%s must be yes or no, not '%s'.", where, value);
 }
 
-static int set_int(void *at, size_t bytes, const struct options_row *o, const char *where,
-                   const char *value, struct fail *f)
+static int set_int64(int64_t *at, const struct options_row *o, const char *where, const char *value,
+                     struct fail *f)
 {
     char *end;
+    long long n;
+
     errno = 0;
-    long long n = strtoll(value, &end, 10);
+    n = strtoll(value, &end, 10);
     if (end == value || *end || errno || (double)n < o->min || (double)n > o->max)
         return fail_set(f, ERR_USAGE, "%s must be a whole number from %.0f to %.0f, not '%s'.",
                         where, o->min, o->max, value);
-    if (bytes == sizeof(int64_t))
-        *(int64_t *)at = n;
-    else
-        *(int *)at = (int)n;
+    *at = n;
     return 0;
+}
+
+static int set_int(int *at, const struct options_row *o, const char *where, const char *value,
+                   struct fail *f)
+{
+    int64_t n;
+    int err = set_int64(&n, o, where, value, f);
+
+    if (!err) *at = (int)n;
+    return err;
 }
 
 /* A number of bytes, or of K, M, G (1024 each). */
@@ -179,11 +188,6 @@ static int set_real(double *at, const struct options_row *o, const char *where, 
     return 0;
 }
 
-static bool is_wide(const struct options_row *o)
-{
-    return o->offset == AT(memory_mb) || o->offset == AT(seed);
-}
-
 static int set(struct options *c, const struct options_row *o, enum options_place place,
                const char *where, const char *value, struct fail *f)
 {
@@ -196,8 +200,8 @@ static int set(struct options *c, const struct options_row *o, enum options_plac
     case OPTIONS_FLAG: err = set_flag(at, where, value, f); break;
     case OPTIONS_BYTES: err = set_bytes(at, o, where, value, f); break;
     case OPTIONS_REAL: err = set_real(at, o, where, value, f); break;
-    case OPTIONS_INT:
-        err = set_int(at, is_wide(o) ? sizeof(int64_t) : sizeof(int), o, where, value, f);
+    case OPTIONS_INT: err = set_int(at, o, where, value, f); break;
+    case OPTIONS_INT64: err = set_int64(at, o, where, value, f); break;
     }
     if (!err) c->place[index] = (unsigned char)place;
     return err;
@@ -277,7 +281,7 @@ static int read_entry(void *arg, const char *section, const char *name, const ch
     if (*section)
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: sections are not used; remove [%s].",
                              file->path, file->line, section);
-    else if (!o || o->offset == AT(config))
+    else if (!o || strcmp(o->name, "config") == 0)
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: there is no option '%s'.", file->path,
                              file->line, name);
     else if (file->seen[o - OPTIONS_TABLE])

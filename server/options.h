@@ -22,7 +22,15 @@ enum options_command {
     OPTIONS_TRACE,
     OPTIONS_COMMANDS
 };
-enum options_type { OPTIONS_TEXT, OPTIONS_INT, OPTIONS_REAL, OPTIONS_FLAG, OPTIONS_BYTES };
+/* Each is the type of the member at the row's offset: char *, int, int64_t, double, bool, int64_t. */
+enum options_type {
+    OPTIONS_TEXT,
+    OPTIONS_INT,
+    OPTIONS_INT64,
+    OPTIONS_REAL,
+    OPTIONS_FLAG,
+    OPTIONS_BYTES
+};
 enum options_place { OPTIONS_DEFAULT, OPTIONS_FILE, OPTIONS_ENVIRONMENT, OPTIONS_ARGUMENT };
 
 #define OPTIONS_MAX 48

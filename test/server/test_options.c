@@ -2,6 +2,7 @@
  * and errors that say where and what. */
 #include "server/options.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +52,25 @@ static void defaults(void **state)
     assert_null(c.model);
     assert_false(c.open);
     options_free(&c);
+}
+
+/* catches: a number written into a member of another width, a range that its member cannot hold */
+static void widths(void **state)
+{
+    (void)state;
+    struct options c;
+    assert_int_equal(read_with(&c, OPTIONS_GENERATE, "x --seed 9007199254740991", NULL), 0);
+    assert_int_equal(c.seed, 9007199254740991);
+    assert_true(c.guidance == -1 && !c.strict);
+    options_free(&c);
+    assert_int_equal(read_with(&c, OPTIONS_SERVE, "--memory 16777216 --port 65535", NULL), 0);
+    assert_int_equal(c.memory_mb, 16777216);
+    assert_int_equal(c.port, 65535);
+    assert_true(c.concurrency == 0 && c.vram == 0 && c.host != NULL);
+    options_free(&c);
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++)
+        if (o->type == OPTIONS_INT && !(o->min >= INT_MIN && o->max <= INT_MAX))
+            fail_msg("%s does not fit into an int", o->name);
 }
 
 /* catches: the last reader winning instead of the strongest place */
@@ -207,10 +227,10 @@ static void sizes_have_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),         cmocka_unit_test(precedence),
-        cmocka_unit_test(bad_values),       cmocka_unit_test(sizes_have_units),
-        cmocka_unit_test(bad_files),        cmocka_unit_test(help_lists_all),
-        cmocka_unit_test(docs_are_current),
+        cmocka_unit_test(defaults),         cmocka_unit_test(widths),
+        cmocka_unit_test(precedence),       cmocka_unit_test(bad_values),
+        cmocka_unit_test(sizes_have_units), cmocka_unit_test(bad_files),
+        cmocka_unit_test(help_lists_all),   cmocka_unit_test(docs_are_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
