@@ -29,7 +29,6 @@
 
 /* service */
 #define LIMIT_MESSAGE_BYTES       65536               /* one WebSocket text message from a client */
-#define LIMIT_BODY_BYTES          65536               /* one HTTP request body */
 #define LIMIT_KEY_BYTES           64                  /* idempotency key */
 #define LIMIT_REF_BYTES           64                  /* a client's name for one request */
 #define LIMIT_SEQ_MAX             9007199254740991ULL /* 2^53 - 1: exact in a JSON number */
@@ -37,11 +36,10 @@
 #define LIMIT_FRAME_BYTES         (1 << 20) /* image in one binary message; 512x512 JPEG has 60 KB */
 #define LIMIT_EXAMPLES            16        /* example prompts in hello */
 #define LIMIT_PREVIEW_EVERY_MS    60000 /* longest pause between previews that can be asked for */
-#define LIMIT_USER_BYTES          64    /* user name */
 #define LIMIT_QUEUE_MAX           4096  /* largest --queue */
 #define LIMIT_QUEUE_DEFAULT       64    /* jobs that wait */
 #define LIMIT_JOBS_KEPT           1024  /* finished jobs whose board stays in memory */
-#define LIMIT_SESSIONS            1024  /* open connections */
+#define LIMIT_SESSIONS_DEFAULT    1024  /* open connections */
 #define LIMIT_WATCHES             LIMIT_QUEUE_MAX /* jobs that one connection follows: all */
 #define LIMIT_JOB_SECONDS_DEFAULT 300             /* running time of one job */
 #define LIMIT_PREVIEW_PX_MIN      16  /* longest side of a preview; one token grid has 4 to 64 */

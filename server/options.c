@@ -12,13 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define S          (1U << OPTIONS_SERVE)
-#define G          (1U << OPTIONS_GENERATE)
-#define C          (1U << OPTIONS_CHECK)
-#define P          (1U << OPTIONS_PLAN)
-#define T          (1U << OPTIONS_TRACE)
-#define ALL        (S | G | C | P | T)
-#define AT(member) offsetof(struct options, member)
+#define S              (1U << OPTIONS_SERVE)
+#define G              (1U << OPTIONS_GENERATE)
+#define C              (1U << OPTIONS_CHECK)
+#define P              (1U << OPTIONS_PLAN)
+#define T              (1U << OPTIONS_TRACE)
+#define ALL            (S | G | C | P | T)
+/* a limit's number as the text of a default */
+#define TEXT_OF(limit) TEXT_OF_(limit)
+#define TEXT_OF_(x)    #x
+#define AT(member)     offsetof(struct options, member)
 
 const struct options_row OPTIONS_TABLE[] = {
     {"model", 'm', OPTIONS_TEXT, ALL, AT(model), NULL, 0, 0, "DIR",
@@ -49,12 +52,12 @@ const struct options_row OPTIONS_TABLE[] = {
      "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
      "Memory for pictures besides the weights; 0 for three quarters of what is free."},
-    {"queue", 'q', OPTIONS_INT, S, AT(queue), "64", 1, LIMIT_QUEUE_MAX, "N",
+    {"queue", 'q', OPTIONS_INT, S, AT(queue), TEXT_OF(LIMIT_QUEUE_DEFAULT), 1, LIMIT_QUEUE_MAX, "N",
      "Jobs that may wait; more are refused with a time to retry."},
-    {"job-seconds", 0, OPTIONS_INT, S, AT(job_seconds), "300", 1, 86400, "N",
-     "Running time after which a job is ended as `timeout`."},
-    {"connections", 0, OPTIONS_INT, S, AT(connections), "1024", 1, 65536, "N",
-     "Open connections in all."},
+    {"job-seconds", 0, OPTIONS_INT, S, AT(job_seconds), TEXT_OF(LIMIT_JOB_SECONDS_DEFAULT), 1,
+     86400, "N", "Running time after which a job is ended as `timeout`."},
+    {"connections", 0, OPTIONS_INT, S, AT(connections), TEXT_OF(LIMIT_SESSIONS_DEFAULT), 1, 65536,
+     "N", "Open connections in all."},
     {"connections-per-ip", 0, OPTIONS_INT, S, AT(connections_per_ip), "0", 0, 65536, "N",
      "Open connections from one address; 0: 64, but from this machine itself any number."},
     {"ping-seconds", 0, OPTIONS_INT, S, AT(ping_seconds), "25", 1, 3600, "N",
