@@ -20,13 +20,9 @@ static void from_lws(int level, const char *line)
 
 static void usage(FILE *out)
 {
-    fputs("darkroom - a realtime image-generation service for GLM-Image\n\n"
-          "  darkroom serve      serve a model: web page, WebSocket, pictures\n"
-          "  darkroom generate   draw one picture without the service\n"
-          "  darkroom check      what a model folder holds, or what is wrong with it\n"
-          "  darkroom plan       bytes and FLOPs of one picture\n"
-          "  darkroom trace      every stage of a reference trace's request\n"
-          "  darkroom options    all options as a Markdown table\n"
+    fputs("darkroom - a realtime image-generation service for GLM-Image\n\n", out);
+    options_usage(out);
+    fputs("  darkroom options    all options as a Markdown table\n"
           "  darkroom version\n\n"
           "`darkroom COMMAND --help` lists a command's options.\n",
           out);

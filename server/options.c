@@ -90,14 +90,20 @@ const struct options_row OPTIONS_TABLE[] = {
     {0},
 };
 
+/* usage: a line of the program's help; doc: what the command's own help begins with */
 static const struct {
-    const char *name, *args, *doc;
+    const char *name, *args, *usage, *doc;
 } COMMANDS[OPTIONS_COMMANDS] = {
-    {"serve", "", "Serve a model: a web page, WebSocket darkroom.v1, and the pictures."},
-    {"generate", "PROMPT", "Draw one picture without the service."},
-    {"check", "", "Say what a model folder holds, or the first ten things that are wrong."},
-    {"plan", "", "Bytes by lifetime and FLOPs by phase of one picture."},
-    {"trace", "", "Write every stage of a reference trace's request, for comparison."},
+    [OPTIONS_SERVE] = {"serve", "", "serve a model: web page, WebSocket, pictures",
+                       "Serve a model: a web page, WebSocket darkroom.v1, and the pictures."},
+    [OPTIONS_GENERATE] = {"generate", "PROMPT", "draw one picture without the service",
+                          "Draw one picture without the service."},
+    [OPTIONS_CHECK] = {"check", "", "what a model folder holds, or what is wrong with it",
+                       "Say what a model folder holds, or the first ten things that are wrong."},
+    [OPTIONS_PLAN] = {"plan", "", "bytes and FLOPs of one picture",
+                      "Bytes by lifetime and FLOPs by phase of one picture."},
+    [OPTIONS_TRACE] = {"trace", "", "every stage of a reference trace's request",
+                       "Write every stage of a reference trace's request, for comparison."},
 };
 
 const char *options_command_name(enum options_command command)
@@ -110,6 +116,12 @@ int options_command_parse(const char *name)
     for (int i = 0; i < OPTIONS_COMMANDS; i++)
         if (strcmp(COMMANDS[i].name, name) == 0) return i;
     return -1;
+}
+
+void options_usage(FILE *out)
+{
+    for (int i = 0; i < OPTIONS_COMMANDS; i++)
+        fprintf(out, "  darkroom %-10s %s\n", COMMANDS[i].name, COMMANDS[i].usage);
 }
 
 /* --- one value ----------------------------------------------------------------------------------- */

@@ -77,6 +77,7 @@ extern const struct options_row OPTIONS_TABLE[];
 
 const char *options_command_name(enum options_command);
 int options_command_parse(const char *name); /* -1: no such command */
+void options_usage(FILE *out);               /* a line for each command */
 
 /* Read everything for one command: args[0] is its name. environ as in environ(7). On failure
  * (ERR_USAGE) f says which flag, variable or line of which file, and what would be right. The caller
