@@ -12,7 +12,7 @@
 
 enum loop_kind {
     LOOP_DEVICE_EVENT, /* worker: struct loop_device_event */
-    LOOP_FATAL,        /* worker: struct loop_stored with why; the model cannot be opened */
+    LOOP_FATAL,        /* worker: struct loop_fatal; the model cannot be opened */
     LOOP_PREVIEW,      /* encoder: struct loop_preview */
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
     LOOP_STORED        /* store: struct loop_stored */
@@ -21,6 +21,11 @@ enum loop_kind {
 struct loop_device_event {
     struct msg m;
     struct note note;
+};
+
+struct loop_fatal {
+    struct msg m;
+    struct fail why;
 };
 
 struct loop_preview {

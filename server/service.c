@@ -171,7 +171,7 @@ static void on_stored(struct service *s, struct loop_stored *m)
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
-static void on_fatal(struct service *s, struct loop_stored *m)
+static void on_fatal(struct service *s, struct loop_fatal *m)
 {
     s->fatal = m->why;
     hub_drain(s->hub, clock_us()); /* connections are closed after the workers have ended */
@@ -185,7 +185,7 @@ static void on_events(void *arg)
         next = m->next;
         switch (m->kind) {
         case LOOP_DEVICE_EVENT: on_note(s, (struct loop_device_event *)m); break;
-        case LOOP_FATAL: on_fatal(s, (struct loop_stored *)m); break;
+        case LOOP_FATAL: on_fatal(s, (struct loop_fatal *)m); break;
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;

@@ -35,7 +35,7 @@ void post_failed(const struct post *p, uint64_t job, const struct fail *why)
 
 void post_fatal(const struct post *p, const struct fail *why)
 {
-    struct loop_stored *m;
+    struct loop_fatal *m;
     while (!(m = calloc(1, sizeof *m)))
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     m->m.kind = LOOP_FATAL;

@@ -65,7 +65,7 @@ static struct note next_note(int quanta)
         struct msg *m = list;
         struct note note = ((struct loop_device_event *)m)->note;
         list = m->next;
-        if (m->kind != LOOP_DEVICE_EVENT) fail_msg("%s", ((struct loop_stored *)m)->why.message);
+        if (m->kind != LOOP_DEVICE_EVENT) fail_msg("%s", ((struct loop_fatal *)m)->why.message);
         free(m);
         seen[note.kind][note.device]++;
         if (quanta || note.kind != NOTE_QUANTUM) return note;

@@ -252,7 +252,7 @@ static void no_model(void **state)
     struct msg *m = mbox_wait(&loop, 10000);
     assert_non_null(m);
     assert_int_equal(m->kind, LOOP_FATAL);
-    assert_int_equal(((struct loop_stored *)m)->why.code, ERR_MODEL);
+    assert_int_equal(((struct loop_fatal *)m)->why.code, ERR_MODEL);
     free(m);
     assert_int_equal(tear_down(NULL), 0);
 }
