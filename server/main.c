@@ -63,7 +63,11 @@ static int run(enum options_command command, const struct options *options)
     if (!model) model = bundled;
     log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
     lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
-    struct cli cli = {options, model, DARKROOM_VERSION, page_files, &the_log};
+    struct cli cli = {.options = options,
+                      .model = model,
+                      .version = DARKROOM_VERSION,
+                      .pages = page_files,
+                      .log = &the_log};
     int status = commands[command](&cli);
     log_destroy(&the_log);
     return status;

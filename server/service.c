@@ -289,8 +289,16 @@ static int open_hub(struct service *s, struct fail *f)
                             .stuck_seconds =
                                 c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS,
                             .kept = LIMIT_JOBS_KEPT};
-    struct hub_out out = {s,        out_accept, out_end,  out_start,    out_drop,
-                          out_wish, out_busy,   out_plan, session_wake, out_random};
+    struct hub_out out = {.arg = s,
+                          .store_accept = out_accept,
+                          .store_end = out_end,
+                          .start = out_start,
+                          .drop = out_drop,
+                          .wish = out_wish,
+                          .busy = out_busy,
+                          .plan = out_plan,
+                          .wake = session_wake,
+                          .random = out_random};
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
     if (!err && hub_new(&s->hub, &conf, &out))
         err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the service.");
@@ -305,8 +313,12 @@ static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
 
 static int open_http(struct service *s, struct fail *f)
 {
-    struct http_conf conf = {s->conf->pages,   s->hub,   s->store,
-                             s->conf->version, s->model, &s->frame_lag};
+    struct http_conf conf = {.pages = s->conf->pages,
+                             .hub = s->hub,
+                             .store = s->store,
+                             .version = s->conf->version,
+                             .model = s->model,
+                             .frame_lag = &s->frame_lag};
     return http_new(&s->http, &conf, f);
 }
 
@@ -336,7 +348,8 @@ static int open_net(struct service *s, struct fail *f)
 static int open_threads(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
-    struct encoder_conf encoder = {&s->box, s->log, s->model, s->conf->version};
+    struct encoder_conf encoder = {
+        .loop = &s->box, .log = s->log, .model = s->model, .version = s->conf->version};
     int err = encoder_new(&s->encoder, &encoder, f);
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {

@@ -60,7 +60,12 @@ int cli_serve(const struct cli *c)
     sigprocmask(SIG_BLOCK, &set,
                 NULL); /* before any thread: the loop reads them from a descriptor */
     signal(SIGPIPE, SIG_IGN);
-    struct service_conf conf = {c->options, c->model, data, c->version, c->pages, c->log};
+    struct service_conf conf = {.options = c->options,
+                                .model = c->model,
+                                .data = data,
+                                .version = c->version,
+                                .pages = c->pages,
+                                .log = c->log};
     return service_run(&conf, &f) ? cli_complain(&f) : 0;
 }
 

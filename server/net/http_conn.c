@@ -142,7 +142,8 @@ int http_conn_request(struct conn *c, const char *path, size_t len)
     conn_header(c->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, match, sizeof match);
     conn_header(c->wsi, WSI_TOKEN_HTTP_URI_ARGS, query, sizeof query);
     snprintf(copy, sizeof copy, "%.*s", (int)(len < sizeof copy ? len : sizeof copy - 1), path);
-    struct http_request q = {conn_method(c->wsi), copy, query, match};
+    struct http_request q = {
+        .method = conn_method(c->wsi), .path = copy, .query = query, .if_none_match = match};
     c->last_request = c->over || strcmp(q.method, "other") == 0;
     if (c->over)
         too_many(&c->reply);

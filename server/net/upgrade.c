@@ -20,8 +20,15 @@ int upgrade_check(struct conn *c, struct fail *f)
     conn_header(wsi, WSI_TOKEN_HOST, host, sizeof host);
     conn_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
     conn_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
-    struct handshake s = {conn_method(wsi), path, up,    connection, version, key,
-                          protocols,        host, origin};
+    struct handshake s = {.method = conn_method(wsi),
+                          .path = path,
+                          .upgrade = up,
+                          .connection = connection,
+                          .version = version,
+                          .key = key,
+                          .protocols = protocols,
+                          .host = host,
+                          .origin = origin};
     if (c->over) {
         fail_set(f, ERR_RATE_LIMITED, "There are too many connections.");
         f->retry_after_ms = 5000;

@@ -406,7 +406,7 @@ int worker_new(struct worker **out, const struct worker_conf *conf, struct fail 
     *out = NULL;
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the worker.");
     w->conf = *conf;
-    w->post = (struct post){conf->loop, conf->index};
+    w->post = (struct post){.loop = conf->loop, .device = conf->index};
     w->preview.encoder = conf->previews;
     w->preview.log = conf->log;
     if (pixels_init(&w->preview.pixels, f)) {

@@ -56,16 +56,16 @@ static uint64_t harness_random(void *arg)
 
 static inline int harness_open(struct harness *r)
 {
-    struct hub_out out = {r,
-                          harness_accept,
-                          harness_end,
-                          harness_start,
-                          harness_drop,
-                          harness_wish,
-                          harness_busy,
-                          harness_plan,
-                          session_wake,
-                          harness_random};
+    struct hub_out out = {.arg = r,
+                          .store_accept = harness_accept,
+                          .store_end = harness_end,
+                          .start = harness_start,
+                          .drop = harness_drop,
+                          .wish = harness_wish,
+                          .busy = harness_busy,
+                          .plan = harness_plan,
+                          .wake = session_wake,
+                          .random = harness_random};
     memset(r, 0, sizeof *r);
     spec_limits_init(&r->limits);
     struct hub_conf conf = {.boot = 1,

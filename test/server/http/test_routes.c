@@ -55,7 +55,12 @@ static int set_up(void **state)
     if (!mkdtemp(folder) || harness_open(&harness) || store_open(&store, folder, &box, NULL, NULL))
         return -1;
     store_one();
-    struct http_conf conf = {PAGES, harness.hub, store, "1.0", "tiny", &lag};
+    struct http_conf conf = {.pages = PAGES,
+                             .hub = harness.hub,
+                             .store = store,
+                             .version = "1.0",
+                             .model = "tiny",
+                             .frame_lag = &lag};
     return http_new(&http, &conf, NULL);
 }
 
