@@ -182,6 +182,7 @@ static void write_counts(const struct answer_stats *s, struct text *out)
 void answer_stats(const char *ref, const struct answer_stats *s, struct text *out)
 {
     int rows = s->n_jobs < LIMIT_LIST ? s->n_jobs : LIMIT_LIST;
+
     start("stats", ref, out);
     write_counts(s, out);
     text_open(out, "jobs", '[');

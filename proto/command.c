@@ -48,6 +48,7 @@ static int read_token(const char *name, const json_t *v, char *out, size_t max, 
     const char *s = json_string_value(v);
     size_t len = s ? strlen(s) : 0;
     bool good = len >= 1 && len <= max;
+
     for (size_t i = 0; good && i < len; i++)
         good = s[i] > ' ' && s[i] <= '~';
     if (good) {
@@ -63,6 +64,7 @@ static int read_whole(const char *name, const json_t *v, double min, double max,
                       struct fail *f)
 {
     double value = json_is_number(v) ? json_number_value(v) : NAN;
+
     if (value >= min && value <= max && value == floor(value)) {
         *out = value;
         return 0;
@@ -76,6 +78,7 @@ static int read_int(const char *name, const json_t *v, int min, int max, int *ou
 {
     double value = 0;
     int code = read_whole(name, v, min, max, &value, f);
+
     if (!code) *out = (int)value;
     return code;
 }
@@ -108,6 +111,7 @@ static int read_state(const char *name, const json_t *v, int *out, struct fail *
 static int read_format(const char *name, const json_t *v, enum frame_format *out, struct fail *f)
 {
     const char *s = json_is_string(v) ? json_string_value(v) : "";
+
     for (int i = FRAME_NONE; i <= FRAME_PNG; i++) {
         *out = (enum frame_format)i;
         if (strcmp(frame_format_name(*out), s) == 0) return 0;
@@ -120,6 +124,7 @@ static int read_seq(const char *name, const json_t *v, uint64_t *out, struct fai
 {
     double value = 0;
     int code = read_whole(name, v, 0, (double)LIMIT_SEQ_MAX, &value, f);
+
     *out = (uint64_t)value;
     return code;
 }
@@ -136,6 +141,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
                        struct fail *f)
 {
     const char *name = MEMBER[m];
+
     switch (m) {
     case SPEC: return spec_decode(&c->spec, v, limits, f);
     case KEY: return read_token(name, v, c->key, LIMIT_KEY_BYTES, f);
@@ -161,6 +167,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
 static void list_members(const struct kind *kind, char *out, size_t size)
 {
     size_t len = (size_t)snprintf(out, size, "type, ref");
+
     for (int m = 0; m < MEMBERS; m++)
         if (kind->members & HAS(m) && len < size)
             len += (size_t)snprintf(out + len, size - len, ", %s", MEMBER[m]);
@@ -169,6 +176,7 @@ static void list_members(const struct kind *kind, char *out, size_t size)
 static int fail_unknown(const struct kind *kind, const char *name, struct fail *f)
 {
     char all[128];
+
     list_members(kind, all, sizeof all);
     fail_field(f, ERR_BAD_FIELD, name, "%s has no member \"%.60s\"", kind->name, name);
     return fail_advise(f, "Its members are %s.", all);
@@ -181,6 +189,7 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
     unsigned known = kind->members | HAS(TYPE) | HAS(REF), given = 0;
     const char *name;
     json_t *v;
+
     json_object_foreach((json_t *)(uintptr_t)root, name, v)
     {
         int m = 0;
@@ -203,6 +212,7 @@ static int fail_kind(const json_t *type, struct fail *f)
 {
     char all[128] = "";
     size_t len = 0;
+
     for (int i = 0; i < COMMAND_KINDS; i++)
         len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "", KIND[i].name);
     if (json_is_string(type))
@@ -218,6 +228,7 @@ static int read_envelope(const json_t *root, struct command *c, struct fail *f)
 {
     const json_t *type = json_object_get(root, "type"), *ref = json_object_get(root, "ref");
     const json_t *job = json_object_get(root, "job");
+
     for (int i = 0; i < COMMAND_KINDS; i++)
         if (json_is_string(type) && strcmp(json_string_value(type), KIND[i].name) == 0) c->kind = i;
     if (job) read_job("job", job, &c->job, NULL);
@@ -230,6 +241,7 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
                    struct command *c, struct fail *f)
 {
     struct fail why;
+
     *c = (struct command){.kind = -1,
                           .watch = true,
                           .on = true,

@@ -136,6 +136,7 @@ static void write_preview(const struct event_preview *e, uint64_t job, uint64_t 
                       .width = e->width,
                       .height = e->height,
                       .bytes = e->bytes};
+
     frame_encode(&h, header);
     text_bytes(out, header, sizeof header);
     text_bytes(out, e->image, e->bytes);

@@ -43,6 +43,7 @@ static const struct row TABLE[] = {
 static const struct row *row_of(enum err code)
 {
     size_t n = sizeof TABLE / sizeof *TABLE;
+
     for (size_t i = 0; i < n; i++)
         if (TABLE[i].code == code) return &TABLE[i];
     return &TABLE[n - 1];
@@ -82,6 +83,7 @@ static int fill(struct fail *f, enum err code, const char *field, const char *fo
 int fail_set(struct fail *f, enum err code, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     fill(f, code, "", format, args);
     va_end(args);
@@ -91,6 +93,7 @@ int fail_set(struct fail *f, enum err code, const char *format, ...)
 int fail_field(struct fail *f, enum err code, const char *field, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     fill(f, code, field, format, args);
     va_end(args);

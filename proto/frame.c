@@ -17,6 +17,7 @@ static void put(uint8_t *at, uint64_t value, int bytes)
 static uint64_t get(const uint8_t *at, int bytes)
 {
     uint64_t value = 0;
+
     for (int i = 0; i < bytes; i++)
         value |= (uint64_t)at[i] << 8 * i;
     return value;
@@ -54,6 +55,7 @@ void frame_encode(const struct frame *h, uint8_t out[FRAME_HEADER])
 int frame_decode(const void *message, size_t len, struct frame *out, struct fail *f)
 {
     const uint8_t *at = message;
+
     memset(out, 0, sizeof *out);
     if (len < FRAME_HEADER)
         return fail_set(f, ERR_BAD_REQUEST, "a frame of %zu bytes has no header", len);
@@ -82,6 +84,7 @@ int frame_decode(const void *message, size_t len, struct frame *out, struct fail
 const char *frame_format_name(enum frame_format format)
 {
     static const char *const NAME[] = {"none", "jpeg", "png"};
+
     assert(format >= FRAME_NONE && format <= FRAME_PNG);
     return NAME[format];
 }

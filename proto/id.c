@@ -13,6 +13,7 @@ void id_format(uint64_t id, char out[ID_TEXT])
 bool id_parse(const char *text, uint64_t *out)
 {
     uint64_t id = 0;
+
     for (int i = 0; i < ID_TEXT - 1; i++) {
         const char *digits = "0123456789abcdef";
         const char *at = text[i] ? strchr(digits, text[i]) : NULL;

@@ -62,6 +62,7 @@ static char **text_of(const struct spec *s, const struct spec_field *row)
 static double number_of(const struct spec *s, const struct spec_field *row)
 {
     const char *at = (const char *)s + row->offset;
+
     switch (row->type) {
     case SPEC_INT: return *(const int *)(const void *)at;
     case SPEC_INT64: return (double)*(const int64_t *)(const void *)at;
@@ -73,6 +74,7 @@ static double number_of(const struct spec *s, const struct spec_field *row)
 static void number_set(struct spec *s, const struct spec_field *row, double value)
 {
     char *at = (char *)s + row->offset;
+
     switch (row->type) {
     case SPEC_INT: *(int *)(void *)at = (int)value; break;
     case SPEC_INT64: *(int64_t *)(void *)at = (int64_t)value; break;
@@ -88,6 +90,7 @@ static void number_set(struct spec *s, const struct spec_field *row, double valu
 static const char *range_text(const struct spec_range *r, char out[RANGE_TEXT])
 {
     char min[TEXT_NUMBER], max[TEXT_NUMBER], step[TEXT_NUMBER];
+
     text_number(r->min, min);
     text_number(r->max, max);
     text_number(r->step, step);
@@ -102,6 +105,7 @@ static int check_range(const struct spec_field *row, const struct spec_range *r,
                        struct fail *f)
 {
     char value[TEXT_NUMBER] = "not a number", bound[TEXT_NUMBER], all[RANGE_TEXT];
+
     if (v >= r->min && v <= r->max) return 0;
     if (isfinite(v)) text_number(v, value);
     text_number(v < r->min ? r->min : r->max, bound);
@@ -114,6 +118,7 @@ static int check_step(const struct spec_field *row, const struct spec_range *r, 
                       struct fail *f)
 {
     char value[TEXT_NUMBER], low[TEXT_NUMBER], high[TEXT_NUMBER], all[RANGE_TEXT];
+
     if (r->step <= 0 || fmod(v, r->step) == 0) return 0;
     text_number(v, value);
     text_number(floor(v / r->step) * r->step, low);
@@ -131,6 +136,7 @@ static int check_number(const struct spec_field *row, const struct spec_range *r
                         struct fail *f)
 {
     int code = check_range(row, r, v, f);
+
     return code ? code : check_step(row, r, v, f);
 }
 
@@ -149,6 +155,7 @@ static uint32_t code_point(const char *s, size_t n)
 {
     static const unsigned char FIRST[] = {0, 0x7f, 0x1f, 0xf, 7};
     uint32_t c = (unsigned char)s[0] & FIRST[n];
+
     for (size_t i = 1; i < n; i++)
         c = c << 6 | ((unsigned char)s[i] & 0x3f);
     return c;
@@ -187,6 +194,7 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
                       struct fail *f)
 {
     size_t len = s ? strlen(s) : 0;
+
     if ((double)len > r->max) {
         fail_field(f, ERR_TOO_LARGE, row->name, "%s has %zu bytes; the most is %.0f", row->name,
                    len, r->max);
@@ -205,6 +213,7 @@ static int check_aspect(const struct spec *s, const struct spec_limits *l, struc
     bool wide = s->width > s->height;
     double step = l->range[SPEC_WIDTH].step;
     double longer = wide ? s->width : s->height, shorter = wide ? s->height : s->width;
+
     if (longer <= shorter * l->aspect_max) return 0;
     fail_field(f, ERR_BAD_FIELD, wide ? "height" : "width", "%dx%d is longer than %g:1", s->width,
                s->height, l->aspect_max);
@@ -217,6 +226,7 @@ static int check_aspect(const struct spec *s, const struct spec_limits *l, struc
 int spec_check(const struct spec *s, const struct spec_limits *l, struct fail *f)
 {
     struct fail unwanted;
+
     if (!f) f = &unwanted;
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
@@ -247,6 +257,7 @@ static int decode_field(struct spec *out, int id, const json_t *v, const struct 
 {
     const struct spec_field *row = &SPEC_TABLE[id];
     bool text = row->type == SPEC_TEXT;
+
     if (text ? !json_is_string(v) : !json_is_number(v)) {
         char all[RANGE_TEXT];
         fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
@@ -278,6 +289,7 @@ static int fail_unknown(struct fail *f, const char *name)
 {
     char all[256] = "";
     size_t len = 0;
+
     for (int i = 0; i < SPEC_FIELDS; i++)
         len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "",
                                 SPEC_TABLE[i].name);
@@ -291,6 +303,7 @@ static int decode_members(struct spec *out, const json_t *object, const struct s
     bool given[SPEC_FIELDS] = {false};
     const char *name;
     json_t *v;
+
     json_object_foreach((json_t *)(uintptr_t)object, name, v)
     {
         int id = find(name);
@@ -309,6 +322,7 @@ static int decode_members(struct spec *out, const json_t *object, const struct s
 int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *l, struct fail *f)
 {
     struct fail unwanted;
+
     if (!f) f = &unwanted;
     if (!json_is_object(object)) {
         memset(out, 0, sizeof *out);
@@ -326,6 +340,7 @@ int spec_parse(struct spec *out, const char *text, size_t len, const struct spec
                struct fail *f)
 {
     struct fail unwanted;
+
     if (!f) f = &unwanted;
     memset(out, 0, sizeof *out);
     json_t *object = text_parse(text, len, CANONICAL_MAX, f);
@@ -366,6 +381,7 @@ void spec_free(struct spec *s)
 static size_t cut_at(const char *s, size_t max)
 {
     size_t len = strnlen(s, max + 1);
+
     if (len <= max) return len;
     for (len = max; len && ((unsigned char)s[len] & 0xc0) == 0x80;)
         len--;
@@ -375,6 +391,7 @@ static size_t cut_at(const char *s, size_t max)
 bool spec_write_cut(const struct spec *s, struct text *out, const char *key, size_t max)
 {
     bool cut = false;
+
     text_open(out, key, '{');
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
@@ -399,6 +416,7 @@ void spec_write(const struct spec *s, struct text *out, const char *key)
 int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 {
     struct text t;
+
     text_init(&t, 0, CANONICAL_MAX);
     spec_write(s, &t, NULL);
     int code = text_check(&t, NULL);
@@ -410,6 +428,7 @@ int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
 {
     static const char *const TYPE[] = {"string", "integer", "integer", "number"};
+
     text_open(out, key, '[');
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];

@@ -79,6 +79,7 @@ void text_raw(struct text *t, const char *chars)
 void text_printf(struct text *t, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
@@ -92,6 +93,7 @@ void text_printf(struct text *t, const char *format, ...)
 size_t text_utf8(const char *chars, size_t len)
 {
     const unsigned char *s = (const unsigned char *)chars;
+
     if (len == 0) return 0;
     if (s[0] < 0x80) return 1;
     size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -108,6 +110,7 @@ size_t text_utf8(const char *chars, size_t len)
 static void put_quoted(struct text *t, const char *s, size_t len)
 {
     static const char SHORT[] = "btn\vfr"; /* for 8 to 13; \v has no short form */
+
     text_bytes(t, "\"", 1);
     for (size_t i = 0, n; i < len; i += n) {
         unsigned char c = (unsigned char)s[i];
@@ -171,6 +174,7 @@ void text_int(struct text *t, const char *key, int64_t value)
 void text_real(struct text *t, const char *key, double value)
 {
     char number[TEXT_NUMBER] = "null";
+
     if (isfinite(value)) text_number(value, number);
     begin(t, key);
     text_raw(t, number);
@@ -191,6 +195,7 @@ void text_null(struct text *t, const char *key)
 void text_id(struct text *t, const char *key, uint64_t id)
 {
     char hex[ID_TEXT];
+
     id_format(id, hex);
     text_string(t, key, hex);
 }
@@ -208,6 +213,7 @@ static int shortest(double value, char digits[TEXT_NUMBER], int *count)
 {
     char e[TEXT_NUMBER] = "";
     int n = 0;
+
     do {
         snprintf(e, sizeof e, "%.*e", n++, value);
     } while (n < 17 && strtod(e, NULL) != value);
@@ -224,6 +230,7 @@ void text_number(double value, char out[TEXT_NUMBER])
 {
     char d[TEXT_NUMBER];
     int k, n;
+
     if (value == 0) {
         snprintf(out, TEXT_NUMBER, "0");
         return;
@@ -246,6 +253,7 @@ static int depth_of(const char *text, size_t len)
 {
     int depth = 0, deepest = 0;
     bool quoted = false;
+
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (quoted) {
@@ -267,6 +275,7 @@ static int fail_duplicate(struct fail *f, const char *reason)
 {
     char key[sizeof f->field] = "";
     const char *from = strstr(reason, "near '\"");
+
     if (from) snprintf(key, sizeof key, "%s", from + 7);
     char *end = strrchr(key, '"');
     if (end) *end = 0;

@@ -52,6 +52,7 @@ static void read_rope(struct json_doc *d, struct ar_config *a)
     bool old = json_at(d, "text_config.rope_scaling") != NULL;
     const char *at = old ? "text_config.rope_scaling" : "text_config.rope_parameters";
     char type[80], theta[80], partial[80], section[80];
+
     snprintf(type, sizeof type, "%s.rope_type", at);
     if (!json_at(d, type)) snprintf(type, sizeof type, "%s.type", at);
     snprintf(theta, sizeof theta, "%s.rope_theta", at);
@@ -114,10 +115,11 @@ static void read_ar(struct json_doc *d, struct ar_config *a)
 static int get_side(struct json_doc *d, const char *path, int def)
 {
     int v[2];
+
     if (!json_is_array(json_at(d, path))) return get_width_or(d, path, def);
     if (json_get_ints(d, path, 1, WIDTH_MAX, 2, 2, v) == 2 && v[0] != v[1])
         json_refuse(d, path, "is not square");
-    return d->rc ? def : v[0];
+    return d->err ? def : v[0];
 }
 
 static void read_vit(struct json_doc *d, struct vit_config *v)
@@ -157,6 +159,7 @@ static void read_vq(struct json_doc *d, struct vq_config *q, const struct vit_co
 static void read_token_ids(struct json_doc *d, struct model_config *c)
 {
     int64_t last = c->ar.vocab - 1;
+
     c->token.image_start = (int)json_get_int_or(d, "image_start_token_id", 0, last, 16384);
     c->token.image_end = (int)json_get_int_or(d, "image_end_token_id", 0, last, 16385);
     c->token.image = (int)json_get_int_or(d, "image_token_id", 0, last, 167855);
@@ -210,6 +213,7 @@ static void read_sampling(struct json_doc *d, struct model_config *c)
 static void read_glyph(struct json_doc *d, struct model_config *c)
 {
     struct glyph_config *g = &c->glyph;
+
     json_only_text(d, "model_type", "t5", true);
     json_only_text(d, "feed_forward_proj", "gated-gelu", false);
     json_only_text(d, "dense_act_fn", "gelu_new", true);
@@ -235,6 +239,7 @@ static void read_glyph(struct json_doc *d, struct model_config *c)
 static void read_dit(struct json_doc *d, struct model_config *c)
 {
     struct dit_config *t = &c->dit;
+
     json_only_text(d, "_class_name", "GlmImageTransformer2DModel", false);
     json_only_number(d, "patch_size", 2, false);
     t->patch = 2;
@@ -267,6 +272,7 @@ static void read_dit(struct json_doc *d, struct model_config *c)
 static void read_flow(struct json_doc *d, struct model_config *c)
 {
     struct flow_config *f = &c->flow;
+
     json_only_text(d, "_class_name", "FlowMatchEulerDiscreteScheduler", false);
     json_only_text(d, "time_shift_type", "linear", false);
     json_only_bool(d, "use_dynamic_shifting", true, false);
@@ -289,6 +295,7 @@ static void only_blocks(struct json_doc *d, const char *path, const char *kind)
 {
     const json_t *a = json_at(d, path), *v;
     size_t i;
+
     if (!json_is_array(a) || json_array_size(a) != CONFIG_VAE_LEVELS)
         json_refuse(d, path, "is not an array of %d blocks", CONFIG_VAE_LEVELS);
     json_array_foreach(a, i, v) if (!json_is_string(v) || strcmp(json_string_value(v), kind) != 0)
@@ -299,6 +306,7 @@ static void only_blocks(struct json_doc *d, const char *path, const char *kind)
 static void read_vae(struct json_doc *d, struct model_config *c)
 {
     struct vae_config *v = &c->vae;
+
     json_only_text(d, "_class_name", "AutoencoderKL", false);
     json_only_text(d, "act_fn", "silu", true);
     json_only_bool(d, "mid_block_add_attention", false, false);
@@ -334,6 +342,7 @@ static void read_image(struct json_doc *d, struct model_config *c)
 {
     struct image_config *p = &c->image;
     const int64_t most = (int64_t)1 << 40;
+
     json_only_number(d, "patch_size", CONFIG_PATCH_PIXELS, false);
     json_only_number(d, "merge_size", 1, false);
     json_only_number(d, "temporal_patch_size", 1, false);
@@ -360,12 +369,13 @@ static void read_image(struct json_doc *d, struct model_config *c)
 static void get_token(struct json_doc *d, const char *key, char out[LIMIT_TOKEN_BYTES])
 {
     char path[80];
+
     snprintf(path, sizeof path, "%s", key);
     if (!json_at(d, path)) snprintf(path, sizeof path, "extra_special_tokens.%s", key);
     if (json_is_object(json_at(d, path))) strncat(path, ".content", sizeof path - strlen(path) - 1);
     if (!json_at(d, path)) snprintf(path, sizeof path, "%s", key);
     const char *s = json_get_text(d, path);
-    if (!d->rc && (!*s || strlen(s) >= LIMIT_TOKEN_BYTES))
+    if (!d->err && (!*s || strlen(s) >= LIMIT_TOKEN_BYTES))
         json_refuse(d, path, "is empty or longer than %d bytes", LIMIT_TOKEN_BYTES - 1);
     snprintf(out, LIMIT_TOKEN_BYTES, "%s", s);
 }
@@ -404,6 +414,7 @@ static const struct {
 int config_load(struct model_config *c, const char *dir, struct fail *f)
 {
     struct fail own;
+
     if (!f) f = &own;
     memset(c, 0, sizeof *c);
     struct stat st;
@@ -412,9 +423,9 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct json_doc d;
         if (!json_open(&d, dir, files[i].name, f)) files[i].read(&d, c);
-        int rc = d.rc;
+        int err = d.err;
         json_close(&d);
-        if (rc) return rc;
+        if (err) return err;
     }
     return 0;
 }
@@ -422,5 +433,6 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
 int config_side_max(const struct model_config *c)
 {
     int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+
     return side > LIMIT_SIDE_MAX ? LIMIT_SIDE_MAX : side;
 }

@@ -34,6 +34,7 @@ void digest_model(char out[DIGEST_TEXT], const struct model *m)
 {
     crypto_generichash_state h;
     unsigned char sum[(DIGEST_TEXT - 1) / 2];
+
     crypto_generichash_init(&h, NULL, 0, sizeof sum);
     add(&h, &m->cfg, sizeof m->cfg);
     for (int p = 0; p < PARTS; p++)

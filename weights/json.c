@@ -15,15 +15,16 @@ static char *slurp(struct json_doc *d, const char *path, size_t *size)
     FILE *f = fopen(path, "rbe");
     struct stat st;
     char *text = NULL;
+
     if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
-        d->rc = fail_set(d->fail, ERR_MODEL, "%s is missing or cannot be read", d->name);
+        d->err = fail_set(d->fail, ERR_MODEL, "%s is missing or cannot be read", d->name);
     } else if (st.st_size > LIMIT_CONFIG_BYTES) {
-        d->rc = fail_set(d->fail, ERR_MODEL, "%s has %lld bytes; at most %d are read", d->name,
-                         (long long)st.st_size, LIMIT_CONFIG_BYTES);
+        d->err = fail_set(d->fail, ERR_MODEL, "%s has %lld bytes; at most %d are read", d->name,
+                          (long long)st.st_size, LIMIT_CONFIG_BYTES);
     } else if (!(text = malloc((size_t)st.st_size + 1))) {
-        d->rc = fail_set(d->fail, ERR_OUT_OF_MEMORY, "no memory for %s", d->name);
+        d->err = fail_set(d->fail, ERR_OUT_OF_MEMORY, "no memory for %s", d->name);
     } else if (fread(text, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
-        d->rc = fail_set(d->fail, ERR_MODEL, "%s cannot be read", d->name);
+        d->err = fail_set(d->fail, ERR_MODEL, "%s cannot be read", d->name);
         free(text);
         text = NULL;
     } else {
@@ -48,21 +49,21 @@ int json_open(struct json_doc *d, const char *dir, const char *name, struct fail
     snprintf(d->name, sizeof d->name, "%s", name);
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-        return d->rc = fail_set(f, ERR_MODEL, "the path of %s is too long", name);
+        return d->err = fail_set(f, ERR_MODEL, "the path of %s is too long", name);
     size_t size = 0;
     char *text = slurp(d, path, &size);
-    if (!text) return d->rc;
+    if (!text) return d->err;
     json_error_t e;
     char twice[256];
     d->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (!d->root && json_twice(text, &e, twice, sizeof twice))
-        d->rc = fail_set(f, ERR_MODEL, "%s: %s is there twice", name, twice);
+        d->err = fail_set(f, ERR_MODEL, "%s: %s is there twice", name, twice);
     else if (!d->root)
-        d->rc = fail_set(f, ERR_MODEL, "%s is not JSON: line %d: %s", name, e.line, e.text);
+        d->err = fail_set(f, ERR_MODEL, "%s is not JSON: line %d: %s", name, e.line, e.text);
     else if (!json_is_object(d->root))
-        d->rc = fail_set(f, ERR_MODEL, "%s is not a JSON object", name);
+        d->err = fail_set(f, ERR_MODEL, "%s is not a JSON object", name);
     free(text);
-    return d->rc;
+    return d->err;
 }
 
 void json_close(struct json_doc *d)
@@ -74,6 +75,7 @@ void json_close(struct json_doc *d)
 json_t *json_at(const struct json_doc *d, const char *path)
 {
     json_t *v = d->root;
+
     while (v && *path) {
         size_t n = strcspn(path, ".");
         char key[128];
@@ -88,19 +90,20 @@ json_t *json_at(const struct json_doc *d, const char *path)
 
 int json_refuse(struct json_doc *d, const char *path, const char *format, ...)
 {
-    if (d->rc) return d->rc;
+    if (d->err) return d->err;
     char text[300];
     va_list ap;
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    return d->rc = fail_field(d->fail, ERR_MODEL, path, "%s: %s %s", d->name, path, text);
+    return d->err = fail_field(d->fail, ERR_MODEL, path, "%s: %s %s", d->name, path, text);
 }
 
 /* A value as an error shows it: short JSON. */
 static const char *shown(const json_t *v, char *buf, size_t size)
 {
     size_t n = json_dumpb(v, buf, size - 1, JSON_ENCODE_ANY | JSON_COMPACT);
+
     if (n >= size) {
         snprintf(buf, size, "%s", json_is_object(v) ? "an object" : "a long value");
     } else {
@@ -113,6 +116,7 @@ static void refuse_value(struct json_doc *d, const char *path, const char *wante
 {
     char buf[64];
     const json_t *v = json_at(d, path);
+
     if (v)
         json_refuse(d, path, "is %s; expected %s", shown(v, buf, sizeof buf), wanted);
     else
@@ -134,7 +138,8 @@ static bool as_int(const json_t *v, int64_t *out)
 int64_t json_get_int(struct json_doc *d, const char *path, int64_t min, int64_t max)
 {
     int64_t i;
-    if (d->rc) return min;
+
+    if (d->err) return min;
     if (as_int(json_at(d, path), &i) && i >= min && i <= max) return i;
     char wanted[80];
     snprintf(wanted, sizeof wanted, "an integer from %lld to %lld", (long long)min, (long long)max);
@@ -149,7 +154,7 @@ int64_t json_get_int_or(struct json_doc *d, const char *path, int64_t min, int64
 
 double json_get_real(struct json_doc *d, const char *path, double min, double max)
 {
-    if (d->rc) return min;
+    if (d->err) return min;
     const json_t *v = json_at(d, path);
     double r = json_number_value(v);
     if (json_is_number(v) && r >= min && r <= max) return r;
@@ -167,14 +172,15 @@ double json_get_real_or(struct json_doc *d, const char *path, double min, double
 bool json_get_bool_or(struct json_doc *d, const char *path, bool def)
 {
     const json_t *v = json_at(d, path);
-    if (d->rc || !v) return def;
+
+    if (d->err || !v) return def;
     if (!json_is_boolean(v)) refuse_value(d, path, "true or false");
     return json_is_boolean(v) ? json_is_true(v) : def;
 }
 
 const char *json_get_text(struct json_doc *d, const char *path)
 {
-    if (d->rc) return "";
+    if (d->err) return "";
     const char *s = json_string_value(json_at(d, path));
     if (!s) refuse_value(d, path, "a string");
     return s ? s : "";
@@ -183,7 +189,7 @@ const char *json_get_text(struct json_doc *d, const char *path)
 /* The array at path if its length is in range, else NULL with the failure set. */
 static json_t *get_array(struct json_doc *d, const char *path, int min_n, int max_n)
 {
-    if (d->rc) return NULL;
+    if (d->err) return NULL;
     json_t *v = json_at(d, path);
     size_t n = json_array_size(v);
     if (json_is_array(v) && n >= (size_t)min_n && n <= (size_t)max_n) return v;
@@ -204,6 +210,7 @@ int json_get_ints(struct json_doc *d, const char *path, int64_t min, int64_t max
 {
     json_t *a = get_array(d, path, min_n, max_n);
     size_t n = json_array_size(a);
+
     for (size_t i = 0; i < n; i++) {
         int64_t v;
         if (!as_int(json_array_get(a, i), &v) || v < min || v > max) {
@@ -220,6 +227,7 @@ int json_get_reals(struct json_doc *d, const char *path, int min_n, int max_n, f
 {
     json_t *a = get_array(d, path, min_n, max_n);
     size_t n = json_array_size(a);
+
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(a, i);
         float x = (float)json_number_value(v);
@@ -236,7 +244,8 @@ int json_get_reals(struct json_doc *d, const char *path, int min_n, int max_n, f
 static void only(struct json_doc *d, const char *path, bool good, const char *wanted)
 {
     char buf[64];
-    if (d->rc || good) return;
+
+    if (d->err || good) return;
     const json_t *v = json_at(d, path);
     json_refuse(d, path, "is %s; only %s is implemented", v ? shown(v, buf, sizeof buf) : "absent",
                 wanted);
@@ -247,6 +256,7 @@ void json_only_text(struct json_doc *d, const char *path, const char *value, boo
     const json_t *v = json_at(d, path);
     const char *s = json_string_value(v);
     char wanted[80];
+
     snprintf(wanted, sizeof wanted, "\"%s\"", value);
     only(d, path, v ? s && !strcmp(s, value) : absent_good, wanted);
 }
@@ -254,6 +264,7 @@ void json_only_text(struct json_doc *d, const char *path, const char *value, boo
 void json_only_bool(struct json_doc *d, const char *path, bool value, bool absent_good)
 {
     const json_t *v = json_at(d, path);
+
     only(d, path, v ? json_is_boolean(v) && json_is_true(v) == value : absent_good,
          value ? "true" : "false");
 }
@@ -262,6 +273,7 @@ void json_only_number(struct json_doc *d, const char *path, double value, bool a
 {
     const json_t *v = json_at(d, path);
     char wanted[40];
+
     snprintf(wanted, sizeof wanted, "%g", value);
     only(d, path, v ? json_is_number(v) && json_number_value(v) == value : absent_good, wanted);
 }

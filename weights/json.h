@@ -19,7 +19,7 @@ struct json_doc {
     json_t *root;
     char name[256];    /* as errors show it: "vae/config.json" */
     struct fail *fail; /* never NULL after json_open */
-    int rc;            /* 0, or the first failure */
+    int err;           /* 0, or the first failure */
 };
 
 /* Load dir/name; errors speak of `name`. `f` must not be NULL and must live as long as the document.

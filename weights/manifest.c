@@ -20,6 +20,7 @@ struct list {
 static void put(struct list *l, int nd, const int64_t *d, const char *format, va_list ap)
 {
     struct manifest *m = l->m;
+
     if (m->n == l->cap && !l->failed) {
         size_t cap = l->cap ? 2 * l->cap : 512;
         struct manifest_tensor *t = realloc(m->tensor, cap * sizeof *t);
@@ -42,6 +43,7 @@ __attribute__((format(printf, 3, 4))) static void vec(struct list *l, int64_t n,
                                                       ...)
 {
     va_list ap;
+
     va_start(ap, format);
     put(l, 1, &n, format, ap);
     va_end(ap);
@@ -51,6 +53,7 @@ __attribute__((format(printf, 4, 5))) static void mat(struct list *l, int64_t ro
                                                       const char *format, ...)
 {
     va_list ap;
+
     va_start(ap, format);
     put(l, 2, (const int64_t[]){rows, cols}, format, ap);
     va_end(ap);
@@ -60,6 +63,7 @@ __attribute__((format(printf, 5, 6))) static void cube(struct list *l, int64_t o
                                                        int64_t side, const char *format, ...)
 {
     va_list ap;
+
     va_start(ap, format);
     put(l, 4, (const int64_t[]){out, in, side, side}, format, ap);
     va_end(ap);
@@ -93,6 +97,7 @@ __attribute__((format(printf, 1, 2))) static struct name named(const char *forma
 {
     struct name n;
     va_list ap;
+
     va_start(ap, format);
     vsnprintf(n.s, sizeof n.s, format, ap);
     va_end(ap);
@@ -105,6 +110,7 @@ static void prior_layer(struct list *l, const struct ar_config *a, int i)
                                         "post_attention_layernorm", "post_mlp_layernorm"};
     const char *at = "model.language_model.layers.";
     int64_t q = (int64_t)a->heads * a->head_dim, kv = (int64_t)a->kv_heads * a->head_dim;
+
     for (int k = 0; k < 4; k++)
         vec(l, a->width, "%s%d.%s.weight", at, i, norms[k]);
     linear(l, named("%s%d.self_attn.q_proj", at, i).s, q, a->width);
@@ -118,6 +124,7 @@ static void prior_layer(struct list *l, const struct ar_config *a, int i)
 static void vision_block(struct list *l, const struct vit_config *v, int i)
 {
     const char *at = "model.visual.blocks.";
+
     norm(l, named("%s%d.norm1", at, i).s, v->width);
     norm(l, named("%s%d.norm2", at, i).s, v->width);
     linear(l, named("%s%d.attn.qkv", at, i).s, 3 * (int64_t)v->width, v->width);
@@ -129,6 +136,7 @@ static void vision_block(struct list *l, const struct vit_config *v, int i)
 static void build_prior(struct list *l, const struct model_config *c)
 {
     const struct vit_config *v = &c->vit;
+
     mat(l, c->ar.vocab, c->ar.width, "model.language_model.embed_tokens.weight");
     for (int i = 0; i < c->ar.layers; i++)
         prior_layer(l, &c->ar, i);
@@ -149,6 +157,7 @@ static void glyph_block(struct list *l, const struct glyph_config *g, int i)
     int64_t inner = (int64_t)g->heads * g->head_dim;
     struct name attn = named("encoder.block.%d.layer.0", i);
     struct name ff = named("encoder.block.%d.layer.1", i);
+
     vec(l, g->width, "%s.layer_norm.weight", attn.s);
     for (const char *p = "qkv"; *p; p++)
         mat(l, inner, g->width, "%s.SelfAttention.%c.weight", attn.s, *p);
@@ -174,6 +183,7 @@ static void dit_block(struct list *l, const struct dit_config *t, int i)
     static const char *const projections[] = {"to_q", "to_k", "to_v", "to_out.0"};
     const char *at = "transformer_blocks.";
     int64_t w = t->width;
+
     linear(l, named("%s%d.norm1.linear", at, i).s, 12 * w, t->time);
     for (int k = 0; k < 4; k++)
         linear(l, named("%s%d.attn1.%s", at, i, projections[k]).s, w, w);
@@ -187,6 +197,7 @@ static void build_dit(struct list *l, const struct model_config *c)
     const char *time = "time_condition_embed.timestep_embedder";
     const char *size = "time_condition_embed.condition_embedder";
     int64_t w = t->width, patch = (int64_t)t->channels * t->patch * t->patch;
+
     linear(l, "image_projector.proj", w, patch);
     linear(l, "glyph_projector.net.0.proj", w, t->text);
     linear(l, "glyph_projector.net.2", w, w);
@@ -222,6 +233,7 @@ static void vae_mid(struct list *l, const char *half, int width)
 static void build_encoder(struct list *l, const struct vae_config *v)
 {
     const int last = CONFIG_VAE_LEVELS - 1, top = v->channels[last];
+
     conv(l, "encoder.conv_in", v->channels[0], 3, 3);
     for (int i = 0; i <= last; i++) {
         int out = v->channels[i], in = v->channels[i ? i - 1 : 0];
@@ -238,6 +250,7 @@ static void build_encoder(struct list *l, const struct vae_config *v)
 static void build_decoder(struct list *l, const struct vae_config *v)
 {
     const int last = CONFIG_VAE_LEVELS - 1, top = v->channels[last];
+
     conv(l, "decoder.conv_in", top, v->latent, 3);
     vae_mid(l, "decoder", top);
     for (int i = 0; i <= last; i++) {
@@ -265,6 +278,7 @@ int manifest_build(struct manifest *m, const struct model_config *c, struct fail
         [PART_VAE] = build_vae,
     };
     struct list l = {.m = m};
+
     memset(m, 0, sizeof *m);
     for (int p = 0; p < PARTS; p++) {
         l.part = (enum part)p;
@@ -304,6 +318,7 @@ const struct stored_tensor *manifest_find(const struct safetensors *st, enum par
                                           const char *name)
 {
     const struct stored_tensor *t = safetensors_find(st, name);
+
     if (t || part != PART_GLYPH || strcmp(name, "shared.weight") != 0) return t;
     return safetensors_find(st, MANIFEST_ALIAS);
 }
@@ -313,6 +328,7 @@ static void check_one(const struct manifest_tensor *want, const struct stored_te
 {
     char shape[96], found[96];
     struct stored_tensor like = {.dtype = got ? got->dtype : DTYPE_BF16, .nd = want->nd};
+
     memcpy(like.dim, want->dim, sizeof like.dim);
     dtype_describe(&like, shape, sizeof shape);
     if (got && same_shape(want, got) && got->dtype <= DTYPE_BF16) return;
@@ -340,6 +356,7 @@ static void check_extra(const struct manifest_tensor *want, size_t n, const stru
                         enum part part, struct manifest_report *r)
 {
     const char **name = malloc((n + 1) * sizeof *name);
+
     if (!name) return; /* warnings only */
     for (size_t i = 0; i < n; i++)
         name[i] = want[i].name;

@@ -12,18 +12,20 @@
 #include <sys/mman.h>
 
 /* Say which part's folder a failure is about. */
-static int in_part(enum part p, int rc, struct fail *f)
+static int in_part(enum part p, int err, struct fail *f)
 {
     char text[sizeof f->message];
-    if (!rc || !f) return rc;
+
+    if (!err || !f) return err;
     snprintf(text, sizeof text, "%s", f->message);
-    return fail_set(f, (enum err)rc, "%s: %.350s", config_part_dir(p), text);
+    return fail_set(f, (enum err)err, "%s: %.350s", config_part_dir(p), text);
 }
 
 static int open_part(struct safetensors **out, const char *dir, enum part p, struct fail *f)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", dir, config_part_dir(p));
+
     *out = NULL;
     if (n >= (int)sizeof path) return fail_set(f, ERR_MODEL, "the model's path is too long");
     return in_part(p, safetensors_open_part(out, path, config_part_stem(p), f), f);
@@ -34,6 +36,7 @@ static int check_token(const struct bpe *b, const char *text, const char *key, i
                        struct fail *f)
 {
     int32_t found = bpe_id(b, text);
+
     if (found < 0)
         return fail_set(f, ERR_MODEL, "processor/tokenizer.json: no token \"%.80s\" (%s)", text,
                         key);
@@ -48,12 +51,13 @@ static int check_token(const struct bpe *b, const char *text, const char *key, i
 static int check_tokens(const struct model_config *c, const struct bpe *b, struct fail *f)
 {
     const struct token_config *t = &c->token;
-    int rc = check_token(b, t->bos, "image_start_token_id", t->image_start, f);
-    if (!rc) rc = check_token(b, t->eos, "image_end_token_id", t->image_end, f);
-    if (!rc) rc = check_token(b, t->image_text, "image_token_id", t->image, f);
-    if (!rc) rc = check_token(b, t->grid_bos, "grid_bos_token", -1, f);
-    if (!rc) rc = check_token(b, t->grid_eos, "grid_eos_token", -1, f);
-    if (rc || bpe_max_id(b) < c->ar.vocab) return rc;
+    int err = check_token(b, t->bos, "image_start_token_id", t->image_start, f);
+
+    if (!err) err = check_token(b, t->eos, "image_end_token_id", t->image_end, f);
+    if (!err) err = check_token(b, t->image_text, "image_token_id", t->image, f);
+    if (!err) err = check_token(b, t->grid_bos, "grid_bos_token", -1, f);
+    if (!err) err = check_token(b, t->grid_eos, "grid_eos_token", -1, f);
+    if (err || bpe_max_id(b) < c->ar.vocab) return err;
     return fail_set(f, ERR_MODEL,
                     "processor/tokenizer.json: the id %" PRId32
                     " is past the embedding of %d rows (text_config.vocab_size)",
@@ -62,8 +66,9 @@ static int check_tokens(const struct model_config *c, const struct bpe *b, struc
 
 static int open_tokenizer(struct model *m, const char *dir, struct fail *f)
 {
-    int rc = bpe_open(&m->bpe, dir, "processor/tokenizer.json", f);
-    return rc ? rc : check_tokens(&m->cfg, m->bpe, f);
+    int err = bpe_open(&m->bpe, dir, "processor/tokenizer.json", f);
+
+    return err ? err : check_tokens(&m->cfg, m->bpe, f);
 }
 
 /* What the model uses, as stored. */
@@ -82,18 +87,19 @@ static int compare(struct model *m, struct manifest_report *r, struct fail *f)
 {
     struct manifest list;
     const struct safetensors *part[PARTS];
-    int all = 1, rc = manifest_build(&list, &m->cfg, f);
-    if (rc) return rc;
+    int all = 1, err = manifest_build(&list, &m->cfg, f);
+
+    if (err) return err;
     for (int p = 0; p < PARTS; p++)
         all &= (part[p] = m->part[p]) != NULL;
-    rc = manifest_check(&list, part, r);
-    if (rc)
+    err = manifest_check(&list, part, r);
+    if (err)
         fail_set(f, ERR_MODEL, "%zu tensor%s wrong; the first: %.320s", r->problems,
                  r->problems == 1 ? " is" : "s are", r->line[0]);
     else if (all)
         add_up(m, &list);
     manifest_free(&list);
-    return rc;
+    return err;
 }
 
 /* ---- sizes without weights ---- */
@@ -104,6 +110,7 @@ static char *header_of(const struct manifest *list, enum part p, size_t *data)
     char *text = NULL;
     size_t n = 0, at = 0;
     FILE *out = open_memstream(&text, &n);
+
     if (!out) return NULL;
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
@@ -132,6 +139,7 @@ static int open_zeros(struct model *m, const struct manifest *list, enum part p,
     struct zeros *z = &m->zeros[p];
     const size_t bytes = sizeof len + (size_t)len + data;
     void *image = MAP_FAILED;
+
     if (header)
         image = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -152,6 +160,7 @@ static int is_pointer(const char *path)
 {
     char start[24] = "";
     FILE *in = fopen(path, "re");
+
     if (!in) return 0;
     size_t n = fread(start, 1, sizeof start - 1, in);
     fclose(in);
@@ -163,6 +172,7 @@ static int has_file(const char *dir, const char *part, const char *ending)
 {
     char path[4096];
     int found = 0;
+
     if (snprintf(path, sizeof path, "%s/%s", dir, part) >= (int)sizeof path) return 0;
     DIR *d = opendir(path);
     for (struct dirent *e; d && !found && (e = readdir(d));) {
@@ -179,31 +189,33 @@ static int has_file(const char *dir, const char *part, const char *ending)
 static int open_sizes(struct model *m, const char *dir, struct fail *f)
 {
     struct manifest list;
-    int rc = manifest_build(&list, &m->cfg, f);
-    if (rc) return rc;
-    for (int p = 0; !rc && p < PARTS; p++)
-        rc = has_file(dir, config_part_dir((enum part)p), ".safetensors")
-                 ? open_part(&m->part[p], dir, (enum part)p, f)
-                 : open_zeros(m, &list, (enum part)p, f);
+    int err = manifest_build(&list, &m->cfg, f);
+
+    if (err) return err;
+    for (int p = 0; !err && p < PARTS; p++)
+        err = has_file(dir, config_part_dir((enum part)p), ".safetensors")
+                  ? open_part(&m->part[p], dir, (enum part)p, f)
+                  : open_zeros(m, &list, (enum part)p, f);
     manifest_free(&list);
-    return rc;
+    return err;
 }
 
 static int open_model(struct model *m, const char *dir, int sizes, struct fail *f)
 {
     struct manifest_report report;
+
     memset(m, 0, sizeof *m);
-    int rc = config_load(&m->cfg, dir, f);
-    if (!rc && sizes) rc = open_sizes(m, dir, f);
-    for (int p = 0; !rc && !sizes && p < PARTS; p++)
-        rc = open_part(&m->part[p], dir, (enum part)p, f);
-    if (!rc) rc = compare(m, &report, f);
-    if (!rc && sizes && !has_file(dir, "processor", "tokenizer.json"))
+    int err = config_load(&m->cfg, dir, f);
+    if (!err && sizes) err = open_sizes(m, dir, f);
+    for (int p = 0; !err && !sizes && p < PARTS; p++)
+        err = open_part(&m->part[p], dir, (enum part)p, f);
+    if (!err) err = compare(m, &report, f);
+    if (!err && sizes && !has_file(dir, "processor", "tokenizer.json"))
         m->absent |= 1U << PARTS;
-    else if (!rc)
-        rc = open_tokenizer(m, dir, f);
-    if (rc) model_close(m);
-    return rc;
+    else if (!err)
+        err = open_tokenizer(m, dir, f);
+    if (err) model_close(m);
+    return err;
 }
 
 int model_open(struct model *m, const char *dir, struct fail *f)
@@ -231,6 +243,7 @@ const struct stored_tensor *model_tensor(const struct model *m, enum part p, con
 {
     char name[MANIFEST_NAME_MAX];
     va_list ap;
+
     va_start(ap, format);
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
@@ -244,6 +257,7 @@ const struct stored_tensor *model_tensor(const struct model *m, enum part p, con
 static void print_part(FILE *out, const struct safetensors *st, enum part p)
 {
     size_t count[DTYPES] = {0}, bytes = 0, n = safetensors_count(st);
+
     for (size_t i = 0; i < n; i++) {
         const struct stored_tensor *t = safetensors_at(st, i);
         count[t->dtype]++;
@@ -259,6 +273,7 @@ static void print_part(FILE *out, const struct safetensors *st, enum part p)
 static void print_config(FILE *out, const struct model *m)
 {
     const struct model_config *c = &m->cfg;
+
     fprintf(out, "prior    %d layers, width %d, %d heads of %d (%d key/value), vocabulary %d\n",
             c->ar.layers, c->ar.width, c->ar.heads, c->ar.head_dim, c->ar.kv_heads, c->ar.vocab);
     fprintf(out, "vision   %d blocks, width %d, %d codes of %d\n", c->vit.depth, c->vit.width,
@@ -292,12 +307,13 @@ static void look(struct model *m, const char *dir, struct problems *p, struct ma
 {
     struct fail f = {0};
     int no_config = config_load(&m->cfg, dir, &f);
+
     if (no_config) problem(p, f.message);
     for (int i = 0; i < PARTS; i++)
         if (open_part(&m->part[i], dir, (enum part)i, &f)) problem(p, f.message);
     if (no_config) return; /* without sizes there is nothing to compare with */
-    int rc = compare(m, r, &f);
-    if (rc && !r->problems) problem(p, f.message);
+    int err = compare(m, r, &f);
+    if (err && !r->problems) problem(p, f.message);
     for (size_t i = 0; i < r->problems; i++)
         problem(p, i < r->lines ? r->line[i] : "");
     if (open_tokenizer(m, dir, &f)) problem(p, f.message);
@@ -308,6 +324,7 @@ int model_check(const char *dir, FILE *out)
     struct model m = {0};
     struct problems p = {.out = out};
     struct manifest_report r = {0};
+
     fprintf(out, "model    %s\n", dir);
     look(&m, dir, &p, &r);
     for (int i = 0; i < PARTS; i++)

@@ -187,7 +187,7 @@ static int read_defaults(struct glm *g, const char *dir, struct fail *f)
         g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
         g->info.default_guidance = 1.5;
     }
-    int rc = d.rc;
+    int rc = d.err;
     json_close(&d);
     return rc;
 }

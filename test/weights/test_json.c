@@ -20,9 +20,9 @@ static int open_text(struct json_doc *d, const char *text, size_t n)
     memset(&f, 0, sizeof f);
     assert_int_equal(scratch_new(&s), 0);
     assert_int_equal(scratch_write(&s, "a/b.json", text, n), 0);
-    int rc = json_open(d, s.dir, "a/b.json", &f);
+    int err = json_open(d, s.dir, "a/b.json", &f);
     scratch_free(&s);
-    return rc;
+    return err;
 }
 
 static void says(const char *text)
@@ -89,7 +89,7 @@ static void good_values(void **state)
     json_only_number(&d, "r", 2.5, false);
     json_only_text(&d, "x", "hi", true);
     json_only_null(&d, "n");
-    assert_int_equal(d.rc, 0);
+    assert_int_equal(d.err, 0);
     json_close(&d);
 }
 
@@ -145,7 +145,7 @@ static void wrong_values(void **state)
         struct json_doc d;
         assert_int_equal(open_text(&d, all, strlen(all)), 0);
         get(&d, k);
-        assert_int_equal(d.rc, ERR_MODEL);
+        assert_int_equal(d.err, ERR_MODEL);
         says(message[k]);
         json_close(&d);
     }

@@ -33,6 +33,7 @@ const char *dtype_name(enum stored_dtype t)
 const char *dtype_describe(const struct stored_tensor *t, char *buf, size_t size)
 {
     size_t n = 0;
+
     for (int i = 0; i < t->nd && n < size; i++)
         n += (size_t)snprintf(buf + n, size - n, "%s%" PRId64, i ? "," : "[", t->dim[i]);
     if (n < size) snprintf(buf + n, size - n, "%s %s", t->nd ? "]" : "[]", dtype_name(t->dtype));
@@ -43,6 +44,7 @@ float bf16_to_f32(uint16_t h)
 {
     uint32_t u = (uint32_t)h << 16;
     float f;
+
     memcpy(&f, &u, sizeof f);
     return f;
 }
@@ -50,6 +52,7 @@ float bf16_to_f32(uint16_t h)
 uint16_t f32_to_bf16(float f)
 {
     uint32_t u;
+
     memcpy(&u, &f, sizeof u);
     if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40); /* quiet the NaN */
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
@@ -58,6 +61,7 @@ uint16_t f32_to_bf16(float f)
 float f16_to_f32(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h >> 10 & 31, man = h & 0x3ff, u;
+
     if (exp == 31) {
         u = sign | 0x7f800000 | man << 13;
     } else if (exp) {
@@ -83,6 +87,7 @@ static const unsigned char *span(const struct stored_tensor *t, int64_t first, i
 static uint16_t load16(const unsigned char *p, int64_t i)
 {
     uint16_t v;
+
     memcpy(&v, p + 2 * i, sizeof v);
     return v;
 }
@@ -90,6 +95,7 @@ static uint16_t load16(const unsigned char *p, int64_t i)
 static float load32(const unsigned char *p, int64_t i)
 {
     float v;
+
     memcpy(&v, p + 4 * i, sizeof v);
     return v;
 }
@@ -97,6 +103,7 @@ static float load32(const unsigned char *p, int64_t i)
 static double load64(const unsigned char *p, int64_t i)
 {
     double v;
+
     memcpy(&v, p + 8 * i, sizeof v);
     return v;
 }
@@ -104,6 +111,7 @@ static double load64(const unsigned char *p, int64_t i)
 int dtype_to_f32(const struct stored_tensor *t, int64_t first, int64_t n, float *out)
 {
     const unsigned char *p = span(t, first, n);
+
     if (!p) return ERR_INTERNAL;
     switch (t->dtype) {
     case DTYPE_F32: memcpy(out, p, (size_t)n * sizeof *out); return 0;
@@ -126,6 +134,7 @@ int dtype_to_f32(const struct stored_tensor *t, int64_t first, int64_t n, float 
 int dtype_to_bf16(const struct stored_tensor *t, int64_t first, int64_t n, uint16_t *out)
 {
     const unsigned char *p = span(t, first, n);
+
     if (!p) return ERR_INTERNAL;
     switch (t->dtype) {
     case DTYPE_BF16: memcpy(out, p, (size_t)n * sizeof *out); return 0;
@@ -149,6 +158,7 @@ static int64_t load_int(enum stored_dtype t, const unsigned char *p, int64_t i)
 {
     int64_t v64;
     int32_t v32;
+
     switch (t) {
     case DTYPE_I64: memcpy(&v64, p + 8 * i, sizeof v64); return v64;
     case DTYPE_I32: memcpy(&v32, p + 4 * i, sizeof v32); return v32;
@@ -161,6 +171,7 @@ static int64_t load_int(enum stored_dtype t, const unsigned char *p, int64_t i)
 int dtype_to_i64(const struct stored_tensor *t, int64_t first, int64_t n, int64_t *out)
 {
     const unsigned char *p = span(t, first, n);
+
     if (!p || t->dtype < DTYPE_I64) return ERR_INTERNAL;
     for (int64_t i = 0; i < n; i++)
         out[i] = load_int(t->dtype, p, i);

@@ -70,6 +70,7 @@ static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
 static const char *parse_entry(const json_t *entry, const struct shard *s, struct stored_tensor *t)
 {
     const char *wrong;
+
     if (!json_is_object(entry)) return "is not described by an object";
     if (parse_dtype(json_string_value(json_object_get(entry, "dtype")), &t->dtype))
         return "has an unknown dtype";
@@ -105,6 +106,7 @@ static int grow(struct safetensors *st, const char *file, struct fail *f)
 static int by_place(const void *a, const void *b)
 {
     const struct stored_tensor *x = a, *y = b;
+
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
@@ -113,6 +115,7 @@ static int by_place(const void *a, const void *b)
 static int check_tiling(struct safetensors *st, size_t first, const struct shard *s, struct fail *f)
 {
     const unsigned char *at = s->bytes + s->data;
+
     if (st->n > first) qsort(st->tensor + first, st->n - first, sizeof *st->tensor, by_place);
     for (size_t i = first; i < st->n; i++) {
         const struct stored_tensor *t = &st->tensor[i];
@@ -131,6 +134,7 @@ static int check_meta(const struct shard *s, const json_t *meta, struct fail *f)
 {
     const char *key;
     const json_t *v;
+
     if (!json_is_object(meta))
         return fail_set(f, ERR_MODEL, "%s: __metadata__ is not an object", s->name);
     json_object_foreach((json_t *)meta, key, v) if (!json_is_string(v)) return fail_set(
@@ -141,6 +145,7 @@ static int check_meta(const struct shard *s, const json_t *meta, struct fail *f)
 static int parse_header(struct shard *s, struct fail *f)
 {
     uint64_t n;
+
     if (s->size < 8) return fail_set(f, ERR_MODEL, "%s: shorter than its header", s->name);
     memcpy(&n, s->bytes, sizeof n); /* little endian, as every machine that we build for */
     if (n > LIMIT_HEADER_BYTES || n > s->size - 8)
@@ -164,15 +169,16 @@ static int add_tensors(struct safetensors *st, struct shard *s, struct fail *f)
     size_t first = st->n;
     const char *key, *wrong;
     json_t *entry;
-    int rc = parse_header(s, f);
-    if (rc) return rc;
+    int err = parse_header(s, f);
+
+    if (err) return err;
     json_object_foreach(s->header, key, entry)
     {
         if (!strcmp(key, "__metadata__")) {
-            if ((rc = check_meta(s, entry, f))) return rc;
+            if ((err = check_meta(s, entry, f))) return err;
             continue;
         }
-        if ((rc = grow(st, s->name, f))) return rc;
+        if ((err = grow(st, s->name, f))) return err;
         struct stored_tensor *t = &st->tensor[st->n];
         *t = (struct stored_tensor){.name = key, .file = s->name};
         if ((wrong = parse_entry(entry, s, t)))
@@ -187,6 +193,7 @@ static int add_tensors(struct safetensors *st, struct shard *s, struct fail *f)
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
+
     return slash ? slash + 1 : path;
 }
 
@@ -202,6 +209,7 @@ static int new_part(struct safetensors **out, size_t shards, struct fail *f)
 static struct shard *new_shard(struct safetensors *st, const char *path)
 {
     struct shard *s = &st->shard[st->shards];
+
     s->name = strdup(base_name(path));
     if (!s->name) return NULL;
     st->shards++;
@@ -212,6 +220,7 @@ static int map_file(struct shard *s, const char *path, struct fail *f)
 {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+
     if (fd < 0) return fail_set(f, ERR_MODEL, "%s: %s", s->name, strerror(errno));
     void *p = MAP_FAILED;
     if (!fstat(fd, &info) && S_ISREG(info.st_mode) && info.st_size > 0)
@@ -227,9 +236,10 @@ static int map_file(struct shard *s, const char *path, struct fail *f)
 static int add_file(struct safetensors *st, const char *path, struct fail *f)
 {
     struct shard *s = new_shard(st, path);
+
     if (!s) return out_of_memory(f);
-    int rc = map_file(s, path, f);
-    return rc ? rc : add_tensors(st, s, f);
+    int err = map_file(s, path, f);
+    return err ? err : add_tensors(st, s, f);
 }
 
 static int by_name(const void *a, const void *b)
@@ -251,38 +261,40 @@ static int finish(struct safetensors *st, struct fail *f)
 }
 
 /* Close on failure, hand over on success. */
-static int hand_over(struct safetensors **out, struct safetensors *st, int rc)
+static int hand_over(struct safetensors **out, struct safetensors *st, int err)
 {
-    *out = rc ? NULL : st;
-    if (rc) safetensors_close(st);
-    return rc;
+    *out = err ? NULL : st;
+    if (err) safetensors_close(st);
+    return err;
 }
 
 int safetensors_open(struct safetensors **out, const char *path, struct fail *f)
 {
     struct safetensors *st;
-    int rc = new_part(&st, 1, f);
-    if (!rc) rc = add_file(st, path, f);
-    if (!rc) rc = finish(st, f);
-    return hand_over(out, st, rc);
+    int err = new_part(&st, 1, f);
+
+    if (!err) err = add_file(st, path, f);
+    if (!err) err = finish(st, f);
+    return hand_over(out, st, err);
 }
 
 int safetensors_open_memory(struct safetensors **out, const void *bytes, size_t size,
                             const char *name, struct fail *f)
 {
     struct safetensors *st;
-    int rc = new_part(&st, 1, f);
-    if (!rc) {
+    int err = new_part(&st, 1, f);
+
+    if (!err) {
         struct shard *s = new_shard(st, name);
-        rc = s ? 0 : out_of_memory(f);
+        err = s ? 0 : out_of_memory(f);
         if (s) {
             s->bytes = bytes;
             s->size = size;
-            rc = add_tensors(st, s, f);
+            err = add_tensors(st, s, f);
         }
     }
-    if (!rc) rc = finish(st, f);
-    return hand_over(out, st, rc);
+    if (!err) err = finish(st, f);
+    return hand_over(out, st, err);
 }
 
 void safetensors_close(struct safetensors *st)
@@ -313,6 +325,7 @@ static int list_files(json_t *map, const char *index, const char *name[LIMIT_SHA
 {
     const char *key;
     json_t *v;
+
     *n = 0;
     json_object_foreach(map, key, v)
     {
@@ -335,6 +348,7 @@ static int check_index(const struct safetensors *st, json_t *map, const char *in
 {
     const char *key;
     json_t *v;
+
     json_object_foreach(map, key, v)
     {
         const struct stored_tensor *t = safetensors_find(st, key);
@@ -358,13 +372,14 @@ static int join(char *out, size_t size, const char *dir, const char *name, struc
 
 static int load_index(struct json_doc *d, const char *dir, const char *index, struct fail *f)
 {
-    int rc = json_open(d, dir, index, f);
+    int err = json_open(d, dir, index, f);
     json_t *map = json_object_get(d->root, "weight_map");
-    if (!rc && (!json_is_object(map) || json_object_size(map) == 0))
-        rc = fail_set(f, ERR_MODEL, "%s: no weight_map", index);
-    if (!rc && json_object_size(map) > LIMIT_TENSORS)
-        rc = fail_set(f, ERR_MODEL, "%s: more than %d tensors", index, LIMIT_TENSORS);
-    return rc;
+
+    if (!err && (!json_is_object(map) || json_object_size(map) == 0))
+        err = fail_set(f, ERR_MODEL, "%s: no weight_map", index);
+    if (!err && json_object_size(map) > LIMIT_TENSORS)
+        err = fail_set(f, ERR_MODEL, "%s: more than %d tensors", index, LIMIT_TENSORS);
+    return err;
 }
 
 static int open_index(struct safetensors **out, const char *dir, const char *index, struct fail *f)
@@ -374,18 +389,19 @@ static int open_index(struct safetensors **out, const char *dir, const char *ind
     struct safetensors *st = NULL;
     const char *name[LIMIT_SHARDS];
     size_t n = 0;
-    int rc = load_index(&doc, dir, index, f);
+    int err = load_index(&doc, dir, index, f);
     json_t *map = json_object_get(doc.root, "weight_map");
-    if (!rc) rc = list_files(map, index, name, &n, f);
-    if (!rc) rc = new_part(&st, n, f);
-    for (size_t i = 0; !rc && i < n; i++) {
-        rc = join(path, sizeof path, dir, name[i], f);
-        if (!rc) rc = add_file(st, path, f);
+
+    if (!err) err = list_files(map, index, name, &n, f);
+    if (!err) err = new_part(&st, n, f);
+    for (size_t i = 0; !err && i < n; i++) {
+        err = join(path, sizeof path, dir, name[i], f);
+        if (!err) err = add_file(st, path, f);
     }
-    if (!rc) rc = finish(st, f);
-    if (!rc) rc = check_index(st, map, index, f);
+    if (!err) err = finish(st, f);
+    if (!err) err = check_index(st, map, index, f);
     json_close(&doc);
-    return hand_over(out, st, rc);
+    return hand_over(out, st, err);
 }
 
 /* ---- a part's folder ---- */
@@ -393,6 +409,7 @@ static int open_index(struct safetensors **out, const char *dir, const char *ind
 static int ends_with(const char *s, const char *tail)
 {
     size_t n = strlen(s), k = strlen(tail);
+
     return n > k && !strcmp(s + n - k, tail);
 }
 
@@ -401,6 +418,7 @@ static int only_file(const char *dir, const char *tail, char *name, size_t size)
 {
     DIR *d = opendir(dir);
     int found = 0;
+
     for (struct dirent *e; d && found < 2 && (e = readdir(d));)
         if (ends_with(e->d_name, tail) && ++found == 1) snprintf(name, size, "%s", e->d_name);
     if (d) closedir(d);
@@ -410,6 +428,7 @@ static int only_file(const char *dir, const char *tail, char *name, size_t size)
 static int exists(const char *dir, const char *stem, const char *tail, char *name, size_t size)
 {
     char path[4096];
+
     if (snprintf(name, size, "%s%s", stem, tail) >= (int)size) return 0;
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path) return 0;
     return access(path, F_OK) == 0;
@@ -420,6 +439,7 @@ int safetensors_open_part(struct safetensors **out, const char *dir, const char 
 {
     static const char index[] = ".safetensors.index.json", single[] = ".safetensors";
     char name[300], path[4096];
+
     *out = NULL;
     if (exists(dir, stem, index, name, sizeof name)) return open_index(out, dir, name, f);
     if (!exists(dir, stem, single, name, sizeof name)) {
@@ -429,8 +449,8 @@ int safetensors_open_part(struct safetensors **out, const char *dir, const char 
             return fail_set(f, ERR_MODEL, "%s *.safetensors in the folder",
                             found ? "no index and several" : "no");
     }
-    int rc = join(path, sizeof path, dir, name, f);
-    return rc ? rc : safetensors_open(out, path, f);
+    int err = join(path, sizeof path, dir, name, f);
+    return err ? err : safetensors_open(out, path, f);
 }
 
 /* ---- looking ---- */
@@ -454,11 +474,13 @@ const struct stored_tensor *safetensors_at(const struct safetensors *st, size_t 
 const struct stored_tensor *safetensors_find(const struct safetensors *st, const char *name)
 {
     const struct stored_tensor key = {.name = name};
+
     return st->n ? bsearch(&key, st->tensor, st->n, sizeof key, by_name) : NULL;
 }
 
 const char *safetensors_meta(const struct safetensors *st, const char *key)
 {
     const json_t *meta = json_object_get(st->shard[0].header, "__metadata__");
+
     return json_string_value(json_object_get(meta, key));
 }

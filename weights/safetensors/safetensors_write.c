@@ -19,6 +19,7 @@ struct placed {
 static size_t entry_bytes(const struct safetensors_entry *e)
 {
     size_t n = dtype_bytes(e->dtype);
+
     for (int i = 0; i < e->nd; i++)
         n *= (size_t)e->dim[i];
     return n;
@@ -30,6 +31,7 @@ static int by_size_then_name(const void *a, const void *b)
     const struct safetensors_entry *x = ((const struct placed *)a)->e,
                                    *y = ((const struct placed *)b)->e;
     size_t sx = dtype_bytes(x->dtype), sy = dtype_bytes(y->dtype);
+
     if (sx != sy) return sx > sy ? -1 : 1;
     return strcmp(x->name, y->name);
 }
@@ -37,6 +39,7 @@ static int by_size_then_name(const void *a, const void *b)
 static json_t *describe(const struct placed *p, size_t at)
 {
     json_t *shape = json_array();
+
     for (int i = 0; i < p->e->nd; i++)
         json_array_append_new(shape, json_integer((json_int_t)p->e->dim[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(p->e->dtype), "shape", shape,
@@ -50,6 +53,7 @@ static char *make_header(const struct placed *p, size_t n, const char *const (*m
     json_t *root = json_object();
     size_t at = 0;
     char *text = NULL;
+
     if (n_meta) {
         json_t *m = json_object();
         for (size_t i = 0; i < n_meta; i++)
@@ -75,6 +79,7 @@ static int put(FILE *o, const char *header, const struct placed *p, size_t n)
     static const char pad[8] = "        ";
     size_t len = strlen(header), more = (8 - len % 8) % 8;
     uint64_t total = len + more;
+
     if (fwrite(&total, sizeof total, 1, o) != 1 || fwrite(header, 1, len, o) != len
         || fwrite(pad, 1, more, o) != more)
         return -1;
@@ -91,6 +96,7 @@ static int store(const char *path, const char *header, const struct placed *p, s
     char part[4096];
     struct stat st;
     bool special = !lstat(path, &st) && !S_ISREG(st.st_mode);
+
     if (snprintf(part, sizeof part, special ? "%s" : "%s.part", path) >= (int)sizeof part)
         return fail_set(f, ERR_IO, "%s: the path is too long", path);
     FILE *o = fopen(part, "wbe");
@@ -108,13 +114,14 @@ int safetensors_write(const char *path, const struct safetensors_entry *e, size_
                       const char *const (*meta)[2], size_t n_meta, struct fail *f)
 {
     struct placed *p = calloc(n ? n : 1, sizeof *p);
+
     if (!p) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of tensors");
     for (size_t i = 0; i < n; i++)
         p[i] = (struct placed){&e[i], entry_bytes(&e[i])};
     qsort(p, n, sizeof *p, by_size_then_name);
     char *header = make_header(p, n, meta, n_meta, f);
-    int rc = header ? store(path, header, p, n, f) : ERR_INTERNAL;
+    int err = header ? store(path, header, p, n, f) : ERR_INTERNAL;
     free(header);
     free(p);
-    return rc;
+    return err;
 }

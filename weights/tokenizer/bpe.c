@@ -18,9 +18,9 @@
 
 static int no_memory(struct json_doc *d)
 {
-    if (!d->rc)
-        d->rc = fail_set(d->fail, ERR_OUT_OF_MEMORY, "no memory for the tokenizer %s", d->name);
-    return d->rc;
+    if (!d->err)
+        d->err = fail_set(d->fail, ERR_OUT_OF_MEMORY, "no memory for the tokenizer %s", d->name);
+    return d->err;
 }
 
 /* ---- vocabulary and merges ---- */
@@ -36,6 +36,7 @@ static int load_vocab(struct bpe *b, struct json_doc *d)
     json_t *vocab = json_at(d, "model.vocab"), *v;
     const char *key;
     size_t len;
+
     if (!json_is_object(vocab)) return json_refuse(d, "model.vocab", "is not an object");
     json_object_keylen_foreach(vocab, key, len, v)
     {
@@ -79,6 +80,7 @@ static int load_merge(struct bpe *b, struct json_doc *d, const json_t *m, uint32
 {
     const char *l, *r;
     size_t nl, nr;
+
     if (!merge_halves(m, &l, &nl, &r, &nr))
         return json_refuse(d, "model.merges", "entry %u is no pair", rank);
     if (nl + nr > LIMIT_TOKEN_BYTES)
@@ -103,6 +105,7 @@ static int load_merges(struct bpe *b, struct json_doc *d)
     struct bpe_pairs *p = &b->pairs;
     size_t n = json_array_size(merges), i;
     char joined[LIMIT_TOKEN_BYTES];
+
     if (!json_is_array(merges) || n > ID_MAX)
         return json_refuse(d, "model.merges", "is not an array of at most %d", ID_MAX);
     for (p->slots = 64; p->slots < 2 * n + 2;)
@@ -113,7 +116,7 @@ static int load_merges(struct bpe *b, struct json_doc *d)
     if (!p->slot || !p->made) return no_memory(d);
     for (i = 0; i < p->slots; i++)
         p->slot[i].left = -1;
-    json_array_foreach(merges, i, m) if (load_merge(b, d, m, (uint32_t)i, joined)) return d->rc;
+    json_array_foreach(merges, i, m) if (load_merge(b, d, m, (uint32_t)i, joined)) return d->err;
     return 0;
 }
 
@@ -128,8 +131,8 @@ static int load_model(struct bpe *b, struct json_doc *d)
                                           "model.end_of_word_suffix"};
     for (int i = 0; i < 2; i++) /* "" is what some converters write for none */
         if (json_at(d, affixes[i])) json_only_text(d, affixes[i], "", true);
-    if (!d->rc && !load_vocab(b, d)) load_merges(b, d);
-    return d->rc;
+    if (!d->err && !load_vocab(b, d)) load_merges(b, d);
+    return d->err;
 }
 
 /* ---- added tokens ---- */
@@ -152,6 +155,7 @@ static int32_t trie_node(struct bpe_trie *t, unsigned char byte)
 static int32_t trie_step(struct bpe_trie *t, int32_t parent, unsigned char byte)
 {
     int32_t c = parent ? t->node[parent].child : t->first[byte];
+
     while (c && t->node[c].byte != byte)
         c = t->node[c].sibling;
     if (c || !(c = trie_node(t, byte))) return c;
@@ -167,6 +171,7 @@ static int32_t trie_step(struct bpe_trie *t, int32_t parent, unsigned char byte)
 static int trie_add(struct bpe_trie *t, const char *s, size_t n, int32_t token)
 {
     int32_t at = 0;
+
     for (size_t i = 0; i < n; i++)
         if (!(at = trie_step(t, at, (unsigned char)s[i]))) return ERR_OUT_OF_MEMORY;
     t->node[at].token = token;
@@ -176,6 +181,7 @@ static int trie_add(struct bpe_trie *t, const char *s, size_t n, int32_t token)
 static bool flag(const json_t *o, const char *key, bool def)
 {
     const json_t *v = json_object_get(o, key);
+
     return v ? json_is_true(v) : def;
 }
 
@@ -184,6 +190,7 @@ static bool flag(const json_t *o, const char *key, bool def)
 static int32_t added_id(const struct bpe *b, const char *s, size_t n, int32_t max_added)
 {
     int32_t id = strmap_get(&b->names, s, n);
+
     if (id < 0) id = strmap_get(&b->vocab, s, n);
     if (id >= 0) return id;
     int32_t size = (int32_t)b->vocab.n;
@@ -195,6 +202,7 @@ static int load_added(struct bpe *b, struct json_doc *d)
     json_t *list = json_at(d, "added_tokens"), *v;
     size_t i, n = json_array_size(list);
     int32_t max_added = -1;
+
     if (list && (!json_is_array(list) || n > ID_MAX))
         return json_refuse(d, "added_tokens", "is not an array");
     if (!(b->added = calloc(n + 1, sizeof *b->added))) return no_memory(d);
@@ -227,9 +235,10 @@ static int add_regex(struct bpe_step *s, struct json_doc *d, const char *text, s
                      bool literal)
 {
     char why[160];
-    int rc = regex_open(&s->regex, text, len, literal, why, sizeof why);
-    if (rc == ERR_OUT_OF_MEMORY) return no_memory(d);
-    return rc ? json_refuse(d, "pre_tokenizer", "has a pattern that cannot be used: %s", why) : 0;
+    int err = regex_open(&s->regex, text, len, literal, why, sizeof why);
+
+    if (err == ERR_OUT_OF_MEMORY) return no_memory(d);
+    return err ? json_refuse(d, "pre_tokenizer", "has a pattern that cannot be used: %s", why) : 0;
 }
 
 static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
@@ -238,6 +247,7 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
     const json_t *regex = json_object_get(p, "Regex"), *literal = json_object_get(p, "String");
     const char *how = json_string_value(json_object_get(o, "behavior"));
     bool removed = how && !strcmp(how, "Removed"), invert = flag(o, "invert", false);
+
     if (!removed && (!how || strcmp(how, "Isolated") != 0))
         return json_refuse(d, "pre_tokenizer",
                            "splits by %s; only Isolated and Removed are "
@@ -254,6 +264,7 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
 static int load_step(struct bpe *b, struct json_doc *d, const json_t *o, bool last)
 {
     const char *type = json_string_value(json_object_get(o, "type"));
+
     if (b->steps == BPE_STEPS_MAX)
         return json_refuse(d, "pre_tokenizer", "has more than %d steps", BPE_STEPS_MAX);
     struct bpe_step *s = &b->step[b->steps++];
@@ -273,8 +284,9 @@ static int load_steps(struct bpe *b, struct json_doc *d)
     json_t *p = json_at(d, "pre_tokenizer"), *v;
     json_t *list = json_object_get(p, "pretokenizers");
     size_t i, n = json_array_size(list);
+
     if (!n) return load_step(b, d, p, true);
-    json_array_foreach(list, i, v) if (load_step(b, d, v, i + 1 == n)) return d->rc;
+    json_array_foreach(list, i, v) if (load_step(b, d, v, i + 1 == n)) return d->err;
     return 0;
 }
 
@@ -286,6 +298,7 @@ static int add_special(struct token_list *to, struct json_doc *d, const json_t *
 {
     json_t *list = json_object_get(json_object_get(table, name ? name : ""), "ids"), *v;
     size_t i;
+
     if (!json_array_size(list))
         return json_refuse(d, "post_processor", "names the unknown token %s", name ? name : "");
     json_array_foreach(list, i, v)
@@ -305,6 +318,7 @@ static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
     json_t *v;
     size_t i;
     int sequences = 0;
+
     if (b->prefix.n || b->suffix.n)
         return json_refuse(d, "post_processor", "has a second template");
     json_array_foreach(single, i, v)
@@ -314,7 +328,7 @@ static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
             sequences += json_object_get(v, "Sequence") != NULL;
         else if (add_special(sequences ? &b->suffix : &b->prefix, d, table,
                              json_string_value(json_object_get(special, "id"))))
-            return d->rc;
+            return d->err;
     }
     if (sequences == 1) return 0;
     return json_refuse(d, "post_processor", "has a template without exactly one sequence");
@@ -323,6 +337,7 @@ static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
 static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int depth)
 {
     const char *type = json_string_value(json_object_get(o, "type"));
+
     if (!o || json_is_null(o)) return 0;
     if (type && !strcmp(type, "ByteLevel")) return 0; /* trims offsets, which we do not have */
     if (type && !strcmp(type, "TemplateProcessing")) return load_template(b, d, o);
@@ -333,7 +348,7 @@ static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int dep
                            type ? type : "without a type");
     json_t *list = json_object_get(o, "processors"), *v;
     size_t i;
-    json_array_foreach(list, i, v) if (load_post(b, d, v, depth + 1)) return d->rc;
+    json_array_foreach(list, i, v) if (load_post(b, d, v, depth + 1)) return d->err;
     return 0;
 }
 
@@ -343,9 +358,10 @@ static int load(struct bpe *b, struct json_doc *d)
 {
     static const char word[] = "[\\p{L}\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
     char why[160];
+
     json_only_null(d, "normalizer");
-    if (d->rc || load_model(b, d) || load_added(b, d) || load_steps(b, d)) return d->rc;
-    if (load_post(b, d, json_at(d, "post_processor"), 0)) return d->rc;
+    if (d->err || load_model(b, d) || load_added(b, d) || load_steps(b, d)) return d->err;
+    if (load_post(b, d, json_at(d, "post_processor"), 0)) return d->err;
     if (regex_open(&b->word, word, strlen(word), false, why, sizeof why)) return no_memory(d);
     for (size_t i = 0; i < b->prefix.n; i++)
         note_id(b, b->prefix.v[i]);
@@ -358,6 +374,7 @@ int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *f
 {
     struct fail own;
     struct json_doc d;
+
     *out = NULL;
     struct bpe *b = calloc(1, sizeof *b);
     if (!b) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the tokenizer");
@@ -366,11 +383,11 @@ int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *f
     token_list_init(&b->suffix, 1024);
     if (!json_open(&d, dir, name, f ? f : &own)) load(b, &d);
     json_close(&d);
-    if (d.rc)
+    if (d.err)
         bpe_close(b);
     else
         *out = b;
-    return d.rc;
+    return d.err;
 }
 
 void bpe_close(struct bpe *b)
@@ -394,6 +411,7 @@ void bpe_close(struct bpe *b)
 int32_t bpe_id(const struct bpe *b, const char *content)
 {
     int32_t id = strmap_get(&b->names, content, strlen(content));
+
     return id >= 0 ? id : strmap_get(&b->vocab, content, strlen(content));
 }
 

@@ -51,6 +51,7 @@ struct heap {
 static void heap_push(struct heap *h, uint64_t x)
 {
     size_t i = h->n++;
+
     while (i && h->v[(i - 1) / 2] > x) {
         h->v[i] = h->v[(i - 1) / 2];
         i = (i - 1) / 2;
@@ -62,6 +63,7 @@ static uint64_t heap_pop(struct heap *h)
 {
     uint64_t top = h->v[0], x = h->v[--h->n];
     size_t i = 0;
+
     for (;;) {
         size_t c = 2 * i + 1;
         if (c >= h->n) break;
@@ -108,6 +110,7 @@ static int32_t whole(struct call *c, const char *s, size_t n)
 {
     char *m = room(&c->mapped, 2 * n);
     size_t k = 0;
+
     if (!m) return -1;
     for (size_t i = 0; i < n; i++)
         k += utf8_put(bpe_char_of((unsigned char)s[i]), m + k);
@@ -118,6 +121,7 @@ static int32_t whole(struct call *c, const char *s, size_t n)
 static int32_t symbols_of(const struct bpe *b, const char *p, size_t n, struct symbol *s)
 {
     int32_t k = 0;
+
     for (size_t i = 0; i < n; i++) {
         int32_t id = b->byte_id[(unsigned char)p[i]];
         if (id < 0) continue;
@@ -131,6 +135,7 @@ static int32_t symbols_of(const struct bpe *b, const char *p, size_t n, struct s
 static int encode_piece(struct call *c, const char *p, size_t n)
 {
     int32_t id;
+
     if (!n) return 0;
     if (c->b->ignore_merges && (id = whole(c, p, n)) >= 0) return token_list_push(c->out, id);
     /* a merge pops one entry and pushes at most two */
@@ -139,10 +144,10 @@ static int encode_piece(struct call *c, const char *p, size_t n)
     if (!s || !h.v) return ERR_OUT_OF_MEMORY;
     int32_t k = symbols_of(c->b, p, n, s);
     merge(c->b, s, k, &h);
-    int rc = 0;
-    for (int32_t i = k ? 0 : -1; !rc && i >= 0; i = s[i].next)
-        rc = token_list_push(c->out, s[i].id);
-    return rc;
+    int err = 0;
+    for (int32_t i = k ? 0 : -1; !err && i >= 0; i = s[i].next)
+        err = token_list_push(c->out, s[i].id);
+    return err;
 }
 
 /* ---- pre-tokenizer ---- */
@@ -154,12 +159,13 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
 {
     const struct bpe_step *s = &c->b->step[step];
     size_t done = 0, from = 0, at, end;
-    int rc = 0, found = 1;
-    while (!rc && from <= n) {
+    int err = 0, found = 1;
+
+    while (!err && from <= n) {
         found = regex_find(s->regex, c->step[step], p, n, from, &at, &end);
         if (found <= 0) break;
-        if (at > done && !s->drop_gap) rc = split(c, p + done, at - done, step + 1);
-        if (!rc && end > at && !s->drop_match) rc = split(c, p + at, end - at, step + 1);
+        if (at > done && !s->drop_gap) err = split(c, p + done, at - done, step + 1);
+        if (!err && end > at && !s->drop_match) err = split(c, p + at, end - at, step + 1);
         done = from = end;
         if (end == at && from < n) { /* an empty match: look from the next character on */
             size_t k;
@@ -169,7 +175,7 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
             break;
         }
     }
-    if (rc || found < 0) return rc ? rc : found;
+    if (err || found < 0) return err ? err : found;
     return done < n && !s->drop_gap ? split(c, p + done, n - done, step + 1) : 0;
 }
 
@@ -193,6 +199,7 @@ static int split(struct call *c, const char *p, size_t n, int step)
 static int32_t trie_match(const struct bpe_trie *t, const char *s, size_t n, size_t *len)
 {
     int32_t best = -1, at = n ? t->first[(unsigned char)*s] : 0;
+
     for (size_t i = 1; at; i++) {
         if (t->node[at].token >= 0) {
             best = t->node[at].token;
@@ -210,6 +217,7 @@ static int32_t trie_match(const struct bpe_trie *t, const char *s, size_t n, siz
 static bool is_word(struct call *c, const char *s, size_t n, bool last)
 {
     size_t k, at, end;
+
     if (!n) return false;
     if (last) {
         k = utf8_last(s, n);
@@ -226,8 +234,9 @@ typedef int (*between)(struct call *, const char *, size_t);
 static int cut(struct call *c, const struct bpe_trie *t, const char *s, size_t n, between rest)
 {
     size_t done = 0, len = 0;
-    int rc = 0;
-    for (size_t i = 0; i < n && !rc;) {
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err;) {
         int32_t token = trie_match(t, s + i, n - i, &len);
         if (token < 0) {
             i++;
@@ -241,12 +250,12 @@ static int cut(struct call *c, const struct bpe_trie *t, const char *s, size_t n
         if (a->lstrip) start -= utf8_space_after(s, start, false);
         if (start < done) start = done; /* an earlier token took that white space */
         if (a->rstrip) stop += utf8_space_before(s + stop, n - stop, false);
-        if (start > done) rc = rest(c, s + done, start - done);
-        if (!rc) rc = token_list_push(c->out, a->id);
+        if (start > done) err = rest(c, s + done, start - done);
+        if (!err) err = token_list_push(c->out, a->id);
         done = stop;
     }
-    if (!rc && done < n) rc = rest(c, s + done, n - done);
-    return rc;
+    if (!err && done < n) err = rest(c, s + done, n - done);
+    return err;
 }
 
 static int plain(struct call *c, const char *s, size_t n)
@@ -263,10 +272,11 @@ static int after_raw(struct call *c, const char *s, size_t n)
 
 static int append(struct token_list *out, const struct token_list *more)
 {
-    int rc = 0;
-    for (size_t i = 0; !rc && i < more->n; i++)
-        rc = token_list_push(out, more->v[i]);
-    return rc;
+    int err = 0;
+
+    for (size_t i = 0; !err && i < more->n; i++)
+        err = token_list_push(out, more->v[i]);
+    return err;
 }
 
 static int prepare(struct call *c)
@@ -290,24 +300,25 @@ static void release(struct call *c)
     free(c->prefixed.p);
 }
 
-static int explain(int rc, const struct token_list *out, struct fail *f)
+static int explain(int err, const struct token_list *out, struct fail *f)
 {
-    if (rc == ERR_TOO_LARGE)
+    if (err == ERR_TOO_LARGE)
         return fail_set(f, ERR_TOO_LARGE, "the text has more than %zu tokens", out->max);
-    if (rc == ERR_OUT_OF_MEMORY) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the text");
-    return rc ? fail_set(f, ERR_INTERNAL, "the tokenizer's pattern gave up on this text") : 0;
+    if (err == ERR_OUT_OF_MEMORY) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the text");
+    return err ? fail_set(f, ERR_INTERNAL, "the tokenizer's pattern gave up on this text") : 0;
 }
 
 int bpe_encode(const struct bpe *b, const char *text, size_t len, bool add_special,
                struct token_list *out, struct fail *f)
 {
     struct call c = {.b = b, .out = out};
+
     if (len > TEXT_MAX) return fail_set(f, ERR_TOO_LARGE, "the text has %zu bytes", len);
     if (!utf8_valid(text, len)) return fail_set(f, ERR_BAD_UTF8, "the text is not UTF-8");
-    int rc = prepare(&c);
-    if (!rc && add_special) rc = append(out, &b->prefix);
-    if (!rc) rc = cut(&c, &b->raw, text, len, after_raw);
-    if (!rc && add_special) rc = append(out, &b->suffix);
+    int err = prepare(&c);
+    if (!err && add_special) err = append(out, &b->prefix);
+    if (!err) err = cut(&c, &b->raw, text, len, after_raw);
+    if (!err && add_special) err = append(out, &b->suffix);
     release(&c);
-    return explain(rc, out, f);
+    return explain(err, out, f);
 }

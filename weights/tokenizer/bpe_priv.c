@@ -14,6 +14,7 @@ size_t bpe_pair_slot(const struct bpe_pairs *p, int32_t left, int32_t right)
 {
     uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9e3779b97f4a7c15u;
     size_t i = (size_t)(h >> 32);
+
     for (;; i++) {
         const struct bpe_pair *s = &p->slot[i & (p->slots - 1)];
         if (s->left < 0 || (s->left == left && s->right == right)) return i & (p->slots - 1);
@@ -23,5 +24,6 @@ size_t bpe_pair_slot(const struct bpe_pairs *p, int32_t left, int32_t right)
 uint32_t bpe_rank(const struct bpe_pairs *p, int32_t left, int32_t right)
 {
     const struct bpe_pair *s = &p->slot[bpe_pair_slot(p, left, right)];
+
     return s->left < 0 ? UINT32_MAX : s->rank;
 }

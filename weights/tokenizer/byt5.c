@@ -25,6 +25,7 @@ static const struct {
 static bool starts(const char *s, size_t n, const char *mark)
 {
     size_t k = strlen(mark);
+
     return n >= k && !memcmp(s, mark, k);
 }
 
@@ -51,6 +52,7 @@ static size_t spans_of(size_t kind, const char *s, size_t n, struct byt5_span *o
                        size_t max)
 {
     const char *open = quotes[kind].open;
+
     for (size_t i = 0; i < n;) {
         if (!starts(s + i, n - i, open)) {
             i++;
@@ -67,6 +69,7 @@ static size_t spans_of(size_t kind, const char *s, size_t n, struct byt5_span *o
 size_t byt5_spans(const char *s, size_t n, struct byt5_span *out, size_t max)
 {
     size_t found = 0;
+
     for (size_t q = 0; q < sizeof quotes / sizeof *quotes; q++)
         found = spans_of(q, s, n, out, found, max);
     return found;
@@ -78,6 +81,7 @@ size_t byt5_spans(const char *s, size_t n, struct byt5_span *out, size_t max)
 static int32_t special(const char *s, size_t n, int vocab, size_t *len)
 {
     static const char *const plain[] = {[PAD] = "<pad>", [END] = "</s>", [UNKNOWN] = "<unk>"};
+
     if (!n || *s != '<') return -1;
     for (int i = 0; i < 3; i++) {
         *len = strlen(plain[i]);
@@ -93,18 +97,20 @@ static int32_t special(const char *s, size_t n, int vocab, size_t *len)
 
 static int put_bytes(struct token_list *out, const char *s, size_t n)
 {
-    int rc = token_list_reserve(out, n);
-    for (size_t i = 0; !rc && i < n; i++)
-        rc = token_list_push(out, (unsigned char)s[i] + BYTES);
-    return rc;
+    int err = token_list_reserve(out, n);
+
+    for (size_t i = 0; !err && i < n; i++)
+        err = token_list_push(out, (unsigned char)s[i] + BYTES);
+    return err;
 }
 
 /* Pad, end and unknown eat the white space on both sides (Python's notion of it). */
 static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
 {
     size_t done = 0, len;
-    int rc = 0;
-    for (size_t i = 0; i < n && !rc;) {
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err;) {
         int32_t id = special(s + i, n - i, vocab, &len);
         if (id < 0) {
             i++;
@@ -112,47 +118,50 @@ static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
         }
         size_t stop = i;
         if (id < BYTES) stop -= utf8_space_after(s + done, i - done, true);
-        rc = put_bytes(out, s + done, stop - done);
-        if (!rc) rc = token_list_push(out, id);
+        err = put_bytes(out, s + done, stop - done);
+        if (!err) err = token_list_push(out, id);
         i += len;
         if (id < BYTES) i += utf8_space_before(s + i, n - i, true);
         done = i;
     }
-    return rc ? rc : put_bytes(out, s + done, n - done);
+    return err ? err : put_bytes(out, s + done, n - done);
 }
 
 int byt5_encode(struct token_list *out, const char *s, size_t n, int vocab)
 {
     struct token_list all;
+
     token_list_init(&all, n + 1);
-    int rc = put_text(&all, s, n, vocab);
+    int err = put_text(&all, s, n, vocab);
     if (all.n >= LIMIT_GLYPH_TOKENS) all.n = LIMIT_GLYPH_TOKENS - 1;
-    if (!rc && (!all.n || all.v[all.n - 1] != END)) rc = token_list_push(&all, END);
-    if (!rc) rc = token_list_reserve(out, all.n);
-    for (size_t i = 0; !rc && i < all.n; i++)
-        rc = token_list_push(out, all.v[i]);
+    if (!err && (!all.n || all.v[all.n - 1] != END)) err = token_list_push(&all, END);
+    if (!err) err = token_list_reserve(out, all.n);
+    for (size_t i = 0; !err && i < all.n; i++)
+        err = token_list_push(out, all.v[i]);
     token_list_free(&all);
-    return rc;
+    return err;
 }
 
 /* ---- a prompt ---- */
 
 static int put_all(struct byt5 *b, const char *prompt, const struct byt5_span *span, int vocab)
 {
-    int rc = 0;
-    for (int i = 0; !rc && i < b->n; i++) {
+    int err = 0;
+
+    for (int i = 0; !err && i < b->n; i++) {
         b->start[i] = b->ids.n;
-        if (b->n % 2 == 0) rc = token_list_push(&b->ids, PAD);
-        if (!rc) rc = byt5_encode(&b->ids, prompt + span[i].at, span[i].len, vocab);
+        if (b->n % 2 == 0) err = token_list_push(&b->ids, PAD);
+        if (!err) err = byt5_encode(&b->ids, prompt + span[i].at, span[i].len, vocab);
     }
     b->start[b->n] = b->ids.n;
-    return rc;
+    return err;
 }
 
 /* The model's own rule: apostrophes inside words are marks too, so the writer may have quoted nothing. */
 static int fail_too_many(const char *prompt, size_t len, size_t n, struct fail *f)
 {
     size_t apostrophes = spans_of(0, prompt, len, NULL, 0, 0);
+
     if (!apostrophes) {
         fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt has %zu quoted texts", n);
         return fail_advise(f, "Quote at most %d texts.", LIMIT_GLYPH_TEXTS);
@@ -168,6 +177,7 @@ static int fail_too_many(const char *prompt, size_t len, size_t n, struct fail *
 int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struct fail *f)
 {
     struct byt5_span span[LIMIT_GLYPH_TEXTS] = {{0, 0}};
+
     memset(b, 0, sizeof *b);
     if (!utf8_valid(prompt, len)) return fail_set(f, ERR_BAD_UTF8, "the prompt is not UTF-8");
     size_t n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);

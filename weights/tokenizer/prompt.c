@@ -19,6 +19,7 @@ struct grid prompt_large(int height, int width)
 struct grid prompt_preview(struct grid large)
 {
     double ratio = (double)large.rows / (double)large.cols;
+
     return (struct grid){(int)(sqrt(ratio) * CONFIG_PREVIEW_SIDE),
                          (int)(sqrt(1 / ratio) * CONFIG_PREVIEW_SIDE)};
 }
@@ -38,6 +39,7 @@ static int refuse(int32_t id, const struct token_config *t, struct fail *f)
 {
     char buf[32];
     const char *text = spelling(id, t, buf);
+
     fail_field(f, ERR_BAD_PROMPT, "prompt", "the prompt contains the image token %.80s", text);
     fail_advise(f, "Take %.80s out of the prompt; it is reserved for pictures.", text);
     return ERR_BAD_PROMPT;
@@ -48,15 +50,16 @@ static int check_text(const struct bpe *b, const struct model_config *c, const c
 {
     const struct token_config *t = &c->token;
     struct token_list ids;
+
     token_list_init(&ids, len);
-    int rc = bpe_encode(b, text, len, false, &ids, f);
-    for (size_t i = 0; !rc && i < ids.n; i++) {
+    int err = bpe_encode(b, text, len, false, &ids, f);
+    for (size_t i = 0; !err && i < ids.n; i++) {
         int32_t id = ids.v[i];
         bool frame = id == t->image_start || id == t->image_end || id == t->image;
-        if (frame || (user && id < c->ar.rows)) rc = refuse(id, t, f);
+        if (frame || (user && id < c->ar.rows)) err = refuse(id, t, f);
     }
     token_list_free(&ids);
-    return rc;
+    return err;
 }
 
 /* The text and the suffix are encoded as one string, as the reference does. */
@@ -69,19 +72,21 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
                      t->grid_eos, t->bos);
     size_t total = len + (size_t)n;
     char *all = malloc(total + 1);
+
     if (!all) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the prompt");
     memcpy(all, text, len);
     memcpy(all + len, suffix, (size_t)n + 1);
     token_list_init(&p->ids, total + TEMPLATE_MAX);
-    int rc = bpe_encode(b, all, total, true, &p->ids, f);
+    int err = bpe_encode(b, all, total, true, &p->ids, f);
     free(all);
-    return rc;
+    return err;
 }
 
 /* Without a tokenizer, for plans: as many ids as there can be. */
 static int count(struct prompt *p, size_t len, struct fail *f)
 {
     enum { SUFFIX_IDS = 16 };
+
     token_list_init(&p->ids, len + SUFFIX_IDS);
     for (size_t i = 0; i < len + SUFFIX_IDS; i++)
         if (token_list_push(&p->ids, 0))
@@ -97,10 +102,10 @@ int prompt_text_to_image(struct prompt *p, const struct bpe *b, const struct mod
     p->large = prompt_large(height, width);
     p->preview = prompt_preview(p->large);
     p->tokens = p->large.rows * p->large.cols + p->preview.rows * p->preview.cols;
-    int rc = b ? check_text(b, c, text, len, user, f) : count(p, len, f);
-    if (!rc && b) rc = encode(p, b, &c->token, text, len, f);
-    if (rc) prompt_free(p);
-    return rc;
+    int err = b ? check_text(b, c, text, len, user, f) : count(p, len, f);
+    if (!err && b) err = encode(p, b, &c->token, text, len, f);
+    if (err) prompt_free(p);
+    return err;
 }
 
 void prompt_free(struct prompt *p)

@@ -68,6 +68,7 @@ static void emit_category(struct rewrite *r, const char *name)
     size_t n, len = strlen(name);
     const struct unicode_range *t = unicode_new(&n);
     char text[40];
+
     snprintf(text, sizeof text, "\\p{%s}", name);
     emit_text(r, text);
     for (size_t i = 0; i < n; i++) {
@@ -110,6 +111,7 @@ static void rewrite_property(struct rewrite *r, bool negated)
         r->in < r->end && *r->in == '{' ? memchr(r->in, '}', (size_t)(r->end - r->in)) : NULL;
     const char *from = close ? r->in + 1 : r->in;
     size_t n = close ? (size_t)(close - from) : (size_t)(r->in < r->end);
+
     if (n && *from == '^') {
         negated = !negated;
         from++;
@@ -133,6 +135,7 @@ static void rewrite_property(struct rewrite *r, bool negated)
 static void rewrite_escape(struct rewrite *r)
 {
     static const char *const word[] = {"L", "M", "Nd", "Pc", NULL}, *const digit[] = {"Nd", NULL};
+
     if (r->in == r->end) {
         r->wrong = "a backslash at its end";
         return;
@@ -209,6 +212,7 @@ static int compile(struct regex *p, const char *text, size_t len, uint32_t optio
     int code;
     size_t at;
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
+
     if (!c) return ERR_OUT_OF_MEMORY;
     pcre2_set_newline(c, PCRE2_NEWLINE_LF);
     p->code = pcre2_compile((PCRE2_SPTR)text, len, options, &code, &at, c);
@@ -224,9 +228,10 @@ static int compile(struct regex *p, const char *text, size_t len, uint32_t optio
 int regex_open(struct regex **out, const char *text, size_t len, bool literal, char *why,
                size_t why_size)
 {
-    int rc = ERR_OUT_OF_MEMORY;
+    int err = ERR_OUT_OF_MEMORY;
     struct regex *p = calloc(1, sizeof *p);
     struct rewrite r = {.in = text, .end = text + len};
+
     snprintf(why, why_size, "no memory");
     *out = NULL;
     if (!p) goto out;
@@ -234,19 +239,19 @@ int regex_open(struct regex **out, const char *text, size_t len, bool literal, c
     if (r.wrong == no_room) goto out;
     if (r.wrong) {
         snprintf(why, why_size, "it has %s", r.wrong);
-        rc = ERR_MODEL;
+        err = ERR_MODEL;
     } else if (literal) {
-        rc = compile(p, text, len, PCRE2_UTF | PCRE2_LITERAL, why, why_size);
+        err = compile(p, text, len, PCRE2_UTF | PCRE2_LITERAL, why, why_size);
     } else {
-        rc = compile(p, r.out, r.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, why, why_size);
+        err = compile(p, r.out, r.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, why, why_size);
     }
 out:
     free(r.out);
-    if (rc)
+    if (err)
         regex_close(p);
     else
         *out = p;
-    return rc;
+    return err;
 }
 
 void regex_close(struct regex *p)
@@ -261,6 +266,7 @@ void regex_close(struct regex *p)
 struct regex_scratch *regex_scratch_new(const struct regex *p)
 {
     struct regex_scratch *s = calloc(1, sizeof *s);
+
     if (!s) return NULL;
     s->data = pcre2_match_data_create_from_pattern(p->code, NULL);
     s->context = pcre2_match_context_create(NULL);
@@ -288,12 +294,13 @@ int regex_find(const struct regex *p, struct regex_scratch *s, const char *text,
 {
     /* the text was validated once; checking it again at every match would be quadratic */
     uint32_t options = PCRE2_NO_UTF_CHECK;
-    int rc = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options, s->data, s->context);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-        rc = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options | PCRE2_NO_JIT, s->data,
-                         s->context);
-    if (rc == PCRE2_ERROR_NOMATCH) return 0;
-    if (rc < 0) return ERR_INTERNAL;
+    int err = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options, s->data, s->context);
+
+    if (err == PCRE2_ERROR_JIT_STACKLIMIT)
+        err = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options | PCRE2_NO_JIT, s->data,
+                          s->context);
+    if (err == PCRE2_ERROR_NOMATCH) return 0;
+    if (err < 0) return ERR_INTERNAL;
     const size_t *v = pcre2_get_ovector_pointer(s->data);
     *at = v[0];
     *end = v[1];

@@ -15,6 +15,7 @@ struct strmap_slot {
 static uint32_t hash_of(const char *key, size_t len)
 {
     uint64_t h = 0xcbf29ce484222325u;
+
     for (size_t i = 0; i < len; i++)
         h = (h ^ (unsigned char)key[i]) * 0x100000001b3u;
     return (uint32_t)(h ^ h >> 32);
@@ -33,6 +34,7 @@ static struct strmap_slot *probe(const struct strmap *m, const char *key, size_t
 static int grow_slots(struct strmap *m)
 {
     struct strmap old = *m;
+
     m->slots = old.slots ? 2 * old.slots : 1024;
     m->slot = malloc(m->slots * sizeof *m->slot);
     if (!m->slot) {
@@ -63,6 +65,7 @@ static int grow_keys(struct strmap *m, size_t more)
 int strmap_set(struct strmap *m, const char *key, size_t len, int32_t id)
 {
     uint32_t hash = hash_of(key, len);
+
     if (2 * m->n >= m->slots && grow_slots(m)) return ERR_OUT_OF_MEMORY;
     struct strmap_slot *s = probe(m, key, len, hash);
     if (s->id < 0) {

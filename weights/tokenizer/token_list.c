@@ -28,8 +28,9 @@ int token_list_reserve(struct token_list *a, size_t more)
 
 int token_list_push(struct token_list *a, int32_t id)
 {
-    int rc = token_list_reserve(a, 1);
-    if (rc) return rc;
+    int err = token_list_reserve(a, 1);
+
+    if (err) return err;
     a->v[a->n++] = id;
     return 0;
 }

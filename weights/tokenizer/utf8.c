@@ -16,6 +16,7 @@ uint32_t utf8_next(const char *s, size_t n, size_t *len)
     const unsigned char *p = (const unsigned char *)s;
     static const unsigned char mask[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     size_t k = length_of(*p);
+
     if (k == 0 || k > n) k = 1;
     uint32_t c = *p & mask[k];
     for (size_t i = 1; i < k; i++)
@@ -27,6 +28,7 @@ uint32_t utf8_next(const char *s, size_t n, size_t *len)
 bool utf8_valid(const char *s, size_t n)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+
     for (size_t i = 0; i < n;) {
         size_t k = length_of((unsigned char)s[i]), len;
         if (k == 0 || k > n - i) return false;
@@ -42,6 +44,7 @@ bool utf8_valid(const char *s, size_t n)
 size_t utf8_last(const char *s, size_t n)
 {
     size_t k = 1;
+
     while (k < n && k < 4 && ((unsigned char)s[n - k] & 0xc0) == 0x80)
         k++;
     return k;
@@ -68,6 +71,7 @@ bool utf8_is_space(uint32_t c, bool controls)
 size_t utf8_space_before(const char *s, size_t n, bool controls)
 {
     size_t i = 0, k;
+
     while (i < n && utf8_is_space(utf8_next(s + i, n - i, &k), controls))
         i += k;
     return i;
@@ -76,6 +80,7 @@ size_t utf8_space_before(const char *s, size_t n, bool controls)
 size_t utf8_space_after(const char *s, size_t n, bool controls)
 {
     size_t end = n, ignored;
+
     while (end > 0) {
         size_t k = utf8_last(s, end);
         if (!utf8_is_space(utf8_next(s + end - k, k, &ignored), controls)) break;
