@@ -3,8 +3,9 @@
 // buttons send commands.
 
 import { Text, pickLanguage } from './i18n/text.js';
+import { Forecast } from './forecast.js';
 import { Session, Store } from './session.js';
-import { Wire, socketUrl } from './wire.js';
+import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
@@ -19,8 +20,6 @@ import { Viewer } from './view/viewer.js';
 /** @typedef {import('./state.js').Spec} Spec */
 
 const TICK_MS = 250;
-const QUOTE_MS = 350; // after the last key
-const QUOTE_AGE_MS = 2500; // least time between two quotes that only a change of the queue causes
 const DRAFT = 'darkroom.draft';
 const HELLO = 'darkroom.hello';
 
@@ -29,9 +28,7 @@ const storage = openStorage();
 const root = document.documentElement;
 const store = new Store();
 const wire = new Wire(socketUrl(location.href), {
-  message: (message) => session.receive(message.type === 'preview'
-    ? { ...message, image: new Blob([message.image], { type: message.mime }) }
-    : message),
+  message: receive,
   connection: (connection) => store.dispatch({ do: 'connection', connection }),
   error: (error) => console.warn('darkroom: a message that cannot be read', error),
 });
@@ -43,8 +40,6 @@ let drawn = store.state;
 let dirty = true;
 let languageChanged = true;
 /** @type {Job[]} */ let cleared = [];
-let quoteTimer = 0;
-let quotedAt = 0;
 let askedQuote = '';
 // the last hello of this server, kept so that the form is complete before it connects
 const known = /** @type {any} */ (recall(HELLO));
@@ -79,6 +74,16 @@ const gallery = new Gallery({
   start: (prompt) => composer.ask(prompt),
   use, vary, clear,
 });
+
+const forecast = new Forecast(quote, browserEnvironment());
+
+/** @param {any} message */
+function receive(message) {
+  session.receive(message.type === 'preview'
+    ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message);
+  if (message.type === 'stats') forecast.statistics(message);
+  if (message.type === 'quote' || message.re === 'quote') forecast.answered();
+}
 
 /** @param {Spec} spec */
 function submit(spec) {
@@ -123,20 +128,21 @@ function undo() {
   byId('pictures').focus();
 }
 
-/** The form changed: store the draft, and ask the server for a quote after a pause. */
+/** The form changed: store the draft, and ask for a new forecast. */
 function changed() {
-  clearTimeout(quoteTimer);
-  quoteTimer = window.setTimeout(quote, QUOTE_MS);
+  forecast.formChanged();
   keep(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value }));
 }
 
+/** Ask for a forecast of what is in the form. False: nothing was asked. */
 function quote() {
-  quotedAt = now();
-  if (composer.text && composer.valid()) {
-    const spec = composer.peek();
-    askedQuote = spec.prompt;
-    session.quote(spec);
-  } else store.dispatch({ do: 'unquote' });
+  if (!composer.text || !composer.valid()) {
+    store.dispatch({ do: 'unquote' });
+    return false;
+  }
+  const spec = composer.peek();
+  askedQuote = spec.prompt;
+  return session.quote(spec);
 }
 
 function quoteWords() {
@@ -194,8 +200,7 @@ function draw() {
 
 store.listeners.add((state, before) => {
   for (const words of changes(state, before, text)) announcer.say(words);
-  if (state.stats !== before.stats && state.stats && now() - quotedAt > QUOTE_AGE_MS) quote();
-  if (state.connection.state === 'open' && before.connection.state !== 'open') quote();
+  if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {
     if (job.state === 'refused' && job.error?.field

@@ -145,11 +145,12 @@ export class Session {
     if (job?.id && !this.#job(key)) this.adopt([job]);
   }
 
-  /** Ask for an estimate of place and time; the reply arrives in state.quote. @param {Spec} spec */
+  /** Ask for an estimate of place and time; the reply arrives in state.quote. False without a
+   * connection. @param {Spec} spec */
   quote(spec) {
-    if (!this.sendNow({ type: 'quote', ref: 'quote', spec })) {
-      this.store.dispatch({ do: 'unquote' });
-    }
+    const sent = this.sendNow({ type: 'quote', ref: 'quote', spec });
+    if (!sent) this.store.dispatch({ do: 'unquote' });
+    return sent;
   }
 
   /** @param {string} key */

@@ -221,6 +221,25 @@ describe('the form', () => {
     await v.leave();
   });
 
+  test('the quote follows the queue down to its end', async () => {
+    const v = await visit(url());
+    await v.ask('hold one', 'hold two', 'hold three');
+    await arrived(3);
+    play.fake.run(100);
+    await v.page.fill('#prompt', 'a lighthouse');
+    await v.reads('#quote', /^3 pictures are ahead\./);
+    for (const [i, words] of [/^2 pictures are ahead\./, /^Starts right away/].entries()) {
+      play.fake.jobs[i].cancel = true;
+      play.fake.run(50);
+      await v.reads('#quote', words);
+    }
+    play.fake.jobs[2].cancel = true;
+    play.fake.run(50);
+    await v.reads('#counts', /0\s+Running\s+0\s+Waiting|Running\s+0\s+Waiting\s+0/);
+    await v.reads('#quote', /^Starts right away, ready in about 1 s\.$/);
+    await v.leave();
+  });
+
   test('the quote before a submit; the dice; the seed is used; settings survive a reload',
       async () => {
     const v = await visit(url());

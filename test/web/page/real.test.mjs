@@ -104,6 +104,21 @@ test('a full queue is refused in words; cancel frees it', async () => {
   await v.leave();
 });
 
+test('the forecast in the form is that of an empty queue once it is empty', async () => {
+  const v = await visit(server.url);
+  await slow(v);
+  await v.ask('number one', 'number two');
+  await v.state('number one', 'running');
+  await v.page.fill('#prompt', 'and what about this');
+  await v.reads('#quote', /^2 pictures are ahead\./);
+  for (const words of ['number two', 'number one']) {
+    await cancel(v, words);
+    await v.state(words, 'cancelled');
+  }
+  await v.reads('#quote', /^Starts right away/);
+  await v.leave();
+});
+
 test('in Chinese, with a Chinese prompt', async () => {
   const v = await visit(server.url, { locale: 'zh-CN', colorScheme: 'dark', width: 360 });
   await quick(v);
