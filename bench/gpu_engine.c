@@ -87,7 +87,7 @@ static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
     const size_t bytes = (size_t)side * (size_t)side * 3;
     q.inject = in;
     struct glm_run *r = start(g, &q);
-    while (glm_run_view(r).phase != GLM_DONE)
+    while (glm_run_progress(r).phase != GLM_DONE)
         step(g, &r, 1);
     struct drawn d = {.rgb = malloc(bytes), .count = (size_t)r->prior.draws};
     d.tokens = malloc(d.count * sizeof *d.tokens);
@@ -187,7 +187,7 @@ static void warm(struct glm *g, const struct glm_req *q, int n)
     jump(r, n, GLM_DENOISE);
     step(g, r, n);
     jump(r, n, GLM_DECODE);
-    while (glm_run_view(r[0]).phase == GLM_DECODE)
+    while (glm_run_progress(r[0]).phase == GLM_DECODE)
         step(g, r, n);
     for (int i = 0; i < n; i++)
         glm_run_free(r[i]);
@@ -210,14 +210,14 @@ static void whole(const char *model, int side, int steps, int n)
         r[i] = start(g, &q);
     enum glm_phase at = GLM_GLYPH;
     begun[at] = now();
-    while (glm_run_view(r[0]).phase != GLM_DONE) {
-        const struct glm_view v = glm_run_view(r[0]);
+    while (glm_run_progress(r[0]).phase != GLM_DONE) {
+        const struct glm_progress v = glm_run_progress(r[0]);
         const double t = now();
         step(g, r, n);
         if (v.phase == GLM_PRIOR && v.done >= 10 && v.done < 60) first += now() - t;
         if (v.phase == GLM_PRIOR && v.done >= v.total - 60 && v.done < v.total - 10)
             last += now() - t;
-        while (at < glm_run_view(r[0]).phase)
+        while (at < glm_run_progress(r[0]).phase)
             begun[++at] = now();
     }
     const double all = now() - t0;
@@ -269,7 +269,7 @@ static void table(const char *model, int side, double copy, double product)
     meter_print(m, "a step", copy, product);
     jump(&r, 1, GLM_DECODE);
     meter_begin(m);
-    while (glm_run_view(r).phase == GLM_DECODE)
+    while (glm_run_progress(r).phase == GLM_DECODE)
         step(g, &r, 1);
     meter_print(m, "a decoding", copy, product);
     meter_free(m);

@@ -61,7 +61,7 @@ static void draw(struct glm *g, const struct options *o, int first, int n, struc
                                   .seed = (uint64_t)(first + i)};
         if (glm_run_new(&run[i], g, &q, &f)) give_up(&f);
     }
-    for (struct glm_view v; (v = glm_run_view(run[0])).phase < GLM_DONE;) {
+    for (struct glm_progress v; (v = glm_run_progress(run[0])).phase < GLM_DONE;) {
         const enum glm_phase p = v.phase;
         const double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
         if (glm_step(g, run, n, &f)) give_up(&f);

@@ -81,11 +81,11 @@ struct glm_cost {
     int quanta[GLM_PHASES];   /* calls of glm_step per phase */
 };
 
-struct glm_view {
+struct glm_progress {
     enum glm_phase phase;
     int done, total; /* quanta of this phase */
     double left;     /* 1..0: of this phase's planned cost; quanta need not be of one length */
-    int reading;     /* the prompt is being read: in the prior's phase, before its first token */
+    int prefill;     /* 1: in the prior's phase, while the prompt is fed */
     double overall;  /* 0..1 over all phases, by planned cost; never goes back */
 };
 
@@ -137,7 +137,7 @@ void glm_decode_last(struct glm *);
  * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
  * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */
 int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
-struct glm_view glm_run_view(const struct glm_run *);
+struct glm_progress glm_run_progress(const struct glm_run *);
 int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */
 
 /* The picture as far as it is known: the token grid as mean colours while in the prior phase, the

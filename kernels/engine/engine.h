@@ -46,7 +46,7 @@ struct glm_run {
     struct byt5 text;
     struct glm_cost cost;
     double share[GLM_PHASES]; /* of the whole time, by plan */
-    double reading;           /* of the prior's time: the prompt, by plan */
+    double prefill;           /* of the prior's time: the prompt, by plan */
     struct prior_seq prior;
     struct dit_state dit;
     struct vae_state vae;

@@ -74,7 +74,7 @@ static void stretch(const struct trial *t, enum glm_phase phase, int from, int t
 }
 
 /* The last part of a prompt draws a token too. */
-static void reading_cost(const struct trial *t, struct cost *sum)
+static void prefill_cost(const struct trial *t, struct cost *sum)
 {
     int parts = (int)t->run->prior.parts;
     stretch(t, GLM_PRIOR, 0, parts - 1, sum);
@@ -87,7 +87,7 @@ static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
     struct cost sum = {0};
     int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
     if (phase == GLM_PRIOR) {
-        reading_cost(t, &sum);
+        prefill_cost(t, &sum);
         stretch(t, phase, (int)t->run->prior.parts, quanta, &sum);
         return sum;
     }
@@ -108,7 +108,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
     double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
     const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .watched = watched};
-    struct cost read = {0};
+    struct cost prefill = {0};
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&t, (enum glm_phase)p);
         r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
@@ -118,8 +118,8 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     }
     for (int p = 0; p < GLM_PHASES; p++)
         r->share[p] = time[p] / all;
-    reading_cost(&t, &read);
-    r->reading = planned(read, byte, (int)r->prior.parts) / time[GLM_PRIOR];
+    prefill_cost(&t, &prefill);
+    r->prefill = planned(prefill, byte, (int)r->prior.parts) / time[GLM_PRIOR];
     r->cost.scratch_bytes = dry->scratch.peak;
 }
 

@@ -7,15 +7,15 @@
 static double behind(const struct glm_run *r, int total)
 {
     int parts = r->phase == GLM_PRIOR ? (int)r->prior.parts : 0;
-    if (r->done < parts) return r->reading * r->done / parts;
+    if (r->done < parts) return r->prefill * r->done / parts;
     if (r->done >= total) return 1;
     return !parts ? (double)r->done / total
-                  : r->reading + (1 - r->reading) * (r->done - parts) / (total - parts);
+                  : r->prefill + (1 - r->prefill) * (r->done - parts) / (total - parts);
 }
 
-struct glm_view glm_run_view(const struct glm_run *r)
+struct glm_progress glm_run_progress(const struct glm_run *r)
 {
-    struct glm_view v = {.phase = r->phase, .done = r->done, .overall = 0};
+    struct glm_progress v = {.phase = r->phase, .done = r->done, .overall = 0};
     for (int p = 0; p < (int)r->phase; p++)
         v.overall += r->share[p];
     if (r->phase == GLM_DONE) {
@@ -25,7 +25,7 @@ struct glm_view glm_run_view(const struct glm_run *r)
     v.total = run_quanta(r, r->phase);
     v.left = 1 - behind(r, v.total);
     v.overall += r->share[r->phase] * (1 - v.left);
-    v.reading = r->phase == GLM_PRIOR && !r->prior.drawn;
+    v.prefill = r->phase == GLM_PRIOR && !r->prior.drawn;
     if (v.overall > 1) v.overall = 1;
     return v;
 }

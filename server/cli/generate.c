@@ -40,7 +40,7 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
     return spec_check(s, &limits, f);
 }
 
-static void show(const struct glm_view *v, bool terminal, enum glm_phase *shown)
+static void show(const struct glm_progress *v, bool terminal, enum glm_phase *shown)
 {
     if (!terminal) {
         if (v->phase != *shown && v->phase != GLM_DONE)
@@ -64,7 +64,7 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
     enum glm_phase shown = GLM_DONE;
     int64_t last = 0;
     int err = 0;
-    struct glm_view v = glm_run_view(run);
+    struct glm_progress v = glm_run_progress(run);
     while (v.phase != GLM_DONE && !err) {
         int64_t now = clock_us();
         if (!terminal || now - last > BAR_EVERY_US) {
@@ -73,7 +73,7 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
         }
         err = glm_step(glm, &run, 1, f);
         if (!err) err = glm_run_failed(run, f);
-        v = glm_run_view(run);
+        v = glm_run_progress(run);
     }
     if (terminal) fputs("\r\033[K", stderr);
     return err;

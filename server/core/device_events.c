@@ -29,9 +29,9 @@ static void post_progress(struct hub *h, int64_t now, struct job *j, enum glm_ph
     notify_post(h, now, j, &e);
 }
 
-static void show(struct hub *h, int64_t now, struct job *j, const struct glm_view *v)
+static void show(struct hub *h, int64_t now, struct job *j, const struct glm_progress *v)
 {
-    struct glm_view before = j->view;
+    struct glm_progress before = j->view;
     double overall = j->floor + (1 - j->floor) * v->overall;
 
     j->view = *v;

@@ -111,7 +111,7 @@ struct note {
     int batch;            /* DEVICE: the first so many shared the failing quantum; AWAY: tries */
     struct {
         uint64_t job;
-        struct glm_view view; /* QUANTUM: after it */
+        struct glm_progress view; /* QUANTUM: after it */
     } run[LIMIT_BATCH];
     struct fail fail; /* FAILED, DEVICE, AWAY */
 };

@@ -96,7 +96,7 @@ double eta_rate(const struct eta *e, enum glm_phase phase, int pixels, int batch
     return rate_known(&e->all) ? e->all.flops / e->all.seconds : e->guess;
 }
 
-double eta_left(const struct glm_view *v, int phase)
+double eta_left(const struct glm_progress *v, int phase)
 {
     if (phase < (int)v->phase) return 0;
     if (phase > (int)v->phase || v->total <= 0) return 1;

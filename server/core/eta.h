@@ -36,9 +36,9 @@ struct eta {
 struct eta_item {
     const struct plan *plan;
     int pixels;
-    struct glm_view view;  /* where it stands; all zero when it waits */
-    int device;            /* of a resident; out: of one that waited */
-    double start_s, end_s; /* out: from now; start 0 for residents; negative: cannot be said */
+    struct glm_progress view; /* where it stands; all zero when it waits */
+    int device;               /* of a resident; out: of one that waited */
+    double start_s, end_s;    /* out: from now; start 0 for residents; negative: cannot be said */
 };
 
 void eta_init(struct eta *, double guess);
@@ -52,7 +52,7 @@ void eta_judge(struct eta *, int64_t said_us, int64_t was_us);
 void eta_tail(struct eta *, int64_t us);
 
 /* The part of a phase that is still to come for a run that stands there: 0 .. 1. */
-double eta_left(const struct glm_view *, int phase);
+double eta_left(const struct glm_progress *, int phase);
 /* FLOPs a second, > 0. */
 double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
 /* Device seconds of what is left of a job when `batch` pictures share its quanta, its own part. */

@@ -67,14 +67,14 @@ struct job {
         device; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
     bool dropping; /* the worker was told to drop its run; never while RUNNING */
     int64_t started_us;
-    int64_t used_us;       /* its share of device time: what the time limit counts */
-    int64_t spent_us;      /* running time until drawn, for the result */
-    int losses;            /* runs lost with the device */
-    struct glm_view view;  /* of the newest quantum */
-    double floor, overall; /* overall = floor + (1 - floor) * view.overall: never goes back */
-    int64_t progress_us;   /* when progress was posted */
-    int64_t forecast_us;   /* running time that was expected at its start, 0: none */
-    uint32_t wish_classes; /* previews that its viewers want, as the worker knows it */
+    int64_t used_us;          /* its share of device time: what the time limit counts */
+    int64_t spent_us;         /* running time until drawn, for the result */
+    int losses;               /* runs lost with the device */
+    struct glm_progress view; /* of the newest quantum */
+    double floor, overall;    /* overall = floor + (1 - floor) * view.overall: never goes back */
+    int64_t progress_us;      /* when progress was posted */
+    int64_t forecast_us;      /* running time that was expected at its start, 0: none */
+    uint32_t wish_classes;    /* previews that its viewers want, as the worker knows it */
     int wish_every_ms;
 
     /* estimates; times of the clock, < 0: unknown */

@@ -197,7 +197,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     j->used_us = 0;
     j->forecast_us = 0;
     j->view =
-        (struct glm_view){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
+        (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
     j->said_place = 0;
     j->progress_us = INT64_MIN / 2;
     w.wish = previews_wish(j);

@@ -3,9 +3,9 @@
 
 void residents_add(struct residents *s, const struct resident *r)
 {
-    struct glm_view v = glm_run_view(r->run);
+    struct glm_progress v = glm_run_progress(r->run);
     s->at[s->n] = *r;
-    s->turn[s->n] = (struct turn_run){.phase = v.phase, .reading = v.reading};
+    s->turn[s->n] = (struct turn_run){.phase = v.phase, .reading = v.prefill};
     s->n++;
     turn_join(s->turn, s->n);
 }

@@ -150,9 +150,9 @@ static void tell_quantum(struct worker *w, enum glm_phase phase, const int *pick
     for (int i = 0; i < n; i++) {
         const struct resident *r = &w->on.at[picked[i]];
         m->note.run[i].job = r->job;
-        m->note.run[i].view = glm_run_view(r->run);
+        m->note.run[i].view = glm_run_progress(r->run);
         w->on.turn[picked[i]].phase = m->note.run[i].view.phase;
-        w->on.turn[picked[i]].reading = m->note.run[i].view.reading;
+        w->on.turn[picked[i]].reading = m->note.run[i].view.prefill;
     }
     post_send(&w->post, m);
 }

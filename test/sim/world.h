@@ -51,7 +51,7 @@ struct truth {
 struct fake_run {
     uint64_t job;
     int quanta[GLM_PHASES];
-    struct glm_view view;
+    struct glm_progress view;
     double done_quanta, all_quanta;
 };
 

@@ -73,11 +73,11 @@ static void run_ahead(struct glm *g, struct glm_run *r)
     static uint8_t rgb[BYTES];
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
     struct fail f = {0};
-    while (glm_run_view(r).phase < GLM_PRIOR || glm_run_view(r).done < 2)
+    while (glm_run_progress(r).phase < GLM_PRIOR || glm_run_progress(r).done < 2)
         step(g, &r, 1);
     assert_int_equal(glm_run_preview(r, SIDE, &p, &f), 0); /* asked for, not known to be there */
     const int before = simt_waits();
-    while (glm_run_view(r).total - glm_run_view(r).done > 2)
+    while (glm_run_progress(r).total - glm_run_progress(r).done > 2)
         step(g, &r, 1);
     assert_int_equal(simt_waits(), before);
     assert_int_equal(glm_run_preview(r, SIDE, &p, &f), 1);
@@ -99,10 +99,10 @@ static void a_picture_is_the_cpus(void **s)
     struct glm *dev = engine("cuda", GLM_F32, dir);
     struct glm_run *a = start(ref, "a \"sign\"", SIDE, 1, 7);
     struct glm_run *b = start(dev, "a \"sign\"", SIDE, 1, 7);
-    while (glm_run_view(a).phase != GLM_DONE)
+    while (glm_run_progress(a).phase != GLM_DONE)
         step(ref, &a, 1);
     run_ahead(dev, b);
-    while (glm_run_view(b).phase != GLM_DONE)
+    while (glm_run_progress(b).phase != GLM_DONE)
         step(dev, &b, 1);
     assert_memory_equal(a->tokens, b->tokens, sizeof *a->tokens * (size_t)a->prior.draws);
     image_of(a, cpu);

@@ -66,9 +66,9 @@ static void step_some(struct glm *g, struct glm_run **all, int n)
     enum glm_phase least = GLM_DONE;
     int count = 0;
     for (int i = 0; i < n; i++)
-        if (glm_run_view(all[i]).phase < least) least = glm_run_view(all[i]).phase;
+        if (glm_run_progress(all[i]).phase < least) least = glm_run_progress(all[i]).phase;
     for (int i = 0; i < n; i++)
-        if (glm_run_view(all[i]).phase == least) batch[count++] = all[i];
+        if (glm_run_progress(all[i]).phase == least) batch[count++] = all[i];
     if (glm_step(g, batch, count, &f)) fail_msg("%s", f.message);
 }
 
@@ -76,7 +76,7 @@ static void finish(struct glm *g, struct glm_run **all, int n)
 {
     for (int done = 0; done < n;) {
         step_some(g, all, n);
-        for (done = 0; done < n && glm_run_view(all[done]).phase == GLM_DONE; done++)
+        for (done = 0; done < n && glm_run_progress(all[done]).phase == GLM_DONE; done++)
             ;
     }
 }
@@ -201,14 +201,14 @@ static void the_plan_is_what_happens(void **state)
         g->dev->scratch.peak = 0;
         struct glm_run *r = start(g, &q);
         double before = 0;
-        while (glm_run_view(r).phase != GLM_DONE) {
-            struct glm_view v = glm_run_view(r);
+        while (glm_run_progress(r).phase != GLM_DONE) {
+            struct glm_progress v = glm_run_progress(r);
             assert_true(v.overall >= before && v.overall <= 1 && v.done < v.total);
             before = v.overall;
             quanta[v.phase]++;
             step_some(g, &r, 1);
         }
-        assert_true(glm_run_view(r).overall >= 1);
+        assert_true(glm_run_progress(r).overall >= 1);
         assert_memory_equal(quanta, c.quanta, sizeof quanta);
         assert_int_equal(r->bytes, c.run_bytes);
         assert_int_equal(g->dev->scratch.peak, c.scratch_bytes);
@@ -240,11 +240,11 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
     const struct tap tap = {.see = keep_first, .ctx = &f};
     struct glm_run *r = start(g, q);
     while (!f.row) {
-        f.calls += glm_run_view(r).phase == GLM_PRIOR;
-        assert_int_equal(glm_run_view(r).reading, glm_run_view(r).phase == GLM_PRIOR);
+        f.calls += glm_run_progress(r).phase == GLM_PRIOR;
+        assert_int_equal(glm_run_progress(r).prefill, glm_run_progress(r).phase == GLM_PRIOR);
         assert_int_equal(glm_step_watched(g, &r, 1, &tap, NULL), 0);
     }
-    assert_false(glm_run_view(r).reading);
+    assert_false(glm_run_progress(r).prefill);
     glm_run_free(r);
     return f;
 }
@@ -351,7 +351,7 @@ static void strict_fails_alone(void **state)
     struct fail f = {0};
     q[0].strict = 1;
     struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
-    while (glm_run_view(r[1]).phase <= GLM_PRIOR)
+    while (glm_run_progress(r[1]).phase <= GLM_PRIOR)
         step_some(g, r, 2);
     assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
     assert_non_null(strstr(f.message, "strict"));
@@ -372,13 +372,13 @@ static void numbers_that_run_over_fail_alone(void **state)
     struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
     struct fail f = {0};
     struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
-    while (glm_run_view(r[1]).phase <= GLM_PRIOR)
+    while (glm_run_progress(r[1]).phase <= GLM_PRIOR)
         step_some(g, r, 2);
     float nan = NAN;
     tensor one = r[0]->dit.latents;
     one.rows = one.cols = 1;
     g->dev->ops->put(g->dev, one, &nan);
-    while (glm_run_view(r[1]).phase <= GLM_DENOISE)
+    while (glm_run_progress(r[1]).phase <= GLM_DENOISE)
         step_some(g, r, 2);
     assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
     assert_non_null(strstr(f.message, "not finite after phase denoise"));
@@ -416,8 +416,8 @@ static void previews_appear_in_both_long_phases(void **state)
     struct glm_run *r = start(g, &q);
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
     int seen[GLM_PHASES + 1] = {0};
-    while (glm_run_view(r).phase != GLM_DONE) {
-        struct glm_view v = glm_run_view(r);
+    while (glm_run_progress(r).phase != GLM_DONE) {
+        struct glm_progress v = glm_run_progress(r);
         int rc = glm_run_preview(r, 8, &p, &f);
         assert_true(rc >= 0);
         assert_int_equal(rc, v.phase > GLM_PRIOR || (v.phase == GLM_PRIOR && v.done > 0));
@@ -451,7 +451,7 @@ static void the_first_picture_of_the_fit_is_enough(void **state)
     struct glm_req q = request("x", 96, 64, 1);
     assert_int_equal(glm_open(&g, &o, &f), 0);
     struct glm_run *r = start(g, &q);
-    while (glm_run_view(r).phase != GLM_DENOISE)
+    while (glm_run_progress(r).phase != GLM_DENOISE)
         step_some(g, &r, 1);
     step_some(g, &r, 1);
     assert_int_equal(glm_run_preview(r, 8, &p, &f), 0);

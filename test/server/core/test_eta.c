@@ -123,7 +123,7 @@ static void the_queue_is_played_in_order(void **state)
     ledger_init(&l, 1000);
     for (int i = 0; i < 6; i++)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
-    it[0].view = (struct glm_view){
+    it[0].view = (struct glm_progress){
         .phase = GLM_DENOISE, .done = 5, .total = 10, .left = 0.5}; /* 0.5 s left */
     simulate(&e, it, 1, 6, 1, &l);
     for (int i = 0; i < 6; i++) {
@@ -191,7 +191,7 @@ static void two_devices_halve_the_wait(void **state)
     eta_init(&e, 1e9);
     for (int i = 0; i < 4; i++)
         it[i] = (struct eta_item){.plan = &p, .pixels = PX};
-    it[0].view = (struct glm_view){.phase = GLM_PRIOR, .done = 5, .total = 10, .left = 0.5};
+    it[0].view = (struct glm_progress){.phase = GLM_PRIOR, .done = 5, .total = 10, .left = 0.5};
     it[0].device = 1;
     for (int d = 0; d < 2; d++)
         on.device[d] = (struct dispatch_device){1, {.budget = 1000}};

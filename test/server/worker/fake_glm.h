@@ -162,14 +162,14 @@ int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
     return 0;
 }
 
-struct glm_view glm_run_view(const struct glm_run *r)
+struct glm_progress glm_run_progress(const struct glm_run *r)
 {
     int all = 0, done = r->done;
     for (int i = 0; i < GLM_PHASES; i++) {
         all += FAKE_QUANTA[i];
         if (i < (int)r->phase) done += FAKE_QUANTA[i];
     }
-    return (struct glm_view){
+    return (struct glm_progress){
         .phase = r->phase,
         .done = r->done,
         .total = r->phase == GLM_DONE ? 0 : FAKE_QUANTA[r->phase],
