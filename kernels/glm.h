@@ -123,7 +123,7 @@ void glm_run_free(struct glm_run *); /* NULL is fine */
 
 /* How many pictures of this cost fit `room` at a time, each further one adding `more` bytes of scratch:
  * 0 .. LIMIT_BATCH. Pure. */
-int glm_count(uint64_t room, const struct glm_cost *, uint64_t more);
+int glm_admission(uint64_t room, const struct glm_cost *, uint64_t more);
 
 /* Phases that can go on at once, as bits 1 << phase; the others' weights would have to be copied to the device first. All
  * bits where nothing is ever copied. */

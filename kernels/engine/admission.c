@@ -1,7 +1,7 @@
 /* admission - the admission rule for pictures of one kind: their own bytes and one scratch for all fit the room. */
 #include "kernels/glm.h"
 
-int glm_count(uint64_t room, const struct glm_cost *c, uint64_t more)
+int glm_admission(uint64_t room, const struct glm_cost *c, uint64_t more)
 {
     int n = 0;
     if (c->scratch_bytes > room) return 0;

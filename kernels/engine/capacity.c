@@ -104,5 +104,5 @@ int capacity_count(const struct glm *g, const struct capacity *t, const struct g
     struct glm_cost c;
     uint64_t two;
     if (glm_plan(g, q, &c, f) || glm_plan_batch(g, q, 2, &two, f)) return 0;
-    return glm_count(t->room, &c, two > c.scratch_bytes ? two - c.scratch_bytes : 0);
+    return glm_admission(t->room, &c, two > c.scratch_bytes ? two - c.scratch_bytes : 0);
 }

@@ -57,7 +57,7 @@ bool ledger_ever_fits(const struct ledger *l, const struct plan *p)
 
 int ledger_count(const struct ledger *l, const struct plan *p)
 {
-    return glm_count(l->budget, &p->cost, p->scratch_more);
+    return glm_admission(l->budget, &p->cost, p->scratch_more);
 }
 
 void ledger_hold(struct ledger *l, uint64_t job, const struct plan *p)
