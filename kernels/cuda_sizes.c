@@ -3,17 +3,17 @@
 
 #include <stdlib.h>
 
-uint64_t card_usable(uint64_t total)
+uint64_t cuda_sizes_usable(uint64_t total)
 {
     const uint64_t small = total / 16; /* of a card that is simulated for a test */
-    return total - (CARD_RESERVE < small ? CARD_RESERVE : small) - total / 64;
+    return total - (CUDA_SIZES_RESERVE < small ? CUDA_SIZES_RESERVE : small) - total / 64;
 }
 
-uint64_t card_total(uint64_t usable)
+uint64_t cuda_sizes_total(uint64_t usable)
 {
     uint64_t total = usable;
-    while (card_usable(total) < usable)
-        total += usable - card_usable(total);
+    while (cuda_sizes_usable(total) < usable)
+        total += usable - cuda_sizes_usable(total);
     return total;
 }
 
@@ -31,21 +31,21 @@ static size_t unit(enum dtype type, const struct weight_spec *s)
     return s->use == USE_VECTOR ? 4 : dtype_size(type);
 }
 
-size_t card_weight_data(enum dtype type, const struct weight_spec *s)
+size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *s)
 {
     const size_t n = rows_of(s) * (size_t)s->part[0].cols * unit(type, s);
     return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
 
-size_t card_weight_size(enum dtype type, const struct weight_spec *s)
+size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
 {
     const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
-    return card_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
+    return cuda_sizes_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
 }
 
-/* The device has a workspace of its own (CARD_RESERVE); only the sums of a norm are kept between two calls: two doubles
+/* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept between two calls: two doubles
  * for every row and group. */
-size_t card_work_size(enum work work, int64_t a, int64_t b, int64_t n)
+size_t cuda_sizes_work_size(enum work work, int64_t a, int64_t b, int64_t n)
 {
     (void)b;
     return work == WORK_NORM ? sizeof(double) * 2 * (size_t)(a * n) : 0;
@@ -53,27 +53,27 @@ size_t card_work_size(enum work work, int64_t a, int64_t b, int64_t n)
 
 static size_t weight_size(const struct dev *d, const struct weight_spec *s)
 {
-    return card_weight_size(d->type, s);
+    return cuda_sizes_weight_size(d->type, s);
 }
 
 static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
 {
     (void)d;
-    return card_work_size(work, a, b, n);
+    return cuda_sizes_work_size(work, a, b, n);
 }
 
-static void card_free(struct dev *d)
+static void cuda_sizes_free(struct dev *d)
 {
     free(d);
 }
 
-static const struct ops card_ops = {
-    .name = "card", .weight_size = weight_size, .work_size = work_size, .free = card_free};
+static const struct ops cuda_sizes_ops = {
+    .name = "card", .weight_size = weight_size, .work_size = work_size, .free = cuda_sizes_free};
 
-int card_open(struct dev **out, enum dtype type, struct fail *f)
+int cuda_sizes_open(struct dev **out, enum dtype type, struct fail *f)
 {
     *out = calloc(1, sizeof **out);
     if (!*out) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to plan for a card");
-    **out = (struct dev){.ops = &card_ops, .type = type};
+    **out = (struct dev){.ops = &cuda_sizes_ops, .type = type};
     return 0;
 }

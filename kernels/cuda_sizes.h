@@ -9,19 +9,19 @@
 
 /* What driver, context and libraries take before the first weight, and the device's own workspace: an estimate, until a
  * card has been measured. */
-#define CARD_RESERVE ((uint64_t)768 << 20)
+#define CUDA_SIZES_RESERVE ((uint64_t)768 << 20)
 
 /* Bytes of a card of `total` that weights and pictures may take: less the reserve, and a 64th for what blocks leave
  * between them. */
-uint64_t card_usable(uint64_t total);
-uint64_t card_total(uint64_t usable); /* the reverse: the smallest card for that */
+uint64_t cuda_sizes_usable(uint64_t total);
+uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest card for that */
 
 /* Of a weight in compute type T: its values, then its bias. */
-size_t card_weight_data(enum dtype type, const struct weight_spec *);
-size_t card_weight_size(enum dtype type, const struct weight_spec *);
-size_t card_work_size(enum work, int64_t, int64_t, int64_t);
+size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *);
+size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *);
+size_t cuda_sizes_work_size(enum work, int64_t, int64_t, int64_t);
 
 /* A device that answers weight_size and work_size as a card would, and nothing else: for dry_open(). */
-int card_open(struct dev **out, enum dtype type, struct fail *);
+int cuda_sizes_open(struct dev **out, enum dtype type, struct fail *);
 
 #endif

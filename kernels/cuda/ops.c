@@ -394,7 +394,7 @@ static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
 /* Two doubles for every row and group. */
 static size_t norm_bytes(int64_t rows, int64_t groups)
 {
-    return card_work_size(WORK_NORM, rows, 0, groups);
+    return cuda_sizes_work_size(WORK_NORM, rows, 0, groups);
 }
 
 static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
@@ -453,7 +453,7 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
 static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
 {
     (void)d;
-    return card_work_size(work, a, b, n);
+    return cuda_sizes_work_size(work, a, b, n);
 }
 
 const struct ops cuda_ops = {

@@ -29,7 +29,7 @@ static int has_bias(const struct weight_spec *s)
 
 size_t cuda_weight_size(const struct dev *d, const struct weight_spec *s)
 {
-    return card_weight_size(d->type, s);
+    return cuda_sizes_weight_size(d->type, s);
 }
 
 size_t cuda_weight_bytes(const struct weight *w)
@@ -96,7 +96,7 @@ static int fill(struct cuda *c, struct cuda_weight *w, const struct weight_spec 
     if (!piece) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to load %s", s->name);
     for (int i = 0; i < s->n; i++)
         dst = send(c, dst, home, &s->part[i], s->use == USE_CONV ? s->k * s->k : 1, size, piece);
-    dst = start + card_weight_data(c->dev.type, s);
+    dst = start + cuda_sizes_weight_data(c->dev.type, s);
     for (int i = 0; i < s->n && w->bias; i++) {
         struct source b = s->bias[i];
         b.rows = s->part[i].rows;
@@ -123,7 +123,7 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
     w->data = s->at;
     w->placed = s->at != NULL;
     int rc = w->placed ? 0 : cuda_mem_new(d, &w->data, w->bytes, f);
-    if (!rc && has_bias(s)) w->bias = (char *)w->data + card_weight_data(d->type, s);
+    if (!rc && has_bias(s)) w->bias = (char *)w->data + cuda_sizes_weight_data(d->type, s);
     if (!rc) rc = fill(c, w, s, f);
     if (rc) {
         cuda_weight_free(d, (struct weight *)w);

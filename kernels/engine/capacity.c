@@ -95,7 +95,7 @@ int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out,
     fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "the device has %s for weights and pictures; %s",
              capacity_bytes(usable, have), out->why);
     return fail_advise(f, "use %s with at least %s", swaps ? "a card" : "a machine",
-                       capacity_bytes(swaps ? card_total(out->least) : out->least, want));
+                       capacity_bytes(swaps ? cuda_sizes_total(out->least) : out->least, want));
 }
 
 int capacity_count(const struct glm *g, const struct capacity *t, const struct glm_req *q,

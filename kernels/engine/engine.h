@@ -61,7 +61,7 @@ struct glm_run {
 
 /* glm.c: glm_open without preview colours. A plan has no device but the dry one, which is like the CPU or like a card; a bare
  * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
-enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CARD };
+enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CUDA };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
 
 /* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */

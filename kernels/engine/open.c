@@ -127,7 +127,7 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
 {
     const struct glm_info *i = &g->info;
     if (!g->dev->ops->fetch) return o->vram ? i->memory_free : UINT64_MAX;
-    const uint64_t most = card_usable(i->memory_total), slack = i->memory_total / 64;
+    const uint64_t most = cuda_sizes_usable(i->memory_total), slack = i->memory_total / 64;
     const uint64_t left = i->memory_free > slack ? i->memory_free - slack : 0;
     return left < most ? left : most;
 }
@@ -207,9 +207,9 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
 
 static int open_dry(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
 {
-    const int card = use == ENGINE_PLAN_CARD;
+    const int card = use == ENGINE_PLAN_CUDA;
     const enum dtype type = card && o->type != GLM_F32 ? DT_BF16 : type_of(o);
-    int rc = card ? card_open(&g->like, type, f) : 0;
+    int rc = card ? cuda_sizes_open(&g->like, type, f) : 0;
     return rc ? rc : dry_open(&g->dry, type, g->like, f);
 }
 

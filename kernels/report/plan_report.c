@@ -75,7 +75,7 @@ static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
 {
     while (++size <= 1024) {
         struct capacity t;
-        if (!capacity_of(g, card_usable(size << 30), 1, &t, NULL)
+        if (!capacity_of(g, cuda_sizes_usable(size << 30), 1, &t, NULL)
             && capacity_count(g, &t, q, NULL) > 0)
             return (int)size;
     }
@@ -100,7 +100,7 @@ static void print_card(struct glm *g, uint64_t total, int card, const struct glm
     char left[16];
     struct capacity t;
     int cap = 0;
-    if (!capacity_of(g, card ? card_usable(total) : total, card, &t, NULL))
+    if (!capacity_of(g, card ? cuda_sizes_usable(total) : total, card, &t, NULL))
         cap = capacity_count(g, &t, q, NULL);
     fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
             (double)total / (small ? 1 << 20 : 1 << 30), small ? "MB" : "GB",
@@ -118,7 +118,7 @@ static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *
 {
     static const uint64_t sizes[] = {16, 24, 40, 80, 141};
     struct glm *g;
-    int rc = engine_open(&g, o, ENGINE_PLAN_CARD, f);
+    int rc = engine_open(&g, o, ENGINE_PLAN_CUDA, f);
     if (rc) return rc;
     fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
     if (o->vram) print_card(g, o->vram, 1, q, out);
@@ -134,7 +134,7 @@ int glm_print_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out,
     const int cpu = o->device && !strcmp(o->device, "cpu");
     struct glm *g;
     struct glm_cost c;
-    int rc = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CARD : ENGINE_PLAN_CPU, f);
+    int rc = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CUDA : ENGINE_PLAN_CPU, f);
     if (rc) return rc;
     const struct glm_req r = with_defaults(g, q);
     rc = glm_plan(g, &r, &c, f);

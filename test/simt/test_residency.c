@@ -100,7 +100,7 @@ static void modes_change_nothing(void **state)
     const uint64_t least = t.least, whole = stages_bytes(&g->stages) + least;
     glm_close(g);
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
-        g = open_card(card_total(usable), &f);
+        g = open_card(cuda_sizes_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
         const enum residency_mode mode =
             g->stages.offload ? g->stages.offload->plan.mode : RESIDENCY_ALL;
@@ -118,7 +118,7 @@ static void modes_change_nothing(void **state)
     }
     for (int m = RESIDENCY_ALL; m < RESIDENCY_NONE; m++)
         assert_true(seen[m] > 0);
-    g = open_card(card_total(least) - 4096, &f);
+    g = open_card(cuda_sizes_total(least) - 4096, &f);
     assert_null(g);
     assert_int_equal(f.code, ERR_TOO_BIG_FOR_DEVICE);
     assert_non_null(strstr(f.hint, "a card with at least"));

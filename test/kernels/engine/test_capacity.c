@@ -99,9 +99,9 @@ static void cards_are_what_is_usable_and_back(void **state)
 {
     (void)state;
     for (uint64_t usable = 1000; usable < (uint64_t)200 << 30; usable = usable * 3 / 2 + 7) {
-        const uint64_t total = card_total(usable);
-        assert_true(card_usable(total) >= usable);
-        assert_true(card_usable(total - 1) <= usable);
+        const uint64_t total = cuda_sizes_total(usable);
+        assert_true(cuda_sizes_usable(total) >= usable);
+        assert_true(cuda_sizes_usable(total - 1) <= usable);
     }
 }
 
