@@ -70,8 +70,8 @@ static void ceilings(struct speed *s)
 static void place_seq(struct speed *s, struct prior_seq *q, int position, int index)
 {
     *q = (struct prior_seq){.prompt = position,
-                            .parts = 1,
-                            .read = 1,
+                            .chunks = 1,
+                            .prefilled = 1,
                             .draws = 400,
                             .drawn = 1,
                             .seed = 1 + (uint64_t)index};

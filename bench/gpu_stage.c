@@ -86,7 +86,7 @@ static void prior_stage(struct both *b, const struct net_config *c)
         struct maker *m = &b->m[i];
         const int32_t given[TOKENS] = {3, 99, 7, 7, 120};
         struct prior *p = host(sizeof *p);
-        struct prior_seq s = {.prompt = PROMPT, .parts = 1, .draws = TOKENS, .seed = 1},
+        struct prior_seq s = {.prompt = PROMPT, .chunks = 1, .draws = TOKENS, .seed = 1},
                          *at[1] = {&s};
         struct keep k = {.m = m, .to = maker_tensor(m, DT_F32, 1, c->ar.rows)};
         const struct tap tap = {.see = see, .ctx = &k};

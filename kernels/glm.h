@@ -1,7 +1,7 @@
 /* glm - the only door to the engine: open a model, plan, and advance pictures quantum by quantum.
  *
  * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode. It
- * moves only inside glm_step(), by one quantum (a glyph encoding, a part of the prompt or one token, one
+ * moves only inside glm_step(), by one quantum (a glyph encoding, a chunk of the prompt or one token, one
  * denoising step, one piece of the decoder), so cancel, time limits, previews, fairness and batching
  * all happen between two calls. Same request, same bytes: alone or batched, on any number of threads.
  * Nothing here knows jobs, clients, sockets or users.

@@ -95,7 +95,7 @@ struct ar_seq {
         rope; /* f32 [capacity, rot]: cos (rot/2), then sin (rot/2), of each cache row's position */
     tensor
         state; /* I32 [1, AR_STATE]: the first row goes to cache row state[AR_LEN], which need not be 0: a long
-                     prompt comes part by part. k, v and rope end with the last row or later */
+                     prompt comes chunk by chunk. k, v and rope end with the last row or later */
 };
 
 /* One row of sample(). */

@@ -1,6 +1,6 @@
 /* plan - what a picture will take: the graph itself, run on the dry device.
  *
- * A phase's quanta are alike, so a few stand for all: first and last of the prompt's parts and of the tokens (attention
+ * A phase's quanta are alike, so a few stand for all: first and last of the prompt's chunks and of the tokens (attention
  * grows evenly in between), the first and second denoising step, every piece of the decoder. */
 #include "kernels/engine/engine.h"
 
@@ -22,13 +22,13 @@ static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shap
 
 static const struct tap NOBODY = {.see = look_away};
 
-enum { AS_IT_IS = -1, LAST_PART = -2 }; /* of a prompt: none is longer */
+enum { AS_IT_IS = -1, LAST_CHUNK = -2 }; /* of a prompt: none is longer */
 
 static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 {
     int last = run_quanta(r, phase) - 1, at = done < last ? done : last;
-    if (done == LAST_PART) at = (int)r->prior.parts - 1;
-    if (phase == GLM_PRIOR && done == LAST_PART && r->prior.drawn) return;
+    if (done == LAST_CHUNK) at = (int)r->prior.chunks - 1;
+    if (phase == GLM_PRIOR && done == LAST_CHUNK && r->prior.drawn) return;
     if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
     if (phase == GLM_DENOISE) r->dit.step = at;
     if (phase == GLM_DECODE) r->vae.piece = at;
@@ -73,12 +73,12 @@ static void stretch(const struct trial *t, enum glm_phase phase, int from, int t
     add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
 }
 
-/* The last part of a prompt draws a token too. */
+/* The last chunk of a prompt samples a token too. */
 static void prefill_cost(const struct trial *t, struct cost *sum)
 {
-    int parts = (int)t->run->prior.parts;
-    stretch(t, GLM_PRIOR, 0, parts - 1, sum);
-    stretch(t, GLM_PRIOR, parts - 1, parts, sum);
+    int chunks = (int)t->run->prior.chunks;
+    stretch(t, GLM_PRIOR, 0, chunks - 1, sum);
+    stretch(t, GLM_PRIOR, chunks - 1, chunks, sum);
 }
 
 /* All quanta of a phase of one run. */
@@ -88,7 +88,7 @@ static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
     int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
     if (phase == GLM_PRIOR) {
         prefill_cost(t, &sum);
-        stretch(t, phase, (int)t->run->prior.parts, quanta, &sum);
+        stretch(t, phase, (int)t->run->prior.chunks, quanta, &sum);
         return sum;
     }
     for (int i = 0; i < each; i++)
@@ -119,7 +119,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     for (int p = 0; p < GLM_PHASES; p++)
         r->share[p] = time[p] / all;
     prefill_cost(&t, &prefill);
-    r->prefill = planned(prefill, byte, (int)r->prior.parts) / time[GLM_PRIOR];
+    r->prefill = planned(prefill, byte, (int)r->prior.chunks) / time[GLM_PRIOR];
     r->cost.scratch_bytes = dry->scratch.peak;
 }
 
@@ -157,7 +157,7 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
     dry->scratch.peak = 0;
     try_quantum(&g->dry_stages, dry, r, n, phase, AS_IT_IS, watched);
     if (phase == GLM_PRIOR) {
-        try_quantum(&g->dry_stages, dry, r, n, phase, LAST_PART, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, LAST_CHUNK, watched);
         try_quantum(&g->dry_stages, dry, r, n, phase, INT_MAX, watched);
     }
     for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)

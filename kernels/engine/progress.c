@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-/* The share of its phase that a run has behind it, by plan: a part of a long prompt is many tokens' work. */
+/* The share of its phase that a run has behind it, by plan: a chunk of a long prompt is many tokens' work. */
 static double behind(const struct glm_run *r, int total)
 {
-    int parts = r->phase == GLM_PRIOR ? (int)r->prior.parts : 0;
-    if (r->done < parts) return r->prefill * r->done / parts;
+    int chunks = r->phase == GLM_PRIOR ? (int)r->prior.chunks : 0;
+    if (r->done < chunks) return r->prefill * r->done / chunks;
     if (r->done >= total) return 1;
-    return !parts ? (double)r->done / total
-                  : r->prefill + (1 - r->prefill) * (r->done - parts) / (total - parts);
+    return !chunks ? (double)r->done / total
+                   : r->prefill + (1 - r->prefill) * (r->done - chunks) / (total - chunks);
 }
 
 struct glm_progress glm_run_progress(const struct glm_run *r)

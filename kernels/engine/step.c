@@ -37,7 +37,7 @@ static int set_draws(struct glm_run *r, const struct glm_req *q, struct fail *f)
 {
     const struct glm_inject *in = q->inject;
     r->prior.prompt = (int64_t)r->prompt.ids.n;
-    r->prior.parts = prior_parts(r->prior.prompt, q->inject != NULL);
+    r->prior.chunks = prior_chunks(r->prior.prompt, q->inject != NULL);
     r->prior.draws = r->prompt.tokens;
     if (!in || !in->tokens) return 0;
     if (in->token_count < (size_t)r->prompt.tokens

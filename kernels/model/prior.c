@@ -41,20 +41,20 @@ int64_t prior_cache_rows(const struct prior_seq *s)
     return s->prompt + s->draws - 1;
 }
 
-int64_t prior_parts(int64_t prompt, int whole)
+int64_t prior_chunks(int64_t prompt, int whole)
 {
-    return whole ? 1 : (prompt + PRIOR_PART - 1) / PRIOR_PART;
+    return whole ? 1 : (prompt + PRIOR_CHUNK - 1) / PRIOR_CHUNK;
 }
 
 int64_t prior_calls(const struct prior_seq *s)
 {
-    return s->parts - 1 + s->draws; /* the last part draws a token */
+    return s->chunks - 1 + s->draws; /* the last chunk samples a token */
 }
 
 void prior_seek(struct prior_seq *s, int64_t calls)
 {
-    s->read = calls < s->parts ? calls : s->parts;
-    s->drawn = calls < s->parts ? 0 : calls - s->parts + 1;
+    s->prefilled = calls < s->chunks ? calls : s->chunks;
+    s->drawn = calls < s->chunks ? 0 : calls - s->chunks + 1;
 }
 
 void prior_place_tokens(struct prior_seq *s, struct arena *a, int forced)
@@ -84,27 +84,27 @@ void prior_embed(const struct prior *w, enum dtype type, const int32_t *ids, int
     }
 }
 
-/* The first row of a part of the prompt. */
-static int64_t part_row(const struct prior_seq *s, int64_t part)
+/* The first row of a chunk of the prompt. */
+static int64_t chunk_row(const struct prior_seq *s, int64_t chunk)
 {
-    return s->prompt * part / s->parts;
+    return s->prompt * chunk / s->chunks;
 }
 
 /* Rows that this call feeds, and rows that the cache has before it. */
 static int64_t fed(const struct prior_seq *s)
 {
-    return s->drawn ? 1 : part_row(s, s->read + 1) - part_row(s, s->read);
+    return s->drawn ? 1 : chunk_row(s, s->prefilled + 1) - chunk_row(s, s->prefilled);
 }
 
 static int64_t cached(const struct prior_seq *s)
 {
-    return s->drawn ? s->prompt + s->drawn - 1 : part_row(s, s->read);
+    return s->drawn ? s->prompt + s->drawn - 1 : chunk_row(s, s->prefilled);
 }
 
-/* After this call the prompt still goes on. */
-static int unread(const struct prior_seq *s)
+/* 1: this call is not the last chunk of the prompt. */
+static int more_chunks(const struct prior_seq *s)
 {
-    return s->read + 1 < s->parts;
+    return s->prefilled + 1 < s->chunks;
 }
 
 /* The keys (half 0) or values (half 1) of one layer, as far as they are in use after this call. */
@@ -234,7 +234,7 @@ static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
     arena_release(&g->dev->scratch, mark);
 }
 
-/* Nothing is drawn behind a part of the prompt, so the host itself says how long the cache is now. */
+/* Nothing is drawn behind such a chunk, so the host itself says how long the cache is now. */
 static void pass(struct dev *d, const struct prior_seq *s)
 {
     const int32_t rows = (int32_t)(cached(s) + fed(s));
@@ -260,7 +260,7 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
             if (watch) tap(g, x, "ar.layer.%d", i);
         }
         if (watch) watch_norm(g, w, x);
-        if (unread(seq[0]))
+        if (more_chunks(seq[0]))
             pass(d, seq[0]);
         else
             finish(g, w, seq, n, x);
@@ -313,5 +313,5 @@ void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *
             together(g, w, &seq[i], 1);
     if (count) tokens(g, w, going, count);
     for (int i = 0; i < n; i++)
-        prior_seek(seq[i], seq[i]->read + (seq[i]->drawn ? seq[i]->drawn - 1 : 0) + 1);
+        prior_seek(seq[i], seq[i]->prefilled + (seq[i]->drawn ? seq[i]->drawn - 1 : 0) + 1);
 }

@@ -1,9 +1,9 @@
 /* prior - the autoregressive decoder: prompt ids to the picture's code grids.
  *
  * Sandwich norms, grouped queries, partial multi-axis rotation, one key/value cache a picture. A call
- * moves several pictures on at once: the first calls of a picture read its prompt part by part, and the last of them
+ * moves several pictures on at once: the first calls of a picture prefill its cache chunk by chunk, and the last of them
  * draws; every later one feeds the token drawn last. Drawing pictures share all matrix products. The token is drawn on
- * the device. Parts depend on the prompt alone, so they never show in a picture's bytes.
+ * the device. Chunks depend on the prompt alone, so they never show in a picture's bytes.
  * Source: GlmImageTextModel, GenerationMixin.sample. */
 #ifndef KERNELS_MODEL_PRIOR_H
 #define KERNELS_MODEL_PRIOR_H
@@ -34,21 +34,21 @@ struct prior {
     int first, last;           /* groups of the table, and of norm and head */
 };
 
-/* Rows of a prompt that one call reads at most: some tenths of a second of a laptop, and enough to keep a card busy. */
-enum { PRIOR_PART = 256 };
+/* Rows of a prompt that one call feeds at most: some tenths of a second of a laptop, and enough to keep a card busy. */
+enum { PRIOR_CHUNK = 256 };
 
 /* One picture's sequence. All tensors lie in its run's memory. */
 struct prior_seq {
     int64_t prompt; /* P: rows of the prompt */
     int64_t draws;  /* tokens to draw; the cache holds P + draws - 1 rows */
-    int64_t parts;  /* calls that read the prompt, in parts as equal as can be */
-    int64_t read;   /* parts read so far, */
-    int64_t drawn;  /* and tokens drawn: the host's own counts */
-    tensor text;    /* T [P, width]: the prompt's rows of the embedding */
-    tensor tokens;  /* I32 [1, draws] */
-    tensor forced;  /* I32 [1, draws], or none */
-    tensor state;   /* I32 [1, AR_STATE] */
-    tensor rope;    /* f32 [P + draws - 1, rotary] */
+    int64_t chunks; /* calls that prefill the cache with the prompt, in chunks as equal as can be */
+    int64_t prefilled; /* chunks so far, */
+    int64_t drawn;     /* and tokens drawn: the host's own counts */
+    tensor text;       /* T [P, width]: the prompt's rows of the embedding */
+    tensor tokens;     /* I32 [1, draws] */
+    tensor forced;     /* I32 [1, draws], or none */
+    tensor state;      /* I32 [1, AR_STATE] */
+    tensor rope;       /* f32 [P + draws - 1, rotary] */
     tensor kv; /* T [layers * 2 * (P + draws - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
     uint64_t seed;
     uint32_t picture;
@@ -65,8 +65,8 @@ void prior_place(struct prior_seq *, struct arena *, const struct ar_config *, e
  * few rows once, so the table stays in the model's files and only what can be drawn is on the device. */
 void prior_embed(const struct prior *, enum dtype, const int32_t *ids, int64_t n, void *rows);
 
-/* How many parts a prompt is read in: one when `whole` (a trace shows a prompt's rows in one piece). */
-int64_t prior_parts(int64_t prompt, int whole);
+/* How many chunks a prompt is fed in: one when `whole` (a trace shows a prompt's rows in one piece). */
+int64_t prior_chunks(int64_t prompt, int whole);
 /* Calls of prior_step from the first to the last token; and the state that `calls` of them leave. */
 int64_t prior_calls(const struct prior_seq *);
 void prior_seek(struct prior_seq *, int64_t calls);
@@ -74,7 +74,7 @@ void prior_seek(struct prior_seq *, int64_t calls);
 /* P + draws - 1: the last token that is drawn is never fed. */
 int64_t prior_cache_rows(const struct prior_seq *);
 
-/* Move n sequences (<= LIMIT_BATCH) on, by a part of the prompt or by a token. */
+/* Move n sequences (<= LIMIT_BATCH) on, by a chunk of the prompt or by a token. */
 void prior_step(const struct graph *, const struct prior *, struct prior_seq *const *, int n);
 
 #endif

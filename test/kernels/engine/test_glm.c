@@ -41,7 +41,7 @@ static struct glm_req request(const char *prompt, int width, int height, uint64_
                             .seed = seed};
 }
 
-/* Three parts of a prompt, or more. */
+/* Three chunks of a prompt, or more. */
 static const char *long_prompt(void)
 {
     static char text[2048];
@@ -249,24 +249,24 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
     return f;
 }
 
-/* catches: a part of a prompt that does not see the parts before it, or that is as long as the whole */
+/* catches: a chunk of a prompt that does not see the chunks before it, or that is as long as the whole */
 static void a_prompt_in_parts_says_the_same(void **state)
 {
     (void)state;
     struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
     struct glm_req q = request(long_prompt(), 64, 64, 3);
     const struct glm_inject nothing = {0};
-    struct first part = first_logits(g, &q), whole;
+    struct first chunked = first_logits(g, &q), whole;
     q.inject = &nothing; /* a trace shows a prompt in one piece */
     whole = first_logits(g, &q);
     assert_int_equal(whole.calls, 1);
-    assert_true(part.calls >= 3);
+    assert_true(chunked.calls >= 3);
     float most = 0;
     for (int i = 0; i < g->model.cfg.ar.rows; i++)
         most = fmaxf(most, fabsf(whole.row[i]));
     for (int i = 0; i < g->model.cfg.ar.rows; i++)
-        assert_true(fabsf(part.row[i] - whole.row[i]) <= 1e-5f * most);
-    free(part.row);
+        assert_true(fabsf(chunked.row[i] - whole.row[i]) <= 1e-5f * most);
+    free(chunked.row);
     free(whole.row);
     glm_close(g);
 }
