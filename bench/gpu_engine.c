@@ -89,7 +89,7 @@ static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
     struct glm_run *r = start(g, &q);
     while (glm_run_progress(r).phase != GLM_DONE)
         step(g, &r, 1);
-    struct drawn d = {.rgb = malloc(bytes), .count = (size_t)r->prior.draws};
+    struct drawn d = {.rgb = malloc(bytes), .count = (size_t)r->prior.samples};
     d.tokens = malloc(d.count * sizeof *d.tokens);
     struct glm_picture p = {.rgb = d.rgb, .capacity = bytes};
     struct fail f = {0};

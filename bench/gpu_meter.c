@@ -202,7 +202,7 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
     TIMED(ar_attention, d, o, qkv, a, rot, s, n);
 }
 
-static void sample(struct dev *d, tensor logits, const struct draw *w, int n)
+static void sample(struct dev *d, tensor logits, const struct sample *w, int n)
 {
     before(d, 0, 0, bytes_of(logits), "sample %d", n);
     TIMED(sample, d, logits, w, n);

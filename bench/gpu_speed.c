@@ -72,8 +72,8 @@ static void place_seq(struct speed *s, struct prior_seq *q, int position, int in
     *q = (struct prior_seq){.prompt = position,
                             .chunks = 1,
                             .prefilled = 1,
-                            .draws = 400,
-                            .drawn = 1,
+                            .samples = 400,
+                            .sampled = 1,
                             .seed = 1 + (uint64_t)index};
     prior_place_tokens(q, &s->m.mem, 0);
     prior_place(q, &s->m.mem, &s->c.ar, DT_BF16);

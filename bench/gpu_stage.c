@@ -86,7 +86,7 @@ static void prior_stage(struct both *b, const struct net_config *c)
         struct maker *m = &b->m[i];
         const int32_t given[TOKENS] = {3, 99, 7, 7, 120};
         struct prior *p = host(sizeof *p);
-        struct prior_seq s = {.prompt = PROMPT, .chunks = 1, .draws = TOKENS, .seed = 1},
+        struct prior_seq s = {.prompt = PROMPT, .chunks = 1, .samples = TOKENS, .seed = 1},
                          *at[1] = {&s};
         struct keep k = {.m = m, .to = maker_tensor(m, DT_F32, 1, c->ar.rows)};
         const struct tap tap = {.see = see, .ctx = &k};
@@ -94,13 +94,13 @@ static void prior_stage(struct both *b, const struct net_config *c)
         make_prior(m, p, c);
         prior_place_tokens(&s, &m->mem, 1);
         prior_place(&s, &m->mem, &c->ar, m->d->type);
-        m->d->ops->put(m->d, s.forced, given);
+        m->d->ops->put(m->d, s.teacher_forced, given);
         maker_fill(m, s.text);
         maker_fill(m, s.rope);
         prior_step(&g, p, at, 1);
         logits[i] = maker_tensor(m, DT_F32, 1, c->ar.rows);
         m->d->ops->copy(m->d, logits[i], k.to);
-        while (s.drawn < TOKENS)
+        while (s.sampled < TOKENS)
             prior_step(&g, p, at, 1);
         last[i] = k.to;
         free(p);

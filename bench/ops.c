@@ -160,7 +160,7 @@ static void decode(struct bench *b, int n)
     const tensor o = fresh(b, b->type, n, HEADS * DIM), logits = fresh(b, DT_F32, n, VOCAB);
     const struct attn a = {.heads = HEADS, .kv_heads = KV, .head_dim = DIM, .scale = 0.17f};
     struct ar_seq s[16];
-    struct draw w[16];
+    struct sample w[16];
     for (int i = 0; i < n; i++) {
         s[i] = (struct ar_seq){.row = i,
                                .n = 1,
@@ -170,11 +170,11 @@ static void decode(struct bench *b, int n)
                                .state = fresh(b, DT_I32, 1, AR_STATE)};
         memset(s[i].state.data, 0, sizeof(int32_t) * AR_STATE);
         ((int32_t *)s[i].state.data)[AR_LEN] = 300;
-        w[i] = (struct draw){.state = fresh(b, DT_I32, 1, AR_STATE),
-                             .tokens = fresh(b, DT_I32, 1, DRAWS),
-                             .temperature = 1,
-                             .top_p = 0.9,
-                             .codes = 2048};
+        w[i] = (struct sample){.state = fresh(b, DT_I32, 1, AR_STATE),
+                               .tokens = fresh(b, DT_I32, 1, DRAWS),
+                               .temperature = 1,
+                               .top_p = 0.9,
+                               .codes = 2048};
         memset(w[i].state.data, 0, sizeof(int32_t) * AR_STATE);
     }
     double t;

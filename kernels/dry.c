@@ -204,9 +204,9 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
     take(d, WORK_AR, rows, k, a->head_dim);
 }
 
-static void sample(struct dev *d, tensor logits, const struct draw *draw, int n)
+static void sample(struct dev *d, tensor logits, const struct sample *sample, int n)
 {
-    (void)draw;
+    (void)sample;
     take(d, WORK_SAMPLE, n, logits.cols, 0);
 }
 

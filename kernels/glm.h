@@ -68,7 +68,7 @@ struct glm_req {
 
 /* Replace what is random by given values; arrays live until the run is freed. */
 struct glm_inject {
-    const int32_t *tokens; /* all drawn tokens, or NULL */
+    const int32_t *tokens; /* all sampled tokens, or NULL */
     size_t token_count;
     const float *latents; /* first noise [channels, height/8, width/8], or NULL */
 };

@@ -80,10 +80,10 @@ struct attn {
 
 /* Device-side counters of one autoregressive sequence: DT_I32 [1, AR_STATE]. */
 enum {
-    AR_LEN,   /* rows in the key/value cache */
-    AR_DRAWN, /* tokens drawn so far */
-    AR_NEXT,  /* the token drawn last: what the next decode step feeds */
-    AR_BAD,   /* 1 + index of the first draw that strict mode forbids, else 0 */
+    AR_LEN,     /* rows in the key/value cache */
+    AR_SAMPLED, /* tokens sampled so far */
+    AR_NEXT,    /* the token sampled last: what the next decode step feeds */
+    AR_BAD,     /* 1 + index of the first token that strict mode forbids, else 0 */
     AR_STATE
 };
 
@@ -99,17 +99,17 @@ struct ar_seq {
 };
 
 /* One row of sample(). */
-struct draw {
-    tensor state;     /* I32 [1, AR_STATE]: DRAWN += 1, NEXT = token, LEN += advance */
-    tensor tokens;    /* I32 [1, count]: the token goes to column DRAWN */
-    tensor forced;    /* optional I32 [1, count]: take the token from here instead (traces) */
-    int64_t advance;  /* rows that the forward pass before this draw appended to the cache */
-    uint64_t seed;    /* with picture and DRAWN the counter of the random number (rng.h) */
-    uint32_t picture; /* index of the picture within its job */
+struct sample {
+    tensor state;          /* I32 [1, AR_STATE]: SAMPLED += 1, NEXT = token, LEN += advance */
+    tensor tokens;         /* I32 [1, count]: the token goes to column SAMPLED */
+    tensor teacher_forced; /* optional I32 [1, count]: take the token from here instead (traces) */
+    int64_t advance;       /* rows that the forward pass before this sample appended to the cache */
+    uint64_t seed;         /* with picture and SAMPLED the counter of the random number (rng.h) */
+    uint32_t picture;      /* index of the picture within its job */
     double temperature, top_p; /* double: 1 - top_p is taken before it is rounded */
     int top_k;
     int codes;  /* number of image codes */
-    int strict; /* 0: ids >= codes are masked before top-k; 1: such a draw sets AR_BAD */
+    int strict; /* 0: ids >= codes are masked before top-k; 1: such a token sets AR_BAD */
 };
 
 /* Operations that take workspace from dev.scratch, and what its size depends on. */
@@ -227,9 +227,9 @@ struct ops {
     void (*ar_attention)(struct dev *, tensor o, tensor qkv, const struct attn *, int rot,
                          const struct ar_seq *, int nseq);
 
-    /* -- drawing -------------------------------------------------------------------------------- */
-    /* Row i of logits (f32 [n, vocab]): temperature, top-k, top-p, one draw; see MODEL.md. */
-    void (*sample)(struct dev *, tensor logits, const struct draw *, int n);
+    /* -- sampling ------------------------------------------------------------------------------- */
+    /* Row i of logits (f32 [n, vocab]): temperature, top-k, top-p, one token; see MODEL.md. */
+    void (*sample)(struct dev *, tensor logits, const struct sample *, int n);
 
     /* -- flow: latents f32 [channels, h*w]; tokens T [h/2 * w/2, channels*4] (c, dy, dx) ----------- */
     void (*patchify)(struct dev *, tensor tokens, tensor latents, int h, int w);

@@ -83,11 +83,11 @@ void cpu_attention(struct dev *, const struct attn *, const struct attn_seq *, i
 void cpu_ar_attention(struct dev *, tensor o, tensor qkv, const struct attn *, int rot,
                       const struct ar_seq *, int);
 
-/* draw.c */
-void cpu_sample(struct dev *, tensor logits, const struct draw *, int n);
+/* sample.c */
+void cpu_sample(struct dev *, tensor logits, const struct sample *, int n);
 size_t cpu_sample_work(int64_t rows, int64_t vocab);
 
-/* picture.c */
+/* vae.c */
 void cpu_patchify(struct dev *, tensor tokens, tensor latents, int h, int w);
 void cpu_unpatchify(struct dev *, tensor latents, tensor tokens, int h, int w);
 void cpu_euler(struct dev *, tensor x, tensor vc, tensor vu, float guidance, float sigma,

@@ -1,4 +1,4 @@
-/* sample - sample(): sampling.h applied to rows of logits, and the counters that follow a draw. */
+/* sample - sample(): sampling.h applied to rows of logits, and the counters that follow a token. */
 #include "kernels/cpu/cpu.h"
 #include "kernels/sampling.h"
 
@@ -12,15 +12,15 @@ size_t cpu_sample_work(int64_t rows, int64_t vocab)
     return (size_t)rows * row_work(vocab);
 }
 
-struct draws {
+struct sample_job {
     tensor logits;
-    const struct draw *draw;
+    const struct sample *sample;
     char *work;
 };
 
-static int32_t choose(const struct draws *j, int i, int32_t drawn, int32_t *bad)
+static int32_t choose(const struct sample_job *j, int i, int32_t sampled, int32_t *bad)
 {
-    const struct draw *w = &j->draw[i];
+    const struct sample *w = &j->sample[i];
     const int n = (int)j->logits.cols;
     const struct sampling sampling = {.temperature = w->temperature,
                                       .top_p = w->top_p,
@@ -33,41 +33,41 @@ static int32_t choose(const struct draws *j, int i, int32_t drawn, int32_t *bad)
     const float *row = (const float *)j->logits.data + i * j->logits.ld;
     int kept = sampling_keep(ids, probs, row, n, &sampling, rest);
     if (!kept) return -1;
-    int32_t id = sampling_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)drawn);
+    int32_t id = sampling_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)sampled);
     if (id >= w->codes) *bad = 1;
     return id;
 }
 
-static void draw_task(void *ctx, int i, int lane)
+static void sample_task(void *ctx, int i, int lane)
 {
-    struct draws *j = ctx;
-    const struct draw *w = &j->draw[i];
+    struct sample_job *j = ctx;
+    const struct sample *w = &j->sample[i];
     int32_t *state = w->state.data, *tokens = w->tokens.data, bad = 0, id;
-    const int32_t drawn = state[AR_DRAWN];
+    const int32_t sampled = state[AR_SAMPLED];
     (void)lane;
-    assert(drawn >= 0 && drawn < w->tokens.cols);
-    if (tensor_given(w->forced))
-        id = ((const int32_t *)w->forced.data)[drawn];
+    assert(sampled >= 0 && sampled < w->tokens.cols);
+    if (tensor_given(w->teacher_forced))
+        id = ((const int32_t *)w->teacher_forced.data)[sampled];
     else
-        id = choose(j, i, drawn, &bad);
+        id = choose(j, i, sampled, &bad);
     if (id < 0) {
         id = 0;
         bad = 1;
     }
-    if (bad && !state[AR_BAD]) state[AR_BAD] = drawn + 1;
-    tokens[drawn] = id;
+    if (bad && !state[AR_BAD]) state[AR_BAD] = sampled + 1;
+    tokens[sampled] = id;
     state[AR_NEXT] = id;
-    state[AR_DRAWN] = drawn + 1;
+    state[AR_SAMPLED] = sampled + 1;
     state[AR_LEN] += (int32_t)w->advance;
 }
 
-void cpu_sample(struct dev *d, tensor logits, const struct draw *draw, int n)
+void cpu_sample(struct dev *d, tensor logits, const struct sample *sample, int n)
 {
     if (!cpu_ready(d)) return;
     assert(logits.type == DT_F32 && logits.rows == n);
     size_t mark = arena_mark(&d->scratch);
-    struct draws j = {.logits = logits, .draw = draw};
+    struct sample_job j = {.logits = logits, .sample = sample};
     j.work = arena_alloc(&d->scratch, cpu_sample_work(n, logits.cols));
-    if (j.work) pool_run(cpu_of(d)->pool, n, draw_task, &j);
+    if (j.work) pool_run(cpu_of(d)->pool, n, sample_task, &j);
     arena_release(&d->scratch, mark);
 }

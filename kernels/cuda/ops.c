@@ -312,9 +312,9 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
     cuda_launched(c, "ar_attention");
 }
 
-/* -- drawing -------------------------------------------------------------------------------------------- */
+/* -- sampling ------------------------------------------------------------------------------------------- */
 
-static void sample(struct dev *d, tensor logits, const struct draw *draw, int n)
+static void sample(struct dev *d, tensor logits, const struct sample *draw, int n)
 {
     struct cuda *c = cuda_of(d);
     struct cu_draws s = {.n = n};
@@ -324,7 +324,7 @@ static void sample(struct dev *d, tensor logits, const struct draw *draw, int n)
     for (int i = 0; i < n; i++)
         s.d[i] = (struct cu_draw){.state = draw[i].state.data,
                                   .tokens = draw[i].tokens.data,
-                                  .forced = draw[i].forced.data,
+                                  .forced = draw[i].teacher_forced.data,
                                   .seed = draw[i].seed,
                                   .picture = draw[i].picture,
                                   .temperature = (float)draw[i].temperature,

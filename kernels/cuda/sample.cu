@@ -7,7 +7,7 @@
  * ids go first. The draw is the race of the rule: largest probability / exponential. */
 #include "kernels/cuda/kernel.cuh"
 
-enum { THREADS = 1024, AR_LEN = 0, AR_DRAWN = 1, AR_NEXT = 2, AR_BAD = 3 };
+enum { THREADS = 1024, AR_LEN = 0, AR_SAMPLED = 1, AR_NEXT = 2, AR_BAD = 3 };
 
 #define FIXED 0x1p60f
 
@@ -271,7 +271,7 @@ __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, in
     int bad = 0, id = 0;
     dep_launch();
     dep_wait();
-    const int drawn = d.state[AR_DRAWN];
+    const int drawn = d.state[AR_SAMPLED];
     for (int i = threadIdx.x; i < n; i += THREADS) {
         s[i] = l[i] / d.temperature;
         bad |= s[i] != s[i];
@@ -292,7 +292,7 @@ __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, in
     if (wrong && !d.state[AR_BAD]) d.state[AR_BAD] = 1 + drawn;
     d.tokens[drawn] = id;
     d.state[AR_NEXT] = id;
-    d.state[AR_DRAWN] = drawn + 1;
+    d.state[AR_SAMPLED] = drawn + 1;
     d.state[AR_LEN] += d.advance;
 }
 

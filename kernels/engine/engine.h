@@ -52,7 +52,7 @@ struct glm_run {
     struct vae_state vae;
     void *mem; /* the block, on the device */
     size_t bytes;
-    int32_t *tokens;  /* host [draws]: read back when somebody asks */
+    int32_t *tokens;  /* host [samples]: read back when somebody asks */
     uint8_t *staging; /* host [3 h w]: a preview before it is made smaller */
 };
 
@@ -68,7 +68,8 @@ int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct 
 int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
 void run_drop(struct glm_run *);
 /* Places every tensor; returns the bytes used. */
-size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base, int forced);
+size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base,
+                 int teacher_forced);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);

@@ -28,7 +28,7 @@ static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 {
     int last = run_quanta(r, phase) - 1, at = done < last ? done : last;
     if (done == LAST_CHUNK) at = (int)r->prior.chunks - 1;
-    if (phase == GLM_PRIOR && done == LAST_CHUNK && r->prior.drawn) return;
+    if (phase == GLM_PRIOR && done == LAST_CHUNK && r->prior.sampled) return;
     if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
     if (phase == GLM_DENOISE) r->dit.step = at;
     if (phase == GLM_DECODE) r->vae.piece = at;

@@ -25,7 +25,7 @@ struct glm_progress glm_run_progress(const struct glm_run *r)
     v.total = run_quanta(r, r->phase);
     v.left = 1 - behind(r, v.total);
     v.overall += r->share[r->phase] * (1 - v.left);
-    v.prefill = r->phase == GLM_PRIOR && !r->prior.drawn;
+    v.prefill = r->phase == GLM_PRIOR && !r->prior.sampled;
     if (v.overall > 1) v.overall = 1;
     return v;
 }
@@ -57,14 +57,14 @@ static int shrink(const uint8_t *rgb, int h, int w, int longest, struct glm_pict
     return 1;
 }
 
-/* Drawn, and known to be: the device may still be at the last ones. */
+/* Sampled, and known to be: the device may still be at the last ones. */
 static int64_t tokens_done(const struct glm_run *r)
 {
-    const int64_t n = r->phase == GLM_PRIOR ? r->prior.drawn - r->g->aheads : r->prior.drawn;
+    const int64_t n = r->phase == GLM_PRIOR ? r->prior.sampled - r->g->aheads : r->prior.sampled;
     return n > 0 ? n : 0;
 }
 
-/* The large grid as far as it is drawn, over the preview grid, over grey. */
+/* The large grid as far as it is sampled, over the preview grid, over grey. */
 static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
     struct dev *d = r->g->dev;

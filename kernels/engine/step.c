@@ -32,26 +32,26 @@ static int check_request(const struct glm_req *q, const struct model_config *c, 
     return 0;
 }
 
-/* How many tokens to draw: what the grids need, or what a trace gives. */
-static int set_draws(struct glm_run *r, const struct glm_req *q, struct fail *f)
+/* How many tokens to sample: what the grids need, or what a trace gives. */
+static int set_samples(struct glm_run *r, const struct glm_req *q, struct fail *f)
 {
     const struct glm_inject *in = q->inject;
     r->prior.prompt = (int64_t)r->prompt.ids.n;
     r->prior.chunks = prior_chunks(r->prior.prompt, q->inject != NULL);
-    r->prior.draws = r->prompt.tokens;
+    r->prior.samples = r->prompt.tokens;
     if (!in || !in->tokens) return 0;
     if (in->token_count < (size_t)r->prompt.tokens
         || in->token_count > (size_t)r->prompt.tokens + 1)
         return fail_set(f, ERR_BAD_REQUEST, "%zu tokens are given; this size draws %d",
                         in->token_count, r->prompt.tokens);
-    r->prior.draws = (int64_t)in->token_count;
+    r->prior.samples = (int64_t)in->token_count;
     return 0;
 }
 
 static int allocate(struct glm_run *r, struct fail *f)
 {
     size_t cells = (size_t)r->dit.h * (size_t)r->dit.w, steps = (size_t)r->dit.steps;
-    r->tokens = calloc((size_t)r->prior.draws, sizeof *r->tokens);
+    r->tokens = calloc((size_t)r->prior.samples, sizeof *r->tokens);
     r->staging = calloc(cells, 3);
     r->dit.timestep = calloc(steps, sizeof(float));
     r->dit.sigma = calloc(steps + 1, sizeof(float));
@@ -67,7 +67,7 @@ int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *
         rc = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
                                   q->width, !q->inject, f);
     if (!rc) rc = byt5_prompt(&r->text, q->prompt, q->prompt_len, m->cfg.glyph.vocab, f);
-    if (!rc) rc = set_draws(r, q, f);
+    if (!rc) rc = set_samples(r, q, f);
     r->prior.seed = q->seed;
     r->prior.picture = q->picture;
     r->prior.strict = q->strict;
@@ -96,12 +96,12 @@ void run_drop(struct glm_run *r)
 }
 
 size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype type, void *base,
-                 int forced)
+                 int teacher_forced)
 {
     struct arena a;
     int64_t text = (int64_t)r->text.start[r->text.n];
     arena_init(&a, base ? base : (void *)ARENA_ALIGN, SIZE_MAX / 2);
-    prior_place_tokens(&r->prior, &a, forced);
+    prior_place_tokens(&r->prior, &a, teacher_forced);
     dit_place(&r->dit, &a, &c->dit, type, text);
     size_t common = arena_mark(&a);
     prior_place(&r->prior, &a, &c->ar, type);
@@ -130,8 +130,8 @@ static void fill_prior(struct glm_run *r, struct dev *d, const struct model_conf
 {
     int64_t rows = prior_cache_rows(&r->prior);
     positions_text(pos, (int)r->prior.prompt);
-    positions_draws(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
-                    r->prompt.large);
+    positions_samples(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
+                      r->prompt.large);
     positions_prior_table(table, &c->ar, pos, (int)rows, d->type == DT_BF16);
     d->ops->put(d, r->prior.rope, table);
 }
@@ -195,7 +195,7 @@ static int fill(struct glm_run *r, struct dev *d, const struct model_config *c,
         fill_prior(r, d, c, host, pos);
         fill_dit(r, d, &c->dit, host);
         fill_noise(r, d, in, host);
-        if (in && in->tokens) d->ops->put(d, r->prior.forced, in->tokens);
+        if (in && in->tokens) d->ops->put(d, r->prior.teacher_forced, in->tokens);
         rc = fill_text(r, d, f);
         if (!rc) rc = d->ops->sync(d, f);
     }
@@ -211,14 +211,14 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, st
     if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
     int rc = run_prepare(r, &g->model, q, f);
     if (rc) goto failed;
-    int forced = q->inject && q->inject->tokens;
+    int teacher_forced = q->inject && q->inject->tokens;
     r->g = g;
     rc = plan_run(g, r, q->inject != NULL, f);
     if (rc) goto failed;
-    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL, forced);
+    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL, teacher_forced);
     rc = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
     if (rc) goto failed;
-    run_place(r, &g->model.cfg, g->dev->type, r->mem, forced);
+    run_place(r, &g->model.cfg, g->dev->type, r->mem, teacher_forced);
     rc = fill(r, g->dev, &g->model.cfg, q->inject, f);
     if (rc) goto failed;
     r->id = ++g->next_run;
@@ -320,8 +320,8 @@ static void fail_not_finite(struct glm_run *r, const char *phase)
     fail_advise(&r->fail, "use --dtype f32; if it stays, the model's files are damaged");
 }
 
-/* Strict sampling may have drawn what is no image code; then this run, and no other, is over. */
-static int check_draws(struct glm_run *r, struct fail *f)
+/* Strict sampling may have sampled what is no image code; then this run, and no other, is over. */
+static int check_samples(struct glm_run *r, struct fail *f)
 {
     struct dev *d = r->g->dev;
     int32_t state[AR_STATE];
@@ -358,7 +358,7 @@ static int move_on(struct glm_run *r, struct fail *f)
 {
     int rc = 0;
     if (++r->done < run_quanta(r, r->phase)) return 0;
-    if (r->phase == GLM_PRIOR) rc = check_draws(r, f);
+    if (r->phase == GLM_PRIOR) rc = check_samples(r, f);
     if (r->phase == GLM_DENOISE) rc = check_latents(r, f);
     r->phase++;
     r->done = 0;

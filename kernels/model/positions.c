@@ -21,7 +21,7 @@ static struct position *one_grid(struct position *out, int *p, struct grid g)
     return out;
 }
 
-void positions_draws(struct position *out, int start, struct grid preview, struct grid large)
+void positions_samples(struct position *out, int start, struct grid preview, struct grid large)
 {
     int p = start;
     out = one_grid(out, &p, preview);

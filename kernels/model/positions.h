@@ -18,9 +18,9 @@ struct position {
 /* Text-to-image prefill: token i stands at (i, i, i). Fills out[0 .. n). */
 void positions_text(struct position *out, int n);
 
-/* The drawn tokens: first the preview grid from `start` on in raster order, then the large grid
+/* The sampled tokens: first the preview grid from `start` on in raster order, then the large grid
  * `max(rows, cols)` further, then one end position. Fills out[0 .. preview + large + 1). */
-void positions_draws(struct position *out, int start, struct grid preview, struct grid large);
+void positions_samples(struct position *out, int start, struct grid preview, struct grid large);
 
 /* The prior's table, f32 [n, rotary]: cos (rotary/2), then sin, of n positions. Block b of
  * ar->section turns with axis b mod 3. `round` rounds both to bf16, as the reference does there. */

@@ -1,4 +1,4 @@
-/* prior - decoder layers, caches, drawing. */
+/* prior - decoder layers, caches, sampling. */
 #include "kernels/model/prior.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
 
 int64_t prior_cache_rows(const struct prior_seq *s)
 {
-    return s->prompt + s->draws - 1;
+    return s->prompt + s->samples - 1;
 }
 
 int64_t prior_chunks(int64_t prompt, int whole)
@@ -48,20 +48,20 @@ int64_t prior_chunks(int64_t prompt, int whole)
 
 int64_t prior_calls(const struct prior_seq *s)
 {
-    return s->chunks - 1 + s->draws; /* the last chunk samples a token */
+    return s->chunks - 1 + s->samples; /* the last chunk samples a token */
 }
 
 void prior_seek(struct prior_seq *s, int64_t calls)
 {
     s->prefilled = calls < s->chunks ? calls : s->chunks;
-    s->drawn = calls < s->chunks ? 0 : calls - s->chunks + 1;
+    s->sampled = calls < s->chunks ? 0 : calls - s->chunks + 1;
 }
 
-void prior_place_tokens(struct prior_seq *s, struct arena *a, int forced)
+void prior_place_tokens(struct prior_seq *s, struct arena *a, int teacher_forced)
 {
     s->state = arena_tensor(a, DT_I32, 1, AR_STATE);
-    s->tokens = arena_tensor(a, DT_I32, 1, s->draws);
-    s->forced = forced ? arena_tensor(a, DT_I32, 1, s->draws) : tensor_none();
+    s->tokens = arena_tensor(a, DT_I32, 1, s->samples);
+    s->teacher_forced = teacher_forced ? arena_tensor(a, DT_I32, 1, s->samples) : tensor_none();
 }
 
 void prior_place(struct prior_seq *s, struct arena *a, const struct ar_config *c, enum dtype type)
@@ -93,12 +93,12 @@ static int64_t chunk_row(const struct prior_seq *s, int64_t chunk)
 /* Rows that this call feeds, and rows that the cache has before it. */
 static int64_t fed(const struct prior_seq *s)
 {
-    return s->drawn ? 1 : chunk_row(s, s->prefilled + 1) - chunk_row(s, s->prefilled);
+    return s->sampled ? 1 : chunk_row(s, s->prefilled + 1) - chunk_row(s, s->prefilled);
 }
 
 static int64_t cached(const struct prior_seq *s)
 {
-    return s->drawn ? s->prompt + s->drawn - 1 : chunk_row(s, s->prefilled);
+    return s->sampled ? s->prompt + s->sampled - 1 : chunk_row(s, s->prefilled);
 }
 
 /* 1: this call is not the last chunk of the prompt. */
@@ -113,12 +113,12 @@ static tensor cache(const struct prior_seq *s, int layer, int half)
     return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
 }
 
-/* Prompts bring their rows along; drawn tokens are looked up, each where it lies. */
+/* Prompts bring their rows along; sampled tokens are looked up, each where it lies. */
 static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
                   tensor x)
 {
     struct dev *d = g->dev;
-    if (!seq[0]->drawn) {
+    if (!seq[0]->sampled) {
         assert(n == 1);
         d->ops->copy(d, x, tensor_rows(seq[0]->text, cached(seq[0]), x.rows));
         return;
@@ -179,22 +179,22 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
     arena_release(&d->scratch, mark);
 }
 
-static void draw(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
-                 tensor logits)
+static void sample(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
+                   int n, tensor logits)
 {
-    struct draw row[LIMIT_BATCH];
+    struct sample row[LIMIT_BATCH];
     for (int i = 0; i < n; i++)
-        row[i] = (struct draw){.state = seq[i]->state,
-                               .tokens = seq[i]->tokens,
-                               .forced = seq[i]->forced,
-                               .advance = fed(seq[i]),
-                               .seed = seq[i]->seed,
-                               .picture = seq[i]->picture,
-                               .temperature = w->sampling->temperature,
-                               .top_p = w->sampling->top_p,
-                               .top_k = w->sampling->top_k,
-                               .codes = w->codes,
-                               .strict = seq[i]->strict};
+        row[i] = (struct sample){.state = seq[i]->state,
+                                 .tokens = seq[i]->tokens,
+                                 .teacher_forced = seq[i]->teacher_forced,
+                                 .advance = fed(seq[i]),
+                                 .seed = seq[i]->seed,
+                                 .picture = seq[i]->picture,
+                                 .temperature = w->sampling->temperature,
+                                 .top_p = w->sampling->top_p,
+                                 .top_k = w->sampling->top_k,
+                                 .codes = w->codes,
+                                 .strict = seq[i]->strict};
     g->dev->ops->sample(g->dev, logits, row, n);
 }
 
@@ -216,7 +216,7 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
         d->ops->rms(d, last, x.rows > n ? last : x, w->norm, w->cfg->eps);
         d->ops->linear(d, logits, last, w->head, ACT_NONE, 0);
         tap(g, logits, "ar.logits");
-        draw(g, w, seq, n, logits);
+        sample(g, w, seq, n, logits);
     }
     arena_release(&d->scratch, mark);
 }
@@ -234,7 +234,7 @@ static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
     arena_release(&g->dev->scratch, mark);
 }
 
-/* Nothing is drawn behind such a chunk, so the host itself says how long the cache is now. */
+/* Nothing is sampled after such a chunk, so the host itself says how long the cache is now. */
 static void pass(struct dev *d, const struct prior_seq *s)
 {
     const int32_t rows = (int32_t)(cached(s) + fed(s));
@@ -249,7 +249,7 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
     int64_t m = 0;
     for (int i = 0; i < n; i++)
         m += fed(seq[i]);
-    int watch = g->tap && !seq[0]->drawn;
+    int watch = g->tap && !seq[0]->sampled;
     size_t mark = arena_mark(&d->scratch);
     tensor x = graph_temp(g, m, w->cfg->width);
     if (!d->scratch.failed) {
@@ -280,11 +280,11 @@ static uint64_t step_key(const struct dev *d, struct prior_seq *const *seq, int 
     for (int i = 0; i < n; i++) {
         const struct prior_seq *s = seq[i];
         const void *const at[] = {s->kv.data, s->rope.data, s->state.data, s->tokens.data,
-                                  s->forced.data};
+                                  s->teacher_forced.data};
         for (size_t k = 0; k < sizeof at / sizeof *at; k++)
             h = mix(h, (uintptr_t)at[k]);
         h = mix(mix(h, s->seed), (uint64_t)s->picture << 1 | (uint64_t)s->strict);
-        h = mix(mix(h, (uint64_t)s->prompt), (uint64_t)s->draws);
+        h = mix(mix(h, (uint64_t)s->prompt), (uint64_t)s->samples);
     }
     return h;
 }
@@ -307,11 +307,11 @@ void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *
     int count = 0;
     assert(n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
-        if (seq[i]->drawn)
+        if (seq[i]->sampled)
             going[count++] = seq[i];
         else
             together(g, w, &seq[i], 1);
     if (count) tokens(g, w, going, count);
     for (int i = 0; i < n; i++)
-        prior_seek(seq[i], seq[i]->prefilled + (seq[i]->drawn ? seq[i]->drawn - 1 : 0) + 1);
+        prior_seek(seq[i], seq[i]->prefilled + (seq[i]->sampled ? seq[i]->sampled - 1 : 0) + 1);
 }

@@ -2,7 +2,7 @@
  *
  * Sandwich norms, grouped queries, partial multi-axis rotation, one key/value cache a picture. A call
  * moves several pictures on at once: the first calls of a picture prefill its cache chunk by chunk, and the last of them
- * draws; every later one feeds the token drawn last. Drawing pictures share all matrix products. The token is drawn on
+ * samples a token; every later one feeds the token sampled last. Pictures past their prefill share all matrix products. The token is sampled on
  * the device. Chunks depend on the prompt alone, so they never show in a picture's bytes.
  * Source: GlmImageTextModel, GenerationMixin.sample. */
 #ifndef KERNELS_MODEL_PRIOR_H
@@ -26,7 +26,7 @@ struct prior {
     const struct ar_config *cfg;
     const struct sample_config *sampling;
     int codes;                          /* image codes are the ids 0 .. codes-1 */
-    const struct weight *table;         /* [rows, width]: of the ids that can be drawn */
+    const struct weight *table;         /* [rows, width]: of the ids that can be sampled */
     const struct stored_tensor *prompt; /* [vocab, width], in the model's files: of all ids */
     struct prior_layer layer[LIMIT_LAYERS];
     const struct weight *norm; /* [width] */
@@ -39,17 +39,18 @@ enum { PRIOR_CHUNK = 256 };
 
 /* One picture's sequence. All tensors lie in its run's memory. */
 struct prior_seq {
-    int64_t prompt; /* P: rows of the prompt */
-    int64_t draws;  /* tokens to draw; the cache holds P + draws - 1 rows */
+    int64_t prompt;  /* P: rows of the prompt */
+    int64_t samples; /* tokens to sample; the cache holds P + samples - 1 rows */
     int64_t chunks; /* calls that prefill the cache with the prompt, in chunks as equal as can be */
-    int64_t prefilled; /* chunks so far, */
-    int64_t drawn;     /* and tokens drawn: the host's own counts */
-    tensor text;       /* T [P, width]: the prompt's rows of the embedding */
-    tensor tokens;     /* I32 [1, draws] */
-    tensor forced;     /* I32 [1, draws], or none */
-    tensor state;      /* I32 [1, AR_STATE] */
-    tensor rope;       /* f32 [P + draws - 1, rotary] */
-    tensor kv; /* T [layers * 2 * (P + draws - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
+    int64_t prefilled;     /* chunks so far, */
+    int64_t sampled;       /* and tokens sampled: the host's own counts */
+    tensor text;           /* T [P, width]: the prompt's rows of the embedding */
+    tensor tokens;         /* I32 [1, samples] */
+    tensor teacher_forced; /* I32 [1, samples], or none */
+    tensor state;          /* I32 [1, AR_STATE] */
+    tensor rope;           /* f32 [P + samples - 1, rotary] */
+    tensor
+        kv; /* T [layers * 2 * (P + samples - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
     uint64_t seed;
     uint32_t picture;
     int strict;
@@ -57,12 +58,12 @@ struct prior_seq {
 
 void prior_bind(struct prior *, struct bind *, const struct model_config *);
 
-/* What outlives the phase, then what does not. prompt and draws must be set. */
-void prior_place_tokens(struct prior_seq *, struct arena *, int forced);
+/* What outlives the phase, then what does not. prompt and samples must be set. */
+void prior_place_tokens(struct prior_seq *, struct arena *, int teacher_forced);
 void prior_place(struct prior_seq *, struct arena *, const struct ar_config *, enum dtype);
 
 /* rows [n, width] of T = the embedding of ids, on the host: nine tenths of the table are words, of which a prompt needs a
- * few rows once, so the table stays in the model's files and only what can be drawn is on the device. */
+ * few rows once, so the table stays in the model's files and only what can be sampled is on the device. */
 void prior_embed(const struct prior *, enum dtype, const int32_t *ids, int64_t n, void *rows);
 
 /* How many chunks a prompt is fed in: one when `whole` (a trace shows a prompt's rows in one piece). */
@@ -71,7 +72,7 @@ int64_t prior_chunks(int64_t prompt, int whole);
 int64_t prior_calls(const struct prior_seq *);
 void prior_seek(struct prior_seq *, int64_t calls);
 
-/* P + draws - 1: the last token that is drawn is never fed. */
+/* P + samples - 1: the last token that is sampled is never fed. */
 int64_t prior_cache_rows(const struct prior_seq *);
 
 /* Move n sequences (<= LIMIT_BATCH) on, by a chunk of the prompt or by a token. */

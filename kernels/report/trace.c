@@ -219,7 +219,7 @@ static void add_positions(struct trace *t)
         return;
     }
     positions_text(pos, (int)n[0]);
-    positions_draws(pos + n[0], (int)n[0], p->preview, p->large);
+    positions_samples(pos + n[0], (int)n[0], p->preview, p->large);
     for (int k = 0; k < 2; k++) {
         const struct position *from = pos + (k ? n[0] : 0);
         int64_t *out =

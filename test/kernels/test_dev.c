@@ -125,36 +125,36 @@ static void every_sequence_alone(void **state)
     lab_each(sequences_alone);
 }
 
-/* -- drawing ---------------------------------------------------------------------------------------- */
+/* -- sampling --------------------------------------------------------------------------------------- */
 
-/* Counters, forced tokens, the mask of robust mode and the mark of strict mode. */
+/* Counters, teacher-forced tokens, the mask of robust mode and the mark of strict mode. */
 static void sample(struct lab *l)
 {
     enum { ROWS = 3, VOCAB = 70, CODES = 64, DRAWS = 40 };
     lab_reset(l, "sample");
-    tensor logits = lab_tensor(l, DT_F32, ROWS, VOCAB), forced = lab_empty(l, DT_I32, 1, DRAWS);
-    struct draw w[ROWS];
+    tensor logits = lab_tensor(l, DT_F32, ROWS, VOCAB), given = lab_empty(l, DT_I32, 1, DRAWS);
+    struct sample w[ROWS];
     for (int i = 0; i < ROWS; i++) {
         lab_set(logits, i, 66, 9); /* not a code, and nearly certain */
-        w[i] = (struct draw){.state = lab_empty(l, DT_I32, 1, AR_STATE),
-                             .tokens = lab_empty(l, DT_I32, 1, DRAWS),
-                             .advance = i + 1,
-                             .seed = 11,
-                             .picture = (uint32_t)i,
-                             .temperature = 0.9,
-                             .top_p = 0.75,
-                             .codes = CODES,
-                             .strict = i == 1};
+        w[i] = (struct sample){.state = lab_empty(l, DT_I32, 1, AR_STATE),
+                               .tokens = lab_empty(l, DT_I32, 1, DRAWS),
+                               .advance = i + 1,
+                               .seed = 11,
+                               .picture = (uint32_t)i,
+                               .temperature = 0.9,
+                               .top_p = 0.75,
+                               .codes = CODES,
+                               .strict = i == 1};
         memset(w[i].state.data, 0, sizeof(int32_t) * AR_STATE);
     }
     for (int d = 0; d < DRAWS; d++)
-        lab_set(forced, 0, d, d + 3);
-    w[2].forced = forced;
+        lab_set(given, 0, d, d + 3);
+    w[2].teacher_forced = given;
     for (int d = 0; d < DRAWS; d++)
         l->op->sample(l->d, logits, w, ROWS);
     for (int i = 0; i < ROWS; i++) {
         const int32_t *s = w[i].state.data, *t = w[i].tokens.data;
-        assert_int_equal(s[AR_DRAWN], DRAWS);
+        assert_int_equal(s[AR_SAMPLED], DRAWS);
         assert_int_equal(s[AR_LEN], DRAWS * (i + 1));
         assert_int_equal(s[AR_NEXT], t[DRAWS - 1]);
         assert_int_equal(s[AR_BAD] != 0, i == 1);
@@ -169,7 +169,7 @@ static void sample(struct lab *l)
     /* the first row again, alone: same tokens */
     tensor tokens = lab_empty(l, DT_I32, 1, DRAWS);
     memset(w[0].state.data, 0, sizeof(int32_t) * AR_STATE);
-    struct draw again = w[0];
+    struct sample again = w[0];
     again.tokens = tokens;
     for (int d = 0; d < DRAWS; d++)
         l->op->sample(l->d, tensor_rows(logits, 0, 1), &again, 1);
@@ -238,13 +238,13 @@ static void step_run(struct dev *d, const struct step *s)
                               .v = s->cache_v,
                               .rope = s->rope,
                               .state = tensor_rows(s->state, 0, 1)};
-    struct draw w[2];
+    struct sample w[2];
     for (int i = 0; i < 2; i++)
-        w[i] = (struct draw){.state = tensor_rows(s->state, i, 1),
-                             .tokens = tensor_rows(s->tokens, i, 1),
-                             .temperature = 1,
-                             .top_p = 0.9,
-                             .codes = 500};
+        w[i] = (struct sample){.state = tensor_rows(s->state, i, 1),
+                               .tokens = tensor_rows(s->tokens, i, 1),
+                               .temperature = 1,
+                               .top_p = 0.9,
+                               .codes = 500};
     op->embed(d, s->x, s->table, s->ids);
     op->linear(d, s->y, s->x, s->lin, ACT_GELU_TANH, 0);
     op->rms(d, s->x, s->y, s->vec, 1e-5f);

@@ -303,18 +303,18 @@ static void sample(struct pair *p, int rows, int vocab, int codes, int levels, d
     }
     PAIR_EACH(p, i, d)
     {
-        struct draw w[16];
+        struct sample w[16];
         for (int s = 0; s < rows; s++)
-            w[s] = (struct draw){.state = state[s].t[i],
-                                 .tokens = tokens[s].t[i],
-                                 .advance = 1 + s,
-                                 .seed = 0x123456789abcdefu + (uint64_t)s,
-                                 .picture = (uint32_t)s,
-                                 .temperature = 0.9f,
-                                 .top_p = top_p,
-                                 .top_k = top_k,
-                                 .codes = codes,
-                                 .strict = strict};
+            w[s] = (struct sample){.state = state[s].t[i],
+                                   .tokens = tokens[s].t[i],
+                                   .advance = 1 + s,
+                                   .seed = 0x123456789abcdefu + (uint64_t)s,
+                                   .picture = (uint32_t)s,
+                                   .temperature = 0.9f,
+                                   .top_p = top_p,
+                                   .top_k = top_k,
+                                   .codes = codes,
+                                   .strict = strict};
         for (int k = 0; k < DRAWS; k++)
             d->ops->sample(d, logits.t[i], w, rows);
     }
@@ -332,13 +332,13 @@ static void sample_forced(struct pair *p)
     both tokens = pair_ints(p, 1, 4, none), forced = pair_ints(p, 1, 4, given);
     PAIR_EACH(p, i, d)
     for (int k = 0; k < 4; k++) {
-        const struct draw w = {.state = state.t[i],
-                               .tokens = tokens.t[i],
-                               .forced = forced.t[i],
-                               .advance = 1,
-                               .temperature = 1,
-                               .top_p = 1,
-                               .codes = 64};
+        const struct sample w = {.state = state.t[i],
+                                 .tokens = tokens.t[i],
+                                 .teacher_forced = forced.t[i],
+                                 .advance = 1,
+                                 .temperature = 1,
+                                 .top_p = 1,
+                                 .codes = 64};
         d->ops->sample(d, logits.t[i], &w, 1);
     }
     pair_near(p, tokens, 0);

@@ -104,7 +104,7 @@ static void a_picture_is_the_cpus(void **s)
     run_ahead(dev, b);
     while (glm_run_progress(b).phase != GLM_DONE)
         step(dev, &b, 1);
-    assert_memory_equal(a->tokens, b->tokens, sizeof *a->tokens * (size_t)a->prior.draws);
+    assert_memory_equal(a->tokens, b->tokens, sizeof *a->tokens * (size_t)a->prior.samples);
     image_of(a, cpu);
     image_of(b, cuda);
     print_message("%.1f dB\n", psnr(cpu, cuda));

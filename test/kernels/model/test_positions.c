@@ -26,7 +26,7 @@ static void draws_go_preview_first(void **state)
     const int p = 7, q = p + 19;
     assert_int_equal(preview.rows, 13);
     assert_int_equal(preview.cols, 19);
-    positions_draws(d, p, preview, large);
+    positions_samples(d, p, preview, large);
     assert_position(d[0], p, p, p);
     assert_position(d[1], p, p, p + 1);
     assert_position(d[18], p, p, p + 18);
