@@ -47,6 +47,7 @@ struct glm_run {
     struct glm_cost cost;
     double share[GLM_PHASES]; /* of the whole time, by plan */
     double prefill;           /* of the prior's time: the prompt, by plan */
+    int teacher_forced;       /* the tokens are given (traces) */
     struct prior_seq prior;
     struct dit_state dit;
     struct vae_state vae;
@@ -68,8 +69,7 @@ int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct 
 int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
 void run_drop(struct glm_run *);
 /* Places every tensor; returns the bytes used. */
-size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base,
-                 int teacher_forced);
+size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);

@@ -144,7 +144,7 @@ int plan_run(const struct glm *g, struct glm_run *r, int watched, struct fail *f
     struct dev *dry;
     int rc = dry_new(g, &dry, f);
     if (rc) return rc;
-    r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL, watched);
+    r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL);
     plan_on(g, dry, r, watched);
     rc = dry->ops->sync(dry, f);
     dry_free(dry);
@@ -189,7 +189,7 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
     if (rc) return rc;
     rc = dry_new(g, &dry, f);
     if (rc) goto out;
-    run_place(&r, &g->model.cfg, dry->type, NULL, 0);
+    run_place(&r, &g->model.cfg, dry->type, NULL);
     for (int i = 0; i < n; i++)
         list[i] = &r;
     for (int p = 0; p < GLM_PHASES && !rc; p++) {

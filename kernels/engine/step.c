@@ -71,6 +71,7 @@ int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *
     r->prior.seed = q->seed;
     r->prior.picture = q->picture;
     r->prior.strict = q->strict;
+    r->teacher_forced = q->inject && q->inject->tokens;
     r->vae.h = r->dit.h = q->height / CONFIG_LATENT_PIXELS;
     r->vae.w = r->dit.w = q->width / CONFIG_LATENT_PIXELS;
     r->dit.height = q->height;
@@ -95,13 +96,12 @@ void run_drop(struct glm_run *r)
     memset(r, 0, sizeof *r);
 }
 
-size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype type, void *base,
-                 int teacher_forced)
+size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype type, void *base)
 {
     struct arena a;
     int64_t text = (int64_t)r->text.start[r->text.n];
     arena_init(&a, base ? base : (void *)ARENA_ALIGN, SIZE_MAX / 2);
-    prior_place_tokens(&r->prior, &a, teacher_forced);
+    prior_place_tokens(&r->prior, &a, r->teacher_forced);
     dit_place(&r->dit, &a, &c->dit, type, text);
     size_t common = arena_mark(&a);
     prior_place(&r->prior, &a, &c->ar, type);
@@ -211,14 +211,13 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, st
     if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
     int rc = run_prepare(r, &g->model, q, f);
     if (rc) goto failed;
-    int teacher_forced = q->inject && q->inject->tokens;
     r->g = g;
     rc = plan_run(g, r, q->inject != NULL, f);
     if (rc) goto failed;
-    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL, teacher_forced);
+    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL);
     rc = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
     if (rc) goto failed;
-    run_place(r, &g->model.cfg, g->dev->type, r->mem, teacher_forced);
+    run_place(r, &g->model.cfg, g->dev->type, r->mem);
     rc = fill(r, g->dev, &g->model.cfg, q->inject, f);
     if (rc) goto failed;
     r->id = ++g->next_run;
