@@ -76,12 +76,12 @@ void run_quantum(const struct graph *, const struct stages *, struct glm_run *co
 int run_quanta(const struct glm_run *, enum glm_phase);
 
 /* glm_plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
- * its phase. `watched`: with the extra work of a trace. */
-int plan_run(const struct glm *, struct glm_run *, int watched, struct fail *);
+ * its phase. `tapped`: with the extra work of a trace. */
+int plan_run(const struct glm *, struct glm_run *, int tapped, struct fail *);
 int plan_scratch(const struct glm *, struct dev *dry, struct glm_run *const *, int n,
-                 enum glm_phase, int watched, uint64_t *bytes, struct fail *);
+                 enum glm_phase, int tapped, uint64_t *bytes, struct fail *);
 
 /* glm_step with somebody who watches. */
-int glm_step_watched(struct glm *, struct glm_run **, int n, const struct tap *, struct fail *);
+int glm_step_tapped(struct glm *, struct glm_run **, int n, const struct tap *, struct fail *);
 
 #endif

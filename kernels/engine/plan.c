@@ -10,7 +10,7 @@
 /* For `share`: how many FLOPs take as long as reading a byte of weights, and as a call. */
 static const double CPU_FLOPS_PER_BYTE = 6, DEVICE_FLOPS_PER_BYTE = 180, FLOPS_PER_QUANTUM = 2e6;
 
-static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
+static void ignore(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
 {
     (void)ctx;
     (void)name;
@@ -20,7 +20,7 @@ static void look_away(void *ctx, const char *name, tensor t, enum tap_shape shap
     (void)w;
 }
 
-static const struct tap NOBODY = {.see = look_away};
+static const struct tap IGNORE = {.see = ignore};
 
 enum { AS_IT_IS = -1, LAST_CHUNK = -2 }; /* of a prompt: none is longer */
 
@@ -36,10 +36,10 @@ static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 
 /* One quantum of copies of the runs, as they would be after `done` quanta of the phase. */
 static struct cost try_quantum(const struct stages *n, struct dev *dry, struct glm_run *const *r,
-                               int count, enum glm_phase phase, int done, int watched)
+                               int count, enum glm_phase phase, int done, int tapped)
 {
     struct glm_run copy[LIMIT_BATCH], *list[LIMIT_BATCH];
-    struct graph g = {.dev = dry, .tap = watched ? &NOBODY : NULL};
+    struct graph g = {.dev = dry, .tap = tapped ? &IGNORE : NULL};
     for (int i = 0; i < count; i++) {
         copy[i] = *r[i];
         list[i] = &copy[i];
@@ -61,7 +61,7 @@ struct trial {
     const struct stages *stages;
     struct dev *dry;
     struct glm_run *run;
-    int watched;
+    int tapped;
 };
 
 /* Quanta [from, to) of a phase, whose cost grows evenly from the first to the last. */
@@ -69,8 +69,8 @@ static void stretch(const struct trial *t, enum glm_phase phase, int from, int t
 {
     struct glm_run *r = t->run;
     if (from >= to) return;
-    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, from, t->watched), (to - from) / 2.0);
-    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, to - 1, t->watched), (to - from) / 2.0);
+    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, from, t->tapped), (to - from) / 2.0);
+    add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, to - 1, t->tapped), (to - from) / 2.0);
 }
 
 /* The last chunk of a prompt samples a token too. */
@@ -102,12 +102,12 @@ static double planned(struct cost c, double byte, int quanta)
     return c.flops + byte * c.weight_bytes + FLOPS_PER_QUANTUM * quanta;
 }
 
-static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int watched)
+static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int tapped)
 {
     double time[GLM_PHASES], all = 0;
     int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
     double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
-    const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .watched = watched};
+    const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .tapped = tapped};
     struct cost prefill = {0};
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&t, (enum glm_phase)p);
@@ -139,29 +139,29 @@ static void dry_free(struct dev *dry)
     dry->ops->free(dry);
 }
 
-int plan_run(const struct glm *g, struct glm_run *r, int watched, struct fail *f)
+int plan_run(const struct glm *g, struct glm_run *r, int tapped, struct fail *f)
 {
     struct dev *dry;
     int rc = dry_new(g, &dry, f);
     if (rc) return rc;
     r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL);
-    plan_on(g, dry, r, watched);
+    plan_on(g, dry, r, tapped);
     rc = dry->ops->sync(dry, f);
     dry_free(dry);
     return rc;
 }
 
 int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r, int n,
-                 enum glm_phase phase, int watched, uint64_t *bytes, struct fail *f)
+                 enum glm_phase phase, int tapped, uint64_t *bytes, struct fail *f)
 {
     dry->scratch.peak = 0;
-    try_quantum(&g->dry_stages, dry, r, n, phase, AS_IT_IS, watched);
+    try_quantum(&g->dry_stages, dry, r, n, phase, AS_IT_IS, tapped);
     if (phase == GLM_PRIOR) {
-        try_quantum(&g->dry_stages, dry, r, n, phase, LAST_CHUNK, watched);
-        try_quantum(&g->dry_stages, dry, r, n, phase, INT_MAX, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, LAST_CHUNK, tapped);
+        try_quantum(&g->dry_stages, dry, r, n, phase, INT_MAX, tapped);
     }
     for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)
-        try_quantum(&g->dry_stages, dry, r, n, phase, i, watched);
+        try_quantum(&g->dry_stages, dry, r, n, phase, i, tapped);
     *bytes = dry->scratch.peak;
     return dry->ops->sync(dry, f);
 }

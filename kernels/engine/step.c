@@ -365,13 +365,13 @@ static int move_on(struct glm_run *r, struct fail *f)
 }
 
 /* Scratch for this batch to the end of its phase; asks the dry device once a composition. */
-static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int watched, struct fail *f)
+static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, struct fail *f)
 {
     uint64_t ids[LIMIT_BATCH] = {0}, bytes;
     for (int i = 0; i < n; i++)
         ids[i] = r[i]->id;
     if (g->checked_phase == r[0]->phase && !memcmp(ids, g->checked, sizeof ids)) return 0;
-    int rc = plan_scratch(g, g->dry, r, n, r[0]->phase, watched, &bytes, f);
+    int rc = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
     if (!rc) rc = scratch_reserve(g->dev, bytes, f);
     if (rc) return rc;
     memcpy(g->checked, ids, sizeof ids);
@@ -380,10 +380,10 @@ static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int watched,
 }
 
 /* Wait for the quantum; in the prior, where the device can go on meanwhile, for an earlier one. */
-static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail *f)
+static int settle(struct glm *g, enum glm_phase phase, int tapped, struct fail *f)
 {
     const struct ops *op = g->dev->ops;
-    if (phase != GLM_PRIOR || watched || !op->mark) {
+    if (phase != GLM_PRIOR || tapped || !op->mark) {
         g->aheads = 0;
         return op->sync(g->dev, f);
     }
@@ -394,8 +394,7 @@ static int settle(struct glm *g, enum glm_phase phase, int watched, struct fail 
     return rc;
 }
 
-int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap *tap,
-                     struct fail *f)
+int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *tap, struct fail *f)
 {
     struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->stages.offload};
     assert(n >= 1 && n <= LIMIT_BATCH);
@@ -417,7 +416,7 @@ int glm_step_watched(struct glm *g, struct glm_run **r, int n, const struct tap 
 
 int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
 {
-    return glm_step_watched(g, batch, n, NULL, f);
+    return glm_step_tapped(g, batch, n, NULL, f);
 }
 
 int glm_reserve(struct glm *g, uint64_t scratch, struct fail *f)

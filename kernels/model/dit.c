@@ -202,7 +202,7 @@ static const char *branch_name(const struct branch *b)
     return b->uncond ? "uncond" : "cond";
 }
 
-static int watched(const struct graph *g, const struct step *t)
+static int tapped(const struct graph *g, const struct step *t)
 {
     return g->tap && t->branch[0].s->step == 0;
 }
@@ -242,15 +242,15 @@ static void condition(const struct graph *g, struct step *t)
         d->ops->add_act(d, t->temb, t->temb, b, ACT_SILU);
     }
     arena_release(&d->scratch, mark);
-    if (!watched(g, t)) return;
+    if (!tapped(g, t)) return;
     for (int i = 0; i < t->branches; i++)
         tap_vector(g, tensor_rows(t->temb, t->branch[i].vec, 1), "dit.%s.temb",
                    branch_name(&t->branch[i]));
 }
 
 /* The image projector alone, which a trace wants to see before the prior is added. */
-static void watch_image(const struct graph *g, const struct step *t, const struct branch *b,
-                        tensor x, tensor patches)
+static void tap_image(const struct graph *g, const struct step *t, const struct branch *b, tensor x,
+                      tensor patches)
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor y = graph_temp(g, b->image, x.cols);
@@ -293,7 +293,7 @@ static void enter(const struct graph *g, const struct step *t, tensor x)
                 d->ops->copy(d, image_rows(b, x), b->s->prior);
             }
             d->ops->patchify(d, patches, b->s->latents, b->s->h, b->s->w);
-            if (watched(g, t)) watch_image(g, t, b, x, patches);
+            if (tapped(g, t)) tap_image(g, t, b, x, patches);
             d->ops->linear(d, image_rows(b, x), patches, t->w->image, ACT_NONE, 1);
         }
         arena_release(&d->scratch, mark);
@@ -369,8 +369,7 @@ static void block(const struct graph *g, const struct step *t, const struct dit_
     op->gate_add(d, x, h, mod, seg, nseg);
 }
 
-static void watch_block(const struct graph *g, const struct step *t, int layer, tensor x,
-                        tensor mod)
+static void tap_block(const struct graph *g, const struct step *t, int layer, tensor x, tensor mod)
 {
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
@@ -387,7 +386,7 @@ static void blocks(const struct graph *g, const struct step *t, tensor x, tensor
     tensor wide = graph_temp(g, x.rows, 4 * x.cols), mod = per_vec(g, t, MODS * x.cols);
     for (int i = 0; i < t->w->cfg->layers && !d->scratch.failed; i++) {
         block(g, t, &t->w->layer[i], x, h, wide, mod);
-        if (watched(g, t)) watch_block(g, t, i, x, mod);
+        if (tapped(g, t)) tap_block(g, t, i, x, mod);
     }
     arena_release(&d->scratch, mark);
 }

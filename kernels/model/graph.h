@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-/* How the rows of a watched tensor become the array that a trace stores. */
+/* How the rows of a tapped tensor become the array that a trace stores. */
 enum tap_shape {
     TAP_ROWS,   /* [rows, cols] */
     TAP_VECTOR, /* [rows * cols] */

@@ -222,7 +222,7 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
 }
 
 /* The final norm of the whole prompt: nobody needs it but a trace. */
-static void watch_norm(const struct graph *g, const struct prior *w, tensor x)
+static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor h = graph_temp(g, x.rows, x.cols);
@@ -249,17 +249,17 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
     int64_t m = 0;
     for (int i = 0; i < n; i++)
         m += fed(seq[i]);
-    int watch = g->tap && !seq[0]->sampled;
+    int tapped = g->tap && !seq[0]->sampled;
     size_t mark = arena_mark(&d->scratch);
     tensor x = graph_temp(g, m, w->cfg->width);
     if (!d->scratch.failed) {
         embed(g, w, seq, n, x);
-        if (watch) tap(g, x, "ar.embed");
+        if (tapped) tap(g, x, "ar.embed");
         for (int i = 0; i < w->cfg->layers; i++) {
             layer(g, w, i, seq, n, x);
-            if (watch) tap(g, x, "ar.layer.%d", i);
+            if (tapped) tap(g, x, "ar.layer.%d", i);
         }
-        if (watch) watch_norm(g, w, x);
+        if (tapped) tap_norm(g, w, x);
         if (more_chunks(seq[0]))
             pass(d, seq[0]);
         else

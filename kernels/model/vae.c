@@ -332,7 +332,7 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
 }
 
 /* The norm before its activation: nobody needs it but a trace. */
-static void watch_norm(const struct graph *g, tensor x, tensor norm, int h, int wd)
+static void tap_norm(const struct graph *g, tensor x, tensor norm, int h, int wd)
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor y = graph_temp(g, x.rows, x.cols);
@@ -354,7 +354,7 @@ static void last_piece(const struct graph *g, const struct vae *w, struct vae_st
     tensor y = graph_temp(g, x.rows, 3);
     if (!d->scratch.failed) {
         gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);
-        if (g->tap) watch_norm(g, x, n.norm, h, wd);
+        if (g->tap) tap_norm(g, x, n.norm, h, wd);
         conv_normed(g, w, y, x, n.norm, w->conv_out, h, wd, tensor_none());
         tap_picture(g, y, h, wd, "vae.out");
         d->ops->to_rgb8(d, s->rgb, y);

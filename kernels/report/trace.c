@@ -311,7 +311,7 @@ static void add_image(struct trace *t)
 }
 
 /* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
-static void watch_empty(struct trace *t, const struct tap *tap)
+static void tap_empty(struct trace *t, const struct tap *tap)
 {
     struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->stages.offload};
     struct byt5 ids;
@@ -341,10 +341,10 @@ static void draw(struct trace *t)
     add_glyph(t, "glyph", &t->run->text);
     add_schedule(t);
     while (!t->rc && t->run->phase != GLM_DONE) {
-        int rc = glm_step_watched(t->g, &t->run, 1, &tap, t->fail);
+        int rc = glm_step_tapped(t->g, &t->run, 1, &tap, t->fail);
         if (!t->rc) t->rc = rc;
     }
-    if (!t->rc && t->req.guidance > 1) watch_empty(t, &tap);
+    if (!t->rc && t->req.guidance > 1) tap_empty(t, &tap);
     add_logits(t);
     add_probs(t);
     add_image(t);

@@ -242,7 +242,7 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
     while (!f.row) {
         f.calls += glm_run_progress(r).phase == GLM_PRIOR;
         assert_int_equal(glm_run_progress(r).prefill, glm_run_progress(r).phase == GLM_PRIOR);
-        assert_int_equal(glm_step_watched(g, &r, 1, &tap, NULL), 0);
+        assert_int_equal(glm_step_tapped(g, &r, 1, &tap, NULL), 0);
     }
     assert_false(glm_run_progress(r).prefill);
     glm_run_free(r);
