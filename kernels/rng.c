@@ -89,9 +89,9 @@ void rng_normals(float *out, size_t n, uint64_t seed, uint32_t picture, enum rng
     }
 }
 
-double rng_exponential(uint64_t seed, uint32_t picture, uint32_t position, uint32_t lane)
+double rng_exponential(uint64_t seed, uint32_t picture, uint32_t position, uint32_t token)
 {
     uint32_t w[4];
-    rng_block(w, seed, picture, RNG_TOKEN, (uint64_t)position << 32 | lane >> 2);
-    return -rng_log(rng_unit(w[lane & 3]));
+    rng_block(w, seed, picture, RNG_TOKEN, (uint64_t)position << 32 | token >> 2);
+    return -rng_log(rng_unit(w[token & 3]));
 }

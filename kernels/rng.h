@@ -27,7 +27,7 @@ double rng_log(double x);
 /* n standard normals: Box-Muller, the words of a block giving four. Value i depends on i only. */
 void rng_normals(float *out, size_t n, uint64_t seed, uint32_t picture, enum rng_stream);
 
-/* Standard exponential of (position, lane): -ln of a unit. Lanes are token ids. */
-double rng_exponential(uint64_t seed, uint32_t picture, uint32_t position, uint32_t lane);
+/* Standard exponential of (position, token): -ln of a unit. */
+double rng_exponential(uint64_t seed, uint32_t picture, uint32_t position, uint32_t token);
 
 #endif

@@ -21,7 +21,7 @@ static int blocks(const struct attn_seq *s)
     return (int)((s->q.rows + ATTN_Q - 1) / ATTN_Q);
 }
 
-static void head_task(void *ctx, int task, int lane)
+static void head_task(void *ctx, int task, int thread)
 {
     const struct heads *j = ctx;
     const struct attn *a = j->a;
@@ -45,7 +45,7 @@ static void head_task(void *ctx, int task, int lane)
                            .nk = s->k.rows,
                            .scale = a->scale,
                            .causal = j->causal ? j->causal[i] + q0 : -1,
-                           .work = cpu_lane(j->cpu, lane)};
+                           .work = cpu_buffer(j->cpu, thread)};
     if (tensor_given(a->bias)) b.bias = (float *)at(a->bias, head, (a->bias.cols - 1) / 2 - q0);
     j->cpu->isa->attn(&b, j->cpu->bf);
 }
@@ -101,7 +101,7 @@ static void append(const struct steps *j, const struct ar_seq *s)
 }
 
 /* A sequence of one row: the heads that share keys are the queries of one block. */
-static void group_task(void *ctx, int task, int lane)
+static void group_task(void *ctx, int task, int thread)
 {
     const struct steps *j = ctx;
     const struct attn *a = j->a;
@@ -121,7 +121,7 @@ static void group_task(void *ctx, int task, int lane)
                                      .nk = length(s) + 1,
                                      .scale = a->scale,
                                      .causal = -1,
-                                     .work = cpu_lane(j->cpu, lane)};
+                                     .work = cpu_buffer(j->cpu, thread)};
         j->cpu->isa->attn(&b, j->cpu->bf);
     }
 }

@@ -84,7 +84,7 @@ static void dev_free(struct dev *d)
     if (!d) return;
     struct cpu *c = cpu_of(d);
     pool_free(c->pool);
-    free(c->lanes);
+    free(c->buffers);
     free(c);
 }
 
@@ -110,10 +110,10 @@ struct row_job {
     int64_t n, step;
 };
 
-static void row_task(void *arg, int task, int lane)
+static void row_task(void *arg, int task, int thread)
 {
     const struct row_job *j = arg;
-    (void)lane;
+    (void)thread;
     int64_t row = task * j->step, left = j->n - row;
     j->fn(j->cpu, j->ctx, row, left < j->step ? left : j->step);
 }
@@ -139,7 +139,7 @@ static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t 
     case WORK_ATTENTION:
     case WORK_AR:
     case WORK_CONV:
-    case WORK_LATENT_RGB: break; /* lanes are enough */
+    case WORK_LATENT_RGB: break; /* thread buffers are enough */
     }
     return 0;
 }
@@ -186,12 +186,12 @@ static const struct ops cpu_ops = {
     .latent_rgb = cpu_latent_rgb,
 };
 
-static size_t lane_size(const struct isa *isa)
+static size_t buffer_size(const struct isa *isa)
 {
     size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_LDC);
     size_t attn = sizeof(float) * isa->attn_work(CPU_HEAD_DIM_MAX);
     size_t n = gemm > attn ? gemm : attn;
-    return (n + 4095) / 4096 * 4096 + 256; /* lanes do not start at the same cache set */
+    return (n + 4095) / 4096 * 4096 + 256; /* they do not start at the same cache set */
 }
 
 int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct isa *isa,
@@ -208,10 +208,10 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
     snprintf(c->dev.label, sizeof c->dev.label, "cpu (%d thread%s, %s, %s)", threads,
              threads == 1 ? "" : "s", isa->name, c->bf ? "bf16" : "f32");
     c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
-    c->lane = lane_size(isa);
-    c->lanes = aligned_alloc(ARENA_ALIGN, c->lane * (size_t)threads);
-    int e = c->lanes ? pool_new(&c->pool, threads, fail)
-                     : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
+    c->buffer_size = buffer_size(isa);
+    c->buffers = aligned_alloc(ARENA_ALIGN, c->buffer_size * (size_t)threads);
+    int e = c->buffers ? pool_new(&c->pool, threads, fail)
+                       : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
     if (e) {
         dev_free(&c->dev);
         return e;

@@ -1,7 +1,7 @@
 /* cpu - what the files of the CPU device share: the device, its weights, and who does what.
  *
  * An operation is cut into tasks by rows, columns or heads; every task runs the loops of one
- * instruction set (isa.h) in the private buffer of its thread (a lane). Lanes are allocated when the device is
+ * instruction set (isa.h) in the thread buffer. These are allocated when the device is
  * opened, so an operation allocates nothing. Thread: the device's worker. */
 #ifndef KERNELS_CPU_CPU_H
 #define KERNELS_CPU_CPU_H
@@ -10,7 +10,7 @@
 #include "kernels/cpu/pool.h"
 #include "kernels/ops.h"
 
-#define CPU_HEAD_DIM_MAX 512 /* of attention: what a lane has room for */
+#define CPU_HEAD_DIM_MAX 512 /* of attention: what a thread buffer has room for */
 
 struct cpu {
     struct dev dev; /* first: a struct dev * of this device is one of these */
@@ -18,9 +18,9 @@ struct cpu {
     enum pack pack; /* of the weights */
     int bf;         /* T is bfloat16 */
     struct pool *pool;
-    char *lanes;
-    size_t lane; /* bytes of one */
-    int failed;  /* sticky */
+    char *buffers;      /* one for every thread of the pool */
+    size_t buffer_size; /* bytes of one */
+    int failed;         /* sticky */
     struct fail fail;
 };
 
@@ -43,10 +43,10 @@ static inline struct cpu *cpu_of(struct dev *d)
 int cpu_ready(struct dev *);
 void cpu_fail(struct cpu *, enum err, const char *why);
 
-/* A copy of this device's buffer for `lane`. */
-static inline void *cpu_lane(const struct cpu *c, int lane)
+/* The thread buffer of `thread`: workspace of the task that it runs. */
+static inline void *cpu_buffer(const struct cpu *c, int thread)
 {
-    return c->lanes + (size_t)lane * c->lane;
+    return c->buffers + (size_t)thread * c->buffer_size;
 }
 
 /* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make worthwhile. */

@@ -43,14 +43,14 @@ static struct epilogue move(const struct epilogue *e, int64_t row, int64_t col)
     return o;
 }
 
-static void product_task(void *ctx, int task, int lane)
+static void product_task(void *ctx, int task, int thread)
 {
     const struct product *p = ctx;
     const struct cpu *c = p->cpu;
     const int64_t nr = c->isa->nr, size = c->pack == PACK_F32 ? 4 : 2;
     const int64_t row = task % p->row_tasks * p->rows, col = task / p->row_tasks * p->panels * nr;
     const int64_t in = p->w->in, even = c->pack == PACK_DP ? (in + 1) / 2 * 2 : in;
-    float *a = cpu_lane(c, lane);
+    float *a = cpu_buffer(c, thread);
     struct gemm_block g = {.a = a,
                            .panel = even * nr * size,
                            .m = (int)least(p->rows, p->m - row),
@@ -68,7 +68,7 @@ static void product_task(void *ctx, int task, int lane)
     }
 }
 
-/* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a lane. */
+/* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a thread buffer. */
 static void product_run(struct product *p)
 {
     const struct cpu *c = p->cpu;

@@ -14,8 +14,8 @@
 struct pool;
 struct member {
     struct pool *pool;
-    pthread_t thread;
-    int lane;
+    pthread_t handle;
+    int thread;
 };
 
 struct pool {
@@ -41,11 +41,11 @@ static void relax(void)
 #endif
 }
 
-static void work(struct pool *p, int lane)
+static void work(struct pool *p, int thread)
 {
     int task;
     while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks)
-        p->fn(p->ctx, task, lane);
+        p->fn(p->ctx, task, thread);
 }
 
 /* Until the round is no longer `seen`. */
@@ -74,7 +74,7 @@ static void *member_main(void *arg)
     for (;;) {
         seen = await_round(p, seen);
         if (seen & 1) return NULL;
-        work(p, m->lane);
+        work(p, m->thread);
         if (atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel) == 1) {
             pthread_mutex_lock(&p->lock);
             if (p->waiting) pthread_cond_signal(&p->done);
@@ -133,8 +133,8 @@ int pool_new(struct pool **out, int threads, struct fail *fail)
     pthread_cond_init(&p->done, NULL);
     for (p->threads = 1; p->threads < threads; p->threads++) {
         struct member *m = &p->member[p->threads];
-        *m = (struct member){.pool = p, .lane = p->threads};
-        int e = pthread_create(&m->thread, NULL, member_main, m);
+        *m = (struct member){.pool = p, .thread = p->threads};
+        int e = pthread_create(&m->handle, NULL, member_main, m);
         if (e) {
             pool_free(p);
             return fail_set(fail, ERR_OUT_OF_MEMORY, "cannot start %d threads: %s", threads,
@@ -150,7 +150,7 @@ void pool_free(struct pool *p)
     if (!p) return;
     announce(p, 1);
     for (int i = 1; i < p->threads; i++)
-        pthread_join(p->member[i].thread, NULL);
+        pthread_join(p->member[i].handle, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_cond_destroy(&p->done);
     pthread_mutex_destroy(&p->lock);

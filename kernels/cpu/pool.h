@@ -12,13 +12,13 @@
 
 struct pool;
 
-/* `lane` 0 .. threads-1 says whose private buffer may be used. */
-typedef void pool_fn(void *ctx, int task, int lane);
+/* `thread` 0 .. threads-1 runs the task: which thread buffer it may use. */
+typedef void pool_fn(void *ctx, int task, int thread);
 
 int pool_new(struct pool **, int threads, struct fail *); /* >= 1, the caller included */
 void pool_free(struct pool *);
 int pool_threads(const struct pool *);
-/* fn(ctx, 0 .. tasks-1, lane), in any order, all done when it returns. */
+/* fn(ctx, 0 .. tasks-1, thread), in any order, all done when it returns. */
 void pool_run(struct pool *, int tasks, pool_fn *fn, void *ctx);
 
 /* Threads that the process may use: affinity, cut by the quota of its control group. */

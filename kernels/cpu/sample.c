@@ -38,13 +38,13 @@ static int32_t choose(const struct sample_job *j, int i, int32_t sampled, int32_
     return id;
 }
 
-static void sample_task(void *ctx, int i, int lane)
+static void sample_task(void *ctx, int i, int thread)
 {
     struct sample_job *j = ctx;
     const struct sample *w = &j->sample[i];
     int32_t *state = w->state.data, *tokens = w->tokens.data, bad = 0, id;
     const int32_t sampled = state[AR_SAMPLED];
-    (void)lane;
+    (void)thread;
     assert(sampled >= 0 && sampled < w->tokens.cols);
     if (tensor_given(w->teacher_forced))
         id = ((const int32_t *)w->teacher_forced.data)[sampled];

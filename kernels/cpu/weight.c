@@ -81,7 +81,7 @@ struct packing {
     const struct cpu *cpu;
     const struct weight_spec *spec;
     struct weight *w;
-    float *row; /* a row for every lane */
+    float *row; /* a row for every thread */
 };
 
 /* Place column j of B, one row of the source: conv weights turn from [in][k][k] to [k][k][in]. */
@@ -100,11 +100,11 @@ static void pack_row(const struct packing *p, const float *row, int64_t j)
     }
 }
 
-static void pack_panel(void *ctx, int task, int lane)
+static void pack_panel(void *ctx, int task, int thread)
 {
     const struct packing *p = ctx;
     const int64_t nr = p->cpu->isa->nr;
-    float *row = p->row + (int64_t)lane * p->w->in;
+    float *row = p->row + (int64_t)thread * p->w->in;
     for (int64_t j = task * nr; j < (task + 1) * nr && j < p->w->out; j++) {
         int64_t r = j;
         const struct source *s = part_of(p->spec->part, &r);
@@ -116,8 +116,8 @@ static void pack_panel(void *ctx, int task, int lane)
 static int pack_matrix(const struct packing *p, struct fail *fail)
 {
     struct packing job = *p;
-    const int lanes = pool_threads(p->cpu->pool);
-    job.row = malloc(sizeof(float) * (size_t)p->w->in * (size_t)lanes);
+    const int threads = pool_threads(p->cpu->pool);
+    job.row = malloc(sizeof(float) * (size_t)p->w->in * (size_t)threads);
     if (!job.row) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory to pack %s", p->spec->name);
     const int64_t nr = p->cpu->isa->nr;
     pool_run(p->cpu->pool, (int)((p->w->out + nr - 1) / nr), pack_panel, &job);

@@ -16,15 +16,15 @@
 enum { TASKS = 64 };
 
 struct count {
-    atomic_int task[TASKS], lane[8];
+    atomic_int task[TASKS], thread[8];
     int plain; /* written before a round, read in it: the round must order both */
 };
 
-static void count_task(void *ctx, int task, int lane)
+static void count_task(void *ctx, int task, int thread)
 {
     struct count *c = ctx;
     atomic_fetch_add(&c->task[task], c->plain);
-    atomic_fetch_add(&c->lane[lane], 1);
+    atomic_fetch_add(&c->thread[thread], 1);
 }
 
 static void every_task_once(void **state)
@@ -46,7 +46,7 @@ static void every_task_once(void **state)
         for (int i = 0; i < TASKS; i++)
             assert_int_equal(atomic_load(&c.task[i]), want);
         for (int i = threads; i < 8; i++)
-            assert_int_equal(atomic_load(&c.lane[i]), 0);
+            assert_int_equal(atomic_load(&c.thread[i]), 0);
         pool_free(p);
     }
     pool_free(NULL);
