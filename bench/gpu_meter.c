@@ -103,7 +103,8 @@ static void zero(struct dev *d, tensor y)
     TIMED(zero, d, y);
 }
 
-static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
+                   int add)
 {
     const struct cuda_weight *k = cuda_weight_of(w);
 
@@ -139,7 +140,7 @@ static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *
 }
 
 static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
-                       enum act act)
+                       enum activation act)
 {
     const struct cuda_weight *k = cuda_weight_of(w);
 
@@ -169,13 +170,13 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
     TIMED(qk_norm_rope, d, x, heads, table, s, n, eps);
 }
 
-static void glu(struct dev *d, tensor y, tensor gu, enum act act)
+static void glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
     before(d, 0, 0, 3 * bytes_of(y), "glu %lld", L(y.rows));
     TIMED(glu, d, y, gu, act);
 }
 
-static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
+static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
     before(d, 0, 0, 3 * bytes_of(y), "add_act");
     TIMED(add_act, d, y, a, b, act);
@@ -234,7 +235,7 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
     TIMED(norm_fold, d, norm, sums, h, width, groups, w, b, eps);
 }
 
-static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
     before(d, 0, 0, 2 * bytes_of(x), "norm_act %lld", L(x.cols));
     TIMED(norm_act, d, y, x, norm, act);

@@ -83,7 +83,7 @@ static void linears(struct bench *b)
 {
     static const struct {
         int m, k, n;
-        enum act act;
+        enum activation act;
     } s[] = {
         {1, 192, 320, ACT_NONE},           {1, 192, 1024, ACT_NONE},
         {1, 512, 192, ACT_NONE},           {1, 192, 2080, ACT_NONE},

@@ -116,7 +116,8 @@ static void take(struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
     arena_release(&d->scratch, mark);
 }
 
-static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
+                   int add)
 {
     (void)act, (void)add;
     assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows);
@@ -144,7 +145,7 @@ static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *
 }
 
 static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
-                       enum act act)
+                       enum activation act)
 {
     assert(2 * y.cols == gu.cols);
     linear(d, gu, x, w, act, 0);
@@ -167,12 +168,12 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
     (void)d, (void)x, (void)heads, (void)table, (void)seg, (void)nseg, (void)eps;
 }
 
-static void glu(struct dev *d, tensor y, tensor gu, enum act act)
+static void glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
     (void)d, (void)y, (void)gu, (void)act;
 }
 
-static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
+static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
     (void)d, (void)y, (void)a, (void)b, (void)act;
 }
@@ -250,7 +251,7 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
     assert(tensor_bytes(sums) == work_size(d, WORK_NORM, h, norm.cols, groups));
 }
 
-static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
     (void)d, (void)act;
     assert(y.rows == x.rows && y.cols == x.cols && norm.rows == 2 && norm.cols == x.cols);

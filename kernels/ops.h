@@ -25,7 +25,7 @@
 struct dev;
 struct weight; /* a device's own packed form of one or several tensors of the model */
 
-enum act { ACT_NONE, ACT_SILU, ACT_GELU_TANH, ACT_GELU_ERF };
+enum activation { ACT_NONE, ACT_SILU, ACT_GELU_TANH, ACT_GELU_ERF };
 
 /* How a weight will be used decides its packing. */
 enum weight_use {
@@ -186,7 +186,8 @@ struct ops {
 
     /* -- matrices ------------------------------------------------------------------------------- */
     /* y[m,n] = act(x[m,k] w' + b), or y += that with `add`. x: T. y: T or F32. */
-    void (*linear)(struct dev *, tensor y, tensor x, const struct weight *w, enum act, int add);
+    void (*linear)(struct dev *, tensor y, tensor x, const struct weight *w, enum activation,
+                   int add);
     /* y[m,d] = row ids[i] of the table; an id < 0 gives zeros. ids: I32 [m,1]. */
     void (*embed)(struct dev *, tensor y, const struct weight *table, tensor ids);
 
@@ -211,11 +212,11 @@ struct ops {
                          int nseg, float eps);
     /* glu() of x w' + b, which is not always kept: gu [m,2n] is room for it. */
     void (*linear_glu)(struct dev *, tensor y, tensor gu, tensor x, const struct weight *w,
-                       enum act);
+                       enum activation);
     /* y[m,n] = up act(gate); gu [m,2n] = gate | up. */
-    void (*glu)(struct dev *, tensor y, tensor gu, enum act);
+    void (*glu)(struct dev *, tensor y, tensor gu, enum activation);
     /* y = act(a + b); b optional; y may be a. */
-    void (*add_act)(struct dev *, tensor y, tensor a, tensor b, enum act);
+    void (*add_act)(struct dev *, tensor y, tensor a, tensor b, enum activation);
 
     /* -- attention ------------------------------------------------------------------------------ */
     /* o = softmax(scale q k' + bias) v for every sequence, no mask. */
@@ -257,7 +258,7 @@ struct ops {
     void (*norm_fold)(struct dev *, tensor norm, tensor sums, int h, int width, int groups,
                       const struct weight *w, const struct weight *b, float eps);
     /* y = act(x norm[0] + norm[1]); y may be x. */
-    void (*norm_act)(struct dev *, tensor y, tensor x, tensor norm, enum act);
+    void (*norm_act)(struct dev *, tensor y, tensor x, tensor norm, enum activation);
     /* rgb U8 [h*w,3] = rne(255 T(clamp(x/2 + 1/2, 0, 1))), the argument rounded to T. */
     void (*to_rgb8)(struct dev *, tensor rgb, tensor x);
     /* rgb U8 [h*w,3] = clamp(rne(sum_c map[o,c] latents[c,p] + map[o,channels])), 0..255 units; map: f32

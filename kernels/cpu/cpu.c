@@ -105,7 +105,7 @@ void cpu_fail(struct cpu *c, enum err code, const char *why)
 
 struct row_job {
     const struct cpu *cpu;
-    rows_fn *fn;
+    cpu_rows_fn *fn;
     const void *ctx;
     int64_t n, step;
 };
@@ -118,7 +118,7 @@ static void row_task(void *arg, int task, int thread)
     j->fn(j->cpu, j->ctx, row, left < j->step ? left : j->step);
 }
 
-void cpu_rows(struct cpu *c, int64_t n, int64_t bytes, rows_fn *fn, const void *ctx)
+void cpu_rows(struct cpu *c, int64_t n, int64_t bytes, cpu_rows_fn *fn, const void *ctx)
 {
     enum { WORTH = 64 << 10 }; /* bytes of a task: several times what waking a thread costs */
     struct row_job j = {.cpu = c, .fn = fn, .ctx = ctx, .n = n};

@@ -50,8 +50,8 @@ static inline void *cpu_buffer(const struct cpu *c, int thread)
 }
 
 /* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make worthwhile. */
-typedef void rows_fn(const struct cpu *, const void *ctx, int64_t row, int64_t n);
-void cpu_rows(struct cpu *, int64_t n, int64_t bytes, rows_fn *, const void *ctx);
+typedef void cpu_rows_fn(const struct cpu *, const void *ctx, int64_t row, int64_t n);
+void cpu_rows(struct cpu *, int64_t n, int64_t bytes, cpu_rows_fn *, const void *ctx);
 
 /* weight.c */
 int cpu_weight_new(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
@@ -60,7 +60,7 @@ size_t cpu_weight_bytes(const struct weight *);
 size_t cpu_weight_size(const struct dev *, const struct weight_spec *);
 
 /* matrix.c: products */
-void cpu_linear(struct dev *, tensor y, tensor x, const struct weight *, enum act, int add);
+void cpu_linear(struct dev *, tensor y, tensor x, const struct weight *, enum activation, int add);
 void cpu_conv(struct dev *, tensor y, tensor x, const struct weight *, int h, int w, int up,
               int first, tensor add);
 void cpu_embed(struct dev *, tensor y, const struct weight *table, tensor ids);
@@ -74,9 +74,10 @@ void cpu_ln_mod(struct dev *, tensor y, tensor x, tensor mod, const struct seg *
 void cpu_gate_add(struct dev *, tensor x, tensor a, tensor mod, const struct seg *, int);
 void cpu_qk_norm_rope(struct dev *, tensor x, int heads, tensor table, const struct seg *, int,
                       float eps);
-void cpu_glu(struct dev *, tensor y, tensor gu, enum act);
-void cpu_linear_glu(struct dev *, tensor y, tensor gu, tensor x, const struct weight *, enum act);
-void cpu_add_act(struct dev *, tensor y, tensor a, tensor b, enum act);
+void cpu_glu(struct dev *, tensor y, tensor gu, enum activation);
+void cpu_linear_glu(struct dev *, tensor y, tensor gu, tensor x, const struct weight *,
+                    enum activation);
+void cpu_add_act(struct dev *, tensor y, tensor a, tensor b, enum activation);
 
 /* attention.c */
 void cpu_attention(struct dev *, const struct attn *, const struct attn_seq *, int);
@@ -97,7 +98,7 @@ void cpu_denorm(struct dev *, tensor z, tensor x, const struct weight *mean,
 void cpu_norm_sums(struct dev *, tensor sums, tensor x, int width, int row, int groups);
 void cpu_norm_fold(struct dev *, tensor norm, tensor sums, int h, int width, int groups,
                    const struct weight *w, const struct weight *b, float eps);
-void cpu_norm_act(struct dev *, tensor y, tensor x, tensor norm, enum act);
+void cpu_norm_act(struct dev *, tensor y, tensor x, tensor norm, enum activation);
 size_t cpu_norm_work(int64_t rows, int64_t channels);
 void cpu_to_rgb8(struct dev *, tensor rgb, tensor x);
 void cpu_latent_rgb(struct dev *, tensor rgb, tensor latents, tensor map);

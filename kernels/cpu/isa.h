@@ -38,14 +38,14 @@ struct epilogue {
     const void *r;     /* optional: same type as y, may be y */
     int64_t ldy, ldr;  /* elements */
     const float *bias; /* optional: one value for each column of the block, padded to nr */
-    enum act act;
+    enum activation act;
     int bf; /* y and r are bfloat16; then c + bias is rounded before act, act before r */
 };
 
 /* Where blocks of A come from: row i of a matrix, or (side > 0) the side x side neighbourhood of
  * pixel i of a picture [height * width, channels], zeros outside, read as its nearest 2x enlargement
  * with `up`. Values of a pixel are counted tap by tap, rows first, channels inside. */
-struct gather {
+struct im2col {
     const void *x;
     int64_t ld; /* elements between rows or pixels */
     int side, height, width, channels, up;
@@ -82,7 +82,7 @@ struct isa {
 
     void (*gemm[3])(const struct gemm_block *); /* by enum pack */
     /* Rows [row, row + rows) of A, values [k0, k0 + k), as `pack` wants them, GEMM_STRIDE apart. */
-    void (*gather)(const struct gather *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
+    void (*im2col)(const struct im2col *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                    enum pack);
 
     /* y = x rsqrt(mean(x^2) + eps) w; with `add` the row y += that. */
@@ -94,8 +94,8 @@ struct isa {
     void (*qk)(void *x, const float *cs, int64_t n, float eps, int bf);
     /* Rotation of pairs (i, i + rot/2); bf: products and sum are rounded. */
     void (*rope)(void *x, const float *cs, int64_t rot, int bf);
-    void (*glu)(void *y, const void *gate, const void *up, int64_t n, enum act, int bf);
-    void (*add_act)(void *y, const void *a, const void *b, int64_t n, enum act, int bf);
+    void (*glu)(void *y, const void *gate, const void *up, int64_t n, enum activation, int bf);
+    void (*add_act)(void *y, const void *a, const void *b, int64_t n, enum activation, int bf);
 
     size_t (*attn_work)(int d);
     void (*attn)(const struct attn_block *, int bf);
@@ -104,7 +104,7 @@ struct isa {
     void (*gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
     /* y = act(x a[c] + b[c]) for one pixel. */
     void (*gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                     enum act, int bf);
+                     enum activation, int bf);
 };
 
 extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf, isa_amx;

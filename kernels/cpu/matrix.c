@@ -1,4 +1,4 @@
-/* matrix - linear layers and convolutions: one blocked product over gathered rows.
+/* matrix - linear layers and convolutions: one blocked product over rows of A.
  *
  * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of pixels,
  * gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of columns. How a
@@ -10,8 +10,8 @@
 struct product {
     const struct cpu *cpu;
     const struct weight *w;
-    struct gather a;
-    int64_t m, first;             /* rows of y; the gathered row that y's first one is */
+    struct im2col a;
+    int64_t m, first;             /* rows of y; the row of A that y's first one is */
     struct epilogue out;          /* of row 0, column 0 */
     int64_t rows, panels;         /* of a task */
     int64_t row_tasks, col_tasks; /* how many */
@@ -63,7 +63,7 @@ static void product_task(void *ctx, int task, int thread)
         g.first = k0 == 0;
         g.last = k0 + g.k == in;
         g.b = b + k0 * nr * size;
-        c->isa->gather(&p->a, a, p->first + row, g.m, k0, g.k, c->pack);
+        c->isa->im2col(&p->a, a, p->first + row, g.m, k0, g.k, c->pack);
         c->isa->gemm[c->pack](&g);
     }
 }
@@ -92,7 +92,8 @@ static void product_run(struct product *p)
     pool_run(c->pool, (int)(p->row_tasks * p->col_tasks), product_task, p);
 }
 
-void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
+                int add)
 {
     if (!cpu_ready(d) || y.rows == 0) return;
     struct cpu *c = cpu_of(d);
@@ -121,7 +122,7 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, 
     assert(x.type == d->type && y.type == d->type);
     assert(!tensor_given(add) || (add.rows == y.rows && add.cols == y.cols && add.type == y.type));
     struct product p = {.cpu = c, .w = w, .m = y.rows, .first = skip};
-    p.a = (struct gather){.x = x.data,
+    p.a = (struct im2col){.x = x.data,
                           .ld = x.ld,
                           .side = w->k,
                           .height = h,

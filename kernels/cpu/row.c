@@ -1,12 +1,12 @@
 /* row - norms and elementwise operations: rows over threads, segments over rows. */
 #include "kernels/cpu/cpu.h"
 
-struct rows {
+struct row_args {
     tensor y, x, m; /* m: modulation, table or second operand */
     const float *w;
     const struct seg *seg;
     int nseg, heads;
-    enum act act;
+    enum activation act;
     float eps;
 };
 
@@ -17,7 +17,7 @@ static void *at(tensor t, int64_t row, int64_t col)
 
 static void rms_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++)
         c->isa->rms(at(r->y, i, 0), at(r->x, i, 0), r->w, r->x.cols, r->eps, r->heads, c->bf);
 }
@@ -27,7 +27,7 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
     if (!cpu_ready(d)) return;
     assert(w->use == USE_VECTOR && w->out * w->in == x.cols && y.cols == x.cols);
     assert(x.type == d->type && y.type == d->type && x.rows == y.rows);
-    const struct rows r = {.y = y, .x = x, .w = w->data, .eps = eps, .heads = add};
+    const struct row_args r = {.y = y, .x = x, .w = w->data, .eps = eps, .heads = add};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, rms_rows, &r);
 }
 
@@ -49,7 +49,7 @@ void cpu_rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, 
 }
 
 /* The segment that holds `row`, or NULL; segments are few and looked at in order. */
-static const struct seg *seg_of(const struct rows *r, int64_t row)
+static const struct seg *seg_of(const struct row_args *r, int64_t row)
 {
     for (int i = 0; i < r->nseg; i++)
         if (row >= r->seg[i].row && row < r->seg[i].row + r->seg[i].n) return &r->seg[i];
@@ -58,7 +58,7 @@ static const struct seg *seg_of(const struct rows *r, int64_t row)
 
 static void ln_mod_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
         if (!s) continue;
@@ -73,13 +73,13 @@ void cpu_ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct seg 
     if (!cpu_ready(d)) return;
     assert(y.rows == x.rows && y.cols == x.cols && y.type == d->type && x.type == d->type);
     assert(mod.type == d->type);
-    const struct rows r = {.y = y, .x = x, .m = mod, .seg = seg, .nseg = nseg, .eps = eps};
+    const struct row_args r = {.y = y, .x = x, .m = mod, .seg = seg, .nseg = nseg, .eps = eps};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, ln_mod_rows, &r);
 }
 
 static void gate_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
         if (s)
@@ -93,13 +93,13 @@ void cpu_gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct se
     if (!cpu_ready(d)) return;
     assert(a.rows == x.rows && a.cols == x.cols && a.type == d->type && x.type == d->type);
     assert(mod.type == d->type);
-    const struct rows r = {.y = x, .x = a, .m = mod, .seg = seg, .nseg = nseg};
+    const struct row_args r = {.y = x, .x = a, .m = mod, .seg = seg, .nseg = nseg};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, gate_rows, &r);
 }
 
 static void qk_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     const int64_t dim = r->x.cols / r->heads;
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
@@ -116,29 +116,29 @@ void cpu_qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const st
     if (!cpu_ready(d)) return;
     assert(x.type == d->type && x.cols % heads == 0);
     assert(!tensor_given(table) || (table.type == DT_F32 && table.cols == x.cols / heads));
-    const struct rows r = {
+    const struct row_args r = {
         .x = x, .m = table, .seg = seg, .nseg = nseg, .heads = heads, .eps = eps};
     cpu_rows(cpu_of(d), x.rows, x.cols * 16, qk_rows, &r);
 }
 
 static void glu_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++)
         c->isa->glu(at(r->y, i, 0), at(r->x, i, 0), at(r->x, i, r->y.cols), r->y.cols, r->act,
                     c->bf);
 }
 
-void cpu_glu(struct dev *d, tensor y, tensor gu, enum act act)
+void cpu_glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
     if (!cpu_ready(d)) return;
     assert(gu.cols == 2 * y.cols && gu.rows == y.rows && y.type == d->type && gu.type == d->type);
-    const struct rows r = {.y = y, .x = gu, .act = act};
+    const struct row_args r = {.y = y, .x = gu, .act = act};
     cpu_rows(cpu_of(d), y.rows, y.cols * 16, glu_rows, &r);
 }
 
 void cpu_linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
-                    enum act act)
+                    enum activation act)
 {
     cpu_linear(d, gu, x, w, ACT_NONE, 0);
     cpu_glu(d, y, gu, act);
@@ -146,17 +146,17 @@ void cpu_linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct w
 
 static void add_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
-    const struct rows *r = ctx;
+    const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++)
         c->isa->add_act(at(r->y, i, 0), at(r->x, i, 0), r->m.data ? at(r->m, i, 0) : NULL,
                         r->y.cols, r->act, c->bf);
 }
 
-void cpu_add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
+void cpu_add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
     if (!cpu_ready(d)) return;
     assert(y.rows == a.rows && y.cols == a.cols && y.type == d->type && a.type == d->type);
     assert(!tensor_given(b) || (b.rows == y.rows && b.cols == y.cols && b.type == d->type));
-    const struct rows r = {.y = y, .x = a, .m = b, .act = act};
+    const struct row_args r = {.y = y, .x = a, .m = b, .act = act};
     cpu_rows(cpu_of(d), y.rows, y.cols * 8, add_rows, &r);
 }

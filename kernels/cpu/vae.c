@@ -146,7 +146,7 @@ void cpu_norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, in
 
 struct norm {
     tensor y, x, norm;
-    enum act act;
+    enum activation act;
 };
 
 static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
@@ -157,7 +157,7 @@ static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t
                          g->x.cols, g->act, c->bf);
 }
 
-void cpu_norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+void cpu_norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
     if (!cpu_ready(d)) return;
     const struct norm g = {.y = y, .x = x, .norm = norm, .act = act};

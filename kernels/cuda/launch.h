@@ -20,7 +20,7 @@ struct cu_queue {
     int pdl;
 };
 
-/* enum act of kernels/ops.h, value by value (checked in cuda.c). */
+/* enum activation of kernels/ops.h, value by value (checked in cuda.c). */
 enum { CU_ACT_NONE, CU_ACT_SILU, CU_ACT_GELU_TANH, CU_ACT_GELU_ERF };
 
 enum {

@@ -28,7 +28,8 @@ static void product(struct cuda *c, const struct cu_product *p)
     cuda_launched(c, "a product");
 }
 
-static struct cu_product product_of(tensor y, tensor x, const struct weight *weight, enum act act)
+static struct cu_product product_of(tensor y, tensor x, const struct weight *weight,
+                                    enum activation act)
 {
     const struct cuda_weight *w = cuda_weight_of(weight);
 
@@ -44,7 +45,8 @@ static struct cu_product product_of(tensor y, tensor x, const struct weight *wei
                                .act = (int)act};
 }
 
-static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum act act, int add)
+static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
+                   int add)
 {
     struct cuda *c = cuda_of(d);
     struct cu_product p = product_of(y, x, w, act);
@@ -168,7 +170,7 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
     cuda_launched(c, "qk_norm_rope");
 }
 
-static void glu(struct dev *d, tensor y, tensor gu, enum act act)
+static void glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
@@ -176,7 +178,7 @@ static void glu(struct dev *d, tensor y, tensor gu, enum act act)
     cuda_launched(c, "glu");
 }
 
-static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
+static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;
@@ -186,7 +188,7 @@ static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum act act)
 }
 
 static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct weight *w,
-                       enum act act)
+                       enum activation act)
 {
     struct cuda *c = cuda_of(d);
     struct cu_product p = product_of(y, x, w, act);
@@ -420,7 +422,7 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
     cuda_launched(c, "norm_fold");
 }
 
-static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum act act)
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
     struct cuda *c = cuda_of(d);
     if (!cuda_ready(c)) return;

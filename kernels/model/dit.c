@@ -65,7 +65,7 @@ void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
 
 /* y = second(act(first(x))) with the inner rows in scratch. */
 static void two_layers(const struct graph *g, tensor y, tensor x, const struct weight *first,
-                       enum act act, const struct weight *second)
+                       enum activation act, const struct weight *second)
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);

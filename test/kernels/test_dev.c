@@ -10,7 +10,7 @@ static const struct isa *tables[ISA_MOST];
 static int ntables;
 
 /* Rows 0 .. m-1 alone must equal the first rows of the whole, for every m. */
-static void rows_alone(struct lab *l, int k, int n, int top, enum act act)
+static void rows_alone(struct lab *l, int k, int n, int top, enum activation act)
 {
     lab_reset(l, "linear %d to %d, rows 1 .. %d", k, n, top);
     float *w = lab_source(l, (int64_t)n * k, 0.1), *b = lab_source(l, n, 1);

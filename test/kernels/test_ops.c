@@ -3,7 +3,7 @@
  * outside a row, dependence on strides, and arithmetic that is not what ops.h says. */
 #include "test/kernels/ops_harness.h"
 
-static double act_of(double x, enum act act)
+static double act_of(double x, enum activation act)
 {
     switch (act) {
     case ACT_NONE: return x;
@@ -17,8 +17,8 @@ static double act_of(double x, enum act act)
 
 /* -- matrices ---------------------------------------------------------------------------------- */
 
-static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum act act, int add,
-                        int bias, enum dtype out)
+static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum activation act,
+                        int add, int bias, enum dtype out)
 {
     lab_reset(l, "linear m %d k %d n %d act %d add %d bias %d out %d", (int)m, (int)k, (int)n, act,
               add, bias, out);
@@ -45,7 +45,7 @@ static void linear(struct lab *l)
     for (int i = 0; i < 7; i++)
         for (int j = 0; j < 4; j++)
             for (int c = 0; c < 6; c++)
-                linear_case(l, m[i], k[j], n[c], (enum act)((i + j + c) % 4), (i + c) % 2,
+                linear_case(l, m[i], k[j], n[c], (enum activation)((i + j + c) % 4), (i + c) % 2,
                             (i + j) % 3 > 0, (j + c) % 5 ? lab_type(l) : DT_F32);
 }
 
@@ -270,15 +270,16 @@ static void glu_and_add(struct lab *l)
                    *one = lab_doubles(l, m * k);
             for (int i = 0; i < m * k; i++) {
                 want[i] = lab_get(gu, i / k, k + i % k)
-                          * act_of(lab_get(gu, i / k, i % k), (enum act)act);
-                sum[i] = act_of(lab_get(a, i / k, i % k) + lab_get(b, i / k, i % k), (enum act)act);
-                one[i] = act_of(lab_get(a, i / k, i % k), (enum act)act);
+                          * act_of(lab_get(gu, i / k, i % k), (enum activation)act);
+                sum[i] = act_of(lab_get(a, i / k, i % k) + lab_get(b, i / k, i % k),
+                                (enum activation)act);
+                one[i] = act_of(lab_get(a, i / k, i % k), (enum activation)act);
             }
-            l->op->glu(l->d, y, gu, (enum act)act);
+            l->op->glu(l->d, y, gu, (enum activation)act);
             lab_near(l, y, want, lab_tol(l));
-            l->op->add_act(l->d, y, a, tensor_none(), (enum act)act);
+            l->op->add_act(l->d, y, a, tensor_none(), (enum activation)act);
             lab_near(l, y, one, lab_tol(l));
-            l->op->add_act(l->d, a, a, b, (enum act)act);
+            l->op->add_act(l->d, a, a, b, (enum activation)act);
             lab_near(l, a, sum, lab_tol(l));
         }
 }
@@ -292,9 +293,9 @@ static void activations(struct lab *l)
         tensor x = lab_empty(l, lab_type(l), 1, N), y = lab_empty(l, lab_type(l), 1, N);
         for (int i = 0; i < N; i++)
             lab_set(x, 0, i, (i % 2 ? 1 : -1) * exp((double)(i - 3000) / 220));
-        l->op->add_act(l->d, y, x, tensor_none(), (enum act)act);
+        l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
         for (int i = 0; i < N; i++) {
-            double v = lab_get(x, 0, i), want = act_of(v, (enum act)act),
+            double v = lab_get(x, 0, i), want = act_of(v, (enum activation)act),
                    e = fabs(lab_get(y, 0, i) - want);
             double tol = (l->bf ? 4e-3 : 4e-7) * fabs(want) + 2e-7 * fmin(1, fabs(v));
             if (!(e <= tol))
@@ -316,11 +317,11 @@ static void nan_spreads(struct lab *l)
         tensor gu = lab_tensor(l, lab_type(l), 2, 2 * N);
         const struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = N, .scale = 1};
         lab_set(x, 1, AT, NAN), lab_set(gu, 1, AT, NAN);
-        l->op->add_act(l->d, y, x, tensor_none(), (enum act)act);
+        l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
         assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
-        l->op->glu(l->d, y, gu, (enum act)act);
+        l->op->glu(l->d, y, gu, (enum activation)act);
         assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
-        l->op->linear(l->d, y, x, p, (enum act)act, 0);
+        l->op->linear(l->d, y, x, p, (enum activation)act, 0);
         assert_true(isnan(lab_get(y, 1, N - 1)) && !isnan(lab_get(y, 0, 0)));
         l->op->rms(l->d, y, x, v, 1e-5f);
         assert_true(isnan(lab_get(y, 1, 0)) && !isnan(lab_get(y, 0, 0)));
@@ -564,7 +565,7 @@ static void denorm(struct lab *l)
 
 /* A mean 300 times the deviation: statistics in one float would cancel. */
 static void group_norm_case(struct lab *l, int h, int width, int ch, int groups, double mean,
-                            enum act act)
+                            enum activation act)
 {
     const int pixels = h * width;
     lab_reset(l, "group norm %d x %d x %d in %d groups, mean %g", h, width, ch, groups, mean);

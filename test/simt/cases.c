@@ -14,8 +14,8 @@ static enum dtype T(const struct pair *p)
 
 /* -- matrices ---------------------------------------------------------------------------------------- */
 
-static void linear_case(struct pair *p, int64_t m, int64_t k, int64_t n, int gap, enum act act,
-                        int add, int bias, int f32)
+static void linear_case(struct pair *p, int64_t m, int64_t k, int64_t n, int gap,
+                        enum activation act, int add, int bias, int f32)
 {
     pair_case(p, "linear %lld x %lld x %lld gap %d act %d add %d bias %d%s", (long long)m,
               (long long)k, (long long)n, gap, act, add, bias, f32 ? " to f32" : "");
@@ -37,12 +37,12 @@ static void linear_odd(struct pair *p)
         {16, 64, 129, 8, 0, 0, 1, 1}, {16, 2056, 31, 0, 2, 0, 1, 0}, {5, 37, 19, 3, 1, 0, 1, 0},
         {17, 33, 65, 1, 0, 1, 1, 0},  {70, 96, 5, 0, 2, 0, 1, 0},    {33, 16, 130, 0, 1, 0, 0, 1}};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
-        linear_case(p, t[i].m, t[i].k, t[i].n, t[i].gap, (enum act)t[i].act, t[i].add, t[i].bias,
-                    t[i].f32);
+        linear_case(p, t[i].m, t[i].k, t[i].n, t[i].gap, (enum activation)t[i].act, t[i].add,
+                    t[i].bias, t[i].f32);
 }
 
 /* One pass or two: the same bits on the device on trial. */
-static void gated(struct pair *p, int m, int k, int ffn, enum act act, int bias)
+static void gated(struct pair *p, int m, int k, int ffn, enum activation act, int bias)
 {
     pair_case(p, "linear_glu %d x %d x %d, act %d, bias %d", m, k, ffn, act, bias);
     both x = pair_tensor(p, T(p), m, k, 8, 1), gu = pair_tensor(p, T(p), m, 2 * (int64_t)ffn, 0, 1);
@@ -182,9 +182,9 @@ static void activations(struct pair *p, int rows, int cols, int gap)
              b = pair_tensor(p, T(p), rows, cols, 0, 4);
         PAIR_EACH(p, i, d)
         {
-            d->ops->glu(d, y.t[i], gu.t[i], (enum act)act);
-            d->ops->add_act(d, z.t[i], a.t[i], tensor_none(), (enum act)act);
-            d->ops->add_act(d, a.t[i], a.t[i], b.t[i], (enum act)act);
+            d->ops->glu(d, y.t[i], gu.t[i], (enum activation)act);
+            d->ops->add_act(d, z.t[i], a.t[i], tensor_none(), (enum activation)act);
+            d->ops->add_act(d, a.t[i], a.t[i], b.t[i], (enum activation)act);
         }
         pair_near(p, y, pair_tol(p));
         pair_near(p, z, pair_tol(p));
@@ -393,7 +393,7 @@ static void conv(struct pair *p, int h, int w, int ci, int co, int side, int up,
         pair_same(p, band.t[1], tensor_rows(y.t[1], (int64_t)from * ow, (int64_t)rows * ow));
 }
 
-static void group_norm(struct pair *p, int h, int w, int channels, int groups, enum act act,
+static void group_norm(struct pair *p, int h, int w, int channels, int groups, enum activation act,
                        double shift)
 {
     const int pixels = h * w;

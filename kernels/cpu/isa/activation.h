@@ -60,7 +60,7 @@ INLINE vf verf(vf x)
     return t;
 }
 
-INLINE vf activate(vf x, enum act act)
+INLINE vf activate(vf x, enum activation act)
 {
     switch (act) {
     case ACT_NONE: return x;

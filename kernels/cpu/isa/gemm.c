@@ -27,7 +27,8 @@ INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
     return pack == PACK_DP ? vdot2(vset(*a), b, sum) : vfma(vset(*a), b, sum);
 }
 
-INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum act act, int bf)
+INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum activation act,
+                       int bf)
 {
     const struct epilogue *e = &g->out;
     for (; j < end; j += VW) {

@@ -23,7 +23,7 @@ INLINE void clear(char *to, int64_t bytes)
 
 /* One pixel's values [k0, k0 + k): taps row by row, channels inside. Taps side by side in the picture
  * are side by side in memory too, unless it is enlarged or has gaps. */
-INLINE void pixel(const struct gather *g, char *to, int64_t py, int64_t px, int64_t k0, int64_t k,
+INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, int64_t k0, int64_t k,
                   enum pack pack)
 {
     const int64_t side = g->side, ch = g->channels, size = pack == PACK_F32 ? 4 : 2;
@@ -48,7 +48,7 @@ INLINE void pixel(const struct gather *g, char *to, int64_t py, int64_t px, int6
     }
 }
 
-INLINE void gather(const struct gather *g, char *a, int64_t row, int64_t rows, int64_t k0,
+INLINE void im2col(const struct im2col *g, char *a, int64_t row, int64_t rows, int64_t k0,
                    int64_t k, enum pack pack)
 {
     const int64_t wide = (int64_t)g->width << g->up, size = pack == PACK_F32 ? 4 : 2;
@@ -63,12 +63,12 @@ INLINE void gather(const struct gather *g, char *a, int64_t row, int64_t rows, i
     }
 }
 
-void NAME(gather)(const struct gather *g, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
+void NAME(im2col)(const struct im2col *g, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                   enum pack pack)
 {
     switch (pack) {
-    case PACK_F32: gather(g, a, row, rows, k0, k, PACK_F32); break;
-    case PACK_BF: gather(g, a, row, rows, k0, k, PACK_BF); break;
-    case PACK_DP: gather(g, a, row, rows, k0, k, PACK_DP); break;
+    case PACK_F32: im2col(g, a, row, rows, k0, k, PACK_F32); break;
+    case PACK_BF: im2col(g, a, row, rows, k0, k, PACK_BF); break;
+    case PACK_DP: im2col(g, a, row, rows, k0, k, PACK_DP); break;
     }
 }

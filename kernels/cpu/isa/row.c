@@ -142,7 +142,7 @@ void NAME(rope)(void *x, const float *cs, int64_t rot, int bf)
         rope(x, cs, rot, 0);
 }
 
-INLINE void glu(void *y, const void *gate, const void *up, int64_t n, enum act act, int bf)
+INLINE void glu(void *y, const void *gate, const void *up, int64_t n, enum activation act, int bf)
 {
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
@@ -151,7 +151,7 @@ INLINE void glu(void *y, const void *gate, const void *up, int64_t n, enum act a
     }
 }
 
-INLINE void add_act(void *y, const void *a, const void *b, int64_t n, enum act act, int bf)
+INLINE void add_act(void *y, const void *a, const void *b, int64_t n, enum activation act, int bf)
 {
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
@@ -170,12 +170,12 @@ INLINE void add_act(void *y, const void *a, const void *b, int64_t n, enum act a
     case ACT_GELU_ERF: f(__VA_ARGS__, ACT_GELU_ERF, bf); break;   \
     }
 
-void NAME(glu)(void *y, const void *gate, const void *up, int64_t n, enum act act, int bf)
+void NAME(glu)(void *y, const void *gate, const void *up, int64_t n, enum activation act, int bf)
 {
     EACH_ACT(glu, act, y, gate, up, n)
 }
 
-void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum act act, int bf)
+void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum activation act, int bf)
 {
     EACH_ACT(add_act, act, y, a, b, n)
 }
@@ -202,7 +202,7 @@ void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t chan
 }
 
 INLINE void gn_apply(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                     enum act act, int bf)
+                     enum activation act, int bf)
 {
     for (int64_t i = 0; i < channels; i += VW) {
         int k = lanes(i, channels);
@@ -212,7 +212,7 @@ INLINE void gn_apply(void *y, const void *x, const float *a, const float *b, int
 }
 
 void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                    enum act act, int bf)
+                    enum activation act, int bf)
 {
     EACH_ACT(gn_apply, act, y, x, a, b, channels)
 }

@@ -1,4 +1,4 @@
-/* table - one instruction set's functions, gathered. */
+/* table - one instruction set's functions in one struct. */
 #include "kernels/cpu/isa/names.h"
 #include "kernels/cpu/isa/vec.h"
 
@@ -9,7 +9,7 @@ const struct isa ISA_CAT(isa, ISA) = {
     .has_dp = 1,
 #endif
     .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
-    .gather = NAME(gather),
+    .im2col = NAME(im2col),
     .rms = NAME(rms),
     .ln_mod = NAME(ln_mod),
     .gate_add = NAME(gate_add),
