@@ -6,6 +6,7 @@ struct row_args {
     const float *w;
     const struct seg *seg;
     int nseg, heads;
+    int add; /* rms: y += */
     enum activation act;
     float eps;
 };
@@ -19,7 +20,7 @@ static void rms_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 {
     const struct row_args *r = ctx;
     for (int64_t i = row; i < row + n; i++)
-        c->isa->rms(at(r->y, i, 0), at(r->x, i, 0), r->w, r->x.cols, r->eps, r->heads, c->bf);
+        c->isa->rms(at(r->y, i, 0), at(r->x, i, 0), r->w, r->x.cols, r->eps, r->add, c->bf);
 }
 
 static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float eps, int add)
@@ -27,7 +28,7 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
     if (!cpu_ready(d)) return;
     assert(w->use == USE_VECTOR && w->out * w->in == x.cols && y.cols == x.cols);
     assert(x.type == d->type && y.type == d->type && x.rows == y.rows);
-    const struct row_args r = {.y = y, .x = x, .w = w->data, .eps = eps, .heads = add};
+    const struct row_args r = {.y = y, .x = x, .w = w->data, .eps = eps, .add = add};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, rms_rows, &r);
 }
 
