@@ -1,7 +1,8 @@
-/* answer - what the server says to one connection: hello, direct answers, errors, statistics.
+/* answer - the messages to one connection: hello, direct answers, errors, statistics.
  *
- * Each function writes one whole message to out, which is empty. ref is the request's, or "" or NULL.
- * Strings are borrowed for the time of the call; failure sticks to out. Thread: any, no state. */
+ * Each function writes one whole message to out, which is empty. ref is the request's, or "" or
+ * NULL. Strings are borrowed for the time of the call; out keeps the first failure. Thread: any, no
+ * state. */
 #ifndef PROTO_ANSWER_H
 #define PROTO_ANSWER_H
 
@@ -15,13 +16,13 @@ struct answer_size {
 /* The first message on every connection. */
 struct answer_hello {
     const char *version; /* of the server's program */
-    uint64_t boot_id;    /* another one after every start of the server */
+    uint64_t boot_id;    /* random, new with every start of the server */
     int64_t time_ms;     /* Unix time now */
-    const char *model;   /* a name for people */
+    const char *model;   /* display name */
     const char *device;  /* "cpu", "cuda:0" */
     const char *dtype;   /* "f32", "bf16" */
-    int cap;             /* pictures drawn at a time */
-    const char *why_cap; /* one sentence for people */
+    int cap;             /* jobs that run at a time */
+    const char *why_cap; /* one sentence to display */
     int queue_max;       /* jobs that may wait */
     int job_seconds;     /* running time of one job */
     const struct spec_limits *limits;
@@ -49,8 +50,8 @@ struct answer_job {
 struct answer_stats {
     int running, queued;              /* now */
     int64_t done, failed, cancelled;  /* since the server was first started with its data folder */
-    int cap;                          /* pictures drawn at a time */
-    const char *why_cap;              /* one sentence for people */
+    int cap;                          /* jobs that run at a time */
+    const char *why_cap;              /* one sentence to display */
     double tokens_per_s, steps_per_s; /* of the device, NaN: not measured yet */
     double pictures_per_min;          /* finished in the last ten minutes */
     const struct answer_job *jobs;    /* running ones first, then waiting ones in order */
@@ -59,10 +60,10 @@ struct answer_stats {
 
 struct answer_quote {
     const struct spec *spec; /* with defaults filled in */
-    int position;            /* that it would get; 0: it would start at once */
+    int position;            /* it would get this one; 0: it would start at once */
     int64_t start_ms, eta_ms, eta_lo_ms, eta_hi_ms; /* < 0: unknown */
-    int64_t run_ms;                                 /* of drawing alone */
-    int64_t bytes; /* device memory while it is drawn; < 0: unknown */
+    int64_t run_ms;                                 /* of the run alone */
+    int64_t bytes;                                  /* device memory while it runs; < 0: unknown */
 };
 
 void answer_hello(const struct answer_hello *, struct text *out);

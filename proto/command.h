@@ -1,6 +1,7 @@
-/* command - what a client asks: one JSON text message becomes one struct command, or an exact error.
+/* command - a client's message: one JSON text becomes one struct command, or an exact error.
  *
- * A table of fields per kind drives decoding. Nothing here knows whether a job exists. Thread: any. */
+ * A table of fields per kind drives decoding. Whether a job exists is not checked here. Thread:
+ * any. */
 #ifndef PROTO_COMMAND_H
 #define PROTO_COMMAND_H
 
@@ -26,9 +27,9 @@ enum command_kind {
     COMMAND_KINDS
 };
 
-/* A connection's wishes for previews, of all jobs that it watches. */
+/* The previews that a connection requests, for all jobs that it watches. */
 struct command_previews {
-    int every_ms;             /* at least this long between two of one job; 0: each that is made */
+    int every_ms;             /* least time between two of one job; 0: all */
     int max_px;               /* longest side */
     enum frame_format format; /* FRAME_NONE: none at all */
 };
@@ -38,22 +39,23 @@ struct command {
     char ref[LIMIT_REF_BYTES + 1]; /* echoed in the answer; "" none */
     char key[LIMIT_KEY_BYTES + 1]; /* submit; "" none */
     struct spec spec;              /* submit, quote */
-    bool watch;                    /* submit: follow the job too (default) */
+    bool watch;                    /* submit: also subscribe to the job (default) */
     uint64_t job;                  /* watch, unwatch, cancel */
     uint64_t seq;                  /* watch: the last one seen, 0 none */
-    bool on;                       /* stats: keep them coming */
+    bool on;                       /* stats: send them regularly */
     int state;                     /* list: enum event_state, -1 all */
     int limit;                     /* list: rows */
     uint64_t before;               /* list: only jobs accepted before this one; 0 newest first */
     struct command_previews previews;
 };
 
-/* What holds until a client says otherwise. */
+/* The settings of a new connection. */
 extern const struct command_previews COMMAND_PREVIEWS_DEFAULT;
 
-/* Decode one message of len bytes (no NUL needed). On success the caller owns out (command_free). On
- * failure nothing is owned, and out->kind, ref and job hold what was readable, for the error message:
- * ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT, ERR_OUT_OF_MEMORY. */
+/* Decode one message of len bytes (no NUL needed). On success the caller owns out (command_free).
+ * On failure nothing is owned, and out->kind, ref and job hold what was readable, for the error
+ * message: ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT,
+ * ERR_OUT_OF_MEMORY. */
 int command_decode(const char *text, size_t len, const struct spec_limits *, struct command *out,
                    struct fail *f);
 void command_free(struct command *);

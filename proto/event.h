@@ -1,7 +1,8 @@
-/* event - what happens to one job, as it stands on the job's board: one slot a kind, newest wins.
+/* event - an event of one job, as its board keeps it: one slot for each kind, the newest replaces.
  *
- * Every event carries its job and a sequence number; the same bytes go to every viewer, so they are
- * written once. Strings are borrowed for the time of the call. Thread: any, no state. */
+ * Every event carries its job and a sequence number; all subscriptions get the same bytes, which
+ * are therefore encoded once. Strings are borrowed for the time of the call. Thread: any, no
+ * state. */
 #ifndef PROTO_EVENT_H
 #define PROTO_EVENT_H
 
@@ -30,8 +31,8 @@ enum event_state { STATE_QUEUED, STATE_RUNNING, STATE_DONE, STATE_FAILED, STATE_
 /* Why a job waits. */
 enum event_why {
     WHY_TURN,     /* others are before it */
-    WHY_SLOTS,    /* next, but as many pictures as the cap allows are being drawn */
-    WHY_MEMORY,   /* next, but it does not fit beside what is being drawn */
+    WHY_SLOTS,    /* next, but as many jobs as the cap allows run */
+    WHY_MEMORY,   /* next, but it does not fit beside the running jobs */
     WHY_STARTING, /* the model is being loaded */
     WHY_DEVICE,   /* every device has failed and is being opened again */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
@@ -58,7 +59,7 @@ struct event_phase_start {
 struct event_progress {
     enum event_phase phase;
     int done, total; /* quanta of this phase */
-    double overall;  /* 0 .. 1, never goes back within a run of the server */
+    double overall;  /* 0 .. 1, never decreases within a run of the server */
     int64_t eta_ms;
 };
 struct event_preview {
@@ -109,8 +110,8 @@ const char *event_why_name(enum event_why);
 int event_phase_parse(const char *name);
 int event_state_parse(const char *name);
 
-/* Write a failure's code, message, hint, and field and retry_after_ms where they say something, into
- * the object that is open. */
+/* Write a failure's code, message, hint, and field and retry_after_ms where they are set, into the
+ * object that is open. */
 void event_write_fail(const struct fail *, struct text *out);
 /* Write eta_range_ms: [lo, hi], or null when one is unknown (< 0). */
 void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out);

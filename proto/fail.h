@@ -1,9 +1,9 @@
-/* fail - why something went wrong, in a form that a person can act on.
+/* fail - a failure with its code, message and hint: what is wrong and what to do about it.
  *
- * A function that can fail returns 0 or a negative `enum err` and fills a `struct fail` given by its
- * caller (NULL: not wanted). The table behind fail_wire(), fail_status() and fail_hint() is the only
- * place where a code gets its name on the wire, its HTTP status and its general advice.
- * Thread: any; a struct fail belongs to whoever made it. */
+ * A function that can fail returns 0 or a negative `enum err` and fills a `struct fail` given by
+ * its caller (NULL: not wanted). The table behind fail_wire(), fail_status() and fail_hint() is the
+ * only place where a code gets its name on the wire, its HTTP status and its general advice.
+ * Thread: any; a struct fail belongs to its caller. */
 #ifndef PROTO_FAIL_H
 #define PROTO_FAIL_H
 
@@ -25,9 +25,9 @@ enum err {
     ERR_FORBIDDEN = -11,         /* origin, host or rights */
     ERR_RATE_LIMITED = -12,      /* too many connections or messages */
     ERR_TIMEOUT = -13,           /* ran longer than its time limit */
-    ERR_CANCELLED = -14,         /* by a person */
+    ERR_CANCELLED = -14,         /* by a client's cancel */
     ERR_OUT_OF_MEMORY = -15,     /* host or device memory */
-    ERR_DEVICE = -16,            /* the device failed; the job did, the service goes on */
+    ERR_DEVICE = -16,            /* the device failed, and so did the job; the service goes on */
     ERR_MODEL = -17,             /* the model folder is incomplete, wrong or not supported */
     ERR_IO = -18,                /* disk, file, socket */
     ERR_SHUTTING_DOWN = -19,     /* drain or SIGTERM */
@@ -36,7 +36,7 @@ enum err {
     ERR_LAST = -21
 };
 
-/* What a caller shows: message says what is wrong, hint what to do about it, field (or "") where. */
+/* message: what is wrong; hint: what to do about it; field: where, or "". */
 struct fail {
     enum err code;
     char field[64];
@@ -45,7 +45,7 @@ struct fail {
     int64_t retry_after_ms; /* > 0 when trying again later makes sense, else 0 */
 };
 
-/* Fill f (may be NULL) and return code, so that `return fail_set(f, ERR_IO, ...)` reads well.
+/* Fill f (may be NULL) and return code, for `return fail_set(f, ERR_IO, ...)`.
  * Sets message by printf rules and hint to the code's general advice; field is "". */
 int fail_set(struct fail *f, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -54,7 +54,7 @@ int fail_set(struct fail *f, enum err code, const char *format, ...)
 int fail_field(struct fail *f, enum err code, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Replace the hint by something better than the general advice. Returns f->code (ERR_INTERNAL if f
+/* Replace the general advice by a better hint. Returns f->code (ERR_INTERNAL if f
  * is NULL), so it can end a return statement. */
 int fail_advise(struct fail *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -11,7 +11,7 @@
 void id_format(uint64_t id, char out[ID_TEXT]);
 
 /* Read exactly 16 lowercase hex digits followed by NUL. False (out untouched) for anything else and
- * for 0, which names no job. */
+ * for 0, which is no job. */
 bool id_parse(const char *text, uint64_t *out);
 
 #endif

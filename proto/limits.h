@@ -3,7 +3,7 @@
 #define PROTO_LIMITS_H
 
 /* pictures */
-#define LIMIT_SIDE_MIN      64 /* pixels; two AR tokens a side, below that nothing is recognisable */
+#define LIMIT_SIDE_MIN      64   /* pixels; two AR tokens a side; smaller shows nothing */
 #define LIMIT_SIDE_MAX      2048 /* pixels; the released model's largest trained side */
 #define LIMIT_SIDE_STEP     32   /* pixels; one AR token */
 #define LIMIT_ASPECT_MAX    4    /* longest / shortest side; what the model was trained on */
@@ -33,7 +33,7 @@
 #define LIMIT_REF_BYTES           64                  /* a client's name for one request */
 #define LIMIT_SEQ_MAX             9007199254740991ULL /* 2^53 - 1: exact in a JSON number */
 #define LIMIT_JSON_DEPTH          16 /* nesting of a client's JSON; the deepest message has 2 */
-#define LIMIT_FRAME_BYTES         (1 << 20) /* image in one binary message; 512x512 JPEG has 60 KB */
+#define LIMIT_FRAME_BYTES         (1 << 20) /* image in one binary message; 512x512 JPEG: 60 KB */
 #define LIMIT_EXAMPLES            16        /* example prompts in hello */
 #define LIMIT_PREVIEW_EVERY_MS    60000 /* longest pause between previews that can be asked for */
 #define LIMIT_QUEUE_MAX           4096  /* largest --queue */

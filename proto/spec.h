@@ -1,4 +1,5 @@
-/* spec - a job request. One table of fields drives decoding, defaults, ranges, echo, digest and docs.
+/* spec - a job request. One table of fields drives decoding, defaults, ranges, echo, digest and
+ * docs.
  *
  * A new field is a member here, a row in SPEC_TABLE and a range in spec_limits_init(); everything
  * else (hello.fields, PROTOCOL.md's table, error texts, canonical JSON) follows from these.
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #define SPEC_DIGEST_BYTES 32
-#define SPEC_SEED_PICK    (-1) /* the server picks a seed and says which in `accepted` */
+#define SPEC_SEED_PICK    (-1) /* the server chooses a seed and sends it in `accepted` */
 
 enum spec_id {
     SPEC_PROMPT,
@@ -33,7 +34,7 @@ enum spec_type {
     SPEC_REAL   /* double, finite */
 };
 
-/* What a person asks for. prompt is owned (spec_free); all zero is a valid empty struct. */
+/* A request. prompt is owned (spec_free); all zero is a valid empty struct. */
 struct spec {
     char *prompt;      /* UTF-8, no NUL inside */
     int width, height; /* pixels */
@@ -48,7 +49,7 @@ struct spec_field {
     size_t offset; /* in struct spec */
     bool required; /* no default */
     const char *unit;
-    const char *doc; /* one sentence for people */
+    const char *doc; /* one sentence of documentation */
 };
 
 extern const struct spec_field SPEC_TABLE[SPEC_FIELDS];
@@ -64,19 +65,19 @@ struct spec_limits {
     double aspect_max; /* longest / shortest side */
 };
 
-/* The widest limits (limits.h) with the released model's defaults: 1024x1024, 50 steps, guidance 1.5.
- * A server narrows range[] to its model. Read specs that were accepted earlier, perhaps for another
- * model, with these. */
+/* The widest limits (limits.h) with the released model's defaults: 1024x1024, 50 steps, guidance
+ * 1.5. A server narrows range[] to its model. Read specs that were accepted earlier, perhaps for
+ * another model, with these. */
 void spec_limits_init(struct spec_limits *);
 /* Narrow to a model: largest side, side and steps taken when the request names none. */
 void spec_limits_model(struct spec_limits *, int side_max, int side_default, int steps_default);
 
-/* Decode a JSON object (text_parse) into out: defaults, types, ranges, unknown fields. On success the
- * caller owns out (spec_free). On failure out is empty and f names field and remedy; the field is
- * "width", not "spec.width". ERR_BAD_FIELD, ERR_BAD_PROMPT (empty), ERR_TOO_LARGE (prompt),
+/* Decode a JSON object (text_parse) into out: defaults, types, ranges, unknown fields. On success
+ * the caller owns out (spec_free). On failure out is empty and f names field and remedy; the field
+ * is "width", not "spec.width". ERR_BAD_FIELD, ERR_BAD_PROMPT (empty), ERR_TOO_LARGE (prompt),
  * ERR_OUT_OF_MEMORY. */
 int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *, struct fail *f);
-/* The same from text, as spec_write() left it in a store. */
+/* The same from text, as spec_write() wrote it to the store. */
 int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *,
                struct fail *f);
 /* Check the ranges alone, for a spec that was filled in by other means (command line). */

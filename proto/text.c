@@ -283,7 +283,7 @@ static int fail_duplicate(struct fail *f, const char *reason)
     return fail_advise(f, "Send each member once.");
 }
 
-/* The member whose value ends at byte `at`: its key is the last one before. Empty when `at` is in a key. */
+/* The member whose value ends at byte `at`: the last key before it. Empty when `at` is in a key. */
 static void name_member(struct fail *f, const char *text, size_t len, size_t at)
 {
     for (size_t i = 0; i < len && i < at; i++) {

@@ -1,4 +1,4 @@
-/* config - one function per JSON file: read, refuse what is not implemented, check what must fit. */
+/* config - one function per JSON file: read it, refuse unsupported values, compare the sizes. */
 #include "weights/config.h"
 
 #include "weights/json.h"
@@ -46,7 +46,7 @@ static int get_layers_or(struct json_doc *d, const char *path, int def)
 
 /* ---- vision_language_encoder/config.json ---- */
 
-/* Rotary settings stand in rope_parameters; older files have rope_scaling, and theta beside it. */
+/* Rotary settings are in rope_parameters; older files have rope_scaling, and theta beside it. */
 static void read_rope(struct json_doc *d, struct ar_config *a)
 {
     bool old = json_at(d, "text_config.rope_scaling") != NULL;
@@ -187,7 +187,8 @@ static void read_prior(struct json_doc *d, struct model_config *c)
 
 static void read_sampling(struct json_doc *d, struct model_config *c)
 {
-    /* processors that generate() would add; each has one value that does nothing */
+    /* logits processors of generate() that are not implemented: only the value that disables
+     * each */
     json_only_number(d, "repetition_penalty", 1, true);
     json_only_number(d, "encoder_repetition_penalty", 1, true);
     json_only_number(d, "typical_p", 1, true);

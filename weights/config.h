@@ -1,9 +1,9 @@
-/* config - a model folder's JSON files as one struct; what this code cannot run is refused by key.
+/* config - a model folder's JSON files as one struct; unsupported values are refused by key.
  *
  * Every size comes from the keys named beside the fields; a key that the reference's own classes
  * default is defaulted to the same value. Values whose meaning is not implemented (another
  * activation, rope type, scheduler shift, VAE attention, quant convolutions ...) are ERR_MODEL with
- * the file and the key. Constants that no file carries are the CONFIG_* below.
+ * the file and the key. Constants that are in no file are the CONFIG_* below.
  * The struct is plain data: copy it, share it, no cleanup. */
 #ifndef WEIGHTS_CONFIG_H
 #define WEIGHTS_CONFIG_H
@@ -36,11 +36,11 @@ struct ar_config {
     int head_dim; /* head_dim, or width / heads; q is [heads*head_dim, width] */
     int ffn;      /* intermediate_size; gate_up is [2*ffn, width], gate rows first */
     int vocab;    /* vocab_size: rows of the embedding */
-    int rows;     /* vision_vocab_size: rows of lm_head, the ids that can be drawn */
+    int rows;     /* vision_vocab_size: rows of lm_head, the ids that can be sampled */
     float eps;    /* rms_norm_eps */
     float theta;  /* rope_parameters.rope_theta */
     int rotary;   /* R = trunc(head_dim * partial_rotary_factor): rotated dims, even */
-    int sections; /* entries of mrope_section; block n turns with axis n mod 3 (T, H, W) */
+    int sections; /* entries of mrope_section; block n is rotated by axis n mod 3 (T, H, W) */
     int section[CONFIG_SECTIONS_MAX]; /* their sum is rotary / 2 */
 };
 
@@ -108,7 +108,7 @@ struct vae_config {
 /* The sampling rule: vision_language_encoder/generation_config.json. */
 struct sample_config {
     double temperature; /* 1 when absent */
-    double top_p; /* 1 when absent: no nucleus; double: 1 - top_p is taken before it is rounded */
+    double top_p; /* 1 when absent: no nucleus; double, as 1 - top_p is computed before rounding */
     int top_k;    /* 50 when absent (what generate() does); 0: no limit; clip to rows */
 };
 
@@ -122,8 +122,9 @@ struct image_config {
 /* Special tokens: ids from vision_language_encoder/config.json, texts from
  * processor/tokenizer_config.json. model_open checks that texts and ids agree. */
 struct token_config {
-    int image_start, image_end,
-        image;                   /* image_start_token_id, image_end_token_id, image_token_id */
+    int image_start;             /* image_start_token_id */
+    int image_end;               /* image_end_token_id */
+    int image;                   /* image_token_id */
     char bos[LIMIT_TOKEN_BYTES]; /* bos_token: start of image */
     char eos[LIMIT_TOKEN_BYTES]; /* eos_token: end of image */
     char image_text[LIMIT_TOKEN_BYTES];
@@ -146,7 +147,7 @@ struct model_config {
 /* Read and check the folder's JSON files. ERR_MODEL names file and key. */
 int config_load(struct model_config *, const char *dir, struct fail *);
 
-/* The longest side that the model knows, in pixels: there the vision tower's position table ends. */
+/* The model's longest side in pixels: the end of the vision tower's position table. */
 int config_side_max(const struct model_config *);
 
 const char *config_part_dir(enum part);  /* "vision_language_encoder" ... */

@@ -99,7 +99,7 @@ int json_refuse(struct json_doc *d, const char *path, const char *format, ...)
     return d->err = fail_field(d->fail, ERR_MODEL, path, "%s: %s %s", d->name, path, text);
 }
 
-/* A value as an error shows it: short JSON. */
+/* A value in short JSON, for an error message. */
 static const char *shown(const json_t *v, char *buf, size_t size)
 {
     size_t n = json_dumpb(v, buf, size - 1, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -129,7 +129,7 @@ static bool as_int(const json_t *v, int64_t *out)
         *out = json_integer_value(v);
         return true;
     }
-    double r = json_real_value(v); /* 0 for what is no real */
+    double r = json_real_value(v); /* 0 when it is no real */
     if (!json_is_real(v) || r != floor(r) || !(fabs(r) < 9e15)) return false;
     *out = (int64_t)r;
     return true;

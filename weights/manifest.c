@@ -1,4 +1,4 @@
-/* manifest - write down every tensor of the topology in terms of the configuration, and compare. */
+/* manifest - list every tensor of the topology from the configuration, and compare. */
 #include "weights/manifest.h"
 
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what there must be ---- */
+/* ---- the tensors of the configuration ---- */
 
 /* A list under construction; the first failed allocation sticks. */
 struct list {
@@ -295,7 +295,7 @@ void manifest_free(struct manifest *m)
     memset(m, 0, sizeof *m);
 }
 
-/* ---- what there is ---- */
+/* ---- comparing with the files ---- */
 
 __attribute__((format(printf, 2, 3))) static void report(struct manifest_report *r,
                                                          const char *format, ...)

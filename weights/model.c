@@ -1,4 +1,4 @@
-/* model - open a folder whole, or say what is wrong with it. */
+/* model - open a folder completely, or report its first problem. */
 #include "weights/model.h"
 
 #include "weights/manifest.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Say which part's folder a failure is about. */
+/* Put the part's folder in front of a failure's message. */
 static int in_part(enum part p, int err, struct fail *f)
 {
     char text[sizeof f->message];
@@ -47,7 +47,7 @@ static int check_token(const struct bpe *b, const char *text, const char *key, i
                     text, found, key, id);
 }
 
-/* The tokenizer and the configuration must speak of the same ids. */
+/* The tokenizer and the configuration must agree on the ids. */
 static int check_tokens(const struct model_config *c, const struct bpe *b, struct fail *f)
 {
     const struct token_config *t = &c->token;
@@ -71,7 +71,7 @@ static int open_tokenizer(struct model *m, const char *dir, struct fail *f)
     return err ? err : check_tokens(&m->cfg, m->bpe, f);
 }
 
-/* What the model uses, as stored. */
+/* Count the parameters and bytes that the model uses. */
 static void add_up(struct model *m, const struct manifest *list)
 {
     for (size_t i = 0; i < list->n; i++) {
@@ -155,7 +155,7 @@ static int open_zeros(struct model *m, const struct manifest *list, enum part p,
     return safetensors_open_memory(&m->part[p], image, bytes, config_part_dir(p), f);
 }
 
-/* A shard that git left behind in place of a large file. */
+/* A git-lfs pointer in place of a large file. */
 static int is_pointer(const char *path)
 {
     char start[24] = "";
@@ -167,7 +167,7 @@ static int is_pointer(const char *path)
     return n && !strncmp(start, "version https://git-lfs", 23);
 }
 
-/* 1: a file with one of its endings lies there and is more than a pointer. */
+/* 1 when the part's folder has a file with this ending that is no pointer. */
 static int has_file(const char *dir, const char *part, const char *ending)
 {
     char path[4096];
@@ -302,7 +302,7 @@ static void problem(struct problems *p, const char *text)
     if (p->n++ < MANIFEST_PROBLEMS) fprintf(p->out, "wrong: %s\n", text);
 }
 
-/* As model_open, but going on after a failure, so that one run shows as much as it can. */
+/* As model_open, but goes on after a failure, to report as many problems as possible. */
 static void look(struct model *m, const char *dir, struct problems *p, struct manifest_report *r)
 {
     struct fail f = {0};

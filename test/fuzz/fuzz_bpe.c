@@ -1,5 +1,5 @@
-/* fuzz_bpe - any bytes as a prompt: bad UTF-8 is refused; ids are in range, the same again, and split
- * where special tokens do. */
+/* fuzz_bpe - any bytes as a prompt: bad UTF-8 is refused; ids are in range, the same again, and
+ * split where special tokens do. */
 #include "weights/tokenizer/bpe.h"
 #include "weights/tokenizer/byt5.h"
 #include "weights/tokenizer/utf8.h"

@@ -1,4 +1,5 @@
-/* test_model - a folder is opened whole or refused with the tensor, the file and what was expected. */
+/* test_model - a folder is opened whole or refused with the tensor, the file and what was
+ * expected. */
 #include "weights/model.h"
 #include "weights/safetensors/safetensors_write.h"
 
@@ -210,7 +211,8 @@ static void hopeless_folders(void **state)
     assert_non_null(strstr(said, "there is no folder /nonexistent"));
 }
 
-/* catches: a plan that wants 35 GB of weights before it says whether they would fit; sizes that are not the manifest's */
+/* catches: a plan that wants 35 GB of weights before it says whether they would fit; sizes that are
+ * not the manifest's */
 static void sizes_need_the_configuration_alone(void **state)
 {
     (void)state;

@@ -76,14 +76,14 @@ float f16_to_f32(uint16_t h)
     return f;
 }
 
-/* The first byte of the span, or NULL when it does not lie in the tensor. */
+/* The first byte of the span, or NULL when it is not inside the tensor. */
 static const unsigned char *span(const struct stored_tensor *t, int64_t first, int64_t n)
 {
     if (first < 0 || n < 0 || first > t->count || n > t->count - first) return NULL;
     return (const unsigned char *)t->data + (size_t)first * dtype_bytes(t->dtype);
 }
 
-/* Unaligned loads; the compiler makes one instruction of each. */
+/* Unaligned loads; each compiles to one instruction. */
 static uint16_t load16(const unsigned char *p, int64_t i)
 {
     uint16_t v;

@@ -48,7 +48,7 @@ static int parse_dtype(const char *s, enum stored_dtype *out)
     return -1;
 }
 
-/* Fill nd, dim and count from a JSON shape; the sentence's end on failure, else NULL. */
+/* Fill nd, dim and count from a JSON shape; on failure the end of the message, else NULL. */
 static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
 {
     if (!json_is_array(shape)) return "has no shape";
@@ -66,7 +66,7 @@ static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
     return NULL;
 }
 
-/* Fill the tensor from its header entry; the sentence's end on failure, else NULL. */
+/* Fill the tensor from its header entry; on failure the end of the message, else NULL. */
 static const char *parse_entry(const json_t *entry, const struct shard *s, struct stored_tensor *t)
 {
     const char *wrong;
@@ -147,7 +147,7 @@ static int parse_header(struct shard *s, struct fail *f)
     uint64_t n;
 
     if (s->size < 8) return fail_set(f, ERR_MODEL, "%s: shorter than its header", s->name);
-    memcpy(&n, s->bytes, sizeof n); /* little endian, as every machine that we build for */
+    memcpy(&n, s->bytes, sizeof n); /* little endian, as all supported machines */
     if (n > LIMIT_HEADER_BYTES || n > s->size - 8)
         return fail_set(f, ERR_MODEL, "%s: a header of %" PRIu64 " bytes cannot be", s->name, n);
     json_error_t e;
@@ -260,7 +260,7 @@ static int finish(struct safetensors *st, struct fail *f)
     return 0;
 }
 
-/* Close on failure, hand over on success. */
+/* Give the handle to the caller, or close it after a failure. */
 static int hand_over(struct safetensors **out, struct safetensors *st, int err)
 {
     *out = err ? NULL : st;
@@ -313,7 +313,7 @@ void safetensors_close(struct safetensors *st)
 
 /* ---- the index of a sharded part ---- */
 
-/* Is this an index entry that stays in the part's folder? */
+/* Whether an index entry is a file name without a folder. */
 static int plain_name(const char *s)
 {
     return s && *s && !strchr(s, '/') && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
@@ -343,7 +343,7 @@ static int list_files(json_t *map, const char *index, const char *name[LIMIT_SHA
     return 0;
 }
 
-/* The index and the shards must tell the same: every entry exists where it says, and nothing else. */
+/* Every index entry must exist in its shard, and every tensor must be in the index. */
 static int check_index(const struct safetensors *st, json_t *map, const char *index, struct fail *f)
 {
     const char *key;
@@ -453,7 +453,7 @@ int safetensors_open_part(struct safetensors **out, const char *dir, const char 
     return err ? err : safetensors_open(out, path, f);
 }
 
-/* ---- looking ---- */
+/* ---- search ---- */
 
 size_t safetensors_count(const struct safetensors *st)
 {

@@ -28,8 +28,8 @@ int safetensors_open(struct safetensors **out, const char *path, struct fail *);
 int safetensors_open_memory(struct safetensors **out, const void *bytes, size_t size,
                             const char *name, struct fail *);
 
-/* Open a part's folder: `stem`.safetensors.index.json, else `stem`.safetensors, else the only index,
- * else the only *.safetensors in it. */
+/* Open a part's folder: `stem`.safetensors.index.json, else `stem`.safetensors, else the only
+ * index, else the only *.safetensors in it. */
 int safetensors_open_part(struct safetensors **out, const char *dir, const char *stem,
                           struct fail *);
 void safetensors_close(struct safetensors *); /* NULL is fine; its tensors become invalid */

@@ -1,4 +1,4 @@
-/* safetensors_write - store named tensors in one file that torch reads. */
+/* safetensors_write - write a header, then the data, under a temporary name. */
 #include "weights/safetensors/safetensors_write.h"
 
 #include <errno.h>
@@ -88,8 +88,8 @@ static int put(FILE *o, const char *header, const struct placed *p, size_t n)
     return 0;
 }
 
-/* Write beside the target and rename: a reader never sees half a file. What is no plain file (a
- * device, a link to one) is written to as it is. */
+/* Write beside the target and rename: a reader never sees half a file. A path that is no
+ * regular file (a device, a link to one) is opened and written directly. */
 static int store(const char *path, const char *header, const struct placed *p, size_t n,
                  struct fail *f)
 {

@@ -1,4 +1,4 @@
-/* bpe - interpret tokenizer.json: vocabulary, merges, added tokens, splitting, template. */
+/* bpe - load tokenizer.json: vocabulary, merges, added tokens, splitting, template. */
 #include "weights/tokenizer/bpe.h"
 #include "weights/tokenizer/bpe_priv.h"
 
@@ -94,7 +94,7 @@ static int load_merge(struct bpe *b, struct json_doc *d, const json_t *m, uint32
                            "entry %u, \"%.40s\" and \"%.40s\", is not in the vocabulary", rank, l,
                            r);
     struct bpe_pair *s = &b->pairs.slot[bpe_pair_slot(&b->pairs, left, right)];
-    *s = (struct bpe_pair){left, right, rank}; /* of equal pairs the last one counts */
+    *s = (struct bpe_pair){left, right, rank}; /* of equal pairs the last one is used */
     b->pairs.made[rank] = made;
     return 0;
 }
@@ -129,7 +129,7 @@ static int load_model(struct bpe *b, struct json_doc *d)
     b->ignore_merges = json_get_bool_or(d, "model.ignore_merges", false);
     static const char *const affixes[] = {"model.continuing_subword_prefix",
                                           "model.end_of_word_suffix"};
-    for (int i = 0; i < 2; i++) /* "" is what some converters write for none */
+    for (int i = 0; i < 2; i++) /* some converters write "" for none */
         if (json_at(d, affixes[i])) json_only_text(d, affixes[i], "", true);
     if (!d->err && !load_vocab(b, d)) load_merges(b, d);
     return d->err;
@@ -186,7 +186,7 @@ static bool flag(const json_t *o, const char *key, bool def)
 }
 
 /* The id that the tokenizers library gives: the vocabulary's, or the next free one. The `id` in the
- * file is what it came to when the file was written. */
+ * file is not read, as the library does not. */
 static int32_t added_id(const struct bpe *b, const char *s, size_t n, int32_t max_added)
 {
     int32_t id = strmap_get(&b->names, s, n);
@@ -339,7 +339,8 @@ static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int dep
     const char *type = json_string_value(json_object_get(o, "type"));
 
     if (!o || json_is_null(o)) return 0;
-    if (type && !strcmp(type, "ByteLevel")) return 0; /* trims offsets, which we do not have */
+    if (type && !strcmp(type, "ByteLevel"))
+        return 0; /* trims offsets, which are not computed here */
     if (type && !strcmp(type, "TemplateProcessing")) return load_template(b, d, o);
     if (!type || strcmp(type, "Sequence") != 0 || depth == 4)
         return json_refuse(d, "post_processor",

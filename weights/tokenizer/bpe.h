@@ -1,11 +1,11 @@
-/* bpe - the byte-level BPE that a Hugging Face tokenizer.json describes, interpreted.
+/* bpe - the byte-level BPE of a Hugging Face tokenizer.json.
  *
  * Taken from the file: vocabulary, merges (strings or pairs), ignore_merges, the pre-tokenizer's
  * Split pattern (PCRE2 with JIT) and ByteLevel flags, added tokens with their flags, the
- * post-processor. What is not implemented (another model type, a normalizer, dropout, unk_token,
- * byte_fallback ...) is refused by key with ERR_MODEL.
- * encode is linear in the text up to the logarithm of the longest piece; it allocates its own
- * scratch, the tokenizer is immutable after opening, any thread may encode.
+ * post-processor. Unsupported settings (another model type, a normalizer, dropout, unk_token,
+ * byte_fallback ...) are refused by key with ERR_MODEL.
+ * bpe_encode takes time linear in the text times the logarithm of the longest piece, and allocates
+ * its own scratch; the tokenizer is immutable after opening, any thread may encode.
  * Source: tokenizers 0.22 (models/bpe, pre_tokenizers/byte_level, added_vocabulary). */
 #ifndef WEIGHTS_TOKENIZER_BPE_H
 #define WEIGHTS_TOKENIZER_BPE_H
@@ -20,13 +20,13 @@
 
 struct bpe;
 
-/* Load dir/name, a tokenizer.json. ERR_MODEL says `name` and the key. */
+/* Load dir/name, a tokenizer.json. ERR_MODEL names `name` and the key. */
 int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *);
 void bpe_close(struct bpe *);
 
 /* Append the ids of text[0..len), UTF-8, to `out`. `add_special` applies the post-processor's
- * template (on for text-to-image, off for image-to-image). ERR_BAD_UTF8, ERR_TOO_LARGE when `out` is
- * full, ERR_OUT_OF_MEMORY. */
+ * template (on for text-to-image, off for image-to-image). ERR_BAD_UTF8, ERR_TOO_LARGE when `out`
+ * is full, ERR_OUT_OF_MEMORY. */
 int bpe_encode(const struct bpe *, const char *text, size_t len, bool add_special,
                struct token_list *out, struct fail *);
 

@@ -15,7 +15,7 @@ struct symbol {
     int32_t prev, next;
 };
 
-/* A buffer that grows and is freed with the call. */
+/* A growing buffer that is freed at the end of the call. */
 struct buffer {
     void *p;
     size_t bytes;
@@ -83,8 +83,8 @@ static void offer(const struct bpe *b, struct heap *h, const struct symbol *s, i
     if (rank != UINT32_MAX) heap_push(h, (uint64_t)rank << 32 | (uint32_t)at);
 }
 
-/* Repeatedly the lowest-ranked pair. An entry whose pair changed since it was pushed counts only if
- * it would still make the same token, as in the reference. */
+/* Repeatedly the lowest-ranked pair. An entry whose pair changed since it was pushed is used only
+ * if it still makes the same token, as in the reference. */
 static void merge(const struct bpe *b, struct symbol *s, int32_t n, struct heap *h)
 {
     h->n = 0;
@@ -105,7 +105,7 @@ static void merge(const struct bpe *b, struct symbol *s, int32_t n, struct heap 
     }
 }
 
-/* The whole piece as one entry of the vocabulary, -1 when it is none. */
+/* The id of the whole piece when the vocabulary has it, else -1. */
 static int32_t whole(struct call *c, const char *s, size_t n)
 {
     char *m = room(&c->mapped, 2 * n);
@@ -117,7 +117,7 @@ static int32_t whole(struct call *c, const char *s, size_t n)
     return strmap_get(&c->b->vocab, m, k);
 }
 
-/* Symbols of the bytes that the vocabulary has; others vanish, as in the reference. */
+/* Symbols of the bytes that the vocabulary has; others are dropped, as in the reference. */
 static int32_t symbols_of(const struct bpe *b, const char *p, size_t n, struct symbol *s)
 {
     int32_t k = 0;
@@ -167,7 +167,7 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
         if (at > done && !s->drop_gap) err = split(c, p + done, at - done, step + 1);
         if (!err && end > at && !s->drop_match) err = split(c, p + at, end - at, step + 1);
         done = from = end;
-        if (end == at && from < n) { /* an empty match: look from the next character on */
+        if (end == at && from < n) { /* an empty match: go on after the next character */
             size_t k;
             utf8_next(p + from, n - from, &k);
             from += k;
@@ -248,7 +248,7 @@ static int cut(struct call *c, const struct bpe_trie *t, const char *s, size_t n
         if (a->single_word && (is_word(c, s, start, true) || is_word(c, s + stop, n - stop, false)))
             continue;
         if (a->lstrip) start -= utf8_space_after(s, start, false);
-        if (start < done) start = done; /* an earlier token took that white space */
+        if (start < done) start = done; /* the token before took that white space */
         if (a->rstrip) stop += utf8_space_before(s + stop, n - stop, false);
         if (start > done) err = rest(c, s + done, start - done);
         if (!err) err = token_list_push(c->out, a->id);

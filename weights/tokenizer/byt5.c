@@ -1,4 +1,4 @@
-/* byt5 - find the quoted texts of a prompt, spell them in bytes. */
+/* byt5 - find the quoted texts of a prompt and make byte ids of them. */
 #include "weights/tokenizer/byt5.h"
 
 #include "weights/tokenizer/utf8.h"
@@ -12,7 +12,8 @@ enum { PAD = 0, END = 1, UNKNOWN = 2, BYTES = 3, SENTINELS = 259, N_SENTINELS = 
 
 /* ---- quoted texts ---- */
 
-/* Marks as UTF-8. The same mark at both ends closes itself; else a second opening starts again. */
+/* Marks in UTF-8. Where both are the same the next one closes; else a second opening starts
+ * over. */
 static const struct {
     const char *open, *close;
 } quotes[] = {
@@ -29,7 +30,7 @@ static bool starts(const char *s, size_t n, const char *mark)
     return n >= k && !memcmp(s, mark, k);
 }
 
-/* The quoted text that opens at s[at]: where it ends, or 0. *next is where to look on. */
+/* The end of the quoted text that opens at s[at], or 0. *next is where the search goes on. */
 static size_t closing(const char *s, size_t n, size_t at, const char *open, const char *close,
                       size_t *next)
 {
@@ -47,7 +48,7 @@ static size_t closing(const char *s, size_t n, size_t at, const char *open, cons
     return 0;
 }
 
-/* The quoted texts between one kind of marks; stores them from out[found] on. Returns found and more. */
+/* The quoted texts between one kind of marks, stored from out[found] on. Returns the new count. */
 static size_t spans_of(size_t kind, const char *s, size_t n, struct byt5_span *out, size_t found,
                        size_t max)
 {
@@ -104,7 +105,7 @@ static int put_bytes(struct token_list *out, const char *s, size_t n)
     return err;
 }
 
-/* Pad, end and unknown eat the white space on both sides (Python's notion of it). */
+/* Pad, end and unknown remove the white space on both sides (Python's str.isspace). */
 static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
 {
     size_t done = 0, len;
@@ -157,7 +158,7 @@ static int put_all(struct byt5 *b, const char *prompt, const struct byt5_span *s
     return err;
 }
 
-/* The model's own rule: apostrophes inside words are marks too, so the writer may have quoted nothing. */
+/* Apostrophes inside words are marks too (the model's rule): the user may have quoted nothing. */
 static int fail_too_many(const char *prompt, size_t len, size_t n, struct fail *f)
 {
     size_t apostrophes = spans_of(0, prompt, len, NULL, 0, 0);

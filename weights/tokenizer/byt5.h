@@ -1,11 +1,12 @@
 /* byt5 - the quoted texts of a prompt and their byte ids for the glyph encoder.
  *
  * A quoted text stands between '…', “…”, "…" or 「…」; the four kinds are searched one after another
- * over the whole prompt and the results joined in that order (not by position). None: one empty text.
- * Its ids are UTF-8 byte + 3, with literal <pad>, </s>, <unk>, <extra_id_n> taken as special tokens
- * (the first three eat the white space around them), cut to LIMIT_GLYPH_TOKENS - 1, then the end id 1
- * unless it is there already. When the number of texts is even, every text gets one id 0 in front: it
- * counts as a normal token.  Source: GLM-Image pipeline, get_glyph_texts, ByT5Tokenizer. */
+ * over the whole prompt and the results joined in that order (not by position). None: one empty
+ * text. Its ids are UTF-8 byte + 3, with literal <pad>, </s>, <unk>, <extra_id_n> taken as special
+ * tokens (the first three remove the white space around them), cut to LIMIT_GLYPH_TOKENS - 1, then
+ * the end id 1 unless it is there already. When the number of texts is even, every text gets one id
+ * 0 in front: it counts as a normal token.  Source: GLM-Image pipeline, get_glyph_texts,
+ * ByT5Tokenizer. */
 #ifndef WEIGHTS_TOKENIZER_BYT5_H
 #define WEIGHTS_TOKENIZER_BYT5_H
 

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUFFIX_MAX   (5 * LIMIT_TOKEN_BYTES + 64) /* five texts and four numbers */
-#define TEMPLATE_MAX 2048                         /* ids that a post-processor may add */
+/* Bytes of five token texts and four numbers. */
+#define SUFFIX_MAX   (5 * LIMIT_TOKEN_BYTES + 64)
+/* Ids that a post-processor may add. */
+#define TEMPLATE_MAX 2048
 
 struct grid prompt_large(int height, int width)
 {
@@ -24,7 +26,7 @@ struct grid prompt_preview(struct grid large)
                          (int)(sqrt(1 / ratio) * CONFIG_PREVIEW_SIDE)};
 }
 
-/* How an image token is spelt. */
+/* The text of an image token. */
 static const char *spelling(int32_t id, const struct token_config *t, char buf[32])
 {
     if (id == t->image) return t->image_text;
@@ -34,7 +36,7 @@ static const char *spelling(int32_t id, const struct token_config *t, char buf[3
     return buf;
 }
 
-/* Refuse one id that a text cannot carry (see the header). */
+/* Refuse an image token in a prompt (see the header). */
 static int refuse(int32_t id, const struct token_config *t, struct fail *f)
 {
     char buf[32];
@@ -82,7 +84,7 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
     return err;
 }
 
-/* Without a tokenizer, for plans: as many ids as there can be. */
+/* Without a tokenizer, for plans: the largest number of ids, all 0. */
 static int count(struct prompt *p, size_t len, struct fail *f)
 {
     enum { SUFFIX_IDS = 16 };

@@ -1,7 +1,8 @@
-/* prompt - what the prior reads and draws for a text-to-image request: ids and grids.
+/* prompt - the prior's input for a text-to-image request: the prompt's ids, and the grids to
+ * sample.
  *
  *   ids   = BPE(prompt <sop>H W<eop><sop>h w<eop> <start of image>), H = height/32, W = width/32
- *   grids = drawn in the order preview (h, w), then large (H, W); one id a cell
+ *   grids = sampled in the order preview (h, w), then large (H, W); one id a cell
  * Preview: h = trunc(sqrt(H/W)*16), w = trunc(sqrt(W/H)*16) in double.
  * Source: GLM-Image processor, _build_prompt_with_target_shape. */
 #ifndef WEIGHTS_TOKENIZER_PROMPT_H
@@ -19,20 +20,21 @@ struct grid {
 
 struct prompt {
     struct token_list ids; /* P of them */
-    struct grid preview;   /* drawn first */
-    struct grid large;     /* drawn second; its codes are the picture */
-    int tokens;            /* preview + large cells: what must be drawn */
+    struct grid preview;   /* sampled first */
+    struct grid large;     /* sampled second; its codes are the picture */
+    int tokens;            /* cells of preview and large: ids to sample */
 };
 
 /* The two grids of a picture of height x width pixels (multiples of 32). */
 struct grid prompt_large(int height, int width);
 struct grid prompt_preview(struct grid large);
 
-/* Ids and grids. A prompt that contains the texts of the image tokens is ERR_BAD_PROMPT, saying which
- * one to take out: always for start, end and placeholder of an image, which break the grids' places;
- * with `user` also for every other visual token (ids below ar.rows), which nobody types by accident.
- * Other special texts such as <sop> become their ids. ERR_BAD_UTF8; sizes are the caller's to check.
- * Without a tokenizer (NULL, for plans) there are as many ids as the text can become, all 0. */
+/* Ids and grids. A prompt that contains the texts of the image tokens is ERR_BAD_PROMPT, naming the
+ * one to remove: always for start, end and placeholder of an image, which would shift the grids;
+ * with `user` also for every other visual token (ids below ar.rows), which are not typed by
+ * accident. Other special texts such as <sop> become their ids. ERR_BAD_UTF8; the caller checks the
+ * sizes. Without a tokenizer (NULL, for plans) the ids are 0, as many as the text can have at
+ * most. */
 int prompt_text_to_image(struct prompt *, const struct bpe *, const struct model_config *,
                          const char *text, size_t len, int height, int width, bool user,
                          struct fail *);

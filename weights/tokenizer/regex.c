@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define JIT_STACK_MAX (1 << 20)
-/* A greedy \s* over a megabyte of blanks backtracks once a byte; the library's 10 million would do
- * for that and end a runaway expression, but not for the largest texts. */
+/* A greedy \s* over a megabyte of blanks backtracks once a byte; the library's limit of
+ * 10 million stops a runaway expression, but also this in the largest texts. */
 #define MATCH_LIMIT   (1u << 30)
 
 struct regex {
@@ -34,7 +34,7 @@ struct rewrite {
     char *out;
     size_t n, cap;
     bool in_class;
-    const char *wrong; /* what cannot be said, or NULL */
+    const char *wrong; /* what cannot be translated, or NULL */
 };
 
 /* Oniguruma's \w beyond letters, marks, decimal digits and connectors: Alphabetic, and superscripts

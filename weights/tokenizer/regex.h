@@ -1,7 +1,7 @@
 /* regex - the regular expressions of tokenizer files, run by PCRE2.
  *
- * The files are written for Oniguruma (Ruby syntax, Unicode). regex_open rewrites what means
- * something else to PCRE2 (\s, \w, \v, \u) and refuses what it cannot say (nested or intersected
+ * The files are written for Oniguruma (Ruby syntax, Unicode). regex_open rewrites what PCRE2
+ * reads differently (\s, \w, \v, \u) and refuses what cannot be translated (nested or intersected
  * classes, back references, inline flags other than i ...). Compiled patterns are immutable; every
  * thread that matches brings its own regex_scratch. */
 #ifndef WEIGHTS_TOKENIZER_REGEX_H
@@ -13,7 +13,7 @@
 struct regex;
 
 /* Compile; `literal` takes the text as it is. On failure returns ERR_MODEL or ERR_OUT_OF_MEMORY and
- * says why in `why` (the reason only, no file name). */
+ * writes the reason to `why` (no file name). */
 int regex_open(struct regex **out, const char *text, size_t len, bool literal, char *why,
                size_t why_size);
 void regex_close(struct regex *); /* NULL is fine */

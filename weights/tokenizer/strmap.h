@@ -1,6 +1,6 @@
 /* strmap - a hash table from byte strings to ids that only grows.
  *
- * Keys are copied into one block. Thread: built by one, then read by any. */
+ * Keys are copied into one block. Thread: one while it is built, then any. */
 #ifndef WEIGHTS_TOKENIZER_STRMAP_H
 #define WEIGHTS_TOKENIZER_STRMAP_H
 

@@ -1,7 +1,7 @@
 /* unicode - letters, marks and digits that Unicode 15 to 16 added.
  *
- * PCRE2 10.42 (Debian 12) knows Unicode 14, the reference's tokenizers 0.22 know 16; patterns of
- * tokenizers get these ranges beside \p{..}. With a newer PCRE2 they change nothing. */
+ * PCRE2 10.42 (Debian 12) has Unicode 14, the reference's tokenizers 0.22 have 16: regex.c adds
+ * these ranges to \p{..}. With a newer PCRE2 they change nothing. */
 #ifndef WEIGHTS_TOKENIZER_UNICODE_H
 #define WEIGHTS_TOKENIZER_UNICODE_H
 

@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-/* A file image: header text and `data` zero bytes. The length field can be given (0: the real one). */
+/* A file image: header text and `data` zero bytes. The length field can be given (0: the real
+ * one). */
 static unsigned char *image(const char *header, size_t data, uint64_t length, size_t *size)
 {
     size_t n = strlen(header);
@@ -243,7 +244,8 @@ static int open_shards(const char *index, struct safetensors **st, struct fail *
 #define MAP(x) "{\"weight_map\":{" x "}}"
 #define AB     "\"a\":\"1.safetensors\",\"b\":\"1.safetensors\""
 
-/* catches: an index that promises what the shards do not have, hides what they have, or leads out */
+/* catches: an index that promises what the shards do not have, hides what they have, or leads
+ * out */
 static void lying_indices(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_bpe - ids equal those of the reference's tokenizers package; what is not implemented is refused. */
+/* test_bpe - ids equal those of the reference's tokenizers package; what is not implemented is
+ * refused. */
 #include "weights/tokenizer/bpe.h"
 
 #include "test/weights/scratch.h"

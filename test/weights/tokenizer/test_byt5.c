@@ -67,7 +67,8 @@ static void has_ids(const char *text, size_t n, const int32_t *want)
     byt5_free(&b);
 }
 
-/* catches: the parity pad by tokens instead of texts, a missing end, rows that do not add up to L */
+/* catches: the parity pad by tokens instead of texts, a missing end, rows that do not add up to
+ * L */
 static void rows_and_pads(void **state)
 {
     (void)state;
@@ -153,7 +154,8 @@ static void refused(void **state)
     assert_int_equal(byt5_prompt(&b, "'\xff'", 3, 384, &f), ERR_BAD_UTF8);
 }
 
-/* catches: 130 apostrophes refused as "65 quoted texts" with no word about them; advice that does not help */
+/* catches: 130 apostrophes refused as "65 quoted texts" with no word about them; advice that does
+ * not help */
 static void apostrophes_are_named(void **state)
 {
     (void)state;
