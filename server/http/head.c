@@ -227,6 +227,7 @@ int head_parse(struct head *h, char *bytes, size_t len, struct fail *f)
     char *line = bytes + blank(bytes, len), *end = bytes + len, *next = cut(line, end);
     int status;
 
+    h->method = h->path = h->query = "";
     h->fields = 0;
     h->length = 0;
     h->old = h->close = h->expect = h->chunked = false;

@@ -41,7 +41,8 @@ struct head {
 size_t head_length(const char *bytes, size_t len);
 
 /* Read len bytes, the result of head_length(). They are changed: strings are ended in place. 0 or an
- * HTTP status (400, 417, 431, 501, 505) with the reason in f; the connection cannot go on after it. */
+ * HTTP status (400, 417, 431, 501, 505) with the reason in f: then the connection cannot go on, and of
+ * h what was read is there, the method above all. */
 int head_parse(struct head *, char *bytes, size_t len, struct fail *f);
 
 /* The first field of this name (lower case), "" when there is none. */

@@ -1,21 +1,23 @@
 /* reply - the headers that every reply carries, and the kinds of body. */
 #include "server/http/reply.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 const struct http_header HTTP_SECURITY[] = {
-    {"content-security-policy:",
+    {"content-security-policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
      "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
      "frame-ancestors 'none'"},
-    {"x-content-type-options:", "nosniff"},
-    {"x-frame-options:", "DENY"},
-    {"referrer-policy:", "no-referrer"},
-    {"cross-origin-opener-policy:", "same-origin"},
-    {"cross-origin-resource-policy:", "same-origin"},
-    {"permissions-policy:", "camera=(), geolocation=(), microphone=()"},
+    {"x-content-type-options", "nosniff"},
+    {"x-frame-options", "DENY"},
+    {"referrer-policy", "no-referrer"},
+    {"cross-origin-opener-policy", "same-origin"},
+    {"cross-origin-resource-policy", "same-origin"},
+    {"permissions-policy", "camera=(), geolocation=(), microphone=()"},
     {NULL, NULL},
 };
 
@@ -76,4 +78,66 @@ void reply_unless_match(struct http_reply *r, const struct http_request *q)
     if (!etag_matches(q->if_none_match, r->etag)) return;
     r->status = 304;
     r->head = true;
+}
+
+/* --- on the wire --------------------------------------------------------------------------------- */
+
+static const char *phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } all[] = {
+        {200, "OK"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {413, "Content Too Large"},
+        {417, "Expectation Failed"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].status == status) return all[i].phrase;
+    return "";
+}
+
+static void put(struct text *t, const char *name, const char *value)
+{
+    if (value && *value) text_printf(t, "%s: %s\r\n", name, value);
+}
+
+static void put_date(struct text *t)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char date[40];
+
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    put(t, "date", date);
+}
+
+void reply_head(const struct http_reply *r, bool last, struct text *t)
+{
+    text_printf(t, "HTTP/1.1 %d %s\r\n", r->status, phrase(r->status));
+    put(t, "server", "darkroom");
+    put_date(t);
+    for (const struct http_header *h = HTTP_SECURITY; h->name; h++)
+        put(t, h->name, h->value);
+    put(t, "content-type", r->type);
+    put(t, "cache-control", r->cache);
+    put(t, "allow", r->allow);
+    if (r->retry_after_s) text_printf(t, "retry-after: %d\r\n", r->retry_after_s);
+    put(t, "etag", r->etag);
+    put(t, "content-disposition", r->disposition);
+    if (r->status != 304) text_printf(t, "content-length: %" PRId64 "\r\n", r->bytes);
+    if (last) put(t, "connection", "close");
+    text_raw(t, "\r\n");
 }

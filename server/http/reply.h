@@ -35,7 +35,7 @@ struct http_reply {
 };
 
 struct http_header {
-    const char *name, *value; /* the name in lower case, with its colon */
+    const char *name, *value; /* the name in lower case */
 };
 extern const struct http_header HTTP_SECURITY[]; /* ends with a NULL name */
 
@@ -48,6 +48,9 @@ void reply_text(struct http_reply *, struct text *t, const char *type);
 void reply_fail(struct http_reply *, const struct fail *why, int status);
 /* The same with the code's own status. */
 void reply_refuse(struct http_reply *, enum err code, const char *message, const char *hint);
+/* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection ends with
+ * this reply. The body follows unless reply->head is set. */
+void reply_head(const struct http_reply *, bool last, struct text *out);
 /* Turn it into 304 without a body when the request names its ETag. */
 void reply_unless_match(struct http_reply *, const struct http_request *);
 

@@ -2,7 +2,10 @@
 #include "server/net/conn.h"
 
 #include "server/base/clock.h"
+#include "server/net/http_conn.h"
+#include "server/net/ws_conn.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,9 +16,11 @@ void conn_free(struct conn *c)
     *c->self = c->next;
     if (c->next) c->next->self = c->self;
     c->all->n--;
+    census_leave(c->from);
+    wheel_stop(&c->all->wheel, &c->timer);
+    if (c->http) http_conn_close(c);
     if (c->session) c->all->n_sessions--;
     session_free(c->session, clock_us());
-    if (c->replying) reply_free(&c->reply);
     free(c);
 }
 
@@ -26,21 +31,18 @@ static int most_from(const struct conns *n, const struct address *from)
     return address_local(from) ? n->room : PER_IP;
 }
 
-static bool over_limit(const struct conns *n, const struct address *from)
-{
-    int same = 0;
-    for (const struct conn *c = n->first; c; c = c->next)
-        same += address_same_host(&c->from, from);
-    return n->n >= n->room || same >= most_from(n, from);
-}
-
 static struct conn *conn_new(struct conns *n, const struct address *from)
 {
     struct conn *c = calloc(1, sizeof *c);
+
     if (!c) return NULL;
     c->all = n;
-    c->from = *from;
-    c->over = over_limit(n, from);
+    c->from = census_enter(&n->census, from);
+    if (!c->from) {
+        free(c);
+        return NULL;
+    }
+    c->over = n->n >= n->room || c->from->n > most_from(n, from);
     c->next = n->first;
     c->self = &n->first;
     if (c->next) c->next->self = &c->next;
@@ -49,31 +51,25 @@ static struct conn *conn_new(struct conns *n, const struct address *from)
     return c;
 }
 
-void conn_accept(struct conns *n, struct lws_vhost *vhost, int fd, const struct address *from)
+void conn_accept(struct conns *n, int fd, const struct address *from)
 {
     struct conn *c = n->n < n->room + CONN_REFUSED_MAX ? conn_new(n, from) : NULL;
-    if (!c) {
+
+    if (!c)
         close(fd);
-        return;
-    }
-    lws_adopt_desc_t adopt = {
-        .vh = vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd.sockfd = fd, .opaque = c};
-    struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&adopt); /* closes fd when it fails */
-    if (!wsi)
+    else if (!http_conn_open(c, fd))
         conn_free(c);
+}
+
+struct conn *conn_of(struct timer *t)
+{
+    return (struct conn *)(void *)((char *)t - offsetof(struct conn, timer));
+}
+
+void conn_timer(struct conn *c)
+{
+    if (c->http)
+        http_conn_timer(c);
     else
-        c->wsi = wsi;
-}
-
-void conn_header(struct lws *wsi, enum lws_token_indexes which, char *out, int bytes)
-{
-    int n = lws_hdr_copy(wsi, out, bytes, which);
-    out[n > 0 ? n : 0] = 0;
-}
-
-const char *conn_method(struct lws *wsi)
-{
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI)) return "GET";
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI)) return "HEAD";
-    return "other";
+        ws_conn_timer(c);
 }

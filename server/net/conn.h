@@ -1,13 +1,17 @@
 /* conn - one accepted connection, and the list of all: counting, the limits, what both protocols share.
  *
- * A connection lives from accept() until libwebsockets destroys its handle: first as HTTP, after an
- * upgrade as a WebSocket. http_conn, upgrade and ws_conn work on it. Thread: the loop's. */
+ * It begins as HTTP, on a descriptor and an epoll instance of our own (http_conn.h), because what
+ * libwebsockets 4.1.6 reads as HTTP it reads too leniently, and some of it for ever. When a request for
+ * a WebSocket has passed every check (upgrade.h), the descriptor goes to libwebsockets (ws_conn.h).
+ * Thread: the loop's. */
 #ifndef SERVER_NET_CONN_H
 #define SERVER_NET_CONN_H
 
 #include "server/base/histogram.h"
+#include "server/base/log.h"
+#include "server/base/wheel.h"
 #include "server/http/routes.h"
-#include "server/net/address.h"
+#include "server/net/census.h"
 #include "server/net/handshake.h"
 #include "server/net/session.h"
 
@@ -16,42 +20,60 @@
 #include <stdint.h>
 
 #define CONN_REFUSED_MAX 32 /* connections over the limit that are told so at a time */
+#define CONN_WARNINGS    3  /* kinds of refusal that are logged */
 
 /* What all connections share; filled in by net. */
 struct conns {
     struct conn *first;
     int n, n_sessions;
     int room, per_ip; /* most in all; most from one address, 0: the default */
+    struct census census;
+    struct wheel wheel; /* the timers of all */
+    int epoll_fd;       /* those that speak HTTP */
+    struct lws_vhost *vhost;
+    struct conn *upgrading; /* the one that libwebsockets is being given */
     struct handshake_rules rules;
+    int ping_seconds, hangup_seconds;
+    struct log *log;
+    int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
     struct http *http;
     struct histogram *frame_lag;
-    bool freeing;    /* handles of connections may be gone already: wake none */
-    int64_t made_us; /* of a preview that nobody was sent yet; 0: none */
+    int64_t made_us;         /* of a preview that nobody was sent yet; 0: none */
+    void (*stir)(void *net); /* make a round soon: something has changed outside of one */
+    void *net;
     /* as in struct net_conf */
     void *arg;
     struct session *(*session)(void *arg, void (*want_write)(void *), void *conn);
     struct blob *(*hello)(void *arg);
 };
 
+struct http_conn;
+
 struct conn {
     struct conns *all;
-    struct lws *wsi;
     struct conn *next, **self; /* list of all */
-    struct address from;
-    bool over;               /* above a limit: to be refused */
-    struct session *session; /* a WebSocket */
-    bool leaving;            /* close it when it has been read */
-    struct http_reply reply; /* being written */
-    bool replying, last_request;
-    int64_t sent; /* bytes of the reply's body */
+    struct census_entry *from;
+    bool over;              /* above a limit: to be refused */
+    struct timer timer;     /* what it is for depends on the protocol */
+    struct http_conn *http; /* while it speaks HTTP */
+    /* a WebSocket; the rest is ws_conn's */
+    struct lws *wsi;
+    struct session *session;
+    bool leaving;   /* close it when all has been sent */
+    bool ping;      /* a ping is due */
+    bool deaf;      /* nothing is read from it .. */
+    bool full;      /* .. as much of what it was answered waits */
+    int looks;      /* .. and it has taken nothing of that since so many looks */
+    uint64_t acked; /* bytes that had arrived there at the last look */
+    int close_code; /* hang up with this; 0: no */
 };
 
-/* Give an accepted socket to libwebsockets as HTTP; fd is taken, also on failure. */
-void conn_accept(struct conns *, struct lws_vhost *, int fd, const struct address *from);
+/* Take an accepted socket, or close it when there are far too many. */
+void conn_accept(struct conns *, int fd, const struct address *from);
 void conn_free(struct conn *);
-
-/* A request's header, "" when it is missing or does not fit. */
-void conn_header(struct lws *, enum lws_token_indexes which, char *out, int bytes);
-const char *conn_method(struct lws *); /* "GET", "HEAD" or "other" */
+/* Its timer is due. */
+void conn_timer(struct conn *);
+/* The connection that a timer is part of. */
+struct conn *conn_of(struct timer *);
 
 #endif

@@ -1,7 +1,10 @@
 /* handshake - every header is compared as a whole; nothing that was not expected is let through. */
 #include "server/net/handshake.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,11 +59,81 @@ static bool origin_has_host(const char *item, size_t n, const char *what)
     return (size_t)(item + n - at) == len && strncasecmp(at, what, len) == 0;
 }
 
+/* --- --origins ---------------------------------------------------------------------------------- */
+
+/* "name", "name:80" or "[::1]:80" that is written as a browser writes it */
+static const char *host_fault(const char *host, const char *own_port)
+{
+    size_t port = strlen(own_port), n = strlen(host);
+    char name[256];
+
+    if (strpbrk(host, "/?#")) return "it ends with a path or a slash";
+    if (strpbrk(host, "* ")) return "there are no patterns: name each origin";
+    if (!host_name(host, name, sizeof name)) return "its name or port is not one";
+    if (host[n - 1] == ':') return "its port is missing";
+    if (n > port && strcmp(host + n - port, own_port) == 0 && host[n - port - 1] != ':')
+        return "browsers leave out the port that its scheme has anyway";
+    return NULL;
+}
+
+/* Why no browser sends this Origin; NULL: one does. */
+static const char *origin_fault(const char *origin)
+{
+    if (strncmp(origin, "https://", 8) == 0) return host_fault(origin + 8, ":443");
+    if (strncmp(origin, "http://", 7) == 0) return host_fault(origin + 7, ":80");
+    return "it must begin with https:// or http://";
+}
+
+int handshake_origins(const char *list, struct fail *f)
+{
+    while (list && *list) {
+        char item[256];
+        const char *fault;
+        size_t n, end;
+
+        list += strspn(list, " ,\t");
+        n = end = strcspn(list, ",");
+        while (end && (list[end - 1] == ' ' || list[end - 1] == '\t'))
+            end--;
+        snprintf(item, sizeof item, "%.*s", (int)(end < sizeof item ? end : 0), list);
+        fault = end ? origin_fault(item) : NULL;
+        if (fault) {
+            fail_set(f, ERR_USAGE, "--origins: '%s' can never match: %s.", item, fault);
+            return fail_advise(f,
+                               "Write it as the address bar shows it up to the path, for example "
+                               "https://pictures.example.org or http://box:8080.");
+        }
+        list += n;
+    }
+    return 0;
+}
+
+/* --- Host and Origin ---------------------------------------------------------------------------- */
+
+static bool numeric(const char *name)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    return inet_pton(AF_INET, name, &v4) == 1 || inet_pton(AF_INET6, name, &v6) == 1;
+}
+
+/* Is it a name of this machine's own, or one that no stranger's DNS can answer for? */
+static bool own_name(const struct handshake_rules *g, const char *name)
+{
+    size_t n = g->own ? strlen(g->own) : 0;
+
+    if (numeric(name) || !strchr(name, '.')) return true;
+    if (!n || strncasecmp(name, g->own, n) != 0) return false;
+    return !name[n] || strcmp(name + n, ".local") == 0;
+}
+
 bool handshake_host(const struct handshake_rules *g, const char *host)
 {
     char name[256];
+
     if (!host_name(host, name, sizeof name)) return false;
-    if (g->open) return true;
+    if (g->open && own_name(g, name)) return true;
     return strcmp(name, "localhost") == 0 || strcmp(name, "127.0.0.1") == 0
            || strcmp(name, "::1") == 0 || strcmp(name, g->host) == 0
            || listed(g->origins, origin_has_host, host);
@@ -93,32 +166,83 @@ static bool is_inner(const char *item, size_t n, const char *what)
     return n > 9 && strncmp(item, "darkroom-", 9) == 0;
 }
 
-static int refuse(struct fail *f, enum err code, int status, const char *message)
+int handshake_check_host(const struct handshake_rules *g, const char *host, struct fail *f)
 {
-    fail_set(f, code, "%s", message);
-    return status;
+    if (handshake_host(g, host)) return 0;
+    if (!*host) {
+        fail_field(f, ERR_FORBIDDEN, "Host", "A header Host is needed.");
+        return 403;
+    }
+    fail_field(f, ERR_FORBIDDEN, "Host", "The Host '%.100s' is not served here.", host);
+    fail_advise(
+        f,
+        "If it is yours, start the server with --origins https://%.100s (or http://, as the "
+        "page is opened), or let the proxy send a Host that is served.",
+        host);
+    return 403;
+}
+
+static int check_origin(const struct handshake_rules *g, const struct handshake *s, struct fail *f)
+{
+    if (handshake_origin(g, s->origin, s->host)) return 0;
+    fail_field(f, ERR_FORBIDDEN, "Origin",
+               "Pages of the Origin '%.100s' may not connect to the Host "
+               "'%.80s'.",
+               s->origin, s->host);
+    fail_advise(
+        f,
+        "If a proxy in between replaces Host, let it pass the Host on; else start the server "
+        "with --origins %.100s.",
+        s->origin);
+    return 403;
+}
+
+static int refuse(struct fail *f, const char *message)
+{
+    fail_set(f, ERR_BAD_REQUEST, "%s", message);
+    return 400;
+}
+
+void handshake_missing(bool old, struct fail *f)
+{
+    if (old)
+        fail_field(f, ERR_BAD_REQUEST, "Upgrade",
+                   "A WebSocket begins with HTTP/1.1, and HTTP/1.0 came.");
+    else
+        fail_field(f, ERR_BAD_REQUEST, "Upgrade",
+                   "This address speaks WebSocket (" HANDSHAKE_SUBPROTOCOL
+                   "), and no header Upgrade: websocket came.");
+    fail_advise(
+        f, "A proxy in between must speak HTTP/1.1 to this server and pass on the headers Upgrade "
+           "and Connection; programs connect as PROTOCOL.md shows.");
 }
 
 int handshake_check(const struct handshake_rules *g, const struct handshake *s, struct fail *f)
 {
-    const enum err bad = ERR_BAD_REQUEST;
-    if (!handshake_host(g, s->host))
-        return refuse(f, ERR_FORBIDDEN, 403, "This Host is not served here.");
-    if (!handshake_origin(g, s->origin, s->host))
-        return refuse(f, ERR_FORBIDDEN, 403, "Pages of this Origin may not connect.");
-    if (strcmp(s->path, HANDSHAKE_PATH) != 0)
-        return refuse(f, ERR_NOT_FOUND, 404, "WebSockets are at " HANDSHAKE_PATH ".");
-    if (strcmp(s->method, "GET") != 0) return refuse(f, bad, 400, "A WebSocket begins with GET.");
+    int status = handshake_check_host(g, s->host, f);
+
+    if (!status) status = check_origin(g, s, f);
+    if (status) return status;
+    if (strcmp(s->path, HANDSHAKE_PATH) != 0) {
+        fail_set(f, ERR_NOT_FOUND, "WebSockets are at " HANDSHAKE_PATH ".");
+        return 404;
+    }
+    if (strcmp(s->method, "GET") != 0) return refuse(f, "A WebSocket begins with GET.");
+    if (s->old) {
+        handshake_missing(true, f);
+        return 400;
+    }
     if (strcasecmp(s->upgrade, "websocket") != 0)
-        return refuse(f, bad, 400, "The only upgrade is to websocket.");
-    if (!listed(s->connection, same_token, "upgrade"))
-        return refuse(f, bad, 400, "The header Connection must hold Upgrade.");
-    if (strcmp(s->version, "13") != 0)
-        return refuse(f, bad, 400, "Sec-WebSocket-Version must be 13.");
-    if (!key_is_right(s->key))
-        return refuse(f, bad, 400, "Sec-WebSocket-Key must be 16 bytes in base64.");
+        return refuse(f, "The only upgrade is to websocket.");
+    if (!listed(s->connection, same_token, "upgrade")) {
+        refuse(f, "The header Connection must hold Upgrade.");
+        fail_advise(f, "A proxy in between must pass it on.");
+        return 400;
+    }
+    if (strcmp(s->version, "13") != 0) return refuse(f, "Sec-WebSocket-Version must be 13.");
+    if (!key_is_right(s->key)) return refuse(f, "Sec-WebSocket-Key must be 16 bytes in base64.");
     if (!listed(s->protocols, same_text, HANDSHAKE_SUBPROTOCOL)
         || listed(s->protocols, is_inner, ""))
-        return refuse(f, bad, 400, "Sec-WebSocket-Protocol must be " HANDSHAKE_SUBPROTOCOL ".");
+        return refuse(f, "Sec-WebSocket-Protocol must be " HANDSHAKE_SUBPROTOCOL ".");
     return 0;
 }

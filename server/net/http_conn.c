@@ -1,156 +1,376 @@
-/* http_conn - one chunk a writeable callback; a request with a body ends its connection. */
+/* http_conn - four states: reading a head, writing a reply, dropping what still comes, gone. */
 #include "server/net/http_conn.h"
 
-#include "server/net/handshake.h"
+#include "server/base/clock.h"
+#include "server/http/head.h"
+#include "server/http/reply.h"
+#include "server/net/upgrade.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    CHUNK_BYTES = 16 << 10, /* of an HTTP body in one write */
-    HEADER_BYTES = 4096
+    CHUNK_BYTES = 16 << 10, /* of a file in one read */
+    TURN_BYTES = 256 << 10, /* written to one connection before others get their turn */
+    FIRST_BYTES = 1024,     /* of the buffer for a head; browsers send 500 to 700 */
+    LINGER_BYTES = 1 << 20, /* dropped behind the last reply */
+    HEAD_SECONDS = 10,      /* for a head to arrive */
+    IDLE_SECONDS = 30,      /* between two requests, and for a client to take some of a reply */
+    LINGER_SECONDS = 2
 };
 
-static bool add(struct lws *wsi, const char *name, const char *value, uint8_t **at, uint8_t *end)
+enum state { READING, WRITING, LINGERING };
+
+struct http_conn {
+    int fd;
+    enum state state;
+    char *in; /* what was read and not used */
+    size_t n, cap;
+    struct http_reply reply;
+    struct text head; /* of the reply */
+    size_t head_sent;
+    int64_t sent; /* bytes of the reply's body */
+    bool last;    /* the connection ends with this reply */
+    int64_t dropped;
+};
+
+/* --- life ---------------------------------------------------------------------------------------- */
+
+static void set_timer(struct conn *c, int seconds)
 {
-    return *value
-           && lws_add_http_header_by_name(wsi, (const unsigned char *)name,
-                                          (const unsigned char *)value, (int)strlen(value), at, end)
-                  != 0;
+    wheel_set(&c->all->wheel, &c->timer, clock_us() + (int64_t)seconds * 1000000);
 }
 
-static bool add_number(struct lws *wsi, const char *name, int64_t n, uint8_t **at, uint8_t *end)
+static void want(struct conn *c, uint32_t events, int op)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)n);
-    return add(wsi, name, text, at, end);
+    struct epoll_event e = {.events = events, .data.ptr = c};
+
+    epoll_ctl(c->all->epoll_fd, op, c->http->fd, &e);
 }
 
-/* Status line and headers; true when they did not fit or the socket is gone. */
-static bool write_head(struct lws *wsi, const struct http_reply *r, bool last)
+bool http_conn_open(struct conn *c, int fd)
 {
-    uint8_t buffer[LWS_PRE + HEADER_BYTES], *start = buffer + LWS_PRE, *at = start;
-    uint8_t *end = buffer + sizeof buffer;
-    bool bad = lws_add_http_header_status(wsi, (unsigned)r->status, &at, end) != 0;
-    for (const struct http_header *h = HTTP_SECURITY; h->name; h++)
-        bad |= add(wsi, h->name, h->value, &at, end);
-    if (r->type) bad |= add(wsi, "content-type:", r->type, &at, end);
-    if (r->cache) bad |= add(wsi, "cache-control:", r->cache, &at, end);
-    if (r->allow) bad |= add(wsi, "allow:", r->allow, &at, end);
-    if (r->retry_after_s) bad |= add_number(wsi, "retry-after:", r->retry_after_s, &at, end);
-    if (last) bad |= add(wsi, "connection:", "close", &at, end);
-    bad |= add(wsi, "etag:", r->etag, &at, end);
-    bad |= add(wsi, "content-disposition:", r->disposition, &at, end);
-    if (r->status != 304) bad |= add_number(wsi, "content-length:", r->bytes, &at, end);
-    return bad || lws_finalize_write_http_header(wsi, start, &at, end);
-}
+    struct http_conn *h = calloc(1, sizeof *h);
 
-static int finish(struct conn *c)
-{
-    reply_free(&c->reply);
-    c->replying = false;
-    if (c->last_request) return -1;
-    return lws_http_transaction_completed(c->wsi) ? -1 : 0;
-}
-
-/* One chunk of the body; -1 hangs up, 1: all of it is written. */
-static int write_some(struct conn *c)
-{
-    uint8_t buffer[LWS_PRE + CHUNK_BYTES], *chunk = buffer + LWS_PRE;
-    int64_t left = c->reply.bytes - c->sent;
-    size_t n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES;
-    if (c->reply.fd < 0)
-        memcpy(chunk, c->reply.body + c->sent, n);
-    else if (pread(c->reply.fd, chunk, n, (off_t)c->sent) != (ssize_t)n)
-        return -1; /* the length was promised: cut off, so that nobody takes it for whole */
-    bool last = (int64_t)n == left;
-    if (lws_write(c->wsi, chunk, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0) return -1;
-    c->sent += (int64_t)n;
-    return last;
-}
-
-int http_conn_writeable(struct conn *c)
-{
-    if (!c->replying) return 0;
-    int done = write_some(c);
-    if (done < 0) return -1;
-    if (done) return finish(c);
-    lws_set_timeout(c->wsi, PENDING_TIMEOUT_HTTP_CONTENT, HTTP_CONN_KEEP_SECONDS);
-    lws_callback_on_writable(c->wsi);
-    return 0;
-}
-
-static int begin(struct conn *c)
-{
-    c->replying = true;
-    c->sent = 0;
-    if (write_head(c->wsi, &c->reply, c->last_request)) return -1;
-    if (c->reply.head || !c->reply.bytes) return finish(c);
-    lws_callback_on_writable(c->wsi);
-    return 0;
-}
-
-/* Head and body in one go, for replies of a few hundred bytes; true when the socket is gone. */
-bool http_conn_write_whole(struct lws *wsi, const struct http_reply *r, bool last)
-{
-    char body[LWS_PRE + 1024];
-    size_t n = (size_t)r->bytes < sizeof body - LWS_PRE ? (size_t)r->bytes : sizeof body - LWS_PRE;
-    if (write_head(wsi, r, last)) return true;
-    if (r->body) memcpy(body + LWS_PRE, r->body, n);
-    return lws_write(wsi, (uint8_t *)body + LWS_PRE, n, LWS_WRITE_HTTP_FINAL) < 0;
-}
-
-/* Does a body follow? Any length but zero, written once, and any transfer coding count. */
-bool http_conn_has_body(struct lws *wsi)
-{
-    char length[32];
-    int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING)) return true;
-    conn_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof length);
-    return n > 0 && strspn(length, "0") != (size_t)n;
-}
-
-/* libwebsockets 4.1.6 reads a buffered segment again and again when nothing of it is consumed, which
- * is what happens to a body behind a reply that waits to be written: answer at once and hang up. */
-static int refuse_body(struct conn *c)
-{
-    if (strcmp(conn_method(c->wsi), "other") != 0 && c->reply.status < 400) {
-        struct fail f;
-        reply_free(&c->reply);
-        fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
-        fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
-        reply_fail(&c->reply, &f, 400);
+    if (!h) {
+        close(fd);
+        return false;
     }
-    http_conn_write_whole(c->wsi, &c->reply, true);
-    reply_free(&c->reply);
-    return -1;
+    h->fd = fd;
+    h->reply.fd = -1;
+    c->http = h;
+    want(c, EPOLLIN, EPOLL_CTL_ADD);
+    set_timer(c, HEAD_SECONDS);
+    return true;
 }
 
-static void too_many(struct http_reply *r)
+static void forget(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    reply_free(&h->reply);
+    text_free(&h->head);
+    free(h->in);
+    free(h);
+    c->http = NULL;
+}
+
+void http_conn_close(struct conn *c)
+{
+    close(c->http->fd); /* takes it out of epoll too */
+    forget(c);
+}
+
+int http_conn_release(struct conn *c, char **rest, size_t *n)
+{
+    int fd = c->http->fd;
+
+    want(c, 0, EPOLL_CTL_DEL);
+    wheel_stop(&c->all->wheel, &c->timer);
+    *rest = c->http->in;
+    *n = c->http->n;
+    c->http->in = NULL;
+    forget(c);
+    return fd;
+}
+
+void http_conn_timer(struct conn *c)
+{
+    conn_free(c);
+}
+
+/* --- the reply ----------------------------------------------------------------------------------- */
+
+/* What a step of writing or reading came to. */
+enum step { DONE, WAIT, GONE };
+
+static enum step put(struct conn *c, const void *bytes, size_t n, int flags, size_t *sent)
+{
+    ssize_t did = send(c->http->fd, bytes, n, flags | MSG_NOSIGNAL);
+
+    *sent = did > 0 ? (size_t)did : 0;
+    if (did < 0 && errno != EAGAIN && errno != EINTR) return GONE;
+    return *sent == n ? DONE : WAIT;
+}
+
+static enum step put_head(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    bool more = !h->reply.head && h->reply.bytes;
+    size_t sent;
+    enum step step =
+        put(c, h->head.at + h->head_sent, h->head.len - h->head_sent, more ? MSG_MORE : 0, &sent);
+
+    h->head_sent += sent;
+    return step;
+}
+
+/* Some of the body from memory or from its file. */
+static enum step put_body(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    int64_t left = h->reply.bytes - h->sent;
+    char chunk[CHUNK_BYTES];
+    const void *bytes = h->reply.body + h->sent;
+    size_t n = (size_t)left, sent;
+    enum step step;
+
+    if (h->reply.fd >= 0) {
+        n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES;
+        /* the length was promised: cut off, so that nobody takes it for whole */
+        if (pread(h->reply.fd, chunk, n, (off_t)h->sent) != (ssize_t)n) return GONE;
+        bytes = chunk;
+    }
+    step = put(c, bytes, n, 0, &sent);
+    h->sent += (int64_t)sent;
+    return step;
+}
+
+static enum step put_reply(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    int64_t until = h->sent + TURN_BYTES;
+    enum step step = h->head_sent < h->head.len ? put_head(c) : DONE;
+
+    if (h->reply.head) return step;
+    while (step == DONE && h->sent < h->reply.bytes)
+        step = h->sent < until ? put_body(c) : WAIT;
+    return step;
+}
+
+/* The connection ends: what still comes is dropped for a moment. */
+static void linger(struct conn *c)
+{
+    shutdown(c->http->fd, SHUT_WR);
+    c->http->state = LINGERING;
+    want(c, EPOLLIN, EPOLL_CTL_MOD);
+    set_timer(c, LINGER_SECONDS);
+}
+
+static void finish(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    reply_free(&h->reply);
+    text_free(&h->head);
+    h->head_sent = 0;
+    if (h->last) {
+        linger(c);
+        return;
+    }
+    if (h->state == WRITING) want(c, EPOLLIN, EPOLL_CTL_MOD);
+    h->state = READING;
+    set_timer(c, h->n ? HEAD_SECONDS : IDLE_SECONDS);
+    if (h->n) return;
+    free(h->in);
+    h->in = NULL;
+    h->cap = 0;
+}
+
+/* Write what the socket takes; false: the connection is gone. */
+static bool write_some(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    switch (put_reply(c)) {
+    case DONE: finish(c); return true;
+    case GONE: conn_free(c); return false;
+    case WAIT: break;
+    }
+    if (h->state == READING) want(c, EPOLLOUT, EPOLL_CTL_MOD);
+    h->state = WRITING;
+    set_timer(c, IDLE_SECONDS);
+    return true;
+}
+
+static bool begin(struct conn *c, bool last)
+{
+    struct http_conn *h = c->http;
+
+    h->last = last;
+    h->sent = 0;
+    text_init(&h->head, 0, 8192);
+    reply_head(&h->reply, last, &h->head);
+    if (!h->head.code) return write_some(c);
+    conn_free(c);
+    return false;
+}
+
+/* --- requests ------------------------------------------------------------------------------------ */
+
+static bool refuse(struct conn *c, const char *method, const struct fail *f, int status)
+{
+    reply_fail(&c->http->reply, f, status);
+    c->http->reply.head = strcmp(method, "HEAD") == 0;
+    return begin(c, true);
+}
+
+static bool too_long(struct conn *c)
 {
     struct fail f;
+
+    fail_set(&f, ERR_TOO_LARGE, "The head of the request is longer than %d bytes.", HEAD_BYTES);
+    fail_advise(&f, "Remove cookies of this host, or send fewer and shorter headers.");
+    return refuse(c, "", &f, 431);
+}
+
+static bool too_many(struct conn *c, const struct head *head)
+{
+    struct fail f;
+
     fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
     f.retry_after_ms = 5000;
-    reply_fail(r, &f, 503);
+    return refuse(c, head->method, &f, 503);
 }
 
-int http_conn_request(struct conn *c, const char *path, size_t len)
+/* No route reads a body yet. */
+static bool refuse_body(struct conn *c, const struct head *head)
 {
-    char host[256], match[512], query[256], copy[1024];
-    struct fail f;
-    conn_header(c->wsi, WSI_TOKEN_HOST, host, sizeof host);
-    conn_header(c->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, match, sizeof match);
-    conn_header(c->wsi, WSI_TOKEN_HTTP_URI_ARGS, query, sizeof query);
-    snprintf(copy, sizeof copy, "%.*s", (int)(len < sizeof copy ? len : sizeof copy - 1), path);
+    struct http_reply *r = &c->http->reply;
+
+    if (r->status < 400) {
+        struct fail f;
+
+        reply_free(r);
+        fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
+        fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
+        return refuse(c, head->method, &f, 400);
+    }
+    return begin(c, true);
+}
+
+static bool serve(struct conn *c, const struct head *head)
+{
     struct http_request q = {
-        .method = conn_method(c->wsi), .path = copy, .query = query, .if_none_match = match};
-    c->last_request = c->over || strcmp(q.method, "other") == 0;
-    if (c->over)
-        too_many(&c->reply);
-    else if (!handshake_host(&c->all->rules, host)) {
-        fail_set(&f, ERR_FORBIDDEN, "This Host is not served here.");
-        reply_fail(&c->reply, &f, 403);
-    } else
-        http_route(c->all->http, &q, &c->reply);
-    return http_conn_has_body(c->wsi) ? refuse_body(c) : begin(c);
+        .method = head->method, .path = head->path, .query = head->query, .if_none_match = ""};
+    char match[512];
+
+    if (head_list(head, "if-none-match", match, sizeof match)) q.if_none_match = match;
+    http_route(c->all->http, &q, &c->http->reply);
+    return head_body(head) ? refuse_body(c, head) : begin(c, head->close);
+}
+
+/* One whole head. false: the connection is gone, or is a WebSocket now. */
+static bool answer(struct conn *c, const struct head *head)
+{
+    struct fail f;
+    int status;
+
+    if (c->over) return too_many(c, head);
+    if (upgrade_wanted(head)) {
+        status = upgrade_check(c, head, &f);
+        if (status) return refuse(c, head->method, &f, status);
+        upgrade_begin(c, head);
+        return false;
+    }
+    status = upgrade_check_plain(c, head, &f);
+    return status ? refuse(c, head->method, &f, status) : serve(c, head);
+}
+
+/* Answer the requests that have come whole. */
+static void take_heads(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    struct fail f;
+
+    while (h->state == READING) {
+        size_t n = head_length(h->in, h->n);
+        char bytes[HEAD_BYTES];
+        struct head head;
+        int status;
+
+        if (n > HEAD_BYTES || (!n && h->n >= HEAD_BYTES)) {
+            too_long(c);
+            return;
+        }
+        if (!n) return;
+        memcpy(bytes, h->in, n);
+        h->n -= n;
+        memmove(h->in, h->in + n, h->n);
+        status = head_parse(&head, bytes, n, &f);
+        if (status ? !refuse(c, head.method, &f, status) : !answer(c, &head)) return;
+    }
+}
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+/* Room for more of the head; false: no memory. */
+static bool make_room(struct http_conn *h)
+{
+    size_t cap = h->cap ? 2 * h->cap : FIRST_BYTES;
+    char *in;
+
+    if (h->n < h->cap) return true;
+    in = realloc(h->in, cap);
+    if (!in) return false;
+    h->in = in;
+    h->cap = cap;
+    return true;
+}
+
+static void read_some(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    ssize_t n;
+
+    if (!make_room(h)) {
+        conn_free(c);
+        return;
+    }
+    n = recv(h->fd, h->in + h->n, h->cap - h->n, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) {
+        conn_free(c);
+        return;
+    }
+    if (!h->n) set_timer(c, HEAD_SECONDS);
+    h->n += (size_t)n;
+    take_heads(c);
+}
+
+static void drop_some(struct conn *c)
+{
+    char bytes[CHUNK_BYTES];
+    ssize_t n = recv(c->http->fd, bytes, sizeof bytes, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n > 0) c->http->dropped += n;
+    if (n <= 0 || c->http->dropped > LINGER_BYTES) conn_free(c);
+}
+
+void http_conn_event(struct conn *c, uint32_t events)
+{
+    switch (c->http->state) {
+    case READING: read_some(c); break;
+    case LINGERING: drop_some(c); break;
+    case WRITING:
+        if (events & (EPOLLERR | EPOLLHUP))
+            conn_free(c);
+        else if (write_some(c) && c->http->state == READING)
+            take_heads(c);
+    }
 }

@@ -1,4 +1,9 @@
-/* net - the context of libwebsockets, its callbacks by protocol, and the loop. */
+/* net - the context of libwebsockets, its callbacks by protocol, and the loop.
+ *
+ * libwebsockets polls; what is not a WebSocket is a descriptor that it only watches: the listening
+ * socket, the signals, the epoll instance of connections that speak HTTP, and the one timer. Work that
+ * is due is never a timer of libwebsockets: those run before it polls, and what they cause would wait
+ * until something else ends the poll. */
 #include "server/net/net.h"
 
 #include "server/base/clock.h"
@@ -7,30 +12,38 @@
 #include "server/net/handshake.h"
 #include "server/net/http_conn.h"
 #include "server/net/listen.h"
-#include "server/net/upgrade.h"
 #include "server/net/ws_conn.h"
 
-#include <assert.h>
 #include <libwebsockets.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { HEADER_SECONDS = 10 }; /* for a request's headers to arrive */
+enum {
+    SHAKE_SECONDS = 10,      /* for libwebsockets to answer a request that it has whole */
+    SHAKES = 64,             /* such requests at a time: each is answered when it is given */
+    EVENTS = 256,            /* of epoll, in one turn */
+    RX_BYTES = 1024,         /* of a WebSocket's buffer, which each connection keeps */
+    OTHER_DESCRIPTORS = 1024 /* that may have lower numbers than a connection's */
+};
 
 struct net {
     struct net_conf conf;
     struct conns conns;
     struct lws_context *context;
-    struct lws_vhost *vhost;
-    lws_sorted_usec_list_t alarm;
-    lws_retry_bo_t idle;
-    int listen_fd, signal_fd, spare_fd;
+    lws_retry_bo_t no_pings;
+    int listen_fd, signal_fd, timer_fd, spare_fd;
+    int64_t alarm_us, armed_us; /* what net_alarm() asked for; what the timer is set to */
     char url[96];
     int port;
+    bool adopted; /* libwebsockets closes the descriptors */
     bool stopping, closed;
+    char own[256]; /* this machine's name */
 };
 
 static struct net *net_of(struct lws *wsi)
@@ -38,48 +51,113 @@ static struct net *net_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-/* --- callbacks --------------------------------------------------------------------------------- */
+/* --- the timer ----------------------------------------------------------------------------------- */
+
+static void arm(struct net *n, int64_t at_us)
+{
+    struct itimerspec when = {.it_value = {at_us / 1000000, at_us % 1000000 * 1000}};
+
+    if (at_us == n->armed_us) return;
+    n->armed_us = at_us;
+    if (at_us == INT64_MAX) memset(&when, 0, sizeof when);
+    timerfd_settime(n->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* A callback that ran before the poll has left something to do. */
+static void stir(void *net)
+{
+    arm(net, 1);
+}
+
+static void make_round(struct net *n)
+{
+    struct timer *due;
+    int64_t next;
+
+    while ((due = wheel_due(&n->conns.wheel, clock_us())))
+        conn_timer(conn_of(due));
+    n->conf.round(n->conf.arg);
+    next = wheel_next(&n->conns.wheel);
+    arm(n, n->alarm_us < next ? n->alarm_us : next);
+}
+
+/* --- callbacks ----------------------------------------------------------------------------------- */
+
+static int on_timer(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
+                    size_t len)
+{
+    struct net *n = net_of(wsi);
+    uint64_t times;
+
+    (void)user, (void)in, (void)len;
+    if (why == LWS_CALLBACK_RAW_RX_FILE && read(n->timer_fd, &times, sizeof times) > 0)
+        n->armed_us = INT64_MAX; /* the round that follows does the work */
+    return 0;
+}
 
 static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                      size_t len)
 {
-    (void)user, (void)in, (void)len;
-    if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     struct net *n = net_of(wsi);
     struct address from;
+
+    (void)user, (void)in, (void)len;
+    if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     for (int fd; (fd = listen_accept(n->listen_fd, &n->spare_fd, &from)) >= 0;)
         if (n->stopping)
             close(fd);
         else
-            conn_accept(&n->conns, n->vhost, fd, &from);
+            conn_accept(&n->conns, fd, &from);
     return 0;
 }
 
 static int on_signal(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                      size_t len)
 {
-    (void)user, (void)in, (void)len;
-    if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     struct net *n = net_of(wsi);
     struct signalfd_siginfo info;
+
+    (void)user, (void)in, (void)len;
+    if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     while (read(n->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
         n->conf.signal(n->conf.arg, (int)info.ssi_signo);
     return 0;
 }
 
-static int on_http(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in, size_t len)
+static int on_epoll(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
+                    size_t len)
+{
+    struct net *n = net_of(wsi);
+    struct epoll_event events[EVENTS];
+    int got;
+
+    (void)user, (void)in, (void)len;
+    if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
+    got = epoll_wait(n->conns.epoll_fd, events, EVENTS, 0);
+    for (int i = 0; i < got; i++)
+        http_conn_event(events[i].data.ptr, events[i].events);
+    return 0;
+}
+
+/* A request of our own writing that becomes a WebSocket, and the end of every connection. */
+static int on_shake(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
+                    size_t len)
 {
     struct conn *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
-    (void)user;
-    if (!c) return 0;
-    c->wsi = wsi;
+
+    (void)user, (void)in, (void)len;
     switch (why) {
-    case LWS_CALLBACK_HTTP: return http_conn_request(c, in, len);
-    case LWS_CALLBACK_HTTP_WRITEABLE: return http_conn_writeable(c);
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade_confirm(c);
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        c = net_of(wsi)->conns.upgrading;
+        lws_set_opaque_user_data(wsi, c);
+        if (c) c->wsi = wsi;
+        return c ? 0 : -1;
+    case LWS_CALLBACK_HTTP: return -1;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return -1; /* no WebSocket without subprotocol */
     case LWS_CALLBACK_WSI_DESTROY:
+        if (!c) return 0;
         lws_set_opaque_user_data(wsi, NULL);
+        if (c->all->upgrading == c) c->all->upgrading = NULL;
         conn_free(c);
         return 0;
     default: return 0;
@@ -89,21 +167,24 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons why, void *user, v
 static int on_ws(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in, size_t len)
 {
     struct conn *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+
     (void)user;
     if (why == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
         struct net *n = net_of(wsi);
+
         n->conf.events(n->conf.arg);
         return 0;
     }
     return c ? ws_conn_event(c, why, in, len) : 0;
 }
 
-/* The names of all but the second cannot be asked for: handshake refuses them. */
 static const struct lws_protocols PROTOCOLS[] = {
-    {.name = "darkroom-http", .callback = on_http},
-    {.name = HANDSHAKE_SUBPROTOCOL, .callback = on_ws, .rx_buffer_size = 4096},
+    {.name = "darkroom-shake", .callback = on_shake},
+    {.name = HANDSHAKE_SUBPROTOCOL, .callback = on_ws, .rx_buffer_size = RX_BYTES},
     {.name = "darkroom-listen", .callback = on_listen},
     {.name = "darkroom-signal", .callback = on_signal},
+    {.name = "darkroom-epoll", .callback = on_epoll},
+    {.name = "darkroom-timer", .callback = on_timer},
     {0},
 };
 
@@ -113,7 +194,9 @@ static int open_socket(struct net *n, struct fail *f)
 {
     struct address at;
     char host[64];
-    int err = address_parse(n->conf.host, n->conf.port, &at, f);
+    int err = handshake_origins(n->conf.origins, f);
+
+    if (!err) err = address_parse(n->conf.host, n->conf.port, &at, f);
     if (!err) err = address_exposure(&at, n->conf.open, f);
     if (!err) err = listen_open(&at, &n->listen_fd, f);
     if (err) return err;
@@ -123,70 +206,118 @@ static int open_socket(struct net *n, struct fail *f)
     return 0;
 }
 
-static int open_signals(struct net *n, struct fail *f)
+static int open_descriptors(struct net *n, struct fail *f)
 {
     sigset_t set;
+
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return n->signal_fd < 0 ? fail_set(f, ERR_IO, "Cannot listen to signals.") : 0;
+    n->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    n->conns.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (n->signal_fd >= 0 && n->timer_fd >= 0 && n->conns.epoll_fd >= 0) return 0;
+    return fail_set(f, ERR_IO, "Cannot make the descriptors of the network loop.");
+}
+
+static struct lws_context *create(struct net *n, struct lws_context_creation_info *info)
+{
+    struct rlimit now, less;
+    struct lws_context *context;
+    rlim_t want = (rlim_t)(n->conns.room + CONN_REFUSED_MAX) + OTHER_DESCRIPTORS;
+
+    /* its tables hold the soft limit, which may be a million; told a smaller number itself, it looks
+     * for every descriptor from the first to the last connection */
+    if (getrlimit(RLIMIT_NOFILE, &now)) return lws_create_context(info);
+    less = now;
+    if (want < less.rlim_cur) less.rlim_cur = want;
+    setrlimit(RLIMIT_NOFILE, &less);
+    context = lws_create_context(info);
+    setrlimit(RLIMIT_NOFILE, &now);
+    return context;
 }
 
 static int open_context(struct net *n, struct fail *f)
 {
-    n->idle = (lws_retry_bo_t){.secs_since_valid_ping = (uint16_t)n->conf.ping_seconds,
-                               .secs_since_valid_hangup = (uint16_t)n->conf.hangup_seconds};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .vhost_name = "darkroom",
-        .server_string = "darkroom",
         .protocols = PROTOCOLS,
         .extensions = NULL, /* permessage-deflate of 4.1.6 corrupts data */
         .user = n,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8,
-        .retry_and_idle_policy = &n->idle,
-        .fd_limit_per_thread = (unsigned)(n->conns.room + CONN_REFUSED_MAX + 16),
-        .max_http_header_pool = (unsigned short)(n->conns.room + CONN_REFUSED_MAX),
-        .timeout_secs = HEADER_SECONDS,
-        .keepalive_timeout = HTTP_CONN_KEEP_SECONDS,
+        .retry_and_idle_policy = &n->no_pings,
+        .max_http_header_pool = SHAKES,
+        .timeout_secs = SHAKE_SECONDS,
     };
-    n->context = lws_create_context(&info);
-    n->vhost = n->context ? lws_create_vhost(n->context, &info) : NULL;
-    return n->vhost ? 0 : fail_set(f, ERR_INTERNAL, "libwebsockets does not start.");
+
+    n->context = create(n, &info);
+    n->conns.vhost = n->context ? lws_create_vhost(n->context, &info) : NULL;
+    return n->conns.vhost ? 0 : fail_set(f, ERR_INTERNAL, "libwebsockets does not start.");
 }
 
 static int adopt_file(struct net *n, int fd, const char *protocol, struct fail *f)
 {
-    lws_adopt_desc_t adopt = {
-        .vh = n->vhost, .type = LWS_ADOPT_RAW_FILE_DESC, .fd.filefd = fd, .vh_prot_name = protocol};
+    lws_adopt_desc_t adopt = {.vh = n->conns.vhost,
+                              .type = LWS_ADOPT_RAW_FILE_DESC,
+                              .fd.filefd = fd,
+                              .vh_prot_name = protocol};
+
     if (lws_adopt_descriptor_vhost_via_info(&adopt)) return 0;
     return fail_set(f, ERR_INTERNAL, "libwebsockets does not take %s.", protocol);
+}
+
+static int adopt_files(struct net *n, struct fail *f)
+{
+    int err = adopt_file(n, n->listen_fd, "darkroom-listen", f);
+
+    n->adopted = true;
+    if (!err) err = adopt_file(n, n->signal_fd, "darkroom-signal", f);
+    if (!err) err = adopt_file(n, n->conns.epoll_fd, "darkroom-epoll", f);
+    if (!err) err = adopt_file(n, n->timer_fd, "darkroom-timer", f);
+    return err;
+}
+
+static void init_conns(struct net *n)
+{
+    const struct net_conf *conf = &n->conf;
+
+    if (gethostname(n->own, sizeof n->own - 1)) n->own[0] = 0;
+    n->conns = (struct conns){
+        .room = listen_room(conf->connections < 60000 ? conf->connections : 60000),
+        .per_ip = conf->connections_per_ip,
+        .epoll_fd = -1,
+        .rules = {.host = conf->host, .origins = conf->origins, .open = conf->open, .own = n->own},
+        .ping_seconds = conf->ping_seconds,
+        .hangup_seconds = conf->hangup_seconds,
+        .log = conf->log,
+        .http = conf->http,
+        .frame_lag = conf->frame_lag,
+        .stir = stir,
+        .net = n,
+        .arg = conf->arg,
+        .session = conf->greet,
+        .hello = conf->hello,
+    };
+    wheel_init(&n->conns.wheel, clock_us());
 }
 
 int net_new(struct net **out, const struct net_conf *conf, struct fail *f)
 {
     struct net *n = calloc(1, sizeof *n);
+    int err;
+
     *out = NULL;
     if (!n) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the network.");
     n->conf = *conf;
-    n->listen_fd = n->signal_fd = -1;
+    n->listen_fd = n->signal_fd = n->timer_fd = -1;
+    n->alarm_us = n->armed_us = INT64_MAX;
     n->spare_fd = dup(STDERR_FILENO);
-    n->conns = (struct conns){
-        .room = listen_room(conf->connections < 60000 ? conf->connections : 60000),
-        .per_ip = conf->connections_per_ip,
-        .rules = {.host = conf->host, .origins = conf->origins, .open = conf->open},
-        .http = conf->http,
-        .frame_lag = conf->frame_lag,
-        .arg = conf->arg,
-        .session = conf->greet,
-        .hello = conf->hello,
-    };
-    int err = open_socket(n, f);
-    if (!err) err = open_signals(n, f);
+    init_conns(n);
+    err = open_socket(n, f);
+    if (!err) err = open_descriptors(n, f);
     if (!err) err = open_context(n, f);
-    if (!err) err = adopt_file(n, n->listen_fd, "darkroom-listen", f);
-    if (!err) err = adopt_file(n, n->signal_fd, "darkroom-signal", f);
+    if (!err) err = adopt_files(n, f);
     if (err)
         net_free(n);
     else
@@ -197,13 +328,16 @@ int net_new(struct net **out, const struct net_conf *conf, struct fail *f)
 void net_free(struct net *n)
 {
     if (!n) return;
-    bool adopted = n->vhost != NULL; /* libwebsockets closes what it has adopted */
-    n->stopping = n->conns.freeing = true;
+    n->stopping = true;
     if (n->context) lws_context_destroy(n->context);
     while (n->conns.first)
         conn_free(n->conns.first);
-    if (!adopted && n->listen_fd >= 0) close(n->listen_fd);
-    if (!adopted && n->signal_fd >= 0) close(n->signal_fd);
+    if (!n->adopted) {
+        int fds[] = {n->listen_fd, n->signal_fd, n->timer_fd, n->conns.epoll_fd};
+
+        for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+            if (fds[i] >= 0) close(fds[i]);
+    }
     if (n->spare_fd >= 0) close(n->spare_fd);
     free(n);
 }
@@ -225,9 +359,9 @@ int net_sessions(const struct net *n)
 
 void net_run(struct net *n)
 {
-    n->conf.round(n->conf.arg);
+    make_round(n);
     while (!n->closed && lws_service(n->context, 0) >= 0)
-        n->conf.round(n->conf.arg);
+        make_round(n);
 }
 
 void net_stop(struct net *n)
@@ -235,18 +369,9 @@ void net_stop(struct net *n)
     n->closed = true;
 }
 
-static void rang(lws_sorted_usec_list_t *sul)
-{
-    (void)sul; /* the round that follows every service call does the work */
-}
-
 void net_alarm(struct net *n, int64_t at_us)
 {
-    int64_t in = at_us - clock_us();
-    if (at_us == INT64_MAX)
-        lws_sul_cancel(&n->alarm);
-    else
-        lws_sul_schedule(n->context, 0, &n->alarm, rang, in > 1 ? in : 1);
+    n->alarm_us = at_us;
 }
 
 void net_wake(void *net)

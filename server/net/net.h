@@ -33,11 +33,11 @@ struct net_conf {
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */
     struct session *(*greet)(void *arg, void (*want_write)(void *), void *conn);
-    /* Its first message, or NULL while there is none: nothing is read from it until net_resume(). */
+    /* Its first message, or NULL while there is none: one command is read until net_resume(). */
     struct blob *(*hello)(void *arg);
     void (*events)(void *arg);            /* net_wake() was called */
     void (*signal)(void *arg, int which); /* SIGTERM or SIGINT came */
-    void (*round)(void *arg);             /* after every round of inputs */
+    void (*round)(void *arg);             /* after every round of inputs; ends with net_alarm() */
 };
 
 /* Binds, and takes over SIGTERM and SIGINT, which the caller has blocked in all threads. ERR_USAGE,

@@ -1,8 +1,9 @@
-/* session - fragments are joined, too long ones are skipped to their end, each mistake is said once. */
+/* session - fragments are joined, too long ones are skipped to their end, each mistake is told once. */
 #include "server/net/session.h"
 
 #include "proto/limits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,9 @@ struct session {
     bool greeted;
     void (*want_write)(void *);
     void *arg;
-    char *text; /* the message so far, LIMIT_MESSAGE_BYTES when allocated */
-    size_t len;
+    char *text; /* the message so far, or the one that is held; cap bytes */
+    size_t len, cap;
+    bool held;     /* whole, and waits for hello */
     bool skipping; /* the rest of a message that was refused */
 };
 
@@ -36,16 +38,14 @@ int session_new(struct session **out, struct hub *hub, void (*want_write)(void *
     return 0;
 }
 
-void session_hello(struct session *s, struct blob *hello)
-{
-    s->hello = hello;
-    s->greeted = true;
-    s->want_write(s->arg);
-}
-
 bool session_greeted(const struct session *s)
 {
     return s->greeted;
+}
+
+bool session_reads(const struct session *s)
+{
+    return !s->held;
 }
 
 void session_free(struct session *s, int64_t now)
@@ -75,22 +75,49 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
     hub_error(s->hub, now, s->peer, &f);
 }
 
+static void refuse_long(struct session *s, int64_t now, const struct session_piece *p)
+{
+    struct fail f;
+
+    (void)p;
+    fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
+    s->skipping = true;
+    s->len = 0;
+    hub_error(s->hub, now, s->peer, &f);
+}
+
+/* Room for `more` bytes behind the text; false: no memory. */
+static bool grow(struct session *s, size_t more)
+{
+    size_t need = s->len + more, cap = need < 4096 ? 4096 : 2 * need;
+    char *text;
+
+    if (need <= s->cap) return true;
+    text = realloc(s->text, cap);
+    if (!text) return false;
+    s->text = text;
+    s->cap = cap;
+    return true;
+}
+
+/* Long messages are rare; thousands of idle connections are not. */
+static void forget_text(struct session *s)
+{
+    free(s->text);
+    s->text = NULL;
+    s->len = s->cap = 0;
+}
+
 static void append(struct session *s, int64_t now, const struct session_piece *p)
 {
-    if (p->len > LIMIT_MESSAGE_BYTES - s->len) {
-        struct fail f;
-        fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
-        s->skipping = true;
-        s->len = 0;
-        hub_error(s->hub, now, s->peer, &f);
-        return;
-    }
-    if (!s->text && !(s->text = malloc(LIMIT_MESSAGE_BYTES))) {
+    if (p->len > LIMIT_MESSAGE_BYTES - s->len)
+        refuse_long(s, now, p);
+    else if (!grow(s, p->len))
         refuse(s, now, ERR_OUT_OF_MEMORY, "No memory for the message.", "Send it again later.");
-        return;
+    else {
+        if (p->len) memcpy(s->text + s->len, p->bytes, p->len);
+        s->len += p->len;
     }
-    if (p->len) memcpy(s->text + s->len, p->bytes, p->len);
-    s->len += p->len;
 }
 
 static void take(struct session *s, int64_t now, const struct session_piece *p)
@@ -101,23 +128,35 @@ static void take(struct session *s, int64_t now, const struct session_piece *p)
         if (p->binary)
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
-        else if (p->last && p->len <= LIMIT_MESSAGE_BYTES) {
+        else if (p->last && s->greeted && p->len <= LIMIT_MESSAGE_BYTES) {
             hub_text(s->hub, now, s->peer, p->bytes, p->len); /* whole already: no copy */
             return;
         }
     }
     if (!s->skipping) append(s, now, p);
     if (!p->last || s->skipping) return;
+    s->held = !s->greeted;
+    if (s->held) return;
     hub_text(s->hub, now, s->peer, s->text, s->len);
-    free(s->text); /* long messages are rare; thousands of idle connections are not */
-    s->text = NULL;
-    s->len = 0;
+    forget_text(s);
 }
 
 void session_receive(struct session *s, int64_t now, const struct session_piece *p)
 {
+    assert(!s->held);
     if (session_is_slow(s)) return;
     take(s, now, p);
+}
+
+void session_hello(struct session *s, int64_t now, struct blob *hello)
+{
+    s->hello = hello;
+    s->greeted = true;
+    s->want_write(s->arg);
+    if (!s->held) return;
+    s->held = false;
+    hub_text(s->hub, now, s->peer, s->text, s->len);
+    forget_text(s);
 }
 
 struct blob *session_next(struct session *s, int64_t now, bool *binary)
@@ -132,6 +171,11 @@ struct blob *session_next(struct session *s, int64_t now, bool *binary)
 void session_error(struct session *s, int64_t now, const struct fail *why)
 {
     hub_error(s->hub, now, s->peer, why);
+}
+
+size_t session_backlog(const struct session *s)
+{
+    return hub_backlog(s->peer);
 }
 
 bool session_is_slow(const struct session *s)

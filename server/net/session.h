@@ -20,20 +20,24 @@ struct session_piece {
     bool first, last, binary;
 };
 
-/* want_write(arg): there is something for session_next(). Nothing is sent, and nothing may be
- * received, before session_hello(). ERR_OUT_OF_MEMORY. */
+/* want_write(arg): there is something for session_next(). Nothing is sent before session_hello(), and
+ * a message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
 int session_new(struct session **out, struct hub *, void (*want_write)(void *), void *arg,
                 struct fail *f);
 void session_free(struct session *, int64_t now); /* NULL is fine */
 
 /* The first message; takes the reference. */
-void session_hello(struct session *, struct blob *hello);
+void session_hello(struct session *, int64_t now, struct blob *hello);
 bool session_greeted(const struct session *);
+/* May session_receive() be called? Not while a message is held. */
+bool session_reads(const struct session *);
 
 void session_receive(struct session *, int64_t now, const struct session_piece *);
 /* The next message to send (the caller owns the reference) or NULL. */
 struct blob *session_next(struct session *, int64_t now, bool *binary);
-/* More waits to be read than a connection may hold: close it with 4008. */
+/* Bytes of answers that wait to be sent. */
+size_t session_backlog(const struct session *);
+/* More waits to be sent than a connection may hold: close it with 4008. */
 bool session_is_slow(const struct session *);
 
 /* Tell the client something about the connection itself. */

@@ -1,62 +1,102 @@
-/* upgrade - checked twice, as libwebsockets asks: before it upgrades, before it chooses a protocol. */
+/* upgrade - only the values that were checked are written into the new request. */
 #include "server/net/upgrade.h"
 
-#include "server/net/handshake.h"
+#include "server/base/clock.h"
 #include "server/net/http_conn.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-/* 0, or the status of a refusal. Every header is copied: what libwebsockets passes may be moved. */
-int upgrade_check(struct conn *c, struct fail *f)
+enum { WARN_US = 60000000 }; /* between two log lines about the same header */
+
+bool upgrade_wanted(const struct head *h)
 {
-    char up[32], connection[64], version[8], key[64], protocols[128], host[256], origin[256],
-        path[64];
-    struct lws *wsi = c->wsi;
-    conn_header(wsi, WSI_TOKEN_UPGRADE, up, sizeof up);
-    conn_header(wsi, WSI_TOKEN_CONNECTION, connection, sizeof connection);
-    conn_header(wsi, WSI_TOKEN_VERSION, version, sizeof version);
-    conn_header(wsi, WSI_TOKEN_KEY, key, sizeof key);
-    conn_header(wsi, WSI_TOKEN_PROTOCOL, protocols, sizeof protocols);
-    conn_header(wsi, WSI_TOKEN_HOST, host, sizeof host);
-    conn_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin);
-    conn_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
-    struct handshake s = {.method = conn_method(wsi),
-                          .path = path,
+    return head_has(h, "upgrade", "websocket");
+}
+
+/* --- what is refused ----------------------------------------------------------------------------- */
+
+/* Say in the log what came and what to do, for whoever set up the proxy. */
+static int warn(struct conn *c, int status, const struct fail *f)
+{
+    static const char *const headers[CONN_WARNINGS] = {"Host", "Origin", "Upgrade"};
+    int64_t now = clock_us();
+
+    for (int i = 0; i < CONN_WARNINGS && status; i++) {
+        int64_t *last = &c->all->warned_us[i];
+
+        if (strcmp(f->field, headers[i]) != 0 || (*last && now - *last < WARN_US)) continue;
+        *last = now;
+        log_warn(c->all->log, "refused: %s %s", f->message, f->hint);
+    }
+    return status;
+}
+
+int upgrade_check(struct conn *c, const struct head *h, struct fail *f)
+{
+    char up[64], connection[128], protocols[256];
+    struct handshake s = {.method = h->method,
+                          .path = h->path,
                           .upgrade = up,
                           .connection = connection,
-                          .version = version,
-                          .key = key,
+                          .version = head_value(h, "sec-websocket-version"),
+                          .key = head_value(h, "sec-websocket-key"),
                           .protocols = protocols,
-                          .host = host,
-                          .origin = origin};
-    if (c->over) {
-        fail_set(f, ERR_RATE_LIMITED, "There are too many connections.");
-        f->retry_after_ms = 5000;
-        return 503;
-    }
-    /* an Origin too long to be copied is not "no Origin" */
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) && !*origin) snprintf(origin, 2, "?");
-    if (http_conn_has_body(wsi)) {
+                          .host = head_value(h, "host"),
+                          .origin = head_value(h, "origin"),
+                          .old = h->old};
+
+    if (head_body(h)) {
         fail_set(f, ERR_BAD_REQUEST, "An upgrade carries no body.");
         return 400;
     }
-    return handshake_check(&c->all->rules, &s, f);
+    head_list(h, "upgrade", up, sizeof up);
+    head_list(h, "connection", connection, sizeof connection);
+    head_list(h, "sec-websocket-protocol", protocols, sizeof protocols);
+    return warn(c, handshake_check(&c->all->rules, &s, f), f);
 }
 
-/* Answer at once, headers and body: libwebsockets ends the transaction when told 1. */
-static int refuse_upgrade(struct conn *c, const struct fail *why, int status)
+int upgrade_check_plain(struct conn *c, const struct head *h, struct fail *f)
 {
-    struct http_reply r;
-    bool body = http_conn_has_body(c->wsi);
-    reply_fail(&r, why, status);
-    bool bad = http_conn_write_whole(c->wsi, &r, body);
-    reply_free(&r);
-    return bad || body ? -1 : 1;
+    int status = handshake_check_host(&c->all->rules, head_value(h, "host"), f);
+
+    if (status || strcmp(h->path, HANDSHAKE_PATH) != 0 || strcmp(h->method, "GET") != 0)
+        return warn(c, status, f);
+    handshake_missing(h->old, f);
+    return warn(c, 400, f);
 }
 
-int upgrade_confirm(struct conn *c)
+/* --- handing over -------------------------------------------------------------------------------- */
+
+/* The request as libwebsockets is to read it, and what the client sent behind its own. */
+static void write_request(struct text *t, const struct head *h, const char *rest, size_t n)
 {
-    struct fail f = {0};
-    int status = upgrade_check(c, &f);
-    return status ? refuse_upgrade(c, &f, status) : 0;
+    text_init(t, 0, 2 * HEAD_BYTES);
+    text_printf(t,
+                "GET " HANDSHAKE_PATH " HTTP/1.1\r\nHost: darkroom\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Protocol: " HANDSHAKE_SUBPROTOCOL "\r\n\r\n",
+                head_value(h, "sec-websocket-key"));
+    text_bytes(t, rest, n);
+}
+
+void upgrade_begin(struct conn *c, const struct head *h)
+{
+    struct conns *all = c->all;
+    struct text t;
+    char *rest;
+    size_t n;
+    int fd = http_conn_release(c, &rest, &n);
+
+    write_request(&t, h, rest, n);
+    free(rest);
+    all->upgrading = c;
+    if (t.code)
+        close(fd);
+    else /* answers at once; closes fd when it fails */
+        lws_adopt_socket_vhost_readbuf(all->vhost, fd, t.at, t.len);
+    if (all->upgrading == c && !c->wsi) conn_free(c);
+    all->upgrading = NULL;
+    text_free(&t);
 }

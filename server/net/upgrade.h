@@ -1,13 +1,19 @@
-/* upgrade - from HTTP to WebSocket: the request's headers are checked, a refusal is written.
- * Thread: the loop's. */
+/* upgrade - from HTTP to WebSocket: the request is checked here, and libwebsockets is given the socket
+ * with a request of our own writing, so that it never parses what a client wrote as HTTP.
+ * What proxies spoil (Host, Origin, Upgrade) is logged once a minute. Thread: the loop's. */
 #ifndef SERVER_NET_UPGRADE_H
 #define SERVER_NET_UPGRADE_H
 
+#include "server/http/head.h"
 #include "server/net/conn.h"
 
-/* 0, or the HTTP status of a refusal with the reason in f. */
-int upgrade_check(struct conn *, struct fail *f);
-/* LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: checks, and answers a refusal. What the callback returns. */
-int upgrade_confirm(struct conn *);
+/* Does the request ask for a WebSocket? */
+bool upgrade_wanted(const struct head *);
+/* May it, and is its form right? 0, or the HTTP status of a refusal with the reason in f. */
+int upgrade_check(struct conn *, const struct head *, struct fail *f);
+/* A request that does not ask: may it, by its Host, and is it not for the WebSocket's own path? */
+int upgrade_check_plain(struct conn *, const struct head *, struct fail *f);
+/* Hand the connection to libwebsockets; it may be gone afterwards. */
+void upgrade_begin(struct conn *, const struct head *);
 
 #endif

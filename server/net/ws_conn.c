@@ -2,41 +2,150 @@
 #include "server/net/ws_conn.h"
 
 #include "server/base/clock.h"
-#include "server/net/upgrade.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
-enum { CLOSE_SLOW = 4008 };
+enum {
+    CLOSE_SLOW = 4008,
+    CLOSE_SILENT = 4009,
+    FULL_BYTES = 256 << 10, /* of answers that wait: no further commands are read .. */
+    ROOM_BYTES = 64 << 10,  /* .. until no more than this are left */
+    SLOW_SECONDS = 5,       /* who is full is looked at so often .. */
+    SLOW_LOOKS = 4,         /* .. and does not read when it has taken nothing in so many looks */
+    CLOSE_SECONDS = 5,      /* for the close frame to get out */
+    SECOND_US = 1000000
+};
 
 static void want_write(void *arg)
 {
     struct conn *c = arg;
-    if (!c->all->freeing) lws_callback_on_writable(c->wsi);
+
+    lws_callback_on_writable(c->wsi);
 }
 
+/* From a callback: close with this code. */
 static int hang_up(struct conn *c, int code, const char *reason)
 {
     unsigned char text[64];
     size_t n = strlen(reason);
+
     memcpy(text, reason, n);
     lws_close_reason(c->wsi, (enum lws_close_status)code, text, n);
     return -1;
 }
 
-/* Before hello nothing is read: what a client sends meanwhile waits in its socket. */
+static const char *reason_of(int code)
+{
+    return code == CLOSE_SLOW ? "slow" : code == CLOSE_SILENT ? "silent" : "internal";
+}
+
+/* --- reading or not ------------------------------------------------------------------------------ */
+
+static void look_again(struct conn *c, int64_t at_us)
+{
+    wheel_set(&c->all->wheel, &c->timer, at_us);
+}
+
+/* What the kernel knows: when the last byte came, of whatever frame, read by us or not; how much of
+ * what we sent has arrived. All zero when it does not say. */
+static struct tcp_info ask_kernel(const struct conn *c)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+
+    getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &n);
+    return info;
+}
+
+/* Stop reading from a client that has much to read itself, and go on when it has. */
+static void control_flow(struct conn *c)
+{
+    size_t waits = session_backlog(c->session);
+    bool full = waits > (c->full ? ROOM_BYTES : FULL_BYTES);
+    bool deaf = full || !session_reads(c->session);
+
+    if (full && !c->full) {
+        c->acked = ask_kernel(c).tcpi_bytes_acked;
+        c->looks = 0;
+        look_again(c, clock_us() + (int64_t)SLOW_SECONDS * SECOND_US);
+    }
+    c->full = full;
+    if (deaf != c->deaf) lws_rx_flow_control(c->wsi, !deaf);
+    c->deaf = deaf;
+}
+
 void ws_conn_hello(struct conn *c)
 {
     struct blob *hello = c->all->hello(c->all->arg);
-    lws_rx_flow_control(c->wsi, hello != NULL);
-    if (hello) session_hello(c->session, hello);
+
+    if (!hello) return;
+    session_hello(c->session, clock_us(), hello);
+    control_flow(c);
 }
+
+/* --- looking at it now and then ------------------------------------------------------------------ */
+
+/* From a timer: close when the socket can take the close frame, and without it when it cannot. */
+static void hang_up_soon(struct conn *c, int code)
+{
+    c->close_code = code;
+    look_again(c, clock_us() + (int64_t)CLOSE_SECONDS * SECOND_US);
+    lws_callback_on_writable(c->wsi);
+}
+
+/* It waits to read what it was answered; does it? */
+static void look_at_reader(struct conn *c, int64_t now)
+{
+    uint64_t acked = ask_kernel(c).tcpi_bytes_acked;
+
+    c->looks = acked == c->acked ? c->looks + 1 : 0;
+    c->acked = acked;
+    if (c->looks >= SLOW_LOOKS)
+        hang_up_soon(c, CLOSE_SLOW);
+    else
+        look_again(c, now + (int64_t)SLOW_SECONDS * SECOND_US);
+}
+
+void ws_conn_timer(struct conn *c)
+{
+    int64_t now = clock_us(), ping = (int64_t)c->all->ping_seconds * SECOND_US,
+            hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent = 0;
+
+    if (!c->session) return;
+    if (c->close_code) { /* the close frame did not get out */
+        shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
+        return;
+    }
+    if (c->full) { /* it cannot show that it lives: it is not read */
+        look_at_reader(c, now);
+        return;
+    }
+    if (!c->deaf) silent = (int64_t)ask_kernel(c).tcpi_last_data_recv * 1000;
+    if (silent >= hangup) {
+        hang_up_soon(c, CLOSE_SILENT);
+        return;
+    }
+    if (silent >= ping) {
+        c->ping = true;
+        lws_callback_on_writable(c->wsi);
+    }
+    look_again(c, now - silent + (silent < ping && ping < hangup ? ping : hangup));
+}
+
+/* --- callbacks ----------------------------------------------------------------------------------- */
 
 static int on_open(struct conn *c)
 {
     struct conns *n = c->all;
+    int first = n->ping_seconds < n->hangup_seconds ? n->ping_seconds : n->hangup_seconds;
+
     c->session = n->session(n->arg, want_write, c);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     n->n_sessions++;
+    look_again(c, clock_us() + (int64_t)first * SECOND_US);
     ws_conn_hello(c);
     return 0;
 }
@@ -48,46 +157,76 @@ static int on_receive(struct conn *c, const char *in, size_t len)
                                   .first = lws_is_first_fragment(c->wsi) != 0,
                                   .last = lws_is_final_fragment(c->wsi) != 0,
                                   .binary = lws_frame_is_binary(c->wsi) != 0};
+
     if (!c->session || c->leaving) return 0;
     session_receive(c->session, clock_us(), &piece);
-    return session_is_slow(c->session) ? hang_up(c, CLOSE_SLOW, "slow") : 0;
+    if (session_is_slow(c->session)) return hang_up(c, CLOSE_SLOW, "slow");
+    control_flow(c);
+    return 0;
+}
+
+static int send_ping(struct conn *c)
+{
+    unsigned char buffer[LWS_PRE + 1];
+
+    c->ping = false;
+    lws_callback_on_writable(c->wsi);
+    return lws_write(c->wsi, buffer + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+}
+
+static int send_message(struct conn *c, struct blob *m, bool binary)
+{
+    /* the blob's head is scribbled on by this thread alone; its bytes stay as they are */
+    uint8_t *bytes = (uint8_t *)m->memory + BLOB_HEAD;
+    int64_t now = clock_us();
+    int sent = lws_write(c->wsi, bytes, m->len, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
+
+    blob_unref(m);
+    if (sent < 0) return -1;
+    if (binary && c->all->made_us) {
+        histogram_add(c->all->frame_lag, now - c->all->made_us);
+        c->all->made_us = 0;
+    }
+    if (c->full) control_flow(c);
+    lws_callback_on_writable(c->wsi);
+    return 0;
 }
 
 static int on_writeable(struct conn *c)
 {
     bool binary = false;
+    struct blob *m;
+
     if (!c->session) return 0;
-    if (session_is_slow(c->session)) return hang_up(c, CLOSE_SLOW, "slow");
-    struct blob *m = session_next(c->session, clock_us(), &binary);
-    if (!m) return c->leaving ? hang_up(c, LWS_CLOSE_STATUS_GOINGAWAY, "shutting_down") : 0;
-    /* the blob's head is scribbled on by this thread alone; its bytes stay as they are */
-    uint8_t *bytes = (uint8_t *)m->memory + BLOB_HEAD;
-    int sent = lws_write(c->wsi, bytes, m->len, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
-    blob_unref(m);
-    if (sent < 0) return -1;
-    if (binary && c->all->made_us) {
-        histogram_add(c->all->frame_lag, clock_us() - c->all->made_us);
-        c->all->made_us = 0;
+    if (c->close_code) {
+        wheel_stop(&c->all->wheel, &c->timer); /* from here on libwebsockets sees to the end */
+        return hang_up(c, c->close_code, reason_of(c->close_code));
     }
-    lws_callback_on_writable(c->wsi);
-    return 0;
+    if (session_is_slow(c->session)) return hang_up(c, CLOSE_SLOW, "slow");
+    if (c->ping) return send_ping(c);
+    m = session_next(c->session, clock_us(), &binary);
+    if (m) return send_message(c, m, binary);
+    return c->leaving ? hang_up(c, LWS_CLOSE_STATUS_GOINGAWAY, "shutting_down") : 0;
+}
+
+static void on_closed(struct conn *c)
+{
+    if (c->session) c->all->n_sessions--;
+    session_free(c->session, clock_us());
+    c->session = NULL;
+    wheel_stop(&c->all->wheel, &c->timer);
+    c->all->stir(c->all->net);
 }
 
 int ws_conn_event(struct conn *c, enum lws_callback_reasons why, void *in, size_t len)
 {
-    struct fail f;
     switch (why) {
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return upgrade_check(c, &f) ? -1 : 0;
     case LWS_CALLBACK_ESTABLISHED: return on_open(c);
     case LWS_CALLBACK_RECEIVE: return on_receive(c, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE: return on_writeable(c);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* half a code would be echoed */
         return len == 1 ? hang_up(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "") : 0;
-    case LWS_CALLBACK_CLOSED:
-        if (c->session) c->all->n_sessions--;
-        session_free(c->session, clock_us());
-        c->session = NULL;
-        return 0;
+    case LWS_CALLBACK_CLOSED: on_closed(c); return 0;
     default: return 0;
     }
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static const struct handshake_rules LOCAL = {"127.0.0.1", NULL, false};
+static const struct handshake_rules LOCAL = {"127.0.0.1", NULL, false, NULL};
 static const struct handshake GOOD = {
     .method = "GET",
     .path = "/ws",
@@ -63,6 +63,34 @@ static void handshakes(void **state)
     assert_int_equal(WITH(origin, "http://127.0.0.1:78600"), 403);
     assert_int_equal(WITH(origin, "127.0.0.1:7860"), 403);
     assert_int_equal(WITH(host, ""), 403);
+    struct handshake old = GOOD;
+    old.old = true;
+    assert_int_equal(handshake_check(&LOCAL, &old, &f), 400);
+    assert_string_equal(f.field, "Upgrade");
+    assert_int_equal(WITH(method, "get"), 400);
+}
+
+/* catches: a refusal that a person behind a proxy cannot act on */
+static void causes(void **state)
+{
+    (void)state;
+    struct handshake s = GOOD;
+    struct fail f;
+    s.host = "pictures.example.org";
+    assert_int_equal(handshake_check(&LOCAL, &s, &f), 403);
+    assert_string_equal(f.field, "Host");
+    assert_non_null(strstr(f.message, "pictures.example.org"));
+    assert_non_null(strstr(f.hint, "--origins https://pictures.example.org"));
+    s = GOOD;
+    s.origin = "https://pictures.example.org";
+    assert_int_equal(handshake_check(&LOCAL, &s, &f), 403);
+    assert_string_equal(f.field, "Origin");
+    assert_non_null(strstr(f.message, "https://pictures.example.org"));
+    assert_non_null(strstr(f.hint, "Host"));
+    assert_non_null(strstr(f.hint, "--origins https://pictures.example.org"));
+    handshake_missing(false, &f);
+    assert_string_equal(f.field, "Upgrade");
+    assert_non_null(strstr(f.hint, "Upgrade and Connection"));
 }
 
 /* catches: DNS rebinding, names that only begin or end like an allowed one */
@@ -85,16 +113,68 @@ static void hosts(void **state)
         if (!handshake_host(&LOCAL, good[i])) fail_msg("%s was refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (handshake_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
-    struct handshake_rules open = {"0.0.0.0", NULL, true};
-    assert_true(handshake_host(&open, "any.example:80"));
-    assert_false(handshake_host(&open, ""));
+}
+
+/* catches: with --open, a stranger's name that DNS points here (rebinding); a name of ours refused */
+static void open_hosts(void **state)
+{
+    (void)state;
+    const struct handshake_rules open = {"0.0.0.0", "https://a.example, http://b.example:81", true,
+                                         "Box"};
+    const struct handshake_rules full = {"0.0.0.0", NULL, true, "box.example.org"};
+    const char *good[] = {"10.0.0.5", "10.0.0.5:80",   "[fe80::1]:7860", "localhost",
+                          "box:7860", "box.local:786", "a.example",      "b.example:81",
+                          "otherbox", "BOX.LOCAL"};
+    const char *bad[] = {"",          "evil.example", "10.0.0.5.nip.io",    "box.evil.example",
+                         "b.example", "a.example:81", "xbox.local.example", "box.locals",
+                         "1.2.3.4.5"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!handshake_host(&open, good[i])) fail_msg("%s was refused", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (handshake_host(&open, bad[i])) fail_msg("%s was let in", bad[i]);
+    assert_true(handshake_host(&full, "box.example.org:1"));
+    assert_false(handshake_host(&full, "example.org"));
+}
+
+/* catches: an item of --origins that no browser ever sends, taken without a word */
+static void origin_lists(void **state)
+{
+    (void)state;
+    const char *good[] = {"",
+                          "https://a.example",
+                          "http://b.example:8080,https://[::1]:1",
+                          "http://box",
+                          " https://a.example , https://b.example ",
+                          "http://a.example:443"};
+    const char *bad[] = {"*",
+                         "a.example",
+                         "https://a.example/",
+                         "https://*.a.example",
+                         "https://",
+                         "http://a.example:80",
+                         "https://a.example:443",
+                         "https://a.example:",
+                         "https://a.example:x",
+                         "ftp://a.example",
+                         "HTTPS://a.example",
+                         "https://a b",
+                         "https://ok.example, null",
+                         "https://a.example/x",
+                         "http://a.example:8o"};
+    struct fail f;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (handshake_origins(good[i], &f)) fail_msg("%s was refused: %s", good[i], f.message);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (handshake_origins(bad[i], &f) != ERR_USAGE) fail_msg("%s was taken", bad[i]);
+    assert_int_equal(handshake_origins(NULL, &f), 0);
 }
 
 /* catches: a listed origin that is not let in, or lets others in */
 static void listed_origins(void **state)
 {
     (void)state;
-    struct handshake_rules g = {"127.0.0.1", "https://a.example, http://b.example:8080", false};
+    struct handshake_rules g = {"127.0.0.1", "https://a.example, http://b.example:8080", false,
+                                NULL};
     assert_true(handshake_origin(&g, "https://a.example", "127.0.0.1:7860"));
     assert_true(handshake_origin(&g, "http://b.example:8080", "127.0.0.1:7860"));
     assert_false(handshake_origin(&g, "http://a.example", "127.0.0.1:7860"));
@@ -106,9 +186,9 @@ static void listed_origins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshakes),
-        cmocka_unit_test(hosts),
-        cmocka_unit_test(listed_origins),
+        cmocka_unit_test(handshakes),   cmocka_unit_test(causes),
+        cmocka_unit_test(hosts),        cmocka_unit_test(open_hosts),
+        cmocka_unit_test(origin_lists), cmocka_unit_test(listed_origins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,15 @@ static int set_up(void **state)
     wakes = 0;
     if (harness_open(&harness) || session_new(&session, harness.hub, want_write, NULL, NULL))
         return -1;
-    session_hello(session, blob_copy("{\"type\":\"hello\"}", 16));
+    session_hello(session, 1000, blob_copy("{\"type\":\"hello\"}", 16));
     return 0;
+}
+
+static int set_up_early(void **state)
+{
+    (void)state;
+    wakes = 0;
+    return harness_open(&harness) || session_new(&session, harness.hub, want_write, NULL, NULL);
 }
 
 static int tear_down(void **state)
@@ -135,6 +142,32 @@ static void binary(void **state)
     expect("alive");
 }
 
+/* catches: a command that is answered before hello, lost, or answered twice; one read over it */
+static void held(void **state)
+{
+    (void)state;
+    piece("{\"type\":\"ping\",", 15, true, false, false);
+    assert_true(session_reads(session));
+    piece("\"ref\":\"early\"}", 14, false, true, false);
+    assert_false(session_reads(session));
+    expect_nothing();
+    session_hello(session, 1000, blob_copy("{\"type\":\"hello\"}", 16));
+    assert_true(session_reads(session) && wakes >= 1);
+    whole("{\"type\":\"ping\",\"ref\":\"late\"}");
+    expect("hello");
+    expect("early");
+    expect("late");
+    expect_nothing();
+}
+
+/* catches: a held command that is leaked (address sanitizer) */
+static void held_and_gone(void **state)
+{
+    (void)state;
+    whole("{\"type\":\"ping\"}");
+    assert_false(session_reads(session));
+}
+
 /* catches: answers that pile up without end for a client that does not read */
 static void slow(void **state)
 {
@@ -155,6 +188,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(fragments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(binary, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(held, set_up_early, tear_down),
+        cmocka_unit_test_setup_teardown(held_and_gone, set_up_early, tear_down),
         cmocka_unit_test_setup_teardown(slow, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,118 @@
+"""test_pongs - what keeps a connection alive: pings of both sides, silence, and the end of a silent one."""
+
+import json
+import os
+import select
+import socket
+import struct
+import threading
+import time
+
+from harness import Server, Wire, run
+
+server = Server(None, "--ping-seconds", "1", "--hangup-seconds", "3")
+PONGS = int(os.environ.get("PONGS", "100000"))
+
+
+def pongs():
+    """catches: a pong with another payload than its ping's, as the server's own keepalive wrote over it"""
+    wires, waits, poll = {}, {}, select.epoll()
+    count = {"sent": 0, "got": 0, "theirs": 0}
+
+    def ping(wire):
+        count["sent"] += 1
+        waits[wire] = struct.pack(">QI", count["sent"], count["sent"] % 97) + b"x" * (count["sent"] % 100)
+        wire.send(waits[wire], 9)
+        if count["sent"] % 10 == 0:
+            wire.send(json.dumps({"type": "ping", "ref": "p"}).encode())
+
+    for _ in range(200):
+        wire = Wire(server)
+        wires[wire.socket.fileno()] = wire
+        poll.register(wire.socket, select.EPOLLIN)
+        ping(wire)
+    until = time.monotonic() + 100
+    while count["got"] < PONGS:
+        assert time.monotonic() < until, count
+        for fd, _ in poll.poll(10):
+            wire = wires[fd]
+            assert wire.fill(), ("closed", count)
+            while len(wire.buffer) >= 2 and len(wire.buffer) >= 2 + needs(wire.buffer):
+                opcode, payload = wire.frame()
+                if opcode == 9:
+                    count["theirs"] += 1
+                    wire.send(payload, 10)
+                assert opcode != 8, ("closed", payload, count)
+                if opcode == 10:
+                    assert payload == waits[wire], (payload, waits[wire], count)
+                    count["got"] += 1
+                    ping(wire)
+    for wire in wires.values():
+        wire.close()
+
+
+def needs(buffer):
+    """Bytes of a frame behind its first two; messages here have at most 65,535."""
+    n = buffer[1] & 127
+    if n < 126:
+        return n
+    return 2 + int.from_bytes(buffer[2:4], "big") if len(buffer) >= 4 else 1 << 30
+
+
+def lives(act, seconds=7):
+    """Does a connection that acts once a half second, and answers no ping, stay?"""
+    wire = Wire(server)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        act(wire)
+        time.sleep(0.5)
+    stays = wire.alive()
+    wire.close()
+    return stays
+
+
+def signs_of_life():
+    """catches: a client that is hung up on though it sends: only a pong counted"""
+    acts = {"text": lambda w: w.send(b'{"type":"ping"}'), "ping": lambda w: w.send(b"hi", 9), "pong": lambda w: w.send(b"", 10),
+            "piece": None}
+    found = {}
+
+    def pieces():
+        wire = Wire(server)
+        for i in range(14):
+            wire.send(b" ", 1 if i == 0 else 0, False)
+            time.sleep(0.5)
+        wire.send(b'{"type":"ping"}', 0, True)
+        found["piece"] = wire.message("pong") is not None
+        wire.close()
+    threads = [threading.Thread(target=lambda n=n, a=a: found.__setitem__(n, lives(a))) for n, a in acts.items() if a]
+    threads.append(threading.Thread(target=pieces))
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert all(found.get(name) for name in acts), found
+
+
+def silence():
+    """catches: a silent connection that stays, that is not pinged, or ends without a close frame"""
+    wire = Wire(server)
+    before, pings = time.monotonic(), 0
+    while True:
+        got = wire.frame()
+        assert got, "no close frame"
+        pings += got[0] == 9
+        if got[0] == 8:
+            break
+    took = time.monotonic() - before
+    assert got[1] == (4009).to_bytes(2, "big") + b"silent", got
+    assert pings >= 1 and 2.5 < took < 6, (pings, took)
+    wire.close()
+    gone = Wire(server)  # one that cannot take the close frame ends too
+    gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    gone.send(json.dumps({"type": "ping"}).encode())
+    gone.close()
+    assert Wire(server).alive()
+
+
+run([pongs, signs_of_life, silence])
