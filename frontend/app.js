@@ -5,6 +5,7 @@
 import { Text, pickLanguage } from './i18n/text.js';
 import { Forecast } from './forecast.js';
 import { Session, Store } from './session.js';
+import { parseObject, storedDraft, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { attribute, brief, byId, put } from './view/dom.js';
@@ -42,11 +43,11 @@ let languageChanged = true;
 /** @type {Job[]} */ let cleared = [];
 let askedQuote = '';
 // the last hello of this server, kept so that the form is complete before it connects
-const known = /** @type {any} */ (recall(HELLO));
+const known = tidyHello(parseObject(recall(HELLO)));
 
 const composer = new Composer({ submit, changed });
 const status = new Status();
-const announcer = new Announcer();
+const announcer = new Announcer(() => text);
 const title = new Title();
 const connection = new Connection({
   retry: () => wire.connect(),
@@ -54,7 +55,7 @@ const connection = new Connection({
   dismiss: () => store.dispatch({ do: 'news', news: null }),
 });
 const viewer = new Viewer({
-  use, vary, text: () => text, say: (words) => announcer.say(words),
+  use, vary, text: () => text, say: (sentence) => announcer.say(sentence),
   finished: () => store.state.jobs.filter((job) => job.state === 'done' && job.result),
 });
 const gallery = new Gallery({
@@ -79,8 +80,10 @@ const forecast = new Forecast(quote, browserEnvironment());
 
 /** @param {any} message */
 function receive(message) {
-  session.receive(message.type === 'preview'
-    ? { ...message, image: new Blob([message.image], { type: message.mime }) } : message);
+  if (message.type === 'hello') session.receive(tidyHello(message));
+  else if (message.type === 'preview') {
+    session.receive({ ...message, image: new Blob([message.image], { type: message.mime }) });
+  } else session.receive(message);
   if (message.type === 'stats') forecast.statistics(message);
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
 }
@@ -88,7 +91,7 @@ function receive(message) {
 /** @param {Spec} spec */
 function submit(spec) {
   const key = session.submit(spec);
-  announcer.say(text.say('say.sent', { prompt: brief(spec.prompt) }));
+  announcer.say((t) => t.say('say.sent', { prompt: brief(spec.prompt) }));
   const focusLost = !!document.activeElement?.closest('.empty'); // a clicked example gets hidden
   draw();
   if (focusLost) gallery.card(key)?.focus();
@@ -111,14 +114,15 @@ function use(job) {
   composer.prompt.focus();
   byId('composer').scrollIntoView({ block: 'nearest' });
   store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
-  announcer.say(text.say('notice.filled'));
+  announcer.say((t) => t.say('notice.filled'));
 }
 
 /** @param {string[]} keys */
 function clear(keys) {
   cleared = session.forget(keys);
   store.dispatch({ do: 'news', news: { kind: 'cleared', n: cleared.length, at: now() } });
-  announcer.say(text.say('notice.cleared', { n: cleared.length }));
+  const n = cleared.length;
+  announcer.say((t) => t.say('notice.cleared', { n }));
 }
 
 function undo() {
@@ -175,6 +179,7 @@ function translate() {
   const language = byId('language');
   put(language, text.say('language.switch'));
   attribute(language, 'lang', text.lang === 'zh' ? 'en' : 'zh-Hans');
+  announcer.translate();
   showTheme();
 }
 
@@ -199,7 +204,7 @@ function draw() {
 }
 
 store.listeners.add((state, before) => {
-  for (const words of changes(state, before, text)) announcer.say(words);
+  for (const sentence of changes(state, before)) announcer.say(sentence);
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {
@@ -273,13 +278,12 @@ function keep(name, value) {
   }
 }
 
-/** @param {string} name @returns {any} an object, or null */
+/** @param {string} name */
 function recall(name) {
   try {
-    const kept = JSON.parse(storage?.getItem(name) ?? 'null');
-    return kept && typeof kept === 'object' ? kept : null;
+    return storage?.getItem(name) ?? null;
   } catch {
-    return null; // not JSON
+    return null;
   }
 }
 
@@ -294,8 +298,8 @@ document.addEventListener('visibilitychange', () => {
 session.load();
 if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
-const draft = recall(DRAFT);
-if (typeof draft?.prompt === 'string') composer.fill(draft);
+const draft = storedDraft(recall(DRAFT));
+if (draft) composer.fill(draft);
 if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) {
   composer.prompt.focus({ preventScroll: true });
 }

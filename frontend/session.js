@@ -1,7 +1,9 @@
 // @ts-check
 // session - the page's jobs on the server: submits, watches, resumes and stores them. No DOM.
 
+import { promptFault, promptLimits } from './prompt.js';
 import { EMPTY, TERMINAL, newJob, reduce } from './state.js';
+import { parseObject, storedJob } from './stored.js';
 
 /** @typedef {import('./state.js').State} State */
 /** @typedef {import('./state.js').Action} Action */
@@ -44,20 +46,6 @@ export function toRecord({ key, id, asked, spec, created, state, result, error, 
   return JSON.stringify({ key, id, asked, spec, created, state, result, error, sent, cancelling });
 }
 
-/** A stored job. One that has not ended starts at sequence number 0, so that the server sends its
- * whole present state with the last preview. Null when the text is not such a record.
- * @param {string | null} text @returns {Job | null} */
-export function fromRecord(text) {
-  try {
-    const kept = JSON.parse(text ?? '');
-    if (typeof kept.key !== 'string' || typeof kept.asked?.prompt !== 'string') return null;
-    const job = { ...newJob(kept.key, kept.asked, Number(kept.created) || 0), ...kept };
-    return TERMINAL.has(job.state) ? job : { ...job, state: job.id ? 'queued' : 'sending' };
-  } catch {
-    return null;
-  }
-}
-
 export class Session {
   /** @param {{store: Store, storage: Storage | null, now: () => number, date?: () => number,
    *           send: (message: Message) => boolean, probe?: () => void}} env */
@@ -71,22 +59,44 @@ export class Session {
     /** Submits without an answer, by key: when they were sent on this connection, and what was
      * done about it. @type {Map<string, {at: number, probed: boolean, again: boolean}>} */
     this.unanswered = new Map();
-    /** @type {Map<string, string>} */ this.saved = new Map();
+    /** @type {Map<string, string>} */ this.saved = new Map(); // what is stored, by key
     store.listeners.add((state, before) => this.#remember(state, before));
   }
 
   /** Load the stored jobs, newest first; those over KEPT_MAX are removed. */
   load() {
-    if (!this.storage) return;
-    const jobs = [];
-    for (let i = 0; i < this.storage.length; i++) {
-      const name = this.storage.key(i);
-      const job = name?.startsWith(PREFIX) ? fromRecord(this.storage.getItem(name)) : null;
-      if (job) jobs.push(job);
+    /** @type {Job[]} */ const jobs = [];
+    let unread = 0;
+    for (const [name, text] of this.#records()) {
+      const job = storedJob(name.slice(PREFIX.length), text);
+      if (job) {
+        jobs.push(job);
+        this.saved.set(job.key, text);
+      } else {
+        unread += 1;
+        // another version may be able to read an object
+        if (!parseObject(text)) this.storage?.removeItem(name);
+      }
     }
     jobs.sort((a, b) => b.created - a.created);
-    for (const old of jobs.slice(KEPT_MAX)) this.storage.removeItem(PREFIX + old.key);
-    this.store.dispatch({ do: 'adopt', jobs: jobs.slice(0, KEPT_MAX) });
+    const old = jobs.splice(KEPT_MAX);
+    for (const { key } of old) this.#erase(key);
+    this.store.dispatch({ do: 'adopt', jobs });
+    this.#news('unread', unread);
+    this.#news('dropped', old.length);
+  }
+
+  /** Every stored record with its name. @returns {[string, string][]} */
+  #records() {
+    const { storage } = this;
+    const names = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? '');
+    return names.filter((name) => name.startsWith(PREFIX))
+      .map((name) => [name, storage?.getItem(name) ?? '']);
+  }
+
+  /** @param {'unread' | 'dropped'} kind @param {number} n */
+  #news(kind, n) {
+    if (n) this.store.dispatch({ do: 'news', news: { kind, n, at: this.now() } });
   }
 
   /** Handle one message from the wire. @param {Message} message */
@@ -140,7 +150,7 @@ export class Session {
     if (!event.key?.startsWith(PREFIX)) return;
     const key = event.key.slice(PREFIX.length);
     if (event.newValue === null) this.store.dispatch({ do: 'forget', keys: [key], at: this.now() });
-    const job = fromRecord(event.newValue);
+    const job = event.newValue === null ? null : storedJob(key, event.newValue);
     // a job without an id is still being submitted by the other tab
     if (job?.id && !this.#job(key)) this.adopt([job]);
   }
@@ -196,6 +206,12 @@ export class Session {
 
   /** @param {Job} job */
   #submit(job) {
+    const fault = promptFault(job.asked.prompt, promptLimits(this.store.state.hello));
+    if (fault) {
+      const error = { code: fault.code, values: fault.values };
+      this.store.dispatch({ do: 'refuse', key: job.key, error });
+      return;
+    }
     if (!this.#send(job)) return;
     this.unanswered.set(job.key, { at: this.now(), probed: false, again: false });
     this.store.dispatch({ do: 'sent', key: job.key });
@@ -222,22 +238,28 @@ export class Session {
 
   /** @param {State} state @param {State} before */
   #remember(state, before) {
-    if (!this.storage || state.jobs === before.jobs) return;
+    if (state.jobs === before.jobs) return;
     const now = new Set(state.jobs.map((job) => job.key));
-    for (const job of before.jobs) if (!now.has(job.key)) this.#erase(job.key);
+    const gone = before.jobs.filter((job) => !now.has(job.key));
+    for (const job of gone) this.#erase(job.key);
     const old = new Set(before.jobs);
-    for (const job of state.jobs) if (!old.has(job)) this.#save(job);
+    // removed ones make room for those that were not stored
+    for (const job of state.jobs) {
+      if (!old.has(job) || (gone.length && !this.saved.has(job.key))) this.#save(job);
+    }
+    const n = state.jobs.filter((job) => !this.saved.has(job.key)).length;
+    this.store.dispatch({ do: 'unsaved', n });
   }
 
   /** @param {Job} job */
   #save(job) {
     const record = toRecord(job);
-    if (this.saved.get(job.key) === record) return;
-    this.saved.set(job.key, record);
+    if (!this.storage || this.saved.get(job.key) === record) return;
     try {
-      this.storage?.setItem(PREFIX + job.key, record);
+      this.storage.setItem(PREFIX + job.key, record);
+      this.saved.set(job.key, record);
     } catch {
-      // storage is full or forbidden: the jobs do not survive a reload
+      // storage is full or forbidden: an older record of the job stays, or it is unsaved
     }
   }
 
@@ -247,7 +269,7 @@ export class Session {
     try {
       this.storage?.removeItem(PREFIX + key);
     } catch {
-      // as in #save
+      // forbidden
     }
   }
 }

@@ -10,7 +10,7 @@ import { PHASES } from './wire.js';
 /** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number,
  * seed?: number}} Spec */
 /** @typedef {{code: string, message?: string, hint?: string, field?: string,
- * retry_after_ms?: number}} Failure */
+ * retry_after_ms?: number, values?: Record<string, string | number>}} Failure */
 /** @typedef {{ms: number, at: number}} Due */
 /** @typedef {{url: string, digest: string, width: number, height: number, seed: number,
  * seconds: number}} Result */
@@ -40,8 +40,8 @@ import { PHASES } from './wire.js';
 
 /** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
  * ever: boolean}} ConnectionState */
-/** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled', n?: number,
- * failure?: Failure, at: number}} News */
+/** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
+ * 'dropped', n?: number, failure?: Failure, at: number}} News */
 /** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
 
 /** @typedef {Object} State
@@ -50,15 +50,15 @@ import { PHASES } from './wire.js';
  * @property {readonly Job[]} jobs newest first
  * @property {(Message & {at: number}) | null} stats
  * @property {Quote | null} quote
- * @property {News | null} news the last event that the notice shows */
+ * @property {News | null} news the last event that the notice shows
+ * @property {number} unsaved jobs that this browser does not store: a reload loses their cards */
 
 export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'cancelled', 'lost']));
 
-/** @type {State} */
-export const EMPTY = Object.freeze({
+export const EMPTY = Object.freeze(/** @type {State} */ ({
   connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false },
-  hello: null, jobs: [], stats: null, quote: null, news: null,
-});
+  hello: null, jobs: [], stats: null, quote: null, news: null, unsaved: 0,
+}));
 
 /** A job that has just been submitted. @param {string} key @param {Spec} asked
  * @param {number} created @returns {Job} */
@@ -210,7 +210,7 @@ function message(state, m, at) {
  *  | {do: 'refuse', key: string, error: Failure} | {do: 'adopt', jobs: readonly Job[]} |
  * {do: 'cancel', key: string}
  *  | {do: 'forget', keys: readonly string[], at: number} | {do: 'news', news: News | null}
- *  | {do: 'unquote'}} Action */
+ *  | {do: 'unquote'} | {do: 'unsaved', n: number}} Action */
 
 /** @param {State} state @param {Action} action @returns {State} */
 export function reduce(state, action) {
@@ -234,6 +234,7 @@ export function reduce(state, action) {
       return { ...state, jobs: state.jobs.filter((job) => !gone.has(job.key)) };
     }
     case 'news': return { ...state, news: action.news };
+    case 'unsaved': return state.unsaved === action.n ? state : { ...state, unsaved: action.n };
     case 'unquote': return state.quote ? { ...state, quote: null } : state;
   }
 }

@@ -30,6 +30,13 @@ export default {
     'start.',
   'notice.cleared': { one: 'Removed {n} picture from this page.',
     other: 'Removed {n} pictures from this page.' },
+  'notice.unread': {
+    one: '{n} stored picture cannot be shown: its entry in this browser is damaged or of another ' +
+      'version of this page.',
+    other: '{n} stored pictures cannot be shown: their entries in this browser are damaged or of ' +
+      'another version of this page.' },
+  'notice.dropped': { one: '{n} picture was removed from this page: it keeps the newest 200.',
+    other: '{n} pictures were removed from this page: it keeps the newest 200.' },
   'notice.undo': 'Undo',
   'notice.filled': 'The settings are in the form.',
 
@@ -70,6 +77,10 @@ export default {
   'compose.quote.offline': 'Will be sent as soon as the connection is back.',
   'compose.error.empty': 'Write what you want to see first.',
   'compose.error.long': 'The prompt is too long: {n} bytes, and {max} are allowed. Shorten it.',
+  'compose.error.character':
+    'The prompt has a character that cannot be sent ({character}). It is selected: delete it.',
+  'compose.error.unseen':
+    'The prompt has no character that can be seen. Write what you want to see.',
   'compose.error.range': '{name} goes from {min} to {max}.',
   'compose.error.side':
     '{name} must be a multiple of {step} from {min} to {max}. The nearest is {near}.',
@@ -94,6 +105,11 @@ export default {
   'gallery.title': 'Your pictures',
   'gallery.count': { one: '{n} picture', other: '{n} pictures' },
   'gallery.clear': 'Clear finished',
+  'gallery.unsaved': {
+    one: 'This browser has no room to store {n} picture: after a reload it is not on this page. ' +
+      'Remove others to make room.',
+    other: 'This browser has no room to store {n} pictures: after a reload they are not on this ' +
+      'page. Remove others to make room.' },
   'empty.title': 'Pick one and watch it develop',
   'empty.title.bare': 'Describe a picture and watch it develop',
   'empty.text':
@@ -209,6 +225,12 @@ export default {
 
   'error.no_answer': 'The server gave no answer to this picture.',
   'error.no_answer.todo': 'Try again. If it had arrived after all, it is still made only once.',
+  'error.prompt_character': 'The prompt has a character that cannot be sent ({character}).',
+  'error.prompt_character.todo': 'Use its settings, delete the character and generate again.',
+  'error.prompt_long': 'The prompt is too long: {n} bytes, and {max} are allowed.',
+  'error.prompt_long.todo': 'Use its settings, shorten it and generate again.',
+  'error.prompt_unseen': 'The prompt has no character that can be seen.',
+  'error.prompt_unseen.todo': 'Write what you want to see.',
   'error.bad_request': 'The server did not understand the request.',
   'error.bad_request.todo': 'Reload the page; it may be older than the server.',
   'error.bad_field': 'One of the settings is not possible: {field}.',

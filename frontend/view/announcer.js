@@ -1,77 +1,95 @@
 // @ts-check
 // announcer - announces changes to screen readers, one sentence at a time, but no progress.
 
-import { brief, byId } from './dom.js';
+import { brief, byId, put } from './dom.js';
 import { failureWords } from './errors.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
+/** A sentence in the language of a moment. @typedef {(text: Text) => string} Sentence */
+
 const PAUSE_MS = 1600;
+const FIRST_MS = 100; // a live region that changes while the page loads is not announced
 const WAITING_MAX = 4; // sentences in the queue; the oldest is dropped
+const ANNOUNCED = Object.freeze(['back', 'restarted', 'stopping', 'unread', 'dropped']); // news
 
 export class Announcer {
-  constructor() {
+  /** @param {() => Text} text the present language's */
+  constructor(text) {
+    this.text = text;
     this.place = byId('live');
-    /** @type {string[]} */ this.queue = [];
+    /** @type {Sentence[]} */ this.queue = [];
+    /** @type {Sentence | null} */ this.said = null;
     this.busy = false;
   }
 
-  /** @param {string} words */
-  say(words) {
-    this.queue.push(words);
+  /** @param {Sentence} sentence */
+  say(sentence) {
+    this.queue.push(sentence);
     if (this.queue.length > WAITING_MAX) this.queue.shift();
-    if (!this.busy) this.#next();
+    if (this.busy) return;
+    this.busy = true;
+    setTimeout(() => this.#next(), FIRST_MS);
+  }
+
+  /** The language changed: what stands in the live region is said in the new one. */
+  translate() {
+    if (this.said) put(this.place, this.said(this.text()));
   }
 
   #next() {
-    const words = this.queue.shift();
-    this.busy = words !== undefined;
-    if (words === undefined) return;
-    this.place.textContent = words;
+    const sentence = this.queue.shift();
+    this.busy = sentence !== undefined;
+    if (sentence === undefined) return;
+    this.said = sentence;
+    this.place.textContent = sentence(this.text());
     setTimeout(() => this.#next(), PAUSE_MS);
   }
 }
 
 /** The sentences to announce between two states. @param {State} state
- * @param {State} before @param {Text} text
- * @returns {string[]} */
-export function changes(state, before, text) {
-  const sentences = [];
+ * @param {State} before @returns {Sentence[]} */
+export function changes(state, before) {
+  /** @type {Sentence[]} */ const sentences = [];
   const old = new Map(before.jobs.map((job) => [job.key, job]));
   for (const job of state.jobs) {
     const was = old.get(job.key);
-    if (was && was !== job) sentences.push(...jobChange(job, was, text));
+    const sentence = was && was !== job ? jobChange(job, was) : null;
+    if (sentence) sentences.push(sentence);
   }
   if (state.connection.state === 'waiting' && before.connection.state === 'open') {
-    sentences.push(text.say('notice.retrying'));
+    sentences.push((text) => text.say('notice.retrying'));
   }
   const { news } = state;
-  if (news && news !== before.news
-      && (news.kind === 'back' || news.kind === 'restarted' || news.kind === 'stopping')) {
-    sentences.push(text.say(`notice.${news.kind}`));
+  if (news && news !== before.news && ANNOUNCED.includes(news.kind)) {
+    sentences.push((text) => text.say(`notice.${news.kind}`, { n: news.n ?? 0 }));
+  }
+  if (state.unsaved && !before.unsaved) {
+    sentences.push((text) => text.say('gallery.unsaved', { n: state.unsaved }));
   }
   return sentences;
 }
 
-/** @param {Job} job @param {Job} was @param {Text} text @returns {string[]} */
-function jobChange(job, was, text) {
+/** @param {Job} job @param {Job} was @returns {Sentence | null} */
+function jobChange(job, was) {
   const prompt = brief(job.spec.prompt);
-  if (job.queue && !was.queue && was.state !== 'running') {
-    const time = job.due ? text.about(job.due.ms) : text.say('card.unknown');
-    return [text.say('say.queued', { place: text.place(job.queue.position), time })];
+  const { due, queue } = job;
+  if (queue && !was.queue && was.state !== 'running') {
+    return (text) => text.say('say.queued', { place: text.place(queue.position),
+      time: due ? text.about(due.ms) : text.say('card.unknown') });
   }
-  if (job.state === was.state) return [];
+  if (job.state === was.state) return null;
   switch (job.state) {
-    case 'running': return [text.say('say.running', { prompt })];
-    case 'done': return [text.say('say.done', { prompt })];
-    case 'cancelled': return [text.say('say.cancelled', { prompt })];
+    case 'running': return (text) => text.say('say.running', { prompt });
+    case 'done': return (text) => text.say('say.done', { prompt });
+    case 'cancelled': return (text) => text.say('say.cancelled', { prompt });
     case 'failed':
-    case 'refused': {
+    case 'refused': return (text) => {
       const { wrong, todo } = failureWords(job.error ?? { code: 'internal' }, text);
-      return [text.say('say.failed', { prompt, message: `${wrong} ${todo}` })];
-    }
-    default: return [];
+      return text.say('say.failed', { prompt, message: `${wrong} ${todo}` });
+    };
+    default: return null;
   }
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // composer - the form: prompt, size and advanced settings, with an error beside each wrong field.
 
+import { PROMPT_BYTES_MAX, promptFault, promptLimits } from '../prompt.js';
 import { attribute, byId, el, languageOf, put, show } from './dom.js';
 import { Sizes } from './sizes.js';
 
@@ -12,7 +13,7 @@ import { Sizes } from './sizes.js';
 /** The limits until the first hello brings the server's.
  * @type {Record<string, Field>} */
 const UNKNOWN = Object.freeze({
-  prompt: { name: 'prompt', min: 1, max: 16384 },
+  prompt: { name: 'prompt', min: 1, max: PROMPT_BYTES_MAX },
   width: { name: 'width', min: 64, max: 2048, step: 32 },
   height: { name: 'height', min: 64, max: 2048, step: 32 },
   steps: { name: 'steps', min: 1, max: 200, step: 1 },
@@ -30,10 +31,10 @@ const PLACES = Object.freeze({
   prompt: 'prompt-error', size: 'size-error', width: 'side-error', height: 'side-error',
   steps: 'steps-error', guidance: 'guidance-error', seed: 'seed-error',
 });
+/** The message for each fault of a prompt. */
+const FAULTS = Object.freeze({ prompt_character: 'compose.error.character',
+  prompt_long: 'compose.error.long', prompt_unseen: 'compose.error.unseen' });
 const NUMBERS = /** @type {const} */ (['steps', 'guidance']);
-
-/** Replace lone surrogates, which UTF-8 cannot encode. @param {string} words */
-const wellFormed = (words) => words.replace(/\p{Surrogate}/gu, '\ufffd');
 
 /** The server's examples, those in the page's language first. @param {any} hello
  * @param {string} lang @returns {string[]} */
@@ -112,6 +113,7 @@ export class Composer {
       const first = [...found.keys()][0];
       if (first !== 'prompt') this.advanced.open = true;
       byId(first).focus();
+      if (first === 'prompt') this.#selectFault();
       return null;
     }
     return this.peek();
@@ -120,7 +122,7 @@ export class Composer {
   /** The spec in the form, not checked. @returns {Spec} */
   peek() {
     /** @type {Spec} */
-    const spec = { prompt: wellFormed(this.prompt.value.trim()) };
+    const spec = { prompt: this.prompt.value.trim() };
     Object.assign(spec, this.sizes.size);
     const { steps, guidance, seed } = this.input;
     if (steps.value !== '') spec.steps = Number(steps.value);
@@ -153,13 +155,8 @@ export class Composer {
   #check() {
     const found = new Map();
     const text = /** @type {Text} */ (this.text);
-    const prompt = this.prompt.value.trim();
-    const bytes = new TextEncoder().encode(prompt).length;
-    const { max } = this.fields.prompt;
-    if (!prompt) found.set('prompt', () => this.text?.say('compose.error.empty'));
-    else if (bytes > max) {
-      found.set('prompt', () => this.text?.say('compose.error.long', { n: bytes, max }));
-    }
+    const fault = this.#promptFault();
+    if (fault) found.set('prompt', () => this.text?.say(fault.key, fault.values));
     const size = this.sizes.fault();
     if (size) {
       found.set(size.side, () =>
@@ -185,6 +182,20 @@ export class Composer {
         () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
     }
     return found;
+  }
+
+  #promptFault() {
+    const prompt = this.prompt.value.trim();
+    if (!prompt) return { key: 'compose.error.empty', values: {} };
+    const fault = promptFault(prompt, promptLimits(this.hello));
+    return fault && { ...fault, key: FAULTS[fault.code] };
+  }
+
+  /** Select the character that cannot be sent: it may not be visible. */
+  #selectFault() {
+    const fault = promptFault(this.prompt.value, promptLimits(this.hello));
+    if (fault?.code !== 'prompt_character') return;
+    this.prompt.setSelectionRange(fault.at, fault.at + fault.length);
   }
 
   #showErrors() {

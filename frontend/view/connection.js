@@ -10,6 +10,7 @@ import { failureWords } from './errors.js';
 const QUIET_MS = 1200; // no notice for a shorter interruption
 const NEWS_MS = 6000;
 const UNDO_MS = 9000;
+const LOSS_MS = 20_000; // for what was lost of the stored pictures
 
 export class Connection {
   /** @param {{retry: () => void, undo: () => void, dismiss: () => void}} acts */
@@ -77,6 +78,11 @@ export function noticeWords(state, text, now, since) {
   if (news.kind === 'cleared') {
     return age < UNDO_MS ? { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good',
       action: 'undo' } : null;
+  }
+  if (news.kind === 'unread' || news.kind === 'dropped') {
+    return age < LOSS_MS
+      ? { words: text.say(`notice.${news.kind}`, { n: news.n ?? 0 }), tone: 'bad', action: null }
+      : null;
   }
   if (age > NEWS_MS && news.kind !== 'stopping') return null;
   if (news.kind === 'error') {

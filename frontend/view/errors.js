@@ -26,7 +26,7 @@ export function failureWords(failure, text) {
     : text.say('time.moment');
   const field = failure.field && text.has(`field.${failure.field}`)
     ? text.say(`field.${failure.field}`) : failure.field ?? '';
-  const general = { wrong: text.say(`error.${key}`, { field }),
+  const general = { wrong: text.say(`error.${key}`, { field, ...failure.values }),
     todo: text.say(`error.${key}.todo`, { time }) };
   const exact = sentence(failure.message ?? '');
   // the server's message is exact, but English; for a wait the page's sentence shows the time

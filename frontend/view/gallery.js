@@ -17,6 +17,7 @@ export class Gallery {
     this.list = byId('cards');
     this.count = byId('gallery-count');
     this.clear = byId('clear');
+    this.unsaved = byId('unsaved');
     this.empty = new Empty(acts.start);
     /** @type {Map<string, Card>} */ this.cards = new Map();
     /** @type {State | null} */ this.state = null;
@@ -44,6 +45,8 @@ export class Gallery {
     const finished = state.jobs.filter((job) => TERMINAL.has(job.state)).length;
     put(this.count, state.jobs.length ? text.say('gallery.count', { n: state.jobs.length }) : '');
     show(this.clear, finished > 1);
+    put(this.unsaved, state.unsaved ? text.say('gallery.unsaved', { n: state.unsaved }) : '');
+    show(this.unsaved, state.unsaved > 0);
     byId('pictures').dataset.empty = String(state.jobs.length === 0);
     this.empty.update(state, text);
   }

@@ -15,7 +15,7 @@ const SWIPE_PX = 48;
 const LONG = 400;
 
 export class Viewer {
-  /** @param {{use: (job: Job) => void, vary: (job: Job) => void, say: (words: string) => void,
+  /** @param {{use: (job: Job) => void, vary: (job: Job) => void, say: (sentence: import('./announcer.js').Sentence) => void,
    *           finished: () => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
     this.acts = acts;
@@ -82,9 +82,9 @@ export class Viewer {
     const { element, label } = button(part === 'link' ? 'link' : 'copy', async () => {
       const text = this.acts.text();
       const done = this.job !== null && await copyWords(partOf(this.job, part));
-      const words = text.say(done ? 'act.copied' : 'act.copied.not');
-      put(label, words);
-      this.acts.say(words);
+      const key = done ? 'act.copied' : 'act.copied.not';
+      put(label, text.say(key));
+      this.acts.say((t) => t.say(key));
       setTimeout(() => put(label, this.acts.text().say(`act.copy.${part}`)), COPIED_MS);
     });
     return { element, label, part };
@@ -97,7 +97,7 @@ export class Viewer {
     const next = all[Math.max(0, Math.min(all.length - 1, at + step))];
     if (at < 0 || !next || next === all[at]) return;
     this.#show(next);
-    this.acts.say(next.spec.prompt);
+    this.acts.say(() => next.spec.prompt);
   }
 
   /** @param {Job} job */

@@ -138,6 +138,40 @@ describe('what can go wrong', () => {
     await v.leave();
   });
 
+  test('a prompt that cannot be sent has an error beside it, and the character is selected',
+      async () => {
+    const v = await visit(url());
+    const paste = (words) => v.page.evaluate((words) => {
+      const prompt = document.getElementById('prompt');
+      prompt.value = words;
+      prompt.dispatchEvent(new Event('input', { bubbles: true }));
+    }, words);
+    const selected = () => v.page.evaluate(() => {
+      const { selectionStart, selectionEnd } = document.getElementById('prompt');
+      return [selectionStart, selectionEnd];
+    });
+    for (const [words, error, range] of [
+      ['  a light\0house', /cannot be sent \(U\+0000\)\. It is selected: delete it\.$/, [9, 10]],
+      ['a boat \ud83d', /cannot be sent \(U\+D83D\)/, [7, 8]],
+      ['\u200b\u3164', /^The prompt has no character that can be seen\./, null],
+      ['\u3000', /^Write what you want to see first\.$/, null],
+      [`x${'\x01'.repeat(12_000)}`, /^The prompt is too long: [\d,]+ bytes, and [\d,]+ are/,
+        null],
+    ]) {
+      await paste(words);
+      await v.page.click('#generate');
+      await v.reads('#prompt-error', error);
+      if (range) assert.deepEqual(await selected(), range);
+    }
+    await paste('a light\0house');
+    await v.page.click('#generate');
+    await v.page.keyboard.press('Delete');
+    await v.page.click('#generate');
+    await arrived(1);
+    assert.equal(play.fake.jobs[0].spec.prompt, 'a lighthouse');
+    await v.leave();
+  });
+
   test('a picture that is gone from the server', async () => {
     const v = await visit(url());
     await v.ask('a lighthouse');

@@ -17,7 +17,9 @@ describe('two languages, two themes, three widths', () => {
     play.fake.run(100);
     await v.reads('#status-line', /^队列：同时 2 张$/);
     await v.reads('.card[data-state=queued] .what', /排在第 2 位/);
-    const labels = 'button, .what, .when, .why, h2, h3, legend, dt, .help, summary > span, label';
+    await v.page.waitForFunction(() => /[\u4e00-\u9fff]/.test(
+      document.getElementById('live').textContent));
+    const labels = '#live, button, .what, .when, .why, h2, h3, legend, dt, .help, summary > span, label';
     const words = await v.page.evaluate((selector) => [...document.querySelectorAll(selector)]
       .filter((e) => e.checkVisibility() && !e.closest('[lang=en], .example, .prompt-line'))
       .map((e) => e.textContent.trim()), labels);
@@ -28,6 +30,11 @@ describe('two languages, two themes, three widths', () => {
     assert.equal(await v.text('#generate span'), '生成');
     await v.page.click('#language');
     assert.equal(await v.text('#generate span'), 'Generate');
+    await v.page.getByRole('button', { name: 'Use settings' }).first().click();
+    await v.announced(/^The settings are in the form\.$/);
+    await v.page.click('#language');
+    await v.reads('#live', /^设置已填入表单。$/);
+    await v.page.click('#language');
     await v.leave();
     const w = await visit(url(), { locale: 'zh-CN' });
     assert.equal(await w.text('#generate span'), '生成');

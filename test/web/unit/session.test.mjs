@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { Session, Store, fromRecord, randomKey } from '../../../frontend/session.js';
+import { Session, Store, randomKey } from '../../../frontend/session.js';
 
 globalThis.crypto ??= webcrypto; // node 18 has no global one, browsers do
 
@@ -140,6 +140,32 @@ describe('submitting', () => {
     assert.deepEqual(page.of('submit').map((m) => m.key), [key, key]);
   });
 
+  test('a prompt that cannot be sent is refused here with the reason, also a stored one', () => {
+    const cases = [['a\0b', 'prompt_character'], ['a\ud800', 'prompt_character'],
+      ['x'.repeat(16_385), 'prompt_long'], [`${'\x01'.repeat(12_000)}x`, 'prompt_long'],
+      ['\u200b\u3000', 'prompt_unseen']];
+    for (const [prompt, code] of cases) {
+      const page = open();
+      page.session.submit({ prompt });
+      assert.deepEqual([page.job().state, page.job().error.code], ['refused', code]);
+      const key = 'k'.repeat(24);
+      page.storage.setItem(`darkroom.job.${key}`, JSON.stringify({ key, asked: { prompt },
+        spec: { prompt }, state: 'sending', created: 1, sent: true }));
+      const after = open(page.storage);
+      after.session.load();
+      after.hello();
+      assert.deepEqual(after.of('submit'), []);
+      assert.ok(after.store.state.jobs.every((job) => job.state === 'refused'
+        && job.error.code === code));
+    }
+    const page = open();
+    page.hello();
+    page.receive({ type: 'hello', boot_id: 'a', limits: { message_bytes: 1024 },
+      fields: [{ name: 'prompt', max: 100 }] });
+    page.session.submit({ prompt: 'x'.repeat(101) });
+    assert.deepEqual(page.job().error, { code: 'prompt_long', values: { n: 101, max: 100 } });
+  });
+
   test('keys are 24 hex digits and do not repeat', () => {
     const keys = new Set(Array.from({ length: 1000 }, randomKey));
     assert.equal(keys.size, 1000);
@@ -200,7 +226,9 @@ describe('a reload', () => {
       ['darkroom.job.z', '{"key":5}'], ['other', '{}']]));
     page.session.load();
     assert.deepEqual(page.store.state.jobs, []);
-    assert.equal(fromRecord(null), null);
+    assert.deepEqual([page.store.state.news.kind, page.store.state.news.n], ['unread', 3]);
+    assert.deepEqual([...page.storage.map.keys()], ['darkroom.job.z', 'other'],
+      'what another version may read stays');
   });
 
   test('keeps the newest 200', () => {
@@ -212,6 +240,7 @@ describe('a reload', () => {
     assert.equal(after.store.state.jobs.length, 200);
     assert.equal(after.job().asked.prompt, '204');
     assert.equal(storage.length, 200);
+    assert.deepEqual([after.store.state.news.kind, after.store.state.news.n], ['dropped', 5]);
   });
 
   test('a browser that allows no memory still works', () => {
@@ -220,15 +249,36 @@ describe('a reload', () => {
     page.hello();
     page.session.submit({ prompt: 'x' });
     assert.equal(page.of('submit').length, 1);
+    assert.equal(page.store.state.unsaved, 1, 'and says what a reload loses');
   });
 
-  test('a full memory does not stop a submit', () => {
+  test('a full memory does not stop a submit, and is told; removing makes room', () => {
     const storage = new Memory();
-    storage.setItem = () => { throw new Error('quota'); };
+    const { setItem } = Memory.prototype;
+    const full = (most) => {
+      storage.setItem = (name, value) => {
+        if (!storage.map.has(name) && storage.length >= most) throw new Error('quota');
+        setItem.call(storage, name, value);
+      };
+    };
+    full(2);
     const page = open(storage);
     page.hello();
-    page.session.submit({ prompt: 'x' });
-    assert.equal(page.of('submit').length, 1);
+    const keys = ['1', '2', '3', '4'].map((prompt) => page.session.submit({ prompt }));
+    assert.equal(page.of('submit').length, 4);
+    assert.equal(page.store.state.unsaved, 2);
+    page.session.forget([keys[0]]);
+    assert.equal(page.store.state.unsaved, 1, 'another takes its place');
+    assert.equal(storage.length, 2);
+    full(100);
+    page.receive(accepted(keys[2]), accepted(keys[3], '00000000000000ab'));
+    assert.equal(page.store.state.unsaved, 0);
+    storage.setItem = () => { throw new Error('quota'); };
+    page.receive(ended('00000000000000aa', 9));
+    assert.equal(page.store.state.unsaved, 0, 'an older record is enough to take it up again');
+    const after = open(storage);
+    after.session.load();
+    assert.equal(after.store.state.jobs.length, 3);
   });
 });
 
