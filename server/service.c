@@ -146,7 +146,7 @@ static void on_note(struct service *s, struct loop_device_event *m)
         s->loaded = true;
     }
     hub_note(s->hub, clock_us(), &m->note);
-    if (m->note.kind == NOTE_DEVICE) worker_let_go(s->worker[m->note.device]);
+    if (m->note.kind == NOTE_DEVICE) worker_release(s->worker[m->note.device]);
     if (!first) return;
     announce(s);
     net_resume(s->net);

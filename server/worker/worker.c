@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORK_START, WORK_DROP, WORK_WISH, WORK_LET_GO, WORK_STOP };
+enum { WORK_START, WORK_DROP, WORK_WISH, WORK_RELEASE, WORK_STOP };
 
 enum {
     CPU_WORTH =
@@ -39,7 +39,7 @@ struct worker {
     struct residents on;
     struct preview preview;
     bool preview_fit; /* the colours of previews */
-    bool stop, let_go;
+    bool stop, released;
     struct fail broken;         /* the device has failed: nothing more is asked of it */
     uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
     int n_lost;
@@ -102,7 +102,7 @@ static void drop(struct worker *w, uint64_t job)
     post_event(&w->post, NOTE_GONE, job);
 }
 
-static void obey(struct worker *w, struct work *k)
+static void handle(struct worker *w, struct work *k)
 {
     int i;
     switch (k->m.kind) {
@@ -111,18 +111,18 @@ static void obey(struct worker *w, struct work *k)
     case WORK_WISH:
         if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].wish = k->wish;
         break;
-    case WORK_LET_GO: w->let_go = true; break;
+    case WORK_RELEASE: w->released = true; break;
     case WORK_STOP: w->stop = true; break;
     default: break;
     }
 }
 
-static void obey_all(struct worker *w, struct msg *list)
+static void handle_all(struct worker *w, struct msg *list)
 {
     for (struct msg *m = list, *next; m; m = next) {
         struct work *k = (struct work *)m;
         next = m->next;
-        obey(w, k);
+        handle(w, k);
         spec_free(&k->spec);
         free(k);
     }
@@ -140,8 +140,8 @@ static void publish(struct worker *w, const int *picked, int n)
     pthread_mutex_unlock(&w->lock);
 }
 
-static void tell_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
-                         int64_t us)
+static void report_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
+                           int64_t us)
 {
     struct loop_device_event *m = post_new(NOTE_QUANTUM, 0);
     m->note.phase = phase;
@@ -178,8 +178,8 @@ static void deliver(struct worker *w, int i)
     mbox_push(w->conf.pictures, &p->m);
 }
 
-static void look_after(struct worker *w, enum glm_phase phase, const int *picked, int n,
-                       int64_t made)
+static void after_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
+                          int64_t made)
 {
     struct fail f;
     for (int i = 0; i < n; i++) {
@@ -199,7 +199,7 @@ static void look_after(struct worker *w, enum glm_phase phase, const int *picked
 
 /* --- the device fails ---------------------------------------------------------------------------- */
 
-static void tell_ready(struct worker *w)
+static void report_ready(struct worker *w)
 {
     struct glm_info info;
     struct loop_device_event *m = post_new(NOTE_READY, 0);
@@ -215,39 +215,39 @@ static void tell_ready(struct worker *w)
     post_send(&w->post, m);
 }
 
-static void lost_job(struct loop_device_event *m, uint64_t job)
+static void add_lost(struct loop_device_event *m, uint64_t job)
 {
     m->note.run[m->note.n++].job = job;
 }
 
 /* First those that shared the failing quantum, or the one that could not even begin. */
-static void tell_lost(struct worker *w, const int *picked, int n)
+static void report_lost(struct worker *w, const int *picked, int n)
 {
     struct loop_device_event *m = post_new(NOTE_DEVICE, 0);
     bool first[LIMIT_BATCH] = {0};
     m->note.fail = w->broken;
     for (int i = 0; i < n; i++) {
-        lost_job(m, w->on.at[picked[i]].job);
+        add_lost(m, w->on.at[picked[i]].job);
         first[picked[i]] = true;
     }
     m->note.batch = n || !w->n_lost ? n : 1;
     for (int i = 0; i < w->n_lost; i++)
-        lost_job(m, w->lost[i]);
+        add_lost(m, w->lost[i]);
     for (int i = 0; i < w->on.n; i++)
-        if (!first[i]) lost_job(m, w->on.at[i].job);
+        if (!first[i]) add_lost(m, w->on.at[i].job);
     residents_clear(&w->on);
     w->n_lost = 0;
     post_send(&w->post, m);
 }
 
 /* While there is no engine, work that was on its way to it waits, in its order. */
-static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
+static void defer(struct worker *w, struct msg *list, struct msg ***tail)
 {
     for (struct msg *m = list, *next; m; m = next) {
         next = m->next;
         m->next = NULL;
-        if (m->kind == WORK_LET_GO || m->kind == WORK_STOP) {
-            obey_all(w, m);
+        if (m->kind == WORK_RELEASE || m->kind == WORK_STOP) {
+            handle_all(w, m);
         } else {
             **tail = m;
             *tail = &m->next;
@@ -256,7 +256,7 @@ static void put_off(struct worker *w, struct msg *list, struct msg ***tail)
 }
 
 /* Jobs that were on their way when it failed must not wait for it: others may take them. */
-static void tell_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
+static void report_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
     struct loop_device_event *m = post_new(NOTE_AWAY, 0);
     m->note.fail = *why;
@@ -264,7 +264,7 @@ static void tell_away(struct worker *w, const struct fail *why, int tries, struc
     for (struct msg **at = later; *at;) {
         struct work *k = (struct work *)*at;
         if (k->m.kind == WORK_START && m->note.n < LIMIT_BATCH) {
-            lost_job(m, k->job);
+            add_lost(m, k->job);
             *at = k->m.next;
             spec_free(&k->spec);
             free(k);
@@ -281,31 +281,31 @@ static void reopen(struct worker *w)
     struct fail f;
     struct msg *later = NULL, **tail = &later;
     int wait_ms = REOPEN_MS;
-    while (!w->let_go && !w->stop)
-        put_off(w, mbox_wait(&w->box, -1), &tail);
-    w->let_go = false;
+    while (!w->released && !w->stop)
+        defer(w, mbox_wait(&w->box, -1), &tail);
+    w->released = false;
     glm_close(w->glm);
     w->glm = NULL;
     for (int tries = 1; !w->stop && glm_open(&w->glm, &w->conf.opts, &f); tries++) {
         log_error(w->conf.log, "worker: the device does not come back: %s", f.message);
         w->glm = NULL;
-        tell_away(w, &f, tries, &later);
+        report_away(w, &f, tries, &later);
         for (tail = &later; *tail;)
             tail = &(*tail)->next;
         for (int64_t until = clock_us() + wait_ms * 1000LL, left;
              !w->stop && (left = until - clock_us()) > 0;)
-            put_off(w, mbox_wait(&w->box, (int)(left / 1000 + 1)), &tail);
+            defer(w, mbox_wait(&w->box, (int)(left / 1000 + 1)), &tail);
         wait_ms = 2 * wait_ms < REOPEN_MS_MAX ? 2 * wait_ms : REOPEN_MS_MAX;
     }
     memset(&w->broken, 0, sizeof w->broken);
-    if (!w->stop) tell_ready(w);
-    obey_all(w, later);
+    if (!w->stop) report_ready(w);
+    handle_all(w, later);
 }
 
 static void device_failed(struct worker *w, const int *picked, int n)
 {
     log_error(w->conf.log, "worker: the device failed: %s", w->broken.message);
-    tell_lost(w, picked, n);
+    report_lost(w, picked, n);
     reopen(w);
 }
 
@@ -343,12 +343,12 @@ static void quantum(struct worker *w)
         return;
     }
     turn_charge(w->on.turn, w->on.n, picked, n, us);
-    tell_quantum(w, phase, picked, n, us);
-    look_after(w, phase, picked, n, before + us);
+    report_quantum(w, phase, picked, n, us);
+    after_quantum(w, phase, picked, n, before + us);
 }
 
 /* What previews need is learnt while there is nothing to draw, or before a picture that somebody watches. */
-static bool time_to_learn(const struct worker *w)
+static bool preview_fit_due(const struct worker *w)
 {
     bool watched = w->on.n == 0;
     for (int i = 0; i < w->on.n; i++)
@@ -374,18 +374,18 @@ static void *run(void *arg)
     if (err) w->glm = NULL;
     if (err == ERR_DEVICE && w->conf.of > 1) { /* the others may do */
         struct msg *none = NULL;
-        tell_away(w, &f, 1, &none);
-        w->let_go = true;
+        report_away(w, &f, 1, &none);
+        w->released = true;
         reopen(w);
     } else if (err) {
         post_fatal(&w->post, &f);
     } else {
-        tell_ready(w);
+        report_ready(w);
     }
     while (!w->stop) {
-        obey_all(w, w->on.n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
+        handle_all(w, w->on.n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
         if (w->stop) break;
-        if (!w->broken.code && time_to_learn(w))
+        if (!w->broken.code && preview_fit_due(w))
             fit_previews(w);
         else if (!w->broken.code && w->on.n)
             quantum(w);
@@ -394,7 +394,7 @@ static void *run(void *arg)
     residents_clear(&w->on);
     glm_close(w->glm);
     w->glm = NULL;
-    obey_all(w, mbox_take(&w->box));
+    handle_all(w, mbox_take(&w->box));
     return NULL;
 }
 
@@ -460,12 +460,12 @@ void worker_wish(struct worker *w, uint64_t job, const struct hub_wish *wish)
     send(w, WORK_WISH, job, NULL, wish);
 }
 
-void worker_let_go(struct worker *w)
+void worker_release(struct worker *w)
 {
     pthread_mutex_lock(&w->lock);
     w->shared = NULL;
     pthread_mutex_unlock(&w->lock);
-    send(w, WORK_LET_GO, 0, NULL, NULL);
+    send(w, WORK_RELEASE, 0, NULL, NULL);
 }
 
 int worker_busy(struct worker *w, uint64_t *jobs, int max)

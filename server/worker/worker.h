@@ -42,9 +42,9 @@ void worker_drop(struct worker *, uint64_t job);
 void worker_wish(struct worker *, uint64_t job, const struct hub_wish *);
 int worker_busy(struct worker *, uint64_t *jobs, int max);
 
-/* The engine between NOTE_READY and worker_let_go(); glm_info and glm_plan only. Else NULL. */
+/* The engine between NOTE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */
 const struct glm *worker_glm(struct worker *);
 /* The loop has seen NOTE_DEVICE and will not use the old engine any more. */
-void worker_let_go(struct worker *);
+void worker_release(struct worker *);
 
 #endif

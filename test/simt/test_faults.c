@@ -109,7 +109,7 @@ static void breaks(int which, uint64_t job)
     assert_int_equal(n.device, which);
     assert_int_equal(n.fail.code, ERR_DEVICE);
     assert_true(n.n == 1 && n.batch == 1 && n.run[0].job == job);
-    worker_let_go(worker[which]);
+    worker_release(worker[which]);
 }
 
 static void a_broken_card_comes_back(void **state)

@@ -163,7 +163,7 @@ static void device_fails(void **state)
     assert_int_equal(atomic_load(&fake.runs), 0);
     atomic_store(&fake.open_fails, 1);
     begin(4); /* crosses the news of the failure: it is lost as well */
-    worker_let_go(worker);
+    worker_release(worker);
     struct note away = next_note();
     assert_int_equal(away.kind, NOTE_AWAY);
     assert_true(away.n >= 1 && away.run[away.n - 1].job == 4);
@@ -190,13 +190,13 @@ static void the_device_fails_before_the_first_quantum(void **state)
     assert_int_equal(n.batch, 1);
     assert_int_equal(n.run[0].job, 1);
     if (n.n == 1) { /* the second one was still on its way */
-        worker_let_go(worker);
+        worker_release(worker);
         assert_int_equal(next_note().kind, NOTE_READY);
         assert_int_equal(next_note().kind, NOTE_DRAWN);
         return;
     }
     assert_int_equal(n.run[1].job, 2);
-    worker_let_go(worker);
+    worker_release(worker);
     assert_int_equal(next_note().kind, NOTE_READY);
     begin(2);
     assert_int_equal(next_note().kind, NOTE_DRAWN);
@@ -213,7 +213,7 @@ static void a_device_that_stays_away_is_tried_again(void **state)
     begin(1);
     assert_int_equal(next_note().kind, NOTE_DEVICE);
     int64_t before = clock_us();
-    worker_let_go(worker);
+    worker_release(worker);
     for (int i = 1; i <= 2; i++) {
         struct note n = next_note();
         assert_int_equal(n.kind, NOTE_AWAY);
