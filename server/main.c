@@ -18,7 +18,7 @@ static struct log the_log;
 static void from_lws(int level, const char *line)
 {
     if (strstr(line, "calling service")) return;
-    log_foreign(&the_log, level == LLL_ERR ? LOG_WARN : LOG_DEBUG, line);
+    log_library(&the_log, level == LLL_ERR ? LOG_WARN : LOG_DEBUG, line);
 }
 
 static void usage(FILE *out)
@@ -61,7 +61,7 @@ static int run(enum options_command command, const struct options *options)
     if (!model && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");
-        return cli_complain(&f);
+        return cli_print_fail(&f);
     }
     if (!model) model = bundled;
     log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
@@ -98,7 +98,7 @@ int main(int argc, char **args)
     int err =
         options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
     if (err)
-        status = cli_complain(&f) + 1;
+        status = cli_print_fail(&f) + 1;
     else if (options.help) {
         options_help((enum options_command)command, stdout);
         status = 0;

@@ -85,7 +85,7 @@ const struct options_row OPTIONS_TABLE[] = {
      "The reference's sampling law to the letter: fails where it would fail."},
     {"like", 0, OPTIONS_TEXT, T, AT(like), NULL, 0, 0, "FILE",
      "Reference trace whose request and injected values are used."},
-    {"logits", 0, OPTIONS_TEXT, T, AT(law), NULL, 0, 0, "FILE",
+    {"logits", 0, OPTIONS_TEXT, T, AT(logits), NULL, 0, 0, "FILE",
      "Instead: apply the sampling law to the tensor `logits` of this file."},
     {0},
 };
@@ -440,7 +440,7 @@ static int check_needs(const struct options *c, enum options_command command, st
 {
     if (command == OPTIONS_GENERATE && !c->prompt)
         return fail_set(f, ERR_USAGE, "Say what to draw: darkroom generate \"a red circle\".");
-    if (command == OPTIONS_TRACE && (!c->like == !c->law || !c->out))
+    if (command == OPTIONS_TRACE && (!c->like == !c->logits || !c->out))
         return fail_set(f, ERR_USAGE,
                         "trace needs --out FILE and either --like FILE or --logits FILE.");
     return 0;

@@ -54,7 +54,7 @@ struct options {
     int64_t seed;
     bool strict;
     /* traces */
-    char *like, *law;
+    char *like, *logits;
 
     bool help;                        /* --help was given: print options_help() and stop */
     unsigned char place[OPTIONS_MAX]; /* enum options_place of each option's value */

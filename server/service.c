@@ -19,7 +19,7 @@
 
 enum {
     STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
-    LEAVE_US = 4000000,  /* from the signal to the end, whatever still hangs */
+    STOP_US = 4000000,   /* from the signal to the end, whatever still hangs */
     RETRY_MS = 2000      /* what clients are told to wait before they come back */
 };
 
@@ -42,7 +42,7 @@ struct service {
     bool loaded;
     struct histogram frame_lag;
     uint64_t boot_id;
-    int64_t leave_by; /* 0: not leaving */
+    int64_t stop_by; /* 0: not stopping */
     struct fail fatal;
 };
 
@@ -216,7 +216,7 @@ static void wake(void *arg)
 
 /* --- what the network asks ----------------------------------------------------------------------- */
 
-static struct blob *say_hello(void *arg)
+static struct blob *make_hello(void *arg)
 {
     struct service *s = arg;
     struct hub_counts n;
@@ -235,7 +235,7 @@ static struct blob *say_hello(void *arg)
     return hello_blob(&s->hello, &say);
 }
 
-static struct session *greet(void *arg, void (*want_write)(void *), void *conn)
+static struct session *open_session(void *arg, void (*want_write)(void *), void *conn)
 {
     struct service *s = arg;
     struct session *session;
@@ -248,13 +248,13 @@ static void on_signal(void *arg, int which)
 {
     struct service *s = arg;
     struct fail why;
-    if (s->leave_by) _exit(128 + which); /* asked twice: now */
+    if (s->stop_by) _exit(128 + which); /* asked twice: now */
     log_info(s->log, "stopping: work that runs goes back to the queue");
-    s->leave_by = clock_us() + LEAVE_US;
+    s->stop_by = clock_us() + STOP_US;
     hub_drain(s->hub, clock_us());
     fail_set(&why, ERR_SHUTTING_DOWN, "The server stops; accepted jobs are kept.");
     why.retry_after_ms = RETRY_MS;
-    net_farewell(s->net, &why);
+    net_drain(s->net, &why);
 }
 
 static void on_round(void *arg)
@@ -265,10 +265,10 @@ static void on_round(void *arg)
         hub_tick(s->hub, now);
         due = hub_due(s->hub);
     }
-    if (s->leave_by) {
-        bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->leave_by - LEAVE_US / 2);
-        if (done || now >= s->leave_by) net_stop(s->net);
-        if (due > s->leave_by) due = s->leave_by;
+    if (s->stop_by) {
+        bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->stop_by - STOP_US / 2);
+        if (done || now >= s->stop_by) net_stop(s->net);
+        if (due > s->stop_by) due = s->stop_by;
         if (due > now + 100000) due = now + 100000;
     }
     net_alarm(s->net, due);
@@ -337,8 +337,8 @@ static int open_net(struct service *s, struct fail *f)
                             .http = s->http,
                             .frame_lag = &s->frame_lag,
                             .arg = s,
-                            .greet = greet,
-                            .hello = say_hello,
+                            .open_session = open_session,
+                            .hello = make_hello,
                             .events = on_events,
                             .signal = on_signal,
                             .round = on_round};
@@ -397,7 +397,7 @@ static bool all_open(const struct service *s)
 
 /* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
  * safe, leave. */
-static void leave_now(struct service *s)
+static void stop_now(struct service *s)
 {
     if (!hub_idle(s->hub))
         log_warn(s->log,
@@ -429,8 +429,8 @@ int service_run(const struct service_conf *conf, struct fail *f)
     }
     if (!err) {
         net_run(s.net);
-        if (s.leave_by && (!hub_idle(s.hub) || !all_open(&s))) leave_now(&s);
-        if (!s.leave_by && !s.fatal.code)
+        if (s.stop_by && (!hub_idle(s.hub) || !all_open(&s))) stop_now(&s);
+        if (!s.stop_by && !s.fatal.code)
             fail_set(&s.fatal, ERR_INTERNAL, "The network loop ended by itself.");
         err = s.fatal.code;
         if (err) *f = s.fatal;

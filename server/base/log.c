@@ -18,12 +18,12 @@ int log_level_parse(const char *name)
     return -1;
 }
 
-void log_gate_init(struct log_gate *g, int64_t burst, int64_t per_second)
+void log_bucket_init(struct log_bucket *g, int64_t burst, int64_t per_second)
 {
-    *g = (struct log_gate){.tokens = burst * 1000, .burst = burst, .per_second = per_second};
+    *g = (struct log_bucket){.tokens = burst * 1000, .burst = burst, .per_second = per_second};
 }
 
-int64_t log_gate_pass(struct log_gate *g, int64_t now_ms)
+int64_t log_bucket_take(struct log_bucket *g, int64_t now_ms)
 {
     if (now_ms > g->last_ms) {
         int64_t room = g->burst * 1000 - g->tokens, gap = now_ms - g->last_ms;
@@ -46,8 +46,8 @@ void log_init(struct log *l, int fd, enum log_level level)
     pthread_mutex_init(&l->lock, NULL);
     l->fd = fd;
     l->level = level;
-    log_gate_init(&l->gate[LOG_OURS], 400, 100);
-    log_gate_init(&l->gate[LOG_LIBRARY], 50, 5);
+    log_bucket_init(&l->bucket[LOG_OURS], 400, 100);
+    log_bucket_init(&l->bucket[LOG_LIBRARY], 50, 5);
 }
 
 void log_destroy(struct log *l)
@@ -63,7 +63,7 @@ static bool has_room(int fd)
 }
 
 /* A client's text may stand in a line: no escape sequence of its choosing reaches a terminal. */
-static void tame(char *s)
+static void sanitize(char *s)
 {
     for (; *s; s++)
         if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
@@ -77,9 +77,9 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     pthread_mutex_lock(&l->lock);
     int64_t dropped = -1;
     if (has_room(l->fd))
-        dropped = log_gate_pass(&l->gate[source], ms);
+        dropped = log_bucket_take(&l->bucket[source], ms);
     else
-        l->gate[source].dropped++;
+        l->bucket[source].dropped++;
     pthread_mutex_unlock(&l->lock);
     if (dropped < 0) return;
 
@@ -88,7 +88,7 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     struct tm tm;
     gmtime_r(&now.tv_sec, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    tame(text);
+    sanitize(text);
     int n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000),
                      NAMES[level], text, more);
     if (n > 0 && write(l->fd, line, (size_t)n) < 0) return; /* nobody is left to tell */
@@ -102,7 +102,7 @@ static void vlog(struct log *l, enum log_level level, const char *format, va_lis
     emit(l, LOG_OURS, level, text);
 }
 
-void log_foreign(struct log *l, enum log_level level, const char *line)
+void log_library(struct log *l, enum log_level level, const char *line)
 {
     if (!l || level > l->level) return;
     char text[LOG_LINE_BYTES];

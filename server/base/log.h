@@ -17,20 +17,20 @@ enum log_source { LOG_OURS, LOG_LIBRARY, LOG_SOURCES };
 #define LOG_LINE_BYTES 1024 /* longer lines are cut */
 
 /* Lines that may pass: tokens in thousandths of a line. Pure: time is an argument. */
-struct log_gate {
+struct log_bucket {
     int64_t tokens, last_ms;
     int64_t burst, per_second;
     uint64_t dropped;
 };
-void log_gate_init(struct log_gate *, int64_t burst, int64_t per_second);
+void log_bucket_init(struct log_bucket *, int64_t burst, int64_t per_second);
 /* -1: drop the line. Otherwise it passes, and the result is how many were dropped before it. */
-int64_t log_gate_pass(struct log_gate *, int64_t now_ms);
+int64_t log_bucket_take(struct log_bucket *, int64_t now_ms);
 
 struct log {
     pthread_mutex_t lock;
     int fd; /* where lines go; not closed */
     enum log_level level;
-    struct log_gate gate[LOG_SOURCES];
+    struct log_bucket bucket[LOG_SOURCES];
 };
 
 void log_init(struct log *, int fd, enum log_level level);
@@ -41,7 +41,7 @@ void log_warn(struct log *, const char *format, ...) __attribute__((format(print
 void log_info(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A line of another program's making. */
-void log_foreign(struct log *, enum log_level, const char *line);
+void log_library(struct log *, enum log_level, const char *line);
 
 /* "error" "warn" "info" "debug"; -1 when the name is none of them. */
 int log_level_parse(const char *name);

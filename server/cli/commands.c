@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int cli_complain(const struct fail *f)
+int cli_print_fail(const struct fail *f)
 {
     fprintf(stderr, "darkroom: %s\n", f->message);
     if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
@@ -66,7 +66,7 @@ int cli_serve(const struct cli *c)
                                 .version = c->version,
                                 .pages = c->pages,
                                 .log = c->log};
-    return service_run(&conf, &f) ? cli_complain(&f) : 0;
+    return service_run(&conf, &f) ? cli_print_fail(&f) : 0;
 }
 
 int cli_check(const struct cli *c)
@@ -85,7 +85,7 @@ int cli_plan(const struct cli *c)
                           .height = c->options->height,
                           .steps = c->options->steps,
                           .guidance = c->options->guidance};
-    return glm_print_plan(&opts, &req, stdout, &f) ? cli_complain(&f) : 0;
+    return glm_print_plan(&opts, &req, stdout, &f) ? cli_print_fail(&f) : 0;
 }
 
 int cli_trace(const struct cli *c)
@@ -94,7 +94,8 @@ int cli_trace(const struct cli *c)
     struct fail f = {0};
     int err = cli_check_out(c->options->out, &f);
     if (!err)
-        err = c->options->law ? glm_trace_sampling(&opts, c->options->law, c->options->out, &f)
-                              : glm_trace(&opts, c->options->like, c->options->out, &f);
-    return err ? cli_complain(&f) : 0;
+        err = c->options->logits
+                  ? glm_trace_sampling(&opts, c->options->logits, c->options->out, &f)
+                  : glm_trace(&opts, c->options->like, c->options->out, &f);
+    return err ? cli_print_fail(&f) : 0;
 }

@@ -166,5 +166,5 @@ int cli_generate(const struct cli *c)
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);
-    return err ? cli_complain(&f) : 0;
+    return err ? cli_print_fail(&f) : 0;
 }

@@ -25,7 +25,7 @@ void conn_free(struct conn *c)
 }
 
 /* Proxies, tunnels and scripts of this machine have one address for many people. */
-static int most_from(const struct conns *n, const struct address *from)
+static int limit_from(const struct conns *n, const struct address *from)
 {
     if (n->per_ip) return n->per_ip;
     return address_local(from) ? n->room : PER_IP;
@@ -42,7 +42,7 @@ static struct conn *conn_new(struct conns *n, const struct address *from)
         free(c);
         return NULL;
     }
-    c->over = n->n >= n->room || c->from->n > most_from(n, from);
+    c->over = n->n >= n->room || c->from->n > limit_from(n, from);
     c->next = n->first;
     c->self = &n->first;
     if (c->next) c->next->self = &c->next;

@@ -43,7 +43,7 @@ struct conns {
     void *net;
     /* as in struct net_conf */
     void *arg;
-    struct session *(*session)(void *arg, void (*want_write)(void *), void *conn);
+    struct session *(*open_session)(void *arg, void (*want_write)(void *), void *conn);
     struct blob *(*hello)(void *arg);
 };
 
@@ -59,7 +59,7 @@ struct conn {
     /* a WebSocket; the rest is ws_conn's */
     struct lws *wsi;
     struct session *session;
-    bool leaving;   /* close it when all has been sent */
+    bool closing;   /* close it when all has been sent */
     bool ping;      /* a ping is due */
     bool deaf;      /* nothing is read from it .. */
     bool full;      /* .. as much of what it was answered waits */

@@ -15,7 +15,7 @@ enum {
     OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
 };
 
-static int complain(struct fail *f, const char *what, const struct address *at)
+static int fail_errno(struct fail *f, const char *what, const struct address *at)
 {
     char text[64];
     address_text(at, text, sizeof text);
@@ -29,7 +29,7 @@ static int check_bound(int fd, struct address *at, struct fail *f)
 {
     struct address want = *at, got = {.len = sizeof got.at};
     if (getsockname(fd, (struct sockaddr *)&got.at, &got.len))
-        return complain(f, "Cannot check", at);
+        return fail_errno(f, "Cannot check", at);
     if (address_port(&want) == 0) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)&want.at;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&want.at;
@@ -49,10 +49,10 @@ int listen_open(struct address *at, int *fd, struct fail *f)
 {
     int yes = 1;
     *fd = socket(at->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (*fd < 0) return complain(f, "Cannot listen on", at);
+    if (*fd < 0) return fail_errno(f, "Cannot listen on", at);
     setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     int err = bind(*fd, (struct sockaddr *)&at->at, at->len) || listen(*fd, 256)
-                  ? complain(f, "Cannot listen on", at)
+                  ? fail_errno(f, "Cannot listen on", at)
                   : check_bound(*fd, at, f);
     if (err) {
         close(*fd);

@@ -296,7 +296,7 @@ static void init_conns(struct net *n)
         .stir = stir,
         .net = n,
         .arg = conf->arg,
-        .session = conf->greet,
+        .open_session = conf->open_session,
         .hello = conf->hello,
     };
     wheel_init(&n->conns.wheel, clock_us());
@@ -382,7 +382,7 @@ void net_wake(void *net)
 void net_resume(struct net *n)
 {
     for (struct conn *c = n->conns.first; c; c = c->next)
-        if (c->session && !session_greeted(c->session)) ws_conn_hello(c);
+        if (c->session && !session_is_open(c->session)) ws_conn_hello(c);
 }
 
 void net_made(struct net *n, int64_t us)
@@ -390,9 +390,9 @@ void net_made(struct net *n, int64_t us)
     n->conns.made_us = us;
 }
 
-void net_farewell(struct net *n, const struct fail *why)
+void net_drain(struct net *n, const struct fail *why)
 {
     n->stopping = true;
     for (struct conn *c = n->conns.first; c; c = c->next)
-        ws_conn_leave(c, why);
+        ws_conn_close(c, why);
 }

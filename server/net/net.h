@@ -32,7 +32,7 @@ struct net_conf {
 
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */
-    struct session *(*greet)(void *arg, void (*want_write)(void *), void *conn);
+    struct session *(*open_session)(void *arg, void (*want_write)(void *), void *conn);
     /* Its first message, or NULL while there is none: one command is read until net_resume(). */
     struct blob *(*hello)(void *arg);
     void (*events)(void *arg);            /* net_wake() was called */
@@ -59,11 +59,11 @@ void net_wake(void *net);
 
 /* The preview that is being posted shows a quantum that ended then: for frame_lag. */
 void net_made(struct net *, int64_t us);
-/* hello() has something to say now: greet those who wait for it. */
+/* hello() has something to say now: send it to those who wait for it. */
 void net_resume(struct net *);
 
 /* Tell every session why and close it (1001) when it has been read; take no more connections. */
-void net_farewell(struct net *, const struct fail *why);
+void net_drain(struct net *, const struct fail *why);
 int net_sessions(const struct net *);
 
 #endif

@@ -11,7 +11,7 @@ struct session {
     struct hub *hub;
     struct peer *peer;
     struct blob *hello; /* not sent yet */
-    bool greeted;
+    bool open;          /* hello was given */
     void (*want_write)(void *);
     void *arg;
     char *text; /* the message so far, or the one that is held; cap bytes */
@@ -38,9 +38,9 @@ int session_new(struct session **out, struct hub *hub, void (*want_write)(void *
     return 0;
 }
 
-bool session_greeted(const struct session *s)
+bool session_is_open(const struct session *s)
 {
-    return s->greeted;
+    return s->open;
 }
 
 bool session_reads(const struct session *s)
@@ -75,7 +75,7 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
     hub_error(s->hub, now, s->peer, &f);
 }
 
-static void refuse_long(struct session *s, int64_t now, const struct session_piece *p)
+static void refuse_long(struct session *s, int64_t now, const struct session_fragment *p)
 {
     struct fail f;
 
@@ -108,7 +108,7 @@ static void forget_text(struct session *s)
     s->len = s->cap = 0;
 }
 
-static void append(struct session *s, int64_t now, const struct session_piece *p)
+static void append(struct session *s, int64_t now, const struct session_fragment *p)
 {
     if (p->len > LIMIT_MESSAGE_BYTES - s->len)
         refuse_long(s, now, p);
@@ -120,7 +120,7 @@ static void append(struct session *s, int64_t now, const struct session_piece *p
     }
 }
 
-static void take(struct session *s, int64_t now, const struct session_piece *p)
+static void take(struct session *s, int64_t now, const struct session_fragment *p)
 {
     if (p->first) {
         s->skipping = false;
@@ -128,20 +128,20 @@ static void take(struct session *s, int64_t now, const struct session_piece *p)
         if (p->binary)
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
-        else if (p->last && s->greeted && p->len <= LIMIT_MESSAGE_BYTES) {
+        else if (p->last && s->open && p->len <= LIMIT_MESSAGE_BYTES) {
             hub_text(s->hub, now, s->peer, p->bytes, p->len); /* whole already: no copy */
             return;
         }
     }
     if (!s->skipping) append(s, now, p);
     if (!p->last || s->skipping) return;
-    s->held = !s->greeted;
+    s->held = !s->open;
     if (s->held) return;
     hub_text(s->hub, now, s->peer, s->text, s->len);
     forget_text(s);
 }
 
-void session_receive(struct session *s, int64_t now, const struct session_piece *p)
+void session_receive(struct session *s, int64_t now, const struct session_fragment *p)
 {
     assert(!s->held);
     if (session_is_slow(s)) return;
@@ -151,7 +151,7 @@ void session_receive(struct session *s, int64_t now, const struct session_piece 
 void session_hello(struct session *s, int64_t now, struct blob *hello)
 {
     s->hello = hello;
-    s->greeted = true;
+    s->open = true;
     s->want_write(s->arg);
     if (!s->held) return;
     s->held = false;
@@ -163,7 +163,7 @@ struct blob *session_next(struct session *s, int64_t now, bool *binary)
 {
     struct blob *hello = s->hello;
     *binary = false;
-    if (!s->greeted) return NULL;
+    if (!s->open) return NULL;
     s->hello = NULL;
     return hello ? hello : hub_next(s->hub, now, s->peer, binary);
 }

@@ -13,8 +13,8 @@
 
 struct session;
 
-/* One piece of a message as it comes from the wire. */
-struct session_piece {
+/* One fragment of a message as it comes from the wire. */
+struct session_fragment {
     const char *bytes;
     size_t len;
     bool first, last, binary;
@@ -28,11 +28,11 @@ void session_free(struct session *, int64_t now); /* NULL is fine */
 
 /* The first message; takes the reference. */
 void session_hello(struct session *, int64_t now, struct blob *hello);
-bool session_greeted(const struct session *);
+bool session_is_open(const struct session *);
 /* May session_receive() be called? Not while a message is held. */
 bool session_reads(const struct session *);
 
-void session_receive(struct session *, int64_t now, const struct session_piece *);
+void session_receive(struct session *, int64_t now, const struct session_fragment *);
 /* The next message to send (the caller owns the reference) or NULL. */
 struct blob *session_next(struct session *, int64_t now, bool *binary);
 /* Bytes of answers that wait to be sent. */

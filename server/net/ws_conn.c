@@ -142,7 +142,7 @@ static int on_open(struct conn *c)
     struct conns *n = c->all;
     int first = n->ping_seconds < n->hangup_seconds ? n->ping_seconds : n->hangup_seconds;
 
-    c->session = n->session(n->arg, want_write, c);
+    c->session = n->open_session(n->arg, want_write, c);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     n->n_sessions++;
     look_again(c, clock_us() + (int64_t)first * SECOND_US);
@@ -152,14 +152,14 @@ static int on_open(struct conn *c)
 
 static int on_receive(struct conn *c, const char *in, size_t len)
 {
-    struct session_piece piece = {.bytes = in,
-                                  .len = len,
-                                  .first = lws_is_first_fragment(c->wsi) != 0,
-                                  .last = lws_is_final_fragment(c->wsi) != 0,
-                                  .binary = lws_frame_is_binary(c->wsi) != 0};
+    struct session_fragment fragment = {.bytes = in,
+                                        .len = len,
+                                        .first = lws_is_first_fragment(c->wsi) != 0,
+                                        .last = lws_is_final_fragment(c->wsi) != 0,
+                                        .binary = lws_frame_is_binary(c->wsi) != 0};
 
-    if (!c->session || c->leaving) return 0;
-    session_receive(c->session, clock_us(), &piece);
+    if (!c->session || c->closing) return 0;
+    session_receive(c->session, clock_us(), &fragment);
     if (session_is_slow(c->session)) return hang_up(c, CLOSE_SLOW, "slow");
     control_flow(c);
     return 0;
@@ -206,7 +206,7 @@ static int on_writeable(struct conn *c)
     if (c->ping) return send_ping(c);
     m = session_next(c->session, clock_us(), &binary);
     if (m) return send_message(c, m, binary);
-    return c->leaving ? hang_up(c, LWS_CLOSE_STATUS_GOINGAWAY, "shutting_down") : 0;
+    return c->closing ? hang_up(c, LWS_CLOSE_STATUS_GOINGAWAY, "shutting_down") : 0;
 }
 
 static void on_closed(struct conn *c)
@@ -231,10 +231,10 @@ int ws_conn_event(struct conn *c, enum lws_callback_reasons why, void *in, size_
     }
 }
 
-void ws_conn_leave(struct conn *c, const struct fail *why)
+void ws_conn_close(struct conn *c, const struct fail *why)
 {
-    if (!c->session || c->leaving) return;
-    c->leaving = true;
+    if (!c->session || c->closing) return;
+    c->closing = true;
     session_error(c->session, clock_us(), why);
     lws_callback_on_writable(c->wsi);
 }

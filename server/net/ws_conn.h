@@ -13,7 +13,7 @@ int ws_conn_event(struct conn *, enum lws_callback_reasons, void *in, size_t len
 /* Send hello if it is there now. Until then one message is read and held. */
 void ws_conn_hello(struct conn *);
 /* Tell the client why, and close (1001) when that has been sent. */
-void ws_conn_leave(struct conn *, const struct fail *why);
+void ws_conn_close(struct conn *, const struct fail *why);
 /* Time to look whether it is silent, or does not read. */
 void ws_conn_timer(struct conn *);
 

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int complain(struct fail *f, const char *what, const char *name)
+static int fail_errno(struct fail *f, const char *what, const char *name)
 {
     return fail_set(f, ERR_IO, "%s %s: %s.", what, name, strerror(errno));
 }
@@ -32,7 +32,7 @@ static int open_beneath(int folder, const char *name, int flags, mode_t mode)
 static int open_folder(const char *path, int *fd, struct fail *f)
 {
     *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *fd < 0 ? complain(f, "Cannot open the folder", path) : 0;
+    return *fd < 0 ? fail_errno(f, "Cannot open the folder", path) : 0;
 }
 
 int files_folder(const char *path, int *fd, struct fail *f)
@@ -47,7 +47,7 @@ int files_folder(const char *path, int *fd, struct fail *f)
         memcpy(part, path, i);
         part[i] = 0;
         if (mkdir(part, 0700) && errno != EEXIST)
-            return complain(f, "Cannot make the folder", part);
+            return fail_errno(f, "Cannot make the folder", part);
     }
     return open_folder(path, fd, f);
 }
@@ -56,19 +56,19 @@ int files_subfolder(int parent, const char *name, int *fd, struct fail *f)
 {
     *fd = -1;
     if (mkdirat(parent, name, 0700) && errno != EEXIST)
-        return complain(f, "Cannot make the folder", name);
+        return fail_errno(f, "Cannot make the folder", name);
     *fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
-    return *fd < 0 ? complain(f, "Cannot open the folder", name) : 0;
+    return *fd < 0 ? fail_errno(f, "Cannot open the folder", name) : 0;
 }
 
 int files_lock(int folder, const char *name, int *fd, struct fail *f)
 {
     *fd = open_beneath(folder, name, O_RDWR | O_CREAT, 0600);
-    if (*fd < 0) return complain(f, "Cannot write the file", name);
+    if (*fd < 0) return fail_errno(f, "Cannot write the file", name);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
     int err = errno == EWOULDBLOCK
                   ? fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.")
-                  : complain(f, "Cannot lock", name);
+                  : fail_errno(f, "Cannot lock", name);
     close(*fd);
     *fd = -1;
     return err;
@@ -92,7 +92,7 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
     if (snprintf(aside, sizeof aside, "%s.part", name) >= (int)sizeof aside)
         return fail_set(f, ERR_IO, "The file name %s is too long.", name);
     int fd = open_beneath(folder, aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0) return complain(f, "Cannot write", aside);
+    if (fd < 0) return fail_errno(f, "Cannot write", aside);
     int bad = write_all(fd, bytes, len) || fsync(fd);
     int saved = errno;
     if (close(fd) && !bad) bad = 1, saved = errno;
@@ -100,7 +100,7 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
     if (!bad) return 0;
     unlinkat(folder, aside, 0);
     errno = saved;
-    return complain(f, "Cannot write", name);
+    return fail_errno(f, "Cannot write", name);
 }
 
 int files_read(int folder, const char *name, int *fd, struct fail *f)

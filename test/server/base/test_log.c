@@ -14,19 +14,19 @@
 static void gate(void **state)
 {
     (void)state;
-    struct log_gate g;
-    log_gate_init(&g, 3, 2);
+    struct log_bucket g;
+    log_bucket_init(&g, 3, 2);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(log_gate_pass(&g, 1000), 0);
+        assert_int_equal(log_bucket_take(&g, 1000), 0);
     for (int i = 0; i < 1000000; i++)
-        assert_int_equal(log_gate_pass(&g, 1000), -1);
-    assert_int_equal(log_gate_pass(&g, 1400), -1);
-    assert_int_equal(log_gate_pass(&g, 1500), 1000001);
-    assert_int_equal(log_gate_pass(&g, 1500), -1);
-    assert_int_equal(log_gate_pass(&g, 900), -1); /* a clock that steps back */
+        assert_int_equal(log_bucket_take(&g, 1000), -1);
+    assert_int_equal(log_bucket_take(&g, 1400), -1);
+    assert_int_equal(log_bucket_take(&g, 1500), 1000001);
+    assert_int_equal(log_bucket_take(&g, 1500), -1);
+    assert_int_equal(log_bucket_take(&g, 900), -1); /* a clock that steps back */
     int passed = 0;
     for (int i = 0; i < 10; i++)
-        passed += log_gate_pass(&g, INT64_MAX / 2) >= 0;
+        passed += log_bucket_take(&g, INT64_MAX / 2) >= 0;
     assert_int_equal(passed, 3);
 }
 
@@ -41,7 +41,7 @@ static void lines(void **state)
     log_init(&l, pipes[1], LOG_INFO);
     log_info(&l, "user %s", "x\x1b[2J\nforged");
     log_debug(&l, "invisible");
-    log_foreign(&l, LOG_WARN, "library line\n");
+    log_library(&l, LOG_WARN, "library line\n");
     memset(big, 'b', sizeof big - 1);
     log_error(&l, "%s", big);
     log_error(NULL, "nowhere");

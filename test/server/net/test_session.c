@@ -51,7 +51,7 @@ static int tear_down(void **state)
 
 static void piece(const char *bytes, size_t len, bool first, bool last, bool binary)
 {
-    struct session_piece p = {bytes, len, first, last, binary};
+    struct session_fragment p = {bytes, len, first, last, binary};
     session_receive(session, 1000, &p);
 }
 
