@@ -58,6 +58,9 @@ static int run(enum options_command command, const struct options *options)
     char bundled[PATH_MAX];
     const char *model = options->model;
     struct fail f;
+    struct cli cli;
+    int status;
+
     if (!model && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");
@@ -66,12 +69,12 @@ static int run(enum options_command command, const struct options *options)
     if (!model) model = bundled;
     log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
     lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
-    struct cli cli = {.options = options,
-                      .model = model,
-                      .version = DARKROOM_VERSION,
-                      .pages = page_files,
-                      .log = &the_log};
-    int status = commands[command](&cli);
+    cli = (struct cli){.options = options,
+                       .model = model,
+                       .version = DARKROOM_VERSION,
+                       .pages = page_files,
+                       .log = &the_log};
+    status = commands[command](&cli);
     log_destroy(&the_log);
     return status;
 }
@@ -80,11 +83,14 @@ int main(int argc, char **args)
 {
     struct options options;
     struct fail f = {0};
+    int status, command, err;
+
     if (argc < 2) {
         usage(stderr);
         return 2;
     }
-    int status = plain_word(args[1]), command = options_command_parse(args[1]);
+    status = plain_word(args[1]);
+    command = options_command_parse(args[1]);
     if (status >= 0) return status;
     if (command < 0) {
         fprintf(stderr, "darkroom: there is no command '%s'\n\n", args[1]);
@@ -95,8 +101,7 @@ int main(int argc, char **args)
         fputs("darkroom: the system gives no random numbers\n", stderr);
         return 1;
     }
-    int err =
-        options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
+    err = options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
     if (err)
         status = cli_print_fail(&f) + 1;
     else if (options.help) {

@@ -129,6 +129,7 @@ void options_usage(FILE *out)
 static int set_text(char **at, const char *value, struct fail *f)
 {
     char *copy = strdup(value);
+
     if (!copy) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for an option.");
     free(*at);
     *at = copy;
@@ -139,6 +140,7 @@ static int set_flag(bool *at, const char *where, const char *value, struct fail 
 {
     static const char *const yes[] = {"", "1", "yes", "true", "on"}, *const no[] = {"0", "no",
                                                                                     "false", "off"};
+
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         if (strcmp(value, yes[i]) == 0) return *at = true, 0;
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
@@ -179,6 +181,7 @@ static int set_bytes(int64_t *at, const struct options_row *o, const char *where
     char *end;
     double x = strtod(value, &end);
     const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+
     for (const char *u = units; unit && u <= unit; u++)
         x *= 1024;
     end += unit != NULL;
@@ -196,6 +199,7 @@ static int set_real(double *at, const struct options_row *o, const char *where, 
 {
     char *end;
     double x = strtod(value, &end);
+
     if (end == value || *end || !(x >= o->min && x <= o->max))
         return fail_set(f, ERR_USAGE, "%s must be a number from %g to %g, not '%s'.", where, o->min,
                         o->max, value);
@@ -207,9 +211,12 @@ static int set(struct options *c, const struct options_row *o, enum options_plac
                const char *where, const char *value, struct fail *f)
 {
     size_t index = (size_t)(o - OPTIONS_TABLE);
+    void *at;
+    int err;
+
     if (c->place[index] > place) return 0;
-    void *at = (char *)c + o->offset;
-    int err = 0;
+    at = (char *)c + o->offset;
+    err = 0;
     switch (o->type) {
     case OPTIONS_TEXT: err = set_text(at, value, f); break;
     case OPTIONS_FLAG: err = set_flag(at, where, value, f); break;
@@ -232,6 +239,7 @@ static const struct options_row *find(const char *name)
 static int set_defaults(struct options *c, struct fail *f)
 {
     int err = 0;
+
     for (const struct options_row *o = OPTIONS_TABLE; o->name && !err; o++) {
         assert(o - OPTIONS_TABLE < OPTIONS_MAX);
         if (o->fallback) err = set(c, o, OPTIONS_DEFAULT, o->name, o->fallback, f);
@@ -244,6 +252,7 @@ static int set_defaults(struct options *c, struct fail *f)
 static void variable_name(const struct options_row *o, char *out, size_t bytes)
 {
     size_t n = (size_t)snprintf(out, bytes, "DARKROOM_");
+
     for (const char *s = o->name; *s && n + 1 < bytes; s++)
         out[n++] = *s == '-' ? '_' : (char)toupper((unsigned char)*s);
     out[n] = 0;
@@ -252,10 +261,13 @@ static void variable_name(const struct options_row *o, char *out, size_t bytes)
 static int read_environment(struct options *c, char **environment, struct fail *f)
 {
     int err = 0;
+
     for (const struct options_row *o = OPTIONS_TABLE; o->name && !err; o++) {
         char name[64];
+        size_t n;
+
         variable_name(o, name, sizeof name);
-        size_t n = strlen(name);
+        n = strlen(name);
         for (char **e = environment; e && *e && !err; e++)
             if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
                 err = set(c, o, OPTIONS_ENVIRONMENT, name, *e + n + 1, f);
@@ -278,6 +290,7 @@ struct file {
 static char *read_line(char *out, int bytes, void *arg)
 {
     struct file *file = arg;
+
     if (file->err || !fgets(out, bytes, file->stream)) return NULL;
     file->line++;
     if (!strchr(out, '\n') && !feof(file->stream)) {
@@ -292,6 +305,8 @@ static int read_entry(void *arg, const char *section, const char *name, const ch
 {
     struct file *file = arg;
     const struct options_row *o = find(name);
+    char where[300];
+
     if (file->err) return 0;
     if (*section)
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: sections are not used; remove [%s].",
@@ -303,7 +318,6 @@ static int read_entry(void *arg, const char *section, const char *name, const ch
         file->err = fail_set(file->f, ERR_USAGE, "%s:%d: '%s' is given a second time.", file->path,
                              file->line, name);
     if (file->err) return 0;
-    char where[300];
     snprintf(where, sizeof where, "%s:%d: %s", file->path, file->line, name);
     file->seen[o - OPTIONS_TABLE] = true;
     file->err = set(file->c, o, OPTIONS_FILE, where, value, file->f);
@@ -312,10 +326,13 @@ static int read_entry(void *arg, const char *section, const char *name, const ch
 
 static int read_file(struct options *c, struct fail *f)
 {
+    struct file file;
+    int wrong;
+
     if (!c->config) return 0;
-    struct file file = {.c = c, .f = f, .path = c->config, .stream = fopen(c->config, "re")};
+    file = (struct file){.c = c, .f = f, .path = c->config, .stream = fopen(c->config, "re")};
     if (!file.stream) return fail_set(f, ERR_USAGE, "--config %s: %s.", c->config, strerror(errno));
-    int wrong = ini_parse_stream(read_line, &file, read_entry, &file);
+    wrong = ini_parse_stream(read_line, &file, read_entry, &file);
     if (!file.err && ferror(file.stream)) /* a folder can be opened, but not read */
         file.err = fail_set(f, ERR_USAGE, "--config %s: %s.", c->config, strerror(errno));
     fclose(file.stream);
@@ -349,6 +366,7 @@ static int prompt_once(struct flags *s, const char *arg)
 static error_t parse_flag(int key, char *arg, struct argp_state *state)
 {
     struct flags *s = state->input;
+
     if (key == KEY_HELP) {
         s->c->help = true;
         return 0;
@@ -362,8 +380,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
         return s->err ? EINVAL : 0;
     }
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
-        if (key != (o->letter ? o->letter : KEY_BASE + (int)(o - OPTIONS_TABLE))) continue;
         char where[48];
+
+        if (key != (o->letter ? o->letter : KEY_BASE + (int)(o - OPTIONS_TABLE))) continue;
         snprintf(where, sizeof where, "--%s", o->name);
         s->err = set(s->c, o, OPTIONS_ARGUMENT, where, arg ? arg : "", s->f);
         return s->err ? EINVAL : 0;
@@ -380,11 +399,15 @@ struct table {
 static void make_table(struct table *t, enum options_command command)
 {
     int n = 0;
+
     memset(t, 0, sizeof *t);
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
+        size_t i;
+        bool plain;
+
         if (!(o->commands & (1U << command))) continue;
-        size_t i = (size_t)(o - OPTIONS_TABLE);
-        bool plain = !o->fallback || strcmp(o->fallback, "0") == 0 || *o->fallback == '-';
+        i = (size_t)(o - OPTIONS_TABLE);
+        plain = !o->fallback || strcmp(o->fallback, "0") == 0 || *o->fallback == '-';
         snprintf(t->doc[i], sizeof t->doc[i], plain ? "%s" : "%s [%s]", o->doc, o->fallback);
         t->row[n].name = o->name;
         t->row[n].key = o->letter ? o->letter : KEY_BASE + (int)i;
@@ -403,10 +426,13 @@ static int read_flags(struct options *c, enum options_command command, int argc,
 {
     struct table t;
     struct flags s = {.c = c, .f = f, .command = command};
+    struct argp argp;
+    error_t err;
+
     make_table(&t, command);
-    struct argp argp = {t.row, parse_flag, COMMANDS[command].args, NULL, NULL, NULL, NULL};
+    argp = (struct argp){t.row, parse_flag, COMMANDS[command].args, NULL, NULL, NULL, NULL};
     /* argp is kept silent: its complaints are made here, in the form of all others */
-    error_t err = argp_parse(&argp, argc, args, ARGP_NO_HELP | ARGP_SILENT, NULL, &s);
+    err = argp_parse(&argp, argc, args, ARGP_NO_HELP | ARGP_SILENT, NULL, &s);
     if (s.err) return s.err;
     if (err)
         return fail_set(f, ERR_USAGE, "%s is not an option of %s, or its value is missing.",
@@ -422,6 +448,7 @@ static int check_words(const struct options *c, struct fail *f)
     static const char *const types[] = {"auto", "f32", "bf16"};
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     bool type = false, level = false;
+
     for (size_t i = 0; i < 3; i++)
         type |= strcmp(c->dtype, types[i]) == 0;
     for (size_t i = 0; i < 4; i++)
@@ -449,8 +476,10 @@ static int check_needs(const struct options *c, enum options_command command, st
 int options_read(struct options *c, enum options_command command, int argc, char **args,
                  char **environment, struct fail *f)
 {
+    int err;
+
     memset(c, 0, sizeof *c);
-    int err = set_defaults(c, f);
+    err = set_defaults(c, f);
     if (!err) err = read_flags(c, command, argc, args, f);
     if (!err && c->help) return 0;
     if (!err) err = read_environment(c, environment, f);
@@ -480,11 +509,13 @@ enum glm_type options_dtype(const struct options *c)
 void options_help(enum options_command command, FILE *out)
 {
     struct table t;
-    make_table(&t, command);
     char name[48];
+    struct argp argp;
+
+    make_table(&t, command);
     snprintf(name, sizeof name, "darkroom %s", options_command_name(command));
-    struct argp argp = {t.row, parse_flag, COMMANDS[command].args, COMMANDS[command].doc, NULL,
-                        NULL,  NULL};
+    argp = (struct argp){t.row, parse_flag, COMMANDS[command].args, COMMANDS[command].doc, NULL,
+                         NULL,  NULL};
     argp_help(&argp, out, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_PRE_DOC, name);
     fprintf(out, "\nEvery option can also be given as DARKROOM_NAME in the environment%s.\n",
             command <= OPTIONS_GENERATE ? " or in --config FILE" : "");
@@ -500,6 +531,7 @@ void options_write_doc(FILE *out)
         out);
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
         char variable[64];
+
         variable_name(o, variable, sizeof variable);
         fprintf(out, "| `--%s%s%s` | `%s` | %s |", o->name, o->arg ? " " : "", o->arg ? o->arg : "",
                 variable, o->fallback ? o->fallback : "");

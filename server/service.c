@@ -57,6 +57,7 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 {
     struct service *s = arg;
     char id[ID_TEXT];
+
     id_format(row->job, id);
     if (row->state == STATE_DONE)
         log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
@@ -101,9 +102,11 @@ static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct
     const struct glm *glm = engine(arg);
     struct glm_req req;
     uint64_t two;
+    int err;
+
     if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
     request_of(spec, &req);
-    int err = glm_plan(glm, &req, &out->cost, f);
+    err = glm_plan(glm, &req, &out->cost, f);
     if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
     if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;
     return err;
@@ -112,6 +115,7 @@ static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct
 static uint64_t out_random(void *arg)
 {
     uint64_t bits;
+
     (void)arg;
     randombytes_buf(&bits, sizeof bits);
     return bits;
@@ -122,6 +126,7 @@ static uint64_t out_random(void *arg)
 static void announce(struct service *s)
 {
     struct hub_counts n;
+
     hub_counts(s->hub, &n);
     printf("  model    %s (%s)\n", s->model, s->conf->model);
     printf("  device   %s\n  weights  %s\n", s->device, s->residency);
@@ -133,6 +138,7 @@ static void announce(struct service *s)
 static void on_note(struct service *s, struct loop_device_event *m)
 {
     bool first = m->note.kind == NOTE_READY && !s->loaded;
+
     if (first) {
         glm_info(worker_glm(s->worker[m->note.device]), &s->info);
         snprintf(s->model, sizeof s->model, "%s", s->info.model);
@@ -181,6 +187,7 @@ static void on_fatal(struct service *s, struct loop_fatal *m)
 static void on_events(void *arg)
 {
     struct service *s = arg;
+
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
@@ -211,6 +218,7 @@ static void drop_events(struct service *s)
 static void wake(void *arg)
 {
     struct service *s = arg;
+
     if (s->net) net_wake(s->net);
 }
 
@@ -220,18 +228,20 @@ static struct blob *make_hello(void *arg)
 {
     struct service *s = arg;
     struct hub_counts n;
+    struct answer_hello say;
+
     if (!s->loaded) return NULL;
     hub_counts(s->hub, &n);
-    struct answer_hello say = {.version = s->conf->version,
-                               .boot_id = s->boot_id,
-                               .time_ms = clock_unix_ms(),
-                               .model = s->model,
-                               .device = s->device,
-                               .dtype = s->type,
-                               .cap = n.cap,
-                               .why_cap = hub_why_cap(s->hub),
-                               .queue_max = s->conf->options->queue,
-                               .job_seconds = s->conf->options->job_seconds};
+    say = (struct answer_hello){.version = s->conf->version,
+                                .boot_id = s->boot_id,
+                                .time_ms = clock_unix_ms(),
+                                .model = s->model,
+                                .device = s->device,
+                                .dtype = s->type,
+                                .cap = n.cap,
+                                .why_cap = hub_why_cap(s->hub),
+                                .queue_max = s->conf->options->queue,
+                                .job_seconds = s->conf->options->job_seconds};
     return hello_blob(&s->hello, &say);
 }
 
@@ -240,6 +250,7 @@ static struct session *open_session(void *arg, void (*want_write)(void *), void 
     struct service *s = arg;
     struct session *session;
     struct fail f;
+
     if (session_new(&session, s->hub, want_write, conn, &f)) return NULL;
     return session;
 }
@@ -248,6 +259,7 @@ static void on_signal(void *arg, int which)
 {
     struct service *s = arg;
     struct fail why;
+
     if (s->stop_by) _exit(128 + which); /* asked twice: now */
     log_info(s->log, "stopping: work that runs goes back to the queue");
     s->stop_by = clock_us() + STOP_US;
@@ -261,12 +273,14 @@ static void on_round(void *arg)
 {
     struct service *s = arg;
     int64_t now = clock_us(), due = hub_due(s->hub);
+
     if (due <= now) {
         hub_tick(s->hub, now);
         due = hub_due(s->hub);
     }
     if (s->stop_by) {
         bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->stop_by - STOP_US / 2);
+
         if (done || now >= s->stop_by) net_stop(s->net);
         if (due > s->stop_by) due = s->stop_by;
         if (due > now + 100000) due = now + 100000;
@@ -300,6 +314,7 @@ static int open_hub(struct service *s, struct fail *f)
                           .wake = session_wake,
                           .random = out_random};
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
+
     if (!err && hub_new(&s->hub, &conf, &out))
         err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the service.");
     return err;
@@ -308,6 +323,7 @@ static int open_hub(struct service *s, struct fail *f)
 static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
 {
     struct service *s = arg;
+
     return hub_restore(s->hub, clock_us(), row, f);
 }
 
@@ -319,6 +335,7 @@ static int open_http(struct service *s, struct fail *f)
                              .version = s->conf->version,
                              .model = s->model,
                              .frame_lag = &s->frame_lag};
+
     return http_new(&s->http, &conf, f);
 }
 
@@ -342,6 +359,7 @@ static int open_net(struct service *s, struct fail *f)
                             .events = on_events,
                             .signal = on_signal,
                             .round = on_round};
+
     return net_new(&s->net, &conf, f);
 }
 
@@ -351,6 +369,7 @@ static int open_threads(struct service *s, struct fail *f)
     struct encoder_conf encoder = {
         .loop = &s->box, .log = s->log, .model = s->model, .version = s->conf->version};
     int err = encoder_new(&s->encoder, &encoder, f);
+
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {
         struct worker_conf worker = {.opts = {.model = s->conf->model,
@@ -366,6 +385,7 @@ static int open_threads(struct service *s, struct fail *f)
                                      .previews = encoder_previews(s->encoder),
                                      .pictures = encoder_pictures(s->encoder),
                                      .log = s->log};
+
         err = worker_new(&s->worker[i], &worker, f);
     }
     return err;
@@ -410,11 +430,13 @@ static void stop_now(struct service *s)
 int service_run(const struct service_conf *conf, struct fail *f)
 {
     struct service s = {.conf = conf, .log = conf->log};
+    int err;
+
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
     s.boot_id = out_random(NULL) | 1;
     s.workers = glm_devices(conf->options->device, s.names, f);
-    int err = s.workers < 0 ? s.workers : 0;
+    err = s.workers < 0 ? s.workers : 0;
     if (err) s.workers = 0;
     if (!err) err = store_open(&s.store, conf->data, &s.box, s.log, f);
     if (!err) err = open_hub(&s, f);

@@ -8,6 +8,7 @@
 static inline int64_t clock_us(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
@@ -15,6 +16,7 @@ static inline int64_t clock_us(void)
 static inline int64_t clock_unix_ms(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }

@@ -18,6 +18,7 @@ void histogram_add(struct histogram *l, int64_t us)
 int64_t histogram_quantile(const struct histogram *l, double share)
 {
     uint64_t seen = 0;
+
     if (!l->n) return 0;
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += l->count[i];

@@ -25,9 +25,12 @@ void log_bucket_init(struct log_bucket *g, int64_t burst, int64_t per_second)
 
 int64_t log_bucket_take(struct log_bucket *g, int64_t now_ms)
 {
+    int64_t dropped;
+
     if (now_ms > g->last_ms) {
         int64_t room = g->burst * 1000 - g->tokens, gap = now_ms - g->last_ms;
         int64_t add = gap > 1000000 ? room : gap * g->per_second;
+
         g->tokens += add < room ? add : room;
         g->last_ms = now_ms;
     }
@@ -36,7 +39,7 @@ int64_t log_bucket_take(struct log_bucket *g, int64_t now_ms)
         return -1;
     }
     g->tokens -= 1000;
-    int64_t dropped = (int64_t)g->dropped;
+    dropped = (int64_t)g->dropped;
     g->dropped = 0;
     return dropped;
 }
@@ -59,6 +62,7 @@ void log_destroy(struct log *l)
 static bool has_room(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
+
     return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
@@ -72,41 +76,46 @@ static void sanitize(char *s)
 static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
 {
     struct timespec now;
+    int64_t ms, dropped;
+    char more[48] = "", stamp[32], line[LOG_LINE_BYTES + 128];
+    struct tm tm;
+    int n;
+
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     pthread_mutex_lock(&l->lock);
-    int64_t dropped = -1;
+    dropped = -1;
     if (has_room(l->fd))
         dropped = log_bucket_take(&l->bucket[source], ms);
     else
         l->bucket[source].dropped++;
     pthread_mutex_unlock(&l->lock);
     if (dropped < 0) return;
-
-    char more[48] = "", stamp[32], line[LOG_LINE_BYTES + 128];
     if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
-    struct tm tm;
     gmtime_r(&now.tv_sec, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     sanitize(text);
-    int n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000),
-                     NAMES[level], text, more);
+    n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000), NAMES[level],
+                 text, more);
     if (n > 0 && write(l->fd, line, (size_t)n) < 0) return; /* nobody is left to tell */
 }
 
 static void vlog(struct log *l, enum log_level level, const char *format, va_list args)
 {
-    if (!l || level > l->level) return;
     char text[LOG_LINE_BYTES];
+
+    if (!l || level > l->level) return;
     vsnprintf(text, sizeof text, format, args);
     emit(l, LOG_OURS, level, text);
 }
 
 void log_library(struct log *l, enum log_level level, const char *line)
 {
-    if (!l || level > l->level) return;
     char text[LOG_LINE_BYTES];
-    size_t n = strcspn(line, "\n");
+    size_t n;
+
+    if (!l || level > l->level) return;
+    n = strcspn(line, "\n");
     snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), line);
     emit(l, LOG_LIBRARY, level, text);
 }
@@ -114,6 +123,7 @@ void log_library(struct log *l, enum log_level level, const char *line)
 void log_error(struct log *l, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     vlog(l, LOG_ERROR, format, args);
     va_end(args);
@@ -122,6 +132,7 @@ void log_error(struct log *l, const char *format, ...)
 void log_warn(struct log *l, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     vlog(l, LOG_WARN, format, args);
     va_end(args);
@@ -130,6 +141,7 @@ void log_warn(struct log *l, const char *format, ...)
 void log_info(struct log *l, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     vlog(l, LOG_INFO, format, args);
     va_end(args);
@@ -138,6 +150,7 @@ void log_info(struct log *l, const char *format, ...)
 void log_debug(struct log *l, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     vlog(l, LOG_DEBUG, format, args);
     va_end(args);

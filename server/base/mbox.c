@@ -10,6 +10,7 @@
 void mbox_init(struct mbox *b, void (*wake)(void *), void *arg)
 {
     pthread_condattr_t attr;
+
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&b->lock, NULL);
@@ -30,9 +31,11 @@ void mbox_destroy(struct mbox *b)
 
 void mbox_push(struct mbox *b, struct msg *m)
 {
+    bool was_empty;
+
     m->next = NULL;
     pthread_mutex_lock(&b->lock);
-    bool was_empty = !b->head;
+    was_empty = !b->head;
     *b->tail = m;
     b->tail = &m->next;
     if (was_empty) pthread_cond_signal(&b->filled);
@@ -43,6 +46,7 @@ void mbox_push(struct mbox *b, struct msg *m)
 static struct msg *cut(struct mbox *b)
 {
     struct msg *list = b->head;
+
     b->head = NULL;
     b->tail = &b->head;
     return list;
@@ -59,6 +63,7 @@ struct msg *mbox_take(struct mbox *b)
 static struct timespec deadline(int timeout_ms)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_sec += timeout_ms / 1000;
     t.tv_nsec += (long)(timeout_ms % 1000) * 1000000;

@@ -25,6 +25,7 @@ int cli_check_out(const char *path, struct fail *f)
 {
     char folder[PATH_MAX];
     struct stat st;
+
     if (strlen(path) + sizeof ".part" > sizeof folder)
         return fail_set(f, ERR_IO, "The path %s is too long.", path);
     if (!stat(path, &st) && S_ISDIR(st.st_mode))
@@ -50,6 +51,8 @@ int cli_serve(const struct cli *c)
     char data[PATH_MAX];
     struct fail f = {0};
     sigset_t set;
+    struct service_conf conf;
+
     if (c->options->data)
         snprintf(data, sizeof data, "%s", c->options->data);
     else
@@ -60,12 +63,12 @@ int cli_serve(const struct cli *c)
     sigprocmask(SIG_BLOCK, &set,
                 NULL); /* before any thread: the loop reads them from a descriptor */
     signal(SIGPIPE, SIG_IGN);
-    struct service_conf conf = {.options = c->options,
-                                .model = c->model,
-                                .data = data,
-                                .version = c->version,
-                                .pages = c->pages,
-                                .log = c->log};
+    conf = (struct service_conf){.options = c->options,
+                                 .model = c->model,
+                                 .data = data,
+                                 .version = c->version,
+                                 .pages = c->pages,
+                                 .log = c->log};
     return service_run(&conf, &f) ? cli_print_fail(&f) : 0;
 }
 
@@ -85,6 +88,7 @@ int cli_plan(const struct cli *c)
                           .height = c->options->height,
                           .steps = c->options->steps,
                           .guidance = c->options->guidance};
+
     return glm_print_plan(&opts, &req, stdout, &f) ? cli_print_fail(&f) : 0;
 }
 
@@ -93,6 +97,7 @@ int cli_trace(const struct cli *c)
     struct glm_opts opts = cli_opts(c);
     struct fail f = {0};
     int err = cli_check_out(c->options->out, &f);
+
     if (!err)
         err = c->options->logits
                   ? glm_trace_sampling(&opts, c->options->logits, c->options->out, &f)

@@ -23,6 +23,7 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
                      struct fail *f)
 {
     struct spec_limits limits;
+
     spec_limits_init(&limits);
     spec_limits_model(&limits, info->side_max, info->default_width, info->default_steps);
     s->prompt = strdup(c->prompt);
@@ -34,6 +35,7 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
     s->seed = c->seed;
     if (s->seed < 0) {
         uint64_t bits;
+
         randombytes_buf(&bits, sizeof bits);
         s->seed = (int64_t)(bits & 0xffffffff); /* short enough to be typed again */
     }
@@ -42,6 +44,8 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
 
 static void show(const struct glm_progress *v, bool terminal, enum glm_phase *shown)
 {
+    int full;
+
     if (!terminal) {
         if (v->phase != *shown && v->phase != GLM_DONE)
             fprintf(stderr, "%s: %d to do, %.0f %% done\n", glm_phase_name(v->phase), v->total,
@@ -50,7 +54,7 @@ static void show(const struct glm_progress *v, bool terminal, enum glm_phase *sh
         return;
     }
     char bar[3 * BAR_CELLS + 1] = "";
-    int full = (int)(v->overall * BAR_CELLS + 0.5);
+    full = (int)(v->overall * BAR_CELLS + 0.5);
     for (int i = 0, n = 0; i < BAR_CELLS; i++, n += 3)
         memcpy(bar + n, i < full ? "\u2588" : "\u2591", 4);
     fprintf(stderr, "\r\033[K%-8s %s %3.0f %%  %d/%d", glm_phase_name(v->phase), bar,
@@ -65,8 +69,10 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
     int64_t last = 0;
     int err = 0;
     struct glm_progress v = glm_run_progress(run);
+
     while (v.phase != GLM_DONE && !err) {
         int64_t now = clock_us();
+
         if (!terminal || now - last > BAR_EVERY_US) {
             show(&v, terminal, &shown);
             last = now;
@@ -100,9 +106,12 @@ static int write_file(const char *path, const void *bytes, size_t len, struct fa
     char aside[PATH_MAX];
     struct stat st;
     bool stream = to_stdout(path), special = stream || (!lstat(path, &st) && !S_ISREG(st.st_mode));
+    FILE *out;
+    bool bad;
+
     snprintf(aside, sizeof aside, special ? "%s" : "%s.part", path);
-    FILE *out = stream ? stdout : fopen(aside, "we");
-    bool bad = !out || fwrite(bytes, 1, len, out) != len;
+    out = stream ? stdout : fopen(aside, "we");
+    bad = !out || fwrite(bytes, 1, len, out) != len;
     if (out && fclose(out)) bad = true;
     if (!bad && !special && rename(aside, path)) bad = true;
     if (!bad) return 0;
@@ -118,10 +127,13 @@ static int save(const struct cli *c, const struct glm_info *info, struct glm_run
     uint8_t *file = NULL;
     size_t len = 0, capacity = (size_t)s->width * (size_t)s->height * 3;
     struct glm_picture picture = {.rgb = malloc(capacity), .capacity = capacity};
+    const char *out;
+    int err;
+
     snprintf(path, sizeof path, "%dx%d-seed%" PRId64 ".png", s->width, s->height, s->seed);
-    const char *out = c->options->out ? c->options->out : path;
-    int err = picture.rgb ? glm_run_image(run, &picture, f)
-                          : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
+    out = c->options->out ? c->options->out : path;
+    err = picture.rgb ? glm_run_image(run, &picture, f)
+                      : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
     if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
     if (!err) err = write_file(out, file, len, f);
     if (!err)
@@ -140,8 +152,11 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
     struct glm_req req;
     struct glm_cost cost;
     struct glm_run *run = NULL;
+    int err;
+    int64_t before;
+
     glm_info(glm, &info);
-    int err = make_spec(c->options, &info, &s, f);
+    err = make_spec(c->options, &info, &s, f);
     if (!err) {
         request_of(&s, &req);
         req.strict = c->options->strict;
@@ -149,7 +164,7 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
     }
     if (!err) err = glm_reserve(glm, cost.scratch_bytes, f);
     if (!err) err = glm_run_new(&run, glm, &req, f);
-    int64_t before = clock_us();
+    before = clock_us();
     if (!err) err = draw(glm, run, f);
     if (!err) err = save(c, &info, run, &s, clock_us() - before, f);
     glm_run_free(run);
@@ -163,6 +178,7 @@ int cli_generate(const struct cli *c)
     struct glm *glm = NULL;
     struct fail f = {0};
     int err = check_out(c->options->out, &f);
+
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
     if (glm) glm_close(glm);

@@ -10,11 +10,14 @@
 static bool beside(const char *folder, const char *rest, char *out, size_t bytes)
 {
     char config[PATH_MAX + 32], path[PATH_MAX];
+    char *real;
+    bool fits;
+
     if (snprintf(path, sizeof path, "%s/../%s", folder, rest) >= (int)sizeof path) return false;
     snprintf(config, sizeof config, "%s/model_index.json", path);
     if (access(config, R_OK)) return false;
-    char *real = realpath(path, NULL);
-    bool fits = real && snprintf(out, bytes, "%s", real) < (int)bytes;
+    real = realpath(path, NULL);
+    fits = real && snprintf(out, bytes, "%s", real) < (int)bytes;
     free(real);
     return fits;
 }
@@ -23,9 +26,11 @@ bool paths_model(char *out, size_t bytes)
 {
     char folder[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    char *slash;
+
     if (n <= 0) return false;
     folder[n] = 0;
-    char *slash = strrchr(folder, '/');
+    slash = strrchr(folder, '/');
     if (!slash) return false;
     *slash = 0;
     return beside(folder, "weights/tiny", out, bytes)
@@ -36,6 +41,7 @@ bool paths_model(char *out, size_t bytes)
 void paths_data(char *out, size_t bytes)
 {
     const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
     if (xdg && *xdg == '/')
         snprintf(out, bytes, "%s/darkroom", xdg);
     else if (home && *home == '/')

@@ -9,8 +9,10 @@ void metrics_health(const struct metrics *m, struct http_reply *r)
 {
     struct hub_counts n;
     struct text t;
+    bool ok;
+
     hub_counts(m->hub, &n);
-    bool ok = n.ready && !n.stopping;
+    ok = n.ready && !n.stopping;
     reply_init(r, ok ? 200 : 503);
     if (!ok) r->retry_after_s = 1;
     text_init(&t, 0, 4096);
@@ -34,6 +36,7 @@ static void metric_histogram(struct text *t, const struct histogram *l)
 {
     static const char name[] = "darkroom_frame_lag_seconds";
     uint64_t seen = 0;
+
     text_printf(t, "# HELP %s From the end of a quantum to its preview in the socket.\n", name);
     text_printf(t, "# TYPE %s histogram\n", name);
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
@@ -49,6 +52,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
 {
     struct hub_counts n;
     struct text t;
+
     hub_counts(m->hub, &n);
     reply_init(r, 200);
     text_init(&t, 0, 8192);

@@ -30,6 +30,7 @@ int pages_init(struct pages *s, const struct http_page *files, struct fail *f)
     for (int i = 0; i < s->n; i++) {
         char digest[PNG_DIGEST_TEXT];
         const struct http_page *p = &files[i];
+
         png_digest(p->start, (size_t)(p->end - p->start), digest);
         snprintf(s->etags[i], sizeof s->etags[i], "\"%.20s\"", digest);
     }
@@ -55,8 +56,10 @@ static const char *type_of(const char *path)
 bool pages_route(const struct pages *s, const struct http_request *q, struct http_reply *r)
 {
     const char *path = strcmp(q->path, "/") == 0 ? "/index.html" : q->path;
+
     for (int i = 0; i < s->n; i++) {
         const struct http_page *p = &s->files[i];
+
         if (strcmp(p->path, path) != 0) continue;
         reply_init(r, 200);
         r->type = type_of(path);

@@ -20,6 +20,7 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
     struct store_file file;
     struct fail f;
     char digest[URL_DIGEST];
+
     if (!url_picture_parse(q->path, digest)) {
         reply_refuse(r, ERR_NOT_FOUND, "There is no such picture.",
                      "Take the address from a job's result: /i/, 64 hex digits, .png.");
@@ -37,6 +38,7 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
     snprintf(r->etag, sizeof r->etag, "\"%s\"", digest);
     if (wants_download(q->query)) {
         char *cut = strstr(file.name, digest); /* a name for people: the first digits are enough */
+
         if (cut) snprintf(cut, sizeof file.name - (size_t)(cut - file.name), "%.8s.png", digest);
         snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%s\"", file.name);
     }

@@ -39,6 +39,7 @@ void reply_free(struct http_reply *r)
 void reply_text(struct http_reply *r, struct text *t, const char *type)
 {
     size_t len;
+
     r->owned = text_take(t, &len);
     r->body = (const uint8_t *)r->owned;
     r->bytes = r->owned ? (int64_t)len : 0;
@@ -48,6 +49,7 @@ void reply_text(struct http_reply *r, struct text *t, const char *type)
 void reply_fail(struct http_reply *r, const struct fail *why, int status)
 {
     struct text t;
+
     reply_init(r, status);
     if (why->retry_after_ms > 0) r->retry_after_s = (int)((why->retry_after_ms + 999) / 1000);
     text_init(&t, 0, 4096);
@@ -62,6 +64,7 @@ void reply_fail(struct http_reply *r, const struct fail *why, int status)
 void reply_refuse(struct http_reply *r, enum err code, const char *message, const char *hint)
 {
     struct fail f;
+
     fail_set(&f, code, "%s", message);
     fail_advise(&f, "%s", hint);
     reply_fail(r, &f, fail_status(code));

@@ -18,6 +18,8 @@ struct http {
 int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
 {
     struct http *h = calloc(1, sizeof *h);
+    int err;
+
     *out = h;
     if (!h) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the page.");
     h->store = conf->store;
@@ -25,7 +27,7 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
                                   .version = conf->version,
                                   .model = conf->model,
                                   .frame_lag = conf->frame_lag};
-    int err = pages_init(&h->pages, conf->pages, f);
+    err = pages_init(&h->pages, conf->pages, f);
     if (err) {
         http_free(h);
         *out = NULL;
@@ -69,6 +71,8 @@ static const struct {
 void http_route(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     bool head = strcmp(q->method, "HEAD") == 0;
+    bool found;
+
     if (!head && strcmp(q->method, "GET") != 0) {
         reply_refuse(r, ERR_BAD_REQUEST, "Only GET and HEAD are served here.",
                      "Commands go over the WebSocket at /ws, as PROTOCOL.md shows.");
@@ -76,9 +80,10 @@ void http_route(struct http *h, const struct http_request *q, struct http_reply 
         r->allow = "GET, HEAD";
         return;
     }
-    bool found = pages_route(&h->pages, q, r);
+    found = pages_route(&h->pages, q, r);
     for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES && !found; i++) {
         size_t n = strlen(ROUTES[i].path);
+
         found = ROUTES[i].path[n - 1] == '/' ? strncmp(q->path, ROUTES[i].path, n) == 0
                                              : strcmp(q->path, ROUTES[i].path) == 0;
         if (found) ROUTES[i].route(h, q, r);

@@ -9,6 +9,7 @@ int address_parse(const char *host, int port, struct address *out, struct fail *
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+
     memset(out, 0, sizeof *out);
     if (strcmp(host, "localhost") == 0) host = "127.0.0.1";
     if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
@@ -36,8 +37,10 @@ static const struct sockaddr_in6 *as_v6(const struct address *a)
 
 bool address_local(const struct address *a)
 {
+    const struct in6_addr *ip;
+
     if (a->at.ss_family == AF_INET) return ntohl(as_v4(a)->sin_addr.s_addr) >> 24 == 127;
-    const struct in6_addr *ip = &as_v6(a)->sin6_addr;
+    ip = &as_v6(a)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127);
 }
 
@@ -61,6 +64,7 @@ bool address_same_host(const struct address *a, const struct address *b)
 void address_text(const struct address *a, char *out, size_t bytes)
 {
     char ip[INET6_ADDRSTRLEN] = "?";
+
     if (a->at.ss_family == AF_INET) {
         inet_ntop(AF_INET, &as_v4(a)->sin_addr, ip, sizeof ip);
         snprintf(out, bytes, "%s", ip);
@@ -73,6 +77,7 @@ void address_text(const struct address *a, char *out, size_t bytes)
 int address_exposure(const struct address *a, bool open, struct fail *f)
 {
     char text[64];
+
     if (open || address_local(a)) return 0;
     address_text(a, text, sizeof text);
     fail_set(f, ERR_USAGE, "Everybody who can reach %s could use this service.", text);

@@ -13,9 +13,11 @@ static bool host_name(const char *host, char *out, size_t bytes)
 {
     size_t n;
     bool bracket = *host == '[';
+    const char *rest;
+
     if (bracket) host++;
     n = strcspn(host, bracket ? "]" : ":");
-    const char *rest = host + n;
+    rest = host + n;
     if (bracket && *rest++ != ']') return false;
     if (*rest == ':') rest += 1 + strspn(rest + 1, "0123456789");
     if (!n || n >= bytes || *rest) return false;
@@ -30,8 +32,11 @@ static bool listed(const char *list, bool (*is)(const char *item, size_t n, cons
                    const char *what)
 {
     while (list && *list) {
+        size_t n, end;
+
         list += strspn(list, " ,\t");
-        size_t n = strcspn(list, ","), end = n;
+        n = strcspn(list, ",");
+        end = n;
         while (end && (list[end - 1] == ' ' || list[end - 1] == '\t'))
             end--;
         if (end && is(list, end, what)) return true;
@@ -54,6 +59,7 @@ static bool origin_has_host(const char *item, size_t n, const char *what)
 {
     const char *at = memmem(item, n, "://", 3);
     size_t len = strlen(what);
+
     if (!at) return false;
     at += 3;
     return (size_t)(item + n - at) == len && strncasecmp(at, what, len) == 0;
@@ -141,8 +147,10 @@ bool handshake_host(const struct handshake_rules *g, const char *host)
 
 bool handshake_origin(const struct handshake_rules *g, const char *origin, const char *host)
 {
+    size_t n;
+
     if (!*origin) return true;
-    size_t n = strncmp(origin, "https://", 8) == 0 ? 8 : strncmp(origin, "http://", 7) == 0 ? 7 : 0;
+    n = strncmp(origin, "https://", 8) == 0 ? 8 : strncmp(origin, "http://", 7) == 0 ? 7 : 0;
     if (n && *host && strcasecmp(origin + n, host) == 0) return true;
     return listed(g->origins, same_origin, origin);
 }
@@ -151,6 +159,7 @@ bool handshake_origin(const struct handshake_rules *g, const char *origin, const
 static bool key_is_right(const char *key)
 {
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
     return strlen(key) == 24 && strspn(key, set) == 22 && strcmp(key + 22, "==") == 0;
 }
 

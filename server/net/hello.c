@@ -28,6 +28,7 @@ void hello_free(struct hello *h)
 static bool drawable(int w, int h, int side_max)
 {
     int longest = w > h ? w : h, shortest = w < h ? w : h;
+
     return shortest >= LIMIT_SIDE_MIN && longest <= side_max
            && longest <= shortest * LIMIT_ASPECT_MAX && !(w % LIMIT_SIDE_STEP)
            && !(h % LIMIT_SIDE_STEP);
@@ -35,12 +36,15 @@ static bool drawable(int w, int h, int side_max)
 
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES])
 {
+    int n;
+
     static const struct {
         int w, h; /* halves of the model's own size */
     } ratios[] = {{2, 2}, {3, 2}, {2, 3}, {4, 2}, {2, 4}, {4, 4}, {1, 1}};
-    int n = 0;
+    n = 0;
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios && n < HELLO_SIZES; i++) {
         int w = width * ratios[i].w / 2, h = height * ratios[i].h / 2;
+
         if (drawable(w, h, side_max)) out[n++] = (struct answer_size){w, h};
     }
     return n;
@@ -50,6 +54,7 @@ static json_t *read_json(const char *folder, const char *name)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+
     return n < (int)sizeof path ? json_load_file(path, 0, NULL) : NULL;
 }
 
@@ -59,10 +64,12 @@ static void read_sizes(struct hello *h, int side_max, const char *folder)
     json_t *list = read_json(folder, "sizes.json"), *one;
     size_t i;
     int n = 0;
+
     json_array_foreach(list, i, one)
     {
         json_int_t w = json_integer_value(json_array_get(one, 0));
         json_int_t high = json_integer_value(json_array_get(one, 1));
+
         if (n == HELLO_SIZES || w < 1 || w > side_max || high < 1 || high > side_max) continue;
         if (drawable((int)w, (int)high, side_max))
             h->sizes[n++] = (struct answer_size){(int)w, (int)high};
@@ -75,11 +82,14 @@ static void read_examples(struct hello *h, const char *folder)
 {
     json_t *list = read_json(folder, "examples.json"), *one;
     size_t i;
+
     json_array_foreach(list, i, one)
     {
         const char *text = json_string_value(one);
+        char *copy;
+
         if (!text || strlen(text) > LIMIT_PROMPT_BYTES || h->n_examples == LIMIT_EXAMPLES) continue;
-        char *copy = strdup(text);
+        copy = strdup(text);
         if (copy) h->examples[h->n_examples++] = copy;
     }
     json_decref(list);
@@ -89,13 +99,15 @@ void hello_model(struct hello *h, const struct glm_info *info, const char *folde
 {
     int side =
         info->default_width > info->default_height ? info->default_width : info->default_height;
+    int side_max;
+
     drop_examples(h);
     spec_limits_init(&h->limits);
     spec_limits_model(&h->limits, info->side_max, side, info->default_steps);
     h->limits.range[SPEC_WIDTH].def = info->default_width;
     h->limits.range[SPEC_HEIGHT].def = info->default_height;
     h->limits.range[SPEC_GUIDANCE].def = info->default_guidance;
-    int side_max = (int)h->limits.range[SPEC_WIDTH].max;
+    side_max = (int)h->limits.range[SPEC_WIDTH].max;
     h->n_sizes = hello_sizes(info->default_width, info->default_height, side_max, h->sizes);
     read_sizes(h, side_max, folder);
     read_examples(h, folder);
@@ -105,6 +117,7 @@ struct blob *hello_blob(const struct hello *h, struct answer_hello *say)
 {
     const char *examples[LIMIT_EXAMPLES];
     struct text t;
+
     for (int i = 0; i < h->n_examples; i++)
         examples[i] = h->examples[i];
     say->limits = &h->limits;

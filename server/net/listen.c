@@ -18,8 +18,10 @@ enum {
 static int fail_errno(struct fail *f, const char *what, const struct address *at)
 {
     char text[64];
+    int err;
+
     address_text(at, text, sizeof text);
-    int err = errno;
+    err = errno;
     fail_set(f, ERR_IO, "%s %s:%d: %s.", what, text, address_port(at), strerror(err));
     if (err == EADDRINUSE) fail_advise(f, "Another program has this port; choose one with --port.");
     return ERR_IO;
@@ -28,12 +30,14 @@ static int fail_errno(struct fail *f, const char *what, const struct address *at
 static int check_bound(int fd, struct address *at, struct fail *f)
 {
     struct address want = *at, got = {.len = sizeof got.at};
+
     if (getsockname(fd, (struct sockaddr *)&got.at, &got.len))
         return fail_errno(f, "Cannot check", at);
     if (address_port(&want) == 0) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)&want.at;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&want.at;
         in_port_t port = htons((uint16_t)address_port(&got));
+
         if (want.at.ss_family == AF_INET)
             v4->sin_port = port;
         else
@@ -48,12 +52,14 @@ static int check_bound(int fd, struct address *at, struct fail *f)
 int listen_open(struct address *at, int *fd, struct fail *f)
 {
     int yes = 1;
+    int err;
+
     *fd = socket(at->at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (*fd < 0) return fail_errno(f, "Cannot listen on", at);
     setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    int err = bind(*fd, (struct sockaddr *)&at->at, at->len) || listen(*fd, 256)
-                  ? fail_errno(f, "Cannot listen on", at)
-                  : check_bound(*fd, at, f);
+    err = bind(*fd, (struct sockaddr *)&at->at, at->len) || listen(*fd, 256)
+              ? fail_errno(f, "Cannot listen on", at)
+              : check_bound(*fd, at, f);
     if (err) {
         close(*fd);
         *fd = -1;
@@ -64,6 +70,7 @@ int listen_open(struct address *at, int *fd, struct fail *f)
 static void tune(int fd)
 {
     int yes = 1, unsent = UNSENT_BYTES, silent = SILENT_MS;
+
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent, sizeof silent);
@@ -72,9 +79,11 @@ static void tune(int fd)
 /* The connection waits in the kernel and poll would report it for ever: take it and hang up. */
 static void turn_away(int fd, int *spare)
 {
+    int taken;
+
     if (*spare < 0) return;
     close(*spare);
-    int taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     if (taken >= 0) close(taken);
     *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -82,10 +91,11 @@ static void turn_away(int fd, int *spare)
 int listen_accept(int fd, int *spare, struct address *from)
 {
     for (int tries = 0; tries < 64; tries++) {
+        int taken;
+
         memset(from, 0, sizeof *from);
         from->len = sizeof from->at;
-        int taken =
-            accept4(fd, (struct sockaddr *)&from->at, &from->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        taken = accept4(fd, (struct sockaddr *)&from->at, &from->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (taken >= 0) {
             tune(taken);
             return taken;
@@ -102,6 +112,7 @@ int listen_room(int connections)
 {
     struct rlimit lim;
     rlim_t want = (rlim_t)connections + OTHER_DESCRIPTORS;
+
     if (getrlimit(RLIMIT_NOFILE, &lim)) return connections;
     if (lim.rlim_cur < want) {
         lim.rlim_cur = want < lim.rlim_max ? want : lim.rlim_max;

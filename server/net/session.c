@@ -60,6 +60,7 @@ void session_free(struct session *s, int64_t now)
 void session_wake(void *arg, void *session)
 {
     struct session *s = session;
+
     (void)arg;
     s->want_write(s->arg);
 }
@@ -68,6 +69,7 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
                    const char *hint)
 {
     struct fail f;
+
     fail_set(&f, code, "%s", message);
     fail_advise(&f, "%s", hint);
     s->skipping = true;
@@ -162,6 +164,7 @@ void session_hello(struct session *s, int64_t now, struct blob *hello)
 struct blob *session_next(struct session *s, int64_t now, bool *binary)
 {
     struct blob *hello = s->hello;
+
     *binary = false;
     if (!s->open) return NULL;
     s->hello = NULL;

@@ -54,6 +54,7 @@ static void look_again(struct conn *c, int64_t at_us)
 static struct tcp_info ask_kernel(const struct conn *c)
 {
     struct tcp_info info = {0};
+
     socklen_t n = sizeof info;
 
     getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &n);

@@ -29,6 +29,7 @@ enum { SCHEMA_VERSION = 1 };
 int database_fail(sqlite3 *db, const char *what, struct fail *f)
 {
     int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+
     fail_set(f, ERR_IO, "%s the job store: %s.", what, db ? sqlite3_errmsg(db) : "out of memory");
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
         fail_advise(f,
@@ -50,6 +51,7 @@ int database_int(sqlite3 *db, const char *sql, int64_t *out, struct fail *f)
     sqlite3_stmt *q = NULL;
     int ok =
         sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+
     *out = ok ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_finalize(q);
     return ok ? 0 : database_fail(db, "Cannot read", f);
@@ -58,6 +60,7 @@ int database_int(sqlite3 *db, const char *sql, int64_t *out, struct fail *f)
 int database_open(const char *path, sqlite3 **db, struct fail *f)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
     if (sqlite3_open_v2(path, db, flags, NULL) != SQLITE_OK)
         return database_fail(*db, "Cannot open", f);
     sqlite3_busy_timeout(*db, 5000);
@@ -69,6 +72,7 @@ int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
 {
     int64_t version, boot;
     int err = database_int(db, "PRAGMA user_version", &version, f);
+
     if (!err && version > SCHEMA_VERSION)
         return fail_set(f, ERR_IO, "The job store was written by a newer darkroom (version %d).",
                         (int)version);

@@ -23,8 +23,10 @@ static int open_beneath(int folder, const char *name, int flags, mode_t mode)
     struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
                            .mode = flags & O_CREAT ? mode : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    long fd;
+
     if (strchr(name, '/') || strcmp(name, "..") == 0) return errno = EXDEV, -1;
-    long fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
+    fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return (int)fd;
     return openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
 }
@@ -39,6 +41,7 @@ int files_folder(const char *path, int *fd, struct fail *f)
 {
     char part[PATH_MAX];
     size_t len = strlen(path);
+
     *fd = -1;
     if (!len || len >= sizeof part)
         return fail_set(f, ERR_IO, "'%s' is not a folder's path.", path);
@@ -63,12 +66,14 @@ int files_subfolder(int parent, const char *name, int *fd, struct fail *f)
 
 int files_lock(int folder, const char *name, int *fd, struct fail *f)
 {
+    int err;
+
     *fd = open_beneath(folder, name, O_RDWR | O_CREAT, 0600);
     if (*fd < 0) return fail_errno(f, "Cannot write the file", name);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
-    int err = errno == EWOULDBLOCK
-                  ? fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.")
-                  : fail_errno(f, "Cannot lock", name);
+    err = errno == EWOULDBLOCK
+              ? fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.")
+              : fail_errno(f, "Cannot lock", name);
     close(*fd);
     *fd = -1;
     return err;
@@ -78,6 +83,7 @@ static int write_all(int fd, const char *bytes, size_t len)
 {
     while (len) {
         ssize_t n = write(fd, bytes, len);
+
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -1;
         bytes += n;
@@ -89,12 +95,14 @@ static int write_all(int fd, const char *bytes, size_t len)
 int files_write(int folder, const char *name, const void *bytes, size_t len, struct fail *f)
 {
     char aside[NAME_MAX + 1];
+    int fd, bad, saved;
+
     if (snprintf(aside, sizeof aside, "%s.part", name) >= (int)sizeof aside)
         return fail_set(f, ERR_IO, "The file name %s is too long.", name);
-    int fd = open_beneath(folder, aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    fd = open_beneath(folder, aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0) return fail_errno(f, "Cannot write", aside);
-    int bad = write_all(fd, bytes, len) || fsync(fd);
-    int saved = errno;
+    bad = write_all(fd, bytes, len) || fsync(fd);
+    saved = errno;
     if (close(fd) && !bad) bad = 1, saved = errno;
     if (!bad && (renameat(folder, aside, folder, name) || fsync(folder))) bad = 1, saved = errno;
     if (!bad) return 0;
@@ -106,6 +114,7 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
 int files_read(int folder, const char *name, int *fd, struct fail *f)
 {
     struct stat st;
+
     *fd = open_beneath(folder, name, O_RDONLY | O_NONBLOCK, 0);
     if (*fd >= 0 && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return 0;
     if (*fd >= 0) close(*fd);

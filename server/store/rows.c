@@ -34,6 +34,7 @@ static int prepare(struct rows *r, struct fail *f)
 int rows_open(struct rows *r, const char *path, struct fail *f)
 {
     int err = database_open(path, &r->writer, f);
+
     if (!err) err = database_upgrade(r->writer, &r->starts, f);
     if (!err) err = database_open(path, &r->reader, f);
     if (!err) err = prepare(r, f);
@@ -54,6 +55,7 @@ void rows_close(struct rows *r)
 int rows_counts(struct rows *r, int64_t *done, int64_t *failed, int64_t *cancelled, struct fail *f)
 {
     int err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=2", done, f);
+
     if (!err) err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=3", failed, f);
     if (!err)
         err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=4", cancelled, f);
@@ -83,19 +85,23 @@ static int restore_row(struct log *log, sqlite3_stmt *q,
     struct spec_limits limits;
     struct spec spec = {0};
     struct fail error;
+    const char *json;
+    int err;
+    struct hub_row row;
+
     spec_limits_init(&limits);
     limits.range[SPEC_PROMPT].min = 0; /* older versions accepted prompts that show nothing */
-    const char *json = text_at(q, 5);
-    int err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
-                  ? spec_parse(&spec, json, strlen(json), &limits, &error)
-                  : fail_set(&error, ERR_IO, "the request's digest is missing");
+    json = text_at(q, 5);
+    err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
+              ? spec_parse(&spec, json, strlen(json), &limits, &error)
+              : fail_set(&error, ERR_IO, "the request's digest is missing");
     if (err) {
         log_error(log, "store: row %lld is damaged and left out: %s",
                   (long long)sqlite3_column_int64(q, 1), error.message);
         return 0;
     }
     read_fail(q, 13, &error);
-    struct hub_row row = {
+    row = (struct hub_row){
         .job = (uint64_t)sqlite3_column_int64(q, 0),
         .order = (uint64_t)sqlite3_column_int64(q, 1),
         .created_ms = sqlite3_column_int64(q, 2),
@@ -125,10 +131,12 @@ int rows_restore(struct rows *r, struct log *log, int kept,
         " bytes,us,code,field,message,hint FROM jobs WHERE state=0 OR ord IN"
         " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1) ORDER BY ord";
     sqlite3_stmt *q = NULL;
+    int err, got;
+
     if (sqlite3_prepare_v2(r->reader, sql, -1, &q, NULL))
         return database_fail(r->reader, "Cannot read", f);
     sqlite3_bind_int(q, 1, kept);
-    int err = 0, got;
+    err = 0;
     while ((got = sqlite3_step(q)) == SQLITE_ROW && !err) {
         err = restore_row(log, q, each, arg, f);
         if (err) break;
@@ -156,6 +164,7 @@ bool rows_find(struct rows *r, const char *digest, char *name, size_t bytes, int
 static int step(struct rows *r, int which, struct fail *f)
 {
     int got = sqlite3_step(r->sql[which]);
+
     sqlite3_reset(r->sql[which]);
     sqlite3_clear_bindings(r->sql[which]);
     return got == SQLITE_DONE ? 0 : database_fail(r->writer, "Cannot write", f);
@@ -185,9 +194,11 @@ int rows_accept(struct rows *r, const struct hub_row *row, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_ACCEPT];
     struct text json;
+    int err;
+
     text_init(&json, 0, 2 * LIMIT_PROMPT_BYTES * 6 + 1024);
     spec_write(row->spec, &json, NULL);
-    int err = text_check(&json, f);
+    err = text_check(&json, f);
     if (!err) {
         bind_id(q, 1, row->job);
         bind_id(q, 2, row->order);
@@ -214,6 +225,8 @@ static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
 int rows_end(struct rows *r, const struct hub_row *row, const char *name, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_END];
+    int err;
+
     bind_id(q, 1, row->job);
     sqlite3_bind_int(q, 2, row->state);
     bind_id(q, 3, row->result_seq);
@@ -225,7 +238,7 @@ int rows_end(struct rows *r, const struct hub_row *row, const char *name, struct
         sqlite3_bind_text(q, 8, name, -1, SQLITE_STATIC);
     }
     if (row->error) bind_fail(q, 9, row->error);
-    int err = step(r, SQL_END, f);
+    err = step(r, SQL_END, f);
     if (!err && sqlite3_changes(r->writer) != 1)
         err = fail_set(f, ERR_INTERNAL, "A job ended that is not on disk.");
     return err;

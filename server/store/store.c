@@ -55,6 +55,7 @@ static int open_all(struct store *s, const char *data, struct fail *f)
 {
     char path[4096];
     int err = open_folders(s, data, f);
+
     if (!err && snprintf(path, sizeof path, "%s/darkroom.db", data) >= (int)sizeof path)
         err = fail_set(f, ERR_IO, "The path of the data folder is too long.");
     if (!err) err = rows_open(&s->rows, path, f);
@@ -67,14 +68,17 @@ static int open_all(struct store *s, const char *data, struct fail *f)
 int store_open(struct store **out, const char *data, struct mbox *loop, struct log *log,
                struct fail *f)
 {
+    struct store *s;
+    int err;
+
     *out = NULL;
-    struct store *s = calloc(1, sizeof *s);
+    s = calloc(1, sizeof *s);
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the job store.");
     s->folder = s->outputs = s->lock = -1;
     s->loop = loop;
     s->log = log;
     mbox_init(&s->box, NULL, NULL);
-    int err = open_all(s, data, f);
+    err = open_all(s, data, f);
     if (err)
         store_close(s);
     else
@@ -89,8 +93,10 @@ static void close_fd(int fd)
 
 void store_close(struct store *s)
 {
+    struct msg stop;
+
     if (!s) return;
-    struct msg stop = {.kind = STORE_STOP};
+    stop = (struct msg){.kind = STORE_STOP};
     if (s->running) {
         mbox_push(&s->box, &stop);
         pthread_join(s->thread, NULL);
@@ -128,6 +134,7 @@ static int open_whole(struct store *s, const char *name, int64_t bytes, int *fd,
 {
     struct stat st;
     int err = files_read(s->outputs, name, fd, f);
+
     if (!err && !fstat(*fd, &st) && st.st_size == bytes) return 0;
     if (!err) close(*fd);
     *fd = -1;
@@ -158,6 +165,7 @@ static void entry_free(struct entry *e)
 static struct entry *entry_new(int kind, const struct hub_row *row, struct blob *file)
 {
     struct entry *e = calloc(1, sizeof *e);
+
     if (!e) return NULL;
     if (spec_copy(&e->spec, row->spec)) {
         free(e);
@@ -182,6 +190,7 @@ static struct entry *entry_new(int kind, const struct hub_row *row, struct blob 
 static void answer(struct store *s, uint64_t job, const struct fail *why)
 {
     struct loop_stored *stored = calloc(1, sizeof *stored);
+
     if (!stored)
         abort(); /* a few hundred bytes: nothing works any more, and a job would hang silently */
     stored->m.kind = LOOP_STORED;
@@ -194,6 +203,7 @@ static void send(struct store *s, int kind, const struct hub_row *row, struct bl
 {
     struct fail why;
     struct entry *e = entry_new(kind, row, file);
+
     if (e)
         mbox_push(&s->box, &e->m);
     else {
@@ -222,8 +232,10 @@ static int write_file(struct store *s, const struct entry *e, char *name, struct
 static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 {
     char name[STORE_NAME_BYTES] = "";
+    int err;
+
     if (e->m.kind == STORE_ACCEPT) return rows_accept(&s->rows, &e->row, f);
-    int err = e->file ? write_file(s, e, name, f) : 0;
+    err = e->file ? write_file(s, e, name, f) : 0;
     return err ? err : rows_end(&s->rows, &e->row, name, f);
 }
 
@@ -231,6 +243,7 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 static int write_list(struct store *s, const struct msg *list, struct fail *f)
 {
     int err = rows_begin(&s->rows, f);
+
     if (err) return err;
     for (const struct msg *m = list; m && !err; m = m->next)
         if (m->kind != STORE_STOP) err = write_entry(s, (const struct entry *)m, f);
@@ -243,8 +256,10 @@ static int write_list(struct store *s, const struct msg *list, struct fail *f)
 static int write_alone(struct store *s, struct msg *m, struct fail *f)
 {
     struct msg *next = m->next;
+    int err;
+
     m->next = NULL;
-    int err = write_list(s, m, f);
+    err = write_list(s, m, f);
     m->next = next;
     return err;
 }
@@ -255,17 +270,20 @@ static bool handle(struct store *s, struct msg *list)
     struct fail why = {0};
     bool many = list->next != NULL;
     int err = write_list(s, list, &why);
+
     if (err) log_error(s->log, "store: %s", why.message);
     if (err)
         fail_advise(&why, "Tell whoever runs this server that its disk needs attention, then send "
                           "the request again.");
     for (struct msg *m = list, *next; m; m = next) {
+        int failed;
+
         next = m->next;
         if (m->kind == STORE_STOP) {
             stop = true;
             continue;
         }
-        int failed = err && many ? write_alone(s, m, &why) : err;
+        failed = err && many ? write_alone(s, m, &why) : err;
         answer(s, ((struct entry *)m)->row.job, failed ? &why : NULL);
         entry_free((struct entry *)m);
     }
@@ -275,6 +293,7 @@ static bool handle(struct store *s, struct msg *list)
 static void *run(void *arg)
 {
     struct store *s = arg;
+
     pthread_setname_np(pthread_self(), "store");
     while (handle(s, mbox_wait(&s->box, -1))) {}
     return NULL;

@@ -22,6 +22,7 @@ struct encoder {
 void encoder_fit(int w, int h, int px, int *ow, int *oh)
 {
     int longest = w > h ? w : h;
+
     *ow = longest > px ? (w * px + longest / 2) / longest : w;
     *oh = longest > px ? (h * px + longest / 2) / longest : h;
     if (*ow < 1) *ow = 1;
@@ -34,6 +35,7 @@ void encoder_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, 
         for (int x = 0; x < ow; x++) {
             int x0 = x * w / ow, x1 = (x + 1) * w / ow, y0 = y * h / oh, y1 = (y + 1) * h / oh;
             int n = (x1 - x0) * (y1 - y0), sum[3] = {n / 2, n / 2, n / 2};
+
             for (int v = y0; v < y1; v++)
                 for (int u = x0; u < x1; u++)
                     for (int c = 0; c < 3; c++)
@@ -52,6 +54,7 @@ static struct blob *as_jpeg(struct encoder *e, const uint8_t *rgb, int w, int h)
     int bad = tjCompress2(e->jpeg, rgb, w, w * 3, h, TJPF_RGB, &bytes, &len, TJSAMP_420,
                           JPEG_QUALITY, TJFLAG_FASTDCT);
     struct blob *b = bad ? NULL : blob_copy(bytes, len);
+
     tjFree(bytes);
     return b;
 }
@@ -60,8 +63,10 @@ static struct blob *as_png(const uint8_t *rgb, int w, int h)
 {
     uint8_t *bytes;
     size_t len;
+    struct blob *b;
+
     if (png_encode(rgb, w, h, NULL, 0, &bytes, &len, NULL)) return NULL;
-    struct blob *b = blob_copy(bytes, len);
+    b = blob_copy(bytes, len);
     free(bytes);
     return b;
 }
@@ -81,10 +86,13 @@ static void add_class(struct encoder *e, const struct pixels_preview *s, int cla
 {
     int w, h;
     enum frame_format format = board_class_format(class);
+    struct blob *b;
+
     encoder_fit(s->width, s->height, board_class_px(class), &w, &h);
-    struct blob *b = same_image(m, format, w, h);
+    b = same_image(m, format, w, h);
     if (!b) {
         const uint8_t *rgb = s->rgb;
+
         if (w != s->width || h != s->height) {
             encoder_shrink(s->rgb, s->width, s->height, small, w, h);
             rgb = small;
@@ -100,6 +108,7 @@ static void encode_preview(struct encoder *e, struct pixels_preview *s)
 {
     struct loop_preview *m = calloc(1, sizeof *m);
     uint8_t *small = malloc((size_t)s->width * (size_t)s->height * 3);
+
     if (m && small) {
         m->m.kind = LOOP_PREVIEW;
         m->job = s->job;
@@ -123,9 +132,11 @@ static struct blob *encode_file(struct encoder *e, const struct pixels_picture *
     uint8_t *bytes = NULL;
     size_t len = 0;
     struct glm_picture picture = {.rgb = p->rgb, .width = p->width, .height = p->height};
+    struct blob *b;
+
     if (png_encode_spec(&picture, &p->spec, e->conf.model, e->conf.version, &bytes, &len, f))
         return NULL;
-    struct blob *b = blob_copy(bytes, len);
+    b = blob_copy(bytes, len);
     if (!b) fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture's file.");
     free(bytes);
     return b;
@@ -134,6 +145,7 @@ static struct blob *encode_file(struct encoder *e, const struct pixels_picture *
 static void encode_picture(struct encoder *e, struct pixels_picture *p)
 {
     struct loop_encoded *m = calloc(1, sizeof *m);
+
     if (!m) abort(); /* a few hundred bytes: nothing works any more */
     m->m.kind = LOOP_ENCODED;
     m->job = p->job;
@@ -148,6 +160,7 @@ static void encode_picture(struct encoder *e, struct pixels_picture *p)
 static bool handle(struct encoder *e, struct msg *list)
 {
     bool stop = false;
+
     for (struct msg *m = list, *next; m; m = next) {
         next = m->next;
         if (m->kind == PIXELS_PREVIEW)
@@ -163,6 +176,7 @@ static bool handle(struct encoder *e, struct msg *list)
 static void *run_previews(void *arg)
 {
     struct encoder *e = arg;
+
     pthread_setname_np(pthread_self(), "encode-preview");
     while (handle(e, mbox_wait(&e->previews, -1))) {}
     return NULL;
@@ -171,6 +185,7 @@ static void *run_previews(void *arg)
 static void *run_pictures(void *arg)
 {
     struct encoder *e = arg;
+
     pthread_setname_np(pthread_self(), "encode-picture");
     while (handle(e, mbox_wait(&e->pictures, -1))) {}
     return NULL;
@@ -188,13 +203,15 @@ int encoder_new(struct encoder **out, const struct encoder_conf *conf, struct fa
 {
     struct msg last;
     struct encoder *e = calloc(1, sizeof *e);
+    bool first;
+
     *out = NULL;
     if (!e) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the encoder.");
     e->conf = *conf;
     e->jpeg = tjInitCompress();
     mbox_init(&e->previews, NULL, NULL);
     mbox_init(&e->pictures, NULL, NULL);
-    bool first = e->jpeg && !pthread_create(&e->preview_thread, NULL, run_previews, e);
+    first = e->jpeg && !pthread_create(&e->preview_thread, NULL, run_previews, e);
     if (first && !pthread_create(&e->picture_thread, NULL, run_pictures, e)) {
         *out = e;
         return 0;
@@ -208,6 +225,7 @@ int encoder_new(struct encoder **out, const struct encoder_conf *conf, struct fa
 void encoder_free(struct encoder *e)
 {
     struct msg last[2];
+
     if (!e) return;
     stop(&e->previews, &last[0], e->preview_thread);
     stop(&e->pictures, &last[1], e->picture_thread);

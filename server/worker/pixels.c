@@ -8,6 +8,7 @@ int pixels_init(struct pixels *p, struct fail *f)
     pthread_mutex_init(&p->lock, NULL);
     for (int i = 0; i < LIMIT_PREVIEW_SLOTS; i++) {
         struct pixels_preview *s = &p->slot[i];
+
         s->m.kind = PIXELS_PREVIEW;
         s->owner = p;
         s->rgb = malloc(LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3);

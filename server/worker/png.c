@@ -12,12 +12,16 @@
 /* stb's zlib hook: returns malloc'ed bytes or NULL. */
 static unsigned char *compress_zlib(unsigned char *data, int len, int *out_len, int quality)
 {
+    struct libdeflate_compressor *c;
+    size_t max;
+    unsigned char *out;
+
     (void)quality;
     *out_len = 0;
-    struct libdeflate_compressor *c = libdeflate_alloc_compressor(6);
+    c = libdeflate_alloc_compressor(6);
     if (!c) return NULL;
-    size_t max = libdeflate_zlib_compress_bound(c, (size_t)len);
-    unsigned char *out = malloc(max);
+    max = libdeflate_zlib_compress_bound(c, (size_t)len);
+    out = malloc(max);
     if (out) *out_len = (int)libdeflate_zlib_compress(c, data, (size_t)len, out, max);
     libdeflate_free_compressor(c);
     return out;
@@ -54,8 +58,10 @@ static uint8_t *put_chunk(uint8_t *at, const struct png_text *t)
 {
     size_t len = chunk_bytes(t) - 12, key = strlen(t->key), value = strlen(t->value);
     int ascii = is_ascii(t->value);
+    uint8_t *checked;
+
     at = put_u32(at, (uint32_t)len);
-    uint8_t *checked = at;
+    checked = at;
     memcpy(at, ascii ? "tEXt" : "iTXt", 4);
     memcpy(at + 4, t->key, key + 1);
     at += 4 + key + 1;
@@ -71,9 +77,12 @@ static uint8_t *insert_texts(const uint8_t *plain, size_t len, const struct png_
                              size_t *out_len)
 {
     size_t more = 0;
+    uint8_t *out, *at;
+
     for (int i = 0; i < n; i++)
         more += chunk_bytes(&texts[i]);
-    uint8_t *out = malloc(len + more), *at = out + HEAD_BYTES;
+    out = malloc(len + more);
+    at = out + HEAD_BYTES;
     if (!out) return NULL;
     memcpy(out, plain, HEAD_BYTES);
     for (int i = 0; i < n; i++)
@@ -87,9 +96,11 @@ int png_encode(const uint8_t *rgb, int width, int height, const struct png_text 
                uint8_t **out, size_t *len, struct fail *f)
 {
     int plain_len = 0;
+    uint8_t *plain;
+
     *out = NULL;
     *len = 0;
-    uint8_t *plain = stbi_write_png_to_mem(rgb, width * 3, width, height, 3, &plain_len);
+    plain = stbi_write_png_to_mem(rgb, width * 3, width, height, 3, &plain_len);
     if (plain && plain_len > HEAD_BYTES)
         *out = insert_texts(plain, (size_t)plain_len, texts, n_texts, len);
     free(plain);
@@ -102,16 +113,18 @@ int png_encode_spec(const struct glm_picture *picture, const struct spec *spec, 
 {
     struct text json;
     size_t json_len;
+    struct png_text texts[] = {
+        {"prompt", spec->prompt}, {"parameters", NULL}, {"model", model}, {"version", version}};
+    char *parameters;
+    int err;
+
     *out = NULL;
     text_init(&json, 0, LIMIT_PROMPT_BYTES * 6 + 1024);
     spec_write(spec, &json, NULL);
-    char *parameters = text_take(&json, &json_len);
+    parameters = text_take(&json, &json_len);
     if (!parameters) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory to encode the picture.");
-    const struct png_text texts[] = {{"prompt", spec->prompt},
-                                     {"parameters", parameters},
-                                     {"model", model},
-                                     {"version", version}};
-    int err = png_encode(picture->rgb, picture->width, picture->height, texts, 4, out, len, f);
+    texts[1].value = parameters;
+    err = png_encode(picture->rgb, picture->width, picture->height, texts, 4, out, len, f);
     free(parameters);
     return err;
 }
@@ -120,6 +133,7 @@ void png_digest(const void *bytes, size_t len, char out[PNG_DIGEST_TEXT])
 {
     uint8_t sum[PNG_DIGEST_BYTES];
     int err = crypto_generichash(sum, sizeof sum, bytes, len, NULL, 0);
+
     assert(!err);
     (void)err;
     sodium_bin2hex(out, PNG_DIGEST_TEXT, sum, sizeof sum);

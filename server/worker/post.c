@@ -29,6 +29,7 @@ void post_event(const struct post *p, enum note_kind kind, uint64_t job)
 void post_failed(const struct post *p, uint64_t job, const struct fail *why)
 {
     struct loop_device_event *m = post_new(NOTE_FAILED, job);
+
     m->note.fail = *why;
     post_send(p, m);
 }
@@ -36,6 +37,7 @@ void post_failed(const struct post *p, uint64_t job, const struct fail *why)
 void post_fatal(const struct post *p, const struct fail *why)
 {
     struct loop_fatal *m;
+
     while (!(m = calloc(1, sizeof *m)))
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     m->m.kind = LOOP_FATAL;

@@ -12,6 +12,7 @@ enum {
 static bool preview_due(const struct preview *p, const struct resident *r, int64_t now)
 {
     int64_t every = (int64_t)r->wish.every_ms * 1000;
+
     if (!r->wish.classes || now - r->shown_us < (every > EVERY_US_MIN ? every : EVERY_US_MIN))
         return false;
     return p->preview_us <= p->busy_us / SHARE + CREDIT_US;
@@ -21,13 +22,18 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
                  struct fail *f)
 {
     int64_t before = clock_us();
+    struct pixels_preview *s;
+    struct glm_picture picture;
+    int drawn;
+    int64_t after;
+
     if (!preview_due(p, r, before)) return 0;
-    struct pixels_preview *s = pixels_take(&p->pixels);
+    s = pixels_take(&p->pixels);
     if (!s) return 0;
-    struct glm_picture picture = {.rgb = s->rgb,
-                                  .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};
-    int drawn = glm_run_preview(r->run, r->wish.max_px, &picture, f);
-    int64_t after = clock_us();
+    picture = (struct glm_picture){.rgb = s->rgb,
+                                   .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};
+    drawn = glm_run_preview(r->run, r->wish.max_px, &picture, f);
+    after = clock_us();
     p->preview_us += after - before;
     if (drawn < 0) log_warn(p->log, "worker: preview: %s", f->message);
     if (drawn <= 0) {

@@ -4,6 +4,7 @@
 void residents_add(struct residents *s, const struct resident *r)
 {
     struct glm_progress v = glm_run_progress(r->run);
+
     s->at[s->n] = *r;
     s->turn[s->n] = (struct turn_run){.phase = v.phase, .reading = v.prefill};
     s->n++;

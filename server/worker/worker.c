@@ -58,10 +58,12 @@ static void start(struct worker *w, struct work *k)
     struct glm_req req;
     struct glm_run *run = NULL;
     struct fail f = {0};
+    int err;
+
     request_of(&k->spec, &req);
-    int err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
-                  ? w->broken.code
-                  : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
+    err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
+              ? w->broken.code
+              : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
     if (!err) err = glm_reserve(w->glm, k->scratch, &f);
     if (!err) err = glm_run_new(&run, w->glm, &req, &f);
     if (err == ERR_DEVICE) {
@@ -96,6 +98,7 @@ static bool drop_lost(struct worker *w, uint64_t job)
 static void drop(struct worker *w, uint64_t job)
 {
     int i = residents_find(&w->on, job);
+
     if (i < 0) drop_lost(w, job);
     if (i < 0) return;
     residents_remove(&w->on, i);
@@ -105,6 +108,7 @@ static void drop(struct worker *w, uint64_t job)
 static void handle(struct worker *w, struct work *k)
 {
     int i;
+
     switch (k->m.kind) {
     case WORK_START: start(w, k); break;
     case WORK_DROP: drop(w, k->job); break;
@@ -121,6 +125,7 @@ static void handle_all(struct worker *w, struct msg *list)
 {
     for (struct msg *m = list, *next; m; m = next) {
         struct work *k = (struct work *)m;
+
         next = m->next;
         handle(w, k);
         spec_free(&k->spec);
@@ -144,11 +149,13 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
                            int64_t us)
 {
     struct loop_device_event *m = post_new(NOTE_QUANTUM, 0);
+
     m->note.phase = phase;
     m->note.elapsed_us = us;
     m->note.n = m->note.batch = n;
     for (int i = 0; i < n; i++) {
         const struct resident *r = &w->on.at[picked[i]];
+
         m->note.run[i].job = r->job;
         m->note.run[i].view = glm_run_progress(r->run);
         w->on.turn[picked[i]].phase = m->note.run[i].view.phase;
@@ -182,13 +189,16 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
                           int64_t made)
 {
     struct fail f;
+
     for (int i = 0; i < n; i++) {
         struct resident *r = &w->on.at[picked[i]];
+
         if (w->on.turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
             if (preview_draw(&w->preview, r, phase, made, &f) && !w->broken.code) w->broken = f;
     }
     for (int i = w->on.n - 1; i >= 0; i--) {
         uint64_t job = w->on.at[i].job;
+
         if (glm_run_failed(w->on.at[i].run, &f)) {
             residents_remove(&w->on, i);
             post_failed(&w->post, job, &f);
@@ -203,6 +213,7 @@ static void report_ready(struct worker *w)
 {
     struct glm_info info;
     struct loop_device_event *m = post_new(NOTE_READY, 0);
+
     w->preview_fit = true;
     glm_info(w->glm, &info);
     m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
@@ -225,6 +236,7 @@ static void report_lost(struct worker *w, const int *picked, int n)
 {
     struct loop_device_event *m = post_new(NOTE_DEVICE, 0);
     bool first[LIMIT_BATCH] = {0};
+
     m->note.fail = w->broken;
     for (int i = 0; i < n; i++) {
         add_lost(m, w->on.at[picked[i]].job);
@@ -259,10 +271,12 @@ static void defer(struct worker *w, struct msg *list, struct msg ***tail)
 static void report_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
     struct loop_device_event *m = post_new(NOTE_AWAY, 0);
+
     m->note.fail = *why;
     m->note.batch = tries;
     for (struct msg **at = later; *at;) {
         struct work *k = (struct work *)*at;
+
         if (k->m.kind == WORK_START && m->note.n < LIMIT_BATCH) {
             add_lost(m, k->job);
             *at = k->m.next;
@@ -281,6 +295,7 @@ static void reopen(struct worker *w)
     struct fail f;
     struct msg *later = NULL, **tail = &later;
     int wait_ms = REOPEN_MS;
+
     while (!w->released && !w->stop)
         defer(w, mbox_wait(&w->box, -1), &tail);
     w->released = false;
@@ -313,6 +328,7 @@ static void device_failed(struct worker *w, const int *picked, int n)
 static bool last_decodes(const struct worker *w, enum glm_phase phase)
 {
     bool waits = false;
+
     for (int i = 0; i < w->on.n; i++) {
         if (w->on.turn[i].phase == GLM_DENOISE) return false;
         waits = waits || w->on.turn[i].phase < GLM_DENOISE;
@@ -326,15 +342,19 @@ static void quantum(struct worker *w)
     struct fail f = {0};
     int picked[LIMIT_BATCH];
     int n = turn_pick(w->on.turn, w->on.n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
+    enum glm_phase phase;
+    int64_t before, us;
+    int err;
+
     if (!n) return;
-    enum glm_phase phase = w->on.turn[picked[0]].phase;
+    phase = w->on.turn[picked[0]].phase;
     for (int i = 0; i < n; i++)
         batch[i] = w->on.at[picked[i]].run;
     publish(w, picked, n);
-    int64_t before = clock_us();
+    before = clock_us();
     if (last_decodes(w, phase)) glm_decode_last(w->glm);
-    int err = glm_step(w->glm, batch, n, &f);
-    int64_t us = clock_us() - before;
+    err = glm_step(w->glm, batch, n, &f);
+    us = clock_us() - before;
     publish(w, picked, 0);
     w->preview.busy_us += us;
     if (err) {
@@ -351,6 +371,7 @@ static void quantum(struct worker *w)
 static bool preview_fit_due(const struct worker *w)
 {
     bool watched = w->on.n == 0;
+
     for (int i = 0; i < w->on.n; i++)
         watched = watched || w->on.at[i].wish.classes;
     return w->preview_fit && watched;
@@ -360,6 +381,7 @@ static void fit_previews(struct worker *w)
 {
     struct fail f;
     int more = glm_preview_fit(w->glm, &f);
+
     if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
     if (more == ERR_DEVICE) w->broken = f;
     w->preview_fit = more > 0;
@@ -369,11 +391,14 @@ static void *run(void *arg)
 {
     struct worker *w = arg;
     struct fail f = {0};
+    int err;
+
     pthread_setname_np(pthread_self(), "worker");
-    int err = glm_open(&w->glm, &w->conf.opts, &f);
+    err = glm_open(&w->glm, &w->conf.opts, &f);
     if (err) w->glm = NULL;
     if (err == ERR_DEVICE && w->conf.of > 1) { /* the others may do */
         struct msg *none = NULL;
+
         report_away(w, &f, 1, &none);
         w->released = true;
         reopen(w);
@@ -403,6 +428,7 @@ static void *run(void *arg)
 int worker_new(struct worker **out, const struct worker_conf *conf, struct fail *f)
 {
     struct worker *w = calloc(1, sizeof *w);
+
     *out = NULL;
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the worker.");
     w->conf = *conf;
@@ -430,6 +456,7 @@ static void send(struct worker *w, int kind, uint64_t job, const struct hub_work
     struct work *k = calloc(1, sizeof *k);
     struct fail f;
     bool bad = !k || (work && spec_copy(&k->spec, work->spec));
+
     if (bad && work) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to start the picture.");
         post_failed(&w->post, job, &f);
@@ -470,8 +497,10 @@ void worker_release(struct worker *w)
 
 int worker_busy(struct worker *w, uint64_t *jobs, int max)
 {
+    int n;
+
     pthread_mutex_lock(&w->lock);
-    int n = w->n_batch < max ? w->n_batch : max;
+    n = w->n_batch < max ? w->n_batch : max;
     memcpy(jobs, w->batch, (size_t)n * sizeof *jobs);
     pthread_mutex_unlock(&w->lock);
     return n;
@@ -479,8 +508,10 @@ int worker_busy(struct worker *w, uint64_t *jobs, int max)
 
 const struct glm *worker_glm(struct worker *w)
 {
+    const struct glm *g;
+
     pthread_mutex_lock(&w->lock);
-    const struct glm *g = w->shared;
+    g = w->shared;
     pthread_mutex_unlock(&w->lock);
     return g;
 }
