@@ -13,8 +13,8 @@ extern const struct http_page page_files[]; /* made by frontend/pack.sh */
 
 static struct log the_log;
 
-/* "calling service" is what libwebsockets 4.1.6 prints as an error for every socket that it is given
- * together with bytes. */
+/* "calling service" is what libwebsockets 4.1.6 prints as an error for every socket that it is
+ * given together with bytes. */
 static void from_lws(int level, const char *line)
 {
     if (strstr(line, "calling service")) return;

@@ -124,7 +124,7 @@ void options_usage(FILE *out)
         fprintf(out, "  darkroom %-10s %s\n", COMMANDS[i].name, COMMANDS[i].usage);
 }
 
-/* --- one value ----------------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static int set_text(char **at, const char *value, struct fail *f)
 {
@@ -247,7 +247,7 @@ static int set_defaults(struct options *c, struct fail *f)
     return err;
 }
 
-/* --- environment --------------------------------------------------------------------------------- */
+/* --- environment ------------------------------------------------------------------------------ */
 
 static void variable_name(const struct options_row *o, char *out, size_t bytes)
 {
@@ -275,7 +275,7 @@ static int read_environment(struct options *c, char **environment, struct fail *
     return err;
 }
 
-/* --- file ---------------------------------------------------------------------------------------- */
+/* --- file ------------------------------------------------------------------------------------- */
 
 /* inih cuts lines at its own limit without a word; the limit is tested here instead. */
 struct file {
@@ -341,7 +341,7 @@ static int read_file(struct options *c, struct fail *f)
     return file.err;
 }
 
-/* --- flags --------------------------------------------------------------------------------------- */
+/* --- flags ------------------------------------------------------------------------------------ */
 
 enum { KEY_BASE = 1000, KEY_HELP = 999 };
 
@@ -441,7 +441,7 @@ static int read_flags(struct options *c, enum options_command command, int argc,
     return 0;
 }
 
-/* --- everything ---------------------------------------------------------------------------------- */
+/* --- everything ------------------------------------------------------------------------------- */
 
 static int check_words(const struct options *c, struct fail *f)
 {

@@ -1,8 +1,10 @@
-/* options - one table of options, read from flags, environment and an ini file, printed as help and docs.
+/* options - one table of options, read from flags, environment and an ini file, printed as help
+ * and docs.
  *
- * A value's place decides, not the order: flag over DARKROOM_NAME over the file named by --config over
- * the default. Every option has one row in OPTIONS_TABLE: name, type, range, commands, default, sentence.
- * Owned by main; the rest of the program reads it after options_read(), from any thread. */
+ * A value's place decides, not the order: flag over DARKROOM_NAME over the file named by
+ * --config over the default. Every option has one row in OPTIONS_TABLE: name, type, range,
+ * commands, default, sentence. Owned by main; the rest of the program reads it after
+ * options_read(), from any thread. */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
@@ -22,7 +24,8 @@ enum options_command {
     OPTIONS_TRACE,
     OPTIONS_COMMANDS
 };
-/* Each is the type of the member at the row's offset: char *, int, int64_t, double, bool, int64_t. */
+/* Each is the type of the member at the row's offset: char *, int, int64_t, double, bool,
+ * int64_t. */
 enum options_type {
     OPTIONS_TEXT,
     OPTIONS_INT,
@@ -80,8 +83,8 @@ int options_command_parse(const char *name); /* -1: no such command */
 void options_usage(FILE *out);               /* a line for each command */
 
 /* Read everything for one command: args[0] is its name. environ as in environ(7). On failure
- * (ERR_USAGE) f says which flag, variable or line of which file, and what would be right. The caller
- * frees c with options_free() in both cases. */
+ * (ERR_USAGE) f says which flag, variable or line of which file, and what would be right. The
+ * caller frees c with options_free() in both cases. */
 int options_read(struct options *c, enum options_command, int argc, char **args, char **environment,
                  struct fail *f);
 void options_free(struct options *);

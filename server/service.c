@@ -46,7 +46,7 @@ struct service {
     struct fail fatal;
 };
 
-/* --- what the hub emits -------------------------------------------------------------------------- */
+/* --- what the hub emits ----------------------------------------------------------------------- */
 
 static void out_accept(void *arg, const struct hub_row *row)
 {
@@ -121,7 +121,7 @@ static uint64_t out_random(void *arg)
     return bits;
 }
 
-/* --- what the other threads say ------------------------------------------------------------------ */
+/* --- what the other threads say --------------------------------------------------------------- */
 
 static void announce(struct service *s)
 {
@@ -222,7 +222,7 @@ static void wake(void *arg)
     if (s->net) net_wake(s->net);
 }
 
-/* --- what the network asks ----------------------------------------------------------------------- */
+/* --- what the network asks -------------------------------------------------------------------- */
 
 static struct blob *make_hello(void *arg)
 {
@@ -288,7 +288,7 @@ static void on_round(void *arg)
     net_alarm(s->net, due);
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int open_hub(struct service *s, struct fail *f)
 {
@@ -415,8 +415,8 @@ static bool all_open(const struct service *s)
     return true;
 }
 
-/* The device is in a quantum, or in opening a model, that takes longer than anybody may wait: rows are
- * safe, leave. */
+/* The device is in a quantum, or in opening a model, that takes longer than anybody may wait:
+ * rows are safe, leave. */
 static void stop_now(struct service *s)
 {
     if (!hub_idle(s->hub))

@@ -1,8 +1,9 @@
 /* blob - an immutable, reference counted message: the third of the three lifetimes.
  *
- * Made once, then only read; whoever holds a reference may hand it to another thread. In front of the
- * bytes lie BLOB_HEAD bytes that the one thread which sends may scribble on (libwebsockets' LWS_PRE),
- * so one blob goes to any number of connections without a copy. Thread: any; the count is atomic. */
+ * Made once, then only read; whoever holds a reference may hand it to another thread. In front
+ * of the bytes lie BLOB_HEAD bytes that the one thread which sends may scribble on
+ * (libwebsockets' LWS_PRE), so one blob goes to any number of connections without a copy.
+ * Thread: any; the count is atomic. */
 #ifndef SERVER_BASE_BLOB_H
 #define SERVER_BASE_BLOB_H
 

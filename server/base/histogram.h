@@ -16,7 +16,8 @@ struct histogram {
 extern const int64_t HISTOGRAM_BOUNDS_US[HISTOGRAM_BUCKETS];
 
 void histogram_add(struct histogram *, int64_t us); /* negative counts as 0 */
-/* The bound below which this share (0..1) lies; -1 when it is above the last bound, 0 when empty. */
+/* The bound below which this share (0..1) lies; -1 when it is above the last bound, 0 when
+ * empty. */
 int64_t histogram_quantile(const struct histogram *, double share);
 
 #endif

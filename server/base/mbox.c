@@ -1,4 +1,5 @@
-/* mbox - the list is cut off in one piece, so that a receiver never holds the lock while it works. */
+/* mbox - the list is cut off in one piece, so that a receiver never holds the lock while it
+ * works. */
 #include "server/base/mbox.h"
 
 #include <assert.h>

@@ -1,10 +1,11 @@
-/* watchdog - a thread that ends the process when another one has stopped: a service manager starts it
- * again, and accepted jobs are on disk.
+/* watchdog - a thread that ends the process when another one has stopped: a service manager
+ * starts it again, and accepted jobs are on disk.
  *
- * Each watched thread has a pulse. A thread that works through a mailbox marks when it begins and ends
- * a piece of work; one that sleeps in poll() is asked for a sign now and then. Time is counted in the
- * watchdog's own naps, not read from a clock: a process that is stopped (Ctrl+Z, a frozen container, a
- * sleeping laptop) naps as little as it works, so nothing is late when it goes on. */
+ * Each watched thread has a pulse. A thread that works through a mailbox marks when it begins
+ * and ends a piece of work; one that sleeps in poll() is asked for a sign now and then. Time is
+ * counted in the watchdog's own naps, not read from a clock: a process that is stopped (Ctrl+Z,
+ * a frozen container, a sleeping laptop) naps as little as it works, so nothing is late when it
+ * goes on. */
 #ifndef SERVER_BASE_WATCHDOG_H
 #define SERVER_BASE_WATCHDOG_H
 

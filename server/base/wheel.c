@@ -20,7 +20,8 @@ void wheel_stop(struct wheel *w, struct timer *t)
     w->n--;
 }
 
-/* The second after the time, so that no timer fires early; the last list for all that is far away. */
+/* The second after the time, so that no timer fires early; the last list for all that is far
+ * away. */
 static int64_t second_of(const struct wheel *w, int64_t at_us)
 {
     int64_t second = at_us / SECOND_US + 1, last = w->second + WHEEL_SLOTS - 1;

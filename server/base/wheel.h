@@ -1,9 +1,12 @@
-/* wheel - timers of thousands of connections: to set, move and stop one costs the same for any number.
+/* wheel - timers of thousands of connections: to set, move and stop one costs the same for any
+ * number.
  *
- * A ring of lists, one for each second; a timer stands in the list of the second in which it is due,
- * so it fires up to a second late and never early. Times that are further away than one turn wait in
- * the last list and are put in again. No thread, no clock: time is an argument (clock_us()).
- * Owner: whoever embeds it; a timer is part of what it is for and is stopped before that is freed. */
+ * A ring of lists, one for each second; a timer stands in the list of the second in which it is
+ * due, so it fires up to a second late and never early. Times that are further away than one
+ * turn wait in the last list and are put in again. No thread, no clock: time is an argument
+ * (clock_us()).
+ * Owner: whoever embeds it; a timer is part of what it is for and is stopped before that is
+ * freed. */
 #ifndef SERVER_BASE_WHEEL_H
 #define SERVER_BASE_WHEEL_H
 

@@ -1,4 +1,5 @@
-/* generate - one picture without the service: the same engine, the same file, a bar on a terminal. */
+/* generate - one picture without the service: the same engine, the same file, a bar on a
+ * terminal. */
 #include "server/base/clock.h"
 #include "server/cli/commands.h"
 #include "server/worker/png.h"
@@ -99,8 +100,8 @@ static int check_out(const char *path, struct fail *f)
     return fail_advise(f, "Send them on, as in `-o - > picture.png`, or name a file.");
 }
 
-/* Under another name first, so that a file is there whole or not at all; a device, a pipe or what a link
- * points at (/dev/stdout) is written to as it is. */
+/* Under another name first, so that a file is there whole or not at all; a device, a pipe or
+ * what a link points at (/dev/stdout) is written to as it is. */
 static int write_file(const char *path, const void *bytes, size_t len, struct fail *f)
 {
     char aside[PATH_MAX];

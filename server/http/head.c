@@ -18,7 +18,7 @@ static int bad(struct fail *f, const char *message)
     return 400;
 }
 
-/* --- characters ---------------------------------------------------------------------------------- */
+/* --- characters ------------------------------------------------------------------------------- */
 
 static bool is_token(char c)
 {
@@ -41,7 +41,7 @@ static int hex(char c)
     return -1;
 }
 
-/* --- the request line ---------------------------------------------------------------------------- */
+/* --- the request line ------------------------------------------------------------------------- */
 
 /* %41 becomes A, in place; false for half an escape and for U+0000. */
 static bool decode(char *path)
@@ -112,7 +112,7 @@ static int read_first(struct head *h, char *line, struct fail *f)
     return status ? status : read_target(h, target, f);
 }
 
-/* --- fields -------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* "Name: value" */
 static int read_field(struct head *h, char *line, struct fail *f)
@@ -160,7 +160,7 @@ static int check_single(const struct head *h, struct fail *f)
     return 0;
 }
 
-/* --- where the request ends ---------------------------------------------------------------------- */
+/* --- where the request ends ------------------------------------------------------------------- */
 
 static int read_length(struct head *h, struct fail *f)
 {
@@ -196,7 +196,7 @@ static int read_expect(struct head *h, struct fail *f)
     return 417;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* One empty line before a request is passed over: some clients send it behind a body. */
 static size_t blank(const char *bytes, size_t len)
@@ -212,7 +212,8 @@ size_t head_length(const char *bytes, size_t len)
     return end ? (size_t)(end - bytes) + 4 : 0;
 }
 
-/* Ends the line at `at` and returns where the next one begins; NULL when it holds what no line may. */
+/* Ends the line at `at` and returns where the next one begins; NULL when it holds what no line
+ * may. */
 static char *cut(char *at, const char *end)
 {
     char *cr = memmem(at, (size_t)(end - at), "\r\n", 2);
@@ -247,7 +248,7 @@ int head_parse(struct head *h, char *bytes, size_t len, struct fail *f)
     return status;
 }
 
-/* --- asking -------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 const char *head_value(const struct head *h, const char *name)
 {

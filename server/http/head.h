@@ -40,9 +40,9 @@ struct head {
 /* How many of len bytes are the first head with its empty line; 0: not all of it has come. */
 size_t head_length(const char *bytes, size_t len);
 
-/* Read len bytes, the result of head_length(). They are changed: strings are ended in place. 0 or an
- * HTTP status (400, 417, 431, 501, 505) with the reason in f: then the connection cannot go on, and of
- * h what was read is there, the method above all. */
+/* Read len bytes, the result of head_length(). They are changed: strings are ended in place. 0
+ * or an HTTP status (400, 417, 431, 501, 505) with the reason in f: then the connection cannot
+ * go on, and of h what was read is there, the method above all. */
 int head_parse(struct head *, char *bytes, size_t len, struct fail *f);
 
 /* The first field of this name (lower case), "" when there is none. */

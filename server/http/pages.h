@@ -4,7 +4,8 @@
 
 #include "server/http/reply.h"
 
-/* One file inside the binary (the table page_files of frontend/pack.sh, which ends with a NULL path). */
+/* One file inside the binary (the table page_files of frontend/pack.sh, which ends with a NULL
+ * path). */
 struct http_page {
     const char *path; /* "/index.html" */
     const uint8_t *start, *end;

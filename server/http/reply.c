@@ -83,7 +83,7 @@ void reply_unless_match(struct http_reply *r, const struct http_request *q)
     r->head = true;
 }
 
-/* --- on the wire --------------------------------------------------------------------------------- */
+/* --- on the wire ------------------------------------------------------------------------------ */
 
 static const char *phrase(int status)
 {

@@ -48,8 +48,8 @@ void reply_text(struct http_reply *, struct text *t, const char *type);
 void reply_fail(struct http_reply *, const struct fail *why, int status);
 /* The same with the code's own status. */
 void reply_refuse(struct http_reply *, enum err code, const char *message, const char *hint);
-/* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection ends with
- * this reply. The body follows unless reply->head is set. */
+/* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection
+ * ends with this reply. The body follows unless reply->head is set. */
 void reply_head(const struct http_reply *, bool last, struct text *out);
 /* Turn it into 304 without a body when the request names its ETag. */
 void reply_unless_match(struct http_reply *, const struct http_request *);

@@ -1,7 +1,8 @@
-/* routes - the plain HTTP routes: the page's files from memory, results from disk, health, metrics.
+/* routes - the plain HTTP routes: the page's files from memory, results from disk, health,
+ * metrics.
  *
- * Knows no socket: a request goes in, a reply comes out, net writes it. Every reply carries the same
- * security headers (reply.h). Thread: the loop's. */
+ * Knows no socket: a request goes in, a reply comes out, net writes it. Every reply carries the
+ * same security headers (reply.h). Thread: the loop's. */
 #ifndef SERVER_HTTP_ROUTES_H
 #define SERVER_HTTP_ROUTES_H
 

@@ -1,4 +1,5 @@
-/* address - numeric addresses only: nothing is looked up, so nothing waits and nothing can be spoofed. */
+/* address - numeric addresses only: nothing is looked up, so nothing waits and nothing can be
+ * spoofed. */
 #include "server/net/address.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
-/* address - an IPv4 or IPv6 address with its port: parsed, printed, compared. Thread: any, no state. */
+/* address - an IPv4 or IPv6 address with its port: parsed, printed, compared. Thread: any, no
+ * state. */
 #ifndef SERVER_NET_ADDRESS_H
 #define SERVER_NET_ADDRESS_H
 

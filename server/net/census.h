@@ -1,4 +1,5 @@
-/* census - how many connections each address has, without looking at the others. Owner: the loop. */
+/* census - how many connections each address has, without looking at the others. Owner: the
+ * loop. */
 #ifndef SERVER_NET_CENSUS_H
 #define SERVER_NET_CENSUS_H
 

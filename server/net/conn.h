@@ -1,8 +1,10 @@
-/* conn - one accepted connection, and the list of all: counting, the limits, what both protocols share.
+/* conn - one accepted connection, and the list of all: counting, the limits, what both protocols
+ * share.
  *
- * It begins as HTTP, on a descriptor and an epoll instance of our own (http_conn.h), because what
- * libwebsockets 4.1.6 reads as HTTP it reads too leniently, and some of it for ever. When a request for
- * a WebSocket has passed every check (upgrade.h), the descriptor goes to libwebsockets (ws_conn.h).
+ * It begins as HTTP, on a descriptor and an epoll instance of our own (http_conn.h), because
+ * what libwebsockets 4.1.6 reads as HTTP it reads too leniently, and some of it for ever. When a
+ * request for a WebSocket has passed every check (upgrade.h), the descriptor goes to
+ * libwebsockets (ws_conn.h).
  * Thread: the loop's. */
 #ifndef SERVER_NET_CONN_H
 #define SERVER_NET_CONN_H

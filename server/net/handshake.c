@@ -65,7 +65,7 @@ static bool origin_has_host(const char *item, size_t n, const char *what)
     return (size_t)(item + n - at) == len && strncasecmp(at, what, len) == 0;
 }
 
-/* --- --origins ---------------------------------------------------------------------------------- */
+/* --- --origins -------------------------------------------------------------------------------- */
 
 /* "name", "name:80" or "[::1]:80" that is written as a browser writes it */
 static const char *host_fault(const char *host, const char *own_port)
@@ -114,7 +114,7 @@ int handshake_origins(const char *list, struct fail *f)
     return 0;
 }
 
-/* --- Host and Origin ---------------------------------------------------------------------------- */
+/* --- Host and Origin -------------------------------------------------------------------------- */
 
 static bool numeric(const char *name)
 {

@@ -19,14 +19,14 @@ struct handshake_rules {
     const char *own;     /* this machine's name, or NULL */
 };
 
-/* Can every item of the list match an Origin that a browser sends? "https://name" or "http://name:port",
- * without a path, a pattern, or the scheme's own port. 0 or ERR_USAGE. */
+/* Can every item of the list match an Origin that a browser sends? "https://name" or
+ * "http://name:port", without a path, a pattern, or the scheme's own port. 0 or ERR_USAGE. */
 int handshake_origins(const char *list, struct fail *f);
 
-/* Host header against DNS rebinding (a page of a stranger whose name is made to point here): loopback
- * names and the address itself, with any port (there may be a tunnel), or a listed origin's host. With
- * `open` also every numeric address, this machine's own name, and names without a dot, which public
- * DNS gives to nobody. Empty: refused. */
+/* Host header against DNS rebinding (a page of a stranger whose name is made to point here):
+ * loopback names and the address itself, with any port (there may be a tunnel), or a listed
+ * origin's host. With `open` also every numeric address, this machine's own name, and names
+ * without a dot, which public DNS gives to nobody. Empty: refused. */
 bool handshake_host(const struct handshake_rules *, const char *host);
 /* Origin header: none (no browser), the one of the Host, or a listed one. */
 bool handshake_origin(const struct handshake_rules *, const char *origin, const char *host);
@@ -39,8 +39,8 @@ struct handshake {
     const char *method, *path, *upgrade, *connection, *version, *key, *protocols, *host, *origin;
     bool old; /* HTTP/1.0 */
 };
-/* 0, or the HTTP status of a refusal (400, 403, 404) with the reason in f; its field is the header that
- * a proxy in between is known to spoil ("Host", "Origin", "Upgrade"), or "". */
+/* 0, or the HTTP status of a refusal (400, 403, 404) with the reason in f; its field is the
+ * header that a proxy in between is known to spoil ("Host", "Origin", "Upgrade"), or "". */
 int handshake_check(const struct handshake_rules *, const struct handshake *, struct fail *f);
 /* A plain request for the WebSocket's path: the reason, as far as it can be known. */
 void handshake_missing(bool old, struct fail *f);

@@ -1,5 +1,5 @@
-/* hello - presets are what the model's folder names; else ratios of the model's own size, so they suit
- * a small model and the released one. */
+/* hello - presets are what the model's folder names; else ratios of the model's own size, so
+ * they suit a small model and the released one. */
 #include "server/net/hello.h"
 
 #include "proto/limits.h"

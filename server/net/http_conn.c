@@ -38,7 +38,7 @@ struct http_conn {
     int64_t dropped;
 };
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void set_timer(struct conn *c, int seconds)
 {
@@ -103,7 +103,7 @@ void http_conn_timer(struct conn *c)
     conn_free(c);
 }
 
-/* --- the reply ----------------------------------------------------------------------------------- */
+/* --- the reply -------------------------------------------------------------------------------- */
 
 /* What a step of writing or reading came to. */
 enum step { DONE, WAIT, GONE };
@@ -220,7 +220,7 @@ static bool begin(struct conn *c, bool last)
     return false;
 }
 
-/* --- requests ------------------------------------------------------------------------------------ */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static bool refuse(struct conn *c, const char *method, const struct fail *f, int status)
 {
@@ -316,7 +316,7 @@ static void take_heads(struct conn *c)
     }
 }
 
-/* --- events -------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Room for more of the head; false: no memory. */
 static bool make_room(struct http_conn *h)

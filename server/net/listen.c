@@ -1,4 +1,5 @@
-/* listen - small kernel buffers for slow readers: what is not sent stays newest-wins on the boards. */
+/* listen - small kernel buffers for slow readers: what is not sent stays newest-wins on the
+ * boards. */
 #include "server/net/listen.h"
 
 #include <errno.h>

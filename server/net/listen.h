@@ -12,8 +12,9 @@
  * caller's. ERR_IO, with what to do when the port is taken. */
 int listen_open(struct address *at, int *fd, struct fail *f);
 
-/* The next waiting connection, or -1 when there is none. When descriptors run out, the connection is
- * taken and closed with the help of the spare one, so that the loop does not spin on it. */
+/* The next waiting connection, or -1 when there is none. When descriptors run out, the
+ * connection is taken and closed with the help of the spare one, so that the loop does not spin
+ * on it. */
 int listen_accept(int fd, int *spare, struct address *from);
 
 /* Raise the soft limit of descriptors to hold `connections`; returns how many connections fit. */

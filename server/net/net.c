@@ -1,9 +1,9 @@
 /* net - the context of libwebsockets, its callbacks by protocol, and the loop.
  *
- * libwebsockets polls; what is not a WebSocket is a descriptor that it only watches: the listening
- * socket, the signals, the epoll instance of connections that speak HTTP, and the one timer. Work that
- * is due is never a timer of libwebsockets: those run before it polls, and what they cause would wait
- * until something else ends the poll. */
+ * libwebsockets polls; what is not a WebSocket is a descriptor that it only watches: the
+ * listening socket, the signals, the epoll instance of connections that speak HTTP, and the one
+ * timer. Work that is due is never a timer of libwebsockets: those run before it polls, and what
+ * they cause would wait until something else ends the poll. */
 #include "server/net/net.h"
 
 #include "server/base/clock.h"
@@ -51,7 +51,7 @@ static struct net *net_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-/* --- the timer ----------------------------------------------------------------------------------- */
+/* --- the timer -------------------------------------------------------------------------------- */
 
 static void arm(struct net *n, int64_t at_us)
 {
@@ -81,7 +81,7 @@ static void make_round(struct net *n)
     arm(n, n->alarm_us < next ? n->alarm_us : next);
 }
 
-/* --- callbacks ----------------------------------------------------------------------------------- */
+/* --- callbacks -------------------------------------------------------------------------------- */
 
 static int on_timer(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                     size_t len)
@@ -188,7 +188,7 @@ static const struct lws_protocols PROTOCOLS[] = {
     {0},
 };
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int open_socket(struct net *n, struct fail *f)
 {
@@ -226,8 +226,8 @@ static struct lws_context *create(struct net *n, struct lws_context_creation_inf
     struct lws_context *context;
     rlim_t want = (rlim_t)(n->conns.room + CONN_REFUSED_MAX) + OTHER_DESCRIPTORS;
 
-    /* its tables hold the soft limit, which may be a million; told a smaller number itself, it looks
-     * for every descriptor from the first to the last connection */
+    /* its tables hold the soft limit, which may be a million; told a smaller number itself, it
+     * looks for every descriptor from the first to the last connection */
     if (getrlimit(RLIMIT_NOFILE, &now)) return lws_create_context(info);
     less = now;
     if (want < less.rlim_cur) less.rlim_cur = want;

@@ -1,11 +1,12 @@
-/* net - the libwebsockets shell: one listening socket, one service thread, every known trap avoided.
+/* net - the libwebsockets shell: one listening socket, one service thread, every known trap
+ * avoided.
  *
- * It owns the connections: counts them in all and by address, lets handshake decide who may open a
- * WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it, one
- * message a writeable callback. Other threads call net_wake() and nothing else.
+ * It owns the connections: counts them in all and by address, lets handshake decide who may open
+ * a WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it,
+ * one message a writeable callback. Other threads call net_wake() and nothing else.
  *
- * Known deviation from RFC 6455: unmasked frames of a client are accepted; libwebsockets does not
- * show the mask bit to its callbacks.
+ * Known deviation from RFC 6455: unmasked frames of a client are accepted; libwebsockets does
+ * not show the mask bit to its callbacks.
  * Thread: the loop's, but for net_wake(). */
 #ifndef SERVER_NET_NET_H
 #define SERVER_NET_NET_H

@@ -1,4 +1,5 @@
-/* session - fragments are joined, too long ones are skipped to their end, each mistake is told once. */
+/* session - fragments are joined, too long ones are skipped to their end, each mistake is told
+ * once. */
 #include "server/net/session.h"
 
 #include "proto/limits.h"

@@ -1,8 +1,10 @@
-/* session - one WebSocket: messages in, one finished message out for each time the socket can take one.
+/* session - one WebSocket: messages in, one finished message out for each time the socket can
+ * take one.
  *
- * It joins the fragments of a text message up to LIMIT_MESSAGE_BYTES and gives whole ones to the hub;
- * it holds no queue of its own: what a slow client has not read stays as slots on boards, and what it
- * was answered stays with the hub, which counts it. Knows no socket. Thread: the loop's. */
+ * It joins the fragments of a text message up to LIMIT_MESSAGE_BYTES and gives whole ones to the
+ * hub; it holds no queue of its own: what a slow client has not read stays as slots on boards,
+ * and what it was answered stays with the hub, which counts it. Knows no socket. Thread: the
+ * loop's. */
 #ifndef SERVER_NET_SESSION_H
 #define SERVER_NET_SESSION_H
 
@@ -20,8 +22,8 @@ struct session_fragment {
     bool first, last, binary;
 };
 
-/* want_write(arg): there is something for session_next(). Nothing is sent before session_hello(), and
- * a message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
+/* want_write(arg): there is something for session_next(). Nothing is sent before
+ * session_hello(), and a message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
 int session_new(struct session **out, struct hub *, void (*want_write)(void *), void *arg,
                 struct fail *f);
 void session_free(struct session *, int64_t now); /* NULL is fine */

@@ -15,7 +15,7 @@ bool upgrade_wanted(const struct head *h)
     return head_has(h, "upgrade", "websocket");
 }
 
-/* --- what is refused ----------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 /* Say in the log what came and what to do, for whoever set up the proxy. */
 static int warn(struct conn *c, int status, const struct fail *f)
@@ -67,7 +67,7 @@ int upgrade_check_plain(struct conn *c, const struct head *h, struct fail *f)
     return warn(c, 400, f);
 }
 
-/* --- handing over -------------------------------------------------------------------------------- */
+/* --- handing over ----------------------------------------------------------------------------- */
 
 /* The request as libwebsockets is to read it, and what the client sent behind its own. */
 static void write_request(struct text *t, const struct head *h, const char *rest, size_t n)

@@ -1,5 +1,5 @@
-/* upgrade - from HTTP to WebSocket: the request is checked here, and libwebsockets is given the socket
- * with a request of our own writing, so that it never parses what a client wrote as HTTP.
+/* upgrade - from HTTP to WebSocket: the request is checked here, and libwebsockets is given the
+ * socket with a request of our own writing, so that it never parses what a client wrote as HTTP.
  * What proxies spoil (Host, Origin, Upgrade) is logged once a minute. Thread: the loop's. */
 #ifndef SERVER_NET_UPGRADE_H
 #define SERVER_NET_UPGRADE_H

@@ -1,4 +1,5 @@
-/* ws_conn - pieces go to the session as they come; it gives one message for each writeable callback. */
+/* ws_conn - pieces go to the session as they come; it gives one message for each writeable
+ * callback. */
 #include "server/net/ws_conn.h"
 
 #include "server/base/clock.h"
@@ -42,7 +43,7 @@ static const char *reason_of(int code)
     return code == CLOSE_SLOW ? "slow" : code == CLOSE_SILENT ? "silent" : "internal";
 }
 
-/* --- reading or not ------------------------------------------------------------------------------ */
+/* --- reading or not --------------------------------------------------------------------------- */
 
 static void look_again(struct conn *c, int64_t at_us)
 {
@@ -87,7 +88,7 @@ void ws_conn_hello(struct conn *c)
     control_flow(c);
 }
 
-/* --- looking at it now and then ------------------------------------------------------------------ */
+/* --- looking at it now and then --------------------------------------------------------------- */
 
 /* From a timer: close when the socket can take the close frame, and without it when it cannot. */
 static void hang_up_soon(struct conn *c, int code)
@@ -136,7 +137,7 @@ void ws_conn_timer(struct conn *c)
     look_again(c, now - silent + (silent < ping && ping < hangup ? ping : hangup));
 }
 
-/* --- callbacks ----------------------------------------------------------------------------------- */
+/* --- callbacks -------------------------------------------------------------------------------- */
 
 static int on_open(struct conn *c)
 {

@@ -1,4 +1,5 @@
-/* files - openat2 where the kernel has it; else openat with O_NOFOLLOW, equal for single components. */
+/* files - openat2 where the kernel has it; else openat with O_NOFOLLOW, equal for single
+ * components. */
 #include "server/store/files.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
-/* files - folders and files of the data folder: made safely, written atomically, opened without links.
+/* files - folders and files of the data folder: made safely, written atomically, opened without
+ * links.
  *
- * Names inside a folder are single components; nothing here ever follows a symbolic link out of the
- * folder it was given. Thread: any, no state. */
+ * Names inside a folder are single components; nothing here ever follows a symbolic link out of
+ * the folder it was given. Thread: any, no state. */
 #ifndef SERVER_STORE_FILES_H
 #define SERVER_STORE_FILES_H
 

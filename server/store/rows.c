@@ -1,4 +1,5 @@
-/* rows - prepared statements; a job's row is written twice, when it is accepted and when it ends. */
+/* rows - prepared statements; a job's row is written twice, when it is accepted and when it
+ * ends. */
 #include "server/store/rows.h"
 
 #include "server/store/database.h"
@@ -50,7 +51,7 @@ void rows_close(struct rows *r)
     sqlite3_close(r->writer);
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int rows_counts(struct rows *r, int64_t *done, int64_t *failed, int64_t *cancelled, struct fail *f)
 {
@@ -159,7 +160,7 @@ bool rows_find(struct rows *r, const char *digest, char *name, size_t bytes, int
     return *name != 0;
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static int step(struct rows *r, int which, struct fail *f)
 {

@@ -35,7 +35,7 @@ struct store {
     bool running;
 };
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static void *run(void *arg);
 
@@ -109,7 +109,7 @@ void store_close(struct store *s)
     free(s);
 }
 
-/* --- reading, on the loop's thread --------------------------------------------------------------- */
+/* --- reading, on the loop's thread ------------------------------------------------------------ */
 
 uint64_t store_boot(const struct store *s)
 {
@@ -129,7 +129,8 @@ int store_restore(struct store *s, int kept,
     return rows_restore(&s->rows, s->log, kept, each, arg, f);
 }
 
-/* A file that is gone, or shorter than it was, is not served as the picture that its address names. */
+/* A file that is gone, or shorter than it was, is not served as the picture that its address
+ * names. */
 static int open_whole(struct store *s, const char *name, int64_t bytes, int *fd, struct fail *f)
 {
     struct stat st;
@@ -153,7 +154,7 @@ int store_find(struct store *s, const char *digest, struct store_file *out, stru
     return open_whole(s, out->name, out->bytes, &out->fd, f);
 }
 
-/* --- writing, on the store's thread -------------------------------------------------------------- */
+/* --- writing, on the store's thread ----------------------------------------------------------- */
 
 static void entry_free(struct entry *e)
 {

@@ -1,9 +1,11 @@
-/* store - jobs and results on disk: SQLite for rows, plain files for pictures, one thread for both.
+/* store - jobs and results on disk: SQLite for rows, plain files for pictures, one thread for
+ * both.
  *
- * The thread takes all that waits in its mailbox into one transaction (WAL, synchronous=FULL), so a
- * commit's wait is shared, and only then says LOOP_STORED for each. A result's file is whole and on
- * disk under its final name before the row that names it: written aside, fsync, rename, fsync of the
- * folder. kill -9 or power loss at any point leaves either all of a row or nothing of it.
+ * The thread takes all that waits in its mailbox into one transaction (WAL, synchronous=FULL),
+ * so a commit's wait is shared, and only then says LOOP_STORED for each. A result's file is
+ * whole and on disk under its final name before the row that names it: written aside, fsync,
+ * rename, fsync of the folder. kill -9 or power loss at any point leaves either all of a row or
+ * nothing of it.
  *
  *   <data>/lock               held while a server uses the folder
  *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts
@@ -24,9 +26,9 @@ struct store;
 
 #define STORE_NAME_BYTES 160 /* of a picture's file name */
 
-/* Make or open the folder, take its lock, bring its tables up to date, count this start, start the
- * thread. loop gets one LOOP_STORED per store_accept and store_end, in their order. ERR_IO: with the
- * path and what to do; ERR_CONFLICT: another server uses the folder. */
+/* Make or open the folder, take its lock, bring its tables up to date, count this start, start
+ * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order. ERR_IO:
+ * with the path and what to do; ERR_CONFLICT: another server uses the folder. */
 int store_open(struct store **out, const char *data, struct mbox *loop, struct log *,
                struct fail *f);
 /* Writes what still waits, then ends the thread. NULL is fine. */
@@ -37,7 +39,8 @@ uint64_t store_boot(const struct store *); /* 1, 2, 3 .. */
 int store_counts(struct store *, int64_t *done, int64_t *failed, int64_t *cancelled,
                  struct fail *f);
 /* Call each for every job without an end and the `kept` newest ones with one, in order of
- * acceptance, until it returns non-zero (which is returned). A damaged row is logged and skipped. */
+ * acceptance, until it returns non-zero (which is returned). A damaged row is logged and
+ * skipped. */
 int store_restore(struct store *, int kept,
                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                   struct fail *f);

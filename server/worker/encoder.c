@@ -1,4 +1,5 @@
-/* encoder - a preview is encoded once for every class that some viewer wants, then shared by all of them. */
+/* encoder - a preview is encoded once for every class that some viewer wants, then shared by all
+ * of them. */
 #include "server/worker/encoder.h"
 
 #include "server/core/board.h"
@@ -45,7 +46,7 @@ void encoder_shrink(const unsigned char *rgb, int w, int h, unsigned char *out, 
         }
 }
 
-/* --- previews ------------------------------------------------------------------------------------ */
+/* --- previews --------------------------------------------------------------------------------- */
 
 static struct blob *as_jpeg(struct encoder *e, const uint8_t *rgb, int w, int h)
 {
@@ -125,7 +126,7 @@ static void encode_preview(struct encoder *e, struct pixels_preview *s)
         free(m);
 }
 
-/* --- pictures ------------------------------------------------------------------------------------ */
+/* --- pictures --------------------------------------------------------------------------------- */
 
 static struct blob *encode_file(struct encoder *e, const struct pixels_picture *p, struct fail *f)
 {
@@ -155,7 +156,7 @@ static void encode_picture(struct encoder *e, struct pixels_picture *p)
     mbox_push(e->conf.loop, &m->m);
 }
 
-/* --- threads ------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static bool handle(struct encoder *e, struct msg *list)
 {

@@ -1,8 +1,10 @@
-/* encoder - threads that turn pixels into files: previews into JPEG or PNG, finished pictures into PNG.
+/* encoder - threads that turn pixels into files: previews into JPEG or PNG, finished pictures
+ * into PNG.
  *
- * Two threads, so that a large picture never delays another job's preview. What they take they own: a
- * preview's slot goes back to its worker, a picture is freed. Each picture is answered by exactly one
- * LOOP_ENCODED, each preview by at most one LOOP_PREVIEW. Thread: the loop's; mailboxes: any. */
+ * Two threads, so that a large picture never delays another job's preview. What they take they
+ * own: a preview's slot goes back to its worker, a picture is freed. Each picture is answered by
+ * exactly one LOOP_ENCODED, each preview by at most one LOOP_PREVIEW. Thread: the loop's;
+ * mailboxes: any. */
 #ifndef SERVER_WORKER_ENCODER_H
 #define SERVER_WORKER_ENCODER_H
 

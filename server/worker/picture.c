@@ -1,4 +1,5 @@
-/* picture - copied to the host in one piece, so that its place on the device is free before it is encoded. */
+/* picture - copied to the host in one piece, so that its place on the device is free before it
+ * is encoded. */
 #include "server/worker/picture.h"
 
 #include <stdlib.h>

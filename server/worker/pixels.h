@@ -1,4 +1,5 @@
-/* pixels - raw pictures on their way from the worker to the encoder: previews in slots, results in one piece.
+/* pixels - raw pictures on their way from the worker to the encoder: previews in slots, results
+ * in one piece.
  *
  * The slots bound what waits for the encoder: with none free the worker skips a preview.
  * Thread: any; the pool has a lock. */

@@ -1,4 +1,5 @@
-/* png - stb_image_write makes the picture, libdeflate compresses it, text chunks go in after IHDR. */
+/* png - stb_image_write makes the picture, libdeflate compresses it, text chunks go in after
+ * IHDR. */
 #include "server/worker/png.h"
 
 #include "proto/text.h"

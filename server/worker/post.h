@@ -1,7 +1,7 @@
 /* post - a worker's messages to the loop: device events, and that the model cannot be opened.
  *
- * None may be lost, as the hub would wait for it for ever: without memory for a message the thread waits until
- * there is some. Thread: any, no state. */
+ * None may be lost, as the hub would wait for it for ever: without memory for a message the
+ * thread waits until there is some. Thread: any, no state. */
 #ifndef SERVER_WORKER_POST_H
 #define SERVER_WORKER_POST_H
 

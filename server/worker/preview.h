@@ -1,4 +1,5 @@
-/* preview - draws what is known of a picture, as often as its viewers ask and the device's time allows.
+/* preview - draws what is known of a picture, as often as its viewers ask and the device's time
+ * allows.
  * Thread: the worker's. */
 #ifndef SERVER_WORKER_PREVIEW_H
 #define SERVER_WORKER_PREVIEW_H

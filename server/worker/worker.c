@@ -1,4 +1,5 @@
-/* worker - residents in order of arrival; every decision of its own is whether a preview is affordable. */
+/* worker - residents in order of arrival; every decision of its own is whether a preview is
+ * affordable. */
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
@@ -51,7 +52,7 @@ struct worker {
     int n_batch;
 };
 
-/* --- residents ----------------------------------------------------------------------------------- */
+/* --- residents -------------------------------------------------------------------------------- */
 
 static void start(struct worker *w, struct work *k)
 {
@@ -133,7 +134,7 @@ static void handle_all(struct worker *w, struct msg *list)
     }
 }
 
-/* --- quanta -------------------------------------------------------------------------------------- */
+/* --- quanta ----------------------------------------------------------------------------------- */
 
 /* What the watchdog names when the device is silent. */
 static void publish(struct worker *w, const int *picked, int n)
@@ -207,7 +208,7 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
     }
 }
 
-/* --- the device fails ---------------------------------------------------------------------------- */
+/* --- the device fails ------------------------------------------------------------------------- */
 
 static void report_ready(struct worker *w)
 {
@@ -367,7 +368,8 @@ static void quantum(struct worker *w)
     after_quantum(w, phase, picked, n, before + us);
 }
 
-/* What previews need is learnt while there is nothing to draw, or before a picture that somebody watches. */
+/* What previews need is learnt while there is nothing to draw, or before a picture that somebody
+ * watches. */
 static bool preview_fit_due(const struct worker *w)
 {
     bool watched = w->on.n == 0;
@@ -423,7 +425,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- the loop's side ----------------------------------------------------------------------------- */
+/* --- the loop's side -------------------------------------------------------------------------- */
 
 int worker_new(struct worker **out, const struct worker_conf *conf, struct fail *f)
 {

@@ -1,9 +1,11 @@
-/* worker - the device thread: take messages, choose whose turn it is, advance one quantum, tell the loop.
+/* worker - the device thread: take messages, choose whose turn it is, advance one quantum, tell
+ * the loop.
  *
- * It owns the engine and every run. It waits for nobody: previews go into free slots and are skipped
- * when there is none, pictures are handed to the encoder as they are. It learns what previews need when it has nothing to
- * draw. When the device fails, all runs are lost, the loop is told, and the engine is opened again once the loop has let go
- * of the old one; when that fails too, again after 1 s, 2 s, 4 s .. a minute, as long as the worker lives.
+ * It owns the engine and every run. It waits for nobody: previews go into free slots and are
+ * skipped when there is none, pictures are handed to the encoder as they are. It learns what
+ * previews need when it has nothing to draw. When the device fails, all runs are lost, the loop
+ * is told, and the engine is opened again once the loop has let go of the old one; when that
+ * fails too, again after 1 s, 2 s, 4 s .. a minute, as long as the worker lives.
  * Thread: the functions below are the loop's. */
 #ifndef SERVER_WORKER_WORKER_H
 #define SERVER_WORKER_WORKER_H
