@@ -1,4 +1,4 @@
-/* events - what the other threads tell the loop: the messages of its one mailbox.
+/* events - messages from the other threads to the loop, through its one mailbox.
  *
  * Each is malloc'ed by its sender, given away by mbox_push(), and freed by the loop with what it
  * owns. Thread: made anywhere, read by the loop. */

@@ -277,7 +277,7 @@ static int read_environment(struct options *c, char **environment, struct fail *
 
 /* --- file ------------------------------------------------------------------------------------- */
 
-/* inih cuts lines at its own limit without a word; the limit is tested here instead. */
+/* inih cuts long lines silently at its own limit; here they are an error. */
 struct file {
     struct options *c;
     struct fail *f;
@@ -431,7 +431,7 @@ static int read_flags(struct options *c, enum options_command command, int argc,
 
     make_table(&t, command);
     argp = (struct argp){t.row, parse_flag, COMMANDS[command].args, NULL, NULL, NULL, NULL};
-    /* argp is kept silent: its complaints are made here, in the form of all others */
+    /* argp prints nothing: its errors are made here, in the form of all others */
     err = argp_parse(&argp, argc, args, ARGP_NO_HELP | ARGP_SILENT, NULL, &s);
     if (s.err) return s.err;
     if (err)

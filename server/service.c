@@ -20,7 +20,7 @@
 enum {
     STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
     STOP_US = 4000000,   /* from the signal to the end, whatever still hangs */
-    RETRY_MS = 2000      /* what clients are told to wait before they come back */
+    RETRY_MS = 2000      /* retry_after_ms of the closing message */
 };
 
 struct service {
@@ -88,7 +88,7 @@ static int out_busy(void *arg, int d, uint64_t *jobs, int max)
     return worker_busy(((struct service *)arg)->worker[d], jobs, max);
 }
 
-/* Any of them: they are of one kind and have the same model. */
+/* The engine of any device: all are of one kind and have the same model. */
 static const struct glm *engine(const struct service *s)
 {
     const struct glm *glm = NULL;
@@ -121,7 +121,7 @@ static uint64_t out_random(void *arg)
     return bits;
 }
 
-/* --- what the other threads say --------------------------------------------------------------- */
+/* --- events of the other threads -------------------------------------------------------------- */
 
 static void announce(struct service *s)
 {
@@ -134,7 +134,7 @@ static void announce(struct service *s)
     fflush(stdout);
 }
 
-/* The limits are narrowed before the hub hears that the model is there. */
+/* The limits are narrowed before the hub gets the event: it may start jobs at once. */
 static void on_note(struct service *s, struct loop_device_event *m)
 {
     bool first = m->note.kind == NOTE_READY && !s->loaded;
@@ -202,7 +202,7 @@ static void on_events(void *arg)
     }
 }
 
-/* What is left in the mailbox when the loop has ended is for nobody. */
+/* Events that nothing handles any more, as the loop has ended. */
 static void drop_events(struct service *s)
 {
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
@@ -260,7 +260,7 @@ static void on_signal(void *arg, int which)
     struct service *s = arg;
     struct fail why;
 
-    if (s->stop_by) _exit(128 + which); /* asked twice: now */
+    if (s->stop_by) _exit(128 + which); /* a second signal: exit at once */
     log_info(s->log, "stopping: work that runs goes back to the queue");
     s->stop_by = clock_us() + STOP_US;
     hub_drain(s->hub, clock_us());
@@ -415,8 +415,7 @@ static bool all_open(const struct service *s)
     return true;
 }
 
-/* The device is in a quantum, or in opening a model, that takes longer than anybody may wait:
- * rows are safe, leave. */
+/* A quantum, or opening a model, takes longer than stopping may: exit, as all rows are on disk. */
 static void stop_now(struct service *s)
 {
     if (!hub_idle(s->hub))

@@ -1,7 +1,7 @@
 /* service - the service put together: store, hub, network, encoder and worker, and the loop
  * between them.
  *
- * Listens first and loads the model meanwhile: the page is there at once, WebSockets are greeted
+ * Listens first and loads the model meanwhile: the page is there at once, WebSockets get hello
  * when the model is open. Thread: main's, which becomes the loop's. */
 #ifndef SERVER_SERVICE_H
 #define SERVER_SERVICE_H

@@ -1,8 +1,8 @@
 /* blob - an immutable, reference counted message: the third of the three lifetimes.
  *
- * Made once, then only read; whoever holds a reference may hand it to another thread. In front
- * of the bytes lie BLOB_HEAD bytes that the one thread which sends may scribble on
- * (libwebsockets' LWS_PRE), so one blob goes to any number of connections without a copy.
+ * Written once, then only read; a holder of a reference may pass it to another thread. The bytes
+ * are preceded by BLOB_HEAD bytes that the one sending thread may overwrite (libwebsockets'
+ * LWS_PRE), so one blob goes to any number of connections without a copy.
  * Thread: any; the count is atomic. */
 #ifndef SERVER_BASE_BLOB_H
 #define SERVER_BASE_BLOB_H
@@ -19,7 +19,7 @@ struct blob {
     atomic_int refs;
     size_t len;          /* bytes of the message */
     const uint8_t *data; /* the message; data[-BLOB_HEAD .. -1] may be written by the sender */
-    char *memory;        /* what is freed; data lies BLOB_HEAD bytes into it */
+    char *memory;        /* what is freed; data begins BLOB_HEAD bytes into it */
 };
 
 /* All three give one reference, or NULL when memory is short. */

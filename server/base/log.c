@@ -58,7 +58,7 @@ void log_destroy(struct log *l)
     pthread_mutex_destroy(&l->lock);
 }
 
-/* A terminal that is stopped, or a pipe that nobody empties, must not stop the loop. */
+/* A stopped terminal, or a full pipe, must not block the loop. */
 static bool has_room(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -66,7 +66,7 @@ static bool has_room(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* A client's text may stand in a line: no escape sequence of its choosing reaches a terminal. */
+/* A line may hold a client's text: no escape sequence of it may reach a terminal. */
 static void sanitize(char *s)
 {
     for (; *s; s++)
@@ -97,7 +97,8 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     sanitize(text);
     n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000), NAMES[level],
                  text, more);
-    if (n > 0 && write(l->fd, line, (size_t)n) < 0) return; /* nobody is left to tell */
+    if (n > 0 && write(l->fd, line, (size_t)n) < 0)
+        return; /* there is no other place to report it */
 }
 
 static void vlog(struct log *l, enum log_level level, const char *format, va_list args)

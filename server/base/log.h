@@ -1,6 +1,6 @@
 /* log - lines on stderr with a level, escaped and rate-limited, so that a flood cannot fill a disk.
  *
- * Owned by main and given to whoever logs; a NULL log is silent. Each source (ours, the socket
+ * Owned by main, passed to all that log; a NULL log writes nothing. Each source (ours, the socket
  * library's) has a budget of its own: a burst, then a steady rate; what is dropped, also because a
  * pipe is full, is counted and the count is written with the next line that passes. Never blocks.
  * Thread: any. */
@@ -40,7 +40,7 @@ void log_error(struct log *, const char *format, ...) __attribute__((format(prin
 void log_warn(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_info(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A line of another program's making. */
+/* A line that a library wrote. */
 void log_library(struct log *, enum log_level, const char *line);
 
 /* "error" "warn" "info" "debug"; -1 when the name is none of them. */

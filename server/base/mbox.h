@@ -1,10 +1,9 @@
 /* mbox - a mailbox between threads: push under a lock, wake only when it was empty, take the
  * whole list.
  *
- * A message is a struct that begins with `struct msg`; whoever pushes gives it away, whoever
- * takes owns it and handles it outside the lock. Two kinds of receiver: a thread that sleeps in
- * mbox_wait, or a loop that is woken by the callback given to mbox_init (called outside the
- * lock).
+ * A message is a struct that begins with `struct msg`; pushing gives it away, the receiver owns
+ * it and handles it outside the lock. Two kinds of receiver: a thread that sleeps in mbox_wait,
+ * or a loop that is woken by the callback given to mbox_init (called outside the lock).
  * Thread: push from any; take and wait from the one receiver. */
 #ifndef SERVER_BASE_MBOX_H
 #define SERVER_BASE_MBOX_H

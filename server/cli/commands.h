@@ -22,7 +22,7 @@ int cli_trace(const struct cli *);
 
 /* "darkroom: message" and the advice below it, on stderr. Returns 1. */
 int cli_print_fail(const struct fail *);
-/* Drawing takes a while: what can be known about the file to write is said before. 0 or ERR_IO. */
+/* Drawing takes a while: what can be checked of the output file is checked before. 0 or ERR_IO. */
 int cli_check_out(const char *path, struct fail *);
 /* The options that open an engine. */
 struct glm_opts cli_opts(const struct cli *);

@@ -1,4 +1,4 @@
-/* paths - where things are when nobody says: the bundled model and the data folder.
+/* paths - the defaults of --model and --data: the bundled model and the data folder.
  * Thread: any, no state. */
 #ifndef SERVER_CLI_PATHS_H
 #define SERVER_CLI_PATHS_H

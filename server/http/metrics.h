@@ -6,11 +6,11 @@
 #include "server/core/hub.h"
 #include "server/http/reply.h"
 
-/* What is told; all borrowed. */
+/* What is reported; all borrowed. */
 struct metrics {
     struct hub *hub;
     const char *version, *model;
-    const struct histogram *frame_lag; /* NULL: not told */
+    const struct histogram *frame_lag; /* NULL: not reported */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

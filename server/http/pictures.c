@@ -37,7 +37,7 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
     r->cache = "public, max-age=31536000, immutable";
     snprintf(r->etag, sizeof r->etag, "\"%s\"", digest);
     if (wants_download(q->query)) {
-        char *cut = strstr(file.name, digest); /* a name for people: the first digits are enough */
+        char *cut = strstr(file.name, digest); /* the first digits are enough to read */
 
         if (cut) snprintf(cut, sizeof file.name - (size_t)(cut - file.name), "%.8s.png", digest);
         snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%s\"", file.name);

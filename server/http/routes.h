@@ -20,7 +20,7 @@ struct http_conf {
     struct hub *hub;
     struct store *store;
     const char *version, *model;       /* borrowed */
-    const struct histogram *frame_lag; /* NULL: not told */
+    const struct histogram *frame_lag; /* NULL: not reported */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);

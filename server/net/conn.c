@@ -1,4 +1,5 @@
-/* conn - counted when taken, in all and by address; what is over a limit is still told so. */
+/* conn - counted when accepted, in all and by address; over a limit, a reply says so before it
+ * is closed. */
 #include "server/net/conn.h"
 
 #include "server/base/clock.h"
@@ -24,7 +25,7 @@ void conn_free(struct conn *c)
     free(c);
 }
 
-/* Proxies, tunnels and scripts of this machine have one address for many people. */
+/* Proxies, tunnels and scripts on this machine share one address for many clients. */
 static int limit_from(const struct conns *n, const struct address *from)
 {
     if (n->per_ip) return n->per_ip;

@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONN_REFUSED_MAX 32 /* connections over the limit that are told so at a time */
+#define CONN_REFUSED_MAX 32 /* connections over the limit that may wait for their refusal */
 #define CONN_WARNINGS    3  /* kinds of refusal that are logged */
 
 /* What all connections share; filled in by net. */
@@ -55,7 +55,7 @@ struct conn {
     struct conns *all;
     struct conn *next, **self; /* list of all */
     struct census_entry *from;
-    bool over;              /* above a limit: to be refused */
+    bool over;              /* above a limit: its first request is refused */
     struct timer timer;     /* what it is for depends on the protocol */
     struct http_conn *http; /* while it speaks HTTP */
     /* a WebSocket; the rest is ws_conn's */

@@ -21,13 +21,13 @@ struct hello {
 void hello_init(struct hello *);
 void hello_free(struct hello *);
 /* Narrow to a model that is open. When they are there, <folder>/examples.json, a list of
- * prompts, and <folder>/sizes.json, a list of [width, height] that the model draws well, say
- * what to suggest. */
+ * prompts, and <folder>/sizes.json, a list of [width, height] that the model draws well, are the
+ * suggestions. */
 void hello_model(struct hello *, const struct glm_info *, const char *folder);
 /* Presets for a model that names none: its own size, and wider, higher and larger ones within
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
-/* say: everything but limits, sizes and examples is filled in. NULL when memory is short. */
+/* say: filled in but for limits, sizes and examples. NULL when memory is short. */
 struct blob *hello_blob(const struct hello *, struct answer_hello *say);
 
 #endif

@@ -141,7 +141,7 @@ static enum step put_body(struct conn *c)
 
     if (h->reply.fd >= 0) {
         n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES;
-        /* the length was promised: cut off, so that nobody takes it for whole */
+        /* content-length was sent: hang up, so that the client sees it is cut short */
         if (pread(h->reply.fd, chunk, n, (off_t)h->sent) != (ssize_t)n) return GONE;
         bytes = chunk;
     }

@@ -12,7 +12,7 @@
 enum {
     UNSENT_BYTES =
         16 << 10,          /* kernel-held bytes of one connection before poll says "not writable" */
-    SILENT_MS = 30000,     /* unacknowledged data: the peer is gone */
+    SILENT_MS = 30000,     /* unacknowledged data for so long: the peer is gone */
     OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
 };
 
@@ -77,7 +77,8 @@ static void tune(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent, sizeof silent);
 }
 
-/* The connection waits in the kernel and poll would report it for ever: take it and hang up. */
+/* A connection left in the kernel keeps poll reporting it, and the loop would spin: accept it
+ * with the spare descriptor and close it. */
 static void turn_away(int fd, int *spare)
 {
     int taken;

@@ -1,7 +1,8 @@
 /* listen - the listening socket and what is set on each connection taken from it.
  *
- * The socket is made here, not by libwebsockets, whose `iface` may bind more than it was told: the
- * address is checked with getsockname() before anything is served. Thread: the loop's. */
+ * The socket is made here, not by libwebsockets, whose `iface` may bind more than the address
+ * given: the address is checked with getsockname() before anything is served. Thread: the
+ * loop's. */
 #ifndef SERVER_NET_LISTEN_H
 #define SERVER_NET_LISTEN_H
 

@@ -1,5 +1,5 @@
-/* net - the libwebsockets shell: one listening socket, one service thread, every known trap
- * avoided.
+/* net - the libwebsockets shell: one listening socket, one service thread, every known trap of
+ * 4.1.6 avoided.
  *
  * It owns the connections: counts them in all and by address, lets handshake decide who may open
  * a WebSocket, gives WebSockets to sessions and requests to http, and writes what these hand it,
@@ -53,14 +53,14 @@ int net_port(const struct net *);
 /* Serve until net_stop(). */
 void net_run(struct net *);
 void net_stop(struct net *);
-/* Call round() again at this time of clock_us() at the latest; INT64_MAX: no wish. */
+/* Call round() again at this time of clock_us() at the latest; INT64_MAX: not at all. */
 void net_alarm(struct net *, int64_t at_us);
 /* Wake the loop: events() is called soon. Any thread. */
 void net_wake(void *net);
 
 /* The preview that is being posted shows a quantum that ended then: for frame_lag. */
 void net_made(struct net *, int64_t us);
-/* hello() has something to say now: send it to those who wait for it. */
+/* hello() returns a message now: send it to the connections that wait for it. */
 void net_resume(struct net *);
 
 /* Tell every session why and close it (1001) when it has been read; take no more connections. */

@@ -42,7 +42,7 @@ size_t session_backlog(const struct session *);
 /* More waits to be sent than a connection may hold: close it with 4008. */
 bool session_is_slow(const struct session *);
 
-/* Tell the client something about the connection itself. */
+/* Send an error about the connection itself. */
 void session_error(struct session *, int64_t now, const struct fail *);
 
 /* struct hub_out: wake. */

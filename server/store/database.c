@@ -25,7 +25,7 @@ static const char SCHEMA[] =
     "PRAGMA user_version=1;";
 enum { SCHEMA_VERSION = 1 };
 
-/* The advice is for whoever starts the server; clients get another (see `handle`). */
+/* The hint is for the administrator at the start; clients get another (store.c). */
 int database_fail(sqlite3 *db, const char *what, struct fail *f)
 {
     int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-/* Make path and what lacks above it (mode 0700), and open it. *fd is the caller's. */
+/* Make path and its missing parents (mode 0700), and open it. *fd is the caller's. */
 int files_folder(const char *path, int *fd, struct fail *f);
 /* The same for one folder inside another. */
 int files_subfolder(int parent, const char *name, int *fd, struct fail *f);

@@ -78,7 +78,7 @@ static void read_fail(sqlite3_stmt *q, int column, struct fail *out)
     snprintf(out->hint, sizeof out->hint, "%s", text_at(q, column + 3));
 }
 
-/* A row that cannot be read is said and skipped: it must not keep all others from being served. */
+/* An unreadable row is logged and skipped: it must not keep the server from starting. */
 static int restore_row(struct log *log, sqlite3_stmt *q,
                        int (*each)(void *, const struct hub_row *, struct fail *), void *arg,
                        struct fail *f)

@@ -1,4 +1,4 @@
-/* store - one transaction per mailbox take: files first, then rows, then the word to the loop. */
+/* store - one transaction per mailbox take: files first, then rows, then the events to the loop. */
 #include "server/store/store.h"
 
 #include "server/events.h"
@@ -129,8 +129,7 @@ int store_restore(struct store *s, int kept,
     return rows_restore(&s->rows, s->log, kept, each, arg, f);
 }
 
-/* A file that is gone, or shorter than it was, is not served as the picture that its address
- * names. */
+/* A missing or truncated file is not served: its address promises these very bytes. */
 static int open_whole(struct store *s, const char *name, int64_t bytes, int *fd, struct fail *f)
 {
     struct stat st;
@@ -192,8 +191,7 @@ static void answer(struct store *s, uint64_t job, const struct fail *why)
 {
     struct loop_stored *stored = calloc(1, sizeof *stored);
 
-    if (!stored)
-        abort(); /* a few hundred bytes: nothing works any more, and a job would hang silently */
+    if (!stored) abort(); /* not even a few hundred bytes; without the event the job would hang */
     stored->m.kind = LOOP_STORED;
     stored->job = job;
     if (why) stored->why = *why;

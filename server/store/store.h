@@ -2,7 +2,7 @@
  * both.
  *
  * The thread takes all that waits in its mailbox into one transaction (WAL, synchronous=FULL),
- * so a commit's wait is shared, and only then says LOOP_STORED for each. A result's file is
+ * so a commit's wait is shared, and only then sends LOOP_STORED for each. A result's file is
  * whole and on disk under its final name before the row that names it: written aside, fsync,
  * rename, fsync of the folder. kill -9 or power loss at any point leaves either all of a row or
  * nothing of it.

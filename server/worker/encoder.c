@@ -1,5 +1,5 @@
-/* encoder - a preview is encoded once for every class that some viewer wants, then shared by all
- * of them. */
+/* encoder - a preview is encoded once for each class that a viewer demands, and shared by all
+ * viewers. */
 #include "server/worker/encoder.h"
 
 #include "server/core/board.h"
@@ -147,7 +147,7 @@ static void encode_picture(struct encoder *e, struct pixels_picture *p)
 {
     struct loop_encoded *m = calloc(1, sizeof *m);
 
-    if (!m) abort(); /* a few hundred bytes: nothing works any more */
+    if (!m) abort(); /* not even a few hundred bytes: nothing can work */
     m->m.kind = LOOP_ENCODED;
     m->job = p->job;
     m->file = encode_file(e, p, &m->why);

@@ -4,7 +4,7 @@
 #include "server/base/clock.h"
 
 enum {
-    EVERY_US_MIN = 40000, /* between two previews of one job: more than 25 a second nobody sees */
+    EVERY_US_MIN = 40000, /* between two previews of one job: 25 a second look continuous */
     SHARE = 60,           /* previews may take one part in so many of the device's time */
     CREDIT_US = 3000
 };

@@ -1,5 +1,5 @@
-/* worker - residents in order of arrival; every decision of its own is whether a preview is
- * affordable. */
+/* worker - residents in order of arrival; it decides nothing but whether a preview fits into its
+ * share of device time. */
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
@@ -41,8 +41,8 @@ struct worker {
     struct preview preview;
     bool preview_fit; /* the colours of previews */
     bool stop, released;
-    struct fail broken;         /* the device has failed: nothing more is asked of it */
-    uint64_t lost[LIMIT_BATCH]; /* jobs that it had not taken yet; the first one was to blame */
+    struct fail broken;         /* the device has failed: it is not used any more */
+    uint64_t lost[LIMIT_BATCH]; /* jobs whose run was never made; the first one met the failure */
     int n_lost;
 
     /* shared */
@@ -84,7 +84,7 @@ static void start(struct worker *w, struct work *k)
     memset(&k->spec, 0, sizeof k->spec);
 }
 
-/* A job that the broken device has not taken ends like one that it has. */
+/* A job that the broken device has not accepted ends like one that ran on it. */
 static bool drop_lost(struct worker *w, uint64_t job)
 {
     for (int i = 0; i < w->n_lost; i++) {
@@ -136,7 +136,7 @@ static void handle_all(struct worker *w, struct msg *list)
 
 /* --- quanta ----------------------------------------------------------------------------------- */
 
-/* What the watchdog names when the device is silent. */
+/* For worker_busy(): which jobs are computed when the device stops answering. */
 static void publish(struct worker *w, const int *picked, int n)
 {
     pthread_mutex_lock(&w->lock);
@@ -165,7 +165,7 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
     post_send(&w->post, m);
 }
 
-/* The finished picture leaves the device; its place is free before the encoder begins. */
+/* Its place on the device is free before the encoder begins. */
 static void deliver(struct worker *w, int i)
 {
     struct pixels_picture *p;
@@ -173,7 +173,7 @@ static void deliver(struct worker *w, int i)
     struct fail f = {0};
     int err = picture_take(&w->on.at[i], &p, &f);
 
-    if (err == ERR_DEVICE) { /* it is drawn again when the device is back */
+    if (err == ERR_DEVICE) { /* its job runs again when the device is back */
         if (!w->broken.code) w->broken = f;
         return;
     }
@@ -232,7 +232,7 @@ static void add_lost(struct loop_device_event *m, uint64_t job)
     m->note.run[m->note.n++].job = job;
 }
 
-/* First those that shared the failing quantum, or the one that could not even begin. */
+/* Listed first: the jobs of the failing quantum, or the one whose run could not be made. */
 static void report_lost(struct worker *w, const int *picked, int n)
 {
     struct loop_device_event *m = post_new(NOTE_DEVICE, 0);
@@ -253,7 +253,7 @@ static void report_lost(struct worker *w, const int *picked, int n)
     post_send(&w->post, m);
 }
 
-/* While there is no engine, work that was on its way to it waits, in its order. */
+/* While there is no engine, messages are kept in order, but for release and stop. */
 static void defer(struct worker *w, struct msg *list, struct msg ***tail)
 {
     for (struct msg *m = list, *next; m; m = next) {
@@ -268,7 +268,7 @@ static void defer(struct worker *w, struct msg *list, struct msg ***tail)
     }
 }
 
-/* Jobs that were on their way when it failed must not wait for it: others may take them. */
+/* Jobs that were sent before the failure was known go back to the hub, for other devices. */
 static void report_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
     struct loop_device_event *m = post_new(NOTE_AWAY, 0);
@@ -290,7 +290,7 @@ static void report_away(struct worker *w, const struct fail *why, int tries, str
     post_send(&w->post, m);
 }
 
-/* Close all of it, open all of it; less and less often, for as long as the service lives. */
+/* Close the engine and open it again, with growing pauses, until it works or the worker stops. */
 static void reopen(struct worker *w)
 {
     struct fail f;
@@ -325,7 +325,8 @@ static void device_failed(struct worker *w, const int *picked, int n)
     reopen(w);
 }
 
-/* The decoder is small: while it works, the weights of those that wait for the prior may come. */
+/* The decoder is small: during the last decode, weights for jobs that wait for the prior can
+ * load. */
 static bool last_decodes(const struct worker *w, enum glm_phase phase)
 {
     bool waits = false;
@@ -368,8 +369,8 @@ static void quantum(struct worker *w)
     after_quantum(w, phase, picked, n, before + us);
 }
 
-/* What previews need is learnt while there is nothing to draw, or before a picture that somebody
- * watches. */
+/* The colours of previews are fitted while there is nothing to draw, or before a picture with
+ * viewers. */
 static bool preview_fit_due(const struct worker *w)
 {
     bool watched = w->on.n == 0;
@@ -398,7 +399,7 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "worker");
     err = glm_open(&w->glm, &w->conf.opts, &f);
     if (err) w->glm = NULL;
-    if (err == ERR_DEVICE && w->conf.of > 1) { /* the others may do */
+    if (err == ERR_DEVICE && w->conf.of > 1) { /* the service can run on the other devices */
         struct msg *none = NULL;
 
         report_away(w, &f, 1, &none);

@@ -1,11 +1,11 @@
-/* worker - the device thread: take messages, choose whose turn it is, advance one quantum, tell
- * the loop.
+/* worker - the device thread: takes messages, chooses a batch, advances it by one quantum,
+ * reports to the loop.
  *
- * It owns the engine and every run. It waits for nobody: previews go into free slots and are
- * skipped when there is none, pictures are handed to the encoder as they are. It learns what
- * previews need when it has nothing to draw. When the device fails, all runs are lost, the loop
- * is told, and the engine is opened again once the loop has let go of the old one; when that
- * fails too, again after 1 s, 2 s, 4 s .. a minute, as long as the worker lives.
+ * It owns the engine and every run, and never waits for another thread: without a free slot a
+ * preview is skipped, and pictures go to the encoder as raw pixels. Preview colours are fitted
+ * while there is nothing to draw. When the device fails, all runs are lost, the loop gets
+ * NOTE_DEVICE, and the engine is opened again after worker_release(); when that fails, again
+ * after 1 s, 2 s, 4 s .. 60 s until the worker stops.
  * Thread: the functions below are the loop's. */
 #ifndef SERVER_WORKER_WORKER_H
 #define SERVER_WORKER_WORKER_H
@@ -32,7 +32,7 @@ struct worker_conf {
 
 /* Start the thread, which opens the model: NOTE_READY or LOOP_FATAL follows. */
 int worker_new(struct worker **out, const struct worker_conf *, struct fail *f);
-/* End the thread after the quantum that is being computed; runs are freed without a word. NULL is
+/* End the thread after the quantum that is being computed; runs are freed without an event. NULL is
  * fine. */
 void worker_stop(struct worker *);
 /* Stops it too. No slot of its may be with the encoder any more. NULL is fine. */
