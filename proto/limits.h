@@ -3,20 +3,19 @@
 #define PROTO_LIMITS_H
 
 /* pictures */
-#define LIMIT_SIDE_MIN      64   /* pixels; two AR tokens a side; smaller shows nothing */
-#define LIMIT_SIDE_MAX      2048 /* pixels; the released model's largest trained side */
-#define LIMIT_SIDE_STEP     32   /* pixels; one AR token */
-#define LIMIT_ASPECT_MAX    4    /* longest / shortest side; what the model was trained on */
-#define LIMIT_STEPS_MAX     200  /* denoising steps; more changes nothing visible */
-#define LIMIT_STEPS_DEFAULT 50   /* the reference pipeline's default */
-#define LIMIT_GUIDANCE_MAX  20.0 /* above, every picture saturates */
-#define LIMIT_PROMPT_BYTES \
-    16384                     /* UTF-8 bytes; about 4,000 tokens, twice the longest useful prompt */
-#define LIMIT_GLYPH_TEXTS  64 /* quoted texts in one prompt */
-#define LIMIT_GLYPH_TOKENS 2048 /* ByT5 tokens a text with EOS; the reference truncates here */
-#define LIMIT_BATCH        16   /* pictures that share one quantum */
-#define LIMIT_DEVICES      8    /* workers of one service; cards of one machine */
-#define LIMIT_SEED_MAX     9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
+#define LIMIT_SIDE_MIN      64    /* pixels; two AR tokens a side; smaller shows nothing */
+#define LIMIT_SIDE_MAX      2048  /* pixels; the released model's largest trained side */
+#define LIMIT_SIDE_STEP     32    /* pixels; one AR token */
+#define LIMIT_ASPECT_MAX    4     /* longest / shortest side; what the model was trained on */
+#define LIMIT_STEPS_MAX     200   /* denoising steps; more changes nothing visible */
+#define LIMIT_STEPS_DEFAULT 50    /* the reference pipeline's default */
+#define LIMIT_GUIDANCE_MAX  20.0  /* above, every picture saturates */
+#define LIMIT_PROMPT_BYTES  16384 /* UTF-8; about 4,000 tokens, twice the longest useful prompt */
+#define LIMIT_GLYPH_TEXTS   64    /* quoted texts in one prompt */
+#define LIMIT_GLYPH_TOKENS  2048  /* ByT5 tokens a text with EOS; the reference truncates here */
+#define LIMIT_BATCH         16    /* pictures that share one quantum */
+#define LIMIT_DEVICES       8     /* workers of one service; cards of one machine */
+#define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
 
 /* models */
 #define LIMIT_TENSOR_DIMS  4          /* convolution weights */
@@ -46,10 +45,10 @@
 #define LIMIT_PREVIEW_PX_MAX      512 /* longest side of a preview */
 #define LIMIT_PREVIEW_PX_DEFAULT  256
 #define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
-#define LIMIT_OUTBOX_BYTES \
-    (1 << 20)                       /* unsent control bytes of one connection before it is closed */
-#define LIMIT_LIST              200 /* rows of one `list` answer */
-#define LIMIT_LIST_DEFAULT      50  /* rows when a client does not say */
-#define LIMIT_LIST_PROMPT_BYTES 256 /* of a prompt in a row; `accepted` has the whole */
+/* unsent control bytes of one connection before it is closed */
+#define LIMIT_OUTBOX_BYTES        (1 << 20)
+#define LIMIT_LIST                200 /* rows of one `list` answer */
+#define LIMIT_LIST_DEFAULT        50  /* rows when a client does not say */
+#define LIMIT_LIST_PROMPT_BYTES   256 /* of a prompt in a row; `accepted` has the whole */
 
 #endif

@@ -37,8 +37,8 @@ struct service {
     int workers;
     struct hello hello;
     struct glm_info info;
-    char model[128], device[192], type[16],
-        residency[256]; /* copies: info's texts live as long as the engine */
+    /* copies, as info's texts live as long as the engine */
+    char model[128], device[192], type[16], residency[256];
     bool loaded;
     struct histogram frame_lag;
     uint64_t boot_id;

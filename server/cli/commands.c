@@ -60,8 +60,8 @@ int cli_serve(const struct cli *c)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set,
-                NULL); /* before any thread: the loop reads them from a descriptor */
+    /* before any thread is started: the loop reads the signals from a descriptor */
+    sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     conf = (struct service_conf){.options = c->options,
                                  .model = c->model,

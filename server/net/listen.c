@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum {
-    UNSENT_BYTES =
-        16 << 10,          /* kernel-held bytes of one connection before poll says "not writable" */
+    /* bytes of one connection in the kernel before poll says "not writable" */
+    UNSENT_BYTES = 16 << 10,
     SILENT_MS = 30000,     /* unacknowledged data for so long: the peer is gone */
     OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
 };

@@ -15,8 +15,8 @@
 enum { WORK_START, WORK_DROP, WORK_WISH, WORK_RELEASE, WORK_STOP };
 
 enum {
-    CPU_WORTH =
-        4, /* pictures at a time on a processor: shared weights gain by then all that they can */
+    /* pictures at a time on a processor: more gain nothing by sharing the weights */
+    CPU_WORTH = 4,
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
     REOPEN_MS_MAX = 60000
 };
