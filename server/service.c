@@ -92,6 +92,7 @@ static int out_busy(void *arg, int d, uint64_t *jobs, int max)
 static const struct glm *engine(const struct service *s)
 {
     const struct glm *glm = NULL;
+
     for (int i = 0; i < s->workers && !glm; i++)
         glm = worker_glm(s->worker[i]);
     return glm;

@@ -7,6 +7,7 @@ const int64_t HISTOGRAM_BOUNDS_US[HISTOGRAM_BUCKETS] = {
 void histogram_add(struct histogram *l, int64_t us)
 {
     int i = 0;
+
     if (us < 0) us = 0;
     while (i < HISTOGRAM_BUCKETS && us > HISTOGRAM_BOUNDS_US[i])
         i++;

@@ -55,8 +55,10 @@ static struct msg *cut(struct mbox *b)
 
 struct msg *mbox_take(struct mbox *b)
 {
+    struct msg *list;
+
     pthread_mutex_lock(&b->lock);
-    struct msg *list = cut(b);
+    list = cut(b);
     pthread_mutex_unlock(&b->lock);
     return list;
 }
@@ -79,11 +81,13 @@ struct msg *mbox_wait(struct mbox *b, int timeout_ms)
 {
     struct timespec until = deadline(timeout_ms < 0 ? 0 : timeout_ms);
     int err = 0;
+    struct msg *list;
+
     pthread_mutex_lock(&b->lock);
     while (!b->head && err != ETIMEDOUT)
         err = timeout_ms < 0 ? pthread_cond_wait(&b->filled, &b->lock)
                              : pthread_cond_timedwait(&b->filled, &b->lock, &until);
-    struct msg *list = cut(b);
+    list = cut(b);
     pthread_mutex_unlock(&b->lock);
     return list;
 }

@@ -46,8 +46,10 @@ void pages_free(struct pages *s)
 static const char *type_of(const char *path)
 {
     size_t len = strlen(path);
+
     for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
         size_t n = strlen(TYPES[i].suffix);
+
         if (len > n && strcmp(path + len - n, TYPES[i].suffix) == 0) return TYPES[i].type;
     }
     return "application/octet-stream";

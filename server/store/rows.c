@@ -66,6 +66,7 @@ int rows_counts(struct rows *r, int64_t *done, int64_t *failed, int64_t *cancell
 static const char *text_at(sqlite3_stmt *q, int column)
 {
     const unsigned char *text = sqlite3_column_text(q, column);
+
     return text ? (const char *)text : "";
 }
 

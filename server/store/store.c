@@ -42,6 +42,7 @@ static void *run(void *arg);
 static int open_folders(struct store *s, const char *data, struct fail *f)
 {
     int err = files_folder(data, &s->folder, f);
+
     if (!err) err = files_lock(s->folder, "lock", &s->lock, f);
     if (!err) err = files_subfolder(s->folder, "outputs", &s->outputs, f);
     if (err == ERR_CONFLICT)

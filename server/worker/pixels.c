@@ -38,8 +38,10 @@ void pixels_release(struct pixels_preview *s)
 
 struct pixels_preview *pixels_take(struct pixels *p)
 {
+    struct pixels_preview *s;
+
     pthread_mutex_lock(&p->lock);
-    struct pixels_preview *s = p->free_slots;
+    s = p->free_slots;
     if (s) p->free_slots = s->next_free;
     pthread_mutex_unlock(&p->lock);
     return s;

@@ -7,6 +7,7 @@
 struct loop_device_event *post_new(enum note_kind kind, uint64_t job)
 {
     struct loop_device_event *m;
+
     while (!(m = calloc(1, sizeof *m)))
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     m->m.kind = LOOP_DEVICE_EVENT;

@@ -51,6 +51,7 @@ static int harness_plan(void *arg, const struct spec *s, struct plan *out, struc
 static uint64_t harness_random(void *arg)
 {
     struct harness *r = arg;
+
     return r->random = r->random * 6364136223846793005u + 1442695040888963407u;
 }
 
@@ -66,15 +67,17 @@ static inline int harness_open(struct harness *r)
                           .plan = harness_plan,
                           .wake = session_wake,
                           .random = harness_random};
+    struct hub_conf conf;
+
     memset(r, 0, sizeof *r);
     spec_limits_init(&r->limits);
-    struct hub_conf conf = {.boot = 1,
-                            .unix_ms = 1767225600000,
-                            .limits = &r->limits,
-                            .queue_max = 64,
-                            .job_seconds = 300,
-                            .stuck_seconds = 60,
-                            .kept = 64};
+    conf = (struct hub_conf){.boot = 1,
+                             .unix_ms = 1767225600000,
+                             .limits = &r->limits,
+                             .queue_max = 64,
+                             .job_seconds = 300,
+                             .stuck_seconds = 60,
+                             .kept = 64};
     return hub_new(&r->hub, &conf, &out);
 }
 
