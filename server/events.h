@@ -32,7 +32,7 @@ struct loop_preview {
     struct msg m;
     uint64_t job;
     enum event_phase phase;
-    int64_t made_us; /* when the quantum that it shows ended */
+    int64_t computed_us; /* when the quantum that it shows ended */
     int n;
     struct board_image image[BOARD_CLASSES];
     struct blob *blob[BOARD_CLASSES]; /* one reference each, what image points to */

@@ -161,8 +161,13 @@ static void on_note(struct service *s, struct loop_device_event *m)
 
 static void on_preview(struct service *s, struct loop_preview *m)
 {
-    net_made(s->net, m->made_us);
-    hub_preview(s->hub, clock_us(), m->job, m->phase, m->image, m->n);
+    int64_t now = clock_us();
+
+    for (int i = 0; i < m->n; i++) {
+        m->image[i].computed_us = m->computed_us;
+        m->image[i].posted_us = now;
+    }
+    hub_preview(s->hub, now, m->job, m->phase, m->image, m->n);
     for (int i = 0; i < m->n; i++)
         blob_unref(m->blob[i]);
 }

@@ -15,6 +15,7 @@ struct blob *blob_adopt(char *memory, size_t len)
     }
     atomic_init(&b->refs, 1);
     b->len = len;
+    b->computed_us = b->posted_us = 0;
     b->memory = memory;
     b->data = (const uint8_t *)memory + BLOB_HEAD;
     return b;

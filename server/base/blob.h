@@ -20,6 +20,8 @@ struct blob {
     size_t len;          /* bytes of the message */
     const uint8_t *data; /* the message; data[-BLOB_HEAD .. -1] may be written by the sender */
     char *memory;        /* what is freed; data begins BLOB_HEAD bytes into it */
+    /* a preview: when the quantum that it shows ended, and when it was posted; else 0 */
+    int64_t computed_us, posted_us;
 };
 
 /* All three give one reference, or NULL when memory is short. */

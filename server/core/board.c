@@ -108,7 +108,10 @@ uint64_t board_post_preview(struct board *b, enum event_phase phase,
 
         if (made[im->class]) continue;
         made[im->class] = encode(b, &e, b->seq + 1);
-        count += made[im->class] != NULL;
+        if (!made[im->class]) continue;
+        made[im->class]->computed_us = im->computed_us;
+        made[im->class]->posted_us = im->posted_us;
+        count++;
     }
     if (count == 0) return 0;
     preview_drop(b);

@@ -32,6 +32,7 @@ struct board_image {
     int class;
     int width, height;
     const struct blob *image;
+    int64_t computed_us, posted_us; /* go with its message (blob.h); 0: not measured */
 };
 
 /* Empty; the first post gets seq + 1. */

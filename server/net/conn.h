@@ -40,7 +40,6 @@ struct conns {
     int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
     struct http *http;
     struct histogram *frame_lag;
-    int64_t made_us;         /* of a preview that nobody was sent yet; 0: none */
     void (*stir)(void *net); /* make a round soon: something has changed outside of one */
     void *net;
     /* as in struct net_conf */

@@ -385,11 +385,6 @@ void net_resume(struct net *n)
         if (c->session && !session_is_open(c->session)) ws_conn_hello(c);
 }
 
-void net_made(struct net *n, int64_t us)
-{
-    n->conns.made_us = us;
-}
-
 void net_drain(struct net *n, const struct fail *why)
 {
     n->stopping = true;

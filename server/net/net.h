@@ -58,8 +58,6 @@ void net_alarm(struct net *, int64_t at_us);
 /* Wake the loop: events() is called soon. Any thread. */
 void net_wake(void *net);
 
-/* The preview that is being posted shows a quantum that ended then: for frame_lag. */
-void net_made(struct net *, int64_t us);
 /* hello() returns a message now: send it to the connections that wait for it. */
 void net_resume(struct net *);
 

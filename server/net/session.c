@@ -17,8 +17,9 @@ struct session {
     void *arg;
     char *text; /* the message so far, or the one that is held; cap bytes */
     size_t len, cap;
-    bool held;     /* whole, and waits for hello */
-    bool skipping; /* the rest of a message that was refused */
+    bool held;       /* whole, and waits for hello */
+    int64_t idle_us; /* when all was sent last */
+    bool skipping;   /* the rest of a message that was refused */
 };
 
 int session_new(struct session **out, struct hub *hub, void (*want_write)(void *), void *arg,
@@ -164,12 +165,19 @@ void session_hello(struct session *s, int64_t now, struct blob *hello)
 
 struct blob *session_next(struct session *s, int64_t now, bool *binary)
 {
-    struct blob *hello = s->hello;
+    struct blob *m = s->hello;
 
     *binary = false;
     if (!s->open) return NULL;
     s->hello = NULL;
-    return hello ? hello : hub_next(s->hub, now, s->peer, binary);
+    if (!m) m = hub_next(s->hub, now, s->peer, binary);
+    if (!m) s->idle_us = now;
+    return m;
+}
+
+int64_t session_latency(const struct session *s, int64_t now, const struct blob *m)
+{
+    return m->computed_us && s->idle_us <= m->posted_us ? now - m->computed_us : -1;
 }
 
 void session_error(struct session *s, int64_t now, const struct fail *why)

@@ -37,6 +37,10 @@ bool session_reads(const struct session *);
 void session_receive(struct session *, int64_t now, const struct session_fragment *);
 /* The next message to send (the caller owns the reference) or NULL. */
 struct blob *session_next(struct session *, int64_t now, bool *binary);
+/* For a message from session_next() that is being sent now: microseconds since the quantum that the
+ * preview shows. -1: it is no preview, or the session had sent everything after it was posted, so
+ * that it was held back as the client asked, or is an old one for a new viewer. */
+int64_t session_latency(const struct session *, int64_t now, const struct blob *);
 /* Bytes of answers that wait to be sent. */
 size_t session_backlog(const struct session *);
 /* More waits to be sent than a connection may hold: close it with 4008. */

@@ -180,15 +180,12 @@ static int send_message(struct conn *c, struct blob *m, bool binary)
 {
     /* the blob's head is scribbled on by this thread alone; its bytes stay as they are */
     uint8_t *bytes = (uint8_t *)m->memory + BLOB_HEAD;
-    int64_t now = clock_us();
+    int64_t latency = session_latency(c->session, clock_us(), m);
     int sent = lws_write(c->wsi, bytes, m->len, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
 
     blob_unref(m);
     if (sent < 0) return -1;
-    if (binary && c->all->made_us) {
-        histogram_add(c->all->frame_lag, now - c->all->made_us);
-        c->all->made_us = 0;
-    }
+    if (latency >= 0) histogram_add(c->all->frame_lag, latency);
     if (c->full) control_flow(c);
     lws_callback_on_writable(c->wsi);
     return 0;

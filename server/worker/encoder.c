@@ -114,7 +114,7 @@ static void encode_preview(struct encoder *e, struct pixels_preview *s)
         m->m.kind = LOOP_PREVIEW;
         m->job = s->job;
         m->phase = s->phase;
-        m->made_us = s->made_us;
+        m->computed_us = s->computed_us;
         for (int class = 0; class < BOARD_CLASSES; class ++)
             if (s->classes & (1U << class)) add_class(e, s, class, small, m);
     }

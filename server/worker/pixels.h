@@ -26,7 +26,7 @@ struct pixels_preview {
     enum event_phase phase;
     uint32_t classes; /* of board.h, as bits */
     int width, height;
-    int64_t made_us; /* end of the quantum that it shows */
+    int64_t computed_us; /* end of the quantum that it shows */
     uint8_t *rgb;
     struct pixels_preview *next_free;
 };

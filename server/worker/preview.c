@@ -18,7 +18,7 @@ static bool preview_due(const struct preview *p, const struct resident *r, int64
     return p->preview_us <= p->busy_us / SHARE + CREDIT_US;
 }
 
-int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, int64_t made_us,
+int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, int64_t computed_us,
                  struct fail *f)
 {
     int64_t before = clock_us();
@@ -42,7 +42,7 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
     }
     r->shown_us = after;
     s->job = r->job;
-    s->made_us = made_us;
+    s->computed_us = computed_us;
     s->phase = (enum event_phase)phase;
     s->classes = r->wish.classes;
     s->width = picture.width;

@@ -16,8 +16,8 @@ struct preview {
 };
 
 /* Into a free slot and on to the encoder; without one it is skipped: the next quantum shows more.
- * made_us: when the quantum that it shows ended. ERR_DEVICE: the device failed; else 0. */
-int preview_draw(struct preview *, struct resident *, enum glm_phase, int64_t made_us,
+ * computed_us: when the quantum that it shows ended. ERR_DEVICE: the device failed; else 0. */
+int preview_draw(struct preview *, struct resident *, enum glm_phase, int64_t computed_us,
                  struct fail *f);
 
 #endif

@@ -27,7 +27,8 @@ static void op_preview(struct chaos *x)
     b = blob_copy("picture", 7);
     for (int class = 0; class < BOARD_CLASSES; class ++)
         if (j->wish_classes & 1u << class)
-            im[n++] = (struct board_image){class, board_class_px(class), 16, b};
+            im[n++] = (struct board_image){
+                .class = class, .width = board_class_px(class), .height = 16, .image = b};
     hub_preview(h, x->w->now, j->id, PHASE_PRIOR, im, n);
     blob_unref(b);
 }

@@ -96,7 +96,7 @@ static void previews_come_in_classes(void **state)
     uint64_t at = 0;
     struct blob *image = blob_copy("picture", 7), *m;
     int jpeg = board_class(FRAME_JPEG, 256), png = board_class(FRAME_PNG, 64);
-    struct board_image both[] = {{jpeg, 256, 128, image}, {png, 64, 32, image}};
+    struct board_image both[] = {{jpeg, 256, 128, image, 0, 0}, {png, 64, 32, image, 70, 90}};
 
     (void)state;
     board_init(&b, 77, 0);
@@ -108,6 +108,7 @@ static void previews_come_in_classes(void **state)
     assert_int_equal(frame_decode(m->data, m->len, &f, NULL), 0);
     assert_true(f.job == 77 && f.seq == 1 && f.format == FRAME_PNG && f.width == 64);
     assert_memory_equal(m->data + FRAME_HEADER, "picture", 7);
+    assert_true(m->computed_us == 70 && m->posted_us == 90); /* the latency is measured with them */
     assert_int_equal(board_post_preview(&b, PHASE_DENOISE, both, 1), 2);
     assert_null(b.preview[png]);
     assert_int_equal(board_post_preview(&b, PHASE_DENOISE, both, 0), 0);

@@ -112,7 +112,7 @@ static void post_phase(struct scene *s, int job)
 static void post_preview(struct scene *s, int job, int64_t now)
 {
     struct blob *b = text("image");
-    struct board_image im = {s->peer->class, 8, 8, b};
+    struct board_image im = {.class = s->peer->class, .width = 8, .height = 8, .image = b};
 
     assert_true(board_post_preview(&s->job[job]->board, PHASE_PRIOR, &im, 1) > 0);
     peers_posted(&s->peers, s->job[job], now);

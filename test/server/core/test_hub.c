@@ -285,7 +285,7 @@ static void a_slow_reader_finds_the_present(void **state)
 static void preview(struct world *w, uint64_t job, int class)
 {
     struct blob *b = blob_copy("jpegjpeg", 8);
-    struct board_image im = {class, 16, 16, b};
+    struct board_image im = {.class = class, .width = 16, .height = 16, .image = b};
 
     hub_preview(w->hub, w->now, job, PHASE_PRIOR, &im, 1);
     blob_unref(b);

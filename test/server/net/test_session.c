@@ -181,6 +181,26 @@ static void slow(void **state)
     assert_true(session_is_slow(session));
 }
 
+/* catches: the latency of a preview counted for another message, with the pause that the client asked
+ * for, or for an old preview that a new viewer is sent */
+static void latency(void **state)
+{
+    (void)state;
+    struct blob *preview = blob_copy("x", 1), *text = blob_copy("y", 1);
+    bool binary;
+    preview->computed_us = 5000;
+    preview->posted_us = 5400;
+    blob_unref(session_next(session, 5100, &binary)); /* hello */
+    assert_int_equal(session_latency(session, 5900, preview), 900);
+    assert_int_equal(session_latency(session, 5900, text), -1);
+    assert_null(session_next(session, 5300, &binary)); /* idle, then posted */
+    assert_int_equal(session_latency(session, 5900, preview), 900);
+    assert_null(session_next(session, 5500, &binary)); /* posted, then idle */
+    assert_int_equal(session_latency(session, 5900, preview), -1);
+    blob_unref(preview);
+    blob_unref(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(held, set_up_early, tear_down),
         cmocka_unit_test_setup_teardown(held_and_gone, set_up_early, tear_down),
         cmocka_unit_test_setup_teardown(slow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(latency, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
