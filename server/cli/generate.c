@@ -45,6 +45,7 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
 
 static void show(const struct glm_progress *v, bool terminal, enum glm_phase *shown)
 {
+    char bar[3 * BAR_CELLS + 1] = "";
     int full;
 
     if (!terminal) {
@@ -54,7 +55,6 @@ static void show(const struct glm_progress *v, bool terminal, enum glm_phase *sh
         *shown = v->phase;
         return;
     }
-    char bar[3 * BAR_CELLS + 1] = "";
     full = (int)(v->overall * BAR_CELLS + 0.5);
     for (int i = 0, n = 0; i < BAR_CELLS; i++, n += 3)
         memcpy(bar + n, i < full ? "\u2588" : "\u2591", 4);
