@@ -34,3 +34,21 @@ void residents_clear(struct residents *s)
     while (s->n)
         residents_remove(s, s->n - 1);
 }
+
+bool residents_last_decode(const struct residents *s, enum glm_phase phase)
+{
+    bool waits = false;
+
+    for (int i = 0; i < s->n; i++) {
+        if (s->turn[i].phase == GLM_DENOISE) return false;
+        waits = waits || s->turn[i].phase < GLM_DENOISE;
+    }
+    return waits && phase == GLM_DECODE;
+}
+
+bool residents_watched(const struct residents *s)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->at[i].wish.classes) return true;
+    return false;
+}

@@ -8,6 +8,8 @@
 #include "server/core/batcher.h"
 #include "server/core/effects.h"
 
+#include <stdbool.h>
+
 struct resident {
     uint64_t job;
     struct spec spec;
@@ -27,5 +29,10 @@ void residents_add(struct residents *, const struct resident *);
 int residents_find(const struct residents *, uint64_t job); /* its index, or -1 */
 void residents_remove(struct residents *, int i);           /* its run is freed */
 void residents_clear(struct residents *);
+
+/* The batch of this phase holds all that decode, none denoises and others wait for the prior. The
+ * decoder is small: while it works, the weights of the prior can be loaded. */
+bool residents_last_decode(const struct residents *, enum glm_phase);
+bool residents_watched(const struct residents *); /* previews of one are demanded */
 
 #endif

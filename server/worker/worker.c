@@ -8,24 +8,16 @@
 #include "server/worker/preview.h"
 #include "server/worker/request.h"
 #include "server/worker/residents.h"
+#include "server/worker/work.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { WORK_START, WORK_DROP, WORK_WISH, WORK_RELEASE, WORK_STOP };
 
 enum {
     /* pictures at a time on a processor: more gain nothing by sharing the weights */
     CPU_WORTH = 4,
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
     REOPEN_MS_MAX = 60000
-};
-
-struct work {
-    struct msg m;
-    uint64_t job, scratch;
-    struct spec spec;
-    struct hub_wish wish;
 };
 
 struct worker {
@@ -129,8 +121,7 @@ static void handle_all(struct worker *w, struct msg *list)
 
         next = m->next;
         handle(w, k);
-        spec_free(&k->spec);
-        free(k);
+        work_free(k);
     }
 }
 
@@ -281,8 +272,7 @@ static void report_away(struct worker *w, const struct fail *why, int tries, str
         if (k->m.kind == WORK_START && m->note.n < LIMIT_BATCH) {
             add_lost(m, k->job);
             *at = k->m.next;
-            spec_free(&k->spec);
-            free(k);
+            work_free(k);
         } else {
             at = &(*at)->next;
         }
@@ -325,19 +315,6 @@ static void device_failed(struct worker *w, const int *picked, int n)
     reopen(w);
 }
 
-/* The decoder is small: during the last decode, weights for jobs that wait for the prior can
- * load. */
-static bool last_decodes(const struct worker *w, enum glm_phase phase)
-{
-    bool waits = false;
-
-    for (int i = 0; i < w->on.n; i++) {
-        if (w->on.turn[i].phase == GLM_DENOISE) return false;
-        waits = waits || w->on.turn[i].phase < GLM_DENOISE;
-    }
-    return waits && phase == GLM_DECODE;
-}
-
 static void quantum(struct worker *w)
 {
     struct glm_run *batch[LIMIT_BATCH];
@@ -354,7 +331,7 @@ static void quantum(struct worker *w)
         batch[i] = w->on.at[picked[i]].run;
     publish(w, picked, n);
     before = clock_us();
-    if (last_decodes(w, phase)) glm_decode_last(w->glm);
+    if (residents_last_decode(&w->on, phase)) glm_decode_last(w->glm);
     err = glm_step(w->glm, batch, n, &f);
     us = clock_us() - before;
     publish(w, picked, 0);
@@ -367,17 +344,6 @@ static void quantum(struct worker *w)
     turn_charge(w->on.turn, w->on.n, picked, n, us);
     report_quantum(w, phase, picked, n, us);
     after_quantum(w, phase, picked, n, before + us);
-}
-
-/* The colours of previews are fitted while there is nothing to draw, or before a picture with
- * viewers. */
-static bool preview_fit_due(const struct worker *w)
-{
-    bool watched = w->on.n == 0;
-
-    for (int i = 0; i < w->on.n; i++)
-        watched = watched || w->on.at[i].wish.classes;
-    return w->preview_fit && watched;
 }
 
 static void fit_previews(struct worker *w)
@@ -413,7 +379,7 @@ static void *run(void *arg)
     while (!w->stop) {
         handle_all(w, w->on.n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
         if (w->stop) break;
-        if (!w->broken.code && preview_fit_due(w))
+        if (!w->broken.code && w->preview_fit && (w->on.n == 0 || residents_watched(&w->on)))
             fit_previews(w);
         else if (!w->broken.code && w->on.n)
             quantum(w);
@@ -453,41 +419,31 @@ int worker_new(struct worker **out, const struct worker_conf *conf, struct fail 
     return 0;
 }
 
-static void send(struct worker *w, int kind, uint64_t job, const struct hub_work *work,
-                 const struct hub_wish *wish)
+static void send(struct worker *w, struct work *k)
 {
-    struct work *k = calloc(1, sizeof *k);
-    struct fail f;
-    bool bad = !k || (work && spec_copy(&k->spec, work->spec));
-
-    if (bad && work) {
-        fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to start the picture.");
-        post_failed(&w->post, job, &f);
-    }
-    if (bad) {
-        free(k);
-        return;
-    }
-    k->m.kind = kind;
-    k->job = job;
-    if (work) k->scratch = work->scratch;
-    if (wish) k->wish = *wish;
-    mbox_push(&w->box, &k->m);
+    if (k) mbox_push(&w->box, &k->m);
 }
 
 void worker_start(struct worker *w, const struct hub_work *work)
 {
-    send(w, WORK_START, work->job, work, &work->wish);
+    struct work *k = work_start(work);
+    struct fail f;
+
+    if (!k) {
+        fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to start the picture.");
+        post_failed(&w->post, work->job, &f);
+    }
+    send(w, k);
 }
 
 void worker_drop(struct worker *w, uint64_t job)
 {
-    send(w, WORK_DROP, job, NULL, NULL);
+    send(w, work_new(WORK_DROP, job, NULL));
 }
 
 void worker_wish(struct worker *w, uint64_t job, const struct hub_wish *wish)
 {
-    send(w, WORK_WISH, job, NULL, wish);
+    send(w, work_new(WORK_WISH, job, wish));
 }
 
 void worker_release(struct worker *w)
@@ -495,7 +451,7 @@ void worker_release(struct worker *w)
     pthread_mutex_lock(&w->lock);
     w->shared = NULL;
     pthread_mutex_unlock(&w->lock);
-    send(w, WORK_RELEASE, 0, NULL, NULL);
+    send(w, work_new(WORK_RELEASE, 0, NULL));
 }
 
 int worker_busy(struct worker *w, uint64_t *jobs, int max)
@@ -522,7 +478,7 @@ const struct glm *worker_glm(struct worker *w)
 void worker_stop(struct worker *w)
 {
     if (!w || w->joined) return;
-    send(w, WORK_STOP, 0, NULL, NULL);
+    send(w, work_new(WORK_STOP, 0, NULL));
     pthread_join(w->thread, NULL);
     w->joined = true;
 }
