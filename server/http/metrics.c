@@ -32,7 +32,7 @@ static void metric(struct text *t, const char *name, const char *type, const cha
                 help, name, type, name, n);
 }
 
-static void metric_histogram(struct text *t, const struct histogram *l)
+static void metric_histogram(struct text *t, const struct histogram *h)
 {
     static const char name[] = "darkroom_frame_lag_seconds";
     uint64_t seen = 0;
@@ -40,12 +40,12 @@ static void metric_histogram(struct text *t, const struct histogram *l)
     text_printf(t, "# HELP %s From the end of a quantum to its preview in the socket.\n", name);
     text_printf(t, "# TYPE %s histogram\n", name);
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        seen += l->count[i];
+        seen += h->count[i];
         text_printf(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
                     (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen);
     }
     text_printf(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %g\n%s_count %" PRIu64 "\n", name,
-                l->n, name, (double)l->sum_us / 1e6, name, l->n);
+                h->n, name, (double)h->sum_us / 1e6, name, h->n);
 }
 
 void metrics_route(const struct metrics *m, struct http_reply *r)
