@@ -227,4 +227,12 @@ static inline struct weight *lab_weight(struct lab *l, enum weight_use use, cons
     return w;
 }
 
+/* every_NAME(state): the case NAME on every device. */
+#define EACH(name)                         \
+    static void every_##name(void **state) \
+    {                                      \
+        (void)state;                       \
+        lab_each(name);                    \
+    }
+
 #endif

@@ -1,10 +1,11 @@
-/* The promises of ops.h that hold for all operations together: a row's bits depend on that row alone, the dry device
- * takes the bytes that the CPU takes, nothing is allocated inside a step, failures stick. */
+/* The promises of ops.h that hold for all operations together: a row's bits depend on that row
+ * alone, the dry device takes the bytes that the CPU takes,
+ * nothing is allocated inside a step, failures stick. */
 #include "test/kernels/ops_harness.h"
 
 #include <malloc.h>
 
-/* -- batches and threads ---------------------------------------------------------------------------- */
+/* -- batches and threads ----------------------------------------------------------------------- */
 
 static const struct isa *tables[ISA_MOST];
 static int ntables;
@@ -125,7 +126,7 @@ static void every_sequence_alone(void **state)
     lab_each(sequences_alone);
 }
 
-/* -- sampling --------------------------------------------------------------------------------------- */
+/* -- sampling ---------------------------------------------------------------------------------- */
 
 /* Counters, teacher-forced tokens, the mask of robust mode and the mark of strict mode. */
 static void sample(struct lab *l)
@@ -182,7 +183,7 @@ static void every_sample(void **state)
     lab_each(sample);
 }
 
-/* -- memory ------------------------------------------------------------------------------------------ */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 struct step {
     struct weight *lin, *conv, *vec, *table;
