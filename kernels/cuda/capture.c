@@ -1,17 +1,19 @@
-/* capture - quanta that are the same every time, recorded as a CUDA graph and launched as one piece.
+/* capture - quanta that are the same every time, captured as a CUDA graph and launched as one piece.
  *
- * A key is seen first (its kernels load), recorded the second time, repeated from then on. Numbers that
- * change from quantum to quantum live in device memory. A recording names addresses: any freed block
- * drops all of them. */
+ * The first time that a key is asked for its kernels load, the second time it is captured, from then
+ * on it is repeated. Numbers that change from quantum to quantum are in device memory. A capture
+ * names addresses: freeing any block drops all captures. */
 #include "kernels/cuda/device.h"
 
 #include <string.h>
 
+/* The capture of this key, or the one used longest ago, emptied. */
 static struct cuda_capture *find(struct cuda *c, uint64_t key)
 {
-    struct cuda_capture *oldest = &c->capture[0];
+    struct cuda_capture *oldest = &c->capture[0], *t;
+
     for (int i = 0; i < CUDA_CAPTURES; i++) {
-        struct cuda_capture *t = &c->capture[i];
+        t = &c->capture[i];
         if (t->seen && t->key == key) return t;
         if (t->used < oldest->used) oldest = t;
     }
@@ -23,8 +25,10 @@ static struct cuda_capture *find(struct cuda *c, uint64_t key)
 int cuda_capture_begin(struct dev *d, uint64_t key)
 {
     struct cuda *c = cuda_of(d);
+    struct cuda_capture *t;
+
     if (!cuda_ready(c)) return 1;
-    struct cuda_capture *t = find(c, key);
+    t = find(c, key);
     t->used = ++c->clock;
     if (t->exec) {
         cuda_check(c, cudaGraphLaunch(t->exec, c->stream), "repeat a recorded step");
@@ -44,9 +48,11 @@ void cuda_capture_end(struct dev *d)
     struct cuda *c = cuda_of(d);
     struct cuda_capture *t = c->capturing;
     cudaGraph_t graph = NULL;
+    int bad;
+
     if (!t) return;
     c->capturing = NULL;
-    int bad = cuda_check(c, cudaStreamEndCapture(c->stream, &graph), "record");
+    bad = cuda_check(c, cudaStreamEndCapture(c->stream, &graph), "record");
     if (!bad)
         bad = cuda_check(c, cudaGraphInstantiate(&t->exec, graph, 0), "prepare a recorded step");
     if (!bad) cuda_check(c, cudaGraphLaunch(t->exec, c->stream), "repeat a recorded step");

@@ -1,4 +1,4 @@
-/* dlopen - dlopen with a few places to look. */
+/* dlopen - dlopen() with a few places to look. */
 #include "kernels/cuda/dlopen.h"
 
 #include <dlfcn.h>
@@ -13,14 +13,16 @@
 static void *open_in(const char *folders, const char *name)
 {
     char path[1024];
-    while (folders && *folders) {
-        const size_t n = strcspn(folders, ":");
-        const int len = snprintf(path, sizeof path, "%.*s/%s", (int)n, folders, name);
-        if (n && len > 0 && (size_t)len < sizeof path) {
-            void *h = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-            if (h) return h;
-        }
-        folders += n + (folders[n] == ':');
+    size_t n;
+    void *h;
+    int len;
+
+    for (; folders && *folders; folders += n + (folders[n] == ':')) {
+        n = strcspn(folders, ":");
+        len = snprintf(path, sizeof path, "%.*s/%s", (int)n, folders, name);
+        if (!n || len < 0 || (size_t)len >= sizeof path) continue;
+        h = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+        if (h) return h;
     }
     return NULL;
 }
@@ -39,6 +41,7 @@ int dlopen_any(struct dlopen_lib *l, const char *const *names)
 void *dlopen_symbol(struct dlopen_lib *l, const char *name)
 {
     void *p = l->handle ? dlsym(l->handle, name) : NULL;
+
     if (!p) l->missing++;
     return p;
 }

@@ -1,7 +1,7 @@
 /* dlopen - a library that is used when it is there: opened at run time, its functions by name.
  *
- * HAVE_CUBLASLT, HAVE_CUDNN: 1 when the headers are there at build time. Without them the device is complete, but
- * slower. Thread: any; a struct dlopen_lib belongs to whoever opened it. */
+ * HAVE_CUBLASLT, HAVE_CUDNN: 1 when the headers are there at build time. Without them the device
+ * is complete, but slower. Thread: the owner of a struct dlopen_lib. */
 #ifndef KERNELS_CUDA_DLOPEN_H
 #define KERNELS_CUDA_DLOPEN_H
 
@@ -22,11 +22,12 @@
 
 struct dlopen_lib {
     void *handle;
-    int missing; /* functions that were not found */
+    /* functions that were not found */
+    int missing;
 };
 
-/* The first of the names (NULL ends them) that opens: as the loader finds it, then in the folders of NVIDIA's Python
- * packages that DARKROOM_CUDA_LIBS names or that were known when this was built. 0: none. */
+/* Opens the first of the names (NULL ends them) that can be: in the folders of DARKROOM_CUDA_LIBS,
+ * in those known when this was built, then as the loader finds it. 0: none. */
 int dlopen_any(struct dlopen_lib *, const char *const *names);
 void *dlopen_symbol(struct dlopen_lib *, const char *name);
 void dlopen_close(struct dlopen_lib *);

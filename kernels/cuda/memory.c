@@ -1,30 +1,29 @@
-/* memory - blocks of device memory, copies, and the pinned staging buffer between host and card. */
+/* memory - blocks of device memory, copies, and the pinned staging buffer between host and device. */
 #include "kernels/cuda/device.h"
 
 #include <string.h>
 
-int cuda_mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+static int no_memory(const struct cuda *c, size_t bytes, struct fail *f)
+{
+    fail_set(f, ERR_OUT_OF_MEMORY, "no device memory for %zu MB: %llu of %llu MB are taken",
+             bytes >> 20, (unsigned long long)(c->used >> 20), (unsigned long long)(c->vram >> 20));
+    return fail_advise(f, "use a smaller picture or fewer at the same time");
+}
+
+int cuda_mem_new(struct dev *d, void **base, size_t bytes, struct fail *f)
 {
     struct cuda *c = cuda_of(d);
-    *base = NULL;
     cudaError_t e = cudaErrorMemoryAllocation;
-    if (!cuda_ready(c)) {
-        if (fail) *fail = c->fail;
-        return c->fail.code;
-    }
+
+    *base = NULL;
+    if (!cuda_ready(c)) return cuda_failure(c, f);
     if (bytes <= c->vram - c->used) e = cudaMalloc(base, bytes ? bytes : 1);
-    if (e != cudaSuccess && e != cudaErrorMemoryAllocation) {
-        cuda_check(c, e, "allocate memory");
-        if (fail) *fail = c->fail;
-        return c->fail.code;
+    if (e == cudaErrorMemoryAllocation) {
+        /* not sticky: the next allocation may fit */
+        cudaGetLastError();
+        return no_memory(c, bytes, f);
     }
-    if (e != cudaSuccess) {
-        cudaGetLastError(); /* not sticky: the next allocation may fit */
-        fail_set(fail, ERR_OUT_OF_MEMORY, "no device memory for %zu MB: %llu of %llu MB are taken",
-                 bytes >> 20, (unsigned long long)(c->used >> 20),
-                 (unsigned long long)(c->vram >> 20));
-        return fail_advise(fail, "use a smaller picture or fewer at the same time");
-    }
+    if (cuda_check(c, e, "allocate memory")) return cuda_failure(c, f);
     c->used += bytes;
     cuda_check(c, cudaMemsetAsync(*base, 0, bytes ? bytes : 1, c->stream), "clear memory");
     return 0;
@@ -33,8 +32,10 @@ int cuda_mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
 void cuda_mem_free(struct dev *d, void *base, size_t bytes)
 {
     struct cuda *c = cuda_of(d);
+
     if (!base) return;
-    cuda_capture_drop(c); /* they may name this block */
+    /* captured quanta may name this block */
+    cuda_capture_drop(c);
     cudaStreamSynchronize(c->stream);
     cudaFree(base);
     c->used -= bytes;
@@ -50,9 +51,12 @@ static size_t pitch(tensor t)
     return (size_t)t.ld * dtype_size(t.type);
 }
 
-/* The half that was filled longest ago is free once its copies have ended. */
+/* Room for n bytes in one of the two halves: the other one is free again once its copies have
+ * ended. */
 static char *stage_room(struct cuda *c, size_t n)
 {
+    char *p;
+
     assert(n <= CUDA_STAGE);
     if (n > CUDA_STAGE - c->filled) {
         cuda_check(c, cudaEventRecord(c->staged[c->half], c->stream), "staging");
@@ -60,7 +64,7 @@ static char *stage_room(struct cuda *c, size_t n)
         c->filled = 0;
         cuda_check(c, cudaEventSynchronize(c->staged[c->half]), "staging");
     }
-    char *p = c->stage[c->half] + c->filled;
+    p = c->stage[c->half] + c->filled;
     c->filled += (n + 255) / 256 * 256;
     if (c->filled > CUDA_STAGE) c->filled = CUDA_STAGE;
     return p;
@@ -68,13 +72,15 @@ static char *stage_room(struct cuda *c, size_t n)
 
 void cuda_upload(struct cuda *c, void *dst, const void *host, size_t n)
 {
-    for (size_t at = 0; at < n && cuda_ready(c);) {
-        size_t m = n - at < CUDA_STAGE ? n - at : CUDA_STAGE;
-        char *p = stage_room(c, m);
+    size_t m;
+    char *p;
+
+    for (size_t at = 0; at < n && cuda_ready(c); at += m) {
+        m = n - at < CUDA_STAGE ? n - at : CUDA_STAGE;
+        p = stage_room(c, m);
         memcpy(p, (const char *)host + at, m);
         cuda_check(c, cudaMemcpyAsync((char *)dst + at, p, m, cudaMemcpyHostToDevice, c->stream),
                    "upload");
-        at += m;
     }
 }
 
@@ -82,6 +88,7 @@ void cuda_put(struct dev *d, tensor dst, const void *host)
 {
     struct cuda *c = cuda_of(d);
     const size_t n = row_bytes(dst);
+
     if (!cuda_ready(c)) return;
     if (dst.ld == dst.cols || dst.rows == 1) {
         cuda_upload(c, dst.data, host, n * (size_t)dst.rows);
@@ -95,6 +102,7 @@ void cuda_put(struct dev *d, tensor dst, const void *host)
 void cuda_get(struct dev *d, void *host, tensor src)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c) || !src.rows || !src.cols) return;
     cuda_check(c,
                cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
@@ -102,23 +110,24 @@ void cuda_get(struct dev *d, void *host, tensor src)
                "download");
 }
 
-/* On a stream of its own; what is still being written elsewhere is not waited for. */
+/* On a stream of its own: does not wait for what is still being written elsewhere. */
 int cuda_peek(struct dev *d, void *host, tensor src, struct fail *f)
 {
     struct cuda *c = cuda_of(d);
+
     if (cuda_ready(c))
         cuda_check(c,
                    cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
                                      (size_t)src.rows, cudaMemcpyDeviceToHost, c->peeks),
                    "look");
     if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->peeks), "look");
-    if (c->failed && f) *f = c->fail;
-    return c->failed ? (int)c->fail.code : 0;
+    return cuda_failure(c, f);
 }
 
 void cuda_copy(struct dev *d, tensor dst, tensor src)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c) || !src.rows || !src.cols) return;
     assert(dst.type == src.type && dst.rows == src.rows && dst.cols == src.cols);
     cuda_check(c,
@@ -130,24 +139,26 @@ void cuda_copy(struct dev *d, tensor dst, tensor src)
 void cuda_zero(struct dev *d, tensor dst)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c) || !dst.rows || !dst.cols) return;
     cuda_check(
         c, cudaMemset2DAsync(dst.data, pitch(dst), 0, row_bytes(dst), (size_t)dst.rows, c->stream),
         "zero");
 }
 
-int cuda_home_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
+int cuda_home_new(struct dev *d, void **base, size_t bytes, struct fail *f)
 {
     (void)d;
     *base = NULL;
     if (cudaMallocHost(base, bytes ? bytes : 1) == cudaSuccess) return 0;
     cudaGetLastError();
-    return fail_set(fail, ERR_OUT_OF_MEMORY, "no pinned host memory for %zu MB", bytes >> 20);
+    return fail_set(f, ERR_OUT_OF_MEMORY, "no pinned host memory for %zu MB", bytes >> 20);
 }
 
 void cuda_home_free(struct dev *d, void *base, size_t bytes)
 {
     struct cuda *c = cuda_of(d);
+
     (void)bytes;
     cudaStreamSynchronize(c->copies);
     cudaFreeHost(base);
@@ -157,18 +168,20 @@ uint64_t cuda_fetch(struct dev *d, void *at, const void *home, size_t bytes)
 {
     struct cuda *c = cuda_of(d);
     const uint64_t ticket = ++c->tickets;
+    static const char what[] = "fetch weights";
+
     if (!cuda_ready(c)) return ticket;
-    cuda_check(c, cudaEventRecord(c->before_fetch, c->stream), "fetch weights");
-    cuda_check(c, cudaStreamWaitEvent(c->copies, c->before_fetch, 0), "fetch weights");
-    cuda_check(c, cudaMemcpyAsync(at, home, bytes, cudaMemcpyHostToDevice, c->copies),
-               "fetch weights");
-    cuda_check(c, cudaEventRecord(c->fetched[ticket % CUDA_FETCHES], c->copies), "fetch weights");
+    cuda_check(c, cudaEventRecord(c->before_fetch, c->stream), what);
+    cuda_check(c, cudaStreamWaitEvent(c->copies, c->before_fetch, 0), what);
+    cuda_check(c, cudaMemcpyAsync(at, home, bytes, cudaMemcpyHostToDevice, c->copies), what);
+    cuda_check(c, cudaEventRecord(c->fetched[ticket % CUDA_FETCHES], c->copies), what);
     return ticket;
 }
 
 void cuda_arrive(struct dev *d, uint64_t ticket)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cuda_check(c, cudaStreamWaitEvent(c->stream, c->fetched[ticket % CUDA_FETCHES], 0),
                "wait for weights");

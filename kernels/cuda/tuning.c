@@ -6,41 +6,47 @@
 #include <string.h>
 #include <unistd.h>
 
-void tuning_open(struct tuning *c, const char *cache, const char *library, size_t version,
-                 const char *card)
+void tuning_open(struct tuning *t, const char *cache, const char *library, size_t version,
+                 const char *model)
 {
-    memset(c, 0, sizeof *c);
+    FILE *f;
+    int n;
+
+    memset(t, 0, sizeof *t);
     if (!cache) return;
-    const int n =
-        snprintf(c->file, sizeof c->file, "%s/%s-%zu-%s.bin", cache, library, version, card);
-    if (n < 0 || (size_t)n >= sizeof c->file) c->file[0] = 0;
-    FILE *f = c->file[0] ? fopen(c->file, "r+be") : NULL;
+    n = snprintf(t->file, sizeof t->file, "%s/%s-%zu-%s.bin", cache, library, version, model);
+    if (n < 0 || (size_t)n >= sizeof t->file) t->file[0] = 0;
+    f = t->file[0] ? fopen(t->file, "r+be") : NULL;
     if (!f) return;
-    while (c->n < TUNING_RECORDS && fread(&c->record[c->n], sizeof c->record[0], 1, f) == 1
-           && c->record[c->n].key)
-        c->n++;
-    if (ftruncate(fileno(f), (off_t)((size_t)c->n * sizeof c->record[0]))) c->file[0] = 0;
+    while (t->n < TUNING_RECORDS && fread(&t->record[t->n], sizeof t->record[0], 1, f) == 1
+           && t->record[t->n].key)
+        t->n++;
+    if (ftruncate(fileno(f), (off_t)((size_t)t->n * sizeof t->record[0]))) t->file[0] = 0;
     fclose(f);
 }
 
-const void *tuning_find(const struct tuning *c, uint64_t key)
+const void *tuning_find(const struct tuning *t, uint64_t key)
 {
-    for (int i = 0; i < c->n; i++)
-        if (c->record[i].key == key) return c->record[i].what;
+    for (int i = 0; i < t->n; i++)
+        if (t->record[i].key == key) return t->record[i].what;
     return NULL;
 }
 
-const void *tuning_keep(struct tuning *c, uint64_t key, const void *what, size_t bytes)
+const void *tuning_keep(struct tuning *t, uint64_t key, const void *what, size_t bytes)
 {
+    struct tuning_record *r;
+    FILE *f;
+
     assert(key && bytes <= TUNING_BYTES);
-    if (c->n == TUNING_RECORDS) return NULL;
-    struct tuning_record *k = &c->record[c->n++];
-    memset(k, 0, sizeof *k);
-    k->key = key;
-    memcpy(k->what, what, bytes);
-    FILE *f = c->file[0] ? fopen(c->file, "abe") : NULL;
-    if (!f) return k->what;
-    fwrite(k, sizeof *k, 1, f); /* a lost choice is timed again */
+    if (t->n == TUNING_RECORDS) return NULL;
+    r = &t->record[t->n++];
+    memset(r, 0, sizeof *r);
+    r->key = key;
+    memcpy(r->what, what, bytes);
+    f = t->file[0] ? fopen(t->file, "abe") : NULL;
+    if (!f) return r->what;
+    /* a record that is lost is timed again */
+    fwrite(r, sizeof *r, 1, f);
     fclose(f);
-    return k->what;
+    return r->what;
 }
