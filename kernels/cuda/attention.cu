@@ -1,7 +1,7 @@
-/* attention - softmax(scale q k' + bias) v on plain cores, for heads and biases that the library does not do.
+/* attention - softmax(scale q k' + bias) v on plain cores, where cuDNN cannot do it.
  *
- * A warp a query: a lane scores one key of 32, then the lanes share the columns of v. Online softmax
- * over keys from key 0, so a query's bits do not depend on its neighbours. */
+ * A warp takes a query: a lane scores one key of 32, then the lanes share the columns of v. The
+ * softmax is online, from key 0 on, so a query's bits do not depend on its neighbours. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { WARPS = 4, COLS = CU_HEAD_DIM / 32 };

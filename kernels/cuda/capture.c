@@ -1,8 +1,8 @@
-/* capture - quanta that are the same every time, captured as a CUDA graph and launched as one piece.
+/* capture - quanta that repeat, captured as a CUDA graph and launched as one piece.
  *
- * The first time that a key is asked for its kernels load, the second time it is captured, from then
- * on it is repeated. Numbers that change from quantum to quantum are in device memory. A capture
- * names addresses: freeing any block drops all captures. */
+ * The first time that a key is asked for its kernels load, the second time it is captured, from
+ * then on it is repeated. Numbers that change from quantum to quantum are in device memory. A
+ * capture names addresses: freeing any block drops all captures. */
 #include "kernels/cuda/device.h"
 
 #include <string.h>

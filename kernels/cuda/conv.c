@@ -59,8 +59,8 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
     return cudnn_conv(c->cudnn, &d);
 }
 
-/* Rows of a band of a picture of `rows` that fit the band buffer with a halo row on either side: the
- * largest divisor, so that all bands have one shape and one plan. 0: not even one row fits. */
+/* Rows of a band of a picture of `rows` that fit the band buffer with a halo row on either side:
+ * the largest divisor, so that all bands have one shape and one plan. 0: not even one row fits. */
 static int band_rows(int rows, int width, int64_t channels)
 {
     const size_t line = (size_t)width * (size_t)channels * 2;

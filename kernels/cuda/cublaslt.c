@@ -1,4 +1,4 @@
-/* cublaslt - cuBLASLt: what is asked, which algorithm answers, and the cache of choices. */
+/* cublaslt - products described, algorithms timed, products run. */
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/dlopen.h"
 #include "kernels/cuda/tuning.h"
@@ -9,8 +9,10 @@
 
 int cublaslt_plan(struct cublaslt_shape *s, const struct cu_product *p, int bf)
 {
-    const int per = bf ? 8 : 4, out = bf && !p->y_f32 ? 8 : 4; /* values of 16 bytes */
+    /* values in 16 bytes */
+    const int per = bf ? 8 : 4, out = bf && !p->y_f32 ? 8 : 4;
     const int late = p->act == CU_ACT_SILU || p->act == CU_ACT_GELU_ERF;
+
     *s = (struct cublaslt_shape){
         .m = p->m, .n = p->n, .k = p->k, .ldx = p->ldx, .ldy = p->ldy, .bf = bf};
     s->y_f32 = p->y_f32;
@@ -20,8 +22,10 @@ int cublaslt_plan(struct cublaslt_shape *s, const struct cu_product *p, int bf)
     s->after = late ? p->act : 0;
     if (p->k % per || p->ldx % per || p->n % out || p->ldy % out) return 0;
     if (((uintptr_t)p->x | (uintptr_t)p->w | (uintptr_t)p->y) % 16) return 0;
-    if (p->add && p->act != CU_ACT_NONE) return 0; /* y + act(.): not this library's order */
-    if (p->y_f32 && (p->bias || p->act != CU_ACT_NONE)) return 0; /* its bias would be float */
+    /* y + act(.): the library adds first */
+    if (p->add && p->act != CU_ACT_NONE) return 0;
+    /* the library's bias would be float */
+    if (p->y_f32 && (p->bias || p->act != CU_ACT_NONE)) return 0;
     return 1;
 }
 
@@ -29,6 +33,7 @@ uint64_t cublaslt_key(const struct cublaslt_shape *s)
 {
     const int64_t part[] = {s->n, s->k, s->bf, s->y_f32, s->bias, s->gelu, s->beta};
     uint64_t h = 0xcbf29ce484222325u;
+
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         h = (h ^ (uint64_t)part[i]) * 0x100000001b3u;
     return h | 1;
@@ -118,8 +123,10 @@ static int make(struct cublaslt *l, struct call *c, const struct cublaslt_shape 
     const cudaDataType_t out = s->bf && !s->y_f32 ? CUDA_R_16BF : CUDA_R_32F;
     const cublasOperation_t t = CUBLAS_OP_T, plain = CUBLAS_OP_N;
     const cublasLtEpilogue_t e = epilogue(s);
+    int bad;
+
     *c = (struct call){0};
-    int bad = l->desc_create(&c->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    bad = l->desc_create(&c->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F);
     if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSA, &t, sizeof t);
     if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain);
     if (!bad) bad = l->desc_set(c->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &e, sizeof e);
@@ -136,16 +143,19 @@ static int go(struct cublaslt *l, const struct call *c, const struct cublaslt_sh
               const cublasLtMatmulAlgo_t *algo, void *y, const void *x, const void *w)
 {
     const float one = 1, beta = s->beta ? 1 : 0;
+
     return l->matmul(l->handle, c->desc, &one, w, c->w, x, c->x, &beta, y, c->y, y, c->y, algo,
                      l->work, WORKSPACE, l->stream);
 }
 
-/* Only algorithms that add along k in one piece: their order does not depend on the number of rows. */
+/* Whether the algorithm adds along k in one piece: then the order of additions does not depend on
+ * the number of rows. */
 static int whole_k(struct cublaslt *l, const cublasLtMatmulAlgo_t *a)
 {
     int32_t split = 1;
     uint32_t reduce = 0;
     size_t got;
+
     if (l->config_get(a, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &split, sizeof split, &got)) return 0;
     if (l->config_get(a, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &reduce, sizeof reduce, &got))
         return 0;
@@ -157,8 +167,8 @@ static int propose(struct cublaslt *l, const struct call *c, cublasLtMatmulHeuri
     cublasLtMatmulPreference_t pref = NULL;
     const size_t space = WORKSPACE;
     const uint32_t none = CUBLASLT_REDUCTION_SCHEME_NONE;
-    int n = 0, kept = 0;
-    int bad = l->pref_create(&pref);
+    int n = 0, kept = 0, bad = l->pref_create(&pref);
+
     if (!bad)
         bad = l->pref_set(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &space, sizeof space);
     if (!bad)
@@ -176,6 +186,7 @@ static float time_one(struct cublaslt *l, const struct call *c, const struct cub
                       const cublasLtMatmulAlgo_t *a, char *y, char *x, char *w, cudaEvent_t ev[2])
 {
     float best = -1, ms = 0;
+
     for (int i = 0; i <= ROUNDS; i++) {
         cudaEventRecord(ev[0], l->stream);
         if (go(l, c, s, a, y, x, w)) return -1;
@@ -187,62 +198,89 @@ static float time_one(struct cublaslt *l, const struct call *c, const struct cub
     return best;
 }
 
-/* On memory of its own with random contents: zeros would run faster than real data. */
-static int race(struct cublaslt *l, const struct cublaslt_shape *asked, cublasLtMatmulAlgo_t *out)
+/* Random operands of TRY_ROWS rows, in memory of their own: zeros would run faster than real
+ * data. */
+struct operands {
+    char *y, *x, *w, *bias;
+};
+
+static int make_operands(struct cublaslt *l, struct operands *o, const struct cublaslt_shape *s)
 {
-    struct cublaslt_shape s = *asked;
-    cublasLtMatmulHeuristicResult_t r[CANDIDATES];
     const struct cu_queue q = {.stream = l->stream};
-    const size_t unit = s.bf ? 2 : 4, m = TRY_ROWS, n = (size_t)s.n, k = (size_t)s.k;
-    struct call c;
-    cudaEvent_t ev[2] = {NULL, NULL};
-    char *mem = NULL;
-    float best = -1;
-    s.m = TRY_ROWS;
-    s.ldx = s.k;
-    s.ldy = s.n;
-    s.beta = asked->beta;
-    if (cudaMalloc((void **)&mem, (m * k + n * k + n) * unit + m * n * 4) != cudaSuccess) {
+    const size_t unit = s->bf ? 2 : 4, m = TRY_ROWS, n = (size_t)s->n, k = (size_t)s->k;
+
+    if (cudaMalloc((void **)&o->y, (m * k + n * k + n) * unit + m * n * 4) != cudaSuccess) {
         cudaGetLastError();
         return 0;
     }
-    char *x = mem + m * n * 4, *w = x + m * k * unit, *bias = w + n * k * unit;
-    cu_noise(&q, s.bf, x, m * k, 1, 1);
-    cu_noise(&q, s.bf, w, n * k + n, 0.02f, 2);
-    if (cudaEventCreate(&ev[0]) == cudaSuccess && cudaEventCreate(&ev[1]) == cudaSuccess
-        && make(l, &c, &s, TRY_ROWS, bias)) {
-        for (int i = 0, tried = propose(l, &c, r); i < tried; i++) {
-            const float ms = time_one(l, &c, &s, &r[i].algo, mem, x, w, ev);
-            if (ms >= 0 && (best < 0 || ms < best)) {
-                best = ms;
-                *out = r[i].algo;
-            }
-        }
+    o->x = o->y + m * n * 4;
+    o->w = o->x + m * k * unit;
+    o->bias = o->w + n * k * unit;
+    cu_noise(&q, s->bf, o->x, m * k, 1, 1);
+    cu_noise(&q, s->bf, o->w, n * k + n, 0.02f, 2);
+    return 1;
+}
+
+/* The fastest of the proposals; 0: none runs. */
+static int fastest(struct cublaslt *l, const struct call *c, const struct cublaslt_shape *s,
+                   const struct operands *o, cudaEvent_t event[2], cublasLtMatmulAlgo_t *out)
+{
+    cublasLtMatmulHeuristicResult_t r[CANDIDATES];
+    const int n = propose(l, c, r);
+    float best = -1, ms;
+
+    for (int i = 0; i < n; i++) {
+        ms = time_one(l, c, s, &r[i].algo, o->y, o->x, o->w, event);
+        if (ms < 0 || (best >= 0 && ms >= best)) continue;
+        best = ms;
+        *out = r[i].algo;
+    }
+    return best >= 0;
+}
+
+/* Times algorithms for a shape; 0: no memory, or none runs. */
+static int tune(struct cublaslt *l, const struct cublaslt_shape *asked, cublasLtMatmulAlgo_t *out)
+{
+    struct cublaslt_shape s = *asked;
+    cudaEvent_t event[2] = {NULL, NULL};
+    struct operands o;
+    struct call c;
+    int found = 0;
+
+    s.m = TRY_ROWS;
+    s.ldx = s.k;
+    s.ldy = s.n;
+    if (!make_operands(l, &o, &s)) return 0;
+    if (cudaEventCreate(&event[0]) == cudaSuccess && cudaEventCreate(&event[1]) == cudaSuccess
+        && make(l, &c, &s, TRY_ROWS, o.bias)) {
+        found = fastest(l, &c, &s, &o, event, out);
         drop(l, &c);
     }
     for (int i = 0; i < 2; i++)
-        if (ev[i]) cudaEventDestroy(ev[i]);
+        if (event[i]) cudaEventDestroy(event[i]);
     cudaStreamSynchronize(l->stream);
-    cudaFree(mem);
-    return best >= 0;
+    cudaFree(o.y);
+    return found;
 }
 
 static const cublasLtMatmulAlgo_t *choose(struct cublaslt *l, const struct cublaslt_shape *s)
 {
-    cublasLtMatmulAlgo_t best;
     const uint64_t key = cublaslt_key(s);
     const void *kept = tuning_find(&l->tuning, key);
-    if (!kept && race(l, s, &best)) kept = tuning_keep(&l->tuning, key, &best, sizeof best);
+    cublasLtMatmulAlgo_t best;
+
+    if (!kept && tune(l, s, &best)) kept = tuning_keep(&l->tuning, key, &best, sizeof best);
     return kept;
 }
 
 int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
 {
-    struct call c;
-    cublasLtMatmulHeuristicResult_t fits;
     const cublasLtMatmulAlgo_t *algo = choose(l, s);
-    if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
+    cublasLtMatmulHeuristicResult_t fits;
+    struct call c;
     int rc = 0;
+
+    if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
     if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits)
         && fits.workspaceSize <= WORKSPACE)
         rc = go(l, &c, s, algo, p->y, p->x, p->w) ? -1 : 1;
@@ -251,9 +289,10 @@ int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struc
 }
 
 struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
-                               const char *card)
+                               const char *model)
 {
     struct cublaslt *l = calloc(1, sizeof *l);
+
     if (!l) return NULL;
     l->stream = stream;
     l->work = work;
@@ -263,7 +302,7 @@ struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const cha
         return NULL;
     }
     l->version = l->get_version();
-    tuning_open(&l->tuning, cache, "cublaslt", l->version, card);
+    tuning_open(&l->tuning, cache, "cublaslt", l->version, model);
     return l;
 }
 
@@ -286,9 +325,9 @@ void cublaslt_describe(const struct cublaslt *l, char *out, size_t size)
 #else /* built without the library's headers */
 
 struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
-                               const char *card)
+                               const char *model)
 {
-    (void)stream, (void)work, (void)bytes, (void)cache, (void)card;
+    (void)stream, (void)work, (void)bytes, (void)cache, (void)model;
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* cudnn_graph - what cuDNN is asked, as plain data: tensors with shapes and strides, operations on them.
+/* cudnn_graph - what cuDNN is asked, as plain data: tensors with shapes, operations on them.
  *
  * Tests look at it without a GPU and without the library; cudnn_plan makes descriptors of it.
  * Thread: any. */
@@ -54,7 +54,8 @@ struct cudnn_conv {
     int64_t ldy, ldx, lda;
 };
 
-/* 0: not for the library (channels that are no multiple of 8, no bias, rows not 16-byte aligned). */
+/* 0: not for the library (channels that are no multiple of 8, no bias, rows not 16-byte
+ * aligned). */
 int cudnn_graph_conv(struct cudnn_graph *, const struct cudnn_conv *);
 /* 0: not for the library (heads that are no multiple of 8 up to 128, a bias, a causal mask, strides
  * that are not whole 16 bytes). */

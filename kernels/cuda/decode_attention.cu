@@ -1,10 +1,10 @@
-/* decode_attention - the prior's attention: one query row against a cache that grows by the row at hand.
+/* decode_attention - the prior's attention: one query row against a cache that grows by that row.
  *
- * The number of keys is read from device memory and the grid does not depend on it, so that one recorded
- * graph serves every token. Keys are cut into at most CU_SPLITS parts of equal length (a function of this
- * sequence alone); a block takes one part for all query heads that share a key head, so keys and values are
- * read once. The new row is rotated where it is needed, and stored by the one block that owns it.
- * A second kernel joins the parts, in order. */
+ * The number of keys is read from device memory and the grid does not depend on it, so that one
+ * captured graph serves all tokens. Keys are cut into at most CU_SPLITS parts of equal length, a
+ * function of this sequence alone. A block takes one part for all query heads that share a key
+ * head, so keys and values are read once. The new row is rotated where it is needed, and stored by
+ * the one block that owns it. A second kernel joins the parts, in order. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 128, QUADS = THREADS / 4, WARPS = THREADS / 32, AT_ONCE = 128 };
@@ -27,7 +27,7 @@ static __device__ __forceinline__ float rotated(const T *h, const float *cs, int
     return rnd<T>(rnd<T>(x * cs[c - half]) + rnd<T>(to_float(h[c - half]) * cs[c]));
 }
 
-/* Where a part's sums lie: [seq][kv head][split][group][d + 2]: o, then m and l. */
+/* Where a part's sums are stored, [seq][split][head][d + 2]: o, then m and l. */
 static __host__ __device__ __forceinline__ size_t part_at(int heads, int d, int seq, int split,
                                                           int head)
 {
@@ -53,9 +53,10 @@ static __device__ void append_row(const struct cu_decode &a, const struct cu_dec
     }
 }
 
-/* What a block keeps in shared memory. Scores lie [key][head] with room for CU_GROUP heads. */
+/* What a block keeps in shared memory; there is room for the scores of CU_GROUP heads. */
 struct part_mem {
-    float q[CU_GROUP][CU_HEAD_DIM]; /* rotated and scaled */
+    /* rotated and scaled */
+    float q[CU_GROUP][CU_HEAD_DIM];
     float score[AT_ONCE][CU_GROUP];
     float m[CU_GROUP], l[CU_GROUP], shrink[CU_GROUP];
 };
@@ -91,7 +92,8 @@ static __device__ __forceinline__ void score_keys(part_mem *mem, const T *k, int
     }
 }
 
-/* Scores to weights e^(s - m): a warp a head. The maximum moves, and with it what was summed before. */
+/* Scores to weights e^(s - m), a warp a head. When the maximum grows, earlier sums shrink with
+ * it. */
 static __device__ __forceinline__ void soften(part_mem *mem, int count, int group)
 {
     const int lane = threadIdx.x % 32;

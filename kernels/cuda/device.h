@@ -85,8 +85,8 @@ struct cuda {
     struct fail fail;
 };
 
-/* A packed weight, all T but vectors, which are f32. linear: [out, in]; conv: [out, side, side, in];
- * table: [rows, cols]; vector: [out]. The bias is T. */
+/* A packed weight, all T but vectors, which are f32. linear: [out, in]; conv: [out, side, side,
+ * in]; table: [rows, cols]; vector: [out]. The bias is T. */
 struct cuda_weight {
     enum weight_use use;
     /* conv: in = channels */

@@ -2,7 +2,7 @@
 # find - where CUDA is on this machine, as lines `NAME=value` for the Makefile. No nvcc: no lines.
 #   $1  the build folder, where `make cuda-deps` puts cuBLAS and cuDNN
 #   NVCC CUDA_INC CUDA_LIB  the compiler, its headers, the folder of libcudart_static.a
-#   LIB_INC LIB_PATH        folders of the headers and of the libraries of cuBLASLt and cuDNN, as far as found
+#   LIB_INC LIB_PATH        where headers and libraries of cuBLASLt and cuDNN are, as far as found
 nvcc=${NVCC:-$(command -v nvcc || ls /usr/local/cuda*/bin/nvcc 2>/dev/null | tail -1)}
 [ -x "$nvcc" ] || exit 0
 plan=$("$nvcc" --dryrun -x cu -c /dev/null -o /dev/null 2>&1)
@@ -15,7 +15,8 @@ sites() {
     echo "$1/cuda-libs"
     for py in python3 /usr/bin/python3; do
         "$py" -c 'import site, sys
-print("\n".join(site.getsitepackages() + [site.getusersitepackages()] + [p for p in sys.path if p]))' 2>/dev/null
+places = site.getsitepackages() + [site.getusersitepackages()] + sys.path
+print(*filter(None, places), sep="\n")' 2>/dev/null
     done | awk '!seen[$0]++'
 }
 

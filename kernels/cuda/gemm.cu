@@ -1,8 +1,8 @@
 /* gemm - products and convolutions on plain cores: tiles of 64 x 64, any shape, any alignment.
  *
- * For what the libraries do not do (three output channels, odd widths) and for machines without them, and exact in
- * float. A convolution is the same product, its left operand gathered from the picture. Every element is
- * one chain of multiply-adds over k in ascending order, so its bits depend on nothing else. */
+ * For what the libraries cannot do (odd widths), for machines without them, and exact in float. A
+ * convolution is the same product, its left operand gathered from the picture. Each element is one
+ * chain of multiply-adds over k in ascending order, so its bits depend on nothing else. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { TM = 64, TN = 64, TK = 16, PAD = 4 };
@@ -21,7 +21,8 @@ template <class T> struct rows_of {
 template <class T> struct picture_of {
     const T *x;
     int64_t ld;
-    int h, w, c, side, up, first; /* h, w: of the whole result; first: its row that row 0 is in */
+    /* h, w: of the whole result; first: its row that row 0 is in */
+    int h, w, c, side, up, first;
     __device__ float at(int i, int j) const
     {
         const int tap = j / c, dy = tap / side - side / 2, dx = tap % side - side / 2;
@@ -33,7 +34,7 @@ template <class T> struct picture_of {
     }
 };
 
-/* What becomes of a finished element. */
+/* What is done with a finished element. */
 struct out_of {
     void *y;
     const void *bias, *add;

@@ -1,15 +1,16 @@
-/* gemv - y = act(x w' + bias) for at most 16 rows of x: the weights go through the chip once.
+/* gemv - y = act(x w' + bias) for at most 16 rows of x: each weight is read from memory once.
  *
- * bf16: a block computes 16 columns of y; its 8 warps share k in slabs of 64 values. A lane reads 16-byte
- * pieces of rows g and g + 8 of w (g = lane / 4) straight into the registers of the tensor cores' left operand:
- * the sum over k may name its terms in any order, so piece t of a quad serves as the columns that the instruction
- * wants, in w and x alike. Rows of x are the right operand's columns, 8 or 16 of them, the missing ones zero: a
- * row's result does not know how many there are. Two slabs (128 bytes a thread) are in flight before the
- * first is used, and the first two are on their way before the previous kernel has ended.
- * Sums of the warps are added in one order through shared memory. For a gated layer a block's 16 columns are 8 gates and the
- * 8 values that they let through: what goes to memory is their product.
+ * bf16: a block computes 16 columns of y; its 8 warps share k in slabs of 64 values. A lane reads
+ * 16-byte pieces of rows g and g + 8 of w (g = lane / 4) straight into the registers of the tensor
+ * cores' left operand: the sum over k may name its terms in any order, so piece t of a quad serves
+ * as the columns that the instruction wants, in w and x alike. Rows of x are the right operand's
+ * columns, 8 or 16 of them, the missing ones zero: a row's result does not depend on how many there
+ * are. Two slabs (128 bytes a thread) are in flight before the first is used, and the first two are
+ * requested before the previous kernel has ended. Sums of the warps are added in one order through
+ * shared memory. For a gated layer a block's 16 columns are 8 gates and the 8 values that they let
+ * through: what is stored is their product.
  *
- * float: a warp computes 2 columns of y; for checks, not for speed. */
+ * float: a warp computes one column of y; for checks, not for speed. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { WARPS = 8, TILE = 16, SLAB = 64 };
@@ -26,8 +27,8 @@ static __device__ __forceinline__ void mma(float d[4], uint32_t a0, uint32_t a1,
         const int row = g + i / 2 * 8, col = 2 * t + i % 2;
         double sum = d[i];
         for (int k = 0; k < 16; k++) {
-            bf16 u,
-                v; /* a: register k / 8 * 2 + row / 8 of lane (row % 8) * 4 + k % 8 / 2; b likewise */
+            /* a: register k / 8 * 2 + row / 8 of lane (row % 8) * 4 + k % 8 / 2; b likewise */
+            bf16 u, v;
             memcpy(&u, all[row % 8 * 4 + k % 8 / 2] + (k / 8 * 2 + row / 8) * 4 + k % 2 * 2, 2);
             memcpy(&v, all[col * 4 + k % 8 / 2] + 16 + k / 8 * 4 + k % 2 * 2, 2);
             sum += (double)to_float(u) * (double)to_float(v);
@@ -44,7 +45,7 @@ static __device__ __forceinline__ void mma(float d[4], uint32_t a0, uint32_t a1,
 #endif
 }
 
-/* A weight is read once: past the first cache. */
+/* A weight is read once, so it is not kept in the first cache. */
 static __device__ __forceinline__ uint4 load_once(const bf16 *p)
 {
 #ifdef SIMT
@@ -58,7 +59,8 @@ static __device__ __forceinline__ uint4 load_once(const bf16 *p)
 #endif
 }
 
-/* The pieces of one slab: rows g and g + 8, each at k + 8 t and k + 32 + 8 t; zeros past the end. */
+/* The pieces of one slab: rows g and g + 8, each at k + 8 t and k + 32 + 8 t; zeros past the
+ * end. */
 struct slab {
     uint4 w[4];
 };

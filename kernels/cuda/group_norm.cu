@@ -1,9 +1,9 @@
-/* group_norm - group norm over whole pictures, band by band.
+/* group_norm - group norm over whole pictures, whose rows may come in bands.
  *
- * GroupNorm takes three launches: sums of every group over each row of the picture, one scale and one shift a
- * channel, one pass that applies them with the activation. Sums are taken around the row's first pixel, in
- * float over at most 64 pixels, then in double: they do not cancel, and depend neither on timing nor on
- * how many rows a launch is given. */
+ * Three launches: sums of each group over each row of the picture; one scale and one shift a
+ * channel; one pass that applies them with the activation. Sums are taken around the row's first
+ * pixel, in float over at most 64 pixels, then in double: so they do not cancel, and depend neither
+ * on timing nor on how many rows a launch is given. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 256, PIXELS = 64 };
@@ -13,7 +13,7 @@ static int blocks_of(int64_t n)
     return (int)((n + THREADS - 1) / THREADS);
 }
 
-/* Threads of a block that share a pixel, each with V channels; the rest of the block takes other pixels. */
+/* Threads of a block that share a pixel, each with V channels; the others take other pixels. */
 template <int V> static __host__ __device__ int lanes_for(int channels)
 {
     const int n = (channels + V - 1) / V;

@@ -1,12 +1,13 @@
-/* kernel - what every hand-written kernel starts from: types, 16-byte access, reductions, activations.
+/* kernel - what every kernel of ours starts from: types, 16-byte access, reductions, activations.
  *
  * Kernels are plain C style with one template parameter: T, how activations are stored (float or
- * bf16). Everything computes in float and rounds where it stores; where the CPU device rounds in between,
- * rnd<T>() does. The same sources compile for the CPU (test/simt), where SIMT is defined and a
- * header provides threads, barriers and shuffles: so only what that header knows may be used.
+ * bf16). All of them compute in float and round where they store; where the CPU device rounds in
+ * between, rnd<T>() does. The same sources compile for the CPU (test/simt), where SIMT is defined
+ * and a header provides threads, barriers and shuffles: use only what that header has.
  *
- * Programmatic launches: on Hopper a kernel may start while its predecessor still runs. Every kernel calls
- * dep_wait() before it touches what another kernel wrote, and only weights may be read before that. */
+ * Programmatic dependent launch: on Hopper a kernel may start while its predecessor still runs.
+ * Each kernel calls dep_wait() before it touches what another kernel wrote; only weights may be
+ * read before that. */
 #ifndef KERNELS_CUDA_KERNEL_CUH
 #define KERNELS_CUDA_KERNEL_CUH
 
@@ -47,7 +48,7 @@ static inline void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t sh
 }
 #endif
 
-/* The results of earlier kernels are there after this. */
+/* After this the results of earlier kernels can be read. */
 static __device__ __forceinline__ void dep_wait(void)
 {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -63,7 +64,7 @@ static __device__ __forceinline__ void dep_launch(void)
 #endif
 }
 
-/* -- values --------------------------------------------------------------------------------------- */
+/* -- values ------------------------------------------------------------------------------------ */
 
 static __device__ __forceinline__ float bits_float(uint32_t u)
 {
@@ -122,7 +123,7 @@ template <class T> static __device__ __forceinline__ float rnd(float x)
     return to_float(from_float<T>(x));
 }
 
-/* -- access: V elements at once, V = 1 or 16 bytes' worth ----------------------------------------- */
+/* -- access: V elements at once, V = 1 or 16 bytes' worth -------------------------------------- */
 
 template <class T> struct wide {
     enum { V = 16 / sizeof(T) };
@@ -175,7 +176,7 @@ template <int V> static __device__ __forceinline__ void load_floats(float *out, 
     }
 }
 
-/* -- reductions: all threads of the block get the sum; threads is a multiple of 32, at most 1024 ---- */
+/* -- reductions: for all threads, a multiple of 32 and at most 1024 --------------------------- */
 
 static __device__ __forceinline__ float warp_sum(float v)
 {
@@ -193,7 +194,7 @@ static __device__ __forceinline__ float warp_max(float v)
     return v;
 }
 
-/* part: 32 values of shared memory. Ends in a state where it may be called again at once. */
+/* part: 32 values of shared memory. May be called again at once. */
 template <class V> static __device__ __forceinline__ V block_sum(V v, V *part)
 {
 #pragma unroll
@@ -209,7 +210,7 @@ template <class V> static __device__ __forceinline__ V block_sum(V v, V *part)
     return sum;
 }
 
-/* -- activations: the formulas of the CPU device ---------------------------------------------------- */
+/* -- activations: the formulas of the CPU device ----------------------------------------------- */
 
 static __device__ __forceinline__ float activate(float x, int act)
 {

@@ -79,7 +79,8 @@ void cu_euler(const struct cu_queue *q, const struct cu_euler *e)
     launch(euler_kernel, dim3(blocks_of(e->cols), e->rows), dim3(THREADS), 0, q, *e);
 }
 
-/* A thread a pixel and channel, channels fastest: stores are coalesced, the few latents are in the cache. */
+/* A thread a pixel and channel, channels fastest: stores are coalesced, latents come from the
+ * cache. */
 template <class T>
 __global__ void denorm_kernel(T *z, int64_t ldz, const float *x, int64_t ldx, const float *mean,
                               const float *std, int pixels, int channels)

@@ -1,8 +1,8 @@
-/* launch - every hand-written kernel as a C function that puts it on a queue.
+/* launch - every kernel of ours as a C function that puts it on a queue.
  *
- * Strides (ld*) are elements. `bf` says how activations are stored: 0 float, 1 bfloat16. Launchers choose
- * grid and access width from shapes and alignment, never fail and allocate nothing; launch errors
- * are cudaGetLastError()'s. What one row or one picture gives never depends on its neighbours.
+ * Strides (ld*) are elements. `bf` says how activations are stored: 0 float, 1 bfloat16. Launchers
+ * choose grid and access width from shapes and alignment, never fail and allocate nothing; launch
+ * errors are cudaGetLastError()'s. A row's or a picture's result never depends on its neighbours.
  * Thread: the owner of the queue. */
 #ifndef KERNELS_CUDA_LAUNCH_H
 #define KERNELS_CUDA_LAUNCH_H
@@ -14,9 +14,10 @@
 extern "C" {
 #endif
 
-/* Where kernels go. pdl: programmatic dependent launches (Hopper and later). */
+/* Where kernels go. pdl: 1 with programmatic dependent launch (Hopper and later). */
 struct cu_queue {
-    void *stream; /* cudaStream_t */
+    /* a cudaStream_t */
+    void *stream;
     int pdl;
 };
 
@@ -43,7 +44,7 @@ struct cu_segs {
     struct cu_seg seg[CU_SEGS];
 };
 
-/* -- rows ------------------------------------------------------------------------------------------ */
+/* -- rows -------------------------------------------------------------------------------------- */
 
 void cu_rms(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
             const float *w, int rows, int cols, float eps);
@@ -69,28 +70,31 @@ void cu_add_act(const struct cu_queue *, int bf, void *y, int64_t ldy, const voi
 void cu_embed(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *table,
               const int32_t *ids, int64_t ldi, int rows, int cols);
 
-/* -- products: y = act(x w' + bias), or y += it; w [n, k] packed ------------------------------------ */
+/* -- products: y = act(x w' + bias), or y += it; w [n, k] packed ------------------------------- */
 
 struct cu_product {
     void *y;
     const void *x, *w;
-    const void *bias; /* n values as w is stored, or NULL */
+    /* n values, stored as w is; or NULL */
+    const void *bias;
     int64_t ldy, ldx;
     int m, n, k;
     int act, add;
-    int y_f32; /* y is float whatever bf says */
-    int glu;   /* of few rows in bf16: y [m, n/2] = up act(gate), gate | up = x w' + bias */
+    /* y is float whatever bf says */
+    int y_f32;
+    /* of few rows in bf16: y [m, n/2] = up act(gate), gate | up = x w' + bias */
+    int glu;
 };
 
 /* m <= CU_GEMV_ROWS: the weights are read once, and a row's bits are the same for every m.
- * bf: tensor cores, x and w 16-byte aligned rows (k a multiple of 8): cu_gemv_can. */
+ * bf: on tensor cores; rows of x and w must be 16-byte aligned (k a multiple of 8): cu_gemv_can. */
 int cu_gemv_can(const struct cu_product *, int bf);
 void cu_gemv(const struct cu_queue *, int bf, const struct cu_product *);
-/* Any shape, on plain cores, k in order: where no library is, and for checks. */
+/* Any shape, on plain cores, k in order: without libraries, and for checks. */
 void cu_gemm(const struct cu_queue *, int bf, const struct cu_product *);
 
-/* y [rows*ow, n] = rows `first` and on of conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c], taps row by
- * row. `up`: x is read as its nearest 2x enlargement. */
+/* y [rows*ow, n] = rows `first` and on of conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c],
+ * taps row by row. `up`: x is read as its nearest 2x enlargement. */
 struct cu_conv {
     void *y;
     const void *x, *w, *bias, *add;
@@ -99,34 +103,40 @@ struct cu_conv {
 };
 
 void cu_conv(const struct cu_queue *, int bf, const struct cu_conv *);
-/* Rows [row0, row0 + rows) of the nearest 2x enlargement of x [h*w, c] into y [rows*2w, c]; rows outside
- * the picture are zeros. */
+/* Rows [row0, row0 + rows) of the nearest 2x enlargement of x [h*w, c] into y [rows*2w, c]; rows
+ * outside the picture are zeros. */
 void cu_enlarge(const struct cu_queue *, int bf, void *y, const void *x, int64_t ldx, int h, int w,
                 int c, int row0, int rows);
 
-/* -- attention --------------------------------------------------------------------------------------- */
+/* -- attention --------------------------------------------------------------------------------- */
 
 struct cu_attn {
     const void *q, *k, *v;
     void *o;
     int64_t ldq, ldk, ldv, ldo;
-    int nq, nk, heads, group, head_dim; /* group: query heads on one key head */
+    /* group: query heads on one key head */
+    int nq, nk, heads, group, head_dim;
     float scale;
-    const float *bias; /* [heads, ldb], column j - i + span - 1; or NULL */
+    /* [heads, ldb], column j - i + span - 1; or NULL */
+    const float *bias;
     int64_t ldb;
     int span;
-    const int32_t *start; /* causal: query i sees keys 0 .. *start + i; NULL: all nk */
+    /* causal: query i sees keys 0 .. *start + i; NULL: all nk */
+    const int32_t *start;
 };
 
 void cu_attention(const struct cu_queue *, int bf, const struct cu_attn *);
 
 /* One sequence of decoding, one row of qkv. */
 struct cu_decode_seq {
-    void *k, *v; /* caches [., kv_heads*head_dim] */
+    /* caches [., kv_heads*head_dim] */
+    void *k, *v;
     const float *rope;
-    const int32_t *len; /* rows in the cache, on the device; the new row becomes row *len */
+    /* rows in the cache, on the device; the new row becomes row *len */
+    const int32_t *len;
     int64_t ldk, ldv, ldr;
-    int row; /* of qkv and o */
+    /* of qkv and o */
+    int row;
 };
 
 struct cu_decode {
@@ -135,26 +145,31 @@ struct cu_decode {
     int64_t ldqkv, ldo;
     int heads, kv_heads, head_dim, rot;
     float scale;
-    float *part; /* cu_decode_work floats */
+    /* cu_decode_work bytes */
+    float *part;
     int n;
     struct cu_decode_seq seq[CU_SEQS];
 };
 
-size_t cu_decode_work(int heads, int head_dim, int seqs); /* bytes */
+/* Bytes. */
+size_t cu_decode_work(int heads, int head_dim, int seqs);
 /* Rotates q and k, appends k and v, attends: two launches whatever n. */
 void cu_decode(const struct cu_queue *, int bf, const struct cu_decode *);
-/* The same for a run of n rows, without attention: row i goes to cache row *len + i. q is rotated in place. */
+/* The same for a run of n rows, without attention: row i goes to cache row *len + i. q is rotated
+ * in place. */
 void cu_append(const struct cu_queue *, int bf, const struct cu_decode *, int n);
 
-/* -- drawing ----------------------------------------------------------------------------------------- */
+/* -- sampling ---------------------------------------------------------------------------------- */
 
 struct cu_draw {
     int32_t *state, *tokens;
-    const int32_t *forced; /* or NULL */
+    /* given tokens, or NULL */
+    const int32_t *forced;
     uint64_t seed;
     uint32_t picture;
     float temperature;
-    float cut; /* 1 - top_p, taken in double before it is rounded; <= 0: no nucleus */
+    /* 1 - top_p, taken in double before it is rounded; <= 0: no nucleus */
+    float cut;
     int top_k, codes, strict, advance;
 };
 
@@ -167,15 +182,17 @@ struct cu_draws {
 void cu_sample(const struct cu_queue *, const float *logits, int64_t ld, int vocab, float *work,
                const struct cu_draws *);
 
-/* -- latents and pictures ------------------------------------------------------------------------------ */
+/* -- latents and pictures ---------------------------------------------------------------------- */
 
 void cu_patchify(const struct cu_queue *, int bf, void *tokens, int64_t ldt, const float *latents,
                  int64_t ldl, int channels, int h, int w);
 void cu_unpatchify(const struct cu_queue *, int bf, float *latents, int64_t ldl, const void *tokens,
                    int64_t ldt, int channels, int h, int w);
 struct cu_euler {
-    float *x, *clean;     /* clean NULL: not wanted */
-    const float *vc, *vu; /* vu NULL: no guidance */
+    /* clean NULL: not asked for */
+    float *x, *clean;
+    /* vu NULL: no guidance */
+    const float *vc, *vu;
     int64_t ldx, ldclean, ldvc, ldvu;
     int rows, cols;
     float guidance, sigma, dsigma;
@@ -183,7 +200,7 @@ struct cu_euler {
 void cu_euler(const struct cu_queue *, const struct cu_euler *);
 void cu_denorm(const struct cu_queue *, int bf, void *z, int64_t ldz, const float *x, int64_t ldx,
                const float *mean, const float *std, int pixels, int channels);
-/* sums [row][group][2], one block a row of the picture; x: rows of `width` pixels, sums: of the first one. */
+/* sums [row][group][2]: x holds rows of `width` pixels, sums begins with the first of them. */
 void cu_norm_sums(const struct cu_queue *, int bf, double *sums, const void *x, int64_t ldx,
                   int rows, int width, int channels, int groups);
 void cu_norm_fold(const struct cu_queue *, float *scale, float *shift, const double *sums,
@@ -197,9 +214,10 @@ void cu_to_rgb8(const struct cu_queue *, int bf, uint8_t *rgb, const void *x, in
 void cu_latent_rgb(const struct cu_queue *, uint8_t *rgb, const float *latents, int64_t ldl,
                    const float *map, int64_t ldm, int pixels, int channels);
 
-/* -- for measurements ----------------------------------------------------------------------------------- */
+/* -- for measurements -------------------------------------------------------------------------- */
 
-/* n values of a fixed pseudo-random sequence in [-scale, scale): random weights made on the device. */
+/* n values of a fixed pseudo-random sequence in [-scale, scale): random weights made on the
+ * device. */
 void cu_noise(const struct cu_queue *, int bf, void *y, size_t n, float scale, uint64_t seed);
 
 #ifdef __cplusplus

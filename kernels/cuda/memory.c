@@ -1,4 +1,4 @@
-/* memory - blocks of device memory, copies, and the pinned staging buffer between host and device. */
+/* memory - device memory, copies, and the pinned staging buffer between host and device. */
 #include "kernels/cuda/device.h"
 
 #include <string.h>

@@ -4,7 +4,8 @@
  * still in the first cache. */
 #include "kernels/cuda/rows.cuh"
 
-/* 1 / sqrt(mean of the squares + eps) of a row, by all threads of the block; part: as in block_sum. */
+/* 1 / sqrt(mean of the squares + eps) of a row, by all threads of the block; part: as in
+ * block_sum. */
 template <class T, int V>
 static __device__ __forceinline__ float rms_of(const T *x, int cols, float eps, float *part)
 {
@@ -72,7 +73,8 @@ void cu_rms_add(const struct cu_queue *q, int bf, void *x, int64_t ldx, const vo
         rms<float, true>(q, x, ldx, a, lda, w, rows, cols, eps);
 }
 
-/* Two norms with one row in the cache: sums are taken as rms_kernel takes them, so the bits are its own. */
+/* Two norms while a row is in the cache. Sums are taken as rms_kernel takes them, to the same
+ * bits. */
 template <class T, int V>
 __global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, const float *w, T *y,
                                 int64_t ldy, const float *w2, int cols, float eps)
@@ -94,8 +96,8 @@ __global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, cons
         store<T, V>(xr + i, o);
     }
     const float s = 1.0f / sqrtf(block_sum(next, part) / (float)cols + eps);
-    for (int i = threadIdx.x * V; i < cols;
-         i += blockDim.x * V) { /* what this thread has written */
+    /* what this thread has written */
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(o, xr + i);
         for (int j = 0; j < V; j++)
             o[j] = rnd<T>(o[j] * s) * w2[i + j];
@@ -129,7 +131,7 @@ void cu_rms_add_rms(const struct cu_queue *q, int bf, void *x, int64_t ldx, cons
         rms_pair<float>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
 }
 
-/* Mean and variance in two passes, because one cancels. */
+/* Mean and variance in two passes: in one the difference of sums would cancel. */
 template <class T, int V>
 __global__ void ln_mod_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const T *mod,
                               const struct cu_segs segs, int cols, float eps)

@@ -1,18 +1,19 @@
 /* ops - every operation of ops.h: tensors become arguments, and the fastest exact way is chosen.
  *
- * The choice depends on shapes alone: products of at most 16 rows read their weights once by hand, larger
- * ones go to cuBLASLt; convolutions and attention in bf16 to cuDNN; whatever those cannot do, and
- * everything in float that is for checks, to kernels of ours. */
+ * The choice depends on shapes alone. Products of at most 16 rows read their weights once in a
+ * kernel of ours, larger ones go to cuBLASLt, convolutions and attention in bf16 to cuDNN. What
+ * those cannot do, and everything in float, which is for checks, goes to kernels of ours. */
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda_sizes.h"
 
-/* -- matrices ----------------------------------------------------------------------------------------- */
+/* -- matrices ---------------------------------------------------------------------------------- */
 
 static void product(struct cuda *c, const struct cu_product *p)
 {
     struct cublaslt_shape s;
+
     if (cu_gemv_can(p, c->bf)) {
         cu_gemv(&c->q, c->bf, p);
         cuda_launched(c, "a product of few rows");
@@ -74,11 +75,12 @@ static const float *vector_of(const struct weight *w)
     return cuda_weight_of(w)->data;
 }
 
-/* -- rows --------------------------------------------------------------------------------------------- */
+/* -- rows -------------------------------------------------------------------------------------- */
 
 static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float eps)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_rms(&c->q, c->bf, y.data, y.ld, x.data, x.ld, vector_of(w), (int)x.rows, (int)x.cols, eps);
     cuda_launched(c, "rms");
@@ -87,6 +89,7 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
 static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, float eps)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_rms_add(&c->q, c->bf, x.data, x.ld, a.data, a.ld, vector_of(w), (int)x.rows, (int)x.cols,
                eps);
@@ -97,6 +100,7 @@ static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *
                         const struct weight *w2, float eps)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_rms_add_rms(&c->q, c->bf, x.data, x.ld, a.data, a.ld, vector_of(w), y.data, y.ld,
                    vector_of(w2), (int)x.rows, (int)x.cols, eps);
@@ -124,6 +128,7 @@ static void ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct s
 {
     struct cuda *c = cuda_of(d);
     struct cu_segs s;
+
     if (!cuda_ready(c)) return;
     for (int i = 0; i < nseg; i += s.n) {
         take_segs(&s, seg + i, nseg - i, mod.ld);
@@ -137,6 +142,7 @@ static void gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct
 {
     struct cuda *c = cuda_of(d);
     struct cu_segs s;
+
     if (!cuda_ready(c)) return;
     for (int i = 0; i < nseg; i += s.n) {
         take_segs(&s, seg + i, nseg - i, mod.ld);
@@ -161,6 +167,7 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
     struct cuda *c = cuda_of(d);
     const int dim = (int)x.cols / heads;
     struct cu_segs s;
+
     if (!cuda_ready(c) || !heads_fit(c, heads, heads, dim)) return;
     for (int i = 0; i < nseg; i += s.n) {
         take_segs(&s, seg + i, nseg - i, 0);
@@ -173,6 +180,7 @@ static void qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const
 static void glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_glu(&c->q, c->bf, y.data, y.ld, gu.data, gu.ld, (int)y.rows, (int)y.cols, (int)act);
     cuda_launched(c, "glu");
@@ -181,6 +189,7 @@ static void glu(struct dev *d, tensor y, tensor gu, enum activation act)
 static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_add_act(&c->q, c->bf, y.data, y.ld, a.data, a.ld, b.data, b.ld, (int)y.rows, (int)y.cols,
                (int)act);
@@ -192,6 +201,7 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
 {
     struct cuda *c = cuda_of(d);
     struct cu_product p = product_of(y, x, w, act);
+
     p.glu = 1;
     assert(2 * y.cols == p.n && gu.cols == p.n && x.cols == p.k && y.rows == x.rows);
     if (!cu_gemv_can(&p, c->bf)) {
@@ -203,7 +213,7 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
     }
 }
 
-/* -- attention ------------------------------------------------------------------------------------------ */
+/* -- attention --------------------------------------------------------------------------------- */
 
 static void attend(struct cuda *c, const struct cu_attn *a)
 {
@@ -215,6 +225,7 @@ static void attend(struct cuda *c, const struct cu_attn *a)
 static void attention(struct dev *d, const struct attn *a, const struct attn_seq *seq, int nseq)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c) || !heads_fit(c, a->heads, a->kv_heads, a->head_dim)) return;
     for (int i = 0; i < nseq; i++) {
         const struct attn_seq *s = &seq[i];
@@ -270,6 +281,7 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
 {
     struct cu_decode rows = decode_of(o, qkv, a, rot);
     const tensor q = tensor_rows(qkv, s->row, s->n), out = tensor_rows(o, s->row, s->n);
+
     rows.n = 1;
     rows.seq[0] = decode_seq(s);
     cu_append(&c->q, c->bf, &rows, (int)s->n);
@@ -298,6 +310,7 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
 {
     struct cuda *c = cuda_of(d);
     struct cu_decode one = decode_of(o, qkv, a, rot);
+
     if (!cuda_ready(c) || !heads_fit(c, a->heads, a->kv_heads, a->head_dim)) return;
     one.part = (float *)(void *)c->work;
     assert(cu_decode_work(a->heads, a->head_dim, CU_SEQS) <= CUDA_WORK);
@@ -314,12 +327,13 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
     cuda_launched(c, "ar_attention");
 }
 
-/* -- sampling ------------------------------------------------------------------------------------------- */
+/* -- sampling ---------------------------------------------------------------------------------- */
 
 static void sample(struct dev *d, tensor logits, const struct sample *draw, int n)
 {
     struct cuda *c = cuda_of(d);
     struct cu_draws s = {.n = n};
+
     if (!cuda_ready(c)) return;
     assert(n <= CU_SEQS && logits.type == DT_F32 && logits.rows == n);
     assert((size_t)n * (size_t)logits.cols * 8 <= CUDA_WORK);
@@ -339,11 +353,12 @@ static void sample(struct dev *d, tensor logits, const struct sample *draw, int 
     cuda_launched(c, "sample");
 }
 
-/* -- flow ------------------------------------------------------------------------------------------------- */
+/* -- flow -------------------------------------------------------------------------------------- */
 
 static void patchify(struct dev *d, tensor tokens, tensor latents, int h, int w)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_patchify(&c->q, c->bf, tokens.data, tokens.ld, latents.data, latents.ld, (int)latents.rows,
                 h, w);
@@ -353,6 +368,7 @@ static void patchify(struct dev *d, tensor tokens, tensor latents, int h, int w)
 static void unpatchify(struct dev *d, tensor latents, tensor tokens, int h, int w)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_unpatchify(&c->q, c->bf, latents.data, latents.ld, tokens.data, tokens.ld, (int)latents.rows,
                   h, w);
@@ -363,6 +379,7 @@ static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance,
                   float dsigma, tensor clean)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     const struct cu_euler e = {.x = x.data,
                                .clean = clean.data,
@@ -381,12 +398,13 @@ static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance,
     cuda_launched(c, "euler");
 }
 
-/* -- pictures ----------------------------------------------------------------------------------------------- */
+/* -- pictures ---------------------------------------------------------------------------------- */
 
 static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
                    const struct weight *std)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     cu_denorm(&c->q, c->bf, z.data, z.ld, x.data, x.ld, vector_of(mean), vector_of(std),
               (int)z.rows, (int)z.cols);
@@ -403,6 +421,7 @@ static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, 
 {
     struct cuda *c = cuda_of(d);
     const int rows = (int)(x.rows / width);
+
     if (!cuda_ready(c)) return;
     assert(x.cols <= 2048 && x.cols % groups == 0 && x.rows % width == 0);
     assert(tensor_bytes(sums) >= norm_bytes(row + rows, groups));
@@ -415,6 +434,7 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
                       const struct weight *w, const struct weight *b, float eps)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     assert(norm.type == DT_F32 && norm.rows == 2 && tensor_bytes(sums) >= norm_bytes(h, groups));
     cu_norm_fold(&c->q, norm.data, (float *)norm.data + norm.ld, sums.data, vector_of(w),
@@ -425,6 +445,7 @@ static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width,
 static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     assert(norm.rows == 2 && norm.cols == x.cols && y.rows == x.rows && y.cols == x.cols);
     cu_norm_act(&c->q, c->bf, y.data, y.ld, x.data, x.ld, norm.data,
@@ -435,6 +456,7 @@ static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activa
 static void to_rgb8(struct dev *d, tensor rgb, tensor x)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     assert(rgb.type == DT_U8 && rgb.ld == 3 && x.cols == 3);
     cu_to_rgb8(&c->q, c->bf, rgb.data, x.data, x.ld, (int)x.rows);
@@ -444,6 +466,7 @@ static void to_rgb8(struct dev *d, tensor rgb, tensor x)
 static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
 {
     struct cuda *c = cuda_of(d);
+
     if (!cuda_ready(c)) return;
     assert(rgb.type == DT_U8 && rgb.ld == 3 && map.rows == 3 && map.cols == latents.rows + 1);
     cu_latent_rgb(&c->q, rgb.data, latents.data, latents.ld, map.data, map.ld, (int)rgb.rows,

@@ -1,4 +1,4 @@
-/* rows - what kernels that go over rows share: threads for a row, alignment, the segment of a row. */
+/* rows - what kernels over rows share: threads for a row, alignment, the segment of a row. */
 #ifndef KERNELS_CUDA_ROWS_CUH
 #define KERNELS_CUDA_ROWS_CUH
 
@@ -16,7 +16,7 @@ static inline bool aligned16(const void *p, int64_t ld, int size)
     return (uintptr_t)p % 16 == 0 && ld * size % 16 == 0;
 }
 
-/* The segment that holds a row, or -1: a few comparisons, the same for the whole block. */
+/* The segment that holds a row, or -1: a few comparisons, the same in the whole block. */
 static __device__ __forceinline__ int find_seg(const struct cu_segs &s, int row)
 {
     for (int i = 0; i < s.n; i++)

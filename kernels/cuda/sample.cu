@@ -1,10 +1,11 @@
-/* sample - the prior's sampling rule on the device: a block a row, the logits never leave the chip.
+/* sample - the prior's sampling rule on the device: a block a row, the logits stay on the device.
  *
- * The rule is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches 1 - top_p; here the
- * same boundary is found without sorting, by bisection on the bits of a logit: masses are added as
- * 60-bit fixed point numbers, so their sum does not depend on the order, and it is finer by far than
- * the rounding to float that the rule prescribes for the comparison. Equal logits at the boundary: the highest
- * ids go first. The draw is the race of the rule: largest probability / exponential. */
+ * The rule is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches
+ * 1 - top_p. Here the same boundary is found without sorting, by bisection on the bits of a logit:
+ * masses are added as 60-bit fixed point numbers, so their sum does not depend on the order, and it
+ * is far finer than the rounding to float that the rule prescribes for the comparison. Of equal
+ * logits at the boundary the highest ids are cut first. The token is the rule's: the largest
+ * probability / exponential. */
 #include "kernels/cuda/kernel.cuh"
 
 enum { THREADS = 1024, AR_LEN = 0, AR_SAMPLED = 1, AR_NEXT = 2, AR_BAD = 3 };
@@ -88,7 +89,7 @@ static __device__ __forceinline__ uint32_t key_of(float f)
     return u & 0x80000000u ? ~u : u | 0x80000000u;
 }
 
-/* What the threads of a block share while they draw. */
+/* What the threads of a block share. */
 struct draw_mem {
     uint64_t sum[32];
     double real[32];
@@ -146,13 +147,13 @@ static __device__ uint64_t mass(const float *s, const float *p, int n, uint32_t 
     return block_sum(sum, mem->sum);
 }
 
-/* Is a tail of this mass small enough to go? */
+/* Whether a tail of this mass is small enough to be cut. */
 static __device__ bool goes(uint64_t below, float cut)
 {
     return (float)((double)below / (double)FIXED) <= cut;
 }
 
-/* The kept: keys above `key` all, and of the keys equal to it the ids below `end`. */
+/* What is kept: all keys above `key`, and of the keys equal to it the ids below `end`. */
 struct boundary {
     uint32_t key;
     int end;
@@ -184,7 +185,8 @@ static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low
     boundary b = {low, n};
     if (!(cut > 0.0f)) return b;
     probabilities(p, s, n, low, top, mem);
-    uint32_t key = 0; /* the largest key such that all smaller ones go */
+    /* the largest key such that all smaller ones are cut */
+    uint32_t key = 0;
     for (int bit = 31; bit >= 0; bit--) {
         const uint32_t at = key | 1u << bit;
         if (at > key_of(top)) continue;
@@ -200,7 +202,8 @@ static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low
         gone++;
     b.key = key;
     if (!gone) return b;
-    int end = 0; /* the largest end with fewer than equal - gone ids below it, plus one */
+    /* the largest end with fewer than equal - gone ids below it, plus one */
+    int end = 0;
     for (int bit = 30; bit >= 0; bit--) {
         const int at = end | 1 << bit;
         if (at < n && count_equal(s, n, key, at, mem) < equal - gone) end = at;

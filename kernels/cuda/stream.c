@@ -1,4 +1,4 @@
-/* stream - the device's streams, events, staging and workspace: made, waited for, reset, given back. */
+/* stream - streams, events, staging and workspace: made, waited for, reset, given back. */
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"

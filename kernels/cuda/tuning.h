@@ -24,7 +24,8 @@ struct tuning {
     int n;
 };
 
-/* cache: folder, NULL: memory alone. model: of the GPU, "sm90-132" (architecture, multiprocessors). */
+/* cache: folder, NULL: memory alone. model: of the GPU, "sm90-132" (architecture,
+ * multiprocessors). */
 void tuning_open(struct tuning *, const char *cache, const char *library, size_t version,
                  const char *model);
 /* TUNING_BYTES, or NULL. */

@@ -59,15 +59,16 @@ size_t cuda_weight_bytes(const struct weight *w)
  * reference; out has room for floats. */
 static void convert(const struct packing *p, const struct source *s, int64_t at, int64_t n)
 {
-    const struct st_tensor t = {.dtype = (enum st_dtype)s->type, .data = s->data, .count = at + n};
+    const struct stored_tensor t = {
+        .dtype = (enum stored_dtype)s->type, .data = s->data, .count = at + n};
     float *f = (float *)(void *)p->piece;
     uint16_t h;
 
-    if (p->size == 2 && s->type == ST_BF16) {
+    if (p->size == 2 && s->type == DTYPE_BF16) {
         memcpy(p->piece, (const char *)s->data + 2 * (size_t)at, (size_t)n * 2);
         return;
     }
-    st_to_f32(&t, at, n, f);
+    dtype_to_f32(&t, at, n, f);
     for (int64_t i = 0; i < n && p->c->bf; i++) {
         h = f32_to_bf16(f[i]);
         if (p->size == 2)

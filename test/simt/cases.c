@@ -12,7 +12,7 @@ static enum dtype T(const struct pair *p)
     return p->ref->type;
 }
 
-/* -- matrices ---------------------------------------------------------------------------------------- */
+/* -- matrices ---------------------------------------------------------------------------------- */
 
 static void linear_case(struct pair *p, int64_t m, int64_t k, int64_t n, int gap,
                         enum activation act, int add, int bias, int f32)
@@ -107,7 +107,7 @@ static void embed(struct pair *p, int rows, int cols)
     pair_near(p, y, 0);
 }
 
-/* -- rows ---------------------------------------------------------------------------------------------- */
+/* -- rows -------------------------------------------------------------------------------------- */
 
 static void rms(struct pair *p, int rows, int cols, int gap)
 {
@@ -192,7 +192,7 @@ static void activations(struct pair *p, int rows, int cols, int gap)
     }
 }
 
-/* -- attention ------------------------------------------------------------------------------------------- */
+/* -- attention --------------------------------------------------------------------------------- */
 
 static void attention(struct pair *p, int heads, int kv, int dim, int nq, int nk, int bias)
 {
@@ -270,7 +270,7 @@ static void decode(struct pair *p, int heads, int kv, int dim, int rot, int prom
     }
 }
 
-/* -- drawing ------------------------------------------------------------------------------------------- */
+/* -- sampling ---------------------------------------------------------------------------------- */
 
 /* Logits of the reference's kind: few values, so that many are equal; then some rows with holes. */
 static void fill_logits(struct pair *p, both logits, int rows, int vocab, int levels)
@@ -345,7 +345,7 @@ static void sample_forced(struct pair *p)
     pair_near(p, state, 0);
 }
 
-/* -- flow and pictures ------------------------------------------------------------------------------------ */
+/* -- flow and pictures ------------------------------------------------------------------------- */
 
 static void flow(struct pair *p, int channels, int h, int w)
 {
@@ -447,7 +447,7 @@ static void pixels(struct pair *p, int n, int channels)
     pair_near(p, small, 1.01 / 255); /* sums in another order may round to the neighbour */
 }
 
-/* -- all ------------------------------------------------------------------------------------------------- */
+/* -- all --------------------------------------------------------------------------------------- */
 
 static void odd(struct pair *p)
 {
