@@ -1,6 +1,6 @@
-/* gpu_engine - the whole engine on a card, through its own door (kernels/glm.h):
+/* gpu_engine - the whole engine on a GPU, through its own door (kernels/glm.h):
  *
- *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the card; ends in
+ *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the GPU; ends in
  *                                            a verdict
  *   gpu_engine whole MODEL SIDE STEPS BATCH  seconds from prompt to picture, by phase; bytes
  *                                            against the plan
@@ -9,7 +9,7 @@
  *                                            roofline, for a token, a step and a decoding; COPY in
  *                                            GB/s and PRODUCT in TFLOP/s of the same run
  *
- * whole and table need MODEL's configuration alone: weights are made on the card. The table asks
+ * whole and table need MODEL's configuration alone: weights are made on the GPU. The table asks
  * for the time between two events around each operation, without programmatic launches and
  * recordings: it says what an operation takes, `whole` says what they take together. */
 #include "bench/gpu_meter.h"
@@ -116,12 +116,12 @@ static int same(const char *model, int side)
     int failed = 0;
     for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++) {
         struct glm *cpu = engine(model, "cpu", type, ENGINE_DRAW);
-        struct glm *card = engine(model, "cuda", type, ENGINE_DRAW);
-        if (type == GLM_F32) printf("%s against %s\n", cuda_describe(card->dev), cpu->dev->label);
+        struct glm *gpu = engine(model, "cuda", type, ENGINE_DRAW);
+        if (type == GLM_F32) printf("%s against %s\n", cuda_describe(gpu->dev), cpu->dev->label);
         const double t0 = now();
-        const struct drawn a = draw(cpu, side, NULL), own = draw(card, side, NULL);
+        const struct drawn a = draw(cpu, side, NULL), own = draw(gpu, side, NULL);
         const struct glm_inject in = {.tokens = a.tokens, .token_count = a.count};
-        const struct drawn b = draw(card, side, &in), again = draw(card, side, &in);
+        const struct drawn b = draw(gpu, side, &in), again = draw(gpu, side, &in);
         int differ = 0;
         for (size_t i = 0; i < a.count; i++)
             differ += a.tokens[i] != own.tokens[i];
@@ -134,7 +134,7 @@ static int same(const char *model, int side)
         fflush(stdout);
         failed += !well;
         glm_close(cpu);
-        glm_close(card);
+        glm_close(gpu);
     }
     printf("%d passed, %d failed\n", 2 - failed, failed);
     return failed != 0;
@@ -155,12 +155,12 @@ static void fill_weights(struct glm *g)
     }
 }
 
-static struct glm *card_engine(const char *model)
+static struct glm *gpu_engine(const char *model)
 {
     struct glm *g = engine(model, "cuda", GLM_BF16, ENGINE_BARE);
     struct fail f = {0};
     if (g->stages.offload) {
-        printf("the weights do not fit this card whole: nothing is measured\n");
+        printf("the weights do not fit this GPU whole: nothing is measured\n");
         exit(2);
     }
     fill_weights(g);
@@ -195,7 +195,7 @@ static void warm(struct glm *g, const struct glm_req *q, int n)
 
 static void whole(const char *model, int side, int steps, int n)
 {
-    struct glm *g = card_engine(model);
+    struct glm *g = gpu_engine(model);
     struct glm_run *r[LIMIT_BATCH];
     const struct glm_req q = request(side, steps, 1);
     struct glm_cost cost;
@@ -237,7 +237,7 @@ static void whole(const char *model, int side, int steps, int n)
     const double plan = (double)(g->info.weight_bytes + (uint64_t)n * cost.run_bytes + scratch);
     printf(
         "  bytes: planned %.3f GB (weights %.3f, %d x %.3f, scratch %.3f); taken %.3f GB, of the "
-        "card's %.3f GB %.3f are left\n",
+        "GPU's %.3f GB %.3f are left\n",
         plan / 1e9, (double)g->info.weight_bytes / 1e9, n, (double)cost.run_bytes / 1e9,
         (double)scratch / 1e9, (double)cuda_of(g->dev)->used / 1e9, (double)total / 1e9,
         (double)left / 1e9);
@@ -250,7 +250,7 @@ static void whole(const char *model, int side, int steps, int n)
 
 static void table(const char *model, int side, double copy, double product)
 {
-    struct glm *g = card_engine(model);
+    struct glm *g = gpu_engine(model);
     const struct glm_req q = request(side, 2, 1);
     struct meter *m = meter_new(g->dev);
     warm(g, &q, 1);

@@ -10,7 +10,7 @@
 
 struct meter;
 
-struct meter *meter_new(struct dev *); /* a card's; ends the program when memory is short */
+struct meter *meter_new(struct dev *); /* a GPU's; ends the program when memory is short */
 void meter_begin(struct meter *);
 /* copy: bytes a second; product: FLOP a second. The larger share of the two is an operation's
  * roofline. */

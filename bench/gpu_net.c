@@ -111,7 +111,7 @@ void maker_fill(struct maker *m, tensor t)
     free(f);
 }
 
-/* On a card, without a byte through the host. */
+/* On a GPU, without a byte through the host. */
 static struct weight *make_there(struct maker *m, const struct weight_spec *s)
 {
     struct cuda *c = cuda_of(m->d);

@@ -2,7 +2,7 @@
  * and gpu_stage run.
  *
  * Configurations: the released model's shapes, or shapes small enough for the emulated GPU. Weights
- * come from a buffer of noise in host memory, the same on every device, or (a card's, when
+ * come from a buffer of noise in host memory, the same on every device, or (a GPU's, when
  * `made_there`) are made in place. A failure ends the program: these are measurements.
  * Thread: one. */
 #ifndef BENCH_GPU_NET_H

@@ -1,4 +1,4 @@
-/* gpu_ops - every operation on a card against the CPU device.
+/* gpu_ops - every operation on a GPU against the CPU device.
  *   gpu_ops [odd|wide] [f32|bf16] [no-lib] [no-pdl]
  *
  * A line a case: its largest error as a share of what is allowed. no-lib: hand-written kernels
@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     struct dev *ref, *dev;
     struct pair p;
     struct fail f = {0};
-    if (cuda_open(&dev, type, &o, &f)) return stop("no card", &f);
+    if (cuda_open(&dev, type, &o, &f)) return stop("no GPU", &f);
     if (cpu_open(&ref, type, 0, &f)) return stop("no CPU device", &f);
     printf("%s against %s\n", cuda_describe(dev), ref->label);
     if (pair_open(&p, ref, dev, wide ? (size_t)4 << 30 : (size_t)64 << 20, (size_t)64 << 20, &f))

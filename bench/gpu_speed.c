@@ -1,7 +1,7 @@
-/* gpu_speed - the released model's stages at full size on a card.
+/* gpu_speed - the released model's stages at full size on a GPU.
  *   gpu_speed [prior|dit|vae] [CACHE] [no-pdl] [small]
  *
- * The product's own graph runs, on weights that are made on the card. First the card's ceilings in
+ * The product's own graph runs, on weights that are made on the GPU. First the GPU's ceilings in
  * the same process: a large copy, and a bf16 product of 8,192 rows. Then milliseconds a token, a
  * step, a picture, as they are and as a share of the ceiling. Lines are printed as they are
  * measured: a part that fails loses nothing of an earlier one. */
@@ -233,5 +233,5 @@ int main(int argc, char **argv)
     if (!strcmp(part, "prior") || !strcmp(part, "all")) prior_speed(&s);
     if (!strcmp(part, "dit") || !strcmp(part, "all")) dit_speed(&s);
     if (!strcmp(part, "vae") || !strcmp(part, "all")) vae_speed(&s);
-    return 0; /* the card takes its memory back by itself */
+    return 0; /* the GPU takes its memory back by itself */
 }

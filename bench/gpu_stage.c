@@ -1,4 +1,4 @@
-/* gpu_stage - every stage on a card against the CPU device: `gpu_stage [small] [f32|bf16]`.
+/* gpu_stage - every stage on a GPU against the CPU device: `gpu_stage [small] [f32|bf16]`.
  *
  * Two layers of each at the released model's width (or small ones), the same random weights on
  * both. The prior takes a prompt and then given tokens; the DiT a step of both branches; the
@@ -16,7 +16,7 @@
 enum { PROMPT = 37, TOKENS = 5, TEXT = 21 };
 
 struct both {
-    struct maker m[2]; /* the CPU device, the card */
+    struct maker m[2]; /* the CPU device, the GPU */
     int passed, failed;
 };
 
@@ -44,9 +44,9 @@ static float *values(struct maker *m, tensor t)
     return v;
 }
 
-static void judge(struct both *b, const char *what, tensor cpu, tensor card, double tol)
+static void judge(struct both *b, const char *what, tensor cpu, tensor gpu, double tol)
 {
-    float *x = values(&b->m[0], cpu), *y = values(&b->m[1], card);
+    float *x = values(&b->m[0], cpu), *y = values(&b->m[1], gpu);
     double xy = 0, xx = 0, yy = 0, top = 0, off = 0;
     for (int64_t i = 0; i < cpu.rows * cpu.cols; i++) {
         const double u = (double)x[i], v = (double)y[i], e = fabs(u - v);
@@ -185,16 +185,15 @@ int main(int argc, char **argv)
     const struct net_config c = small ? net_small() : net_released(2);
     const size_t room = small ? (size_t)64 << 20 : (size_t)2 << 30;
     static struct both b;
-    struct dev *cpu, *card;
+    struct dev *cpu, *gpu;
     struct fail f = {0};
-    if (cuda_open(&card, type, &(struct cuda_opts){.index = 0}, &f)
-        || cpu_open(&cpu, type, 0, &f)) {
+    if (cuda_open(&gpu, type, &(struct cuda_opts){.index = 0}, &f) || cpu_open(&cpu, type, 0, &f)) {
         printf("%s; %s\n", f.message, f.hint);
         return 2;
     }
-    printf("%s against %s\n", cuda_describe(card), cpu->label);
+    printf("%s against %s\n", cuda_describe(gpu), cpu->label);
     maker_open(&b.m[0], cpu, room, room);
-    maker_open(&b.m[1], card, room, room);
+    maker_open(&b.m[1], gpu, room, room);
     prior_stage(&b, &c);
     dit_stage(&b, &c, small ? 64 : 256);
     vae_stage(&b, &c, small ? 32 : 64, 1);

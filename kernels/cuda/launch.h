@@ -161,10 +161,10 @@ void cu_append(const struct cu_queue *, int bf, const struct cu_decode *, int n)
 
 /* -- sampling ---------------------------------------------------------------------------------- */
 
-struct cu_draw {
+struct cu_sample_row {
     int32_t *state, *tokens;
     /* given tokens, or NULL */
-    const int32_t *forced;
+    const int32_t *teacher_forced;
     uint64_t seed;
     uint32_t picture;
     float temperature;
@@ -173,14 +173,14 @@ struct cu_draw {
     int top_k, codes, strict, advance;
 };
 
-struct cu_draws {
+struct cu_samples {
     int n;
-    struct cu_draw d[CU_SEQS];
+    struct cu_sample_row d[CU_SEQS];
 };
 
 /* work: n rows of 2 vocab floats. */
 void cu_sample(const struct cu_queue *, const float *logits, int64_t ld, int vocab, float *work,
-               const struct cu_draws *);
+               const struct cu_samples *);
 
 /* -- latents and pictures ---------------------------------------------------------------------- */
 

@@ -329,26 +329,26 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
 
 /* -- sampling ---------------------------------------------------------------------------------- */
 
-static void sample(struct dev *d, tensor logits, const struct sample *draw, int n)
+static void sample(struct dev *d, tensor logits, const struct sample *one, int n)
 {
     struct cuda *c = cuda_of(d);
-    struct cu_draws s = {.n = n};
+    struct cu_samples s = {.n = n};
 
     if (!cuda_ready(c)) return;
     assert(n <= CU_SEQS && logits.type == DT_F32 && logits.rows == n);
     assert((size_t)n * (size_t)logits.cols * 8 <= CUDA_WORK);
     for (int i = 0; i < n; i++)
-        s.d[i] = (struct cu_draw){.state = draw[i].state.data,
-                                  .tokens = draw[i].tokens.data,
-                                  .forced = draw[i].teacher_forced.data,
-                                  .seed = draw[i].seed,
-                                  .picture = draw[i].picture,
-                                  .temperature = (float)draw[i].temperature,
-                                  .cut = (float)(1 - (double)draw[i].top_p),
-                                  .top_k = draw[i].top_k,
-                                  .codes = draw[i].codes,
-                                  .strict = draw[i].strict,
-                                  .advance = (int)draw[i].advance};
+        s.d[i] = (struct cu_sample_row){.state = one[i].state.data,
+                                        .tokens = one[i].tokens.data,
+                                        .teacher_forced = one[i].teacher_forced.data,
+                                        .seed = one[i].seed,
+                                        .picture = one[i].picture,
+                                        .temperature = (float)one[i].temperature,
+                                        .cut = (float)(1 - (double)one[i].top_p),
+                                        .top_k = one[i].top_k,
+                                        .codes = one[i].codes,
+                                        .strict = one[i].strict,
+                                        .advance = (int)one[i].advance};
     cu_sample(&c->q, logits.data, logits.ld, (int)logits.cols, (float *)(void *)c->work, &s);
     cuda_launched(c, "sample");
 }

@@ -75,7 +75,8 @@ static __device__ double log_of(double x)
     return mul_add(e, 0x1.62e42fefa39efp-1, head);
 }
 
-static __device__ double exponential(const struct cu_draw &d, uint32_t position, uint32_t lane)
+static __device__ double exponential(const struct cu_sample_row &d, uint32_t position,
+                                     uint32_t lane)
 {
     uint32_t c[4] = {lane >> 2, position, d.picture, 2 /* RNG_TOKEN */};
     philox(c, (uint32_t)d.seed, (uint32_t)(d.seed >> 32));
@@ -90,7 +91,7 @@ static __device__ __forceinline__ uint32_t key_of(float f)
 }
 
 /* What the threads of a block share. */
-struct draw_mem {
+struct sample_mem {
     uint64_t sum[32];
     double real[32];
     float top[32];
@@ -113,7 +114,7 @@ static __device__ float block_max(float v, float *part)
 }
 
 /* The k-th largest of the keys, k >= 1. */
-static __device__ uint32_t kth_key(const float *s, int n, int k, draw_mem *mem)
+static __device__ uint32_t kth_key(const float *s, int n, int k, sample_mem *mem)
 {
     uint32_t cut = 0;
     for (int bit = 31; bit >= 0; bit--) {
@@ -127,7 +128,7 @@ static __device__ uint32_t kth_key(const float *s, int n, int k, draw_mem *mem)
 }
 
 /* How many logits have this key and an id below `end`. */
-static __device__ int count_equal(const float *s, int n, uint32_t key, int end, draw_mem *mem)
+static __device__ int count_equal(const float *s, int n, uint32_t key, int end, sample_mem *mem)
 {
     uint64_t count = 0;
     for (int i = threadIdx.x; i < n && i < end; i += THREADS)
@@ -137,7 +138,7 @@ static __device__ int count_equal(const float *s, int n, uint32_t key, int end, 
 
 /* Mass of the probabilities whose key is in [low, below). */
 static __device__ uint64_t mass(const float *s, const float *p, int n, uint32_t low, uint32_t below,
-                                draw_mem *mem)
+                                sample_mem *mem)
 {
     uint64_t sum = 0;
     for (int i = threadIdx.x; i < n; i += THREADS) {
@@ -167,7 +168,7 @@ static __device__ __forceinline__ bool kept(const float *s, int i, boundary b)
 
 /* p[i] = probability among the keys from `low`, rounded to float; 0 for the others. */
 static __device__ void probabilities(float *p, const float *s, int n, uint32_t low, float top,
-                                     draw_mem *mem)
+                                     sample_mem *mem)
 {
     double part = 0;
     for (int i = threadIdx.x; i < n; i += THREADS) {
@@ -180,7 +181,7 @@ static __device__ void probabilities(float *p, const float *s, int n, uint32_t l
 }
 
 static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low, float top,
-                                   float cut, draw_mem *mem)
+                                   float cut, sample_mem *mem)
 {
     boundary b = {low, n};
     if (!(cut > 0.0f)) return b;
@@ -218,8 +219,8 @@ static __device__ bool better(double v, uint32_t k, int id, double w, uint32_t k
     return k != kw ? k > kw : id < idw;
 }
 
-static __device__ int race(const float *s, int n, boundary b, float top, const struct cu_draw &d,
-                           uint32_t position, draw_mem *mem)
+static __device__ int race(const float *s, int n, boundary b, float top,
+                           const struct cu_sample_row &d, uint32_t position, sample_mem *mem)
 {
     double part = 0, best = -1;
     uint32_t best_key = 0;
@@ -264,17 +265,17 @@ static __device__ int race(const float *s, int n, boundary b, float top, const s
 }
 
 __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, int64_t ld, int vocab,
-                                                         float *work, const struct cu_draws draws)
+                                                         float *work, const struct cu_samples rows)
 {
-    __shared__ draw_mem mem;
-    const struct cu_draw &d = draws.d[blockIdx.x];
+    __shared__ sample_mem mem;
+    const struct cu_sample_row &d = rows.d[blockIdx.x];
     const float *l = logits + blockIdx.x * ld;
     float *s = work + (int64_t)blockIdx.x * 2 * vocab, *p = s + vocab, most = -INFINITY;
     const int n = d.strict || d.codes > vocab ? vocab : d.codes;
     int bad = 0, id = 0;
     dep_launch();
     dep_wait();
-    const int drawn = d.state[AR_SAMPLED];
+    const int sampled = d.state[AR_SAMPLED];
     for (int i = threadIdx.x; i < n; i += THREADS) {
         s[i] = l[i] / d.temperature;
         bad |= s[i] != s[i];
@@ -283,24 +284,24 @@ __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, in
     const float top = block_max(most, mem.top);
     const uint64_t faults = block_sum((uint64_t)bad, mem.sum); /* its barriers publish s, too */
     const bool well = !faults && top > -INFINITY && top < INFINITY;
-    if (d.forced) {
-        id = d.forced[drawn];
+    if (d.teacher_forced) {
+        id = d.teacher_forced[sampled];
     } else if (well) {
         const uint32_t low = d.top_k > 0 && d.top_k < n ? kth_key(s, n, d.top_k, &mem) : 0;
-        id = race(s, n, nucleus(s, p, n, low, top, d.cut, &mem), top, d, (uint32_t)drawn, &mem);
+        id = race(s, n, nucleus(s, p, n, low, top, d.cut, &mem), top, d, (uint32_t)sampled, &mem);
     }
     if (threadIdx.x) return;
-    const bool wrong = id < 0 || (!d.forced && (!well || id >= d.codes));
+    const bool wrong = id < 0 || (!d.teacher_forced && (!well || id >= d.codes));
     id = id < 0 ? 0 : id;
-    if (wrong && !d.state[AR_BAD]) d.state[AR_BAD] = 1 + drawn;
-    d.tokens[drawn] = id;
+    if (wrong && !d.state[AR_BAD]) d.state[AR_BAD] = 1 + sampled;
+    d.tokens[sampled] = id;
     d.state[AR_NEXT] = id;
-    d.state[AR_SAMPLED] = drawn + 1;
+    d.state[AR_SAMPLED] = sampled + 1;
     d.state[AR_LEN] += d.advance;
 }
 
 void cu_sample(const struct cu_queue *q, const float *logits, int64_t ld, int vocab, float *work,
-               const struct cu_draws *d)
+               const struct cu_samples *d)
 {
     if (d->n) launch(sample_kernel, dim3(d->n), dim3(THREADS), 0, q, logits, ld, vocab, work, *d);
 }

@@ -1,4 +1,4 @@
-/* cases - every operation of ops.h on both devices of a pair, at shapes that cross every tile and vector. */
+/* cases - every operation of ops.h on both devices of a pair, at shapes that cross all tiles. */
 #include "test/simt/pair.h"
 
 #include "proto/limits.h"

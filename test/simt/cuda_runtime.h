@@ -32,12 +32,12 @@ struct cudaDeviceProp {
     int major, minor, multiProcessorCount;
 };
 
-/* For tests. So many cards of so much memory each (0: 8 GB); put_off: what goes to a card's second
- * stream happens when somebody waits for it. From the start: one card, at once. */
-void simt_set(int cards, size_t bytes, int put_off);
+/* For tests. So many GPUs of so much memory each (0: 8 GB); put_off: what goes to a GPU's second
+ * stream happens when it is waited for. From the start: one GPU, at once. */
+void simt_set(int gpus, size_t bytes, int put_off);
 /* The n-th call from now fails with e (0: the next), once. */
 void simt_fail_after(int n, cudaError_t e);
-/* The n-th piece of work from now (launch, copy) breaks its card: every call fails with e until a
+/* The n-th piece of work from now (launch, copy) breaks its GPU: every call fails with e until a
  * reset, and the first `resets` of those fail too. n < 0: never. */
 void simt_break_after(int n, cudaError_t e, int resets);
 int simt_blocks(void); /* of memory, alive */

@@ -1,9 +1,9 @@
-/* runtime - cuda_runtime.h on host memory: cards, streams, recording, faults.
+/* runtime - cuda_runtime.h on host memory: GPUs, streams, recording, faults.
  *
- * Every card counts its blocks, so a reset gives them back as a real one does. A broken card
+ * Every GPU counts its blocks, so a reset gives them back as a real one does. A broken GPU
  * answers every call with its error until it is reset; a lost one does not even take a reset for a
- * while. A stream that was not created first on its card is lazy, if so wanted: its copies happen
- * when somebody waits for them, which shows who forgot to. */
+ * while. A stream that was not created first on its GPU is lazy, if so wanted: its copies happen
+ * when they are waited for, which shows a wait that is missing. */
 #include "test/simt/cuda_runtime.h"
 #include "test/simt/simt.h"
 
@@ -42,16 +42,16 @@ struct simt_event {
     unsigned long at;
 };
 
-struct card {
+struct gpu {
     std::set<void *> blocks;
     int streams;
     cudaError_t broken;
     int lost; /* resets that fail */
 };
 
-enum { CARDS = 8 };
-static card cards[CARDS];
-static int n_cards = 1, fail_in = -1, break_in = -1, break_lost, waits;
+enum { GPUS = 8 };
+static gpu gpus[GPUS];
+static int n_gpus = 1, fail_in = -1, break_in = -1, break_lost, waits;
 static bool lazy;
 static size_t memory = (size_t)8 << 30;
 static cudaError_t fail_with, break_with;
@@ -64,17 +64,17 @@ static thread_local simt_stream *capturing;
 
 static cudaError_t answer(void)
 {
-    if (cards[now].broken != cudaSuccess) return last = cards[now].broken;
+    if (gpus[now].broken != cudaSuccess) return last = gpus[now].broken;
     if (fail_in < 0 || fail_in-- > 0) return cudaSuccess;
     return last = fail_with;
 }
 
-/* A piece of work: may be the one that breaks the card. */
+/* A piece of work: may be the one that breaks the GPU. */
 static cudaError_t work(void)
 {
     if (break_in >= 0 && break_in-- == 0) {
-        cards[now].broken = break_with;
-        cards[now].lost = break_lost;
+        gpus[now].broken = break_with;
+        gpus[now].lost = break_lost;
     }
     return answer();
 }
@@ -134,7 +134,7 @@ void simt_break_after(int n, cudaError_t e, int resets)
 void simt_set(int count, size_t bytes, int put_off)
 {
     LOCK;
-    n_cards = count;
+    n_gpus = count;
     memory = bytes ? bytes : (size_t)8 << 30;
     lazy = put_off;
 }
@@ -143,7 +143,7 @@ int simt_blocks(void)
 {
     LOCK;
     size_t n = 0;
-    for (const card &c : cards)
+    for (const gpu &c : gpus)
         n += c.blocks.size();
     return (int)n;
 }
@@ -156,8 +156,8 @@ int simt_waits(void)
 cudaError_t cudaGetDeviceCount(int *n)
 {
     LOCK;
-    *n = n_cards;
-    return fail_in >= 0 && cards[now].broken == cudaSuccess ? answer() : cudaSuccess;
+    *n = n_gpus;
+    return fail_in >= 0 && gpus[now].broken == cudaSuccess ? answer() : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int i)
@@ -170,7 +170,7 @@ cudaError_t cudaSetDevice(int i)
 cudaError_t cudaDeviceReset(void)
 {
     LOCK;
-    card &c = cards[now];
+    gpu &c = gpus[now];
     if (c.lost > 0) {
         c.lost--;
         return last = c.broken;
@@ -204,7 +204,7 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total)
 cudaError_t cudaGetLastError(void)
 {
     LOCK;
-    cudaError_t e = cards[now].broken != cudaSuccess ? cards[now].broken : last;
+    cudaError_t e = gpus[now].broken != cudaSuccess ? gpus[now].broken : last;
     last = cudaSuccess;
     return e;
 }
@@ -222,16 +222,16 @@ cudaError_t cudaMalloc(void **p, size_t n)
     *p = aligned_alloc(256, (n + 255) / 256 * 256);
     if (!*p) return cudaErrorMemoryAllocation;
     if (n <= (size_t)1 << 26) memset(*p, 0xff, n);
-    cards[now].blocks.insert(*p);
+    gpus[now].blocks.insert(*p);
     return cudaSuccess;
 }
 
-/* A broken card gives nothing back: its reset does. */
+/* A broken GPU gives nothing back: its reset does. */
 cudaError_t cudaFree(void *p)
 {
     LOCK;
-    if (cards[now].broken != cudaSuccess) return last = cards[now].broken;
-    if (cards[now].blocks.erase(p)) free(p);
+    if (gpus[now].broken != cudaSuccess) return last = gpus[now].broken;
+    if (gpus[now].blocks.erase(p)) free(p);
     return cudaSuccess;
 }
 
@@ -278,14 +278,14 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
     LOCK;
     *s = new simt_stream();
-    (*s)->lazy = lazy && cards[now].streams++ > 0;
+    (*s)->lazy = lazy && gpus[now].streams++ > 0;
     return answer();
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
     LOCK;
-    cards[now].streams -= cards[now].streams > 0;
+    gpus[now].streams -= gpus[now].streams > 0;
     delete s;
     return cudaSuccess;
 }

@@ -146,7 +146,7 @@ static void prepare(int i)
                  (unsigned)i / (blockDim.x * blockDim.y));
 }
 
-/* Everybody of [from, to) who has not ended waits at w, and somebody does. */
+/* All threads of [from, to) that have not ended wait at w, and there is one. */
 static int all_at(int from, int to, enum wait w)
 {
     int any = 0;

@@ -1,7 +1,7 @@
 /* The whole engine on an emulated GPU: pictures of the small models, drawn by the CUDA device.
  *
- * Catches: a stage that differs from the CPU device's, a picture that depends on its company or on a recording,
- * a prior that waits for the host, tokens shown before they are drawn, memory that leaks. */
+ * Catches: a stage that differs from the CPU device's, a picture that depends on its batch or on a
+ * capture, a prior that waits for the host, tokens shown before they are sampled, leaks. */
 #include "kernels/cuda/cuda.h"
 #include "kernels/engine/engine.h"
 #include "test/simt/cuda_runtime.h"
@@ -66,8 +66,8 @@ static double psnr(const uint8_t *a, const uint8_t *b)
     return sum > 0 ? 10 * log10(255.0 * 255 * BYTES / sum) : 99;
 }
 
-/* Until two tokens before the last: between two of them nobody waits for the stream, and a preview shows a few tokens
- * less than were asked for. */
+/* Until two tokens before the last: between two of them the host does not wait for the stream, and
+ * a preview shows a few tokens less than were asked for. */
 static void run_ahead(struct glm *g, struct glm_run *r)
 {
     static uint8_t rgb[BYTES];

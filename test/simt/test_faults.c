@@ -1,8 +1,8 @@
 /* A worker with the real engine on an emulated GPU that breaks: every job ends once,
- * the card comes back.
+ * the GPU comes back.
  *
- * Catches an engine that hangs or leaks on a broken card, a reset that is forgotten, weights that
- * are not loaded again, a failure for want of memory that takes the card with it,
+ * Catches an engine that hangs or leaks on a broken GPU, a reset that is forgotten, weights that
+ * are not loaded again, a failure for want of memory that takes the GPU with it,
  * and a worker that takes its neighbour along. */
 #include "server/base/clock.h"
 #include "server/events.h"
@@ -86,7 +86,7 @@ static void expect(enum note_kind kind, int device)
     assert_int_equal(n.device, device);
 }
 
-/* The card works: a few quanta of a job, which is then dropped (whole pictures are slow here;
+/* The GPU works: a few quanta of a job, which is then dropped (whole pictures are slow here;
  * test_residency has them). */
 static void works(int which, uint64_t job)
 {
@@ -112,7 +112,7 @@ static void breaks(int which, uint64_t job)
     worker_release(worker[which]);
 }
 
-static void a_broken_card_comes_back(void **state)
+static void a_broken_gpu_comes_back(void **state)
 {
     const int before = simt_blocks();
     (void)state;
@@ -143,8 +143,8 @@ static void a_broken_card_comes_back(void **state)
     assert_int_equal(simt_blocks(), before);
 }
 
-/* Two cards are two workers: one is away, the other one goes on. */
-static void two_cards_are_two_workers(void **state)
+/* Two GPUs are two workers: one is away, the other one goes on. */
+static void two_gpus_are_two_workers(void **state)
 {
     glm_device names[LIMIT_DEVICES];
     struct fail f;
@@ -175,8 +175,8 @@ static void two_cards_are_two_workers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_broken_card_comes_back),
-        cmocka_unit_test(two_cards_are_two_workers),
+        cmocka_unit_test(a_broken_gpu_comes_back),
+        cmocka_unit_test(two_gpus_are_two_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

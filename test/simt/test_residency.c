@@ -1,8 +1,9 @@
-/* The engine on an emulated GPU that is too small: whatever mode, the bytes of a picture are the same.
+/* The engine on an emulated GPU that is too small: the bytes of a picture are the same in all
+ * modes.
  *
- * Copies of weights are put off until somebody waits for them, so a layer that is used before it has come, or that was
- * overwritten, shows in the picture. Catches a group that nobody asks for, a recorded step that is repeated over other
- * weights, a plan that is not what the card then holds. */
+ * Copies of weights happen only when they are waited for, so a layer that is used before it has
+ * come, or that was overwritten, shows in the picture. Catches a group that is not fetched, a
+ * captured step that is repeated over other weights, a plan that is not what the GPU then holds. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
 #include "kernels/engine/engine.h"
@@ -19,7 +20,7 @@ enum { SIDE = 32, PIXELS = SIDE * SIDE * 3, TOKENS = 6, BYTES = PIXELS + 4 * TOK
 
 static const char MODEL[] = "test/golden/plain/model";
 
-static struct glm *open_card(uint64_t vram, struct fail *f)
+static struct glm *open_gpu(uint64_t vram, struct fail *f)
 {
     struct glm *g = NULL;
     const struct glm_opts o = {.model = MODEL, .device = "cuda", .type = GLM_BF16, .vram = vram};
@@ -67,8 +68,8 @@ static void end(struct glm_run *r, uint8_t rgb[BYTES])
     glm_run_free(r);
 }
 
-/* Two pictures, one after the other where there is no room for both; else the second one is some quanta behind and asks
- * for its layers in between. */
+/* Two pictures, one after the other where there is no room for both; else the second one is some
+ * quanta behind and asks for its layers in between. */
 static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 {
     struct glm_run *r[2] = {start(g, 0), NULL};
@@ -91,7 +92,7 @@ static void modes_change_nothing(void **state)
     int seen[RESIDENCY_NONE + 1] = {0};
     (void)state;
     const int before = simt_blocks();
-    struct glm *g = open_card(0, &f);
+    struct glm *g = open_gpu(0, &f);
     if (!g) fail_msg("%s", f.message);
     assert_null(g->stages.offload);
     draw(g, all);
@@ -100,7 +101,7 @@ static void modes_change_nothing(void **state)
     const uint64_t least = t.least, whole = stages_bytes(&g->stages) + least;
     glm_close(g);
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
-        g = open_card(cuda_sizes_total(usable), &f);
+        g = open_gpu(cuda_sizes_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
         const enum residency_mode mode =
             g->stages.offload ? g->stages.offload->plan.mode : RESIDENCY_ALL;
@@ -118,21 +119,21 @@ static void modes_change_nothing(void **state)
     }
     for (int m = RESIDENCY_ALL; m < RESIDENCY_NONE; m++)
         assert_true(seen[m] > 0);
-    g = open_card(cuda_sizes_total(least) - 4096, &f);
+    g = open_gpu(cuda_sizes_total(least) - 4096, &f);
     assert_null(g);
     assert_int_equal(f.code, ERR_TOO_BIG_FOR_DEVICE);
     assert_non_null(strstr(f.hint, "a card with at least"));
     assert_int_equal(simt_blocks(), before);
 }
 
-/* catches: a card that comes back with other weights, or draws what was lost with other bytes */
+/* catches: a GPU that comes back with other weights, or draws what was lost with other bytes */
 static void what_was_lost_is_drawn_again(void **state)
 {
     static uint8_t rgb[2][BYTES], again[2][BYTES];
     struct fail f;
     (void)state;
     const int before = simt_blocks();
-    struct glm *g = open_card(0, &f);
+    struct glm *g = open_gpu(0, &f);
     if (!g) fail_msg("%s", f.message);
     draw(g, rgb);
     struct glm_run *r = start(g, 0);
@@ -144,7 +145,7 @@ static void what_was_lost_is_drawn_again(void **state)
     glm_run_free(r);
     glm_close(g);
     assert_int_equal(simt_blocks(), before);
-    g = open_card(0, &f);
+    g = open_gpu(0, &f);
     if (!g) fail_msg("%s", f.message);
     draw(g, again);
     assert_memory_equal(rgb, again, sizeof rgb);
