@@ -26,6 +26,7 @@ int session_new(struct session **out, struct hub *hub, void (*want_write)(void *
                 struct fail *f)
 {
     struct session *s = calloc(1, sizeof *s);
+
     *out = s;
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
     s->hub = hub;

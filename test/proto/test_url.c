@@ -13,8 +13,9 @@
 /* catches: a writer and a reader that disagree */
 static void there_and_back(void **state)
 {
-    (void)state;
     char url[URL_TEXT], digest[URL_DIGEST];
+
+    (void)state;
     url_picture(HEX, url);
     assert_string_equal(url, "/i/" HEX ".png");
     assert_true(url_picture_parse(url, digest));
@@ -24,7 +25,6 @@ static void there_and_back(void **state)
 /* catches: a second address of one picture, a path that leaves the folder */
 static void only_one_form(void **state)
 {
-    (void)state;
     static const char *const bad[] = {"",
                                       "/i/",
                                       "/i/" HEX,
@@ -38,6 +38,8 @@ static void only_one_form(void **state)
                                       "/i/A0112233445566778899aabbccddeeff"
                                       "00112233445566778899aabbccddeeff.png"};
     char digest[URL_DIGEST] = "untouched";
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (url_picture_parse(bad[i], digest)) fail_msg("%s was taken", bad[i]);
     assert_string_equal(digest, "untouched");
@@ -49,5 +51,6 @@ int main(void)
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(only_one_form),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

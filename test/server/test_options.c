@@ -31,8 +31,10 @@ static int read_with(struct options *c, enum options_command command, const char
 static const char *ini(const char *text)
 {
     static char path[64];
+    int fd;
+
     snprintf(path, sizeof path, "/tmp/darkroom-options-XXXXXX");
-    int fd = mkstemp(path);
+    fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
     return path;
@@ -41,8 +43,9 @@ static const char *ini(const char *text)
 /* catches: a default that differs from the one in the help, a field left unset */
 static void defaults(void **state)
 {
-    (void)state;
     struct options c;
+
+    (void)state;
     assert_int_equal(read_with(&c, OPTIONS_SERVE, "", NULL), 0);
     assert_string_equal(c.host, "127.0.0.1");
     assert_int_equal(c.port, 7860);
@@ -57,8 +60,9 @@ static void defaults(void **state)
 /* catches: a number written into a member of another width, a range that its member cannot hold */
 static void widths(void **state)
 {
-    (void)state;
     struct options c;
+
+    (void)state;
     assert_int_equal(read_with(&c, OPTIONS_GENERATE, "x --seed 9007199254740991", NULL), 0);
     assert_int_equal(c.seed, 9007199254740991);
     assert_true(c.guidance == -1 && !c.strict);
@@ -76,11 +80,12 @@ static void widths(void **state)
 /* catches: the last reader winning instead of the strongest place */
 static void precedence(void **state)
 {
-    (void)state;
     struct options c;
     const char *path = ini("port = 1111\nqueue = 5\nopen = yes\nsteps = 7\n");
     char file[128],
         *env[] = {file, (char[]){"DARKROOM_PORT=2222"}, (char[]){"DARKROOM_JOB_SECONDS=44"}, NULL};
+
+    (void)state;
     snprintf(file, sizeof file, "DARKROOM_CONFIG=%s", path);
     assert_int_equal(read_with(&c, OPTIONS_SERVE, "--port 3333", env), 0);
     assert_int_equal(c.port, 3333);
@@ -98,6 +103,7 @@ static void expect(enum options_command command, const char *flags, char **env, 
 {
     struct options c;
     int err = read_with(&c, command, flags, env);
+
     if (err != ERR_USAGE || !strstr(fail.message, says))
         fail_msg("%s: %d '%s' lacks '%s'", flags, err, fail.message, says);
     options_free(&c);
@@ -106,8 +112,9 @@ static void expect(enum options_command command, const char *flags, char **env, 
 /* catches: an error that does not name the flag, the variable, the range or the value */
 static void bad_values(void **state)
 {
-    (void)state;
     char *env[] = {(char[]){"DARKROOM_QUEUE=many"}, NULL};
+
+    (void)state;
     expect(OPTIONS_SERVE, "--port 70000", NULL,
            "--port must be a whole number from 0 to 65535, not '70000'");
     expect(OPTIONS_SERVE, "--port 80x", NULL, "'80x'");
@@ -135,6 +142,7 @@ static void bad_file(const char *text, const char *says)
 {
     char flags[128];
     const char *path = ini(text);
+
     snprintf(flags, sizeof flags, "--config %s", path);
     expect(OPTIONS_SERVE, flags, NULL, says);
     unlink(path);
@@ -144,8 +152,9 @@ static void bad_file(const char *text, const char *says)
  * that cannot be read taken for an empty one */
 static void bad_files(void **state)
 {
-    (void)state;
     char longline[600] = "# short\nmodel = ";
+
+    (void)state;
     memset(longline + strlen(longline), 'x', 500);
     bad_file("# fine\n\nprot = 1\n", ":3: there is no option 'prot'");
     bad_file("port = 1\nport = 2\n", ":2: 'port' is given a second time");
@@ -160,23 +169,25 @@ static void bad_files(void **state)
 /* catches: an option that exists but is missing from help or docs */
 static void help_lists_all(void **state)
 {
-    (void)state;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
+    struct options c;
+
+    (void)state;
     for (int i = 0; i < OPTIONS_COMMANDS; i++)
         options_help((enum options_command)i, out);
     options_write_doc(out);
     fclose(out);
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
         char flag[64], row[64];
+
         snprintf(flag, sizeof flag, "--%s", o->name);
         snprintf(row, sizeof row, "| `--%s", o->name);
         assert_non_null(strstr(text, flag));
         assert_non_null(strstr(text, row));
     }
     free(text);
-    struct options c;
     assert_int_equal(read_with(&c, OPTIONS_TRACE, "--help", NULL), 0);
     assert_true(c.help);
     options_free(&c);
@@ -186,10 +197,11 @@ static void help_lists_all(void **state)
  * `build/darkroom options > server/OPTIONS.md` */
 static void docs_are_current(void **state)
 {
-    (void)state;
     char *want = NULL, have[32768] = "";
     size_t len = 0;
     FILE *out = open_memstream(&want, &len), *in = fopen("server/OPTIONS.md", "r");
+
+    (void)state;
     if (!in) fail_msg("server/OPTIONS.md is not there (tests run in the repository's root)");
     assert_true(fread(have, 1, sizeof have - 1, in) > 0);
     fclose(in);
@@ -203,16 +215,18 @@ static void docs_are_current(void **state)
  * its three places does not know */
 static void sizes_have_units(void **state)
 {
+    struct options c;
+
     static const struct {
         const char *text;
         int64_t bytes;
     } size[] = {{"16G", 16LL << 30},  {"24576m", 24LL << 30}, {"1.5GiB", 3LL << 29},
                 {"80GB", 80LL << 30}, {"4096", 4096},         {"0", 0}};
-    struct options c;
 
     (void)state;
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         char flag[64], variable[64], *env[] = {variable, NULL};
+
         snprintf(flag, sizeof flag, "--vram %s", size[i].text);
         snprintf(variable, sizeof variable, "DARKROOM_VRAM=%s", size[i].text);
         assert_int_equal(read_with(&c, OPTIONS_PLAN, flag, NULL), 0);
@@ -232,5 +246,6 @@ int main(void)
         cmocka_unit_test(sizes_have_units), cmocka_unit_test(bad_files),
         cmocka_unit_test(help_lists_all),   cmocka_unit_test(docs_are_current),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

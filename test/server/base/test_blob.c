@@ -1,4 +1,4 @@
-/* test_blob - a message lives exactly as long as somebody holds it, on any thread. */
+/* test_blob - a message is freed with its last reference, on whichever thread. */
 #include "server/base/blob.h"
 
 #include <setjmp.h>

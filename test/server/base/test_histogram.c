@@ -11,8 +11,9 @@
 /* catches: a value on a bound in the wrong bucket, one that is lost above the last */
 static void buckets(void **state)
 {
-    (void)state;
     struct histogram l = {0};
+
+    (void)state;
     assert_int_equal(histogram_quantile(&l, 0.99), 0);
     histogram_add(&l, -5);
     histogram_add(&l, 250);
@@ -30,5 +31,6 @@ static void buckets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(buckets)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

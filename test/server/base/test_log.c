@@ -13,8 +13,10 @@
 /* catches: a gate that never opens again, that lets a flood through, or loses count */
 static void gate(void **state)
 {
-    (void)state;
     struct log_bucket g;
+    int passed;
+
+    (void)state;
     log_bucket_init(&g, 3, 2);
     for (int i = 0; i < 3; i++)
         assert_int_equal(log_bucket_take(&g, 1000), 0);
@@ -24,7 +26,7 @@ static void gate(void **state)
     assert_int_equal(log_bucket_take(&g, 1500), 1000001);
     assert_int_equal(log_bucket_take(&g, 1500), -1);
     assert_int_equal(log_bucket_take(&g, 900), -1); /* a clock that steps back */
-    int passed = 0;
+    passed = 0;
     for (int i = 0; i < 10; i++)
         passed += log_bucket_take(&g, INT64_MAX / 2) >= 0;
     assert_int_equal(passed, 3);
@@ -33,11 +35,14 @@ static void gate(void **state)
 /* catches: escape sequences, forged lines, a level that is not obeyed, an over-long line */
 static void lines(void **state)
 {
-    (void)state;
     int pipes[2];
     static char text[8192], big[4000];
-    assert_int_equal(pipe(pipes), 0);
     struct log l;
+    size_t n;
+    int newlines;
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
     log_init(&l, pipes[1], LOG_INFO);
     log_info(&l, "user %s", "x\x1b[2J\nforged");
     log_debug(&l, "invisible");
@@ -47,14 +52,14 @@ static void lines(void **state)
     log_error(NULL, "nowhere");
     log_destroy(&l);
     close(pipes[1]);
-    size_t n = 0;
+    n = 0;
     for (ssize_t got; (got = read(pipes[0], text + n, sizeof text - 1 - n)) > 0;)
         n += (size_t)got;
     close(pipes[0]);
     assert_non_null(strstr(text, "Z info  user x?[2J?forged\n"));
     assert_non_null(strstr(text, "Z warn  library line\n"));
     assert_null(strstr(text, "invisible"));
-    int newlines = 0;
+    newlines = 0;
     for (char *s = text; *s; s++)
         newlines += *s == '\n';
     assert_int_equal(newlines, 3);
@@ -62,20 +67,22 @@ static void lines(void **state)
     assert_int_equal(log_level_parse("loud"), -1);
 }
 
-/* catches: a service that stands still because nobody reads what it says */
+/* catches: a service that blocks because its log is not read */
 static void nobody_reads(void **state)
 {
-    (void)state;
     int pipes[2];
     static char text[1 << 20], big[900];
     struct log l;
+    ssize_t n;
+
+    (void)state;
     assert_int_equal(pipe(pipes), 0);
     log_init(&l, pipes[1], LOG_INFO);
     memset(big, 'b', sizeof big - 1);
     alarm(20); /* a write that blocks ends the test */
     for (int i = 0; i < 200; i++)
         log_info(&l, "%s", big);
-    ssize_t n = read(pipes[0], text, sizeof text);
+    n = read(pipes[0], text, sizeof text);
     assert_in_range(n, 32768, 65536);
     log_info(&l, "again");
     n = read(pipes[0], text, sizeof text - 1);
@@ -96,5 +103,6 @@ int main(void)
         cmocka_unit_test(lines),
         cmocka_unit_test(nobody_reads),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

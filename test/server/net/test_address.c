@@ -8,9 +8,12 @@
 
 #include <cmocka.h>
 
-/* catches: listening to the world without being told to */
+/* catches: listening beyond this machine without --open */
 static void exposure(void **state)
 {
+    struct address a;
+    struct fail f;
+
     (void)state;
     const struct {
         const char *host;
@@ -18,8 +21,6 @@ static void exposure(void **state)
     } cases[] = {{"127.0.0.1", true}, {"127.8.9.1", true}, {"localhost", true},
                  {"::1", true},       {"0.0.0.0", false},  {"::", false},
                  {"10.1.2.3", false}, {"fe80::1", false},  {"::ffff:127.0.0.1", true}};
-    struct address a;
-    struct fail f;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(address_parse(cases[i].host, 7860, &a, &f), 0);
         assert_int_equal(address_local(&a), cases[i].local);
@@ -33,5 +34,6 @@ static void exposure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(exposure)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,16 +17,19 @@
 /* catches: a preset that the model, the limits or the step refuse; a model without its own size */
 static void sizes(void **state)
 {
-    (void)state;
     const int cases[][3] = {
         {256, 256, 512}, {1024, 1024, 2048}, {96, 96, 96}, {64, 256, 512}, {64, 64, 64}};
+
+    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct answer_size out[HELLO_SIZES];
         int n = hello_sizes(cases[i][0], cases[i][1], cases[i][2], out), own = 0;
+
         assert_true(n >= 1);
         for (int k = 0; k < n; k++) {
             int longest = out[k].width > out[k].height ? out[k].width : out[k].height;
             int shortest = out[k].width + out[k].height - longest;
+
             assert_true(longest <= cases[i][2] && shortest >= LIMIT_SIDE_MIN);
             assert_true(longest <= shortest * LIMIT_ASPECT_MAX);
             assert_int_equal(longest % LIMIT_SIDE_STEP + shortest % LIMIT_SIDE_STEP, 0);
@@ -39,8 +42,10 @@ static void sizes(void **state)
 static void write_file(const char *folder, const char *name, const char *text)
 {
     char path[128];
+    FILE *out;
+
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *out = fopen(path, "w");
+    out = fopen(path, "w");
     assert_non_null(out);
     fputs(text, out);
     fclose(out);
@@ -50,16 +55,18 @@ static void write_file(const char *folder, const char *name, const char *text)
  * no preset at all after a bad file */
 static void sizes_of_the_model(void **state)
 {
-    (void)state;
     char folder[] = "/tmp/darkroom-hello-XXXXXX", command[64];
     struct glm_info info = {.side_max = 512, .default_width = 256, .default_height = 256};
     const char *bad[] = {"{", "[]", "[1, [], [256], [\"a\", \"b\"]]",
                          "[[1024, 256], [0, 0], [250, 256]]"};
     struct answer_size usual[HELLO_SIZES];
     struct hello h;
+    int n;
+
+    (void)state;
     assert_non_null(mkdtemp(folder));
     hello_init(&h);
-    int n = hello_sizes(256, 256, 512, usual);
+    n = hello_sizes(256, 256, 512, usual);
     for (size_t i = 0; i < 4; i++) {
         write_file(folder, "sizes.json", bad[i]);
         hello_model(&h, &info, folder);
@@ -79,7 +86,7 @@ static void sizes_of_the_model(void **state)
  * a crash on a bad file */
 static void message(void **state)
 {
-    (void)state;
+    const char *bad[] = {"{", "{\"a\":1}", "[1, null, []]", ""};
     char folder[] = "/tmp/darkroom-hello-XXXXXX", command[64];
     struct glm_info info = {.model = "m",
                             .side_max = 512,
@@ -90,9 +97,12 @@ static void message(void **state)
     struct answer_hello say = {
         .version = "1", .model = "m", .device = "d", .dtype = "f32", .why_cap = "w"};
     struct hello h;
+    struct blob *b;
+    json_t *all, *defaults;
+
+    (void)state;
     assert_non_null(mkdtemp(folder));
     hello_init(&h);
-    const char *bad[] = {"{", "{\"a\":1}", "[1, null, []]", ""};
     for (size_t i = 0; i < 4; i++) {
         write_file(folder, "examples.json", bad[i]);
         hello_model(&h, &info, folder);
@@ -100,11 +110,11 @@ static void message(void **state)
     }
     write_file(folder, "examples.json", "[\"one\", 2, \"\xe4\xb8\x89\"]");
     hello_model(&h, &info, folder);
-    struct blob *b = hello_blob(&h, &say);
+    b = hello_blob(&h, &say);
     assert_non_null(b);
-    json_t *all = json_loadb((const char *)b->data, b->len, JSON_REJECT_DUPLICATES, NULL);
+    all = json_loadb((const char *)b->data, b->len, JSON_REJECT_DUPLICATES, NULL);
     assert_int_equal(json_array_size(json_object_get(all, "examples")), 2);
-    json_t *defaults = json_object_get(all, "defaults");
+    defaults = json_object_get(all, "defaults");
     assert_int_equal(json_integer_value(json_object_get(defaults, "width")), 256);
     assert_int_equal(json_integer_value(json_object_get(defaults, "steps")), 20);
     assert_true(json_number_value(json_object_get(defaults, "guidance")) == 1.25);
@@ -120,5 +130,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(sizes_of_the_model), cmocka_unit_test(message)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_store - what was said to be stored is there after a restart, in order, whole,
- * and nothing else is. */
+/* test_store - what was confirmed as stored is there after a restart, in order, whole, and
+ * nothing else is. */
 #include "server/store/store.h"
 
 #include "server/events.h"
@@ -33,6 +33,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     char command[128];
+
     (void)state;
     mbox_destroy(&box);
     snprintf(command, sizeof command, "rm -rf %s", folder);
@@ -42,11 +43,12 @@ static int tear_down(void **state)
 static struct store *open_store(void)
 {
     struct store *s;
+
     if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
     return s;
 }
 
-/* Take n answers; each must have this code. */
+/* Take n events; each must have this code. */
 static void expect_stored(int n, enum err code)
 {
     while (n > 0)
@@ -76,6 +78,7 @@ static struct hub_row row_of(uint64_t job, uint64_t order)
 static struct hub_row done_row(uint64_t job, uint64_t order, const char *digest)
 {
     struct hub_row row = row_of(job, order);
+
     row.state = STATE_DONE;
     row.result_seq = 600;
     row.end_seq = 601;
@@ -111,17 +114,24 @@ static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899a
 /* catches: a lost row or field, a broken order, ids beyond 2^63, a start that is not counted */
 static void survives_restart(void **state)
 {
-    (void)state;
-    struct store *s = open_store();
-    assert_int_equal(store_boot(s), 1);
     const uint64_t ids[] = {0xffffffffffffffffULL, 5, 0x8000000000000000ULL, 2};
+    struct store *s = open_store();
+    struct blob *file;
+    struct hub_row done, failed;
+    struct fail why;
+    struct seen seen, few;
+    int64_t n_done, n_failed, n_cancelled;
+
+    (void)state;
+    assert_int_equal(store_boot(s), 1);
     for (uint64_t i = 0; i < 4; i++) {
         struct hub_row row = row_of(ids[i], i + 1);
+
         store_accept(s, &row);
     }
-    struct blob *file = blob_copy("hello", 5);
-    struct hub_row done = done_row(5, 2, HEX), failed = row_of(2, 4);
-    struct fail why;
+    file = blob_copy("hello", 5);
+    done = done_row(5, 2, HEX);
+    failed = row_of(2, 4);
     fail_field(&why, ERR_TIMEOUT, "steps", "It took too long.");
     failed.state = STATE_FAILED;
     failed.end_seq = 9;
@@ -133,8 +143,7 @@ static void survives_restart(void **state)
     store_close(s);
 
     s = open_store();
-    struct seen seen = {0};
-    int64_t n_done, n_failed, n_cancelled;
+    seen = (struct seen){0};
     assert_int_equal(store_boot(s), 2);
     assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
     assert_int_equal(seen.n, 4);
@@ -149,7 +158,7 @@ static void survives_restart(void **state)
     assert_string_equal(seen.message, "It took too long.");
     assert_int_equal(store_counts(s, &n_done, &n_failed, &n_cancelled, &fail), 0);
     assert_int_equal(n_done * 100 + n_failed * 10 + n_cancelled, 110);
-    struct seen few = {0};
+    few = (struct seen){0};
     assert_int_equal(store_restore(s, 1, see, &few, &fail), 0);
     assert_int_equal(few.n, 3); /* the two without an end, the newest with one */
     store_close(s);
@@ -160,6 +169,7 @@ static void store_hello(struct store *s)
 {
     struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
     struct blob *b = blob_copy("hello", 5);
+
     store_accept(s, &row);
     store_end(s, &done, b);
     expect_stored(2, ERR_OK);
@@ -169,11 +179,12 @@ static void store_hello(struct store *s)
 /* catches: a result that is not served, a wrong name, a picture left half written */
 static void finds_results(void **state)
 {
-    (void)state;
     char bytes[8] = "", path[256];
     struct stat st;
     struct store_file file;
     struct store *s = open_store();
+
+    (void)state;
     store_hello(s);
     assert_int_equal(store_find(s, HEX, &file, &fail), 0);
     assert_int_equal(file.bytes, 5);
@@ -198,10 +209,11 @@ static void finds_results(void **state)
 /* catches: a file that was cut or lost served under the digest of the whole one */
 static void damaged_result(void **state)
 {
-    (void)state;
     char path[256];
     struct store_file file;
     struct store *s = open_store();
+
+    (void)state;
     store_hello(s);
     assert_int_equal(store_find(s, HEX, &file, &fail), 0);
     close(file.fd);
@@ -220,8 +232,10 @@ static void damaged_result(void **state)
 static void put(const char *name, const char *bytes, size_t len)
 {
     char path[128];
+    FILE *out;
+
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *out = fopen(path, "w");
+    out = fopen(path, "w");
     assert_non_null(out);
     assert_int_equal(fwrite(bytes, 1, len, out), len);
     fclose(out);
@@ -230,9 +244,12 @@ static void put(const char *name, const char *bytes, size_t len)
 /* catches: a damaged or foreign database met with a message that does not say what to do */
 static void damaged_store(void **state)
 {
-    (void)state;
     struct store *s;
     char junk[8192];
+    char path[128];
+    sqlite3 *db;
+
+    (void)state;
     memset(junk, 'x', sizeof junk);
     put("darkroom.db", junk, sizeof junk);
     assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
@@ -241,9 +258,6 @@ static void damaged_store(void **state)
     assert_non_null(strstr(fail.hint, "--data"));
     put("darkroom.db", "", 0); /* an empty file is a store without jobs */
     store_close(open_store());
-
-    char path[128];
-    sqlite3 *db;
     snprintf(path, sizeof path, "%s/darkroom.db", folder);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "DROP TABLE jobs", NULL, NULL, NULL), 0);
@@ -255,8 +269,9 @@ static void damaged_store(void **state)
 /* catches: two servers on one folder; a lock that outlives its server */
 static void one_server_a_folder(void **state)
 {
-    (void)state;
     struct store *s = open_store(), *other;
+
+    (void)state;
     assert_int_equal(store_open(&other, folder, &box, NULL, &fail), ERR_CONFLICT);
     assert_non_null(strstr(fail.hint, "--data"));
     store_close(s);
@@ -267,23 +282,27 @@ static void one_server_a_folder(void **state)
  * or passing as stored */
 static void bad_row_stands_alone(void **state)
 {
-    (void)state;
     struct store *s = open_store();
     struct hub_row a = row_of(1, 1), twice = row_of(1, 2), b = row_of(3, 3);
+    int bad;
+    struct seen seen;
+
+    (void)state;
     store_accept(s, &a);
     expect_stored(1, ERR_OK);
     store_accept(s, &twice);
     store_accept(s, &b);
-    int bad = 0;
+    bad = 0;
     for (int n = 0; n < 2;)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n++) {
             struct loop_stored *stored = (struct loop_stored *)m;
+
             next = m->next;
             if (stored->why.code) bad++, assert_int_equal(stored->job, 1);
             free(m);
         }
     assert_int_equal(bad, 1);
-    struct seen seen = {0};
+    seen = (struct seen){0};
     assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
     assert_int_equal(seen.n, 2);
     store_close(s);
@@ -292,11 +311,13 @@ static void bad_row_stands_alone(void **state)
 /* catches: a server that does not start any more because of one damaged row */
 static void damaged_row(void **state)
 {
-    (void)state;
     char path[128];
     sqlite3 *db;
     struct store *s = open_store();
     struct hub_row a = row_of(1, 1), b = row_of(2, 2);
+    struct seen seen;
+
+    (void)state;
     store_accept(s, &a);
     store_accept(s, &b);
     expect_stored(2, ERR_OK);
@@ -305,7 +326,7 @@ static void damaged_row(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "UPDATE jobs SET spec='{' WHERE job=1", NULL, NULL, NULL), 0);
     sqlite3_close(db);
-    struct seen seen = {0};
+    seen = (struct seen){0};
     s = open_store();
     assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
     assert_int_equal(seen.n, 1);
@@ -316,9 +337,11 @@ static void damaged_row(void **state)
 /* catches: a path that leaves its folder, a missing parent, a folder that is a link */
 static void files_stay_inside(void **state)
 {
-    (void)state;
     int fd, sub;
     char path[128];
+    struct store *s;
+
+    (void)state;
     snprintf(path, sizeof path, "%s/a/b/c", folder);
     assert_int_equal(files_folder(path, &fd, &fail), 0);
     assert_int_equal(files_write(fd, "x", "1234", 4, &fail), 0);
@@ -333,7 +356,6 @@ static void files_stay_inside(void **state)
     assert_int_equal(files_read(fd, "plain", &sub, &fail), ERR_NOT_FOUND);
     close(fd);
     assert_int_equal(files_folder("/dev/null/x", &fd, &fail), ERR_IO);
-    struct store *s;
     assert_int_equal(store_open(&s, "/dev/null/x", &box, NULL, &fail), ERR_IO);
     assert_non_null(strstr(fail.hint, "/dev/null/x"));
     assert_non_null(strstr(fail.hint, "--data"));
@@ -351,5 +373,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_stay_inside, set_up, tear_down),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 static uint8_t *pixels(int w, int h)
 {
     uint8_t *rgb = malloc((size_t)w * (size_t)h * 3);
+
     for (int i = 0; i < w * h * 3; i++)
         rgb[i] = (uint8_t)(i * i / 7 + i);
     return rgb;
@@ -22,17 +23,20 @@ static uint8_t *pixels(int w, int h)
 /* catches: wrong pixels, a chunk whose CRC or place is wrong (spng checks both) */
 static void reads_back(void **state)
 {
-    (void)state;
     const int sizes[][2] = {{1, 1}, {3, 70}, {64, 32}};
+
+    (void)state;
     for (int i = 0; i < 3; i++) {
         int w = sizes[i][0], h = sizes[i][1];
         size_t len, want = (size_t)w * (size_t)h * 3;
         uint8_t *rgb = pixels(w, h), *file, *back = malloc(want);
         struct png_text texts[] = {{"prompt", "plain"}, {"other", "\xe7\xba\xa2\xe5\x9c\x86"}};
+        struct spng_text got[4];
+        uint32_t n;
+
         assert_int_equal(png_encode(rgb, w, h, texts, 2, &file, &len, NULL), 0);
         spng_ctx *ctx = spng_ctx_new(0);
-        struct spng_text got[4];
-        uint32_t n = 0;
+        n = 0;
         spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
         spng_set_png_buffer(ctx, file, len);
         assert_int_equal(spng_decode_image(ctx, back, want, SPNG_FMT_RGB8, 0), 0);
@@ -56,12 +60,13 @@ static void reads_back(void **state)
  * or bytes that differ between runs */
 static void same_request_same_bytes(void **state)
 {
-    (void)state;
     struct spec s = {(char *)(uintptr_t) "a \"sign\"", 8, 8, 3, 1.5, 42};
     struct glm_picture p = {.rgb = pixels(8, 8), .width = 8, .height = 8};
     uint8_t *a, *b;
     size_t n, m;
     char da[PNG_DIGEST_TEXT], db[PNG_DIGEST_TEXT];
+
+    (void)state;
     assert_int_equal(png_encode_spec(&p, &s, "tiny", "1.0", &a, &n, NULL), 0);
     assert_int_equal(png_encode_spec(&p, &s, "tiny", "1.0", &b, &m, NULL), 0);
     assert_int_equal(n, m);
@@ -81,8 +86,9 @@ static void same_request_same_bytes(void **state)
 /* catches: another hash or length than BLAKE2b-256 */
 static void known_digest(void **state)
 {
-    (void)state;
     char hex[PNG_DIGEST_TEXT];
+
+    (void)state;
     png_digest("abc", 3, hex);
     assert_string_equal(hex, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 }
@@ -94,5 +100,6 @@ int main(void)
         cmocka_unit_test(same_request_same_bytes),
         cmocka_unit_test(known_digest),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
