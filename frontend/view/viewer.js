@@ -15,7 +15,8 @@ const SWIPE_PX = 48;
 const LONG = 400;
 
 export class Viewer {
-  /** @param {{use: (job: Job) => void, vary: (job: Job) => void, say: (sentence: import('./announcer.js').Sentence) => void,
+  /** @param {{use: (job: Job) => void, vary: (job: Job) => void,
+   *   say: (sentence: import('./announcer.js').Sentence) => void,
    *           finished: () => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
     this.acts = acts;

@@ -18,7 +18,8 @@ suite() { # files of one suite, one process
     f=$(sed -nE 's/^(#|ℹ) fail ([0-9]+)$/\2/p' <<<"$out" | tail -1)
     p=${p:-0} f=${f:-0}
     if [ $rc -ne 0 ] && [ "$f" -eq 0 ] || [ "$p" -eq 0 ] && [ "$f" -eq 0 ]; then f=1; fi
-    [ "$f" -eq 0 ] || grep -vE '^ *(duration_ms|type:|---|\.\.\.|# Subtest|ok )|^ok ' <<<"$out" | tail -60
+    [ "$f" -eq 0 ] ||
+        grep -vE '^ *(duration_ms|type:|---|\.\.\.|# Subtest|ok )|^ok ' <<<"$out" | tail -60
     passed=$((passed + p)) failed=$((failed + f))
 }
 

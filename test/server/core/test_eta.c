@@ -179,7 +179,8 @@ static void the_range_is_earned(void **state)
     assert_true(near(e.tail_s, 0.02));
 }
 
-/* catches: an estimate that forgets the second device, or gives it what the first one has no memory for */
+/* catches: an estimate that forgets the second device,
+ * or gives it what the first one has no memory for */
 static void two_devices_halve_the_wait(void **state)
 {
     struct eta e;
@@ -207,7 +208,8 @@ static void two_devices_halve_the_wait(void **state)
     assert_true(near(it[3].start_s, 2.5));
 }
 
-/* catches: a forecast that leaves out what copying weights costs: one second before ten steps of a tenth */
+/* catches: a forecast that leaves out what copying weights costs:
+ * one second before ten steps of a tenth */
 static void swapping_is_a_part_of_the_rate(void **state)
 {
     struct eta e;

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-/* catches: a count of another address, a port that makes a new one, an entry that stays or goes early */
+/* catches: a count of another address, a port that makes a new one,
+ * an entry that stays or goes early */
 static void counts(void **state)
 {
     enum { ADDRESSES = 3000, EACH = 3 };

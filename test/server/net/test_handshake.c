@@ -115,7 +115,8 @@ static void hosts(void **state)
         if (handshake_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
 }
 
-/* catches: with --open, a stranger's name that DNS points here (rebinding); a name of ours refused */
+/* catches: with --open, a stranger's name that DNS points here (rebinding);
+ * a name of ours refused */
 static void open_hosts(void **state)
 {
     (void)state;

@@ -181,8 +181,8 @@ static void slow(void **state)
     assert_true(session_is_slow(session));
 }
 
-/* catches: the latency of a preview counted for another message, with the pause that the client asked
- * for, or for an old preview that a new viewer is sent */
+/* catches: the latency of a preview counted for another message, with the pause that the client
+ * asked for, or for an old preview that a new viewer is sent */
 static void latency(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_encoder - every picture is answered once; previews come in the classes that were wished for. */
+/* test_encoder - every picture is answered once; previews come in the classes
+ * that were asked for. */
 #include "server/worker/encoder.h"
 
 #include "server/core/board.h"
@@ -88,7 +89,8 @@ static void wait_ready(struct mbox *box)
     free(m);
 }
 
-/* catches: a class that is missing, in the wrong format or larger than wished, a slot that is kept */
+/* catches: a class that is missing, in the wrong format or larger than asked for,
+ * a slot that is kept */
 static void preview_classes(void **state)
 {
     (void)state;

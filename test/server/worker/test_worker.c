@@ -1,4 +1,5 @@
-/* test_worker - every start has exactly one end, whatever fails; the engine is never used after it is let go. */
+/* test_worker - every start has exactly one end, whatever fails;
+ * the engine is never used after it is let go. */
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
@@ -176,8 +177,8 @@ static void device_fails(void **state)
         assert_int_equal(next_note().kind, NOTE_DRAWN);
 }
 
-/* catches: a device that breaks while a run is being made, which nobody hears of until the next quantum, if ever; a job
- * that has two ends or none */
+/* catches: a device that breaks while a run is being made, which is reported at the next
+ * quantum, if ever; a job that has two ends or none */
 static void the_device_fails_before_the_first_quantum(void **state)
 {
     (void)state;

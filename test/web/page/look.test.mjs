@@ -19,7 +19,8 @@ describe('two languages, two themes, three widths', () => {
     await v.reads('.card[data-state=queued] .what', /排在第 2 位/);
     await v.page.waitForFunction(() => /[\u4e00-\u9fff]/.test(
       document.getElementById('live').textContent));
-    const labels = '#live, button, .what, .when, .why, h2, h3, legend, dt, .help, summary > span, label';
+    const labels = '#live, button, .what, .when, .why, h2, h3, legend, dt, .help, '
+        + 'summary > span, label';
     const words = await v.page.evaluate((selector) => [...document.querySelectorAll(selector)]
       .filter((e) => e.checkVisibility() && !e.closest('[lang=en], .example, .prompt-line'))
       .map((e) => e.textContent.trim()), labels);
