@@ -3,8 +3,8 @@
 
     PYTHON bench/block.py [f32|bf16] [--tokens 1024] [--threads 2] [--runs 3]
 
-Run it with an interpreter that has torch and diffusers 0.39, after `make bench`. Theirs is diffusers' own block on random
-weights, its modulation included (one row); both have 32 text rows. Ours and theirs take turns.
+Run it with an interpreter that has torch and diffusers 0.39, after `make bench`. Theirs is diffusers' own
+block on random weights, its modulation included (one row); both have 32 text rows. Ours and theirs take turns.
 """
 import argparse
 import statistics

@@ -23,4 +23,5 @@ for what, ms in ours.items():
     for line in torch.splitlines():
         found = re.match(re.escape(what) + r"(.*?) +([\d.]+) ms", line)
         if found and ms:
-            print(f"{what}{found.group(1)}: {float(found.group(2)):.2f} ms there, {ms:.2f} ms here: {float(found.group(2)) / ms:.2f} x")
+            theirs = float(found.group(2))
+            print(f"{what}{found.group(1)}: {theirs:.2f} ms there, {ms:.2f} ms here: {theirs / ms:.2f} x")

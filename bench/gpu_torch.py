@@ -1,7 +1,7 @@
 """gpu_torch - the same stages in PyTorch, same card, same run: eager, and the strongest setting that runs.
 
-Random weights of the released model's shapes. DiT: 30 blocks of the joint transformer, both branches one after the other as the
-reference pipeline does. Prior: one token against a static cache; compiled with CUDA graphs. VAE: the decoder's
+Random weights of the released model's shapes. DiT: 30 blocks of the joint transformer, both branches one
+after the other as the reference pipeline does. Prior: one token against a static cache; compiled with CUDA graphs. VAE: the decoder's
 convolutions and norms in channels_last. Each line is printed as soon as it is measured."""
 import time
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """load - what the service costs: over `generate`, to accept a job, to get a preview into the socket, to draw it.
 
-    bench/load.py [--runs 7] [--submits 300] [--viewers 50] [--threads 2] [--binary build/darkroom] [--model weights/tiny]
+    bench/load.py [--runs 7] [--submits 300] [--viewers 50] [--threads 2] [--binary build/darkroom]
+                  [--model weights/tiny]
 
 Each pair of figures is measured in turn in one run on one server. `frame lag` is the server's own histogram
 (/metrics): from the end of a quantum to its preview frame in the socket, with all viewers watching.
@@ -28,13 +29,13 @@ def serve(a, folder):
     flags = ["serve", "--port", "0", "--model", a.model, "--data", folder, "--queue", "4096", "--threads", str(a.threads),
              "--connections-per-ip", "1000"]
     p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    said = ""
-    while "drawing" not in said:
+    log = ""
+    while "drawing" not in log:
         line = p.stdout.readline()
         if not line:
             sys.exit("the server did not start")
-        said += line
-    return p, re.search(r"http://(\S+)", said).group(1)
+        log += line
+    return p, re.search(r"http://(\S+)", log).group(1)
 
 
 def connect(address):
@@ -138,7 +139,8 @@ async def frames(a, address, ws):
     total = rows[-1][1]
     for share in (0.5, 0.99):
         le = next(le for le, n in rows if n >= share * total)
-        print(f"frame lag p{share * 100:.0f}, {a.viewers + 1} viewers     <= {float(le) * 1e3:8.2f} ms   of {total} frames")
+        print(f"frame lag p{share * 100:.0f}, {a.viewers + 1} viewers     <= {float(le) * 1e3:8.2f} ms   "
+              f"of {total} frames")
 
 
 async def main():

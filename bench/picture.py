@@ -71,7 +71,8 @@ def their_seconds(p, seed):
 
 
 def serve(a, data):
-    p = subprocess.Popen([a.binary, "serve", "--model", a.model, "--port", "0", "--data", data, "--threads", str(a.threads)],
+    p = subprocess.Popen([a.binary, "serve", "--model", a.model, "--port", "0", "--data", data,
+                          "--threads", str(a.threads)],
                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
         m = re.search(r"http://([\d.]+:\d+)", line)

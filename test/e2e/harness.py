@@ -1,7 +1,7 @@
-"""harness - starts the real program on a free port with a data folder of its own, and speaks to it.
+"""harness - starts the real program on a free port with a data folder of its own, and connects to it.
 
-Servers are children of the test; each is ended when the test ends, whatever happens. Nothing here
-judges: the tests do. DARKROOM_BIN names another program than build/darkroom."""
+Servers are children of the test; each is ended when the test ends, also after a failure. The checks
+are in the tests. DARKROOM_BIN names another program than build/darkroom."""
 
 import asyncio
 import atexit
@@ -36,10 +36,10 @@ LONG = {"prompt": "a red circle on a blue background", "width": 256, "height": 2
 
 
 def folder():
-    """A new data folder, with what an earlier server has learnt from the model: that takes seconds."""
+    """A new data folder, with the preview colours that an earlier server has fitted: that takes seconds."""
     new = tempfile.mkdtemp(dir=TMP)
-    for learnt in glob.glob(os.path.join(TMP, "learnt", "preview-*")):
-        shutil.copy(learnt, new)
+    for fitted in glob.glob(os.path.join(TMP, "fitted", "preview-*")):
+        shutil.copy(fitted, new)
     return new
 
 
@@ -53,7 +53,7 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
             env={**os.environ, **(env or {})})
         atexit.register(self.kill)
-        self.said = ""
+        self.log = ""
         match = self.read_until(r"address\s+http://(\S+):(\d+)")
         self.host, self.port = match.group(1), int(match.group(2))
         if ready:
@@ -61,23 +61,23 @@ class Server:
 
     def read_until(self, pattern):
         while True:
-            match = re.search(pattern, self.said)
+            match = re.search(pattern, self.log)
             if match:
                 return match
             line = self.process.stdout.readline()
             if not line:
-                raise RuntimeError(f"the server ended with {self.process.wait()}: {self.said}")
-            self.said += line
+                raise RuntimeError(f"the server ended with {self.process.wait()}: {self.log}")
+            self.log += line
 
     def wait_ready(self):
         self.read_until(r"drawing\s+\d+ at a time")
-        kept = os.path.join(TMP, "learnt")
+        kept = os.path.join(TMP, "fitted")
         os.makedirs(kept, exist_ok=True)
-        while not os.listdir(kept):  # the first server learns; a busy machine takes its time
-            for learnt in glob.glob(os.path.join(self.data, "preview-" + 32 * "[0-9a-f]")):
-                shutil.copy(learnt, kept)
+        while not os.listdir(kept):  # the first server fits the colours, which takes longer on a busy machine
+            for fitted in glob.glob(os.path.join(self.data, "preview-" + 32 * "[0-9a-f]")):
+                shutil.copy(fitted, kept)
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.said}")
+                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log}")
             time.sleep(0.05)
 
     @property
@@ -85,7 +85,7 @@ class Server:
         return f"http://{self.host}:{self.port}"
 
     def connect(self, **options):
-        """A WebSocket that has been greeted, as an async context manager."""
+        """A WebSocket that has received hello, as an async context manager."""
         return Client(f"ws://{self.host}:{self.port}/ws", options)
 
     def get(self, path, method="GET", headers=None):
@@ -187,8 +187,8 @@ def frame_job(frame):
     return frame[8:16][::-1].hex() if isinstance(frame, bytes) else None
 
 
-class Wire:
-    """A WebSocket of bare bytes, for what no proper client would send."""
+class RawWebSocket:
+    """A WebSocket of bare bytes, for what a correct client does not send."""
 
     def __init__(self, server, headers=None, first="GET /ws HTTP/1.1", receive_buffer=None):
         self.socket = socket.socket()
@@ -233,7 +233,7 @@ class Wire:
         self.socket.sendall(head + (b"\0\0\0\0" if mask else b"") + payload)
 
     def frame(self):
-        """(opcode, payload) of the next frame, or None when the server has hung up."""
+        """(opcode, payload) of the next frame, or None when the server has closed the connection."""
         def need(n):
             while len(self.buffer) < n:
                 if not self.fill():

@@ -77,14 +77,14 @@ async def same_seed_same_bytes():
             digests[m["job"]] = m["digest"]
         assert digests[jobs[0]] == digests[jobs[2]] != digests[jobs[1]]
         path = folder() + "/out.png"
-        status, said = generate(QUICK["prompt"], "-W", "64", "-H", "64", "-s", "2", "-S", "5", "-o", path)
-        assert status == 0, said
+        status, output = generate(QUICK["prompt"], "-W", "64", "-H", "64", "-s", "2", "-S", "5", "-o", path)
+        assert status == 0, output
         with open(path, "rb") as f:
             assert hashlib.blake2b(f.read(), digest_size=32).hexdigest() == digests[jobs[0]]
 
 
-async def many_jobs_many_viewers():
-    """catches: events that reach the wrong viewer, twice or not at all"""
+async def many_jobs_many_subscribers():
+    """catches: events that reach the wrong subscriber, twice or not at all"""
     async with server.connect() as a, server.connect() as b, server.connect() as d:
         jobs = [(await a.submit({**QUICK, "seed": i}))["job"] for i in range(4)]
         for job in jobs[:2]:
@@ -105,16 +105,17 @@ async def many_jobs_many_viewers():
         assert not [m for m in d.held if isinstance(m, dict) and m["type"] == "end"]
 
 
-async def two_hundred_viewers():
-    """catches: a limit of viewers, an event that a late or a quiet viewer does not get, two ends for one"""
+async def two_hundred_subscribers():
+    """catches: a limit of subscribers, an event that a late or a quiet subscriber does not get, two ends for one"""
     async with server.connect() as first, contextlib.AsyncExitStack() as stack:
         job = (await first.submit({**QUICK, "steps": 40}))["job"]
-        viewers = [await stack.enter_async_context(server.connect()) for _ in range(200)]
-        for v in viewers:
+        subscribers = [await stack.enter_async_context(server.connect()) for _ in range(200)]
+        for v in subscribers:
             await v.send(type="watch", job=job)
         assert (await first.end_of(job))[-1]["state"] == "done"
-        for v in viewers:
-            seen = [m for m in await v.until(lambda m: m["type"] == "end") if isinstance(m, dict) and m.get("job") == job]
+        for v in subscribers:
+            seen = [m for m in await v.until(lambda m: m["type"] == "end")
+                    if isinstance(m, dict) and m.get("job") == job]
             seqs = [m["seq"] for m in seen if "seq" in m]
             assert seqs == sorted(set(seqs)) and [m["type"] for m in seen].count("result") == 1, seen
             await v.send(type="ping")
@@ -206,7 +207,7 @@ async def lists_quotes_stats():
         assert stats["done"] >= 1 and stats["running"] == 0 and stats["cap"] >= 1
 
 
-async def preview_wishes():
+async def preview_requests():
     """catches: a format or size that is not obeyed, previews for one who wants none"""
     spec = {**LONG, "steps": 10}
     async with server.connect() as png, server.connect() as none:
@@ -298,7 +299,7 @@ async def one_bad_connection_among_good():
 
 
 async def two_workers():
-    """catches: a second device that idles, or whose pictures are others; less memory than asked for that is not respected"""
+    """catches: a second device that idles or makes other pictures; a memory limit that is exceeded"""
     two = Server(None, "--device", "cpu,cpu", "--threads", "1", "--vram", "300M", "--concurrency", "2")
     try:
         async with two.connect() as c:
@@ -309,14 +310,17 @@ async def two_workers():
                 m = await c.next()
                 if isinstance(m, dict) and m["type"] == "result":
                     ends[m["job"]] = m["digest"]
-            assert ends[jobs[0]] == ends[jobs[1]] and ends[jobs[2]] == ends[jobs[3]] and len(set(ends.values())) == 2, ends
+            assert ends[jobs[0]] == ends[jobs[1]] and ends[jobs[2]] == ends[jobs[3]], ends
+            assert len(set(ends.values())) == 2, ends
             async with server.connect() as one:
                 job = (await one.submit({**QUICK, "steps": 6, "seed": 0}))["job"]
-                assert [m["digest"] for m in await one.end_of(job) if isinstance(m, dict) and m["type"] == "result"] == [ends[jobs[0]]]
+                digests = [m["digest"] for m in await one.end_of(job)
+                           if isinstance(m, dict) and m["type"] == "result"]
+                assert digests == [ends[jobs[0]]]
     finally:
         two.stop()
 
 
-run([full_flow, same_seed_same_bytes, many_jobs_many_viewers, two_hundred_viewers, reconnect_with_seq, idempotent_keys,
-     cancel_running_and_queued, queue_full_and_timeout, lists_quotes_stats, preview_wishes, bad_inputs,
+run([full_flow, same_seed_same_bytes, many_jobs_many_subscribers, two_hundred_subscribers,
+     reconnect_with_seq, idempotent_keys, cancel_running_and_queued, queue_full_and_timeout, lists_quotes_stats, preview_requests, bad_inputs,
      image_tokens_in_prompt, one_bad_connection_among_good, two_workers])

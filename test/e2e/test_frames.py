@@ -9,7 +9,7 @@ import os
 import random
 import struct
 
-from harness import Server, Wire, run
+from harness import RawWebSocket, Server, run
 
 server = Server()
 random.seed(6455)
@@ -19,13 +19,15 @@ def frame(payload=b"", opcode=1, last=True, rsv=0):
     """A masked frame as bytes, in the shortest form of its length."""
     mask, n = os.urandom(4), len(payload)
     head = bytes([(0x80 if last else 0) | rsv << 4 | opcode])
-    head += bytes([0x80 | n]) if n < 126 else b"\xfe" + struct.pack(">H", n) if n < 65536 else b"\xff" + struct.pack(">Q", n)
+    head += (bytes([0x80 | n]) if n < 126 else
+             b"\xfe" + struct.pack(">H", n) if n < 65536 else b"\xff" + struct.pack(">Q", n))
     return head + mask + bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
 
 
 def quote(prompt, length=0):
     """A message whose answer carries the prompt, padded with blanks to a length."""
-    text = json.dumps({"type": "quote", "spec": {"prompt": prompt, "width": 64, "height": 64}}, ensure_ascii=False).encode()
+    spec = {"prompt": prompt, "width": 64, "height": 64}
+    text = json.dumps({"type": "quote", "spec": spec}, ensure_ascii=False).encode()
     return text + b" " * (length - len(text))
 
 
@@ -40,7 +42,7 @@ def pieces(message, sizes, opcode=1, between=b""):
     return between.join(frame(p, opcode if i == 0 else 0, i + 1 == len(out)) for i, p in enumerate(out))
 
 
-class Talk(Wire):
+class Talk(RawWebSocket):
     def __init__(self):
         super().__init__(server)
         assert self.status == 101, self.head
@@ -118,7 +120,8 @@ def reserved():
     """catches: extensions that were not agreed on, opcodes that do not exist"""
     for rsv in range(1, 8):
         for opcode in (1, 2, 9):
-            fails(frame(quote("x"), opcode, rsv=rsv) if opcode == 1 else frame(b"x", opcode, rsv=rsv), (1002,), (rsv, opcode))
+            payload = quote("x") if opcode == 1 else b"x"
+            fails(frame(payload, opcode, rsv=rsv), (1002,), (rsv, opcode))
     for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
         for payload in (b"", b"x"):
             fails(frame(payload, opcode), (1002,), opcode)
@@ -147,12 +150,14 @@ def fragments():
 
 def characters():
     """catches: a character lost at a cut, bytes that are no text taken for text"""
-    prompt = "\u03ba\u1f79\u03c3\u03bc\u03b5 \u7ea2\u8272 \U0001f468\u200d\U0001f3a8 \ufffd \uffff \U0010ffff \u0001\u007f"
+    prompt = ("\u03ba\u1f79\u03c3\u03bc\u03b5 \u7ea2\u8272 \U0001f468\u200d\U0001f3a8 "
+              "\ufffd \uffff \U0010ffff \u0001\u007f")
     text = json.dumps({"type": "quote", "spec": {"prompt": prompt, "width": 64, "height": 64}}).encode()
     raw = quote(prompt)
     talks((pieces(raw, [1] * len(raw)), None, prompt), (frame(text), None, prompt),
           *((pieces(raw, [n]), None, prompt) for n in range(40, 75)))
-    for bad in (b"\xce\xba\xff", b"\xf8\x88\x80\x80\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xe7\xba", b"\xf0\x9f\x98"):
+    for bad in (b"\xce\xba\xff", b"\xf8\x88\x80\x80\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
+                b"\x80", b"\xe7\xba", b"\xf0\x9f\x98"):
         fails(frame(b'{"type":"ping","ref":"' + bad + b'"}'), (1007,), bad)
         fails(frame(bad), (1007,), bad)
         fails(pieces(b'{"type":"ping","ref":"' + bad + b'"}', [23, 1, 1]), (1007,), bad)

@@ -15,7 +15,7 @@ from harness import BIN, LONG, MODEL, QUICK, Server, folder, generate, run
 KILLS = int(os.environ.get("DARKROOM_KILLS", "50"))
 
 
-async def stops_with_word(signal_number=signal.SIGTERM):
+async def stops_with_error_message(signal_number=signal.SIGTERM):
     """catches: a stop that loses work, keeps clients waiting, takes longer than 5 s, or ends a job"""
     data = folder()
     server = Server(data, "--concurrency", "1")
@@ -27,13 +27,13 @@ async def stops_with_word(signal_number=signal.SIGTERM):
         server.process.send_signal(signal_number)
         told = (await c.until(lambda m: m["type"] == "error"))[-1]
         assert told["code"] == "shutting_down" and told["retry_after_ms"] > 0
-        said = []
+        messages = []
         try:
             while True:
-                said.append(await c.next(10))
+                messages.append(await c.next(10))
         except websockets.ConnectionClosed as closed:
             assert closed.rcvd.code == 1001, closed
-        assert not [m for m in said if isinstance(m, dict) and m["type"] == "end"]
+        assert not [m for m in messages if isinstance(m, dict) and m["type"] == "end"]
     status, took = server.process.wait(10), time.monotonic() - before
     assert status == 0 and took < 5, (status, took)
     server.kill()
@@ -63,7 +63,7 @@ async def stops_with_word(signal_number=signal.SIGTERM):
 
 async def stops_on_interrupt():
     """catches: Ctrl+C that is taken over or ignored"""
-    await stops_with_word(signal.SIGINT)
+    await stops_with_error_message(signal.SIGINT)
 
 
 async def stops_at_once_when_idle():
@@ -197,31 +197,33 @@ def generate_command():
     """catches: a command that does not draw, forgets its seed, or takes what the model cannot do"""
     path = os.path.join(folder(), "out.png")
     size = ["-W", "64", "-H", "64", "-s", "2"]
-    status, said = generate("a blue square", *size, "-o", path)
-    assert status == 0 and "seed" in said and os.path.getsize(path) > 100, said
-    status, said = generate("a blue square", "-W", "100", "-o", path)
-    assert status == 1 and "width" in said, said
-    status, said = generate("a blue square", *size, "-o", "/nonexistent/x.png")
-    assert status == 1 and "/nonexistent" in said and "done" not in said, said  # before it draws
-    status, said = generate("a blue square", *size, "-o", folder())
-    assert status == 1 and "is a folder" in said and "done" not in said, said
+    status, output = generate("a blue square", *size, "-o", path)
+    assert status == 0 and "seed" in output and os.path.getsize(path) > 100, output
+    status, output = generate("a blue square", "-W", "100", "-o", path)
+    assert status == 1 and "width" in output, output
+    status, output = generate("a blue square", *size, "-o", "/nonexistent/x.png")
+    assert status == 1 and "/nonexistent" in output and "done" not in output, output  # before it draws
+    status, output = generate("a blue square", *size, "-o", folder())
+    assert status == 1 and "is a folder" in output and "done" not in output, output
     pipe = os.path.join(folder(), "pipe")
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
-    status, said = generate("a blue square", *size, "-o", pipe)  # not replaced by a file
-    assert stat.S_ISFIFO(os.stat(pipe).st_mode), said
-    assert reader.communicate(timeout=20)[0].startswith(b"\x89PNG"), said
+    status, output = generate("a blue square", *size, "-o", pipe)  # not replaced by a file
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode), output
+    assert reader.communicate(timeout=20)[0].startswith(b"\x89PNG"), output
     linked, link = os.path.join(folder(), "a.png"), os.path.join(folder(), "link.png")
     os.symlink(linked, link)
-    status, said = generate("a blue square", *size, "-o", link)  # as /dev/stdout is one
-    assert os.path.islink(link) and open(linked, "rb").read().startswith(b"\x89PNG"), said
+    status, output = generate("a blue square", *size, "-o", link)  # as /dev/stdout is one
+    assert os.path.islink(link) and open(linked, "rb").read().startswith(b"\x89PNG"), output
     with open(path, "wb") as out:
         done = subprocess.run([BIN, "generate", "--model", MODEL, "a blue square", *size, "-o", "-"], stdout=out,
                               stderr=subprocess.PIPE, text=True)
     data = open(path, "rb").read()
-    assert done.returncode == 0 and "seed" in done.stderr and data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB\x60\x82")
+    assert done.returncode == 0 and "seed" in done.stderr
+    assert data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB\x60\x82")
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([BIN, "generate", "--model", MODEL, "x", *size, "-o", "-"], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run([BIN, "generate", "--model", MODEL, "x", *size, "-o", "-"],
+                              stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1 and b"No space" in done.stderr, done
 
 
@@ -233,15 +235,15 @@ def trace_command():
         return done.stderr
     out, junk = os.path.join(folder(), "out"), os.path.join(folder(), "junk")
     for option in ("--like", "--logits"):
-        said = trace(option, "/nonexistent/ref", "--out", out)
-        assert "No such file" in said and "/nonexistent/ref must be" in said, said
+        output = trace(option, "/nonexistent/ref", "--out", out)
+        assert "No such file" in output and "/nonexistent/ref must be" in output, output
         with open(junk, "wb") as f:
             f.write(b"x" * 1000)
         assert "must be a safetensors file" in trace(option, junk, "--out", out)
-        said = trace(option, junk, "--out", "/nonexistent/out")
-        assert "Cannot write /nonexistent/out" in said, said
+        output = trace(option, junk, "--out", "/nonexistent/out")
+        assert "Cannot write /nonexistent/out" in output, output
 
 
-run([stops_with_word, stops_on_interrupt, stops_at_once_when_idle, one_server_a_folder, wrong_model, page_while_loading,
-     killed_at_any_moment, generate_command,
+run([stops_with_error_message, stops_on_interrupt, stops_at_once_when_idle, one_server_a_folder,
+     wrong_model, page_while_loading, killed_at_any_moment, generate_command,
      trace_command])

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import BIN, LONG, MODEL, QUICK, Server, Wire, folder, run
+from harness import BIN, LONG, MODEL, QUICK, RawWebSocket, Server, folder, run
 
 server = Server()
 
@@ -41,18 +41,18 @@ def handshakes():
         ({"Connection": "close"}, 400),
     ]
     for headers, status in cases:
-        wire = Wire(server, headers)
+        wire = RawWebSocket(server, headers)
         assert wire.status in (status if isinstance(status, tuple) else (status,)), (headers, wire.head)
         wire.close()
     for first in ("POST /ws HTTP/1.1", "PUT /ws HTTP/1.1", "GET / HTTP/1.1", "GET /wsx HTTP/1.1"):
-        wire = Wire(server, {}, first)
+        wire = RawWebSocket(server, {}, first)
         assert wire.status != 101, (first, wire.head)
         wire.close()
 
 
 def no_compression():
     """catches: permessage-deflate, whose 4.1.6 form corrupts data"""
-    wire = Wire(server, {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"})
+    wire = RawWebSocket(server, {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"})
     assert wire.status == 101 and "extensions" not in wire.head, wire.head
     wire.close()
 
@@ -87,7 +87,7 @@ def bound_to_loopback_alone():
 def bad_utf8():
     """catches: text that is not UTF-8 taken for text"""
     for bad in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b'{"type":"ping","ref":"\xf8\x88\x80\x80\x80"}'):
-        wire = Wire(server)
+        wire = RawWebSocket(server)
         wire.send(bad)
         assert wire.close_code() in (1007, None), bad
         wire.close()
@@ -95,7 +95,7 @@ def bad_utf8():
 
 def fragments_and_huge_frames():
     """catches: a message cut at a frame, control frames that break one, a length that is believed"""
-    wire = Wire(server)
+    wire = RawWebSocket(server)
     text = b'{"type":"ping","ref":"pieces"}'
     for i, byte in enumerate(text):
         wire.send(bytes([byte]), 1 if i == 0 else 0, i + 1 == len(text))
@@ -116,19 +116,19 @@ def fragments_and_huge_frames():
     assert wire.message("error")["code"] == "bad_field"
     assert wire.alive()
     wire.close()
-    wire = Wire(server)  # a frame that promises more than anybody could send
+    wire = RawWebSocket(server)  # a frame that promises more bytes than can be sent
     wire.send(b"{", length=1 << 62)
     wire.socket.sendall(b"x" * 100000)
     wire.close()
-    wire = Wire(server)  # a known deviation: libwebsockets takes it; it must do no harm
+    wire = RawWebSocket(server)  # a known deviation: libwebsockets accepts it; nothing else may change
     wire.send(b'{"type":"ping"}', mask=False)
     wire.close()
     for opcode in (3, 7, 11):  # reserved
-        wire = Wire(server)
+        wire = RawWebSocket(server)
         wire.send(b"x", opcode)
         assert wire.close_code() in (1002, None)
         wire.close()
-    assert Wire(server).alive()
+    assert RawWebSocket(server).alive()
 
 
 def symbols():
@@ -187,15 +187,15 @@ def page_and_headers():
 def limits_per_address():
     """catches: one address that takes all connections; a refusal without a status"""
     few = Server(None, "--connections-per-ip", "3")
-    wires = [Wire(few) for _ in range(3)]
+    wires = [RawWebSocket(few) for _ in range(3)]
     assert [w.status for w in wires] == [101] * 3
-    more = Wire(few)
+    more = RawWebSocket(few)
     assert more.status == 503 and "retry-after" in more.head, more.head
     more.close()
     assert all(w.alive() for w in wires)
     wires.pop().close()
     deadline = time.monotonic() + 5
-    while Wire(few).status != 101:
+    while RawWebSocket(few).status != 101:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     few.kill()
@@ -213,18 +213,18 @@ def descriptors_run_out():
         except OSError:
             break
     time.sleep(0.3)
-    before, said = small.cpu_seconds(), len(small.said)
+    before, logged = small.cpu_seconds(), len(small.log)
     time.sleep(1.5)
     assert small.cpu_seconds() - before < 0.5, small.cpu_seconds() - before
     for sock in socks:
         sock.close()
     time.sleep(0.3)
-    wire = Wire(small)
+    wire = RawWebSocket(small)
     assert wire.status == 101 and wire.alive()
     wire.close()
     small.process.kill()
     rest = small.process.stdout.read()
-    assert len(small.said[said:] + rest) < 20000, len(rest)
+    assert len(small.log[logged:] + rest) < 20000, len(rest)
     small.kill()
 
 
@@ -239,7 +239,7 @@ def tx_queue(port, peer):
 
 async def slow_reader():
     """catches: megabytes of kernel memory for one stalled reader, stale frames, others held up"""
-    wire = Wire(server, receive_buffer=4096)
+    wire = RawWebSocket(server, receive_buffer=4096)
     peer = wire.socket.getsockname()[1]
     wire.send(json.dumps({"type": "previews", "max_px": 512, "format": "png"}).encode())
     async with server.connect() as good:
@@ -262,7 +262,7 @@ async def slow_reader():
 
 def reader_that_never_reads():
     """catches: answers that pile up without end for one connection, one that is kept though it never reads"""
-    wire = Wire(server, receive_buffer=4096)
+    wire = RawWebSocket(server, receive_buffer=4096)
     wire.socket.settimeout(1)
     ask = b'{"type":"stats","on":false}'
     head = bytes([0x81, 0x80 | len(ask)]) + b"\0\0\0\0"
@@ -278,12 +278,12 @@ def reader_that_never_reads():
         assert time.monotonic() < until, "it is kept"
         time.sleep(0.2)
     wire.close()
-    assert Wire(server).alive()
+    assert RawWebSocket(server).alive()
 
 
 def reader_that_reads():
     """catches: a client that is closed as slow though it reads all the time"""
-    wire, asks, got = Wire(server), 4000, 0
+    wire, asks, got = RawWebSocket(server), 4000, 0
 
     def send():
         for i in range(asks):
@@ -300,7 +300,7 @@ def reader_that_reads():
 
 def late_reader():
     """catches: a client that is closed, or loses an answer, as it begins to read late; one that stays deaf"""
-    wire = Wire(server, receive_buffer=4096)
+    wire = RawWebSocket(server, receive_buffer=4096)
     ask = b'{"type":"stats","on":false}'
     for _ in range(30):
         wire.socket.sendall((bytes([0x81, 0x80 | len(ask)]) + b"\0\0\0\0" + ask) * 100)
@@ -330,7 +330,7 @@ def slow_ones():
         found["header"] = time.monotonic() - before
 
     def silent():
-        wire = Wire(idle)
+        wire = RawWebSocket(idle)
         before, pings = time.monotonic(), 0
         while True:
             got = wire.frame()
@@ -340,7 +340,7 @@ def slow_ones():
         found["silent"], found["pings"] = time.monotonic() - before, pings
 
     def polite():
-        wire = Wire(idle)
+        wire = RawWebSocket(idle)
         until = time.monotonic() + 6
         wire.socket.settimeout(8)
         while time.monotonic() < until:
@@ -376,10 +376,10 @@ def garbage():
             pass
         sock.close()
     for _ in range(20):
-        wire = Wire(server)
+        wire = RawWebSocket(server)
         wire.socket.sendall(os.urandom(3000))
         wire.close()
-    assert Wire(server).alive() and server.get("/healthz")[0] == 200
+    assert RawWebSocket(server).alive() and server.get("/healthz")[0] == 200
 
 
 def bodies_behind_replies():

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from harness import Server, Wire, run
+from harness import RawWebSocket, Server, run
 
 server = Server(None, "--ping-seconds", "1", "--hangup-seconds", "3")
 PONGS = int(os.environ.get("PONGS", "100000"))
@@ -27,7 +27,7 @@ def pongs():
             wire.send(json.dumps({"type": "ping", "ref": "p"}).encode())
 
     for _ in range(200):
-        wire = Wire(server)
+        wire = RawWebSocket(server)
         wires[wire.socket.fileno()] = wire
         poll.register(wire.socket, select.EPOLLIN)
         ping(wire)
@@ -61,7 +61,7 @@ def needs(buffer):
 
 def lives(act, seconds=7):
     """Does a connection that acts once a half second, and answers no ping, stay?"""
-    wire = Wire(server)
+    wire = RawWebSocket(server)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         act(wire)
@@ -78,7 +78,7 @@ def signs_of_life():
     found = {}
 
     def pieces():
-        wire = Wire(server)
+        wire = RawWebSocket(server)
         for i in range(14):
             wire.send(b" ", 1 if i == 0 else 0, False)
             time.sleep(0.5)
@@ -96,7 +96,7 @@ def signs_of_life():
 
 def silence():
     """catches: a silent connection that stays, that is not pinged, or ends without a close frame"""
-    wire = Wire(server)
+    wire = RawWebSocket(server)
     before, pings = time.monotonic(), 0
     while True:
         got = wire.frame()
@@ -108,11 +108,11 @@ def silence():
     assert got[1] == (4009).to_bytes(2, "big") + b"silent", got
     assert pings >= 1 and 2.5 < took < 6, (pings, took)
     wire.close()
-    gone = Wire(server)  # one that cannot take the close frame ends too
+    gone = RawWebSocket(server)  # one that cannot take the close frame ends too
     gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     gone.send(json.dumps({"type": "ping"}).encode())
     gone.close()
-    assert Wire(server).alive()
+    assert RawWebSocket(server).alive()
 
 
 run([pongs, signs_of_life, silence])

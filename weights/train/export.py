@@ -48,7 +48,7 @@ def scheduler():
 
 
 def strip_origin(path):
-    """Where a part was loaded from is nobody's business."""
+    """Remove the path that a part was loaded from."""
     config = json.loads(path.read_text())
     config.pop('_name_or_path', None)
     path.write_text(json.dumps(config, indent=2) + '\n')

@@ -147,7 +147,7 @@ def thing_chinese(kind, colour, n, rng):
     return ZH_NUMBER[n] + ZH_NOUN[bare]
 
 
-def said(spec, rng):
+def described(spec, rng):
     """(groups to name, whether to name time, ground, sky): what the prompt will mention."""
     things = [t for t in spec['things'] if t[0].rstrip('23') not in ('mountain', 'low sun')]
     homes = {HOME[k.rstrip('23')] for k, _ in things}
@@ -176,7 +176,7 @@ def sky_extras(spec, rng, chinese):
 
 
 def scene_english(spec, rng):
-    groups, with_time, with_ground = said(spec, rng)
+    groups, with_time, with_ground = described(spec, rng)
     ground, time = rng.choice(GROUND[spec['ground']]), rng.choice(TIME[spec['time']])
     where = [ground] * with_ground + [time] * with_time
     if rng.random() < .25:
@@ -212,7 +212,7 @@ def scene_english(spec, rng):
 
 
 def scene_chinese(spec, rng):
-    groups, with_time, with_ground = said(spec, rng)
+    groups, with_time, with_ground = described(spec, rng)
     ground, time = rng.choice(ZH_GROUND[spec['ground']]), rng.choice(ZH_TIME[spec['time']])
     names = [thing_chinese(k, c, n, rng) for (k, c), n in groups]
     if rng.random() < .5:
