@@ -72,7 +72,7 @@ static int open_tokenizer(struct model *m, const char *dir, struct fail *f)
 }
 
 /* Count the parameters and bytes that the model uses. */
-static void add_up(struct model *m, const struct manifest *list)
+static void count_weights(struct model *m, const struct manifest *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
@@ -97,7 +97,7 @@ static int compare(struct model *m, struct manifest_report *r, struct fail *f)
         fail_set(f, ERR_MODEL, "%zu tensor%s wrong; the first: %.320s", r->problems,
                  r->problems == 1 ? " is" : "s are", r->line[0]);
     else if (all)
-        add_up(m, &list);
+        count_weights(m, &list);
     manifest_free(&list);
     return err;
 }
@@ -303,7 +303,8 @@ static void problem(struct problems *p, const char *text)
 }
 
 /* As model_open, but goes on after a failure, to report as many problems as possible. */
-static void look(struct model *m, const char *dir, struct problems *p, struct manifest_report *r)
+static void check_folder(struct model *m, const char *dir, struct problems *p,
+                         struct manifest_report *r)
 {
     struct fail f = {0};
     int no_config = config_load(&m->cfg, dir, &f);
@@ -326,7 +327,7 @@ int model_check(const char *dir, FILE *out)
     struct manifest_report r = {0};
 
     fprintf(out, "model    %s\n", dir);
-    look(&m, dir, &p, &r);
+    check_folder(&m, dir, &p, &r);
     for (int i = 0; i < PARTS; i++)
         if (m.part[i]) print_part(out, m.part[i], (enum part)i);
     if (!p.n) print_config(out, &m);

@@ -18,6 +18,7 @@ static struct bpe *open_file(int i)
     static const char *const name[FILES] = {"strings.json", "template.json", "flags.json"};
     struct bpe *b;
     struct fail f;
+
     if (bpe_open(&b, "test/weights", name[i], &f)) {
         fprintf(stderr, "%s\n", f.message);
         abort();
@@ -30,9 +31,10 @@ static struct token_list encode(const struct bpe *b, const char *text, size_t si
 {
     struct token_list ids;
     struct fail f;
+
     token_list_init(&ids, 4 * size + 64);
-    int rc = bpe_encode(b, text, size, false, &ids, &f);
-    MUST(rc == (valid ? 0 : ERR_BAD_UTF8));
+    int err = bpe_encode(b, text, size, false, &ids, &f);
+    MUST(err == (valid ? 0 : ERR_BAD_UTF8));
     MUST(valid || ids.n == 0);
     for (size_t i = 0; i < ids.n; i++)
         MUST(ids.v[i] >= 0 && ids.v[i] <= bpe_max_id(b));
@@ -44,6 +46,7 @@ static void cuts(const struct bpe *b, const char *text, size_t size, const struc
 {
     static const char sop[] = "<sop>";
     char *joined = malloc(size + sizeof sop);
+
     MUST(joined);
     memcpy(joined, text, size);
     memcpy(joined + size, sop, sizeof sop);
@@ -57,9 +60,10 @@ static void cuts(const struct bpe *b, const char *text, size_t size, const struc
 static void glyphs(const char *text, size_t size, bool valid)
 {
     struct byt5 g;
-    int rc = byt5_prompt(&g, text, size, 384, NULL);
-    MUST(rc == 0 || rc == (valid ? ERR_BAD_PROMPT : ERR_BAD_UTF8));
-    if (rc) return;
+    int err = byt5_prompt(&g, text, size, 384, NULL);
+
+    MUST(err == 0 || err == (valid ? ERR_BAD_PROMPT : ERR_BAD_UTF8));
+    if (err) return;
     for (int i = 0; i < g.n; i++)
         MUST(g.start[i + 1] > g.start[i] && g.ids.v[g.start[i + 1] - 1] == 1);
     for (size_t i = 0; i < g.ids.n; i++)
@@ -72,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct bpe *b[FILES]; /* opened once; the fuzzer calls from one thread */
     const char *text = (const char *)data;
     bool valid = utf8_valid(text, size);
+
     for (int i = 0; i < FILES; i++) {
         if (!b[i]) b[i] = open_file(i);
         struct token_list ids = encode(b[i], text, size, valid);

@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void refused(const struct command *c, const struct fail *f)
 {
     struct text t;
+
     text_init(&t, 0, LIMIT_OUTBOX_BYTES);
     answer_error(c->ref, c->kind, c->job, f, &t);
     MUST(text_check(&t, NULL) == 0);
@@ -33,6 +34,7 @@ static void accepted(const struct command *c, const struct spec_limits *l)
     uint8_t one[SPEC_DIGEST_BYTES], two[SPEC_DIGEST_BYTES];
     struct spec back;
     struct text t;
+
     if (!c->spec.prompt) return;
     text_init(&t, 0, LIMIT_OUTBOX_BYTES);
     MUST(spec_check(&c->spec, l, NULL) == 0);
@@ -50,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct spec_limits l;
     struct command c;
     struct fail f;
+
     spec_limits_init(&l);
     if (command_decode((const char *)data, size, &l, &c, &f))
         refused(&c, &f);

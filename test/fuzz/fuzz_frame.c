@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t again[FRAME_HEADER];
     struct frame h;
     struct fail f;
+
     if (frame_decode(data, size, &h, &f)) {
         if (f.code != ERR_BAD_REQUEST || !*f.message) abort();
         return 0;

@@ -15,6 +15,7 @@ static void check(const struct safetensors *st, const struct stored_tensor *t, c
                   size_t size)
 {
     const uint8_t *p = t->data;
+
     MUST(t->nd >= 0 && t->nd <= LIMIT_TENSOR_DIMS && t->count >= 0);
     MUST(t->bytes == (size_t)t->count * dtype_bytes(t->dtype));
     MUST(p >= data + 8 && p <= data + size && t->bytes <= (size_t)(data + size - p));
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct safetensors *st;
     struct fail f = {0};
+
     if (safetensors_open_memory(&st, data, size, "x.safetensors", &f)) {
         MUST(!st && f.code == ERR_MODEL && *f.message);
         return 0;

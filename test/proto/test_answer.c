@@ -81,12 +81,14 @@ static void make_hello(struct text *t)
                              .n_sizes = 2,
                              .examples = examples,
                              .n_examples = 2};
+
     answer_hello(&h, t);
 }
 
 static void make_list(struct text *t)
 {
     struct spec half = SIMPLE, cut = SIMPLE;
+
     for (int i = 0; i < 256; i++)
         HALF[i] = i % 2 ? '\xa9' : '\xc3';
     CUT[0] = 'a';
@@ -138,12 +140,14 @@ static void make_stats(struct text *t)
                              .pictures_per_min = NAN,
                              .jobs = jobs,
                              .n_jobs = 2};
+
     answer_stats("s", &s, t);
 }
 
 static void make_quote(struct text *t)
 {
     struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952};
+
     answer_quote("q", &q, t);
 }
 static void make_empty_list(struct text *t)
@@ -165,6 +169,7 @@ static void make_pong(struct text *t)
 static void make_full_error(struct text *t)
 {
     struct fail f;
+
     fail_field(&f, ERR_QUEUE_FULL, "spec", "64 jobs wait already");
     f.retry_after_ms = 4200;
     answer_error("a1", COMMAND_SUBMIT, OTHER, &f, t);
@@ -172,6 +177,7 @@ static void make_full_error(struct text *t)
 static void make_bare_error(struct text *t)
 {
     struct fail f;
+
     fail_set(&f, ERR_BAD_REQUEST, "not valid: %s", "\xe7");
     answer_error(NULL, -1, 0, &f, t);
 }
@@ -266,5 +272,6 @@ int main(void)
         cmocka_unit_test(stats_rows_are_bounded),
         cmocka_unit_test(names_read_back),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

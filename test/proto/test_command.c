@@ -66,6 +66,7 @@ static void accepted(void **state)
 static void expect_error(const json_t *v, const struct command *c, const struct fail *f)
 {
     struct text t;
+
     text_init(&t, 0, 10000);
     answer_error(c->ref, c->kind, c->job, f, &t);
     json_t *e = text_parse(t.at, t.len, 10000, NULL);
@@ -130,5 +131,6 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(every_prefix_is_refused),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

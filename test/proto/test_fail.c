@@ -44,5 +44,6 @@ int main(void)
         cmocka_unit_test(every_code_has_a_row),
         cmocka_unit_test(set_starts_afresh),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ static double number(const json_t *c, const char *key)
 static void expect_frame(const json_t *e, const struct frame *h)
 {
     char job[32];
+
     snprintf(job, sizeof job, "%016llx", (unsigned long long)h->job);
     assert_string_equal(vectors_string(e, "kind"), "preview");
     assert_int_equal(h->kind, FRAME_PREVIEW);
@@ -22,7 +23,7 @@ static void expect_frame(const json_t *e, const struct frame *h)
     assert_true(number(e, "bytes") == h->bytes);
 }
 
-/* catches: a wrong offset or byte order, a header that lies about what follows */
+/* catches: a wrong offset or byte order, a header that differs from what follows */
 static void vectors(void **state)
 {
     (void)state;
@@ -78,5 +79,6 @@ int main(void)
         cmocka_unit_test(vectors),
         cmocka_unit_test(preview_event_is_a_frame),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,5 +50,6 @@ int main(void)
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(only_one_form),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ static char *slurp(const char *path)
 {
     FILE *file = fopen(path, "rb");
     char *text = calloc(1, 1 << 20);
+
     if (!file || !text) fail_msg("cannot read %s", path);
     assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
     fclose(file);
@@ -21,6 +22,7 @@ static char *slurp(const char *path)
 static void spec_table(struct text *t)
 {
     struct spec_limits l;
+
     spec_limits_init(&l);
     spec_write_doc(&l, t);
 }
@@ -73,11 +75,12 @@ static void tables_are_current(void **state)
 static void expect_word(const char *path, const char *text, const char *format, const char *word)
 {
     char quoted[64];
+
     snprintf(quoted, sizeof quoted, format, word);
     if (!strstr(text, quoted)) fail_msg("%s does not mention %s", path, quoted);
 }
 
-/* catches: a command, event, phase, state or reason that nobody can read about */
+/* catches: a command, event, phase, state or reason that PROTOCOL.md lacks */
 static void every_name_is_documented(void **state)
 {
     (void)state;
@@ -107,6 +110,7 @@ static void every_name_is_documented(void **state)
 static void squeeze(char *text)
 {
     char *to = text;
+
     for (const char *from = text; *from; from++)
         if (!strchr(" \n", *from))
             *to++ = *from;
@@ -152,6 +156,7 @@ static int write_page(void)
 {
     struct text t;
     char *page = slurp(PAGE);
+
     text_init(&t, 0, 1 << 20);
     renew(page, &t);
     FILE *file = fopen(PAGE, "wb");
@@ -169,6 +174,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_name_is_documented),
         cmocka_unit_test(bounds_are_current),
     };
+
     if (argc == 2 && strcmp(argv[1], "--write") == 0) return write_page();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 static int parse(struct spec *out, const char *text, struct fail *f)
 {
     struct spec_limits l = vectors_limits();
+
     return spec_parse(out, text, strlen(text), &l, f);
 }
 
@@ -46,6 +47,7 @@ static void canonical_and_digest(void **state)
 static int with(const char *name, double value, struct spec *out, struct fail *f)
 {
     struct text t;
+
     text_init(&t, 0, 1000);
     text_open(&t, NULL, '{');
     text_string(&t, "prompt", "x");
@@ -271,5 +273,6 @@ int main(void)
         cmocka_unit_test(a_prompt_can_be_seen),          cmocka_unit_test(digest_sees_every_field),
         cmocka_unit_test(canonical_of_the_worst_prompt), cmocka_unit_test(cut_between_characters),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

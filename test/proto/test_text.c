@@ -197,5 +197,6 @@ int main(void)
         cmocka_unit_test(limit_sticks),          cmocka_unit_test(head_is_left_free),
         cmocka_unit_test(parser_without_memory), cmocka_unit_test(parse_is_bounded),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,12 +49,13 @@ static int load_with(struct model_config *c, const char *file, const char *key, 
                      struct fail *f)
 {
     struct scratch s;
+
     memset(f, 0, sizeof *f);
     assert_int_equal(scratch_new(&s), 0);
     if (folder_copy(&s, RELEASED, file, key, value)) fail_msg("no copy of " RELEASED);
-    int rc = config_load(c, s.dir, f);
+    int err = config_load(c, s.dir, f);
     scratch_free(&s);
-    return rc;
+    return err;
 }
 
 #define AR   "vision_language_encoder/config.json"
@@ -156,15 +157,15 @@ static void refused(void **state)
     struct fail f;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *last = strrchr(bad[i][1], '.');
-        int rc = load_with(&c, bad[i][0], bad[i][1], bad[i][2], &f);
+        int err = load_with(&c, bad[i][0], bad[i][1], bad[i][2], &f);
         /* norm_num_groups is refused where it does not fit, latent_channels where it must agree */
         const char *key = !strcmp(bad[i][1], "norm_num_groups") ? "block_out_channels"
                           : !strcmp(bad[i][1], "latent_channels") && !strcmp(bad[i][0], VAE)
                               ? "latent"
                               : (last ? last + 1 : bad[i][1]);
-        if (rc != ERR_MODEL || !strstr(f.message, bad[i][0]) || !strstr(f.message, key))
+        if (err != ERR_MODEL || !strstr(f.message, bad[i][0]) || !strstr(f.message, key))
             fail_msg("%s %s = %s: %d \"%s\"", bad[i][0], bad[i][1],
-                     bad[i][2] ? bad[i][2] : "absent", rc, f.message);
+                     bad[i][2] ? bad[i][2] : "absent", err, f.message);
     }
 }
 
@@ -220,5 +221,6 @@ int main(void)
         cmocka_unit_test(accepted),
         cmocka_unit_test(the_bundled_model),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

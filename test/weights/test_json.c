@@ -17,6 +17,7 @@ static struct fail f;
 static int open_text(struct json_doc *d, const char *text, size_t n)
 {
     struct scratch s;
+
     memset(&f, 0, sizeof f);
     assert_int_equal(scratch_new(&s), 0);
     assert_int_equal(scratch_write(&s, "a/b.json", text, n), 0);
@@ -97,6 +98,7 @@ static void get(struct json_doc *d, int k)
 {
     int is[4];
     float rs[4];
+
     switch (k) {
     case 0: json_get_int(d, "i", 0, 6); break;
     case 1: json_get_int(d, "r", 0, 6); break;
@@ -174,5 +176,6 @@ int main(void)
         cmocka_unit_test(wrong_values),
         cmocka_unit_test(the_first_failure_sticks),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

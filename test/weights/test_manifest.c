@@ -1,4 +1,4 @@
-/* test_manifest - the released model has exactly 1,853 tensors; what differs from it is said. */
+/* test_manifest - the released model has exactly 1,853 tensors; what differs from it is reported. */
 #include "weights/manifest.h"
 
 #include <setjmp.h>
@@ -15,6 +15,7 @@ static struct model_config cfg;
 static int load_released(void **state)
 {
     struct fail f = {0};
+
     (void)state;
     if (!config_load(&cfg, "test/weights/released", &f)) return 0;
     print_message("%s\n", f.message);
@@ -124,5 +125,6 @@ int main(void)
         cmocka_unit_test(names_and_shapes),
         cmocka_unit_test(no_name_is_cut),
     };
+
     return cmocka_run_group_tests(tests, load_released, NULL);
 }

@@ -25,6 +25,7 @@ static void link_model(struct scratch *s)
         "transformer/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.safetensors", "processor/tokenizer.json"};
     char from[512], to[512], here[400];
+
     assert_int_equal(scratch_new(s), 0);
     assert_int_equal(folder_copy(s, TINY, NULL, NULL, NULL), 0);
     assert_non_null(getcwd(here, sizeof here));
@@ -42,6 +43,7 @@ static void rewrite(const struct scratch *s, const char *name,
     char path[512];
     struct safetensors *st;
     struct fail f = {0};
+
     if (safetensors_open(&st, TINY "/text_encoder/model.safetensors", &f))
         fail_msg("%s", f.message);
     size_t n = safetensors_count(st);
@@ -81,39 +83,40 @@ static void to_integers(struct safetensors_entry *e)
     e->dtype = DTYPE_I16;
 }
 
-/* The bundled model with one tensor of the text encoder edited; model_check's text in `said`. */
-static int check_with(const char *name, void (*edit)(struct safetensors_entry *), char *said,
+/* The bundled model with one tensor of the text encoder edited; model_check's text in `output`. */
+static int check_with(const char *name, void (*edit)(struct safetensors_entry *), char *output,
                       size_t size, struct fail *f)
 {
     struct scratch s;
     struct model m;
+
     link_model(&s);
     if (name) rewrite(&s, name, edit);
-    FILE *out = fmemopen(said, size, "w");
+    FILE *out = fmemopen(output, size, "w");
     assert_non_null(out);
     int status = model_check(s.dir, out);
     fclose(out);
     memset(f, 0, sizeof *f);
-    int rc = model_open(&m, s.dir, f);
-    assert_int_equal(rc != 0, status);
-    if (!rc) model_close(&m);
+    int err = model_open(&m, s.dir, f);
+    assert_int_equal(err != 0, status);
+    if (!err) model_close(&m);
     scratch_free(&s);
-    return rc;
+    return err;
 }
 
 /* catches: a good folder refused; totals that are not those of its tensors */
 static void the_bundled_model_is_good(void **state)
 {
     (void)state;
-    char said[4096], total[64];
+    char output[4096], total[64];
     struct model m;
     struct fail f = {0};
-    if (check_with(NULL, NULL, said, sizeof said, &f)) fail_msg("%s\n%s", f.message, said);
+    if (check_with(NULL, NULL, output, sizeof output, &f)) fail_msg("%s\n%s", f.message, output);
     assert_int_equal(model_open(&m, TINY, &f), 0);
     snprintf(total, sizeof total, "good: %lld parameters in %lld bytes", (long long)m.params,
              (long long)m.bytes);
-    assert_non_null(strstr(said, total));
-    assert_non_null(strstr(said, "vision_language_encoder"));
+    assert_non_null(strstr(output, total));
+    assert_non_null(strstr(output, "vision_language_encoder"));
     const struct stored_tensor *t =
         model_tensor(&m, PART_DIT, "transformer_blocks.%d.ff.net.2.weight", 1);
     assert_int_equal(t->dim[0], m.cfg.dit.width);
@@ -140,11 +143,12 @@ static void wrong_tensors_are_named(void **state)
         {to_integers, {WI1 " is I16; expected F32, F16 or BF16", "wrong:", "not usable"}},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        char said[4096] = "";
+        char output[4096] = "";
         struct fail f;
-        assert_int_equal(check_with(WI1, bad[i].edit, said, sizeof said, &f), ERR_MODEL);
+        assert_int_equal(check_with(WI1, bad[i].edit, output, sizeof output, &f), ERR_MODEL);
         for (int k = 0; k < 3; k++)
-            if (!strstr(said, bad[i].says[k])) fail_msg("no \"%s\" in\n%s", bad[i].says[k], said);
+            if (!strstr(output, bad[i].says[k]))
+                fail_msg("no \"%s\" in\n%s", bad[i].says[k], output);
         assert_non_null(strstr(f.message, WI1));
     }
 }
@@ -153,10 +157,10 @@ static void wrong_tensors_are_named(void **state)
 static void the_alias_is_accepted(void **state)
 {
     (void)state;
-    char said[4096];
+    char output[4096];
     struct fail f;
-    if (check_with("shared.weight", to_alias, said, sizeof said, &f)) fail_msg("%s", said);
-    assert_null(strstr(said, "note:"));
+    if (check_with("shared.weight", to_alias, output, sizeof output, &f)) fail_msg("%s", output);
+    assert_null(strstr(output, "note:"));
 }
 
 /* Open the bundled model with one JSON key changed. */
@@ -165,6 +169,7 @@ static void opens_with(const char *file, const char *key, const char *value, con
     struct scratch s;
     struct model m;
     struct fail f = {0};
+
     link_model(&s);
     assert_int_equal(folder_copy(&s, TINY, file, key, value), 0);
     assert_int_equal(model_open(&m, s.dir, &f), ERR_MODEL);
@@ -192,23 +197,23 @@ static void files_that_disagree(void **state)
 static void hopeless_folders(void **state)
 {
     (void)state;
-    char said[8192] = "";
+    char output[8192] = "";
     struct scratch s;
     link_model(&s);
     assert_int_equal(folder_copy(&s, TINY, "transformer/config.json", "num_layers", "200"), 0);
-    FILE *out = fmemopen(said, sizeof said, "w");
+    FILE *out = fmemopen(output, sizeof output, "w");
     assert_int_equal(model_check(s.dir, out), 1);
     fclose(out);
     int lines = 0;
-    for (const char *p = said; (p = strstr(p, "wrong: ")); p++)
+    for (const char *p = output; (p = strstr(p, "wrong: ")); p++)
         lines++;
     assert_int_equal(lines, 10);
-    assert_non_null(strstr(said, "more\n"));
+    assert_non_null(strstr(output, "more\n"));
     scratch_free(&s);
-    out = fmemopen(said, sizeof said, "w");
+    out = fmemopen(output, sizeof output, "w");
     assert_int_equal(model_check("/nonexistent", out), 1);
     fclose(out);
-    assert_non_null(strstr(said, "there is no folder /nonexistent"));
+    assert_non_null(strstr(output, "there is no folder /nonexistent"));
 }
 
 /* catches: a plan that wants 35 GB of weights before it says whether they would fit; sizes that are
@@ -241,5 +246,6 @@ int main(void)
         cmocka_unit_test(files_that_disagree),
         cmocka_unit_test(hopeless_folders),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

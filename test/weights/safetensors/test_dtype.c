@@ -17,6 +17,7 @@ static double half(unsigned h)
 {
     double m = h & 0x3ff, sign = h & 0x8000 ? -1 : 1;
     int e = (int)(h >> 10 & 31);
+
     if (e == 31) return m > 0 ? NAN : sign * INFINITY;
     return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
 }
@@ -147,5 +148,6 @@ int main(void)
         cmocka_unit_test(reads_integers),
         cmocka_unit_test(describes),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ static unsigned char *image(const char *header, size_t data, uint64_t length, si
 {
     size_t n = strlen(header);
     uint64_t len = length ? length : n;
+
     *size = 8 + n + data;
     unsigned char *p = calloc(1, *size);
     assert_non_null(p);
@@ -32,9 +33,10 @@ static int open_image(struct safetensors **st, const char *header, size_t data, 
 {
     size_t size;
     unsigned char *p = image(header, data, length, &size);
-    int rc = safetensors_open_memory(st, p, size, "x.safetensors", f);
-    if (rc) free(p);
-    return rc;
+    int err = safetensors_open_memory(st, p, size, "x.safetensors", f);
+
+    if (err) free(p);
+    return err;
 }
 
 #define LONG "model.language_model.layers.0.self_attn.q_proj.weight"
@@ -90,10 +92,10 @@ static void corrupted_files(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct safetensors *st = (void *)1;
         struct fail f = {0};
-        int rc = open_image(&st, bad[i].header, bad[i].data, bad[i].length, &f);
-        if (rc != ERR_MODEL || st || !strstr(f.message, bad[i].says)
+        int err = open_image(&st, bad[i].header, bad[i].data, bad[i].length, &f);
+        if (err != ERR_MODEL || st || !strstr(f.message, bad[i].says)
             || !strstr(f.message, "x.safetensors"))
-            fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, rc, f.message, bad[i].says);
+            fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, err, f.message, bad[i].says);
     }
     struct safetensors *st;
     for (size_t n = 0; n < 8; n++)
@@ -223,6 +225,7 @@ static void shard(const struct scratch *s, const char *file, const char *a, cons
     const struct safetensors_entry e[] = {{a, DTYPE_U8, 1, {1}, bytes},
                                           {b, DTYPE_U8, 1, {1}, bytes}};
     struct fail f = {0};
+
     if (safetensors_write(scratch_path(s, file, path), e, b ? 2 : 1, NULL, 0, &f))
         fail_msg("%s", f.message);
 }
@@ -231,14 +234,15 @@ static void shard(const struct scratch *s, const char *file, const char *a, cons
 static int open_shards(const char *index, struct safetensors **st, struct fail *f)
 {
     struct scratch s;
+
     assert_int_equal(scratch_new(&s), 0);
     shard(&s, "1.safetensors", "a", "b");
     shard(&s, "2.safetensors", "c", NULL);
     shard(&s, "3.safetensors", "a", NULL);
     assert_int_equal(scratch_write(&s, "m.safetensors.index.json", index, strlen(index)), 0);
-    int rc = safetensors_open_part(st, s.dir, "m", f);
+    int err = safetensors_open_part(st, s.dir, "m", f);
     scratch_free(&s);
-    return rc;
+    return err;
 }
 
 #define MAP(x) "{\"weight_map\":{" x "}}"
@@ -271,9 +275,9 @@ static void lying_indices(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct safetensors *st;
         struct fail f = {0};
-        int rc = open_shards(bad[i][0], &st, &f);
-        if (rc != ERR_MODEL || st || !strstr(f.message, bad[i][1]))
-            fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, rc, f.message, bad[i][1]);
+        int err = open_shards(bad[i][0], &st, &f);
+        if (err != ERR_MODEL || st || !strstr(f.message, bad[i][1]))
+            fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, err, f.message, bad[i][1]);
     }
 }
 
@@ -332,5 +336,6 @@ int main(void)
         cmocka_unit_test(shards_are_one_part),
         cmocka_unit_test(finds_the_part),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

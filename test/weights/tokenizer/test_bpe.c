@@ -22,6 +22,7 @@ static struct bpe *open_bpe(const char *name)
 {
     struct bpe *b;
     struct fail f = {0};
+
     if (bpe_open(&b, HERE, name, &f)) fail_msg("%s", f.message);
     return b;
 }
@@ -31,6 +32,7 @@ static struct bpe *open_bpe(const char *name)
 static uint64_t below(uint64_t *s, uint64_t n)
 {
     uint64_t z = *s += 0x9e3779b97f4a7c15u;
+
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return (z ^ z >> 31) % n;
@@ -63,6 +65,7 @@ static void put_range(struct text *t, const json_t *range, uint64_t *r)
 {
     uint64_t lo = (uint64_t)json_integer_value(json_array_get(range, 0));
     uint64_t hi = (uint64_t)json_integer_value(json_array_get(range, 1));
+
     for (uint64_t k = 1 + below(r, 6); k; k--)
         put_char(t, (uint32_t)(lo + below(r, hi - lo + 1)));
 }
@@ -71,6 +74,7 @@ static void make_text(struct text *t, const json_t *v, uint64_t i)
 {
     const json_t *words = json_object_get(v, "words"), *ranges = json_object_get(v, "ranges");
     uint64_t r = (uint64_t)json_integer_value(json_object_get(v, "seed")) + i;
+
     t->n = 0;
     for (uint64_t pieces = below(&r, 13); pieces; pieces--) {
         uint64_t kind = below(&r, 10);
@@ -89,6 +93,7 @@ static void make_text(struct text *t, const json_t *v, uint64_t i)
 static unsigned digest(const struct token_list *ids)
 {
     uint64_t h = 0xcbf29ce484222325u;
+
     for (size_t i = 0; i < ids->n; i++)
         h = (h ^ (uint64_t)ids->v[i]) * 0x100000001b3u;
     return (unsigned)((h ^ h >> 16 ^ h >> 32 ^ h >> 48) & 0xffff);
@@ -99,6 +104,7 @@ static void compare(const json_t *v, const char *name)
     struct bpe *b = open_bpe(name);
     const char *hex = json_string_value(json_object_get(json_object_get(v, "ids"), name));
     uint64_t count = (uint64_t)json_integer_value(json_object_get(v, "count")), wrong = 0;
+
     assert_true(hex && count >= 10000 && strlen(hex) == 4 * count);
     for (uint64_t i = 0; i < count; i++) {
         struct text t;
@@ -138,6 +144,7 @@ static void encodes(const struct bpe *b, const char *text, bool special, size_t 
 {
     struct token_list ids;
     struct fail f = {0};
+
     token_list_init(&ids, 1000);
     if (bpe_encode(b, text, strlen(text), special, &ids, &f)) fail_msg("%s", f.message);
     assert_int_equal(ids.n, n);
@@ -214,6 +221,7 @@ static void *encode_often(void *arg)
     static const char text[] =
         "a cat <sop> 12345  \xe4\xb8\xad\xe6\x96\x87 it's\n\n \"OPEN DAILY\"";
     unsigned first = 0;
+
     for (int i = 0; i < 200; i++) {
         struct token_list ids;
         token_list_init(&ids, 1000);
@@ -251,19 +259,20 @@ static int open_with(const char *path, const char *value, struct fail *f)
     struct bpe *b;
     json_t *root = json_load_file(HERE "/strings.json", 0, NULL), *at = root;
     const char *dot = strchr(path, '.');
+
     assert_non_null(root);
     assert_int_equal(scratch_new(&s), 0);
     if (dot) at = json_object_get(root, "model");
     json_object_set_new(at, dot ? dot + 1 : path, json_loads(value, JSON_DECODE_ANY, NULL));
     char *text = json_dumps(root, 0);
     assert_int_equal(scratch_write(&s, "t.json", text, strlen(text)), 0);
-    int rc = bpe_open(&b, s.dir, "t.json", f);
-    if (!rc) bpe_close(b);
-    assert_true(!rc || !b);
+    int err = bpe_open(&b, s.dir, "t.json", f);
+    if (!err) bpe_close(b);
+    assert_true(!err || !b);
     free(text);
     json_decref(root);
     scratch_free(&s);
-    return rc;
+    return err;
 }
 
 #define SPLIT(pattern, how)                                                              \
@@ -309,9 +318,9 @@ static void refuses_other_tokenizers(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fail f = {0};
-        int rc = open_with(bad[i][0], bad[i][1], &f);
-        if (rc != ERR_MODEL || !strstr(f.message, bad[i][2]) || !strstr(f.message, "t.json"))
-            fail_msg("%s = %s: %d \"%s\"", bad[i][0], bad[i][1], rc, f.message);
+        int err = open_with(bad[i][0], bad[i][1], &f);
+        if (err != ERR_MODEL || !strstr(f.message, bad[i][2]) || !strstr(f.message, "t.json"))
+            fail_msg("%s = %s: %d \"%s\"", bad[i][0], bad[i][1], err, f.message);
     }
     struct fail f = {0};
     assert_int_equal(open_with("model.end_of_word_suffix", "\"\"", &f), 0);
@@ -326,5 +335,6 @@ int main(void)
         cmocka_unit_test(refuses_bad_texts),         cmocka_unit_test(long_runs),
         cmocka_unit_test(threads_share_a_tokenizer), cmocka_unit_test(refuses_other_tokenizers),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

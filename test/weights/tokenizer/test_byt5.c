@@ -16,6 +16,7 @@ static const char *spans(const char *prompt, char buf[256])
 {
     struct byt5_span span[8];
     size_t n = byt5_spans(prompt, strlen(prompt), span, 8), k = 0;
+
     buf[0] = 0;
     for (size_t i = 0; i < n && i < 8; i++)
         k += (size_t)snprintf(buf + k, 256 - k, "%.*s|", (int)span[i].len, prompt + span[i].at);
@@ -52,6 +53,7 @@ static struct byt5 prompt(const char *text)
 {
     struct byt5 b;
     struct fail f = {0};
+
     if (byt5_prompt(&b, text, strlen(text), 384, &f)) fail_msg("%s", f.message);
     return b;
 }
@@ -59,6 +61,7 @@ static struct byt5 prompt(const char *text)
 static void has_ids(const char *text, size_t n, const int32_t *want)
 {
     struct byt5 b = prompt(text);
+
     assert_int_equal(b.ids.n, n);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(b.ids.v[i], want[i]);
@@ -186,5 +189,6 @@ int main(void)
         cmocka_unit_test(literal_specials), cmocka_unit_test(long_texts),
         cmocka_unit_test(refused),          cmocka_unit_test(apostrophes_are_named),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static void grids(void **state)
 static struct model_config config(const struct bpe *b)
 {
     struct model_config c = {.ar = {.rows = 20}, .vq = {.codes = 16}};
+
     c.token = (struct token_config){.image_start = 16,
                                     .image_end = 17,
                                     .bos = "<|dit_token_16|>",
@@ -52,6 +53,7 @@ static struct bpe *tokenizer(void)
 {
     struct bpe *b;
     struct fail f = {0};
+
     if (bpe_open(&b, "test/weights", "template.json", &f)) fail_msg("%s", f.message);
     return b;
 }
@@ -86,12 +88,13 @@ static int with(const char *text, bool user, struct fail *f)
     struct bpe *b = tokenizer();
     struct model_config c = config(b);
     struct prompt p;
+
     memset(f, 0, sizeof *f);
-    int rc = prompt_text_to_image(&p, b, &c, text, strlen(text), 64, 64, user, f);
-    if (!rc) prompt_free(&p);
+    int err = prompt_text_to_image(&p, b, &c, text, strlen(text), 64, 64, user, f);
+    if (!err) prompt_free(&p);
     assert_true(!p.ids.v);
     bpe_close(b);
-    return rc;
+    return err;
 }
 
 /* catches: a prompt that shifts the grids, or a refusal that does not say what to take out */
@@ -124,5 +127,6 @@ int main(void)
         cmocka_unit_test(suffix),
         cmocka_unit_test(image_tokens_are_refused),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ static const char *first(const char *pattern, bool literal, const char *text, ch
     struct regex *p;
     char why[100];
     size_t at = 0, end = 0;
+
     if (regex_open(&p, pattern, strlen(pattern), literal, why, sizeof why))
         fail_msg("%s: %s", pattern, why);
     struct regex_scratch *s = regex_scratch_new(p);
@@ -75,8 +76,8 @@ static void refuses_what_it_cannot_say(void **state)
     char why[100];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct regex *p;
-        int rc = regex_open(&p, bad[i], strlen(bad[i]), false, why, sizeof why);
-        if (rc != ERR_MODEL || p || strlen(why) < 5) fail_msg("%s: %d %s", bad[i], rc, why);
+        int err = regex_open(&p, bad[i], strlen(bad[i]), false, why, sizeof why);
+        if (err != ERR_MODEL || p || strlen(why) < 5) fail_msg("%s: %d %s", bad[i], err, why);
     }
 }
 
@@ -107,5 +108,6 @@ int main(void)
         cmocka_unit_test(refuses_what_it_cannot_say),
         cmocka_unit_test(survives_long_matches),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,5 +38,6 @@ static void finds_what_was_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(finds_what_was_set)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

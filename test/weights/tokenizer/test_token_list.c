@@ -45,5 +45,6 @@ int main(void)
         cmocka_unit_test(keeps_order),
         cmocka_unit_test(stops_at_its_maximum),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

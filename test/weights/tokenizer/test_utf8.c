@@ -84,5 +84,6 @@ int main(void)
         cmocka_unit_test(walks_both_ways),
         cmocka_unit_test(white_space),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
