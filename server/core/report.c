@@ -9,14 +9,14 @@
 
 #include <stdio.h>
 
-struct rows {
+struct listing {
     struct answer_job job[LIMIT_LIST];
     struct event_result result[LIMIT_LIST];
     char url[LIMIT_LIST][URL_TEXT];
     int n;
 };
 
-static void add_row(const struct hub *h, int64_t now, struct rows *r, const struct job *j)
+static void add_row(const struct hub *h, int64_t now, struct listing *r, const struct job *j)
 {
     struct answer_job *row = &r->job[r->n];
     struct event_result *result = &r->result[r->n];
@@ -44,7 +44,7 @@ static void add_row(const struct hub *h, int64_t now, struct rows *r, const stru
 struct blob *report_list(const struct hub *h, int64_t now, const struct job *from, int state,
                          int limit, const char *ref)
 {
-    struct rows rows;
+    struct listing rows;
     const struct job *j = from;
     struct text t;
     struct blob *b;
@@ -64,7 +64,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct job *fro
 
 struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
 {
-    struct rows rows;
+    struct listing rows;
     struct answer_stats s = {.running = h->in[JOB_RUNNING],
                              .queued = h->in[JOB_QUEUED],
                              .done = h->tally.done,

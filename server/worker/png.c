@@ -33,7 +33,7 @@ static unsigned char *compress_zlib(unsigned char *data, int len, int *out_len, 
 #define STBIW_ZLIB_COMPRESS compress_zlib
 #include <stb/stb_image_write.h>
 
-enum { HEAD_BYTES = 8 + 12 + 13 }; /* signature and IHDR, which must come first */
+enum { PNG_HEAD_BYTES = 8 + 12 + 13 }; /* signature and IHDR, which must come first */
 
 static uint8_t *put_u32(uint8_t *at, uint32_t n)
 {
@@ -83,12 +83,12 @@ static uint8_t *insert_texts(const uint8_t *plain, size_t len, const struct png_
     for (int i = 0; i < n; i++)
         more += chunk_bytes(&texts[i]);
     out = malloc(len + more);
-    at = out + HEAD_BYTES;
+    at = out + PNG_HEAD_BYTES;
     if (!out) return NULL;
-    memcpy(out, plain, HEAD_BYTES);
+    memcpy(out, plain, PNG_HEAD_BYTES);
     for (int i = 0; i < n; i++)
         at = put_chunk(at, &texts[i]);
-    memcpy(at, plain + HEAD_BYTES, len - HEAD_BYTES);
+    memcpy(at, plain + PNG_HEAD_BYTES, len - PNG_HEAD_BYTES);
     *out_len = len + more;
     return out;
 }
@@ -102,7 +102,7 @@ int png_encode(const uint8_t *rgb, int width, int height, const struct png_text 
     *out = NULL;
     *len = 0;
     plain = stbi_write_png_to_mem(rgb, width * 3, width, height, 3, &plain_len);
-    if (plain && plain_len > HEAD_BYTES)
+    if (plain && plain_len > PNG_HEAD_BYTES)
         *out = insert_texts(plain, (size_t)plain_len, texts, n_texts, len);
     free(plain);
     if (!*out) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory to encode the picture.");
