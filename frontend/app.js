@@ -60,7 +60,7 @@ const viewer = new Viewer({
 });
 const gallery = new Gallery({
   cancel: (job) => session.cancel(job.key),
-  remove: (job) => clear([job.key]),
+  remove: (job, byKeyboard) => clear([job.key], byKeyboard),
   retry: (job) => {
     let { key } = job;
     if (job.error?.code === 'no_answer') session.again(key);
@@ -117,19 +117,23 @@ function use(job) {
   announcer.say((t) => t.say('notice.filled'));
 }
 
-/** @param {string[]} keys */
-function clear(keys) {
+/** @param {string[]} keys @param {boolean} byKeyboard the focus then goes to "undo" */
+function clear(keys, byKeyboard) {
   cleared = session.forget(keys);
   store.dispatch({ do: 'news', news: { kind: 'cleared', n: cleared.length, at: now() } });
   const n = cleared.length;
   announcer.say((t) => t.say('notice.cleared', { n }));
+  draw();
+  if (byKeyboard) connection.focus();
 }
 
 function undo() {
+  const [first] = cleared;
   session.adopt(cleared);
   cleared = [];
   store.dispatch({ do: 'news', news: null });
-  byId('pictures').focus();
+  draw();
+  gallery.card(first?.key)?.focus();
 }
 
 /** The form changed: store the draft, and ask for a new forecast. */

@@ -115,7 +115,8 @@ const EVENTS = {
       seconds: m.seconds } }),
   end: (job, m) =>
     ({ ...job, state: m.state, error: m.error ?? null, queue: null, due: null, cancelling: false,
-    preview: m.state === 'done' ? null : job.preview }),
+    // a failed picture shows how far it came; a cancelled one is gone
+    preview: m.state === 'failed' ? job.preview : null }),
 };
 
 /** The job without the progress of its run. @param {Job} job @returns {Job} */

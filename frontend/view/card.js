@@ -11,7 +11,8 @@ import { jobErrors } from './errors.js';
 /** The actions of a card. @typedef {Object} Acts
  * @property {(job: Job) => void} cancel @property {(job: Job) => void} use
  * @property {(job: Job) => void} vary @property {(job: Job) => void} retry
- * @property {(job: Job) => void} remove @property {(job: Job) => void} open */
+ * @property {(job: Job, byKeyboard: boolean) => void} remove
+ * @property {(job: Job) => void} open */
 /** What a card shows besides its job.
  * @typedef {{text: Text, now: number, connected: boolean, cap: number}} Scene */
 
@@ -26,7 +27,8 @@ export class Card {
     /** @type {Scene | null} */ this.scene = null;
     this.shotSeq = 0;
     this.broken = false;
-    const asks = (/** @type {keyof Acts} */ act) => () => acts[act](this.job);
+    const asks = (/** @type {keyof Acts} */ act) => (/** @type {MouseEvent} */ event) =>
+      acts[act](this.job, event.detail === 0);
 
     this.big = el('span', { class: 'big' });
     this.small = el('span', { class: 'small' });
@@ -187,7 +189,7 @@ export class Card {
       const url = URL.createObjectURL(blob);
       this.#lay(el('img', { class: 'shot', alt: '' }), url, url);
     } else if (!job.preview && !job.result && this.shotSeq) {
-      this.shotSeq = 0; // the run was started again
+      this.shotSeq = 0; // the run was started again, or cancelled
       for (const image of this.print.querySelectorAll('img')) image.remove();
     }
     this.print.dataset.shot = String(this.print.querySelector('img') !== null);
@@ -210,7 +212,7 @@ export class Card {
     const shown = () => {
       if (revoke) URL.revokeObjectURL(revoke);
       if (!image.naturalWidth) return;
-      if (image.className === 'shot' && this.final?.complete) return;
+      if (image.className === 'shot' && (this.final?.complete || !this.shotSeq)) return;
       // a preview that loads after the picture goes below it
       (image !== this.final && this.final?.isConnected ? this.final : this.open).before(image);
       this.print.dataset.shot = 'true';

@@ -21,6 +21,10 @@ export class Connection {
     this.action = byId('notice-action');
     /** @type {'retry' | 'undo' | null} */ this.doing = null;
     this.action.addEventListener('click', () => this.doing && this.acts[this.doing]());
+    this.action.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.#leave();
+    });
+    /** @type {HTMLElement | null} */ this.back = null; // has the focus after the action
     this.since = 0;
     this.last = '';
     /** @type {[State, Text] | null} */ this.shown = null;
@@ -46,11 +50,26 @@ export class Connection {
     this.tick(now);
   }
 
+  /** Move the focus to the action, at once: from there Escape goes back. Until it is left the notice
+   * stays. */
+  focus() {
+    this.back = /** @type {HTMLElement | null} */ (document.activeElement);
+    this.tick(performance.now());
+    if (!this.action.hidden) this.action.focus();
+  }
+
+  #leave() {
+    const { back } = this;
+    this.acts.dismiss();
+    (back?.isConnected && back !== document.body ? back : byId('pictures')).focus();
+  }
+
   /** @param {number} now */
   tick(now) {
     if (!this.shown) return;
     const [state, text] = this.shown;
-    const notice = noticeWords(state, text, now, this.since);
+    const held = this.doing === 'undo' && document.activeElement === this.action;
+    const notice = noticeWords(state, text, held ? state.news?.at ?? now : now, this.since);
     show(this.box, notice !== null);
     if (!notice) {
       if (state.news && state.connection.state === 'open') this.acts.dismiss();

@@ -10,7 +10,7 @@ import { Empty } from './empty.js';
 /** @typedef {import('../i18n/text.js').Text} Text */
 
 export class Gallery {
-  /** @param {import('./card.js').Acts & {clear: (keys: string[]) => void,
+  /** @param {import('./card.js').Acts & {clear: (keys: string[], byKeyboard: boolean) => void,
    *           start: (prompt: string) => void}} acts */
   constructor(acts) {
     this.acts = acts;
@@ -21,7 +21,7 @@ export class Gallery {
     this.empty = new Empty(acts.start);
     /** @type {Map<string, Card>} */ this.cards = new Map();
     /** @type {State | null} */ this.state = null;
-    this.clear.addEventListener('click', () => this.#clear());
+    this.clear.addEventListener('click', (event) => this.#clear(event.detail === 0));
   }
 
   /** @param {State} state @param {Text} text @param {number} now
@@ -84,10 +84,11 @@ export class Gallery {
     }
   }
 
-  #clear() {
+  /** @param {boolean} byKeyboard */
+  #clear(byKeyboard) {
     const keys = this.state?.jobs.filter((job) => TERMINAL.has(job.state)).map((job) => job.key)
       ?? [];
-    this.acts.clear(keys);
     byId('pictures').focus();
+    this.acts.clear(keys, byKeyboard);
   }
 }

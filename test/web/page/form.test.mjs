@@ -50,7 +50,8 @@ describe('what can go wrong', () => {
     const v = await visit(url());
     await v.ask('hold one', 'hold two', 'hold three');
     await arrived(3);
-    play.fake.run(100);
+    play.fake.run(600);
+    await v.card('hold one').locator('img.shot').first().waitFor();
     for (const words of ['hold three', 'hold one']) {
       await v.card(words).getByRole('button', { name: /^Cancel/ }).click();
       await v.reads('.what', /Cancelling/, words);
@@ -58,6 +59,7 @@ describe('what can go wrong', () => {
       await v.state(words, 'cancelled');
     }
     await v.reads('.errors', /You stopped this picture/, 'hold one');
+    assert.equal(await v.card('hold one').locator('.print img').count(), 0, 'nor its last preview');
     assert.deepEqual(play.fake.jobs.map((j) => j.state), ['cancelled', 'running', 'cancelled']);
     await v.leave();
   });

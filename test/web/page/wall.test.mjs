@@ -87,6 +87,90 @@ describe('working with pictures', () => {
     await v.leave();
   });
 
+  test('undo is where the focus is after a removal by keyboard, and waits there', async () => {
+    const v = await visit(url());
+    await v.ask('a lighthouse', 'a boat', 'a house');
+    await arrived(3);
+    play.fake.run(9000);
+    await v.page.waitForFunction(() =>
+      document.querySelectorAll('.card[data-state=done]').length === 3);
+    const focused = () => v.page.evaluate(() => document.activeElement.id
+      || document.activeElement.closest('.card')?.querySelector('.prompt-line').textContent);
+    const remove = async () => {
+      await v.card('a boat').getByRole('button', { name: /^Remove from this page/ }).focus();
+      await v.page.keyboard.press('Enter');
+      await v.cards(2);
+    };
+    await remove();
+    assert.equal(await focused(), 'notice-action');
+    await v.page.evaluate(() => {
+      const { now } = performance;
+      performance.now = () => now.call(performance) + 60_000;
+    });
+    await v.page.waitForTimeout(600); // two ticks
+    assert.equal(await focused(), 'notice-action', 'it stays as long as it has the focus');
+    await v.page.keyboard.press('Enter');
+    await v.cards(3);
+    assert.equal(await focused(), 'a boat');
+    await remove();
+    await v.page.keyboard.press('Tab');
+    assert.equal(await focused(), 'a house', 'the next are the pictures');
+    await v.page.keyboard.press('Shift+Tab');
+    await v.page.keyboard.press('Escape');
+    assert.equal(await focused(), 'a lighthouse', 'the neighbour');
+    assert.equal(await v.page.isVisible('#notice'), false);
+    await v.page.focus('#clear');
+    await v.page.keyboard.press('Space');
+    await v.cards(0);
+    assert.equal(await focused(), 'notice-action');
+    await v.leave();
+  });
+
+  test('the notice covers nothing of the form, with its settings open', async () => {
+    for (const [width, height] of [[1300, 850], [1040, 700], [1920, 1000]]) {
+      const v = await visit(url(), { width, height });
+      await v.ask('hold on', 'hold it');
+      await arrived(2);
+      await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+      for (const card of ['hold on', 'hold it']) {
+        await v.card(card).getByRole('button', { name: /^Remove from this page/ }).click();
+      }
+      await v.page.waitForSelector('#notice:not([hidden])');
+      const [notice, rail] = await v.page.evaluate(() => ['notice', 'composer']
+        .map((id) => document.getElementById(id).getBoundingClientRect().toJSON()));
+      assert.ok(notice.left >= rail.right, `${width}: ${notice.left} < ${rail.right}`);
+      assert.ok(notice.right <= width && notice.bottom <= height);
+      play.fake.jobs = [];
+      await v.leave();
+    }
+  });
+
+  test('the large view has its close button in the window, however small that is', async () => {
+    const v = await visit(url());
+    await v.page.locator('.size', { hasText: '256 × 384' }).click();
+    await v.ask(`a lighthouse ${'and a boat '.repeat(100)}`);
+    await arrived(1);
+    play.fake.run(3000);
+    await v.state('a lighthouse', 'done');
+    for (const [width, height] of [[640, 360], [640, 400], [1280, 300], [320, 256], [1440, 900]]) {
+      await v.page.setViewportSize({ width, height });
+      await v.page.locator('.open').click();
+      await v.page.waitForSelector('#viewer[open]');
+      const close = v.page.locator('#viewer .close');
+      const inside = async (when) => {
+        const box = await close.boundingBox();
+        assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= width
+          && box.y + box.height <= height, `${width} x ${height} ${when}: ${JSON.stringify(box)}`);
+      };
+      await inside('at first');
+      await v.page.getByRole('button', { name: 'Copy link' }).scrollIntoViewIfNeeded();
+      await inside('scrolled to its end');
+      await close.click();
+      await v.page.waitForSelector('#viewer', { state: 'hidden' });
+    }
+    await v.leave();
+  });
+
   test('everything by keyboard: skip link, form, card', async () => {
     const v = await visit(url());
     await v.page.keyboard.type('hold the line');
