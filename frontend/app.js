@@ -3,6 +3,7 @@
 // buttons send commands.
 
 import { Text, pickLanguage } from './i18n/text.js';
+import { diagnose } from './diagnosis.js';
 import { Forecast } from './forecast.js';
 import { Session, Store } from './session.js';
 import { parseObject, storedDraft, tidyHello } from './stored.js';
@@ -88,6 +89,11 @@ function receive(message) {
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
 }
 
+async function findCause() {
+  const diagnosis = await diagnose(location.href, (...request) => fetch(...request));
+  store.dispatch({ do: 'diagnosed', diagnosis });
+}
+
 /** @param {Spec} spec */
 function submit(spec) {
   const key = session.submit(spec);
@@ -157,7 +163,7 @@ function quoteWords() {
   const { connection: { state }, quote: quoted } = store.state;
   if (!composer.prompt.value.trim()) return '';
   if (state !== 'open') {
-    return store.state.connection.ever || store.state.connection.attempt > 1
+    return store.state.connection.ever || store.state.connection.attempt > 0
       ? text.say('compose.quote.offline') : '';
   }
   if (!quoted?.due || askedQuote !== composer.prompt.value.trim()) return '';
@@ -209,6 +215,7 @@ function draw() {
 
 store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
+  if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
   for (const job of state.jobs) {

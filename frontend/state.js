@@ -38,8 +38,10 @@ import { PHASES } from './wire.js';
  * @property {boolean} sent whether the submit may have reached the server
  * @property {boolean} cancelling */
 
-/** @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
- * ever: boolean}} ConnectionState */
+/** @typedef {import('./diagnosis.js').Diagnosis} Diagnosis */
+/** ever: whether it was open since the page was loaded.
+ * @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
+ * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped', n?: number, failure?: Failure, at: number}} News */
 /** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
@@ -56,7 +58,7 @@ import { PHASES } from './wire.js';
 export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'cancelled', 'lost']));
 
 export const EMPTY = Object.freeze(/** @type {State} */ ({
-  connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false },
+  connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false, diagnosis: null },
   hello: null, jobs: [], stats: null, quote: null, news: null, unsaved: 0,
 }));
 
@@ -211,6 +213,7 @@ function message(state, m, at) {
  *  | {do: 'refuse', key: string, error: Failure} | {do: 'adopt', jobs: readonly Job[]} |
  * {do: 'cancel', key: string}
  *  | {do: 'forget', keys: readonly string[], at: number} | {do: 'news', news: News | null}
+ *  | {do: 'diagnosed', diagnosis: Diagnosis}
  *  | {do: 'unquote'} | {do: 'unsaved', n: number}} Action */
 
 /** @param {State} state @param {Action} action @returns {State} */
@@ -235,6 +238,8 @@ export function reduce(state, action) {
       return { ...state, jobs: state.jobs.filter((job) => !gone.has(job.key)) };
     }
     case 'news': return { ...state, news: action.news };
+    case 'diagnosed': return state.connection.state === 'open' ? state
+      : { ...state, connection: { ...state.connection, diagnosis: action.diagnosis } };
     case 'unsaved': return state.unsaved === action.n ? state : { ...state, unsaved: action.n };
     case 'unquote': return state.quote ? { ...state, quote: null } : state;
   }
@@ -246,7 +251,8 @@ function connection(state, to) {
   const { retryAt, attempt } = to.state === 'waiting' ? to
     : { retryAt: 0, attempt: state.connection.attempt };
   const next = { ...state,
-    connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever } };
+    connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever,
+      diagnosis: to.state === 'open' ? null : state.connection.diagnosis } };
   // statistics and quotes are out of date without a connection
   return to.state === 'open' ? next : { ...next, stats: null, quote: null };
 }

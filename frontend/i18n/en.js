@@ -22,6 +22,19 @@ export default {
   'notice.retrying':
     'The connection is gone. Trying again now. Your pictures are safe on the server.',
   'notice.offline': 'This device is offline. The page goes on by itself when the network is back.',
+  'notice.starting':
+    'The server is starting and loads its model. The page connects by itself when it is ready.',
+  'notice.never.unreachable':
+    'The server does not answer. Trying again in {time}. What you generate is sent when it does.',
+  'notice.never.gateway':
+    'The proxy in front of the server answers with status {status}: it does not reach the server. ' +
+    'Trying again in {time}.',
+  'notice.never.elsewhere':
+    'Another program than darkroom answers at this address (status {status}). Check the address, ' +
+    'or the path that the proxy passes on.',
+  'notice.never.blocked':
+    'The server answers, but this page’s live connection is refused. A proxy in between must pass ' +
+    'on the headers Host, Upgrade and Connection; or start the server with --origins {origin}',
   'notice.retry': 'Try now',
   'notice.back': 'Connected again. Nothing was lost.',
   'notice.restarted': 'The server was restarted. Your pictures go on.',
@@ -74,7 +87,7 @@ export default {
   'compose.quote.now': 'Starts right away, ready in {time}.',
   'compose.quote.queue': { one: '{n} picture is ahead. Ready in {time}.',
     other: '{n} pictures are ahead. Ready in {time}.' },
-  'compose.quote.offline': 'Will be sent as soon as the connection is back.',
+  'compose.quote.offline': 'Will be sent as soon as there is a connection.',
   'compose.error.empty': 'Write what you want to see first.',
   'compose.error.long': 'The prompt is too long: {n} bytes, and {max} are allowed. Shorten it.',
   'compose.error.character':

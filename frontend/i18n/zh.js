@@ -19,6 +19,13 @@ export default {
   'notice.lost': '连接已断开，{time}后重试。你的图片都保留在服务器上。',
   'notice.retrying': '连接已断开，正在重试。你的图片都保留在服务器上。',
   'notice.offline': '设备已离线。网络恢复后页面会自动继续。',
+  'notice.starting': '服务器正在启动并加载模型，就绪后页面会自动连接。',
+  'notice.never.unreachable': '服务器没有回应，{time}后重试。你要生成的图片会在它回应后发送。',
+  'notice.never.gateway': '服务器前面的代理返回状态 {status}：它连不上服务器。{time}后重试。',
+  'notice.never.elsewhere': '这个地址上应答的不是 darkroom（状态 {status}）。请检查地址，或代理转发的路径。',
+  'notice.never.blocked':
+    '服务器有回应，但本页的实时连接被拒绝。中间的代理必须转发 Host、Upgrade 和 Connection 这几个请求头；' +
+    '或者用 --origins {origin} 启动服务器',
   'notice.retry': '立即重试',
   'notice.back': '已重新连接，没有任何丢失。',
   'notice.restarted': '服务器重新启动过，你的图片会继续进行。',
@@ -59,7 +66,7 @@ export default {
   'compose.keys.mac': '⌘ ↵',
   'compose.quote.now': '立即开始，{time}后完成。',
   'compose.quote.queue': { other: '前面有 {n} 张，{time}后完成。' },
-  'compose.quote.offline': '连接恢复后会立即发送。',
+  'compose.quote.offline': '连接建立后会立即发送。',
   'compose.error.empty': '请先写下想看到的画面。',
   'compose.error.long': '描述太长：{n} 字节，最多 {max} 字节。请缩短。',
   'compose.error.character': '描述中有无法发送的字符（{character}），已选中，请删除。',

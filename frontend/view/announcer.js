@@ -2,6 +2,7 @@
 // announcer - announces changes to screen readers, one sentence at a time, but no progress.
 
 import { brief, byId, put } from './dom.js';
+import { neverWords } from './connection.js';
 import { failureWords } from './errors.js';
 
 /** @typedef {import('../state.js').State} State */
@@ -61,6 +62,10 @@ export function changes(state, before) {
   }
   if (state.connection.state === 'waiting' && before.connection.state === 'open') {
     sentences.push((text) => text.say('notice.retrying'));
+  }
+  const { diagnosis, ever } = state.connection;
+  if (diagnosis && !ever && diagnosis.why !== before.connection.diagnosis?.why) {
+    sentences.push((text) => neverWords(state.connection, text, 0).words);
   }
   const { news } = state;
   if (news && news !== before.news && ANNOUNCED.includes(news.kind)) {

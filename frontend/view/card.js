@@ -3,7 +3,7 @@
 
 import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
-import { Bar, attribute, brief, button, el, icon, put, quote, show } from './dom.js';
+import { Bar, attribute, brief, button, el, icon, pictureUrl, put, quote, show } from './dom.js';
 import { jobErrors } from './errors.js';
 
 /** @typedef {import('../state.js').Job} Job */
@@ -181,7 +181,7 @@ export class Card {
   /** Put the newest image over the older ones. @param {Job} job */
   #shots(job) {
     if (job.result && job.state === 'done' && !this.final) {
-      this.#finish(job.result.url);
+      this.#finish(pictureUrl(job.result.url));
     } else if (job.preview && job.preview.seq > this.shotSeq && !job.result) {
       this.shotSeq = job.preview.seq;
       const { image } = job.preview;
@@ -268,7 +268,7 @@ export class Card {
     put(this.save, text.say('act.download'));
     attribute(this.save, 'aria-label', of('act.download'));
     if (job.result) {
-      attribute(this.save, 'href', `${job.result.url}?download=1`);
+      attribute(this.save, 'href', pictureUrl(job.result.url, true));
       attribute(this.open, 'aria-label', text.say('act.open', { prompt: brief(job.spec.prompt) }));
     }
   }

@@ -34,7 +34,7 @@ export class Connection {
   update(state, text, now) {
     this.shown = [state, text];
     const name = state.connection.state === 'open' ? 'open' : state.connection.ever
-      || state.connection.attempt > 1 ? 'lost' : 'connecting';
+      || state.connection.attempt > 0 ? 'lost' : 'connecting';
     const root = document.documentElement;
     if (root.dataset.connection !== name) this.since = now;
     root.dataset.connection = name;
@@ -118,13 +118,13 @@ function lostWords({ connection, news }, text, now, since) {
   if (!navigator.onLine && location.hostname !== 'localhost' && location.hostname !== '127.0.0.1') {
     return { words: text.say('notice.offline'), tone: 'bad', action: 'retry' };
   }
-  if (!connection.ever && connection.attempt < 2) {
-    return now - since > QUIET_MS
-      ? { words: text.say('notice.connecting'), tone: 'wait', action: null } : null;
-  }
   if (now - since < QUIET_MS) return null;
+  if (!connection.ever) return neverWords(connection, text, now);
   if (news?.kind === 'stopping') {
     return { words: text.say('notice.stopping'), tone: 'wait', action: 'retry' };
+  }
+  if (connection.diagnosis?.why === 'starting') {
+    return { words: text.say('notice.starting'), tone: 'wait', action: 'retry' };
   }
   const left = connection.retryAt - now;
   if (connection.state === 'connecting' || left < 300) {
@@ -132,4 +132,20 @@ function lostWords({ connection, news }, text, now, since) {
   }
   return { words: text.say('notice.lost', { time: text.about(Math.max(1000, left)) }), tone: 'bad',
     action: 'retry' };
+}
+
+/** Without a connection since the page was loaded: why, and who can do what about it.
+ * @param {State['connection']} connection @param {Text} text @param {number} now
+ * @returns {Notice} */
+export function neverWords({ attempt, diagnosis, retryAt }, text, now) {
+  if (!attempt || !diagnosis) {
+    return { words: text.say('notice.connecting'), tone: 'wait', action: null };
+  }
+  const { why, status } = diagnosis;
+  if (why === 'starting') {
+    return { words: text.say('notice.starting'), tone: 'wait', action: 'retry' };
+  }
+  const time = text.about(Math.max(1000, retryAt - now));
+  return { words: text.say(`notice.never.${why}`,
+    { time, status: String(status), origin: location.origin }), tone: 'bad', action: 'retry' };
 }

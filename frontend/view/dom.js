@@ -70,6 +70,13 @@ export function quote(element, words) {
   attribute(element, 'lang', languageOf(words));
 }
 
+/** The address of a picture below the page's own: the server names it from its root, which a proxy
+ * may serve below a path. @param {string} url @param {boolean} [download] */
+export function pictureUrl(url, download = false) {
+  const path = url.replace(/^\/+/, '');
+  return /^i\/[0-9a-f]+\.png$/.test(path) ? `${path}${download ? '?download=1' : ''}` : '';
+}
+
 const NAME_MAX = 80; // characters
 
 /** A prompt cut to NAME_MAX characters, for labels. @param {string} words */

@@ -2,7 +2,7 @@
 // viewer - one finished picture, large, with its settings; arrow keys go to its neighbours.
 
 import { copyWords } from './copy.js';
-import { attribute, byId, button, el, icon, put, quote, show } from './dom.js';
+import { attribute, byId, button, el, icon, pictureUrl, put, quote, show } from './dom.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -109,7 +109,7 @@ export class Viewer {
     this.job = job;
     const all = this.acts.finished();
     const at = all.findIndex((other) => other.key === job.key);
-    attribute(this.image, 'src', result.url);
+    attribute(this.image, 'src', pictureUrl(result.url));
     attribute(this.image, 'alt', spec.prompt);
     attribute(this.image, 'width', String(result.width));
     attribute(this.image, 'height', String(result.height));
@@ -121,7 +121,7 @@ export class Viewer {
     const known = facts.filter(([, value]) => value !== undefined);
     this.facts.replaceChildren(...known.map(([name, value]) => el('div', {},
       el('dt', { text: text.say(`viewer.${name}`) }), el('dd', { text: String(value) }))));
-    attribute(this.save, 'href', `${result.url}?download=1`);
+    attribute(this.save, 'href', pictureUrl(result.url, true));
     put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
     put(this.use.label, text.say('act.use.long'));
     put(this.vary.label, text.say('act.vary'));
@@ -144,5 +144,5 @@ export class Viewer {
 function partOf({ spec, result }, part) {
   if (part === 'prompt') return spec.prompt;
   return part === 'seed' ? String(result?.seed ?? spec.seed)
-    : new URL(result?.url ?? '', location.href).href;
+    : new URL(pictureUrl(result?.url ?? ''), location.href).href;
 }

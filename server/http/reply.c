@@ -9,7 +9,9 @@
 
 const struct http_header HTTP_SECURITY[] = {
     {"content-security-policy",
-     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+     /* the digest is that of the only script inside index.html */
+     "default-src 'none'; script-src 'self' 'sha256-5v2xFkAezZRFycPQL6tFyAQ1gm6jOY2Mk2SzGayQ7hc='; "
+     "style-src 'self'; img-src 'self' blob:; "
      "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
      "frame-ancestors 'none'"},
     {"x-content-type-options", "nosniff"},

@@ -16,7 +16,8 @@ import { paint, png } from './picture.mjs';
 
 const PAGE = fileURLToPath(new URL('../../frontend/', import.meta.url));
 export const CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
+  "default-src 'none'; script-src 'self' 'sha256-5v2xFkAezZRFycPQL6tFyAQ1gm6jOY2Mk2SzGayQ7hc='; " +
+  "style-src 'self'; img-src 'self' blob:; " +
   "connect-src 'self'; " +
   "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
@@ -98,6 +99,10 @@ export class Fake {
     if (job) {
       response.writeHead(200, { ...head, 'Content-Type': 'image/png' });
       return response.end(job.png);
+    }
+    if (path === '/healthz') {
+      response.writeHead(this.mute ? 503 : 200, { ...head, 'Content-Type': 'application/json' });
+      return response.end(JSON.stringify({ ok: !this.mute, version: 'fake' }));
     }
     const file = normalize(join(PAGE, path === '/' ? 'index.html' : path));
     try {

@@ -108,13 +108,13 @@ async function tabOf(locale) {
 /** Open `url` with an empty storage. */
 export async function visit(url,
     { width = 1280, height = 900, colorScheme = 'light', locale = 'en-US',
-    reducedMotion = 'reduce' } = {}) {
+    reducedMotion = 'reduce', open = true } = {}) {
   const tab = await tabOf(locale);
   tab.log = { complaints: [], asked: [] };
   await tab.page.setViewportSize({ width, height });
   await tab.page.emulateMedia({ colorScheme, reducedMotion });
   await tab.page.goto(url);
-  await tab.page.waitForSelector(':root[data-connection=open]');
+  if (open) await tab.page.waitForSelector(':root[data-connection=open]');
   return new Visitor(tab, new URL(url).origin);
 }
 

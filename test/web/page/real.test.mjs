@@ -1,6 +1,7 @@
 // real - the page in Chromium against the real program and the bundled model, from end to end.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { BROKEN_CONNECTION, closeBrowser, openBrowser, visit } from './harness.mjs';
 import { CSP } from '../fake.mjs';
@@ -136,7 +137,11 @@ test('every file comes with the strict policy, and none from elsewhere', async (
   const policy = answer.headers.get('content-security-policy');
   assert.equal(policy, CSP);
   const html = await answer.text();
-  assert.doesNotMatch(html, /https?:|<script>|\son\w+=|\sstyle=/);
+  const [inside, ...more] = [...html.matchAll(/<script>(.*?)<\/script>/gs)].map((m) => m[1]);
+  const digest = createHash('sha256').update(inside).digest('base64');
+  assert.ok(policy.includes(`script-src 'self' 'sha256-${digest}';`), digest);
+  assert.deepEqual(more, []);
+  assert.doesNotMatch(html, /https?:|\son\w+=|\sstyle=/);
   for (const [, path] of html.matchAll(/(?:src|href)="([^"#]+)"/g)) {
     assert.equal((await fetch(new URL(path, server.url))).status, 200, path);
   }
