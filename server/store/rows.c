@@ -21,7 +21,7 @@ static const char *const SQL[ROWS_STATEMENTS] = {
         "code=?9,field=?10,message=?11,hint=?12 WHERE job=?1",
 };
 
-static int prepare(struct rows *r, struct fail *f)
+static int prepare(struct job_rows *r, struct fail *f)
 {
     for (int i = 0; i < ROWS_STATEMENTS; i++)
         if (sqlite3_prepare_v3(r->writer, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &r->sql[i], NULL))
@@ -32,7 +32,7 @@ static int prepare(struct rows *r, struct fail *f)
     return 0;
 }
 
-int rows_open(struct rows *r, const char *path, struct fail *f)
+int rows_open(struct job_rows *r, const char *path, struct fail *f)
 {
     int err = database_open(path, &r->writer, f);
 
@@ -42,7 +42,7 @@ int rows_open(struct rows *r, const char *path, struct fail *f)
     return err;
 }
 
-void rows_close(struct rows *r)
+void rows_close(struct job_rows *r)
 {
     sqlite3_finalize(r->find);
     for (int i = 0; i < ROWS_STATEMENTS; i++)
@@ -53,7 +53,8 @@ void rows_close(struct rows *r)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-int rows_counts(struct rows *r, int64_t *done, int64_t *failed, int64_t *cancelled, struct fail *f)
+int rows_counts(struct job_rows *r, int64_t *done, int64_t *failed, int64_t *cancelled,
+                struct fail *f)
 {
     int err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=2", done, f);
 
@@ -124,7 +125,7 @@ static int restore_row(struct log *log, sqlite3_stmt *q,
     return err;
 }
 
-int rows_restore(struct rows *r, struct log *log, int kept,
+int rows_restore(struct job_rows *r, struct log *log, int kept,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                  struct fail *f)
 {
@@ -148,7 +149,7 @@ int rows_restore(struct rows *r, struct log *log, int kept,
     return err;
 }
 
-bool rows_find(struct rows *r, const char *digest, char *name, size_t bytes, int64_t *size)
+bool rows_find(struct job_rows *r, const char *digest, char *name, size_t bytes, int64_t *size)
 {
     *name = 0;
     sqlite3_bind_text(r->find, 1, digest, -1, SQLITE_STATIC);
@@ -163,7 +164,7 @@ bool rows_find(struct rows *r, const char *digest, char *name, size_t bytes, int
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int step(struct rows *r, int which, struct fail *f)
+static int step(struct job_rows *r, int which, struct fail *f)
 {
     int got = sqlite3_step(r->sql[which]);
 
@@ -172,17 +173,17 @@ static int step(struct rows *r, int which, struct fail *f)
     return got == SQLITE_DONE ? 0 : database_fail(r->writer, "Cannot write", f);
 }
 
-int rows_begin(struct rows *r, struct fail *f)
+int rows_begin(struct job_rows *r, struct fail *f)
 {
     return step(r, SQL_BEGIN, f);
 }
 
-int rows_commit(struct rows *r, struct fail *f)
+int rows_commit(struct job_rows *r, struct fail *f)
 {
     return step(r, SQL_COMMIT, f);
 }
 
-void rows_rollback(struct rows *r)
+void rows_rollback(struct job_rows *r)
 {
     if (!sqlite3_get_autocommit(r->writer)) step(r, SQL_ROLLBACK, NULL);
 }
@@ -192,7 +193,7 @@ static void bind_id(sqlite3_stmt *q, int at, uint64_t n)
     sqlite3_bind_int64(q, at, (sqlite3_int64)n);
 }
 
-int rows_accept(struct rows *r, const struct hub_row *row, struct fail *f)
+int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_ACCEPT];
     struct text json;
@@ -224,7 +225,7 @@ static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
     sqlite3_bind_text(q, at + 3, why->hint, -1, SQLITE_STATIC);
 }
 
-int rows_end(struct rows *r, const struct hub_row *row, const char *name, struct fail *f)
+int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_END];
     int err;

@@ -14,7 +14,7 @@
 
 #define ROWS_STATEMENTS 5
 
-struct rows {
+struct job_rows {
     sqlite3 *reader, *writer;
     sqlite3_stmt *find;                 /* the reader's */
     sqlite3_stmt *sql[ROWS_STATEMENTS]; /* the writer's */
@@ -22,23 +22,24 @@ struct rows {
 };
 
 /* r is all zero. On failure (ERR_IO) rows_close() is still due. */
-int rows_open(struct rows *r, const char *path, struct fail *f);
-void rows_close(struct rows *);
+int rows_open(struct job_rows *r, const char *path, struct fail *f);
+void rows_close(struct job_rows *);
 
-int rows_counts(struct rows *, int64_t *done, int64_t *failed, int64_t *cancelled, struct fail *f);
+int rows_counts(struct job_rows *, int64_t *done, int64_t *failed, int64_t *cancelled,
+                struct fail *f);
 /* As store_restore(). */
-int rows_restore(struct rows *, struct log *, int kept,
+int rows_restore(struct job_rows *, struct log *, int kept,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                  struct fail *f);
 /* The file of a result and its size; false: there is no such result. */
-bool rows_find(struct rows *, const char *digest, char *name, size_t bytes, int64_t *size);
+bool rows_find(struct job_rows *, const char *digest, char *name, size_t bytes, int64_t *size);
 
 /* One transaction around any number of rows. */
-int rows_begin(struct rows *, struct fail *f);
-int rows_commit(struct rows *, struct fail *f);
-void rows_rollback(struct rows *); /* when one is open */
-int rows_accept(struct rows *, const struct hub_row *, struct fail *f);
+int rows_begin(struct job_rows *, struct fail *f);
+int rows_commit(struct job_rows *, struct fail *f);
+void rows_rollback(struct job_rows *); /* when one is open */
+int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
 /* name: the result's file, "" without one. */
-int rows_end(struct rows *, const struct hub_row *, const char *name, struct fail *f);
+int rows_end(struct job_rows *, const struct hub_row *, const char *name, struct fail *f);
 
 #endif

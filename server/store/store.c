@@ -30,7 +30,7 @@ struct store {
     struct mbox box, *loop;
     struct log *log;
     int folder, outputs, lock;
-    struct rows rows;
+    struct job_rows rows;
     pthread_t thread;
     bool running;
 };

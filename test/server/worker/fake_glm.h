@@ -1,7 +1,7 @@
 /* fake_glm - an engine for tests of the shell: the door's symbols, quanta without arithmetic.
  *
- * Included by one test's .c, so that the real kernels/glm.o is not linked. A picture's pixels follow
- * from its seed. What shall go wrong is set in `fake` before the engine is opened. */
+ * Included by one test's .c, so that the real kernels/glm.o is not linked. A picture's pixels
+ * follow from its seed. What shall go wrong is set in `fake` before the engine is opened. */
 #ifndef TEST_SERVER_WORKER_FAKE_GLM_H
 #define TEST_SERVER_WORKER_FAKE_GLM_H
 
