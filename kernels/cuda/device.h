@@ -5,8 +5,8 @@
 #ifndef KERNELS_CUDA_DEVICE_H
 #define KERNELS_CUDA_DEVICE_H
 
-#include "kernels/cuda/cuda.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/ops.h"
 
 #include <cuda_runtime.h>
 

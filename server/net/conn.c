@@ -3,12 +3,9 @@
 #include "server/net/conn.h"
 
 #include "server/base/clock.h"
-#include "server/net/http_conn.h"
-#include "server/net/ws_conn.h"
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { PER_IP = 64 }; /* connections from one address of another machine */
 
@@ -19,7 +16,7 @@ void conn_free(struct conn *c)
     c->all->n--;
     census_leave(c->from);
     wheel_stop(&c->all->wheel, &c->timer);
-    if (c->http) http_conn_close(c);
+    if (c->http) c->all->close_http(c);
     if (c->session) c->all->n_sessions--;
     session_free(c->session, clock_us());
     free(c);
@@ -32,9 +29,9 @@ static int limit_from(const struct conns *n, const struct address *from)
     return address_local(from) ? n->room : PER_IP;
 }
 
-static struct conn *conn_new(struct conns *n, const struct address *from)
+struct conn *conn_new(struct conns *n, const struct address *from)
 {
-    struct conn *c = calloc(1, sizeof *c);
+    struct conn *c = n->n < n->room + CONN_REFUSED_MAX ? calloc(1, sizeof *c) : NULL;
 
     if (!c) return NULL;
     c->all = n;
@@ -52,25 +49,7 @@ static struct conn *conn_new(struct conns *n, const struct address *from)
     return c;
 }
 
-void conn_accept(struct conns *n, int fd, const struct address *from)
-{
-    struct conn *c = n->n < n->room + CONN_REFUSED_MAX ? conn_new(n, from) : NULL;
-
-    if (!c)
-        close(fd);
-    else if (!http_conn_open(c, fd))
-        conn_free(c);
-}
-
 struct conn *conn_of(struct timer *t)
 {
     return (struct conn *)(void *)((char *)t - offsetof(struct conn, timer));
-}
-
-void conn_timer(struct conn *c)
-{
-    if (c->http)
-        http_conn_timer(c);
-    else
-        ws_conn_timer(c);
 }

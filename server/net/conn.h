@@ -40,7 +40,8 @@ struct conns {
     int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
     struct http *http;
     struct histogram *frame_lag;
-    void (*stir)(void *net); /* make a round soon: something has changed outside of one */
+    void (*close_http)(struct conn *); /* http_conn_close */
+    void (*stir)(void *net);           /* make a round soon: something has changed outside of one */
     void *net;
     /* as in struct net_conf */
     void *arg;
@@ -69,11 +70,10 @@ struct conn {
     int close_code; /* hang up with this; 0: no */
 };
 
-/* Take an accepted socket, or close it when there are far too many. */
-void conn_accept(struct conns *, int fd, const struct address *from);
+/* Count one that has been accepted from there, which then speaks a protocol. NULL: there are far
+ * too many, or no memory. */
+struct conn *conn_new(struct conns *, const struct address *from);
 void conn_free(struct conn *);
-/* Its timer is due. */
-void conn_timer(struct conn *);
 /* The connection that a timer is part of. */
 struct conn *conn_of(struct timer *);
 

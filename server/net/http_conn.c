@@ -85,17 +85,18 @@ void http_conn_close(struct conn *c)
     forget(c);
 }
 
-int http_conn_release(struct conn *c, char **rest, size_t *n)
+/* It becomes a WebSocket: the descriptor goes on, and what was read behind the head. */
+static void hand_over(struct conn *c, const struct head *head)
 {
     int fd = c->http->fd;
+    char *rest = c->http->in;
+    size_t n = c->http->n;
 
     want(c, 0, EPOLL_CTL_DEL);
     wheel_stop(&c->all->wheel, &c->timer);
-    *rest = c->http->in;
-    *n = c->http->n;
     c->http->in = NULL;
     forget(c);
-    return fd;
+    upgrade_begin(c, head, fd, rest, n);
 }
 
 void http_conn_timer(struct conn *c)
@@ -284,7 +285,7 @@ static bool answer(struct conn *c, const struct head *head)
     if (upgrade_wanted(head)) {
         status = upgrade_check(c, head, &f);
         if (status) return refuse(c, head->method, &f, status);
-        upgrade_begin(c, head);
+        hand_over(c, head);
         return false;
     }
     status = upgrade_check_plain(c, head, &f);

@@ -22,8 +22,5 @@ void http_conn_event(struct conn *, uint32_t events);
 void http_conn_timer(struct conn *);
 /* Forget the HTTP side; the descriptor is closed with it. */
 void http_conn_close(struct conn *);
-/* The same for a WebSocket: the descriptor is given away, and what was read behind the head
- * (malloc'ed, n bytes, or NULL) with it. */
-int http_conn_release(struct conn *, char **rest, size_t *n);
 
 #endif

@@ -69,13 +69,21 @@ static void stir(void *net)
     arm(net, 1);
 }
 
+static void timer_due(struct conn *c)
+{
+    if (c->http)
+        http_conn_timer(c);
+    else
+        ws_conn_timer(c);
+}
+
 static void make_round(struct net *n)
 {
     struct timer *due;
     int64_t next;
 
     while ((due = wheel_due(&n->conns.wheel, clock_us())))
-        conn_timer(conn_of(due));
+        timer_due(conn_of(due));
     n->conf.round(n->conf.arg);
     next = wheel_next(&n->conns.wheel);
     arm(n, n->alarm_us < next ? n->alarm_us : next);
@@ -95,6 +103,16 @@ static int on_timer(struct lws *wsi, enum lws_callback_reasons why, void *user, 
     return 0;
 }
 
+static void accepted(struct net *n, int fd, const struct address *from)
+{
+    struct conn *c = n->stopping ? NULL : conn_new(&n->conns, from);
+
+    if (!c)
+        close(fd);
+    else if (!http_conn_open(c, fd))
+        conn_free(c);
+}
+
 static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                      size_t len)
 {
@@ -104,10 +122,7 @@ static int on_listen(struct lws *wsi, enum lws_callback_reasons why, void *user,
     (void)user, (void)in, (void)len;
     if (why != LWS_CALLBACK_RAW_RX_FILE) return 0;
     for (int fd; (fd = listen_accept(n->listen_fd, &n->spare_fd, &from)) >= 0;)
-        if (n->stopping)
-            close(fd);
-        else
-            conn_accept(&n->conns, fd, &from);
+        accepted(n, fd, &from);
     return 0;
 }
 
@@ -293,6 +308,7 @@ static void init_conns(struct net *n)
         .log = conf->log,
         .http = conf->http,
         .frame_lag = conf->frame_lag,
+        .close_http = http_conn_close,
         .stir = stir,
         .net = n,
         .arg = conf->arg,

@@ -2,7 +2,6 @@
 #include "server/net/upgrade.h"
 
 #include "server/base/clock.h"
-#include "server/net/http_conn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,13 +80,10 @@ static void write_request(struct text *t, const struct head *h, const char *rest
     text_bytes(t, rest, n);
 }
 
-void upgrade_begin(struct conn *c, const struct head *h)
+void upgrade_begin(struct conn *c, const struct head *h, int fd, char *rest, size_t n)
 {
     struct conns *all = c->all;
     struct text t;
-    char *rest;
-    size_t n;
-    int fd = http_conn_release(c, &rest, &n);
 
     write_request(&t, h, rest, n);
     free(rest);
