@@ -1,5 +1,5 @@
 /* cpu - opening and closing the CPU device, its memory, and its table. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>

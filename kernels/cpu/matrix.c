@@ -3,7 +3,7 @@
  * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of pixels,
  * gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of columns. How a
  * product is cut never shows in its bits: see isa.h. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/ops.h"
 
 #include <string.h>
 

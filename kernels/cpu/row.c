@@ -1,5 +1,5 @@
 /* row - norms and elementwise operations: rows over threads, segments over rows. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/ops.h"
 
 struct row_args {
     tensor y, x, m; /* m: modulation, table or second operand */

@@ -1,5 +1,5 @@
 /* sample - sample(): sampling.h applied to rows of logits, and the counters that follow a token. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/ops.h"
 #include "kernels/sampling.h"
 
 static size_t row_work(int64_t vocab)

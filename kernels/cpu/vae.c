@@ -1,6 +1,6 @@
 /* vae - the flow's arithmetic and the decoder's norms and colours. */
-#include "kernels/cpu/cpu.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/ops.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* weight - model tensors into the CPU device's own form, once, when a model is opened. */
-#include "kernels/cpu/cpu.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/ops.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  *
  * The graph shows its tensors to a tap; what the graph never has as a tensor (ids, positions, the
  * schedule) is added by hand. Floats are written as f32, integers as i64, the picture as u8. */
-#include "kernels/report/trace.h"
 #include "kernels/engine/engine.h"
 #include "kernels/model/flow.h"
+#include "kernels/report/trace_sampling.h"
 #include "weights/safetensors/safetensors_write.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /* trace_sampling - the sampling rule by itself: probabilities of given logits, as the reference computes them. */
-#include "kernels/report/trace.h"
+#include "kernels/report/trace_sampling.h"
 #include "kernels/sampling.h"
 #include "weights/config.h"
 #include "weights/safetensors/safetensors_write.h"

@@ -1,6 +1,6 @@
-/* trace - what the two halves of `darkroom trace` share. */
-#ifndef KERNELS_REPORT_TRACE_H
-#define KERNELS_REPORT_TRACE_H
+/* trace_sampling - what the two halves of `darkroom trace` share. */
+#ifndef KERNELS_REPORT_TRACE_SAMPLING_H
+#define KERNELS_REPORT_TRACE_SAMPLING_H
 
 #include "kernels/glm.h"
 #include "weights/config.h"

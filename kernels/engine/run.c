@@ -1,4 +1,4 @@
-/* step - the life of a picture: prepared, placed, moved quantum by quantum, looked at. */
+/* run - the life of a picture: prepared, placed, moved quantum by quantum, looked at. */
 #include "kernels/engine/engine.h"
 
 #include "kernels/model/flow.h"

@@ -1,10 +1,10 @@
-/* cpu - what the files of the CPU device share: the device, its weights, and who does what.
+/* ops - what the files of the CPU device share: the device, its weights, and who does what.
  *
  * An operation is cut into tasks by rows, columns or heads; every task runs the loops of one
  * instruction set (isa.h) in the thread buffer. These are allocated when the device is
  * opened, so an operation allocates nothing. Thread: the device's worker. */
-#ifndef KERNELS_CPU_CPU_H
-#define KERNELS_CPU_CPU_H
+#ifndef KERNELS_CPU_OPS_H
+#define KERNELS_CPU_OPS_H
 
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/pool.h"

@@ -1,4 +1,4 @@
-/* progress - what can be seen of a picture from outside: progress, previews, the result. */
+/* preview - what can be seen of a picture from outside: progress, previews, the result. */
 #include "kernels/engine/engine.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* isa - which instruction sets this processor has. */
+/* isa_list - which instruction sets this processor has. */
 #include "kernels/cpu/isa.h"
 
 #include <math.h>
