@@ -4,6 +4,7 @@
  * schedule) is added by hand. Floats are written as f32, integers as i64, the picture as u8. */
 #include "kernels/engine/engine.h"
 #include "kernels/model/flow.h"
+#include "kernels/report/trace_file.h"
 #include "kernels/report/trace_sampling.h"
 #include "weights/safetensors/safetensors_write.h"
 
@@ -296,8 +297,8 @@ static void add_probs(struct trace *t)
     float *probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){4, n});
     if (rows) memcpy(rows, want, sizeof want);
     for (int i = 0; probs && i < 4 && !t->rc; i++)
-        t->rc = trace_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
-                            &t->g->model.cfg.sample, t->fail);
+        t->rc = trace_sampling_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
+                                     &t->g->model.cfg.sample, t->fail);
 }
 
 static void add_image(struct trace *t)
@@ -366,19 +367,12 @@ static void trace_free(struct trace *t)
     json_decref(t->meta);
 }
 
-int trace_open(struct safetensors **out, const char *path, struct fail *f)
-{
-    int rc = safetensors_open(out, path, f);
-    if (rc != ERR_MODEL) return rc;
-    return fail_advise(f, "%s must be a safetensors file.", path); /* it is no part of a model */
-}
-
 int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, struct fail *f)
 {
     struct fail own;
     struct trace t = {.fail = f ? f : &own};
     struct glm_opts opts = *o;
-    t.rc = trace_open(&t.ref, like, t.fail);
+    t.rc = trace_file_open(&t.ref, like, t.fail);
     if (!t.rc) read_request(&t, &opts.type);
     if (!t.rc) t.rc = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
     if (!t.rc) read_tokens(&t);

@@ -1,7 +1,9 @@
 /* trace_sampling - the sampling rule by itself: probabilities of given logits, as the reference computes them. */
 #include "kernels/report/trace_sampling.h"
+
+#include "kernels/glm.h"
+#include "kernels/report/trace_file.h"
 #include "kernels/sampling.h"
-#include "weights/config.h"
 #include "weights/safetensors/safetensors_write.h"
 
 #include <stdlib.h>
@@ -12,8 +14,8 @@ static struct sampling sampling_of(const struct sample_config *c)
     return (struct sampling){.temperature = c->temperature, .top_p = c->top_p, .top_k = c->top_k};
 }
 
-int trace_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
-                const struct sample_config *c, struct fail *f)
+int trace_sampling_probs(float *probs, int64_t *kept, const float *logits, int64_t rows, int n,
+                         const struct sample_config *c, struct fail *f)
 {
     const struct sampling sampling = sampling_of(c);
     int32_t *ids = calloc((size_t)n, sizeof *ids);
@@ -56,7 +58,7 @@ static int apply(const struct stored_tensor *t, const struct sample_config *c, c
         logits && probs && kept ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the logits");
     if (!rc && dtype_to_f32(t, 0, t->count, logits))
         rc = fail_set(f, ERR_USAGE, "`logits` are no floats");
-    if (!rc) rc = trace_probs(probs, kept, logits, rows, (int)n, c, f);
+    if (!rc) rc = trace_sampling_probs(probs, kept, logits, rows, (int)n, c, f);
     if (!rc) rc = write_sampling(path, probs, kept, rows, (int)n, f);
     free(logits);
     free(probs);
@@ -70,7 +72,7 @@ int glm_trace_sampling(const struct glm_opts *o, const char *logits, const char 
     struct model_config *c = calloc(1, sizeof *c);
     struct safetensors *file = NULL;
     int rc = c ? config_load(c, o->model, f) : fail_set(f, ERR_OUT_OF_MEMORY, "no memory");
-    if (!rc) rc = trace_open(&file, logits, f);
+    if (!rc) rc = trace_file_open(&file, logits, f);
     if (!rc) rc = apply(safetensors_find(file, "logits"), &c->sample, out_path, f);
     safetensors_close(file);
     free(c);

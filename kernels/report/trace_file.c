@@ -1,0 +1,9 @@
+/* trace_file - opening the files that `darkroom trace` is given. */
+#include "kernels/report/trace_file.h"
+
+int trace_file_open(struct safetensors **out, const char *path, struct fail *f)
+{
+    int rc = safetensors_open(out, path, f);
+    if (rc != ERR_MODEL) return rc;
+    return fail_advise(f, "%s must be a safetensors file.", path); /* it is no part of a model */
+}
