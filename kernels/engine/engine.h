@@ -60,28 +60,35 @@ struct glm_run {
 /* The dry device's scratch: more than any plan. */
 #define DRY_SCRATCH ((size_t)1 << 46)
 
-/* glm.c: glm_open without preview colours. A plan has no device but the dry one, which is like the CPU or like a card; a bare
+/* open.c: glm_open without preview colours. A plan has no device but the dry one, which is like the CPU or like a card; a bare
  * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
 enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CUDA };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
 
-/* glm_run.c: the host side of a run (texts, sizes, schedule), without device memory. */
+/* devices.c: the device that opts.device names; and the compute type of the CPU device. */
+int devices_open(struct dev **, const struct glm_opts *, struct fail *);
+enum dtype devices_type(const struct glm_opts *);
+
+/* run.c: the host side of a run (texts, sizes, schedule), without device memory. */
 int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
 void run_drop(struct glm_run *);
 /* Places every tensor; returns the bytes used. */
 size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base);
+/* Puts what does not change into a placed run's memory: tables, noise, the prompt's rows; waits. */
+int run_fill(struct glm_run *, struct dev *, const struct model_config *, const struct glm_inject *,
+             struct fail *);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
 
-/* glm_plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
+/* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
  * its phase. `tapped`: with the extra work of a trace. */
 int plan_run(const struct glm *, struct glm_run *, int tapped, struct fail *);
 int plan_scratch(const struct glm *, struct dev *dry, struct glm_run *const *, int n,
                  enum glm_phase, int tapped, uint64_t *bytes, struct fail *);
 
-/* glm_step with somebody who watches. */
+/* step.c: glm_step under a tap. */
 int glm_step_tapped(struct glm *, struct glm_run **, int n, const struct tap *, struct fail *);
 
 #endif

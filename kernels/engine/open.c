@@ -29,84 +29,6 @@ static void set_name(struct glm *g, const char *path)
     snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
 }
 
-static enum dtype type_of(const struct glm_opts *o)
-{
-    return o->type == GLM_F32 ? DT_F32 : o->type == GLM_BF16 ? DT_BF16 : cpu_best_type();
-}
-
-/* The number of the card that "cuda" or "cuda:N" names; -1: neither. */
-static int card_of(const char *want)
-{
-    char *end;
-    if (!strcmp(want, "cuda")) return 0;
-    if (strncmp(want, "cuda:", 5) || want[5] < '0' || want[5] > '9') return -1;
-    long n = strtol(want + 5, &end, 10);
-    return *end || n > 1023 ? -1 : (int)n;
-}
-
-static int open_cuda(struct glm *g, const struct glm_opts *o, int card, struct fail *f)
-{
-    const struct cuda_opts c = {.index = card, .vram = o->vram, .cache = o->cache};
-    return cuda_open(&g->dev, o->type == GLM_F32 ? DT_F32 : DT_BF16, &c, f);
-}
-
-/* One name of a list, checked; -1 on failure. */
-static int add_device(glm_device out[LIMIT_DEVICES], int n, const char *name, int len,
-                      struct fail *f)
-{
-    if (n == LIMIT_DEVICES || len >= (int)sizeof *out) {
-        fail_set(f, ERR_USAGE, "--device names more than %d devices, or no device", LIMIT_DEVICES);
-        return -1;
-    }
-    snprintf(out[n], sizeof *out, "%.*s", len, name);
-    if (!strcmp(out[n], "cuda")) snprintf(out[n], sizeof *out, "cuda:0");
-    const int card = card_of(out[n]);
-    if (card < 0 && strcmp(out[n], "cpu") != 0) {
-        fail_set(f, ERR_USAGE, "no device \"%s\"", out[n]);
-        fail_advise(f, "use --device auto, cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1");
-        return -1;
-    }
-    for (int i = 0; i < n; i++)
-        if ((card_of(out[i]) < 0) != (card < 0) || (card >= 0 && card_of(out[i]) == card)) {
-            fail_set(f, ERR_USAGE, "%s and %s do not go together", out[i], out[n]);
-            fail_advise(f, "list cards, each once, or cpu");
-            return -1;
-        }
-    return n + 1;
-}
-
-int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *f)
-{
-    int n = 0;
-    if (!list || !strcmp(list, "auto")) {
-        const int cards = cuda_count(NULL);
-        for (; n < cards && n < LIMIT_DEVICES; n++)
-            snprintf(out[n], sizeof *out, "cuda:%d", n);
-        if (n) return n;
-        list = "cpu";
-    }
-    for (const char *at = list; n >= 0;) {
-        const int len = (int)strcspn(at, ",");
-        n = add_device(out, n, at, len, f);
-        if (!at[len]) break;
-        at += len + 1;
-    }
-    return n < 0 ? ERR_USAGE : n;
-}
-
-/* auto: the first card if there is one, else the CPU. */
-static int open_device(struct glm *g, const struct glm_opts *o, struct fail *f)
-{
-    const char *want = o->device ? o->device : "auto";
-    const int card = !strcmp(want, "auto") ? (cuda_count(NULL) ? 0 : -1) : card_of(want);
-    if (card < 0 && strcmp(want, "auto") && strcmp(want, "cpu")) {
-        fail_set(f, ERR_USAGE, "no device \"%.40s\"", want);
-        return fail_advise(f, "use --device auto, cpu, cuda or cuda:N");
-    }
-    int rc = card < 0 ? cpu_open(&g->dev, type_of(o), o->threads, f) : open_cuda(g, o, card, f);
-    return rc ? rc : dry_open(&g->dry, g->dev->type, g->dev, f);
-}
-
 /* Of the device: a card's own memory, or what this process may use; less where that is asked for. */
 static void read_memory(struct glm *g, const struct glm_opts *o)
 {
@@ -205,12 +127,15 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     return read_defaults(g, dir, f);
 }
 
-static int open_dry(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
+/* A plan for a card that is not there is made in the type that a card would draw in. */
+static enum dtype plan_type(const struct glm_opts *o, enum engine_use use)
 {
-    const int card = use == ENGINE_PLAN_CUDA;
-    const enum dtype type = card && o->type != GLM_F32 ? DT_BF16 : type_of(o);
-    int rc = card ? cuda_sizes_open(&g->like, type, f) : 0;
-    return rc ? rc : dry_open(&g->dry, type, g->like, f);
+    return use == ENGINE_PLAN_CUDA && o->type != GLM_F32 ? DT_BF16 : devices_type(o);
+}
+
+static int open_like(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
+{
+    return use == ENGINE_PLAN_CUDA ? cuda_sizes_open(&g->like, plan_type(o, use), f) : 0;
 }
 
 static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
@@ -220,7 +145,10 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
     if (rc) return rc;
     set_name(g, o->model);
     digest_model(g->digest, &g->model);
-    rc = use <= ENGINE_BARE ? open_device(g, o, f) : open_dry(g, o, use, f);
+    rc = use <= ENGINE_BARE ? devices_open(&g->dev, o, f) : open_like(g, o, use, f);
+    if (!rc)
+        rc = dry_open(&g->dry, g->dev ? g->dev->type : plan_type(o, use), g->dev ? g->dev : g->like,
+                      f);
     if (!rc) rc = fill_info(g, o->model, f);
     if (!rc) rc = open_stages(g, o, f);
     if (rc) return rc;

@@ -1,0 +1,153 @@
+/* step - runs made and freed, and moved by one quantum: scratch, work, wait, what follows of it. */
+#include "kernels/engine/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, struct fail *f)
+{
+    struct glm_run *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
+    int rc = run_prepare(r, &g->model, q, f);
+    if (rc) goto failed;
+    r->g = g;
+    rc = plan_run(g, r, q->inject != NULL, f);
+    if (rc) goto failed;
+    r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL);
+    rc = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
+    if (rc) goto failed;
+    run_place(r, &g->model.cfg, g->dev->type, r->mem);
+    rc = run_fill(r, g->dev, &g->model.cfg, q->inject, f);
+    if (rc) goto failed;
+    r->id = ++g->next_run;
+    *out = r;
+    return 0;
+failed:
+    r->g = g;
+    glm_run_free(r);
+    return rc;
+}
+
+void glm_run_free(struct glm_run *r)
+{
+    if (!r) return;
+    struct dev *d = r->g->dev;
+    if (r->mem) d->ops->mem_free(d, r->mem, r->bytes);
+    run_drop(r);
+    free(r);
+}
+
+/* --- a quantum ------------------------------------------------------------------------------- */
+
+static void fail_not_finite(struct glm_run *r, const char *phase)
+{
+    fail_set(&r->fail, ERR_MODEL, "the model's numbers are not finite after phase %s", phase);
+    fail_advise(&r->fail, "use --dtype f32; if it stays, the model's files are damaged");
+}
+
+/* Strict sampling may have sampled what is no image code; then this run, and no other, is over. */
+static int check_samples(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    int32_t state[AR_STATE];
+    d->ops->get(d, state, r->prior.state);
+    int rc = d->ops->sync(d, f);
+    if (rc || !state[AR_BAD]) return rc;
+    if (r->prior.strict) {
+        fail_set(&r->fail, ERR_MODEL,
+                 "token %d of the picture is not an image code (strict sampling)",
+                 state[AR_BAD] - 1);
+        fail_advise(&r->fail, "draw again with another seed, or without strict sampling");
+    } else {
+        fail_not_finite(r, "prior");
+    }
+    return 0;
+}
+
+/* Numbers that ran over would become a black picture without a word. */
+static int check_latents(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    const int64_t n = r->dit.latents.rows * r->dit.latents.cols;
+    float *v = malloc((size_t)n * sizeof *v);
+    if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory to look at a picture");
+    d->ops->get(d, v, r->dit.latents);
+    int rc = d->ops->sync(d, f);
+    for (int64_t i = 0; i < n && !rc && !r->fail.code; i++)
+        if (!isfinite(v[i])) fail_not_finite(r, "denoise");
+    free(v);
+    return rc;
+}
+
+static int move_on(struct glm_run *r, struct fail *f)
+{
+    int rc = 0;
+    if (++r->done < run_quanta(r, r->phase)) return 0;
+    if (r->phase == GLM_PRIOR) rc = check_samples(r, f);
+    if (r->phase == GLM_DENOISE) rc = check_latents(r, f);
+    r->phase++;
+    r->done = 0;
+    return rc;
+}
+
+/* Scratch for this batch to the end of its phase; asks the dry device once a composition. */
+static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, struct fail *f)
+{
+    uint64_t ids[LIMIT_BATCH] = {0}, bytes;
+    for (int i = 0; i < n; i++)
+        ids[i] = r[i]->id;
+    if (g->checked_phase == r[0]->phase && !memcmp(ids, g->checked, sizeof ids)) return 0;
+    int rc = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
+    if (!rc) rc = scratch_reserve(g->dev, bytes, f);
+    if (rc) return rc;
+    memcpy(g->checked, ids, sizeof ids);
+    g->checked_phase = r[0]->phase;
+    return 0;
+}
+
+/* Wait for the quantum; in the prior, where the device can go on meanwhile, for an earlier one. */
+static int settle(struct glm *g, enum glm_phase phase, int tapped, struct fail *f)
+{
+    const struct ops *op = g->dev->ops;
+    if (phase != GLM_PRIOR || tapped || !op->mark) {
+        g->aheads = 0;
+        return op->sync(g->dev, f);
+    }
+    int rc = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
+    if (g->aheads == GLM_AHEAD)
+        memmove(g->ahead, g->ahead + 1, sizeof g->ahead[0] * (size_t)--g->aheads);
+    g->ahead[g->aheads++] = op->mark(g->dev);
+    return rc;
+}
+
+int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *tap, struct fail *f)
+{
+    struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->stages.offload};
+    assert(n >= 1 && n <= LIMIT_BATCH);
+    for (int i = 0; i < n; i++)
+        assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);
+    int rc = ensure_scratch(g, r, n, tap != NULL, f);
+    if (rc) return rc;
+    run_quantum(&graph, &g->stages, r, n, r[0]->phase);
+    rc = settle(g, r[0]->phase, tap != NULL, f);
+    if (!rc && g->dev->scratch.failed)
+        rc = fail_set(f, ERR_INTERNAL, "scratch was planned too small");
+    for (int i = 0; i < n && !rc; i++)
+        rc = move_on(r[i], f);
+    if (rc) g->dev->ops->reset(g->dev);
+    if (rc) g->aheads = 0;
+    g->dev->scratch.failed = 0;
+    return rc;
+}
+
+int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
+{
+    return glm_step_tapped(g, batch, n, NULL, f);
+}
+
+int glm_reserve(struct glm *g, uint64_t scratch, struct fail *f)
+{
+    return scratch_reserve(g->dev, (size_t)scratch, f);
+}
