@@ -4,7 +4,7 @@
  *
  * Random weights, 32 text rows and the image rows in one sequence, the operations in the order of
  * kernels/model/dit.c. Prints the seconds of every run; bench/block.py puts PyTorch beside it. */
-#include "kernels/cpu/ops.h"
+#include "kernels/cpu/cpu.h"
 #include "weights/safetensors/dtype.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
  *
  * Shapes are those of the bundled model (width 192) and of the released one (4096). The fastest of
  * many runs counts. Compare rows of one run only: machines and their neighbours differ. */
-#include "kernels/cpu/ops.h"
+#include "kernels/cpu/cpu.h"
 #include "weights/safetensors/safetensors.h"
 
 #include <math.h>

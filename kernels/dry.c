@@ -12,11 +12,16 @@ struct dry {
     uintptr_t next;  /* addresses that are handed out; nothing lies there */
 };
 
-struct weight {
+struct dry_weight {
     enum weight_use use;
     int64_t out, in;
     size_t bytes;
 };
+
+static const struct dry_weight *weight_of(const struct weight *w)
+{
+    return (const struct dry_weight *)w;
+}
 
 static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
 {
@@ -76,9 +81,10 @@ static int weight_new(struct dev *d, struct weight **out, const struct weight_sp
                       struct fail *fail)
 {
     const struct dev *like = ((struct dry *)d)->like;
-    struct weight *w = *out = calloc(1, sizeof *w);
+    struct dry_weight *w = calloc(1, sizeof *w);
+    *out = (struct weight *)w;
     if (!w) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory to plan %s", s->name);
-    *w = (struct weight){.use = s->use, .in = s->part[0].cols};
+    *w = (struct dry_weight){.use = s->use, .in = s->part[0].cols};
     for (int i = 0; i < s->n; i++)
         w->out += s->part[i].rows;
     w->bytes = like->ops->weight_size(like, s);
@@ -93,7 +99,7 @@ static void weight_free(struct dev *d, struct weight *w)
 
 static size_t weight_bytes(const struct weight *w)
 {
-    return w->bytes;
+    return weight_of(w)->bytes;
 }
 
 static size_t weight_size(const struct dev *d, const struct weight_spec *s)
@@ -116,9 +122,10 @@ static void take(struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
     arena_release(&d->scratch, mark);
 }
 
-static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
-                   int add)
+static void linear(struct dev *d, tensor y, tensor x, const struct weight *weight,
+                   enum activation act, int add)
 {
+    const struct dry_weight *w = weight_of(weight);
     (void)act, (void)add;
     assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows);
     take(d, WORK_LINEAR, x.rows, w->in, w->out);
@@ -129,7 +136,7 @@ static void linear(struct dev *d, tensor y, tensor x, const struct weight *w, en
 static void embed(struct dev *d, tensor y, const struct weight *table, tensor ids)
 {
     (void)ids;
-    assert(y.cols == table->in);
+    assert(y.cols == weight_of(table)->in);
     d->cost.weight_bytes += (double)(y.rows * y.cols) * (double)dtype_size(y.type);
 }
 
@@ -228,9 +235,10 @@ static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
     (void)d, (void)z, (void)x, (void)mean, (void)std;
 }
 
-static void conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width,
+static void conv(struct dev *d, tensor y, tensor x, const struct weight *weight, int h, int width,
                  int up, int first, tensor add)
 {
+    const struct dry_weight *w = weight_of(weight);
     (void)add;
     assert(x.rows == (int64_t)h * width && y.cols == w->out);
     assert(y.rows + (int64_t)first * width * (up ? 2 : 1) <= x.rows * (up ? 4 : 1));

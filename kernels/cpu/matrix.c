@@ -3,13 +3,14 @@
  * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of pixels,
  * gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of columns. How a
  * product is cut never shows in its bits: see isa.h. */
+#include "kernels/cpu/device.h"
 #include "kernels/cpu/ops.h"
 
 #include <string.h>
 
 struct product {
     const struct cpu *cpu;
-    const struct weight *w;
+    const struct cpu_weight *w;
     struct im2col a;
     int64_t m, first;             /* rows of y; the row of A that y's first one is */
     struct epilogue out;          /* of row 0, column 0 */
@@ -92,9 +93,10 @@ static void product_run(struct product *p)
     pool_run(c->pool, (int)(p->row_tasks * p->col_tasks), product_task, p);
 }
 
-void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum activation act,
+void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *weight, enum activation act,
                 int add)
 {
+    const struct cpu_weight *w = cpu_weight_of(weight);
     if (!cpu_ready(d) || y.rows == 0) return;
     struct cpu *c = cpu_of(d);
     assert(w->use == USE_LINEAR && x.cols == w->in && y.cols == w->out && x.rows == y.rows);
@@ -110,9 +112,10 @@ void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *w, enum 
     product_run(&p);
 }
 
-void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width, int up,
-              int first, tensor add)
+void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *weight, int h, int width,
+              int up, int first, tensor add)
 {
+    const struct cpu_weight *w = cpu_weight_of(weight);
     if (!cpu_ready(d)) return;
     struct cpu *c = cpu_of(d);
     up = up != 0;
@@ -134,8 +137,9 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, 
     product_run(&p);
 }
 
-void cpu_embed(struct dev *d, tensor y, const struct weight *table, tensor ids)
+void cpu_embed(struct dev *d, tensor y, const struct weight *weight, tensor ids)
 {
+    const struct cpu_weight *table = cpu_weight_of(weight);
     if (!cpu_ready(d)) return;
     struct cpu *c = cpu_of(d);
     const size_t n = (size_t)table->in * (c->bf ? 2 : 4);

@@ -1,57 +1,8 @@
-/* ops - what the files of the CPU device share: the device, its weights, and who does what.
- *
- * An operation is cut into tasks by rows, columns or heads; every task runs the loops of one
- * instruction set (isa.h) in the thread buffer. These are allocated when the device is
- * opened, so an operation allocates nothing. Thread: the device's worker. */
+/* ops - the operations of the CPU device, file by file; what they compute stands in kernels/ops.h. */
 #ifndef KERNELS_CPU_OPS_H
 #define KERNELS_CPU_OPS_H
 
-#include "kernels/cpu/isa.h"
-#include "kernels/cpu/pool.h"
 #include "kernels/ops.h"
-
-#define CPU_HEAD_DIM_MAX 512 /* of attention: what a thread buffer has room for */
-
-struct cpu {
-    struct dev dev; /* first: a struct dev * of this device is one of these */
-    const struct isa *isa;
-    enum pack pack; /* of the weights */
-    int bf;         /* T is bfloat16 */
-    struct pool *pool;
-    char *buffers;      /* one for every thread of the pool */
-    size_t buffer_size; /* bytes of one */
-    int failed;         /* sticky */
-    struct fail fail;
-};
-
-/* linear, conv: panels (isa.h). table: rows of T. vector: floats. */
-struct weight {
-    enum weight_use use;
-    int64_t out, in; /* conv: in = k*k*channels; table: rows, cols */
-    int k;           /* conv: side */
-    size_t bytes;    /* of data and bias */
-    void *data;
-    float *bias; /* NULL or `out` values, padded with zeros to whole panels */
-};
-
-static inline struct cpu *cpu_of(struct dev *d)
-{
-    return (struct cpu *)d;
-}
-
-/* 0 when an earlier failure, of the device or of its scratch, forbids further work. */
-int cpu_ready(struct dev *);
-void cpu_fail(struct cpu *, enum err, const char *why);
-
-/* The thread buffer of `thread`: workspace of the task that it runs. */
-static inline void *cpu_buffer(const struct cpu *c, int thread)
-{
-    return c->buffers + (size_t)thread * c->buffer_size;
-}
-
-/* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make worthwhile. */
-typedef void cpu_rows_fn(const struct cpu *, const void *ctx, int64_t row, int64_t n);
-void cpu_rows(struct cpu *, int64_t n, int64_t bytes, cpu_rows_fn *, const void *ctx);
 
 /* weight.c */
 int cpu_weight_new(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
@@ -102,8 +53,5 @@ void cpu_norm_act(struct dev *, tensor y, tensor x, tensor norm, enum activation
 size_t cpu_norm_work(int64_t rows, int64_t channels);
 void cpu_to_rgb8(struct dev *, tensor rgb, tensor x);
 void cpu_latent_rgb(struct dev *, tensor rgb, tensor latents, tensor map);
-
-/* Open with one of isa_list()'s tables instead of the best: tests. */
-int cpu_open_isa(struct dev **, enum dtype, int threads, const struct isa *, struct fail *);
 
 #endif

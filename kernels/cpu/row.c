@@ -1,4 +1,5 @@
 /* row - norms and elementwise operations: rows over threads, segments over rows. */
+#include "kernels/cpu/device.h"
 #include "kernels/cpu/ops.h"
 
 struct row_args {
@@ -23,8 +24,9 @@ static void rms_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
         c->isa->rms(at(r->y, i, 0), at(r->x, i, 0), r->w, r->x.cols, r->eps, r->add, c->bf);
 }
 
-static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float eps, int add)
+static void rms(struct dev *d, tensor y, tensor x, const struct weight *weight, float eps, int add)
 {
+    const struct cpu_weight *w = cpu_weight_of(weight);
     if (!cpu_ready(d)) return;
     assert(w->use == USE_VECTOR && w->out * w->in == x.cols && y.cols == x.cols);
     assert(x.type == d->type && y.type == d->type && x.rows == y.rows);

@@ -1,4 +1,5 @@
 /* sample - sample(): sampling.h applied to rows of logits, and the counters that follow a token. */
+#include "kernels/cpu/device.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/sampling.h"
 

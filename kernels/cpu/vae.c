@@ -1,4 +1,5 @@
 /* vae - the flow's arithmetic and the decoder's norms and colours. */
+#include "kernels/cpu/device.h"
 #include "kernels/cpu/half.h"
 #include "kernels/cpu/ops.h"
 
@@ -78,7 +79,7 @@ void cpu_denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
     if (!cpu_ready(d)) return;
     const struct cpu *c = cpu_of(d);
     assert(z.rows == x.cols && z.cols == x.rows && x.type == DT_F32 && z.type == d->type);
-    const float *m = mean->data, *s = std->data;
+    const float *m = cpu_weight_of(mean)->data, *s = cpu_weight_of(std)->data;
     for (int64_t p = 0; p < z.rows; p++)
         for (int64_t i = 0; i < z.cols; i++)
             store(z, p, i, rounded(c, rounded(c, value(x, i, p)) * s[i]) + m[i]);
@@ -123,6 +124,7 @@ void cpu_norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, in
                    const struct weight *w, const struct weight *b, float eps)
 {
     if (!cpu_ready(d)) return;
+    const float *factor = cpu_weight_of(w)->data, *term = cpu_weight_of(b)->data;
     const int64_t ch = norm.cols, each = ch / groups;
     const double *s = sums.data, n = (double)each * h * width;
     float *scale = at(norm, 0, 0), *shift = at(norm, 1, 0);
@@ -137,9 +139,9 @@ void cpu_norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, in
         const double mean = sum / n, var = sq / n - mean * mean;
         const double r = 1 / sqrt((var > 0 ? var : 0) + (double)eps);
         for (int64_t c = first; c < first + each; c++) {
-            const double a = r * (double)((const float *)w->data)[c];
+            const double a = r * (double)factor[c];
             scale[c] = (float)a;
-            shift[c] = (float)((double)((const float *)b->data)[c] - mean * a);
+            shift[c] = (float)((double)term[c] - mean * a);
         }
     }
 }

@@ -1,4 +1,5 @@
 /* weight - model tensors into the CPU device's own form, once, when a model is opened. */
+#include "kernels/cpu/device.h"
 #include "kernels/cpu/half.h"
 #include "kernels/cpu/ops.h"
 
@@ -57,7 +58,7 @@ size_t cpu_weight_size(const struct dev *d, const struct weight_spec *s)
 
 size_t cpu_weight_bytes(const struct weight *w)
 {
-    return w->bytes;
+    return cpu_weight_of(w)->bytes;
 }
 
 /* Row `row` of the stacked parts. */
@@ -80,7 +81,7 @@ static void read_row(const struct cpu *c, float *y, const struct source *s, int6
 struct packing {
     const struct cpu *cpu;
     const struct weight_spec *spec;
-    struct weight *w;
+    struct cpu_weight *w;
     float *row; /* a row for every thread */
 };
 
@@ -155,9 +156,9 @@ int cpu_weight_new(struct dev *d, struct weight **out, const struct weight_spec 
     struct cpu *c = cpu_of(d);
     *out = NULL;
     assert(s->n >= 1 && s->n <= 4);
-    struct weight *w = calloc(1, sizeof *w);
+    struct cpu_weight *w = calloc(1, sizeof *w);
     if (!w) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %s", s->name);
-    *w = (struct weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols, .k = s->k};
+    *w = (struct cpu_weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols, .k = s->k};
     w->bytes = cpu_weight_size(d, s);
     void *base = NULL;
     int e = c->dev.ops->mem_new(d, &base, w->bytes, fail);
@@ -173,15 +174,16 @@ int cpu_weight_new(struct dev *d, struct weight **out, const struct weight_spec 
     else
         pack_plain(&p);
     if (e) {
-        cpu_weight_free(d, w);
+        cpu_weight_free(d, (struct weight *)w);
         return e;
     }
-    *out = w;
+    *out = (struct weight *)w;
     return 0;
 }
 
-void cpu_weight_free(struct dev *d, struct weight *w)
+void cpu_weight_free(struct dev *d, struct weight *weight)
 {
+    struct cpu_weight *w = (struct cpu_weight *)weight;
     if (!w) return;
     d->ops->mem_free(d, w->data, w->bytes);
     free(w);

@@ -4,7 +4,7 @@
 #define TEST_KERNELS_OPS_HARNESS_H
 
 #include "kernels/cpu/half.h"
-#include "kernels/cpu/ops.h"
+#include "kernels/cpu/cpu.h"
 
 #include <math.h>
 #include <setjmp.h>
