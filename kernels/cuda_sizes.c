@@ -74,6 +74,6 @@ int cuda_sizes_open(struct dev **out, enum dtype type, struct fail *f)
 {
     *out = calloc(1, sizeof **out);
     if (!*out) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to plan for a card");
-    **out = (struct dev){.ops = &cuda_sizes_ops, .type = type};
+    **out = (struct dev){.ops = &cuda_sizes_ops, .traits = CUDA_SIZES_TRAITS, .type = type};
     return 0;
 }

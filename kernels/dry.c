@@ -334,6 +334,7 @@ int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct f
         like = y->own;
     }
     y->like = like;
+    y->dev.traits = like->traits;
     *out = &y->dev;
     return 0;
 }

@@ -129,9 +129,19 @@ struct cost {
     double weight_bytes; /* bytes of weights read */
 };
 
-/* What every device starts with: its table and what the graph may read. */
+/* What kind of device it is, for those who plan for it. */
+struct dev_traits {
+    int own_memory;        /* 1: a card's, copied to and from; 0: the host's */
+    int times_algorithms;  /* 1: the first product of a shape is slow */
+    int batch_useful;      /* pictures that gain by sharing a batch, at most; 0: no such bound */
+    double flops_per_byte; /* that take as long as reading a byte of weights */
+    double preview_flops;  /* what the fit of preview colours may cost: some seconds */
+};
+
+/* What every device starts with: its table, its kind and what the graph may read. */
 struct dev {
     const struct ops *ops;
+    struct dev_traits traits;
     enum dtype type;      /* T */
     struct arena scratch; /* shared by all runs; empty between two quanta */
     struct cost cost;

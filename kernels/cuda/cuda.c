@@ -3,6 +3,7 @@
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda_sizes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ int cuda_open(struct dev **out, enum dtype type, const struct cuda_opts *o, stru
         return fail_set(f, ERR_USAGE, "no card %d: there are %d", o->index, n);
     c = calloc(1, sizeof *c);
     if (!c) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the CUDA device");
-    c->dev = (struct dev){.ops = &cuda_ops, .type = type};
+    c->dev = (struct dev){.ops = &cuda_ops, .traits = CUDA_SIZES_TRAITS, .type = type};
     c->index = o->index;
     c->bf = type == DT_BF16;
     if (open_device(c, o)) {

@@ -33,7 +33,7 @@ static void set_name(struct glm *g, const char *path)
 static void read_memory(struct glm *g, const struct glm_opts *o)
 {
     struct glm_info *i = &g->info;
-    if (g->dev && !strcmp(g->dev->ops->name, "cuda")) {
+    if (g->dev && g->dev->traits.own_memory) {
         cuda_memory(g->dev, &i->memory_total, &i->memory_free);
         return;
     }
@@ -121,6 +121,8 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.device = g->device;
     g->info.residency = g->residency;
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
+    g->info.batch_useful = g->dry->traits.batch_useful;
+    g->info.own_memory = g->dry->traits.own_memory;
     g->info.side_max = config_side_max(&g->model.cfg);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     snprintf(g->residency, sizeof g->residency, "everything resident");
@@ -184,7 +186,7 @@ static int rehearse(struct glm *g, struct fail *f)
                               .steps = 1,
                               .guidance = 1.5};
     struct glm_run *r;
-    if (strcmp(g->dev->ops->name, "cuda") || g->stages.offload) return 0;
+    if (!g->dev->traits.times_algorithms || g->stages.offload) return 0;
     int rc = glm_run_new(&r, g, &q, f);
     if (rc) return rc;
     rc = glm_step(g, &r, 1, f);

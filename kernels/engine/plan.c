@@ -7,8 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* For `share`: how many FLOPs take as long as reading a byte of weights, and as a call. */
-static const double CPU_FLOPS_PER_BYTE = 6, DEVICE_FLOPS_PER_BYTE = 180, FLOPS_PER_QUANTUM = 2e6;
+/* For `share`: how many FLOPs take as long as a call. */
+static const double FLOPS_PER_QUANTUM = 2e6;
 
 static void ignore(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
 {
@@ -105,8 +105,7 @@ static double planned(struct cost c, double byte, int quanta)
 static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int tapped)
 {
     double time[GLM_PHASES], all = 0;
-    int cpu = !g->like && (!g->dev || !strcmp(g->dev->ops->name, "cpu"));
-    double byte = cpu ? CPU_FLOPS_PER_BYTE : DEVICE_FLOPS_PER_BYTE;
+    const double byte = dry->traits.flops_per_byte;
     const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .tapped = tapped};
     struct cost prefill = {0};
     for (int p = 0; p < GLM_PHASES; p++) {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What learning may cost: some seconds of a laptop, some of a GPU. */
-static const double CPU_FLOPS = 2e12, DEVICE_FLOPS = 2e15;
 enum { PICTURE_STEPS = 6, CODE_STEPS = 1, DECODED = 6 };
 
 /* Many colours in few pictures, for whatever the model knows. */
@@ -56,7 +54,7 @@ static int cells_of(const struct preview_fit *s)
  * still pays for. */
 static int choose(struct preview_fit *s, struct fail *f)
 {
-    double budget = strcmp(s->g->dev->ops->name, "cpu") ? DEVICE_FLOPS : CPU_FLOPS;
+    double budget = s->g->dev->traits.preview_flops;
     int codes = s->g->model.cfg.vq.codes;
     for (s->side = s->g->info.default_width;;
          s->side = s->side / 2 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP) {

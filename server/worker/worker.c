@@ -14,8 +14,6 @@
 #include <string.h>
 
 enum {
-    /* pictures at a time on a processor: more gain nothing by sharing the weights */
-    CPU_WORTH = 4,
     REOPEN_MS = 1000, /* before a device is tried again; twice as long every time .. */
     REOPEN_MS_MAX = 60000
 };
@@ -208,9 +206,9 @@ static void report_ready(struct worker *w)
 
     w->preview_fit = true;
     glm_info(w->glm, &info);
-    m->note.worth = strncmp(info.device, "cpu", 3) == 0 ? CPU_WORTH : 0;
+    m->note.worth = info.batch_useful;
     m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
-    if (m->note.worth && w->conf.of > 1)
+    if (!info.own_memory && w->conf.of > 1)
         m->note.budget /= (uint64_t)w->conf.of; /* one memory for all */
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;

@@ -84,6 +84,7 @@ void glm_info(const struct glm *g, struct glm_info *out)
     *out = (struct glm_info){.model = "fake",
                              .digest = "00",
                              .device = "none",
+                             .own_memory = 1,
                              .type = "f32",
                              .memory_total = 4 << 20,
                              .memory_free = 4 << 20,
