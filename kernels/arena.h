@@ -20,8 +20,8 @@ struct arena {
 };
 
 void arena_init(struct arena *a, void *base, size_t size);
-void *arena_alloc(struct arena *a,
-                  size_t bytes); /* ARENA_ALIGN aligned; NULL when it does not fit */
+/* ARENA_ALIGN aligned; NULL when it does not fit. */
+void *arena_alloc(struct arena *a, size_t bytes);
 tensor arena_tensor(struct arena *a, enum dtype type, int64_t rows, int64_t cols); /* packed */
 size_t arena_mark(const struct arena *a);
 void arena_release(struct arena *a, size_t mark);

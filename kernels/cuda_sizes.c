@@ -43,8 +43,8 @@ size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
     return cuda_sizes_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
 }
 
-/* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept between two calls: two doubles
- * for every row and group. */
+/* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept
+ * between two calls: two doubles for every row and group. */
 size_t cuda_sizes_work_size(enum work work, int64_t a, int64_t b, int64_t n)
 {
     (void)b;

@@ -1,10 +1,10 @@
 /* glm - the only door to the engine: open a model, plan, and advance pictures quantum by quantum.
  *
- * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode. It
- * moves only inside glm_step(), by one quantum (a glyph encoding, a chunk of the prompt or one token, one
- * denoising step, one piece of the decoder), so cancel, time limits, previews, fairness and batching
- * all happen between two calls. Same request, same bytes: alone or batched, on any number of threads.
- * Nothing here knows jobs, clients, sockets or users.
+ * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode.
+ * It moves only inside glm_step(), by one quantum (a glyph encoding, a chunk of the prompt or one
+ * token, one denoising step, one piece of the decoder), so cancel, time limits, previews, fairness
+ * and batching all happen between two calls. Same request, same bytes: alone or batched, on any
+ * number of threads. Nothing here knows jobs, clients, sockets or users.
  *
  * Thread: glm_open .. glm_close of one engine belong to one thread (the device's worker), except
  * where a comment says "any thread". Memory of a run is freed by glm_run_free only. */
@@ -34,8 +34,8 @@ struct glm_opts {
     enum glm_type type; /* AUTO: what is faster on the device */
     int threads;        /* CPU; 0: all that the process may use */
     uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
-    const char
-        *cache; /* folder for what is learnt from a model (preview colours); NULL: no previews */
+    /* folder for what is learnt from a model (preview colours); NULL: no previews */
+    const char *cache;
 };
 
 /* What the service may tell its clients about the engine; strings live as long as the engine. */
@@ -98,16 +98,19 @@ struct glm_picture {
     int width, height;
 };
 
-/* What a list names, each device as glm_open takes it: "cuda:0,cuda:1" two cards, "cpu,cpu" the processor twice; "auto" all
- * cards, or the processor where there are none. All of one kind, no card twice. How many, or ERR_USAGE. */
+/* What a list names, each device as glm_open takes it: "cuda:0,cuda:1" two cards, "cpu,cpu" the
+ * processor twice; "auto" all cards, or the processor where there are none. All of one kind, no
+ * card twice. How many, or ERR_USAGE. */
 typedef char glm_device[16];
 int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 
-/* Opens, verifies, packs the weights, reads the preview colours if `cache` has them. 0 or an error. */
+/* Opens, verifies, packs the weights, reads the preview colours if `cache` has them. 0 or an
+ * error. */
 int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
-/* Where `cache` lacks the preview colours: draws the next of the pictures that they are learnt from (tenths of a second each
- * on a laptop). 1: call again; 0: all is learnt; negative: an error, it ends here. The first call is enough for passable
- * previews of the denoising phase. Runs may exist. */
+/* Where `cache` lacks the preview colours: draws the next of the pictures that they are learnt
+ * from (tenths of a second each on a laptop). 1: call again; 0: all is learnt; negative: an
+ * error, it ends here. The first call is enough for passable previews of the denoising phase.
+ * Runs may exist. */
 int glm_preview_fit(struct glm *, struct fail *);
 void glm_close(struct glm *);
 void glm_info(const struct glm *, struct glm_info *out); /* any thread */
@@ -123,38 +126,39 @@ int glm_reserve(struct glm *, uint64_t scratch, struct fail *);
 int glm_run_new(struct glm_run **out, struct glm *, const struct glm_req *, struct fail *);
 void glm_run_free(struct glm_run *); /* NULL is fine */
 
-/* How many pictures of this cost fit `room` at a time, each further one adding `more` bytes of scratch:
- * 0 .. LIMIT_BATCH. Pure. */
+/* How many pictures of this cost fit `room` at a time, each further one adding `more` bytes of
+ * scratch: 0 .. LIMIT_BATCH. Pure. */
 int glm_admission(uint64_t room, const struct glm_cost *, uint64_t more);
 
-/* Phases that can go on at once, as bits 1 << phase; the others' weights would have to be copied to the device first. All
- * bits where nothing is ever copied. */
+/* Phases that can go on at once, as bits 1 << phase; the others' weights would have to be copied to
+ * the device first. All bits where nothing is ever copied. */
 unsigned glm_at_hand(const struct glm *);
 
-/* The next step is in phase GLM_DECODE, no run is denoised, and some wait for an earlier phase: let their weights come
- * beside it, as far as there is room. A hint; nothing depends on it. */
+/* The next step is in phase GLM_DECODE, no run is denoised, and some wait for an earlier phase: let
+ * their weights come beside it, as far as there is room. A hint; nothing depends on it. */
 void glm_decode_last(struct glm *);
 
 /* Advance n runs (1 .. LIMIT_BATCH) that are in the same phase, of any sizes, by one quantum each.
- * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure of a
- * single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and leaves the others alone. */
+ * 0, or an error that concerns the device (all n runs are lost) with the reason in fail. A failure
+ * of a single run (strict sampling, numbers that are not finite) is reported by glm_run_failed and
+ * leaves the others alone. */
 int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
 struct glm_progress glm_run_progress(const struct glm_run *);
 int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */
 
 /* The picture as far as it is known: the token grid as mean colours while in the prior phase, the
- * predicted clean latent while denoising. At most `longest` pixels a side (nearest or box). 1: drawn, 0: nothing
- * to see yet, negative: error. */
+ * predicted clean latent while denoising. At most `longest` pixels a side (nearest or box). 1:
+ * drawn, 0: nothing to see yet, negative: error. */
 int glm_run_preview(struct glm_run *, int longest, struct glm_picture *out, struct fail *);
 /* The finished picture; phase GLM_DONE. Capacity width*height*3. */
 int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
 
-/* --- commands that need the inside of the engine; text on `out`, exit status as result ---------- */
+/* --- commands that need the inside of the engine; text on `out`, exit status as result -------- */
 
 /* `darkroom check`: what the folder holds, or the first ten things that are wrong. */
 int glm_check(const char *model, FILE *out);
-/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request; mode and number at a time on cards of the usual
- * sizes, or of opts.vram. The model's configuration is enough. */
+/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request; mode and number at a time
+ * on cards of the usual sizes, or of opts.vram. The model's configuration is enough. */
 int glm_print_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
 /* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
 int glm_trace(const struct glm_opts *, const char *like, const char *out_path, struct fail *);

@@ -1,18 +1,19 @@
 /* ops - the contract of a device: one table of operations, implemented by cpu, cuda and dry.
  *
  * The model graph (kernels/model) is written once against this table. Rules for all of it:
- *   order    operations take effect in the order of the calls; they may be asynchronous. Host memory
- *            given to put() may be reused when put() returns.
+ *   order    operations take effect in the order of the calls; they may be asynchronous. Host
+ *            memory given to put() may be reused when put() returns.
  *   errors   the first failure sticks to the device; later operations do nothing; sync() reports it
  *            and keeps it until reset().
- *   memory   no operation allocates: tensors come from arenas, and workspace, where an operation needs
- *            some, is taken from `dev.scratch` inside the call and released before it returns. The
- *            dry device takes the same bytes, so a plan is exact.
+ *   memory   no operation allocates: tensors come from arenas, and workspace, where an operation
+ *            needs some, is taken from `dev.scratch` inside the call and released before it
+ *            returns. The dry device takes the same bytes, so a plan is exact.
  *   types    T is the compute type of the device (F32 exact, BF16 fast). Unless said otherwise
  *            activations are T, accumulation and statistics are f32, and a result is rounded once.
- *   batches  a row's result does not depend, in any bit, on the other rows of the call, on the number
- *            of threads or on who else is in the batch. One exception: linear() may take another way for
- *            at most LIMIT_BATCH rows than for more, so rows of one token are never mixed with prompts.
+ *   batches  a row's result does not depend, in any bit, on the other rows of the call, on the
+ *            number of threads or on what else is in the batch. One exception: linear() may take
+ *            another way for at most LIMIT_BATCH rows than for more, so rows of one token are never
+ *            mixed with prompts.
  *   aliasing an output may be the same tensor as an input only where said.
  * Thread: the device's own worker; nothing here is thread safe. */
 #ifndef KERNELS_OPS_H
@@ -73,9 +74,9 @@ struct attn_seq {
 struct attn {
     int heads, kv_heads, head_dim;
     float scale;
-    tensor
-        bias; /* optional f32 [heads, 2*span - 1]: column j - i + span - 1 is added to the score of
-                    query i and key j; span >= every nq and nk */
+    /* optional f32 [heads, 2*span - 1]: column j - i + span - 1 is added to the score of query i
+     * and key j; span >= every nq and nk */
+    tensor bias;
 };
 
 /* Device-side counters of one autoregressive sequence: DT_I32 [1, AR_STATE]. */
@@ -90,12 +91,13 @@ enum {
 /* One sequence of ar_attention(): rows [row, row + n) of qkv, its caches and its place in them. */
 struct ar_seq {
     int64_t row, n;
-    tensor k, v; /* T [capacity, kv_heads*head_dim]: the cache of this layer */
-    tensor
-        rope; /* f32 [capacity, rot]: cos (rot/2), then sin (rot/2), of each cache row's position */
-    tensor
-        state; /* I32 [1, AR_STATE]: the first row goes to cache row state[AR_LEN], which need not be 0: a long
-                     prompt comes chunk by chunk. k, v and rope end with the last row or later */
+    /* T [capacity, kv_heads*head_dim]: the cache of this layer */
+    tensor k, v;
+    /* f32 [capacity, rot]: cos (rot/2), then sin (rot/2), of each cache row's position */
+    tensor rope;
+    /* I32 [1, AR_STATE]: the first row goes to cache row state[AR_LEN], which need not be 0: a long
+     * prompt comes chunk by chunk. k, v and rope end with the last row or later */
+    tensor state;
 };
 
 /* One row of sample(). */
@@ -162,46 +164,48 @@ struct ops {
     int (*sync)(struct dev *, struct fail *); /* wait; 0 or the sticky failure */
     void (*reset)(struct dev *);              /* forget the sticky failure */
     void (*free)(struct dev *);
-    /* Optional, NULL where nothing is gained: a quantum that makes the same calls with the same tensors
-     * every time, its changing numbers in device memory. begin() returns 1 when it has repeated what `key`
-     * did before: then nothing else is to be called. 0: the calls follow, and end() closes them. */
+    /* Optional, NULL where nothing is gained: a quantum that makes the same calls with the same
+     * tensors every time, its changing numbers in device memory. begin() returns 1 when it has
+     * repeated what `key` did before: then nothing else is to be called. 0: the calls follow, and
+     * end() closes them. */
     int (*begin)(struct dev *, uint64_t key);
     void (*end)(struct dev *);
-    /* Optional, NULL where operations are done when they return: the host may run ahead of the device. mark()
-     * names everything asked for so far, wait() lasts until that is done; peek() reads what is known to be
-     * done, without waiting for what is under way. The last 8 marks are good. */
+    /* Optional, NULL where operations are done when they return: the host may run ahead of the
+     * device. mark() names everything asked for so far, wait() lasts until that is done; peek()
+     * reads what is known to be done, without waiting for what is under way. The last 8 marks are
+     * good. */
     uint64_t (*mark)(struct dev *);
     int (*wait)(struct dev *, uint64_t mark, struct fail *);
     int (*peek)(struct dev *, void *host, tensor src, struct fail *);
 
-    /* -- weights: made at load, freed with the model -------------------------------------------- */
+    /* -- weights: made at load, freed with the model ------------------------------------------- */
     int (*weight_new)(struct dev *, struct weight **, const struct weight_spec *, struct fail *);
     void (*weight_free)(struct dev *, struct weight *);
     size_t (*weight_bytes)(const struct weight *);
 
-    /* -- weights that come and go; NULL where the device's memory is the host's ----------------- */
+    /* -- weights that come and go; NULL where the device's memory is the host's ---------------- */
     /* Host memory that the device copies from at full speed. */
     int (*home_new)(struct dev *, void **base, size_t bytes, struct fail *);
     void (*home_free)(struct dev *, void *base, size_t bytes);
-    /* at = home: begins when the operations called before have ended, and goes on beside those called after.
-     * Returns a ticket > 0; fetches end in their order. */
+    /* at = home: begins when the operations called before have ended, and goes on beside those
+     * called after. Returns a ticket > 0; fetches end in their order. */
     uint64_t (*fetch)(struct dev *, void *at, const void *home, size_t bytes);
     /* The operations called after this wait for that fetch. */
     void (*arrive)(struct dev *, uint64_t ticket);
 
-    /* -- what the dry device asks the device that it stands for ------------------------------------ */
+    /* -- what the dry device asks the device that it stands for -------------------------------- */
     /* Bytes of the packed weight, and of an operation's workspace: exactly what it takes. */
     size_t (*weight_size)(const struct dev *, const struct weight_spec *);
     size_t (*work_size)(const struct dev *, enum work, int64_t, int64_t, int64_t);
 
-    /* -- matrices ------------------------------------------------------------------------------- */
+    /* -- matrices ------------------------------------------------------------------------------ */
     /* y[m,n] = act(x[m,k] w' + b), or y += that with `add`. x: T. y: T or F32. */
     void (*linear)(struct dev *, tensor y, tensor x, const struct weight *w, enum activation,
                    int add);
     /* y[m,d] = row ids[i] of the table; an id < 0 gives zeros. ids: I32 [m,1]. */
     void (*embed)(struct dev *, tensor y, const struct weight *table, tensor ids);
 
-    /* -- norms and elementwise ------------------------------------------------------------------ */
+    /* -- norms and elementwise ----------------------------------------------------------------- */
     /* y = x rsqrt(mean(x^2) + eps) w. BF16: the normalised value is rounded, then the product.
      * y may be x. */
     void (*rms)(struct dev *, tensor y, tensor x, const struct weight *w, float eps);
@@ -210,14 +214,15 @@ struct ops {
     /* x += rms(a) w, then y = rms(x) w2: the two steps, and their bits, in one pass. y may be a. */
     void (*rms_add_rms)(struct dev *, tensor x, tensor a, const struct weight *w, tensor y,
                         const struct weight *w2, float eps);
-    /* y = LN(x) (1 + scale) + shift, no affine; mod: T. y may be x. Rows outside all segs: untouched. */
+    /* y = LN(x) (1 + scale) + shift, no affine; mod: T. y may be x. Rows outside all segs:
+     * untouched. */
     void (*ln_mod)(struct dev *, tensor y, tensor x, tensor mod, const struct seg *, int nseg,
                    float eps);
     /* x += gate a. */
     void (*gate_add)(struct dev *, tensor x, tensor a, tensor mod, const struct seg *, int nseg);
-    /* In place on x [rows, heads*head_dim] (a view of columns is fine): LN over each head, no affine, then,
-     * where seg.rope >= 0, rotation of the pairs (i, i + head_dim/2) of seg's row r by table row
-     * rope + r; table: f32 [n, head_dim], cos then sin. */
+    /* In place on x [rows, heads*head_dim] (a view of columns is fine): LN over each head, no
+     * affine, then, where seg.rope >= 0, rotation of the pairs (i, i + head_dim/2) of seg's row r
+     * by table row rope + r; table: f32 [n, head_dim], cos then sin. */
     void (*qk_norm_rope)(struct dev *, tensor x, int heads, tensor table, const struct seg *,
                          int nseg, float eps);
     /* glu() of x w' + b, which is not always kept: gu [m,2n] is room for it. */
@@ -228,21 +233,22 @@ struct ops {
     /* y = act(a + b); b optional; y may be a. */
     void (*add_act)(struct dev *, tensor y, tensor a, tensor b, enum activation);
 
-    /* -- attention ------------------------------------------------------------------------------ */
+    /* -- attention ----------------------------------------------------------------------------- */
     /* o = softmax(scale q k' + bias) v for every sequence, no mask. */
     void (*attention)(struct dev *, const struct attn *, const struct attn_seq *, int nseq);
-    /* qkv [m, (heads + 2 kv_heads) head_dim] = q | k | v: rotate the first `rot` dimensions of every head of
-     * q and k (pairs i, i + rot/2), append k and v to the caches, then o [m, heads*head_dim] = causal
-     * attention over the cache. qkv is overwritten; AR_LEN is read and not advanced (sample() does).
-     * BF16: the rotation's products and sum are rounded, cos and sin come rounded in the table. */
+    /* qkv [m, (heads + 2 kv_heads) head_dim] = q | k | v: rotate the first `rot` dimensions of
+     * every head of q and k (pairs i, i + rot/2), append k and v to the caches, then o [m,
+     * heads*head_dim] = causal attention over the cache. qkv is overwritten; AR_LEN is read and not
+     * advanced (sample() does). BF16: the rotation's products and sum are rounded, cos and sin come
+     * rounded in the table. */
     void (*ar_attention)(struct dev *, tensor o, tensor qkv, const struct attn *, int rot,
                          const struct ar_seq *, int nseq);
 
-    /* -- sampling ------------------------------------------------------------------------------- */
+    /* -- sampling ------------------------------------------------------------------------------ */
     /* Row i of logits (f32 [n, vocab]): temperature, top-k, top-p, one token; see MODEL.md. */
     void (*sample)(struct dev *, tensor logits, const struct sample *, int n);
 
-    /* -- flow: latents f32 [channels, h*w]; tokens T [h/2 * w/2, channels*4] (c, dy, dx) ----------- */
+    /* -- flow: latents f32 [channels, h*w]; tokens T [h/2 * w/2, channels*4] (c, dy, dx) ------- */
     void (*patchify)(struct dev *, tensor tokens, tensor latents, int h, int w);
     void (*unpatchify)(struct dev *, tensor latents, tensor tokens, int h, int w);
     /* v = vu + guidance (vc - vu), or vc when vu is not given; clean (optional) = x - sigma v;
@@ -250,19 +256,19 @@ struct ops {
     void (*euler)(struct dev *, tensor x, tensor vc, tensor vu, float guidance, float sigma,
                   float dsigma, tensor clean);
 
-    /* -- pictures: T [h*w, channels] -------------------------------------------------------------- */
+    /* -- pictures: T [h*w, channels] ----------------------------------------------------------- */
     /* z[p,c] = T(x[c,p]) std[c] + mean[c], each step rounded to T; x f32 [channels, h*w]. */
     void (*denorm)(struct dev *, tensor z, tensor x, const struct weight *mean,
                    const struct weight *std);
-    /* y = conv(x) (+ add: same shape as y, may be y; optional). x is h x width; with `up` it is read as its
-     * nearest 2x enlargement and the result is 2h x 2 width. Zero padding k/2. y holds the rows of the
-     * result from `first` on, as many as it has room for: a band of a picture whose x brings its
-     * neighbours along has first = k/2. */
+    /* y = conv(x) (+ add: same shape as y, may be y; optional). x is h x width; with `up` it is
+     * read as its nearest 2x enlargement and the result is 2h x 2 width. Zero padding k/2. y holds
+     * the rows of the result from `first` on, as many as it has room for: a band of a picture whose
+     * x brings its neighbours along has first = k/2. */
     void (*conv)(struct dev *, tensor y, tensor x, const struct weight *w, int h, int width, int up,
                  int first, tensor add);
     /* Group norm in three steps, so that a picture may pass by in bands of rows, to the same bits.
-     * sums (U8, WORK_NORM bytes for the whole picture): every row has a place of its own; x holds the
-     * picture's rows from `row` on. */
+     * sums (U8, WORK_NORM bytes for the whole picture): every row has a place of its own; x holds
+     * the picture's rows from `row` on. */
     void (*norm_sums)(struct dev *, tensor sums, tensor x, int width, int row, int groups);
     /* norm f32 [2, channels]: GN(x) w + b = x norm[0] + norm[1], from the sums of all h rows. */
     void (*norm_fold)(struct dev *, tensor norm, tensor sums, int h, int width, int groups,
@@ -271,8 +277,8 @@ struct ops {
     void (*norm_act)(struct dev *, tensor y, tensor x, tensor norm, enum activation);
     /* rgb U8 [h*w,3] = rne(255 T(clamp(x/2 + 1/2, 0, 1))), the argument rounded to T. */
     void (*to_rgb8)(struct dev *, tensor rgb, tensor x);
-    /* rgb U8 [h*w,3] = clamp(rne(sum_c map[o,c] latents[c,p] + map[o,channels])), 0..255 units; map: f32
-     * [3, channels + 1]; latents f32 [channels, h*w]: previews. */
+    /* rgb U8 [h*w,3] = clamp(rne(sum_c map[o,c] latents[c,p] + map[o,channels])), 0..255 units;
+     * map: f32 [3, channels + 1]; latents f32 [channels, h*w]: previews. */
     void (*latent_rgb)(struct dev *, tensor rgb, tensor latents, tensor map);
 };
 

@@ -3,7 +3,8 @@
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011),
  * key = seed, counter = (index low, index high, picture, stream). The same arguments give the same
  * bits on every machine: what follows the generator is done in double with plain additions,
- * multiplications, divisions and square roots only, never with a library's functions. Thread: any. */
+ * multiplications, divisions and square roots only, never with a library's functions. Thread:
+ * any. */
 #ifndef KERNELS_RNG_H
 #define KERNELS_RNG_H
 

@@ -1,4 +1,5 @@
-/* sampling - the prior's sampling rule: which tokens may be drawn, with what probability, and the draw.
+/* sampling - the prior's sampling rule: which tokens may be drawn, with what probability, and the
+ * draw.
  *
  * As the reference (HF generate with its processors): logits / temperature; entries below the k-th
  * largest are removed (ties with it stay); sorted ascending, the entries whose inclusive cumulative

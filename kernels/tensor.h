@@ -1,7 +1,7 @@
 /* tensor - a typed rectangle of device memory: a small value, never an owner.
  *
- * Two kinds of use, one struct. A matrix is `rows` x `cols` with `ld` elements from row to row, so a
- * slice of columns or rows is again a tensor. A picture is the matrix [height*width, channels]
+ * Two kinds of use, one struct. A matrix is `rows` x `cols` with `ld` elements from row to row, so
+ * a slice of columns or rows is again a tensor. A picture is the matrix [height*width, channels]
  * (NHWC): every device convolves in that layout. The address may belong to a GPU: only a device's
  * operations look at what it points to. Thread: values, any. */
 #ifndef KERNELS_TENSOR_H

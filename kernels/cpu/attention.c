@@ -1,4 +1,5 @@
-/* attention - (sequence, head, block of queries) over threads, for the DiT, the glyph encoder, the prior. */
+/* attention - (sequence, head, block of queries) over threads, for the DiT, the glyph encoder, the
+ * prior. */
 #include "kernels/cpu/device.h"
 #include "kernels/cpu/ops.h"
 

@@ -1,8 +1,8 @@
 /* device - what the files of the CPU device share: the device, its weights, and how work is cut.
  *
  * An operation is cut into tasks by rows, columns or heads; every task runs the loops of one
- * instruction set (isa.h) in the thread buffer of the thread that took it. The buffers are made when
- * the device is opened, so an operation allocates nothing. Thread: the device's worker. */
+ * instruction set (isa.h) in the thread buffer of the thread that took it. The buffers are made
+ * when the device is opened, so an operation allocates nothing. Thread: the device's worker. */
 #ifndef KERNELS_CPU_DEVICE_H
 #define KERNELS_CPU_DEVICE_H
 
@@ -54,7 +54,8 @@ static inline void *cpu_buffer(const struct cpu *c, int thread)
     return c->buffers + (size_t)thread * c->buffer_size;
 }
 
-/* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make worthwhile. */
+/* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make
+ * worthwhile. */
 typedef void cpu_rows_fn(const struct cpu *, const void *ctx, int64_t row, int64_t n);
 void cpu_rows(struct cpu *, int64_t n, int64_t bytes, cpu_rows_fn *, const void *ctx);
 

@@ -42,7 +42,8 @@ static inline float half_f16(uint16_t h)
     return f;
 }
 
-/* n elements from element `at` of an array of enum stored_dtype F32, F16 or BF16, aligned or not. */
+/* n elements from element `at` of an array of enum stored_dtype F32, F16 or BF16, aligned or
+ * not. */
 static inline void half_read(float *y, const void *data, int type, int64_t at, int64_t n)
 {
     if (type == DTYPE_F32) {

@@ -5,9 +5,10 @@
  * rounded where it is stored. What one row gives depends on that row alone.
  *
  * Matrix products: weights are packed in panels of `nr` columns, panel after panel, [k][nr] inside
- * (form PACK_DP: [k/2][nr][2]); the last panel and an odd k are filled with zeros. Rows of A come as
- * blocks of at most GEMM_KC values with the fixed stride GEMM_STRIDE. Every element of the product is one chain of
- * multiply-adds over k in ascending order, so its bits do not depend on any blocking.
+ * (form PACK_DP: [k/2][nr][2]); the last panel and an odd k are filled with zeros. Rows of A come
+ * as blocks of at most GEMM_KC values with the fixed stride GEMM_STRIDE. Every element of the
+ * product is one chain of multiply-adds over k in ascending order, so its bits do not depend on any
+ * blocking.
  * Thread: any; all tables are constant. */
 #ifndef KERNELS_CPU_ISA_H
 #define KERNELS_CPU_ISA_H
@@ -43,8 +44,8 @@ struct epilogue {
 };
 
 /* Where blocks of A come from: row i of a matrix, or (side > 0) the side x side neighbourhood of
- * pixel i of a picture [height * width, channels], zeros outside, read as its nearest 2x enlargement
- * with `up`. Values of a pixel are counted tap by tap, rows first, channels inside. */
+ * pixel i of a picture [height * width, channels], zeros outside, read as its nearest 2x
+ * enlargement with `up`. Values of a pixel are counted tap by tap, rows first, channels inside. */
 struct im2col {
     const void *x;
     int64_t ld; /* elements between rows or pixels */

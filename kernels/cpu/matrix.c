@@ -1,8 +1,8 @@
 /* matrix - linear layers and convolutions: one blocked product over rows of A.
  *
- * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of pixels,
- * gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of columns. How a
- * product is cut never shows in its bits: see isa.h. */
+ * Both are C = A B with packed weights B; a convolution's rows of A are the neighbourhoods of
+ * pixels, gathered one cache-sized block at a time. Tasks are blocks of rows times blocks of
+ * columns. How a product is cut never shows in its bits: see isa.h. */
 #include "kernels/cpu/device.h"
 #include "kernels/cpu/ops.h"
 
@@ -69,7 +69,8 @@ static void product_task(void *ctx, int task, int thread)
     }
 }
 
-/* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a thread buffer. */
+/* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a
+ * thread buffer. */
 static void product_run(struct product *p)
 {
     const struct cpu *c = p->cpu;

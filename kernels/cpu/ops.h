@@ -1,4 +1,5 @@
-/* ops - the operations of the CPU device, file by file; what they compute stands in kernels/ops.h. */
+/* ops - the operations of the CPU device, file by file; what they compute stands in
+ * kernels/ops.h. */
 #ifndef KERNELS_CPU_OPS_H
 #define KERNELS_CPU_OPS_H
 

@@ -1,9 +1,9 @@
 /* pool - the CPU device's own threads: one job at a time, cut into numbered tasks.
  *
- * Why not OpenMP: its threads spin while they wait and starve the service's loop on a small machine,
- * and ThreadSanitizer cannot see its barriers. Here a worker spins for some microseconds, because
- * the next operation usually follows at once, then sleeps. The caller works too. Which thread takes
- * which task is left to chance, so a task's result must not depend on it.
+ * Why not OpenMP: its threads spin while they wait and starve the service's loop on a small
+ * machine, and ThreadSanitizer cannot see its barriers. Here a worker spins for some microseconds,
+ * because the next operation usually follows at once, then sleeps. The caller works too. Which
+ * thread takes which task is left to chance, so a task's result must not depend on it.
  * Thread: pool_run by one thread at a time. */
 #ifndef KERNELS_CPU_POOL_H
 #define KERNELS_CPU_POOL_H

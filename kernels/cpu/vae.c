@@ -85,7 +85,7 @@ void cpu_denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
             store(z, p, i, rounded(c, rounded(c, value(x, i, p)) * s[i]) + m[i]);
 }
 
-/* -- group norm: sums[row][2][channels], every row of the picture on its own, joined in order ------- */
+/* -- group norm: sums[row][2][channels], every row of the picture on its own, joined in order -- */
 
 size_t cpu_norm_work(int64_t rows, int64_t channels)
 {

@@ -69,7 +69,8 @@ static const struct source *part_of(const struct source *part, int64_t *row)
     return part;
 }
 
-/* n values from element `at` as floats, rounded to T as the model's tensors are when it is loaded. */
+/* n values from element `at` as floats, rounded to T as the model's tensors are when it is
+ * loaded. */
 static void read_row(const struct cpu *c, float *y, const struct source *s, int64_t at, int64_t n)
 {
     half_read(y, s->data, s->type, at, n);

@@ -1,4 +1,5 @@
-/* admission - the admission rule for pictures of one kind: their own bytes and one scratch for all fit the room. */
+/* admission - the admission rule for pictures of one kind: their own bytes and one scratch for all
+ * fit the room. */
 #include "kernels/glm.h"
 
 int glm_admission(uint64_t room, const struct glm_cost *c, uint64_t more)

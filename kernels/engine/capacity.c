@@ -1,4 +1,5 @@
-/* capacity - bytes to leave for pictures, from four at a time and the largest to one ordinary; then residency. */
+/* capacity - bytes to leave for pictures, from four at a time and the largest to one ordinary; then
+ * residency. */
 #include "kernels/engine/capacity.h"
 
 #include "kernels/cuda_sizes.h"

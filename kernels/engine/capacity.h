@@ -1,6 +1,8 @@
-/* capacity - how a model and its pictures fit a card: the mode, what is left for pictures, how many at a time, and why.
+/* capacity - how a model and its pictures fit a card: the mode, what is left for pictures, how many
+ * at a time, and why.
  *
- * One calculation for a card that is opened and for one that `darkroom plan` only imagines. Inside the engine's door.
+ * One calculation for a card that is opened and for one that `darkroom plan` only imagines. Inside
+ * the engine's door.
  * Thread: any that may plan. */
 #ifndef KERNELS_ENGINE_CAPACITY_H
 #define KERNELS_ENGINE_CAPACITY_H
@@ -17,8 +19,8 @@ struct capacity {
     char why[200];   /* a sentence for people */
 };
 
-/* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do. `swaps`: weights may come and
- * go on this device. out is filled in either case. */
+/* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do.
+ * `swaps`: weights may come and go on this device. out is filled in either case. */
 int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *);
 
 /* How many pictures like this at a time; 0: none. */

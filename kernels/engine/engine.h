@@ -1,8 +1,8 @@
 /* engine - the inside of the door: what glm*.c and trace.c share, and nobody else.
  *
- * Memory has three lifetimes here: the model's (stages), a run's (one block, placed by run_place) and a
- * quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the DiT's
- * projected codes and the decoder's half-made picture lie at the same place.
+ * Memory has three lifetimes here: the model's (stages), a run's (one block, placed by run_place)
+ * and a quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the
+ * DiT's projected codes and the decoder's half-made picture lie at the same place.
  * Thread: the device's worker, except plan_*, which any thread may call. */
 #ifndef KERNELS_ENGINE_ENGINE_H
 #define KERNELS_ENGINE_ENGINE_H
@@ -12,7 +12,8 @@
 #include "kernels/glm.h"
 #include "weights/tokenizer/prompt.h"
 
-/* Tokens that the host may be ahead of the device: it never waits for the one that it has just asked for. */
+/* Tokens that the host may be ahead of the device: it never waits for the one that it has just
+ * asked for. */
 enum { GLM_AHEAD = 3 };
 
 enum preview_known { PREVIEW_NOTHING, PREVIEW_LATENTS, PREVIEW_ALL };
@@ -26,8 +27,8 @@ struct glm {
     enum preview_known preview_known;     /* as far as they are known */
     struct preview_fit *preview_fit;      /* while they are still to be fitted */
     struct glm_info info;
-    uint64_t
-        usable; /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
+    /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
+    uint64_t usable;
     char name[128], digest[65], device[160], residency[256];
     uint64_t next_run;             /* numbers runs */
     uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
@@ -60,8 +61,9 @@ struct glm_run {
 /* The dry device's scratch: more than any plan. */
 #define DRY_SCRATCH ((size_t)1 << 46)
 
-/* open.c: glm_open without preview colours. A plan has no device but the dry one, which is like the CPU or like a card; a bare
- * engine has a device, but may lack files: weights that are not there are zeros (measurements). */
+/* open.c: glm_open without preview colours. A plan has no device but the dry one, which is like the
+ * CPU or like a card; a bare engine has a device, but may lack files: weights that are not there
+ * are zeros (measurements). */
 enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CUDA };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);
 
@@ -82,8 +84,8 @@ void run_quantum(const struct graph *, const struct stages *, struct glm_run *co
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
 
-/* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to the end of
- * its phase. `tapped`: with the extra work of a trace. */
+/* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to
+ * the end of its phase. `tapped`: with the extra work of a trace. */
 int plan_run(const struct glm *, struct glm_run *, int tapped, struct fail *);
 int plan_scratch(const struct glm *, struct dev *dry, struct glm_run *const *, int n,
                  enum glm_phase, int tapped, uint64_t *bytes, struct fail *);

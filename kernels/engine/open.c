@@ -29,7 +29,8 @@ static void set_name(struct glm *g, const char *path)
     snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
 }
 
-/* Of the device: a card's own memory, or what this process may use; less where that is asked for. */
+/* Of the device: a card's own memory, or what this process may use; less where that is asked
+ * for. */
 static void read_memory(struct glm *g, const struct glm_opts *o)
 {
     struct glm_info *i = &g->info;
@@ -54,7 +55,8 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
     return left < most ? left : most;
 }
 
-/* A card that is too small for everything offloads weights to the host; a host is taken as it is. */
+/* A card that is too small for everything offloads weights to the host; a host is taken as it
+ * is. */
 static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload **offload,
                         struct fail *f)
 {
@@ -79,7 +81,8 @@ static uint64_t room(const struct glm *g)
     return g->usable - g->info.weight_bytes;
 }
 
-/* Bind twice: the dry device first, which says what scratch the preparation needs and whether all fits. */
+/* Bind twice: the dry device first, which says what scratch the preparation needs and whether all
+ * fits. */
 static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     struct offload *offload = NULL;
@@ -95,8 +98,8 @@ static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
     return rc ? rc : stages_prepare(&g->stages, &g->model, f);
 }
 
-/* What a model draws best is not written anywhere; its VAE was trained at sample_size, and a model for
- * pictures that small needs fewer steps. */
+/* What a model draws best is not written anywhere; its VAE was trained at sample_size, and a model
+ * for pictures that small needs fewer steps. */
 static int read_defaults(struct glm *g, const char *dir, struct fail *f)
 {
     struct json_doc d;
@@ -173,8 +176,8 @@ int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use,
     return rc;
 }
 
-/* On a card, before anybody waits for it: a prompt and a denoising step of a small picture, every product with more rows
- * than are done by hand, so that each shape's algorithm is timed now. */
+/* On a card, before anybody waits for it: a prompt and a denoising step of a small picture, every
+ * product with more rows than are done by hand, so that each shape's algorithm is timed now. */
 static int rehearse(struct glm *g, struct fail *f)
 {
     static const char prompt[] = "\"a text of more than sixteen bytes\"";

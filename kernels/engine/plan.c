@@ -1,7 +1,8 @@
 /* plan - what a picture will take: the graph itself, run on the dry device.
  *
- * A phase's quanta are alike, so a few stand for all: first and last of the prompt's chunks and of the tokens (attention
- * grows evenly in between), the first and second denoising step, every piece of the decoder. */
+ * A phase's quanta are alike, so a few stand for all: first and last of the prompt's chunks and of
+ * the tokens (attention grows evenly in between), the first and second denoising step, every piece
+ * of the decoder. */
 #include "kernels/engine/engine.h"
 
 #include <limits.h>

@@ -1,4 +1,5 @@
-/* preview_colors - least squares from latents to colours, mean colours of codes, and the file that keeps them. */
+/* preview_colors - least squares from latents to colours, mean colours of codes, and the file that
+ * keeps them. */
 #include "kernels/engine/preview_colors.h"
 
 #include <math.h>
@@ -175,7 +176,7 @@ void preview_colors_show(const struct preview_colors *m, uint8_t *rgb, const flo
             }
 }
 
-/* --- the file: magic, channels, codes, the two tables --------------------------------------------- */
+/* --- the file: magic, channels, codes, the two tables ----------------------------------------- */
 
 static int path_of(char *out, size_t size, const char *dir, const char *digest, const char *end)
 {

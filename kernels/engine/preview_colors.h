@@ -1,7 +1,9 @@
-/* preview_colors - how previews get their colours: latents to RGB by a linear map, codes by their mean colour.
+/* preview_colors - how previews get their colours: latents to RGB by a linear map, codes by their
+ * mean colour.
  *
- * Both are learnt from the model itself when it is first opened (glm_preview_fit.c) and kept in a file named
- * after its digest, so any checkpoint has previews. Plain host data; previews only, never a result. */
+ * Both are learnt from the model itself when it is first opened (glm_preview_fit.c) and kept in a
+ * file named after its digest, so any checkpoint has previews. Plain host data; previews only,
+ * never a result. */
 #ifndef KERNELS_ENGINE_PREVIEW_COLORS_H
 #define KERNELS_ENGINE_PREVIEW_COLORS_H
 

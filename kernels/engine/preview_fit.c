@@ -50,8 +50,8 @@ static int cells_of(const struct preview_fit *s)
     return s->side / CONFIG_AR_PIXELS * (s->side / CONFIG_AR_PIXELS);
 }
 
-/* The largest size at which the budget pays for something to fit latents to; then as many codes as it
- * still pays for. */
+/* The largest size at which the budget pays for something to fit latents to; then as many codes as
+ * it still pays for. */
 static int choose(struct preview_fit *s, struct fail *f)
 {
     double budget = s->g->dev->traits.preview_flops;
@@ -119,8 +119,8 @@ static int fetch(struct preview_fit *s, struct glm_run *r, struct fail *f)
     return d->ops->sync(d, f);
 }
 
-/* One picture to its end, or, `undecoded`, to its latents; an ordinary one with this prompt, or one with
- * the codes from `first` on. */
+/* One picture to its end, or, `undecoded`, to its latents; an ordinary one with this prompt, or one
+ * with the codes from `first` on. */
 static int draw(struct preview_fit *s, const char *prompt, int number, int undecoded,
                 struct fail *f)
 {
@@ -155,8 +155,8 @@ static int fit_latents(struct preview_fit *s, int i, struct fail *f)
     return 0;
 }
 
-/* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is how
- * the others are seen. */
+/* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is
+ * how the others are seen. */
 static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
@@ -203,7 +203,8 @@ int preview_fit_open(struct glm *g, const char *cache, struct fail *f)
     return 0;
 }
 
-/* One mosaic comes first: its latents are good enough until those of ordinary pictures are known. */
+/* One mosaic comes first: its latents are good enough until those of ordinary pictures are
+ * known. */
 int preview_fit_step(struct glm *g, struct fail *f)
 {
     struct preview_fit *s = g->preview_fit;

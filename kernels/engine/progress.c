@@ -1,7 +1,8 @@
 /* progress - how far a run is, by planned cost, and whether it failed. */
 #include "kernels/engine/engine.h"
 
-/* The share of its phase that a run has behind it, by plan: a chunk of a long prompt is many tokens' work. */
+/* The share of its phase that a run has behind it, by plan: a chunk of a long prompt is many
+ * tokens' work. */
 static double behind(const struct glm_run *r, int total)
 {
     int chunks = r->phase == GLM_PRIOR ? (int)r->prior.chunks : 0;

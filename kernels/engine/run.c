@@ -1,4 +1,5 @@
-/* run - what a run consists of: its host side, its place in memory, what is put there, its quanta. */
+/* run - what a run consists of: its host side, its place in memory, what is put there, its
+ * quanta. */
 #include "kernels/engine/engine.h"
 
 #include "kernels/model/flow.h"
@@ -111,7 +112,7 @@ size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype typ
     return a.peak;
 }
 
-/* --- what is put into a run's memory before its first quantum ---------------------------------- */
+/* --- what is put into a run's memory before its first quantum --------------------------------- */
 
 /* Floats to a packed tensor of the compute type. */
 static void put_rounded(struct dev *d, tensor t, float *v)

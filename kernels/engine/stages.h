@@ -1,6 +1,8 @@
-/* stages - all stages of the model bound to one device: its weights and what is computed from them once.
+/* stages - all stages of the model bound to one device: its weights and what is computed from them
+ * once.
  *
- * Bound twice: to the device that draws, and to the dry device that plans. Immutable after stages_prepare.
+ * Bound twice: to the device that draws, and to the dry device that plans. Immutable after
+ * stages_prepare.
  * Thread: made and freed by the device's worker; the dry one may be read by any thread. */
 #ifndef KERNELS_ENGINE_STAGES_H
 #define KERNELS_ENGINE_STAGES_H
@@ -23,8 +25,9 @@ struct stages {
     struct vae vae;
 };
 
-/* offload: where groups of weights are, or NULL. Pack all weights, then compute the unconditional branch's rows. dev.scratch must hold what that
- * needs: on a dry device it is measured (dev.scratch.peak). The model must outlive the stages. */
+/* offload: where groups of weights are, or NULL. Pack all weights, then compute the unconditional
+ * branch's rows. dev.scratch must hold what that needs: on a dry device it is measured
+ * (dev.scratch.peak). The model must outlive the stages. */
 int stages_bind(struct stages *, struct dev *, const struct model *, struct offload *,
                 struct fail *);
 int stages_prepare(struct stages *, const struct model *, struct fail *);

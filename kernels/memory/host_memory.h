@@ -1,4 +1,5 @@
-/* host_memory - how much memory this process may use: the machine's, or its control group's if that is less. */
+/* host_memory - how much memory this process may use: the machine's, or its control group's if that
+ * is less. */
 #ifndef KERNELS_MEMORY_HOST_MEMORY_H
 #define KERNELS_MEMORY_HOST_MEMORY_H
 

@@ -80,7 +80,8 @@ static void fetch(struct offload *h, int g)
     h->fetched += h->group[g].bytes;
 }
 
-/* The next group of the part, in a circle: after the last layer comes the first of the next token or step. */
+/* The next group of the part, in a circle: after the last layer comes the first of the next token
+ * or step. */
 static int next(const struct offload *h, int g)
 {
     int k = g;
@@ -90,7 +91,8 @@ static int next(const struct offload *h, int g)
     return k;
 }
 
-/* 1: bringing k would evict one of the part's groups from `from` up to it, which are used before. */
+/* 1: bringing k would evict one of the part's groups from `from` up to it, which are used
+ * before. */
 static int too_early(const struct offload *h, int from, int k)
 {
     for (int i = from; i != k; i = next(h, i))

@@ -1,9 +1,10 @@
 /* offload - the weights that come and go: which are on the device now, and their copies on the way.
  *
- * A stage says offload_want() before it uses a group's weights (graph_want, in every layer). What is not there is fetched
- * over what the other side left behind, and the groups that follow in the stage are fetched ahead, beside the work that
- * does not need them yet. Everything happens in the order of the device's operations, so nobody waits on the host.
- * Exists only where weights do not all fit (residency.h). Thread: the device's worker. */
+ * A stage says offload_want() before it uses a group's weights (graph_want, in every layer). What
+ * is not there is fetched over what the other side left behind, and the groups that follow in the
+ * stage are fetched ahead, beside the work that does not need them yet. Everything happens in the
+ * order of the device's operations, so nobody waits on the host. Exists only where weights do not
+ * all fit (residency.h). Thread: the device's worker. */
 #ifndef KERNELS_MEMORY_OFFLOAD_H
 #define KERNELS_MEMORY_OFFLOAD_H
 
@@ -29,7 +30,8 @@ struct offload {
     uint64_t fetched; /* bytes, since it was opened */
 };
 
-/* Area and homes. group [n] placed by residency_choose() is copied. ERR_OUT_OF_MEMORY of either kind. */
+/* Area and homes. group [n] placed by residency_choose() is copied. ERR_OUT_OF_MEMORY of either
+ * kind. */
 int offload_open(struct offload **out, struct dev *, const struct residency *,
                  const struct residency_group *, int n, struct fail *);
 void offload_close(struct offload *); /* NULL is fine; weights in it are of no use any more */
@@ -39,11 +41,11 @@ void offload_locate(const struct offload *, int group, uint64_t offset, void **a
 
 /* The operations that follow use the weights of this group, until the next want. */
 void offload_want(struct offload *, int group);
-/* `busy` is the part in use, nothing else of its side will be: fetch what there is room for of the other side, whose
- * turn comes next. Before the operations that it shall go on beside. */
+/* `busy` is the part in use, nothing else of its side will be: fetch what there is room for of the
+ * other side, whose turn comes next. Before the operations that it shall go on beside. */
 void offload_ahead(struct offload *, int busy);
-/* Bring all of a part and wait for it. 1: nothing of it will move as long as it alone is used, so a recorded step may
- * name its addresses and be repeated; 0: it streams. */
+/* Bring all of a part and wait for it. 1: nothing of it will move as long as it alone is used, so a
+ * recorded step may name its addresses and be repeated; 0: it streams. */
 int offload_steady(struct offload *, int part);
 
 #endif

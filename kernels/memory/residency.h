@@ -1,17 +1,18 @@
 /* residency - where each weight lies on a card that may be too small for all of them. Pure.
  *
- * Weights come in groups: a layer, or what belongs to no layer. Two sides take turns, the prior's (with the glyph
- * encoder) and the DiT's (with the VAE). One area holds both, the first side from the bottom up, the other from the top
- * down:
+ * Weights come in groups: a layer, or what belongs to no layer. Two sides take turns, the prior's
+ * (with the glyph encoder) and the DiT's (with the VAE). One area holds both, the first side from
+ * the bottom up, the other from the top down:
  *
  *   everything   the sides do not meet: nothing ever moves
- *   swap         each side fits alone: groups of the part where they meet are copied from pinned host memory when
- *                their side's turn comes, beside the work that does not need them yet
- *   stream       a side does not fit even alone: its last groups share a ring of two slots and are copied whenever they
- *                are used, one while the other works
+ *   swap         each side fits alone: groups of the part where they meet are copied from pinned
+ *                host memory when their side's turn comes, beside the work that does not need them
+ *                yet
+ *   stream       a side does not fit even alone: its last groups share a ring of two slots and are
+ *                copied whenever they are used, one while the other works
  *
- * A group keeps its address for good, so recorded steps stay good too. Used by the engine when it opens a card and by
- * `darkroom plan` for cards that are not there. Thread: any. */
+ * A group never changes its address, so recorded steps stay valid. Used by the engine when it
+ * opens a card and by `darkroom plan` for cards that are not there. Thread: any. */
 #ifndef KERNELS_MEMORY_RESIDENCY_H
 #define KERNELS_MEMORY_RESIDENCY_H
 
@@ -43,9 +44,10 @@ struct residency {
 /* "everything resident", "stage swap", "layers streamed", "too small" */
 const char *residency_mode_name(enum residency_mode);
 
-/* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for pictures, from what would
- * be best to the least that makes sense; the area takes what the first possible one leaves. Streaming costs every
- * token, so only the rooms from `modest` on are worth it. Writes at, moves and ring of the groups. Returns the mode. */
+/* Choose for a budget of bytes for weights and pictures. room[0 .. rooms): bytes to leave for
+ * pictures, from what would be best to the least that makes sense; the area takes what the first
+ * possible one leaves. Streaming costs every token, so only the rooms from `modest` on are worth
+ * it. Writes at, moves and ring of the groups. Returns the mode. */
 enum residency_mode residency_choose(struct residency *, struct residency_group *, int n,
                                      uint64_t budget, const uint64_t *room, int rooms, int modest);
 

@@ -300,7 +300,8 @@ static void enter(const struct graph *g, const struct step *t, tensor x)
     }
 }
 
-/* Two segments a branch, text and image; the vectors of the attention half (0) or of the FF's (6). */
+/* Two segments a branch, text and image; the vectors of the attention half (0) or of the FF's
+ * (6). */
 static int segments(const struct step *t, int half, struct seg *seg)
 {
     int64_t d = t->w->cfg->width;
@@ -344,8 +345,8 @@ static void attend(const struct graph *g, const struct step *t, const struct seg
     d->ops->attention(d, &a, s, t->branches);
 }
 
-/* x and h [rows, width] and wide [rows, 4 width] are all that a block needs: q, k, v and the attention's
- * projection take turns with the feed-forward's inner rows. */
+/* x and h [rows, width] and wide [rows, 4 width] are all that a block needs: q, k, v and the
+ * attention's projection take turns with the feed-forward's inner rows. */
 static void block(const struct graph *g, const struct step *t, const struct dit_layer *l, tensor x,
                   tensor h, tensor wide, tensor mod)
 {

@@ -1,10 +1,11 @@
-/* dit - the diffusion transformer: one denoising step of several pictures and both guidance branches.
+/* dit - the diffusion transformer: one denoising step of several pictures and both guidance
+ * branches.
  *
- * Every (picture, branch) is one sequence [text; image] and all of them are contiguous in one matrix, so
- * a step has one product per weight, whoever takes part. Modulation depends on time and size only: one
- * row for each distinct pair. What does not change from step to step (projected text and prior, rotation
- * tables, sinusoids) is made once a picture; what does not even depend on the picture (the text "" and
- * the dropped prior of the unconditional branch) once a model.
+ * Every (picture, branch) is one sequence [text; image] and all of them are contiguous in one
+ * matrix, so a step has one product per weight, whoever takes part. Modulation depends on time and
+ * size only: one row for each distinct pair. What does not change from step to step (projected text
+ * and prior, rotation tables, sinusoids) is made once a picture; what does not even depend on the
+ * picture (the text "" and the dropped prior of the unconditional branch) once a model.
  * Source: GlmImageTransformer2DModel. */
 #ifndef KERNELS_MODEL_DIT_H
 #define KERNELS_MODEL_DIT_H
@@ -44,9 +45,9 @@ struct dit {
     const struct weight *norm_out;           /* [2 width, time], bias: scale, then shift */
     const struct weight *out;                /* [4 channels, width], bias */
     const struct weight *no_text, *no_prior; /* [1, width]: the unconditional branch's rows */
-    int text, first,
-        last; /* groups: the text's projector (used with the glyph encoder), what comes before the layers,
-                              what comes after them */
+    /* groups: the text's projector (used with the glyph encoder), what comes before the layers,
+     * what comes after them */
+    int text, first, last;
 };
 
 /* One picture while it is denoised. All tensors lie in its run's memory. */

@@ -8,7 +8,8 @@ double flow_mu(const struct flow_config *c, int64_t patches)
     return sqrt((double)patches / (double)c->base_len) * c->max_shift + c->base_shift;
 }
 
-/* linspace(train_steps, 1, steps + 1)[i], truncated: the order of these operations decides 222 or 223. */
+/* linspace(train_steps, 1, steps + 1)[i], truncated: the order of these operations decides 222 or
+ * 223. */
 static float timestep_at(const struct flow_config *c, int steps, int i)
 {
     double first = (double)c->train_steps, step = (1.0 - first) / (double)steps;

@@ -1,7 +1,8 @@
 /* flow - the flow-matching schedule and the sinusoids that tell the DiT time and size.
  *
- * Host arithmetic, every rounding where the reference has it. Source: FlowMatchEulerDiscreteScheduler
- * (time_shift_type linear), GlmImagePipeline.calculate_shift, get_timestep_embedding. Thread: any. */
+ * Host arithmetic, every rounding where the reference has it. Source:
+ * FlowMatchEulerDiscreteScheduler (time_shift_type linear), GlmImagePipeline.calculate_shift,
+ * get_timestep_embedding. Thread: any. */
 #ifndef KERNELS_MODEL_FLOW_H
 #define KERNELS_MODEL_FLOW_H
 

@@ -1,7 +1,9 @@
-/* glyph - the ByT5 encoder of the quoted texts: bytes to rows that the DiT reads as its text stream.
+/* glyph - the ByT5 encoder of the quoted texts: bytes to rows that the DiT reads as its text
+ * stream.
  *
- * Pre-norm T5 blocks with gated tanh GELU, no biases, unscaled attention with one relative bias table
- * that all layers share, every text for itself. Source: T5EncoderModel, GLM-Image pipeline. */
+ * Pre-norm T5 blocks with gated tanh GELU, no biases, unscaled attention with one relative bias
+ * table that all layers share, every text for itself. Source: T5EncoderModel, GLM-Image
+ * pipeline. */
 #ifndef KERNELS_MODEL_GLYPH_H
 #define KERNELS_MODEL_GLYPH_H
 
@@ -40,8 +42,9 @@ void glyph_bind(struct glyph *, struct bind *, const struct glyph_config *);
 void glyph_place(struct glyph *, struct arena *);
 int glyph_fill(struct glyph *, struct dev *, struct fail *);
 
-/* rows [L, width] = the texts of `ids`, one after another. `name` for traces ("glyph"): while somebody
- * watches, texts are padded to the longest, as the reference does, with the same result. */
+/* rows [L, width] = the texts of `ids`, one after another. `name` for traces ("glyph"): while
+ * somebody watches, texts are padded to the longest, as the reference does, with the same
+ * result. */
 void glyph_encode(const struct graph *, const struct glyph *, const struct byt5 *ids, tensor rows,
                   const char *name);
 

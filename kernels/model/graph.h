@@ -1,8 +1,8 @@
 /* graph - what all stages share: the device that they run on, and who looks at their tensors.
  *
- * A stage is a header with its weights and its state, every field with its shape, and functions that
- * read like the paper. Stages know no host memory but what put() and get() take, allocate nothing,
- * and take temporaries from dev.scratch, which is empty again when they return.
+ * A stage is a header with its weights and its state, every field with its shape, and functions
+ * that read like the paper. Stages know no host memory but what put() and get() take, allocate
+ * nothing, and take temporaries from dev.scratch, which is empty again when they return.
  * Thread: the device's worker. */
 #ifndef KERNELS_MODEL_GRAPH_H
 #define KERNELS_MODEL_GRAPH_H

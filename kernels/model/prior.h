@@ -1,9 +1,10 @@
 /* prior - the autoregressive decoder: prompt ids to the picture's code grids.
  *
- * Sandwich norms, grouped queries, partial multi-axis rotation, one key/value cache a picture. A call
- * moves several pictures on at once: the first calls of a picture prefill its cache chunk by chunk, and the last of them
- * samples a token; every later one feeds the token sampled last. Pictures past their prefill share all matrix products. The token is sampled on
- * the device. Chunks depend on the prompt alone, so they never show in a picture's bytes.
+ * Sandwich norms, grouped queries, partial multi-axis rotation, one key/value cache a picture. A
+ * call moves several pictures on at once: the first calls of a picture prefill its cache chunk by
+ * chunk, and the last of them samples a token; every later one feeds the token sampled last.
+ * Pictures past their prefill share all matrix products. The token is sampled on the device. Chunks
+ * depend on the prompt alone, so they never show in a picture's bytes.
  * Source: GlmImageTextModel, GenerationMixin.sample. */
 #ifndef KERNELS_MODEL_PRIOR_H
 #define KERNELS_MODEL_PRIOR_H
@@ -34,7 +35,8 @@ struct prior {
     int first, last;           /* groups of the table, and of norm and head */
 };
 
-/* Rows of a prompt that one call feeds at most: some tenths of a second of a laptop, and enough to keep a card busy. */
+/* Rows of a prompt that one call feeds at most: some tenths of a second of a laptop, and enough to
+ * keep a card busy. */
 enum { PRIOR_CHUNK = 256 };
 
 /* One picture's sequence. All tensors lie in its run's memory. */
@@ -49,8 +51,8 @@ struct prior_seq {
     tensor teacher_forced; /* I32 [1, samples], or none */
     tensor state;          /* I32 [1, AR_STATE] */
     tensor rope;           /* f32 [P + samples - 1, rotary] */
-    tensor
-        kv; /* T [layers * 2 * (P + samples - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
+    /* T [layers * 2 * (P + samples - 1), kv_heads head_dim]: k, v of layer 0, of 1 ... */
+    tensor kv;
     uint64_t seed;
     uint32_t picture;
     int strict;
@@ -62,13 +64,16 @@ void prior_bind(struct prior *, struct bind *, const struct model_config *);
 void prior_place_tokens(struct prior_seq *, struct arena *, int teacher_forced);
 void prior_place(struct prior_seq *, struct arena *, const struct ar_config *, enum dtype);
 
-/* rows [n, width] of T = the embedding of ids, on the host: nine tenths of the table are words, of which a prompt needs a
- * few rows once, so the table stays in the model's files and only what can be sampled is on the device. */
+/* rows [n, width] of T = the embedding of ids, on the host: nine tenths of the table are words, of
+ * which a prompt needs a few rows once, so the table stays in the model's files and only what can
+ * be sampled is on the device. */
 void prior_embed(const struct prior *, enum dtype, const int32_t *ids, int64_t n, void *rows);
 
-/* How many chunks a prompt is fed in: one when `whole` (a trace shows a prompt's rows in one piece). */
+/* How many chunks a prompt is fed in: one when `whole` (a trace shows a prompt's rows in one
+ * piece). */
 int64_t prior_chunks(int64_t prompt, int whole);
-/* Calls of prior_step from the first to the last token; and the state that `calls` of them leave. */
+/* Calls of prior_step from the first to the last token; and the state that `calls` of them
+ * leave. */
 int64_t prior_calls(const struct prior_seq *);
 void prior_seek(struct prior_seq *, int64_t calls);
 

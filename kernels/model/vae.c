@@ -85,7 +85,8 @@ static int channels_after(const struct vae_config *c, int pieces)
     return c->channels[pieces < 2 ? last : last - (pieces - 2)];
 }
 
-/* Writing row R of an enlarged picture must leave the rows from (R - 1) / 2 on of the small one alone. */
+/* Writing row R of an enlarged picture must leave the rows from (R - 1) / 2 on of the small one
+ * alone. */
 int64_t vae_layout(const struct vae_config *c, int h, int w, int64_t at[VAE_PIECES])
 {
     const int64_t unit = ARENA_ALIGN;
@@ -110,10 +111,10 @@ void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c,
     s->rgb = arena_tensor(a, DT_U8, 64 * (int64_t)s->h * s->w, 3);
 }
 
-/* -- bands ------------------------------------------------------------------------------------------- */
+/* -- bands ------------------------------------------------------------------------------------- */
 
-/* Rows of a band of a picture of h rows: the largest divisor of h such that they and a neighbour on each
- * side fit, at least one. All bands have one shape. */
+/* Rows of a band of a picture of h rows: the largest divisor of h such that they and a neighbour on
+ * each side fit, at least one. All bands have one shape. */
 static int band_rows(const struct vae *w, int h, int64_t line)
 {
     for (int rows = h; rows > 1; rows--)
@@ -172,7 +173,7 @@ static void gn_of(const struct graph *g, const struct vae *w, const struct gn *n
     gn_fold(g, w, n, a, b, h, wd);
 }
 
-/* -- blocks ------------------------------------------------------------------------------------------ */
+/* -- blocks ------------------------------------------------------------------------------------ */
 
 /* x += conv2(silu(norm2(t))). */
 static void second_half(const struct graph *g, const struct vae *w, const struct vae_block *k,
@@ -202,7 +203,8 @@ static void block_same(const struct graph *g, const struct vae *w, const struct 
     arena_release(&g->dev->scratch, mark);
 }
 
-/* The enlarged input of a level, h x wd, of which a window of n rows and their neighbours is there. */
+/* The enlarged input of a level, h x wd, of which a window of n rows and their neighbours is
+ * there. */
 struct window {
     const struct vae_level *l;
     tensor from, rows; /* half the size; [(n + 2) wd, l->in]: line 0 is row r - 1 of band r */
@@ -229,8 +231,8 @@ static void look_at_input(const struct graph *g, const struct vae *w, const stru
     gn_fold(g, w, n, v->l->block[0].norm1, v->l->block[0].norm1_bias, v->h, v->wd);
 }
 
-/* x = shortcut(input), t = conv1(silu(norm1(input))), band by band. The last two lines of a window are
- * the first two of the next one; shortcut runs one row ahead of conv1. */
+/* x = shortcut(input), t = conv1(silu(norm1(input))), band by band. The last two lines of a window
+ * are the first two of the next one; shortcut runs one row ahead of conv1. */
 static void pass_input(const struct graph *g, const struct window *v, const struct gn *n, tensor x,
                        tensor t)
 {

@@ -1,14 +1,15 @@
 /* vae - the decoder: latents to RGB, in pieces that end where the tensors are smallest.
  *
- * Pictures are T [h*w, channels]. Piece 0 is conv_in and the middle; piece i = 1 .. 4 enlarges (not the
- * first), runs the residual blocks of up_blocks[i-1], and the last one makes the 8-bit picture.
+ * Pictures are T [h*w, channels]. Piece 0 is conv_in and the middle; piece i = 1 .. 4 enlarges (not
+ * the first), runs the residual blocks of up_blocks[i-1], and the last one makes the 8-bit picture.
  *
- * A block keeps two pictures whole: its own (in the run's memory, where it also waits between two pieces)
- * and the inner convolution's result (scratch). What goes into a convolution is normed band by band of
- * rows, with the statistics of the whole picture: where the bands lie does not show in any bit. A level
- * writes its picture over the smaller one that it is made from, row after row: vae_layout() places them
- * so that reading stays ahead. A block's enlarged input that would take more than `whole` bytes is made
- * twice, once for the statistics and once to be used, and is never there as a whole.
+ * A block keeps two pictures whole: its own (in the run's memory, where it also waits between two
+ * pieces) and the inner convolution's result (scratch). What goes into a convolution is normed band
+ * by band of rows, with the statistics of the whole picture: where the bands lie does not show in
+ * any bit. A level writes its picture over the smaller one that it is made from, row after row:
+ * vae_layout() places them so that reading stays ahead. A block's enlarged input that would take
+ * more than `whole` bytes is made twice, once for the statistics and once to be used, and is never
+ * there as a whole.
  * Source: AutoencoderKL.decode, VaeImageProcessor.postprocess. */
 #ifndef KERNELS_MODEL_VAE_H
 #define KERNELS_MODEL_VAE_H

@@ -1,4 +1,5 @@
-/* plan_report - `darkroom plan`: what one picture takes, and what cards of the usual sizes would make of the model. */
+/* plan_report - `darkroom plan`: what one picture takes, and what cards of the usual sizes would
+ * make of the model. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
 
@@ -49,7 +50,7 @@ static struct glm_req with_defaults(const struct glm *g, const struct glm_req *q
     return r;
 }
 
-/* --- cards ------------------------------------------------------------------------------------------ */
+/* --- cards ------------------------------------------------------------------------------------ */
 
 static int shrink(int side, int eighths)
 {
@@ -93,7 +94,8 @@ static void advise(struct glm *g, uint64_t total, int card, const struct capacit
     if (size) fprintf(out, "%s take a card of %d GB", fits ? ", or" : ";", size);
 }
 
-/* One line: the mode, how many at a time, and why. card 0: a processor's memory, where nothing comes and goes. */
+/* One line: the mode, how many at a time, and why. card 0: a processor's memory, where nothing
+ * comes and goes. */
 static void print_card(struct glm *g, uint64_t total, int card, const struct glm_req *q, FILE *out)
 {
     const int small = total < (uint64_t)1 << 30;

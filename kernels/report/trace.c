@@ -32,7 +32,7 @@ struct trace {
     struct fail *fail;
 };
 
-/* --- collecting ----------------------------------------------------------------------------------- */
+/* --- collecting ------------------------------------------------------------------------------- */
 
 static void broke(struct trace *t)
 {
@@ -143,7 +143,7 @@ static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int
     }
 }
 
-/* --- the request and its injections ------------------------------------------------------------- */
+/* --- the request and its injections ----------------------------------------------------------- */
 
 static int bad_reference(struct trace *t, const char *what)
 {
@@ -208,7 +208,7 @@ static int read_latents(struct trace *t)
     return t->rc;
 }
 
-/* --- what the graph never has as a tensor ------------------------------------------------------ */
+/* --- what the graph never has as a tensor ----------------------------------------------------- */
 
 static void add_positions(struct trace *t)
 {
@@ -287,8 +287,8 @@ static void add_logits(struct trace *t)
     if (out) memcpy(out, t->logits, (size_t)(n * rows) * sizeof *out);
 }
 
-/* What the first two rows, one in the middle and the last are sampled from. A preview grid alone has
- * more rows than that. */
+/* What the first two rows, one in the middle and the last are sampled from. A preview grid alone
+ * has more rows than that. */
 static void add_probs(struct trace *t)
 {
     int64_t n = t->g->model.cfg.ar.rows, count = t->logit_rows;
@@ -329,7 +329,7 @@ static void tap_empty(struct trace *t, const struct tap *tap)
     byt5_free(&ids);
 }
 
-/* --- the command ----------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static void draw(struct trace *t)
 {

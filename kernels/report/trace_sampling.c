@@ -1,4 +1,5 @@
-/* trace_sampling - the sampling rule by itself: probabilities of given logits, as the reference computes them. */
+/* trace_sampling - the sampling rule by itself: probabilities of given logits, as the reference
+ * computes them. */
 #include "kernels/report/trace_sampling.h"
 
 #include "kernels/glm.h"

@@ -3,8 +3,8 @@
 #ifndef TEST_KERNELS_OPS_HARNESS_H
 #define TEST_KERNELS_OPS_HARNESS_H
 
-#include "kernels/cpu/half.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/half.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,10 +1,11 @@
 /* attention - softmax(scale q k' + bias) v for a block of queries of one head, keys block by block.
  *
- * The usual online softmax: running maximum m and sum l of every query, o rescaled when m grows. Both
- * products run on register tiles over copies of the block: q [nq][d], k transposed [d][ATTN_K], v [ATTN_K][d], as
- * floats or (`dp`) as pairs of bfloat16 along d for q k' and along the keys for the weights times v, which are
- * rounded for it. A single query (decoding) reads keys and values where they are. Keys always come
- * in the same blocks from key 0, so a query's result does not depend on who shares its block. */
+ * The usual online softmax: running maximum m and sum l of every query, o rescaled when m grows.
+ * Both products run on register tiles over copies of the block: q [nq][d], k transposed
+ * [d][ATTN_K], v [ATTN_K][d], as floats or (`dp`) as pairs of bfloat16 along d for q k' and along
+ * the keys for the weights times v, which are rounded for it. A single query (decoding) reads keys
+ * and values where they are. Keys always come in the same blocks from key 0, so a query's result
+ * does not depend on who shares its block. */
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
@@ -58,7 +59,8 @@ size_t NAME(attn_work)(int d)
     return split(&w, none, d);
 }
 
-/* c[rows][vecs] = (c times shrink, or 0) + a[rows][k] b[k][vecs]; vecs: vectors of columns; k: values or pairs. */
+/* c[rows][vecs] = (c times shrink, or 0) + a[rows][k] b[k][vecs]; vecs: vectors of columns; k:
+ * values or pairs. */
 INLINE void product(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int k,
                     int rows, int vecs, const float *shrink, int dp)
 {

@@ -42,8 +42,8 @@ INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum a
     }
 }
 
-/* The epilogue for rows i .. i + rows, columns j .. end of the block. It stands apart from the tiles,
- * which would each need a copy of every variant of it. */
+/* The epilogue for rows i .. i + rows, columns j .. end of the block. It stands apart from the
+ * tiles, which would each need a copy of every variant of it. */
 static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, int rows, int j,
                                              int end)
 {
@@ -106,8 +106,8 @@ INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
     if (i < g->m) tile(g, i, j, 1, vecs, pack);
 }
 
-/* Wide strips are for fewer rows than a tile has: one panel would leave the multipliers waiting for their
- * sums, and every panel is read once for all of them. */
+/* Wide strips are for fewer rows than a tile has: one panel would leave the multipliers waiting for
+ * their sums, and every panel is read once for all of them. */
 INLINE int wide(const struct gemm_block *g, enum pack pack)
 {
     int j = 0;
@@ -144,9 +144,9 @@ void NAME(gemm_bf)(const struct gemm_block *g)
 }
 
 #ifdef __AMX_BF16__
-/* The matrix unit: tiles of 16 rows of 64 bytes. 0..3 are sums (two row tiles by the two halves of a panel),
- * 4 and 5 rows of A, 6 and 7 the halves of 16 pairs of k of B: PACK_DP is the form that it reads.
- * Every row count uses it, since its sums are rounded unlike the vectors': a row must not
+/* The matrix unit: tiles of 16 rows of 64 bytes. 0..3 are sums (two row tiles by the two halves of
+ * a panel), 4 and 5 rows of A, 6 and 7 the halves of 16 pairs of k of B: PACK_DP is the form that
+ * it reads. Every row count uses it, since its sums are rounded unlike the vectors': a row must not
  * depend on its company. */
 enum { ROWS = 16, PAIRS = 16, TILE_BYTES = 64 };
 

@@ -21,8 +21,8 @@ INLINE void clear(char *to, int64_t bytes)
     memset(to, 0, (size_t)bytes);
 }
 
-/* One pixel's values [k0, k0 + k): taps row by row, channels inside. Taps side by side in the picture
- * are side by side in memory too, unless it is enlarged or has gaps. */
+/* One pixel's values [k0, k0 + k): taps row by row, channels inside. Taps side by side in the
+ * picture are side by side in memory too, unless it is enlarged or has gaps. */
 INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, int64_t k0, int64_t k,
                   enum pack pack)
 {

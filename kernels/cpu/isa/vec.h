@@ -1,10 +1,10 @@
 /* vec - one vector of floats under one set of names, for every instruction set.
  *
  * The files in kernels/cpu/isa are built once per instruction set (-DISA=base|avx2|avx512) and are
- * written against these names alone: VW floats a vector, arithmetic with the plain operators, and the
- * few functions below. `base` is portable C (vector extensions of 16 bytes), so it also builds where
- * there is no x86. Only AVX2 and AVX-512 have a fused vfma; a file's results therefore differ between
- * instruction sets in the last bits, never between machines of one instruction set. */
+ * written against these names alone: VW floats a vector, arithmetic with the plain operators, and
+ * the few functions below. `base` is portable C (vector extensions of 16 bytes), so it also builds
+ * where there is no x86. Only AVX2 and AVX-512 have a fused vfma; a file's results therefore differ
+ * between instruction sets in the last bits, never between machines of one instruction set. */
 #ifndef KERNELS_CPU_ISA_VEC_H
 #define KERNELS_CPU_ISA_VEC_H
 
@@ -421,7 +421,8 @@ INLINE float vtop(vf v)
 }
 #endif
 
-/* Pairs of bfloat16 in the lanes: c + the sum of a pair's products; two vectors of bfloat16 as floats to pairs. */
+/* Pairs of bfloat16 in the lanes: c + the sum of a pair's products; two vectors of bfloat16 as
+ * floats to pairs. */
 #ifdef __AVX512BF16__
 INLINE vf vdot2(vf a, vf b, vf c)
 {
@@ -445,7 +446,8 @@ INLINE vf vpair(vf even, vf odd)
 }
 #endif
 
-/* e^x, 1 ulp; 0 or, with AVX-512, subnormal below -87.3 (exp(-inf) is 0), inf is not reached: x is cut at 88.3. NaN stays. */
+/* e^x, 1 ulp; 0 or, with AVX-512, subnormal below -87.3 (exp(-inf) is 0), inf is not reached: x is
+ * cut at 88.3. NaN stays. */
 INLINE vf vexp(vf x)
 {
     vf c = vmin(vset(88.3f), x); /* this order keeps NaN: min and max return the second operand */

@@ -1,4 +1,5 @@
-/* test_capacity - `darkroom plan` for the released model on cards of the usual sizes, from its configuration alone. */
+/* test_capacity - `darkroom plan` for the released model on cards of the usual sizes, from its
+ * configuration alone. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
 

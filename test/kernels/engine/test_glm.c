@@ -97,7 +97,8 @@ static void draw_alone(struct glm *g, const struct glm_req *q, uint8_t *rgb)
     glm_run_free(r);
 }
 
-/* The picture, its partners of other sizes, prompts, steps and guidance, some of them a few quanta ahead. */
+/* The picture, its partners of other sizes, prompts, steps and guidance, some of them a few quanta
+ * ahead. */
 static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, uint8_t *rgb)
 {
     struct glm_req other[3] = {request("b \"longer text\" and \"more\"", 96, 64, 8),
@@ -163,8 +164,8 @@ static void seed_and_index_decide(void **state)
     glm_close(g);
 }
 
-/* catches: bands of the decoder that show: a neighbour that is missing, statistics that depend on where a
- * band ends, a picture written over rows that are still to be read */
+/* catches: bands of the decoder that show: a neighbour that is missing, statistics that depend on
+ * where a band ends, a picture written over rows that are still to be read */
 static void bands_do_not_show(void **state)
 {
     (void)state;
@@ -249,7 +250,8 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
     return f;
 }
 
-/* catches: a chunk of a prompt that does not see the chunks before it, or that is as long as the whole */
+/* catches: a chunk of a prompt that does not see the chunks before it, or that is as long as the
+ * whole */
 static void a_prompt_in_parts_says_the_same(void **state)
 {
     (void)state;
@@ -295,7 +297,8 @@ static void a_batch_fits_its_plan(void **state)
     glm_close(g);
 }
 
-/* catches: the FLOPs of a phase that forget a part: more steps cost more denoising and nothing else */
+/* catches: the FLOPs of a phase that forget a part: more steps cost more denoising and nothing
+ * else */
 static void steps_cost_denoising(void **state)
 {
     (void)state;
@@ -341,8 +344,8 @@ static void bad_requests_are_named(void **state)
     glm_close(g);
 }
 
-/* catches: strict sampling that passes a token which is no code, or takes its neighbours with it; robust
- * sampling that lets one through */
+/* catches: strict sampling that passes a token which is no code, or takes its neighbours with it;
+ * robust sampling that lets one through */
 static void strict_fails_alone(void **state)
 {
     (void)state;
@@ -364,7 +367,8 @@ static void strict_fails_alone(void **state)
     glm_close(g);
 }
 
-/* catches: a black picture in place of an error, and an error that says strict where nobody asked for it */
+/* catches: a black picture in place of an error, and an error that says strict where nobody asked
+ * for it */
 static void numbers_that_run_over_fail_alone(void **state)
 {
     (void)state;

@@ -17,7 +17,8 @@ static void assert_position(struct position p, int t, int h, int w)
     assert_int_equal(p.w, w);
 }
 
-/* catches: the large grid drawn first, a counter that does not jump by the longer side, no end entry */
+/* catches: the large grid drawn first, a counter that does not jump by the longer side, no end
+ * entry */
 static void draws_go_preview_first(void **state)
 {
     (void)state;
