@@ -13,7 +13,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "proto/fail.h"
 #include "proto/limits.h"
@@ -152,18 +151,5 @@ int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */
 int glm_run_preview(struct glm_run *, int longest, struct glm_picture *out, struct fail *);
 /* The finished picture; phase GLM_DONE. Capacity width*height*3. */
 int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
-
-/* --- commands that need the inside of the engine; text on `out`, exit status as result -------- */
-
-/* `darkroom check`: what the folder holds, or the first ten things that are wrong. */
-int glm_check(const char *model, FILE *out);
-/* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request; mode and number at a time
- * on cards of the usual sizes, or of opts.vram. The model's configuration is enough. */
-int glm_print_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
-/* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
-int glm_trace(const struct glm_opts *, const char *like, const char *out_path, struct fail *);
-/* The sampling rule applied to the tensor `logits` of a file: writes `probs` and `kept`. */
-int glm_trace_sampling(const struct glm_opts *, const char *logits, const char *out_path,
-                       struct fail *);
 
 #endif

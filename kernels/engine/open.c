@@ -255,8 +255,3 @@ void glm_decode_last(struct glm *g)
 {
     if (g->stages.offload) offload_ahead(g->stages.offload, PART_VAE);
 }
-
-int glm_check(const char *model, FILE *out)
-{
-    return model_check(model, out);
-}

@@ -2,6 +2,7 @@
  * make of the model. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
+#include "kernels/glm_report.h"
 
 #include <string.h>
 
@@ -130,7 +131,7 @@ static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *
     return 0;
 }
 
-int glm_print_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
+int glm_report_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
 {
     const int cuda = o->device && !strncmp(o->device, "cuda", 4);
     const int cpu = o->device && !strcmp(o->device, "cpu");

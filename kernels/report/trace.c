@@ -3,6 +3,7 @@
  * The graph shows its tensors to a tap; what the graph never has as a tensor (ids, positions, the
  * schedule) is added by hand. Floats are written as f32, integers as i64, the picture as u8. */
 #include "kernels/engine/engine.h"
+#include "kernels/glm_report.h"
 #include "kernels/model/flow.h"
 #include "kernels/report/trace_file.h"
 #include "kernels/report/trace_sampling.h"
@@ -367,7 +368,8 @@ static void trace_free(struct trace *t)
     json_decref(t->meta);
 }
 
-int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, struct fail *f)
+int glm_report_trace(const struct glm_opts *o, const char *like, const char *out_path,
+                     struct fail *f)
 {
     struct fail own;
     struct trace t = {.fail = f ? f : &own};

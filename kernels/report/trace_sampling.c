@@ -2,7 +2,7 @@
  * computes them. */
 #include "kernels/report/trace_sampling.h"
 
-#include "kernels/glm.h"
+#include "kernels/glm_report.h"
 #include "kernels/report/trace_file.h"
 #include "kernels/sampling.h"
 #include "weights/safetensors/safetensors_write.h"
@@ -67,8 +67,8 @@ static int apply(const struct stored_tensor *t, const struct sample_config *c, c
     return rc;
 }
 
-int glm_trace_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
-                       struct fail *f)
+int glm_report_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
+                        struct fail *f)
 {
     struct model_config *c = calloc(1, sizeof *c);
     struct safetensors *file = NULL;

@@ -1,7 +1,7 @@
 /* commands - the short commands: serve, check, plan, trace. */
 #include "server/cli/commands.h"
 
-#include "kernels/glm.h"
+#include "kernels/glm_report.h"
 #include "server/cli/paths.h"
 #include "server/service.h"
 
@@ -74,14 +74,14 @@ int cli_serve(const struct cli *c)
 
 int cli_check(const struct cli *c)
 {
-    return glm_check(c->model, stdout);
+    return glm_report_check(c->model, stdout);
 }
 
 int cli_plan(const struct cli *c)
 {
     struct glm_opts opts = cli_opts(c);
     struct fail f = {0};
-    /* 0 and -1: glm_print_plan takes the model's own */
+    /* 0 and -1: glm_report_plan takes the model's own */
     struct glm_req req = {.prompt = "a picture",
                           .prompt_len = 9,
                           .width = c->options->width,
@@ -89,7 +89,7 @@ int cli_plan(const struct cli *c)
                           .steps = c->options->steps,
                           .guidance = c->options->guidance};
 
-    return glm_print_plan(&opts, &req, stdout, &f) ? cli_print_fail(&f) : 0;
+    return glm_report_plan(&opts, &req, stdout, &f) ? cli_print_fail(&f) : 0;
 }
 
 int cli_trace(const struct cli *c)
@@ -100,7 +100,7 @@ int cli_trace(const struct cli *c)
 
     if (!err)
         err = c->options->logits
-                  ? glm_trace_sampling(&opts, c->options->logits, c->options->out, &f)
-                  : glm_trace(&opts, c->options->like, c->options->out, &f);
+                  ? glm_report_sampling(&opts, c->options->logits, c->options->out, &f)
+                  : glm_report_trace(&opts, c->options->like, c->options->out, &f);
     return err ? cli_print_fail(&f) : 0;
 }

@@ -12,6 +12,7 @@ may_include() {
     kernels/*) allowed='^(kernels/|weights/|proto/(fail|limits)\.h$)' ;;
     server/base/*) allowed='^(server/base/|proto/)' ;;
     server/core/*) allowed='^(server/(core|base)/|proto/|kernels/glm\.h$)' ;;
+    server/cli/*) allowed='^(server/|proto/|kernels/glm(_report)?\.h$)' ;;
     server/*) allowed='^(server/|proto/|kernels/glm\.h$)' ;;
     *) allowed='^$' ;;
     esac
@@ -41,6 +42,8 @@ weights/x.c kernels/ops.h
 kernels/model/x.c server/core/job.h
 kernels/x.c proto/event.h
 server/x.c kernels/ops.h
+server/x.c kernels/glm_report.h
+server/cli/x.c kernels/ops.h
 server/x.c weights/tokenizer/bpe.h
 server/x.c job.h
 server/x.c ../kernels/glm.h

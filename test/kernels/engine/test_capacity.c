@@ -2,6 +2,7 @@
  * configuration alone. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
+#include "kernels/glm_report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static const char *plan(const struct glm_opts *o, int side)
     memset(said, 0, sizeof said);
     FILE *out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
-    if (glm_print_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
+    if (glm_report_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
     fclose(out);
     return said;
 }

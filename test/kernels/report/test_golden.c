@@ -2,7 +2,7 @@
  *
  * The traces and checkpoints under test/golden are made by make.py there;
  * nothing but them is needed here. */
-#include "kernels/glm.h"
+#include "kernels/glm_report.h"
 #include "weights/safetensors/safetensors.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ static void open_pair(struct pair *p, const char *name, enum glm_type type)
     assert_true(fd >= 0);
     close(fd);
     const struct glm_opts o = {.model = model, .device = "cpu", .type = type, .threads = 2};
-    if (glm_trace(&o, like, p->path, &f)) fail_msg("%s: %s", name, f.message);
+    if (glm_report_trace(&o, like, p->path, &f)) fail_msg("%s: %s", name, f.message);
     assert_int_equal(safetensors_open(&p->mine, p->path, &f), 0);
     assert_int_equal(safetensors_open(&p->ref, like, &f), 0);
 }
@@ -180,9 +180,9 @@ static void what_is_no_trace_is_refused(void **state)
     struct fail f = {0};
     const struct glm_opts o = {.model = "test/golden/plain/model", .device = "cpu"};
     const char *weights = "test/golden/plain/model/vae/diffusion_pytorch_model.safetensors";
-    assert_int_equal(glm_trace(&o, weights, "/tmp/darkroom-never", &f), ERR_USAGE);
+    assert_int_equal(glm_report_trace(&o, weights, "/tmp/darkroom-never", &f), ERR_USAGE);
     assert_non_null(strstr(f.message, "metadata"));
-    assert_int_not_equal(glm_trace(&o, "test/golden/none", "/tmp/darkroom-never", &f), 0);
+    assert_int_not_equal(glm_report_trace(&o, "test/golden/none", "/tmp/darkroom-never", &f), 0);
     assert_int_not_equal(access("/tmp/darkroom-never", F_OK), 0);
 }
 

@@ -5,7 +5,7 @@
 #ifndef TEST_SERVER_WORKER_FAKE_GLM_H
 #define TEST_SERVER_WORKER_FAKE_GLM_H
 
-#include "kernels/glm.h"
+#include "kernels/glm_report.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -203,26 +203,27 @@ int glm_run_image(struct glm_run *r, struct glm_picture *out, struct fail *f)
     return 0;
 }
 
-int glm_check(const char *model, FILE *out)
+int glm_report_check(const char *model, FILE *out)
 {
     fprintf(out, "%s\n", model);
     return 0;
 }
 
-int glm_print_plan(const struct glm_opts *o, const struct glm_req *r, FILE *out, struct fail *f)
+int glm_report_plan(const struct glm_opts *o, const struct glm_req *r, FILE *out, struct fail *f)
 {
     (void)o, (void)r, (void)out, (void)f;
     return 0;
 }
 
-int glm_trace(const struct glm_opts *o, const char *like, const char *out_path, struct fail *f)
+int glm_report_trace(const struct glm_opts *o, const char *like, const char *out_path,
+                     struct fail *f)
 {
     (void)o, (void)like, (void)out_path, (void)f;
     return 0;
 }
 
-int glm_trace_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
-                       struct fail *f)
+int glm_report_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
+                        struct fail *f)
 {
     (void)o, (void)logits, (void)out_path, (void)f;
     return 0;
