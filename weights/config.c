@@ -431,6 +431,17 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
     return 0;
 }
 
+int config_sample_size(const char *dir, int *side, struct fail *f)
+{
+    struct json_doc d;
+
+    if (!json_open(&d, dir, "vae/config.json", f))
+        *side = (int)json_get_int_or(&d, "sample_size", 1, 65536, 1024);
+    int err = d.err;
+    json_close(&d);
+    return err;
+}
+
 int config_side_max(const struct model_config *c)
 {
     int side = c->vit.side * c->vit.patch / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;

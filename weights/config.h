@@ -147,6 +147,10 @@ struct model_config {
 /* Read and check the folder's JSON files. ERR_MODEL names file and key. */
 int config_load(struct model_config *, const char *dir, struct fail *);
 
+/* The side of the pictures that the VAE was trained with, in pixels: vae/config.json. Not part of
+ * struct model_config, whose bytes name the model (digest.h). */
+int config_sample_size(const char *dir, int *side, struct fail *);
+
 /* The model's longest side in pixels: the end of the vision tower's position table. */
 int config_side_max(const struct model_config *);
 

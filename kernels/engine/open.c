@@ -6,7 +6,6 @@
 #include "kernels/engine/preview_fit.h"
 #include "kernels/memory/host_memory.h"
 #include "weights/digest.h"
-#include "weights/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,23 +97,19 @@ static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
     return rc ? rc : stages_prepare(&g->stages, &g->model, f);
 }
 
-/* What a model draws best is not written anywhere; its VAE was trained at sample_size, and a model
- * for pictures that small needs fewer steps. */
+/* No file says what a model draws best: pictures as its VAE was trained with, and a model for small
+ * ones needs fewer steps. */
 static int read_defaults(struct glm *g, const char *dir, struct fail *f)
 {
-    struct json_doc d;
-    if (!json_open(&d, dir, "vae/config.json", f)) {
-        int side = (int)json_get_int_or(&d, "sample_size", 1, 65536, 1024);
-        side = side / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
-        side = side < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : side;
-        side = side > g->info.side_max ? g->info.side_max : side;
-        g->info.default_width = g->info.default_height = side;
-        g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
-        g->info.default_guidance = 1.5;
-    }
-    int rc = d.err;
-    json_close(&d);
-    return rc;
+    int side = 0, err = config_sample_size(dir, &side, f);
+
+    side = side / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+    side = side < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : side;
+    side = side > g->info.side_max ? g->info.side_max : side;
+    g->info.default_width = g->info.default_height = side;
+    g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
+    g->info.default_guidance = 1.5;
+    return err;
 }
 
 static int fill_info(struct glm *g, const char *dir, struct fail *f)
