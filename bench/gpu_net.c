@@ -65,10 +65,10 @@ struct net_config net_small(void)
     return c;
 }
 
-void maker_check(struct maker *m, int rc, const struct fail *f, const char *what)
+void maker_check(struct maker *m, int err, const struct fail *f, const char *what)
 {
-    if (!rc && !m->d->scratch.failed && !m->mem.failed) return;
-    printf("%s: %s\n", what, rc ? f->message : "an arena is too small");
+    if (!err && !m->d->scratch.failed && !m->mem.failed) return;
+    printf("%s: %s\n", what, err ? f->message : "an arena is too small");
     exit(1);
 }
 

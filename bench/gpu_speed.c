@@ -22,9 +22,9 @@ struct speed {
     double flops; /* of a large product */
 };
 
-static void check(struct speed *s, int rc, const char *what)
+static void check(struct speed *s, int err, const char *what)
 {
-    maker_check(&s->m, rc, &s->f, what);
+    maker_check(&s->m, err, &s->f, what);
 }
 
 /* Mean milliseconds of n calls after a few that are not counted. */

@@ -326,10 +326,10 @@ int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct f
     y->dev = (struct dev){.ops = &dry_ops, .type = type};
     y->next = (uintptr_t)1 << 44;
     if (!like) {
-        int e = cpu_open(&y->own, type, 1, fail);
-        if (e) {
+        int err = cpu_open(&y->own, type, 1, fail);
+        if (err) {
             free(y);
-            return e;
+            return err;
         }
         like = y->own;
     }

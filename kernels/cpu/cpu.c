@@ -175,11 +175,11 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
     c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
     c->buffer_size = buffer_size(isa);
     c->buffers = aligned_alloc(ARENA_ALIGN, c->buffer_size * (size_t)threads);
-    int e = c->buffers ? pool_new(&c->pool, threads, fail)
-                       : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
-    if (e) {
+    int err = c->buffers ? pool_new(&c->pool, threads, fail)
+                         : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
+    if (err) {
         dev_free(&c->dev);
-        return e;
+        return err;
     }
     *out = &c->dev;
     return 0;

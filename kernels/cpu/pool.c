@@ -134,11 +134,11 @@ int pool_new(struct pool **out, int threads, struct fail *fail)
     for (p->threads = 1; p->threads < threads; p->threads++) {
         struct member *m = &p->member[p->threads];
         *m = (struct member){.pool = p, .thread = p->threads};
-        int e = pthread_create(&m->handle, NULL, member_main, m);
-        if (e) {
+        int err = pthread_create(&m->handle, NULL, member_main, m);
+        if (err) {
             pool_free(p);
             return fail_set(fail, ERR_OUT_OF_MEMORY, "cannot start %d threads: %s", threads,
-                            strerror(e));
+                            strerror(err));
         }
     }
     *out = p;

@@ -162,21 +162,21 @@ int cpu_weight_new(struct dev *d, struct weight **out, const struct weight_spec 
     *w = (struct cpu_weight){.use = s->use, .out = rows_of(s), .in = s->part[0].cols, .k = s->k};
     w->bytes = cpu_weight_size(d, s);
     void *base = NULL;
-    int e = c->dev.ops->mem_new(d, &base, w->bytes, fail);
-    if (e) {
+    int err = c->dev.ops->mem_new(d, &base, w->bytes, fail);
+    if (err) {
         free(w);
-        return e;
+        return err;
     }
     w->data = base;
     if (bias_size(c, s)) w->bias = (float *)(void *)((char *)base + (w->bytes - bias_size(c, s)));
     const struct packing p = {.cpu = c, .spec = s, .w = w};
     if (s->use == USE_LINEAR || s->use == USE_CONV)
-        e = pack_matrix(&p, fail);
+        err = pack_matrix(&p, fail);
     else
         pack_plain(&p);
-    if (e) {
+    if (err) {
         cpu_weight_free(d, (struct weight *)w);
-        return e;
+        return err;
     }
     *out = (struct weight *)w;
     return 0;

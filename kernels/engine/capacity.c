@@ -34,10 +34,10 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
                               .guidance = g->info.default_guidance};
     struct glm_cost c;
     uint64_t scratch = 0;
-    int rc = glm_plan(g, &q, &c, f);
-    if (!rc) rc = glm_plan_batch(g, &q, n, &scratch, f);
+    int err = glm_plan(g, &q, &c, f);
+    if (!err) err = glm_plan_batch(g, &q, n, &scratch, f);
     *bytes = (uint64_t)n * c.run_bytes + larger(scratch, c.scratch_bytes);
-    return rc;
+    return err;
 }
 
 static void say_why(struct capacity *t, int swaps)
@@ -75,10 +75,10 @@ int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out,
     const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
     uint64_t one = 0, some = 0, big = 0;
     memset(out, 0, sizeof *out);
-    int rc = bytes_of(g, w, h, 1, &one, f);
-    if (!rc) rc = bytes_of(g, w, h, AT_A_TIME, &some, f);
-    if (!rc) rc = bytes_of(g, side, side, 1, &big, f);
-    if (rc) return rc;
+    int err = bytes_of(g, w, h, 1, &one, f);
+    if (!err) err = bytes_of(g, w, h, AT_A_TIME, &some, f);
+    if (!err) err = bytes_of(g, side, side, 1, &big, f);
+    if (err) return err;
     const uint64_t room[] = {larger(some, big), larger(one, big), some, one};
     const int rooms = sizeof room / sizeof *room, modest = 2;
     out->usable = usable;

@@ -65,8 +65,8 @@ static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload 
     read_memory(g, o);
     g->usable = usable(g, o);
     if (g->usable == UINT64_MAX) return 0;
-    int rc = capacity_of(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
-    if (rc) return rc;
+    int err = capacity_of(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
+    if (err) return err;
     snprintf(g->residency, sizeof g->residency, "%s: %s", residency_mode_name(t.plan.mode), t.why);
     if (t.plan.mode == RESIDENCY_ALL) return 0;
     return offload_open(offload, g->dev, &t.plan, list->group, list->groups, f);
@@ -85,16 +85,16 @@ static uint64_t room(const struct glm *g)
 static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     struct offload *offload = NULL;
-    int rc = scratch_reserve(g->dry, DRY_SCRATCH, f);
-    if (!rc) rc = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, f);
-    if (!rc) rc = stages_prepare(&g->dry_stages, &g->model, f);
-    if (rc || !g->dev) return rc;
+    int err = scratch_reserve(g->dry, DRY_SCRATCH, f);
+    if (!err) err = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, f);
+    if (!err) err = stages_prepare(&g->dry_stages, &g->model, f);
+    if (err || !g->dev) return err;
     const size_t scratch = g->dry->scratch.peak;
-    rc = plan_weights(g, o, &offload, f);
-    if (rc) return rc;
-    rc = stages_bind(&g->stages, g->dev, &g->model, offload, f);
-    if (!rc) rc = scratch_reserve(g->dev, scratch, f);
-    return rc ? rc : stages_prepare(&g->stages, &g->model, f);
+    err = plan_weights(g, o, &offload, f);
+    if (err) return err;
+    err = stages_bind(&g->stages, g->dev, &g->model, offload, f);
+    if (!err) err = scratch_reserve(g->dev, scratch, f);
+    return err ? err : stages_prepare(&g->stages, &g->model, f);
 }
 
 /* No file says what a model draws best: pictures as its VAE was trained with, and a model for small
@@ -140,18 +140,18 @@ static int open_like(struct glm *g, const struct glm_opts *o, enum engine_use us
 
 static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use use, struct fail *f)
 {
-    int rc = use == ENGINE_DRAW ? model_open(&g->model, o->model, f)
-                                : model_open_sizes(&g->model, o->model, f);
-    if (rc) return rc;
+    int err = use == ENGINE_DRAW ? model_open(&g->model, o->model, f)
+                                 : model_open_sizes(&g->model, o->model, f);
+    if (err) return err;
     set_name(g, o->model);
     digest_model(g->digest, &g->model);
-    rc = use <= ENGINE_BARE ? devices_open(&g->dev, o, f) : open_like(g, o, use, f);
-    if (!rc)
-        rc = dry_open(&g->dry, g->dev ? g->dev->type : plan_type(o, use), g->dev ? g->dev : g->like,
-                      f);
-    if (!rc) rc = fill_info(g, o->model, f);
-    if (!rc) rc = open_stages(g, o, f);
-    if (rc) return rc;
+    err = use <= ENGINE_BARE ? devices_open(&g->dev, o, f) : open_like(g, o, use, f);
+    if (!err)
+        err = dry_open(&g->dry, g->dev ? g->dev->type : plan_type(o, use),
+                       g->dev ? g->dev : g->like, f);
+    if (!err) err = fill_info(g, o->model, f);
+    if (!err) err = open_stages(g, o, f);
+    if (err) return err;
     g->info.weight_bytes = stages_bytes(g->dev ? &g->stages : &g->dry_stages);
     read_memory(g, o);
     g->info.memory_room = room(g);
@@ -163,12 +163,12 @@ int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use,
     struct glm *g = calloc(1, sizeof *g);
     *out = NULL;
     if (!g) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the engine");
-    int rc = open_engine(g, o, use, f);
-    if (rc)
+    int err = open_engine(g, o, use, f);
+    if (err)
         glm_close(g);
     else
         *out = g;
-    return rc;
+    return err;
 }
 
 /* On a card, before anybody waits for it: a prompt and a denoising step of a small picture, every
@@ -185,27 +185,27 @@ static int rehearse(struct glm *g, struct fail *f)
                               .guidance = 1.5};
     struct glm_run *r;
     if (!g->dev->traits.times_algorithms || g->stages.offload) return 0;
-    int rc = glm_run_new(&r, g, &q, f);
-    if (rc) return rc;
-    rc = glm_step(g, &r, 1, f);
-    if (!rc) rc = glm_step(g, &r, 1, f);
+    int err = glm_run_new(&r, g, &q, f);
+    if (err) return err;
+    err = glm_step(g, &r, 1, f);
+    if (!err) err = glm_step(g, &r, 1, f);
     r->phase = GLM_DENOISE;
     r->done = 0;
-    if (!rc) rc = glm_step(g, &r, 1, f);
+    if (!err) err = glm_step(g, &r, 1, f);
     glm_run_free(r);
-    return rc;
+    return err;
 }
 
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
 {
-    int rc = engine_open(out, o, ENGINE_DRAW, f);
-    if (!rc && o->cache) rc = preview_fit_open(*out, o->cache, f);
-    if (!rc) rc = rehearse(*out, f);
-    if (rc && *out) {
+    int err = engine_open(out, o, ENGINE_DRAW, f);
+    if (!err && o->cache) err = preview_fit_open(*out, o->cache, f);
+    if (!err) err = rehearse(*out, f);
+    if (err && *out) {
         glm_close(*out);
         *out = NULL;
     }
-    return rc;
+    return err;
 }
 
 int glm_preview_fit(struct glm *g, struct fail *f)

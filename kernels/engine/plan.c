@@ -126,11 +126,11 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
 /* A dry device of its own for every question: any thread may ask. */
 static int dry_new(const struct glm *g, struct dev **out, struct fail *f)
 {
-    int rc = dry_open(out, g->dry->type, g->dev ? g->dev : g->like, f);
-    if (rc) return rc;
-    rc = scratch_reserve(*out, DRY_SCRATCH, f);
-    if (rc) (*out)->ops->free(*out);
-    return rc;
+    int err = dry_open(out, g->dry->type, g->dev ? g->dev : g->like, f);
+    if (err) return err;
+    err = scratch_reserve(*out, DRY_SCRATCH, f);
+    if (err) (*out)->ops->free(*out);
+    return err;
 }
 
 static void dry_free(struct dev *dry)
@@ -142,13 +142,13 @@ static void dry_free(struct dev *dry)
 int plan_run(const struct glm *g, struct glm_run *r, int tapped, struct fail *f)
 {
     struct dev *dry;
-    int rc = dry_new(g, &dry, f);
-    if (rc) return rc;
+    int err = dry_new(g, &dry, f);
+    if (err) return err;
     r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL);
     plan_on(g, dry, r, tapped);
-    rc = dry->ops->sync(dry, f);
+    err = dry->ops->sync(dry, f);
     dry_free(dry);
-    return rc;
+    return err;
 }
 
 int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r, int n,
@@ -169,12 +169,12 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
 int glm_plan(const struct glm *g, const struct glm_req *q, struct glm_cost *out, struct fail *f)
 {
     struct glm_run r;
-    int rc = run_prepare(&r, &g->model, q, f);
-    if (rc) return rc;
-    rc = plan_run(g, &r, 0, f);
+    int err = run_prepare(&r, &g->model, q, f);
+    if (err) return err;
+    err = plan_run(g, &r, 0, f);
     *out = r.cost;
     run_drop(&r);
-    return rc;
+    return err;
 }
 
 int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t *scratch,
@@ -185,19 +185,19 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
     uint64_t bytes;
     assert(n >= 1 && n <= LIMIT_BATCH);
     *scratch = 0;
-    int rc = run_prepare(&r, &g->model, q, f);
-    if (rc) return rc;
-    rc = dry_new(g, &dry, f);
-    if (rc) goto out;
+    int err = run_prepare(&r, &g->model, q, f);
+    if (err) return err;
+    err = dry_new(g, &dry, f);
+    if (err) goto out;
     run_place(&r, &g->model.cfg, dry->type, NULL);
     for (int i = 0; i < n; i++)
         list[i] = &r;
-    for (int p = 0; p < GLM_PHASES && !rc; p++) {
-        rc = plan_scratch(g, dry, list, n, (enum glm_phase)p, 0, &bytes, f);
+    for (int p = 0; p < GLM_PHASES && !err; p++) {
+        err = plan_scratch(g, dry, list, n, (enum glm_phase)p, 0, &bytes, f);
         if (bytes > *scratch) *scratch = bytes;
     }
     dry_free(dry);
 out:
     run_drop(&r);
-    return rc;
+    return err;
 }

@@ -38,14 +38,14 @@ static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, s
     const struct preview_colors *m = &r->g->preview_colors;
     struct grid big = r->prompt.large, small = r->prompt.preview;
     const int64_t seen = tokens_done(r);
-    int rc;
+    int err;
     if (d->ops->peek) {
-        rc = d->ops->peek(d, r->tokens, r->prior.tokens, f);
+        err = d->ops->peek(d, r->tokens, r->prior.tokens, f);
     } else {
         d->ops->get(d, r->tokens, r->prior.tokens);
-        rc = d->ops->sync(d, f);
+        err = d->ops->sync(d, f);
     }
-    if (rc) return rc;
+    if (err) return err;
     int64_t head = (int64_t)small.rows * small.cols;
     for (int y = 0; y < big.rows; y++)
         for (int x = 0; x < big.cols; x++) {
@@ -66,21 +66,21 @@ static int show_latents(struct glm_run *r, int longest, struct glm_picture *out,
 {
     struct dev *d = r->g->dev;
     const struct preview_colors *m = &r->g->preview_colors;
-    int h = r->dit.h, w = r->dit.w, rc;
+    int h = r->dit.h, w = r->dit.w, err;
     size_t mark = arena_mark(&d->scratch);
     tensor map = arena_tensor(&d->scratch, DT_F32, 3, m->channels + 1);
     tensor rgb = arena_tensor(&d->scratch, DT_U8, (int64_t)h * w, 3);
     if (d->scratch.failed) {
-        rc = fail_set(f, ERR_INTERNAL, "no scratch for a preview");
+        err = fail_set(f, ERR_INTERNAL, "no scratch for a preview");
     } else {
         d->ops->put(d, map, m->latent);
         d->ops->latent_rgb(d, rgb, r->dit.clean, map);
         d->ops->get(d, r->staging, rgb);
-        rc = d->ops->sync(d, f);
+        err = d->ops->sync(d, f);
     }
     arena_release(&d->scratch, mark);
     d->scratch.failed = 0;
-    return rc ? rc : shrink(r->staging, h, w, longest, out, f);
+    return err ? err : shrink(r->staging, h, w, longest, out, f);
 }
 
 int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)

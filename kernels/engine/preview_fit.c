@@ -60,8 +60,8 @@ static int choose(struct preview_fit *s, struct fail *f)
          s->side = s->side / 2 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP) {
         struct glm_req q = request("", s->side, PICTURE_STEPS, 0);
         struct glm_cost c;
-        int rc = glm_plan(s->g, &q, &c, f);
-        if (rc) return rc;
+        int err = glm_plan(s->g, &q, &c, f);
+        if (err) return err;
         double fixed = c.flops[GLM_GLYPH] + c.flops[GLM_DECODE];
         double picture = fixed + c.flops[GLM_PRIOR] + c.flops[GLM_DENOISE];
         double mosaic = fixed + c.flops[GLM_DENOISE] * CODE_STEPS / PICTURE_STEPS;
@@ -95,10 +95,10 @@ static void shuffle(int32_t *v, int n)
 
 static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, struct fail *f)
 {
-    int rc = 0;
-    while (!rc && r->phase != end)
-        rc = glm_step(g, &r, 1, f);
-    return rc;
+    int err = 0;
+    while (!err && r->phase != end)
+        err = glm_step(g, &r, 1, f);
+    return err;
 }
 
 /* The prior's phase is skipped: the large grid shows the codes from `first` on. */
@@ -127,16 +127,16 @@ static int draw(struct preview_fit *s, const char *prompt, int number, int undec
     struct glm_run *r;
     struct glm_req q =
         request(prompt ? prompt : "", s->side, prompt ? PICTURE_STEPS : CODE_STEPS, number);
-    int rc = glm_run_new(&r, s->g, &q, f);
-    if (rc) return rc;
-    rc = step_until(s->g, r, GLM_PRIOR, f);
+    int err = glm_run_new(&r, s->g, &q, f);
+    if (err) return err;
+    err = step_until(s->g, r, GLM_PRIOR, f);
     if (!prompt) give_codes(s, r, number * cells_of(s));
-    if (!rc) rc = step_until(s->g, r, undecoded ? GLM_DECODE : GLM_DONE, f);
-    if (!rc) rc = fetch(s, r, f);
+    if (!err) err = step_until(s->g, r, undecoded ? GLM_DECODE : GLM_DONE, f);
+    if (!err) err = fetch(s, r, f);
     int head = r->prompt.preview.rows * r->prompt.preview.cols;
     memcpy(s->codes, r->tokens + head, (size_t)cells_of(s) * sizeof *s->codes);
     glm_run_free(r);
-    return rc;
+    return err;
 }
 
 /* For the map of latents: ordinary pictures, or given codes where those are too dear. */
@@ -148,8 +148,8 @@ static int for_latents(const struct preview_fit *s)
 static int fit_latents(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
-    int rc = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
-    if (rc) return rc;
+    int err = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
+    if (err) return err;
     preview_colors_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
     if (i == for_latents(s) - 1) preview_colors_fit_latent(&s->fit, &s->g->preview_colors);
     return 0;
@@ -160,8 +160,8 @@ static int fit_latents(struct preview_fit *s, int i, struct fail *f)
 static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
-    int rc = draw(s, NULL, i, i >= s->decoded, f);
-    if (rc) return rc;
+    int err = draw(s, NULL, i, i >= s->decoded, f);
+    if (err) return err;
     if (i < s->decoded) preview_colors_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
     if (i == s->decoded - 1) preview_colors_fit_latent(&s->strangers, &s->seen);
     if (i >= s->decoded) preview_colors_show(&s->seen, s->rgb, s->latents, n, n);
@@ -173,11 +173,11 @@ static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 static int prepare(struct preview_fit *s, struct fail *f)
 {
     const struct model_config *c = &s->g->model.cfg;
-    int rc = choose(s, f);
-    if (!rc) rc = preview_colors_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
-    if (!rc) rc = preview_colors_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
-    if (!rc) rc = preview_colors_new(&s->seen, c->dit.channels, c->vq.codes, f);
-    if (rc) return rc;
+    int err = choose(s, f);
+    if (!err) err = preview_colors_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
+    if (!err) err = preview_colors_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
+    if (!err) err = preview_colors_new(&s->seen, c->dit.channels, c->vq.codes, f);
+    if (err) return err;
     size_t pixels = (size_t)s->side * (size_t)s->side;
     s->order = calloc((size_t)c->vq.codes, sizeof *s->order);
     s->latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s->latents);
@@ -195,9 +195,9 @@ int preview_fit_open(struct glm *g, const char *cache, struct fail *f)
     if (!s || !(s->cache = strdup(cache)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
     s->g = g;
-    int rc =
+    int err =
         preview_colors_new(&g->preview_colors, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
-    if (rc || !preview_colors_load(&g->preview_colors, cache, g->digest)) return rc;
+    if (err || !preview_colors_load(&g->preview_colors, cache, g->digest)) return err;
     g->preview_known = PREVIEW_ALL;
     preview_fit_close(g);
     return 0;
@@ -209,12 +209,12 @@ int preview_fit_step(struct glm *g, struct fail *f)
 {
     struct preview_fit *s = g->preview_fit;
     if (!s) return 0;
-    int rc = s->order ? 0 : prepare(s, f);
+    int err = s->order ? 0 : prepare(s, f);
     const int n = s->next, pictures = for_latents(s), mosaic = n ? n - pictures : 0;
-    if (!rc) rc = n && n <= pictures ? fit_latents(s, n - 1, f) : fit_codes(s, mosaic, f);
-    if (rc) {
+    if (!err) err = n && n <= pictures ? fit_latents(s, n - 1, f) : fit_codes(s, mosaic, f);
+    if (err) {
         preview_fit_close(g);
-        return rc;
+        return err;
     }
     s->next++;
     if (n == 0) {

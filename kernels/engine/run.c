@@ -20,9 +20,9 @@ static int check_side(const char *field, int side, int most, struct fail *f)
 static int check_request(const struct glm_req *q, const struct model_config *c, struct fail *f)
 {
     int most = q->inject ? LIMIT_SIDE_MAX : config_side_max(c);
-    int rc = check_side("width", q->width, most, f);
-    if (!rc) rc = check_side("height", q->height, most, f);
-    if (rc) return rc;
+    int err = check_side("width", q->width, most, f);
+    if (!err) err = check_side("height", q->height, most, f);
+    if (err) return err;
     if (q->steps < 1 || q->steps > LIMIT_STEPS_MAX)
         return fail_field(f, ERR_BAD_FIELD, "steps", "steps is %d; 1 to %d are possible", q->steps,
                           LIMIT_STEPS_MAX);
@@ -62,12 +62,12 @@ static int allocate(struct glm_run *r, struct fail *f)
 int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
 {
     memset(r, 0, sizeof *r);
-    int rc = check_request(q, &m->cfg, f);
-    if (!rc)
-        rc = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
-                                  q->width, !q->inject, f);
-    if (!rc) rc = byt5_prompt(&r->text, q->prompt, q->prompt_len, m->cfg.glyph.vocab, f);
-    if (!rc) rc = set_samples(r, q, f);
+    int err = check_request(q, &m->cfg, f);
+    if (!err)
+        err = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
+                                   q->width, !q->inject, f);
+    if (!err) err = byt5_prompt(&r->text, q->prompt, q->prompt_len, m->cfg.glyph.vocab, f);
+    if (!err) err = set_samples(r, q, f);
     r->prior.seed = q->seed;
     r->prior.picture = q->picture;
     r->prior.strict = q->strict;
@@ -78,11 +78,11 @@ int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *
     r->dit.width = q->width;
     r->dit.steps = q->steps;
     r->dit.guidance = (float)q->guidance;
-    if (!rc) rc = allocate(r, f);
-    if (!rc)
+    if (!err) err = allocate(r, f);
+    if (!err)
         flow_schedule(&m->cfg.flow, dit_patches(&r->dit), q->steps, r->dit.timestep, r->dit.sigma);
-    if (rc) run_drop(r);
-    return rc;
+    if (err) run_drop(r);
+    return err;
 }
 
 void run_drop(struct glm_run *r)
@@ -188,20 +188,20 @@ int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
     size_t n = largest(largest(prior, dit), largest(latents, sinus));
     struct position *pos = calloc((size_t)(r->prior.prompt + r->prompt.tokens + 1), sizeof *pos);
     float *host = calloc(n, sizeof *host);
-    int rc = 0;
+    int err = 0;
     if (!pos || !host) {
-        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture's tables");
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture's tables");
     } else {
         fill_prior(r, d, c, host, pos);
         fill_dit(r, d, &c->dit, host);
         fill_noise(r, d, in, host);
         if (in && in->tokens) d->ops->put(d, r->prior.teacher_forced, in->tokens);
-        rc = fill_text(r, d, f);
-        if (!rc) rc = d->ops->sync(d, f);
+        err = fill_text(r, d, f);
+        if (!err) err = d->ops->sync(d, f);
     }
     free(pos);
     free(host);
-    return rc;
+    return err;
 }
 
 /* --- quanta --------------------------------------------------------------------------------- */

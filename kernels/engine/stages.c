@@ -14,7 +14,7 @@ int stages_bind(struct stages *n, struct dev *d, const struct model *m, struct o
     glyph_bind(&n->glyph, &b, &m->cfg.glyph);
     dit_bind(&n->dit, &b, &m->cfg.dit);
     vae_bind(&n->vae, &b, &m->cfg.vae, d->type);
-    return b.rc;
+    return b.err;
 }
 
 /* The rows of the text "", through the encoder and the DiT's projector. */
@@ -23,19 +23,19 @@ static int prepare_empty(struct stages *n, const struct model *m, struct fail *f
     struct graph g = {.dev = n->dev, .offload = n->offload};
     struct bind b = {.list = &n->list, .model = m, .fail = f};
     struct byt5 ids;
-    int rc = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
-    if (rc) return rc;
+    int err = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
+    if (err) return err;
     size_t mark = arena_mark(&n->dev->scratch);
     tensor rows = graph_temp(&g, 1, m->cfg.glyph.width);
     if (n->dev->scratch.failed) {
-        rc = fail_set(f, ERR_INTERNAL, "no scratch to prepare the model in");
+        err = fail_set(f, ERR_INTERNAL, "no scratch to prepare the model in");
     } else {
         glyph_encode(&g, &n->glyph, &ids, rows, "empty");
-        rc = dit_bind_empty(&n->dit, &b, &g, rows);
+        err = dit_bind_empty(&n->dit, &b, &g, rows);
     }
     arena_release(&n->dev->scratch, mark);
     byt5_free(&ids);
-    return rc;
+    return err;
 }
 
 int stages_prepare(struct stages *n, const struct model *m, struct fail *f)
@@ -44,12 +44,12 @@ int stages_prepare(struct stages *n, const struct model *m, struct fail *f)
     arena_init(&a, (void *)ARENA_ALIGN, SIZE_MAX / 2);
     glyph_place(&n->glyph, &a);
     n->mem_bytes = a.used;
-    int rc = n->dev->ops->mem_new(n->dev, &n->mem, n->mem_bytes, f);
-    if (rc) return rc;
+    int err = n->dev->ops->mem_new(n->dev, &n->mem, n->mem_bytes, f);
+    if (err) return err;
     arena_init(&a, n->mem, n->mem_bytes);
     glyph_place(&n->glyph, &a);
-    rc = glyph_fill(&n->glyph, n->dev, f);
-    return rc ? rc : prepare_empty(n, m, f);
+    err = glyph_fill(&n->glyph, n->dev, f);
+    return err ? err : prepare_empty(n, m, f);
 }
 
 void stages_close(struct stages *n)
@@ -82,12 +82,12 @@ int scratch_reserve(struct dev *d, size_t bytes, struct fail *f)
     assert(!d->scratch.used);
     const size_t before = d->scratch.size;
     scratch_free(d); /* first: both at once may be too much */
-    int rc = d->ops->mem_new(d, &base, bytes, f);
-    if (!rc) {
+    int err = d->ops->mem_new(d, &base, bytes, f);
+    if (!err) {
         arena_init(&d->scratch, base, bytes);
         return 0;
     }
     /* the others still need what there was */
     if (before && !d->ops->mem_new(d, &base, before, NULL)) arena_init(&d->scratch, base, before);
-    return rc;
+    return err;
 }

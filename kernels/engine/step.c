@@ -10,24 +10,24 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, st
     struct glm_run *r = calloc(1, sizeof *r);
     *out = NULL;
     if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
-    int rc = run_prepare(r, &g->model, q, f);
-    if (rc) goto failed;
+    int err = run_prepare(r, &g->model, q, f);
+    if (err) goto failed;
     r->g = g;
-    rc = plan_run(g, r, q->inject != NULL, f);
-    if (rc) goto failed;
+    err = plan_run(g, r, q->inject != NULL, f);
+    if (err) goto failed;
     r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL);
-    rc = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
-    if (rc) goto failed;
+    err = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
+    if (err) goto failed;
     run_place(r, &g->model.cfg, g->dev->type, r->mem);
-    rc = run_fill(r, g->dev, &g->model.cfg, q->inject, f);
-    if (rc) goto failed;
+    err = run_fill(r, g->dev, &g->model.cfg, q->inject, f);
+    if (err) goto failed;
     r->id = ++g->next_run;
     *out = r;
     return 0;
 failed:
     r->g = g;
     glm_run_free(r);
-    return rc;
+    return err;
 }
 
 void glm_run_free(struct glm_run *r)
@@ -53,8 +53,8 @@ static int check_samples(struct glm_run *r, struct fail *f)
     struct dev *d = r->g->dev;
     int32_t state[AR_STATE];
     d->ops->get(d, state, r->prior.state);
-    int rc = d->ops->sync(d, f);
-    if (rc || !state[AR_BAD]) return rc;
+    int err = d->ops->sync(d, f);
+    if (err || !state[AR_BAD]) return err;
     if (r->prior.strict) {
         fail_set(&r->fail, ERR_MODEL,
                  "token %d of the picture is not an image code (strict sampling)",
@@ -74,22 +74,22 @@ static int check_latents(struct glm_run *r, struct fail *f)
     float *v = malloc((size_t)n * sizeof *v);
     if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory to look at a picture");
     d->ops->get(d, v, r->dit.latents);
-    int rc = d->ops->sync(d, f);
-    for (int64_t i = 0; i < n && !rc && !r->fail.code; i++)
+    int err = d->ops->sync(d, f);
+    for (int64_t i = 0; i < n && !err && !r->fail.code; i++)
         if (!isfinite(v[i])) fail_not_finite(r, "denoise");
     free(v);
-    return rc;
+    return err;
 }
 
 static int move_on(struct glm_run *r, struct fail *f)
 {
-    int rc = 0;
+    int err = 0;
     if (++r->done < run_quanta(r, r->phase)) return 0;
-    if (r->phase == GLM_PRIOR) rc = check_samples(r, f);
-    if (r->phase == GLM_DENOISE) rc = check_latents(r, f);
+    if (r->phase == GLM_PRIOR) err = check_samples(r, f);
+    if (r->phase == GLM_DENOISE) err = check_latents(r, f);
     r->phase++;
     r->done = 0;
-    return rc;
+    return err;
 }
 
 /* Scratch for this batch to the end of its phase; asks the dry device once a composition. */
@@ -99,9 +99,9 @@ static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, 
     for (int i = 0; i < n; i++)
         ids[i] = r[i]->id;
     if (g->checked_phase == r[0]->phase && !memcmp(ids, g->checked, sizeof ids)) return 0;
-    int rc = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
-    if (!rc) rc = scratch_reserve(g->dev, bytes, f);
-    if (rc) return rc;
+    int err = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
+    if (!err) err = scratch_reserve(g->dev, bytes, f);
+    if (err) return err;
     memcpy(g->checked, ids, sizeof ids);
     g->checked_phase = r[0]->phase;
     return 0;
@@ -115,11 +115,11 @@ static int settle(struct glm *g, enum glm_phase phase, int tapped, struct fail *
         g->aheads = 0;
         return op->sync(g->dev, f);
     }
-    int rc = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
+    int err = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
     if (g->aheads == GLM_AHEAD)
         memmove(g->ahead, g->ahead + 1, sizeof g->ahead[0] * (size_t)--g->aheads);
     g->ahead[g->aheads++] = op->mark(g->dev);
-    return rc;
+    return err;
 }
 
 int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *tap, struct fail *f)
@@ -128,18 +128,18 @@ int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *
     assert(n >= 1 && n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);
-    int rc = ensure_scratch(g, r, n, tap != NULL, f);
-    if (rc) return rc;
+    int err = ensure_scratch(g, r, n, tap != NULL, f);
+    if (err) return err;
     run_quantum(&graph, &g->stages, r, n, r[0]->phase);
-    rc = settle(g, r[0]->phase, tap != NULL, f);
-    if (!rc && g->dev->scratch.failed)
-        rc = fail_set(f, ERR_INTERNAL, "scratch was planned too small");
-    for (int i = 0; i < n && !rc; i++)
-        rc = move_on(r[i], f);
-    if (rc) g->dev->ops->reset(g->dev);
-    if (rc) g->aheads = 0;
+    err = settle(g, r[0]->phase, tap != NULL, f);
+    if (!err && g->dev->scratch.failed)
+        err = fail_set(f, ERR_INTERNAL, "scratch was planned too small");
+    for (int i = 0; i < n && !err; i++)
+        err = move_on(r[i], f);
+    if (err) g->dev->ops->reset(g->dev);
+    if (err) g->aheads = 0;
     g->dev->scratch.failed = 0;
-    return rc;
+    return err;
 }
 
 int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)

@@ -32,16 +32,16 @@ int offload_open(struct offload **out, struct dev *d, const struct residency *pl
     *h = (struct offload){.dev = d, .plan = *plan, .n = n, .side = -1};
     h->group = calloc((size_t)n, sizeof *h->group);
     h->place = calloc((size_t)n, sizeof *h->place);
-    int rc = h->group && h->place
-                 ? d->ops->mem_new(d, &h->area, plan->area, f)
-                 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
-    if (!rc) {
+    int err = h->group && h->place
+                  ? d->ops->mem_new(d, &h->area, plan->area, f)
+                  : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
+    if (!err) {
         memcpy(h->group, group, (size_t)n * sizeof *group);
-        rc = open_places(h, f);
+        err = open_places(h, f);
     }
-    if (rc) {
+    if (err) {
         offload_close(h);
-        return rc;
+        return err;
     }
     *out = h;
     return 0;

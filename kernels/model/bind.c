@@ -29,12 +29,12 @@ static int list_grow(struct weight_list *p)
 int bind_group(struct bind *b, enum part part)
 {
     struct weight_list *p = b->list;
-    if (b->rc) return 0;
+    if (b->err) return 0;
     if (p->groups % GROUPS_MORE == 0) {
         struct residency_group *g =
             realloc(p->group, (size_t)(p->groups + GROUPS_MORE) * sizeof *g);
         if (!g) {
-            b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
+            b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
             return 0;
         }
         p->group = g;
@@ -59,14 +59,14 @@ static void place(struct bind *b, struct weight_spec *spec)
 static const struct weight *make(struct bind *b, struct weight_spec *spec)
 {
     struct weight_list *p = b->list;
-    if (b->rc) return NULL;
+    if (b->err) return NULL;
     if (list_grow(p)) {
-        b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
+        b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
         return NULL;
     }
     place(b, spec);
-    b->rc = p->dev->ops->weight_new(p->dev, &p->w[p->n], spec, b->fail);
-    if (b->rc) return NULL;
+    b->err = p->dev->ops->weight_new(p->dev, &p->w[p->n], spec, b->fail);
+    if (b->err) return NULL;
     if (!b->group) p->loose += p->dev->ops->weight_bytes(p->w[p->n]);
     return p->w[p->n++];
 }

@@ -2,7 +2,7 @@
  *
  * A list owns every weight that was made, so a stage's structs hold plain pointers and are dropped
  * without ceremony. The first failure sticks: a stage binds everything and its caller looks at
- * bind.rc once. Names are printf-like, several separated by one space: their rows are stacked, and
+ * bind.err once. Names are printf-like, several separated by one space: their rows are stacked, and
  * ".weight" (and ".bias") are added to each. Thread: the device's worker. */
 #ifndef KERNELS_MODEL_BIND_H
 #define KERNELS_MODEL_BIND_H
@@ -25,7 +25,7 @@ struct bind {
     struct weight_list *list;
     const struct model *model;
     struct fail *fail;
-    int rc;    /* 0, or the first failure */
+    int err;   /* 0, or the first failure */
     int group; /* 1 + index of the open one; 0: what is bound belongs to none and never moves */
 };
 

@@ -111,10 +111,10 @@ static int row_to_host(struct dev *d, tensor t, float *out, struct fail *f)
     }
     uint16_t *half = (uint16_t *)out; /* the lower half of the room, expanded from the end */
     d->ops->get(d, half, t);
-    int rc = d->ops->sync(d, f);
+    int err = d->ops->sync(d, f);
     for (int64_t i = t.cols - 1; i >= 0; i--)
         out[i] = bf16_to_f32(half[i]);
-    return rc;
+    return err;
 }
 
 int dit_bind_empty(struct dit *w, struct bind *b, const struct graph *g, tensor empty)
@@ -128,16 +128,16 @@ int dit_bind_empty(struct dit *w, struct bind *b, const struct graph *g, tensor 
     const int32_t none = -1;
     graph_want(g, w->text);
     two_layers(g, y, empty, w->glyph1, ACT_GELU_ERF, w->glyph2);
-    int rc = row_to_host(d, y, host, b->fail);
-    if (!rc) w->no_text = bind_values(b, USE_TABLE, "the text row of \"\"", host, 1, n);
+    int err = row_to_host(d, y, host, b->fail);
+    if (!err) w->no_text = bind_values(b, USE_TABLE, "the text row of \"\"", host, 1, n);
     d->ops->put(d, id, &none);
     graph_want(g, w->first);
     project_codes(g, w, y, id);
-    if (!rc) rc = row_to_host(d, y, host, b->fail);
-    if (!rc) w->no_prior = bind_values(b, USE_TABLE, "the row of a dropped prior", host, 1, n);
+    if (!err) err = row_to_host(d, y, host, b->fail);
+    if (!err) w->no_prior = bind_values(b, USE_TABLE, "the row of a dropped prior", host, 1, n);
     arena_release(&d->scratch, mark);
     free(host);
-    return rc ? rc : b->rc;
+    return err ? err : b->err;
 }
 
 void dit_place(struct dit_state *s, struct arena *a, const struct dit_config *c, enum dtype type,

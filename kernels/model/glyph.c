@@ -49,12 +49,12 @@ int glyph_fill(struct glyph *w, struct dev *d, struct fail *f)
     int64_t cols = w->bias.cols, heads = w->bias.rows, n = w->bias_table->count;
     float *table = calloc((size_t)n, sizeof *table);
     float *bias = calloc((size_t)(heads * cols), sizeof *bias);
-    int rc = 0;
+    int err = 0;
     if (!table || !bias) {
-        rc = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the glyph encoder's bias");
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the glyph encoder's bias");
         goto out;
     }
-    rc = dtype_to_f32(w->bias_table, 0, n, table);
+    err = dtype_to_f32(w->bias_table, 0, n, table);
     for (int64_t j = 0; j < cols; j++) {
         int bucket = glyph_bucket(w->cfg, (int)(j - (GLYPH_SPAN - 1)));
         for (int64_t h = 0; h < heads; h++) {
@@ -66,7 +66,7 @@ int glyph_fill(struct glyph *w, struct dev *d, struct fail *f)
 out:
     free(table);
     free(bias);
-    return rc;
+    return err;
 }
 
 /* Where the texts stand in the matrix of a call: packed, or padded for a trace. */

@@ -50,7 +50,7 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
     w->whole = VAE_WHOLE;
     w->blocks = calloc((size_t)(CONFIG_VAE_LEVELS * (c->blocks + 1)), sizeof *w->blocks);
     if (!w->blocks) {
-        b->rc = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of VAE blocks");
+        b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of VAE blocks");
         return;
     }
     w->first = bind_group(b, part);

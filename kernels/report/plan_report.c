@@ -121,8 +121,8 @@ static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *
 {
     static const uint64_t sizes[] = {16, 24, 40, 80, 141};
     struct glm *g;
-    int rc = engine_open(&g, o, ENGINE_PLAN_CUDA, f);
-    if (rc) return rc;
+    int err = engine_open(&g, o, ENGINE_PLAN_CUDA, f);
+    if (err) return err;
     fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
     if (o->vram) print_card(g, o->vram, 1, q, out);
     for (size_t i = 0; !o->vram && i < sizeof sizes / sizeof *sizes; i++)
@@ -137,15 +137,15 @@ int glm_report_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out
     const int cpu = o->device && !strcmp(o->device, "cpu");
     struct glm *g;
     struct glm_cost c;
-    int rc = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CUDA : ENGINE_PLAN_CPU, f);
-    if (rc) return rc;
+    int err = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CUDA : ENGINE_PLAN_CPU, f);
+    if (err) return err;
     const struct glm_req r = with_defaults(g, q);
-    rc = glm_plan(g, &r, &c, f);
-    if (!rc) print_cost(g, &r, &c, out);
-    if (!rc && cpu && o->vram) {
+    err = glm_plan(g, &r, &c, f);
+    if (!err) print_cost(g, &r, &c, out);
+    if (!err && cpu && o->vram) {
         fprintf(out, "memory (CPU, %s, %dx%d)\n", g->info.type, r.width, r.height);
         print_card(g, o->vram, 0, &r, out);
     }
     glm_close(g);
-    return rc || cpu ? rc : print_cards(o, &r, out, f);
+    return err || cpu ? err : print_cards(o, &r, out, f);
 }

@@ -29,7 +29,7 @@ struct trace {
     size_t n, cap;
     float *logits; /* host [draws, rows]: row by row from the tap */
     int64_t logit_rows;
-    int rc;
+    int err;
     struct fail *fail;
 };
 
@@ -37,14 +37,14 @@ struct trace {
 
 static void broke(struct trace *t)
 {
-    if (!t->rc) t->rc = fail_set(t->fail, ERR_OUT_OF_MEMORY, "no memory for the trace");
+    if (!t->err) t->err = fail_set(t->fail, ERR_OUT_OF_MEMORY, "no memory for the trace");
 }
 
 /* A new entry with room for its data, or NULL. */
 static void *add(struct trace *t, const char *name, enum stored_dtype type, int nd,
                  const int64_t *dim)
 {
-    if (t->rc) return NULL;
+    if (t->err) return NULL;
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 256;
         struct safetensors_entry *e = realloc(t->entry, cap * sizeof *e);
@@ -82,8 +82,8 @@ static float *fetch(struct trace *t, tensor x)
     float *v = calloc((size_t)n + 1, sizeof *v);
     if (!v) return broke(t), NULL;
     d->ops->get(d, v, x);
-    int rc = d->ops->sync(d, t->fail);
-    if (rc && !t->rc) t->rc = rc;
+    int err = d->ops->sync(d, t->fail);
+    if (err && !t->err) t->err = err;
     if (x.type == DT_BF16) {
         const uint16_t *half = (const uint16_t *)v;
         for (int64_t i = n - 1; i >= 0; i--)
@@ -134,7 +134,7 @@ static int see_glyph(struct trace *t, const char *name, tensor x)
 static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int h, int w)
 {
     struct trace *t = ctx;
-    if (t->rc) return;
+    if (t->err) return;
     if (x.type == DT_I32) {
         int32_t *v = (int32_t *)(void *)fetch(t, x);
         if (v) add_ints(t, name, v, 1, (int64_t[]){x.rows * x.cols});
@@ -149,7 +149,7 @@ static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int
 static int bad_reference(struct trace *t, const char *what)
 {
     fail_set(t->fail, ERR_USAGE, "the reference trace %s", what);
-    return t->rc =
+    return t->err =
                fail_advise(t->fail, "It must be a text-to-image trace of the model in --model.");
 }
 
@@ -183,7 +183,7 @@ static int read_tokens(struct trace *t)
     else if (dtype_to_i64(x, 0, x->count, wide))
         bad_reference(t, "has ar.tokens that are no integers");
     int64_t rows = t->g->model.cfg.ar.rows;
-    for (int64_t i = 0; !t->rc && i < x->count; i++) {
+    for (int64_t i = 0; !t->err && i < x->count; i++) {
         if (wide[i] < 0 || wide[i] >= rows)
             bad_reference(t, "has tokens that the model cannot draw");
         t->tokens[i] = (int32_t)wide[i];
@@ -191,7 +191,7 @@ static int read_tokens(struct trace *t)
     free(wide);
     t->inject.tokens = t->tokens;
     t->inject.token_count = (size_t)x->count;
-    return t->rc;
+    return t->err;
 }
 
 static int read_latents(struct trace *t)
@@ -206,7 +206,7 @@ static int read_latents(struct trace *t)
     else if (dtype_to_f32(x, 0, want, t->latents))
         bad_reference(t, "has flow.latents.0 in a type that is no float");
     t->inject.latents = t->latents;
-    return t->rc;
+    return t->err;
 }
 
 /* --- what the graph never has as a tensor ----------------------------------------------------- */
@@ -297,9 +297,9 @@ static void add_probs(struct trace *t)
     int64_t *rows = add(t, "ar.sample.rows", DTYPE_I64, 1, (int64_t[]){4});
     float *probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){4, n});
     if (rows) memcpy(rows, want, sizeof want);
-    for (int i = 0; probs && i < 4 && !t->rc; i++)
-        t->rc = trace_sampling_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
-                                     &t->g->model.cfg.sample, t->fail);
+    for (int i = 0; probs && i < 4 && !t->err; i++)
+        t->err = trace_sampling_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
+                                      &t->g->model.cfg.sample, t->fail);
 }
 
 static void add_image(struct trace *t)
@@ -309,7 +309,7 @@ static void add_image(struct trace *t)
     p.rgb = add(t, "image", DTYPE_U8, 3, dim);
     p.capacity = (size_t)(dim[0] * dim[1] * dim[2]);
     if (p.rgb && glm_run_image(t->run, &p, t->fail))
-        t->rc = t->fail ? (int)t->fail->code : ERR_DEVICE;
+        t->err = t->fail ? (int)t->fail->code : ERR_DEVICE;
 }
 
 /* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
@@ -317,9 +317,9 @@ static void tap_empty(struct trace *t, const struct tap *tap)
 {
     struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->stages.offload};
     struct byt5 ids;
-    int rc = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
-    if (rc) {
-        t->rc = rc;
+    int err = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
+    if (err) {
+        t->err = err;
         return;
     }
     add_glyph(t, "glyph_uncond", &ids);
@@ -335,18 +335,18 @@ static void tap_empty(struct trace *t, const struct tap *tap)
 static void draw(struct trace *t)
 {
     const struct tap tap = {.see = see, .ctx = t};
-    t->rc = glm_run_new(&t->run, t->g, &t->req, t->fail);
-    if (t->rc) return;
+    t->err = glm_run_new(&t->run, t->g, &t->req, t->fail);
+    if (t->err) return;
     t->logits = calloc(t->inject.token_count * (size_t)t->g->model.cfg.ar.rows, sizeof(float));
     if (!t->logits) broke(t);
     add_prior(t);
     add_glyph(t, "glyph", &t->run->text);
     add_schedule(t);
-    while (!t->rc && t->run->phase != GLM_DONE) {
-        int rc = glm_step_tapped(t->g, &t->run, 1, &tap, t->fail);
-        if (!t->rc) t->rc = rc;
+    while (!t->err && t->run->phase != GLM_DONE) {
+        int err = glm_step_tapped(t->g, &t->run, 1, &tap, t->fail);
+        if (!t->err) t->err = err;
     }
-    if (!t->rc && t->req.guidance > 1) tap_empty(t, &tap);
+    if (!t->err && t->req.guidance > 1) tap_empty(t, &tap);
     add_logits(t);
     add_probs(t);
     add_image(t);
@@ -374,16 +374,16 @@ int glm_report_trace(const struct glm_opts *o, const char *like, const char *out
     struct fail own;
     struct trace t = {.fail = f ? f : &own};
     struct glm_opts opts = *o;
-    t.rc = trace_file_open(&t.ref, like, t.fail);
-    if (!t.rc) read_request(&t, &opts.type);
-    if (!t.rc) t.rc = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
-    if (!t.rc) read_tokens(&t);
-    if (!t.rc) read_latents(&t);
+    t.err = trace_file_open(&t.ref, like, t.fail);
+    if (!t.err) read_request(&t, &opts.type);
+    if (!t.err) t.err = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
+    if (!t.err) read_tokens(&t);
+    if (!t.err) read_latents(&t);
     t.req.inject = &t.inject;
-    if (!t.rc) draw(&t);
+    if (!t.err) draw(&t);
     const char *meta[][2] = {{"trace", t.ref ? safetensors_meta(t.ref, "trace") : NULL}};
-    if (!t.rc)
-        t.rc = safetensors_write(out_path, t.entry, t.n, (const char *const(*)[2])meta, 1, t.fail);
+    if (!t.err)
+        t.err = safetensors_write(out_path, t.entry, t.n, (const char *const(*)[2])meta, 1, t.fail);
     trace_free(&t);
-    return t.rc;
+    return t.err;
 }

@@ -3,7 +3,7 @@
 
 int trace_file_open(struct safetensors **out, const char *path, struct fail *f)
 {
-    int rc = safetensors_open(out, path, f);
-    if (rc != ERR_MODEL) return rc;
+    int err = safetensors_open(out, path, f);
+    if (err != ERR_MODEL) return err;
     return fail_advise(f, "%s must be a safetensors file.", path); /* it is no part of a model */
 }

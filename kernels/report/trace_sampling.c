@@ -22,8 +22,8 @@ int trace_sampling_probs(float *probs, int64_t *kept, const float *logits, int64
     int32_t *ids = calloc((size_t)n, sizeof *ids);
     float *p = calloc((size_t)n, sizeof *p);
     void *work = malloc(sampling_work(n));
-    int rc = ids && p && work ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %d logits", n);
-    for (int64_t r = 0; r < rows && !rc; r++) {
+    int err = ids && p && work ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %d logits", n);
+    for (int64_t r = 0; r < rows && !err; r++) {
         int count = sampling_keep(ids, p, logits + r * n, n, &sampling, work);
         memset(probs + r * n, 0, (size_t)n * sizeof *probs);
         for (int i = 0; i < count; i++)
@@ -33,7 +33,7 @@ int trace_sampling_probs(float *probs, int64_t *kept, const float *logits, int64
     free(ids);
     free(p);
     free(work);
-    return rc;
+    return err;
 }
 
 static int write_sampling(const char *path, const float *probs, const int64_t *kept, int64_t rows,
@@ -55,16 +55,16 @@ static int apply(const struct stored_tensor *t, const struct sample_config *c, c
     float *logits = calloc((size_t)t->count + 1, sizeof *logits);
     float *probs = calloc((size_t)t->count + 1, sizeof *probs);
     int64_t *kept = calloc((size_t)rows + 1, sizeof *kept);
-    int rc =
+    int err =
         logits && probs && kept ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the logits");
-    if (!rc && dtype_to_f32(t, 0, t->count, logits))
-        rc = fail_set(f, ERR_USAGE, "`logits` are no floats");
-    if (!rc) rc = trace_sampling_probs(probs, kept, logits, rows, (int)n, c, f);
-    if (!rc) rc = write_sampling(path, probs, kept, rows, (int)n, f);
+    if (!err && dtype_to_f32(t, 0, t->count, logits))
+        err = fail_set(f, ERR_USAGE, "`logits` are no floats");
+    if (!err) err = trace_sampling_probs(probs, kept, logits, rows, (int)n, c, f);
+    if (!err) err = write_sampling(path, probs, kept, rows, (int)n, f);
     free(logits);
     free(probs);
     free(kept);
-    return rc;
+    return err;
 }
 
 int glm_report_sampling(const struct glm_opts *o, const char *logits, const char *out_path,
@@ -72,10 +72,10 @@ int glm_report_sampling(const struct glm_opts *o, const char *logits, const char
 {
     struct model_config *c = calloc(1, sizeof *c);
     struct safetensors *file = NULL;
-    int rc = c ? config_load(c, o->model, f) : fail_set(f, ERR_OUT_OF_MEMORY, "no memory");
-    if (!rc) rc = trace_file_open(&file, logits, f);
-    if (!rc) rc = apply(safetensors_find(file, "logits"), &c->sample, out_path, f);
+    int err = c ? config_load(c, o->model, f) : fail_set(f, ERR_OUT_OF_MEMORY, "no memory");
+    if (!err) err = trace_file_open(&file, logits, f);
+    if (!err) err = apply(safetensors_find(file, "logits"), &c->sample, out_path, f);
     safetensors_close(file);
     free(c);
-    return rc;
+    return err;
 }

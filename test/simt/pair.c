@@ -20,9 +20,9 @@ int pair_open(struct pair *p, struct dev *ref, struct dev *dev, size_t bytes, si
     assert(ref->type == dev->type);
     PAIR_EACH(p, i, d)
     {
-        int rc = d->ops->mem_new(d, &p->base[i], bytes, f);
-        if (!rc) rc = d->ops->mem_new(d, &p->scratch[i], scratch, f);
-        if (rc) return rc;
+        int err = d->ops->mem_new(d, &p->base[i], bytes, f);
+        if (!err) err = d->ops->mem_new(d, &p->scratch[i], scratch, f);
+        if (err) return err;
         arena_init(&p->mem[i], p->base[i], bytes);
         arena_init(&d->scratch, p->scratch[i], scratch);
     }

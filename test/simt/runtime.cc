@@ -302,9 +302,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t e, unsigned)
 {
     LOCK;
-    cudaError_t rc = work();
-    if (rc == cudaSuccess && e->stream) catch_up(e->stream, e->at);
-    return rc;
+    cudaError_t err = work();
+    if (err == cudaSuccess && e->stream) catch_up(e->stream, e->at);
+    return err;
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t *e)
@@ -336,9 +336,9 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
     LOCK;
-    cudaError_t rc = answer();
-    if (rc == cudaSuccess && e->stream) catch_up(e->stream, e->at);
-    return rc;
+    cudaError_t err = answer();
+    if (err == cudaSuccess && e->stream) catch_up(e->stream, e->at);
+    return err;
 }
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
@@ -375,10 +375,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned lon
 cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t)
 {
     LOCK;
-    cudaError_t rc = work();
+    cudaError_t err = work();
     for (const step &s : e->steps)
-        if (rc == cudaSuccess) s.run();
-    return rc;
+        if (err == cudaSuccess) s.run();
+    return err;
 }
 
 cudaError_t cudaGraphDestroy(cudaGraph_t g)

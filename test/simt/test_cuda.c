@@ -136,9 +136,9 @@ static void opening_fails_cleanly(void **s)
         struct fail f = {0};
         const struct cuda_opts o = {.index = 0};
         simt_fail_after(n, cudaErrorMemoryAllocation);
-        int rc = cuda_open(&d, DT_F32, &o, &f);
+        int err = cuda_open(&d, DT_F32, &o, &f);
         simt_fail_after(-1, cudaSuccess);
-        opened = !rc;
+        opened = !err;
         if (opened)
             d->ops->free(d);
         else

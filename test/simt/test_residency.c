@@ -138,10 +138,10 @@ static void what_was_lost_is_drawn_again(void **state)
     draw(g, rgb);
     struct glm_run *r = start(g, 0);
     simt_break_after(200, cudaErrorIllegalAddress, 0);
-    int rc = 0;
-    while (!rc)
-        rc = glm_step(g, &r, 1, &f);
-    assert_int_equal(rc, ERR_DEVICE);
+    int err = 0;
+    while (!err)
+        err = glm_step(g, &r, 1, &f);
+    assert_int_equal(err, ERR_DEVICE);
     glm_run_free(r);
     glm_close(g);
     assert_int_equal(simt_blocks(), before);

@@ -19,14 +19,14 @@ static struct glm *open_engine(const char *model, enum glm_type type, int thread
                                const char *cache)
 {
     struct glm *g;
-    int rc = 0;
+    int err = 0;
     struct fail f = {0};
     const struct glm_opts o = {
         .model = model, .device = "cpu", .type = type, .threads = threads, .cache = cache};
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
-    while (cache && (rc = glm_preview_fit(g, &f)) > 0)
+    while (cache && (err = glm_preview_fit(g, &f)) > 0)
         ;
-    if (rc) fail_msg("%s", f.message);
+    if (err) fail_msg("%s", f.message);
     return g;
 }
 
@@ -422,11 +422,11 @@ static void previews_appear_in_both_long_phases(void **state)
     int seen[GLM_PHASES + 1] = {0};
     while (glm_run_progress(r).phase != GLM_DONE) {
         struct glm_progress v = glm_run_progress(r);
-        int rc = glm_run_preview(r, 8, &p, &f);
-        assert_true(rc >= 0);
-        assert_int_equal(rc, v.phase > GLM_PRIOR || (v.phase == GLM_PRIOR && v.done > 0));
-        if (rc) assert_true(p.width <= 8 && p.height <= 8 && p.width > p.height);
-        seen[v.phase] += rc;
+        int err = glm_run_preview(r, 8, &p, &f);
+        assert_true(err >= 0);
+        assert_int_equal(err, v.phase > GLM_PRIOR || (v.phase == GLM_PRIOR && v.done > 0));
+        if (err) assert_true(p.width <= 8 && p.height <= 8 && p.width > p.height);
+        seen[v.phase] += err;
         step_some(g, &r, 1);
     }
     assert_true(seen[GLM_PRIOR] && seen[GLM_DENOISE] && seen[GLM_DECODE]);
