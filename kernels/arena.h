@@ -2,8 +2,8 @@
  *
  * The block may be host memory, device memory or (dry device) no memory at all: an arena only
  * computes addresses. Scratch is a stack: remember arena_mark(), give everything after it back with
- * arena_release(). An arena that is full sticks in `failed` and returns NULL; whoever planned with
- * the dry device beforehand never sees that. Thread: its owner's. */
+ * arena_release(). An arena that is full sticks in `failed` and returns NULL; a plan made on
+ * the dry device beforehand prevents that. Thread: its owner's. */
 #ifndef KERNELS_ARENA_H
 #define KERNELS_ARENA_H
 

@@ -8,8 +8,8 @@
 struct dry {
     struct dev dev;
     const struct dev *like;
-    struct dev *own; /* opened when nobody was given */
-    uintptr_t next;  /* addresses that are handed out; nothing lies there */
+    struct dev *own; /* opened when no device is given */
+    uintptr_t next;  /* the next address to hand out; there is no memory behind it */
 };
 
 struct dry_weight {

@@ -33,7 +33,7 @@ struct glm_opts {
     enum glm_type type; /* AUTO: what is faster on the device */
     int threads;        /* CPU; 0: all that the process may use */
     uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
-    /* folder for what is learnt from a model (preview colours); NULL: no previews */
+    /* folder for what is fitted to a model (preview colours); NULL: no previews */
     const char *cache;
 };
 
@@ -49,7 +49,7 @@ struct glm_info {
     uint64_t memory_total; /* bytes of the device (host: what the process may use) */
     uint64_t memory_free;  /* after the weights, when the engine was opened */
     uint64_t memory_room;  /* of that, for pictures: what a plan may promise */
-    const char *residency; /* "everything resident", "stage swap" .. and why, for people */
+    const char *residency; /* "everything resident", "stage swap" .. and why, for the operator */
     int side_max;          /* largest side in pixels that the model's tables allow */
     int default_width, default_height, default_steps; /* what this model draws best */
     double default_guidance;
@@ -106,8 +106,8 @@ int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 /* Opens, verifies, packs the weights, reads the preview colours if `cache` has them. 0 or an
  * error. */
 int glm_open(struct glm **out, const struct glm_opts *, struct fail *);
-/* Where `cache` lacks the preview colours: draws the next of the pictures that they are learnt
- * from (tenths of a second each on a laptop). 1: call again; 0: all is learnt; negative: an
+/* Where `cache` lacks the preview colours: draws the next of the pictures that they are fitted
+ * to (tenths of a second each on a laptop). 1: call again; 0: all are fitted; negative: an
  * error, it ends here. The first call is enough for passable previews of the denoising phase.
  * Runs may exist. */
 int glm_preview_fit(struct glm *, struct fail *);
@@ -143,7 +143,7 @@ void glm_decode_last(struct glm *);
  * leaves the others alone. */
 int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
 struct glm_progress glm_run_progress(const struct glm_run *);
-int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it is well */
+int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it has not */
 
 /* The picture as far as it is known: the token grid as mean colours while in the prior phase, the
  * predicted clean latent while denoising. At most `longest` pixels a side (nearest or box). 1:

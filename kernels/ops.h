@@ -14,7 +14,7 @@
  *            number of threads or on what else is in the batch. One exception: linear() may take
  *            another way for at most LIMIT_BATCH rows than for more, so rows of one token are never
  *            mixed with prompts.
- *   aliasing an output may be the same tensor as an input only where said.
+ *   aliasing an output may be the same tensor as an input only where that is written.
  * Thread: the device's own worker; nothing here is thread safe. */
 #ifndef KERNELS_OPS_H
 #define KERNELS_OPS_H
@@ -51,8 +51,8 @@ struct weight_spec {
     struct source part[4];
     struct source bias[4]; /* data NULL: none */
     const char *name;      /* for messages */
-    /* Weights that come and go (offload.h); NULL: it gets memory of its own and stays. */
-    void *at;   /* device memory of weight_size bytes for it to lie in */
+    /* Offloaded weights (offload.h); NULL: it gets memory of its own and stays. */
+    void *at;   /* device memory of weight_size bytes that it takes */
     void *home; /* with `at`: host memory to pack it into; fetch() brings it */
 };
 
@@ -147,7 +147,7 @@ struct dev {
     enum dtype type;      /* T */
     struct arena scratch; /* shared by all runs; empty between two quanta */
     struct cost cost;
-    char label[64]; /* what people call it: "cpu (2 threads, avx512bf, bf16)" */
+    char label[64]; /* for logs and for clients: "cpu (2 threads, avx512bf, bf16)" */
 };
 
 struct ops {
@@ -183,7 +183,7 @@ struct ops {
     void (*weight_free)(struct dev *, struct weight *);
     size_t (*weight_bytes)(const struct weight *);
 
-    /* -- weights that come and go; NULL where the device's memory is the host's ---------------- */
+    /* -- offloaded weights; NULL where the device's memory is the host's ----------------------- */
     /* Host memory that the device copies from at full speed. */
     int (*home_new)(struct dev *, void **base, size_t bytes, struct fail *);
     void (*home_free)(struct dev *, void *base, size_t bytes);

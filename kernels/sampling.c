@@ -29,7 +29,7 @@ size_t sampling_work(int n)
            + sizeof(uint32_t) * DIGITS * BUCKETS;
 }
 
-/* Stable, by key descending: least significant digit first. Returns where the result lies. */
+/* Stable, by key descending: least significant digit first. Returns the one that has the result. */
 static struct entry *sort(struct entry *a, struct entry *b, int n, uint32_t *count)
 {
     memset(count, 0, sizeof *count * DIGITS * BUCKETS);

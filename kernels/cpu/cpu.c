@@ -19,7 +19,7 @@ static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
     if (size < bytes || posix_memalign(base, align, size ? size : ARENA_ALIGN)) *base = NULL;
     if (!*base) return fail_set(fail, ERR_OUT_OF_MEMORY, "no host memory for %zu MB", bytes >> 20);
     if (align == HUGE_PAGE)
-        madvise(*base, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
+        madvise(*base, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* may be refused */
     memset(*base, 0, size);
     return 0;
 }

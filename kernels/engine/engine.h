@@ -1,8 +1,8 @@
-/* engine - the inside of the door: what glm*.c and trace.c share, and nobody else.
+/* engine - the inside of glm.h: what the files of engine/ and report/ share.
  *
  * Memory has three lifetimes here: the model's (stages), a run's (one block, placed by run_place)
  * and a quantum's (dev.scratch). Within a run's block the phases take turns: the prior's cache, the
- * DiT's projected codes and the decoder's half-made picture lie at the same place.
+ * DiT's projected codes and the decoder's half-made picture have the same address.
  * Thread: the device's worker, except plan_*, which any thread may call. */
 #ifndef KERNELS_ENGINE_ENGINE_H
 #define KERNELS_ENGINE_ENGINE_H
@@ -54,7 +54,7 @@ struct glm_run {
     struct vae_state vae;
     void *mem; /* the block, on the device */
     size_t bytes;
-    int32_t *tokens;  /* host [samples]: read back when somebody asks */
+    int32_t *tokens;  /* host [samples]: read back for previews and for the DiT */
     uint8_t *staging; /* host [3 h w]: a preview before it is made smaller */
 };
 

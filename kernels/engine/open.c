@@ -171,7 +171,7 @@ int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use,
     return err;
 }
 
-/* On a card, before anybody waits for it: a prompt and a denoising step of a small picture, every
+/* On a card, before the first request: a prompt and a denoising step of a small picture, every
  * product with more rows than are done by hand, so that each shape's algorithm is timed now. */
 static int rehearse(struct glm *g, struct fail *f)
 {

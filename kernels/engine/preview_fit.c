@@ -20,8 +20,8 @@ enum { PICTURES = sizeof PROMPTS / sizeof *PROMPTS };
 struct preview_fit {
     struct glm *g;
     char *cache;                /* folder */
-    struct preview_colors seen; /* how latents look among strangers */
-    struct preview_colors_fit fit, strangers;
+    struct preview_colors seen; /* how latents look in mosaics of random codes */
+    struct preview_colors_fit fit, mosaic;
     int next; /* pictures drawn so far */
     int side;
     int pictures; /* ordinary ones, 0: too dear, codes are given instead */
@@ -155,15 +155,15 @@ static int fit_latents(struct preview_fit *s, int i, struct fail *f)
     return 0;
 }
 
-/* Colours of codes: the first mosaics are decoded and say how latents look among strangers; that is
- * how the others are seen. */
+/* Colours of codes: the first mosaics are decoded and say how latents look among unrelated
+ * neighbours; the others are coloured by that instead of decoded. */
 static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
     int err = draw(s, NULL, i, i >= s->decoded, f);
     if (err) return err;
-    if (i < s->decoded) preview_colors_fit_add(&s->strangers, s->rgb, n, n, s->latents, NULL);
-    if (i == s->decoded - 1) preview_colors_fit_latent(&s->strangers, &s->seen);
+    if (i < s->decoded) preview_colors_fit_add(&s->mosaic, s->rgb, n, n, s->latents, NULL);
+    if (i == s->decoded - 1) preview_colors_fit_latent(&s->mosaic, &s->seen);
     if (i >= s->decoded) preview_colors_show(&s->seen, s->rgb, s->latents, n, n);
     preview_colors_fit_add(&s->fit, s->rgb, n, n, NULL, s->codes);
     if (i == s->mosaics - 1) preview_colors_fit_code(&s->fit, &s->g->preview_colors);
@@ -175,7 +175,7 @@ static int prepare(struct preview_fit *s, struct fail *f)
     const struct model_config *c = &s->g->model.cfg;
     int err = choose(s, f);
     if (!err) err = preview_colors_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
-    if (!err) err = preview_colors_fit_new(&s->strangers, c->dit.channels, c->vq.codes, f);
+    if (!err) err = preview_colors_fit_new(&s->mosaic, c->dit.channels, c->vq.codes, f);
     if (!err) err = preview_colors_new(&s->seen, c->dit.channels, c->vq.codes, f);
     if (err) return err;
     size_t pixels = (size_t)s->side * (size_t)s->side;
@@ -218,7 +218,7 @@ int preview_fit_step(struct glm *g, struct fail *f)
     }
     s->next++;
     if (n == 0) {
-        preview_colors_fit_latent(&s->strangers, &g->preview_colors);
+        preview_colors_fit_latent(&s->mosaic, &g->preview_colors);
         g->preview_known = PREVIEW_LATENTS;
     }
     if (s->next < pictures + s->mosaics) return 1;
@@ -233,7 +233,7 @@ void preview_fit_close(struct glm *g)
     struct preview_fit *s = g->preview_fit;
     if (!s) return;
     preview_colors_fit_free(&s->fit);
-    preview_colors_fit_free(&s->strangers);
+    preview_colors_fit_free(&s->mosaic);
     preview_colors_free(&s->seen);
     free(s->order);
     free(s->latents);

@@ -15,7 +15,7 @@
 
 struct stages {
     struct dev *dev;
-    struct offload *offload; /* NULL: all weights are on the device for good */
+    struct offload *offload; /* NULL: all weights stay on the device */
     struct weight_list list;
     void *mem; /* constants: the glyph encoder's bias */
     size_t mem_bytes;

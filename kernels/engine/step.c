@@ -66,7 +66,7 @@ static int check_samples(struct glm_run *r, struct fail *f)
     return 0;
 }
 
-/* Numbers that ran over would become a black picture without a word. */
+/* Detects NaN and Inf: the decoder would print them as black, without an error. */
 static int check_latents(struct glm_run *r, struct fail *f)
 {
     struct dev *d = r->g->dev;

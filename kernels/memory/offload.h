@@ -1,9 +1,10 @@
-/* offload - the weights that come and go: which are on the device now, and their copies on the way.
+/* offload - weights that are copied to the device when they are used: which are there, which on the
+ * way.
  *
  * A stage says offload_want() before it uses a group's weights (graph_want, in every layer). What
  * is not there is fetched over what the other side left behind, and the groups that follow in the
  * stage are fetched ahead, beside the work that does not need them yet. Everything happens in the
- * order of the device's operations, so nobody waits on the host. Exists only where weights do not
+ * order of the device's operations, so the host never waits. Exists only where weights do not
  * all fit (residency.h). Thread: the device's worker. */
 #ifndef KERNELS_MEMORY_OFFLOAD_H
 #define KERNELS_MEMORY_OFFLOAD_H
@@ -13,8 +14,8 @@
 
 struct offload_place {
     char *at;        /* on the device */
-    char *home;      /* on the host, for good; NULL: the group never moves */
-    uint64_t ticket; /* of the fetch that nobody has waited for; 0: none */
+    char *home;      /* on the host, as long as it is open; NULL: the group never moves */
+    uint64_t ticket; /* of the fetch that was not waited for yet; 0: none */
     int here;
 };
 
@@ -36,7 +37,7 @@ int offload_open(struct offload **out, struct dev *, const struct residency *,
                  const struct residency_group *, int n, struct fail *);
 void offload_close(struct offload *); /* NULL is fine; weights in it are of no use any more */
 
-/* Where a weight `offset` bytes into a group lies: spec.at, spec.home of ops.h. */
+/* Where a weight `offset` bytes into a group is stored: spec.at, spec.home of ops.h. */
 void offload_locate(const struct offload *, int group, uint64_t offset, void **at, void **home);
 
 /* The operations that follow use the weights of this group, until the next want. */

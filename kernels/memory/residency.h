@@ -1,4 +1,4 @@
-/* residency - where each weight lies on a card that may be too small for all of them. Pure.
+/* residency - where each weight is stored on a card that may be too small for all of them. Pure.
  *
  * Weights come in groups: a layer, or what belongs to no layer. Two sides take turns, the prior's
  * (with the glyph encoder) and the DiT's (with the VAE). One area holds both, the first side from
@@ -26,8 +26,8 @@ struct residency_group {
     int part;       /* the groups of a part are used one after another, in their order */
     uint64_t bytes; /* aligned to ARENA_ALIGN */
     uint64_t at;    /* out: offset in the area */
-    int moves;      /* out: other groups lie at the same place, so it needs a home on the host */
-    int ring;       /* out: one of its own side lies there too */
+    int moves;      /* out: other groups use the same bytes, so it needs a home on the host */
+    int ring;       /* out: one of its own side is among them */
 };
 
 struct residency {

@@ -18,7 +18,7 @@ struct weight_list {
     struct residency_group *group; /* in the order in which they were bound */
     int groups;
     size_t loose;            /* bytes of weights that belong to none */
-    struct offload *offload; /* where groups lie; NULL: every weight has its own memory */
+    struct offload *offload; /* where groups are stored; NULL: every weight has its own memory */
 };
 
 struct bind {

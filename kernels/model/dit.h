@@ -2,7 +2,7 @@
  * branches.
  *
  * Every (picture, branch) is one sequence [text; image] and all of them are contiguous in one
- * matrix, so a step has one product per weight, whoever takes part. Modulation depends on time and
+ * matrix, so a step has one product per weight for all of them. Modulation depends on time and
  * size only: one row for each distinct pair. What does not change from step to step (projected text
  * and prior, rotation tables, sinusoids) is made once a picture; what does not even depend on the
  * picture (the text "" and the dropped prior of the unconditional branch) once a model.
@@ -50,7 +50,7 @@ struct dit {
     int text, first, last;
 };
 
-/* One picture while it is denoised. All tensors lie in its run's memory. */
+/* One picture while it is denoised. All tensors are in its run's memory. */
 struct dit_state {
     int h, w;          /* latents; h/2 x w/2 patches */
     int width, height; /* pixels */

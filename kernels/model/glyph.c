@@ -96,7 +96,7 @@ static struct texts arrange(const struct byt5 *ids, int padded)
     return t;
 }
 
-/* Every text attends to its own real rows; padding asks, but nobody listens to it. */
+/* Every text attends to its own real rows; padding rows compute queries, but are no keys. */
 static void attend(const struct graph *g, const struct glyph *w, const struct texts *t, tensor qkv,
                    tensor o)
 {

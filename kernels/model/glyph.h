@@ -42,8 +42,8 @@ void glyph_bind(struct glyph *, struct bind *, const struct glyph_config *);
 void glyph_place(struct glyph *, struct arena *);
 int glyph_fill(struct glyph *, struct dev *, struct fail *);
 
-/* rows [L, width] = the texts of `ids`, one after another. `name` for traces ("glyph"): while
- * somebody watches, texts are padded to the longest, as the reference does, with the same
+/* rows [L, width] = the texts of `ids`, one after another. `name` for traces ("glyph"): under a
+ * tap, texts are padded to the longest, as the reference does, with the same
  * result. */
 void glyph_encode(const struct graph *, const struct glyph *, const struct byt5 *ids, tensor rows,
                   const char *name);

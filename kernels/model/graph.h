@@ -1,4 +1,4 @@
-/* graph - what all stages share: the device that they run on, and who looks at their tensors.
+/* graph - what all stages share: the device that they run on, and the tap on their tensors.
  *
  * A stage is a header with its weights and its state, every field with its shape, and functions
  * that read like the paper. Stages know no host memory but what put() and get() take, allocate
@@ -20,7 +20,7 @@ enum tap_shape {
     TAP_PICTURE /* [cols, h, w] from the picture [h*w, cols] */
 };
 
-/* Somebody who wants to see tensors as they are made: the trace command. */
+/* Called with each named tensor when it is made: the trace command. */
 struct tap {
     void (*see)(void *ctx, const char *name, tensor t, enum tap_shape, int h, int w);
     void *ctx;
@@ -28,8 +28,8 @@ struct tap {
 
 struct graph {
     struct dev *dev;
-    const struct tap *tap;   /* NULL: nobody watches */
-    struct offload *offload; /* NULL: all weights are there for good */
+    const struct tap *tap;   /* NULL: none */
+    struct offload *offload; /* NULL: all weights stay on the device */
 };
 
 /* The weights of this group (bind_group) are used from here to the next want. */
@@ -44,7 +44,7 @@ static inline int graph_steady(const struct graph *g, int part)
     return !g->offload || offload_steady(g->offload, part);
 }
 
-/* Show `t` under a printf-like name; nothing happens when nobody watches. */
+/* Show `t` under a printf-like name; nothing happens without a tap. */
 void tap(const struct graph *, tensor t, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void tap_vector(const struct graph *, tensor t, const char *format, ...)

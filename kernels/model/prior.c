@@ -113,7 +113,7 @@ static tensor cache(const struct prior_seq *s, int layer, int half)
     return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
 }
 
-/* Prompts bring their rows along; sampled tokens are looked up, each where it lies. */
+/* Prompts bring their rows along; sampled tokens are looked up in the table. */
 static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
                   tensor x)
 {
@@ -221,7 +221,7 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
     arena_release(&d->scratch, mark);
 }
 
-/* The final norm of the whole prompt: nobody needs it but a trace. */
+/* The final norm of the whole prompt: only a trace needs it. */
 static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
 {
     size_t mark = arena_mark(&g->dev->scratch);
@@ -273,7 +273,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return (h ^ v) * 0x100000001b3u;
 }
 
-/* What a step of single tokens depends on, but for the numbers that lie on the device. */
+/* What a step of single tokens depends on, but for the numbers in device memory. */
 static uint64_t step_key(const struct dev *d, struct prior_seq *const *seq, int n)
 {
     uint64_t h = mix(0xcbf29ce484222325u, (uintptr_t)d->scratch.base);

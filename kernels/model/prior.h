@@ -39,7 +39,7 @@ struct prior {
  * keep a card busy. */
 enum { PRIOR_CHUNK = 256 };
 
-/* One picture's sequence. All tensors lie in its run's memory. */
+/* One picture's sequence. All tensors are in its run's memory. */
 struct prior_seq {
     int64_t prompt;  /* P: rows of the prompt */
     int64_t samples; /* tokens to sample; the cache holds P + samples - 1 rows */

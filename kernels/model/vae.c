@@ -333,7 +333,7 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
     tap_picture(g, x, s->h, s->w, "vae.mid");
 }
 
-/* The norm before its activation: nobody needs it but a trace. */
+/* The norm before its activation: only a trace needs it. */
 static void tap_norm(const struct graph *g, tensor x, tensor norm, int h, int wd)
 {
     size_t mark = arena_mark(&g->dev->scratch);

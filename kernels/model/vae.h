@@ -5,7 +5,7 @@
  *
  * A block keeps two pictures whole: its own (in the run's memory, where it also waits between two
  * pieces) and the inner convolution's result (scratch). What goes into a convolution is normed band
- * by band of rows, with the statistics of the whole picture: where the bands lie does not show in
+ * by band of rows, with the statistics of the whole picture: where the bands end does not show in
  * any bit. A level writes its picture over the smaller one that it is made from, row after row:
  * vae_layout() places them so that reading stays ahead. A block's enlarged input that would take
  * more than `whole` bytes is made twice, once for the statistics and once to be used, and is never

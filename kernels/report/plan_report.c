@@ -72,7 +72,7 @@ static int smaller(const struct glm *g, const struct capacity *t, const struct g
     return 0;
 }
 
-/* The smallest card of more than `size` GB that draws this picture; 0: none that anybody sells. */
+/* The smallest card of more than `size` GB that draws this picture; 0: none of up to 1024 GB. */
 static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
 {
     while (++size <= 1024) {

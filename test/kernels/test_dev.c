@@ -355,7 +355,7 @@ static void a_step_allocates_nothing(void **state)
 }
 #endif
 
-/* An id outside its table is an error of the device, not a read of somebody else's memory. */
+/* An id outside its table is an error of the device, not a read of other memory. */
 static void a_bad_id_is_an_error(void **state)
 {
     struct lab l;

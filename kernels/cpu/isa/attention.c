@@ -180,7 +180,7 @@ INLINE float still(const struct attn_block *a)
     return a->bias ? 1.0f : a->scale;
 }
 
-/* Row of scores: add the bias, hide what lies behind n, and return the maximum with m. */
+/* Row of scores: add the bias, hide what follows n, and return the maximum with m. */
 INLINE float scores(const struct attn_block *a, float *s, int n, int nk, const float *bias, float m)
 {
     vf top = vset(-INFINITY);

@@ -433,7 +433,7 @@ INLINE vf vpair(vf even, vf odd)
     __m512i e = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
     return _mm512_castsi512_ps(_mm512_or_si512(e, _mm512_castps_si512(odd)));
 }
-#else /* nobody comes here */
+#else /* never called */
 INLINE vf vdot2(vf a, vf b, vf c)
 {
     (void)a, (void)b;

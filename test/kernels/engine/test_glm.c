@@ -273,7 +273,8 @@ static void a_prompt_in_parts_says_the_same(void **state)
     glm_close(g);
 }
 
-/* catches: a batch whose scratch was planned for one, or a plan for a batch that nobody needs */
+/* catches: a batch whose scratch was planned for one, or a plan for a batch that is larger than
+ * it */
 static void a_batch_fits_its_plan(void **state)
 {
     (void)state;
@@ -367,8 +368,8 @@ static void strict_fails_alone(void **state)
     glm_close(g);
 }
 
-/* catches: a black picture in place of an error, and an error that says strict where nobody asked
- * for it */
+/* catches: a black picture in place of an error, and an error that says strict where strict was not
+ * asked for */
 static void numbers_that_run_over_fail_alone(void **state)
 {
     (void)state;
@@ -440,7 +441,7 @@ static void previews_appear_in_both_long_phases(void **state)
     rmdir(dir);
 }
 
-/* catches: previews that wait until all is learnt, colours of codes that nobody knows yet */
+/* catches: previews that wait until all is fitted, colours of codes that are not known yet */
 static void the_first_picture_of_the_fit_is_enough(void **state)
 {
     (void)state;
@@ -486,7 +487,7 @@ static void colours_are_kept(void **state)
     glm_close(g);
     assert_int_equal(files_in(dir, file, sizeof file), 1);
     g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
-    assert_int_equal(g->next_run, 0); /* nothing was drawn to learn from */
+    assert_int_equal(g->next_run, 0); /* nothing was drawn for a fit */
     assert_memory_equal(g->preview_colors.code, code, bytes);
     glm_close(g);
     assert_int_equal(truncate(file, 40), 0);

@@ -110,7 +110,7 @@ static void a_flat_world_gives_numbers(void **state)
     preview_colors_free(&m);
 }
 
-/* catches: a file of another model, or half a file, taken for good */
+/* catches: a file of another model, or half a file, taken for whole */
 static void only_a_whole_file_of_this_model_is_loaded(void **state)
 {
     (void)state;

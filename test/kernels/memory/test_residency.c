@@ -1,4 +1,4 @@
-/* test_residency - where weights lie: no two that are needed together at one place,
+/* test_residency - where weights are stored: no two that are needed together at one place,
  * no byte past the area. */
 #include "kernels/memory/residency.h"
 
@@ -95,7 +95,7 @@ static void least_is_the_least(void **state)
     assert_true(s.least == r.least);
 }
 
-/* catches: two groups of one turn at one place, in sizes nobody thought of */
+/* catches: two groups of one turn at one place, in random sizes */
 static void random_models_lie_well(void **state)
 {
     uint64_t seed = 7;
