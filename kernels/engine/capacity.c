@@ -3,6 +3,7 @@
 #include "kernels/engine/capacity.h"
 
 #include "kernels/cuda_sizes.h"
+#include "kernels/number.h"
 
 #include <string.h>
 
@@ -15,11 +16,6 @@ const char *capacity_bytes(uint64_t bytes, char buf[16])
     const int small = bytes < 1000000000;
     snprintf(buf, 16, "%.1f %s", (double)bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB");
     return buf;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 /* Bytes of n pictures of one kind at a time. */
@@ -36,7 +32,7 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
     uint64_t scratch = 0;
     int err = glm_plan(g, &q, &c, f);
     if (!err) err = glm_plan_batch(g, &q, n, &scratch, f);
-    *bytes = (uint64_t)n * c.run_bytes + larger(scratch, c.scratch_bytes);
+    *bytes = (uint64_t)n * c.run_bytes + number_max(scratch, c.scratch_bytes);
     return err;
 }
 
@@ -53,7 +49,7 @@ static void say_why(struct capacity *t, int swaps)
     case RESIDENCY_SWAP:
         snprintf(t->why, sizeof t->why,
                  "prior and DiT take turns in %s; a change copies %s from %s of pinned host memory",
-                 held, capacity_bytes(larger(p->swap[0], p->swap[1]), a), home);
+                 held, capacity_bytes(number_max(p->swap[0], p->swap[1]), a), home);
         break;
     case RESIDENCY_STREAM:
         snprintf(t->why, sizeof t->why,
@@ -79,7 +75,7 @@ int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out,
     if (!err) err = bytes_of(g, w, h, AT_A_TIME, &some, f);
     if (!err) err = bytes_of(g, side, side, 1, &big, f);
     if (err) return err;
-    const uint64_t room[] = {larger(some, big), larger(one, big), some, one};
+    const uint64_t room[] = {number_max(some, big), number_max(one, big), some, one};
     const int rooms = sizeof room / sizeof *room, modest = 2;
     out->usable = usable;
     residency_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0,

@@ -3,6 +3,7 @@
 #include "kernels/engine/engine.h"
 
 #include "kernels/model/flow.h"
+#include "kernels/number.h"
 #include "kernels/rng.h"
 
 #include <stdlib.h>
@@ -173,19 +174,14 @@ static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject
     d->ops->put(d, r->dit.latents, noise);
 }
 
-static size_t largest(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
              const struct glm_inject *in, struct fail *f)
 {
     size_t prior = (size_t)prior_cache_rows(&r->prior) * (size_t)c->ar.rotary;
     size_t dit = (size_t)dit_patches(&r->dit) * (size_t)c->dit.head_dim;
     size_t latents = (size_t)r->dit.latents.rows * (size_t)r->dit.latents.cols;
-    size_t sinus = largest((size_t)c->dit.time, 4 * (size_t)c->dit.cond);
-    size_t n = largest(largest(prior, dit), largest(latents, sinus));
+    size_t sinus = number_max((size_t)c->dit.time, 4 * (size_t)c->dit.cond);
+    size_t n = number_max(number_max(prior, dit), number_max(latents, sinus));
     struct position *pos = calloc((size_t)(r->prior.prompt + r->prompt.tokens + 1), sizeof *pos);
     float *host = calloc(n, sizeof *host);
     int err = 0;

@@ -1,6 +1,8 @@
 /* residency - two stacks in one area, from both ends; what does not fit shares a ring. */
 #include "kernels/memory/residency.h"
 
+#include "kernels/number.h"
+
 #include <string.h>
 
 const char *residency_mode_name(enum residency_mode m)
@@ -8,11 +10,6 @@ const char *residency_mode_name(enum residency_mode m)
     static const char *const name[] = {"everything resident", "stage swap", "layers streamed",
                                        "too small"};
     return name[m];
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 int residency_overlap(const struct residency_group *a, const struct residency_group *b)
@@ -33,7 +30,7 @@ static uint64_t largest(const struct residency_group *g, int n, int side, int fr
 {
     uint64_t most = 0;
     for (int i = from; i < n; i++)
-        if (g[i].side == side) most = larger(most, g[i].bytes);
+        if (g[i].side == side) most = number_max(most, g[i].bytes);
     return most;
 }
 
@@ -93,7 +90,7 @@ static uint64_t least_area(const struct residency_group *g, int n)
     uint64_t most = 0;
     for (int s = 0; s < RESIDENCY_SIDES; s++) {
         const uint64_t all = side_sum(g, n, s), ring = 2 * largest(g, n, s, 0);
-        most = larger(most, all < ring ? all : ring);
+        most = number_max(most, all < ring ? all : ring);
     }
     return most;
 }
@@ -102,7 +99,7 @@ enum residency_mode residency_choose(struct residency *r, struct residency_group
                                      uint64_t budget, const uint64_t *room, int rooms, int modest)
 {
     memset(r, 0, sizeof *r);
-    const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1), side = larger(a, b);
+    const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1), side = number_max(a, b);
     const uint64_t least[] = {a + b, side, least_area(g, n)};
     r->sum = a + b;
     r->least = least[RESIDENCY_STREAM] + room[rooms - 1];

@@ -1,6 +1,8 @@
 /* prior - decoder layers, caches, sampling. */
 #include "kernels/model/prior.h"
 
+#include "kernels/number.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -268,23 +270,18 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
     arena_release(&d->scratch, mark);
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    return (h ^ v) * 0x100000001b3u;
-}
-
 /* What a step of single tokens depends on, but for the numbers in device memory. */
 static uint64_t step_key(const struct dev *d, struct prior_seq *const *seq, int n)
 {
-    uint64_t h = mix(0xcbf29ce484222325u, (uintptr_t)d->scratch.base);
+    uint64_t h = number_mix(NUMBER_MIX, (uintptr_t)d->scratch.base);
     for (int i = 0; i < n; i++) {
         const struct prior_seq *s = seq[i];
         const void *const at[] = {s->kv.data, s->rope.data, s->state.data, s->tokens.data,
                                   s->teacher_forced.data};
         for (size_t k = 0; k < sizeof at / sizeof *at; k++)
-            h = mix(h, (uintptr_t)at[k]);
-        h = mix(mix(h, s->seed), (uint64_t)s->picture << 1 | (uint64_t)s->strict);
-        h = mix(mix(h, (uint64_t)s->prompt), (uint64_t)s->samples);
+            h = number_mix(h, (uintptr_t)at[k]);
+        h = number_mix(number_mix(h, s->seed), (uint64_t)s->picture << 1 | (uint64_t)s->strict);
+        h = number_mix(number_mix(h, (uint64_t)s->prompt), (uint64_t)s->samples);
     }
     return h;
 }
