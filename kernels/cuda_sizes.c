@@ -45,7 +45,7 @@ size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
 
 /* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept
  * between two calls: two doubles for every row and group. */
-size_t cuda_sizes_work_size(enum work work, int64_t a, int64_t b, int64_t n)
+size_t cuda_sizes_work_size(enum workspace work, int64_t a, int64_t b, int64_t n)
 {
     (void)b;
     return work == WORK_NORM ? sizeof(double) * 2 * (size_t)(a * n) : 0;
@@ -56,7 +56,7 @@ static size_t weight_size(const struct dev *d, const struct weight_spec *s)
     return cuda_sizes_weight_size(d->type, s);
 }
 
-static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
+static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t n)
 {
     (void)d;
     return cuda_sizes_work_size(work, a, b, n);

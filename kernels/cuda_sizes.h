@@ -27,7 +27,7 @@ uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest card fo
 /* Of a weight in compute type T: its values, then its bias. */
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *);
-size_t cuda_sizes_work_size(enum work, int64_t, int64_t, int64_t);
+size_t cuda_sizes_work_size(enum workspace, int64_t, int64_t, int64_t);
 
 /* A device that answers weight_size and work_size as a card would, and nothing else: for
  * dry_open(). */

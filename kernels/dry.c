@@ -108,14 +108,14 @@ static size_t weight_size(const struct dev *d, const struct weight_spec *s)
     return like->ops->weight_size(like, s);
 }
 
-static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
+static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t c)
 {
     const struct dev *like = ((const struct dry *)d)->like;
     return like->ops->work_size(like, work, a, b, c);
 }
 
 /* Take and give back an operation's workspace: the scratch's peak remembers it. */
-static void take(struct dev *d, enum work work, int64_t a, int64_t b, int64_t c)
+static void take(struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t c)
 {
     size_t mark = arena_mark(&d->scratch), n = work_size(d, work, a, b, c);
     if (n) arena_alloc(&d->scratch, n);

@@ -115,7 +115,7 @@ struct sample {
 };
 
 /* Operations that take workspace from dev.scratch, and what its size depends on. */
-enum work {
+enum workspace {
     WORK_LINEAR,    /* m, k, n */
     WORK_ATTENTION, /* queries, keys, head_dim of the largest sequence */
     WORK_AR,        /* the same; rows of all sequences for queries */
@@ -196,7 +196,7 @@ struct ops {
     /* -- what the dry device asks the device that it stands for -------------------------------- */
     /* Bytes of the packed weight, and of an operation's workspace: exactly what it takes. */
     size_t (*weight_size)(const struct dev *, const struct weight_spec *);
-    size_t (*work_size)(const struct dev *, enum work, int64_t, int64_t, int64_t);
+    size_t (*work_size)(const struct dev *, enum workspace, int64_t, int64_t, int64_t);
 
     /* -- matrices ------------------------------------------------------------------------------ */
     /* y[m,n] = act(x[m,k] w' + b), or y += that with `add`. x: T. y: T or F32. */

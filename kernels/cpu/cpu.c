@@ -90,7 +90,7 @@ static void dev_free(struct dev *d)
     free(c);
 }
 
-static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
+static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t n)
 {
     (void)d, (void)n;
     switch (work) {

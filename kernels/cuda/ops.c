@@ -475,7 +475,7 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
 }
 
 /* Workspace belongs to the device: nothing is taken from scratch but the sums of a norm. */
-static size_t work_size(const struct dev *d, enum work work, int64_t a, int64_t b, int64_t n)
+static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t n)
 {
     (void)d;
     return cuda_sizes_work_size(work, a, b, n);
