@@ -31,10 +31,16 @@ static void usage(FILE *out)
           out);
 }
 
-/* Words that need no options; -1: it is none of them. */
-static int plain_word(const char *word)
+/* Words that need no options; -1: it is none of them. more: what follows the word, or NULL. */
+static int plain_word(const char *word, const char *more)
 {
-    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+    bool version = strcmp(word, "version") == 0 || strcmp(word, "--version") == 0;
+
+    if (more && (version || strcmp(word, "options") == 0)) {
+        fprintf(stderr, "darkroom: '%s' takes no '%s'\n", word, more);
+        return 2;
+    }
+    if (version) {
         puts("darkroom " DARKROOM_VERSION);
         return 0;
     }
@@ -89,7 +95,7 @@ int main(int argc, char **args)
         usage(stderr);
         return 2;
     }
-    status = plain_word(args[1]);
+    status = plain_word(args[1], args[2]);
     command = options_command_parse(args[1]);
     if (status >= 0) return status;
     if (command < 0) {
@@ -103,7 +109,7 @@ int main(int argc, char **args)
     }
     err = options_read(&options, (enum options_command)command, argc - 1, args + 1, environ, &f);
     if (err)
-        status = cli_print_fail(&f) + 1;
+        status = cli_print_fail(&f);
     else if (options.help) {
         options_help((enum options_command)command, stdout);
         status = 0;

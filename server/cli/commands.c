@@ -6,34 +6,68 @@
 #include "server/service.h"
 
 #include <errno.h>
-#include <libgen.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the command line itself asks for is wrong, on whatever machine. */
+static bool is_usage(enum err code)
+{
+    return code == ERR_USAGE || code == ERR_BAD_FIELD || code == ERR_BAD_PROMPT
+           || code == ERR_BAD_UTF8 || code == ERR_TOO_LARGE;
+}
+
 int cli_print_fail(const struct fail *f)
 {
     fprintf(stderr, "darkroom: %s\n", f->message);
     if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
-    return 1;
+    return is_usage(f->code) ? 2 : 1;
+}
+
+/* The file is written beside its place first: try to open that one. */
+static int check_aside(const char *path, struct fail *f)
+{
+    char aside[PATH_MAX];
+    int fd, made;
+
+    if (snprintf(aside, sizeof aside, "%s.part", path) >= (int)sizeof aside)
+        return fail_set(f, ERR_IO, "The path %.100s... is too long.", path);
+    fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    made = fd >= 0;
+    if (!made && errno == EEXIST) fd = open(aside, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        fail_set(f, ERR_IO, "Cannot write %.200s: %s.", path, strerror(errno));
+        return fail_advise(f, "Name a file in a folder that exists and may be written to.");
+    }
+    close(fd);
+    if (made) unlink(aside);
+    return 0;
 }
 
 int cli_check_out(const char *path, struct fail *f)
 {
-    char folder[PATH_MAX];
+    size_t len = strlen(path);
     struct stat st;
 
-    if (strlen(path) + sizeof ".part" > sizeof folder)
-        return fail_set(f, ERR_IO, "The path %s is too long.", path);
-    if (!stat(path, &st) && S_ISDIR(st.st_mode))
-        return fail_set(f, ERR_IO, "Cannot write %s: it is a folder.", path);
-    snprintf(folder, sizeof folder, "%s", path);
-    if (access(dirname(folder), W_OK))
-        return fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
-    return 0;
+    if (!len) {
+        fail_set(f, ERR_USAGE, "The name of the file to write is empty.");
+        return fail_advise(f, "Name a file, as in `-o picture.png`.");
+    }
+    if (path[len - 1] == '/' || (!stat(path, &st) && S_ISDIR(st.st_mode))) {
+        fail_set(f, ERR_IO, "Cannot write %.200s: it is a folder.", path);
+        return fail_advise(f, "Name a file in it, as in `-o %.100s%spicture.png`.", path,
+                           path[len - 1] == '/' ? "" : "/");
+    }
+    if (!lstat(path, &st) && !S_ISREG(st.st_mode)) { /* a device, a pipe, a link */
+        if (stat(path, &st) || !access(path, W_OK)) return 0;
+        return fail_set(f, ERR_IO, "Cannot write %.200s: %s.", path, strerror(errno));
+    }
+    return check_aside(path, f);
 }
 
 struct glm_opts cli_opts(const struct cli *c)

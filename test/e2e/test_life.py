@@ -97,6 +97,10 @@ def wrong_model():
     assert done.returncode == 2 and "65535" in done.stderr, done
     done = subprocess.run([BIN, "paint"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "paint" in done.stderr, done
+    for args in ([], ["version", "x"], ["options", "--bad"], ["plan", "--width", "x"], ["plan", "x"], ["serve", "--bad"],
+                 ["trace"], ["check", "--vram"], ["generate"], ["generate", "a", "b"], ["serve", "--log-level", "loud"]):
+        done = subprocess.run([BIN, *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 2 and done.stderr and not done.stdout, done
 
 
 async def page_while_loading():
@@ -200,11 +204,21 @@ def generate_command():
     status, output = generate("a blue square", *size, "-o", path)
     assert status == 0 and "seed" in output and os.path.getsize(path) > 100, output
     status, output = generate("a blue square", "-W", "100", "-o", path)
-    assert status == 1 and "width" in output, output
+    assert status == 2 and "width" in output, output
+    for prompt in ("", "\u3000", "\u200b\u2060", "it's here " * 130):
+        status, output = generate(prompt, *size, "-o", path + ".not")
+        assert status == 2 and "prompt" in output and not os.path.exists(path + ".not"), output
     status, output = generate("a blue square", *size, "-o", "/nonexistent/x.png")
     assert status == 1 and "/nonexistent" in output and "done" not in output, output  # before it draws
     status, output = generate("a blue square", *size, "-o", folder())
     assert status == 1 and "is a folder" in output and "done" not in output, output
+    for name, words, code in (("", "empty", 2), (path + "/", "is a folder", 1), (path + "/x.png", "Not a directory", 1),
+                              (os.path.join(folder(), "n" * 252), "too long", 1), ("/" + "p/" * 2500 + "x", "too long", 1),
+                              ("/proc/x.png", "Cannot write", 1)):
+        before = sorted(os.listdir(os.path.dirname(path)))
+        status, output = generate("a blue square", *size, "-o", name)
+        assert status == code and words in output and "done" not in output, (name[:50], status, output)
+        assert sorted(os.listdir(os.path.dirname(path))) == before, "nothing is left behind"
     pipe = os.path.join(folder(), "pipe")
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
