@@ -114,7 +114,7 @@ test: test-deps ## install what is missing, build, run every test that needs no 
 	@$(PARALLEL) test-build
 	@test/run $(B)
 
-test-build: all $(TEST_BIN) $(B)/emulated/gpu_stage $(if $(CUDA_LIB),$(CUDA_OBJ))
+test-build: all $(TEST_BIN) $(SIMT_BENCH) $(if $(CUDA_LIB),$(CUDA_OBJ))
 	@rm -f $(STALE)
 
 asan tsan: test-deps ## the C tests under the sanitizers

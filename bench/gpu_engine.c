@@ -13,6 +13,7 @@
  * for the time between two events around each operation, without programmatic launches and
  * recordings: it says what an operation takes, `whole` says what they take together. */
 #include "bench/gpu_meter.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/cuda/device.h"
 #include "kernels/engine/engine.h"
 
