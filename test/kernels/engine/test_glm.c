@@ -273,6 +273,30 @@ static void a_prompt_in_parts_says_the_same(void **state)
     glm_close(g);
 }
 
+/* catches: a plan that counts the room for given tokens where none are given, or forgets it */
+static void a_trace_takes_what_was_planned(void **state)
+{
+    (void)state;
+    static const int32_t tokens[1024];
+    struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
+    struct glm_req q = request("a shape", 64, 64, 3);
+    struct glm_inject given = {0};
+    struct glm_run *r;
+    q.inject = &given;
+    for (int with = 0; with < 2; with++) {
+        struct glm_cost c;
+        assert_int_equal(glm_plan(g, &q, &c, NULL), 0);
+        assert_int_equal(glm_run_new(&r, g, &q, NULL), 0);
+        assert_int_equal(r->bytes, c.run_bytes);
+        assert_int_equal(r->bytes, r->cost.run_bytes);
+        given.tokens = tokens;
+        given.token_count = (size_t)r->prior.samples;
+        assert_true(given.token_count <= sizeof tokens / sizeof *tokens);
+        glm_run_free(r);
+    }
+    glm_close(g);
+}
+
 /* catches: a batch whose scratch was planned for one, or a plan for a batch that is larger than
  * it */
 static void a_batch_fits_its_plan(void **state)
@@ -514,6 +538,7 @@ int main(void)
         cmocka_unit_test(strict_fails_alone),
         cmocka_unit_test(numbers_that_run_over_fail_alone),
         cmocka_unit_test(previews_appear_in_both_long_phases),
+        cmocka_unit_test(a_trace_takes_what_was_planned),
         cmocka_unit_test(the_first_picture_of_the_fit_is_enough),
         cmocka_unit_test(colours_are_kept),
     };
