@@ -19,6 +19,7 @@
 #ifndef KERNELS_OPS_H
 #define KERNELS_OPS_H
 
+#include "kernels/ar_state.h"
 #include "kernels/arena.h"
 #include "kernels/tensor.h"
 #include "proto/fail.h"
@@ -77,15 +78,6 @@ struct attn {
     /* optional f32 [heads, 2*span - 1]: column j - i + span - 1 is added to the score of query i
      * and key j; span >= every nq and nk */
     tensor bias;
-};
-
-/* Device-side counters of one autoregressive sequence: DT_I32 [1, AR_STATE]. */
-enum {
-    AR_LEN,     /* rows in the key/value cache */
-    AR_SAMPLED, /* tokens sampled so far */
-    AR_NEXT,    /* the token sampled last: what the next decode step feeds */
-    AR_BAD,     /* 1 + index of the first token that strict mode forbids, else 0 */
-    AR_STATE
 };
 
 /* One sequence of ar_attention(): rows [row, row + n) of qkv, its caches and its place in them. */

@@ -27,13 +27,15 @@ export default {
   'notice.never.unreachable':
     'The server does not answer. Trying again in {time}. What you generate is sent when it does.',
   'notice.never.gateway':
-    'The proxy in front of the server answers with status {status}: it does not reach the server. ' +
+    'The proxy in front of the server answers with status {status}: ' +
+    'it does not reach the server. ' +
     'Trying again in {time}.',
   'notice.never.elsewhere':
     'Another program than darkroom answers at this address (status {status}). Check the address, ' +
     'or the path that the proxy passes on.',
   'notice.never.blocked':
-    'The server answers, but this page’s live connection is refused. A proxy in between must pass ' +
+    'The server answers, but this page’s live connection is refused. ' +
+    'A proxy in between must pass ' +
     'on the headers Host, Upgrade and Connection; or start the server with --origins {origin}',
   'notice.retry': 'Try now',
   'notice.back': 'Connected again. Nothing was lost.',

@@ -6,9 +6,10 @@
  * is far finer than the rounding to float that the rule prescribes for the comparison. Of equal
  * logits at the boundary the highest ids are cut first. The token is the rule's: the largest
  * probability / exponential. */
+#include "kernels/ar_state.h"
 #include "kernels/cuda/kernel.cuh"
 
-enum { THREADS = 1024, AR_LEN = 0, AR_SAMPLED = 1, AR_NEXT = 2, AR_BAD = 3 };
+enum { THREADS = 1024 };
 
 #define FIXED 0x1p60f
 

@@ -20,8 +20,8 @@ int cli_check(const struct cli *);
 int cli_plan(const struct cli *);
 int cli_trace(const struct cli *);
 
-/* "darkroom: message" and the advice below it, on stderr. Returns the exit status: 2 when the command
- * line asks for something wrong, else 1. */
+/* "darkroom: message" and the advice below it, on stderr. Returns the exit status: 2 when the
+ * command line asks for something wrong, else 1. */
 int cli_print_fail(const struct fail *);
 /* Drawing takes a while: whether the output file can be written is checked before, by opening the
  * file aside (removed again). 0, ERR_USAGE (no name) or ERR_IO. */

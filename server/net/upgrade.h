@@ -13,8 +13,8 @@ bool upgrade_wanted(const struct head *);
 int upgrade_check(struct conn *, const struct head *, struct fail *f);
 /* A request that does not ask: may it, by its Host, and is it not for the WebSocket's own path? */
 int upgrade_check_plain(struct conn *, const struct head *, struct fail *f);
-/* Hand the connection to libwebsockets; it may be gone afterwards. Takes fd, and rest (malloc'ed, or
- * NULL): n bytes that were read behind the head. */
+/* Hand the connection to libwebsockets; it may be gone afterwards. Takes fd, and rest (malloc'ed,
+ * or NULL): n bytes that were read behind the head. */
 void upgrade_begin(struct conn *, const struct head *, int fd, char *rest, size_t n);
 
 #endif

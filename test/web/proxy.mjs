@@ -31,7 +31,8 @@ export class Proxy {
   /** The path at the server; null: not one of its. */
   path(url) {
     const { prefix } = this;
-    if (url !== prefix && !url.startsWith(`${prefix}/`) && !url.startsWith(`${prefix}?`)) return null;
+    const inside = url === prefix || ['/', '?'].some((next) => url.startsWith(prefix + next));
+    if (!inside) return null;
     const rest = url.slice(prefix.length);
     return rest.startsWith('/') ? rest : `/${rest}`;
   }

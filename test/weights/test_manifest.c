@@ -1,4 +1,5 @@
-/* test_manifest - the released model has exactly 1,853 tensors; what differs from it is reported. */
+/* test_manifest - the released model has exactly 1,853 tensors;
+ * what differs from it is reported. */
 #include "weights/manifest.h"
 
 #include <setjmp.h>
