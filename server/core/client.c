@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void wake(struct peers *ps, struct peer *p)
+static void wake(struct clients *ps, struct client *p)
 {
     if (p->woken) return;
     p->woken = true;
@@ -16,7 +16,7 @@ static void wake(struct peers *ps, struct peer *p)
 
 static void ring_leave(struct viewer *v)
 {
-    struct viewer **head = &v->peer->ring[v->ring];
+    struct viewer **head = &v->client->ring[v->ring];
 
     if (v->ring == RING_NONE) return;
     if (v->next == v) {
@@ -32,7 +32,7 @@ static void ring_leave(struct viewer *v)
 /* Join at the end. */
 static void ring_join(struct viewer *v, int ring)
 {
-    struct viewer **head = &v->peer->ring[ring];
+    struct viewer **head = &v->client->ring[ring];
 
     ring_leave(v);
     v->ring = ring;
@@ -46,7 +46,7 @@ static void ring_join(struct viewer *v, int ring)
 }
 
 /* Put a viewer where it belongs; it keeps its place when it is there already. */
-static void settle(struct peers *ps, struct viewer *v, int64_t now)
+static void settle(struct clients *ps, struct viewer *v, int64_t now)
 {
     const struct board *b = &v->job->board;
     int ring = RING_NONE;
@@ -54,7 +54,7 @@ static void settle(struct peers *ps, struct viewer *v, int64_t now)
 
     if (board_has_text(b, v->seq)) {
         ring = RING_TEXT;
-    } else if (board_next(b, v->seq, v->peer->class, &at) >= 0) {
+    } else if (board_next(b, v->seq, v->client->class, &at) >= 0) {
         if (v->preview_us <= now)
             ring = RING_IMAGE;
         else if (v->preview_us < ps->due)
@@ -69,57 +69,57 @@ static void settle(struct peers *ps, struct viewer *v, int64_t now)
 
 /* --- viewers ------------------------------------------------------------------------------------- */
 
-static struct viewer *find(const struct peer *p, const struct job *j)
+static struct viewer *find(const struct client *p, const struct job *j)
 {
     struct viewer *v = p->viewers;
 
     while (v && v->job != j)
-        v = v->peer_next;
+        v = v->client_next;
     return v;
 }
 
-bool peer_follows(const struct peer *p, const struct job *j)
+bool client_follows(const struct client *p, const struct job *j)
 {
     return find(p, j) != NULL;
 }
 
-bool peer_full(const struct peer *p)
+bool client_full(const struct client *p)
 {
     return p->n_viewers + p->n_wanted >= LIMIT_WATCHES;
 }
 
-static void viewer_free(struct peers *ps, struct viewer *v)
+static void viewer_free(struct clients *ps, struct viewer *v)
 {
     struct job *j = v->job;
 
     ring_leave(v);
     *(v->job_prev ? &v->job_prev->job_next : &j->viewers) = v->job_next;
     if (v->job_next) v->job_next->job_prev = v->job_prev;
-    *(v->peer_prev ? &v->peer_prev->peer_next : &v->peer->viewers) = v->peer_next;
-    if (v->peer_next) v->peer_next->peer_prev = v->peer_prev;
-    v->peer->n_viewers--;
+    *(v->client_prev ? &v->client_prev->client_next : &v->client->viewers) = v->client_next;
+    if (v->client_next) v->client_next->client_prev = v->client_prev;
+    v->client->n_viewers--;
     free(v);
     ps->followed(ps->arg, j);
 }
 
-static struct viewer *viewer_new(struct peer *p, struct job *j)
+static struct viewer *viewer_new(struct client *p, struct job *j)
 {
     struct viewer *v = calloc(1, sizeof *v);
 
     if (!v) return NULL;
-    v->peer = p;
+    v->client = p;
     v->job = j;
     v->job_next = j->viewers;
     if (j->viewers) j->viewers->job_prev = v;
     j->viewers = v;
-    v->peer_next = p->viewers;
-    if (p->viewers) p->viewers->peer_prev = v;
+    v->client_next = p->viewers;
+    if (p->viewers) p->viewers->client_prev = v;
     p->viewers = v;
     p->n_viewers++;
     return v;
 }
 
-static void follow(struct peers *ps, struct peer *p, struct job *j, uint64_t seq)
+static void follow(struct clients *ps, struct client *p, struct job *j, uint64_t seq)
 {
     struct viewer *v = find(p, j);
 
@@ -135,7 +135,7 @@ static void follow(struct peers *ps, struct peer *p, struct job *j, uint64_t seq
     ps->followed(ps->arg, j);
 }
 
-void peers_forget(struct peers *ps, struct job *j)
+void clients_forget(struct clients *ps, struct job *j)
 {
     while (j->viewers)
         viewer_free(ps, j->viewers);
@@ -143,7 +143,7 @@ void peers_forget(struct peers *ps, struct job *j)
 
 /* --- answers ------------------------------------------------------------------------------------- */
 
-struct answer *peer_answer(struct peers *ps, struct peer *p, const char *ref)
+struct answer *client_answer(struct clients *ps, struct client *p, const char *ref)
 {
     struct answer *a = calloc(1, sizeof *a);
 
@@ -152,7 +152,7 @@ struct answer *peer_answer(struct peers *ps, struct peer *p, const char *ref)
         wake(ps, p);
         return NULL;
     }
-    a->peer = p;
+    a->client = p;
     memccpy(a->ref, ref, '\0', sizeof a->ref - 1);
     *p->last = a;
     p->last = &a->next;
@@ -161,15 +161,15 @@ struct answer *peer_answer(struct peers *ps, struct peer *p, const char *ref)
     return a;
 }
 
-void peer_want(struct answer *a)
+void client_want(struct answer *a)
 {
     a->wanted = true;
-    a->peer->n_wanted++;
+    a->client->n_wanted++;
 }
 
-static void act(struct peers *ps, const struct answer *a)
+static void act(struct clients *ps, const struct answer *a)
 {
-    struct peer *p = a->peer;
+    struct client *p = a->client;
     struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
 
     if (a->wanted) p->n_wanted--;
@@ -179,9 +179,9 @@ static void act(struct peers *ps, const struct answer *a)
     if (a->act == ACT_UNFOLLOW && j && find(p, j)) viewer_free(ps, find(p, j));
 }
 
-void peer_ready(struct peers *ps, struct answer *a, struct blob *text)
+void client_ready(struct clients *ps, struct answer *a, struct blob *text)
 {
-    struct peer *p = a->peer;
+    struct client *p = a->client;
 
     a->text = text ? text : blob_copy("", 0);
     if (!text || !a->text) p->broken = true;
@@ -193,12 +193,12 @@ void peer_ready(struct peers *ps, struct answer *a, struct blob *text)
     if (p->broken || (p->first && p->first->text)) wake(ps, p);
 }
 
-size_t peer_backlog(const struct peer *p)
+size_t client_backlog(const struct client *p)
 {
     return p->broken ? SIZE_MAX : p->backlog;
 }
 
-static struct blob *answer_take(struct peer *p)
+static struct blob *answer_take(struct client *p)
 {
     struct answer *a = p->first;
     struct blob *text = a->text;
@@ -212,9 +212,9 @@ static struct blob *answer_take(struct peer *p)
 
 /* --- the connection ------------------------------------------------------------------------------ */
 
-struct peer *peer_open(struct peers *ps, void *session)
+struct client *client_open(struct clients *ps, void *session)
 {
-    struct peer *p = calloc(1, sizeof *p);
+    struct client *p = calloc(1, sizeof *p);
 
     if (!p) return NULL;
     p->session = session;
@@ -227,8 +227,8 @@ struct peer *peer_open(struct peers *ps, void *session)
     return p;
 }
 
-/* No job may answer to a peer that is gone. */
-static void forget_waiter(struct peers *ps, struct answer *a)
+/* No job may answer to a client that is gone. */
+static void forget_waiter(struct clients *ps, struct answer *a)
 {
     struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
     struct answer **at;
@@ -241,7 +241,7 @@ static void forget_waiter(struct peers *ps, struct answer *a)
     }
 }
 
-void peer_close(struct peers *ps, struct peer *p)
+void client_close(struct clients *ps, struct client *p)
 {
     while (p->viewers)
         viewer_free(ps, p->viewers);
@@ -258,11 +258,11 @@ void peer_close(struct peers *ps, struct peer *p)
     free(p);
 }
 
-void peer_previews(struct peers *ps, struct peer *p, const struct command_previews *wish)
+void client_previews(struct clients *ps, struct client *p, const struct command_previews *wish)
 {
     p->previews = *wish;
     p->class = board_class(wish->format, wish->max_px);
-    for (struct viewer *v = p->viewers; v; v = v->peer_next) {
+    for (struct viewer *v = p->viewers; v; v = v->client_next) {
         v->preview_us = INT64_MIN;
         settle(ps, v, INT64_MIN);
         if (v->ring != RING_NONE) wake(ps, p);
@@ -270,26 +270,26 @@ void peer_previews(struct peers *ps, struct peer *p, const struct command_previe
     }
 }
 
-void peers_posted(struct peers *ps, struct job *j, int64_t now)
+void clients_posted(struct clients *ps, struct job *j, int64_t now)
 {
     for (struct viewer *v = j->viewers; v; v = v->job_next) {
         settle(ps, v, now);
-        if (v->ring != RING_NONE) wake(ps, v->peer);
+        if (v->ring != RING_NONE) wake(ps, v->client);
     }
 }
 
-void peers_stats(struct peers *ps, uint64_t seq)
+void clients_stats(struct clients *ps, uint64_t seq)
 {
-    for (struct peer *p = ps->first; p; p = p->next)
+    for (struct client *p = ps->first; p; p = p->next)
         if (p->stats && p->stats_seq < seq) wake(ps, p);
 }
 
-void peers_tick(struct peers *ps, int64_t now)
+void clients_tick(struct clients *ps, int64_t now)
 {
     if (now < ps->due) return;
     ps->due = INT64_MAX;
-    for (struct peer *p = ps->first; p; p = p->next) {
-        for (struct viewer *v = p->viewers; v; v = v->peer_next) {
+    for (struct client *p = ps->first; p; p = p->next) {
+        for (struct viewer *v = p->viewers; v; v = v->client_next) {
             if (v->ring != RING_NONE) continue;
             settle(ps, v, now);
             if (v->ring != RING_NONE) wake(ps, p);
@@ -299,10 +299,10 @@ void peers_tick(struct peers *ps, int64_t now)
 
 /* The next slot of one viewer: the oldest that it has not seen. A preview that comes too soon after
  * the last one is passed over here; its turn comes when no text waits. */
-static struct blob *viewer_take(struct peers *ps, struct viewer *v, int64_t now, bool *binary)
+static struct blob *viewer_take(struct clients *ps, struct viewer *v, int64_t now, bool *binary)
 {
     const struct board *b = &v->job->board;
-    int class = v->preview_us <= now ? v->peer->class : -1;
+    int class = v->preview_us <= now ? v->client->class : -1;
     uint64_t at = 0;
     int kind = board_next(b, v->seq, class, &at);
     struct blob *m;
@@ -311,7 +311,7 @@ static struct blob *viewer_take(struct peers *ps, struct viewer *v, int64_t now,
     m = blob_ref(board_message(b, (enum event_kind)kind, class));
     v->seq = at;
     *binary = kind == EVENT_PREVIEW;
-    if (*binary) v->preview_us = now + (int64_t)v->peer->previews.every_ms * 1000;
+    if (*binary) v->preview_us = now + (int64_t)v->client->previews.every_ms * 1000;
     if (kind == EVENT_END) {
         viewer_free(ps, v);
         return m;
@@ -321,8 +321,8 @@ static struct blob *viewer_take(struct peers *ps, struct viewer *v, int64_t now,
     return m;
 }
 
-struct blob *peer_next(struct peers *ps, struct peer *p, int64_t now, struct blob *stats,
-                       uint64_t stats_seq, bool *binary)
+struct blob *client_next(struct clients *ps, struct client *p, int64_t now, struct blob *stats,
+                         uint64_t stats_seq, bool *binary)
 {
     *binary = false;
     if (p->first && p->first->text) return answer_take(p);

@@ -19,19 +19,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct peer;
+struct client;
 
 enum { RING_NONE, RING_TEXT, RING_IMAGE, RINGS };
 
 struct viewer {
-    struct peer *peer;
+    struct client *client;
     struct job *job;
     uint64_t seq;       /* the last one sent */
     int64_t preview_us; /* no preview before this */
     int ring;
-    struct viewer *next, *prev;           /* in the ring, circular */
-    struct viewer *job_next, *job_prev;   /* viewers of the job */
-    struct viewer *peer_next, *peer_prev; /* viewers of the peer */
+    struct viewer *next, *prev;               /* in the ring, circular */
+    struct viewer *job_next, *job_prev;       /* viewers of the job */
+    struct viewer *client_next, *client_prev; /* viewers of the client */
 };
 
 /* What begins when an answer goes out. */
@@ -48,13 +48,13 @@ struct answer {
     enum answer_act act;
     uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
     bool wanted;       /* counts as a viewer to come */
-    struct peer *peer;
+    struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
     struct answer *next;
     struct answer *waiter_next; /* others that wait for the same job */
 };
 
-struct peer {
+struct client {
     void *session;
     struct answer *first, **last;
     struct answer *held; /* the first whose text is not known; all before it are ready */
@@ -65,16 +65,16 @@ struct peer {
     int n_viewers, n_wanted; /* n_wanted: answers to come that begin to follow a job */
     struct viewer *ring[RINGS];
     struct command_previews previews;
-    int class;                /* board class of its previews, -1: none */
-    bool stats;               /* wants statistics */
-    uint64_t stats_seq;       /* the last one sent */
-    struct peer *next, *prev; /* all peers */
+    int class;                  /* board class of its previews, -1: none */
+    bool stats;                 /* wants statistics */
+    uint64_t stats_seq;         /* the last one sent */
+    struct client *next, *prev; /* all clients */
 };
 
-/* What peers need of the hub: to find a job by its id, and to wake a session. */
-struct peers {
-    struct peer *first;
-    int64_t due; /* when a preview that was held back may go: peers_tick(); INT64_MAX: none */
+/* What clients need of the hub: to find a job by its id, and to wake a session. */
+struct clients {
+    struct client *first;
+    int64_t due; /* when a preview that was held back may go: clients_tick(); INT64_MAX: none */
     struct job *(*find)(void *arg, uint64_t id);
     void (*wake)(void *arg, void *session);
     /* who follows a job, or their wishes for previews, have changed */
@@ -82,35 +82,35 @@ struct peers {
     void *arg;
 };
 
-struct peer *peer_open(struct peers *, void *session);
-void peer_close(struct peers *, struct peer *);
+struct client *client_open(struct clients *, void *session);
+void client_close(struct clients *, struct client *);
 
-/* A place in the order of answers. NULL when memory is short (the peer is broken then). */
-struct answer *peer_answer(struct peers *, struct peer *, const char *ref);
-/* Its text is known: takes the blob (NULL breaks the peer). */
-void peer_ready(struct peers *, struct answer *, struct blob *text);
-size_t peer_backlog(const struct peer *);
+/* A place in the order of answers. NULL when memory is short (the client is broken then). */
+struct answer *client_answer(struct clients *, struct client *, const char *ref);
+/* Its text is known: takes the blob (NULL breaks the client). */
+void client_ready(struct clients *, struct answer *, struct blob *text);
+size_t client_backlog(const struct client *);
 
-bool peer_follows(const struct peer *, const struct job *);
+bool client_follows(const struct client *, const struct job *);
 /* Does it follow, or will it when its answers go out, LIMIT_WATCHES jobs? */
-bool peer_full(const struct peer *);
+bool client_full(const struct client *);
 /* The answer will begin to follow a job. */
-void peer_want(struct answer *);
+void client_want(struct answer *);
 
-void peer_previews(struct peers *, struct peer *, const struct command_previews *);
+void client_previews(struct clients *, struct client *, const struct command_previews *);
 
 /* The job's board has changed, by a post or a cleared slot: its viewers must hear of it before the next
- * peer_next(). */
-void peers_posted(struct peers *, struct job *, int64_t now);
+ * client_next(). */
+void clients_posted(struct clients *, struct job *, int64_t now);
 /* Statistics with this number are there. */
-void peers_stats(struct peers *, uint64_t seq);
-void peers_tick(struct peers *, int64_t now);
+void clients_stats(struct clients *, uint64_t seq);
+void clients_tick(struct clients *, int64_t now);
 /* Nobody follows it any more. */
-void peers_forget(struct peers *, struct job *);
+void clients_forget(struct clients *, struct job *);
 
 /* The next message; NULL: nothing, and the session will be woken. stats: the newest statistics. The
  * caller owns the reference. */
-struct blob *peer_next(struct peers *, struct peer *, int64_t now, struct blob *stats,
-                       uint64_t stats_seq, bool *binary);
+struct blob *client_next(struct clients *, struct client *, int64_t now, struct blob *stats,
+                         uint64_t stats_seq, bool *binary);
 
 #endif

@@ -13,7 +13,7 @@
 
 static void say(struct hub *h, struct answer *a, struct text *t)
 {
-    peer_ready(&h->peers, a, blob_from_text(t));
+    client_ready(&h->clients, a, blob_from_text(t));
     text_free(t);
 }
 
@@ -75,9 +75,9 @@ static int check_stopping(const struct hub *h, struct fail *f)
     return ERR_SHUTTING_DOWN;
 }
 
-static int check_watches(const struct peer *p, const struct job *j, bool watch, struct fail *f)
+static int check_watches(const struct client *p, const struct job *j, bool watch, struct fail *f)
 {
-    if (!watch || !peer_full(p) || (j && peer_follows(p, j))) return 0;
+    if (!watch || !client_full(p) || (j && client_follows(p, j))) return 0;
     fail_field(f, ERR_RATE_LIMITED, "watch", "This connection follows %d jobs already",
                LIMIT_WATCHES);
     return fail_advise(f, "Unwatch some, or submit with \"watch\": false.");
@@ -95,11 +95,11 @@ static void submit_again(struct hub *h, struct answer *a, const struct command *
         say_error(h, a, c, &f);
         return;
     }
-    if (check_watches(a->peer, j, c->watch, &f) != 0) {
+    if (check_watches(a->client, j, c->watch, &f) != 0) {
         say_error(h, a, c, &f);
         return;
     }
-    if (c->watch) peer_want(a);
+    if (c->watch) client_want(a);
     if (j->state != JOB_ADMIT) {
         lifecycle_answer(h, j, a, c->watch);
         return;
@@ -122,7 +122,7 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
         return;
     }
     if (!err) err = check_stopping(h, &f);
-    if (!err) err = check_watches(a->peer, NULL, c->watch, &f);
+    if (!err) err = check_watches(a->client, NULL, c->watch, &f);
     if (!err) err = check_room(h, now, &f);
     if (!err && devices_ready(&h->devices)) err = capacity_plan(h, &c->spec, &plan, &f);
     if (err) {
@@ -137,7 +137,7 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
     }
     j->plan = plan;
     j->planned = devices_ready(&h->devices);
-    if (c->watch) peer_want(a);
+    if (c->watch) client_want(a);
     a->job = j->id;
     j->waiters = a;
 }
@@ -199,7 +199,7 @@ static void watch(struct hub *h, struct answer *a, const struct command *c)
         say_unknown(h, a, c);
         return;
     }
-    if (check_watches(a->peer, j, true, &f) != 0) {
+    if (check_watches(a->client, j, true, &f) != 0) {
         fail_advise(&f, "Unwatch some first.");
         say_error(h, a, c, &f);
         return;
@@ -207,7 +207,7 @@ static void watch(struct hub *h, struct answer *a, const struct command *c)
     a->act = ACT_FOLLOW;
     a->job = j->id;
     a->seq = c->seq;
-    peer_want(a);
+    client_want(a);
     say_ok(h, a, c, j);
 }
 
@@ -258,18 +258,18 @@ static void list(struct hub *h, int64_t now, struct answer *a, const struct comm
         }
         from = from->older;
     }
-    peer_ready(&h->peers, a, report_list(h, now, from, c->state, c->limit, a->ref));
+    client_ready(&h->clients, a, report_list(h, now, from, c->state, c->limit, a->ref));
 }
 
 static void stats(struct hub *h, int64_t now, struct answer *a, const struct command *c)
 {
     if (c->on) {
         a->act = ACT_STATS;
-        a->peer->stats_seq = h->stats_seq; /* the answer is as new as the newest */
+        a->client->stats_seq = h->stats_seq; /* the answer is as new as the newest */
     } else {
-        a->peer->stats = false;
+        a->client->stats = false;
     }
-    peer_ready(&h->peers, a, report_stats(h, now, a->ref));
+    client_ready(&h->clients, a, report_stats(h, now, a->ref));
 }
 
 static void pong(struct hub *h, int64_t now, struct answer *a)
@@ -291,7 +291,7 @@ static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c
     case COMMAND_CANCEL: cancel(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
-        peer_previews(&h->peers, a->peer, &c->previews);
+        client_previews(&h->clients, a->client, &c->previews);
         say_ok(h, a, c, NULL);
         break;
     case COMMAND_STATS: stats(h, now, a, c); break;
@@ -300,15 +300,15 @@ static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c
     }
 }
 
-void commands_obey(struct hub *h, int64_t now, struct peer *p, struct command *c)
+void commands_obey(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
-    struct answer *a = peer_answer(&h->peers, p, c->ref);
+    struct answer *a = client_answer(&h->clients, p, c->ref);
 
     if (a) obey(h, now, a, c);
     command_free(c);
 }
 
-void commands_text(struct hub *h, int64_t now, struct peer *p, const char *text, size_t len)
+void commands_text(struct hub *h, int64_t now, struct client *p, const char *text, size_t len)
 {
     struct command c;
     struct fail f;
@@ -318,14 +318,14 @@ void commands_text(struct hub *h, int64_t now, struct peer *p, const char *text,
         commands_obey(h, now, p, &c);
         return;
     }
-    a = peer_answer(&h->peers, p, c.ref);
+    a = client_answer(&h->clients, p, c.ref);
     if (a) say_error(h, a, &c, &f);
 }
 
-void commands_error(struct hub *h, struct peer *p, const struct fail *f)
+void commands_error(struct hub *h, struct client *p, const struct fail *f)
 {
     struct command nothing = {.kind = -1};
-    struct answer *a = peer_answer(&h->peers, p, "");
+    struct answer *a = client_answer(&h->clients, p, "");
 
     if (a) say_error(h, a, &nothing, f);
 }

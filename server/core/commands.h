@@ -6,10 +6,10 @@
 #include "server/core/core.h"
 
 /* One message of a client: decode and obey it. */
-void commands_text(struct hub *, int64_t now, struct peer *, const char *text, size_t len);
+void commands_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* Obey a command; takes its spec. */
-void commands_obey(struct hub *, int64_t now, struct peer *, struct command *);
+void commands_obey(struct hub *, int64_t now, struct client *, struct command *);
 /* Answer with an error that belongs to no command. */
-void commands_error(struct hub *, struct peer *, const struct fail *);
+void commands_error(struct hub *, struct client *, const struct fail *);
 
 #endif

@@ -29,7 +29,7 @@ struct hub {
     struct hub_out out;
     struct shelf shelf;
     struct sched queue;
-    struct peers peers;
+    struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */
     struct tally tally;
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */

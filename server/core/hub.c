@@ -17,21 +17,21 @@ static const double RATE_GUESS = 2e10;
 
 /* --- birth and death ------------------------------------------------------------------------------ */
 
-static struct job *peers_find(void *arg, uint64_t id)
+static struct job *clients_find(void *arg, uint64_t id)
 {
     struct hub *h = arg;
 
     return shelf_find(&h->shelf, id);
 }
 
-static void peers_wake(void *arg, void *session)
+static void clients_wake(void *arg, void *session)
 {
     struct hub *h = arg;
 
     h->out.wake(h->out.arg, session);
 }
 
-static void peers_followed(void *arg, struct job *j)
+static void clients_followed(void *arg, struct job *j)
 {
     previews_followed(arg, j);
 }
@@ -50,11 +50,11 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     h->tally.done = conf->done;
     h->tally.failed = conf->failed;
     h->tally.cancelled = conf->cancelled;
-    h->peers = (struct peers){.due = INT64_MAX,
-                              .find = peers_find,
-                              .wake = peers_wake,
-                              .followed = peers_followed,
-                              .arg = h};
+    h->clients = (struct clients){.due = INT64_MAX,
+                                  .find = clients_find,
+                                  .wake = clients_wake,
+                                  .followed = clients_followed,
+                                  .arg = h};
     h->again_us = INT64_MAX;
     h->pushed_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
@@ -65,8 +65,8 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
 void hub_free(struct hub *h)
 {
     if (!h) return;
-    while (h->peers.first)
-        peer_close(&h->peers, h->peers.first);
+    while (h->clients.first)
+        client_close(&h->clients, h->clients.first);
     for (struct job *j = h->shelf.newest; j; j = j->older)
         j->device = NULL;
     shelf_free(&h->shelf);
@@ -91,7 +91,7 @@ void hub_tick(struct hub *h, int64_t now)
     lifecycle_again(h, now);
     lifecycle_plan_some(h);
     device_events_watch(h, now);
-    peers_tick(&h->peers, now);
+    clients_tick(&h->clients, now);
     hub_settle(h, now);
 }
 
@@ -101,7 +101,7 @@ int64_t hub_due(const struct hub *h)
 
     if (forecast_due(h) < due) due = forecast_due(h);
     if (device_events_due(h) < due) due = device_events_due(h);
-    if (h->peers.due < due) due = h->peers.due;
+    if (h->clients.due < due) due = h->clients.due;
     return due;
 }
 
@@ -118,43 +118,43 @@ bool hub_idle(const struct hub *h)
 
 /* --- connections ---------------------------------------------------------------------------------- */
 
-struct peer *hub_open(struct hub *h, void *session)
+struct client *hub_open(struct hub *h, void *session)
 {
-    return peer_open(&h->peers, session);
+    return client_open(&h->clients, session);
 }
 
-void hub_close(struct hub *h, int64_t now, struct peer *p)
+void hub_close(struct hub *h, int64_t now, struct client *p)
 {
-    peer_close(&h->peers, p);
+    client_close(&h->clients, p);
     hub_settle(h, now);
 }
 
-void hub_text(struct hub *h, int64_t now, struct peer *p, const char *text, size_t len)
+void hub_text(struct hub *h, int64_t now, struct client *p, const char *text, size_t len)
 {
     commands_text(h, now, p, text, len);
     hub_settle(h, now);
 }
 
-void hub_command(struct hub *h, int64_t now, struct peer *p, struct command *c)
+void hub_command(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
     commands_obey(h, now, p, c);
     hub_settle(h, now);
 }
 
-void hub_error(struct hub *h, int64_t now, struct peer *p, const struct fail *f)
+void hub_error(struct hub *h, int64_t now, struct client *p, const struct fail *f)
 {
     commands_error(h, p, f);
     hub_settle(h, now);
 }
 
-struct blob *hub_next(struct hub *h, int64_t now, struct peer *p, bool *binary)
+struct blob *hub_next(struct hub *h, int64_t now, struct client *p, bool *binary)
 {
-    return peer_next(&h->peers, p, now, h->stats, h->stats_seq, binary);
+    return client_next(&h->clients, p, now, h->stats, h->stats_seq, binary);
 }
 
-size_t hub_backlog(const struct peer *p)
+size_t hub_backlog(const struct client *p)
 {
-    return peer_backlog(p);
+    return client_backlog(p);
 }
 
 /* --- answers of the other threads ----------------------------------------------------------------- */

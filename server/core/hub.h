@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 struct hub;
-struct peer; /* the hub's side of one connection */
+struct client; /* the hub's side of one connection */
 
 /* --- life --------------------------------------------------------------------------------------- */
 
@@ -57,23 +57,23 @@ bool hub_idle(const struct hub *);
 /* --- connections -------------------------------------------------------------------------------- */
 
 /* session comes back in wake(). NULL when memory is short. */
-struct peer *hub_open(struct hub *, void *session);
-void hub_close(struct hub *, int64_t now, struct peer *);
+struct client *hub_open(struct hub *, void *session);
+void hub_close(struct hub *, int64_t now, struct client *);
 
 /* One message of a client: decoded, obeyed, answered exactly once, answers in the order of commands.
  * Nothing in it can fail towards the caller. */
-void hub_text(struct hub *, int64_t now, struct peer *, const char *text, size_t len);
+void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* The same for a command that is decoded already (takes its spec). */
-void hub_command(struct hub *, int64_t now, struct peer *, struct command *);
+void hub_command(struct hub *, int64_t now, struct client *, struct command *);
 /* Say an error that answers nothing readable: binary or oversize message, `shutting_down`. */
-void hub_error(struct hub *, int64_t now, struct peer *, const struct fail *);
+void hub_error(struct hub *, int64_t now, struct client *, const struct fail *);
 
 /* The next message for a connection, or NULL. The caller owns the reference. Answers come first, then
  * events of jobs in turn (text before the previews of other jobs), then statistics. */
-struct blob *hub_next(struct hub *, int64_t now, struct peer *, bool *binary);
+struct blob *hub_next(struct hub *, int64_t now, struct client *, bool *binary);
 /* Bytes of answers that wait: above LIMIT_OUTBOX_BYTES close the connection (4008). Events do not count,
  * they never pile up. */
-size_t hub_backlog(const struct peer *);
+size_t hub_backlog(const struct client *);
 
 /* --- answers of the other threads ---------------------------------------------------------------- */
 

@@ -129,7 +129,7 @@ void lifecycle_answer(struct hub *h, const struct job *j, struct answer *a, bool
     a->act = watch ? ACT_JOIN : ACT_NONE;
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     event_encode(&e, j->id, seq, a->ref, &t);
-    peer_ready(&h->peers, a, blob_from_text(&t));
+    client_ready(&h->clients, a, blob_from_text(&t));
     text_free(&t);
 }
 
@@ -167,7 +167,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         a->job = 0;
         text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
         answer_error(a->ref, COMMAND_SUBMIT, 0, why, &t);
-        peer_ready(&h->peers, a, blob_from_text(&t));
+        client_ready(&h->clients, a, blob_from_text(&t));
         text_free(&t);
     }
     h->in[JOB_ADMIT]--;
@@ -205,7 +205,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     j->wish_every_ms = w.wish.every_ms;
     w.scratch = ledger_scratch(&c->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
-    peers_posted(&h->peers, j, now);
+    clients_posted(&h->clients, j, now);
     notify_post(
         h, now, j,
         &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
@@ -219,7 +219,7 @@ void lifecycle_put_back(struct hub *h, int64_t now, struct job *j)
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
     board_clear(&j->board, EVENT_PREVIEW);
-    peers_posted(&h->peers, j, now);
+    clients_posted(&h->clients, j, now);
     j->eta_start_us = j->eta_end_us = -1;
     enqueue(h, j);
     if (!j->device || j->dropping) return;

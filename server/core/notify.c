@@ -3,7 +3,7 @@
 
 void notify_post(struct hub *h, int64_t now, struct job *j, const struct event *e)
 {
-    if (board_post(&j->board, e)) peers_posted(&h->peers, j, now);
+    if (board_post(&j->board, e)) clients_posted(&h->clients, j, now);
 }
 
 void notify_touch(struct hub *h)

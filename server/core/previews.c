@@ -6,12 +6,12 @@ struct hub_wish previews_wish(const struct job *j)
     struct hub_wish w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
 
     for (const struct viewer *v = j->viewers; v; v = v->job_next) {
-        int class = v->peer->class;
+        int class = v->client->class;
 
         if (class < 0) continue;
         w.classes |= 1u << class;
         if (board_class_px(class) > w.max_px) w.max_px = board_class_px(class);
-        if (v->peer->previews.every_ms < w.every_ms) w.every_ms = v->peer->previews.every_ms;
+        if (v->client->previews.every_ms < w.every_ms) w.every_ms = v->client->previews.every_ms;
     }
     if (!w.classes) w.every_ms = 0;
     return w;
@@ -35,5 +35,5 @@ void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase ph
     struct job *j = shelf_find(&h->shelf, job);
 
     if (!j || j->state != JOB_RUNNING) return;
-    if (board_post_preview(&j->board, phase, images, n)) peers_posted(&h->peers, j, now);
+    if (board_post_preview(&j->board, phase, images, n)) clients_posted(&h->clients, j, now);
 }

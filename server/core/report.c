@@ -99,12 +99,12 @@ void report_push(struct hub *h, int64_t now)
     bool wanted = false;
     struct blob *b;
 
-    for (const struct peer *p = h->peers.first; p && !wanted; p = p->next)
+    for (const struct client *p = h->clients.first; p && !wanted; p = p->next)
         wanted = p->stats;
     if (!wanted) return;
     b = report_stats(h, now, NULL);
     if (!b) return;
     blob_unref(h->stats);
     h->stats = b;
-    peers_stats(&h->peers, ++h->stats_seq);
+    clients_stats(&h->clients, ++h->stats_seq);
 }

@@ -10,7 +10,7 @@
 
 struct session {
     struct hub *hub;
-    struct peer *peer;
+    struct client *client;
     struct blob *hello; /* not sent yet */
     bool open;          /* hello was given */
     void (*want_write)(void *);
@@ -32,8 +32,8 @@ int session_new(struct session **out, struct hub *hub, void (*want_write)(void *
     s->hub = hub;
     s->want_write = want_write;
     s->arg = arg;
-    s->peer = hub_open(hub, s);
-    if (!s->peer) {
+    s->client = hub_open(hub, s);
+    if (!s->client) {
         free(s);
         *out = NULL;
         return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
@@ -54,7 +54,7 @@ bool session_reads(const struct session *s)
 void session_free(struct session *s, int64_t now)
 {
     if (!s) return;
-    hub_close(s->hub, now, s->peer);
+    hub_close(s->hub, now, s->client);
     blob_unref(s->hello);
     free(s->text);
     free(s);
@@ -77,7 +77,7 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
     fail_advise(&f, "%s", hint);
     s->skipping = true;
     s->len = 0;
-    hub_error(s->hub, now, s->peer, &f);
+    hub_error(s->hub, now, s->client, &f);
 }
 
 static void refuse_long(struct session *s, int64_t now, const struct session_fragment *p)
@@ -88,7 +88,7 @@ static void refuse_long(struct session *s, int64_t now, const struct session_fra
     fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
     s->skipping = true;
     s->len = 0;
-    hub_error(s->hub, now, s->peer, &f);
+    hub_error(s->hub, now, s->client, &f);
 }
 
 /* Room for `more` bytes behind the text; false: no memory. */
@@ -134,7 +134,7 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
         else if (p->last && s->open && p->len <= LIMIT_MESSAGE_BYTES) {
-            hub_text(s->hub, now, s->peer, p->bytes, p->len); /* whole already: no copy */
+            hub_text(s->hub, now, s->client, p->bytes, p->len); /* whole already: no copy */
             return;
         }
     }
@@ -142,7 +142,7 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
     if (!p->last || s->skipping) return;
     s->held = !s->open;
     if (s->held) return;
-    hub_text(s->hub, now, s->peer, s->text, s->len);
+    hub_text(s->hub, now, s->client, s->text, s->len);
     forget_text(s);
 }
 
@@ -160,7 +160,7 @@ void session_hello(struct session *s, int64_t now, struct blob *hello)
     s->want_write(s->arg);
     if (!s->held) return;
     s->held = false;
-    hub_text(s->hub, now, s->peer, s->text, s->len);
+    hub_text(s->hub, now, s->client, s->text, s->len);
     forget_text(s);
 }
 
@@ -171,7 +171,7 @@ struct blob *session_next(struct session *s, int64_t now, bool *binary)
     *binary = false;
     if (!s->open) return NULL;
     s->hello = NULL;
-    if (!m) m = hub_next(s->hub, now, s->peer, binary);
+    if (!m) m = hub_next(s->hub, now, s->client, binary);
     if (!m) s->idle_us = now;
     return m;
 }
@@ -183,15 +183,15 @@ int64_t session_latency(const struct session *s, int64_t now, const struct blob 
 
 void session_error(struct session *s, int64_t now, const struct fail *why)
 {
-    hub_error(s->hub, now, s->peer, why);
+    hub_error(s->hub, now, s->client, why);
 }
 
 size_t session_backlog(const struct session *s)
 {
-    return hub_backlog(s->peer);
+    return hub_backlog(s->client);
 }
 
 bool session_is_slow(const struct session *s)
 {
-    return hub_backlog(s->peer) > LIMIT_OUTBOX_BYTES;
+    return hub_backlog(s->client) > LIMIT_OUTBOX_BYTES;
 }

@@ -18,8 +18,8 @@ struct view {
     bool watching, ended;
 };
 
-struct client {
-    struct peer *peer; /* NULL: not connected */
+struct chaos_client {
+    struct client *client; /* NULL: not connected */
     bool woken;
     struct view views[VIEWS]; /* ring of the newest */
     unsigned n_views;
@@ -30,7 +30,7 @@ struct client {
 
 struct chaos {
     struct world *w;
-    struct client c[CLIENTS];
+    struct chaos_client c[CLIENTS];
     unsigned next_ref;
     char keys[KEYS][16]; /* with the seed that they were used with */
     int key_seed[KEYS];
@@ -40,7 +40,7 @@ struct chaos {
 
 static inline void woken(struct world *w, void *session)
 {
-    struct client *c = session;
+    struct chaos_client *c = session;
 
     MUST(w, !c->woken, "woken twice");
     c->woken = true;
@@ -48,7 +48,7 @@ static inline void woken(struct world *w, void *session)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static inline struct view *view_of(struct client *c, uint64_t job)
+static inline struct view *view_of(struct chaos_client *c, uint64_t job)
 {
     unsigned from = c->n_views > VIEWS ? c->n_views - VIEWS : 0;
 
@@ -57,7 +57,7 @@ static inline struct view *view_of(struct client *c, uint64_t job)
     return NULL;
 }
 
-static inline struct view *view_add(struct client *c, uint64_t job)
+static inline struct view *view_add(struct chaos_client *c, uint64_t job)
 {
     struct view *v = view_of(c, job);
 
@@ -110,7 +110,7 @@ static inline void hear_end(struct chaos *x, uint64_t job, uint64_t seq, json_t 
 }
 
 /* An event of a job, as an answer to a submit or to a viewer. */
-static inline void hear_event(struct chaos *x, struct client *c, json_t *m, const char *type)
+static inline void hear_event(struct chaos *x, struct chaos_client *c, json_t *m, const char *type)
 {
     struct world *w = x->w;
     uint64_t job = 0, seq = (uint64_t)integer(m, "seq");
@@ -141,7 +141,7 @@ static inline void hear_event(struct chaos *x, struct client *c, json_t *m, cons
     }
 }
 
-static inline void hear_accepted(struct chaos *x, struct client *c, json_t *m)
+static inline void hear_accepted(struct chaos *x, struct chaos_client *c, json_t *m)
 {
     uint64_t job = 0, seq = (uint64_t)integer(m, "seq");
     struct view *v;
@@ -162,7 +162,7 @@ static inline void hear_accepted(struct chaos *x, struct client *c, json_t *m)
 }
 
 /* The direct answer to the oldest command. Watching begins and ends with its `ok`. */
-static inline void hear_answer(struct chaos *x, struct client *c, json_t *m, const char *type)
+static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *m, const char *type)
 {
     struct world *w = x->w;
     const char *ref = string(m, "ref"), *re = string(m, "re");
@@ -192,7 +192,7 @@ static inline void hear_answer(struct chaos *x, struct client *c, json_t *m, con
                   || from < truth_of(w, job)->disk->row.end_seq;
 }
 
-static inline void hear_preview(struct chaos *x, struct client *c, const struct blob *b)
+static inline void hear_preview(struct chaos *x, struct chaos_client *c, const struct blob *b)
 {
     struct world *w = x->w;
     struct frame f;
@@ -215,10 +215,10 @@ static inline bool is_event(const char *type, const char *ref)
 }
 
 /* One message. False: there was none. */
-static inline bool listen_one(struct chaos *x, struct client *c)
+static inline bool listen_one(struct chaos *x, struct chaos_client *c)
 {
     bool binary, woken_before = c->woken;
-    struct blob *b = hub_next(x->w->hub, x->w->now, c->peer, &binary);
+    struct blob *b = hub_next(x->w->hub, x->w->now, c->client, &binary);
     json_t *m;
     const char *type, *ref;
 
@@ -248,24 +248,24 @@ static inline bool listen_one(struct chaos *x, struct client *c)
 }
 
 /* Read to the end: then each viewer is up to date. */
-static inline void listen_to_end(struct chaos *x, struct client *c)
+static inline void listen_to_end(struct chaos *x, struct chaos_client *c)
 {
-    if (!c->peer) return;
+    if (!c->client) return;
     while (listen_one(x, c))
         ;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
         struct view *v = &c->views[i];
         struct job *j = v->watching ? shelf_find(&x->w->hub->shelf, v->job) : NULL;
 
-        if (j && c->ref_first == c->ref_end && peer_follows(c->peer, j))
+        if (j && c->ref_first == c->ref_end && client_follows(c->client, j))
             MUST(x->w, !board_has_text(&j->board, v->seq), "news that did not arrive");
     }
 }
 
 /* --- commanding ------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 4, 5))) static inline void say(struct chaos *x, struct client *c,
-                                                             char mark, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static inline void
+say(struct chaos *x, struct chaos_client *c, char mark, const char *format, ...)
 {
     char text[1024], body[900];
     va_list ap;
@@ -277,10 +277,10 @@ __attribute__((format(printf, 4, 5))) static inline void say(struct chaos *x, st
     if (c->ref_end - c->ref_first >= REFS) return;
     c->refs[c->ref_end++ % REFS] = ++x->next_ref;
     n = snprintf(text, sizeof text, "{\"ref\":\"%c%u\",%s}", mark, x->next_ref, body);
-    hub_text(x->w->hub, x->w->now, c->peer, text, (size_t)n);
+    hub_text(x->w->hub, x->w->now, c->client, text, (size_t)n);
 }
 
-static inline void op_submit(struct chaos *x, struct client *c)
+static inline void op_submit(struct chaos *x, struct chaos_client *c)
 {
     static const int SIDES[] = {64, 128, 256, 256, 256, 320, 384, 512, 1000, 1024};
     struct world *w = x->w;
@@ -306,7 +306,7 @@ static inline void op_submit(struct chaos *x, struct client *c)
 }
 
 /* A job that this client has heard of, or any other number. */
-static inline uint64_t some_job(struct chaos *x, struct client *c)
+static inline uint64_t some_job(struct chaos *x, struct chaos_client *c)
 {
     unsigned recent = c->n_views < VIEWS ? c->n_views : VIEWS;
 
@@ -315,7 +315,7 @@ static inline uint64_t some_job(struct chaos *x, struct client *c)
     return c->views[(c->n_views - 1 - (unsigned)pick(x->w, (int)recent)) % VIEWS].job;
 }
 
-static inline void watch(struct chaos *x, struct client *c, uint64_t job, bool from_zero)
+static inline void watch(struct chaos *x, struct chaos_client *c, uint64_t job, bool from_zero)
 {
     char id[ID_TEXT];
     struct view *v = view_of(c, job);
@@ -326,7 +326,7 @@ static inline void watch(struct chaos *x, struct client *c, uint64_t job, bool f
         (unsigned long long)(v && !from_zero ? v->seq : 0));
 }
 
-static inline void op_command(struct chaos *x, struct client *c)
+static inline void op_command(struct chaos *x, struct chaos_client *c)
 {
     struct world *w = x->w;
     uint64_t job = some_job(x, c);
@@ -357,10 +357,10 @@ static inline void op_command(struct chaos *x, struct client *c)
     }
 }
 
-static inline void disconnect(struct chaos *x, struct client *c)
+static inline void disconnect(struct chaos *x, struct chaos_client *c)
 {
-    if (c->peer && x->w->hub) hub_close(x->w->hub, x->w->now, c->peer);
-    c->peer = NULL;
+    if (c->client && x->w->hub) hub_close(x->w->hub, x->w->now, c->client);
+    c->client = NULL;
     c->woken = false;
     c->ref_first = c->ref_end;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++)
@@ -368,10 +368,10 @@ static inline void disconnect(struct chaos *x, struct client *c)
 }
 
 /* Connect, and go on with every job that has not ended, from the last number seen. */
-static inline void connect(struct chaos *x, struct client *c)
+static inline void connect(struct chaos *x, struct chaos_client *c)
 {
-    c->peer = hub_open(x->w->hub, c);
-    assert_non_null(c->peer);
+    c->client = hub_open(x->w->hub, c);
+    assert_non_null(c->client);
     c->previews = COMMAND_PREVIEWS_DEFAULT;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
         struct view *v = &c->views[i];
@@ -388,9 +388,9 @@ static inline void connect(struct chaos *x, struct client *c)
 static inline void op_client(struct chaos *x)
 {
     struct world *w = x->w;
-    struct client *c = &x->c[pick(w, CLIENTS)];
+    struct chaos_client *c = &x->c[pick(w, CLIENTS)];
 
-    if (!c->peer) {
+    if (!c->client) {
         if (chance(w, 0.3)) connect(x, c);
         return;
     }

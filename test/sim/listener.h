@@ -9,7 +9,7 @@
 
 /* A connection that reads everything at once into one string, messages separated by newlines. */
 struct ear {
-    struct peer *peer;
+    struct client *client;
     char text[1 << 20];
     size_t len;
 };
@@ -20,7 +20,7 @@ static inline void listen_all(struct world *w, struct ear *e)
     bool binary;
 
     e->len = 0;
-    while ((b = hub_next(w->hub, w->now, e->peer, &binary)) != NULL) {
+    while ((b = hub_next(w->hub, w->now, e->client, &binary)) != NULL) {
         if (!binary && e->len + b->len + 2 < sizeof e->text) {
             memcpy(e->text + e->len, b->data, b->len);
             e->len += b->len;
@@ -36,14 +36,14 @@ static inline struct ear *ear_new(struct world *w)
     struct ear *e = calloc(1, sizeof *e);
 
     assert_non_null(e);
-    e->peer = hub_open(w->hub, e);
-    assert_non_null(e->peer);
+    e->client = hub_open(w->hub, e);
+    assert_non_null(e->client);
     return e;
 }
 
 static inline void ear_free(struct world *w, struct ear *e)
 {
-    if (e->peer) hub_close(w->hub, w->now, e->peer);
+    if (e->client) hub_close(w->hub, w->now, e->client);
     free(e);
 }
 
@@ -57,7 +57,7 @@ __attribute__((format(printf, 3, 4))) static inline void say(struct world *w, st
     va_start(ap, format);
     n = vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    hub_text(w->hub, w->now, e->peer, text, (size_t)n);
+    hub_text(w->hub, w->now, e->client, text, (size_t)n);
 }
 
 static inline int count(const char *text, const char *what)

@@ -226,10 +226,10 @@ static void finish(struct chaos *x)
     }
     MUST(w, open == 0, "%d jobs never end", open);
     for (int i = 0; i < CLIENTS; i++) {
-        struct client *c = &x->c[i];
+        struct chaos_client *c = &x->c[i];
 
         listen_to_end(x, c);
-        for (unsigned v = 0; c->peer && v < VIEWS && v < c->n_views; v++)
+        for (unsigned v = 0; c->client && v < VIEWS && v < c->n_views; v++)
             MUST(w,
                  !c->views[v].watching || !shelf_find(&h->shelf, c->views[v].job)
                      || c->views[v].seq >= truth_of(w, c->views[v].job)->disk->row.end_seq,
@@ -297,7 +297,7 @@ static void a_start_that_was_not_forecast_is_seen(void **state)
 {
     struct world *w = world_new(1);
     struct command c;
-    struct peer *p = hub_open(w->hub, w);
+    struct client *p = hub_open(w->hub, w);
     struct job *first;
     uint64_t order;
 

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 struct scene {
-    struct peers peers;
-    struct peer *peer;
+    struct clients clients;
+    struct client *client;
     struct job *job[4];
     int wakes, follows;
 };
@@ -47,15 +47,15 @@ static int scene_new(void **state)
     struct scene *s = calloc(1, sizeof *s);
 
     assert_non_null(s);
-    s->peers = (struct peers){NULL, INT64_MAX, find, wake, followed, s};
+    s->clients = (struct clients){NULL, INT64_MAX, find, wake, followed, s};
     for (uint64_t i = 0; i < 4; i++) {
         struct spec spec = {.prompt = NULL};
 
         s->job[i] = job_new(i + 1, &spec, 0);
         assert_non_null(s->job[i]);
     }
-    s->peer = peer_open(&s->peers, &s->wakes);
-    assert_non_null(s->peer);
+    s->client = client_open(&s->clients, &s->wakes);
+    assert_non_null(s->client);
     *state = s;
     return 0;
 }
@@ -64,7 +64,7 @@ static int scene_free(void **state)
 {
     struct scene *s = *state;
 
-    if (s->peer) peer_close(&s->peers, s->peer);
+    if (s->client) client_close(&s->clients, s->client);
     for (int i = 0; i < 4; i++)
         job_free(s->job[i]);
     free(s);
@@ -81,7 +81,7 @@ static const char *next(struct scene *s, int64_t now)
 {
     static char out[256];
     bool binary;
-    struct blob *b = peer_next(&s->peers, s->peer, now, NULL, 0, &binary);
+    struct blob *b = client_next(&s->clients, s->client, now, NULL, 0, &binary);
 
     if (!b) return "";
     snprintf(out, sizeof out, "%s", binary ? "preview" : (const char *)b->data);
@@ -91,13 +91,13 @@ static const char *next(struct scene *s, int64_t now)
 
 static void follow(struct scene *s, uint64_t job, uint64_t seq)
 {
-    struct answer *a = peer_answer(&s->peers, s->peer, "r");
+    struct answer *a = client_answer(&s->clients, s->client, "r");
 
     a->act = ACT_FOLLOW;
     a->job = job;
     a->seq = seq;
-    peer_want(a);
-    peer_ready(&s->peers, a, text("ok"));
+    client_want(a);
+    client_ready(&s->clients, a, text("ok"));
     assert_string_equal(next(s, 0), "ok");
 }
 
@@ -106,16 +106,16 @@ static void post_phase(struct scene *s, int job)
     struct event e = {.kind = EVENT_PHASE, .u.phase = {PHASE_PRIOR, 9}};
 
     assert_true(board_post(&s->job[job]->board, &e) > 0);
-    peers_posted(&s->peers, s->job[job], 0);
+    clients_posted(&s->clients, s->job[job], 0);
 }
 
 static void post_preview(struct scene *s, int job, int64_t now)
 {
     struct blob *b = text("image");
-    struct board_image im = {.class = s->peer->class, .width = 8, .height = 8, .image = b};
+    struct board_image im = {.class = s->client->class, .width = 8, .height = 8, .image = b};
 
     assert_true(board_post_preview(&s->job[job]->board, PHASE_PRIOR, &im, 1) > 0);
-    peers_posted(&s->peers, s->job[job], now);
+    clients_posted(&s->clients, s->job[job], now);
     blob_unref(b);
 }
 
@@ -123,39 +123,39 @@ static void post_preview(struct scene *s, int job, int64_t now)
 static void answers_keep_their_order(void **state)
 {
     struct scene *s = *state;
-    struct answer *a = peer_answer(&s->peers, s->peer, "1");
-    struct answer *b = peer_answer(&s->peers, s->peer, "2");
-    struct answer *c = peer_answer(&s->peers, s->peer, "3");
+    struct answer *a = client_answer(&s->clients, s->client, "1");
+    struct answer *b = client_answer(&s->clients, s->client, "2");
+    struct answer *c = client_answer(&s->clients, s->client, "3");
 
-    peer_ready(&s->peers, b, text("two"));
+    client_ready(&s->clients, b, text("two"));
     assert_int_equal(s->wakes, 0);
     assert_string_equal(next(s, 0), "");
-    peer_ready(&s->peers, a, text("one"));
+    client_ready(&s->clients, a, text("one"));
     assert_int_equal(s->wakes, 1);
     assert_string_equal(next(s, 0), "one");
     assert_string_equal(next(s, 0), "two");
     assert_string_equal(next(s, 0), "");
-    peer_ready(&s->peers, c, text("three"));
+    client_ready(&s->clients, c, text("three"));
     assert_string_equal(next(s, 0), "three");
-    assert_int_equal(peer_backlog(s->peer), 0);
+    assert_int_equal(client_backlog(s->client), 0);
 }
 
 /* catches: events of a job before the answer that starts them */
 static void following_begins_with_its_answer(void **state)
 {
     struct scene *s = *state;
-    struct answer *a = peer_answer(&s->peers, s->peer, "1");
-    struct answer *b = peer_answer(&s->peers, s->peer, "2");
+    struct answer *a = client_answer(&s->clients, s->client, "1");
+    struct answer *b = client_answer(&s->clients, s->client, "2");
 
     post_phase(s, 0);
     b->act = ACT_FOLLOW;
     b->job = 1;
-    peer_want(b);
-    peer_ready(&s->peers, b, text("two"));
-    assert_false(peer_follows(s->peer, s->job[0]));
+    client_want(b);
+    client_ready(&s->clients, b, text("two"));
+    assert_false(client_follows(s->client, s->job[0]));
     assert_string_equal(next(s, 0), "");
-    peer_ready(&s->peers, a, text("one"));
-    assert_true(peer_follows(s->peer, s->job[0]));
+    client_ready(&s->clients, a, text("one"));
+    assert_true(client_follows(s->client, s->job[0]));
     assert_string_equal(next(s, 0), "one");
     assert_string_equal(next(s, 0), "two");
     assert_non_null(strstr(next(s, 0), "\"phase\""));
@@ -225,20 +225,20 @@ static void a_pause_between_previews_is_kept(void **state)
     struct scene *s = *state;
     struct command_previews wish = {.every_ms = 100, .max_px = 64, .format = FRAME_PNG};
 
-    peer_previews(&s->peers, s->peer, &wish);
+    client_previews(&s->clients, s->client, &wish);
     follow(s, 1, 0);
     post_preview(s, 0, 5000);
     assert_string_equal(next(s, 5000), "preview");
     post_preview(s, 0, 50000);
     assert_string_equal(next(s, 50000), "");
-    assert_int_equal(s->peers.due, 105000);
-    peers_tick(&s->peers, 104999);
+    assert_int_equal(s->clients.due, 105000);
+    clients_tick(&s->clients, 104999);
     assert_string_equal(next(s, 104999), "");
-    peers_tick(&s->peers, 105000);
+    clients_tick(&s->clients, 105000);
     assert_string_equal(next(s, 105000), "preview");
     wish.format = FRAME_NONE;
-    peer_previews(&s->peers, s->peer, &wish);
-    assert_int_equal(s->peer->class, -1);
+    client_previews(&s->clients, s->client, &wish);
+    assert_int_equal(s->client->class, -1);
 }
 
 /* catches: a job that answers to a connection which has gone */
@@ -248,14 +248,14 @@ static void a_closed_peer_leaves_nothing_behind(void **state)
     struct answer *a;
 
     follow(s, 2, 0);
-    a = peer_answer(&s->peers, s->peer, "1");
+    a = client_answer(&s->clients, s->client, "1");
     a->job = 1;
     s->job[0]->waiters = a;
-    peer_close(&s->peers, s->peer);
-    s->peer = NULL;
+    client_close(&s->clients, s->client);
+    s->client = NULL;
     assert_null(s->job[0]->waiters);
     assert_null(s->job[1]->viewers);
-    assert_null(s->peers.first);
+    assert_null(s->clients.first);
 }
 
 int main(void)

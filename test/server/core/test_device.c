@@ -205,7 +205,7 @@ static void drain_puts_back_and_says_so(void **state)
     world_kill(w, 0);
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 6);
-    e->peer = NULL;
+    e->client = NULL;
     ear_free(w, e);
     world_free(w);
 }

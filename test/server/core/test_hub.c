@@ -86,7 +86,7 @@ static void a_key_names_one_request(void **state)
     go_on(w, 20);
     world_kill(w, 0);
     world_boot(w);
-    e->peer = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e);
     say(w, e, "%s", submit); /* done long ago, in another life of the server */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
@@ -211,7 +211,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     seq = w->hub->shelf.newest->board.at[EVENT_END];
     world_kill(w, 0);
     world_boot(w);
-    e->peer = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e);
     say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id), (unsigned long long)seq);
     listen_all(w, e);
     HEARD(e, "\"state\":\"done\"");
@@ -242,7 +242,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     world_kill(w, 0);
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 10);
-    e->peer = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e);
     say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(first),
         (unsigned long long)seq);
     listen_all(w, e);
@@ -309,18 +309,18 @@ static void previews_follow_each_viewers_wish(void **state)
     assert_int_equal(wish.max_px, 64);
     listen_all(w, e);
     preview(w, newest(w), board_class(FRAME_PNG, 64));
-    assert_null(hub_next(w->hub, w->now, e->peer, &binary));
+    assert_null(hub_next(w->hub, w->now, e->client, &binary));
     preview(w, newest(w), board_class(FRAME_JPEG, 64));
-    b = hub_next(w->hub, w->now, e->peer, &binary);
+    b = hub_next(w->hub, w->now, e->client, &binary);
     assert_true(b && binary);
     blob_unref(b);
     w->now += 1000;
     preview(w, newest(w), board_class(FRAME_JPEG, 64));
-    assert_null(hub_next(w->hub, w->now, e->peer, &binary));
+    assert_null(hub_next(w->hub, w->now, e->client, &binary));
     assert_true(hub_due(w->hub) <= w->now + 1000000);
     w->now += 1000000;
     hub_tick(w->hub, w->now);
-    b = hub_next(w->hub, w->now, e->peer, &binary);
+    b = hub_next(w->hub, w->now, e->client, &binary);
     assert_true(b && binary);
     blob_unref(b);
     ear_free(w, e);
@@ -522,7 +522,7 @@ static void enter_command(struct world *w, struct ear *e)
     struct command c;
 
     assert_int_equal(command_decode("{\"type\":\"ping\"}", 15, &w->limits, &c, NULL), 0);
-    hub_command(w->hub, w->now, e->peer, &c);
+    hub_command(w->hub, w->now, e->client, &c);
 }
 
 static void enter_error(struct world *w, struct ear *e)
@@ -530,7 +530,7 @@ static void enter_error(struct world *w, struct ear *e)
     struct fail f;
 
     fail_set(&f, ERR_BAD_REQUEST, "a binary message");
-    hub_error(w->hub, w->now, e->peer, &f);
+    hub_error(w->hub, w->now, e->client, &f);
 }
 
 static void enter_stored(struct world *w, struct ear *e)
