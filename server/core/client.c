@@ -14,9 +14,9 @@ static void wake(struct clients *ps, struct client *p)
 
 /* --- rings --------------------------------------------------------------------------------------- */
 
-static void ring_leave(struct viewer *v)
+static void ring_leave(struct subscription *v)
 {
-    struct viewer **head = &v->client->ring[v->ring];
+    struct subscription **head = &v->client->ring[v->ring];
 
     if (v->ring == RING_NONE) return;
     if (v->next == v) {
@@ -30,9 +30,9 @@ static void ring_leave(struct viewer *v)
 }
 
 /* Join at the end. */
-static void ring_join(struct viewer *v, int ring)
+static void ring_join(struct subscription *v, int ring)
 {
-    struct viewer **head = &v->client->ring[ring];
+    struct subscription **head = &v->client->ring[ring];
 
     ring_leave(v);
     v->ring = ring;
@@ -45,8 +45,8 @@ static void ring_join(struct viewer *v, int ring)
     }
 }
 
-/* Put a viewer where it belongs; it keeps its place when it is there already. */
-static void settle(struct clients *ps, struct viewer *v, int64_t now)
+/* Put a subscription where it belongs; it keeps its place when it is there already. */
+static void place(struct clients *ps, struct subscription *v, int64_t now)
 {
     const struct board *b = &v->job->board;
     int ring = RING_NONE;
@@ -67,11 +67,11 @@ static void settle(struct clients *ps, struct viewer *v, int64_t now)
         ring_join(v, ring);
 }
 
-/* --- viewers ------------------------------------------------------------------------------------- */
+/* --- subscriptions ------------------------------------------------------------------------------------- */
 
-static struct viewer *find(const struct client *p, const struct job *j)
+static struct subscription *find(const struct client *p, const struct job *j)
 {
-    struct viewer *v = p->viewers;
+    struct subscription *v = p->subscriptions;
 
     while (v && v->job != j)
         v = v->client_next;
@@ -85,60 +85,60 @@ bool client_follows(const struct client *p, const struct job *j)
 
 bool client_full(const struct client *p)
 {
-    return p->n_viewers + p->n_wanted >= LIMIT_WATCHES;
+    return p->n_subscriptions + p->n_wanted >= LIMIT_WATCHES;
 }
 
-static void viewer_free(struct clients *ps, struct viewer *v)
+static void subscription_free(struct clients *ps, struct subscription *v)
 {
     struct job *j = v->job;
 
     ring_leave(v);
-    *(v->job_prev ? &v->job_prev->job_next : &j->viewers) = v->job_next;
+    *(v->job_prev ? &v->job_prev->job_next : &j->subscriptions) = v->job_next;
     if (v->job_next) v->job_next->job_prev = v->job_prev;
-    *(v->client_prev ? &v->client_prev->client_next : &v->client->viewers) = v->client_next;
+    *(v->client_prev ? &v->client_prev->client_next : &v->client->subscriptions) = v->client_next;
     if (v->client_next) v->client_next->client_prev = v->client_prev;
-    v->client->n_viewers--;
+    v->client->n_subscriptions--;
     free(v);
     ps->followed(ps->arg, j);
 }
 
-static struct viewer *viewer_new(struct client *p, struct job *j)
+static struct subscription *subscription_new(struct client *p, struct job *j)
 {
-    struct viewer *v = calloc(1, sizeof *v);
+    struct subscription *v = calloc(1, sizeof *v);
 
     if (!v) return NULL;
     v->client = p;
     v->job = j;
-    v->job_next = j->viewers;
-    if (j->viewers) j->viewers->job_prev = v;
-    j->viewers = v;
-    v->client_next = p->viewers;
-    if (p->viewers) p->viewers->client_prev = v;
-    p->viewers = v;
-    p->n_viewers++;
+    v->job_next = j->subscriptions;
+    if (j->subscriptions) j->subscriptions->job_prev = v;
+    j->subscriptions = v;
+    v->client_next = p->subscriptions;
+    if (p->subscriptions) p->subscriptions->client_prev = v;
+    p->subscriptions = v;
+    p->n_subscriptions++;
     return v;
 }
 
 static void follow(struct clients *ps, struct client *p, struct job *j, uint64_t seq)
 {
-    struct viewer *v = find(p, j);
+    struct subscription *v = find(p, j);
 
     if (!v && j->board.at[EVENT_END] && j->board.at[EVENT_END] <= seq) return;
-    if (!v) v = viewer_new(p, j);
+    if (!v) v = subscription_new(p, j);
     if (!v) {
         p->broken = true;
         return;
     }
     v->seq = seq;
     v->preview_us = INT64_MIN;
-    settle(ps, v, INT64_MIN);
+    place(ps, v, INT64_MIN);
     ps->followed(ps->arg, j);
 }
 
 void clients_forget(struct clients *ps, struct job *j)
 {
-    while (j->viewers)
-        viewer_free(ps, j->viewers);
+    while (j->subscriptions)
+        subscription_free(ps, j->subscriptions);
 }
 
 /* --- answers ------------------------------------------------------------------------------------- */
@@ -176,7 +176,7 @@ static void act(struct clients *ps, const struct answer *a)
     if (a->act == ACT_STATS) p->stats = true;
     if (a->act == ACT_FOLLOW && j) follow(ps, p, j, a->seq);
     if (a->act == ACT_JOIN && j && !find(p, j)) follow(ps, p, j, a->seq);
-    if (a->act == ACT_UNFOLLOW && j && find(p, j)) viewer_free(ps, find(p, j));
+    if (a->act == ACT_UNFOLLOW && j && find(p, j)) subscription_free(ps, find(p, j));
 }
 
 void client_ready(struct clients *ps, struct answer *a, struct blob *text)
@@ -243,8 +243,8 @@ static void forget_waiter(struct clients *ps, struct answer *a)
 
 void client_close(struct clients *ps, struct client *p)
 {
-    while (p->viewers)
-        viewer_free(ps, p->viewers);
+    while (p->subscriptions)
+        subscription_free(ps, p->subscriptions);
     while (p->first) {
         struct answer *a = p->first;
 
@@ -262,9 +262,9 @@ void client_previews(struct clients *ps, struct client *p, const struct command_
 {
     p->previews = *wish;
     p->class = board_class(wish->format, wish->max_px);
-    for (struct viewer *v = p->viewers; v; v = v->client_next) {
+    for (struct subscription *v = p->subscriptions; v; v = v->client_next) {
         v->preview_us = INT64_MIN;
-        settle(ps, v, INT64_MIN);
+        place(ps, v, INT64_MIN);
         if (v->ring != RING_NONE) wake(ps, p);
         ps->followed(ps->arg, v->job);
     }
@@ -272,8 +272,8 @@ void client_previews(struct clients *ps, struct client *p, const struct command_
 
 void clients_posted(struct clients *ps, struct job *j, int64_t now)
 {
-    for (struct viewer *v = j->viewers; v; v = v->job_next) {
-        settle(ps, v, now);
+    for (struct subscription *v = j->subscriptions; v; v = v->job_next) {
+        place(ps, v, now);
         if (v->ring != RING_NONE) wake(ps, v->client);
     }
 }
@@ -289,17 +289,18 @@ void clients_tick(struct clients *ps, int64_t now)
     if (now < ps->due) return;
     ps->due = INT64_MAX;
     for (struct client *p = ps->first; p; p = p->next) {
-        for (struct viewer *v = p->viewers; v; v = v->client_next) {
+        for (struct subscription *v = p->subscriptions; v; v = v->client_next) {
             if (v->ring != RING_NONE) continue;
-            settle(ps, v, now);
+            place(ps, v, now);
             if (v->ring != RING_NONE) wake(ps, p);
         }
     }
 }
 
-/* The next slot of one viewer: the oldest that it has not seen. A preview that comes too soon after
+/* The next slot of one subscription: the oldest that it has not seen. A preview that comes too soon after
  * the last one is passed over here; its turn comes when no text waits. */
-static struct blob *viewer_take(struct clients *ps, struct viewer *v, int64_t now, bool *binary)
+static struct blob *subscription_take(struct clients *ps, struct subscription *v, int64_t now,
+                                      bool *binary)
 {
     const struct board *b = &v->job->board;
     int class = v->preview_us <= now ? v->client->class : -1;
@@ -313,11 +314,11 @@ static struct blob *viewer_take(struct clients *ps, struct viewer *v, int64_t no
     *binary = kind == EVENT_PREVIEW;
     if (*binary) v->preview_us = now + (int64_t)v->client->previews.every_ms * 1000;
     if (kind == EVENT_END) {
-        viewer_free(ps, v);
+        subscription_free(ps, v);
         return m;
     }
     ring_leave(v);
-    settle(ps, v, now);
+    place(ps, v, now);
     return m;
 }
 
@@ -326,12 +327,12 @@ struct blob *client_next(struct clients *ps, struct client *p, int64_t now, stru
 {
     *binary = false;
     if (p->first && p->first->text) return answer_take(p);
-    if (p->ring[RING_TEXT]) return viewer_take(ps, p->ring[RING_TEXT], now, binary);
+    if (p->ring[RING_TEXT]) return subscription_take(ps, p->ring[RING_TEXT], now, binary);
     if (p->stats && stats && p->stats_seq < stats_seq) {
         p->stats_seq = stats_seq;
         return blob_ref(stats);
     }
-    if (p->ring[RING_IMAGE]) return viewer_take(ps, p->ring[RING_IMAGE], now, binary);
+    if (p->ring[RING_IMAGE]) return subscription_take(ps, p->ring[RING_IMAGE], now, binary);
     p->woken = false;
     return NULL;
 }

@@ -1,6 +1,6 @@
-/* client - the hub's side of one connection: answers in the order of its commands, and its viewers.
+/* client - the hub's side of one connection: answers in the order of its commands, and its subscriptions.
  *
- * A viewer is (job, last sequence number seen) and nothing else: what it gets next is read from the
+ * A subscription is (job, last sequence number seen) and nothing else: what it gets next is read from the
  * job's board when the connection can take it. Viewers with something to send stand in one of two
  * rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before `image`
  * (only a preview waits). Answers go before both.
@@ -23,15 +23,15 @@ struct client;
 
 enum { RING_NONE, RING_TEXT, RING_IMAGE, RINGS };
 
-struct viewer {
+struct subscription {
     struct client *client;
     struct job *job;
     uint64_t seq;       /* the last one sent */
     int64_t preview_us; /* no preview before this */
     int ring;
-    struct viewer *next, *prev;               /* in the ring, circular */
-    struct viewer *job_next, *job_prev;       /* viewers of the job */
-    struct viewer *client_next, *client_prev; /* viewers of the client */
+    struct subscription *next, *prev;               /* in the ring, circular */
+    struct subscription *job_next, *job_prev;       /* subscriptions of the job */
+    struct subscription *client_next, *client_prev; /* subscriptions of the client */
 };
 
 /* What begins when an answer goes out. */
@@ -47,7 +47,7 @@ struct answer {
     struct blob *text; /* NULL: not known yet */
     enum answer_act act;
     uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
-    bool wanted;       /* counts as a viewer to come */
+    bool wanted;       /* counts as a subscription to come */
     struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
     struct answer *next;
@@ -61,9 +61,9 @@ struct client {
     size_t backlog;      /* bytes of answers */
     bool broken;         /* an answer was lost for want of memory: hang up */
     bool woken;          /* the session knows and has not asked to the end yet */
-    struct viewer *viewers;
-    int n_viewers, n_wanted; /* n_wanted: answers to come that begin to follow a job */
-    struct viewer *ring[RINGS];
+    struct subscription *subscriptions;
+    int n_subscriptions, n_wanted; /* n_wanted: answers to come that begin to follow a job */
+    struct subscription *ring[RINGS];
     struct command_previews previews;
     int class;                  /* board class of its previews, -1: none */
     bool stats;                 /* wants statistics */
@@ -99,7 +99,7 @@ void client_want(struct answer *);
 
 void client_previews(struct clients *, struct client *, const struct command_previews *);
 
-/* The job's board has changed, by a post or a cleared slot: its viewers must hear of it before the next
+/* The job's board has changed, by a post or a cleared slot: its subscriptions must hear of it before the next
  * client_next(). */
 void clients_posted(struct clients *, struct job *, int64_t now);
 /* Statistics with this number are there. */

@@ -85,7 +85,7 @@ struct job *job_new(uint64_t id, struct spec *spec, uint64_t seq)
 void job_free(struct job *j)
 {
     if (!j) return;
-    assert(!j->viewers && !j->waiters);
+    assert(!j->subscriptions && !j->waiters);
     board_free(&j->board);
     blob_unref(j->file);
     spec_free(&j->spec);

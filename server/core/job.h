@@ -1,7 +1,7 @@
 /* job - one request for one picture, from its first byte on disk to its terminal event.
  *
  * What a job may do next is one table in job.c; nothing else assigns job->state. A job owns its spec,
- * its board and its list of viewers; it lives as long as the hub remembers it.
+ * its board and its list of subscriptions; it lives as long as the hub remembers it.
  * Thread: the loop's.
  *
  *   ADMIT ──stored──▶ QUEUED ──start──▶ RUNNING ──drawn──▶ SAVING
@@ -47,7 +47,7 @@ enum job_move {
 };
 
 struct device;
-struct viewer;
+struct subscription;
 struct answer;
 
 struct job {
@@ -92,8 +92,8 @@ struct job {
     bool unstored;     /* ENDING: the disk refused its end; it is asked again */
 
     struct board board;
-    struct viewer *viewers; /* who follows it */
-    struct answer *waiters; /* ADMIT: submits that wait for `accepted`, newest first */
+    struct subscription *subscriptions; /* who follows it */
+    struct answer *waiters;             /* ADMIT: submits that wait for `accepted`, newest first */
 
     /* places in the hub's structures */
     struct job *next_id, *next_key; /* hash chains */
@@ -112,6 +112,6 @@ const char *job_state_name(enum job_state);
 
 /* Takes the spec (leaves it empty). NULL when memory is short. seq: where its board begins. */
 struct job *job_new(uint64_t id, struct spec *, uint64_t seq);
-void job_free(struct job *); /* no viewer and no waiter may be left */
+void job_free(struct job *); /* no subscription and no waiter may be left */
 
 #endif

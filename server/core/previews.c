@@ -5,7 +5,7 @@ struct hub_wish previews_wish(const struct job *j)
 {
     struct hub_wish w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
 
-    for (const struct viewer *v = j->viewers; v; v = v->job_next) {
+    for (const struct subscription *v = j->subscriptions; v; v = v->job_next) {
         int class = v->client->class;
 
         if (class < 0) continue;

@@ -94,7 +94,7 @@ static bool drop_one(struct shelf *s)
     for (; *at; before = *at, at = &(*at)->next_over) {
         struct job *j = *at;
 
-        if (j->viewers || j->device) continue;
+        if (j->subscriptions || j->device) continue;
         *at = j->next_over;
         if (s->over_last == j) s->over_last = before;
         s->n_over--;

@@ -254,7 +254,7 @@ static void a_closed_peer_leaves_nothing_behind(void **state)
     client_close(&s->clients, s->client);
     s->client = NULL;
     assert_null(s->job[0]->waiters);
-    assert_null(s->job[1]->viewers);
+    assert_null(s->job[1]->subscriptions);
     assert_null(s->clients.first);
 }
 

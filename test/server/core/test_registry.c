@@ -68,7 +68,7 @@ static void found_by_id_and_key_whoever_left(void **state)
 static void the_first_to_end_goes_first_but_not_unread(void **state)
 {
     struct shelf *s = malloc(sizeof *s);
-    struct viewer v = {.seq = 0};
+    struct subscription v = {.seq = 0};
     struct job *j[6];
 
     (void)state;
@@ -76,24 +76,24 @@ static void the_first_to_end_goes_first_but_not_unread(void **state)
     shelf_init(s, 1, 2);
     for (int i = 0; i < 6; i++)
         j[i] = add(s, (uint64_t)i + 1, "");
-    j[3]->viewers = &v; /* has not read the end yet */
+    j[3]->subscriptions = &v; /* has not read the end yet */
     end(s, j[3]);
     end(s, j[1]);
     end(s, j[0]);
     assert_null(shelf_find(s, 2));
     assert_non_null(shelf_find(s, 4));
     assert_non_null(shelf_find(s, 1));
-    j[3]->viewers = NULL;
+    j[3]->subscriptions = NULL;
     end(s, j[2]);
     assert_null(shelf_find(s, 4));
     assert_non_null(shelf_find(s, 1));
-    j[2]->viewers = &v;
+    j[2]->subscriptions = &v;
     end(s, j[5]);
     assert_null(shelf_find(s, 1));
     end(s, j[4]);
     assert_null(shelf_find(s, 6));
     assert_int_equal(s->n_over, 2);
-    j[2]->viewers = NULL;
+    j[2]->subscriptions = NULL;
     shelf_free(s);
     free(s);
 }
