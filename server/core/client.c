@@ -143,9 +143,9 @@ void clients_forget(struct clients *ps, struct job *j)
 
 /* --- answers ------------------------------------------------------------------------------------- */
 
-struct answer *client_answer(struct clients *ps, struct client *p, const char *ref)
+struct pending_reply *client_reply_new(struct clients *ps, struct client *p, const char *ref)
 {
-    struct answer *a = calloc(1, sizeof *a);
+    struct pending_reply *a = calloc(1, sizeof *a);
 
     if (!a) {
         p->broken = true;
@@ -161,25 +161,25 @@ struct answer *client_answer(struct clients *ps, struct client *p, const char *r
     return a;
 }
 
-void client_want(struct answer *a)
+void client_reply_follows(struct pending_reply *a)
 {
     a->wanted = true;
     a->client->n_wanted++;
 }
 
-static void act(struct clients *ps, const struct answer *a)
+static void act(struct clients *ps, const struct pending_reply *a)
 {
     struct client *p = a->client;
     struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
 
     if (a->wanted) p->n_wanted--;
-    if (a->act == ACT_STATS) p->stats = true;
-    if (a->act == ACT_FOLLOW && j) follow(ps, p, j, a->seq);
-    if (a->act == ACT_JOIN && j && !find(p, j)) follow(ps, p, j, a->seq);
-    if (a->act == ACT_UNFOLLOW && j && find(p, j)) subscription_free(ps, find(p, j));
+    if (a->act == REPLY_STATS) p->stats = true;
+    if (a->act == REPLY_FOLLOW && j) follow(ps, p, j, a->seq);
+    if (a->act == REPLY_JOIN && j && !find(p, j)) follow(ps, p, j, a->seq);
+    if (a->act == REPLY_UNFOLLOW && j && find(p, j)) subscription_free(ps, find(p, j));
 }
 
-void client_ready(struct clients *ps, struct answer *a, struct blob *text)
+void client_reply_ready(struct clients *ps, struct pending_reply *a, struct blob *text)
 {
     struct client *p = a->client;
 
@@ -198,9 +198,9 @@ size_t client_backlog(const struct client *p)
     return p->broken ? SIZE_MAX : p->backlog;
 }
 
-static struct blob *answer_take(struct client *p)
+static struct blob *reply_take(struct client *p)
 {
-    struct answer *a = p->first;
+    struct pending_reply *a = p->first;
     struct blob *text = a->text;
 
     p->first = a->next;
@@ -228,10 +228,10 @@ struct client *client_open(struct clients *ps, void *session)
 }
 
 /* No job may answer to a client that is gone. */
-static void forget_waiter(struct clients *ps, struct answer *a)
+static void forget_waiter(struct clients *ps, struct pending_reply *a)
 {
     struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
-    struct answer **at;
+    struct pending_reply **at;
 
     if (a->text || !j) return;
     for (at = &j->waiters; *at; at = &(*at)->waiter_next) {
@@ -246,7 +246,7 @@ void client_close(struct clients *ps, struct client *p)
     while (p->subscriptions)
         subscription_free(ps, p->subscriptions);
     while (p->first) {
-        struct answer *a = p->first;
+        struct pending_reply *a = p->first;
 
         forget_waiter(ps, a);
         p->first = a->next;
@@ -326,7 +326,7 @@ struct blob *client_next(struct clients *ps, struct client *p, int64_t now, stru
                          uint64_t stats_seq, bool *binary)
 {
     *binary = false;
-    if (p->first && p->first->text) return answer_take(p);
+    if (p->first && p->first->text) return reply_take(p);
     if (p->ring[RING_TEXT]) return subscription_take(ps, p->ring[RING_TEXT], now, binary);
     if (p->stats && stats && p->stats_seq < stats_seq) {
         p->stats_seq = stats_seq;

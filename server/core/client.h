@@ -35,32 +35,32 @@ struct subscription {
 };
 
 /* What begins when an answer goes out. */
-enum answer_act {
-    ACT_NONE,
-    ACT_FOLLOW, /* from seq, anew when it follows already */
-    ACT_JOIN,   /* from seq, unless it follows already */
-    ACT_UNFOLLOW,
-    ACT_STATS
+enum reply_act {
+    REPLY_NONE,
+    REPLY_FOLLOW, /* from seq, anew when it follows already */
+    REPLY_JOIN,   /* from seq, unless it follows already */
+    REPLY_UNFOLLOW,
+    REPLY_STATS
 };
 
-struct answer {
+struct pending_reply {
     struct blob *text; /* NULL: not known yet */
-    enum answer_act act;
+    enum reply_act act;
     uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
     bool wanted;       /* counts as a subscription to come */
     struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
-    struct answer *next;
-    struct answer *waiter_next; /* others that wait for the same job */
+    struct pending_reply *next;
+    struct pending_reply *waiter_next; /* others that wait for the same job */
 };
 
 struct client {
     void *session;
-    struct answer *first, **last;
-    struct answer *held; /* the first whose text is not known; all before it are ready */
-    size_t backlog;      /* bytes of answers */
-    bool broken;         /* an answer was lost for want of memory: hang up */
-    bool woken;          /* the session knows and has not asked to the end yet */
+    struct pending_reply *first, **last;
+    struct pending_reply *held; /* the first whose text is not known; all before it are ready */
+    size_t backlog;             /* bytes of answers */
+    bool broken;                /* an answer was lost for want of memory: hang up */
+    bool woken;                 /* the session knows and has not asked to the end yet */
     struct subscription *subscriptions;
     int n_subscriptions, n_wanted; /* n_wanted: answers to come that begin to follow a job */
     struct subscription *ring[RINGS];
@@ -86,16 +86,16 @@ struct client *client_open(struct clients *, void *session);
 void client_close(struct clients *, struct client *);
 
 /* A place in the order of answers. NULL when memory is short (the client is broken then). */
-struct answer *client_answer(struct clients *, struct client *, const char *ref);
+struct pending_reply *client_reply_new(struct clients *, struct client *, const char *ref);
 /* Its text is known: takes the blob (NULL breaks the client). */
-void client_ready(struct clients *, struct answer *, struct blob *text);
+void client_reply_ready(struct clients *, struct pending_reply *, struct blob *text);
 size_t client_backlog(const struct client *);
 
 bool client_follows(const struct client *, const struct job *);
 /* Does it follow, or will it when its answers go out, LIMIT_WATCHES jobs? */
 bool client_full(const struct client *);
 /* The answer will begin to follow a job. */
-void client_want(struct answer *);
+void client_reply_follows(struct pending_reply *);
 
 void client_previews(struct clients *, struct client *, const struct command_previews *);
 

@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-static void say(struct hub *h, struct answer *a, struct text *t)
+static void say(struct hub *h, struct pending_reply *a, struct text *t)
 {
-    client_ready(&h->clients, a, blob_from_text(t));
+    client_reply_ready(&h->clients, a, blob_from_text(t));
     text_free(t);
 }
 
@@ -22,7 +22,8 @@ static void begin(struct text *t)
     text_init(t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
 }
 
-static void say_ok(struct hub *h, struct answer *a, const struct command *c, const struct job *j)
+static void say_ok(struct hub *h, struct pending_reply *a, const struct command *c,
+                   const struct job *j)
 {
     struct text t;
 
@@ -31,18 +32,18 @@ static void say_ok(struct hub *h, struct answer *a, const struct command *c, con
     say(h, a, &t);
 }
 
-static void say_error(struct hub *h, struct answer *a, const struct command *c,
+static void say_error(struct hub *h, struct pending_reply *a, const struct command *c,
                       const struct fail *f)
 {
     struct text t;
 
-    a->act = ACT_NONE;
+    a->act = REPLY_NONE;
     begin(&t);
     answer_error(a->ref, c->kind, c->job, f, &t);
     say(h, a, &t);
 }
 
-static void say_unknown(struct hub *h, struct answer *a, const struct command *c)
+static void say_unknown(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct fail f;
 
@@ -84,8 +85,8 @@ static int check_watches(const struct client *p, const struct job *j, bool watch
 }
 
 /* The key was used before: the same request finds its job, another one is refused. */
-static void submit_again(struct hub *h, struct answer *a, const struct command *c, struct job *j,
-                         const uint8_t *digest)
+static void submit_again(struct hub *h, struct pending_reply *a, const struct command *c,
+                         struct job *j, const uint8_t *digest)
 {
     struct fail f;
 
@@ -99,9 +100,9 @@ static void submit_again(struct hub *h, struct answer *a, const struct command *
         say_error(h, a, c, &f);
         return;
     }
-    if (c->watch) client_want(a);
+    if (c->watch) client_reply_follows(a);
     if (j->state != JOB_ADMIT) {
-        lifecycle_answer(h, j, a, c->watch);
+        lifecycle_reply(h, j, a, c->watch);
         return;
     }
     a->job = j->id;
@@ -109,7 +110,7 @@ static void submit_again(struct hub *h, struct answer *a, const struct command *
     j->waiters = a;
 }
 
-static void submit(struct hub *h, int64_t now, struct answer *a, struct command *c)
+static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     uint8_t digest[SPEC_DIGEST_BYTES];
     struct plan plan = {.scratch_more = 0};
@@ -137,7 +138,7 @@ static void submit(struct hub *h, int64_t now, struct answer *a, struct command 
     }
     j->plan = plan;
     j->planned = devices_ready(&h->devices);
-    if (c->watch) client_want(a);
+    if (c->watch) client_reply_follows(a);
     a->job = j->id;
     j->waiters = a;
 }
@@ -172,7 +173,7 @@ static int quote_times(struct hub *h, const struct command *c, struct answer_quo
     return 0;
 }
 
-static void quote(struct hub *h, struct answer *a, const struct command *c)
+static void quote(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
     struct fail f;
@@ -190,7 +191,7 @@ static void quote(struct hub *h, struct answer *a, const struct command *c)
 
 /* --- watch, cancel -------------------------------------------------------------------------------- */
 
-static void watch(struct hub *h, struct answer *a, const struct command *c)
+static void watch(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = lifecycle_find(h, c->job);
     struct fail f;
@@ -204,14 +205,14 @@ static void watch(struct hub *h, struct answer *a, const struct command *c)
         say_error(h, a, c, &f);
         return;
     }
-    a->act = ACT_FOLLOW;
+    a->act = REPLY_FOLLOW;
     a->job = j->id;
     a->seq = c->seq;
-    client_want(a);
+    client_reply_follows(a);
     say_ok(h, a, c, j);
 }
 
-static void unwatch(struct hub *h, struct answer *a, const struct command *c)
+static void unwatch(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = lifecycle_find(h, c->job);
 
@@ -219,12 +220,12 @@ static void unwatch(struct hub *h, struct answer *a, const struct command *c)
         say_unknown(h, a, c);
         return;
     }
-    a->act = ACT_UNFOLLOW;
+    a->act = REPLY_UNFOLLOW;
     a->job = j->id;
     say_ok(h, a, c, j);
 }
 
-static void cancel(struct hub *h, struct answer *a, const struct command *c)
+static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = lifecycle_find(h, c->job);
     bool ending = j && (j->state == JOB_ENDING || job_over(j));
@@ -244,7 +245,7 @@ static void cancel(struct hub *h, struct answer *a, const struct command *c)
 
 /* --- list, statistics ------------------------------------------------------------------------------ */
 
-static void list(struct hub *h, int64_t now, struct answer *a, const struct command *c)
+static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
     const struct job *from = h->shelf.newest;
     struct fail f;
@@ -258,21 +259,21 @@ static void list(struct hub *h, int64_t now, struct answer *a, const struct comm
         }
         from = from->older;
     }
-    client_ready(&h->clients, a, report_list(h, now, from, c->state, c->limit, a->ref));
+    client_reply_ready(&h->clients, a, report_list(h, now, from, c->state, c->limit, a->ref));
 }
 
-static void stats(struct hub *h, int64_t now, struct answer *a, const struct command *c)
+static void stats(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
     if (c->on) {
-        a->act = ACT_STATS;
+        a->act = REPLY_STATS;
         a->client->stats_seq = h->stats_seq; /* the answer is as new as the newest */
     } else {
         a->client->stats = false;
     }
-    client_ready(&h->clients, a, report_stats(h, now, a->ref));
+    client_reply_ready(&h->clients, a, report_stats(h, now, a->ref));
 }
 
-static void pong(struct hub *h, int64_t now, struct answer *a)
+static void pong(struct hub *h, int64_t now, struct pending_reply *a)
 {
     struct text t;
 
@@ -281,7 +282,7 @@ static void pong(struct hub *h, int64_t now, struct answer *a)
     say(h, a, &t);
 }
 
-static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c)
+static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     switch ((enum command_kind)c->kind) {
     case COMMAND_SUBMIT: submit(h, now, a, c); break;
@@ -302,7 +303,7 @@ static void obey(struct hub *h, int64_t now, struct answer *a, struct command *c
 
 void commands_obey(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
-    struct answer *a = client_answer(&h->clients, p, c->ref);
+    struct pending_reply *a = client_reply_new(&h->clients, p, c->ref);
 
     if (a) obey(h, now, a, c);
     command_free(c);
@@ -312,20 +313,20 @@ void commands_text(struct hub *h, int64_t now, struct client *p, const char *tex
 {
     struct command c;
     struct fail f;
-    struct answer *a;
+    struct pending_reply *a;
 
     if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
         commands_obey(h, now, p, &c);
         return;
     }
-    a = client_answer(&h->clients, p, c.ref);
+    a = client_reply_new(&h->clients, p, c.ref);
     if (a) say_error(h, a, &c, &f);
 }
 
 void commands_error(struct hub *h, struct client *p, const struct fail *f)
 {
     struct command nothing = {.kind = -1};
-    struct answer *a = client_answer(&h->clients, p, "");
+    struct pending_reply *a = client_reply_new(&h->clients, p, "");
 
     if (a) say_error(h, a, &nothing, f);
 }

@@ -48,7 +48,7 @@ enum job_move {
 
 struct device;
 struct subscription;
-struct answer;
+struct pending_reply;
 
 struct job {
     uint64_t id;
@@ -93,7 +93,7 @@ struct job {
 
     struct board board;
     struct subscription *subscriptions; /* who follows it */
-    struct answer *waiters;             /* ADMIT: submits that wait for `accepted`, newest first */
+    struct pending_reply *waiters;      /* ADMIT: submits that wait for `accepted`, newest first */
 
     /* places in the hub's structures */
     struct job *next_id, *next_key; /* hash chains */

@@ -118,7 +118,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
     return j;
 }
 
-void lifecycle_answer(struct hub *h, const struct job *j, struct answer *a, bool watch)
+void lifecycle_reply(struct hub *h, const struct job *j, struct pending_reply *a, bool watch)
 {
     uint64_t seq = j->board.at[EVENT_ACCEPTED];
     struct event e = {.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
@@ -126,20 +126,20 @@ void lifecycle_answer(struct hub *h, const struct job *j, struct answer *a, bool
 
     a->job = j->id;
     a->seq = seq;
-    a->act = watch ? ACT_JOIN : ACT_NONE;
+    a->act = watch ? REPLY_JOIN : REPLY_NONE;
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     event_encode(&e, j->id, seq, a->ref, &t);
-    client_ready(&h->clients, a, blob_from_text(&t));
+    client_reply_ready(&h->clients, a, blob_from_text(&t));
     text_free(&t);
 }
 
 /* Take the submits that wait for a job, in the order in which they came. */
-static struct answer *take_waiters(struct job *j)
+static struct pending_reply *take_waiters(struct job *j)
 {
-    struct answer *in_order = NULL;
+    struct pending_reply *in_order = NULL;
 
     while (j->waiters) {
-        struct answer *a = j->waiters;
+        struct pending_reply *a = j->waiters;
 
         j->waiters = a->waiter_next;
         a->waiter_next = in_order;
@@ -151,23 +151,23 @@ static struct answer *take_waiters(struct job *j)
 static void accepted(struct hub *h, struct job *j)
 {
     lifecycle_wait(h, j);
-    for (struct answer *a = take_waiters(j), *next; a; a = next) {
+    for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
-        lifecycle_answer(h, j, a, a->wanted);
+        lifecycle_reply(h, j, a, a->wanted);
     }
 }
 
 /* The disk did not take it: it was never accepted. */
 static void refused(struct hub *h, struct job *j, const struct fail *why)
 {
-    for (struct answer *a = take_waiters(j), *next; a; a = next) {
+    for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
         struct text t;
 
         next = a->waiter_next;
         a->job = 0;
         text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
         answer_error(a->ref, COMMAND_SUBMIT, 0, why, &t);
-        client_ready(&h->clients, a, blob_from_text(&t));
+        client_reply_ready(&h->clients, a, blob_from_text(&t));
         text_free(&t);
     }
     h->in[JOB_ADMIT]--;

@@ -91,13 +91,13 @@ static const char *next(struct scene *s, int64_t now)
 
 static void follow(struct scene *s, uint64_t job, uint64_t seq)
 {
-    struct answer *a = client_answer(&s->clients, s->client, "r");
+    struct pending_reply *a = client_reply_new(&s->clients, s->client, "r");
 
-    a->act = ACT_FOLLOW;
+    a->act = REPLY_FOLLOW;
     a->job = job;
     a->seq = seq;
-    client_want(a);
-    client_ready(&s->clients, a, text("ok"));
+    client_reply_follows(a);
+    client_reply_ready(&s->clients, a, text("ok"));
     assert_string_equal(next(s, 0), "ok");
 }
 
@@ -123,19 +123,19 @@ static void post_preview(struct scene *s, int job, int64_t now)
 static void answers_keep_their_order(void **state)
 {
     struct scene *s = *state;
-    struct answer *a = client_answer(&s->clients, s->client, "1");
-    struct answer *b = client_answer(&s->clients, s->client, "2");
-    struct answer *c = client_answer(&s->clients, s->client, "3");
+    struct pending_reply *a = client_reply_new(&s->clients, s->client, "1");
+    struct pending_reply *b = client_reply_new(&s->clients, s->client, "2");
+    struct pending_reply *c = client_reply_new(&s->clients, s->client, "3");
 
-    client_ready(&s->clients, b, text("two"));
+    client_reply_ready(&s->clients, b, text("two"));
     assert_int_equal(s->wakes, 0);
     assert_string_equal(next(s, 0), "");
-    client_ready(&s->clients, a, text("one"));
+    client_reply_ready(&s->clients, a, text("one"));
     assert_int_equal(s->wakes, 1);
     assert_string_equal(next(s, 0), "one");
     assert_string_equal(next(s, 0), "two");
     assert_string_equal(next(s, 0), "");
-    client_ready(&s->clients, c, text("three"));
+    client_reply_ready(&s->clients, c, text("three"));
     assert_string_equal(next(s, 0), "three");
     assert_int_equal(client_backlog(s->client), 0);
 }
@@ -144,17 +144,17 @@ static void answers_keep_their_order(void **state)
 static void following_begins_with_its_answer(void **state)
 {
     struct scene *s = *state;
-    struct answer *a = client_answer(&s->clients, s->client, "1");
-    struct answer *b = client_answer(&s->clients, s->client, "2");
+    struct pending_reply *a = client_reply_new(&s->clients, s->client, "1");
+    struct pending_reply *b = client_reply_new(&s->clients, s->client, "2");
 
     post_phase(s, 0);
-    b->act = ACT_FOLLOW;
+    b->act = REPLY_FOLLOW;
     b->job = 1;
-    client_want(b);
-    client_ready(&s->clients, b, text("two"));
+    client_reply_follows(b);
+    client_reply_ready(&s->clients, b, text("two"));
     assert_false(client_follows(s->client, s->job[0]));
     assert_string_equal(next(s, 0), "");
-    client_ready(&s->clients, a, text("one"));
+    client_reply_ready(&s->clients, a, text("one"));
     assert_true(client_follows(s->client, s->job[0]));
     assert_string_equal(next(s, 0), "one");
     assert_string_equal(next(s, 0), "two");
@@ -245,10 +245,10 @@ static void a_pause_between_previews_is_kept(void **state)
 static void a_closed_peer_leaves_nothing_behind(void **state)
 {
     struct scene *s = *state;
-    struct answer *a;
+    struct pending_reply *a;
 
     follow(s, 2, 0);
-    a = client_answer(&s->clients, s->client, "1");
+    a = client_reply_new(&s->clients, s->client, "1");
     a->job = 1;
     s->job[0]->waiters = a;
     client_close(&s->clients, s->client);
