@@ -115,7 +115,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     uint8_t digest[SPEC_DIGEST_BYTES];
     struct plan plan = {.scratch_more = 0};
     struct fail f;
-    struct job *j = shelf_find_key(&h->shelf, c->key);
+    struct job *j = registry_find_key(&h->registry, c->key);
     int err = spec_digest(&c->spec, digest) ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory") : 0;
 
     if (!err && j) {
@@ -247,7 +247,7 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
-    const struct job *from = h->shelf.newest;
+    const struct job *from = h->registry.newest;
     struct fail f;
 
     if (c->before) {

@@ -27,7 +27,7 @@
 struct hub {
     struct hub_conf conf;
     struct hub_out out;
-    struct shelf shelf;
+    struct registry registry;
     struct sched queue;
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */

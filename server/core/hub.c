@@ -21,7 +21,7 @@ static struct job *clients_find(void *arg, uint64_t id)
 {
     struct hub *h = arg;
 
-    return shelf_find(&h->shelf, id);
+    return registry_find(&h->registry, id);
 }
 
 static void clients_wake(void *arg, void *session)
@@ -44,7 +44,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     if (!h) return ERR_OUT_OF_MEMORY;
     h->conf = *conf;
     h->out = *callbacks;
-    shelf_init(&h->shelf, h->out.random(h->out.arg), conf->kept);
+    registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
     sched_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
     h->tally.done = conf->done;
@@ -67,9 +67,9 @@ void hub_free(struct hub *h)
     if (!h) return;
     while (h->clients.first)
         client_close(&h->clients, h->clients.first);
-    for (struct job *j = h->shelf.newest; j; j = j->older)
+    for (struct job *j = h->registry.newest; j; j = j->older)
         j->device = NULL;
-    shelf_free(&h->shelf);
+    registry_free(&h->registry);
     sched_free(&h->queue);
     blob_unref(h->stats);
     free(h->items);

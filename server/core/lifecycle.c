@@ -22,7 +22,7 @@ void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
 
 struct job *lifecycle_find(const struct hub *h, uint64_t id)
 {
-    struct job *j = shelf_find(&h->shelf, id);
+    struct job *j = registry_find(&h->registry, id);
 
     return j && j->state != JOB_ADMIT ? j : NULL;
 }
@@ -87,7 +87,7 @@ static uint64_t new_id(struct hub *h)
 
     do
         id = h->out.random(h->out.arg);
-    while (id == 0 || shelf_find(&h->shelf, id));
+    while (id == 0 || registry_find(&h->registry, id));
     return id;
 }
 
@@ -97,7 +97,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
     struct job *j;
     struct hub_row r;
 
-    if (sched_reserve(&h->queue, h->shelf.n + 1) != 0) return NULL;
+    if (sched_reserve(&h->queue, h->registry.n + 1) != 0) return NULL;
     if (spec->seed == SPEC_SEED_PICK) spec->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
     j = job_new(new_id(h), spec, h->conf.boot << 32);
     if (!j) return NULL;
@@ -110,7 +110,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
         return NULL;
     }
     j->order = ++h->last_order;
-    shelf_add(&h->shelf, j);
+    registry_add(&h->registry, j);
     h->in[JOB_ADMIT]++;
     r = row_of(j);
     h->n_storing++;
@@ -171,7 +171,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         text_free(&t);
     }
     h->in[JOB_ADMIT]--;
-    shelf_drop(&h->shelf, j);
+    registry_drop(&h->registry, j);
 }
 
 /* --- on the device ------------------------------------------------------------------------------- */
@@ -350,7 +350,7 @@ static void tell(struct hub *h, int64_t now, struct job *j)
     j->file = NULL;
     lifecycle_move(h, j, MOVE[j->outcome]);
     tally_end(&h->tally, now, j->outcome);
-    shelf_over(&h->shelf, j);
+    registry_over(&h->registry, j);
 }
 
 void lifecycle_again(struct hub *h, int64_t now)
@@ -359,7 +359,7 @@ void lifecycle_again(struct hub *h, int64_t now)
 
     if (now < h->again_us) return;
     h->again_us = INT64_MAX;
-    for (struct job *j = h->shelf.newest; j; j = older) {
+    for (struct job *j = h->registry.newest; j; j = older) {
         older = j->older;
         if (j->state != JOB_ENDING) continue;
         if (j->settled) tell(h, now, j);
@@ -392,7 +392,7 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
 
 void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
 {
-    struct job *j = shelf_find(&h->shelf, job);
+    struct job *j = registry_find(&h->registry, job);
 
     assert(j && h->n_storing > 0);
     h->n_storing--;
@@ -409,7 +409,7 @@ void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fai
 void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file,
                        const char *digest, const struct fail *why)
 {
-    struct job *j = shelf_find(&h->shelf, job);
+    struct job *j = registry_find(&h->registry, job);
 
     assert(h->n_encoding > 0);
     h->n_encoding--;

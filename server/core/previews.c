@@ -32,7 +32,7 @@ void previews_followed(struct hub *h, struct job *j)
 void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,
                    const struct board_image *images, int n)
 {
-    struct job *j = shelf_find(&h->shelf, job);
+    struct job *j = registry_find(&h->registry, job);
 
     if (!j || j->state != JOB_RUNNING) return;
     if (board_post_preview(&j->board, phase, images, n)) clients_posted(&h->clients, j, now);

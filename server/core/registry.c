@@ -11,28 +11,28 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 33);
 }
 
-static size_t id_bucket(const struct shelf *s, uint64_t id)
+static size_t id_bucket(const struct registry *s, uint64_t id)
 {
-    return (size_t)mix(id ^ s->salt) & (SHELF_BUCKETS - 1);
+    return (size_t)mix(id ^ s->salt) & (REGISTRY_BUCKETS - 1);
 }
 
-static size_t key_bucket(const struct shelf *s, const char *key)
+static size_t key_bucket(const struct registry *s, const char *key)
 {
     uint64_t h = s->salt;
 
     for (; *key; key++)
         h = mix(h ^ (uint8_t)*key);
-    return (size_t)h & (SHELF_BUCKETS - 1);
+    return (size_t)h & (REGISTRY_BUCKETS - 1);
 }
 
-void shelf_init(struct shelf *s, uint64_t salt, int kept)
+void registry_init(struct registry *s, uint64_t salt, int kept)
 {
     memset(s, 0, sizeof *s);
     s->salt = salt;
     s->kept = kept;
 }
 
-void shelf_free(struct shelf *s)
+void registry_free(struct registry *s)
 {
     while (s->newest) {
         struct job *j = s->newest;
@@ -40,10 +40,10 @@ void shelf_free(struct shelf *s)
         s->newest = j->older;
         job_free(j);
     }
-    shelf_init(s, s->salt, s->kept);
+    registry_init(s, s->salt, s->kept);
 }
 
-void shelf_add(struct shelf *s, struct job *j)
+void registry_add(struct registry *s, struct job *j)
 {
     struct job **id = &s->by_id[id_bucket(s, j->id)];
 
@@ -63,7 +63,7 @@ void shelf_add(struct shelf *s, struct job *j)
     s->n++;
 }
 
-static void unchain(struct shelf *s, struct job *j)
+static void unchain(struct registry *s, struct job *j)
 {
     struct job **at = &s->by_id[id_bucket(s, j->id)];
 
@@ -77,7 +77,7 @@ static void unchain(struct shelf *s, struct job *j)
     *at = j->next_key;
 }
 
-void shelf_drop(struct shelf *s, struct job *j)
+void registry_drop(struct registry *s, struct job *j)
 {
     unchain(s, j);
     *(j->newer ? &j->newer->older : &s->newest) = j->older;
@@ -87,7 +87,7 @@ void shelf_drop(struct shelf *s, struct job *j)
 }
 
 /* Drop the first of those that are over whose end everybody has read and whose run is gone. */
-static bool drop_one(struct shelf *s)
+static bool drop_one(struct registry *s)
 {
     struct job **at = &s->over_first, *before = NULL;
 
@@ -98,13 +98,13 @@ static bool drop_one(struct shelf *s)
         *at = j->next_over;
         if (s->over_last == j) s->over_last = before;
         s->n_over--;
-        shelf_drop(s, j);
+        registry_drop(s, j);
         return true;
     }
     return false;
 }
 
-void shelf_over(struct shelf *s, struct job *j)
+void registry_over(struct registry *s, struct job *j)
 {
     assert(job_over(j));
     j->next_over = NULL;
@@ -115,7 +115,7 @@ void shelf_over(struct shelf *s, struct job *j)
         ;
 }
 
-struct job *shelf_find(const struct shelf *s, uint64_t id)
+struct job *registry_find(const struct registry *s, uint64_t id)
 {
     struct job *j = s->by_id[id_bucket(s, id)];
 
@@ -124,7 +124,7 @@ struct job *shelf_find(const struct shelf *s, uint64_t id)
     return j;
 }
 
-struct job *shelf_find_key(const struct shelf *s, const char *key)
+struct job *registry_find_key(const struct registry *s, const char *key)
 {
     struct job *j = key[0] ? s->by_key[key_bucket(s, key)] : NULL;
 

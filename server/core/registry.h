@@ -7,28 +7,28 @@
 
 #include "server/core/job.h"
 
-#define SHELF_BUCKETS 8192 /* a power of two, about one a job at the largest queue */
+#define REGISTRY_BUCKETS 8192 /* a power of two, about one a job at the largest queue */
 
-struct shelf {
+struct registry {
     uint64_t salt; /* unpredictable: clients choose keys */
     int kept;
     int n, n_over;
     struct job *newest, *oldest;
     struct job *over_first, *over_last;
-    struct job *by_id[SHELF_BUCKETS], *by_key[SHELF_BUCKETS];
+    struct job *by_id[REGISTRY_BUCKETS], *by_key[REGISTRY_BUCKETS];
 };
 
-void shelf_init(struct shelf *, uint64_t salt, int kept);
-void shelf_free(struct shelf *); /* and every job */
+void registry_init(struct registry *, uint64_t salt, int kept);
+void registry_free(struct registry *); /* and every job */
 
 /* j->order must be above that of all others; id and key must not be there yet. */
-void shelf_add(struct shelf *, struct job *);
+void registry_add(struct registry *, struct job *);
 /* Take it out and free it. */
-void shelf_drop(struct shelf *, struct job *);
+void registry_drop(struct registry *, struct job *);
 /* j is over: remember the order, and drop what is beyond `kept`. */
-void shelf_over(struct shelf *, struct job *);
+void registry_over(struct registry *, struct job *);
 
-struct job *shelf_find(const struct shelf *, uint64_t id);
-struct job *shelf_find_key(const struct shelf *, const char *key); /* "" finds nothing */
+struct job *registry_find(const struct registry *, uint64_t id);
+struct job *registry_find_key(const struct registry *, const char *key); /* "" finds nothing */
 
 #endif

@@ -39,7 +39,7 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
                    j->outcome == JOB_DONE     ? MOVE_DONE
                    : j->outcome == JOB_FAILED ? MOVE_FAILED
                                               : MOVE_CANCELLED);
-    shelf_over(&h->shelf, j);
+    registry_over(&h->registry, j);
     return 0;
 }
 
@@ -70,13 +70,13 @@ int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
 {
     struct job *j;
 
-    if (r->order <= h->last_order || shelf_find(&h->shelf, r->job))
+    if (r->order <= h->last_order || registry_find(&h->registry, r->job))
         return fail_set(f, ERR_IO, "the stored job %016llx is out of order",
                         (unsigned long long)r->job);
-    if (sched_reserve(&h->queue, h->shelf.n + 1) != 0 || !(j = restore_job(h, r)))
+    if (sched_reserve(&h->queue, h->registry.n + 1) != 0 || !(j = restore_job(h, r)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     h->last_order = r->order;
-    shelf_add(&h->shelf, j);
+    registry_add(&h->registry, j);
     h->in[JOB_ADMIT]++;
     if (r->state == STATE_DONE || r->state == STATE_FAILED || r->state == STATE_CANCELLED) {
         if (restore_end(h, j, r) == 0) return 0;

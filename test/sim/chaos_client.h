@@ -255,7 +255,7 @@ static inline void listen_to_end(struct chaos *x, struct chaos_client *c)
         ;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
         struct view *v = &c->views[i];
-        struct job *j = v->watching ? shelf_find(&x->w->hub->shelf, v->job) : NULL;
+        struct job *j = v->watching ? registry_find(&x->w->hub->registry, v->job) : NULL;
 
         if (j && c->ref_first == c->ref_end && client_follows(c->client, j))
             MUST(x->w, !board_has_text(&j->board, v->seq), "news that did not arrive");
@@ -377,7 +377,7 @@ static inline void connect(struct chaos *x, struct chaos_client *c)
         struct view *v = &c->views[i];
         char id[ID_TEXT];
 
-        if (v->ended || !shelf_find(&x->w->hub->shelf, v->job)) continue;
+        if (v->ended || !registry_find(&x->w->hub->registry, v->job)) continue;
         if (c->n_views - i > 64 && c->n_views <= VIEWS) continue;
         id_format(v->job, id);
         say(x, c, 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,

@@ -109,7 +109,7 @@ static inline void go_on(struct world *w, int n)
 
 static inline uint64_t newest(const struct world *w)
 {
-    return w->hub->shelf.newest->id;
+    return w->hub->registry.newest->id;
 }
 
 static inline const char *hex(uint64_t id)

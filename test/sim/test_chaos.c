@@ -154,7 +154,7 @@ static void check_jobs(struct world *w)
     int in[JOB_STATES] = {0}, n = 0, resident = 0;
     uint64_t order = UINT64_MAX;
 
-    for (struct job *j = h->shelf.newest; j; j = j->older) {
+    for (struct job *j = h->registry.newest; j; j = j->older) {
         MUST(w, j->order < order, "order");
         order = j->order;
         in[j->state]++;
@@ -169,7 +169,7 @@ static void check_jobs(struct world *w)
             MUST(w, j->said_place == sched_place(&h->queue, j), "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
-    MUST(w, n == h->shelf.n && resident == devices_residents(&h->devices), "counts");
+    MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
     for (int i = 0; i < h->devices.n; i++)
         MUST(w, h->devices.at[i].ledger.n == h->devices.at[i].n_resident, "the ledger");
     MUST(w, h->in[JOB_RUNNING] <= h->devices.n * LEDGER_MAX, "runs");
@@ -197,7 +197,7 @@ static void check_disk(struct world *w)
 {
     for (int i = 0; i < w->n_disk; i++)
         if (w->disk[i]->row.state == STATE_QUEUED)
-            MUST(w, shelf_find(&w->hub->shelf, w->disk[i]->row.job), "a job is lost");
+            MUST(w, registry_find(&w->hub->registry, w->disk[i]->row.job), "a job is lost");
 }
 
 /* --- the run ---------------------------------------------------------------------------------- */
@@ -231,7 +231,7 @@ static void finish(struct chaos *x)
         listen_to_end(x, c);
         for (unsigned v = 0; c->client && v < VIEWS && v < c->n_views; v++)
             MUST(w,
-                 !c->views[v].watching || !shelf_find(&h->shelf, c->views[v].job)
+                 !c->views[v].watching || !registry_find(&h->registry, c->views[v].job)
                      || c->views[v].seq >= truth_of(w, c->views[v].job)->disk->row.end_seq,
                  "a viewer that was not told the end");
     }
@@ -248,7 +248,7 @@ static void chaos(uint64_t seed, long operations)
     x->w = w;
     world_devices(w, 1 + (int)(seed % 2));
     w->woken = woken;
-    w->conf.kept = w->hub->shelf.kept = seed % 2 ? 200 : 5;
+    w->conf.kept = w->hub->registry.kept = seed % 2 ? 200 : 5;
     for (w->step = 0; w->step < operations; w->step++) {
         pass_time(x);
         if (chance(w, 0.4))

@@ -331,7 +331,8 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
     for (int i = 0; i < h->queue.n; i++)
         MUST(w,
-             w->wrong_forecasts || sched_before(shelf_find(&h->shelf, work->job), h->queue.at[i]),
+             w->wrong_forecasts
+                 || sched_before(registry_find(&h->registry, work->job), h->queue.at[i]),
              "overtaken");
 }
 
@@ -345,7 +346,7 @@ static inline void out_drop(void *arg, int device, uint64_t job)
 static inline void out_wish(void *arg, int device, uint64_t job, const struct hub_wish *wish)
 {
     struct world *w = arg;
-    struct job *j = shelf_find(&w->hub->shelf, job);
+    struct job *j = registry_find(&w->hub->registry, job);
 
     MUST(w, j && j->device == &w->hub->devices.at[device], "a wish for a job that is elsewhere");
     MUST(w, wish->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", wish->max_px);

@@ -33,7 +33,7 @@ static void a_job_that_cannot_be_stored_never_was(void **state)
     store_answer(w, false);
     listen_all(w, e);
     HEARD(e, "\"code\":\"io\"");
-    assert_int_equal(w->hub->shelf.n, 0);
+    assert_int_equal(w->hub->registry.n, 0);
     say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
     store_answer(w, true);
     listen_all(w, e);
@@ -82,7 +82,7 @@ static void a_key_names_one_request(void **state)
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 2);
     assert_int_equal(count(e->text, "\"code\":\"conflict\""), 1);
     assert_int_equal(count(e->text, "\"type\":\"phase\""), 1);
-    assert_int_equal(w->hub->shelf.n, 1);
+    assert_int_equal(w->hub->registry.n, 1);
     go_on(w, 20);
     world_kill(w, 0);
     world_boot(w);
@@ -91,7 +91,7 @@ static void a_key_names_one_request(void **state)
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
     assert_int_equal(count(e->text, "\"state\":\"done\""), 1);
-    assert_int_equal(w->hub->shelf.n, 1);
+    assert_int_equal(w->hub->registry.n, 1);
     ear_free(w, e);
     world_free(w);
 }
@@ -208,7 +208,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     store_all(w);
     go_on(w, 20);
     id = newest(w);
-    seq = w->hub->shelf.newest->board.at[EVENT_END];
+    seq = w->hub->registry.newest->board.at[EVENT_END];
     world_kill(w, 0);
     world_boot(w);
     e->client = hub_open(w->hub, e);
@@ -237,8 +237,8 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"seed\":%d}}", i);
     store_all(w);
     go_on(w, 3);
-    first = w->hub->shelf.oldest->id;
-    seq = w->hub->shelf.oldest->board.seq;
+    first = w->hub->registry.oldest->id;
+    seq = w->hub->registry.oldest->board.seq;
     world_kill(w, 0);
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 10);
@@ -304,7 +304,7 @@ static void previews_follow_each_viewers_wish(void **state)
     say(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    wish = previews_wish(w->hub->shelf.newest);
+    wish = previews_wish(w->hub->registry.newest);
     assert_int_equal(wish.classes, 1u << board_class(FRAME_JPEG, 64));
     assert_int_equal(wish.max_px, 64);
     listen_all(w, e);
@@ -365,7 +365,7 @@ static void list_pages_newest_first(void **state)
     for (int i = 0; i < 5; i++)
         say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"n%d\"}}", i);
     store_all(w);
-    third = w->hub->shelf.newest->older->older->id;
+    third = w->hub->registry.newest->older->older->id;
     listen_all(w, e);
     say(w, e, "{\"type\":\"list\",\"limit\":3}");
     listen_all(w, e);
@@ -390,18 +390,18 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
     struct ear *e = ear_new(w);
 
     (void)state;
-    w->hub->shelf.kept = 2;
+    w->hub->registry.kept = 2;
     for (int i = 0; i < 6; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 60);
-    assert_int_equal(w->hub->shelf.n, 6); /* nobody has read the ends yet */
+    assert_int_equal(w->hub->registry.n, 6); /* nobody has read the ends yet */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"end\""), 6);
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
-    assert_true(w->hub->shelf.n <= 3);
+    assert_true(w->hub->registry.n <= 3);
     ear_free(w, e);
     world_free(w);
 }
@@ -413,19 +413,19 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
     struct ear *e = ear_new(w);
 
     (void)state;
-    w->hub->shelf.kept = 0;
+    w->hub->registry.kept = 0;
     say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
     store_all(w);
-    assert_int_equal(w->hub->shelf.n, 1);
+    assert_int_equal(w->hub->registry.n, 1);
     worker_take(w);
     deliver_all(w);
     assert_int_equal(w->hub->devices.at[0].n_resident, 0);
     say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
-    assert_int_equal(w->hub->shelf.n, 0);
+    assert_int_equal(w->hub->registry.n, 0);
     ear_free(w, e);
     world_free(w);
 }
@@ -440,7 +440,7 @@ static void a_quote_is_what_a_submit_would_get(void **state)
     say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"position\":0,\"start_ms\":0,");
-    assert_int_equal(w->hub->shelf.n, 0);
+    assert_int_equal(w->hub->registry.n, 0);
     for (int i = 0; i < 5; i++)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);

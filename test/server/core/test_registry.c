@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static struct job *add(struct shelf *s, uint64_t id, const char *key)
+static struct job *add(struct registry *s, uint64_t id, const char *key)
 {
     struct spec spec = {.prompt = NULL};
     struct job *j = job_new(id, &spec, 0);
@@ -21,45 +21,45 @@ static struct job *add(struct shelf *s, uint64_t id, const char *key)
     assert_non_null(j);
     snprintf(j->key, sizeof j->key, "%s", key);
     j->order = s->newest ? s->newest->order + 1 : 1;
-    shelf_add(s, j);
+    registry_add(s, j);
     return j;
 }
 
-static void end(struct shelf *s, struct job *j)
+static void end(struct registry *s, struct job *j)
 {
     job_move(j, MOVE_STORED);
     job_move(j, MOVE_END);
     job_move(j, MOVE_DONE);
-    shelf_over(s, j);
+    registry_over(s, j);
 }
 
 /* catches: a broken chain after jobs left from its middle, a key that finds another's job */
 static void found_by_id_and_key_whoever_left(void **state)
 {
-    struct shelf *s = malloc(sizeof *s);
+    struct registry *s = malloc(sizeof *s);
     char key[16];
 
     (void)state;
     assert_non_null(s);
-    shelf_init(s, 12345, 100);
+    registry_init(s, 12345, 100);
     for (uint64_t i = 1; i <= 20000; i++) {
         snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
         add(s, i, i % 3 ? key : "");
     }
     for (uint64_t i = 1; i <= 20000; i += 2)
-        shelf_drop(s, shelf_find(s, i));
+        registry_drop(s, registry_find(s, i));
     assert_int_equal(s->n, 10000);
     for (uint64_t i = 1; i <= 20000; i++) {
-        struct job *j = shelf_find(s, i);
+        struct job *j = registry_find(s, i);
 
         snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
         assert_true(i % 2 ? !j : j && j->id == i);
-        assert_ptr_equal(shelf_find_key(s, key), i % 3 ? j : NULL);
+        assert_ptr_equal(registry_find_key(s, key), i % 3 ? j : NULL);
     }
-    assert_null(shelf_find_key(s, ""));
+    assert_null(registry_find_key(s, ""));
     for (struct job *j = s->newest; j && j->older; j = j->older)
         assert_true(j->order > j->older->order && j->older->newer == j);
-    shelf_free(s);
+    registry_free(s);
     assert_null(s->newest);
     free(s);
 }
@@ -67,34 +67,34 @@ static void found_by_id_and_key_whoever_left(void **state)
 /* catches: a job that is forgotten before its end was read, or one that is kept for ever */
 static void the_first_to_end_goes_first_but_not_unread(void **state)
 {
-    struct shelf *s = malloc(sizeof *s);
+    struct registry *s = malloc(sizeof *s);
     struct subscription v = {.seq = 0};
     struct job *j[6];
 
     (void)state;
     assert_non_null(s);
-    shelf_init(s, 1, 2);
+    registry_init(s, 1, 2);
     for (int i = 0; i < 6; i++)
         j[i] = add(s, (uint64_t)i + 1, "");
     j[3]->subscriptions = &v; /* has not read the end yet */
     end(s, j[3]);
     end(s, j[1]);
     end(s, j[0]);
-    assert_null(shelf_find(s, 2));
-    assert_non_null(shelf_find(s, 4));
-    assert_non_null(shelf_find(s, 1));
+    assert_null(registry_find(s, 2));
+    assert_non_null(registry_find(s, 4));
+    assert_non_null(registry_find(s, 1));
     j[3]->subscriptions = NULL;
     end(s, j[2]);
-    assert_null(shelf_find(s, 4));
-    assert_non_null(shelf_find(s, 1));
+    assert_null(registry_find(s, 4));
+    assert_non_null(registry_find(s, 1));
     j[2]->subscriptions = &v;
     end(s, j[5]);
-    assert_null(shelf_find(s, 1));
+    assert_null(registry_find(s, 1));
     end(s, j[4]);
-    assert_null(shelf_find(s, 6));
+    assert_null(registry_find(s, 6));
     assert_int_equal(s->n_over, 2);
     j[2]->subscriptions = NULL;
-    shelf_free(s);
+    registry_free(s);
     free(s);
 }
 
