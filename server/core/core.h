@@ -31,7 +31,7 @@ struct hub {
     struct sched queue;
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */
-    struct tally tally;
+    struct stats stats;
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
@@ -48,7 +48,7 @@ struct hub {
     int unplaced;      /* waiting jobs that have not been sent a place */
     struct eta_item *items;
     int n_items;
-    struct blob *stats;
+    struct blob *stats_message;
     uint64_t stats_seq;
 };
 

@@ -75,7 +75,7 @@ static void learn(struct hub *h, const struct device *c, const struct note *n)
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }
     eta_learn(&h->eta, n->phase, pixels, n->n, flops, n->elapsed_us, quanta);
-    tally_quantum(&h->tally, n->phase, n->n, n->elapsed_us);
+    stats_quantum(&h->stats, n->phase, n->n, n->elapsed_us);
 }
 
 static void note_quantum(struct hub *h, int64_t now, const struct device *c, const struct note *n)

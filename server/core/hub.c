@@ -47,9 +47,9 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
     sched_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
-    h->tally.done = conf->done;
-    h->tally.failed = conf->failed;
-    h->tally.cancelled = conf->cancelled;
+    h->stats.done = conf->done;
+    h->stats.failed = conf->failed;
+    h->stats.cancelled = conf->cancelled;
     h->clients = (struct clients){.due = INT64_MAX,
                                   .find = clients_find,
                                   .wake = clients_wake,
@@ -71,7 +71,7 @@ void hub_free(struct hub *h)
         j->device = NULL;
     registry_free(&h->registry);
     sched_free(&h->queue);
-    blob_unref(h->stats);
+    blob_unref(h->stats_message);
     free(h->items);
     free(h);
 }
@@ -81,7 +81,7 @@ void hub_free(struct hub *h)
 /* What every entry ends with: start what can start, push what is due. Never called from below this file. */
 static void hub_settle(struct hub *h, int64_t now)
 {
-    tally_begin(&h->tally, now);
+    stats_begin(&h->stats, now);
     lifecycle_dispatch(h, now);
     forecast_push(h, now);
 }
@@ -149,7 +149,7 @@ void hub_error(struct hub *h, int64_t now, struct client *p, const struct fail *
 
 struct blob *hub_next(struct hub *h, int64_t now, struct client *p, bool *binary)
 {
-    return client_next(&h->clients, p, now, h->stats, h->stats_seq, binary);
+    return client_next(&h->clients, p, now, h->stats_message, h->stats_seq, binary);
 }
 
 size_t hub_backlog(const struct client *p)
@@ -202,9 +202,9 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
                                .cap = capacity_cap(h),
                                .running = h->in[JOB_RUNNING],
                                .queued = h->in[JOB_QUEUED],
-                               .done = h->tally.done,
-                               .failed = h->tally.failed,
-                               .cancelled = h->tally.cancelled};
+                               .done = h->stats.done,
+                               .failed = h->stats.failed,
+                               .cancelled = h->stats.cancelled};
 }
 
 const char *hub_why_cap(const struct hub *h)

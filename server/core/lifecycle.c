@@ -349,7 +349,7 @@ static void tell(struct hub *h, int64_t now, struct job *j)
     blob_unref(j->file);
     j->file = NULL;
     lifecycle_move(h, j, MOVE[j->outcome]);
-    tally_end(&h->tally, now, j->outcome);
+    stats_end(&h->stats, now, j->outcome);
     registry_over(&h->registry, j);
 }
 

@@ -67,14 +67,14 @@ struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
     struct listing rows;
     struct answer_stats s = {.running = h->in[JOB_RUNNING],
                              .queued = h->in[JOB_QUEUED],
-                             .done = h->tally.done,
-                             .failed = h->tally.failed,
-                             .cancelled = h->tally.cancelled,
+                             .done = h->stats.done,
+                             .failed = h->stats.failed,
+                             .cancelled = h->stats.cancelled,
                              .cap = capacity_cap(h),
                              .why_cap = h->devices.why_cap,
-                             .tokens_per_s = tally_rate(&h->tally, GLM_PRIOR),
-                             .steps_per_s = tally_rate(&h->tally, GLM_DENOISE),
-                             .pictures_per_min = tally_pictures(&h->tally, now),
+                             .tokens_per_s = stats_rate(&h->stats, GLM_PRIOR),
+                             .steps_per_s = stats_rate(&h->stats, GLM_DENOISE),
+                             .pictures_per_min = stats_pictures(&h->stats, now),
                              .jobs = rows.job};
     struct text t;
     struct blob *b;
@@ -104,7 +104,7 @@ void report_push(struct hub *h, int64_t now)
     if (!wanted) return;
     b = report_stats(h, now, NULL);
     if (!b) return;
-    blob_unref(h->stats);
-    h->stats = b;
+    blob_unref(h->stats_message);
+    h->stats_message = b;
     clients_stats(&h->clients, ++h->stats_seq);
 }

@@ -8,25 +8,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TALLY_SLOTS 60 /* of ten seconds: ten minutes */
+#define STATS_SLOTS 60 /* of ten seconds: ten minutes */
 
-struct tally {
+struct stats {
     int64_t done, failed, cancelled; /* since the server was first started with its data folder */
     double count[GLM_PHASES],
         seconds[GLM_PHASES]; /* decayed: pictures times quanta, and their time */
     bool begun;
     int64_t begun_us;
     int64_t slot_no; /* ten-second slot of the newest end */
-    int slot[TALLY_SLOTS];
+    int slot[STATS_SLOTS];
 };
 
-/* All zero is a tally that has not begun; only the first call counts. */
-void tally_begin(struct tally *, int64_t now);
-void tally_quantum(struct tally *, enum glm_phase, int batch, int64_t elapsed_us);
-void tally_end(struct tally *, int64_t now, enum job_state outcome);
+/* All zero is a struct that has not begun; only the first call counts. */
+void stats_begin(struct stats *, int64_t now);
+void stats_quantum(struct stats *, enum glm_phase, int batch, int64_t elapsed_us);
+void stats_end(struct stats *, int64_t now, enum job_state outcome);
 /* Quanta of a phase a second, all pictures together; NaN: not measured. */
-double tally_rate(const struct tally *, enum glm_phase);
+double stats_rate(const struct stats *, enum glm_phase);
 /* Pictures a minute over the last ten, or since the start; NaN in the first second and before the begin. */
-double tally_pictures(const struct tally *, int64_t now);
+double stats_pictures(const struct stats *, int64_t now);
 
 #endif

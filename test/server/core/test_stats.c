@@ -15,40 +15,40 @@
 /* catches: ends that are counted for ever, twice, or from before the window */
 static void pictures_a_minute_over_ten_minutes(void **state)
 {
-    struct tally t = {.begun = false};
+    struct stats t = {.begun = false};
     int64_t s = 1000000;
 
     (void)state;
-    assert_true(isnan(tally_pictures(&t, 5 * s)));
-    tally_begin(&t, 5 * s);
-    assert_true(isnan(tally_pictures(&t, 5 * s)));
-    tally_begin(&t, 50 * s); /* too late */
+    assert_true(isnan(stats_pictures(&t, 5 * s)));
+    stats_begin(&t, 5 * s);
+    assert_true(isnan(stats_pictures(&t, 5 * s)));
+    stats_begin(&t, 50 * s); /* too late */
     for (int i = 0; i < 60; i++)
-        tally_end(&t, (5 + i) * s, JOB_DONE);
-    tally_end(&t, 64 * s, JOB_FAILED);
-    tally_end(&t, 64 * s, JOB_CANCELLED);
-    assert_true(fabs(tally_pictures(&t, 65 * s) - 60) < 0.01);
-    assert_true(fabs(tally_pictures(&t, 605 * s) - 5.5) < 0.01); /* the first slot has left */
-    assert_true(tally_pictures(&t, 640 * s) < 4);
-    assert_true(tally_pictures(&t, 10000 * s) < 1e-9);
-    tally_end(&t, 10000 * s, JOB_DONE);
-    assert_true(fabs(tally_pictures(&t, 10000 * s) - 0.1) < 1e-9);
+        stats_end(&t, (5 + i) * s, JOB_DONE);
+    stats_end(&t, 64 * s, JOB_FAILED);
+    stats_end(&t, 64 * s, JOB_CANCELLED);
+    assert_true(fabs(stats_pictures(&t, 65 * s) - 60) < 0.01);
+    assert_true(fabs(stats_pictures(&t, 605 * s) - 5.5) < 0.01); /* the first slot has left */
+    assert_true(stats_pictures(&t, 640 * s) < 4);
+    assert_true(stats_pictures(&t, 10000 * s) < 1e-9);
+    stats_end(&t, 10000 * s, JOB_DONE);
+    assert_true(fabs(stats_pictures(&t, 10000 * s) - 0.1) < 1e-9);
     assert_true(t.done == 61 && t.failed == 1 && t.cancelled == 1);
 }
 
 /* catches: a batch that counts as one token */
 static void a_batch_makes_as_many_tokens_as_it_has_pictures(void **state)
 {
-    struct tally t = {.begun = false};
+    struct stats t = {.begun = false};
 
     (void)state;
-    tally_begin(&t, 0);
-    assert_true(isnan(tally_rate(&t, GLM_PRIOR)));
+    stats_begin(&t, 0);
+    assert_true(isnan(stats_rate(&t, GLM_PRIOR)));
     for (int i = 0; i < 100; i++)
-        tally_quantum(&t, GLM_PRIOR, 4, 20000);
-    tally_quantum(&t, GLM_PRIOR, 4, 0);
-    tally_quantum(&t, GLM_DONE, 4, 100);
-    assert_true(fabs(tally_rate(&t, GLM_PRIOR) - 200) < 1e-6);
+        stats_quantum(&t, GLM_PRIOR, 4, 20000);
+    stats_quantum(&t, GLM_PRIOR, 4, 0);
+    stats_quantum(&t, GLM_DONE, 4, 100);
+    assert_true(fabs(stats_rate(&t, GLM_PRIOR) - 200) < 1e-6);
 }
 
 int main(void)
