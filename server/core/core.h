@@ -28,7 +28,7 @@ struct hub {
     struct hub_conf conf;
     struct hub_out out;
     struct registry registry;
-    struct sched queue;
+    struct queue queue;
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */
     struct stats stats;

@@ -45,7 +45,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     h->conf = *conf;
     h->out = *callbacks;
     registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
-    sched_init(&h->queue);
+    queue_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
     h->stats.done = conf->done;
     h->stats.failed = conf->failed;
@@ -70,7 +70,7 @@ void hub_free(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = j->older)
         j->device = NULL;
     registry_free(&h->registry);
-    sched_free(&h->queue);
+    queue_free(&h->queue);
     blob_unref(h->stats_message);
     free(h->items);
     free(h);

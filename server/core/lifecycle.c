@@ -31,13 +31,13 @@ struct job *lifecycle_find(const struct hub *h, uint64_t id)
 
 static void enqueue(struct hub *h, struct job *j)
 {
-    sched_add(&h->queue, j);
+    queue_add(&h->queue, j);
     h->unplaced += j->said_place == 0;
 }
 
 static void dequeue(struct hub *h, struct job *j)
 {
-    sched_remove(&h->queue, j);
+    queue_remove(&h->queue, j);
     h->unplaced -= j->said_place == 0;
 }
 
@@ -97,7 +97,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
     struct job *j;
     struct hub_row r;
 
-    if (sched_reserve(&h->queue, h->registry.n + 1) != 0) return NULL;
+    if (queue_reserve(&h->queue, h->registry.n + 1) != 0) return NULL;
     if (spec->seed == SPEC_SEED_PICK) spec->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
     j = job_new(new_id(h), spec, h->conf.boot << 32);
     if (!j) return NULL;

@@ -5,23 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sched_init(struct sched *s)
+void queue_init(struct queue *s)
 {
     memset(s, 0, sizeof *s);
 }
 
-void sched_free(struct sched *s)
+void queue_free(struct queue *s)
 {
     free(s->at);
-    sched_init(s);
+    queue_init(s);
 }
 
-bool sched_before(const struct job *a, const struct job *b)
+bool queue_before(const struct job *a, const struct job *b)
 {
     return a->order < b->order;
 }
 
-int sched_reserve(struct sched *s, int n)
+int queue_reserve(struct queue *s, int n)
 {
     int room = s->room ? s->room : 64;
     struct job **at;
@@ -37,14 +37,14 @@ int sched_reserve(struct sched *s, int n)
 }
 
 /* How many of the waiting jobs come before j: where it stands, or where it would go. */
-static int rank(const struct sched *s, const struct job *j)
+static int rank(const struct queue *s, const struct job *j)
 {
     int low = 0, high = s->n;
 
     while (low < high) {
         int mid = low + (high - low) / 2;
 
-        if (sched_before(s->at[mid], j))
+        if (queue_before(s->at[mid], j))
             low = mid + 1;
         else
             high = mid;
@@ -52,7 +52,7 @@ static int rank(const struct sched *s, const struct job *j)
     return low;
 }
 
-void sched_add(struct sched *s, struct job *j)
+void queue_add(struct queue *s, struct job *j)
 {
     int i = rank(s, j);
 
@@ -62,7 +62,7 @@ void sched_add(struct sched *s, struct job *j)
     s->n++;
 }
 
-void sched_remove(struct sched *s, const struct job *j)
+void queue_remove(struct queue *s, const struct job *j)
 {
     int i = rank(s, j);
 
@@ -71,7 +71,7 @@ void sched_remove(struct sched *s, const struct job *j)
     memmove(s->at + i, s->at + i + 1, (size_t)(s->n - i) * sizeof *s->at);
 }
 
-int sched_place(const struct sched *s, const struct job *j)
+int queue_place(const struct queue *s, const struct job *j)
 {
     int i = rank(s, j);
 

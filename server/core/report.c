@@ -29,7 +29,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .spec = &j->spec,
                                .key = j->key};
     row->phase = j->view.phase < GLM_DONE ? (enum event_phase)j->view.phase : PHASE_DECODE;
-    if (j->state == JOB_QUEUED) row->position = sched_place(&h->queue, j);
+    if (j->state == JOB_QUEUED) row->position = queue_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->error;
     if (j->state == JOB_DONE) {
         url_picture(j->result_digest, r->url[r->n]);

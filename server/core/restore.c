@@ -73,7 +73,7 @@ int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
     if (r->order <= h->last_order || registry_find(&h->registry, r->job))
         return fail_set(f, ERR_IO, "the stored job %016llx is out of order",
                         (unsigned long long)r->job);
-    if (sched_reserve(&h->queue, h->registry.n + 1) != 0 || !(j = restore_job(h, r)))
+    if (queue_reserve(&h->queue, h->registry.n + 1) != 0 || !(j = restore_job(h, r)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     h->last_order = r->order;
     registry_add(&h->registry, j);

@@ -160,13 +160,13 @@ static void check_jobs(struct world *w)
         in[j->state]++;
         n++;
         resident += j->device != NULL;
-        MUST(w, (j->state == JOB_QUEUED) == (sched_place(&h->queue, j) > 0), "in the queue or not");
+        MUST(w, (j->state == JOB_QUEUED) == (queue_place(&h->queue, j) > 0), "in the queue or not");
         MUST(w, j->state != JOB_RUNNING || (j->device && !j->dropping), "runs nowhere");
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
         MUST(w, j->overall >= 0 && j->overall <= 1, "overall %f", j->overall);
         MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
         if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
-            MUST(w, j->said_place == sched_place(&h->queue, j), "a place that was not told");
+            MUST(w, j->said_place == queue_place(&h->queue, j), "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
     MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
@@ -183,7 +183,7 @@ static void check_queue(struct world *w)
     for (int i = 0; i < h->queue.n; i++) {
         struct job *j = h->queue.at[i];
 
-        MUST(w, i == 0 || sched_before(h->queue.at[i - 1], j), "order");
+        MUST(w, i == 0 || queue_before(h->queue.at[i - 1], j), "order");
         if (j->eta_start_us >= 0 && !h->touched) {
             MUST(w, j->eta_start_us >= last, "starts before those ahead of it");
             last = j->eta_start_us;

@@ -332,7 +332,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     for (int i = 0; i < h->queue.n; i++)
         MUST(w,
              w->wrong_forecasts
-                 || sched_before(registry_find(&h->registry, work->job), h->queue.at[i]),
+                 || queue_before(registry_find(&h->registry, work->job), h->queue.at[i]),
              "overtaken");
 }
 

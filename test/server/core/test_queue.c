@@ -16,14 +16,14 @@ enum { N = 3000 };
 static void places_are_always_those_of_the_order(void **state)
 {
     static struct job jobs[N];
-    struct sched s;
+    struct queue s;
     uint64_t r = 1;
     int in = 0;
 
     (void)state;
     memset(jobs, 0, sizeof jobs);
-    sched_init(&s);
-    assert_int_equal(sched_reserve(&s, N), 0);
+    queue_init(&s);
+    assert_int_equal(queue_reserve(&s, N), 0);
     for (int i = 0; i < N; i++)
         jobs[i].order = (uint64_t)i + 1;
     for (int step = 0; step < 20000; step++) {
@@ -31,19 +31,19 @@ static void places_are_always_those_of_the_order(void **state)
 
         r = r * 6364136223846793005u + 1442695040888963407u;
         j = &jobs[(r >> 33) % N];
-        if (sched_place(&s, j) > 0) {
-            assert_ptr_equal(s.at[sched_place(&s, j) - 1], j);
-            sched_remove(&s, j);
+        if (queue_place(&s, j) > 0) {
+            assert_ptr_equal(s.at[queue_place(&s, j) - 1], j);
+            queue_remove(&s, j);
             in--;
         } else {
-            sched_add(&s, j);
+            queue_add(&s, j);
             in++;
         }
         assert_int_equal(s.n, in);
     }
     for (int i = 1; i < s.n; i++)
-        assert_true(sched_before(s.at[i - 1], s.at[i]));
-    sched_free(&s);
+        assert_true(queue_before(s.at[i - 1], s.at[i]));
+    queue_free(&s);
 }
 
 int main(void)
