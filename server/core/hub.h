@@ -16,7 +16,7 @@
  *   job listed in NOTE_DEVICE. A drop for a job that the worker does not hold is ignored without a word.
  * - The worker sends NOTE_DRAWN before it hands the picture to the encoder; the encoder answers each
  *   picture with exactly one hub_encoded.
- * - The worker steps the batch that turn_pick() chooses and sends NOTE_QUANTUM after each, before the
+ * - The worker steps the batch that batcher_pick() chooses and sends NOTE_QUANTUM after each, before the
  *   note that ends a run.
  *
  * What survives a restart: jobs, their order, keys, seeds, results, and the sequence numbers of

@@ -6,9 +6,9 @@ void residents_add(struct residents *s, const struct resident *r)
     struct glm_progress v = glm_run_progress(r->run);
 
     s->at[s->n] = *r;
-    s->turn[s->n] = (struct turn_run){.phase = v.phase, .reading = v.prefill};
+    s->served[s->n] = (struct batcher_run){.phase = v.phase, .reading = v.prefill};
     s->n++;
-    turn_join(s->turn, s->n);
+    batcher_join(s->served, s->n);
 }
 
 int residents_find(const struct residents *s, uint64_t job)
@@ -25,7 +25,7 @@ void residents_remove(struct residents *s, int i)
     s->n--;
     for (; i < s->n; i++) {
         s->at[i] = s->at[i + 1];
-        s->turn[i] = s->turn[i + 1];
+        s->served[i] = s->served[i + 1];
     }
 }
 
@@ -40,8 +40,8 @@ bool residents_last_decode(const struct residents *s, enum glm_phase phase)
     bool waits = false;
 
     for (int i = 0; i < s->n; i++) {
-        if (s->turn[i].phase == GLM_DENOISE) return false;
-        waits = waits || s->turn[i].phase < GLM_DENOISE;
+        if (s->served[i].phase == GLM_DENOISE) return false;
+        waits = waits || s->served[i].phase < GLM_DENOISE;
     }
     return waits && phase == GLM_DECODE;
 }

@@ -20,7 +20,7 @@ struct resident {
 
 struct residents {
     struct resident at[LIMIT_BATCH];
-    struct turn_run turn[LIMIT_BATCH]; /* of the same index */
+    struct batcher_run served[LIMIT_BATCH]; /* of the same index */
     int n;
 };
 

@@ -148,8 +148,8 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
 
         m->note.run[i].job = r->job;
         m->note.run[i].view = glm_run_progress(r->run);
-        w->on.turn[picked[i]].phase = m->note.run[i].view.phase;
-        w->on.turn[picked[i]].reading = m->note.run[i].view.prefill;
+        w->on.served[picked[i]].phase = m->note.run[i].view.phase;
+        w->on.served[picked[i]].reading = m->note.run[i].view.prefill;
     }
     post_send(&w->post, m);
 }
@@ -183,7 +183,7 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
     for (int i = 0; i < n; i++) {
         struct resident *r = &w->on.at[picked[i]];
 
-        if (w->on.turn[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
+        if (w->on.served[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
             if (preview_draw(&w->preview, r, phase, made, &f) && !w->broken.code) w->broken = f;
     }
     for (int i = w->on.n - 1; i >= 0; i--) {
@@ -192,7 +192,7 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
         if (glm_run_failed(w->on.at[i].run, &f)) {
             residents_remove(&w->on, i);
             post_failed(&w->post, job, &f);
-        } else if (w->on.turn[i].phase == GLM_DONE)
+        } else if (w->on.served[i].phase == GLM_DONE)
             deliver(w, i);
     }
 }
@@ -318,13 +318,13 @@ static void quantum(struct worker *w)
     struct glm_run *batch[LIMIT_BATCH];
     struct fail f = {0};
     int picked[LIMIT_BATCH];
-    int n = turn_pick(w->on.turn, w->on.n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
+    int n = batcher_pick(w->on.served, w->on.n, LIMIT_BATCH, glm_at_hand(w->glm), picked);
     enum glm_phase phase;
     int64_t before, us;
     int err;
 
     if (!n) return;
-    phase = w->on.turn[picked[0]].phase;
+    phase = w->on.served[picked[0]].phase;
     for (int i = 0; i < n; i++)
         batch[i] = w->on.at[picked[i]].run;
     publish(w, picked, n);
@@ -339,7 +339,7 @@ static void quantum(struct worker *w)
         device_failed(w, picked, n);
         return;
     }
-    turn_charge(w->on.turn, w->on.n, picked, n, us);
+    batcher_charge(w->on.served, w->on.n, picked, n, us);
     report_quantum(w, phase, picked, n, us);
     after_quantum(w, phase, picked, n, before + us);
 }

@@ -66,7 +66,7 @@ struct order {
 /* A worker and its device. */
 struct fake_device {
     struct fake_run runs[LEDGER_MAX];
-    struct turn_run turns[LEDGER_MAX];
+    struct batcher_run served[LEDGER_MAX];
     int n_runs;
     bool open;
 };
@@ -391,7 +391,7 @@ static inline struct note *note_new(struct world *w, const struct fake_device *d
 static inline void run_free(struct fake_device *d, int i)
 {
     memmove(&d->runs[i], &d->runs[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->runs[0]);
-    memmove(&d->turns[i], &d->turns[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->turns[0]);
+    memmove(&d->served[i], &d->served[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->served[0]);
     d->n_runs--;
 }
 
@@ -420,8 +420,8 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
         r->view.phase++;
     r->view.total = r->quanta[r->view.phase];
     r->view.left = 1;
-    d->turns[d->n_runs].phase = r->view.phase;
-    turn_join(d->turns, ++d->n_runs);
+    d->served[d->n_runs].phase = r->view.phase;
+    batcher_join(d->served, ++d->n_runs);
 }
 
 /* The workers take their messages. */
@@ -476,19 +476,19 @@ static inline void worker_step_on(struct world *w, struct fake_device *d, int64_
 
     worker_take(w);
     if (!d->open) return;
-    n = turn_pick(d->turns, d->n_runs, LIMIT_BATCH, TURN_ALL, picked);
+    n = batcher_pick(d->served, d->n_runs, LIMIT_BATCH, BATCHER_ALL, picked);
     if (n == 0) return;
     note = note_new(w, d, NOTE_QUANTUM, 0);
     note->phase = d->runs[picked[0]].view.phase;
     note->elapsed_us = elapsed_us;
     note->n = n;
-    turn_charge(d->turns, d->n_runs, picked, n, elapsed_us);
+    batcher_charge(d->served, d->n_runs, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
         struct fake_run *r = &d->runs[picked[i]];
 
         MUST(w, r->view.phase == note->phase, "a batch of two phases");
         run_step(r);
-        d->turns[picked[i]].phase = r->view.phase;
+        d->served[picked[i]].phase = r->view.phase;
         note->run[i].job = r->job;
         note->run[i].view = r->view;
     }
