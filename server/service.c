@@ -78,9 +78,9 @@ static void out_drop(void *arg, int d, uint64_t job)
     worker_drop(((struct service *)arg)->worker[d], job);
 }
 
-static void out_wish(void *arg, int d, uint64_t job, const struct hub_wish *wish)
+static void out_demand(void *arg, int d, uint64_t job, const struct preview_demand *demand)
 {
-    worker_wish(((struct service *)arg)->worker[d], job, wish);
+    worker_demand(((struct service *)arg)->worker[d], job, demand);
 }
 
 static int out_busy(void *arg, int d, uint64_t *jobs, int max)
@@ -314,7 +314,7 @@ static int open_hub(struct service *s, struct fail *f)
                           .store_end = out_end,
                           .start = out_start,
                           .drop = out_drop,
-                          .wish = out_wish,
+                          .demand = out_demand,
                           .busy = out_busy,
                           .plan = out_plan,
                           .wake = session_wake,

@@ -6,7 +6,7 @@
  * once and so cannot be overtaken; after `end` nothing can be posted.
  *
  * The preview slot holds the same preview in every class that some viewer wants. A class is a format
- * and a longest side of 16, 32 .. 512 pixels; a wish for max_px is served by the largest class that is
+ * and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the largest class that is
  * not larger. Thread: the loop's. */
 #ifndef SERVER_CORE_BOARD_H
 #define SERVER_CORE_BOARD_H
@@ -59,7 +59,7 @@ bool board_has_text(const struct board *, uint64_t seq);
 struct blob *board_message(const struct board *, enum event_kind, int class);
 bool board_ended(const struct board *);
 
-/* The class that serves a wish (format NONE: -1), and what a class means. */
+/* The class that serves a request (format NONE: -1), and what a class means. */
 int board_class(enum frame_format, int max_px);
 enum frame_format board_class_format(int class);
 int board_class_px(int class); /* longest side */

@@ -122,15 +122,15 @@ void capacity_set(struct hub *h, struct device *c)
 {
     struct spec s;
     struct plan p = {.scratch_more = 0};
-    int wish;
+    int most;
 
     c->cap_memory = 1;
     if (plan_ordinary(h, &s, &p) == 0) c->cap_memory = ledger_count(&c->ledger, &p);
     if (c->cap_memory < 1) c->cap_memory = 1;
     c->cap = c->cap_memory;
     if (c->cap > c->cap_failure) c->cap = c->cap_failure;
-    wish = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_worth;
-    if (wish > 0 && c->cap > wish) c->cap = wish;
+    most = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_worth;
+    if (most > 0 && c->cap > most) c->cap = most;
     say_cap(h, c, &s, &p);
     capacity_explain(h);
 }

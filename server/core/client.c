@@ -258,10 +258,10 @@ void client_close(struct clients *ps, struct client *p)
     free(p);
 }
 
-void client_previews(struct clients *ps, struct client *p, const struct command_previews *wish)
+void client_previews(struct clients *ps, struct client *p, const struct command_previews *demand)
 {
-    p->previews = *wish;
-    p->class = board_class(wish->format, wish->max_px);
+    p->previews = *demand;
+    p->class = board_class(demand->format, demand->max_px);
     for (struct subscription *v = p->subscriptions; v; v = v->client_next) {
         v->preview_us = INT64_MIN;
         place(ps, v, INT64_MIN);

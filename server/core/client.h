@@ -77,7 +77,7 @@ struct clients {
     int64_t due; /* when a preview that was held back may go: clients_tick(); INT64_MAX: none */
     struct job *(*find)(void *arg, uint64_t id);
     void (*wake)(void *arg, void *session);
-    /* who follows a job, or their wishes for previews, have changed */
+    /* who follows a job, or the previews they demand, have changed */
     void (*followed)(void *arg, struct job *);
     void *arg;
 };

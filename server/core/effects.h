@@ -54,7 +54,7 @@ struct hub_row {
 };
 
 /* What previews of one job are wanted: bit c of classes stands for board class c (board.h). */
-struct hub_wish {
+struct preview_demand {
     uint32_t classes; /* 0: none, do not draw any */
     int max_px;       /* longest side of the largest class */
     int every_ms;     /* not more often than this */
@@ -65,7 +65,7 @@ struct hub_work {
     uint64_t job;
     const struct spec *spec; /* seed chosen */
     uint64_t scratch;        /* for glm_reserve() before its first quantum */
-    struct hub_wish wish;
+    struct preview_demand demand;
 };
 
 struct hub_out {
@@ -76,7 +76,7 @@ struct hub_out {
     /* device d */
     void (*start)(void *arg, int d, const struct hub_work *);
     void (*drop)(void *arg, int d, uint64_t job); /* free the run, then NOTE_GONE */
-    void (*wish)(void *arg, int d, uint64_t job, const struct hub_wish *);
+    void (*demand)(void *arg, int d, uint64_t job, const struct preview_demand *);
     /* Jobs in the quantum that is being computed now, 0 when none; called when the device is silent. */
     int (*busy)(void *arg, int d, uint64_t *jobs, int max);
     /* What a request will take, on any of the devices. Called only while one is between NOTE_READY and NOTE_DEVICE.

@@ -84,7 +84,7 @@ void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why)
 void hub_encoded(struct hub *, int64_t now, uint64_t job, struct blob *file, const char *digest,
                  const struct fail *why);
 
-/* A preview in the classes of the wish; images are borrowed (board.h: struct board_image). */
+/* A preview in the classes of the demand; images are borrowed (board.h: struct board_image). */
 struct board_image;
 void hub_preview(struct hub *, int64_t now, uint64_t job, enum event_phase,
                  const struct board_image *, int n);

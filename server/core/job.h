@@ -74,8 +74,8 @@ struct job {
     double floor, overall;    /* overall = floor + (1 - floor) * view.overall: never goes back */
     int64_t progress_us;      /* when progress was posted */
     int64_t forecast_us;      /* running time that was expected at its start, 0: none */
-    uint32_t wish_classes;    /* previews that its viewers want, as the worker knows it */
-    int wish_every_ms;
+    uint32_t demand_classes;  /* previews that its viewers want, as the worker knows it */
+    int demand_every_ms;
 
     /* estimates; times of the clock, < 0: unknown */
     int64_t eta_start_us, eta_end_us;

@@ -200,9 +200,9 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
     j->said_place = 0;
     j->progress_us = INT64_MIN / 2;
-    w.wish = previews_wish(j);
-    j->wish_classes = w.wish.classes;
-    j->wish_every_ms = w.wish.every_ms;
+    w.demand = previews_demand(j);
+    j->demand_classes = w.demand.classes;
+    j->demand_every_ms = w.demand.every_ms;
     w.scratch = ledger_scratch(&c->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     clients_posted(&h->clients, j, now);

@@ -1,9 +1,9 @@
 /* previews - which previews of a job its viewers want, and the way of a preview to them. */
 #include "server/core/previews.h"
 
-struct hub_wish previews_wish(const struct job *j)
+struct preview_demand previews_demand(const struct job *j)
 {
-    struct hub_wish w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
+    struct preview_demand w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
 
     for (const struct subscription *v = j->subscriptions; v; v = v->job_next) {
         int class = v->client->class;
@@ -19,14 +19,14 @@ struct hub_wish previews_wish(const struct job *j)
 
 void previews_followed(struct hub *h, struct job *j)
 {
-    struct hub_wish w;
+    struct preview_demand w;
 
     if (j->state != JOB_RUNNING) return;
-    w = previews_wish(j);
-    if (w.classes == j->wish_classes && w.every_ms == j->wish_every_ms) return;
-    j->wish_classes = w.classes;
-    j->wish_every_ms = w.every_ms;
-    h->out.wish(h->out.arg, j->device->index, j->id, &w);
+    w = previews_demand(j);
+    if (w.classes == j->demand_classes && w.every_ms == j->demand_every_ms) return;
+    j->demand_classes = w.classes;
+    j->demand_every_ms = w.every_ms;
+    h->out.demand(h->out.arg, j->device->index, j->id, &w);
 }
 
 void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,

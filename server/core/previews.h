@@ -6,7 +6,7 @@
 #include "server/core/core.h"
 
 /* What the viewers of a job want together. */
-struct hub_wish previews_wish(const struct job *);
+struct preview_demand previews_demand(const struct job *);
 /* Who follows a job, or what they want of it, has changed: tell the worker when that makes a difference. */
 void previews_followed(struct hub *, struct job *);
 /* A preview has come; images are borrowed. Ignored when the job does not run any more. */

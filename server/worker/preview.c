@@ -11,9 +11,9 @@ enum {
 
 static bool preview_due(const struct preview *p, const struct resident *r, int64_t now)
 {
-    int64_t every = (int64_t)r->wish.every_ms * 1000;
+    int64_t every = (int64_t)r->demand.every_ms * 1000;
 
-    if (!r->wish.classes || now - r->shown_us < (every > EVERY_US_MIN ? every : EVERY_US_MIN))
+    if (!r->demand.classes || now - r->shown_us < (every > EVERY_US_MIN ? every : EVERY_US_MIN))
         return false;
     return p->preview_us <= p->busy_us / SHARE + CREDIT_US;
 }
@@ -32,7 +32,7 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
     if (!s) return 0;
     picture = (struct glm_picture){.rgb = s->rgb,
                                    .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};
-    drawn = glm_run_preview(r->run, r->wish.max_px, &picture, f);
+    drawn = glm_run_preview(r->run, r->demand.max_px, &picture, f);
     after = clock_us();
     p->preview_us += after - before;
     if (drawn < 0) log_warn(p->log, "worker: preview: %s", f->message);
@@ -44,7 +44,7 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
     s->job = r->job;
     s->computed_us = computed_us;
     s->phase = (enum event_phase)phase;
-    s->classes = r->wish.classes;
+    s->classes = r->demand.classes;
     s->width = picture.width;
     s->height = picture.height;
     mbox_push(p->encoder, &s->m);

@@ -49,6 +49,6 @@ bool residents_last_decode(const struct residents *s, enum glm_phase phase)
 bool residents_watched(const struct residents *s)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->at[i].wish.classes) return true;
+        if (s->at[i].demand.classes) return true;
     return false;
 }

@@ -14,7 +14,7 @@ struct resident {
     uint64_t job;
     struct spec spec;
     struct glm_run *run;
-    struct hub_wish wish;
+    struct preview_demand demand;
     int64_t shown_us; /* when its last preview was drawn */
 };
 

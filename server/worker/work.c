@@ -3,20 +3,20 @@
 
 #include <stdlib.h>
 
-struct work *work_new(enum work_kind kind, uint64_t job, const struct hub_wish *wish)
+struct work *work_new(enum work_kind kind, uint64_t job, const struct preview_demand *demand)
 {
     struct work *k = calloc(1, sizeof *k);
 
     if (!k) return NULL;
     k->m.kind = (int)kind;
     k->job = job;
-    if (wish) k->wish = *wish;
+    if (demand) k->demand = *demand;
     return k;
 }
 
 struct work *work_start(const struct hub_work *work)
 {
-    struct work *k = work_new(WORK_START, work->job, &work->wish);
+    struct work *k = work_new(WORK_START, work->job, &work->demand);
 
     if (!k) return NULL;
     k->scratch = work->scratch;

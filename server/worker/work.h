@@ -6,19 +6,19 @@
 #include "server/base/mbox.h"
 #include "server/core/effects.h"
 
-enum work_kind { WORK_START, WORK_DROP, WORK_WISH, WORK_RELEASE, WORK_STOP };
+enum work_kind { WORK_START, WORK_DROP, WORK_DEMAND, WORK_RELEASE, WORK_STOP };
 
 struct work {
     struct msg m; /* enum work_kind */
     uint64_t job, scratch;
     struct spec spec;
-    struct hub_wish wish;
+    struct preview_demand demand;
 };
 
 /* For START: what is to run; the spec is copied. NULL when memory is short. */
 struct work *work_start(const struct hub_work *);
-/* For the others; wish for WISH only. NULL when memory is short. */
-struct work *work_new(enum work_kind, uint64_t job, const struct hub_wish *wish);
+/* For the others; demand for WISH only. NULL when memory is short. */
+struct work *work_new(enum work_kind, uint64_t job, const struct preview_demand *demand);
 void work_free(struct work *);
 
 #endif

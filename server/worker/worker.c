@@ -69,7 +69,7 @@ static void start(struct worker *w, struct work *k)
     residents_add(&w->on, &(struct resident){.job = k->job,
                                              .spec = k->spec,
                                              .run = run,
-                                             .wish = k->wish,
+                                             .demand = k->demand,
                                              .shown_us = INT64_MIN / 2});
     memset(&k->spec, 0, sizeof k->spec);
 }
@@ -103,8 +103,8 @@ static void handle(struct worker *w, struct work *k)
     switch (k->m.kind) {
     case WORK_START: start(w, k); break;
     case WORK_DROP: drop(w, k->job); break;
-    case WORK_WISH:
-        if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].wish = k->wish;
+    case WORK_DEMAND:
+        if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].demand = k->demand;
         break;
     case WORK_RELEASE: w->released = true; break;
     case WORK_STOP: w->stop = true; break;
@@ -439,9 +439,9 @@ void worker_drop(struct worker *w, uint64_t job)
     send(w, work_new(WORK_DROP, job, NULL));
 }
 
-void worker_wish(struct worker *w, uint64_t job, const struct hub_wish *wish)
+void worker_demand(struct worker *w, uint64_t job, const struct preview_demand *demand)
 {
-    send(w, work_new(WORK_WISH, job, wish));
+    send(w, work_new(WORK_DEMAND, job, demand));
 }
 
 void worker_release(struct worker *w)

@@ -41,7 +41,7 @@ void worker_free(struct worker *);
 /* struct hub_out */
 void worker_start(struct worker *, const struct hub_work *);
 void worker_drop(struct worker *, uint64_t job);
-void worker_wish(struct worker *, uint64_t job, const struct hub_wish *);
+void worker_demand(struct worker *, uint64_t job, const struct preview_demand *);
 int worker_busy(struct worker *, uint64_t *jobs, int max);
 
 /* The engine between NOTE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */

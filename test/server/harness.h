@@ -32,7 +32,7 @@ static void harness_drop(void *arg, int d, uint64_t job)
 {
     (void)arg, (void)d, (void)job;
 }
-static void harness_wish(void *arg, int d, uint64_t job, const struct hub_wish *w)
+static void harness_demand(void *arg, int d, uint64_t job, const struct preview_demand *w)
 {
     (void)arg, (void)d, (void)job, (void)w;
 }
@@ -62,7 +62,7 @@ static inline int harness_open(struct harness *r)
                           .store_end = harness_end,
                           .start = harness_start,
                           .drop = harness_drop,
-                          .wish = harness_wish,
+                          .demand = harness_demand,
                           .busy = harness_busy,
                           .plan = harness_plan,
                           .wake = session_wake,

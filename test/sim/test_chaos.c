@@ -26,7 +26,7 @@ static void op_preview(struct chaos *x)
     j = c->resident[pick(x->w, c->n_resident)];
     b = blob_copy("picture", 7);
     for (int class = 0; class < BOARD_CLASSES; class ++)
-        if (j->wish_classes & 1u << class)
+        if (j->demand_classes & 1u << class)
             im[n++] = (struct board_image){
                 .class = class, .width = board_class_px(class), .height = 16, .image = b};
     hub_preview(h, x->w->now, j->id, PHASE_PRIOR, im, n);

@@ -60,7 +60,7 @@ struct order {
     int device;
     uint64_t job;
     int steps;
-    struct hub_wish wish;
+    struct preview_demand demand;
 };
 
 /* A worker and its device. */
@@ -318,7 +318,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     struct truth *t = truth_of(w, work->job);
     struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
 
-    *o = (struct order){true, device, work->job, work->spec->steps, work->wish};
+    *o = (struct order){true, device, work->job, work->spec->steps, work->demand};
     t->starts++;
     forecast_check(w, t);
     MUST(w, t->starts == t->ends + 1, "started twice");
@@ -343,13 +343,14 @@ static inline void out_drop(void *arg, int device, uint64_t job)
     w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){false, device, job, 0, {0, 0, 0}};
 }
 
-static inline void out_wish(void *arg, int device, uint64_t job, const struct hub_wish *wish)
+static inline void out_demand(void *arg, int device, uint64_t job,
+                              const struct preview_demand *demand)
 {
     struct world *w = arg;
     struct job *j = registry_find(&w->hub->registry, job);
 
-    MUST(w, j && j->device == &w->hub->devices.at[device], "a wish for a job that is elsewhere");
-    MUST(w, wish->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", wish->max_px);
+    MUST(w, j && j->device == &w->hub->devices.at[device], "a demand for a job that is elsewhere");
+    MUST(w, demand->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", demand->max_px);
 }
 
 static inline int out_busy(void *arg, int device, uint64_t *jobs, int max)
@@ -571,8 +572,8 @@ static inline void encoder_answer(struct world *w, bool ok)
 
 static inline void world_boot(struct world *w)
 {
-    struct hub_out out = {w,        out_store_accept, out_store_end, out_start, out_drop,
-                          out_wish, out_busy,         out_plan,      out_wake,  out_random};
+    struct hub_out out = {w,          out_store_accept, out_store_end, out_start, out_drop,
+                          out_demand, out_busy,         out_plan,      out_wake,  out_random};
     int over = 0;
 
     w->conf.boot++;

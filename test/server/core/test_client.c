@@ -223,9 +223,9 @@ static void woken_once_until_it_has_read_to_the_end(void **state)
 static void a_pause_between_previews_is_kept(void **state)
 {
     struct scene *s = *state;
-    struct command_previews wish = {.every_ms = 100, .max_px = 64, .format = FRAME_PNG};
+    struct command_previews demand = {.every_ms = 100, .max_px = 64, .format = FRAME_PNG};
 
-    client_previews(&s->clients, s->client, &wish);
+    client_previews(&s->clients, s->client, &demand);
     follow(s, 1, 0);
     post_preview(s, 0, 5000);
     assert_string_equal(next(s, 5000), "preview");
@@ -236,8 +236,8 @@ static void a_pause_between_previews_is_kept(void **state)
     assert_string_equal(next(s, 104999), "");
     clients_tick(&s->clients, 105000);
     assert_string_equal(next(s, 105000), "preview");
-    wish.format = FRAME_NONE;
-    client_previews(&s->clients, s->client, &wish);
+    demand.format = FRAME_NONE;
+    client_previews(&s->clients, s->client, &demand);
     assert_int_equal(s->client->class, -1);
 }
 

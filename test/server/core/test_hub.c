@@ -292,11 +292,11 @@ static void preview(struct world *w, uint64_t job, int class)
 }
 
 /* catches: previews of another format or size than asked for, or more often */
-static void previews_follow_each_viewers_wish(void **state)
+static void previews_follow_each_viewers_demand(void **state)
 {
     struct world *w = ready_world();
     struct ear *e = ear_new(w);
-    struct hub_wish wish;
+    struct preview_demand demand;
     bool binary;
     struct blob *b;
 
@@ -304,9 +304,9 @@ static void previews_follow_each_viewers_wish(void **state)
     say(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    wish = previews_wish(w->hub->registry.newest);
-    assert_int_equal(wish.classes, 1u << board_class(FRAME_JPEG, 64));
-    assert_int_equal(wish.max_px, 64);
+    demand = previews_demand(w->hub->registry.newest);
+    assert_int_equal(demand.classes, 1u << board_class(FRAME_JPEG, 64));
+    assert_int_equal(demand.max_px, 64);
     listen_all(w, e);
     preview(w, newest(w), board_class(FRAME_PNG, 64));
     assert_null(hub_next(w->hub, w->now, e->client, &binary));
@@ -669,7 +669,7 @@ int main(void)
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
         cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
         cmocka_unit_test(a_slow_reader_finds_the_present),
-        cmocka_unit_test(previews_follow_each_viewers_wish),
+        cmocka_unit_test(previews_follow_each_viewers_demand),
         cmocka_unit_test(statistics_come_on_change_but_not_too_often),
         cmocka_unit_test(list_pages_newest_first),
         cmocka_unit_test(old_jobs_are_forgotten_after_their_end_was_read),

@@ -101,9 +101,9 @@ static void preview_classes(void **state)
     int wanted[] = {board_class(FRAME_JPEG, 16), board_class(FRAME_JPEG, 512),
                     board_class(FRAME_PNG, 32)};
     struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
-    struct hub_work work = {.job = 7, .spec = &spec, .wish = {.max_px = 64}};
+    struct hub_work work = {.job = 7, .spec = &spec, .demand = {.max_px = 64}};
     for (int i = 0; i < 3; i++)
-        work.wish.classes |= 1U << wanted[i];
+        work.demand.classes |= 1U << wanted[i];
     fake.quantum_us = 3000;
     mbox_init(&box, NULL, NULL);
     assert_int_equal(encoder_new(&e, &conf, NULL), 0);
@@ -128,7 +128,7 @@ static void preview_classes(void **state)
                 assert_int_equal(p->n, 3);
                 for (int i = 0; i < p->n; i++) {
                     int class = p->image[i].class;
-                    assert_true(work.wish.classes & (1U << class));
+                    assert_true(work.demand.classes & (1U << class));
                     assert_true(p->image[i].width <= board_class_px(class));
                     assert_memory_equal(
                         p->image[i].image->data,

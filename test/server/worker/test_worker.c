@@ -233,7 +233,7 @@ static void a_device_that_stays_away_is_tried_again(void **state)
 static void never_waits_for_slots(void **state)
 {
     (void)state;
-    struct hub_work work = {.job = 1, .spec = &spec, .wish = {.classes = 1, .max_px = 16}};
+    struct hub_work work = {.job = 1, .spec = &spec, .demand = {.classes = 1, .max_px = 16}};
     fake.quantum_us = 20000;
     assert_int_equal(next_note().kind, NOTE_READY);
     worker_start(worker, &work);
