@@ -20,7 +20,7 @@ enum loop_kind {
 
 struct loop_device_event {
     struct msg m;
-    struct note note;
+    struct device_event event;
 };
 
 struct loop_fatal {

@@ -136,12 +136,12 @@ static void announce(struct service *s)
 }
 
 /* The limits are narrowed before the hub gets the event: it may start jobs at once. */
-static void on_note(struct service *s, struct loop_device_event *m)
+static void on_device_event(struct service *s, struct loop_device_event *m)
 {
-    bool first = m->note.kind == NOTE_READY && !s->loaded;
+    bool first = m->event.kind == DEVICE_READY && !s->loaded;
 
     if (first) {
-        glm_info(worker_glm(s->worker[m->note.device]), &s->info);
+        glm_info(worker_glm(s->worker[m->event.device]), &s->info);
         snprintf(s->model, sizeof s->model, "%s", s->info.model);
         snprintf(s->device, sizeof s->device, "%s", s->info.device);
         if (s->workers > 1)
@@ -152,8 +152,8 @@ static void on_note(struct service *s, struct loop_device_event *m)
         hello_model(&s->hello, &s->info, s->conf->model);
         s->loaded = true;
     }
-    hub_note(s->hub, clock_us(), &m->note);
-    if (m->note.kind == NOTE_DEVICE) worker_release(s->worker[m->note.device]);
+    hub_device_event(s->hub, clock_us(), &m->event);
+    if (m->event.kind == DEVICE_FAILED) worker_release(s->worker[m->event.device]);
     if (!first) return;
     announce(s);
     net_resume(s->net);
@@ -197,7 +197,7 @@ static void on_events(void *arg)
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
-        case LOOP_DEVICE_EVENT: on_note(s, (struct loop_device_event *)m); break;
+        case LOOP_DEVICE_EVENT: on_device_event(s, (struct loop_device_event *)m); break;
         case LOOP_FATAL: on_fatal(s, (struct loop_fatal *)m); break;
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;

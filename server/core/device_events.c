@@ -60,7 +60,7 @@ static void check_time(struct hub *h, struct job *j)
     lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
-static void learn(struct hub *h, const struct device *c, const struct note *n)
+static void learn(struct hub *h, const struct device *c, const struct device_event *n)
 {
     double flops = 0;
     int pixels = 0, quanta = 0;
@@ -78,7 +78,8 @@ static void learn(struct hub *h, const struct device *c, const struct note *n)
     stats_quantum(&h->stats, n->phase, n->n, n->elapsed_us);
 }
 
-static void note_quantum(struct hub *h, int64_t now, const struct device *c, const struct note *n)
+static void quantum_done(struct hub *h, int64_t now, const struct device *c,
+                         const struct device_event *n)
 {
     assert(n->n > 0 && n->phase < GLM_DONE);
     learn(h, c, n);
@@ -95,7 +96,7 @@ static void note_quantum(struct hub *h, int64_t now, const struct device *c, con
 
 /* --- the end of a run ------------------------------------------------------------------------------ */
 
-static void note_drawn(struct hub *h, int64_t now, struct job *j)
+static void run_finished(struct hub *h, int64_t now, struct job *j)
 {
     h->n_encoding++;
     release(h, j);
@@ -105,7 +106,7 @@ static void note_drawn(struct hub *h, int64_t now, struct job *j)
     lifecycle_move(h, j, MOVE_DRAWN);
 }
 
-static void note_failed(struct hub *h, struct job *j, const struct fail *why)
+static void run_failed(struct hub *h, struct job *j, const struct fail *why)
 {
     struct device *c = j->device;
     int residents = c->n_resident;
@@ -151,7 +152,8 @@ static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *w
         lifecycle_end(h, j, JOB_FAILED, why);
 }
 
-static void note_device(struct hub *h, int64_t now, struct device *c, const struct note *n)
+static void device_failed(struct hub *h, int64_t now, struct device *c,
+                          const struct device_event *n)
 {
     uint64_t ids[LIMIT_BATCH];
     bool memory = n->fail.code == ERR_OUT_OF_MEMORY;
@@ -182,7 +184,7 @@ static void note_device(struct hub *h, int64_t now, struct device *c, const stru
     }
 }
 
-static void note_away(struct hub *h, int64_t now, struct device *c, const struct note *n)
+static void device_lost(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
     c->failed = true;
     snprintf(c->why_cap, sizeof c->why_cap,
@@ -198,7 +200,7 @@ static void note_away(struct hub *h, int64_t now, struct device *c, const struct
     }
 }
 
-static void note_ready(struct hub *h, struct device *c, const struct note *n)
+static void device_ready(struct hub *h, struct device *c, const struct device_event *n)
 {
     c->ready = true;
     c->failed = false;
@@ -211,7 +213,7 @@ static void note_ready(struct hub *h, struct device *c, const struct note *n)
     lifecycle_plan_some(h);
 }
 
-void device_events_apply(struct hub *h, int64_t now, const struct note *n)
+void device_events_apply(struct hub *h, int64_t now, const struct device_event *n)
 {
     struct device *c;
     struct job *j;
@@ -223,21 +225,21 @@ void device_events_apply(struct hub *h, int64_t now, const struct note *n)
     if (c->stuck) notify_touch(h);
     c->stuck = false;
     switch (n->kind) {
-    case NOTE_READY: note_ready(h, c, n); break;
-    case NOTE_QUANTUM: note_quantum(h, now, c, n); break;
-    case NOTE_DEVICE: note_device(h, now, c, n); break;
-    case NOTE_AWAY: note_away(h, now, c, n); break;
-    case NOTE_DRAWN:
+    case DEVICE_READY: device_ready(h, c, n); break;
+    case QUANTUM_DONE: quantum_done(h, now, c, n); break;
+    case DEVICE_FAILED: device_failed(h, now, c, n); break;
+    case DEVICE_LOST: device_lost(h, now, c, n); break;
+    case RUN_FINISHED:
         assert(j);
-        note_drawn(h, now, j);
+        run_finished(h, now, j);
         break;
-    case NOTE_GONE:
+    case RUN_DROPPED:
         assert(j);
         release(h, j);
         break;
-    case NOTE_FAILED:
+    case RUN_FAILED:
         assert(j);
-        note_failed(h, j, &n->fail);
+        run_failed(h, j, &n->fail);
         break;
     }
 }

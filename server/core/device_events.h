@@ -5,7 +5,7 @@
 
 #include "server/core/core.h"
 
-void device_events_apply(struct hub *, int64_t now, const struct note *);
+void device_events_apply(struct hub *, int64_t now, const struct device_event *);
 /* A busy device that was silent for too long counts as stuck: its jobs end or wait again. */
 void device_events_watch(struct hub *, int64_t now);
 /* When the watchdog wants to look next; INT64_MAX: not at all. */

@@ -75,11 +75,11 @@ struct hub_out {
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
     /* device d */
     void (*start)(void *arg, int d, const struct hub_work *);
-    void (*drop)(void *arg, int d, uint64_t job); /* free the run, then NOTE_GONE */
+    void (*drop)(void *arg, int d, uint64_t job); /* free the run, then RUN_DROPPED */
     void (*demand)(void *arg, int d, uint64_t job, const struct preview_demand *);
     /* Jobs in the quantum that is being computed now, 0 when none; called when the device is silent. */
     int (*busy)(void *arg, int d, uint64_t *jobs, int max);
-    /* What a request will take, on any of the devices. Called only while one is between NOTE_READY and NOTE_DEVICE.
+    /* What a request will take, on any of the devices. Called only while one is between DEVICE_READY and DEVICE_FAILED.
      * Checks the request against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
     int (*plan)(void *arg, const struct spec *, struct plan *out, struct fail *f);
     /* There is something for this connection: hub_next() until NULL, at its own pace. */
@@ -87,20 +87,20 @@ struct hub_out {
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */
 };
 
-enum note_kind {
-    NOTE_READY,   /* the model is open; budget holds */
-    NOTE_QUANTUM, /* n runs advanced by one quantum */
-    NOTE_DRAWN,   /* job's picture is finished, its run is freed */
-    NOTE_GONE,    /* job's run was dropped and is freed */
-    NOTE_FAILED,  /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
-    NOTE_DEVICE, /* the device failed: the n runs it held are lost, NOTE_READY follows when it is back */
+enum device_event_kind {
+    DEVICE_READY, /* the model is open; budget holds */
+    QUANTUM_DONE, /* n runs advanced by one quantum */
+    RUN_FINISHED, /* job's picture is finished, its run is freed */
+    RUN_DROPPED,  /* job's run was dropped and is freed */
+    RUN_FAILED,   /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
+    DEVICE_FAILED, /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
     /* It does not come back: fail says why, batch how often it was tried; the n runs on their way to it are lost. It is
-     * tried again and again, so NOTE_READY may follow at any time. */
-    NOTE_AWAY
+     * tried again and again, so DEVICE_READY may follow at any time. */
+    DEVICE_LOST
 };
 
-struct note {
-    enum note_kind kind;
+struct device_event {
+    enum device_event_kind kind;
     int device;
     uint64_t job;    /* DRAWN, GONE, FAILED */
     uint64_t budget; /* READY: bytes for runs and scratch */

@@ -187,7 +187,7 @@ void hub_preview(struct hub *h, int64_t now, uint64_t job, enum event_phase phas
     hub_settle(h, now);
 }
 
-void hub_note(struct hub *h, int64_t now, const struct note *n)
+void hub_device_event(struct hub *h, int64_t now, const struct device_event *n)
 {
     device_events_apply(h, now, n);
     hub_settle(h, now);

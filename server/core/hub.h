@@ -12,12 +12,12 @@
  *   order. An accepted row without an end is handed to hub_restore() at the next start.
  * - An end that the disk refuses is kept back and stored again a second later (as `failed` when it was a
  *   result), until the disk takes it: what was told once must stay so.
- * - Every start is answered by exactly one end of that run: NOTE_DRAWN, NOTE_GONE, NOTE_FAILED, or its
- *   job listed in NOTE_DEVICE. A drop for a job that the worker does not hold is ignored without a word.
- * - The worker sends NOTE_DRAWN before it hands the picture to the encoder; the encoder answers each
+ * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED, RUN_FAILED, or its
+ *   job listed in DEVICE_FAILED. A drop for a job that the worker does not hold is ignored without a word.
+ * - The worker sends RUN_FINISHED before it hands the picture to the encoder; the encoder answers each
  *   picture with exactly one hub_encoded.
- * - The worker steps the batch that batcher_pick() chooses and sends NOTE_QUANTUM after each, before the
- *   note that ends a run.
+ * - The worker steps the batch that batcher_pick() chooses and sends QUANTUM_DONE after each, before the
+ *   event that ends a run.
  *
  * What survives a restart: jobs, their order, keys, seeds, results, and the sequence numbers of
  * `accepted`, `result` and `end`. Progress does not: a job that ran waits again, and its `overall`
@@ -90,7 +90,7 @@ void hub_preview(struct hub *, int64_t now, uint64_t job, enum event_phase,
                  const struct board_image *, int n);
 
 /* A device tells something. */
-void hub_note(struct hub *, int64_t now, const struct note *);
+void hub_device_event(struct hub *, int64_t now, const struct device_event *);
 
 /* --- for hello, /healthz and tests ---------------------------------------------------------------- */
 

@@ -14,10 +14,10 @@ struct post {
 };
 
 /* An event to be filled in and sent. */
-struct loop_device_event *post_new(enum note_kind, uint64_t job);
+struct loop_device_event *post_new(enum device_event_kind, uint64_t job);
 void post_send(const struct post *, struct loop_device_event *);
 /* An event that needs no more than its kind and job. */
-void post_event(const struct post *, enum note_kind, uint64_t job);
+void post_event(const struct post *, enum device_event_kind, uint64_t job);
 void post_failed(const struct post *, uint64_t job, const struct fail *why);
 void post_fatal(const struct post *, const struct fail *why);
 

@@ -80,7 +80,7 @@ static bool drop_lost(struct worker *w, uint64_t job)
     for (int i = 0; i < w->n_lost; i++) {
         if (w->lost[i] != job) continue;
         memmove(w->lost + i, w->lost + i + 1, (size_t)(--w->n_lost - i) * sizeof *w->lost);
-        post_event(&w->post, NOTE_GONE, job);
+        post_event(&w->post, RUN_DROPPED, job);
         return true;
     }
     return false;
@@ -93,7 +93,7 @@ static void drop(struct worker *w, uint64_t job)
     if (i < 0) drop_lost(w, job);
     if (i < 0) return;
     residents_remove(&w->on, i);
-    post_event(&w->post, NOTE_GONE, job);
+    post_event(&w->post, RUN_DROPPED, job);
 }
 
 static void handle(struct worker *w, struct work *k)
@@ -138,18 +138,18 @@ static void publish(struct worker *w, const int *picked, int n)
 static void report_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
                            int64_t us)
 {
-    struct loop_device_event *m = post_new(NOTE_QUANTUM, 0);
+    struct loop_device_event *m = post_new(QUANTUM_DONE, 0);
 
-    m->note.phase = phase;
-    m->note.elapsed_us = us;
-    m->note.n = m->note.batch = n;
+    m->event.phase = phase;
+    m->event.elapsed_us = us;
+    m->event.n = m->event.batch = n;
     for (int i = 0; i < n; i++) {
         const struct resident *r = &w->on.at[picked[i]];
 
-        m->note.run[i].job = r->job;
-        m->note.run[i].view = glm_run_progress(r->run);
-        w->on.served[picked[i]].phase = m->note.run[i].view.phase;
-        w->on.served[picked[i]].reading = m->note.run[i].view.prefill;
+        m->event.run[i].job = r->job;
+        m->event.run[i].view = glm_run_progress(r->run);
+        w->on.served[picked[i]].phase = m->event.run[i].view.phase;
+        w->on.served[picked[i]].reading = m->event.run[i].view.prefill;
     }
     post_send(&w->post, m);
 }
@@ -171,7 +171,7 @@ static void deliver(struct worker *w, int i)
         post_failed(&w->post, job, &f);
         return;
     }
-    post_event(&w->post, NOTE_DRAWN, job);
+    post_event(&w->post, RUN_FINISHED, job);
     mbox_push(w->conf.pictures, &p->m);
 }
 
@@ -202,14 +202,14 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
 static void report_ready(struct worker *w)
 {
     struct glm_info info;
-    struct loop_device_event *m = post_new(NOTE_READY, 0);
+    struct loop_device_event *m = post_new(DEVICE_READY, 0);
 
     w->preview_fit = true;
     glm_info(w->glm, &info);
-    m->note.worth = info.batch_useful;
-    m->note.budget = w->conf.memory ? w->conf.memory : info.memory_room;
+    m->event.worth = info.batch_useful;
+    m->event.budget = w->conf.memory ? w->conf.memory : info.memory_room;
     if (!info.own_memory && w->conf.of > 1)
-        m->note.budget /= (uint64_t)w->conf.of; /* one memory for all */
+        m->event.budget /= (uint64_t)w->conf.of; /* one memory for all */
     pthread_mutex_lock(&w->lock);
     w->shared = w->glm;
     pthread_mutex_unlock(&w->lock);
@@ -218,21 +218,21 @@ static void report_ready(struct worker *w)
 
 static void add_lost(struct loop_device_event *m, uint64_t job)
 {
-    m->note.run[m->note.n++].job = job;
+    m->event.run[m->event.n++].job = job;
 }
 
 /* Listed first: the jobs of the failing quantum, or the one whose run could not be made. */
 static void report_lost(struct worker *w, const int *picked, int n)
 {
-    struct loop_device_event *m = post_new(NOTE_DEVICE, 0);
+    struct loop_device_event *m = post_new(DEVICE_FAILED, 0);
     bool first[LIMIT_BATCH] = {0};
 
-    m->note.fail = w->broken;
+    m->event.fail = w->broken;
     for (int i = 0; i < n; i++) {
         add_lost(m, w->on.at[picked[i]].job);
         first[picked[i]] = true;
     }
-    m->note.batch = n || !w->n_lost ? n : 1;
+    m->event.batch = n || !w->n_lost ? n : 1;
     for (int i = 0; i < w->n_lost; i++)
         add_lost(m, w->lost[i]);
     for (int i = 0; i < w->on.n; i++)
@@ -260,14 +260,14 @@ static void defer(struct worker *w, struct msg *list, struct msg ***tail)
 /* Jobs that were sent before the failure was known go back to the hub, for other devices. */
 static void report_away(struct worker *w, const struct fail *why, int tries, struct msg **later)
 {
-    struct loop_device_event *m = post_new(NOTE_AWAY, 0);
+    struct loop_device_event *m = post_new(DEVICE_LOST, 0);
 
-    m->note.fail = *why;
-    m->note.batch = tries;
+    m->event.fail = *why;
+    m->event.batch = tries;
     for (struct msg **at = later; *at;) {
         struct work *k = (struct work *)*at;
 
-        if (k->m.kind == WORK_START && m->note.n < LIMIT_BATCH) {
+        if (k->m.kind == WORK_START && m->event.n < LIMIT_BATCH) {
             add_lost(m, k->job);
             *at = k->m.next;
             work_free(k);

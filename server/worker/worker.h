@@ -4,7 +4,7 @@
  * It owns the engine and every run, and never waits for another thread: without a free slot a
  * preview is skipped, and pictures go to the encoder as raw pixels. Preview colours are fitted
  * while there is nothing to draw. When the device fails, all runs are lost, the loop gets
- * NOTE_DEVICE, and the engine is opened again after worker_release(); when that fails, again
+ * DEVICE_FAILED, and the engine is opened again after worker_release(); when that fails, again
  * after 1 s, 2 s, 4 s .. 60 s until the worker stops.
  * Thread: the functions below are the loop's. */
 #ifndef SERVER_WORKER_WORKER_H
@@ -30,7 +30,7 @@ struct worker_conf {
     struct log *log;
 };
 
-/* Start the thread, which opens the model: NOTE_READY or LOOP_FATAL follows. */
+/* Start the thread, which opens the model: DEVICE_READY or LOOP_FATAL follows. */
 int worker_new(struct worker **out, const struct worker_conf *, struct fail *f);
 /* End the thread after the quantum that is being computed; runs are freed without an event. NULL is
  * fine. */
@@ -44,9 +44,9 @@ void worker_drop(struct worker *, uint64_t job);
 void worker_demand(struct worker *, uint64_t job, const struct preview_demand *);
 int worker_busy(struct worker *, uint64_t *jobs, int max);
 
-/* The engine between NOTE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */
+/* The engine between DEVICE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */
 const struct glm *worker_glm(struct worker *);
-/* The loop has seen NOTE_DEVICE and will not use the old engine any more. */
+/* The loop has seen DEVICE_FAILED and will not use the old engine any more. */
 void worker_release(struct worker *);
 
 #endif

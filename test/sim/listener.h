@@ -77,14 +77,14 @@ static inline struct world *ready_world(void)
     struct world *w = world_new(1);
 
     worker_open(w);
-    note_deliver(w);
+    event_deliver(w);
     return w;
 }
 
 static inline void deliver_all(struct world *w)
 {
-    while (w->note_first != w->note_end)
-        note_deliver(w);
+    while (w->event_first != w->event_end)
+        event_deliver(w);
 }
 
 static inline void store_all(struct world *w)

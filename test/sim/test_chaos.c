@@ -53,7 +53,7 @@ static void op_trouble(struct chaos *x)
         }
         break;
     case 2: /* stuck: nothing is heard for a long time */
-        if (!chance(w, 0.1) || w->note_first != w->note_end) break;
+        if (!chance(w, 0.1) || w->event_first != w->event_end) break;
         w->n_busy = d->n_runs > 0 ? 1 : 0;
         if (d->n_runs > 0) w->busy_jobs[0] = d->runs[pick(w, d->n_runs)].job;
         w->now += 61000000;
@@ -85,7 +85,7 @@ static void op_restart(struct chaos *x)
     hub_drain(w->hub, w->now);
     for (int i = 0; !hub_idle(w->hub) && i < 1000; i++) {
         worker_take(w);
-        note_deliver(w);
+        event_deliver(w);
         encoder_answer(w, true);
         store_answer(w, chance(w, 0.98));
     }
@@ -97,7 +97,7 @@ static void op_restart(struct chaos *x)
 static void open_one(struct chaos *x, int i)
 {
     struct world *w = x->w;
-    struct note *n;
+    struct device_event *n;
 
     if (w->dev[i].open) return;
     if (w->now >= x->device_due) {
@@ -106,7 +106,7 @@ static void open_one(struct chaos *x, int i)
         struct fake_device *d = &w->dev[i];
 
         worker_take(w);
-        n = note_new(w, d, NOTE_AWAY, 0);
+        n = event_new(w, d, DEVICE_LOST, 0);
         n->batch = 1 + pick(w, 9);
         for (n->n = 0; n->n < d->n_runs; n->n++) /* they were on their way */
             n->run[n->n].job = d->runs[n->n].job;
@@ -132,7 +132,7 @@ static void op_world(struct chaos *x)
         break;
     case 4:
         for (int n = pick(w, 6); n >= 0; n--)
-            note_deliver(w);
+            event_deliver(w);
         break;
     default: worker_step(w, 1000 + pick(w, 30000));
     }
@@ -212,10 +212,10 @@ static void finish(struct chaos *x)
     for (long i = 0; open > 0 && i < 1000000; i++) {
         w->now += 10000;
         for (int d = 0; d < h->devices.n; d++)
-            if (!w->dev[d].open && w->note_first == w->note_end) worker_open_on(w, &w->dev[d]);
+            if (!w->dev[d].open && w->event_first == w->event_end) worker_open_on(w, &w->dev[d]);
         worker_step(w, 10000);
-        while (w->note_first != w->note_end)
-            note_deliver(w);
+        while (w->event_first != w->event_end)
+            event_deliver(w);
         while (w->picture_first != w->picture_end)
             encoder_answer(w, true);
         while (w->write_first != w->write_end)
@@ -304,7 +304,7 @@ static void a_start_that_was_not_forecast_is_seen(void **state)
     (void)state;
     w->hub->conf.concurrency = 1;
     worker_open(w);
-    note_deliver(w);
+    event_deliver(w);
     for (int i = 0; i < 3; i++) {
         static const char SUBMIT[] = "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}";
 
@@ -323,8 +323,8 @@ static void a_start_that_was_not_forecast_is_seen(void **state)
     w->wrong_forecasts = true;
     while (w->hub->queue.n == 2) {
         worker_step(w, 10000);
-        while (w->note_first != w->note_end)
-            note_deliver(w);
+        while (w->event_first != w->event_end)
+            event_deliver(w);
     }
     assert_int_equal(w->n_wrong, 1);
     world_free(w);

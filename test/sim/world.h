@@ -87,8 +87,8 @@ struct world {
 
     struct order orders[WORLD_ORDERS]; /* to the worker, ring */
     unsigned order_first, order_end;
-    struct note *notes[WORLD_ORDERS]; /* from the worker, ring */
-    unsigned note_first, note_end;
+    struct device_event *events[WORLD_ORDERS]; /* from the worker, ring */
+    unsigned event_first, event_end;
     uint64_t pictures[WORLD_ORDERS]; /* with the encoder, ring */
     unsigned picture_first, picture_end;
     struct fake_device dev[WORLD_DEVICES];
@@ -376,16 +376,16 @@ static inline uint64_t out_random(void *arg)
     return world_random(arg);
 }
 
-static inline struct note *note_new(struct world *w, const struct fake_device *d,
-                                    enum note_kind kind, uint64_t job)
+static inline struct device_event *event_new(struct world *w, const struct fake_device *d,
+                                             enum device_event_kind kind, uint64_t job)
 {
-    struct note *n = calloc(1, sizeof *n);
+    struct device_event *n = calloc(1, sizeof *n);
 
     assert_non_null(n);
     n->kind = kind;
     n->device = (int)(d - w->dev);
     n->job = job;
-    w->notes[w->note_end++ % WORLD_ORDERS] = n;
+    w->events[w->event_end++ % WORLD_ORDERS] = n;
     return n;
 }
 
@@ -437,7 +437,7 @@ static inline void worker_take(struct world *w)
             run_new(w, d, o);
         } else if (i >= 0) {
             run_free(d, i);
-            note_new(w, d, NOTE_GONE, o->job);
+            event_new(w, d, RUN_DROPPED, o->job);
         }
     }
 }
@@ -463,35 +463,35 @@ static inline void run_end(struct world *w, struct fake_device *d, int i, const 
 
     run_free(d, i);
     if (why) {
-        note_new(w, d, NOTE_FAILED, job)->fail = *why;
+        event_new(w, d, RUN_FAILED, job)->fail = *why;
         return;
     }
-    note_new(w, d, NOTE_DRAWN, job);
+    event_new(w, d, RUN_FINISHED, job);
 }
 
-/* Messages, turn, quantum, notes: one worker's loop once. */
+/* Messages, turn, quantum, events: one worker's loop once. */
 static inline void worker_step_on(struct world *w, struct fake_device *d, int64_t elapsed_us)
 {
     int picked[LIMIT_BATCH], n;
-    struct note *note;
+    struct device_event *event;
 
     worker_take(w);
     if (!d->open) return;
     n = batcher_pick(d->served, d->n_runs, LIMIT_BATCH, BATCHER_ALL, picked);
     if (n == 0) return;
-    note = note_new(w, d, NOTE_QUANTUM, 0);
-    note->phase = d->runs[picked[0]].view.phase;
-    note->elapsed_us = elapsed_us;
-    note->n = n;
+    event = event_new(w, d, QUANTUM_DONE, 0);
+    event->phase = d->runs[picked[0]].view.phase;
+    event->elapsed_us = elapsed_us;
+    event->n = n;
     batcher_charge(d->served, d->n_runs, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
         struct fake_run *r = &d->runs[picked[i]];
 
-        MUST(w, r->view.phase == note->phase, "a batch of two phases");
+        MUST(w, r->view.phase == event->phase, "a batch of two phases");
         run_step(r);
         d->served[picked[i]].phase = r->view.phase;
-        note->run[i].job = r->job;
-        note->run[i].view = r->view;
+        event->run[i].job = r->job;
+        event->run[i].view = r->view;
     }
     for (int i = d->n_runs - 1; i >= 0; i--)
         if (d->runs[i].view.phase == GLM_DONE) run_end(w, d, i, NULL);
@@ -506,10 +506,10 @@ static inline void worker_step(struct world *w, int64_t elapsed_us)
 /* The device dies: everything on it is lost; batch: how many were in the quantum. */
 static inline void worker_fails_on(struct world *w, struct fake_device *d, enum err code, int batch)
 {
-    struct note *n;
+    struct device_event *n;
 
     worker_take(w);
-    n = note_new(w, d, NOTE_DEVICE, 0);
+    n = event_new(w, d, DEVICE_FAILED, 0);
     n->n = d->n_runs;
     n->batch = batch < n->n ? batch : n->n;
     for (int i = 0; i < n->n; i++)
@@ -527,7 +527,7 @@ static inline void worker_device_fails(struct world *w, enum err code, int batch
 static inline void worker_open_on(struct world *w, struct fake_device *d)
 {
     d->open = true;
-    note_new(w, d, NOTE_READY, 0)->budget = w->budget;
+    event_new(w, d, DEVICE_READY, 0)->budget = w->budget;
 }
 
 static inline void worker_open(struct world *w)
@@ -535,19 +535,19 @@ static inline void worker_open(struct world *w)
     worker_open_on(w, &w->dev[0]);
 }
 
-/* Deliver the oldest note. */
-static inline void note_deliver(struct world *w)
+/* Deliver the oldest event. */
+static inline void event_deliver(struct world *w)
 {
-    struct note *n;
+    struct device_event *n;
 
-    if (w->note_first == w->note_end) return;
-    n = w->notes[w->note_first++ % WORLD_ORDERS];
-    if (n->kind == NOTE_DRAWN) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
-    if (n->kind == NOTE_DRAWN || n->kind == NOTE_GONE || n->kind == NOTE_FAILED)
+    if (w->event_first == w->event_end) return;
+    n = w->events[w->event_first++ % WORLD_ORDERS];
+    if (n->kind == RUN_FINISHED) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
+    if (n->kind == RUN_FINISHED || n->kind == RUN_DROPPED || n->kind == RUN_FAILED)
         truth_of(w, n->job)->ends++;
-    for (int i = 0; (n->kind == NOTE_DEVICE || n->kind == NOTE_AWAY) && i < n->n; i++)
+    for (int i = 0; (n->kind == DEVICE_FAILED || n->kind == DEVICE_LOST) && i < n->n; i++)
         truth_of(w, n->run[i].job)->ends++;
-    hub_note(w->hub, w->now, n);
+    hub_device_event(w->hub, w->now, n);
     free(n);
 }
 
@@ -603,8 +603,8 @@ static inline void world_kill(struct world *w, unsigned written)
             saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
         }
     }
-    while (w->note_first != w->note_end)
-        free(w->notes[w->note_first++ % WORLD_ORDERS]);
+    while (w->event_first != w->event_end)
+        free(w->events[w->event_first++ % WORLD_ORDERS]);
     w->order_first = w->order_end;
     w->picture_first = w->picture_end;
     for (int i = 0; i < WORLD_DEVICES; i++)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-struct note {
+struct device_event {
     struct msg m;
     int from, number;
 };
@@ -19,9 +19,9 @@ enum { SENDERS = 4, EACH = 5000 };
 
 static struct msg *note(int from, int number)
 {
-    struct note *n = malloc(sizeof *n);
+    struct device_event *n = malloc(sizeof *n);
     assert_non_null(n);
-    *n = (struct note){.from = from, .number = number};
+    *n = (struct device_event){.from = from, .number = number};
     return &n->m;
 }
 
@@ -98,7 +98,7 @@ static void many_senders(void **state)
     }
     while (got < SENDERS * EACH)
         for (struct msg *m = mbox_wait(&b, -1), *after; m; m = after, got++) {
-            struct note *n = (struct note *)m;
+            struct device_event *n = (struct device_event *)m;
             after = m->next;
             assert_int_equal(n->number, next[n->from]++);
             free(n);

@@ -29,25 +29,25 @@ static void a_place_says_why_it_waits(void **state)
 static void the_cap_says_why(void **state)
 {
     struct world *w = world_new(1);
-    struct note n = {.kind = NOTE_READY, .budget = w->budget, .worth = 2};
+    struct device_event n = {.kind = DEVICE_READY, .budget = w->budget, .worth = 2};
 
     (void)state;
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "more than 2 would only slow"));
     w->hub->conf.concurrency = 3; /* asked for: against that, not against memory */
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 3);
     assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 3; 4 pictures"));
     w->hub->conf.concurrency = 9;
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 4);
     n.budget = 1;
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 1);
     n.budget = UINT64_MAX;
     n.worth = w->hub->conf.concurrency = 0;
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, LIMIT_BATCH);
     assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
     world_free(w);
@@ -259,7 +259,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 {
     struct world *w = two_devices();
     struct ear *e = ear_new(w);
-    struct note away = {.kind = NOTE_AWAY, .device = 1, .batch = 3};
+    struct device_event away = {.kind = DEVICE_LOST, .device = 1, .batch = 3};
     struct hub_counts n;
 
     (void)state;
@@ -277,7 +277,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
     HEARD(e, "Ask for 160x160 or less");
     assert_int_equal(w->hub->devices.at[0].n_resident, 3);
     assert_int_equal(w->hub->devices.at[1].n_resident, 0);
-    hub_note(w->hub, w->now, &away);
+    hub_device_event(w->hub, w->now, &away);
     hub_counts(w->hub, &n);
     assert_true(n.ready && n.cap == 4);
     assert_non_null(

@@ -176,7 +176,7 @@ static void a_result_that_cannot_be_stored_is_a_failure(void **state)
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    while (w->note_first == w->note_end || w->hub->devices.at[0].n_resident > 0) {
+    while (w->event_first == w->event_end || w->hub->devices.at[0].n_resident > 0) {
         worker_step(w, 10000);
         if (w->dev[0].n_runs == 0) break;
     }
@@ -561,12 +561,12 @@ static void enter_preview(struct world *w, struct ear *e)
     preview(w, 12345, board_class(FRAME_JPEG, 64)); /* of a job that is gone */
 }
 
-static void enter_note(struct world *w, struct ear *e)
+static void enter_device_event(struct world *w, struct ear *e)
 {
-    struct note n = {.kind = NOTE_READY, .budget = w->budget};
+    struct device_event n = {.kind = DEVICE_READY, .budget = w->budget};
 
     (void)e;
-    hub_note(w->hub, w->now, &n);
+    hub_device_event(w->hub, w->now, &n);
 }
 
 static void enter_restore(struct world *w, struct ear *e)
@@ -631,7 +631,7 @@ static void every_entry_settles(void **state)
                  {"hub_stored, refused", enter_refused, false},
                  {"hub_encoded", enter_encoded, false},
                  {"hub_preview", enter_preview, false},
-                 {"hub_note", enter_note, false},
+                 {"hub_device_event", enter_device_event, false},
                  {"hub_restore", enter_restore, false},
                  {"hub_restore, refused", enter_bad_restore, false}};
 

@@ -160,8 +160,8 @@ static void health_and_methods(void **state)
     assert_true(r.retry_after_s > 0);
     reply_free(&r);
     histogram_add(&lag, 4000);
-    struct note ready = {.kind = NOTE_READY, .budget = 1 << 20};
-    hub_note(harness.hub, 0, &ready);
+    struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
+    hub_device_event(harness.hub, 0, &ready);
     r = get("/healthz", "", "");
     assert_int_equal(r.status, 200);
     assert_non_null(strstr((const char *)r.body, "\"model\":\"tiny\""));

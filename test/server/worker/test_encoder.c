@@ -85,7 +85,7 @@ static void wait_ready(struct mbox *box)
 {
     struct msg *m = mbox_wait(box, 10000);
     assert_non_null(m);
-    assert_int_equal(((struct loop_device_event *)m)->note.kind, NOTE_READY);
+    assert_int_equal(((struct loop_device_event *)m)->event.kind, DEVICE_READY);
     free(m);
 }
 

@@ -63,19 +63,19 @@ static int tear_down(void **state)
     return atomic_load(&fake.runs) || atomic_load(&fake.engines); /* all freed */
 }
 
-/* The next note that is not a quantum's. */
-static struct note next_note(void)
+/* The next event that is not a quantum's. */
+static struct device_event next_event(void)
 {
     static struct msg *list;
     for (;;) {
         if (!list) list = mbox_wait(&loop, 10000);
-        if (!list) fail_msg("no note came");
+        if (!list) fail_msg("no event came");
         struct msg *m = list;
-        struct note note = ((struct loop_device_event *)m)->note;
+        struct device_event event = ((struct loop_device_event *)m)->event;
         list = m->next;
         assert_int_equal(m->kind, LOOP_DEVICE_EVENT);
         free(m);
-        if (note.kind != NOTE_QUANTUM) return note;
+        if (event.kind != QUANTUM_DONE) return event;
     }
 }
 
@@ -89,20 +89,20 @@ static void begin(uint64_t job)
 static void draws(void **state)
 {
     (void)state;
-    struct note ready = next_note();
-    assert_int_equal(ready.kind, NOTE_READY);
+    struct device_event ready = next_event();
+    assert_int_equal(ready.kind, DEVICE_READY);
     assert_int_equal(ready.budget, 123456);
     assert_non_null(worker_glm(worker));
     for (uint64_t job = 1; job <= 4; job++)
         begin(job);
     for (uint64_t seen = 0; seen != 0x1e;) {
-        struct note n = next_note();
-        assert_int_equal(n.kind, NOTE_DRAWN);
+        struct device_event n = next_event();
+        assert_int_equal(n.kind, RUN_FINISHED);
         assert_false(seen & (1U << n.job));
         seen |= 1U << n.job;
     }
     int n = 0;
-    while (n < 4) /* the last one is pushed after its note */
+    while (n < 4) /* the last one is pushed after its event */
         for (struct msg *m = mbox_wait(&pictures, 10000), *next; m; m = next, n++) {
             next = m->next;
             assert_int_equal(((struct pixels_picture *)m)->width, 64);
@@ -115,17 +115,17 @@ static void drops(void **state)
 {
     (void)state;
     fake.quantum_us = 5000;
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     begin(1);
     begin(2);
     worker_drop(worker, 99);
     worker_drop(worker, 1);
     worker_drop(worker, 1);
-    struct note n = next_note();
-    assert_int_equal(n.kind, NOTE_GONE);
+    struct device_event n = next_event();
+    assert_int_equal(n.kind, RUN_DROPPED);
     assert_int_equal(n.job, 1);
-    n = next_note();
-    assert_int_equal(n.kind, NOTE_DRAWN);
+    n = next_event();
+    assert_int_equal(n.kind, RUN_FINISHED);
     assert_int_equal(n.job, 2);
 }
 
@@ -135,14 +135,14 @@ static void run_fails(void **state)
     (void)state;
     fake.quantum_us = 2000;
     atomic_store(&fake.run_fails_in, 2);
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     begin(1);
     begin(2);
-    struct note n = next_note();
-    assert_int_equal(n.kind, NOTE_FAILED);
+    struct device_event n = next_event();
+    assert_int_equal(n.kind, RUN_FAILED);
     assert_int_equal(n.job, 2);
     assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
-    assert_int_equal(next_note().kind, NOTE_DRAWN);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
 /* catches: a lost run that is not reported, an engine closed while the loop may plan with it, a
@@ -151,13 +151,13 @@ static void device_fails(void **state)
 {
     (void)state;
     fake.quantum_us = 1000;
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     atomic_store(&fake.step_fails_in, 5);
     begin(1);
     begin(2);
     begin(3);
-    struct note n = next_note();
-    assert_int_equal(n.kind, NOTE_DEVICE);
+    struct device_event n = next_event();
+    assert_int_equal(n.kind, DEVICE_FAILED);
     assert_true(n.n >= 1 && n.batch >= 1 && n.batch <= n.n);
     assert_int_equal(atomic_load(&fake.engines), 1); /* until we let go */
     assert_non_null(worker_glm(worker));
@@ -165,16 +165,16 @@ static void device_fails(void **state)
     atomic_store(&fake.open_fails, 1);
     begin(4); /* crosses the news of the failure: it is lost as well */
     worker_release(worker);
-    struct note away = next_note();
-    assert_int_equal(away.kind, NOTE_AWAY);
+    struct device_event away = next_event();
+    assert_int_equal(away.kind, DEVICE_LOST);
     assert_true(away.n >= 1 && away.run[away.n - 1].job == 4);
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     assert_int_equal(atomic_load(&fake.opened), 2);
     assert_int_equal(atomic_load(&fake.engines), 1);
     begin(5);
     int left = 5 - n.n - away.n;
     while (left--)
-        assert_int_equal(next_note().kind, NOTE_DRAWN);
+        assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
 /* catches: a device that breaks while a run is being made, which is reported at the next
@@ -182,25 +182,25 @@ static void device_fails(void **state)
 static void the_device_fails_before_the_first_quantum(void **state)
 {
     (void)state;
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     atomic_store(&fake.device_fails_in, 1);
     begin(1);
     begin(2);
-    struct note n = next_note();
-    assert_int_equal(n.kind, NOTE_DEVICE);
+    struct device_event n = next_event();
+    assert_int_equal(n.kind, DEVICE_FAILED);
     assert_int_equal(n.batch, 1);
     assert_int_equal(n.run[0].job, 1);
     if (n.n == 1) { /* the second one was still on its way */
         worker_release(worker);
-        assert_int_equal(next_note().kind, NOTE_READY);
-        assert_int_equal(next_note().kind, NOTE_DRAWN);
+        assert_int_equal(next_event().kind, DEVICE_READY);
+        assert_int_equal(next_event().kind, RUN_FINISHED);
         return;
     }
     assert_int_equal(n.run[1].job, 2);
     worker_release(worker);
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     begin(2);
-    assert_int_equal(next_note().kind, NOTE_DRAWN);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
 /* catches: a device that is away and nobody says so, or that is asked in vain without a pause */
@@ -208,25 +208,25 @@ static void a_device_that_stays_away_is_tried_again(void **state)
 {
     (void)state;
     fake.quantum_us = 1000;
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     atomic_store(&fake.step_fails_in, 1);
     atomic_store(&fake.open_fails, 2);
     begin(1);
-    assert_int_equal(next_note().kind, NOTE_DEVICE);
+    assert_int_equal(next_event().kind, DEVICE_FAILED);
     int64_t before = clock_us();
     worker_release(worker);
     for (int i = 1; i <= 2; i++) {
-        struct note n = next_note();
-        assert_int_equal(n.kind, NOTE_AWAY);
+        struct device_event n = next_event();
+        assert_int_equal(n.kind, DEVICE_LOST);
         assert_int_equal(n.batch, i);
         assert_int_equal(n.fail.code, ERR_DEVICE);
         if (i == 1) begin(2); /* crosses the news: it must not wait for this device */
         if (i == 2) assert_true(n.n == 1 && n.run[0].job == 2);
     }
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     begin(2);
     assert_true(clock_us() - before >= 2900000); /* a second, then two */
-    assert_int_equal(next_note().kind, NOTE_DRAWN);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
 /* catches: a previews' reader that is slow and stops the device */
@@ -235,9 +235,9 @@ static void never_waits_for_slots(void **state)
     (void)state;
     struct hub_work work = {.job = 1, .spec = &spec, .demand = {.classes = 1, .max_px = 16}};
     fake.quantum_us = 20000;
-    assert_int_equal(next_note().kind, NOTE_READY);
+    assert_int_equal(next_event().kind, DEVICE_READY);
     worker_start(worker, &work);
-    assert_int_equal(next_note().kind, NOTE_DRAWN);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
     int n = 0;
     for (struct msg *m = mbox_take(&previews); m; m = m->next)
         n++;
