@@ -103,7 +103,7 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
     j->spent_us = now - j->started_us;
     eta_judge(&h->eta, j->forecast_us, j->spent_us);
-    lifecycle_move(h, j, MOVE_DRAWN);
+    lifecycle_move(h, j, MOVE_FINISHED);
 }
 
 static void run_failed(struct hub *h, struct job *j, const struct fail *why)
@@ -147,7 +147,7 @@ static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *w
 {
     if (j->state != JOB_RUNNING) return;
     if (++j->losses < HUB_LOSSES_MAX)
-        lifecycle_put_back(h, now, j);
+        lifecycle_requeue(h, now, j);
     else
         lifecycle_end(h, j, JOB_FAILED, why);
 }

@@ -6,7 +6,7 @@
  *
  *   ADMIT ──stored──▶ QUEUED ──start──▶ RUNNING ──drawn──▶ SAVING
  *     │                 ▲ └────────┐       │ │                │
- *     └─refuse─▶ (gone) └─put back─┼───────┘ │                │
+ *     └─refuse─▶ (gone) └─requeued─┼───────┘ │                │
  *                                  └──end────┴──▶ ENDING ◀────┘ ──▶ DONE | FAILED | CANCELLED
  *
  * ENDING: how it ends is decided and on its way to the disk; the world is told when it is there, so
@@ -37,8 +37,8 @@ enum job_state {
 enum job_move {
     MOVE_STORED,   /* accepted: it is on disk */
     MOVE_START,    /* becomes resident */
-    MOVE_PUT_BACK, /* its run was lost through no fault of its own, or the server stops */
-    MOVE_DRAWN,    /* the picture left the device */
+    MOVE_REQUEUE,  /* its run was lost through no fault of its own, or the server stops */
+    MOVE_FINISHED, /* the picture left the device */
     MOVE_END,      /* its end is decided */
     MOVE_DONE,     /* the end is on disk */
     MOVE_FAILED,

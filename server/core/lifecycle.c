@@ -212,9 +212,9 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     h->out.start(h->out.arg, c->index, &w);
 }
 
-void lifecycle_put_back(struct hub *h, int64_t now, struct job *j)
+void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 {
-    lifecycle_move(h, j, MOVE_PUT_BACK);
+    lifecycle_move(h, j, MOVE_REQUEUE);
     j->floor = j->overall;
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
@@ -287,7 +287,7 @@ void lifecycle_drain(struct hub *h, int64_t now)
     for (int k = 0; k < h->devices.n; k++)
         for (int i = 0; i < h->devices.at[k].n_resident; i++)
             if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
-                lifecycle_put_back(h, now, h->devices.at[k].resident[i]);
+                lifecycle_requeue(h, now, h->devices.at[k].resident[i]);
     notify_touch(h);
     h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
 }

@@ -1,4 +1,4 @@
-/* lifecycle - the moves of one job, each with all that follows from it: accepted, started, put back, ended.
+/* lifecycle - the moves of one job, each with all that follows from it: accepted, started, requeued, ended.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_LIFECYCLE_H
 #define SERVER_CORE_LIFECYCLE_H
@@ -23,7 +23,7 @@ void lifecycle_plan_some(struct hub *);
 /* Start what can start. */
 void lifecycle_dispatch(struct hub *, int64_t now);
 /* Its run is lost: it waits again in its old place. */
-void lifecycle_put_back(struct hub *, int64_t now, struct job *);
+void lifecycle_requeue(struct hub *, int64_t now, struct job *);
 /* Stop: no new jobs, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);
 

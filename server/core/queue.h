@@ -1,6 +1,6 @@
 /* queue - the order in which waiting jobs become resident.
  *
- * Now: first accepted, first started; a job that was put back keeps its place. The order is one
+ * Now: first accepted, first started; a job that was requeued keeps its place. The order is one
  * function, queue_before(): lanes, fair share and aging change that function and what it reads of a job,
  * nothing else. Kept sorted in an array: adding and removing are a binary search and a move of
  * pointers, the place of a job is its index. Thread: the loop's. */

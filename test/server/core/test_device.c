@@ -181,7 +181,7 @@ static void a_job_has_a_time_limit(void **state)
 }
 
 /* catches: work that is lost, or clients that are left in the dark, when the server stops */
-static void drain_puts_back_and_says_so(void **state)
+static void drain_requeues_and_says_so(void **state)
 {
     struct world *w = ready_world();
     struct ear *e = ear_new(w);
@@ -311,7 +311,7 @@ int main(void)
         cmocka_unit_test(overall_never_goes_back_when_the_device_is_lost),
         cmocka_unit_test(the_watchdog_fails_a_stuck_job),
         cmocka_unit_test(a_job_has_a_time_limit),
-        cmocka_unit_test(drain_puts_back_and_says_so),
+        cmocka_unit_test(drain_requeues_and_says_so),
         cmocka_unit_test(two_devices_share_the_queue),
         cmocka_unit_test(a_device_that_is_away_leaves_its_work_to_others),
     };
