@@ -22,7 +22,7 @@
 #define HUB_PUSH_US     250000  /* places, estimates and statistics: at most four times a second */
 #define HUB_PROGRESS_US 16000   /* of one job; the last of a phase always goes */
 #define HUB_AGAIN_US    1000000 /* until the disk is asked again to take an end */
-#define HUB_LOSSES_MAX  3 /* runs that one job may lose with the device before it is to blame */
+#define HUB_RETRIES_MAX 3 /* runs that one job may lose with the device before it is to blame */
 
 struct hub {
     struct hub_conf conf;

@@ -25,7 +25,7 @@ struct device {
     int cap_memory, cap_failure; /* what fits, what is left after failures */
     int cap_worth;               /* more gain nothing; 0: unknown */
     char why_cap[192];           /* or why there is none */
-    int64_t heard_us;            /* the last sign of life */
+    int64_t last_seen_us;        /* the last sign of life */
 };
 
 struct devices {

@@ -146,7 +146,7 @@ static struct job *blame(const struct device *c, const uint64_t *ids, int n, boo
 static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->state != JOB_RUNNING) return;
-    if (++j->losses < HUB_LOSSES_MAX)
+    if (++j->retries < HUB_RETRIES_MAX)
         lifecycle_requeue(h, now, j);
     else
         lifecycle_end(h, j, JOB_FAILED, why);
@@ -158,15 +158,15 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
     uint64_t ids[LIMIT_BATCH];
     bool memory = n->fail.code == ERR_OUT_OF_MEMORY;
     struct fail f = n->fail;
-    struct job *guilty;
+    struct job *suspect;
 
     for (int i = 0; i < n->n; i++)
         ids[i] = n->run[i].job;
-    guilty = blame(c, ids, n->batch, memory);
+    suspect = blame(c, ids, n->batch, memory);
     if (memory) capacity_lower(h, c, n->n);
-    if (guilty && devices_ready(&h->devices))
-        capacity_advise(h, &guilty->spec,
-                        (guilty->plan.cost.run_bytes + guilty->plan.cost.scratch_bytes) / 2, &f);
+    if (suspect && devices_ready(&h->devices))
+        capacity_advise(h, &suspect->spec,
+                        (suspect->plan.cost.run_bytes + suspect->plan.cost.scratch_bytes) / 2, &f);
     c->ready = false;
     c->failed = true;
     snprintf(c->why_cap, sizeof c->why_cap,
@@ -177,7 +177,7 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
 
         if (!j) continue;
         release(h, j);
-        if (j == guilty)
+        if (j == suspect)
             lifecycle_end(h, j, JOB_FAILED, &f);
         else
             lose(h, now, j, &f);
@@ -221,7 +221,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
     assert(n->device >= 0 && n->device < h->devices.n);
     c = &h->devices.at[n->device];
     j = device_find(c, n->job);
-    c->heard_us = now;
+    c->last_seen_us = now;
     if (c->stuck) notify_touch(h);
     c->stuck = false;
     switch (n->kind) {
@@ -249,7 +249,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
 static int64_t silent_until(const struct hub *h, const struct device *c)
 {
     if (c->n_resident == 0 || !device_works(c)) return INT64_MAX;
-    return c->heard_us + (int64_t)h->conf.stuck_seconds * 1000000;
+    return c->last_seen_us + (int64_t)h->conf.stuck_seconds * 1000000;
 }
 
 int64_t device_events_due(const struct hub *h)
@@ -264,18 +264,18 @@ int64_t device_events_due(const struct hub *h)
 static void stuck(struct hub *h, int64_t now, struct device *c)
 {
     uint64_t ids[LIMIT_BATCH];
-    struct job *guilty, *on[LEDGER_MAX];
+    struct job *suspect, *on[LEDGER_MAX];
     struct fail f;
     int n;
 
     fail_set(&f, ERR_DEVICE, "The device has not answered for %d s", h->conf.stuck_seconds);
     n = h->out.busy(h->out.arg, c->index, ids, LIMIT_BATCH);
-    guilty = blame(c, ids, n, false);
+    suspect = blame(c, ids, n, false);
     c->stuck = true;
     n = c->n_resident;
     memcpy(on, c->resident, sizeof on);
     for (int i = 0; i < n; i++) {
-        if (on[i] == guilty)
+        if (on[i] == suspect)
             lifecycle_end(h, on[i], JOB_FAILED, &f);
         else
             lose(h, now, on[i], &f);

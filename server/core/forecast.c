@@ -122,9 +122,9 @@ static bool moved_far(const struct job *j, int64_t now)
 {
     int64_t by, enough;
 
-    if ((j->eta_end_us < 0) != (j->said_us < 0)) return true;
+    if ((j->eta_end_us < 0) != (j->sent_us < 0)) return true;
     if (j->eta_end_us < 0) return false;
-    by = llabs(j->eta_end_us - j->said_us);
+    by = llabs(j->eta_end_us - j->sent_us);
     enough = (j->eta_end_us > now ? j->eta_end_us - now : 0) / 20;
     return by > 250000 && by > enough;
 }
@@ -147,11 +147,11 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
         e.u.queue.eta_lo_ms = (int64_t)floor(low);
         e.u.queue.eta_hi_ms = (int64_t)ceil(high);
     }
-    if (j->said_place == 0) h->unplaced--;
-    j->said_place = place;
-    j->said_ahead = ahead;
-    j->said_why = (int)reason;
-    j->said_us = j->eta_end_us;
+    if (j->sent_place == 0) h->unplaced--;
+    j->sent_place = place;
+    j->sent_ahead = ahead;
+    j->sent_why = (int)reason;
+    j->sent_us = j->eta_end_us;
     notify_post(h, now, j, &e);
 }
 
@@ -162,7 +162,7 @@ static void push_places(struct hub *h, int64_t now)
         enum event_why reason = why(h, j, i + 1);
         int ahead = i + h->in[JOB_RUNNING];
 
-        if (j->said_place == i + 1 && j->said_ahead == ahead && j->said_why == (int)reason
+        if (j->sent_place == i + 1 && j->sent_ahead == ahead && j->sent_why == (int)reason
             && !moved_far(j, now))
             continue;
         post_queue(h, now, j, i + 1, ahead, reason);
@@ -175,7 +175,7 @@ static void push_unplaced(struct hub *h, int64_t now)
     for (int i = h->queue.n - 1; i >= 0 && h->unplaced > 0; i--) {
         struct job *j = h->queue.at[i];
 
-        if (j->said_place == 0)
+        if (j->sent_place == 0)
             post_queue(h, now, j, i + 1, i + h->in[JOB_RUNNING], why(h, j, i + 1));
     }
     assert(h->unplaced == 0);

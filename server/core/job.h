@@ -69,7 +69,7 @@ struct job {
     int64_t started_us;
     int64_t used_us;          /* its share of device time: what the time limit counts */
     int64_t spent_us;         /* running time until drawn, for the result */
-    int losses;               /* runs lost with the device */
+    int retries;              /* runs lost with the device */
     struct glm_progress view; /* of the newest quantum */
     double floor, overall;    /* overall = floor + (1 - floor) * view.overall: never goes back */
     int64_t progress_us;      /* when progress was posted */
@@ -79,8 +79,8 @@ struct job {
 
     /* estimates; times of the clock, < 0: unknown */
     int64_t eta_start_us, eta_end_us;
-    int said_place, said_ahead, said_why; /* in its newest `queue`; place 0: none */
-    int64_t said_us;                      /* eta_end_us in it */
+    int sent_place, sent_ahead, sent_why; /* in its newest `queue`; place 0: none */
+    int64_t sent_us;                      /* eta_end_us in it */
 
     /* its end */
     enum job_state outcome; /* ENDING: DONE, FAILED or CANCELLED */

@@ -32,13 +32,13 @@ struct job *lifecycle_find(const struct hub *h, uint64_t id)
 static void enqueue(struct hub *h, struct job *j)
 {
     queue_add(&h->queue, j);
-    h->unplaced += j->said_place == 0;
+    h->unplaced += j->sent_place == 0;
 }
 
 static void dequeue(struct hub *h, struct job *j)
 {
     queue_remove(&h->queue, j);
-    h->unplaced -= j->said_place == 0;
+    h->unplaced -= j->sent_place == 0;
 }
 
 void lifecycle_wait(struct hub *h, struct job *j)
@@ -198,7 +198,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     j->forecast_us = 0;
     j->view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
-    j->said_place = 0;
+    j->sent_place = 0;
     j->progress_us = INT64_MIN / 2;
     w.demand = previews_demand(j);
     j->demand_classes = w.demand.classes;

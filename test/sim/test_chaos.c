@@ -166,7 +166,7 @@ static void check_jobs(struct world *w)
         MUST(w, j->overall >= 0 && j->overall <= 1, "overall %f", j->overall);
         MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
         if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
-            MUST(w, j->said_place == queue_place(&h->queue, j), "a place that was not told");
+            MUST(w, j->sent_place == queue_place(&h->queue, j), "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
     MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
