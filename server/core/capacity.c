@@ -89,7 +89,7 @@ static void say_cap(const struct hub *h, struct device *c, const struct spec *s,
                  "lowered to %d since the device ran out of memory; by plan %s", c->cap, fit);
     else if (c->cap == h->conf.concurrency)
         snprintf(c->why_cap, sizeof c->why_cap, "--concurrency is %d; %s", c->cap, fit);
-    else if (c->cap == c->cap_worth && c->cap < c->cap_memory)
+    else if (c->cap == c->cap_useful && c->cap < c->cap_memory)
         snprintf(c->why_cap, sizeof c->why_cap, "more than %d would only slow each other; %s",
                  c->cap, fit);
     else if (c->cap == LEDGER_MAX)
@@ -129,7 +129,7 @@ void capacity_set(struct hub *h, struct device *c)
     if (c->cap_memory < 1) c->cap_memory = 1;
     c->cap = c->cap_memory;
     if (c->cap > c->cap_failure) c->cap = c->cap_failure;
-    most = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_worth;
+    most = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_useful;
     if (most > 0 && c->cap > most) c->cap = most;
     say_cap(h, c, &s, &p);
     capacity_explain(h);

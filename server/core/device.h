@@ -23,7 +23,7 @@ struct device {
     bool failed;                 /* since it was ready last */
     int cap;                     /* residents at most */
     int cap_memory, cap_failure; /* what fits, what is left after failures */
-    int cap_worth;               /* more gain nothing; 0: unknown */
+    int cap_useful;              /* more gain nothing; 0: unknown */
     char why_cap[192];           /* or why there is none */
     int64_t last_seen_us;        /* the last sign of life */
 };

@@ -205,7 +205,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     c->ready = true;
     c->failed = false;
     c->ledger.budget = n->budget;
-    c->cap_worth = n->worth;
+    c->cap_useful = n->batch_useful;
     h->planning = true;
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->planned = false; /* the budget, perhaps the model, is another one */

@@ -102,9 +102,9 @@ enum device_event_kind {
 struct device_event {
     enum device_event_kind kind;
     int device;
-    uint64_t job;    /* DRAWN, GONE, FAILED */
-    uint64_t budget; /* READY: bytes for runs and scratch */
-    int worth;       /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
+    uint64_t job;     /* DRAWN, GONE, FAILED */
+    uint64_t budget;  /* READY: bytes for runs and scratch */
+    int batch_useful; /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
     enum glm_phase phase; /* QUANTUM: of the quantum */
     int64_t elapsed_us;   /* QUANTUM */
     int n;                /* QUANTUM, DEVICE, AWAY: runs */

@@ -88,8 +88,8 @@ struct job {
     char result_digest[65]; /* DONE: of the file, hex */
     int64_t result_bytes;
     struct blob *file; /* while it is being stored */
-    bool settled;      /* ENDING: its end is on disk, only telling is left */
-    bool unstored;     /* ENDING: the disk refused its end; it is asked again */
+    bool end_on_disk;  /* ENDING: its end is on disk, only telling is left */
+    bool end_refused;  /* ENDING: the disk refused its end; it is asked again */
 
     struct board board;
     struct subscription *subscriptions; /* who follows it */

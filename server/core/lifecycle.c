@@ -332,7 +332,7 @@ static void tell(struct hub *h, int64_t now, struct job *j)
         [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
     struct event end = {.kind = EVENT_END};
 
-    j->settled = true;
+    j->end_on_disk = true;
     if (j->outcome == JOB_DONE && !post_result(h, now, j)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
@@ -362,9 +362,9 @@ void lifecycle_again(struct hub *h, int64_t now)
     for (struct job *j = h->registry.newest; j; j = older) {
         older = j->older;
         if (j->state != JOB_ENDING) continue;
-        if (j->settled) tell(h, now, j);
-        if (!j->unstored) continue;
-        j->unstored = false;
+        if (j->end_on_disk) tell(h, now, j);
+        if (!j->end_refused) continue;
+        j->end_refused = false;
         store_end(h, j);
     }
 }
@@ -386,7 +386,7 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
         j->outcome = JOB_FAILED;
         j->error = *why;
     }
-    j->unstored = true;
+    j->end_refused = true;
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 

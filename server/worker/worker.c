@@ -206,7 +206,7 @@ static void report_ready(struct worker *w)
 
     w->preview_fit = true;
     glm_info(w->glm, &info);
-    m->event.worth = info.batch_useful;
+    m->event.batch_useful = info.batch_useful;
     m->event.budget = w->conf.memory ? w->conf.memory : info.memory_room;
     if (!info.own_memory && w->conf.of > 1)
         m->event.budget /= (uint64_t)w->conf.of; /* one memory for all */

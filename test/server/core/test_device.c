@@ -29,7 +29,7 @@ static void a_place_says_why_it_waits(void **state)
 static void the_cap_says_why(void **state)
 {
     struct world *w = world_new(1);
-    struct device_event n = {.kind = DEVICE_READY, .budget = w->budget, .worth = 2};
+    struct device_event n = {.kind = DEVICE_READY, .budget = w->budget, .batch_useful = 2};
 
     (void)state;
     hub_device_event(w->hub, w->now, &n);
@@ -46,7 +46,7 @@ static void the_cap_says_why(void **state)
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 1);
     n.budget = UINT64_MAX;
-    n.worth = w->hub->conf.concurrency = 0;
+    n.batch_useful = w->hub->conf.concurrency = 0;
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, LIMIT_BATCH);
     assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
