@@ -98,7 +98,7 @@ static const struct glm *engine(const struct service *s)
     return glm;
 }
 
-static int out_plan(void *arg, const struct spec *spec, struct plan *out, struct fail *f)
+static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, struct fail *f)
 {
     const struct glm *glm = engine(arg);
     struct glm_req req;

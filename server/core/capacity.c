@@ -32,7 +32,7 @@ void capacity_advise(const struct hub *h, const struct spec *spec, uint64_t byte
 {
     for (int eighths = 7; eighths > 0; eighths--) {
         struct spec s = *spec;
-        struct plan p;
+        struct job_plan p;
 
         s.width = shrink(spec->width, eighths);
         s.height = shrink(spec->height, eighths);
@@ -48,7 +48,7 @@ static double mb(uint64_t bytes)
     return (double)bytes / 1e6;
 }
 
-int capacity_plan(const struct hub *h, const struct spec *spec, struct plan *p, struct fail *f)
+int capacity_plan(const struct hub *h, const struct spec *spec, struct job_plan *p, struct fail *f)
 {
     const struct ledger *l = devices_largest(&h->devices);
     int err = h->out.plan(h->out.arg, spec, p, f);
@@ -65,7 +65,7 @@ int capacity_plan(const struct hub *h, const struct spec *spec, struct plan *p, 
 /* --- how many ------------------------------------------------------------------------------------- */
 
 /* The ordinary picture, which the cap is computed for. */
-static int plan_ordinary(const struct hub *h, struct spec *s, struct plan *p)
+static int plan_ordinary(const struct hub *h, struct spec *s, struct job_plan *p)
 {
     char prompt[] = "a picture";
 
@@ -76,7 +76,7 @@ static int plan_ordinary(const struct hub *h, struct spec *s, struct plan *p)
 }
 
 static void say_cap(const struct hub *h, struct device *c, const struct spec *s,
-                    const struct plan *p)
+                    const struct job_plan *p)
 {
     char fit[120];
 
@@ -121,7 +121,7 @@ void capacity_explain(struct hub *h)
 void capacity_set(struct hub *h, struct device *c)
 {
     struct spec s;
-    struct plan p = {.scratch_more = 0};
+    struct job_plan p = {.scratch_more = 0};
     int most;
 
     c->cap_memory = 1;

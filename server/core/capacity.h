@@ -13,7 +13,7 @@ int capacity_cap(const struct hub *);
 /* The devices and that limit, for dispatch_next(). */
 void capacity_state(const struct hub *, struct dispatch_state *out);
 /* Plan a request, and check that it can ever run. 0 or the reason. Only while a model is open. */
-int capacity_plan(const struct hub *, const struct spec *, struct plan *, struct fail *f);
+int capacity_plan(const struct hub *, const struct spec *, struct job_plan *, struct fail *f);
 /* Advise the largest picture of about this shape that takes at most `bytes`, if there is one. */
 void capacity_advise(const struct hub *, const struct spec *, uint64_t bytes, struct fail *f);
 /* Compute the cap of a device that is ready, and say why. */

@@ -113,7 +113,7 @@ static void submit_again(struct hub *h, struct pending_reply *a, const struct co
 static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     uint8_t digest[SPEC_DIGEST_BYTES];
-    struct plan plan = {.scratch_more = 0};
+    struct job_plan plan = {.scratch_more = 0};
     struct fail f;
     struct job *j = registry_find_key(&h->registry, c->key);
     int err = spec_digest(&c->spec, digest) ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory") : 0;
@@ -154,7 +154,7 @@ static int64_t ms(double seconds)
 static int quote_times(struct hub *h, const struct command *c, struct answer_quote *q,
                        struct fail *f)
 {
-    struct plan plan;
+    struct job_plan plan;
     struct eta_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
     double low, high;
     int err = capacity_plan(h, &c->spec, &plan, f);

@@ -22,7 +22,7 @@ bool dispatch_room(const struct dispatch_state *s)
     return place && residents < s->limit;
 }
 
-bool dispatch_lacks_memory(const struct dispatch_state *s, const struct plan *plan)
+bool dispatch_lacks_memory(const struct dispatch_state *s, const struct job_plan *plan)
 {
     for (int i = 0; i < s->devices; i++)
         if (has_place(&s->device[i]) && !ledger_fits(&s->device[i].ledger, plan)) return true;
@@ -30,7 +30,7 @@ bool dispatch_lacks_memory(const struct dispatch_state *s, const struct plan *pl
 }
 
 /* The device for a job: the least taken one with a place and memory for it; -1: it has to wait. */
-static int choose_device(const struct dispatch_state *s, const struct plan *plan)
+static int choose_device(const struct dispatch_state *s, const struct job_plan *plan)
 {
     int best = -1;
 

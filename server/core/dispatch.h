@@ -29,8 +29,8 @@ struct dispatch_state {
 
 /* A waiting job. */
 struct dispatch_job {
-    const struct plan *plan; /* NULL: not made yet */
-    bool leaving;            /* its last run is not known to be gone: it cannot start before */
+    const struct job_plan *plan; /* NULL: not made yet */
+    bool leaving;                /* its last run is not known to be gone: it cannot start before */
 };
 
 enum dispatch_verdict {
@@ -50,6 +50,6 @@ struct dispatch_choice dispatch_next(const struct dispatch_state *,
 /* Is any place free? False: dispatch_next() would say WAIT whatever waits. */
 bool dispatch_room(const struct dispatch_state *);
 /* Does a device have a place for it, but not the memory? */
-bool dispatch_lacks_memory(const struct dispatch_state *, const struct plan *);
+bool dispatch_lacks_memory(const struct dispatch_state *, const struct job_plan *);
 
 #endif

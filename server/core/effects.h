@@ -18,7 +18,7 @@
 struct blob;
 
 /* What one picture will take, planned by the dry device before anything runs. */
-struct plan {
+struct job_plan {
     struct glm_cost cost;
     uint64_t scratch_more; /* bytes of scratch that each further picture of its batch adds */
 };
@@ -81,7 +81,7 @@ struct hub_out {
     int (*busy)(void *arg, int d, uint64_t *jobs, int max);
     /* What a request will take, on any of the devices. Called only while one is between DEVICE_READY and DEVICE_FAILED.
      * Checks the request against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
-    int (*plan)(void *arg, const struct spec *, struct plan *out, struct fail *f);
+    int (*plan)(void *arg, const struct spec *, struct job_plan *out, struct fail *f);
     /* There is something for this connection: hub_next() until NULL, at its own pace. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */

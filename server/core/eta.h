@@ -34,7 +34,7 @@ struct eta {
 
 /* One job in a simulation. */
 struct eta_item {
-    const struct plan *plan;
+    const struct job_plan *plan;
     int pixels;
     struct glm_progress view; /* where it stands; all zero when it waits */
     int device;               /* of a resident; out: of one that waited */

@@ -59,7 +59,7 @@ struct job {
     uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
     struct spec spec;                  /* owned; with the seed */
     int64_t created_ms;                /* Unix time */
-    struct plan plan;
+    struct job_plan plan;
     bool planned; /* plan holds; false while the model is not loaded */
 
     /* the device */

@@ -25,7 +25,7 @@ void ledger_init(struct ledger *l, uint64_t budget)
     l->budget = budget;
 }
 
-uint64_t ledger_scratch(const struct ledger *l, const struct plan *more)
+uint64_t ledger_scratch(const struct ledger *l, const struct job_plan *more)
 {
     int others = l->n + (more != NULL) - 1;
     uint64_t most = 0;
@@ -36,7 +36,7 @@ uint64_t ledger_scratch(const struct ledger *l, const struct plan *more)
     return most;
 }
 
-uint64_t ledger_need(const struct ledger *l, const struct plan *more)
+uint64_t ledger_need(const struct ledger *l, const struct job_plan *more)
 {
     uint64_t sum = ledger_scratch(l, more);
 
@@ -45,22 +45,22 @@ uint64_t ledger_need(const struct ledger *l, const struct plan *more)
     return more ? add(sum, more->cost.run_bytes) : sum;
 }
 
-bool ledger_fits(const struct ledger *l, const struct plan *more)
+bool ledger_fits(const struct ledger *l, const struct job_plan *more)
 {
     return l->n + (more != NULL) <= LEDGER_MAX && ledger_need(l, more) <= l->budget;
 }
 
-bool ledger_ever_fits(const struct ledger *l, const struct plan *p)
+bool ledger_ever_fits(const struct ledger *l, const struct job_plan *p)
 {
     return add(p->cost.run_bytes, p->cost.scratch_bytes) <= l->budget;
 }
 
-int ledger_count(const struct ledger *l, const struct plan *p)
+int ledger_count(const struct ledger *l, const struct job_plan *p)
 {
     return glm_admission(l->budget, &p->cost, p->scratch_more);
 }
 
-void ledger_hold(struct ledger *l, uint64_t job, const struct plan *p)
+void ledger_hold(struct ledger *l, uint64_t job, const struct job_plan *p)
 {
     assert(ledger_fits(l, p));
     l->held[l->n].job = job;

@@ -23,16 +23,16 @@ struct ledger {
 
 void ledger_init(struct ledger *, uint64_t budget);
 /* Bytes in use at the worst moment, with one more picture (NULL: as it stands). Saturates. */
-uint64_t ledger_need(const struct ledger *, const struct plan *more);
+uint64_t ledger_need(const struct ledger *, const struct job_plan *more);
 /* The shared scratch in that sum. */
-uint64_t ledger_scratch(const struct ledger *, const struct plan *more);
-bool ledger_fits(const struct ledger *, const struct plan *more);
+uint64_t ledger_scratch(const struct ledger *, const struct job_plan *more);
+bool ledger_fits(const struct ledger *, const struct job_plan *more);
 /* Would it fit on an empty device? */
-bool ledger_ever_fits(const struct ledger *, const struct plan *);
+bool ledger_ever_fits(const struct ledger *, const struct job_plan *);
 /* How many pictures like this fit together: 0 .. LEDGER_MAX. */
-int ledger_count(const struct ledger *, const struct plan *);
+int ledger_count(const struct ledger *, const struct job_plan *);
 
-void ledger_hold(struct ledger *, uint64_t job, const struct plan *); /* must fit */
-void ledger_release(struct ledger *, uint64_t job);                   /* must be held */
+void ledger_hold(struct ledger *, uint64_t job, const struct job_plan *); /* must fit */
+void ledger_release(struct ledger *, uint64_t job);                       /* must be held */
 
 #endif

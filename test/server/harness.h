@@ -41,7 +41,7 @@ static int harness_busy(void *arg, int d, uint64_t *jobs, int max)
     (void)arg, (void)d, (void)jobs, (void)max;
     return 0;
 }
-static int harness_plan(void *arg, const struct spec *s, struct plan *out, struct fail *f)
+static int harness_plan(void *arg, const struct spec *s, struct job_plan *out, struct fail *f)
 {
     (void)arg, (void)s, (void)f;
     memset(out, 0, sizeof *out);

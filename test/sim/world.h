@@ -248,7 +248,7 @@ static inline void store_answer(struct world *w, bool ok)
 
 /* --- plans ---------------------------------------------------------------------------------------- */
 
-static inline int plan_of(const struct spec *s, struct plan *p, struct fail *f)
+static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail *f)
 {
     uint64_t area = (uint64_t)s->width * (uint64_t)s->height;
 
@@ -266,7 +266,7 @@ static inline int plan_of(const struct spec *s, struct plan *p, struct fail *f)
     return 0;
 }
 
-static inline int out_plan(void *arg, const struct spec *s, struct plan *p, struct fail *f)
+static inline int out_plan(void *arg, const struct spec *s, struct job_plan *p, struct fail *f)
 {
     struct world *w = arg;
 
@@ -407,7 +407,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
 {
     struct fake_run *r = &d->runs[d->n_runs];
     struct saved *s = truth_of(w, o->job)->disk;
-    struct plan p;
+    struct job_plan p;
 
     MUST(w, d->n_runs < LEDGER_MAX, "more runs than the ledger holds");
     for (int i = 0; i < WORLD_DEVICES; i++)

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-static const struct plan SMALL = {.cost = {.run_bytes = 100}}, LARGE = {.cost = {.run_bytes = 600}};
+static const struct job_plan SMALL = {.cost = {.run_bytes = 100}},
+                             LARGE = {.cost = {.run_bytes = 600}};
 
 /* Two devices of 1000 bytes, two places each. */
 static struct dispatch_state two(void)
@@ -20,7 +21,7 @@ static struct dispatch_state two(void)
     return s;
 }
 
-static void hold(struct dispatch_state *s, int device, uint64_t job, const struct plan *p)
+static void hold(struct dispatch_state *s, int device, uint64_t job, const struct job_plan *p)
 {
     ledger_hold(&s->device[device].ledger, job, p);
 }

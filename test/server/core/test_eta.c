@@ -14,9 +14,9 @@
 
 enum { PX = 256 * 256 };
 
-static struct plan plan(double prior, double denoise)
+static struct job_plan plan(double prior, double denoise)
 {
-    struct plan p = {.scratch_more = 0};
+    struct job_plan p = {.scratch_more = 0};
 
     p.cost.run_bytes = 100;
     p.cost.scratch_bytes = 10;
@@ -114,7 +114,7 @@ static void nonsense_teaches_nothing(void **state)
 static void the_queue_is_played_in_order(void **state)
 {
     struct eta e;
-    struct plan p = plan(1e9, 1e9);
+    struct job_plan p = plan(1e9, 1e9);
     struct eta_item it[6];
     struct ledger l;
 
@@ -145,7 +145,7 @@ static void the_queue_is_played_in_order(void **state)
 static void behind_an_unknown_job_nothing_is_known(void **state)
 {
     struct eta e;
-    struct plan p = plan(1e9, 0);
+    struct job_plan p = plan(1e9, 0);
     struct eta_item it[3] = {
         {.plan = &p, .pixels = PX}, {.plan = NULL}, {.plan = &p, .pixels = PX}};
     struct ledger l;
@@ -184,7 +184,7 @@ static void the_range_is_earned(void **state)
 static void two_devices_halve_the_wait(void **state)
 {
     struct eta e;
-    struct plan p = plan(1e9, 0);
+    struct job_plan p = plan(1e9, 0);
     struct eta_item it[4];
     struct dispatch_state on = {.devices = 2, .limit = 2};
 
@@ -213,7 +213,7 @@ static void two_devices_halve_the_wait(void **state)
 static void swapping_is_a_part_of_the_rate(void **state)
 {
     struct eta e;
-    struct plan p = plan(0, 1e9);
+    struct job_plan p = plan(0, 1e9);
     struct eta_item it = {.plan = &p, .pixels = PX};
 
     (void)state;

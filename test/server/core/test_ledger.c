@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-static struct plan plan(uint64_t run, uint64_t scratch, uint64_t more)
+static struct job_plan plan(uint64_t run, uint64_t scratch, uint64_t more)
 {
-    struct plan p = {.scratch_more = more};
+    struct job_plan p = {.scratch_more = more};
 
     p.cost.run_bytes = run;
     p.cost.scratch_bytes = scratch;
@@ -23,7 +23,7 @@ static struct plan plan(uint64_t run, uint64_t scratch, uint64_t more)
 static void the_rule(void **state)
 {
     struct ledger l;
-    struct plan a = plan(100, 50, 0), b = plan(200, 80, 0);
+    struct job_plan a = plan(100, 50, 0), b = plan(200, 80, 0);
 
     (void)state;
     ledger_init(&l, 380);
@@ -46,7 +46,7 @@ static void the_rule(void **state)
 static void scratch_grows_with_those_who_share(void **state)
 {
     struct ledger l;
-    struct plan a = plan(100, 50, 10);
+    struct job_plan a = plan(100, 50, 10);
 
     (void)state;
     ledger_init(&l, 1000);
@@ -61,7 +61,7 @@ static void scratch_grows_with_those_who_share(void **state)
 static void nothing_overflows(void **state)
 {
     struct ledger l;
-    struct plan huge = plan(UINT64_MAX - 5, 100, UINT64_MAX / 2), zero = plan(0, 0, 0);
+    struct job_plan huge = plan(UINT64_MAX - 5, 100, UINT64_MAX / 2), zero = plan(0, 0, 0);
 
     (void)state;
     ledger_init(&l, UINT64_MAX - 1);
