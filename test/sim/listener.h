@@ -8,13 +8,13 @@
 #include "proto/id.h"
 
 /* A connection that reads everything at once into one string, messages separated by newlines. */
-struct ear {
+struct listener {
     struct client *client;
     char text[1 << 20];
     size_t len;
 };
 
-static inline void listen_all(struct world *w, struct ear *e)
+static inline void listen_all(struct world *w, struct listener *e)
 {
     struct blob *b;
     bool binary;
@@ -31,9 +31,9 @@ static inline void listen_all(struct world *w, struct ear *e)
     e->text[e->len] = '\0';
 }
 
-static inline struct ear *ear_new(struct world *w)
+static inline struct listener *listener_new(struct world *w)
 {
-    struct ear *e = calloc(1, sizeof *e);
+    struct listener *e = calloc(1, sizeof *e);
 
     assert_non_null(e);
     e->client = hub_open(w->hub, e);
@@ -41,13 +41,13 @@ static inline struct ear *ear_new(struct world *w)
     return e;
 }
 
-static inline void ear_free(struct world *w, struct ear *e)
+static inline void listener_free(struct world *w, struct listener *e)
 {
     if (e->client) hub_close(w->hub, w->now, e->client);
     free(e);
 }
 
-__attribute__((format(printf, 3, 4))) static inline void say(struct world *w, struct ear *e,
+__attribute__((format(printf, 3, 4))) static inline void say(struct world *w, struct listener *e,
                                                              const char *format, ...)
 {
     char text[2048];

@@ -6,7 +6,7 @@
 static void a_place_says_why_it_waits(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     assert_int_equal(w->hub->devices.at[0].cap, 4);
@@ -21,7 +21,7 @@ static void a_place_says_why_it_waits(void **state)
     HEARD(e, "\"position\":2,\"ahead\":5,");
     HEARD(e, "\"why\":\"slots\"");
     HEARD(e, "\"why\":\"turn\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -57,7 +57,7 @@ static void the_cap_says_why(void **state)
 static void a_large_job_waits_for_memory_in_its_place(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -69,7 +69,7 @@ static void a_large_job_waits_for_memory_in_its_place(void **state)
     HEARD(e, "\"why\":\"memory\"");
     go_on(w, 60);
     assert_int_equal(w->hub->in[JOB_DONE], 3);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -77,7 +77,7 @@ static void a_large_job_waits_for_memory_in_its_place(void **state)
 static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     for (int i = 0; i < 3; i++)
@@ -101,7 +101,7 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
     assert_non_null(strstr(hub_why_cap(w->hub), "out of memory"));
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 2);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -109,7 +109,7 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
 static void overall_never_goes_back_when_the_device_is_lost(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     double before;
 
     (void)state;
@@ -127,7 +127,7 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
     assert_true(w->hub->registry.newest->overall > before + 0.05);
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 1);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -135,7 +135,7 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
 static void the_watchdog_fails_a_stuck_job(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -154,7 +154,7 @@ static void the_watchdog_fails_a_stuck_job(void **state)
     go_on(w, 40); /* it answers after all */
     assert_int_equal(w->hub->in[JOB_DONE], 1);
     assert_int_equal(w->hub->in[JOB_FAILED], 1);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -162,7 +162,7 @@ static void the_watchdog_fails_a_stuck_job(void **state)
 static void a_job_has_a_time_limit(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     w->hub->conf.job_seconds = 1;
@@ -176,7 +176,7 @@ static void a_job_has_a_time_limit(void **state)
     HEARD(e, "\"code\":\"timeout\"");
     worker_take(w);
     assert_int_equal(w->dev[0].n_runs, 0);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -184,7 +184,7 @@ static void a_job_has_a_time_limit(void **state)
 static void drain_requeues_and_says_so(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     for (int i = 0; i < 6; i++)
@@ -206,7 +206,7 @@ static void drain_requeues_and_says_so(void **state)
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 6);
     e->client = NULL;
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -226,7 +226,7 @@ static struct world *two_devices(void)
 static void two_devices_share_the_queue(void **state)
 {
     struct world *w = two_devices();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     struct hub_counts n;
 
     (void)state;
@@ -249,7 +249,7 @@ static void two_devices_share_the_queue(void **state)
         say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     assert_int_equal(devices_residents(&w->hub->devices), 3);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -258,7 +258,7 @@ static void two_devices_share_the_queue(void **state)
 static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 {
     struct world *w = two_devices();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     struct device_event away = {.kind = DEVICE_LOST, .device = 1, .batch = 3};
     struct hub_counts n;
 
@@ -297,7 +297,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
     deliver_all(w);
     go_on(w, 60);
     assert_int_equal(w->hub->in[JOB_DONE], 4);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 

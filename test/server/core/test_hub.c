@@ -7,7 +7,7 @@
 static void accepted_only_when_on_disk(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
@@ -18,7 +18,7 @@ static void accepted_only_when_on_disk(void **state)
     HEARD(e, "{\"type\":\"accepted\"");
     HEARD(e, "\"ref\":\"a\"");
     HEARD(e, "{\"type\":\"phase\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -26,7 +26,7 @@ static void accepted_only_when_on_disk(void **state)
 static void a_job_that_cannot_be_stored_never_was(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
@@ -38,7 +38,7 @@ static void a_job_that_cannot_be_stored_never_was(void **state)
     store_answer(w, true);
     listen_all(w, e);
     HEARD(e, "{\"type\":\"accepted\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -46,7 +46,7 @@ static void a_job_that_cannot_be_stored_never_was(void **state)
 static void answers_keep_the_order_of_commands(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     const char *accepted, *pong, *phase;
 
     (void)state;
@@ -62,7 +62,7 @@ static void answers_keep_the_order_of_commands(void **state)
     phase = strstr(e->text, "\"phase\"");
     assert_true(accepted && pong && phase && accepted < pong && pong < phase);
     HEARD(e, "\"bad_request\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -70,7 +70,7 @@ static void answers_keep_the_order_of_commands(void **state)
 static void a_key_names_one_request(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     const char *submit = "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}";
 
     (void)state;
@@ -92,7 +92,7 @@ static void a_key_names_one_request(void **state)
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
     assert_int_equal(count(e->text, "\"state\":\"done\""), 1);
     assert_int_equal(w->hub->registry.n, 1);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -100,7 +100,7 @@ static void a_key_names_one_request(void **state)
 static void a_full_queue_says_when_to_come_back(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     w->hub->conf.queue_max = 3;
@@ -115,7 +115,7 @@ static void a_full_queue_says_when_to_come_back(void **state)
     listen_all(w, e);
     HEARD(e, "\"code\":\"queue_full\"");
     HEARD(e, "\"retry_after_ms\":");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -123,7 +123,7 @@ static void a_full_queue_says_when_to_come_back(void **state)
 static void too_big_is_refused_with_a_size_that_fits(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":1024,\"height\":1024}}");
@@ -134,7 +134,7 @@ static void too_big_is_refused_with_a_size_that_fits(void **state)
     store_all(w);
     listen_all(w, e);
     HEARD(e, "\"accepted\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -144,7 +144,7 @@ static void too_big_is_refused_with_a_size_that_fits(void **state)
 static void an_end_is_told_when_it_is_on_disk(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -163,7 +163,7 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     worker_take(w);
     deliver_all(w);
     assert_true(w->hub->devices.at[0].n_resident == 0 && w->hub->devices.at[0].ledger.n == 0);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -171,7 +171,7 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
 static void a_result_that_cannot_be_stored_is_a_failure(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -192,7 +192,7 @@ static void a_result_that_cannot_be_stored_is_a_failure(void **state)
     NOT_HEARD(e, "\"type\":\"result\"");
     HEARD(e, "\"state\":\"failed\"");
     HEARD(e, "\"code\":\"io\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -200,7 +200,7 @@ static void a_result_that_cannot_be_stored_is_a_failure(void **state)
 static void the_end_keeps_its_number_over_a_restart(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     uint64_t id, seq;
 
     (void)state;
@@ -221,7 +221,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     listen_all(w, e);
     NOT_HEARD(e, "\"type\":\"result\"");
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -229,7 +229,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
 static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     uint64_t first, seq;
 
     (void)state;
@@ -255,7 +255,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     assert_int_equal(w->hub->in[JOB_DONE], 10);
     listen_all(w, e);
     HEARD(e, "\"state\":\"done\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -265,7 +265,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
 static void a_slow_reader_finds_the_present(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":100}}");
@@ -278,7 +278,7 @@ static void a_slow_reader_finds_the_present(void **state)
     listen_all(w, e);
     assert_int_equal(count(e->text, "\n"), 2); /* result, end */
     HEARD(e, "\"type\":\"end\"");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -295,7 +295,7 @@ static void preview(struct world *w, uint64_t job, int class)
 static void previews_follow_each_viewers_demand(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     struct preview_demand demand;
     bool binary;
     struct blob *b;
@@ -323,7 +323,7 @@ static void previews_follow_each_viewers_demand(void **state)
     b = hub_next(w->hub, w->now, e->client, &binary);
     assert_true(b && binary);
     blob_unref(b);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -331,7 +331,7 @@ static void previews_follow_each_viewers_demand(void **state)
 static void statistics_come_on_change_but_not_too_often(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w), *other = ear_new(w);
+    struct listener *e = listener_new(w), *other = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"stats\",\"ref\":\"s\"}");
@@ -349,8 +349,8 @@ static void statistics_come_on_change_but_not_too_often(void **state)
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"stats\""), 1); /* the newest only */
     HEARD(e, "\"running\":0,\"queued\":0,\"done\":6");
-    ear_free(w, e);
-    ear_free(w, other);
+    listener_free(w, e);
+    listener_free(w, other);
     world_free(w);
 }
 
@@ -358,7 +358,7 @@ static void statistics_come_on_change_but_not_too_often(void **state)
 static void list_pages_newest_first(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
     uint64_t third;
 
     (void)state;
@@ -379,7 +379,7 @@ static void list_pages_newest_first(void **state)
     HEARD(e, "\"n1\"");
     HEARD(e, "\"n0\"");
     HEARD(e, "\"more\":false");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -387,7 +387,7 @@ static void list_pages_newest_first(void **state)
 static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     w->hub->registry.kept = 2;
@@ -402,7 +402,7 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
     store_all(w);
     go_on(w, 20);
     assert_true(w->hub->registry.n <= 3);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -410,7 +410,7 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
 static void a_job_on_the_device_is_not_forgotten(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     w->hub->registry.kept = 0;
@@ -426,7 +426,7 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
     store_all(w);
     go_on(w, 20);
     assert_int_equal(w->hub->registry.n, 0);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -434,7 +434,7 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
 static void a_quote_is_what_a_submit_would_get(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
@@ -448,7 +448,7 @@ static void a_quote_is_what_a_submit_would_get(void **state)
     say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"position\":2,");
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
@@ -456,7 +456,7 @@ static void a_quote_is_what_a_submit_would_get(void **state)
 static void a_connection_follows_so_many_jobs(void **state)
 {
     struct world *w = ready_world();
-    struct ear *e = ear_new(w);
+    struct listener *e = listener_new(w);
 
     (void)state;
     w->hub->conf.queue_max = 2 * LIMIT_WATCHES;
@@ -476,48 +476,48 @@ static void a_connection_follows_so_many_jobs(void **state)
     store_all(w);
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
-    ear_free(w, e);
+    listener_free(w, e);
     world_free(w);
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-static void enter_tick(struct world *w, struct ear *e)
+static void enter_tick(struct world *w, struct listener *e)
 {
     (void)e;
     hub_tick(w->hub, w->now);
 }
 
-static void enter_drain(struct world *w, struct ear *e)
+static void enter_drain(struct world *w, struct listener *e)
 {
     (void)e;
     hub_drain(w->hub, w->now);
 }
 
-static void enter_drain_again(struct world *w, struct ear *e)
+static void enter_drain_again(struct world *w, struct listener *e)
 {
     (void)e;
     w->hub->stopping = true;
     hub_drain(w->hub, w->now);
 }
 
-static void enter_close(struct world *w, struct ear *e)
+static void enter_close(struct world *w, struct listener *e)
 {
     (void)e;
-    ear_free(w, ear_new(w));
+    listener_free(w, listener_new(w));
 }
 
-static void enter_text(struct world *w, struct ear *e)
+static void enter_text(struct world *w, struct listener *e)
 {
     say(w, e, "{\"type\":\"ping\"}");
 }
 
-static void enter_bad_text(struct world *w, struct ear *e)
+static void enter_bad_text(struct world *w, struct listener *e)
 {
     say(w, e, "{\"type\":");
 }
 
-static void enter_command(struct world *w, struct ear *e)
+static void enter_command(struct world *w, struct listener *e)
 {
     struct command c;
 
@@ -525,7 +525,7 @@ static void enter_command(struct world *w, struct ear *e)
     hub_command(w->hub, w->now, e->client, &c);
 }
 
-static void enter_error(struct world *w, struct ear *e)
+static void enter_error(struct world *w, struct listener *e)
 {
     struct fail f;
 
@@ -533,19 +533,19 @@ static void enter_error(struct world *w, struct ear *e)
     hub_error(w->hub, w->now, e->client, &f);
 }
 
-static void enter_stored(struct world *w, struct ear *e)
+static void enter_stored(struct world *w, struct listener *e)
 {
     (void)e;
     store_answer(w, true);
 }
 
-static void enter_refused(struct world *w, struct ear *e)
+static void enter_refused(struct world *w, struct listener *e)
 {
     (void)e;
     store_answer(w, false);
 }
 
-static void enter_encoded(struct world *w, struct ear *e)
+static void enter_encoded(struct world *w, struct listener *e)
 {
     struct fail f;
 
@@ -555,13 +555,13 @@ static void enter_encoded(struct world *w, struct ear *e)
     hub_encoded(w->hub, w->now, 12345, NULL, "", &f); /* of a job that is gone */
 }
 
-static void enter_preview(struct world *w, struct ear *e)
+static void enter_preview(struct world *w, struct listener *e)
 {
     (void)e;
     preview(w, 12345, board_class(FRAME_JPEG, 64)); /* of a job that is gone */
 }
 
-static void enter_device_event(struct world *w, struct ear *e)
+static void enter_device_event(struct world *w, struct listener *e)
 {
     struct device_event n = {.kind = DEVICE_READY, .budget = w->budget};
 
@@ -569,7 +569,7 @@ static void enter_device_event(struct world *w, struct ear *e)
     hub_device_event(w->hub, w->now, &n);
 }
 
-static void enter_restore(struct world *w, struct ear *e)
+static void enter_restore(struct world *w, struct listener *e)
 {
     struct hub_row r = w->disk[0]->row;
     struct fail f;
@@ -581,7 +581,7 @@ static void enter_restore(struct world *w, struct ear *e)
     assert_int_equal(hub_restore(w->hub, w->now, &r, &f), 0);
 }
 
-static void enter_bad_restore(struct world *w, struct ear *e)
+static void enter_bad_restore(struct world *w, struct listener *e)
 {
     struct fail f;
 
@@ -591,11 +591,11 @@ static void enter_bad_restore(struct world *w, struct ear *e)
 
 /* A hub where a job runs, another waits, a third is on its way to the disk
  * and everything has been told. */
-static struct world *quiet_world(struct ear **e)
+static struct world *quiet_world(struct listener **e)
 {
     struct world *w = ready_world();
 
-    *e = ear_new(w);
+    *e = listener_new(w);
     w->hub->conf.concurrency = 1;
     say(w, *e, "{\"type\":\"stats\"}");
     for (int i = 0; i < 2; i++)
@@ -617,7 +617,7 @@ static void every_entry_settles(void **state)
 {
     static const struct {
         const char *name;
-        void (*call)(struct world *, struct ear *);
+        void (*call)(struct world *, struct listener *);
         bool stops; /* nothing is started any more */
     } ENTRY[] = {{"hub_tick", enter_tick, false},
                  {"hub_drain", enter_drain, true},
@@ -637,7 +637,7 @@ static void every_entry_settles(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof ENTRY / sizeof ENTRY[0]; i++) {
-        struct ear *e;
+        struct listener *e;
         struct world *w = quiet_world(&e);
 
         print_message("%s\n", ENTRY[i].name);
@@ -650,7 +650,7 @@ static void every_entry_settles(void **state)
         if (!ENTRY[i].stops) assert_true(w->hub->in[JOB_RUNNING] >= 2);
         listen_all(w, e);
         HEARD(e, "\"type\":\"stats\"");
-        ear_free(w, e);
+        listener_free(w, e);
         world_free(w);
     }
 }
