@@ -233,7 +233,7 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
 
     if (!j) {
         say_unknown(h, a, c);
-    } else if (ending && j->outcome != JOB_CANCELLED) {
+    } else if (ending && j->end.outcome != JOB_CANCELLED) {
         fail_field(&f, ERR_CONFLICT, "job", "The job is over already");
         fail_advise(&f, "Nothing is left to cancel.");
         say_error(h, a, c, &f);
@@ -257,7 +257,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
             say_error(h, a, c, &f);
             return;
         }
-        from = from->older;
+        from = from->links.older;
     }
     client_reply_ready(&h->clients, a, report_list(h, now, from, c->state, c->limit, a->ref));
 }

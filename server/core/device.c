@@ -88,17 +88,17 @@ bool device_has_place(const struct device *d)
 
 void device_hold(struct device *d, int64_t now, struct job *j)
 {
-    assert(!j->device && d->n_resident < LEDGER_MAX);
+    assert(!j->run.device && d->n_resident < LEDGER_MAX);
     if (d->n_resident == 0) d->last_seen_us = now;
     ledger_hold(&d->ledger, j->id, &j->plan);
     d->resident[d->n_resident++] = j;
-    j->device = d;
-    j->dropping = false;
+    j->run.device = d;
+    j->run.dropping = false;
 }
 
 void device_release(struct job *j)
 {
-    struct device *d = j->device;
+    struct device *d = j->run.device;
     int i = 0;
 
     assert(d && d->n_resident > 0);
@@ -106,8 +106,8 @@ void device_release(struct job *j)
         i++;
     ledger_release(&d->ledger, j->id);
     d->resident[i] = d->resident[--d->n_resident];
-    j->device = NULL;
-    j->dropping = false;
+    j->run.device = NULL;
+    j->run.dropping = false;
 }
 
 struct job *device_find(const struct device *d, uint64_t job)

@@ -21,21 +21,21 @@ static void post_progress(struct hub *h, int64_t now, struct job *j, enum glm_ph
                           int total)
 {
     struct event e = {.kind = EVENT_PROGRESS,
-                      .u.progress = {(enum event_phase)phase, done, total, j->overall,
-                                     notify_eta_ms(now, j->eta_end_us)}};
+                      .u.progress = {(enum event_phase)phase, done, total, j->run.overall,
+                                     notify_eta_ms(now, j->forecast.end_us)}};
 
-    if (done < total && now - j->progress_us < HUB_PROGRESS_US) return;
-    j->progress_us = now;
+    if (done < total && now - j->run.progress_us < HUB_PROGRESS_US) return;
+    j->run.progress_us = now;
     notify_post(h, now, j, &e);
 }
 
 static void show(struct hub *h, int64_t now, struct job *j, const struct glm_progress *v)
 {
-    struct glm_progress before = j->view;
-    double overall = j->floor + (1 - j->floor) * v->overall;
+    struct glm_progress before = j->run.view;
+    double overall = j->run.floor + (1 - j->run.floor) * v->overall;
 
-    j->view = *v;
-    if (overall > j->overall) j->overall = overall < 1 ? overall : 1;
+    j->run.view = *v;
+    if (overall > j->run.overall) j->run.overall = overall < 1 ? overall : 1;
     if (v->phase == before.phase) {
         post_progress(h, now, j, v->phase, v->done, v->total);
         return;
@@ -52,8 +52,8 @@ static void check_time(struct hub *h, struct job *j)
 {
     struct fail f;
 
-    if (j->view.phase >= GLM_DONE) return;
-    if (j->used_us <= (int64_t)h->conf.job_seconds * 1000000) return;
+    if (j->run.view.phase >= GLM_DONE) return;
+    if (j->run.used_us <= (int64_t)h->conf.job_seconds * 1000000) return;
     fail_set(&f, ERR_TIMEOUT, "The picture took more than %d s of computing time",
              h->conf.job_seconds);
     fail_advise(&f, "Ask for fewer steps or a smaller size.");
@@ -70,7 +70,7 @@ static void learn(struct hub *h, const struct device *c, const struct device_eve
 
         if (!j || j->plan.cost.quanta[n->phase] <= 0) return;
         flops += j->plan.cost.flops[n->phase]
-                 * (eta_left(&j->view, n->phase) - eta_left(&n->run[i].view, n->phase));
+                 * (eta_left(&j->run.view, n->phase) - eta_left(&n->run[i].view, n->phase));
         if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }
@@ -88,7 +88,7 @@ static void quantum_done(struct hub *h, int64_t now, const struct device *c,
         struct job *j = device_find(c, n->run[i].job);
 
         if (!j || j->state != JOB_RUNNING) continue;
-        j->used_us += n->elapsed_us / n->n;
+        j->run.used_us += n->elapsed_us / n->n;
         show(h, now, j, &n->run[i].view);
         check_time(h, j);
     }
@@ -101,14 +101,14 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     h->n_encoding++;
     release(h, j);
     if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
-    j->spent_us = now - j->started_us;
-    eta_judge(&h->eta, j->forecast_us, j->spent_us);
+    j->run.spent_us = now - j->run.started_us;
+    eta_judge(&h->eta, j->forecast.run_us, j->run.spent_us);
     lifecycle_move(h, j, MOVE_FINISHED);
 }
 
 static void run_failed(struct hub *h, struct job *j, const struct fail *why)
 {
-    struct device *c = j->device;
+    struct device *c = j->run.device;
     int residents = c->n_resident;
     struct fail f = *why;
 
@@ -146,7 +146,7 @@ static struct job *blame(const struct device *c, const uint64_t *ids, int n, boo
 static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->state != JOB_RUNNING) return;
-    if (++j->retries < HUB_RETRIES_MAX)
+    if (++j->run.retries < HUB_RETRIES_MAX)
         lifecycle_requeue(h, now, j);
     else
         lifecycle_end(h, j, JOB_FAILED, why);

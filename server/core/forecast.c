@@ -30,8 +30,8 @@ static struct eta_item item_of(const struct job *j)
                           .pixels = j->spec.width * j->spec.height};
 
     if (j->state == JOB_RUNNING) {
-        it.view = j->view;
-        it.device = j->device->index;
+        it.view = j->run.view;
+        it.device = j->run.device->index;
     }
     return it;
 }
@@ -75,15 +75,16 @@ static int64_t at_time(int64_t now, double seconds)
 
 static void keep(struct job *j, int64_t now, const struct eta_item *it)
 {
-    j->eta_start_us = it ? at_time(now, it->start_s) : -1;
-    j->eta_end_us = it ? at_time(now, it->end_s) : -1;
+    j->forecast.start_us = it ? at_time(now, it->start_s) : -1;
+    j->forecast.end_us = it ? at_time(now, it->end_s) : -1;
 }
 
 static void forecast(const struct hub *h, int64_t now, struct job *j, const struct eta_item *it)
 {
     keep(j, now, it);
-    if (j->eta_end_us >= 0 && j->forecast_us == 0)
-        j->forecast_us = j->eta_end_us - j->started_us - (int64_t)(h->eta.tail_s * 1e6);
+    if (j->forecast.end_us >= 0 && j->forecast.run_us == 0)
+        j->forecast.run_us =
+            j->forecast.end_us - j->run.started_us - (int64_t)(h->eta.tail_s * 1e6);
 }
 
 static void estimate(struct hub *h, int64_t now)
@@ -105,7 +106,7 @@ void forecast_quote(struct hub *h, struct eta_item *item)
 
 int64_t forecast_first_ms(const struct hub *h, int64_t now)
 {
-    return h->queue.n > 0 ? notify_eta_ms(now, h->queue.at[0]->eta_start_us) : -1;
+    return h->queue.n > 0 ? notify_eta_ms(now, h->queue.at[0]->forecast.start_us) : -1;
 }
 
 /* --- places --------------------------------------------------------------------------------------- */
@@ -122,10 +123,10 @@ static bool moved_far(const struct job *j, int64_t now)
 {
     int64_t by, enough;
 
-    if ((j->eta_end_us < 0) != (j->sent_us < 0)) return true;
-    if (j->eta_end_us < 0) return false;
-    by = llabs(j->eta_end_us - j->sent_us);
-    enough = (j->eta_end_us > now ? j->eta_end_us - now : 0) / 20;
+    if ((j->forecast.end_us < 0) != (j->forecast.sent_end_us < 0)) return true;
+    if (j->forecast.end_us < 0) return false;
+    by = llabs(j->forecast.end_us - j->forecast.sent_end_us);
+    enough = (j->forecast.end_us > now ? j->forecast.end_us - now : 0) / 20;
     return by > 250000 && by > enough;
 }
 
@@ -135,23 +136,23 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
     struct event e = {.kind = EVENT_QUEUE,
                       .u.queue = {.position = place,
                                   .ahead = ahead,
-                                  .start_ms = notify_eta_ms(now, j->eta_start_us),
-                                  .eta_ms = notify_eta_ms(now, j->eta_end_us),
+                                  .start_ms = notify_eta_ms(now, j->forecast.start_us),
+                                  .eta_ms = notify_eta_ms(now, j->forecast.end_us),
                                   .eta_lo_ms = -1,
                                   .eta_hi_ms = -1,
                                   .why = reason}};
     double low, high;
 
-    if (j->eta_end_us >= 0) {
+    if (j->forecast.end_us >= 0) {
         eta_range(&h->eta, (double)e.u.queue.eta_ms, &low, &high);
         e.u.queue.eta_lo_ms = (int64_t)floor(low);
         e.u.queue.eta_hi_ms = (int64_t)ceil(high);
     }
-    if (j->sent_place == 0) h->unplaced--;
-    j->sent_place = place;
-    j->sent_ahead = ahead;
-    j->sent_why = (int)reason;
-    j->sent_us = j->eta_end_us;
+    if (j->forecast.sent_place == 0) h->unplaced--;
+    j->forecast.sent_place = place;
+    j->forecast.sent_ahead = ahead;
+    j->forecast.sent_why = (int)reason;
+    j->forecast.sent_end_us = j->forecast.end_us;
     notify_post(h, now, j, &e);
 }
 
@@ -162,8 +163,8 @@ static void push_places(struct hub *h, int64_t now)
         enum event_why reason = why(h, j, i + 1);
         int ahead = i + h->in[JOB_RUNNING];
 
-        if (j->sent_place == i + 1 && j->sent_ahead == ahead && j->sent_why == (int)reason
-            && !moved_far(j, now))
+        if (j->forecast.sent_place == i + 1 && j->forecast.sent_ahead == ahead
+            && j->forecast.sent_why == (int)reason && !moved_far(j, now))
             continue;
         post_queue(h, now, j, i + 1, ahead, reason);
     }
@@ -175,7 +176,7 @@ static void push_unplaced(struct hub *h, int64_t now)
     for (int i = h->queue.n - 1; i >= 0 && h->unplaced > 0; i--) {
         struct job *j = h->queue.at[i];
 
-        if (j->sent_place == 0)
+        if (j->forecast.sent_place == 0)
             post_queue(h, now, j, i + 1, i + h->in[JOB_RUNNING], why(h, j, i + 1));
     }
     assert(h->unplaced == 0);

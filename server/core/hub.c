@@ -67,8 +67,8 @@ void hub_free(struct hub *h)
     if (!h) return;
     while (h->clients.first)
         client_close(&h->clients, h->clients.first);
-    for (struct job *j = h->registry.newest; j; j = j->older)
-        j->device = NULL;
+    for (struct job *j = h->registry.newest; j; j = j->links.older)
+        j->run.device = NULL;
     registry_free(&h->registry);
     queue_free(&h->queue);
     blob_unref(h->stats_message);

@@ -77,7 +77,7 @@ struct job *job_new(uint64_t id, struct spec *spec, uint64_t seq)
     j->state = JOB_ADMIT;
     j->spec = *spec;
     memset(spec, 0, sizeof *spec);
-    j->eta_start_us = j->eta_end_us = -1;
+    j->forecast.start_us = j->forecast.end_us = -1;
     board_init(&j->board, id, seq);
     return j;
 }
@@ -87,7 +87,7 @@ void job_free(struct job *j)
     if (!j) return;
     assert(!j->subscriptions && !j->waiters);
     board_free(&j->board);
-    blob_unref(j->file);
+    blob_unref(j->end.file);
     spec_free(&j->spec);
     free(j);
 }

@@ -50,55 +50,78 @@ struct device;
 struct subscription;
 struct pending_reply;
 
+/* Written by lifecycle when it starts and ends, by device_events while it lasts. */
+struct job_run {
+    struct device
+        *device; /* NULL: none; else its ledger holds the bytes until the run is known to be gone */
+    bool dropping; /* the worker was told to drop the run; never while RUNNING */
+    int64_t started_us;
+    int64_t used_us;          /* its share of device time, which the time limit counts */
+    int64_t spent_us;         /* from the start to the finished picture, for the result */
+    int retries;              /* runs that were lost with their device */
+    struct glm_progress view; /* of the newest quantum */
+    double floor;             /* overall when the last run was lost */
+    double overall;           /* floor + (1 - floor) * view.overall: never goes back */
+    int64_t progress_us;      /* when progress was posted */
+    /* previews that its viewers want, as the worker knows it (previews) */
+    uint32_t demand_classes;
+    int demand_every_ms;
+};
+
+/* Written by forecast. Times of the clock, < 0: unknown. */
+struct job_forecast {
+    int64_t start_us, end_us;
+    int64_t run_us; /* running time that was expected at its start, 0: none */
+    /* what its newest `queue` says; place 0: none was sent */
+    int sent_place, sent_ahead, sent_why;
+    int64_t sent_end_us;
+};
+
+/* Written by lifecycle. */
+struct job_end {
+    enum job_state outcome; /* ENDING: DONE, FAILED or CANCELLED */
+    struct fail error;      /* FAILED */
+    char digest[65];        /* DONE: of the file, hex */
+    int64_t bytes;          /* DONE: of the file */
+    struct blob *file;      /* while it is being stored */
+    bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
+    bool refused;           /* ENDING: the disk refused its end, which is stored again later */
+};
+
+/* Written by registry: its places in the lists of all jobs. */
+struct job_links {
+    struct job *next_id, *next_key; /* hash chains */
+    struct job *newer, *older;      /* all jobs in order of acceptance */
+    struct job *next_over;          /* those that are over, in order of their end */
+};
+
 struct job {
+    /* written once, when it is accepted or restored */
     uint64_t id;
-    uint64_t order; /* of acceptance: 1, 2, 3 .. over all starts of the server */
-    enum job_state state;
-    enum job_state before; /* ENDING: what it was until then, which is what the world still sees */
+    uint64_t order;                    /* of acceptance: 1, 2, 3 .. over all starts of the server */
     char key[LIMIT_KEY_BYTES + 1];     /* "" none */
     uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
     struct spec spec;                  /* owned; with the seed */
     int64_t created_ms;                /* Unix time */
+
+    /* written by job_move() */
+    enum job_state state;
+    enum job_state before; /* ENDING: what it was until then, which is what clients still see */
+
+    /* written by lifecycle and commands */
     struct job_plan plan;
-    bool planned; /* plan holds; false while the model is not loaded */
+    bool planned; /* plan is valid; false while the model is not loaded */
 
-    /* the device */
-    struct device *
-        device; /* where it started, and its run is not known to be gone; its ledger holds the bytes; or NULL */
-    bool dropping; /* the worker was told to drop its run; never while RUNNING */
-    int64_t started_us;
-    int64_t used_us;          /* its share of device time: what the time limit counts */
-    int64_t spent_us;         /* running time until drawn, for the result */
-    int retries;              /* runs lost with the device */
-    struct glm_progress view; /* of the newest quantum */
-    double floor, overall;    /* overall = floor + (1 - floor) * view.overall: never goes back */
-    int64_t progress_us;      /* when progress was posted */
-    int64_t forecast_us;      /* running time that was expected at its start, 0: none */
-    uint32_t demand_classes;  /* previews that its viewers want, as the worker knows it */
-    int demand_every_ms;
-
-    /* estimates; times of the clock, < 0: unknown */
-    int64_t eta_start_us, eta_end_us;
-    int sent_place, sent_ahead, sent_why; /* in its newest `queue`; place 0: none */
-    int64_t sent_us;                      /* eta_end_us in it */
-
-    /* its end */
-    enum job_state outcome; /* ENDING: DONE, FAILED or CANCELLED */
-    struct fail error;      /* FAILED */
-    char result_digest[65]; /* DONE: of the file, hex */
-    int64_t result_bytes;
-    struct blob *file; /* while it is being stored */
-    bool end_on_disk;  /* ENDING: its end is on disk, only telling is left */
-    bool end_refused;  /* ENDING: the disk refused its end; it is asked again */
-
+    struct job_run run;
+    struct job_forecast forecast;
+    struct job_end end;
     struct board board;
+
+    /* written by client */
     struct subscription *subscriptions; /* who follows it */
     struct pending_reply *waiters;      /* ADMIT: submits that wait for `accepted`, newest first */
 
-    /* places in the hub's structures */
-    struct job *next_id, *next_key; /* hash chains */
-    struct job *newer, *older;      /* all jobs in order of acceptance */
-    struct job *next_over;          /* those that are over, in order of their end */
+    struct job_links links;
 };
 
 /* The state a move leads to, or -1 when the table does not allow it. */

@@ -32,13 +32,13 @@ struct job *lifecycle_find(const struct hub *h, uint64_t id)
 static void enqueue(struct hub *h, struct job *j)
 {
     queue_add(&h->queue, j);
-    h->unplaced += j->sent_place == 0;
+    h->unplaced += j->forecast.sent_place == 0;
 }
 
 static void dequeue(struct hub *h, struct job *j)
 {
     queue_remove(&h->queue, j);
-    h->unplaced -= j->sent_place == 0;
+    h->unplaced -= j->forecast.sent_place == 0;
 }
 
 void lifecycle_wait(struct hub *h, struct job *j)
@@ -66,17 +66,17 @@ static struct hub_row row_of(const struct job *j)
 static void store_end(struct hub *h, const struct job *j)
 {
     struct hub_row r = row_of(j);
-    bool done = j->outcome == JOB_DONE;
+    bool done = j->end.outcome == JOB_DONE;
 
-    r.state = done ? STATE_DONE : j->outcome == JOB_CANCELLED ? STATE_CANCELLED : STATE_FAILED;
+    r.state = done ? STATE_DONE : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED : STATE_FAILED;
     r.result_seq = done ? j->board.seq + 1 : 0;
     r.end_seq = j->board.seq + (done ? 2 : 1);
-    r.result_digest = j->result_digest;
-    r.result_bytes = j->result_bytes;
-    r.result_us = j->spent_us;
-    r.error = r.state == STATE_FAILED ? &j->error : NULL;
+    r.result_digest = j->end.digest;
+    r.result_bytes = j->end.bytes;
+    r.result_us = j->run.spent_us;
+    r.error = r.state == STATE_FAILED ? &j->end.error : NULL;
     h->n_storing++;
-    h->out.store_end(h->out.arg, &r, done ? j->file : NULL);
+    h->out.store_end(h->out.arg, &r, done ? j->end.file : NULL);
 }
 
 /* --- acceptance ---------------------------------------------------------------------------------- */
@@ -193,38 +193,38 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     dequeue(h, j);
     lifecycle_move(h, j, MOVE_START);
     device_hold(c, now, j);
-    j->started_us = now;
-    j->used_us = 0;
-    j->forecast_us = 0;
-    j->view =
+    j->run.started_us = now;
+    j->run.used_us = 0;
+    j->forecast.run_us = 0;
+    j->run.view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
-    j->sent_place = 0;
-    j->progress_us = INT64_MIN / 2;
+    j->forecast.sent_place = 0;
+    j->run.progress_us = INT64_MIN / 2;
     w.demand = previews_demand(j);
-    j->demand_classes = w.demand.classes;
-    j->demand_every_ms = w.demand.every_ms;
+    j->run.demand_classes = w.demand.classes;
+    j->run.demand_every_ms = w.demand.every_ms;
     w.scratch = ledger_scratch(&c->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     clients_posted(&h->clients, j, now);
-    notify_post(
-        h, now, j,
-        &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)phase, j->view.total}});
+    notify_post(h, now, j,
+                &(struct event){.kind = EVENT_PHASE,
+                                .u.phase = {(enum event_phase)phase, j->run.view.total}});
     h->out.start(h->out.arg, c->index, &w);
 }
 
 void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 {
     lifecycle_move(h, j, MOVE_REQUEUE);
-    j->floor = j->overall;
+    j->run.floor = j->run.overall;
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
     board_clear(&j->board, EVENT_PREVIEW);
     clients_posted(&h->clients, j, now);
-    j->eta_start_us = j->eta_end_us = -1;
+    j->forecast.start_us = j->forecast.end_us = -1;
     enqueue(h, j);
-    if (!j->device || j->dropping) return;
-    j->dropping = true;
-    h->out.drop(h->out.arg, j->device->index, j->id);
+    if (!j->run.device || j->run.dropping) return;
+    j->run.dropping = true;
+    h->out.drop(h->out.arg, j->run.device->index, j->id);
 }
 
 /* Plan a waiting job; one that can never run ends. */
@@ -270,7 +270,7 @@ void lifecycle_dispatch(struct hub *h, int64_t now)
         for (int i = 0; i < n; i++) {
             const struct job *j = h->queue.at[i];
 
-            waiting[i] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->device != NULL};
+            waiting[i] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->run.device != NULL};
         }
         c = dispatch_next(&s, waiting, n);
         if (c.verdict == DISPATCH_WAIT) return;
@@ -298,11 +298,11 @@ void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const s
 {
     if (j->state == JOB_QUEUED) dequeue(h, j);
     lifecycle_move(h, j, MOVE_END);
-    j->outcome = outcome;
-    if (why) j->error = *why;
-    if (j->device && !j->dropping) {
-        j->dropping = true;
-        h->out.drop(h->out.arg, j->device->index, j->id);
+    j->end.outcome = outcome;
+    if (why) j->end.error = *why;
+    if (j->run.device && !j->run.dropping) {
+        j->run.dropping = true;
+        h->out.drop(h->out.arg, j->run.device->index, j->id);
     }
     store_end(h, j);
 }
@@ -312,15 +312,15 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
     char url[URL_TEXT];
     struct event e = {.kind = EVENT_RESULT,
                       .u.result = {.url = url,
-                                   .digest = j->result_digest,
+                                   .digest = j->end.digest,
                                    .width = j->spec.width,
                                    .height = j->spec.height,
                                    .seed = j->spec.seed,
-                                   .seconds = (double)j->spent_us / 1e6,
-                                   .bytes = j->result_bytes}};
+                                   .seconds = (double)j->run.spent_us / 1e6,
+                                   .bytes = j->end.bytes}};
 
     if (j->board.at[EVENT_RESULT]) return true;
-    url_picture(j->result_digest, url);
+    url_picture(j->end.digest, url);
     notify_post(h, now, j, &e);
     return j->board.at[EVENT_RESULT] != 0;
 }
@@ -332,24 +332,24 @@ static void tell(struct hub *h, int64_t now, struct job *j)
         [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
     struct event end = {.kind = EVENT_END};
 
-    j->end_on_disk = true;
-    if (j->outcome == JOB_DONE && !post_result(h, now, j)) {
+    j->end.on_disk = true;
+    if (j->end.outcome == JOB_DONE && !post_result(h, now, j)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
     }
-    end.u.end.state = j->outcome == JOB_DONE        ? STATE_DONE
-                      : j->outcome == JOB_CANCELLED ? STATE_CANCELLED
-                                                    : STATE_FAILED;
-    end.u.end.error = j->outcome == JOB_FAILED ? &j->error : NULL;
+    end.u.end.state = j->end.outcome == JOB_DONE        ? STATE_DONE
+                      : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED
+                                                        : STATE_FAILED;
+    end.u.end.error = j->end.outcome == JOB_FAILED ? &j->end.error : NULL;
     notify_post(h, now, j, &end);
     if (!board_ended(&j->board)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
     }
-    blob_unref(j->file);
-    j->file = NULL;
-    lifecycle_move(h, j, MOVE[j->outcome]);
-    stats_end(&h->stats, now, j->outcome);
+    blob_unref(j->end.file);
+    j->end.file = NULL;
+    lifecycle_move(h, j, MOVE[j->end.outcome]);
+    stats_end(&h->stats, now, j->end.outcome);
     registry_over(&h->registry, j);
 }
 
@@ -360,11 +360,11 @@ void lifecycle_again(struct hub *h, int64_t now)
     if (now < h->again_us) return;
     h->again_us = INT64_MAX;
     for (struct job *j = h->registry.newest; j; j = older) {
-        older = j->older;
+        older = j->links.older;
         if (j->state != JOB_ENDING) continue;
-        if (j->end_on_disk) tell(h, now, j);
-        if (!j->end_refused) continue;
-        j->end_refused = false;
+        if (j->end.on_disk) tell(h, now, j);
+        if (!j->end.refused) continue;
+        j->end.refused = false;
         store_end(h, j);
     }
 }
@@ -380,13 +380,13 @@ int64_t lifecycle_due(const struct hub *h)
  * the job would run again and come to another one. So the disk is asked until it takes it. */
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
-    if (j->outcome == JOB_DONE) {
-        blob_unref(j->file);
-        j->file = NULL;
-        j->outcome = JOB_FAILED;
-        j->error = *why;
+    if (j->end.outcome == JOB_DONE) {
+        blob_unref(j->end.file);
+        j->end.file = NULL;
+        j->end.outcome = JOB_FAILED;
+        j->end.error = *why;
     }
-    j->end_refused = true;
+    j->end.refused = true;
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 
@@ -414,11 +414,11 @@ void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *fi
     assert(h->n_encoding > 0);
     h->n_encoding--;
     if (!j || j->state != JOB_SAVING) return; /* cancelled meanwhile */
-    eta_tail(&h->eta, now - j->started_us - j->spent_us);
+    eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
     if (file) {
-        j->file = blob_ref(file);
-        j->result_bytes = (int64_t)file->len;
-        memccpy(j->result_digest, digest, '\0', sizeof j->result_digest - 1);
+        j->end.file = blob_ref(file);
+        j->end.bytes = (int64_t)file->len;
+        memccpy(j->end.digest, digest, '\0', sizeof j->end.digest - 1);
         lifecycle_end(h, j, JOB_DONE, NULL);
     } else {
         lifecycle_end(h, j, JOB_FAILED, why);

@@ -23,10 +23,10 @@ void previews_followed(struct hub *h, struct job *j)
 
     if (j->state != JOB_RUNNING) return;
     w = previews_demand(j);
-    if (w.classes == j->demand_classes && w.every_ms == j->demand_every_ms) return;
-    j->demand_classes = w.classes;
-    j->demand_every_ms = w.every_ms;
-    h->out.demand(h->out.arg, j->device->index, j->id, &w);
+    if (w.classes == j->run.demand_classes && w.every_ms == j->run.demand_every_ms) return;
+    j->run.demand_classes = w.classes;
+    j->run.demand_every_ms = w.every_ms;
+    h->out.demand(h->out.arg, j->run.device->index, j->id, &w);
 }
 
 void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase phase,

@@ -37,7 +37,7 @@ void registry_free(struct registry *s)
     while (s->newest) {
         struct job *j = s->newest;
 
-        s->newest = j->older;
+        s->newest = j->links.older;
         job_free(j);
     }
     registry_init(s, s->salt, s->kept);
@@ -48,16 +48,16 @@ void registry_add(struct registry *s, struct job *j)
     struct job **id = &s->by_id[id_bucket(s, j->id)];
 
     assert(!s->newest || s->newest->order < j->order);
-    j->next_id = *id;
+    j->links.next_id = *id;
     *id = j;
     if (j->key[0]) {
         struct job **key = &s->by_key[key_bucket(s, j->key)];
 
-        j->next_key = *key;
+        j->links.next_key = *key;
         *key = j;
     }
-    j->older = s->newest;
-    if (s->newest) s->newest->newer = j;
+    j->links.older = s->newest;
+    if (s->newest) s->newest->links.newer = j;
     if (!s->oldest) s->oldest = j;
     s->newest = j;
     s->n++;
@@ -68,20 +68,20 @@ static void unchain(struct registry *s, struct job *j)
     struct job **at = &s->by_id[id_bucket(s, j->id)];
 
     while (*at != j)
-        at = &(*at)->next_id;
-    *at = j->next_id;
+        at = &(*at)->links.next_id;
+    *at = j->links.next_id;
     if (!j->key[0]) return;
     at = &s->by_key[key_bucket(s, j->key)];
     while (*at != j)
-        at = &(*at)->next_key;
-    *at = j->next_key;
+        at = &(*at)->links.next_key;
+    *at = j->links.next_key;
 }
 
 void registry_drop(struct registry *s, struct job *j)
 {
     unchain(s, j);
-    *(j->newer ? &j->newer->older : &s->newest) = j->older;
-    *(j->older ? &j->older->newer : &s->oldest) = j->newer;
+    *(j->links.newer ? &j->links.newer->links.older : &s->newest) = j->links.older;
+    *(j->links.older ? &j->links.older->links.newer : &s->oldest) = j->links.newer;
     s->n--;
     job_free(j);
 }
@@ -91,11 +91,11 @@ static bool drop_one(struct registry *s)
 {
     struct job **at = &s->over_first, *before = NULL;
 
-    for (; *at; before = *at, at = &(*at)->next_over) {
+    for (; *at; before = *at, at = &(*at)->links.next_over) {
         struct job *j = *at;
 
-        if (j->subscriptions || j->device) continue;
-        *at = j->next_over;
+        if (j->subscriptions || j->run.device) continue;
+        *at = j->links.next_over;
         if (s->over_last == j) s->over_last = before;
         s->n_over--;
         registry_drop(s, j);
@@ -107,8 +107,8 @@ static bool drop_one(struct registry *s)
 void registry_over(struct registry *s, struct job *j)
 {
     assert(job_over(j));
-    j->next_over = NULL;
-    *(s->over_last ? &s->over_last->next_over : &s->over_first) = j;
+    j->links.next_over = NULL;
+    *(s->over_last ? &s->over_last->links.next_over : &s->over_first) = j;
     s->over_last = j;
     s->n_over++;
     while (s->n_over > s->kept && drop_one(s))
@@ -120,7 +120,7 @@ struct job *registry_find(const struct registry *s, uint64_t id)
     struct job *j = s->by_id[id_bucket(s, id)];
 
     while (j && j->id != id)
-        j = j->next_id;
+        j = j->links.next_id;
     return j;
 }
 
@@ -129,6 +129,6 @@ struct job *registry_find_key(const struct registry *s, const char *key)
     struct job *j = key[0] ? s->by_key[key_bucket(s, key)] : NULL;
 
     while (j && strcmp(j->key, key) != 0)
-        j = j->next_key;
+        j = j->links.next_key;
     return j;
 }

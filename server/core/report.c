@@ -24,18 +24,19 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
     *row = (struct answer_job){.job = j->id,
                                .state = job_public(j),
                                .created_ms = j->created_ms,
-                               .eta_ms = notify_eta_ms(now, j->eta_end_us),
-                               .overall = j->overall,
+                               .eta_ms = notify_eta_ms(now, j->forecast.end_us),
+                               .overall = j->run.overall,
                                .spec = &j->spec,
                                .key = j->key};
-    row->phase = j->view.phase < GLM_DONE ? (enum event_phase)j->view.phase : PHASE_DECODE;
+    row->phase = j->run.view.phase < GLM_DONE ? (enum event_phase)j->run.view.phase : PHASE_DECODE;
     if (j->state == JOB_QUEUED) row->position = queue_place(&h->queue, j);
-    if (j->state == JOB_FAILED) row->error = &j->error;
+    if (j->state == JOB_FAILED) row->error = &j->end.error;
     if (j->state == JOB_DONE) {
-        url_picture(j->result_digest, r->url[r->n]);
-        *result = (struct event_result){r->url[r->n],   j->result_digest, j->spec.width,
-                                        j->spec.height, j->spec.seed,     (double)j->spent_us / 1e6,
-                                        j->result_bytes};
+        url_picture(j->end.digest, r->url[r->n]);
+        *result =
+            (struct event_result){r->url[r->n],   j->end.digest, j->spec.width,
+                                  j->spec.height, j->spec.seed,  (double)j->run.spent_us / 1e6,
+                                  j->end.bytes};
         row->result = result;
     }
     r->n++;
@@ -50,7 +51,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct job *fro
     struct blob *b;
 
     rows.n = 0;
-    for (; j; j = j->older) {
+    for (; j; j = j->links.older) {
         if (j->state == JOB_ADMIT || (state >= 0 && (int)job_public(j) != state)) continue;
         if (rows.n == limit) break;
         add_row(h, now, &rows, j);

@@ -25,20 +25,20 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
 
     if (r->state == STATE_DONE) {
         url_picture(r->result_digest, url);
-        memccpy(j->result_digest, r->result_digest, '\0', sizeof j->result_digest - 1);
-        j->result_bytes = r->result_bytes;
-        j->spent_us = r->result_us;
+        memccpy(j->end.digest, r->result_digest, '\0', sizeof j->end.digest - 1);
+        j->end.bytes = r->result_bytes;
+        j->run.spent_us = r->result_us;
         if (board_restore(&j->board, &result, r->result_seq) != 0) return ERR_OUT_OF_MEMORY;
     }
-    if (r->error) j->error = *r->error;
+    if (r->error) j->end.error = *r->error;
     if (board_restore(&j->board, &end, r->end_seq) != 0) return ERR_OUT_OF_MEMORY;
-    j->outcome = outcome_of(r->state);
+    j->end.outcome = outcome_of(r->state);
     lifecycle_move(h, j, MOVE_STORED);
     lifecycle_move(h, j, MOVE_END);
     lifecycle_move(h, j,
-                   j->outcome == JOB_DONE     ? MOVE_DONE
-                   : j->outcome == JOB_FAILED ? MOVE_FAILED
-                                              : MOVE_CANCELLED);
+                   j->end.outcome == JOB_DONE     ? MOVE_DONE
+                   : j->end.outcome == JOB_FAILED ? MOVE_FAILED
+                                                  : MOVE_CANCELLED);
     registry_over(&h->registry, j);
     return 0;
 }

@@ -26,7 +26,7 @@ static void op_preview(struct chaos *x)
     j = c->resident[pick(x->w, c->n_resident)];
     b = blob_copy("picture", 7);
     for (int class = 0; class < BOARD_CLASSES; class ++)
-        if (j->demand_classes & 1u << class)
+        if (j->run.demand_classes & 1u << class)
             im[n++] = (struct board_image){
                 .class = class, .width = board_class_px(class), .height = 16, .image = b};
     hub_preview(h, x->w->now, j->id, PHASE_PRIOR, im, n);
@@ -154,19 +154,20 @@ static void check_jobs(struct world *w)
     int in[JOB_STATES] = {0}, n = 0, resident = 0;
     uint64_t order = UINT64_MAX;
 
-    for (struct job *j = h->registry.newest; j; j = j->older) {
+    for (struct job *j = h->registry.newest; j; j = j->links.older) {
         MUST(w, j->order < order, "order");
         order = j->order;
         in[j->state]++;
         n++;
-        resident += j->device != NULL;
+        resident += j->run.device != NULL;
         MUST(w, (j->state == JOB_QUEUED) == (queue_place(&h->queue, j) > 0), "in the queue or not");
-        MUST(w, j->state != JOB_RUNNING || (j->device && !j->dropping), "runs nowhere");
+        MUST(w, j->state != JOB_RUNNING || (j->run.device && !j->run.dropping), "runs nowhere");
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
-        MUST(w, j->overall >= 0 && j->overall <= 1, "overall %f", j->overall);
+        MUST(w, j->run.overall >= 0 && j->run.overall <= 1, "overall %f", j->run.overall);
         MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
         if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
-            MUST(w, j->sent_place == queue_place(&h->queue, j), "a place that was not told");
+            MUST(w, j->forecast.sent_place == queue_place(&h->queue, j),
+                 "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
     MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
@@ -184,11 +185,12 @@ static void check_queue(struct world *w)
         struct job *j = h->queue.at[i];
 
         MUST(w, i == 0 || queue_before(h->queue.at[i - 1], j), "order");
-        if (j->eta_start_us >= 0 && !h->touched) {
-            MUST(w, j->eta_start_us >= last, "starts before those ahead of it");
-            last = j->eta_start_us;
+        if (j->forecast.start_us >= 0 && !h->touched) {
+            MUST(w, j->forecast.start_us >= last, "starts before those ahead of it");
+            last = j->forecast.start_us;
         }
-        MUST(w, j->eta_end_us < 0 || j->eta_end_us >= j->eta_start_us, "ends before it starts");
+        MUST(w, j->forecast.end_us < 0 || j->forecast.end_us >= j->forecast.start_us,
+             "ends before it starts");
     }
 }
 

@@ -349,7 +349,8 @@ static inline void out_demand(void *arg, int device, uint64_t job,
     struct world *w = arg;
     struct job *j = registry_find(&w->hub->registry, job);
 
-    MUST(w, j && j->device == &w->hub->devices.at[device], "a demand for a job that is elsewhere");
+    MUST(w, j && j->run.device == &w->hub->devices.at[device],
+         "a demand for a job that is elsewhere");
     MUST(w, demand->max_px <= LIMIT_PREVIEW_PX_MAX, "preview of %d pixels", demand->max_px);
 }
 

@@ -116,15 +116,15 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
     say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":20}}");
     store_all(w);
     go_on(w, 15);
-    before = w->hub->registry.newest->overall;
+    before = w->hub->registry.newest->run.overall;
     assert_true(before > 0.4);
     worker_device_fails(w, ERR_DEVICE, 0); /* nobody is to blame */
     worker_open(w);
     deliver_all(w);
     go_on(w, 1);
-    assert_true(w->hub->registry.newest->overall >= before);
+    assert_true(w->hub->registry.newest->run.overall >= before);
     go_on(w, 3); /* and it moves on from there */
-    assert_true(w->hub->registry.newest->overall > before + 0.05);
+    assert_true(w->hub->registry.newest->run.overall > before + 0.05);
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 1);
     listener_free(w, e);

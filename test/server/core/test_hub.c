@@ -365,7 +365,7 @@ static void list_pages_newest_first(void **state)
     for (int i = 0; i < 5; i++)
         say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"n%d\"}}", i);
     store_all(w);
-    third = w->hub->registry.newest->older->older->id;
+    third = w->hub->registry.newest->links.older->links.older->id;
     listen_all(w, e);
     say(w, e, "{\"type\":\"list\",\"limit\":3}");
     listen_all(w, e);

@@ -57,8 +57,8 @@ static void found_by_id_and_key_whoever_left(void **state)
         assert_ptr_equal(registry_find_key(s, key), i % 3 ? j : NULL);
     }
     assert_null(registry_find_key(s, ""));
-    for (struct job *j = s->newest; j && j->older; j = j->older)
-        assert_true(j->order > j->older->order && j->older->newer == j);
+    for (struct job *j = s->newest; j && j->links.older; j = j->links.older)
+        assert_true(j->order > j->links.older->order && j->links.older->links.newer == j);
     registry_free(s);
     assert_null(s->newest);
     free(s);
