@@ -93,10 +93,9 @@ LINK = $(CC) $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^)
 $(B)/test/%: test/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
-# the simulation links with what decides, and nothing that waits: of the kernels one pure function
+# the simulation links with what decides, and nothing that waits
 $(B)/test/sim/%: LIBS = -ljansson -lsodium -lpthread -lm
-$(B)/test/sim/%: test/sim/%.c $(call obj,kernels/engine/admission.c) \
-                 $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
+$(B)/test/sim/%: test/sim/%.c $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
 $(B)/test/server/worker/test_png: LIBS += -lspng # another reader than our writer's

@@ -57,7 +57,14 @@ bool ledger_ever_fits(const struct ledger *l, const struct job_plan *p)
 
 int ledger_count(const struct ledger *l, const struct job_plan *p)
 {
-    return glm_admission(l->budget, &p->cost, p->scratch_more);
+    int n = 0;
+
+    while (n < LEDGER_MAX
+           && add(times(p->cost.run_bytes, n + 1),
+                  add(p->cost.scratch_bytes, times(p->scratch_more, n)))
+                  <= l->budget)
+        n++;
+    return n;
 }
 
 void ledger_hold(struct ledger *l, uint64_t job, const struct job_plan *p)

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# core - the core needs nothing that waits: of libc it calls only what is listed here, of ours only the core, proto/ and
+# three files' worth of server/base.
+#   catches: a socket, a clock, a lock, a thread or a file in the code that decides
+. "$(dirname "$0")/files"
+
+libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp strlen strncmp snprintf
+ceil exp floor fabs fmax fmin llabs log isnan __isnan
+__memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
+ours='^(board|capacity|client|clients|commands|device|device_events|devices|dispatch|eta|forecast|hub|job|ledger|lifecycle|notify|previews|queue|registry|report|restore|stats|batcher)_'
+proto='^(answer|command|event|fail|frame|id|spec|text|url|COMMAND)_|^(blob)_'
+sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
+
+# refused FILE: undefined symbols of an object or archive that the core may not have
+refused() {
+    nm -u "$1" | awk '$1 == "U" {print $2}' | sort -u | grep -vE "$ours|$proto|$sanitizers" |
+        grep -vxF "$(tr -s ' ' '\n' <<<"$libc")"
+}
+
+# the rule itself: each of these must be refused
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+while read -r header call; do
+    printf '#include <%s>\nvoid sample(void *p);\nvoid sample(void *p)\n{\n    (void)p;\n    %s;\n}\n' "$header" "$call" >"$work/x.c"
+    ${CC:-gcc} -D_GNU_SOURCE -c -o "$work/x.o" "$work/x.c" 2>/dev/null ||
+        expect "$call" "the sample does not compile"
+    [ -n "$(refused "$work/x.o")" ] || expect "$call" "the rule is blind"
+done <<'END'
+sys/socket.h socket(1, 1, 0)
+time.h clock_gettime(0, p)
+time.h time(p)
+pthread.h pthread_mutex_lock(p)
+pthread.h pthread_create(p, p, p, p)
+stdio.h fopen(p, p)
+stdio.h printf("x")
+fcntl.h open(p, 0)
+unistd.h usleep(1)
+stdlib.h rand()
+stdlib.h getenv(p)
+END
+
+found=0
+for a in build/*/libcore.a; do
+    [ -e "$a" ] || continue
+    found=1
+    expect "$a" "$(refused "$a")"
+done
+[ $found = 1 ] || expect libcore.a "it is not built: make"
+finish
