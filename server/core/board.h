@@ -1,13 +1,14 @@
-/* board - the present state of one job: one slot a kind of event, the newest wins, each post numbered.
+/* board - the present state of one job: one slot a kind of event, the newest wins, each post
+ * numbered.
  *
  * A slot holds the finished message, written once and sent to every viewer. A viewer is nothing but
  * (job, last sequence number seen): board_next() says what it has not seen, oldest first. A slow
  * viewer finds fewer slots to read, never a longer queue. `accepted`, `result` and `end` are posted
  * once and so cannot be overtaken; after `end` nothing can be posted.
  *
- * The preview slot holds the same preview in every class that some viewer wants. A class is a format
- * and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the largest class that is
- * not larger. Thread: the loop's. */
+ * The preview slot holds the same preview in every class that some viewer wants. A class is a
+ * format and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the largest
+ * class that is not larger. Thread: the loop's. */
 #ifndef SERVER_CORE_BOARD_H
 #define SERVER_CORE_BOARD_H
 

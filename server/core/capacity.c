@@ -18,7 +18,7 @@ void capacity_state(const struct hub *h, struct dispatch_state *out)
     devices_state(&h->devices, capacity_cap(h), out);
 }
 
-/* --- what a picture takes ------------------------------------------------------------------------- */
+/* --- what a picture takes --------------------------------------------------------------------- */
 
 static int shrink(int side, int eighths)
 {
@@ -62,7 +62,7 @@ int capacity_plan(const struct hub *h, const struct spec *spec, struct job_plan 
     return ERR_TOO_BIG_FOR_DEVICE;
 }
 
-/* --- how many ------------------------------------------------------------------------------------- */
+/* --- how many --------------------------------------------------------------------------------- */
 
 /* The ordinary picture, which the cap is computed for. */
 static int plan_ordinary(const struct hub *h, struct spec *s, struct job_plan *p)
@@ -116,8 +116,8 @@ void capacity_explain(struct hub *h)
     notify_touch(h);
 }
 
-/* The least of what memory, experience and reason allow; a person may ask for less or, against reason,
- * for more. */
+/* The least of what memory, experience and reason allow; a person may ask for less or, against
+ * reason, for more. */
 void capacity_set(struct hub *h, struct device *c)
 {
     struct spec s;

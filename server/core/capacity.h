@@ -1,8 +1,8 @@
 /* capacity - how many pictures the devices take, what one picture takes, and why a job has to wait.
  *
- * A device's cap is the least of: what fits into its memory by the plan of an ordinary picture, what is
- * left after it ran out of memory, and what gains by sharing; --concurrency takes the place of the last.
- * Thread: the loop's. */
+ * A device's cap is the least of: what fits into its memory by the plan of an ordinary picture,
+ * what is left after it ran out of memory, and what gains by sharing; --concurrency takes the place
+ * of the last. Thread: the loop's. */
 #ifndef SERVER_CORE_CAPACITY_H
 #define SERVER_CORE_CAPACITY_H
 

@@ -12,7 +12,7 @@ static void wake(struct clients *ps, struct client *p)
     ps->wake(ps->arg, p->session);
 }
 
-/* --- rings --------------------------------------------------------------------------------------- */
+/* --- rings ------------------------------------------------------------------------------------ */
 
 static void ring_leave(struct subscription *v)
 {
@@ -67,7 +67,7 @@ static void place(struct clients *ps, struct subscription *v, int64_t now)
         ring_join(v, ring);
 }
 
-/* --- subscriptions ------------------------------------------------------------------------------------- */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
 static struct subscription *find(const struct client *p, const struct job *j)
 {
@@ -141,7 +141,7 @@ void clients_forget(struct clients *ps, struct job *j)
         subscription_free(ps, j->subscriptions);
 }
 
-/* --- answers ------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 struct pending_reply *client_reply_new(struct clients *ps, struct client *p, const char *ref)
 {
@@ -210,7 +210,7 @@ static struct blob *reply_take(struct client *p)
     return text;
 }
 
-/* --- the connection ------------------------------------------------------------------------------ */
+/* --- the connection --------------------------------------------------------------------------- */
 
 struct client *client_open(struct clients *ps, void *session)
 {
@@ -297,8 +297,8 @@ void clients_tick(struct clients *ps, int64_t now)
     }
 }
 
-/* The next slot of one subscription: the oldest that it has not seen. A preview that comes too soon after
- * the last one is passed over here; its turn comes when no text waits. */
+/* The next slot of one subscription: the oldest that it has not seen. A preview that comes too soon
+ * after the last one is passed over here; its turn comes when no text waits. */
 static struct blob *subscription_take(struct clients *ps, struct subscription *v, int64_t now,
                                       bool *binary)
 {

@@ -1,13 +1,14 @@
-/* client - the hub's side of one connection: answers in the order of its commands, and its subscriptions.
+/* client - the hub's side of one connection: answers in the order of its commands, and its
+ * subscriptions.
  *
- * A subscription is (job, last sequence number seen) and nothing else: what it gets next is read from the
- * job's board when the connection can take it. Viewers with something to send stand in one of two
- * rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before `image`
- * (only a preview waits). Answers go before both.
+ * A subscription is (job, last sequence number seen) and nothing else: what it gets next is read
+ * from the job's board when the connection can take it. Viewers with something to send stand in one
+ * of two rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before
+ * `image` (only a preview waits). Answers go before both.
  *
  * An answer that must wait (a submit's, for the disk) holds up those of later commands; what such a
- * command starts (to follow a job, statistics) begins when its answer's turn comes, so that an answer
- * always precedes the events that it causes. Thread: the loop's. */
+ * command starts (to follow a job, statistics) begins when its answer's turn comes, so that an
+ * answer always precedes the events that it causes. Thread: the loop's. */
 #ifndef SERVER_CORE_CLIENT_H
 #define SERVER_CORE_CLIENT_H
 
@@ -99,8 +100,8 @@ void client_reply_follows(struct pending_reply *);
 
 void client_previews(struct clients *, struct client *, const struct command_previews *);
 
-/* The job's board has changed, by a post or a cleared slot: its subscriptions must hear of it before the next
- * client_next(). */
+/* The job's board has changed, by a post or a cleared slot: its subscriptions must hear of it
+ * before the next client_next(). */
 void clients_posted(struct clients *, struct job *, int64_t now);
 /* Statistics with this number are there. */
 void clients_stats(struct clients *, uint64_t seq);

@@ -52,7 +52,7 @@ static void say_unknown(struct hub *h, struct pending_reply *a, const struct com
     say_error(h, a, c, &f);
 }
 
-/* --- submit --------------------------------------------------------------------------------------- */
+/* --- submit ----------------------------------------------------------------------------------- */
 
 static int check_room(const struct hub *h, int64_t now, struct fail *f)
 {
@@ -143,7 +143,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     j->waiters = a;
 }
 
-/* --- quote ---------------------------------------------------------------------------------------- */
+/* --- quote ------------------------------------------------------------------------------------ */
 
 static int64_t ms(double seconds)
 {
@@ -189,7 +189,7 @@ static void quote(struct hub *h, struct pending_reply *a, const struct command *
     say(h, a, &t);
 }
 
-/* --- watch, cancel -------------------------------------------------------------------------------- */
+/* --- watch, cancel ---------------------------------------------------------------------------- */
 
 static void watch(struct hub *h, struct pending_reply *a, const struct command *c)
 {
@@ -243,7 +243,7 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
     }
 }
 
-/* --- list, statistics ------------------------------------------------------------------------------ */
+/* --- list, statistics ------------------------------------------------------------------------- */
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {

@@ -74,7 +74,7 @@ void devices_state(const struct devices *ds, int limit, struct dispatch_state *o
     }
 }
 
-/* --- one device ----------------------------------------------------------------------------------- */
+/* --- one device ------------------------------------------------------------------------------- */
 
 bool device_works(const struct device *d)
 {

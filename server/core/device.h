@@ -1,4 +1,5 @@
-/* device - the devices as the hub sees them: which jobs are on each, what each may hold, whether it lives.
+/* device - the devices as the hub sees them: which jobs are on each, what each may hold, whether it
+ * lives.
  *
  * Data alone: nothing here knows the hub. A device holds a resident from its start until its run is
  * known to be gone, also while it is being dropped, because its memory is taken for so long.
@@ -40,7 +41,8 @@ bool devices_ready(const struct devices *);    /* a model is open: plans can be 
 bool devices_working(const struct devices *);  /* one computes, or could */
 int devices_residents(const struct devices *); /* on all of them */
 int devices_cap(const struct devices *);       /* of those that are ready; of all when none is */
-/* The ledger of the largest device that is ready, which bounds what one picture may take; NULL: none. */
+/* The ledger of the largest device that is ready, which bounds what one picture may take; NULL:
+ * none. */
 const struct ledger *devices_largest(const struct devices *);
 /* The devices as dispatch_next() wants them; limit: residents on all of them together. */
 void devices_state(const struct devices *, int limit, struct dispatch_state *out);

@@ -1,4 +1,5 @@
-/* device_events - what the devices tell: quanta, the ends of runs, failures; and the watchdog for their silence. */
+/* device_events - what the devices tell: quanta, the ends of runs, failures; and the watchdog for
+ * their silence. */
 #include "server/core/device_events.h"
 
 #include "server/core/capacity.h"
@@ -15,7 +16,7 @@ static void release(struct hub *h, struct job *j)
     notify_touch(h);
 }
 
-/* --- quanta ---------------------------------------------------------------------------------------- */
+/* --- quanta ----------------------------------------------------------------------------------- */
 
 static void post_progress(struct hub *h, int64_t now, struct job *j, enum glm_phase phase, int done,
                           int total)
@@ -94,7 +95,7 @@ static void quantum_done(struct hub *h, int64_t now, const struct device *c,
     }
 }
 
-/* --- the end of a run ------------------------------------------------------------------------------ */
+/* --- the end of a run ------------------------------------------------------------------------- */
 
 static void run_finished(struct hub *h, int64_t now, struct job *j)
 {
@@ -122,8 +123,8 @@ static void run_failed(struct hub *h, struct job *j, const struct fail *why)
     if (j->state == JOB_RUNNING) lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
-/* Of the jobs that were in a broken quantum, the one to blame: the largest for want of memory, else the
- * newest. NULL when none of them runs any more. */
+/* Of the jobs that were in a broken quantum, the one to blame: the largest for want of memory, else
+ * the newest. NULL when none of them runs any more. */
 static struct job *blame(const struct device *c, const uint64_t *ids, int n, bool memory)
 {
     struct job *worst = NULL;
@@ -141,8 +142,8 @@ static struct job *blame(const struct device *c, const uint64_t *ids, int n, boo
     return worst;
 }
 
-/* A run is lost through no fault of its own; but a job that this happens to again and again may well
- * be the cause. */
+/* A run is lost through no fault of its own; but a job that this happens to again and again may
+ * well be the cause. */
 static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->state != JOB_RUNNING) return;
@@ -244,7 +245,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
     }
 }
 
-/* --- the watchdog ---------------------------------------------------------------------------------- */
+/* --- the watchdog ----------------------------------------------------------------------------- */
 
 static int64_t silent_until(const struct hub *h, const struct device *c)
 {

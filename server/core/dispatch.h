@@ -1,11 +1,11 @@
 /* dispatch - the one rule that says which waiting job starts next, and on which device.
  *
- * Pure: plain states in, a choice out. The hub asks it to start jobs, the forecast and the quote ask it
- * to play the queue forward, so that an estimate cannot drift from what then happens.
+ * Pure: plain states in, a choice out. The hub asks it to start jobs, the forecast and the quote
+ * ask it to play the queue forward, so that an estimate cannot drift from what then happens.
  *
- * Today's rule: the first in the queue's order and nothing else, so a job that must wait for memory is not
- * overtaken; of the devices that have a place and memory for it, the one with the smallest part of its
- * places taken, the lower index when two are alike. */
+ * Today's rule: the first in the queue's order and nothing else, so a job that must wait for memory
+ * is not overtaken; of the devices that have a place and memory for it, the one with the smallest
+ * part of its places taken, the lower index when two are alike. */
 #ifndef SERVER_CORE_DISPATCH_H
 #define SERVER_CORE_DISPATCH_H
 

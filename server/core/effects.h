@@ -1,8 +1,9 @@
-/* effects - what the hub tells the parts around it and what they tell it: structs alone, no function.
+/* effects - what the hub tells the parts around it and what they tell it: structs alone, no
+ * function.
  *
- * Store and worker include this and not the hub. Everything but the callbacks of struct hub_out is plain data
- * whose pointers are borrowed for the time of a call.
- * Thread: any; who holds a copy owns it. */
+ * Store and worker include this and not the hub. Everything but the callbacks of struct hub_out is
+ * plain data whose pointers are borrowed for the time of a call. Thread: any; who holds a copy owns
+ * it. */
 #ifndef SERVER_CORE_EFFECTS_H
 #define SERVER_CORE_EFFECTS_H
 
@@ -77,10 +78,12 @@ struct hub_out {
     void (*start)(void *arg, int d, const struct hub_work *);
     void (*drop)(void *arg, int d, uint64_t job); /* free the run, then RUN_DROPPED */
     void (*demand)(void *arg, int d, uint64_t job, const struct preview_demand *);
-    /* Jobs in the quantum that is being computed now, 0 when none; called when the device is silent. */
+    /* Jobs in the quantum that is being computed now, 0 when none; called when the device is
+     * silent. */
     int (*busy)(void *arg, int d, uint64_t *jobs, int max);
-    /* What a request will take, on any of the devices. Called only while one is between DEVICE_READY and DEVICE_FAILED.
-     * Checks the request against the model: ERR_BAD_PROMPT, ERR_BAD_FIELD .. */
+    /* What a request will take, on any of the devices. Called only while one is between
+     * DEVICE_READY and DEVICE_FAILED. Checks the request against the model: ERR_BAD_PROMPT,
+     * ERR_BAD_FIELD .. */
     int (*plan)(void *arg, const struct spec *, struct job_plan *out, struct fail *f);
     /* There is something for this connection: hub_next() until NULL, at its own pace. */
     void (*wake)(void *arg, void *session);
@@ -94,8 +97,8 @@ enum device_event_kind {
     RUN_DROPPED,  /* job's run was dropped and is freed */
     RUN_FAILED,   /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
     DEVICE_FAILED, /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
-    /* It does not come back: fail says why, batch how often it was tried; the n runs on their way to it are lost. It is
-     * tried again and again, so DEVICE_READY may follow at any time. */
+    /* It does not come back: fail says why, batch how often it was tried; the n runs on their way
+     * to it are lost. It is tried again and again, so DEVICE_READY may follow at any time. */
     DEVICE_LOST
 };
 

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* About so many pictures back matter: enough to average, few enough to follow a machine whose load changes. */
+/* About so many pictures back matter: enough to average, few enough to follow a machine whose load
+ * changes. */
 static const double PICTURES = 3;
 /* Mean |ln| of a forecast that rests on a guess: a factor of two either way. */
 static const double ERROR_UNKNOWN = 0.7, ERROR_LEAST = 0.02;
@@ -116,7 +117,7 @@ double eta_seconds(const struct eta *e, const struct eta_item *it, int batch)
     return sum;
 }
 
-/* --- the simulation ----------------------------------------------------------------------------- */
+/* --- the simulation --------------------------------------------------------------------------- */
 
 struct sim_run {
     struct eta_item *item;

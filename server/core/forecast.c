@@ -1,4 +1,5 @@
-/* forecast - places, expected times and statistics, whenever they change, at most four times a second. */
+/* forecast - places, expected times and statistics, whenever they change, at most four times a
+ * second. */
 #include "server/core/forecast.h"
 
 #include "server/core/capacity.h"
@@ -9,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* --- estimates ------------------------------------------------------------------------------------ */
+/* --- estimates -------------------------------------------------------------------------------- */
 
 static bool reserve_items(struct hub *h, int n)
 {
@@ -36,8 +37,8 @@ static struct eta_item item_of(const struct job *j)
     return it;
 }
 
-/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many of h->items were
- * simulated, 0 when nothing can be said now. What is being dropped counts as gone. */
+/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many of h->items
+ * were simulated, 0 when nothing can be said now. What is being dropped counts as gone. */
 static int simulate(struct hub *h, struct eta_item *more)
 {
     struct dispatch_state on;
@@ -109,7 +110,7 @@ int64_t forecast_first_ms(const struct hub *h, int64_t now)
     return h->queue.n > 0 ? notify_eta_ms(now, h->queue.at[0]->forecast.start_us) : -1;
 }
 
-/* --- places --------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {

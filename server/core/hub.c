@@ -15,7 +15,7 @@
 /* FLOPs a second of a small CPU, until the first quantum says better. */
 static const double RATE_GUESS = 2e10;
 
-/* --- birth and death ------------------------------------------------------------------------------ */
+/* --- birth and death -------------------------------------------------------------------------- */
 
 static struct job *clients_find(void *arg, uint64_t id)
 {
@@ -76,9 +76,10 @@ void hub_free(struct hub *h)
     free(h);
 }
 
-/* --- time ----------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
-/* What every entry ends with: start what can start, push what is due. Never called from below this file. */
+/* What every entry ends with: start what can start, push what is due. Never called from below this
+ * file. */
 static void hub_settle(struct hub *h, int64_t now)
 {
     stats_begin(&h->stats, now);
@@ -116,7 +117,7 @@ bool hub_idle(const struct hub *h)
     return devices_residents(&h->devices) == 0 && h->n_encoding == 0 && h->n_storing == 0;
 }
 
-/* --- connections ---------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 struct client *hub_open(struct hub *h, void *session)
 {
@@ -157,7 +158,7 @@ size_t hub_backlog(const struct client *p)
     return client_backlog(p);
 }
 
-/* --- answers of the other threads ----------------------------------------------------------------- */
+/* --- answers of the other threads ------------------------------------------------------------- */
 
 int hub_restore(struct hub *h, int64_t now, const struct hub_row *r, struct fail *f)
 {
@@ -193,7 +194,7 @@ void hub_device_event(struct hub *h, int64_t now, const struct device_event *n)
     hub_settle(h, now);
 }
 
-/* --- for others to see ---------------------------------------------------------------------------- */
+/* --- for others to see ------------------------------------------------------------------------ */
 
 void hub_counts(const struct hub *h, struct hub_counts *out)
 {

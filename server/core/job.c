@@ -9,7 +9,8 @@ enum { NO = -1 };
 
 /* clang-format off */
 static const int TABLE[JOB_STATES][JOB_MOVES] = {
-    /*                 STORED      START        REQUEUE     DRAWN       END         DONE      FAILED      CANCELLED */
+    /*                 STORED      START        REQUEUE     DRAWN       END         DONE      FAILED
+     *                 CANCELLED */
     [JOB_ADMIT]     = {JOB_QUEUED, NO,          NO,         NO,         NO,         NO,       NO,         NO},
     [JOB_QUEUED]    = {NO,         JOB_RUNNING, NO,         NO,         JOB_ENDING, NO,       NO,         NO},
     [JOB_RUNNING]   = {NO,         NO,          JOB_QUEUED, JOB_SAVING, JOB_ENDING, NO,       NO,         NO},

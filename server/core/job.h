@@ -1,8 +1,8 @@
 /* job - one request for one picture, from its first byte on disk to its terminal event.
  *
- * What a job may do next is one table in job.c; nothing else assigns job->state. A job owns its spec,
- * its board and its list of subscriptions; it lives as long as the hub remembers it.
- * Thread: the loop's.
+ * What a job may do next is one table in job.c; nothing else assigns job->state. A job owns its
+ * spec, its board and its list of subscriptions; it lives as long as the hub remembers it. Thread:
+ * the loop's.
  *
  *   ADMIT ──stored──▶ QUEUED ──start──▶ RUNNING ──drawn──▶ SAVING
  *     │                 ▲ └────────┐       │ │                │

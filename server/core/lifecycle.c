@@ -27,7 +27,7 @@ struct job *lifecycle_find(const struct hub *h, uint64_t id)
     return j && j->state != JOB_ADMIT ? j : NULL;
 }
 
-/* --- waiting -------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void enqueue(struct hub *h, struct job *j)
 {
@@ -48,7 +48,7 @@ void lifecycle_wait(struct hub *h, struct job *j)
     if (!j->planned) h->planning = true;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static struct hub_row row_of(const struct job *j)
 {
@@ -79,7 +79,7 @@ static void store_end(struct hub *h, const struct job *j)
     h->out.store_end(h->out.arg, &r, done ? j->end.file : NULL);
 }
 
-/* --- acceptance ---------------------------------------------------------------------------------- */
+/* --- acceptance ------------------------------------------------------------------------------- */
 
 static uint64_t new_id(struct hub *h)
 {
@@ -174,7 +174,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
     registry_drop(&h->registry, j);
 }
 
-/* --- on the device ------------------------------------------------------------------------------- */
+/* --- on the device ---------------------------------------------------------------------------- */
 
 static int first_phase(const struct job *j)
 {
@@ -292,7 +292,7 @@ void lifecycle_drain(struct hub *h, int64_t now)
     h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
 }
 
-/* --- the end ------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
@@ -374,10 +374,10 @@ int64_t lifecycle_due(const struct hub *h)
     return h->planning && devices_ready(&h->devices) ? INT64_MIN : h->again_us;
 }
 
-/* --- answers of the disk and the encoder ---------------------------------------------------------- */
+/* --- answers of the disk and the encoder ------------------------------------------------------ */
 
-/* A result that cannot be kept is no result. An end that cannot be stored is not told: after a restart
- * the job would run again and come to another one. So the disk is asked until it takes it. */
+/* A result that cannot be kept is no result. An end that cannot be stored is not told: after a
+ * restart the job would run again and come to another one. So the disk is asked until it takes it. */
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->end.outcome == JOB_DONE) {

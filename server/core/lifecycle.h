@@ -1,5 +1,5 @@
-/* lifecycle - the moves of one job, each with all that follows from it: accepted, started, requeued, ended.
- * Thread: the loop's. */
+/* lifecycle - the moves of one job, each with all that follows from it: accepted, started,
+ * requeued, ended. Thread: the loop's. */
 #ifndef SERVER_CORE_LIFECYCLE_H
 #define SERVER_CORE_LIFECYCLE_H
 

@@ -5,8 +5,8 @@
 
 #include "server/core/core.h"
 
-/* The answer to `list`: at most limit rows, from this job (may be NULL) to older ones; state: an enum event_state or
- * -1 for all. NULL: no memory. */
+/* The answer to `list`: at most limit rows, from this job (may be NULL) to older ones; state: an
+ * enum event_state or -1 for all. NULL: no memory. */
 struct blob *report_list(const struct hub *, int64_t now, const struct job *from, int state,
                          int limit, const char *ref);
 /* The statistics, as an answer to ref or (NULL) as a message of their own. NULL: no memory. */

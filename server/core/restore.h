@@ -1,5 +1,5 @@
-/* restore - jobs of the last runs come back from their rows: ended ones to be watched, the others to wait.
- * Thread: the loop's. */
+/* restore - jobs of the last runs come back from their rows: ended ones to be watched, the others
+ * to wait. Thread: the loop's. */
 #ifndef SERVER_CORE_RESTORE_H
 #define SERVER_CORE_RESTORE_H
 

@@ -26,7 +26,8 @@ void stats_quantum(struct stats *, enum glm_phase, int batch, int64_t elapsed_us
 void stats_end(struct stats *, int64_t now, enum job_state outcome);
 /* Quanta of a phase a second, all pictures together; NaN: not measured. */
 double stats_rate(const struct stats *, enum glm_phase);
-/* Pictures a minute over the last ten, or since the start; NaN in the first second and before the begin. */
+/* Pictures a minute over the last ten, or since the start; NaN in the first second and before the
+ * begin. */
 double stats_pictures(const struct stats *, int64_t now);
 
 #endif

@@ -1,8 +1,8 @@
 /* world - everything around the real hub, faked: disk, device, encoder, clock. One per test.
  *
  * Effects of the hub land in lists; the test decides when and how each is answered, so every delay,
- * order and failure that threads and disks can produce is a plain choice of a random number. What is on
- * `disk` survives world_restart(). A broken rule ends the test with its seed and step. */
+ * order and failure that threads and disks can produce is a plain choice of a random number. What
+ * is on `disk` survives world_restart(). A broken rule ends the test with its seed and step. */
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
@@ -133,7 +133,7 @@ static inline bool chance(struct world *w, double p)
     return (double)(world_random(w) >> 11) / 9007199254740992.0 < p;
 }
 
-/* --- truth ---------------------------------------------------------------------------------------- */
+/* --- truth ------------------------------------------------------------------------------------ */
 
 static inline struct truth *truth_of(struct world *w, uint64_t id)
 {
@@ -158,7 +158,7 @@ static inline void picture_digest(const struct spec *s, char out[65])
     snprintf(out, 65, "%016llx%016llx%016llx%016llx", h, h * 3, h * 5, h * 7);
 }
 
-/* --- disk ----------------------------------------------------------------------------------------- */
+/* --- disk ------------------------------------------------------------------------------------- */
 
 static inline void saved_free(struct saved *s)
 {
@@ -246,7 +246,7 @@ static inline void store_answer(struct world *w, bool ok)
     hub_stored(w->hub, w->now, job, &f);
 }
 
-/* --- plans ---------------------------------------------------------------------------------------- */
+/* --- plans ------------------------------------------------------------------------------------ */
 
 static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail *f)
 {
@@ -274,9 +274,10 @@ static inline int out_plan(void *arg, const struct spec *s, struct job_plan *p, 
     return plan_of(s, p, f);
 }
 
-/* --- device --------------------------------------------------------------------------------------- */
+/* --- device ----------------------------------------------------------------------------------- */
 
-/* Ask for the forecast of every waiting job. A start from now on must be of the job that would start first. */
+/* Ask for the forecast of every waiting job. A start from now on must be of the job that would
+ * start first. */
 static inline void forecast_remember(struct world *w)
 {
     struct hub *h = w->hub;
@@ -291,8 +292,8 @@ static inline void forecast_remember(struct world *w)
     }
 }
 
-/* A job starts: no other that the newest forecast knows, and that still waits, may have been due before it. Jobs that
- * came to wait after the forecast are not in it. */
+/* A job starts: no other that the newest forecast knows, and that still waits, may have been due
+ * before it. Jobs that came to wait after the forecast are not in it. */
 static inline void forecast_check(struct world *w, const struct truth *started)
 {
     const struct hub *h = w->hub;
@@ -569,7 +570,7 @@ static inline void encoder_answer(struct world *w, bool ok)
     blob_unref(file);
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static inline void world_boot(struct world *w)
 {
