@@ -1,6 +1,8 @@
 /* batcher - least served first, and all in its phase go along. */
 #include "server/core/batcher.h"
 
+#include <assert.h>
+
 static bool picked_already(const int *picked, int n, int run)
 {
     for (int i = 0; i < n; i++)
@@ -39,6 +41,7 @@ int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_han
 {
     int leader = at_hand == BATCHER_ALL ? -1 : longest_passed_over(runs, n), count = 0;
 
+    assert(n >= 0 && max >= 0);
     if (leader < 0) leader = least(runs, n, at_hand, NULL, 0);
     if (leader < 0) leader = least(runs, n, BATCHER_ALL, NULL, 0);
     while (leader >= 0 && count < max) {
@@ -52,6 +55,7 @@ int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_han
 void batcher_charge(struct batcher_run *runs, int n, const int *picked, int n_picked,
                     int64_t elapsed_us)
 {
+    assert(n_picked >= 0 && n_picked <= n && elapsed_us >= 0);
     for (int i = 0; i < n; i++) {
         bool was = picked_already(picked, n_picked, i);
 
@@ -64,6 +68,7 @@ void batcher_join(struct batcher_run *runs, int n)
 {
     int64_t level = INT64_MAX;
 
+    assert(n >= 1);
     for (int i = 0; i < n - 1; i++)
         if (runs[i].used_us < level) level = runs[i].used_us;
     runs[n - 1].used_us = n > 1 ? level : 0;

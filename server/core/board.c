@@ -25,6 +25,7 @@ static void preview_drop(struct board *b)
 
 void board_clear(struct board *b, enum event_kind kind)
 {
+    assert(kind < EVENT_KINDS);
     if (kind == EVENT_PREVIEW) preview_drop(b);
     blob_unref(b->slot[kind]);
     b->slot[kind] = NULL;
@@ -87,6 +88,7 @@ int board_restore(struct board *b, const struct event *e, uint64_t seq)
 {
     struct blob *m = encode(b, e, seq);
 
+    assert(seq > 0 && e->kind != EVENT_PREVIEW);
     if (!m) return ERR_OUT_OF_MEMORY;
     put(b, e->kind, m, seq);
     if (seq > b->seq) b->seq = seq;
@@ -99,6 +101,7 @@ uint64_t board_post_preview(struct board *b, enum event_phase phase,
     struct blob *made[BOARD_CLASSES] = {NULL};
     int count = 0;
 
+    assert(n >= 0 && n <= BOARD_CLASSES);
     if (board_ended(b)) return 0;
     for (int i = 0; i < n; i++) {
         const struct board_image *im = &images[i];
@@ -124,6 +127,7 @@ int board_next(const struct board *b, uint64_t seq, int class, uint64_t *at)
 {
     int best = -1;
 
+    assert(class < BOARD_CLASSES);
     for (int k = 0; k < EVENT_KINDS; k++) {
         if (b->at[k] <= seq) continue;
         if (k == EVENT_PREVIEW && (class < 0 || !b->preview[class])) continue;
@@ -142,6 +146,7 @@ bool board_has_text(const struct board *b, uint64_t seq)
 
 struct blob *board_message(const struct board *b, enum event_kind kind, int class)
 {
+    assert(kind != EVENT_PREVIEW || (class >= 0 && class < BOARD_CLASSES));
     return kind == EVENT_PREVIEW ? b->preview[class] : b->slot[kind];
 }
 
@@ -158,10 +163,12 @@ int board_class(enum frame_format format, int max_px)
 
 enum frame_format board_class_format(int class)
 {
+    assert(class >= 0 && class < BOARD_CLASSES);
     return class < CLASS_SIDES ? FRAME_JPEG : FRAME_PNG;
 }
 
 int board_class_px(int class)
 {
+    assert(class >= 0 && class < BOARD_CLASSES);
     return CLASS_SMALLEST << (class % CLASS_SIDES);
 }

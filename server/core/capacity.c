@@ -53,6 +53,7 @@ int capacity_plan(const struct hub *h, const struct spec *spec, struct job_plan 
     const struct ledger *l = devices_largest(&h->devices);
     int err = h->out.plan(h->out.arg, spec, p, f);
 
+    assert(l);
     if (err) return err;
     if (ledger_ever_fits(l, p)) return 0;
     fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "A picture of %dx%d takes %.0f MB; the device has %.0f MB",
@@ -124,6 +125,7 @@ void capacity_set(struct hub *h, struct device *c)
     struct job_plan p = {.scratch_more = 0};
     int most;
 
+    assert(c->ready);
     c->cap_memory = 1;
     if (plan_ordinary(h, &s, &p) == 0) c->cap_memory = ledger_count(&c->ledger, &p);
     if (c->cap_memory < 1) c->cap_memory = 1;
@@ -139,6 +141,7 @@ void capacity_lower(struct hub *h, struct device *c, int residents)
 {
     int to = residents > 1 ? residents - 1 : 1;
 
+    assert(residents >= 0);
     if (to < c->cap_failure) c->cap_failure = to;
     if (c->ready) capacity_set(h, c);
 }

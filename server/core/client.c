@@ -34,6 +34,7 @@ static void ring_join(struct subscription *v, int ring)
 {
     struct subscription **head = &v->client->ring[ring];
 
+    assert(ring == RING_TEXT || ring == RING_IMAGE);
     ring_leave(v);
     v->ring = ring;
     if (*head) {
@@ -92,6 +93,7 @@ static void subscription_free(struct clients *ps, struct subscription *v)
 {
     struct job *j = v->job;
 
+    assert(v->client->n_subscriptions > 0);
     ring_leave(v);
     *(v->job_prev ? &v->job_prev->job_next : &j->subscriptions) = v->job_next;
     if (v->job_next) v->job_next->job_prev = v->job_prev;
@@ -163,6 +165,7 @@ struct pending_reply *client_reply_new(struct clients *ps, struct client *p, con
 
 void client_reply_follows(struct pending_reply *a)
 {
+    assert(!a->wanted && !a->text);
     a->wanted = true;
     a->client->n_wanted++;
 }
@@ -183,6 +186,7 @@ void client_reply_ready(struct clients *ps, struct pending_reply *a, struct blob
 {
     struct client *p = a->client;
 
+    assert(!a->text);
     a->text = text ? text : blob_copy("", 0);
     if (!text || !a->text) p->broken = true;
     if (a->text) p->backlog += a->text->len;
@@ -203,6 +207,7 @@ static struct blob *reply_take(struct client *p)
     struct pending_reply *a = p->first;
     struct blob *text = a->text;
 
+    assert(text && p->backlog >= sizeof *a + text->len);
     p->first = a->next;
     if (!p->first) p->last = &p->first;
     p->backlog -= sizeof *a + text->len;

@@ -9,6 +9,7 @@
 
 #include "proto/answer.h"
 
+#include <assert.h>
 #include <string.h>
 
 static void say(struct hub *h, struct pending_reply *a, struct text *t)
@@ -250,6 +251,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
     const struct job *from = h->registry.newest;
     struct fail f;
 
+    assert(c->limit > 0 && c->limit <= LIMIT_LIST);
     if (c->before) {
         from = lifecycle_find(h, c->before);
         if (!from) {
@@ -284,6 +286,7 @@ static void pong(struct hub *h, int64_t now, struct pending_reply *a)
 
 static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
+    assert(c->kind >= 0 && c->kind < COMMAND_KINDS);
     switch ((enum command_kind)c->kind) {
     case COMMAND_SUBMIT: submit(h, now, a, c); break;
     case COMMAND_QUOTE: quote(h, a, c); break;

@@ -63,6 +63,7 @@ const struct ledger *devices_largest(const struct devices *ds)
 
 void devices_state(const struct devices *ds, int limit, struct dispatch_state *out)
 {
+    assert(limit >= 0);
     out->limit = limit;
     out->devices = ds->n;
     for (int i = 0; i < ds->n; i++) {

@@ -12,6 +12,7 @@
 
 static void release(struct hub *h, struct job *j)
 {
+    assert(j->run.device);
     device_release(j);
     notify_touch(h);
 }
@@ -82,6 +83,7 @@ static void learn(struct hub *h, const struct device *c, const struct device_eve
 static void quantum_done(struct hub *h, int64_t now, const struct device *c,
                          const struct device_event *n)
 {
+    assert(n->n <= LIMIT_BATCH);
     assert(n->n > 0 && n->phase < GLM_DONE);
     learn(h, c, n);
     h->moved = true;
@@ -99,6 +101,7 @@ static void quantum_done(struct hub *h, int64_t now, const struct device *c,
 
 static void run_finished(struct hub *h, int64_t now, struct job *j)
 {
+    assert(j->state == JOB_RUNNING || j->run.dropping);
     h->n_encoding++;
     release(h, j);
     if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
@@ -161,6 +164,7 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
     struct fail f = n->fail;
     struct job *suspect;
 
+    assert(n->n >= 0 && n->n <= LIMIT_BATCH && n->batch <= n->n);
     for (int i = 0; i < n->n; i++)
         ids[i] = n->run[i].job;
     suspect = blame(c, ids, n->batch, memory);
@@ -187,6 +191,7 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
 
 static void device_lost(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
+    assert(n->n >= 0 && n->n <= LIMIT_BATCH);
     c->failed = true;
     snprintf(c->why_cap, sizeof c->why_cap,
              "the device does not come back (tried %d time%s): %.100s", n->batch,

@@ -87,6 +87,7 @@ double eta_rate(const struct eta *e, enum glm_phase phase, int pixels, int batch
 {
     int size = size_class(pixels);
 
+    assert(phase < GLM_DONE && batch >= 1 && batch <= LIMIT_BATCH);
     for (int d = 0; d < ETA_SIZES; d++) {
         const struct eta_rate *r = NULL;
 
@@ -169,6 +170,7 @@ static void sim_join(struct sim *s, int device, struct eta_item *it)
 {
     struct sim_device *d = &s->device[device];
 
+    assert(d->n < LEDGER_MAX);
     ledger_hold(&s->on.device[device].ledger, (uint64_t)(uintptr_t)it, it->plan);
     d->run[d->n++] = (struct sim_run){it, 1, 0};
     it->start_s = s->now;

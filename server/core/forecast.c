@@ -144,6 +144,7 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
                                   .why = reason}};
     double low, high;
 
+    assert(j->state == JOB_QUEUED && place >= 1);
     if (j->forecast.end_us >= 0) {
         eta_range(&h->eta, (double)e.u.queue.eta_ms, &low, &high);
         e.u.queue.eta_lo_ms = (int64_t)floor(low);

@@ -10,6 +10,7 @@
 #include "server/core/previews.h"
 #include "server/core/restore.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* FLOPs a second of a small CPU, until the first quantum says better. */
@@ -82,6 +83,7 @@ void hub_free(struct hub *h)
  * file. */
 static void hub_settle(struct hub *h, int64_t now)
 {
+    assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
     lifecycle_dispatch(h, now);
     forecast_push(h, now);

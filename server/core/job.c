@@ -38,6 +38,7 @@ static const struct {
 
 int job_next(enum job_state state, enum job_move move)
 {
+    assert(state < JOB_STATES && move < JOB_MOVES);
     return TABLE[state][move];
 }
 
@@ -45,6 +46,7 @@ int job_move(struct job *j, enum job_move move)
 {
     int to = TABLE[j->state][move];
 
+    assert(move < JOB_MOVES);
     if (to == NO) return ERR_CONFLICT;
     if (to == JOB_ENDING) j->before = j->state;
     j->state = (enum job_state)to;
@@ -66,6 +68,7 @@ enum event_state job_public(const struct job *j)
 
 const char *job_state_name(enum job_state state)
 {
+    assert(state < JOB_STATES);
     return STATE[state].name;
 }
 

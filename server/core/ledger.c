@@ -79,6 +79,7 @@ void ledger_hold(struct ledger *l, uint64_t job, const struct job_plan *p)
 
 void ledger_release(struct ledger *l, uint64_t job)
 {
+    assert(l->n > 0);
     for (int i = 0; i < l->n; i++) {
         if (l->held[i].job != job) continue;
         l->held[i] = l->held[--l->n];

@@ -14,6 +14,7 @@
 
 void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
 {
+    assert(h->in[j->state] > 0);
     h->in[j->state]--;
     if (job_move(j, move) != 0) assert(!"a move that the table of job.c does not know");
     h->in[j->state]++;
@@ -43,6 +44,7 @@ static void dequeue(struct hub *h, struct job *j)
 
 void lifecycle_wait(struct hub *h, struct job *j)
 {
+    assert(j->state == JOB_ADMIT);
     lifecycle_move(h, j, MOVE_STORED);
     enqueue(h, j);
     if (!j->planned) h->planning = true;
@@ -68,6 +70,7 @@ static void store_end(struct hub *h, const struct job *j)
     struct hub_row r = row_of(j);
     bool done = j->end.outcome == JOB_DONE;
 
+    assert(j->state == JOB_ENDING);
     r.state = done ? STATE_DONE : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED : STATE_FAILED;
     r.result_seq = done ? j->board.seq + 1 : 0;
     r.end_seq = j->board.seq + (done ? 2 : 1);
@@ -124,6 +127,7 @@ void lifecycle_reply(struct hub *h, const struct job *j, struct pending_reply *a
     struct event e = {.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
     struct text t;
 
+    assert(seq > 0);
     a->job = j->id;
     a->seq = seq;
     a->act = watch ? REPLY_JOIN : REPLY_NONE;
@@ -190,6 +194,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     struct hub_work w = {.job = j->id, .spec = &j->spec};
     int phase = first_phase(j);
 
+    assert(j->planned && j->state == JOB_QUEUED);
     dequeue(h, j);
     lifecycle_move(h, j, MOVE_START);
     device_hold(c, now, j);
@@ -214,6 +219,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
 
 void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 {
+    assert(j->state == JOB_RUNNING);
     lifecycle_move(h, j, MOVE_REQUEUE);
     j->run.floor = j->run.overall;
     board_clear(&j->board, EVENT_PHASE);
@@ -296,6 +302,7 @@ void lifecycle_drain(struct hub *h, int64_t now)
 
 void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
+    assert(outcome >= JOB_DONE && (outcome == JOB_FAILED) == (why != NULL));
     if (j->state == JOB_QUEUED) dequeue(h, j);
     lifecycle_move(h, j, MOVE_END);
     j->end.outcome = outcome;

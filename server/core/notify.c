@@ -1,8 +1,11 @@
 /* notify - events on a job's board, and the mark that places and numbers have changed. */
 #include "server/core/notify.h"
 
+#include <assert.h>
+
 void notify_post(struct hub *h, int64_t now, struct job *j, const struct event *e)
 {
+    assert(e->kind != EVENT_PREVIEW);
     if (board_post(&j->board, e)) clients_posted(&h->clients, j, now);
 }
 

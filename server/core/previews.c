@@ -1,6 +1,8 @@
 /* previews - which previews of a job its viewers want, and the way of a preview to them. */
 #include "server/core/previews.h"
 
+#include <assert.h>
+
 struct preview_demand previews_demand(const struct job *j)
 {
     struct preview_demand w = {0, 0, LIMIT_PREVIEW_EVERY_MS};
@@ -34,6 +36,7 @@ void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase ph
 {
     struct job *j = registry_find(&h->registry, job);
 
+    assert(n >= 0 && n <= BOARD_CLASSES);
     if (!j || j->state != JOB_RUNNING) return;
     if (board_post_preview(&j->board, phase, images, n)) clients_posted(&h->clients, j, now);
 }

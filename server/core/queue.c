@@ -26,6 +26,7 @@ int queue_reserve(struct queue *s, int n)
     int room = s->room ? s->room : 64;
     struct job **at;
 
+    assert(n >= 0);
     if (n <= s->room) return 0;
     while (room < n)
         room *= 2;

@@ -79,6 +79,7 @@ static void unchain(struct registry *s, struct job *j)
 
 void registry_drop(struct registry *s, struct job *j)
 {
+    assert(s->n > 0);
     unchain(s, j);
     *(j->links.newer ? &j->links.newer->links.older : &s->newest) = j->links.older;
     *(j->links.older ? &j->links.older->links.newer : &s->oldest) = j->links.newer;

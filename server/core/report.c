@@ -7,6 +7,7 @@
 #include "proto/answer.h"
 #include "proto/url.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 struct listing {
@@ -21,6 +22,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
     struct answer_job *row = &r->job[r->n];
     struct event_result *result = &r->result[r->n];
 
+    assert(r->n < LIMIT_LIST);
     *row = (struct answer_job){.job = j->id,
                                .state = job_public(j),
                                .created_ms = j->created_ms,
@@ -50,6 +52,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct job *fro
     struct text t;
     struct blob *b;
 
+    assert(limit >= 0 && limit <= LIMIT_LIST);
     rows.n = 0;
     for (; j; j = j->links.older) {
         if (j->state == JOB_ADMIT || (state >= 0 && (int)job_public(j) != state)) continue;

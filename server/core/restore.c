@@ -5,6 +5,7 @@
 
 #include "proto/url.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
                                         r->spec->seed, (double)r->result_us / 1e6,
                                         r->result_bytes}};
 
+    assert(r->end_seq > 0);
     if (r->state == STATE_DONE) {
         url_picture(r->result_digest, url);
         memccpy(j->end.digest, r->result_digest, '\0', sizeof j->end.digest - 1);

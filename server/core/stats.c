@@ -1,6 +1,7 @@
 /* stats - what the statistics say. */
 #include "server/core/stats.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ static void advance(struct stats *t, int64_t now)
 
 void stats_end(struct stats *t, int64_t now, enum job_state outcome)
 {
+    assert(outcome >= JOB_DONE && outcome < JOB_STATES);
     if (outcome == JOB_FAILED) t->failed++;
     if (outcome == JOB_CANCELLED) t->cancelled++;
     if (outcome != JOB_DONE) return;
