@@ -1,4 +1,5 @@
-/* capacity - how many pictures the devices take, what one picture takes, and why a job has to wait. */
+/* capacity - how many pictures the devices take, what one picture takes, and why a job has to
+ * wait. */
 #include "server/core/capacity.h"
 
 #include "server/core/notify.h"
@@ -99,7 +100,8 @@ static void say_cap(const struct hub *h, struct device *c, const struct spec *s,
         snprintf(c->why_cap, sizeof c->why_cap, "%s", fit);
 }
 
-/* One device speaks for itself; of several, alike ones together would say the same again and again. */
+/* One device speaks for itself; of several, alike ones together would say the same again and
+ * again. */
 void capacity_explain(struct hub *h)
 {
     size_t at = 0;

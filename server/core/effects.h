@@ -30,11 +30,11 @@ struct hub_conf {
     int64_t unix_ms; /* Unix time at clock 0: now / 1000 + unix_ms is Unix time */
     const struct spec_limits *limits; /* what requests may ask for; may change between calls */
     int queue_max;                    /* jobs that may wait, 1 .. LIMIT_QUEUE_MAX */
-    int devices;     /* 1 .. LIMIT_DEVICES of one kind, numbered from 0; 0 means 1 */
-    int concurrency; /* residents at most, on all of them; 0: what memory allows and they are worth */
-    int job_seconds;                 /* of device time a job */
-    int stuck_seconds;               /* silence of a busy device before it counts as stuck */
-    int kept;                        /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
+    int devices;       /* 1 .. LIMIT_DEVICES of one kind, numbered from 0; 0 means 1 */
+    int concurrency;   /* residents at most, on all of them; 0: what memory allows and is useful */
+    int job_seconds;   /* of device time a job */
+    int stuck_seconds; /* silence of a busy device before it counts as stuck */
+    int kept;          /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
     int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
@@ -96,7 +96,8 @@ enum device_event_kind {
     RUN_FINISHED, /* job's picture is finished, its run is freed */
     RUN_DROPPED,  /* job's run was dropped and is freed */
     RUN_FAILED,   /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
-    DEVICE_FAILED, /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
+    /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
+    DEVICE_FAILED,
     /* It does not come back: fail says why, batch how often it was tried; the n runs on their way
      * to it are lost. It is tried again and again, so DEVICE_READY may follow at any time. */
     DEVICE_LOST

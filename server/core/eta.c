@@ -11,7 +11,8 @@
 static const double PICTURES = 3;
 /* Mean |ln| of a forecast that rests on a guess: a factor of two either way. */
 static const double ERROR_UNKNOWN = 0.7, ERROR_LEAST = 0.02;
-/* Nine of ten lie within this many mean deviations of a normal distribution: 1.645 * sqrt(pi / 2). */
+/* Nine of ten lie within this many mean deviations of a normal distribution: 1.645 * sqrt(pi /
+ * 2). */
 static const double NINE_OF_TEN = 2.06;
 
 void eta_init(struct eta *e, double guess)
@@ -177,7 +178,8 @@ static void sim_join(struct sim *s, int device, struct eta_item *it)
     it->device = device;
 }
 
-/* Residents are there whatever the budget says now, so the ledger gets it after they have joined. */
+/* Residents are there whatever the budget says now, so the ledger gets it after they have
+ * joined. */
 static void sim_residents(struct sim *s, struct eta_item *items, int n,
                           const struct dispatch_state *on)
 {

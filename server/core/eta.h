@@ -60,7 +60,8 @@ double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
 double eta_seconds(const struct eta *, const struct eta_item *, int batch);
 
 /* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and
- * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s and device. */
+ * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s and
+ * device. */
 void eta_simulate(const struct eta *, struct eta_item *items, int residents, int n,
                   const struct dispatch_state *on);
 /* The range that nine of ten jobs fall in, for a time from now. */

@@ -5,20 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO = -1 };
+/* Short names for the table. */
+enum {
+    NO = -1,
+    QUEUED = JOB_QUEUED,
+    RUNNING = JOB_RUNNING,
+    SAVING = JOB_SAVING,
+    ENDING = JOB_ENDING,
+    DONE = JOB_DONE,
+    FAILED = JOB_FAILED,
+    CANCELLED = JOB_CANCELLED
+};
 
 /* clang-format off */
 static const int TABLE[JOB_STATES][JOB_MOVES] = {
-    /*                 STORED      START        REQUEUE     DRAWN       END         DONE      FAILED
-     *                 CANCELLED */
-    [JOB_ADMIT]     = {JOB_QUEUED, NO,          NO,         NO,         NO,         NO,       NO,         NO},
-    [JOB_QUEUED]    = {NO,         JOB_RUNNING, NO,         NO,         JOB_ENDING, NO,       NO,         NO},
-    [JOB_RUNNING]   = {NO,         NO,          JOB_QUEUED, JOB_SAVING, JOB_ENDING, NO,       NO,         NO},
-    [JOB_SAVING]    = {NO,         NO,          NO,         NO,         JOB_ENDING, NO,       NO,         NO},
-    [JOB_ENDING]    = {NO,         NO,          NO,         NO,         NO,         JOB_DONE, JOB_FAILED, JOB_CANCELLED},
-    [JOB_DONE]      = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
-    [JOB_FAILED]    = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
-    [JOB_CANCELLED] = {NO,         NO,          NO,         NO,         NO,         NO,       NO,         NO},
+    /*                 STORED  START    REQUEUE FINISHED END     DONE  FAILED  CANCELLED */
+    [JOB_ADMIT]     = {QUEUED, NO,      NO,     NO,      NO,     NO,   NO,     NO},
+    [JOB_QUEUED]    = {NO,     RUNNING, NO,     NO,      ENDING, NO,   NO,     NO},
+    [JOB_RUNNING]   = {NO,     NO,      QUEUED, SAVING,  ENDING, NO,   NO,     NO},
+    [JOB_SAVING]    = {NO,     NO,      NO,     NO,      ENDING, NO,   NO,     NO},
+    [JOB_ENDING]    = {NO,     NO,      NO,     NO,      NO,     DONE, FAILED, CANCELLED},
+    [JOB_DONE]      = {NO,     NO,      NO,     NO,      NO,     NO,   NO,     NO},
+    [JOB_FAILED]    = {NO,     NO,      NO,     NO,      NO,     NO,   NO,     NO},
+    [JOB_CANCELLED] = {NO,     NO,      NO,     NO,      NO,     NO,   NO,     NO},
 };
 
 static const struct {

@@ -384,7 +384,8 @@ int64_t lifecycle_due(const struct hub *h)
 /* --- answers of the disk and the encoder ------------------------------------------------------ */
 
 /* A result that cannot be kept is no result. An end that cannot be stored is not told: after a
- * restart the job would run again and come to another one. So the disk is asked until it takes it. */
+ * restart the job would run again and come to another one. So the disk is asked until it takes
+ * it. */
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (j->end.outcome == JOB_DONE) {

@@ -1,8 +1,9 @@
-/* registry - every job that the hub remembers: by id, by key, by order of acceptance, by order of
- * end.
+/* registry - every job that the hub remembers: by id, by key, by order of acceptance, by order
+ * of end.
  *
  * Owns the jobs. Jobs that are over stay until more than `kept` of them are there; the one that
- * ended first goes first, but never while somebody still has to read its end. Thread: the loop's. */
+ * ended first goes first, but never while somebody still has to read its end. Thread: the
+ * loop's. */
 #ifndef SERVER_CORE_REGISTRY_H
 #define SERVER_CORE_REGISTRY_H
 

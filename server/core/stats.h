@@ -1,4 +1,5 @@
-/* stats - what the statistics say: ends, and the device's measured throughput. Thread: the loop's. */
+/* stats - what the statistics say: ends, and the device's measured throughput. Thread: the
+ * loop's. */
 #ifndef SERVER_CORE_STATS_H
 #define SERVER_CORE_STATS_H
 

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# core - the core needs nothing that waits: of libc it calls only what is listed here, of ours only the core, proto/ and
-# three files' worth of server/base.
+# core - the core needs nothing that waits: of libc it calls only what is listed here, of ours only
+#   the core, proto/ and blobs.
 #   catches: a socket, a clock, a lock, a thread or a file in the code that decides
 . "$(dirname "$0")/files"
 
-libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp strlen strncmp snprintf
-ceil exp floor fabs fmax fmin llabs log isnan __isnan
+libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp
+strlen strncmp snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan
 __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
-ours='^(board|capacity|client|clients|commands|device|device_events|devices|dispatch|eta|forecast|hub|job|ledger|lifecycle|notify|previews|queue|registry|report|restore|stats|batcher)_'
+ours='board|capacity|clients?|commands|device|device_events|devices|dispatch|eta|forecast|hub|job'
+ours+='|ledger|lifecycle|notify|previews|queue|registry|report|restore|stats|batcher'
+ours="^($ours)_"
 proto='^(answer|command|event|fail|frame|id|spec|text|url|COMMAND)_|^(blob)_'
 sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
 
@@ -21,7 +23,8 @@ refused() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 while read -r header call; do
-    printf '#include <%s>\nvoid sample(void *p);\nvoid sample(void *p)\n{\n    (void)p;\n    %s;\n}\n' "$header" "$call" >"$work/x.c"
+    printf '#include <%s>\nvoid sample(void *p)\n{\n    (void)p;\n    %s;\n}\n' "$header" "$call" \
+        >"$work/x.c"
     ${CC:-gcc} -D_GNU_SOURCE -c -o "$work/x.o" "$work/x.c" 2>/dev/null ||
         expect "$call" "the sample does not compile"
     [ -n "$(refused "$work/x.o")" ] || expect "$call" "the rule is blind"
