@@ -67,10 +67,13 @@ int cudnn_graph_conv(struct cudnn_graph *g, const struct cudnn_conv *c)
     in[0] = add_op(g, CUDNN_OP_CONV, in, 2, sum);
     g->op[0].pad_h = c->pad_h;
     g->op[0].pad_w = c->side / 2;
+    /* the residual before the bias: cuDNN has Hopper kernels for this order, and compiles an Ampere
+     * one for the other */
+    if (c->add) {
+        in[1] = add_tensor(g, picture(c->add, c->n, oh, ow, c->lda));
+        in[0] = add_op(g, CUDNN_OP_ADD, in, 2, sum);
+    }
     in[1] = add_tensor(g, picture(c->bias, c->n, 1, 1, c->n));
-    in[0] = add_op(g, CUDNN_OP_ADD, in, 2, c->add ? sum : y);
-    if (!c->add) return 1;
-    in[1] = add_tensor(g, picture(c->add, c->n, oh, ow, c->lda));
     add_op(g, CUDNN_OP_ADD, in, 2, y);
     return 1;
 }
