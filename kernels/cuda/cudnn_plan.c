@@ -5,15 +5,19 @@
 
 #    include <stdbool.h>
 
+#    define PLAN_DEVICEPROP CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP
+#    define HEUR_DEVICEPROP CUDNN_ATTR_ENGINEHEUR_DEVICEPROP
+
 int cudnn_plan_open(struct cudnn_api *d)
 {
     static const char *const names[] = {"libcudnn.so.9", "libcudnn.so", NULL};
     static const char *const rtc[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", NULL};
 
     *d = (struct cudnn_api){0};
-    /* cuDNN compiles fused graphs with NVRTC, which it looks for by name: it must be open already,
-     * because it may be where only we look */
+    /* cuDNN compiles attention with NVRTC, which it opens by name, and NVRTC opens its builtins by
+     * name when it compiles: both must be open already, because they may be where only we look */
     dlopen_any(&d->rtc, rtc);
+    dlopen_beside(&d->builtins, &d->rtc, "libnvrtc-builtins.so.*");
     if (dlopen_any(&d->lib, names)) {
         d->create_handle = dlopen_symbol(&d->lib, "cudnnCreate");
         d->destroy_handle = dlopen_symbol(&d->lib, "cudnnDestroy");
@@ -38,6 +42,7 @@ void cudnn_plan_close(struct cudnn_api *d)
 {
     dlopen_close(&d->lib);
     dlopen_close(&d->rtc);
+    dlopen_close(&d->builtins);
 }
 
 /* While a descriptor is being made: the first error sticks. */
@@ -194,7 +199,10 @@ static cudnnBackendDescriptor_t build(const struct cudnn_api *d, cudnnBackendDes
     int bad;
 
     if (d->create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &x)) return NULL;
-    bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &d->handle);
+    if (d->handle)
+        bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &d->handle);
+    else
+        bad = (int)d->set(x, PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &d->device);
     if (!bad)
         bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                           1, &config);
@@ -216,6 +224,8 @@ static int64_t ask(const struct cudnn_api *d, cudnnBackendDescriptor_t h,
     int bad = (int)d->set(h, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                           1, &graph);
 
+    if (!bad && !d->handle)
+        bad = (int)d->set(h, HEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &d->device);
     if (!bad) bad = (int)d->set(h, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
     if (!bad) bad = (int)d->finalize(h);
     for (int i = 0; i < CUDNN_PROPOSALS && !bad; i++)

@@ -16,7 +16,7 @@
 
 /* The library's functions, and for which GPU it plans. */
 struct cudnn_api {
-    struct dlopen_lib lib, rtc;
+    struct dlopen_lib lib, rtc, builtins;
     size_t version;
     /* one of the two */
     cudnnHandle_t handle;

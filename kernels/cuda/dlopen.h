@@ -29,6 +29,9 @@ struct dlopen_lib {
 /* Opens the first of the names (NULL ends them) that can be: in the folders of DARKROOM_CUDA_LIBS,
  * in those known when this was built, then as the loader finds it. 0: none. */
 int dlopen_any(struct dlopen_lib *, const char *const *names);
+/* Opens the first file that matches the pattern in the folder of an open library, so that what that
+ * library opens later by name is found. 0: none. */
+int dlopen_beside(struct dlopen_lib *, const struct dlopen_lib *of, const char *pattern);
 void *dlopen_symbol(struct dlopen_lib *, const char *name);
 void dlopen_close(struct dlopen_lib *);
 

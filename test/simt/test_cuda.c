@@ -9,6 +9,7 @@
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/dlopen.h"
 #include "kernels/cuda/tuning.h"
 #include "kernels/model/vae.h"
 #include "test/simt/pair.h"
@@ -281,6 +282,23 @@ static void tuning_is_kept(void **s)
     assert_int_equal(system(file), 0);
 }
 
+/* Catches: a library that is opened by path, and what it opens by name is not found. */
+static void a_library_beside_another_is_opened(void **s)
+{
+    static const char *const names[] = {"no-such-library.so", "libm.so.6", NULL};
+    struct dlopen_lib of, beside;
+
+    (void)s;
+    assert_int_equal(dlopen_any(&of, names), 1);
+    assert_non_null(dlopen_symbol(&of, "cos"));
+    assert_int_equal(of.missing, 0);
+    assert_int_equal(dlopen_beside(&beside, &of, "libdl.so.*"), 1);
+    dlopen_close(&beside);
+    assert_int_equal(dlopen_beside(&beside, &of, "no-such-library.*"), 0);
+    assert_null(beside.handle);
+    dlopen_close(&of);
+}
+
 static void convolutions_are_described(void **s)
 {
     (void)s;
@@ -452,6 +470,7 @@ int main(void)
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
         cmocka_unit_test(tuning_is_kept),
+        cmocka_unit_test(a_library_beside_another_is_opened),
         cmocka_unit_test(convolutions_are_described),
         cmocka_unit_test(attention_is_described),
         cmocka_unit_test(the_decoder_fits_2_2_gb),
