@@ -36,6 +36,9 @@ $(CUDA_OBJ): $(CUDA_DIR)/%.o: %.cu
 	nice $(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(B)/kernels/cuda/%.o: SYS += $(CUDA_SYS)
 
-cuda-deps: ## cuBLASLt and cuDNN from PyPI into build/ (a machine with nvcc; 1 GB)
-	python3 -m pip install -q --no-deps --target $(O)/cuda-libs nvidia-cublas nvidia-cudnn-cu13
+# the versions that PyTorch 2.11 pins: a machine with a GPU may have others, found at run time
+CUDA_DEPS := nvidia-cudnn-cu13==9.19.0.56 nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 \
+             nvidia-cuda-runtime==13.0.96 nvidia-cuda-crt==13.0.88
+cuda-deps: ## cuBLASLt, cuDNN and NVRTC from PyPI into build/ (1 GB)
+	python3 -m pip install -q --no-deps --upgrade --target $(O)/cuda-libs $(CUDA_DEPS)
 .PHONY: cuda-deps

@@ -1,0 +1,242 @@
+/* shapes - a device that records. */
+#include "test/cuda/shapes.h"
+#include "kernels/cuda/cudnn.h"
+#include "kernels/cuda/device.h"
+#include "kernels/cuda_sizes.h"
+#include "kernels/model/vae.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* addresses that are never read: of a tensor, of arenas */
+#define SOMEWHERE ((void *)((uintptr_t)1 << 32))
+#define SCRATCH   ((void *)((uintptr_t)1 << 40))
+#define TENSORS   ((void *)((uintptr_t)1 << 42))
+
+struct recorder {
+    struct cuda cuda;
+    struct shapes *to;
+};
+
+static struct shape *find(struct shapes *s, const struct cudnn_graph *g)
+{
+    const uint64_t key = cudnn_graph_key(g);
+    struct shape *new;
+
+    for (int i = 0; i < s->n; i++)
+        if (s->shape[i].key == key) return &s->shape[i];
+    if (s->n == SHAPES) {
+        printf("more than %d shapes\n", SHAPES);
+        exit(1);
+    }
+    new = &s->shape[s->n++];
+    *new = (struct shape){.graph = *g, .key = key};
+    return new;
+}
+
+/* -- in place of kernels/cuda/cudnn.c, of our kernels and of CUDA ------------------------------ */
+
+int cudnn_conv(struct cudnn *recorder, const struct cudnn_conv *c)
+{
+    struct shapes *to = ((struct recorder *)(void *)recorder)->to;
+    const int rows = c->h + 2 * c->pad_h - c->side + 1;
+    struct cudnn_graph g;
+    struct shape *s;
+
+    if (!cudnn_graph_conv(&g, c)) return 0;
+    s = find(to, &g);
+    s->calls++;
+    s->flops += 2.0 * rows * c->w_in * c->side * c->side * c->c * c->n;
+    snprintf(s->what, sizeof s->what, "conv %d, %4d x %-4d %4d to %-4d%s%s", c->side, rows, c->w_in,
+             c->c, c->n, c->add ? " + residual" : "", c->pad_h || c->side == 1 ? "" : " (band)");
+    return 1;
+}
+
+void cu_conv(const struct cu_queue *q, int bf, const struct cu_conv *c)
+{
+    struct shapes *to = ((const struct recorder *)q->stream)->to;
+    const int width = c->up ? 2 * c->w_in : c->w_in;
+
+    (void)bf;
+    to->by_hand++;
+    to->flops_by_hand += 2.0 * c->rows * width * c->side * c->side * c->c * c->n;
+}
+
+void cu_enlarge(const struct cu_queue *q, int bf, void *y, const void *x, int64_t ldx, int h, int w,
+                int c, int row0, int rows)
+{
+    (void)q, (void)bf, (void)y, (void)x, (void)ldx, (void)h, (void)w, (void)c, (void)row0;
+    (void)rows;
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    (void)e;
+    return "";
+}
+
+/* -- operations that do nothing ---------------------------------------------------------------- */
+
+static void zero(struct dev *d, tensor y)
+{
+    (void)d, (void)y;
+}
+
+static void copy(struct dev *d, tensor y, tensor x)
+{
+    (void)d, (void)y, (void)x;
+}
+
+static void denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
+                   const struct weight *std)
+{
+    (void)d, (void)z, (void)x, (void)mean, (void)std;
+}
+
+static void norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
+{
+    (void)d, (void)sums, (void)x, (void)width, (void)row, (void)groups;
+}
+
+static void norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
+                      const struct weight *w, const struct weight *b, float eps)
+{
+    (void)d, (void)norm, (void)sums, (void)h, (void)width, (void)groups, (void)w, (void)b;
+    (void)eps;
+}
+
+static void norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
+{
+    (void)d, (void)y, (void)x, (void)norm, (void)act;
+}
+
+static void to_rgb8(struct dev *d, tensor rgb, tensor x)
+{
+    (void)d, (void)rgb, (void)x;
+}
+
+static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t n)
+{
+    (void)d;
+    return cuda_sizes_work_size(work, a, b, n);
+}
+
+static const struct ops recording = {.name = "recorder",
+                                     .zero = zero,
+                                     .copy = copy,
+                                     .denorm = denorm,
+                                     .conv = cuda_conv,
+                                     .norm_sums = norm_sums,
+                                     .norm_fold = norm_fold,
+                                     .norm_act = norm_act,
+                                     .to_rgb8 = to_rgb8,
+                                     .work_size = work_size};
+
+/* -- the released decoder ---------------------------------------------------------------------- */
+
+static const struct vae_config config = {
+    .channels = {128, 512, 1024, 1024}, .blocks = 3, .latent = 16, .groups = 32};
+
+struct decoder {
+    struct vae vae;
+    struct vae_block block[CONFIG_VAE_LEVELS * 4];
+    struct cuda_weight weight[64];
+    int weights;
+};
+
+static const struct weight *conv_weight(struct decoder *t, int out, int in, int k)
+{
+    struct cuda_weight *w = &t->weight[t->weights++];
+
+    *w = (struct cuda_weight){
+        .use = USE_CONV, .out = out, .in = in, .k = k, .data = SOMEWHERE, .bias = SOMEWHERE};
+    return (const struct weight *)w;
+}
+
+static void make_block(struct decoder *t, struct vae_block *b, int in, int out)
+{
+    b->conv1 = conv_weight(t, out, in, 3);
+    b->conv2 = conv_weight(t, out, out, 3);
+    b->shortcut = in == out ? NULL : conv_weight(t, out, in, 1);
+}
+
+static void make_decoder(struct decoder *t)
+{
+    struct vae *v = &t->vae;
+    struct vae_level *l;
+
+    *t = (struct decoder){
+        .vae = {.cfg = &config, .blocks = t->block, .band = VAE_BAND, .whole = VAE_WHOLE}};
+    v->conv_in = conv_weight(t, 1024, 16, 3);
+    v->conv_out = conv_weight(t, 3, 128, 3);
+    for (int i = 0; i < 2; i++)
+        make_block(t, &v->mid[i], 1024, 1024);
+    for (int i = 0; i < CONFIG_VAE_LEVELS; i++) {
+        l = &v->level[i];
+        l->out = config.channels[3 - i];
+        l->in = config.channels[3 - (i ? i - 1 : 0)];
+        l->block = t->block + 4 * i;
+        for (int k = 0; k < 4; k++)
+            make_block(t, &l->block[k], k ? l->out : l->in, l->out);
+        if (i) l->enlarge = conv_weight(t, l->in, l->in, 3);
+    }
+}
+
+void shapes_decoder(struct shapes *to, int width, int height)
+{
+    static struct decoder t;
+    struct recorder r = {.to = to};
+    struct dev *d = &r.cuda.dev;
+    const struct graph g = {.dev = d};
+    struct vae_state s = {.h = height / 8, .w = width / 8};
+    struct arena mem;
+    tensor latents;
+
+    make_decoder(&t);
+    r.cuda.bf = 1;
+    r.cuda.work = SOMEWHERE;
+    r.cuda.cudnn = (struct cudnn *)(void *)&r;
+    r.cuda.q.stream = &r;
+    *d = (struct dev){.ops = &recording, .type = DT_BF16};
+    arena_init(&d->scratch, SCRATCH, (size_t)1 << 40);
+    arena_init(&mem, TENSORS, (size_t)1 << 40);
+    vae_place(&s, &mem, &config, DT_BF16);
+    latents = arena_tensor(&mem, DT_F32, config.latent, (int64_t)s.h * s.w);
+    while (s.piece < VAE_PIECES)
+        vae_step(&g, &t.vae, &s, latents);
+}
+
+void shapes_attention(struct shapes *to, int rows)
+{
+    enum { HEADS = 32, DIM = 128 };
+    const struct cu_attn a = {.q = SOMEWHERE,
+                              .k = SOMEWHERE,
+                              .v = SOMEWHERE,
+                              .o = SOMEWHERE,
+                              .ldq = 3 * HEADS * DIM,
+                              .ldk = 3 * HEADS * DIM,
+                              .ldv = 3 * HEADS * DIM,
+                              .ldo = HEADS * DIM,
+                              .nq = rows,
+                              .nk = rows,
+                              .heads = HEADS,
+                              .group = 1,
+                              .head_dim = DIM,
+                              .scale = 0.0883883476f};
+    struct cudnn_graph g;
+    struct shape *s;
+
+    if (!cudnn_graph_attention(&g, &a)) {
+        to->by_hand++;
+        return;
+    }
+    s = find(to, &g);
+    s->calls++;
+    s->flops += 4.0 * rows * rows * HEADS * DIM;
+    snprintf(s->what, sizeof s->what, "attention, %d rows", rows);
+}
