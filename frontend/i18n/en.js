@@ -27,16 +27,14 @@ export default {
   'notice.never.unreachable':
     'The server does not answer. Trying again in {time}. What you generate is sent when it does.',
   'notice.never.gateway':
-    'The proxy in front of the server answers with status {status}: ' +
-    'it does not reach the server. ' +
-    'Trying again in {time}.',
+    'The proxy in front of the server answers with status {status}: it does not reach the ' +
+    'server. Trying again in {time}.',
   'notice.never.elsewhere':
     'Another program than darkroom answers at this address (status {status}). Check the address, ' +
     'or the path that the proxy passes on.',
   'notice.never.blocked':
-    'The server answers, but this page’s live connection is refused. ' +
-    'A proxy in between must pass ' +
-    'on the headers Host, Upgrade and Connection; or start the server with --origins {origin}',
+    'The server answers, but this page’s live connection is refused. A proxy in between must ' +
+    'pass on the headers Host, Upgrade and Connection; or start the server with --origins {origin}',
   'notice.retry': 'Try now',
   'notice.back': 'Connected again. Nothing was lost.',
   'notice.restarted': 'The server was restarted. Your pictures go on.',
@@ -63,6 +61,8 @@ export default {
   'compose.size.wide': 'Wide',
   'compose.size.tall': 'Tall',
   'compose.size.name': '{shape}, {width} by {height} pixels',
+  'compose.size.small':
+    'This model was made for {width} × {height} and more. Below that it may ignore your words.',
   'compose.more': 'More settings',
   'compose.sides': 'Exact size',
   'compose.width': 'Width',

@@ -44,6 +44,7 @@ export default {
   'compose.size.wide': '横幅',
   'compose.size.tall': '竖幅',
   'compose.size.name': '{shape}，{width} 乘 {height} 像素',
+  'compose.size.small': '这个模型适合 {width} × {height} 及以上的尺寸，更小时可能不理会你的文字。',
   'compose.more': '更多设置',
   'compose.sides': '精确尺寸',
   'compose.width': '宽度',

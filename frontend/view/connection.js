@@ -50,8 +50,8 @@ export class Connection {
     this.tick(now);
   }
 
-  /** Move the focus to the action, at once: from there Escape goes back. Until it is left the
-   * notice stays. */
+  /** Move the focus to the action, at once: from there Escape goes back. The notice stays until the
+   * action is left. */
   focus() {
     this.back = /** @type {HTMLElement | null} */ (document.activeElement);
     this.tick(performance.now());

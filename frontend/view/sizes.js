@@ -1,7 +1,7 @@
 // @ts-check
 // sizes - the picture's size: the model's presets, or width and height as numbers.
 
-import { byId, el, put } from './dom.js';
+import { byId, el, put, show } from './dom.js';
 
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** @typedef {{name: string, min: number, max: number, step?: number, default?: number}} Field */
@@ -19,6 +19,15 @@ const same = (/** @type {Size} */ a, /** @type {Size} */ b) =>
 export function nearest(value, { min, max, step = 1 }) {
   return Math.min(max, Math.max(min, Math.round(value / step) * step));
 }
+
+/** The smallest size that the model was made for, of its presets and its own size; null when there
+ * is none. @param {readonly Size[]} sizes @returns {Size | null} */
+export function smallest(sizes) {
+  const known = sizes.filter(({ width, height }) => width > 0 && height > 0);
+  return known.sort((a, b) => area(a) - area(b))[0] ?? null;
+}
+
+const area = (/** @type {Size} */ { width, height }) => width * height;
 
 /** What is wrong with a size: the side, the message's key and its values; null when it is legal.
  * @param {Size} size @param {Rules} rules
@@ -48,6 +57,7 @@ export class Sizes {
       height: /** @type {HTMLInputElement} */ (byId('height')) };
     /** @type {Size | null} */ this.size = null; // null until the first hello
     /** @type {Rules | null} */ this.rules = null;
+    /** @type {Size | null} */ this.least = null; // below it the model ignores words
     /** @type {Text | null} */ this.text = null;
     /** @type {Text | null} */ this.built = null; // the language of the tiles
     this.list.addEventListener('input', (event) => {
@@ -63,6 +73,7 @@ export class Sizes {
    * @param {boolean} anew replace the chosen size by the fallback */
   setRules(rules, fallback, anew) {
     this.rules = rules;
+    this.least = smallest([fallback, ...rules.presets]);
     for (const side of SIDES) {
       const { min, max, step = 1 } = rules[side];
       Object.assign(this.sides[side], { min, max, step });
@@ -109,6 +120,7 @@ export class Sizes {
     if (!text || !size || !rules) return;
     const { min, max, step = 1 } = rules.width;
     const limits = { step: String(step), min: String(min), max: String(max) };
+    this.#warn(text, size);
     put(byId('side-help'), text.say('compose.sides.help', { ...limits, aspect: rules.aspect }));
     const all = this.preset() ? rules.presets : [...rules.presets, size];
     const value = (/** @type {Size} */ s) => `${s.width}x${s.height}`;
@@ -124,6 +136,16 @@ export class Sizes {
     if (focused) {
       /** @type {HTMLElement | null} */ (this.list.querySelector('input:checked'))?.focus();
     }
+  }
+
+  /** Say when the size is smaller than what the model was made for. @param {Text} text
+   * @param {Size} size */
+  #warn(text, size) {
+    const { least } = this;
+    const small = least && area(size) < area(least);
+    put(byId('size-small'), small ? text.say('compose.size.small',
+      { width: String(least.width), height: String(least.height) }) : '');
+    show(byId('size-small'), !!small);
   }
 
   /** @param {Size} size @param {Text} text @param {boolean} checked */

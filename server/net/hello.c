@@ -40,7 +40,7 @@ int hello_sizes(int width, int height, int side_max, struct answer_size out[HELL
 
     static const struct {
         int w, h; /* halves of the model's own size */
-    } ratios[] = {{2, 2}, {3, 2}, {2, 3}, {4, 2}, {2, 4}, {4, 4}, {1, 1}};
+    } ratios[] = {{2, 2}, {3, 2}, {2, 3}, {4, 2}, {2, 4}, {4, 4}};
     n = 0;
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios && n < HELLO_SIZES; i++) {
         int w = width * ratios[i].w / 2, h = height * ratios[i].h / 2;

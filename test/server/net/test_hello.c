@@ -14,7 +14,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-/* catches: a preset that the model, the limits or the step refuse; a model without its own size */
+/* catches: a preset that the model, the limits or the step refuse, or that is smaller than what the
+ * model was made for; a model without its own size */
 static void sizes(void **state)
 {
     const int cases[][3] = {
@@ -30,6 +31,7 @@ static void sizes(void **state)
             int longest = out[k].width > out[k].height ? out[k].width : out[k].height;
             int shortest = out[k].width + out[k].height - longest;
 
+            assert_true(longest * shortest >= cases[i][0] * cases[i][1]);
             assert_true(longest <= cases[i][2] && shortest >= LIMIT_SIDE_MIN);
             assert_true(longest <= shortest * LIMIT_ASPECT_MAX);
             assert_int_equal(longest % LIMIT_SIDE_STEP + shortest % LIMIT_SIDE_STEP, 0);

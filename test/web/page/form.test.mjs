@@ -103,6 +103,23 @@ describe('what can go wrong', () => {
     await v.leave();
   });
 
+  test('a size below what the model was made for is warned of, and can be sent', async () => {
+    const v = await visit(url());
+    await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+    assert.equal(await v.page.isVisible('#size-small'), false);
+    await v.page.fill('#width', '224');
+    await v.reads('#size-small', /^This model was made for 256 × 256 and more\. Below that it/);
+    await v.axe('a small size');
+    await v.page.fill('#height', '320');
+    await v.page.waitForSelector('#size-small', { state: 'hidden' });
+    await v.page.fill('#height', '64');
+    await v.reads('#size-small', /256 × 256/);
+    await v.ask('a small lighthouse');
+    await arrived(1);
+    assert.deepEqual([play.fake.jobs[0].spec.width, play.fake.jobs[0].spec.height], [224, 64]);
+    await v.leave();
+  });
+
   test('what only the server finds wrong is shown beside the field', async () => {
     const v = await visit(url());
     await v.ask('please refuse');

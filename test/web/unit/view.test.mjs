@@ -7,7 +7,7 @@ import { Text } from '../../../frontend/i18n/text.js';
 import { newJob } from '../../../frontend/state.js';
 import { examplesOf } from '../../../frontend/view/composer.js';
 import { brief, languageOf } from '../../../frontend/view/dom.js';
-import { nearest, sizeFault } from '../../../frontend/view/sizes.js';
+import { nearest, sizeFault, smallest } from '../../../frontend/view/sizes.js';
 import { titleIcon, titleWords } from '../../../frontend/view/title.js';
 
 const E = new Text('en');
@@ -38,6 +38,16 @@ describe('sizes', () => {
     const fault = sizeFault({ width: 96, height: 512 }, rules);
     assert.deepEqual([fault.side, fault.values.near], ['height', '384']);
     assert.equal(sizeFault({ width: 96, height: 384 }, rules), null);
+  });
+
+  test('what the model was made for is the smallest of its own sizes', () => {
+    const sizes = [[1024, 1024], [1536, 1024], [2048, 512]].map(([width, height]) =>
+      ({ width, height }));
+    assert.deepEqual(smallest(sizes), sizes[0]);
+    assert.deepEqual(smallest([{}, { width: 256, height: 128 }, ...sizes]),
+      { width: 256, height: 128 });
+    assert.equal(smallest([]), null);
+    assert.equal(smallest([{ width: undefined, height: undefined }]), null);
   });
 
   test('no number at all is blamed too', () => {
