@@ -51,6 +51,54 @@ static struct glm_req with_defaults(const struct glm *g, const struct glm_req *q
     return r;
 }
 
+/* --- sizes ------------------------------------------------------------------------------------ */
+
+/* What the server refuses is refused here too, with the nearest sides that it takes. */
+static int check_side(const char *name, int side, int most, struct fail *f)
+{
+    const int step = LIMIT_SIDE_STEP, least = LIMIT_SIDE_MIN, low = side / step * step;
+
+    if (side >= least && side <= most && side == low) return 0;
+    if (side < least || side > most) {
+        fail_field(f, ERR_BAD_FIELD, name, "%s is %d; the %s is %d", name, side,
+                   side < least ? "least" : "most", side < least ? least : most);
+        return fail_advise(f, "Use %d; %d to %d in steps of %d are allowed.",
+                           side < least ? least : most, least, most, step);
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is %d, which is not a multiple of %d", name, side, step);
+    return fail_advise(f, "Use %d or %d; %d to %d in steps of %d are allowed.", low, low + step,
+                       least, most, step);
+}
+
+static int check_size(const struct glm *g, int width, int height, struct fail *f)
+{
+    const int wide = width > height, step = LIMIT_SIDE_STEP, aspect = LIMIT_ASPECT_MAX;
+    const int longer = wide ? width : height, shorter = wide ? height : width;
+    int err = check_side("width", width, g->info.side_max, f);
+
+    if (!err) err = check_side("height", height, g->info.side_max, f);
+    if (err || longer <= shorter * aspect) return err;
+    fail_field(f, ERR_BAD_FIELD, wide ? "height" : "width", "%dx%d is longer than %d:1", width,
+               height, aspect);
+    return fail_advise(f, "Use a %s of %d or more, or a %s of %d or less.",
+                       wide ? "height" : "width",
+                       (longer + aspect * step - 1) / (aspect * step) * step,
+                       wide ? "width" : "height", shorter * aspect);
+}
+
+/* A model follows its prompts at the size that it was trained at; at a quarter of it, the released
+ * model ignores them. */
+static void warn_of_size(const struct glm *g, const struct glm_req *q, FILE *out)
+{
+    const int width = g->info.default_width, height = g->info.default_height;
+
+    if ((int64_t)q->width * q->height >= (int64_t)width * height) return;
+    fprintf(out,
+            "warning: %dx%d is smaller than %dx%d, which the model was made for; it may "
+            "ignore the prompt\n",
+            q->width, q->height, width, height);
+}
+
 /* --- cards ------------------------------------------------------------------------------------ */
 
 static int shrink(int side, int eighths)
@@ -140,7 +188,9 @@ int glm_report_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out
     int err = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CUDA : ENGINE_PLAN_CPU, f);
     if (err) return err;
     const struct glm_req r = with_defaults(g, q);
-    err = glm_plan(g, &r, &c, f);
+    err = check_size(g, r.width, r.height, f);
+    if (!err) err = glm_plan(g, &r, &c, f);
+    if (!err) warn_of_size(g, &r, out);
     if (!err) print_cost(g, &r, &c, out);
     if (!err && cpu && o->vram) {
         fprintf(out, "memory (CPU, %s, %dx%d)\n", g->info.type, r.width, r.height);

@@ -15,13 +15,13 @@
 
 static const char RELEASED[] = "test/weights/released";
 
-static const char *plan(const struct glm_opts *o, int side)
+static const char *plan_size(const struct glm_opts *o, int width, int height)
 {
     static char said[16384];
     const struct glm_req q = {.prompt = "a picture",
                               .prompt_len = 9,
-                              .width = side,
-                              .height = side,
+                              .width = width,
+                              .height = height,
                               .steps = 50,
                               .guidance = 1.5};
     struct fail f = {0};
@@ -31,6 +31,11 @@ static const char *plan(const struct glm_opts *o, int side)
     if (glm_report_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
     fclose(out);
     return said;
+}
+
+static const char *plan(const struct glm_opts *o, int side)
+{
+    return plan_size(o, side, side);
 }
 
 /* One line of the table has all of these. */
@@ -107,11 +112,54 @@ static void cards_are_what_is_usable_and_back(void **state)
     }
 }
 
+/* catches: a plan of a size that the server refuses; a refusal without the sides next to it */
+static void sizes_that_are_refused_name_their_neighbours(void **state)
+{
+    static const struct {
+        int width, height;
+        const char *said;
+    } cases[] = {
+        {1000, 1024, "width is 1000, which is not a multiple of 32; Use 992 or 1024; 64 to 2048"},
+        {1024, 1, "height is 1; the least is 64; Use 64; "},
+        {32, 64, "width is 32; the least is 64; Use 64; "},
+        {4096, 1024, "width is 4096; the most is 2048; Use 2048; "},
+        {2048, 480,
+         "2048x480 is longer than 4:1; Use a height of 512 or more, or a width of 1920 or "},
+        {480, 2048,
+         "480x2048 is longer than 4:1; Use a width of 512 or more, or a height of 1920 or "},
+    };
+    const struct glm_opts o = {.model = RELEASED};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_non_null(strstr(plan_size(&o, cases[i].width, cases[i].height), cases[i].said));
+    assert_non_null(strstr(plan_size(&o, 2048, 512), " at a time"));
+    assert_non_null(strstr(plan_size(&o, 1920, 480), " at a time"));
+}
+
+/* catches: a size at which the released model ignores its prompt, without a warning; a warning for
+ * the sizes that a model was made for */
+static void sizes_that_are_too_small_are_warned_of(void **state)
+{
+    static const char warning[] = "is smaller than 1024x1024, which the model was made for";
+    const struct glm_opts o = {.model = RELEASED}, tiny = {.model = "weights/tiny"};
+
+    (void)state;
+    assert_non_null(strstr(plan(&o, 512), warning));
+    assert_non_null(strstr(plan_size(&o, 1024, 992), warning));
+    assert_null(strstr(plan(&o, 1024), "warning"));
+    assert_null(strstr(plan_size(&o, 2048, 512), "warning"));
+    assert_null(strstr(plan(&tiny, 256), "warning"));
+    assert_non_null(strstr(plan(&tiny, 64), "is smaller than 256x256"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_card_has_a_mode),
         cmocka_unit_test(what_does_not_fit_is_told_what_would),
+        cmocka_unit_test(sizes_that_are_refused_name_their_neighbours),
+        cmocka_unit_test(sizes_that_are_too_small_are_warned_of),
         cmocka_unit_test(a_processor_may_have_less_memory),
         cmocka_unit_test(cards_are_what_is_usable_and_back),
     };
