@@ -72,6 +72,17 @@ export function stage(options = {}) {
       while (!so() && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
       assert.ok(so(), words);
     },
+    /** Run the newest job to its next preview, and wait until that is on its card. Previews that
+     * come within one frame of the page are shown as one: run() alone does not show every one. */
+    preview: async (v) => {
+      const job = play.fake.jobs.at(-1);
+      const seq = job.board.preview?.seq;
+      const before = (await v.shots(job.spec.prompt)).length;
+      while (job.board.preview?.seq === seq && job.state !== 'done') play.fake.run(50);
+      assert.equal(job.state, 'running', 'there was another preview');
+      await v.page.waitForFunction(([prompt, n]) => window.seen.shots
+        .filter((shot) => shot.of?.includes(prompt)).length > n, [job.spec.prompt, before]);
+    },
     /** Wait until n jobs were submitted. */
     arrived: async (n) => {
       await play.until(() => play.fake.jobs.length >= n, WAIT_MS, `${n} jobs`);

@@ -173,8 +173,9 @@ describe('two languages, two themes, three widths', () => {
     const v = await visit(url(), { reducedMotion: 'no-preference', width: 768 });
     await v.ask('a lighthouse');
     await arrived(1);
-    play.fake.run(600);
-    await v.page.waitForFunction(() => document.querySelectorAll('img.shot').length > 1);
+    await play.preview(v);
+    await play.preview(v);
+    assert.ok(await v.page.locator('img.shot').count() > 1);
     assert.equal(await v.page.evaluate(() =>
       getComputedStyle(document.querySelector('.print img')).opacity), '1',
       'the paper does not shine through');
