@@ -1,6 +1,8 @@
 /* log - one write(2) a line: time, level, text with control characters made harmless. */
 #include "server/base/log.h"
 
+#include "server/base/clock.h"
+
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -76,17 +78,16 @@ static void sanitize(char *s)
 static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
 {
     struct timespec now;
-    int64_t ms, dropped;
+    int64_t dropped;
     char more[48] = "", stamp[32], line[LOG_LINE_BYTES + 128];
     struct tm tm;
     int n;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     pthread_mutex_lock(&l->lock);
     dropped = -1;
     if (has_room(l->fd))
-        dropped = log_bucket_take(&l->bucket[source], ms);
+        dropped = log_bucket_take(&l->bucket[source], clock_us() / 1000);
     else
         l->bucket[source].dropped++;
     pthread_mutex_unlock(&l->lock);
@@ -95,8 +96,8 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     gmtime_r(&now.tv_sec, &tm);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     sanitize(text);
-    n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(ms % 1000), NAMES[level],
-                 text, more);
+    n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(now.tv_nsec / 1000000),
+                 NAMES[level], text, more);
     if (n > 0 && write(l->fd, line, (size_t)n) < 0)
         return; /* there is no other place to report it */
 }

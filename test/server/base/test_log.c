@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -96,12 +98,51 @@ static void nobody_reads(void **state)
     close(pipes[1]);
 }
 
+/* The wall clock, as an administrator has set it. */
+static time_t set_back;
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    long err = syscall(SYS_clock_gettime, id, t);
+
+    if (id == CLOCK_REALTIME) t->tv_sec -= set_back;
+    return (int)err;
+}
+
+/* catches: a log that is silent until a wall clock that was set back has caught up */
+static void wall_clock_set_back(void **state)
+{
+    int pipes[2];
+    static char text[1 << 16];
+    struct log l;
+    ssize_t n;
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    log_init(&l, pipes[1], LOG_INFO);
+    for (int i = 0; i < 1000; i++)
+        log_info(&l, "x"); /* more than its burst */
+    set_back = 3600;
+    log_info(&l, "at once");
+    usleep(100000);
+    log_info(&l, "again");
+    set_back = 0;
+    n = read(pipes[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = 0;
+    assert_non_null(strstr(text, "again"));
+    log_destroy(&l);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gate),
         cmocka_unit_test(lines),
         cmocka_unit_test(nobody_reads),
+        cmocka_unit_test(wall_clock_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
