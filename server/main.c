@@ -1,6 +1,7 @@
 /* main - which subcommand, with which options; the only file with state of the process. */
 #include "server/cli/commands.h"
 #include "server/cli/paths.h"
+#include "server/cli/process.h"
 #include "server/version.h"
 
 #include <libwebsockets.h>
@@ -91,6 +92,7 @@ int main(int argc, char **args)
     struct fail f = {0};
     int status, command, err;
 
+    process_standard();
     if (argc < 2) {
         usage(stderr);
         return 2;

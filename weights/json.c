@@ -3,19 +3,23 @@
 
 #include "proto/limits.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The whole file, or NULL with the failure set. */
 static char *slurp(struct json_doc *d, const char *path, size_t *size)
 {
-    FILE *f = fopen(path, "rbe");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not block */
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
     struct stat st;
     char *text = NULL;
 
+    if (fd >= 0 && !f) close(fd);
     if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
         d->err = fail_set(d->fail, ERR_MODEL, "%s is missing or cannot be read", d->name);
     } else if (st.st_size > LIMIT_CONFIG_BYTES) {

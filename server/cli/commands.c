@@ -3,12 +3,12 @@
 
 #include "kernels/glm_report.h"
 #include "server/cli/paths.h"
+#include "server/cli/process.h"
 #include "server/service.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,19 +84,13 @@ int cli_serve(const struct cli *c)
 {
     char data[PATH_MAX];
     struct fail f = {0};
-    sigset_t set;
     struct service_conf conf;
 
     if (c->options->data)
         snprintf(data, sizeof data, "%s", c->options->data);
     else
         paths_data(data, sizeof data);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    /* before any thread is started: the loop reads the signals from a descriptor */
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    process_signals();
     conf = (struct service_conf){.options = c->options,
                                  .model = c->model,
                                  .data = data,

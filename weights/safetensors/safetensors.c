@@ -15,6 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Files up to this size are read, larger ones mapped: what is in memory stays whole when somebody
+ * cuts the file short. */
+enum { READ_BYTES_MAX = 64 << 20 };
+
 struct shard {
     char *name; /* base name */
     const unsigned char *bytes;
@@ -216,19 +220,45 @@ static struct shard *new_shard(struct safetensors *st, const char *path)
     return s;
 }
 
-static int map_file(struct shard *s, const char *path, struct fail *f)
+/* The whole of a small file, in memory that is mapped, too; MAP_FAILED with errno. */
+static void *read_all(int fd, size_t size)
+{
+    unsigned char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t have = 0;
+
+    while (p != MAP_FAILED && have < size) {
+        ssize_t n = read(fd, p + have, size - have);
+
+        if (n > 0) have += (size_t)n;
+        if (n > 0 || (n < 0 && errno == EINTR)) continue;
+        if (n == 0) errno = EIO; /* it became shorter */
+        munmap(p, size);
+        p = MAP_FAILED;
+    }
+    return p;
+}
+
+static int load_file(struct shard *s, const char *path, struct fail *f)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) return fail_set(f, ERR_MODEL, "%s: %s", s->name, strerror(errno));
     void *p = MAP_FAILED;
-    if (!fstat(fd, &info) && S_ISREG(info.st_mode) && info.st_size > 0)
-        p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED) return fail_set(f, ERR_MODEL, "%s: empty or cannot be mapped", s->name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not block */
+    int err = fd < 0 || fstat(fd, &info) ? errno : 0;
+
+    if (!err && (!S_ISREG(info.st_mode) || info.st_size <= 0)) {
+        close(fd);
+        return fail_set(f, ERR_MODEL, "%s: %s", s->name,
+                        S_ISREG(info.st_mode) ? "the file is empty" : "this is not a file");
+    }
+    if (!err) {
+        s->size = (size_t)info.st_size;
+        p = s->size <= READ_BYTES_MAX ? read_all(fd, s->size)
+                                      : mmap(NULL, s->size, PROT_READ, MAP_SHARED, fd, 0);
+        err = p == MAP_FAILED ? errno : 0;
+    }
+    if (fd >= 0) close(fd);
+    if (err) return fail_set(f, ERR_MODEL, "%s: %s", s->name, strerror(err));
     s->bytes = p;
-    s->size = (size_t)info.st_size;
     s->mapped = 1;
     return 0;
 }
@@ -238,7 +268,7 @@ static int add_file(struct safetensors *st, const char *path, struct fail *f)
     struct shard *s = new_shard(st, path);
 
     if (!s) return out_of_memory(f);
-    int err = map_file(s, path, f);
+    int err = load_file(s, path, f);
     return err ? err : add_tensors(st, s, f);
 }
 

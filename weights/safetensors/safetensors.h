@@ -1,4 +1,4 @@
-/* safetensors - one model part's shards, mapped read-only, every offset checked.
+/* safetensors - one model part's shards, in memory or mapped read-only, every offset checked.
  *
  * A file is: u64 header length (little endian), a JSON object name -> {dtype, shape, data_offsets},
  * the data. Opening checks everything that a reader relies on: header length and JSON, known
@@ -7,8 +7,9 @@
  * one file or across shards, and for a sharded part an index whose every entry exists in the shard
  * that it names (a file name without a folder) and no tensor that the index lacks.
  * All failures are ERR_MODEL (ERR_OUT_OF_MEMORY aside), naming file and tensor.
- * The handle is immutable after opening: any thread may read. The kernel reads pages from the disk
- * when they are first used.
+ * The handle is immutable after opening: any thread may read. Files up to 64 MiB are read into
+ * memory. Larger ones are mapped, so that their pages are read from the disk when they are first
+ * used; such a file must not be cut short meanwhile (SIGBUS): replace it by renaming another.
  * Source: the format's README in huggingface/safetensors. */
 #ifndef WEIGHTS_SAFETENSORS_SAFETENSORS_H
 #define WEIGHTS_SAFETENSORS_SAFETENSORS_H

@@ -1,0 +1,46 @@
+/* process - the handler of SIGBUS uses write() and _exit() alone: the thread may hold any lock. */
+#include "server/cli/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+enum { STATUS = 70 }; /* EX_SOFTWARE of sysexits.h, as the watchdog's */
+
+void process_standard(void)
+{
+    /* the wrong way round, so that reading and writing fail */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) return;
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    static const char words[] =
+        "darkroom: a file that is in use was cut short: a weight file of the model, or "
+        "darkroom.db-shm. The process ends so that it can be started again (accepted jobs are "
+        "kept); replace files by renaming, never in place.\n";
+
+    (void)context;
+    if (info->si_code != BUS_ADRERR) {
+        signal(number, SIG_DFL);
+        return; /* and the same instruction fails again */
+    }
+    if (write(STDERR_FILENO, words, sizeof words - 1) < 0) _exit(STATUS);
+    _exit(STATUS);
+}
+
+void process_signals(void)
+{
+    struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigaction(SIGBUS, &bus, NULL);
+}

@@ -1,0 +1,95 @@
+"""test_disk - what the disk and the operator do to a server that runs: full, cut, removed, damaged, closed."""
+
+import os
+import shutil
+import subprocess
+
+from harness import BIN, MODEL, QUICK, Server, folder, run
+
+
+def model_copy():
+    copy = os.path.join(folder(), "model")
+    shutil.copytree(MODEL, copy)
+    return copy
+
+
+def files_of(top, ending):
+    return [os.path.join(root, n) for root, _, names in os.walk(top) for n in names if n.endswith(ending)]
+
+
+async def draw(server, **more):
+    """One picture: the result, after its end was `done`."""
+    async with server.connect() as c:
+        job = (await c.submit({**QUICK, **more}))["job"]
+        seen = await c.end_of(job)
+        assert seen[-1]["state"] == "done", seen[-1]
+        return next(m for m in seen if isinstance(m, dict) and m["type"] == "result")
+
+
+# --- files that are not what they should be --------------------------------------------------------
+
+async def model_cut_short():
+    """catches: SIGBUS in a server whose weight files are truncated or rewritten in place"""
+    model = model_copy()
+    server = Server(None, "--model", model)
+    before = await draw(server, seed=1)
+    for path in files_of(model, ".safetensors"):
+        os.truncate(path, 100)
+    assert (await draw(server, seed=2))["digest"] != before["digest"]
+    assert (await draw(server, seed=1))["digest"] == before["digest"]
+    assert server.process.poll() is None
+    server.kill()
+
+
+async def database_cut_short():
+    """catches: a server that ends without a sentence when a file that SQLite maps is truncated"""
+    server = Server()
+    await draw(server)
+    os.truncate(os.path.join(server.data, "darkroom.db-shm"), 0)
+    try:
+        await draw(server)
+    except Exception:
+        pass
+    assert server.process.wait(10) == 70
+    rest = server.process.stdout.read()
+    assert "cut short" in rest, rest
+    server.kill()
+    again = Server(server.data)
+    await draw(again)
+    again.kill()
+
+
+def model_of_pipes():
+    """catches: a command that waits for ever on a fifo in the place of a model's file"""
+    for name in ("text_encoder/config.json", "vae/diffusion_pytorch_model.safetensors", "processor/tokenizer.json"):
+        model = model_copy()
+        os.remove(os.path.join(model, name))
+        os.mkfifo(os.path.join(model, name))
+        for command in (["check"], ["plan"], ["generate", "x", "-o", "/dev/null"]):
+            done = subprocess.run([BIN, *command, "--model", model], capture_output=True, text=True, timeout=20)
+            said = done.stdout + done.stderr
+            assert done.returncode == 1 and os.path.basename(name) in said, (name, command, done)
+
+
+def closed_descriptors():
+    """catches: log lines in the file that got the number of a closed stdout or stderr"""
+    data = folder()
+    closed = f"exec {BIN} serve --port 0 --model {MODEL} --data {data} --log-level debug 0<&- 1>&- 2>&-"
+    process = subprocess.Popen(["bash", "-c", closed])
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        pass
+    assert process.poll() is None, "it runs without them"
+    process.terminate()
+    assert process.wait(10) == 0
+    assert os.path.getsize(os.path.join(data, "lock")) == 0
+    for path in files_of(data, ""):
+        with open(path, "rb") as f:
+            assert b"stopping:" not in f.read(), path
+    done = subprocess.run(["bash", "-c", f"{BIN} generate --model {MODEL} x -W 64 -H 64 -s 2 -o - >&-"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, "a picture that went nowhere"
+
+
+run([model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
