@@ -91,13 +91,12 @@ export class Connection {
  * @returns {Notice | null} */
 export function noticeWords(state, text, now, since) {
   const { connection, news } = state;
-  if (connection.state !== 'open') return lostWords(state, text, now, since);
-  if (!news) return null;
-  const age = now - news.at;
-  if (news.kind === 'cleared') {
-    return age < UNDO_MS ? { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good',
-      action: 'undo' } : null;
+  const age = news ? now - news.at : 0;
+  if (news?.kind === 'cleared' && age < UNDO_MS) { // also without a connection
+    return { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good', action: 'undo' };
   }
+  if (connection.state !== 'open') return lostWords(state, text, now, since);
+  if (!news || news.kind === 'cleared') return null;
   if (news.kind === 'unread' || news.kind === 'dropped') {
     return age < LOSS_MS
       ? { words: text.say(`notice.${news.kind}`, { n: news.n ?? 0 }), tone: 'bad', action: null }

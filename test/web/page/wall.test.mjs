@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { stage, visit } from './harness.mjs';
+import { BROKEN_CONNECTION, stage, visit } from './harness.mjs';
 
 const play = stage();
 const { url, arrived } = play;
@@ -119,11 +119,15 @@ describe('working with pictures', () => {
     await v.page.keyboard.press('Escape');
     assert.equal(await focused(), 'a lighthouse', 'the neighbour');
     assert.equal(await v.page.isVisible('#notice'), false);
+    await play.fake.stop();
+    await v.page.waitForSelector(':root[data-connection=lost]');
     await v.page.focus('#clear');
     await v.page.keyboard.press('Space');
     await v.cards(0);
     assert.equal(await focused(), 'notice-action');
-    await v.leave();
+    await v.page.keyboard.press('Enter');
+    await v.cards(2);
+    await v.leave(BROKEN_CONNECTION);
   });
 
   test('the notice covers nothing of the form, with its settings open', async () => {
