@@ -10,11 +10,13 @@ void arena_init(struct arena *a, void *base, size_t size)
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     size_t need = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    void *p;
+
     if (need < bytes || need > a->size - a->used) {
         a->failed = 1;
         return NULL;
     }
-    void *p = a->base + a->used;
+    p = a->base + a->used;
     a->used += need;
     if (a->used > a->peak) a->peak = a->used;
     return p;
@@ -24,6 +26,7 @@ tensor arena_tensor(struct arena *a, enum dtype type, int64_t rows, int64_t cols
 {
     tensor t = tensor_at(NULL, type, rows, cols);
     size_t bytes = tensor_bytes(t);
+
     t.data = arena_alloc(a, bytes ? bytes : 1);
     return t;
 }

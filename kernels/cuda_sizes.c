@@ -6,12 +6,14 @@
 uint64_t cuda_sizes_usable(uint64_t total)
 {
     const uint64_t small = total / 16; /* of a card that is simulated for a test */
+
     return total - (CUDA_SIZES_RESERVE < small ? CUDA_SIZES_RESERVE : small) - total / 64;
 }
 
 uint64_t cuda_sizes_total(uint64_t usable)
 {
     uint64_t total = usable;
+
     while (cuda_sizes_usable(total) < usable)
         total += usable - cuda_sizes_usable(total);
     return total;
@@ -20,6 +22,7 @@ uint64_t cuda_sizes_total(uint64_t usable)
 static size_t rows_of(const struct weight_spec *s)
 {
     size_t n = 0;
+
     for (int i = 0; i < s->n; i++)
         n += (size_t)s->part[i].rows;
     return n;
@@ -34,12 +37,14 @@ static size_t unit(enum dtype type, const struct weight_spec *s)
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *s)
 {
     const size_t n = rows_of(s) * (size_t)s->part[0].cols * unit(type, s);
+
     return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
 
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
 {
     const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
+
     return cuda_sizes_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
 }
 

@@ -26,6 +26,7 @@ static const struct dry_weight *weight_of(const struct weight *w)
 static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
 {
     struct dry *y = (struct dry *)d;
+
     (void)fail;
     *base = (void *)y->next;
     y->next += (bytes + ARENA_ALIGN) / ARENA_ALIGN * ARENA_ALIGN;
@@ -72,6 +73,7 @@ static void reset(struct dev *d)
 static void dry_free(struct dev *d)
 {
     struct dry *y = (struct dry *)d;
+
     if (!y) return;
     if (y->own) y->own->ops->free(y->own);
     free(y);
@@ -82,6 +84,7 @@ static int weight_new(struct dev *d, struct weight **out, const struct weight_sp
 {
     const struct dev *like = ((struct dry *)d)->like;
     struct dry_weight *w = calloc(1, sizeof *w);
+
     *out = (struct weight *)w;
     if (!w) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory to plan %s", s->name);
     *w = (struct dry_weight){.use = s->use, .in = s->part[0].cols};
@@ -105,12 +108,14 @@ static size_t weight_bytes(const struct weight *w)
 static size_t weight_size(const struct dev *d, const struct weight_spec *s)
 {
     const struct dev *like = ((const struct dry *)d)->like;
+
     return like->ops->weight_size(like, s);
 }
 
 static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t c)
 {
     const struct dev *like = ((const struct dry *)d)->like;
+
     return like->ops->work_size(like, work, a, b, c);
 }
 
@@ -118,6 +123,7 @@ static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int
 static void take(struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t c)
 {
     size_t mark = arena_mark(&d->scratch), n = work_size(d, work, a, b, c);
+
     if (n) arena_alloc(&d->scratch, n);
     arena_release(&d->scratch, mark);
 }
@@ -126,6 +132,7 @@ static void linear(struct dev *d, tensor y, tensor x, const struct weight *weigh
                    enum activation act, int add)
 {
     const struct dry_weight *w = weight_of(weight);
+
     (void)act, (void)add;
     assert(x.cols == w->in && y.cols == w->out && x.rows == y.rows);
     take(d, WORK_LINEAR, x.rows, w->in, w->out);
@@ -188,8 +195,10 @@ static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation
 static void attention(struct dev *d, const struct attn *a, const struct attn_seq *seq, int nseq)
 {
     int64_t q = 0, k = 0;
+
     for (int i = 0; i < nseq; i++) {
         const double pairs = (double)seq[i].q.rows * (double)seq[i].k.rows;
+
         d->cost.flops += 4.0 * pairs * a->heads * a->head_dim;
         if (seq[i].q.rows > q) q = seq[i].q.rows;
         if (seq[i].k.rows > k) k = seq[i].k.rows;
@@ -202,9 +211,11 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
                          const struct ar_seq *seq, int nseq)
 {
     int64_t rows = 0, k = 0;
+
     (void)o, (void)qkv, (void)rot;
     for (int i = 0; i < nseq; i++) {
         const double seen = (double)seq[i].k.rows - (double)(seq[i].n - 1) / 2;
+
         d->cost.flops += 4.0 * (double)seq[i].n * seen * a->heads * a->head_dim;
         rows += seq[i].n;
         if (seq[i].k.rows > k) k = seq[i].k.rows;
@@ -239,6 +250,7 @@ static void conv(struct dev *d, tensor y, tensor x, const struct weight *weight,
                  int up, int first, tensor add)
 {
     const struct dry_weight *w = weight_of(weight);
+
     (void)add;
     assert(x.rows == (int64_t)h * width && y.cols == w->out);
     assert(y.rows + (int64_t)first * width * (up ? 2 : 1) <= x.rows * (up ? 4 : 1));
@@ -320,13 +332,15 @@ static const struct ops dry_ops = {
 
 int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct fail *fail)
 {
-    *out = NULL;
     struct dry *y = calloc(1, sizeof *y);
+
+    *out = NULL;
     if (!y) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for the dry device");
     y->dev = (struct dev){.ops = &dry_ops, .type = type};
     y->next = (uintptr_t)1 << 44;
     if (!like) {
         int err = cpu_open(&y->own, type, 1, fail);
+
         if (err) {
             free(y);
             return err;

@@ -13,6 +13,7 @@ enum { DIGIT = 11, DIGITS = 3, BUCKETS = 1 << DIGIT };
 static uint32_t key_of(float f)
 {
     uint32_t u;
+
     f += 0.0f; /* -0 and 0 are equal */
     memcpy(&u, &f, sizeof u);
     return u & 0x80000000u ? ~u : u | 0x80000000u;
@@ -38,14 +39,16 @@ static struct entry *sort(struct entry *a, struct entry *b, int n, uint32_t *cou
             count[(uint32_t)d * BUCKETS + (~a[i].key >> (d * DIGIT) & (BUCKETS - 1))]++;
     for (int d = 0; d < DIGITS; d++) {
         uint32_t *c = count + d * BUCKETS, at = 0;
+        struct entry *t = a;
+
         for (int i = 0; i < BUCKETS; i++) {
             uint32_t k = c[i];
+
             c[i] = at;
             at += k;
         }
         for (int i = 0; i < n; i++)
             b[c[~a[i].key >> (d * DIGIT) & (BUCKETS - 1)]++] = a[i];
-        struct entry *t = a;
         a = b;
         b = t;
     }
@@ -57,6 +60,7 @@ static int nucleus(const float *e, int n, double top_p)
 {
     double sum = 0, below = 0;
     const float cut = (float)(1 - top_p);
+
     if (!(top_p < 1)) return n;
     for (int i = 0; i < n; i++)
         sum += (double)e[i];
@@ -76,16 +80,20 @@ int sampling_keep(int32_t *ids, float *probs, const float *logits, int n,
     uint32_t *count = (uint32_t *)(void *)(e + n);
     const float t = (float)sampling->temperature;
     int m = 0;
+    double sum = 0;
+    struct entry *s;
+
     for (int i = 0; i < n && (sampling->limit <= 0 || i < sampling->limit); i++) {
         scaled[i] = logits[i] / t;
         if (isnan(scaled[i])) return 0;
         if (scaled[i] > -INFINITY) a[m++] = (struct entry){key_of(scaled[i]), i};
     }
     if (m == 0) return 0;
-    struct entry *s = sort(a, b, m, count);
+    s = sort(a, b, m, count);
     if (isinf(scaled[s[0].id])) return 0;
     if (sampling->top_k > 0 && sampling->top_k < m) {
         int k = sampling->top_k;
+
         while (k < m && s[k].key == s[sampling->top_k - 1].key)
             k++;
         m = k;
@@ -93,7 +101,6 @@ int sampling_keep(int32_t *ids, float *probs, const float *logits, int n,
     for (int i = 0; i < m; i++)
         e[i] = expf(scaled[s[i].id] - scaled[s[0].id]);
     m = nucleus(e, m, sampling->top_p);
-    double sum = 0;
     for (int i = m; i-- > 0;)
         sum += (double)e[i];
     for (int i = 0; i < m; i++) {
@@ -108,11 +115,14 @@ int sampling_keep(int32_t *ids, float *probs, const float *logits, int n,
 int32_t sampling_draw(const int32_t *ids, const float *probs, int count, uint64_t seed,
                       uint32_t picture, uint32_t position)
 {
-    assert(count > 0);
-    int32_t best = ids[0];
     double most = -1;
+    int32_t best;
+
+    assert(count > 0);
+    best = ids[0];
     for (int i = 0; i < count; i++) {
         double v = (double)probs[i] / rng_exponential(seed, picture, position, (uint32_t)ids[i]);
+
         if (v > most) most = v, best = ids[i];
     }
     return best;

@@ -7,13 +7,16 @@
 
 #include <string.h>
 
-enum {
-    AT_A_TIME = 4
-}; /* pictures that share the cost of copying weights, where there is a choice */
+/* Pictures that share the cost of copying weights, where there is a choice. */
+enum { AT_A_TIME = 4 };
+
+/* Choices of bytes to leave for pictures; streaming is worth it only for those from MODEST on. */
+enum { ROOMS = 4, MODEST = 2 };
 
 const char *capacity_bytes(uint64_t bytes, char buf[16])
 {
     const int small = bytes < 1000000000;
+
     snprintf(buf, 16, "%.1f %s", (double)bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB");
     return buf;
 }
@@ -28,18 +31,20 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
                               .height = height,
                               .steps = g->info.default_steps,
                               .guidance = g->info.default_guidance};
-    struct glm_cost c;
+    struct glm_cost c = {0};
     uint64_t scratch = 0;
     int err = glm_plan(g, &q, &c, f);
+
     if (!err) err = glm_plan_batch(g, &q, n, &scratch, f);
     *bytes = (uint64_t)n * c.run_bytes + number_max(scratch, c.scratch_bytes);
     return err;
 }
 
-static void say_why(struct capacity *t, int swaps)
+static void explain(struct capacity *t, int swaps)
 {
     const struct residency *p = &t->plan;
     char held[16], home[16], a[16], b[16];
+
     capacity_bytes(t->held, held);
     capacity_bytes(p->home, home);
     switch (p->mode) {
@@ -64,35 +69,53 @@ static void say_why(struct capacity *t, int swaps)
     }
 }
 
+/* Bytes to leave for pictures, from what would be best to the least that makes sense. */
+static int choose_rooms(const struct glm *g, uint64_t room[ROOMS], struct fail *f)
+{
+    const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
+    uint64_t one = 0, some = 0, big = 0;
+    int err = bytes_of(g, w, h, 1, &one, f);
+
+    if (!err) err = bytes_of(g, w, h, AT_A_TIME, &some, f);
+    if (!err) err = bytes_of(g, side, side, 1, &big, f);
+    room[0] = number_max(some, big);
+    room[1] = number_max(one, big);
+    room[2] = some;
+    room[3] = one;
+    return err;
+}
+
+static int too_small(const struct capacity *t, int swaps, struct fail *f)
+{
+    const uint64_t least = swaps ? cuda_sizes_total(t->least) : t->least;
+    char have[16], want[16];
+
+    fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "the device has %s for weights and pictures; %s",
+             capacity_bytes(t->usable, have), t->why);
+    return fail_advise(f, "use %s with at least %s", swaps ? "a card" : "a machine",
+                       capacity_bytes(least, want));
+}
+
 int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *f)
 {
     struct weight_list *list = &g->dry_stages.list;
     const uint64_t fixed = list->loose + g->dry_stages.mem_bytes;
-    const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
-    uint64_t one = 0, some = 0, big = 0;
+    uint64_t room[ROOMS];
+    int err;
+
     memset(out, 0, sizeof *out);
-    int err = bytes_of(g, w, h, 1, &one, f);
-    if (!err) err = bytes_of(g, w, h, AT_A_TIME, &some, f);
-    if (!err) err = bytes_of(g, side, side, 1, &big, f);
+    err = choose_rooms(g, room, f);
     if (err) return err;
-    const uint64_t room[] = {number_max(some, big), number_max(one, big), some, one};
-    const int rooms = sizeof room / sizeof *room, modest = 2;
     out->usable = usable;
     residency_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0,
-                     room, rooms, modest);
+                     room, ROOMS, MODEST);
     if (!swaps && out->plan.mode != RESIDENCY_ALL) out->plan.mode = RESIDENCY_NONE;
     out->held = out->plan.area + fixed;
-    out->least = (swaps ? out->plan.least : out->plan.sum + one) + fixed;
-    say_why(out, swaps);
-    if (out->plan.mode != RESIDENCY_NONE) {
-        out->room = usable - out->held;
-        return 0;
-    }
-    char have[16], want[16];
-    fail_set(f, ERR_TOO_BIG_FOR_DEVICE, "the device has %s for weights and pictures; %s",
-             capacity_bytes(usable, have), out->why);
-    return fail_advise(f, "use %s with at least %s", swaps ? "a card" : "a machine",
-                       capacity_bytes(swaps ? cuda_sizes_total(out->least) : out->least, want));
+    out->least = (swaps ? out->plan.least : out->plan.sum + room[ROOMS - 1]) + fixed;
+    explain(out, swaps);
+    if (out->plan.mode == RESIDENCY_NONE) return too_small(out, swaps, f);
+    out->room = usable - out->held;
+    return 0;
 }
 
 int capacity_count(const struct glm *g, const struct capacity *t, const struct glm_req *q,
@@ -100,6 +123,7 @@ int capacity_count(const struct glm *g, const struct capacity *t, const struct g
 {
     struct glm_cost c;
     uint64_t two;
+
     if (glm_plan(g, q, &c, f) || glm_plan_batch(g, q, 2, &two, f)) return 0;
     return glm_admission(t->room, &c, two > c.scratch_bytes ? two - c.scratch_bytes : 0);
 }

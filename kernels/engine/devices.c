@@ -14,15 +14,18 @@ enum dtype devices_type(const struct glm_opts *o)
 static int card_of(const char *want)
 {
     char *end;
+    long n;
+
     if (!strcmp(want, "cuda")) return 0;
     if (strncmp(want, "cuda:", 5) || want[5] < '0' || want[5] > '9') return -1;
-    long n = strtol(want + 5, &end, 10);
+    n = strtol(want + 5, &end, 10);
     return *end || n > 1023 ? -1 : (int)n;
 }
 
 static int open_cuda(struct dev **out, const struct glm_opts *o, int card, struct fail *f)
 {
     const struct cuda_opts c = {.index = card, .vram = o->vram, .cache = o->cache};
+
     return cuda_open(out, o->type == GLM_F32 ? DT_F32 : DT_BF16, &c, f);
 }
 
@@ -30,13 +33,15 @@ static int open_cuda(struct dev **out, const struct glm_opts *o, int card, struc
 static int add_device(glm_device out[LIMIT_DEVICES], int n, const char *name, int len,
                       struct fail *f)
 {
+    int card;
+
     if (n == LIMIT_DEVICES || len >= (int)sizeof *out) {
         fail_set(f, ERR_USAGE, "--device names more than %d devices, or no device", LIMIT_DEVICES);
         return -1;
     }
     snprintf(out[n], sizeof *out, "%.*s", len, name);
     if (!strcmp(out[n], "cuda")) snprintf(out[n], sizeof *out, "cuda:0");
-    const int card = card_of(out[n]);
+    card = card_of(out[n]);
     if (card < 0 && strcmp(out[n], "cpu") != 0) {
         fail_set(f, ERR_USAGE, "no device \"%s\"", out[n]);
         fail_advise(f, "use --device auto, cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1");
@@ -54,8 +59,10 @@ static int add_device(glm_device out[LIMIT_DEVICES], int n, const char *name, in
 int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *f)
 {
     int n = 0;
+
     if (!list || !strcmp(list, "auto")) {
         const int cards = cuda_count(NULL);
+
         for (; n < cards && n < LIMIT_DEVICES; n++)
             snprintf(out[n], sizeof *out, "cuda:%d", n);
         if (n) return n;
@@ -63,6 +70,7 @@ int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *f)
     }
     for (const char *at = list; n >= 0;) {
         const int len = (int)strcspn(at, ",");
+
         n = add_device(out, n, at, len, f);
         if (!at[len]) break;
         at += len + 1;
@@ -75,6 +83,7 @@ int devices_open(struct dev **out, const struct glm_opts *o, struct fail *f)
 {
     const char *want = o->device ? o->device : "auto";
     const int card = !strcmp(want, "auto") ? (cuda_count(NULL) ? 0 : -1) : card_of(want);
+
     if (card < 0 && strcmp(want, "auto") && strcmp(want, "cpu")) {
         fail_set(f, ERR_USAGE, "no device \"%.40s\"", want);
         return fail_advise(f, "use --device auto, cpu, cuda or cuda:N");

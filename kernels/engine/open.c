@@ -13,6 +13,7 @@
 const char *glm_phase_name(enum glm_phase p)
 {
     static const char *const name[] = {"glyph", "prior", "denoise", "decode", "done"};
+
     return name[p];
 }
 
@@ -20,9 +21,11 @@ const char *glm_phase_name(enum glm_phase p)
 static void set_name(struct glm *g, const char *path)
 {
     size_t end = strlen(path);
+    size_t start;
+
     while (end > 1 && path[end - 1] == '/')
         end--;
-    size_t start = end;
+    start = end;
     while (start > 0 && path[start - 1] != '/')
         start--;
     snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
@@ -33,6 +36,8 @@ static void set_name(struct glm *g, const char *path)
 static void read_memory(struct glm *g, const struct glm_opts *o)
 {
     struct glm_info *i = &g->info;
+    uint64_t held, left;
+
     if (g->dev && g->dev->traits.own_memory) {
         cuda_memory(g->dev, &i->memory_total, &i->memory_free);
         return;
@@ -40,7 +45,8 @@ static void read_memory(struct glm *g, const struct glm_opts *o)
     host_memory(&i->memory_total, &i->memory_free);
     if (!o->vram || o->vram >= i->memory_total) return;
     i->memory_total = o->vram;
-    const uint64_t held = stages_bytes(&g->stages), left = o->vram > held ? o->vram - held : 0;
+    held = stages_bytes(&g->stages);
+    left = o->vram > held ? o->vram - held : 0;
     if (left < i->memory_free) i->memory_free = left;
 }
 
@@ -48,9 +54,12 @@ static void read_memory(struct glm *g, const struct glm_opts *o)
 static uint64_t usable(const struct glm *g, const struct glm_opts *o)
 {
     const struct glm_info *i = &g->info;
+    uint64_t most, slack, left;
+
     if (!g->dev->ops->fetch) return o->vram ? i->memory_free : UINT64_MAX;
-    const uint64_t most = cuda_sizes_usable(i->memory_total), slack = i->memory_total / 64;
-    const uint64_t left = i->memory_free > slack ? i->memory_free - slack : 0;
+    most = cuda_sizes_usable(i->memory_total);
+    slack = i->memory_total / 64;
+    left = i->memory_free > slack ? i->memory_free - slack : 0;
     return left < most ? left : most;
 }
 
@@ -61,11 +70,13 @@ static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload 
 {
     const struct weight_list *list = &g->dry_stages.list;
     struct capacity t;
+    int err;
+
     *offload = NULL;
     read_memory(g, o);
     g->usable = usable(g, o);
     if (g->usable == UINT64_MAX) return 0;
-    int err = capacity_of(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
+    err = capacity_of(g, g->usable, g->dev->ops->fetch != NULL, &t, f);
     if (err) return err;
     snprintf(g->residency, sizeof g->residency, "%s: %s", residency_mode_name(t.plan.mode), t.why);
     if (t.plan.mode == RESIDENCY_ALL) return 0;
@@ -86,10 +97,12 @@ static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     struct offload *offload = NULL;
     int err = scratch_reserve(g->dry, DRY_SCRATCH, f);
+    size_t scratch;
+
     if (!err) err = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, f);
     if (!err) err = stages_prepare(&g->dry_stages, &g->model, f);
     if (err || !g->dev) return err;
-    const size_t scratch = g->dry->scratch.peak;
+    scratch = g->dry->scratch.peak;
     err = plan_weights(g, o, &offload, f);
     if (err) return err;
     err = stages_bind(&g->stages, g->dev, &g->model, offload, f);
@@ -142,6 +155,7 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
 {
     int err = use == ENGINE_DRAW ? model_open(&g->model, o->model, f)
                                  : model_open_sizes(&g->model, o->model, f);
+
     if (err) return err;
     set_name(g, o->model);
     digest_model(g->digest, &g->model);
@@ -161,9 +175,11 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
 int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use, struct fail *f)
 {
     struct glm *g = calloc(1, sizeof *g);
+    int err;
+
     *out = NULL;
     if (!g) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the engine");
-    int err = open_engine(g, o, use, f);
+    err = open_engine(g, o, use, f);
     if (err)
         glm_close(g);
     else
@@ -184,8 +200,10 @@ static int rehearse(struct glm *g, struct fail *f)
                               .steps = 1,
                               .guidance = 1.5};
     struct glm_run *r;
+    int err;
+
     if (!g->dev->traits.times_algorithms || g->stages.offload) return 0;
-    int err = glm_run_new(&r, g, &q, f);
+    err = glm_run_new(&r, g, &q, f);
     if (err) return err;
     err = glm_step(g, &r, 1, f);
     if (!err) err = glm_step(g, &r, 1, f);
@@ -199,6 +217,7 @@ static int rehearse(struct glm *g, struct fail *f)
 int glm_open(struct glm **out, const struct glm_opts *o, struct fail *f)
 {
     int err = engine_open(out, o, ENGINE_DRAW, f);
+
     if (!err && o->cache) err = preview_fit_open(*out, o->cache, f);
     if (!err) err = rehearse(*out, f);
     if (err && *out) {
@@ -243,6 +262,7 @@ unsigned glm_at_hand(const struct glm *g)
 {
     static const unsigned side[RESIDENCY_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
                                                    1U << GLM_DENOISE | 1U << GLM_DECODE};
+
     return g->stages.offload && g->stages.offload->side >= 0 ? side[g->stages.offload->side] : ~0U;
 }
 

@@ -28,6 +28,7 @@ enum { AS_IT_IS = -1, LAST_CHUNK = -2 }; /* of a prompt: none is longer */
 static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
 {
     int last = run_quanta(r, phase) - 1, at = done < last ? done : last;
+
     if (done == LAST_CHUNK) at = (int)r->prior.chunks - 1;
     if (phase == GLM_PRIOR && done == LAST_CHUNK && r->prior.sampled) return;
     if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
@@ -41,6 +42,7 @@ static struct cost try_quantum(const struct stages *n, struct dev *dry, struct g
 {
     struct glm_run copy[LIMIT_BATCH], *list[LIMIT_BATCH];
     struct graph g = {.dev = dry, .tap = tapped ? &IGNORE : NULL};
+
     for (int i = 0; i < count; i++) {
         copy[i] = *r[i];
         list[i] = &copy[i];
@@ -69,6 +71,7 @@ struct trial {
 static void stretch(const struct trial *t, enum glm_phase phase, int from, int to, struct cost *sum)
 {
     struct glm_run *r = t->run;
+
     if (from >= to) return;
     add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, from, t->tapped), (to - from) / 2.0);
     add(sum, try_quantum(t->stages, t->dry, &r, 1, phase, to - 1, t->tapped), (to - from) / 2.0);
@@ -78,6 +81,7 @@ static void stretch(const struct trial *t, enum glm_phase phase, int from, int t
 static void prefill_cost(const struct trial *t, struct cost *sum)
 {
     int chunks = (int)t->run->prior.chunks;
+
     stretch(t, GLM_PRIOR, 0, chunks - 1, sum);
     stretch(t, GLM_PRIOR, chunks - 1, chunks, sum);
 }
@@ -87,6 +91,7 @@ static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
 {
     struct cost sum = {0};
     int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
+
     if (phase == GLM_PRIOR) {
         prefill_cost(t, &sum);
         stretch(t, phase, (int)t->run->prior.chunks, quanta, &sum);
@@ -109,8 +114,10 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     const double byte = dry->traits.flops_per_byte;
     const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .tapped = tapped};
     struct cost prefill = {0};
+
     for (int p = 0; p < GLM_PHASES; p++) {
         struct cost c = phase_cost(&t, (enum glm_phase)p);
+
         r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
         r->cost.flops[p] = c.flops;
         time[p] = planned(c, byte, r->cost.quanta[p]);
@@ -127,6 +134,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
 static int dry_new(const struct glm *g, struct dev **out, struct fail *f)
 {
     int err = dry_open(out, g->dry->type, g->dev ? g->dev : g->like, f);
+
     if (err) return err;
     err = scratch_reserve(*out, DRY_SCRATCH, f);
     if (err) (*out)->ops->free(*out);
@@ -143,6 +151,7 @@ int plan_run(const struct glm *g, struct glm_run *r, int tapped, struct fail *f)
 {
     struct dev *dry;
     int err = dry_new(g, &dry, f);
+
     if (err) return err;
     r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL);
     plan_on(g, dry, r, tapped);
@@ -170,6 +179,7 @@ int glm_plan(const struct glm *g, const struct glm_req *q, struct glm_cost *out,
 {
     struct glm_run r;
     int err = run_prepare(&r, &g->model, q, f);
+
     if (err) return err;
     err = plan_run(g, &r, 0, f);
     *out = r.cost;
@@ -183,9 +193,11 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
     struct glm_run r, *list[LIMIT_BATCH];
     struct dev *dry;
     uint64_t bytes;
+    int err;
+
     assert(n >= 1 && n <= LIMIT_BATCH);
     *scratch = 0;
-    int err = run_prepare(&r, &g->model, q, f);
+    err = run_prepare(&r, &g->model, q, f);
     if (err) return err;
     err = dry_new(g, &dry, f);
     if (err) goto out;

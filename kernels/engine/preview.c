@@ -8,6 +8,7 @@ static int shrink(const uint8_t *rgb, int h, int w, int longest, struct glm_pict
                   struct fail *f)
 {
     int side = h > w ? h : w, k = (side + longest - 1) / longest;
+
     out->width = w / k ? w / k : 1;
     out->height = h / k ? h / k : 1;
     if ((size_t)out->width * (size_t)out->height * 3 > out->capacity)
@@ -16,6 +17,7 @@ static int shrink(const uint8_t *rgb, int h, int w, int longest, struct glm_pict
         for (int x = 0; x < out->width; x++)
             for (int c = 0; c < 3; c++) {
                 int sum = 0, n = 0;
+
                 for (int j = y * k; j < (y + 1) * k && j < h; j++)
                     for (int i = x * k; i < (x + 1) * k && i < w; i++, n++)
                         sum += rgb[(j * w + i) * 3 + c];
@@ -28,6 +30,7 @@ static int shrink(const uint8_t *rgb, int h, int w, int longest, struct glm_pict
 static int64_t tokens_done(const struct glm_run *r)
 {
     const int64_t n = r->phase == GLM_PRIOR ? r->prior.sampled - r->g->aheads : r->prior.sampled;
+
     return n > 0 ? n : 0;
 }
 
@@ -39,6 +42,8 @@ static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, s
     struct grid big = r->prompt.large, small = r->prompt.preview;
     const int64_t seen = tokens_done(r);
     int err;
+    int64_t head = (int64_t)small.rows * small.cols;
+
     if (d->ops->peek) {
         err = d->ops->peek(d, r->tokens, r->prior.tokens, f);
     } else {
@@ -46,14 +51,16 @@ static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, s
         err = d->ops->sync(d, f);
     }
     if (err) return err;
-    int64_t head = (int64_t)small.rows * small.cols;
     for (int y = 0; y < big.rows; y++)
         for (int x = 0; x < big.cols; x++) {
             int64_t at = head + y * big.cols + x;
+            uint8_t *to;
+            int32_t id;
+
             if (at >= seen)
                 at = (int64_t)(y * small.rows / big.rows) * small.cols + x * small.cols / big.cols;
-            uint8_t *to = r->staging + 3 * (y * big.cols + x);
-            int32_t id = at < seen ? r->tokens[at] : -1;
+            to = r->staging + 3 * (y * big.cols + x);
+            id = at < seen ? r->tokens[at] : -1;
             if (id >= 0 && id < m->codes)
                 memcpy(to, m->code + 3 * id, 3);
             else
@@ -70,6 +77,7 @@ static int show_latents(struct glm_run *r, int longest, struct glm_picture *out,
     size_t mark = arena_mark(&d->scratch);
     tensor map = arena_tensor(&d->scratch, DT_F32, 3, m->channels + 1);
     tensor rgb = arena_tensor(&d->scratch, DT_U8, (int64_t)h * w, 3);
+
     if (d->scratch.failed) {
         err = fail_set(f, ERR_INTERNAL, "no scratch for a preview");
     } else {
@@ -86,6 +94,7 @@ static int show_latents(struct glm_run *r, int longest, struct glm_picture *out,
 int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, struct fail *f)
 {
     const enum preview_known know = r->g->preview_known;
+
     if (know == PREVIEW_NOTHING || longest < 1) return 0;
     if (r->phase >= GLM_DECODE || r->dit.step > 0) return show_latents(r, longest, out, f);
     if (know == PREVIEW_ALL && r->phase >= GLM_PRIOR && tokens_done(r) > 0)
@@ -96,6 +105,7 @@ int glm_run_preview(struct glm_run *r, int longest, struct glm_picture *out, str
 int glm_run_image(struct glm_run *r, struct glm_picture *out, struct fail *f)
 {
     struct dev *d = r->g->dev;
+
     if (r->phase != GLM_DONE) return fail_set(f, ERR_INTERNAL, "the picture is not finished");
     if (tensor_bytes(r->vae.rgb) > out->capacity)
         return fail_set(f, ERR_INTERNAL, "no room for a picture of %dx%d", r->dit.width,

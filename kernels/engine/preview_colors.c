@@ -32,6 +32,7 @@ void preview_colors_free(struct preview_colors *m)
 int preview_colors_fit_new(struct preview_colors_fit *a, int channels, int codes, struct fail *f)
 {
     size_t n = (size_t)channels + 1;
+
     *a = (struct preview_colors_fit){.channels = channels, .codes = codes};
     a->xx = calloc(n * n, sizeof *a->xx);
     a->xy = calloc(n * 3, sizeof *a->xy);
@@ -55,8 +56,10 @@ void preview_colors_fit_free(struct preview_colors_fit *a)
 static void cell_colour(const uint8_t *rgb, int w, int y, int x, double out[3])
 {
     int64_t row = (int64_t)w * LATENT_PIXELS;
+
     for (int c = 0; c < 3; c++) {
         int sum = 0;
+
         for (int j = 0; j < LATENT_PIXELS; j++)
             for (int i = 0; i < LATENT_PIXELS; i++)
                 sum += rgb[((y * LATENT_PIXELS + j) * row + x * LATENT_PIXELS + i) * 3 + c];
@@ -74,8 +77,10 @@ static void add_latent(struct preview_colors_fit *a, const float *latents, int64
                        int64_t at, const double colour[3])
 {
     int n = a->channels + 1;
+
     for (int i = 0; i < n; i++) {
         double v = number(a, latents, cells, at, i);
+
         for (int j = 0; j <= i; j++)
             a->xx[i * n + j] += v * number(a, latents, cells, at, j);
         for (int c = 0; c < 3; c++)
@@ -95,9 +100,11 @@ void preview_colors_fit_add(struct preview_colors_fit *a, const uint8_t *rgb, in
                             const float *latents, const int32_t *codes)
 {
     int64_t cells = (int64_t)h * w;
+
     for (int64_t at = 0; at < cells; at++) {
         int y = (int)(at / w), x = (int)(at % w);
         double colour[3];
+
         cell_colour(rgb, w, y, x, colour);
         if (latents) add_latent(a, latents, cells, at, colour);
         if (codes)
@@ -109,10 +116,12 @@ void preview_colors_fit_add(struct preview_colors_fit *a, const uint8_t *rgb, in
 static void solve(double *xx, double *xy, int n)
 {
     double ridge = 1e-6 * (xx[n * n - 1] + 1);
+
     for (int i = 0; i < n; i++) {
         xx[i * n + i] += ridge;
         for (int j = 0; j <= i; j++) {
             double s = xx[i * n + j];
+
             for (int k = 0; k < j; k++)
                 s -= xx[i * n + k] * xx[j * n + k];
             xx[i * n + j] = i == j ? sqrt(s > ridge * 1e-6 ? s : ridge * 1e-6) : s / xx[j * n + j];
@@ -140,6 +149,7 @@ static uint8_t byte_of(double v)
 void preview_colors_fit_code(const struct preview_colors_fit *a, struct preview_colors *m)
 {
     double all[3] = {0}, seen = 0;
+
     for (int i = 0; i < a->codes; i++) {
         seen += (double)a->seen[i];
         for (int c = 0; c < 3; c++)
@@ -154,6 +164,7 @@ void preview_colors_fit_code(const struct preview_colors_fit *a, struct preview_
 void preview_colors_fit_latent(struct preview_colors_fit *a, struct preview_colors *m)
 {
     int n = a->channels + 1;
+
     solve(a->xx, a->xy, n);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < n; i++)
@@ -164,11 +175,13 @@ void preview_colors_show(const struct preview_colors *m, uint8_t *rgb, const flo
                          int w)
 {
     int64_t cells = (int64_t)h * w, row = (int64_t)w * LATENT_PIXELS;
+
     for (int64_t y = 0; y < h * LATENT_PIXELS; y++)
         for (int64_t x = 0; x < row; x++)
             for (int c = 0; c < 3; c++) {
                 const float *map = m->latent + c * (m->channels + 1);
                 double v = (double)map[m->channels];
+
                 for (int i = 0; i < m->channels; i++)
                     v += (double)map[i]
                          * (double)latents[i * cells + y / LATENT_PIXELS * w + x / LATENT_PIXELS];
@@ -195,14 +208,17 @@ int preview_colors_load(struct preview_colors *m, const char *dir, const char *d
     char path[4096], magic[sizeof MAGIC];
     int32_t head[2];
     size_t floats = 3 * ((size_t)m->channels + 1), bytes = 3 * (size_t)m->codes;
+    FILE *f;
+    int good;
+
     if (path_of(path, sizeof path, dir, digest, "")) return 0;
-    FILE *f = fopen(path, "rbe");
+    f = fopen(path, "rbe");
     if (!f) return 0;
-    int good = fread(magic, sizeof magic, 1, f) == 1 && !memcmp(magic, MAGIC, sizeof magic)
-               && fread(head, sizeof head, 1, f) == 1 && head[0] == m->channels
-               && head[1] == m->codes && fread(m->latent, sizeof(float), floats, f) == floats
-               && fread(m->code, 1, bytes, f) == bytes && fgetc(f) == EOF
-               && all_finite(m->latent, floats);
+    good = fread(magic, sizeof magic, 1, f) == 1 && !memcmp(magic, MAGIC, sizeof magic)
+           && fread(head, sizeof head, 1, f) == 1 && head[0] == m->channels && head[1] == m->codes
+           && fread(m->latent, sizeof(float), floats, f) == floats
+           && fread(m->code, 1, bytes, f) == bytes && fgetc(f) == EOF
+           && all_finite(m->latent, floats);
     fclose(f);
     return good;
 }
@@ -211,6 +227,7 @@ static int write_to(FILE *f, const struct preview_colors *m)
 {
     int32_t head[2] = {m->channels, m->codes};
     size_t floats = 3 * ((size_t)m->channels + 1), bytes = 3 * (size_t)m->codes;
+
     return fwrite(MAGIC, sizeof MAGIC, 1, f) == 1 && fwrite(head, sizeof head, 1, f) == 1
            && fwrite(m->latent, sizeof(float), floats, f) == floats
            && fwrite(m->code, 1, bytes, f) == bytes && !fflush(f);
@@ -220,12 +237,15 @@ int preview_colors_save(const struct preview_colors *m, const char *dir, const c
                         struct fail *f)
 {
     char path[4096], temp[4096], end[32];
+    FILE *out;
+    int good;
+
     snprintf(end, sizeof end, ".%ld", (long)getpid());
     if (path_of(path, sizeof path, dir, digest, "") || path_of(temp, sizeof temp, dir, digest, end))
         return fail_set(f, ERR_IO, "the cache folder's path is too long");
     mkdir(dir, 0777); /* there already, or fopen says why not */
-    FILE *out = fopen(temp, "wbe");
-    int good = out && write_to(out, m);
+    out = fopen(temp, "wbe");
+    good = out && write_to(out, m);
     if (out && fclose(out)) good = 0;
     if (good && !rename(temp, path)) return 0;
     unlink(temp);

@@ -56,15 +56,18 @@ static int choose(struct preview_fit *s, struct fail *f)
 {
     double budget = s->g->dev->traits.preview_flops;
     int codes = s->g->model.cfg.vq.codes;
+
     for (s->side = s->g->info.default_width;;
          s->side = s->side / 2 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP) {
         struct glm_req q = request("", s->side, PICTURE_STEPS, 0);
         struct glm_cost c;
         int err = glm_plan(s->g, &q, &c, f);
+        double fixed, picture, mosaic;
+
         if (err) return err;
-        double fixed = c.flops[GLM_GLYPH] + c.flops[GLM_DECODE];
-        double picture = fixed + c.flops[GLM_PRIOR] + c.flops[GLM_DENOISE];
-        double mosaic = fixed + c.flops[GLM_DENOISE] * CODE_STEPS / PICTURE_STEPS;
+        fixed = c.flops[GLM_GLYPH] + c.flops[GLM_DECODE];
+        picture = fixed + c.flops[GLM_PRIOR] + c.flops[GLM_DENOISE];
+        mosaic = fixed + c.flops[GLM_DENOISE] * CODE_STEPS / PICTURE_STEPS;
         s->pictures = PICTURES * picture <= budget ? PICTURES : 0;
         s->mosaics = (codes + cells_of(s) - 1) / cells_of(s);
         budget -= s->pictures * picture;
@@ -80,14 +83,18 @@ static int choose(struct preview_fit *s, struct fail *f)
 static void shuffle(int32_t *v, int n)
 {
     uint64_t x = 88172645463325252u;
+
     for (int i = 0; i < n; i++)
         v[i] = i;
     for (int i = n - 1; i > 0; i--) {
+        int j;
+        int32_t t;
+
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        int j = (int)(x % (uint64_t)(i + 1));
-        int32_t t = v[i];
+        j = (int)(x % (uint64_t)(i + 1));
+        t = v[i];
         v[i] = v[j];
         v[j] = t;
     }
@@ -96,6 +103,7 @@ static void shuffle(int32_t *v, int n)
 static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, struct fail *f)
 {
     int err = 0;
+
     while (!err && r->phase != end)
         err = glm_step(g, &r, 1, f);
     return err;
@@ -105,6 +113,7 @@ static int step_until(struct glm *g, struct glm_run *r, enum glm_phase end, stru
 static void give_codes(const struct preview_fit *s, struct glm_run *r, int first)
 {
     int codes = s->g->model.cfg.vq.codes, head = r->prompt.preview.rows * r->prompt.preview.cols;
+
     for (int i = 0; i < r->prompt.tokens; i++)
         r->tokens[i] = i < head ? 0 : s->order[(first + i - head) % codes];
     s->g->dev->ops->put(s->g->dev, r->prior.tokens, r->tokens);
@@ -114,6 +123,7 @@ static void give_codes(const struct preview_fit *s, struct glm_run *r, int first
 static int fetch(struct preview_fit *s, struct glm_run *r, struct fail *f)
 {
     struct dev *d = s->g->dev;
+
     d->ops->get(d, s->latents, r->dit.latents);
     d->ops->get(d, s->rgb, r->vae.rgb);
     return d->ops->sync(d, f);
@@ -128,12 +138,14 @@ static int draw(struct preview_fit *s, const char *prompt, int number, int undec
     struct glm_req q =
         request(prompt ? prompt : "", s->side, prompt ? PICTURE_STEPS : CODE_STEPS, number);
     int err = glm_run_new(&r, s->g, &q, f);
+    int head;
+
     if (err) return err;
     err = step_until(s->g, r, GLM_PRIOR, f);
     if (!prompt) give_codes(s, r, number * cells_of(s));
     if (!err) err = step_until(s->g, r, undecoded ? GLM_DECODE : GLM_DONE, f);
     if (!err) err = fetch(s, r, f);
-    int head = r->prompt.preview.rows * r->prompt.preview.cols;
+    head = r->prompt.preview.rows * r->prompt.preview.cols;
     memcpy(s->codes, r->tokens + head, (size_t)cells_of(s) * sizeof *s->codes);
     glm_run_free(r);
     return err;
@@ -149,6 +161,7 @@ static int fit_latents(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
     int err = draw(s, s->pictures ? PROMPTS[i] : NULL, i, 0, f);
+
     if (err) return err;
     preview_colors_fit_add(&s->fit, s->rgb, n, n, s->latents, s->codes);
     if (i == for_latents(s) - 1) preview_colors_fit_latent(&s->fit, &s->g->preview_colors);
@@ -161,6 +174,7 @@ static int fit_codes(struct preview_fit *s, int i, struct fail *f)
 {
     int n = s->side / CONFIG_LATENT_PIXELS;
     int err = draw(s, NULL, i, i >= s->decoded, f);
+
     if (err) return err;
     if (i < s->decoded) preview_colors_fit_add(&s->mosaic, s->rgb, n, n, s->latents, NULL);
     if (i == s->decoded - 1) preview_colors_fit_latent(&s->mosaic, &s->seen);
@@ -174,11 +188,13 @@ static int prepare(struct preview_fit *s, struct fail *f)
 {
     const struct model_config *c = &s->g->model.cfg;
     int err = choose(s, f);
+    size_t pixels;
+
     if (!err) err = preview_colors_fit_new(&s->fit, c->dit.channels, c->vq.codes, f);
     if (!err) err = preview_colors_fit_new(&s->mosaic, c->dit.channels, c->vq.codes, f);
     if (!err) err = preview_colors_new(&s->seen, c->dit.channels, c->vq.codes, f);
     if (err) return err;
-    size_t pixels = (size_t)s->side * (size_t)s->side;
+    pixels = (size_t)s->side * (size_t)s->side;
     s->order = calloc((size_t)c->vq.codes, sizeof *s->order);
     s->latents = calloc(pixels / 64 * (size_t)c->dit.channels, sizeof *s->latents);
     s->rgb = calloc(pixels, 3);
@@ -191,12 +207,14 @@ static int prepare(struct preview_fit *s, struct fail *f)
 
 int preview_fit_open(struct glm *g, const char *cache, struct fail *f)
 {
+    const struct model_config *c = &g->model.cfg;
     struct preview_fit *s = g->preview_fit = calloc(1, sizeof *s);
+    int err;
+
     if (!s || !(s->cache = strdup(cache)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to learn preview colours");
     s->g = g;
-    int err =
-        preview_colors_new(&g->preview_colors, g->model.cfg.dit.channels, g->model.cfg.vq.codes, f);
+    err = preview_colors_new(&g->preview_colors, c->dit.channels, c->vq.codes, f);
     if (err || !preview_colors_load(&g->preview_colors, cache, g->digest)) return err;
     g->preview_known = PREVIEW_ALL;
     preview_fit_close(g);
@@ -208,9 +226,13 @@ int preview_fit_open(struct glm *g, const char *cache, struct fail *f)
 int preview_fit_step(struct glm *g, struct fail *f)
 {
     struct preview_fit *s = g->preview_fit;
+    int err, n, pictures, mosaic;
+
     if (!s) return 0;
-    int err = s->order ? 0 : prepare(s, f);
-    const int n = s->next, pictures = for_latents(s), mosaic = n ? n - pictures : 0;
+    err = s->order ? 0 : prepare(s, f);
+    n = s->next;
+    pictures = for_latents(s);
+    mosaic = n ? n - pictures : 0;
     if (!err) err = n && n <= pictures ? fit_latents(s, n - 1, f) : fit_codes(s, mosaic, f);
     if (err) {
         preview_fit_close(g);
@@ -231,6 +253,7 @@ int preview_fit_step(struct glm *g, struct fail *f)
 void preview_fit_close(struct glm *g)
 {
     struct preview_fit *s = g->preview_fit;
+
     if (!s) return;
     preview_colors_fit_free(&s->fit);
     preview_colors_fit_free(&s->mosaic);

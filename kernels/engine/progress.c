@@ -6,6 +6,7 @@
 static double behind(const struct glm_run *r, int total)
 {
     int chunks = r->phase == GLM_PRIOR ? (int)r->prior.chunks : 0;
+
     if (r->done < chunks) return r->prefill * r->done / chunks;
     if (r->done >= total) return 1;
     return !chunks ? (double)r->done / total
@@ -15,6 +16,7 @@ static double behind(const struct glm_run *r, int total)
 struct glm_progress glm_run_progress(const struct glm_run *r)
 {
     struct glm_progress v = {.phase = r->phase, .done = r->done, .overall = 0};
+
     for (int p = 0; p < (int)r->phase; p++)
         v.overall += r->share[p];
     if (r->phase == GLM_DONE) {

@@ -22,6 +22,7 @@ static int check_request(const struct glm_req *q, const struct model_config *c, 
 {
     int most = q->inject ? LIMIT_SIDE_MAX : config_side_max(c);
     int err = check_side("width", q->width, most, f);
+
     if (!err) err = check_side("height", q->height, most, f);
     if (err) return err;
     if (q->steps < 1 || q->steps > LIMIT_STEPS_MAX)
@@ -37,6 +38,7 @@ static int check_request(const struct glm_req *q, const struct model_config *c, 
 static int set_samples(struct glm_run *r, const struct glm_req *q, struct fail *f)
 {
     const struct glm_inject *in = q->inject;
+
     r->prior.prompt = (int64_t)r->prompt.ids.n;
     r->prior.chunks = prior_chunks(r->prior.prompt, q->inject != NULL);
     r->prior.samples = r->prompt.tokens;
@@ -52,6 +54,7 @@ static int set_samples(struct glm_run *r, const struct glm_req *q, struct fail *
 static int allocate(struct glm_run *r, struct fail *f)
 {
     size_t cells = (size_t)r->dit.h * (size_t)r->dit.w, steps = (size_t)r->dit.steps;
+
     r->tokens = calloc((size_t)r->prior.samples, sizeof *r->tokens);
     r->staging = calloc(cells, 3);
     r->dit.timestep = calloc(steps, sizeof(float));
@@ -62,8 +65,10 @@ static int allocate(struct glm_run *r, struct fail *f)
 
 int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
 {
+    int err;
+
     memset(r, 0, sizeof *r);
-    int err = check_request(q, &m->cfg, f);
+    err = check_request(q, &m->cfg, f);
     if (!err)
         err = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
                                    q->width, !q->inject, f);
@@ -101,10 +106,12 @@ size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype typ
 {
     struct arena a;
     int64_t text = (int64_t)r->text.start[r->text.n];
+    size_t common;
+
     arena_init(&a, base ? base : (void *)ARENA_ALIGN, SIZE_MAX / 2);
     prior_place_tokens(&r->prior, &a, r->teacher_forced);
     dit_place(&r->dit, &a, &c->dit, type, text);
-    size_t common = arena_mark(&a);
+    common = arena_mark(&a);
     prior_place(&r->prior, &a, &c->ar, type);
     arena_release(&a, common);
     dit_place_prior(&r->dit, &a, &c->dit, type);
@@ -120,6 +127,7 @@ static void put_rounded(struct dev *d, tensor t, float *v)
 {
     if (t.type == DT_BF16) {
         uint16_t *half = (uint16_t *)v; /* in place: element i is written after it was read */
+
         for (int64_t i = 0; i < t.rows * t.cols; i++)
             half[i] = f32_to_bf16(v[i]);
     }
@@ -130,6 +138,7 @@ static void fill_prior(struct glm_run *r, struct dev *d, const struct model_conf
                        struct position *pos)
 {
     int64_t rows = prior_cache_rows(&r->prior);
+
     positions_text(pos, (int)r->prior.prompt);
     positions_samples(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
                       r->prompt.large);
@@ -140,6 +149,7 @@ static void fill_prior(struct glm_run *r, struct dev *d, const struct model_conf
 static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
 {
     void *rows = malloc(tensor_bytes(r->prior.text) + 1);
+
     if (!rows) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
     prior_embed(&r->g->stages.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
     d->ops->put(d, r->prior.text, rows);
@@ -150,6 +160,7 @@ static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
 static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *c, float *table)
 {
     struct dit_state *s = &r->dit;
+
     positions_patch_table(table, c->head_dim, s->h / 2, s->w / 2);
     d->ops->put(d, s->rope, table);
     for (int i = 0; i < s->steps; i++) {
@@ -164,6 +175,7 @@ static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *
 static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject *in, float *noise)
 {
     int64_t n = r->dit.latents.rows * r->dit.latents.cols;
+
     if (in && in->latents)
         memcpy(noise, in->latents, (size_t)n * sizeof *noise);
     else
@@ -185,6 +197,7 @@ int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
     struct position *pos = calloc((size_t)(r->prior.prompt + r->prompt.tokens + 1), sizeof *pos);
     float *host = calloc(n, sizeof *host);
     int err = 0;
+
     if (!pos || !host) {
         err = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture's tables");
     } else {
@@ -218,6 +231,7 @@ static void glyph_quantum(const struct graph *g, const struct stages *n, struct 
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor rows = graph_temp(g, r->dit.text.rows, n->glyph.cfg->width);
+
     if (!d->scratch.failed) {
         glyph_encode(g, &n->glyph, &r->text, rows, "glyph");
         dit_project_text(g, &n->dit, &r->dit, rows);
@@ -232,6 +246,7 @@ static void project_codes(const struct graph *g, const struct stages *n, struct 
     int cols = r->dit.w / 2;
     int32_t *ids = (int32_t *)(void *)r->staging; /* 12 bytes a patch are there, 4 are needed */
     const int32_t *codes = r->tokens + r->prompt.preview.rows * r->prompt.preview.cols;
+
     d->ops->get(d, r->tokens, r->prior.tokens);
     if (d->ops->sync(d, NULL)) return;
     for (int64_t i = 0; i < dit_patches(&r->dit); i++)
@@ -245,6 +260,7 @@ static void denoise_quantum(const struct graph *g, const struct stages *n, struc
                             int count)
 {
     struct dit_state *s[LIMIT_BATCH];
+
     for (int i = 0; i < count; i++) {
         s[i] = &r[i]->dit;
         if (!s[i]->step) project_codes(g, n, r[i]);
@@ -256,6 +272,7 @@ void run_quantum(const struct graph *g, const struct stages *n, struct glm_run *
                  enum glm_phase phase)
 {
     struct prior_seq *s[LIMIT_BATCH];
+
     switch (phase) {
     case GLM_GLYPH:
         for (int i = 0; i < count; i++)

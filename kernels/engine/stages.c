@@ -7,6 +7,7 @@ int stages_bind(struct stages *n, struct dev *d, const struct model *m, struct o
                 struct fail *f)
 {
     struct bind b = {.list = &n->list, .model = m, .fail = f};
+
     memset(n, 0, sizeof *n);
     n->dev = n->list.dev = d;
     n->offload = n->list.offload = offload;
@@ -24,9 +25,12 @@ static int prepare_empty(struct stages *n, const struct model *m, struct fail *f
     struct bind b = {.list = &n->list, .model = m, .fail = f};
     struct byt5 ids;
     int err = byt5_prompt(&ids, "", 0, m->cfg.glyph.vocab, f);
+    size_t mark;
+    tensor rows;
+
     if (err) return err;
-    size_t mark = arena_mark(&n->dev->scratch);
-    tensor rows = graph_temp(&g, 1, m->cfg.glyph.width);
+    mark = arena_mark(&n->dev->scratch);
+    rows = graph_temp(&g, 1, m->cfg.glyph.width);
     if (n->dev->scratch.failed) {
         err = fail_set(f, ERR_INTERNAL, "no scratch to prepare the model in");
     } else {
@@ -41,10 +45,12 @@ static int prepare_empty(struct stages *n, const struct model *m, struct fail *f
 int stages_prepare(struct stages *n, const struct model *m, struct fail *f)
 {
     struct arena a;
+    int err;
+
     arena_init(&a, (void *)ARENA_ALIGN, SIZE_MAX / 2);
     glyph_place(&n->glyph, &a);
     n->mem_bytes = a.used;
-    int err = n->dev->ops->mem_new(n->dev, &n->mem, n->mem_bytes, f);
+    err = n->dev->ops->mem_new(n->dev, &n->mem, n->mem_bytes, f);
     if (err) return err;
     arena_init(&a, n->mem, n->mem_bytes);
     glyph_place(&n->glyph, &a);
@@ -66,6 +72,7 @@ size_t stages_bytes(const struct stages *n)
 {
     const size_t held =
         n->offload ? (size_t)n->offload->plan.area + n->list.loose : weight_list_bytes(&n->list);
+
     return held + n->mem_bytes;
 }
 
@@ -78,11 +85,14 @@ void scratch_free(struct dev *d)
 int scratch_reserve(struct dev *d, size_t bytes, struct fail *f)
 {
     void *base;
+    size_t before;
+    int err;
+
     if (bytes <= d->scratch.size) return 0;
     assert(!d->scratch.used);
-    const size_t before = d->scratch.size;
+    before = d->scratch.size;
     scratch_free(d); /* first: both at once may be too much */
-    int err = d->ops->mem_new(d, &base, bytes, f);
+    err = d->ops->mem_new(d, &base, bytes, f);
     if (!err) {
         arena_init(&d->scratch, base, bytes);
         return 0;

@@ -8,9 +8,11 @@
 int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, struct fail *f)
 {
     struct glm_run *r = calloc(1, sizeof *r);
+    int err;
+
     *out = NULL;
     if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
-    int err = run_prepare(r, &g->model, q, f);
+    err = run_prepare(r, &g->model, q, f);
     if (err) goto failed;
     r->g = g;
     err = plan_run(g, r, q->inject != NULL, f);
@@ -32,8 +34,10 @@ failed:
 
 void glm_run_free(struct glm_run *r)
 {
+    struct dev *d;
+
     if (!r) return;
-    struct dev *d = r->g->dev;
+    d = r->g->dev;
     if (r->mem) d->ops->mem_free(d, r->mem, r->bytes);
     run_drop(r);
     free(r);
@@ -52,8 +56,10 @@ static int check_samples(struct glm_run *r, struct fail *f)
 {
     struct dev *d = r->g->dev;
     int32_t state[AR_STATE];
+    int err;
+
     d->ops->get(d, state, r->prior.state);
-    int err = d->ops->sync(d, f);
+    err = d->ops->sync(d, f);
     if (err || !state[AR_BAD]) return err;
     if (r->prior.strict) {
         fail_set(&r->fail, ERR_MODEL,
@@ -72,9 +78,11 @@ static int check_latents(struct glm_run *r, struct fail *f)
     struct dev *d = r->g->dev;
     const int64_t n = r->dit.latents.rows * r->dit.latents.cols;
     float *v = malloc((size_t)n * sizeof *v);
+    int err;
+
     if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory to look at a picture");
     d->ops->get(d, v, r->dit.latents);
-    int err = d->ops->sync(d, f);
+    err = d->ops->sync(d, f);
     for (int64_t i = 0; i < n && !err && !r->fail.code; i++)
         if (!isfinite(v[i])) fail_not_finite(r, "denoise");
     free(v);
@@ -84,6 +92,7 @@ static int check_latents(struct glm_run *r, struct fail *f)
 static int move_on(struct glm_run *r, struct fail *f)
 {
     int err = 0;
+
     if (++r->done < run_quanta(r, r->phase)) return 0;
     if (r->phase == GLM_PRIOR) err = check_samples(r, f);
     if (r->phase == GLM_DENOISE) err = check_latents(r, f);
@@ -96,10 +105,12 @@ static int move_on(struct glm_run *r, struct fail *f)
 static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, struct fail *f)
 {
     uint64_t ids[LIMIT_BATCH] = {0}, bytes;
+    int err;
+
     for (int i = 0; i < n; i++)
         ids[i] = r[i]->id;
     if (g->checked_phase == r[0]->phase && !memcmp(ids, g->checked, sizeof ids)) return 0;
-    int err = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
+    err = plan_scratch(g, g->dry, r, n, r[0]->phase, tapped, &bytes, f);
     if (!err) err = scratch_reserve(g->dev, bytes, f);
     if (err) return err;
     memcpy(g->checked, ids, sizeof ids);
@@ -111,11 +122,13 @@ static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, 
 static int settle(struct glm *g, enum glm_phase phase, int tapped, struct fail *f)
 {
     const struct ops *op = g->dev->ops;
+    int err;
+
     if (phase != GLM_PRIOR || tapped || !op->mark) {
         g->aheads = 0;
         return op->sync(g->dev, f);
     }
-    int err = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
+    err = g->aheads == GLM_AHEAD ? op->wait(g->dev, g->ahead[0], f) : 0;
     if (g->aheads == GLM_AHEAD)
         memmove(g->ahead, g->ahead + 1, sizeof g->ahead[0] * (size_t)--g->aheads);
     g->ahead[g->aheads++] = op->mark(g->dev);
@@ -125,10 +138,12 @@ static int settle(struct glm *g, enum glm_phase phase, int tapped, struct fail *
 int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *tap, struct fail *f)
 {
     struct graph graph = {.dev = g->dev, .tap = tap, .offload = g->stages.offload};
+    int err;
+
     assert(n >= 1 && n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         assert(r[i]->phase == r[0]->phase && r[i]->phase < GLM_DONE && !r[i]->fail.code);
-    int err = ensure_scratch(g, r, n, tap != NULL, f);
+    err = ensure_scratch(g, r, n, tap != NULL, f);
     if (err) return err;
     run_quantum(&graph, &g->stages, r, n, r[0]->phase);
     err = settle(g, r[0]->phase, tap != NULL, f);

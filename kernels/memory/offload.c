@@ -8,6 +8,7 @@ static int open_places(struct offload *h, struct fail *f)
 {
     for (int i = 0; i < h->n; i++) {
         void *home;
+
         h->place[i].at = (char *)h->area + h->group[i].at;
         h->place[i].here = !h->group[i].moves;
         if (!h->group[i].moves) continue;
@@ -27,14 +28,15 @@ int offload_open(struct offload **out, struct dev *d, const struct residency *pl
                  const struct residency_group *group, int n, struct fail *f)
 {
     struct offload *h = calloc(1, sizeof *h);
+    int err;
+
     *out = NULL;
     if (!h) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
     *h = (struct offload){.dev = d, .plan = *plan, .n = n, .side = -1};
     h->group = calloc((size_t)n, sizeof *h->group);
     h->place = calloc((size_t)n, sizeof *h->place);
-    int err = h->group && h->place
-                  ? d->ops->mem_new(d, &h->area, plan->area, f)
-                  : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
+    err = h->group && h->place ? d->ops->mem_new(d, &h->area, plan->area, f)
+                               : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
     if (!err) {
         memcpy(h->group, group, (size_t)n * sizeof *group);
         err = open_places(h, f);
@@ -61,19 +63,21 @@ void offload_close(struct offload *h)
 void offload_locate(const struct offload *h, int group, uint64_t offset, void **at, void **home)
 {
     const struct offload_place *p = &h->place[group];
+
     *at = p->at + offset;
     *home = p->home ? p->home + offset : NULL;
 }
 
 static void fetch(struct offload *h, int g)
 {
+    struct offload_place *p = &h->place[g];
+
     for (int i = 0; i < h->n; i++) {
         if (i == g || !h->place[i].here || !residency_overlap(&h->group[i], &h->group[g])) continue;
         h->place[i].here = 0;
         h->place[i].ticket = 0;
         h->away[h->group[i].side]++;
     }
-    struct offload_place *p = &h->place[g];
     p->ticket = h->dev->ops->fetch(h->dev, p->at, p->home, h->group[g].bytes);
     p->here = 1;
     h->away[h->group[g].side]--;
@@ -85,6 +89,7 @@ static void fetch(struct offload *h, int g)
 static int next(const struct offload *h, int g)
 {
     int k = g;
+
     do
         k = (k + 1) % h->n;
     while (h->group[k].part != h->group[g].part);
@@ -112,6 +117,7 @@ static void fetch_ahead(struct offload *h, int g)
 void offload_want(struct offload *h, int g)
 {
     struct offload_place *p = &h->place[g];
+
     h->side = h->group[g].side;
     if (!p->here) fetch(h, g);
     if (p->ticket) h->dev->ops->arrive(h->dev, p->ticket);
@@ -129,6 +135,7 @@ static int in_the_way(const struct offload *h, int g, int busy)
 void offload_ahead(struct offload *h, int busy)
 {
     int side = 0;
+
     for (int i = 0; i < h->n; i++)
         if (h->group[i].part == busy) side = !h->group[i].side;
     for (int i = 0; i < h->n && h->away[side]; i++)
@@ -140,6 +147,7 @@ void offload_ahead(struct offload *h, int busy)
 int offload_steady(struct offload *h, int part)
 {
     int streams = 0;
+
     for (int i = 0; i < h->n; i++)
         if (h->group[i].part == part) streams |= h->group[i].ring;
     for (int i = 0; i < h->n && !streams; i++)

@@ -9,6 +9,7 @@ const char *residency_mode_name(enum residency_mode m)
 {
     static const char *const name[] = {"everything resident", "stage swap", "layers streamed",
                                        "too small"};
+
     return name[m];
 }
 
@@ -20,6 +21,7 @@ int residency_overlap(const struct residency_group *a, const struct residency_gr
 static uint64_t side_sum(const struct residency_group *g, int n, int side)
 {
     uint64_t sum = 0;
+
     for (int i = 0; i < n; i++)
         sum += g[i].side == side ? g[i].bytes : 0;
     return sum;
@@ -29,6 +31,7 @@ static uint64_t side_sum(const struct residency_group *g, int n, int side)
 static uint64_t largest(const struct residency_group *g, int n, int side, int from)
 {
     uint64_t most = 0;
+
     for (int i = from; i < n; i++)
         if (g[i].side == side) most = number_max(most, g[i].bytes);
     return most;
@@ -38,6 +41,7 @@ static uint64_t largest(const struct residency_group *g, int n, int side, int fr
 static int ring_from(const struct residency_group *g, int n, int side, uint64_t area)
 {
     uint64_t sum = 0;
+
     if (side_sum(g, n, side) <= area) return n;
     for (int i = 0; i < n; i++) {
         if (g[i].side != side) continue;
@@ -59,10 +63,13 @@ static void place_side(struct residency_group *g, int n, int side, uint64_t area
     const uint64_t slot = largest(g, n, side, ring);
     uint64_t at = 0;
     int turn = 0;
+
     for (int i = 0; i < n; i++) {
+        uint64_t low;
+
         if (g[i].side != side) continue;
         g[i].ring = i >= ring;
-        const uint64_t low = g[i].ring ? area - 2 * slot + (uint64_t)(turn++ % 2) * slot : at;
+        low = g[i].ring ? area - 2 * slot + (uint64_t)(turn++ % 2) * slot : at;
         g[i].at = from_end(area, side, low, g[i].bytes);
         at += g[i].ring ? 0 : g[i].bytes;
     }
@@ -72,6 +79,7 @@ static void find_moving(struct residency *r, struct residency_group *g, int n)
 {
     for (int i = 0; i < n; i++) {
         int across = 0;
+
         g[i].moves = g[i].ring;
         for (int k = 0; k < n; k++)
             if (k != i && residency_overlap(&g[i], &g[k])) across |= g[k].side != g[i].side;
@@ -88,8 +96,10 @@ static void find_moving(struct residency *r, struct residency_group *g, int n)
 static uint64_t least_area(const struct residency_group *g, int n)
 {
     uint64_t most = 0;
+
     for (int s = 0; s < RESIDENCY_SIDES; s++) {
         const uint64_t all = side_sum(g, n, s), ring = 2 * largest(g, n, s, 0);
+
         most = number_max(most, all < ring ? all : ring);
     }
     return most;
@@ -98,9 +108,10 @@ static uint64_t least_area(const struct residency_group *g, int n)
 enum residency_mode residency_choose(struct residency *r, struct residency_group *g, int n,
                                      uint64_t budget, const uint64_t *room, int rooms, int modest)
 {
+    const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1);
+    const uint64_t least[] = {a + b, number_max(a, b), least_area(g, n)};
+
     memset(r, 0, sizeof *r);
-    const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1), side = number_max(a, b);
-    const uint64_t least[] = {a + b, side, least_area(g, n)};
     r->sum = a + b;
     r->least = least[RESIDENCY_STREAM] + room[rooms - 1];
     r->mode = RESIDENCY_NONE;

@@ -16,6 +16,7 @@ static void print_cost(const struct glm *g, const struct glm_req *q, const struc
 {
     const struct ar_config *a = &g->model.cfg.ar;
     double sum = 0;
+
     fprintf(out, "%s, %s: a picture of %dx%d, %d steps, guidance %g\n", g->name, g->info.type,
             q->width, q->height, q->steps, q->guidance);
     if (g->model.absent)
@@ -44,6 +45,7 @@ static void print_cost(const struct glm *g, const struct glm_req *q, const struc
 static struct glm_req with_defaults(const struct glm *g, const struct glm_req *q)
 {
     struct glm_req r = *q;
+
     if (!r.width) r.width = g->info.default_width;
     if (!r.height) r.height = g->info.default_height;
     if (!r.steps) r.steps = g->info.default_steps;
@@ -104,6 +106,7 @@ static void warn_of_size(const struct glm *g, const struct glm_req *q, FILE *out
 static int shrink(int side, int eighths)
 {
     const int s = side * eighths / 8 / LIMIT_SIDE_STEP * LIMIT_SIDE_STEP;
+
     return s < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : s;
 }
 
@@ -125,6 +128,7 @@ static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
 {
     while (++size <= 1024) {
         struct capacity t;
+
         if (!capacity_of(g, cuda_sizes_usable(size << 30), 1, &t, NULL)
             && capacity_count(g, &t, q, NULL) > 0)
             return (int)size;
@@ -139,6 +143,7 @@ static void advise(struct glm *g, uint64_t total, int card, const struct capacit
     struct glm_req less;
     const int size = card ? card_for(g, total >> 30, q) : 0;
     const int fits = t->plan.mode != RESIDENCY_NONE && smaller(g, t, q, &less);
+
     if (fits) fprintf(out, "; ask for %dx%d or less", less.width, less.height);
     if (size) fprintf(out, "%s take a card of %d GB", fits ? ", or" : ";", size);
 }
@@ -151,6 +156,7 @@ static void print_card(struct glm *g, uint64_t total, int card, const struct glm
     char left[16];
     struct capacity t;
     int cap = 0;
+
     if (!capacity_of(g, card ? cuda_sizes_usable(total) : total, card, &t, NULL))
         cap = capacity_count(g, &t, q, NULL);
     fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
@@ -170,6 +176,7 @@ static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *
     static const uint64_t sizes[] = {16, 24, 40, 80, 141};
     struct glm *g;
     int err = engine_open(&g, o, ENGINE_PLAN_CUDA, f);
+
     if (err) return err;
     fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
     if (o->vram) print_card(g, o->vram, 1, q, out);
@@ -186,8 +193,10 @@ int glm_report_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out
     struct glm *g;
     struct glm_cost c;
     int err = engine_open(&g, o, cuda || (o->vram && !cpu) ? ENGINE_PLAN_CUDA : ENGINE_PLAN_CPU, f);
+    struct glm_req r;
+
     if (err) return err;
-    const struct glm_req r = with_defaults(g, q);
+    r = with_defaults(g, q);
     err = check_size(g, r.width, r.height, f);
     if (!err) err = glm_plan(g, &r, &c, f);
     if (!err) warn_of_size(g, &r, out);

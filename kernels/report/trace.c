@@ -44,17 +44,20 @@ static void broke(struct trace *t)
 static void *add(struct trace *t, const char *name, enum stored_dtype type, int nd,
                  const int64_t *dim)
 {
+    int64_t count = 1;
+    struct safetensors_entry *e;
+
     if (t->err) return NULL;
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 256;
-        struct safetensors_entry *e = realloc(t->entry, cap * sizeof *e);
-        if (!e) return broke(t), NULL;
-        t->entry = e;
+        struct safetensors_entry *more = realloc(t->entry, cap * sizeof *more);
+
+        if (!more) return broke(t), NULL;
+        t->entry = more;
         t->cap = cap;
     }
-    struct safetensors_entry *e = &t->entry[t->n];
+    e = &t->entry[t->n];
     *e = (struct safetensors_entry){.dtype = type, .nd = nd};
-    int64_t count = 1;
     for (int i = 0; i < nd; i++)
         count *= e->dim[i] = dim[i];
     e->name = strdup(name);
@@ -68,6 +71,7 @@ static void add_ints(struct trace *t, const char *name, const int32_t *v, int nd
                      const int64_t *dim)
 {
     int64_t *out = add(t, name, DTYPE_I64, nd, dim), n = 1;
+
     for (int i = 0; i < nd; i++)
         n *= dim[i];
     for (int64_t i = 0; out && i < n; i++)
@@ -80,12 +84,15 @@ static float *fetch(struct trace *t, tensor x)
     struct dev *d = t->g->dev;
     int64_t n = x.rows * x.cols;
     float *v = calloc((size_t)n + 1, sizeof *v);
+    int err;
+
     if (!v) return broke(t), NULL;
     d->ops->get(d, v, x);
-    int err = d->ops->sync(d, t->fail);
+    err = d->ops->sync(d, t->fail);
     if (err && !t->err) t->err = err;
     if (x.type == DT_BF16) {
         const uint16_t *half = (const uint16_t *)v;
+
         for (int64_t i = n - 1; i >= 0; i--)
             v[i] = bf16_to_f32(half[i]);
     }
@@ -95,6 +102,7 @@ static float *fetch(struct trace *t, tensor x)
 static void see_picture(struct trace *t, const char *name, const float *v, tensor x, int h, int w)
 {
     float *out = add(t, name, DTYPE_F32, 3, (int64_t[]){x.cols, h, w});
+
     for (int64_t p = 0; out && p < x.rows; p++)
         for (int64_t c = 0; c < x.cols; c++)
             out[c * x.rows + p] = v[p * x.cols + c];
@@ -104,8 +112,9 @@ static void see_floats(struct trace *t, const char *name, tensor x, enum tap_sha
                        int w)
 {
     float *v = fetch(t, x), *out = NULL;
-    if (!v) return;
     int64_t n = x.rows * x.cols;
+
+    if (!v) return;
     if (!strcmp(name, "ar.logits")) {
         memcpy(t->logits + t->logit_rows++ * x.cols, v, (size_t)n * sizeof *v);
     } else if (shape == TAP_PICTURE) {
@@ -113,6 +122,7 @@ static void see_floats(struct trace *t, const char *name, tensor x, enum tap_sha
     } else {
         int nd = shape == TAP_VECTOR ? 1 : shape == TAP_PLANES ? 3 : 2;
         int64_t dim[3] = {shape == TAP_VECTOR ? n : x.rows, shape == TAP_PLANES ? h : x.cols, w};
+
         out = add(t, name, DTYPE_F32, nd, dim);
         if (out) memcpy(out, v, (size_t)n * sizeof *v);
     }
@@ -123,9 +133,11 @@ static void see_floats(struct trace *t, const char *name, tensor x, enum tap_sha
 static int see_glyph(struct trace *t, const char *name, tensor x)
 {
     int texts = !strncmp(name, "glyph.block", 11) ? t->run->text.n : 1;
+    float *v, *out;
+
     if (!strstr(name, ".block.") || strncmp(name, "glyph", 5)) return 0;
-    float *v = fetch(t, x);
-    float *out = add(t, name, DTYPE_F32, 3, (int64_t[]){texts, x.rows / texts, x.cols});
+    v = fetch(t, x);
+    out = add(t, name, DTYPE_F32, 3, (int64_t[]){texts, x.rows / texts, x.cols});
     if (v && out) memcpy(out, v, tensor_bytes(tensor_at(NULL, DT_F32, x.rows, x.cols)));
     free(v);
     return 1;
@@ -134,9 +146,11 @@ static int see_glyph(struct trace *t, const char *name, tensor x)
 static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int h, int w)
 {
     struct trace *t = ctx;
+
     if (t->err) return;
     if (x.type == DT_I32) {
         int32_t *v = (int32_t *)(void *)fetch(t, x);
+
         if (v) add_ints(t, name, v, 1, (int64_t[]){x.rows * x.cols});
         free(v);
     } else if (!see_glyph(t, name, x)) {
@@ -157,6 +171,7 @@ static int read_request(struct trace *t, enum glm_type *type)
 {
     const char *text = safetensors_meta(t->ref, "trace"), *prompt = NULL, *dtype = "f32";
     json_t *images = NULL;
+
     t->meta = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (!t->meta
         || json_unpack(t->meta, "{s:s, s:i, s:i, s:i, s:F, s?:s, s?:o}", "prompt", &prompt,
@@ -175,14 +190,16 @@ static int read_request(struct trace *t, enum glm_type *type)
 static int read_tokens(struct trace *t)
 {
     const struct stored_tensor *x = safetensors_find(t->ref, "ar.tokens");
+    int64_t *wide, rows;
+
     if (!x || x->nd != 1) return bad_reference(t, "has no list ar.tokens");
-    int64_t *wide = calloc((size_t)x->count + 1, sizeof *wide);
+    wide = calloc((size_t)x->count + 1, sizeof *wide);
     t->tokens = calloc((size_t)x->count + 1, sizeof *t->tokens);
     if (!wide || !t->tokens)
         broke(t);
     else if (dtype_to_i64(x, 0, x->count, wide))
         bad_reference(t, "has ar.tokens that are no integers");
-    int64_t rows = t->g->model.cfg.ar.rows;
+    rows = t->g->model.cfg.ar.rows;
     for (int64_t i = 0; !t->err && i < x->count; i++) {
         if (wide[i] < 0 || wide[i] >= rows)
             bad_reference(t, "has tokens that the model cannot draw");
@@ -199,6 +216,7 @@ static int read_latents(struct trace *t)
     const struct stored_tensor *x = safetensors_find(t->ref, "flow.latents.0");
     int64_t want = (int64_t)t->g->model.cfg.dit.channels * (t->req.height / CONFIG_LATENT_PIXELS)
                    * (t->req.width / CONFIG_LATENT_PIXELS);
+
     if (!x || x->count != want) return bad_reference(t, "has no flow.latents.0 of this size");
     t->latents = calloc((size_t)want + 1, sizeof *t->latents);
     if (!t->latents)
@@ -216,6 +234,7 @@ static void add_positions(struct trace *t)
     const struct prompt *p = &t->run->prompt;
     int64_t n[2] = {(int64_t)p->ids.n, p->tokens + 1};
     struct position *pos = calloc((size_t)(n[0] + n[1]), sizeof *pos);
+
     if (!pos) {
         broke(t);
         return;
@@ -226,6 +245,7 @@ static void add_positions(struct trace *t)
         const struct position *from = pos + (k ? n[0] : 0);
         int64_t *out =
             add(t, k ? "ar.decode_pos" : "ar.prefill_pos", DTYPE_I64, 2, (int64_t[]){3, n[k]});
+
         for (int64_t i = 0; out && i < n[k]; i++) {
             out[i] = from[i].t;
             out[n[k] + i] = from[i].h;
@@ -240,6 +260,7 @@ static void add_prior(struct trace *t)
     const struct prompt *p = &t->run->prompt;
     int64_t count = (int64_t)p->ids.n, n = (int64_t)t->inject.token_count;
     int32_t grids[6] = {1, p->large.rows, p->large.cols, 1, p->preview.rows, p->preview.cols};
+
     add_ints(t, "ar.prompt_ids", p->ids.v, 1, &count);
     add_ints(t, "ar.input_ids", p->ids.v, 1, &count);
     add_ints(t, "ar.grids", grids, 2, (int64_t[]){2, 3});
@@ -252,14 +273,15 @@ static void add_glyph(struct trace *t, const char *name, const struct byt5 *b)
 {
     char full[NAME_BYTES];
     int64_t longest = 0;
+    int64_t *ids, *mask;
+
     for (int i = 0; i < b->n; i++)
         if ((int64_t)(b->start[i + 1] - b->start[i]) > longest)
             longest = (int64_t)(b->start[i + 1] - b->start[i]);
-    int64_t dim[2] = {b->n, longest};
     snprintf(full, sizeof full, "%s.ids", name);
-    int64_t *ids = add(t, full, DTYPE_I64, 2, dim);
+    ids = add(t, full, DTYPE_I64, 2, (int64_t[]){b->n, longest});
     snprintf(full, sizeof full, "%s.mask", name);
-    int64_t *mask = add(t, full, DTYPE_I64, 2, dim);
+    mask = add(t, full, DTYPE_I64, 2, (int64_t[]){b->n, longest});
     for (int i = 0; ids && mask && i < b->n; i++)
         for (size_t k = b->start[i]; k < b->start[i + 1]; k++) {
             ids[i * longest + (int64_t)(k - b->start[i])] = b->ids.v[k];
@@ -271,8 +293,10 @@ static void add_schedule(struct trace *t)
 {
     const struct dit_state *s = &t->run->dit;
     double *mu = add(t, "flow.mu", DTYPE_F64, 1, (int64_t[]){1});
+    float *v;
+
     if (mu) *mu = flow_mu(&t->g->model.cfg.flow, dit_patches(s));
-    float *v = add(t, "flow.timesteps", DTYPE_F32, 1, (int64_t[]){s->steps});
+    v = add(t, "flow.timesteps", DTYPE_F32, 1, (int64_t[]){s->steps});
     if (v) memcpy(v, s->timestep, (size_t)s->steps * sizeof *v);
     v = add(t, "flow.sigmas", DTYPE_F32, 1, (int64_t[]){s->steps + 1});
     if (v) memcpy(v, s->sigma, ((size_t)s->steps + 1) * sizeof *v);
@@ -285,6 +309,7 @@ static void add_logits(struct trace *t)
 {
     int64_t rows = t->g->model.cfg.ar.rows, n = t->logit_rows;
     float *out = add(t, "ar.logits", DTYPE_F32, 2, (int64_t[]){n, rows});
+
     if (out) memcpy(out, t->logits, (size_t)(n * rows) * sizeof *out);
 }
 
@@ -296,6 +321,7 @@ static void add_probs(struct trace *t)
     const int64_t want[4] = {0, 1, count / 2, count - 1};
     int64_t *rows = add(t, "ar.sample.rows", DTYPE_I64, 1, (int64_t[]){4});
     float *probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){4, n});
+
     if (rows) memcpy(rows, want, sizeof want);
     for (int i = 0; probs && i < 4 && !t->err; i++)
         t->err = trace_sampling_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
@@ -306,6 +332,7 @@ static void add_image(struct trace *t)
 {
     struct glm_picture p = {0};
     int64_t dim[3] = {t->req.height, t->req.width, 3};
+
     p.rgb = add(t, "image", DTYPE_U8, 3, dim);
     p.capacity = (size_t)(dim[0] * dim[1] * dim[2]);
     if (p.rgb && glm_run_image(t->run, &p, t->fail))
@@ -318,13 +345,16 @@ static void tap_empty(struct trace *t, const struct tap *tap)
     struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->stages.offload};
     struct byt5 ids;
     int err = byt5_prompt(&ids, "", 0, t->g->model.cfg.glyph.vocab, t->fail);
+    size_t mark;
+    tensor rows;
+
     if (err) {
         t->err = err;
         return;
     }
     add_glyph(t, "glyph_uncond", &ids);
-    size_t mark = arena_mark(&g.dev->scratch);
-    tensor rows = graph_temp(&g, 1, t->g->model.cfg.glyph.width);
+    mark = arena_mark(&g.dev->scratch);
+    rows = graph_temp(&g, 1, t->g->model.cfg.glyph.width);
     if (!g.dev->scratch.failed) glyph_encode(&g, &t->g->stages.glyph, &ids, rows, "glyph_uncond");
     arena_release(&g.dev->scratch, mark);
     byt5_free(&ids);
@@ -335,6 +365,7 @@ static void tap_empty(struct trace *t, const struct tap *tap)
 static void draw(struct trace *t)
 {
     const struct tap tap = {.see = see, .ctx = t};
+
     t->err = glm_run_new(&t->run, t->g, &t->req, t->fail);
     if (t->err) return;
     t->logits = calloc(t->inject.token_count * (size_t)t->g->model.cfg.ar.rows, sizeof(float));
@@ -344,6 +375,7 @@ static void draw(struct trace *t)
     add_schedule(t);
     while (!t->err && t->run->phase != GLM_DONE) {
         int err = glm_step_tapped(t->g, &t->run, 1, &tap, t->fail);
+
         if (!t->err) t->err = err;
     }
     if (!t->err && t->req.guidance > 1) tap_empty(t, &tap);
@@ -374,6 +406,8 @@ int glm_report_trace(const struct glm_opts *o, const char *like, const char *out
     struct fail own;
     struct trace t = {.fail = f ? f : &own};
     struct glm_opts opts = *o;
+    const char *meta[1][2] = {{"trace", NULL}};
+
     t.err = trace_file_open(&t.ref, like, t.fail);
     if (!t.err) read_request(&t, &opts.type);
     if (!t.err) t.err = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
@@ -381,7 +415,7 @@ int glm_report_trace(const struct glm_opts *o, const char *like, const char *out
     if (!t.err) read_latents(&t);
     t.req.inject = &t.inject;
     if (!t.err) draw(&t);
-    const char *meta[][2] = {{"trace", t.ref ? safetensors_meta(t.ref, "trace") : NULL}};
+    if (t.ref) meta[0][1] = safetensors_meta(t.ref, "trace");
     if (!t.err)
         t.err = safetensors_write(out_path, t.entry, t.n, (const char *const(*)[2])meta, 1, t.fail);
     trace_free(&t);
