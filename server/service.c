@@ -3,6 +3,7 @@
 
 #include "proto/id.h"
 #include "server/base/clock.h"
+#include "server/base/watchdog.h"
 #include "server/events.h"
 #include "server/net/hello.h"
 #include "server/net/net.h"
@@ -20,6 +21,7 @@
 enum {
     STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
     STOP_US = 4000000,   /* from the signal to the end, whatever still hangs */
+    LOOP_NAPS = 10,      /* longest turn of the network loop, in the watchdog's naps */
     RETRY_MS = 2000      /* retry_after_ms of the closing message */
 };
 
@@ -31,6 +33,8 @@ struct service {
     struct hub *hub;
     struct http *http;
     struct net *net;
+    struct watchdog *watchdog;
+    struct pulse pulse; /* of the loop */
     struct encoder *encoder;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
@@ -280,6 +284,7 @@ static void on_round(void *arg)
     struct service *s = arg;
     int64_t now = clock_us(), due = hub_due(s->hub);
 
+    pulse_end(&s->pulse);
     if (due <= now) {
         hub_tick(s->hub, now);
         due = hub_due(s->hub);
@@ -397,6 +402,17 @@ static int open_threads(struct service *s, struct fail *f)
     return err;
 }
 
+/* Only while the loop turns: what comes after it may wait for the device. */
+static int open_watchdog(struct service *s, struct fail *f)
+{
+    struct watchdog_conf conf = {.pulses = {&s->pulse, store_pulse(s->store)},
+                                 .nap_ms = WATCHDOG_NAP_MS,
+                                 .fd = STDERR_FILENO,
+                                 .end = _exit};
+    s->pulse = (struct pulse){.name = "network loop", .naps_max = LOOP_NAPS, .ask = wake, .arg = s};
+    return watchdog_new(&s->watchdog, &conf, f);
+}
+
 static void close_all(struct service *s)
 {
     for (int i = 0; i < s->workers; i++)
@@ -454,8 +470,10 @@ int service_run(const struct service_conf *conf, struct fail *f)
         fflush(stdout);
         err = open_threads(&s, f);
     }
+    if (!err) err = open_watchdog(&s, f);
     if (!err) {
         net_run(s.net);
+        watchdog_free(s.watchdog);
         if (s.stop_by && (!hub_idle(s.hub) || !all_open(&s))) stop_now(&s);
         if (!s.stop_by && !s.fatal.code)
             fail_set(&s.fatal, ERR_INTERNAL, "The network loop ended by itself.");

@@ -14,8 +14,9 @@ enum { STATUS = 70, LAST_WORDS_SECONDS = 2 }; /* 70: EX_SOFTWARE of sysexits.h *
 
 /* What was seen of one pulse. */
 struct seen {
-    unsigned begun; /* the piece of work */
-    unsigned naps;  /* slept through since */
+    unsigned moved;
+    unsigned naps;  /* slept through since, while it had work */
+    unsigned quiet; /* without work */
 };
 
 struct watchdog {
@@ -27,14 +28,21 @@ struct watchdog {
     bool stopping;
 };
 
+void pulse_due(struct pulse *p)
+{
+    atomic_store(&p->busy, true);
+}
+
 void pulse_begin(struct pulse *p)
 {
-    atomic_fetch_add(&p->begun, 1);
+    atomic_store(&p->busy, true);
+    atomic_fetch_add(&p->moved, 1);
 }
 
 void pulse_end(struct pulse *p)
 {
-    atomic_store(&p->ended, atomic_load(&p->begun));
+    atomic_store(&p->busy, false);
+    atomic_fetch_add(&p->moved, 1);
 }
 
 static void last_words(const struct watchdog *w, const struct pulse *p, unsigned naps)
@@ -57,14 +65,15 @@ static void look(struct watchdog *w)
     for (int i = 0; i < WATCHDOG_PULSES && w->conf.pulses[i]; i++) {
         struct pulse *p = w->conf.pulses[i];
         struct seen *s = &w->seen[i];
-        unsigned begun = atomic_load(&p->begun);
-        bool busy = begun != atomic_load(&p->ended);
+        unsigned moved = atomic_load(&p->moved);
+        bool busy = atomic_load(&p->busy);
 
-        s->naps = busy && s->begun == begun ? s->naps + 1 : 0;
-        s->begun = begun;
+        s->naps = busy && s->moved == moved ? s->naps + 1 : 0;
+        s->moved = moved;
         if (s->naps > p->naps_max) last_words(w, p, s->naps);
-        if (busy || !p->ask) continue;
-        pulse_begin(p);
+        s->quiet = busy ? 0 : s->quiet + 1;
+        if (busy || !p->ask || s->quiet < WATCHDOG_ASK) continue;
+        pulse_due(p);
         p->ask(p->arg);
     }
 }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 enum { STORE_ACCEPT, STORE_END, STORE_STOP };
+/* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
+enum { STUCK_NAPS = 30 };
 
 /* A row on its way to the disk, with copies of what it needs. */
 struct entry {
@@ -33,6 +35,7 @@ struct store {
     struct job_rows rows;
     pthread_t thread;
     bool running;
+    struct pulse pulse; /* of the thread */
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -78,6 +81,7 @@ int store_open(struct store **out, const char *data, struct mbox *loop, struct l
     s->folder = s->outputs = s->lock = -1;
     s->loop = loop;
     s->log = log;
+    s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
     mbox_init(&s->box, NULL, NULL);
     err = open_all(s, data, f);
     if (err)
@@ -99,6 +103,7 @@ void store_close(struct store *s)
     if (!s) return;
     stop = (struct msg){.kind = STORE_STOP};
     if (s->running) {
+        pulse_due(&s->pulse);
         mbox_push(&s->box, &stop);
         pthread_join(s->thread, NULL);
     }
@@ -111,6 +116,11 @@ void store_close(struct store *s)
 }
 
 /* --- reading, on the loop's thread ------------------------------------------------------------ */
+
+struct pulse *store_pulse(struct store *s)
+{
+    return &s->pulse;
+}
 
 uint64_t store_boot(const struct store *s)
 {
@@ -204,9 +214,10 @@ static void send(struct store *s, int kind, const struct hub_row *row, struct bl
     struct fail why;
     struct entry *e = entry_new(kind, row, file);
 
-    if (e)
+    if (e) {
+        pulse_due(&s->pulse);
         mbox_push(&s->box, &e->m);
-    else {
+    } else {
         fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
         answer(s, row->job, &why);
     }
@@ -245,8 +256,11 @@ static int write_list(struct store *s, const struct msg *list, struct fail *f)
     int err = rows_begin(&s->rows, f);
 
     if (err) return err;
-    for (const struct msg *m = list; m && !err; m = m->next)
+    for (const struct msg *m = list; m && !err; m = m->next) {
+        pulse_begin(&s->pulse);
         if (m->kind != STORE_STOP) err = write_entry(s, (const struct entry *)m, f);
+    }
+    pulse_begin(&s->pulse);
     if (!err) err = rows_commit(&s->rows, f);
     if (err) rows_rollback(&s->rows);
     return err;
@@ -293,8 +307,14 @@ static bool handle(struct store *s, struct msg *list)
 static void *run(void *arg)
 {
     struct store *s = arg;
+    bool more = true;
 
     pthread_setname_np(pthread_self(), "store");
-    while (handle(s, mbox_wait(&s->box, -1))) {}
+    while (more) {
+        struct msg *list = mbox_wait(&s->box, -1);
+        pulse_begin(&s->pulse);
+        more = handle(s, list);
+        pulse_end(&s->pulse);
+    }
     return NULL;
 }

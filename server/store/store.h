@@ -18,6 +18,7 @@
 #include "proto/fail.h"
 #include "server/base/log.h"
 #include "server/base/mbox.h"
+#include "server/base/watchdog.h"
 #include "server/core/effects.h"
 
 #include <stdint.h>
@@ -33,6 +34,9 @@ int store_open(struct store **out, const char *data, struct mbox *loop, struct l
                struct fail *f);
 /* Writes what still waits, then ends the thread. NULL is fine. */
 void store_close(struct store *);
+
+/* The thread's work, for a watchdog that ends before store_close(). */
+struct pulse *store_pulse(struct store *);
 
 uint64_t store_boot(const struct store *); /* 1, 2, 3 .. */
 /* Jobs that ended in all starts so far. */

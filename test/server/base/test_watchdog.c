@@ -81,6 +81,15 @@ static void stopped(struct pulse *p)
     pulse_end(p);
 }
 
+/* Work is given all the time, and none is taken. */
+static void deaf(struct pulse *p)
+{
+    for (int i = 0; i < 200; i++) {
+        pulse_due(p);
+        nap(1);
+    }
+}
+
 static void answers(void *pulse)
 {
     pulse_end(pulse);
@@ -109,6 +118,8 @@ static void bites(void **state)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 70);
     assert_non_null(strstr(words, "the writer has not moved"));
+    status = child(deaf, &p, words, sizeof words);
+    assert_int_equal(WEXITSTATUS(status), 70);
     q.ask = silent;
     status = child(sleeps, &q, words, sizeof words);
     assert_int_equal(WEXITSTATUS(status), 70);
