@@ -25,6 +25,14 @@ static const char SCHEMA[] =
     "PRAGMA user_version=1;";
 enum { SCHEMA_VERSION = 1 };
 
+/* The numbers of events grow over all starts, as their upper half is the start's: when the only row
+ * of meta is gone, the newest event says where it was. */
+static const char COUNT_START[] =
+    "INSERT INTO meta(boot) SELECT coalesce(max(max(accepted_seq, end_seq)) >> 32, 0) FROM jobs"
+    " WHERE NOT EXISTS (SELECT 1 FROM meta);"
+    "UPDATE meta SET boot = boot + 1;"
+    "COMMIT";
+
 /* The hint is for the administrator at the start; clients get another (store.c). */
 int database_fail(sqlite3 *db, const char *what, struct fail *f)
 {
@@ -49,12 +57,14 @@ static int run_sql(sqlite3 *db, const char *sql, struct fail *f)
 int database_int(sqlite3 *db, const char *sql, int64_t *out, struct fail *f)
 {
     sqlite3_stmt *q = NULL;
-    int ok =
-        sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
+    int got =
+        sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK ? sqlite3_step(q) : SQLITE_ERROR;
 
-    *out = ok ? sqlite3_column_int64(q, 0) : 0;
+    *out = got == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
     sqlite3_finalize(q);
-    return ok ? 0 : database_fail(db, "Cannot read", f);
+    if (got == SQLITE_ROW) return 0;
+    if (got != SQLITE_DONE) return database_fail(db, "Cannot read", f);
+    return fail_set(f, ERR_IO, "The job store lacks a row that is always there (%s).", sql);
 }
 
 int database_open(const char *path, sqlite3 **db, struct fail *f)
@@ -78,7 +88,7 @@ int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
                         (int)version);
     if (!err) err = run_sql(db, "BEGIN IMMEDIATE", f);
     if (!err && version == 0) err = run_sql(db, SCHEMA, f);
-    if (!err) err = run_sql(db, "UPDATE meta SET boot = boot + 1; COMMIT", f);
+    if (!err) err = run_sql(db, COUNT_START, f);
     if (!err) err = database_int(db, "SELECT boot FROM meta", &boot, f);
     if (!err) *starts = (uint64_t)boot;
     return err;

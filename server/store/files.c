@@ -2,6 +2,7 @@
  * components. */
 #include "server/store/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -56,19 +57,64 @@ int files_folder(const char *path, int *fd, struct fail *f)
     return open_folder(path, fd, f);
 }
 
-int files_subfolder(int parent, const char *name, int *fd, struct fail *f)
+int files_subfolder(int parent, const char *name, bool make, int *fd, struct fail *f)
 {
     *fd = -1;
-    if (mkdirat(parent, name, 0700) && errno != EEXIST)
+    if (make && !mkdirat(parent, name, 0700))
+        fsync(parent); /* a failure shows at the file that is put into it */
+    else if (make && errno != EEXIST)
         return fail_errno(f, "Cannot make the folder", name);
     *fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
     return *fd < 0 ? fail_errno(f, "Cannot open the folder", name) : 0;
+}
+
+int files_private(int folder, const char *name, bool make, struct fail *f)
+{
+    int fd = openat(folder, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+    struct stat st;
+    int err = 0;
+
+    if (fd < 0 && errno == ENOENT && !make) return 0;
+    if (fd < 0) return fail_errno(f, "Cannot write the file", name);
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        err = fail_set(f, ERR_IO, "%s is not a file.", name);
+    else if (st.st_mode & 077 && fchmod(fd, 0600) && errno != EPERM)
+        err = fail_errno(f, "Cannot make private", name);
+    close(fd);
+    return err;
+}
+
+void files_remember(int folder, const char *name, struct files_identity *out)
+{
+    struct stat st;
+
+    *out = (struct files_identity){0};
+    if (!fstatat(folder, name, &st, 0))
+        *out = (struct files_identity){.device = st.st_dev, .inode = st.st_ino};
+}
+
+bool files_same(int folder, const char *name, const struct files_identity *as)
+{
+    struct files_identity now;
+
+    files_remember(folder, name, &now);
+    return now.device == as->device && now.inode == as->inode;
+}
+
+/* The folder itself, so that removing the file in it lets nobody in. Network file systems may not
+ * lock folders: then there is the file. */
+static bool folder_taken(int folder)
+{
+    return flock(folder, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
 int files_lock(int folder, const char *name, int *fd, struct fail *f)
 {
     int err;
 
+    *fd = -1;
+    if (folder_taken(folder))
+        return fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.");
     *fd = open_beneath(folder, name, O_RDWR | O_CREAT, 0600);
     if (*fd < 0) return fail_errno(f, "Cannot write the file", name);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
@@ -112,11 +158,42 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
     return fail_errno(f, "Cannot write", name);
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), k = strlen(end);
+
+    return n > k && strcmp(name + n - k, end) == 0;
+}
+
+int64_t files_sweep(int folder, const char *end, int64_t *others, struct fail *f)
+{
+    int fd = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int64_t swept = 0;
+
+    *others = 0;
+    if (!dir) {
+        if (fd >= 0) close(fd);
+        return fail_errno(f, "Cannot list", "the folder");
+    }
+    for (struct dirent *e; (e = readdir(dir));) {
+        if (e->d_name[0] == '.') continue;
+        if (ends_with(e->d_name, end))
+            swept += unlinkat(folder, e->d_name, 0) == 0;
+        else
+            ++*others;
+    }
+    closedir(dir);
+    return swept;
+}
+
 int files_read(int folder, const char *name, int *fd, struct fail *f)
 {
     struct stat st;
 
     *fd = open_beneath(folder, name, O_RDONLY | O_NONBLOCK, 0);
+    if (*fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO))
+        return fail_errno(f, "Cannot open", name);
     if (*fd >= 0 && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return 0;
     if (*fd >= 0) close(*fd);
     *fd = -1;

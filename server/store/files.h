@@ -8,17 +8,37 @@
 
 #include "proto/fail.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* Make path and its missing parents (mode 0700), and open it. *fd is the caller's. */
 int files_folder(const char *path, int *fd, struct fail *f);
-/* The same for one folder inside another. */
-int files_subfolder(int parent, const char *name, int *fd, struct fail *f);
-/* Take the lock file `name` in folder for the life of *fd. ERR_CONFLICT when another has it. */
+/* The same for one folder inside another; make: also when it is not there yet. */
+int files_subfolder(int parent, const char *name, bool make, int *fd, struct fail *f);
+/* Lock the folder for the life of its descriptor, and the file `name` in it for the life of *fd
+ * (older versions know the file alone). ERR_CONFLICT when another process has one of them. */
 int files_lock(int folder, const char *name, int *fd, struct fail *f);
+/* Make sure that a file is for this user alone (0600) before a library opens it; make: also that
+ * it is there. ERR_IO, also when it is no plain file. */
+int files_private(int folder, const char *name, bool make, struct fail *f);
+
+/* Which file a name stands for; all zero: there is none. */
+struct files_identity {
+    dev_t device;
+    ino_t inode;
+};
+void files_remember(int folder, const char *name, struct files_identity *out);
+bool files_same(int folder, const char *name, const struct files_identity *as);
+
+/* Remove the files whose names end so; the result is their number, *others that of all others
+ * but hidden ones. ERR_IO. */
+int64_t files_sweep(int folder, const char *end, int64_t *others, struct fail *f);
 /* All or nothing, also over power loss: aside, fsync, rename, fsync of the folder. */
 int files_write(int folder, const char *name, const void *bytes, size_t len, struct fail *f);
-/* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included. */
+/* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included; ERR_IO when there
+ * may be one, but the system has no descriptor or memory or cannot read. */
 int files_read(int folder, const char *name, int *fd, struct fail *f);
 
 #endif

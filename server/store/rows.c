@@ -2,6 +2,7 @@
  * ends. */
 #include "server/store/rows.h"
 
+#include "proto/text.h"
 #include "server/store/database.h"
 
 #include <stdio.h>
@@ -51,6 +52,13 @@ void rows_close(struct job_rows *r)
     sqlite3_close(r->writer);
 }
 
+bool rows_empty(struct job_rows *r)
+{
+    int64_t any;
+
+    return !database_int(r->reader, "SELECT EXISTS (SELECT 1 FROM jobs)", &any, NULL) && !any;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 int rows_counts(struct job_rows *r, int64_t *done, int64_t *failed, int64_t *cancelled,
@@ -80,27 +88,87 @@ static void read_fail(sqlite3_stmt *q, int column, struct fail *out)
     snprintf(out->hint, sizeof out->hint, "%s", text_at(q, column + 3));
 }
 
-/* An unreadable row is logged and skipped: it must not keep the server from starting. */
-static int restore_row(struct log *log, sqlite3_stmt *q,
+static bool is_number(sqlite3_stmt *q, int column, int64_t min)
+{
+    int64_t n = sqlite3_column_int64(q, column);
+
+    return n >= min && n <= (int64_t)LIMIT_SEQ_MAX;
+}
+
+static bool is_text(const char *s, size_t bytes)
+{
+    size_t n = strlen(s), at = 0, step = 1;
+
+    while (n <= bytes && at < n && (step = text_utf8(s + at, n - at)) > 0)
+        at += step;
+    return n <= bytes && step > 0;
+}
+
+/* What is wrong with a row, or NULL; its spec is left to spec_parse(). */
+static const char *row_damage(sqlite3_stmt *q)
+{
+    int state = sqlite3_column_int(q, 7);
+    bool over = state == STATE_DONE || state == STATE_FAILED || state == STATE_CANCELLED;
+    const char *result = text_at(q, 10);
+
+    if (!over && state != STATE_QUEUED) return "it has no state";
+    if (sqlite3_column_int64(q, 0) == 0) return "it has no job";
+    if (!is_number(q, 1, 1) || !is_number(q, 2, 0) || !is_number(q, 6, 1))
+        return "its order, time or number is impossible";
+    if (!is_text(text_at(q, 3), LIMIT_KEY_BYTES)) return "its key is no text";
+    if (sqlite3_column_bytes(q, 4) != SPEC_DIGEST_BYTES) return "the request's digest is missing";
+    if (over && !is_number(q, 9, sqlite3_column_int64(q, 6))) return "its end has no number";
+    for (int column = 14; column <= 16; column++)
+        if (!is_text(text_at(q, column), sizeof((struct fail *)0)->message))
+            return "its error is no text";
+    if (state != STATE_DONE) return NULL;
+    if (!is_number(q, 8, 1) || !is_number(q, 11, 0) || !is_number(q, 12, 0))
+        return "its result has no size or number";
+    return strlen(result) == 64 && strspn(result, "0123456789abcdef") == 64
+               ? NULL
+               : "its result has no digest";
+}
+
+static int parse_row(sqlite3_stmt *q, struct spec *spec, struct fail *f)
+{
+    const char *wrong = row_damage(q), *json = text_at(q, 5);
+    struct spec_limits limits;
+
+    if (wrong) return fail_set(f, ERR_IO, "%s", wrong);
+    spec_limits_init(&limits);
+    limits.range[SPEC_PROMPT].min = 0; /* older versions accepted prompts that show nothing */
+    return spec_parse(spec, json, strlen(json), &limits, f);
+}
+
+/* A damaged row must not keep the server from starting, nor its order be given to another job: it
+ * gets one below zero, which is never restored. Its picture can still be found. */
+static void leave_out(struct job_rows *r, struct log *log, int64_t order, const char *why)
+{
+    sqlite3_stmt *q = NULL;
+    int bad;
+
+    log_error(log, "store: row %lld is damaged and left out: %s", (long long)order, why);
+    bad = sqlite3_prepare_v2(r->writer,
+                             "UPDATE jobs SET ord = (SELECT min(0, min(ord)) - 1 FROM jobs)"
+                             " WHERE ord = ?1",
+                             -1, &q, NULL);
+    if (!bad) sqlite3_bind_int64(q, 1, order);
+    if (bad || sqlite3_step(q) != SQLITE_DONE)
+        log_error(log, "store: %s", sqlite3_errmsg(r->writer));
+    sqlite3_finalize(q);
+}
+
+static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
                        int (*each)(void *, const struct hub_row *, struct fail *), void *arg,
                        struct fail *f)
 {
-    struct spec_limits limits;
     struct spec spec = {0};
     struct fail error;
-    const char *json;
-    int err;
     struct hub_row row;
+    int err = parse_row(q, &spec, &error);
 
-    spec_limits_init(&limits);
-    limits.range[SPEC_PROMPT].min = 0; /* older versions accepted prompts that show nothing */
-    json = text_at(q, 5);
-    err = sqlite3_column_bytes(q, 4) == SPEC_DIGEST_BYTES
-              ? spec_parse(&spec, json, strlen(json), &limits, &error)
-              : fail_set(&error, ERR_IO, "the request's digest is missing");
     if (err) {
-        log_error(log, "store: row %lld is damaged and left out: %s",
-                  (long long)sqlite3_column_int64(q, 1), error.message);
+        leave_out(r, log, sqlite3_column_int64(q, 1), error.message);
         return 0;
     }
     read_fail(q, 13, &error);
@@ -125,23 +193,35 @@ static int restore_row(struct log *log, sqlite3_stmt *q,
     return err;
 }
 
+/* Orders that no server gives: left out before, or damaged themselves. */
+static void tell_left_out(struct job_rows *r, struct log *log)
+{
+    int64_t n;
+
+    if (!database_int(r->reader, "SELECT count(*) FROM jobs WHERE ord <= 0 AND state = 0", &n, NULL)
+        && n > 0)
+        log_warn(log, "store: %lld damaged rows of jobs that did not end are left out",
+                 (long long)n);
+}
+
 int rows_restore(struct job_rows *r, struct log *log, int kept,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                  struct fail *f)
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint FROM jobs WHERE state=0 OR ord IN"
-        " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1) ORDER BY ord";
+        " bytes,us,code,field,message,hint FROM jobs WHERE ord>0 AND (state=0 OR ord IN"
+        " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)) ORDER BY ord";
     sqlite3_stmt *q = NULL;
     int err, got;
 
     if (sqlite3_prepare_v2(r->reader, sql, -1, &q, NULL))
         return database_fail(r->reader, "Cannot read", f);
+    tell_left_out(r, log);
     sqlite3_bind_int(q, 1, kept);
     err = 0;
     while ((got = sqlite3_step(q)) == SQLITE_ROW && !err) {
-        err = restore_row(log, q, each, arg, f);
+        err = restore_row(r, log, q, each, arg, f);
         if (err) break;
     }
     if (!err && got != SQLITE_DONE) err = database_fail(r->reader, "Cannot read", f);

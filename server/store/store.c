@@ -3,6 +3,7 @@
 
 #include "server/events.h"
 #include "server/store/files.h"
+#include "server/store/pictures.h"
 #include "server/store/rows.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STORE_ACCEPT, STORE_END, STORE_STOP };
@@ -28,11 +28,17 @@ struct entry {
     struct blob *file;
 };
 
+/* What SQLite has open. */
+static const char *const DATABASE[] = {"darkroom.db", "darkroom.db-wal", "darkroom.db-shm"};
+enum { DATABASE_FILES = sizeof DATABASE / sizeof *DATABASE };
+
 struct store {
     struct mbox box, *loop;
     struct log *log;
-    int folder, outputs, lock;
+    int folder, lock;
     struct job_rows rows;
+    struct pictures pictures;
+    struct files_identity files[DATABASE_FILES]; /* as they were opened */
     pthread_t thread;
     bool running;
     struct pulse pulse; /* of the thread */
@@ -42,12 +48,13 @@ struct store {
 
 static void *run(void *arg);
 
-static int open_folders(struct store *s, const char *data, struct fail *f)
+static int open_folder(struct store *s, const char *data, struct fail *f)
 {
     int err = files_folder(data, &s->folder, f);
 
     if (!err) err = files_lock(s->folder, "lock", &s->lock, f);
-    if (!err) err = files_subfolder(s->folder, "outputs", &s->outputs, f);
+    for (int i = 0; i < DATABASE_FILES && !err; i++)
+        err = files_private(s->folder, DATABASE[i], i == 0, f);
     if (err == ERR_CONFLICT)
         fail_advise(f, "Stop the other one, or give this one another folder with --data.");
     else if (err)
@@ -55,14 +62,34 @@ static int open_folders(struct store *s, const char *data, struct fail *f)
     return err;
 }
 
+static int open_pictures(struct store *s, const char *data, struct fail *f)
+{
+    int64_t there = 0;
+    int err;
+
+    pictures_init(&s->pictures, s->folder, s->log);
+    err = pictures_sweep(&s->pictures, &there, f);
+    if (err)
+        fail_advise(f, "May this user write in %s? Another folder is named with --data DIR.", data);
+    else if (there && rows_empty(&s->rows))
+        log_warn(s->log,
+                 "store: the job store is empty, but outputs/ has %lld files: jobs and the "
+                 "addresses of these pictures are lost (was %s/darkroom.db removed?)",
+                 (long long)there, data);
+    return err;
+}
+
 static int open_all(struct store *s, const char *data, struct fail *f)
 {
     char path[4096];
-    int err = open_folders(s, data, f);
+    int err = open_folder(s, data, f);
 
-    if (!err && snprintf(path, sizeof path, "%s/darkroom.db", data) >= (int)sizeof path)
+    if (!err && snprintf(path, sizeof path, "%s/%s", data, DATABASE[0]) >= (int)sizeof path)
         err = fail_set(f, ERR_IO, "The path of the data folder is too long.");
     if (!err) err = rows_open(&s->rows, path, f);
+    for (int i = 0; i < DATABASE_FILES; i++)
+        files_remember(s->folder, DATABASE[i], &s->files[i]);
+    if (!err) err = open_pictures(s, data, f);
     if (!err && pthread_create(&s->thread, NULL, run, s))
         err = fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the store's thread.");
     s->running = !err;
@@ -78,7 +105,7 @@ int store_open(struct store **out, const char *data, struct mbox *loop, struct l
     *out = NULL;
     s = calloc(1, sizeof *s);
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the job store.");
-    s->folder = s->outputs = s->lock = -1;
+    s->folder = s->lock = -1;
     s->loop = loop;
     s->log = log;
     s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
@@ -109,7 +136,6 @@ void store_close(struct store *s)
     }
     mbox_destroy(&s->box);
     rows_close(&s->rows);
-    close_fd(s->outputs);
     close_fd(s->lock);
     close_fd(s->folder);
     free(s);
@@ -140,28 +166,13 @@ int store_restore(struct store *s, int kept,
     return rows_restore(&s->rows, s->log, kept, each, arg, f);
 }
 
-/* A missing or truncated file is not served: its address promises these very bytes. */
-static int open_whole(struct store *s, const char *name, int64_t bytes, int *fd, struct fail *f)
-{
-    struct stat st;
-    int err = files_read(s->outputs, name, fd, f);
-
-    if (!err && !fstat(*fd, &st) && st.st_size == bytes) return 0;
-    if (!err) close(*fd);
-    *fd = -1;
-    log_error(s->log, "store: outputs/%s is %s", name, err ? "gone" : "damaged");
-    fail_set(f, ERR_NOT_FOUND, "The file of this picture is %s.", err ? "gone" : "damaged");
-    return fail_advise(f,
-                       "Submit the request again with the same seed: it gives the same picture.");
-}
-
 int store_find(struct store *s, const char *digest, struct store_file *out, struct fail *f)
 {
     memset(out, 0, sizeof *out);
     out->fd = -1;
     if (!rows_find(&s->rows, digest, out->name, sizeof out->name, &out->bytes))
         return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
-    return open_whole(s, out->name, out->bytes, &out->fd, f);
+    return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
 }
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
@@ -237,7 +248,20 @@ static int write_file(struct store *s, const struct entry *e, char *name, struct
 {
     snprintf(name, STORE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", e->spec.width,
              e->spec.height, e->spec.seed, e->result_digest);
-    return files_write(s->outputs, name, e->file->data, e->file->len, f);
+    return pictures_write(&s->pictures, name, e->file->data, e->file->len, f);
+}
+
+/* A job that is accepted into a file without a name would be lost at the next start. Ends may go
+ * there: they are told now, and their rows are lost in any case. */
+static int check_files(struct store *s, struct fail *f)
+{
+    for (int i = 0; i < DATABASE_FILES; i++) {
+        if (files_same(s->folder, DATABASE[i], &s->files[i])) continue;
+        return fail_set(f, ERR_IO,
+                        "The job store's file %s was removed or replaced while the server runs.",
+                        DATABASE[i]);
+    }
+    return 0;
 }
 
 static int write_entry(struct store *s, const struct entry *e, struct fail *f)
@@ -245,7 +269,10 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
     char name[STORE_NAME_BYTES] = "";
     int err;
 
-    if (e->m.kind == STORE_ACCEPT) return rows_accept(&s->rows, &e->row, f);
+    if (e->m.kind == STORE_ACCEPT) {
+        err = check_files(s, f);
+        return err ? err : rows_accept(&s->rows, &e->row, f);
+    }
     err = e->file ? write_file(s, e, name, f) : 0;
     return err ? err : rows_end(&s->rows, &e->row, name, f);
 }

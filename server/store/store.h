@@ -7,9 +7,13 @@
  * rename, fsync of the folder. kill -9 or power loss at any point leaves either all of a row or
  * nothing of it.
  *
- *   <data>/lock               held while a server uses the folder
+ * Its files are 0600. A job is accepted only while the files of the database are still those that
+ * were opened: one that was removed or replaced would lose it.
+ *
+ *   <data>                    locked while a server uses it, and with it
+ *   <data>/lock               the same, for older versions
  *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts
- *   <data>/outputs/256x256-seed7-<digest>.png
+ *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
  *
  * Thread: store_open .. store_close, store_find and store_restore belong to the loop. */
 #ifndef SERVER_STORE_STORE_H

@@ -109,7 +109,8 @@ static int see(void *arg, const struct hub_row *row, struct fail *f)
     return 0;
 }
 
-static const char HEX[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/* BLAKE2b-256 of "hello" */
+static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
 
 /* catches: a lost row or field, a broken order, ids beyond 2^63, a start that is not counted */
 static void survives_restart(void **state)
@@ -134,7 +135,7 @@ static void survives_restart(void **state)
     failed = row_of(2, 4);
     fail_field(&why, ERR_TIMEOUT, "steps", "It took too long.");
     failed.state = STATE_FAILED;
-    failed.end_seq = 9;
+    failed.end_seq = 609;
     failed.error = &why;
     store_end(s, &done, file);
     store_end(s, &failed, NULL);
@@ -190,7 +191,7 @@ static void finds_results(void **state)
     assert_int_equal(file.bytes, 5);
     assert_int_equal(read(file.fd, bytes, sizeof bytes), 5);
     assert_string_equal(bytes, "hello");
-    assert_non_null(strstr(file.name, "64x96-seed77-0011"));
+    assert_non_null(strstr(file.name, "64x96-seed77-324d"));
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s.part", folder, file.name);
     assert_int_not_equal(stat(path, &st), 0);
@@ -204,6 +205,15 @@ static void finds_results(void **state)
     assert_int_equal(symlink("/etc/passwd", path), 0);
     assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
     store_close(s);
+}
+
+static void put_at(const char *path, const char *bytes)
+{
+    FILE *out = fopen(path, "w");
+
+    assert_non_null(out);
+    assert_int_equal(fputs(bytes, out), 1);
+    fclose(out);
 }
 
 /* catches: a file that was cut or lost served under the digest of the whole one */
@@ -223,6 +233,14 @@ static void damaged_result(void **state)
     assert_int_equal(file.fd, -1);
     assert_non_null(strstr(fail.message, "damaged"));
     assert_non_null(strstr(fail.hint, "seed"));
+    put_at(path, "hellp"); /* a flipped bit, also after the right bytes were served */
+    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    put_at(path, "hello");
+    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    close(file.fd);
+    put_at(path, "hellp");
+    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_non_null(strstr(fail.message, "damaged"));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
     assert_non_null(strstr(fail.message, "gone"));
@@ -270,10 +288,14 @@ static void damaged_store(void **state)
 static void one_server_a_folder(void **state)
 {
     struct store *s = open_store(), *other;
+    char lock[128];
 
     (void)state;
+    snprintf(lock, sizeof lock, "%s/lock", folder);
     assert_int_equal(store_open(&other, folder, &box, NULL, &fail), ERR_CONFLICT);
     assert_non_null(strstr(fail.hint, "--data"));
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(store_open(&other, folder, &box, NULL, &fail), ERR_CONFLICT);
     store_close(s);
     store_close(open_store());
 }
@@ -308,30 +330,196 @@ static void bad_row_stands_alone(void **state)
     store_close(s);
 }
 
-/* catches: a server that does not start any more because of one damaged row */
-static void damaged_row(void **state)
+static void run_sql(const char *sql)
 {
     char path[128];
     sqlite3 *db;
-    struct store *s = open_store();
-    struct hub_row a = row_of(1, 1), b = row_of(2, 2);
-    struct seen seen;
 
-    (void)state;
-    store_accept(s, &a);
-    store_accept(s, &b);
-    expect_stored(2, ERR_OK);
-    store_close(s);
     snprintf(path, sizeof path, "%s/darkroom.db", folder);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "UPDATE jobs SET spec='{' WHERE job=1", NULL, NULL, NULL), 0);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL)) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
-    seen = (struct seen){0};
-    s = open_store();
-    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
-    assert_int_equal(seen.n, 1);
-    assert_int_equal(seen.job[0], 2);
+}
+
+/* A store with jobs 1 (done) and 2 (waits); then the rows are damaged, and it starts again. */
+static struct store *damaged(const char *sql)
+{
+    struct store *s = open_store();
+    struct hub_row b = row_of(2, 2);
+
+    store_hello(s);
+    store_accept(s, &b);
+    expect_stored(1, ERR_OK);
     store_close(s);
+    run_sql(sql);
+    return open_store();
+}
+
+/* catches: a server that does not start any more because of one damaged row; one that starts, but
+ * gives the order of the newest row, which it left out, to the next job */
+static void damaged_rows(void **state)
+{
+    static const char *const sql[] = {
+        "UPDATE jobs SET spec='{' WHERE job=2",
+        "UPDATE jobs SET digest=x'00' WHERE job=2",
+        "UPDATE jobs SET ord=-5 WHERE job=2",
+        "UPDATE jobs SET ord=0 WHERE job=2",
+        "UPDATE jobs SET ord=9223372036854775807 WHERE job=2",
+        "UPDATE jobs SET state=7 WHERE job=2",
+        "UPDATE jobs SET key=x'ff41' WHERE job=2",
+        "UPDATE jobs SET accepted_seq=-1 WHERE job=2",
+        "UPDATE jobs SET created_ms=-9223372036854775808 WHERE job=2",
+        "UPDATE jobs SET state=2, end_seq=9999, result_seq=9998 WHERE job=2",
+        "UPDATE jobs SET state=3, end_seq=9999, message=x'ff' WHERE job=2",
+        "UPDATE jobs SET job=0 WHERE job=2",
+    };
+
+    for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
+        struct store *s = damaged(sql[i]);
+        struct hub_row next = row_of(3, 2);
+        struct seen seen = {0};
+
+        assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+        if (seen.n != 1 || seen.job[0] != 1) fail_msg("%s: %d rows", sql[i], seen.n);
+        store_accept(s, &next);
+        expect_stored(1, ERR_OK);
+        store_close(s);
+        s = open_store();
+        seen = (struct seen){0};
+        assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+        assert_int_equal(seen.n, 2);
+        store_close(s);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
+/* catches: "not an error" at start; numbers of events that begin anew */
+static void empty_meta(void **state)
+{
+    struct store *s =
+        damaged("DELETE FROM meta; UPDATE jobs SET accepted_seq = (7 << 32) + 3 WHERE job = 2");
+
+    (void)state;
+    assert_int_equal(store_boot(s), 8);
+    store_close(s);
+    s = open_store();
+    assert_int_equal(store_boot(s), 9);
+    store_close(s);
+}
+
+static void path_of(char out[128], const char *name)
+{
+    snprintf(out, 128, "%s/%s", folder, name);
+}
+
+/* catches: prompts that other users of the machine can read */
+static void private_files(void **state)
+{
+    static const char *const names[] = {"darkroom.db", "darkroom.db-wal", "darkroom.db-shm",
+                                        "lock"};
+    struct store *s;
+    struct stat st;
+    char path[128];
+
+    (void)state;
+    umask(0);
+    put("darkroom.db", "", 0); /* as an older version left it */
+    s = open_store();
+    store_hello(s);
+    for (int i = 0; i < 4; i++) {
+        path_of(path, names[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    store_close(s);
+    umask(022);
+    path_of(path, "darkroom.db");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_non_null(strstr(fail.message, "darkroom.db"));
+}
+
+/* catches: jobs that are accepted into a database that has no name any more */
+static void files_gone(void **state)
+{
+    static const char *const names[] = {"darkroom.db", "darkroom.db-wal", "darkroom.db-shm"};
+    struct store *s = open_store();
+    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
+    struct blob *file = blob_copy("hello", 5);
+    char path[128], away[128];
+
+    (void)state;
+    store_accept(s, &row);
+    expect_stored(1, ERR_OK);
+    for (uint64_t i = 0; i < 3; i++) {
+        row = row_of(10 + i, 10 + i);
+        path_of(path, names[i]);
+        path_of(away, "away");
+        assert_int_equal(rename(path, away), 0);
+        store_accept(s, &row);
+        expect_stored(1, ERR_IO);
+        put(names[i], "swapped", 7);
+        store_accept(s, &row);
+        expect_stored(1, ERR_IO);
+        assert_int_equal(rename(away, path), 0);
+        store_accept(s, &row);
+        expect_stored(1, ERR_OK);
+    }
+    path_of(path, "darkroom.db");
+    assert_int_equal(unlink(path), 0);
+    store_end(s, &done, file); /* what was accepted before ends */
+    expect_stored(1, ERR_OK);
+    blob_unref(file);
+    store_close(s);
+}
+
+/* catches: pictures that cannot be stored or found any more after outputs/ was made anew */
+static void outputs_gone(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row row = row_of(2, 2), done = done_row(2, 2, HEX);
+    struct blob *file = blob_copy("hello", 5);
+    struct store_file found;
+    char path[128], away[128], command[160];
+
+    (void)state;
+    store_hello(s);
+    path_of(path, "outputs");
+    path_of(away, "away");
+    for (int i = 0; i < 2; i++) {
+        store_accept(s, &row);
+        assert_int_equal(rename(path, away), 0);
+        if (i) assert_int_equal(mkdir(path, 0755), 0);
+        store_end(s, &done, file);
+        expect_stored(2, ERR_OK);
+        assert_int_equal(store_find(s, HEX, &found, &fail), 0);
+        close(found.fd);
+        row = row_of(3, 3);
+        done = done_row(3, 3, HEX);
+        snprintf(command, sizeof command, "rm -r %s", away);
+        assert_int_equal(system(command), 0);
+    }
+    blob_unref(file);
+    store_close(s);
+}
+
+/* catches: files that a kill left half written and that stay for ever */
+static void half_written(void **state)
+{
+    char path[128];
+    struct stat st;
+
+    (void)state;
+    store_close(open_store());
+    put("outputs/64x64-seed1-00.png.part", "half", 4);
+    put("outputs/64x64-seed1-00.png", "whole", 5);
+    store_close(open_store());
+    path_of(path, "outputs/64x64-seed1-00.png.part");
+    assert_int_not_equal(stat(path, &st), 0);
+    path_of(path, "outputs/64x64-seed1-00.png");
+    assert_int_equal(stat(path, &st), 0);
 }
 
 /* catches: a path that leaves its folder, a missing parent, a folder that is a link */
@@ -351,7 +539,7 @@ static void files_stay_inside(void **state)
     assert_int_equal(files_read(fd, "..", &sub, &fail), ERR_NOT_FOUND);
     assert_int_equal(files_write(fd, "../y", "1", 1, &fail), ERR_IO);
     assert_int_equal(symlinkat("/tmp", fd, "out"), 0);
-    assert_int_equal(files_subfolder(fd, "out", &sub, &fail), ERR_IO);
+    assert_int_equal(files_subfolder(fd, "out", true, &sub, &fail), ERR_IO);
     assert_int_equal(mkdirat(fd, "plain", 0700), 0);
     assert_int_equal(files_read(fd, "plain", &sub, &fail), ERR_NOT_FOUND);
     close(fd);
@@ -370,7 +558,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_server_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_row_stands_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(damaged_row, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(empty_meta, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(private_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(outputs_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(half_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_stay_inside, set_up, tear_down),
     };
 

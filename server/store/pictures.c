@@ -1,0 +1,114 @@
+/* pictures - a digest is computed once for each version of a file: its inode and time of change. */
+#include "server/store/pictures.h"
+
+#include "server/store/files.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char FOLDER[] = "outputs";
+
+void pictures_init(struct pictures *p, int data, struct log *log)
+{
+    memset(p, 0, sizeof *p);
+    p->data = data;
+    p->log = log;
+}
+
+int pictures_sweep(struct pictures *p, int64_t *there, struct fail *f)
+{
+    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+    int64_t swept;
+
+    *there = 0;
+    if (err) return err;
+    swept = files_sweep(folder, ".part", there, f);
+    close(folder);
+    if (swept > 0) log_info(p->log, "store: %lld half-written files removed", (long long)swept);
+    return swept < 0 ? (int)swept : 0;
+}
+
+int pictures_write(struct pictures *p, const char *name, const void *bytes, size_t len,
+                   struct fail *f)
+{
+    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+
+    if (err) return err;
+    err = files_write(folder, name, bytes, len, f);
+    close(folder);
+    return err;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static struct picture_version version_of(const struct stat *st, const char *digest)
+{
+    struct picture_version v;
+
+    memset(&v, 0, sizeof v); /* compared as bytes */
+    memccpy(v.digest, digest, '\0', sizeof v.digest - 1);
+    v.device = st->st_dev;
+    v.inode = st->st_ino;
+    v.bytes = st->st_size;
+    v.changed_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+    return v;
+}
+
+static bool digest_right(int fd, const char *digest)
+{
+    unsigned char chunk[64 << 10], got[32];
+    char text[sizeof got * 2 + 1];
+    crypto_generichash_state state;
+    off_t at = 0;
+    ssize_t n;
+
+    crypto_generichash_init(&state, NULL, 0, sizeof got);
+    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0) {
+        crypto_generichash_update(&state, chunk, (unsigned long long)n);
+        at += n;
+    }
+    crypto_generichash_final(&state, got, sizeof got);
+    sodium_bin2hex(text, sizeof text, got, sizeof got);
+    return n == 0 && strcmp(text, digest) == 0;
+}
+
+static bool is_right(struct pictures *p, int fd, const char *digest, int64_t bytes)
+{
+    struct stat st;
+    struct picture_version v, *seen;
+    size_t at = 0;
+
+    if (fstat(fd, &st) || st.st_size != bytes) return false;
+    v = version_of(&st, digest);
+    for (const char *c = digest; *c && c < digest + 8; c++)
+        at = at * 31 + (unsigned char)*c;
+    seen = &p->checked[at & (PICTURES_CHECKED - 1)];
+    if (memcmp(seen, &v, sizeof v) == 0) return true;
+    if (!digest_right(fd, digest)) return false;
+    *seen = v;
+    return true;
+}
+
+int pictures_open(struct pictures *p, const char *name, const char *digest, int64_t bytes, int *fd,
+                  struct fail *f)
+{
+    int folder, err = files_subfolder(p->data, FOLDER, false, &folder, f);
+
+    *fd = -1;
+    if (!err) {
+        err = files_read(folder, name, fd, f);
+        close(folder);
+        if (err == ERR_IO) return err; /* it may be there */
+    }
+    if (!err && is_right(p, *fd, digest, bytes)) return 0;
+    if (!err) close(*fd);
+    *fd = -1;
+    log_error(p->log, "store: outputs/%s is %s", name, err ? "gone" : "damaged");
+    fail_set(f, ERR_NOT_FOUND, "The file of this picture is %s.", err ? "gone" : "damaged");
+    return fail_advise(f,
+                       "Submit the request again with the same seed: it gives the same picture.");
+}

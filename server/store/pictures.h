@@ -1,0 +1,40 @@
+/* pictures - the files of outputs/: written whole, served only when they are what was written.
+ *
+ * The folder is opened anew each time, so that one that was removed and made again is used.
+ * Thread: pictures_write and pictures_sweep belong to the one that writes, pictures_open to the
+ * loop; they share no state. */
+#ifndef SERVER_STORE_PICTURES_H
+#define SERVER_STORE_PICTURES_H
+
+#include "proto/fail.h"
+#include "server/base/log.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PICTURES_CHECKED 512 /* a power of two */
+
+/* A version of a file whose digest was found right. */
+struct picture_version {
+    char digest[65];
+    uint64_t device, inode;
+    int64_t bytes, changed_ns;
+};
+
+struct pictures {
+    int data; /* the data folder */
+    struct log *log;
+    struct picture_version checked[PICTURES_CHECKED]; /* the loop's */
+};
+
+void pictures_init(struct pictures *, int data, struct log *);
+/* Make the folder, remove what an interrupted write left; *there: how many other files it has. */
+int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
+int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
+                   struct fail *f);
+/* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which is
+ * logged. Each version of a file is read once for that: about 1 ms a MB. */
+int pictures_open(struct pictures *, const char *name, const char *digest, int64_t bytes, int *fd,
+                  struct fail *f);
+
+#endif
