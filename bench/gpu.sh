@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gpu - everything that needs a card, in one command of under ten minutes.
+# gpu - everything that needs a GPU, in one command of under ten minutes.
 #   bench/gpu.sh [--build | --emulated]
 #
 # Needs nvcc, gcc, make, python3; takes cuBLASLt and cuDNN where find.sh sees them (python3's nvidia
@@ -7,15 +7,17 @@
 # tell, and one that fails or runs out of time loses nothing of the others. Each has its own log in
 # build/gpu/out; $OUT/all.txt has their output as soon as they end (few files: a
 # borrowed machine may hand back no more than eight), $OUT/summary.txt how they ended.
-#   --build     only build, on a machine without a card but with nvcc, jansson, pcre2 and libsodium
-#               (their static libraries are linked in): carry build/gpu along with the tree, and
-#               nothing is built where the card is. Without it gpu_engine is left out where those
-#               libraries are missing.
+#   --build     only build, on a machine without a GPU but with nvcc, jansson, pcre2 and libsodium
+#               (their static libraries are linked in), after `make cuda-deps`, which brings the
+#               headers of cuBLASLt and cuDNN: without either it fails. Carry build/gpu along with
+#               the tree, and nothing is built where the GPU is. Otherwise gpu_engine is left out
+#               where jansson, pcre2 or libsodium are missing.
 #   --emulated  the same programs on the emulated GPU (test/simt), small shapes: is the plumbing
 #               right?
-#   LIMIT=570   seconds for all parts together; SKIP="torch sanitize" leaves parts out by their
-#               first word
+#   LIMIT=570   seconds for all parts together; SKIP="torch sanitize whole-512" leaves parts out by
+#               name or first word
 set -u
+export LC_ALL=C # globs come in one order on every machine
 cd "$(dirname "$0")/.."
 mode=${1:-} B=build/gpu J=build/gpu-objects L=build/gpu/out OUT=${OUT:-$PWD/build/gpu/out}
 LIMIT=${LIMIT:-570} SKIP=${SKIP:-}
@@ -31,10 +33,14 @@ say() { echo "$*" | tee -a "$summary"; }
 part() {
     local name=$1 limit=$2 left=$((LIMIT - SECONDS)) t=$SECONDS rc
     shift 2
-    for skip in $SKIP; do [ "${name%%-*}" = "$skip" ] && { say "$name: skipped"; return 1; }; done
+    for skip in $SKIP; do
+        [ "$name" = "$skip" ] || [ "${name%%-*}" = "$skip" ] || continue
+        say "$name: skipped"
+        return 1
+    done
     [ $left -lt "$limit" ] && limit=$left
     [ "$limit" -lt 4 ] && { say "$name: no time left"; return 1; }
-    timeout "$limit" "$@" >"$L/$name.txt" 2>&1
+    timeout -k 5 "$limit" "$@" >"$L/$name.txt" 2>&1
     rc=$?
     { echo "== $name"; tail -c 300000 "$L/$name.txt"; } >>"$OUT/all.txt"
     case $rc in 0) end=ok ;; 124) end='out of time' ;; *) end="FAILED ($rc)" ;; esac
@@ -42,8 +48,8 @@ part() {
     tail -4 "$L/$name.txt" | sed 's/^/    /' | tee -a "$summary"
     return $rc
 }
-# card NAME SECONDS PROGRAM ...: a part on the card (or the emulated one)
-card() {
+# gpu NAME SECONDS PROGRAM ...: a part on the GPU (or the emulated one)
+gpu() {
     if [ -x "$B/$3" ]; then part "$1" "$2" "$B/$3" "${@:4}"; else say "$1: $3 was not built"; fi
 }
 
@@ -53,6 +59,8 @@ folders=$(python3 -c 'import glob, sys
 print(":".join(d for p in sys.path if p for d in glob.glob(p + "/nvidia/*/lib")))' 2>/dev/null)
 export DARKROOM_CUDA_LIBS="$folders:$(ls -d /usr/local/cuda*/lib64 2>/dev/null | tr '\n' ':')"
 export LD_LIBRARY_PATH="$DARKROOM_CUDA_LIBS${LD_LIBRARY_PATH:-}"
+# the libraries say why they refuse something, in the part's log
+export CUDNN_LOGLEVEL_DBG=1 CUDNN_LOGDEST_DBG=stderr CUBLASLT_LOG_LEVEL=1
 
 # -- build: no product libraries but those linked in, one architecture, all cores ------------------
 isa=(base avx2 avx512 avx512bf amx)
@@ -105,10 +113,13 @@ rules() { # a makefile of its own: the product's asks for libraries that are not
 }
 mark=$(cat bench/gpu_*.[ch] proto/*.[ch] weights/{,*/}*.[ch] kernels/{,*/}*.[ch]* \
     kernels/cpu/isa/* test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
+# programs that know both libraries name them
+complete() { for f in cublasLt cudnn; do grep -q "lib$f.so" "$B/gpu_ops" || return 1; done; }
 if [ "$mode" = --emulated ]; then
     part build 900 make -s -j2 CUDA=0 emulated || exit 1
     B=build/release/emulated
-elif [ "$(cat $B/mark 2>/dev/null)" = "$mark" ] && $B/gpu_ops --started >/dev/null 2>&1; then
+elif [ "$(cat $B/mark 2>/dev/null)" = "$mark" ] && complete &&
+    $B/gpu_ops --started >/dev/null 2>&1; then
     say "build: what was carried along starts here"
 else
     eval "$(kernels/cuda/find.sh "$PWD/build" | sed 's/=\(.*\)/="\1"/')"
@@ -120,11 +131,21 @@ else
             2>/dev/null &&
         whole=1
     say "libraries: ${LIB_PATH:-none}; the whole engine: ${whole:-no}"
+    [[ ${LIB_PATH:-} == *:* ]] || {
+        say "the headers of cuBLASLt or cuDNN are not here: make cuda-deps"
+        exit 1
+    }
     rm -f $B/mark
+    # objects know the headers that they were made with; make does not
+    flags_now="$c ${inc[*]} $arch $NVCC ${LIB_PATH:-}"
+    [ "$(cat $J/flags 2>/dev/null)" = "$flags_now" ] || rm -rf $J
+    mkdir -p $J
+    echo "$flags_now" >$J/flags
     rules >$J/rules.mk
     limit=240
     [ "$mode" = --build ] && LIMIT=1800 limit=1700
     part build $limit make -s -j"$(nproc)" -f $J/rules.mk all || exit 1
+    complete || { say "the programs do not name cuBLASLt and cuDNN"; exit 1; }
     echo "$mark" >$B/mark
     cat $J/kernels/cuda/*.log >$L/ptxas.txt 2>/dev/null
     say "spills: $(grep -c ' [1-9][0-9]* bytes spill' $L/ptxas.txt)"
@@ -144,25 +165,31 @@ if [ "$mode" = --emulated ]; then
 fi
 export GPU_CACHE=$B/cache
 mkdir -p $B/cache
-card ops-bf16 40 gpu_ops odd bf16
-card prior 60 gpu_speed prior $B/cache $small
-card dit 60 gpu_speed dit $B/cache $small
-card whole-512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" 1
-card vae 40 gpu_speed vae $B/cache $small
-card same 60 gpu_engine same $tiny $tiny_px
-card stage-bf16 50 gpu_stage bf16 $small
-card whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
+gpu ops-bf16 40 gpu_ops odd bf16
+on=$(grep -m1 ' against ' $L/ops-bf16.txt 2>/dev/null)
+say "    $on"
+if [ "$mode" != --emulated ] && [[ $on == *', no cu'* ]]; then
+    say "a library is missing: what follows would measure our own kernels alone"
+    exit 1
+fi
+gpu prior 60 gpu_speed prior $B/cache $small
+gpu dit 60 gpu_speed dit $B/cache $small
+gpu whole-512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" 1
+gpu vae 40 gpu_speed vae $B/cache $small
+gpu same 60 gpu_engine same $tiny $tiny_px
+gpu stage-bf16 50 gpu_stage bf16 $small
+gpu whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
 rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' \
     $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
-card table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
+gpu table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
 if [ "$mode" != --emulated ] && python3 -c 'import torch' 2>/dev/null; then
     part torch 120 python3 bench/gpu_torch.py
 else
     say "torch: not here, no comparison"
 fi
-card stage-f32 50 gpu_stage f32 $small
-card wide-bf16 50 gpu_ops wide bf16
-card whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
+gpu stage-f32 50 gpu_stage f32 $small
+gpu wide-bf16 50 gpu_ops wide bf16
+gpu whole-4x512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" $four
 if command -v compute-sanitizer >/dev/null && [ "$mode" != --emulated ]; then
     for tool in memcheck racecheck initcheck; do
         part sanitize-$tool 50 compute-sanitizer --tool $tool --error-exitcode 9 \
@@ -171,11 +198,11 @@ if command -v compute-sanitizer >/dev/null && [ "$mode" != --emulated ]; then
 else
     say "sanitize: compute-sanitizer is not here"
 fi
-card ops-f32 40 gpu_ops odd f32
-card ops-hand 40 gpu_ops odd bf16 no-lib
-card ops-no-pdl 40 gpu_ops odd bf16 no-pdl
-card wide-f32 60 gpu_ops wide f32
-card whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
+gpu ops-f32 40 gpu_ops odd f32
+gpu ops-hand 40 gpu_ops odd bf16 no-lib
+gpu ops-no-pdl 40 gpu_ops odd bf16 no-pdl
+gpu wide-f32 60 gpu_ops wide f32
+gpu whole-2048 80 gpu_engine whole $released "${px[2]}" "${steps[1]}" 1
 
 if [ "$mode" != --emulated ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt

@@ -1,4 +1,4 @@
-"""gpu_ratio - this engine against PyTorch on the same card in the same run: reads the logs of bench/gpu.sh."""
+"""gpu_ratio - this engine against PyTorch in one run, from the logs of bench/gpu.sh."""
 import pathlib
 import re
 import sys
@@ -24,4 +24,5 @@ for what, ms in ours.items():
         found = re.match(re.escape(what) + r"(.*?) +([\d.]+) ms", line)
         if found and ms:
             theirs = float(found.group(2))
-            print(f"{what}{found.group(1)}: {theirs:.2f} ms there, {ms:.2f} ms here: {theirs / ms:.2f} x")
+            print(f"{what}{found.group(1)}: {theirs:.2f} ms there, {ms:.2f} ms here:",
+                  f"{theirs / ms:.2f} x")
