@@ -23,16 +23,12 @@ static int blocks(const struct attn_seq *s)
     return (int)((s->q.rows + ATTN_Q - 1) / ATTN_Q);
 }
 
-static void head_task(void *ctx, int task, int thread)
+/* One block of queries of sequence i: task counts blocks, then heads. */
+static struct attn_block block_of(const struct heads *j, int i, int task, int thread)
 {
-    const struct heads *j = ctx;
     const struct attn *a = j->a;
-    const int dim = a->head_dim;
-    int i = 0;
-    for (; task >= a->heads * blocks(&j->seq[i]); i++)
-        task -= a->heads * blocks(&j->seq[i]);
     const struct attn_seq *s = &j->seq[i];
-    const int head = task % a->heads, kv = head / (a->heads / a->kv_heads);
+    const int dim = a->head_dim, head = task % a->heads, kv = head / (a->heads / a->kv_heads);
     const int64_t q0 = (int64_t)(task / a->heads) * ATTN_Q, left = s->q.rows - q0;
     struct attn_block b = {.q = at(s->q, q0, head * dim),
                            .k = at(s->k, 0, kv * dim),
@@ -48,13 +44,28 @@ static void head_task(void *ctx, int task, int thread)
                            .scale = a->scale,
                            .causal = j->causal ? j->causal[i] + q0 : -1,
                            .work = cpu_buffer(j->cpu, thread)};
+
     if (tensor_given(a->bias)) b.bias = (float *)at(a->bias, head, (a->bias.cols - 1) / 2 - q0);
+    return b;
+}
+
+static void head_task(void *ctx, int task, int thread)
+{
+    const struct heads *j = ctx;
+    const int heads = j->a->heads;
+    struct attn_block b;
+    int i = 0;
+
+    for (; task >= heads * blocks(&j->seq[i]); i++)
+        task -= heads * blocks(&j->seq[i]);
+    b = block_of(j, i, task, thread);
     j->cpu->isa->attn(&b, j->cpu->bf);
 }
 
 static void run(const struct heads *j)
 {
     int tasks = 0;
+
     for (int i = 0; i < j->nseq; i++)
         tasks += j->a->heads * blocks(&j->seq[i]);
     pool_run(j->cpu->pool, tasks, head_task, (void *)j);
@@ -93,8 +104,10 @@ static void append(const struct steps *j, const struct ar_seq *s)
     const struct attn *a = j->a;
     const int64_t dim = a->head_dim, kv = a->kv_heads * dim, len = length(s);
     const size_t bytes = (size_t)kv * dtype_size(j->qkv.type);
+
     for (int64_t i = 0; i < s->n; i++) {
         const float *cs = at(s->rope, len + i, 0);
+
         for (int h = 0; h < a->heads + a->kv_heads; h++)
             j->cpu->isa->rope(at(j->qkv, s->row + i, h * dim), cs, j->rot, j->cpu->bf);
         memcpy(at(s->k, len + i, 0), at(j->qkv, s->row + i, a->heads * dim), bytes);
@@ -109,6 +122,7 @@ static void group_task(void *ctx, int task, int thread)
     const struct attn *a = j->a;
     const struct ar_seq *s = &j->seq[task / a->kv_heads];
     const int kv = task % a->kv_heads, group = a->heads / a->kv_heads, dim = a->head_dim;
+
     for (int h = 0; h < group; h += ATTN_Q) {
         const struct attn_block b = {.q = at(j->qkv, s->row, (kv * group + h) * dim),
                                      .k = at(s->k, 0, kv * dim),
@@ -124,6 +138,7 @@ static void group_task(void *ctx, int task, int thread)
                                      .scale = a->scale,
                                      .causal = -1,
                                      .work = cpu_buffer(j->cpu, thread)};
+
         j->cpu->isa->attn(&b, j->cpu->bf);
     }
 }
@@ -136,6 +151,7 @@ static void many_rows(const struct steps *j, const struct ar_seq *s)
                                  .o = tensor_rows(j->o, s->row, s->n),
                                  .k = tensor_rows(s->k, 0, len + s->n),
                                  .v = tensor_rows(s->v, 0, len + s->n)};
+
     run(&(struct heads){.cpu = j->cpu, .a = j->a, .seq = &one, .causal = &len, .nseq = 1});
 }
 
@@ -143,10 +159,12 @@ void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a,
                       const struct ar_seq *seq, int nseq)
 {
     struct cpu *c = cpu_of(d);
-    if (!cpu_ready(d) || !fits(c, a)) return;
-    const int64_t q = (int64_t)a->heads * a->head_dim;
-    assert(qkv.cols == q + 2 * a->kv_heads * a->head_dim && o.cols == q && o.rows == qkv.rows);
     const struct steps j = {.cpu = c, .a = a, .seq = seq, .o = o, .qkv = qkv, .rot = rot};
+    int64_t q;
+
+    if (!cpu_ready(d) || !fits(c, a)) return;
+    q = (int64_t)a->heads * a->head_dim;
+    assert(qkv.cols == q + 2 * a->kv_heads * a->head_dim && o.cols == q && o.rows == qkv.rows);
     for (int i = 0; i < nseq; i++)
         if (length(&seq[i]) + seq[i].n > seq[i].k.rows) {
             cpu_fail(c, ERR_DEVICE, "a sequence outgrew its cache");

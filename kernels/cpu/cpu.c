@@ -12,9 +12,10 @@
 
 static int mem_new(struct dev *d, void **base, size_t bytes, struct fail *fail)
 {
-    (void)d;
     const size_t align = bytes < HUGE_PAGE ? ARENA_ALIGN : HUGE_PAGE;
     const size_t size = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+
+    (void)d;
     /* not aligned_alloc: it wants sizes that are multiples of the alignment */
     if (size < bytes || posix_memalign(base, align, size ? size : ARENA_ALIGN)) *base = NULL;
     if (!*base) return fail_set(fail, ERR_OUT_OF_MEMORY, "no host memory for %zu MB", bytes >> 20);
@@ -37,16 +38,18 @@ static char *row_of(tensor t, int64_t row)
 
 static void put(struct dev *d, tensor dst, const void *host)
 {
-    if (!cpu_ready(d)) return;
     const size_t n = (size_t)dst.cols * dtype_size(dst.type);
+
+    if (!cpu_ready(d)) return;
     for (int64_t i = 0; i < dst.rows; i++)
         memcpy(row_of(dst, i), (const char *)host + (size_t)i * n, n);
 }
 
 static void get(struct dev *d, void *host, tensor src)
 {
-    if (!cpu_ready(d)) return;
     const size_t n = (size_t)src.cols * dtype_size(src.type);
+
+    if (!cpu_ready(d)) return;
     for (int64_t i = 0; i < src.rows; i++)
         memcpy((char *)host + (size_t)i * n, row_of(src, i), n);
 }
@@ -69,6 +72,7 @@ static void zero(struct dev *d, tensor dst)
 static int dev_sync(struct dev *d, struct fail *fail)
 {
     struct cpu *c = cpu_of(d);
+
     cpu_ready(d); /* notices a scratch that overflowed */
     if (!c->failed) return 0;
     if (fail) *fail = c->fail;
@@ -83,8 +87,9 @@ static void reset(struct dev *d)
 
 static void dev_free(struct dev *d)
 {
-    if (!d) return;
     struct cpu *c = cpu_of(d);
+
+    if (!d) return;
     pool_free(c->pool);
     free(c->buffers);
     free(c);
@@ -156,16 +161,20 @@ static size_t buffer_size(const struct isa *isa)
     size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_LDC);
     size_t attn = sizeof(float) * isa->attn_work(CPU_HEAD_DIM_MAX);
     size_t n = gemm > attn ? gemm : attn;
+
     return (n + 4095) / 4096 * 4096 + 256; /* they do not start at the same cache set */
 }
 
 int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct isa *isa,
                  struct fail *fail)
 {
+    struct cpu *c;
+    int err;
+
     *out = NULL;
     assert(type == DT_F32 || type == DT_BF16);
     if (threads <= 0) threads = pool_available();
-    struct cpu *c = calloc(1, sizeof *c);
+    c = calloc(1, sizeof *c);
     if (!c) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for the CPU device");
     c->dev = (struct dev){.ops = &cpu_ops, .traits = CPU_TRAITS, .type = type};
     c->isa = isa;
@@ -175,8 +184,8 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
     c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
     c->buffer_size = buffer_size(isa);
     c->buffers = aligned_alloc(ARENA_ALIGN, c->buffer_size * (size_t)threads);
-    int err = c->buffers ? pool_new(&c->pool, threads, fail)
-                         : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
+    err = c->buffers ? pool_new(&c->pool, threads, fail)
+                     : fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
     if (err) {
         dev_free(&c->dev);
         return err;
@@ -188,6 +197,7 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
 int cpu_open(struct dev **out, enum dtype type, int threads, struct fail *fail)
 {
     const struct isa *list[ISA_MOST];
+
     isa_list(list);
     return cpu_open_isa(out, type, threads, list[0], fail);
 }
@@ -195,6 +205,7 @@ int cpu_open(struct dev **out, enum dtype type, int threads, struct fail *fail)
 enum dtype cpu_best_type(void)
 {
     const struct isa *list[ISA_MOST];
+
     isa_list(list);
     return list[0]->has_dp ? DT_BF16 : DT_F32;
 }

@@ -10,6 +10,7 @@
 static inline uint16_t half_bits(float f)
 {
     uint32_t u;
+
     memcpy(&u, &f, sizeof u);
     if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)((u >> 16) | 0x40u);
     return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
@@ -19,6 +20,7 @@ static inline float half_float(uint16_t b)
 {
     uint32_t u = (uint32_t)b << 16;
     float f;
+
     memcpy(&f, &u, sizeof f);
     return f;
 }
@@ -33,6 +35,7 @@ static inline float half_f16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = h >> 10 & 31u, m = h & 0x3ffu, u;
     float f;
+
     if (e == 0) { /* zero and subnormal: m 2^-24 */
         f = (float)m * 0x1p-24f;
         return sign ? -f : f;
@@ -52,6 +55,7 @@ static inline void half_read(float *y, const void *data, int type, int64_t at, i
     }
     for (int64_t i = 0; i < n; i++) {
         uint16_t b;
+
         memcpy(&b, (const char *)data + (at + i) * 2, sizeof b);
         y[i] = type == DTYPE_F16 ? half_f16(b) : half_float(b);
     }

@@ -17,9 +17,9 @@
 
 enum {
     GEMM_KC = 384, /* k values of a block: a panel of it (32 x 384 floats) stays near */
-    GEMM_STRIDE =
-        400,        /* floats between rows of a packed block of A; not a power of two: cache sets */
-    GEMM_ROWS = 84, /* rows of a packed block: whole register tiles of every instruction set */
+    /* floats between rows of a packed block of A; not a power of two: cache sets */
+    GEMM_STRIDE = 400,
+    GEMM_ROWS = 84,  /* rows of a packed block: whole register tiles of every instruction set */
     GEMM_COLS = 512, /* columns of a block of C, */
     GEMM_LDC = 528,  /* and floats between its rows: no power of two either */
     ATTN_Q = 128,    /* queries and keys of one block of attention: whole vectors */

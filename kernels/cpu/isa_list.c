@@ -15,17 +15,19 @@ static int compare(const struct isa *one, const struct isa *two, uint16_t *a, ui
     static const size_t half = (size_t)GEMM_ROWS * GEMM_LDC;
     const struct isa *isa[2] = {one, two};
     float y[2][M][N];
+
     for (int i = 0; i < M; i++)
-        for (int k = 0; k < K; k++)
-            a[i * GEMM_STRIDE * 2 + k] =
-                (uint16_t)(0x3f80 + (i * 31 + k * 17) % 97); /* 1 .. 1.75 */
+        for (int k = 0; k < K; k++) /* 1 .. 1.75 */
+            a[i * GEMM_STRIDE * 2 + k] = (uint16_t)(0x3f80 + (i * 31 + k * 17) % 97);
     for (int k = 0; k < K; k++)
         for (int j = 0; j < N; j++) {
             const int at = (j / 32 * ((K + 1) / 2) + k / 2) * 64 + j % 32 * 2 + k % 2;
+
             b[at] = (uint16_t)((k * 7 + j * 13) % 89 | (k + j) % 2 << 15 | 0x3f80);
         }
     for (int n = 0; n < 2; n++) {
         struct gemm_block g = {.a = a, .b = b, .m = M, .n = N, .k = K, .c = c + (size_t)n * half};
+
         g.panel = (K + 1) / 2 * 128;
         g.first = g.last = 1;
         g.out = (struct epilogue){.y = y[n], .ldy = N};
@@ -43,12 +45,16 @@ static int compare(const struct isa *one, const struct isa *two, uint16_t *a, ui
 static int amx_works(void)
 {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    uint16_t *a, *b;
+    float *c;
+    int works;
+
     if (!__builtin_cpu_supports("amx-tile") || !__builtin_cpu_supports("amx-bf16")) return 0;
     if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)) return 0;
-    uint16_t *a = calloc(GEMM_ROWS * GEMM_STRIDE * 2, sizeof *a);
-    uint16_t *b = calloc((size_t)(K + 1) * N, sizeof *b);
-    float *c = calloc((size_t)2 * GEMM_ROWS * GEMM_LDC, sizeof *c);
-    const int works = a && b && c && compare(&isa_amx, &isa_avx512bf, a, b, c) == 0;
+    a = calloc(GEMM_ROWS * GEMM_STRIDE * 2, sizeof *a);
+    b = calloc((size_t)(K + 1) * N, sizeof *b);
+    c = calloc((size_t)2 * GEMM_ROWS * GEMM_LDC, sizeof *c);
+    works = a && b && c && compare(&isa_amx, &isa_avx512bf, a, b, c) == 0;
     free(a);
     free(b);
     free(c);
@@ -60,10 +66,12 @@ int isa_list(const struct isa *out[ISA_MOST])
 {
     int n = 0;
 #if defined(__x86_64__)
+    int avx512, bf16;
+
     __builtin_cpu_init();
-    int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-                 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    int bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+             && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
     if (bf16 && amx_works()) out[n++] = &isa_amx;
     if (bf16) out[n++] = &isa_avx512bf;
     if (avx512) out[n++] = &isa_avx512;

@@ -38,6 +38,7 @@ static struct epilogue move(const struct epilogue *e, int64_t row, int64_t col)
 {
     struct epilogue o = *e;
     const int64_t size = e->bf ? 2 : 4;
+
     o.y = (char *)e->y + (row * e->ldy + col) * size;
     if (e->r) o.r = (const char *)e->r + (row * e->ldr + col) * size;
     if (e->bias) o.bias = e->bias + col;
@@ -59,6 +60,7 @@ static void product_task(void *ctx, int task, int thread)
                            .c = a + GEMM_ROWS * GEMM_STRIDE,
                            .out = move(&p->out, row, col)};
     const char *b = (const char *)p->w->data + col / nr * g.panel;
+
     for (int64_t k0 = 0; k0 < in; k0 += block_k(c)) {
         g.k = (int)least(block_k(c), in - k0);
         g.first = k0 == 0;
@@ -78,10 +80,12 @@ static void product_run(struct product *p)
     const int64_t panels = ceil_div(p->w->out, nr);
     const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
     int64_t want = flops < 1e6 ? 1 : flops < 4e6 * (double)threads ? threads : 4 * threads;
+
     p->col_tasks = ceil_div(panels * nr, GEMM_COLS);
     p->row_tasks = ceil_div(p->m, GEMM_ROWS);
     if (p->col_tasks * p->row_tasks < want) {
         int64_t most = ceil_div(p->m, 28); /* two large tiles */
+
         p->row_tasks = least(most, ceil_div(want, p->col_tasks));
         if (p->row_tasks < ceil_div(p->m, GEMM_ROWS)) p->row_tasks = ceil_div(p->m, GEMM_ROWS);
         if (p->col_tasks * p->row_tasks < want)
@@ -98,11 +102,12 @@ void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *weight, 
                 int add)
 {
     const struct cpu_weight *w = cpu_weight_of(weight);
-    if (!cpu_ready(d) || y.rows == 0) return;
     struct cpu *c = cpu_of(d);
+    struct product p = {.cpu = c, .w = w, .m = x.rows, .a = {.x = x.data, .ld = x.ld}};
+
+    if (!cpu_ready(d) || y.rows == 0) return;
     assert(w->use == USE_LINEAR && x.cols == w->in && y.cols == w->out && x.rows == y.rows);
     assert(x.type == d->type && (y.type == d->type || y.type == DT_F32));
-    struct product p = {.cpu = c, .w = w, .m = x.rows, .a = {.x = x.data, .ld = x.ld}};
     p.out = (struct epilogue){.y = y.data,
                               .ldy = y.ld,
                               .r = add ? y.data : NULL,
@@ -117,15 +122,16 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *weight, in
               int up, int first, tensor add)
 {
     const struct cpu_weight *w = cpu_weight_of(weight);
-    if (!cpu_ready(d)) return;
     struct cpu *c = cpu_of(d);
+    const int64_t skip = ((int64_t)first * width) << (up != 0);
+    struct product p = {.cpu = c, .w = w, .m = y.rows, .first = skip};
+
+    if (!cpu_ready(d)) return;
     up = up != 0;
     assert(w->use == USE_CONV && x.cols * w->k * w->k == w->in && y.cols == w->out);
-    const int64_t skip = ((int64_t)first * width) << up;
     assert(x.rows == (int64_t)h * width && skip + y.rows <= x.rows << (2 * up));
     assert(x.type == d->type && y.type == d->type);
     assert(!tensor_given(add) || (add.rows == y.rows && add.cols == y.cols && add.type == y.type));
-    struct product p = {.cpu = c, .w = w, .m = y.rows, .first = skip};
     p.a = (struct im2col){.x = x.data,
                           .ld = x.ld,
                           .side = w->k,
@@ -141,14 +147,16 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *weight, in
 void cpu_embed(struct dev *d, tensor y, const struct weight *weight, tensor ids)
 {
     const struct cpu_weight *table = cpu_weight_of(weight);
-    if (!cpu_ready(d)) return;
     struct cpu *c = cpu_of(d);
     const size_t n = (size_t)table->in * (c->bf ? 2 : 4);
+
+    if (!cpu_ready(d)) return;
     assert(table->use == USE_TABLE && y.cols == table->in && y.rows == ids.rows);
     assert(ids.type == DT_I32 && y.type == d->type);
     for (int64_t i = 0; i < y.rows; i++) {
         const int32_t id = ((const int32_t *)ids.data)[i * ids.ld];
         char *to = (char *)y.data + (size_t)(i * y.ld) * (c->bf ? 2 : 4);
+
         if (id >= table->out) {
             cpu_fail(c, ERR_DEVICE, "an id lies outside its table");
             return;

@@ -44,6 +44,7 @@ static void relax(void)
 static void work(struct pool *p, int thread)
 {
     int task;
+
     while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks)
         p->fn(p->ctx, task, thread);
 }
@@ -52,6 +53,7 @@ static void work(struct pool *p, int thread)
 static unsigned await_round(struct pool *p, unsigned seen)
 {
     unsigned now;
+
     for (int i = 0; i < SPINS; i++) {
         now = atomic_load_explicit(&p->round, memory_order_acquire);
         if (now != seen) return now;
@@ -71,6 +73,7 @@ static void *member_main(void *arg)
     struct member *m = arg;
     struct pool *p = m->pool;
     unsigned seen = 0;
+
     for (;;) {
         seen = await_round(p, seen);
         if (seen & 1) return NULL;
@@ -125,16 +128,20 @@ void pool_run(struct pool *p, int tasks, pool_fn *fn, void *ctx)
 
 int pool_new(struct pool **out, int threads, struct fail *fail)
 {
+    struct pool *p;
+
     *out = NULL;
-    struct pool *p = calloc(1, sizeof *p + sizeof *p->member * (size_t)threads);
+    p = calloc(1, sizeof *p + sizeof *p->member * (size_t)threads);
     if (!p) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory for %d threads", threads);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
     for (p->threads = 1; p->threads < threads; p->threads++) {
         struct member *m = &p->member[p->threads];
+        int err;
+
         *m = (struct member){.pool = p, .thread = p->threads};
-        int err = pthread_create(&m->handle, NULL, member_main, m);
+        err = pthread_create(&m->handle, NULL, member_main, m);
         if (err) {
             pool_free(p);
             return fail_set(fail, ERR_OUT_OF_MEMORY, "cannot start %d threads: %s", threads,
@@ -167,12 +174,14 @@ static int quota(void)
 {
     long long q = -1, period = -1;
     FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+
     if (f) {
         if (fscanf(f, "%lld %lld", &q, &period) != 2) q = -1;
         fclose(f);
     } else {
         FILE *a = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
         FILE *b = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re");
+
         if (!a || !b || fscanf(a, "%lld", &q) != 1 || fscanf(b, "%lld", &period) != 1) q = -1;
         if (a) fclose(a);
         if (b) fclose(b);
@@ -184,5 +193,6 @@ int pool_available(void)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1, q = quota();
+
     return q > 0 && q < n ? q : n > 0 ? n : 1;
 }

@@ -20,6 +20,7 @@ static void *at(tensor t, int64_t row, int64_t col)
 static void rms_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct row_args *r = ctx;
+
     for (int64_t i = row; i < row + n; i++)
         c->isa->rms(at(r->y, i, 0), at(r->x, i, 0), r->w, r->x.cols, r->eps, r->add, c->bf);
 }
@@ -27,10 +28,11 @@ static void rms_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 static void rms(struct dev *d, tensor y, tensor x, const struct weight *weight, float eps, int add)
 {
     const struct cpu_weight *w = cpu_weight_of(weight);
+    const struct row_args r = {.y = y, .x = x, .w = w->data, .eps = eps, .add = add};
+
     if (!cpu_ready(d)) return;
     assert(w->use == USE_VECTOR && w->out * w->in == x.cols && y.cols == x.cols);
     assert(x.type == d->type && y.type == d->type && x.rows == y.rows);
-    const struct row_args r = {.y = y, .x = x, .w = w->data, .eps = eps, .add = add};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, rms_rows, &r);
 }
 
@@ -62,8 +64,10 @@ static const struct seg *seg_of(const struct row_args *r, int64_t row)
 static void ln_mod_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct row_args *r = ctx;
+
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
+
         if (!s) continue;
         c->isa->ln_mod(at(r->y, i, 0), at(r->x, i, 0), at(r->m, s->vec, s->scale),
                        at(r->m, s->vec, s->shift), r->x.cols, r->eps, c->bf);
@@ -73,18 +77,21 @@ static void ln_mod_rows(const struct cpu *c, const void *ctx, int64_t row, int64
 void cpu_ln_mod(struct dev *d, tensor y, tensor x, tensor mod, const struct seg *seg, int nseg,
                 float eps)
 {
+    const struct row_args r = {.y = y, .x = x, .m = mod, .seg = seg, .nseg = nseg, .eps = eps};
+
     if (!cpu_ready(d)) return;
     assert(y.rows == x.rows && y.cols == x.cols && y.type == d->type && x.type == d->type);
     assert(mod.type == d->type);
-    const struct row_args r = {.y = y, .x = x, .m = mod, .seg = seg, .nseg = nseg, .eps = eps};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, ln_mod_rows, &r);
 }
 
 static void gate_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct row_args *r = ctx;
+
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
+
         if (s)
             c->isa->gate_add(at(r->y, i, 0), at(r->x, i, 0), at(r->m, s->vec, s->gate), r->x.cols,
                              c->bf);
@@ -93,10 +100,11 @@ static void gate_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t
 
 void cpu_gate_add(struct dev *d, tensor x, tensor a, tensor mod, const struct seg *seg, int nseg)
 {
+    const struct row_args r = {.y = x, .x = a, .m = mod, .seg = seg, .nseg = nseg};
+
     if (!cpu_ready(d)) return;
     assert(a.rows == x.rows && a.cols == x.cols && a.type == d->type && x.type == d->type);
     assert(mod.type == d->type);
-    const struct row_args r = {.y = x, .x = a, .m = mod, .seg = seg, .nseg = nseg};
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, gate_rows, &r);
 }
 
@@ -104,10 +112,13 @@ static void qk_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n
 {
     const struct row_args *r = ctx;
     const int64_t dim = r->x.cols / r->heads;
+
     for (int64_t i = row; i < row + n; i++) {
         const struct seg *s = seg_of(r, i);
+        const float *cs;
+
         if (!s) continue;
-        const float *cs = s->rope < 0 ? NULL : at(r->m, s->rope + i - s->row, 0);
+        cs = s->rope < 0 ? NULL : at(r->m, s->rope + i - s->row, 0);
         for (int h = 0; h < r->heads; h++)
             c->isa->qk(at(r->x, i, h * dim), cs, dim, r->eps, c->bf);
     }
@@ -116,17 +127,19 @@ static void qk_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n
 void cpu_qk_norm_rope(struct dev *d, tensor x, int heads, tensor table, const struct seg *seg,
                       int nseg, float eps)
 {
+    const struct row_args r = {
+        .x = x, .m = table, .seg = seg, .nseg = nseg, .heads = heads, .eps = eps};
+
     if (!cpu_ready(d)) return;
     assert(x.type == d->type && x.cols % heads == 0);
     assert(!tensor_given(table) || (table.type == DT_F32 && table.cols == x.cols / heads));
-    const struct row_args r = {
-        .x = x, .m = table, .seg = seg, .nseg = nseg, .heads = heads, .eps = eps};
     cpu_rows(cpu_of(d), x.rows, x.cols * 16, qk_rows, &r);
 }
 
 static void glu_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct row_args *r = ctx;
+
     for (int64_t i = row; i < row + n; i++)
         c->isa->glu(at(r->y, i, 0), at(r->x, i, 0), at(r->x, i, r->y.cols), r->y.cols, r->act,
                     c->bf);
@@ -134,9 +147,10 @@ static void glu_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 
 void cpu_glu(struct dev *d, tensor y, tensor gu, enum activation act)
 {
+    const struct row_args r = {.y = y, .x = gu, .act = act};
+
     if (!cpu_ready(d)) return;
     assert(gu.cols == 2 * y.cols && gu.rows == y.rows && y.type == d->type && gu.type == d->type);
-    const struct row_args r = {.y = y, .x = gu, .act = act};
     cpu_rows(cpu_of(d), y.rows, y.cols * 16, glu_rows, &r);
 }
 
@@ -150,6 +164,7 @@ void cpu_linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struct w
 static void add_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct row_args *r = ctx;
+
     for (int64_t i = row; i < row + n; i++)
         c->isa->add_act(at(r->y, i, 0), at(r->x, i, 0), r->m.data ? at(r->m, i, 0) : NULL,
                         r->y.cols, r->act, c->bf);
@@ -157,9 +172,10 @@ static void add_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 
 void cpu_add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation act)
 {
+    const struct row_args r = {.y = y, .x = a, .m = b, .act = act};
+
     if (!cpu_ready(d)) return;
     assert(y.rows == a.rows && y.cols == a.cols && y.type == d->type && a.type == d->type);
     assert(!tensor_given(b) || (b.rows == y.rows && b.cols == y.cols && b.type == d->type));
-    const struct row_args r = {.y = y, .x = a, .m = b, .act = act};
     cpu_rows(cpu_of(d), y.rows, y.cols * 8, add_rows, &r);
 }

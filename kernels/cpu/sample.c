@@ -33,8 +33,10 @@ static int32_t choose(const struct sample_job *j, int i, int32_t sampled, int32_
     void *rest = work + ((size_t)n * 8 + 63) / 64 * 64;
     const float *row = (const float *)j->logits.data + i * j->logits.ld;
     int kept = sampling_keep(ids, probs, row, n, &sampling, rest);
+    int32_t id;
+
     if (!kept) return -1;
-    int32_t id = sampling_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)sampled);
+    id = sampling_draw(ids, probs, kept, w->seed, w->picture, (uint32_t)sampled);
     if (id >= w->codes) *bad = 1;
     return id;
 }
@@ -45,6 +47,7 @@ static void sample_task(void *ctx, int i, int thread)
     const struct sample *w = &j->sample[i];
     int32_t *state = w->state.data, *tokens = w->tokens.data, bad = 0, id;
     const int32_t sampled = state[AR_SAMPLED];
+
     (void)thread;
     assert(sampled >= 0 && sampled < w->tokens.cols);
     if (tensor_given(w->teacher_forced))
@@ -64,10 +67,12 @@ static void sample_task(void *ctx, int i, int thread)
 
 void cpu_sample(struct dev *d, tensor logits, const struct sample *sample, int n)
 {
+    struct sample_job j = {.logits = logits, .sample = sample};
+    size_t mark;
+
     if (!cpu_ready(d)) return;
     assert(logits.type == DT_F32 && logits.rows == n);
-    size_t mark = arena_mark(&d->scratch);
-    struct sample_job j = {.logits = logits, .sample = sample};
+    mark = arena_mark(&d->scratch);
     j.work = arena_alloc(&d->scratch, cpu_sample_work(n, logits.cols));
     if (j.work) pool_run(cpu_of(d)->pool, n, sample_task, &j);
     arena_release(&d->scratch, mark);

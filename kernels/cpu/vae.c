@@ -34,6 +34,7 @@ static float rounded(const struct cpu *c, float v)
 static int64_t pixel_of(int64_t token, int64_t col, int w)
 {
     const int64_t y = token / (w / 2) * 2 + col / 2 % 2, x = token % (w / 2) * 2 + col % 2;
+
     return y * w + x;
 }
 
@@ -65,8 +66,10 @@ void cpu_euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance, fl
     for (int64_t i = 0; i < x.rows; i++) {
         float *xs = at(x, i, 0), *cl = tensor_given(clean) ? at(clean, i, 0) : NULL;
         const float *c = at(vc, i, 0), *u = tensor_given(vu) ? at(vu, i, 0) : NULL;
+
         for (int64_t p = 0; p < x.cols; p++) {
             float v = u ? u[p] + guidance * (c[p] - u[p]) : c[p];
+
             if (cl) cl[p] = xs[p] - sigma * v;
             xs[p] = xs[p] + dsigma * v;
         }
@@ -76,10 +79,11 @@ void cpu_euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance, fl
 void cpu_denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
                 const struct weight *std)
 {
-    if (!cpu_ready(d)) return;
     const struct cpu *c = cpu_of(d);
-    assert(z.rows == x.cols && z.cols == x.rows && x.type == DT_F32 && z.type == d->type);
     const float *m = cpu_weight_of(mean)->data, *s = cpu_weight_of(std)->data;
+
+    if (!cpu_ready(d)) return;
+    assert(z.rows == x.cols && z.cols == x.rows && x.type == DT_F32 && z.type == d->type);
     for (int64_t p = 0; p < z.rows; p++)
         for (int64_t i = 0; i < z.cols; i++)
             store(z, p, i, rounded(c, rounded(c, value(x, i, p)) * s[i]) + m[i]);
@@ -102,8 +106,10 @@ static void sum_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 {
     const struct sums *s = ctx;
     const int64_t ch = s->x.cols;
+
     for (int64_t i = row; i < row + n; i++) {
         double *to = s->to + i * 2 * ch;
+
         memset(to, 0, sizeof *to * 2 * (size_t)ch);
         c->isa->gn_sums(to, at(s->x, i * s->width, 0), s->x.ld, s->width, ch, c->bf);
     }
@@ -111,11 +117,12 @@ static void sum_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t 
 
 void cpu_norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int groups)
 {
-    if (!cpu_ready(d)) return;
     const int64_t ch = x.cols, rows = x.rows / width;
+    struct sums s = {.x = x, .to = (double *)sums.data + 2 * row * ch, .width = width};
+
+    if (!cpu_ready(d)) return;
     assert(x.type == d->type && ch % groups == 0 && x.rows % width == 0);
     assert(tensor_bytes(sums) >= cpu_norm_work(row + rows, ch));
-    struct sums s = {.x = x, .to = (double *)sums.data + 2 * row * ch, .width = width};
     cpu_rows(cpu_of(d), rows, width * ch * 4, sum_rows, &s);
 }
 
@@ -123,23 +130,28 @@ void cpu_norm_sums(struct dev *d, tensor sums, tensor x, int width, int row, int
 void cpu_norm_fold(struct dev *d, tensor norm, tensor sums, int h, int width, int groups,
                    const struct weight *w, const struct weight *b, float eps)
 {
-    if (!cpu_ready(d)) return;
     const float *factor = cpu_weight_of(w)->data, *term = cpu_weight_of(b)->data;
     const int64_t ch = norm.cols, each = ch / groups;
-    const double *s = sums.data, n = (double)each * h * width;
     float *scale = at(norm, 0, 0), *shift = at(norm, 1, 0);
+    const double *s = sums.data, n = (double)each * h * width;
+
+    if (!cpu_ready(d)) return;
     assert(norm.type == DT_F32 && norm.rows == 2 && tensor_bytes(sums) >= cpu_norm_work(h, ch));
     for (int64_t first = 0; first < ch; first += each) {
         double sum = 0, sq = 0;
+        double mean, var, r;
+
         for (int64_t i = 0; i < h; i++)
             for (int64_t c = first; c < first + each; c++) {
                 sum += s[i * 2 * ch + c];
                 sq += s[i * 2 * ch + ch + c];
             }
-        const double mean = sum / n, var = sq / n - mean * mean;
-        const double r = 1 / sqrt((var > 0 ? var : 0) + (double)eps);
+        mean = sum / n;
+        var = sq / n - mean * mean;
+        r = 1 / sqrt((var > 0 ? var : 0) + (double)eps);
         for (int64_t c = first; c < first + each; c++) {
             const double a = r * (double)factor[c];
+
             scale[c] = (float)a;
             shift[c] = (float)((double)term[c] - mean * a);
         }
@@ -154,6 +166,7 @@ struct norm {
 static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct norm *g = ctx;
+
     for (int64_t i = row; i < row + n; i++)
         c->isa->gn_apply(at(g->y, i, 0), at(g->x, i, 0), at(g->norm, 0, 0), at(g->norm, 1, 0),
                          g->x.cols, g->act, c->bf);
@@ -161,8 +174,9 @@ static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t
 
 void cpu_norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)
 {
-    if (!cpu_ready(d)) return;
     const struct norm g = {.y = y, .x = x, .norm = norm, .act = act};
+
+    if (!cpu_ready(d)) return;
     assert(x.type == d->type && y.type == d->type && y.rows == x.rows && y.cols == x.cols);
     assert(norm.type == DT_F32 && norm.rows == 2 && norm.cols == x.cols);
     cpu_rows(cpu_of(d), x.rows, x.cols * 8, norm_rows, &g);
@@ -176,26 +190,30 @@ static uint8_t byte_of(float v)
 
 void cpu_to_rgb8(struct dev *d, tensor rgb, tensor x)
 {
-    if (!cpu_ready(d)) return;
     const struct cpu *c = cpu_of(d);
+
+    if (!cpu_ready(d)) return;
     assert(rgb.type == DT_U8 && rgb.rows == x.rows && rgb.cols == 3 && x.cols == 3);
     for (int64_t p = 0; p < x.rows; p++)
         for (int64_t i = 0; i < 3; i++) {
             float v = rounded(c, rounded(c, value(x, p, i) * 0.5f) + 0.5f);
+
             *(uint8_t *)at(rgb, p, i) = byte_of(255.0f * (v > 0 ? v < 1 ? v : 1 : 0));
         }
 }
 
 void cpu_latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
 {
-    if (!cpu_ready(d)) return;
     const int64_t ch = latents.rows;
+
+    if (!cpu_ready(d)) return;
     assert(rgb.type == DT_U8 && rgb.rows == latents.cols && rgb.cols == 3);
     assert(map.type == DT_F32 && map.rows == 3 && map.cols == ch + 1);
     for (int64_t p = 0; p < rgb.rows; p++)
         for (int64_t o = 0; o < 3; o++) {
             const float *m = at(map, o, 0);
             float v = m[ch];
+
             for (int64_t i = 0; i < ch; i++)
                 v += m[i] * value(latents, i, p);
             *(uint8_t *)at(rgb, p, o) = byte_of(v);

@@ -10,6 +10,7 @@ enum { NAMES_MAX = 512, GROUPS_MORE = 64 };
 static struct source source_of(const struct stored_tensor *t)
 {
     int64_t rows = t->nd ? t->dim[0] : 1;
+
     return (struct source){
         .data = t->data, .type = (int)t->dtype, .rows = rows, .cols = t->count / rows};
 }
@@ -17,9 +18,12 @@ static struct source source_of(const struct stored_tensor *t)
 /* Make room first, so that a weight that exists is always owned. */
 static int list_grow(struct weight_list *p)
 {
+    int cap;
+    struct weight **w;
+
     if (p->n < p->cap) return 0;
-    int cap = p->cap ? 2 * p->cap : 256;
-    struct weight **w = realloc(p->w, (size_t)cap * sizeof *w);
+    cap = p->cap ? 2 * p->cap : 256;
+    w = realloc(p->w, (size_t)cap * sizeof *w);
     if (!w) return -1;
     p->w = w;
     p->cap = cap;
@@ -29,10 +33,12 @@ static int list_grow(struct weight_list *p)
 int bind_group(struct bind *b, enum part part)
 {
     struct weight_list *p = b->list;
+
     if (b->err) return 0;
     if (p->groups % GROUPS_MORE == 0) {
         struct residency_group *g =
             realloc(p->group, (size_t)(p->groups + GROUPS_MORE) * sizeof *g);
+
         if (!g) {
             b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of layers");
             return 0;
@@ -49,9 +55,12 @@ int bind_group(struct bind *b, enum part part)
 static void place(struct bind *b, struct weight_spec *spec)
 {
     struct weight_list *p = b->list;
+    struct residency_group *g;
+    size_t size;
+
     if (!b->group) return;
-    struct residency_group *g = &p->group[b->group - 1];
-    const size_t size = p->dev->ops->weight_size(p->dev, spec);
+    g = &p->group[b->group - 1];
+    size = p->dev->ops->weight_size(p->dev, spec);
     if (p->offload) offload_locate(p->offload, b->group - 1, g->bytes, &spec->at, &spec->home);
     g->bytes += (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
@@ -59,6 +68,7 @@ static void place(struct bind *b, struct weight_spec *spec)
 static const struct weight *make(struct bind *b, struct weight_spec *spec)
 {
     struct weight_list *p = b->list;
+
     if (b->err) return NULL;
     if (list_grow(p)) {
         b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of weights");
@@ -76,10 +86,11 @@ const struct weight *bind_linear(struct bind *b, enum part part, enum bind_bias 
 {
     char text[NAMES_MAX], *save = NULL;
     va_list ap;
+    struct weight_spec spec = {.use = USE_LINEAR};
+
     va_start(ap, names);
     vsnprintf(text, sizeof text, names, ap);
     va_end(ap);
-    struct weight_spec spec = {.use = USE_LINEAR};
     for (char *s = strtok_r(text, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
         assert(spec.n < 4);
         if (!spec.name) spec.name = s;
@@ -95,6 +106,7 @@ static const struct weight *make_one(struct bind *b, enum part part, enum weight
                                      const char *name)
 {
     struct weight_spec spec = {.use = use, .n = 1, .name = name};
+
     spec.part[0] = source_of(model_tensor(b->model, part, "%s", name));
     return make(b, &spec);
 }
@@ -103,11 +115,14 @@ const struct weight *bind_conv(struct bind *b, enum part part, const char *name,
 {
     char text[NAMES_MAX];
     va_list ap;
+    const struct stored_tensor *t;
+    struct weight_spec spec;
+
     va_start(ap, name);
     vsnprintf(text, sizeof text, name, ap);
     va_end(ap);
-    const struct stored_tensor *t = model_tensor(b->model, part, "%s.weight", text);
-    struct weight_spec spec = {.use = USE_CONV, .n = 1, .k = (int)t->dim[3], .name = text};
+    t = model_tensor(b->model, part, "%s.weight", text);
+    spec = (struct weight_spec){.use = USE_CONV, .n = 1, .k = (int)t->dim[3], .name = text};
     spec.part[0] = source_of(t);
     spec.bias[0] = source_of(model_tensor(b->model, part, "%s.bias", text));
     return make(b, &spec);
@@ -117,6 +132,7 @@ const struct weight *bind_table(struct bind *b, enum part part, const char *name
 {
     char text[NAMES_MAX];
     va_list ap;
+
     va_start(ap, name);
     vsnprintf(text, sizeof text, name, ap);
     va_end(ap);
@@ -126,6 +142,7 @@ const struct weight *bind_table(struct bind *b, enum part part, const char *name
 const struct weight *bind_table_rows(struct bind *b, enum part part, int64_t rows, const char *name)
 {
     struct weight_spec spec = {.use = USE_TABLE, .n = 1, .name = name};
+
     spec.part[0] = source_of(model_tensor(b->model, part, "%s", name));
     assert(rows <= spec.part[0].rows);
     spec.part[0].rows = rows;
@@ -136,6 +153,7 @@ const struct weight *bind_vector(struct bind *b, enum part part, const char *nam
 {
     char text[NAMES_MAX];
     va_list ap;
+
     va_start(ap, name);
     vsnprintf(text, sizeof text, name, ap);
     va_end(ap);
@@ -146,6 +164,7 @@ const struct weight *bind_values(struct bind *b, enum weight_use use, const char
                                  const float *v, int64_t rows, int64_t cols)
 {
     struct weight_spec spec = {.use = use, .n = 1, .name = name};
+
     spec.part[0] = (struct source){.data = v, .type = DTYPE_F32, .rows = rows, .cols = cols};
     return make(b, &spec);
 }
@@ -153,6 +172,7 @@ const struct weight *bind_values(struct bind *b, enum weight_use use, const char
 size_t weight_list_bytes(const struct weight_list *p)
 {
     size_t sum = 0;
+
     for (int i = 0; i < p->n; i++)
         sum += p->dev->ops->weight_bytes(p->w[i]);
     return sum;

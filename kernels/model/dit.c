@@ -33,6 +33,7 @@ struct step {
 void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
 {
     const enum part part = PART_DIT;
+
     w->cfg = c;
     w->text = bind_group(b, PART_GLYPH);
     w->glyph1 = bind_linear(b, part, WITH_BIAS, "glyph_projector.net.0.proj");
@@ -49,6 +50,7 @@ void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
     for (int i = 0; i < c->layers; i++) {
         struct dit_layer *l = &w->layer[i];
         char p[64];
+
         snprintf(p, sizeof p, "transformer_blocks.%d", i);
         l->group = bind_group(b, part);
         l->mod = bind_linear(b, part, WITH_BIAS, "%s.norm1.linear", p);
@@ -70,6 +72,7 @@ static void two_layers(const struct graph *g, tensor y, tensor x, const struct w
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor h = graph_temp(g, y.rows, y.cols);
+
     if (!d->scratch.failed) {
         d->ops->linear(d, h, x, first, act, 0);
         d->ops->linear(d, y, h, second, ACT_NONE, 0);
@@ -82,6 +85,7 @@ static void project_codes(const struct graph *g, const struct dit *w, tensor y, 
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor e = graph_temp(g, y.rows, y.cols);
+
     if (!d->scratch.failed) {
         d->ops->embed(d, e, w->prior, ids);
         two_layers(g, y, e, w->prior1, ACT_SILU, w->prior2);
@@ -105,13 +109,15 @@ void dit_project_prior(const struct graph *g, const struct dit *w, const struct 
 /* Read one row back as floats. */
 static int row_to_host(struct dev *d, tensor t, float *out, struct fail *f)
 {
+    uint16_t *half = (uint16_t *)out; /* the lower half of the room, expanded from the end */
+    int err;
+
     if (t.type == DT_F32) {
         d->ops->get(d, out, t);
         return d->ops->sync(d, f);
     }
-    uint16_t *half = (uint16_t *)out; /* the lower half of the room, expanded from the end */
     d->ops->get(d, half, t);
-    int err = d->ops->sync(d, f);
+    err = d->ops->sync(d, f);
     for (int64_t i = t.cols - 1; i >= 0; i--)
         out[i] = bf16_to_f32(half[i]);
     return err;
@@ -122,13 +128,18 @@ int dit_bind_empty(struct dit *w, struct bind *b, const struct graph *g, tensor 
     struct dev *d = g->dev;
     int64_t n = w->cfg->width;
     float *host = calloc((size_t)n, sizeof *host);
-    if (!host) return fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for one row");
-    size_t mark = arena_mark(&d->scratch);
-    tensor y = graph_temp(g, 1, n), id = arena_tensor(&d->scratch, DT_I32, 1, 1);
     const int32_t none = -1;
+    size_t mark;
+    tensor y, id;
+    int err;
+
+    if (!host) return fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for one row");
+    mark = arena_mark(&d->scratch);
+    y = graph_temp(g, 1, n);
+    id = arena_tensor(&d->scratch, DT_I32, 1, 1);
     graph_want(g, w->text);
     two_layers(g, y, empty, w->glyph1, ACT_GELU_ERF, w->glyph2);
-    int err = row_to_host(d, y, host, b->fail);
+    err = row_to_host(d, y, host, b->fail);
     if (!err) w->no_text = bind_values(b, USE_TABLE, "the text row of \"\"", host, 1, n);
     d->ops->put(d, id, &none);
     graph_want(g, w->first);
@@ -144,6 +155,7 @@ void dit_place(struct dit_state *s, struct arena *a, const struct dit_config *c,
                int64_t text)
 {
     int64_t cells = (int64_t)s->h * s->w;
+
     s->text = arena_tensor(a, type, text, c->width);
     s->rope = arena_tensor(a, DT_F32, dit_patches(s), c->head_dim);
     s->times = arena_tensor(a, type, s->steps, c->time);
@@ -164,6 +176,7 @@ static int64_t share_vec(struct step *t, const struct dit_state *s)
 {
     for (int i = 0; i < t->vecs; i++) {
         const struct dit_state *o = t->vec[i];
+
         if (o->width == s->width && o->height == s->height
             && !(o->timestep[o->step] != s->timestep[s->step])) /* compared by value, never NaN */
             return i;
@@ -175,6 +188,7 @@ static int64_t share_vec(struct step *t, const struct dit_state *s)
 static void add_branch(struct step *t, const struct dit_state *s, int uncond, int64_t vec)
 {
     struct branch *b = &t->branch[t->branches++];
+
     *b = (struct branch){.s = s,
                          .uncond = uncond,
                          .row = t->rows,
@@ -191,6 +205,7 @@ static void arrange(struct step *t, const struct dit *w, struct dit_state *const
     *t = (struct step){.w = w, .pictures = n};
     for (int i = 0; i < n; i++) {
         int64_t vec = share_vec(t, s[i]);
+
         add_branch(t, s[i], 0, vec);
         if (s[i]->guidance > 1.0f) add_branch(t, s[i], 1, vec);
         t->table += dit_patches(s[i]);
@@ -231,9 +246,11 @@ static void condition(const struct graph *g, struct step *t)
     size_t mark = arena_mark(&d->scratch);
     tensor times = per_vec(g, t, w->cfg->time), sizes = per_vec(g, t, 4 * w->cfg->cond);
     tensor b = per_vec(g, t, w->cfg->time);
+
     if (!d->scratch.failed) {
         for (int i = 0; i < t->vecs; i++) {
             const struct dit_state *s = t->vec[i];
+
             d->ops->copy(d, tensor_rows(times, i, 1), tensor_rows(s->times, s->step, 1));
             d->ops->copy(d, tensor_rows(sizes, i, 1), s->size);
         }
@@ -254,6 +271,7 @@ static void tap_image(const struct graph *g, const struct step *t, const struct 
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor y = graph_temp(g, b->image, x.cols);
+
     if (!g->dev->scratch.failed) {
         g->dev->ops->linear(g->dev, y, patches, t->w->image, ACT_NONE, 0);
         tap(g, text_rows(b, x), "dit.%s.txt_in", branch_name(b));
@@ -269,6 +287,7 @@ static void repeat_row(const struct graph *g, tensor y, const struct weight *row
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor zeros = arena_tensor(&d->scratch, DT_I32, y.rows, 1);
+
     if (!d->scratch.failed) {
         d->ops->zero(d, zeros);
         d->ops->embed(d, y, row, zeros);
@@ -280,10 +299,12 @@ static void repeat_row(const struct graph *g, tensor y, const struct weight *row
 static void enter(const struct graph *g, const struct step *t, tensor x)
 {
     struct dev *d = g->dev;
+
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
         size_t mark = arena_mark(&d->scratch);
         tensor patches = graph_temp(g, b->image, 4 * t->w->cfg->channels);
+
         if (!d->scratch.failed) {
             if (b->uncond) {
                 repeat_row(g, text_rows(b, x), t->w->no_text);
@@ -306,8 +327,10 @@ static int segments(const struct step *t, int half, struct seg *seg)
 {
     int64_t d = t->w->cfg->width;
     int n = 0;
+
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
+
         for (int text = 1; text >= 0; text--)
             seg[n++] = (struct seg){.row = text ? b->row : b->row + b->text,
                                     .n = text ? b->text : b->image,
@@ -327,16 +350,19 @@ static void attend(const struct graph *g, const struct step *t, const struct seg
     const struct dit_config *c = t->w->cfg;
     tensor q = tensor_cols(qkv, 0, c->width), k = tensor_cols(qkv, c->width, c->width);
     tensor v = tensor_cols(qkv, 2 * (int64_t)c->width, c->width);
+    struct attn_seq s[2 * LIMIT_BATCH];
+    struct attn a;
+
     d->ops->qk_norm_rope(d, q, c->heads, t->rope, seg, nseg, CONFIG_DIT_EPS);
     d->ops->qk_norm_rope(d, k, c->heads, t->rope, seg, nseg, CONFIG_DIT_EPS);
-    struct attn_seq s[2 * LIMIT_BATCH];
-    struct attn a = {.heads = c->heads,
-                     .kv_heads = c->heads,
-                     .head_dim = c->head_dim,
-                     .scale = 1.0f / sqrtf((float)c->head_dim)};
+    a = (struct attn){.heads = c->heads,
+                      .kv_heads = c->heads,
+                      .head_dim = c->head_dim,
+                      .scale = 1.0f / sqrtf((float)c->head_dim)};
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
         int64_t n = b->text + b->image;
+
         s[i] = (struct attn_seq){.q = tensor_rows(q, b->row, n),
                                  .k = tensor_rows(k, b->row, n),
                                  .v = tensor_rows(v, b->row, n),
@@ -356,6 +382,7 @@ static void block(const struct graph *g, const struct step *t, const struct dit_
     tensor qkv = graph_shape(wide, m, 3 * n), projected = graph_shape(wide, m, n);
     struct seg seg[4 * LIMIT_BATCH];
     int nseg = segments(t, 0, seg);
+
     graph_want(g, l->group);
     op->linear(d, mod, t->temb, l->mod, ACT_NONE, 0);
     op->ln_mod(d, h, x, mod, seg, nseg, CONFIG_DIT_EPS);
@@ -374,6 +401,7 @@ static void tap_block(const struct graph *g, const struct step *t, int layer, te
 {
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
+
         if (!layer) tap_vector(g, tensor_rows(mod, b->vec, 1), "dit.%s.mod.0", branch_name(b));
         tap(g, text_rows(b, x), "dit.%s.block.%d.txt", branch_name(b), layer);
         tap(g, image_rows(b, x), "dit.%s.block.%d.img", branch_name(b), layer);
@@ -385,6 +413,7 @@ static void blocks(const struct graph *g, const struct step *t, tensor x, tensor
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor wide = graph_temp(g, x.rows, 4 * x.cols), mod = per_vec(g, t, MODS * x.cols);
+
     for (int i = 0; i < t->w->cfg->layers && !d->scratch.failed; i++) {
         block(g, t, &t->w->layer[i], x, h, wide, mod);
         if (tapped(g, t)) tap_block(g, t, i, x, mod);
@@ -398,12 +427,15 @@ static void norm_out(const struct graph *g, const struct step *t, tensor h, tens
     struct dev *d = g->dev;
     struct seg seg[4 * LIMIT_BATCH];
     int nseg = segments(t, 0, seg);
+    size_t mark;
+    tensor mod;
+
     for (int i = 0; i < nseg; i++) {
         seg[i].scale = 0;
         seg[i].shift = x.cols;
     }
-    size_t mark = arena_mark(&d->scratch);
-    tensor mod = per_vec(g, t, 2 * x.cols);
+    mark = arena_mark(&d->scratch);
+    mod = per_vec(g, t, 2 * x.cols);
     if (!d->scratch.failed) {
         d->ops->linear(d, mod, t->temb, t->w->norm_out, ACT_NONE, 0);
         d->ops->ln_mod(d, h, x, mod, seg, nseg, CONFIG_DIT_EPS);
@@ -419,6 +451,7 @@ static void advance(const struct graph *g, const struct step *t, const struct br
     int i = s->step, guided = s->guidance > 1.0f;
     size_t mark = arena_mark(&d->scratch);
     tensor v[2] = {tensor_none(), tensor_none()};
+
     for (int k = 0; k <= guided; k++) {
         v[k] = arena_tensor(&d->scratch, DT_F32, t->w->cfg->channels, (int64_t)s->h * s->w);
         if (d->scratch.failed) break;
@@ -437,6 +470,7 @@ static void rotations(const struct graph *g, const struct step *t)
 {
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
+
         if (!b->uncond)
             g->dev->ops->copy(g->dev, tensor_rows(t->rope, b->rope, b->image), b->s->rope);
     }
@@ -447,6 +481,7 @@ static void leave(const struct graph *g, const struct step *t, tensor x, tensor 
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor y = graph_temp(g, x.rows, 4 * t->w->cfg->channels);
+
     graph_want(g, t->w->last);
     norm_out(g, t, h, x);
     if (!d->scratch.failed) {
@@ -461,11 +496,15 @@ void dit_step(const struct graph *g, const struct dit *w, struct dit_state *cons
 {
     struct dev *d = g->dev;
     struct step t;
+    size_t mark;
+    tensor x, h;
+
     arrange(&t, w, s, n);
-    size_t mark = arena_mark(&d->scratch);
+    mark = arena_mark(&d->scratch);
     t.temb = per_vec(g, &t, w->cfg->time);
     t.rope = arena_tensor(&d->scratch, DT_F32, t.table, w->cfg->head_dim);
-    tensor x = graph_temp(g, t.rows, w->cfg->width), h = graph_temp(g, t.rows, w->cfg->width);
+    x = graph_temp(g, t.rows, w->cfg->width);
+    h = graph_temp(g, t.rows, w->cfg->width);
     if (!d->scratch.failed) {
         rotations(g, &t);
         graph_want(g, w->first);

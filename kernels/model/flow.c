@@ -13,6 +13,7 @@ double flow_mu(const struct flow_config *c, int64_t patches)
 static float timestep_at(const struct flow_config *c, int steps, int i)
 {
     double first = (double)c->train_steps, step = (1.0 - first) / (double)steps;
+
     return (float)(int64_t)((double)i * step + first);
 }
 
@@ -20,10 +21,13 @@ void flow_schedule(const struct flow_config *c, int64_t patches, int steps, floa
                    float *sigma)
 {
     float mu = (float)flow_mu(c, patches);
+
     for (int i = 0; i < steps; i++) {
+        float s, odds;
+
         timestep[i] = timestep_at(c, steps, i);
-        float s = timestep[i] / (float)c->train_steps;
-        float odds = 1.0f / s - 1.0f;
+        s = timestep[i] / (float)c->train_steps;
+        odds = 1.0f / s - 1.0f;
         sigma[i] = mu / (mu + odds);
     }
     sigma[steps] = 0.0f;
@@ -33,9 +37,11 @@ void flow_sinusoid(float *out, int n, float v)
 {
     int half = n / 2;
     float log_base = -(float)log((double)CONFIG_DIT_THETA);
+
     for (int i = 0; i < half; i++) {
         float e = log_base * (float)i / (float)half;
         float angle = v * (float)exp((double)e);
+
         out[i] = (float)cos((double)angle);
         out[half + i] = (float)sin((double)angle);
     }

@@ -7,22 +7,27 @@
 int glyph_bucket(const struct glyph_config *c, int d)
 {
     int half = c->buckets / 2, exact = half / 2, base = d > 0 ? half : 0, a = abs(d);
+    float far, span;
+    int v;
+
     if (a < exact) return base + a;
-    float far = (float)log((double)((float)a / (float)exact));
-    float span = (float)log((double)c->distance / (double)exact);
-    int v = exact + (int)(far / span * (float)(half - exact));
+    far = (float)log((double)((float)a / (float)exact));
+    span = (float)log((double)c->distance / (double)exact);
+    v = exact + (int)(far / span * (float)(half - exact));
     return base + (v < half - 1 ? v : half - 1);
 }
 
 void glyph_bind(struct glyph *w, struct bind *b, const struct glyph_config *c)
 {
     const enum part part = PART_GLYPH;
+
     w->cfg = c;
     w->first = bind_group(b, part);
     w->table = bind_table(b, part, "shared.weight");
     for (int i = 0; i < c->layers; i++) {
         struct glyph_layer *l = &w->layer[i];
         char at[64], ff[64];
+
         snprintf(at, sizeof at, "encoder.block.%d.layer.0.SelfAttention", i);
         snprintf(ff, sizeof ff, "encoder.block.%d.layer.1.DenseReluDense", i);
         l->group = bind_group(b, part);
@@ -50,6 +55,7 @@ int glyph_fill(struct glyph *w, struct dev *d, struct fail *f)
     float *table = calloc((size_t)n, sizeof *table);
     float *bias = calloc((size_t)(heads * cols), sizeof *bias);
     int err = 0;
+
     if (!table || !bias) {
         err = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the glyph encoder's bias");
         goto out;
@@ -57,8 +63,10 @@ int glyph_fill(struct glyph *w, struct dev *d, struct fail *f)
     err = dtype_to_f32(w->bias_table, 0, n, table);
     for (int64_t j = 0; j < cols; j++) {
         int bucket = glyph_bucket(w->cfg, (int)(j - (GLYPH_SPAN - 1)));
+
         for (int64_t h = 0; h < heads; h++) {
             float v = table[bucket * heads + h];
+
             bias[h * cols + j] = d->type == DT_BF16 ? bf16_to_f32(f32_to_bf16(v)) : v;
         }
     }
@@ -88,8 +96,9 @@ static int64_t text_row(const struct texts *t, int i)
 static struct texts arrange(const struct byt5 *ids, int padded)
 {
     struct texts t = {.ids = ids};
-    if (!padded) return t;
     int64_t longest = 0;
+
+    if (!padded) return t;
     for (int i = 0; i < ids->n; i++)
         if (text_len(&t, i) > longest) longest = text_len(&t, i);
     t.pad = longest;
@@ -107,9 +116,11 @@ static void attend(const struct graph *g, const struct glyph *w, const struct te
                      .head_dim = w->cfg->head_dim,
                      .scale = 1.0f,
                      .bias = w->bias};
+
     for (int i = 0; i < t->ids->n; i++) {
         int64_t row = text_row(t, i), keys = text_len(t, i), n = t->pad ? t->pad : keys;
         tensor q = tensor_rows(qkv, row, n), kv = tensor_rows(qkv, row, keys);
+
         seq[i] = (struct attn_seq){.q = tensor_cols(q, 0, inner),
                                    .k = tensor_cols(kv, inner, inner),
                                    .v = tensor_cols(kv, 2 * inner, inner),
@@ -131,6 +142,7 @@ static void layer(const struct graph *g, const struct glyph *w, const struct gly
     tensor narrow = graph_temp(g, m, inner > c->ffn ? inner : c->ffn);
     tensor qkv = graph_shape(wide, m, 3 * inner), o = graph_shape(narrow, m, inner);
     tensor gu = graph_shape(wide, m, 2 * c->ffn), f = graph_shape(narrow, m, c->ffn);
+
     if (!d->scratch.failed) {
         graph_want(g, l->group);
         op->rms(d, h, x, l->norm1, c->eps);
@@ -153,6 +165,7 @@ void glyph_encode(const struct graph *g, const struct glyph *w, const struct byt
     int64_t m = t.pad ? ids->n * t.pad : (int64_t)ids->start[ids->n];
     size_t mark = arena_mark(&d->scratch);
     tensor id = arena_tensor(&d->scratch, DT_I32, m, 1), x = graph_temp(g, m, w->cfg->width);
+
     if (!d->scratch.failed) {
         d->ops->zero(d, id);
         for (int i = 0; i < ids->n; i++)

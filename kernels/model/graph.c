@@ -10,14 +10,16 @@ static void see(const struct graph *g, tensor t, enum tap_shape shape, int h, in
                 const char *format, va_list ap)
 {
     char name[NAME_MAX_BYTES];
+
     vsnprintf(name, sizeof name, format, ap);
     g->tap->see(g->tap->ctx, name, t, shape, h, w);
 }
 
 void tap(const struct graph *g, tensor t, const char *format, ...)
 {
-    if (!g->tap) return;
     va_list ap;
+
+    if (!g->tap) return;
     va_start(ap, format);
     see(g, t, TAP_ROWS, 0, 0, format, ap);
     va_end(ap);
@@ -25,8 +27,9 @@ void tap(const struct graph *g, tensor t, const char *format, ...)
 
 void tap_vector(const struct graph *g, tensor t, const char *format, ...)
 {
-    if (!g->tap) return;
     va_list ap;
+
+    if (!g->tap) return;
     va_start(ap, format);
     see(g, t, TAP_VECTOR, 0, 0, format, ap);
     va_end(ap);
@@ -34,8 +37,9 @@ void tap_vector(const struct graph *g, tensor t, const char *format, ...)
 
 void tap_planes(const struct graph *g, tensor t, int h, int w, const char *format, ...)
 {
-    if (!g->tap) return;
     va_list ap;
+
+    if (!g->tap) return;
     va_start(ap, format);
     see(g, t, TAP_PLANES, h, w, format, ap);
     va_end(ap);
@@ -43,8 +47,9 @@ void tap_planes(const struct graph *g, tensor t, int h, int w, const char *forma
 
 void tap_picture(const struct graph *g, tensor t, int h, int w, const char *format, ...)
 {
-    if (!g->tap) return;
     va_list ap;
+
+    if (!g->tap) return;
     va_start(ap, format);
     see(g, t, TAP_PICTURE, h, w, format, ap);
     va_end(ap);

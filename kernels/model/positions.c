@@ -24,6 +24,7 @@ static struct position *one_grid(struct position *out, int *p, struct grid g)
 void positions_samples(struct position *out, int start, struct grid preview, struct grid large)
 {
     int p = start;
+
     out = one_grid(out, &p, preview);
     out = one_grid(out, &p, large);
     *out = (struct position){p, p, p};
@@ -33,6 +34,7 @@ void positions_samples(struct position *out, int start, struct grid preview, str
 static float frequency(float base, int i, int n)
 {
     float exponent = (float)(2 * i) / (float)n;
+
     return 1.0f / (float)pow((double)base, (double)exponent);
 }
 
@@ -45,13 +47,17 @@ void positions_prior_table(float *out, const struct ar_config *c, const struct p
                            int round)
 {
     int half = c->rotary / 2, i = 0;
+
     for (int b = 0; b < c->sections; b++) {
         for (int end = i + c->section[b]; i < end; i++) {
+            float f;
+
             assert(i < half);
-            float f = frequency(c->theta, i, c->rotary);
+            f = frequency(c->theta, i, c->rotary);
             for (int k = 0; k < n; k++) {
                 int32_t p = b % 3 == 0 ? pos[k].t : b % 3 == 1 ? pos[k].h : pos[k].w;
                 float angle = (float)p * f, *row = out + (int64_t)k * c->rotary;
+
                 row[i] = maybe_round((float)cos((double)angle), round);
                 row[half + i] = maybe_round((float)sin((double)angle), round);
             }
@@ -62,11 +68,14 @@ void positions_prior_table(float *out, const struct ar_config *c, const struct p
 void positions_patch_table(float *out, int head_dim, int rows, int cols)
 {
     int quarter = head_dim / 4, half = head_dim / 2;
+
     for (int j = 0; j < quarter; j++) {
         float f = frequency(CONFIG_DIT_THETA, j, half);
+
         for (int k = 0; k < rows * cols; k++) {
             float *row = out + (int64_t)k * head_dim;
             float ar = (float)(k / cols) * f, ac = (float)(k % cols) * f;
+
             row[j] = (float)cos((double)ar);
             row[half + j] = (float)sin((double)ar);
             row[quarter + j] = (float)cos((double)ac);

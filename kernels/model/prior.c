@@ -11,6 +11,7 @@
 void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
 {
     const enum part part = PART_PRIOR;
+
     w->cfg = &c->ar;
     w->sampling = &c->sample;
     w->codes = c->vq.codes;
@@ -20,6 +21,7 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
     for (int i = 0; i < c->ar.layers; i++) {
         struct prior_layer *l = &w->layer[i];
         char p[64];
+
         snprintf(p, sizeof p, "model.language_model.layers.%d", i);
         l->group = bind_group(b, part);
         l->norm_in = bind_vector(b, part, "%s.input_layernorm.weight", p);
@@ -69,6 +71,7 @@ void prior_place_tokens(struct prior_seq *s, struct arena *a, int teacher_forced
 void prior_place(struct prior_seq *s, struct arena *a, const struct ar_config *c, enum dtype type)
 {
     int64_t rows = prior_cache_rows(s);
+
     s->text = arena_tensor(a, type, s->prompt, c->width);
     s->rope = arena_tensor(a, DT_F32, rows, c->rotary);
     s->kv = arena_tensor(a, type, c->layers * 2 * rows, (int64_t)c->kv_heads * c->head_dim);
@@ -77,8 +80,10 @@ void prior_place(struct prior_seq *s, struct arena *a, const struct ar_config *c
 void prior_embed(const struct prior *w, enum dtype type, const int32_t *ids, int64_t n, void *rows)
 {
     const int64_t width = w->cfg->width;
+
     for (int64_t i = 0; i < n; i++) {
         char *to = (char *)rows + (size_t)(i * width) * dtype_size(type);
+
         if (type == DT_BF16)
             dtype_to_bf16(w->prompt, ids[i] * width, width, (uint16_t *)(void *)to);
         else
@@ -120,6 +125,7 @@ static void embed(const struct graph *g, const struct prior *w, struct prior_seq
                   tensor x)
 {
     struct dev *d = g->dev;
+
     if (!seq[0]->sampled) {
         assert(n == 1);
         d->ops->copy(d, x, tensor_rows(seq[0]->text, cached(seq[0]), x.rows));
@@ -140,6 +146,7 @@ static void attend(const struct graph *g, const struct prior *w, int layer,
                      .head_dim = c->head_dim,
                      .scale = 1.0f / sqrtf((float)c->head_dim)};
     int64_t row = 0;
+
     for (int i = 0; i < n; i++) {
         s[i] = (struct ar_seq){.row = row,
                                .n = fed(seq[i]),
@@ -167,6 +174,7 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
     tensor narrow = graph_temp(g, m, inner > c->ffn ? inner : c->ffn);
     tensor qkv = graph_shape(wide, m, all), o = graph_shape(narrow, m, inner);
     tensor gu = graph_shape(wide, m, 2 * c->ffn), f = graph_shape(narrow, m, c->ffn);
+
     if (!d->scratch.failed) {
         graph_want(g, l->group);
         op->rms(d, h, x, l->norm_in, c->eps);
@@ -185,6 +193,7 @@ static void sample(const struct graph *g, const struct prior *w, struct prior_se
                    int n, tensor logits)
 {
     struct sample row[LIMIT_BATCH];
+
     for (int i = 0; i < n; i++)
         row[i] = (struct sample){.state = seq[i]->state,
                                  .tokens = seq[i]->tokens,
@@ -208,8 +217,10 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
     size_t mark = arena_mark(&d->scratch);
     tensor last = graph_temp(g, n, w->cfg->width);
     tensor logits = arena_tensor(&d->scratch, DT_F32, n, w->cfg->rows);
+
     if (!d->scratch.failed) {
         int64_t row = 0;
+
         for (int i = 0; i < n && x.rows > n; i++) {
             row += fed(seq[i]);
             d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(x, row - 1, 1));
@@ -228,6 +239,7 @@ static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor h = graph_temp(g, x.rows, x.cols);
+
     if (!g->dev->scratch.failed) {
         graph_want(g, w->last);
         g->dev->ops->rms(g->dev, h, x, w->norm, w->cfg->eps);
@@ -240,6 +252,7 @@ static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
 static void pass(struct dev *d, const struct prior_seq *s)
 {
     const int32_t rows = (int32_t)(cached(s) + fed(s));
+
     d->ops->put(d, tensor_cols(s->state, AR_LEN, 1), &rows);
 }
 
@@ -249,11 +262,15 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
 {
     struct dev *d = g->dev;
     int64_t m = 0;
+    int tapped;
+    size_t mark;
+    tensor x;
+
     for (int i = 0; i < n; i++)
         m += fed(seq[i]);
-    int tapped = g->tap && !seq[0]->sampled;
-    size_t mark = arena_mark(&d->scratch);
-    tensor x = graph_temp(g, m, w->cfg->width);
+    tapped = g->tap && !seq[0]->sampled;
+    mark = arena_mark(&d->scratch);
+    x = graph_temp(g, m, w->cfg->width);
     if (!d->scratch.failed) {
         embed(g, w, seq, n, x);
         if (tapped) tap(g, x, "ar.embed");
@@ -274,10 +291,12 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
 static uint64_t step_key(const struct dev *d, struct prior_seq *const *seq, int n)
 {
     uint64_t h = number_mix(NUMBER_MIX, (uintptr_t)d->scratch.base);
+
     for (int i = 0; i < n; i++) {
         const struct prior_seq *s = seq[i];
         const void *const at[] = {s->kv.data, s->rope.data, s->state.data, s->tokens.data,
                                   s->teacher_forced.data};
+
         for (size_t k = 0; k < sizeof at / sizeof *at; k++)
             h = number_mix(h, (uintptr_t)at[k]);
         h = number_mix(number_mix(h, s->seed), (uint64_t)s->picture << 1 | (uint64_t)s->strict);
@@ -292,6 +311,7 @@ static void tokens(const struct graph *g, const struct prior *w, struct prior_se
 {
     const struct ops *op = g->dev->ops;
     const int record = op->begin && !g->tap && graph_steady(g, PART_PRIOR);
+
     if (record && op->begin(g->dev, step_key(g->dev, seq, n))) return;
     together(g, w, seq, n);
     if (record) op->end(g->dev);
@@ -302,6 +322,7 @@ void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *
 {
     struct prior_seq *going[LIMIT_BATCH];
     int count = 0;
+
     assert(n <= LIMIT_BATCH);
     for (int i = 0; i < n; i++)
         if (seq[i]->sampled)

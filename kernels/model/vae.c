@@ -6,6 +6,7 @@
 static void bind_block(struct vae_block *k, struct bind *b, const char *name, int in, int out)
 {
     const enum part part = PART_VAE;
+
     k->norm1 = bind_vector(b, part, "%s.norm1.weight", name);
     k->norm1_bias = bind_vector(b, part, "%s.norm1.bias", name);
     k->conv1 = bind_conv(b, part, "%s.conv1", name);
@@ -20,6 +21,7 @@ static void bind_level(struct vae *w, struct bind *b, int i)
     const int last = CONFIG_VAE_LEVELS - 1;
     struct vae_level *l = &w->level[i];
     char name[96];
+
     l->group = bind_group(b, PART_VAE);
     l->out = w->cfg->channels[last - i];
     l->in = w->cfg->channels[last - (i ? i - 1 : 0)];
@@ -36,6 +38,7 @@ static const struct weight *bind_stat(struct bind *b, const char *name, const fl
                                       enum dtype type)
 {
     float rounded[CONFIG_LATENTS_MAX];
+
     for (int i = 0; i < n; i++)
         rounded[i] = type == DT_BF16 ? bf16_to_f32(f32_to_bf16(v[i])) : v[i];
     return bind_values(b, USE_VECTOR, name, rounded, n, 1);
@@ -45,6 +48,7 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
 {
     const enum part part = PART_VAE;
     int widest = c->channels[CONFIG_VAE_LEVELS - 1];
+
     w->cfg = c;
     w->band = VAE_BAND;
     w->whole = VAE_WHOLE;
@@ -82,6 +86,7 @@ static int scale_after(int pieces)
 static int channels_after(const struct vae_config *c, int pieces)
 {
     const int last = CONFIG_VAE_LEVELS - 1;
+
     return c->channels[pieces < 2 ? last : last - (pieces - 2)];
 }
 
@@ -91,9 +96,11 @@ int64_t vae_layout(const struct vae_config *c, int h, int w, int64_t at[VAE_PIEC
 {
     const int64_t unit = ARENA_ALIGN;
     int64_t next = 0, most = 0;
+
     for (int i = VAE_PIECES - 1; i > 0; i--) {
         const int64_t scale = scale_after(i + 1), line = w * scale * channels_after(c, i + 1);
         const int64_t size = h * scale * line, slack = 2 * line;
+
         at[i] = 0;
         if (i < VAE_PIECES - 1) at[i] = at[i + 1] + slack + (next > size ? next - size : 0);
         at[i] = (at[i] + unit - 1) / unit * unit;
@@ -107,6 +114,7 @@ int64_t vae_layout(const struct vae_config *c, int h, int w, int64_t at[VAE_PIEC
 void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c, enum dtype type)
 {
     int64_t at[VAE_PIECES];
+
     s->room = arena_tensor(a, type, 1, vae_layout(c, s->h, s->w, at));
     s->rgb = arena_tensor(a, DT_U8, 64 * (int64_t)s->h * s->w, 3);
 }
@@ -135,8 +143,10 @@ static void conv_normed(const struct graph *g, const struct vae *w, tensor y, te
     const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
     size_t mark = arena_mark(&d->scratch);
     tensor t = graph_temp(g, (int64_t)(n + 2) * wd, x.cols);
+
     for (int r = 0; r < h && !d->scratch.failed; r += n) {
         const int from = r ? r - 1 : 0, to = r + n < h ? r + n + 1 : h;
+
         if (!r) d->ops->zero(d, lines(t, 0, 1, wd));
         d->ops->norm_act(d, lines(t, from - r + 1, to - from, wd), lines(x, from, to - from, wd),
                          norm, ACT_SILU);
@@ -156,6 +166,7 @@ static struct gn gn_new(const struct graph *g, const struct vae *w, int h, int64
 {
     struct dev *d = g->dev;
     const size_t n = d->ops->work_size(d, WORK_NORM, h, channels, w->cfg->groups);
+
     return (struct gn){.sums = arena_tensor(&d->scratch, DT_U8, 1, (int64_t)n),
                        .norm = arena_tensor(&d->scratch, DT_F32, 2, channels)};
 }
@@ -181,6 +192,7 @@ static void second_half(const struct graph *g, const struct vae *w, const struct
 {
     size_t mark = arena_mark(&g->dev->scratch);
     const struct gn n = gn_new(g, w, h, t.cols);
+
     if (!g->dev->scratch.failed) {
         gn_of(g, w, &n, t, k->norm2, k->norm2_bias, h, wd);
         conv_normed(g, w, x, t, n.norm, k->conv2, h, wd, x);
@@ -195,6 +207,7 @@ static void block_same(const struct graph *g, const struct vae *w, const struct 
     size_t mark = arena_mark(&g->dev->scratch);
     tensor t = graph_temp(g, x.rows, x.cols);
     const struct gn n = gn_new(g, w, h, x.cols);
+
     if (!g->dev->scratch.failed) {
         gn_of(g, w, &n, x, k->norm1, k->norm1_bias, h, wd);
         conv_normed(g, w, t, x, n.norm, k->conv1, h, wd, tensor_none());
@@ -238,9 +251,11 @@ static void pass_input(const struct graph *g, const struct window *v, const stru
 {
     struct dev *d = g->dev;
     const struct vae_block *k = &v->l->block[0];
+
     for (int r = 0, made = 0; r < v->h; r += v->n) {
         const int last = r + v->n == v->h, to = last ? v->h : r + v->n + 1;
         const tensor in = lines(v->rows, made - r + 1, to - made, v->wd);
+
         if (!r) d->ops->zero(d, lines(v->rows, 0, 1, v->wd));
         for (int i = 0; r && i < 2; i++)
             d->ops->copy(d, lines(v->rows, i, 1, v->wd), lines(v->rows, v->n + i, 1, v->wd));
@@ -266,12 +281,16 @@ static void block_change(const struct graph *g, const struct vae *w, int i, tens
     const int64_t line = (int64_t)wd * l->in * (int64_t)dtype_size(d->type);
     const int keep = g->tap || (size_t)(line * h) <= w->whole;
     struct window v = {.l = l, .from = from, .h = h, .wd = wd};
+    size_t mark, inner;
+    tensor t;
+    struct gn n;
+
     v.n = keep ? h : band_rows(w, h, line);
-    size_t mark = arena_mark(&d->scratch);
-    tensor t = graph_temp(g, x.rows, x.cols);
-    size_t inner = arena_mark(&d->scratch);
+    mark = arena_mark(&d->scratch);
+    t = graph_temp(g, x.rows, x.cols);
+    inner = arena_mark(&d->scratch);
     v.rows = graph_temp(g, (int64_t)(v.n + 2) * wd, l->in);
-    const struct gn n = gn_new(g, w, h, l->in);
+    n = gn_new(g, w, h, l->in);
     if (!d->scratch.failed) {
         look_at_input(g, w, &v, &n);
         if (keep) tap_picture(g, lines(v.rows, 1, h, wd), h, wd, "vae.up.%d", i - 1);
@@ -290,6 +309,7 @@ static void fetch(const struct graph *g, const struct vae *w, int i, tensor x, t
     const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
     size_t mark = arena_mark(&d->scratch);
     tensor t = graph_temp(g, (int64_t)n * wd, x.cols);
+
     for (int r = 0; r < h && !d->scratch.failed; r += n) {
         d->ops->conv(d, t, from, w->level[i].enlarge, h / 2, wd / 2, 1, r, tensor_none());
         d->ops->copy(d, lines(x, r, n, wd), t);
@@ -303,6 +323,7 @@ static void level(const struct graph *g, const struct vae *w, int i, tensor x, t
                   int wd)
 {
     const struct vae_level *l = &w->level[i];
+
     graph_want(g, l->group);
     if (!l->block[0].shortcut) {
         if (l->enlarge) fetch(g, w, i, x, from, h, wd);
@@ -320,6 +341,7 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor z = graph_temp(g, x.rows, w->cfg->latent);
+
     graph_want(g, w->first);
     if (!d->scratch.failed) {
         d->ops->denorm(d, z, latents, w->mean, w->std);
@@ -338,6 +360,7 @@ static void tap_norm(const struct graph *g, tensor x, tensor norm, int h, int wd
 {
     size_t mark = arena_mark(&g->dev->scratch);
     tensor y = graph_temp(g, x.rows, x.cols);
+
     if (!g->dev->scratch.failed) {
         g->dev->ops->norm_act(g->dev, y, x, norm, ACT_NONE);
         tap_picture(g, y, h, wd, "vae.norm_out");
@@ -350,10 +373,13 @@ static void last_piece(const struct graph *g, const struct vae *w, struct vae_st
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
+    struct gn n;
+    tensor y;
+
     tap_picture(g, x, h, wd, "vae.up.%d", CONFIG_VAE_LEVELS - 1);
-    const struct gn n = gn_new(g, w, h, x.cols);
+    n = gn_new(g, w, h, x.cols);
     graph_want(g, w->last);
-    tensor y = graph_temp(g, x.rows, 3);
+    y = graph_temp(g, x.rows, 3);
     if (!d->scratch.failed) {
         gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);
         if (g->tap) tap_norm(g, x, n.norm, h, wd);
@@ -370,8 +396,10 @@ static tensor picture(const struct vae *w, const struct vae_state *s, int i)
     int64_t at[VAE_PIECES];
     const int64_t scale = scale_after(i + 1), n = scale * scale * s->h * s->w;
     const int64_t cols = channels_after(w->cfg, i + 1);
+    char *data;
+
     vae_layout(w->cfg, s->h, s->w, at);
-    char *data = (char *)s->room.data + (size_t)at[i] * dtype_size(s->room.type);
+    data = (char *)s->room.data + (size_t)at[i] * dtype_size(s->room.type);
     assert(at[i] + n * cols <= s->room.cols);
     return tensor_at(data, s->room.type, n, cols);
 }
@@ -380,6 +408,7 @@ void vae_step(const struct graph *g, const struct vae *w, struct vae_state *s, t
 {
     const int i = s->piece, scale = scale_after(i + 1), h = s->h * scale, wd = s->w * scale;
     const tensor x = picture(w, s, i);
+
     if (i == 0)
         first_piece(g, w, s, x, latents);
     else

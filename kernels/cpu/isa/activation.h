@@ -8,25 +8,29 @@
 /* Element i .. i + n of a row; n < VW only at its end. */
 INLINE vf get(const void *p, int64_t i, int n, int bf)
 {
+    const float *f = (const float *)p + i;
+
     if (bf) {
         const uint16_t *b = (const uint16_t *)p + i;
+
         return n == VW ? vload_bf(b) : vload_bf_n(b, n);
     }
-    const float *f = (const float *)p + i;
     return n == VW ? vload(f) : vload_n(f, n);
 }
 
 INLINE void set(void *p, int64_t i, vf v, int n, int bf)
 {
+    float *f = (float *)p + i;
+
     if (bf) {
         uint16_t *b = (uint16_t *)p + i;
+
         if (n == VW)
             vstore_bf(b, v);
         else
             vstore_bf_n(b, v, n);
         return;
     }
-    float *f = (float *)p + i;
     if (n == VW)
         vstore(f, v);
     else
@@ -56,6 +60,7 @@ INLINE vf vsigmoid(vf x)
 INLINE vf verf(vf x)
 {
     vf t = vabs(x);
+
     for (int i = 0; i < VW; i++)
         t[i] = erff(x[i]);
     return t;
@@ -69,6 +74,7 @@ INLINE vf activate(vf x, enum activation act)
     case ACT_GELU_TANH: {
         /* 0.5 x (1 + tanh u) = x sigmoid(2u) */
         vf u = x * vfma(x * x, vset(0x1.2444f2p-4f), vset(0x1.988454p+0f));
+
         return x * vsigmoid(u);
     }
     case ACT_GELU_ERF: return vset(0.5f) * x * (vset(1.0f) + verf(x * vset(0x1.6a09e6p-1f)));

@@ -38,6 +38,7 @@ static size_t split(struct room *w, float *base, int d)
 {
     const size_t ld = (size_t)pad(d), lds = (size_t)pad(ATTN_K);
     float *p = base;
+
     *w = (struct room){.ld = (int)ld, .lds = (int)lds};
     w->q = p, p += ATTN_Q * ld;
     w->o = p, p += ATTN_Q * ld;
@@ -56,6 +57,7 @@ size_t NAME(attn_work)(int d)
 {
     struct room w;
     static float none[1];
+
     return split(&w, none, d);
 }
 
@@ -65,6 +67,7 @@ INLINE void product(float *c, int ldc, const float *a, int lda, const float *b, 
                     int rows, int vecs, const float *shrink, int dp)
 {
     vf sum[TILE][2], w[2];
+
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -110,6 +113,7 @@ INLINE void multiply(float *c, int ldc, struct operand a, struct operand b, int 
 {
     for (int j = 0; j < n; j += 2 * VW, c += 2 * VW, b.at += 2 * VW) {
         int i = 0;
+
         if (n - j > VW) {
             i = tiles(c, ldc, a, b, i, m, TILE, 2, k, shrink, dp);
             i = tiles(c, ldc, a, b, i, m, 2, 2, k, shrink, dp);
@@ -130,6 +134,7 @@ INLINE const void *row(const void *p, int64_t at, int bf)
 INLINE void load_rows(float *y, int ldy, const void *x, int64_t ldx, int n, int d, int bf, int dp)
 {
     const int k = dp ? d / 2 : d;
+
     for (int r = 0; r < n; r++)
         for (int i = 0; i < k; i += VW)
             vstore(y + r * ldy + i, get(row(x, r * ldx, bf), i, lanes(i, k), bf && !dp));
@@ -142,6 +147,7 @@ INLINE void load_pairs(const struct room *w, const struct attn_block *a, int64_t
         for (int c = 0; c < a->d; c += VW) {
             const int n = lanes(c, a->d);
             vf even = get(row(a->v, (j0 + j) * a->ldv, 1), c, n, 1), odd = vset(0);
+
             if (j + 1 < nk) odd = get(row(a->v, (j0 + j + 1) * a->ldv, 1), c, n, 1);
             vstore(w->v + j / 2 * w->ld + c, vpair(even, odd));
         }
@@ -152,9 +158,11 @@ INLINE void load_kt(const struct room *w, const struct attn_block *a, int64_t j0
                     int dp)
 {
     const int d = dp ? a->d / 2 : a->d;
+
     for (int j = 0; j < nk; j += VW)
         for (int i = 0; i < d; i += VW) {
             vf t[VW];
+
             for (int r = 0; r < VW; r++) {
                 t[r] = vset(0);
                 if (j + r < nk)
@@ -169,8 +177,10 @@ INLINE void load_kt(const struct room *w, const struct attn_block *a, int64_t j0
 /* How many of the nk keys from j0 query i may see. */
 INLINE int visible(const struct attn_block *a, int i, int64_t j0, int nk)
 {
+    int64_t n;
+
     if (a->causal < 0) return nk;
-    int64_t n = a->causal + i + 1 - j0;
+    n = a->causal + i + 1 - j0;
     return n < 0 ? 0 : n < nk ? (int)n : nk;
 }
 
@@ -184,13 +194,17 @@ INLINE float still(const struct attn_block *a)
 INLINE float scores(const struct attn_block *a, float *s, int n, int nk, const float *bias, float m)
 {
     vf top = vset(-INFINITY);
+    float most;
+
     for (int j = 0; j < nk; j += VW) {
         const int k = n - j < VW ? n - j < 0 ? 0 : n - j : VW;
         vf v = vload(s + j);
+
         if (bias) v = vfma(v, vset(a->scale), vload_n(bias + j, k));
         if (bias || k < VW) {
             if (k < VW) {
                 float t[VW];
+
                 vstore(t, v);
                 for (int i = k; i < VW; i++)
                     t[i] = -INFINITY;
@@ -200,16 +214,18 @@ INLINE float scores(const struct attn_block *a, float *s, int n, int nk, const f
         }
         top = vmax(top, v);
     }
-    const float t = vtop(top) * still(a);
-    return t > m ? t : m;
+    most = vtop(top) * still(a);
+    return most > m ? most : m;
 }
 
 /* Scores to weights e^(s k - top), in place, as bfloat16 for the pairs of `dp`; their sum. */
 INLINE float soften(float *s, int nk, float k, float top, int dp)
 {
     vf sum = vset(0);
+
     for (int j = 0; j < nk; j += VW) {
         vf e = vexp(vfma(vload(s + j), vset(k), vset(-top)));
+
         set(s, j, e, VW, dp);
         sum = sum + e;
     }
@@ -223,6 +239,7 @@ INLINE void soften_rows(const struct room *w, const struct attn_block *a, int64_
     for (int i = 0; i < a->nq; i++) {
         const float *bias = a->bias ? a->bias + j0 - i : NULL;
         float top = scores(a, w->s + i * w->lds, visible(a, i, j0, nk), nk, bias, w->m[i]);
+
         w->top[i] = top > -INFINITY ? top : 0; /* NaN spreads through the weights */
     }
     for (int i = 0; i < a->nq; i += VW)
@@ -254,19 +271,21 @@ INLINE void attend(const struct attn_block *a, int bf, int dp)
 {
     const int d = dp ? a->d / 2 : a->d;
     struct room w;
+
     split(&w, a->work, a->d);
     start(&w, a->nq);
     load_rows(w.q, w.ld, a->q, a->ldq, a->nq, a->d, bf, dp);
     for (int64_t j0 = 0; j0 < a->nk; j0 += ATTN_K) {
         const int nk = a->nk - j0 < ATTN_K ? (int)(a->nk - j0) : ATTN_K;
         const int wide = (nk + VW - 1) / VW * VW;
+        const struct operand q = {w.q, w.ld}, kt = {w.kt, w.lds}, p = {w.s, w.lds}, v = {w.v, w.ld};
+
         if (visible(a, a->nq - 1, j0, nk) == 0) break;
         load_kt(&w, a, j0, nk, bf, dp);
         if (dp)
             load_pairs(&w, a, j0, nk);
         else
             load_rows(w.v, w.ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, bf, 0);
-        const struct operand q = {w.q, w.ld}, kt = {w.kt, w.lds}, p = {w.s, w.lds}, v = {w.v, w.ld};
         multiply(w.s, w.lds, q, kt, a->nq, wide, d, NULL, dp);
         soften_rows(&w, a, j0, nk, dp);
         multiply(w.o, w.ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w.shrink, dp);
@@ -279,13 +298,17 @@ INLINE void dots(const struct room *w, const struct attn_block *a, int64_t j0, i
                  int dp)
 {
     const int d = dp ? a->d / 2 : a->d;
+
     for (int j = 0; j < nk; j += VW) {
         vf t[VW];
+
         for (int r = 0; r < VW; r++) {
             const void *k = row(a->k, (j0 + (j + r < nk ? j + r : 0)) * a->ldk, bf);
+
             t[r] = vset(0);
             for (int c = 0; c < d; c += VW) {
                 vf q = vload(w->q + c), v = get(k, c, lanes(c, d), bf && !dp);
+
                 t[r] = dp ? vdot2(q, v, t[r]) : vfma(q, v, t[r]);
             }
         }
@@ -300,6 +323,7 @@ INLINE void weigh(const struct room *w, const struct attn_block *a, int64_t j0, 
     const int n = lanes(c, a->d);
     vf o[4] = {vload(w->o + c) * vset(w->shrink[0]), vset(0), vset(0), vset(0)};
     int j = 0;
+
     for (; j + 4 <= nk; j += 4)
 #pragma GCC unroll 4
         for (int r = 0; r < 4; r++)
@@ -313,11 +337,13 @@ INLINE void weigh(const struct room *w, const struct attn_block *a, int64_t j0, 
 INLINE void attend_one(const struct attn_block *a, int bf, int dp)
 {
     struct room w;
+
     split(&w, a->work, a->d);
     start(&w, 1);
     load_rows(w.q, w.ld, a->q, a->ldq, 1, a->d, bf, dp);
     for (int64_t j0 = 0; j0 < a->nk; j0 += ATTN_K) {
         const int nk = a->nk - j0 < ATTN_K ? (int)(a->nk - j0) : ATTN_K;
+
         if (visible(a, 0, j0, nk) == 0) break;
         dots(&w, a, j0, nk, bf, dp);
         soften_rows(&w, a, j0, nk, 0);
@@ -330,6 +356,7 @@ INLINE void attend_one(const struct attn_block *a, int bf, int dp)
 void NAME(attn)(const struct attn_block *a, int bf)
 {
     const int how = bf ? HAS_DP && a->d % 2 == 0 ? 2 : 1 : 0;
+
     switch (how + 3 * (a->nq == 1)) {
     case 0: attend(a, 0, 0); break;
     case 1: attend(a, 1, 0); break;

@@ -31,9 +31,11 @@ INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum a
                        int bf)
 {
     const struct epilogue *e = &g->out;
+
     for (; j < end; j += VW) {
         int n = lanes(j, end);
         vf v = vload(g->c + i * GEMM_LDC + j);
+
         if (e->bias) v = v + vload(e->bias + j);
         v = rnd(v, bf);
         if (act != ACT_NONE) v = rnd(activate(v, act), bf);
@@ -71,6 +73,7 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
     const char *b = (const char *)g->b + j / NR * g->panel;
     float *c = g->c + i * GEMM_LDC + j;
     vf sum[TILE][8], w[8];
+
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
@@ -97,6 +100,7 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
 INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
 {
     int i = 0;
+
     for (; i + TILE <= g->m; i += TILE)
         tile(g, i, j, TILE, vecs, pack);
     for (; i + HALF <= g->m; i += HALF)
@@ -111,8 +115,10 @@ INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
 INLINE int wide(const struct gemm_block *g, enum pack pack)
 {
     int j = 0;
+
     for (; j + 4 * NR <= g->n; j += 4 * NR) {
         int i = 0;
+
         for (; VW == 16 && i + 4 <= g->m; i += 4) {
             tile(g, i, j, 4, 4, pack);
             tile(g, i, j + 2 * NR, 4, 4, pack);
@@ -127,6 +133,7 @@ INLINE int wide(const struct gemm_block *g, enum pack pack)
 INLINE void block(const struct gemm_block *g, enum pack pack)
 {
     int j = g->m < HALF ? wide(g, pack) : 0;
+
     for (; j + VW < g->n; j += NR)
         strip(g, j, 2, pack);
     if (j < g->n) strip(g, j, 1, pack);
@@ -184,6 +191,7 @@ static void amx_sum(const struct gemm_block *g, int i, int j, int two, struct sp
     const int pairs = (g->k + 1) / 2, rest = pairs % PAIRS, whole = pairs - rest;
     const char *a = (const char *)g->a + i * lda;
     const char *b = (const char *)g->b + j / NR * g->panel;
+
     for (int p = 0; p < whole; p += PAIRS)
         amx_step(a + p * 4, lda, b + p * 2 * TILE_BYTES, two);
     if (!rest) return;
@@ -202,6 +210,7 @@ static void amx_tile(const struct gemm_block *g, int i, int j, struct spare *s)
     const int part = rows < 2 * ROWS;
     float *home = g->c + i * GEMM_LDC + j, *c = part ? s->c : home;
     const int64_t ldc = part ? NR * 4 : GEMM_LDC * 4;
+
     if (part && !g->first) {
         memset(s->c, 0, sizeof s->c);
         for (int r = 0; r < rows; r++)
@@ -232,6 +241,7 @@ static void amx_tile(const struct gemm_block *g, int i, int j, struct spare *s)
 void NAME(gemm_dp)(const struct gemm_block *g)
 {
     struct spare s;
+
     _tile_loadconfig(&TILES);
     for (int j = 0; j < g->n; j += NR)
         for (int i = 0; i < g->m; i += 2 * ROWS)

@@ -5,12 +5,13 @@
 /* n stored values to the form of A: copied, or widened to floats. */
 INLINE void move(char *to, const char *from, int64_t n, enum pack pack)
 {
+    int64_t bytes = n * (pack == PACK_DP ? 2 : 4);
+
     if (pack == PACK_BF) {
         for (int64_t i = 0; i < n; i += VW)
             set(to, i, get(from, i, lanes(i, n), 1), lanes(i, n), 0);
         return;
     }
-    int64_t bytes = n * (pack == PACK_DP ? 2 : 4);
     for (; bytes >= 4 * VW; bytes -= 4 * VW, to += 4 * VW, from += 4 * VW)
         vstore((float *)(void *)to, vload((const float *)(const void *)from));
     if (bytes) memcpy(to, from, (size_t)bytes);
@@ -30,11 +31,13 @@ INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, int6
     const int64_t each = pack == PACK_DP ? 2 : 4, high = (int64_t)g->height << g->up;
     const int64_t wide = (int64_t)g->width << g->up;
     const int run = !g->up && g->ld == ch && px >= side / 2 && px + side / 2 < wide;
+
     while (k > 0) {
         const int64_t tap = k0 / ch, ty = tap / side, tx = tap % side;
         const int64_t y = py + ty - side / 2, x = px + tx - side / 2;
         const int64_t at = k0 - tap * ch, end = run ? (side - tx) * ch : ch;
         const int64_t n = end - at < k ? end - at : k;
+
         if (y < 0 || x < 0 || y >= high || x >= wide)
             clear(to, n * each);
         else
@@ -53,6 +56,7 @@ INLINE void im2col(const struct im2col *g, char *a, int64_t row, int64_t rows, i
 {
     const int64_t wide = (int64_t)g->width << g->up, size = pack == PACK_F32 ? 4 : 2;
     int64_t y = g->side ? row / wide : 0, x = g->side ? row % wide : 0;
+
     for (int64_t r = 0; r < rows; r++, a += GEMM_STRIDE * 4) {
         if (g->side)
             pixel(g, a, y, x, k0, k, pack);

@@ -7,14 +7,18 @@ INLINE float sum_squares(const void *x, int64_t n, vf minus, int bf)
 {
     vf s[2] = {vset(0), vset(0)};
     int64_t i = 0;
+
     for (int c = 0; i + VW <= n; i += VW, c ^= 1) {
         vf v = get(x, i, VW, bf) - minus;
+
         s[c] = vfma(v, v, s[c]);
     }
     if (i < n) {
         float t[VW] = {0};
+        vf v;
+
         vstore(t, get(x, i, lanes(i, n), bf) - minus);
-        vf v = vload_n(t, lanes(i, n));
+        v = vload_n(t, lanes(i, n));
         s[0] = vfma(v, v, s[0]);
     }
     return vsum(s[0] + s[1]);
@@ -24,6 +28,7 @@ INLINE float sum_row(const void *x, int64_t n, int bf)
 {
     vf s[2] = {vset(0), vset(0)};
     int64_t i = 0;
+
     for (int c = 0; i + VW <= n; i += VW, c ^= 1)
         s[c] = s[c] + get(x, i, VW, bf);
     if (i < n) s[0] = s[0] + get(x, i, lanes(i, n), bf);
@@ -33,9 +38,11 @@ INLINE float sum_row(const void *x, int64_t n, int bf)
 INLINE void rms(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf)
 {
     vf r = vset(1.0f / sqrtf(sum_squares(x, n, vset(0), bf) / (float)n + eps));
+
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
         vf v = rnd(get(x, i, k, bf) * r, bf) * vload_n(w + i, k);
+
         if (add) v = get(y, i, k, bf) + rnd(v, bf);
         set(y, i, v, k, bf);
     }
@@ -60,11 +67,13 @@ INLINE void ln_mod(void *y, const void *x, const void *scale, const void *shift,
                    float eps, int bf)
 {
     vf m, r;
+
     moments(x, n, eps, &m, &r, bf);
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
         vf v = rnd((get(x, i, k, bf) - m) * r, bf);
         vf a = rnd(vset(1.0f) + get(scale, i, k, bf), bf);
+
         set(y, i, rnd(v * a, bf) + get(shift, i, k, bf), k, bf);
     }
 }
@@ -83,6 +92,7 @@ INLINE void gate_add(void *x, const void *a, const void *gate, int64_t n, int bf
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
         vf v = rnd(get(gate, i, k, bf) * get(a, i, k, bf), bf);
+
         set(x, i, get(x, i, k, bf) + v, k, bf);
     }
 }
@@ -99,6 +109,7 @@ INLINE void qk(void *x, const float *cs, int64_t n, float eps, int bf)
 {
     const int64_t h = n / 2;
     vf m, r;
+
     moments(x, n, eps, &m, &r, bf);
     if (!cs) {
         for (int64_t i = 0; i < n; i += VW)
@@ -109,6 +120,7 @@ INLINE void qk(void *x, const float *cs, int64_t n, float eps, int bf)
         int k = lanes(i, h);
         vf a = rnd((get(x, i, k, bf) - m) * r, bf), b = rnd((get(x, h + i, k, bf) - m) * r, bf);
         vf c = vload_n(cs + i, k), s = vload_n(cs + h + i, k);
+
         set(x, i, a * c - b * s, k, bf);
         set(x, h + i, b * c + a * s, k, bf);
     }
@@ -125,10 +137,12 @@ void NAME(qk)(void *x, const float *cs, int64_t n, float eps, int bf)
 INLINE void rope(void *x, const float *cs, int64_t rot, int bf)
 {
     const int64_t h = rot / 2;
+
     for (int64_t i = 0; i < h; i += VW) {
         int k = lanes(i, h);
         vf a = get(x, i, k, bf), b = get(x, h + i, k, bf);
         vf c = vload_n(cs + i, k), s = vload_n(cs + h + i, k);
+
         set(x, i, rnd(a * c, bf) - rnd(b * s, bf), k, bf);
         set(x, h + i, rnd(b * c, bf) + rnd(a * s, bf), k, bf);
     }
@@ -147,6 +161,7 @@ INLINE void glu(void *y, const void *gate, const void *up, int64_t n, enum activ
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
         vf g = rnd(activate(get(gate, i, k, bf), act), bf);
+
         set(y, i, get(up, i, k, bf) * g, k, bf);
     }
 }
@@ -156,6 +171,7 @@ INLINE void add_act(void *y, const void *a, const void *b, int64_t n, enum activ
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
         vf v = get(a, i, k, bf);
+
         if (b) v = rnd(v + get(b, i, k, bf), bf);
         set(y, i, activate(v, act), k, bf);
     }
@@ -183,11 +199,14 @@ void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum activa
 void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf)
 {
     const size_t size = bf ? 2 : 4;
+
     for (int64_t c = 0; c < channels; c += VW) {
         int k = lanes(c, channels);
         double sum[VW] = {0}, sq[VW] = {0};
+
         for (int64_t p = 0; p < n; p++) {
             float t[VW];
+
             vstore(t, get((const char *)x + (size_t)(p * ld) * size, c, k, bf));
             for (int i = 0; i < VW; i++) {
                 sum[i] += (double)t[i];
@@ -207,6 +226,7 @@ INLINE void gn_apply(void *y, const void *x, const float *a, const float *b, int
     for (int64_t i = 0; i < channels; i += VW) {
         int k = lanes(i, channels);
         vf v = vfma(get(x, i, k, bf), vload_n(a + i, k), vload_n(b + i, k));
+
         set(y, i, activate(rnd(v, bf), act), k, bf);
     }
 }

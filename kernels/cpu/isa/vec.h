@@ -22,6 +22,7 @@ INLINE float bf_to_f(uint16_t b)
 {
     uint32_t u = (uint32_t)b << 16;
     float f;
+
     memcpy(&f, &u, sizeof f);
     return f;
 }
@@ -29,6 +30,7 @@ INLINE float bf_to_f(uint16_t b)
 INLINE uint16_t f_to_bf(float f)
 {
     uint32_t u;
+
     memcpy(&u, &f, sizeof u);
     if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)((u >> 16) | 0x40u);
     return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
@@ -95,11 +97,13 @@ INLINE vf vscale2(vf x, vf n)
 INLINE vf vload_bf(const uint16_t *p)
 {
     __m512i w = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+
     return _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
 }
 INLINE vf vload_bf_n(const uint16_t *p, int n)
 {
     __m512i w = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(vmask(n), p));
+
     return _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
 }
 INLINE __m256i vto_bf(vf v)
@@ -111,6 +115,7 @@ INLINE __m256i vto_bf(vf v)
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
     __m512i r = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+
     r = _mm512_mask_or_epi32(r, nan, u, _mm512_set1_epi32(0x400000));
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
 #    endif
@@ -189,16 +194,19 @@ INLINE vf vscale2(vf x, vf n)
 {
     __m256i e =
         _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+
     return x * _mm256_castsi256_ps(e);
 }
 INLINE vf vload_bf(const uint16_t *p)
 {
     __m256i w = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+
     return _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
 }
 INLINE vf vload_bf_n(const uint16_t *p, int n)
 {
     uint16_t t[VW] = {0};
+
     memcpy(t, p, (size_t)n * sizeof *p);
     return vload_bf(t);
 }
@@ -215,11 +223,13 @@ INLINE void vstore_bf(uint16_t *p, vf v)
 {
     __m256i h = _mm256_srli_epi32(vbits_bf(v), 16);
     __m256i w = _mm256_permute4x64_epi64(_mm256_packus_epi32(h, h), 0x08);
+
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(w));
 }
 INLINE void vstore_bf_n(uint16_t *p, vf v, int n)
 {
     uint16_t t[VW];
+
     vstore_bf(t, v);
     memcpy(p, t, (size_t)n * sizeof *p);
 }
@@ -244,6 +254,7 @@ INLINE vf vset(float x)
 INLINE vf vload(const float *p)
 {
     vf v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }
@@ -254,6 +265,7 @@ INLINE void vstore(float *p, vf v)
 INLINE vf vload_n(const float *p, int n)
 {
     vf v = vset(0);
+
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
 }
@@ -280,6 +292,7 @@ INLINE vf vmin(vf a, vf b)
 INLINE vf vround(vf a)
 {
     const vf magic = vset(0x1.8p23f); /* enough for |a| < 2^22; callers stay below 2^9 */
+
     return (a + magic) - magic;
 }
 INLINE vf vabs(vf a)
@@ -302,6 +315,7 @@ INLINE vf vload_bf(const uint16_t *p)
 INLINE vf vload_bf_n(const uint16_t *p, int n)
 {
     uint16_t t[VW] = {0};
+
     memcpy(t, p, (size_t)n * sizeof *p);
     return vload_bf(t);
 }
@@ -318,6 +332,7 @@ INLINE void vstore_bf_n(uint16_t *p, vf v, int n)
 INLINE vf vround_bf(vf v)
 {
     uint16_t t[VW];
+
     vstore_bf(t, v);
     return vload_bf(t);
 }
@@ -399,6 +414,7 @@ INLINE float vsum(vf v)
 {
     __m256 h = vhalf_sum(v);
     __m128 q = _mm256_castps256_ps128(h) + _mm256_extractf128_ps(h, 1);
+
     q = q + _mm_movehl_ps(q, q);
     return _mm_cvtss_f32(q + _mm_movehdup_ps(q));
 }
@@ -406,6 +422,7 @@ INLINE float vtop(vf v)
 {
     __m256 h = vhalf_max(v);
     __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+
     q = _mm_max_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_max_ps(q, _mm_movehdup_ps(q)));
 }
@@ -417,6 +434,7 @@ INLINE float vsum(vf v)
 INLINE float vtop(vf v)
 {
     float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+
     return a > b ? a : b;
 }
 #endif
@@ -431,6 +449,7 @@ INLINE vf vdot2(vf a, vf b, vf c)
 INLINE vf vpair(vf even, vf odd)
 {
     __m512i e = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+
     return _mm512_castsi512_ps(_mm512_or_si512(e, _mm512_castps_si512(odd)));
 }
 #else /* never called */
@@ -450,15 +469,16 @@ INLINE vf vpair(vf even, vf odd)
  * cut at 88.3. NaN stays. */
 INLINE vf vexp(vf x)
 {
-    vf c = vmin(vset(88.3f), x); /* this order keeps NaN: min and max return the second operand */
+    /* This order keeps NaN: min and max return the second operand. */
+    vf c = vmin(vset(88.3f), x), p = vset(0x1.a01a02p-13f), n, r;
+
 #if VW == 16
     c = vmax(vset(-150), c);
 #endif
-    vf n = vround(c * vset(0x1.715476p+0f));
-    vf r = vfma(n, vset(-0x1.63p-1f),
-                c); /* ln 2 in two parts, the first one short: n times it is exact */
+    n = vround(c * vset(0x1.715476p+0f));
+    /* ln 2 in two parts, the first one short: n times it is exact. */
+    r = vfma(n, vset(-0x1.63p-1f), c);
     r = vfma(n, vset(0x1.bd0106p-13f), r);
-    vf p = vset(0x1.a01a02p-13f);
     p = vfma(p, r, vset(0x1.6c16c2p-10f));
     p = vfma(p, r, vset(0x1.111112p-7f));
     p = vfma(p, r, vset(0x1.555556p-5f));
