@@ -3,6 +3,7 @@
 
 #include "proto/event.h"
 #include "proto/id.h"
+#include "proto/scan.h"
 #include "proto/text.h"
 
 #include <assert.h>
@@ -38,6 +39,13 @@ const char *command_kind_name(enum command_kind kind)
 {
     assert((int)kind >= 0 && kind < COMMAND_KINDS);
     return KIND[kind].name;
+}
+
+int command_kind_parse(const char *name)
+{
+    for (int i = 0; i < COMMAND_KINDS; i++)
+        if (strcmp(KIND[i].name, name) == 0) return i;
+    return -1;
 }
 
 /* ---- readers of one value; name is the member's, for the error ---- */
@@ -229,12 +237,21 @@ static int read_envelope(const json_t *root, struct command *c, struct fail *f)
     const json_t *type = json_object_get(root, "type"), *ref = json_object_get(root, "ref");
     const json_t *job = json_object_get(root, "job");
 
-    for (int i = 0; i < COMMAND_KINDS; i++)
-        if (json_is_string(type) && strcmp(json_string_value(type), KIND[i].name) == 0) c->kind = i;
+    if (json_is_string(type)) c->kind = command_kind_parse(json_string_value(type));
     if (job) read_job("job", job, &c->job, NULL);
     int code = ref ? read_token("ref", ref, c->ref, LIMIT_REF_BYTES, f) : 0;
     if (code) return code;
     return c->kind < 0 ? fail_kind(type, f) : 0;
+}
+
+/* What the text says of itself, though it cannot be parsed. */
+static void read_broken(const char *text, size_t len, struct command *c)
+{
+    struct scan s;
+
+    scan_init(&s);
+    scan_feed(&s, text, len);
+    scan_result(&s, c);
 }
 
 int command_decode(const char *text, size_t len, const struct spec_limits *limits,
@@ -250,6 +267,7 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
                           .previews = COMMAND_PREVIEWS_DEFAULT};
     json_t *root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
     int code = root ? read_envelope(root, c, &why) : (int)why.code;
+    if (!root) read_broken(text, len, c);
     if (!code) code = read_members(root, limits, c, &why);
     if (code) command_free(c);
     if (code && f) *f = why;

@@ -54,12 +54,13 @@ extern const struct command_previews COMMAND_PREVIEWS_DEFAULT;
 
 /* Decode one message of len bytes (no NUL needed). On success the caller owns out (command_free).
  * On failure nothing is owned, and out->kind, ref and job hold what was readable, for the error
- * message: ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT,
+ * message, also when the text is no JSON (scan.h): ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT,
  * ERR_OUT_OF_MEMORY. */
 int command_decode(const char *text, size_t len, const struct spec_limits *, struct command *out,
                    struct fail *f);
 void command_free(struct command *);
 
 const char *command_kind_name(enum command_kind);
+int command_kind_parse(const char *name); /* enum command_kind, -1 for another name */
 
 #endif

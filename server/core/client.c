@@ -2,6 +2,7 @@
 #include "server/core/client.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,8 @@ void client_reply_ready(struct clients *ps, struct pending_reply *a, struct blob
     struct client *p = a->client;
 
     assert(!a->text);
+    p->backlog -= a->expected;
+    a->expected = 0;
     a->text = text ? text : blob_copy("", 0);
     if (!text || !a->text) p->broken = true;
     if (a->text) p->backlog += a->text->len;
@@ -195,6 +198,18 @@ void client_reply_ready(struct clients *ps, struct pending_reply *a, struct blob
         p->held = p->held->next;
     }
     if (p->broken || (p->first && p->first->text)) wake(ps, p);
+}
+
+void client_reply_expect(struct client *p, size_t bytes)
+{
+    struct pending_reply *a;
+
+    if (!p->first) return;
+    a = (struct pending_reply *)(void *)((char *)p->last - offsetof(struct pending_reply, next));
+    assert(!a->next && !a->expected);
+    if (a->text) return;
+    a->expected = bytes;
+    p->backlog += bytes;
 }
 
 size_t client_backlog(const struct client *p)

@@ -49,6 +49,7 @@ struct pending_reply {
     enum reply_act act;
     uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
     bool wanted;       /* counts as a subscription to come */
+    size_t expected;   /* bytes that its text will have, roughly */
     struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
     struct pending_reply *next;
@@ -90,6 +91,9 @@ void client_close(struct clients *, struct client *);
 struct pending_reply *client_reply_new(struct clients *, struct client *, const char *ref);
 /* Its text is known: takes the blob (NULL breaks the client). */
 void client_reply_ready(struct clients *, struct pending_reply *, struct blob *text);
+/* The newest one, if its text is not known yet, is going to have about so many bytes: they count as
+ * backlog already, so that a client which asks faster than the disk answers is held up in time. */
+void client_reply_expect(struct client *, size_t bytes);
 size_t client_backlog(const struct client *);
 
 bool client_follows(const struct client *, const struct job *);

@@ -316,20 +316,22 @@ void commands_text(struct hub *h, int64_t now, struct client *p, const char *tex
 {
     struct command c;
     struct fail f;
-    struct pending_reply *a;
 
     if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
         commands_obey(h, now, p, &c);
-        return;
+        client_reply_expect(p, len);
+    } else {
+        commands_error(h, p, &c, &f);
     }
-    a = client_reply_new(&h->clients, p, c.ref);
-    if (a) say_error(h, a, &c, &f);
 }
 
-void commands_error(struct hub *h, struct client *p, const struct fail *f)
+void commands_error(struct hub *h, struct client *p, const struct command *about,
+                    const struct fail *f)
 {
-    struct command nothing = {.kind = -1};
-    struct pending_reply *a = client_reply_new(&h->clients, p, "");
+    const struct command nothing = {.kind = -1};
+    struct pending_reply *a;
 
-    if (a) say_error(h, a, &nothing, f);
+    if (!about) about = &nothing;
+    a = client_reply_new(&h->clients, p, about->ref);
+    if (a) say_error(h, a, about, f);
 }

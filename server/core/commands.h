@@ -9,7 +9,8 @@
 void commands_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* Obey a command; takes its spec. */
 void commands_obey(struct hub *, int64_t now, struct client *, struct command *);
-/* Answer with an error that belongs to no command. */
-void commands_error(struct hub *, struct client *, const struct fail *);
+/* Answer with an error about a message that is not decoded, or about no message (NULL). */
+void commands_error(struct hub *, struct client *, const struct command *about,
+                    const struct fail *);
 
 #endif

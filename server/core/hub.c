@@ -144,9 +144,10 @@ void hub_command(struct hub *h, int64_t now, struct client *p, struct command *c
     hub_settle(h, now);
 }
 
-void hub_error(struct hub *h, int64_t now, struct client *p, const struct fail *f)
+void hub_error(struct hub *h, int64_t now, struct client *p, const struct command *about,
+               const struct fail *f)
 {
-    commands_error(h, p, f);
+    commands_error(h, p, about, f);
     hub_settle(h, now);
 }
 

@@ -72,8 +72,10 @@ void hub_close(struct hub *, int64_t now, struct client *);
 void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* The same for a command that is decoded already (takes its spec). */
 void hub_command(struct hub *, int64_t now, struct client *, struct command *);
-/* Say an error that answers nothing readable: binary or oversize message, `shutting_down`. */
-void hub_error(struct hub *, int64_t now, struct client *, const struct fail *);
+/* Answer with an error: about a message that was not given to hub_text() (its kind, ref and job), or
+ * about the connection itself (NULL). */
+void hub_error(struct hub *, int64_t now, struct client *, const struct command *about,
+               const struct fail *);
 
 /* The next message for a connection, or NULL. The caller owns the reference. Answers come first,
  * then events of jobs in turn (text before the previews of other jobs), then statistics. */

@@ -3,10 +3,19 @@
 #include "server/net/session.h"
 
 #include "proto/limits.h"
+#include "proto/scan.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A message of several fragments. Such are rare; thousands of idle connections are not. */
+struct message {
+    struct scan scan; /* what it says it is, for the error when it is too long */
+    bool too_long;
+    char *text; /* cap bytes */
+    size_t len, cap;
+};
 
 struct session {
     struct hub *hub;
@@ -15,11 +24,10 @@ struct session {
     bool open;          /* hello was given */
     void (*want_write)(void *);
     void *arg;
-    char *text; /* the message so far, or the one that is held; cap bytes */
-    size_t len, cap;
-    bool held;       /* whole, and waits for hello */
-    int64_t idle_us; /* when all was sent last */
-    bool skipping;   /* the rest of a message that was refused */
+    struct message *message; /* that is being joined, or held; NULL: none */
+    bool held;               /* it is whole, and waits for hello */
+    int64_t idle_us;         /* when all was sent last */
+    bool skipping;           /* the rest of a message that was refused */
 };
 
 int session_new(struct session **out, struct hub *hub, void (*want_write)(void *), void *arg,
@@ -51,15 +59,6 @@ bool session_reads(const struct session *s)
     return !s->held;
 }
 
-void session_free(struct session *s, int64_t now)
-{
-    if (!s) return;
-    hub_close(s->hub, now, s->client);
-    blob_unref(s->hello);
-    free(s->text);
-    free(s);
-}
-
 void session_wake(void *arg, void *session)
 {
     struct session *s = session;
@@ -76,60 +75,73 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
     fail_set(&f, code, "%s", message);
     fail_advise(&f, "%s", hint);
     s->skipping = true;
-    s->len = 0;
-    hub_error(s->hub, now, s->client, &f);
+    hub_error(s->hub, now, s->client, NULL, &f);
 }
 
-static void refuse_long(struct session *s, int64_t now, const struct session_fragment *p)
-{
-    struct fail f;
+/* --- joining ---------------------------------------------------------------------------------- */
 
-    (void)p;
-    fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
-    s->skipping = true;
-    s->len = 0;
-    hub_error(s->hub, now, s->client, &f);
+static void forget_message(struct session *s)
+{
+    if (s->message) free(s->message->text);
+    free(s->message);
+    s->message = NULL;
 }
 
 /* Room for `more` bytes behind the text; false: no memory. */
-static bool grow(struct session *s, size_t more)
+static bool grow(struct message *m, size_t more)
 {
-    size_t need = s->len + more, cap = need < 4096 ? 4096 : 2 * need;
+    size_t need = m->len + more, cap = need < 4096 ? 4096 : 2 * need;
     char *text;
 
-    if (need <= s->cap) return true;
-    text = realloc(s->text, cap);
+    if (need <= m->cap) return true;
+    text = realloc(m->text, cap);
     if (!text) return false;
-    s->text = text;
-    s->cap = cap;
+    m->text = text;
+    m->cap = cap;
     return true;
 }
 
-/* Long messages are rare; thousands of idle connections are not. */
-static void forget_text(struct session *s)
+/* false: no memory. */
+static bool append(struct session *s, const struct session_fragment *p)
 {
-    free(s->text);
-    s->text = NULL;
-    s->len = s->cap = 0;
+    struct message *m = s->message;
+
+    if (!m) {
+        m = s->message = calloc(1, sizeof *m);
+        if (!m) return false;
+        scan_init(&m->scan);
+    }
+    scan_feed(&m->scan, p->bytes, p->len);
+    m->too_long |= p->len > LIMIT_MESSAGE_BYTES - m->len;
+    if (m->too_long) return true;
+    if (!grow(m, p->len)) return false;
+    if (p->len) memcpy(m->text + m->len, p->bytes, p->len);
+    m->len += p->len;
+    return true;
 }
 
-static void append(struct session *s, int64_t now, const struct session_fragment *p)
+/* The whole message is there. */
+static void take_message(struct session *s, int64_t now)
 {
-    if (p->len > LIMIT_MESSAGE_BYTES - s->len)
-        refuse_long(s, now, p);
-    else if (!grow(s, p->len))
-        refuse(s, now, ERR_OUT_OF_MEMORY, "No memory for the message.", "Send it again later.");
-    else {
-        if (p->len) memcpy(s->text + s->len, p->bytes, p->len);
-        s->len += p->len;
+    struct message *m = s->message;
+    struct command about;
+    struct fail f;
+
+    if (m->too_long) {
+        fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
+        scan_result(&m->scan, &about);
+        hub_error(s->hub, now, s->client, &about, &f);
+    } else {
+        hub_text(s->hub, now, s->client, m->text, m->len);
     }
+    forget_message(s);
 }
 
 static void take(struct session *s, int64_t now, const struct session_fragment *p)
 {
     if (p->first) {
         s->skipping = false;
-        s->len = 0;
+        forget_message(s);
         if (p->binary)
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
@@ -138,12 +150,24 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
             return;
         }
     }
-    if (!s->skipping) append(s, now, p);
-    if (!p->last || s->skipping) return;
+    if (s->skipping) return;
+    if (!append(s, p)) {
+        forget_message(s);
+        refuse(s, now, ERR_OUT_OF_MEMORY, "No memory for the message.", "Send it again later.");
+        return;
+    }
+    if (!p->last) return;
     s->held = !s->open;
-    if (s->held) return;
-    hub_text(s->hub, now, s->client, s->text, s->len);
-    forget_text(s);
+    if (!s->held) take_message(s, now);
+}
+
+void session_free(struct session *s, int64_t now)
+{
+    if (!s) return;
+    hub_close(s->hub, now, s->client);
+    blob_unref(s->hello);
+    forget_message(s);
+    free(s);
 }
 
 void session_receive(struct session *s, int64_t now, const struct session_fragment *p)
@@ -160,8 +184,7 @@ void session_hello(struct session *s, int64_t now, struct blob *hello)
     s->want_write(s->arg);
     if (!s->held) return;
     s->held = false;
-    hub_text(s->hub, now, s->client, s->text, s->len);
-    forget_text(s);
+    take_message(s, now);
 }
 
 struct blob *session_next(struct session *s, int64_t now, bool *binary)
@@ -183,7 +206,7 @@ int64_t session_latency(const struct session *s, int64_t now, const struct blob 
 
 void session_error(struct session *s, int64_t now, const struct fail *why)
 {
-    hub_error(s->hub, now, s->client, why);
+    hub_error(s->hub, now, s->client, NULL, why);
 }
 
 size_t session_backlog(const struct session *s)

@@ -298,6 +298,39 @@ def reader_that_reads():
     wire.close()
 
 
+def big_submits():
+    """catches: a client closed as slow as its long answers wait for the disk, though it reads all the time"""
+    wide, asks, got = Server(None, "--queue", "4096"), 600, 0
+    wire = RawWebSocket(wide)
+
+    def send():
+        for i in range(asks):
+            prompt = f"{i} " + "a red circle " * 1200
+            wire.send(json.dumps({"type": "submit", "ref": f"r{i}", "watch": False, "spec": {**QUICK, "prompt": prompt}}).encode())
+    sender = threading.Thread(target=send)
+    sender.start()
+    while got < asks:
+        frame = wire.frame()
+        assert frame and frame[0] != 8, (got, frame)
+        message = json.loads(frame[1]) if frame[0] == 1 else {}
+        if message.get("ref") == f"r{got}":
+            assert message["type"] == "accepted", message
+            got += 1
+    sender.join()
+    wide.kill()
+
+
+def errors_have_names():
+    """catches: an error that a client with several submits under way cannot give to one of them"""
+    wire = RawWebSocket(server)
+    for i, bad in enumerate((b'"a\\u0000b"', b'"\\ud83d"', b'"' + b"x" * 70000 + b'"', b'"\x01"', b"NaN")):
+        for text in (b'{"type":"submit","ref":"r%d","spec":{"prompt":%s}}' % (i, bad), b'{"spec":{"prompt":%s},"ref":"r%d","type":"submit"}' % (bad, i)):
+            wire.send(text)
+            error = wire.message("error")
+            assert error["ref"] == f"r{i}" and error["re"] == "submit", (text[:60], error)
+    wire.close()
+
+
 def late_reader():
     """catches: a client that is closed, or loses an answer, as it begins to read late; one that stays deaf"""
     wire = RawWebSocket(server, receive_buffer=4096)
@@ -408,5 +441,6 @@ def bodies_behind_replies():
 
 
 run([handshakes, no_compression, bound_to_loopback_alone, bad_utf8, fragments_and_huge_frames, symbols, paths,
-     page_and_headers, limits_per_address, descriptors_run_out, slow_reader, reader_that_never_reads, reader_that_reads, late_reader, slow_ones, garbage,
+     page_and_headers, limits_per_address, descriptors_run_out, slow_reader, reader_that_never_reads, reader_that_reads, big_submits,
+     late_reader, errors_have_names, slow_ones, garbage,
      bodies_behind_replies])

@@ -530,7 +530,7 @@ static void enter_error(struct world *w, struct listener *e)
     struct fail f;
 
     fail_set(&f, ERR_BAD_REQUEST, "a binary message");
-    hub_error(w->hub, w->now, e->client, &f);
+    hub_error(w->hub, w->now, e->client, NULL, &f);
 }
 
 static void enter_stored(struct world *w, struct listener *e)

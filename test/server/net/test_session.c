@@ -129,6 +129,27 @@ static void too_long(void **state)
     expect_nothing();
 }
 
+/* catches: an error about a message that is too long, and nothing says which one */
+static void too_long_has_a_name(void **state)
+{
+    static char big[LIMIT_MESSAGE_BYTES + 100];
+    static const char head[] = "{\"spec\":{\"prompt\":\"",
+                      tail[] = "\"},\"ref\":\"r9\",\"type\":\"submit\"}";
+
+    (void)state;
+    expect("hello");
+    memset(big, 'x', sizeof big);
+    memcpy(big, head, sizeof head - 1);
+    memcpy(big + sizeof big - (sizeof tail - 1), tail, sizeof tail - 1);
+    for (size_t at = 0; at < sizeof big; at += 1000) {
+        size_t n = sizeof big - at < 1000 ? sizeof big - at : 1000;
+
+        piece(big + at, n, at == 0, at + n == sizeof big, false);
+    }
+    expect("\"ref\":\"r9\",\"re\":\"submit\",\"code\":\"too_large\"");
+    expect_nothing();
+}
+
 /* catches: binary taken for text, its later fragments taken for a message */
 static void binary(void **state)
 {
@@ -207,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(hello_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fragments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_long_has_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(binary, set_up, tear_down),
         cmocka_unit_test_setup_teardown(held, set_up_early, tear_down),
         cmocka_unit_test_setup_teardown(held_and_gone, set_up_early, tear_down),
