@@ -31,6 +31,7 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
         return;
     }
     reply_init(r, 200);
+    r->store = s;
     r->fd = file.fd;
     r->bytes = file.bytes;
     r->type = "image/png";

@@ -34,8 +34,32 @@ void reply_init(struct http_reply *r, int status)
 void reply_free(struct http_reply *r)
 {
     free(r->owned);
-    if (r->fd >= 0) close(r->fd);
+    reply_rest(r);
     reply_init(r, 0);
+}
+
+void reply_rest(struct http_reply *r)
+{
+    if (r->fd >= 0) close(r->fd);
+    r->fd = -1;
+}
+
+static bool open_picture(struct http_reply *r)
+{
+    struct store_file file;
+    char digest[65] = "";
+
+    memccpy(digest, r->etag + 1, '"', sizeof digest - 1);
+    if (store_find(r->store, digest, &file, NULL)) return false;
+    r->fd = file.fd;
+    return true;
+}
+
+const void *reply_body(struct http_reply *r, int64_t at, void *chunk, size_t n)
+{
+    if (!r->store) return r->body + at;
+    if (r->fd < 0 && !open_picture(r)) return NULL;
+    return pread(r->fd, chunk, n, (off_t)at) == (ssize_t)n ? chunk : NULL;
 }
 
 void reply_text(struct http_reply *r, struct text *t, const char *type)

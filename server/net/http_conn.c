@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    CHUNK_BYTES = 16 << 10, /* of a file in one read */
+    CHUNK_BYTES = 16 << 10, /* of a body in one write */
     TURN_BYTES = 256 << 10, /* written to one connection before others get their turn */
     FIRST_BYTES = 1024,     /* of the buffer for a head; browsers send 500 to 700 */
     LINGER_BYTES = 1 << 20, /* dropped behind the last reply */
@@ -136,16 +136,12 @@ static enum step put_body(struct conn *c)
     struct http_conn *h = c->http;
     int64_t left = h->reply.bytes - h->sent;
     char chunk[CHUNK_BYTES];
-    const void *bytes = h->reply.body + h->sent;
-    size_t n = (size_t)left, sent;
+    size_t n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES, sent;
+    const void *bytes = reply_body(&h->reply, h->sent, chunk, n);
     enum step step;
 
-    if (h->reply.fd >= 0) {
-        n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES;
-        /* content-length was sent: hang up, so that the client sees it is cut short */
-        if (pread(h->reply.fd, chunk, n, (off_t)h->sent) != (ssize_t)n) return GONE;
-        bytes = chunk;
-    }
+    /* content-length was sent: hang up, so that the client sees it is cut short */
+    if (!bytes) return GONE;
     step = put(c, bytes, n, 0, &sent);
     h->sent += (int64_t)sent;
     return step;
@@ -160,6 +156,7 @@ static enum step put_reply(struct conn *c)
     if (h->reply.head) return step;
     while (step == DONE && h->sent < h->reply.bytes)
         step = h->sent < until ? put_body(c) : WAIT;
+    reply_rest(&h->reply);
     return step;
 }
 

@@ -13,7 +13,7 @@ enum {
     /* bytes of one connection in the kernel before poll says "not writable" */
     UNSENT_BYTES = 16 << 10,
     SILENT_MS = 30000,     /* unacknowledged data for so long: the peer is gone */
-    OTHER_DESCRIPTORS = 64 /* files, database, threads' pipes */
+    OTHER_DESCRIPTORS = 96 /* files, database, threads' pipes, refused connections */
 };
 
 static int fail_errno(struct fail *f, const char *what, const struct address *at)

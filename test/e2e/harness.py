@@ -46,10 +46,10 @@ def folder():
 class Server:
     """One run of `darkroom serve`."""
 
-    def __init__(self, data=None, *flags, ready=True, env=None):
-        self.data = data or folder()
+    def __init__(self, data=None, *flags, ready=True, env=None, under=()):
+        self.data = data or folder()  # under: a command that runs it, such as ("prlimit", "--nofile=1024:1024")
         self.process = subprocess.Popen(
-            [BIN, "serve", "--port", "0", "--model", MODEL, "--data", self.data, *flags],
+            [*under, BIN, "serve", "--port", "0", "--model", MODEL, "--data", self.data, *flags],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
             env={**os.environ, **(env or {})})
         atexit.register(self.kill)

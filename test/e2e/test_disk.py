@@ -1,7 +1,9 @@
 """test_disk - what the disk and the operator do to a server that runs: full, cut, removed, damaged, closed."""
 
 import os
+import resource
 import shutil
+import socket
 import subprocess
 
 from harness import BIN, MODEL, QUICK, Server, folder, run
@@ -92,4 +94,37 @@ def closed_descriptors():
     assert done.returncode == 1, "a picture that went nowhere"
 
 
-run([model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
+# --- descriptors -----------------------------------------------------------------------------------
+
+async def downloads_that_nobody_reads():
+    """catches: pictures of everybody that fail because clients who do not read hold all descriptors"""
+    server = Server(None, "--connections", "2000", under=("prlimit", "--nofile=1024:1024"))
+    result = await draw(server, width=256, height=256, steps=1)
+    ask = f"GET {result['url']} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n\r\n".encode()
+    clients = []
+    for _ in range(560):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((server.host, server.port))
+        client.sendall(ask * 60)
+        clients.append(client)
+    async with server.connect() as c:
+        await c.ask(type="ping")
+    open_now = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    assert 560 <= open_now < 560 + 48, f"{open_now} descriptors"
+    print(f"   {open_now - 560} descriptors besides 560 connections")
+    assert (await draw(server, seed=7))["digest"] != result["digest"]
+    whole = server.get(result["url"])[2]
+    clients[0].settimeout(20)
+    got = bytearray()
+    while len(got) < 60 * len(whole):
+        more = clients[0].recv(1 << 20)
+        assert more, "the pictures are sent whole once somebody reads"
+        got += more
+    assert got.count(whole) >= 50, got.count(whole)
+    for client in clients:
+        client.close()
+    server.kill()
+
+
+run([downloads_that_nobody_reads, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
