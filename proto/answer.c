@@ -188,6 +188,7 @@ void answer_stats(const char *ref, const struct answer_stats *s, struct text *ou
     text_open(out, "jobs", '[');
     for (int i = 0; i < rows; i++) {
         const struct answer_job *j = &s->jobs[i];
+
         text_open(out, NULL, '{');
         text_id(out, "job", j->job);
         text_string(out, "state", event_state_name(j->state));

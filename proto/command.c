@@ -85,10 +85,10 @@ static int read_whole(const char *name, const json_t *v, double min, double max,
 static int read_int(const char *name, const json_t *v, int min, int max, int *out, struct fail *f)
 {
     double value = 0;
-    int code = read_whole(name, v, min, max, &value, f);
+    int err = read_whole(name, v, min, max, &value, f);
 
-    if (!code) *out = (int)value;
-    return code;
+    if (!err) *out = (int)value;
+    return err;
 }
 
 static int read_bool(const char *name, const json_t *v, bool *out, struct fail *f)
@@ -131,10 +131,10 @@ static int read_format(const char *name, const json_t *v, enum frame_format *out
 static int read_seq(const char *name, const json_t *v, uint64_t *out, struct fail *f)
 {
     double value = 0;
-    int code = read_whole(name, v, 0, (double)LIMIT_SEQ_MAX, &value, f);
+    int err = read_whole(name, v, 0, (double)LIMIT_SEQ_MAX, &value, f);
 
     *out = (uint64_t)value;
-    return code;
+    return err;
 }
 
 static const char *const MEMBER[] = {
@@ -200,12 +200,13 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
 
     json_object_foreach((json_t *)(uintptr_t)root, name, v)
     {
-        int m = 0;
+        int m = 0, err;
+
         while (m < MEMBERS && strcmp(MEMBER[m], name) != 0)
             m++;
-        int code = m < MEMBERS && known & HAS(m) ? read_member(m, v, limits, c, f)
-                                                 : fail_unknown(kind, name, f);
-        if (code) return code;
+        err = m < MEMBERS && known & HAS(m) ? read_member(m, v, limits, c, f)
+                                            : fail_unknown(kind, name, f);
+        if (err) return err;
         given |= HAS(m);
     }
     for (int m = 0; m < MEMBERS; m++) {
@@ -236,11 +237,12 @@ static int read_envelope(const json_t *root, struct command *c, struct fail *f)
 {
     const json_t *type = json_object_get(root, "type"), *ref = json_object_get(root, "ref");
     const json_t *job = json_object_get(root, "job");
+    int err;
 
     if (json_is_string(type)) c->kind = command_kind_parse(json_string_value(type));
     if (job) read_job("job", job, &c->job, NULL);
-    int code = ref ? read_token("ref", ref, c->ref, LIMIT_REF_BYTES, f) : 0;
-    if (code) return code;
+    err = ref ? read_token("ref", ref, c->ref, LIMIT_REF_BYTES, f) : 0;
+    if (err) return err;
     return c->kind < 0 ? fail_kind(type, f) : 0;
 }
 
@@ -258,6 +260,8 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
                    struct command *c, struct fail *f)
 {
     struct fail why;
+    json_t *root;
+    int err;
 
     *c = (struct command){.kind = -1,
                           .watch = true,
@@ -265,14 +269,14 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
                           .state = -1,
                           .limit = LIMIT_LIST_DEFAULT,
                           .previews = COMMAND_PREVIEWS_DEFAULT};
-    json_t *root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
-    int code = root ? read_envelope(root, c, &why) : (int)why.code;
+    root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
+    err = root ? read_envelope(root, c, &why) : (int)why.code;
     if (!root) read_broken(text, len, c);
-    if (!code) code = read_members(root, limits, c, &why);
-    if (code) command_free(c);
-    if (code && f) *f = why;
+    if (!err) err = read_members(root, limits, c, &why);
+    if (err) command_free(c);
+    if (err && f) *f = why;
     json_decref(root);
-    return code;
+    return err;
 }
 
 void command_free(struct command *c)

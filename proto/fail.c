@@ -102,8 +102,9 @@ int fail_field(struct fail *f, enum err code, const char *field, const char *for
 
 int fail_advise(struct fail *f, const char *format, ...)
 {
-    if (!f) return ERR_INTERNAL;
     va_list args;
+
+    if (!f) return ERR_INTERNAL;
     va_start(args, format);
     vsnprintf(f->hint, sizeof f->hint, format, args);
     va_end(args);

@@ -55,6 +55,8 @@ void frame_encode(const struct frame *h, uint8_t out[FRAME_HEADER])
 int frame_decode(const void *message, size_t len, struct frame *out, struct fail *f)
 {
     const uint8_t *at = message;
+    struct frame h;
+    const char *field;
 
     memset(out, 0, sizeof *out);
     if (len < FRAME_HEADER)
@@ -63,15 +65,15 @@ int frame_decode(const void *message, size_t len, struct frame *out, struct fail
         return fail_field(f, ERR_BAD_REQUEST, "magic", "the frame does not begin with DRKM");
     if (at[4] != FRAME_VERSION)
         return fail_field(f, ERR_BAD_REQUEST, "version", "frame version %d is not known", at[4]);
-    struct frame h = {.kind = (enum frame_kind)at[5],
-                      .format = (enum frame_format)at[6],
-                      .phase = at[7],
-                      .job = get(at + 8, 8),
-                      .seq = get(at + 16, 8),
-                      .width = (int)get(at + 24, 2),
-                      .height = (int)get(at + 26, 2),
-                      .bytes = (uint32_t)get(at + 28, 4)};
-    const char *field = wrong(&h);
+    h = (struct frame){.kind = (enum frame_kind)at[5],
+                       .format = (enum frame_format)at[6],
+                       .phase = at[7],
+                       .job = get(at + 8, 8),
+                       .seq = get(at + 16, 8),
+                       .width = (int)get(at + 24, 2),
+                       .height = (int)get(at + 26, 2),
+                       .bytes = (uint32_t)get(at + 28, 4)};
+    field = wrong(&h);
     if (field)
         return fail_field(f, ERR_BAD_REQUEST, field, "the frame's %s is out of range", field);
     if (len - FRAME_HEADER != h.bytes)

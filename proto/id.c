@@ -17,6 +17,7 @@ bool id_parse(const char *text, uint64_t *out)
     for (int i = 0; i < ID_TEXT - 1; i++) {
         const char *digits = "0123456789abcdef";
         const char *at = text[i] ? strchr(digits, text[i]) : NULL;
+
         if (!at) return false;
         id = id << 4 | (uint64_t)(at - digits);
     }

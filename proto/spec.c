@@ -135,9 +135,9 @@ static int check_step(const struct spec_field *row, const struct spec_range *r, 
 static int check_number(const struct spec_field *row, const struct spec_range *r, double v,
                         struct fail *f)
 {
-    int code = check_range(row, r, v, f);
+    int err = check_range(row, r, v, f);
 
-    return code ? code : check_step(row, r, v, f);
+    return err ? err : check_step(row, r, v, f);
 }
 
 /* Code points that show nothing: white space, controls, what Unicode calls ignorable by default,
@@ -194,14 +194,15 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
                       struct fail *f)
 {
     size_t len = s ? strlen(s) : 0;
+    int err;
 
     if ((double)len > r->max) {
         fail_field(f, ERR_TOO_LARGE, row->name, "%s has %zu bytes; the most is %.0f", row->name,
                    len, r->max);
         return fail_advise(f, "Shorten it to %.0f bytes of UTF-8.", r->max);
     }
-    int code = check_utf8(row, s, len, f);
-    if (code || r->min < 1 || shows_something(s, len)) return code;
+    err = check_utf8(row, s, len, f);
+    if (err || r->min < 1 || shows_something(s, len)) return err;
     fail_field(f, ERR_BAD_PROMPT, row->name, "%s %s", row->name,
                len ? "has no character that can be seen" : "is empty");
     return fail_advise(f, "Say in words what the picture shows.");
@@ -213,11 +214,12 @@ static int check_aspect(const struct spec *s, const struct spec_limits *l, struc
     bool wide = s->width > s->height;
     double step = l->range[SPEC_WIDTH].step;
     double longer = wide ? s->width : s->height, shorter = wide ? s->height : s->width;
+    double up;
 
     if (longer <= shorter * l->aspect_max) return 0;
     fail_field(f, ERR_BAD_FIELD, wide ? "height" : "width", "%dx%d is longer than %g:1", s->width,
                s->height, l->aspect_max);
-    double up = ceil(longer / l->aspect_max / step) * step;
+    up = ceil(longer / l->aspect_max / step) * step;
     return fail_advise(f, "Use a %s of %.0f or more, or a %s of %.0f or less.",
                        wide ? "height" : "width", up, wide ? "width" : "height",
                        shorter * l->aspect_max);
@@ -230,9 +232,10 @@ int spec_check(const struct spec *s, const struct spec_limits *l, struct fail *f
     if (!f) f = &unwanted;
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
-        int code = row->type == SPEC_TEXT ? check_text(row, &l->range[i], *text_of(s, row), f)
-                                          : check_number(row, &l->range[i], number_of(s, row), f);
-        if (code) return code;
+        int err = row->type == SPEC_TEXT ? check_text(row, &l->range[i], *text_of(s, row), f)
+                                         : check_number(row, &l->range[i], number_of(s, row), f);
+
+        if (err) return err;
     }
     return check_aspect(s, l, f);
 }
@@ -257,9 +260,12 @@ static int decode_field(struct spec *out, int id, const json_t *v, const struct 
 {
     const struct spec_field *row = &SPEC_TABLE[id];
     bool text = row->type == SPEC_TEXT;
+    const char *s;
+    int err;
 
     if (text ? !json_is_string(v) : !json_is_number(v)) {
         char all[RANGE_TEXT];
+
         fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
                    text ? "a string" : "a number", json_type_name(v));
         if (text) return fail_advise(f, "Put the %s in quotes.", row->name);
@@ -267,13 +273,14 @@ static int decode_field(struct spec *out, int id, const json_t *v, const struct 
     }
     if (!text) {
         double number = json_number_value(v);
-        int code = check_number(row, &l->range[id], number, f);
-        if (!code) number_set(out, row, number);
-        return code;
+
+        err = check_number(row, &l->range[id], number, f);
+        if (!err) number_set(out, row, number);
+        return err;
     }
-    const char *s = json_string_value(v);
-    int code = check_text(row, &l->range[id], s, f);
-    if (code) return code;
+    s = json_string_value(v);
+    err = check_text(row, &l->range[id], s, f);
+    if (err) return err;
     *text_of(out, row) = strdup(s);
     return *text_of(out, row) ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", row->name);
 }
@@ -307,8 +314,9 @@ static int decode_members(struct spec *out, const json_t *object, const struct s
     json_object_foreach((json_t *)(uintptr_t)object, name, v)
     {
         int id = find(name);
-        int code = id < 0 ? fail_unknown(f, name) : decode_field(out, id, v, l, f);
-        if (code) return code;
+        int err = id < 0 ? fail_unknown(f, name) : decode_field(out, id, v, l, f);
+
+        if (err) return err;
         given[id] = true;
     }
     for (int i = 0; i < SPEC_FIELDS; i++) {
@@ -322,6 +330,7 @@ static int decode_members(struct spec *out, const json_t *object, const struct s
 int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *l, struct fail *f)
 {
     struct fail unwanted;
+    int err;
 
     if (!f) f = &unwanted;
     if (!json_is_object(object)) {
@@ -331,23 +340,25 @@ int spec_decode(struct spec *out, const json_t *object, const struct spec_limits
         return fail_advise(f, "Send \"spec\": {\"prompt\": \"...\"}.");
     }
     spec_defaults(out, l);
-    int code = decode_members(out, object, l, f);
-    if (code) spec_free(out);
-    return code;
+    err = decode_members(out, object, l, f);
+    if (err) spec_free(out);
+    return err;
 }
 
 int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *l,
                struct fail *f)
 {
     struct fail unwanted;
+    json_t *object;
+    int err;
 
     if (!f) f = &unwanted;
     memset(out, 0, sizeof *out);
-    json_t *object = text_parse(text, len, CANONICAL_MAX, f);
+    object = text_parse(text, len, CANONICAL_MAX, f);
     if (!object) return f->code;
-    int code = spec_decode(out, object, l, f);
+    err = spec_decode(out, object, l, f);
     json_decref(object);
-    return code;
+    return err;
 }
 
 /* ---- lifetime ---- */
@@ -395,9 +406,11 @@ bool spec_write_cut(const struct spec *s, struct text *out, const char *key, siz
     text_open(out, key, '{');
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
+
         if (row->type == SPEC_TEXT) {
             const char *value = *text_of(s, row) ? *text_of(s, row) : "";
             size_t len = cut_at(value, max);
+
             cut = cut || value[len];
             text_chars(out, row->name, value, len);
         } else {
@@ -416,13 +429,14 @@ void spec_write(const struct spec *s, struct text *out, const char *key)
 int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 {
     struct text t;
+    int err;
 
     text_init(&t, 0, CANONICAL_MAX);
     spec_write(s, &t, NULL);
-    int code = text_check(&t, NULL);
-    if (!code) crypto_generichash(out, SPEC_DIGEST_BYTES, (const uint8_t *)t.at, t.len, NULL, 0);
+    err = text_check(&t, NULL);
+    if (!err) crypto_generichash(out, SPEC_DIGEST_BYTES, (const uint8_t *)t.at, t.len, NULL, 0);
     text_free(&t);
-    return code;
+    return err;
 }
 
 void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
@@ -433,6 +447,7 @@ void spec_write_fields(const struct spec_limits *l, struct text *out, const char
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
         const struct spec_range *r = &l->range[i];
+
         text_open(out, NULL, '{');
         text_string(out, "name", row->name);
         text_string(out, "type", TYPE[row->type]);
@@ -462,6 +477,7 @@ void spec_write_doc(const struct spec_limits *l, struct text *out)
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
         char all[RANGE_TEXT], def[TEXT_NUMBER];
+
         text_number(l->range[i].def, def);
         text_printf(out, "| `%s` | %s%s%s%s | %s | %s |\n", row->name,
                     row->type == SPEC_REAL ? "any number, " : "", range_text(&l->range[i], all),

@@ -33,9 +33,11 @@ int text_check(const struct text *t, struct fail *f)
 
 char *text_take(struct text *t, size_t *len)
 {
+    char *at;
+
     text_bytes(t, "", 0); /* an empty text is a buffer too */
     if (t->code) return NULL;
-    char *at = t->at;
+    at = t->at;
     *len = t->len;
     *t = (struct text){.head = t->head, .max = t->max};
     return at;
@@ -44,15 +46,18 @@ char *text_take(struct text *t, size_t *len)
 /* Room for len more bytes and a NUL. */
 static bool grow(struct text *t, size_t len)
 {
+    size_t need, cap;
+    char *at;
+
     if (t->code) return false;
     if (len > t->max - t->len) {
         t->code = ERR_TOO_LARGE;
         return false;
     }
-    size_t need = t->head + t->len + len + 1;
+    need = t->head + t->len + len + 1;
     if (need <= t->cap) return true;
-    size_t cap = need < 256 ? 256 : need + need / 2;
-    char *at = realloc(t->at, cap);
+    cap = need < 256 ? 256 : need + need / 2;
+    at = realloc(t->at, cap);
     if (!at) {
         t->code = ERR_OUT_OF_MEMORY;
         return false;
@@ -64,8 +69,10 @@ static bool grow(struct text *t, size_t len)
 
 void text_bytes(struct text *t, const void *bytes, size_t len)
 {
+    char *end;
+
     if (!grow(t, len)) return;
-    char *end = t->at + t->head + t->len;
+    end = t->at + t->head + t->len;
     if (len) memcpy(end, bytes, len);
     end[len] = 0;
     t->len += len;
@@ -79,9 +86,10 @@ void text_raw(struct text *t, const char *chars)
 void text_printf(struct text *t, const char *format, ...)
 {
     va_list args;
+    int len;
 
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (len < 0 || !grow(t, (size_t)len)) return;
     va_start(args, format);
@@ -93,10 +101,11 @@ void text_printf(struct text *t, const char *format, ...)
 size_t text_utf8(const char *chars, size_t len)
 {
     const unsigned char *s = (const unsigned char *)chars;
+    size_t n;
 
     if (len == 0) return 0;
     if (s[0] < 0x80) return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
     if (s[0] < 0xc2 || s[0] > 0xf4 || n > len) return 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
@@ -114,6 +123,7 @@ static void put_quoted(struct text *t, const char *s, size_t len)
     text_bytes(t, "\"", 1);
     for (size_t i = 0, n; i < len; i += n) {
         unsigned char c = (unsigned char)s[i];
+
         n = text_utf8(s + i, len - i);
         if (n == 0) {
             text_raw(t, "\xef\xbf\xbd");
@@ -213,12 +223,12 @@ static int shortest(double value, char digits[TEXT_NUMBER], int *count)
 {
     char e[TEXT_NUMBER] = "";
     int n = 0;
+    int k = 0;
+    const char *s = e;
 
     do {
         snprintf(e, sizeof e, "%.*e", n++, value);
     } while (n < 17 && strtod(e, NULL) != value);
-    int k = 0;
-    const char *s = e;
     for (; *s != 'e'; s++)
         if (*s >= '0' && *s <= '9') digits[k++] = *s;
     *count = k;
@@ -230,13 +240,13 @@ void text_number(double value, char out[TEXT_NUMBER])
 {
     char d[TEXT_NUMBER];
     int k, n;
+    const char *sign = value < 0 ? "-" : "";
 
     if (value == 0) {
         snprintf(out, TEXT_NUMBER, "0");
         return;
     }
     n = shortest(fabs(value), d, &k);
-    const char *sign = value < 0 ? "-" : "";
     if (k <= n && n <= 21)
         snprintf(out, TEXT_NUMBER, "%s%.*s%.*s", sign, k, d, n - k, "00000000000000000000");
     else if (0 < n && n <= 21)
@@ -256,6 +266,7 @@ static int depth_of(const char *text, size_t len)
 
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
+
         if (quoted) {
             if (c == '\\') i++;
             quoted = c != '"';
@@ -275,9 +286,10 @@ static int fail_duplicate(struct fail *f, const char *reason)
 {
     char key[sizeof f->field] = "";
     const char *from = strstr(reason, "near '\"");
+    char *end;
 
     if (from) snprintf(key, sizeof key, "%s", from + 7);
-    char *end = strrchr(key, '"');
+    end = strrchr(key, '"');
     if (end) *end = 0;
     fail_field(f, ERR_BAD_FIELD, key, "%s is there twice", *key ? key : "a member");
     return fail_advise(f, "Send each member once.");
@@ -287,11 +299,13 @@ static int fail_duplicate(struct fail *f, const char *reason)
 static void name_member(struct fail *f, const char *text, size_t len, size_t at)
 {
     for (size_t i = 0; i < len && i < at; i++) {
+        size_t from, colon;
+
         if (text[i] != '"') continue;
-        size_t from = ++i;
+        from = ++i;
         while (i < len && text[i] != '"')
             i += text[i] == '\\' ? 2 : 1;
-        size_t colon = i + 1;
+        colon = i + 1;
         while (colon < len && strchr(" \t\r\n", text[colon]))
             colon++;
         if (colon >= len || text[colon] != ':') continue;
@@ -324,6 +338,9 @@ static int fail_json(struct fail *f, const json_error_t *e)
 
 json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f)
 {
+    json_error_t e;
+    json_t *root;
+
     if (len > max) {
         fail_set(f, ERR_TOO_LARGE, "the message has %zu bytes, the most is %zu", len, max);
         return NULL;
@@ -332,8 +349,7 @@ json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f)
         fail_set(f, ERR_BAD_REQUEST, "JSON nested more than %d deep", LIMIT_JSON_DEPTH);
         return NULL;
     }
-    json_error_t e;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
+    root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
     if (!root) {
         if (fail_json(f, &e) != ERR_BAD_REQUEST && !*f->field)
             name_member(f, text, len, (size_t)e.position);

@@ -52,6 +52,9 @@ static void read_rope(struct json_doc *d, struct ar_config *a)
     bool old = json_at(d, "text_config.rope_scaling") != NULL;
     const char *at = old ? "text_config.rope_scaling" : "text_config.rope_parameters";
     char type[80], theta[80], partial[80], section[80];
+    static const int released[3] = {8, 12, 12};
+    int sum = 0;
+    double base, part;
 
     snprintf(type, sizeof type, "%s.rope_type", at);
     if (!json_at(d, type)) snprintf(type, sizeof type, "%s.type", at);
@@ -60,21 +63,18 @@ static void read_rope(struct json_doc *d, struct ar_config *a)
     snprintf(section, sizeof section, "%s.mrope_section", at);
 
     json_only_text(d, type, "default", true);
-    double base = json_get_real_or(d, "text_config.rope_theta", 1e-3, 1e12, 10000.0);
+    base = json_get_real_or(d, "text_config.rope_theta", 1e-3, 1e12, 10000.0);
     a->theta = (float)json_get_real_or(d, theta, 1e-3, 1e12, base);
-    double part = json_get_real_or(d, "text_config.partial_rotary_factor", 0, 1, 1.0);
+    part = json_get_real_or(d, "text_config.partial_rotary_factor", 0, 1, 1.0);
     part = json_get_real_or(d, partial, 0, 1, part);
     a->rotary = (int)((double)a->head_dim * part);
     if (a->rotary < 2 || a->rotary % 2)
         json_refuse(d, partial, "turns %d of %d dimensions of a head; an even number is needed",
                     a->rotary, a->head_dim);
-
-    static const int released[3] = {8, 12, 12};
     a->sections = 3;
     memcpy(a->section, released, sizeof released);
     if (json_at(d, section))
         a->sections = json_get_ints(d, section, 0, a->rotary, 1, CONFIG_SECTIONS_MAX, a->section);
-    int sum = 0;
     for (int i = 0; i < a->sections; i++)
         sum += a->section[i];
     if (sum != a->rotary / 2)
@@ -84,6 +84,8 @@ static void read_rope(struct json_doc *d, struct ar_config *a)
 
 static void read_ar(struct json_doc *d, struct ar_config *a)
 {
+    bool null_kv;
+
     json_only_text(d, "text_config.hidden_act", "silu", true);
     json_only_bool(d, "text_config.attention_bias", true, true);
     json_only_bool(d, "tie_word_embeddings", false, true);
@@ -92,7 +94,7 @@ static void read_ar(struct json_doc *d, struct ar_config *a)
     a->layers = get_layers_or(d, "text_config.num_hidden_layers", 40);
     a->heads = get_width_or(d, "text_config.num_attention_heads", 32);
     /* the class's default is 2, but an explicit null means as many as heads */
-    bool null_kv = json_is_null(json_object_get(json_at(d, "text_config"), "num_key_value_heads"));
+    null_kv = json_is_null(json_object_get(json_at(d, "text_config"), "num_key_value_heads"));
     a->kv_heads = get_width_or(d, "text_config.num_key_value_heads", null_kv ? a->heads : 2);
     if (!json_at(d, "text_config.head_dim") && a->width % a->heads)
         json_refuse(d, "text_config.num_attention_heads", "is %d, which does not divide %d",
@@ -148,9 +150,11 @@ static void read_vit(struct json_doc *d, struct vit_config *v)
 
 static void read_vq(struct json_doc *d, struct vq_config *q, const struct vit_config *v)
 {
+    int width;
+
     q->codes = (int)json_get_int_or(d, "vq_config.num_embeddings", 1, 1 << 24, 16384);
     q->dim = get_width_or(d, "vq_config.embed_dim", 2048);
-    int width = get_width_or(d, "vq_config.latent_channels", 1536);
+    width = get_width_or(d, "vq_config.latent_channels", 1536);
     if (width != v->width)
         json_refuse(d, "vq_config.latent_channels", "is %d; the vision tower's width is %d", width,
                     v->width);
@@ -343,6 +347,7 @@ static void read_image(struct json_doc *d, struct model_config *c)
 {
     struct image_config *p = &c->image;
     const int64_t most = (int64_t)1 << 40;
+    double scale;
 
     json_only_number(d, "patch_size", CONFIG_PATCH_PIXELS, false);
     json_only_number(d, "merge_size", 1, false);
@@ -351,7 +356,7 @@ static void read_image(struct json_doc *d, struct model_config *c)
     json_only_bool(d, "do_resize", true, true);
     json_only_bool(d, "do_rescale", true, true);
     json_only_bool(d, "do_normalize", true, true);
-    double scale = json_get_real_or(d, "rescale_factor", 0, 1, 1.0 / 255);
+    scale = json_get_real_or(d, "rescale_factor", 0, 1, 1.0 / 255);
     if (!(fabs(scale * 255 - 1) < 1e-9)) json_refuse(d, "rescale_factor", "is not 1/255");
     p->patch = CONFIG_PATCH_PIXELS;
     p->merge = 1;
@@ -370,12 +375,13 @@ static void read_image(struct json_doc *d, struct model_config *c)
 static void get_token(struct json_doc *d, const char *key, char out[LIMIT_TOKEN_BYTES])
 {
     char path[80];
+    const char *s;
 
     snprintf(path, sizeof path, "%s", key);
     if (!json_at(d, path)) snprintf(path, sizeof path, "extra_special_tokens.%s", key);
     if (json_is_object(json_at(d, path))) strncat(path, ".content", sizeof path - strlen(path) - 1);
     if (!json_at(d, path)) snprintf(path, sizeof path, "%s", key);
-    const char *s = json_get_text(d, path);
+    s = json_get_text(d, path);
     if (!d->err && (!*s || strlen(s) >= LIMIT_TOKEN_BYTES))
         json_refuse(d, path, "is empty or longer than %d bytes", LIMIT_TOKEN_BYTES - 1);
     snprintf(out, LIMIT_TOKEN_BYTES, "%s", s);
@@ -415,16 +421,18 @@ static const struct {
 int config_load(struct model_config *c, const char *dir, struct fail *f)
 {
     struct fail own;
+    struct stat st;
 
     if (!f) f = &own;
     memset(c, 0, sizeof *c);
-    struct stat st;
     if (stat(dir, &st) || !S_ISDIR(st.st_mode))
         return fail_set(f, ERR_MODEL, "there is no folder %s", dir);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct json_doc d;
+        int err;
+
         if (!json_open(&d, dir, files[i].name, f)) files[i].read(&d, c);
-        int err = d.err;
+        err = d.err;
         json_close(&d);
         if (err) return err;
     }
@@ -434,10 +442,11 @@ int config_load(struct model_config *c, const char *dir, struct fail *f)
 int config_sample_size(const char *dir, int *side, struct fail *f)
 {
     struct json_doc d;
+    int err;
 
     if (!json_open(&d, dir, "vae/config.json", f))
         *side = (int)json_get_int_or(&d, "sample_size", 1, 65536, 1024);
-    int err = d.err;
+    err = d.err;
     json_close(&d);
     return err;
 }

@@ -40,25 +40,27 @@ static char *slurp(struct json_doc *d, const char *path, size_t *size)
 
 bool json_twice(const char *text, const json_error_t *e, char *key, size_t bytes)
 {
+    const char *end, *from;
+
     if (json_error_code(e) != json_error_duplicate_key || e->position < 0) return false;
-    const char *end = memrchr(text, '"', (size_t)e->position);
-    const char *from = end ? memrchr(text, '"', (size_t)(end - text)) : NULL;
+    end = memrchr(text, '"', (size_t)e->position);
+    from = end ? memrchr(text, '"', (size_t)(end - text)) : NULL;
     snprintf(key, bytes, "%.*s", from ? (int)(end - from) - 1 : 0, from ? from + 1 : "");
     return true;
 }
 
 int json_open(struct json_doc *d, const char *dir, const char *name, struct fail *f)
 {
+    size_t size = 0;
+    char path[4096], *text, twice[256];
+    json_error_t e;
+
     *d = (struct json_doc){.fail = f};
     snprintf(d->name, sizeof d->name, "%s", name);
-    char path[4096];
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return d->err = fail_set(f, ERR_MODEL, "the path of %s is too long", name);
-    size_t size = 0;
-    char *text = slurp(d, path, &size);
+    text = slurp(d, path, &size);
     if (!text) return d->err;
-    json_error_t e;
-    char twice[256];
     d->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (!d->root && json_twice(text, &e, twice, sizeof twice))
         d->err = fail_set(f, ERR_MODEL, "%s: %s is there twice", name, twice);
@@ -83,6 +85,7 @@ json_t *json_at(const struct json_doc *d, const char *path)
     while (v && *path) {
         size_t n = strcspn(path, ".");
         char key[128];
+
         if (n >= sizeof key) return NULL;
         memcpy(key, path, n);
         key[n] = 0;
@@ -94,9 +97,10 @@ json_t *json_at(const struct json_doc *d, const char *path)
 
 int json_refuse(struct json_doc *d, const char *path, const char *format, ...)
 {
-    if (d->err) return d->err;
     char text[300];
     va_list ap;
+
+    if (d->err) return d->err;
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
@@ -129,11 +133,13 @@ static void refuse_value(struct json_doc *d, const char *path, const char *wante
 
 static bool as_int(const json_t *v, int64_t *out)
 {
+    double r;
+
     if (json_is_integer(v)) {
         *out = json_integer_value(v);
         return true;
     }
-    double r = json_real_value(v); /* 0 when it is no real */
+    r = json_real_value(v); /* 0 when it is no real */
     if (!json_is_real(v) || r != floor(r) || !(fabs(r) < 9e15)) return false;
     *out = (int64_t)r;
     return true;
@@ -142,10 +148,10 @@ static bool as_int(const json_t *v, int64_t *out)
 int64_t json_get_int(struct json_doc *d, const char *path, int64_t min, int64_t max)
 {
     int64_t i;
+    char wanted[80];
 
     if (d->err) return min;
     if (as_int(json_at(d, path), &i) && i >= min && i <= max) return i;
-    char wanted[80];
     snprintf(wanted, sizeof wanted, "an integer from %lld to %lld", (long long)min, (long long)max);
     refuse_value(d, path, wanted);
     return min;
@@ -158,11 +164,14 @@ int64_t json_get_int_or(struct json_doc *d, const char *path, int64_t min, int64
 
 double json_get_real(struct json_doc *d, const char *path, double min, double max)
 {
-    if (d->err) return min;
-    const json_t *v = json_at(d, path);
-    double r = json_number_value(v);
-    if (json_is_number(v) && r >= min && r <= max) return r;
+    const json_t *v;
+    double r;
     char wanted[80];
+
+    if (d->err) return min;
+    v = json_at(d, path);
+    r = json_number_value(v);
+    if (json_is_number(v) && r >= min && r <= max) return r;
     snprintf(wanted, sizeof wanted, "a number from %g to %g", min, max);
     refuse_value(d, path, wanted);
     return min;
@@ -184,8 +193,10 @@ bool json_get_bool_or(struct json_doc *d, const char *path, bool def)
 
 const char *json_get_text(struct json_doc *d, const char *path)
 {
+    const char *s;
+
     if (d->err) return "";
-    const char *s = json_string_value(json_at(d, path));
+    s = json_string_value(json_at(d, path));
     if (!s) refuse_value(d, path, "a string");
     return s ? s : "";
 }
@@ -193,11 +204,14 @@ const char *json_get_text(struct json_doc *d, const char *path)
 /* The array at path if its length is in range, else NULL with the failure set. */
 static json_t *get_array(struct json_doc *d, const char *path, int min_n, int max_n)
 {
-    if (d->err) return NULL;
-    json_t *v = json_at(d, path);
-    size_t n = json_array_size(v);
-    if (json_is_array(v) && n >= (size_t)min_n && n <= (size_t)max_n) return v;
+    json_t *v;
+    size_t n;
     char wanted[80];
+
+    if (d->err) return NULL;
+    v = json_at(d, path);
+    n = json_array_size(v);
+    if (json_is_array(v) && n >= (size_t)min_n && n <= (size_t)max_n) return v;
     if (min_n == max_n)
         snprintf(wanted, sizeof wanted, "an array of %d numbers", min_n);
     else
@@ -217,6 +231,7 @@ int json_get_ints(struct json_doc *d, const char *path, int64_t min, int64_t max
 
     for (size_t i = 0; i < n; i++) {
         int64_t v;
+
         if (!as_int(json_array_get(a, i), &v) || v < min || v > max) {
             json_refuse(d, path, "entry %zu is not an integer from %lld to %lld", i, (long long)min,
                         (long long)max);
@@ -235,6 +250,7 @@ int json_get_reals(struct json_doc *d, const char *path, int min_n, int max_n, f
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(a, i);
         float x = (float)json_number_value(v);
+
         if (!json_is_number(v) || !isfinite(x)) {
             json_refuse(d, path, "entry %zu is not a finite number", i);
             return 0;
@@ -248,9 +264,10 @@ int json_get_reals(struct json_doc *d, const char *path, int min_n, int max_n, f
 static void only(struct json_doc *d, const char *path, bool good, const char *wanted)
 {
     char buf[64];
+    const json_t *v;
 
     if (d->err || good) return;
-    const json_t *v = json_at(d, path);
+    v = json_at(d, path);
     json_refuse(d, path, "is %s; only %s is implemented", v ? shown(v, buf, sizeof buf) : "absent",
                 wanted);
 }

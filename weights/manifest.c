@@ -20,18 +20,20 @@ struct list {
 static void put(struct list *l, int nd, const int64_t *d, const char *format, va_list ap)
 {
     struct manifest *m = l->m;
+    int64_t count = 1;
+    struct manifest_tensor *t;
 
     if (m->n == l->cap && !l->failed) {
         size_t cap = l->cap ? 2 * l->cap : 512;
-        struct manifest_tensor *t = realloc(m->tensor, cap * sizeof *t);
+
+        t = realloc(m->tensor, cap * sizeof *t);
         l->failed = !t;
         if (t) m->tensor = t;
         if (t) l->cap = cap;
     }
     if (l->failed) return;
-    struct manifest_tensor *t = &m->tensor[m->n++];
+    t = &m->tensor[m->n++];
     *t = (struct manifest_tensor){.part = l->part, .nd = nd, .dim = {1, 1, 1, 1}};
-    int64_t count = 1;
     for (int i = 0; i < nd; i++)
         count *= t->dim[i] = d[i];
     vsnprintf(t->name, sizeof t->name, format, ap);
@@ -237,6 +239,7 @@ static void build_encoder(struct list *l, const struct vae_config *v)
     conv(l, "encoder.conv_in", v->channels[0], 3, 3);
     for (int i = 0; i <= last; i++) {
         int out = v->channels[i], in = v->channels[i ? i - 1 : 0];
+
         for (int k = 0; k < v->blocks; k++)
             vae_res(l, named("encoder.down_blocks.%d.resnets.%d", i, k), k ? out : in, out);
         if (i < last)
@@ -255,6 +258,7 @@ static void build_decoder(struct list *l, const struct vae_config *v)
     vae_mid(l, "decoder", top);
     for (int i = 0; i <= last; i++) {
         int out = v->channels[last - i], in = v->channels[last - (i ? i - 1 : 0)];
+
         for (int k = 0; k <= v->blocks; k++)
             vae_res(l, named("decoder.up_blocks.%d.resnets.%d", i, k), k ? out : in, out);
         if (i < last) conv(l, named("decoder.up_blocks.%d.upsamplers.0.conv", i).s, out, out, 3);
@@ -300,8 +304,9 @@ void manifest_free(struct manifest *m)
 __attribute__((format(printf, 2, 3))) static void report(struct manifest_report *r,
                                                          const char *format, ...)
 {
-    if (r->lines == MANIFEST_PROBLEMS) return;
     va_list ap;
+
+    if (r->lines == MANIFEST_PROBLEMS) return;
     va_start(ap, format);
     vsnprintf(r->line[r->lines], sizeof r->line[0], format, ap);
     va_end(ap);
@@ -363,6 +368,7 @@ static void check_extra(const struct manifest_tensor *want, size_t n, const stru
     qsort(name, n, sizeof *name, by_name);
     for (size_t i = 0; i < safetensors_count(st); i++) {
         const struct stored_tensor *t = safetensors_at(st, i);
+
         if (bsearch(&t->name, name, n, sizeof *name, by_name)) continue;
         if (part == PART_GLYPH && !strcmp(t->name, MANIFEST_ALIAS)) continue;
         r->warnings++;
@@ -374,13 +380,15 @@ static void check_extra(const struct manifest_tensor *want, size_t n, const stru
 int manifest_check(const struct manifest *m, const struct safetensors *const part[PARTS],
                    struct manifest_report *r)
 {
+    const struct manifest_tensor *want = m->tensor;
+
     memset(r, 0, sizeof *r);
-    for (size_t i = 0; i < m->n; i++) {
-        const struct manifest_tensor *want = &m->tensor[i];
+    for (; want < m->tensor + m->n; want++) {
         const struct safetensors *st = part[want->part];
+
         if (st) check_one(want, manifest_find(st, want->part, want->name), r);
     }
-    const struct manifest_tensor *want = m->tensor;
+    want = m->tensor;
     for (int p = 0; p < PARTS; want += m->part_n[p++])
         if (part[p]) check_extra(want, m->part_n[p], part[p], (enum part)p, r);
     return r->problems ? ERR_MODEL : 0;

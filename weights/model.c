@@ -79,6 +79,7 @@ static void count_weights(struct model *m, const struct manifest *list)
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
         const struct stored_tensor *s = manifest_find(m->part[t->part], t->part, t->name);
+
         m->params += s->count;
         m->bytes += (int64_t)s->bytes;
     }
@@ -117,6 +118,7 @@ static char *header_of(const struct manifest *list, enum part p, size_t *data)
     for (size_t i = 0; i < list->n; i++) {
         const struct manifest_tensor *t = &list->tensor[i];
         size_t bytes = dtype_bytes(DTYPE_BF16);
+
         if (t->part != p) continue;
         fprintf(out, "%c\"%s\":{\"dtype\":\"BF16\",\"shape\":[", at ? ',' : '{', t->name);
         for (int k = 0; k < t->nd; k++) {
@@ -175,12 +177,14 @@ static int has_file(const char *dir, const char *part, const char *ending)
 {
     char path[4096];
     int found = 0;
+    DIR *d;
 
     if (snprintf(path, sizeof path, "%s/%s", dir, part) >= (int)sizeof path) return 0;
-    DIR *d = opendir(path);
+    d = opendir(path);
     for (struct dirent *e; d && !found && (e = readdir(d));) {
         char file[4400];
         const size_t n = strlen(e->d_name), k = strlen(ending);
+
         if (n < k || strcmp(e->d_name + n - k, ending) != 0) continue;
         snprintf(file, sizeof file, "%s/%s", path, e->d_name);
         found = !is_pointer(file);
@@ -206,9 +210,10 @@ static int open_sizes(struct model *m, const char *dir, struct fail *f)
 static int open_model(struct model *m, const char *dir, int sizes, struct fail *f)
 {
     struct manifest_report report;
+    int err;
 
     memset(m, 0, sizeof *m);
-    int err = config_load(&m->cfg, dir, f);
+    err = config_load(&m->cfg, dir, f);
     if (!err && sizes) err = open_sizes(m, dir, f);
     for (int p = 0; !err && !sizes && p < PARTS; p++)
         err = open_part(&m->part[p], dir, (enum part)p, f);
@@ -246,11 +251,12 @@ const struct stored_tensor *model_tensor(const struct model *m, enum part p, con
 {
     char name[MANIFEST_NAME_MAX];
     va_list ap;
+    const struct stored_tensor *t;
 
     va_start(ap, format);
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
-    const struct stored_tensor *t = manifest_find(m->part[p], p, name);
+    t = manifest_find(m->part[p], p, name);
     assert(t);
     return t;
 }
@@ -263,6 +269,7 @@ static void print_part(FILE *out, const struct safetensors *st, enum part p)
 
     for (size_t i = 0; i < n; i++) {
         const struct stored_tensor *t = safetensors_at(st, i);
+
         count[t->dtype]++;
         bytes += t->bytes;
     }
@@ -311,12 +318,13 @@ static void check_folder(struct model *m, const char *dir, struct problems *p,
 {
     struct fail f = {0};
     int no_config = config_load(&m->cfg, dir, &f);
+    int err;
 
     if (no_config) problem(p, f.message);
     for (int i = 0; i < PARTS; i++)
         if (open_part(&m->part[i], dir, (enum part)i, &f)) problem(p, f.message);
     if (no_config) return; /* without sizes there is nothing to compare with */
-    int err = compare(m, r, &f);
+    err = compare(m, r, &f);
     if (err && !r->problems) problem(p, f.message);
     for (size_t i = 0; i < r->problems; i++)
         problem(p, i < r->lines ? r->line[i] : "");

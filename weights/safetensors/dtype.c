@@ -61,17 +61,17 @@ uint16_t f32_to_bf16(float f)
 float f16_to_f32(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h >> 10 & 31, man = h & 0x3ff, u;
+    float f;
 
     if (exp == 31) {
         u = sign | 0x7f800000 | man << 13;
     } else if (exp) {
         u = sign | (exp + 112) << 23 | man << 13;
     } else { /* zero or subnormal: man * 2^-24 is exact in f32 */
-        float f = (float)man * 0x1p-24f;
+        f = (float)man * 0x1p-24f;
         memcpy(&u, &f, sizeof u);
         u |= sign;
     }
-    float f;
     memcpy(&f, &u, sizeof f);
     return f;
 }

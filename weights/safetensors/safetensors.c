@@ -55,13 +55,16 @@ static int parse_dtype(const char *s, enum stored_dtype *out)
 /* Fill nd, dim and count from a JSON shape; on failure the end of the message, else NULL. */
 static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
 {
+    size_t nd;
+
     if (!json_is_array(shape)) return "has no shape";
-    size_t nd = json_array_size(shape);
+    nd = json_array_size(shape);
     if (nd > LIMIT_TENSOR_DIMS) return "has more dimensions than any weight";
     t->nd = (int)nd;
     t->count = 1;
     for (size_t i = 0; i < LIMIT_TENSOR_DIMS; i++) {
         const json_t *v = i < nd ? json_array_get(shape, i) : NULL;
+
         t->dim[i] = v ? json_integer_value(v) : 1;
         if (v && (!json_is_integer(v) || t->dim[i] < 0)) return "has a shape that is no size";
         if (__builtin_mul_overflow(t->count, t->dim[i], &t->count))
@@ -74,16 +77,20 @@ static const char *parse_shape(const json_t *shape, struct stored_tensor *t)
 static const char *parse_entry(const json_t *entry, const struct shard *s, struct stored_tensor *t)
 {
     const char *wrong;
+    const json_t *span, *b, *e;
+    int64_t begin, end, bytes;
 
     if (!json_is_object(entry)) return "is not described by an object";
     if (parse_dtype(json_string_value(json_object_get(entry, "dtype")), &t->dtype))
         return "has an unknown dtype";
     if ((wrong = parse_shape(json_object_get(entry, "shape"), t))) return wrong;
-    const json_t *span = json_object_get(entry, "data_offsets");
-    const json_t *b = json_array_get(span, 0), *e = json_array_get(span, 1);
+    span = json_object_get(entry, "data_offsets");
+    b = json_array_get(span, 0);
+    e = json_array_get(span, 1);
     if (json_array_size(span) != 2 || !json_is_integer(b) || !json_is_integer(e))
         return "has no data_offsets";
-    int64_t begin = json_integer_value(b), end = json_integer_value(e), bytes;
+    begin = json_integer_value(b);
+    end = json_integer_value(e);
     if (begin < 0 || end < begin || (uint64_t)end > s->size - s->data)
         return "has data_offsets outside the file";
     if (__builtin_mul_overflow(t->count, (int64_t)dtype_bytes(t->dtype), &bytes)
@@ -96,11 +103,14 @@ static const char *parse_entry(const json_t *entry, const struct shard *s, struc
 
 static int grow(struct safetensors *st, const char *file, struct fail *f)
 {
+    size_t cap;
+    struct stored_tensor *t;
+
     if (st->n == LIMIT_TENSORS)
         return fail_set(f, ERR_MODEL, "%s: more than %d tensors", file, LIMIT_TENSORS);
     if (st->n < st->cap) return 0;
-    size_t cap = st->cap ? 2 * st->cap : 256;
-    struct stored_tensor *t = realloc(st->tensor, cap * sizeof *t);
+    cap = st->cap ? 2 * st->cap : 256;
+    t = realloc(st->tensor, cap * sizeof *t);
     if (!t) return out_of_memory(f);
     st->tensor = t;
     st->cap = cap;
@@ -119,17 +129,19 @@ static int by_place(const void *a, const void *b)
 static int check_tiling(struct safetensors *st, size_t first, const struct shard *s, struct fail *f)
 {
     const unsigned char *at = s->bytes + s->data;
+    size_t rest;
 
     if (st->n > first) qsort(st->tensor + first, st->n - first, sizeof *st->tensor, by_place);
     for (size_t i = first; i < st->n; i++) {
         const struct stored_tensor *t = &st->tensor[i];
         const unsigned char *p = t->data;
+
         if (p != at)
             return fail_set(f, ERR_MODEL, "%s: tensor %s %s", s->name, t->name,
                             p < at ? "overlaps the one before it" : "leaves a hole before it");
         at = p + t->bytes;
     }
-    size_t rest = (size_t)(s->bytes + s->size - at);
+    rest = (size_t)(s->bytes + s->size - at);
     if (rest) return fail_set(f, ERR_MODEL, "%s: %zu bytes after the last tensor", s->name, rest);
     return 0;
 }
@@ -149,16 +161,17 @@ static int check_meta(const struct shard *s, const json_t *meta, struct fail *f)
 static int parse_header(struct shard *s, struct fail *f)
 {
     uint64_t n;
+    json_error_t e;
+    const char *text;
+    char twice[256];
 
     if (s->size < 8) return fail_set(f, ERR_MODEL, "%s: shorter than its header", s->name);
     memcpy(&n, s->bytes, sizeof n); /* little endian, as all supported machines */
     if (n > LIMIT_HEADER_BYTES || n > s->size - 8)
         return fail_set(f, ERR_MODEL, "%s: a header of %" PRIu64 " bytes cannot be", s->name, n);
-    json_error_t e;
     s->data = 8 + (size_t)n;
-    const char *text = (const char *)s->bytes + 8;
+    text = (const char *)s->bytes + 8;
     s->header = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &e);
-    char twice[256];
     if (!s->header && json_twice(text, &e, twice, sizeof twice))
         return fail_set(f, ERR_MODEL, "%s: %s is in its header twice", s->name, twice);
     if (!json_is_object(s->header))
@@ -178,12 +191,14 @@ static int add_tensors(struct safetensors *st, struct shard *s, struct fail *f)
     if (err) return err;
     json_object_foreach(s->header, key, entry)
     {
+        struct stored_tensor *t;
+
         if (!strcmp(key, "__metadata__")) {
             if ((err = check_meta(s, entry, f))) return err;
             continue;
         }
         if ((err = grow(st, s->name, f))) return err;
-        struct stored_tensor *t = &st->tensor[st->n];
+        t = &st->tensor[st->n];
         *t = (struct stored_tensor){.name = key, .file = s->name};
         if ((wrong = parse_entry(entry, s, t)))
             return fail_set(f, ERR_MODEL, "%s: tensor %s %s", s->name, key, wrong);
@@ -266,9 +281,10 @@ static int load_file(struct shard *s, const char *path, struct fail *f)
 static int add_file(struct safetensors *st, const char *path, struct fail *f)
 {
     struct shard *s = new_shard(st, path);
+    int err;
 
     if (!s) return out_of_memory(f);
-    int err = load_file(s, path, f);
+    err = load_file(s, path, f);
     return err ? err : add_tensors(st, s, f);
 }
 
@@ -283,6 +299,7 @@ static int finish(struct safetensors *st, struct fail *f)
     if (st->n) qsort(st->tensor, st->n, sizeof *st->tensor, by_name);
     for (size_t i = 1; i < st->n; i++) {
         const struct stored_tensor *a = &st->tensor[i - 1], *b = &st->tensor[i];
+
         if (!strcmp(a->name, b->name))
             return fail_set(f, ERR_MODEL, "tensor %s is in %s and in %s", a->name, a->file,
                             b->file);
@@ -316,6 +333,7 @@ int safetensors_open_memory(struct safetensors **out, const void *bytes, size_t 
 
     if (!err) {
         struct shard *s = new_shard(st, name);
+
         err = s ? 0 : out_of_memory(f);
         if (s) {
             s->bytes = bytes;
@@ -332,6 +350,7 @@ void safetensors_close(struct safetensors *st)
     if (!st) return;
     for (size_t i = 0; i < st->shards; i++) {
         struct shard *s = &st->shard[i];
+
         if (s->mapped) munmap((void *)s->bytes, s->size);
         json_decref(s->header);
         free(s->name);
@@ -361,6 +380,7 @@ static int list_files(json_t *map, const char *index, const char *name[LIMIT_SHA
     {
         const char *file = json_string_value(v);
         size_t i = 0;
+
         if (!plain_name(file))
             return fail_set(f, ERR_MODEL, "%s: tensor %s names no file of this folder", index, key);
         while (i < *n && strcmp(name[i], file) != 0)
@@ -383,6 +403,7 @@ static int check_index(const struct safetensors *st, json_t *map, const char *in
     {
         const struct stored_tensor *t = safetensors_find(st, key);
         const char *file = json_string_value(v);
+
         if (!t || strcmp(t->file, file) != 0)
             return fail_set(f, ERR_MODEL, "%s: tensor %s should be in %s but is %s%s", index, key,
                             file, t ? "in " : "missing there", t ? t->file : "");
@@ -469,17 +490,20 @@ int safetensors_open_part(struct safetensors **out, const char *dir, const char 
 {
     static const char index[] = ".safetensors.index.json", single[] = ".safetensors";
     char name[300], path[4096];
+    int err;
 
     *out = NULL;
     if (exists(dir, stem, index, name, sizeof name)) return open_index(out, dir, name, f);
     if (!exists(dir, stem, single, name, sizeof name)) {
+        int found;
+
         if (only_file(dir, index, name, sizeof name) == 1) return open_index(out, dir, name, f);
-        int found = only_file(dir, single, name, sizeof name);
+        found = only_file(dir, single, name, sizeof name);
         if (found != 1)
             return fail_set(f, ERR_MODEL, "%s *.safetensors in the folder",
                             found ? "no index and several" : "no");
     }
-    int err = join(path, sizeof path, dir, name, f);
+    err = join(path, sizeof path, dir, name, f);
     return err ? err : safetensors_open(out, path, f);
 }
 

@@ -56,6 +56,7 @@ static char *make_header(const struct placed *p, size_t n, const char *const (*m
 
     if (n_meta) {
         json_t *m = json_object();
+
         for (size_t i = 0; i < n_meta; i++)
             json_object_set_new(m, meta[i][0], json_string(meta[i][1]));
         json_object_set_new(root, "__metadata__", m);
@@ -96,16 +97,18 @@ static int store(const char *path, const char *header, const struct placed *p, s
     char part[4096];
     struct stat st;
     bool special = !lstat(path, &st) && !S_ISREG(st.st_mode);
+    FILE *o;
+    int bad, why;
 
     if (snprintf(part, sizeof part, special ? "%s" : "%s.part", path) >= (int)sizeof part)
         return fail_set(f, ERR_IO, "%s: the path is too long", path);
-    FILE *o = fopen(part, "wbe");
+    o = fopen(part, "wbe");
     if (!o) return fail_set(f, ERR_IO, "%s: %s", path, strerror(errno));
-    int bad = put(o, header, p, n);
+    bad = put(o, header, p, n);
     bad |= fclose(o);
     if (!bad && !special) bad = rename(part, path);
     if (!bad) return 0;
-    int why = errno;
+    why = errno;
     if (!special) unlink(part);
     return fail_set(f, ERR_IO, "%s: %s", path, strerror(why));
 }
@@ -114,13 +117,15 @@ int safetensors_write(const char *path, const struct safetensors_entry *e, size_
                       const char *const (*meta)[2], size_t n_meta, struct fail *f)
 {
     struct placed *p = calloc(n ? n : 1, sizeof *p);
+    char *header;
+    int err;
 
     if (!p) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the list of tensors");
     for (size_t i = 0; i < n; i++)
         p[i] = (struct placed){&e[i], entry_bytes(&e[i])};
     qsort(p, n, sizeof *p, by_size_then_name);
-    char *header = make_header(p, n, meta, n_meta, f);
-    int err = header ? store(path, header, p, n, f) : ERR_INTERNAL;
+    header = make_header(p, n, meta, n_meta, f);
+    err = header ? store(path, header, p, n, f) : ERR_INTERNAL;
     free(header);
     free(p);
     return err;

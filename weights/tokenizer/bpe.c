@@ -41,6 +41,7 @@ static int load_vocab(struct bpe *b, struct json_doc *d)
     json_object_keylen_foreach(vocab, key, len, v)
     {
         json_int_t id = json_integer_value(v);
+
         if (!json_is_integer(v) || id < 0 || id >= ID_MAX)
             return json_refuse(d, "model.vocab", "gives \"%.60s\" no id below %d", key, ID_MAX);
         if (strmap_set(&b->vocab, key, len, note_id(b, (int32_t)id))) return no_memory(d);
@@ -48,6 +49,7 @@ static int load_vocab(struct bpe *b, struct json_doc *d)
     for (int i = 0; i < 256; i++) {
         char c[2];
         size_t n = utf8_put(bpe_char_of((unsigned char)i), c);
+
         b->byte_id[i] = strmap_get(&b->vocab, c, n);
     }
     return 0;
@@ -56,8 +58,11 @@ static int load_vocab(struct bpe *b, struct json_doc *d)
 /* The two halves of a merge in either spelling; 0 when it has none. */
 static int merge_halves(const json_t *m, const char **a, size_t *na, const char **c, size_t *nc)
 {
+    const char *s, *blank;
+
     if (json_is_array(m)) {
         const json_t *l = json_array_get(m, 0), *r = json_array_get(m, 1);
+
         if (json_array_size(m) != 2 || !json_is_string(l) || !json_is_string(r)) return 0;
         *a = json_string_value(l);
         *na = json_string_length(l);
@@ -65,7 +70,8 @@ static int merge_halves(const json_t *m, const char **a, size_t *na, const char 
         *nc = json_string_length(r);
         return 1;
     }
-    const char *s = json_string_value(m), *blank = s ? strchr(s, ' ') : NULL;
+    s = json_string_value(m);
+    blank = s ? strchr(s, ' ') : NULL;
     if (!blank || strchr(blank + 1, ' ')) return 0;
     *a = s;
     *na = (size_t)(blank - s);
@@ -80,6 +86,8 @@ static int load_merge(struct bpe *b, struct json_doc *d, const json_t *m, uint32
 {
     const char *l, *r;
     size_t nl, nr;
+    int32_t left, right, made;
+    struct bpe_pair *s;
 
     if (!merge_halves(m, &l, &nl, &r, &nr))
         return json_refuse(d, "model.merges", "entry %u is no pair", rank);
@@ -87,13 +95,14 @@ static int load_merge(struct bpe *b, struct json_doc *d, const json_t *m, uint32
         return json_refuse(d, "model.merges", "entry %u is too long", rank);
     memcpy(joined, l, nl);
     memcpy(joined + nl, r, nr);
-    int32_t left = strmap_get(&b->vocab, l, nl), right = strmap_get(&b->vocab, r, nr);
-    int32_t made = strmap_get(&b->vocab, joined, nl + nr);
+    left = strmap_get(&b->vocab, l, nl);
+    right = strmap_get(&b->vocab, r, nr);
+    made = strmap_get(&b->vocab, joined, nl + nr);
     if (left < 0 || right < 0 || made < 0)
         return json_refuse(d, "model.merges",
                            "entry %u, \"%.40s\" and \"%.40s\", is not in the vocabulary", rank, l,
                            r);
-    struct bpe_pair *s = &b->pairs.slot[bpe_pair_slot(&b->pairs, left, right)];
+    s = &b->pairs.slot[bpe_pair_slot(&b->pairs, left, right)];
     *s = (struct bpe_pair){left, right, rank}; /* of equal pairs the last one is used */
     b->pairs.made[rank] = made;
     return 0;
@@ -122,13 +131,14 @@ static int load_merges(struct bpe *b, struct json_doc *d)
 
 static int load_model(struct bpe *b, struct json_doc *d)
 {
+    static const char *const affixes[] = {"model.continuing_subword_prefix",
+                                          "model.end_of_word_suffix"};
+
     json_only_text(d, "model.type", "BPE", true);
     json_only_null(d, "model.dropout");
     json_only_null(d, "model.unk_token");
     json_only_bool(d, "model.byte_fallback", false, true);
     b->ignore_merges = json_get_bool_or(d, "model.ignore_merges", false);
-    static const char *const affixes[] = {"model.continuing_subword_prefix",
-                                          "model.end_of_word_suffix"};
     for (int i = 0; i < 2; i++) /* some converters write "" for none */
         if (json_at(d, affixes[i])) json_only_text(d, affixes[i], "", true);
     if (!d->err && !load_vocab(b, d)) load_merges(b, d);
@@ -142,6 +152,7 @@ static int32_t trie_node(struct bpe_trie *t, unsigned char byte)
     if (t->n == t->cap) {
         int32_t cap = t->cap ? 2 * t->cap : 1024;
         struct bpe_node *node = realloc(t->node, (size_t)cap * sizeof *node);
+
         if (!node) return 0;
         t->node = node;
         t->cap = cap;
@@ -190,10 +201,11 @@ static bool flag(const json_t *o, const char *key, bool def)
 static int32_t added_id(const struct bpe *b, const char *s, size_t n, int32_t max_added)
 {
     int32_t id = strmap_get(&b->names, s, n);
+    int32_t size;
 
     if (id < 0) id = strmap_get(&b->vocab, s, n);
     if (id >= 0) return id;
-    int32_t size = (int32_t)b->vocab.n;
+    size = (int32_t)b->vocab.n;
     return max_added >= size ? max_added + 1 : size;
 }
 
@@ -211,16 +223,19 @@ static int load_added(struct bpe *b, struct json_doc *d)
         const json_t *content = json_object_get(v, "content");
         const char *s = json_string_value(content);
         size_t len = json_string_length(content);
+        struct bpe_added *a;
+        bool normalized;
+
         if (!s || len > LIMIT_TOKEN_BYTES)
             return json_refuse(d, "added_tokens", "entry %zu has no content of at most %d bytes", i,
                                LIMIT_TOKEN_BYTES);
         if (!len) continue;
-        struct bpe_added *a = &b->added[b->n_added];
+        a = &b->added[b->n_added];
         *a = (struct bpe_added){.id = added_id(b, s, len, max_added),
                                 .lstrip = flag(v, "lstrip", false),
                                 .rstrip = flag(v, "rstrip", false),
                                 .single_word = flag(v, "single_word", false)};
-        bool normalized = flag(v, "normalized", !flag(v, "special", false));
+        normalized = flag(v, "normalized", !flag(v, "special", false));
         if (trie_add(normalized ? &b->normalized : &b->raw, s, len, (int32_t)b->n_added++)
             || strmap_set(&b->names, s, len, note_id(b, a->id)))
             return no_memory(d);
@@ -247,6 +262,7 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
     const json_t *regex = json_object_get(p, "Regex"), *literal = json_object_get(p, "String");
     const char *how = json_string_value(json_object_get(o, "behavior"));
     bool removed = how && !strcmp(how, "Removed"), invert = flag(o, "invert", false);
+    const json_t *text = regex ? regex : literal;
 
     if (!removed && (!how || strcmp(how, "Isolated") != 0))
         return json_refuse(d, "pre_tokenizer",
@@ -255,7 +271,6 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
                            how ? how : "nothing");
     s->drop_match = removed && !invert;
     s->drop_gap = removed && invert;
-    const json_t *text = regex ? regex : literal;
     if (!json_is_string(text))
         return json_refuse(d, "pre_tokenizer", "has a Split without a pattern");
     return add_regex(s, d, json_string_value(text), json_string_length(text), !regex);
@@ -264,10 +279,11 @@ static int load_split(struct bpe_step *s, struct json_doc *d, const json_t *o)
 static int load_step(struct bpe *b, struct json_doc *d, const json_t *o, bool last)
 {
     const char *type = json_string_value(json_object_get(o, "type"));
+    struct bpe_step *s;
 
     if (b->steps == BPE_STEPS_MAX)
         return json_refuse(d, "pre_tokenizer", "has more than %d steps", BPE_STEPS_MAX);
-    struct bpe_step *s = &b->step[b->steps++];
+    s = &b->step[b->steps++];
     if (type && !strcmp(type, "Split") && !last) return load_split(s, d, o);
     if (!type || strcmp(type, "ByteLevel") != 0 || !last)
         return json_refuse(
@@ -304,6 +320,7 @@ static int add_special(struct token_list *to, struct json_doc *d, const json_t *
     json_array_foreach(list, i, v)
     {
         json_int_t id = json_integer_value(v);
+
         if (!json_is_integer(v) || id < 0 || id >= ID_MAX)
             return json_refuse(d, "post_processor", "gives %s an id that is none", name);
         if (token_list_push(to, (int32_t)id)) return no_memory(d);
@@ -324,6 +341,7 @@ static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
     json_array_foreach(single, i, v)
     {
         const json_t *special = json_object_get(v, "SpecialToken");
+
         if (!special)
             sequences += json_object_get(v, "Sequence") != NULL;
         else if (add_special(sequences ? &b->suffix : &b->prefix, d, table,
@@ -337,6 +355,8 @@ static int load_template(struct bpe *b, struct json_doc *d, const json_t *o)
 static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int depth)
 {
     const char *type = json_string_value(json_object_get(o, "type"));
+    json_t *list, *v;
+    size_t i;
 
     if (!o || json_is_null(o)) return 0;
     if (type && !strcmp(type, "ByteLevel"))
@@ -347,8 +367,7 @@ static int load_post(struct bpe *b, struct json_doc *d, const json_t *o, int dep
                            "has the step %s; only ByteLevel, TemplateProcessing "
                            "and Sequence are implemented",
                            type ? type : "without a type");
-    json_t *list = json_object_get(o, "processors"), *v;
-    size_t i;
+    list = json_object_get(o, "processors");
     json_array_foreach(list, i, v) if (load_post(b, d, v, depth + 1)) return d->err;
     return 0;
 }
@@ -375,9 +394,9 @@ int bpe_open(struct bpe **out, const char *dir, const char *name, struct fail *f
 {
     struct fail own;
     struct json_doc d;
+    struct bpe *b = calloc(1, sizeof *b);
 
     *out = NULL;
-    struct bpe *b = calloc(1, sizeof *b);
     if (!b) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the tokenizer");
     b->max_id = -1;
     token_list_init(&b->prefix, 1024);

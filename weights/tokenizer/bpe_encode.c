@@ -32,9 +32,12 @@ struct call {
 
 static void *room(struct buffer *b, size_t bytes)
 {
+    size_t want;
+    void *p;
+
     if (bytes <= b->bytes) return b->p;
-    size_t want = bytes + bytes / 2;
-    void *p = realloc(b->p, want);
+    want = bytes + bytes / 2;
+    p = realloc(b->p, want);
     if (!p) return NULL;
     *b = (struct buffer){p, want};
     return p;
@@ -66,6 +69,7 @@ static uint64_t heap_pop(struct heap *h)
 
     for (;;) {
         size_t c = 2 * i + 1;
+
         if (c >= h->n) break;
         if (c + 1 < h->n && h->v[c + 1] < h->v[c]) c++;
         if (h->v[c] >= x) break;
@@ -78,8 +82,10 @@ static uint64_t heap_pop(struct heap *h)
 
 static void offer(const struct bpe *b, struct heap *h, const struct symbol *s, int32_t at)
 {
+    uint32_t rank;
+
     if (at < 0 || s[at].next < 0) return;
-    uint32_t rank = bpe_rank(&b->pairs, s[at].id, s[s[at].next].id);
+    rank = bpe_rank(&b->pairs, s[at].id, s[s[at].next].id);
     if (rank != UINT32_MAX) heap_push(h, (uint64_t)rank << 32 | (uint32_t)at);
 }
 
@@ -93,8 +99,10 @@ static void merge(const struct bpe *b, struct symbol *s, int32_t n, struct heap 
     while (h->n) {
         uint64_t top = heap_pop(h);
         int32_t at = (int32_t)(uint32_t)top, made = b->pairs.made[top >> 32], right = s[at].next;
+        uint32_t rank;
+
         if (s[at].id < 0 || right < 0) continue;
-        uint32_t rank = bpe_rank(&b->pairs, s[at].id, s[right].id);
+        rank = bpe_rank(&b->pairs, s[at].id, s[right].id);
         if (rank == UINT32_MAX || b->pairs.made[rank] != made) continue;
         s[at].id = made;
         s[at].next = s[right].next;
@@ -124,6 +132,7 @@ static int32_t symbols_of(const struct bpe *b, const char *p, size_t n, struct s
 
     for (size_t i = 0; i < n; i++) {
         int32_t id = b->byte_id[(unsigned char)p[i]];
+
         if (id < 0) continue;
         s[k] = (struct symbol){id, k - 1, k + 1};
         k++;
@@ -135,16 +144,19 @@ static int32_t symbols_of(const struct bpe *b, const char *p, size_t n, struct s
 static int encode_piece(struct call *c, const char *p, size_t n)
 {
     int32_t id;
+    int err = 0;
+    struct symbol *s;
+    struct heap h;
+    int32_t k;
 
     if (!n) return 0;
     if (c->b->ignore_merges && (id = whole(c, p, n)) >= 0) return token_list_push(c->out, id);
     /* a merge pops one entry and pushes at most two */
-    struct symbol *s = room(&c->symbols, n * sizeof *s);
-    struct heap h = {.v = room(&c->heap, 2 * n * sizeof *h.v)};
+    s = room(&c->symbols, n * sizeof *s);
+    h = (struct heap){.v = room(&c->heap, 2 * n * sizeof *h.v)};
     if (!s || !h.v) return ERR_OUT_OF_MEMORY;
-    int32_t k = symbols_of(c->b, p, n, s);
+    k = symbols_of(c->b, p, n, s);
     merge(c->b, s, k, &h);
-    int err = 0;
     for (int32_t i = k ? 0 : -1; !err && i >= 0; i = s[i].next)
         err = token_list_push(c->out, s[i].id);
     return err;
@@ -169,6 +181,7 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
         done = from = end;
         if (end == at && from < n) { /* an empty match: go on after the next character */
             size_t k;
+
             utf8_next(p + from, n - from, &k);
             from += k;
         } else if (end == at) {
@@ -181,10 +194,13 @@ static int split_by(struct call *c, const char *p, size_t n, int step)
 
 static int split(struct call *c, const char *p, size_t n, int step)
 {
+    const struct bpe_step *s;
+
     if (step == c->b->steps) return encode_piece(c, p, n);
-    const struct bpe_step *s = &c->b->step[step];
+    s = &c->b->step[step];
     if (s->prefix_space && *p != ' ') {
         char *q = room(&c->prefixed, n + 1);
+
         if (!q) return ERR_OUT_OF_MEMORY;
         q[0] = ' ';
         memcpy(q + 1, p, n++);
@@ -201,11 +217,13 @@ static int32_t trie_match(const struct bpe_trie *t, const char *s, size_t n, siz
     int32_t best = -1, at = n ? t->first[(unsigned char)*s] : 0;
 
     for (size_t i = 1; at; i++) {
+        int32_t c;
+
         if (t->node[at].token >= 0) {
             best = t->node[at].token;
             *len = i;
         }
-        int32_t c = i < n ? t->node[at].child : 0;
+        c = i < n ? t->node[at].child : 0;
         while (c && t->node[c].byte != (unsigned char)s[i])
             c = t->node[c].sibling;
         at = c;
@@ -238,12 +256,16 @@ static int cut(struct call *c, const struct bpe_trie *t, const char *s, size_t n
 
     for (size_t i = 0; i < n && !err;) {
         int32_t token = trie_match(t, s + i, n - i, &len);
+        const struct bpe_added *a;
+        size_t start, stop;
+
         if (token < 0) {
             i++;
             continue;
         }
-        const struct bpe_added *a = &c->b->added[token];
-        size_t start = i, stop = i + len;
+        a = &c->b->added[token];
+        start = i;
+        stop = i + len;
         i = stop;
         if (a->single_word && (is_word(c, s, start, true) || is_word(c, s + stop, n - stop, false)))
             continue;
@@ -312,10 +334,11 @@ int bpe_encode(const struct bpe *b, const char *text, size_t len, bool add_speci
                struct token_list *out, struct fail *f)
 {
     struct call c = {.b = b, .out = out};
+    int err;
 
     if (len > TEXT_MAX) return fail_set(f, ERR_TOO_LARGE, "the text has %zu bytes", len);
     if (!utf8_valid(text, len)) return fail_set(f, ERR_BAD_UTF8, "the text is not UTF-8");
-    int err = prepare(&c);
+    err = prepare(&c);
     if (!err && add_special) err = append(out, &b->prefix);
     if (!err) err = cut(&c, &b->raw, text, len, after_raw);
     if (!err && add_special) err = append(out, &b->suffix);

@@ -17,6 +17,7 @@ size_t bpe_pair_slot(const struct bpe_pairs *p, int32_t left, int32_t right)
 
     for (;; i++) {
         const struct bpe_pair *s = &p->slot[i & (p->slots - 1)];
+
         if (s->left < 0 || (s->left == left && s->right == right)) return i & (p->slots - 1);
     }
 }

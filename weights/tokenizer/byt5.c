@@ -55,11 +55,14 @@ static size_t spans_of(size_t kind, const char *s, size_t n, struct byt5_span *o
     const char *open = quotes[kind].open;
 
     for (size_t i = 0; i < n;) {
+        size_t begin, end;
+
         if (!starts(s + i, n - i, open)) {
             i++;
             continue;
         }
-        size_t begin = i + strlen(open), end = closing(s, n, i, open, quotes[kind].close, &i);
+        begin = i + strlen(open);
+        end = closing(s, n, i, open, quotes[kind].close, &i);
         if (!end) continue;
         if (found < max) out[found] = (struct byt5_span){begin, end - begin};
         found++;
@@ -90,6 +93,7 @@ static int32_t special(const char *s, size_t n, int vocab, size_t *len)
     }
     for (int i = 0; i < N_SENTINELS && SENTINELS + i < vocab; i++) {
         char name[24];
+
         *len = (size_t)snprintf(name, sizeof name, "<extra_id_%d>", i);
         if (starts(s, n, name)) return SENTINELS + i;
     }
@@ -113,11 +117,13 @@ static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
 
     for (size_t i = 0; i < n && !err;) {
         int32_t id = special(s + i, n - i, vocab, &len);
+        size_t stop;
+
         if (id < 0) {
             i++;
             continue;
         }
-        size_t stop = i;
+        stop = i;
         if (id < BYTES) stop -= utf8_space_after(s + done, i - done, true);
         err = put_bytes(out, s + done, stop - done);
         if (!err) err = token_list_push(out, id);
@@ -131,9 +137,10 @@ static int put_text(struct token_list *out, const char *s, size_t n, int vocab)
 int byt5_encode(struct token_list *out, const char *s, size_t n, int vocab)
 {
     struct token_list all;
+    int err;
 
     token_list_init(&all, n + 1);
-    int err = put_text(&all, s, n, vocab);
+    err = put_text(&all, s, n, vocab);
     if (all.n >= LIMIT_GLYPH_TOKENS) all.n = LIMIT_GLYPH_TOKENS - 1;
     if (!err && (!all.n || all.v[all.n - 1] != END)) err = token_list_push(&all, END);
     if (!err) err = token_list_reserve(out, all.n);
@@ -178,10 +185,11 @@ static int fail_too_many(const char *prompt, size_t len, size_t n, struct fail *
 int byt5_prompt(struct byt5 *b, const char *prompt, size_t len, int vocab, struct fail *f)
 {
     struct byt5_span span[LIMIT_GLYPH_TEXTS] = {{0, 0}};
+    size_t n;
 
     memset(b, 0, sizeof *b);
     if (!utf8_valid(prompt, len)) return fail_set(f, ERR_BAD_UTF8, "the prompt is not UTF-8");
-    size_t n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);
+    n = byt5_spans(prompt, len, span, LIMIT_GLYPH_TEXTS);
     if (n > LIMIT_GLYPH_TEXTS) return fail_too_many(prompt, len, n, f);
     b->n = n ? (int)n : 1; /* none: one empty text */
     token_list_init(&b->ids, (size_t)b->n * (LIMIT_GLYPH_TOKENS + 1));

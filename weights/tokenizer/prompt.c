@@ -52,12 +52,14 @@ static int check_text(const struct bpe *b, const struct model_config *c, const c
 {
     const struct token_config *t = &c->token;
     struct token_list ids;
+    int err;
 
     token_list_init(&ids, len);
-    int err = bpe_encode(b, text, len, false, &ids, f);
+    err = bpe_encode(b, text, len, false, &ids, f);
     for (size_t i = 0; !err && i < ids.n; i++) {
         int32_t id = ids.v[i];
         bool frame = id == t->image_start || id == t->image_end || id == t->image;
+
         if (frame || (user && id < c->ar.rows)) err = refuse(id, t, f);
     }
     token_list_free(&ids);
@@ -74,12 +76,13 @@ static int encode(struct prompt *p, const struct bpe *b, const struct token_conf
                      t->grid_eos, t->bos);
     size_t total = len + (size_t)n;
     char *all = malloc(total + 1);
+    int err;
 
     if (!all) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the prompt");
     memcpy(all, text, len);
     memcpy(all + len, suffix, (size_t)n + 1);
     token_list_init(&p->ids, total + TEMPLATE_MAX);
-    int err = bpe_encode(b, all, total, true, &p->ids, f);
+    err = bpe_encode(b, all, total, true, &p->ids, f);
     free(all);
     return err;
 }
@@ -100,11 +103,13 @@ int prompt_text_to_image(struct prompt *p, const struct bpe *b, const struct mod
                          const char *text, size_t len, int height, int width, bool user,
                          struct fail *f)
 {
+    int err;
+
     memset(p, 0, sizeof *p);
     p->large = prompt_large(height, width);
     p->preview = prompt_preview(p->large);
     p->tokens = p->large.rows * p->large.cols + p->preview.rows * p->preview.cols;
-    int err = b ? check_text(b, c, text, len, user, f) : count(p, len, f);
+    err = b ? check_text(b, c, text, len, user, f) : count(p, len, f);
     if (!err && b) err = encode(p, b, &c->token, text, len, f);
     if (err) prompt_free(p);
     return err;

@@ -48,6 +48,7 @@ static void emit(struct rewrite *r, const char *s, size_t n)
     if (n > r->cap - r->n) {
         size_t cap = 2 * r->cap + n + 256;
         char *out = realloc(r->out, cap);
+
         if (!out) r->wrong = no_room;
         if (!out) return;
         r->out = out;
@@ -111,6 +112,7 @@ static void rewrite_property(struct rewrite *r, bool negated)
         r->in < r->end && *r->in == '{' ? memchr(r->in, '}', (size_t)(r->end - r->in)) : NULL;
     const char *from = close ? r->in + 1 : r->in;
     size_t n = close ? (size_t)(close - from) : (size_t)(r->in < r->end);
+    bool known = false;
 
     if (n && *from == '^') {
         negated = !negated;
@@ -123,7 +125,6 @@ static void rewrite_property(struct rewrite *r, bool negated)
         emit_class(r, negated, (const char *const[]){name, NULL}, "");
         return;
     }
-    bool known = false;
     for (size_t i = 0; i < sizeof binary / sizeof *binary; i++)
         known |= !strcmp(name, binary[i]);
     if (!known) r->wrong = "an unusual property";
@@ -135,12 +136,13 @@ static void rewrite_property(struct rewrite *r, bool negated)
 static void rewrite_escape(struct rewrite *r)
 {
     static const char *const word[] = {"L", "M", "Nd", "Pc", NULL}, *const digit[] = {"Nd", NULL};
+    char c;
 
     if (r->in == r->end) {
         r->wrong = "a backslash at its end";
         return;
     }
-    char c = *r->in++;
+    c = *r->in++;
     switch (c) {
     case 's': emit_text(r, "\\p{White_Space}"); return;
     case 'S': emit_text(r, "\\P{White_Space}"); return;
@@ -189,6 +191,7 @@ static void rewrite(struct rewrite *r)
 {
     while (r->in < r->end && !r->wrong) {
         char c = *r->in++;
+
         if (c == '\\') {
             rewrite_escape(r);
         } else if (r->in_class) {
@@ -211,6 +214,7 @@ static int compile(struct regex *p, const char *text, size_t len, uint32_t optio
 {
     int code;
     size_t at;
+
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
 
     if (!c) return ERR_OUT_OF_MEMORY;
@@ -295,13 +299,14 @@ int regex_find(const struct regex *p, struct regex_scratch *s, const char *text,
     /* the text was validated once; checking it again at every match would be quadratic */
     uint32_t options = PCRE2_NO_UTF_CHECK;
     int err = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options, s->data, s->context);
+    const size_t *v;
 
     if (err == PCRE2_ERROR_JIT_STACKLIMIT)
         err = pcre2_match(p->code, (PCRE2_SPTR)text, n, from, options | PCRE2_NO_JIT, s->data,
                           s->context);
     if (err == PCRE2_ERROR_NOMATCH) return 0;
     if (err < 0) return ERR_INTERNAL;
-    const size_t *v = pcre2_get_ovector_pointer(s->data);
+    v = pcre2_get_ovector_pointer(s->data);
     *at = v[0];
     *end = v[1];
     return 1;

@@ -26,6 +26,7 @@ static struct strmap_slot *probe(const struct strmap *m, const char *key, size_t
 {
     for (size_t i = hash;; i++) {
         struct strmap_slot *s = &m->slot[i & (m->slots - 1)];
+
         if (s->id < 0) return s;
         if (s->hash == hash && s->len == len && !memcmp(m->keys + s->at, key, len)) return s;
     }
@@ -45,6 +46,7 @@ static int grow_slots(struct strmap *m)
         m->slot[i].id = -1;
     for (size_t i = 0; i < old.slots; i++) {
         const struct strmap_slot *s = &old.slot[i];
+
         if (s->id >= 0) *probe(m, m->keys + s->at, s->len, s->hash) = *s;
     }
     free(old.slot);
@@ -53,9 +55,12 @@ static int grow_slots(struct strmap *m)
 
 static int grow_keys(struct strmap *m, size_t more)
 {
+    size_t cap;
+    char *keys;
+
     if (more <= m->keys_cap - m->keys_n) return 0;
-    size_t cap = 2 * m->keys_cap + more + 4096;
-    char *keys = realloc(m->keys, cap);
+    cap = 2 * m->keys_cap + more + 4096;
+    keys = realloc(m->keys, cap);
     if (!keys) return ERR_OUT_OF_MEMORY;
     m->keys = keys;
     m->keys_cap = cap;
@@ -65,9 +70,10 @@ static int grow_keys(struct strmap *m, size_t more)
 int strmap_set(struct strmap *m, const char *key, size_t len, int32_t id)
 {
     uint32_t hash = hash_of(key, len);
+    struct strmap_slot *s;
 
     if (2 * m->n >= m->slots && grow_slots(m)) return ERR_OUT_OF_MEMORY;
-    struct strmap_slot *s = probe(m, key, len, hash);
+    s = probe(m, key, len, hash);
     if (s->id < 0) {
         if (grow_keys(m, len)) return ERR_OUT_OF_MEMORY;
         memcpy(m->keys + m->keys_n, key, len);

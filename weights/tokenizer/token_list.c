@@ -12,14 +12,17 @@ void token_list_init(struct token_list *a, size_t max)
 
 int token_list_reserve(struct token_list *a, size_t more)
 {
+    size_t need, cap;
+    int32_t *v;
+
     if (more > a->max - a->n) return ERR_TOO_LARGE;
-    size_t need = a->n + more;
+    need = a->n + more;
     if (need <= a->cap) return 0;
-    size_t cap = a->cap > a->max / 2 ? a->max : 2 * a->cap;
+    cap = a->cap > a->max / 2 ? a->max : 2 * a->cap;
     if (cap < need) cap = need;
     if (cap < 64) cap = a->max < 64 ? a->max : 64;
     if (cap > SIZE_MAX / sizeof *a->v) return ERR_OUT_OF_MEMORY;
-    int32_t *v = realloc(a->v, cap * sizeof *v);
+    v = realloc(a->v, cap * sizeof *v);
     if (!v) return ERR_OUT_OF_MEMORY;
     a->v = v;
     a->cap = cap;

@@ -16,9 +16,10 @@ uint32_t utf8_next(const char *s, size_t n, size_t *len)
     const unsigned char *p = (const unsigned char *)s;
     static const unsigned char mask[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     size_t k = length_of(*p);
+    uint32_t c;
 
     if (k == 0 || k > n) k = 1;
-    uint32_t c = *p & mask[k];
+    c = *p & mask[k];
     for (size_t i = 1; i < k; i++)
         c = c << 6 | (p[i] & 0x3f);
     *len = k;
@@ -31,10 +32,12 @@ bool utf8_valid(const char *s, size_t n)
 
     for (size_t i = 0; i < n;) {
         size_t k = length_of((unsigned char)s[i]), len;
+        uint32_t c;
+
         if (k == 0 || k > n - i) return false;
         for (size_t j = 1; j < k; j++)
             if (((unsigned char)s[i + j] & 0xc0) != 0x80) return false;
-        uint32_t c = utf8_next(s + i, n - i, &len);
+        c = utf8_next(s + i, n - i, &len);
         if (c < least[k] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
         i += k;
     }
@@ -83,6 +86,7 @@ size_t utf8_space_after(const char *s, size_t n, bool controls)
 
     while (end > 0) {
         size_t k = utf8_last(s, end);
+
         if (!utf8_is_space(utf8_next(s + end - k, k, &ignored), controls)) break;
         end -= k;
     }
