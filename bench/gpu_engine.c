@@ -201,6 +201,7 @@ static void whole(const char *model, int side, int steps, int n)
     const struct glm_req q = request(side, steps, 1);
     struct glm_cost cost;
     struct fail f = {0};
+    char line[600];
     uint64_t total, left, scratch;
     double begun[GLM_PHASES + 1], first = 0, last = 0;
     if (glm_plan(g, &q, &cost, &f) || glm_plan_batch(g, &q, n, &scratch, &f)) stop("plan", &f);
@@ -242,6 +243,8 @@ static void whole(const char *model, int side, int steps, int n)
         plan / 1e9, (double)g->info.weight_bytes / 1e9, n, (double)cost.run_bytes / 1e9,
         (double)scratch / 1e9, (double)cuda_of(g->dev)->used / 1e9, (double)total / 1e9,
         (double)left / 1e9);
+    cuda_libraries(g->dev, line, sizeof line);
+    printf("  libraries: %s\n", line);
     for (int i = 0; i < n; i++)
         glm_run_free(r[i]);
     glm_close(g);

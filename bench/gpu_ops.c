@@ -32,6 +32,7 @@ int main(int argc, char **argv)
     struct dev *ref, *dev;
     struct pair p;
     struct fail f = {0};
+    char line[600];
     if (cuda_open(&dev, type, &o, &f)) return stop("no GPU", &f);
     if (cpu_open(&ref, type, 0, &f)) return stop("no CPU device", &f);
     printf("%s against %s\n", cuda_describe(dev), ref->label);
@@ -41,6 +42,11 @@ int main(int argc, char **argv)
     p.exact = o.no_libraries || type == DT_F32;
     pair_cases(&p, wide ? PAIR_WIDE : PAIR_ODD);
     pair_close(&p);
+    if (cuda_libraries(dev, line, sizeof line) && type == DT_BF16) {
+        printf("a library refused what its description allows: FAILED\n");
+        p.failed++;
+    }
+    printf("libraries: %s\n", line);
     dev->ops->free(dev);
     ref->ops->free(ref);
     printf("%d passed, %d failed\n", p.passed, p.failed);

@@ -215,6 +215,7 @@ static int given(int argc, char **argv, const char *word)
 int main(int argc, char **argv)
 {
     static struct speed s;
+    char line[600];
     const char *part = argc > 1 ? argv[1] : "all";
     const struct cuda_opts o = {.cache = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL,
                                 .no_pdl = given(argc, argv, "no-pdl")};
@@ -233,5 +234,7 @@ int main(int argc, char **argv)
     if (!strcmp(part, "prior") || !strcmp(part, "all")) prior_speed(&s);
     if (!strcmp(part, "dit") || !strcmp(part, "all")) dit_speed(&s);
     if (!strcmp(part, "vae") || !strcmp(part, "all")) vae_speed(&s);
+    cuda_libraries(s.d, line, sizeof line);
+    printf("libraries: %s\n", line);
     return 0; /* the GPU takes its memory back by itself */
 }

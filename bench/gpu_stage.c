@@ -187,6 +187,7 @@ int main(int argc, char **argv)
     static struct both b;
     struct dev *cpu, *gpu;
     struct fail f = {0};
+    char line[600];
     if (cuda_open(&gpu, type, &(struct cuda_opts){.index = 0}, &f) || cpu_open(&cpu, type, 0, &f)) {
         printf("%s; %s\n", f.message, f.hint);
         return 2;
@@ -198,6 +199,7 @@ int main(int argc, char **argv)
     dit_stage(&b, &c, small ? 64 : 256);
     vae_stage(&b, &c, small ? 32 : 64, 1);
     vae_stage(&b, &c, 32, 0);
-    printf("%d passed, %d failed\n", b.passed, b.failed);
+    cuda_libraries(gpu, line, sizeof line);
+    printf("libraries: %s\n%d passed, %d failed\n", line, b.passed, b.failed);
     return b.failed || !b.passed;
 }

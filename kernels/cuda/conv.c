@@ -12,26 +12,31 @@ struct conv {
     int h, width, up, first, rows;
 };
 
-static void conv_by_hand(struct cuda *c, const struct conv *v)
+/* The rows of y from `at` on. */
+static void conv_by_hand(struct cuda *c, const struct conv *v, int at)
 {
-    const struct cu_conv by_hand = {.y = v->y.data,
+    const int64_t skip = (int64_t)at * (v->up ? 2 * v->width : v->width);
+    const tensor y = tensor_rows(v->y, skip, v->y.rows - skip);
+    const tensor add = tensor_given(v->add) ? tensor_rows(v->add, skip, y.rows) : v->add;
+    const struct cu_conv by_hand = {.y = y.data,
                                     .x = v->x.data,
                                     .w = v->w->data,
                                     .bias = v->w->bias,
-                                    .add = v->add.data,
+                                    .add = add.data,
                                     .h = v->h,
                                     .w_in = v->width,
                                     .c = (int)v->w->in,
                                     .n = (int)v->w->out,
                                     .side = v->w->k,
                                     .up = v->up,
-                                    .first = v->first,
-                                    .rows = v->rows,
-                                    .ldy = v->y.ld,
+                                    .first = v->first + at,
+                                    .rows = v->rows - at,
+                                    .ldy = y.ld,
                                     .ldx = v->x.ld,
-                                    .lda = v->add.ld};
+                                    .lda = add.ld};
 
     cu_conv(&c->q, c->bf, &by_hand);
+    cuda_launched(c, "a convolution");
 }
 
 /* Rows [at, at + n) of y by cuDNN, from the rows of x: padded above and below, or not. */
@@ -70,22 +75,23 @@ static int band_rows(int rows, int width, int64_t channels)
     return 0;
 }
 
-/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace. */
-static int conv_up(struct cuda *c, const struct conv *v)
+/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace.
+ * *done: rows that are on the stream, whatever is returned. */
+static int conv_up(struct cuda *c, const struct conv *v, int *done)
 {
     const int width = 2 * v->width, channels = (int)v->w->in, halo = v->w->k / 2;
     const int n = band_rows(v->rows, width, channels);
     tensor band = tensor_at(c->work + CUDA_WORK - BAND_BYTES, DT_BF16,
                             (int64_t)(n + 2 * halo) * width, channels);
-    int rc;
+    int rc = 0;
 
-    for (int r = 0; n && r < v->rows; r += n) {
+    for (*done = 0; n && *done < v->rows; *done += n) {
         cu_enlarge(&c->q, 1, band.data, v->x.data, v->x.ld, v->h, v->width, channels,
-                   v->first + r - halo, n + 2 * halo);
-        rc = conv_cudnn(c, v, r, n, band, 0);
-        if (rc <= 0) return r ? -1 : rc;
+                   v->first + *done - halo, n + 2 * halo);
+        rc = conv_cudnn(c, v, *done, n, band, 0);
+        if (rc <= 0) return rc;
     }
-    return n > 0;
+    return rc;
 }
 
 /* All rows, padded; or rows that have all their neighbours in x. */
@@ -114,12 +120,14 @@ void cuda_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h,
                            .up = up,
                            .first = first,
                            .rows = (int)(y.rows / ow)};
+    int rc, done = 0;
 
     if (!cuda_ready(c) || !y.rows) return;
     assert(x.rows == (int64_t)h * width && x.cols == v.w->in && y.cols == v.w->out);
     assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
-    if (c->bf && c->cudnn && cuda_took(c, up ? conv_up(c, &v) : conv_same(c, &v), "a convolution"))
-        return;
-    conv_by_hand(c, &v);
-    cuda_launched(c, "a convolution");
+    if (c->bf && c->cudnn) {
+        rc = up ? conv_up(c, &v, &done) : conv_same(c, &v);
+        if (cuda_took(c, CUDA_CONVOLUTIONS, rc, cudnn_why(c->cudnn))) return;
+    }
+    conv_by_hand(c, &v, done);
 }

@@ -54,6 +54,7 @@ struct cublaslt {
     char *work;
     struct tuning tuning;
     size_t version;
+    char why[160];
     /* the library's functions */
     __typeof__(cublasLtCreate) *create;
     __typeof__(cublasLtDestroy) *destroy;
@@ -70,6 +71,7 @@ struct cublaslt {
     __typeof__(cublasLtMatmulAlgoGetHeuristic) *heuristic;
     __typeof__(cublasLtMatmulAlgoConfigGetAttribute) *config_get;
     __typeof__(cublasLtMatmulAlgoCheck) *check;
+    __typeof__(cublasLtGetStatusString) *status_string;
 };
 
 static int load(struct cublaslt *l)
@@ -92,6 +94,7 @@ static int load(struct cublaslt *l)
     l->heuristic = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoGetHeuristic");
     l->config_get = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoConfigGetAttribute");
     l->check = dlopen_symbol(&l->lib, "cublasLtMatmulAlgoCheck");
+    l->status_string = dlopen_symbol(&l->lib, "cublasLtGetStatusString");
     return !l->lib.missing;
 }
 
@@ -139,8 +142,8 @@ static int make(struct cublaslt *l, struct call *c, const struct cublaslt_shape 
     return !bad;
 }
 
-static int go(struct cublaslt *l, const struct call *c, const struct cublaslt_shape *s,
-              const cublasLtMatmulAlgo_t *algo, void *y, const void *x, const void *w)
+static cublasStatus_t go(struct cublaslt *l, const struct call *c, const struct cublaslt_shape *s,
+                         const cublasLtMatmulAlgo_t *algo, void *y, const void *x, const void *w)
 {
     const float one = 1, beta = s->beta ? 1 : 0;
 
@@ -167,12 +170,19 @@ static int propose(struct cublaslt *l, const struct call *c, cublasLtMatmulHeuri
     cublasLtMatmulPreference_t pref = NULL;
     const size_t space = WORKSPACE;
     const uint32_t none = CUBLASLT_REDUCTION_SCHEME_NONE;
+    /* what cublaslt_plan() lets pass; the library would take 256 for granted */
+    const uint32_t align = 16;
+    static const cublasLtMatmulPreferenceAttributes_t operand[] = {
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
     int n = 0, kept = 0, bad = l->pref_create(&pref);
 
     if (!bad)
         bad = l->pref_set(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &space, sizeof space);
     if (!bad)
         bad = l->pref_set(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &none, sizeof none);
+    for (size_t i = 0; i < sizeof operand / sizeof *operand && !bad; i++)
+        bad = l->pref_set(pref, operand[i], &align, sizeof align);
     if (!bad)
         bad = l->heuristic(l->handle, c->desc, c->w, c->x, c->y, c->y, pref, CANDIDATES, r, &n);
     if (pref) l->pref_destroy(pref);
@@ -238,54 +248,86 @@ static int fastest(struct cublaslt *l, const struct call *c, const struct cublas
     return best >= 0;
 }
 
-/* Times algorithms for a shape; 0: no memory, or none runs. */
-static int tune(struct cublaslt *l, const struct cublaslt_shape *asked, cublasLtMatmulAlgo_t *out)
+/* The first proposal, untimed: for a GPU without room for operands. */
+static int first(struct cublaslt *l, const struct cublaslt_shape *s, cublasLtMatmulAlgo_t *out)
 {
-    struct cublaslt_shape s = *asked;
+    cublasLtMatmulHeuristicResult_t r[CANDIDATES];
+    struct call c;
+    int n;
+
+    if (!make(l, &c, s, TRY_ROWS, l->work)) return 0;
+    n = propose(l, &c, r);
+    if (n) *out = r[0].algo;
+    drop(l, &c);
+    return n > 0;
+}
+
+/* Times algorithms for a shape; 0: none runs. */
+static int time_all(struct cublaslt *l, const struct cublaslt_shape *s, const struct operands *o,
+                    cublasLtMatmulAlgo_t *out)
+{
     cudaEvent_t event[2] = {NULL, NULL};
-    struct operands o;
     struct call c;
     int found = 0;
 
-    s.m = TRY_ROWS;
-    s.ldx = s.k;
-    s.ldy = s.n;
-    if (!make_operands(l, &o, &s)) return 0;
     if (cudaEventCreate(&event[0]) == cudaSuccess && cudaEventCreate(&event[1]) == cudaSuccess
-        && make(l, &c, &s, TRY_ROWS, o.bias)) {
-        found = fastest(l, &c, &s, &o, event, out);
+        && make(l, &c, s, TRY_ROWS, o->bias)) {
+        found = fastest(l, &c, s, o, event, out);
         drop(l, &c);
     }
     for (int i = 0; i < 2; i++)
         if (event[i]) cudaEventDestroy(event[i]);
-    cudaStreamSynchronize(l->stream);
-    cudaFree(o.y);
     return found;
 }
 
-static const cublasLtMatmulAlgo_t *choose(struct cublaslt *l, const struct cublaslt_shape *s)
+/* The algorithm for a shape, from now on. Without memory to time it, it is kept for this run alone:
+ * the next one may have room. */
+static const void *tune(struct cublaslt *l, const struct cublaslt_shape *asked, uint64_t key)
 {
-    const uint64_t key = cublaslt_key(s);
-    const void *kept = tuning_find(&l->tuning, key);
+    struct cublaslt_shape s = *asked;
     cublasLtMatmulAlgo_t best;
+    struct operands o;
+    int found;
 
-    if (!kept && tune(l, s, &best)) kept = tuning_keep(&l->tuning, key, &best, sizeof best);
-    return kept;
+    s.m = TRY_ROWS;
+    s.ldx = s.k;
+    s.ldy = s.n;
+    if (!make_operands(l, &o, &s))
+        return first(l, &s, &best) ? tuning_hold(&l->tuning, key, &best, sizeof best) : NULL;
+    found = time_all(l, &s, &o, &best);
+    cudaStreamSynchronize(l->stream);
+    cudaFree(o.y);
+    return found ? tuning_keep(&l->tuning, key, &best, sizeof best) : NULL;
+}
+
+static int refuse(struct cublaslt *l, const char *what, cublasStatus_t status)
+{
+    snprintf(l->why, sizeof l->why, "%s: %s", what, status ? l->status_string(status) : "none");
+    return -1;
+}
+
+const char *cublaslt_why(const struct cublaslt *l)
+{
+    return l->why;
 }
 
 int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
 {
-    const cublasLtMatmulAlgo_t *algo = choose(l, s);
+    const uint64_t key = cublaslt_key(s);
+    const cublasLtMatmulAlgo_t *algo = tuning_find(&l->tuning, key);
     cublasLtMatmulHeuristicResult_t fits;
+    cublasStatus_t status;
     struct call c;
-    int rc = 0;
 
-    if (!algo || !make(l, &c, s, s->m, p->bias)) return 0;
-    if (!l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits)
-        && fits.workspaceSize <= WORKSPACE)
-        rc = go(l, &c, s, algo, p->y, p->x, p->w) ? -1 : 1;
+    if (!algo) algo = tune(l, s, key);
+    if (!algo) return refuse(l, "algorithms for this shape", CUBLAS_STATUS_SUCCESS);
+    if (!make(l, &c, s, s->m, p->bias))
+        return refuse(l, "descriptors", CUBLAS_STATUS_NOT_SUPPORTED);
+    status = l->check(l->handle, c.desc, c.w, c.x, c.y, c.y, algo, &fits);
+    if (!status && fits.workspaceSize > WORKSPACE) status = CUBLAS_STATUS_ALLOC_FAILED;
+    if (!status) status = go(l, &c, s, algo, p->y, p->x, p->w);
     drop(l, &c);
-    return rc;
+    return status ? refuse(l, "a product", status) : 1;
 }
 
 struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
@@ -345,7 +387,13 @@ void cublaslt_describe(const struct cublaslt *l, char *out, size_t size)
 int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
 {
     (void)l, (void)s, (void)p;
-    return 0;
+    return -1;
+}
+
+const char *cublaslt_why(const struct cublaslt *l)
+{
+    (void)l;
+    return "";
 }
 
 #endif

@@ -37,7 +37,8 @@ struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const cha
 void cublaslt_close(struct cublaslt *);
 /* ", cuBLASLt 13.1", or ", no cuBLASLt" */
 void cublaslt_describe(const struct cublaslt *, char *out, size_t size);
-/* 1: on the stream. 0: not possible, nothing happened. negative: it failed. */
+/* 1: on the stream. Negative: refused, nothing happened; cublaslt_why() tells the reason. */
+const char *cublaslt_why(const struct cublaslt *);
 int cublaslt_run(struct cublaslt *, const struct cublaslt_shape *, const struct cu_product *);
 
 #endif

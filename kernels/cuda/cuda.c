@@ -101,6 +101,26 @@ const char *cuda_describe(const struct dev *d)
     return ((const struct cuda *)d)->name;
 }
 
+uint64_t cuda_libraries(const struct dev *d, char *out, size_t size)
+{
+    static const char *const name[CUDA_KINDS] = {"products", "convolutions", "attentions"};
+    const struct cuda_calls *n;
+    uint64_t refused = 0;
+    size_t at = 0;
+
+    *out = 0;
+    for (int i = 0; i < CUDA_KINDS; i++) {
+        n = &((const struct cuda *)d)->calls[i];
+        refused += n->refused;
+        if (at < size)
+            at += (size_t)snprintf(out + at, size - at, "%s%s %llu of %llu%s%s%s", i ? ", " : "",
+                                   name[i], (unsigned long long)(n->asked - n->refused),
+                                   (unsigned long long)n->asked, n->refused ? " (" : "",
+                                   n->refused ? n->why : "", n->refused ? ")" : "");
+    }
+    return refused;
+}
+
 void cuda_memory(struct dev *d, uint64_t *total, uint64_t *free_bytes)
 {
     struct cuda *c = cuda_of(d);

@@ -31,6 +31,10 @@ int cuda_open(struct dev **out, enum dtype type, const struct cuda_opts *, struc
 
 /* "NVIDIA H200 (sm_90, 139.8 GB), cuBLASLt 13.1, cuDNN 9.15": valid as long as the device. */
 const char *cuda_describe(const struct dev *);
+/* What the libraries did so far: "products 840 of 840, convolutions 0 of 12 (no plan: ...),
+ * attentions 60 of 60"; returns how often one refused what its description allows, so that a
+ * slower kernel of ours did it. */
+uint64_t cuda_libraries(const struct dev *, char *out, size_t size);
 /* Bytes of the GPU (or opts.vram), and how many of them are free. */
 void cuda_memory(struct dev *, uint64_t *total, uint64_t *free);
 /* Milliseconds between two points of the stream; points are counted from 0, at most 16. */

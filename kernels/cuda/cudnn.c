@@ -18,6 +18,8 @@ struct plan {
     /* NULL: cuDNN cannot do this one */
     cudnnBackendDescriptor_t exec;
     struct cudnn_parts parts;
+    /* why there is none */
+    char why[160];
 };
 
 struct cudnn {
@@ -31,6 +33,8 @@ struct cudnn {
     /* which of the proposals, from 1 */
     struct tuning tuning;
     uint64_t clock;
+    const char *why;
+    char last[160];
     struct plan plan[PLANS];
 };
 
@@ -128,6 +132,14 @@ static cudnnBackendDescriptor_t choose(struct cudnn *d, cudnnBackendDescriptor_t
     return n ? plan[best] : NULL;
 }
 
+/* What went wrong, and the library's own last word on it. */
+static void say(const struct cudnn *d, char *out, size_t size, const char *what)
+{
+    const int n = snprintf(out, size, "%s: ", what);
+
+    d->api.last_error(out + n, size - (size_t)n);
+}
+
 static struct plan *find_plan(struct cudnn *d, struct cudnn_graph *g)
 {
     const uint64_t key = cudnn_graph_key(g);
@@ -142,15 +154,29 @@ static struct plan *find_plan(struct cudnn *d, struct cudnn_graph *g)
     oldest->key = key;
     graph = cudnn_plan_graph(&d->api, &oldest->parts, g);
     if (graph) oldest->exec = choose(d, graph, g, key);
+    if (!oldest->exec) say(d, oldest->why, sizeof oldest->why, "no plan");
     return oldest;
 }
 
 static int run(struct cudnn *d, struct cudnn_graph *g)
 {
     struct plan *p = find_plan(d, g);
+    int rc = -1;
 
     p->used = ++d->clock;
-    return p->exec ? execute(d, p->exec, g, NULL) : 0;
+    d->why = p->why;
+    if (!p->exec) return rc;
+    rc = execute(d, p->exec, g, NULL);
+    if (rc < 0) {
+        say(d, d->last, sizeof d->last, "a plan that does not run");
+        d->why = d->last;
+    }
+    return rc;
+}
+
+const char *cudnn_why(const struct cudnn *d)
+{
+    return d->why;
 }
 
 int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)
@@ -164,8 +190,10 @@ int cudnn_attention(struct cudnn *d, const struct cu_attn *a)
 {
     struct cudnn_graph g;
 
-    if (d->api.version < 91300) return 0;
-    return cudnn_graph_attention(&g, a) ? run(d, &g) : 0;
+    if (!cudnn_graph_attention(&g, a)) return 0;
+    if (d->api.version >= 91301) return run(d, &g);
+    d->why = "attention as one node came with cuDNN 9.13.1";
+    return -1;
 }
 
 struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
@@ -226,6 +254,12 @@ void cudnn_describe(const struct cudnn *d, char *out, size_t size)
 {
     (void)d;
     snprintf(out, size, ", no cuDNN");
+}
+
+const char *cudnn_why(const struct cudnn *d)
+{
+    (void)d;
+    return "";
 }
 
 int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)

@@ -19,7 +19,8 @@ struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size
 void cudnn_close(struct cudnn *);
 /* ", cuDNN 9.15", or ", no cuDNN" */
 void cudnn_describe(const struct cudnn *, char *out, size_t size);
-/* 1: on the stream. 0: not possible, nothing happened. negative: it failed. */
+/* 1: on the stream. 0: not for the library. Negative: refused; cudnn_why() tells the reason. */
+const char *cudnn_why(const struct cudnn *);
 int cudnn_conv(struct cudnn *, const struct cudnn_conv *);
 int cudnn_attention(struct cudnn *, const struct cu_attn *);
 

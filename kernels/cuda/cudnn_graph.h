@@ -27,7 +27,7 @@ struct cudnn_tensor {
 enum cudnn_op_kind {
     CUDNN_OP_CONV, /* in: x, w; out: y */
     CUDNN_OP_ADD,  /* in: a, b; out: y */
-    CUDNN_OP_SDPA  /* in: q, k, v, scale; out: o. One fused node, from cuDNN 9.13 on */
+    CUDNN_OP_SDPA  /* in: q, k, v, scale; out: o. One fused node, from cuDNN 9.13.1 on */
 };
 
 struct cudnn_op {

@@ -29,6 +29,7 @@ int cudnn_plan_open(struct cudnn_api *d)
         d->set = dlopen_symbol(&d->lib, "cudnnBackendSetAttribute");
         d->get = dlopen_symbol(&d->lib, "cudnnBackendGetAttribute");
         d->execute = dlopen_symbol(&d->lib, "cudnnBackendExecute");
+        d->last_error = dlopen_symbol(&d->lib, "cudnnGetLastErrorString");
         if (!d->lib.missing) {
             d->version = d->get_version();
             return 1;

@@ -31,6 +31,7 @@ struct cudnn_api {
     __typeof__(cudnnBackendSetAttribute) *set;
     __typeof__(cudnnBackendGetAttribute) *get;
     __typeof__(cudnnBackendExecute) *execute;
+    __typeof__(cudnnGetLastErrorString) *last_error;
 };
 
 /* 1: the library is open and has all functions. On 0 nothing is left open. */

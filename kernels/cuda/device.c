@@ -1,6 +1,8 @@
 /* device - the device's sticky failure: how it is set, asked for and reported. */
 #include "kernels/cuda/device.h"
 
+#include <stdio.h>
+
 int cuda_ready(struct cuda *c)
 {
     if (!c->failed && c->dev.scratch.failed)
@@ -35,8 +37,14 @@ void cuda_launched(struct cuda *c, const char *what)
     cuda_check(c, cudaGetLastError(), what);
 }
 
-int cuda_took(struct cuda *c, int rc, const char *what)
+int cuda_took(struct cuda *c, enum cuda_kind kind, int rc, const char *why)
 {
-    if (rc < 0) cuda_fail(c, ERR_DEVICE, what, "the library failed");
-    return rc != 0;
+    struct cuda_calls *n = &c->calls[kind];
+
+    if (!rc) return 0;
+    n->asked++;
+    if (rc > 0) return 1;
+    n->refused++;
+    snprintf(n->why, sizeof n->why, "%s", why);
+    return 0;
 }

@@ -30,6 +30,16 @@ enum {
 struct cublaslt;
 struct cudnn;
 
+/* What is asked of the libraries. */
+enum cuda_kind { CUDA_PRODUCTS, CUDA_CONVOLUTIONS, CUDA_ATTENTIONS, CUDA_KINDS };
+
+/* How often a library was asked, how often it refused and our own kernel did the work, and why the
+ * last time. */
+struct cuda_calls {
+    uint64_t asked, refused;
+    char why[160];
+};
+
 /* A captured quantum. */
 struct cuda_capture {
     uint64_t key;
@@ -54,6 +64,7 @@ struct cuda {
     /* NULL: not found, or not to be used */
     struct cublaslt *cublaslt;
     struct cudnn *cudnn;
+    struct cuda_calls calls[CUDA_KINDS];
     /* bytes allocated, and how many may be */
     uint64_t used, vram;
 
@@ -120,9 +131,10 @@ int cuda_check(struct cuda *, cudaError_t, const char *what);
 int cuda_failure(const struct cuda *, struct fail *);
 /* After launches of our own kernels. */
 void cuda_launched(struct cuda *, const char *what);
-/* What a library's call returned: 1 done, 0 not possible, so the work is left to our kernels,
- * negative failed, which is sticky. 1 when there is nothing left to do. */
-int cuda_took(struct cuda *, int rc, const char *what);
+/* Counts what a library returned: 1 it is on the stream; 0 not for the library; negative: it
+ * refused, with the reason. 1 when there is nothing left to do; else our own kernel does it: where
+ * the GPU is to blame, that fails, too, and sticks. */
+int cuda_took(struct cuda *, enum cuda_kind, int rc, const char *why);
 
 /* stream.c */
 /* All that operations need later, so that none of them allocates. 0, or 1 with a sticky failure. */

@@ -10,22 +10,26 @@
 
 /* -- matrices ---------------------------------------------------------------------------------- */
 
+/* 1: cuBLASLt does it, up to an activation that it does not have. */
+static int product_cublaslt(struct cuda *c, struct cublaslt_shape *s, const struct cu_product *p)
+{
+    int rc;
+
+    if (!c->cublaslt || !cublaslt_plan(s, p, c->bf)) return 0;
+    rc = cublaslt_run(c->cublaslt, s, p);
+    return cuda_took(c, CUDA_PRODUCTS, rc, cublaslt_why(c->cublaslt));
+}
+
 static void product(struct cuda *c, const struct cu_product *p)
 {
     struct cublaslt_shape s;
 
-    if (cu_gemv_can(p, c->bf)) {
+    if (cu_gemv_can(p, c->bf))
         cu_gemv(&c->q, c->bf, p);
-        cuda_launched(c, "a product of few rows");
-        return;
-    }
-    if (c->cublaslt && cublaslt_plan(&s, p, c->bf)
-        && cuda_took(c, cublaslt_run(c->cublaslt, &s, p), "a product")) {
-        if (s.after)
-            cu_add_act(&c->q, c->bf, p->y, p->ldy, p->y, p->ldy, NULL, 0, p->m, p->n, s.after);
-    } else {
+    else if (!product_cublaslt(c, &s, p))
         cu_gemm(&c->q, c->bf, p);
-    }
+    else if (s.after)
+        cu_add_act(&c->q, c->bf, p->y, p->ldy, p->y, p->ldy, NULL, 0, p->m, p->n, s.after);
     cuda_launched(c, "a product");
 }
 
@@ -217,7 +221,10 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
 
 static void attend(struct cuda *c, const struct cu_attn *a)
 {
-    if (c->bf && c->cudnn && cuda_took(c, cudnn_attention(c->cudnn, a), "attention")) return;
+    int rc = 0;
+
+    if (c->bf && c->cudnn) rc = cudnn_attention(c->cudnn, a);
+    if (cuda_took(c, CUDA_ATTENTIONS, rc, rc < 0 ? cudnn_why(c->cudnn) : "")) return;
     cu_attention(&c->q, c->bf, a);
     cuda_launched(c, "attention");
 }

@@ -22,6 +22,13 @@ const char *cuda_describe(const struct dev *d)
     return "no CUDA";
 }
 
+uint64_t cuda_libraries(const struct dev *d, char *out, size_t size)
+{
+    (void)d;
+    if (size) *out = 0;
+    return 0;
+}
+
 void cuda_memory(struct dev *d, uint64_t *total, uint64_t *free_bytes)
 {
     (void)d;

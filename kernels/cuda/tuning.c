@@ -32,10 +32,9 @@ const void *tuning_find(const struct tuning *t, uint64_t key)
     return NULL;
 }
 
-const void *tuning_keep(struct tuning *t, uint64_t key, const void *what, size_t bytes)
+const void *tuning_hold(struct tuning *t, uint64_t key, const void *what, size_t bytes)
 {
     struct tuning_record *r;
-    FILE *f;
 
     assert(key && bytes <= TUNING_BYTES);
     if (t->n == TUNING_RECORDS) return NULL;
@@ -43,10 +42,17 @@ const void *tuning_keep(struct tuning *t, uint64_t key, const void *what, size_t
     memset(r, 0, sizeof *r);
     r->key = key;
     memcpy(r->what, what, bytes);
-    f = t->file[0] ? fopen(t->file, "abe") : NULL;
-    if (!f) return r->what;
-    /* a record that is lost is timed again */
-    fwrite(r, sizeof *r, 1, f);
-    fclose(f);
     return r->what;
+}
+
+const void *tuning_keep(struct tuning *t, uint64_t key, const void *what, size_t bytes)
+{
+    const void *kept = tuning_hold(t, key, what, bytes);
+    FILE *f = kept && t->file[0] ? fopen(t->file, "abe") : NULL;
+
+    if (!f) return kept;
+    /* a record that is lost is timed again */
+    fwrite(&t->record[t->n - 1], sizeof t->record[0], 1, f);
+    fclose(f);
+    return kept;
 }

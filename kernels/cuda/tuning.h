@@ -30,7 +30,9 @@ void tuning_open(struct tuning *, const char *cache, const char *library, size_t
                  const char *model);
 /* TUNING_BYTES, or NULL. */
 const void *tuning_find(const struct tuning *, uint64_t key);
-/* Where it is kept, or NULL when there is no more room. */
+/* For this run alone. Where it is kept, or NULL when there is no more room. */
+const void *tuning_hold(struct tuning *, uint64_t key, const void *what, size_t bytes);
+/* The same, and for the next runs. */
 const void *tuning_keep(struct tuning *, uint64_t key, const void *what, size_t bytes);
 
 #endif

@@ -31,6 +31,10 @@ $(SIMT_TESTS:%.c=$(B)/%): $(B)/%: %.c $(SIMT_OBJ) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SIMT_LINK) -lcmocka $(LIBS) -lstdc++ -ldl
 
+# has libraries of its own
+$(B)/test/simt/test_libraries: SIMT_LINK = $(CC) -Itest/simt $(CFLAGS) $(SYS) $(LDFLAGS) -o $@ $< \
+  $(filter-out %/cudnn.o %/cublaslt.o,$(filter %.o %.a,$^))
+
 SIMT_BENCH := $(patsubst %,$(B)/emulated/%,gpu_speed gpu_stage gpu_engine)
 emulated: $(SIMT_BENCH) ## the GPU command's programs without a GPU (bench/gpu.sh --emulated)
 $(B)/emulated/%: bench/%.c $(SIMT)/gpu_net.o $(SIMT)/gpu_meter.o $(SIMT_OBJ) $(ARCHIVES)

@@ -1,0 +1,219 @@
+/* Libraries that take work, refuse it or do not run: cuBLASLt and cuDNN replaced by ones of our own.
+ *
+ * Catches: a refusal that ends in a failed device or in wrong values, work that is done twice, a
+ * refusal that is not counted or whose reason is lost. */
+#include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/cudnn.h"
+#include "test/simt/pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* What the libraries return; convolutions do so from the n-th on, and take those before. */
+static int result, taken;
+/* calls so far */
+static int products, convolutions, attentions;
+
+struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
+                               const char *model)
+{
+    (void)stream, (void)work, (void)bytes, (void)cache, (void)model;
+    return (struct cublaslt *)(void *)&products;
+}
+
+void cublaslt_close(struct cublaslt *l)
+{
+    (void)l;
+}
+
+void cublaslt_describe(const struct cublaslt *l, char *out, size_t size)
+{
+    (void)l, (void)size;
+    *out = 0;
+}
+
+const char *cublaslt_why(const struct cublaslt *l)
+{
+    (void)l;
+    return "no algorithm";
+}
+
+int cublaslt_plan(struct cublaslt_shape *s, const struct cu_product *p, int bf)
+{
+    (void)p, (void)bf;
+    *s = (struct cublaslt_shape){0};
+    return 1;
+}
+
+int cublaslt_run(struct cublaslt *l, const struct cublaslt_shape *s, const struct cu_product *p)
+{
+    (void)l, (void)s, (void)p;
+    products++;
+    return result;
+}
+
+struct cudnn *cudnn_open(void *stream, void *work, size_t bytes, void *try, size_t try_bytes,
+                         const char *cache, const char *model)
+{
+    (void)stream, (void)work, (void)bytes, (void)try, (void)try_bytes, (void)cache, (void)model;
+    return (struct cudnn *)(void *)&convolutions;
+}
+
+void cudnn_close(struct cudnn *d)
+{
+    (void)d;
+}
+
+void cudnn_describe(const struct cudnn *d, char *out, size_t size)
+{
+    (void)d, (void)size;
+    *out = 0;
+}
+
+const char *cudnn_why(const struct cudnn *d)
+{
+    (void)d;
+    return "no plan";
+}
+
+/* Does the work where it takes it: with our own kernel, in the layout of ours. */
+int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)
+{
+    const int rows = c->h + 2 * c->pad_h - c->side + 1;
+    const struct cu_queue q = {0};
+    const struct cu_conv own = {.y = c->y,
+                                .x = c->x,
+                                .w = c->w,
+                                .bias = c->bias,
+                                .add = c->add,
+                                .h = c->h,
+                                .w_in = c->w_in,
+                                .c = c->c,
+                                .n = c->n,
+                                .side = c->side,
+                                .first = c->side / 2 - c->pad_h,
+                                .rows = rows,
+                                .ldy = c->ldy,
+                                .ldx = c->ldx,
+                                .lda = c->lda};
+
+    (void)d;
+    if (convolutions++ >= taken) return result;
+    cu_conv(&q, 1, &own);
+    return 1;
+}
+
+int cudnn_attention(struct cudnn *d, const struct cu_attn *a)
+{
+    (void)d, (void)a;
+    attentions++;
+    return result;
+}
+
+static struct pair p;
+
+static void open_pair(void)
+{
+    struct dev *ref, *dev;
+    struct fail f = {0};
+
+    products = convolutions = attentions = taken = 0;
+    assert_int_equal(cuda_open(&dev, DT_BF16, &(struct cuda_opts){.index = 0}, &f), 0);
+    assert_int_equal(cpu_open(&ref, DT_BF16, 1, &f), 0);
+    assert_int_equal(pair_open(&p, ref, dev, 32 << 20, 4 << 20, &f), 0);
+}
+
+static void close_pair(void)
+{
+    struct dev *ref = p.ref, *dev = p.dev;
+
+    pair_close(&p);
+    assert_int_equal(p.failed, 0);
+    assert_true(p.passed > 0);
+    dev->ops->free(dev);
+    ref->ops->free(ref);
+}
+
+/* All operations are right when every request is refused; what was refused is counted by kind. */
+static void refused_work_is_done_by_our_kernels(void **s)
+{
+    char line[400];
+
+    (void)s;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* fibers cost the sanitizer minutes */
+#endif
+    result = -1;
+    open_pair();
+    pair_cases(&p, PAIR_ODD);
+    pair_end(&p);
+    assert_true(products > 0 && convolutions > 0 && attentions > 0);
+    assert_true(cuda_libraries(p.dev, line, sizeof line) > 2);
+    assert_non_null(strstr(line, "products 0 of "));
+    assert_non_null(strstr(line, "(no algorithm)"));
+    assert_non_null(strstr(line, "convolutions 0 of "));
+    assert_non_null(strstr(line, "(no plan)"));
+    close_pair();
+}
+
+/* What a library does not know is no refusal. */
+static void what_is_not_for_a_library_is_not_counted(void **s)
+{
+    char line[400];
+
+    (void)s;
+    result = 0;
+    open_pair();
+    pair_case(&p, "a product");
+    both x = pair_tensor(&p, DT_BF16, 20, 64, 0, 1), y = pair_tensor(&p, DT_BF16, 20, 64, 0, 1);
+    const int w = pair_weight(&p, USE_LINEAR, 64, 64, 0, 1, 0.1);
+    PAIR_EACH(&p, i, d)
+    d->ops->linear(d, y.t[i], x.t[i], p.weight[i][w], ACT_NONE, 0);
+    pair_near(&p, y, pair_tol(&p));
+    pair_end(&p);
+    assert_int_equal(products, 1);
+    assert_int_equal(cuda_libraries(p.dev, line, sizeof line), 0);
+    assert_string_equal(line, "products 0 of 0, convolutions 0 of 0, attentions 0 of 0");
+    close_pair();
+}
+
+/* An enlarged convolution in bands of which the first is taken and the second refused: our kernel
+ * goes on where the library stopped. */
+static void a_refused_band_is_not_the_whole_picture(void **s)
+{
+    enum { H = 520, W = 256, CHANNELS = 64 };
+
+    (void)s;
+#ifdef __SANITIZE_ADDRESS__
+    skip();
+#endif
+    result = -1;
+    open_pair();
+    taken = 1;
+    pair_case(&p, "an enlarged picture in two bands");
+    both x = pair_tensor(&p, DT_BF16, (int64_t)H * W, CHANNELS, 0, 1);
+    both y = pair_same_value(&p, DT_BF16, (int64_t)2 * H * 2 * W, 8, 7);
+    const int w = pair_weight(&p, USE_CONV, 8, CHANNELS, 1, 1, 0.1);
+    PAIR_EACH(&p, i, d)
+    d->ops->conv(d, y.t[i], x.t[i], p.weight[i][w], H, W, 1, 0, tensor_none());
+    pair_near(&p, y, pair_tol(&p));
+    pair_end(&p);
+    assert_int_equal(convolutions, 2);
+    close_pair();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_work_is_done_by_our_kernels),
+        cmocka_unit_test(what_is_not_for_a_library_is_not_counted),
+        cmocka_unit_test(a_refused_band_is_not_the_whole_picture),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
