@@ -99,15 +99,29 @@ void cuda_put(struct dev *d, tensor dst, const void *host)
                     (const char *)host + (size_t)i * n, n);
 }
 
+/* Between device and host, or on the device. Rows without gaps are copied as one piece: as rows of a
+ * few bytes they may take a hundred times longer. */
+static void copy_rows(struct cuda *c, cudaStream_t stream, void *to, size_t to_pitch,
+                      const void *from, size_t from_pitch, tensor t, enum cudaMemcpyKind kind,
+                      const char *what)
+{
+    const size_t n = row_bytes(t), rows = (size_t)t.rows;
+    cudaError_t e;
+
+    if (to_pitch == n && from_pitch == n)
+        e = cudaMemcpyAsync(to, from, n * rows, kind, stream);
+    else
+        e = cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, n, rows, kind, stream);
+    cuda_check(c, e, what);
+}
+
 void cuda_get(struct dev *d, void *host, tensor src)
 {
     struct cuda *c = cuda_of(d);
 
     if (!cuda_ready(c) || !src.rows || !src.cols) return;
-    cuda_check(c,
-               cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
-                                 (size_t)src.rows, cudaMemcpyDeviceToHost, c->stream),
-               "download");
+    copy_rows(c, c->stream, host, row_bytes(src), src.data, pitch(src), src, cudaMemcpyDeviceToHost,
+              "download");
 }
 
 /* On a stream of its own: does not wait for what is still being written elsewhere. */
@@ -116,10 +130,8 @@ int cuda_peek(struct dev *d, void *host, tensor src, struct fail *f)
     struct cuda *c = cuda_of(d);
 
     if (cuda_ready(c))
-        cuda_check(c,
-                   cudaMemcpy2DAsync(host, row_bytes(src), src.data, pitch(src), row_bytes(src),
-                                     (size_t)src.rows, cudaMemcpyDeviceToHost, c->peeks),
-                   "look");
+        copy_rows(c, c->peeks, host, row_bytes(src), src.data, pitch(src), src,
+                  cudaMemcpyDeviceToHost, "look");
     if (cuda_ready(c)) cuda_check(c, cudaStreamSynchronize(c->peeks), "look");
     return cuda_failure(c, f);
 }
@@ -130,20 +142,22 @@ void cuda_copy(struct dev *d, tensor dst, tensor src)
 
     if (!cuda_ready(c) || !src.rows || !src.cols) return;
     assert(dst.type == src.type && dst.rows == src.rows && dst.cols == src.cols);
-    cuda_check(c,
-               cudaMemcpy2DAsync(dst.data, pitch(dst), src.data, pitch(src), row_bytes(src),
-                                 (size_t)src.rows, cudaMemcpyDeviceToDevice, c->stream),
-               "copy");
+    copy_rows(c, c->stream, dst.data, pitch(dst), src.data, pitch(src), src,
+              cudaMemcpyDeviceToDevice, "copy");
 }
 
 void cuda_zero(struct dev *d, tensor dst)
 {
     struct cuda *c = cuda_of(d);
+    const size_t n = row_bytes(dst), rows = (size_t)dst.rows;
+    cudaError_t e;
 
-    if (!cuda_ready(c) || !dst.rows || !dst.cols) return;
-    cuda_check(
-        c, cudaMemset2DAsync(dst.data, pitch(dst), 0, row_bytes(dst), (size_t)dst.rows, c->stream),
-        "zero");
+    if (!cuda_ready(c) || !rows || !n) return;
+    if (pitch(dst) == n)
+        e = cudaMemsetAsync(dst.data, 0, n * rows, c->stream);
+    else
+        e = cudaMemset2DAsync(dst.data, pitch(dst), 0, n, rows, c->stream);
+    cuda_check(c, e, "zero");
 }
 
 int cuda_home_new(struct dev *d, void **base, size_t bytes, struct fail *f)

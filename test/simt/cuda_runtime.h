@@ -41,7 +41,9 @@ void simt_fail_after(int n, cudaError_t e);
  * reset, and the first `resets` of those fail too. n < 0: never. */
 void simt_break_after(int n, cudaError_t e, int resets);
 int simt_blocks(void); /* of memory, alive */
-int simt_waits(void);  /* for a whole stream, so far */
+/* copies and fills in rows without gaps between them, so far: each should have been one piece */
+int simt_torn_rows(void);
+int simt_waits(void); /* for a whole stream, so far */
 
 cudaError_t cudaGetDeviceCount(int *);
 cudaError_t cudaSetDevice(int);

@@ -51,7 +51,7 @@ struct gpu {
 
 enum { GPUS = 8 };
 static gpu gpus[GPUS];
-static int n_gpus = 1, fail_in = -1, break_in = -1, break_lost, waits;
+static int n_gpus = 1, fail_in = -1, break_in = -1, break_lost, waits, torn_rows;
 static bool lazy;
 static size_t memory = (size_t)8 << 30;
 static cudaError_t fail_with, break_with;
@@ -146,6 +146,11 @@ int simt_blocks(void)
     for (const gpu &c : gpus)
         n += c.blocks.size();
     return (int)n;
+}
+
+int simt_torn_rows(void)
+{
+    return torn_rows;
 }
 
 int simt_waits(void)
@@ -253,6 +258,7 @@ cudaError_t cudaMemsetAsync(void *p, int v, size_t n, cudaStream_t s)
 cudaError_t cudaMemset2DAsync(void *p, size_t pitch, int v, size_t width, size_t rows,
                               cudaStream_t s)
 {
+    torn_rows += pitch == width && rows > 1;
     return later(s, [=] {
         for (size_t i = 0; i < rows; i++)
             memset((char *)p + i * pitch, v, width);
@@ -268,6 +274,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcp
 cudaError_t cudaMemcpy2DAsync(void *to, size_t pt, const void *from, size_t pf, size_t width,
                               size_t rows, enum cudaMemcpyKind, cudaStream_t s)
 {
+    torn_rows += pt == width && pf == width && rows > 1;
     return later(s, [=] {
         for (size_t i = 0; i < rows; i++)
             memmove((char *)to + i * pt, (const char *)from + i * pf, width);

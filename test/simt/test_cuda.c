@@ -152,6 +152,41 @@ static void opening_fails_cleanly(void **s)
     assert_int_equal(cuda_open(&d, DT_F32, &(struct cuda_opts){.index = 3}, &f), ERR_USAGE);
 }
 
+/* Rows without gaps are one piece; rows with gaps leave the gaps alone. */
+static void rows_are_copied_whole(void **s)
+{
+    enum { ROWS = 5, COLS = 3 };
+    struct dev *d = open_cuda(DT_F32);
+    struct fail f = {0};
+    float x[2 * ROWS * COLS], back[ROWS * COLS];
+    void *mem;
+
+    (void)s;
+    for (int i = 0; i < 2 * ROWS * COLS; i++)
+        x[i] = (float)i;
+    assert_int_equal(d->ops->mem_new(d, &mem, 4096, &f), 0);
+    const tensor wide = tensor_at(mem, DT_F32, ROWS, 2 * COLS), left = tensor_cols(wide, 0, COLS);
+    const tensor whole = tensor_at((char *)mem + 1024, DT_F32, ROWS, COLS);
+    const int before = simt_torn_rows();
+    d->ops->put(d, wide, x);
+    d->ops->copy(d, whole, left);
+    d->ops->zero(d, left);
+    d->ops->get(d, back, tensor_cols(wide, COLS, COLS));
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    for (int i = 0; i < ROWS * COLS; i++)
+        assert_true((int)back[i] == i / COLS * 2 * COLS + COLS + i % COLS);
+    d->ops->get(d, back, whole);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    for (int i = 0; i < ROWS * COLS; i++)
+        assert_true((int)back[i] == i / COLS * 2 * COLS + i % COLS);
+    d->ops->zero(d, whole);
+    assert_int_equal(d->ops->peek(d, back, whole, &f), 0);
+    assert_true((int)back[ROWS * COLS - 1] == 0);
+    assert_int_equal(simt_torn_rows(), before);
+    d->ops->mem_free(d, mem, 4096);
+    d->ops->free(d);
+}
+
 /* One step: y += x, three times; the third and later ones come from the recording. */
 static void a_captured_step_repeats(void **s)
 {
@@ -466,6 +501,7 @@ int main(void)
         cmocka_unit_test(failure_sticks_until_reset),
         cmocka_unit_test(no_memory_is_refused_and_not_sticky),
         cmocka_unit_test(opening_fails_cleanly),
+        cmocka_unit_test(rows_are_copied_whole),
         cmocka_unit_test(a_captured_step_repeats),
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
