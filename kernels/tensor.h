@@ -64,4 +64,16 @@ static inline tensor tensor_cols(tensor t, int64_t col, int64_t n)
     return t;
 }
 
+/* Rows of a band of a picture of `rows`, of which at most `most` fit, both at least 1: the largest
+ * divisor that is more than half of that, so that all bands have one shape; where there is none (a
+ * large prime factor), equal bands of which the last is shorter. */
+static inline int tensor_band(int rows, int most)
+{
+    const int n = most < rows ? most : rows, bands = (rows + n - 1) / n;
+
+    for (int d = n; 2 * d > n; d--)
+        if (rows % d == 0) return d;
+    return (rows + bands - 1) / bands;
+}
+
 #endif

@@ -64,31 +64,32 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
     return cudnn_conv(c->cudnn, &d);
 }
 
-/* Rows of a band of a picture of `rows` that fit the band buffer with a halo row on either side:
- * the largest divisor, so that all bands have one shape and one plan. 0: not even one row fits. */
+/* Rows of a band of a picture of `rows` so that the band buffer holds them with a halo row on either
+ * side. 0: not even one row fits. */
 static int band_rows(int rows, int width, int64_t channels)
 {
-    const size_t line = (size_t)width * (size_t)channels * 2;
+    const size_t most = BAND_BYTES / ((size_t)width * (size_t)channels * 2);
 
-    for (int n = rows; n > 0; n--)
-        if (rows % n == 0 && line * (size_t)(n + 2) <= BAND_BYTES) return n;
-    return 0;
+    if (most < 3) return 0;
+    return tensor_band(rows, most < (size_t)rows + 2 ? (int)most - 2 : rows);
 }
 
-/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace.
- * *done: rows that are on the stream, whatever is returned. */
+/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace. *done: rows
+ * that are on the stream, whatever is returned. */
 static int conv_up(struct cuda *c, const struct conv *v, int *done)
 {
     const int width = 2 * v->width, channels = (int)v->w->in, halo = v->w->k / 2;
     const int n = band_rows(v->rows, width, channels);
-    tensor band = tensor_at(c->work + CUDA_WORK - BAND_BYTES, DT_BF16,
-                            (int64_t)(n + 2 * halo) * width, channels);
-    int rc = 0;
+    char *const at = c->work + CUDA_WORK - BAND_BYTES;
+    tensor band;
+    int rc = 0, m;
 
-    for (*done = 0; n && *done < v->rows; *done += n) {
+    for (*done = 0; n && *done < v->rows; *done += m) {
+        m = v->rows - *done < n ? v->rows - *done : n;
+        band = tensor_at(at, DT_BF16, (int64_t)(m + 2 * halo) * width, channels);
         cu_enlarge(&c->q, 1, band.data, v->x.data, v->x.ld, v->h, v->width, channels,
-                   v->first + *done - halo, n + 2 * halo);
-        rc = conv_cudnn(c, v, *done, n, band, 0);
+                   v->first + *done - halo, m + 2 * halo);
+        rc = conv_cudnn(c, v, *done, m, band, 0);
         if (rc <= 0) return rc;
     }
     return rc;

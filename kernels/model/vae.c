@@ -121,13 +121,19 @@ void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c,
 
 /* -- bands ------------------------------------------------------------------------------------- */
 
-/* Rows of a band of a picture of h rows: the largest divisor of h such that they and a neighbour on
- * each side fit, at least one. All bands have one shape. */
+/* Rows of a band of a picture of h rows, so that they and a neighbour on each side fit; at least
+ * one. */
 static int band_rows(const struct vae *w, int h, int64_t line)
 {
-    for (int rows = h; rows > 1; rows--)
-        if (h % rows == 0 && (size_t)line * (size_t)(rows + 2) <= w->band) return rows;
-    return 1;
+    const size_t most = w->band / (size_t)line;
+
+    return tensor_band(h, most < 3 ? 1 : most < (size_t)h + 2 ? (int)most - 2 : h);
+}
+
+/* Of the band that begins at row r: the last one may be shorter. */
+static int rows_at(int r, int n, int h)
+{
+    return h - r < n ? h - r : n;
 }
 
 static tensor lines(tensor x, int first, int n, int wd)
@@ -145,14 +151,14 @@ static void conv_normed(const struct graph *g, const struct vae *w, tensor y, te
     tensor t = graph_temp(g, (int64_t)(n + 2) * wd, x.cols);
 
     for (int r = 0; r < h && !d->scratch.failed; r += n) {
-        const int from = r ? r - 1 : 0, to = r + n < h ? r + n + 1 : h;
+        const int m = rows_at(r, n, h), from = r ? r - 1 : 0, to = r + m < h ? r + m + 1 : h;
 
         if (!r) d->ops->zero(d, lines(t, 0, 1, wd));
         d->ops->norm_act(d, lines(t, from - r + 1, to - from, wd), lines(x, from, to - from, wd),
                          norm, ACT_SILU);
-        if (r + n == h) d->ops->zero(d, lines(t, n + 1, 1, wd));
-        d->ops->conv(d, lines(y, r, n, wd), t, conv, n + 2, wd, 0, 1,
-                     tensor_given(add) ? lines(add, r, n, wd) : add);
+        if (r + m == h) d->ops->zero(d, lines(t, m + 1, 1, wd));
+        d->ops->conv(d, lines(y, r, m, wd), lines(t, 0, m + 2, wd), conv, m + 2, wd, 0, 1,
+                     tensor_given(add) ? lines(add, r, m, wd) : add);
     }
     arena_release(&d->scratch, mark);
 }
@@ -237,8 +243,10 @@ static void look_at_input(const struct graph *g, const struct vae *w, const stru
                           const struct gn *n)
 {
     for (int r = 0; r < v->h; r += v->n) {
-        enlarge(g, v, r, r + v->n, 1);
-        g->dev->ops->norm_sums(g->dev, n->sums, lines(v->rows, 1, v->n, v->wd), v->wd, r,
+        const int m = rows_at(r, v->n, v->h);
+
+        enlarge(g, v, r, r + m, 1);
+        g->dev->ops->norm_sums(g->dev, n->sums, lines(v->rows, 1, m, v->wd), v->wd, r,
                                w->cfg->groups);
     }
     gn_fold(g, w, n, v->l->block[0].norm1, v->l->block[0].norm1_bias, v->h, v->wd);
@@ -253,7 +261,7 @@ static void pass_input(const struct graph *g, const struct window *v, const stru
     const struct vae_block *k = &v->l->block[0];
 
     for (int r = 0, made = 0; r < v->h; r += v->n) {
-        const int last = r + v->n == v->h, to = last ? v->h : r + v->n + 1;
+        const int m = rows_at(r, v->n, v->h), last = r + m == v->h, to = last ? v->h : r + m + 1;
         const tensor in = lines(v->rows, made - r + 1, to - made, v->wd);
 
         if (!r) d->ops->zero(d, lines(v->rows, 0, 1, v->wd));
@@ -265,9 +273,9 @@ static void pass_input(const struct graph *g, const struct window *v, const stru
                          0, tensor_none());
             d->ops->norm_act(d, in, in, n->norm, ACT_SILU);
         }
-        if (last) d->ops->zero(d, lines(v->rows, v->n + 1, 1, v->wd));
-        d->ops->conv(d, lines(t, r, v->n, v->wd), v->rows, k->conv1, v->n + 2, v->wd, 0, 1,
-                     tensor_none());
+        if (last) d->ops->zero(d, lines(v->rows, m + 1, 1, v->wd));
+        d->ops->conv(d, lines(t, r, m, v->wd), lines(v->rows, 0, m + 2, v->wd), k->conv1, m + 2,
+                     v->wd, 0, 1, tensor_none());
         made = to;
     }
 }
@@ -311,8 +319,10 @@ static void fetch(const struct graph *g, const struct vae *w, int i, tensor x, t
     tensor t = graph_temp(g, (int64_t)n * wd, x.cols);
 
     for (int r = 0; r < h && !d->scratch.failed; r += n) {
-        d->ops->conv(d, t, from, w->level[i].enlarge, h / 2, wd / 2, 1, r, tensor_none());
-        d->ops->copy(d, lines(x, r, n, wd), t);
+        const tensor band = lines(t, 0, rows_at(r, n, h), wd);
+
+        d->ops->conv(d, band, from, w->level[i].enlarge, h / 2, wd / 2, 1, r, tensor_none());
+        d->ops->copy(d, lines(x, r, rows_at(r, n, h), wd), band);
     }
     arena_release(&d->scratch, mark);
     tap_picture(g, x, h, wd, "vae.up.%d", i - 1);

@@ -187,6 +187,71 @@ static void bands_do_not_show(void **state)
     }
 }
 
+enum { TALL_H = 11, TALL_W = 4, TALL_BYTES = 64 * TALL_H * TALL_W * 3 };
+
+/* A picture of 11 x 4 latents, straight through the decoder. */
+static void decode_tall(struct glm *g, uint8_t rgb[TALL_BYTES])
+{
+    enum { ROOM = 8 << 20 };
+    struct dev *d = g->dev;
+    const struct arena scratch = d->scratch;
+    const struct graph graph = {.dev = d};
+    const struct vae_config *c = g->stages.vae.cfg;
+    struct vae_state s = {.h = TALL_H, .w = TALL_W};
+    float noise[64 * TALL_H * TALL_W];
+    struct fail f = {0};
+    struct arena a;
+    tensor latents;
+    void *mem;
+
+    assert_int_equal(d->ops->mem_new(d, &mem, 2 * ROOM, &f), 0);
+    arena_init(&a, mem, ROOM);
+    arena_init(&d->scratch, (char *)mem + ROOM, ROOM);
+    vae_place(&s, &a, c, d->type);
+    latents = arena_tensor(&a, DT_F32, c->latent, TALL_H * TALL_W);
+    for (int i = 0; i < c->latent * TALL_H * TALL_W; i++)
+        noise[i] = (float)(i * 7919 % 1009) / 500 - 1;
+    d->ops->put(d, latents, noise);
+    while (s.piece < VAE_PIECES)
+        vae_step(&graph, &g->stages.vae, &s, latents);
+    d->ops->get(d, rgb, s.rgb);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    assert_false(a.failed || d->scratch.failed);
+    d->scratch = scratch;
+    d->ops->mem_free(d, mem, 2 * ROOM);
+}
+
+/* catches: a last band that is shorter than the others and reads or writes as if it were not */
+static void a_shorter_last_band_does_not_show(void **state)
+{
+    static uint8_t whole[TALL_BYTES], bands[TALL_BYTES];
+    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 2, NULL);
+
+    (void)state;
+    decode_tall(g, whole);
+    g->stages.vae.whole = 0;
+    for (size_t bytes = 3000; bytes < 30000; bytes = bytes * 3 / 2) {
+        g->stages.vae.band = bytes;
+        decode_tall(g, bands);
+        if (memcmp(whole, bands, sizeof whole)) fail_msg("bands of %zu bytes show", bytes);
+    }
+    glm_close(g);
+}
+
+/* catches: bands that are too large, too many or of one row where the rows have a large prime factor */
+static void bands_are_few(void **state)
+{
+    (void)state;
+    for (int rows = 1; rows <= 300; rows++)
+        for (int most = 1; most <= 40; most++) {
+            const int n = tensor_band(rows, most), least = (rows + most - 1) / most;
+            assert_in_range(n, 1, most);
+            assert_in_range((rows + n - 1) / n, least, 2 * least);
+        }
+    assert_int_equal(tensor_band(256, 37), 32);
+    assert_int_equal(tensor_band(236, 39), 34);
+}
+
 /* catches: a plan that drifts from what the device takes, in memory or in the number of quanta */
 static void the_plan_is_what_happens(void **state)
 {
@@ -530,6 +595,8 @@ int main(void)
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(seed_and_index_decide),
         cmocka_unit_test(bands_do_not_show),
+        cmocka_unit_test(a_shorter_last_band_does_not_show),
+        cmocka_unit_test(bands_are_few),
         cmocka_unit_test(the_plan_is_what_happens),
         cmocka_unit_test(a_prompt_in_parts_says_the_same),
         cmocka_unit_test(a_batch_fits_its_plan),
