@@ -73,6 +73,7 @@ static void look(struct watchdog *w)
         if (s->naps > p->naps_max) last_words(w, p, s->naps);
         s->quiet = busy ? 0 : s->quiet + 1;
         if (busy || !p->ask || s->quiet < WATCHDOG_ASK) continue;
+        s->quiet = 0;
         pulse_due(p);
         p->ask(p->arg);
     }
