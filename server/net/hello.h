@@ -16,6 +16,10 @@ struct hello {
     int n_sizes;
     char *examples[LIMIT_EXAMPLES]; /* owned */
     int n_examples;
+    struct blob *made; /* the last one, as long as it holds for the next connection; or NULL */
+    size_t time_at;    /* where the digits of its time are */
+    int made_cap;
+    char made_why[256];
 };
 
 void hello_init(struct hello *);
@@ -27,7 +31,9 @@ void hello_model(struct hello *, const struct glm_info *, const char *folder);
 /* Presets for a model that names none: its own size, and wider, higher and larger ones within
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
-/* say: filled in but for limits, sizes and examples. NULL when memory is short. */
-struct blob *hello_blob(const struct hello *, struct answer_hello *say);
+/* say: filled in but for limits, sizes and examples; of one process only time, cap and why_cap
+ * change. Written anew when the cap does; else a copy with its own time, as thousands may connect at
+ * once. NULL when memory is short. */
+struct blob *hello_blob(struct hello *, struct answer_hello *say);
 
 #endif

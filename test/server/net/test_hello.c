@@ -128,10 +128,59 @@ static void message(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void expect_time_and_cap(struct hello *h, struct answer_hello *say)
+{
+    struct blob *b = hello_blob(h, say), *fresh;
+    struct hello other;
+
+    assert_non_null(b);
+    hello_init(&other);
+    fresh = hello_blob(&other, say);
+    assert_int_equal(b->len, fresh->len);
+    assert_memory_equal(b->data, fresh->data, b->len);
+    blob_unref(b);
+    blob_unref(fresh);
+    hello_free(&other);
+}
+
+/* catches: the time, cap or reason of another connection; a hello that is written on while it is sent */
+static void again(void **state)
+{
+    struct answer_hello say = {.version = "1",
+                               .model = "m",
+                               .device = "d",
+                               .dtype = "f32",
+                               .why_cap = "w",
+                               .cap = 2,
+                               .time_ms = 1767225600000};
+    struct hello h;
+    struct blob *first;
+    char *kept;
+
+    (void)state;
+    hello_init(&h);
+    first = hello_blob(&h, &say);
+    kept = strndup((const char *)first->data, first->len);
+    expect_time_and_cap(&h, &say);
+    say.time_ms += 12345;
+    expect_time_and_cap(&h, &say);
+    say.cap = 3;
+    expect_time_and_cap(&h, &say);
+    say.why_cap = "another reason";
+    expect_time_and_cap(&h, &say);
+    say.time_ms = 999; /* fewer digits */
+    expect_time_and_cap(&h, &say);
+    assert_memory_equal(first->data, kept, first->len);
+    free(kept);
+    blob_unref(first);
+    hello_free(&h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes), cmocka_unit_test(sizes_of_the_model), cmocka_unit_test(message)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes),
+                                       cmocka_unit_test(sizes_of_the_model),
+                                       cmocka_unit_test(message), cmocka_unit_test(again)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
