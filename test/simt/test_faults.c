@@ -21,7 +21,7 @@ enum { SIDE = 32, WORKERS = 2 };
 
 static struct mbox loop, previews, pictures;
 static struct worker *worker[WORKERS];
-static int seen[NOTE_AWAY + 1][WORKERS]; /* notes of each kind */
+static int seen[DEVICE_LOST + 1][WORKERS]; /* events of each kind */
 
 /* Opened without a folder for previews, which would be learnt first. */
 static void open_workers(int n)
@@ -55,20 +55,20 @@ static void close_workers(int n)
     mbox_destroy(&pictures);
 }
 
-/* The next note; quanta only when asked for. */
-static struct note next_note(int quanta)
+/* The next event; quanta only when asked for. */
+static struct device_event next_event(int quanta)
 {
     static struct msg *list;
     for (;;) {
         if (!list) list = mbox_wait(&loop, 120000);
-        if (!list) fail_msg("no note came");
+        if (!list) fail_msg("no event came");
         struct msg *m = list;
-        struct note note = ((struct loop_device_event *)m)->note;
+        struct device_event event = ((struct loop_device_event *)m)->event;
         list = m->next;
         if (m->kind != LOOP_DEVICE_EVENT) fail_msg("%s", ((struct loop_fatal *)m)->why.message);
         free(m);
-        seen[note.kind][note.device]++;
-        if (quanta || note.kind != NOTE_QUANTUM) return note;
+        seen[event.kind][event.device]++;
+        if (quanta || event.kind != QUANTUM_DONE) return event;
     }
 }
 
@@ -79,10 +79,10 @@ static void begin(int which, uint64_t job)
     worker_start(worker[which], &work);
 }
 
-static void expect(enum note_kind kind, int device)
+static void expect(enum device_event_kind kind, int device)
 {
-    struct note n = next_note(0);
-    if (n.kind != kind) fail_msg("note %d, not %d: %s", (int)n.kind, (int)kind, n.fail.message);
+    struct device_event n = next_event(0);
+    if (n.kind != kind) fail_msg("event %d, not %d: %s", (int)n.kind, (int)kind, n.fail.message);
     assert_int_equal(n.device, device);
 }
 
@@ -92,20 +92,20 @@ static void works(int which, uint64_t job)
 {
     begin(which, job);
     for (int quanta = 0; quanta < 4;) {
-        struct note n = next_note(1);
-        if (n.kind == NOTE_DEVICE || n.kind == NOTE_FAILED) fail_msg("%s", n.fail.message);
-        quanta += n.kind == NOTE_QUANTUM && n.run[0].job == job;
+        struct device_event n = next_event(1);
+        if (n.kind == DEVICE_FAILED || n.kind == RUN_FAILED) fail_msg("%s", n.fail.message);
+        quanta += n.kind == QUANTUM_DONE && n.run[0].job == job;
     }
     worker_drop(worker[which], job);
-    for (int gone = seen[NOTE_GONE][which]; seen[NOTE_GONE][which] == gone;)
-        next_note(0);
+    for (int gone = seen[RUN_DROPPED][which]; seen[RUN_DROPPED][which] == gone;)
+        next_event(0);
 }
 
 static void breaks(int which, uint64_t job)
 {
     begin(which, job);
-    struct note n = next_note(0);
-    if (n.kind != NOTE_DEVICE) fail_msg("note %d: %s", (int)n.kind, n.fail.message);
+    struct device_event n = next_event(0);
+    if (n.kind != DEVICE_FAILED) fail_msg("event %d: %s", (int)n.kind, n.fail.message);
     assert_int_equal(n.device, which);
     assert_int_equal(n.fail.code, ERR_DEVICE);
     assert_true(n.n == 1 && n.batch == 1 && n.run[0].job == job);
@@ -117,14 +117,14 @@ static void a_broken_gpu_comes_back(void **state)
     const int before = simt_blocks();
     (void)state;
     open_workers(1);
-    expect(NOTE_READY, 0);
+    expect(DEVICE_READY, 0);
     works(0, 1);
 
     /* want of memory ends one job, and says what would help */
     simt_fail_after(0, cudaErrorMemoryAllocation);
     begin(0, 2);
-    struct note n = next_note(0);
-    assert_int_equal(n.kind, NOTE_FAILED);
+    struct device_event n = next_event(0);
+    assert_int_equal(n.kind, RUN_FAILED);
     assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
     assert_true(n.fail.hint[0] != 0);
     works(0, 2);
@@ -132,12 +132,12 @@ static void a_broken_gpu_comes_back(void **state)
     /* while a run is made; in the middle of one, and the first reset does not help */
     simt_break_after(3, cudaErrorIllegalAddress, 0);
     breaks(0, 3);
-    expect(NOTE_READY, 0);
+    expect(DEVICE_READY, 0);
     works(0, 3);
     simt_break_after(300, cudaErrorIllegalAddress, 1);
     breaks(0, 4);
-    expect(NOTE_AWAY, 0);
-    expect(NOTE_READY, 0);
+    expect(DEVICE_LOST, 0);
+    expect(DEVICE_READY, 0);
     works(0, 4);
     close_workers(1);
     assert_int_equal(simt_blocks(), before);
@@ -158,16 +158,16 @@ static void two_gpus_are_two_workers(void **state)
     assert_int_equal(glm_devices("cuda,cpu", names, &f), ERR_USAGE);
     assert_int_equal(glm_devices("cuda:x", names, &f), ERR_USAGE);
     open_workers(2);
-    while (seen[NOTE_READY][0] + seen[NOTE_READY][1] < 2)
-        next_note(0);
+    while (seen[DEVICE_READY][0] + seen[DEVICE_READY][1] < 2)
+        next_event(0);
     simt_break_after(50, cudaErrorIllegalAddress, 1);
     breaks(1, 5);
     works(0, 5);
-    while (seen[NOTE_READY][1] < 2)
-        next_note(0);
-    assert_int_equal(seen[NOTE_AWAY][1], 1);
+    while (seen[DEVICE_READY][1] < 2)
+        next_event(0);
+    assert_int_equal(seen[DEVICE_LOST][1], 1);
     works(1, 6);
-    assert_int_equal(seen[NOTE_DEVICE][0] + seen[NOTE_AWAY][0], 0);
+    assert_int_equal(seen[DEVICE_FAILED][0] + seen[DEVICE_LOST][0], 0);
     close_workers(2);
     simt_set(1, 0, 0);
 }
