@@ -26,6 +26,7 @@ struct block {
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -41,6 +42,7 @@ static void *need(void *p)
 static void noise(float *p, size_t n, float scale)
 {
     uint32_t s = 12345;
+
     for (size_t i = 0; i < n; i++) {
         s = s * 1664525 + 1013904223;
         p[i] = ((float)(s >> 8) / 8388608.0f - 1) * scale;
@@ -51,12 +53,13 @@ static struct weight *weight(struct block *b, int64_t out, int64_t in)
 {
     const size_t n = (size_t)(out * in);
     float *v = need(malloc(n * sizeof *v)), *bias = need(calloc((size_t)out, sizeof *bias));
-    noise(v, n, 1 / sqrtf((float)in));
     struct weight_spec s = {.use = USE_LINEAR, .n = 1, .name = "block"};
-    s.part[0] = (struct source){v, DTYPE_F32, out, in};
-    s.bias[0] = (struct source){bias, DTYPE_F32, out, 1};
     struct weight *w = NULL;
     struct fail f;
+
+    noise(v, n, 1 / sqrtf((float)in));
+    s.part[0] = (struct source){v, DTYPE_F32, out, in};
+    s.bias[0] = (struct source){bias, DTYPE_F32, out, 1};
     if (b->op->weight_new(b->d, &w, &s, &f)) {
         fprintf(stderr, "block: %s\n", f.message);
         exit(1);
@@ -71,12 +74,14 @@ static tensor fresh(struct block *b, enum dtype type, int64_t rows, int64_t cols
     const size_t n = (size_t)(rows * cols);
     float *v = need(malloc(n * sizeof *v));
     uint16_t *h = need(malloc(n * sizeof *h));
+    void *base = NULL;
+    tensor t;
+
     noise(v, n, 1);
     for (size_t i = 0; i < n; i++)
         h[i] = f32_to_bf16(v[i]);
-    void *base = NULL;
     if (b->op->mem_new(b->d, &base, n * dtype_size(type), NULL)) need(NULL);
-    tensor t = tensor_at(base, type, rows, cols);
+    t = tensor_at(base, type, rows, cols);
     b->op->put(b->d, t, type == DT_F32 ? (void *)v : (void *)h);
     free(v);
     free(h);
@@ -87,19 +92,19 @@ static void run(struct block *b)
 {
     const struct ops *op = b->op;
     struct seg s[2] = {{.row = 0, .n = TEXT, .rope = -1}, {.row = TEXT, .n = b->rows - TEXT}};
-    for (int i = 0; i < 2; i++) {
-        s[i].shift = i * WIDTH, s[i].scale = (2 + i) * WIDTH, s[i].gate = (4 + i) * WIDTH;
-    }
     const tensor q = tensor_cols(b->qkv_rows, 0, WIDTH), k = tensor_cols(b->qkv_rows, WIDTH, WIDTH);
+    const tensor o = tensor_at(b->wide.data, b->d->type, b->rows, WIDTH);
     const struct attn_seq seq = {
         .q = q, .k = k, .v = tensor_cols(b->qkv_rows, 2 * WIDTH, WIDTH), .o = b->y};
     const struct attn attn = {HEADS, HEADS, HEAD, 1 / sqrtf(HEAD), tensor_none()};
+
+    for (int i = 0; i < 2; i++)
+        s[i].shift = i * WIDTH, s[i].scale = (2 + i) * WIDTH, s[i].gate = (4 + i) * WIDTH;
     op->ln_mod(b->d, b->y, b->x, b->mod, s, 2, 1e-5f);
     op->linear(b->d, b->qkv_rows, b->y, b->qkv, ACT_NONE, 0);
     op->qk_norm_rope(b->d, q, HEADS, b->table, s, 2, 1e-5f);
     op->qk_norm_rope(b->d, k, HEADS, b->table, s, 2, 1e-5f);
     op->attention(b->d, &attn, &seq, 1);
-    const tensor o = tensor_at(b->wide.data, b->d->type, b->rows, WIDTH);
     op->linear(b->d, o, b->y, b->out, ACT_NONE, 0);
     op->gate_add(b->d, b->x, o, b->mod, s, 2);
     op->ln_mod(b->d, b->y, b->x, b->mod, s, 2, 1e-5f);
@@ -116,12 +121,13 @@ int main(int argc, char **argv)
     const int runs = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 3;
     struct block b = {.rows = image + TEXT};
     struct fail f;
+    const size_t scratch = (size_t)64 << 20;
+
     if (image < 1 || cpu_open(&b.d, type, threads, &f)) {
         fprintf(stderr, "block: %s\n", image < 1 ? "no image tokens" : f.message);
         return 1;
     }
     b.op = b.d->ops;
-    const size_t scratch = (size_t)64 << 20;
     arena_init(&b.d->scratch, need(aligned_alloc(ARENA_ALIGN, scratch)), scratch);
     b.qkv = weight(&b, 3 * WIDTH, WIDTH), b.out = weight(&b, WIDTH, WIDTH);
     b.up = weight(&b, 4 * WIDTH, WIDTH), b.down = weight(&b, WIDTH, 4 * WIDTH);
@@ -130,6 +136,7 @@ int main(int argc, char **argv)
     b.wide = fresh(&b, type, b.rows, 4 * WIDTH), b.qkv_rows = fresh(&b, type, b.rows, 3 * WIDTH);
     for (int i = 0; i <= runs; i++) {
         const double t = now();
+
         run(&b);
         if (b.op->sync(b.d, &f)) {
             fprintf(stderr, "block: %s\n", f.message);

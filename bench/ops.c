@@ -26,6 +26,7 @@ static const size_t MEM = (size_t)1 << 30, SCRATCH = (size_t)64 << 20;
 static double now(int threads)
 {
     struct timespec t;
+
     clock_gettime(threads > 1 ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -33,10 +34,12 @@ static double now(int threads)
 static tensor fresh(struct bench *b, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&b->mem, type, rows, cols);
+
     if (!t.data) exit(1);
     for (int64_t i = 0; i < rows * cols; i++) {
         float v = (float)(i * 7919 % 1000) / 1000 - 0.5f;
         uint32_t u;
+
         memcpy(&u, &v, sizeof u);
         if (type == DT_F32) ((float *)t.data)[i] = v;
         if (type == DT_BF16) ((uint16_t *)t.data)[i] = (uint16_t)(u >> 16);
@@ -49,9 +52,10 @@ static struct weight *weight(struct bench *b, enum weight_use use, int64_t n, in
     const size_t mark = arena_mark(&b->mem);
     const tensor w = fresh(b, DT_BF16, n, k), bias = fresh(b, DT_BF16, n, 1);
     struct weight_spec s = {.use = use, .n = 1, .k = side, .name = "bench"};
+    struct weight *p;
+
     s.part[0] = (struct source){w.data, DTYPE_BF16, n, k};
     s.bias[0] = (struct source){bias.data, DTYPE_BF16, n, 1};
-    struct weight *p;
     if (b->op->weight_new(b->d, &p, &s, NULL)) exit(1);
     arena_release(&b->mem, mark);
     return p;
@@ -94,11 +98,13 @@ static void linears(struct bench *b)
         {64, 4096, 4096, ACT_NONE},        {1024, 4096, 4096, ACT_NONE},
         {256, 4096, 16384, ACT_GELU_TANH},
     };
+
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
         const size_t mark = arena_mark(&b->mem);
         struct weight *w = weight(b, USE_LINEAR, s[i].n, s[i].k, 0);
         const tensor x = fresh(b, b->type, s[i].m, s[i].k), y = fresh(b, b->type, s[i].m, s[i].n);
         double t;
+
         FASTEST(t, b->op->linear(b->d, y, x, w, s[i].act, 0));
         printf("  linear %4d x %4d x %5d %-10s", s[i].m, s[i].k, s[i].n, s[i].act ? "gelu" : "");
         show(t, 2.0 * s[i].m * s[i].k * s[i].n, 0);
@@ -113,12 +119,14 @@ static void convs(struct bench *b)
         int side, ci, co, up;
     } s[] = {{32, 64, 64, 0},  {64, 64, 48, 1}, {128, 32, 32, 0}, {256, 16, 16, 0},
              {256, 32, 16, 0}, {256, 16, 3, 0}, {64, 512, 512, 0}};
+
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
         const size_t mark = arena_mark(&b->mem);
         const int n = s[i].side * s[i].side, in = s[i].up ? s[i].side / 2 : s[i].side;
         struct weight *w = weight(b, USE_CONV, s[i].co, s[i].ci * 9, 3);
         const tensor x = fresh(b, b->type, in * in, s[i].ci), y = fresh(b, b->type, n, s[i].co);
         double t;
+
         FASTEST(t, b->op->conv(b->d, y, x, w, in, in, s[i].up, 0, tensor_none()));
         printf("  conv 3x3 %3d^2, %3d to %3d %-8s", s[i].side, s[i].ci, s[i].co,
                s[i].up ? "up" : "");
@@ -133,6 +141,7 @@ static void attentions(struct bench *b)
     static const struct {
         int heads, dim, rows;
     } s[] = {{6, 32, 280}, {6, 32, 1050}, {32, 128, 1056}};
+
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
         const size_t mark = arena_mark(&b->mem);
         const int w = s[i].heads * s[i].dim, n = s[i].rows;
@@ -144,6 +153,7 @@ static void attentions(struct bench *b)
                                    .v = tensor_cols(qkv, 2 * w, w),
                                    .o = o};
         double t;
+
         FASTEST(t, b->op->attention(b->d, &a, &q, 1));
         printf("  attention %2d x %3d, %4d rows   ", s[i].heads, s[i].dim, n);
         show(t, 4.0 * n * n * w, 0);
@@ -161,6 +171,8 @@ static void decode(struct bench *b, int n)
     const struct attn a = {.heads = HEADS, .kv_heads = KV, .head_dim = DIM, .scale = 0.17f};
     struct ar_seq s[16];
     struct sample w[16];
+    double t;
+
     for (int i = 0; i < n; i++) {
         s[i] = (struct ar_seq){.row = i,
                                .n = 1,
@@ -177,7 +189,6 @@ static void decode(struct bench *b, int n)
                                .codes = 2048};
         memset(w[i].state.data, 0, sizeof(int32_t) * AR_STATE);
     }
-    double t;
     FASTEST(t, b->op->ar_attention(b->d, o, qkv, &a, 16, s, n));
     printf("  ar_attention, %d tokens after 300", n);
     show(t, 0, 0);
@@ -197,6 +208,7 @@ static void decode(struct bench *b, int n)
 static void rows(struct bench *b)
 {
     static const int shape[][2] = {{1, 192}, {560, 192}, {1056, 4096}};
+
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
         const size_t mark = arena_mark(&b->mem);
         const int m = shape[i][0], n = shape[i][1];
@@ -207,6 +219,7 @@ static void rows(struct bench *b)
         struct weight *w = weight(b, USE_VECTOR, n, 1, 0);
         const struct seg seg = {.n = m, .scale = n, .gate = 2 * n};
         double t;
+
         ROW("rms", 2, b->op->rms(b->d, y, x, w, 1e-5f));
         ROW("ln_mod", 2, b->op->ln_mod(b->d, y, x, mod, &seg, 1, 1e-5f));
         ROW("gate_add", 3, b->op->gate_add(b->d, x, y, mod, &seg, 1));
@@ -221,6 +234,7 @@ static void rows(struct bench *b)
 static void norms(struct bench *b)
 {
     static const int shape[][2] = {{65536, 16}, {16384, 32}, {1024, 64}};
+
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
         const size_t mark = arena_mark(&b->mem);
         const int m = shape[i][0], n = shape[i][1];
@@ -231,6 +245,7 @@ static void norms(struct bench *b)
         const int side = (int)sqrt(m);
         const int64_t bytes = (int64_t)b->op->work_size(b->d, WORK_NORM, side, n, 1);
         const tensor sums = fresh(b, DT_U8, 1, bytes), norm = fresh(b, DT_F32, 2, n);
+
         ROW("norm_sums", 1, b->op->norm_sums(b->d, sums, x, side, 0, 1));
         b->op->norm_fold(b->d, norm, sums, side, side, 1, w, w, 1e-6f);
         ROW("norm_act", 2, b->op->norm_act(b->d, x, x, norm, ACT_SILU));
@@ -243,6 +258,7 @@ static void all(const struct isa *isa, enum dtype type, int threads)
 {
     struct bench b = {.type = type};
     struct fail f;
+
     if (cpu_open_isa(&b.d, type, threads, isa, &f)) {
         printf("%s\n", f.message);
         exit(1);
@@ -272,6 +288,7 @@ int main(int argc, char **argv)
     const struct isa *isa[ISA_MOST];
     const int n = isa_list(isa), threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
     const char *only = argc > 2 ? argv[2] : NULL;
+
     for (int i = 0; i < n; i++)
         for (int type = DT_F32; type <= DT_BF16; type++)
             if (!only || !strcmp(only, isa[i]->name)) all(isa[i], (enum dtype)type, threads);

@@ -34,6 +34,7 @@ struct best {
 static double seconds(clockid_t c)
 {
     struct timespec t;
+
     clock_gettime(c, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
@@ -51,6 +52,7 @@ static void draw(struct glm *g, const struct options *o, int first, int n, struc
     struct glm_run *run[LIMIT_BATCH];
     struct fail f = {0};
     static const char text[] = "a red circle on a blue background";
+
     for (int i = 0; i < n; i++) {
         const struct glm_req q = {.prompt = text,
                                   .prompt_len = sizeof text - 1,
@@ -59,19 +61,22 @@ static void draw(struct glm *g, const struct options *o, int first, int n, struc
                                   .steps = o->steps,
                                   .guidance = 1.5,
                                   .seed = (uint64_t)(first + i)};
+
         if (glm_run_new(&run[i], g, &q, &f)) give_up(&f);
     }
     for (struct glm_progress v; (v = glm_run_progress(run[0])).phase < GLM_DONE;) {
         const enum glm_phase p = v.phase;
         const double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        double *s, d[2];
+
         if (glm_step(g, run, n, &f)) give_up(&f);
-        const double d[2] = {seconds(CLOCK_MONOTONIC) - wall,
-                             seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+        d[0] = seconds(CLOCK_MONOTONIC) - wall;
+        d[1] = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         for (int k = 0; k < 2; k++) {
             t->s[p][k] += d[k];
             t->s[ALL][k] += d[k];
         }
-        double *s = v.done < QUANTA ? &b->s[p][v.done] : NULL;
+        s = v.done < QUANTA ? &b->s[p][v.done] : NULL;
         if (s && !(*s > 0 && *s < d[0])) *s = d[0];
     }
     for (int i = 0; i < n; i++)
@@ -81,6 +86,7 @@ static void draw(struct glm *g, const struct options *o, int first, int n, struc
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -94,6 +100,7 @@ static double median(double *v, int n)
 static double sum(const struct best *b, int n, int phase, int pictures)
 {
     double t = 0;
+
     for (int i = 0; i < n; i++)
         for (int p = 0; p < GLM_PHASES; p++)
             for (int q = 0; q < QUANTA && (phase == ALL || phase == p); q++)
@@ -108,9 +115,12 @@ static void show(const struct options *o, const struct took *one, const struct t
     for (int k = 0; k < 3; k++)
         printf("    alone  together  ratio   ");
     for (int p = 0; p < ROWS; p++) {
+        double x, y;
+
         printf("\n%-10s", p == ALL ? "all" : glm_phase_name((enum glm_phase)p));
         for (int k = 0; k < 2; k++) {
             double a[ROUNDS], b[ROUNDS], r[ROUNDS];
+
             for (int i = 0; i < o->runs; i++) {
                 a[i] = one[i].s[p][k] * 1e3 / o->batch;
                 b[i] = many[i].s[p][k] * 1e3 / o->batch;
@@ -119,7 +129,8 @@ static void show(const struct options *o, const struct took *one, const struct t
             printf(" %8.1f  %8.1f  %5.2f   ", median(a, o->runs), median(b, o->runs),
                    median(r, o->runs));
         }
-        const double x = sum(b_one, o->batch, p, o->batch), y = sum(b_many, 1, p, o->batch);
+        x = sum(b_one, o->batch, p, o->batch);
+        y = sum(b_many, 1, p, o->batch);
         printf(" %8.1f  %8.1f  %5.2f", x, y, x / y);
     }
     printf("\n");
@@ -139,8 +150,10 @@ static void read_options(struct options *o, int argc, char **argv)
     static const struct option list[] = {
         {"model", 1, 0, 'm'}, {"threads", 1, 0, 't'}, {"batch", 1, 0, 'b'}, {"runs", 1, 0, 'r'},
         {"size", 1, 0, 's'},  {"steps", 1, 0, 'n'},   {"type", 1, 0, 'y'},  {0}};
+
     for (int c; (c = getopt_long(argc, argv, "", list, NULL)) != -1;) {
         const int n = c == '?' ? 0 : (int)strtol(optarg, NULL, 10);
+
         switch (c) {
         case 'm': o->model = optarg; break;
         case 'y': o->type = optarg; break;
@@ -163,13 +176,15 @@ int main(int argc, char **argv)
     struct glm *g;
     struct glm_info info;
     struct fail f = {0};
+    struct glm_opts opts;
+
     read_options(&o, argc, argv);
-    const struct glm_opts opts = {.model = o.model,
-                                  .device = "auto",
-                                  .threads = o.threads,
-                                  .type = !strcmp(o.type, "f32")    ? GLM_F32
-                                          : !strcmp(o.type, "bf16") ? GLM_BF16
-                                                                    : GLM_AUTO};
+    opts = (struct glm_opts){.model = o.model,
+                             .device = "auto",
+                             .threads = o.threads,
+                             .type = !strcmp(o.type, "f32")    ? GLM_F32
+                                     : !strcmp(o.type, "bf16") ? GLM_BF16
+                                                               : GLM_AUTO};
     if (glm_open(&g, &opts, &f)) give_up(&f);
     glm_info(g, &info);
     printf("%s on %s: %d pictures of %dx%d, %d steps, %d rounds\n", info.model, info.device,

@@ -33,6 +33,7 @@ enum { LAB_BYTES = 48 << 20, LAB_SCRATCH = 4 << 20 };
 static inline void lab_open(struct lab *l, const struct isa *isa, enum dtype type, int threads)
 {
     struct fail f;
+
     *l = (struct lab){.isa = isa->name, .bf = type == DT_BF16, .threads = threads, .seed = 1};
     assert_int_equal(cpu_open_isa(&l->d, type, threads, isa, &f), 0);
     l->op = l->d->ops;
@@ -47,6 +48,7 @@ static inline void lab_close(struct lab *l)
 {
     struct fail f;
     int e = l->op->sync(l->d, &f);
+
     if (e) print_error("%s\n", f.message);
     assert_int_equal(e, 0);
     assert_int_equal(l->d->scratch.used, 0);
@@ -60,10 +62,12 @@ static inline void lab_each(void (*test)(struct lab *))
 {
     const struct isa *isa[ISA_MOST];
     int n = isa_list(isa);
+
     for (int i = 0; i < n; i++)
         for (int bf = 0; bf < 2; bf++)
             for (int threads = 1; threads <= 2; threads++) {
                 struct lab l;
+
                 lab_open(&l, isa[i], bf ? DT_BF16 : DT_F32, threads);
                 test(&l);
                 lab_close(&l);
@@ -79,6 +83,7 @@ static inline double lab_random(struct lab *l) /* about [-1, 1), not too regular
 static inline void lab_set(tensor t, int64_t i, int64_t j, double v)
 {
     int64_t at = i * t.ld + j;
+
     if (t.type == DT_F32)
         ((float *)t.data)[at] = (float)v;
     else if (t.type == DT_BF16)
@@ -92,6 +97,7 @@ static inline void lab_set(tensor t, int64_t i, int64_t j, double v)
 static inline double lab_get(tensor t, int64_t i, int64_t j)
 {
     int64_t at = i * t.ld + j;
+
     if (t.type == DT_F32) return (double)((const float *)t.data)[at];
     if (t.type == DT_BF16) return (double)half_float(((const uint16_t *)t.data)[at]);
     if (t.type == DT_I32) return ((const int32_t *)t.data)[at];
@@ -103,6 +109,7 @@ static inline double lab_get(tensor t, int64_t i, int64_t j)
 static inline tensor lab_empty(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&l->mem, type, rows, cols + 3);
+
     assert_non_null(t.data);
     memset(t.data, 0xff, tensor_bytes(t));
     return tensor_cols(t, 0, cols);
@@ -116,6 +123,7 @@ static inline void lab_group_norm(struct dev *d, struct arena *mem, tensor y, te
     const size_t n = d->ops->work_size(d, WORK_NORM, h, x.cols, groups);
     tensor sums = arena_tensor(mem, DT_U8, 1, (int64_t)n),
            norm = arena_tensor(mem, DT_F32, 2, x.cols);
+
     d->ops->norm_sums(d, sums, x, 1, 0, groups);
     d->ops->norm_fold(d, norm, sums, h, 1, groups, w, w, 1e-6f);
     d->ops->norm_act(d, y, x, norm, ACT_SILU);
@@ -124,6 +132,7 @@ static inline void lab_group_norm(struct dev *d, struct arena *mem, tensor y, te
 static inline tensor lab_tensor(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = lab_empty(l, type, rows, cols);
+
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
             lab_set(t, i, j, lab_random(l));
@@ -133,6 +142,7 @@ static inline tensor lab_tensor(struct lab *l, enum dtype type, int64_t rows, in
 static inline tensor lab_same(struct lab *l, tensor t)
 {
     tensor c = lab_empty(l, t.type, t.rows, t.cols);
+
     memcpy(c.data, t.data, tensor_bytes(t));
     return c;
 }
@@ -141,8 +151,10 @@ static inline tensor lab_same(struct lab *l, tensor t)
 static inline void lab_gaps(struct lab *l, tensor t)
 {
     const size_t size = dtype_size(t.type);
+
     for (int64_t i = 0; i < t.rows; i++) {
         const unsigned char *p = (const unsigned char *)t.data + (size_t)(i * t.ld + t.cols) * size;
+
         for (size_t k = 0; k < 3 * size; k++)
             if (p[k] != 0xff) fail_msg("%s: wrote behind row %lld", l->what, (long long)i);
     }
@@ -152,9 +164,11 @@ static inline void lab_gaps(struct lab *l, tensor t)
 static inline void lab_near(struct lab *l, tensor got, const double *want, double tol)
 {
     double worst = 0, top = 1e-30;
+
     for (int64_t i = 0; i < got.rows; i++)
         for (int64_t j = 0; j < got.cols; j++) {
             double w = want[i * got.cols + j], e = fabs(lab_get(got, i, j) - w);
+
             if (fabs(w) > top) top = fabs(w);
             if (!(e <= worst)) worst = e;
             if (isnan(worst))
@@ -169,6 +183,7 @@ static inline void lab_near(struct lab *l, tensor got, const double *want, doubl
 static inline void lab_bytes_equal(struct lab *l, tensor a, tensor b)
 {
     const size_t n = (size_t)a.cols * dtype_size(a.type);
+
     for (int64_t i = 0; i < a.rows; i++)
         if (memcmp((char *)a.data + (size_t)(i * a.ld) * dtype_size(a.type),
                    (char *)b.data + (size_t)(i * b.ld) * dtype_size(b.type), n))
@@ -189,6 +204,7 @@ static inline double lab_tol(const struct lab *l)
 static inline void lab_reset(struct lab *l, const char *format, ...)
 {
     va_list ap;
+
     va_start(ap, format);
     vsnprintf(l->what, sizeof l->what, format, ap);
     va_end(ap);
@@ -198,6 +214,7 @@ static inline void lab_reset(struct lab *l, const char *format, ...)
 static inline double *lab_doubles(struct lab *l, int64_t n)
 {
     double *p = arena_alloc(&l->mem, sizeof *p * (size_t)n);
+
     assert_non_null(p);
     memset(p, 0, sizeof *p * (size_t)n);
     return p;
@@ -208,6 +225,7 @@ static inline double *lab_doubles(struct lab *l, int64_t n)
 static inline float *lab_source(struct lab *l, int64_t n, double scale)
 {
     float *p = arena_alloc(&l->mem, sizeof *p * (size_t)n);
+
     assert_non_null(p);
     for (int64_t i = 0; i < n; i++)
         p[i] = half_round((float)(lab_random(l) * scale));
@@ -220,6 +238,7 @@ static inline struct weight *lab_weight(struct lab *l, enum weight_use use, cons
     struct fail f;
     struct weight *w;
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "test"};
+
     s.part[0] = (struct source){data, DTYPE_F32, rows, cols};
     if (bias) s.bias[0] = (struct source){bias, DTYPE_F32, rows, 1};
     assert_int_equal(l->op->weight_new(l->d, &w, &s, &f), 0);

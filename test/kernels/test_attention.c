@@ -13,6 +13,7 @@ static void attend(double *o, tensor q, int64_t i, int64_t qc, tensor k, tensor 
                    int dim, int64_t seen, double scale, const float *bias)
 {
     double *p = calloc((size_t)seen, sizeof *p), top = -1e300, sum = 0;
+
     assert_non_null(p);
     for (int64_t j = 0; j < seen; j++) {
         for (int c = 0; c < dim; c++)
@@ -32,15 +33,17 @@ static void attend(double *o, tensor q, int64_t i, int64_t qc, tensor k, tensor 
 
 static void attention_case(struct lab *l, struct attn_case t)
 {
-    lab_reset(l, "attention heads %d/%d dim %d, %d x %d, bias %d", t.heads, t.kv_heads, t.dim, t.nq,
-              t.nk, t.bias);
     const int span = (t.nq > t.nk ? t.nq : t.nk) + 2, w = t.heads * t.dim;
     struct attn a = {.heads = t.heads, .kv_heads = t.kv_heads, .head_dim = t.dim, .scale = 1.7f};
-    if (t.bias) a.bias = lab_tensor(l, DT_F32, t.heads, 2 * span - 1);
     struct attn_seq s[2];
     double *want[2];
+
+    lab_reset(l, "attention heads %d/%d dim %d, %d x %d, bias %d", t.heads, t.kv_heads, t.dim, t.nq,
+              t.nk, t.bias);
+    if (t.bias) a.bias = lab_tensor(l, DT_F32, t.heads, 2 * span - 1);
     for (int n = 0; n < 2; n++) { /* the second sequence is the first one's size, less some keys */
         const int nq = t.nq - (n && t.nq > 2 ? 2 : 0), nk = t.nk - (n && t.nk > 3 ? 3 : 0);
+
         s[n] = (struct attn_seq){.q = lab_tensor(l, lab_type(l), nq, w),
                                  .o = lab_empty(l, lab_type(l), nq, w),
                                  .k = lab_tensor(l, lab_type(l), nk, t.kv_heads * t.dim),
@@ -64,6 +67,7 @@ static void attention(struct lab *l)
         {2, 2, 33, 64, 64, 1}, {4, 4, 24, 67, 3, 1},    {2, 1, 128, 9, 200, 0},
         {1, 1, 136, 3, 65, 0}, {5, 5, 17, 129, 129, 0},
     };
+
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
         attention_case(l, t[i]);
 }
@@ -72,18 +76,21 @@ static void attention(struct lab *l)
 static void attention_extreme(struct lab *l)
 {
     enum { NK = 150, DIM = 8 };
-    lab_reset(l, "attention with extreme scores");
     struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = DIM, .scale = 1};
-    struct attn_seq s = {.q = lab_empty(l, lab_type(l), 2, DIM),
-                         .o = lab_empty(l, lab_type(l), 2, DIM),
-                         .k = lab_empty(l, lab_type(l), NK, DIM),
-                         .v = lab_tensor(l, lab_type(l), NK, DIM)};
+    struct attn_seq s;
+    double *want;
+
+    lab_reset(l, "attention with extreme scores");
+    s = (struct attn_seq){.q = lab_empty(l, lab_type(l), 2, DIM),
+                          .o = lab_empty(l, lab_type(l), 2, DIM),
+                          .k = lab_empty(l, lab_type(l), NK, DIM),
+                          .v = lab_tensor(l, lab_type(l), NK, DIM)};
     for (int c = 0; c < DIM; c++) {
         lab_set(s.q, 0, c, 32), lab_set(s.q, 1, c, -32);
         for (int j = 0; j < NK; j++)
             lab_set(s.k, j, c, j - 70);
     }
-    double *want = lab_doubles(l, 2 * DIM);
+    want = lab_doubles(l, 2 * DIM);
     for (int c = 0; c < DIM; c++) /* all weight on the last key, and on the first */
         want[c] = lab_get(s.v, NK - 1, c), want[DIM + c] = lab_get(s.v, 0, c);
     l->op->attention(l->d, &a, &s, 1);
@@ -107,8 +114,10 @@ static int ar_len(const struct ar_seq *s)
 static void ar_start(struct lab *l, struct ar_pair *p)
 {
     const int wide = p->kv * p->dim;
+
     for (int n = 0; n < 2; n++) {
         struct ar_seq *s = &p->s[n];
+
         *s = (struct ar_seq){.k = lab_empty(l, lab_type(l), CAP, wide),
                              .v = lab_empty(l, lab_type(l), CAP, wide),
                              .rope = lab_tensor(l, DT_F32, CAP, p->rot),
@@ -131,6 +140,7 @@ static double rotated(struct lab *l, const struct ar_pair *p, tensor qkv, int b,
     const int64_t row = s->row + i, at = ar_len(s) + i;
     const int half = p->rot / 2, col = h * p->dim + c;
     double x = lab_get(qkv, row, col), y = 0, cs = 1, sn = 0;
+
     if (h < p->heads + p->kv && c < p->rot) {
         y = c < half ? -lab_get(qkv, row, col + half) : lab_get(qkv, row, col - half);
         cs = lab_get(s->rope, at, c % half);
@@ -146,10 +156,12 @@ static void ar_expect(struct lab *l, struct ar_pair *p, tensor qkv, tensor q, in
 {
     const struct ar_seq *s = &p->s[b];
     const int heads = p->heads, kv = p->kv, dim = p->dim, len = ar_len(s);
+
     for (int i = 0; i < s->n; i++)
         for (int h = 0; h < heads + 2 * kv; h++)
             for (int c = 0; c < dim; c++) {
                 const double x = rotated(l, p, qkv, b, i, h, c);
+
                 if (h < heads)
                     lab_set(q, s->row + i, h * dim + c, x);
                 else if (h < heads + kv)
@@ -167,17 +179,21 @@ static void ar_expect(struct lab *l, struct ar_pair *p, tensor qkv, tensor q, in
  * for two sequences at once. */
 static void ar_case(struct lab *l, int heads, int kv, int dim, int rot)
 {
-    lab_reset(l, "ar_attention heads %d/%d dim %d rot %d", heads, kv, dim, rot);
     const struct attn a = {.heads = heads, .kv_heads = kv, .head_dim = dim, .scale = 0.6f};
     struct ar_pair p = {.heads = heads, .kv = kv, .dim = dim, .rot = rot};
+
+    lab_reset(l, "ar_attention heads %d/%d dim %d rot %d", heads, kv, dim, rot);
     ar_start(l, &p);
     for (int step = 0; step <= STEPS; step++) {
         const int n0 = step ? 1 : PROMPT, n1 = step ? 1 : PROMPT - 30;
+        tensor qkv, o, q;
+        double *want;
+
         p.s[0].row = 0, p.s[0].n = n0, p.s[1].row = n0, p.s[1].n = n1;
-        tensor qkv = lab_tensor(l, lab_type(l), n0 + n1, (heads + 2 * kv) * dim),
-               o = lab_empty(l, lab_type(l), n0 + n1, heads * dim);
-        tensor q = lab_empty(l, DT_F32, n0 + n1, heads * dim);
-        double *want = lab_doubles(l, (n0 + n1) * heads * dim);
+        qkv = lab_tensor(l, lab_type(l), n0 + n1, (heads + 2 * kv) * dim);
+        o = lab_empty(l, lab_type(l), n0 + n1, heads * dim);
+        q = lab_empty(l, DT_F32, n0 + n1, heads * dim);
+        want = lab_doubles(l, (n0 + n1) * heads * dim);
         for (int b = 0; b < 2; b++)
             ar_expect(l, &p, qkv, q, b, want, (double)a.scale);
         l->op->ar_attention(l->d, o, qkv, &a, rot, p.s, 2);
@@ -207,5 +223,6 @@ int main(void)
         cmocka_unit_test(every_attention_extreme),
         cmocka_unit_test(every_ar_attention),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,15 +13,22 @@ static int ntables;
 /* Rows 0 .. m-1 alone must equal the first rows of the whole, for every m. */
 static void rows_alone(struct lab *l, int k, int n, int top, enum activation act)
 {
+    float *w, *b;
+    struct weight *p;
+    tensor x, all, y;
+
     lab_reset(l, "linear %d to %d, rows 1 .. %d", k, n, top);
-    float *w = lab_source(l, (int64_t)n * k, 0.1), *b = lab_source(l, n, 1);
-    struct weight *p = lab_weight(l, USE_LINEAR, w, b, n, k, 0);
-    tensor x = lab_tensor(l, lab_type(l), top, k), all = lab_empty(l, lab_type(l), top, n);
+    w = lab_source(l, (int64_t)n * k, 0.1);
+    b = lab_source(l, n, 1);
+    p = lab_weight(l, USE_LINEAR, w, b, n, k, 0);
+    x = lab_tensor(l, lab_type(l), top, k);
+    all = lab_empty(l, lab_type(l), top, n);
     l->op->linear(l->d, all, x, p, act, 0);
-    tensor y = lab_empty(l, lab_type(l), top, n);
+    y = lab_empty(l, lab_type(l), top, n);
     for (int m = 1; m < top; m += m < 40 ? 1 : 37) {
         const int first = m % 3 ? 0 : top - m; /* at the front or at the back */
         tensor rows = tensor_rows(y, 0, m);
+
         l->op->linear(l->d, rows, tensor_rows(x, first, m), p, act, 0);
         lab_bytes_equal(l, rows, tensor_rows(all, first, m));
     }
@@ -39,24 +46,32 @@ static void linear_rows_alone(struct lab *l)
 static void threads_agree(void **state)
 {
     enum { M = 150, K = 333, N = 210 };
+
     (void)state;
     for (int i = 0; i < ntables; i++)
         for (int bf = 0; bf < 2; bf++) {
             struct lab l[3];
             tensor y[3], o[3], g[3];
+
             for (int t = 0; t < 3; t++) {
+                struct attn a = {.heads = 7, .kv_heads = 7, .head_dim = 30, .scale = 1};
+                float *w, *v;
+                struct weight *p, *q;
+                tensor x;
+                struct attn_seq s;
+
                 lab_open(&l[t], tables[i], bf ? DT_BF16 : DT_F32, t + 1);
                 lab_reset(&l[t], "threads");
-                float *w = lab_source(&l[t], N * K, 0.1), *v = lab_source(&l[t], N, 1);
-                struct weight *p = lab_weight(&l[t], USE_LINEAR, w, NULL, N, K, 0);
-                struct weight *q = lab_weight(&l[t], USE_VECTOR, v, NULL, N, 1, 0);
-                tensor x = lab_tensor(&l[t], lab_type(&l[t]), M, K);
+                w = lab_source(&l[t], N * K, 0.1);
+                v = lab_source(&l[t], N, 1);
+                p = lab_weight(&l[t], USE_LINEAR, w, NULL, N, K, 0);
+                q = lab_weight(&l[t], USE_VECTOR, v, NULL, N, 1, 0);
+                x = lab_tensor(&l[t], lab_type(&l[t]), M, K);
                 y[t] = lab_empty(&l[t], x.type, M, N);
                 o[t] = lab_empty(&l[t], x.type, M, N);
                 g[t] = lab_empty(&l[t], x.type, M, N);
-                struct attn a = {.heads = 7, .kv_heads = 7, .head_dim = 30, .scale = 1};
                 l[t].op->linear(l[t].d, y[t], x, p, ACT_SILU, 0);
-                struct attn_seq s = {.q = y[t], .k = y[t], .v = y[t], .o = o[t]};
+                s = (struct attn_seq){.q = y[t], .k = y[t], .v = y[t], .o = o[t]};
                 l[t].op->attention(l[t].d, &a, &s, 1);
                 lab_group_norm(l[t].d, &l[t].mem, g[t], y[t], q, 3);
                 l[t].op->weight_free(l[t].d, p);
@@ -74,16 +89,20 @@ static void threads_agree(void **state)
 static void sequences_alone(struct lab *l)
 {
     enum { HEADS = 4, DIM = 24, W = HEADS * DIM, CAP = 300, N = 3, KV = 2 };
-    lab_reset(l, "sequences alone");
     static const int rows[N] = {33, 140, 7}, len[N] = {5, 260, 128};
     const struct attn a = {.heads = HEADS, .kv_heads = HEADS, .head_dim = DIM, .scale = 0.3f};
     const struct attn g = {.heads = HEADS, .kv_heads = KV, .head_dim = DIM, .scale = 0.3f};
     struct attn_seq s[N];
     struct ar_seq ar[N];
-    tensor together[N], qkv = lab_tensor(l, lab_type(l), N, (HEADS + 2 * KV) * DIM);
-    tensor o = lab_empty(l, lab_type(l), N, W), one = lab_empty(l, lab_type(l), N, W);
+    tensor together[N], qkv, o, one, again;
+
+    lab_reset(l, "sequences alone");
+    qkv = lab_tensor(l, lab_type(l), N, (HEADS + 2 * KV) * DIM);
+    o = lab_empty(l, lab_type(l), N, W);
+    one = lab_empty(l, lab_type(l), N, W);
     for (int i = 0; i < N; i++) {
         tensor x = lab_tensor(l, lab_type(l), rows[i], 3 * W);
+
         together[i] = lab_empty(l, lab_type(l), rows[i], W);
         s[i] = (struct attn_seq){.q = tensor_cols(x, 0, W),
                                  .k = tensor_cols(x, W, W),
@@ -104,10 +123,11 @@ static void sequences_alone(struct lab *l)
         l->op->attention(l->d, &a, &s[i], 1);
         lab_bytes_equal(l, s[i].o, together[i]);
     }
-    tensor again = lab_same(l, qkv);
+    again = lab_same(l, qkv);
     l->op->ar_attention(l->d, o, qkv, &g, 12, ar, N);
     for (int i = 0; i < N; i++) {
         struct ar_seq b = ar[i];
+
         b.row = 0;
         l->op->ar_attention(l->d, tensor_rows(one, i, 1), tensor_rows(again, i, 1), &g, 12, &b, 1);
     }
@@ -132,9 +152,12 @@ static void every_sequence_alone(void **state)
 static void sample(struct lab *l)
 {
     enum { ROWS = 3, VOCAB = 70, CODES = 64, DRAWS = 40 };
+    tensor logits, given, tokens;
+    struct sample w[ROWS], again;
+
     lab_reset(l, "sample");
-    tensor logits = lab_tensor(l, DT_F32, ROWS, VOCAB), given = lab_empty(l, DT_I32, 1, DRAWS);
-    struct sample w[ROWS];
+    logits = lab_tensor(l, DT_F32, ROWS, VOCAB);
+    given = lab_empty(l, DT_I32, 1, DRAWS);
     for (int i = 0; i < ROWS; i++) {
         lab_set(logits, i, 66, 9); /* not a code, and nearly certain */
         w[i] = (struct sample){.state = lab_empty(l, DT_I32, 1, AR_STATE),
@@ -155,6 +178,7 @@ static void sample(struct lab *l)
         l->op->sample(l->d, logits, w, ROWS);
     for (int i = 0; i < ROWS; i++) {
         const int32_t *s = w[i].state.data, *t = w[i].tokens.data;
+
         assert_int_equal(s[AR_SAMPLED], DRAWS);
         assert_int_equal(s[AR_LEN], DRAWS * (i + 1));
         assert_int_equal(s[AR_NEXT], t[DRAWS - 1]);
@@ -168,9 +192,9 @@ static void sample(struct lab *l)
     }
     assert_int_equal(((int32_t *)w[1].state.data)[AR_BAD], 1);
     /* the first row again, alone: same tokens */
-    tensor tokens = lab_empty(l, DT_I32, 1, DRAWS);
+    tokens = lab_empty(l, DT_I32, 1, DRAWS);
     memset(w[0].state.data, 0, sizeof(int32_t) * AR_STATE);
-    struct sample again = w[0];
+    again = w[0];
     again.tokens = tokens;
     for (int d = 0; d < DRAWS; d++)
         l->op->sample(l->d, tensor_rows(logits, 0, 1), &again, 1);
@@ -197,6 +221,7 @@ static struct weight *any_weight(struct dev *d, enum weight_use use, const float
 {
     struct weight *w;
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "any"};
+
     s.part[0] = (struct source){data, DTYPE_F32, rows, cols};
     if (use == USE_LINEAR) s.bias[0] = (struct source){data, DTYPE_F32, rows, 1};
     assert_int_equal(d->ops->weight_new(d, &w, &s, NULL), 0);
@@ -211,6 +236,7 @@ static struct step step_new(struct dev *d, struct arena *mem, const float *data)
                      .conv = any_weight(d, USE_CONV, data, DIM, DIM * 9, 3),
                      .vec = any_weight(d, USE_VECTOR, data, DIM, 1, 0),
                      .table = any_weight(d, USE_TABLE, data, 10, DIM, 0)};
+
     s.x = arena_tensor(mem, d->type, ROWS, DIM);
     s.y = arena_tensor(mem, d->type, ROWS, DIM);
     s.y4 = arena_tensor(mem, d->type, 1, 64);
@@ -240,6 +266,7 @@ static void step_run(struct dev *d, const struct step *s)
                               .rope = s->rope,
                               .state = tensor_rows(s->state, 0, 1)};
     struct sample w[2];
+
     for (int i = 0; i < 2; i++)
         w[i] = (struct sample){.state = tensor_rows(s->state, i, 1),
                                .tokens = tensor_rows(s->tokens, i, 1),
@@ -277,26 +304,30 @@ static void step_free(struct dev *d, struct step *s)
 static void dry_takes_what_cpu_takes(void **state)
 {
     float *data = calloc(DIM * DIM * 9, sizeof *data);
+
     (void)state;
     assert_non_null(data);
     for (int i = 0; i < ntables; i++)
         for (int bf = 0; bf < 2; bf++) {
             struct dev *cpu, *dry;
             struct fail f;
+            size_t used[2], peak[2];
+
             assert_int_equal(cpu_open_isa(&cpu, bf ? DT_BF16 : DT_F32, 2, tables[i], NULL), 0);
             assert_int_equal(dry_open(&dry, cpu->type, cpu, NULL), 0);
-            size_t used[2], peak[2];
             for (int k = 0; k < 2; k++) {
                 struct dev *d = k ? cpu : dry;
                 struct arena mem;
                 void *base, *scratch;
                 const size_t room = k ? peak[0] : (size_t)1 << 40,
                              all = k ? used[0] : (size_t)1 << 40;
+                struct step s;
+
                 assert_int_equal(d->ops->mem_new(d, &base, all, &f), 0);
                 assert_int_equal(d->ops->mem_new(d, &scratch, room, &f), 0);
                 arena_init(&mem, base, all);
                 arena_init(&d->scratch, scratch, room);
-                struct step s = step_new(d, &mem, data);
+                s = step_new(d, &mem, data);
                 step_run(d, &s);
                 assert_int_equal(d->ops->sync(d, &f), 0);
                 used[k] = mem.peak, peak[k] = d->scratch.peak;
@@ -331,18 +362,21 @@ static void a_step_allocates_nothing(void **state)
          *scratch = aligned_alloc(ARENA_ALIGN, 1 << 22);
     struct dev *d;
     struct arena mem;
+    struct step s;
+    struct mallinfo2 was, is;
+
     (void)state;
     assert_true(data && base && scratch);
     memset(base, 0, 1 << 22);
     assert_int_equal(cpu_open(&d, DT_F32, 2, NULL), 0);
     arena_init(&mem, base, 1 << 22);
     arena_init(&d->scratch, scratch, 1 << 22);
-    struct step s = step_new(d, &mem, data);
+    s = step_new(d, &mem, data);
     step_run(d, &s);
-    const struct mallinfo2 was = mallinfo2();
+    was = mallinfo2();
     for (int i = 0; i < 20; i++)
         step_run(d, &s);
-    const struct mallinfo2 is = mallinfo2();
+    is = mallinfo2();
     assert_int_equal(was.uordblks, is.uordblks);
     assert_int_equal(was.ordblks, is.ordblks);
     assert_int_equal(was.fordblks, is.fordblks);
@@ -360,11 +394,16 @@ static void a_bad_id_is_an_error(void **state)
 {
     struct lab l;
     struct fail f;
+    float *data;
+    struct weight *t;
+    tensor ids, y;
+
     (void)state;
     lab_open(&l, tables[0], DT_F32, 1);
-    float *data = lab_source(&l, 20, 1);
-    struct weight *t = lab_weight(&l, USE_TABLE, data, NULL, 4, 5, 0);
-    tensor ids = lab_empty(&l, DT_I32, 1, 1), y = lab_empty(&l, DT_F32, 1, 5);
+    data = lab_source(&l, 20, 1);
+    t = lab_weight(&l, USE_TABLE, data, NULL, 4, 5, 0);
+    ids = lab_empty(&l, DT_I32, 1, 1);
+    y = lab_empty(&l, DT_F32, 1, 5);
     lab_set(ids, 0, 0, 4);
     l.op->embed(l.d, y, t, ids);
     assert_int_equal(l.op->sync(l.d, &f), ERR_DEVICE);
@@ -385,17 +424,21 @@ static void sources_of_every_type(void **state)
     static const double is[] = {1, -2, 0x1p-24, 65504, 0, 0.333251953125};
     static const float ties[] = {1 + 0x1p-8f, 1 + 3 * 0x1p-8f, -1 - 0x1.8p-8f, 0x1p-130f};
     static const double even[] = {1, 1 + 0x1p-6, -1 - 0x1p-7, 0x1p-130};
+
     (void)state;
     for (int bf = 0; bf < 2; bf++) {
         struct lab l;
-        lab_open(&l, tables[0], bf ? DT_BF16 : DT_F32, 1);
-        struct weight *a, *b;
         struct weight_spec s = {.use = USE_TABLE, .n = 1, .name = "f16"};
+        struct weight *a, *b;
+        tensor ids, y;
+
+        lab_open(&l, tables[0], bf ? DT_BF16 : DT_F32, 1);
         s.part[0] = (struct source){f16, DTYPE_F16, 6, 1};
         assert_int_equal(l.op->weight_new(l.d, &a, &s, NULL), 0);
         s.part[0] = (struct source){ties, DTYPE_F32, 4, 1};
         assert_int_equal(l.op->weight_new(l.d, &b, &s, NULL), 0);
-        tensor ids = lab_empty(&l, DT_I32, 6, 1), y = lab_empty(&l, lab_type(&l), 6, 1);
+        ids = lab_empty(&l, DT_I32, 6, 1);
+        y = lab_empty(&l, lab_type(&l), 6, 1);
         for (int i = 0; i < 6; i++)
             lab_set(ids, i, 0, i);
         l.op->embed(l.d, y, a, ids);
@@ -424,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_bad_id_is_an_error),
         cmocka_unit_test(sources_of_every_type),
     };
+
     ntables = isa_list(tables);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,19 +20,27 @@ static double act_of(double x, enum activation act)
 static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum activation act,
                         int add, int bias, enum dtype out)
 {
+    float *w, *b;
+    tensor x, y;
+    double *want;
+    struct weight *p;
+
     lab_reset(l, "linear m %d k %d n %d act %d add %d bias %d out %d", (int)m, (int)k, (int)n, act,
               add, bias, out);
-    float *w = lab_source(l, n * k, 1), *b = lab_source(l, n, 1);
-    tensor x = lab_tensor(l, lab_type(l), m, k), y = lab_tensor(l, out, m, n);
-    double *want = lab_doubles(l, m * n);
+    w = lab_source(l, n * k, 1);
+    b = lab_source(l, n, 1);
+    x = lab_tensor(l, lab_type(l), m, k);
+    y = lab_tensor(l, out, m, n);
+    want = lab_doubles(l, m * n);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double s = bias ? (double)b[j] : 0;
+
             for (int64_t c = 0; c < k; c++)
                 s += lab_get(x, i, c) * (double)w[j * k + c];
             want[i * n + j] = act_of(s, act) + (add ? lab_get(y, i, j) : 0);
         }
-    struct weight *p = lab_weight(l, USE_LINEAR, w, bias ? b : NULL, n, k, 0);
+    p = lab_weight(l, USE_LINEAR, w, bias ? b : NULL, n, k, 0);
     l->op->linear(l->d, y, x, p, act, add);
     lab_near(l, y, want, lab_tol(l));
     l->op->weight_free(l->d, p);
@@ -42,6 +50,7 @@ static void linear(struct lab *l)
 {
     static const int m[] = {1, 2, 3, 5, 13, 29, 97}, k[] = {1, 7, 33, 192},
                      n[] = {1, 5, 16, 33, 67, 131};
+
     for (int i = 0; i < 7; i++)
         for (int j = 0; j < 4; j++)
             for (int c = 0; c < 6; c++)
@@ -62,13 +71,19 @@ static void linear_large(struct lab *l)
 static void linear_stacked(struct lab *l)
 {
     enum { M = 5, K = 19, A = 7, B = 3, C = 30 };
-    lab_reset(l, "stacked linear");
-    float *w = lab_source(l, (A + B + C) * K, 1), *b = lab_source(l, A + B + C, 1);
-    tensor x = lab_tensor(l, lab_type(l), M, K);
-    tensor y = lab_empty(l, lab_type(l), M, A + B + C), z = lab_same(l, y);
-    struct weight *one = lab_weight(l, USE_LINEAR, w, b, A + B + C, K, 0), *three;
     struct weight_spec s = {.use = USE_LINEAR, .n = 3, .name = "qkv"};
     const int rows[] = {A, B, C};
+    float *w, *b;
+    tensor x, y, z;
+    struct weight *one, *three;
+
+    lab_reset(l, "stacked linear");
+    w = lab_source(l, (A + B + C) * K, 1);
+    b = lab_source(l, A + B + C, 1);
+    x = lab_tensor(l, lab_type(l), M, K);
+    y = lab_empty(l, lab_type(l), M, A + B + C);
+    z = lab_same(l, y);
+    one = lab_weight(l, USE_LINEAR, w, b, A + B + C, K, 0);
     for (int i = 0, at = 0; i < 3; at += rows[i++]) {
         s.part[i] = (struct source){w + at * K, DTYPE_F32, rows[i], K};
         s.bias[i] = (struct source){b + at, DTYPE_F32, rows[i], 1};
@@ -83,12 +98,18 @@ static void linear_stacked(struct lab *l)
 
 static void embed(struct lab *l)
 {
-    lab_reset(l, "embed");
-    float *w = lab_source(l, 9 * 13, 1);
-    struct weight *t = lab_weight(l, USE_TABLE, w, NULL, 9, 13, 0);
-    tensor ids = lab_empty(l, DT_I32, 4, 1), y = lab_empty(l, lab_type(l), 4, 13);
     static const int id[] = {8, -1, 0, 3};
-    double *want = lab_doubles(l, 4 * 13);
+    float *w;
+    struct weight *t;
+    tensor ids, y;
+    double *want;
+
+    lab_reset(l, "embed");
+    w = lab_source(l, 9 * 13, 1);
+    t = lab_weight(l, USE_TABLE, w, NULL, 9, 13, 0);
+    ids = lab_empty(l, DT_I32, 4, 1);
+    y = lab_empty(l, lab_type(l), 4, 13);
+    want = lab_doubles(l, 4 * 13);
     for (int i = 0; i < 4; i++) {
         lab_set(ids, i, 0, id[i]);
         for (int j = 0; j < 13; j++)
@@ -107,32 +128,41 @@ static double pixel(tensor x, int h, int w, int up, int64_t y, int64_t c, int64_
 
 static void conv_case(struct lab *l, int h, int w, int ci, int co, int k, int up, int add)
 {
-    lab_reset(l, "conv %dx%d %d to %d side %d up %d add %d", h, w, ci, co, k, up, add);
-    float *f = lab_source(l, (int64_t)co * ci * k * k, 1), *b = lab_source(l, co, 1);
-    tensor x = lab_tensor(l, lab_type(l), h * w, ci);
     const int oh = h << up, ow = w << up;
-    tensor y = lab_empty(l, lab_type(l), oh * ow, co), r = lab_tensor(l, lab_type(l), oh * ow, co);
-    double *want = lab_doubles(l, (int64_t)oh * ow * co);
+    float *f, *b;
+    tensor x, y, r;
+    double *want;
+    struct weight *filter;
+
+    lab_reset(l, "conv %dx%d %d to %d side %d up %d add %d", h, w, ci, co, k, up, add);
+    f = lab_source(l, (int64_t)co * ci * k * k, 1);
+    b = lab_source(l, co, 1);
+    x = lab_tensor(l, lab_type(l), h * w, ci);
+    y = lab_empty(l, lab_type(l), oh * ow, co);
+    r = lab_tensor(l, lab_type(l), oh * ow, co);
+    want = lab_doubles(l, (int64_t)oh * ow * co);
     for (int p = 0; p < oh * ow; p++)
         for (int o = 0; o < co; o++) {
             double s = (double)b[o] + (add ? lab_get(r, p, o) : 0);
+
             for (int c = 0; c < ci; c++)
                 for (int t = 0; t < k * k; t++)
                     s += (double)f[(o * ci + c) * k * k + t]
                          * pixel(x, h, w, up, p / ow + t / k - k / 2, p % ow + t % k - k / 2, c);
             want[p * co + o] = s;
         }
-    struct weight *p = lab_weight(l, USE_CONV, f, b, co, ci * k * k, k);
-    l->op->conv(l->d, y, x, p, h, w, up, 0, add ? r : tensor_none());
+    filter = lab_weight(l, USE_CONV, f, b, co, ci * k * k, k);
+    l->op->conv(l->d, y, x, filter, h, w, up, 0, add ? r : tensor_none());
     lab_near(l, y, want, lab_tol(l));
     for (int from = 0; from < oh; from += 2) { /* any band of rows is the same, to the bit */
         const int n = (oh - from < 2 ? oh - from : 2) * ow;
         tensor band = lab_empty(l, lab_type(l), n, co);
-        l->op->conv(l->d, band, x, p, h, w, up, from,
+
+        l->op->conv(l->d, band, x, filter, h, w, up, from,
                     add ? tensor_rows(r, from * ow, n) : tensor_none());
         lab_bytes_equal(l, band, tensor_rows(y, from * ow, n));
     }
-    l->op->weight_free(l->d, p);
+    l->op->weight_free(l->d, filter);
 }
 
 static void conv(struct lab *l)
@@ -152,16 +182,27 @@ static void conv(struct lab *l)
 static void rms(struct lab *l)
 {
     static const int n[] = {1, 6, 33, 97, 256};
+
     for (int c = 0; c < 5; c++) {
+        int m, k;
+        float *w;
+        struct weight *p;
+        tensor x, y, a;
+        double *want, *sum;
+
         lab_reset(l, "rms %d", n[c]);
-        const int m = 5, k = n[c];
-        float *w = lab_source(l, k, 2);
-        struct weight *p = lab_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
-        tensor x = lab_tensor(l, lab_type(l), m, k), y = lab_empty(l, lab_type(l), m, k);
-        tensor a = lab_tensor(l, lab_type(l), m, k);
-        double *want = lab_doubles(l, m * k), *sum = lab_doubles(l, m * k);
+        m = 5;
+        k = n[c];
+        w = lab_source(l, k, 2);
+        p = lab_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
+        x = lab_tensor(l, lab_type(l), m, k);
+        y = lab_empty(l, lab_type(l), m, k);
+        a = lab_tensor(l, lab_type(l), m, k);
+        want = lab_doubles(l, m * k);
+        sum = lab_doubles(l, m * k);
         for (int i = 0; i < m; i++) {
             double s = 0;
+
             for (int j = 0; j < k; j++)
                 s += lab_get(x, i, j) * lab_get(x, i, j);
             for (int j = 0; j < k; j++) {
@@ -183,6 +224,7 @@ static void moments(tensor x, int64_t row, int64_t col, int64_t n, double eps, d
                     double *scale)
 {
     double s = 0, q = 0;
+
     for (int64_t j = 0; j < n; j++)
         s += lab_get(x, row, col + j);
     for (int64_t j = 0; j < n; j++)
@@ -197,18 +239,26 @@ static void ln_mod(struct lab *l)
     static const int n[] = {4, 31, 64, 193};
     const struct seg seg[] = {{.row = 0, .n = 2, .vec = 1, .shift = 0, .scale = 0, .gate = 0},
                               {.row = 3, .n = 3, .vec = 0, .shift = 0, .scale = 0, .gate = 0}};
+
     for (int c = 0; c < 4; c++) {
         const int k = n[c];
-        lab_reset(l, "ln_mod %d", k);
         struct seg s[2] = {seg[0], seg[1]};
+        tensor x, y, mod, g;
+        double *want, *gated;
+
+        lab_reset(l, "ln_mod %d", k);
         for (int i = 0; i < 2; i++)
             s[i].shift = k * (1 + i), s[i].scale = k * (2 - 2 * i), s[i].gate = 3 * k;
-        tensor x = lab_tensor(l, lab_type(l), 6, k), y = lab_tensor(l, lab_type(l), 6, k);
-        tensor mod = lab_tensor(l, lab_type(l), 2, 4 * k), g = lab_same(l, y);
-        double *want = lab_doubles(l, 6 * k), *gated = lab_doubles(l, 6 * k);
+        x = lab_tensor(l, lab_type(l), 6, k);
+        y = lab_tensor(l, lab_type(l), 6, k);
+        mod = lab_tensor(l, lab_type(l), 2, 4 * k);
+        g = lab_same(l, y);
+        want = lab_doubles(l, 6 * k);
+        gated = lab_doubles(l, 6 * k);
         for (int i = 0; i < 6; i++) {
             const struct seg *e = i < 2 ? &s[0] : i > 2 ? &s[1] : NULL;
             double mean, scale;
+
             moments(x, i, 0, k, 1e-5, &mean, &scale);
             for (int j = 0; j < k; j++) {
                 want[i * k + j] = gated[i * k + j] = lab_get(y, i, j);
@@ -229,25 +279,32 @@ static void ln_mod(struct lab *l)
 static void qk_norm_rope(struct lab *l)
 {
     static const int dims[] = {4, 12, 32, 72, 128, 136};
+
     for (int c = 0; c < 6; c++) {
         const int dim = dims[c], heads = 3, rows = 5, half = dim / 2;
-        lab_reset(l, "qk_norm_rope %d", dim);
-        tensor wide = lab_tensor(l, lab_type(l), rows, heads * dim + 9);
-        tensor x = tensor_cols(wide, 4, heads * dim), was = lab_same(l, wide);
-        tensor table = lab_tensor(l, DT_F32, 8, dim);
         const struct seg s[] = {{.row = 1, .n = 1, .rope = -1}, {.row = 2, .n = 3, .rope = 4}};
-        double *want = lab_doubles(l, rows * (heads * dim + 9));
+        tensor wide, x, was, table;
+        double *want;
+
+        lab_reset(l, "qk_norm_rope %d", dim);
+        wide = lab_tensor(l, lab_type(l), rows, heads * dim + 9);
+        x = tensor_cols(wide, 4, heads * dim);
+        was = lab_same(l, wide);
+        table = lab_tensor(l, DT_F32, 8, dim);
+        want = lab_doubles(l, rows * (heads * dim + 9));
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < heads * dim + 9; j++)
                 want[i * (heads * dim + 9) + j] = lab_get(wide, i, j);
         for (int i = 1; i < rows; i++)
             for (int h = 0; h < heads; h++) {
                 double mean, scale, *o = want + i * (heads * dim + 9) + 4 + h * dim;
+
                 moments(was, i, 4 + h * dim, dim, 1e-5, &mean, &scale);
                 for (int j = 0; j < half; j++) {
                     double a = (o[j] - mean) * scale, b = (o[j + half] - mean) * scale;
                     double cs = i < 2 ? 1 : lab_get(table, 4 + i - 2, j);
                     double sn = i < 2 ? 0 : lab_get(table, 4 + i - 2, half + j);
+
                     o[j] = a * cs - b * sn;
                     o[j + half] = b * cs + a * sn;
                 }
@@ -260,14 +317,21 @@ static void qk_norm_rope(struct lab *l)
 static void glu_and_add(struct lab *l)
 {
     static const int n[] = {1, 15, 48, 133};
+
     for (int c = 0; c < 4; c++)
         for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
             const int k = n[c], m = 3;
+            tensor gu, y, a, b;
+            double *want, *sum, *one;
+
             lab_reset(l, "glu and add_act %d, act %d", k, act);
-            tensor gu = lab_tensor(l, lab_type(l), m, 2 * k), y = lab_empty(l, lab_type(l), m, k);
-            tensor a = lab_tensor(l, lab_type(l), m, k), b = lab_tensor(l, lab_type(l), m, k);
-            double *want = lab_doubles(l, m * k), *sum = lab_doubles(l, m * k),
-                   *one = lab_doubles(l, m * k);
+            gu = lab_tensor(l, lab_type(l), m, 2 * k);
+            y = lab_empty(l, lab_type(l), m, k);
+            a = lab_tensor(l, lab_type(l), m, k);
+            b = lab_tensor(l, lab_type(l), m, k);
+            want = lab_doubles(l, m * k);
+            sum = lab_doubles(l, m * k);
+            one = lab_doubles(l, m * k);
             for (int i = 0; i < m * k; i++) {
                 want[i] = lab_get(gu, i / k, k + i % k)
                           * act_of(lab_get(gu, i / k, i % k), (enum activation)act);
@@ -288,9 +352,13 @@ static void glu_and_add(struct lab *l)
 static void activations(struct lab *l)
 {
     enum { N = 4096 };
+
     for (int act = ACT_SILU; act <= ACT_GELU_ERF; act++) {
+        tensor x, y;
+
         lab_reset(l, "activation %d", act);
-        tensor x = lab_empty(l, lab_type(l), 1, N), y = lab_empty(l, lab_type(l), 1, N);
+        x = lab_empty(l, lab_type(l), 1, N);
+        y = lab_empty(l, lab_type(l), 1, N);
         for (int i = 0; i < N; i++)
             lab_set(x, 0, i, (i % 2 ? 1 : -1) * exp((double)(i - 3000) / 220));
         l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
@@ -298,6 +366,7 @@ static void activations(struct lab *l)
             double v = lab_get(x, 0, i), want = act_of(v, (enum activation)act),
                    e = fabs(lab_get(y, 0, i) - want);
             double tol = (l->bf ? 4e-3 : 4e-7) * fabs(want) + 2e-7 * fmin(1, fabs(v));
+
             if (!(e <= tol))
                 fail_msg("%s(%g) = %g, not %g (%s)", l->what, v, lab_get(y, 0, i), want, l->isa);
         }
@@ -308,14 +377,20 @@ static void activations(struct lab *l)
 static void nan_spreads(struct lab *l)
 {
     enum { N = 37, AT = 21 };
+
     for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
-        lab_reset(l, "NaN, activation %d", act);
-        float *w = lab_source(l, N * N, 1);
-        struct weight *p = lab_weight(l, USE_LINEAR, w, NULL, N, N, 0);
-        struct weight *v = lab_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
-        tensor x = lab_tensor(l, lab_type(l), 2, N), y = lab_empty(l, lab_type(l), 2, N);
-        tensor gu = lab_tensor(l, lab_type(l), 2, 2 * N);
         const struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = N, .scale = 1};
+        float *w;
+        struct weight *p, *v;
+        tensor x, y, gu;
+
+        lab_reset(l, "NaN, activation %d", act);
+        w = lab_source(l, N * N, 1);
+        p = lab_weight(l, USE_LINEAR, w, NULL, N, N, 0);
+        v = lab_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
+        x = lab_tensor(l, lab_type(l), 2, N);
+        y = lab_empty(l, lab_type(l), 2, N);
+        gu = lab_tensor(l, lab_type(l), 2, 2 * N);
         lab_set(x, 1, AT, NAN), lab_set(gu, 1, AT, NAN);
         l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
         assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
@@ -330,6 +405,7 @@ static void nan_spreads(struct lab *l)
                                        .k = x,
                                        .v = x,
                                        .o = tensor_rows(y, 0, nq)};
+
             l->op->attention(l->d, &a, &q, 1);
             assert_true(isnan(lab_get(y, 0, 0)) && isnan(lab_get(y, nq - 1, N - 1)));
         }
@@ -342,10 +418,15 @@ static void nan_spreads(struct lab *l)
 
 static void patches(struct lab *l)
 {
-    lab_reset(l, "patchify");
     const int h = 6, w = 10, ch = 5;
-    tensor x = lab_tensor(l, DT_F32, ch, h * w), t = lab_empty(l, lab_type(l), h * w / 4, ch * 4);
-    double *want = lab_doubles(l, h * w * ch), *back = lab_doubles(l, h * w * ch);
+    tensor x, t;
+    double *want, *back;
+
+    lab_reset(l, "patchify");
+    x = lab_tensor(l, DT_F32, ch, h * w);
+    t = lab_empty(l, lab_type(l), h * w / 4, ch * 4);
+    want = lab_doubles(l, h * w * ch);
+    back = lab_doubles(l, h * w * ch);
     for (int c = 0; c < ch; c++)
         for (int y = 0; y < h; y++)
             for (int p = 0; p < w; p++) {
@@ -363,13 +444,20 @@ static void patches(struct lab *l)
 static void euler(struct lab *l)
 {
     for (int guided = 0; guided < 2; guided++) {
+        tensor x, c, u, clean;
+        double *want, *guess;
+
         lab_reset(l, "euler, guided %d", guided);
-        tensor x = lab_tensor(l, DT_F32, 3, 35), c = lab_tensor(l, DT_F32, 3, 35);
-        tensor u = lab_tensor(l, DT_F32, 3, 35), clean = lab_empty(l, DT_F32, 3, 35);
-        double *want = lab_doubles(l, 105), *guess = lab_doubles(l, 105);
+        x = lab_tensor(l, DT_F32, 3, 35);
+        c = lab_tensor(l, DT_F32, 3, 35);
+        u = lab_tensor(l, DT_F32, 3, 35);
+        clean = lab_empty(l, DT_F32, 3, 35);
+        want = lab_doubles(l, 105);
+        guess = lab_doubles(l, 105);
         for (int i = 0; i < 105; i++) {
             double vc = lab_get(c, i / 35, i % 35), vu = lab_get(u, i / 35, i % 35);
             double v = guided ? vu + 3.5 * (vc - vu) : vc;
+
             guess[i] = lab_get(x, i / 35, i % 35) - 0.7 * v;
             want[i] = lab_get(x, i / 35, i % 35) - 0.1 * v;
         }
@@ -382,12 +470,19 @@ static void euler(struct lab *l)
 
 static void denorm(struct lab *l)
 {
+    float *m, *s;
+    struct weight *mean, *std;
+    tensor x, z;
+    double *want;
+
     lab_reset(l, "denorm");
-    float *m = lab_source(l, 5, 1), *s = lab_source(l, 5, 2);
-    struct weight *mean = lab_weight(l, USE_VECTOR, m, NULL, 5, 1, 0);
-    struct weight *std = lab_weight(l, USE_VECTOR, s, NULL, 5, 1, 0);
-    tensor x = lab_tensor(l, DT_F32, 5, 21), z = lab_empty(l, lab_type(l), 21, 5);
-    double *want = lab_doubles(l, 105);
+    m = lab_source(l, 5, 1);
+    s = lab_source(l, 5, 2);
+    mean = lab_weight(l, USE_VECTOR, m, NULL, 5, 1, 0);
+    std = lab_weight(l, USE_VECTOR, s, NULL, 5, 1, 0);
+    x = lab_tensor(l, DT_F32, 5, 21);
+    z = lab_empty(l, lab_type(l), 21, 5);
+    want = lab_doubles(l, 105);
     for (int i = 0; i < 105; i++)
         want[i] = lab_get(x, i % 5, i / 5) * (double)s[i % 5] + (double)m[i % 5];
     l->op->denorm(l->d, z, x, mean, std);
@@ -401,17 +496,25 @@ static void group_norm_case(struct lab *l, int h, int width, int ch, int groups,
                             enum activation act)
 {
     const int pixels = h * width;
-    lab_reset(l, "group norm %d x %d x %d in %d groups, mean %g", h, width, ch, groups, mean);
-    float *w = lab_source(l, ch, 2), *b = lab_source(l, ch, 1);
-    struct weight *pw = lab_weight(l, USE_VECTOR, w, NULL, ch, 1, 0);
-    struct weight *pb = lab_weight(l, USE_VECTOR, b, NULL, ch, 1, 0);
-    tensor x = lab_tensor(l, lab_type(l), pixels, ch);
     const int each = ch / groups;
+    float *w, *b;
+    struct weight *pw, *pb;
+    tensor x, y, norm, same, sums;
+    double *want;
+    int64_t bytes;
+
+    lab_reset(l, "group norm %d x %d x %d in %d groups, mean %g", h, width, ch, groups, mean);
+    w = lab_source(l, ch, 2);
+    b = lab_source(l, ch, 1);
+    pw = lab_weight(l, USE_VECTOR, w, NULL, ch, 1, 0);
+    pb = lab_weight(l, USE_VECTOR, b, NULL, ch, 1, 0);
+    x = lab_tensor(l, lab_type(l), pixels, ch);
     for (int i = 0; i < pixels * ch; i++)
         lab_set(x, i / ch, i % ch, lab_get(x, i / ch, i % ch) + mean);
-    double *want = lab_doubles(l, (int64_t)pixels * ch);
+    want = lab_doubles(l, (int64_t)pixels * ch);
     for (int g = 0; g < groups; g++) {
         double s = 0, q = 0, n = (double)pixels * each;
+
         for (int i = 0; i < pixels * each; i++)
             s += lab_get(x, i / each, g * each + i % each);
         for (int i = 0; i < pixels * each; i++)
@@ -419,13 +522,15 @@ static void group_norm_case(struct lab *l, int h, int width, int ch, int groups,
         for (int i = 0; i < pixels * each; i++) {
             const int c = g * each + i % each;
             double v = (lab_get(x, i / each, c) - s / n) / sqrt(q / n + 1e-6);
+
             want[i / each * ch + c] = act_of(v * (double)w[c] + (double)b[c], act);
         }
     }
-    tensor y = lab_empty(l, lab_type(l), pixels, ch);
-    tensor norm = lab_empty(l, DT_F32, 2, ch), same = lab_empty(l, DT_F32, 2, ch);
-    const int64_t bytes = (int64_t)l->op->work_size(l->d, WORK_NORM, h, ch, groups);
-    tensor sums = arena_tensor(&l->mem, DT_U8, 1, bytes);
+    y = lab_empty(l, lab_type(l), pixels, ch);
+    norm = lab_empty(l, DT_F32, 2, ch);
+    same = lab_empty(l, DT_F32, 2, ch);
+    bytes = (int64_t)l->op->work_size(l->d, WORK_NORM, h, ch, groups);
+    sums = arena_tensor(&l->mem, DT_U8, 1, bytes);
     l->op->norm_sums(l->d, sums, x, width, 0, groups);
     l->op->norm_fold(l->d, norm, sums, h, width, groups, pw, pb, 1e-6f);
     l->op->norm_act(l->d, y, x, norm, act);
@@ -452,15 +557,20 @@ static void group_norm(struct lab *l)
 
 static void colours(struct lab *l)
 {
-    lab_reset(l, "to_rgb8 and latent_rgb");
     enum { N = 301 };
-    tensor x = lab_empty(l, lab_type(l), N, 3), rgb = lab_empty(l, DT_U8, N, 3);
+    tensor x, rgb, lat, map;
+    double *want;
+
+    lab_reset(l, "to_rgb8 and latent_rgb");
+    x = lab_empty(l, lab_type(l), N, 3);
+    rgb = lab_empty(l, DT_U8, N, 3);
     for (int i = 0; i < N * 3; i++)
         lab_set(x, i / 3, i % 3, (double)(i - 450) / 400);
     lab_set(x, 7, 1, NAN);
     l->op->to_rgb8(l->d, rgb, x);
     for (int i = 0; i < N * 3; i++) {
         float v = (float)lab_get(x, i / 3, i % 3) * 0.5f;
+
         if (l->bf)
             v = half_round(half_round(v) + 0.5f);
         else
@@ -469,13 +579,15 @@ static void colours(struct lab *l)
         if (lab_get(rgb, i / 3, i % 3) != (double)nearbyintf(v * 255)) fail_msg("pixel %d", i);
     }
     lab_gaps(l, rgb);
-    tensor lat = lab_tensor(l, DT_F32, 5, N), map = lab_tensor(l, DT_F32, 3, 6);
-    double *want = lab_doubles(l, N * 3);
+    lat = lab_tensor(l, DT_F32, 5, N);
+    map = lab_tensor(l, DT_F32, 3, 6);
+    want = lab_doubles(l, N * 3);
     for (int o = 0; o < 3; o++)
         for (int c = 0; c < 6; c++)
             lab_set(map, o, c, lab_get(map, o, c) * 200);
     for (int i = 0; i < N * 3; i++) {
         double v = lab_get(map, i % 3, 5);
+
         for (int c = 0; c < 5; c++)
             v += lab_get(map, i % 3, c) * lab_get(lat, c, i / 3);
         want[i] = v < 0 ? 0 : v > 255 ? 255 : v;
@@ -513,5 +625,6 @@ int main(void)
         cmocka_unit_test(every_euler),          cmocka_unit_test(every_denorm),
         cmocka_unit_test(every_group_norm),     cmocka_unit_test(every_colours),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,9 +21,11 @@ static void philox_known_answers(void **state)
         {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
          0x94fdcceb, 0x5001e420, 0x24126ea1},
     };
+
     (void)state;
     for (int i = 0; i < 3; i++) {
         uint32_t out[4];
+
         rng_philox(out, v[i], v[i] + 4);
         assert_memory_equal(out, v[i] + 6, sizeof out);
     }
@@ -35,6 +37,7 @@ static void log_is_accurate(void **state)
     for (int i = 1; i < 100000; i++) {
         double x = i < 50000 ? i * 2e-5 : exp((i - 75000) * 0.02), want = log(x);
         double e = fabs(rng_log(x) - want);
+
         if (!(e <= 1e-14 * fabs(want) + 1e-18)) fail_msg("log %.17g is off by %g", x, e);
     }
 }
@@ -46,17 +49,20 @@ static void normals_are_normal(void **state)
     double m1 = 0, m2 = 0, m3 = 0, m4 = 0, lag = 0, pair = 0;
     int beyond = 0;
     float *x = malloc(sizeof *x * N);
+    double s;
+
     (void)state;
     assert_non_null(x);
     rng_normals(x, N, 12345, 0, RNG_NOISE);
     for (int i = 0; i < N; i++) {
         double v = (double)x[i];
+
         m1 += v, m2 += v * v, m3 += v * v * v, m4 += v * v * v * v;
         if (i) lag += v * (double)x[i - 1];
         if (i >= 2) pair += v * v * (double)x[i - 2] * (double)x[i - 2];
         if (fabs(v) > 3) beyond++;
     }
-    const double s = sqrt((double)N); /* five standard deviations each */
+    s = sqrt((double)N); /* five standard deviations each */
     assert_true(fabs(m1 / N) < 5 / s);
     assert_true(fabs(m2 / N - 1) < 5 * sqrt(2) / s);
     assert_true(fabs(m3 / N) < 5 * sqrt(15) / s);
@@ -73,14 +79,17 @@ static void normals_match_their_formula(void **state)
     enum { N = 40000 };
     static float x[N];
     int differ = 0;
+
     (void)state;
     rng_normals(x, N, 77, 3, RNG_NOISE);
     for (int i = 0; i < N; i += 4) {
         uint32_t w[4];
+
         rng_block(w, 77, 3, RNG_NOISE, (uint64_t)(i / 4));
         for (int k = 0; k < 4; k += 2) {
             double r = sqrt(-2 * log(rng_unit(w[k]))), t = w[k + 1] * 0x1p-32 * 2 * acos(-1.0);
             double c = r * cos(t), s = r * sin(t);
+
             assert_true(fabs((double)x[i + k] - c) <= 1e-6 * fabs(c) + 1e-12);
             assert_true(fabs((double)x[i + k + 1] - s) <= 1e-6 * fabs(s) + 1e-12);
             differ += x[i + k] != (float)c || x[i + k + 1] != (float)s;
@@ -95,6 +104,7 @@ static void normals_keep_their_bytes(void **state)
     float x[7], y[5];
     uint64_t h = 1469598103934665603u;
     static float many[4096];
+
     (void)state;
     rng_normals(x, 7, 42, 1, RNG_NOISE);
     rng_normals(y, 5, 42, 1, RNG_NOISE);
@@ -108,6 +118,7 @@ static void normals_keep_their_bytes(void **state)
 static void streams_differ(void **state)
 {
     float a[64], b[64];
+
     (void)state;
     rng_normals(a, 64, 1, 0, RNG_NOISE);
     rng_normals(b, 64, 1, 1, RNG_NOISE);
@@ -123,9 +134,11 @@ static void exponentials_are_exponential(void **state)
     enum { N = 1 << 18 };
     double sum = 0, sq = 0;
     int tail = 0;
+
     (void)state;
     for (uint32_t i = 0; i < N; i++) {
         double e = rng_exponential(9, 0, i / 512, i % 512);
+
         assert_true(e > 0 && e < 23);
         sum += e, sq += e * e;
         tail += e > 2;
@@ -146,5 +159,6 @@ int main(void)
         cmocka_unit_test(streams_differ),
         cmocka_unit_test(exponentials_are_exponential),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ static const float *sorting;
 static int by_value(const void *a, const void *b) /* ascending, of equals the higher id first */
 {
     int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+
     if (sorting[i] != sorting[j]) return sorting[i] < sorting[j] ? -1 : 1;
     return i > j ? -1 : 1;
 }
@@ -36,6 +37,7 @@ static int slow_sampling(double *probs, const float *logits, int n, const struct
     static int32_t id[MAX];
     double sum = 0, below = 0;
     int m = 0, first = 0;
+
     for (int i = 0; i < n; i++) {
         l[i] = logits[i] / (float)sampling->temperature;
         if (sampling->limit && i >= sampling->limit) l[i] = -INFINITY;
@@ -46,6 +48,7 @@ static int slow_sampling(double *probs, const float *logits, int n, const struct
     qsort(id, (size_t)n, sizeof *id, by_value);
     if (sampling->top_k > 0 && sampling->top_k < n) {
         float least = l[id[n - sampling->top_k]];
+
         for (int i = 0; i < n; i++)
             if (l[i] < least) l[i] = -INFINITY;
     }
@@ -72,15 +75,18 @@ static void compare(const float *logits, int n, const struct sampling *sampling)
     static float probs[MAX];
     static int32_t ids[MAX];
     void *work = malloc(sampling_work(n));
-    assert_non_null(work);
-    const int kept = sampling_keep(ids, probs, logits, n, sampling, work),
-              slow = slow_sampling(want, logits, n, sampling);
     double sum = 0;
+    int kept, slow;
+
+    assert_non_null(work);
+    kept = sampling_keep(ids, probs, logits, n, sampling, work);
+    slow = slow_sampling(want, logits, n, sampling);
     if (kept != slow)
         fail_msg("n %d T %g p %g k %d limit %d: kept %d, not %d", n, sampling->temperature,
                  sampling->top_p, sampling->top_k, sampling->limit, kept, slow);
     for (int i = 0; i < kept; i++) {
         double p = (double)probs[i];
+
         assert_true(ids[i] >= 0 && ids[i] < n && want[ids[i]] > 0);
         assert_true(fabs(p - want[ids[i]]) <= 1e-6 * want[ids[i]] + 1e-12);
         if (i) {
@@ -96,18 +102,22 @@ static void compare(const float *logits, int n, const struct sampling *sampling)
 static void keeps_what_the_reference_keeps(void **state)
 {
     static float logits[MAX];
+
     (void)state;
     for (int round = 0; round < 400; round++) {
         const int n = 1 + (int)(unit() * (round % 3 ? 200 : MAX - 1));
         const double spread = exp(unit() * 5 - 2), grain = round % 2 ? 0 : 0.25;
+        struct sampling sampling;
+
         for (int i = 0; i < n; i++) {
             double v = (unit() + unit() + unit() - 1.5) * spread * 2;
+
             logits[i] = (float)(grain > 0 ? floor(v / grain) * grain : v); /* coarse ones tie */
         }
-        struct sampling sampling = {.temperature = 0.3 + unit() * 1.5,
-                                    .top_p = round % 5 ? unit() : 1,
-                                    .top_k = round % 4 ? 0 : 1 + (int)(unit() * 60),
-                                    .limit = round % 7 ? 0 : (n + 1) / 2};
+        sampling = (struct sampling){.temperature = 0.3 + unit() * 1.5,
+                                     .top_p = round % 5 ? unit() : 1,
+                                     .top_k = round % 4 ? 0 : 1 + (int)(unit() * 60),
+                                     .limit = round % 7 ? 0 : (n + 1) / 2};
         compare(logits, n, &sampling);
     }
 }
@@ -127,6 +137,7 @@ static void corners(void **state)
         {.temperature = 1, .top_p = 1, .limit = 1},
         {.temperature = 1, .top_p = 1, .top_k = 100},
     };
+
     (void)state;
     for (size_t i = 0; i < sizeof sampling / sizeof *sampling; i++)
         compare(l, 8, &sampling[i]);
@@ -139,6 +150,7 @@ static void underflow_is_not_kept(void **state)
     int32_t ids[4];
     const struct sampling sampling = {.temperature = 1, .top_p = 1};
     void *work = malloc(sampling_work(4));
+
     (void)state;
     assert_non_null(work);
     assert_int_equal(sampling_keep(ids, probs, l, 4, &sampling, work), 2);
@@ -154,6 +166,7 @@ static void cut_is_taken_in_double(void **state)
     int32_t ids[5];
     const struct sampling sampling = {.temperature = 1, .top_p = 0.8};
     void *work = malloc(sampling_work(5));
+
     (void)state;
     assert_non_null(work);
     assert_int_equal(sampling_keep(ids, probs, l, 5, &sampling, work), 4); /* 0.2 <= 0.2 goes */
@@ -167,6 +180,7 @@ static void refuses_what_has_no_largest(void **state)
     int32_t ids[3];
     const struct sampling sampling = {.temperature = 1, .top_p = 0.9};
     void *work = malloc(sampling_work(3));
+
     (void)state;
     assert_non_null(work);
     assert_int_equal(sampling_keep(ids, probs, l, 3, &sampling, work), 0);
@@ -188,6 +202,7 @@ static void draws_follow_the_law(void **state)
     int32_t ids[KEPT];
     float p[KEPT];
     double total = 0;
+
     (void)state;
     for (int i = 0; i < KEPT; i++) {
         ids[i] = 17 * i + (i % 3);
@@ -199,13 +214,16 @@ static void draws_follow_the_law(void **state)
     for (uint64_t s = 1; s <= 5; s++) {
         int seen[KEPT] = {0};
         double chi = 0;
+
         for (uint32_t n = 0; n < N; n++) {
             int32_t id = sampling_draw(ids, p, KEPT, s, n / 1000, n % 1000);
+
             for (int i = 0; i < KEPT; i++)
                 seen[i] += ids[i] == id;
         }
         for (int i = 0; i < KEPT; i++) {
             double want = (double)p[i] * N;
+
             chi += (seen[i] - want) * (seen[i] - want) / want;
         }
         if (!(chi < 31.3)) fail_msg("seed %d: chi-square %g", (int)s, chi);
@@ -218,9 +236,11 @@ static void draws_are_stable(void **state)
     int32_t ids[3] = {4, 9, 2};
     float p[3] = {0.4f, 0.35f, 0.25f};
     int same = 0, n = 0;
+
     (void)state;
     for (uint32_t i = 0; i < 1000; i++) {
         int32_t all = sampling_draw(ids, p, 3, 1, 0, i), two = sampling_draw(ids, p, 2, 1, 0, i);
+
         assert_int_equal(all, sampling_draw(ids, p, 3, 1, 0, i));
         if (all != 2) same += all == two, n++;
     }
@@ -238,5 +258,6 @@ int main(void)
         cmocka_unit_test(draws_follow_the_law),
         cmocka_unit_test(draws_are_stable),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,14 +88,6 @@ static void make_hello(struct text *t)
 static void make_list(struct text *t)
 {
     struct spec half = SIMPLE, cut = SIMPLE;
-
-    for (int i = 0; i < 256; i++)
-        HALF[i] = i % 2 ? '\xa9' : '\xc3';
-    CUT[0] = 'a';
-    for (int i = 1; i <= 280; i++)
-        CUT[i] = i % 2 ? '\xc3' : '\xa9';
-    half.prompt = HALF;
-    cut.prompt = CUT;
     const struct answer_job jobs[] = {
         {.job = 5,
          .state = STATE_QUEUED,
@@ -115,6 +107,14 @@ static void make_list(struct text *t)
         {.job = 2, .state = STATE_FAILED, .created_ms = 2, .spec = &SIMPLE, .error = &TOO_LONG},
         {.job = 1, .state = STATE_CANCELLED, .created_ms = 1, .spec = &SIMPLE, .key = ""},
     };
+
+    for (int i = 0; i < 256; i++)
+        HALF[i] = i % 2 ? '\xa9' : '\xc3';
+    CUT[0] = 'a';
+    for (int i = 1; i <= 280; i++)
+        CUT[i] = i % 2 ? '\xc3' : '\xa9';
+    half.prompt = HALF;
+    cut.prompt = CUT;
     answer_list("l", jobs, 5, true, t);
 }
 
@@ -218,12 +218,14 @@ static bool make(const char *name, struct text *t)
 /* catches: any byte of a message that differs from the contract, and a message without a vector */
 static void byte_for_byte(void **state)
 {
-    (void)state;
     json_t *root = vectors_load("server.json"), *v;
     size_t i;
+
+    (void)state;
     json_array_foreach(json_object_get(root, "cases"), i, v)
     {
         struct text t;
+
         text_init(&t, 5, LIMIT_OUTBOX_BYTES);
         if (!make(vectors_string(v, "name"), &t))
             fail_msg("%s: unknown", vectors_string(v, "name"));
@@ -238,15 +240,17 @@ static void byte_for_byte(void **state)
 /* catches: a statistics message that grows with the queue */
 static void stats_rows_are_bounded(void **state)
 {
-    (void)state;
     static struct answer_job jobs[LIMIT_LIST + 7];
-    for (int i = 0; i < LIMIT_LIST + 7; i++)
-        jobs[i] = (struct answer_job){.job = 1, .state = STATE_QUEUED, .spec = &SIMPLE};
     struct answer_stats s = {.why_cap = "", .jobs = jobs, .n_jobs = LIMIT_LIST + 7};
     struct text t;
+    json_t *back;
+
+    (void)state;
+    for (int i = 0; i < LIMIT_LIST + 7; i++)
+        jobs[i] = (struct answer_job){.job = 1, .state = STATE_QUEUED, .spec = &SIMPLE};
     text_init(&t, 0, LIMIT_OUTBOX_BYTES);
     answer_stats(NULL, &s, &t);
-    json_t *back = json_loads(t.at, 0, NULL);
+    back = json_loads(t.at, 0, NULL);
     assert_int_equal(json_array_size(json_object_get(back, "jobs")), LIMIT_LIST);
     assert_int_equal(json_integer_value(json_object_get(back, "more")), 7);
     json_decref(back);

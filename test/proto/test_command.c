@@ -34,11 +34,12 @@ static void describe(const struct command *c, const json_t *expect, struct text 
 /* catches: a member that is lost, a wrong default, a kind without an example */
 static void accepted(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
     json_t *root = vectors_load("client.json"), *v;
     unsigned kinds = 0;
     size_t i, len;
+
+    (void)state;
     json_array_foreach(json_object_get(root, "cases"), i, v)
     {
         char *bytes = vectors_bytes(v, &len);
@@ -46,12 +47,14 @@ static void accepted(void **state)
         struct command c;
         struct fail f;
         struct text t;
+        json_t *got;
+
         if (command_decode(bytes, len, &l, &c, &f))
             fail_msg("%s: %s", vectors_string(v, "name"), f.message);
         kinds |= 1u << c.kind;
         text_init(&t, 0, 100000);
         describe(&c, expect, &t);
-        json_t *got = json_loads(t.at, JSON_DECODE_INT_AS_REAL, NULL);
+        got = json_loads(t.at, JSON_DECODE_INT_AS_REAL, NULL);
         if (!json_equal(got, expect)) fail_msg("%s: %s", vectors_string(v, "name"), t.at);
         json_decref(got);
         text_free(&t);
@@ -66,12 +69,13 @@ static void accepted(void **state)
 static void expect_error(const json_t *v, const struct command *c, const struct fail *f)
 {
     struct text t;
+    const char *members[] = {"code", "field", "ref", "re", "job"};
+    json_t *e;
 
     text_init(&t, 0, 10000);
     answer_error(c->ref, c->kind, c->job, f, &t);
-    json_t *e = text_parse(t.at, t.len, 10000, NULL);
+    e = text_parse(t.at, t.len, 10000, NULL);
     assert_non_null(e);
-    const char *members[] = {"code", "field", "ref", "re", "job"};
     for (int i = 0; i < 5; i++)
         if (strcmp(vectors_string(e, members[i]), vectors_string(v, members[i])) != 0)
             fail_msg("%s: wanted %s \"%s\", got %s", vectors_string(v, "name"), members[i],
@@ -85,16 +89,18 @@ static void expect_error(const json_t *v, const struct command *c, const struct 
 /* catches: a bad message that gets through, or an error without code, field, ref or advice */
 static void refused(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
     json_t *root = vectors_load("invalid.json"), *v;
     size_t i, len;
+
+    (void)state;
     json_array_foreach(json_object_get(root, "cases"), i, v)
     {
         char *bytes = vectors_bytes(v, &len);
         struct command c;
         struct fail f;
         int code = command_decode(bytes, len, &l, &c, &f);
+
         if (code == 0) fail_msg("%s: accepted", vectors_string(v, "name"));
         assert_int_equal(code, f.code);
         assert_null(c.spec.prompt);
@@ -109,13 +115,15 @@ static void refused(void **state)
 /* catches: reading beyond a message that was cut anywhere (under ASan), or accepting it */
 static void every_prefix_is_refused(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
     const char *text = "{\"type\":\"submit\",\"ref\":\"r\",\"key\":\"k\",\"spec\":{\"prompt\":"
                        "\"\\u7ea2\\ud83d\\udd34 \xe7\xba\xa2\",\"width\":256,\"guidance\":1.5e0}}";
+
+    (void)state;
     for (size_t n = 0; n <= strlen(text); n++) {
         char *exact = malloc(n ? n : 1);
         struct command c;
+
         assert_non_null(exact);
         memcpy(exact, text, n);
         assert_int_equal(command_decode(exact, n, &l, &c, NULL) == 0, n == strlen(text));

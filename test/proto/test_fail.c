@@ -24,8 +24,9 @@ static void every_code_has_a_row(void **state)
 /* catches: a stale field or retry time left from an earlier failure */
 static void set_starts_afresh(void **state)
 {
-    (void)state;
     struct fail f;
+
+    (void)state;
     memset(&f, 0xff, sizeof f);
     assert_int_equal(fail_field(&f, ERR_BAD_FIELD, "width", "width is %d", 3), ERR_BAD_FIELD);
     assert_string_equal(f.field, "width");

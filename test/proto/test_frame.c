@@ -26,9 +26,10 @@ static void expect_frame(const json_t *e, const struct frame *h)
 /* catches: a wrong offset or byte order, a header that differs from what follows */
 static void vectors(void **state)
 {
-    (void)state;
     json_t *root = vectors_load("frames.json"), *c;
     size_t i, len;
+
+    (void)state;
     json_array_foreach(json_object_get(root, "cases"), i, c)
     {
         char *bytes = vectors_bytes(c, &len);
@@ -36,8 +37,10 @@ static void vectors(void **state)
         struct frame h;
         struct fail f;
         int code = frame_decode(bytes, len, &h, &f);
+
         if (e) {
             uint8_t again[FRAME_HEADER];
+
             assert_int_equal(code, 0);
             expect_frame(e, &h);
             frame_encode(&h, again);
@@ -56,7 +59,6 @@ static void vectors(void **state)
 /* catches: a preview event that is not what the header's own encoder writes */
 static void preview_event_is_a_frame(void **state)
 {
-    (void)state;
     const uint8_t image[] = {0xff, 0xd8, 0xff, 0xd9};
     struct event e = {.kind = EVENT_PREVIEW,
                       .u.preview = {PHASE_PRIOR, FRAME_JPEG, 256, 192, image, sizeof image}};
@@ -64,6 +66,8 @@ static void preview_event_is_a_frame(void **state)
     size_t len;
     char *want = vectors_bytes(json_array_get(json_object_get(root, "cases"), 0), &len);
     struct text t;
+
+    (void)state;
     text_init(&t, 3, 1000);
     event_encode(&e, 0x0000019b76da0001, 4294967297, NULL, &t);
     assert_int_equal(t.len, len);

@@ -11,16 +11,17 @@
 /* catches: lost leading zeros, a sign bit that turns into a minus */
 static void text_and_back(void **state)
 {
-    (void)state;
     const uint64_t ids[] = {1, 0x19b76da0001, UINT64_C(1) << 63, UINT64_MAX};
+    char hex[ID_TEXT];
+
+    (void)state;
     for (int i = 0; i < 4; i++) {
-        char hex[ID_TEXT];
         uint64_t back = 0;
+
         id_format(ids[i], hex);
         assert_true(id_parse(hex, &back));
         assert_int_equal(back, ids[i]);
     }
-    char hex[ID_TEXT];
     id_format(0x19b76da0001, hex);
     assert_string_equal(hex, "0000019b76da0001");
 }
@@ -28,7 +29,6 @@ static void text_and_back(void **state)
 /* catches: two names for one job, or a name for none */
 static void only_one_form(void **state)
 {
-    (void)state;
     const char *bad[] = {"",
                          "1",
                          "0000019B76DA0001",
@@ -37,8 +37,11 @@ static void only_one_form(void **state)
                          "0000000000000000",
                          " 000019b76da0001",
                          "+000019b76da0001"};
+
+    (void)state;
     for (int i = 0; i < 8; i++) {
         uint64_t out = 77;
+
         assert_false(id_parse(bad[i], &out));
         assert_int_equal(out, 77);
     }

@@ -48,8 +48,11 @@ static void renew(const char *page, struct text *out)
 {
     for (int i = 0; i < 2; i++) {
         const char *begin = strstr(page, BLOCKS[i].begin);
+        const char *from, *to;
+
         assert_non_null(begin);
-        const char *from = strchr(begin, '\n'), *to = strstr(page, BLOCKS[i].end);
+        from = strchr(begin, '\n');
+        to = strstr(page, BLOCKS[i].end);
         assert_true(from && to > from);
         text_bytes(out, page, (size_t)(from + 1 - page));
         BLOCKS[i].write(out);
@@ -62,9 +65,10 @@ static void renew(const char *page, struct text *out)
 /* catches: a table of fields or errors that was not renewed after a change */
 static void tables_are_current(void **state)
 {
-    (void)state;
     struct text t;
     char *page = slurp(PAGE);
+
+    (void)state;
     text_init(&t, 0, 1 << 20);
     renew(page, &t);
     if (strcmp(page, t.at) != 0) fail_msg(PAGE " is stale: run this test with --write");
@@ -83,11 +87,13 @@ static void expect_word(const char *path, const char *text, const char *format, 
 /* catches: a command, event, phase, state or reason that PROTOCOL.md lacks */
 static void every_name_is_documented(void **state)
 {
-    (void)state;
     const char *paths[] = {PAGE, "proto/asyncapi.yaml"}, *formats[] = {"`%s`", "%s"};
     const char *answers[] = {"hello", "ok", "error", "quote", "list", "stats", "pong"};
+
+    (void)state;
     for (int p = 0; p < 2; p++) {
         char *text = slurp(paths[p]);
+
         for (int i = 0; i < COMMAND_KINDS; i++)
             expect_word(paths[p], text, formats[p], command_kind_name((enum command_kind)i));
         for (int i = 0; i < EVENT_KINDS; i++)
@@ -122,7 +128,6 @@ static void squeeze(char *text)
 /* catches: a bound whose number on the page is no longer the code's */
 static void bounds_are_current(void **state)
 {
-    (void)state;
     const struct {
         const char *format;
         int value;
@@ -143,9 +148,12 @@ static void bounds_are_current(void **state)
         {"`key` (1 to %d visible", LIMIT_KEY_BYTES},
     };
     char *page = slurp(PAGE);
+
+    (void)state;
     squeeze(page);
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         char sentence[80];
+
         snprintf(sentence, sizeof sentence, bounds[i].format, bounds[i].value);
         if (!strstr(page, sentence)) fail_msg(PAGE " does not say: %s", sentence);
     }
@@ -156,11 +164,13 @@ static int write_page(void)
 {
     struct text t;
     char *page = slurp(PAGE);
+    FILE *file;
+    bool good;
 
     text_init(&t, 0, 1 << 20);
     renew(page, &t);
-    FILE *file = fopen(PAGE, "wb");
-    bool good = file && fwrite(t.at, 1, t.len, file) == t.len;
+    file = fopen(PAGE, "wb");
+    good = file && fwrite(t.at, 1, t.len, file) == t.len;
     if (file && fclose(file)) good = false;
     text_free(&t);
     free(page);

@@ -77,5 +77,6 @@ static void finds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(finds)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

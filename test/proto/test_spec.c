@@ -20,15 +20,17 @@ static void hex_of(const uint8_t *bytes, char out[2 * SPEC_DIGEST_BYTES + 1])
 /* catches: an echo or digest that another program cannot reproduce */
 static void canonical_and_digest(void **state)
 {
-    (void)state;
     json_t *root = vectors_load("specs.json"), *c;
     size_t i;
+
+    (void)state;
     json_array_foreach(json_object_get(root, "cases"), i, c)
     {
         struct spec s;
         struct text t;
         uint8_t digest[SPEC_DIGEST_BYTES];
         char hex[2 * SPEC_DIGEST_BYTES + 1];
+
         assert_int_equal(parse(&s, vectors_string(c, "text"), NULL), 0);
         text_init(&t, 0, 100000);
         spec_write(&s, &t, NULL);
@@ -47,6 +49,7 @@ static void canonical_and_digest(void **state)
 static int with(const char *name, double value, struct spec *out, struct fail *f)
 {
     struct text t;
+    int code;
 
     text_init(&t, 0, 1000);
     text_open(&t, NULL, '{');
@@ -55,7 +58,7 @@ static int with(const char *name, double value, struct spec *out, struct fail *f
     if (strcmp(name, "width") == 0) text_real(&t, "height", value);
     if (strcmp(name, "height") == 0) text_real(&t, "width", value);
     text_close(&t, '}');
-    int code = parse(out, t.at, f);
+    code = parse(out, t.at, f);
     text_free(&t);
     return code;
 }
@@ -63,14 +66,16 @@ static int with(const char *name, double value, struct spec *out, struct fail *f
 /* catches: a range in hello that the decoder does not hold to, for any field of the table */
 static void ranges_hold(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
+
+    (void)state;
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
         const struct spec_range *r = &l.range[i];
         struct spec s;
         struct fail f;
         double step = r->step > 0 ? r->step : 0.5;
+
         if (row->type == SPEC_TEXT) continue;
         assert_int_equal(with(row->name, r->min, &s, &f), 0);
         spec_free(&s);
@@ -85,7 +90,6 @@ static void ranges_hold(void **state)
 /* catches: a hint that names a value which is refused too */
 static void hints_name_what_works(void **state)
 {
-    (void)state;
     const struct {
         const char *text, *field, *hint;
     } c[] = {
@@ -110,9 +114,12 @@ static void hints_name_what_works(void **state)
         {"{}", "prompt", "Give \"prompt\". What the picture shows, in words."},
         {"{\"prompt\":\"\"}", "prompt", "Say in words what the picture shows."},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         struct spec s;
         struct fail f;
+
         assert_true(parse(&s, c[i].text, &f) < 0);
         assert_string_equal(f.field, c[i].field);
         assert_string_equal(f.hint, c[i].hint);
@@ -122,11 +129,12 @@ static void hints_name_what_works(void **state)
 /* catches: a value from the command line that decoding would have refused */
 static void check_without_json(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
     struct spec s;
     struct fail f;
     char bad[] = "caf\xe9", good[] = "caf\xc3\xa9";
+
+    (void)state;
     spec_defaults(&s, &l);
     assert_int_equal(spec_check(&s, &l, &f), ERR_BAD_PROMPT);
     s.prompt = bad;
@@ -144,7 +152,6 @@ static void check_without_json(void **state)
  * characters; a row of an older version that cannot be restored */
 static void a_prompt_can_be_seen(void **state)
 {
-    (void)state;
     static const char *const nothing[] = {
         "",
         " \t\r\n",
@@ -172,6 +179,8 @@ static void a_prompt_can_be_seen(void **state)
     struct spec_limits l = vectors_limits();
     struct spec s;
     struct fail f;
+
+    (void)state;
     spec_defaults(&s, &l);
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         s.prompt = (char *)(uintptr_t)nothing[i];
@@ -191,12 +200,14 @@ static void a_prompt_can_be_seen(void **state)
 /* catches: a digest that ignores a field, so that two requests share one key */
 static void digest_sees_every_field(void **state)
 {
-    (void)state;
     uint8_t seen[SPEC_FIELDS + 1][SPEC_DIGEST_BYTES];
     char a[] = "a", b[] = "b";
+
+    (void)state;
     for (int i = 0; i <= SPEC_FIELDS; i++) {
         struct spec s = {
             .prompt = a, .width = 64, .height = 64, .steps = 1, .guidance = 1, .seed = 1};
+
         if (i == SPEC_PROMPT) s.prompt = b;
         if (i == SPEC_WIDTH) s.width = 96;
         if (i == SPEC_HEIGHT) s.height = 96;
@@ -212,10 +223,11 @@ static void digest_sees_every_field(void **state)
 /* catches: an accepted job that cannot be read again after a restart */
 static void canonical_of_the_worst_prompt(void **state)
 {
-    (void)state;
     struct spec_limits l = vectors_limits();
     struct spec s, back;
     struct text t;
+
+    (void)state;
     spec_defaults(&s, &l);
     s.prompt = malloc(LIMIT_PROMPT_BYTES + 1);
     assert_non_null(s.prompt);
@@ -240,7 +252,6 @@ static void canonical_of_the_worst_prompt(void **state)
 /* catches: a row of a list that is cut inside a character */
 static void cut_between_characters(void **state)
 {
-    (void)state;
     const struct {
         size_t max;
         bool cut;
@@ -252,12 +263,16 @@ static void cut_between_characters(void **state)
              {1, true, "a"},
              {0, true, ""}};
     char prompt[] = "a\xe7\xba\xa2\xc3\xa9";
+
+    (void)state;
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         struct spec s = {.prompt = prompt};
         struct text t;
+        json_t *back;
+
         text_init(&t, 0, 1000);
         assert_int_equal(spec_write_cut(&s, &t, NULL, c[i].max), c[i].cut);
-        json_t *back = json_loads(t.at, 0, NULL);
+        back = json_loads(t.at, 0, NULL);
         assert_non_null(back);
         assert_string_equal(vectors_string(back, "prompt"), c[i].left);
         json_decref(back);

@@ -13,13 +13,15 @@ static const char *written(struct text *t)
 /* catches: numbers that another JSON.stringify writes differently (digests would differ) */
 static void numbers_as_javascript(void **state)
 {
-    (void)state;
     json_t *root = vectors_load("numbers.json"), *cases = json_object_get(root, "cases"), *c;
     size_t i;
+
+    (void)state;
     assert_true(json_array_size(cases) >= 20);
     json_array_foreach(cases, i, c)
     {
         char out[TEXT_NUMBER];
+
         text_number(strtod(json_string_value(c), NULL), out);
         assert_string_equal(out, json_string_value(c));
     }
@@ -29,18 +31,20 @@ static void numbers_as_javascript(void **state)
 /* catches: a number that does not read back, or is longer than its buffer */
 static void numbers_read_back(void **state)
 {
-    (void)state;
     uint64_t x = 88172645463325252u;
+    char zero[TEXT_NUMBER];
+
+    (void)state;
     for (int i = 0; i < 20000; i++) {
         double d;
         char out[TEXT_NUMBER];
+
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         memcpy(&d, &x, sizeof d);
         if (!isfinite(d)) continue;
         text_number(d, out);
         assert_true(strtod(out, NULL) == d);
     }
-    char zero[TEXT_NUMBER];
     text_number(-0.0, zero);
     assert_string_equal(zero, "0");
 }
@@ -48,8 +52,9 @@ static void numbers_read_back(void **state)
 /* catches: a missing or doubled comma, a wrong escape, NaN in JSON */
 static void every_kind_of_value(void **state)
 {
-    (void)state;
     struct text t;
+
+    (void)state;
     text_init(&t, 0, 1000);
     text_open(&t, NULL, '{');
     text_string(&t, "s", "a\"\\/\b\f\n\r\t\x01\v\x7f");
@@ -81,17 +86,20 @@ static void every_kind_of_value(void **state)
 /* catches: an invalid byte from a cut message that makes the whole frame invalid */
 static void broken_utf8_is_mended(void **state)
 {
-    (void)state;
     const char *bad[] = {
         "\x80", "\xc0\xaf", "\xed\xa0\x80", "\xe7\xba", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
         "\xc3", "\xff"};
+
+    (void)state;
     for (int i = 0; i < 8; i++) {
         struct text t;
+        json_t *back;
+
         text_init(&t, 0, 100);
         text_open(&t, NULL, '[');
         text_string(&t, NULL, bad[i]);
         text_close(&t, ']');
-        json_t *back = json_loads(written(&t), 0, NULL);
+        back = json_loads(written(&t), 0, NULL);
         assert_non_null(back);
         assert_memory_equal(json_string_value(json_array_get(back, 0)), "\xef\xbf\xbd", 3);
         json_decref(back);
@@ -107,10 +115,11 @@ static void broken_utf8_is_mended(void **state)
 /* catches: a text that grows past its limit, or that is sent after it failed */
 static void limit_sticks(void **state)
 {
-    (void)state;
     struct text t;
     struct fail f;
     size_t len = 99;
+
+    (void)state;
     text_init(&t, 8, 5);
     text_raw(&t, "12345");
     assert_int_equal(text_check(&t, &f), 0);
@@ -127,13 +136,15 @@ static void limit_sticks(void **state)
 /* catches: no room in front for the sender, or a buffer freed twice */
 static void head_is_left_free(void **state)
 {
-    (void)state;
     struct text t;
     size_t len = 0;
+    char *at;
+
+    (void)state;
     text_init(&t, 16, 1000);
     for (int i = 0; i < 300; i++)
         text_raw(&t, "ab");
-    char *at = text_take(&t, &len);
+    at = text_take(&t, &len);
     assert_int_equal(len, 600);
     memset(at, 0, 16);
     assert_memory_equal(at + 16, "abab", 4);
@@ -155,14 +166,17 @@ static void *fail_malloc(size_t size)
 /* catches: a crash, a leak or an answer when memory runs out inside the parser */
 static void parser_without_memory(void **state)
 {
-    (void)state;
     const char *text = "{\"a\":[1,\"two\",{\"three\":null}]}";
     int failures = 0;
+
+    (void)state;
     json_set_alloc_funcs(fail_malloc, free);
     for (int n = 0;; n++) {
         struct fail f;
+        json_t *root;
+
         mallocs_left = n;
-        json_t *root = text_parse(text, strlen(text), 1000, &f);
+        root = text_parse(text, strlen(text), 1000, &f);
         json_decref(root);
         if (root) break;
         failures += f.code == ERR_OUT_OF_MEMORY;
@@ -174,14 +188,17 @@ static void parser_without_memory(void **state)
 /* catches: reading past the given length, or accepting more than the limit */
 static void parse_is_bounded(void **state)
 {
-    (void)state;
     struct fail f;
+    char *exact;
+    json_t *root;
+
+    (void)state;
     assert_null(text_parse("{}", 2, 1, &f));
     assert_int_equal(f.code, ERR_TOO_LARGE);
-    char *exact = malloc(2);
+    exact = malloc(2);
     assert_non_null(exact);
     memcpy(exact, "{}", 2);
-    json_t *root = text_parse(exact, 2, 2, &f);
+    root = text_parse(exact, 2, 2, &f);
     assert_non_null(root);
     json_decref(root);
     memcpy(exact, "\"\\", 2);

@@ -19,8 +19,10 @@ static inline json_t *vectors_load(const char *name)
 {
     char path[128];
     json_error_t e;
+    json_t *root;
+
     snprintf(path, sizeof path, "proto/vectors/%s", name);
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
+    root = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
     if (!root) fail_msg("%s: %s", path, e.text);
     return root;
 }
@@ -29,6 +31,7 @@ static inline json_t *vectors_load(const char *name)
 static inline struct spec_limits vectors_limits(void)
 {
     struct spec_limits l;
+
     spec_limits_init(&l);
     spec_limits_model(&l, 512, 256, 20);
     return l;
@@ -37,16 +40,20 @@ static inline struct spec_limits vectors_limits(void)
 static inline const char *vectors_string(const json_t *c, const char *key)
 {
     const char *s = json_string_value(json_object_get(c, key));
+
     return s ? s : "";
 }
 
 static inline char *vectors_unhex(const char *hex, size_t *len)
 {
+    char *out;
+
     *len = strlen(hex) / 2;
-    char *out = malloc(*len + 1);
+    out = malloc(*len + 1);
     assert_non_null(out);
     for (size_t i = 0; i < *len; i++) {
         char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
+
         out[i] = (char)strtol(two, NULL, 16);
     }
     return out;
@@ -59,6 +66,7 @@ static inline char *vectors_repeat(const json_t *r, size_t *len)
     size_t count = (size_t)json_number_value(json_object_get(r, "count"));
     size_t b = strlen(before), u = strlen(unit), a = strlen(after);
     char *out = malloc(b + u * count + a + 1);
+
     assert_non_null(out);
     memcpy(out, before, b);
     for (size_t i = 0; i < count; i++)
@@ -76,8 +84,10 @@ static inline char *vectors_bytes(const json_t *c, size_t *len)
                  : hex  ? vectors_unhex(json_string_value(hex), len)
                         : NULL;
     const json_t *text = json_object_get(c, "text");
+    char *out;
+
     if (!made) *len = json_string_length(text);
-    char *out = malloc(*len ? *len : 1);
+    out = malloc(*len ? *len : 1);
     assert_non_null(out);
     memcpy(out, made ? made : json_string_value(text), *len);
     free(made);

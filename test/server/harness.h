@@ -17,6 +17,7 @@ struct harness {
 static void harness_accept(void *arg, const struct hub_row *row)
 {
     struct harness *r = arg;
+
     r->accepts++;
     r->job = row->job;
 }

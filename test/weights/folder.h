@@ -22,10 +22,13 @@ static const char *const folder_files[] = {
 static inline json_t *folder_parent(json_t *root, const char *path, const char **last)
 {
     const char *dot;
+
     while ((dot = strchr(path, '.'))) {
         char key[80];
+        json_t *next;
+
         snprintf(key, sizeof key, "%.*s", (int)(dot - path), path);
-        json_t *next = json_object_get(root, key);
+        next = json_object_get(root, key);
         if (!next) json_object_set_new(root, key, next = json_object());
         root = next;
         path = dot + 1;
@@ -42,18 +45,23 @@ static inline int folder_copy(const struct scratch *to, const char *from, const 
     for (size_t i = 0; i < sizeof folder_files / sizeof *folder_files; i++) {
         char source[512];
         const char *key;
+        json_t *root;
+        char *text;
+        int bad;
+
         snprintf(source, sizeof source, "%s/%s", from, folder_files[i]);
-        json_t *root = json_load_file(source, 0, NULL);
+        root = json_load_file(source, 0, NULL);
         if (!root) return -1;
         if (file && !strcmp(file, folder_files[i])) {
             json_t *parent = folder_parent(root, path, &key);
+
             if (value)
                 json_object_set_new(parent, key, json_loads(value, JSON_DECODE_ANY, NULL));
             else
                 json_object_del(parent, key);
         }
-        char *text = json_dumps(root, 0);
-        int bad = !text || scratch_write(to, folder_files[i], text, strlen(text));
+        text = json_dumps(root, 0);
+        bad = !text || scratch_write(to, folder_files[i], text, strlen(text));
         free(text);
         json_decref(root);
         if (bad) return -1;

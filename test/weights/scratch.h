@@ -16,6 +16,7 @@ struct scratch {
 static inline int scratch_new(struct scratch *s)
 {
     const char *tmp = getenv("TMPDIR");
+
     snprintf(s->dir, sizeof s->dir, "%s/darkroom-XXXXXX", tmp ? tmp : "/tmp");
     return mkdtemp(s->dir) ? 0 : -1;
 }
@@ -44,14 +45,17 @@ static inline int scratch_write(const struct scratch *s, const char *name, const
                                 size_t n)
 {
     char path[512];
+    FILE *f;
+    int bad;
+
     scratch_path(s, name, path);
     for (char *p = path + strlen(s->dir) + 1; (p = strchr(p, '/')); *p++ = '/') {
         *p = 0;
         mkdir(path, 0700);
     }
-    FILE *f = fopen(path, "wb");
+    f = fopen(path, "wb");
     if (!f) return -1;
-    int bad = fwrite(data, 1, n, f) != n;
+    bad = fwrite(data, 1, n, f) != n;
     return fclose(f) || bad ? -1 : 0;
 }
 

@@ -17,9 +17,10 @@
 /* catches: a key read from the wrong place, a default of the reference that is not ours */
 static void the_released_model(void **state)
 {
-    (void)state;
     static struct model_config c;
     struct fail f = {0};
+
+    (void)state;
     if (config_load(&c, RELEASED, &f)) fail_msg("%s", f.message);
     assert_int_equal(c.ar.width, 4096);
     assert_int_equal(c.ar.head_dim, 128);
@@ -49,11 +50,12 @@ static int load_with(struct model_config *c, const char *file, const char *key, 
                      struct fail *f)
 {
     struct scratch s;
+    int err;
 
     memset(f, 0, sizeof *f);
     assert_int_equal(scratch_new(&s), 0);
     if (folder_copy(&s, RELEASED, file, key, value)) fail_msg("no copy of " RELEASED);
-    int err = config_load(c, s.dir, f);
+    err = config_load(c, s.dir, f);
     scratch_free(&s);
     return err;
 }
@@ -152,9 +154,10 @@ static const char *const bad[][3] = {
 /* catches: a model whose settings this engine does not follow is loaded anyway */
 static void refused(void **state)
 {
-    (void)state;
     static struct model_config c;
     struct fail f;
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *last = strrchr(bad[i][1], '.');
         int err = load_with(&c, bad[i][0], bad[i][1], bad[i][2], &f);
@@ -163,6 +166,7 @@ static void refused(void **state)
                           : !strcmp(bad[i][1], "latent_channels") && !strcmp(bad[i][0], VAE)
                               ? "latent"
                               : (last ? last + 1 : bad[i][1]);
+
         if (err != ERR_MODEL || !strstr(f.message, bad[i][0]) || !strstr(f.message, key))
             fail_msg("%s %s = %s: %d \"%s\"", bad[i][0], bad[i][1],
                      bad[i][2] ? bad[i][2] : "absent", err, f.message);
@@ -172,9 +176,10 @@ static void refused(void **state)
 /* catches: a legal variation refused, or not followed */
 static void accepted(void **state)
 {
-    (void)state;
     static struct model_config c;
     struct fail f;
+
+    (void)state;
     assert_int_equal(load_with(&c, AR, "text_config.head_dim", "192", &f),
                      ERR_MODEL); /* sections */
     assert_int_equal(load_with(&c, AR, "text_config.num_key_value_heads", "null", &f), 0);
@@ -203,9 +208,10 @@ static void accepted(void **state)
 /* catches: the bundled model's own configuration refused */
 static void the_bundled_model(void **state)
 {
-    (void)state;
     static struct model_config c;
     struct fail f = {0};
+
+    (void)state;
     if (config_load(&c, "weights/tiny", &f)) fail_msg("%s", f.message);
     assert_int_equal(config_load(&c, "weights/none", &f), ERR_MODEL);
     assert_non_null(strstr(f.message, "no folder weights/none"));

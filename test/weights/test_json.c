@@ -17,11 +17,12 @@ static struct fail f;
 static int open_text(struct json_doc *d, const char *text, size_t n)
 {
     struct scratch s;
+    int err;
 
     memset(&f, 0, sizeof f);
     assert_int_equal(scratch_new(&s), 0);
     assert_int_equal(scratch_write(&s, "a/b.json", text, n), 0);
-    int err = json_open(d, s.dir, "a/b.json", &f);
+    err = json_open(d, s.dir, "a/b.json", &f);
     scratch_free(&s);
     return err;
 }
@@ -36,7 +37,6 @@ static void says(const char *text)
  * taken for a configuration */
 static void bad_files(void **state)
 {
-    (void)state;
     static const char *const bad[][2] = {
         {"", "is not JSON"},
         {"{", "is not JSON: line 1"},
@@ -46,6 +46,8 @@ static void bad_files(void **state)
         {"{\"a\":\"\xc3\"}", "is not JSON"},
     };
     struct json_doc d;
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(open_text(&d, bad[i][0], strlen(bad[i][0])), ERR_MODEL);
         says(bad[i][1]);
@@ -66,10 +68,11 @@ static const char all[] = "{\"i\":7,\"r\":2.5,\"w\":8.0,\"t\":\"hi\",\"b\":true,
 /* catches: a value not read, a default that wins over a value, null taken for a value */
 static void good_values(void **state)
 {
-    (void)state;
     struct json_doc d;
     int is[4];
     float rs[2];
+
+    (void)state;
     assert_int_equal(open_text(&d, all, strlen(all)), 0);
     assert_int_equal(json_get_int(&d, "i", 7, 7), 7);
     assert_int_equal(json_get_int(&d, "w", 0, 9), 8);
@@ -123,7 +126,6 @@ static void get(struct json_doc *d, int k)
 /* catches: a wrong type or range let through, or reported without its key, value and expectation */
 static void wrong_values(void **state)
 {
-    (void)state;
     static const char *const message[] = {
         "a/b.json: i is 7; expected an integer from 0 to 6",
         "r is 2.5; expected an integer",
@@ -143,8 +145,11 @@ static void wrong_values(void **state)
         "x is absent; only \"hi\" is implemented",
         "t is \"hi\"; only true is implemented",
     };
+
+    (void)state;
     for (int k = 0; k < (int)(sizeof message / sizeof *message); k++) {
         struct json_doc d;
+
         assert_int_equal(open_text(&d, all, strlen(all)), 0);
         get(&d, k);
         assert_int_equal(d.err, ERR_MODEL);
@@ -156,8 +161,9 @@ static void wrong_values(void **state)
 /* catches: a later failure that hides the first one */
 static void the_first_failure_sticks(void **state)
 {
-    (void)state;
     struct json_doc d;
+
+    (void)state;
     assert_int_equal(open_text(&d, all, strlen(all)), 0);
     json_get_int(&d, "i", 0, 6);
     for (int k = 1; k < 17; k++)

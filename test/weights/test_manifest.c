@@ -26,8 +26,10 @@ static int load_released(void **state)
 /* catches: a tensor forgotten, counted twice or of the wrong size anywhere in 35 GB */
 static void the_released_model_counts(void **state)
 {
-    (void)state;
     struct manifest m;
+    int64_t total = 0;
+
+    (void)state;
     assert_int_equal(manifest_build(&m, &cfg, NULL), 0);
     assert_int_equal(m.part_n[PART_PRIOR], 1011);
     assert_int_equal(m.part_n[PART_DIT], 443);
@@ -38,7 +40,6 @@ static void the_released_model_counts(void **state)
     assert_int_equal(m.part_params[PART_DIT], 6926882880);
     assert_int_equal(m.part_params[PART_GLYPH], 217657472);
     assert_int_equal(m.part_params[PART_VAE], 406100643);
-    int64_t total = 0;
     for (int p = 0; p < PARTS; p++)
         total += m.part_params[p];
     assert_int_equal(total, 17664886627);
@@ -56,7 +57,6 @@ static const struct manifest_tensor *named(const struct manifest *m, const char 
 /* catches: a transposed shape, a name with a typing error (Annex A of the model's specification) */
 static void names_and_shapes(void **state)
 {
-    (void)state;
     static const struct {
         const char *name;
         int nd;
@@ -93,9 +93,12 @@ static void names_and_shapes(void **state)
         {"decoder.conv_out.weight", 4, {3, 128, 3, 3}},
     };
     struct manifest m;
+
+    (void)state;
     assert_int_equal(manifest_build(&m, &cfg, NULL), 0);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         const struct manifest_tensor *t = named(&m, want[i].name);
+
         assert_int_equal(t->nd, want[i].nd);
         for (int k = 0; k < t->nd; k++)
             assert_int_equal(t->dim[k], want[i].dim[k]);
@@ -106,14 +109,16 @@ static void names_and_shapes(void **state)
 /* catches: a name cut off because the longest one does not fit its field */
 static void no_name_is_cut(void **state)
 {
-    (void)state;
     struct manifest m;
     struct model_config big = cfg;
+
+    (void)state;
     big.ar.layers = big.vit.depth = big.glyph.layers = big.dit.layers = big.vae.blocks =
         LIMIT_LAYERS;
     assert_int_equal(manifest_build(&m, &big, NULL), 0);
     for (size_t i = 0; i < m.n; i++) {
         const char *dot = strrchr(m.tensor[i].name, '.');
+
         assert_true(dot && (!strcmp(dot, ".weight") || !strcmp(dot, ".bias")));
     }
     manifest_free(&m);

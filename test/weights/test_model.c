@@ -43,14 +43,17 @@ static void rewrite(const struct scratch *s, const char *name,
     char path[512];
     struct safetensors *st;
     struct fail f = {0};
+    size_t n;
+    struct safetensors_entry *e;
 
     if (safetensors_open(&st, TINY "/text_encoder/model.safetensors", &f))
         fail_msg("%s", f.message);
-    size_t n = safetensors_count(st);
-    struct safetensors_entry *e = calloc(n, sizeof *e);
+    n = safetensors_count(st);
+    e = calloc(n, sizeof *e);
     assert_non_null(e);
     for (size_t i = 0; i < n; i++) {
         const struct stored_tensor *t = safetensors_at(st, i);
+
         e[i] = (struct safetensors_entry){
             .name = t->name, .dtype = t->dtype, .nd = t->nd, .data = t->data};
         memcpy(e[i].dim, t->dim, sizeof e[i].dim);
@@ -89,15 +92,17 @@ static int check_with(const char *name, void (*edit)(struct safetensors_entry *)
 {
     struct scratch s;
     struct model m;
+    FILE *out;
+    int status, err;
 
     link_model(&s);
     if (name) rewrite(&s, name, edit);
-    FILE *out = fmemopen(output, size, "w");
+    out = fmemopen(output, size, "w");
     assert_non_null(out);
-    int status = model_check(s.dir, out);
+    status = model_check(s.dir, out);
     fclose(out);
     memset(f, 0, sizeof *f);
-    int err = model_open(&m, s.dir, f);
+    err = model_open(&m, s.dir, f);
     assert_int_equal(err != 0, status);
     if (!err) model_close(&m);
     scratch_free(&s);
@@ -107,18 +112,19 @@ static int check_with(const char *name, void (*edit)(struct safetensors_entry *)
 /* catches: a good folder refused; totals that are not those of its tensors */
 static void the_bundled_model_is_good(void **state)
 {
-    (void)state;
     char output[4096], total[64];
     struct model m;
     struct fail f = {0};
+    const struct stored_tensor *t;
+
+    (void)state;
     if (check_with(NULL, NULL, output, sizeof output, &f)) fail_msg("%s\n%s", f.message, output);
     assert_int_equal(model_open(&m, TINY, &f), 0);
     snprintf(total, sizeof total, "good: %lld parameters in %lld bytes", (long long)m.params,
              (long long)m.bytes);
     assert_non_null(strstr(output, total));
     assert_non_null(strstr(output, "vision_language_encoder"));
-    const struct stored_tensor *t =
-        model_tensor(&m, PART_DIT, "transformer_blocks.%d.ff.net.2.weight", 1);
+    t = model_tensor(&m, PART_DIT, "transformer_blocks.%d.ff.net.2.weight", 1);
     assert_int_equal(t->dim[0], m.cfg.dit.width);
     assert_int_equal(t->dim[1], 4 * m.cfg.dit.width);
     assert_ptr_equal(model_tensor(&m, PART_GLYPH, "shared.weight"),
@@ -132,7 +138,6 @@ static void the_bundled_model_is_good(void **state)
 /* catches: a missing, reshaped or retyped tensor that is found only while drawing */
 static void wrong_tensors_are_named(void **state)
 {
-    (void)state;
     static const struct {
         void (*edit)(struct safetensors_entry *);
         const char *says[3];
@@ -142,9 +147,12 @@ static void wrong_tensors_are_named(void **state)
         {to_other_shape, {"text_encoder/model.safetensors: tensor " WI1, "expected [", "BF16"}},
         {to_integers, {WI1 " is I16; expected F32, F16 or BF16", "wrong:", "not usable"}},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char output[4096] = "";
         struct fail f;
+
         assert_int_equal(check_with(WI1, bad[i].edit, output, sizeof output, &f), ERR_MODEL);
         for (int k = 0; k < 3; k++)
             if (!strstr(output, bad[i].says[k]))
@@ -156,9 +164,10 @@ static void wrong_tensors_are_named(void **state)
 /* catches: the other name of the glyph encoder's table refused */
 static void the_alias_is_accepted(void **state)
 {
-    (void)state;
     char output[4096];
     struct fail f;
+
+    (void)state;
     if (check_with("shared.weight", to_alias, output, sizeof output, &f)) fail_msg("%s", output);
     assert_null(strstr(output, "note:"));
 }
@@ -181,10 +190,11 @@ static void opens_with(const char *file, const char *key, const char *value, con
 /* catches: sizes, ids or texts of the JSON files that do not fit weights and tokenizer */
 static void files_that_disagree(void **state)
 {
-    (void)state;
-    opens_with("text_encoder/config.json", "d_ff", "193", "expected [193,");
     static struct model_config c;
     char start[24], says[64];
+
+    (void)state;
+    opens_with("text_encoder/config.json", "d_ff", "193", "expected [193,");
     assert_int_equal(config_load(&c, TINY, NULL), 0);
     snprintf(start, sizeof start, "%d", c.token.image_start);
     snprintf(says, sizeof says, "image_end_token_id is %s", start);
@@ -196,15 +206,17 @@ static void files_that_disagree(void **state)
 /* catches: a crash or silence on folders that hold nothing; more than ten lines of complaint */
 static void hopeless_folders(void **state)
 {
-    (void)state;
     char output[8192] = "";
     struct scratch s;
+    int lines = 0;
+    FILE *out;
+
+    (void)state;
     link_model(&s);
     assert_int_equal(folder_copy(&s, TINY, "transformer/config.json", "num_layers", "200"), 0);
-    FILE *out = fmemopen(output, sizeof output, "w");
+    out = fmemopen(output, sizeof output, "w");
     assert_int_equal(model_check(s.dir, out), 1);
     fclose(out);
-    int lines = 0;
     for (const char *p = output; (p = strstr(p, "wrong: ")); p++)
         lines++;
     assert_int_equal(lines, 10);
@@ -220,14 +232,15 @@ static void hopeless_folders(void **state)
  * not the manifest's */
 static void sizes_need_the_configuration_alone(void **state)
 {
-    (void)state;
     struct model m;
     struct fail f = {0};
+    const struct stored_tensor *t;
+
+    (void)state;
     assert_int_equal(model_open(&m, "test/weights/released", &f), ERR_MODEL);
     if (model_open_sizes(&m, "test/weights/released", &f)) fail_msg("%s", f.message);
     assert_true(m.params == 17664886627 && m.absent == 0x1f && !m.bpe);
-    const struct stored_tensor *t =
-        model_tensor(&m, PART_DIT, "transformer_blocks.29.ff.net.2.weight");
+    t = model_tensor(&m, PART_DIT, "transformer_blocks.29.ff.net.2.weight");
     assert_true(t->dim[0] == 4096 && t->dim[1] == 16384);
     assert_int_equal(((const char *)t->data)[t->bytes - 1], 0);
     model_close(&m);

@@ -21,9 +21,11 @@ static int configured;
 static float half(const char *p)
 {
     uint16_t h;
-    memcpy(&h, p, 2);
-    const uint32_t u = (uint32_t)h << 16;
+    uint32_t u;
     float f;
+
+    memcpy(&h, p, 2);
+    u = (uint32_t)h << 16;
     memcpy(&f, &u, 4);
     return f;
 }
@@ -48,6 +50,7 @@ static void dot(int c, int a, int b)
     for (int m = 0; m < 16; m++)
         for (int n = 0; n < 16; n++) {
             float even = 0, odd = 0, sum;
+
             for (int k = 0; k < 16; k++) {
                 even += half(unit[a][m] + 4 * k) * half(unit[b][k] + 4 * n);
                 odd += half(unit[a][m] + 4 * k + 2) * half(unit[b][k] + 4 * n + 2);
@@ -62,11 +65,13 @@ static void dot(int c, int a, int b)
 static void configure(const void *p)
 {
     const uint8_t *b = p;
+
     for (int i = 0; i < 64; i++) {
         const int want = i == 0                            ? 1
                          : i >= 16 && i < 32 && i % 2 == 0 ? 64
                          : i >= 48 && i < 56               ? 16
                                                            : 0;
+
         assert_int_equal(b[i], want);
     }
     configured = 1;
@@ -110,9 +115,11 @@ static void fill(uint16_t *p, size_t n, uint32_t seed)
 static double difference(struct lab *l, const struct isa *other, int m, int n, int k)
 {
     double most = 1e-30, off = 0;
+
     for (int way = 0; way < 2; way++)
         for (int k0 = 0; k0 < k; k0 += 768) {
             struct gemm_block g = {.a = l->a, .m = m, .n = n, .c = l->c[way]};
+
             g.k = k - k0 < 768 ? k - k0 : 768;
             g.panel = (k + 1) / 2 * 128;
             g.b = (const char *)l->b + k0 / 2 * 128;
@@ -129,6 +136,7 @@ static double difference(struct lab *l, const struct isa *other, int m, int n, i
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
             const double d = fabs((double)l->y[0][i][j] - (double)l->y[1][i][j]);
+
             if (!(d <= off)) off = d;
             if (fabs((double)l->y[0][i][j]) > most) most = fabs((double)l->y[0][i][j]);
         }
@@ -138,21 +146,24 @@ static double difference(struct lab *l, const struct isa *other, int m, int n, i
 /* catches: a wrong stride, a tail of rows or of k that reads its neighbour, a sum not carried on */
 static void every_shape_agrees(void **state)
 {
-    (void)state;
     const struct isa *list[ISA_MOST];
     const struct isa *vectors = NULL;
+    static const int M[] = {1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 83, 84};
+    static const int N[] = {1, 31, 32, 33, 64}, K[] = {1, 2, 31, 32, 33, 192, 767, 768, 769, 800};
+    struct lab *l;
+
+    (void)state;
     for (int i = 0, n = isa_list(list); i < n; i++)
         if (list[i] == &isa_avx512bf) vectors = list[i];
     if (!vectors) skip();
-    struct lab *l = malloc(sizeof *l);
+    l = malloc(sizeof *l);
     assert_non_null(l);
     fill(l->b, sizeof l->b / 2, 1);
-    static const int M[] = {1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 83, 84};
-    static const int N[] = {1, 31, 32, 33, 64}, K[] = {1, 2, 31, 32, 33, 192, 767, 768, 769, 800};
     for (size_t m = 0; m < sizeof M / sizeof *M; m++)
         for (size_t n = 0; n < sizeof N / sizeof *N; n++)
             for (size_t k = 0; k < sizeof K / sizeof *K; k++) {
                 const double d = difference(l, vectors, M[m], N[n], K[k]);
+
                 if (!(d <= 1e-5)) print_error("%d x %d x %d: off by %g\n", M[m], N[n], K[k], d);
                 assert_true(d <= 1e-5);
             }
@@ -164,5 +175,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_shape_agrees),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

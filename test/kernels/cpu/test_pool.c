@@ -23,6 +23,7 @@ struct count {
 static void count_task(void *ctx, int task, int thread)
 {
     struct count *c = ctx;
+
     atomic_fetch_add(&c->task[task], c->plain);
     atomic_fetch_add(&c->thread[thread], 1);
 }
@@ -34,6 +35,7 @@ static void every_task_once(void **state)
         struct pool *p;
         struct count c = {.plain = 0};
         int want = 0;
+
         assert_int_equal(pool_new(&p, threads, NULL), 0);
         assert_int_equal(pool_threads(p), threads);
         for (int round = 0; round < 2000; round++) {
@@ -56,6 +58,7 @@ static void every_task_once(void **state)
 static void respects_affinity(void **state)
 {
     cpu_set_t was, one;
+
     (void)state;
     assert_true(pool_available() >= 1);
     assert_int_equal(sched_getaffinity(0, sizeof was, &was), 0);
@@ -73,5 +76,6 @@ int main(void)
         cmocka_unit_test(every_task_once),
         cmocka_unit_test(respects_affinity),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,10 @@ static const char *plan_size(const struct glm_opts *o, int width, int height)
                               .steps = 50,
                               .guidance = 1.5};
     struct fail f = {0};
+    FILE *out;
+
     memset(said, 0, sizeof said);
-    FILE *out = fmemopen(said, sizeof said, "w");
+    out = fmemopen(said, sizeof said, "w");
     assert_non_null(out);
     if (glm_report_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
     fclose(out);
@@ -43,6 +45,7 @@ static void line_says(const char *said, const char *card, const char *mode, cons
 {
     const char *line = strstr(said, card);
     char copy[512] = "";
+
     if (!line) fail_msg("no %s in\n%s", card, said);
     snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
     if (!strstr(copy, mode) || !strstr(copy, more))
@@ -52,8 +55,9 @@ static void line_says(const char *said, const char *card, const char *mode, cons
 /* catches: a card without a mode, a cap or a reason; a plan that wants weights */
 static void every_card_has_a_mode(void **state)
 {
-    (void)state;
     const char *said = plan(&(struct glm_opts){.model = RELEASED}, 1024);
+
+    (void)state;
     line_says(said, " 16 GB", "layers streamed", "a token copies");
     line_says(said, " 24 GB", "stage swap", "a change copies");
     line_says(said, " 40 GB", "everything resident", "16 at a time");
@@ -66,19 +70,25 @@ static void every_card_has_a_mode(void **state)
 /* catches: a refusal that does not say what would do, or says what would not */
 static void what_does_not_fit_is_told_what_would(void **state)
 {
-    (void)state;
     const struct glm_opts tiny = {.model = RELEASED, .vram = (uint64_t)1 << 30};
+
+    (void)state;
     line_says(plan(&tiny, 1024), "1 GB", "too small", " 0 at a time");
     line_says(plan(&tiny, 1024), "1 GB", "take a card of ", " GB");
     /* room for an ordinary picture and not for the largest: both ways out are named */
     for (uint64_t gb = 2; gb < 40; gb++) {
         const struct glm_opts o = {.model = RELEASED, .vram = gb << 30};
         const char *refused = strstr(plan(&o, 2048), " 0 at a time");
+        const char *ask, *card;
+        int side;
+        uint64_t more;
+
         if (!refused || strstr(refused - 30, "too small")) continue;
-        const char *ask = strstr(refused, "ask for "), *card = strstr(refused, "take a card of ");
-        int side = ask ? (int)strtol(ask + 8, NULL, 10) : 0;
+        ask = strstr(refused, "ask for ");
+        card = strstr(refused, "take a card of ");
+        side = ask ? (int)strtol(ask + 8, NULL, 10) : 0;
         assert_true(card && side > 0);
-        uint64_t more = strtoull(card + 15, NULL, 10) << 30;
+        more = strtoull(card + 15, NULL, 10) << 30;
         assert_null(strstr(plan(&o, side), " 0 at a time"));
         assert_null(strstr(plan(&(struct glm_opts){.model = RELEASED, .vram = more}, 2048),
                            " 0 at a time"));
@@ -92,6 +102,7 @@ static void a_processor_may_have_less_memory(void **state)
     struct glm *g;
     struct fail f = {0};
     struct glm_opts o = {.model = "weights/tiny", .device = "cpu", .vram = 20 << 20};
+
     (void)state;
     assert_int_equal(glm_open(&g, &o, &f), ERR_TOO_BIG_FOR_DEVICE);
     assert_non_null(strstr(f.hint, "a machine with at least"));
@@ -107,6 +118,7 @@ static void cards_are_what_is_usable_and_back(void **state)
     (void)state;
     for (uint64_t usable = 1000; usable < (uint64_t)200 << 30; usable = usable * 3 / 2 + 7) {
         const uint64_t total = cuda_sizes_total(usable);
+
         assert_true(cuda_sizes_usable(total) >= usable);
         assert_true(cuda_sizes_usable(total - 1) <= usable);
     }
@@ -163,5 +175,6 @@ int main(void)
         cmocka_unit_test(a_processor_may_have_less_memory),
         cmocka_unit_test(cards_are_what_is_usable_and_back),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

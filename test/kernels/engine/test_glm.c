@@ -23,6 +23,7 @@ static struct glm *open_engine(const char *model, enum glm_type type, int thread
     struct fail f = {0};
     const struct glm_opts o = {
         .model = model, .device = "cpu", .type = type, .threads = threads, .cache = cache};
+
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
     while (cache && (err = glm_preview_fit(g, &f)) > 0)
         ;
@@ -45,6 +46,7 @@ static struct glm_req request(const char *prompt, int width, int height, uint64_
 static const char *long_prompt(void)
 {
     static char text[2048];
+
     for (size_t i = 0; !text[sizeof text - 2] && i < sizeof text - 1; i++)
         text[i] = "a lamp, b 12 c! "[i * i % 16];
     return text;
@@ -54,6 +56,7 @@ static struct glm_run *start(struct glm *g, const struct glm_req *q)
 {
     struct glm_run *r;
     struct fail f = {0};
+
     if (glm_run_new(&r, g, q, &f)) fail_msg("%s", f.message);
     return r;
 }
@@ -65,6 +68,7 @@ static void step_some(struct glm *g, struct glm_run **all, int n)
     struct fail f = {0};
     enum glm_phase least = GLM_DONE;
     int count = 0;
+
     for (int i = 0; i < n; i++)
         if (glm_run_progress(all[i]).phase < least) least = glm_run_progress(all[i]).phase;
     for (int i = 0; i < n; i++)
@@ -85,6 +89,7 @@ static void image_of(struct glm_run *r, uint8_t *rgb)
 {
     struct fail f = {0};
     struct glm_picture p = {.rgb = rgb, .capacity = BYTES_MOST};
+
     memset(rgb, 0, BYTES_MOST);
     if (glm_run_image(r, &p, &f)) fail_msg("%s", f.message);
 }
@@ -92,6 +97,7 @@ static void image_of(struct glm_run *r, uint8_t *rgb)
 static void draw_alone(struct glm *g, const struct glm_req *q, uint8_t *rgb)
 {
     struct glm_run *r = start(g, q);
+
     finish(g, &r, 1);
     image_of(r, rgb);
     glm_run_free(r);
@@ -104,6 +110,7 @@ static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, u
     struct glm_req other[3] = {request("b \"longer text\" and \"more\"", 96, 64, 8),
                                request("c", 64, 64, q->seed), request("", 32, 96, 10)};
     struct glm_run *all[4];
+
     other[0].steps = 5;
     other[1].guidance = 1.0;
     if (ahead) other[2].prompt = long_prompt(), other[2].prompt_len = strlen(long_prompt());
@@ -121,12 +128,15 @@ static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, u
 /* catches: a result that depends on who shares the batch, or on the number of threads */
 static void company_changes_nothing(void **state)
 {
-    (void)state;
     static uint8_t alone[BYTES_MOST], other[BYTES_MOST];
     const struct glm_req q = request("a \"sign\" 「你好」", 64, 96, 7);
+
+    (void)state;
     for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++) {
         struct glm *one = open_engine("test/golden/odd/model", type, 1, NULL);
         struct glm *two = open_engine("test/golden/odd/model", type, 2, NULL);
+        struct glm_req slow;
+
         draw_alone(one, &q, alone);
         draw_alone(two, &q, other);
         assert_memory_equal(alone, other, sizeof alone);
@@ -134,7 +144,7 @@ static void company_changes_nothing(void **state)
         assert_memory_equal(alone, other, sizeof alone);
         draw_in_company(one, &q, 7, other);
         assert_memory_equal(alone, other, sizeof alone);
-        const struct glm_req slow = request(long_prompt(), 64, 64, 7);
+        slow = request(long_prompt(), 64, 64, 7);
         draw_alone(two, &slow, alone);
         draw_in_company(one, &slow, 3, other);
         assert_memory_equal(alone, other, sizeof alone);
@@ -146,10 +156,11 @@ static void company_changes_nothing(void **state)
 /* catches: a seed or a picture's index that has no say, or a leftover of an earlier picture */
 static void seed_and_index_decide(void **state)
 {
-    (void)state;
     static uint8_t a[BYTES_MOST], b[BYTES_MOST];
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     struct glm_req q = request("x", 64, 64, 1);
+
+    (void)state;
     draw_alone(g, &q, a);
     q.seed = 2;
     draw_alone(g, &q, b);
@@ -168,13 +179,15 @@ static void seed_and_index_decide(void **state)
  * where a band ends, a picture written over rows that are still to be read */
 static void bands_do_not_show(void **state)
 {
-    (void)state;
     static uint8_t whole[BYTES_MOST], bands[BYTES_MOST];
     const char *const model[] = {"test/golden/plain/model", "test/golden/odd/model",
                                  "test/golden/chan/model"};
     const struct glm_req q = request("bands", 96, 64, 5);
+
+    (void)state;
     for (int k = 0; k < 6; k++) {
         struct glm *g = open_engine(model[k % 3], k < 3 ? GLM_F32 : GLM_BF16, 2, NULL);
+
         draw_alone(g, &q, whole);
         for (size_t bytes = 1; bytes < 40000; bytes = bytes * 13 + 1500) {
             g->stages.vae.whole = g->dry_stages.vae.whole = 0;
@@ -255,20 +268,24 @@ static void bands_are_few(void **state)
 /* catches: a plan that drifts from what the device takes, in memory or in the number of quanta */
 static void the_plan_is_what_happens(void **state)
 {
-    (void)state;
     const char *const model[] = {"test/golden/plain/model", "test/golden/chan/model"};
+
+    (void)state;
     for (int k = 0; k < 2; k++) {
         struct glm *g = open_engine(model[k], k ? GLM_BF16 : GLM_F32, 2, NULL);
         struct glm_req q = request(k ? long_prompt() : "some \"text\"", k ? 96 : 64, 64, 3);
         struct glm_cost c;
         struct fail f = {0};
         int quanta[GLM_PHASES] = {0};
+        double before = 0;
+        struct glm_run *r;
+
         assert_int_equal(glm_plan(g, &q, &c, &f), 0);
         g->dev->scratch.peak = 0;
-        struct glm_run *r = start(g, &q);
-        double before = 0;
+        r = start(g, &q);
         while (glm_run_progress(r).phase != GLM_DONE) {
             struct glm_progress v = glm_run_progress(r);
+
             assert_true(v.overall >= before && v.overall <= 1 && v.done < v.total);
             before = v.overall;
             quanta[v.phase]++;
@@ -294,6 +311,7 @@ struct first {
 static void keep_first(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
 {
     struct first *f = ctx;
+
     (void)shape, (void)h, (void)w;
     if (strcmp(name, "ar.logits") || f->row) return;
     f->row = calloc((size_t)t.cols, sizeof *f->row);
@@ -305,6 +323,7 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
     struct first f = {0};
     const struct tap tap = {.see = keep_first, .ctx = &f};
     struct glm_run *r = start(g, q);
+
     while (!f.row) {
         f.calls += glm_run_progress(r).phase == GLM_PRIOR;
         assert_int_equal(glm_run_progress(r).prefill, glm_run_progress(r).phase == GLM_PRIOR);
@@ -319,16 +338,17 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
  * whole */
 static void a_prompt_in_parts_says_the_same(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
     struct glm_req q = request(long_prompt(), 64, 64, 3);
     const struct glm_inject nothing = {0};
     struct first chunked = first_logits(g, &q), whole;
+    float most = 0;
+
+    (void)state;
     q.inject = &nothing; /* a trace shows a prompt in one piece */
     whole = first_logits(g, &q);
     assert_int_equal(whole.calls, 1);
     assert_true(chunked.calls >= 3);
-    float most = 0;
     for (int i = 0; i < g->model.cfg.ar.rows; i++)
         most = fmaxf(most, fabsf(whole.row[i]));
     for (int i = 0; i < g->model.cfg.ar.rows; i++)
@@ -341,15 +361,17 @@ static void a_prompt_in_parts_says_the_same(void **state)
 /* catches: a plan that counts the room for given tokens where none are given, or forgets it */
 static void a_trace_takes_what_was_planned(void **state)
 {
-    (void)state;
     static const int32_t tokens[1024];
     struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
     struct glm_req q = request("a shape", 64, 64, 3);
     struct glm_inject given = {0};
     struct glm_run *r;
+
+    (void)state;
     q.inject = &given;
     for (int with = 0; with < 2; with++) {
         struct glm_cost c;
+
         assert_int_equal(glm_plan(g, &q, &c, NULL), 0);
         assert_int_equal(glm_run_new(&r, g, &q, NULL), 0);
         assert_int_equal(r->bytes, c.run_bytes);
@@ -366,12 +388,13 @@ static void a_trace_takes_what_was_planned(void **state)
  * it */
 static void a_batch_fits_its_plan(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     struct glm_req q = request("x", 64, 64, 1);
     struct glm_run *r[4];
     struct fail f = {0};
     uint64_t one, four;
+
+    (void)state;
     assert_int_equal(glm_plan_batch(g, &q, 1, &one, &f), 0);
     assert_int_equal(glm_plan_batch(g, &q, 4, &four, &f), 0);
     assert_true(four >= one && four <= 4 * one);
@@ -391,10 +414,11 @@ static void a_batch_fits_its_plan(void **state)
  * else */
 static void steps_cost_denoising(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     struct glm_req q = request("x", 64, 64, 1);
     struct glm_cost two, four;
+
+    (void)state;
     assert_int_equal(glm_plan(g, &q, &two, NULL), 0);
     q.steps = 4;
     assert_int_equal(glm_plan(g, &q, &four, NULL), 0);
@@ -408,7 +432,6 @@ static void steps_cost_denoising(void **state)
 /* catches: bad requests that get as far as the device, errors without the field's name */
 static void bad_requests_are_named(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     const struct {
         struct glm_req q;
@@ -422,10 +445,13 @@ static void bad_requests_are_named(void **state)
          "guidance"},
         {{.prompt = "<|image|>", .prompt_len = 9, .width = 64, .height = 64, .steps = 1}, "prompt"},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fail f = {0};
         struct glm_cost c;
         struct glm_run *r;
+
         assert_true(glm_plan(g, &bad[i].q, &c, &f) < 0);
         assert_string_equal(f.field, bad[i].field);
         assert_true(glm_run_new(&r, g, &bad[i].q, &f) < 0);
@@ -438,12 +464,15 @@ static void bad_requests_are_named(void **state)
  * robust sampling that lets one through */
 static void strict_fails_alone(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
+    struct glm_run *r[2];
     struct fail f = {0};
+
+    (void)state;
     q[0].strict = 1;
-    struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
+    r[0] = start(g, &q[0]);
+    r[1] = start(g, &q[1]);
     while (glm_run_progress(r[1]).phase <= GLM_PRIOR)
         step_some(g, r, 2);
     assert_int_equal(glm_run_failed(r[0], &f), ERR_MODEL);
@@ -461,15 +490,17 @@ static void strict_fails_alone(void **state)
  * asked for */
 static void numbers_that_run_over_fail_alone(void **state)
 {
-    (void)state;
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
     struct glm_req q[2] = {request("x", 64, 64, 1), request("x", 64, 64, 1)};
     struct fail f = {0};
     struct glm_run *r[2] = {start(g, &q[0]), start(g, &q[1])};
+    float nan = NAN;
+    tensor one;
+
+    (void)state;
     while (glm_run_progress(r[1]).phase <= GLM_PRIOR)
         step_some(g, r, 2);
-    float nan = NAN;
-    tensor one = r[0]->dit.latents;
+    one = r[0]->dit.latents;
     one.rows = one.cols = 1;
     g->dev->ops->put(g->dev, one, &nan);
     while (glm_run_progress(r[1]).phase <= GLM_DENOISE)
@@ -487,6 +518,7 @@ static int files_in(const char *dir, char *name, size_t size)
 {
     DIR *d = opendir(dir);
     int n = 0;
+
     assert_non_null(d);
     for (struct dirent *e = readdir(d); e; e = readdir(d))
         if (e->d_name[0] != '.') {
@@ -500,19 +532,24 @@ static int files_in(const char *dir, char *name, size_t size)
 /* catches: previews before there is anything to see, larger than asked for, missing in a phase */
 static void previews_appear_in_both_long_phases(void **state)
 {
-    (void)state;
     static uint8_t rgb[BYTES_MOST];
     char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
     struct fail f = {0};
-    assert_non_null(mkdtemp(dir));
-    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
-    struct glm_req q = request("x", 96, 64, 1);
-    struct glm_run *r = start(g, &q);
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
     int seen[GLM_PHASES + 1] = {0};
+    struct glm *g;
+    struct glm_req q;
+    struct glm_run *r;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    q = request("x", 96, 64, 1);
+    r = start(g, &q);
     while (glm_run_progress(r).phase != GLM_DONE) {
         struct glm_progress v = glm_run_progress(r);
         int err = glm_run_preview(r, 8, &p, &f);
+
         assert_true(err >= 0);
         assert_int_equal(err, v.phase > GLM_PRIOR || (v.phase == GLM_PRIOR && v.done > 0));
         if (err) assert_true(p.width <= 8 && p.height <= 8 && p.width > p.height);
@@ -533,18 +570,21 @@ static void previews_appear_in_both_long_phases(void **state)
 /* catches: previews that wait until all is fitted, colours of codes that are not known yet */
 static void the_first_picture_of_the_fit_is_enough(void **state)
 {
-    (void)state;
     static uint8_t rgb[BYTES_MOST];
     char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
     struct fail f = {0};
     struct glm *g;
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
-    assert_non_null(mkdtemp(dir));
     const struct glm_opts o = {
         .model = "test/golden/plain/model", .device = "cpu", .threads = 1, .cache = dir};
-    struct glm_req q = request("x", 96, 64, 1);
+    struct glm_req q;
+    struct glm_run *r;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    q = request("x", 96, 64, 1);
     assert_int_equal(glm_open(&g, &o, &f), 0);
-    struct glm_run *r = start(g, &q);
+    r = start(g, &q);
     while (glm_run_progress(r).phase != GLM_DENOISE)
         step_some(g, &r, 1);
     step_some(g, &r, 1);
@@ -565,12 +605,16 @@ static void the_first_picture_of_the_fit_is_enough(void **state)
 /* catches: colours that are fitted anew at every start, or a broken file that is believed */
 static void colours_are_kept(void **state)
 {
-    (void)state;
     char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];
+    struct glm *g;
+    size_t bytes;
+    uint8_t *code;
+
+    (void)state;
     assert_non_null(mkdtemp(dir));
-    struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
-    const size_t bytes = 3 * (size_t)g->preview_colors.codes;
-    uint8_t *code = malloc(bytes);
+    g = open_engine("test/golden/plain/model", GLM_F32, 1, dir);
+    bytes = 3 * (size_t)g->preview_colors.codes;
+    code = malloc(bytes);
     assert_non_null(code);
     memcpy(code, g->preview_colors.code, bytes);
     glm_close(g);
@@ -609,5 +653,6 @@ int main(void)
         cmocka_unit_test(the_first_picture_of_the_fit_is_enough),
         cmocka_unit_test(colours_are_kept),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ static void make_world(unsigned seed)
         for (int x = 0; x < 8 * W; x++)
             for (int c = 0; c < 3; c++) {
                 float v = TRUTH[c][C];
+
                 for (int k = 0; k < C; k++)
                     v += TRUTH[c][k] * latents[k * H * W + y / 8 * W + x / 8];
                 rgb[(y * 8 * W + x) * 3 + c] = (uint8_t)lrintf(v);
@@ -43,6 +44,7 @@ static void make_world(unsigned seed)
 static void fit_world(struct preview_colors *m)
 {
     struct preview_colors_fit fit;
+
     assert_int_equal(preview_colors_new(m, C, CODES, NULL), 0);
     assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     for (unsigned i = 0; i < 3; i++) {
@@ -57,13 +59,14 @@ static void fit_world(struct preview_colors *m)
 /* catches: a system that is set up or solved wrong, channels exchanged, the constant forgotten */
 static void a_linear_world_is_found(void **state)
 {
-    (void)state;
     struct preview_colors m;
+    static uint8_t seen[sizeof rgb];
+
+    (void)state;
     fit_world(&m);
     for (int c = 0; c < 3; c++)
         for (int k = 0; k <= C; k++)
             assert_true(fabsf(m.latent[c * (C + 1) + k] - TRUTH[c][k]) < 0.5f);
-    static uint8_t seen[sizeof rgb];
     preview_colors_show(&m, seen, latents, H, W);
     for (size_t i = 0; i < sizeof rgb; i++)
         assert_true(abs(seen[i] - rgb[i]) <= 1);
@@ -73,9 +76,10 @@ static void a_linear_world_is_found(void **state)
 /* catches: means over the wrong cells; a code never seen that is black */
 static void codes_get_the_mean_of_their_cells(void **state)
 {
-    (void)state;
     struct preview_colors m;
     struct preview_colors_fit fit;
+
+    (void)state;
     assert_int_equal(preview_colors_new(&m, C, CODES, NULL), 0);
     assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     make_world(1);
@@ -94,9 +98,10 @@ static void codes_get_the_mean_of_their_cells(void **state)
 /* catches: latents that never vary and so have no unique solution: no NaN may come of it */
 static void a_flat_world_gives_numbers(void **state)
 {
-    (void)state;
     struct preview_colors m;
     struct preview_colors_fit fit;
+
+    (void)state;
     assert_int_equal(preview_colors_new(&m, C, CODES, NULL), 0);
     assert_int_equal(preview_colors_fit_new(&fit, C, CODES, NULL), 0);
     memset(latents, 0, sizeof latents);
@@ -113,9 +118,10 @@ static void a_flat_world_gives_numbers(void **state)
 /* catches: a file of another model, or half a file, taken for whole */
 static void only_a_whole_file_of_this_model_is_loaded(void **state)
 {
-    (void)state;
     char dir[] = "/tmp/darkroom-colours-XXXXXX", path[96];
     struct preview_colors m, back, other;
+
+    (void)state;
     assert_non_null(mkdtemp(dir));
     fit_world(&m);
     assert_int_equal(preview_colors_save(&m, dir, "abc", NULL), 0);
@@ -145,5 +151,6 @@ int main(void)
         cmocka_unit_test(a_flat_world_gives_numbers),
         cmocka_unit_test(only_a_whole_file_of_this_model_is_loaded),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,8 +39,9 @@ static void mem_free(struct dev *d, void *base, size_t bytes)
 
 static uint64_t fetch(struct dev *d, void *at, const void *home, size_t bytes)
 {
-    (void)d;
     const uint64_t t = ++fake.tickets;
+
+    (void)d;
     fake.way[t % 4096].at = at;
     fake.way[t % 4096].home = home;
     fake.way[t % 4096].bytes = bytes;
@@ -52,6 +53,7 @@ static void arrive(struct dev *d, uint64_t ticket)
     (void)d;
     while (fake.came < ticket) {
         const uint64_t t = ++fake.came % 4096;
+
         memcpy(fake.way[t].at, fake.way[t].home, fake.way[t].bytes);
     }
 }
@@ -75,6 +77,7 @@ static int pick(int n)
 static int random_groups(struct residency_group *g)
 {
     int n = 0;
+
     memset(g, 0, MOST * sizeof *g);
     for (int p = 0; p < PARTS; p++)
         for (int k = pick(12); k >= 0; k--)
@@ -89,11 +92,13 @@ static struct offload *open_hold(const struct residency *plan, const struct resi
 {
     struct offload *h;
     struct fail f;
+
     fake.dev.ops = &fake_ops;
     fake.came = fake.tickets;
     assert_int_equal(offload_open(&h, &fake.dev, plan, g, n, &f), 0);
     for (int i = 0; i < n; i++) {
         void *at, *home;
+
         offload_locate(h, i, 0, &at, &home);
         assert_true((home != NULL) == g[i].moves);
         memset(home ? home : at, i + 1, g[i].bytes);
@@ -114,6 +119,7 @@ static void use(struct offload *h, int i)
 static uint64_t turn(struct offload *h, int part)
 {
     const uint64_t before = h->fetched;
+
     for (int i = 0; i < h->n; i++)
         if (h->group[i].part == part) use(h, i);
     return h->fetched - before;
@@ -125,20 +131,25 @@ static void what_is_wanted_is_there(void **state)
 {
     struct residency_group g[MOST];
     int seen[RESIDENCY_NONE + 1] = {0};
+
     (void)state;
     for (int round = 0; round < 600; round++) {
         struct residency plan;
         const int n = random_groups(g);
-        uint64_t all = 0;
+        const uint64_t room[] = {0};
+        uint64_t all = 0, budget;
+        struct offload *h;
+
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
-        const uint64_t budget = all / 5 + (uint64_t)pick((int)all), room[] = {0};
+        budget = all / 5 + (uint64_t)pick((int)all);
         if (residency_choose(&plan, g, n, budget, room, 1, 0) == RESIDENCY_NONE) continue;
-        struct offload *h = open_hold(&plan, g, n);
+        h = open_hold(&plan, g, n);
         seen[plan.mode]++;
         for (int k = 0; k < 30; k++) {
             const int part = pick(PARTS), steady = pick(3) ? 0 : offload_steady(h, part);
             const uint64_t copied = turn(h, part);
+
             if (plan.mode == RESIDENCY_SWAP) {
                 if (steady) assert_true(copied == 0);
                 assert_true(turn(h, part) == 0);
@@ -157,22 +168,26 @@ static void there_is_room_beside_the_decoder(void **state)
 {
     struct residency_group g[MOST];
     int some = 0;
+
     (void)state;
     for (int round = 0; round < 300; round++) {
         struct residency plan;
         const int n = random_groups(g);
         uint64_t all = 0;
+        const uint64_t room[] = {0};
+        struct offload *h;
+
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
-        const uint64_t room[] = {0};
         if (residency_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESIDENCY_SWAP) continue;
-        struct offload *h = open_hold(&plan, g, n);
+        h = open_hold(&plan, g, n);
         turn(h, 2);
         offload_ahead(h, 3);
         turn(h, 3);
         assert_true(turn(h, 3) == 0);
         for (int i = 0; i < n; i++) {
             int meets = 0;
+
             for (int k = 0; k < n; k++)
                 meets |= g[k].part == 3 && residency_overlap(&g[i], &g[k]);
             if (g[i].side == 0) assert_int_equal(h->place[i].here, !meets);
@@ -189,5 +204,6 @@ int main(void)
         cmocka_unit_test(what_is_wanted_is_there),
         cmocka_unit_test(there_is_room_beside_the_decoder),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

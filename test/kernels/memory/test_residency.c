@@ -20,6 +20,7 @@ enum { MOST = 128 };
 static int released(struct residency_group *g)
 {
     int n = 0;
+
     memset(g, 0, MOST * sizeof *g);
     g[n++] = (struct residency_group){.side = 0, .part = 0, .bytes = 129 * MB};
     for (int i = 0; i < 40; i++)
@@ -40,6 +41,7 @@ static void check(const struct residency *r, const struct residency_group *g, in
     assert_true(r->area + room <= budget);
     for (int i = 0; i < n; i++) {
         int meets = 0;
+
         assert_true(g[i].at % 256 == 0 && g[i].at + g[i].bytes <= r->area);
         for (int k = 0; k < n; k++) {
             if (k == i || !residency_overlap(&g[i], &g[k])) continue;
@@ -69,6 +71,7 @@ static void cards_get_their_modes(void **state)
     struct residency_group g[MOST];
     struct residency r;
     const int n = released(g);
+
     (void)state;
     for (size_t i = 0; i < sizeof card / sizeof *card; i++) {
         assert_int_equal(residency_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
@@ -86,6 +89,7 @@ static void least_is_the_least(void **state)
     struct residency_group g[MOST];
     struct residency r, s;
     const int n = released(g);
+
     (void)state;
     assert_int_equal(residency_choose(&r, g, n, 500 * MB, room, 2, 0), RESIDENCY_NONE);
     assert_int_equal(residency_choose(&s, g, n, r.least, room, 2, 0), RESIDENCY_STREAM);
@@ -101,11 +105,15 @@ static void random_models_lie_well(void **state)
     uint64_t seed = 7;
     struct residency_group g[MOST];
     int seen[RESIDENCY_NONE + 1] = {0};
+
     (void)state;
     for (int round = 0; round < 4000; round++) {
         int n = 0;
         const int parts = 4;
+        const uint64_t room[] = {100000, 7};
+        uint64_t budget;
         struct residency r;
+
         memset(g, 0, sizeof g);
         for (int p = 0; p < parts; p++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -116,7 +124,7 @@ static void random_models_lie_well(void **state)
             }
         }
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        const uint64_t budget = (seed >> 33) % 12000 * 256, room[] = {100000, 7};
+        budget = (seed >> 33) % 12000 * 256;
         seen[residency_choose(&r, g, n, budget, room, 2, 0)]++;
         if (r.mode != RESIDENCY_NONE) check(&r, g, n, budget, room[r.room_index]);
     }
@@ -131,5 +139,6 @@ int main(void)
         cmocka_unit_test(least_is_the_least),
         cmocka_unit_test(random_models_lie_well),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,9 @@ static void schedule_of(int side, int steps, float *timestep, float *sigma)
 /* catches: another order of the double operations, which gives 223 for 222 */
 static void timesteps_are_truncated_like_the_reference(void **state)
 {
-    (void)state;
     float t[LIMIT_STEPS_MAX + 100], s[LIMIT_STEPS_MAX + 101];
+
+    (void)state;
     schedule_of(1024, 50, t, s);
     for (int i = 0; i < 50; i++)
         assert_true(t[i] == (float)(1000 - 20 * i));
@@ -36,7 +37,6 @@ static void timesteps_are_truncated_like_the_reference(void **state)
 /* catches: an unshifted sigma, a shift by the wrong number of patches, a rounding elsewhere */
 static void sigmas_are_shifted_by_size(void **state)
 {
-    (void)state;
     const struct {
         int side;
         float first[4], middle[3], last[3];
@@ -55,6 +55,8 @@ static void sigmas_are_shifted_by_size(void **state)
          {0.285171092f, 0.206611574f, 0.113122173f}},
     };
     float t[50], s[51];
+
+    (void)state;
     for (int k = 0; k < 3; k++) {
         schedule_of(want[k].side, 50, t, s);
         for (int i = 0; i < 4; i++)
@@ -71,16 +73,18 @@ static void sigmas_are_shifted_by_size(void **state)
 /* catches: sines first, an angle in double, another base */
 static void sinusoids_have_cosines_first(void **state)
 {
-    (void)state;
     float v[8], size[4 * 6], one[6];
+    const float part[4] = {0, 0, 64, 96}; /* crop, then height before width */
+
+    (void)state;
     flow_sinusoid(v, 8, 999.0f);
     for (int i = 0; i < 4; i++) {
         float angle = 999.0f * (float)exp((double)(-9.21034049987793f * (float)i / 4.0f));
+
         assert_true(v[i] == (float)cos((double)angle));
         assert_true(v[4 + i] == (float)sin((double)angle));
     }
     flow_size_sinusoid(size, 6, 64, 96);
-    const float part[4] = {0, 0, 64, 96}; /* crop, then height before width */
     for (int k = 0; k < 4; k++) {
         flow_sinusoid(one, 6, part[k]);
         for (int i = 0; i < 6; i++)
@@ -95,5 +99,6 @@ int main(void)
         cmocka_unit_test(sigmas_are_shifted_by_size),
         cmocka_unit_test(sinusoids_have_cosines_first),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

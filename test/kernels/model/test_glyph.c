@@ -13,10 +13,12 @@ static const struct glyph_config CONFIG = {.buckets = 32, .distance = 128};
 /* catches: the decoder's one-sided buckets, a boundary off by one */
 static void buckets_are_the_table(void **state)
 {
-    (void)state;
     static const int from[] = {8, 12, 16, 23, 32, 46, 64, 91};
+
+    (void)state;
     for (int a = 0; a < 2100; a++) {
         int want = a;
+
         for (int i = 0; i < 8 && a >= 8; i++)
             if (a >= from[i]) want = 8 + i;
         assert_int_equal(glyph_bucket(&CONFIG, -a), want);
@@ -27,8 +29,9 @@ static void buckets_are_the_table(void **state)
 /* catches: the number of buckets or the distance taken as constants */
 static void buckets_follow_the_config(void **state)
 {
-    (void)state;
     const struct glyph_config c = {.buckets = 20, .distance = 50};
+
+    (void)state;
     assert_int_equal(glyph_bucket(&c, -4), 4);
     assert_int_equal(glyph_bucket(&c, 1), 11);
     assert_int_equal(glyph_bucket(&c, -49), 9);
@@ -41,5 +44,6 @@ int main(void)
         cmocka_unit_test(buckets_are_the_table),
         cmocka_unit_test(buckets_follow_the_config),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,10 +21,11 @@ static void assert_position(struct position p, int t, int h, int w)
  * entry */
 static void draws_go_preview_first(void **state)
 {
-    (void)state;
     struct grid large = prompt_large(64, 96), preview = prompt_preview(large);
     struct position d[254];
     const int p = 7, q = p + 19;
+
+    (void)state;
     assert_int_equal(preview.rows, 13);
     assert_int_equal(preview.cols, 19);
     positions_samples(d, p, preview, large);
@@ -43,20 +44,23 @@ static void draws_go_preview_first(void **state)
 /* catches: sections that restart the frequencies, or that do not go round T, H, W, T */
 static void sections_take_turns(void **state)
 {
-    (void)state;
     struct ar_config c = {.rotary = 10, .theta = 100.0f, .sections = 4, .section = {1, 2, 1, 1}};
     struct position p = {3, 5, 7};
     const int axis[5] = {3, 5, 5, 7, 3};
     float table[10];
+
+    (void)state;
     positions_prior_table(table, &c, &p, 1, 0);
     for (int i = 0; i < 5; i++) {
         double angle = axis[i] * pow(100.0, -2.0 * i / 10.0);
+
         assert_true(fabs((double)table[i] - cos(angle)) < 1e-6);
         assert_true(fabs((double)table[5 + i] - sin(angle)) < 1e-6);
     }
     positions_prior_table(table, &c, &p, 1, 1);
     for (int i = 0; i < 10; i++) {
         uint32_t bits;
+
         memcpy(&bits, &table[i], sizeof bits);
         assert_int_equal(bits & 0xffff, 0);
     }
@@ -65,13 +69,15 @@ static void sections_take_turns(void **state)
 /* catches: rows and columns exchanged, a quarter too many, positions that do not start at 0 */
 static void patches_turn_by_row_then_column(void **state)
 {
-    (void)state;
     float table[6 * 12];
+
+    (void)state;
     positions_patch_table(table, 12, 2, 3);
     for (int k = 0; k < 6; k++)
         for (int j = 0; j < 6; j++) {
             int at = j < 3 ? k / 3 : k % 3;
             double angle = at * pow(10000.0, -2.0 * (j % 3) / 6.0);
+
             assert_true(fabs((double)table[12 * k + j] - cos(angle)) < 1e-6);
             assert_true(fabs((double)table[12 * k + 6 + j] - sin(angle)) < 1e-6);
         }
@@ -84,5 +90,6 @@ int main(void)
         cmocka_unit_test(sections_take_turns),
         cmocka_unit_test(patches_turn_by_row_then_column),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ enum { SENDERS = 4, EACH = 5000 };
 static struct msg *note(int from, int number)
 {
     struct device_event *n = malloc(sizeof *n);
+
     assert_non_null(n);
     *n = (struct device_event){.from = from, .number = number};
     return &n->m;
@@ -33,6 +34,7 @@ static void count_wake(void *arg)
 static int free_all(struct msg *list)
 {
     int n = 0;
+
     for (struct msg *next; list; list = next, n++) {
         next = list->next;
         free(list);
@@ -43,9 +45,10 @@ static int free_all(struct msg *list)
 /* catches: a wake for every message, or none after the box was emptied */
 static void wakes_when_it_was_empty(void **state)
 {
+    struct mbox b;
+
     (void)state;
     atomic_int wakes = 0;
-    struct mbox b;
     mbox_init(&b, count_wake, &wakes);
     assert_null(mbox_take(&b));
     for (int i = 0; i < 10; i++)
@@ -61,8 +64,9 @@ static void wakes_when_it_was_empty(void **state)
 /* catches: a wait that ignores its time limit */
 static void wait_ends(void **state)
 {
-    (void)state;
     struct mbox b;
+
+    (void)state;
     mbox_init(&b, NULL, NULL);
     assert_null(mbox_wait(&b, 1));
     mbox_push(&b, note(0, 0));
@@ -78,6 +82,7 @@ struct sender {
 static void *send_all(void *arg)
 {
     struct sender *s = arg;
+
     for (int i = 0; i < EACH; i++)
         mbox_push(s->box, note(s->from, i));
     return NULL;
@@ -86,11 +91,12 @@ static void *send_all(void *arg)
 /* catches: a lost or doubled message, a broken list, a sender's order turned round */
 static void many_senders(void **state)
 {
-    (void)state;
     struct mbox b;
     struct sender senders[SENDERS];
     pthread_t threads[SENDERS];
     int next[SENDERS] = {0}, got = 0;
+
+    (void)state;
     mbox_init(&b, NULL, NULL);
     for (int i = 0; i < SENDERS; i++) {
         senders[i] = (struct sender){&b, i};
@@ -99,6 +105,7 @@ static void many_senders(void **state)
     while (got < SENDERS * EACH)
         for (struct msg *m = mbox_wait(&b, -1), *after; m; m = after, got++) {
             struct device_event *n = (struct device_event *)m;
+
             after = m->next;
             assert_int_equal(n->number, next[n->from]++);
             free(n);
@@ -116,5 +123,6 @@ int main(void)
         cmocka_unit_test(wait_ends),
         cmocka_unit_test(many_senders),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

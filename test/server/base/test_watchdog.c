@@ -21,6 +21,7 @@ static int child(void (*work)(struct pulse *), struct pulse *p, char *words, siz
 {
     int tube[2], status;
     ssize_t n;
+
     pid_t pid;
 
     assert_int_equal(pipe(tube), 0);
@@ -157,6 +158,7 @@ static void spares(void **state)
 static void full_pipe(void **state)
 {
     int tube[2], status;
+
     pid_t pid;
 
     (void)state;
@@ -189,5 +191,6 @@ int main(void)
         cmocka_unit_test(spares),
         cmocka_unit_test(full_pipe),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,5 +95,6 @@ int main(void)
         cmocka_unit_test(moved),
         cmocka_unit_test(after_a_sleep),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,7 @@ static void store_one(void)
     struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77};
     struct hub_row row = {.job = 1, .order = 1, .key = "", .digest = digest, .spec = &spec};
     struct blob *file = blob_copy("picture", 7);
+
     store_accept(store, &row);
     row.state = STATE_DONE;
     row.result_digest = HEX;
@@ -50,24 +51,27 @@ static void store_one(void)
 
 static int set_up(void **state)
 {
+    struct http_conf conf;
+
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/darkroom-http-XXXXXX");
     mbox_init(&box, NULL, NULL);
     if (!mkdtemp(folder) || harness_open(&harness) || store_open(&store, folder, &box, NULL, NULL))
         return -1;
     store_one();
-    struct http_conf conf = {.pages = PAGES,
-                             .hub = harness.hub,
-                             .store = store,
-                             .version = "1.0",
-                             .model = "tiny",
-                             .frame_lag = &lag};
+    conf = (struct http_conf){.pages = PAGES,
+                              .hub = harness.hub,
+                              .store = store,
+                              .version = "1.0",
+                              .model = "tiny",
+                              .frame_lag = &lag};
     return http_new(&http, &conf, NULL);
 }
 
 static int tear_down(void **state)
 {
     char command[128];
+
     (void)state;
     http_free(http);
     store_close(store);
@@ -81,6 +85,7 @@ static struct http_reply get(const char *path, const char *query, const char *ma
 {
     struct http_request q = {"GET", path, query, match};
     struct http_reply r;
+
     http_route(http, &q, &r);
     return r;
 }
@@ -88,6 +93,7 @@ static struct http_reply get(const char *path, const char *query, const char *ma
 static void expect_status(const char *path, int status)
 {
     struct http_reply r = get(path, "", "");
+
     if (r.status != status) fail_msg("%s: %d instead of %d", path, r.status, status);
     reply_free(&r);
 }
@@ -96,15 +102,18 @@ static void expect_status(const char *path, int status)
  * an ETag that does not follow the bytes */
 static void pages(void **state)
 {
-    (void)state;
     struct http_reply r = get("/", "", ""), js = get("/app.js", "", "");
+    struct http_reply again, other;
+
+    (void)state;
     assert_int_equal(r.status, 200);
     assert_string_equal(r.type, "text/html; charset=utf-8");
     assert_string_equal(r.cache, "no-cache");
     assert_memory_equal(r.body, INDEX, sizeof INDEX - 1);
     assert_string_equal(js.type, "text/javascript; charset=utf-8");
     assert_string_not_equal(r.etag, js.etag);
-    struct http_reply again = get("/", "", r.etag), other = get("/", "", js.etag);
+    again = get("/", "", r.etag);
+    other = get("/", "", js.etag);
     assert_int_equal(again.status, 304);
     assert_true(again.head);
     assert_int_equal(other.status, 200);
@@ -129,10 +138,12 @@ static void nothing_else(void **state)
 /* catches: a result that may be changed or lost in caches, a download without a name */
 static void results(void **state)
 {
-    (void)state;
     char path[128], bytes[16] = "", tag[80];
+    struct http_reply r;
+
+    (void)state;
     snprintf(path, sizeof path, "/i/%s.png", HEX);
-    struct http_reply r = get(path, "", "");
+    r = get(path, "", "");
     assert_int_equal(r.status, 200);
     assert_int_equal(r.bytes, 7);
     assert_int_equal(pread(r.fd, bytes, 7, 0), 7);
@@ -155,13 +166,15 @@ static void results(void **state)
 /* catches: health that lies while the model is loading; another method that is let through */
 static void health_and_methods(void **state)
 {
-    (void)state;
     struct http_reply r = get("/healthz", "", "");
+    struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
+    struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
+
+    (void)state;
     assert_int_equal(r.status, 503);
     assert_true(r.retry_after_s > 0);
     reply_free(&r);
     histogram_add(&lag, 4000);
-    struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
     hub_device_event(harness.hub, 0, &ready);
     r = get("/healthz", "", "");
     assert_int_equal(r.status, 200);
@@ -171,7 +184,6 @@ static void health_and_methods(void **state)
     assert_non_null(strstr((const char *)r.body, "\ndarkroom_ready 1\n"));
     assert_non_null(strstr((const char *)r.body, "_bucket{le=\"0.005\"} 1\n"));
     reply_free(&r);
-    struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
     http_route(http, &post, &r);
     assert_int_equal(r.status, 405);
     assert_string_equal(r.allow, "GET, HEAD");
@@ -190,5 +202,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(health_and_methods, set_up, tear_down),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

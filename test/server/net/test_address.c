@@ -13,14 +13,14 @@ static void exposure(void **state)
 {
     struct address a;
     struct fail f;
-
-    (void)state;
     const struct {
         const char *host;
         bool local;
     } cases[] = {{"127.0.0.1", true}, {"127.8.9.1", true}, {"localhost", true},
                  {"::1", true},       {"0.0.0.0", false},  {"::", false},
                  {"10.1.2.3", false}, {"fe80::1", false},  {"::ffff:127.0.0.1", true}};
+
+    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(address_parse(cases[i].host, 7860, &a, &f), 0);
         assert_int_equal(address_local(&a), cases[i].local);

@@ -45,5 +45,6 @@ static void counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(counts)};
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ static int with(size_t offset, const char *value)
 {
     struct handshake s = GOOD;
     struct fail f;
+
     memcpy((char *)&s + offset, &value, sizeof value);
     return handshake_check(&LOCAL, &s, &f);
 }
@@ -34,8 +35,10 @@ static int with(size_t offset, const char *value)
 /* catches: what libwebsockets would upgrade */
 static void handshakes(void **state)
 {
-    (void)state;
     struct fail f;
+    struct handshake old;
+
+    (void)state;
     assert_int_equal(handshake_check(&LOCAL, &GOOD, &f), 0);
     assert_int_equal(WITH(upgrade, "WebSocket"), 0);
     assert_int_equal(WITH(protocols, "other, darkroom.v1"), 0);
@@ -63,7 +66,7 @@ static void handshakes(void **state)
     assert_int_equal(WITH(origin, "http://127.0.0.1:78600"), 403);
     assert_int_equal(WITH(origin, "127.0.0.1:7860"), 403);
     assert_int_equal(WITH(host, ""), 403);
-    struct handshake old = GOOD;
+    old = GOOD;
     old.old = true;
     assert_int_equal(handshake_check(&LOCAL, &old, &f), 400);
     assert_string_equal(f.field, "Upgrade");
@@ -73,9 +76,10 @@ static void handshakes(void **state)
 /* catches: a refusal that a person behind a proxy cannot act on */
 static void causes(void **state)
 {
-    (void)state;
     struct handshake s = GOOD;
     struct fail f;
+
+    (void)state;
     s.host = "pictures.example.org";
     assert_int_equal(handshake_check(&LOCAL, &s, &f), 403);
     assert_string_equal(f.field, "Host");
@@ -96,7 +100,6 @@ static void causes(void **state)
 /* catches: DNS rebinding, names that only begin or end like an allowed one */
 static void hosts(void **state)
 {
-    (void)state;
     const char *good[] = {"127.0.0.1", "127.0.0.1:1", "localhost:7860", "LOCALHOST", "[::1]:7860"};
     const char *bad[] = {"",
                          "evil.example",
@@ -109,6 +112,8 @@ static void hosts(void **state)
                          "10.0.0.1",
                          "localhost@evil:80",
                          ":7860"};
+
+    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!handshake_host(&LOCAL, good[i])) fail_msg("%s was refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -119,7 +124,6 @@ static void hosts(void **state)
  * a name of ours refused */
 static void open_hosts(void **state)
 {
-    (void)state;
     const struct handshake_rules open = {"0.0.0.0", "https://a.example, http://b.example:81", true,
                                          "Box"};
     const struct handshake_rules full = {"0.0.0.0", NULL, true, "box.example.org"};
@@ -129,6 +133,8 @@ static void open_hosts(void **state)
     const char *bad[] = {"",          "evil.example", "10.0.0.5.nip.io",    "box.evil.example",
                          "b.example", "a.example:81", "xbox.local.example", "box.locals",
                          "1.2.3.4.5"};
+
+    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!handshake_host(&open, good[i])) fail_msg("%s was refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -140,7 +146,6 @@ static void open_hosts(void **state)
 /* catches: an item of --origins that no browser ever sends, taken without a word */
 static void origin_lists(void **state)
 {
-    (void)state;
     const char *good[] = {"",
                           "https://a.example",
                           "http://b.example:8080,https://[::1]:1",
@@ -163,6 +168,8 @@ static void origin_lists(void **state)
                          "https://a.example/x",
                          "http://a.example:8o"};
     struct fail f;
+
+    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (handshake_origins(good[i], &f)) fail_msg("%s was refused: %s", good[i], f.message);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -173,9 +180,10 @@ static void origin_lists(void **state)
 /* catches: a listed origin that is not let in, or lets others in */
 static void listed_origins(void **state)
 {
-    (void)state;
     struct handshake_rules g = {"127.0.0.1", "https://a.example, http://b.example:8080", false,
                                 NULL};
+
+    (void)state;
     assert_true(handshake_origin(&g, "https://a.example", "127.0.0.1:7860"));
     assert_true(handshake_origin(&g, "http://b.example:8080", "127.0.0.1:7860"));
     assert_false(handshake_origin(&g, "http://a.example", "127.0.0.1:7860"));
@@ -191,5 +199,6 @@ int main(void)
         cmocka_unit_test(hosts),        cmocka_unit_test(open_hosts),
         cmocka_unit_test(origin_lists), cmocka_unit_test(listed_origins),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

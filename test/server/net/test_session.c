@@ -52,6 +52,7 @@ static int tear_down(void **state)
 static void piece(const char *bytes, size_t len, bool first, bool last, bool binary)
 {
     struct session_fragment p = {bytes, len, first, last, binary};
+
     session_receive(session, 1000, &p);
 }
 
@@ -65,8 +66,9 @@ static void expect(const char *says)
 {
     bool binary;
     struct blob *b = session_next(session, 1000, &binary);
-    if (!b) fail_msg("nothing came where '%s' was due", says);
     char text[4096];
+
+    if (!b) fail_msg("nothing came where '%s' was due", says);
     snprintf(text, sizeof text, "%.*s", (int)b->len, (const char *)b->data);
     if (!strstr(text, says)) fail_msg("'%s' lacks '%s'", text, says);
     assert_false(binary);
@@ -76,6 +78,7 @@ static void expect(const char *says)
 static void expect_nothing(void)
 {
     bool binary;
+
     assert_null(session_next(session, 1000, &binary));
 }
 
@@ -94,8 +97,9 @@ static void hello_first(void **state)
 /* catches: a message that was cut at a fragment, or joined with its neighbour */
 static void fragments(void **state)
 {
-    (void)state;
     const char text[] = "{\"type\":\"ping\",\"ref\":\"bytewise\"}";
+
+    (void)state;
     expect("hello");
     for (size_t i = 0; i + 1 < sizeof text; i++)
         piece(text + i, 1, i == 0, i + 2 == sizeof text, false);
@@ -112,8 +116,9 @@ static void fragments(void **state)
 /* catches: an overrun, several errors for one message, a connection that is dead afterwards */
 static void too_long(void **state)
 {
-    (void)state;
     static char big[LIMIT_MESSAGE_BYTES + 1];
+
+    (void)state;
     expect("hello");
     memset(big, ' ', sizeof big);
     piece(big, sizeof big, true, true, false); /* in one piece */
@@ -192,8 +197,9 @@ static void held_and_gone(void **state)
 /* catches: answers that pile up without end for a client that does not read */
 static void slow(void **state)
 {
-    (void)state;
     int sent = 0;
+
+    (void)state;
     while (!session_is_slow(session) && ++sent < 100000)
         whole("{\"type\":\"ping\"}");
     assert_in_range(sent, 1000, 99999);
@@ -206,9 +212,10 @@ static void slow(void **state)
  * asked for, or for an old preview that a new viewer is sent */
 static void latency(void **state)
 {
-    (void)state;
     struct blob *preview = blob_copy("x", 1), *text = blob_copy("y", 1);
     bool binary;
+
+    (void)state;
     preview->computed_us = 5000;
     preview->posted_us = 5400;
     blob_unref(session_next(session, 5100, &binary)); /* hello */
@@ -235,5 +242,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(slow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(latency, set_up, tear_down),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,7 @@ struct seen {
 static int see(void *arg, const struct hub_row *row, struct fail *f)
 {
     struct seen *s = arg;
+
     (void)f;
     s->job[s->n] = row->job;
     s->row[s->n++] = *row;

@@ -36,12 +36,14 @@ static const int FAKE_QUANTA[GLM_PHASES] = {1, 20, 10, 2};
 const char *glm_phase_name(enum glm_phase p)
 {
     static const char *const names[] = {"glyph", "prior", "denoise", "decode", "done"};
+
     return names[p];
 }
 
 static int fake_due(atomic_int *left)
 {
     int n = atomic_load(left);
+
     return n > 0 && atomic_fetch_sub(left, 1) == 1;
 }
 
@@ -166,6 +168,7 @@ int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
 struct glm_progress glm_run_progress(const struct glm_run *r)
 {
     int all = 0, done = r->done;
+
     for (int i = 0; i < GLM_PHASES; i++) {
         all += FAKE_QUANTA[i];
         if (i < (int)r->phase) done += FAKE_QUANTA[i];

@@ -20,8 +20,9 @@
 /* catches: an enlarged or vanished preview */
 static void fits(void **state)
 {
-    (void)state;
     int w, h;
+
+    (void)state;
     encoder_fit(100, 50, 64, &w, &h);
     assert_int_equal(w * 1000 + h, 64032);
     encoder_fit(8, 8, 512, &w, &h);
@@ -33,8 +34,9 @@ static void fits(void **state)
 /* catches: a shifted or darkened preview, a read past the end */
 static void shrinks(void **state)
 {
-    (void)state;
     uint8_t in[4 * 2 * 3], out[2 * 1 * 3];
+
+    (void)state;
     for (int i = 0; i < 8; i++)
         memset(in + i * 3, i % 4 < 2 ? 10 : 200, 3);
     encoder_shrink(in, 4, 2, out, 2, 1);
@@ -47,6 +49,7 @@ static void shrinks(void **state)
 static struct pixels_picture *picture_of(uint64_t job)
 {
     struct pixels_picture *p = calloc(1, sizeof *p);
+
     p->m.kind = PIXELS_PICTURE;
     p->job = job;
     p->width = p->height = 8;
@@ -58,18 +61,20 @@ static struct pixels_picture *picture_of(uint64_t job)
 /* catches: a picture without an answer, or with another one's */
 static void answers_pictures(void **state)
 {
-    (void)state;
     struct mbox box;
     struct encoder *e;
     struct encoder_conf conf = {&box, NULL, "m", "1"};
+    uint64_t n = 0;
+
+    (void)state;
     mbox_init(&box, NULL, NULL);
     assert_int_equal(encoder_new(&e, &conf, NULL), 0);
     for (uint64_t i = 1; i <= 20; i++)
         mbox_push(encoder_pictures(e), &picture_of(i)->m);
     encoder_free(e); /* what waits is still encoded */
-    uint64_t n = 0;
     for (struct msg *m = mbox_take(&box), *next; m; m = next) {
         struct loop_encoded *got = (struct loop_encoded *)m;
+
         next = m->next;
         assert_int_equal(got->job, ++n);
         assert_memory_equal(got->file->data, "\x89PNG", 4);
@@ -84,6 +89,7 @@ static void answers_pictures(void **state)
 static void wait_ready(struct mbox *box)
 {
     struct msg *m = mbox_wait(box, 10000);
+
     assert_non_null(m);
     assert_int_equal(((struct loop_device_event *)m)->event.kind, DEVICE_READY);
     free(m);
@@ -93,7 +99,6 @@ static void wait_ready(struct mbox *box)
  * a slot that is kept */
 static void preview_classes(void **state)
 {
-    (void)state;
     struct mbox box;
     struct encoder *e;
     struct worker *w;
@@ -102,19 +107,22 @@ static void preview_classes(void **state)
                     board_class(FRAME_PNG, 32)};
     struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
     struct hub_work work = {.job = 7, .spec = &spec, .demand = {.max_px = 64}};
+    int previews = 0, ended = 0;
+    struct worker_conf wc;
+
+    (void)state;
     for (int i = 0; i < 3; i++)
         work.demand.classes |= 1U << wanted[i];
     fake.quantum_us = 3000;
     mbox_init(&box, NULL, NULL);
     assert_int_equal(encoder_new(&e, &conf, NULL), 0);
-    struct worker_conf wc = {.opts = {.model = "m"},
-                             .loop = &box,
-                             .previews = encoder_previews(e),
-                             .pictures = encoder_pictures(e)};
+    wc = (struct worker_conf){.opts = {.model = "m"},
+                              .loop = &box,
+                              .previews = encoder_previews(e),
+                              .pictures = encoder_pictures(e)};
     assert_int_equal(worker_new(&w, &wc, NULL), 0);
     wait_ready(&box);
     worker_start(w, &work);
-    int previews = 0, ended = 0;
     while (!ended)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next) {
             next = m->next;
@@ -124,10 +132,12 @@ static void preview_classes(void **state)
             }
             if (m->kind == LOOP_PREVIEW) {
                 struct loop_preview *p = (struct loop_preview *)m;
+
                 previews++;
                 assert_int_equal(p->n, 3);
                 for (int i = 0; i < p->n; i++) {
                     int class = p->image[i].class;
+
                     assert_true(work.demand.classes & (1U << class));
                     assert_true(p->image[i].width <= board_class_px(class));
                     assert_memory_equal(
@@ -158,5 +168,6 @@ int main(void)
         cmocka_unit_test(answers_pictures),
         cmocka_unit_test(preview_classes),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

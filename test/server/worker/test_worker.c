@@ -28,6 +28,7 @@ static int open_worker(const char *model)
                                .loop = &loop,
                                .previews = &previews,
                                .pictures = &pictures};
+
     mbox_init(&loop, NULL, NULL);
     mbox_init(&previews, NULL, NULL);
     mbox_init(&pictures, NULL, NULL);
@@ -67,11 +68,15 @@ static int tear_down(void **state)
 static struct device_event next_event(void)
 {
     static struct msg *list;
+
     for (;;) {
+        struct msg *m;
+        struct device_event event;
+
         if (!list) list = mbox_wait(&loop, 10000);
         if (!list) fail_msg("no event came");
-        struct msg *m = list;
-        struct device_event event = ((struct loop_device_event *)m)->event;
+        m = list;
+        event = ((struct loop_device_event *)m)->event;
         list = m->next;
         assert_int_equal(m->kind, LOOP_DEVICE_EVENT);
         free(m);
@@ -82,26 +87,29 @@ static struct device_event next_event(void)
 static void begin(uint64_t job)
 {
     struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
+
     worker_start(worker, &work);
 }
 
 /* catches: a picture that is not handed over, or handed over before the loop is told */
 static void draws(void **state)
 {
-    (void)state;
     struct device_event ready = next_event();
+    int n = 0;
+
+    (void)state;
     assert_int_equal(ready.kind, DEVICE_READY);
     assert_int_equal(ready.budget, 123456);
     assert_non_null(worker_glm(worker));
     for (uint64_t job = 1; job <= 4; job++)
         begin(job);
     for (uint64_t seen = 0; seen != 0x1e;) {
-        struct device_event n = next_event();
-        assert_int_equal(n.kind, RUN_FINISHED);
-        assert_false(seen & (1U << n.job));
-        seen |= 1U << n.job;
+        struct device_event event = next_event();
+
+        assert_int_equal(event.kind, RUN_FINISHED);
+        assert_false(seen & (1U << event.job));
+        seen |= 1U << event.job;
     }
-    int n = 0;
     while (n < 4) /* the last one is pushed after its event */
         for (struct msg *m = mbox_wait(&pictures, 10000), *next; m; m = next, n++) {
             next = m->next;
@@ -113,6 +121,8 @@ static void draws(void **state)
 /* catches: a drop that is not answered, answered twice, or answered for a stranger */
 static void drops(void **state)
 {
+    struct device_event n;
+
     (void)state;
     fake.quantum_us = 5000;
     assert_int_equal(next_event().kind, DEVICE_READY);
@@ -121,7 +131,7 @@ static void drops(void **state)
     worker_drop(worker, 99);
     worker_drop(worker, 1);
     worker_drop(worker, 1);
-    struct device_event n = next_event();
+    n = next_event();
     assert_int_equal(n.kind, RUN_DROPPED);
     assert_int_equal(n.job, 1);
     n = next_event();
@@ -132,13 +142,15 @@ static void drops(void **state)
 /* catches: one run's failure to begin taking the others with it */
 static void run_fails(void **state)
 {
+    struct device_event n;
+
     (void)state;
     fake.quantum_us = 2000;
     atomic_store(&fake.run_fails_in, 2);
     assert_int_equal(next_event().kind, DEVICE_READY);
     begin(1);
     begin(2);
-    struct device_event n = next_event();
+    n = next_event();
     assert_int_equal(n.kind, RUN_FAILED);
     assert_int_equal(n.job, 2);
     assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
@@ -149,6 +161,9 @@ static void run_fails(void **state)
  * device that does not come back, work begun on the engine that has failed */
 static void device_fails(void **state)
 {
+    struct device_event n, away;
+    int left;
+
     (void)state;
     fake.quantum_us = 1000;
     assert_int_equal(next_event().kind, DEVICE_READY);
@@ -156,7 +171,7 @@ static void device_fails(void **state)
     begin(1);
     begin(2);
     begin(3);
-    struct device_event n = next_event();
+    n = next_event();
     assert_int_equal(n.kind, DEVICE_FAILED);
     assert_true(n.n >= 1 && n.batch >= 1 && n.batch <= n.n);
     assert_int_equal(atomic_load(&fake.engines), 1); /* until we let go */
@@ -165,14 +180,14 @@ static void device_fails(void **state)
     atomic_store(&fake.open_fails, 1);
     begin(4); /* crosses the news of the failure: it is lost as well */
     worker_release(worker);
-    struct device_event away = next_event();
+    away = next_event();
     assert_int_equal(away.kind, DEVICE_LOST);
     assert_true(away.n >= 1 && away.run[away.n - 1].job == 4);
     assert_int_equal(next_event().kind, DEVICE_READY);
     assert_int_equal(atomic_load(&fake.opened), 2);
     assert_int_equal(atomic_load(&fake.engines), 1);
     begin(5);
-    int left = 5 - n.n - away.n;
+    left = 5 - n.n - away.n;
     while (left--)
         assert_int_equal(next_event().kind, RUN_FINISHED);
 }
@@ -181,12 +196,14 @@ static void device_fails(void **state)
  * quantum, if ever; a job that has two ends or none */
 static void the_device_fails_before_the_first_quantum(void **state)
 {
+    struct device_event n;
+
     (void)state;
     assert_int_equal(next_event().kind, DEVICE_READY);
     atomic_store(&fake.device_fails_in, 1);
     begin(1);
     begin(2);
-    struct device_event n = next_event();
+    n = next_event();
     assert_int_equal(n.kind, DEVICE_FAILED);
     assert_int_equal(n.batch, 1);
     assert_int_equal(n.run[0].job, 1);
@@ -206,6 +223,8 @@ static void the_device_fails_before_the_first_quantum(void **state)
 /* catches: a device that is away and nobody says so, or that is asked in vain without a pause */
 static void a_device_that_stays_away_is_tried_again(void **state)
 {
+    int64_t before;
+
     (void)state;
     fake.quantum_us = 1000;
     assert_int_equal(next_event().kind, DEVICE_READY);
@@ -213,10 +232,11 @@ static void a_device_that_stays_away_is_tried_again(void **state)
     atomic_store(&fake.open_fails, 2);
     begin(1);
     assert_int_equal(next_event().kind, DEVICE_FAILED);
-    int64_t before = clock_us();
+    before = clock_us();
     worker_release(worker);
     for (int i = 1; i <= 2; i++) {
         struct device_event n = next_event();
+
         assert_int_equal(n.kind, DEVICE_LOST);
         assert_int_equal(n.batch, i);
         assert_int_equal(n.fail.code, ERR_DEVICE);
@@ -232,13 +252,14 @@ static void a_device_that_stays_away_is_tried_again(void **state)
 /* catches: a previews' reader that is slow and stops the device */
 static void never_waits_for_slots(void **state)
 {
-    (void)state;
     struct hub_work work = {.job = 1, .spec = &spec, .demand = {.classes = 1, .max_px = 16}};
+    int n = 0;
+
+    (void)state;
     fake.quantum_us = 20000;
     assert_int_equal(next_event().kind, DEVICE_READY);
     worker_start(worker, &work);
     assert_int_equal(next_event().kind, RUN_FINISHED);
-    int n = 0;
     for (struct msg *m = mbox_take(&previews); m; m = m->next)
         n++;
     assert_true(n >= 1 && n <= LIMIT_PREVIEW_SLOTS);
@@ -247,10 +268,12 @@ static void never_waits_for_slots(void **state)
 /* catches: a service that hangs when its model is not there */
 static void no_model(void **state)
 {
+    struct msg *m;
+
     (void)state;
     memset(&fake, 0, sizeof fake);
     assert_int_equal(open_worker("missing"), 0);
-    struct msg *m = mbox_wait(&loop, 10000);
+    m = mbox_wait(&loop, 10000);
     assert_non_null(m);
     assert_int_equal(m->kind, LOOP_FATAL);
     assert_int_equal(((struct loop_fatal *)m)->why.code, ERR_MODEL);
@@ -271,5 +294,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(never_waits_for_slots, set_up, tear_down),
         cmocka_unit_test(no_model),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

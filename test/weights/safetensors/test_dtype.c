@@ -29,6 +29,7 @@ static void every_half(void **state)
     for (unsigned h = 0; h < 65536; h++) {
         float f = f16_to_f32((uint16_t)h);
         double want = half(h);
+
         if (isnan(want)) {
             assert_true(isnan(f));
             continue;
@@ -42,9 +43,13 @@ static void every_half(void **state)
  * come back */
 static void bf16_rounds_to_nearest_even(void **state)
 {
+    uint32_t low = 0x7f800001; /* a NaN whose mark lies in the cut bits */
+    float nan;
+
     (void)state;
     for (unsigned h = 0; h < 65536; h++) {
         float f = bf16_to_f32((uint16_t)h);
+
         if (isnan(f))
             assert_true(isnan(bf16_to_f32(f32_to_bf16(f))));
         else
@@ -54,8 +59,6 @@ static void bf16_rounds_to_nearest_even(void **state)
     assert_int_equal(f32_to_bf16(0x1.03p0f), 0x3f82);     /* tie: up to even */
     assert_int_equal(f32_to_bf16(0x1.010002p0f), 0x3f81); /* just above a tie */
     assert_int_equal(f32_to_bf16(0x1.fffffep127f), 0x7f80);
-    uint32_t low = 0x7f800001; /* a NaN whose mark lies in the cut bits */
-    float nan;
     memcpy(&nan, &low, sizeof nan);
     assert_true(isnan(bf16_to_f32(f32_to_bf16(nan))));
 }
@@ -77,20 +80,22 @@ static struct stored_tensor tensor(enum stored_dtype t, const void *values, int6
 /* catches: aligned loads of unaligned files, a span past the end, a type that does not convert */
 static void converts_unaligned_spans(void **state)
 {
-    (void)state;
     unsigned char room[64];
     float f[3], three[3] = {1, -2.5f, 3};
     double wide[3] = {1, -2.5, 3};
     uint16_t b[3], bf[3] = {0x3f80, 0xc020, 0x4040}, hf[3] = {0x3c00, 0xc100, 0x4200};
     const struct stored_tensor t[] = {tensor(DTYPE_F32, three, 3, room)};
+    const void *same[] = {bf, hf, wide};
+    static const enum stored_dtype kind[] = {DTYPE_BF16, DTYPE_F16, DTYPE_F64};
+
+    (void)state;
     assert_int_equal(dtype_to_f32(&t[0], 1, 2, f), 0);
     assert_true(f[0] == -2.5f && f[1] == 3);
     assert_int_equal(dtype_to_bf16(&t[0], 0, 3, b), 0);
     assert_memory_equal(b, bf, sizeof b);
-    const void *same[] = {bf, hf, wide};
-    static const enum stored_dtype kind[] = {DTYPE_BF16, DTYPE_F16, DTYPE_F64};
     for (int i = 0; i < 3; i++) {
         struct stored_tensor u = tensor(kind[i], same[i], 3, room);
+
         assert_int_equal(dtype_to_f32(&u, 0, 3, f), 0);
         assert_memory_equal(f, three, sizeof f);
         assert_int_equal(dtype_to_bf16(&u, 0, 3, b), 0);
@@ -104,7 +109,6 @@ static void converts_unaligned_spans(void **state)
 /* catches: a sign lost in a narrow integer, floats read as integers */
 static void reads_integers(void **state)
 {
-    (void)state;
     unsigned char room[64];
     int64_t out[2], v64[2] = {-1, INT64_MAX};
     int32_t v32[2] = {-7, 70000};
@@ -116,24 +120,28 @@ static void reads_integers(void **state)
                                              DTYPE_I8,  DTYPE_U8,  DTYPE_BOOL};
     static const int64_t want[][2] = {{-1, INT64_MAX}, {-7, 70000}, {-7, 300},
                                       {-7, 100},       {0, 255},    {0, 255}};
+    float one = 1;
+    struct stored_tensor t;
+
+    (void)state;
     for (int i = 0; i < 6; i++) {
-        struct stored_tensor t = tensor(kind[i], values[i], 2, room);
+        t = tensor(kind[i], values[i], 2, room);
         assert_int_equal(dtype_to_i64(&t, 0, 2, out), 0);
         assert_memory_equal(out, want[i], sizeof out);
         assert_int_equal(dtype_to_f32(&t, 0, 1, (float[1]){0}), ERR_INTERNAL);
     }
-    float one = 1;
-    struct stored_tensor t = tensor(DTYPE_F32, &one, 1, room);
+    t = tensor(DTYPE_F32, &one, 1, room);
     assert_int_equal(dtype_to_i64(&t, 0, 1, out), ERR_INTERNAL);
 }
 
 /* catches: a description that runs past its buffer or says the wrong thing */
 static void describes(void **state)
 {
-    (void)state;
     char buf[64], tiny[8];
     const struct stored_tensor t = {.dtype = DTYPE_BF16, .nd = 2, .dim = {4096, 64, 1, 1}};
     const struct stored_tensor scalar = {.dtype = DTYPE_I64};
+
+    (void)state;
     assert_string_equal(dtype_describe(&t, buf, sizeof buf), "[4096,64] BF16");
     assert_string_equal(dtype_describe(&scalar, buf, sizeof buf), "[] I64");
     assert_int_equal(strlen(dtype_describe(&t, tiny, sizeof tiny)), 7);

@@ -19,9 +19,10 @@ static unsigned char *image(const char *header, size_t data, uint64_t length, si
 {
     size_t n = strlen(header);
     uint64_t len = length ? length : n;
+    unsigned char *p;
 
     *size = 8 + n + data;
-    unsigned char *p = calloc(1, *size);
+    p = calloc(1, *size);
     assert_non_null(p);
     memcpy(p, &len, sizeof len);
     memcpy(p + 8, header, n);
@@ -46,7 +47,6 @@ static int open_image(struct safetensors **st, const char *header, size_t data, 
 /* catches: each row is one lie that a reader must not follow */
 static void corrupted_files(void **state)
 {
-    (void)state;
     static const struct {
         const char *header;
         size_t data;
@@ -89,15 +89,19 @@ static void corrupted_files(void **state)
         {"{\"__metadata__\":3}", 0, 0, "__metadata__ is not an object"},
         {"{\"__metadata__\":{\"k\":3}}", 0, 0, "__metadata__ k is not a string"},
     };
+    struct safetensors *st;
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct safetensors *st = (void *)1;
         struct fail f = {0};
-        int err = open_image(&st, bad[i].header, bad[i].data, bad[i].length, &f);
+        int err;
+
+        st = (void *)1;
+        err = open_image(&st, bad[i].header, bad[i].data, bad[i].length, &f);
         if (err != ERR_MODEL || st || !strstr(f.message, bad[i].says)
             || !strstr(f.message, "x.safetensors"))
             fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, err, f.message, bad[i].says);
     }
-    struct safetensors *st;
     for (size_t n = 0; n < 8; n++)
         assert_int_equal(safetensors_open_memory(&st, "\2\0\0\0\0\0\0", n, "x", NULL), ERR_MODEL);
 }
@@ -105,7 +109,6 @@ static void corrupted_files(void **state)
 /* catches: good files refused: no tensors, scalars, empty tensors, padding, any order */
 static void unusual_but_good_files(void **state)
 {
-    (void)state;
     static const struct {
         const char *header;
         size_t data, n;
@@ -116,11 +119,14 @@ static void unusual_but_good_files(void **state)
         {"{\"e\":" T("[0,7]", 0, 0) "}", 0, 1},
         {"{\"b\":" T("[1]", 4, 8) ",\"a\":" T("[1]", 0, 4) ",\"e\":" T("[0]", 4, 4) "}", 8, 3},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct safetensors *st;
         struct fail f = {0};
         size_t size;
         unsigned char *p = image(good[i].header, good[i].data, 0, &size);
+
         if (safetensors_open_memory(&st, p, size, "x", &f)) fail_msg("row %zu: %s", i, f.message);
         assert_int_equal(safetensors_count(st), good[i].n);
         safetensors_close(st);
@@ -136,7 +142,6 @@ static const uint8_t bytes[3] = {1, 0, 255};
 /* catches: a writer and a reader that agree only with themselves: the bytes are also checked */
 static void written_files_are_read(void **state)
 {
-    (void)state;
     struct scratch s;
     char path[512];
     const struct safetensors_entry e[] = {
@@ -147,6 +152,10 @@ static void written_files_are_read(void **state)
     static const char *const meta[][2] = {{"trace", "{\"prompt\":\"“HI”\"}"}, {"b", "2"}};
     struct safetensors *st;
     struct fail f = {0};
+    unsigned char head[9];
+    FILE *file;
+
+    (void)state;
     assert_int_equal(scratch_new(&s), 0);
     scratch_path(&s, "t.safetensors", path);
     assert_int_equal(safetensors_write(path, e, 5, meta, 2, &f), 0);
@@ -157,6 +166,7 @@ static void written_files_are_read(void **state)
         assert_true(strcmp(safetensors_at(st, i - 1)->name, safetensors_at(st, i)->name) < 0);
     for (size_t i = 0; i < 5; i++) {
         const struct stored_tensor *t = safetensors_find(st, e[i].name);
+
         assert_non_null(t);
         assert_int_equal(t->dtype, e[i].dtype);
         assert_int_equal(t->nd, e[i].nd);
@@ -170,9 +180,7 @@ static void written_files_are_read(void **state)
     assert_string_equal(safetensors_meta(st, "trace"), meta[0][1]);
     assert_null(safetensors_meta(st, "nothing"));
     safetensors_close(st);
-
-    unsigned char head[9];
-    FILE *file = fopen(path, "rb");
+    file = fopen(path, "rb");
     assert_non_null(file);
     assert_int_equal(fread(head, 1, 9, file), 9);
     fclose(file);
@@ -184,12 +192,13 @@ static void written_files_are_read(void **state)
 /* catches: half a file left behind, or a name given twice written anyway */
 static void a_failed_write_leaves_nothing(void **state)
 {
-    (void)state;
     struct scratch s;
     char path[512];
     const struct safetensors_entry twice[] = {{"a", DTYPE_U8, 1, {1}, bytes},
                                               {"a", DTYPE_U8, 1, {1}, bytes}};
     struct fail f = {0};
+
+    (void)state;
     assert_int_equal(scratch_new(&s), 0);
     scratch_path(&s, "no/such/folder", path);
     assert_int_equal(safetensors_write(path, twice, 1, NULL, 0, &f), ERR_IO);
@@ -202,11 +211,12 @@ static void a_failed_write_leaves_nothing(void **state)
 /* catches: a device, or a link such as /dev/stdout, that is replaced by a file */
 static void a_link_is_written_through(void **state)
 {
-    (void)state;
     struct scratch s;
     struct stat st;
     char path[512];
     const struct safetensors_entry one[] = {{"a", DTYPE_U8, 1, {1}, bytes}};
+
+    (void)state;
     assert_int_equal(scratch_new(&s), 0);
     scratch_path(&s, "link", path);
     assert_int_equal(symlink("/dev/null", path), 0);
@@ -234,13 +244,14 @@ static void shard(const struct scratch *s, const char *file, const char *a, cons
 static int open_shards(const char *index, struct safetensors **st, struct fail *f)
 {
     struct scratch s;
+    int err;
 
     assert_int_equal(scratch_new(&s), 0);
     shard(&s, "1.safetensors", "a", "b");
     shard(&s, "2.safetensors", "c", NULL);
     shard(&s, "3.safetensors", "a", NULL);
     assert_int_equal(scratch_write(&s, "m.safetensors.index.json", index, strlen(index)), 0);
-    int err = safetensors_open_part(st, s.dir, "m", f);
+    err = safetensors_open_part(st, s.dir, "m", f);
     scratch_free(&s);
     return err;
 }
@@ -252,7 +263,6 @@ static int open_shards(const char *index, struct safetensors **st, struct fail *
  * out */
 static void lying_indices(void **state)
 {
-    (void)state;
     static const char *const bad[][2] = {
         {"{", "line 1"},
         {"[]", "is not a JSON object"},
@@ -272,10 +282,13 @@ static void lying_indices(void **state)
         {MAP(AB ",\"c\":\"2.safetensors\",\"d\":\"3.safetensors\""), "tensor a is in"},
         {MAP(AB ",\"a\":\"1.safetensors\""), "a is there twice"},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct safetensors *st;
         struct fail f = {0};
         int err = open_shards(bad[i][0], &st, &f);
+
         if (err != ERR_MODEL || st || !strstr(f.message, bad[i][1]))
             fail_msg("row %zu: %d \"%s\", expected \"%s\"", i, err, f.message, bad[i][1]);
     }
@@ -284,9 +297,10 @@ static void lying_indices(void **state)
 /* catches: shards not joined, or a tensor that forgets which file it came from */
 static void shards_are_one_part(void **state)
 {
-    (void)state;
     struct safetensors *st;
     struct fail f = {0};
+
+    (void)state;
     assert_int_equal(open_shards(MAP(AB ",\"c\":\"2.safetensors\""), &st, &f), 0);
     assert_int_equal(safetensors_count(st), 3);
     assert_int_equal(safetensors_files(st), 2);
@@ -298,10 +312,12 @@ static void shards_are_one_part(void **state)
 /* catches: a guess between several files, a missing folder that crashes, an index ignored */
 static void finds_the_part(void **state)
 {
-    (void)state;
     struct scratch s;
     struct safetensors *st;
     struct fail f = {0};
+    const char *index;
+
+    (void)state;
     assert_int_equal(scratch_new(&s), 0);
     assert_int_equal(safetensors_open_part(&st, s.dir, "m", &f), ERR_MODEL);
     assert_non_null(strstr(f.message, "no *.safetensors"));
@@ -315,7 +331,7 @@ static void finds_the_part(void **state)
     assert_int_equal(safetensors_open_part(&st, s.dir, "m", &f), 0);
     assert_non_null(safetensors_find(st, "c"));
     safetensors_close(st);
-    const char *index = MAP("\"a\":\"other.safetensors\"");
+    index = MAP("\"a\":\"other.safetensors\"");
     assert_int_equal(scratch_write(&s, "m.safetensors.index.json", index, strlen(index)), 0);
     assert_int_equal(safetensors_open_part(&st, s.dir, "m", &f), 0);
     assert_non_null(safetensors_find(st, "a"));

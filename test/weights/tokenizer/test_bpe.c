@@ -78,8 +78,10 @@ static void make_text(struct text *t, const json_t *v, uint64_t i)
     t->n = 0;
     for (uint64_t pieces = below(&r, 13); pieces; pieces--) {
         uint64_t kind = below(&r, 10);
+
         if (kind < 5) {
             const json_t *w = json_array_get(words, below(&r, json_array_size(words)));
+
             memcpy(t->s + t->n, json_string_value(w), json_string_length(w));
             t->n += json_string_length(w);
         } else if (kind < 9) {
@@ -111,6 +113,7 @@ static void compare(const json_t *v, const char *name)
         struct token_list ids;
         struct fail f = {0};
         char want[5] = "", got[5];
+
         make_text(&t, v, i);
         token_list_init(&ids, 100000);
         if (bpe_encode(b, t.s, t.n, true, &ids, &f)) fail_msg("string %d: %s", (int)i, f.message);
@@ -128,8 +131,9 @@ static void compare(const json_t *v, const char *name)
  * characters and special-token literals, with three kinds of tokenizer.json */
 static void ids_equal_the_reference(void **state)
 {
-    (void)state;
     json_t *v = json_load_file(HERE "/bpe_vectors.json", 0, NULL);
+
+    (void)state;
     assert_non_null(v);
     compare(v, "strings.json");
     compare(v, "template.json");
@@ -156,10 +160,11 @@ static void encodes(const struct bpe *b, const char *text, bool special, size_t 
 /* catches: the template applied when it is not wanted, or left out; literals that stay text */
 static void template_and_literals(void **state)
 {
-    (void)state;
     struct bpe *b = open_bpe("template.json");
     int32_t gmask = bpe_id(b, "[gMASK]"), sop = bpe_id(b, "<sop>"),
             dit = bpe_id(b, "<|dit_token_7|>");
+
+    (void)state;
     assert_true(gmask > 0 && sop > 0);
     assert_int_equal(dit, 7);
     encodes(b, "", true, 2, (const int32_t[]){gmask, sop});
@@ -173,10 +178,11 @@ static void template_and_literals(void **state)
 /* catches: bad UTF-8 tokenised, a list that overflows, ids written after a failure is known */
 static void refuses_bad_texts(void **state)
 {
-    (void)state;
     struct bpe *b = open_bpe("strings.json");
     struct token_list ids;
     struct fail f = {0};
+
+    (void)state;
     token_list_init(&ids, 3);
     assert_int_equal(bpe_encode(b, "a\xff", 2, false, &ids, &f), ERR_BAD_UTF8);
     assert_int_equal(ids.n, 0);
@@ -189,21 +195,24 @@ static void refuses_bad_texts(void **state)
 /* catches: work that grows with the square of a run: this would take hours, not milliseconds */
 static void long_runs(void **state)
 {
-    (void)state;
     static const char *const unit[] = {"a", " ", "\n ", "!", "\xe4\xb8\xad", "<", "<|dit_token_",
                                        "1"};
     const size_t size = 1 << 20;
     struct bpe *b[2] = {open_bpe("strings.json"), open_bpe("flags.json")};
     char *text = malloc(size);
+
+    (void)state;
     assert_non_null(text);
     for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {
         size_t k = strlen(unit[i]), n = 0;
+
         for (; n + k < size; n += k)
             memcpy(text + n, unit[i], k);
         text[n++] = 'x';
         for (int j = 0; j < 2; j++) {
             struct token_list ids;
             struct fail f = {0};
+
             token_list_init(&ids, 2 * size);
             if (bpe_encode(b[j], text, n, false, &ids, &f)) fail_msg("%s: %s", unit[i], f.message);
             assert_true(ids.n > 0);
@@ -224,10 +233,12 @@ static void *encode_often(void *arg)
 
     for (int i = 0; i < 200; i++) {
         struct token_list ids;
+        unsigned again;
+
         token_list_init(&ids, 1000);
         if (bpe_encode(arg, text, strlen(text), true, &ids, NULL)) return arg;
         if (i == 0) first = digest(&ids);
-        unsigned again = digest(&ids);
+        again = digest(&ids);
         token_list_free(&ids);
         if (again != first) return arg;
     }
@@ -237,10 +248,11 @@ static void *encode_often(void *arg)
 /* catches: scratch that two threads share (the thread sanitizer sees more) */
 static void threads_share_a_tokenizer(void **state)
 {
-    (void)state;
     struct bpe *b = open_bpe("template.json");
     pthread_t t[4];
     void *bad;
+
+    (void)state;
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&t[i], NULL, encode_often, b), 0);
     for (int i = 0; i < 4; i++) {
@@ -259,14 +271,16 @@ static int open_with(const char *path, const char *value, struct fail *f)
     struct bpe *b;
     json_t *root = json_load_file(HERE "/strings.json", 0, NULL), *at = root;
     const char *dot = strchr(path, '.');
+    char *text;
+    int err;
 
     assert_non_null(root);
     assert_int_equal(scratch_new(&s), 0);
     if (dot) at = json_object_get(root, "model");
     json_object_set_new(at, dot ? dot + 1 : path, json_loads(value, JSON_DECODE_ANY, NULL));
-    char *text = json_dumps(root, 0);
+    text = json_dumps(root, 0);
     assert_int_equal(scratch_write(&s, "t.json", text, strlen(text)), 0);
-    int err = bpe_open(&b, s.dir, "t.json", f);
+    err = bpe_open(&b, s.dir, "t.json", f);
     if (!err) bpe_close(b);
     assert_true(!err || !b);
     free(text);
@@ -282,7 +296,6 @@ static int open_with(const char *path, const char *value, struct fail *f)
 /* catches: each row is a tokenizer that would give other ids than the reference */
 static void refuses_other_tokenizers(void **state)
 {
-    (void)state;
     static const char *const bad[][3] = {
         {"normalizer", "{\"type\":\"NFC\"}", "normalizer"},
         {"model.type", "\"Unigram\"", "model.type is \"Unigram\"; only \"BPE\""},
@@ -316,13 +329,15 @@ static void refuses_other_tokenizers(void **state)
          "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]}",
          "unknown token x"},
     };
+    struct fail f = {0};
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct fail f = {0};
         int err = open_with(bad[i][0], bad[i][1], &f);
+
         if (err != ERR_MODEL || !strstr(f.message, bad[i][2]) || !strstr(f.message, "t.json"))
             fail_msg("%s = %s: %d \"%s\"", bad[i][0], bad[i][1], err, f.message);
     }
-    struct fail f = {0};
     assert_int_equal(open_with("model.end_of_word_suffix", "\"\"", &f), 0);
     assert_int_equal(open_with("post_processor", "null", &f), 0);
     assert_int_equal(open_with("pre_tokenizer", SPLIT("{\"String\":\"(\"}", "Removed"), &f), 0);

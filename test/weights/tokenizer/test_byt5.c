@@ -26,7 +26,6 @@ static const char *spans(const char *prompt, char buf[256])
 /* catches: a mark taken for another, order by position instead of by kind, a wrong restart */
 static void quoted_texts(void **state)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"A sign that says \"HELLO\"", "HELLO|"},
         {"a \"A\" and \"B\"", "A|B|"},
@@ -45,6 +44,8 @@ static void quoted_texts(void **state)
         {"\"", ""},
     };
     char buf[256];
+
+    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(spans(cases[i][0], buf), cases[i][1]);
 }
@@ -74,7 +75,6 @@ static void has_ids(const char *text, size_t n, const int32_t *want)
  * L */
 static void rows_and_pads(void **state)
 {
-    (void)state;
     static const struct {
         const char *prompt;
         int texts, pad;
@@ -90,8 +90,11 @@ static void rows_and_pads(void **state)
         {"", 1, 0, 1},
         {"'a' 'b' 'c'", 3, 0, 6},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct byt5 b = prompt(cases[i].prompt);
+
         assert_int_equal(b.n, cases[i].texts);
         assert_int_equal(b.start[b.n], cases[i].rows);
         assert_int_equal(b.ids.v[0] == 0, cases[i].pad);
@@ -106,6 +109,8 @@ static void rows_and_pads(void **state)
 /* catches: literal special tokens spelt as bytes, white space around them kept, the end doubled */
 static void literal_specials(void **state)
 {
+    struct token_list ids;
+
     (void)state;
     has_ids("'a <pad> b'", 4, (const int32_t[]){100, 0, 101, 1});
     has_ids("'a</s>'", 2, (const int32_t[]){100, 1});
@@ -114,7 +119,6 @@ static void literal_specials(void **state)
     has_ids("'\x1c<unk>\xe3\x80\x80'", 2, (const int32_t[]){2, 1});
     has_ids("' <extra_id_0> '", 4, (const int32_t[]){35, 259, 35, 1});
     has_ids("'<extra_id_12><extra_id_124>'", 3, (const int32_t[]){271, 383, 1});
-    struct token_list ids;
     token_list_init(&ids, 100);
     assert_int_equal(byt5_encode(&ids, "<extra_id_1>", 12, 260), 0); /* past a vocabulary of 260 */
     assert_int_equal(ids.n, 13);
@@ -127,10 +131,11 @@ static void long_texts(void **state)
     (void)state;
     for (size_t n = LIMIT_GLYPH_TOKENS - 2; n < LIMIT_GLYPH_TOKENS + 3; n++) {
         char *text = malloc(n + 2);
+        struct byt5 b;
+
         assert_non_null(text);
         memset(text, 'y', n + 2);
         text[0] = text[n + 1] = '"';
-        struct byt5 b;
         assert_int_equal(byt5_prompt(&b, text, n + 2, 384, NULL), 0);
         assert_int_equal(b.ids.n, n + 1 < LIMIT_GLYPH_TOKENS ? n + 1 : LIMIT_GLYPH_TOKENS);
         assert_int_equal(b.ids.v[b.ids.n - 1], 1);
@@ -142,10 +147,11 @@ static void long_texts(void **state)
 /* catches: more texts than there is room for, bytes that are no text */
 static void refused(void **state)
 {
-    (void)state;
     char text[3 * (LIMIT_GLYPH_TEXTS + 1) + 1];
     struct byt5 b;
     struct fail f = {0};
+
+    (void)state;
     for (int i = 0; i <= LIMIT_GLYPH_TEXTS; i++)
         memcpy(text + 3 * i, "'a'", 4);
     assert_int_equal(byt5_prompt(&b, text, strlen(text) - 3, 384, &f), 0);
@@ -161,11 +167,12 @@ static void refused(void **state)
  * not help */
 static void apostrophes_are_named(void **state)
 {
-    (void)state;
     enum { TIMES = 2 * (LIMIT_GLYPH_TEXTS + 1) };
     char plain[TIMES * 12 + 1] = "", curly[TIMES * 12 + 1] = "";
     struct byt5 b;
     struct fail f = {0};
+
+    (void)state;
     for (int i = 0; i < TIMES; i++) {
         memcpy(plain + strlen(plain), "it's here ", 11);
         memcpy(curly + strlen(curly), "it\u2019s here ", 13);

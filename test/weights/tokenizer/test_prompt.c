@@ -13,7 +13,6 @@
 /* catches: rounding in place of truncation, rows and columns exchanged, a wrong token count */
 static void grids(void **state)
 {
-    (void)state;
     static const int cases[][7] = {
         /* height, width, H, W, h, w, tokens with the end */
         {512, 512, 16, 16, 16, 16, 513},    {1024, 1024, 32, 32, 16, 16, 1281},
@@ -22,9 +21,12 @@ static void grids(void **state)
         {2048, 1024, 64, 32, 22, 11, 2291}, {512, 2048, 16, 64, 8, 32, 1281},
         {1088, 1920, 34, 60, 12, 21, 2293}, {2048, 2048, 64, 64, 16, 16, 4353},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int *c = cases[i];
         struct grid large = prompt_large(c[0], c[1]), small = prompt_preview(large);
+
         assert_int_equal(large.rows, c[2]);
         assert_int_equal(large.cols, c[3]);
         assert_int_equal(small.rows, c[4]);
@@ -61,13 +63,14 @@ static struct bpe *tokenizer(void)
 /* catches: a suffix in another order, sizes exchanged, the template left out */
 static void suffix(void **state)
 {
-    (void)state;
     struct bpe *b = tokenizer();
     struct model_config c = config(b);
     struct prompt p;
     struct fail f = {0};
     struct token_list want;
     static const char all[] = "a cat<sop>36 24<eop><sop>19 13<eop><|dit_token_16|>";
+
+    (void)state;
     token_list_init(&want, 1000);
     assert_int_equal(bpe_encode(b, all, strlen(all), true, &want, &f), 0);
     assert_int_equal(want.v[0], bpe_id(b, "[gMASK]"));
@@ -88,9 +91,10 @@ static int with(const char *text, bool user, struct fail *f)
     struct bpe *b = tokenizer();
     struct model_config c = config(b);
     struct prompt p;
+    int err;
 
     memset(f, 0, sizeof *f);
-    int err = prompt_text_to_image(&p, b, &c, text, strlen(text), 64, 64, user, f);
+    err = prompt_text_to_image(&p, b, &c, text, strlen(text), 64, 64, user, f);
     if (!err) prompt_free(&p);
     assert_true(!p.ids.v);
     bpe_close(b);
@@ -100,10 +104,11 @@ static int with(const char *text, bool user, struct fail *f)
 /* catches: a prompt that shifts the grids, or a refusal that does not say what to take out */
 static void image_tokens_are_refused(void **state)
 {
-    (void)state;
     static const char *const frame[] = {"<|image|>", "<|dit_token_16|>", "<|dit_token_17|>"};
     char text[100];
     struct fail f;
+
+    (void)state;
     for (int i = 0; i < 3; i++) {
         snprintf(text, sizeof text, "a cat %s on a mat", frame[i]);
         for (int user = 0; user < 2; user++) {

@@ -19,12 +19,14 @@ static const char *first(const char *pattern, bool literal, const char *text, ch
     struct regex *p;
     char why[100];
     size_t at = 0, end = 0;
+    struct regex_scratch *s;
+    int found;
 
     if (regex_open(&p, pattern, strlen(pattern), literal, why, sizeof why))
         fail_msg("%s: %s", pattern, why);
-    struct regex_scratch *s = regex_scratch_new(p);
+    s = regex_scratch_new(p);
     assert_non_null(s);
-    int found = regex_find(p, s, text, strlen(text), 0, &at, &end);
+    found = regex_find(p, s, text, strlen(text), 0, &at, &end);
     assert_true(found >= 0);
     snprintf(buf, 64, "%.*s", found ? (int)(end - at) : 1, found ? text + at : "-");
     regex_scratch_free(s);
@@ -35,7 +37,6 @@ static const char *first(const char *pattern, bool literal, const char *text, ch
 /* catches: a class that means something else to PCRE2 than to the reference */
 static void means_the_same(void **state)
 {
-    (void)state;
     static const char *const same[][3] = {
         {"\\s", "a\xc2\x85", "\xc2\x85"},           /* next line is white space */
         {"\\s", "\xe1\xa0\x8e", "-"},               /* the Mongolian vowel separator is not */
@@ -61,6 +62,8 @@ static void means_the_same(void **state)
         {"a++b", "aab", "aab"},
     };
     char buf[64];
+
+    (void)state;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         assert_string_equal(first(same[i][0], false, same[i][1], buf), same[i][2]);
     assert_string_equal(first("a.(", true, "xa.(", buf), "a.(");
@@ -69,14 +72,16 @@ static void means_the_same(void **state)
 /* catches: an expression that PCRE2 reads differently, taken as if it were the same */
 static void refuses_what_it_cannot_say(void **state)
 {
-    (void)state;
     static const char *const bad[] = {"[a[b]]", "[a&&b]", "[\\W]",   "[\\P{L}]", "a{2}+", "(?m:a)",
                                       "\\h",    "\\R",    "(a)\\1",  "\\p{Han}", "\\",    "\\u12",
                                       "(",      "[]a]",   "\\p{Xx}", "\\p",      "\\G"};
     char why[100];
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct regex *p;
         int err = regex_open(&p, bad[i], strlen(bad[i]), false, why, sizeof why);
+
         if (err != ERR_MODEL || p || strlen(why) < 5) fail_msg("%s: %d %s", bad[i], err, why);
     }
 }
@@ -84,15 +89,17 @@ static void refuses_what_it_cannot_say(void **state)
 /* catches: a group that repeats a million times and exhausts a stack or a limit */
 static void survives_long_matches(void **state)
 {
-    (void)state;
     const size_t n = 1 << 20;
     struct regex *p;
     char why[100], *text = malloc(n);
     size_t at, end;
+    struct regex_scratch *s;
+
+    (void)state;
     assert_non_null(text);
     memset(text, 'a', n);
     assert_int_equal(regex_open(&p, "(?:a|b)+c|a+", 12, false, why, sizeof why), 0);
-    struct regex_scratch *s = regex_scratch_new(p);
+    s = regex_scratch_new(p);
     assert_int_equal(regex_find(p, s, text, n, 0, &at, &end), 1);
     assert_int_equal(end - at, n);
     assert_int_equal(regex_find(p, s, text, n, n, &at, &end), 0);

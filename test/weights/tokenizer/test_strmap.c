@@ -12,16 +12,19 @@
 /* catches: keys lost when the table grows, keys that differ only in length or in a NUL */
 static void finds_what_was_set(void **state)
 {
-    (void)state;
     struct strmap m = {0};
     char key[16];
+
+    (void)state;
     assert_int_equal(strmap_get(&m, "x", 1), -1);
     for (int i = 0; i < 20000; i++) {
         int n = snprintf(key, sizeof key, "k%d", i);
+
         assert_int_equal(strmap_set(&m, key, (size_t)n, i), 0);
     }
     for (int i = 0; i < 20000; i++) {
         int n = snprintf(key, sizeof key, "k%d", i);
+
         assert_int_equal(strmap_get(&m, key, (size_t)n), i);
     }
     assert_int_equal(strmap_get(&m, "k20000", 6), -1);

@@ -13,8 +13,9 @@
 /* catches: ids lost while the storage moves */
 static void keeps_order(void **state)
 {
-    (void)state;
     struct token_list a;
+
+    (void)state;
     token_list_init(&a, 100000);
     for (int i = 0; i < 100000; i++)
         assert_int_equal(token_list_push(&a, i), 0);
@@ -27,8 +28,9 @@ static void keeps_order(void **state)
 /* catches: a maximum that is checked too late, or a full list that loses what it had */
 static void stops_at_its_maximum(void **state)
 {
-    (void)state;
     struct token_list a;
+
+    (void)state;
     token_list_init(&a, 3);
     for (int i = 0; i < 3; i++)
         assert_int_equal(token_list_push(&a, i), 0);

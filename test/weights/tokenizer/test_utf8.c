@@ -13,7 +13,6 @@
  * or planes past the last one let through */
 static void refuses_what_is_not_utf8(void **state)
 {
-    (void)state;
     static const char *const bad[] = {
         "\x80",
         "\xc0\x80",
@@ -32,6 +31,8 @@ static void refuses_what_is_not_utf8(void **state)
         "a\xfe",
         "\xf0\x9f\x98",
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(utf8_valid(bad[i], strlen(bad[i])));
 }
@@ -39,7 +40,6 @@ static void refuses_what_is_not_utf8(void **state)
 /* catches: a border of a length class refused; a wrong code point; a wrong step backwards */
 static void walks_both_ways(void **state)
 {
-    (void)state;
     static const struct {
         const char *s;
         uint32_t c;
@@ -54,8 +54,11 @@ static void walks_both_ways(void **state)
         {"\xf0\x90\x80\x80", 0x10000},
         {"\xf4\x8f\xbf\xbf", 0x10ffff},
     };
+
+    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         size_t n = strlen(good[i].s), k = 0;
+
         assert_true(utf8_valid(good[i].s, n));
         assert_int_equal(utf8_next(good[i].s, n, &k), good[i].c);
         assert_int_equal(k, n);
