@@ -43,9 +43,11 @@ const struct options_row OPTIONS_TABLE[] = {
     {"port", 'p', OPTIONS_INT, S, AT(port), "7860", 0, 65535, "N",
      "Port to listen on; 0 takes a free one and prints it."},
     {"open", 0, OPTIONS_FLAG, S, AT(open), NULL, 0, 0, NULL,
-     "Let everybody who can reach the address use the service without a token."},
+     "Let everybody who can reach the address use the service without a token: see their pictures, "
+     "submit and cancel. Names of other hosts need --origins."},
     {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
-     "Other web origins whose pages may connect, with commas between them."},
+     "Other web origins whose pages may connect, and hosts that are served, with commas between "
+     "them: https://pictures.example.org for a proxy of that name."},
     {"data", 'd', OPTIONS_TEXT, S, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue and pictures; $XDG_DATA_HOME/darkroom when not given."},
     {"concurrency", 'c', OPTIONS_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",

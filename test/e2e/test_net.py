@@ -39,15 +39,50 @@ def handshakes():
         ({"Upgrade": "h2c"}, (400, 403)),
         ({"Upgrade": "foo"}, (400, 403)),
         ({"Connection": "close"}, 400),
+        ({"X": "a\0b"}, 400),
+        ({"X": "y" * 17000}, 431),
+        ({"Content-Length": "5"}, 400),
     ]
     for headers, status in cases:
         wire = RawWebSocket(server, headers)
         assert wire.status in (status if isinstance(status, tuple) else (status,)), (headers, wire.head)
         wire.close()
-    for first in ("POST /ws HTTP/1.1", "PUT /ws HTTP/1.1", "GET / HTTP/1.1", "GET /wsx HTTP/1.1"):
+    for first in ("POST /ws HTTP/1.1", "PUT /ws HTTP/1.1", "get /ws HTTP/1.1", "GET /ws HTTP/1.0", "GET /ws HTTP/0.9", "GET / HTTP/1.1", "GET /wsx HTTP/1.1"):
         wire = RawWebSocket(server, {}, first)
         assert wire.status != 101, (first, wire.head)
         wire.close()
+
+
+def refusals_name_cause_and_cure():
+    """catches: a refusal behind a proxy that nobody can act on, a log that says nothing or fills up, a name of a
+    stranger that is served with --open (DNS rebinding), an origin that can never match"""
+    wide = Server(None, "--host", "0.0.0.0", "--open", "--origins", "https://pictures.example.org")
+    wide.host = "127.0.0.1"  # where it is reached from here
+    cases = [("10.1.2.3", 101), (f"[::1]:{wide.port}", 101), ("localhost", 101), ("otherbox:8080", 101), (socket.gethostname(), 101),
+             ("pictures.example.org", 101), ("evil.example", 403), ("127.0.0.1.nip.io", 403), ("pictures.example.org.evil", 403)]
+    for host, status in cases:
+        wire = RawWebSocket(wide, {"Host": host, "Origin": f"http://{host}"})
+        assert wire.status == status, (host, wire.head)
+        wire.close()
+    for host in ("evil.example", "worse.example"):
+        status, _, body = wide.get("/", headers={"Host": host})
+        why = json.loads(body)
+        assert status == 403 and host in why["message"] and f"--origins https://{host}" in why["hint"], why
+    wire = RawWebSocket(wide, {"Origin": "https://other.example"})
+    wire.fill()
+    assert wire.status == 403 and b"https://other.example" in wire.buffer and b"Host" in wire.buffer, wire.buffer
+    wire.close()
+    status, headers, body = wide.get("/ws")
+    assert status == 400 and b"Upgrade" in body and "content-security-policy" in headers, body
+    wide.process.terminate()
+    said = [line for line in (wide.log + wide.process.stdout.read()).split("\n") if "refused: " in line]
+    wide.kill()
+    assert len(said) == 3 and "warn" in said[0], said
+    assert "evil.example" in said[0] and "--origins" in said[0] and "https://other.example" in said[1] and "Upgrade" in said[2], said
+    for bad in ("*", "https://a.example/", "a.example", "https://a.example:443"):
+        done = subprocess.run([BIN, "serve", "--port", "0", "--model", MODEL, "--data", folder(), "--origins", bad],
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2 and bad in done.stderr, (bad, done)
 
 
 def no_compression():
@@ -440,7 +475,7 @@ def bodies_behind_replies():
         sock.close()
 
 
-run([handshakes, no_compression, bound_to_loopback_alone, bad_utf8, fragments_and_huge_frames, symbols, paths,
+run([handshakes, refusals_name_cause_and_cure, no_compression, bound_to_loopback_alone, bad_utf8, fragments_and_huge_frames, symbols, paths,
      page_and_headers, limits_per_address, descriptors_run_out, slow_reader, reader_that_never_reads, reader_that_reads, big_submits,
      late_reader, errors_have_names, slow_ones, garbage,
      bodies_behind_replies])
