@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-struct lab {
+struct harness {
     struct dev *d;
     const struct ops *op;
     const char *isa;
@@ -28,29 +28,30 @@ struct lab {
     char what[128]; /* the case that runs: for messages */
 };
 
-enum { LAB_BYTES = 48 << 20, LAB_SCRATCH = 4 << 20 };
+enum { HARNESS_BYTES = 48 << 20, HARNESS_SCRATCH = 4 << 20 };
 
-static inline void lab_open(struct lab *l, const struct isa *isa, enum dtype type, int threads)
+static inline void harness_open(struct harness *l, const struct isa *isa, enum dtype type,
+                                int threads)
 {
     struct fail f;
 
-    *l = (struct lab){.isa = isa->name, .bf = type == DT_BF16, .threads = threads, .seed = 1};
+    *l = (struct harness){.isa = isa->name, .bf = type == DT_BF16, .threads = threads, .seed = 1};
     assert_int_equal(cpu_open_isa(&l->d, type, threads, isa, &f), 0);
     l->op = l->d->ops;
-    l->base = aligned_alloc(ARENA_ALIGN, LAB_BYTES);
-    l->scratch = aligned_alloc(ARENA_ALIGN, LAB_SCRATCH);
+    l->base = aligned_alloc(ARENA_ALIGN, HARNESS_BYTES);
+    l->scratch = aligned_alloc(ARENA_ALIGN, HARNESS_SCRATCH);
     assert_true(l->base && l->scratch);
-    arena_init(&l->mem, l->base, LAB_BYTES);
-    arena_init(&l->d->scratch, l->scratch, LAB_SCRATCH);
+    arena_init(&l->mem, l->base, HARNESS_BYTES);
+    arena_init(&l->d->scratch, l->scratch, HARNESS_SCRATCH);
 }
 
-static inline void lab_close(struct lab *l)
+static inline void harness_close(struct harness *l)
 {
     struct fail f;
-    int e = l->op->sync(l->d, &f);
+    int err = l->op->sync(l->d, &f);
 
-    if (e) print_error("%s\n", f.message);
-    assert_int_equal(e, 0);
+    if (err) print_error("%s\n", f.message);
+    assert_int_equal(err, 0);
     assert_int_equal(l->d->scratch.used, 0);
     l->op->free(l->d);
     free(l->base);
@@ -58,7 +59,7 @@ static inline void lab_close(struct lab *l)
 }
 
 /* Run `test` on every instruction set x type x {1, 2} threads. */
-static inline void lab_each(void (*test)(struct lab *))
+static inline void harness_each(void (*test)(struct harness *))
 {
     const struct isa *isa[ISA_MOST];
     int n = isa_list(isa);
@@ -66,21 +67,21 @@ static inline void lab_each(void (*test)(struct lab *))
     for (int i = 0; i < n; i++)
         for (int bf = 0; bf < 2; bf++)
             for (int threads = 1; threads <= 2; threads++) {
-                struct lab l;
+                struct harness l;
 
-                lab_open(&l, isa[i], bf ? DT_BF16 : DT_F32, threads);
+                harness_open(&l, isa[i], bf ? DT_BF16 : DT_F32, threads);
                 test(&l);
-                lab_close(&l);
+                harness_close(&l);
             }
 }
 
-static inline double lab_random(struct lab *l) /* about [-1, 1), not too regular */
+static inline double harness_random(struct harness *l) /* about [-1, 1), not too regular */
 {
     l->seed = l->seed * 1664525u + 1013904223u;
     return ((double)(l->seed >> 8) / (1 << 23)) - 1;
 }
 
-static inline void lab_set(tensor t, int64_t i, int64_t j, double v)
+static inline void harness_set(tensor t, int64_t i, int64_t j, double v)
 {
     int64_t at = i * t.ld + j;
 
@@ -94,7 +95,7 @@ static inline void lab_set(tensor t, int64_t i, int64_t j, double v)
         ((uint8_t *)t.data)[at] = (uint8_t)v;
 }
 
-static inline double lab_get(tensor t, int64_t i, int64_t j)
+static inline double harness_get(tensor t, int64_t i, int64_t j)
 {
     int64_t at = i * t.ld + j;
 
@@ -106,7 +107,7 @@ static inline double lab_get(tensor t, int64_t i, int64_t j)
 
 /* A tensor with 3 unused elements after each row, all NaN or 0xff:
  * who reads or writes them is seen. */
-static inline tensor lab_empty(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
+static inline tensor harness_empty(struct harness *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&l->mem, type, rows, cols + 3);
 
@@ -116,8 +117,8 @@ static inline tensor lab_empty(struct lab *l, enum dtype type, int64_t rows, int
 }
 
 /* y = act(GN(x)) of a picture one pixel wide. */
-static inline void lab_group_norm(struct dev *d, struct arena *mem, tensor y, tensor x,
-                                  const struct weight *w, int groups)
+static inline void harness_group_norm(struct dev *d, struct arena *mem, tensor y, tensor x,
+                                      const struct weight *w, int groups)
 {
     const int h = (int)x.rows;
     const size_t n = d->ops->work_size(d, WORK_NORM, h, x.cols, groups);
@@ -129,26 +130,26 @@ static inline void lab_group_norm(struct dev *d, struct arena *mem, tensor y, te
     d->ops->norm_act(d, y, x, norm, ACT_SILU);
 }
 
-static inline tensor lab_tensor(struct lab *l, enum dtype type, int64_t rows, int64_t cols)
+static inline tensor harness_tensor(struct harness *l, enum dtype type, int64_t rows, int64_t cols)
 {
-    tensor t = lab_empty(l, type, rows, cols);
+    tensor t = harness_empty(l, type, rows, cols);
 
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
-            lab_set(t, i, j, lab_random(l));
+            harness_set(t, i, j, harness_random(l));
     return t;
 }
 
-static inline tensor lab_same(struct lab *l, tensor t)
+static inline tensor harness_same(struct harness *l, tensor t)
 {
-    tensor c = lab_empty(l, t.type, t.rows, t.cols);
+    tensor c = harness_empty(l, t.type, t.rows, t.cols);
 
     memcpy(c.data, t.data, tensor_bytes(t));
     return c;
 }
 
-/* The gaps behind the rows are as lab_empty left them. */
-static inline void lab_gaps(struct lab *l, tensor t)
+/* The gaps behind the rows are as harness_empty left them. */
+static inline void harness_gaps(struct harness *l, tensor t)
 {
     const size_t size = dtype_size(t.type);
 
@@ -161,13 +162,13 @@ static inline void lab_gaps(struct lab *l, tensor t)
 }
 
 /* max |got - want| / max |want| <= tol, and nothing behind the rows. */
-static inline void lab_near(struct lab *l, tensor got, const double *want, double tol)
+static inline void harness_near(struct harness *l, tensor got, const double *want, double tol)
 {
     double worst = 0, top = 1e-30;
 
     for (int64_t i = 0; i < got.rows; i++)
         for (int64_t j = 0; j < got.cols; j++) {
-            double w = want[i * got.cols + j], e = fabs(lab_get(got, i, j) - w);
+            double w = want[i * got.cols + j], e = fabs(harness_get(got, i, j) - w);
 
             if (fabs(w) > top) top = fabs(w);
             if (!(e <= worst)) worst = e;
@@ -177,10 +178,10 @@ static inline void lab_near(struct lab *l, tensor got, const double *want, doubl
     if (!(worst <= tol * top))
         fail_msg("%s: error %g of %g > %g (%s, %s, %d threads)", l->what, worst, top, tol, l->isa,
                  l->bf ? "bf16" : "f32", l->threads);
-    lab_gaps(l, got);
+    harness_gaps(l, got);
 }
 
-static inline void lab_bytes_equal(struct lab *l, tensor a, tensor b)
+static inline void harness_bytes_equal(struct harness *l, tensor a, tensor b)
 {
     const size_t n = (size_t)a.cols * dtype_size(a.type);
 
@@ -191,17 +192,17 @@ static inline void lab_bytes_equal(struct lab *l, tensor a, tensor b)
                      l->isa, l->bf ? "bf16" : "f32", l->threads);
 }
 
-static inline enum dtype lab_type(const struct lab *l)
+static inline enum dtype harness_type(const struct harness *l)
 {
     return l->bf ? DT_BF16 : DT_F32;
 }
 
-static inline double lab_tol(const struct lab *l)
+static inline double harness_tol(const struct harness *l)
 {
     return l->bf ? 1.2e-2 : 2e-6;
 }
 
-static inline void lab_reset(struct lab *l, const char *format, ...)
+static inline void harness_reset(struct harness *l, const char *format, ...)
 {
     va_list ap;
 
@@ -211,7 +212,7 @@ static inline void lab_reset(struct lab *l, const char *format, ...)
     arena_release(&l->mem, 0);
 }
 
-static inline double *lab_doubles(struct lab *l, int64_t n)
+static inline double *harness_doubles(struct harness *l, int64_t n)
 {
     double *p = arena_alloc(&l->mem, sizeof *p * (size_t)n);
 
@@ -222,18 +223,19 @@ static inline double *lab_doubles(struct lab *l, int64_t n)
 
 /* Source values as the model's files have them: F32 here,
  * exact in bfloat16 so that both types agree. */
-static inline float *lab_source(struct lab *l, int64_t n, double scale)
+static inline float *harness_source(struct harness *l, int64_t n, double scale)
 {
     float *p = arena_alloc(&l->mem, sizeof *p * (size_t)n);
 
     assert_non_null(p);
     for (int64_t i = 0; i < n; i++)
-        p[i] = half_round((float)(lab_random(l) * scale));
+        p[i] = half_round((float)(harness_random(l) * scale));
     return p;
 }
 
-static inline struct weight *lab_weight(struct lab *l, enum weight_use use, const float *data,
-                                        const float *bias, int64_t rows, int64_t cols, int k)
+static inline struct weight *harness_weight(struct harness *l, enum weight_use use,
+                                            const float *data, const float *bias, int64_t rows,
+                                            int64_t cols, int k)
 {
     struct fail f;
     struct weight *w;
@@ -251,7 +253,7 @@ static inline struct weight *lab_weight(struct lab *l, enum weight_use use, cons
     static void every_##name(void **state) \
     {                                      \
         (void)state;                       \
-        lab_each(name);                    \
+        harness_each(name);                \
     }
 
 #endif

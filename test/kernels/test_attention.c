@@ -17,7 +17,7 @@ static void attend(double *o, tensor q, int64_t i, int64_t qc, tensor k, tensor 
     assert_non_null(p);
     for (int64_t j = 0; j < seen; j++) {
         for (int c = 0; c < dim; c++)
-            p[j] += lab_get(q, i, qc + c) * lab_get(k, j, kc + c) * scale;
+            p[j] += harness_get(q, i, qc + c) * harness_get(k, j, kc + c) * scale;
         if (bias) p[j] += (double)bias[j];
         if (p[j] > top) top = p[j];
     }
@@ -26,29 +26,29 @@ static void attend(double *o, tensor q, int64_t i, int64_t qc, tensor k, tensor 
     for (int c = 0; c < dim; c++) {
         o[c] = 0;
         for (int64_t j = 0; j < seen; j++)
-            o[c] += p[j] / sum * lab_get(v, j, kc + c);
+            o[c] += p[j] / sum * harness_get(v, j, kc + c);
     }
     free(p);
 }
 
-static void attention_case(struct lab *l, struct attn_case t)
+static void attention_case(struct harness *l, struct attn_case t)
 {
     const int span = (t.nq > t.nk ? t.nq : t.nk) + 2, w = t.heads * t.dim;
     struct attn a = {.heads = t.heads, .kv_heads = t.kv_heads, .head_dim = t.dim, .scale = 1.7f};
     struct attn_seq s[2];
     double *want[2];
 
-    lab_reset(l, "attention heads %d/%d dim %d, %d x %d, bias %d", t.heads, t.kv_heads, t.dim, t.nq,
-              t.nk, t.bias);
-    if (t.bias) a.bias = lab_tensor(l, DT_F32, t.heads, 2 * span - 1);
+    harness_reset(l, "attention heads %d/%d dim %d, %d x %d, bias %d", t.heads, t.kv_heads, t.dim,
+                  t.nq, t.nk, t.bias);
+    if (t.bias) a.bias = harness_tensor(l, DT_F32, t.heads, 2 * span - 1);
     for (int n = 0; n < 2; n++) { /* the second sequence is the first one's size, less some keys */
         const int nq = t.nq - (n && t.nq > 2 ? 2 : 0), nk = t.nk - (n && t.nk > 3 ? 3 : 0);
 
-        s[n] = (struct attn_seq){.q = lab_tensor(l, lab_type(l), nq, w),
-                                 .o = lab_empty(l, lab_type(l), nq, w),
-                                 .k = lab_tensor(l, lab_type(l), nk, t.kv_heads * t.dim),
-                                 .v = lab_tensor(l, lab_type(l), nk, t.kv_heads * t.dim)};
-        want[n] = lab_doubles(l, nq * w);
+        s[n] = (struct attn_seq){.q = harness_tensor(l, harness_type(l), nq, w),
+                                 .o = harness_empty(l, harness_type(l), nq, w),
+                                 .k = harness_tensor(l, harness_type(l), nk, t.kv_heads * t.dim),
+                                 .v = harness_tensor(l, harness_type(l), nk, t.kv_heads * t.dim)};
+        want[n] = harness_doubles(l, nq * w);
         for (int i = 0; i < nq; i++)
             for (int h = 0; h < t.heads; h++)
                 attend(want[n] + i * w + h * t.dim, s[n].q, i, h * t.dim, s[n].k, s[n].v,
@@ -57,10 +57,10 @@ static void attention_case(struct lab *l, struct attn_case t)
     }
     l->op->attention(l->d, &a, s, 2);
     for (int n = 0; n < 2; n++)
-        lab_near(l, s[n].o, want[n], 2 * lab_tol(l));
+        harness_near(l, s[n].o, want[n], 2 * harness_tol(l));
 }
 
-static void attention(struct lab *l)
+static void attention(struct harness *l)
 {
     static const struct attn_case t[] = {
         {1, 1, 4, 1, 1, 0},    {3, 1, 12, 5, 7, 1},     {6, 2, 32, 70, 130, 0},
@@ -73,28 +73,28 @@ static void attention(struct lab *l)
 }
 
 /* Scores far apart and large: the running maximum must move, and nothing overflow. */
-static void attention_extreme(struct lab *l)
+static void attention_extreme(struct harness *l)
 {
     enum { NK = 150, DIM = 8 };
     struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = DIM, .scale = 1};
     struct attn_seq s;
     double *want;
 
-    lab_reset(l, "attention with extreme scores");
-    s = (struct attn_seq){.q = lab_empty(l, lab_type(l), 2, DIM),
-                          .o = lab_empty(l, lab_type(l), 2, DIM),
-                          .k = lab_empty(l, lab_type(l), NK, DIM),
-                          .v = lab_tensor(l, lab_type(l), NK, DIM)};
+    harness_reset(l, "attention with extreme scores");
+    s = (struct attn_seq){.q = harness_empty(l, harness_type(l), 2, DIM),
+                          .o = harness_empty(l, harness_type(l), 2, DIM),
+                          .k = harness_empty(l, harness_type(l), NK, DIM),
+                          .v = harness_tensor(l, harness_type(l), NK, DIM)};
     for (int c = 0; c < DIM; c++) {
-        lab_set(s.q, 0, c, 32), lab_set(s.q, 1, c, -32);
+        harness_set(s.q, 0, c, 32), harness_set(s.q, 1, c, -32);
         for (int j = 0; j < NK; j++)
-            lab_set(s.k, j, c, j - 70);
+            harness_set(s.k, j, c, j - 70);
     }
-    want = lab_doubles(l, 2 * DIM);
+    want = harness_doubles(l, 2 * DIM);
     for (int c = 0; c < DIM; c++) /* all weight on the last key, and on the first */
-        want[c] = lab_get(s.v, NK - 1, c), want[DIM + c] = lab_get(s.v, 0, c);
+        want[c] = harness_get(s.v, NK - 1, c), want[DIM + c] = harness_get(s.v, 0, c);
     l->op->attention(l->d, &a, &s, 1);
-    lab_near(l, s.o, want, lab_tol(l));
+    harness_near(l, s.o, want, harness_tol(l));
 }
 
 /* Two sequences with their caches, and the same caches as they should be. */
@@ -111,48 +111,49 @@ static int ar_len(const struct ar_seq *s)
     return ((int32_t *)s->state.data)[AR_LEN];
 }
 
-static void ar_start(struct lab *l, struct ar_pair *p)
+static void ar_start(struct harness *l, struct ar_pair *p)
 {
     const int wide = p->kv * p->dim;
 
     for (int n = 0; n < 2; n++) {
         struct ar_seq *s = &p->s[n];
 
-        *s = (struct ar_seq){.k = lab_empty(l, lab_type(l), CAP, wide),
-                             .v = lab_empty(l, lab_type(l), CAP, wide),
-                             .rope = lab_tensor(l, DT_F32, CAP, p->rot),
-                             .state = lab_empty(l, DT_I32, 1, AR_STATE)};
+        *s = (struct ar_seq){.k = harness_empty(l, harness_type(l), CAP, wide),
+                             .v = harness_empty(l, harness_type(l), CAP, wide),
+                             .rope = harness_tensor(l, DT_F32, CAP, p->rot),
+                             .state = harness_empty(l, DT_I32, 1, AR_STATE)};
         memset(s->state.data, 0, sizeof(int32_t) * AR_STATE);
-        p->k[n] = lab_empty(l, DT_F32, CAP, wide);
-        p->v[n] = lab_empty(l, DT_F32, CAP, wide);
+        p->k[n] = harness_empty(l, DT_F32, CAP, wide);
+        p->v[n] = harness_empty(l, DT_F32, CAP, wide);
         if (l->bf)
             for (int i = 0; i < CAP * p->rot; i++)
-                lab_set(s->rope, i / p->rot, i % p->rot,
-                        (double)half_round((float)lab_get(s->rope, i / p->rot, i % p->rot)));
+                harness_set(
+                    s->rope, i / p->rot, i % p->rot,
+                    (double)half_round((float)harness_get(s->rope, i / p->rot, i % p->rot)));
     }
 }
 
 /* Element c of head h (q, then k, then v) in row i of sequence b, rotated to its position. */
-static double rotated(struct lab *l, const struct ar_pair *p, tensor qkv, int b, int i, int h,
+static double rotated(struct harness *l, const struct ar_pair *p, tensor qkv, int b, int i, int h,
                       int c)
 {
     const struct ar_seq *s = &p->s[b];
     const int64_t row = s->row + i, at = ar_len(s) + i;
     const int half = p->rot / 2, col = h * p->dim + c;
-    double x = lab_get(qkv, row, col), y = 0, cs = 1, sn = 0;
+    double x = harness_get(qkv, row, col), y = 0, cs = 1, sn = 0;
 
     if (h < p->heads + p->kv && c < p->rot) {
-        y = c < half ? -lab_get(qkv, row, col + half) : lab_get(qkv, row, col - half);
-        cs = lab_get(s->rope, at, c % half);
-        sn = lab_get(s->rope, at, half + c % half);
+        y = c < half ? -harness_get(qkv, row, col + half) : harness_get(qkv, row, col - half);
+        cs = harness_get(s->rope, at, c % half);
+        sn = harness_get(s->rope, at, half + c % half);
     }
     x = x * cs + y * sn;
     return l->bf ? (double)half_round((float)x) : x;
 }
 
 /* What the rows of sequence b give: keys and values into the caches, the result into want. */
-static void ar_expect(struct lab *l, struct ar_pair *p, tensor qkv, tensor q, int b, double *want,
-                      double scale)
+static void ar_expect(struct harness *l, struct ar_pair *p, tensor qkv, tensor q, int b,
+                      double *want, double scale)
 {
     const struct ar_seq *s = &p->s[b];
     const int heads = p->heads, kv = p->kv, dim = p->dim, len = ar_len(s);
@@ -163,11 +164,11 @@ static void ar_expect(struct lab *l, struct ar_pair *p, tensor qkv, tensor q, in
                 const double x = rotated(l, p, qkv, b, i, h, c);
 
                 if (h < heads)
-                    lab_set(q, s->row + i, h * dim + c, x);
+                    harness_set(q, s->row + i, h * dim + c, x);
                 else if (h < heads + kv)
-                    lab_set(p->k[b], len + i, (h - heads) * dim + c, x);
+                    harness_set(p->k[b], len + i, (h - heads) * dim + c, x);
                 else
-                    lab_set(p->v[b], len + i, (h - heads - kv) * dim + c, x);
+                    harness_set(p->v[b], len + i, (h - heads - kv) * dim + c, x);
             }
     for (int i = 0; i < s->n; i++)
         for (int h = 0; h < heads; h++)
@@ -177,12 +178,12 @@ static void ar_expect(struct lab *l, struct ar_pair *p, tensor qkv, tensor q, in
 
 /* A prompt of n rows, then single rows: rotation, cache and causal mask,
  * for two sequences at once. */
-static void ar_case(struct lab *l, int heads, int kv, int dim, int rot)
+static void ar_case(struct harness *l, int heads, int kv, int dim, int rot)
 {
     const struct attn a = {.heads = heads, .kv_heads = kv, .head_dim = dim, .scale = 0.6f};
     struct ar_pair p = {.heads = heads, .kv = kv, .dim = dim, .rot = rot};
 
-    lab_reset(l, "ar_attention heads %d/%d dim %d rot %d", heads, kv, dim, rot);
+    harness_reset(l, "ar_attention heads %d/%d dim %d rot %d", heads, kv, dim, rot);
     ar_start(l, &p);
     for (int step = 0; step <= STEPS; step++) {
         const int n0 = step ? 1 : PROMPT, n1 = step ? 1 : PROMPT - 30;
@@ -190,20 +191,20 @@ static void ar_case(struct lab *l, int heads, int kv, int dim, int rot)
         double *want;
 
         p.s[0].row = 0, p.s[0].n = n0, p.s[1].row = n0, p.s[1].n = n1;
-        qkv = lab_tensor(l, lab_type(l), n0 + n1, (heads + 2 * kv) * dim);
-        o = lab_empty(l, lab_type(l), n0 + n1, heads * dim);
-        q = lab_empty(l, DT_F32, n0 + n1, heads * dim);
-        want = lab_doubles(l, (n0 + n1) * heads * dim);
+        qkv = harness_tensor(l, harness_type(l), n0 + n1, (heads + 2 * kv) * dim);
+        o = harness_empty(l, harness_type(l), n0 + n1, heads * dim);
+        q = harness_empty(l, DT_F32, n0 + n1, heads * dim);
+        want = harness_doubles(l, (n0 + n1) * heads * dim);
         for (int b = 0; b < 2; b++)
             ar_expect(l, &p, qkv, q, b, want, (double)a.scale);
         l->op->ar_attention(l->d, o, qkv, &a, rot, p.s, 2);
-        lab_near(l, o, want, (l->bf ? 2 : 1) * 2 * lab_tol(l));
+        harness_near(l, o, want, (l->bf ? 2 : 1) * 2 * harness_tol(l));
         for (int b = 0; b < 2; b++)
             ((int32_t *)p.s[b].state.data)[AR_LEN] += (int32_t)p.s[b].n;
     }
 }
 
-static void ar_attention(struct lab *l)
+static void ar_attention(struct harness *l)
 {
     ar_case(l, 6, 2, 32, 16);
     ar_case(l, 3, 1, 10, 10);

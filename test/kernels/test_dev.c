@@ -11,31 +11,31 @@ static const struct isa *tables[ISA_MOST];
 static int ntables;
 
 /* Rows 0 .. m-1 alone must equal the first rows of the whole, for every m. */
-static void rows_alone(struct lab *l, int k, int n, int top, enum activation act)
+static void rows_alone(struct harness *l, int k, int n, int top, enum activation act)
 {
     float *w, *b;
     struct weight *p;
     tensor x, all, y;
 
-    lab_reset(l, "linear %d to %d, rows 1 .. %d", k, n, top);
-    w = lab_source(l, (int64_t)n * k, 0.1);
-    b = lab_source(l, n, 1);
-    p = lab_weight(l, USE_LINEAR, w, b, n, k, 0);
-    x = lab_tensor(l, lab_type(l), top, k);
-    all = lab_empty(l, lab_type(l), top, n);
+    harness_reset(l, "linear %d to %d, rows 1 .. %d", k, n, top);
+    w = harness_source(l, (int64_t)n * k, 0.1);
+    b = harness_source(l, n, 1);
+    p = harness_weight(l, USE_LINEAR, w, b, n, k, 0);
+    x = harness_tensor(l, harness_type(l), top, k);
+    all = harness_empty(l, harness_type(l), top, n);
     l->op->linear(l->d, all, x, p, act, 0);
-    y = lab_empty(l, lab_type(l), top, n);
+    y = harness_empty(l, harness_type(l), top, n);
     for (int m = 1; m < top; m += m < 40 ? 1 : 37) {
         const int first = m % 3 ? 0 : top - m; /* at the front or at the back */
         tensor rows = tensor_rows(y, 0, m);
 
         l->op->linear(l->d, rows, tensor_rows(x, first, m), p, act, 0);
-        lab_bytes_equal(l, rows, tensor_rows(all, first, m));
+        harness_bytes_equal(l, rows, tensor_rows(all, first, m));
     }
     l->op->weight_free(l->d, p);
 }
 
-static void linear_rows_alone(struct lab *l)
+static void linear_rows_alone(struct harness *l)
 {
     rows_alone(l, 192, 33, 700, ACT_NONE);
     rows_alone(l, 97, 576, 300, ACT_GELU_TANH);
@@ -50,7 +50,7 @@ static void threads_agree(void **state)
     (void)state;
     for (int i = 0; i < ntables; i++)
         for (int bf = 0; bf < 2; bf++) {
-            struct lab l[3];
+            struct harness l[3];
             tensor y[3], o[3], g[3];
 
             for (int t = 0; t < 3; t++) {
@@ -60,33 +60,33 @@ static void threads_agree(void **state)
                 tensor x;
                 struct attn_seq s;
 
-                lab_open(&l[t], tables[i], bf ? DT_BF16 : DT_F32, t + 1);
-                lab_reset(&l[t], "threads");
-                w = lab_source(&l[t], N * K, 0.1);
-                v = lab_source(&l[t], N, 1);
-                p = lab_weight(&l[t], USE_LINEAR, w, NULL, N, K, 0);
-                q = lab_weight(&l[t], USE_VECTOR, v, NULL, N, 1, 0);
-                x = lab_tensor(&l[t], lab_type(&l[t]), M, K);
-                y[t] = lab_empty(&l[t], x.type, M, N);
-                o[t] = lab_empty(&l[t], x.type, M, N);
-                g[t] = lab_empty(&l[t], x.type, M, N);
+                harness_open(&l[t], tables[i], bf ? DT_BF16 : DT_F32, t + 1);
+                harness_reset(&l[t], "threads");
+                w = harness_source(&l[t], N * K, 0.1);
+                v = harness_source(&l[t], N, 1);
+                p = harness_weight(&l[t], USE_LINEAR, w, NULL, N, K, 0);
+                q = harness_weight(&l[t], USE_VECTOR, v, NULL, N, 1, 0);
+                x = harness_tensor(&l[t], harness_type(&l[t]), M, K);
+                y[t] = harness_empty(&l[t], x.type, M, N);
+                o[t] = harness_empty(&l[t], x.type, M, N);
+                g[t] = harness_empty(&l[t], x.type, M, N);
                 l[t].op->linear(l[t].d, y[t], x, p, ACT_SILU, 0);
                 s = (struct attn_seq){.q = y[t], .k = y[t], .v = y[t], .o = o[t]};
                 l[t].op->attention(l[t].d, &a, &s, 1);
-                lab_group_norm(l[t].d, &l[t].mem, g[t], y[t], q, 3);
+                harness_group_norm(l[t].d, &l[t].mem, g[t], y[t], q, 3);
                 l[t].op->weight_free(l[t].d, p);
                 l[t].op->weight_free(l[t].d, q);
-                lab_bytes_equal(&l[t], y[t], y[0]);
-                lab_bytes_equal(&l[t], o[t], o[0]);
-                lab_bytes_equal(&l[t], g[t], g[0]);
+                harness_bytes_equal(&l[t], y[t], y[0]);
+                harness_bytes_equal(&l[t], o[t], o[0]);
+                harness_bytes_equal(&l[t], g[t], g[0]);
             }
             for (int t = 0; t < 3; t++)
-                lab_close(&l[t]);
+                harness_close(&l[t]);
         }
 }
 
 /* Sequences alone and together: attention of the DiT, and decoding. */
-static void sequences_alone(struct lab *l)
+static void sequences_alone(struct harness *l)
 {
     enum { HEADS = 4, DIM = 24, W = HEADS * DIM, CAP = 300, N = 3, KV = 2 };
     static const int rows[N] = {33, 140, 7}, len[N] = {5, 260, 128};
@@ -96,34 +96,34 @@ static void sequences_alone(struct lab *l)
     struct ar_seq ar[N];
     tensor together[N], qkv, o, one, again;
 
-    lab_reset(l, "sequences alone");
-    qkv = lab_tensor(l, lab_type(l), N, (HEADS + 2 * KV) * DIM);
-    o = lab_empty(l, lab_type(l), N, W);
-    one = lab_empty(l, lab_type(l), N, W);
+    harness_reset(l, "sequences alone");
+    qkv = harness_tensor(l, harness_type(l), N, (HEADS + 2 * KV) * DIM);
+    o = harness_empty(l, harness_type(l), N, W);
+    one = harness_empty(l, harness_type(l), N, W);
     for (int i = 0; i < N; i++) {
-        tensor x = lab_tensor(l, lab_type(l), rows[i], 3 * W);
+        tensor x = harness_tensor(l, harness_type(l), rows[i], 3 * W);
 
-        together[i] = lab_empty(l, lab_type(l), rows[i], W);
+        together[i] = harness_empty(l, harness_type(l), rows[i], W);
         s[i] = (struct attn_seq){.q = tensor_cols(x, 0, W),
                                  .k = tensor_cols(x, W, W),
                                  .v = tensor_cols(x, 2 * W, W),
                                  .o = together[i]};
         ar[i] = (struct ar_seq){.row = i,
                                 .n = 1,
-                                .k = lab_tensor(l, lab_type(l), CAP, KV * DIM),
-                                .v = lab_tensor(l, lab_type(l), CAP, KV * DIM),
-                                .rope = lab_tensor(l, DT_F32, CAP, 12),
-                                .state = lab_empty(l, DT_I32, 1, AR_STATE)};
+                                .k = harness_tensor(l, harness_type(l), CAP, KV * DIM),
+                                .v = harness_tensor(l, harness_type(l), CAP, KV * DIM),
+                                .rope = harness_tensor(l, DT_F32, CAP, 12),
+                                .state = harness_empty(l, DT_I32, 1, AR_STATE)};
         memset(ar[i].state.data, 0, sizeof(int32_t) * AR_STATE);
         ((int32_t *)ar[i].state.data)[AR_LEN] = len[i];
     }
     l->op->attention(l->d, &a, s, N);
     for (int i = 0; i < N; i++) {
-        s[i].o = lab_empty(l, lab_type(l), rows[i], W);
+        s[i].o = harness_empty(l, harness_type(l), rows[i], W);
         l->op->attention(l->d, &a, &s[i], 1);
-        lab_bytes_equal(l, s[i].o, together[i]);
+        harness_bytes_equal(l, s[i].o, together[i]);
     }
-    again = lab_same(l, qkv);
+    again = harness_same(l, qkv);
     l->op->ar_attention(l->d, o, qkv, &g, 12, ar, N);
     for (int i = 0; i < N; i++) {
         struct ar_seq b = ar[i];
@@ -131,37 +131,37 @@ static void sequences_alone(struct lab *l)
         b.row = 0;
         l->op->ar_attention(l->d, tensor_rows(one, i, 1), tensor_rows(again, i, 1), &g, 12, &b, 1);
     }
-    lab_bytes_equal(l, one, o);
+    harness_bytes_equal(l, one, o);
 }
 
 static void every_linear_rows_alone(void **state)
 {
     (void)state;
-    lab_each(linear_rows_alone);
+    harness_each(linear_rows_alone);
 }
 
 static void every_sequence_alone(void **state)
 {
     (void)state;
-    lab_each(sequences_alone);
+    harness_each(sequences_alone);
 }
 
 /* -- sampling ---------------------------------------------------------------------------------- */
 
 /* Counters, teacher-forced tokens, the mask of robust mode and the mark of strict mode. */
-static void sample(struct lab *l)
+static void sample(struct harness *l)
 {
     enum { ROWS = 3, VOCAB = 70, CODES = 64, DRAWS = 40 };
     tensor logits, given, tokens;
     struct sample w[ROWS], again;
 
-    lab_reset(l, "sample");
-    logits = lab_tensor(l, DT_F32, ROWS, VOCAB);
-    given = lab_empty(l, DT_I32, 1, DRAWS);
+    harness_reset(l, "sample");
+    logits = harness_tensor(l, DT_F32, ROWS, VOCAB);
+    given = harness_empty(l, DT_I32, 1, DRAWS);
     for (int i = 0; i < ROWS; i++) {
-        lab_set(logits, i, 66, 9); /* not a code, and nearly certain */
-        w[i] = (struct sample){.state = lab_empty(l, DT_I32, 1, AR_STATE),
-                               .tokens = lab_empty(l, DT_I32, 1, DRAWS),
+        harness_set(logits, i, 66, 9); /* not a code, and nearly certain */
+        w[i] = (struct sample){.state = harness_empty(l, DT_I32, 1, AR_STATE),
+                               .tokens = harness_empty(l, DT_I32, 1, DRAWS),
                                .advance = i + 1,
                                .seed = 11,
                                .picture = (uint32_t)i,
@@ -172,7 +172,7 @@ static void sample(struct lab *l)
         memset(w[i].state.data, 0, sizeof(int32_t) * AR_STATE);
     }
     for (int d = 0; d < DRAWS; d++)
-        lab_set(given, 0, d, d + 3);
+        harness_set(given, 0, d, d + 3);
     w[2].teacher_forced = given;
     for (int d = 0; d < DRAWS; d++)
         l->op->sample(l->d, logits, w, ROWS);
@@ -183,7 +183,7 @@ static void sample(struct lab *l)
         assert_int_equal(s[AR_LEN], DRAWS * (i + 1));
         assert_int_equal(s[AR_NEXT], t[DRAWS - 1]);
         assert_int_equal(s[AR_BAD] != 0, i == 1);
-        lab_gaps(l, w[i].tokens);
+        harness_gaps(l, w[i].tokens);
         for (int d = 0; d < DRAWS; d++) {
             if (i == 0) assert_in_range(t[d], 0, CODES - 1);
             if (i == 1) assert_int_equal(t[d], 66);
@@ -192,19 +192,19 @@ static void sample(struct lab *l)
     }
     assert_int_equal(((int32_t *)w[1].state.data)[AR_BAD], 1);
     /* the first row again, alone: same tokens */
-    tokens = lab_empty(l, DT_I32, 1, DRAWS);
+    tokens = harness_empty(l, DT_I32, 1, DRAWS);
     memset(w[0].state.data, 0, sizeof(int32_t) * AR_STATE);
     again = w[0];
     again.tokens = tokens;
     for (int d = 0; d < DRAWS; d++)
         l->op->sample(l->d, tensor_rows(logits, 0, 1), &again, 1);
-    lab_bytes_equal(l, tokens, w[0].tokens);
+    harness_bytes_equal(l, tokens, w[0].tokens);
 }
 
 static void every_sample(void **state)
 {
     (void)state;
-    lab_each(sample);
+    harness_each(sample);
 }
 
 /* -- memory ------------------------------------------------------------------------------------ */
@@ -288,7 +288,7 @@ static void step_run(struct dev *d, const struct step *s)
     op->patchify(d, s->y, s->lat, 16, 16);
     op->unpatchify(d, s->lat, s->y, 16, 16);
     op->conv(d, s->y, s->x, s->conv, 8, 8, 0, 0, tensor_none());
-    lab_group_norm(d, &d->scratch, s->y, s->y, s->vec, 3);
+    harness_group_norm(d, &d->scratch, s->y, s->y, s->vec, 3);
     arena_release(&d->scratch, 0);
 }
 
@@ -392,29 +392,29 @@ static void a_step_allocates_nothing(void **state)
 /* An id outside its table is an error of the device, not a read of other memory. */
 static void a_bad_id_is_an_error(void **state)
 {
-    struct lab l;
+    struct harness l;
     struct fail f;
     float *data;
     struct weight *t;
     tensor ids, y;
 
     (void)state;
-    lab_open(&l, tables[0], DT_F32, 1);
-    data = lab_source(&l, 20, 1);
-    t = lab_weight(&l, USE_TABLE, data, NULL, 4, 5, 0);
-    ids = lab_empty(&l, DT_I32, 1, 1);
-    y = lab_empty(&l, DT_F32, 1, 5);
-    lab_set(ids, 0, 0, 4);
+    harness_open(&l, tables[0], DT_F32, 1);
+    data = harness_source(&l, 20, 1);
+    t = harness_weight(&l, USE_TABLE, data, NULL, 4, 5, 0);
+    ids = harness_empty(&l, DT_I32, 1, 1);
+    y = harness_empty(&l, DT_F32, 1, 5);
+    harness_set(ids, 0, 0, 4);
     l.op->embed(l.d, y, t, ids);
     assert_int_equal(l.op->sync(l.d, &f), ERR_DEVICE);
-    lab_set(ids, 0, 0, 3);
+    harness_set(ids, 0, 0, 3);
     l.op->embed(l.d, y, t, ids); /* does nothing: the failure sticks */
-    assert_true(isnan(lab_get(y, 0, 0)));
+    assert_true(isnan(harness_get(y, 0, 0)));
     l.op->reset(l.d);
     l.op->embed(l.d, y, t, ids);
-    assert_true(lab_get(y, 0, 0) == (double)data[15]);
+    assert_true(harness_get(y, 0, 0) == (double)data[15]);
     l.op->weight_free(l.d, t);
-    lab_close(&l);
+    harness_close(&l);
 }
 
 /* F16 and F32 files, in T: rounded once to the nearest, ties to even. */
@@ -427,29 +427,29 @@ static void sources_of_every_type(void **state)
 
     (void)state;
     for (int bf = 0; bf < 2; bf++) {
-        struct lab l;
+        struct harness l;
         struct weight_spec s = {.use = USE_TABLE, .n = 1, .name = "f16"};
         struct weight *a, *b;
         tensor ids, y;
 
-        lab_open(&l, tables[0], bf ? DT_BF16 : DT_F32, 1);
+        harness_open(&l, tables[0], bf ? DT_BF16 : DT_F32, 1);
         s.part[0] = (struct source){f16, DTYPE_F16, 6, 1};
         assert_int_equal(l.op->weight_new(l.d, &a, &s, NULL), 0);
         s.part[0] = (struct source){ties, DTYPE_F32, 4, 1};
         assert_int_equal(l.op->weight_new(l.d, &b, &s, NULL), 0);
-        ids = lab_empty(&l, DT_I32, 6, 1);
-        y = lab_empty(&l, lab_type(&l), 6, 1);
+        ids = harness_empty(&l, DT_I32, 6, 1);
+        y = harness_empty(&l, harness_type(&l), 6, 1);
         for (int i = 0; i < 6; i++)
-            lab_set(ids, i, 0, i);
+            harness_set(ids, i, 0, i);
         l.op->embed(l.d, y, a, ids);
         for (int i = 0; i < 6; i++)
-            assert_true(lab_get(y, i, 0) == (bf ? (double)half_round((float)is[i]) : is[i]));
+            assert_true(harness_get(y, i, 0) == (bf ? (double)half_round((float)is[i]) : is[i]));
         l.op->embed(l.d, tensor_rows(y, 0, 4), b, tensor_rows(ids, 0, 4));
         for (int i = 0; i < 4; i++)
-            assert_true(lab_get(y, i, 0) == (bf ? even[i] : (double)ties[i]));
+            assert_true(harness_get(y, i, 0) == (bf ? even[i] : (double)ties[i]));
         l.op->weight_free(l.d, a);
         l.op->weight_free(l.d, b);
-        lab_close(&l);
+        harness_close(&l);
     }
 }
 

@@ -17,7 +17,7 @@ static double act_of(double x, enum activation act)
 
 /* -- matrices ---------------------------------------------------------------------------------- */
 
-static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum activation act,
+static void linear_case(struct harness *l, int64_t m, int64_t k, int64_t n, enum activation act,
                         int add, int bias, enum dtype out)
 {
     float *w, *b;
@@ -25,28 +25,28 @@ static void linear_case(struct lab *l, int64_t m, int64_t k, int64_t n, enum act
     double *want;
     struct weight *p;
 
-    lab_reset(l, "linear m %d k %d n %d act %d add %d bias %d out %d", (int)m, (int)k, (int)n, act,
-              add, bias, out);
-    w = lab_source(l, n * k, 1);
-    b = lab_source(l, n, 1);
-    x = lab_tensor(l, lab_type(l), m, k);
-    y = lab_tensor(l, out, m, n);
-    want = lab_doubles(l, m * n);
+    harness_reset(l, "linear m %d k %d n %d act %d add %d bias %d out %d", (int)m, (int)k, (int)n,
+                  act, add, bias, out);
+    w = harness_source(l, n * k, 1);
+    b = harness_source(l, n, 1);
+    x = harness_tensor(l, harness_type(l), m, k);
+    y = harness_tensor(l, out, m, n);
+    want = harness_doubles(l, m * n);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double s = bias ? (double)b[j] : 0;
 
             for (int64_t c = 0; c < k; c++)
-                s += lab_get(x, i, c) * (double)w[j * k + c];
-            want[i * n + j] = act_of(s, act) + (add ? lab_get(y, i, j) : 0);
+                s += harness_get(x, i, c) * (double)w[j * k + c];
+            want[i * n + j] = act_of(s, act) + (add ? harness_get(y, i, j) : 0);
         }
-    p = lab_weight(l, USE_LINEAR, w, bias ? b : NULL, n, k, 0);
+    p = harness_weight(l, USE_LINEAR, w, bias ? b : NULL, n, k, 0);
     l->op->linear(l->d, y, x, p, act, add);
-    lab_near(l, y, want, lab_tol(l));
+    harness_near(l, y, want, harness_tol(l));
     l->op->weight_free(l->d, p);
 }
 
-static void linear(struct lab *l)
+static void linear(struct harness *l)
 {
     static const int m[] = {1, 2, 3, 5, 13, 29, 97}, k[] = {1, 7, 33, 192},
                      n[] = {1, 5, 16, 33, 67, 131};
@@ -55,20 +55,20 @@ static void linear(struct lab *l)
         for (int j = 0; j < 4; j++)
             for (int c = 0; c < 6; c++)
                 linear_case(l, m[i], k[j], n[c], (enum activation)((i + j + c) % 4), (i + c) % 2,
-                            (i + j) % 3 > 0, (j + c) % 5 ? lab_type(l) : DT_F32);
+                            (i + j) % 3 > 0, (j + c) % 5 ? harness_type(l) : DT_F32);
 }
 
 /* More than one block of k, of rows and of columns. */
-static void linear_large(struct lab *l)
+static void linear_large(struct harness *l)
 {
-    linear_case(l, 3, 1701, 70, ACT_NONE, 1, 1, lab_type(l));
-    linear_case(l, 90, 801, 37, ACT_GELU_TANH, 0, 1, lab_type(l));
+    linear_case(l, 3, 1701, 70, ACT_NONE, 1, 1, harness_type(l));
+    linear_case(l, 90, 801, 37, ACT_GELU_TANH, 0, 1, harness_type(l));
     linear_case(l, 2, 65, 1031, ACT_SILU, 0, 1, DT_F32);
-    linear_case(l, 200, 40, 530, ACT_NONE, 0, 0, lab_type(l));
+    linear_case(l, 200, 40, 530, ACT_NONE, 0, 0, harness_type(l));
 }
 
 /* Parts stacked along the rows are one matrix, and their biases one vector. */
-static void linear_stacked(struct lab *l)
+static void linear_stacked(struct harness *l)
 {
     enum { M = 5, K = 19, A = 7, B = 3, C = 30 };
     struct weight_spec s = {.use = USE_LINEAR, .n = 3, .name = "qkv"};
@@ -77,13 +77,13 @@ static void linear_stacked(struct lab *l)
     tensor x, y, z;
     struct weight *one, *three;
 
-    lab_reset(l, "stacked linear");
-    w = lab_source(l, (A + B + C) * K, 1);
-    b = lab_source(l, A + B + C, 1);
-    x = lab_tensor(l, lab_type(l), M, K);
-    y = lab_empty(l, lab_type(l), M, A + B + C);
-    z = lab_same(l, y);
-    one = lab_weight(l, USE_LINEAR, w, b, A + B + C, K, 0);
+    harness_reset(l, "stacked linear");
+    w = harness_source(l, (A + B + C) * K, 1);
+    b = harness_source(l, A + B + C, 1);
+    x = harness_tensor(l, harness_type(l), M, K);
+    y = harness_empty(l, harness_type(l), M, A + B + C);
+    z = harness_same(l, y);
+    one = harness_weight(l, USE_LINEAR, w, b, A + B + C, K, 0);
     for (int i = 0, at = 0; i < 3; at += rows[i++]) {
         s.part[i] = (struct source){w + at * K, DTYPE_F32, rows[i], K};
         s.bias[i] = (struct source){b + at, DTYPE_F32, rows[i], 1};
@@ -91,12 +91,12 @@ static void linear_stacked(struct lab *l)
     assert_int_equal(l->op->weight_new(l->d, &three, &s, NULL), 0);
     l->op->linear(l->d, y, x, one, ACT_NONE, 0);
     l->op->linear(l->d, z, x, three, ACT_NONE, 0);
-    lab_bytes_equal(l, y, z);
+    harness_bytes_equal(l, y, z);
     l->op->weight_free(l->d, one);
     l->op->weight_free(l->d, three);
 }
 
-static void embed(struct lab *l)
+static void embed(struct harness *l)
 {
     static const int id[] = {8, -1, 0, 3};
     float *w;
@@ -104,29 +104,29 @@ static void embed(struct lab *l)
     tensor ids, y;
     double *want;
 
-    lab_reset(l, "embed");
-    w = lab_source(l, 9 * 13, 1);
-    t = lab_weight(l, USE_TABLE, w, NULL, 9, 13, 0);
-    ids = lab_empty(l, DT_I32, 4, 1);
-    y = lab_empty(l, lab_type(l), 4, 13);
-    want = lab_doubles(l, 4 * 13);
+    harness_reset(l, "embed");
+    w = harness_source(l, 9 * 13, 1);
+    t = harness_weight(l, USE_TABLE, w, NULL, 9, 13, 0);
+    ids = harness_empty(l, DT_I32, 4, 1);
+    y = harness_empty(l, harness_type(l), 4, 13);
+    want = harness_doubles(l, 4 * 13);
     for (int i = 0; i < 4; i++) {
-        lab_set(ids, i, 0, id[i]);
+        harness_set(ids, i, 0, id[i]);
         for (int j = 0; j < 13; j++)
             want[i * 13 + j] = id[i] < 0 ? 0 : (double)w[id[i] * 13 + j];
     }
     l->op->embed(l->d, y, t, ids);
-    lab_near(l, y, want, 0);
+    harness_near(l, y, want, 0);
     l->op->weight_free(l->d, t);
 }
 
 static double pixel(tensor x, int h, int w, int up, int64_t y, int64_t c, int64_t ch)
 {
     if (y < 0 || c < 0 || y >= h << up || c >= w << up) return 0;
-    return lab_get(x, (y >> up) * w + (c >> up), ch);
+    return harness_get(x, (y >> up) * w + (c >> up), ch);
 }
 
-static void conv_case(struct lab *l, int h, int w, int ci, int co, int k, int up, int add)
+static void conv_case(struct harness *l, int h, int w, int ci, int co, int k, int up, int add)
 {
     const int oh = h << up, ow = w << up;
     float *f, *b;
@@ -134,16 +134,16 @@ static void conv_case(struct lab *l, int h, int w, int ci, int co, int k, int up
     double *want;
     struct weight *filter;
 
-    lab_reset(l, "conv %dx%d %d to %d side %d up %d add %d", h, w, ci, co, k, up, add);
-    f = lab_source(l, (int64_t)co * ci * k * k, 1);
-    b = lab_source(l, co, 1);
-    x = lab_tensor(l, lab_type(l), h * w, ci);
-    y = lab_empty(l, lab_type(l), oh * ow, co);
-    r = lab_tensor(l, lab_type(l), oh * ow, co);
-    want = lab_doubles(l, (int64_t)oh * ow * co);
+    harness_reset(l, "conv %dx%d %d to %d side %d up %d add %d", h, w, ci, co, k, up, add);
+    f = harness_source(l, (int64_t)co * ci * k * k, 1);
+    b = harness_source(l, co, 1);
+    x = harness_tensor(l, harness_type(l), h * w, ci);
+    y = harness_empty(l, harness_type(l), oh * ow, co);
+    r = harness_tensor(l, harness_type(l), oh * ow, co);
+    want = harness_doubles(l, (int64_t)oh * ow * co);
     for (int p = 0; p < oh * ow; p++)
         for (int o = 0; o < co; o++) {
-            double s = (double)b[o] + (add ? lab_get(r, p, o) : 0);
+            double s = (double)b[o] + (add ? harness_get(r, p, o) : 0);
 
             for (int c = 0; c < ci; c++)
                 for (int t = 0; t < k * k; t++)
@@ -151,21 +151,21 @@ static void conv_case(struct lab *l, int h, int w, int ci, int co, int k, int up
                          * pixel(x, h, w, up, p / ow + t / k - k / 2, p % ow + t % k - k / 2, c);
             want[p * co + o] = s;
         }
-    filter = lab_weight(l, USE_CONV, f, b, co, ci * k * k, k);
+    filter = harness_weight(l, USE_CONV, f, b, co, ci * k * k, k);
     l->op->conv(l->d, y, x, filter, h, w, up, 0, add ? r : tensor_none());
-    lab_near(l, y, want, lab_tol(l));
+    harness_near(l, y, want, harness_tol(l));
     for (int from = 0; from < oh; from += 2) { /* any band of rows is the same, to the bit */
         const int n = (oh - from < 2 ? oh - from : 2) * ow;
-        tensor band = lab_empty(l, lab_type(l), n, co);
+        tensor band = harness_empty(l, harness_type(l), n, co);
 
         l->op->conv(l->d, band, x, filter, h, w, up, from,
                     add ? tensor_rows(r, from * ow, n) : tensor_none());
-        lab_bytes_equal(l, band, tensor_rows(y, from * ow, n));
+        harness_bytes_equal(l, band, tensor_rows(y, from * ow, n));
     }
     l->op->weight_free(l->d, filter);
 }
 
-static void conv(struct lab *l)
+static void conv(struct harness *l)
 {
     conv_case(l, 5, 7, 5, 3, 3, 0, 0);
     conv_case(l, 5, 7, 5, 3, 3, 1, 0);
@@ -179,7 +179,7 @@ static void conv(struct lab *l)
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
-static void rms(struct lab *l)
+static void rms(struct harness *l)
 {
     static const int n[] = {1, 6, 33, 97, 256};
 
@@ -190,32 +190,32 @@ static void rms(struct lab *l)
         tensor x, y, a;
         double *want, *sum;
 
-        lab_reset(l, "rms %d", n[c]);
+        harness_reset(l, "rms %d", n[c]);
         m = 5;
         k = n[c];
-        w = lab_source(l, k, 2);
-        p = lab_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
-        x = lab_tensor(l, lab_type(l), m, k);
-        y = lab_empty(l, lab_type(l), m, k);
-        a = lab_tensor(l, lab_type(l), m, k);
-        want = lab_doubles(l, m * k);
-        sum = lab_doubles(l, m * k);
+        w = harness_source(l, k, 2);
+        p = harness_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
+        x = harness_tensor(l, harness_type(l), m, k);
+        y = harness_empty(l, harness_type(l), m, k);
+        a = harness_tensor(l, harness_type(l), m, k);
+        want = harness_doubles(l, m * k);
+        sum = harness_doubles(l, m * k);
         for (int i = 0; i < m; i++) {
             double s = 0;
 
             for (int j = 0; j < k; j++)
-                s += lab_get(x, i, j) * lab_get(x, i, j);
+                s += harness_get(x, i, j) * harness_get(x, i, j);
             for (int j = 0; j < k; j++) {
-                want[i * k + j] = lab_get(x, i, j) / sqrt(s / k + 1e-3) * (double)w[j];
-                sum[i * k + j] = lab_get(a, i, j) + want[i * k + j];
+                want[i * k + j] = harness_get(x, i, j) / sqrt(s / k + 1e-3) * (double)w[j];
+                sum[i * k + j] = harness_get(a, i, j) + want[i * k + j];
             }
         }
         l->op->rms(l->d, y, x, p, 1e-3f);
-        lab_near(l, y, want, lab_tol(l));
+        harness_near(l, y, want, harness_tol(l));
         l->op->rms_add(l->d, a, x, p, 1e-3f);
-        lab_near(l, a, sum, lab_tol(l));
+        harness_near(l, a, sum, harness_tol(l));
         l->op->rms(l->d, x, x, p, 1e-3f);
-        lab_bytes_equal(l, x, y);
+        harness_bytes_equal(l, x, y);
         l->op->weight_free(l->d, p);
     }
 }
@@ -226,15 +226,15 @@ static void moments(tensor x, int64_t row, int64_t col, int64_t n, double eps, d
     double s = 0, q = 0;
 
     for (int64_t j = 0; j < n; j++)
-        s += lab_get(x, row, col + j);
+        s += harness_get(x, row, col + j);
     for (int64_t j = 0; j < n; j++)
-        q += pow(lab_get(x, row, col + j) - s / (double)n, 2);
+        q += pow(harness_get(x, row, col + j) - s / (double)n, 2);
     *mean = s / (double)n;
     *scale = 1 / sqrt(q / (double)n + eps);
 }
 
 /* Two segments with a row between them that belongs to none and must stay. */
-static void ln_mod(struct lab *l)
+static void ln_mod(struct harness *l)
 {
     static const int n[] = {4, 31, 64, 193};
     const struct seg seg[] = {{.row = 0, .n = 2, .vec = 1, .shift = 0, .scale = 0, .gate = 0},
@@ -246,37 +246,37 @@ static void ln_mod(struct lab *l)
         tensor x, y, mod, g;
         double *want, *gated;
 
-        lab_reset(l, "ln_mod %d", k);
+        harness_reset(l, "ln_mod %d", k);
         for (int i = 0; i < 2; i++)
             s[i].shift = k * (1 + i), s[i].scale = k * (2 - 2 * i), s[i].gate = 3 * k;
-        x = lab_tensor(l, lab_type(l), 6, k);
-        y = lab_tensor(l, lab_type(l), 6, k);
-        mod = lab_tensor(l, lab_type(l), 2, 4 * k);
-        g = lab_same(l, y);
-        want = lab_doubles(l, 6 * k);
-        gated = lab_doubles(l, 6 * k);
+        x = harness_tensor(l, harness_type(l), 6, k);
+        y = harness_tensor(l, harness_type(l), 6, k);
+        mod = harness_tensor(l, harness_type(l), 2, 4 * k);
+        g = harness_same(l, y);
+        want = harness_doubles(l, 6 * k);
+        gated = harness_doubles(l, 6 * k);
         for (int i = 0; i < 6; i++) {
             const struct seg *e = i < 2 ? &s[0] : i > 2 ? &s[1] : NULL;
             double mean, scale;
 
             moments(x, i, 0, k, 1e-5, &mean, &scale);
             for (int j = 0; j < k; j++) {
-                want[i * k + j] = gated[i * k + j] = lab_get(y, i, j);
+                want[i * k + j] = gated[i * k + j] = harness_get(y, i, j);
                 if (!e) continue;
-                want[i * k + j] =
-                    (lab_get(x, i, j) - mean) * scale * (1 + lab_get(mod, e->vec, e->scale + j))
-                    + lab_get(mod, e->vec, e->shift + j);
-                gated[i * k + j] += lab_get(mod, e->vec, e->gate + j) * lab_get(x, i, j);
+                want[i * k + j] = (harness_get(x, i, j) - mean) * scale
+                                      * (1 + harness_get(mod, e->vec, e->scale + j))
+                                  + harness_get(mod, e->vec, e->shift + j);
+                gated[i * k + j] += harness_get(mod, e->vec, e->gate + j) * harness_get(x, i, j);
             }
         }
         l->op->ln_mod(l->d, y, x, mod, s, 2, 1e-5f);
-        lab_near(l, y, want, lab_tol(l));
+        harness_near(l, y, want, harness_tol(l));
         l->op->gate_add(l->d, g, x, mod, s, 2);
-        lab_near(l, g, gated, lab_tol(l));
+        harness_near(l, g, gated, harness_tol(l));
     }
 }
 
-static void qk_norm_rope(struct lab *l)
+static void qk_norm_rope(struct harness *l)
 {
     static const int dims[] = {4, 12, 32, 72, 128, 136};
 
@@ -286,15 +286,15 @@ static void qk_norm_rope(struct lab *l)
         tensor wide, x, was, table;
         double *want;
 
-        lab_reset(l, "qk_norm_rope %d", dim);
-        wide = lab_tensor(l, lab_type(l), rows, heads * dim + 9);
+        harness_reset(l, "qk_norm_rope %d", dim);
+        wide = harness_tensor(l, harness_type(l), rows, heads * dim + 9);
         x = tensor_cols(wide, 4, heads * dim);
-        was = lab_same(l, wide);
-        table = lab_tensor(l, DT_F32, 8, dim);
-        want = lab_doubles(l, rows * (heads * dim + 9));
+        was = harness_same(l, wide);
+        table = harness_tensor(l, DT_F32, 8, dim);
+        want = harness_doubles(l, rows * (heads * dim + 9));
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < heads * dim + 9; j++)
-                want[i * (heads * dim + 9) + j] = lab_get(wide, i, j);
+                want[i * (heads * dim + 9) + j] = harness_get(wide, i, j);
         for (int i = 1; i < rows; i++)
             for (int h = 0; h < heads; h++) {
                 double mean, scale, *o = want + i * (heads * dim + 9) + 4 + h * dim;
@@ -302,19 +302,19 @@ static void qk_norm_rope(struct lab *l)
                 moments(was, i, 4 + h * dim, dim, 1e-5, &mean, &scale);
                 for (int j = 0; j < half; j++) {
                     double a = (o[j] - mean) * scale, b = (o[j + half] - mean) * scale;
-                    double cs = i < 2 ? 1 : lab_get(table, 4 + i - 2, j);
-                    double sn = i < 2 ? 0 : lab_get(table, 4 + i - 2, half + j);
+                    double cs = i < 2 ? 1 : harness_get(table, 4 + i - 2, j);
+                    double sn = i < 2 ? 0 : harness_get(table, 4 + i - 2, half + j);
 
                     o[j] = a * cs - b * sn;
                     o[j + half] = b * cs + a * sn;
                 }
             }
         l->op->qk_norm_rope(l->d, x, heads, table, s, 2, 1e-5f);
-        lab_near(l, wide, want, lab_tol(l));
+        harness_near(l, wide, want, harness_tol(l));
     }
 }
 
-static void glu_and_add(struct lab *l)
+static void glu_and_add(struct harness *l)
 {
     static const int n[] = {1, 15, 48, 133};
 
@@ -324,57 +324,58 @@ static void glu_and_add(struct lab *l)
             tensor gu, y, a, b;
             double *want, *sum, *one;
 
-            lab_reset(l, "glu and add_act %d, act %d", k, act);
-            gu = lab_tensor(l, lab_type(l), m, 2 * k);
-            y = lab_empty(l, lab_type(l), m, k);
-            a = lab_tensor(l, lab_type(l), m, k);
-            b = lab_tensor(l, lab_type(l), m, k);
-            want = lab_doubles(l, m * k);
-            sum = lab_doubles(l, m * k);
-            one = lab_doubles(l, m * k);
+            harness_reset(l, "glu and add_act %d, act %d", k, act);
+            gu = harness_tensor(l, harness_type(l), m, 2 * k);
+            y = harness_empty(l, harness_type(l), m, k);
+            a = harness_tensor(l, harness_type(l), m, k);
+            b = harness_tensor(l, harness_type(l), m, k);
+            want = harness_doubles(l, m * k);
+            sum = harness_doubles(l, m * k);
+            one = harness_doubles(l, m * k);
             for (int i = 0; i < m * k; i++) {
-                want[i] = lab_get(gu, i / k, k + i % k)
-                          * act_of(lab_get(gu, i / k, i % k), (enum activation)act);
-                sum[i] = act_of(lab_get(a, i / k, i % k) + lab_get(b, i / k, i % k),
+                want[i] = harness_get(gu, i / k, k + i % k)
+                          * act_of(harness_get(gu, i / k, i % k), (enum activation)act);
+                sum[i] = act_of(harness_get(a, i / k, i % k) + harness_get(b, i / k, i % k),
                                 (enum activation)act);
-                one[i] = act_of(lab_get(a, i / k, i % k), (enum activation)act);
+                one[i] = act_of(harness_get(a, i / k, i % k), (enum activation)act);
             }
             l->op->glu(l->d, y, gu, (enum activation)act);
-            lab_near(l, y, want, lab_tol(l));
+            harness_near(l, y, want, harness_tol(l));
             l->op->add_act(l->d, y, a, tensor_none(), (enum activation)act);
-            lab_near(l, y, one, lab_tol(l));
+            harness_near(l, y, one, harness_tol(l));
             l->op->add_act(l->d, a, a, b, (enum activation)act);
-            lab_near(l, a, sum, lab_tol(l));
+            harness_near(l, a, sum, harness_tol(l));
         }
 }
 
 /* Every activation over its whole range, against the library: the approximations are ours. */
-static void activations(struct lab *l)
+static void activations(struct harness *l)
 {
     enum { N = 4096 };
 
     for (int act = ACT_SILU; act <= ACT_GELU_ERF; act++) {
         tensor x, y;
 
-        lab_reset(l, "activation %d", act);
-        x = lab_empty(l, lab_type(l), 1, N);
-        y = lab_empty(l, lab_type(l), 1, N);
+        harness_reset(l, "activation %d", act);
+        x = harness_empty(l, harness_type(l), 1, N);
+        y = harness_empty(l, harness_type(l), 1, N);
         for (int i = 0; i < N; i++)
-            lab_set(x, 0, i, (i % 2 ? 1 : -1) * exp((double)(i - 3000) / 220));
+            harness_set(x, 0, i, (i % 2 ? 1 : -1) * exp((double)(i - 3000) / 220));
         l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
         for (int i = 0; i < N; i++) {
-            double v = lab_get(x, 0, i), want = act_of(v, (enum activation)act),
-                   e = fabs(lab_get(y, 0, i) - want);
+            double v = harness_get(x, 0, i), want = act_of(v, (enum activation)act),
+                   e = fabs(harness_get(y, 0, i) - want);
             double tol = (l->bf ? 4e-3 : 4e-7) * fabs(want) + 2e-7 * fmin(1, fabs(v));
 
             if (!(e <= tol))
-                fail_msg("%s(%g) = %g, not %g (%s)", l->what, v, lab_get(y, 0, i), want, l->isa);
+                fail_msg("%s(%g) = %g, not %g (%s)", l->what, v, harness_get(y, 0, i), want,
+                         l->isa);
         }
     }
 }
 
 /* A NaN must come out of everything it goes into: the engine looks for it at the end. */
-static void nan_spreads(struct lab *l)
+static void nan_spreads(struct harness *l)
 {
     enum { N = 37, AT = 21 };
 
@@ -384,22 +385,22 @@ static void nan_spreads(struct lab *l)
         struct weight *p, *v;
         tensor x, y, gu;
 
-        lab_reset(l, "NaN, activation %d", act);
-        w = lab_source(l, N * N, 1);
-        p = lab_weight(l, USE_LINEAR, w, NULL, N, N, 0);
-        v = lab_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
-        x = lab_tensor(l, lab_type(l), 2, N);
-        y = lab_empty(l, lab_type(l), 2, N);
-        gu = lab_tensor(l, lab_type(l), 2, 2 * N);
-        lab_set(x, 1, AT, NAN), lab_set(gu, 1, AT, NAN);
+        harness_reset(l, "NaN, activation %d", act);
+        w = harness_source(l, N * N, 1);
+        p = harness_weight(l, USE_LINEAR, w, NULL, N, N, 0);
+        v = harness_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
+        x = harness_tensor(l, harness_type(l), 2, N);
+        y = harness_empty(l, harness_type(l), 2, N);
+        gu = harness_tensor(l, harness_type(l), 2, 2 * N);
+        harness_set(x, 1, AT, NAN), harness_set(gu, 1, AT, NAN);
         l->op->add_act(l->d, y, x, tensor_none(), (enum activation)act);
-        assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
+        assert_true(isnan(harness_get(y, 1, AT)) && !isnan(harness_get(y, 0, AT)));
         l->op->glu(l->d, y, gu, (enum activation)act);
-        assert_true(isnan(lab_get(y, 1, AT)) && !isnan(lab_get(y, 0, AT)));
+        assert_true(isnan(harness_get(y, 1, AT)) && !isnan(harness_get(y, 0, AT)));
         l->op->linear(l->d, y, x, p, (enum activation)act, 0);
-        assert_true(isnan(lab_get(y, 1, N - 1)) && !isnan(lab_get(y, 0, 0)));
+        assert_true(isnan(harness_get(y, 1, N - 1)) && !isnan(harness_get(y, 0, 0)));
         l->op->rms(l->d, y, x, v, 1e-5f);
-        assert_true(isnan(lab_get(y, 1, 0)) && !isnan(lab_get(y, 0, 0)));
+        assert_true(isnan(harness_get(y, 1, 0)) && !isnan(harness_get(y, 0, 0)));
         for (int nq = 1; nq <= 2; nq++) { /* a key, seen by every query; both kernels */
             const struct attn_seq q = {.q = tensor_cols(tensor_rows(gu, 0, nq), N, N),
                                        .k = x,
@@ -407,7 +408,7 @@ static void nan_spreads(struct lab *l)
                                        .o = tensor_rows(y, 0, nq)};
 
             l->op->attention(l->d, &a, &q, 1);
-            assert_true(isnan(lab_get(y, 0, 0)) && isnan(lab_get(y, nq - 1, N - 1)));
+            assert_true(isnan(harness_get(y, 0, 0)) && isnan(harness_get(y, nq - 1, N - 1)));
         }
         l->op->weight_free(l->d, p);
         l->op->weight_free(l->d, v);
@@ -416,83 +417,83 @@ static void nan_spreads(struct lab *l)
 
 /* -- flow and pictures ------------------------------------------------------------------------- */
 
-static void patches(struct lab *l)
+static void patches(struct harness *l)
 {
     const int h = 6, w = 10, ch = 5;
     tensor x, t;
     double *want, *back;
 
-    lab_reset(l, "patchify");
-    x = lab_tensor(l, DT_F32, ch, h * w);
-    t = lab_empty(l, lab_type(l), h * w / 4, ch * 4);
-    want = lab_doubles(l, h * w * ch);
-    back = lab_doubles(l, h * w * ch);
+    harness_reset(l, "patchify");
+    x = harness_tensor(l, DT_F32, ch, h * w);
+    t = harness_empty(l, harness_type(l), h * w / 4, ch * 4);
+    want = harness_doubles(l, h * w * ch);
+    back = harness_doubles(l, h * w * ch);
     for (int c = 0; c < ch; c++)
         for (int y = 0; y < h; y++)
             for (int p = 0; p < w; p++) {
                 want[(y / 2 * (w / 2) + p / 2) * ch * 4 + c * 4 + y % 2 * 2 + p % 2] =
-                    lab_get(x, c, y * w + p);
-                back[c * h * w + y * w + p] = lab_get(x, c, y * w + p);
+                    harness_get(x, c, y * w + p);
+                back[c * h * w + y * w + p] = harness_get(x, c, y * w + p);
             }
     l->op->patchify(l->d, t, x, h, w);
-    lab_near(l, t, want, l->bf ? 4e-3 : 0);
+    harness_near(l, t, want, l->bf ? 4e-3 : 0);
     l->op->zero(l->d, x);
     l->op->unpatchify(l->d, x, t, h, w);
-    lab_near(l, x, back, l->bf ? 4e-3 : 0);
+    harness_near(l, x, back, l->bf ? 4e-3 : 0);
 }
 
-static void euler(struct lab *l)
+static void euler(struct harness *l)
 {
     for (int guided = 0; guided < 2; guided++) {
         tensor x, c, u, clean;
         double *want, *guess;
 
-        lab_reset(l, "euler, guided %d", guided);
-        x = lab_tensor(l, DT_F32, 3, 35);
-        c = lab_tensor(l, DT_F32, 3, 35);
-        u = lab_tensor(l, DT_F32, 3, 35);
-        clean = lab_empty(l, DT_F32, 3, 35);
-        want = lab_doubles(l, 105);
-        guess = lab_doubles(l, 105);
+        harness_reset(l, "euler, guided %d", guided);
+        x = harness_tensor(l, DT_F32, 3, 35);
+        c = harness_tensor(l, DT_F32, 3, 35);
+        u = harness_tensor(l, DT_F32, 3, 35);
+        clean = harness_empty(l, DT_F32, 3, 35);
+        want = harness_doubles(l, 105);
+        guess = harness_doubles(l, 105);
         for (int i = 0; i < 105; i++) {
-            double vc = lab_get(c, i / 35, i % 35), vu = lab_get(u, i / 35, i % 35);
+            double vc = harness_get(c, i / 35, i % 35), vu = harness_get(u, i / 35, i % 35);
             double v = guided ? vu + 3.5 * (vc - vu) : vc;
 
-            guess[i] = lab_get(x, i / 35, i % 35) - 0.7 * v;
-            want[i] = lab_get(x, i / 35, i % 35) - 0.1 * v;
+            guess[i] = harness_get(x, i / 35, i % 35) - 0.7 * v;
+            want[i] = harness_get(x, i / 35, i % 35) - 0.1 * v;
         }
         l->op->euler(l->d, x, c, guided ? u : tensor_none(), 3.5f, 0.7f, -0.1f,
                      guided ? clean : tensor_none());
-        lab_near(l, x, want, 1e-6);
-        if (guided) lab_near(l, clean, guess, 1e-6);
+        harness_near(l, x, want, 1e-6);
+        if (guided) harness_near(l, clean, guess, 1e-6);
     }
 }
 
-static void denorm(struct lab *l)
+static void denorm(struct harness *l)
 {
     float *m, *s;
     struct weight *mean, *std;
     tensor x, z;
     double *want;
 
-    lab_reset(l, "denorm");
-    m = lab_source(l, 5, 1);
-    s = lab_source(l, 5, 2);
-    mean = lab_weight(l, USE_VECTOR, m, NULL, 5, 1, 0);
-    std = lab_weight(l, USE_VECTOR, s, NULL, 5, 1, 0);
-    x = lab_tensor(l, DT_F32, 5, 21);
-    z = lab_empty(l, lab_type(l), 21, 5);
-    want = lab_doubles(l, 105);
+    harness_reset(l, "denorm");
+    m = harness_source(l, 5, 1);
+    s = harness_source(l, 5, 2);
+    mean = harness_weight(l, USE_VECTOR, m, NULL, 5, 1, 0);
+    std = harness_weight(l, USE_VECTOR, s, NULL, 5, 1, 0);
+    x = harness_tensor(l, DT_F32, 5, 21);
+    z = harness_empty(l, harness_type(l), 21, 5);
+    want = harness_doubles(l, 105);
     for (int i = 0; i < 105; i++)
-        want[i] = lab_get(x, i % 5, i / 5) * (double)s[i % 5] + (double)m[i % 5];
+        want[i] = harness_get(x, i % 5, i / 5) * (double)s[i % 5] + (double)m[i % 5];
     l->op->denorm(l->d, z, x, mean, std);
-    lab_near(l, z, want, lab_tol(l));
+    harness_near(l, z, want, harness_tol(l));
     l->op->weight_free(l->d, mean);
     l->op->weight_free(l->d, std);
 }
 
 /* A mean 300 times the deviation: statistics in one float would cancel. */
-static void group_norm_case(struct lab *l, int h, int width, int ch, int groups, double mean,
+static void group_norm_case(struct harness *l, int h, int width, int ch, int groups, double mean,
                             enum activation act)
 {
     const int pixels = h * width;
@@ -503,50 +504,50 @@ static void group_norm_case(struct lab *l, int h, int width, int ch, int groups,
     double *want;
     int64_t bytes;
 
-    lab_reset(l, "group norm %d x %d x %d in %d groups, mean %g", h, width, ch, groups, mean);
-    w = lab_source(l, ch, 2);
-    b = lab_source(l, ch, 1);
-    pw = lab_weight(l, USE_VECTOR, w, NULL, ch, 1, 0);
-    pb = lab_weight(l, USE_VECTOR, b, NULL, ch, 1, 0);
-    x = lab_tensor(l, lab_type(l), pixels, ch);
+    harness_reset(l, "group norm %d x %d x %d in %d groups, mean %g", h, width, ch, groups, mean);
+    w = harness_source(l, ch, 2);
+    b = harness_source(l, ch, 1);
+    pw = harness_weight(l, USE_VECTOR, w, NULL, ch, 1, 0);
+    pb = harness_weight(l, USE_VECTOR, b, NULL, ch, 1, 0);
+    x = harness_tensor(l, harness_type(l), pixels, ch);
     for (int i = 0; i < pixels * ch; i++)
-        lab_set(x, i / ch, i % ch, lab_get(x, i / ch, i % ch) + mean);
-    want = lab_doubles(l, (int64_t)pixels * ch);
+        harness_set(x, i / ch, i % ch, harness_get(x, i / ch, i % ch) + mean);
+    want = harness_doubles(l, (int64_t)pixels * ch);
     for (int g = 0; g < groups; g++) {
         double s = 0, q = 0, n = (double)pixels * each;
 
         for (int i = 0; i < pixels * each; i++)
-            s += lab_get(x, i / each, g * each + i % each);
+            s += harness_get(x, i / each, g * each + i % each);
         for (int i = 0; i < pixels * each; i++)
-            q += pow(lab_get(x, i / each, g * each + i % each) - s / n, 2);
+            q += pow(harness_get(x, i / each, g * each + i % each) - s / n, 2);
         for (int i = 0; i < pixels * each; i++) {
             const int c = g * each + i % each;
-            double v = (lab_get(x, i / each, c) - s / n) / sqrt(q / n + 1e-6);
+            double v = (harness_get(x, i / each, c) - s / n) / sqrt(q / n + 1e-6);
 
             want[i / each * ch + c] = act_of(v * (double)w[c] + (double)b[c], act);
         }
     }
-    y = lab_empty(l, lab_type(l), pixels, ch);
-    norm = lab_empty(l, DT_F32, 2, ch);
-    same = lab_empty(l, DT_F32, 2, ch);
+    y = harness_empty(l, harness_type(l), pixels, ch);
+    norm = harness_empty(l, DT_F32, 2, ch);
+    same = harness_empty(l, DT_F32, 2, ch);
     bytes = (int64_t)l->op->work_size(l->d, WORK_NORM, h, ch, groups);
     sums = arena_tensor(&l->mem, DT_U8, 1, bytes);
     l->op->norm_sums(l->d, sums, x, width, 0, groups);
     l->op->norm_fold(l->d, norm, sums, h, width, groups, pw, pb, 1e-6f);
     l->op->norm_act(l->d, y, x, norm, act);
-    lab_near(l, y, want, mean > 1 ? 5e-5 : lab_tol(l));
+    harness_near(l, y, want, mean > 1 ? 5e-5 : harness_tol(l));
     memset(sums.data, 0xff, (size_t)bytes);
     for (int r = 0; r < h; r++) /* row by row, and in place */
         l->op->norm_sums(l->d, sums, tensor_rows(x, (int64_t)r * width, width), width, r, groups);
     l->op->norm_fold(l->d, same, sums, h, width, groups, pw, pb, 1e-6f);
-    lab_bytes_equal(l, same, norm);
+    harness_bytes_equal(l, same, norm);
     l->op->norm_act(l->d, x, x, norm, act);
-    lab_bytes_equal(l, x, y);
+    harness_bytes_equal(l, x, y);
     l->op->weight_free(l->d, pw);
     l->op->weight_free(l->d, pb);
 }
 
-static void group_norm(struct lab *l)
+static void group_norm(struct harness *l)
 {
     group_norm_case(l, 1, 1, 6, 3, 0, ACT_NONE);
     group_norm_case(l, 6, 50, 16, 1, 0, ACT_SILU);
@@ -555,45 +556,45 @@ static void group_norm(struct lab *l)
     if (!l->bf) group_norm_case(l, 10, 100, 33, 1, 300, ACT_NONE);
 }
 
-static void colours(struct lab *l)
+static void colours(struct harness *l)
 {
     enum { N = 301 };
     tensor x, rgb, lat, map;
     double *want;
 
-    lab_reset(l, "to_rgb8 and latent_rgb");
-    x = lab_empty(l, lab_type(l), N, 3);
-    rgb = lab_empty(l, DT_U8, N, 3);
+    harness_reset(l, "to_rgb8 and latent_rgb");
+    x = harness_empty(l, harness_type(l), N, 3);
+    rgb = harness_empty(l, DT_U8, N, 3);
     for (int i = 0; i < N * 3; i++)
-        lab_set(x, i / 3, i % 3, (double)(i - 450) / 400);
-    lab_set(x, 7, 1, NAN);
+        harness_set(x, i / 3, i % 3, (double)(i - 450) / 400);
+    harness_set(x, 7, 1, NAN);
     l->op->to_rgb8(l->d, rgb, x);
     for (int i = 0; i < N * 3; i++) {
-        float v = (float)lab_get(x, i / 3, i % 3) * 0.5f;
+        float v = (float)harness_get(x, i / 3, i % 3) * 0.5f;
 
         if (l->bf)
             v = half_round(half_round(v) + 0.5f);
         else
             v = v + 0.5f;
         v = v > 0 ? v < 1 ? v : 1 : 0;
-        if (lab_get(rgb, i / 3, i % 3) != (double)nearbyintf(v * 255)) fail_msg("pixel %d", i);
+        if (harness_get(rgb, i / 3, i % 3) != (double)nearbyintf(v * 255)) fail_msg("pixel %d", i);
     }
-    lab_gaps(l, rgb);
-    lat = lab_tensor(l, DT_F32, 5, N);
-    map = lab_tensor(l, DT_F32, 3, 6);
-    want = lab_doubles(l, N * 3);
+    harness_gaps(l, rgb);
+    lat = harness_tensor(l, DT_F32, 5, N);
+    map = harness_tensor(l, DT_F32, 3, 6);
+    want = harness_doubles(l, N * 3);
     for (int o = 0; o < 3; o++)
         for (int c = 0; c < 6; c++)
-            lab_set(map, o, c, lab_get(map, o, c) * 200);
+            harness_set(map, o, c, harness_get(map, o, c) * 200);
     for (int i = 0; i < N * 3; i++) {
-        double v = lab_get(map, i % 3, 5);
+        double v = harness_get(map, i % 3, 5);
 
         for (int c = 0; c < 5; c++)
-            v += lab_get(map, i % 3, c) * lab_get(lat, c, i / 3);
+            v += harness_get(map, i % 3, c) * harness_get(lat, c, i / 3);
         want[i] = v < 0 ? 0 : v > 255 ? 255 : v;
     }
     l->op->latent_rgb(l->d, rgb, lat, map);
-    lab_near(l, rgb, want, 0.51 / 255);
+    harness_near(l, rgb, want, 0.51 / 255);
 }
 
 EACH(linear)

@@ -97,7 +97,7 @@ static void configure(const void *p)
 
 enum { PANELS = 2, KMAX = 800 };
 
-struct lab {
+struct operands {
     uint16_t a[GEMM_ROWS * GEMM_STRIDE * 2];
     uint16_t b[PANELS * KMAX * 32];
     float c[2][GEMM_ROWS * GEMM_LDC], y[2][GEMM_ROWS][PANELS * 32];
@@ -112,7 +112,7 @@ static void fill(uint16_t *p, size_t n, uint32_t seed)
 }
 
 /* k in two blocks when it is long; both ways; the largest difference over the largest value. */
-static double difference(struct lab *l, const struct isa *other, int m, int n, int k)
+static double difference(struct operands *l, const struct isa *other, int m, int n, int k)
 {
     double most = 1e-30, off = 0;
 
@@ -150,7 +150,7 @@ static void every_shape_agrees(void **state)
     const struct isa *vectors = NULL;
     static const int M[] = {1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 83, 84};
     static const int N[] = {1, 31, 32, 33, 64}, K[] = {1, 2, 31, 32, 33, 192, 767, 768, 769, 800};
-    struct lab *l;
+    struct operands *l;
 
     (void)state;
     for (int i = 0, n = isa_list(list); i < n; i++)
