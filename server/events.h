@@ -15,7 +15,8 @@ enum loop_kind {
     LOOP_FATAL,        /* worker: struct loop_fatal; the model cannot be opened */
     LOOP_PREVIEW,      /* encoder: struct loop_preview */
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
-    LOOP_STORED        /* store: struct loop_stored */
+    LOOP_STORED,       /* store: struct loop_stored */
+    LOOP_DISK          /* store: struct loop_disk */
 };
 
 struct loop_device_event {
@@ -50,6 +51,12 @@ struct loop_stored {
     struct msg m;
     uint64_t job;
     struct fail why; /* code 0: it is on disk */
+};
+
+/* The disk was probed, as it had refused something. */
+struct loop_disk {
+    struct msg m;
+    struct fail why; /* code 0: it takes rows and files again */
 };
 
 #endif

@@ -187,6 +187,11 @@ static void on_stored(struct service *s, struct loop_stored *m)
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
+static void on_disk(struct service *s, struct loop_disk *m)
+{
+    hub_disk(s->hub, clock_us(), m->why.code ? &m->why : NULL);
+}
+
 static void on_fatal(struct service *s, struct loop_fatal *m)
 {
     s->fatal = m->why;
@@ -206,6 +211,7 @@ static void on_events(void *arg)
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
+        case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
         default: break;
         }
         free(m);

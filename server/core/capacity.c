@@ -107,6 +107,9 @@ void capacity_explain(struct hub *h)
     size_t at = 0;
 
     h->devices.why_cap[0] = '\0';
+    if (h->disk.code)
+        at = (size_t)snprintf(h->devices.why_cap, sizeof h->devices.why_cap,
+                              "The disk takes no pictures: %.100s ", h->disk.message);
     for (int i = 0; i < h->devices.n && at + 1 < sizeof h->devices.why_cap; i++) {
         const struct device *c = &h->devices.at[i];
         char count[32] = "";

@@ -38,6 +38,8 @@ struct hub {
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
     int64_t again_us; /* when ends that disk or memory refused are tried again; INT64_MAX: none */
+    int n_refused;    /* jobs whose end the disk refused: nothing is started until it took them */
+    struct fail disk; /* why the disk takes nothing; code 0: it does */
     bool stopping;
 
     struct devices devices;

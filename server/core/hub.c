@@ -177,6 +177,12 @@ void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why
     hub_settle(h, now);
 }
 
+void hub_disk(struct hub *h, int64_t now, const struct fail *why)
+{
+    lifecycle_disk(h, now, why);
+    hub_settle(h, now);
+}
+
 void hub_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, const char *digest,
                  const struct fail *why)
 {
@@ -208,7 +214,8 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
                                .queued = h->in[JOB_QUEUED],
                                .done = h->stats.done,
                                .failed = h->stats.failed,
-                               .cancelled = h->stats.cancelled};
+                               .cancelled = h->stats.cancelled,
+                               .disk = h->disk.code ? h->disk.message : NULL};
 }
 
 const char *hub_why_cap(const struct hub *h)

@@ -72,8 +72,8 @@ void hub_close(struct hub *, int64_t now, struct client *);
 void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* The same for a command that is decoded already (takes its spec). */
 void hub_command(struct hub *, int64_t now, struct client *, struct command *);
-/* Answer with an error: about a message that was not given to hub_text() (its kind, ref and job), or
- * about the connection itself (NULL). */
+/* Answer with an error: about a message that was not given to hub_text() (its kind, ref and job),
+ * or about the connection itself (NULL). */
 void hub_error(struct hub *, int64_t now, struct client *, const struct command *about,
                const struct fail *);
 
@@ -86,8 +86,14 @@ size_t hub_backlog(const struct client *);
 
 /* --- answers of the other threads ------------------------------------------------------------- */
 
-/* The row of store_accept or store_end is on disk (why NULL) or will never be. */
+/* The row of store_accept or store_end is on disk (why NULL), or is not. An end that may be taken
+ * later (ERR_IO, ERR_OUT_OF_MEMORY) is stored again, with its file; a result that is refused for
+ * another reason has failed. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
+
+/* What a probe of the disk found while nothing was stored: why it takes nothing, or NULL: it
+ * does. */
+void hub_disk(struct hub *, int64_t now, const struct fail *why);
 
 /* The finished file and the hex BLAKE2b-256 of it; file NULL: it failed. file is borrowed. */
 void hub_encoded(struct hub *, int64_t now, uint64_t job, struct blob *file, const char *digest,
@@ -107,6 +113,7 @@ struct hub_counts {
     bool ready, stopping;
     int cap, running, queued;
     int64_t done, failed, cancelled;
+    const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);
 const char *

@@ -267,7 +267,7 @@ void lifecycle_dispatch(struct hub *h, int64_t now)
     struct dispatch_job waiting[DISPATCH_WINDOW];
     struct dispatch_state s;
 
-    while (!h->stopping && h->queue.n > 0) {
+    while (!h->stopping && h->n_refused == 0 && h->queue.n > 0) {
         int n = h->queue.n < DISPATCH_WINDOW ? h->queue.n : DISPATCH_WINDOW;
         struct dispatch_choice c;
 
@@ -372,29 +372,52 @@ void lifecycle_again(struct hub *h, int64_t now)
         if (j->end.on_disk) tell(h, now, j);
         if (!j->end.refused) continue;
         j->end.refused = false;
+        h->n_refused--;
         store_end(h, j);
     }
 }
 
 int64_t lifecycle_due(const struct hub *h)
 {
-    return h->planning && devices_ready(&h->devices) ? INT64_MIN : h->again_us;
+    return h->planning && devices_ready(&h->devices) ? 0 : h->again_us;
 }
 
 /* --- answers of the disk and the encoder ------------------------------------------------------ */
 
-/* A result that cannot be kept is no result. An end that cannot be stored is not told: after a
- * restart the job would run again and come to another one. So the disk is asked until it takes
- * it. */
+/* Whether the same row may be taken later: the disk is full, no descriptor is left, .. */
+static bool may_pass(const struct fail *why)
+{
+    return why->code == ERR_IO || why->code == ERR_OUT_OF_MEMORY;
+}
+
+void lifecycle_disk(struct hub *h, int64_t now, const struct fail *why)
+{
+    bool was = h->disk.code != 0;
+
+    h->disk = why ? *why : (struct fail){0};
+    if (was == (why != NULL)) return;
+    if (was && h->n_refused > 0) h->again_us = now;
+    capacity_explain(h);
+}
+
+/* An end that cannot be stored is not posted: after a restart the job would run again and come to
+ * another one. The disk is asked until it takes it. A finished picture waits in memory; since
+ * nothing is started meanwhile, there are at most as many as were on the devices and with the
+ * encoder. */
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
-    if (j->end.outcome == JOB_DONE) {
+    if (!may_pass(why) && j->end.outcome != JOB_DONE) {
+        tell(h, now, j); /* its row is wrong: another try changes nothing */
+        return;
+    }
+    if (!may_pass(why)) {
         blob_unref(j->end.file);
         j->end.file = NULL;
         j->end.outcome = JOB_FAILED;
         j->end.error = *why;
     }
     j->end.refused = true;
+    h->n_refused++;
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 
@@ -404,6 +427,7 @@ void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fai
 
     assert(j && h->n_storing > 0);
     h->n_storing--;
+    if (!why || may_pass(why)) lifecycle_disk(h, now, why);
     if (j->state == JOB_ADMIT && why)
         refused(h, j, why);
     else if (j->state == JOB_ADMIT)

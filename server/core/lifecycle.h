@@ -27,6 +27,8 @@ void lifecycle_requeue(struct hub *, int64_t now, struct job *);
 /* Stop: no new jobs, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);
 
+/* What is known of the disk: why it takes nothing, or NULL: it does. */
+void lifecycle_disk(struct hub *, int64_t now, const struct fail *why);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void lifecycle_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
 /* Try again ends that the disk or memory refused. */

@@ -12,7 +12,7 @@ void metrics_health(const struct metrics *m, struct http_reply *r)
     bool ok;
 
     hub_counts(m->hub, &n);
-    ok = n.ready && !n.stopping;
+    ok = n.ready && !n.stopping && !n.disk;
     reply_init(r, ok ? 200 : 503);
     if (!ok) r->retry_after_s = 1;
     text_init(&t, 0, 4096);
@@ -22,6 +22,7 @@ void metrics_health(const struct metrics *m, struct http_reply *r)
     text_string(&t, "model", m->model);
     text_int(&t, "running", n.running);
     text_int(&t, "queued", n.queued);
+    if (n.disk) text_string(&t, "disk", n.disk);
     text_close(&t, '}');
     reply_text(r, &t, "application/json");
 }
@@ -57,6 +58,8 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     reply_init(r, 200);
     text_init(&t, 0, 8192);
     metric(&t, "ready", "gauge", "1 when the model is loaded.", n.ready);
+    metric(&t, "disk_refuses", "gauge", "1 while the disk takes no jobs and pictures.",
+           n.disk != NULL);
     metric(&t, "cap", "gauge", "Pictures that may be drawn at a time.", n.cap);
     metric(&t, "jobs_running", "gauge", "Jobs on the device.", n.running);
     metric(&t, "jobs_queued", "gauge", "Jobs that wait.", n.queued);

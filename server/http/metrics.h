@@ -14,7 +14,7 @@ struct metrics {
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);
-/* 200, or 503 while the model is not open or the server stops. */
+/* 200, or 503 while the model is not open, the disk takes nothing, or the server stops. */
 void metrics_health(const struct metrics *, struct http_reply *);
 
 #endif

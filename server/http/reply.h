@@ -52,9 +52,9 @@ void reply_refuse(struct http_reply *, enum err code, const char *message, const
 /* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection
  * ends with this reply. The body follows unless reply->head is set. */
 void reply_head(const struct http_reply *, bool last, struct text *out);
-/* Bytes of the body from an offset on, at most n of them: borrowed ones, or some of the picture read
- * into chunk. NULL: the picture cannot be read any more. A picture's file is open from then until
- * reply_rest(), so that clients who do not read hold no descriptor. */
+/* Bytes of the body from an offset on, at most n of them: borrowed ones, or some of the picture
+ * read into chunk. NULL: the picture cannot be read any more. A picture's file is open from then
+ * until reply_rest(), so that clients who do not read hold no descriptor. */
 const void *reply_body(struct http_reply *, int64_t at, void *chunk, size_t n);
 void reply_rest(struct http_reply *);
 /* Turn it into 304 without a body when the request names its ETag. */

@@ -38,13 +38,15 @@ int database_fail(sqlite3 *db, const char *what, struct fail *f)
 {
     int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
 
-    fail_set(f, ERR_IO, "%s the job store: %s.", what, db ? sqlite3_errmsg(db) : "out of memory");
+    enum err err = code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ? ERR_INTERNAL : ERR_IO;
+
+    fail_set(f, err, "%s the job store: %s.", what, db ? sqlite3_errmsg(db) : "out of memory");
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
         fail_advise(f,
                     "It is damaged. Move %s* away and start again: the queue is then empty, the "
                     "pictures in outputs/ stay. Or start with another folder, --data DIR.",
                     sqlite3_db_filename(db, "main"));
-    return ERR_IO;
+    return err;
 }
 
 static int run_sql(sqlite3 *db, const char *sql, struct fail *f)

@@ -14,7 +14,8 @@ int database_open(const char *path, sqlite3 **db, struct fail *f);
 int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f);
 /* The first column of the first row of a query. ERR_IO. */
 int database_int(sqlite3 *db, const char *sql, int64_t *out, struct fail *f);
-/* ERR_IO with SQLite's message, and with what to do when the file is damaged. */
+/* ERR_IO with SQLite's message, and with what to do when the file is damaged. ERR_INTERNAL when a
+ * row breaks a rule of the table, which another try does not change. */
 int database_fail(sqlite3 *db, const char *what, struct fail *f);
 
 #endif

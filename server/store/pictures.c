@@ -43,6 +43,18 @@ int pictures_write(struct pictures *p, const char *name, const void *bytes, size
     return err;
 }
 
+int pictures_probe(struct pictures *p, struct fail *f)
+{
+    static const char bytes[4096];
+    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+
+    if (err) return err;
+    err = files_write(folder, "probe", bytes, sizeof bytes, f);
+    unlinkat(folder, "probe", 0);
+    close(folder);
+    return err;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static struct picture_version version_of(const struct stat *st, const char *digest)

@@ -32,8 +32,10 @@ void pictures_init(struct pictures *, int data, struct log *);
 int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
 int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
                    struct fail *f);
-/* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which is
- * logged. Each version of a file is read once for that: about 1 ms a MB. */
+/* Write a file that nobody asks for, and remove it. */
+int pictures_probe(struct pictures *, struct fail *f);
+/* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which
+ * is logged. Each version of a file is read once for that: about 1 ms a MB. */
 int pictures_open(struct pictures *, const char *name, const char *digest, int64_t bytes, int *fd,
                   struct fail *f);
 

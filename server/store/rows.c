@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END };
-_Static_assert(SQL_END + 1 == ROWS_STATEMENTS, "each statement has its place");
+enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END, SQL_PROBE };
+_Static_assert(SQL_PROBE + 1 == ROWS_STATEMENTS, "each statement has its place");
 
 static const char *const SQL[ROWS_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -17,9 +17,13 @@ static const char *const SQL[ROWS_STATEMENTS] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state)"
                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
-    [SQL_END] =
-        "UPDATE jobs SET state=?2,result_seq=?3,end_seq=?4,result=?5,bytes=?6,us=?7,file=?8,"
-        "code=?9,field=?10,message=?11,hint=?12 WHERE job=?1",
+    /* the whole row, as it may have been removed behind our back */
+    [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,"
+                "end_seq,result,bytes,us,file,code,field,message,hint)"
+                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"
+                " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?9,end_seq=?10,result=?11,"
+                "bytes=?12,us=?13,file=?14,code=?15,field=?16,message=?17,hint=?18",
+    [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
 static int prepare(struct job_rows *r, struct fail *f)
@@ -273,9 +277,11 @@ static void bind_id(sqlite3_stmt *q, int at, uint64_t n)
     sqlite3_bind_int64(q, at, (sqlite3_int64)n);
 }
 
-int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
+/* The columns that are known when a job is accepted, and its state; then the statement runs. */
+static int write_row(struct job_rows *r, int which, const struct hub_row *row, int state,
+                     struct fail *f)
 {
-    sqlite3_stmt *q = r->sql[SQL_ACCEPT];
+    sqlite3_stmt *q = r->sql[which];
     struct text json;
     int err;
 
@@ -290,11 +296,17 @@ int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
         sqlite3_bind_blob(q, 5, row->digest, SPEC_DIGEST_BYTES, SQLITE_STATIC);
         sqlite3_bind_text(q, 6, json.at + json.head, (int)json.len, SQLITE_STATIC);
         bind_id(q, 7, row->accepted_seq);
-        sqlite3_bind_int(q, 8, STATE_QUEUED);
-        err = step(r, SQL_ACCEPT, f);
-    }
+        sqlite3_bind_int(q, 8, state);
+        err = step(r, which, f);
+    } else
+        sqlite3_clear_bindings(q);
     text_free(&json);
     return err;
+}
+
+int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
+{
+    return write_row(r, SQL_ACCEPT, row, STATE_QUEUED, f);
 }
 
 static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
@@ -308,21 +320,20 @@ static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
 int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_END];
-    int err;
 
-    bind_id(q, 1, row->job);
-    sqlite3_bind_int(q, 2, row->state);
-    bind_id(q, 3, row->result_seq);
-    bind_id(q, 4, row->end_seq);
+    bind_id(q, 9, row->result_seq);
+    bind_id(q, 10, row->end_seq);
     if (row->result_digest) {
-        sqlite3_bind_text(q, 5, row->result_digest, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(q, 6, row->result_bytes);
-        sqlite3_bind_int64(q, 7, row->result_us);
-        sqlite3_bind_text(q, 8, name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 11, row->result_digest, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(q, 12, row->result_bytes);
+        sqlite3_bind_int64(q, 13, row->result_us);
+        sqlite3_bind_text(q, 14, name, -1, SQLITE_STATIC);
     }
-    if (row->error) bind_fail(q, 9, row->error);
-    err = step(r, SQL_END, f);
-    if (!err && sqlite3_changes(r->writer) != 1)
-        err = fail_set(f, ERR_INTERNAL, "A job ended that is not on disk.");
-    return err;
+    if (row->error) bind_fail(q, 15, row->error);
+    return write_row(r, SQL_END, row, (int)row->state, f);
+}
+
+int rows_probe(struct job_rows *r, struct fail *f)
+{
+    return step(r, SQL_PROBE, f);
 }

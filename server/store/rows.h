@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROWS_STATEMENTS 5
+#define ROWS_STATEMENTS 6
 
 struct job_rows {
     sqlite3 *reader, *writer;
@@ -40,7 +40,9 @@ int rows_begin(struct job_rows *, struct fail *f);
 int rows_commit(struct job_rows *, struct fail *f);
 void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
-/* name: the result's file, "" without one. */
+/* Write something that changes nothing. */
+int rows_probe(struct job_rows *, struct fail *f);
+/* name: the result's file, "" without one. A row that is missing is written whole. */
 int rows_end(struct job_rows *, const struct hub_row *, const char *name, struct fail *f);
 
 #endif

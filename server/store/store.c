@@ -16,6 +16,10 @@
 enum { STORE_ACCEPT, STORE_END, STORE_STOP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
+enum {
+    PROBE_MS = 1000, /* between two questions to a disk that refused something */
+    RETRY_MS = 5000  /* retry_after_ms of what it refused */
+};
 
 /* A row on its way to the disk, with copies of what it needs. */
 struct entry {
@@ -38,7 +42,8 @@ struct store {
     int folder, lock;
     struct job_rows rows;
     struct pictures pictures;
-    struct files_identity files[DATABASE_FILES]; /* as they were opened */
+    struct files_identity files[DATABASE_FILES];     /* as they were opened */
+    char trouble[sizeof((struct fail *)0)->message]; /* the thread's: why the disk refuses; or "" */
     pthread_t thread;
     bool running;
     struct pulse pulse; /* of the thread */
@@ -305,18 +310,70 @@ static int write_alone(struct store *s, struct msg *m, struct fail *f)
     return err;
 }
 
+/* --- the disk's health ------------------------------------------------------------------------ */
+
+static bool may_pass(const struct fail *why)
+{
+    return why->code == ERR_IO || why->code == ERR_OUT_OF_MEMORY;
+}
+
+/* What a write came to. A refusal is logged when it begins and when its reason changes. */
+static void remember(struct store *s, const struct fail *why)
+{
+    if (!why && s->trouble[0]) log_info(s->log, "store: the disk takes jobs and pictures again");
+    if (why && strcmp(s->trouble, why->message) != 0) log_error(s->log, "store: %s", why->message);
+    if (!why || may_pass(why))
+        snprintf(s->trouble, sizeof s->trouble, "%s", why ? why->message : "");
+}
+
+static int probe_rows(struct store *s, struct fail *f)
+{
+    int err = rows_begin(&s->rows, f);
+
+    if (!err) err = rows_probe(&s->rows, f);
+    if (!err) err = rows_commit(&s->rows, f);
+    if (err) rows_rollback(&s->rows);
+    return err;
+}
+
+/* Nothing may be on its way to a disk that refused something: ask it, so that the refusal ends. */
+static void probe(struct store *s)
+{
+    struct fail why;
+    struct loop_disk *m;
+    int err = check_files(s, &why);
+
+    if (!err) err = pictures_probe(&s->pictures, &why);
+    if (!err) err = probe_rows(s, &why);
+    remember(s, err ? &why : NULL);
+    m = err ? NULL : calloc(1, sizeof *m);
+    if (!m) return;
+    m->m.kind = LOOP_DISK;
+    mbox_push(s->loop, &m->m);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static void settle(struct store *s, struct entry *e, struct fail *why)
+{
+    remember(s, why);
+    if (why && may_pass(why)) {
+        fail_advise(why, "The server's disk needs attention; send the request again later.");
+        why->retry_after_ms = RETRY_MS;
+    }
+    answer(s, e->row.job, why);
+    entry_free(e);
+}
+
 static bool handle(struct store *s, struct msg *list)
 {
     bool stop = false;
-    struct fail why = {0};
+    struct fail all = {0};
     bool many = list->next != NULL;
-    int err = write_list(s, list, &why);
+    int err = write_list(s, list, &all);
 
-    if (err) log_error(s->log, "store: %s", why.message);
-    if (err)
-        fail_advise(&why, "Tell whoever runs this server that its disk needs attention, then send "
-                          "the request again.");
     for (struct msg *m = list, *next; m; m = next) {
+        struct fail why = all;
         int failed;
 
         next = m->next;
@@ -325,8 +382,7 @@ static bool handle(struct store *s, struct msg *list)
             continue;
         }
         failed = err && many ? write_alone(s, m, &why) : err;
-        answer(s, ((struct entry *)m)->row.job, failed ? &why : NULL);
-        entry_free((struct entry *)m);
+        settle(s, (struct entry *)m, failed ? &why : NULL);
     }
     return !stop;
 }
@@ -338,9 +394,13 @@ static void *run(void *arg)
 
     pthread_setname_np(pthread_self(), "store");
     while (more) {
-        struct msg *list = mbox_wait(&s->box, -1);
+        struct msg *list = mbox_wait(&s->box, s->trouble[0] ? PROBE_MS : -1);
+
         pulse_begin(&s->pulse);
-        more = handle(s, list);
+        if (list)
+            more = handle(s, list);
+        else
+            probe(s);
         pulse_end(&s->pulse);
     }
     return NULL;

@@ -32,7 +32,8 @@ struct store;
 #define STORE_NAME_BYTES 160 /* of a picture's file name */
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
- * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order. ERR_IO:
+ * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order; after a
+ * refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
  * with the path and what to do; ERR_CONFLICT: another server uses the folder. */
 int store_open(struct store **out, const char *data, struct mbox *loop, struct log *,
                struct fail *f);

@@ -1,5 +1,7 @@
 """test_disk - what the disk and the operator do to a server that runs: full, cut, removed, damaged, closed."""
 
+import asyncio
+import json
 import os
 import resource
 import shutil
@@ -79,7 +81,7 @@ def closed_descriptors():
     closed = f"exec {BIN} serve --port 0 --model {MODEL} --data {data} --log-level debug 0<&- 1>&- 2>&-"
     process = subprocess.Popen(["bash", "-c", closed])
     try:
-        process.wait(3)
+        process.wait(2)
     except subprocess.TimeoutExpired:
         pass
     assert process.poll() is None, "it runs without them"
@@ -92,6 +94,103 @@ def closed_descriptors():
     done = subprocess.run(["bash", "-c", f"{BIN} generate --model {MODEL} x -W 64 -H 64 -s 2 -o - >&-"],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, "a picture that went nowhere"
+
+
+# --- a disk that is full for a while ----------------------------------------------------------------
+
+def health(server):
+    status, _, body = server.get("/healthz")
+    return status, json.loads(body)
+
+
+async def disk_full(what, limit):
+    """Limit the server while it draws several pictures; all of them must end well after it is lifted."""
+    server = Server(None, "--concurrency", "2")
+    pid = server.process.pid
+    before = resource.prlimit(pid, what)
+    async with server.connect() as c:
+        jobs = [(await c.submit({**QUICK, "steps": 20, "seed": seed}))["job"] for seed in range(6)]
+        await c.until(lambda m: m["type"] == "progress")
+        resource.prlimit(pid, what, (limit, before[1]))
+        for _ in range(200):
+            status, said = health(server) if what == resource.RLIMIT_FSIZE else (503, {"disk": "?"})
+            if status == 503:
+                break
+            await asyncio.sleep(0.05)
+        assert status == 503 and said["disk"], said
+        await asyncio.sleep(2)
+        if what == resource.RLIMIT_FSIZE:
+            refused = await c.ask(type="submit", spec=QUICK)
+            assert refused["type"] == "error" and refused["code"] == "io" and refused["retry_after_ms"] > 0, refused
+        assert (await c.ask(type="ping"))["type"] == "pong"
+        resource.prlimit(pid, what, before)
+        ended = {}
+        while len(ended) < len(jobs):
+            m = (await c.until(lambda m: m["type"] == "end"))[-1]
+            ended[m["job"]] = m["state"]
+        assert set(ended.values()) == {"done"} and set(ended) == set(jobs), ended
+    status, said = health(server)
+    assert status == 200 and "disk" not in said, said
+    assert (await draw(server, seed=99))["digest"]
+    assert server.process.poll() is None
+    server.kill()
+
+
+async def disk_full_for_a_while():
+    """catches: finished pictures that fail because the disk was full for a moment (here: a file size limit, whose
+    signal ended the process); a health check that knows nothing of it, or does not recover"""
+    await disk_full(resource.RLIMIT_FSIZE, 100)
+
+
+async def no_descriptor_for_a_while():
+    """catches: finished pictures that fail because no descriptor was left for a moment"""
+    await disk_full(resource.RLIMIT_NOFILE, 8)
+
+
+async def submit_recovers():
+    """catches: a server that says that its disk is full long after there is room, as nobody submits any more"""
+    server = Server()
+    pid = server.process.pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    async with server.connect() as c:
+        refused = await c.ask(type="submit", spec=QUICK)
+        assert refused["code"] == "io", refused
+        assert health(server)[0] == 503
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        for _ in range(60):
+            if health(server)[0] == 200:
+                break
+            await asyncio.sleep(0.1)
+        assert health(server)[0] == 200
+        await c.submit(QUICK)
+    server.kill()
+
+
+# --- the store's files -----------------------------------------------------------------------------
+
+async def store_removed():
+    """catches: jobs that are accepted into a removed database and lost at the next start; a second server in a folder
+    whose lock file was removed; an empty store beside pictures that nobody is told of"""
+    server = Server()
+    await draw(server)
+    os.remove(os.path.join(server.data, "lock"))
+    done = subprocess.run([BIN, "serve", "--port", "0", "--model", MODEL, "--data", server.data],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "Another darkroom" in done.stderr, done
+    shutil.rmtree(os.path.join(server.data, "outputs"))
+    result = await draw(server, seed=3)
+    assert server.get(result["url"])[0] == 200
+    for name in ("darkroom.db", "darkroom.db-wal", "darkroom.db-shm"):
+        os.remove(os.path.join(server.data, name))
+    async with server.connect() as c:
+        refused = await c.ask(type="submit", spec=QUICK)
+        assert refused["type"] == "error" and "removed or replaced" in refused["message"], refused
+    assert health(server)[0] == 503
+    server.kill()
+    again = Server(server.data)
+    assert "the job store is empty, but outputs/ has 1 files" in again.log, again.log
+    await draw(again)
+    again.kill()
 
 
 # --- descriptors -----------------------------------------------------------------------------------
@@ -127,4 +226,5 @@ async def downloads_that_nobody_reads():
     server.kill()
 
 
-run([downloads_that_nobody_reads, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
+run([disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed,
+     downloads_that_nobody_reads, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])

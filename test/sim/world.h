@@ -203,6 +203,7 @@ static inline void out_store_end(void *arg, const struct hub_row *r, struct blob
 
     MUST(w, t->disk != NULL, "an end of a job that was never stored");
     MUST(w, (r->state == STATE_DONE) == (file != NULL), "a result without file or the reverse");
+    MUST(w, !r->error || r->error->code != ERR_IO, "an accepted job fails because of the disk");
     picture_digest(r->spec, digest);
     if (file) MUST(w, strcmp(digest, r->result_digest) == 0, "another picture than asked for");
     w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
@@ -322,6 +323,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     *o = (struct order){true, device, work->job, work->spec->steps, work->demand};
     t->starts++;
     forecast_check(w, t);
+    MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
     MUST(w, c->ready && c->n_resident <= c->cap, "%d residents, cap %d", c->n_resident, c->cap);

@@ -167,35 +167,6 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     world_free(w);
 }
 
-/* catches: a result that is announced although the disk lost it */
-static void a_result_that_cannot_be_stored_is_a_failure(void **state)
-{
-    struct world *w = ready_world();
-    struct listener *e = listener_new(w);
-
-    (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    store_all(w);
-    while (w->event_first == w->event_end || w->hub->devices.at[0].n_resident > 0) {
-        worker_step(w, 10000);
-        if (w->dev[0].n_runs == 0) break;
-    }
-    deliver_all(w);
-    encoder_answer(w, true);
-    store_answer(w, false); /* the file */
-    listen_all(w, e);
-    NOT_HEARD(e, "\"type\":\"end\"");
-    w->now = hub_due(w->hub) > w->now + 1000000 ? hub_due(w->hub) : w->now + 1000000;
-    hub_tick(w->hub, w->now);
-    store_answer(w, true); /* that it failed */
-    listen_all(w, e);
-    NOT_HEARD(e, "\"type\":\"result\"");
-    HEARD(e, "\"state\":\"failed\"");
-    HEARD(e, "\"code\":\"io\"");
-    listener_free(w, e);
-    world_free(w);
-}
-
 /* catches: a viewer that reconnects after a restart and hears the end again, or never */
 static void the_end_keeps_its_number_over_a_restart(void **state)
 {
@@ -569,6 +540,12 @@ static void enter_device_event(struct world *w, struct listener *e)
     hub_device_event(w->hub, w->now, &n);
 }
 
+static void enter_disk(struct world *w, struct listener *e)
+{
+    (void)e;
+    hub_disk(w->hub, w->now, NULL);
+}
+
 static void enter_restore(struct world *w, struct listener *e)
 {
     struct hub_row r = w->disk[0]->row;
@@ -632,6 +609,7 @@ static void every_entry_settles(void **state)
                  {"hub_encoded", enter_encoded, false},
                  {"hub_preview", enter_preview, false},
                  {"hub_device_event", enter_device_event, false},
+                 {"hub_disk", enter_disk, false},
                  {"hub_restore", enter_restore, false},
                  {"hub_restore, refused", enter_bad_restore, false}};
 
@@ -665,7 +643,6 @@ int main(void)
         cmocka_unit_test(a_full_queue_says_when_to_come_back),
         cmocka_unit_test(too_big_is_refused_with_a_size_that_fits),
         cmocka_unit_test(an_end_is_told_when_it_is_on_disk),
-        cmocka_unit_test(a_result_that_cannot_be_stored_is_a_failure),
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
         cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
         cmocka_unit_test(a_slow_reader_finds_the_present),

@@ -1,0 +1,115 @@
+/* test_lifecycle - ends that the disk does not take, and a process that stands still. */
+#include "test/sim/listener.h"
+
+/* Draw the only job's picture; its file is on the way to the disk. */
+static void draw_one(struct world *w, struct listener *e)
+{
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    while (w->event_first == w->event_end || w->hub->devices.at[0].n_resident > 0) {
+        worker_step(w, 10000);
+        if (w->dev[0].n_runs == 0) break;
+    }
+    deliver_all(w);
+    encoder_answer(w, true);
+}
+
+static void a_second_later(struct world *w)
+{
+    w->now += 1000000;
+    hub_tick(w->hub, w->now);
+}
+
+/* catches: a finished picture that is lost to a disk that was full for a moment; one that is
+ * announced before the disk has it; work that goes on while nothing can be stored */
+static void a_result_waits_for_a_full_disk(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w), *other = listener_new(w);
+    struct hub_counts n;
+
+    (void)state;
+    draw_one(w, e);
+    for (int i = 0; i < 5; i++) {
+        store_answer(w, false);
+        listen_all(w, e);
+        NOT_HEARD(e, "\"type\":\"end\"");
+        hub_counts(w->hub, &n);
+        assert_string_equal(n.disk, "the disk is full");
+        assert_non_null(strstr(hub_why_cap(w->hub), "the disk is full"));
+        a_second_later(w);
+        assert_int_equal(w->write_end - w->write_first, 1); /* asked again, once */
+    }
+    store_answer(w, false);
+    say(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
+    store_all(w);
+    assert_int_equal(w->hub->in[JOB_RUNNING], 0); /* its picture would have no place to go */
+    a_second_later(w);
+    store_all(w);
+    listen_all(w, e);
+    HEARD(e, "\"type\":\"result\"");
+    HEARD(e, "\"state\":\"done\"");
+    hub_counts(w->hub, &n);
+    assert_null(n.disk);
+    assert_int_equal(w->hub->in[JOB_RUNNING], 1);
+    listener_free(w, e);
+    listener_free(w, other);
+    world_free(w);
+}
+
+/* catches: a service that stays "full" after a submit was refused and nothing else came */
+static void a_probe_ends_the_refusal(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct hub_counts n;
+
+    (void)state;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_answer(w, false);
+    hub_counts(w->hub, &n);
+    assert_non_null(n.disk);
+    hub_disk(w->hub, w->now, NULL);
+    hub_counts(w->hub, &n);
+    assert_null(n.disk);
+    assert_null(strstr(hub_why_cap(w->hub), "full"));
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: an end that is tried for ever although its row can never be written */
+static void a_row_that_breaks_a_rule_fails_its_job(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct fail f;
+
+    (void)state;
+    draw_one(w, e);
+    fail_set(&f, ERR_INTERNAL, "a bad row");
+    for (int i = 0; i < 2; i++) {
+        uint64_t job = w->writes[w->write_first % WORLD_ORDERS]->row.job;
+
+        saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
+        hub_stored(w->hub, w->now, job, &f);
+        a_second_later(w);
+    }
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"result\"");
+    HEARD(e, "\"state\":\"failed\"");
+    HEARD(e, "\"code\":\"internal\"");
+    assert_int_equal(w->hub->n_refused, 0);
+    listener_free(w, e);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_result_waits_for_a_full_disk),
+        cmocka_unit_test(a_probe_ends_the_refusal),
+        cmocka_unit_test(a_row_that_breaks_a_rule_fails_its_job),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

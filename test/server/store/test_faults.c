@@ -1,0 +1,213 @@
+/* test_faults - every call that the store makes of the system fails once, in turn: what was refused
+ * is taken at the next try, what was confirmed is whole, and nothing is there twice or half. */
+#include "server/store/store.h"
+
+#include "server/events.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* --- calls that fail -------------------------------------------------------------------------- */
+
+static atomic_int calls, fail_at; /* fail_at 0: none */
+static int fail_errno, fail_times;
+static const char *_Atomic failed; /* which one it was */
+
+static bool fails(const char *name)
+{
+    int n = atomic_fetch_add(&calls, 1) + 1, at = atomic_load(&fail_at);
+
+    if (!at || n < at || n >= at + fail_times) return false;
+    atomic_store(&failed, name);
+    errno = fail_errno;
+    return true;
+}
+
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+#define WRAP(type, name, params, args) \
+    type name params                   \
+    {                                  \
+        if (fails(#name)) return -1;   \
+        return REAL(name) args;        \
+    }
+
+WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
+WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t at), (fd, p, n, at))
+WRAP(int, fsync, (int fd), (fd))
+WRAP(int, fdatasync, (int fd), (fd))
+WRAP(int, ftruncate, (int fd, off_t n), (fd, n))
+WRAP(int, ftruncate64, (int fd, off64_t n), (fd, n))
+WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
+WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
+WRAP(int, close, (int fd), (fd))
+
+/* openat2 has no function of its own. */
+long syscall(long number, ...)
+{
+    va_list args;
+    long a[4];
+
+    va_start(args, number);
+    for (int i = 0; i < 4; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_openat2 && fails("openat2")) return -1;
+    return REAL(syscall)(number, a[0], a[1], a[2], a[3]);
+}
+
+/* --- the store -------------------------------------------------------------------------------- */
+
+static char folder[64];
+static struct mbox box;
+static struct fail fail;
+static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
+/* BLAKE2b-256 of "hello" */
+static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
+static struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77};
+
+static struct hub_row row_of(uint64_t n, bool done)
+{
+    struct hub_row row = {.job = n,
+                          .order = n,
+                          .created_ms = 1000,
+                          .key = "",
+                          .digest = DIGEST,
+                          .spec = &spec,
+                          .accepted_seq = 500};
+
+    if (!done) return row;
+    row.state = STATE_DONE;
+    row.result_seq = 600;
+    row.end_seq = 601;
+    row.result_digest = HEX;
+    row.result_bytes = 5;
+    return row;
+}
+
+static enum err next_answer(void)
+{
+    for (;;) {
+        struct msg *m = mbox_wait(&box, 10000);
+        enum err code;
+
+        assert_non_null(m);
+        assert_null(m->next);
+        code = ((struct loop_stored *)m)->why.code;
+        if (m->kind == LOOP_STORED) {
+            free(m);
+            return code;
+        }
+        free(m); /* a probe was taken */
+    }
+}
+
+/* Until the store takes it, as the hub does; the first answer. */
+static enum err write_row(struct store *s, uint64_t n, bool done)
+{
+    struct hub_row row = row_of(n, done);
+    struct blob *file = done ? blob_copy("hello", 5) : NULL;
+    enum err first = ERR_OK, err = ERR_OK;
+
+    for (int i = 0; i == 0 || err; i++) {
+        assert_true(i < 20);
+        if (done)
+            store_end(s, &row, file);
+        else
+            store_accept(s, &row);
+        err = next_answer();
+        if (err && err != ERR_IO) fail_msg("error %d after %s", err, failed);
+        if (i == 0) first = err;
+    }
+    blob_unref(file);
+    return first;
+}
+
+static int count_row(void *arg, const struct hub_row *row, struct fail *f)
+{
+    int *n = arg;
+
+    (void)f;
+    if (row->state == STATE_DONE && strcmp(row->result_digest, HEX) != 0) return ERR_INTERNAL;
+    n[row->state]++;
+    return 0;
+}
+
+static void check_all(uint64_t jobs)
+{
+    int n[8] = {0};
+    struct store *s;
+    struct store_file file;
+
+    if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
+    assert_int_equal(store_restore(s, 100000, count_row, n, &fail), 0);
+    assert_int_equal(n[STATE_DONE], jobs);
+    assert_int_equal(n[STATE_QUEUED], 0);
+    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    close(file.fd);
+    store_close(s);
+}
+
+/* One job, accepted and ended, with the at-th call failing so many times; false: it made fewer. */
+static bool one_fault(struct store *s, uint64_t job, int at, int number, int times)
+{
+    enum err first;
+
+    atomic_store(&failed, NULL);
+    fail_errno = number;
+    fail_times = times;
+    atomic_store(&calls, 0);
+    atomic_store(&fail_at, at);
+    first = write_row(s, job, false);
+    if (!first) first = write_row(s, job, true);
+    atomic_store(&fail_at, 0);
+    if (first) write_row(s, job, true); /* also when only the acceptance was refused */
+    return atomic_load(&failed) != NULL;
+}
+
+/* catches: a job that is lost, doubled or failed because one call of the system failed once */
+static void each_call_in_turn(void **state)
+{
+    static const int numbers[] = {ENOSPC, EIO, EMFILE, EINTR};
+    struct store *s;
+    uint64_t job = 0;
+    char command[96];
+
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/darkroom-faults-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    mbox_init(&box, NULL, NULL);
+    if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        for (int times = 1; times <= 3; times += 2)
+            for (int at = 1; one_fault(s, ++job, at, numbers[i], times); at++)
+                assert_true(at < 1000);
+    store_close(s);
+    check_all(job);
+    printf("%d faults\n", (int)job);
+    assert_true(job > 60);
+    mbox_destroy(&box);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_call_in_turn)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
