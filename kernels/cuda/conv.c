@@ -64,8 +64,8 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
     return cudnn_conv(c->cudnn, &d);
 }
 
-/* Rows of a band of a picture of `rows` so that the band buffer holds them with a halo row on either
- * side. 0: not even one row fits. */
+/* Rows of a band of a picture of `rows` so that the band buffer holds them with a halo row on
+ * either side. 0: not even one row fits. */
 static int band_rows(int rows, int width, int64_t channels)
 {
     const size_t most = BAND_BYTES / ((size_t)width * (size_t)channels * 2);
@@ -74,8 +74,8 @@ static int band_rows(int rows, int width, int64_t channels)
     return tensor_band(rows, most < (size_t)rows + 2 ? (int)most - 2 : rows);
 }
 
-/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace. *done: rows
- * that are on the stream, whatever is returned. */
+/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace.
+ * *done: rows that are on the stream, whatever is returned. */
 static int conv_up(struct cuda *c, const struct conv *v, int *done)
 {
     const int width = 2 * v->width, channels = (int)v->w->in, halo = v->w->k / 2;

@@ -99,8 +99,8 @@ void cuda_put(struct dev *d, tensor dst, const void *host)
                     (const char *)host + (size_t)i * n, n);
 }
 
-/* Between device and host, or on the device. Rows without gaps are copied as one piece: as rows of a
- * few bytes they may take a hundred times longer. */
+/* Between device and host, or on the device. Rows without gaps are copied as one piece: as rows
+ * of a few bytes they may take a hundred times longer. */
 static void copy_rows(struct cuda *c, cudaStream_t stream, void *to, size_t to_pitch,
                       const void *from, size_t from_pitch, tensor t, enum cudaMemcpyKind kind,
                       const char *what)

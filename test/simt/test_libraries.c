@@ -1,7 +1,8 @@
-/* Libraries that take work, refuse it or do not run: cuBLASLt and cuDNN replaced by ones of our own.
+/* Libraries that take work, refuse it or do not run: cuBLASLt and cuDNN replaced by ones of our
+ * own.
  *
- * Catches: a refusal that ends in a failed device or in wrong values, work that is done twice, a
- * refusal that is not counted or whose reason is lost. */
+ * Catches: a refusal that ends in a failed device or in wrong values, work that is done twice,
+ * a refusal that is not counted or whose reason is lost. */
 #include "kernels/cuda/cublaslt.h"
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/cudnn.h"

@@ -251,7 +251,7 @@ static void a_shorter_last_band_does_not_show(void **state)
     glm_close(g);
 }
 
-/* catches: bands that are too large, too many or of one row where the rows have a large prime factor */
+/* catches: bands that are too large, too many, or of one row for a large prime number of rows */
 static void bands_are_few(void **state)
 {
     (void)state;
