@@ -2,7 +2,8 @@
  *
  * What is asked is described as data (cudnn_graph.h), made into plans (cudnn_plan.h) and kept here
  * by its description. The plan for a description is the fastest of a few proposals, timed the first
- * time that it is asked for, and the choice is kept (tuning.h). Thread: the device's worker. */
+ * time that it is asked for, and the choice is kept (tuning.h). Plans that cuDNN compiles are kept,
+ * too (plan_cache.h). Thread: the device's worker. */
 #ifndef KERNELS_CUDA_CUDNN_H
 #define KERNELS_CUDA_CUDNN_H
 

@@ -4,6 +4,7 @@
 #if HAVE_CUDNN
 
 #    include <stdbool.h>
+#    include <stdlib.h>
 
 #    define PLAN_DEVICEPROP CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP
 #    define HEUR_DEVICEPROP CUDNN_ATTR_ENGINEHEUR_DEVICEPROP
@@ -191,29 +192,104 @@ void cudnn_plan_drop(const struct cudnn_api *d, struct cudnn_parts *parts)
         d->destroy(parts->part[--parts->n]);
 }
 
-/* A plan of one configuration, or NULL when it cannot be built or needs too much workspace. */
+/* For which GPU a plan is. */
+static int set_device(const struct cudnn_api *d, cudnnBackendDescriptor_t plan)
+{
+    if (d->handle)
+        return (int)d->set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
+                           &d->handle);
+    return (int)d->set(plan, PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &d->device);
+}
+
+/* The plan when it can be built and needs no more than that workspace; else NULL. */
+static cudnnBackendDescriptor_t finish(const struct cudnn_api *d, cudnnBackendDescriptor_t plan,
+                                       int bad, int64_t workspace)
+{
+    int64_t needs = 0, n = 0;
+
+    if (!bad) bad = (int)d->finalize(plan);
+    if (!bad)
+        bad = (int)d->get(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
+                          &needs);
+    if (!bad && needs <= workspace) return plan;
+    d->destroy(plan);
+    return NULL;
+}
+
+/* A plan of one configuration. */
 static cudnnBackendDescriptor_t build(const struct cudnn_api *d, cudnnBackendDescriptor_t config,
                                       int64_t workspace)
 {
     cudnnBackendDescriptor_t x = NULL;
-    int64_t needs = 0, n = 0;
     int bad;
 
     if (d->create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &x)) return NULL;
-    if (d->handle)
-        bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &d->handle);
-    else
-        bad = (int)d->set(x, PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &d->device);
+    bad = set_device(d, x);
     if (!bad)
         bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                           1, &config);
-    if (!bad) bad = (int)d->finalize(x);
+    return finish(d, x, bad, workspace);
+}
+
+cudnnBackendDescriptor_t cudnn_plan_parse(const struct cudnn_api *d, const char *text, size_t size,
+                                          int64_t workspace)
+{
+    cudnnBackendDescriptor_t x = NULL;
+    int bad;
+
+    if (d->create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &x)) return NULL;
+    bad = set_device(d, x);
     if (!bad)
-        bad = (int)d->get(x, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
-                          &needs);
-    if (!bad && needs <= workspace) return x;
-    d->destroy(x);
+        bad = (int)d->set(x, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                          (int64_t)size, text);
+    return finish(d, x, bad, workspace);
+}
+
+char *cudnn_plan_text(const struct cudnn_api *d, cudnnBackendDescriptor_t plan, size_t *size)
+{
+    const cudnnBackendAttributeName_t json = CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION;
+    int64_t most = 0, n = 0;
+    char *text;
+
+    if (d->get(plan, json, CUDNN_TYPE_CHAR, 0, &most, NULL) || most < 1) return NULL;
+    text = calloc((size_t)most + 1, 1);
+    if (text && !d->get(plan, json, CUDNN_TYPE_CHAR, most, &n, text)) {
+        *size = (size_t)n;
+        return text;
+    }
+    free(text);
     return NULL;
+}
+
+static int notes_compilation(const struct cudnn_api *d, cudnnBackendDescriptor_t engine)
+{
+    cudnnBackendBehaviorNote_t note[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
+    int64_t n = 0;
+
+    if (d->get(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+               CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, note))
+        return 1;
+    for (int64_t i = 0; i < n; i++)
+        if (note[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) return 1;
+    return 0;
+}
+
+int cudnn_plan_compiled(const struct cudnn_api *d, cudnnBackendDescriptor_t plan)
+{
+    cudnnBackendDescriptor_t config = NULL, engine = NULL;
+    int64_t n = 0;
+    int compiled = 1;
+
+    if (!d->create(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &config)
+        && !d->create(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine)
+        && !d->get(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                   &n, &config)
+        && !d->get(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
+                   &engine))
+        compiled = notes_compilation(d, engine);
+    if (engine) d->destroy(engine);
+    if (config) d->destroy(config);
+    return compiled;
 }
 
 /* The heuristics' configurations for a graph; returns how many. */

@@ -49,6 +49,14 @@ cudnnBackendDescriptor_t cudnn_plan_graph(const struct cudnn_api *, struct cudnn
                                           const struct cudnn_graph *);
 void cudnn_plan_drop(const struct cudnn_api *, struct cudnn_parts *);
 
+/* Whether the plan's kernel was compiled at run time, which takes a second. */
+int cudnn_plan_compiled(const struct cudnn_api *, cudnnBackendDescriptor_t plan);
+/* A plan as cuDNN writes it, for free(); NULL: it does not. */
+char *cudnn_plan_text(const struct cudnn_api *, cudnnBackendDescriptor_t plan, size_t *size);
+/* The plan of such a text, for the same version and model of GPU; NULL: it cannot be made. */
+cudnnBackendDescriptor_t cudnn_plan_parse(const struct cudnn_api *, const char *text, size_t size,
+                                          int64_t workspace);
+
 enum { CUDNN_PROPOSALS = 8 };
 
 /* cuDNN's proposals, best first: at most `most` that can be built and need no more than `workspace`

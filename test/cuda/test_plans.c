@@ -3,11 +3,13 @@
  * cuDNN plans from the description of a device: heuristics, run-time compilation and plans are
  * real, only execution is missing. For every convolution of the decoder and for attention there is
  * a plan; the first one is Hopper's (an engine that cuDNN does not propose for an A100, or kernels
- * for sm_90); it fits the workspace; a convolution's is not compiled at run time. Catches a graph
+ * for sm_90); it fits the workspace; a convolution's is not compiled at run time, and attention's,
+ * which cuDNN always compiles, is the same when it is made again from its text. Catches a graph
  * that cuDNN does not know as a pattern, and so runs on an Ampere kernel or not at all.
  *   test_plans                512 x 512, 768 x 1024, 1024 x 1024, 2048 x 2048 and attention
  *   test_plans WIDTH HEIGHT   the decoder at another size */
 #include "kernels/cuda/cudnn_plan.h"
+#include "kernels/cuda/plan_cache.h"
 #include "test/cuda/shapes.h"
 
 #include <stdio.h>
@@ -34,6 +36,8 @@ static const struct device ampere = {
 struct plan {
     int64_t engine, workspace;
     int compiled, sm90;
+    /* what was compiled can be kept */
+    int survives;
 };
 
 struct check {
@@ -68,42 +72,37 @@ static cudnnBackendDescriptor_t describe(const struct cudnn_api *a, const struct
     exit(1);
 }
 
-static int is_compiled(const struct cudnn_api *a, cudnnBackendDescriptor_t engine)
-{
-    cudnnBackendBehaviorNote_t note[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
-    int64_t n = 0;
-
-    if (a->get(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
-               CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, note))
-        return 1;
-    for (int64_t i = 0; i < n; i++)
-        if (note[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) return 1;
-    return 0;
-}
-
 /* Whether the plan names kernels for sm_90: those that were compiled for it do. */
 static int names_sm90(const struct cudnn_api *a, cudnnBackendDescriptor_t plan)
 {
-    int64_t size = 0, n = 0;
-    char *json;
-    int found;
+    size_t size;
+    char *text = cudnn_plan_text(a, plan, &size);
+    const int found = text && strstr(text, "_sm90_") != NULL;
 
-    if (a->get(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0, &size,
-               NULL))
-        return 0;
-    json = calloc((size_t)size + 1, 1);
-    found = json
-            && !a->get(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, size,
-                       &n, json)
-            && strstr(json, "_sm90_") != NULL;
-    free(json);
+    free(text);
     return found;
+}
+
+/* Whether the plan made again from its text is the same: what a restart finds in the cache. */
+static int survives(const struct cudnn_api *a, cudnnBackendDescriptor_t plan)
+{
+    size_t size = 0, again = 0;
+    char *text = cudnn_plan_text(a, plan, &size), *other = NULL;
+    cudnnBackendDescriptor_t copy = text ? cudnn_plan_parse(a, text, size, WORKSPACE) : NULL;
+    int same;
+
+    if (copy) other = cudnn_plan_text(a, copy, &again);
+    same = other && size == again && size <= PLAN_CACHE_BYTES && !memcmp(text, other, size);
+    if (copy) a->destroy(copy);
+    free(text);
+    free(other);
+    return same;
 }
 
 static struct plan look(const struct cudnn_api *a, cudnnBackendDescriptor_t plan)
 {
     cudnnBackendDescriptor_t config = NULL, engine = NULL;
-    struct plan p = {.engine = -1, .compiled = 1};
+    struct plan p = {.engine = -1};
     int64_t n;
 
     if (!a->create(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &config)
@@ -113,9 +112,10 @@ static struct plan look(const struct cudnn_api *a, cudnnBackendDescriptor_t plan
         && !a->get(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
                    &engine)) {
         a->get(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n, &p.engine);
-        p.compiled = is_compiled(a, engine);
     }
     a->get(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &p.workspace);
+    p.compiled = cudnn_plan_compiled(a, plan);
+    p.survives = !p.compiled || survives(a, plan);
     p.sm90 = names_sm90(a, plan);
     if (engine) a->destroy(engine);
     if (config) a->destroy(config);
@@ -160,7 +160,8 @@ static void check_shape(struct check *c, cudnnBackendDescriptor_t device, const 
     const int n = plans(c, device, &s->graph, &p, 1);
     const int is_hopper = n && (p.sm90 || (!p.compiled && !also_ampere(c, &s->graph, p.engine)));
     const int fast = is_hopper || (is_conv && share < SMALL);
-    const int well = n && fast && p.workspace <= WORKSPACE && !(is_conv && p.compiled);
+    const int well =
+        n && fast && p.workspace <= WORKSPACE && p.survives && !(is_conv && p.compiled);
 
     if (n)
         printf("  %-46s %4d %6.2f%% engine %2lld %-6s %-11s %5.2f MB %s\n", s->what, s->calls,

@@ -10,6 +10,7 @@
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/dlopen.h"
+#include "kernels/cuda/plan_cache.h"
 #include "kernels/cuda/tuning.h"
 #include "kernels/model/vae.h"
 #include "test/simt/pair.h"
@@ -18,6 +19,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -317,6 +319,49 @@ static void tuning_is_kept(void **s)
     assert_int_equal(system(file), 0);
 }
 
+/* Catches: a plan of another key, version or model, one that is cut or altered and is believed. */
+static void plans_are_kept(void **s)
+{
+    static const char text[] = "{\"a\": \"plan\"}";
+    char dir[] = "/tmp/plans-XXXXXX", file[600], *got;
+    struct plan_cache a, b;
+    size_t size = 0;
+    FILE *f;
+
+    (void)s;
+    assert_non_null(mkdtemp(dir));
+    plan_cache_open(&a, dir, 91900, "sm90-132");
+    assert_null(plan_cache_read(&a, 0x701, &size));
+    plan_cache_write(&a, 0x701, text, sizeof text);
+    plan_cache_open(&b, dir, 91900, "sm90-132");
+    got = plan_cache_read(&b, 0x701, &size);
+    assert_int_equal(size, sizeof text);
+    assert_memory_equal(got, text, sizeof text);
+    free(got);
+    plan_cache_open(&b, dir, 92000, "sm90-132");
+    assert_null(plan_cache_read(&b, 0x701, &size));
+    /* the same place, another key */
+    assert_null(plan_cache_read(&a, 0x701 + 256 * PLAN_CACHE_FILES, &size));
+    plan_cache_write(&a, 0x701 + 256 * PLAN_CACHE_FILES, "b", 1);
+    assert_null(plan_cache_read(&a, 0x701, &size));
+    plan_cache_write(&a, 0x701, text, sizeof text);
+    snprintf(file, sizeof file, "%s/cudnn-91900-sm90-132-07.plan", dir);
+    f = fopen(file, "r+b");
+    assert_non_null(f);
+    fseek(f, -3, SEEK_END);
+    fputc('x', f);
+    fclose(f);
+    assert_null(plan_cache_read(&a, 0x701, &size));
+    plan_cache_write(&a, 0x701, text, sizeof text);
+    assert_int_equal(truncate(file, 30), 0);
+    assert_null(plan_cache_read(&a, 0x701, &size));
+    plan_cache_open(&a, NULL, 91900, "sm90-132");
+    plan_cache_write(&a, 0x701, text, sizeof text);
+    assert_null(plan_cache_read(&a, 0x701, &size));
+    snprintf(file, sizeof file, "rm -r %s", dir);
+    assert_int_equal(system(file), 0);
+}
+
 /* Catches: a library that is opened by path, and what it opens by name is not found. */
 static void a_library_beside_another_is_opened(void **s)
 {
@@ -506,6 +551,7 @@ int main(void)
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
         cmocka_unit_test(tuning_is_kept),
+        cmocka_unit_test(plans_are_kept),
         cmocka_unit_test(a_library_beside_another_is_opened),
         cmocka_unit_test(convolutions_are_described),
         cmocka_unit_test(attention_is_described),
