@@ -3,7 +3,6 @@
 
 #include "proto/event.h"
 #include "proto/id.h"
-#include "proto/scan.h"
 #include "proto/text.h"
 
 #include <assert.h>
@@ -246,6 +245,13 @@ static int read_envelope(const json_t *root, struct command *c, struct fail *f)
     return c->kind < 0 ? fail_kind(type, f) : 0;
 }
 
+void command_scanned(const struct scan *s, struct command *c)
+{
+    c->kind = command_kind_parse(s->type);
+    memcpy(c->ref, s->ref, sizeof c->ref);
+    if (!id_parse(s->job, &c->job)) c->job = 0;
+}
+
 /* What the text says of itself, though it cannot be parsed. */
 static void read_broken(const char *text, size_t len, struct command *c)
 {
@@ -253,7 +259,7 @@ static void read_broken(const char *text, size_t len, struct command *c)
 
     scan_init(&s);
     scan_feed(&s, text, len);
-    scan_result(&s, c);
+    command_scanned(&s, c);
 }
 
 int command_decode(const char *text, size_t len, const struct spec_limits *limits,

@@ -8,6 +8,7 @@
 #include "proto/fail.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/scan.h"
 #include "proto/spec.h"
 
 #include <stdbool.h>
@@ -52,12 +53,15 @@ struct command {
 /* The settings of a new connection. */
 extern const struct command_previews COMMAND_PREVIEWS_DEFAULT;
 
-/* Decode one message of len bytes (no NUL needed). On success the caller owns out (command_free).
- * On failure nothing is owned, and out->kind, ref and job hold what was readable, for the error
- * message, also when the text is no JSON (scan.h): ERR_BAD_REQUEST, ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT,
- * ERR_OUT_OF_MEMORY. */
+/* Decode one message of len bytes (no NUL needed). On success the caller owns out
+ * (command_free). On failure nothing is owned, and out->kind, ref and job hold what was
+ * readable, for the error message, also when the text is no JSON (scan.h): ERR_BAD_REQUEST,
+ * ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT, ERR_OUT_OF_MEMORY. */
 int command_decode(const char *text, size_t len, const struct spec_limits *, struct command *out,
                    struct fail *f);
+/* The same for a message that is not decoded: kind, ref and job as far as they were found in
+ * it. */
+void command_scanned(const struct scan *, struct command *out);
 void command_free(struct command *);
 
 const char *command_kind_name(enum command_kind);

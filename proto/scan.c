@@ -1,8 +1,6 @@
 /* scan - a state machine over single bytes. */
 #include "proto/scan.h"
 
-#include "proto/id.h"
-
 #include <string.h>
 
 void scan_init(struct scan *s)
@@ -84,11 +82,4 @@ void scan_feed(struct scan *s, const char *bytes, size_t len)
             in_string(s, bytes[i]);
         else
             outside(s, bytes[i]);
-}
-
-void scan_result(const struct scan *s, struct command *c)
-{
-    c->kind = command_kind_parse(s->type);
-    memcpy(c->ref, s->ref, SCAN_WORD);
-    if (!id_parse(s->job, &c->job)) c->job = 0;
 }

@@ -1,12 +1,13 @@
-/* scan - type, ref and job of a message that cannot be decoded, so that its error says what it answers.
+/* scan - type, ref and job of a message that cannot be decoded, so that its error says what it
+ * answers.
  *
- * Reads the members of the outermost object and minds nothing else: U+0000, half a surrogate pair, an
- * end in the middle, and megabytes of prompt in pieces of any size are fine. Holds no more than the
- * words it looks for. Thread: any; a struct scan has one owner. */
+ * Reads the members of the outermost object and minds nothing else: U+0000, half a surrogate
+ * pair, an end in the middle, and megabytes of prompt in pieces of any size are fine. Holds no
+ * more than the words it looks for. Thread: any; a struct scan has one owner. */
 #ifndef PROTO_SCAN_H
 #define PROTO_SCAN_H
 
-#include "proto/command.h"
+#include "proto/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,13 +21,11 @@ struct scan {
     char word[SCAN_WORD]; /* the string that is being read there */
     size_t n;             /* its bytes; SCAN_WORD: not one that is looked for */
     char key[SCAN_WORD];  /* the last one, "" */
-    char type[SCAN_WORD], ref[SCAN_WORD], job[SCAN_WORD];
+    char type[SCAN_WORD], ref[SCAN_WORD], job[SCAN_WORD]; /* found so far, or "" */
 };
 
 void scan_init(struct scan *);
 /* The next piece of the message. */
 void scan_feed(struct scan *, const char *bytes, size_t len);
-/* Sets kind, ref and job as far as they were found, -1, "" and 0 where they were not. */
-void scan_result(const struct scan *, struct command *out);
 
 #endif

@@ -32,8 +32,8 @@ void hello_model(struct hello *, const struct glm_info *, const char *folder);
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
 /* say: filled in but for limits, sizes and examples; of one process only time, cap and why_cap
- * change. Written anew when the cap does; else a copy with its own time, as thousands may connect at
- * once. NULL when memory is short. */
+ * change. Written anew when the cap does; else a copy with its own time, as thousands may
+ * connect at once. NULL when memory is short. */
 struct blob *hello_blob(struct hello *, struct answer_hello *say);
 
 #endif

@@ -129,7 +129,7 @@ static void take_message(struct session *s, int64_t now)
 
     if (m->too_long) {
         fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
-        scan_result(&m->scan, &about);
+        command_scanned(&m->scan, &about);
         hub_error(s->hub, now, s->client, &about, &f);
     } else {
         hub_text(s->hub, now, s->client, m->text, m->len);

@@ -1,5 +1,5 @@
 /* test_scan - messages that no reader takes still say what they are. */
-#include "proto/scan.h"
+#include "proto/command.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static struct command scanned(const char *bytes, size_t len, size_t piece)
     scan_init(&s);
     for (size_t at = 0; at < len; at += piece)
         scan_feed(&s, bytes + at, len - at < piece ? len - at : piece);
-    scan_result(&s, &c);
+    command_scanned(&s, &c);
     return c;
 }
 

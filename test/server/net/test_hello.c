@@ -143,7 +143,8 @@ static void expect_time_and_cap(struct hello *h, struct answer_hello *say)
     hello_free(&other);
 }
 
-/* catches: the time, cap or reason of another connection; a hello that is written on while it is sent */
+/* catches: the time, cap or reason of another connection; a hello that is changed while it is
+ * sent */
 static void again(void **state)
 {
     struct answer_hello say = {.version = "1",
