@@ -310,7 +310,10 @@ session.load();
 if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
 const draft = storedDraft(recall(DRAFT));
-if (draft) composer.fill(draft);
+if (draft.spec) composer.fill(draft.spec);
+if (draft.lost && !store.state.news) {
+  store.dispatch({ do: 'news', news: { kind: 'undrafted', at: now() } });
+}
 if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) {
   composer.prompt.focus({ preventScroll: true });
 }

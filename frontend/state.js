@@ -43,7 +43,7 @@ import { PHASES } from './wire.js';
  * @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
  * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
- * 'dropped', n?: number, failure?: Failure, at: number}} News */
+ * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */
 /** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
 
 /** @typedef {Object} State

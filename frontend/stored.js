@@ -85,14 +85,18 @@ export function storedJob(key, text) {
     sent: kept.sent === true, cancelling: !TERMINAL.has(state) && kept.cancelling === true };
 }
 
-/** What was in the form. Null when the text holds no prompt. @param {string | null} text */
+/** What was in the form; spec is null when nothing was. @param {string | null} text
+ * @returns {{spec: Spec | null, lost: boolean}} lost: the words that were typed cannot be read */
 export function storedDraft(text) {
-  const draft = specOf(parseObject(text));
-  if (!draft) return null;
+  if (text === null) return { spec: null, lost: false };
+  const kept = parseObject(text);
+  const lost = typeof kept?.prompt !== 'string';
+  const draft = kept && specOf(lost ? { ...kept, prompt: '' } : kept);
+  if (!draft) return { spec: null, lost };
   const side = (/** @type {unknown} */ x) => Number.isInteger(x) && Number(x) > 0
     && Number(x) <= 65_536;
   const { width, height, ...rest } = draft;
-  return side(width) && side(height) ? { ...rest, width, height } : rest;
+  return { spec: side(width) && side(height) ? { ...rest, width, height } : rest, lost };
 }
 
 /** A hello with every member that the page uses in its proper shape: a stored one, or that of a

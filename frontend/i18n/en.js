@@ -50,6 +50,9 @@ export default {
       'another version of this page.' },
   'notice.dropped': { one: '{n} picture was removed from this page: it keeps the newest 200.',
     other: '{n} pictures were removed from this page: it keeps the newest 200.' },
+  'notice.undrafted':
+    'The words that were in the form cannot be shown: their entry in this browser is damaged or ' +
+    'of another version of this page.',
   'notice.undo': 'Undo',
   'notice.filled': 'The settings are in the form.',
 

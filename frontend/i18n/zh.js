@@ -33,6 +33,7 @@ export default {
   'notice.cleared': { other: '已从本页移除 {n} 张图片。' },
   'notice.unread': { other: '有 {n} 张已存的图片无法显示：本浏览器中的记录已损坏，或来自本页的其他版本。' },
   'notice.dropped': { other: '已从本页移除 {n} 张图片：本页只保留最新的 200 张。' },
+  'notice.undrafted': '表单中原来的文字无法显示：本浏览器中的记录已损坏，或来自本页的其他版本。',
   'notice.undo': '撤销',
   'notice.filled': '设置已填入表单。',
 

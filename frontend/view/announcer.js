@@ -14,7 +14,8 @@ import { failureWords } from './errors.js';
 const PAUSE_MS = 1600;
 const FIRST_MS = 100; // a live region that changes while the page loads is not announced
 const WAITING_MAX = 4; // sentences in the queue; the oldest is dropped
-const ANNOUNCED = Object.freeze(['back', 'restarted', 'stopping', 'unread', 'dropped']); // news
+const ANNOUNCED = Object.freeze(['back', 'restarted', 'stopping', 'unread', 'dropped',
+  'undrafted']); // news
 
 export class Announcer {
   /** @param {() => Text} text the present language's */
@@ -65,7 +66,7 @@ export function changes(state, before) {
   }
   const { diagnosis, ever } = state.connection;
   if (diagnosis && !ever && diagnosis.why !== before.connection.diagnosis?.why) {
-    sentences.push((text) => neverWords(state.connection, text, 0).words);
+    sentences.push((text) => neverWords(state.connection, text, performance.now()).words);
   }
   const { news } = state;
   if (news && news !== before.news && ANNOUNCED.includes(news.kind)) {

@@ -97,7 +97,7 @@ export function noticeWords(state, text, now, since) {
   }
   if (connection.state !== 'open') return lostWords(state, text, now, since);
   if (!news || news.kind === 'cleared') return null;
-  if (news.kind === 'unread' || news.kind === 'dropped') {
+  if (['unread', 'dropped', 'undrafted'].includes(news.kind)) {
     return age < LOSS_MS
       ? { words: text.say(`notice.${news.kind}`, { n: news.n ?? 0 }), tone: 'bad', action: null }
       : null;

@@ -45,6 +45,9 @@ const EXAMPLES = ['a red circle on a blue background',
   'a house with a red roof and two trees on a green meadow', 'a lighthouse by the sea at night',
   'a wooden sign that says "HOME" in the desert', '夜晚的雪地里有一个雪人'];
 
+/** The page's files, read once: a busy disk would hold up every reload. */
+const files = new Map();
+
 export class Fake {
   /** pace: pictures a second of the device, roughly, for one 256 x 256 picture of 20 steps. */
   constructor({ pace = 0.2, cap = 2, queueMax = 64, manual = false } = {}) {
@@ -107,7 +110,8 @@ export class Fake {
     const file = normalize(join(PAGE, path === '/' ? 'index.html' : path));
     try {
       if (!file.startsWith(PAGE)) throw new Error('outside');
-      const body = await readFile(file);
+      if (!files.has(file)) files.set(file, await readFile(file));
+      const body = files.get(file);
       response.writeHead(200,
         { ...head, 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' });
       response.end(body);

@@ -12,7 +12,7 @@ passed=0 failed=0
 
 suite() { # files of one suite, one process
     local out p f
-    out=$(timeout 300 node --test "$@" 2>&1)
+    out=$(timeout 600 node --test "$@" 2>&1)
     local rc=$?
     p=$(sed -nE 's/^(#|ℹ) pass ([0-9]+)$/\2/p' <<<"$out" | tail -1)
     f=$(sed -nE 's/^(#|ℹ) fail ([0-9]+)$/\2/p' <<<"$out" | tail -1)

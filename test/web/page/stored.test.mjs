@@ -33,13 +33,13 @@ describe('what the browser stored', () => {
     const names = ['darkroom.draft', 'darkroom.hello', 'darkroom.lang', 'darkroom.theme',
       'darkroom.job.', 'darkroom.job.x', `darkroom.job.${'k'.repeat(24)}`];
     for (const odd of ODD) await reload(v, names.map((name) => [name, odd]));
-    for (const odd of SHAPES) {
-      const each = (whole) => Object.keys(whole).map((name) => ({ ...whole, [name]: odd }));
-      const hello = each(HELLO);
-      const draft = each(DRAFT);
-      for (let i = 0; i < Math.max(hello.length, draft.length); i += 3) {
-        await reload(v, [['darkroom.hello', JSON.stringify(hello[i % hello.length])],
-          ['darkroom.draft', JSON.stringify(draft[i % draft.length])]]);
+    // every second member; the unit tests try each alone
+    const half = (whole, odd, rest) => JSON.stringify(Object.fromEntries(Object.entries(whole)
+      .map(([name, value], i) => [name, i % 2 === rest ? odd : value])));
+    for (const odd of SHAPES.filter((_, i) => i % 2 === 0)) {
+      for (const rest of [0, 1]) {
+        await reload(v, [['darkroom.hello', half(HELLO, odd, rest)],
+          ['darkroom.draft', half(DRAFT, odd, rest)]]);
       }
     }
     await v.ask('a lighthouse');
@@ -77,6 +77,9 @@ describe('what the browser stored', () => {
     assert.notEqual(await v.page.evaluate(() => localStorage.getItem('darkroom.job.newer')), null);
     await reload(v, [['darkroom.job.damaged', '{"key":']]);
     await v.announced(/^1 stored picture cannot be shown/);
+    await reload(v, [['darkroom.draft', '{"prompt":5,"steps":9}']]);
+    await v.announced(/^The words that were in the form cannot be shown/);
+    assert.equal(await v.page.inputValue('#steps'), '9', 'the rest is kept');
     await v.leave();
   });
 

@@ -82,15 +82,19 @@ describe('a stored job', () => {
 });
 
 describe('a stored draft', () => {
-  test('keeps what has its shape', () => {
-    assert.deepEqual(storedDraft('{"prompt":"a","steps":"9","width":256,"height":384,"seed":7}'),
-      { prompt: 'a', width: 256, height: 384, seed: 7 });
+  test('keeps what has its shape, and says when the words are lost', () => {
+    assert.deepEqual(
+      storedDraft('{"prompt":"a","steps":"9","width":256,"height":384,"seed":7}'),
+      { spec: { prompt: 'a', width: 256, height: 384, seed: 7 }, lost: false });
     for (const side of [-1, 0, 1.5, 1e9, '256', null]) {
       assert.deepEqual(storedDraft(JSON.stringify({ prompt: 'a', width: side, height: 256 })),
-        { prompt: 'a' });
+        { spec: { prompt: 'a' }, lost: false });
     }
-    for (const text of [null, '', '[]', '5', '{"prompt":5}', '{"steps":5}']) {
-      assert.equal(storedDraft(text), null);
+    assert.deepEqual(storedDraft('{"prompt":5,"steps":5}'),
+      { spec: { prompt: '', steps: 5 }, lost: true });
+    assert.deepEqual(storedDraft(null), { spec: null, lost: false });
+    for (const text of ['', '[]', '5', '{']) {
+      assert.deepEqual(storedDraft(text), { spec: null, lost: true }, text);
     }
   });
 });
