@@ -53,6 +53,12 @@ struct glm_info {
     int side_max;          /* largest side in pixels that the model's tables allow */
     int default_width, default_height, default_steps; /* what this model draws best */
     double default_guidance;
+    /* What the model's folder suggests: sizes that it draws well (width, height; the server checks
+     * them against its limits) and prompts to try. */
+    const int (*sizes)[2];
+    int n_sizes;
+    const char *const *examples;
+    int n_examples;
 };
 
 struct glm_req {

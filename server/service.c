@@ -153,7 +153,7 @@ static void on_device_event(struct service *s, struct loop_device_event *m)
                      s->info.device);
         snprintf(s->residency, sizeof s->residency, "%s", s->info.residency);
         snprintf(s->type, sizeof s->type, "%s", s->info.type);
-        hello_model(&s->hello, &s->info, s->conf->model);
+        hello_model(&s->hello, &s->info);
         s->loaded = true;
     }
     hub_device_event(s->hub, clock_us(), &m->event);

@@ -10,6 +10,7 @@
 #include "kernels/engine/preview_colors.h"
 #include "kernels/engine/stages.h"
 #include "kernels/glm.h"
+#include "weights/suggestions.h"
 #include "weights/tokenizer/prompt.h"
 
 /* Tokens that the host may be ahead of the device: it never waits for the one that it has just
@@ -27,6 +28,7 @@ struct glm {
     enum preview_known preview_known;     /* as far as they are known */
     struct preview_fit *preview_fit;      /* while they are still to be fitted */
     struct glm_info info;
+    struct suggestions suggestions; /* info points into it */
     /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
     uint64_t usable;
     char name[128], digest[65], device[160], residency[256];

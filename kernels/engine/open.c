@@ -125,6 +125,17 @@ static int read_defaults(struct glm *g, const char *dir, struct fail *f)
     return err;
 }
 
+static void read_suggestions(struct glm *g, const char *dir)
+{
+    struct suggestions *s = &g->suggestions;
+
+    suggestions_load(s, dir);
+    g->info.sizes = (const int(*)[2])s->size;
+    g->info.n_sizes = s->sizes;
+    g->info.examples = (const char *const *)s->prompt;
+    g->info.n_examples = s->prompts;
+}
+
 static int fill_info(struct glm *g, const char *dir, struct fail *f)
 {
     g->info.model = g->name;
@@ -137,6 +148,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.side_max = config_side_max(&g->model.cfg);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");
     snprintf(g->residency, sizeof g->residency, "everything resident");
+    read_suggestions(g, dir);
     return read_defaults(g, dir, f);
 }
 
@@ -249,6 +261,7 @@ void glm_close(struct glm *g)
     close_device(g->dry);
     close_device(g->like);
     close_device(g->dev);
+    suggestions_free(&g->suggestions);
     model_close(&g->model);
     free(g);
 }

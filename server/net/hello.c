@@ -4,11 +4,9 @@
 
 #include "proto/limits.h"
 
-#include <fcntl.h>
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 void hello_init(struct hello *h)
 {
@@ -45,12 +43,11 @@ static bool drawable(int w, int h, int side_max)
 
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES])
 {
-    int n;
-
     static const struct {
         int w, h; /* halves of the model's own size */
     } ratios[] = {{2, 2}, {3, 2}, {2, 3}, {4, 2}, {2, 4}, {4, 4}};
-    n = 0;
+    int n = 0;
+
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios && n < HELLO_SIZES; i++) {
         int w = width * ratios[i].w / 2, h = height * ratios[i].h / 2;
 
@@ -59,57 +56,31 @@ int hello_sizes(int width, int height, int side_max, struct answer_size out[HELL
     return n;
 }
 
-static json_t *read_json(const char *folder, const char *name)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name), fd;
-    json_t *root;
-
-    if (n >= (int)sizeof path) return NULL;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not block */
-    root = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
-    if (fd >= 0) close(fd);
-    return root;
-}
-
 /* The sizes that the model's folder names, if it names one that can be drawn. */
-static void read_sizes(struct hello *h, int side_max, const char *folder)
+static void take_sizes(struct hello *h, int side_max, const struct glm_info *info)
 {
-    json_t *list = read_json(folder, "sizes.json"), *one;
-    size_t i;
     int n = 0;
 
-    json_array_foreach(list, i, one)
-    {
-        json_int_t w = json_integer_value(json_array_get(one, 0));
-        json_int_t high = json_integer_value(json_array_get(one, 1));
+    for (int i = 0; i < info->n_sizes && n < HELLO_SIZES; i++) {
+        const int *size = info->sizes[i];
 
-        if (n == HELLO_SIZES || w < 1 || w > side_max || high < 1 || high > side_max) continue;
-        if (drawable((int)w, (int)high, side_max))
-            h->sizes[n++] = (struct answer_size){(int)w, (int)high};
+        if (drawable(size[0], size[1], side_max))
+            h->sizes[n++] = (struct answer_size){size[0], size[1]};
     }
     if (n) h->n_sizes = n;
-    json_decref(list);
 }
 
-static void read_examples(struct hello *h, const char *folder)
+/* Copies: the engine may close before the last connection asks for them. */
+static void take_examples(struct hello *h, const struct glm_info *info)
 {
-    json_t *list = read_json(folder, "examples.json"), *one;
-    size_t i;
+    for (int i = 0; i < info->n_examples && h->n_examples < LIMIT_EXAMPLES; i++) {
+        char *copy = strdup(info->examples[i]);
 
-    json_array_foreach(list, i, one)
-    {
-        const char *text = json_string_value(one);
-        char *copy;
-
-        if (!text || strlen(text) > LIMIT_PROMPT_BYTES || h->n_examples == LIMIT_EXAMPLES) continue;
-        copy = strdup(text);
         if (copy) h->examples[h->n_examples++] = copy;
     }
-    json_decref(list);
 }
 
-void hello_model(struct hello *h, const struct glm_info *info, const char *folder)
+void hello_model(struct hello *h, const struct glm_info *info)
 {
     int side =
         info->default_width > info->default_height ? info->default_width : info->default_height;
@@ -124,8 +95,8 @@ void hello_model(struct hello *h, const struct glm_info *info, const char *folde
     h->limits.range[SPEC_GUIDANCE].def = info->default_guidance;
     side_max = (int)h->limits.range[SPEC_WIDTH].max;
     h->n_sizes = hello_sizes(info->default_width, info->default_height, side_max, h->sizes);
-    read_sizes(h, side_max, folder);
-    read_examples(h, folder);
+    take_sizes(h, side_max, info);
+    take_examples(h, info);
 }
 
 static struct blob *write_hello(const struct hello *h, struct answer_hello *say)

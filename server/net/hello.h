@@ -24,10 +24,9 @@ struct hello {
 
 void hello_init(struct hello *);
 void hello_free(struct hello *);
-/* Narrow to a model that is open. When they are there, <folder>/examples.json, a list of
- * prompts, and <folder>/sizes.json, a list of [width, height] that the model draws well, are the
- * suggestions. */
-void hello_model(struct hello *, const struct glm_info *, const char *folder);
+/* Narrow to a model that is open. Its examples and those of its sizes that can be drawn are the
+ * suggestions; they are copied. */
+void hello_model(struct hello *, const struct glm_info *);
 /* Presets for a model that names none: its own size, and wider, higher and larger ones within
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);

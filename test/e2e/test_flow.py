@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import hashlib
+import json
+import os
 import struct
 import zlib
 
-from harness import LONG, QUICK, Server, folder, frame_job, generate, run
+from harness import LONG, MODEL, QUICK, Server, folder, frame_job, generate, run
 
 server = Server()
 PHASES = ["glyph", "prior", "denoise", "decode"]
@@ -29,6 +31,12 @@ async def settle(c):
         assert (await c.ask(type="ping"))["type"] == "pong"
 
 
+def suggested(name):
+    """What the model's folder suggests; None: nothing."""
+    path = os.path.join(MODEL, name)
+    return json.load(open(path)) if os.path.exists(path) else None
+
+
 async def full_flow():
     """catches: a phase, preview or result that is missing or out of order; overall that goes back"""
     async with server.connect() as c:
@@ -36,6 +44,8 @@ async def full_flow():
         assert hello["type"] == "hello" and hello["protocol"] == "darkroom.v1", hello
         assert hello["concurrency"]["cap"] >= 1 and hello["concurrency"]["why"]
         assert {"width": hello["defaults"]["width"], "height": hello["defaults"]["height"]} in hello["sizes"]
+        assert suggested("sizes.json") in (None, [[s["width"], s["height"]] for s in hello["sizes"]]), hello
+        assert suggested("examples.json") in (None, hello["examples"]), hello
         spec = {"prompt": 'a red circle, 红色 "HI"', "width": 256, "height": 256, "steps": 8, "seed": 7}
         accepted = await c.submit(spec, key="full")
         assert accepted["spec"]["seed"] == 7 and accepted["key"] == "full"

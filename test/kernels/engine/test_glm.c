@@ -633,6 +633,29 @@ static void colours_are_kept(void **state)
     rmdir(dir);
 }
 
+/* catches: suggestions that are not the model's, or none */
+static void suggestions_are_handed_on(void **state)
+{
+    const struct glm_opts tiny = {.model = "weights/tiny"},
+                          plain = {.model = "test/weights/released"};
+    struct glm_info info;
+    struct glm *g;
+
+    (void)state;
+    assert_int_equal(engine_open(&g, &tiny, ENGINE_PLAN_CPU, NULL), 0);
+    glm_info(g, &info);
+    assert_int_equal(info.n_sizes, 4);
+    assert_int_equal(info.sizes[2][0], 256);
+    assert_int_equal(info.sizes[2][1], 384);
+    assert_in_range(info.n_examples, 1, LIMIT_EXAMPLES);
+    assert_true(strlen(info.examples[0]) > 0);
+    glm_close(g);
+    assert_int_equal(engine_open(&g, &plain, ENGINE_PLAN_CPU, NULL), 0);
+    glm_info(g, &info);
+    assert_int_equal(info.n_sizes + info.n_examples, 0);
+    glm_close(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,6 +675,7 @@ int main(void)
         cmocka_unit_test(a_trace_takes_what_was_planned),
         cmocka_unit_test(the_first_picture_of_the_fit_is_enough),
         cmocka_unit_test(colours_are_kept),
+        cmocka_unit_test(suggestions_are_handed_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -41,55 +40,49 @@ static void sizes(void **state)
     }
 }
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[128];
-    FILE *out;
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
-}
-
 /* catches: a preset that the model does not draw well, or cannot;
  * no preset at all after a bad file */
 static void sizes_of_the_model(void **state)
 {
-    char folder[] = "/tmp/darkroom-hello-XXXXXX", command[64];
+    static const int bad[][2] = {{1024, 256}, {0, 0}, {250, 256}, {-256, 256}, {512, 32}};
+    static const int some[][2] = {{256, 256}, {513, 256}, {-256, 256}, {384, 256}};
+    static const int many[HELLO_SIZES + 2][2] = {{0, 0},     {64, 64},  {64, 96},  {96, 64},
+                                                 {96, 96},   {128, 96}, {96, 128}, {128, 128},
+                                                 {160, 128}, {128, 160}};
     struct glm_info info = {.side_max = 512, .default_width = 256, .default_height = 256};
-    const char *bad[] = {"{", "[]", "[1, [], [256], [\"a\", \"b\"]]",
-                         "[[1024, 256], [0, 0], [250, 256]]"};
     struct answer_size usual[HELLO_SIZES];
     struct hello h;
     int n;
 
     (void)state;
-    assert_non_null(mkdtemp(folder));
     hello_init(&h);
     n = hello_sizes(256, 256, 512, usual);
-    for (size_t i = 0; i < 4; i++) {
-        write_file(folder, "sizes.json", bad[i]);
-        hello_model(&h, &info, folder);
+    info.sizes = bad;
+    for (info.n_sizes = 0; info.n_sizes <= 5; info.n_sizes++) {
+        hello_model(&h, &info);
         assert_int_equal(h.n_sizes, n);
+        assert_memory_equal(h.sizes, usual, sizeof *usual * (size_t)n);
     }
-    write_file(folder, "sizes.json", "[[256, 256], [4294967552, 256], [-256, 256], [384, 256]]");
-    hello_model(&h, &info, folder);
+    info.sizes = some;
+    info.n_sizes = 4;
+    hello_model(&h, &info);
     assert_int_equal(h.n_sizes, 2);
     assert_int_equal(h.sizes[1].width, 384);
     assert_int_equal(h.sizes[1].height, 256);
+    info.sizes = many;
+    info.n_sizes = HELLO_SIZES + 2;
+    hello_model(&h, &info);
+    assert_int_equal(h.n_sizes, HELLO_SIZES);
+    assert_int_equal(h.sizes[HELLO_SIZES - 1].width, 160);
     hello_free(&h);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
 }
 
-/* catches: defaults and ranges that are not the model's, examples of another model,
- * a crash on a bad file */
+/* catches: defaults and ranges that are not the model's, examples of another model, texts of an
+ * engine that is closed */
 static void message(void **state)
 {
-    const char *bad[] = {"{", "{\"a\":1}", "[1, null, []]", ""};
-    char folder[] = "/tmp/darkroom-hello-XXXXXX", command[64];
+    char text[] = "one";
+    const char *const examples[] = {text, "\xe4\xb8\x89"};
     struct glm_info info = {.model = "m",
                             .side_max = 512,
                             .default_width = 256,
@@ -100,22 +93,22 @@ static void message(void **state)
         .version = "1", .model = "m", .device = "d", .dtype = "f32", .why_cap = "w"};
     struct hello h;
     struct blob *b;
-    json_t *all, *defaults;
+    json_t *all, *list, *defaults;
 
     (void)state;
-    assert_non_null(mkdtemp(folder));
     hello_init(&h);
-    for (size_t i = 0; i < 4; i++) {
-        write_file(folder, "examples.json", bad[i]);
-        hello_model(&h, &info, folder);
-        assert_int_equal(h.n_examples, 0);
-    }
-    write_file(folder, "examples.json", "[\"one\", 2, \"\xe4\xb8\x89\"]");
-    hello_model(&h, &info, folder);
+    info.examples = examples;
+    info.n_examples = 1;
+    hello_model(&h, &info);
+    info.n_examples = 2;
+    hello_model(&h, &info);
+    memset(text, 'x', 3);
     b = hello_blob(&h, &say);
     assert_non_null(b);
     all = json_loadb((const char *)b->data, b->len, JSON_REJECT_DUPLICATES, NULL);
-    assert_int_equal(json_array_size(json_object_get(all, "examples")), 2);
+    list = json_object_get(all, "examples");
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_array_get(list, 0)), "one");
     defaults = json_object_get(all, "defaults");
     assert_int_equal(json_integer_value(json_object_get(defaults, "width")), 256);
     assert_int_equal(json_integer_value(json_object_get(defaults, "steps")), 20);
@@ -124,8 +117,6 @@ static void message(void **state)
     json_decref(all);
     blob_unref(b);
     hello_free(&h);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
 }
 
 static void expect_time_and_cap(struct hello *h, struct answer_hello *say)
