@@ -24,6 +24,8 @@
 #define HUB_PUSH_US     250000  /* places, estimates and statistics: at most four times a second */
 #define HUB_PROGRESS_US 16000   /* of one job; the last of a phase always goes */
 #define HUB_AGAIN_US    1000000 /* until the disk is asked again to take an end */
+#define HUB_LOOK_US     1000000 /* at least so often the hub is called while a device works */
+#define HUB_PAUSE_US    5000000 /* a longer gap between two calls: the process stood still */
 #define HUB_RETRIES_MAX 3 /* runs that one job may lose with the device before it is to blame */
 
 struct hub {
@@ -37,9 +39,10 @@ struct hub {
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
-    int64_t again_us; /* when ends that disk or memory refused are tried again; INT64_MAX: none */
-    int n_refused;    /* jobs whose end the disk refused: nothing is started until it took them */
-    struct fail disk; /* why the disk takes nothing; code 0: it does */
+    int64_t again_us;  /* when ends that disk or memory refused are tried again; INT64_MAX: none */
+    int n_refused;     /* jobs whose end the disk refused: nothing is started until it took them */
+    struct fail disk;  /* why the disk takes nothing; code 0: it does */
+    int64_t called_us; /* when the hub was called last */
     bool stopping;
 
     struct devices devices;

@@ -90,7 +90,10 @@ bool device_has_place(const struct device *d)
 void device_hold(struct device *d, int64_t now, struct job *j)
 {
     assert(!j->run.device && d->n_resident < LEDGER_MAX);
-    if (d->n_resident == 0) d->last_seen_us = now;
+    if (d->n_resident == 0) {
+        d->last_seen_us = now;
+        d->stood_us = 0;
+    }
     ledger_hold(&d->ledger, j->id, &j->plan);
     d->resident[d->n_resident++] = j;
     j->run.device = d;

@@ -27,6 +27,7 @@ struct device {
     int cap_useful;              /* more gain nothing; 0: unknown */
     char why_cap[192];           /* or why there is none */
     int64_t last_seen_us;        /* the last sign of life */
+    int64_t stood_us;            /* the process stood still so long, in a quantum under way */
 };
 
 struct devices {

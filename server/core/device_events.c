@@ -62,7 +62,8 @@ static void check_time(struct hub *h, struct job *j)
     lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
-static void learn(struct hub *h, const struct device *c, const struct device_event *n)
+static void learn(struct hub *h, const struct device *c, const struct device_event *n,
+                  int64_t elapsed_us)
 {
     double flops = 0;
     int pixels = 0, quanta = 0;
@@ -76,22 +77,33 @@ static void learn(struct hub *h, const struct device *c, const struct device_eve
         if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }
-    eta_learn(&h->eta, n->phase, pixels, n->n, flops, n->elapsed_us, quanta);
-    stats_quantum(&h->stats, n->phase, n->n, n->elapsed_us);
+    eta_learn(&h->eta, n->phase, pixels, n->n, flops, elapsed_us, quanta);
+    stats_quantum(&h->stats, n->phase, n->n, elapsed_us);
 }
 
-static void quantum_done(struct hub *h, int64_t now, const struct device *c,
-                         const struct device_event *n)
+/* Without the time for which the process stood still. A quantum that was shorter ended before. */
+static int64_t worked_us(struct device *c, int64_t elapsed_us)
 {
+    if (c->stood_us > 0 && elapsed_us > c->stood_us) {
+        elapsed_us -= c->stood_us;
+        c->stood_us = 0;
+    }
+    return elapsed_us;
+}
+
+static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
+{
+    int64_t elapsed_us = worked_us(c, n->elapsed_us);
+
     assert(n->n <= LIMIT_BATCH);
     assert(n->n > 0 && n->phase < GLM_DONE);
-    learn(h, c, n);
+    learn(h, c, n, elapsed_us);
     h->moved = true;
     for (int i = 0; i < n->n; i++) {
         struct job *j = device_find(c, n->run[i].job);
 
         if (!j || j->state != JOB_RUNNING) continue;
-        j->run.used_us += n->elapsed_us / n->n;
+        j->run.used_us += elapsed_us / n->n;
         show(h, now, j, &n->run[i].view);
         check_time(h, j);
     }
@@ -260,11 +272,33 @@ static int64_t silent_until(const struct hub *h, const struct device *c)
 
 int64_t device_events_due(const struct hub *h)
 {
-    int64_t due = INT64_MAX;
+    int64_t due = INT64_MAX, look = h->called_us + HUB_LOOK_US;
 
-    for (int i = 0; i < h->devices.n; i++)
-        if (silent_until(h, &h->devices.at[i]) < due) due = silent_until(h, &h->devices.at[i]);
+    for (int i = 0; i < h->devices.n; i++) {
+        int64_t silent = silent_until(h, &h->devices.at[i]);
+
+        if (silent < INT64_MAX && look < due) due = look;
+        if (silent < due) due = silent;
+    }
     return due;
+}
+
+void device_events_awake(struct hub *h, int64_t now)
+{
+    int64_t gap = now - h->called_us;
+
+    h->called_us = now;
+    if (gap <= HUB_PAUSE_US) return;
+    gap -= HUB_LOOK_US;
+    for (int i = 0; i < h->devices.n; i++) {
+        struct device *c = &h->devices.at[i];
+
+        if (c->n_resident == 0) continue;
+        c->last_seen_us += gap;
+        c->stood_us += gap;
+        for (int k = 0; k < c->n_resident; k++)
+            c->resident[k]->run.started_us += gap;
+    }
 }
 
 static void stuck(struct hub *h, int64_t now, struct device *c)

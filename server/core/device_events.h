@@ -5,6 +5,11 @@
 
 #include "server/core/core.h"
 
+/* Every entry of the hub calls this, those that look at the time before all else. While a device
+ * works the hub is called at least every HUB_LOOK_US; a much longer gap means that the process was
+ * stopped (Ctrl+Z, a frozen container, a sleeping machine), which is no silence of a device and no
+ * work of a job. */
+void device_events_awake(struct hub *, int64_t now);
 void device_events_apply(struct hub *, int64_t now, const struct device_event *);
 /* A busy device that was silent for too long counts as stuck: its jobs end or wait again. */
 void device_events_watch(struct hub *, int64_t now);

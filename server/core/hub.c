@@ -83,6 +83,7 @@ void hub_free(struct hub *h)
  * file. */
 static void hub_settle(struct hub *h, int64_t now)
 {
+    device_events_awake(h, now);
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
     lifecycle_dispatch(h, now);
@@ -91,6 +92,7 @@ static void hub_settle(struct hub *h, int64_t now)
 
 void hub_tick(struct hub *h, int64_t now)
 {
+    device_events_awake(h, now);
     lifecycle_again(h, now);
     lifecycle_plan_some(h);
     device_events_watch(h, now);
@@ -199,6 +201,7 @@ void hub_preview(struct hub *h, int64_t now, uint64_t job, enum event_phase phas
 
 void hub_device_event(struct hub *h, int64_t now, const struct device_event *n)
 {
+    device_events_awake(h, now);
     device_events_apply(h, now, n);
     hub_settle(h, now);
 }

@@ -57,6 +57,7 @@ static void arm(struct net *n, int64_t at_us)
 {
     struct itimerspec when = {.it_value = {at_us / 1000000, at_us % 1000000 * 1000}};
 
+    if (at_us < 1) at_us = 1; /* long ago; 0 would disarm the timer */
     if (at_us == n->armed_us) return;
     n->armed_us = at_us;
     if (at_us == INT64_MAX) memset(&when, 0, sizeof when);

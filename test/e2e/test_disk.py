@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -28,6 +29,22 @@ async def draw(server, **more):
         seen = await c.end_of(job)
         assert seen[-1]["state"] == "done", seen[-1]
         return next(m for m in seen if isinstance(m, dict) and m["type"] == "result")
+
+
+# --- a process that stands still --------------------------------------------------------------------
+
+async def stopped_for_a_while():
+    """catches: a pause (Ctrl+Z, docker pause) that is charged to a job's time limit"""
+    server = Server(None, "--job-seconds", "5")
+    async with server.connect() as c:
+        job = (await c.submit({**QUICK, "steps": 200}))["job"]
+        await c.until(lambda m: m["type"] == "progress" and m["phase"] == "denoise")
+        server.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(6.5)
+        server.process.send_signal(signal.SIGCONT)
+        end = (await c.until(lambda m: m["type"] == "end" and m["job"] == job))[-1]
+        assert end["state"] == "done", end
+    server.kill()
 
 
 # --- files that are not what they should be --------------------------------------------------------
@@ -226,5 +243,5 @@ async def downloads_that_nobody_reads():
     server.kill()
 
 
-run([disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed,
+run([stopped_for_a_while, disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed,
      downloads_that_nobody_reads, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])

@@ -38,6 +38,7 @@ static void op_trouble(struct chaos *x)
     struct world *w = x->w;
     struct fake_device *d = &w->dev[pick(w, w->hub->devices.n)];
     struct fail f;
+    bool was;
 
     if (!d->open) return;
     switch (pick(w, 4)) {
@@ -56,9 +57,18 @@ static void op_trouble(struct chaos *x)
         if (!chance(w, 0.1) || w->event_first != w->event_end) break;
         w->n_busy = d->n_runs > 0 ? 1 : 0;
         if (d->n_runs > 0) w->busy_jobs[0] = d->runs[pick(w, d->n_runs)].job;
-        w->now += 61000000;
-        hub_tick(w->hub, w->now);
+        for (int i = 0; i < 61; i++) {
+            w->now += 1000000;
+            hub_tick(w->hub, w->now);
+        }
         w->n_busy = 0;
+        break;
+    case 3: /* the process is stopped and goes on: no device is stuck */
+        if (!chance(w, 0.1)) break;
+        was = w->hub->devices.at[d - w->dev].stuck;
+        w->now += 100000000;
+        hub_tick(w->hub, w->now);
+        MUST(w, w->hub->devices.at[d - w->dev].stuck == was, "stuck, as the process stood still");
         break;
     default: break;
     }

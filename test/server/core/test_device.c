@@ -145,8 +145,11 @@ static void the_watchdog_fails_a_stuck_job(void **state)
     w->busy_jobs[0] = w->hub->registry.oldest->id;
     w->n_busy = 1;
     assert_true(hub_due(w->hub) < INT64_MAX);
-    w->now += 61 * 1000000LL;
-    hub_tick(w->hub, w->now);
+    for (int i = 0; i < 61; i++) {
+        if (i < 59) assert_true(hub_due(w->hub) <= w->now + 1000000);
+        w->now += 1000000;
+        hub_tick(w->hub, w->now);
+    }
     store_all(w);
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"code\":\"device\""), 1);

@@ -103,12 +103,93 @@ static void a_row_that_breaks_a_rule_fails_its_job(void **state)
     world_free(w);
 }
 
+/* catches: a pause (Ctrl+Z, docker pause) that counts as a job's computing time, as silence of a
+ * device, or as time that the picture took */
+static void a_process_that_stands_still(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct job *j;
+
+    (void)state;
+    w->hub->conf.job_seconds = 5;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 2);
+    j = w->hub->registry.oldest;
+    w->now += 1000000000;
+    hub_tick(w->hub, w->now); /* the timer is ripe before the device's next word */
+    assert_false(w->hub->devices.at[0].stuck);
+    worker_step(w, 1000010000);
+    deliver_all(w);
+    assert_int_equal(j->state, JOB_RUNNING);
+    assert_true(j->run.used_us < 2000000);
+    go_on(w, 60);
+    store_all(w);
+    assert_int_equal(j->state, JOB_DONE);
+    assert_true(j->run.spent_us < 5000000);
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: a time limit that a long quantum escapes */
+static void a_long_quantum_is_no_pause(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    w->hub->conf.job_seconds = 5;
+    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    go_on(w, 2);
+    for (int i = 0; i < 20; i++) {
+        w->now += 1000000;
+        hub_tick(w->hub, w->now);
+    }
+    worker_step(w, 20000000);
+    deliver_all(w);
+    listen_all(w, e);
+    store_all(w);
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"timeout\"");
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: a due time from which nothing can be subtracted (90 jobs wait at start) */
+static void many_jobs_wait_at_start(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    w->hub->conf.queue_max = 200;
+    for (int i = 0; i < 90; i++)
+        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    world_kill(w, 0);
+    world_boot(w);
+    worker_open(w);
+    deliver_all(w);
+    assert_in_range(hub_due(w->hub), 0, w->now);
+    for (int i = 0; i < 3; i++)
+        hub_tick(w->hub, w->now);
+    assert_true(hub_due(w->hub) > w->now);
+    e->client = hub_open(w->hub, e);
+    listener_free(w, e);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_waits_for_a_full_disk),
         cmocka_unit_test(a_probe_ends_the_refusal),
         cmocka_unit_test(a_row_that_breaks_a_rule_fails_its_job),
+        cmocka_unit_test(a_process_that_stands_still),
+        cmocka_unit_test(a_long_quantum_is_no_pause),
+        cmocka_unit_test(many_jobs_wait_at_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
