@@ -1,11 +1,12 @@
-/* cuda_sizes - sizes. */
+/* cuda_sizes - bytes of memory, weights and workspace on a CUDA GPU; the device that answers with
+ * them. */
 #include "kernels/cuda_sizes.h"
 
 #include <stdlib.h>
 
 uint64_t cuda_sizes_usable(uint64_t total)
 {
-    const uint64_t small = total / 16; /* of a card that is simulated for a test */
+    const uint64_t small = total / 16; /* of a GPU that is emulated for a test */
 
     return total - (CUDA_SIZES_RESERVE < small ? CUDA_SIZES_RESERVE : small) - total / 64;
 }

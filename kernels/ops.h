@@ -123,7 +123,7 @@ struct cost {
     double weight_bytes; /* bytes of weights read */
 };
 
-/* What kind of device it is, for those who plan for it. */
+/* What kind of device it is: for plans. */
 struct dev_traits {
     int own_memory;        /* 1: a card's, copied to and from; 0: the host's */
     int times_algorithms;  /* 1: the first product of a shape is slow */

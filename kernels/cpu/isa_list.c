@@ -40,8 +40,8 @@ static int compare(const struct isa *one, const struct isa *two, uint16_t *a, ui
     return 0;
 }
 
-/* The matrix unit needs the kernel's leave, and is believed only when it agrees with the
- * vectors. */
+/* The matrix unit needs the kernel's permission, and is used only if its product agrees with the
+ * vectors'. */
 static int amx_works(void)
 {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };

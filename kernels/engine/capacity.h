@@ -1,8 +1,8 @@
 /* capacity - how a model and its pictures fit a card: the mode, what is left for pictures, how many
  * at a time, and why.
  *
- * One calculation for a card that is opened and for one that `darkroom plan` only imagines. Inside
- * the engine's door.
+ * One calculation for a GPU that is opened and for one that `darkroom plan` plans for. For engine/
+ * and report/ alone.
  * Thread: any that may plan. */
 #ifndef KERNELS_ENGINE_CAPACITY_H
 #define KERNELS_ENGINE_CAPACITY_H

@@ -22,7 +22,7 @@ enum preview_known { PREVIEW_NOTHING, PREVIEW_LATENTS, PREVIEW_ALL };
 struct glm {
     struct model model;
     struct dev *dev, *dry; /* dry: like dev, without arithmetic; for glm_step's own questions */
-    struct dev *like;      /* a plan's card that is not there, or NULL */
+    struct dev *like;      /* the GPU that a plan is for, without one; or NULL */
     struct stages stages, dry_stages;     /* the model on dev; on the dry device */
     struct preview_colors preview_colors; /* codes and latents to colours, for previews, */
     enum preview_known preview_known;     /* as far as they are known */

@@ -63,8 +63,8 @@ static uint64_t usable(const struct glm *g, const struct glm_opts *o)
     return left < most ? left : most;
 }
 
-/* A card that is too small for everything offloads weights to the host; a host is taken as it
- * is. */
+/* A GPU that is too small for all weights offloads some to the host; on a host they stay where they
+ * are. */
 static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload **offload,
                         struct fail *f)
 {
@@ -83,7 +83,7 @@ static int plan_weights(struct glm *g, const struct glm_opts *o, struct offload 
     return offload_open(offload, g->dev, &t.plan, list->group, list->groups, f);
 }
 
-/* A processor's other programs come and go: a quarter of what is free stays theirs. */
+/* In the host's memory other programs come and go: a quarter of what is free is left to them. */
 static uint64_t room(const struct glm *g)
 {
     if (!g->dev) return 0;

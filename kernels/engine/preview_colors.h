@@ -1,9 +1,9 @@
 /* preview_colors - how previews get their colours: latents to RGB by a linear map, codes by their
  * mean colour.
  *
- * Both are learnt from the model itself when it is first opened (glm_preview_fit.c) and kept in a
- * file named after its digest, so any checkpoint has previews. Plain host data; previews only,
- * never a result. */
+ * Both are fitted to the model itself when it is first opened (preview_fit.h) and kept in a file
+ * named after its digest, so any checkpoint has previews. Plain host data; previews only, never a
+ * result. */
 #ifndef KERNELS_ENGINE_PREVIEW_COLORS_H
 #define KERNELS_ENGINE_PREVIEW_COLORS_H
 
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct preview_colors {
-    int channels, codes; /* 0 channels: nothing learnt, no previews */
+    int channels, codes; /* 0 channels: nothing fitted, no previews */
     float *latent; /* [3, channels + 1]: 0..255 of a latent; the last column is the constant */
     uint8_t *code; /* [codes, 3] */
 };
@@ -33,8 +33,8 @@ struct preview_colors_fit {
 int preview_colors_fit_new(struct preview_colors_fit *, int channels, int codes, struct fail *);
 void preview_colors_fit_free(struct preview_colors_fit *);
 
-/* Learn from a finished picture: rgb [8h, 8w, 3] with its latents [channels, h, w], with its codes
- * [h/4, w/4], or both; NULL: not that. */
+/* Add a finished picture: rgb [8h, 8w, 3] with its latents [channels, h, w], with its codes [h/4,
+ * w/4], or both; NULL: not that. */
 void preview_colors_fit_add(struct preview_colors_fit *, const uint8_t *rgb, int h, int w,
                             const float *latents, const int32_t *codes);
 /* Solve into m->latent, and into m->code; codes that were never seen get the mean of all. */

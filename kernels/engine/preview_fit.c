@@ -8,7 +8,7 @@
 
 enum { PICTURE_STEPS = 6, CODE_STEPS = 1, DECODED = 6 };
 
-/* Many colours in few pictures, for whatever the model knows. */
+/* Many colours in few pictures. */
 static const char *const PROMPTS[] = {"a red circle on a white background",
                                       "a green field under a blue sky",
                                       "a yellow flower on a black background",
@@ -24,7 +24,7 @@ struct preview_fit {
     struct preview_colors_fit fit, mosaic;
     int next; /* pictures drawn so far */
     int side;
-    int pictures; /* ordinary ones, 0: too dear, codes are given instead */
+    int pictures; /* ordinary ones; 0: over the budget, codes are given instead */
     int mosaics;  /* pictures with given codes; the first `decoded` of them to the end */
     int decoded;
     int32_t *order; /* the codes, shuffled */
@@ -151,7 +151,7 @@ static int draw(struct preview_fit *s, const char *prompt, int number, int undec
     return err;
 }
 
-/* For the map of latents: ordinary pictures, or given codes where those are too dear. */
+/* For the map of latents: ordinary pictures, or given codes where those are over the budget. */
 static int for_latents(const struct preview_fit *s)
 {
     return s->pictures ? s->pictures : s->decoded;

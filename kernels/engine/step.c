@@ -101,7 +101,8 @@ static int move_on(struct glm_run *r, struct fail *f)
     return err;
 }
 
-/* Scratch for this batch to the end of its phase; asks the dry device once a composition. */
+/* Scratch for this batch to the end of its phase; asks the dry device once for every composition of
+ * a batch. */
 static int ensure_scratch(struct glm *g, struct glm_run **r, int n, int tapped, struct fail *f)
 {
     uint64_t ids[LIMIT_BATCH] = {0}, bytes;

@@ -1,8 +1,8 @@
 /* bind - turn tensors of the model's files into weights of a device.
  *
- * A list owns every weight that was made, so a stage's structs hold plain pointers and are dropped
- * without ceremony. The first failure sticks: a stage binds everything and its caller looks at
- * bind.err once. Names are printf-like, several separated by one space: their rows are stacked, and
+ * A list owns every weight that was made, so a stage's structs hold plain pointers and free
+ * nothing. The first failure sticks: a stage binds everything and its caller looks at bind.err
+ * once. Names are printf-like, several separated by one space: their rows are stacked, and
  * ".weight" (and ".bias") are added to each. Thread: the device's worker. */
 #ifndef KERNELS_MODEL_BIND_H
 #define KERNELS_MODEL_BIND_H

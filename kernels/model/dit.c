@@ -23,11 +23,11 @@ struct step {
     int64_t rows;                             /* of the common matrix */
     int64_t table;                            /* rows of the common rotation table */
     const struct dit_state *vec[LIMIT_BATCH]; /* a picture for each distinct (time, size) */
-    int vecs,
-        pictures; /* vecs <= pictures; temporaries have room for `pictures`, so that their size */
-                  /* does not depend on who happens to be at the same time */
-    tensor temb;  /* T [vecs, time] */
-    tensor rope;  /* f32 [table, head_dim] */
+    /* vecs <= pictures. Temporaries have room for `pictures`, so that their size does not depend on
+     * which pictures happen to be at the same time. */
+    int vecs, pictures;
+    tensor temb; /* T [vecs, time] */
+    tensor rope; /* f32 [table, head_dim] */
 };
 
 void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
@@ -199,7 +199,7 @@ static void add_branch(struct step *t, const struct dit_state *s, int uncond, in
     t->rows += b->text + b->image;
 }
 
-/* Where everything stands: branches of a picture side by side, one table of rotations a picture. */
+/* The layout: branches of a picture side by side, one table of rotations a picture. */
 static void arrange(struct step *t, const struct dit *w, struct dit_state *const *s, int n)
 {
     *t = (struct step){.w = w, .pictures = n};

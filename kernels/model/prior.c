@@ -209,7 +209,7 @@ static void sample(const struct graph *g, const struct prior *w, struct prior_se
     g->dev->ops->sample(g->dev, logits, row, n);
 }
 
-/* Only the last row of every sequence asks for logits. */
+/* Only the last row of every sequence needs logits. */
 static void finish(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
                    int n, tensor x)
 {
@@ -317,7 +317,8 @@ static void tokens(const struct graph *g, const struct prior *w, struct prior_se
     if (record) op->end(g->dev);
 }
 
-/* Prompts go one by one: who shares the step must not decide how a row's products are computed. */
+/* Prompts go one by one: the other pictures of a step must not decide how a row's products are
+ * computed. */
 void prior_step(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n)
 {
     struct prior_seq *going[LIMIT_BATCH];

@@ -339,7 +339,7 @@ static void add_image(struct trace *t)
         t->err = t->fail ? (int)t->fail->code : ERR_DEVICE;
 }
 
-/* The encoding of "": the engine has it since it was opened, a trace wants to see it made. */
+/* The encoding of "": the engine has it since it was opened, a trace shows how it is made. */
 static void tap_empty(struct trace *t, const struct tap *tap)
 {
     struct graph g = {.dev = t->g->dev, .tap = tap, .offload = t->g->stages.offload};

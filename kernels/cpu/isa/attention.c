@@ -5,7 +5,7 @@
  * [d][ATTN_K], v [ATTN_K][d], as floats or (`dp`) as pairs of bfloat16 along d for q k' and along
  * the keys for the weights times v, which are rounded for it. A single query (decoding) reads keys
  * and values where they are. Keys always come in the same blocks from key 0, so a query's result
- * does not depend on who shares its block. */
+ * does not depend on the other queries of its block. */
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
@@ -184,7 +184,7 @@ INLINE int visible(const struct attn_block *a, int i, int64_t j0, int nk)
     return n < 0 ? 0 : n < nk ? (int)n : nk;
 }
 
-/* What scores are still to be multiplied with: a bias wants it done at once. */
+/* What soften multiplies the scores by: with a bias they are scaled before it is added, so by 1. */
 INLINE float still(const struct attn_block *a)
 {
     return a->bias ? 1.0f : a->scale;

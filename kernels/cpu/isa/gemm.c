@@ -1,4 +1,4 @@
-/* gemm - register tiles of C = A B: the loop in which the CPU device spends its life. */
+/* gemm - register tiles of C = A B: the loop in which the CPU device spends most of its time. */
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
@@ -153,8 +153,8 @@ void NAME(gemm_bf)(const struct gemm_block *g)
 #ifdef __AMX_BF16__
 /* The matrix unit: tiles of 16 rows of 64 bytes. 0..3 are sums (two row tiles by the two halves of
  * a panel), 4 and 5 rows of A, 6 and 7 the halves of 16 pairs of k of B: PACK_DP is the form that
- * it reads. Every row count uses it, since its sums are rounded unlike the vectors': a row must not
- * depend on its company. */
+ * it reads. Every row count uses it, since its sums are rounded unlike the vectors': the bits of a
+ * row must not depend on how many rows there are. */
 enum { ROWS = 16, PAIRS = 16, TILE_BYTES = 64 };
 
 static const struct {
