@@ -1,35 +1,35 @@
-/* cuda_sizes - what a CUDA card takes, known without one: sizes of packed weights and workspace,
- * and what is left of a card.
+/* cuda_sizes - what a CUDA GPU takes, known without one: sizes of packed weights and workspace,
+ * and what is left of a GPU.
  *
- * The CUDA device takes its own sizes from here, so a plan for a card that is not there, made by a
- * build without CUDA, is the plan that the card would follow. Thread: any. */
+ * The CUDA device takes its own sizes from here, so a plan for a GPU that is not there, made by a
+ * build without CUDA, is the plan that the GPU would follow. Thread: any. */
 #ifndef KERNELS_CUDA_SIZES_H
 #define KERNELS_CUDA_SIZES_H
 
 #include "kernels/ops.h"
 
 /* What driver, context and libraries take before the first weight, and the device's own workspace:
- * an estimate, until a card has been measured. */
+ * an estimate, until a GPU has been measured. */
 #define CUDA_SIZES_RESERVE ((uint64_t)768 << 20)
 
-/* What a card is like: of the CUDA device, and of one that is only planned for. */
+/* What a GPU is like: of the CUDA device, and of one that is only planned for. */
 #define CUDA_SIZES_TRAITS                                                                    \
     (struct dev_traits)                                                                      \
     {                                                                                        \
         .own_memory = 1, .times_algorithms = 1, .flops_per_byte = 180, .preview_flops = 2e15 \
     }
 
-/* Bytes of a card of `total` that weights and pictures may take: less the reserve, and a 64th for
+/* Bytes of a GPU of `total` that weights and pictures may take: less the reserve, and a 64th for
  * what blocks leave between them. */
 uint64_t cuda_sizes_usable(uint64_t total);
-uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest card for that */
+uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest GPU for that */
 
 /* Of a weight in compute type T: its values, then its bias. */
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_work_size(enum workspace, int64_t, int64_t, int64_t);
 
-/* A device that answers weight_size and work_size as a card would, and nothing else: for
+/* A device that answers weight_size and work_size as a GPU would, and nothing else: for
  * dry_open(). */
 int cuda_sizes_open(struct dev **out, enum dtype type, struct fail *);
 

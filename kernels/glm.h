@@ -103,9 +103,9 @@ struct glm_picture {
     int width, height;
 };
 
-/* What a list names, each device as glm_open takes it: "cuda:0,cuda:1" two cards, "cpu,cpu" the
- * processor twice; "auto" all cards, or the processor where there are none. All of one kind, no
- * card twice. How many, or ERR_USAGE. */
+/* What a list names, each device as glm_open takes it: "cuda:0,cuda:1" two GPUs, "cpu,cpu" the
+ * processor twice; "auto" all GPUs, or the processor where there are none. All of one kind, no
+ * GPU twice. How many, or ERR_USAGE. */
 typedef char glm_device[16];
 int glm_devices(const char *list, glm_device out[LIMIT_DEVICES], struct fail *);
 

@@ -12,7 +12,7 @@
 /* `darkroom check`: what the folder holds, or the first ten things that are wrong. */
 int glm_report_check(const char *model, FILE *out);
 /* `darkroom plan`: bytes by lifetime and FLOPs by phase of one request; mode and number at a time
- * on cards of the usual sizes, or of opts.vram. The model's configuration is enough. */
+ * on GPUs of the usual sizes, or of opts.vram. The model's configuration is enough. */
 int glm_report_plan(const struct glm_opts *, const struct glm_req *, FILE *out, struct fail *);
 /* `darkroom trace`: request and injections from a reference trace, every stage to `out_path`. */
 int glm_report_trace(const struct glm_opts *, const char *like, const char *out_path,

@@ -125,7 +125,7 @@ struct cost {
 
 /* What kind of device it is: for plans. */
 struct dev_traits {
-    int own_memory;        /* 1: a card's, copied to and from; 0: the host's */
+    int own_memory;        /* 1: a GPU's, copied to and from; 0: the host's */
     int times_algorithms;  /* 1: the first product of a shape is slow */
     int batch_useful;      /* pictures that gain by sharing a batch, at most; 0: no such bound */
     double flops_per_byte; /* that take as long as reading a byte of weights */

@@ -1,4 +1,4 @@
-/* capacity - how a model and its pictures fit a card: the mode, what is left for pictures, how many
+/* capacity - how a model and its pictures fit a GPU: the mode, what is left for pictures, how many
  * at a time, and why.
  *
  * One calculation for a GPU that is opened and for one that `darkroom plan` plans for. For engine/
@@ -12,14 +12,14 @@
 
 struct capacity {
     struct residency plan;
-    uint64_t usable; /* bytes of the card for weights and pictures */
+    uint64_t usable; /* bytes of the GPU for weights and pictures */
     uint64_t held;   /* bytes that the weights take of them */
     uint64_t room;   /* bytes left for pictures */
     uint64_t least;  /* usable bytes with which the model could draw one ordinary picture */
     char why[200];   /* a sentence for the operator */
 };
 
-/* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the card that would do.
+/* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the GPU that would do.
  * `swaps`: weights may come and go on this device. out is filled in either case. */
 int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out, struct fail *);
 

@@ -64,7 +64,7 @@ struct glm_run {
 #define DRY_SCRATCH ((size_t)1 << 46)
 
 /* open.c: glm_open without preview colours. A plan has no device but the dry one, which is like the
- * CPU or like a card; a bare engine has a device, but may lack files: weights that are not there
+ * CPU or like a GPU; a bare engine has a device, but may lack files: weights that are not there
  * are zeros (measurements). */
 enum engine_use { ENGINE_DRAW, ENGINE_BARE, ENGINE_PLAN_CPU, ENGINE_PLAN_CUDA };
 int engine_open(struct glm **, const struct glm_opts *, enum engine_use, struct fail *);

@@ -31,7 +31,7 @@ static void set_name(struct glm *g, const char *path)
     snprintf(g->name, sizeof g->name, "%.*s", (int)(end - start), path + start);
 }
 
-/* Of the device: a card's own memory, or what this process may use; less where that is asked
+/* Of the device: a GPU's own memory, or what this process may use; less where that is asked
  * for. */
 static void read_memory(struct glm *g, const struct glm_opts *o)
 {
@@ -152,7 +152,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     return read_defaults(g, dir, f);
 }
 
-/* A plan for a card that is not there is made in the type that a card would draw in. */
+/* A plan for a GPU that is not there is made in the type that a GPU would draw in. */
 static enum dtype plan_type(const struct glm_opts *o, enum engine_use use)
 {
     return use == ENGINE_PLAN_CUDA && o->type != GLM_F32 ? DT_BF16 : devices_type(o);
@@ -199,7 +199,7 @@ int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use,
     return err;
 }
 
-/* On a card, before the first request: a prompt and a denoising step of a small picture, every
+/* On a GPU, before the first request: a prompt and a denoising step of a small picture, every
  * product with more rows than are done by hand, so that each shape's algorithm is timed now. */
 static int rehearse(struct glm *g, struct fail *f)
 {

@@ -1,4 +1,4 @@
-/* residency - where each weight is stored on a card that may be too small for all of them. Pure.
+/* residency - where each weight is stored on a GPU that may be too small for all of them. Pure.
  *
  * Weights come in groups: a layer, or what belongs to no layer. Two sides take turns, the prior's
  * (with the glyph encoder) and the DiT's (with the VAE). One area holds both, the first side from
@@ -12,7 +12,7 @@
  *                copied whenever they are used, one while the other works
  *
  * A group never changes its address, so recorded steps stay valid. Used by the engine when it
- * opens a card and by `darkroom plan` for cards that are not there. Thread: any. */
+ * opens a GPU and by `darkroom plan` for GPUs that are not there. Thread: any. */
 #ifndef KERNELS_MEMORY_RESIDENCY_H
 #define KERNELS_MEMORY_RESIDENCY_H
 
@@ -33,7 +33,7 @@ struct residency_group {
 struct residency {
     enum residency_mode mode;
     uint64_t sum;                     /* bytes of all groups */
-    uint64_t area;                    /* of the card that they take */
+    uint64_t area;                    /* of the GPU that they take */
     uint64_t home;                    /* of pinned host memory that the moving ones take */
     uint64_t swap[RESIDENCY_SIDES];   /* copied when a side's turn comes, at most */
     uint64_t stream[RESIDENCY_SIDES]; /* copied whenever a side is used from end to end */

@@ -36,7 +36,7 @@ struct prior {
 };
 
 /* Rows of a prompt that one call feeds at most: some tenths of a second of a laptop, and enough to
- * keep a card busy. */
+ * keep a GPU busy. */
 enum { PRIOR_CHUNK = 256 };
 
 /* One picture's sequence. All tensors are in its run's memory. */

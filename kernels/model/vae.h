@@ -18,7 +18,7 @@
 #include "kernels/model/graph.h"
 
 enum { VAE_PIECES = CONFIG_VAE_LEVELS + 1 };
-#define VAE_BAND  ((size_t)20 << 20)   /* large enough to fill a card, small enough for its cache */
+#define VAE_BAND  ((size_t)20 << 20)   /* large enough to fill a GPU, small enough for its cache */
 #define VAE_WHOLE ((size_t)1100 << 20) /* all of a picture of 1024 x 1024, nothing of one of 2048 */
 
 /* x + conv2(silu(norm2(conv1(silu(norm1(x)))))), x through `shortcut` where the width changes. */

@@ -1,4 +1,4 @@
-/* plan_report - `darkroom plan`: what one picture takes, and what cards of the usual sizes would
+/* plan_report - `darkroom plan`: what one picture takes, and what GPUs of the usual sizes would
  * make of the model. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
@@ -101,7 +101,7 @@ static void warn_of_size(const struct glm *g, const struct glm_req *q, FILE *out
             q->width, q->height, width, height);
 }
 
-/* --- cards ------------------------------------------------------------------------------------ */
+/* --- GPUs ------------------------------------------------------------------------------------ */
 
 static int shrink(int side, int eighths)
 {
@@ -123,8 +123,8 @@ static int smaller(const struct glm *g, const struct capacity *t, const struct g
     return 0;
 }
 
-/* The smallest card of more than `size` GB that draws this picture; 0: none of up to 1024 GB. */
-static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
+/* The smallest GPU of more than `size` GB that draws this picture; 0: none of up to 1024 GB. */
+static int gpu_for(struct glm *g, uint64_t size, const struct glm_req *q)
 {
     while (++size <= 1024) {
         struct capacity t;
@@ -137,27 +137,27 @@ static int card_for(struct glm *g, uint64_t size, const struct glm_req *q)
 }
 
 /* What would fit instead. */
-static void advise(struct glm *g, uint64_t total, int card, const struct capacity *t,
+static void advise(struct glm *g, uint64_t total, int gpu, const struct capacity *t,
                    const struct glm_req *q, FILE *out)
 {
     struct glm_req less;
-    const int size = card ? card_for(g, total >> 30, q) : 0;
+    const int size = gpu ? gpu_for(g, total >> 30, q) : 0;
     const int fits = t->plan.mode != RESIDENCY_NONE && smaller(g, t, q, &less);
 
     if (fits) fprintf(out, "; ask for %dx%d or less", less.width, less.height);
     if (size) fprintf(out, "%s take a card of %d GB", fits ? ", or" : ";", size);
 }
 
-/* One line: the mode, how many at a time, and why. card 0: a processor's memory, where nothing
+/* One line: the mode, how many at a time, and why. gpu 0: a processor's memory, where nothing
  * comes and goes. */
-static void print_card(struct glm *g, uint64_t total, int card, const struct glm_req *q, FILE *out)
+static void print_gpu(struct glm *g, uint64_t total, int gpu, const struct glm_req *q, FILE *out)
 {
     const int small = total < (uint64_t)1 << 30;
     char left[16];
     struct capacity t;
     int cap = 0;
 
-    if (!capacity_of(g, card ? cuda_sizes_usable(total) : total, card, &t, NULL))
+    if (!capacity_of(g, gpu ? cuda_sizes_usable(total) : total, gpu, &t, NULL))
         cap = capacity_count(g, &t, q, NULL);
     fprintf(out, "  %6.4g %s  %-19s  %2d at a time  %s",
             (double)total / (small ? 1 << 20 : 1 << 30), small ? "MB" : "GB",
@@ -167,11 +167,11 @@ static void print_card(struct glm *g, uint64_t total, int card, const struct glm
     else if (t.plan.mode != RESIDENCY_NONE)
         fprintf(out, "; %s are left%s", capacity_bytes(t.room, left),
                 cap ? " for pictures" : ", too little");
-    if (!cap) advise(g, total, card, &t, q, out);
+    if (!cap) advise(g, total, gpu, &t, q, out);
     fputc('\n', out);
 }
 
-static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
+static int print_gpus(const struct glm_opts *o, const struct glm_req *q, FILE *out, struct fail *f)
 {
     static const uint64_t sizes[] = {16, 24, 40, 80, 141};
     struct glm *g;
@@ -179,9 +179,9 @@ static int print_cards(const struct glm_opts *o, const struct glm_req *q, FILE *
 
     if (err) return err;
     fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
-    if (o->vram) print_card(g, o->vram, 1, q, out);
+    if (o->vram) print_gpu(g, o->vram, 1, q, out);
     for (size_t i = 0; !o->vram && i < sizeof sizes / sizeof *sizes; i++)
-        print_card(g, sizes[i] << 30, 1, q, out);
+        print_gpu(g, sizes[i] << 30, 1, q, out);
     glm_close(g);
     return 0;
 }
@@ -203,8 +203,8 @@ int glm_report_plan(const struct glm_opts *o, const struct glm_req *q, FILE *out
     if (!err) print_cost(g, &r, &c, out);
     if (!err && cpu && o->vram) {
         fprintf(out, "memory (CPU, %s, %dx%d)\n", g->info.type, r.width, r.height);
-        print_card(g, o->vram, 0, &r, out);
+        print_gpu(g, o->vram, 0, &r, out);
     }
     glm_close(g);
-    return err || cpu ? err : print_cards(o, &r, out, f);
+    return err || cpu ? err : print_gpus(o, &r, out, f);
 }
