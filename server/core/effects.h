@@ -106,18 +106,18 @@ enum device_event_kind {
 struct device_event {
     enum device_event_kind kind;
     int device;
-    uint64_t job;     /* DRAWN, GONE, FAILED */
-    uint64_t budget;  /* READY: bytes for runs and scratch */
-    int batch_useful; /* READY: more pictures at a time gain nothing by sharing; 0: no such bound */
-    enum glm_phase phase; /* QUANTUM: of the quantum */
-    int64_t elapsed_us;   /* QUANTUM */
-    int n;                /* QUANTUM, DEVICE, AWAY: runs */
-    int batch;            /* DEVICE: the first so many shared the failing quantum; AWAY: tries */
+    uint64_t job;         /* RUN_FINISHED, RUN_DROPPED, RUN_FAILED */
+    uint64_t budget;      /* DEVICE_READY: bytes for runs and scratch */
+    int batch_useful;     /* DEVICE_READY: more at a time gain nothing; 0: no bound */
+    enum glm_phase phase; /* QUANTUM_DONE: of the quantum */
+    int64_t elapsed_us;   /* QUANTUM_DONE */
+    int n;                /* QUANTUM_DONE, DEVICE_FAILED, DEVICE_LOST: runs */
+    int batch;            /* DEVICE_FAILED: of the failing quantum; DEVICE_LOST: tries */
     struct {
         uint64_t job;
-        struct glm_progress view; /* QUANTUM: after it */
+        struct glm_progress view; /* QUANTUM_DONE: after it */
     } run[LIMIT_BATCH];
-    struct fail fail; /* FAILED, DEVICE, AWAY */
+    struct fail fail; /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
 };
 
 #endif
