@@ -74,12 +74,46 @@ static void nothing_overflows(void **state)
     assert_false(ledger_fits(&l, &zero));
 }
 
+/* How many pictures like p the ledger takes one after the other. */
+static int held(uint64_t budget, const struct job_plan *p)
+{
+    struct ledger l;
+
+    ledger_init(&l, budget);
+    while (ledger_fits(&l, p))
+        ledger_hold(&l, (uint64_t)l.n + 1, p);
+    return l.n;
+}
+
+/* catches: an engine that plans for another number of pictures than the ledger lets in, and a cap
+ * that the ledger does not reach */
+static void the_engine_plans_by_the_same_rule(void **state)
+{
+    static const uint64_t B[] = {
+        0, 1, 2, 3, 7, 50, 99, 100, 101, 1ull << 40, UINT64_MAX / 2, UINT64_MAX - 1};
+    enum { N = sizeof B / sizeof *B };
+
+    (void)state;
+    for (int i = 0; i < N * N * N * N; i++) {
+        struct job_plan p = plan(B[i % N], B[i / N % N], B[i / N / N % N]);
+        uint64_t budget = B[i / N / N / N];
+        struct ledger l;
+        int n;
+
+        ledger_init(&l, budget);
+        n = ledger_count(&l, &p);
+        assert_int_equal(n, glm_admission(budget, &p.cost, p.scratch_more));
+        assert_int_equal(n, held(budget, &p));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rule),
         cmocka_unit_test(scratch_grows_with_those_who_share),
         cmocka_unit_test(nothing_overflows),
+        cmocka_unit_test(the_engine_plans_by_the_same_rule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
