@@ -14,7 +14,7 @@
 #define LIMIT_GLYPH_TEXTS   64    /* quoted texts in one prompt */
 #define LIMIT_GLYPH_TOKENS  2048  /* ByT5 tokens a text with EOS; the reference truncates here */
 #define LIMIT_BATCH         16    /* pictures that share one quantum */
-#define LIMIT_DEVICES       8     /* workers of one service; cards of one machine */
+#define LIMIT_DEVICES       8     /* workers of one service; GPUs of one machine */
 #define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
 
 /* models */

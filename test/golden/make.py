@@ -247,11 +247,11 @@ class Recorder:
 
 
 def sampled(logits, g):
-    """Four rows of the logits and what generate() would draw from: 0 for what the law removes."""
+    """Four rows of the logits and what generate() would draw from: 0 for what the rule removes."""
     rows = torch.tensor([0, 1, len(logits) // 2, len(logits) - 1])
-    law = [TemperatureLogitsWarper(g.temperature), TopKLogitsWarper(g.top_k)]
-    law += [TopPLogitsWarper(g.top_p)] if g.top_p < 1 else []
-    return {"ar.sample.rows": rows, "ar.sample.probs": LogitsProcessorList(law)(None, logits[rows]).softmax(-1)}
+    rule = [TemperatureLogitsWarper(g.temperature), TopKLogitsWarper(g.top_k)]
+    rule += [TopPLogitsWarper(g.top_p)] if g.top_p < 1 else []
+    return {"ar.sample.rows": rows, "ar.sample.probs": LogitsProcessorList(rule)(None, logits[rows]).softmax(-1)}
 
 
 @torch.no_grad()

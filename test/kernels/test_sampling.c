@@ -196,7 +196,7 @@ static void refuses_what_has_no_largest(void **state)
 
 /* Chi-square over 40,000 draws at fixed seeds; the bound is the 99.9 % point
  * of 11 degrees of freedom. */
-static void draws_follow_the_law(void **state)
+static void draws_follow_the_probabilities(void **state)
 {
     enum { KEPT = 12, N = 40000 };
     int32_t ids[KEPT];
@@ -255,7 +255,7 @@ int main(void)
         cmocka_unit_test(underflow_is_not_kept),
         cmocka_unit_test(cut_is_taken_in_double),
         cmocka_unit_test(refuses_what_has_no_largest),
-        cmocka_unit_test(draws_follow_the_law),
+        cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(draws_are_stable),
     };
 

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files up to this size are read, larger ones mapped: what is in memory stays whole when somebody
- * cuts the file short. */
+/* Files up to this size are read, larger ones mapped: what is in memory stays whole when the file
+ * is truncated. */
 enum { READ_BYTES_MAX = 64 << 20 };
 
 struct shard {

@@ -1,4 +1,4 @@
-/* test_capacity - `darkroom plan` for the released model on cards of the usual sizes, from its
+/* test_capacity - `darkroom plan` for the released model on GPUs of the usual sizes, from its
  * configuration alone. */
 #include "kernels/cuda_sizes.h"
 #include "kernels/engine/capacity.h"
@@ -17,7 +17,7 @@ static const char RELEASED[] = "test/weights/released";
 
 static const char *plan_size(const struct glm_opts *o, int width, int height)
 {
-    static char said[16384];
+    static char output[16384];
     const struct glm_req q = {.prompt = "a picture",
                               .prompt_len = 9,
                               .width = width,
@@ -27,12 +27,12 @@ static const char *plan_size(const struct glm_opts *o, int width, int height)
     struct fail f = {0};
     FILE *out;
 
-    memset(said, 0, sizeof said);
-    out = fmemopen(said, sizeof said, "w");
+    memset(output, 0, sizeof output);
+    out = fmemopen(output, sizeof output, "w");
     assert_non_null(out);
     if (glm_report_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
     fclose(out);
-    return said;
+    return output;
 }
 
 static const char *plan(const struct glm_opts *o, int side)
@@ -41,30 +41,30 @@ static const char *plan(const struct glm_opts *o, int side)
 }
 
 /* One line of the table has all of these. */
-static void line_says(const char *said, const char *card, const char *mode, const char *more)
+static void line_has(const char *output, const char *gpu, const char *mode, const char *more)
 {
-    const char *line = strstr(said, card);
+    const char *line = strstr(output, gpu);
     char copy[512] = "";
 
-    if (!line) fail_msg("no %s in\n%s", card, said);
+    if (!line) fail_msg("no %s in\n%s", gpu, output);
     snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
     if (!strstr(copy, mode) || !strstr(copy, more))
         fail_msg("%s lacks '%s' or '%s'", copy, mode, more);
 }
 
-/* catches: a card without a mode, a cap or a reason; a plan that wants weights */
-static void every_card_has_a_mode(void **state)
+/* catches: a GPU without a mode, a cap or a reason; a plan that wants weights */
+static void every_gpu_has_a_mode(void **state)
 {
-    const char *said = plan(&(struct glm_opts){.model = RELEASED}, 1024);
+    const char *output = plan(&(struct glm_opts){.model = RELEASED}, 1024);
 
     (void)state;
-    line_says(said, " 16 GB", "layers streamed", "a token copies");
-    line_says(said, " 24 GB", "stage swap", "a change copies");
-    line_says(said, " 40 GB", "everything resident", "16 at a time");
-    line_says(said, " 80 GB", "everything resident", "16 share one batch at most");
-    line_says(said, " 141 GB", "everything resident", "all weights, 31.");
-    assert_non_null(strstr(said, "weights are not here"));
-    assert_non_null(strstr(said, "of the embedding, stay in the model's files"));
+    line_has(output, " 16 GB", "layers streamed", "a token copies");
+    line_has(output, " 24 GB", "stage swap", "a change copies");
+    line_has(output, " 40 GB", "everything resident", "16 at a time");
+    line_has(output, " 80 GB", "everything resident", "16 share one batch at most");
+    line_has(output, " 141 GB", "everything resident", "all weights, 31.");
+    assert_non_null(strstr(output, "weights are not here"));
+    assert_non_null(strstr(output, "of the embedding, stay in the model's files"));
 }
 
 /* catches: a refusal that does not say what would do, or says what would not */
@@ -73,22 +73,22 @@ static void what_does_not_fit_is_told_what_would(void **state)
     const struct glm_opts tiny = {.model = RELEASED, .vram = (uint64_t)1 << 30};
 
     (void)state;
-    line_says(plan(&tiny, 1024), "1 GB", "too small", " 0 at a time");
-    line_says(plan(&tiny, 1024), "1 GB", "take a card of ", " GB");
+    line_has(plan(&tiny, 1024), "1 GB", "too small", " 0 at a time");
+    line_has(plan(&tiny, 1024), "1 GB", "take a card of ", " GB");
     /* room for an ordinary picture and not for the largest: both ways out are named */
     for (uint64_t gb = 2; gb < 40; gb++) {
         const struct glm_opts o = {.model = RELEASED, .vram = gb << 30};
         const char *refused = strstr(plan(&o, 2048), " 0 at a time");
-        const char *ask, *card;
+        const char *ask, *gpu;
         int side;
         uint64_t more;
 
         if (!refused || strstr(refused - 30, "too small")) continue;
         ask = strstr(refused, "ask for ");
-        card = strstr(refused, "take a card of ");
+        gpu = strstr(refused, "take a card of ");
         side = ask ? (int)strtol(ask + 8, NULL, 10) : 0;
-        assert_true(card && side > 0);
-        more = strtoull(card + 15, NULL, 10) << 30;
+        assert_true(gpu && side > 0);
+        more = strtoull(gpu + 15, NULL, 10) << 30;
         assert_null(strstr(plan(&o, side), " 0 at a time"));
         assert_null(strstr(plan(&(struct glm_opts){.model = RELEASED, .vram = more}, 2048),
                            " 0 at a time"));
@@ -96,7 +96,7 @@ static void what_does_not_fit_is_told_what_would(void **state)
     }
 }
 
-/* catches: a simulated card that is the whole one, for the processor too */
+/* catches: an emulated GPU that is the whole one, for the processor too */
 static void a_processor_may_have_less_memory(void **state)
 {
     struct glm *g;
@@ -112,8 +112,8 @@ static void a_processor_may_have_less_memory(void **state)
     glm_close(g);
 }
 
-/* catches: a card for so many usable bytes that has fewer, or one more than it needs */
-static void cards_are_what_is_usable_and_back(void **state)
+/* catches: a GPU for so many usable bytes that has fewer, or one more than it needs */
+static void gpus_are_what_is_usable_and_back(void **state)
 {
     (void)state;
     for (uint64_t usable = 1000; usable < (uint64_t)200 << 30; usable = usable * 3 / 2 + 7) {
@@ -129,7 +129,7 @@ static void sizes_that_are_refused_name_their_neighbours(void **state)
 {
     static const struct {
         int width, height;
-        const char *said;
+        const char *output;
     } cases[] = {
         {1000, 1024, "width is 1000, which is not a multiple of 32; Use 992 or 1024; 64 to 2048"},
         {1024, 1, "height is 1; the least is 64; Use 64; "},
@@ -144,7 +144,7 @@ static void sizes_that_are_refused_name_their_neighbours(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_non_null(strstr(plan_size(&o, cases[i].width, cases[i].height), cases[i].said));
+        assert_non_null(strstr(plan_size(&o, cases[i].width, cases[i].height), cases[i].output));
     assert_non_null(strstr(plan_size(&o, 2048, 512), " at a time"));
     assert_non_null(strstr(plan_size(&o, 1920, 480), " at a time"));
 }
@@ -168,12 +168,12 @@ static void sizes_that_are_too_small_are_warned_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_card_has_a_mode),
+        cmocka_unit_test(every_gpu_has_a_mode),
         cmocka_unit_test(what_does_not_fit_is_told_what_would),
         cmocka_unit_test(sizes_that_are_refused_name_their_neighbours),
         cmocka_unit_test(sizes_that_are_too_small_are_warned_of),
         cmocka_unit_test(a_processor_may_have_less_memory),
-        cmocka_unit_test(cards_are_what_is_usable_and_back),
+        cmocka_unit_test(gpus_are_what_is_usable_and_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,7 +336,7 @@ static struct first first_logits(struct glm *g, const struct glm_req *q)
 
 /* catches: a chunk of a prompt that does not see the chunks before it, or that is as long as the
  * whole */
-static void a_prompt_in_parts_says_the_same(void **state)
+static void a_prompt_in_chunks_gives_the_same(void **state)
 {
     struct glm *g = open_engine("test/golden/odd/model", GLM_F32, 2, NULL);
     struct glm_req q = request(long_prompt(), 64, 64, 3);
@@ -665,7 +665,7 @@ int main(void)
         cmocka_unit_test(a_shorter_last_band_does_not_show),
         cmocka_unit_test(bands_are_few),
         cmocka_unit_test(the_plan_is_what_happens),
-        cmocka_unit_test(a_prompt_in_parts_says_the_same),
+        cmocka_unit_test(a_prompt_in_chunks_gives_the_same),
         cmocka_unit_test(a_batch_fits_its_plan),
         cmocka_unit_test(steps_cost_denoising),
         cmocka_unit_test(bad_requests_are_named),

@@ -87,8 +87,8 @@ static int random_groups(struct residency_group *g)
 }
 
 /* Every group is filled with its number. */
-static struct offload *open_hold(const struct residency *plan, const struct residency_group *g,
-                                 int n)
+static struct offload *open_offload(const struct residency *plan, const struct residency_group *g,
+                                    int n)
 {
     struct offload *h;
     struct fail f;
@@ -144,7 +144,7 @@ static void what_is_wanted_is_there(void **state)
             all += g[i].bytes;
         budget = all / 5 + (uint64_t)pick((int)all);
         if (residency_choose(&plan, g, n, budget, room, 1, 0) == RESIDENCY_NONE) continue;
-        h = open_hold(&plan, g, n);
+        h = open_offload(&plan, g, n);
         seen[plan.mode]++;
         for (int k = 0; k < 30; k++) {
             const int part = pick(PARTS), steady = pick(3) ? 0 : offload_steady(h, part);
@@ -180,7 +180,7 @@ static void there_is_room_beside_the_decoder(void **state)
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
         if (residency_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESIDENCY_SWAP) continue;
-        h = open_hold(&plan, g, n);
+        h = open_offload(&plan, g, n);
         turn(h, 2);
         offload_ahead(h, 3);
         turn(h, 3);

@@ -100,7 +100,7 @@ static void least_is_the_least(void **state)
 }
 
 /* catches: two groups of one turn at one place, in random sizes */
-static void random_models_lie_well(void **state)
+static void random_models_are_placed_well(void **state)
 {
     uint64_t seed = 7;
     struct residency_group g[MOST];
@@ -137,7 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cards_get_their_modes),
         cmocka_unit_test(least_is_the_least),
-        cmocka_unit_test(random_models_lie_well),
+        cmocka_unit_test(random_models_are_placed_well),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

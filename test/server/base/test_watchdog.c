@@ -118,7 +118,7 @@ static void silent(void *pulse)
     (void)pulse;
 }
 
-/* catches: a thread that stands still for ever and nobody ends the process */
+/* catches: a thread that stands still for ever in a process that goes on */
 static void bites(void **state)
 {
     struct pulse p = {.name = "writer", .naps_max = 10}, q = {.name = "loop", .naps_max = 10};
@@ -154,7 +154,7 @@ static void spares(void **state)
     assert_string_equal(words, "");
 }
 
-/* catches: last words into a pipe that nobody reads, and the process stays after all */
+/* catches: a last message into a pipe without a reader, which keeps the process alive */
 static void full_pipe(void **state)
 {
     int tube[2], status;

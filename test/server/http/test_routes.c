@@ -163,7 +163,7 @@ static void results(void **state)
     reply_free(&r);
 }
 
-/* catches: health that lies while the model is loading; another method that is let through */
+/* catches: health that is good while the model is loading; another method that is let through */
 static void health_and_methods(void **state)
 {
     struct http_reply r = get("/healthz", "", "");

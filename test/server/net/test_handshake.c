@@ -73,7 +73,7 @@ static void handshakes(void **state)
     assert_int_equal(WITH(method, "get"), 400);
 }
 
-/* catches: a refusal that a person behind a proxy cannot act on */
+/* catches: a refusal that does not help behind a proxy */
 static void causes(void **state)
 {
     struct handshake s = GOOD;
@@ -120,7 +120,7 @@ static void hosts(void **state)
         if (handshake_host(&LOCAL, bad[i])) fail_msg("%s was let in", bad[i]);
 }
 
-/* catches: with --open, a stranger's name that DNS points here (rebinding);
+/* catches: with --open, another name that DNS points here (rebinding);
  * a name of ours refused */
 static void open_hosts(void **state)
 {
@@ -143,7 +143,7 @@ static void open_hosts(void **state)
     assert_false(handshake_host(&full, "example.org"));
 }
 
-/* catches: an item of --origins that no browser ever sends, taken without a word */
+/* catches: an item of --origins that no browser ever sends, taken without an error */
 static void origin_lists(void **state)
 {
     const char *good[] = {"",

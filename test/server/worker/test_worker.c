@@ -118,7 +118,7 @@ static void draws(void **state)
         }
 }
 
-/* catches: a drop that is not answered, answered twice, or answered for a stranger */
+/* catches: a drop that is not answered, answered twice, or answered for another job */
 static void drops(void **state)
 {
     struct device_event n;
@@ -220,7 +220,7 @@ static void the_device_fails_before_the_first_quantum(void **state)
     assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
-/* catches: a device that is away and nobody says so, or that is asked in vain without a pause */
+/* catches: a device that is away without an event, or reopened without a pause */
 static void a_device_that_stays_away_is_tried_again(void **state)
 {
     int64_t before;

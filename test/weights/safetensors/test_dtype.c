@@ -43,7 +43,7 @@ static void every_half(void **state)
  * come back */
 static void bf16_rounds_to_nearest_even(void **state)
 {
-    uint32_t low = 0x7f800001; /* a NaN whose mark lies in the cut bits */
+    uint32_t low = 0x7f800001; /* a NaN whose mark is in the cut bits */
     float nan;
 
     (void)state;
