@@ -2,6 +2,7 @@
 #include "bench/gpu_net.h"
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda_sizes.h"
 #include "weights/safetensors/dtype.h"
 
 #include <math.h>
@@ -119,11 +120,15 @@ static struct weight *make_there(struct maker *m, const struct weight_spec *s)
     struct cuda_weight *w = calloc(1, sizeof *w);
     const int64_t taps = s->k ? s->k * s->k : 1, rows = s->part[0].rows, cols = s->part[0].cols;
     if (!w) exit(1);
-    *w = (struct cuda_weight){.use = s->use, .out = rows, .in = cols / taps, .k = s->k};
+    *w = (struct cuda_weight){.use = s->use,
+                              .out = rows,
+                              .rows = cuda_sizes_weight_rows(c->dev.type, s),
+                              .in = cols / taps,
+                              .k = s->k};
     const int bf = c->bf && s->use != USE_VECTOR;
-    const size_t unit = bf ? 2 : 4, bytes = (size_t)(rows * cols) * unit;
+    const size_t unit = bf ? 2 : 4, bytes = (size_t)(w->rows * cols) * unit;
     const size_t data = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    w->bytes = data + (s->bias[0].data ? (size_t)rows * unit : 0);
+    w->bytes = data + (s->bias[0].data ? (size_t)w->rows * unit : 0);
     maker_check(m, m->d->ops->mem_new(m->d, &w->data, w->bytes, &f), &f, "a weight");
     w->bias = s->bias[0].data ? (char *)w->data + data : NULL;
     cu_noise(&c->q, bf, w->data, w->bytes / unit, 0.03f, m->made);

@@ -35,9 +35,17 @@ static size_t unit(enum dtype type, const struct weight_spec *s)
     return s->use == USE_VECTOR ? 4 : dtype_size(type);
 }
 
+int64_t cuda_sizes_weight_rows(enum dtype type, const struct weight_spec *s)
+{
+    const int64_t n = (int64_t)rows_of(s);
+
+    return s->use == USE_CONV && type == DT_BF16 ? (n + 7) / 8 * 8 : n;
+}
+
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *s)
 {
-    const size_t n = rows_of(s) * (size_t)s->part[0].cols * unit(type, s);
+    const size_t rows = (size_t)cuda_sizes_weight_rows(type, s);
+    const size_t n = rows * (size_t)s->part[0].cols * unit(type, s);
 
     return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 }
@@ -46,7 +54,9 @@ size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
 {
     const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
 
-    return cuda_sizes_weight_data(type, s) + (biased ? rows_of(s) * unit(type, s) : 0);
+    const size_t rows = (size_t)cuda_sizes_weight_rows(type, s);
+
+    return cuda_sizes_weight_data(type, s) + (biased ? rows * unit(type, s) : 0);
 }
 
 /* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept

@@ -25,6 +25,9 @@ uint64_t cuda_sizes_usable(uint64_t total);
 uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest GPU for that */
 
 /* Of a weight in compute type T: its values, then its bias. */
+/* Rows that are stored: a convolution's, in bf16, are a multiple of 8, the last ones zeros. Fewer
+ * outputs than 8 are then columns that are not read, and cuDNN can do it. */
+int64_t cuda_sizes_weight_rows(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_work_size(enum workspace, int64_t, int64_t, int64_t);

@@ -255,7 +255,8 @@ struct ops {
     /* y = conv(x) (+ add: same shape as y, may be y; optional). x is h x width; with `up` it is
      * read as its nearest 2x enlargement and the result is 2h x 2 width. Zero padding k/2. y holds
      * the rows of the result from `first` on, as many as it has room for: a band of a picture whose
-     * x brings its neighbours along has first = k/2. */
+     * x brings its neighbours along has first = k/2. Where y's rows are its columns rounded up to
+     * 8, what is between them may be overwritten. */
     void (*conv)(struct dev *, tensor y, tensor x, const struct weight *w, int h, int width, int up,
                  int first, tensor add);
     /* Group norm in three steps, so that a picture may pass by in bands of rows, to the same bits.

@@ -39,6 +39,14 @@ static void conv_by_hand(struct cuda *c, const struct conv *v, int at)
     cuda_launched(c, "a convolution");
 }
 
+/* Columns that cuDNN computes: where y has room between its rows, those of the weight's zeros, too. */
+static int columns(const struct conv *v)
+{
+    const int out = (int)v->w->out, rows = (int)v->w->rows;
+
+    return v->y.ld == rows && !tensor_given(v->add) ? rows : out;
+}
+
 /* Rows [at, at + n) of y by cuDNN, from the rows of x: padded above and below, or not. */
 static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tensor x, int pad)
 {
@@ -52,7 +60,7 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
                            .h = (int)(x.rows / width),
                            .w_in = width,
                            .c = (int)v->w->in,
-                           .n = (int)v->w->out,
+                           .n = columns(v),
                            .side = v->w->k,
                            .pad_h = pad,
                            .ldy = y.ld,

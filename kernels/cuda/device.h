@@ -97,11 +97,13 @@ struct cuda {
 };
 
 /* A packed weight, all T but vectors, which are f32. linear: [out, in]; conv: [out, side, side,
- * in]; table: [rows, cols]; vector: [out]. The bias is T. */
+ * in]; table: [out, in]; vector: [out]. The bias is T. */
 struct cuda_weight {
     enum weight_use use;
     /* conv: in = channels */
     int64_t out, in;
+    /* stored rows: out, or more, the last ones zeros (cuda_sizes.h) */
+    int64_t rows;
     /* conv: side */
     int k;
     size_t bytes;

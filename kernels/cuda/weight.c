@@ -109,6 +109,22 @@ static void pack(struct packing *p, const struct source *s, int taps)
     }
 }
 
+/* n zeros. */
+static void pack_zeros(struct packing *p, int64_t n)
+{
+    int64_t m;
+
+    memset(p->piece, 0, (size_t)PIECE * 4);
+    for (; n > 0; n -= m) {
+        m = n < PIECE ? n : PIECE;
+        if (p->to_host)
+            memset(p->dst, 0, (size_t)m * p->size);
+        else
+            cuda_upload(p->c, p->dst, p->piece, (size_t)m * p->size);
+        p->dst += (size_t)m * p->size;
+    }
+}
+
 static int fill(struct cuda *c, struct cuda_weight *w, const struct weight_spec *s, struct fail *f)
 {
     char *const start = s->home ? s->home : w->data;
@@ -119,6 +135,7 @@ static int fill(struct cuda *c, struct cuda_weight *w, const struct weight_spec 
     if (!p.piece) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory to load %s", s->name);
     for (int i = 0; i < s->n; i++)
         pack(&p, &s->part[i], taps_of(s));
+    pack_zeros(&p, (w->rows - w->out) * s->part[0].cols);
     p.dst = start + cuda_sizes_weight_data(c->dev.type, s);
     for (int i = 0; i < s->n && w->bias; i++) {
         b = s->bias[i];
@@ -126,6 +143,7 @@ static int fill(struct cuda *c, struct cuda_weight *w, const struct weight_spec 
         b.cols = 1;
         pack(&p, &b, 1);
     }
+    if (w->bias) pack_zeros(&p, w->rows - w->out);
     free(p.piece);
     return cuda_failure(c, f);
 }
@@ -140,6 +158,7 @@ int cuda_weight_new(struct dev *d, struct weight **out, const struct weight_spec
     if (!w) return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", s->name);
     *w = (struct cuda_weight){.use = s->use,
                               .out = rows_of(s),
+                              .rows = cuda_sizes_weight_rows(d->type, s),
                               .in = s->part[0].cols / taps_of(s),
                               .k = s->k,
                               .bytes = cuda_weight_size(d, s),

@@ -389,7 +389,8 @@ static void last_piece(const struct graph *g, const struct vae *w, struct vae_st
     tap_picture(g, x, h, wd, "vae.up.%d", CONFIG_VAE_LEVELS - 1);
     n = gn_new(g, w, h, x.cols);
     graph_want(g, w->last);
-    y = graph_temp(g, x.rows, 3);
+    /* room for 8 columns: a device may compute that many at a time */
+    y = tensor_cols(graph_temp(g, x.rows, 8), 0, 3);
     if (!d->scratch.failed) {
         gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);
         if (g->tap) tap_norm(g, x, n.norm, h, wd);

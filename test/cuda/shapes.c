@@ -159,8 +159,13 @@ static const struct weight *conv_weight(struct decoder *t, int out, int in, int 
 {
     struct cuda_weight *w = &t->weight[t->weights++];
 
-    *w = (struct cuda_weight){
-        .use = USE_CONV, .out = out, .in = in, .k = k, .data = SOMEWHERE, .bias = SOMEWHERE};
+    *w = (struct cuda_weight){.use = USE_CONV,
+                              .out = out,
+                              .rows = (out + 7) / 8 * 8,
+                              .in = in,
+                              .k = k,
+                              .data = SOMEWHERE,
+                              .bias = SOMEWHERE};
     return (const struct weight *)w;
 }
 

@@ -19,6 +19,8 @@
 static int result, taken;
 /* calls so far */
 static int products, convolutions, attentions;
+/* fewest outputs of a convolution */
+static int least_columns;
 
 struct cublaslt *cublaslt_open(void *stream, void *work, size_t bytes, const char *cache,
                                const char *model)
@@ -104,6 +106,7 @@ int cudnn_conv(struct cudnn *d, const struct cudnn_conv *c)
                                 .lda = c->lda};
 
     (void)d;
+    if (c->n < least_columns) least_columns = c->n;
     if (convolutions++ >= taken) return result;
     cu_conv(&q, 1, &own);
     return 1;
@@ -208,12 +211,37 @@ static void a_refused_band_is_not_the_whole_picture(void **s)
     close_pair();
 }
 
+/* Three channels are computed as eight where y has room for them: the others are zeros. */
+static void three_channels_are_eight_for_the_library(void **s)
+{
+    enum { H = 9, W = 13 };
+
+    (void)s;
+    result = -1;
+    for (int room = 0; room < 2; room++) {
+        open_pair();
+        taken = 1;
+        least_columns = 1000;
+        pair_case(&p, "three channels, room for %d", room ? 8 : 3);
+        both x = pair_tensor(&p, DT_BF16, H * W, 16, 0, 1);
+        both y = pair_tensor(&p, DT_BF16, H * W, 3, room ? 5 : 0, 1);
+        const int w = pair_weight(&p, USE_CONV, 3, 16 * 9, 3, 1, 0.1);
+        PAIR_EACH(&p, i, d)
+        d->ops->conv(d, y.t[i], x.t[i], p.weight[i][w], H, W, 0, 0, tensor_none());
+        pair_near(&p, y, pair_tol(&p));
+        pair_end(&p);
+        assert_int_equal(least_columns, room ? 8 : 3);
+        close_pair();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_work_is_done_by_our_kernels),
         cmocka_unit_test(what_is_not_for_a_library_is_not_counted),
         cmocka_unit_test(a_refused_band_is_not_the_whole_picture),
+        cmocka_unit_test(three_channels_are_eight_for_the_library),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
