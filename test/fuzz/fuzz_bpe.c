@@ -31,9 +31,10 @@ static struct token_list encode(const struct bpe *b, const char *text, size_t si
 {
     struct token_list ids;
     struct fail f;
+    int err;
 
     token_list_init(&ids, 4 * size + 64);
-    int err = bpe_encode(b, text, size, false, &ids, &f);
+    err = bpe_encode(b, text, size, false, &ids, &f);
     MUST(err == (valid ? 0 : ERR_BAD_UTF8));
     MUST(valid || ids.n == 0);
     for (size_t i = 0; i < ids.n; i++)
@@ -46,11 +47,12 @@ static void cuts(const struct bpe *b, const char *text, size_t size, const struc
 {
     static const char sop[] = "<sop>";
     char *joined = malloc(size + sizeof sop);
+    struct token_list both;
 
     MUST(joined);
     memcpy(joined, text, size);
     memcpy(joined + size, sop, sizeof sop);
-    struct token_list both = encode(b, joined, size + strlen(sop), true);
+    both = encode(b, joined, size + strlen(sop), true);
     MUST(both.n == alone->n + 1 && both.v[alone->n] == bpe_id(b, sop));
     MUST(!alone->n || !memcmp(both.v, alone->v, alone->n * sizeof *alone->v));
     token_list_free(&both);
@@ -78,8 +80,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool valid = utf8_valid(text, size);
 
     for (int i = 0; i < FILES; i++) {
+        struct token_list ids;
+
         if (!b[i]) b[i] = open_file(i);
-        struct token_list ids = encode(b[i], text, size, valid);
+        ids = encode(b[i], text, size, valid);
         if (valid && i < 2) cuts(b[i], text, size, &ids);
         token_list_free(&ids);
     }

@@ -15,11 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void refused(const struct command *c, const struct fail *f)
 {
     struct text t;
+    json_t *back;
 
     text_init(&t, 0, LIMIT_OUTBOX_BYTES);
     answer_error(c->ref, c->kind, c->job, f, &t);
     MUST(text_check(&t, NULL) == 0);
-    json_t *back = text_parse(t.at, t.len, LIMIT_OUTBOX_BYTES, NULL);
+    back = text_parse(t.at, t.len, LIMIT_OUTBOX_BYTES, NULL);
     MUST(back);
     MUST(f->code < 0 && f->code >= ERR_LAST && f->code != ERR_INTERNAL);
     MUST(*f->message && *f->hint);

@@ -15,16 +15,17 @@ static void check(const struct safetensors *st, const struct stored_tensor *t, c
                   size_t size)
 {
     const uint8_t *p = t->data;
+    float f[2];
+    int64_t i[2];
+    int number, integer;
 
     MUST(t->nd >= 0 && t->nd <= LIMIT_TENSOR_DIMS && t->count >= 0);
     MUST(t->bytes == (size_t)t->count * dtype_bytes(t->dtype));
     MUST(p >= data + 8 && p <= data + size && t->bytes <= (size_t)(data + size - p));
     MUST(safetensors_find(st, t->name) == t);
     if (!t->count) return;
-    float f[2];
-    int64_t i[2];
-    int number = dtype_to_f32(t, 0, 1, f) == 0 && dtype_to_f32(t, t->count - 1, 1, f + 1) == 0;
-    int integer = dtype_to_i64(t, 0, 1, i) == 0 && dtype_to_i64(t, t->count - 1, 1, i + 1) == 0;
+    number = dtype_to_f32(t, 0, 1, f) == 0 && dtype_to_f32(t, t->count - 1, 1, f + 1) == 0;
+    integer = dtype_to_i64(t, 0, 1, i) == 0 && dtype_to_i64(t, t->count - 1, 1, i + 1) == 0;
     MUST(number != integer);
 }
 
@@ -32,12 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct safetensors *st;
     struct fail f = {0};
+    size_t total = 0;
 
     if (safetensors_open_memory(&st, data, size, "x.safetensors", &f)) {
         MUST(!st && f.code == ERR_MODEL && *f.message);
         return 0;
     }
-    size_t total = 0;
     for (size_t i = 0; i < safetensors_count(st); i++) {
         check(st, safetensors_at(st, i), data, size);
         total += safetensors_at(st, i)->bytes;

@@ -20,6 +20,7 @@ static int read_with(struct options *c, enum options_command command, const char
     static char words[512];
     char *args[24] = {(char *)(uintptr_t)options_command_name(command)};
     int n = 1;
+
     snprintf(words, sizeof words, "%s", flags);
     for (char *rest = words, *word; (word = strtok_r(NULL == rest ? NULL : rest, " ", &rest));)
         args[n++] = word;
@@ -216,7 +217,6 @@ static void docs_are_current(void **state)
 static void sizes_have_units(void **state)
 {
     struct options c;
-
     static const struct {
         const char *text;
         int64_t bytes;

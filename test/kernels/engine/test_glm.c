@@ -258,6 +258,7 @@ static void bands_are_few(void **state)
     for (int rows = 1; rows <= 300; rows++)
         for (int most = 1; most <= 40; most++) {
             const int n = tensor_band(rows, most), least = (rows + most - 1) / most;
+
             assert_in_range(n, 1, most);
             assert_in_range((rows + n - 1) / n, least, 2 * least);
         }

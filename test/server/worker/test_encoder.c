@@ -95,6 +95,21 @@ static void wait_ready(struct mbox *box)
     free(m);
 }
 
+/* One image of each of the three classes, no larger and of no other format than its class says. */
+static void check_preview(const struct loop_preview *p, unsigned classes)
+{
+    assert_int_equal(p->n, 3);
+    for (int i = 0; i < p->n; i++) {
+        int class = p->image[i].class;
+        bool png = board_class_format(class) == FRAME_PNG;
+
+        assert_true(classes & (1U << class));
+        assert_true(p->image[i].width <= board_class_px(class));
+        assert_memory_equal(p->image[i].image->data, png ? "\x89P" : "\xff\xd8", 2);
+        blob_unref(p->blob[i]);
+    }
+}
+
 /* catches: a class that is missing, in the wrong format or larger than asked for,
  * a slot that is kept */
 static void preview_classes(void **state)
@@ -131,20 +146,8 @@ static void preview_classes(void **state)
                 blob_unref(((struct loop_encoded *)m)->file);
             }
             if (m->kind == LOOP_PREVIEW) {
-                struct loop_preview *p = (struct loop_preview *)m;
-
                 previews++;
-                assert_int_equal(p->n, 3);
-                for (int i = 0; i < p->n; i++) {
-                    int class = p->image[i].class;
-
-                    assert_true(work.demand.classes & (1U << class));
-                    assert_true(p->image[i].width <= board_class_px(class));
-                    assert_memory_equal(
-                        p->image[i].image->data,
-                        board_class_format(class) == FRAME_PNG ? "\x89P" : "\xff\xd8", 2);
-                    blob_unref(p->blob[i]);
-                }
+                check_preview((struct loop_preview *)m, work.demand.classes);
             }
             free(m);
         }
