@@ -47,7 +47,8 @@ struct options {
     int64_t memory_mb; /* budget for pictures; 0: computed */
     /* the service */
     char *host, *data, *origins, *log_level, *config;
-    int port, concurrency, queue, job_seconds;
+    int port, concurrency, queue, job_seconds, keep_days;
+    int64_t keep_size; /* bytes; 0: no bound */
     int connections, connections_per_ip, ping_seconds, hangup_seconds;
     bool open;
     /* one picture; 0, or guidance < 0: the model's own default */

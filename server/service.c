@@ -307,6 +307,17 @@ static void on_round(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static int open_store(struct service *s, struct fail *f)
+{
+    struct store_conf conf = {.data = s->conf->data,
+                              .loop = &s->box,
+                              .log = s->log,
+                              .keep_days = s->conf->options->keep_days,
+                              .keep_bytes = s->conf->options->keep_size};
+
+    return store_open(&s->store, &conf, f);
+}
+
 static int open_hub(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
@@ -465,7 +476,7 @@ int service_run(const struct service_conf *conf, struct fail *f)
     s.workers = glm_devices(conf->options->device, s.names, f);
     err = s.workers < 0 ? s.workers : 0;
     if (err) s.workers = 0;
-    if (!err) err = store_open(&s.store, conf->data, &s.box, s.log, f);
+    if (!err) err = open_store(&s, f);
     if (!err) err = open_hub(&s, f);
     if (!err) err = store_restore(s.store, LIMIT_JOBS_KEPT, restore_one, &s, f);
     if (!err) err = open_http(&s, f);

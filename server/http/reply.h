@@ -24,7 +24,7 @@ struct http_reply {
     const char *cache; /* Cache-Control */
     const char *allow; /* Allow, or NULL */
     char etag[80];     /* with its quotes, or "" */
-    char disposition[STORE_NAME_BYTES + 40];
+    char disposition[PICTURE_NAME_BYTES + 40];
     int retry_after_s; /* 0: no such header */
     int64_t bytes;     /* of the body, also for HEAD and 304 */
     bool head;         /* send no body */

@@ -25,6 +25,10 @@ static const char SCHEMA[] =
     "PRAGMA user_version=1;";
 enum { SCHEMA_VERSION = 1 };
 
+/* Of each state, how many jobs have no row any more. Older versions do without it. */
+static const char REMOVED[] =
+    "CREATE TABLE IF NOT EXISTS removed(state INTEGER PRIMARY KEY, n INTEGER NOT NULL)";
+
 /* The numbers of events grow over all starts, as their upper half is the start's: when the only row
  * of meta is gone, the newest event says where it was. */
 static const char COUNT_START[] =
@@ -90,6 +94,7 @@ int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
                         (int)version);
     if (!err) err = run_sql(db, "BEGIN IMMEDIATE", f);
     if (!err && version == 0) err = run_sql(db, SCHEMA, f);
+    if (!err) err = run_sql(db, REMOVED, f);
     if (!err) err = run_sql(db, COUNT_START, f);
     if (!err) err = database_int(db, "SELECT boot FROM meta", &boot, f);
     if (!err) *starts = (uint64_t)boot;

@@ -43,6 +43,16 @@ int pictures_write(struct pictures *p, const char *name, const void *bytes, size
     return err;
 }
 
+void pictures_remove(struct pictures *p, const char *name)
+{
+    int folder;
+
+    if (!*name || strchr(name, '/') || files_subfolder(p->data, FOLDER, false, &folder, NULL))
+        return;
+    unlinkat(folder, name, 0);
+    close(folder);
+}
+
 int pictures_probe(struct pictures *p, struct fail *f)
 {
     static const char bytes[4096];

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PICTURES_CHECKED 512 /* a power of two */
+#define PICTURE_NAME_BYTES 160 /* of a file name */
+#define PICTURES_CHECKED   512 /* a power of two */
 
 /* A version of a file whose digest was found right. */
 struct picture_version {
@@ -32,6 +33,7 @@ void pictures_init(struct pictures *, int data, struct log *);
 int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
 int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
                    struct fail *f);
+void pictures_remove(struct pictures *, const char *name); /* when it is there */
 /* Write a file that nobody asks for, and remove it. */
 int pictures_probe(struct pictures *, struct fail *f);
 /* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which

@@ -65,14 +65,24 @@ bool rows_empty(struct job_rows *r)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+static int count_state(struct job_rows *r, int state, int64_t *n, struct fail *f)
+{
+    char sql[160];
+
+    snprintf(sql, sizeof sql,
+             "SELECT (SELECT count(*) FROM jobs WHERE state=%d)"
+             " + coalesce((SELECT n FROM removed WHERE state=%d), 0)",
+             state, state);
+    return database_int(r->reader, sql, n, f);
+}
+
 int rows_counts(struct job_rows *r, int64_t *done, int64_t *failed, int64_t *cancelled,
                 struct fail *f)
 {
-    int err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=2", done, f);
+    int err = count_state(r, STATE_DONE, done, f);
 
-    if (!err) err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=3", failed, f);
-    if (!err)
-        err = database_int(r->reader, "SELECT count(*) FROM jobs WHERE state=4", cancelled, f);
+    if (!err) err = count_state(r, STATE_FAILED, failed, f);
+    if (!err) err = count_state(r, STATE_CANCELLED, cancelled, f);
     return err;
 }
 
@@ -148,18 +158,18 @@ static int parse_row(sqlite3_stmt *q, struct spec *spec, struct fail *f)
  * gets one below zero, which is never restored. Its picture can still be found. */
 static void leave_out(struct job_rows *r, struct log *log, int64_t order, const char *why)
 {
-    sqlite3_stmt *q = NULL;
-    int bad;
+    sqlite3 *db = NULL; /* the writer may be at work */
+    struct fail f;
+    char sql[160];
+    int err = database_open(sqlite3_db_filename(r->reader, "main"), &db, &f);
 
     log_error(log, "store: row %lld is damaged and left out: %s", (long long)order, why);
-    bad = sqlite3_prepare_v2(r->writer,
-                             "UPDATE jobs SET ord = (SELECT min(0, min(ord)) - 1 FROM jobs)"
-                             " WHERE ord = ?1",
-                             -1, &q, NULL);
-    if (!bad) sqlite3_bind_int64(q, 1, order);
-    if (bad || sqlite3_step(q) != SQLITE_DONE)
-        log_error(log, "store: %s", sqlite3_errmsg(r->writer));
-    sqlite3_finalize(q);
+    snprintf(sql, sizeof sql,
+             "UPDATE jobs SET ord = (SELECT min(0, min(ord)) - 1 FROM jobs) WHERE ord = %lld",
+             (long long)order);
+    if (!err && sqlite3_exec(db, sql, NULL, NULL, NULL)) database_fail(db, "Cannot repair", &f);
+    if (err || sqlite3_errcode(db)) log_error(log, "store: %s", f.message);
+    sqlite3_close(db);
 }
 
 static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
@@ -336,4 +346,84 @@ int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, st
 int rows_probe(struct job_rows *r, struct fail *f)
 {
     return step(r, SQL_PROBE, f);
+}
+
+/* --- forgetting ------------------------------------------------------------------------------- */
+
+int rows_total(struct job_rows *r, int64_t *bytes, struct fail *f)
+{
+    int64_t pages = 0, unused = 0, size = 0;
+    int err =
+        database_int(r->writer, "SELECT coalesce(sum(bytes), 0) FROM jobs WHERE state=2", bytes, f);
+
+    if (!err) err = database_int(r->writer, "PRAGMA page_count", &pages, f);
+    if (!err) err = database_int(r->writer, "PRAGMA freelist_count", &unused, f);
+    if (!err) err = database_int(r->writer, "PRAGMA page_size", &size, f);
+    *bytes += (pages - unused) * size;
+    return err;
+}
+
+bool rows_oldest(struct job_rows *r, struct row_picture *out)
+{
+    sqlite3_stmt *q = NULL;
+    bool found = false;
+
+    if (sqlite3_prepare_v2(r->writer,
+                           "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE"
+                           " b.result = a.result AND b.job <> a.job) FROM jobs a WHERE state=2"
+                           " ORDER BY ord LIMIT 1",
+                           -1, &q, NULL)
+            == SQLITE_OK
+        && sqlite3_step(q) == SQLITE_ROW) {
+        found = true;
+        *out = (struct row_picture){.job = (uint64_t)sqlite3_column_int64(q, 0),
+                                    .bytes = sqlite3_column_int64(q, 1),
+                                    .created_ms = sqlite3_column_int64(q, 2),
+                                    .shared = sqlite3_column_int(q, 4) != 0};
+        snprintf(out->name, sizeof out->name, "%s", text_at(q, 3));
+    }
+    sqlite3_finalize(q);
+    return found;
+}
+
+static int run_on(struct job_rows *r, const char *sql, int64_t bound, struct fail *f)
+{
+    sqlite3_stmt *q = NULL;
+    int bad = sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL);
+
+    if (!bad) bad = sqlite3_bind_int64(q, 1, bound);
+    if (!bad) bad = sqlite3_step(q) == SQLITE_DONE ? 0 : SQLITE_ERROR;
+    bad = bad ? database_fail(r->writer, "Cannot write", f) : 0;
+    sqlite3_finalize(q);
+    return bad;
+}
+
+int rows_remove(struct job_rows *r, uint64_t job, struct fail *f)
+{
+    int err = run_on(r,
+                     "INSERT INTO removed SELECT state, 1 FROM jobs WHERE job = ?1"
+                     " ON CONFLICT(state) DO UPDATE SET n = n + 1",
+                     (int64_t)job, f);
+
+    return err ? err : run_on(r, "DELETE FROM jobs WHERE job = ?1", (int64_t)job, f);
+}
+
+/* Those that go: all but the ?1 newest. */
+#define WITHOUT_PICTURE                                                               \
+    " FROM jobs WHERE ord IN (SELECT ord FROM jobs WHERE state > 2 ORDER BY ord DESC" \
+    " LIMIT -1 OFFSET ?1)"
+
+int rows_trim(struct job_rows *r, int kept, struct fail *f)
+{
+    int err = rows_begin(r, f);
+
+    if (!err)
+        err = run_on(r,
+                     "INSERT INTO removed SELECT state, count(*)" WITHOUT_PICTURE
+                     " GROUP BY state ON CONFLICT(state) DO UPDATE SET n = n + excluded.n",
+                     kept, f);
+    if (!err) err = run_on(r, "DELETE" WITHOUT_PICTURE, kept, f);
+    if (!err) err = rows_commit(r, f);
+    if (err) rows_rollback(r);
+    return err;
 }

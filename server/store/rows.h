@@ -1,12 +1,13 @@
 /* rows - the table of jobs: one row a job, written with one connection and read with another.
  *
- * Thread: rows_begin .. rows_end belong to the thread that writes, all else to the loop. */
+ * Thread: rows_total .. rows_end belong to the thread that writes, all else to the loop. */
 #ifndef SERVER_STORE_ROWS_H
 #define SERVER_STORE_ROWS_H
 
 #include "proto/fail.h"
 #include "server/base/log.h"
 #include "server/core/hub.h"
+#include "server/store/pictures.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -34,6 +35,22 @@ int rows_restore(struct job_rows *, struct log *, int kept,
                  struct fail *f);
 /* The file of a result and its size; false: there is no such result. */
 bool rows_find(struct job_rows *, const char *digest, char *name, size_t bytes, int64_t *size);
+
+/* Bytes of all pictures and of the rows themselves. */
+int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);
+/* The oldest job with a picture; shared: a newer job has the same one. false: none, or
+ * unreadable. */
+struct row_picture {
+    uint64_t job;
+    int64_t bytes, created_ms;
+    char name[PICTURE_NAME_BYTES];
+    bool shared;
+};
+bool rows_oldest(struct job_rows *, struct row_picture *out);
+/* Remove a row, within a transaction; it goes on to be counted. */
+int rows_remove(struct job_rows *, uint64_t job, struct fail *f);
+/* Remove the oldest rows of jobs that ended without a picture, but for so many. */
+int rows_trim(struct job_rows *, int kept, struct fail *f);
 
 /* One transaction around any number of rows. */
 int rows_begin(struct job_rows *, struct fail *f);

@@ -1,9 +1,11 @@
 /* store - one transaction per mailbox take: files first, then rows, then the events to the loop. */
 #include "server/store/store.h"
 
+#include "server/base/clock.h"
 #include "server/events.h"
 #include "server/store/files.h"
 #include "server/store/pictures.h"
+#include "server/store/retention.h"
 #include "server/store/rows.h"
 
 #include <assert.h>
@@ -42,6 +44,7 @@ struct store {
     int folder, lock;
     struct job_rows rows;
     struct pictures pictures;
+    struct retention retention;                      /* the thread's */
     struct files_identity files[DATABASE_FILES];     /* as they were opened */
     char trouble[sizeof((struct fail *)0)->message]; /* the thread's: why the disk refuses; or "" */
     pthread_t thread;
@@ -101,8 +104,7 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     return err;
 }
 
-int store_open(struct store **out, const char *data, struct mbox *loop, struct log *log,
-               struct fail *f)
+int store_open(struct store **out, const struct store_conf *conf, struct fail *f)
 {
     struct store *s;
     int err;
@@ -111,11 +113,17 @@ int store_open(struct store **out, const char *data, struct mbox *loop, struct l
     s = calloc(1, sizeof *s);
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the job store.");
     s->folder = s->lock = -1;
-    s->loop = loop;
-    s->log = log;
+    s->loop = conf->loop;
+    s->log = conf->log;
+    s->retention = (struct retention){.keep_ms = conf->keep_days * INT64_C(86400000),
+                                      .keep_bytes = conf->keep_bytes,
+                                      .rows = &s->rows,
+                                      .pictures = &s->pictures,
+                                      .log = conf->log,
+                                      .more = true}; /* a first look, at once */
     s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
     mbox_init(&s->box, NULL, NULL);
-    err = open_all(s, data, f);
+    err = open_all(s, conf->data, f);
     if (err)
         store_close(s);
     else
@@ -251,7 +259,7 @@ void store_end(struct store *s, const struct hub_row *row, struct blob *file)
 
 static int write_file(struct store *s, const struct entry *e, char *name, struct fail *f)
 {
-    snprintf(name, STORE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", e->spec.width,
+    snprintf(name, PICTURE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", e->spec.width,
              e->spec.height, e->spec.seed, e->result_digest);
     return pictures_write(&s->pictures, name, e->file->data, e->file->len, f);
 }
@@ -271,7 +279,7 @@ static int check_files(struct store *s, struct fail *f)
 
 static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 {
-    char name[STORE_NAME_BYTES] = "";
+    char name[PICTURE_NAME_BYTES] = "";
     int err;
 
     if (e->m.kind == STORE_ACCEPT) {
@@ -357,6 +365,8 @@ static void probe(struct store *s)
 static void settle(struct store *s, struct entry *e, struct fail *why)
 {
     remember(s, why);
+    if (!why && e->m.kind == STORE_END)
+        retention_ended(&s->retention, e->file ? (int64_t)e->file->len : 0);
     if (why && may_pass(why)) {
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
@@ -394,13 +404,17 @@ static void *run(void *arg)
 
     pthread_setname_np(pthread_self(), "store");
     while (more) {
-        struct msg *list = mbox_wait(&s->box, s->trouble[0] ? PROBE_MS : -1);
+        int wait_ms = s->trouble[0] ? PROBE_MS : retention_wait_ms(&s->retention);
+        struct msg *list = mbox_wait(&s->box, wait_ms);
 
         pulse_begin(&s->pulse);
         if (list)
             more = handle(s, list);
-        else
+        else if (s->trouble[0])
             probe(s);
+        pulse_begin(&s->pulse);
+        if (more && !s->trouble[0] && retention_due(&s->retention, clock_us()))
+            retention_look(&s->retention, clock_us(), clock_unix_ms());
         pulse_end(&s->pulse);
     }
     return NULL;

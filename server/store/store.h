@@ -10,9 +10,12 @@
  * Its files are 0600. A job is accepted only while the files of the database are still those that
  * were opened: one that was removed or replaced would lose it.
  *
+ * Once a minute while jobs end, what is past --keep-days and --keep-size is removed (retention.h).
+ *
  *   <data>                    locked while a server uses it, and with it
  *   <data>/lock               the same, for older versions
- *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts
+ *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts,
+ *                             `removed` the jobs without a row any more
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
  *
  * Thread: store_open .. store_close, store_find and store_restore belong to the loop. */
@@ -24,19 +27,24 @@
 #include "server/base/mbox.h"
 #include "server/base/watchdog.h"
 #include "server/core/effects.h"
+#include "server/store/pictures.h"
 
 #include <stdint.h>
 
 struct store;
 
-#define STORE_NAME_BYTES 160 /* of a picture's file name */
-
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
  * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order; after a
  * refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
  * with the path and what to do; ERR_CONFLICT: another server uses the folder. */
-int store_open(struct store **out, const char *data, struct mbox *loop, struct log *,
-               struct fail *f);
+struct store_conf {
+    const char *data;   /* the folder */
+    struct mbox *loop;  /* gets the answers */
+    struct log *log;    /* NULL: none */
+    int keep_days;      /* older pictures are removed; 0: at no age */
+    int64_t keep_bytes; /* the oldest are removed beyond so many in all; 0: no such bound */
+};
+int store_open(struct store **out, const struct store_conf *, struct fail *f);
 /* Writes what still waits, then ends the thread. NULL is fine. */
 void store_close(struct store *);
 
@@ -63,7 +71,7 @@ void store_end(struct store *, const struct hub_row *, struct blob *file);
 struct store_file {
     int fd;
     int64_t bytes;
-    char name[STORE_NAME_BYTES];
+    char name[PICTURE_NAME_BYTES];
 };
 int store_find(struct store *, const char *digest, struct store_file *out, struct fail *f);
 

@@ -56,7 +56,8 @@ static int set_up(void **state)
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/darkroom-http-XXXXXX");
     mbox_init(&box, NULL, NULL);
-    if (!mkdtemp(folder) || harness_open(&harness) || store_open(&store, folder, &box, NULL, NULL))
+    if (!mkdtemp(folder) || harness_open(&harness)
+        || store_open(&store, &(struct store_conf){.data = folder, .loop = &box}, NULL))
         return -1;
     store_one();
     conf = (struct http_conf){.pages = PAGES,

@@ -153,7 +153,8 @@ static void check_all(uint64_t jobs)
     struct store *s;
     struct store_file file;
 
-    if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
+    if (store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail))
+        fail_msg("%s", fail.message);
     assert_int_equal(store_restore(s, 100000, count_row, n, &fail), 0);
     assert_int_equal(n[STATE_DONE], jobs);
     assert_int_equal(n[STATE_QUEUED], 0);
@@ -191,7 +192,8 @@ static void each_call_in_turn(void **state)
     snprintf(folder, sizeof folder, "/tmp/darkroom-faults-XXXXXX");
     assert_non_null(mkdtemp(folder));
     mbox_init(&box, NULL, NULL);
-    if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
+    if (store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail))
+        fail_msg("%s", fail.message);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         for (int times = 1; times <= 3; times += 2)
             for (int at = 1; one_fault(s, ++job, at, numbers[i], times); at++)

@@ -2,116 +2,10 @@
  * nothing else is. */
 #include "server/store/store.h"
 
-#include "server/events.h"
 #include "server/store/files.h"
+#include "test/server/store/folder.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
-
-static char folder[64];
-static struct mbox box;
-static struct fail fail;
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/darkroom-store-XXXXXX");
-    mbox_init(&box, NULL, NULL);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-
-    (void)state;
-    mbox_destroy(&box);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static struct store *open_store(void)
-{
-    struct store *s;
-
-    if (store_open(&s, folder, &box, NULL, &fail)) fail_msg("%s", fail.message);
-    return s;
-}
-
-/* Take n events; each must have this code. */
-static void expect_stored(int n, enum err code)
-{
-    while (n > 0)
-        for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n--) {
-            next = m->next;
-            assert_int_equal(m->kind, LOOP_STORED);
-            assert_int_equal(((struct loop_stored *)m)->why.code, code);
-            free(m);
-        }
-    assert_int_equal(n, 0);
-}
-
-static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1, 2, 3};
-static struct spec spec = {(char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2", 64, 96, 5, 1.5, 77};
-
-static struct hub_row row_of(uint64_t job, uint64_t order)
-{
-    return (struct hub_row){.job = job,
-                            .order = order,
-                            .created_ms = 1000 + (int64_t)order,
-                            .key = "k1",
-                            .digest = DIGEST,
-                            .spec = &spec,
-                            .accepted_seq = 500 + order};
-}
-
-static struct hub_row done_row(uint64_t job, uint64_t order, const char *digest)
-{
-    struct hub_row row = row_of(job, order);
-
-    row.state = STATE_DONE;
-    row.result_seq = 600;
-    row.end_seq = 601;
-    row.result_digest = digest;
-    row.result_bytes = 5;
-    row.result_us = 1234;
-    return row;
-}
-
-struct seen {
-    int n;
-    uint64_t job[16];
-    struct hub_row row[16];
-    char prompt[64], message[400], digest[65];
-};
-
-static int see(void *arg, const struct hub_row *row, struct fail *f)
-{
-    struct seen *s = arg;
-
-    (void)f;
-    s->job[s->n] = row->job;
-    s->row[s->n++] = *row;
-    snprintf(s->prompt, sizeof s->prompt, "%s", row->spec->prompt);
-    assert_string_equal(row->key, "k1");
-    assert_memory_equal(row->digest, DIGEST, sizeof DIGEST);
-    if (row->error) snprintf(s->message, sizeof s->message, "%s", row->error->message);
-    if (row->result_digest) snprintf(s->digest, sizeof s->digest, "%s", row->result_digest);
-    return 0;
-}
-
-/* BLAKE2b-256 of "hello" */
-static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
 
 /* catches: a lost row or field, a broken order, ids beyond 2^63, a start that is not counted */
 static void survives_restart(void **state)
@@ -164,18 +58,6 @@ static void survives_restart(void **state)
     assert_int_equal(store_restore(s, 1, see, &few, &fail), 0);
     assert_int_equal(few.n, 3); /* the two without an end, the newest with one */
     store_close(s);
-}
-
-/* Job 1, done: its picture is the file "hello", under HEX. */
-static void store_hello(struct store *s)
-{
-    struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
-    struct blob *b = blob_copy("hello", 5);
-
-    store_accept(s, &row);
-    store_end(s, &done, b);
-    expect_stored(2, ERR_OK);
-    blob_unref(b);
 }
 
 /* catches: a result that is not served, a wrong name, a picture left half written */
@@ -271,7 +153,8 @@ static void damaged_store(void **state)
     (void)state;
     memset(junk, 'x', sizeof junk);
     put("darkroom.db", junk, sizeof junk);
-    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_int_equal(store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_IO);
     assert_null(s);
     assert_non_null(strstr(fail.hint, folder));
     assert_non_null(strstr(fail.hint, "--data"));
@@ -281,7 +164,8 @@ static void damaged_store(void **state)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "DROP TABLE jobs", NULL, NULL, NULL), 0);
     sqlite3_close(db);
-    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_int_equal(store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_IO);
     assert_non_null(strstr(fail.hint, "darkroom.db"));
 }
 
@@ -293,10 +177,12 @@ static void one_server_a_folder(void **state)
 
     (void)state;
     snprintf(lock, sizeof lock, "%s/lock", folder);
-    assert_int_equal(store_open(&other, folder, &box, NULL, &fail), ERR_CONFLICT);
+    assert_int_equal(store_open(&other, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_CONFLICT);
     assert_non_null(strstr(fail.hint, "--data"));
     assert_int_equal(unlink(lock), 0);
-    assert_int_equal(store_open(&other, folder, &box, NULL, &fail), ERR_CONFLICT);
+    assert_int_equal(store_open(&other, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_CONFLICT);
     store_close(s);
     store_close(open_store());
 }
@@ -409,11 +295,6 @@ static void empty_meta(void **state)
     store_close(s);
 }
 
-static void path_of(char out[128], const char *name)
-{
-    snprintf(out, 128, "%s/%s", folder, name);
-}
-
 /* catches: prompts that other users of the machine can read */
 static void private_files(void **state)
 {
@@ -438,7 +319,8 @@ static void private_files(void **state)
     path_of(path, "darkroom.db");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(store_open(&s, folder, &box, NULL, &fail), ERR_IO);
+    assert_int_equal(store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_IO);
     assert_non_null(strstr(fail.message, "darkroom.db"));
 }
 
@@ -545,7 +427,8 @@ static void files_stay_inside(void **state)
     assert_int_equal(files_read(fd, "plain", &sub, &fail), ERR_NOT_FOUND);
     close(fd);
     assert_int_equal(files_folder("/dev/null/x", &fd, &fail), ERR_IO);
-    assert_int_equal(store_open(&s, "/dev/null/x", &box, NULL, &fail), ERR_IO);
+    assert_int_equal(
+        store_open(&s, &(struct store_conf){.data = "/dev/null/x", .loop = &box}, &fail), ERR_IO);
     assert_non_null(strstr(fail.hint, "/dev/null/x"));
     assert_non_null(strstr(fail.hint, "--data"));
 }

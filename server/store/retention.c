@@ -1,0 +1,72 @@
+/* retention - a file goes before its row: a kill in between leaves a row that is found again. */
+#include "server/store/retention.h"
+
+#include "proto/limits.h"
+
+enum {
+    LOOK_SECONDS = 60,   /* between two looks while jobs end */
+    IDLE_SECONDS = 3600, /* while none do */
+    ENDED_MAX = 256,     /* jobs without a picture that may end before the next look */
+    WRITTEN_PART = 16,   /* a look when so large a part of keep_bytes was written */
+    REMOVED_MAX = 64     /* pictures in one look: others wait for the thread */
+};
+
+void retention_ended(struct retention *r, int64_t bytes)
+{
+    if (bytes)
+        r->written += bytes;
+    else
+        r->ended++;
+}
+
+bool retention_due(const struct retention *r, int64_t now_us)
+{
+    bool some = r->ended || r->written;
+    int64_t seconds = some ? LOOK_SECONDS : IDLE_SECONDS;
+
+    return r->more || r->ended > ENDED_MAX
+           || (r->keep_bytes && r->written > r->keep_bytes / WRITTEN_PART)
+           || now_us - r->looked_us >= seconds * 1000000;
+}
+
+int retention_wait_ms(const struct retention *r)
+{
+    return r->more ? 0 : r->ended || r->written ? LOOK_SECONDS * 1000 : IDLE_SECONDS * 1000;
+}
+
+/* One transaction; the number of pictures removed, or negative. */
+static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, struct fail *f)
+{
+    struct row_picture oldest;
+    int removed = 0, err = rows_begin(r->rows, f);
+
+    while (!err && removed < REMOVED_MAX && rows_oldest(r->rows, &oldest)) {
+        bool old = r->keep_ms && unix_ms - oldest.created_ms > r->keep_ms;
+
+        if (!old && (!r->keep_bytes || total <= r->keep_bytes)) break;
+        if (!oldest.shared) pictures_remove(r->pictures, oldest.name);
+        if (!oldest.shared) total -= oldest.bytes;
+        err = rows_remove(r->rows, oldest.job, f);
+        removed++;
+    }
+    if (!err) err = rows_commit(r->rows, f);
+    if (err) rows_rollback(r->rows);
+    return err ? err : removed;
+}
+
+void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
+{
+    struct fail why;
+    int64_t total = 0;
+    int removed = 0, err = rows_trim(r->rows, LIMIT_JOBS_KEPT, &why);
+
+    if (!err) err = rows_total(r->rows, &total, &why);
+    if (!err) removed = err = remove_some(r, unix_ms, total, &why);
+    if (err < 0) log_error(r->log, "store: old jobs are not removed: %s", why.message);
+    if (removed > 0)
+        log_info(r->log, "store: the %d oldest picture%s removed (--keep-days, --keep-size)",
+                 removed, removed == 1 ? " was" : "s were");
+    r->more = removed == REMOVED_MAX;
+    r->looked_us = now_us;
+    r->ended = r->written = 0;
+}

@@ -1,0 +1,157 @@
+/* test_retention - what is past its time goes, oldest first, and nothing else does. */
+#include "server/store/retention.h"
+
+#include "server/base/clock.h"
+#include "test/server/store/folder.h"
+
+static int64_t size_of(const char *name)
+{
+    char path[128];
+    struct stat st;
+
+    path_of(path, name);
+    return stat(path, &st) ? 0 : st.st_size;
+}
+
+/* catches: one client that fills the disk with long prompts which it cancels at once; counts that
+ * forget what was removed */
+static void cancelled_jobs_leave_no_rows(void **state)
+{
+    static char prompt[16000];
+    struct store *s = open_store();
+    struct seen seen = {0};
+    int64_t done, failed, cancelled;
+
+    (void)state;
+    memset(prompt, 'x', sizeof prompt - 1);
+    store_hello(s);
+    spec.prompt = prompt;
+    for (uint64_t i = 2; i < 3002; i++) {
+        struct hub_row row = row_of(i, i);
+
+        store_accept(s, &row);
+        row.state = STATE_CANCELLED;
+        row.end_seq = 9000;
+        store_end(s, &row, NULL);
+        if (i % 100 == 1) expect_stored(200, ERR_OK);
+    }
+    spec.prompt = (char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2";
+    store_close(s);
+    assert_in_range(size_of("darkroom.db"), 1 << 20, 40 << 20);
+    s = open_store();
+    assert_int_equal(store_counts(s, &done, &failed, &cancelled, &fail), 0);
+    assert_int_equal(done, 1);
+    assert_int_equal(cancelled, 3000);
+    assert_int_equal(store_restore(s, 5, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 5);
+    assert_int_equal(seen.job[4], 3001);
+    store_close(s);
+}
+
+static void digest_of(int n, char out[65], struct blob **file)
+{
+    static uint8_t bytes[10000];
+
+    memset(bytes, n, sizeof bytes);
+    png_digest(bytes, sizeof bytes, out);
+    *file = blob_copy(bytes, sizeof bytes);
+}
+
+/* n jobs, each with a picture of 10,000 bytes of its own, that were accepted at a time */
+static void store_many(struct store *s, uint64_t first, int n, int64_t created_ms)
+{
+    for (uint64_t i = first; i < first + (uint64_t)n; i++) {
+        char digest[65];
+        struct blob *file;
+        struct hub_row row = row_of(i, i);
+
+        digest_of((int)i, digest, &file);
+        row.created_ms = created_ms;
+        store_accept(s, &row);
+        row = done_row(i, i, digest);
+        row.created_ms = created_ms;
+        row.result_bytes = 10000;
+        store_end(s, &row, file);
+        blob_unref(file);
+        expect_stored(2, ERR_OK);
+    }
+}
+
+static bool is_there(struct store *s, int n)
+{
+    char digest[65];
+    struct blob *file;
+    struct store_file found;
+    int err;
+
+    digest_of(n, digest, &file);
+    blob_unref(file);
+    err = store_find(s, digest, &found, &fail);
+    if (!err) close(found.fd);
+    return !err;
+}
+
+static void wait_until_gone(struct store *s, int n)
+{
+    for (int i = 0; i < 200 && is_there(s, n); i++)
+        usleep(20000);
+    assert_false(is_there(s, n));
+}
+
+static struct store *open_keeping(int days, int64_t bytes)
+{
+    struct store *s;
+    struct store_conf conf = {.data = folder, .loop = &box, .keep_days = days, .keep_bytes = bytes};
+
+    if (store_open(&s, &conf, &fail)) fail_msg("%s", fail.message);
+    return s;
+}
+
+/* catches: pictures that are kept for ever; the newest removed instead of the oldest; a picture
+ * that a newer job has too removed with the older one */
+static void old_pictures_go(void **state)
+{
+    int64_t now = clock_unix_ms(), done, failed, cancelled, day = 86300000;
+    struct store *s = open_keeping(2, 0);
+    char digest[65];
+    struct blob *file;
+    struct hub_row row;
+
+    (void)state;
+    store_many(s, 1, 80, now - 3 * day); /* more than one look removes */
+    store_many(s, 81, 2, now - day);
+    digest_of(80, digest, &file); /* the same picture, drawn again */
+    row = row_of(90, 90);
+    row.created_ms = now;
+    store_accept(s, &row);
+    row = done_row(90, 90, digest);
+    row.result_bytes = 10000;
+    store_end(s, &row, file);
+    blob_unref(file);
+    expect_stored(2, ERR_OK);
+    store_close(s);
+    s = open_keeping(2, 0); /* it looks at once */
+    wait_until_gone(s, 79);
+    assert_true(is_there(s, 80));
+    assert_true(is_there(s, 81) && is_there(s, 82));
+    store_close(s);
+    s = open_keeping(0, 500000); /* no age, but so many bytes */
+    store_many(s, 100, 60, now);
+    wait_until_gone(s, 81);
+    assert_true(is_there(s, 159));
+    store_close(s);
+    s = open_keeping(0, 0);
+    assert_int_equal(store_counts(s, &done, &failed, &cancelled, &fail), 0);
+    assert_int_equal(done, 143);
+    store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(cancelled_jobs_leave_no_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(old_pictures_go, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
