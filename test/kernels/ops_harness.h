@@ -105,8 +105,8 @@ static inline double harness_get(tensor t, int64_t i, int64_t j)
     return ((const uint8_t *)t.data)[at];
 }
 
-/* A tensor with 3 unused elements after each row, all NaN or 0xff:
- * who reads or writes them is seen. */
+/* A tensor with 3 unused elements after each row, all NaN or 0xff: an operation that reads or
+ * writes them is found. */
 static inline tensor harness_empty(struct harness *l, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&l->mem, type, rows, cols + 3);

@@ -1,4 +1,4 @@
-/* harness - a real hub with deaf surroundings, for tests of what stands around it. */
+/* harness - a real hub whose callbacks do nothing, for tests of what calls it. */
 #ifndef TEST_SERVER_HARNESS_H
 #define TEST_SERVER_HARNESS_H
 

@@ -1,6 +1,6 @@
 /* test_amx - the matrix unit's product against the vectors', on a processor without one: the tile
- * instructions are played by C, so that every index,
- * tail and carried sum is tested anywhere with AVX-512 BF16. */
+ * instructions are emulated in C, so that every index, tail and carried sum is tested anywhere with
+ * AVX-512 BF16. */
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,amx-tile,amx-bf16")
 #include <immintrin.h>
 #include <math.h>

@@ -125,7 +125,7 @@ static void draw_in_company(struct glm *g, const struct glm_req *q, int ahead, u
         glm_run_free(all[i]);
 }
 
-/* catches: a result that depends on who shares the batch, or on the number of threads */
+/* catches: a result that depends on the other pictures of the batch, or on the number of threads */
 static void company_changes_nothing(void **state)
 {
     static uint8_t alone[BYTES_MOST], other[BYTES_MOST];
@@ -153,7 +153,7 @@ static void company_changes_nothing(void **state)
     }
 }
 
-/* catches: a seed or a picture's index that has no say, or a leftover of an earlier picture */
+/* catches: a seed or a picture's index that changes nothing, or a leftover of an earlier picture */
 static void seed_and_index_decide(void **state)
 {
     static uint8_t a[BYTES_MOST], b[BYTES_MOST];
@@ -461,8 +461,8 @@ static void bad_requests_are_named(void **state)
     glm_close(g);
 }
 
-/* catches: strict sampling that passes a token which is no code, or takes its neighbours with it;
- * robust sampling that lets one through */
+/* catches: strict sampling that passes a token which is no code, or fails the other runs of the
+ * batch; robust sampling that lets one through */
 static void strict_fails_alone(void **state)
 {
     struct glm *g = open_engine("test/golden/plain/model", GLM_F32, 1, NULL);
@@ -603,7 +603,7 @@ static void the_first_picture_of_the_fit_is_enough(void **state)
     rmdir(dir);
 }
 
-/* catches: colours that are fitted anew at every start, or a broken file that is believed */
+/* catches: colours that are fitted anew at every start, or a broken file that is loaded */
 static void colours_are_kept(void **state)
 {
     char dir[] = "/tmp/darkroom-colours-XXXXXX", file[512];

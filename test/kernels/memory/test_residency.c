@@ -58,7 +58,7 @@ static void check(const struct residency *r, const struct residency_group *g, in
     assert_true((r->mode == RESIDENCY_ALL) == (r->home == 0));
 }
 
-/* catches: a mode that is more than the card needs, or less than it can hold */
+/* catches: a mode that is more than the GPU needs, or less than it can hold */
 static void cards_get_their_modes(void **state)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* test_watchdog - who does not move is found, who is slow,
- * idle or stopped with the process is not. */
+/* test_watchdog - a thread that does not move is found; one that is slow, idle or stopped with the
+ * process is not. */
 #include "server/base/watchdog.h"
 
 #include <setjmp.h>

@@ -209,7 +209,7 @@ static void slow(void **state)
 }
 
 /* catches: the latency of a preview counted for another message, with the pause that the client
- * asked for, or for an old preview that a new viewer is sent */
+ * asked for, or for an old preview that a new subscription is sent */
 static void latency(void **state)
 {
     struct blob *preview = blob_copy("x", 1), *text = blob_copy("y", 1);

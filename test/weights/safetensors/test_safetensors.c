@@ -1,4 +1,4 @@
-/* test_safetensors - every way in which a file or an index can lie is noticed and named. */
+/* test_safetensors - every way in which a file or an index can be wrong is found and named. */
 #include "weights/safetensors/safetensors.h"
 #include "weights/safetensors/safetensors_write.h"
 
@@ -44,7 +44,7 @@ static int open_image(struct safetensors **st, const char *header, size_t data, 
 #define T(shape, from, to) \
     "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
 
-/* catches: each row is one lie that a reader must not follow */
+/* catches: each row is one false value that a reader must not follow */
 static void corrupted_files(void **state)
 {
     static const struct {
