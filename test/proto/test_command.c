@@ -99,13 +99,13 @@ static void refused(void **state)
         char *bytes = vectors_bytes(v, &len);
         struct command c;
         struct fail f;
-        int code = command_decode(bytes, len, &l, &c, &f);
+        int err = command_decode(bytes, len, &l, &c, &f);
 
-        if (code == 0) fail_msg("%s: accepted", vectors_string(v, "name"));
-        assert_int_equal(code, f.code);
+        if (err == 0) fail_msg("%s: accepted", vectors_string(v, "name"));
+        assert_int_equal(err, f.code);
         assert_null(c.spec.prompt);
         expect_error(v, &c, &f);
-        assert_int_equal(command_decode(bytes, len, &l, &c, NULL), code);
+        assert_int_equal(command_decode(bytes, len, &l, &c, NULL), err);
         free(bytes);
     }
     assert_true(i >= 60);

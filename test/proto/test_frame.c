@@ -36,17 +36,17 @@ static void vectors(void **state)
         const json_t *e = json_object_get(c, "expect");
         struct frame h;
         struct fail f;
-        int code = frame_decode(bytes, len, &h, &f);
+        int err = frame_decode(bytes, len, &h, &f);
 
         if (e) {
             uint8_t again[FRAME_HEADER];
 
-            assert_int_equal(code, 0);
+            assert_int_equal(err, 0);
             expect_frame(e, &h);
             frame_encode(&h, again);
             assert_memory_equal(again, bytes, FRAME_HEADER);
         } else {
-            assert_int_equal(code, fail_from_wire(vectors_string(c, "code")));
+            assert_int_equal(err, fail_from_wire(vectors_string(c, "code")));
             assert_string_equal(f.field, vectors_string(c, "field"));
             assert_int_equal(h.job, 0);
         }

@@ -49,7 +49,7 @@ static void canonical_and_digest(void **state)
 static int with(const char *name, double value, struct spec *out, struct fail *f)
 {
     struct text t;
-    int code;
+    int err;
 
     text_init(&t, 0, 1000);
     text_open(&t, NULL, '{');
@@ -58,9 +58,9 @@ static int with(const char *name, double value, struct spec *out, struct fail *f
     if (strcmp(name, "width") == 0) text_real(&t, "height", value);
     if (strcmp(name, "height") == 0) text_real(&t, "width", value);
     text_close(&t, '}');
-    code = parse(out, t.at, f);
+    err = parse(out, t.at, f);
     text_free(&t);
-    return code;
+    return err;
 }
 
 /* catches: a range in hello that the decoder does not hold to, for any field of the table */

@@ -214,7 +214,6 @@ static int compile(struct regex *p, const char *text, size_t len, uint32_t optio
 {
     int code;
     size_t at;
-
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
 
     if (!c) return ERR_OUT_OF_MEMORY;

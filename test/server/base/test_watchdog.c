@@ -21,7 +21,6 @@ static int child(void (*work)(struct pulse *), struct pulse *p, char *words, siz
 {
     int tube[2], status;
     ssize_t n;
-
     pid_t pid;
 
     assert_int_equal(pipe(tube), 0);
@@ -158,7 +157,6 @@ static void spares(void **state)
 static void full_pipe(void **state)
 {
     int tube[2], status;
-
     pid_t pid;
 
     (void)state;

@@ -32,11 +32,10 @@ static void reads_back(void **state)
         uint8_t *rgb = pixels(w, h), *file, *back = malloc(want);
         struct png_text texts[] = {{"prompt", "plain"}, {"other", "\xe7\xba\xa2\xe5\x9c\x86"}};
         struct spng_text got[4];
-        uint32_t n;
+        spng_ctx *ctx = spng_ctx_new(0);
+        uint32_t n = 0;
 
         assert_int_equal(png_encode(rgb, w, h, texts, 2, &file, &len, NULL), 0);
-        spng_ctx *ctx = spng_ctx_new(0);
-        n = 0;
         spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
         spng_set_png_buffer(ctx, file, len);
         assert_int_equal(spng_decode_image(ctx, back, want, SPNG_FMT_RGB8, 0), 0);
