@@ -77,27 +77,27 @@ static int plan_ordinary(const struct hub *h, struct spec *s, struct job_plan *p
     return h->out.plan(h->out.arg, s, p, NULL);
 }
 
-static void say_cap(const struct hub *h, struct device *c, const struct spec *s,
-                    const struct job_plan *p)
+static void explain_cap(const struct hub *h, struct device *d, const struct spec *s,
+                        const struct job_plan *p)
 {
     char fit[120];
 
     snprintf(fit, sizeof fit,
              "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
-             c->cap_memory, c->cap_memory == 1 ? "" : "s", s->width, s->height,
-             c->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(c->ledger.budget));
-    if (c->cap == c->cap_failure && c->cap_failure < LEDGER_MAX)
-        snprintf(c->why_cap, sizeof c->why_cap,
-                 "lowered to %d since the device ran out of memory; by plan %s", c->cap, fit);
-    else if (c->cap == h->conf.concurrency)
-        snprintf(c->why_cap, sizeof c->why_cap, "--concurrency is %d; %s", c->cap, fit);
-    else if (c->cap == c->cap_useful && c->cap < c->cap_memory)
-        snprintf(c->why_cap, sizeof c->why_cap, "more than %d would only slow each other; %s",
-                 c->cap, fit);
-    else if (c->cap == LEDGER_MAX)
-        snprintf(c->why_cap, sizeof c->why_cap, "%d share one batch at most; %s", c->cap, fit);
+             d->cap_memory, d->cap_memory == 1 ? "" : "s", s->width, s->height,
+             d->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(d->ledger.budget));
+    if (d->cap == d->cap_failure && d->cap_failure < LEDGER_MAX)
+        snprintf(d->why_cap, sizeof d->why_cap,
+                 "lowered to %d since the device ran out of memory; by plan %s", d->cap, fit);
+    else if (d->cap == h->conf.concurrency)
+        snprintf(d->why_cap, sizeof d->why_cap, "--concurrency is %d; %s", d->cap, fit);
+    else if (d->cap == d->cap_useful && d->cap < d->cap_memory)
+        snprintf(d->why_cap, sizeof d->why_cap, "more than %d would only slow each other; %s",
+                 d->cap, fit);
+    else if (d->cap == LEDGER_MAX)
+        snprintf(d->why_cap, sizeof d->why_cap, "%d share one batch at most; %s", d->cap, fit);
     else
-        snprintf(c->why_cap, sizeof c->why_cap, "%s", fit);
+        snprintf(d->why_cap, sizeof d->why_cap, "%s", fit);
 }
 
 /* One device speaks for itself; of several, alike ones together would say the same again and
@@ -111,44 +111,44 @@ void capacity_explain(struct hub *h)
         at = (size_t)snprintf(h->devices.why_cap, sizeof h->devices.why_cap,
                               "The disk takes no pictures: %.100s ", h->disk.message);
     for (int i = 0; i < h->devices.n && at + 1 < sizeof h->devices.why_cap; i++) {
-        const struct device *c = &h->devices.at[i];
+        const struct device *d = &h->devices.at[i];
         char count[32] = "";
 
-        if (h->devices.n > 1) snprintf(count, sizeof count, "device %d: %d; ", i, c->cap);
-        if (h->devices.n > 1 && !c->ready) snprintf(count, sizeof count, "device %d: ", i);
+        if (h->devices.n > 1) snprintf(count, sizeof count, "device %d: %d; ", i, d->cap);
+        if (h->devices.n > 1 && !d->ready) snprintf(count, sizeof count, "device %d: ", i);
         at += (size_t)snprintf(h->devices.why_cap + at, sizeof h->devices.why_cap - at,
-                               "%s%s%.150s", i ? ". " : "", count, c->why_cap);
+                               "%s%s%.150s", i ? ". " : "", count, d->why_cap);
     }
     notify_touch(h);
 }
 
 /* The least of what memory, experience and reason allow; a person may ask for less or, against
  * reason, for more. */
-void capacity_set(struct hub *h, struct device *c)
+void capacity_set(struct hub *h, struct device *d)
 {
     struct spec s;
     struct job_plan p = {.scratch_more = 0};
     int most;
 
-    assert(c->ready);
-    c->cap_memory = 1;
-    if (plan_ordinary(h, &s, &p) == 0) c->cap_memory = ledger_count(&c->ledger, &p);
-    if (c->cap_memory < 1) c->cap_memory = 1;
-    c->cap = c->cap_memory;
-    if (c->cap > c->cap_failure) c->cap = c->cap_failure;
-    most = h->conf.concurrency > 0 ? h->conf.concurrency : c->cap_useful;
-    if (most > 0 && c->cap > most) c->cap = most;
-    say_cap(h, c, &s, &p);
+    assert(d->ready);
+    d->cap_memory = 1;
+    if (plan_ordinary(h, &s, &p) == 0) d->cap_memory = ledger_count(&d->ledger, &p);
+    if (d->cap_memory < 1) d->cap_memory = 1;
+    d->cap = d->cap_memory;
+    if (d->cap > d->cap_failure) d->cap = d->cap_failure;
+    most = h->conf.concurrency > 0 ? h->conf.concurrency : d->cap_useful;
+    if (most > 0 && d->cap > most) d->cap = most;
+    explain_cap(h, d, &s, &p);
     capacity_explain(h);
 }
 
-void capacity_lower(struct hub *h, struct device *c, int residents)
+void capacity_lower(struct hub *h, struct device *d, int residents)
 {
     int to = residents > 1 ? residents - 1 : 1;
 
     assert(residents >= 0);
-    if (to < c->cap_failure) c->cap_failure = to;
-    if (c->ready) capacity_set(h, c);
+    if (to < d->cap_failure) d->cap_failure = to;
+    if (d->ready) capacity_set(h, d);
 }
 
 enum event_why capacity_why(const struct hub *h, const struct job *j)

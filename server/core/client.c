@@ -6,161 +6,161 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void wake(struct clients *ps, struct client *p)
+static void wake(struct clients *cs, struct client *c)
 {
-    if (p->woken) return;
-    p->woken = true;
-    ps->wake(ps->arg, p->session);
+    if (c->woken) return;
+    c->woken = true;
+    cs->wake(cs->arg, c->session);
 }
 
 /* --- rings ------------------------------------------------------------------------------------ */
 
-static void ring_leave(struct subscription *v)
+static void ring_leave(struct subscription *s)
 {
-    struct subscription **head = &v->client->ring[v->ring];
+    struct subscription **head = &s->client->ring[s->ring];
 
-    if (v->ring == RING_NONE) return;
-    if (v->next == v) {
+    if (s->ring == RING_NONE) return;
+    if (s->next == s) {
         *head = NULL;
     } else {
-        v->next->prev = v->prev;
-        v->prev->next = v->next;
-        if (*head == v) *head = v->next;
+        s->next->prev = s->prev;
+        s->prev->next = s->next;
+        if (*head == s) *head = s->next;
     }
-    v->ring = RING_NONE;
+    s->ring = RING_NONE;
 }
 
 /* Join at the end. */
-static void ring_join(struct subscription *v, int ring)
+static void ring_join(struct subscription *s, int ring)
 {
-    struct subscription **head = &v->client->ring[ring];
+    struct subscription **head = &s->client->ring[ring];
 
     assert(ring == RING_TEXT || ring == RING_IMAGE);
-    ring_leave(v);
-    v->ring = ring;
+    ring_leave(s);
+    s->ring = ring;
     if (*head) {
-        v->next = *head;
-        v->prev = (*head)->prev;
-        v->prev->next = v->next->prev = v;
+        s->next = *head;
+        s->prev = (*head)->prev;
+        s->prev->next = s->next->prev = s;
     } else {
-        *head = v->next = v->prev = v;
+        *head = s->next = s->prev = s;
     }
 }
 
 /* Put a subscription where it belongs; it keeps its place when it is there already. */
-static void place(struct clients *ps, struct subscription *v, int64_t now)
+static void place(struct clients *cs, struct subscription *s, int64_t now)
 {
-    const struct board *b = &v->job->board;
+    const struct board *b = &s->job->board;
     int ring = RING_NONE;
     uint64_t at;
 
-    if (board_has_text(b, v->seq)) {
+    if (board_has_text(b, s->seq)) {
         ring = RING_TEXT;
-    } else if (board_next(b, v->seq, v->client->class, &at) >= 0) {
-        if (v->preview_us <= now)
+    } else if (board_next(b, s->seq, s->client->class, &at) >= 0) {
+        if (s->preview_us <= now)
             ring = RING_IMAGE;
-        else if (v->preview_us < ps->due)
-            ps->due = v->preview_us;
+        else if (s->preview_us < cs->due)
+            cs->due = s->preview_us;
     }
-    if (ring == v->ring) return;
+    if (ring == s->ring) return;
     if (ring == RING_NONE)
-        ring_leave(v);
+        ring_leave(s);
     else
-        ring_join(v, ring);
+        ring_join(s, ring);
 }
 
 /* --- subscriptions ---------------------------------------------------------------------------- */
 
-static struct subscription *find(const struct client *p, const struct job *j)
+static struct subscription *find(const struct client *c, const struct job *j)
 {
-    struct subscription *v = p->subscriptions;
+    struct subscription *s = c->subscriptions;
 
-    while (v && v->job != j)
-        v = v->client_next;
-    return v;
+    while (s && s->job != j)
+        s = s->client_next;
+    return s;
 }
 
-bool client_follows(const struct client *p, const struct job *j)
+bool client_follows(const struct client *c, const struct job *j)
 {
-    return find(p, j) != NULL;
+    return find(c, j) != NULL;
 }
 
-bool client_full(const struct client *p)
+bool client_full(const struct client *c)
 {
-    return p->n_subscriptions + p->n_wanted >= LIMIT_WATCHES;
+    return c->n_subscriptions + c->n_wanted >= LIMIT_WATCHES;
 }
 
-static void subscription_free(struct clients *ps, struct subscription *v)
+static void subscription_free(struct clients *cs, struct subscription *s)
 {
-    struct job *j = v->job;
+    struct job *j = s->job;
 
-    assert(v->client->n_subscriptions > 0);
-    ring_leave(v);
-    *(v->job_prev ? &v->job_prev->job_next : &j->subscriptions) = v->job_next;
-    if (v->job_next) v->job_next->job_prev = v->job_prev;
-    *(v->client_prev ? &v->client_prev->client_next : &v->client->subscriptions) = v->client_next;
-    if (v->client_next) v->client_next->client_prev = v->client_prev;
-    v->client->n_subscriptions--;
-    free(v);
-    ps->followed(ps->arg, j);
+    assert(s->client->n_subscriptions > 0);
+    ring_leave(s);
+    *(s->job_prev ? &s->job_prev->job_next : &j->subscriptions) = s->job_next;
+    if (s->job_next) s->job_next->job_prev = s->job_prev;
+    *(s->client_prev ? &s->client_prev->client_next : &s->client->subscriptions) = s->client_next;
+    if (s->client_next) s->client_next->client_prev = s->client_prev;
+    s->client->n_subscriptions--;
+    free(s);
+    cs->followed(cs->arg, j);
 }
 
-static struct subscription *subscription_new(struct client *p, struct job *j)
+static struct subscription *subscription_new(struct client *c, struct job *j)
 {
-    struct subscription *v = calloc(1, sizeof *v);
+    struct subscription *s = calloc(1, sizeof *s);
 
-    if (!v) return NULL;
-    v->client = p;
-    v->job = j;
-    v->job_next = j->subscriptions;
-    if (j->subscriptions) j->subscriptions->job_prev = v;
-    j->subscriptions = v;
-    v->client_next = p->subscriptions;
-    if (p->subscriptions) p->subscriptions->client_prev = v;
-    p->subscriptions = v;
-    p->n_subscriptions++;
-    return v;
+    if (!s) return NULL;
+    s->client = c;
+    s->job = j;
+    s->job_next = j->subscriptions;
+    if (j->subscriptions) j->subscriptions->job_prev = s;
+    j->subscriptions = s;
+    s->client_next = c->subscriptions;
+    if (c->subscriptions) c->subscriptions->client_prev = s;
+    c->subscriptions = s;
+    c->n_subscriptions++;
+    return s;
 }
 
-static void follow(struct clients *ps, struct client *p, struct job *j, uint64_t seq)
+static void follow(struct clients *cs, struct client *c, struct job *j, uint64_t seq)
 {
-    struct subscription *v = find(p, j);
+    struct subscription *s = find(c, j);
 
-    if (!v && j->board.at[EVENT_END] && j->board.at[EVENT_END] <= seq) return;
-    if (!v) v = subscription_new(p, j);
-    if (!v) {
-        p->broken = true;
+    if (!s && j->board.at[EVENT_END] && j->board.at[EVENT_END] <= seq) return;
+    if (!s) s = subscription_new(c, j);
+    if (!s) {
+        c->broken = true;
         return;
     }
-    v->seq = seq;
-    v->preview_us = INT64_MIN;
-    place(ps, v, INT64_MIN);
-    ps->followed(ps->arg, j);
+    s->seq = seq;
+    s->preview_us = INT64_MIN;
+    place(cs, s, INT64_MIN);
+    cs->followed(cs->arg, j);
 }
 
-void clients_forget(struct clients *ps, struct job *j)
+void clients_forget(struct clients *cs, struct job *j)
 {
     while (j->subscriptions)
-        subscription_free(ps, j->subscriptions);
+        subscription_free(cs, j->subscriptions);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-struct pending_reply *client_reply_new(struct clients *ps, struct client *p, const char *ref)
+struct pending_reply *client_reply_new(struct clients *cs, struct client *c, const char *ref)
 {
     struct pending_reply *a = calloc(1, sizeof *a);
 
     if (!a) {
-        p->broken = true;
-        wake(ps, p);
+        c->broken = true;
+        wake(cs, c);
         return NULL;
     }
-    a->client = p;
+    a->client = c;
     memccpy(a->ref, ref, '\0', sizeof a->ref - 1);
-    *p->last = a;
-    p->last = &a->next;
-    if (!p->held) p->held = a;
-    p->backlog += sizeof *a;
+    *c->last = a;
+    c->last = &a->next;
+    if (!c->held) c->held = a;
+    c->backlog += sizeof *a;
     return a;
 }
 
@@ -171,86 +171,86 @@ void client_reply_follows(struct pending_reply *a)
     a->client->n_wanted++;
 }
 
-static void act(struct clients *ps, const struct pending_reply *a)
+static void act(struct clients *cs, const struct pending_reply *a)
 {
-    struct client *p = a->client;
-    struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
+    struct client *c = a->client;
+    struct job *j = a->job ? cs->find(cs->arg, a->job) : NULL;
 
-    if (a->wanted) p->n_wanted--;
-    if (a->act == REPLY_STATS) p->stats = true;
-    if (a->act == REPLY_FOLLOW && j) follow(ps, p, j, a->seq);
-    if (a->act == REPLY_JOIN && j && !find(p, j)) follow(ps, p, j, a->seq);
-    if (a->act == REPLY_UNFOLLOW && j && find(p, j)) subscription_free(ps, find(p, j));
+    if (a->wanted) c->n_wanted--;
+    if (a->act == REPLY_STATS) c->stats = true;
+    if (a->act == REPLY_FOLLOW && j) follow(cs, c, j, a->seq);
+    if (a->act == REPLY_JOIN && j && !find(c, j)) follow(cs, c, j, a->seq);
+    if (a->act == REPLY_UNFOLLOW && j && find(c, j)) subscription_free(cs, find(c, j));
 }
 
-void client_reply_ready(struct clients *ps, struct pending_reply *a, struct blob *text)
+void client_reply_ready(struct clients *cs, struct pending_reply *a, struct blob *text)
 {
-    struct client *p = a->client;
+    struct client *c = a->client;
 
     assert(!a->text);
-    p->backlog -= a->expected;
+    c->backlog -= a->expected;
     a->expected = 0;
     a->text = text ? text : blob_copy("", 0);
-    if (!text || !a->text) p->broken = true;
-    if (a->text) p->backlog += a->text->len;
-    while (p->held && p->held->text) {
-        act(ps, p->held);
-        p->held = p->held->next;
+    if (!text || !a->text) c->broken = true;
+    if (a->text) c->backlog += a->text->len;
+    while (c->held && c->held->text) {
+        act(cs, c->held);
+        c->held = c->held->next;
     }
-    if (p->broken || (p->first && p->first->text)) wake(ps, p);
+    if (c->broken || (c->first && c->first->text)) wake(cs, c);
 }
 
-void client_reply_expect(struct client *p, size_t bytes)
+void client_reply_expect(struct client *c, size_t bytes)
 {
     struct pending_reply *a;
 
-    if (!p->first) return;
-    a = (struct pending_reply *)(void *)((char *)p->last - offsetof(struct pending_reply, next));
+    if (!c->first) return;
+    a = (struct pending_reply *)(void *)((char *)c->last - offsetof(struct pending_reply, next));
     assert(!a->next && !a->expected);
     if (a->text) return;
     a->expected = bytes;
-    p->backlog += bytes;
+    c->backlog += bytes;
 }
 
-size_t client_backlog(const struct client *p)
+size_t client_backlog(const struct client *c)
 {
-    return p->broken ? SIZE_MAX : p->backlog;
+    return c->broken ? SIZE_MAX : c->backlog;
 }
 
-static struct blob *reply_take(struct client *p)
+static struct blob *reply_take(struct client *c)
 {
-    struct pending_reply *a = p->first;
+    struct pending_reply *a = c->first;
     struct blob *text = a->text;
 
-    assert(text && p->backlog >= sizeof *a + text->len);
-    p->first = a->next;
-    if (!p->first) p->last = &p->first;
-    p->backlog -= sizeof *a + text->len;
+    assert(text && c->backlog >= sizeof *a + text->len);
+    c->first = a->next;
+    if (!c->first) c->last = &c->first;
+    c->backlog -= sizeof *a + text->len;
     free(a);
     return text;
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-struct client *client_open(struct clients *ps, void *session)
+struct client *client_open(struct clients *cs, void *session)
 {
-    struct client *p = calloc(1, sizeof *p);
+    struct client *c = calloc(1, sizeof *c);
 
-    if (!p) return NULL;
-    p->session = session;
-    p->last = &p->first;
-    p->previews = COMMAND_PREVIEWS_DEFAULT;
-    p->class = board_class(p->previews.format, p->previews.max_px);
-    p->next = ps->first;
-    if (ps->first) ps->first->prev = p;
-    ps->first = p;
-    return p;
+    if (!c) return NULL;
+    c->session = session;
+    c->last = &c->first;
+    c->previews = COMMAND_PREVIEWS_DEFAULT;
+    c->class = board_class(c->previews.format, c->previews.max_px);
+    c->next = cs->first;
+    if (cs->first) cs->first->prev = c;
+    cs->first = c;
+    return c;
 }
 
 /* No job may answer to a client that is gone. */
-static void forget_waiter(struct clients *ps, struct pending_reply *a)
+static void forget_waiter(struct clients *cs, struct pending_reply *a)
 {
-    struct job *j = a->job ? ps->find(ps->arg, a->job) : NULL;
+    struct job *j = a->job ? cs->find(cs->arg, a->job) : NULL;
     struct pending_reply **at;
 
     if (a->text || !j) return;
@@ -261,98 +261,98 @@ static void forget_waiter(struct clients *ps, struct pending_reply *a)
     }
 }
 
-void client_close(struct clients *ps, struct client *p)
+void client_close(struct clients *cs, struct client *c)
 {
-    while (p->subscriptions)
-        subscription_free(ps, p->subscriptions);
-    while (p->first) {
-        struct pending_reply *a = p->first;
+    while (c->subscriptions)
+        subscription_free(cs, c->subscriptions);
+    while (c->first) {
+        struct pending_reply *a = c->first;
 
-        forget_waiter(ps, a);
-        p->first = a->next;
+        forget_waiter(cs, a);
+        c->first = a->next;
         blob_unref(a->text);
         free(a);
     }
-    *(p->prev ? &p->prev->next : &ps->first) = p->next;
-    if (p->next) p->next->prev = p->prev;
-    free(p);
+    *(c->prev ? &c->prev->next : &cs->first) = c->next;
+    if (c->next) c->next->prev = c->prev;
+    free(c);
 }
 
-void client_previews(struct clients *ps, struct client *p, const struct command_previews *demand)
+void client_previews(struct clients *cs, struct client *c, const struct command_previews *demand)
 {
-    p->previews = *demand;
-    p->class = board_class(demand->format, demand->max_px);
-    for (struct subscription *v = p->subscriptions; v; v = v->client_next) {
-        v->preview_us = INT64_MIN;
-        place(ps, v, INT64_MIN);
-        if (v->ring != RING_NONE) wake(ps, p);
-        ps->followed(ps->arg, v->job);
+    c->previews = *demand;
+    c->class = board_class(demand->format, demand->max_px);
+    for (struct subscription *s = c->subscriptions; s; s = s->client_next) {
+        s->preview_us = INT64_MIN;
+        place(cs, s, INT64_MIN);
+        if (s->ring != RING_NONE) wake(cs, c);
+        cs->followed(cs->arg, s->job);
     }
 }
 
-void clients_posted(struct clients *ps, struct job *j, int64_t now)
+void clients_posted(struct clients *cs, struct job *j, int64_t now)
 {
-    for (struct subscription *v = j->subscriptions; v; v = v->job_next) {
-        place(ps, v, now);
-        if (v->ring != RING_NONE) wake(ps, v->client);
+    for (struct subscription *s = j->subscriptions; s; s = s->job_next) {
+        place(cs, s, now);
+        if (s->ring != RING_NONE) wake(cs, s->client);
     }
 }
 
-void clients_stats(struct clients *ps, uint64_t seq)
+void clients_stats(struct clients *cs, uint64_t seq)
 {
-    for (struct client *p = ps->first; p; p = p->next)
-        if (p->stats && p->stats_seq < seq) wake(ps, p);
+    for (struct client *c = cs->first; c; c = c->next)
+        if (c->stats && c->stats_seq < seq) wake(cs, c);
 }
 
-void clients_tick(struct clients *ps, int64_t now)
+void clients_tick(struct clients *cs, int64_t now)
 {
-    if (now < ps->due) return;
-    ps->due = INT64_MAX;
-    for (struct client *p = ps->first; p; p = p->next) {
-        for (struct subscription *v = p->subscriptions; v; v = v->client_next) {
-            if (v->ring != RING_NONE) continue;
-            place(ps, v, now);
-            if (v->ring != RING_NONE) wake(ps, p);
+    if (now < cs->due) return;
+    cs->due = INT64_MAX;
+    for (struct client *c = cs->first; c; c = c->next) {
+        for (struct subscription *s = c->subscriptions; s; s = s->client_next) {
+            if (s->ring != RING_NONE) continue;
+            place(cs, s, now);
+            if (s->ring != RING_NONE) wake(cs, c);
         }
     }
 }
 
 /* The next slot of one subscription: the oldest that it has not seen. A preview that comes too soon
  * after the last one is passed over here; its turn comes when no text waits. */
-static struct blob *subscription_take(struct clients *ps, struct subscription *v, int64_t now,
+static struct blob *subscription_take(struct clients *cs, struct subscription *s, int64_t now,
                                       bool *binary)
 {
-    const struct board *b = &v->job->board;
-    int class = v->preview_us <= now ? v->client->class : -1;
+    const struct board *b = &s->job->board;
+    int class = s->preview_us <= now ? s->client->class : -1;
     uint64_t at = 0;
-    int kind = board_next(b, v->seq, class, &at);
+    int kind = board_next(b, s->seq, class, &at);
     struct blob *m;
 
     assert(kind >= 0);
     m = blob_ref(board_message(b, (enum event_kind)kind, class));
-    v->seq = at;
+    s->seq = at;
     *binary = kind == EVENT_PREVIEW;
-    if (*binary) v->preview_us = now + (int64_t)v->client->previews.every_ms * 1000;
+    if (*binary) s->preview_us = now + (int64_t)s->client->previews.every_ms * 1000;
     if (kind == EVENT_END) {
-        subscription_free(ps, v);
+        subscription_free(cs, s);
         return m;
     }
-    ring_leave(v);
-    place(ps, v, now);
+    ring_leave(s);
+    place(cs, s, now);
     return m;
 }
 
-struct blob *client_next(struct clients *ps, struct client *p, int64_t now, struct blob *stats,
+struct blob *client_next(struct clients *cs, struct client *c, int64_t now, struct blob *stats,
                          uint64_t stats_seq, bool *binary)
 {
     *binary = false;
-    if (p->first && p->first->text) return reply_take(p);
-    if (p->ring[RING_TEXT]) return subscription_take(ps, p->ring[RING_TEXT], now, binary);
-    if (p->stats && stats && p->stats_seq < stats_seq) {
-        p->stats_seq = stats_seq;
+    if (c->first && c->first->text) return reply_take(c);
+    if (c->ring[RING_TEXT]) return subscription_take(cs, c->ring[RING_TEXT], now, binary);
+    if (c->stats && stats && c->stats_seq < stats_seq) {
+        c->stats_seq = stats_seq;
         return blob_ref(stats);
     }
-    if (p->ring[RING_IMAGE]) return subscription_take(ps, p->ring[RING_IMAGE], now, binary);
-    p->woken = false;
+    if (c->ring[RING_IMAGE]) return subscription_take(cs, c->ring[RING_IMAGE], now, binary);
+    c->woken = false;
     return NULL;
 }

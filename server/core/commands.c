@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
-static void say(struct hub *h, struct pending_reply *a, struct text *t)
+static void reply(struct hub *h, struct pending_reply *a, struct text *t)
 {
     client_reply_ready(&h->clients, a, blob_from_text(t));
     text_free(t);
@@ -23,34 +23,34 @@ static void begin(struct text *t)
     text_init(t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
 }
 
-static void say_ok(struct hub *h, struct pending_reply *a, const struct command *c,
-                   const struct job *j)
+static void reply_ok(struct hub *h, struct pending_reply *a, const struct command *c,
+                     const struct job *j)
 {
     struct text t;
 
     begin(&t);
     answer_ok(a->ref, (enum command_kind)c->kind, c->job, j ? (int)job_public(j) : -1, &t);
-    say(h, a, &t);
+    reply(h, a, &t);
 }
 
-static void say_error(struct hub *h, struct pending_reply *a, const struct command *c,
-                      const struct fail *f)
+static void reply_error(struct hub *h, struct pending_reply *a, const struct command *c,
+                        const struct fail *f)
 {
     struct text t;
 
     a->act = REPLY_NONE;
     begin(&t);
     answer_error(a->ref, c->kind, c->job, f, &t);
-    say(h, a, &t);
+    reply(h, a, &t);
 }
 
-static void say_unknown(struct hub *h, struct pending_reply *a, const struct command *c)
+static void reply_unknown(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct fail f;
 
     fail_field(&f, ERR_NOT_FOUND, "job", "There is no such job");
     fail_advise(&f, "Only the newest jobs are remembered; `list` says which.");
-    say_error(h, a, c, &f);
+    reply_error(h, a, c, &f);
 }
 
 /* --- submit ----------------------------------------------------------------------------------- */
@@ -94,11 +94,11 @@ static void submit_again(struct hub *h, struct pending_reply *a, const struct co
     if (memcmp(j->digest, digest, sizeof j->digest) != 0) {
         fail_field(&f, ERR_CONFLICT, "key", "This key belongs to another request");
         fail_advise(&f, "Use a new key for a new request.");
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     if (check_watches(a->client, j, c->watch, &f) != 0) {
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     if (c->watch) client_reply_follows(a);
@@ -128,13 +128,13 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     if (!err) err = check_room(h, now, &f);
     if (!err && devices_ready(&h->devices)) err = capacity_plan(h, &c->spec, &plan, &f);
     if (err) {
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     j = lifecycle_accept(h, now, &c->spec, c->key, digest);
     if (!j) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     j->plan = plan;
@@ -181,13 +181,13 @@ static void quote(struct hub *h, struct pending_reply *a, const struct command *
     struct text t;
 
     if (devices_ready(&h->devices) && quote_times(h, c, &q, &f) != 0) {
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     q.position = q.start_ms == 0 && h->queue.n == 0 ? 0 : h->queue.n + 1;
     begin(&t);
     answer_quote(a->ref, &q, &t);
-    say(h, a, &t);
+    reply(h, a, &t);
 }
 
 /* --- watch, cancel ---------------------------------------------------------------------------- */
@@ -198,19 +198,19 @@ static void watch(struct hub *h, struct pending_reply *a, const struct command *
     struct fail f;
 
     if (!j) {
-        say_unknown(h, a, c);
+        reply_unknown(h, a, c);
         return;
     }
     if (check_watches(a->client, j, true, &f) != 0) {
         fail_advise(&f, "Unwatch some first.");
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
         return;
     }
     a->act = REPLY_FOLLOW;
     a->job = j->id;
     a->seq = c->seq;
     client_reply_follows(a);
-    say_ok(h, a, c, j);
+    reply_ok(h, a, c, j);
 }
 
 static void unwatch(struct hub *h, struct pending_reply *a, const struct command *c)
@@ -218,12 +218,12 @@ static void unwatch(struct hub *h, struct pending_reply *a, const struct command
     struct job *j = lifecycle_find(h, c->job);
 
     if (!j) {
-        say_unknown(h, a, c);
+        reply_unknown(h, a, c);
         return;
     }
     a->act = REPLY_UNFOLLOW;
     a->job = j->id;
-    say_ok(h, a, c, j);
+    reply_ok(h, a, c, j);
 }
 
 static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
@@ -233,13 +233,13 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
     struct fail f;
 
     if (!j) {
-        say_unknown(h, a, c);
+        reply_unknown(h, a, c);
     } else if (ending && j->end.outcome != JOB_CANCELLED) {
         fail_field(&f, ERR_CONFLICT, "job", "The job is over already");
         fail_advise(&f, "Nothing is left to cancel.");
-        say_error(h, a, c, &f);
+        reply_error(h, a, c, &f);
     } else {
-        say_ok(h, a, c, j);
+        reply_ok(h, a, c, j);
         if (!ending) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     }
 }
@@ -256,7 +256,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
         from = lifecycle_find(h, c->before);
         if (!from) {
             fail_field(&f, ERR_NOT_FOUND, "before", "There is no such job");
-            say_error(h, a, c, &f);
+            reply_error(h, a, c, &f);
             return;
         }
         from = from->links.older;
@@ -281,7 +281,7 @@ static void pong(struct hub *h, int64_t now, struct pending_reply *a)
 
     begin(&t);
     answer_pong(a->ref, notify_unix_ms(h, now), &t);
-    say(h, a, &t);
+    reply(h, a, &t);
 }
 
 static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
@@ -296,7 +296,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);
-        say_ok(h, a, c, NULL);
+        reply_ok(h, a, c, NULL);
         break;
     case COMMAND_STATS: stats(h, now, a, c); break;
     case COMMAND_PING: pong(h, now, a); break;
@@ -333,5 +333,5 @@ void commands_error(struct hub *h, struct client *p, const struct command *about
 
     if (!about) about = &nothing;
     a = client_reply_new(&h->clients, p, about->ref);
-    if (a) say_error(h, a, about, f);
+    if (a) reply_error(h, a, about, f);
 }

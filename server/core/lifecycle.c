@@ -189,7 +189,7 @@ static int first_phase(const struct job *j)
     return p;
 }
 
-static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
+static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
     struct hub_work w = {.job = j->id, .spec = &j->spec};
     int phase = first_phase(j);
@@ -197,7 +197,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     assert(j->planned && j->state == JOB_QUEUED);
     dequeue(h, j);
     lifecycle_move(h, j, MOVE_START);
-    device_hold(c, now, j);
+    device_hold(d, now, j);
     j->run.started_us = now;
     j->run.used_us = 0;
     j->forecast.run_us = 0;
@@ -208,13 +208,13 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *c)
     w.demand = previews_demand(j);
     j->run.demand_classes = w.demand.classes;
     j->run.demand_every_ms = w.demand.every_ms;
-    w.scratch = ledger_scratch(&c->ledger, NULL);
+    w.scratch = ledger_scratch(&d->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     clients_posted(&h->clients, j, now);
     notify_post(h, now, j,
                 &(struct event){.kind = EVENT_PHASE,
                                 .u.phase = {(enum event_phase)phase, j->run.view.total}});
-    h->out.start(h->out.arg, c->index, &w);
+    h->out.start(h->out.arg, d->index, &w);
 }
 
 void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
@@ -333,7 +333,7 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
 }
 
 /* The disk has its end: tell the world. */
-static void tell(struct hub *h, int64_t now, struct job *j)
+static void post_end(struct hub *h, int64_t now, struct job *j)
 {
     static const enum job_move MOVE[] = {
         [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
@@ -369,7 +369,7 @@ void lifecycle_again(struct hub *h, int64_t now)
     for (struct job *j = h->registry.newest; j; j = older) {
         older = j->links.older;
         if (j->state != JOB_ENDING) continue;
-        if (j->end.on_disk) tell(h, now, j);
+        if (j->end.on_disk) post_end(h, now, j);
         if (!j->end.refused) continue;
         j->end.refused = false;
         h->n_refused--;
@@ -407,7 +407,7 @@ void lifecycle_disk(struct hub *h, int64_t now, const struct fail *why)
 static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     if (!may_pass(why) && j->end.outcome != JOB_DONE) {
-        tell(h, now, j); /* its row is wrong: another try changes nothing */
+        post_end(h, now, j); /* its row is wrong: another try changes nothing */
         return;
     }
     if (!may_pass(why)) {
@@ -435,7 +435,7 @@ void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fai
     else if (why)
         end_not_stored(h, now, j, why);
     else
-        tell(h, now, j);
+        post_end(h, now, j);
 }
 
 void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file,

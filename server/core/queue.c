@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void queue_init(struct queue *s)
+void queue_init(struct queue *q)
 {
-    memset(s, 0, sizeof *s);
+    memset(q, 0, sizeof *q);
 }
 
-void queue_free(struct queue *s)
+void queue_free(struct queue *q)
 {
-    free(s->at);
-    queue_init(s);
+    free(q->at);
+    queue_init(q);
 }
 
 bool queue_before(const struct job *a, const struct job *b)
@@ -21,31 +21,31 @@ bool queue_before(const struct job *a, const struct job *b)
     return a->order < b->order;
 }
 
-int queue_reserve(struct queue *s, int n)
+int queue_reserve(struct queue *q, int n)
 {
-    int room = s->room ? s->room : 64;
+    int room = q->room ? q->room : 64;
     struct job **at;
 
     assert(n >= 0);
-    if (n <= s->room) return 0;
+    if (n <= q->room) return 0;
     while (room < n)
         room *= 2;
-    at = realloc(s->at, (size_t)room * sizeof *at);
+    at = realloc(q->at, (size_t)room * sizeof *at);
     if (!at) return ERR_OUT_OF_MEMORY;
-    s->at = at;
-    s->room = room;
+    q->at = at;
+    q->room = room;
     return 0;
 }
 
 /* How many of the waiting jobs come before j: where it stands, or where it would go. */
-static int rank(const struct queue *s, const struct job *j)
+static int rank(const struct queue *q, const struct job *j)
 {
-    int low = 0, high = s->n;
+    int low = 0, high = q->n;
 
     while (low < high) {
         int mid = low + (high - low) / 2;
 
-        if (queue_before(s->at[mid], j))
+        if (queue_before(q->at[mid], j))
             low = mid + 1;
         else
             high = mid;
@@ -53,28 +53,28 @@ static int rank(const struct queue *s, const struct job *j)
     return low;
 }
 
-void queue_add(struct queue *s, struct job *j)
+void queue_add(struct queue *q, struct job *j)
 {
-    int i = rank(s, j);
+    int i = rank(q, j);
 
-    assert(s->n < s->room);
-    memmove(s->at + i + 1, s->at + i, (size_t)(s->n - i) * sizeof *s->at);
-    s->at[i] = j;
-    s->n++;
+    assert(q->n < q->room);
+    memmove(q->at + i + 1, q->at + i, (size_t)(q->n - i) * sizeof *q->at);
+    q->at[i] = j;
+    q->n++;
 }
 
-void queue_remove(struct queue *s, const struct job *j)
+void queue_remove(struct queue *q, const struct job *j)
 {
-    int i = rank(s, j);
+    int i = rank(q, j);
 
-    assert(i < s->n && s->at[i] == j);
-    s->n--;
-    memmove(s->at + i, s->at + i + 1, (size_t)(s->n - i) * sizeof *s->at);
+    assert(i < q->n && q->at[i] == j);
+    q->n--;
+    memmove(q->at + i, q->at + i + 1, (size_t)(q->n - i) * sizeof *q->at);
 }
 
-int queue_place(const struct queue *s, const struct job *j)
+int queue_place(const struct queue *q, const struct job *j)
 {
-    int i = rank(s, j);
+    int i = rank(q, j);
 
-    return i < s->n && s->at[i] == j ? i + 1 : 0;
+    return i < q->n && q->at[i] == j ? i + 1 : 0;
 }

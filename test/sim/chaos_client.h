@@ -265,7 +265,7 @@ static inline void listen_to_end(struct chaos *x, struct chaos_client *c)
 /* --- commanding ------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 4, 5))) static inline void
-say(struct chaos *x, struct chaos_client *c, char mark, const char *format, ...)
+command(struct chaos *x, struct chaos_client *c, char mark, const char *format, ...)
 {
     char text[1024], body[900];
     va_list ap;
@@ -298,7 +298,8 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         seed = chance(w, 0.9) ? x->key_seed[k] : seed;
         side = 256;
     }
-    say(x, c, watch ? 's' : 'n',
+    command(
+        x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
         "\"steps\":%d,\"seed\":%d}",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
@@ -322,8 +323,8 @@ static inline void watch(struct chaos *x, struct chaos_client *c, uint64_t job, 
 
     if (v && !from_zero && (v->watching || c->ref_first != c->ref_end)) return;
     id_format(job, id);
-    say(x, c, from_zero ? 'z' : 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
-        (unsigned long long)(v && !from_zero ? v->seq : 0));
+    command(x, c, from_zero ? 'z' : 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
+            (unsigned long long)(v && !from_zero ? v->seq : 0));
 }
 
 static inline void op_command(struct chaos *x, struct chaos_client *c)
@@ -337,23 +338,23 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
-    case 3: say(x, c, 'u', "\"type\":\"unwatch\",\"job\":\"%s\"", id); break;
+    case 3: command(x, c, 'u', "\"type\":\"unwatch\",\"job\":\"%s\"", id); break;
     case 4:
-    case 5: say(x, c, 'c', "\"type\":\"cancel\",\"job\":\"%s\"", id); break;
-    case 6: say(x, c, 'l', "\"type\":\"list\",\"limit\":%d", 1 + pick(w, 20)); break;
-    case 7: say(x, c, 'q', "\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}"); break;
-    case 8: say(x, c, 'p', "\"type\":\"ping\""); break;
+    case 5: command(x, c, 'c', "\"type\":\"cancel\",\"job\":\"%s\"", id); break;
+    case 6: command(x, c, 'l', "\"type\":\"list\",\"limit\":%d", 1 + pick(w, 20)); break;
+    case 7: command(x, c, 'q', "\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}"); break;
+    case 8: command(x, c, 'p', "\"type\":\"ping\""); break;
     case 9:
-        say(x, c, 't', "\"type\":\"stats\",\"on\":%s", chance(w, 0.5) ? "true" : "false");
+        command(x, c, 't', "\"type\":\"stats\",\"on\":%s", chance(w, 0.5) ? "true" : "false");
         break;
-    case 10: say(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
+    case 10: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */
         if (c->ref_first != c->ref_end) break;
         c->previews = (struct command_previews){pick(w, 3) * 100, 16 + pick(w, 497),
                                                 chance(w, 0.3) ? FRAME_PNG : FRAME_JPEG};
-        say(x, c, 'v', "\"type\":\"previews\",\"every_ms\":%d,\"max_px\":%d,\"format\":\"%s\"",
-            c->previews.every_ms, c->previews.max_px, frame_format_name(c->previews.format));
+        command(x, c, 'v', "\"type\":\"previews\",\"every_ms\":%d,\"max_px\":%d,\"format\":\"%s\"",
+                c->previews.every_ms, c->previews.max_px, frame_format_name(c->previews.format));
     }
 }
 
@@ -380,8 +381,8 @@ static inline void connect(struct chaos *x, struct chaos_client *c)
         if (v->ended || !registry_find(&x->w->hub->registry, v->job)) continue;
         if (c->n_views - i > 64 && c->n_views <= VIEWS) continue;
         id_format(v->job, id);
-        say(x, c, 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
-            (unsigned long long)v->seq);
+        command(x, c, 'w', "\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu", id,
+                (unsigned long long)v->seq);
     }
 }
 

@@ -47,8 +47,8 @@ static inline void listener_free(struct world *w, struct listener *e)
     free(e);
 }
 
-__attribute__((format(printf, 3, 4))) static inline void say(struct world *w, struct listener *e,
-                                                             const char *format, ...)
+__attribute__((format(printf, 3, 4))) static inline void
+command(struct world *w, struct listener *e, const char *format, ...)
 {
     char text[2048];
     va_list ap;

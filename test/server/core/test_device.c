@@ -12,7 +12,7 @@ static void a_place_says_why_it_waits(void **state)
     assert_int_equal(w->hub->devices.at[0].cap, 4);
     assert_non_null(strstr(hub_why_cap(w->hub), "4 pictures of 256x256 fit"));
     for (int i = 0; i < 6; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 1);
     listen_all(w, e);
@@ -60,9 +60,9 @@ static void a_large_job_waits_for_memory_in_its_place(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":480,\"height\":480}}");
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":1}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":480,\"height\":480}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":1}}");
     store_all(w);
     listen_all(w, e);
     assert_int_equal(w->hub->devices.at[0].n_resident, 1);
@@ -81,7 +81,7 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     worker_device_fails(w, ERR_OUT_OF_MEMORY, 3);
@@ -113,7 +113,7 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
     double before;
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":20}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":20}}");
     store_all(w);
     go_on(w, 15);
     before = w->hub->registry.newest->run.overall;
@@ -138,8 +138,8 @@ static void the_watchdog_fails_a_stuck_job(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
     store_all(w);
     go_on(w, 2);
     w->busy_jobs[0] = w->hub->registry.oldest->id;
@@ -169,7 +169,7 @@ static void a_job_has_a_time_limit(void **state)
 
     (void)state;
     w->hub->conf.job_seconds = 1;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":200}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":200}}");
     store_all(w);
     go_on(w, 99);
     listen_all(w, e);
@@ -191,7 +191,7 @@ static void drain_requeues_and_says_so(void **state)
 
     (void)state;
     for (int i = 0; i < 6; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     listen_all(w, e);
@@ -202,7 +202,7 @@ static void drain_requeues_and_says_so(void **state)
     worker_take(w);
     deliver_all(w);
     assert_true(hub_idle(w->hub));
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"code\":\"shutting_down\"");
     world_kill(w, 0);
@@ -238,7 +238,7 @@ static void two_devices_share_the_queue(void **state)
     assert_non_null(strstr(hub_why_cap(w->hub), "device 0: 4; 4 pictures"));
     assert_non_null(strstr(hub_why_cap(w->hub), "device 1: 4; 4 pictures"));
     for (int i = 0; i < 10; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     for (int i = 0; i < 2; i++)
         assert_int_equal(w->hub->devices.at[i].n_resident, 4);
@@ -249,7 +249,7 @@ static void two_devices_share_the_queue(void **state)
     assert_int_equal(w->hub->in[JOB_DONE], 10);
     w->hub->conf.concurrency = 3; /* on all devices together */
     for (int i = 0; i < 5; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     assert_int_equal(devices_residents(&w->hub->devices), 3);
     listener_free(w, e);
@@ -268,7 +268,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
     (void)state;
     fail_set(&away.fail, ERR_DEVICE, "it fell off the bus");
     for (int i = 0; i < 4; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     worker_fails_on(w, &w->dev[1], ERR_DEVICE, 1);
@@ -290,7 +290,7 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 
     worker_device_fails(w, ERR_DEVICE, 0); /* now there is none */
     deliver_all(w);
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     w->now += 250000;
     hub_tick(w->hub, w->now);

@@ -10,7 +10,7 @@ static void accepted_only_when_on_disk(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     assert_int_equal(e->len, 0);
     store_answer(w, true);
@@ -29,12 +29,12 @@ static void a_job_that_cannot_be_stored_never_was(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
     store_answer(w, false);
     listen_all(w, e);
     HEARD(e, "\"code\":\"io\"");
     assert_int_equal(w->hub->registry.n, 0);
-    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}");
     store_answer(w, true);
     listen_all(w, e);
     HEARD(e, "{\"type\":\"accepted\"");
@@ -50,9 +50,9 @@ static void answers_keep_the_order_of_commands(void **state)
     const char *accepted, *pong, *phase;
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
-    say(w, e, "{\"type\":\"ping\",\"ref\":\"b\"}");
-    say(w, e, "nonsense");
+    command(w, e, "{\"type\":\"submit\",\"ref\":\"a\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"ping\",\"ref\":\"b\"}");
+    command(w, e, "nonsense");
     listen_all(w, e);
     assert_int_equal(e->len, 0);
     store_answer(w, true);
@@ -74,9 +74,9 @@ static void a_key_names_one_request(void **state)
     const char *submit = "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\"}}";
 
     (void)state;
-    say(w, e, "%s", submit);
-    say(w, e, "%s", submit); /* while the first is on its way to the disk */
-    say(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\",\"seed\":3}}");
+    command(w, e, "%s", submit);
+    command(w, e, "%s", submit); /* while the first is on its way to the disk */
+    command(w, e, "{\"type\":\"submit\",\"key\":\"k\",\"spec\":{\"prompt\":\"x\",\"seed\":3}}");
     store_all(w);
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 2);
@@ -87,7 +87,7 @@ static void a_key_names_one_request(void **state)
     world_kill(w, 0);
     world_boot(w);
     e->client = hub_open(w->hub, e);
-    say(w, e, "%s", submit); /* done long ago, in another life of the server */
+    command(w, e, "%s", submit); /* done long ago, in another life of the server */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
     assert_int_equal(count(e->text, "\"state\":\"done\""), 1);
@@ -105,13 +105,13 @@ static void a_full_queue_says_when_to_come_back(void **state)
     (void)state;
     w->hub->conf.queue_max = 3;
     for (int i = 0; i < 3 + w->hub->devices.at[0].cap; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     listen_all(w, e);
     NOT_HEARD(e, "queue_full");
     assert_int_equal(w->hub->queue.n, 3);
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"code\":\"queue_full\"");
     HEARD(e, "\"retry_after_ms\":");
@@ -126,11 +126,12 @@ static void too_big_is_refused_with_a_size_that_fits(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":1024,\"height\":1024}}");
+    command(w, e,
+            "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":1024,\"height\":1024}}");
     listen_all(w, e);
     HEARD(e, "\"code\":\"too_big_for_device\"");
     HEARD(e, "Ask for 384x384 or less");
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":384,\"height\":384}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":384,\"height\":384}}");
     store_all(w);
     listen_all(w, e);
     HEARD(e, "\"accepted\"");
@@ -147,13 +148,13 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    command(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
     listen_all(w, e);
     HEARD(e, "\"re\":\"cancel\"");
     NOT_HEARD(e, "\"type\":\"end\"");
-    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    command(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
     store_all(w);
     listen_all(w, e);
     NOT_HEARD(e, "conflict");
@@ -175,7 +176,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     uint64_t id, seq;
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
     id = newest(w);
@@ -183,12 +184,13 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     world_kill(w, 0);
     world_boot(w);
     e->client = hub_open(w->hub, e);
-    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id), (unsigned long long)seq);
+    command(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id),
+            (unsigned long long)seq);
     listen_all(w, e);
     HEARD(e, "\"state\":\"done\"");
     NOT_HEARD(e, "\"type\":\"end\"");
-    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id),
-        (unsigned long long)seq - 1);
+    command(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id),
+            (unsigned long long)seq - 1);
     listen_all(w, e);
     NOT_HEARD(e, "\"type\":\"result\"");
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
@@ -205,7 +207,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
 
     (void)state;
     for (int i = 0; i < 10; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"seed\":%d}}", i);
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"seed\":%d}}", i);
     store_all(w);
     go_on(w, 3);
     first = w->hub->registry.oldest->id;
@@ -214,8 +216,8 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 10);
     e->client = hub_open(w->hub, e);
-    say(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(first),
-        (unsigned long long)seq);
+    command(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(first),
+            (unsigned long long)seq);
     listen_all(w, e);
     NOT_HEARD(e, "\"type\":\"accepted\"");
     HEARD(e, "\"position\":1,");
@@ -239,7 +241,7 @@ static void a_slow_reader_finds_the_present(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":100}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":100}}");
     store_all(w);
     go_on(w, 60);
     listen_all(w, e);
@@ -272,8 +274,8 @@ static void previews_follow_each_viewers_demand(void **state)
     struct blob *b;
 
     (void)state;
-    say(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     demand = previews_demand(w->hub->registry.newest);
     assert_int_equal(demand.classes, 1u << board_class(FRAME_JPEG, 64));
@@ -305,11 +307,11 @@ static void statistics_come_on_change_but_not_too_often(void **state)
     struct listener *e = listener_new(w), *other = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"stats\",\"ref\":\"s\"}");
+    command(w, e, "{\"type\":\"stats\",\"ref\":\"s\"}");
     listen_all(w, e);
     HEARD(e, "\"ref\":\"s\"");
     for (int i = 0; i < 6; i++)
-        say(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     w->now += 300000;
     hub_tick(w->hub, w->now);
@@ -334,17 +336,17 @@ static void list_pages_newest_first(void **state)
 
     (void)state;
     for (int i = 0; i < 5; i++)
-        say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"n%d\"}}", i);
+        command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"n%d\"}}", i);
     store_all(w);
     third = w->hub->registry.newest->links.older->links.older->id;
     listen_all(w, e);
-    say(w, e, "{\"type\":\"list\",\"limit\":3}");
+    command(w, e, "{\"type\":\"list\",\"limit\":3}");
     listen_all(w, e);
     HEARD(e, "\"n4\"");
     HEARD(e, "\"n2\"");
     NOT_HEARD(e, "\"n1\"");
     HEARD(e, "\"more\":true");
-    say(w, e, "{\"type\":\"list\",\"before\":\"%s\"}", hex(third));
+    command(w, e, "{\"type\":\"list\",\"before\":\"%s\"}", hex(third));
     listen_all(w, e);
     NOT_HEARD(e, "\"n2\"");
     HEARD(e, "\"n1\"");
@@ -363,13 +365,13 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
     (void)state;
     w->hub->registry.kept = 2;
     for (int i = 0; i < 6; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 60);
     assert_int_equal(w->hub->registry.n, 6); /* nobody has read the ends yet */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"end\""), 6);
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
     assert_true(w->hub->registry.n <= 3);
@@ -385,15 +387,15 @@ static void a_job_on_the_device_is_not_forgotten(void **state)
 
     (void)state;
     w->hub->registry.kept = 0;
-    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    say(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
+    command(w, e, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(w)));
     store_all(w);
     assert_int_equal(w->hub->registry.n, 1);
     worker_take(w);
     deliver_all(w);
     assert_int_equal(w->hub->devices.at[0].n_resident, 0);
-    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 20);
     assert_int_equal(w->hub->registry.n, 0);
@@ -408,15 +410,15 @@ static void a_quote_is_what_a_submit_would_get(void **state)
     struct listener *e = listener_new(w);
 
     (void)state;
-    say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"position\":0,\"start_ms\":0,");
     assert_int_equal(w->hub->registry.n, 0);
     for (int i = 0; i < 5; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     listen_all(w, e);
-    say(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"position\":2,");
     listener_free(w, e);
@@ -433,17 +435,17 @@ static void a_connection_follows_so_many_jobs(void **state)
     w->hub->conf.queue_max = 2 * LIMIT_WATCHES;
     int accepted = 0;
     for (int i = 0; i < LIMIT_WATCHES; i++) {
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
         if (i % 64 != 63) continue;
         store_all(w);
         listen_all(w, e);
         accepted += count(e->text, "\"type\":\"accepted\"");
     }
     assert_int_equal(accepted, LIMIT_WATCHES);
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"code\":\"rate_limited\""), 1);
-    say(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
@@ -480,12 +482,12 @@ static void enter_close(struct world *w, struct listener *e)
 
 static void enter_text(struct world *w, struct listener *e)
 {
-    say(w, e, "{\"type\":\"ping\"}");
+    command(w, e, "{\"type\":\"ping\"}");
 }
 
 static void enter_bad_text(struct world *w, struct listener *e)
 {
-    say(w, e, "{\"type\":");
+    command(w, e, "{\"type\":");
 }
 
 static void enter_command(struct world *w, struct listener *e)
@@ -574,11 +576,11 @@ static struct world *quiet_world(struct listener **e)
 
     *e = listener_new(w);
     w->hub->conf.concurrency = 1;
-    say(w, *e, "{\"type\":\"stats\"}");
+    command(w, *e, "{\"type\":\"stats\"}");
     for (int i = 0; i < 2; i++)
-        say(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+        command(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
-    say(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
+    command(w, *e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\"}}");
     w->now += 300000;
     hub_tick(w->hub, w->now);
     listen_all(w, *e);

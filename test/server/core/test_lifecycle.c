@@ -4,7 +4,7 @@
 /* Draw the only job's picture; its file is on the way to the disk. */
 static void draw_one(struct world *w, struct listener *e)
 {
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     while (w->event_first == w->event_end || w->hub->devices.at[0].n_resident > 0) {
         worker_step(w, 10000);
@@ -41,7 +41,7 @@ static void a_result_waits_for_a_full_disk(void **state)
         assert_int_equal(w->write_end - w->write_first, 1); /* asked again, once */
     }
     store_answer(w, false);
-    say(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
+    command(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
     store_all(w);
     assert_int_equal(w->hub->in[JOB_RUNNING], 0); /* its picture would have no place to go */
     a_second_later(w);
@@ -65,7 +65,7 @@ static void a_probe_ends_the_refusal(void **state)
     struct hub_counts n;
 
     (void)state;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_answer(w, false);
     hub_counts(w->hub, &n);
     assert_non_null(n.disk);
@@ -113,7 +113,7 @@ static void a_process_that_stands_still(void **state)
 
     (void)state;
     w->hub->conf.job_seconds = 5;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     j = w->hub->registry.oldest;
@@ -140,7 +140,7 @@ static void a_long_quantum_is_no_pause(void **state)
 
     (void)state;
     w->hub->conf.job_seconds = 5;
-    say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 2);
     for (int i = 0; i < 20; i++) {
@@ -166,7 +166,7 @@ static void many_jobs_wait_at_start(void **state)
     (void)state;
     w->hub->conf.queue_max = 200;
     for (int i = 0; i < 90; i++)
-        say(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     world_kill(w, 0);
     world_boot(w);
