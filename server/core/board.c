@@ -62,7 +62,7 @@ static void put(struct board *b, enum event_kind kind, struct blob *message, uin
     b->at[kind] = seq;
 }
 
-/* What a job that is over is no longer doing. */
+/* Empty the slots that describe a job at work: it is over. */
 static void clear_passing(struct board *b)
 {
     board_clear(b, EVENT_QUEUE);

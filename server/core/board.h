@@ -1,12 +1,12 @@
 /* board - the present state of one job: one slot a kind of event, the newest wins, each post
  * numbered.
  *
- * A slot holds the finished message, written once and sent to every viewer. A viewer is nothing but
- * (job, last sequence number seen): board_next() says what it has not seen, oldest first. A slow
- * viewer finds fewer slots to read, never a longer queue. `accepted`, `result` and `end` are posted
- * once and so cannot be overtaken; after `end` nothing can be posted.
+ * A slot holds the finished message, written once and sent to every subscriber. A subscription is
+ * nothing but (job, last sequence number seen): board_next() finds what it has not seen, oldest
+ * first. A slow client finds fewer slots to read, never a longer queue. `accepted`, `result` and
+ * `end` are posted once and so are never replaced; after `end` nothing can be posted.
  *
- * The preview slot holds the same preview in every class that some viewer wants. A class is a
+ * The preview slot holds the same preview in every class that some subscription demands. A class is a
  * format and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the largest
  * class that is not larger. Thread: the loop's. */
 #ifndef SERVER_CORE_BOARD_H
@@ -25,7 +25,7 @@ struct board {
     uint64_t seq;                        /* of the newest post */
     uint64_t at[EVENT_KINDS];            /* each slot's sequence number, 0: empty */
     struct blob *slot[EVENT_KINDS];      /* but for EVENT_PREVIEW */
-    struct blob *preview[BOARD_CLASSES]; /* NULL: nobody wanted this class */
+    struct blob *preview[BOARD_CLASSES]; /* NULL: not in this class */
 };
 
 /* One preview in one class; the image is encoded, without frame header, and borrowed. */
@@ -38,23 +38,25 @@ struct board_image {
 
 /* Empty; the first post gets seq + 1. */
 void board_init(struct board *, uint64_t job, uint64_t seq);
+/* Empties every slot. */
 void board_free(struct board *);
 
 /* Write an event into its slot. Returns its sequence number; 0 when memory is short (the slot keeps
  * what it held, no number is used) or when the board has ended. */
 uint64_t board_post(struct board *, const struct event *);
-/* The same for a preview, n classes at once under one number. */
+/* The same for a preview, n classes at once under one number; of a class given twice the first
+ * counts. It replaces the last preview in every class. */
 uint64_t board_post_preview(struct board *, enum event_phase, const struct board_image *, int n);
-/* Put back an event of an earlier run of the server under its old number (not above board->seq of
- * later posts: order matters to viewers only). 0, or ERR_OUT_OF_MEMORY. */
+/* Put back an event of an earlier run of the server under its old number; later posts get numbers
+ * above it. 0, or ERR_OUT_OF_MEMORY. */
 int board_restore(struct board *, const struct event *, uint64_t seq);
-/* Empty a slot whose event is no longer so (a job that runs has no place in the queue). */
+/* Empty a slot whose event no longer holds (a job that runs has no place in the queue). */
 void board_clear(struct board *, enum event_kind);
 
 /* The slot with the smallest number above seq: its kind, with the number in *at; -1 when there is
  * none. class < 0: without previews; else previews of that class only. */
 int board_next(const struct board *, uint64_t seq, int class, uint64_t *at);
-/* Is there any slot but the preview with a number above seq? */
+/* Whether any slot but the preview has a number above seq. */
 bool board_has_text(const struct board *, uint64_t seq);
 /* The message in a slot, borrowed; class for EVENT_PREVIEW only. */
 struct blob *board_message(const struct board *, enum event_kind, int class);

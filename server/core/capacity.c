@@ -1,5 +1,4 @@
-/* capacity - how many pictures the devices take, what one picture takes, and why a job has to
- * wait. */
+/* capacity - how many pictures the devices hold, what one takes, and why a job has to wait. */
 #include "server/core/capacity.h"
 
 #include "server/core/notify.h"
@@ -28,7 +27,6 @@ static int shrink(int side, int eighths)
     return s < LIMIT_SIDE_MIN ? LIMIT_SIDE_MIN : s;
 }
 
-/* Name the largest picture of about this shape that takes at most `bytes`. */
 void capacity_advise(const struct hub *h, const struct spec *spec, uint64_t bytes, struct fail *f)
 {
     for (int eighths = 7; eighths > 0; eighths--) {
@@ -100,8 +98,7 @@ static void explain_cap(const struct hub *h, struct device *d, const struct spec
         snprintf(d->why_cap, sizeof d->why_cap, "%s", fit);
 }
 
-/* One device speaks for itself; of several, alike ones together would say the same again and
- * again. */
+/* Of one device its own sentence; of several each sentence with its number and cap, cut short. */
 void capacity_explain(struct hub *h)
 {
     size_t at = 0;
@@ -122,8 +119,8 @@ void capacity_explain(struct hub *h)
     notify_touch(h);
 }
 
-/* The least of what memory, experience and reason allow; a person may ask for less or, against
- * reason, for more. */
+/* The least of: memory, the cap after an out-of-memory, the useful batch; --concurrency overrides
+ * the last. */
 void capacity_set(struct hub *h, struct device *d)
 {
     struct spec s;

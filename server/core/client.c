@@ -47,7 +47,7 @@ static void ring_join(struct subscription *s, int ring)
     }
 }
 
-/* Put a subscription where it belongs; it keeps its place when it is there already. */
+/* Move a subscription into the ring it belongs to; in that ring already, it keeps its place. */
 static void place(struct clients *cs, struct subscription *s, int64_t now)
 {
     const struct board *b = &s->job->board;
@@ -247,7 +247,7 @@ struct client *client_open(struct clients *cs, void *session)
     return c;
 }
 
-/* No job may answer to a client that is gone. */
+/* Unlink a reply from the job that it waits for: its client is being freed. */
 static void forget_waiter(struct clients *cs, struct pending_reply *a)
 {
     struct job *j = a->job ? cs->find(cs->arg, a->job) : NULL;
@@ -318,7 +318,7 @@ void clients_tick(struct clients *cs, int64_t now)
 }
 
 /* The next slot of one subscription: the oldest that it has not seen. A preview that comes too soon
- * after the last one is passed over here; its turn comes when no text waits. */
+ * after the last one is skipped; clients_tick() files it when it may go. */
 static struct blob *subscription_take(struct clients *cs, struct subscription *s, int64_t now,
                                       bool *binary)
 {

@@ -2,13 +2,13 @@
  * subscriptions.
  *
  * A subscription is (job, last sequence number seen) and nothing else: what it gets next is read
- * from the job's board when the connection can take it. Viewers with something to send stand in one
- * of two rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before
+ * from the job's board when the connection can take it. Subscriptions with something to send are in
+ * one of two rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before
  * `image` (only a preview waits). Answers go before both.
  *
  * An answer that must wait (a submit's, for the disk) holds up those of later commands; what such a
- * command starts (to follow a job, statistics) begins when its answer's turn comes, so that an
- * answer always precedes the events that it causes. Thread: the loop's. */
+ * command starts (to follow a job, statistics) begins when its answer is the next to go out, so
+ * that an answer always precedes the events that it causes. Thread: the loop's. */
 #ifndef SERVER_CORE_CLIENT_H
 #define SERVER_CORE_CLIENT_H
 
@@ -62,7 +62,7 @@ struct client {
     struct pending_reply *held; /* the first whose text is not known; all before it are ready */
     size_t backlog;             /* bytes of answers */
     bool broken;                /* an answer was lost for want of memory: hang up */
-    bool woken;                 /* the session knows and has not asked to the end yet */
+    bool woken;                 /* since then client_next() has not returned NULL */
     struct subscription *subscriptions;
     int n_subscriptions, n_wanted; /* n_wanted: answers to come that begin to follow a job */
     struct subscription *ring[RINGS];
@@ -76,41 +76,44 @@ struct client {
 /* What clients need of the hub: to find a job by its id, and to wake a session. */
 struct clients {
     struct client *first;
-    int64_t due; /* when a preview that was held back may go: clients_tick(); INT64_MAX: none */
+    int64_t due; /* when a preview that came too soon may go: clients_tick(); INT64_MAX: none */
     struct job *(*find)(void *arg, uint64_t id);
     void (*wake)(void *arg, void *session);
-    /* who follows a job, or the previews they demand, have changed */
+    /* a job's subscriptions, or the previews that they demand, have changed */
     void (*followed)(void *arg, struct job *);
     void *arg;
 };
 
+/* NULL when memory is short. */
 struct client *client_open(struct clients *, void *session);
 void client_close(struct clients *, struct client *);
 
-/* A place in the order of answers. NULL when memory is short (the client is broken then). */
+/* Reserve the next place in the order of answers. NULL when memory is short (the client is broken then). */
 struct pending_reply *client_reply_new(struct clients *, struct client *, const char *ref);
-/* Its text is known: takes the blob (NULL breaks the client). */
+/* Its text is known: takes the blob (NULL: memory was short, the client is broken). */
 void client_reply_ready(struct clients *, struct pending_reply *, struct blob *text);
-/* The newest one, if its text is not known yet, is going to have about so many bytes: they count as
- * backlog already, so that a client which asks faster than the disk answers is held up in time. */
+/* The newest reply, if its text is not known yet, will have about so many bytes. They count as
+ * backlog from now on: a client that sends faster than the disk answers is slowed down in time. */
 void client_reply_expect(struct client *, size_t bytes);
 size_t client_backlog(const struct client *);
 
 bool client_follows(const struct client *, const struct job *);
-/* Does it follow, or will it when its answers go out, LIMIT_WATCHES jobs? */
+/* It follows LIMIT_WATCHES jobs, those counted that it will follow when its answers go out. */
 bool client_full(const struct client *);
-/* The answer will begin to follow a job. */
+/* Once this answer goes out its client follows a job: count it from now on. */
 void client_reply_follows(struct pending_reply *);
 
+/* The client demands other previews from now on. */
 void client_previews(struct clients *, struct client *, const struct command_previews *);
 
-/* The job's board has changed, by a post or a cleared slot: its subscriptions must hear of it
- * before the next client_next(). */
+/* The job's board has changed, by a post or a cleared slot: file its subscriptions anew and wake
+ * their sessions. Must come before the next client_next(). */
 void clients_posted(struct clients *, struct job *, int64_t now);
-/* Statistics with this number are there. */
+/* Statistics with this number are there: wake those that want them. */
 void clients_stats(struct clients *, uint64_t seq);
+/* File the previews that came too soon, once clients.due has passed. */
 void clients_tick(struct clients *, int64_t now);
-/* Nobody follows it any more. */
+/* End every subscription of the job. */
 void clients_forget(struct clients *, struct job *);
 
 /* The next message; NULL: nothing, and the session will be woken. stats: the newest statistics. The

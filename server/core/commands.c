@@ -1,4 +1,4 @@
-/* commands - takes the commands of a connection and answers each exactly once. */
+/* commands - executes the commands of a connection and answers each exactly once. */
 #include "server/core/commands.h"
 
 #include "server/core/capacity.h"
@@ -55,11 +55,12 @@ static void reply_unknown(struct hub *h, struct pending_reply *a, const struct c
 
 /* --- submit ----------------------------------------------------------------------------------- */
 
+/* Whether the queue takes one more; what can start at once does not count as waiting. */
 static int check_room(const struct hub *h, int64_t now, struct fail *f)
 {
     int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
-    int cap = capacity_cap(h), on = devices_residents(&h->devices),
-        at_once = devices_ready(&h->devices) && cap > on ? cap - on : 0;
+    int cap = capacity_cap(h), on = devices_residents(&h->devices);
+    int at_once = devices_ready(&h->devices) && cap > on ? cap - on : 0;
     int64_t retry;
 
     if (waiting < h->conf.queue_max + at_once) return 0;
@@ -151,7 +152,7 @@ static int64_t ms(double seconds)
     return seconds < 0 || !(seconds < 1e9) ? -1 : (int64_t)(seconds * 1e3 + 0.5);
 }
 
-/* Times of one more job like this, as far as anything is known. 0, or why it cannot be drawn. */
+/* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
 static int quote_times(struct hub *h, const struct command *c, struct answer_quote *q,
                        struct fail *f)
 {

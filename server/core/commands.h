@@ -1,13 +1,15 @@
-/* commands - takes the commands of a connection and answers each exactly once, in their order.
+/* commands - executes the commands of a connection and answers each exactly once, in their order.
+ *
+ * Errors go into the answer; a client whose answer cannot be allocated is broken (client.h).
  * Thread: the loop's. */
 #ifndef SERVER_CORE_COMMANDS_H
 #define SERVER_CORE_COMMANDS_H
 
 #include "server/core/core.h"
 
-/* One message of a client: decode and obey it. */
+/* One message of a client: decode and execute it. */
 void commands_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
-/* Obey a command; takes its spec. */
+/* Execute a command; takes its spec. */
 void commands_obey(struct hub *, int64_t now, struct client *, struct command *);
 /* Answer with an error about a message that is not decoded, or about no message (NULL). */
 void commands_error(struct hub *, struct client *, const struct command *about,

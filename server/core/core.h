@@ -1,12 +1,13 @@
-/* core - struct hub: the state that the files of the core share. Nothing outside the core includes
- * it.
+/* core - struct hub: the state that the files of the core share.
+ *
+ * Nothing outside the core and its tests includes this.
  *
  * Layers, each using only what stands before it:
  *   data       board job ledger dispatch device queue registry client eta stats
  *   helpers    notify capacity previews report forecast lifecycle
  *   inputs     restore device_events commands
- *   hub        every entry from outside; each ends by starting what can start and pushing what is
- *   due
+ *   hub        every entry from outside; each ends by starting what can start and pushing what
+ *              is due
  * Thread: the loop's. */
 #ifndef SERVER_CORE_CORE_H
 #define SERVER_CORE_CORE_H

@@ -1,4 +1,4 @@
-/* device - which jobs are on each device, what each may hold, whether it lives. */
+/* device - which jobs are on each device, what each may hold, whether it works. */
 #include "server/core/device.h"
 
 #include <assert.h>

@@ -1,9 +1,9 @@
 /* device - the devices as the hub sees them: which jobs are on each, what each may hold, whether it
- * lives.
+ * works.
  *
- * Data alone: nothing here knows the hub. A device holds a resident from its start until its run is
- * known to be gone, also while it is being dropped, because its memory is taken for so long.
- * Thread: the loop's. */
+ * Data alone: nothing here knows the hub. A device holds a resident from its start until the worker
+ * reports that the run is freed, also while it is being dropped, because its memory is taken until
+ * then. Thread: the loop's. */
 #ifndef SERVER_CORE_DEVICE_H
 #define SERVER_CORE_DEVICE_H
 
@@ -14,19 +14,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One device and who is on it. */
+/* One device and the jobs on it. */
 struct device {
     int index;
     struct job *resident[LEDGER_MAX];
     int n_resident;
     struct ledger ledger; /* what its residents hold */
     bool ready, stuck;
-    bool failed;                 /* since it was ready last */
+    bool failed;                 /* and not ready again since */
     int cap;                     /* residents at most */
-    int cap_memory, cap_failure; /* what fits, what is left after failures */
+    int cap_memory, cap_failure; /* what fits; the cap after an out-of-memory */
     int cap_useful;              /* more gain nothing; 0: unknown */
     char why_cap[192];           /* or why there is none */
-    int64_t last_seen_us;        /* the last sign of life */
+    int64_t last_seen_us;        /* when its last event came */
     int64_t stood_us;            /* the process stood still so long, in a quantum under way */
 };
 
@@ -50,8 +50,11 @@ void devices_state(const struct devices *, int limit, struct dispatch_state *out
 
 bool device_works(const struct device *); /* ready and not stuck */
 bool device_has_place(const struct device *);
-void device_hold(struct device *, int64_t now, struct job *); /* its plan must fit */
-void device_release(struct job *);                            /* must be on a device */
-struct job *device_find(const struct device *, uint64_t job); /* NULL: it is not on this one */
+/* Make a job resident; its plan must fit. */
+void device_hold(struct device *, int64_t now, struct job *);
+/* The run of a job is freed; it must be on a device. */
+void device_release(struct job *);
+/* NULL: the job is not on this one. */
+struct job *device_find(const struct device *, uint64_t job);
 
 #endif

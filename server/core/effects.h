@@ -1,9 +1,9 @@
-/* effects - what the hub tells the parts around it and what they tell it: structs alone, no
+/* effects - what the hub asks of store and worker, and what they report to it: structs alone, no
  * function.
  *
  * Store and worker include this and not the hub. Everything but the callbacks of struct hub_out is
- * plain data whose pointers are borrowed for the time of a call. Thread: any; who holds a copy owns
- * it. */
+ * plain data, its pointers borrowed for the time of a call. Thread: any; a struct belongs to the
+ * thread that made the copy. The callbacks run on the loop's. */
 #ifndef SERVER_CORE_EFFECTS_H
 #define SERVER_CORE_EFFECTS_H
 
@@ -24,7 +24,7 @@ struct job_plan {
     uint64_t scratch_more; /* bytes of scratch that each further picture of its batch adds */
 };
 
-/* What the hub is told at its birth. */
+/* What hub_new() is given. */
 struct hub_conf {
     uint64_t boot;   /* 1, 2, 3 .. which start of the server with its data folder */
     int64_t unix_ms; /* Unix time at clock 0: now / 1000 + unix_ms is Unix time */
@@ -42,7 +42,7 @@ struct hub_conf {
 struct hub_row {
     uint64_t job, order; /* order: of acceptance; unique, grows */
     int64_t created_ms;
-    const char *key;       /* "" none; unique among jobs that are remembered, not for ever */
+    const char *key;       /* "" none; unique among the jobs that are remembered, no longer */
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;
@@ -85,7 +85,7 @@ struct hub_out {
      * DEVICE_READY and DEVICE_FAILED. Checks the request against the model: ERR_BAD_PROMPT,
      * ERR_BAD_FIELD .. */
     int (*plan)(void *arg, const struct spec *, struct job_plan *out, struct fail *f);
-    /* There is something for this connection: hub_next() until NULL, at its own pace. */
+    /* A message waits for this connection: call hub_next() until NULL, as fast as it can send. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */
 };

@@ -1,4 +1,4 @@
-/* hub - the heart of the service, from outside in: connections, restart, timer. */
+/* hub - the entries of the core; each does its one thing and settles. */
 #include "server/core/hub.h"
 
 #include "server/core/capacity.h"
@@ -13,10 +13,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* FLOPs a second of a small CPU, until the first quantum says better. */
+/* FLOPs a second of a small CPU, until the first quantum is measured. */
 static const double RATE_GUESS = 2e10;
 
-/* --- birth and death -------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static struct job *clients_find(void *arg, uint64_t id)
 {
@@ -206,7 +206,7 @@ void hub_device_event(struct hub *h, int64_t now, const struct device_event *n)
     hub_settle(h, now);
 }
 
-/* --- for others to see ------------------------------------------------------------------------ */
+/* --- for hello and /healthz ------------------------------------------------------------------- */
 
 void hub_counts(const struct hub *h, struct hub_counts *out)
 {

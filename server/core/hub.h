@@ -1,29 +1,26 @@
-/* hub - the heart of the service: applies inputs to jobs and emits what follows from them.
+/* hub - the entries of the core: each applies one input to the jobs, then starts and pushes what
+ * follows from it.
  *
  * No socket, no clock, no lock: time is an argument (microseconds of a monotonic clock, any
- * origin), effects go through struct hub_out. Everything a connection is ever sent comes out of
- * hub_next() as a finished message.
+ * origin), effects go through struct hub_out. Everything that a connection is sent comes out of
+ * hub_next() as a finished message. Thread: the loop's.
  *
  * Rules for the shell around it
- * - One thread calls the hub. No function of the hub is called from inside a callback of hub_out.
+ * - No function of the hub is called from inside a callback of hub_out.
  * - Callbacks borrow their pointers for the time of the call; a blob that is kept needs blob_ref().
  * - After a round of inputs: hub_due() says when hub_tick() is wanted next. Calling it more often
  *   is fine.
  * - Every store_accept and store_end is answered by exactly one hub_stored, for one job in their
  *   order. An accepted row without an end is handed to hub_restore() at the next start.
- * - An end that the disk refuses is kept back and stored again a second later (as `failed` when it
- *   was a
- *   result), until the disk takes it: what was told once must stay so.
+ * - An end that the disk refuses is not posted but stored again a second later (as `failed` when
+ *   it was a result), until the disk takes it: an end that was posted must survive a restart.
  * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED, RUN_FAILED,
- *   or its
- *   job listed in DEVICE_FAILED. A drop for a job that the worker does not hold is ignored without
- *   a word.
+ *   or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker ignores a drop for a job that it
+ *   does not hold, and sends nothing.
  * - The worker sends RUN_FINISHED before it hands the picture to the encoder; the encoder answers
- *   each
- *   picture with exactly one hub_encoded.
+ *   each picture with exactly one hub_encoded.
  * - The worker steps the batch that batcher_pick() chooses and sends QUANTUM_DONE after each,
- *   before the
- *   event that ends a run.
+ *   before the event that ends a run.
  *
  * What survives a restart: jobs, their order, keys, seeds, results, and the sequence numbers of
  * `accepted`, `result` and `end`. Progress does not: a job that ran waits again, and its `overall`
@@ -42,21 +39,22 @@
 struct hub;
 struct client; /* the hub's side of one connection */
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 /* conf and out are copied. 0 or ERR_OUT_OF_MEMORY. */
 int hub_new(struct hub **out, const struct hub_conf *, const struct hub_out *);
 void hub_free(struct hub *); /* closes what is open; calls nothing of hub_out */
-/* One row of the last runs, in order of acceptance, before any other input. Unended jobs wait
- * again; ended ones are there to be watched and to answer their keys. */
+/* One row of an earlier run of the server, in order of acceptance, before any other input. Jobs
+ * without an end wait again; ended ones can be watched and found by their keys. 0, ERR_IO (out of
+ * order, or twice) or ERR_OUT_OF_MEMORY. */
 int hub_restore(struct hub *, int64_t now, const struct hub_row *, struct fail *f);
 
 /* Time limits, watchdog, estimates, statistics. */
 void hub_tick(struct hub *, int64_t now);
 int64_t hub_due(const struct hub *); /* when hub_tick() is wanted; INT64_MAX: not at all */
 
-/* Stop: no new jobs; runs are dropped and wait on disk for the next start; every waiting job's
- * viewers hear `stopping`. hub_idle(): nothing is on the device, with the encoder or on its way to
+/* Stop: no new jobs; runs are dropped and wait on disk for the next start; subscribers of every
+ * waiting job are sent `stopping`. hub_idle(): nothing is on the device, with the encoder or on its way to
  * the disk. */
 void hub_drain(struct hub *, int64_t now);
 bool hub_idle(const struct hub *);
@@ -67,8 +65,8 @@ bool hub_idle(const struct hub *);
 struct client *hub_open(struct hub *, void *session);
 void hub_close(struct hub *, int64_t now, struct client *);
 
-/* One message of a client: decoded, obeyed, answered exactly once, answers in the order of
- * commands. Nothing in it can fail towards the caller. */
+/* One message of a client: decoded, executed, answered exactly once, answers in the order of
+ * commands. Errors go to the client, none to the caller. */
 void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
 /* The same for a command that is decoded already (takes its spec). */
 void hub_command(struct hub *, int64_t now, struct client *, struct command *);
@@ -81,7 +79,7 @@ void hub_error(struct hub *, int64_t now, struct client *, const struct command 
  * then events of jobs in turn (text before the previews of other jobs), then statistics. */
 struct blob *hub_next(struct hub *, int64_t now, struct client *, bool *binary);
 /* Bytes of answers that wait: above LIMIT_OUTBOX_BYTES close the connection (4008). Events do not
- * count, they never pile up. */
+ * count: a job's board holds the newest of each kind only. */
 size_t hub_backlog(const struct client *);
 
 /* --- answers of the other threads ------------------------------------------------------------- */
@@ -104,7 +102,7 @@ struct board_image;
 void hub_preview(struct hub *, int64_t now, uint64_t job, enum event_phase,
                  const struct board_image *, int n);
 
-/* A device tells something. */
+/* What a worker reports of its device. */
 void hub_device_event(struct hub *, int64_t now, const struct device_event *);
 
 /* --- for hello, /healthz and tests ------------------------------------------------------------ */
@@ -116,7 +114,7 @@ struct hub_counts {
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);
-const char *
-hub_why_cap(const struct hub *); /* one sentence for people; valid until the next input */
+/* One sentence for people to read; valid until the next input. */
+const char *hub_why_cap(const struct hub *);
 
 #endif

@@ -9,7 +9,7 @@
  *     └─refuse─▶ (gone) └─requeued─┼───────┘ │                │
  *                                  └──end────┴──▶ ENDING ◀────┘ ──▶ DONE | FAILED | CANCELLED
  *
- * ENDING: how it ends is decided and on its way to the disk; the world is told when it is there, so
+ * ENDING: how it ends is decided and on its way to the disk; `end` is posted when it is stored, so
  * that a crash in between cannot give a job two ends. */
 #ifndef SERVER_CORE_JOB_H
 #define SERVER_CORE_JOB_H
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 enum job_state {
-    JOB_ADMIT,   /* on its way to the disk; nobody knows it yet */
+    JOB_ADMIT,   /* on its way to the disk; its submit is not answered yet */
     JOB_QUEUED,  /* on disk, waits */
     JOB_RUNNING, /* on the device */
     JOB_SAVING,  /* drawn, off the device; with the encoder */
@@ -37,7 +37,7 @@ enum job_state {
 enum job_move {
     MOVE_STORED,   /* accepted: it is on disk */
     MOVE_START,    /* becomes resident */
-    MOVE_REQUEUE,  /* its run was lost through no fault of its own, or the server stops */
+    MOVE_REQUEUE,  /* its run was lost with the device, or the server stops */
     MOVE_FINISHED, /* the picture left the device */
     MOVE_END,      /* its end is decided */
     MOVE_DONE,     /* the end is on disk */
@@ -52,9 +52,9 @@ struct pending_reply;
 
 /* Written by lifecycle when it starts and ends, by device_events while it lasts. */
 struct job_run {
-    struct device
-        *device; /* NULL: none; else its ledger holds the bytes until the run is known to be gone */
-    bool dropping; /* the worker was told to drop the run; never while RUNNING */
+    /* NULL: none; else its ledger counts the bytes until the worker reports the run freed */
+    struct device *device;
+    bool dropping; /* a drop was sent to the worker; never while RUNNING */
     int64_t started_us;
     int64_t used_us;          /* its share of device time, which the time limit counts */
     int64_t spent_us;         /* from the start to the finished picture, for the result */
@@ -63,7 +63,7 @@ struct job_run {
     double floor;             /* overall when the last run was lost */
     double overall;           /* floor + (1 - floor) * view.overall: never goes back */
     int64_t progress_us;      /* when progress was posted */
-    /* previews that its viewers want, as the worker knows it (previews) */
+    /* the preview demand that was sent to the worker (previews) */
     uint32_t demand_classes;
     int demand_every_ms;
 };
@@ -72,7 +72,7 @@ struct job_run {
 struct job_forecast {
     int64_t start_us, end_us;
     int64_t run_us; /* running time that was expected at its start, 0: none */
-    /* what its newest `queue` says; place 0: none was sent */
+    /* what its newest `queue` holds; place 0: none was sent */
     int sent_place, sent_ahead, sent_why;
     int64_t sent_end_us;
 };
@@ -118,8 +118,8 @@ struct job {
     struct board board;
 
     /* written by client */
-    struct subscription *subscriptions; /* who follows it */
-    struct pending_reply *waiters;      /* ADMIT: submits that wait for `accepted`, newest first */
+    struct subscription *subscriptions;
+    struct pending_reply *waiters; /* ADMIT: submits that wait for `accepted`, newest first */
 
     struct job_links links;
 };

@@ -30,7 +30,7 @@ uint64_t ledger_need(const struct ledger *, const struct job_plan *more);
 /* The shared scratch in that sum. */
 uint64_t ledger_scratch(const struct ledger *, const struct job_plan *more);
 bool ledger_fits(const struct ledger *, const struct job_plan *more);
-/* Would it fit on an empty device? */
+/* Whether it would fit on an empty device. */
 bool ledger_ever_fits(const struct ledger *, const struct job_plan *);
 /* How many pictures like this fit together on an empty device: 0 .. LEDGER_MAX. Of the ledger only
  * the budget counts. */

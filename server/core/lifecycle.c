@@ -161,7 +161,7 @@ static void accepted(struct hub *h, struct job *j)
     }
 }
 
-/* The disk did not take it: it was never accepted. */
+/* The disk did not take the row: answer the submits with the error and forget the job. */
 static void refused(struct hub *h, struct job *j, const struct fail *why)
 {
     for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
@@ -261,7 +261,7 @@ void lifecycle_plan_some(struct hub *h)
     notify_touch(h);
 }
 
-/* The rule is asked again after each start, since that changes the devices. */
+/* dispatch_next() is called again after each start, since a start changes the devices. */
 void lifecycle_dispatch(struct hub *h, int64_t now)
 {
     struct dispatch_job waiting[DISPATCH_WINDOW];
@@ -295,7 +295,7 @@ void lifecycle_drain(struct hub *h, int64_t now)
             if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
                 lifecycle_requeue(h, now, h->devices.at[k].resident[i]);
     notify_touch(h);
-    h->pushed_us = INT64_MIN / 2; /* the last word is not held back */
+    h->pushed_us = INT64_MIN / 2; /* so that forecast_push() does not hold `stopping` back */
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -332,7 +332,7 @@ static bool post_result(struct hub *h, int64_t now, struct job *j)
     return j->board.at[EVENT_RESULT] != 0;
 }
 
-/* The disk has its end: tell the world. */
+/* The end is durable: post `result` and `end`. What memory refuses is tried again. */
 static void post_end(struct hub *h, int64_t now, struct job *j)
 {
     static const enum job_move MOVE[] = {

@@ -7,8 +7,8 @@
 
 /* Make a move of job.c's table and keep the counts; a move that it does not allow is a bug. */
 void lifecycle_move(struct hub *, struct job *, enum job_move);
-struct job *lifecycle_find(const struct hub *,
-                           uint64_t id); /* NULL also while it is being accepted */
+/* NULL also while the job is on its way to the disk: clients do not know its id yet. */
+struct job *lifecycle_find(const struct hub *, uint64_t id);
 
 /* Accept a request that has passed every check; takes the spec. NULL: no memory. */
 struct job *lifecycle_accept(struct hub *, int64_t now, struct spec *, const char *key,
@@ -20,11 +20,11 @@ void lifecycle_wait(struct hub *, struct job *);
 
 /* Plan some of the waiting jobs that arrived before the model did. */
 void lifecycle_plan_some(struct hub *);
-/* Start what can start. */
+/* Start the waiting jobs that dispatch_next() (dispatch.h) chooses, until it chooses none. */
 void lifecycle_dispatch(struct hub *, int64_t now);
 /* Its run is lost: it waits again in its old place. */
 void lifecycle_requeue(struct hub *, int64_t now, struct job *);
-/* Stop: no new jobs, what runs waits again, and that is pushed at once. */
+/* Stop: nothing starts any more, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);
 
 /* What is known of the disk: why it takes nothing, or NULL: it does. */

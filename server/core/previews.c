@@ -1,4 +1,4 @@
-/* previews - which previews of a job its viewers want, and the way of a preview to them. */
+/* previews - the preview demand of a job, and posting previews to its subscriptions. */
 #include "server/core/previews.h"
 
 #include <assert.h>

@@ -1,16 +1,16 @@
-/* previews - which previews of a job its viewers want, and the way of a preview to them.
- * Thread: the loop's. */
+/* previews - the preview demand of a job, and posting previews to its subscriptions. Thread: the
+ * loop's. */
 #ifndef SERVER_CORE_PREVIEWS_H
 #define SERVER_CORE_PREVIEWS_H
 
 #include "server/core/core.h"
 
-/* What the viewers of a job want together. */
+/* What the subscriptions of a job demand together: every class, the shortest interval. */
 struct preview_demand previews_demand(const struct job *);
-/* Who follows a job, or what they want of it, has changed: tell the worker when that makes a
- * difference. */
+/* The subscriptions of a job, or what they demand, have changed: send the worker the demand if it
+ * is another one. */
 void previews_followed(struct hub *, struct job *);
-/* A preview has come; images are borrowed. Ignored when the job does not run any more. */
+/* Post a preview of the worker; images are borrowed. Ignored when the job no longer runs. */
 void previews_post(struct hub *, int64_t now, uint64_t job, enum event_phase,
                    const struct board_image *, int n);
 

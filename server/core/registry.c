@@ -87,7 +87,7 @@ void registry_drop(struct registry *r, struct job *j)
     job_free(j);
 }
 
-/* Drop the first of those that are over whose end everybody has read and whose run is gone. */
+/* Drop the job that ended first among those that no subscription and no device needs. */
 static bool drop_one(struct registry *r)
 {
     struct job **at = &r->over_first, *before = NULL;

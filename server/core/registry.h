@@ -1,9 +1,9 @@
 /* registry - every job that the hub remembers: by id, by key, by order of acceptance, by order
  * of end.
  *
- * Owns the jobs. Jobs that are over stay until more than `kept` of them are there; the one that
- * ended first goes first, but never while somebody still has to read its end. Thread: the
- * loop's. */
+ * Owns the jobs. Jobs that are over stay until there are more than `kept` of them; then the one
+ * that ended first is freed, unless a subscription has not read its end or a device still holds its
+ * run. Thread: the loop's. */
 #ifndef SERVER_CORE_REGISTRY_H
 #define SERVER_CORE_REGISTRY_H
 
@@ -14,7 +14,7 @@
 struct registry {
     uint64_t salt; /* unpredictable: clients choose keys */
     int kept;
-    int n, n_over;
+    int n, n_over; /* jobs in all; of them those that are over */
     struct job *newest, *oldest;
     struct job *over_first, *over_last;
     struct job *by_id[REGISTRY_BUCKETS], *by_key[REGISTRY_BUCKETS];
@@ -23,11 +23,11 @@ struct registry {
 void registry_init(struct registry *, uint64_t salt, int kept);
 void registry_free(struct registry *); /* and every job */
 
-/* j->order must be above that of all others; id and key must not be there yet. */
+/* Takes the job. Its order must be above that of all others, its id and key must be new. */
 void registry_add(struct registry *, struct job *);
 /* Take it out and free it. */
 void registry_drop(struct registry *, struct job *);
-/* j is over: remember the order, and drop what is beyond `kept`. */
+/* A job is over now: append it to the order of ends, and drop jobs beyond `kept`. */
 void registry_over(struct registry *, struct job *);
 
 struct job *registry_find(const struct registry *, uint64_t id);

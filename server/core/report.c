@@ -1,4 +1,4 @@
-/* report - jobs as rows of an answer, and the statistics. */
+/* report - the answer to `list`, and the statistics. */
 #include "server/core/report.h"
 
 #include "server/core/capacity.h"

@@ -1,17 +1,18 @@
-/* report - jobs as rows of an answer, and the statistics.
- * Thread: the loop's. */
+/* report - the answer to `list`, and the statistics. Thread: the loop's. */
 #ifndef SERVER_CORE_REPORT_H
 #define SERVER_CORE_REPORT_H
 
 #include "server/core/core.h"
 
 /* The answer to `list`: at most limit rows, from this job (may be NULL) to older ones; state: an
- * enum event_state or -1 for all. NULL: no memory. */
+ * enum event_state or -1 for all. The caller owns the blob; NULL: no memory. */
 struct blob *report_list(const struct hub *, int64_t now, const struct job *from, int state,
                          int limit, const char *ref);
-/* The statistics, as an answer to ref or (NULL) as a message of their own. NULL: no memory. */
+/* The statistics, as an answer to ref or (NULL) as a message of their own. The caller owns the
+ * blob; NULL: no memory. */
 struct blob *report_stats(const struct hub *, int64_t now, const char *ref);
-/* Make the newest statistics, if a connection wants them, and wake those that do. */
+/* Make the newest statistics, if a connection wants them, and wake those that do. Without memory
+ * the last ones stay. */
 void report_push(struct hub *, int64_t now);
 
 #endif

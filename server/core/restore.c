@@ -1,4 +1,4 @@
-/* restore - jobs of the last runs come back from their rows. */
+/* restore - makes the jobs of earlier runs of the server from their rows. */
 #include "server/core/restore.h"
 
 #include "server/core/lifecycle.h"

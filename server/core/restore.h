@@ -1,5 +1,5 @@
-/* restore - jobs of the last runs come back from their rows: ended ones to be watched, the others
- * to wait. Thread: the loop's. */
+/* restore - makes the jobs of earlier runs of the server from their rows: ended ones can be
+ * watched, the others wait again. Thread: the loop's. */
 #ifndef SERVER_CORE_RESTORE_H
 #define SERVER_CORE_RESTORE_H
 

@@ -1,4 +1,4 @@
-/* stats - what the statistics say. */
+/* stats - the figures of the statistics. */
 #include "server/core/stats.h"
 
 #include <assert.h>

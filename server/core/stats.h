@@ -1,4 +1,4 @@
-/* stats - what the statistics say: ends, and the device's measured throughput. Thread: the
+/* stats - the figures of the statistics: ends, and the devices' measured throughput. Thread: the
  * loop's. */
 #ifndef SERVER_CORE_STATS_H
 #define SERVER_CORE_STATS_H
@@ -13,17 +13,19 @@
 
 struct stats {
     int64_t done, failed, cancelled; /* since the server was first started with its data folder */
-    double count[GLM_PHASES],
-        seconds[GLM_PHASES]; /* decayed: pictures times quanta, and their time */
+    /* of each phase, decayed by 1/256 a quantum: pictures times quanta, and their time */
+    double count[GLM_PHASES], seconds[GLM_PHASES];
     bool begun;
     int64_t begun_us;
     int64_t slot_no; /* ten-second slot of the newest end */
     int slot[STATS_SLOTS];
 };
 
-/* All zero is a struct that has not begun; only the first call counts. */
+/* The clock's first reading; a struct of zeros has not begun, and later calls change nothing. */
 void stats_begin(struct stats *, int64_t now);
+/* A quantum of `batch` pictures took elapsed_us. */
 void stats_quantum(struct stats *, enum glm_phase, int batch, int64_t elapsed_us);
+/* A job ended; outcome: DONE, FAILED or CANCELLED. */
 void stats_end(struct stats *, int64_t now, enum job_state outcome);
 /* Quanta of a phase a second, all pictures together; NaN: not measured. */
 double stats_rate(const struct stats *, enum glm_phase);

@@ -109,7 +109,7 @@ static inline void hear_end(struct chaos *x, uint64_t job, uint64_t seq, json_t 
     t->told_seq = seq;
 }
 
-/* An event of a job, as an answer to a submit or to a viewer. */
+/* An event of a job, as an answer to a submit or by a subscription. */
 static inline void hear_event(struct chaos *x, struct chaos_client *c, json_t *m, const char *type)
 {
     struct world *w = x->w;
@@ -183,7 +183,7 @@ static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *
     if (strcmp(type, "ok") != 0 || !v) return;
     if (strcmp(re, "unwatch") == 0) v->watching = false;
     if (strcmp(re, "watch") != 0) return;
-    /* the reference tells from where: w<ref> as it was, z<ref> from zero */
+    /* the reference names the first number: w<ref> as it was, z<ref> from zero */
     from = ref[0] == 'z' ? 0 : v->seq;
     v->seq = from;
     v->ended = false;
@@ -226,7 +226,7 @@ static inline bool listen_one(struct chaos *x, struct chaos_client *c)
         c->woken = false;
         return false;
     }
-    MUST(x->w, woken_before, "a message that nobody was woken for");
+    MUST(x->w, woken_before, "a message that no session was woken for");
     if (binary) {
         hear_preview(x, c, b);
         blob_unref(b);
@@ -247,7 +247,7 @@ static inline bool listen_one(struct chaos *x, struct chaos_client *c)
     return true;
 }
 
-/* Read to the end: then each viewer is up to date. */
+/* Read to the end: then each view is up to date. */
 static inline void listen_to_end(struct chaos *x, struct chaos_client *c)
 {
     if (!c->client) return;
@@ -306,7 +306,7 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         key[0] ? 3 : 1 + pick(w, 6), seed);
 }
 
-/* A job that this client has heard of, or any other number. */
+/* A job that this client knows, or a random number. */
 static inline uint64_t some_job(struct chaos *x, struct chaos_client *c)
 {
     unsigned recent = c->n_views < VIEWS ? c->n_views : VIEWS;

@@ -1,5 +1,5 @@
-/* listener - a connection that hears everything at once,
- * and short words for single scenes in the world. */
+/* listener - a connection that reads everything at once, and helpers for tests in the simulated
+ * world. */
 #ifndef TEST_SIM_LISTENER_H
 #define TEST_SIM_LISTENER_H
 

@@ -1,8 +1,7 @@
-/* test_chaos - the real core under 100,000 random operations: clients, disk,
- * device and encoder at odds.
+/* test_chaos - the real core under 100,000 random operations of clients, disk, device and encoder.
  *
  * Clients submit good and bad requests, repeat keys, watch with old numbers, cancel, read slowly,
- * break off and come back; runs fail, the device dies, gets stuck, runs out of memory, writes are
+ * break off and come back; runs fail, the device fails, gets stuck, runs out of memory, writes are
  * late or fail, the process is killed with writes half done, or drained. After every operation the
  * invariants of the service are checked. A failure prints its seed and step:
  *     DARKROOM_SEED=7 build/release/test/sim/test_chaos */
@@ -10,7 +9,7 @@
 
 enum { OPERATIONS = 100000 };
 
-/* --- the world's side ------------------------------------------------------------------------- */
+/* --- disk, device and encoder ----------------------------------------------------------------- */
 
 static void op_preview(struct chaos *x)
 {
@@ -53,7 +52,7 @@ static void op_trouble(struct chaos *x)
             x->device_due = w->now + pick(w, 2000000);
         }
         break;
-    case 2: /* stuck: nothing is heard for a long time */
+    case 2: /* stuck: no event for a long time */
         if (!chance(w, 0.1) || w->event_first != w->event_end) break;
         w->n_busy = d->n_runs > 0 ? 1 : 0;
         if (d->n_runs > 0) w->busy_jobs[0] = d->runs[pick(w, d->n_runs)].job;
@@ -103,7 +102,7 @@ static void op_restart(struct chaos *x)
     start_again(x, 0);
 }
 
-/* A device that is away comes back, or says that it does not. */
+/* A device that is lost comes back, or reports that it does not. */
 static void open_one(struct chaos *x, int i)
 {
     struct world *w = x->w;
@@ -288,7 +287,7 @@ static void chaos(uint64_t seed, long operations)
     free(x);
 }
 
-/* catches: whatever nobody thought of */
+/* catches: orders of events that no other test has */
 static void no_order_of_events_breaks_a_rule(void **state)
 {
     const char *seed = getenv("DARKROOM_SEED");
@@ -303,8 +302,8 @@ static void no_order_of_events_breaks_a_rule(void **state)
         chaos(s, OPERATIONS / 5);
 }
 
-/* catches: a check of forecasts that cannot fail. The first two jobs change places behind the hub's
- * back. */
+/* catches: a check of forecasts that cannot fail. The test swaps the first two jobs of the queue,
+ * which the hub does not notice. */
 static void a_start_that_was_not_forecast_is_seen(void **state)
 {
     struct world *w = world_new(1);

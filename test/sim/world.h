@@ -35,14 +35,14 @@ struct saved {
     bool file;
 };
 
-/* What the test knows about a job, whatever the hub says. */
+/* What the test knows about a job on its own, to check the hub by. */
 struct truth {
     uint64_t id;
     struct saved *disk; /* NULL: not on disk */
-    bool told;          /* somebody has read its end */
+    bool told;          /* a client has read its end */
     int told_state;
     uint64_t told_seq;
-    double overall; /* the most that anybody read since the last restart */
+    double overall; /* the most that a client read since the last restart */
     int starts, ends;
     long forecast_step; /* the step whose forecast holds; it waited then */
     double forecast_s;  /* when it would start, from then; < 0: unknown */
@@ -473,7 +473,7 @@ static inline void run_end(struct world *w, struct fake_device *d, int i, const 
     event_new(w, d, RUN_FINISHED, job);
 }
 
-/* Messages, turn, quantum, events: one worker's loop once. */
+/* Messages, batch, quantum, events: one worker's loop once. */
 static inline void worker_step_on(struct world *w, struct fake_device *d, int64_t elapsed_us)
 {
     int picked[LIMIT_BATCH], n;
@@ -507,7 +507,7 @@ static inline void worker_step(struct world *w, int64_t elapsed_us)
         worker_step_on(w, &w->dev[i], elapsed_us);
 }
 
-/* The device dies: everything on it is lost; batch: how many were in the quantum. */
+/* The device fails: everything on it is lost; batch: how many were in the quantum. */
 static inline void worker_fails_on(struct world *w, struct fake_device *d, enum err code, int batch)
 {
     struct device_event *n;
@@ -572,7 +572,7 @@ static inline void encoder_answer(struct world *w, bool ok)
     blob_unref(file);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static inline void world_boot(struct world *w)
 {

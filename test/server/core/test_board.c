@@ -29,7 +29,7 @@ static uint64_t post_end(struct board *b)
     return board_post(b, &(struct event){.kind = EVENT_END, .u.end = {STATE_CANCELLED, NULL}});
 }
 
-/* catches: a viewer that sees a stale event, one twice, or out of order */
+/* catches: a subscription that sees a stale event, one twice, or out of order */
 static void a_viewer_reads_what_it_has_not_seen_oldest_first(void **state)
 {
     struct board b;
@@ -88,7 +88,7 @@ static void restored_events_keep_their_numbers(void **state)
     board_free(&b);
 }
 
-/* catches: a preview in another class than wished, or one that lives on beside its successor */
+/* catches: a preview in another class than demanded, or one that lives on beside its successor */
 static void previews_come_in_classes(void **state)
 {
     struct board b;

@@ -1,5 +1,5 @@
 /* test_client - answers in order, jobs in turn, text before other jobs' previews,
- * one wake a time. */
+ * one wake each time that messages wait. */
 #include "server/core/client.h"
 
 #include <setjmp.h>

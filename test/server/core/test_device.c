@@ -1,8 +1,8 @@
-/* test_device - the device: cap, memory, failures, watchdog, time limit, drain,
- * in a faked world. */
+/* test_device - devices: cap, memory, failures, watchdog, time limit, drain, in the simulated
+ * world. */
 #include "test/sim/listener.h"
 
-/* catches: more jobs on the device than the cap says, and a wait that does not say why */
+/* catches: more jobs on the device than its cap, and a wait without its reason */
 static void a_place_says_why_it_waits(void **state)
 {
     struct world *w = ready_world();
@@ -25,7 +25,7 @@ static void a_place_says_why_it_waits(void **state)
     world_free(w);
 }
 
-/* catches: a cap that ignores what the operator or the device says, or does not say why */
+/* catches: a cap that ignores --concurrency or the device's useful batch, or that has no reason */
 static void the_cap_says_why(void **state)
 {
     struct world *w = world_new(1);
@@ -118,7 +118,7 @@ static void overall_never_goes_back_when_the_device_is_lost(void **state)
     go_on(w, 15);
     before = w->hub->registry.newest->run.overall;
     assert_true(before > 0.4);
-    worker_device_fails(w, ERR_DEVICE, 0); /* nobody is to blame */
+    worker_device_fails(w, ERR_DEVICE, 0); /* no job is a suspect */
     worker_open(w);
     deliver_all(w);
     go_on(w, 1);
@@ -183,7 +183,7 @@ static void a_job_has_a_time_limit(void **state)
     world_free(w);
 }
 
-/* catches: work that is lost, or clients that are left in the dark, when the server stops */
+/* catches: work that is lost, or clients that are not told why it waits, when the server stops */
 static void drain_requeues_and_says_so(void **state)
 {
     struct world *w = ready_world();
@@ -224,8 +224,8 @@ static struct world *two_devices(void)
     return w;
 }
 
-/* catches: a second card that idles while jobs wait, a job that is on both,
- * a cap that counts one */
+/* catches: a second device that idles while jobs wait, a job that is on both, a cap that counts
+ * one */
 static void two_devices_share_the_queue(void **state)
 {
     struct world *w = two_devices();
@@ -256,8 +256,8 @@ static void two_devices_share_the_queue(void **state)
     world_free(w);
 }
 
-/* catches: a broken card that stops the other one, jobs that wait for it,
- * a service that does not say so */
+/* catches: a broken device that stops the other one, jobs that wait for it, a reason that does not
+ * name it */
 static void a_device_that_is_away_leaves_its_work_to_others(void **state)
 {
     struct world *w = two_devices();

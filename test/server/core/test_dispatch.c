@@ -1,4 +1,4 @@
-/* test_dispatch - the rule that says which waiting job starts next, and on which device. */
+/* test_dispatch - the rule by which a waiting job starts next on a device. */
 #include "server/core/dispatch.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* test_hub - accepting, ending, restarting, viewing: the rules one by one in a faked world. */
+/* test_hub - accepting, ending, restarting, following: one rule a test, in the simulated world. */
 #include "test/sim/listener.h"
 
 /* --- acceptance ------------------------------------------------------------------------------- */
@@ -87,7 +87,7 @@ static void a_key_names_one_request(void **state)
     world_kill(w, 0);
     world_boot(w);
     e->client = hub_open(w->hub, e);
-    command(w, e, "%s", submit); /* done long ago, in another life of the server */
+    command(w, e, "%s", submit); /* done before the server was started again */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
     assert_int_equal(count(e->text, "\"state\":\"done\""), 1);
@@ -96,7 +96,7 @@ static void a_key_names_one_request(void **state)
     world_free(w);
 }
 
-/* catches: a queue without end, or a refusal that does not say when to come back */
+/* catches: a queue without bound, or a refusal without retry_after_ms */
 static void a_full_queue_says_when_to_come_back(void **state)
 {
     struct world *w = ready_world();
@@ -141,7 +141,7 @@ static void too_big_is_refused_with_a_size_that_fits(void **state)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* catches: an end that is told before it is safe, and so can be told twice */
+/* catches: an end that is posted before it is on disk, and so can be posted twice */
 static void an_end_is_told_when_it_is_on_disk(void **state)
 {
     struct world *w = ready_world();
@@ -160,7 +160,7 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     NOT_HEARD(e, "conflict");
     HEARD(e, "\"state\":\"cancelled\"");
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
-    assert_true(w->hub->devices.at[0].n_resident == 1); /* until the worker lets go */
+    assert_true(w->hub->devices.at[0].n_resident == 1); /* until the worker has freed the run */
     worker_take(w);
     deliver_all(w);
     assert_true(w->hub->devices.at[0].n_resident == 0 && w->hub->devices.at[0].ledger.n == 0);
@@ -168,7 +168,7 @@ static void an_end_is_told_when_it_is_on_disk(void **state)
     world_free(w);
 }
 
-/* catches: a viewer that reconnects after a restart and hears the end again, or never */
+/* catches: a client that reconnects after a restart and is sent the end again, or never */
 static void the_end_keeps_its_number_over_a_restart(void **state)
 {
     struct world *w = ready_world();
@@ -232,7 +232,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     world_free(w);
 }
 
-/* --- what viewers see ------------------------------------------------------------------------- */
+/* --- what subscribers see --------------------------------------------------------------------- */
 
 /* catches: a slow reader that gets a backlog instead of the present, or misses the end */
 static void a_slow_reader_finds_the_present(void **state)
@@ -368,7 +368,7 @@ static void old_jobs_are_forgotten_after_their_end_was_read(void **state)
         command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     go_on(w, 60);
-    assert_int_equal(w->hub->registry.n, 6); /* nobody has read the ends yet */
+    assert_int_equal(w->hub->registry.n, 6); /* the ends are not read yet */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"end\""), 6);
     command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -568,8 +568,8 @@ static void enter_bad_restore(struct world *w, struct listener *e)
     assert_int_equal(hub_restore(w->hub, w->now, &w->disk[0]->row, &f), ERR_IO);
 }
 
-/* A hub where a job runs, another waits, a third is on its way to the disk
- * and everything has been told. */
+/* A hub where a job runs, another waits, a third is on its way to the disk and every message has
+ * been read. */
 static struct world *quiet_world(struct listener **e)
 {
     struct world *w = ready_world();

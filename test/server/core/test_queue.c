@@ -1,4 +1,4 @@
-/* test_queue - first accepted, first started; a job that was put back keeps its place. */
+/* test_queue - first accepted, first started; a job that was requeued keeps its place. */
 #include "server/core/queue.h"
 
 #include <setjmp.h>
