@@ -6,9 +6,9 @@
  * first. A slow client finds fewer slots to read, never a longer queue. `accepted`, `result` and
  * `end` are posted once and so are never replaced; after `end` nothing can be posted.
  *
- * The preview slot holds the same preview in every class that some subscription demands. A class is a
- * format and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the largest
- * class that is not larger. Thread: the loop's. */
+ * The preview slot holds the same preview in every class that some subscription demands. A class is
+ * a format and a longest side of 16, 32 .. 512 pixels; a request for max_px is served by the
+ * largest class that is not larger. Thread: the loop's. */
 #ifndef SERVER_CORE_BOARD_H
 #define SERVER_CORE_BOARD_H
 

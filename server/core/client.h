@@ -3,8 +3,8 @@
  *
  * A subscription is (job, last sequence number seen) and nothing else: what it gets next is read
  * from the job's board when the connection can take it. Subscriptions with something to send are in
- * one of two rings, so that a connection serves its jobs in turn: `text` (some text waits) goes before
- * `image` (only a preview waits). Answers go before both.
+ * one of two rings, so that a connection serves its jobs in turn: `text` (some text waits) goes
+ * before `image` (only a preview waits). Answers go before both.
  *
  * An answer that must wait (a submit's, for the disk) holds up those of later commands; what such a
  * command starts (to follow a job, statistics) begins when its answer is the next to go out, so
@@ -88,7 +88,8 @@ struct clients {
 struct client *client_open(struct clients *, void *session);
 void client_close(struct clients *, struct client *);
 
-/* Reserve the next place in the order of answers. NULL when memory is short (the client is broken then). */
+/* Reserve the next place in the order of answers. NULL when memory is short (the client is broken
+ * then). */
 struct pending_reply *client_reply_new(struct clients *, struct client *, const char *ref);
 /* Its text is known: takes the blob (NULL: memory was short, the client is broken). */
 void client_reply_ready(struct clients *, struct pending_reply *, struct blob *text);

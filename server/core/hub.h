@@ -12,8 +12,8 @@
  *   is fine.
  * - Every store_accept and store_end is answered by exactly one hub_stored, for one job in their
  *   order. An accepted row without an end is handed to hub_restore() at the next start.
- * - An end that the disk refuses is not posted but stored again a second later (as `failed` when
- *   it was a result), until the disk takes it: an end that was posted must survive a restart.
+ * - An end that the disk refuses is not posted but stored again a second later, until the disk
+ *   takes it: an end that was posted must survive a restart. hub_stored() has the exceptions.
  * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED, RUN_FAILED,
  *   or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker ignores a drop for a job that it
  *   does not hold, and sends nothing.
@@ -54,8 +54,8 @@ void hub_tick(struct hub *, int64_t now);
 int64_t hub_due(const struct hub *); /* when hub_tick() is wanted; INT64_MAX: not at all */
 
 /* Stop: no new jobs; runs are dropped and wait on disk for the next start; subscribers of every
- * waiting job are sent `stopping`. hub_idle(): nothing is on the device, with the encoder or on its way to
- * the disk. */
+ * waiting job are sent `stopping`. hub_idle(): nothing is on the device, with the encoder or on its
+ * way to the disk. */
 void hub_drain(struct hub *, int64_t now);
 bool hub_idle(const struct hub *);
 
@@ -86,7 +86,7 @@ size_t hub_backlog(const struct client *);
 
 /* The row of store_accept or store_end is on disk (why NULL), or is not. An end that may be taken
  * later (ERR_IO, ERR_OUT_OF_MEMORY) is stored again, with its file; a result that is refused for
- * another reason has failed. */
+ * another reason is stored as `failed`, another end is posted although it is not stored. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
 
 /* What a probe of the disk found while nothing was stored: why it takes nothing, or NULL: it

@@ -244,7 +244,7 @@ static void finish(struct chaos *x)
             MUST(w,
                  !c->views[v].watching || !registry_find(&h->registry, c->views[v].job)
                      || c->views[v].seq >= truth_of(w, c->views[v].job)->disk->row.end_seq,
-                 "a viewer that was not told the end");
+                 "a client that was not sent the end");
     }
     for (int i = 0; i < w->n_disk; i++)
         MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a job without end on disk");

@@ -1,4 +1,4 @@
-/* test_batcher - nobody starves, phases are never mixed, company is kept where it is possible. */
+/* test_batcher - no run starves, phases are never mixed, company is kept where it is possible. */
 #include "server/core/batcher.h"
 
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static void the_least_served_leads_and_its_phase_goes_along(void **state)
     assert_int_equal(batcher_pick(&r[3], 1, LIMIT_BATCH, BATCHER_ALL, picked), 0);
 }
 
-/* catches: tokens that wait in one quantum with a part of somebody's long prompt, or device time
+/* catches: tokens that wait in one quantum with a part of another's long prompt, or device time
  * that a prompt gets beyond its share */
 static void a_prompt_is_read_alone(void **state)
 {

@@ -30,7 +30,7 @@ static uint64_t post_end(struct board *b)
 }
 
 /* catches: a subscription that sees a stale event, one twice, or out of order */
-static void a_viewer_reads_what_it_has_not_seen_oldest_first(void **state)
+static void a_subscription_reads_what_it_has_not_seen_oldest_first(void **state)
 {
     struct board b;
     uint64_t at = 0;
@@ -117,7 +117,7 @@ static void previews_come_in_classes(void **state)
 }
 
 /* catches: a preview larger than a client can take */
-static void a_class_is_never_larger_than_the_wish(void **state)
+static void a_class_is_never_larger_than_the_demand(void **state)
 {
     (void)state;
     for (int px = LIMIT_PREVIEW_PX_MIN; px <= LIMIT_PREVIEW_PX_MAX; px++) {
@@ -134,11 +134,11 @@ static void a_class_is_never_larger_than_the_wish(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_viewer_reads_what_it_has_not_seen_oldest_first),
+        cmocka_unit_test(a_subscription_reads_what_it_has_not_seen_oldest_first),
         cmocka_unit_test(after_the_end_only_the_end_is_left),
         cmocka_unit_test(restored_events_keep_their_numbers),
         cmocka_unit_test(previews_come_in_classes),
-        cmocka_unit_test(a_class_is_never_larger_than_the_wish),
+        cmocka_unit_test(a_class_is_never_larger_than_the_demand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

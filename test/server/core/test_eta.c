@@ -141,7 +141,7 @@ static void the_queue_is_played_in_order(void **state)
     assert_true(it[0].start_s < 0 && it[2].end_s < 0);
 }
 
-/* catches: a job without a plan yet that stops the world or gets a time nobody can know */
+/* catches: a job without a plan yet that stops the forecast or gets a time that cannot be known */
 static void behind_an_unknown_job_nothing_is_known(void **state)
 {
     struct eta e;

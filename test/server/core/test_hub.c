@@ -265,7 +265,7 @@ static void preview(struct world *w, uint64_t job, int class)
 }
 
 /* catches: previews of another format or size than asked for, or more often */
-static void previews_follow_each_viewers_demand(void **state)
+static void previews_follow_each_demand(void **state)
 {
     struct world *w = ready_world();
     struct listener *e = listener_new(w);
@@ -648,7 +648,7 @@ int main(void)
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
         cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
         cmocka_unit_test(a_slow_reader_finds_the_present),
-        cmocka_unit_test(previews_follow_each_viewers_demand),
+        cmocka_unit_test(previews_follow_each_demand),
         cmocka_unit_test(statistics_come_on_change_but_not_too_often),
         cmocka_unit_test(list_pages_newest_first),
         cmocka_unit_test(old_jobs_are_forgotten_after_their_end_was_read),

@@ -118,7 +118,7 @@ static void a_process_that_stands_still(void **state)
     go_on(w, 2);
     j = w->hub->registry.oldest;
     w->now += 1000000000;
-    hub_tick(w->hub, w->now); /* the timer is ripe before the device's next word */
+    hub_tick(w->hub, w->now); /* the timer is due before the device's next event */
     assert_false(w->hub->devices.at[0].stuck);
     worker_step(w, 1000010000);
     deliver_all(w);

@@ -34,7 +34,7 @@ static void end(struct registry *s, struct job *j)
 }
 
 /* catches: a broken chain after jobs left from its middle, a key that finds another's job */
-static void found_by_id_and_key_whoever_left(void **state)
+static void found_by_id_and_key_after_others_left(void **state)
 {
     struct registry *s = malloc(sizeof *s);
     char key[16];
@@ -101,7 +101,7 @@ static void the_first_to_end_goes_first_but_not_unread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(found_by_id_and_key_whoever_left),
+        cmocka_unit_test(found_by_id_and_key_after_others_left),
         cmocka_unit_test(the_first_to_end_goes_first_but_not_unread),
     };
 
