@@ -39,7 +39,8 @@ static void conv_by_hand(struct cuda *c, const struct conv *v, int at)
     cuda_launched(c, "a convolution");
 }
 
-/* Columns that cuDNN computes: where y has room between its rows, those of the weight's zeros, too. */
+/* Columns that cuDNN computes: where y has room between its rows, those of the weight's zeros,
+ * too. */
 static int columns(const struct conv *v)
 {
     const int out = (int)v->w->out, rows = (int)v->w->rows;
