@@ -1,7 +1,7 @@
-/* Attention, of the DiT and of the prior with its cache, at odd shapes, on every instruction set,
- * type and thread count of this machine, against plain loops in double. Catches wrong indices at
- * vector and tile ends, a running maximum that overflows, a rotation,
- * a cache row or a mask that is off by one. */
+/* test_attention - attention of the DiT, and of the prior with its cache, at odd shapes, on every
+ * instruction set, type and thread count of this machine, against plain loops in double. Catches
+ * wrong indices at vector and tile ends, a running maximum that overflows, a rotation, a cache row
+ * or a mask that is off by one. */
 #include "test/kernels/ops_harness.h"
 
 struct attn_case {

@@ -1,6 +1,6 @@
-/* The promises of ops.h that hold for all operations together: a row's bits depend on that row
- * alone, the dry device takes the bytes that the CPU takes,
- * nothing is allocated inside a step, failures stick. */
+/* test_dev - the promises of ops.h that hold for all operations together: a row's bits depend on
+ * that row alone, the dry device takes the bytes that the CPU takes, nothing is allocated inside a
+ * step, failures stick. */
 #include "test/kernels/ops_harness.h"
 
 #include <malloc.h>

@@ -1,6 +1,7 @@
-/* Every operation but attention, at odd shapes, on every instruction set, type and thread count of
- * this machine, against plain loops in double. Catches wrong indices at vector and tile ends, reads
- * and writes outside a row, dependence on strides, and arithmetic that is not what ops.h says. */
+/* test_ops - every operation but attention, at odd shapes, on every instruction set, type and
+ * thread count of this machine, against plain loops in double. Catches wrong indices at vector and
+ * tile ends, reads and writes outside a row, dependence on strides, and arithmetic that is not what
+ * ops.h says. */
 #include "test/kernels/ops_harness.h"
 
 static double act_of(double x, enum activation act)

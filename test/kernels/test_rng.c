@@ -1,5 +1,6 @@
-/* The generator against its published vectors, and the samples against their distributions: a slip
- * in a round, a counter or a polynomial, or a stream that repeats another, shows here. */
+/* test_rng - the generator against its published vectors, and the samples against their
+ * distributions: a slip in a round, a counter or a polynomial, or a stream that repeats another,
+ * shows here. */
 #include "kernels/rng.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The sampling rule against a slow restatement of the reference,
- * and the draw against its distribution. */
+/* test_sampling - the sampling rule against a slow restatement of the reference, and the draw
+ * against its distribution. */
 #include "kernels/sampling.h"
 
 #include <math.h>

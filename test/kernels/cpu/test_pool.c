@@ -1,5 +1,5 @@
-/* The CPU device's threads: every task once, also when rounds follow each other faster than threads
- * fall asleep, when they have all gone to sleep, and when there is nothing to do. */
+/* test_pool - the CPU device's threads: every task once, also when rounds follow each other faster
+ * than threads fall asleep, when they have all gone to sleep, and when there is nothing to do. */
 #include "kernels/cpu/pool.h"
 
 #include <sched.h>
