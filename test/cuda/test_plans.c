@@ -188,7 +188,7 @@ static void check_decoder(struct check *c, cudnnBackendDescriptor_t device, int 
            height, flops / 1e12, s.by_hand, 100 * s.flops_by_hand / flops);
     for (int i = 0; i < s.n; i++)
         check_shape(c, device, &s.shape[i], s.shape[i].flops / flops);
-    s.flops_by_hand < SMALL *flops ? c->passed++ : c->failed++;
+    s.by_hand ? c->failed++ : c->passed++;
 }
 
 /* The smallest prompt alone, then patches of the four sizes with one row of text and with 32. */
