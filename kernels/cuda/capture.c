@@ -59,6 +59,16 @@ void cuda_capture_end(struct dev *d)
     if (graph) cudaGraphDestroy(graph);
 }
 
+void cuda_capture_abort(struct cuda *c)
+{
+    cudaGraph_t graph = NULL;
+
+    if (!c->capturing) return;
+    memset(c->capturing, 0, sizeof *c->capturing);
+    c->capturing = NULL;
+    if (cudaStreamEndCapture(c->stream, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
+}
+
 void cuda_capture_drop(struct cuda *c)
 {
     for (int i = 0; i < CUDA_CAPTURES; i++)

@@ -171,6 +171,8 @@ size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
 /* capture.c */
 int cuda_capture_begin(struct dev *, uint64_t key);
 void cuda_capture_end(struct dev *);
+/* A capture that was begun and will not be ended: nothing of it runs. */
+void cuda_capture_abort(struct cuda *);
 void cuda_capture_drop(struct cuda *);
 
 /* conv.c */

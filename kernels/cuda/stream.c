@@ -116,7 +116,7 @@ void cuda_reset(struct dev *d)
 
     c->failed = 0;
     d->scratch.failed = 0;
-    if (c->capturing) cuda_capture_end(d);
+    cuda_capture_abort(c);
     cudaGetLastError();
     cuda_check(c, cudaStreamSynchronize(c->stream), "wait");
 }

@@ -220,6 +220,34 @@ static void a_captured_step_repeats(void **s)
     d->ops->free(d);
 }
 
+/* A reset in the middle of a capture: what was captured so far never runs. */
+static void a_reset_forgets_half_a_capture(void **s)
+{
+    struct dev *d = open_cuda(DT_F32);
+    const float x[2] = {1, 2};
+    float y[2] = {0};
+    struct fail f = {0};
+    void *mem;
+
+    (void)s;
+    assert_int_equal(d->ops->mem_new(d, &mem, 512, &f), 0);
+    const tensor a = tensor_at(mem, DT_F32, 1, 2), b = tensor_at((char *)mem + 256, DT_F32, 1, 2);
+    d->ops->put(d, a, x);
+    assert_int_equal(cuda_capture_begin(d, 5), 0);
+    cuda_capture_end(d);
+    assert_int_equal(cuda_capture_begin(d, 5), 0);
+    d->ops->add_act(d, b, b, a, ACT_NONE);
+    d->ops->reset(d);
+    assert_int_equal(cuda_capture_begin(d, 5), 0);
+    d->ops->add_act(d, b, b, a, ACT_NONE);
+    cuda_capture_end(d);
+    d->ops->get(d, y, b);
+    assert_int_equal(d->ops->sync(d, &f), 0);
+    assert_true((int)y[0] == 1 && (int)y[1] == 2);
+    d->ops->mem_free(d, mem, 512);
+    d->ops->free(d);
+}
+
 /* More than both halves of the staging memory, from a buffer that changes at once. */
 static void uploads_survive_their_source(void **s)
 {
@@ -548,6 +576,7 @@ int main(void)
         cmocka_unit_test(opening_fails_cleanly),
         cmocka_unit_test(rows_are_copied_whole),
         cmocka_unit_test(a_captured_step_repeats),
+        cmocka_unit_test(a_reset_forgets_half_a_capture),
         cmocka_unit_test(uploads_survive_their_source),
         cmocka_unit_test(products_are_described),
         cmocka_unit_test(tuning_is_kept),
