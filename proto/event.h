@@ -35,6 +35,7 @@ enum event_why {
     WHY_MEMORY,   /* next, but it does not fit beside the running jobs */
     WHY_STARTING, /* the model is being loaded */
     WHY_DEVICE,   /* every device has failed and is being opened again */
+    WHY_DISK,     /* finished pictures wait for the disk, which takes nothing */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
     WHYS
 };

@@ -13,6 +13,7 @@ void process_standard(void)
     /* the wrong way round, so that reading and writing fail */
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) return;
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
@@ -41,6 +42,5 @@ void process_signals(void)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     sigaction(SIGBUS, &bus, NULL);
 }

@@ -115,6 +115,7 @@ int64_t forecast_first_ms(const struct hub *h, int64_t now)
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
     if (h->stopping) return WHY_STOPPING;
+    if (h->n_refused > 0) return WHY_DISK;
     if (devices_working(&h->devices) && place > 1) return WHY_TURN;
     return capacity_why(h, j);
 }

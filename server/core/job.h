@@ -85,7 +85,8 @@ struct job_end {
     int64_t bytes;          /* DONE: of the file */
     struct blob *file;      /* while it is being stored */
     bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
-    bool refused;           /* ENDING: the disk refused its end, which is stored again later */
+    bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
+    bool asked;             /* refused: it is on its way to the disk again */
 };
 
 /* Written by registry: its places in the lists of all jobs. */

@@ -340,6 +340,8 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     struct event end = {.kind = EVENT_END};
 
     j->end.on_disk = true;
+    if (j->end.refused) h->n_refused--;
+    j->end.refused = false;
     if (j->end.outcome == JOB_DONE && !post_result(h, now, j)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
@@ -370,9 +372,8 @@ void lifecycle_again(struct hub *h, int64_t now)
         older = j->links.older;
         if (j->state != JOB_ENDING) continue;
         if (j->end.on_disk) post_end(h, now, j);
-        if (!j->end.refused) continue;
-        j->end.refused = false;
-        h->n_refused--;
+        if (!j->end.refused || j->end.asked) continue;
+        j->end.asked = true;
         store_end(h, j);
     }
 }
@@ -416,8 +417,9 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
         j->end.outcome = JOB_FAILED;
         j->end.error = *why;
     }
+    if (!j->end.refused) h->n_refused++;
     j->end.refused = true;
-    h->n_refused++;
+    j->end.asked = false;
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 

@@ -44,6 +44,10 @@ static void a_result_waits_for_a_full_disk(void **state)
     command(w, other, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"y\"}}");
     store_all(w);
     assert_int_equal(w->hub->in[JOB_RUNNING], 0); /* its picture would have no place to go */
+    w->now += 300000;
+    hub_tick(w->hub, w->now);
+    listen_all(w, other);
+    HEARD(other, "\"why\":\"disk\"");
     a_second_later(w);
     store_all(w);
     listen_all(w, e);
