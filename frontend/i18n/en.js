@@ -175,7 +175,8 @@ export default {
     other: 'Starts when one of the {n} being drawn is ready.' },
   'why.memory': 'Starts as soon as there is room for it in memory.',
   'why.starting': 'The model is being loaded.',
-  'why.disk': 'The server\'s disk is full: finished pictures wait for it. Starts when there is room.',
+  'why.disk':
+    'The disk of the server is full: finished pictures wait for it. Starts when there is room.',
   'why.device':
     'The device has failed and is being opened again. The picture is kept and starts when it is ' +
     'back.',
