@@ -8,20 +8,12 @@
 
 enum { STATUS = 70 }; /* EX_SOFTWARE of sysexits.h, as the watchdog's */
 
-void process_standard(void)
-{
-    /* the wrong way round, so that reading and writing fail */
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) return;
-    signal(SIGXFSZ, SIG_IGN);
-}
-
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
     static const char words[] =
         "darkroom: a file that is in use was cut short: a weight file of the model, or "
-        "darkroom.db-shm. The process ends so that it can be started again (accepted jobs are "
-        "kept); replace files by renaming, never in place.\n";
+        "darkroom.db-shm. The process ends; jobs that a server accepted are kept. Replace files "
+        "by renaming others, never in place.\n";
 
     (void)context;
     if (info->si_code != BUS_ADRERR) {
@@ -32,9 +24,19 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     _exit(STATUS);
 }
 
-void process_signals(void)
+void process_standard(void)
 {
     struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+
+    /* the wrong way round, so that reading and writing fail */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) return;
+    signal(SIGXFSZ, SIG_IGN);
+    sigaction(SIGBUS, &bus, NULL);
+}
+
+void process_signals(void)
+{
     sigset_t set;
 
     sigemptyset(&set);
@@ -42,5 +44,4 @@ void process_signals(void)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    sigaction(SIGBUS, &bus, NULL);
 }

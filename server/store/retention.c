@@ -8,6 +8,7 @@ enum {
     IDLE_SECONDS = 3600, /* while none do */
     ENDED_MAX = 256,     /* jobs without a picture that may end before the next look */
     WRITTEN_PART = 16,   /* a look when so large a part of keep_bytes was written */
+    TRIMMED_MAX = 1000,  /* rows in one look: a thread that is busy for long counts as stuck */
     REMOVED_MAX = 64     /* pictures in one look: others wait for the thread */
 };
 
@@ -58,7 +59,8 @@ void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
 {
     struct fail why;
     int64_t total = 0;
-    int removed = 0, err = rows_trim(r->rows, LIMIT_JOBS_KEPT, &why);
+    int removed = 0, trimmed = rows_trim(r->rows, LIMIT_JOBS_KEPT, TRIMMED_MAX, &why);
+    int err = trimmed < 0 ? trimmed : 0;
 
     if (!err) err = rows_total(r->rows, &total, &why);
     if (!err) removed = err = remove_some(r, unix_ms, total, &why);
@@ -66,7 +68,7 @@ void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
     if (removed > 0)
         log_info(r->log, "store: the %d oldest picture%s removed (--keep-days, --keep-size)",
                  removed, removed == 1 ? " was" : "s were");
-    r->more = removed == REMOVED_MAX;
+    r->more = removed == REMOVED_MAX || trimmed == TRIMMED_MAX;
     r->looked_us = now_us;
     r->ended = r->written = 0;
 }

@@ -408,12 +408,11 @@ int rows_remove(struct job_rows *r, uint64_t job, struct fail *f)
     return err ? err : run_on(r, "DELETE FROM jobs WHERE job = ?1", (int64_t)job, f);
 }
 
-/* Those that go: all but the ?1 newest. */
-#define WITHOUT_PICTURE                                                               \
-    " FROM jobs WHERE ord IN (SELECT ord FROM jobs WHERE state > 2 ORDER BY ord DESC" \
-    " LIMIT -1 OFFSET ?1)"
+/* Those that go: the ?1 oldest. */
+#define WITHOUT_PICTURE \
+    " FROM jobs WHERE ord IN (SELECT ord FROM jobs WHERE state > 2 ORDER BY ord LIMIT ?1)"
 
-int rows_trim(struct job_rows *r, int kept, struct fail *f)
+static int trim(struct job_rows *r, int64_t n, struct fail *f)
 {
     int err = rows_begin(r, f);
 
@@ -421,9 +420,20 @@ int rows_trim(struct job_rows *r, int kept, struct fail *f)
         err = run_on(r,
                      "INSERT INTO removed SELECT state, count(*)" WITHOUT_PICTURE
                      " GROUP BY state ON CONFLICT(state) DO UPDATE SET n = n + excluded.n",
-                     kept, f);
-    if (!err) err = run_on(r, "DELETE" WITHOUT_PICTURE, kept, f);
+                     n, f);
+    if (!err) err = run_on(r, "DELETE" WITHOUT_PICTURE, n, f);
     if (!err) err = rows_commit(r, f);
     if (err) rows_rollback(r);
     return err;
+}
+
+int rows_trim(struct job_rows *r, int kept, int most, struct fail *f)
+{
+    int64_t n = 0;
+    int err = database_int(r->writer, "SELECT count(*) FROM jobs WHERE state > 2", &n, f);
+
+    n = n - kept < most ? n - kept : most;
+    if (err || n <= 0) return err;
+    err = trim(r, n, f);
+    return err ? err : (int)n;
 }

@@ -49,8 +49,9 @@ struct row_picture {
 bool rows_oldest(struct job_rows *, struct row_picture *out);
 /* Remove a row, within a transaction; it goes on to be counted. */
 int rows_remove(struct job_rows *, uint64_t job, struct fail *f);
-/* Remove the oldest rows of jobs that ended without a picture, but for so many. */
-int rows_trim(struct job_rows *, int kept, struct fail *f);
+/* Of the jobs that ended without a picture remove the oldest rows, at most so many, down to `kept`;
+ * how many went. */
+int rows_trim(struct job_rows *, int kept, int most, struct fail *f);
 
 /* One transaction around any number of rows. */
 int rows_begin(struct job_rows *, struct fail *f);
