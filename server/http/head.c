@@ -207,7 +207,7 @@ static size_t blank(const char *bytes, size_t len)
 size_t head_length(const char *bytes, size_t len)
 {
     size_t skip = blank(bytes, len);
-    const char *end = memmem(bytes + skip, len - skip, "\r\n\r\n", 4);
+    const char *end = len > skip ? memmem(bytes + skip, len - skip, "\r\n\r\n", 4) : NULL;
 
     return end ? (size_t)(end - bytes) + 4 : 0;
 }

@@ -161,6 +161,7 @@ static void sizes(void **state)
     for (size_t i = 0; i < sizeof whole - 1; i++)
         assert_int_equal(head_length(whole, i), 0);
     assert_int_equal(head_length(whole, sizeof whole - 1), sizeof whole - 1);
+    assert_int_equal(head_length(NULL, 0), 0);
     assert_int_equal(head_length("\r\n\r\n", 4), 0); /* an empty line, and not all of a head */
     n = (size_t)snprintf(bytes, sizeof bytes, "GET / HTTP/1.1\r\nHost: x\r\n");
     for (int i = 1; i <= HEAD_FIELDS; i++) {
