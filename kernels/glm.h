@@ -86,6 +86,7 @@ struct glm_cost {
     uint64_t scratch_bytes;   /* shared: the largest quantum, this run alone in the batch */
     double flops[GLM_PHASES]; /* per phase */
     int quanta[GLM_PHASES];   /* calls of glm_step per phase */
+    double prefill;           /* the prompt's part of the prior's planned cost: 0 .. 1 */
 };
 
 struct glm_progress {

@@ -127,6 +127,7 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
         r->share[p] = time[p] / all;
     prefill_cost(&t, &prefill);
     r->prefill = planned(prefill, byte, (int)r->prior.chunks) / time[GLM_PRIOR];
+    r->cost.prefill = r->prefill;
     r->cost.scratch_bytes = dry->scratch.peak;
 }
 
