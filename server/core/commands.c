@@ -56,17 +56,15 @@ static void reply_unknown(struct hub *h, struct pending_reply *a, const struct c
 /* --- submit ----------------------------------------------------------------------------------- */
 
 /* Whether the queue takes one more; what can start at once does not count as waiting. */
-static int check_room(const struct hub *h, int64_t now, struct fail *f)
+static int check_room(struct hub *h, int64_t now, struct fail *f)
 {
     int waiting = h->in[JOB_QUEUED] + h->in[JOB_ADMIT];
     int cap = capacity_cap(h), on = devices_residents(&h->devices);
     int at_once = devices_ready(&h->devices) && cap > on ? cap - on : 0;
-    int64_t retry;
 
     if (waiting < h->conf.queue_max + at_once) return 0;
     fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
-    retry = forecast_first_ms(h, now);
-    f->retry_after_ms = retry < 0 ? 5000 : retry < 250 ? 250 : retry;
+    f->retry_after_ms = forecast_retry_ms(h, now);
     return ERR_QUEUE_FULL;
 }
 
@@ -140,6 +138,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     }
     j->plan = plan;
     j->planned = devices_ready(&h->devices);
+    forecast_added(h, now, j);
     if (c->watch) client_reply_follows(a);
     a->job = j->id;
     j->waiters = a;
@@ -153,16 +152,16 @@ static int64_t ms(double seconds)
 }
 
 /* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
-static int quote_times(struct hub *h, const struct command *c, struct answer_quote *q,
+static int quote_times(struct hub *h, int64_t now, const struct command *c, struct answer_quote *q,
                        struct fail *f)
 {
     struct job_plan plan;
-    struct eta_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
+    struct timeline_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
     double low, high;
     int err = capacity_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
-    forecast_quote(h, &it);
+    forecast_quote(h, now, &it);
     q->start_ms = ms(it.start_s);
     q->eta_ms = ms(it.end_s);
     if (q->eta_ms >= 0) {
@@ -170,22 +169,22 @@ static int quote_times(struct hub *h, const struct command *c, struct answer_quo
         q->eta_lo_ms = ms(low);
         q->eta_hi_ms = ms(high);
     }
-    q->run_ms = ms(eta_seconds(&h->eta, &it, 1));
+    q->run_ms = ms(eta_seconds(&h->eta, &plan.cost, &it.view, it.pixels));
     q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
     return 0;
 }
 
-static void quote(struct hub *h, struct pending_reply *a, const struct command *c)
+static void quote(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
     struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
     struct fail f;
     struct text t;
 
-    if (devices_ready(&h->devices) && quote_times(h, c, &q, &f) != 0) {
+    if (devices_ready(&h->devices) && quote_times(h, now, c, &q, &f) != 0) {
         reply_error(h, a, c, &f);
         return;
     }
-    q.position = q.start_ms == 0 && h->queue.n == 0 ? 0 : h->queue.n + 1;
+    q.position = q.start_ms == 0 && h->queue.n == 0 ? 0 : h->queue.n + h->in[JOB_ADMIT] + 1;
     begin(&t);
     answer_quote(a->ref, &q, &t);
     reply(h, a, &t);
@@ -290,7 +289,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     assert(c->kind >= 0 && c->kind < COMMAND_KINDS);
     switch ((enum command_kind)c->kind) {
     case COMMAND_SUBMIT: submit(h, now, a, c); break;
-    case COMMAND_QUOTE: quote(h, a, c); break;
+    case COMMAND_QUOTE: quote(h, now, a, c); break;
     case COMMAND_WATCH: watch(h, a, c); break;
     case COMMAND_UNWATCH: unwatch(h, a, c); break;
     case COMMAND_CANCEL: cancel(h, a, c); break;

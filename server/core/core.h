@@ -3,7 +3,7 @@
  * Nothing outside the core and its tests includes this.
  *
  * Layers, each using only what stands before it:
- *   data       board job ledger dispatch device queue registry client eta stats
+ *   data       board job ledger dispatch device queue registry client batcher eta timeline stats
  *   helpers    notify capacity previews report forecast lifecycle
  *   inputs     restore device_events commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
@@ -21,12 +21,15 @@
 #include "server/core/queue.h"
 #include "server/core/registry.h"
 #include "server/core/stats.h"
+#include "server/core/timeline.h"
 
 #define HUB_PUSH_US     250000  /* places, estimates and statistics: at most four times a second */
 #define HUB_PROGRESS_US 16000   /* of one job; the last of a phase always goes */
 #define HUB_AGAIN_US    1000000 /* until the disk is asked again to take an end */
 #define HUB_LOOK_US     1000000 /* at least so often the hub is called while a device works */
 #define HUB_PAUSE_US    5000000 /* a longer gap between two calls: the process stood still */
+/* played forward in a few tens of microseconds */
+#define HUB_CHEAP_JOBS  256
 #define HUB_RETRIES_MAX 3 /* runs that one job may lose with the device before it is to blame */
 
 struct hub {
@@ -54,8 +57,12 @@ struct hub {
     bool moved;        /* quanta were done since then */
     int64_t pushed_us; /* when that was */
     int unplaced;      /* waiting jobs that have not been sent a place */
-    struct eta_item *items;
+    struct timeline_item *items;
     int n_items;
+    struct timeline tail; /* of the newest estimate: when all that wait have started */
+    int64_t estimated_us; /* when that was made */
+    bool added;           /* jobs were added to the tail since then */
+    int refused;          /* submits that a full queue refused and that are told to come back */
     struct blob *stats_message;
     uint64_t stats_seq;
 };

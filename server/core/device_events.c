@@ -62,22 +62,50 @@ static void check_time(struct hub *h, struct job *j)
     lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
-static void learn(struct hub *h, const struct device *c, const struct device_event *n,
+/* Planned FLOPs of the quantum that this run has advanced by. */
+static double done_by(const struct job *j, enum glm_phase phase, const struct glm_progress *after)
+{
+    return j->plan.cost.flops[phase] * (eta_left(&j->run.view, phase) - eta_left(after, phase));
+}
+
+/* What each has done of a quantum, and the sum; < 0: not all of them are known. */
+static double flops_of(const struct device *c, const struct device_event *n, double *flops)
+{
+    double all = 0;
+
+    for (int i = 0; i < n->n; i++) {
+        const struct job *j = device_find(c, n->run[i].job);
+
+        if (!j || j->plan.cost.quanta[n->phase] <= 0) return -1;
+        flops[i] = done_by(j, n->phase, &n->run[i].view);
+        all += flops[i];
+    }
+    return all;
+}
+
+/* The prior begins with its prompt. */
+static bool prefills(const struct job *j, enum glm_phase phase)
+{
+    const struct glm_progress *v = &j->run.view;
+
+    return phase == GLM_PRIOR && (v->prefill || v->phase < GLM_PRIOR || v->done == 0);
+}
+
+static void learn(struct hub *h, const struct device *c, const struct device_event *n, double flops,
                   int64_t elapsed_us)
 {
-    double flops = 0;
+    enum eta_stage stage = ETA_STAGES;
     int pixels = 0, quanta = 0;
 
     for (int i = 0; i < n->n; i++) {
         const struct job *j = device_find(c, n->run[i].job);
 
-        if (!j || j->plan.cost.quanta[n->phase] <= 0) return;
-        flops += j->plan.cost.flops[n->phase]
-                 * (eta_left(&j->run.view, n->phase) - eta_left(&n->run[i].view, n->phase));
+        stage = eta_stage_of(n->phase, prefills(j, n->phase));
         if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
         if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
     }
-    eta_learn(&h->eta, n->phase, pixels, n->n, flops, elapsed_us, quanta);
+    if (stage == ETA_PREFILL) quanta = 1;
+    eta_learn(&h->eta, stage, pixels, n->n, flops, elapsed_us, quanta);
     stats_quantum(&h->stats, n->phase, n->n, elapsed_us);
 }
 
@@ -91,19 +119,22 @@ static int64_t worked_us(struct device *c, int64_t elapsed_us)
     return elapsed_us;
 }
 
+/* Each pays for its own part of the quantum, as the batcher has it. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
+    double flops[LIMIT_BATCH], all = flops_of(c, n, flops);
     int64_t elapsed_us = worked_us(c, n->elapsed_us);
 
     assert(n->n <= LIMIT_BATCH);
     assert(n->n > 0 && n->phase < GLM_DONE);
-    learn(h, c, n, elapsed_us);
+    if (all > 0) learn(h, c, n, all, elapsed_us);
     h->moved = true;
     for (int i = 0; i < n->n; i++) {
         struct job *j = device_find(c, n->run[i].job);
 
         if (!j || j->state != JOB_RUNNING) continue;
-        j->run.used_us += elapsed_us / n->n;
+        j->run.used_us +=
+            all > 0 ? (int64_t)((double)elapsed_us * flops[i] / all) : elapsed_us / n->n;
         show(h, now, j, &n->run[i].view);
         check_time(h, j);
     }
@@ -118,7 +149,6 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     release(h, j);
     if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
     j->run.spent_us = now - j->run.started_us;
-    eta_judge(&h->eta, j->forecast.run_us, j->run.spent_us);
     lifecycle_move(h, j, MOVE_FINISHED);
 }
 

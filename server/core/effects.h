@@ -24,6 +24,25 @@ struct job_plan {
     uint64_t scratch_more; /* bytes of scratch that each further picture of its batch adds */
 };
 
+/* What a picture goes through: the phases, the prior's prompt and its tokens apart. */
+enum eta_stage { ETA_GLYPH, ETA_PREFILL, ETA_TOKENS, ETA_DENOISE, ETA_DECODE, ETA_STAGES };
+
+#define ETA_SIZES  16 /* classes of pixels, one per power of two from 64x64 */
+#define ETA_JUDGED 32 /* newest jobs whose forecast and time are compared */
+
+struct eta_rate {
+    double flops, seconds; /* decayed sums; seconds 0: never measured */
+};
+
+/* What has been measured of the devices (eta.h). Plain numbers: kept for the next start of the
+ * server with the same model and device. */
+struct eta_known {
+    struct eta_rate rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
+    double tail_s;          /* from the device to the disk; 0: not measured */
+    double off[ETA_JUDGED]; /* ln(actual / forecast), a ring */
+    int judged;             /* how many were written; those beyond the ring replaced older ones */
+};
+
 /* What hub_new() is given. */
 struct hub_conf {
     uint64_t boot;   /* 1, 2, 3 .. which start of the server with its data folder */
@@ -64,8 +83,9 @@ struct preview_demand {
 /* A job becomes resident. */
 struct hub_work {
     uint64_t job;
-    const struct spec *spec; /* seed chosen */
-    uint64_t scratch;        /* for glm_reserve() before its first quantum */
+    const struct spec *spec;     /* seed chosen */
+    const struct job_plan *plan; /* NULL: unknown; it shares quanta of tokens only */
+    uint64_t scratch;            /* for glm_reserve() before its first quantum */
     struct preview_demand demand;
 };
 

@@ -1,69 +1,58 @@
-/* eta - when jobs will start and finish: measured rates, and the queue played forward in order.
+/* eta - how fast the devices are, as measured, and how far forecasts were off.
  *
- * Every quantum teaches a rate, FLOPs a second, for (phase, size, batch): the decayed sum of
- * planned FLOPs over the decayed sum of seconds, so that quanta of unequal length (the prior's
- * prefill, its tokens) average out over a phase. What has not been measured borrows from its
- * nearest neighbour: other batch, other size, other phase, at last the guess that it was born with.
+ * Every quantum teaches a rate, planned FLOPs a second, for (stage, size, batch): the decayed sum
+ * of FLOPs over the decayed sum of seconds, so that quanta of unequal length average out over a
+ * stage. Stages are the phases with the prior in two: a prompt's prefill is bound by arithmetic, a
+ * token by reading weights. What has not been measured borrows from its nearest neighbour: other
+ * batch, other size, other stage, at last the guess that it was born with.
  *
- * The simulation shares each device equally among its residents and starts what dispatch_next()
- * says. How far whole jobs' forecasts were off in the past (mean |ln(was/said)|) gives the range;
- * with nothing measured it is wide. One struct for all devices, which are of one kind. A quantum
- * that waited until weights had been copied to the device is timed with its wait, so what swapping
- * costs is a part of the measured rate of its phase. Thread: the loop's. */
+ * The times of whole jobs, forecast when they were accepted and then measured, give the range: nine
+ * of ten of the last ones were inside it. With nothing measured it is wide. One struct for all
+ * devices, which are of one kind. A quantum that waited until weights had been copied to the device
+ * is timed with its wait, so what swapping costs is a part of the measured rate of its phase.
+ * Thread: the loop's. */
 #ifndef SERVER_CORE_ETA_H
 #define SERVER_CORE_ETA_H
 
 #include "kernels/glm.h"
-#include "server/core/dispatch.h"
+#include "server/core/effects.h"
 
+#include <stdbool.h>
 #include <stdint.h>
-
-#define ETA_SIZES 16 /* classes of pixels, one per power of two from 64x64 */
-
-struct eta_rate {
-    double flops, seconds; /* decayed sums; seconds 0: never measured */
-};
 
 struct eta {
     double guess; /* FLOPs a second before anything was measured */
-    struct eta_rate rate[GLM_PHASES][ETA_SIZES][LIMIT_BATCH];
+    struct eta_known known;
     struct eta_rate all;
-    double error;  /* mean |ln(actual / forecast)| of whole runs */
-    double tail_s; /* from the device to the disk */
-    int judged;    /* forecasts compared */
-};
-
-/* One job in a simulation. */
-struct eta_item {
-    const struct job_plan *plan;
-    int pixels;
-    struct glm_progress view; /* where it stands; all zero when it waits */
-    int device;               /* of a resident; out: of one that waited */
-    double start_s, end_s;    /* out: from now; start 0 for residents; negative: cannot be said */
 };
 
 void eta_init(struct eta *, double guess);
-/* A quantum of `phase` took elapsed_us; flops: planned for it, all members together. quanta: how
- * many make up the phase of one picture; older ones fade over a few pictures. */
-void eta_learn(struct eta *, enum glm_phase, int pixels, int batch, double flops,
+/* What an earlier start of the server has measured on the same model and device. */
+void eta_recall(struct eta *, const struct eta_known *);
+/* A quantum took elapsed_us; flops: planned for it, all members together. quanta: how many make up
+ * the stage of one picture; older ones fade over a few pictures. */
+void eta_learn(struct eta *, enum eta_stage, int pixels, int batch, double flops,
                int64_t elapsed_us, int quanta);
-/* A run that was said to take said_us took was_us. */
-void eta_judge(struct eta *, int64_t said_us, int64_t was_us);
+/* A job that was forecast to take forecast_us took actual_us. */
+void eta_judge(struct eta *, int64_t forecast_us, int64_t actual_us);
 /* From the end of a run to its file on disk. */
 void eta_tail(struct eta *, int64_t us);
+bool eta_measured(const struct eta *); /* a rate of each stage that every picture has is known */
 
+enum eta_stage eta_stage_of(enum glm_phase, bool prefill);
+enum glm_phase eta_phase_of(enum eta_stage);
 /* The part of a phase that is still to come for a run that stands there: 0 .. 1. */
 double eta_left(const struct glm_progress *, int phase);
-/* FLOPs a second, > 0. */
-double eta_rate(const struct eta *, enum glm_phase, int pixels, int batch);
-/* Device seconds of what is left of a job when `batch` pictures share its quanta, its own part. */
-double eta_seconds(const struct eta *, const struct eta_item *, int batch);
+/* Planned FLOPs of a stage that are still to come. */
+double eta_work(const struct glm_cost *, const struct glm_progress *, enum eta_stage);
+/* FLOPs a second, > 0, of all members of a batch together. */
+double eta_rate(const struct eta *, enum eta_stage, int pixels, int batch);
+/* Device seconds of what is left of a picture when it is drawn alone. */
+double eta_seconds(const struct eta *, const struct glm_cost *, const struct glm_progress *,
+                   int pixels);
+/* The class of a size: index of its rates, 0 .. ETA_SIZES - 1. */
+int eta_size(enum eta_stage, int pixels);
 
-/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and
- * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s and
- * device. */
-void eta_simulate(const struct eta *, struct eta_item *items, int residents, int n,
-                  const struct dispatch_state *on);
 /* The range that nine of ten jobs fall in, for a time from now. */
 void eta_range(const struct eta *, double seconds, double *low, double *high);
 

@@ -14,7 +14,7 @@
 
 static bool reserve_items(struct hub *h, int n)
 {
-    struct eta_item *items;
+    struct timeline_item *items;
 
     if (n <= h->n_items) return true;
     n += n / 2 + 32;
@@ -25,10 +25,10 @@ static bool reserve_items(struct hub *h, int n)
     return true;
 }
 
-static struct eta_item item_of(const struct job *j)
+static struct timeline_item item_of(const struct job *j)
 {
-    struct eta_item it = {.plan = j->planned ? &j->plan : NULL,
-                          .pixels = j->spec.width * j->spec.height};
+    struct timeline_item it = {.plan = j->planned ? &j->plan : NULL,
+                               .pixels = j->spec.width * j->spec.height};
 
     if (j->state == JOB_RUNNING) {
         it.view = j->run.view;
@@ -37,15 +37,29 @@ static struct eta_item item_of(const struct job *j)
     return it;
 }
 
-/* Residents that go on, then the queue, then `more` (may be NULL). Returns how many of h->items
- * were simulated, 0 when nothing can be said now. What is being dropped counts as gone. */
-static int simulate(struct hub *h, struct eta_item *more)
+/* Jobs on their way to the disk are the newest ones, and come to wait in their order. */
+static int add_admitted(struct hub *h, int n)
+{
+    int at = n + h->in[JOB_ADMIT], left = h->in[JOB_ADMIT];
+
+    for (struct job *j = h->registry.newest; j && left > 0; j = j->links.older) {
+        if (j->state != JOB_ADMIT) continue;
+        h->items[n + --left] = item_of(j);
+    }
+    assert(left == 0);
+    return at;
+}
+
+/* Residents that go on, then the queue, then what is on its way to the disk. Returns how many of
+ * h->items were played, 0 when nothing can be said now. What is being dropped counts as gone. */
+static int play(struct hub *h)
 {
     struct dispatch_state on;
     int n = 0, residents;
 
+    h->tail.open = false;
     if (!devices_working(&h->devices) || h->stopping) return 0;
-    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return 0;
+    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + h->in[JOB_ADMIT])) return 0;
     for (int k = 0; k < h->devices.n; k++) {
         const struct device *c = &h->devices.at[k];
 
@@ -55,18 +69,17 @@ static int simulate(struct hub *h, struct eta_item *more)
     residents = n;
     for (int i = 0; i < h->queue.n; i++)
         h->items[n++] = item_of(h->queue.at[i]);
-    if (more) h->items[n++] = *more;
+    n = add_admitted(h, n);
     capacity_state(h, &on);
-    eta_simulate(&h->eta, h->items, residents, n, &on);
-    if (more) *more = h->items[n - 1];
+    timeline_play(&h->eta, h->items, residents, n, &on, &h->tail);
     return n;
 }
 
-const struct eta_item *forecast_queue(struct hub *h)
+const struct timeline_item *forecast_queue(struct hub *h)
 {
-    int n = simulate(h, NULL);
+    int n = play(h);
 
-    return n ? h->items + n - h->queue.n : NULL;
+    return n ? h->items + n - h->in[JOB_ADMIT] - h->queue.n : NULL;
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -74,40 +87,83 @@ static int64_t at_time(int64_t now, double seconds)
     return seconds < 0 || !(seconds < 1e9) ? -1 : now + (int64_t)(seconds * 1e6);
 }
 
-static void keep(struct job *j, int64_t now, const struct eta_item *it)
+static void keep(struct job *j, int64_t now, const struct timeline_item *it)
 {
     j->forecast.start_us = it ? at_time(now, it->start_s) : -1;
     j->forecast.end_us = it ? at_time(now, it->end_s) : -1;
 }
 
-static void forecast(const struct hub *h, int64_t now, struct job *j, const struct eta_item *it)
-{
-    keep(j, now, it);
-    if (j->forecast.end_us >= 0 && j->forecast.run_us == 0)
-        j->forecast.run_us =
-            j->forecast.end_us - j->run.started_us - (int64_t)(h->eta.tail_s * 1e6);
-}
-
 static void estimate(struct hub *h, int64_t now)
 {
-    int n = simulate(h, NULL), i = 0;
+    int n = play(h), i = 0, left = h->in[JOB_ADMIT];
 
+    h->estimated_us = now;
+    h->added = false;
     for (int k = 0; k < h->devices.n; k++)
         for (int r = 0; r < h->devices.at[k].n_resident; r++)
             if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
-                forecast(h, now, h->devices.at[k].resident[r], n ? &h->items[i++] : NULL);
+                keep(h->devices.at[k].resident[r], now, n ? &h->items[i++] : NULL);
     for (int q = 0; q < h->queue.n; q++)
         keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
+    for (struct job *j = h->registry.newest; j && left > 0; j = j->links.older)
+        if (j->state == JOB_ADMIT) keep(j, now, n ? &h->items[i + --left] : NULL);
 }
 
-void forecast_quote(struct hub *h, struct eta_item *item)
+/* The tail as it is now; a quarter of a second is near enough. */
+static void freshen(struct hub *h, int64_t now)
 {
-    if (!simulate(h, item)) item->start_s = item->end_s = -1;
+    if (now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
 }
 
-int64_t forecast_first_ms(const struct hub *h, int64_t now)
+static void add(struct timeline *tail, const struct hub *h, int64_t now, struct timeline_item *item)
 {
-    return h->queue.n > 0 ? notify_eta_ms(now, h->queue.at[0]->forecast.start_us) : -1;
+    timeline_add(tail, (double)(now - h->estimated_us) / 1e6, item);
+}
+
+void forecast_added(struct hub *h, int64_t now, struct job *j)
+{
+    struct timeline_item item = item_of(j);
+
+    assert(j->state == JOB_ADMIT);
+    if (now - h->estimated_us >= HUB_PUSH_US) {
+        estimate(h, now);
+        return;
+    }
+    add(&h->tail, h, now, &item);
+    keep(j, now, &item);
+    h->added = true;
+}
+
+/* Those that came after it share the device with it, so where that is cheap all are played again. A
+ * long queue is played four times a second at most: a job at its end has what its addition said. */
+void forecast_accepted(struct hub *h, int64_t now, struct job *j)
+{
+    bool cheap = h->queue.n + h->in[JOB_ADMIT] <= HUB_CHEAP_JOBS;
+
+    assert(j->state == JOB_QUEUED);
+    if ((h->added && cheap) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
+    j->forecast.accepted_us = now;
+    j->forecast.first_us = j->forecast.end_us >= 0 ? j->forecast.end_us - now : 0;
+}
+
+void forecast_quote(struct hub *h, int64_t now, struct timeline_item *item)
+{
+    struct timeline tail;
+
+    freshen(h, now);
+    tail = h->tail;
+    add(&tail, h, now, item);
+}
+
+int64_t forecast_retry_ms(struct hub *h, int64_t now)
+{
+    int n = h->queue.n, k = h->refused < n ? h->refused++ : n - 1;
+    int64_t spread = (int64_t)(h->out.random(h->out.arg) % 1024), ms = -1;
+
+    if (n > 0) ms = notify_eta_ms(now, h->queue.at[k]->forecast.start_us);
+    if (ms < 0) ms = 2000;
+    if (ms < 100) ms = 100;
+    return ms + ms * spread / 4096;
 }
 
 /* --- places ----------------------------------------------------------------------------------- */

@@ -13,11 +13,15 @@ void forecast_push(struct hub *, int64_t now);
 int64_t forecast_due(const struct hub *); /* when that is; INT64_MAX: nothing has changed */
 /* Play the queue forward: one item for each waiting job, in their order, valid until the next call.
  * NULL: nothing can be said now, or no memory. */
-const struct eta_item *forecast_queue(struct hub *);
-/* Play the queue forward with one more job (item->plan, pixels) at its end; writes its times. */
-void forecast_quote(struct hub *, struct eta_item *item);
-/* When the first waiting job will start, by the newest estimate, from now; -1: unknown. Constant
- * time: it is also asked for every submit that a full queue refuses. */
-int64_t forecast_first_ms(const struct hub *, int64_t now);
+const struct timeline_item *forecast_queue(struct hub *);
+/* A job is on its way to the disk: others' quotes count it from now on. */
+void forecast_added(struct hub *, int64_t now, struct job *);
+/* It has just come to wait, and its first estimate is due. */
+void forecast_accepted(struct hub *, int64_t now, struct job *);
+/* One more job (item->plan, pixels) at the end of the queue: writes its times. */
+void forecast_quote(struct hub *, int64_t now, struct timeline_item *item);
+/* When a submit that the full queue refuses should be sent again, each refused one after the next
+ * place; with some spread, so that they do not all come at once. Constant time. */
+int64_t forecast_retry_ms(struct hub *, int64_t now);
 
 #endif

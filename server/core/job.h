@@ -71,7 +71,9 @@ struct job_run {
 /* Written by forecast. Times of the clock, < 0: unknown. */
 struct job_forecast {
     int64_t start_us, end_us;
-    int64_t run_us; /* running time that was expected at its start, 0: none */
+    int64_t
+        accepted_us; /* when it was accepted, and the time it should take from then; 0: unknown */
+    int64_t first_us;
     /* what its newest `queue` holds; place 0: none was sent */
     int sent_place, sent_ahead, sent_why;
     int64_t sent_end_us;

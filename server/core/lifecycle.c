@@ -2,6 +2,7 @@
 #include "server/core/lifecycle.h"
 
 #include "server/core/capacity.h"
+#include "server/core/forecast.h"
 #include "server/core/notify.h"
 #include "server/core/previews.h"
 
@@ -152,9 +153,10 @@ static struct pending_reply *take_waiters(struct job *j)
     return in_order;
 }
 
-static void accepted(struct hub *h, struct job *j)
+static void accepted(struct hub *h, int64_t now, struct job *j)
 {
     lifecycle_wait(h, j);
+    forecast_accepted(h, now, j);
     for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
         lifecycle_reply(h, j, a, a->wanted);
@@ -191,7 +193,7 @@ static int first_phase(const struct job *j)
 
 static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
-    struct hub_work w = {.job = j->id, .spec = &j->spec};
+    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan};
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
@@ -200,7 +202,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     device_hold(d, now, j);
     j->run.started_us = now;
     j->run.used_us = 0;
-    j->forecast.run_us = 0;
+    if (h->refused > 0) h->refused--;
     j->run.view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
     j->forecast.sent_place = 0;
@@ -359,6 +361,8 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     j->end.file = NULL;
     lifecycle_move(h, j, MOVE[j->end.outcome]);
     stats_end(&h->stats, now, j->end.outcome);
+    if (j->end.outcome == JOB_DONE && j->run.retries == 0)
+        eta_judge(&h->eta, j->forecast.first_us, now - j->forecast.accepted_us);
     registry_over(&h->registry, j);
 }
 
@@ -433,7 +437,7 @@ void lifecycle_stored(struct hub *h, int64_t now, uint64_t job, const struct fai
     if (j->state == JOB_ADMIT && why)
         refused(h, j, why);
     else if (j->state == JOB_ADMIT)
-        accepted(h, j);
+        accepted(h, now, j);
     else if (why)
         end_not_stored(h, now, j, why);
     else

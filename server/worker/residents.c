@@ -1,14 +1,49 @@
 /* residents - removing one keeps the order of the others, as the batcher breaks ties by it. */
 #include "server/worker/residents.h"
 
+/* What its next quantum is planned to cost, and how long that will take. Decoding ends in pieces
+ * of unequal size, so the mean of a phase stands for each. */
+static void look(struct residents *s, int i)
+{
+    struct batcher_run *b = &s->served[i];
+    const struct glm_cost *cost = &s->at[i].cost;
+    struct glm_progress v = glm_run_progress(s->at[i].run);
+    double rate;
+
+    b->phase = v.phase;
+    b->prefill = v.prefill;
+    if (v.phase >= GLM_DONE) return;
+    rate = s->flops_per_us[v.phase];
+    b->cost = cost->quanta[v.phase] > 0 ? cost->flops[v.phase] / cost->quanta[v.phase] : 0;
+    b->quantum_us = rate > 0 ? (int64_t)(b->cost / rate) + 1 : 0;
+}
+
 void residents_add(struct residents *s, const struct resident *r)
 {
-    struct glm_progress v = glm_run_progress(r->run);
-
     s->at[s->n] = *r;
-    s->served[s->n] = (struct batcher_run){.phase = v.phase, .reading = v.prefill};
-    s->n++;
+    s->served[s->n] = (struct batcher_run){.used_us = 0};
+    look(s, s->n++);
     batcher_join(s->served, s->n);
+}
+
+/* Half of it is the newest quantum: enough to follow a machine that others use too. */
+static void measure(struct residents *s, const int *picked, int n, int64_t elapsed_us)
+{
+    enum glm_phase phase = s->served[picked[0]].phase;
+    double flops = 0, *rate = &s->flops_per_us[phase];
+
+    if (elapsed_us <= 0) return;
+    for (int i = 0; i < n; i++)
+        flops += s->served[picked[i]].cost;
+    *rate = *rate > 0 ? (*rate + flops / (double)elapsed_us) / 2 : flops / (double)elapsed_us;
+}
+
+void residents_advance(struct residents *s, const int *picked, int n, int64_t elapsed_us)
+{
+    measure(s, picked, n, elapsed_us);
+    batcher_charge(s->served, s->n, picked, n, elapsed_us);
+    for (int i = 0; i < s->n; i++)
+        look(s, i);
 }
 
 int residents_find(const struct residents *s, uint64_t job)

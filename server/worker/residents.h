@@ -13,6 +13,7 @@
 struct resident {
     uint64_t job;
     struct spec spec;
+    struct glm_cost cost; /* as planned */
     struct glm_run *run;
     struct preview_demand demand;
     int64_t shown_us; /* when its last preview was drawn */
@@ -22,6 +23,7 @@ struct residents {
     struct resident at[LIMIT_BATCH];
     struct batcher_run served[LIMIT_BATCH]; /* of the same index */
     int n;
+    double flops_per_us[GLM_PHASES]; /* of the newest quanta; 0: not measured */
 };
 
 /* Takes spec and run. There must be room. */
@@ -29,6 +31,8 @@ void residents_add(struct residents *, const struct resident *);
 int residents_find(const struct residents *, uint64_t job); /* its index, or -1 */
 void residents_remove(struct residents *, int i);           /* its run is freed */
 void residents_clear(struct residents *);
+/* A quantum of the picked ones took elapsed_us: charge it, and read where they are now. */
+void residents_advance(struct residents *, const int *picked, int n, int64_t elapsed_us);
 
 /* The batch of this phase holds all that decode, none denoises and others wait for the prior. The
  * decoder is small: while it works, the weights of the prior can be loaded. */

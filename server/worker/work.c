@@ -20,6 +20,7 @@ struct work *work_start(const struct hub_work *work)
 
     if (!k) return NULL;
     k->scratch = work->scratch;
+    if (work->plan) k->cost = work->plan->cost;
     if (spec_copy(&k->spec, work->spec) == 0) return k;
     work_free(k);
     return NULL;

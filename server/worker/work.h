@@ -12,6 +12,7 @@ struct work {
     struct msg m; /* enum work_kind */
     uint64_t job, scratch;
     struct spec spec;
+    struct glm_cost cost;
     struct preview_demand demand;
 };
 

@@ -68,6 +68,7 @@ static void start(struct worker *w, struct work *k)
     }
     residents_add(&w->on, &(struct resident){.job = k->job,
                                              .spec = k->spec,
+                                             .cost = k->cost,
                                              .run = run,
                                              .demand = k->demand,
                                              .shown_us = INT64_MIN / 2});
@@ -148,8 +149,6 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
 
         m->event.run[i].job = r->job;
         m->event.run[i].view = glm_run_progress(r->run);
-        w->on.served[picked[i]].phase = m->event.run[i].view.phase;
-        w->on.served[picked[i]].reading = m->event.run[i].view.prefill;
     }
     post_send(&w->post, m);
 }
@@ -339,7 +338,7 @@ static void quantum(struct worker *w)
         device_failed(w, picked, n);
         return;
     }
-    batcher_charge(w->on.served, w->on.n, picked, n, us);
+    residents_advance(&w->on, picked, n, us);
     report_quantum(w, phase, picked, n, us);
     after_quantum(w, phase, picked, n, before + us);
 }

@@ -12,6 +12,7 @@
 #include "server/core/forecast.h"
 #include "server/core/hub.h"
 #include "server/core/previews.h"
+#include "test/sim/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,6 +54,7 @@ struct fake_run {
     int quanta[GLM_PHASES];
     struct glm_progress view;
     double done_quanta, all_quanta;
+    struct glm_cost cost;
 };
 
 struct order {
@@ -97,8 +99,11 @@ struct world {
 
     struct truth *map[WORLD_MAP];
     void (*woken)(struct world *, void *session);
-    long forecasts;       /* made, the last one is the newest */
-    long checked;         /* starts that a forecast stood for */
+    long forecasts; /* made, the last one is the newest */
+    long checked;   /* starts that a forecast stood for */
+    /* instead of the batcher's: the control arm of its tests */
+    int (*choose)(struct batcher_run *runs, int n, int *picked);
+    void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
     int n_wrong;
 };
@@ -249,24 +254,6 @@ static inline void store_answer(struct world *w, bool ok)
 
 /* --- plans ------------------------------------------------------------------------------------ */
 
-static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail *f)
-{
-    uint64_t area = (uint64_t)s->width * (uint64_t)s->height;
-
-    if (strstr(s->prompt, "<image>")) return fail_set(f, ERR_BAD_PROMPT, "image tokens");
-    memset(p, 0, sizeof *p);
-    p->cost.run_bytes = area * 100;
-    p->cost.scratch_bytes = area * 20;
-    p->scratch_more = area * 10;
-    p->cost.quanta[GLM_GLYPH] = strchr(s->prompt, '"') ? 1 : 0;
-    p->cost.quanta[GLM_PRIOR] = 1 + (int)(area / 16384);
-    p->cost.quanta[GLM_DENOISE] = s->steps;
-    p->cost.quanta[GLM_DECODE] = 2;
-    for (int i = 0; i < GLM_PHASES; i++)
-        p->cost.flops[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
-    return 0;
-}
-
 static inline int out_plan(void *arg, const struct spec *s, struct job_plan *p, struct fail *f)
 {
     struct world *w = arg;
@@ -282,7 +269,7 @@ static inline int out_plan(void *arg, const struct spec *s, struct job_plan *p, 
 static inline void forecast_remember(struct world *w)
 {
     struct hub *h = w->hub;
-    const struct eta_item *items = forecast_queue(h);
+    const struct timeline_item *items = forecast_queue(h);
 
     w->forecasts++;
     for (int i = 0; items && i < h->queue.n; i++) {
@@ -407,6 +394,19 @@ static inline int run_find(const struct fake_device *d, uint64_t job)
     return -1;
 }
 
+static inline void run_look(struct fake_device *d, int i)
+{
+    struct fake_run *r = &d->runs[i];
+    enum glm_phase p = r->view.phase;
+
+    r->view.prefill = p == GLM_PRIOR && r->view.done == 0;
+    d->served[i].phase = p;
+    d->served[i].prefill = r->view.prefill;
+    if (p == GLM_DONE) return;
+    d->served[i].cost = r->cost.flops[p] / r->cost.quanta[p];
+    d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_FLOPS_PER_US);
+}
+
 static inline void run_new(struct world *w, struct fake_device *d, const struct order *o)
 {
     struct fake_run *r = &d->runs[d->n_runs];
@@ -419,13 +419,15 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     plan_of(&s->spec, &p, NULL);
     memset(r, 0, sizeof *r);
     r->job = o->job;
+    r->cost = p.cost;
     for (int i = 0; i < GLM_PHASES; i++)
         r->all_quanta += r->quanta[i] = p.cost.quanta[i];
     while (r->quanta[r->view.phase] == 0)
         r->view.phase++;
     r->view.total = r->quanta[r->view.phase];
     r->view.left = 1;
-    d->served[d->n_runs].phase = r->view.phase;
+    d->served[d->n_runs] = (struct batcher_run){.used_us = 0};
+    run_look(d, d->n_runs);
     batcher_join(d->served, ++d->n_runs);
 }
 
@@ -473,7 +475,28 @@ static inline void run_end(struct world *w, struct fake_device *d, int i, const 
     event_new(w, d, RUN_FINISHED, job);
 }
 
-/* Messages, batch, quantum, events: one worker's loop once. */
+/* What a quantum takes on the virtual device: tokens share the reading of weights, the rest is
+ * arithmetic. */
+static inline int64_t quantum_us(const struct fake_device *d, const int *picked, int n)
+{
+    int64_t us = 0;
+
+    for (int i = 0; i < n; i++) {
+        const struct batcher_run *b = &d->served[picked[i]];
+
+        us += i > 0 && b->phase == GLM_PRIOR ? b->quantum_us / 8 : b->quantum_us;
+    }
+    return us;
+}
+
+static inline int choose(const struct world *w, struct fake_device *d, int *picked)
+{
+    if (w->choose) return w->choose(d->served, d->n_runs, picked);
+    return batcher_pick(d->served, d->n_runs, LIMIT_BATCH, BATCHER_ALL, picked);
+}
+
+/* Messages, batch, quantum, events: one worker's loop once. elapsed_us 0: as planned, and the clock
+ * moves on by it. */
 static inline void worker_step_on(struct world *w, struct fake_device *d, int64_t elapsed_us)
 {
     int picked[LIMIT_BATCH], n;
@@ -481,19 +504,20 @@ static inline void worker_step_on(struct world *w, struct fake_device *d, int64_
 
     worker_take(w);
     if (!d->open) return;
-    n = batcher_pick(d->served, d->n_runs, LIMIT_BATCH, BATCHER_ALL, picked);
+    n = choose(w, d, picked);
     if (n == 0) return;
+    if (elapsed_us == 0) w->now += elapsed_us = quantum_us(d, picked, n);
     event = event_new(w, d, QUANTUM_DONE, 0);
     event->phase = d->runs[picked[0]].view.phase;
     event->elapsed_us = elapsed_us;
     event->n = n;
-    batcher_charge(d->served, d->n_runs, picked, n, elapsed_us);
+    (w->charge ? w->charge : batcher_charge)(d->served, d->n_runs, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
         struct fake_run *r = &d->runs[picked[i]];
 
         MUST(w, r->view.phase == event->phase, "a batch of two phases");
         run_step(r);
-        d->served[picked[i]].phase = r->view.phase;
+        run_look(d, picked[i]);
         event->run[i].job = r->job;
         event->run[i].view = r->view;
     }

@@ -224,7 +224,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     HEARD(e, "\"why\":\"starting\"");
     worker_open(w);
     deliver_all(w);
-    go_on(w, 60);
+    go_on(w, 200);
     assert_int_equal(w->hub->in[JOB_DONE], 10);
     listen_all(w, e);
     HEARD(e, "\"state\":\"done\"");

@@ -1,0 +1,234 @@
+/* timeline - from one end of a stage to the next. */
+#include "server/core/timeline.h"
+
+#include "server/core/batcher.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* --- how fast --------------------------------------------------------------------------------- */
+
+static double rate_of(struct timeline *t, enum eta_stage stage, int pixels, int batch)
+{
+    double *m = &t->rate[stage][eta_size(stage, pixels)][batch - 1];
+
+    if (*m == 0) *m = eta_rate(t->eta, stage, pixels, batch);
+    return *m;
+}
+
+/* How many share a quantum of this run, when `same` of its device are in its stage. */
+static int company(struct timeline *t, const struct timeline_run *r, int same)
+{
+    double part = r->quantum[r->stage] / rate_of(t, r->stage, r->pixels, 1) * 1e6;
+    int64_t part_us = part < 1e12 ? (int64_t)part + 1 : INT64_MAX / LIMIT_BATCH;
+    int n = 1;
+
+    while (n < same
+           && batcher_shares(eta_phase_of(r->stage), r->stage == ETA_PREFILL, n * part_us, part_us))
+        n++;
+    return n;
+}
+
+/* The residents of a device have changed, or their stages. */
+static void set_rates(struct timeline *t, int device)
+{
+    struct timeline_run *run = t->device[device].run;
+    int in[ETA_STAGES] = {0}, n = t->device[device].n;
+
+    for (int i = 0; i < n; i++)
+        in[run[i].stage]++;
+    for (int i = 0; i < n; i++) {
+        int batch = company(t, &run[i], in[run[i].stage]);
+
+        run[i].rate = rate_of(t, run[i].stage, run[i].pixels, batch) / n;
+    }
+}
+
+/* --- residents -------------------------------------------------------------------------------- */
+
+/* To the next stage with work. False: there is none. */
+static bool next_stage(struct timeline_run *r)
+{
+    while (r->stage < ETA_STAGES && !(r->work[r->stage] > 0))
+        r->stage++;
+    return r->stage < ETA_STAGES;
+}
+
+static void set_work(struct timeline_run *r, const struct glm_cost *c, const struct glm_progress *v)
+{
+    for (int s = 0; s < ETA_STAGES; s++) {
+        enum glm_phase phase = eta_phase_of((enum eta_stage)s);
+
+        r->work[s] = eta_work(c, v, (enum eta_stage)s);
+        r->quantum[s] = c->quanta[phase] > 0 ? c->flops[phase] / c->quanta[phase] : 0;
+    }
+}
+
+static void join(struct timeline *t, int device, struct timeline_item *it)
+{
+    struct timeline_run *r = &t->device[device].run[t->device[device].n++];
+
+    assert(t->device[device].n <= LEDGER_MAX);
+    *r = (struct timeline_run){.item = it, .hold = ++t->holds, .pixels = it->pixels};
+    set_work(r, &it->plan->cost, &it->view);
+    if (!next_stage(r)) r->stage = ETA_DECODE;
+    ledger_hold(&t->on.device[device].ledger, r->hold, it->plan);
+    it->start_s = t->now;
+    it->device = device;
+    set_rates(t, device);
+}
+
+/* Residents are there whatever the budget says now, so the ledger gets it after they have
+ * joined. */
+static void begin(struct timeline *t, struct timeline_item *items, int n,
+                  const struct dispatch_state *on)
+{
+    t->on.devices = on->devices;
+    t->on.limit = on->limit;
+    for (int d = 0; d < on->devices; d++)
+        ledger_init(&t->on.device[d].ledger, UINT64_MAX);
+    for (int i = 0; i < n; i++)
+        if (items[i].plan && t->device[items[i].device].n < LEDGER_MAX)
+            join(t, items[i].device, &items[i]);
+    for (int d = 0; d < on->devices; d++) {
+        t->on.device[d].cap = on->device[d].cap;
+        t->on.device[d].ledger.budget = on->device[d].ledger.budget;
+    }
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* Until the first stage of a run on any device ends; negative: nothing runs. */
+static double until_next(const struct timeline *t)
+{
+    double first = -1;
+
+    for (int d = 0; d < t->on.devices; d++)
+        for (int i = 0; i < t->device[d].n; i++) {
+            const struct timeline_run *r = &t->device[d].run[i];
+            double s = r->work[r->stage] / r->rate;
+
+            if (first < 0 || s < first) first = s;
+        }
+    return first;
+}
+
+static void finish(struct timeline *t, int device, int i)
+{
+    struct timeline_run *run = t->device[device].run;
+
+    if (run[i].item) run[i].item->end_s = t->now + t->eta->known.tail_s;
+    ledger_release(&t->on.device[device].ledger, run[i].hold);
+    run[i] = run[--t->device[device].n];
+}
+
+/* Let dt pass, which is not longer than until_next(). */
+static void pass(struct timeline *t, double dt)
+{
+    t->now += dt;
+    for (int d = 0; d < t->on.devices; d++) {
+        bool changed = false;
+
+        for (int i = t->device[d].n - 1; i >= 0; i--) {
+            struct timeline_run *r = &t->device[d].run[i];
+
+            if (r->work[r->stage] / r->rate > dt * (1 + 1e-12)) {
+                r->work[r->stage] -= dt * r->rate;
+                continue;
+            }
+            r->work[r->stage] = 0;
+            changed = true;
+            if (!next_stage(r)) finish(t, d, i);
+        }
+        if (changed) set_rates(t, d);
+    }
+}
+
+/* To the next end of a stage. False: nothing runs. */
+static bool step(struct timeline *t)
+{
+    double dt = until_next(t);
+
+    if (dt < 0) return false;
+    pass(t, dt);
+    return true;
+}
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+/* Start the job that dispatch_next() chooses among the waiting items. False: none can start now. */
+static bool start_one(struct timeline *t, struct timeline_item *items, int n)
+{
+    struct dispatch_job waiting[DISPATCH_WINDOW];
+    int item[DISPATCH_WINDOW], count = 0;
+    struct dispatch_choice c;
+
+    if (n == 0 || !dispatch_room(&t->on)) return false;
+    for (int i = 0; i < n && count < DISPATCH_WINDOW; i++) {
+        if (items[i].start_s >= 0) continue;
+        waiting[count] = (struct dispatch_job){.plan = items[i].plan};
+        item[count++] = i;
+    }
+    c = dispatch_next(&t->on, waiting, count);
+    if (c.verdict != DISPATCH_START) return false; /* it has to wait, or its needs are not known */
+    join(t, c.device, &items[item[c.job]]);
+    return true;
+}
+
+/* A copy that outlives the items. */
+static void keep(struct timeline *after, const struct timeline *t)
+{
+    *after = *t;
+    after->open = true;
+    for (int d = 0; d < t->on.devices; d++)
+        for (int i = 0; i < t->device[d].n; i++)
+            after->device[d].run[i].item = NULL;
+}
+
+void timeline_play(const struct eta *e, struct timeline_item *items, int residents, int n,
+                   const struct dispatch_state *on, struct timeline *after)
+{
+    struct timeline t = {.eta = e};
+    int next = residents;
+
+    assert(on->devices >= 1 && on->devices <= LIMIT_DEVICES);
+    assert(residents >= 0 && residents <= n);
+    for (int i = 0; i < n; i++)
+        items[i].start_s = items[i].end_s = -1;
+    if (after) after->open = false;
+    begin(&t, items, residents, on);
+    do {
+        while (start_one(&t, items + next, n - next))
+            while (next < n && items[next].start_s >= 0)
+                next++;
+        if (after && !after->open && next == n) keep(after, &t);
+    } while (step(&t));
+}
+
+void timeline_add(struct timeline *t, double since_s, struct timeline_item *item)
+{
+    struct timeline rest;
+
+    item->start_s = item->end_s = -1;
+    if (!t->open) return;
+    while (t->now < since_s) {
+        double dt = until_next(t), most = since_s - t->now;
+
+        if (dt < 0)
+            t->now = since_s;
+        else
+            pass(t, dt < most ? dt : most);
+    }
+    while (!start_one(t, item, 1))
+        if (!step(t)) {
+            t->open = false;
+            return;
+        }
+    rest = *t;
+    keep(t, &rest);
+    while (item->end_s < 0 && step(&rest))
+        ;
+    item->start_s -= since_s;
+    if (item->end_s >= 0) item->end_s -= since_s;
+}

@@ -1,0 +1,61 @@
+/* timeline - the queue played forward: when jobs will start and finish.
+ *
+ * It plays the rules that the service plays: dispatch_next() says which job starts next and where,
+ * and as the batcher has it, each of the n residents of a device gets an n-th of its time, in which
+ * its own part of a stage goes as fast as the company allows that batcher_shares() lets in. Time
+ * goes from one end of a stage to the next, so a job costs four steps over the residents, however
+ * many quanta it has. Copies of weights between phases are a part of the measured rates.
+ * Pure; thread: the loop's. */
+#ifndef SERVER_CORE_TIMELINE_H
+#define SERVER_CORE_TIMELINE_H
+
+#include "server/core/dispatch.h"
+#include "server/core/eta.h"
+
+#include <stdbool.h>
+
+/* One job. */
+struct timeline_item {
+    const struct job_plan *plan; /* NULL: not made yet; nothing can be said about it */
+    int pixels;
+    struct glm_progress view; /* where it stands; all zero when it waits */
+    int device;               /* of a resident; out: of one that waited */
+    double start_s, end_s;    /* out: from now; start 0 for residents; negative: cannot be said */
+};
+
+struct timeline_run {
+    struct timeline_item *item; /* NULL: its end is of no interest */
+    uint64_t hold;              /* its entry in the ledger */
+    int pixels;
+    enum eta_stage stage;
+    double work[ETA_STAGES];    /* planned FLOPs that are left */
+    double quantum[ETA_STAGES]; /* planned FLOPs of one quantum */
+    double rate;                /* FLOPs a second of its own work, at present */
+};
+
+struct timeline {
+    const struct eta *eta;
+    double now; /* seconds from its beginning */
+    bool open;  /* everything that waits has started: one more job can be added */
+    uint64_t holds;
+    struct dispatch_state on; /* the same residents as in device[] */
+    struct {
+        struct timeline_run run[LEDGER_MAX];
+        int n;
+    } device[LIMIT_DEVICES];
+    /* eta_rate() looks far for its neighbours; each answer is kept for one timeline */
+    double rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
+};
+
+/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and
+ * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s and device
+ * of all items. after (may be NULL): the moment when the last item has started. */
+void timeline_play(const struct eta *, struct timeline_item *items, int residents, int n,
+                   const struct dispatch_state *on, struct timeline *after);
+/* One more job at the end of the queue, which comes since_s after the timeline's beginning: writes
+ * its times from then, and leaves the timeline where it has started. Costs as much as a few
+ * residents, not a queue. As today's rule starts the first job of the queue and no other, those
+ * that are ahead start as before. */
+void timeline_add(struct timeline *, double since_s, struct timeline_item *);
+
+#endif
