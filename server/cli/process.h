@@ -5,8 +5,8 @@
 
 /* Make sure that 0, 1 and 2 are open: a closed one would be given to the next file that is opened,
  * and lines of the log would be written into it. What stands in fails as a closed one does. A limit
- * on the size of files that is reached is an error of write(), no signal; a mapped file that was cut
- * short ends the process with a sentence. */
+ * on the size of files that is reached is an error of write(), no signal; a mapped file that was
+ * cut short ends the process with a sentence. */
 void process_standard(void);
 /* Of a server: SIGTERM and SIGINT are blocked (the loop reads them from a descriptor), and a broken
  * pipe is an error of write() alone. */

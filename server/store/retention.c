@@ -35,6 +35,15 @@ int retention_wait_ms(const struct retention *r)
     return r->more ? 0 : r->ended || r->written ? LOOK_SECONDS * 1000 : IDLE_SECONDS * 1000;
 }
 
+/* The time that ages are counted from. A wall clock that is years ahead, as before it is set from
+ * the network, must not empty the store: it counts no further than a day past the newest job. */
+static int64_t sane_ms(struct retention *r, int64_t unix_ms)
+{
+    int64_t newest = rows_newest_ms(r->rows), most = newest + INT64_C(86400000);
+
+    return unix_ms < most ? unix_ms : most;
+}
+
 /* One transaction; the number of pictures removed, or negative. */
 static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, struct fail *f)
 {
@@ -63,7 +72,7 @@ void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
     int err = trimmed < 0 ? trimmed : 0;
 
     if (!err) err = rows_total(r->rows, &total, &why);
-    if (!err) removed = err = remove_some(r, unix_ms, total, &why);
+    if (!err) removed = err = remove_some(r, sane_ms(r, unix_ms), total, &why);
     if (err < 0) log_error(r->log, "store: old jobs are not removed: %s", why.message);
     if (removed > 0)
         log_info(r->log, "store: the %d oldest picture%s removed (--keep-days, --keep-size)",

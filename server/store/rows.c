@@ -363,6 +363,16 @@ int rows_total(struct job_rows *r, int64_t *bytes, struct fail *f)
     return err;
 }
 
+int64_t rows_newest_ms(struct job_rows *r)
+{
+    int64_t ms;
+
+    return database_int(r->writer, "SELECT created_ms FROM jobs ORDER BY ord DESC LIMIT 1", &ms,
+                        NULL)
+               ? 0
+               : ms;
+}
+
 bool rows_oldest(struct job_rows *r, struct row_picture *out)
 {
     sqlite3_stmt *q = NULL;

@@ -38,6 +38,7 @@ bool rows_find(struct job_rows *, const char *digest, char *name, size_t bytes, 
 
 /* Bytes of all pictures and of the rows themselves. */
 int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);
+int64_t rows_newest_ms(struct job_rows *); /* when the newest job was accepted; 0: none */
 /* The oldest job with a picture; shared: a newer job has the same one. false: none, or
  * unreadable. */
 struct row_picture {
