@@ -44,6 +44,8 @@ struct event_accepted {
     const struct spec *spec; /* with the chosen seed */
     const char *key;         /* the client's, or "" */
     int64_t created_ms;      /* Unix time */
+    /* from now until its result, in the answer to submit; 0 or less: not written */
+    int64_t eta_ms, eta_lo_ms, eta_hi_ms;
 };
 struct event_queue {
     int position;     /* 1: next to start */

@@ -10,6 +10,7 @@
 #include "proto/answer.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 static void reply(struct hub *h, struct pending_reply *a, struct text *t)
@@ -84,9 +85,26 @@ static int check_watches(const struct client *p, const struct job *j, bool watch
     return fail_advise(f, "Unwatch some, or submit with \"watch\": false.");
 }
 
+/* Whether a device can draw it at all, and in the time that a job may take. The latter only when
+ * rates are measured: a guess refuses nothing. */
+static int check_plan(const struct hub *h, const struct spec *spec, struct job_plan *plan,
+                      struct fail *f)
+{
+    const struct glm_progress begin = {.total = 0};
+    int err = capacity_plan(h, spec, plan, f);
+    double seconds;
+
+    if (err || !eta_measured(&h->eta)) return err;
+    seconds = eta_seconds(&h->eta, &plan->cost, &begin, spec->width * spec->height);
+    if (seconds <= h->conf.job_seconds) return 0;
+    return fail_set(f, ERR_TIMEOUT,
+                    "This picture would take about %.0f s of computing time; a job may take %d s",
+                    ceil(seconds), h->conf.job_seconds);
+}
+
 /* The key was used before: the same request finds its job, another one is refused. */
-static void submit_again(struct hub *h, struct pending_reply *a, const struct command *c,
-                         struct job *j, const uint8_t *digest)
+static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
+                         const struct command *c, struct job *j, const uint8_t *digest)
 {
     struct fail f;
 
@@ -102,7 +120,7 @@ static void submit_again(struct hub *h, struct pending_reply *a, const struct co
     }
     if (c->watch) client_reply_follows(a);
     if (j->state != JOB_ADMIT) {
-        lifecycle_reply(h, j, a, c->watch);
+        lifecycle_reply(h, now, j, a, c->watch);
         return;
     }
     a->job = j->id;
@@ -119,13 +137,13 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     int err = spec_digest(&c->spec, digest) ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory") : 0;
 
     if (!err && j) {
-        submit_again(h, a, c, j, digest);
+        submit_again(h, now, a, c, j, digest);
         return;
     }
     if (!err) err = check_stopping(h, &f);
     if (!err) err = check_watches(a->client, NULL, c->watch, &f);
     if (!err) err = check_room(h, now, &f);
-    if (!err && devices_ready(&h->devices)) err = capacity_plan(h, &c->spec, &plan, &f);
+    if (!err && devices_ready(&h->devices)) err = check_plan(h, &c->spec, &plan, &f);
     if (err) {
         reply_error(h, a, c, &f);
         return;
@@ -158,7 +176,7 @@ static int quote_times(struct hub *h, int64_t now, const struct command *c, stru
     struct job_plan plan;
     struct timeline_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
     double low, high;
-    int err = capacity_plan(h, &c->spec, &plan, f);
+    int err = check_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
     forecast_quote(h, now, &it);

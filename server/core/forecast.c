@@ -155,6 +155,15 @@ void forecast_quote(struct hub *h, int64_t now, struct timeline_item *item)
     add(&tail, h, now, item);
 }
 
+void forecast_range(const struct hub *h, int64_t ms, int64_t *low_ms, int64_t *high_ms)
+{
+    double low, high;
+
+    eta_range(&h->eta, (double)ms, &low, &high);
+    *low_ms = (int64_t)floor(low);
+    *high_ms = (int64_t)ceil(high);
+}
+
 int64_t forecast_retry_ms(struct hub *h, int64_t now)
 {
     int n = h->queue.n, k = h->refused < n ? h->refused++ : n - 1;
@@ -199,14 +208,10 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
                                   .eta_lo_ms = -1,
                                   .eta_hi_ms = -1,
                                   .why = reason}};
-    double low, high;
 
     assert(j->state == JOB_QUEUED && place >= 1);
-    if (j->forecast.end_us >= 0) {
-        eta_range(&h->eta, (double)e.u.queue.eta_ms, &low, &high);
-        e.u.queue.eta_lo_ms = (int64_t)floor(low);
-        e.u.queue.eta_hi_ms = (int64_t)ceil(high);
-    }
+    if (j->forecast.end_us >= 0)
+        forecast_range(h, e.u.queue.eta_ms, &e.u.queue.eta_lo_ms, &e.u.queue.eta_hi_ms);
     if (j->forecast.sent_place == 0) h->unplaced--;
     j->forecast.sent_place = place;
     j->forecast.sent_ahead = ahead;

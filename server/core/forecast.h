@@ -20,6 +20,8 @@ void forecast_added(struct hub *, int64_t now, struct job *);
 void forecast_accepted(struct hub *, int64_t now, struct job *);
 /* One more job (item->plan, pixels) at the end of the queue: writes its times. */
 void forecast_quote(struct hub *, int64_t now, struct timeline_item *item);
+/* The range that nine of ten jobs fall in, for a time from now. */
+void forecast_range(const struct hub *, int64_t ms, int64_t *low_ms, int64_t *high_ms);
 /* When a submit that the full queue refuses should be sent again, each refused one after the next
  * place; with some spread, so that they do not all come at once. Constant time. */
 int64_t forecast_retry_ms(struct hub *, int64_t now);

@@ -109,7 +109,9 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
     memcpy(j->digest, digest, sizeof j->digest);
     j->created_ms = notify_unix_ms(h, now);
     if (!board_post(&j->board, &(struct event){.kind = EVENT_ACCEPTED,
-                                               .u.accepted = {&j->spec, j->key, j->created_ms}})) {
+                                               .u.accepted = {.spec = &j->spec,
+                                                              .key = j->key,
+                                                              .created_ms = j->created_ms}})) {
         job_free(j);
         return NULL;
     }
@@ -122,16 +124,22 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
     return j;
 }
 
-void lifecycle_reply(struct hub *h, const struct job *j, struct pending_reply *a, bool watch)
+void lifecycle_reply(struct hub *h, int64_t now, const struct job *j, struct pending_reply *a,
+                     bool watch)
 {
     uint64_t seq = j->board.at[EVENT_ACCEPTED];
-    struct event e = {.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
+    struct event e = {.kind = EVENT_ACCEPTED,
+                      .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
     struct text t;
 
     assert(seq > 0);
     a->job = j->id;
     a->seq = seq;
     a->act = watch ? REPLY_JOIN : REPLY_NONE;
+    if (!job_over(j) && j->forecast.end_us > now) {
+        e.u.accepted.eta_ms = notify_eta_ms(now, j->forecast.end_us);
+        forecast_range(h, e.u.accepted.eta_ms, &e.u.accepted.eta_lo_ms, &e.u.accepted.eta_hi_ms);
+    }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     event_encode(&e, j->id, seq, a->ref, &t);
     client_reply_ready(&h->clients, a, blob_from_text(&t));
@@ -159,7 +167,7 @@ static void accepted(struct hub *h, int64_t now, struct job *j)
     forecast_accepted(h, now, j);
     for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
-        lifecycle_reply(h, j, a, a->wanted);
+        lifecycle_reply(h, now, j, a, a->wanted);
     }
 }
 

@@ -14,7 +14,8 @@ struct job *lifecycle_find(const struct hub *, uint64_t id);
 struct job *lifecycle_accept(struct hub *, int64_t now, struct spec *, const char *key,
                              const uint8_t *digest);
 /* The direct answer to a submit of this job, and the start of following it. */
-void lifecycle_reply(struct hub *, const struct job *, struct pending_reply *, bool watch);
+void lifecycle_reply(struct hub *, int64_t now, const struct job *, struct pending_reply *,
+                     bool watch);
 /* It is on disk and waits from now on; the queue has room for it. */
 void lifecycle_wait(struct hub *, struct job *);
 

@@ -61,8 +61,9 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     memcpy(j->digest, r->digest, sizeof j->digest);
     j->created_ms = r->created_ms;
     j->order = r->order;
-    accepted =
-        (struct event){.kind = EVENT_ACCEPTED, .u.accepted = {&j->spec, j->key, j->created_ms}};
+    accepted = (struct event){
+        .kind = EVENT_ACCEPTED,
+        .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
     if (board_restore(&j->board, &accepted, r->accepted_seq) == 0) return j;
     job_free(j);
     return NULL;

@@ -31,12 +31,21 @@ static const struct {
     uint64_t job, seq;
     struct event event;
 } EVENTS[] = {
-    {"accepted", "", JOB, 1, {EVENT_ACCEPTED, .u.accepted = {&CHOSEN, "", 1767225600123}}},
+    {"accepted",
+     "",
+     JOB,
+     1,
+     {EVENT_ACCEPTED, .u.accepted = {.spec = &CHOSEN, .key = "", .created_ms = 1767225600123}}},
+    {"accepted with times",
+     "a2",
+     JOB,
+     1,
+     {EVENT_ACCEPTED, .u.accepted = {&CHOSEN, "", 1767225600123, 1240, 1100, 1510}}},
     {"accepted as an answer, any prompt",
      "a1",
      OTHER,
      4294967297,
-     {EVENT_ACCEPTED, .u.accepted = {&WILD, "k-93f1", 1767225600123}}},
+     {EVENT_ACCEPTED, .u.accepted = {.spec = &WILD, .key = "k-93f1", .created_ms = 1767225600123}}},
     {"queue", NULL, JOB, 2, {EVENT_QUEUE, .u.queue = {3, 4, 21000, 28000, 24000, 34000, WHY_TURN}}},
     {"queue, times unknown",
      NULL,

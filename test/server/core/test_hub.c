@@ -421,6 +421,12 @@ static void a_quote_is_what_a_submit_would_get(void **state)
     command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
     listen_all(w, e);
     HEARD(e, "\"position\":2,");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    assert_int_equal(w->hub->in[JOB_ADMIT], 1);
+    store_all(w); /* answers come in the order of the commands */
+    listen_all(w, e);
+    HEARD(e, "\"position\":3,");
     listener_free(w, e);
     world_free(w);
 }

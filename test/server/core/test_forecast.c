@@ -1,0 +1,138 @@
+/* test_forecast - times come with the first answer, count all that is there, and are kept to. */
+#include "test/sim/listener.h"
+
+/* A time in what was heard, in milliseconds; -1: there is none. */
+static long long time_in(const struct listener *e, const char *member)
+{
+    const char *at = strstr(e->text, member);
+
+    return at ? strtoll(at + strlen(member), NULL, 10) : -1;
+}
+
+static void forget(struct listener *e)
+{
+    e->text[0] = '\0';
+    e->len = 0;
+}
+
+/* catches: jobs that are accepted, or wait, without a time; a first estimate that does not know the
+ * jobs that are stored with it */
+static void a_time_comes_with_accepted(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    long long one, third;
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    listen_all(w, e);
+    HEARD(e, "\"type\":\"accepted\"");
+    HEARD(e, "\"eta_range_ms\":[");
+    one = time_in(e, "\"eta_ms\":");
+    assert_true(one > 0);
+    for (int i = 0; i < 3; i++)
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    forget(e);
+    store_all(w);
+    listen_all(w, e);
+    NOT_HEARD(e, "\"eta_ms\":null");
+    third = time_in(e, "\"position\":3,\"ahead\":3,\"start_ms\":");
+    assert_true(third > 2 * one && third < 4 * one);
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: a job that is drawn until its limit ends it, although its time was known; one that is
+ * refused for a guess */
+static void a_job_that_takes_too_long_is_refused(void **state)
+{
+    static const char LONG[] =
+        "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":200,\"width\":512}}";
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    w->hub->conf.job_seconds = 1;
+    command(w, e, "%s", LONG);
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":5}}");
+    store_all(w);
+    listen_all(w, e);
+    NOT_HEARD(e, "\"type\":\"error\"");
+    go_on(w, 60);
+    forget(e);
+    command(w, e, "%s", LONG);
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"timeout\"");
+    HEARD(e, "s of computing time; a job may take 1 s");
+    HEARD(e, "--job-seconds");
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: all that a full queue refuses are told to come back at the same moment */
+static void the_refused_come_back_one_after_the_other(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    long long ms[8];
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    w->hub->conf.queue_max = 8;
+    for (int i = 0; i < 9; i++)
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    listen_all(w, e);
+    for (int i = 0; i < 8; i++) {
+        forget(e);
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+        listen_all(w, e);
+        ms[i] = time_in(e, "\"retry_after_ms\":");
+        assert_true(ms[i] >= 100);
+    }
+    assert_true(ms[7] > 5 * ms[0] && ms[7] < 11 * ms[0]);
+    for (int i = 1; i < 4; i++)
+        assert_true(ms[i] > ms[i - 1]);
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: jobs at the end of a long queue that get no time, or one before those that are ahead */
+static void a_long_queue_is_estimated_at_its_end(void **state)
+{
+    static const char SUBMIT[] =
+        "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\",\"steps\":%d}}";
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    w->hub->conf.queue_max = LIMIT_QUEUE_MAX;
+    for (int i = 0; i < 2000; i++) {
+        w->now += 100;
+        command(w, e, SUBMIT, 1 + i % 50);
+        store_all(w);
+        listen_all(w, e);
+    }
+    for (int i = 1; i < w->hub->queue.n; i++) {
+        const struct job *j = w->hub->queue.at[i];
+
+        assert_true(j->forecast.first_us > 0);
+        assert_true(j->forecast.start_us >= w->hub->queue.at[i - 1]->forecast.start_us);
+    }
+    listener_free(w, e);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_time_comes_with_accepted),
+        cmocka_unit_test(a_job_that_takes_too_long_is_refused),
+        cmocka_unit_test(the_refused_come_back_one_after_the_other),
+        cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
