@@ -129,7 +129,7 @@ async def disk_full(what, limit):
         jobs = [(await c.submit({**QUICK, "steps": 20, "seed": seed}))["job"] for seed in range(6)]
         await c.until(lambda m: m["type"] == "progress")
         resource.prlimit(pid, what, (limit, before[1]))
-        for _ in range(200):
+        for _ in range(1200):  # a busy machine draws slowly
             status, said = health(server) if what == resource.RLIMIT_FSIZE else (503, {"disk": "?"})
             if status == 503:
                 break
