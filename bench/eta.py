@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""eta - how right the first estimates are: what `accepted` says against when the result came.
+
+    bench/eta.py [--jobs 24] [--seed 1] [--load 0.7] [--threads 2] [--binary build/darkroom]
+                 [--model weights/tiny] [--warm 5] [--old]
+
+Eight sets, each on a server of its own, after --warm jobs one by one: default cap and cap 1, one size and mixed sizes
+and steps, in bursts (2 to 8 submits in one go, then all their ends) and spread (arrivals at random, the device busy for
+--load of the time). Errors are |real / estimate - 1|; `inside`: the real time within the stated range; `width`: median
+of the range's end over its beginning. With --old the first estimate of any message counts, for servers whose
+`accepted` has none.
+"""
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import websockets
+
+SIZES = (128, 192, 256, 384)
+
+
+def serve(a, folder, cap):
+    flags = ["serve", "--port", "0", "--model", a.model, "--data", folder, "--threads", str(a.threads)]
+    if cap:
+        flags += ["--concurrency", str(cap)]
+    p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    log = ""
+    while "drawing" not in log:
+        line = p.stdout.readline()
+        if not line:
+            sys.exit("the server did not start")
+        log += line
+    return p, re.search(r"http://(\S+)", log).group(1)
+
+
+class Client:
+    """One connection that notes when each job was accepted, first forecast, and ended."""
+
+    def __init__(self, ws, old):
+        self.ws, self.old, self.jobs, self.answers = ws, old, {}, []
+        self.changed = asyncio.Condition()
+        self.reader = asyncio.create_task(self.read())
+
+    async def read(self):
+        async for m in self.ws:
+            if isinstance(m, str):
+                async with self.changed:
+                    self.take(json.loads(m), time.perf_counter())
+                    self.changed.notify_all()
+
+    def take(self, m, now):
+        if m["type"] in ("quote", "error"):
+            self.answers.append(m)
+        if m["type"] == "accepted":
+            self.jobs[m["job"]] = {"accepted": now}
+        job = self.jobs.get(m.get("job"))
+        if job is None:
+            return
+        if "eta" not in job and (m["type"] == "accepted" or self.old) and m.get("eta_ms"):
+            job["eta"], job["range"], job["since"] = m["eta_ms"] / 1e3, m.get("eta_range_ms"), now
+        if m["type"] == "result":
+            job["end"] = now
+
+    async def submit(self, spec):
+        await self.ws.send(json.dumps({"type": "submit", "spec": {"prompt": "a red circle", **spec}}))
+
+    async def quote(self, spec):
+        self.answers.clear()
+        await self.ws.send(json.dumps({"type": "quote", "spec": {"prompt": "a red circle", **spec}}))
+        await self.until(lambda: self.answers)
+        return self.answers[0]
+
+    async def until(self, what):
+        async with self.changed:
+            await self.changed.wait_for(what)
+
+    async def ended(self, n):
+        await self.until(lambda: len(self.jobs) >= n and all("end" in j for j in self.jobs.values()))
+
+
+def spec(rng, mixed):
+    if not mixed:
+        return {"width": 256, "height": 256, "steps": 15}
+    return {"width": rng.choice(SIZES), "height": rng.choice(SIZES), "steps": rng.randint(4, 30)}
+
+
+async def bursts(c, a, rng, mixed):
+    n = len(c.jobs)
+    while n < a.warm + a.jobs:
+        for _ in range(rng.randint(2, 8)):
+            await c.submit(spec(rng, mixed))
+            n += 1
+        await c.ended(n)
+
+
+async def spread(c, a, rng, mixed):
+    wants = [spec(rng, mixed) for _ in range(a.jobs)]
+    run = statistics.mean([(await c.quote(s))["run_ms"] for s in wants]) / 1e3
+    for s in wants:
+        await asyncio.sleep(rng.expovariate(a.load / run))
+        await c.submit(s)
+    await c.ended(a.warm + a.jobs)
+
+
+def row(name, jobs):
+    off, inside, width, none = [], 0, [], 0
+    for j in jobs:
+        if "eta" not in j:
+            none += 1
+            continue
+        took = j["end"] - j["since"]
+        off.append(abs(took / j["eta"] - 1))
+        if j["range"]:
+            inside += j["range"][0] <= took * 1e3 <= j["range"][1]
+            width.append(j["range"][1] / j["range"][0])
+    off.sort()
+    if not off:
+        return print(f"{name:28s} no estimates")
+    w = f"{statistics.median(width):8.2f}" if width else "       -"
+    print(f"{name:28s} {len(jobs):5d} {off[len(off) // 2] * 100:9.1f} % {off[len(off) * 9 // 10] * 100:7.1f} % "
+          f"{100 * inside / len(off):7.0f} % {w}" + (f"   {none} without estimate" if none else ""), flush=True)
+
+
+async def one_set(a, cap, mixed, how):
+    rng = random.Random(a.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        server, address = serve(a, folder, cap)
+        try:
+            ws = await websockets.connect(f"ws://{address}/ws", subprotocols=["darkroom.v1"], max_size=None, compression=None)
+            c = Client(ws, a.old)
+            for i in range(a.warm):
+                await c.submit(spec(rng, mixed))
+                await c.ended(i + 1)
+            await how(c, a, rng, mixed)
+            await ws.close()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+    name = f"cap {cap or 'default'}, {'mixed' if mixed else 'one size'}, {how.__name__}"
+    row(name, list(c.jobs.values())[a.warm:])
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--load", type=float, default=0.7)
+    parser.add_argument("--warm", type=int, default=5)
+    parser.add_argument("--old", action="store_true")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--binary", default="build/darkroom")
+    parser.add_argument("--model", default="weights/tiny")
+    a = parser.parse_args()
+    print(f"{'':28s}  jobs  error median     p90   inside    width")
+    for cap in (0, 1):
+        for mixed in (False, True):
+            for how in (bursts, spread):
+                await one_set(a, cap, mixed, how)
+
+
+asyncio.run(main())
