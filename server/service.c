@@ -8,6 +8,7 @@
 #include "server/net/hello.h"
 #include "server/net/net.h"
 #include "server/worker/encoder.h"
+#include "server/worker/rates.h"
 #include "server/worker/request.h"
 #include "server/worker/worker.h"
 
@@ -117,6 +118,11 @@ static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, st
     return err;
 }
 
+static void out_rates(void *arg, const struct eta_known *known)
+{
+    worker_rates(((struct service *)arg)->worker[0], known);
+}
+
 static uint64_t out_random(void *arg)
 {
     uint64_t bits;
@@ -139,10 +145,24 @@ static void announce(struct service *s)
     fflush(stdout);
 }
 
+/* What an earlier start has measured. NULL: nothing. */
+static const struct eta_known *recall(struct service *s, struct eta_known *known)
+{
+    char key[RATES_KEY];
+    struct fail f;
+    int err;
+
+    rates_key(&s->info, key);
+    err = rates_load(s->conf->data, key, known, &f);
+    if (err == ERR_IO) log_warn(s->log, "rates: %s", f.message);
+    return err ? NULL : known;
+}
+
 /* The limits are narrowed before the hub gets the event: it may start jobs at once. */
 static void on_device_event(struct service *s, struct loop_device_event *m)
 {
     bool first = m->event.kind == DEVICE_READY && !s->loaded;
+    struct eta_known known;
 
     if (first) {
         glm_info(worker_glm(s->worker[m->event.device]), &s->info);
@@ -154,6 +174,7 @@ static void on_device_event(struct service *s, struct loop_device_event *m)
         snprintf(s->residency, sizeof s->residency, "%s", s->info.residency);
         snprintf(s->type, sizeof s->type, "%s", s->info.type);
         hello_model(&s->hello, &s->info);
+        m->event.known = recall(s, &known);
         s->loaded = true;
     }
     hub_device_event(s->hub, clock_us(), &m->event);
@@ -340,7 +361,8 @@ static int open_hub(struct service *s, struct fail *f)
                           .busy = out_busy,
                           .plan = out_plan,
                           .wake = session_wake,
-                          .random = out_random};
+                          .random = out_random,
+                          .rates = out_rates};
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
 
     if (!err && hub_new(&s->hub, &conf, &out))

@@ -30,6 +30,7 @@
 #define HUB_PAUSE_US    5000000 /* a longer gap between two calls: the process stood still */
 /* played forward in a few tens of microseconds */
 #define HUB_CHEAP_JOBS  256
+#define HUB_RATES_US    60000000 /* what was measured is kept so often at most */
 #define HUB_RETRIES_MAX 3 /* runs that one job may lose with the device before it is to blame */
 
 struct hub {
@@ -48,6 +49,7 @@ struct hub {
     struct fail disk;  /* why the disk takes nothing; code 0: it does */
     int64_t called_us; /* when the hub was called last */
     bool stopping;
+    int64_t rates_us; /* when what was measured was kept */
 
     struct devices devices;
     bool planning; /* waiting jobs may lack a plan */

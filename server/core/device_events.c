@@ -254,6 +254,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     c->failed = false;
     c->ledger.budget = n->budget;
     c->cap_useful = n->batch_useful;
+    if (n->known && !eta_measured(&h->eta)) eta_recall(&h->eta, n->known);
     h->planning = true;
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->planned = false; /* the budget, perhaps the model, is another one */

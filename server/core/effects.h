@@ -108,6 +108,8 @@ struct hub_out {
     /* A message waits for this connection: call hub_next() until NULL, as fast as it can send. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */
+    /* What was measured, to be kept for the next start: at most once a minute, and at the end. */
+    void (*rates)(void *arg, const struct eta_known *);
 };
 
 enum device_event_kind {
@@ -137,7 +139,8 @@ struct device_event {
         uint64_t job;
         struct glm_progress view; /* QUANTUM_DONE: after it */
     } run[LIMIT_BATCH];
-    struct fail fail; /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
+    const struct eta_known *known; /* READY: what an earlier start has measured; NULL: nothing */
+    struct fail fail;              /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
 };
 
 #endif

@@ -57,7 +57,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .followed = clients_followed,
                                   .arg = h};
     h->again_us = INT64_MAX;
-    h->pushed_us = h->estimated_us = INT64_MIN / 2;
+    h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
     return 0;

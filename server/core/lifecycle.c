@@ -188,6 +188,17 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
     registry_drop(&h->registry, j);
 }
 
+/* An estimate was kept to, or not. */
+static void judge(struct hub *h, int64_t now, const struct job *j)
+{
+    if (j->end.outcome != JOB_DONE) return;
+    if (j->run.retries == 0)
+        eta_judge(&h->eta, j->forecast.first_us, now - j->forecast.accepted_us);
+    if (now - h->rates_us < HUB_RATES_US) return;
+    h->rates_us = now;
+    h->out.rates(h->out.arg, &h->eta.known);
+}
+
 /* --- on the device ---------------------------------------------------------------------------- */
 
 static int first_phase(const struct job *j)
@@ -300,6 +311,7 @@ void lifecycle_dispatch(struct hub *h, int64_t now)
 void lifecycle_drain(struct hub *h, int64_t now)
 {
     h->stopping = true;
+    if (eta_measured(&h->eta)) h->out.rates(h->out.arg, &h->eta.known);
     for (int k = 0; k < h->devices.n; k++)
         for (int i = 0; i < h->devices.at[k].n_resident; i++)
             if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
@@ -369,8 +381,7 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     j->end.file = NULL;
     lifecycle_move(h, j, MOVE[j->end.outcome]);
     stats_end(&h->stats, now, j->end.outcome);
-    if (j->end.outcome == JOB_DONE && j->run.retries == 0)
-        eta_judge(&h->eta, j->forecast.first_us, now - j->forecast.accepted_us);
+    judge(h, now, j);
     registry_over(&h->registry, j);
 }
 

@@ -29,5 +29,6 @@ struct work *work_start(const struct hub_work *work)
 void work_free(struct work *k)
 {
     spec_free(&k->spec);
+    free(k->known);
     free(k);
 }

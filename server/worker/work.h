@@ -6,7 +6,7 @@
 #include "server/base/mbox.h"
 #include "server/core/effects.h"
 
-enum work_kind { WORK_START, WORK_DROP, WORK_DEMAND, WORK_RELEASE, WORK_STOP };
+enum work_kind { WORK_START, WORK_DROP, WORK_DEMAND, WORK_RELEASE, WORK_STOP, WORK_RATES };
 
 struct work {
     struct msg m; /* enum work_kind */
@@ -14,6 +14,7 @@ struct work {
     struct spec spec;
     struct glm_cost cost;
     struct preview_demand demand;
+    struct eta_known *known; /* RATES: owned */
 };
 
 /* For START: what is to run; the spec is copied. NULL when memory is short. */

@@ -6,6 +6,7 @@
 #include "server/worker/picture.h"
 #include "server/worker/post.h"
 #include "server/worker/preview.h"
+#include "server/worker/rates.h"
 #include "server/worker/request.h"
 #include "server/worker/residents.h"
 #include "server/worker/work.h"
@@ -97,6 +98,19 @@ static void drop(struct worker *w, uint64_t job)
     post_event(&w->post, RUN_DROPPED, job);
 }
 
+static void keep_rates(struct worker *w, const struct eta_known *known)
+{
+    struct glm_info info;
+    char key[RATES_KEY];
+    struct fail f;
+
+    if (!w->glm || !w->conf.opts.cache) return;
+    glm_info(w->glm, &info);
+    rates_key(&info, key);
+    if (rates_save(w->conf.opts.cache, key, known, &f))
+        log_warn(w->conf.log, "worker: measured rates are not kept: %s", f.message);
+}
+
 static void handle(struct worker *w, struct work *k)
 {
     int i;
@@ -109,6 +123,7 @@ static void handle(struct worker *w, struct work *k)
         break;
     case WORK_RELEASE: w->released = true; break;
     case WORK_STOP: w->stop = true; break;
+    case WORK_RATES: keep_rates(w, k->known); break;
     default: break;
     }
 }
@@ -449,6 +464,18 @@ void worker_release(struct worker *w)
     w->shared = NULL;
     pthread_mutex_unlock(&w->lock);
     send(w, work_new(WORK_RELEASE, 0, NULL));
+}
+
+void worker_rates(struct worker *w, const struct eta_known *known)
+{
+    struct work *k = work_new(WORK_RATES, 0, NULL);
+
+    if (k && (k->known = malloc(sizeof *known))) {
+        *k->known = *known;
+        send(w, k);
+    } else if (k) {
+        work_free(k);
+    }
 }
 
 int worker_busy(struct worker *w, uint64_t *jobs, int max)

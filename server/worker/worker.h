@@ -42,6 +42,8 @@ void worker_free(struct worker *);
 void worker_start(struct worker *, const struct hub_work *);
 void worker_drop(struct worker *, uint64_t job);
 void worker_demand(struct worker *, uint64_t job, const struct preview_demand *);
+/* Keep what was measured in opts.cache, between two quanta. */
+void worker_rates(struct worker *, const struct eta_known *);
 int worker_busy(struct worker *, uint64_t *jobs, int max);
 
 /* The engine between DEVICE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */

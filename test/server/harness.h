@@ -49,6 +49,10 @@ static int harness_plan(void *arg, const struct spec *s, struct job_plan *out, s
     out->cost.run_bytes = 1000;
     return 0;
 }
+static void harness_rates(void *arg, const struct eta_known *known)
+{
+    (void)arg, (void)known;
+}
 static uint64_t harness_random(void *arg)
 {
     struct harness *r = arg;
@@ -67,7 +71,8 @@ static inline int harness_open(struct harness *r)
                           .busy = harness_busy,
                           .plan = harness_plan,
                           .wake = session_wake,
-                          .random = harness_random};
+                          .random = harness_random,
+                          .rates = harness_rates};
     struct hub_conf conf;
 
     memset(r, 0, sizeof *r);

@@ -104,6 +104,8 @@ struct world {
     /* instead of the batcher's: the control arm of its tests */
     int (*choose)(struct batcher_run *runs, int n, int *picked);
     void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
+    struct eta_known known; /* as they were kept last, and how often */
+    int kept;
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
     int n_wrong;
 };
@@ -362,6 +364,14 @@ static inline void out_wake(void *arg, void *session)
     if (w->woken) w->woken(w, session);
 }
 
+static inline void out_rates(void *arg, const struct eta_known *known)
+{
+    struct world *w = arg;
+
+    w->known = *known;
+    w->kept++;
+}
+
 static inline uint64_t out_random(void *arg)
 {
     return world_random(arg);
@@ -600,8 +610,9 @@ static inline void encoder_answer(struct world *w, bool ok)
 
 static inline void world_boot(struct world *w)
 {
-    struct hub_out out = {w,          out_store_accept, out_store_end, out_start, out_drop,
-                          out_demand, out_busy,         out_plan,      out_wake,  out_random};
+    struct hub_out out = {w,        out_store_accept, out_store_end, out_start,
+                          out_drop, out_demand,       out_busy,      out_plan,
+                          out_wake, out_random,       out_rates};
     int over = 0;
 
     w->conf.boot++;

@@ -125,6 +125,35 @@ static void a_long_queue_is_estimated_at_its_end(void **state)
     world_free(w);
 }
 
+/* catches: what was measured is never kept, or at every job; a start that does not use it */
+static void what_was_measured_outlives_a_restart(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":5}}");
+    store_all(w);
+    go_on(w, 60);
+    assert_int_equal(w->hub->in[JOB_DONE], 3);
+    assert_int_equal(w->kept, 1);
+    hub_drain(w->hub, w->now);
+    assert_int_equal(w->kept, 2);
+    assert_true(w->known.judged == 3);
+    listen_all(w, e);
+    world_kill(w, 0);
+    world_boot(w);
+    e->client = hub_open(w->hub, e);
+    assert_false(eta_measured(&w->hub->eta));
+    hub_device_event(
+        w->hub, w->now,
+        &(struct device_event){.kind = DEVICE_READY, .budget = w->budget, .known = &w->known});
+    assert_true(eta_measured(&w->hub->eta));
+    listener_free(w, e);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_job_that_takes_too_long_is_refused),
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
+        cmocka_unit_test(what_was_measured_outlives_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
