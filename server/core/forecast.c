@@ -143,7 +143,9 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
     assert(j->state == JOB_QUEUED);
     if ((h->added && cheap) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
     j->forecast.accepted_us = now;
-    j->forecast.first_us = j->forecast.end_us >= 0 ? j->forecast.end_us - now : 0;
+    /* a guess says nothing about how right measured rates are */
+    if (eta_measured(&h->eta) && j->forecast.end_us >= 0)
+        j->forecast.first_us = j->forecast.end_us - now;
 }
 
 void forecast_quote(struct hub *h, int64_t now, struct timeline_item *item)

