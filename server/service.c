@@ -180,6 +180,7 @@ static void on_device_event(struct service *s, struct loop_device_event *m)
     hub_device_event(s->hub, clock_us(), &m->event);
     if (m->event.kind == DEVICE_FAILED) worker_release(s->worker[m->event.device]);
     if (!first) return;
+    if (!m->event.known) worker_probe(s->worker[m->event.device]);
     announce(s);
     net_resume(s->net);
 }

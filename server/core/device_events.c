@@ -140,6 +140,20 @@ static void quantum_done(struct hub *h, int64_t now, struct device *c, const str
     }
 }
 
+/* As in learn(), of a picture that is no job. */
+static void rate_measured(struct hub *h, const struct device_event *n)
+{
+    const struct glm_progress *v = &n->before;
+    enum eta_stage stage;
+    double flops;
+
+    assert(n->phase < GLM_DONE && n->n == 1);
+    stage = eta_stage_of(n->phase, n->phase == GLM_PRIOR && (v->prefill || v->done == 0));
+    flops = n->cost.flops[n->phase] * (eta_left(v, n->phase) - eta_left(&n->run[0].view, n->phase));
+    eta_learn(&h->eta, stage, n->pixels, 1, flops, n->elapsed_us,
+              stage == ETA_PREFILL ? 1 : n->cost.quanta[n->phase]);
+}
+
 /* --- the end of a run ------------------------------------------------------------------------- */
 
 static void run_finished(struct hub *h, int64_t now, struct job *j)
@@ -275,6 +289,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
     c->stuck = false;
     switch (n->kind) {
     case DEVICE_READY: device_ready(h, c, n); break;
+    case RATE_MEASURED: rate_measured(h, n); break;
     case QUANTUM_DONE: quantum_done(h, now, c, n); break;
     case DEVICE_FAILED: device_failed(h, now, c, n); break;
     case DEVICE_LOST: device_lost(h, now, c, n); break;

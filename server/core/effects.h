@@ -113,11 +113,12 @@ struct hub_out {
 };
 
 enum device_event_kind {
-    DEVICE_READY, /* the model is open; budget holds */
-    QUANTUM_DONE, /* n runs advanced by one quantum */
-    RUN_FINISHED, /* job's picture is finished, its run is freed */
-    RUN_DROPPED,  /* job's run was dropped and is freed */
-    RUN_FAILED,   /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
+    DEVICE_READY,  /* the model is open; budget holds */
+    RATE_MEASURED, /* a quantum of no job: before, after (run[0].view), cost and pixels */
+    QUANTUM_DONE,  /* n runs advanced by one quantum */
+    RUN_FINISHED,  /* job's picture is finished, its run is freed */
+    RUN_DROPPED,   /* job's run was dropped and is freed */
+    RUN_FAILED,    /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
     /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
     DEVICE_FAILED,
     /* It does not come back: fail says why, batch how often it was tried; the n runs on their way
@@ -140,7 +141,11 @@ struct device_event {
         struct glm_progress view; /* QUANTUM_DONE: after it */
     } run[LIMIT_BATCH];
     const struct eta_known *known; /* READY: what an earlier start has measured; NULL: nothing */
-    struct fail fail;              /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
+    /* RATE_MEASURED: of the picture that was measured, and where it stood before the quantum */
+    struct glm_cost cost;
+    struct glm_progress before;
+    int pixels;
+    struct fail fail; /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
 };
 
 #endif

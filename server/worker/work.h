@@ -6,7 +6,15 @@
 #include "server/base/mbox.h"
 #include "server/core/effects.h"
 
-enum work_kind { WORK_START, WORK_DROP, WORK_DEMAND, WORK_RELEASE, WORK_STOP, WORK_RATES };
+enum work_kind {
+    WORK_START,
+    WORK_DROP,
+    WORK_DEMAND,
+    WORK_RELEASE,
+    WORK_STOP,
+    WORK_RATES,
+    WORK_PROBE
+};
 
 struct work {
     struct msg m; /* enum work_kind */

@@ -6,6 +6,7 @@
 #include "server/worker/picture.h"
 #include "server/worker/post.h"
 #include "server/worker/preview.h"
+#include "server/worker/probe.h"
 #include "server/worker/rates.h"
 #include "server/worker/request.h"
 #include "server/worker/residents.h"
@@ -30,6 +31,7 @@ struct worker {
     struct glm *glm;
     struct residents on;
     struct preview preview;
+    struct probe probe;
     bool preview_fit; /* the colours of previews */
     bool stop, released;
     struct fail broken;         /* the device has failed: it is not used any more */
@@ -52,6 +54,7 @@ static void start(struct worker *w, struct work *k)
     struct fail f = {0};
     int err;
 
+    probe_end(&w->probe);
     request_of(&k->spec, &req);
     err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
               ? w->broken.code
@@ -111,6 +114,15 @@ static void keep_rates(struct worker *w, const struct eta_known *known)
         log_warn(w->conf.log, "worker: measured rates are not kept: %s", f.message);
 }
 
+/* Only beside no picture: its memory is not in the ledger. */
+static void begin_probe(struct worker *w)
+{
+    struct fail f;
+
+    if (!w->glm || w->on.n || w->broken.code) return;
+    if (probe_begin(&w->probe, w->glm, &f)) w->broken = f;
+}
+
 static void handle(struct worker *w, struct work *k)
 {
     int i;
@@ -124,6 +136,7 @@ static void handle(struct worker *w, struct work *k)
     case WORK_RELEASE: w->released = true; break;
     case WORK_STOP: w->stop = true; break;
     case WORK_RATES: keep_rates(w, k->known); break;
+    case WORK_PROBE: begin_probe(w); break;
     default: break;
     }
 }
@@ -323,6 +336,7 @@ static void reopen(struct worker *w)
 static void device_failed(struct worker *w, const int *picked, int n)
 {
     log_error(w->conf.log, "worker: the device failed: %s", w->broken.message);
+    probe_end(&w->probe);
     report_lost(w, picked, n);
     reopen(w);
 }
@@ -368,6 +382,18 @@ static void fit_previews(struct worker *w)
     w->preview_fit = more > 0;
 }
 
+static void measure(struct worker *w)
+{
+    struct fail f = {0};
+
+    if (probe_step(&w->probe, w->glm, &w->post, &f)) w->broken = f;
+}
+
+static bool has_work(const struct worker *w)
+{
+    return w->on.n || w->preview_fit || w->probe.run;
+}
+
 static void *run(void *arg)
 {
     struct worker *w = arg;
@@ -389,15 +415,18 @@ static void *run(void *arg)
         report_ready(w);
     }
     while (!w->stop) {
-        handle_all(w, w->on.n || w->preview_fit ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
+        handle_all(w, has_work(w) ? mbox_take(&w->box) : mbox_wait(&w->box, -1));
         if (w->stop) break;
-        if (!w->broken.code && w->preview_fit && (w->on.n == 0 || residents_watched(&w->on)))
+        if (!w->broken.code && w->probe.run)
+            measure(w);
+        else if (!w->broken.code && w->preview_fit && (w->on.n == 0 || residents_watched(&w->on)))
             fit_previews(w);
         else if (!w->broken.code && w->on.n)
             quantum(w);
         if (w->broken.code) device_failed(w, NULL, 0);
     }
     residents_clear(&w->on);
+    probe_end(&w->probe);
     glm_close(w->glm);
     w->glm = NULL;
     handle_all(w, mbox_take(&w->box));
@@ -476,6 +505,11 @@ void worker_rates(struct worker *w, const struct eta_known *known)
     } else if (k) {
         work_free(k);
     }
+}
+
+void worker_probe(struct worker *w)
+{
+    send(w, work_new(WORK_PROBE, 0, NULL));
 }
 
 int worker_busy(struct worker *w, uint64_t *jobs, int max)

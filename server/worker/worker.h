@@ -44,6 +44,8 @@ void worker_drop(struct worker *, uint64_t job);
 void worker_demand(struct worker *, uint64_t job, const struct preview_demand *);
 /* Keep what was measured in opts.cache, between two quanta. */
 void worker_rates(struct worker *, const struct eta_known *);
+/* Nothing has been measured yet: do it while there is nothing to draw (probe.h). */
+void worker_probe(struct worker *);
 int worker_busy(struct worker *, uint64_t *jobs, int max);
 
 /* The engine between DEVICE_READY and worker_release(); glm_info and glm_plan only. Else NULL. */

@@ -188,18 +188,35 @@ async def cancel_running_and_queued():
 
 async def queue_full_and_timeout():
     """catches: a queue without end, a refusal that does not say when to retry, a job without limit"""
-    small = Server(None, "--concurrency", "1", "--queue", "2", "--job-seconds", "3")
+    small = Server(None, "--concurrency", "1", "--queue", "2")
     async with small.connect() as c:
         first = (await c.submit({**LONG, "width": 512, "height": 512}))["job"]
         await c.until(lambda m: m["type"] in ("phase", "progress"))
         waiting = [(await c.submit(QUICK))["job"] for _ in range(2)]
         full = await c.ask(type="submit", spec=QUICK)
         assert full["code"] == "queue_full" and full["retry_after_ms"] > 0 and full["hint"], full
-        end = (await c.end_of(first))[-1]
-        assert end["state"] == "failed" and end["error"]["code"] == "timeout", end
+        await c.ask(type="cancel", job=first)
         for job in waiting:
             assert (await c.end_of(job))[-1]["state"] == "done"
     small.kill()
+
+
+async def too_long_for_the_limit():
+    """catches: a job that runs past its limit; one whose time is known to be beyond it and that is drawn all the same"""
+    hasty = Server(None, "--job-seconds", "2")
+    long = {**LONG, "width": 512, "height": 512}
+    async with hasty.connect() as c:
+        answer = await c.ask(type="submit", spec=long)
+        if answer["type"] == "accepted":  # nothing was measured yet
+            end = (await c.end_of(answer["job"]))[-1]
+            assert end["state"] == "failed" and end["error"]["code"] == "timeout", end
+        accepted = await c.submit(QUICK)
+        assert accepted["eta_ms"] > 0 and accepted["eta_range_ms"][0] <= accepted["eta_ms"] <= accepted["eta_range_ms"][1]
+        await c.end_of(accepted["job"])
+        for what in ("submit", "quote"):
+            answer = await c.ask(type=what, spec=long)
+            assert answer["code"] == "timeout" and "a job may take 2 s" in answer["message"], answer
+    hasty.kill()
 
 
 async def lists_quotes_stats():
@@ -332,5 +349,5 @@ async def two_workers():
 
 
 run([full_flow, same_seed_same_bytes, many_jobs_many_subscribers, two_hundred_subscribers,
-     reconnect_with_seq, idempotent_keys, cancel_running_and_queued, queue_full_and_timeout, lists_quotes_stats, preview_requests, bad_inputs,
+     reconnect_with_seq, idempotent_keys, cancel_running_and_queued, queue_full_and_timeout, too_long_for_the_limit, lists_quotes_stats, preview_requests, bad_inputs,
      image_tokens_in_prompt, one_bad_connection_among_good, two_workers])

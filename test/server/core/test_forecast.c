@@ -1,6 +1,8 @@
 /* test_forecast - times come with the first answer, count all that is there, and are kept to. */
 #include "test/sim/listener.h"
 
+#include <math.h>
+
 /* A time in what was heard, in milliseconds; -1: there is none. */
 static long long time_in(const struct listener *e, const char *member)
 {
@@ -153,6 +155,35 @@ static void what_was_measured_outlives_a_restart(void **state)
     world_free(w);
 }
 
+/* catches: quanta that were measured for no job and teach nothing */
+static void a_measured_quantum_teaches(void **state)
+{
+    struct world *w = ready_world();
+    struct device_event event = {.kind = RATE_MEASURED, .n = 1, .pixels = 65536};
+
+    (void)state;
+    for (int p = GLM_PRIOR; p < GLM_PHASES; p++) {
+        event.cost.flops[p] = 1e9;
+        event.cost.quanta[p] = 2;
+    }
+    event.cost.prefill = 0.5;
+    event.elapsed_us = 500000;
+    for (int q = 0; q < 6; q++) {
+        assert_false(eta_measured(&w->hub->eta));
+        event.phase = (enum glm_phase)(GLM_PRIOR + q / 2);
+        event.before = (struct glm_progress){
+            .phase = event.phase, .done = q % 2, .total = 2, .left = 1 - 0.5 * (q % 2)};
+        event.run[0].view = (struct glm_progress){
+            .phase = event.phase, .done = q % 2 + 1, .total = 2, .left = 0.5 - 0.5 * (q % 2)};
+        hub_device_event(w->hub, w->now, &event);
+        if (q == 4) break;
+    }
+    assert_true(eta_measured(&w->hub->eta));
+    for (int s = ETA_PREFILL; s < ETA_STAGES; s++)
+        assert_true(fabs(eta_rate(&w->hub->eta, (enum eta_stage)s, 65536, 1) / 1e9 - 1) < 1e-9);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +192,7 @@ int main(void)
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
         cmocka_unit_test(what_was_measured_outlives_a_restart),
+        cmocka_unit_test(a_measured_quantum_teaches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,36 @@ static void draws(void **state)
         }
 }
 
+/* catches: measuring that never ends, ends too early, or goes on beside a job */
+static void measures_while_idle(void **state)
+{
+    int n = 0, all = 0;
+
+    (void)state;
+    fake.quantum_us = 1000;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    worker_probe(worker);
+    for (int p = 0; p < GLM_PHASES; p++)
+        all += FAKE_QUANTA[p];
+    while (n < all) {
+        struct device_event event = next_event();
+
+        assert_int_equal(event.kind, RATE_MEASURED);
+        assert_true(event.before.phase == event.phase && event.pixels > 0);
+        n++;
+    }
+    fake.quantum_us = 20000;
+    worker_probe(worker);
+    for (n = 0; n < 3; n++)
+        assert_int_equal(next_event().kind, RATE_MEASURED);
+    begin(1);
+    while (next_event().kind == RATE_MEASURED)
+        n++;
+    assert_true(n <= all);
+    begin(2);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
+}
+
 /* catches: a drop that is not answered, answered twice, or answered for another job */
 static void drops(void **state)
 {
@@ -291,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_device_fails_before_the_first_quantum, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_device_that_stays_away_is_tried_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(measures_while_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(never_waits_for_slots, set_up, tear_down),
         cmocka_unit_test(no_model),
     };
