@@ -1,8 +1,8 @@
 /* probe - measures a quantum of each kind while there is nothing to draw.
  *
- * Before anything was measured every estimate is a guess. A picture of the model's own size with one
- * denoising step is drawn and thrown away, quantum by quantum, each reported as RATE_MEASURED. It
- * ends as soon as a job arrives, with the last quantum, or after PROBE_US.
+ * Before anything was measured every estimate is a guess. A picture of the model's own size with
+ * one denoising step is drawn and thrown away, quantum by quantum, each reported as RATE_MEASURED.
+ * It ends as soon as a job arrives, with the last quantum, or after PROBE_US.
  * Thread: the worker's. */
 #ifndef SERVER_WORKER_PROBE_H
 #define SERVER_WORKER_PROBE_H
