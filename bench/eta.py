@@ -2,13 +2,13 @@
 """eta - how right the first estimates are: what `accepted` says against when the result came.
 
     bench/eta.py [--jobs 24] [--seed 1] [--load 0.7] [--threads 2] [--binary build/darkroom]
-                 [--model weights/tiny] [--warm 5] [--old]
+                 [--model weights/tiny] [--warm 5] [--old] [--only WORDS]
 
 Eight sets, each on a server of its own, after --warm jobs one by one: default cap and cap 1, one size and mixed sizes
 and steps, in bursts (2 to 8 submits in one go, then all their ends) and spread (arrivals at random, the device busy for
---load of the time). Errors are |real / estimate - 1|; `inside`: the real time within the stated range; `width`: median
+--load of the time). Errors are |real / estimate - 1|, `bias` is the median with its sign; `inside`: the real time within the stated range; `width`: median
 of the range's end over its beginning. With --old the first estimate of any message counts, for servers whose
-`accepted` has none.
+`accepted` has none; --only takes the sets whose name has these words.
 """
 import argparse
 import asyncio
@@ -118,19 +118,23 @@ def row(name, jobs):
             none += 1
             continue
         took = j["end"] - j["since"]
-        off.append(abs(took / j["eta"] - 1))
+        off.append(took / j["eta"] - 1)
         if j["range"]:
             inside += j["range"][0] <= took * 1e3 <= j["range"][1]
             width.append(j["range"][1] / j["range"][0])
-    off.sort()
+    bias = statistics.median(off) if off else 0
+    off = sorted(map(abs, off))
     if not off:
         return print(f"{name:28s} no estimates")
     w = f"{statistics.median(width):8.2f}" if width else "       -"
     print(f"{name:28s} {len(jobs):5d} {off[len(off) // 2] * 100:9.1f} % {off[len(off) * 9 // 10] * 100:7.1f} % "
-          f"{100 * inside / len(off):7.0f} % {w}" + (f"   {none} without estimate" if none else ""), flush=True)
+          f"{bias * 100:+7.1f} % {100 * inside / len(off):7.0f} % {w}" + (f"   {none} without estimate" if none else ""), flush=True)
 
 
 async def one_set(a, cap, mixed, how):
+    name = f"cap {cap or 'default'}, {'mixed' if mixed else 'one size'}, {how.__name__}"
+    if not all(word in name for word in a.only.split()):
+        return
     rng = random.Random(a.seed)
     with tempfile.TemporaryDirectory() as folder:
         server, address = serve(a, folder, cap)
@@ -145,7 +149,6 @@ async def one_set(a, cap, mixed, how):
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()
-    name = f"cap {cap or 'default'}, {'mixed' if mixed else 'one size'}, {how.__name__}"
     row(name, list(c.jobs.values())[a.warm:])
 
 
@@ -155,12 +158,13 @@ async def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--load", type=float, default=0.7)
     parser.add_argument("--warm", type=int, default=5)
+    parser.add_argument("--only", default="")
     parser.add_argument("--old", action="store_true")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--binary", default="build/darkroom")
     parser.add_argument("--model", default="weights/tiny")
     a = parser.parse_args()
-    print(f"{'':28s}  jobs  error median     p90   inside    width")
+    print(f"{'':28s}  jobs  error median     p90      bias   inside    width")
     for cap in (0, 1):
         for mixed in (False, True):
             for how in (bursts, spread):
