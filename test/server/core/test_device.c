@@ -245,7 +245,7 @@ static void two_devices_share_the_queue(void **state)
     go_on(w, 1);
     listen_all(w, e);
     HEARD(e, "\"position\":1,\"ahead\":8,");
-    go_on(w, 40);
+    go_on(w, 80);
     assert_int_equal(w->hub->in[JOB_DONE], 10);
     w->hub->conf.concurrency = 3; /* on all devices together */
     for (int i = 0; i < 5; i++)
