@@ -242,5 +242,6 @@ export class Visitor {
 }
 
 /** What the browser itself logs when a connection breaks; a page cannot prevent it. */
+// 503: a server that still loads answers so when the page asks /healthz why it is not connected
 export const BROKEN_CONNECTION =
-  /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)/;
+  /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)|status of 503/;
