@@ -9,11 +9,12 @@ import { failureWords } from './errors.js';
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
-/** A sentence in the language of a moment. @typedef {(text: Text) => string} Sentence */
+/** A sentence in the language of a moment; an urgent one tells of a loss.
+ * @typedef {((text: Text) => string) & {urgent?: boolean}} Sentence */
 
 const PAUSE_MS = 1600;
 const FIRST_MS = 100; // a live region that changes while the page loads is not announced
-const WAITING_MAX = 4; // sentences in the queue; the oldest is dropped
+const WAITING_MAX = 4; // sentences in the queue; the oldest that is not urgent is dropped
 const ANNOUNCED = Object.freeze(['back', 'restarted', 'stopping', 'unread', 'dropped',
   'undrafted']); // news
 
@@ -30,7 +31,7 @@ export class Announcer {
   /** @param {Sentence} sentence */
   say(sentence) {
     this.queue.push(sentence);
-    if (this.queue.length > WAITING_MAX) this.queue.shift();
+    if (this.queue.length > WAITING_MAX) this.#drop();
     if (this.busy) return;
     this.busy = true;
     setTimeout(() => this.#next(), FIRST_MS);
@@ -39,6 +40,11 @@ export class Announcer {
   /** The language changed: what stands in the live region is said in the new one. */
   translate() {
     if (this.said) put(this.place, this.said(this.text()));
+  }
+
+  #drop() {
+    const oldest = this.queue.findIndex((sentence) => !sentence.urgent);
+    this.queue.splice(Math.max(oldest, 0), 1);
   }
 
   #next() {
@@ -50,6 +56,9 @@ export class Announcer {
     setTimeout(() => this.#next(), PAUSE_MS);
   }
 }
+
+/** @param {Sentence} sentence @returns {Sentence} */
+const urgent = (sentence) => Object.assign(sentence, { urgent: true });
 
 /** The sentences to announce between two states. @param {State} state
  * @param {State} before @returns {Sentence[]} */
@@ -70,10 +79,10 @@ export function changes(state, before) {
   }
   const { news } = state;
   if (news && news !== before.news && ANNOUNCED.includes(news.kind)) {
-    sentences.push((text) => text.say(`notice.${news.kind}`, { n: news.n ?? 0 }));
+    sentences.push(urgent((text) => text.say(`notice.${news.kind}`, { n: news.n ?? 0 })));
   }
   if (state.unsaved && !before.unsaved) {
-    sentences.push((text) => text.say('gallery.unsaved', { n: state.unsaved }));
+    sentences.push(urgent((text) => text.say('gallery.unsaved', { n: state.unsaved })));
   }
   return sentences;
 }
@@ -92,10 +101,10 @@ function jobChange(job, was) {
     case 'done': return (text) => text.say('say.done', { prompt });
     case 'cancelled': return (text) => text.say('say.cancelled', { prompt });
     case 'failed':
-    case 'refused': return (text) => {
+    case 'refused': return urgent((text) => {
       const { wrong, todo } = failureWords(job.error ?? { code: 'internal' }, text);
       return text.say('say.failed', { prompt, message: `${wrong} ${todo}` });
-    };
+    });
     default: return null;
   }
 }
