@@ -31,7 +31,7 @@
 /* played forward in a few tens of microseconds */
 #define HUB_CHEAP_JOBS  256
 #define HUB_RATES_US    60000000 /* what was measured is kept so often at most */
-#define HUB_RETRIES_MAX 3 /* runs that one job may lose with the device before it is to blame */
+#define HUB_RETRIES_MAX 3        /* runs that one job may lose before it ends as failed */
 
 struct hub {
     struct hub_conf conf;

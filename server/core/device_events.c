@@ -166,10 +166,12 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     lifecycle_move(h, j, MOVE_FINISHED);
 }
 
-static void run_failed(struct hub *h, struct job *j, const struct fail *why)
+/* A run that has no memory for its finished picture is lost, any other failure is the job's own. */
+static void run_failed(struct hub *h, int64_t now, struct job *j, const struct fail *why)
 {
     struct device *c = j->run.device;
     int residents = c->n_resident;
+    bool drawn = j->run.view.phase == GLM_DONE;
     struct fail f = *why;
 
     release(h, j);
@@ -179,7 +181,11 @@ static void run_failed(struct hub *h, struct job *j, const struct fail *why)
             capacity_advise(h, &j->spec, (j->plan.cost.run_bytes + j->plan.cost.scratch_bytes) / 2,
                             &f);
     }
-    if (j->state == JOB_RUNNING) lifecycle_end(h, j, JOB_FAILED, &f);
+    if (j->state != JOB_RUNNING) return;
+    if (drawn && f.code == ERR_OUT_OF_MEMORY)
+        lifecycle_lose(h, now, j, &f);
+    else
+        lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
 /* Of the jobs that were in a broken quantum, the one to blame: the largest for want of memory, else
@@ -199,17 +205,6 @@ static struct job *blame(const struct device *c, const uint64_t *ids, int n, boo
             worst = j;
     }
     return worst;
-}
-
-/* A run is lost through no fault of its own; but a job that this happens to again and again may
- * well be the cause. */
-static void lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
-{
-    if (j->state != JOB_RUNNING) return;
-    if (++j->run.retries < HUB_RETRIES_MAX)
-        lifecycle_requeue(h, now, j);
-    else
-        lifecycle_end(h, j, JOB_FAILED, why);
 }
 
 static void device_failed(struct hub *h, int64_t now, struct device *c,
@@ -241,7 +236,7 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
         if (j == suspect)
             lifecycle_end(h, j, JOB_FAILED, &f);
         else
-            lose(h, now, j, &f);
+            lifecycle_lose(h, now, j, &f);
     }
 }
 
@@ -258,7 +253,7 @@ static void device_lost(struct hub *h, int64_t now, struct device *c, const stru
 
         if (!j) continue;
         release(h, j);
-        lose(h, now, j, &n->fail);
+        lifecycle_lose(h, now, j, &n->fail);
     }
 }
 
@@ -303,7 +298,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
         break;
     case RUN_FAILED:
         assert(j);
-        run_failed(h, j, &n->fail);
+        run_failed(h, now, j, &n->fail);
         break;
     }
 }
@@ -364,7 +359,7 @@ static void stuck(struct hub *h, int64_t now, struct device *c)
         if (on[i] == suspect)
             lifecycle_end(h, on[i], JOB_FAILED, &f);
         else
-            lose(h, now, on[i], &f);
+            lifecycle_lose(h, now, on[i], &f);
     }
 }
 

@@ -118,7 +118,8 @@ enum device_event_kind {
     QUANTUM_DONE,  /* n runs advanced by one quantum */
     RUN_FINISHED,  /* job's picture is finished, its run is freed */
     RUN_DROPPED,   /* job's run was dropped and is freed */
-    RUN_FAILED,    /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap */
+    RUN_FAILED,    /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap, and
+                    * after its last quantum the job is drawn again */
     /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
     DEVICE_FAILED,
     /* It does not come back: fail says why, batch how often it was tried; the n runs on their way

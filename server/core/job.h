@@ -37,7 +37,7 @@ enum job_state {
 enum job_move {
     MOVE_STORED,   /* accepted: it is on disk */
     MOVE_START,    /* becomes resident */
-    MOVE_REQUEUE,  /* its run was lost with the device, or the server stops */
+    MOVE_REQUEUE,  /* its run or its picture was lost, or the server stops */
     MOVE_FINISHED, /* the picture left the device */
     MOVE_END,      /* its end is decided */
     MOVE_DONE,     /* the end is on disk */
@@ -58,7 +58,7 @@ struct job_run {
     int64_t started_us;
     int64_t used_us;          /* its share of device time, which the time limit counts */
     int64_t spent_us;         /* from the start to the finished picture, for the result */
-    int retries;              /* runs that were lost with their device */
+    int retries;              /* runs that were lost: with their device, or for want of memory */
     struct glm_progress view; /* of the newest quantum */
     double floor;             /* overall when the last run was lost */
     double overall;           /* floor + (1 - floor) * view.overall: never goes back */

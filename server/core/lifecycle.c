@@ -240,7 +240,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 
 void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 {
-    assert(j->state == JOB_RUNNING);
+    assert(j->state == JOB_RUNNING || j->state == JOB_SAVING);
     lifecycle_move(h, j, MOVE_REQUEUE);
     j->run.floor = j->run.overall;
     board_clear(&j->board, EVENT_PHASE);
@@ -406,6 +406,15 @@ int64_t lifecycle_due(const struct hub *h)
     return h->planning && devices_ready(&h->devices) ? 0 : h->again_us;
 }
 
+void lifecycle_lose(struct hub *h, int64_t now, struct job *j, const struct fail *why)
+{
+    if (j->state != JOB_RUNNING && j->state != JOB_SAVING) return;
+    if (++j->run.retries < HUB_RETRIES_MAX)
+        lifecycle_requeue(h, now, j);
+    else
+        lifecycle_end(h, j, JOB_FAILED, why);
+}
+
 /* --- answers of the disk and the encoder ------------------------------------------------------ */
 
 /* Whether the same row may be taken later: the disk is full, no descriptor is left, .. */
@@ -471,6 +480,10 @@ void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *fi
     assert(h->n_encoding > 0);
     h->n_encoding--;
     if (!j || j->state != JOB_SAVING) return; /* cancelled meanwhile */
+    if (!file && why->code == ERR_OUT_OF_MEMORY) {
+        lifecycle_lose(h, now, j, why);
+        return;
+    }
     eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
     if (file) {
         j->end.file = blob_ref(file);

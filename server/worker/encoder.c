@@ -9,9 +9,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <turbojpeg.h>
 
-enum { JPEG_QUALITY = 82 };
+enum { JPEG_QUALITY = 82, PICTURE_TRIES = 20, MEMORY_WAIT_MS = 50 };
 
 struct encoder {
     struct encoder_conf conf;
@@ -143,14 +144,22 @@ static struct blob *encode_file(struct encoder *e, const struct pixels_picture *
     return b;
 }
 
+static void wait_for_memory(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = MEMORY_WAIT_MS * 1000000L}, NULL);
+}
+
+/* A picture takes seconds to draw: what others free within one may be enough to encode it. */
 static void encode_picture(struct encoder *e, struct pixels_picture *p)
 {
-    struct loop_encoded *m = calloc(1, sizeof *m);
+    struct loop_encoded *m;
 
-    if (!m) abort(); /* not even a few hundred bytes: nothing can work */
+    while (!(m = calloc(1, sizeof *m)))
+        wait_for_memory();
     m->m.kind = LOOP_ENCODED;
     m->job = p->job;
-    m->file = encode_file(e, p, &m->why);
+    for (int i = 0; i < PICTURE_TRIES && !(m->file = encode_file(e, p, &m->why)); i++)
+        wait_for_memory();
     if (m->file) png_digest(m->file->data, m->file->len, m->digest);
     pixels_picture_free(p);
     mbox_push(e->conf.loop, &m->m);

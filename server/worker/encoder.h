@@ -3,7 +3,8 @@
  *
  * Two threads, so that a large picture never delays another job's preview. What they take they
  * own: a preview's slot goes back to its worker, a picture is freed. Each picture is answered by
- * exactly one LOOP_ENCODED, each preview by at most one LOOP_PREVIEW. Thread: the loop's;
+ * exactly one LOOP_ENCODED, each preview by at most one LOOP_PREVIEW. For want of memory a picture
+ * is tried again for a second, then answered as failed. Thread: the loop's;
  * mailboxes: any. */
 #ifndef SERVER_WORKER_ENCODER_H
 #define SERVER_WORKER_ENCODER_H

@@ -95,7 +95,7 @@ static void op_restart(struct chaos *x)
     for (int i = 0; !hub_idle(w->hub) && i < 1000; i++) {
         worker_take(w);
         event_deliver(w);
-        encoder_answer(w, true);
+        encoder_answer(w);
         store_answer(w, chance(w, 0.98));
     }
     MUST(w, hub_idle(w->hub), "a drain that does not end");
@@ -124,6 +124,13 @@ static void open_one(struct chaos *x, int i)
     }
 }
 
+static void encode_one(struct world *w)
+{
+    enum err code = chance(w, 0.5) ? ERR_OUT_OF_MEMORY : ERR_INTERNAL;
+
+    encoder_fails(w, chance(w, 0.98) ? ERR_OK : code);
+}
+
 static void op_world(struct chaos *x)
 {
     struct world *w = x->w;
@@ -133,7 +140,7 @@ static void op_world(struct chaos *x)
         for (int n = pick(w, 4); n >= 0; n--)
             store_answer(w, chance(w, 0.99));
         break;
-    case 1: encoder_answer(w, chance(w, 0.99)); break;
+    case 1: encode_one(w); break;
     case 2: op_preview(x); break;
     case 3:
         open_one(x, pick(w, w->hub->devices.n));
@@ -228,7 +235,7 @@ static void finish(struct chaos *x)
         while (w->event_first != w->event_end)
             event_deliver(w);
         while (w->picture_first != w->picture_end)
-            encoder_answer(w, true);
+            encoder_answer(w);
         while (w->write_first != w->write_end)
             store_answer(w, true);
         if (hub_due(h) <= w->now) hub_tick(h, w->now);

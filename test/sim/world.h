@@ -589,8 +589,8 @@ static inline void event_deliver(struct world *w)
     free(n);
 }
 
-/* The encoder finishes its oldest picture. */
-static inline void encoder_answer(struct world *w, bool ok)
+/* The encoder finishes its oldest picture, or fails with a code. */
+static inline void encoder_fails(struct world *w, enum err code)
 {
     uint64_t job;
     char digest[65];
@@ -600,10 +600,15 @@ static inline void encoder_answer(struct world *w, bool ok)
     if (w->picture_first == w->picture_end) return;
     job = w->pictures[w->picture_first++ % WORLD_ORDERS];
     picture_digest(&truth_of(w, job)->disk->spec, digest);
-    if (ok) file = blob_copy(digest, 64);
-    if (!ok) fail_set(&f, ERR_INTERNAL, "the encoder broke");
-    hub_encoded(w->hub, w->now, job, file, digest, ok ? NULL : &f);
+    if (!code) file = blob_copy(digest, 64);
+    if (code) fail_set(&f, code, "the encoder broke");
+    hub_encoded(w->hub, w->now, job, file, digest, code ? &f : NULL);
     blob_unref(file);
+}
+
+static inline void encoder_answer(struct world *w)
+{
+    encoder_fails(w, ERR_OK);
 }
 
 /* --- start and end ---------------------------------------------------------------------------- */

@@ -1,17 +1,23 @@
 /* test_lifecycle - ends that the disk does not take, and a process that stands still. */
 #include "test/sim/listener.h"
 
-/* Draw the only job's picture; its file is on the way to the disk. */
-static void draw_one(struct world *w, struct listener *e)
+/* Draw the only job's picture; it is with the encoder. */
+static void draw(struct world *w)
 {
-    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    store_all(w);
     while (w->event_first == w->event_end || w->hub->devices.at[0].n_resident > 0) {
         worker_step(w, 10000);
         if (w->dev[0].n_runs == 0) break;
     }
     deliver_all(w);
-    encoder_answer(w, true);
+}
+
+/* The same with a new job, up to where its file is on the way to the disk. */
+static void draw_one(struct world *w, struct listener *e)
+{
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    draw(w);
+    encoder_answer(w);
 }
 
 static void a_second_later(struct world *w)
@@ -107,6 +113,67 @@ static void a_row_that_breaks_a_rule_fails_its_job(void **state)
     world_free(w);
 }
 
+/* A finished picture for which there is no memory at so many tries in turn; the job's last state. */
+static enum job_state draw_short(int tries, void (*lose)(struct world *))
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct job *j;
+    enum job_state state;
+
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    store_all(w);
+    j = w->hub->registry.oldest;
+    for (int i = 0; i < tries; i++)
+        lose(w);
+    if (j->state == JOB_RUNNING) {
+        draw(w);
+        encoder_answer(w);
+    }
+    store_all(w);
+    listen_all(w, e);
+    state = j->state;
+    if (state == JOB_FAILED) HEARD(e, "\"code\":\"out_of_memory\"");
+    if (state == JOB_DONE) HEARD(e, "\"type\":\"result\"");
+    listener_free(w, e);
+    world_free(w);
+    return state;
+}
+
+static void no_memory_to_encode(struct world *w)
+{
+    draw(w);
+    encoder_fails(w, ERR_OUT_OF_MEMORY);
+}
+
+static void no_memory_to_fetch(struct world *w)
+{
+    struct device_event *n;
+
+    do
+        worker_step(w, 10000);
+    while (w->dev[0].n_runs > 0);
+    while (w->events[w->event_first % WORLD_ORDERS]->kind != RUN_FINISHED)
+        event_deliver(w);
+    n = w->events[w->event_first % WORLD_ORDERS];
+    n->kind = RUN_FAILED;
+    fail_set(&n->fail, ERR_OUT_OF_MEMORY, "No memory for the finished picture");
+    deliver_all(w);
+}
+
+/* catches: a finished picture that is lost as memory was short for a moment; one that is drawn for
+ * ever */
+static void a_picture_is_drawn_again(void **state)
+{
+    void (*const LOSE[])(struct world *) = {no_memory_to_encode, no_memory_to_fetch};
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        for (int tries = 0; tries <= HUB_RETRIES_MAX; tries++)
+            assert_int_equal(draw_short(tries, LOSE[i]),
+                             tries < HUB_RETRIES_MAX ? JOB_DONE : JOB_FAILED);
+}
+
 /* catches: a pause (Ctrl+Z, docker pause) that counts as a job's computing time, as silence of a
  * device, or as time that the picture took */
 static void a_process_that_stands_still(void **state)
@@ -191,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_result_waits_for_a_full_disk),
         cmocka_unit_test(a_probe_ends_the_refusal),
         cmocka_unit_test(a_row_that_breaks_a_rule_fails_its_job),
+        cmocka_unit_test(a_picture_is_drawn_again),
         cmocka_unit_test(a_process_that_stands_still),
         cmocka_unit_test(a_long_quantum_is_no_pause),
         cmocka_unit_test(many_jobs_wait_at_start),

@@ -8,8 +8,11 @@
 #include "server/worker/worker.h"
 #include "test/server/worker/fake_glm.h"
 
+#include <dlfcn.h>
+#include <libdeflate.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -83,6 +86,55 @@ static void answers_pictures(void **state)
         free(m);
     }
     assert_int_equal(n, 20);
+    mbox_destroy(&box);
+}
+
+/* --- memory that is short for a while --------------------------------------------------------- */
+
+static atomic_int refuse, refused; /* so many compressors are refused, and were */
+
+struct libdeflate_compressor *libdeflate_alloc_compressor(int level)
+{
+    static _Atomic(__typeof__(&libdeflate_alloc_compressor)) real;
+
+    if (atomic_load(&refuse) > 0) {
+        atomic_fetch_sub(&refuse, 1);
+        atomic_fetch_add(&refused, 1);
+        return NULL;
+    }
+    if (!atomic_load(&real))
+        atomic_store(&real, (__typeof__(&libdeflate_alloc_compressor))dlsym(RTLD_NEXT, __func__));
+    return atomic_load(&real)(level);
+}
+
+/* catches: a finished picture that is lost as there was no memory for a moment; one that is tried
+ * for ever while others wait */
+static void waits_for_memory(void **state)
+{
+    struct mbox box;
+    struct encoder *e;
+    struct encoder_conf conf = {&box, NULL, "m", "1"};
+
+    (void)state;
+    mbox_init(&box, NULL, NULL);
+    assert_int_equal(encoder_new(&e, &conf, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        struct loop_encoded *got;
+
+        atomic_store(&refuse, i == 0 ? 3 : 1000);
+        atomic_store(&refused, 0);
+        mbox_push(encoder_pictures(e), &picture_of(1)->m);
+        got = (struct loop_encoded *)mbox_wait(&box, 60000);
+        assert_non_null(got);
+        if (i == 0) assert_memory_equal(got->file->data, "\x89PNG", 4);
+        if (i == 0) assert_int_equal(atomic_load(&refused), 3);
+        if (i == 1) assert_null(got->file);
+        if (i == 1) assert_int_equal(got->why.code, ERR_OUT_OF_MEMORY);
+        blob_unref(got->file);
+        free(got);
+    }
+    atomic_store(&refuse, 0);
+    encoder_free(e);
     mbox_destroy(&box);
 }
 
@@ -169,6 +221,7 @@ int main(void)
         cmocka_unit_test(fits),
         cmocka_unit_test(shrinks),
         cmocka_unit_test(answers_pictures),
+        cmocka_unit_test(waits_for_memory),
         cmocka_unit_test(preview_classes),
     };
 
