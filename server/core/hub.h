@@ -94,7 +94,7 @@ void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why)
 void hub_disk(struct hub *, int64_t now, const struct fail *why);
 
 /* The finished file and the hex BLAKE2b-256 of it; file is borrowed. NULL: it failed, and so does
- * the job; for want of memory (ERR_OUT_OF_MEMORY) it is drawn again, HUB_RETRIES_MAX times at most. */
+ * the job; for want of memory (ERR_OUT_OF_MEMORY) it is drawn again, up to HUB_RETRIES_MAX runs. */
 void hub_encoded(struct hub *, int64_t now, uint64_t job, struct blob *file, const char *digest,
                  const struct fail *why);
 

@@ -25,8 +25,8 @@ void lifecycle_plan_some(struct hub *);
 void lifecycle_dispatch(struct hub *, int64_t now);
 /* Its run is lost, or its picture: it waits again in its old place. */
 void lifecycle_requeue(struct hub *, int64_t now, struct job *);
-/* The same through no fault of its own; but a job that this happens to again and again
- * (HUB_RETRIES_MAX) may well be the cause, and ends as failed. Nothing when it has ended already. */
+/* The same through no fault of its own; but a job that this happens to HUB_RETRIES_MAX times may
+ * well be the cause, and ends as failed. Nothing when it has ended already. */
 void lifecycle_lose(struct hub *, int64_t now, struct job *, const struct fail *why);
 /* Stop: nothing starts any more, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);

@@ -101,7 +101,7 @@ static inline void go_on(struct world *w, int n)
         worker_step(w, 10000);
         deliver_all(w);
         while (w->picture_first != w->picture_end)
-            encoder_answer(w);
+            encoder_answer(w, ERR_OK);
         store_all(w);
         hub_tick(w->hub, w->now);
     }

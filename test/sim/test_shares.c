@@ -43,7 +43,7 @@ static void turn(struct world *w)
     worker_step(w, 0);
     deliver_all(w);
     while (w->picture_first != w->picture_end)
-        encoder_answer(w);
+        encoder_answer(w, ERR_OK);
     store_all(w);
     if (w->now == before) w->now += 1000;
     if (hub_due(w->hub) <= w->now) hub_tick(w->hub, w->now);

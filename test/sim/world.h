@@ -589,26 +589,21 @@ static inline void event_deliver(struct world *w)
     free(n);
 }
 
-/* The encoder finishes its oldest picture, or fails with a code. */
-static inline void encoder_fails(struct world *w, enum err code)
+/* The encoder finishes its oldest picture (ERR_OK) or fails. */
+static inline void encoder_answer(struct world *w, enum err code)
 {
-    uint64_t job;
     char digest[65];
     struct fail f;
     struct blob *file = NULL;
+    uint64_t job;
 
     if (w->picture_first == w->picture_end) return;
     job = w->pictures[w->picture_first++ % WORLD_ORDERS];
     picture_digest(&truth_of(w, job)->disk->spec, digest);
-    if (!code) file = blob_copy(digest, 64);
     if (code) fail_set(&f, code, "the encoder broke");
+    if (!code) file = blob_copy(digest, 64);
     hub_encoded(w->hub, w->now, job, file, digest, code ? &f : NULL);
     blob_unref(file);
-}
-
-static inline void encoder_answer(struct world *w)
-{
-    encoder_fails(w, ERR_OK);
 }
 
 /* --- start and end ---------------------------------------------------------------------------- */

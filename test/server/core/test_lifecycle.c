@@ -17,7 +17,7 @@ static void draw_one(struct world *w, struct listener *e)
     command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
     draw(w);
-    encoder_answer(w);
+    encoder_answer(w, ERR_OK);
 }
 
 static void a_second_later(struct world *w)
@@ -113,7 +113,7 @@ static void a_row_that_breaks_a_rule_fails_its_job(void **state)
     world_free(w);
 }
 
-/* A finished picture for which there is no memory at so many tries in turn; the job's last state. */
+/* A finished picture finds no memory at so many tries in turn; the job's last state. */
 static enum job_state draw_short(int tries, void (*lose)(struct world *))
 {
     struct world *w = ready_world();
@@ -128,7 +128,7 @@ static enum job_state draw_short(int tries, void (*lose)(struct world *))
         lose(w);
     if (j->state == JOB_RUNNING) {
         draw(w);
-        encoder_answer(w);
+        encoder_answer(w, ERR_OK);
     }
     store_all(w);
     listen_all(w, e);
@@ -143,7 +143,7 @@ static enum job_state draw_short(int tries, void (*lose)(struct world *))
 static void no_memory_to_encode(struct world *w)
 {
     draw(w);
-    encoder_fails(w, ERR_OUT_OF_MEMORY);
+    encoder_answer(w, ERR_OUT_OF_MEMORY);
 }
 
 static void no_memory_to_fetch(struct world *w)
