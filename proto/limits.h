@@ -47,8 +47,10 @@
 #define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
 /* unsent control bytes of one connection before it is closed */
 #define LIMIT_OUTBOX_BYTES        (1 << 20)
-#define LIMIT_LIST                200 /* rows of one `list` answer */
-#define LIMIT_LIST_DEFAULT        50  /* rows when a client does not say */
-#define LIMIT_LIST_PROMPT_BYTES   256 /* of a prompt in a row; `accepted` has the whole */
+#define LIMIT_LIST                200  /* rows of one `list` answer */
+#define LIMIT_LIST_DEFAULT        50   /* rows when a client does not say */
+#define LIMIT_LIST_PROMPT_BYTES   256  /* of a prompt in a row; `accepted` has the whole */
+#define LIMIT_USER_BYTES          64   /* of a user's name; a mail address fits */
+#define LIMIT_USERS               1024 /* of one service */
 
 #endif
