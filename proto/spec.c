@@ -16,19 +16,22 @@ _Static_assert(SPEC_DIGEST_BYTES == crypto_generichash_BYTES, "BLAKE2b-256");
 /* Canonical JSON of the longest prompt, each byte as \u00xx, and the other fields. */
 #define CANONICAL_MAX (6 * LIMIT_PROMPT_BYTES + 4096)
 
-#define AT(member) offsetof(struct spec, member)
+#define ROW(member, kind) .name = #member, .type = kind, .offset = offsetof(struct spec, member)
 const struct spec_field SPEC_TABLE[SPEC_FIELDS] = {
-    [SPEC_PROMPT] = {"prompt", SPEC_TEXT, AT(prompt), true, "bytes",
-                     "What the picture shows, in words."},
-    [SPEC_WIDTH] = {"width", SPEC_INT, AT(width), false, "pixels", "Width of the picture."},
-    [SPEC_HEIGHT] = {"height", SPEC_INT, AT(height), false, "pixels", "Height of the picture."},
-    [SPEC_STEPS] = {"steps", SPEC_INT, AT(steps), false, "",
-                    "Denoising steps: more take longer and add detail."},
-    [SPEC_GUIDANCE] =
-        {"guidance", SPEC_REAL, AT(guidance), false, "",
-         "How strictly the picture follows the prompt; up to 1 none, in half the time."},
-    [SPEC_SEED] = {"seed", SPEC_INT64, AT(seed), false, "",
-                   "Same seed, same picture; -1 lets the server pick one and say which."},
+    [SPEC_PROMPT] = {ROW(prompt, SPEC_TEXT), .required = true, .unit = "bytes",
+                     .doc = "What the picture shows, in words."},
+    [SPEC_WIDTH] = {ROW(width, SPEC_INT), .unit = "pixels", .doc = "Width of the picture."},
+    [SPEC_HEIGHT] = {ROW(height, SPEC_INT), .unit = "pixels", .doc = "Height of the picture."},
+    [SPEC_STEPS] = {ROW(steps, SPEC_INT),
+                    .doc = "Denoising steps: more take longer and add detail."},
+    [SPEC_GUIDANCE] = {ROW(guidance, SPEC_REAL),
+                       .doc = "How strictly the picture follows the prompt; up to 1 none, in half "
+                              "the time."},
+    [SPEC_SEED] = {ROW(seed, SPEC_INT64),
+                   .doc = "Same seed, same picture; -1 lets the server pick one and say which."},
+    [SPEC_LANE] = {ROW(lane, SPEC_NAME), .quiet = true, .usual = LANE_NORMAL, .names = USER_LANES,
+                   .doc = "Which jobs it goes before: `urgent` ones start at once, `batch` ones "
+                          "when nothing else waits."},
 };
 
 void spec_limits_init(struct spec_limits *l)
@@ -39,7 +42,8 @@ void spec_limits_init(struct spec_limits *l)
                   [SPEC_HEIGHT] = {LIMIT_SIDE_MIN, LIMIT_SIDE_MAX, LIMIT_SIDE_STEP, 1024},
                   [SPEC_STEPS] = {1, LIMIT_STEPS_MAX, 1, LIMIT_STEPS_DEFAULT},
                   [SPEC_GUIDANCE] = {0, LIMIT_GUIDANCE_MAX, 0, 1.5},
-                  [SPEC_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK}},
+                  [SPEC_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK},
+                  [SPEC_LANE] = {0, LANES - 1, 1, LANE_NORMAL}},
         .aspect_max = LIMIT_ASPECT_MAX};
 }
 
@@ -64,6 +68,7 @@ static double number_of(const struct spec *s, const struct spec_field *row)
     const char *at = (const char *)s + row->offset;
 
     switch (row->type) {
+    case SPEC_NAME:
     case SPEC_INT: return *(const int *)(const void *)at;
     case SPEC_INT64: return (double)*(const int64_t *)(const void *)at;
     default: return *(const double *)(const void *)at;
@@ -76,6 +81,7 @@ static void number_set(struct spec *s, const struct spec_field *row, double valu
     char *at = (char *)s + row->offset;
 
     switch (row->type) {
+    case SPEC_NAME:
     case SPEC_INT: *(int *)(void *)at = (int)value; break;
     case SPEC_INT64: *(int64_t *)(void *)at = (int64_t)value; break;
     default: *(double *)(void *)at = value; break;
@@ -98,6 +104,22 @@ static const char *range_text(const struct spec_range *r, char out[RANGE_TEXT])
         snprintf(out, RANGE_TEXT, "%s to %s in steps of %s", min, max, step);
     else
         snprintf(out, RANGE_TEXT, "%s to %s", min, max);
+    return out;
+}
+
+/* "urgent, normal or batch" */
+static const char *names_text(const struct spec_field *row, const struct spec_range *r,
+                              char out[RANGE_TEXT])
+{
+    int first = (int)r->min, last = (int)r->max;
+    size_t len = 0;
+
+    for (int i = first; i <= last && len < RANGE_TEXT; i++)
+        len += (size_t)snprintf(out + len, RANGE_TEXT - len, "%s%s",
+                                i == first  ? ""
+                                : i == last ? " or "
+                                            : ", ",
+                                row->names[i]);
     return out;
 }
 
@@ -255,34 +277,68 @@ static const char *json_type_name(const json_t *v)
     }
 }
 
+/* What the value of a field has to be. */
+static int fail_type(const struct spec_field *row, const struct spec_range *r, const json_t *v,
+                     struct fail *f)
+{
+    bool quoted = row->type == SPEC_TEXT || row->type == SPEC_NAME;
+    char all[RANGE_TEXT];
+
+    fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
+               quoted ? "a string" : "a number", json_type_name(v));
+    switch (row->type) {
+    case SPEC_TEXT: return fail_advise(f, "Put the %s in quotes.", row->name);
+    case SPEC_NAME: return fail_advise(f, "Use %s, in quotes.", names_text(row, r, all));
+    default: return fail_advise(f, "Use %s, without quotes.", range_text(r, all));
+    }
+}
+
+static int decode_number(struct spec *out, const struct spec_field *row, const struct spec_range *r,
+                         double number, struct fail *f)
+{
+    int err = check_number(row, r, number, f);
+
+    if (!err) number_set(out, row, number);
+    return err;
+}
+
+static int decode_text(struct spec *out, const struct spec_field *row, const struct spec_range *r,
+                       const char *s, struct fail *f)
+{
+    int err = check_text(row, r, s, f);
+
+    if (err) return err;
+    *text_of(out, row) = strdup(s);
+    return *text_of(out, row) ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", row->name);
+}
+
+static int decode_name(struct spec *out, const struct spec_field *row, const struct spec_range *r,
+                       const char *s, struct fail *f)
+{
+    char all[RANGE_TEXT];
+
+    for (int i = (int)r->min; i <= (int)r->max; i++) {
+        if (strcmp(row->names[i], s) != 0) continue;
+        number_set(out, row, i);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, row->name, "there is no %s \"%.40s\"", row->name, s);
+    return fail_advise(f, "Use %s.", names_text(row, r, all));
+}
+
 static int decode_field(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
                         struct fail *f)
 {
     const struct spec_field *row = &SPEC_TABLE[id];
-    bool text = row->type == SPEC_TEXT;
-    const char *s;
-    int err;
+    const struct spec_range *r = &l->range[id];
 
-    if (text ? !json_is_string(v) : !json_is_number(v)) {
-        char all[RANGE_TEXT];
-
-        fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
-                   text ? "a string" : "a number", json_type_name(v));
-        if (text) return fail_advise(f, "Put the %s in quotes.", row->name);
-        return fail_advise(f, "Use %s, without quotes.", range_text(&l->range[id], all));
-    }
-    if (!text) {
-        double number = json_number_value(v);
-
-        err = check_number(row, &l->range[id], number, f);
-        if (!err) number_set(out, row, number);
-        return err;
-    }
-    s = json_string_value(v);
-    err = check_text(row, &l->range[id], s, f);
-    if (err) return err;
-    *text_of(out, row) = strdup(s);
-    return *text_of(out, row) ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "no memory for %s", row->name);
+    if (row->type == SPEC_TEXT && json_is_string(v))
+        return decode_text(out, row, r, json_string_value(v), f);
+    if (row->type == SPEC_NAME && json_is_string(v))
+        return decode_name(out, row, r, json_string_value(v), f);
+    if (row->type != SPEC_TEXT && row->type != SPEC_NAME && json_is_number(v))
+        return decode_number(out, row, r, json_number_value(v), f);
+    return fail_type(row, r, v, f);
 }
 
 static int find(const char *name)
@@ -399,26 +455,45 @@ static size_t cut_at(const char *s, size_t max)
     return len;
 }
 
+/* Write one field; true: its text was cut to max bytes. */
+static bool write_field(const struct spec *s, const struct spec_field *row, struct text *out,
+                        size_t max)
+{
+    const char *value;
+    size_t len;
+
+    if (row->quiet && (int)number_of(s, row) == row->usual) return false;
+    if (row->type == SPEC_NAME) {
+        text_string(out, row->name, row->names[(int)number_of(s, row)]);
+        return false;
+    }
+    if (row->type != SPEC_TEXT) {
+        text_real(out, row->name, number_of(s, row));
+        return false;
+    }
+    value = *text_of(s, row) ? *text_of(s, row) : "";
+    len = cut_at(value, max);
+    text_chars(out, row->name, value, len);
+    return value[len] != '\0';
+}
+
 bool spec_write_cut(const struct spec *s, struct text *out, const char *key, size_t max)
 {
     bool cut = false;
 
     text_open(out, key, '{');
-    for (int i = 0; i < SPEC_FIELDS; i++) {
-        const struct spec_field *row = &SPEC_TABLE[i];
-
-        if (row->type == SPEC_TEXT) {
-            const char *value = *text_of(s, row) ? *text_of(s, row) : "";
-            size_t len = cut_at(value, max);
-
-            cut = cut || value[len];
-            text_chars(out, row->name, value, len);
-        } else {
-            text_real(out, row->name, number_of(s, row));
-        }
-    }
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        cut |= write_field(s, &SPEC_TABLE[i], out, max);
     text_close(out, '}');
     return cut;
+}
+
+void spec_write_picture(const struct spec *s, struct text *out, const char *key)
+{
+    text_open(out, key, '{');
+    for (int i = 0; i < SPEC_FIELDS; i++)
+        if (!SPEC_TABLE[i].quiet) write_field(s, &SPEC_TABLE[i], out, LIMIT_PROMPT_BYTES);
+    text_close(out, '}');
 }
 
 void spec_write(const struct spec *s, struct text *out, const char *key)
@@ -439,35 +514,50 @@ int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
     return err;
 }
 
+/* The values that a field may have, and the one that is taken when it is absent. */
+static void write_range(const struct spec_field *row, const struct spec_range *r, struct text *out)
+{
+    if (row->type == SPEC_NAME) {
+        text_open(out, "values", '[');
+        for (int i = (int)r->min; i <= (int)r->max; i++)
+            text_string(out, NULL, row->names[i]);
+        text_close(out, ']');
+        text_string(out, "default", row->names[(int)r->def]);
+        return;
+    }
+    text_real(out, "min", r->min);
+    text_real(out, "max", r->max);
+    if (r->step > 0) text_real(out, "step", r->step);
+    if (!row->required) text_real(out, "default", r->def);
+}
+
 void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
 {
-    static const char *const TYPE[] = {"string", "integer", "integer", "number"};
+    static const char *const TYPE[] = {"string", "integer", "integer", "number", "string"};
 
     text_open(out, key, '[');
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
-        const struct spec_range *r = &l->range[i];
 
         text_open(out, NULL, '{');
         text_string(out, "name", row->name);
         text_string(out, "type", TYPE[row->type]);
-        if (*row->unit) text_string(out, "unit", row->unit);
+        if (row->unit) text_string(out, "unit", row->unit);
         text_bool(out, "required", row->required);
-        text_real(out, "min", r->min);
-        text_real(out, "max", r->max);
-        if (r->step > 0) text_real(out, "step", r->step);
-        if (!row->required) text_real(out, "default", r->def);
+        write_range(row, &l->range[i], out);
         text_string(out, "doc", row->doc);
         text_close(out, '}');
     }
     text_close(out, ']');
 }
 
+/* Quiet fields are not among them: their default is in hello.fields. */
 void spec_write_defaults(const struct spec_limits *l, struct text *out, const char *key)
 {
     text_open(out, key, '{');
     for (int i = 0; i < SPEC_FIELDS; i++)
-        if (!SPEC_TABLE[i].required) text_real(out, SPEC_TABLE[i].name, l->range[i].def);
+        if (!SPEC_TABLE[i].required && !SPEC_TABLE[i].quiet)
+            text_real(out, SPEC_TABLE[i].name, l->range[i].def);
     text_close(out, '}');
 }
 
@@ -476,11 +566,15 @@ void spec_write_doc(const struct spec_limits *l, struct text *out)
     text_raw(out, "| field | range | default | |\n|---|---|---|---|\n");
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
-        char all[RANGE_TEXT], def[TEXT_NUMBER];
+        const struct spec_range *r = &l->range[i];
+        bool named = row->type == SPEC_NAME;
+        char all[RANGE_TEXT], number[TEXT_NUMBER];
+        const char *def = named ? row->names[(int)r->def] : number;
 
-        text_number(l->range[i].def, def);
+        text_number(r->def, number);
         text_printf(out, "| `%s` | %s%s%s%s | %s | %s |\n", row->name,
-                    row->type == SPEC_REAL ? "any number, " : "", range_text(&l->range[i], all),
-                    *row->unit ? " " : "", row->unit, row->required ? "required" : def, row->doc);
+                    row->type == SPEC_REAL ? "any number, " : "",
+                    named ? names_text(row, r, all) : range_text(r, all), row->unit ? " " : "",
+                    row->unit ? row->unit : "", row->required ? "required" : def, row->doc);
     }
 }

@@ -3,12 +3,15 @@
  *
  * A new field is a member here, a row in SPEC_TABLE and a range in spec_limits_init(); everything
  * else (hello.fields, PROTOCOL.md's table, error texts, canonical JSON) follows from these.
- * Canonical JSON: every field, in table order, written as JSON.stringify writes it. */
+ * Canonical JSON: every field, in table order, written as JSON.stringify writes it. Quiet fields,
+ * which do not change the picture, stand in it only when they differ from their default: so the
+ * texts and digests of requests from before such a field came stay what they were. */
 #ifndef PROTO_SPEC_H
 #define PROTO_SPEC_H
 
 #include "proto/fail.h"
 #include "proto/text.h"
+#include "proto/user.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +27,7 @@ enum spec_id {
     SPEC_STEPS,
     SPEC_GUIDANCE,
     SPEC_SEED,
+    SPEC_LANE,
     SPEC_FIELDS
 };
 
@@ -31,7 +35,8 @@ enum spec_type {
     SPEC_TEXT,  /* char *, owned; min and max count bytes of UTF-8 */
     SPEC_INT,   /* int */
     SPEC_INT64, /* int64_t */
-    SPEC_REAL   /* double, finite */
+    SPEC_REAL,  /* double, finite */
+    SPEC_NAME   /* int, on the wire the name of that number */
 };
 
 /* A request. prompt is owned (spec_free); all zero is a valid empty struct. */
@@ -41,15 +46,19 @@ struct spec {
     int steps;         /* denoising steps */
     double guidance;   /* <= 1: no guidance, half the work */
     int64_t seed;      /* SPEC_SEED_PICK, or 0 .. 2^53 - 1 */
+    int lane;          /* enum user_lane */
 };
 
 struct spec_field {
     const char *name; /* on the wire */
     enum spec_type type;
-    size_t offset; /* in struct spec */
-    bool required; /* no default */
-    const char *unit;
-    const char *doc; /* one sentence of documentation */
+    size_t offset;            /* in struct spec */
+    bool required;            /* no default */
+    const char *unit;         /* NULL: none */
+    const char *doc;          /* one sentence of documentation */
+    bool quiet;               /* how the service treats the job, not what the picture is .. */
+    int usual;                /* .. and not written when it has this value */
+    const char *const *names; /* SPEC_NAME: of 0, 1 .. up to the range's max */
 };
 
 extern const struct spec_field SPEC_TABLE[SPEC_FIELDS];
@@ -93,6 +102,8 @@ void spec_write(const struct spec *, struct text *out, const char *key);
 /* The same with the prompt cut to at most max bytes, between characters, for rows of lists.
  * Returns true when it was cut. */
 bool spec_write_cut(const struct spec *, struct text *out, const char *key, size_t max);
+/* Canonical JSON without any quiet field: all that the picture depends on. */
+void spec_write_picture(const struct spec *, struct text *out, const char *key);
 /* BLAKE2b-256 of the canonical JSON. Two requests with this digest ask for the same thing; take it
  * before the server picks a seed. 0 or ERR_OUT_OF_MEMORY. */
 int spec_digest(const struct spec *, uint8_t out[SPEC_DIGEST_BYTES]);

@@ -121,7 +121,7 @@ int png_encode_spec(const struct glm_picture *picture, const struct spec *spec, 
 
     *out = NULL;
     text_init(&json, 0, LIMIT_PROMPT_BYTES * 6 + 1024);
-    spec_write(spec, &json, NULL);
+    spec_write_picture(spec, &json, NULL);
     parameters = text_take(&json, &json_len);
     if (!parameters) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory to encode the picture.");
     texts[1].value = parameters;

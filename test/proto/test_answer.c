@@ -15,10 +15,10 @@ static char WEIRD[] = "say \"hi\" \\ / \b\f\n\r\t\x01\x1f\x7f \xe2\x80\xa8 \xc3\
                       "\xe7\xba\xa2\xe8\x89\xb2\xe5\x9c\x86\xe5\xbd\xa2 \xf0\x9f\x94\xb4";
 static char HALF[257], CUT[300]; /* 128 and 140 times e acute, the second after an a */
 
-static const struct spec SIMPLE = {RED, 256, 256, 20, 1.5, -1};
-static const struct spec CHOSEN = {RED, 256, 256, 20, 1.5, 77123};
-static const struct spec WILD = {WEIRD, 512, 128, 1, 0.1, 9007199254740991};
-static const struct spec WIDE = {RED, 384, 256, 20, 1.5, -1};
+static const struct spec SIMPLE = {RED, 256, 256, 20, 1.5, -1, LANE_NORMAL};
+static const struct spec CHOSEN = {RED, 256, 256, 20, 1.5, 77123, LANE_NORMAL};
+static const struct spec WILD = {WEIRD, 512, 128, 1, 0.1, 9007199254740991, LANE_NORMAL};
+static const struct spec WIDE = {RED, 384, 256, 20, 1.5, -1, LANE_NORMAL};
 static const struct event_result RESULT = {"/i/" DIGEST ".png", DIGEST, 256,  384,
                                            9007199254740991,    6.81,   48211};
 static const struct fail TOO_LONG = {

@@ -74,7 +74,7 @@ static struct device_event next_event(int quanta)
 
 static void begin(int which, uint64_t job)
 {
-    static struct spec spec = {(char *)(uintptr_t) "a boat", SIDE, SIDE, 2, 1.5, 42};
+    static struct spec spec = {(char *)(uintptr_t) "a boat", SIDE, SIDE, 2, 1.5, 42, LANE_NORMAL};
     const struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
     worker_start(worker[which], &work);
 }

@@ -32,7 +32,7 @@ static char folder[64];
 static void store_one(void)
 {
     static const uint8_t digest[SPEC_DIGEST_BYTES];
-    struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77};
+    struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77, LANE_NORMAL};
     struct hub_row row = {.job = 1, .order = 1, .key = "", .digest = digest, .spec = &spec};
     struct blob *file = blob_copy("picture", 7);
 

@@ -65,7 +65,8 @@ static inline void expect_stored(int n, enum err code)
 }
 
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1, 2, 3};
-static struct spec spec = {(char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2", 64, 96, 5, 1.5, 77};
+static struct spec spec = {
+    (char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2", 64, 96, 5, 1.5, 77, LANE_NORMAL};
 
 static inline struct hub_row row_of(uint64_t job, uint64_t order)
 {

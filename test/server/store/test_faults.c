@@ -78,7 +78,7 @@ static struct fail fail;
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
 /* BLAKE2b-256 of "hello" */
 static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
-static struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77};
+static struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77, LANE_NORMAL};
 
 static struct hub_row row_of(uint64_t n, bool done)
 {

@@ -59,7 +59,7 @@ static void reads_back(void **state)
  * or bytes that differ between runs */
 static void same_request_same_bytes(void **state)
 {
-    struct spec s = {(char *)(uintptr_t) "a \"sign\"", 8, 8, 3, 1.5, 42};
+    struct spec s = {(char *)(uintptr_t) "a \"sign\"", 8, 8, 3, 1.5, 42, LANE_NORMAL};
     struct glm_picture p = {.rgb = pixels(8, 8), .width = 8, .height = 8};
     uint8_t *a, *b;
     size_t n, m;

@@ -19,7 +19,7 @@
 
 static struct mbox loop, previews, pictures;
 static struct worker *worker;
-static struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42};
+static struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42, LANE_NORMAL};
 
 static int open_worker(const char *model)
 {
