@@ -190,7 +190,7 @@ void answer_stats(const char *ref, const struct answer_stats *s, struct text *ou
         const struct answer_job *j = &s->jobs[i];
 
         text_open(out, NULL, '{');
-        text_id(out, "job", j->job);
+        if (j->job) text_id(out, "job", j->job);
         text_string(out, "state", event_state_name(j->state));
         write_standing(j, out);
         text_int(out, "width", j->spec->width);

@@ -34,7 +34,7 @@ struct answer_hello {
 
 /* One job in stats and list. */
 struct answer_job {
-    uint64_t job;
+    uint64_t job; /* 0 (stats only): it is another user's */
     enum event_state state;
     int64_t created_ms;
     int position;           /* when queued */

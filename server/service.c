@@ -289,7 +289,7 @@ static struct session *open_session(void *arg, void (*want_write)(void *), void 
     struct session *session;
     struct fail f;
 
-    if (session_new(&session, s->hub, want_write, conn, &f)) return NULL;
+    if (session_new(&session, s->hub, USER_NONE, want_write, conn, &f)) return NULL;
     return session;
 }
 

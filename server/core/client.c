@@ -232,12 +232,13 @@ static struct blob *reply_take(struct client *c)
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-struct client *client_open(struct clients *cs, void *session)
+struct client *client_open(struct clients *cs, void *session, struct account *a)
 {
     struct client *c = calloc(1, sizeof *c);
 
     if (!c) return NULL;
     c->session = session;
+    c->account = a;
     c->last = &c->first;
     c->previews = COMMAND_PREVIEWS_DEFAULT;
     c->class = board_class(c->previews.format, c->previews.max_px);

@@ -14,6 +14,7 @@
 
 #include "proto/command.h"
 #include "server/base/blob.h"
+#include "server/core/account.h"
 #include "server/core/job.h"
 
 #include <stdbool.h>
@@ -58,6 +59,7 @@ struct pending_reply {
 
 struct client {
     void *session;
+    struct account *account; /* whose connection it is */
     struct pending_reply *first, **last;
     struct pending_reply *held; /* the first whose text is not known; all before it are ready */
     size_t backlog;             /* bytes of answers */
@@ -85,7 +87,7 @@ struct clients {
 };
 
 /* NULL when memory is short. */
-struct client *client_open(struct clients *, void *session);
+struct client *client_open(struct clients *, void *session, struct account *);
 void client_close(struct clients *, struct client *);
 
 /* Reserve the next place in the order of answers. NULL when memory is short (the client is broken

@@ -45,6 +45,14 @@ static void reply_error(struct hub *h, struct pending_reply *a, const struct com
     reply(h, a, &t);
 }
 
+/* A job that this client may see; somebody else's does not exist for it. */
+static struct job *find_job(const struct hub *h, const struct client *p, uint64_t id)
+{
+    struct job *j = lifecycle_find(h, id);
+
+    return j && account_sees(p->account, j->owner) ? j : NULL;
+}
+
 static void reply_unknown(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct fail f;
@@ -138,13 +146,14 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     uint8_t digest[SPEC_DIGEST_BYTES];
     struct job_plan plan = {.scratch_more = 0};
     struct fail f;
-    struct job *j = registry_find_key(&h->registry, c->key);
+    struct job *j = registry_find_key(&h->registry, a->client->account, c->key);
     int err = spec_digest(&c->spec, digest) ? fail_set(&f, ERR_OUT_OF_MEMORY, "No memory") : 0;
 
     if (!err && j) {
         submit_again(h, now, a, c, j, digest);
         return;
     }
+    if (!err) err = account_may_draw(a->client->account, (enum user_lane)c->spec.lane, &f);
     if (!err) err = check_stopping(h, &f);
     if (!err) err = check_watches(a->client, NULL, c->watch, &f);
     if (!err) err = check_room(h, now, &f);
@@ -153,7 +162,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
         reply_error(h, a, c, &f);
         return;
     }
-    j = lifecycle_accept(h, now, &c->spec, c->key, digest);
+    j = lifecycle_accept(h, now, a->client->account, &c->spec, c->key, digest);
     if (!j) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
         reply_error(h, a, c, &f);
@@ -217,7 +226,7 @@ static void quote(struct hub *h, int64_t now, struct pending_reply *a, const str
 
 static void watch(struct hub *h, struct pending_reply *a, const struct command *c)
 {
-    struct job *j = lifecycle_find(h, c->job);
+    struct job *j = find_job(h, a->client, c->job);
     struct fail f;
 
     if (!j) {
@@ -238,7 +247,7 @@ static void watch(struct hub *h, struct pending_reply *a, const struct command *
 
 static void unwatch(struct hub *h, struct pending_reply *a, const struct command *c)
 {
-    struct job *j = lifecycle_find(h, c->job);
+    struct job *j = find_job(h, a->client, c->job);
 
     if (!j) {
         reply_unknown(h, a, c);
@@ -251,7 +260,7 @@ static void unwatch(struct hub *h, struct pending_reply *a, const struct command
 
 static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
 {
-    struct job *j = lifecycle_find(h, c->job);
+    struct job *j = find_job(h, a->client, c->job);
     bool ending = j && (j->state == JOB_ENDING || job_over(j));
     struct fail f;
 
@@ -276,7 +285,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
 
     assert(c->limit > 0 && c->limit <= LIMIT_LIST);
     if (c->before) {
-        from = lifecycle_find(h, c->before);
+        from = find_job(h, a->client, c->before);
         if (!from) {
             fail_field(&f, ERR_NOT_FOUND, "before", "There is no such job");
             reply_error(h, a, c, &f);
@@ -284,7 +293,8 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
         }
         from = from->links.older;
     }
-    client_reply_ready(&h->clients, a, report_list(h, now, from, c->state, c->limit, a->ref));
+    client_reply_ready(&h->clients, a,
+                       report_list(h, now, a->client->account, from, c->state, c->limit, a->ref));
 }
 
 static void stats(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -295,7 +305,7 @@ static void stats(struct hub *h, int64_t now, struct pending_reply *a, const str
     } else {
         a->client->stats = false;
     }
-    client_reply_ready(&h->clients, a, report_stats(h, now, a->ref));
+    client_reply_ready(&h->clients, a, report_stats(h, now, a->client->account, a->ref));
 }
 
 static void pong(struct hub *h, int64_t now, struct pending_reply *a)

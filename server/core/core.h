@@ -3,7 +3,8 @@
  * Nothing outside the core and its tests includes this.
  *
  * Layers, each using only what stands before it:
- *   data       board job ledger dispatch device queue registry client batcher eta timeline stats
+ *   data       board account job ledger dispatch device queue registry client batcher eta timeline
+ *              stats
  *   helpers    notify capacity previews report forecast lifecycle
  *   inputs     restore device_events commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
@@ -12,6 +13,7 @@
 #ifndef SERVER_CORE_CORE_H
 #define SERVER_CORE_CORE_H
 
+#include "server/core/account.h"
 #include "server/core/client.h"
 #include "server/core/device.h"
 #include "server/core/effects.h"
@@ -38,6 +40,7 @@ struct hub {
     struct hub_out out;
     struct registry registry;
     struct queue queue;
+    struct accounts accounts;
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */
     struct stats stats;
@@ -65,8 +68,7 @@ struct hub {
     int64_t estimated_us; /* when that was made */
     bool added;           /* jobs were added to the tail since then */
     int refused;          /* submits that a full queue refused and that are told to come back */
-    struct blob *stats_message;
-    uint64_t stats_seq;
+    uint64_t stats_seq;   /* of the newest statistics */
 };
 
 #endif

@@ -264,6 +264,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     c->ledger.budget = n->budget;
     c->cap_useful = n->batch_useful;
     if (n->known && !eta_measured(&h->eta)) eta_recall(&h->eta, n->known);
+    h->estimated_us = INT64_MIN / 2; /* what was foreseen without it is void */
     h->planning = true;
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->planned = false; /* the budget, perhaps the model, is another one */

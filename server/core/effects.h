@@ -12,6 +12,7 @@
 #include "proto/fail.h"
 #include "proto/limits.h"
 #include "proto/spec.h"
+#include "proto/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,7 +62,8 @@ struct hub_conf {
 struct hub_row {
     uint64_t job, order; /* order: of acceptance; unique, grows */
     int64_t created_ms;
-    const char *key;       /* "" none; unique among the jobs that are remembered, no longer */
+    uint32_t owner;        /* id of the user; USER_NONE: of a service without users */
+    const char *key;       /* "" none; unique among its owner's jobs that are remembered */
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;

@@ -45,6 +45,11 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     if (!h) return ERR_OUT_OF_MEMORY;
     h->conf = *conf;
     h->out = *callbacks;
+    if (accounts_init(&h->accounts) != 0) {
+        free(h);
+        *out = NULL;
+        return ERR_OUT_OF_MEMORY;
+    }
     registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
     queue_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
@@ -71,8 +76,8 @@ void hub_free(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = j->links.older)
         j->run.device = NULL;
     registry_free(&h->registry);
+    accounts_free(&h->accounts);
     queue_free(&h->queue);
-    blob_unref(h->stats_message);
     free(h->items);
     free(h);
 }
@@ -88,6 +93,15 @@ static void hub_settle(struct hub *h, int64_t now)
     stats_begin(&h->stats, now);
     lifecycle_dispatch(h, now);
     forecast_push(h, now);
+}
+
+int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
+{
+    int err = accounts_set(&h->accounts, users, n);
+
+    if (!err) lifecycle_orphans(h);
+    hub_settle(h, now);
+    return err;
 }
 
 void hub_tick(struct hub *h, int64_t now)
@@ -123,9 +137,11 @@ bool hub_idle(const struct hub *h)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-struct client *hub_open(struct hub *h, void *session)
+struct client *hub_open(struct hub *h, void *session, uint32_t user)
 {
-    return client_open(&h->clients, session);
+    struct account *a = accounts_find(&h->accounts, user);
+
+    return a ? client_open(&h->clients, session, a) : NULL;
 }
 
 void hub_close(struct hub *h, int64_t now, struct client *p)
@@ -155,7 +171,7 @@ void hub_error(struct hub *h, int64_t now, struct client *p, const struct comman
 
 struct blob *hub_next(struct hub *h, int64_t now, struct client *p, bool *binary)
 {
-    return client_next(&h->clients, p, now, h->stats_message, h->stats_seq, binary);
+    return client_next(&h->clients, p, now, p->account->stats, p->account->stats_seq, binary);
 }
 
 size_t hub_backlog(const struct client *p)

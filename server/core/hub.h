@@ -49,6 +49,12 @@ void hub_free(struct hub *); /* closes what is open; calls nothing of hub_out */
  * order, or twice) or ERR_OUT_OF_MEMORY. */
 int hub_restore(struct hub *, int64_t now, const struct hub_row *, struct fail *f);
 
+/* The users from now on: n of them by growing id, copied; n 0: none, and everybody may do
+ * everything. Jobs of users that are gone are cancelled; their connections may only be closed. At
+ * the start of a server the call comes before hub_restore(). 0, or ERR_OUT_OF_MEMORY (all stays as
+ * it was). */
+int hub_users(struct hub *, int64_t now, const struct user *, int n);
+
 /* Time limits, watchdog, estimates, statistics. */
 void hub_tick(struct hub *, int64_t now);
 int64_t hub_due(const struct hub *); /* when hub_tick() is wanted; INT64_MAX: not at all */
@@ -61,8 +67,9 @@ bool hub_idle(const struct hub *);
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-/* session comes back in wake(). NULL when memory is short. */
-struct client *hub_open(struct hub *, void *session);
+/* session comes back in wake(). user: whose it is; USER_NONE in a service without users. NULL when
+ * there is no such user, or memory is short. */
+struct client *hub_open(struct hub *, void *session, uint32_t user);
 void hub_close(struct hub *, int64_t now, struct client *);
 
 /* One message of a client: decoded, executed, answered exactly once, answers in the order of

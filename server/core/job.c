@@ -81,12 +81,13 @@ const char *job_state_name(enum job_state state)
     return STATE[state].name;
 }
 
-struct job *job_new(uint64_t id, struct spec *spec, uint64_t seq)
+struct job *job_new(uint64_t id, struct account *owner, struct spec *spec, uint64_t seq)
 {
     struct job *j = calloc(1, sizeof *j);
 
     if (!j) return NULL;
     j->id = id;
+    j->owner = owner;
     j->state = JOB_ADMIT;
     j->spec = *spec;
     memset(spec, 0, sizeof *spec);

@@ -16,6 +16,7 @@
 
 #include "proto/event.h"
 #include "proto/spec.h"
+#include "server/core/account.h"
 #include "server/core/board.h"
 #include "server/core/ledger.h"
 
@@ -101,7 +102,8 @@ struct job_links {
 struct job {
     /* written once, when it is accepted or restored */
     uint64_t id;
-    uint64_t order;                    /* of acceptance: 1, 2, 3 .. over all starts of the server */
+    uint64_t order; /* of acceptance: 1, 2, 3 .. over all starts of the server */
+    struct account *owner;
     char key[LIMIT_KEY_BYTES + 1];     /* "" none */
     uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
     struct spec spec;                  /* owned; with the seed */
@@ -137,7 +139,7 @@ enum event_state job_public(const struct job *); /* its state on the wire; not f
 const char *job_state_name(enum job_state);
 
 /* Takes the spec (leaves it empty). NULL when memory is short. seq: where its board begins. */
-struct job *job_new(uint64_t id, struct spec *, uint64_t seq);
+struct job *job_new(uint64_t id, struct account *owner, struct spec *, uint64_t seq);
 void job_free(struct job *); /* no subscription and no waiter may be left */
 
 #endif

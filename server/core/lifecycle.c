@@ -13,12 +13,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Count it in or out of what is in its state. */
+static void count(struct hub *h, const struct job *j, int by)
+{
+    h->in[j->state] += by;
+    if (j->state == JOB_ADMIT || j->state == JOB_QUEUED) j->owner->waiting += by;
+    if (j->state == JOB_RUNNING) j->owner->running += by;
+    assert(h->in[j->state] >= 0 && j->owner->waiting >= 0 && j->owner->running >= 0);
+}
+
+void lifecycle_add(struct hub *h, struct job *j)
+{
+    registry_add(&h->registry, j);
+    count(h, j, 1);
+}
+
 void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
 {
-    assert(h->in[j->state] > 0);
-    h->in[j->state]--;
+    count(h, j, -1);
     if (job_move(j, move) != 0) assert(!"a move that the table of job.c does not know");
-    h->in[j->state]++;
+    count(h, j, 1);
     notify_touch(h);
 }
 
@@ -58,6 +72,7 @@ static struct hub_row row_of(const struct job *j)
     return (struct hub_row){.job = j->id,
                             .order = j->order,
                             .created_ms = j->created_ms,
+                            .owner = j->owner->user.id,
                             .key = j->key,
                             .digest = j->digest,
                             .spec = &j->spec,
@@ -95,15 +110,15 @@ static uint64_t new_id(struct hub *h)
     return id;
 }
 
-struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, const char *key,
-                             const uint8_t *digest)
+struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, struct spec *spec,
+                             const char *key, const uint8_t *digest)
 {
     struct job *j;
     struct hub_row r;
 
     if (queue_reserve(&h->queue, h->registry.n + 1) != 0) return NULL;
     if (spec->seed == SPEC_SEED_PICK) spec->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
-    j = job_new(new_id(h), spec, h->conf.boot << 32);
+    j = job_new(new_id(h), owner, spec, h->conf.boot << 32);
     if (!j) return NULL;
     memccpy(j->key, key, '\0', sizeof j->key - 1);
     memcpy(j->digest, digest, sizeof j->digest);
@@ -116,8 +131,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct spec *spec, cons
         return NULL;
     }
     j->order = ++h->last_order;
-    registry_add(&h->registry, j);
-    h->in[JOB_ADMIT]++;
+    lifecycle_add(h, j);
     r = row_of(j);
     h->n_storing++;
     h->out.store_accept(h->out.arg, &r);
@@ -184,7 +198,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         client_reply_ready(&h->clients, a, blob_from_text(&t));
         text_free(&t);
     }
-    h->in[JOB_ADMIT]--;
+    count(h, j, -1);
     registry_drop(&h->registry, j);
 }
 
@@ -383,6 +397,18 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     stats_end(&h->stats, now, j->end.outcome);
     judge(h, now, j);
     registry_over(&h->registry, j);
+}
+
+void lifecycle_orphans(struct hub *h)
+{
+    struct job *older;
+
+    for (struct job *j = h->registry.newest; j; j = older) {
+        older = j->links.older;
+        if (!j->owner->gone || j->owner->user.id == USER_NONE) continue;
+        if (j->state == JOB_QUEUED || j->state == JOB_RUNNING || j->state == JOB_SAVING)
+            lifecycle_end(h, j, JOB_CANCELLED, NULL);
+    }
 }
 
 void lifecycle_again(struct hub *h, int64_t now)

@@ -5,14 +5,16 @@
 
 #include "server/core/core.h"
 
+/* A new job, in JOB_ADMIT. */
+void lifecycle_add(struct hub *, struct job *);
 /* Make a move of job.c's table and keep the counts; a move that it does not allow is a bug. */
 void lifecycle_move(struct hub *, struct job *, enum job_move);
 /* NULL also while the job is on its way to the disk: clients do not know its id yet. */
 struct job *lifecycle_find(const struct hub *, uint64_t id);
 
-/* Accept a request that has passed every check; takes the spec. NULL: no memory. */
-struct job *lifecycle_accept(struct hub *, int64_t now, struct spec *, const char *key,
-                             const uint8_t *digest);
+/* Accept a request of an account that has passed every check; takes the spec. NULL: no memory. */
+struct job *lifecycle_accept(struct hub *, int64_t now, struct account *, struct spec *,
+                             const char *key, const uint8_t *digest);
 /* The direct answer to a submit of this job, and the start of following it. */
 void lifecycle_reply(struct hub *, int64_t now, const struct job *, struct pending_reply *,
                      bool watch);
@@ -35,6 +37,8 @@ void lifecycle_drain(struct hub *, int64_t now);
 void lifecycle_disk(struct hub *, int64_t now, const struct fail *why);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void lifecycle_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
+/* Jobs whose owner was removed are cancelled. */
+void lifecycle_orphans(struct hub *);
 /* Try again ends that the disk or memory refused. */
 void lifecycle_again(struct hub *, int64_t now);
 

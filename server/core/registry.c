@@ -16,9 +16,9 @@ static size_t id_bucket(const struct registry *r, uint64_t id)
     return (size_t)mix(id ^ r->salt) & (REGISTRY_BUCKETS - 1);
 }
 
-static size_t key_bucket(const struct registry *r, const char *key)
+static size_t key_bucket(const struct registry *r, const struct account *owner, const char *key)
 {
-    uint64_t h = r->salt;
+    uint64_t h = r->salt ^ owner->user.id;
 
     for (; *key; key++)
         h = mix(h ^ (uint8_t)*key);
@@ -51,7 +51,7 @@ void registry_add(struct registry *r, struct job *j)
     j->links.next_id = *id;
     *id = j;
     if (j->key[0]) {
-        struct job **key = &r->by_key[key_bucket(r, j->key)];
+        struct job **key = &r->by_key[key_bucket(r, j->owner, j->key)];
 
         j->links.next_key = *key;
         *key = j;
@@ -71,7 +71,7 @@ static void unchain(struct registry *r, struct job *j)
         at = &(*at)->links.next_id;
     *at = j->links.next_id;
     if (!j->key[0]) return;
-    at = &r->by_key[key_bucket(r, j->key)];
+    at = &r->by_key[key_bucket(r, j->owner, j->key)];
     while (*at != j)
         at = &(*at)->links.next_key;
     *at = j->links.next_key;
@@ -125,11 +125,12 @@ struct job *registry_find(const struct registry *r, uint64_t id)
     return j;
 }
 
-struct job *registry_find_key(const struct registry *r, const char *key)
+struct job *registry_find_key(const struct registry *r, const struct account *owner,
+                              const char *key)
 {
-    struct job *j = key[0] ? r->by_key[key_bucket(r, key)] : NULL;
+    struct job *j = key[0] ? r->by_key[key_bucket(r, owner, key)] : NULL;
 
-    while (j && strcmp(j->key, key) != 0)
+    while (j && (j->owner != owner || strcmp(j->key, key) != 0))
         j = j->links.next_key;
     return j;
 }

@@ -31,6 +31,7 @@ void registry_drop(struct registry *, struct job *);
 void registry_over(struct registry *, struct job *);
 
 struct job *registry_find(const struct registry *, uint64_t id);
-struct job *registry_find_key(const struct registry *, const char *key); /* "" finds nothing */
+/* A key belongs to its owner; "" finds nothing. */
+struct job *registry_find_key(const struct registry *, const struct account *, const char *key);
 
 #endif

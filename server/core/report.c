@@ -44,8 +44,8 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
     r->n++;
 }
 
-struct blob *report_list(const struct hub *h, int64_t now, const struct job *from, int state,
-                         int limit, const char *ref)
+struct blob *report_list(const struct hub *h, int64_t now, const struct account *a,
+                         const struct job *from, int state, int limit, const char *ref)
 {
     struct listing rows;
     const struct job *j = from;
@@ -56,6 +56,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct job *fro
     rows.n = 0;
     for (; j; j = j->links.older) {
         if (j->state == JOB_ADMIT || (state >= 0 && (int)job_public(j) != state)) continue;
+        if (!account_sees(a, j->owner)) continue;
         if (rows.n == limit) break;
         add_row(h, now, &rows, j);
     }
@@ -66,7 +67,16 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct job *fro
     return b;
 }
 
-struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
+/* As others see it in the queue: what it costs and where it stands, not whose or which it is. */
+static void add_place(const struct hub *h, int64_t now, struct listing *r, const struct account *a,
+                      const struct job *j)
+{
+    add_row(h, now, r, j);
+    if (!account_sees(a, j->owner)) r->job[r->n - 1].job = 0;
+}
+
+struct blob *report_stats(const struct hub *h, int64_t now, const struct account *a,
+                          const char *ref)
 {
     struct listing rows;
     struct answer_stats s = {.running = h->in[JOB_RUNNING],
@@ -87,9 +97,9 @@ struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
     for (int k = 0; k < h->devices.n; k++)
         for (int i = 0; i < h->devices.at[k].n_resident; i++)
             if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
-                add_row(h, now, &rows, h->devices.at[k].resident[i]);
+                add_place(h, now, &rows, a, h->devices.at[k].resident[i]);
     for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
-        add_row(h, now, &rows, h->queue.at[i]);
+        add_place(h, now, &rows, a, h->queue.at[i]);
     s.n_jobs = s.running + s.queued;
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_stats(ref, &s, &t);
@@ -100,15 +110,19 @@ struct blob *report_stats(const struct hub *h, int64_t now, const char *ref)
 
 void report_push(struct hub *h, int64_t now)
 {
-    bool wanted = false;
-    struct blob *b;
+    uint64_t seq = h->stats_seq + 1;
 
-    for (const struct client *p = h->clients.first; p && !wanted; p = p->next)
-        wanted = p->stats;
-    if (!wanted) return;
-    b = report_stats(h, now, NULL);
-    if (!b) return;
-    blob_unref(h->stats_message);
-    h->stats_message = b;
-    clients_stats(&h->clients, ++h->stats_seq);
+    for (const struct client *p = h->clients.first; p; p = p->next) {
+        struct account *a = p->account;
+        struct blob *b;
+
+        if (!p->stats || a->stats_seq == seq) continue;
+        b = report_stats(h, now, a, NULL);
+        if (!b) continue;
+        blob_unref(a->stats);
+        a->stats = b;
+        a->stats_seq = seq;
+        h->stats_seq = seq;
+    }
+    clients_stats(&h->clients, h->stats_seq);
 }

@@ -4,15 +4,16 @@
 
 #include "server/core/core.h"
 
-/* The answer to `list`: at most limit rows, from this job (may be NULL) to older ones; state: an
- * enum event_state or -1 for all. The caller owns the blob; NULL: no memory. */
-struct blob *report_list(const struct hub *, int64_t now, const struct job *from, int state,
-                         int limit, const char *ref);
-/* The statistics, as an answer to ref or (NULL) as a message of their own. The caller owns the
- * blob; NULL: no memory. */
-struct blob *report_stats(const struct hub *, int64_t now, const char *ref);
-/* Make the newest statistics, if a connection wants them, and wake those that do. Without memory
- * the last ones stay. */
+/* The answer to `list`: at most limit rows of what the account sees, from this job (may be NULL) to
+ * older ones; state: an enum event_state or -1 for all. The caller owns the blob; NULL: no
+ * memory. */
+struct blob *report_list(const struct hub *, int64_t now, const struct account *,
+                         const struct job *from, int state, int limit, const char *ref);
+/* The statistics, as an answer to ref or (NULL) as a message of their own; jobs that the account
+ * does not see have no id in them. The caller owns the blob; NULL: no memory. */
+struct blob *report_stats(const struct hub *, int64_t now, const struct account *, const char *ref);
+/* Make the newest statistics of each account that wants them, and wake its connections. Without
+ * memory the last ones stay. */
 void report_push(struct hub *, int64_t now);
 
 #endif

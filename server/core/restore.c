@@ -47,12 +47,13 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
 
 static struct job *restore_job(struct hub *h, const struct hub_row *r)
 {
+    struct account *owner = accounts_owner(&h->accounts, r->owner);
     struct spec spec;
     struct job *j;
     struct event accepted;
 
-    if (spec_copy(&spec, r->spec) != 0) return NULL;
-    j = job_new(r->job, &spec, h->conf.boot << 32);
+    if (!owner || spec_copy(&spec, r->spec) != 0) return NULL;
+    j = job_new(r->job, owner, &spec, h->conf.boot << 32);
     if (!j) {
         spec_free(&spec);
         return NULL;
@@ -79,12 +80,12 @@ int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
     if (queue_reserve(&h->queue, h->registry.n + 1) != 0 || !(j = restore_job(h, r)))
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     h->last_order = r->order;
-    registry_add(&h->registry, j);
-    h->in[JOB_ADMIT]++;
+    lifecycle_add(h, j);
     if (r->state == STATE_DONE || r->state == STATE_FAILED || r->state == STATE_CANCELLED) {
         if (restore_end(h, j, r) == 0) return 0;
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     }
     lifecycle_wait(h, j);
+    if (j->owner->gone && r->owner != USER_NONE) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     return 0;
 }

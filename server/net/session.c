@@ -30,8 +30,8 @@ struct session {
     bool skipping;           /* the rest of a message that was refused */
 };
 
-int session_new(struct session **out, struct hub *hub, void (*want_write)(void *), void *arg,
-                struct fail *f)
+int session_new(struct session **out, struct hub *hub, uint32_t user, void (*want_write)(void *),
+                void *arg, struct fail *f)
 {
     struct session *s = calloc(1, sizeof *s);
 
@@ -40,7 +40,7 @@ int session_new(struct session **out, struct hub *hub, void (*want_write)(void *
     s->hub = hub;
     s->want_write = want_write;
     s->arg = arg;
-    s->client = hub_open(hub, s);
+    s->client = hub_open(hub, s, user);
     if (!s->client) {
         free(s);
         *out = NULL;

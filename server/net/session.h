@@ -22,10 +22,11 @@ struct session_fragment {
     bool first, last, binary;
 };
 
-/* want_write(arg): there is something for session_next(). Nothing is sent before
- * session_hello(), and a message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
-int session_new(struct session **out, struct hub *, void (*want_write)(void *), void *arg,
-                struct fail *f);
+/* user: whose connection it is (hub_open). want_write(arg): there is something for session_next().
+ * Nothing is sent before session_hello(), and a message that is whole before is held until then.
+ * ERR_OUT_OF_MEMORY. */
+int session_new(struct session **out, struct hub *, uint32_t user, void (*want_write)(void *),
+                void *arg, struct fail *f);
 void session_free(struct session *, int64_t now); /* NULL is fine */
 
 /* The first message; takes the reference. */

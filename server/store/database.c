@@ -2,8 +2,10 @@
 #include "server/store/database.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
-static const char SCHEMA[] =
+/* What each version of the tables adds to the one before it. */
+static const char *const VERSION[] = {
     "CREATE TABLE meta(boot INTEGER NOT NULL);"
     "INSERT INTO meta VALUES(0);"
     "CREATE TABLE jobs("
@@ -21,9 +23,22 @@ static const char SCHEMA[] =
     " bytes INTEGER, us INTEGER, file TEXT,"
     " code TEXT, field TEXT, message TEXT, hint TEXT);"
     "CREATE INDEX jobs_state ON jobs(state, ord);"
-    "CREATE INDEX jobs_result ON jobs(result);"
-    "PRAGMA user_version=1;";
-enum { SCHEMA_VERSION = 1 };
+    "CREATE INDEX jobs_result ON jobs(result);",
+
+    "ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;" /* 0: of nobody in particular */
+    "CREATE TABLE users("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* given once, also when the user is removed */
+    " name TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " lanes TEXT NOT NULL," /* "normal,batch" */
+    " weight REAL NOT NULL,"
+    " waiting INTEGER NOT NULL, running INTEGER NOT NULL, disk INTEGER NOT NULL," /* 0: no bound */
+    " token BLOB NOT NULL UNIQUE," /* BLAKE2b-256 of it */
+    " created_ms INTEGER NOT NULL,"
+    " removed_ms INTEGER NOT NULL DEFAULT 0);" /* 0: it is there */
+    "CREATE UNIQUE INDEX users_name ON users(name) WHERE removed_ms = 0;",
+};
+enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 
 /* Of each state, how many jobs have no row any more. Older versions do without it. */
 static const char REMOVED[] =
@@ -84,16 +99,31 @@ int database_open(const char *path, sqlite3 **db, struct fail *f)
                    f);
 }
 
+/* From the tables of one version to those of the newest, within a transaction. */
+static int upgrade_from(sqlite3 *db, int version, struct fail *f)
+{
+    char sql[64];
+    int err = 0;
+
+    for (int v = version; v < SCHEMA_VERSION && !err; v++)
+        err = run_sql(db, VERSION[v], f);
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", SCHEMA_VERSION);
+    return err ? err : run_sql(db, sql, f);
+}
+
 int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
 {
     int64_t version, boot;
     int err = database_int(db, "PRAGMA user_version", &version, f);
 
-    if (!err && version > SCHEMA_VERSION)
-        return fail_set(f, ERR_IO, "The job store was written by a newer darkroom (version %d).",
-                        (int)version);
+    if (!err && version > SCHEMA_VERSION) {
+        fail_set(f, ERR_IO, "The job store was written by a newer darkroom (version %d).",
+                 (int)version);
+        return fail_advise(f, "Start the newer one again, or this one with another folder, "
+                              "--data DIR.");
+    }
     if (!err) err = run_sql(db, "BEGIN IMMEDIATE", f);
-    if (!err && version == 0) err = run_sql(db, SCHEMA, f);
+    if (!err) err = upgrade_from(db, (int)version, f);
     if (!err) err = run_sql(db, REMOVED, f);
     if (!err) err = run_sql(db, COUNT_START, f);
     if (!err) err = database_int(db, "SELECT boot FROM meta", &boot, f);

@@ -15,14 +15,14 @@ static const char *const SQL[ROWS_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state)"
-                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner)"
+                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     /* the whole row, as it may have been removed behind our back */
-    [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,"
-                "end_seq,result,bytes,us,file,code,field,message,hint)"
-                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"
-                " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?9,end_seq=?10,result=?11,"
-                "bytes=?12,us=?13,file=?14,code=?15,field=?16,message=?17,hint=?18",
+    [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner,"
+                "result_seq,end_seq,result,bytes,us,file,code,field,message,hint)"
+                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
+                " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
+                "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
@@ -127,6 +127,8 @@ static const char *row_damage(sqlite3_stmt *q)
 
     if (!over && state != STATE_QUEUED) return "it has no state";
     if (sqlite3_column_int64(q, 0) == 0) return "it has no job";
+    if (!is_number(q, 17, 0) || sqlite3_column_int64(q, 17) > UINT32_MAX)
+        return "its owner is impossible";
     if (!is_number(q, 1, 1) || !is_number(q, 2, 0) || !is_number(q, 6, 1))
         return "its order, time or number is impossible";
     if (!is_text(text_at(q, 3), LIMIT_KEY_BYTES)) return "its key is no text";
@@ -197,6 +199,7 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .state = (enum event_state)sqlite3_column_int(q, 7),
         .result_seq = (uint64_t)sqlite3_column_int64(q, 8),
         .end_seq = (uint64_t)sqlite3_column_int64(q, 9),
+        .owner = (uint32_t)sqlite3_column_int64(q, 17),
     };
     if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -224,7 +227,7 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint FROM jobs WHERE ord>0 AND (state=0 OR ord IN"
+        " bytes,us,code,field,message,hint,owner FROM jobs WHERE ord>0 AND (state=0 OR ord IN"
         " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)) ORDER BY ord";
     sqlite3_stmt *q = NULL;
     int err, got;
@@ -307,6 +310,7 @@ static int write_row(struct job_rows *r, int which, const struct hub_row *row, i
         sqlite3_bind_text(q, 6, json.at + json.head, (int)json.len, SQLITE_STATIC);
         bind_id(q, 7, row->accepted_seq);
         sqlite3_bind_int(q, 8, state);
+        sqlite3_bind_int64(q, 9, row->owner);
         err = step(r, which, f);
     } else
         sqlite3_clear_bindings(q);
@@ -331,15 +335,15 @@ int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, st
 {
     sqlite3_stmt *q = r->sql[SQL_END];
 
-    bind_id(q, 9, row->result_seq);
-    bind_id(q, 10, row->end_seq);
+    bind_id(q, 10, row->result_seq);
+    bind_id(q, 11, row->end_seq);
     if (row->result_digest) {
-        sqlite3_bind_text(q, 11, row->result_digest, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(q, 12, row->result_bytes);
-        sqlite3_bind_int64(q, 13, row->result_us);
-        sqlite3_bind_text(q, 14, name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 12, row->result_digest, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(q, 13, row->result_bytes);
+        sqlite3_bind_int64(q, 14, row->result_us);
+        sqlite3_bind_text(q, 15, name, -1, SQLITE_STATIC);
     }
-    if (row->error) bind_fail(q, 15, row->error);
+    if (row->error) bind_fail(q, 16, row->error);
     return write_row(r, SQL_END, row, (int)row->state, f);
 }
 

@@ -7,10 +7,10 @@
 libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp
 strlen strncmp snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
 __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
-ours='board|capacity|clients?|commands|device|device_events|devices|dispatch|eta|forecast|hub|job'
-ours+='|ledger|lifecycle|notify|previews|queue|registry|report|restore|stats|batcher|timeline'
+ours='accounts?|board|capacity|clients?|commands|device|device_events|devices|dispatch|eta'
+ours+='|forecast|hub|job|ledger|lifecycle|notify|previews|queue|registry|report|restore|stats|batcher|timeline'
 ours="^($ours)_"
-proto='^(answer|command|event|fail|frame|id|spec|text|url|COMMAND)_|^(blob)_'
+proto='^(answer|command|event|fail|frame|id|spec|text|url|user|COMMAND|USER)_|^(blob)_'
 sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
 
 # refused FILE: undefined symbols of an object or archive that the core may not have

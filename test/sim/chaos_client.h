@@ -371,7 +371,7 @@ static inline void disconnect(struct chaos *x, struct chaos_client *c)
 /* Connect, and go on with every job that has not ended, from the last number seen. */
 static inline void connect(struct chaos *x, struct chaos_client *c)
 {
-    c->client = hub_open(x->w->hub, c);
+    c->client = hub_open(x->w->hub, c, USER_NONE);
     assert_non_null(c->client);
     c->previews = COMMAND_PREVIEWS_DEFAULT;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {

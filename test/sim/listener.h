@@ -31,14 +31,19 @@ static inline void listen_all(struct world *w, struct listener *e)
     e->text[e->len] = '\0';
 }
 
-static inline struct listener *listener_new(struct world *w)
+static inline struct listener *listener_of(struct world *w, uint32_t user)
 {
     struct listener *e = calloc(1, sizeof *e);
 
     assert_non_null(e);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, user);
     assert_non_null(e->client);
     return e;
+}
+
+static inline struct listener *listener_new(struct world *w)
+{
+    return listener_of(w, USER_NONE);
 }
 
 static inline void listener_free(struct world *w, struct listener *e)

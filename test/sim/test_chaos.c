@@ -315,7 +315,7 @@ static void a_start_that_was_not_forecast_is_seen(void **state)
 {
     struct world *w = world_new(1);
     struct command c;
-    struct client *p = hub_open(w->hub, w);
+    struct client *p = hub_open(w->hub, w, USER_NONE);
     struct job *first;
     uint64_t order;
 

@@ -130,7 +130,7 @@ static void play_sets(struct totals *t, uint64_t seed, int cap, bool mixed, bool
         w->charge = pay_alike;
     }
     world_devices(w, 1);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     worker_open(w);
     deliver_all(w);
     memset(t, 0, sizeof *t);

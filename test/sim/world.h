@@ -6,164 +6,7 @@
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
-#include "server/core/batcher.h"
-#include "server/core/capacity.h"
-#include "server/core/core.h"
-#include "server/core/forecast.h"
-#include "server/core/hub.h"
-#include "server/core/previews.h"
-#include "test/sim/plan.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { WORLD_ORDERS = 16384, WORLD_MAP = 1 << 17, WORLD_DEVICES = 2 };
-
-/* A row on disk, or on its way there. */
-struct saved {
-    struct hub_row row;
-    struct spec spec;
-    struct fail error;
-    char key[LIMIT_KEY_BYTES + 1], result_digest[65];
-    uint8_t digest[SPEC_DIGEST_BYTES];
-    bool file;
-};
-
-/* What the test knows about a job on its own, to check the hub by. */
-struct truth {
-    uint64_t id;
-    struct saved *disk; /* NULL: not on disk */
-    bool told;          /* a client has read its end */
-    int told_state;
-    uint64_t told_seq;
-    double overall; /* the most that a client read since the last restart */
-    int starts, ends;
-    long forecast_step; /* the step whose forecast holds; it waited then */
-    double forecast_s;  /* when it would start, from then; < 0: unknown */
-};
-
-struct fake_run {
-    uint64_t job;
-    int quanta[GLM_PHASES];
-    struct glm_progress view;
-    double done_quanta, all_quanta;
-    struct glm_cost cost;
-};
-
-struct order {
-    bool start; /* else drop */
-    int device;
-    uint64_t job;
-    int steps;
-    struct preview_demand demand;
-};
-
-/* A worker and its device. */
-struct fake_device {
-    struct fake_run runs[LEDGER_MAX];
-    struct batcher_run served[LEDGER_MAX];
-    int n_runs;
-    bool open;
-};
-
-struct world {
-    uint64_t seed, random;
-    long step;
-    int64_t now;
-    struct hub *hub;
-    struct hub_conf conf;
-    struct spec_limits limits;
-    uint64_t budget;
-
-    struct saved **disk; /* in order of acceptance */
-    int n_disk;
-    struct saved *writes[WORLD_ORDERS]; /* ring */
-    unsigned write_first, write_end;
-
-    struct order orders[WORLD_ORDERS]; /* to the worker, ring */
-    unsigned order_first, order_end;
-    struct device_event *events[WORLD_ORDERS]; /* from the worker, ring */
-    unsigned event_first, event_end;
-    uint64_t pictures[WORLD_ORDERS]; /* with the encoder, ring */
-    unsigned picture_first, picture_end;
-    struct fake_device dev[WORLD_DEVICES];
-    uint64_t busy_jobs[LIMIT_BATCH];
-    int n_busy;
-
-    struct truth *map[WORLD_MAP];
-    void (*woken)(struct world *, void *session);
-    long forecasts; /* made, the last one is the newest */
-    long checked;   /* starts that a forecast stood for */
-    /* instead of the batcher's: the control arm of its tests */
-    int (*choose)(struct batcher_run *runs, int n, int *picked);
-    void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
-    struct eta_known known; /* as they were kept last, and how often */
-    int kept;
-    bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
-    int n_wrong;
-};
-
-#define MUST(w, condition, ...)                                                               \
-    do {                                                                                      \
-        if (condition) break;                                                                 \
-        fprintf(stderr, "seed %llu step %ld: %s: ", (unsigned long long)(w)->seed, (w)->step, \
-                #condition);                                                                  \
-        fprintf(stderr, __VA_ARGS__);                                                         \
-        fprintf(stderr, "\n");                                                                \
-        fail();                                                                               \
-    } while (0)
-
-static inline uint64_t world_random(struct world *w)
-{
-    uint64_t z = (w->random += 0x9e3779b97f4a7c15ULL);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-/* 0 .. n - 1 */
-static inline int pick(struct world *w, int n)
-{
-    return (int)(world_random(w) % (uint64_t)n);
-}
-
-static inline bool chance(struct world *w, double p)
-{
-    return (double)(world_random(w) >> 11) / 9007199254740992.0 < p;
-}
-
-/* --- truth ------------------------------------------------------------------------------------ */
-
-static inline struct truth *truth_of(struct world *w, uint64_t id)
-{
-    size_t i = (size_t)(id * 0x9e3779b97f4a7c15ULL >> 40) & (WORLD_MAP - 1);
-
-    while (w->map[i] && w->map[i]->id != id)
-        i = (i + 1) & (WORLD_MAP - 1);
-    if (!w->map[i]) {
-        w->map[i] = calloc(1, sizeof **w->map);
-        assert_non_null(w->map[i]);
-        w->map[i]->id = id;
-    }
-    return w->map[i];
-}
-
-/* The bytes of a picture depend on its request alone. */
-static inline void picture_digest(const struct spec *s, char out[65])
-{
-    unsigned long long h = (unsigned long long)s->seed * 0x9e3779b97f4a7c15ULL;
-
-    h += (unsigned long long)s->width * 4096 + (unsigned long long)s->height;
-    snprintf(out, 65, "%016llx%016llx%016llx%016llx", h, h * 3, h * 5, h * 7);
-}
+#include "test/sim/world_state.h"
 
 /* --- disk ------------------------------------------------------------------------------------- */
 
@@ -621,6 +464,7 @@ static inline void world_boot(struct world *w)
     for (int i = 0; i < WORLD_DEVICES; i++)
         w->dev[i].open = false;
     assert_int_equal(hub_new(&w->hub, &w->conf, &out), 0);
+    assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
     for (int i = 0; i < w->n_disk; i++)
         over += w->disk[i]->row.state != STATE_QUEUED;
     for (int i = 0; i < w->n_disk; i++) {
@@ -680,6 +524,20 @@ static inline void world_devices(struct world *w, int n)
     world_kill(w, 0);
     w->conf.devices = n;
     world_boot(w);
+}
+
+/* One more user, at once. */
+static inline struct user *world_user(struct world *w, const char *name, enum user_role role)
+{
+    struct user *u = &w->users[w->n_users];
+
+    assert_true(w->n_users < WORLD_USERS);
+    user_defaults(u);
+    u->id = (uint32_t)++w->n_users;
+    u->role = role;
+    snprintf(u->name, sizeof u->name, "%s", name);
+    assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
+    return u;
 }
 
 static inline void world_free(struct world *w)

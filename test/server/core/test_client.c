@@ -14,6 +14,7 @@
 
 struct scene {
     struct clients clients;
+    struct account account;
     struct client *client;
     struct job *job[4];
     int wakes, follows;
@@ -51,10 +52,10 @@ static int scene_new(void **state)
     for (uint64_t i = 0; i < 4; i++) {
         struct spec spec = {.prompt = NULL};
 
-        s->job[i] = job_new(i + 1, &spec, 0);
+        s->job[i] = job_new(i + 1, &s->account, &spec, 0);
         assert_non_null(s->job[i]);
     }
-    s->client = client_open(&s->clients, &s->wakes);
+    s->client = client_open(&s->clients, &s->wakes, &s->account);
     assert_non_null(s->client);
     *state = s;
     return 0;

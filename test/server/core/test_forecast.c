@@ -145,7 +145,7 @@ static void what_was_measured_outlives_a_restart(void **state)
     listen_all(w, e);
     world_kill(w, 0);
     world_boot(w);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     assert_false(eta_measured(&w->hub->eta));
     hub_device_event(
         w->hub, w->now,

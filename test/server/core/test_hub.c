@@ -86,7 +86,7 @@ static void a_key_names_one_request(void **state)
     go_on(w, 20);
     world_kill(w, 0);
     world_boot(w);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     command(w, e, "%s", submit); /* done before the server was started again */
     listen_all(w, e);
     assert_int_equal(count(e->text, "\"type\":\"accepted\""), 1);
@@ -183,7 +183,7 @@ static void the_end_keeps_its_number_over_a_restart(void **state)
     seq = w->hub->registry.newest->board.at[EVENT_END];
     world_kill(w, 0);
     world_boot(w);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     command(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(id),
             (unsigned long long)seq);
     listen_all(w, e);
@@ -215,7 +215,7 @@ static void after_a_kill_the_queue_is_whole_and_in_order(void **state)
     world_kill(w, 0);
     world_boot(w);
     assert_int_equal(w->hub->queue.n, 10);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     command(w, e, "{\"type\":\"watch\",\"job\":\"%s\",\"seq\":%llu}", hex(first),
             (unsigned long long)seq);
     listen_all(w, e);

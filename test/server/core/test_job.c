@@ -45,7 +45,7 @@ static void the_table_allows_what_the_drawing_shows(void **state)
 static void an_ending_job_looks_as_it_did(void **state)
 {
     struct spec spec = {.prompt = strdup("x"), .width = 64};
-    struct job *j = job_new(7, &spec, 0);
+    struct job *j = job_new(7, NULL, &spec, 0);
 
     (void)state;
     assert_non_null(j);

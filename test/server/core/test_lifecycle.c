@@ -247,7 +247,7 @@ static void many_jobs_wait_at_start(void **state)
     for (int i = 0; i < 3; i++)
         hub_tick(w->hub, w->now);
     assert_true(hub_due(w->hub) > w->now);
-    e->client = hub_open(w->hub, e);
+    e->client = hub_open(w->hub, e, USER_NONE);
     listener_free(w, e);
     world_free(w);
 }

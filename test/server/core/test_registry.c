@@ -13,10 +13,12 @@
 
 #include <cmocka.h>
 
-static struct job *add(struct registry *s, uint64_t id, const char *key)
+static struct account ada = {.user.id = 1}, ben = {.user.id = 2};
+
+static struct job *add(struct registry *s, uint64_t id, struct account *owner, const char *key)
 {
     struct spec spec = {.prompt = NULL};
-    struct job *j = job_new(id, &spec, 0);
+    struct job *j = job_new(id, owner, &spec, 0);
 
     assert_non_null(j);
     snprintf(j->key, sizeof j->key, "%s", key);
@@ -44,7 +46,7 @@ static void found_by_id_and_key_after_others_left(void **state)
     registry_init(s, 12345, 100);
     for (uint64_t i = 1; i <= 20000; i++) {
         snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
-        add(s, i, i % 3 ? key : "");
+        add(s, i, &ada, i % 3 ? key : "");
     }
     for (uint64_t i = 1; i <= 20000; i += 2)
         registry_drop(s, registry_find(s, i));
@@ -54,13 +56,34 @@ static void found_by_id_and_key_after_others_left(void **state)
 
         snprintf(key, sizeof key, "k%llu", (unsigned long long)i);
         assert_true(i % 2 ? !j : j && j->id == i);
-        assert_ptr_equal(registry_find_key(s, key), i % 3 ? j : NULL);
+        assert_ptr_equal(registry_find_key(s, &ada, key), i % 3 ? j : NULL);
     }
-    assert_null(registry_find_key(s, ""));
+    assert_null(registry_find_key(s, &ada, ""));
     for (struct job *j = s->newest; j && j->links.older; j = j->links.older)
         assert_true(j->order > j->links.older->order && j->links.older->links.newer == j);
     registry_free(s);
     assert_null(s->newest);
+    free(s);
+}
+
+/* catches: a key that finds, or hides, the job of somebody else */
+static void a_key_belongs_to_its_owner(void **state)
+{
+    struct registry *s = malloc(sizeof *s);
+    struct job *a, *b;
+
+    (void)state;
+    assert_non_null(s);
+    registry_init(s, 7, 100);
+    a = add(s, 1, &ada, "k");
+    assert_null(registry_find_key(s, &ben, "k"));
+    b = add(s, 2, &ben, "k");
+    assert_ptr_equal(registry_find_key(s, &ada, "k"), a);
+    assert_ptr_equal(registry_find_key(s, &ben, "k"), b);
+    registry_drop(s, a);
+    assert_null(registry_find_key(s, &ada, "k"));
+    assert_ptr_equal(registry_find_key(s, &ben, "k"), b);
+    registry_free(s);
     free(s);
 }
 
@@ -75,7 +98,7 @@ static void the_first_to_end_goes_first_but_not_unread(void **state)
     assert_non_null(s);
     registry_init(s, 1, 2);
     for (int i = 0; i < 6; i++)
-        j[i] = add(s, (uint64_t)i + 1, "");
+        j[i] = add(s, (uint64_t)i + 1, &ada, "");
     j[3]->subscriptions = &v; /* has not read the end yet */
     end(s, j[3]);
     end(s, j[1]);
@@ -102,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_by_id_and_key_after_others_left),
+        cmocka_unit_test(a_key_belongs_to_its_owner),
         cmocka_unit_test(the_first_to_end_goes_first_but_not_unread),
     };
 

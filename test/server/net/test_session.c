@@ -28,7 +28,8 @@ static int set_up(void **state)
 {
     (void)state;
     wakes = 0;
-    if (harness_open(&harness) || session_new(&session, harness.hub, want_write, NULL, NULL))
+    if (harness_open(&harness)
+        || session_new(&session, harness.hub, USER_NONE, want_write, NULL, NULL))
         return -1;
     session_hello(session, 1000, blob_copy("{\"type\":\"hello\"}", 16));
     return 0;
@@ -38,7 +39,8 @@ static int set_up_early(void **state)
 {
     (void)state;
     wakes = 0;
-    return harness_open(&harness) || session_new(&session, harness.hub, want_write, NULL, NULL);
+    return harness_open(&harness)
+           || session_new(&session, harness.hub, USER_NONE, want_write, NULL, NULL);
 }
 
 static int tear_down(void **state)

@@ -23,11 +23,14 @@ static void survives_restart(void **state)
     for (uint64_t i = 0; i < 4; i++) {
         struct hub_row row = row_of(ids[i], i + 1);
 
+        row.owner = i == 3 ? UINT32_MAX : (uint32_t)i;
         store_accept(s, &row);
     }
     file = blob_copy("hello", 5);
     done = done_row(5, 2, HEX);
+    done.owner = 1;
     failed = row_of(2, 4);
+    failed.owner = UINT32_MAX;
     fail_field(&why, ERR_TIMEOUT, "steps", "It took too long.");
     failed.state = STATE_FAILED;
     failed.end_seq = 609;
@@ -46,6 +49,8 @@ static void survives_restart(void **state)
     assert_memory_equal(seen.job, ids, sizeof ids);
     assert_int_equal(seen.row[0].state, STATE_QUEUED);
     assert_int_equal(seen.row[0].accepted_seq, 501);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(seen.row[i].owner, i == 3 ? UINT32_MAX : i);
     assert_int_equal(seen.row[1].state, STATE_DONE);
     assert_int_equal(seen.row[1].end_seq, 601);
     assert_int_equal(seen.row[1].result_us, 1234);
@@ -242,6 +247,28 @@ static struct store *damaged(const char *sql)
     return open_store();
 }
 
+/* catches: jobs of an older version that are lost, or get an owner, when its tables are renewed;
+ * tables of a newer one that are changed */
+static void versions(void **state)
+{
+    struct store *s = damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users;"
+                              "PRAGMA user_version=1");
+    struct seen seen = {0};
+
+    (void)state;
+    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.row[0].owner + seen.row[1].owner, USER_NONE);
+    store_close(s);
+    s = open_store();
+    store_close(s);
+    run_sql("PRAGMA user_version=1000");
+    assert_int_equal(store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                     ERR_IO);
+    assert_non_null(strstr(fail.message, "newer"));
+    assert_non_null(strstr(fail.hint, "--data"));
+}
+
 /* catches: a server that does not start any more because of one damaged row; one that starts, but
  * gives the order of the newest row, which it left out, to the next job */
 static void damaged_rows(void **state)
@@ -259,6 +286,8 @@ static void damaged_rows(void **state)
         "UPDATE jobs SET state=2, end_seq=9999, result_seq=9998 WHERE job=2",
         "UPDATE jobs SET state=3, end_seq=9999, message=x'ff' WHERE job=2",
         "UPDATE jobs SET job=0 WHERE job=2",
+        "UPDATE jobs SET owner=-1 WHERE job=2",
+        "UPDATE jobs SET owner=4294967296 WHERE job=2",
     };
 
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
@@ -442,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_server_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_row_stands_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(empty_meta, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_files, set_up, tear_down),
