@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -156,6 +157,15 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
     unlinkat(folder, aside, 0);
     errno = saved;
     return fail_errno(f, "Cannot write", name);
+}
+
+int64_t files_room(int folder)
+{
+    struct statvfs v;
+
+    if (fstatvfs(folder, &v)) return -1;
+    if (v.f_files > 0 && v.f_favail == 0) return 0;
+    return v.f_bavail > INT64_MAX / v.f_frsize ? INT64_MAX : (int64_t)(v.f_bavail * v.f_frsize);
 }
 
 static bool ends_with(const char *name, const char *end)

@@ -37,6 +37,10 @@ bool files_same(int folder, const char *name, const struct files_identity *as);
 int64_t files_sweep(int folder, const char *end, int64_t *others, struct fail *f);
 /* All or nothing, also over power loss: aside, fsync, rename, fsync of the folder. */
 int files_write(int folder, const char *name, const void *bytes, size_t len, struct fail *f);
+/* Bytes that this user may still write to the disk of the folder, 0 also when there is no room for
+ * another file's name; -1: unknown. */
+int64_t files_room(int folder);
+
 /* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included; ERR_IO when there
  * may be one, but the system has no descriptor or memory or cannot read. */
 int files_read(int folder, const char *name, int *fd, struct fail *f);

@@ -18,6 +18,7 @@
 enum { STORE_ACCEPT, STORE_END, STORE_STOP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
+enum { ROOM_MIN = 256 << 10 }; /* bytes; a disk with less is called full */
 enum {
     PROBE_MS = 1000, /* between two questions to a disk that refused something */
     RETRY_MS = 5000  /* retry_after_ms of what it refused */
@@ -56,6 +57,12 @@ struct store {
 
 static void *run(void *arg);
 
+static void advise_writing(const char *data, const char *below, struct fail *f)
+{
+    fail_advise(f, "May this user write in %s%s? Another folder is named with --data DIR.", data,
+                below);
+}
+
 static int open_folder(struct store *s, const char *data, struct fail *f)
 {
     int err = files_folder(data, &s->folder, f);
@@ -66,7 +73,7 @@ static int open_folder(struct store *s, const char *data, struct fail *f)
     if (err == ERR_CONFLICT)
         fail_advise(f, "Stop the other one, or give this one another folder with --data.");
     else if (err)
-        fail_advise(f, "May this user write in %s? Another folder is named with --data DIR.", data);
+        advise_writing(data, "", f);
     return err;
 }
 
@@ -77,14 +84,27 @@ static int open_pictures(struct store *s, const char *data, struct fail *f)
 
     pictures_init(&s->pictures, s->folder, s->log);
     err = pictures_sweep(&s->pictures, &there, f);
+    if (!err) err = pictures_probe(&s->pictures, f);
     if (err)
-        fail_advise(f, "May this user write in %s? Another folder is named with --data DIR.", data);
+        advise_writing(data, "/outputs", f);
     else if (there && rows_empty(&s->rows))
         log_warn(s->log,
                  "store: the job store is empty, but outputs/ has %lld files: jobs and the "
                  "addresses of these pictures are lost (was %s/darkroom.db removed?)",
                  (long long)there, data);
     return err;
+}
+
+/* What SQLite calls an I/O error, or a file that cannot be written, on a disk without room. */
+static void explain_full(const struct store *s, const char *data, struct fail *f)
+{
+    struct fail why = *f;
+    int64_t room = s->folder < 0 ? -1 : files_room(s->folder);
+
+    if (why.code != ERR_IO || room < 0 || room >= ROOM_MIN) return;
+    fail_set(f, ERR_IO, "The disk of %s is full (%lld kB are free). %s", data,
+             (long long)(room / 1024), why.message);
+    fail_advise(f, "Make room there and start again, or name another folder with --data DIR.");
 }
 
 static int open_all(struct store *s, const char *data, struct fail *f)
@@ -124,6 +144,7 @@ int store_open(struct store **out, const struct store_conf *conf, struct fail *f
     s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
     mbox_init(&s->box, NULL, NULL);
     err = open_all(s, conf->data, f);
+    if (err && f) explain_full(s, conf->data, f);
     if (err)
         store_close(s);
     else

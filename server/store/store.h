@@ -36,7 +36,8 @@ struct store;
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
  * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order; after a
  * refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
- * with the path and what to do; ERR_CONFLICT: another server uses the folder. */
+ * with the path and what to do, also when the disk is full or takes no picture; ERR_CONFLICT:
+ * another server uses the folder. */
 struct store_conf {
     const char *data;   /* the folder */
     struct mbox *loop;  /* gets the answers */

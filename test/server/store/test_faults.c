@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,7 +55,24 @@ WRAP(int, ftruncate, (int fd, off_t n), (fd, n))
 WRAP(int, ftruncate64, (int fd, off64_t n), (fd, n))
 WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
-WRAP(int, close, (int fd), (fd))
+
+/* It fails, but the descriptor is free, as on Linux. */
+int close(int fd)
+{
+    int err = REAL(close)(fd);
+
+    return fails("close") ? -1 : err;
+}
+
+static bool disk_is_full; /* as fstatvfs reports it */
+
+int fstatvfs(int fd, struct statvfs *out)
+{
+    int err = REAL(fstatvfs)(fd, out);
+
+    if (disk_is_full) out->f_bavail = 1;
+    return err;
+}
 
 /* openat2 has no function of its own. */
 long syscall(long number, ...)
@@ -75,6 +93,23 @@ long syscall(long number, ...)
 static char folder[64];
 static struct mbox box;
 static struct fail fail;
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/darkroom-faults-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    mbox_init(&box, NULL, NULL);
+}
+
+static void remove_folder(void)
+{
+    char command[96];
+
+    mbox_destroy(&box);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
 /* BLAKE2b-256 of "hello" */
 static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
@@ -186,12 +221,9 @@ static void each_call_in_turn(void **state)
     static const int numbers[] = {ENOSPC, EIO, EMFILE, EINTR};
     struct store *s;
     uint64_t job = 0;
-    char command[96];
 
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/darkroom-faults-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    mbox_init(&box, NULL, NULL);
+    make_folder();
     if (store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail))
         fail_msg("%s", fail.message);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -202,14 +234,66 @@ static void each_call_in_turn(void **state)
     check_all(job);
     printf("%d faults\n", (int)job);
     assert_true(job > 60);
-    mbox_destroy(&box);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
+    remove_folder();
+}
+
+static void full_from(int at, int number, bool full)
+{
+    fail_errno = number;
+    fail_times = 1000000;
+    disk_is_full = full;
+    atomic_store(&failed, NULL);
+    atomic_store(&calls, 0);
+    atomic_store(&fail_at, at);
+}
+
+/* Start with every call from the at-th on failing; false: it made fewer. */
+static bool one_start(int at, int number, bool full)
+{
+    struct store *s;
+    int err;
+
+    full_from(at, number, full);
+    err = store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail);
+    full_from(0, 0, false);
+    if (!err) store_close(s);
+    if (!err) return false;
+    assert_int_equal(err, ERR_IO);
+    assert_int_equal(strstr(fail.message, "is full") != NULL, full);
+    assert_non_null(strstr(fail.hint, full ? "Make room" : "--data DIR"));
+    return true;
+}
+
+/* catches: a start on a full disk, or in a folder without permission, that says "disk I/O error",
+ * that serves although no picture can be stored, or after which the folder is of no use */
+static void starts_on_a_full_disk(void **state)
+{
+    struct store *s;
+    int starts = 0;
+
+    (void)state;
+    make_folder();
+    for (int round = 0; round < 2; round++) { /* of a new folder, and of one with a job */
+        for (int at = 1; one_start(at, ENOSPC, true); at++)
+            starts++;
+        assert_int_equal(store_open(&s, &(struct store_conf){.data = folder, .loop = &box}, &fail),
+                         0);
+        write_row(s, 1 + (uint64_t)round, false);
+        write_row(s, 1 + (uint64_t)round, true);
+        store_close(s);
+        check_all(1 + (uint64_t)round);
+    }
+    printf("%d starts\n", starts);
+    assert_true(starts >= 20);
+    remove_folder();
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_call_in_turn)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_call_in_turn),
+        cmocka_unit_test(starts_on_a_full_disk),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
