@@ -21,7 +21,7 @@ enum loop_kind {
 
 struct loop_device_event {
     struct msg m;
-    struct device_event event;
+    struct device_event event; /* with a reference to its checkpoint, if it has one */
 };
 
 struct loop_fatal {

@@ -83,6 +83,16 @@ static void out_drop(void *arg, int d, uint64_t job)
     worker_drop(((struct service *)arg)->worker[d], job);
 }
 
+static void out_suspend(void *arg, int d, uint64_t job)
+{
+    worker_suspend(((struct service *)arg)->worker[d], job);
+}
+
+static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
+{
+    (void)arg, (void)job, (void)checkpoint;
+}
+
 static void out_demand(void *arg, int d, uint64_t job, const struct preview_demand *demand)
 {
     worker_demand(((struct service *)arg)->worker[d], job, demand);
@@ -228,7 +238,10 @@ static void on_events(void *arg)
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
-        case LOOP_DEVICE_EVENT: on_device_event(s, (struct loop_device_event *)m); break;
+        case LOOP_DEVICE_EVENT:
+            on_device_event(s, (struct loop_device_event *)m);
+            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
+            break;
         case LOOP_FATAL: on_fatal(s, (struct loop_fatal *)m); break;
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
@@ -246,6 +259,8 @@ static void drop_events(struct service *s)
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         if (m->kind == LOOP_ENCODED) blob_unref(((struct loop_encoded *)m)->file);
+        if (m->kind == LOOP_DEVICE_EVENT)
+            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
         if (m->kind == LOOP_PREVIEW)
             for (int i = 0; i < ((struct loop_preview *)m)->n; i++)
                 blob_unref(((struct loop_preview *)m)->blob[i]);
@@ -356,8 +371,10 @@ static int open_hub(struct service *s, struct fail *f)
     struct hub_out out = {.arg = s,
                           .store_accept = out_accept,
                           .store_end = out_end,
+                          .store_checkpoint = out_checkpoint,
                           .start = out_start,
                           .drop = out_drop,
+                          .suspend = out_suspend,
                           .demand = out_demand,
                           .busy = out_busy,
                           .plan = out_plan,

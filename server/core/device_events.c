@@ -34,7 +34,8 @@ static void post_progress(struct hub *h, int64_t now, struct job *j, enum glm_ph
 static void show(struct hub *h, int64_t now, struct job *j, const struct glm_progress *v)
 {
     struct glm_progress before = j->run.view;
-    double overall = j->run.floor + (1 - j->run.floor) * v->overall;
+    double part = (v->overall - j->run.from) / (1 - j->run.from);
+    double overall = j->run.floor + (1 - j->run.floor) * part;
 
     j->run.view = *v;
     if (overall > j->run.overall) j->run.overall = overall < 1 ? overall : 1;
@@ -164,6 +165,29 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
     j->run.spent_us = now - j->run.started_us;
     lifecycle_move(h, j, MOVE_FINISHED);
+}
+
+/* Where it stands, as if it had just come there: no quantum is learnt from. */
+static void run_resumed(struct hub *h, int64_t now, struct job *j, const struct glm_progress *view)
+{
+    assert(view->overall < 1);
+    j->run.from = view->overall;
+    if (j->run.floor < j->run.from) j->run.floor = j->run.from;
+    if (j->state == JOB_RUNNING) show(h, now, j, view);
+    notify_touch(h);
+}
+
+/* Only a job that is neither over nor about to be may still need it. */
+static void store_checkpoint(struct hub *h, const struct job *j, struct blob *checkpoint)
+{
+    if (j->state == JOB_RUNNING || j->state == JOB_QUEUED)
+        h->out.store_checkpoint(h->out.arg, j->id, checkpoint);
+}
+
+static void run_suspended(struct hub *h, struct job *j, struct blob *checkpoint)
+{
+    release(h, j);
+    if (checkpoint) store_checkpoint(h, j, checkpoint);
 }
 
 /* A run that has no memory for its finished picture is lost, any other failure is the job's own. */
@@ -296,6 +320,17 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
     case RUN_DROPPED:
         assert(j);
         release(h, j);
+        break;
+    case RUN_RESUMED:
+        assert(j);
+        run_resumed(h, now, j, &n->run[0].view);
+        break;
+    case CHECKPOINT_TAKEN:
+        if (j) store_checkpoint(h, j, n->checkpoint);
+        break;
+    case RUN_SUSPENDED:
+        assert(j);
+        run_suspended(h, j, n->checkpoint);
         break;
     case RUN_FAILED:
         assert(j);

@@ -89,6 +89,11 @@ struct hub_work {
     const struct job_plan *plan; /* NULL: unknown; it shares quanta of tokens only */
     uint64_t scratch;            /* for glm_reserve() before its first quantum */
     struct preview_demand demand;
+    /* Where its run goes on, as a RUN_SUSPENDED had it; RUN_RESUMED follows. NULL: from the newest
+     * one on disk, if `keep`. Without one, and where it is of another program, model or kind of
+     * device, the run begins anew. */
+    struct blob *checkpoint;
+    bool keep; /* checkpoints are taken and may be written to disk: not those of private jobs */
 };
 
 struct hub_out {
@@ -96,9 +101,15 @@ struct hub_out {
     /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
     void (*store_accept)(void *arg, const struct hub_row *);
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
+    /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
+     * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
+    void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);
     /* device d */
     void (*start)(void *arg, int d, const struct hub_work *);
     void (*drop)(void *arg, int d, uint64_t job); /* free the run, then RUN_DROPPED */
+    /* Save the run, free it, then RUN_SUSPENDED; a run that has ended by then sends its end alone.
+     * What its decoder has done is not saved, so there it is better left to finish. */
+    void (*suspend)(void *arg, int d, uint64_t job);
     void (*demand)(void *arg, int d, uint64_t job, const struct preview_demand *);
     /* Jobs in the quantum that is being computed now, 0 when none; called when the device is
      * silent. */
@@ -120,7 +131,13 @@ enum device_event_kind {
     QUANTUM_DONE,  /* n runs advanced by one quantum */
     RUN_FINISHED,  /* job's picture is finished, its run is freed */
     RUN_DROPPED,   /* job's run was dropped and is freed */
-    RUN_FAILED,    /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap, and
+    RUN_RESUMED,   /* job's run went on from a checkpoint and stands at run[0].view */
+    /* checkpoint: where job's run stands, which goes on; the next comes when this one is freed */
+    CHECKPOINT_TAKEN,
+    /* job's run is freed; checkpoint: where it stood, NULL: at its beginning, or it cannot be saved
+     * (fail) */
+    RUN_SUSPENDED,
+    RUN_FAILED, /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap, and
                     * after its last quantum the job is drawn again */
     /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
     DEVICE_FAILED,
@@ -132,7 +149,7 @@ enum device_event_kind {
 struct device_event {
     enum device_event_kind kind;
     int device;
-    uint64_t job;         /* RUN_FINISHED, RUN_DROPPED, RUN_FAILED */
+    uint64_t job;         /* RUN_ .., CHECKPOINT_TAKEN */
     uint64_t budget;      /* DEVICE_READY: bytes for runs and scratch */
     int batch_useful;     /* DEVICE_READY: more at a time gain nothing; 0: no bound */
     enum glm_phase phase; /* QUANTUM_DONE: of the quantum */
@@ -143,12 +160,13 @@ struct device_event {
         uint64_t job;
         struct glm_progress view; /* QUANTUM_DONE: after it */
     } run[LIMIT_BATCH];
+    struct blob *checkpoint;       /* CHECKPOINT_TAKEN, RUN_SUSPENDED: the sender's reference */
     const struct eta_known *known; /* READY: what an earlier start has measured; NULL: nothing */
     /* RATE_MEASURED: of the picture that was measured, and where it stood before the quantum */
     struct glm_cost cost;
     struct glm_progress before;
     int pixels;
-    struct fail fail; /* RUN_FAILED, DEVICE_FAILED, DEVICE_LOST */
+    struct fail fail; /* RUN_FAILED, RUN_SUSPENDED, DEVICE_FAILED, DEVICE_LOST */
 };
 
 #endif

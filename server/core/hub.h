@@ -14,17 +14,17 @@
  *   order. An accepted row without an end is handed to hub_restore() at the next start.
  * - An end that the disk refuses is not posted but stored again a second later, until the disk
  *   takes it: an end that was posted must survive a restart. hub_stored() has the exceptions.
- * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED, RUN_FAILED,
- *   or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker ignores a drop for a job that it
- *   does not hold, and sends nothing.
+ * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED,
+ *   RUN_SUSPENDED, RUN_FAILED, or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker ignores
+ *   a drop or suspend for a job that it does not hold, and sends nothing.
  * - The worker sends RUN_FINISHED before it hands the picture to the encoder; the encoder answers
  *   each picture with exactly one hub_encoded.
  * - The worker steps the batch that batcher_pick() chooses and sends QUANTUM_DONE after each,
  *   before the event that ends a run.
  *
  * What survives a restart: jobs, their order, keys, seeds, results, and the sequence numbers of
- * `accepted`, `result` and `end`. Progress does not: a job that ran waits again, and its `overall`
- * begins again with `queue`; within one run of the server it never goes back. */
+ * `accepted`, `result` and `end`. A job that ran waits again; it goes on from its newest checkpoint,
+ * if there is one, to the same bytes. Within one run of the server its `overall` never goes back. */
 #ifndef SERVER_CORE_HUB_H
 #define SERVER_CORE_HUB_H
 
@@ -59,7 +59,7 @@ int hub_users(struct hub *, int64_t now, const struct user *, int n);
 void hub_tick(struct hub *, int64_t now);
 int64_t hub_due(const struct hub *); /* when hub_tick() is wanted; INT64_MAX: not at all */
 
-/* Stop: no new jobs; runs are dropped and wait on disk for the next start; subscribers of every
+/* Stop: no new jobs; runs are suspended and wait on disk for the next start; subscribers of every
  * waiting job are sent `stopping`. hub_idle(): nothing is on the device, with the encoder or on its
  * way to the disk. */
 void hub_drain(struct hub *, int64_t now);

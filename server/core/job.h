@@ -55,15 +55,17 @@ struct pending_reply;
 struct job_run {
     /* NULL: none; else its ledger counts the bytes until the worker reports the run freed */
     struct device *device;
-    bool dropping; /* a drop was sent to the worker; never while RUNNING */
+    bool dropping; /* a drop or suspend was sent to the worker; never while RUNNING */
     int64_t started_us;
     int64_t used_us;          /* its share of device time, which the time limit counts */
     int64_t spent_us;         /* from the start to the finished picture, for the result */
     int retries;              /* runs that were lost: with their device, or for want of memory */
     struct glm_progress view; /* of the newest quantum */
-    double floor;             /* overall when the last run was lost */
-    double overall;           /* floor + (1 - floor) * view.overall: never goes back */
-    int64_t progress_us;      /* when progress was posted */
+    double from;              /* view.overall where this run began: 0, or at its checkpoint */
+    double floor;             /* overall when the last run was lost, or `from` if that is more */
+    /* floor .. 1 as view.overall goes from `from` to 1: never goes back */
+    double overall;
+    int64_t progress_us; /* when progress was posted */
     /* the preview demand that was sent to the worker (previews) */
     uint32_t demand_classes;
     int demand_every_ms;

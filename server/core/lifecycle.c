@@ -226,7 +226,7 @@ static int first_phase(const struct job *j)
 
 static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
-    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan};
+    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan, .keep = true};
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
@@ -235,6 +235,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     device_hold(d, now, j);
     j->run.started_us = now;
     j->run.used_us = 0;
+    j->run.from = 0;
     if (h->refused > 0) h->refused--;
     j->run.view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
@@ -265,7 +266,7 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
     enqueue(h, j);
     if (!j->run.device || j->run.dropping) return;
     j->run.dropping = true;
-    h->out.drop(h->out.arg, j->run.device->index, j->id);
+    h->out.suspend(h->out.arg, j->run.device->index, j->id);
 }
 
 /* Plan a waiting job; one that can never run ends. */

@@ -9,6 +9,7 @@
 enum work_kind {
     WORK_START,
     WORK_DROP,
+    WORK_SUSPEND,
     WORK_DEMAND,
     WORK_RELEASE,
     WORK_STOP,

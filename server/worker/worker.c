@@ -80,25 +80,25 @@ static void start(struct worker *w, struct work *k)
 }
 
 /* A job that the broken device has not accepted ends like one that ran on it. */
-static bool drop_lost(struct worker *w, uint64_t job)
+static bool end_lost(struct worker *w, uint64_t job, enum device_event_kind kind)
 {
     for (int i = 0; i < w->n_lost; i++) {
         if (w->lost[i] != job) continue;
         memmove(w->lost + i, w->lost + i + 1, (size_t)(--w->n_lost - i) * sizeof *w->lost);
-        post_event(&w->post, RUN_DROPPED, job);
+        post_event(&w->post, kind, job);
         return true;
     }
     return false;
 }
 
-static void drop(struct worker *w, uint64_t job)
+static void end(struct worker *w, uint64_t job, enum device_event_kind kind)
 {
     int i = residents_find(&w->on, job);
 
-    if (i < 0) drop_lost(w, job);
+    if (i < 0) end_lost(w, job, kind);
     if (i < 0) return;
     residents_remove(&w->on, i);
-    post_event(&w->post, RUN_DROPPED, job);
+    post_event(&w->post, kind, job);
 }
 
 static void keep_rates(struct worker *w, const struct eta_known *known)
@@ -129,7 +129,8 @@ static void handle(struct worker *w, struct work *k)
 
     switch (k->m.kind) {
     case WORK_START: start(w, k); break;
-    case WORK_DROP: drop(w, k->job); break;
+    case WORK_DROP: end(w, k->job, RUN_DROPPED); break;
+    case WORK_SUSPEND: end(w, k->job, RUN_SUSPENDED); break;
     case WORK_DEMAND:
         if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].demand = k->demand;
         break;
@@ -480,6 +481,11 @@ void worker_start(struct worker *w, const struct hub_work *work)
 void worker_drop(struct worker *w, uint64_t job)
 {
     send(w, work_new(WORK_DROP, job, NULL));
+}
+
+void worker_suspend(struct worker *w, uint64_t job)
+{
+    send(w, work_new(WORK_SUSPEND, job, NULL));
 }
 
 void worker_demand(struct worker *w, uint64_t job, const struct preview_demand *demand)

@@ -33,6 +33,10 @@ static void harness_drop(void *arg, int d, uint64_t job)
 {
     (void)arg, (void)d, (void)job;
 }
+static void harness_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
+{
+    (void)arg, (void)job, (void)checkpoint;
+}
 static void harness_demand(void *arg, int d, uint64_t job, const struct preview_demand *w)
 {
     (void)arg, (void)d, (void)job, (void)w;
@@ -65,8 +69,10 @@ static inline int harness_open(struct harness *r)
     struct hub_out out = {.arg = r,
                           .store_accept = harness_accept,
                           .store_end = harness_end,
+                          .store_checkpoint = harness_checkpoint,
                           .start = harness_start,
                           .drop = harness_drop,
+                          .suspend = harness_drop,
                           .demand = harness_demand,
                           .busy = harness_busy,
                           .plan = harness_plan,

@@ -59,6 +59,17 @@ static inline void out_store_end(void *arg, const struct hub_row *r, struct blob
     w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
 }
 
+/* It reaches the disk at once: nothing waits for it. */
+static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, job);
+
+    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a checkpoint of a job that is over");
+    blob_unref(t->checkpoint);
+    t->checkpoint = blob_ref(checkpoint);
+}
+
 /* The oldest write reaches the disk. */
 static inline struct saved *disk_write(struct world *w)
 {
@@ -76,6 +87,10 @@ static inline struct saved *disk_write(struct world *w)
         w->disk[w->n_disk++] = s;
     }
     t->disk = s;
+    if (s->row.state != STATE_QUEUED) {
+        blob_unref(t->checkpoint);
+        t->checkpoint = NULL;
+    }
     return s;
 }
 
@@ -152,7 +167,11 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     struct truth *t = truth_of(w, work->job);
     struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
 
-    *o = (struct order){true, device, work->job, work->spec->steps, work->demand};
+    *o = (struct order){.start = true,
+                        .device = device,
+                        .job = work->job,
+                        .steps = work->spec->steps,
+                        .demand = work->demand};
     t->starts++;
     forecast_check(w, t);
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
@@ -175,7 +194,15 @@ static inline void out_drop(void *arg, int device, uint64_t job)
 {
     struct world *w = arg;
 
-    w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){false, device, job, 0, {0, 0, 0}};
+    w->orders[w->order_end++ % WORLD_ORDERS] = (struct order){.device = device, .job = job};
+}
+
+static inline void out_suspend(void *arg, int device, uint64_t job)
+{
+    struct world *w = arg;
+
+    w->orders[w->order_end++ % WORLD_ORDERS] =
+        (struct order){.suspend = true, .device = device, .job = job};
 }
 
 static inline void out_demand(void *arg, int device, uint64_t job,
@@ -233,6 +260,21 @@ static inline struct device_event *event_new(struct world *w, const struct fake_
     return n;
 }
 
+static inline void event_free(struct device_event *n)
+{
+    blob_unref(n->checkpoint);
+    free(n);
+}
+
+/* What a run's checkpoint holds. */
+static inline struct blob *run_save(const struct fake_run *r)
+{
+    struct blob *b = blob_copy(r, sizeof *r);
+
+    assert_non_null(b);
+    return b;
+}
+
 static inline void run_free(struct fake_device *d, int i)
 {
     memmove(&d->runs[i], &d->runs[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->runs[0]);
@@ -260,6 +302,18 @@ static inline void run_look(struct fake_device *d, int i)
     d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_FLOPS_PER_US);
 }
 
+/* From the newest checkpoint on disk. */
+static inline void run_resume(struct world *w, struct fake_device *d, struct fake_run *r)
+{
+    const struct blob *from = truth_of(w, r->job)->checkpoint;
+
+    if (!from) return;
+    MUST(w, ((const struct fake_run *)(const void *)from->data)->job == r->job,
+         "a checkpoint of another job");
+    *r = *(const struct fake_run *)(const void *)from->data;
+    event_new(w, d, RUN_RESUMED, r->job)->run[0].view = r->view;
+}
+
 static inline void run_new(struct world *w, struct fake_device *d, const struct order *o)
 {
     struct fake_run *r = &d->runs[d->n_runs];
@@ -279,6 +333,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
         r->view.phase++;
     r->view.total = r->quanta[r->view.phase];
     r->view.left = 1;
+    run_resume(w, d, r);
     d->served[d->n_runs] = (struct batcher_run){.used_us = 0};
     run_look(d, d->n_runs);
     batcher_join(d->served, ++d->n_runs);
@@ -295,8 +350,9 @@ static inline void worker_take(struct world *w)
         if (o->start) {
             run_new(w, d, o);
         } else if (i >= 0) {
+            event_new(w, d, o->suspend ? RUN_SUSPENDED : RUN_DROPPED, o->job)->checkpoint =
+                o->suspend ? run_save(&d->runs[i]) : NULL;
             run_free(d, i);
-            event_new(w, d, RUN_DROPPED, o->job);
         }
     }
 }
@@ -373,6 +429,8 @@ static inline void worker_step_on(struct world *w, struct fake_device *d, int64_
         run_look(d, picked[i]);
         event->run[i].job = r->job;
         event->run[i].view = r->view;
+        if (r->view.phase < GLM_DONE && chance(w, 0.1))
+            event_new(w, d, CHECKPOINT_TAKEN, r->job)->checkpoint = run_save(r);
     }
     for (int i = d->n_runs - 1; i >= 0; i--)
         if (d->runs[i].view.phase == GLM_DONE) run_end(w, d, i, NULL);
@@ -424,12 +482,13 @@ static inline void event_deliver(struct world *w)
     if (w->event_first == w->event_end) return;
     n = w->events[w->event_first++ % WORLD_ORDERS];
     if (n->kind == RUN_FINISHED) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
-    if (n->kind == RUN_FINISHED || n->kind == RUN_DROPPED || n->kind == RUN_FAILED)
+    if (n->kind == RUN_FINISHED || n->kind == RUN_DROPPED || n->kind == RUN_SUSPENDED
+        || n->kind == RUN_FAILED)
         truth_of(w, n->job)->ends++;
     for (int i = 0; (n->kind == DEVICE_FAILED || n->kind == DEVICE_LOST) && i < n->n; i++)
         truth_of(w, n->run[i].job)->ends++;
     hub_device_event(w->hub, w->now, n);
-    free(n);
+    event_free(n);
 }
 
 /* The encoder finishes its oldest picture (ERR_OK) or fails. */
@@ -453,9 +512,19 @@ static inline void encoder_answer(struct world *w, enum err code)
 
 static inline void world_boot(struct world *w)
 {
-    struct hub_out out = {w,        out_store_accept, out_store_end, out_start,
-                          out_drop, out_demand,       out_busy,      out_plan,
-                          out_wake, out_random,       out_rates};
+    struct hub_out out = {.arg = w,
+                          .store_accept = out_store_accept,
+                          .store_end = out_store_end,
+                          .store_checkpoint = out_store_checkpoint,
+                          .start = out_start,
+                          .drop = out_drop,
+                          .suspend = out_suspend,
+                          .demand = out_demand,
+                          .busy = out_busy,
+                          .plan = out_plan,
+                          .wake = out_wake,
+                          .random = out_random,
+                          .rates = out_rates};
     int over = 0;
 
     w->conf.boot++;
@@ -487,7 +556,7 @@ static inline void world_kill(struct world *w, unsigned written)
         }
     }
     while (w->event_first != w->event_end)
-        free(w->events[w->event_first++ % WORLD_ORDERS]);
+        event_free(w->events[w->event_first++ % WORLD_ORDERS]);
     w->order_first = w->order_end;
     w->picture_first = w->picture_end;
     for (int i = 0; i < WORLD_DEVICES; i++)
@@ -545,8 +614,10 @@ static inline void world_free(struct world *w)
     world_kill(w, 0);
     for (int i = 0; i < w->n_disk; i++)
         saved_free(w->disk[i]);
-    for (int i = 0; i < WORLD_MAP; i++)
+    for (int i = 0; i < WORLD_MAP; i++) {
+        if (w->map[i]) blob_unref(w->map[i]->checkpoint);
         free(w->map[i]);
+    }
     free(w->disk);
     free(w);
 }

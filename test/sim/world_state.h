@@ -41,8 +41,9 @@ struct truth {
     uint64_t told_seq;
     double overall; /* the most that a client read since the last restart */
     int starts, ends;
-    long forecast_step; /* the step whose forecast holds; it waited then */
-    double forecast_s;  /* when it would start, from then; < 0: unknown */
+    struct blob *checkpoint; /* on disk; NULL: none */
+    long forecast_step;      /* the step whose forecast holds; it waited then */
+    double forecast_s;       /* when it would start, from then; < 0: unknown */
 };
 
 struct fake_run {
@@ -54,7 +55,7 @@ struct fake_run {
 };
 
 struct order {
-    bool start; /* else drop */
+    bool start, suspend; /* else drop */
     int device;
     uint64_t job;
     int steps;
