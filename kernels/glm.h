@@ -35,6 +35,7 @@ struct glm_opts {
     uint64_t vram; /* bytes of the device that may be used, as if it had no more; 0: what it has */
     /* folder for what is fitted to a model (preview colours); NULL: no previews */
     const char *cache;
+    const char *version; /* of the program, for its checkpoints; NULL: "" */
 };
 
 /* What the service may tell its clients about the engine; strings live as long as the engine. */
@@ -82,11 +83,12 @@ struct glm_inject {
 
 /* What a request will take, from the dry device: exact for memory, the basis of time estimates. */
 struct glm_cost {
-    uint64_t run_bytes;       /* resident as long as the run lives */
-    uint64_t scratch_bytes;   /* shared: the largest quantum, this run alone in the batch */
-    double flops[GLM_PHASES]; /* per phase */
-    int quanta[GLM_PHASES];   /* calls of glm_step per phase */
-    double prefill;           /* the prompt's part of the prior's planned cost: 0 .. 1 */
+    uint64_t run_bytes;        /* resident as long as the run lives */
+    uint64_t scratch_bytes;    /* shared: the largest quantum, this run alone in the batch */
+    uint64_t checkpoint_bytes; /* of the host: the largest glm_run_save_bytes() */
+    double flops[GLM_PHASES];  /* per phase */
+    int quanta[GLM_PHASES];    /* calls of glm_step per phase */
+    double prefill;            /* the prompt's part of the prior's planned cost: 0 .. 1 */
 };
 
 struct glm_progress {
@@ -158,5 +160,25 @@ int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it has not */
 int glm_run_preview(struct glm_run *, int longest, struct glm_picture *out, struct fail *);
 /* The finished picture; phase GLM_DONE. Capacity width*height*3. */
 int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
+
+/* A checkpoint: where a run stands, as bytes of the host. The run that is made from it goes on to
+ * the same picture, bit for bit. It holds tokens, latents, the projected texts, and while tokens
+ * are sampled the cache: a prefill of the tokens would make most of it unnecessary, but products
+ * of many rows may be rounded otherwise than those of one (ops.h). The picture that the decoder has
+ * half made is not in it; decoding begins again.
+ *
+ * Bytes that a save takes now. 0: there is nothing to save, as the run is at its beginning, is
+ * finished, has failed, or is a trace's. */
+size_t glm_run_save_bytes(const struct glm_run *);
+/* Copies them; out has room for glm_run_save_bytes(), which is not 0. Waits until the device has
+ * done all that it was asked. 0, or ERR_DEVICE: as from glm_step. */
+int glm_run_save(struct glm_run *, void *out, struct fail *);
+/* As glm_run_new, but the run stands where the saved one stood. ERR_CONFLICT: it is of another
+ * version of the program, another model, kind of device, number format or request, which might all
+ * change the picture's bytes, or is no checkpoint; glm_run_new begins again. Any bytes may be
+ * given: what has passed the checks is used safely, but who keeps them must detect what has
+ * changed in them since. */
+int glm_run_load(struct glm_run **out, struct glm *, const struct glm_req *, const void *bytes,
+                 size_t len, struct fail *);
 
 #endif

@@ -140,6 +140,8 @@ struct dev {
     struct arena scratch; /* shared by all runs; empty between two quanta */
     struct cost cost;
     char label[64]; /* for logs and for clients: "cpu (2 threads, avx512bf, bf16)" */
+    /* what the bits of its results depend on, and nothing else: "cpu avx512bf bf16" */
+    char bits[256];
 };
 
 struct ops {

@@ -181,6 +181,7 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
     c->bf = type == DT_BF16;
     snprintf(c->dev.label, sizeof c->dev.label, "cpu (%d thread%s, %s, %s)", threads,
              threads == 1 ? "" : "s", isa->name, c->bf ? "bf16" : "f32");
+    snprintf(c->dev.bits, sizeof c->dev.bits, "cpu %s %s", isa->name, c->bf ? "bf16" : "f32");
     c->pack = !c->bf ? PACK_F32 : isa->has_dp ? PACK_DP : PACK_BF;
     c->buffer_size = buffer_size(isa);
     c->buffers = aligned_alloc(ARENA_ALIGN, c->buffer_size * (size_t)threads);

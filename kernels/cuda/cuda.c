@@ -38,6 +38,7 @@ static void describe(struct cuda *c, const struct cudaDeviceProp *p)
     cudnn_describe(c->cudnn, c->name + n, sizeof c->name - (size_t)n);
     snprintf(c->dev.label, sizeof c->dev.label, "cuda:%d (%.40s, %s)", c->index, p->name,
              c->bf ? "bf16" : "f32");
+    snprintf(c->dev.bits, sizeof c->dev.bits, "%s %s", c->name, c->bf ? "bf16" : "f32");
 }
 
 static void open_libraries(struct cuda *c, const struct cudaDeviceProp *p, const char *cache)

@@ -32,6 +32,7 @@ struct glm {
     /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
     uint64_t usable;
     char name[128], digest[65], device[160], residency[256];
+    char version[64];              /* of the program */
     uint64_t next_run;             /* numbers runs */
     uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */
     enum glm_phase checked_phase;
@@ -51,6 +52,9 @@ struct glm_run {
     double share[GLM_PHASES]; /* of the whole time, by plan */
     double prefill;           /* of the prior's time: the prompt, by plan */
     int teacher_forced;       /* the tokens are given (traces) */
+    int injected;             /* anything is */
+    uint8_t request[32];      /* BLAKE2b-256 of all that the picture depends on */
+    int first_step;           /* the denoising step that it begins with: 0, or its checkpoint's */
     struct prior_seq prior;
     struct dit_state dit;
     struct vae_state vae;
@@ -85,6 +89,9 @@ int run_fill(struct glm_run *, struct dev *, const struct model_config *, const 
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
+
+/* checkpoint.c: the most bytes that a save of this placed run takes. */
+size_t checkpoint_bytes_max(const struct glm_run *);
 
 /* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to
  * the end of its phase. `tapped`: with the extra work of a trace. */

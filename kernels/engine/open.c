@@ -170,6 +170,7 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
 
     if (err) return err;
     set_name(g, o->model);
+    snprintf(g->version, sizeof g->version, "%s", o->version ? o->version : "");
     digest_model(g->digest, &g->model);
     err = use <= ENGINE_BARE ? devices_open(&g->dev, o, f) : open_like(g, o, use, f);
     if (!err)

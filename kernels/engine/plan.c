@@ -155,6 +155,7 @@ int plan_run(const struct glm *g, struct glm_run *r, int tapped, struct fail *f)
 
     if (err) return err;
     r->cost.run_bytes = run_place(r, &g->model.cfg, dry->type, NULL);
+    r->cost.checkpoint_bytes = checkpoint_bytes_max(r);
     plan_on(g, dry, r, tapped);
     err = dry->ops->sync(dry, f);
     dry_free(dry);

@@ -6,6 +6,7 @@
 #include "kernels/number.h"
 #include "kernels/rng.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,20 @@ static int allocate(struct glm_run *r, struct fail *f)
     return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
 }
 
+/* Two requests with the same digest are the same picture. */
+static void digest_request(struct glm_run *r, const struct glm_req *q)
+{
+    const int64_t numbers[] = {q->width,         q->height,           q->steps,
+                               (int64_t)q->seed, (int64_t)q->picture, q->strict};
+    crypto_generichash_state h;
+
+    crypto_generichash_init(&h, NULL, 0, sizeof r->request);
+    crypto_generichash_update(&h, (const void *)numbers, sizeof numbers);
+    crypto_generichash_update(&h, (const void *)&q->guidance, sizeof q->guidance);
+    crypto_generichash_update(&h, (const void *)q->prompt, q->prompt_len);
+    crypto_generichash_final(&h, r->request, sizeof r->request);
+}
+
 int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
 {
     int err;
@@ -78,6 +93,8 @@ int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *
     r->prior.picture = q->picture;
     r->prior.strict = q->strict;
     r->teacher_forced = q->inject && q->inject->tokens;
+    r->injected = q->inject != NULL;
+    digest_request(r, q);
     r->vae.h = r->dit.h = q->height / CONFIG_LATENT_PIXELS;
     r->vae.w = r->dit.w = q->width / CONFIG_LATENT_PIXELS;
     r->dit.height = q->height;
@@ -263,7 +280,7 @@ static void denoise_quantum(const struct graph *g, const struct stages *n, struc
 
     for (int i = 0; i < count; i++) {
         s[i] = &r[i]->dit;
-        if (!s[i]->step) project_codes(g, n, r[i]);
+        if (s[i]->step == r[i]->first_step) project_codes(g, n, r[i]);
     }
     dit_step(g, &n->dit, s, count);
 }

@@ -103,7 +103,7 @@ static int64_t fed(const struct prior_seq *s)
     return s->sampled ? 1 : chunk_row(s, s->prefilled + 1) - chunk_row(s, s->prefilled);
 }
 
-static int64_t cached(const struct prior_seq *s)
+int64_t prior_cached(const struct prior_seq *s)
 {
     return s->sampled ? s->prompt + s->sampled - 1 : chunk_row(s, s->prefilled);
 }
@@ -114,10 +114,20 @@ static int more_chunks(const struct prior_seq *s)
     return s->prefilled + 1 < s->chunks;
 }
 
-/* The keys (half 0) or values (half 1) of one layer, as far as they are in use after this call. */
+static tensor cache_rows(const struct prior_seq *s, int layer, int half, int64_t n)
+{
+    return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), n);
+}
+
+tensor prior_cache(const struct prior_seq *s, int layer, int half)
+{
+    return cache_rows(s, layer, half, prior_cached(s));
+}
+
+/* As far as it is in use after this call. */
 static tensor cache(const struct prior_seq *s, int layer, int half)
 {
-    return tensor_rows(s->kv, (2 * layer + half) * prior_cache_rows(s), cached(s) + fed(s));
+    return cache_rows(s, layer, half, prior_cached(s) + fed(s));
 }
 
 /* Prompts bring their rows along; sampled tokens are looked up in the table. */
@@ -128,7 +138,7 @@ static void embed(const struct graph *g, const struct prior *w, struct prior_seq
 
     if (!seq[0]->sampled) {
         assert(n == 1);
-        d->ops->copy(d, x, tensor_rows(seq[0]->text, cached(seq[0]), x.rows));
+        d->ops->copy(d, x, tensor_rows(seq[0]->text, prior_cached(seq[0]), x.rows));
         return;
     }
     graph_want(g, w->first);
@@ -152,7 +162,8 @@ static void attend(const struct graph *g, const struct prior *w, int layer,
                                .n = fed(seq[i]),
                                .k = cache(seq[i], layer, 0),
                                .v = cache(seq[i], layer, 1),
-                               .rope = tensor_rows(seq[i]->rope, 0, cached(seq[i]) + fed(seq[i])),
+                               .rope =
+                                   tensor_rows(seq[i]->rope, 0, prior_cached(seq[i]) + fed(seq[i])),
                                .state = seq[i]->state};
         row += fed(seq[i]);
     }
@@ -251,7 +262,7 @@ static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
 /* Nothing is sampled after such a chunk, so the host itself says how long the cache is now. */
 static void pass(struct dev *d, const struct prior_seq *s)
 {
-    const int32_t rows = (int32_t)(cached(s) + fed(s));
+    const int32_t rows = (int32_t)(prior_cached(s) + fed(s));
 
     d->ops->put(d, tensor_cols(s->state, AR_LEN, 1), &rows);
 }

@@ -79,6 +79,10 @@ void prior_seek(struct prior_seq *, int64_t calls);
 
 /* P + samples - 1: the last token that is sampled is never fed. */
 int64_t prior_cache_rows(const struct prior_seq *);
+/* Rows of the cache that are in use between two calls; and those rows of the keys (half 0) or
+ * values (half 1) of one layer. */
+int64_t prior_cached(const struct prior_seq *);
+tensor prior_cache(const struct prior_seq *, int layer, int half);
 
 /* Move n sequences (<= LIMIT_BATCH) on, by a chunk of the prompt or by a token. */
 void prior_step(const struct graph *, const struct prior *, struct prior_seq *const *, int n);

@@ -15,16 +15,17 @@
  * - An end that the disk refuses is not posted but stored again a second later, until the disk
  *   takes it: an end that was posted must survive a restart. hub_stored() has the exceptions.
  * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED,
- *   RUN_SUSPENDED, RUN_FAILED, or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker ignores
- *   a drop or suspend for a job that it does not hold, and sends nothing.
+ *   RUN_SUSPENDED, RUN_FAILED, or its job listed in DEVICE_FAILED or DEVICE_LOST. The worker
+ *   ignores a drop or suspend for a job that it does not hold, and sends nothing.
  * - The worker sends RUN_FINISHED before it hands the picture to the encoder; the encoder answers
  *   each picture with exactly one hub_encoded.
  * - The worker steps the batch that batcher_pick() chooses and sends QUANTUM_DONE after each,
  *   before the event that ends a run.
  *
  * What survives a restart: jobs, their order, keys, seeds, results, and the sequence numbers of
- * `accepted`, `result` and `end`. A job that ran waits again; it goes on from its newest checkpoint,
- * if there is one, to the same bytes. Within one run of the server its `overall` never goes back. */
+ * `accepted`, `result` and `end`. A job that ran waits again; it goes on from its newest
+ * checkpoint, if there is one, to the same bytes. Within one run of the server its `overall` never
+ * goes back. */
 #ifndef SERVER_CORE_HUB_H
 #define SERVER_CORE_HUB_H
 

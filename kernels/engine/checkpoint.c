@@ -1,0 +1,250 @@
+/* checkpoint - where a run stands, copied out of the device and back.
+ *
+ * A head, which says what it belongs to and how far the run is, then tensors as they are on the
+ * device, packed, in the order of each_piece(). All sizes follow from the request and the head's two
+ * counters, so nothing in the bytes is used as a size or an address. What an index is made of
+ * (tokens, the prior's counters) is checked; the rest are numbers, of which any are safe. */
+#include "kernels/engine/engine.h"
+
+#include "kernels/number.h"
+
+#include <string.h>
+
+static const char MAGIC[8] = "drkckpt1"; /* the last one: the format */
+
+/* Texts are padded with zeros and compared whole. */
+struct head {
+    char magic[sizeof MAGIC];
+    char version[64], model[72], device[256];
+    uint8_t request[32];
+    int32_t phase, done;
+};
+
+/* --- what is saved ---------------------------------------------------------------------------- */
+
+/* Called with each tensor and its place in the body; NULL: sizes alone are wanted. */
+typedef void piece_fn(struct dev *, void *host, tensor);
+
+struct pieces {
+    struct dev *dev;
+    piece_fn *fn;
+    char *at;
+    size_t bytes;
+};
+
+static void piece(struct pieces *p, tensor t)
+{
+    const size_t n = (size_t)(t.rows * t.cols) * dtype_size(t.type);
+
+    if (p->fn && n) p->fn(p->dev, p->at + p->bytes, t);
+    p->bytes += n;
+}
+
+static void prior_pieces(struct pieces *p, const struct prior_seq *s)
+{
+    const int slices = (int)(s->kv.rows / prior_cache_rows(s));
+
+    piece(p, s->state);
+    piece(p, tensor_cols(s->tokens, 0, s->sampled));
+    for (int i = 0; i < slices; i++)
+        piece(p, prior_cache(s, i / 2, i % 2));
+}
+
+/* All that a run in this phase cannot make again from its request. */
+static size_t each_piece(const struct glm_run *r, piece_fn *fn, char *at)
+{
+    struct pieces p = {.dev = r->g ? r->g->dev : NULL, .fn = fn, .at = at};
+
+    piece(&p, r->dit.text);
+    if (r->phase == GLM_PRIOR) {
+        prior_pieces(&p, &r->prior);
+    } else {
+        piece(&p, r->prior.tokens);
+        piece(&p, r->dit.latents);
+    }
+    return p.bytes;
+}
+
+size_t checkpoint_bytes_max(const struct glm_run *r)
+{
+    struct glm_run prior = *r, denoise = *r;
+
+    prior.phase = GLM_PRIOR;
+    prior_seek(&prior.prior, prior_calls(&prior.prior) - 1);
+    denoise.phase = GLM_DENOISE;
+    return sizeof(struct head)
+           + number_max(each_piece(&prior, NULL, NULL), each_piece(&denoise, NULL, NULL));
+}
+
+size_t glm_run_save_bytes(const struct glm_run *r)
+{
+    if (r->phase == GLM_GLYPH || r->phase == GLM_DONE || r->fail.code || r->injected) return 0;
+    return sizeof(struct head) + each_piece(r, NULL, NULL);
+}
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+static void set_text(char *to, size_t size, const char *text)
+{
+    memset(to, 0, size);
+    memccpy(to, text, '\0', size - 1);
+}
+
+static struct head head_of(const struct glm *g, const uint8_t *request)
+{
+    struct head h;
+
+    memset(&h, 0, sizeof h); /* its gaps are written to disk, too */
+    memcpy(h.magic, MAGIC, sizeof h.magic);
+    set_text(h.version, sizeof h.version, g->version);
+    set_text(h.model, sizeof h.model, g->digest);
+    set_text(h.device, sizeof h.device, g->dev->bits);
+    memcpy(h.request, request, sizeof h.request);
+    return h;
+}
+
+static int refuse(struct fail *f, const char *why)
+{
+    return fail_set(f, ERR_CONFLICT, "the checkpoint %s", why);
+}
+
+/* Whether it may belong to this engine. */
+static int check_head(const struct glm *g, const struct head *have, struct fail *f)
+{
+    const struct head want = head_of(g, have->request);
+
+    if (memcmp(have->magic, want.magic, sizeof want.magic)) return refuse(f, "is none");
+    if (memcmp(have->version, want.version, sizeof want.version))
+        return refuse(f, "is of another version");
+    if (memcmp(have->model, want.model, sizeof want.model)) return refuse(f, "is of another model");
+    if (memcmp(have->device, want.device, sizeof want.device))
+        return refuse(f, "is of another kind of device");
+    return 0;
+}
+
+/* Whether a run of this request can be there: the decoder begins again. */
+static int check_place(const struct glm_run *r, const struct head *h, struct fail *f)
+{
+    const int decodes = h->phase == GLM_DECODE;
+
+    if (memcmp(h->request, r->request, sizeof h->request))
+        return refuse(f, "is of another request");
+    if (h->phase <= GLM_GLYPH || h->phase > GLM_DECODE || h->done < 0
+        || h->done >= (decodes ? 1 : run_quanta(r, (enum glm_phase)h->phase)))
+        return refuse(f, "is damaged: no run can be there");
+    return 0;
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static void from_device(struct dev *d, void *host, tensor t)
+{
+    d->ops->get(d, host, t);
+}
+
+int glm_run_save(struct glm_run *r, void *out, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    struct head h = head_of(r->g, r->request);
+    int err;
+
+    assert(glm_run_save_bytes(r));
+    h.phase = r->phase;
+    h.done = r->phase == GLM_DECODE ? 0 : r->done;
+    memcpy(out, &h, sizeof h);
+    each_piece(r, from_device, (char *)out + sizeof h);
+    err = d->ops->sync(d, f);
+    if (err) d->ops->reset(d);
+    if (err) r->g->aheads = 0;
+    return err;
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static void to_device(struct dev *d, void *host, tensor t)
+{
+    d->ops->put(d, t, host);
+}
+
+static void place(struct glm_run *r, const struct head *h)
+{
+    r->phase = (enum glm_phase)h->phase;
+    r->done = h->done;
+    prior_seek(&r->prior, r->phase == GLM_PRIOR ? h->done : prior_calls(&r->prior));
+    if (r->phase == GLM_DENOISE) r->dit.step = r->first_step = h->done;
+    if (r->phase == GLM_DECODE) r->dit.step = r->dit.steps;
+}
+
+/* Tokens are indices of tables. */
+static int check_tokens(const struct glm_run *r, struct fail *f)
+{
+    for (int64_t i = 0; i < r->prior.sampled; i++)
+        if (r->tokens[i] < 0 || r->tokens[i] >= r->g->stages.prior.codes)
+            return refuse(f, "is damaged: a token is no image code");
+    return 0;
+}
+
+/* The counters that the device goes by must be those that follow from the place. */
+static int check_state(const struct glm_run *r, const int32_t state[AR_STATE], struct fail *f)
+{
+    const struct prior_seq *s = &r->prior;
+    const int32_t next = s->sampled ? r->tokens[s->sampled - 1] : 0;
+
+    if (state[AR_LEN] == prior_cached(s) && state[AR_SAMPLED] == s->sampled
+        && state[AR_NEXT] == next && state[AR_BAD] >= 0 && state[AR_BAD] <= s->sampled)
+        return 0;
+    return refuse(f, "is damaged: its counters do not match");
+}
+
+/* The body as each_piece() wrote it. */
+static int check_body(struct glm_run *r, const char *body, size_t len, struct fail *f)
+{
+    const size_t text = tensor_bytes(r->dit.text);
+    int32_t state[AR_STATE];
+    int err;
+
+    if (len != each_piece(r, NULL, NULL)) return refuse(f, "is damaged: it has another length");
+    body += text;
+    if (r->phase == GLM_PRIOR) {
+        memcpy(state, body, sizeof state);
+        body += sizeof state;
+    }
+    memcpy(r->tokens, body, (size_t)r->prior.sampled * sizeof *r->tokens);
+    err = check_tokens(r, f);
+    return err || r->phase != GLM_PRIOR ? err : check_state(r, state, f);
+}
+
+static int restore(struct glm_run *r, const struct head *h, const char *body, size_t len,
+                   struct fail *f)
+{
+    struct dev *d = r->g->dev;
+    int err = check_place(r, h, f);
+
+    if (err) return err;
+    place(r, h);
+    err = check_body(r, body, len, f);
+    if (err) return err;
+    each_piece(r, to_device, (char *)(uintptr_t)body);
+    if (r->phase != GLM_PRIOR) d->ops->copy(d, r->dit.clean, r->dit.latents); /* for previews */
+    err = d->ops->sync(d, f);
+    if (err) d->ops->reset(d);
+    return err;
+}
+
+int glm_run_load(struct glm_run **out, struct glm *g, const struct glm_req *q, const void *bytes,
+                 size_t len, struct fail *f)
+{
+    struct head h;
+    int err;
+
+    *out = NULL;
+    if (len < sizeof h) return refuse(f, "is damaged: it is too short");
+    memcpy(&h, bytes, sizeof h);
+    err = check_head(g, &h, f);
+    if (!err) err = glm_run_new(out, g, q, f);
+    if (!err) err = restore(*out, &h, (const char *)bytes + sizeof h, len - sizeof h, f);
+    if (!err) return 0;
+    glm_run_free(*out);
+    *out = NULL;
+    return err;
+}
