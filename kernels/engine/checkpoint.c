@@ -1,85 +1,18 @@
-/* checkpoint - where a run stands, copied out of the device and back.
+/* checkpoint - a run copied out of the device and back.
  *
- * A head, which says what it belongs to and how far the run is, then tensors as they are on the
- * device, packed, in the order of each_piece(). All sizes follow from the request and the head's two
- * counters, so nothing in the bytes is used as a size or an address. What an index is made of
- * (tokens, the prior's counters) is checked; the rest are numbers, of which any are safe. */
-#include "kernels/engine/engine.h"
-
-#include "kernels/number.h"
+ * All sizes follow from the request and the head's two counters, so nothing in the bytes is used as
+ * a size or an address. What becomes an index (tokens, the prior's counters) is checked; the rest
+ * are numbers, of which any are safe. */
+#include "kernels/engine/checkpoint_pieces.h"
 
 #include <string.h>
 
 static const char MAGIC[8] = "drkckpt1"; /* the last one: the format */
 
-/* Texts are padded with zeros and compared whole. */
-struct head {
-    char magic[sizeof MAGIC];
-    char version[64], model[72], device[256];
-    uint8_t request[32];
-    int32_t phase, done;
-};
-
-/* --- what is saved ---------------------------------------------------------------------------- */
-
-/* Called with each tensor and its place in the body; NULL: sizes alone are wanted. */
-typedef void piece_fn(struct dev *, void *host, tensor);
-
-struct pieces {
-    struct dev *dev;
-    piece_fn *fn;
-    char *at;
-    size_t bytes;
-};
-
-static void piece(struct pieces *p, tensor t)
-{
-    const size_t n = (size_t)(t.rows * t.cols) * dtype_size(t.type);
-
-    if (p->fn && n) p->fn(p->dev, p->at + p->bytes, t);
-    p->bytes += n;
-}
-
-static void prior_pieces(struct pieces *p, const struct prior_seq *s)
-{
-    const int slices = (int)(s->kv.rows / prior_cache_rows(s));
-
-    piece(p, s->state);
-    piece(p, tensor_cols(s->tokens, 0, s->sampled));
-    for (int i = 0; i < slices; i++)
-        piece(p, prior_cache(s, i / 2, i % 2));
-}
-
-/* All that a run in this phase cannot make again from its request. */
-static size_t each_piece(const struct glm_run *r, piece_fn *fn, char *at)
-{
-    struct pieces p = {.dev = r->g ? r->g->dev : NULL, .fn = fn, .at = at};
-
-    piece(&p, r->dit.text);
-    if (r->phase == GLM_PRIOR) {
-        prior_pieces(&p, &r->prior);
-    } else {
-        piece(&p, r->prior.tokens);
-        piece(&p, r->dit.latents);
-    }
-    return p.bytes;
-}
-
-size_t checkpoint_bytes_max(const struct glm_run *r)
-{
-    struct glm_run prior = *r, denoise = *r;
-
-    prior.phase = GLM_PRIOR;
-    prior_seek(&prior.prior, prior_calls(&prior.prior) - 1);
-    denoise.phase = GLM_DENOISE;
-    return sizeof(struct head)
-           + number_max(each_piece(&prior, NULL, NULL), each_piece(&denoise, NULL, NULL));
-}
-
 size_t glm_run_save_bytes(const struct glm_run *r)
 {
     if (r->phase == GLM_GLYPH || r->phase == GLM_DONE || r->fail.code || r->injected) return 0;
-    return sizeof(struct head) + each_piece(r, NULL, NULL);
+    return sizeof(struct checkpoint_head) + checkpoint_pieces(r, NULL, NULL);
 }
 
 /* --- the head --------------------------------------------------------------------------------- */
@@ -90,9 +23,9 @@ static void set_text(char *to, size_t size, const char *text)
     memccpy(to, text, '\0', size - 1);
 }
 
-static struct head head_of(const struct glm *g, const uint8_t *request)
+static struct checkpoint_head head_of(const struct glm *g, const uint8_t *request)
 {
-    struct head h;
+    struct checkpoint_head h;
 
     memset(&h, 0, sizeof h); /* its gaps are written to disk, too */
     memcpy(h.magic, MAGIC, sizeof h.magic);
@@ -109,9 +42,9 @@ static int refuse(struct fail *f, const char *why)
 }
 
 /* Whether it may belong to this engine. */
-static int check_head(const struct glm *g, const struct head *have, struct fail *f)
+static int check_head(const struct glm *g, const struct checkpoint_head *have, struct fail *f)
 {
-    const struct head want = head_of(g, have->request);
+    const struct checkpoint_head want = head_of(g, have->request);
 
     if (memcmp(have->magic, want.magic, sizeof want.magic)) return refuse(f, "is none");
     if (memcmp(have->version, want.version, sizeof want.version))
@@ -123,7 +56,7 @@ static int check_head(const struct glm *g, const struct head *have, struct fail 
 }
 
 /* Whether a run of this request can be there: the decoder begins again. */
-static int check_place(const struct glm_run *r, const struct head *h, struct fail *f)
+static int check_place(const struct glm_run *r, const struct checkpoint_head *h, struct fail *f)
 {
     const int decodes = h->phase == GLM_DECODE;
 
@@ -145,14 +78,14 @@ static void from_device(struct dev *d, void *host, tensor t)
 int glm_run_save(struct glm_run *r, void *out, struct fail *f)
 {
     struct dev *d = r->g->dev;
-    struct head h = head_of(r->g, r->request);
+    struct checkpoint_head h = head_of(r->g, r->request);
     int err;
 
     assert(glm_run_save_bytes(r));
     h.phase = r->phase;
     h.done = r->phase == GLM_DECODE ? 0 : r->done;
     memcpy(out, &h, sizeof h);
-    each_piece(r, from_device, (char *)out + sizeof h);
+    checkpoint_pieces(r, from_device, (char *)out + sizeof h);
     err = d->ops->sync(d, f);
     if (err) d->ops->reset(d);
     if (err) r->g->aheads = 0;
@@ -166,7 +99,7 @@ static void to_device(struct dev *d, void *host, tensor t)
     d->ops->put(d, t, host);
 }
 
-static void place(struct glm_run *r, const struct head *h)
+static void place(struct glm_run *r, const struct checkpoint_head *h)
 {
     r->phase = (enum glm_phase)h->phase;
     r->done = h->done;
@@ -196,14 +129,15 @@ static int check_state(const struct glm_run *r, const int32_t state[AR_STATE], s
     return refuse(f, "is damaged: its counters do not match");
 }
 
-/* The body as each_piece() wrote it. */
+/* The body as checkpoint_pieces() wrote it. */
 static int check_body(struct glm_run *r, const char *body, size_t len, struct fail *f)
 {
     const size_t text = tensor_bytes(r->dit.text);
     int32_t state[AR_STATE];
     int err;
 
-    if (len != each_piece(r, NULL, NULL)) return refuse(f, "is damaged: it has another length");
+    if (len != checkpoint_pieces(r, NULL, NULL))
+        return refuse(f, "is damaged: it has another length");
     body += text;
     if (r->phase == GLM_PRIOR) {
         memcpy(state, body, sizeof state);
@@ -214,7 +148,7 @@ static int check_body(struct glm_run *r, const char *body, size_t len, struct fa
     return err || r->phase != GLM_PRIOR ? err : check_state(r, state, f);
 }
 
-static int restore(struct glm_run *r, const struct head *h, const char *body, size_t len,
+static int restore(struct glm_run *r, const struct checkpoint_head *h, const char *body, size_t len,
                    struct fail *f)
 {
     struct dev *d = r->g->dev;
@@ -224,7 +158,7 @@ static int restore(struct glm_run *r, const struct head *h, const char *body, si
     place(r, h);
     err = check_body(r, body, len, f);
     if (err) return err;
-    each_piece(r, to_device, (char *)(uintptr_t)body);
+    checkpoint_pieces(r, to_device, (char *)(uintptr_t)body);
     if (r->phase != GLM_PRIOR) d->ops->copy(d, r->dit.clean, r->dit.latents); /* for previews */
     err = d->ops->sync(d, f);
     if (err) d->ops->reset(d);
@@ -234,7 +168,7 @@ static int restore(struct glm_run *r, const struct head *h, const char *body, si
 int glm_run_load(struct glm_run **out, struct glm *g, const struct glm_req *q, const void *bytes,
                  size_t len, struct fail *f)
 {
-    struct head h;
+    struct checkpoint_head h;
     int err;
 
     *out = NULL;

@@ -90,9 +90,6 @@ void run_quantum(const struct graph *, const struct stages *, struct glm_run *co
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
 
-/* checkpoint.c: the most bytes that a save of this placed run takes. */
-size_t checkpoint_bytes_max(const struct glm_run *);
-
 /* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to
  * the end of its phase. `tapped`: with the extra work of a trace. */
 int plan_run(const struct glm *, struct glm_run *, int tapped, struct fail *);

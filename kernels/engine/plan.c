@@ -3,7 +3,7 @@
  * A phase's quanta are alike, so a few stand for all: first and last of the prompt's chunks and of
  * the tokens (attention grows evenly in between), the first and second denoising step, every piece
  * of the decoder. */
-#include "kernels/engine/engine.h"
+#include "kernels/engine/checkpoint_pieces.h"
 
 #include <limits.h>
 #include <string.h>
