@@ -217,6 +217,8 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
         const double seen = (double)seq[i].k.rows - (double)(seq[i].n - 1) / 2;
 
         d->cost.flops += 4.0 * (double)seq[i].n * seen * a->heads * a->head_dim;
+        d->cost.weight_bytes +=
+            2.0 * (double)(seq[i].k.rows * seq[i].k.cols) * (double)dtype_size(seq[i].k.type);
         rows += seq[i].n;
         if (seq[i].k.rows > k) k = seq[i].k.rows;
     }

@@ -87,14 +87,18 @@ struct glm_cost {
     uint64_t scratch_bytes;    /* shared: the largest quantum, this run alone in the batch */
     uint64_t checkpoint_bytes; /* of the host: the largest glm_run_save_bytes() */
     double flops[GLM_PHASES];  /* per phase */
-    int quanta[GLM_PHASES];    /* calls of glm_step per phase */
-    double prefill;            /* the prompt's part of the prior's planned cost: 0 .. 1 */
+    /* planned time per phase, in FLOPs that take as long: arithmetic, reading weights, the calls
+     * themselves; one picture in the batch */
+    double work[GLM_PHASES];
+    int quanta[GLM_PHASES]; /* calls of glm_step per phase */
+    int chunks;             /* of the prior's quanta, those that prefill the prompt */
+    double prefill;         /* their part of the prior's work: 0 .. 1 */
 };
 
 struct glm_progress {
     enum glm_phase phase;
     int done, total; /* quanta of this phase */
-    double left;     /* 1..0: of this phase's planned cost; quanta need not be of one length */
+    double left;     /* 1..0: of this phase's work; quanta need not be of one length */
     int prefill;     /* 1: in the prior's phase, while the prompt is fed */
     double overall;  /* 0..1 over all phases, by planned cost; never goes back */
 };

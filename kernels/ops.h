@@ -120,7 +120,7 @@ enum workspace {
 /* What the dry device adds up; the others leave it alone. */
 struct cost {
     double flops;        /* 2 x multiply-adds of matrix products, convolutions and attention */
-    double weight_bytes; /* bytes of weights read */
+    double weight_bytes; /* bytes of weights, and of the prior's cache, read */
 };
 
 /* What kind of device it is: for plans. */

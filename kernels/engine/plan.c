@@ -110,7 +110,7 @@ static double planned(struct cost c, double byte, int quanta)
 
 static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int tapped)
 {
-    double time[GLM_PHASES], all = 0;
+    double *work = r->cost.work, all = 0;
     const double byte = dry->traits.flops_per_byte;
     const struct trial t = {.stages = &g->dry_stages, .dry = dry, .run = r, .tapped = tapped};
     struct cost prefill = {0};
@@ -120,14 +120,15 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
 
         r->cost.quanta[p] = run_quanta(r, (enum glm_phase)p);
         r->cost.flops[p] = c.flops;
-        time[p] = planned(c, byte, r->cost.quanta[p]);
-        all += time[p];
+        work[p] = planned(c, byte, r->cost.quanta[p]);
+        all += work[p];
     }
     for (int p = 0; p < GLM_PHASES; p++)
-        r->share[p] = time[p] / all;
+        r->share[p] = work[p] / all;
     prefill_cost(&t, &prefill);
-    r->prefill = planned(prefill, byte, (int)r->prior.chunks) / time[GLM_PRIOR];
+    r->prefill = planned(prefill, byte, (int)r->prior.chunks) / work[GLM_PRIOR];
     r->cost.prefill = r->prefill;
+    r->cost.chunks = (int)r->prior.chunks;
     r->cost.scratch_bytes = dry->scratch.peak;
 }
 

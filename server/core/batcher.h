@@ -2,7 +2,7 @@
  * those that are as little served join where a shared quantum costs less than two.
  *
  * Residents share device time, not steps. Each run carries the device time that it has used: of a
- * shared quantum each pays by the planned FLOPs of its own part. The run leads that will have used
+ * shared quantum each pays by the planned work of its own part. The run leads that will have used
  * least after its next quantum (weighted fair queueing: Demers, Keshav, Shenker 1989), so each of n
  * residents gets an n-th of the device whatever sizes the others have, and a small picture waits
  * for a large one's quantum only when that is being computed as it arrives.
@@ -41,7 +41,7 @@ struct batcher_run {
     int64_t used_us;        /* batcher_join and batcher_charge write it */
     int64_t passed_over_us; /* device time of others since its own last quantum */
     bool prefill;           /* as the run's progress says */
-    double cost;            /* planned FLOPs of its next quantum; <= 0: unknown, counts as equal */
+    double cost;            /* planned work of its next quantum; <= 0: unknown, counts as equal */
     int64_t quantum_us;     /* how long that will take alone; <= 0: unknown, it is not joined */
 };
 

@@ -94,21 +94,16 @@ static int check_watches(const struct client *p, const struct job *j, bool watch
 }
 
 /* Whether a device can draw it at all, and in the time that a job may take. The latter only when
- * rates are measured: a guess refuses nothing. The prompt's part does not count: its rate, measured
- * on prompts of a few tokens, says nothing about one of thousands. */
+ * rates are measured: a guess refuses nothing. */
 static int check_plan(const struct hub *h, const struct spec *spec, struct job_plan *plan,
                       struct fail *f)
 {
     const struct glm_progress begin = {.total = 0};
     int err = capacity_plan(h, spec, plan, f);
-    struct glm_cost drawing;
     double seconds;
 
     if (err || !eta_measured(&h->eta)) return err;
-    drawing = plan->cost;
-    drawing.flops[GLM_PRIOR] *= 1 - drawing.prefill;
-    drawing.prefill = 0;
-    seconds = eta_seconds(&h->eta, &drawing, &begin, spec->width * spec->height);
+    seconds = eta_seconds(&h->eta, &plan->cost, &begin, spec->width * spec->height);
     if (seconds <= h->conf.job_seconds) return 0;
     return fail_set(f, ERR_TIMEOUT,
                     "This picture would take about %.0f s of computing time; a job may take %d s",

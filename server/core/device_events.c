@@ -63,14 +63,14 @@ static void check_time(struct hub *h, struct job *j)
     lifecycle_end(h, j, JOB_FAILED, &f);
 }
 
-/* Planned FLOPs of the quantum that this run has advanced by. */
+/* Planned work of the quantum that this run has advanced by. */
 static double done_by(const struct job *j, enum glm_phase phase, const struct glm_progress *after)
 {
-    return j->plan.cost.flops[phase] * (eta_left(&j->run.view, phase) - eta_left(after, phase));
+    return j->plan.cost.work[phase] * (eta_left(&j->run.view, phase) - eta_left(after, phase));
 }
 
 /* What each has done of a quantum, and the sum; < 0: not all of them are known. */
-static double flops_of(const struct device *c, const struct device_event *n, double *flops)
+static double work_of(const struct device *c, const struct device_event *n, double *work)
 {
     double all = 0;
 
@@ -78,8 +78,8 @@ static double flops_of(const struct device *c, const struct device_event *n, dou
         const struct job *j = device_find(c, n->run[i].job);
 
         if (!j || j->plan.cost.quanta[n->phase] <= 0) return -1;
-        flops[i] = done_by(j, n->phase, &n->run[i].view);
-        all += flops[i];
+        work[i] = done_by(j, n->phase, &n->run[i].view);
+        all += work[i];
     }
     return all;
 }
@@ -92,21 +92,25 @@ static bool prefills(const struct job *j, enum glm_phase phase)
     return phase == GLM_PRIOR && (v->prefill || v->phase < GLM_PRIOR || v->done == 0);
 }
 
-static void learn(struct hub *h, const struct device *c, const struct device_event *n, double flops,
+static int max(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static void learn(struct hub *h, const struct device *c, const struct device_event *n, double work,
                   int64_t elapsed_us)
 {
     enum eta_stage stage = ETA_STAGES;
-    int pixels = 0, quanta = 0;
+    int size = 0, quanta = 0;
 
     for (int i = 0; i < n->n; i++) {
         const struct job *j = device_find(c, n->run[i].job);
 
         stage = eta_stage_of(n->phase, prefills(j, n->phase));
-        if (j->plan.cost.quanta[n->phase] > quanta) quanta = j->plan.cost.quanta[n->phase];
-        if (j->spec.width * j->spec.height > pixels) pixels = j->spec.width * j->spec.height;
+        quanta = max(quanta, eta_quanta(&j->plan.cost, stage));
+        size = max(size, eta_size(stage, &j->plan.cost, j->spec.width * j->spec.height));
     }
-    if (stage == ETA_PREFILL) quanta = 1;
-    eta_learn(&h->eta, stage, pixels, n->n, flops, elapsed_us, quanta);
+    eta_learn(&h->eta, stage, size, n->n, work, elapsed_us, quanta);
     stats_quantum(&h->stats, n->phase, n->n, elapsed_us);
 }
 
@@ -123,7 +127,7 @@ static int64_t worked_us(struct device *c, int64_t elapsed_us)
 /* Each pays for its own part of the quantum, as the batcher has it. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
-    double flops[LIMIT_BATCH], all = flops_of(c, n, flops);
+    double work[LIMIT_BATCH], all = work_of(c, n, work);
     int64_t elapsed_us = worked_us(c, n->elapsed_us);
 
     assert(n->n <= LIMIT_BATCH);
@@ -135,7 +139,7 @@ static void quantum_done(struct hub *h, int64_t now, struct device *c, const str
 
         if (!j || j->state != JOB_RUNNING) continue;
         j->run.used_us +=
-            all > 0 ? (int64_t)((double)elapsed_us * flops[i] / all) : elapsed_us / n->n;
+            all > 0 ? (int64_t)((double)elapsed_us * work[i] / all) : elapsed_us / n->n;
         show(h, now, j, &n->run[i].view);
         check_time(h, j);
     }
@@ -146,13 +150,13 @@ static void rate_measured(struct hub *h, const struct device_event *n)
 {
     const struct glm_progress *v = &n->before;
     enum eta_stage stage;
-    double flops;
+    double work;
 
     assert(n->phase < GLM_DONE && n->n == 1);
     stage = eta_stage_of(n->phase, n->phase == GLM_PRIOR && (v->prefill || v->done == 0));
-    flops = n->cost.flops[n->phase] * (eta_left(v, n->phase) - eta_left(&n->run[0].view, n->phase));
-    eta_learn(&h->eta, stage, n->pixels, 1, flops, n->elapsed_us,
-              stage == ETA_PREFILL ? 1 : n->cost.quanta[n->phase]);
+    work = n->cost.work[n->phase] * (eta_left(v, n->phase) - eta_left(&n->run[0].view, n->phase));
+    eta_learn(&h->eta, stage, eta_size(stage, &n->cost, n->pixels), 1, work, n->elapsed_us,
+              eta_quanta(&n->cost, stage));
 }
 
 /* --- the end of a run ------------------------------------------------------------------------- */

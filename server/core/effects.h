@@ -28,11 +28,11 @@ struct job_plan {
 /* What a picture goes through: the phases, the prior's prompt and its tokens apart. */
 enum eta_stage { ETA_GLYPH, ETA_PREFILL, ETA_TOKENS, ETA_DENOISE, ETA_DECODE, ETA_STAGES };
 
-#define ETA_SIZES  16 /* classes of pixels, one per power of two from 64x64 */
+#define ETA_SIZES  16 /* classes of quanta: by pixels, or by the prompt's length (eta.h) */
 #define ETA_JUDGED 32 /* newest jobs whose forecast and time are compared */
 
 struct eta_rate {
-    double flops, seconds; /* decayed sums; seconds 0: never measured */
+    double work, seconds; /* decayed sums; seconds 0: never measured */
 };
 
 /* What has been measured of the devices (eta.h). Plain numbers: kept for the next start of the

@@ -44,38 +44,64 @@ enum glm_phase eta_phase_of(enum eta_stage stage)
     return PHASE[stage];
 }
 
-/* A token is one row of work whatever the picture's size. */
-int eta_size(enum eta_stage stage, int pixels)
+/* How often `least` must be doubled to reach what there is. */
+static int class_of(double is, double least)
 {
     int c = 0;
 
-    if (stage == ETA_TOKENS) return 0;
-    for (int p = LIMIT_SIDE_MIN * LIMIT_SIDE_MIN; p < pixels && c < ETA_SIZES - 1; p *= 2)
+    for (double at = least; at < is && c < ETA_SIZES - 1; at *= 2)
         c++;
     return c;
 }
 
-static void rate_add(struct eta_rate *r, double flops, double seconds, double fade)
+int eta_size(enum eta_stage stage, const struct glm_cost *c, int pixels)
 {
-    r->flops = r->flops * fade + flops;
+    const struct glm_progress begin = {.total = 0};
+    double token;
+
+    if (eta_phase_of(stage) != GLM_PRIOR) return class_of(pixels, LIMIT_SIDE_MIN * LIMIT_SIDE_MIN);
+    token = eta_quantum(c, ETA_TOKENS);
+    return token > 0 ? class_of(eta_work(c, &begin, ETA_PREFILL) / token, 1) : 0;
+}
+
+int eta_quanta(const struct glm_cost *c, enum eta_stage stage)
+{
+    int all = c->quanta[eta_phase_of(stage)], chunks = c->chunks;
+
+    if (stage == ETA_PREFILL) return chunks < all ? chunks : all;
+    return stage == ETA_TOKENS ? (chunks < all ? all - chunks : 0) : all;
+}
+
+double eta_quantum(const struct glm_cost *c, enum eta_stage stage)
+{
+    const struct glm_progress begin = {.total = 0};
+    int quanta = eta_quanta(c, stage);
+
+    return quanta > 0 ? eta_work(c, &begin, stage) / quanta : 0;
+}
+
+static void rate_add(struct eta_rate *r, double work, double seconds, double fade)
+{
+    r->work = r->work * fade + work;
     r->seconds = r->seconds * fade + seconds;
 }
 
 static bool rate_known(const struct eta_rate *r)
 {
-    return r->seconds > 0 && r->flops > 0;
+    return r->seconds > 0 && r->work > 0;
 }
 
-void eta_learn(struct eta *e, enum eta_stage stage, int pixels, int batch, double flops,
+void eta_learn(struct eta *e, enum eta_stage stage, int size, int batch, double work,
                int64_t elapsed_us, int quanta)
 {
     double seconds = (double)elapsed_us / 1e6;
     double fade = 1 - 1 / (PICTURES * (quanta > 1 ? quanta : 1));
 
     if (stage >= ETA_STAGES || batch < 1 || batch > LIMIT_BATCH) return;
-    if (!(flops > 0) || !(seconds > 0)) return;
-    rate_add(&e->known.rate[stage][eta_size(stage, pixels)][batch - 1], flops, seconds, fade);
-    rate_add(&e->all, flops, seconds, fade);
+    if (!(work > 0) || !(seconds > 0)) return;
+    assert(size >= 0 && size < ETA_SIZES);
+    rate_add(&e->known.rate[stage][size][batch - 1], work, seconds, fade);
+    rate_add(&e->all, work, seconds, fade);
 }
 
 void eta_judge(struct eta *e, int64_t forecast_us, int64_t actual_us)
@@ -96,9 +122,9 @@ void eta_tail(struct eta *e, int64_t us)
 
 static void recall_rate(struct eta *e, struct eta_rate *to, const struct eta_rate *from)
 {
-    if (!isfinite(from->flops) || !isfinite(from->seconds) || !rate_known(from)) return;
+    if (!isfinite(from->work) || !isfinite(from->seconds) || !rate_known(from)) return;
     *to = *from;
-    rate_add(&e->all, from->flops, from->seconds, 1);
+    rate_add(&e->all, from->work, from->seconds, 1);
 }
 
 void eta_recall(struct eta *e, const struct eta_known *k)
@@ -136,19 +162,29 @@ static const struct eta_rate *nearest_batch(const struct eta_rate *row, int batc
     return NULL;
 }
 
-double eta_rate(const struct eta *e, enum eta_stage stage, int pixels, int batch)
-{
-    int size = eta_size(stage, pixels);
+/* One short quantum, held up by other programs, would make quanta a hundred times as long look
+ * impossible: what was measured for less than this has little to say about other sizes. */
+static const double BORROWED_S = 0.05;
 
+static double borrowed(const struct eta *e, const struct eta_rate *r)
+{
+    double all = e->all.work / e->all.seconds;
+
+    return (r->work + all * BORROWED_S) / (r->seconds + BORROWED_S);
+}
+
+double eta_rate(const struct eta *e, enum eta_stage stage, int size, int batch)
+{
+    assert(size >= 0 && size < ETA_SIZES);
     assert(stage < ETA_STAGES && batch >= 1 && batch <= LIMIT_BATCH);
     for (int d = 0; d < ETA_SIZES; d++) {
         const struct eta_rate *r = NULL;
 
         if (size - d >= 0) r = nearest_batch(e->known.rate[stage][size - d], batch);
         if (!r && size + d < ETA_SIZES) r = nearest_batch(e->known.rate[stage][size + d], batch);
-        if (r) return r->flops / r->seconds;
+        if (r) return d == 0 ? r->work / r->seconds : borrowed(e, r);
     }
-    return rate_known(&e->all) ? e->all.flops / e->all.seconds : e->guess;
+    return rate_known(&e->all) ? e->all.work / e->all.seconds : e->guess;
 }
 
 double eta_left(const struct glm_progress *v, int phase)
@@ -166,7 +202,7 @@ double eta_work(const struct glm_cost *c, const struct glm_progress *v, enum eta
 
     if (stage == ETA_PREFILL) left = left > tokens ? left - tokens : 0;
     if (stage == ETA_TOKENS && left > tokens) left = tokens;
-    return c->flops[phase] * left;
+    return c->work[phase] * left;
 }
 
 double eta_seconds(const struct eta *e, const struct glm_cost *c, const struct glm_progress *v,
@@ -175,9 +211,10 @@ double eta_seconds(const struct eta *e, const struct glm_cost *c, const struct g
     double sum = 0;
 
     for (int s = 0; s < ETA_STAGES; s++) {
-        double flops = eta_work(c, v, (enum eta_stage)s);
+        enum eta_stage stage = (enum eta_stage)s;
+        double work = eta_work(c, v, stage);
 
-        if (flops > 0) sum += flops / eta_rate(e, (enum eta_stage)s, pixels, 1);
+        if (work > 0) sum += work / eta_rate(e, stage, eta_size(stage, c, pixels), 1);
     }
     return sum;
 }

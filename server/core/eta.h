@@ -1,7 +1,7 @@
 /* eta - how fast the devices are, as measured, and how far forecasts were off.
  *
- * Every quantum teaches a rate, planned FLOPs a second, for (stage, size, batch): the decayed sum
- * of FLOPs over the decayed sum of seconds, so that quanta of unequal length average out over a
+ * Every quantum teaches a rate, planned work (glm_cost.work) a second, for (stage, size, batch): the
+ * decayed sum of work over the decayed sum of seconds, so that quanta of unequal length average out over a
  * stage. Stages are the phases with the prior in two: a prompt's prefill is bound by arithmetic, a
  * token by reading weights. What has not been measured borrows from its nearest neighbour: other
  * batch, other size, other stage, at last the guess that it was born with.
@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 struct eta {
-    double guess; /* FLOPs a second before anything was measured */
+    double guess; /* work a second before anything was measured */
     struct eta_known known;
     struct eta_rate all;
 };
@@ -29,10 +29,10 @@ struct eta {
 void eta_init(struct eta *, double guess);
 /* What an earlier start of the server has measured on the same model and device. */
 void eta_recall(struct eta *, const struct eta_known *);
-/* A quantum took elapsed_us; flops: planned for it, all members together. quanta: how many make up
+/* A quantum took elapsed_us; work: planned for it, all members together. quanta: how many make up
  * the stage of one picture; older ones fade over a few pictures. */
-void eta_learn(struct eta *, enum eta_stage, int pixels, int batch, double flops,
-               int64_t elapsed_us, int quanta);
+void eta_learn(struct eta *, enum eta_stage, int size, int batch, double work, int64_t elapsed_us,
+               int quanta);
 /* A job that was forecast to take forecast_us took actual_us. */
 void eta_judge(struct eta *, int64_t forecast_us, int64_t actual_us);
 /* From the end of a run to its file on disk. */
@@ -43,15 +43,21 @@ enum eta_stage eta_stage_of(enum glm_phase, bool prefill);
 enum glm_phase eta_phase_of(enum eta_stage);
 /* The part of a phase that is still to come for a run that stands there: 0 .. 1. */
 double eta_left(const struct glm_progress *, int phase);
-/* Planned FLOPs of a stage that are still to come. */
+/* Planned work of a stage that is still to come. */
 double eta_work(const struct glm_cost *, const struct glm_progress *, enum eta_stage);
-/* FLOPs a second, > 0, of all members of a batch together. */
-double eta_rate(const struct eta *, enum eta_stage, int pixels, int batch);
+/* How many quanta a stage of a picture has, and the planned work of one: the mean, as a stage's
+ * quanta are nearly alike. 0: it has none. */
+int eta_quanta(const struct glm_cost *, enum eta_stage);
+double eta_quantum(const struct glm_cost *, enum eta_stage);
+/* Work a second, > 0, of all members of a batch together. */
+double eta_rate(const struct eta *, enum eta_stage, int size, int batch);
 /* Device seconds of what is left of a picture when it is drawn alone. */
 double eta_seconds(const struct eta *, const struct glm_cost *, const struct glm_progress *,
                    int pixels);
-/* The class of a size: index of its rates, 0 .. ETA_SIZES - 1. */
-int eta_size(enum eta_stage, int pixels);
+/* The class of a quantum, index of its rates, 0 .. ETA_SIZES - 1: one per power of two of the
+ * pixels, from the smallest picture on; in the prior: of the prompt's work in tokens, since a long
+ * prompt is bound by arithmetic and slows the tokens that look back at it, whatever the pixels. */
+int eta_size(enum eta_stage, const struct glm_cost *, int pixels);
 
 /* The range that nine of ten jobs fall in, for a time from now. */
 void eta_range(const struct eta *, double seconds, double *low, double *high);

@@ -9,18 +9,19 @@
 
 /* --- how fast --------------------------------------------------------------------------------- */
 
-static double rate_of(struct timeline *t, enum eta_stage stage, int pixels, int batch)
+static double rate_of(struct timeline *t, const struct timeline_run *r, int batch)
 {
-    double *m = &t->rate[stage][eta_size(stage, pixels)][batch - 1];
+    int size = r->size[r->stage];
+    double *m = &t->rate[r->stage][size][batch - 1];
 
-    if (*m == 0) *m = eta_rate(t->eta, stage, pixels, batch);
+    if (*m == 0) *m = eta_rate(t->eta, r->stage, size, batch);
     return *m;
 }
 
 /* How many share a quantum of this run, when `same` of its device are in its stage. */
 static int company(struct timeline *t, const struct timeline_run *r, int same)
 {
-    double part = r->quantum[r->stage] / rate_of(t, r->stage, r->pixels, 1) * 1e6;
+    double part = r->quantum[r->stage] / rate_of(t, r, 1) * 1e6;
     int64_t part_us = part < 1e12 ? (int64_t)part + 1 : INT64_MAX / LIMIT_BATCH;
     int n = 1;
 
@@ -41,7 +42,7 @@ static void set_rates(struct timeline *t, int device)
     for (int i = 0; i < n; i++) {
         int batch = company(t, &run[i], in[run[i].stage]);
 
-        run[i].rate = rate_of(t, run[i].stage, run[i].pixels, batch) / n;
+        run[i].rate = rate_of(t, &run[i], batch) / n;
     }
 }
 
@@ -55,13 +56,16 @@ static bool next_stage(struct timeline_run *r)
     return r->stage < ETA_STAGES;
 }
 
-static void set_work(struct timeline_run *r, const struct glm_cost *c, const struct glm_progress *v)
+static void set_work(struct timeline_run *r, const struct timeline_item *it)
 {
-    for (int s = 0; s < ETA_STAGES; s++) {
-        enum glm_phase phase = eta_phase_of((enum eta_stage)s);
+    const struct glm_cost *c = &it->plan->cost;
 
-        r->work[s] = eta_work(c, v, (enum eta_stage)s);
-        r->quantum[s] = c->quanta[phase] > 0 ? c->flops[phase] / c->quanta[phase] : 0;
+    for (int s = 0; s < ETA_STAGES; s++) {
+        enum eta_stage stage = (enum eta_stage)s;
+
+        r->work[s] = eta_work(c, &it->view, stage);
+        r->quantum[s] = eta_quantum(c, stage);
+        r->size[s] = eta_size(stage, c, it->pixels);
     }
 }
 
@@ -70,8 +74,8 @@ static void join(struct timeline *t, int device, struct timeline_item *it)
     struct timeline_run *r = &t->device[device].run[t->device[device].n++];
 
     assert(t->device[device].n <= LEDGER_MAX);
-    *r = (struct timeline_run){.item = it, .hold = ++t->holds, .pixels = it->pixels};
-    set_work(r, &it->plan->cost, &it->view);
+    *r = (struct timeline_run){.item = it, .hold = ++t->holds};
+    set_work(r, it);
     if (!next_stage(r)) r->stage = ETA_DECODE;
     ledger_hold(&t->on.device[device].ledger, r->hold, it->plan);
     it->start_s = t->now;

@@ -26,11 +26,11 @@ struct timeline_item {
 struct timeline_run {
     struct timeline_item *item; /* NULL: its end is of no interest */
     uint64_t hold;              /* its entry in the ledger */
-    int pixels;
     enum eta_stage stage;
-    double work[ETA_STAGES];    /* planned FLOPs that are left */
-    double quantum[ETA_STAGES]; /* planned FLOPs of one quantum */
-    double rate;                /* FLOPs a second of its own work, at present */
+    double work[ETA_STAGES];    /* planned, that is left */
+    double quantum[ETA_STAGES]; /* of one quantum */
+    int size[ETA_STAGES];       /* class of its quanta */
+    double rate;                /* work a second of its own, at present */
 };
 
 struct timeline {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char HEAD[] = "darkroom rates 1\n";
+static const char HEAD[] = "darkroom rates 2\n";
 
 void rates_key(const struct glm_info *info, char key[RATES_KEY])
 {
@@ -44,7 +44,7 @@ static void write_rates(FILE *file, const struct eta_known *k)
                 const struct eta_rate *r = &k->rate[s][size][b];
 
                 if (r->seconds > 0)
-                    fprintf(file, "rate %d %d %d %.9g %.9g\n", s, size, b, r->flops, r->seconds);
+                    fprintf(file, "rate %d %d %d %.9g %.9g\n", s, size, b, r->work, r->seconds);
             }
 }
 
@@ -101,16 +101,16 @@ static bool in(long value, long most)
     return value >= 0 && value < most;
 }
 
-/* "rate STAGE SIZE BATCH FLOPS SECONDS" after its first word. */
+/* "rate STAGE SIZE BATCH WORK SECONDS" after its first word. */
 static bool read_rate(char *at, struct eta_known *k)
 {
     long s = strtol(at, &at, 10), size = strtol(at, &at, 10), b = strtol(at, &at, 10);
-    double flops = strtod(at, &at), seconds = strtod(at, &at);
+    double work = strtod(at, &at), seconds = strtod(at, &at);
 
     if (*at != '\n' || !in(s, ETA_STAGES) || !in(size, ETA_SIZES) || !in(b, LIMIT_BATCH))
         return false;
-    if (!isfinite(flops) || !isfinite(seconds) || flops <= 0 || seconds <= 0) return false;
-    k->rate[s][size][b] = (struct eta_rate){flops, seconds};
+    if (!isfinite(work) || !isfinite(seconds) || work <= 0 || seconds <= 0) return false;
+    k->rate[s][size][b] = (struct eta_rate){work, seconds};
     return true;
 }
 

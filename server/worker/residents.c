@@ -8,13 +8,15 @@ static void look(struct residents *s, int i)
     struct batcher_run *b = &s->served[i];
     const struct glm_cost *cost = &s->at[i].cost;
     struct glm_progress v = glm_run_progress(s->at[i].run);
+    enum eta_stage stage;
     double rate;
 
     b->phase = v.phase;
     b->prefill = v.prefill;
     if (v.phase >= GLM_DONE) return;
-    rate = s->flops_per_us[v.phase];
-    b->cost = cost->quanta[v.phase] > 0 ? cost->flops[v.phase] / cost->quanta[v.phase] : 0;
+    stage = eta_stage_of(v.phase, v.prefill);
+    rate = s->work_per_us[stage];
+    b->cost = eta_quantum(cost, stage);
     b->quantum_us = rate > 0 ? (int64_t)(b->cost / rate) + 1 : 0;
 }
 
@@ -29,13 +31,13 @@ void residents_add(struct residents *s, const struct resident *r)
 /* Half of it is the newest quantum: enough to follow a machine that others use too. */
 static void measure(struct residents *s, const int *picked, int n, int64_t elapsed_us)
 {
-    enum glm_phase phase = s->served[picked[0]].phase;
-    double flops = 0, *rate = &s->flops_per_us[phase];
+    const struct batcher_run *first = &s->served[picked[0]];
+    double work = 0, *rate = &s->work_per_us[eta_stage_of(first->phase, first->prefill)];
 
     if (elapsed_us <= 0) return;
     for (int i = 0; i < n; i++)
-        flops += s->served[picked[i]].cost;
-    *rate = *rate > 0 ? (*rate + flops / (double)elapsed_us) / 2 : flops / (double)elapsed_us;
+        work += s->served[picked[i]].cost;
+    *rate = *rate > 0 ? (*rate + work / (double)elapsed_us) / 2 : work / (double)elapsed_us;
 }
 
 void residents_advance(struct residents *s, const int *picked, int n, int64_t elapsed_us)

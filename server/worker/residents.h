@@ -6,7 +6,7 @@
 #include "proto/limits.h"
 #include "proto/spec.h"
 #include "server/core/batcher.h"
-#include "server/core/effects.h"
+#include "server/core/eta.h"
 
 #include <stdbool.h>
 
@@ -23,7 +23,7 @@ struct residents {
     struct resident at[LIMIT_BATCH];
     struct batcher_run served[LIMIT_BATCH]; /* of the same index */
     int n;
-    double flops_per_us[GLM_PHASES]; /* of the newest quanta; 0: not measured */
+    double work_per_us[ETA_STAGES]; /* of the newest quanta; 0: not measured */
 };
 
 /* Takes spec and run. There must be room. */

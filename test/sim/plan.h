@@ -7,12 +7,14 @@
 
 #include <string.h>
 
-/* The virtual device computes so many planned FLOPs a microsecond. */
-static const double WORLD_FLOPS_PER_US = 10000;
+/* The virtual device computes so much planned work a microsecond. */
+static const double WORLD_WORK_PER_US = 10000;
 
 static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail *f)
 {
     uint64_t area = (uint64_t)s->width * (uint64_t)s->height;
+    int rows = (int)strlen(s->prompt) / 4; /* tokens of the prompt, a few make no difference */
+    double prompt;
 
     if (strstr(s->prompt, "<image>")) return fail_set(f, ERR_BAD_PROMPT, "image tokens");
     memset(p, 0, sizeof *p);
@@ -20,13 +22,15 @@ static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail 
     p->cost.scratch_bytes = area * 20;
     p->scratch_more = area * 10;
     p->cost.quanta[GLM_GLYPH] = strchr(s->prompt, '"') ? 1 : 0;
-    p->cost.quanta[GLM_PRIOR] = 1 + (int)(area / 16384);
+    p->cost.chunks = rows / 256 + 1;
+    p->cost.quanta[GLM_PRIOR] = p->cost.chunks + (int)(area / 16384);
     p->cost.quanta[GLM_DENOISE] = s->steps;
     p->cost.quanta[GLM_DECODE] = 2;
     for (int i = 0; i < GLM_PHASES; i++)
-        p->cost.flops[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
-    p->cost.flops[GLM_PRIOR] = 2e7 * p->cost.quanta[GLM_PRIOR]; /* a token, whatever the size */
-    p->cost.prefill = 1.0 / p->cost.quanta[GLM_PRIOR];
+        p->cost.work[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
+    prompt = 1 + rows / 16.0 + rows * rows / 65536.0; /* in tokens, which are alike for all sizes */
+    p->cost.work[GLM_PRIOR] = 2e7 * (prompt + (double)(area / 16384));
+    p->cost.prefill = 2e7 * prompt / p->cost.work[GLM_PRIOR];
     return 0;
 }
 

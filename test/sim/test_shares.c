@@ -52,11 +52,11 @@ static void turn(struct world *w)
 /* Alone on the virtual device, in microseconds. */
 static double alone_us(const struct job *j)
 {
-    double flops = 0;
+    double work = 0;
 
     for (int p = 0; p < GLM_PHASES; p++)
-        flops += j->plan.cost.flops[p];
-    return flops / WORLD_FLOPS_PER_US;
+        work += j->plan.cost.work[p];
+    return work / WORLD_WORK_PER_US;
 }
 
 static struct job *submit(struct world *w, struct listener *e, bool mixed)

@@ -294,12 +294,12 @@ static inline void run_look(struct fake_device *d, int i)
     struct fake_run *r = &d->runs[i];
     enum glm_phase p = r->view.phase;
 
-    r->view.prefill = p == GLM_PRIOR && r->view.done == 0;
+    r->view.prefill = p == GLM_PRIOR && r->view.done < r->cost.chunks;
     d->served[i].phase = p;
     d->served[i].prefill = r->view.prefill;
     if (p == GLM_DONE) return;
-    d->served[i].cost = r->cost.flops[p] / r->cost.quanta[p];
-    d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_FLOPS_PER_US);
+    d->served[i].cost = eta_quantum(&r->cost, eta_stage_of(p, r->view.prefill));
+    d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_WORK_PER_US);
 }
 
 /* From the newest checkpoint on disk. */
@@ -327,11 +327,9 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     memset(r, 0, sizeof *r);
     r->job = o->job;
     r->cost = p.cost;
-    for (int i = 0; i < GLM_PHASES; i++)
-        r->all_quanta += r->quanta[i] = p.cost.quanta[i];
-    while (r->quanta[r->view.phase] == 0)
+    while (p.cost.quanta[r->view.phase] == 0)
         r->view.phase++;
-    r->view.total = r->quanta[r->view.phase];
+    r->view.total = p.cost.quanta[r->view.phase];
     r->view.left = 1;
     run_resume(w, d, r);
     d->served[d->n_runs] = (struct batcher_run){.used_us = 0};
@@ -357,18 +355,41 @@ static inline void worker_take(struct world *w)
     }
 }
 
+/* The part of its phase that is to come. */
+static inline double run_left(const struct fake_run *r)
+{
+    int done = r->view.done, chunks = r->view.phase == GLM_PRIOR ? r->cost.chunks : 0;
+    double prompt = chunks ? r->cost.prefill : 0;
+
+    if (done < chunks) return 1 - prompt * done / chunks;
+    return (1 - prompt) * (r->view.total - done) / (r->view.total - chunks);
+}
+
+static inline double run_overall(const struct fake_run *r)
+{
+    double all = 0, done = 0;
+
+    for (int p = 0; p < GLM_PHASES; p++) {
+        all += r->cost.work[p];
+        done += r->cost.work[p] * (1 - eta_left(&r->view, p));
+    }
+    return done / all;
+}
+
 static inline void run_step(struct fake_run *r)
 {
-    r->view.done++;
-    r->view.overall = ++r->done_quanta / r->all_quanta;
-    r->view.left = 1 - (double)r->view.done / r->view.total;
-    while (r->view.phase < GLM_DONE && r->view.done >= r->quanta[r->view.phase]) {
-        r->view.phase++;
-        r->view.done = 0;
-        r->view.left = 1;
-        r->view.total = r->view.phase < GLM_DONE ? r->quanta[r->view.phase] : 0;
-        if (r->view.total > 0) break;
+    if (++r->view.done < r->view.total) {
+        r->view.left = run_left(r);
+        r->view.overall = run_overall(r);
+        return;
     }
+    do
+        r->view.phase++;
+    while (r->view.phase < GLM_DONE && r->cost.quanta[r->view.phase] == 0);
+    r->view.done = 0;
+    r->view.left = 1;
+    r->view.total = r->view.phase < GLM_DONE ? r->cost.quanta[r->view.phase] : 0;
+    r->view.overall = run_overall(r);
 }
 
 /* A run ends: drawn, or failed by itself. */
@@ -415,7 +436,8 @@ static inline void worker_step_on(struct world *w, struct fake_device *d, int64_
     if (!d->open) return;
     n = choose(w, d, picked);
     if (n == 0) return;
-    if (elapsed_us == 0) w->now += elapsed_us = quantum_us(d, picked, n);
+    if (elapsed_us == 0)
+        w->now += elapsed_us = w->takes ? w->takes(w, d, picked, n) : quantum_us(d, picked, n);
     event = event_new(w, d, QUANTUM_DONE, 0);
     event->phase = d->runs[picked[0]].view.phase;
     event->elapsed_us = elapsed_us;

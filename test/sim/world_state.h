@@ -48,9 +48,7 @@ struct truth {
 
 struct fake_run {
     uint64_t job;
-    int quanta[GLM_PHASES];
     struct glm_progress view;
-    double done_quanta, all_quanta;
     struct glm_cost cost;
 };
 
@@ -103,6 +101,8 @@ struct world {
     /* instead of the batcher's: the control arm of its tests */
     int (*choose)(struct batcher_run *runs, int n, int *picked);
     void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
+    /* what a quantum takes; NULL: as planned */
+    int64_t (*takes)(struct world *, const struct fake_device *, const int *picked, int n);
     struct eta_known known; /* as they were kept last, and how often */
     int kept;
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */

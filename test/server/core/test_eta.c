@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { PX = 256 * 256 };
+enum { PX = 256 * 256, PX_CLASS = 4 };
 
 static struct job_plan plan(double prior, double denoise)
 {
@@ -20,9 +20,10 @@ static struct job_plan plan(double prior, double denoise)
 
     p.cost.run_bytes = 100;
     p.cost.scratch_bytes = 10;
-    p.cost.flops[GLM_PRIOR] = prior;
-    p.cost.flops[GLM_DENOISE] = denoise;
+    p.cost.work[GLM_PRIOR] = prior;
+    p.cost.work[GLM_DENOISE] = denoise;
     p.cost.quanta[GLM_PRIOR] = p.cost.quanta[GLM_DENOISE] = 10;
+    p.cost.chunks = 1;
     return p;
 }
 
@@ -39,12 +40,12 @@ static void uneven_quanta_average_by_time(void **state)
     (void)state;
     eta_init(&e, 1e9);
     for (int i = 0; i < 400; i++) {
-        eta_learn(&e, ETA_TOKENS, PX, 1, 1e6, 100000, 10); /* a prefill: slow */
+        eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 1e6, 100000, 10); /* a prefill: slow */
         for (int t = 0; t < 9; t++)
-            eta_learn(&e, ETA_TOKENS, PX, 1, 1e6, 10000, 10);
+            eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 1e6, 10000, 10);
     }
     /* 10e6 FLOPs in 190 ms */
-    assert_true(fabs(eta_rate(&e, ETA_TOKENS, PX, 1) / (10e6 / 0.19) - 1) < 0.2);
+    assert_true(fabs(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1) / (10e6 / 0.19) - 1) < 0.2);
 }
 
 /* catches: an estimate that still remembers an idle machine after it has become a busy one */
@@ -55,10 +56,10 @@ static void old_measurements_fade_within_some_pictures(void **state)
     (void)state;
     eta_init(&e, 1e9);
     for (int i = 0; i < 5000; i++)
-        eta_learn(&e, ETA_DENOISE, PX, 1, 1e6, 10000, 20);
+        eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 10000, 20);
     for (int i = 0; i < 10 * 20; i++) /* ten pictures */
-        eta_learn(&e, ETA_DENOISE, PX, 1, 1e6, 20000, 20);
-    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX, 1) / 50e6 - 1) < 0.1);
+        eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 20000, 20);
+    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1) / 50e6 - 1) < 0.1);
 }
 
 /* catches: an estimate that jumps to the guess as soon as something is a little different */
@@ -68,21 +69,35 @@ static void what_was_not_measured_borrows_from_the_nearest(void **state)
 
     (void)state;
     eta_init(&e, 123);
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX, 1), 123));
-    eta_learn(&e, ETA_PREFILL, PX, 2, 1e6, 1000, 10);
-    eta_learn(&e, ETA_PREFILL, PX, 8, 4e6, 1000, 10);
-    eta_learn(&e, ETA_PREFILL, 4 * PX, 1, 7e6, 1000, 10);
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX, 2), 1e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX, 4), 1e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX, 7), 4e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, 8 * PX, 4), 7e9));
-    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX, 1) / 4e9 - 1) < 0.1);
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 1), 123));
+    eta_learn(&e, ETA_PREFILL, PX_CLASS, 2, 1e15, 1000000000000, 10);
+    eta_learn(&e, ETA_PREFILL, PX_CLASS, 8, 4e15, 1000000000000, 10);
+    eta_learn(&e, ETA_PREFILL, PX_CLASS + 2, 1, 7e15, 1000000000000, 10);
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 2), 1e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 4), 1e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 7), 4e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS + 3, 4), 7e9));
+    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1) / 4e9 - 1) < 0.1);
     assert_false(eta_measured(&e));
-    eta_learn(&e, ETA_TOKENS, 4 * PX, 1, 5e6, 1000, 10); /* of any size */
-    assert_true(near(eta_rate(&e, ETA_TOKENS, PX / 16, 1), 5e9));
-    eta_learn(&e, ETA_DENOISE, PX, 1, 5e6, 1000, 10);
-    eta_learn(&e, ETA_DECODE, PX, 1, 5e6, 1000, 10);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS + 2, 1, 5e15, 1000000000000, 10); /* of any size */
+    assert_true(near(eta_rate(&e, ETA_TOKENS, 0, 1), 5e9));
+    eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 5e15, 1000000000000, 10);
+    eta_learn(&e, ETA_DECODE, PX_CLASS, 1, 5e15, 1000000000000, 10);
     assert_true(eta_measured(&e));
+}
+
+/* catches: a long prompt that is refused because one short quantum was held up */
+static void a_short_measurement_says_little_of_other_sizes(void **state)
+{
+    struct eta e;
+
+    (void)state;
+    eta_init(&e, 1e9);
+    for (int i = 0; i < 10; i++)
+        eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e9, 1000000, 10);
+    eta_learn(&e, ETA_PREFILL, 1, 1, 1e6, 20000, 1); /* twenty times as long as it should */
+    assert_true(near(eta_rate(&e, ETA_PREFILL, 1, 1), 5e7));
+    assert_true(eta_rate(&e, ETA_PREFILL, 9, 1) > 5e8);
 }
 
 /* catches: NaN or infinity from quanta without work or without time */
@@ -93,14 +108,14 @@ static void nonsense_teaches_nothing(void **state)
 
     (void)state;
     eta_init(&e, -5);
-    assert_true(eta_rate(&e, ETA_TOKENS, PX, 1) > 0);
-    eta_learn(&e, ETA_TOKENS, PX, 1, 0, 1000, 10);
-    eta_learn(&e, ETA_TOKENS, PX, 1, (double)NAN, 1000, 10);
-    eta_learn(&e, ETA_TOKENS, PX, 1, 1e6, 0, 10);
-    eta_learn(&e, ETA_TOKENS, PX, 0, 1e6, 10, 10);
-    eta_learn(&e, ETA_TOKENS, PX, LIMIT_BATCH + 1, 1e6, 10, 10);
-    eta_learn(&e, ETA_STAGES, PX, 1, 1e6, 10, 10);
-    assert_true(near(eta_rate(&e, ETA_TOKENS, PX, 1), 1e10));
+    assert_true(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1) > 0);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 0, 1000, 10);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, (double)NAN, 1000, 10);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 1e6, 0, 10);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS, 0, 1e6, 10, 10);
+    eta_learn(&e, ETA_TOKENS, PX_CLASS, LIMIT_BATCH + 1, 1e6, 10, 10);
+    eta_learn(&e, ETA_STAGES, PX_CLASS, 1, 1e6, 10, 10);
+    assert_true(near(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1), 1e10));
     eta_judge(&e, 0, 100);
     eta_judge(&e, 100, 0);
     eta_range(&e, 10, &low, &high);
@@ -117,7 +132,7 @@ static void the_range_is_earned(void **state)
     eta_init(&e, 1e9);
     eta_range(&e, 10, &low, &wide);
     assert_true(wide > 30);
-    eta_learn(&e, ETA_DENOISE, PX, 1, 1e6, 1000, 10);
+    eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 1000, 10);
     eta_range(&e, 10, &low, &high);
     assert_true(high > 12 && high < 20);
     for (int i = 0; i < 100; i++)
@@ -163,14 +178,14 @@ static void an_earlier_start_is_recalled(void **state)
     (void)state;
     eta_init(&a, 1e9);
     eta_init(&b, 1e9);
-    eta_learn(&a, ETA_DENOISE, PX, 2, 5e6, 1000, 10);
+    eta_learn(&a, ETA_DENOISE, PX_CLASS, 2, 5e6, 1000, 10);
     eta_tail(&a, 30000);
     for (int i = 0; i < 40; i++)
         eta_judge(&a, 1000000, 1100000);
     a.known.rate[ETA_DECODE][0][0] = (struct eta_rate){(double)NAN, 1};
     eta_recall(&b, &a.known);
-    assert_true(near(eta_rate(&b, ETA_DENOISE, PX, 2), 5e9) && near(b.known.tail_s, 0.03));
-    assert_true(near(eta_rate(&b, ETA_DECODE, PX, 2), 5e9) && b.known.judged == ETA_JUDGED);
+    assert_true(near(eta_rate(&b, ETA_DENOISE, PX_CLASS, 2), 5e9) && near(b.known.tail_s, 0.03));
+    assert_true(near(eta_rate(&b, ETA_DECODE, PX_CLASS, 2), 5e9) && b.known.judged == ETA_JUDGED);
 }
 
 /* catches: a forecast that leaves out what copying weights costs:
@@ -185,7 +200,7 @@ static void swapping_is_a_part_of_the_rate(void **state)
     eta_init(&e, 1e9);
     for (int picture = 0; picture < 12; picture++)
         for (int q = 0; q < 10; q++)
-            eta_learn(&e, ETA_DENOISE, PX, 1, 1e8, q ? 100000 : 1100000, 10);
+            eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e8, q ? 100000 : 1100000, 10);
     assert_true(fabs(eta_seconds(&e, &p.cost, &begin, PX) - 2) < 0.15);
 }
 
@@ -195,6 +210,7 @@ int main(void)
         cmocka_unit_test(uneven_quanta_average_by_time),
         cmocka_unit_test(old_measurements_fade_within_some_pictures),
         cmocka_unit_test(what_was_not_measured_borrows_from_the_nearest),
+        cmocka_unit_test(a_short_measurement_says_little_of_other_sizes),
         cmocka_unit_test(nonsense_teaches_nothing),
         cmocka_unit_test(the_range_is_earned),
         cmocka_unit_test(nine_of_ten_are_inside),

@@ -163,10 +163,11 @@ static void a_measured_quantum_teaches(void **state)
 
     (void)state;
     for (int p = GLM_PRIOR; p < GLM_PHASES; p++) {
-        event.cost.flops[p] = 1e9;
+        event.cost.work[p] = 1e9;
         event.cost.quanta[p] = 2;
     }
     event.cost.prefill = 0.5;
+    event.cost.chunks = 1;
     event.elapsed_us = 500000;
     for (int q = 0; q < 6; q++) {
         assert_false(eta_measured(&w->hub->eta));
@@ -180,7 +181,7 @@ static void a_measured_quantum_teaches(void **state)
     }
     assert_true(eta_measured(&w->hub->eta));
     for (int s = ETA_PREFILL; s < ETA_STAGES; s++)
-        assert_true(fabs(eta_rate(&w->hub->eta, (enum eta_stage)s, 65536, 1) / 1e9 - 1) < 1e-9);
+        assert_true(fabs(eta_rate(&w->hub->eta, (enum eta_stage)s, 4, 1) / 1e9 - 1) < 1e-9);
     world_free(w);
 }
 

@@ -20,9 +20,10 @@ static struct job_plan plan(double prior, double denoise)
 
     p.cost.run_bytes = 100;
     p.cost.scratch_bytes = 10;
-    p.cost.flops[GLM_PRIOR] = prior;
-    p.cost.flops[GLM_DENOISE] = denoise;
+    p.cost.work[GLM_PRIOR] = prior;
+    p.cost.work[GLM_DENOISE] = denoise;
     p.cost.quanta[GLM_PRIOR] = p.cost.quanta[GLM_DENOISE] = 10;
+    p.cost.chunks = 1;
     return p;
 }
 
@@ -144,14 +145,14 @@ static void tokens_go_faster_together(void **state)
     (void)state;
     eta_init(&e, 1e9);
     ledger_init(&l, 1000);
-    eta_learn(&e, ETA_TOKENS, PX, 1, 1e6, 1000, 10);
-    eta_learn(&e, ETA_TOKENS, PX, 2, 2e6, 1250, 10); /* 1.6 times the throughput */
+    eta_learn(&e, ETA_TOKENS, 0, 1, 1e15, 1000000000000, 10);
+    eta_learn(&e, ETA_TOKENS, 0, 2, 2e15, 1250000000000, 10); /* 1.6 times the throughput */
     for (int i = 0; i < 2; i++)
         it[i] = (struct timeline_item){.plan = &p, .pixels = PX};
     simulate(&e, it, 0, 2, 2, &l);
     assert_true(near(it[0].end_s, 1.25) && near(it[1].end_s, 1.25));
     p.cost.prefill = 0.5;
-    eta_learn(&e, ETA_PREFILL, PX, 1, 1e6, 1000, 1);
+    eta_learn(&e, ETA_PREFILL, 0, 1, 1e15, 1000000000000, 1);
     simulate(&e, it, 0, 2, 2, &l);
     assert_true(near(it[0].end_s, 1 + 0.625));
 }

@@ -104,7 +104,7 @@ int glm_plan(const struct glm *g, const struct glm_req *r, struct glm_cost *out,
     *out = (struct glm_cost){.run_bytes = 1 << 20, .scratch_bytes = 1 << 19};
     for (int i = 0; i < GLM_PHASES; i++) {
         out->quanta[i] = FAKE_QUANTA[i];
-        out->flops[i] = FAKE_QUANTA[i] * 1e6;
+        out->flops[i] = out->work[i] = FAKE_QUANTA[i] * 1e6;
     }
     return 0;
 }
