@@ -13,9 +13,18 @@
 
 struct blob;
 
+/* Its jobs in one lane (lanes.h); times are virtual seconds. */
+struct account_lane {
+    double next; /* where the first of its waiting jobs begins: what it has used */
+    double end;  /* where the last of them ends */
+    int waiting;
+    bool stale; /* `end` and the places of its jobs are to be made anew */
+};
+
 struct account {
     struct user user;
-    bool gone;            /* the user was removed, or never was in this start of the server */
+    bool gone; /* the user was removed, or never was in this start of the server */
+    struct account_lane lane[LANES];
     int waiting, running; /* jobs: accepted or on their way to the disk; on a device */
     struct blob *stats;   /* its newest statistics, owned; NULL: none were wanted yet */
     uint64_t stats_seq;   /* their number (hub.stats_seq) */

@@ -157,14 +157,13 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
         reply_error(h, a, c, &f);
         return;
     }
-    j = lifecycle_accept(h, now, a->client->account, &c->spec, c->key, digest);
+    j = lifecycle_accept(h, now, a->client->account, c, digest,
+                         devices_ready(&h->devices) ? &plan : NULL);
     if (!j) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
         reply_error(h, a, c, &f);
         return;
     }
-    j->plan = plan;
-    j->planned = devices_ready(&h->devices);
     forecast_added(h, now, j);
     if (c->watch) client_reply_follows(a);
     a->job = j->id;
@@ -179,8 +178,8 @@ static int64_t ms(double seconds)
 }
 
 /* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
-static int quote_times(struct hub *h, int64_t now, const struct command *c, struct answer_quote *q,
-                       struct fail *f)
+static int quote_times(struct hub *h, int64_t now, int place, const struct command *c,
+                       struct answer_quote *q, struct fail *f)
 {
     struct job_plan plan;
     struct timeline_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
@@ -188,7 +187,7 @@ static int quote_times(struct hub *h, int64_t now, const struct command *c, stru
     int err = check_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
-    forecast_quote(h, now, &it);
+    forecast_quote(h, now, place, &it);
     q->start_ms = ms(it.start_s);
     q->eta_ms = ms(it.end_s);
     if (q->eta_ms >= 0) {
@@ -203,15 +202,16 @@ static int quote_times(struct hub *h, int64_t now, const struct command *c, stru
 
 static void quote(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
+    int place = lanes_place(&h->lanes, &h->queue, a->client->account, (enum user_lane)c->spec.lane);
     struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
     struct fail f;
     struct text t;
 
-    if (devices_ready(&h->devices) && quote_times(h, now, c, &q, &f) != 0) {
+    if (devices_ready(&h->devices) && quote_times(h, now, place, c, &q, &f) != 0) {
         reply_error(h, a, c, &f);
         return;
     }
-    q.position = q.start_ms == 0 && h->queue.n == 0 ? 0 : h->queue.n + h->in[JOB_ADMIT] + 1;
+    q.position = q.start_ms == 0 && place == 0 ? 0 : place + 1;
     begin(&t);
     answer_quote(a->ref, &q, &t);
     reply(h, a, &t);

@@ -3,8 +3,8 @@
  * Nothing outside the core and its tests includes this.
  *
  * Layers, each using only what stands before it:
- *   data       board account job ledger dispatch device queue registry client batcher eta timeline
- *              stats
+ *   data       board account job ledger dispatch device queue registry client batcher eta lanes
+ *              timeline stats
  *   helpers    notify capacity previews report forecast lifecycle
  *   inputs     restore device_events commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
@@ -19,6 +19,7 @@
 #include "server/core/effects.h"
 #include "server/core/eta.h"
 #include "server/core/job.h"
+#include "server/core/lanes.h"
 #include "server/core/ledger.h"
 #include "server/core/queue.h"
 #include "server/core/registry.h"
@@ -40,6 +41,7 @@ struct hub {
     struct hub_out out;
     struct registry registry;
     struct queue queue;
+    struct lanes lanes;
     struct accounts accounts;
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */

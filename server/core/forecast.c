@@ -37,29 +37,16 @@ static struct timeline_item item_of(const struct job *j)
     return it;
 }
 
-/* Jobs on their way to the disk are the newest ones, and come to wait in their order. */
-static int add_admitted(struct hub *h, int n)
-{
-    int at = n + h->in[JOB_ADMIT], left = h->in[JOB_ADMIT];
-
-    for (struct job *j = h->registry.newest; j && left > 0; j = j->links.older) {
-        if (j->state != JOB_ADMIT) continue;
-        h->items[n + --left] = item_of(j);
-    }
-    assert(left == 0);
-    return at;
-}
-
-/* Residents that go on, then the queue, then what is on its way to the disk. Returns how many of
+/* Residents that go on, then the queue; in its place (< 0: none) one more job. Returns how many of
  * h->items were played, 0 when nothing can be said now. What is being dropped counts as gone. */
-static int play(struct hub *h)
+static int play(struct hub *h, int place, const struct timeline_item *more)
 {
     struct dispatch_state on;
     int n = 0, residents;
 
     h->tail.open = false;
     if (!devices_working(&h->devices) || h->stopping) return 0;
-    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + h->in[JOB_ADMIT])) return 0;
+    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return 0;
     for (int k = 0; k < h->devices.n; k++) {
         const struct device *c = &h->devices.at[k];
 
@@ -67,9 +54,10 @@ static int play(struct hub *h)
             if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
     }
     residents = n;
-    for (int i = 0; i < h->queue.n; i++)
-        h->items[n++] = item_of(h->queue.at[i]);
-    n = add_admitted(h, n);
+    for (int i = 0; i <= h->queue.n; i++) {
+        if (i == place) h->items[n++] = *more;
+        if (i < h->queue.n) h->items[n++] = item_of(h->queue.at[i]);
+    }
     capacity_state(h, &on);
     timeline_play(&h->eta, h->items, residents, n, &on, &h->tail);
     return n;
@@ -77,9 +65,9 @@ static int play(struct hub *h)
 
 const struct timeline_item *forecast_queue(struct hub *h)
 {
-    int n = play(h);
+    int n = play(h, -1, NULL);
 
-    return n ? h->items + n - h->in[JOB_ADMIT] - h->queue.n : NULL;
+    return n ? h->items + n - h->queue.n : NULL;
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -95,7 +83,7 @@ static void keep(struct job *j, int64_t now, const struct timeline_item *it)
 
 static void estimate(struct hub *h, int64_t now)
 {
-    int n = play(h), i = 0, left = h->in[JOB_ADMIT];
+    int n = play(h, -1, NULL), i = 0;
 
     h->estimated_us = now;
     h->added = false;
@@ -105,8 +93,6 @@ static void estimate(struct hub *h, int64_t now)
                 keep(h->devices.at[k].resident[r], now, n ? &h->items[i++] : NULL);
     for (int q = 0; q < h->queue.n; q++)
         keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
-    for (struct job *j = h->registry.newest; j && left > 0; j = j->links.older)
-        if (j->state == JOB_ADMIT) keep(j, now, n ? &h->items[i + --left] : NULL);
 }
 
 /* The tail as it is now; a quarter of a second is near enough. */
@@ -120,15 +106,25 @@ static void add(struct timeline *tail, const struct hub *h, int64_t now, struct 
     timeline_add(tail, (double)(now - h->estimated_us) / 1e6, item);
 }
 
+/* Can the whole queue be played again for one job? */
+static bool is_cheap(const struct hub *h)
+{
+    return h->queue.n <= HUB_CHEAP_JOBS;
+}
+
+/* At the end of the queue it costs little; where it goes before others all is played again, where
+ * that is cheap. */
 void forecast_added(struct hub *h, int64_t now, struct job *j)
 {
+    bool last = h->queue.at[h->queue.n - 1] == j;
     struct timeline_item item = item_of(j);
 
-    assert(j->state == JOB_ADMIT);
-    if (now - h->estimated_us >= HUB_PUSH_US) {
+    assert(j->state == JOB_ADMIT && h->queue.n > 0);
+    if (now - h->estimated_us >= HUB_PUSH_US || (!last && is_cheap(h))) {
         estimate(h, now);
         return;
     }
+    if (!last) return;
     add(&h->tail, h, now, &item);
     keep(j, now, &item);
     h->added = true;
@@ -138,20 +134,27 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
  * long queue is played four times a second at most: a job at its end has what its addition said. */
 void forecast_accepted(struct hub *h, int64_t now, struct job *j)
 {
-    bool cheap = h->queue.n + h->in[JOB_ADMIT] <= HUB_CHEAP_JOBS;
-
     assert(j->state == JOB_QUEUED);
-    if ((h->added && cheap) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
+    if ((h->added && is_cheap(h)) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
     j->forecast.accepted_us = now;
     /* a guess says nothing about how right measured rates are */
     if (eta_measured(&h->eta) && j->forecast.end_us >= 0)
         j->forecast.first_us = j->forecast.end_us - now;
 }
 
-void forecast_quote(struct hub *h, int64_t now, struct timeline_item *item)
+void forecast_quote(struct hub *h, int64_t now, int place, struct timeline_item *item)
 {
     struct timeline tail;
+    int n;
 
+    assert(place >= 0 && place <= h->queue.n);
+    if (place < h->queue.n) {
+        n = play(h, place, item);
+        item->start_s = n ? h->items[n - h->queue.n - 1 + place].start_s : -1;
+        item->end_s = n ? h->items[n - h->queue.n - 1 + place].end_s : -1;
+        h->estimated_us = INT64_MIN / 2; /* the tail has one too many */
+        return;
+    }
     freshen(h, now);
     tail = h->tail;
     add(&tail, h, now, item);
@@ -229,6 +232,7 @@ static void push_places(struct hub *h, int64_t now)
         enum event_why reason = why(h, j, i + 1);
         int ahead = i + h->in[JOB_RUNNING];
 
+        if (j->state == JOB_ADMIT) continue;
         if (j->forecast.sent_place == i + 1 && j->forecast.sent_ahead == ahead
             && j->forecast.sent_why == (int)reason && !moved_far(j, now))
             continue;
@@ -236,13 +240,13 @@ static void push_places(struct hub *h, int64_t now)
     }
 }
 
-/* Places of jobs that were not sent one yet. New jobs mostly stand at the end of the queue. */
+/* Places of jobs on disk that were not sent one yet. New jobs mostly stand at the end. */
 static void push_unplaced(struct hub *h, int64_t now)
 {
     for (int i = h->queue.n - 1; i >= 0 && h->unplaced > 0; i--) {
         struct job *j = h->queue.at[i];
 
-        if (j->forecast.sent_place == 0)
+        if (j->state == JOB_QUEUED && j->forecast.sent_place == 0)
             post_queue(h, now, j, i + 1, i + h->in[JOB_RUNNING], why(h, j, i + 1));
     }
     assert(h->unplaced == 0);

@@ -18,8 +18,9 @@ const struct timeline_item *forecast_queue(struct hub *);
 void forecast_added(struct hub *, int64_t now, struct job *);
 /* It has just come to wait, and its first estimate is due. */
 void forecast_accepted(struct hub *, int64_t now, struct job *);
-/* One more job (item->plan, pixels) at the end of the queue: writes its times. */
-void forecast_quote(struct hub *, int64_t now, struct timeline_item *item);
+/* One more job (item->plan, pixels) at this place of the queue, 0 .. its length: writes its
+ * times. */
+void forecast_quote(struct hub *, int64_t now, int place, struct timeline_item *item);
 /* The range that nine of ten jobs fall in, for a time from now. */
 void forecast_range(const struct hub *, int64_t ms, int64_t *low_ms, int64_t *high_ms);
 /* When a submit that the full queue refuses should be sent again, each refused one after the next

@@ -53,6 +53,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
     queue_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
+    h->lanes.eta = &h->eta;
     h->stats.done = conf->done;
     h->stats.failed = conf->failed;
     h->stats.cancelled = conf->cancelled;
@@ -91,6 +92,7 @@ static void hub_settle(struct hub *h, int64_t now)
     device_events_awake(h, now);
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
+    lanes_settle(&h->lanes, &h->queue, &h->accounts);
     lifecycle_dispatch(h, now);
     forecast_push(h, now);
 }
@@ -100,6 +102,7 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
     int err = accounts_set(&h->accounts, users, n);
 
     if (!err) lifecycle_orphans(h);
+    lanes_changed(&h->lanes, &h->accounts);
     hub_settle(h, now);
     return err;
 }

@@ -71,6 +71,13 @@ struct job_run {
     int demand_every_ms;
 };
 
+/* Written by lanes. */
+struct job_share {
+    double begin;    /* where it begins in its lane's virtual time */
+    double cost;     /* virtual seconds that it counts for */
+    int64_t used_us; /* device time of runs before the present one */
+};
+
 /* Written by forecast. Times of the clock, < 0: unknown. */
 struct job_forecast {
     int64_t start_us, end_us;
@@ -119,6 +126,7 @@ struct job {
     struct job_plan plan;
     bool planned; /* plan is valid; false while the model is not loaded */
 
+    struct job_share share;
     struct job_run run;
     struct job_forecast forecast;
     struct job_end end;

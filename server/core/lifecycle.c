@@ -45,15 +45,19 @@ struct job *lifecycle_find(const struct hub *h, uint64_t id)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-static void enqueue(struct hub *h, struct job *j)
+/* A waiting job has a place to be sent, from here to leave(). */
+static void await(struct hub *h, const struct job *j)
 {
-    queue_add(&h->queue, j);
+    assert(j->state == JOB_QUEUED);
     h->unplaced += j->forecast.sent_place == 0;
 }
 
-static void dequeue(struct hub *h, struct job *j)
+/* It waits no more, for this reason: lanes_start() or lanes_leave(). */
+static void leave(struct hub *h, struct job *j,
+                  void (*how)(struct lanes *, struct queue *, struct job *))
 {
-    queue_remove(&h->queue, j);
+    assert(j->state == JOB_QUEUED);
+    how(&h->lanes, &h->queue, j);
     h->unplaced -= j->forecast.sent_place == 0;
 }
 
@@ -61,7 +65,7 @@ void lifecycle_wait(struct hub *h, struct job *j)
 {
     assert(j->state == JOB_ADMIT);
     lifecycle_move(h, j, MOVE_STORED);
-    enqueue(h, j);
+    await(h, j);
     if (!j->planned) h->planning = true;
 }
 
@@ -110,9 +114,10 @@ static uint64_t new_id(struct hub *h)
     return id;
 }
 
-struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, struct spec *spec,
-                             const char *key, const uint8_t *digest)
+struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, struct command *c,
+                             const uint8_t *digest, const struct job_plan *plan)
 {
+    struct spec *spec = &c->spec;
     struct job *j;
     struct hub_row r;
 
@@ -120,7 +125,9 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, 
     if (spec->seed == SPEC_SEED_PICK) spec->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
     j = job_new(new_id(h), owner, spec, h->conf.boot << 32);
     if (!j) return NULL;
-    memccpy(j->key, key, '\0', sizeof j->key - 1);
+    j->planned = plan != NULL;
+    if (plan) j->plan = *plan;
+    memccpy(j->key, c->key, '\0', sizeof j->key - 1);
     memcpy(j->digest, digest, sizeof j->digest);
     j->created_ms = notify_unix_ms(h, now);
     if (!board_post(&j->board, &(struct event){.kind = EVENT_ACCEPTED,
@@ -132,6 +139,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, 
     }
     j->order = ++h->last_order;
     lifecycle_add(h, j);
+    lanes_join(&h->lanes, &h->queue, j);
     r = row_of(j);
     h->n_storing++;
     h->out.store_accept(h->out.arg, &r);
@@ -198,6 +206,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         client_reply_ready(&h->clients, a, blob_from_text(&t));
         text_free(&t);
     }
+    lanes_leave(&h->lanes, &h->queue, j);
     count(h, j, -1);
     registry_drop(&h->registry, j);
 }
@@ -230,7 +239,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
-    dequeue(h, j);
+    leave(h, j, lanes_start);
     lifecycle_move(h, j, MOVE_START);
     device_hold(d, now, j);
     j->run.started_us = now;
@@ -263,7 +272,8 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
     board_clear(&j->board, EVENT_PREVIEW);
     clients_posted(&h->clients, j, now);
     j->forecast.start_us = j->forecast.end_us = -1;
-    enqueue(h, j);
+    lanes_return(&h->lanes, &h->queue, j);
+    await(h, j);
     if (!j->run.device || j->run.dropping) return;
     j->run.dropping = true;
     h->out.suspend(h->out.arg, j->run.device->index, j->id);
@@ -291,35 +301,46 @@ void lifecycle_plan_some(struct hub *h)
         struct job *j = h->queue.at[i];
 
         if (!j->planned && some-- == 0) return;
-        if (j->planned || plan_waiting(h, j)) i++;
+        if (j->planned || j->state == JOB_ADMIT || plan_waiting(h, j)) i++;
     }
     h->planning = false;
+    lanes_changed(&h->lanes, &h->accounts);
     notify_touch(h);
+}
+
+/* The first waiting jobs that may start; those on their way to the disk do not count yet. */
+static int first_waiting(const struct hub *h, struct job **job, struct dispatch_job *waiting)
+{
+    int n = 0;
+
+    for (int i = 0; i < h->queue.n && n < DISPATCH_WINDOW; i++) {
+        struct job *j = h->queue.at[i];
+
+        if (j->state == JOB_ADMIT) continue;
+        job[n] = j;
+        waiting[n++] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->run.device != NULL};
+    }
+    return n;
 }
 
 /* dispatch_next() is called again after each start, since a start changes the devices. */
 void lifecycle_dispatch(struct hub *h, int64_t now)
 {
+    struct job *job[DISPATCH_WINDOW];
     struct dispatch_job waiting[DISPATCH_WINDOW];
     struct dispatch_state s;
 
     while (!h->stopping && h->n_refused == 0 && h->queue.n > 0) {
-        int n = h->queue.n < DISPATCH_WINDOW ? h->queue.n : DISPATCH_WINDOW;
         struct dispatch_choice c;
 
         capacity_state(h, &s);
         if (!dispatch_room(&s)) return;
-        for (int i = 0; i < n; i++) {
-            const struct job *j = h->queue.at[i];
-
-            waiting[i] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->run.device != NULL};
-        }
-        c = dispatch_next(&s, waiting, n);
+        c = dispatch_next(&s, waiting, first_waiting(h, job, waiting));
         if (c.verdict == DISPATCH_WAIT) return;
         if (c.verdict == DISPATCH_PLAN)
-            plan_waiting(h, h->queue.at[c.job]);
+            plan_waiting(h, job[c.job]);
         else
-            start(h, now, h->queue.at[c.job], &h->devices.at[c.device]);
+            start(h, now, job[c.job], &h->devices.at[c.device]);
     }
 }
 
@@ -340,7 +361,10 @@ void lifecycle_drain(struct hub *h, int64_t now)
 void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
     assert(outcome >= JOB_DONE && (outcome == JOB_FAILED) == (why != NULL));
-    if (j->state == JOB_QUEUED) dequeue(h, j);
+    if (j->state == JOB_QUEUED)
+        leave(h, j, lanes_leave);
+    else
+        lanes_end(&h->lanes, j);
     lifecycle_move(h, j, MOVE_END);
     j->end.outcome = outcome;
     if (why) j->end.error = *why;

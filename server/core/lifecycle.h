@@ -12,13 +12,14 @@ void lifecycle_move(struct hub *, struct job *, enum job_move);
 /* NULL also while the job is on its way to the disk: clients do not know its id yet. */
 struct job *lifecycle_find(const struct hub *, uint64_t id);
 
-/* Accept a request of an account that has passed every check; takes the spec. NULL: no memory. */
-struct job *lifecycle_accept(struct hub *, int64_t now, struct account *, struct spec *,
-                             const char *key, const uint8_t *digest);
+/* Accept the submit of an account that has passed every check; takes its spec. plan (may be NULL):
+ * what it will take. NULL: no memory. */
+struct job *lifecycle_accept(struct hub *, int64_t now, struct account *, struct command *,
+                             const uint8_t *digest, const struct job_plan *plan);
 /* The direct answer to a submit of this job, and the start of following it. */
 void lifecycle_reply(struct hub *, int64_t now, const struct job *, struct pending_reply *,
                      bool watch);
-/* It is on disk and waits from now on; the queue has room for it. */
+/* It is on disk and may start from now on. */
 void lifecycle_wait(struct hub *, struct job *);
 
 /* Plan some of the waiting jobs that arrived before the model did. */

@@ -1,8 +1,9 @@
-/* queue - the order in which waiting jobs become resident.
+/* queue - the jobs that wait, on disk or on their way there, in the order in which they become
+ * resident.
  *
- * First accepted, first started; a job that was requeued keeps its place. The order is one
- * function, queue_before(): another order changes that function and what it reads of a job, nothing
- * else. Kept sorted in an array: adding and removing are a binary search and a move of
+ * The order is one function, queue_before(): by lane, then by where a job begins in its lane's
+ * virtual time (lanes.h), then first accepted, first started. Another order changes that function
+ * and what it reads of a job, nothing else. Kept sorted in an array: adding and removing are a binary search and a move of
  * pointers, the place of a job is its index. Thread: the loop's. */
 #ifndef SERVER_CORE_QUEUE_H
 #define SERVER_CORE_QUEUE_H
@@ -29,5 +30,11 @@ void queue_remove(struct queue *, const struct job *);
 int queue_place(const struct queue *, const struct job *);
 /* Whether a starts before b. */
 bool queue_before(const struct job *a, const struct job *b);
+/* How many jobs stand before a new one of this lane that begins there. */
+int queue_rank(const struct queue *, enum user_lane, double begin);
+/* Whether a was accepted before b. */
+bool queue_older(const struct job *a, const struct job *b);
+/* Places of jobs have changed: put them in the order of this function. */
+void queue_sort(struct queue *, bool (*before)(const struct job *, const struct job *));
 
 #endif

@@ -99,7 +99,7 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
             if (h->devices.at[k].resident[i]->state == JOB_RUNNING)
                 add_place(h, now, &rows, a, h->devices.at[k].resident[i]);
     for (int i = 0; i < h->queue.n && rows.n < LIMIT_LIST; i++)
-        add_place(h, now, &rows, a, h->queue.at[i]);
+        if (h->queue.at[i]->state == JOB_QUEUED) add_place(h, now, &rows, a, h->queue.at[i]);
     s.n_jobs = s.running + s.queued;
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_stats(ref, &s, &t);

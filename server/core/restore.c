@@ -85,6 +85,7 @@ int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
         if (restore_end(h, j, r) == 0) return 0;
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     }
+    lanes_join(&h->lanes, &h->queue, j);
     lifecycle_wait(h, j);
     if (j->owner->gone && r->owner != USER_NONE) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     return 0;

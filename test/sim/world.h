@@ -185,7 +185,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
     for (int i = 0; i < h->queue.n; i++)
         MUST(w,
-             w->wrong_forecasts
+             w->wrong_forecasts || h->queue.at[i]->state == JOB_ADMIT
                  || queue_before(registry_find(&h->registry, work->job), h->queue.at[i]),
              "overtaken");
 }

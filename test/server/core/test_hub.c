@@ -591,7 +591,7 @@ static struct world *quiet_world(struct listener **e)
     hub_tick(w->hub, w->now);
     listen_all(w, *e);
     assert_int_equal(w->hub->in[JOB_RUNNING], 1);
-    assert_int_equal(w->hub->queue.n, 1);
+    assert_int_equal(w->hub->in[JOB_QUEUED], 1);
     assert_false(w->hub->touched);
     return w;
 }
