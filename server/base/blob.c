@@ -54,3 +54,8 @@ void blob_unref(struct blob *b)
     free(b->memory);
     free(b);
 }
+
+bool blob_alone(const struct blob *b)
+{
+    return atomic_load_explicit(&b->refs, memory_order_acquire) == 1;
+}

@@ -10,6 +10,7 @@
 #include "proto/text.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +36,7 @@ struct blob *blob_from_text(struct text *t);
 
 struct blob *blob_ref(struct blob *); /* returns its argument */
 void blob_unref(struct blob *);       /* the last one frees; NULL is fine */
+/* The caller's reference is the only one: all others are done with it. */
+bool blob_alone(const struct blob *);
 
 #endif

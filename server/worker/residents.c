@@ -1,6 +1,8 @@
 /* residents - removing one keeps the order of the others, as the batcher breaks ties by it. */
 #include "server/worker/residents.h"
 
+#include "server/base/blob.h"
+
 /* What its next quantum is planned to cost, and how long that will take. Decoding ends in pieces
  * of unequal size, so the mean of a phase stands for each. */
 static void look(struct residents *s, int i)
@@ -59,6 +61,7 @@ void residents_remove(struct residents *s, int i)
 {
     glm_run_free(s->at[i].run);
     spec_free(&s->at[i].spec);
+    blob_unref(s->at[i].saved);
     s->n--;
     for (; i < s->n; i++) {
         s->at[i] = s->at[i + 1];

@@ -17,6 +17,12 @@ struct resident {
     struct glm_run *run;
     struct preview_demand demand;
     int64_t shown_us; /* when its last preview was drawn */
+    /* its checkpoints (saver.h): whether there are any, and the newest until it has been written;
+     * when that was taken and how far the run was, at first when and where it began */
+    bool keep;
+    struct blob *saved;
+    int64_t saved_us;
+    double saved_overall;
 };
 
 struct residents {

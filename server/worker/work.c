@@ -1,6 +1,8 @@
 /* work - each message is allocated by its sender. */
 #include "server/worker/work.h"
 
+#include "server/base/blob.h"
+
 #include <stdlib.h>
 
 struct work *work_new(enum work_kind kind, uint64_t job, const struct preview_demand *demand)
@@ -20,6 +22,8 @@ struct work *work_start(const struct hub_work *work)
 
     if (!k) return NULL;
     k->scratch = work->scratch;
+    k->keep = work->keep;
+    if (work->checkpoint) k->checkpoint = blob_ref(work->checkpoint);
     if (work->plan) k->cost = work->plan->cost;
     if (spec_copy(&k->spec, work->spec) == 0) return k;
     work_free(k);
@@ -29,6 +33,7 @@ struct work *work_start(const struct hub_work *work)
 void work_free(struct work *k)
 {
     spec_free(&k->spec);
+    blob_unref(k->checkpoint);
     free(k->known);
     free(k);
 }

@@ -23,12 +23,14 @@ struct work {
     struct spec spec;
     struct glm_cost cost;
     struct preview_demand demand;
+    struct blob *checkpoint; /* START: a reference, or NULL */
+    bool keep;               /* START */
     struct eta_known *known; /* RATES: owned */
 };
 
 /* For START: what is to run; the spec is copied. NULL when memory is short. */
 struct work *work_start(const struct hub_work *);
-/* For the others; demand for WISH only. NULL when memory is short. */
+/* For the others; demand for DEMAND only. NULL when memory is short. */
 struct work *work_new(enum work_kind, uint64_t job, const struct preview_demand *demand);
 void work_free(struct work *);
 

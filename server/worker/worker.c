@@ -10,6 +10,7 @@
 #include "server/worker/rates.h"
 #include "server/worker/request.h"
 #include "server/worker/residents.h"
+#include "server/worker/saver.h"
 #include "server/worker/work.h"
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct worker {
     struct glm *glm;
     struct residents on;
     struct preview preview;
+    struct saver saver;
     struct probe probe;
     bool preview_fit; /* the colours of previews */
     bool stop, released;
@@ -47,20 +49,43 @@ struct worker {
 
 /* --- residents -------------------------------------------------------------------------------- */
 
-static void start(struct worker *w, struct work *k)
+static void report_resumed(struct worker *w, const struct resident *r)
+{
+    struct loop_device_event *m = post_new(RUN_RESUMED, r->job);
+
+    m->event.run[0].job = r->job;
+    m->event.run[0].view = glm_run_progress(r->run);
+    post_send(&w->post, m);
+}
+
+static int begin(struct worker *w, struct work *k, struct resident *r, bool *resumed,
+                 struct fail *f)
 {
     struct glm_req req;
-    struct glm_run *run = NULL;
+    int err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
+                  ? w->broken.code
+                  : fail_set(f, ERR_INTERNAL, "There is no room on the device.");
+
+    request_of(&k->spec, &req);
+    if (!err) err = glm_reserve(w->glm, k->scratch, f);
+    if (!err) err = saver_begin(&w->saver, w->glm, &req, r, k->checkpoint, &r->run, resumed, f);
+    return err;
+}
+
+static void start(struct worker *w, struct work *k)
+{
+    struct resident r = {.job = k->job,
+                         .spec = k->spec,
+                         .cost = k->cost,
+                         .demand = k->demand,
+                         .keep = k->keep,
+                         .shown_us = INT64_MIN / 2};
     struct fail f = {0};
+    bool resumed = false;
     int err;
 
     probe_end(&w->probe);
-    request_of(&k->spec, &req);
-    err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
-              ? w->broken.code
-              : fail_set(&f, ERR_INTERNAL, "There is no room on the device.");
-    if (!err) err = glm_reserve(w->glm, k->scratch, &f);
-    if (!err) err = glm_run_new(&run, w->glm, &req, &f);
+    err = begin(w, k, &r, &resumed, &f);
     if (err == ERR_DEVICE) {
         if (!w->broken.code) w->broken = f;
         w->lost[w->n_lost++] = k->job;
@@ -70,13 +95,11 @@ static void start(struct worker *w, struct work *k)
         post_failed(&w->post, k->job, &f);
         return;
     }
-    residents_add(&w->on, &(struct resident){.job = k->job,
-                                             .spec = k->spec,
-                                             .cost = k->cost,
-                                             .run = run,
-                                             .demand = k->demand,
-                                             .shown_us = INT64_MIN / 2});
+    r.saved_us = clock_us();
+    r.saved_overall = glm_run_progress(r.run).overall;
+    residents_add(&w->on, &r);
     memset(&k->spec, 0, sizeof k->spec);
+    if (resumed) report_resumed(w, &r);
 }
 
 /* A job that the broken device has not accepted ends like one that ran on it. */
@@ -91,14 +114,41 @@ static bool end_lost(struct worker *w, uint64_t job, enum device_event_kind kind
     return false;
 }
 
-static void end(struct worker *w, uint64_t job, enum device_event_kind kind)
+static void drop(struct worker *w, uint64_t job)
 {
     int i = residents_find(&w->on, job);
 
-    if (i < 0) end_lost(w, job, kind);
+    if (i < 0) end_lost(w, job, RUN_DROPPED);
     if (i < 0) return;
     residents_remove(&w->on, i);
-    post_event(&w->post, kind, job);
+    post_event(&w->post, RUN_DROPPED, job);
+}
+
+static void post_checkpoint(struct worker *w, enum device_event_kind kind, uint64_t job,
+                            struct blob *checkpoint, const struct fail *why)
+{
+    struct loop_device_event *m = post_new(kind, job);
+
+    m->event.checkpoint = checkpoint;
+    if (why) m->event.fail = *why;
+    post_send(&w->post, m);
+}
+
+/* When the device turns out to have failed, the job is lost with it. */
+static void suspend(struct worker *w, uint64_t job)
+{
+    int i = residents_find(&w->on, job), err = w->broken.code;
+    struct blob *checkpoint = NULL;
+    struct fail f = w->broken;
+
+    if (i < 0) end_lost(w, job, RUN_SUSPENDED);
+    if (i < 0) return;
+    if (!err && saver_save(&w->saver, &w->on.at[i], &checkpoint, &f) == ERR_DEVICE) {
+        w->broken = f;
+        return;
+    }
+    residents_remove(&w->on, i);
+    post_checkpoint(w, RUN_SUSPENDED, job, checkpoint, &f);
 }
 
 static void keep_rates(struct worker *w, const struct eta_known *known)
@@ -129,8 +179,8 @@ static void handle(struct worker *w, struct work *k)
 
     switch (k->m.kind) {
     case WORK_START: start(w, k); break;
-    case WORK_DROP: end(w, k->job, RUN_DROPPED); break;
-    case WORK_SUSPEND: end(w, k->job, RUN_SUSPENDED); break;
+    case WORK_DROP: drop(w, k->job); break;
+    case WORK_SUSPEND: suspend(w, k->job); break;
     case WORK_DEMAND:
         if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].demand = k->demand;
         break;
@@ -203,6 +253,16 @@ static void deliver(struct worker *w, int i)
     mbox_push(w->conf.pictures, &p->m);
 }
 
+static void save(struct worker *w, struct resident *r)
+{
+    struct blob *checkpoint;
+    struct fail f;
+
+    if (w->broken.code || glm_run_failed(r->run, &f)) return;
+    if (saver_look(&w->saver, r, &checkpoint, &f)) w->broken = f;
+    if (checkpoint) post_checkpoint(w, CHECKPOINT_TAKEN, r->job, checkpoint, NULL);
+}
+
 static void after_quantum(struct worker *w, enum glm_phase phase, const int *picked, int n,
                           int64_t made)
 {
@@ -213,6 +273,7 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
 
         if (w->on.served[picked[i]].phase == phase && !glm_run_failed(r->run, &f))
             if (preview_draw(&w->preview, r, phase, made, &f) && !w->broken.code) w->broken = f;
+        save(w, r);
     }
     for (int i = w->on.n - 1; i >= 0; i--) {
         uint64_t job = w->on.at[i].job;
@@ -363,6 +424,7 @@ static void quantum(struct worker *w)
     us = clock_us() - before;
     publish(w, picked, 0);
     w->preview.busy_us += us;
+    w->saver.busy_us += us;
     if (err) {
         w->broken = f;
         device_failed(w, picked, n);
@@ -446,6 +508,7 @@ int worker_new(struct worker **out, const struct worker_conf *conf, struct fail 
     w->post = (struct post){.loop = conf->loop, .device = conf->index};
     w->preview.encoder = conf->previews;
     w->preview.log = conf->log;
+    w->saver = (struct saver){.log = conf->log, .recall = conf->recall, .arg = conf->arg};
     if (pixels_init(&w->preview.pixels, f)) {
         free(w);
         return ERR_OUT_OF_MEMORY;

@@ -27,6 +27,9 @@ struct worker_conf {
     struct mbox *loop;     /* gets LOOP_DEVICE_EVENT, LOOP_FATAL */
     struct mbox *previews; /* gets struct pixels_preview */
     struct mbox *pictures; /* gets struct pixels_picture */
+    /* saver.h; NULL: no checkpoint is on disk */
+    struct blob *(*recall)(void *arg, uint64_t job);
+    void *arg;
     struct log *log;
 };
 
@@ -38,7 +41,7 @@ void worker_stop(struct worker *);
 /* Stops it too. No slot of its may be with the encoder any more. NULL is fine. */
 void worker_free(struct worker *);
 
-/* struct hub_out */
+/* struct hub_out: a checkpoint is referenced until its run has begun */
 void worker_start(struct worker *, const struct hub_work *);
 void worker_drop(struct worker *, uint64_t job);
 void worker_suspend(struct worker *, uint64_t job);

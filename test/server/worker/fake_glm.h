@@ -18,6 +18,7 @@ static struct {
     atomic_int step_fails_in;   /* the n-th glm_step from now fails; 0 none */
     atomic_int run_fails_in;    /* the n-th glm_run_new from now fails */
     atomic_int device_fails_in; /* the same, for want of a device */
+    atomic_int save_fails_in;   /* the n-th glm_run_save from now fails, as the device does */
     atomic_int runs, engines;   /* alive now */
     atomic_int opened;
 } fake;
@@ -150,6 +151,40 @@ void glm_run_free(struct glm_run *r)
 {
     if (r) atomic_fetch_sub(&fake.runs, 1);
     free(r);
+}
+
+/* A checkpoint: the seed, the phase, the quanta of it. */
+enum { FAKE_SAVED = 3 };
+
+size_t glm_run_save_bytes(const struct glm_run *r)
+{
+    return r->phase == GLM_GLYPH ? 0 : FAKE_SAVED * sizeof(int64_t);
+}
+
+int glm_run_save(struct glm_run *r, void *out, struct fail *f)
+{
+    const int64_t saved[FAKE_SAVED] = {(int64_t)r->req.seed, r->phase, r->done};
+
+    if (fake_due(&fake.save_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
+    memcpy(out, saved, sizeof saved);
+    return 0;
+}
+
+int glm_run_load(struct glm_run **out, struct glm *g, const struct glm_req *q, const void *bytes,
+                 size_t len, struct fail *f)
+{
+    int64_t saved[FAKE_SAVED];
+    int err;
+
+    *out = NULL;
+    if (len != sizeof saved) return fail_set(f, ERR_CONFLICT, "the checkpoint is damaged");
+    memcpy(saved, bytes, sizeof saved);
+    if (saved[0] != (int64_t)q->seed) return fail_set(f, ERR_CONFLICT, "of another request");
+    err = glm_run_new(out, g, q, f);
+    if (err) return err;
+    (*out)->phase = (enum glm_phase)saved[1];
+    (*out)->done = (int)saved[2];
+    return 0;
 }
 
 int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)

@@ -6,6 +6,7 @@
 #include "server/events.h"
 #include "server/worker/encoder.h"
 #include "server/worker/pixels.h"
+#include "server/worker/saver.h"
 #include "test/server/worker/fake_glm.h"
 
 #include <setjmp.h>
@@ -21,13 +22,25 @@ static struct mbox loop, previews, pictures;
 static struct worker *worker;
 static struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42, LANE_NORMAL};
 
+/* What is "on disk", for any job. */
+static _Atomic(struct blob *) on_disk;
+
+static struct blob *recall(void *arg, uint64_t job)
+{
+    struct blob *b = atomic_load(&on_disk);
+
+    (void)arg, (void)job;
+    return b ? blob_ref(b) : NULL;
+}
+
 static int open_worker(const char *model)
 {
     struct worker_conf conf = {.opts = {.model = model},
                                .memory = 123456,
                                .loop = &loop,
                                .previews = &previews,
-                               .pictures = &pictures};
+                               .pictures = &pictures,
+                               .recall = recall};
 
     mbox_init(&loop, NULL, NULL);
     mbox_init(&previews, NULL, NULL);
@@ -48,8 +61,10 @@ static void drop(struct mbox *b)
         next = m->next;
         if (b == &pictures)
             pixels_picture_free((struct pixels_picture *)m);
-        else if (b == &loop)
+        else if (b == &loop) {
+            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
             free(m);
+        }
     }
     mbox_destroy(b);
 }
@@ -81,6 +96,14 @@ static struct device_event next_event(void)
         assert_int_equal(m->kind, LOOP_DEVICE_EVENT);
         free(m);
         if (event.kind != QUANTUM_DONE) return event;
+    }
+}
+
+static void free_previews(struct msg *list)
+{
+    for (struct msg *m = list, *next; m; m = next) {
+        next = m->next;
+        pixels_release((struct pixels_preview *)m);
     }
 }
 
@@ -167,6 +190,115 @@ static void drops(void **state)
     n = next_event();
     assert_int_equal(n.kind, RUN_FINISHED);
     assert_int_equal(n.job, 2);
+}
+
+/* Suspend job 1 after its first quanta; its checkpoint. */
+static struct blob *suspended(void)
+{
+    struct hub_work work = {.job = 1, .spec = &spec};
+    struct device_event n;
+
+    worker_start(worker, &work);
+    worker_demand(worker, 1, &(struct preview_demand){.classes = 1, .max_px = 16});
+    free_previews(mbox_wait(&previews, 10000)); /* tokens are there */
+    worker_suspend(worker, 1);
+    worker_suspend(worker, 99);
+    n = next_event();
+    assert_int_equal(n.kind, RUN_SUSPENDED);
+    assert_int_equal(n.job, 1);
+    assert_int_equal(n.fail.code, 0);
+    assert_non_null(n.checkpoint);
+    assert_int_equal(atomic_load(&fake.runs), 0);
+    return n.checkpoint;
+}
+
+static void finishes(bool resumed)
+{
+    struct device_event n = next_event();
+
+    if (resumed) {
+        assert_int_equal(n.kind, RUN_RESUMED);
+        assert_int_equal(n.run[0].job, 1);
+        assert_true(n.run[0].view.phase >= GLM_PRIOR && n.run[0].view.overall > 0);
+        n = next_event();
+    }
+    assert_int_equal(n.kind, RUN_FINISHED);
+}
+
+/* catches: a suspended run that begins again, goes on twice, or is not announced; a checkpoint of
+ * another request that is taken, or that ends the job */
+static void goes_on_from_a_checkpoint(void **state)
+{
+    struct hub_work work = {.job = 1, .spec = &spec};
+    struct spec other = spec;
+
+    (void)state;
+    other.seed++;
+    fake.quantum_us = 4000;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    work.checkpoint = suspended();
+    worker_start(worker, &work);
+    finishes(true);
+    work.spec = &other;
+    worker_start(worker, &work);
+    finishes(false);
+    work = (struct hub_work){.job = 1, .spec = &spec, .keep = true};
+    atomic_store(&on_disk, work.checkpoint = suspended());
+    work.checkpoint = NULL;
+    worker_start(worker, &work); /* the one on disk */
+    finishes(true);
+    work.keep = false;
+    worker_start(worker, &work); /* not asked for */
+    finishes(false);
+    blob_unref(atomic_exchange(&on_disk, NULL));
+}
+
+/* catches: checkpoints that are never taken, taken of private jobs, or while the last one is still
+ * on its way */
+static void takes_checkpoints(void **state)
+{
+    struct hub_work work = {.job = 1, .spec = &spec, .keep = true};
+    struct device_event first, n;
+
+    (void)state;
+    fake.quantum_us = (int)(SAVER_US / 12); /* 33 quanta: more than two intervals */
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    worker_start(worker, &work);
+    work.job = 2;
+    work.keep = false;
+    worker_start(worker, &work);
+    first = next_event();
+    assert_int_equal(first.kind, CHECKPOINT_TAKEN);
+    assert_int_equal(first.job, 1);
+    assert_int_equal(first.checkpoint->len, FAKE_SAVED * sizeof(int64_t));
+    n = next_event();
+    assert_int_equal(n.kind, RUN_FINISHED); /* none came while we had the first one */
+    assert_false(blob_alone(first.checkpoint) && n.job == 2);
+    if (n.job == 2) assert_int_equal(next_event().job, 1);
+    blob_unref(first.checkpoint);
+}
+
+/* catches: a device that fails while a run is saved, and the job that is lost with it or reported
+ * twice */
+static void the_device_fails_while_saving(void **state)
+{
+    struct hub_work work = {.job = 1, .spec = &spec, .demand = {.classes = 1, .max_px = 16}};
+    struct device_event n;
+
+    (void)state;
+    fake.quantum_us = 4000;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    atomic_store(&fake.save_fails_in, 1);
+    worker_start(worker, &work);
+    free_previews(mbox_wait(&previews, 10000));
+    worker_suspend(worker, 1);
+    n = next_event();
+    assert_int_equal(n.kind, DEVICE_FAILED);
+    assert_int_equal(n.n, 1);
+    worker_release(worker);
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    worker_start(worker, &work);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
 }
 
 /* catches: one run's failure to begin taking the others with it */
@@ -316,6 +448,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(draws, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(goes_on_from_a_checkpoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_checkpoints, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_device_fails_while_saving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(run_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(device_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_device_fails_before_the_first_quantum, set_up,
