@@ -2,6 +2,7 @@
 #include "server/cli/commands.h"
 #include "server/cli/paths.h"
 #include "server/cli/process.h"
+#include "server/cli/user.h"
 #include "server/version.h"
 
 #include <libwebsockets.h>
@@ -60,7 +61,7 @@ static int run(enum options_command command, const struct options *options)
 {
     static int (*const commands[OPTIONS_COMMANDS])(const struct cli *) = {
         [OPTIONS_SERVE] = cli_serve, [OPTIONS_GENERATE] = cli_generate, [OPTIONS_CHECK] = cli_check,
-        [OPTIONS_PLAN] = cli_plan,   [OPTIONS_TRACE] = cli_trace,
+        [OPTIONS_PLAN] = cli_plan,   [OPTIONS_TRACE] = cli_trace,       [OPTIONS_USER] = cli_user,
     };
     char bundled[PATH_MAX];
     const char *model = options->model;
@@ -68,7 +69,7 @@ static int run(enum options_command command, const struct options *options)
     struct cli cli;
     int status;
 
-    if (!model && !paths_model(bundled, sizeof bundled)) {
+    if (!model && command != OPTIONS_USER && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");
         return cli_print_fail(&f);

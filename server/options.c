@@ -17,6 +17,7 @@
 #define C              (1U << OPTIONS_CHECK)
 #define P              (1U << OPTIONS_PLAN)
 #define T              (1U << OPTIONS_TRACE)
+#define U              (1U << OPTIONS_USER)
 #define ALL            (S | G | C | P | T)
 /* a limit's number as the text of a default */
 #define TEXT_OF(limit) TEXT_OF_(limit)
@@ -48,8 +49,8 @@ const struct options_row OPTIONS_TABLE[] = {
     {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},
-    {"data", 'd', OPTIONS_TEXT, S, AT(data), NULL, 0, 0, "DIR",
-     "Folder for queue and pictures; $XDG_DATA_HOME/darkroom when not given."},
+    {"data", 'd', OPTIONS_TEXT, S | U, AT(data), NULL, 0, 0, "DIR",
+     "Folder for queue, pictures and users; $XDG_DATA_HOME/darkroom when not given."},
     {"keep-days", 0, OPTIONS_INT, S, AT(keep_days), "90", 0, 36500, "N",
      "Remove pictures that are older; 0 keeps them at any age."},
     {"keep-size", 0, OPTIONS_BYTES, S, AT(keep_size), "20G", 0, 0x1p60, "SIZE",
@@ -93,6 +94,20 @@ const struct options_row OPTIONS_TABLE[] = {
      "Reference trace whose request and injected values are used."},
     {"logits", 0, OPTIONS_TEXT, T, AT(logits), NULL, 0, 0, "FILE",
      "Instead: apply the sampling law to the tensor `logits` of this file."},
+
+    {"role", 0, OPTIONS_TEXT, U, AT(role), "user", 0, 0, "ROLE",
+     "What the user may do: viewer (look), user (draw), admin (see and cancel everybody's jobs)."},
+    {"lanes", 0, OPTIONS_TEXT, U, AT(lanes), NULL, 0, 0, "LIST",
+     "Which of urgent, normal and batch its jobs may use; normal,batch when not given, all for an "
+     "admin."},
+    {"weight", 0, OPTIONS_REAL, U, AT(weight), "1", 0.001, 1000, "X",
+     "Its share of the devices beside the others': 2 gets twice as much as 1."},
+    {"waiting", 0, OPTIONS_INT, U, AT(waiting), "0", 0, LIMIT_QUEUE_MAX, "N",
+     "Its jobs that may wait; 0 for no bound but the server's."},
+    {"running", 0, OPTIONS_INT, U, AT(running), "0", 0, LIMIT_QUEUE_MAX, "N",
+     "Its jobs that may run at a time; 0 for no bound but the server's."},
+    {"disk", 0, OPTIONS_BYTES, U, AT(disk), "0", 0, 0x1p60, "SIZE",
+     "Bytes of its pictures; 0 for no bound but the server's."},
     {0},
 };
 
@@ -110,6 +125,12 @@ static const struct {
                       "Bytes by lifetime and FLOPs by phase of one picture."},
     [OPTIONS_TRACE] = {"trace", "", "every stage of a reference trace's request",
                        "Write every stage of a reference trace's request, for comparison."},
+    [OPTIONS_USER] = {"user", "add NAME\nlist\nremove NAME\nrotate NAME",
+                      "who may use a server: add, list, remove, rotate",
+                      "Say who may use the server of a data folder, also while it runs: add a user "
+                      "and print its token, list all, remove one (its jobs are cancelled, its "
+                      "connections closed), or rotate: give one another token, which ends the "
+                      "old. The first user closes the server to everybody else."},
 };
 
 const char *options_command_name(enum options_command command)
@@ -358,8 +379,16 @@ struct flags {
     int err, stopped_at;
 };
 
+static int verb_once(struct flags *s, const char *arg)
+{
+    if (!s->c->verb) return set_text(&s->c->verb, arg, s->f);
+    if (!s->c->user) return set_text(&s->c->user, arg, s->f);
+    return fail_set(s->f, ERR_USAGE, "user %s takes one name, not '%s' too.", s->c->verb, arg);
+}
+
 static int prompt_once(struct flags *s, const char *arg)
 {
+    if (s->command == OPTIONS_USER) return verb_once(s, arg);
     if (s->command != OPTIONS_GENERATE)
         return fail_set(s->f, ERR_USAGE, "'%s' is not an option of %s.", arg,
                         options_command_name(s->command));
@@ -469,8 +498,26 @@ static int check_words(const struct options *c, struct fail *f)
     return 0;
 }
 
+static int check_verb(const struct options *c, struct fail *f)
+{
+    static const char *const verbs[] = {"add", "list", "remove", "rotate"};
+    size_t i = 0;
+
+    while (i < 4 && (!c->verb || strcmp(c->verb, verbs[i]) != 0))
+        i++;
+    if (i == 4)
+        return fail_set(f, ERR_USAGE, "%s%s%s: use add, list, remove or rotate.",
+                        c->verb ? "There is no user '" : "user needs a word",
+                        c->verb ? c->verb : "", c->verb ? "'" : "");
+    if (i != 1 && !c->user)
+        return fail_set(f, ERR_USAGE, "Name the user: darkroom user %s NAME.", c->verb);
+    if (i == 1 && c->user) return fail_set(f, ERR_USAGE, "user list takes no '%s'.", c->user);
+    return 0;
+}
+
 static int check_needs(const struct options *c, enum options_command command, struct fail *f)
 {
+    if (command == OPTIONS_USER) return check_verb(c, f);
     if (command == OPTIONS_GENERATE && !c->prompt)
         return fail_set(f, ERR_USAGE, "Say what to draw: darkroom generate \"a red circle\".");
     if (command == OPTIONS_TRACE && (!c->like == !c->logits || !c->out))
@@ -502,6 +549,8 @@ void options_free(struct options *c)
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++)
         if (o->type == OPTIONS_TEXT) free(*(char **)((char *)c + o->offset));
     free(c->prompt);
+    free(c->verb);
+    free(c->user);
     memset(c, 0, sizeof *c);
 }
 

@@ -22,6 +22,7 @@ enum options_command {
     OPTIONS_CHECK,
     OPTIONS_PLAN,
     OPTIONS_TRACE,
+    OPTIONS_USER,
     OPTIONS_COMMANDS
 };
 /* Each is the type of the member at the row's offset: char *, int, int64_t, double, bool,
@@ -59,6 +60,12 @@ struct options {
     bool strict;
     /* traces */
     char *like, *logits;
+    /* users */
+    char *verb, *user; /* "add"; whom it is about, NULL for list */
+    char *role, *lanes;
+    double weight;
+    int waiting, running;
+    int64_t disk; /* bytes */
 
     bool help;                        /* --help was given: print options_help() and stop */
     unsigned char place[OPTIONS_MAX]; /* enum options_place of each option's value */

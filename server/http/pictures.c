@@ -17,6 +17,7 @@ static bool wants_download(const char *query)
 
 void pictures_route(struct store *s, const struct http_request *q, struct http_reply *r)
 {
+    const struct store_asker asker = {.all = true};
     struct store_file file;
     struct fail f;
     char digest[URL_DIGEST];
@@ -26,12 +27,13 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
                      "Take the address from a job's result: /i/, 64 hex digits, .png.");
         return;
     }
-    if (store_find(s, digest, &file, &f)) {
+    if (store_find(s, &asker, digest, &file, &f)) {
         reply_fail(r, &f, fail_status(f.code));
         return;
     }
     reply_init(r, 200);
     r->store = s;
+    r->asker = asker;
     r->fd = file.fd;
     r->bytes = file.bytes;
     r->type = "image/png";

@@ -50,7 +50,7 @@ static bool open_picture(struct http_reply *r)
     char digest[65] = "";
 
     memccpy(digest, r->etag + 1, '"', sizeof digest - 1);
-    if (store_find(r->store, digest, &file, NULL)) return false;
+    if (store_find(r->store, &r->asker, digest, &file, NULL)) return false;
     r->fd = file.fd;
     return true;
 }

@@ -32,7 +32,8 @@ struct http_reply {
     const uint8_t *body;
     char *owned;
     struct store *store; /* of the picture, whose digest the ETag is; NULL: none */
-    int fd;              /* of the picture while some of it is sent, else -1 */
+    struct store_asker asker;
+    int fd; /* of the picture while some of it is sent, else -1 */
 };
 
 struct http_header {

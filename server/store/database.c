@@ -1,8 +1,11 @@
 /* database - WAL and synchronous=FULL: a commit that returned survives loss of power. */
 #include "server/store/database.h"
 
+#include <sodium.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 /* What each version of the tables adds to the one before it. */
 static const char *const VERSION[] = {
@@ -25,6 +28,7 @@ static const char *const VERSION[] = {
     "CREATE INDEX jobs_state ON jobs(state, ord);"
     "CREATE INDEX jobs_result ON jobs(result);",
 
+    "ALTER TABLE meta ADD COLUMN secret BLOB;" /* what cookies are signed with */
     "ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;" /* 0: of nobody in particular */
     "CREATE TABLE users("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* given once, also when the user is removed */
@@ -49,8 +53,7 @@ static const char REMOVED[] =
 static const char COUNT_START[] =
     "INSERT INTO meta(boot) SELECT coalesce(max(max(accepted_seq, end_seq)) >> 32, 0) FROM jobs"
     " WHERE NOT EXISTS (SELECT 1 FROM meta);"
-    "UPDATE meta SET boot = boot + 1;"
-    "COMMIT";
+    "UPDATE meta SET boot = boot + 1;";
 
 /* The hint is for the administrator at the start; clients get another (store.c). */
 int database_fail(sqlite3 *db, const char *what, struct fail *f)
@@ -111,9 +114,30 @@ static int upgrade_from(sqlite3 *db, int version, struct fail *f)
     return err ? err : run_sql(db, sql, f);
 }
 
-int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
+/* What is done between BEGIN and COMMIT came to err. */
+static int end_transaction(sqlite3 *db, int err, struct fail *f)
 {
-    int64_t version, boot;
+    if (!err) err = run_sql(db, "COMMIT", f);
+    if (err && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
+/* The version is asked for again within: another process may have been quicker. */
+static int upgrade(sqlite3 *db, struct fail *f)
+{
+    int64_t version = 0;
+    int err = run_sql(db, "BEGIN IMMEDIATE", f);
+
+    if (err) return err;
+    err = database_int(db, "PRAGMA user_version", &version, f);
+    if (!err) err = upgrade_from(db, (int)version, f);
+    if (!err) err = run_sql(db, REMOVED, f);
+    return end_transaction(db, err, f);
+}
+
+int database_upgrade(sqlite3 *db, struct fail *f)
+{
+    int64_t version;
     int err = database_int(db, "PRAGMA user_version", &version, f);
 
     if (!err && version > SCHEMA_VERSION) {
@@ -122,11 +146,52 @@ int database_upgrade(sqlite3 *db, uint64_t *starts, struct fail *f)
         return fail_advise(f, "Start the newer one again, or this one with another folder, "
                               "--data DIR.");
     }
-    if (!err) err = run_sql(db, "BEGIN IMMEDIATE", f);
-    if (!err) err = upgrade_from(db, (int)version, f);
-    if (!err) err = run_sql(db, REMOVED, f);
+    return err || version == SCHEMA_VERSION ? err : upgrade(db, f);
+}
+
+int database_start(sqlite3 *db, uint64_t *starts, struct fail *f)
+{
+    int64_t boot = 0;
+    int err = run_sql(db, "BEGIN IMMEDIATE", f);
+
+    if (err) return err;
+    err = run_sql(db, REMOVED, f);
     if (!err) err = run_sql(db, COUNT_START, f);
     if (!err) err = database_int(db, "SELECT boot FROM meta", &boot, f);
-    if (!err) *starts = (uint64_t)boot;
+    *starts = (uint64_t)boot;
+    return end_transaction(db, err, f);
+}
+
+/* --- what a server signs with ----------------------------------------------------------------- */
+
+static int read_secret(sqlite3 *db, uint8_t *out, bool *there, struct fail *f)
+{
+    sqlite3_stmt *q = NULL;
+    int err = 0;
+
+    *there = false;
+    if (sqlite3_prepare_v2(db, "SELECT secret FROM meta", -1, &q, NULL))
+        err = database_fail(db, "Cannot read", f);
+    else if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) == DATABASE_SECRET_BYTES) {
+        memcpy(out, sqlite3_column_blob(q, 0), DATABASE_SECRET_BYTES);
+        *there = true;
+    }
+    sqlite3_finalize(q);
+    return err;
+}
+
+int database_secret(sqlite3 *db, uint8_t out[DATABASE_SECRET_BYTES], struct fail *f)
+{
+    sqlite3_stmt *q = NULL;
+    bool there = false;
+    int err = read_secret(db, out, &there, f);
+
+    if (err || there) return err;
+    randombytes_buf(out, DATABASE_SECRET_BYTES);
+    if (sqlite3_prepare_v2(db, "UPDATE meta SET secret=?1", -1, &q, NULL)
+        || sqlite3_bind_blob(q, 1, out, DATABASE_SECRET_BYTES, SQLITE_STATIC)
+        || sqlite3_step(q) != SQLITE_DONE)
+        err = database_fail(db, "Cannot write", f);
+    sqlite3_finalize(q);
     return err;
 }

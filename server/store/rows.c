@@ -31,8 +31,9 @@ static int prepare(struct job_rows *r, struct fail *f)
     for (int i = 0; i < ROWS_STATEMENTS; i++)
         if (sqlite3_prepare_v3(r->writer, SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &r->sql[i], NULL))
             return database_fail(r->writer, "Cannot prepare", f);
-    if (sqlite3_prepare_v3(r->reader, "SELECT file,bytes FROM jobs WHERE result=?1 LIMIT 1", -1,
-                           SQLITE_PREPARE_PERSISTENT, &r->find, NULL))
+    if (sqlite3_prepare_v3(
+            r->reader, "SELECT file,bytes FROM jobs WHERE result=?1 AND (?2 OR owner=?3) LIMIT 1",
+            -1, SQLITE_PREPARE_PERSISTENT, &r->find, NULL))
         return database_fail(r->reader, "Cannot prepare", f);
     return 0;
 }
@@ -41,7 +42,9 @@ int rows_open(struct job_rows *r, const char *path, struct fail *f)
 {
     int err = database_open(path, &r->writer, f);
 
-    if (!err) err = database_upgrade(r->writer, &r->starts, f);
+    if (!err) err = database_upgrade(r->writer, f);
+    if (!err) err = database_start(r->writer, &r->starts, f);
+    if (!err) err = database_secret(r->writer, r->secret, f);
     if (!err) err = database_open(path, &r->reader, f);
     if (!err) err = prepare(r, f);
     return err;
@@ -246,10 +249,13 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
     return err;
 }
 
-bool rows_find(struct job_rows *r, const char *digest, char *name, size_t bytes, int64_t *size)
+bool rows_find(struct job_rows *r, bool all, uint32_t owner, const char *digest, char *name,
+               size_t bytes, int64_t *size)
 {
     *name = 0;
     sqlite3_bind_text(r->find, 1, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int(r->find, 2, all);
+    sqlite3_bind_int64(r->find, 3, owner);
     if (sqlite3_step(r->find) == SQLITE_ROW) {
         snprintf(name, bytes, "%s", text_at(r->find, 0));
         *size = sqlite3_column_int64(r->find, 1);

@@ -7,6 +7,7 @@
 #include "proto/fail.h"
 #include "server/base/log.h"
 #include "server/core/hub.h"
+#include "server/store/database.h"
 #include "server/store/pictures.h"
 
 #include <sqlite3.h>
@@ -20,6 +21,7 @@ struct job_rows {
     sqlite3_stmt *find;                 /* the reader's */
     sqlite3_stmt *sql[ROWS_STATEMENTS]; /* the writer's */
     uint64_t starts;                    /* of a server with this database, this one included */
+    uint8_t secret[DATABASE_SECRET_BYTES];
 };
 
 /* r is all zero. On failure (ERR_IO) rows_close() is still due. */
@@ -33,8 +35,10 @@ int rows_counts(struct job_rows *, int64_t *done, int64_t *failed, int64_t *canc
 int rows_restore(struct job_rows *, struct log *, int kept,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                  struct fail *f);
-/* The file of a result and its size; false: there is no such result. */
-bool rows_find(struct job_rows *, const char *digest, char *name, size_t bytes, int64_t *size);
+/* The file of a result and its size. Of all jobs, or of one owner's; several may have the same
+ * result. false: there is no such result. */
+bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,
+               size_t bytes, int64_t *size);
 
 /* Bytes of all pictures and of the rows themselves. */
 int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);

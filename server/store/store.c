@@ -36,7 +36,7 @@ struct entry {
 };
 
 /* What SQLite has open. */
-static const char *const DATABASE[] = {"darkroom.db", "darkroom.db-wal", "darkroom.db-shm"};
+static const char *const DATABASE[] = {DATABASE_NAME, DATABASE_NAME "-wal", DATABASE_NAME "-shm"};
 enum { DATABASE_FILES = sizeof DATABASE / sizeof *DATABASE };
 
 struct store {
@@ -200,11 +200,22 @@ int store_restore(struct store *s, int kept,
     return rows_restore(&s->rows, s->log, kept, each, arg, f);
 }
 
-int store_find(struct store *s, const char *digest, struct store_file *out, struct fail *f)
+int store_users(struct store *s, struct user_rows *out, struct fail *f)
+{
+    return users_read(s->rows.reader, out, f);
+}
+
+const uint8_t *store_secret(const struct store *s)
+{
+    return s->rows.secret;
+}
+
+int store_find(struct store *s, const struct store_asker *who, const char *digest,
+               struct store_file *out, struct fail *f)
 {
     memset(out, 0, sizeof *out);
     out->fd = -1;
-    if (!rows_find(&s->rows, digest, out->name, sizeof out->name, &out->bytes))
+    if (!rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes))
         return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
     return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
 }

@@ -14,11 +14,12 @@
  *
  *   <data>                    locked while a server uses it, and with it
  *   <data>/lock               the same, for older versions
- *   <data>/darkroom.db        table `jobs`, one row a job; `meta` counts the starts,
- *                             `removed` the jobs without a row any more
+ *   <data>/darkroom.db        table `jobs`, one row a job; `users`, who may use the server;
+ *                             `meta` counts the starts, `removed` the jobs without a row any more
+ *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
  *
- * Thread: store_open .. store_close, store_find and store_restore belong to the loop. */
+ * Thread: store_open .. store_close, store_find, store_users and store_restore belong to the loop. */
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 
@@ -28,6 +29,7 @@
 #include "server/base/watchdog.h"
 #include "server/core/effects.h"
 #include "server/store/pictures.h"
+#include "server/store/users.h"
 
 #include <stdint.h>
 
@@ -67,13 +69,24 @@ int store_restore(struct store *, int kept,
 void store_accept(struct store *, const struct hub_row *);
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 
+/* The users now; the caller frees them. ERR_IO, ERR_OUT_OF_MEMORY. */
+int store_users(struct store *, struct user_rows *out, struct fail *f);
+/* DATABASE_SECRET_BYTES that stay over all starts: what this server signs with. */
+const uint8_t *store_secret(const struct store *);
+
+/* Whose pictures are looked for: those of one user, or all. */
+struct store_asker {
+    bool all;
+    uint32_t user;
+};
 /* A result by its digest (64 hex digits): an open file, its size and name. The caller closes fd.
- * ERR_NOT_FOUND, ERR_IO. */
+ * ERR_NOT_FOUND, also for a picture that is only others'; ERR_IO. */
 struct store_file {
     int fd;
     int64_t bytes;
     char name[PICTURE_NAME_BYTES];
 };
-int store_find(struct store *, const char *digest, struct store_file *out, struct fail *f);
+int store_find(struct store *, const struct store_asker *, const char *digest,
+               struct store_file *out, struct fail *f);
 
 #endif

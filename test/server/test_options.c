@@ -137,6 +137,14 @@ static void bad_values(void **state)
     expect(OPTIONS_GENERATE, "", NULL, "Say what to draw");
     expect(OPTIONS_GENERATE, "a red", NULL, "second prompt, 'red'");
     expect(OPTIONS_TRACE, "--like a", NULL, "--out");
+    expect(OPTIONS_USER, "", NULL, "add, list, remove or rotate");
+    expect(OPTIONS_USER, "ad ada", NULL, "There is no user 'ad'");
+    expect(OPTIONS_USER, "add", NULL, "Name the user");
+    expect(OPTIONS_USER, "rotate --data x", NULL, "Name the user");
+    expect(OPTIONS_USER, "list ada", NULL, "'ada'");
+    expect(OPTIONS_USER, "add ada ben", NULL, "'ben'");
+    expect(OPTIONS_USER, "add ada --weight 0", NULL, "--weight must be a number");
+    expect(OPTIONS_SERVE, "--role admin", NULL, "--role");
 }
 
 static void bad_file(const char *text, const char *says)

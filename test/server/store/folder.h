@@ -20,6 +20,7 @@
 static char folder[64];
 static struct mbox box;
 static struct fail fail;
+static const struct store_asker ANYONE = {.all = true};
 
 static inline int set_up(void **state)
 {

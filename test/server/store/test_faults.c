@@ -193,7 +193,7 @@ static void check_all(uint64_t jobs)
     assert_int_equal(store_restore(s, 100000, count_row, n, &fail), 0);
     assert_int_equal(n[STATE_DONE], jobs);
     assert_int_equal(n[STATE_QUEUED], 0);
-    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    assert_int_equal(store_find(s, &(struct store_asker){.all = true}, HEX, &file, &fail), 0);
     close(file.fd);
     store_close(s);
 }

@@ -75,7 +75,7 @@ static void finds_results(void **state)
 
     (void)state;
     store_hello(s);
-    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), 0);
     assert_int_equal(file.bytes, 5);
     assert_int_equal(read(file.fd, bytes, sizeof bytes), 5);
     assert_string_equal(bytes, "hello");
@@ -83,15 +83,15 @@ static void finds_results(void **state)
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s.part", folder, file.name);
     assert_int_not_equal(stat(path, &st), 0);
-    assert_int_equal(store_find(s, "ff", &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, "ff", &file, &fail), ERR_NOT_FOUND);
 
     /* a link in the place of the picture is not followed */
-    store_find(s, HEX, &file, &fail);
+    store_find(s, &ANYONE, HEX, &file, &fail);
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("/etc/passwd", path), 0);
-    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
     store_close(s);
 }
 
@@ -113,24 +113,24 @@ static void damaged_result(void **state)
 
     (void)state;
     store_hello(s);
-    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), 0);
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
     assert_int_equal(truncate(path, 4), 0);
-    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
     assert_int_equal(file.fd, -1);
     assert_non_null(strstr(fail.message, "damaged"));
     assert_non_null(strstr(fail.hint, "seed"));
     put_at(path, "hellp"); /* a flipped bit, also after the right bytes were served */
-    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
     put_at(path, "hello");
-    assert_int_equal(store_find(s, HEX, &file, &fail), 0);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), 0);
     close(file.fd);
     put_at(path, "hellp");
-    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
     assert_non_null(strstr(fail.message, "damaged"));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(store_find(s, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
     assert_non_null(strstr(fail.message, "gone"));
     store_close(s);
 }
@@ -251,7 +251,8 @@ static struct store *damaged(const char *sql)
  * tables of a newer one that are changed */
 static void versions(void **state)
 {
-    struct store *s = damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users;"
+    struct store *s = damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
+                              "ALTER TABLE meta DROP COLUMN secret;"
                               "PRAGMA user_version=1");
     struct seen seen = {0};
 
@@ -406,7 +407,7 @@ static void outputs_gone(void **state)
         if (i) assert_int_equal(mkdir(path, 0755), 0);
         store_end(s, &done, file);
         expect_stored(2, ERR_OK);
-        assert_int_equal(store_find(s, HEX, &found, &fail), 0);
+        assert_int_equal(store_find(s, &ANYONE, HEX, &found, &fail), 0);
         close(found.fd);
         row = row_of(3, 3);
         done = done_row(3, 3, HEX);
