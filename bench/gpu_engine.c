@@ -31,6 +31,7 @@ static void stop(const char *what, const struct fail *f)
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
@@ -42,6 +43,7 @@ static struct glm *engine(const char *model, const char *device, enum glm_type t
     struct fail f = {0};
     const struct glm_opts o = {
         .model = model, .device = device, .type = type, .cache = getenv("GPU_CACHE")};
+
     if (engine_open(&g, &o, use, &f)) stop("open", &f);
     return g;
 }
@@ -49,6 +51,7 @@ static struct glm *engine(const char *model, const char *device, enum glm_type t
 static struct glm_req request(int side, int steps, uint64_t seed)
 {
     static const char prompt[] = "a red square on a white background";
+
     return (struct glm_req){.prompt = prompt,
                             .prompt_len = sizeof prompt - 1,
                             .width = side,
@@ -62,6 +65,7 @@ static struct glm_run *start(struct glm *g, const struct glm_req *q)
 {
     struct glm_run *r;
     struct fail f = {0};
+
     if (glm_run_new(&r, g, q, &f)) stop("a picture", &f);
     return r;
 }
@@ -69,6 +73,7 @@ static struct glm_run *start(struct glm *g, const struct glm_req *q)
 static void step(struct glm *g, struct glm_run **r, int n)
 {
     struct fail f = {0};
+
     if (glm_step(g, r, n, &f)) stop("a step", &f);
     for (int i = 0; i < n; i++)
         if (glm_run_failed(r[i], &f)) stop("a picture", &f);
@@ -86,14 +91,17 @@ static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
 {
     struct glm_req q = request(side, 8, 11);
     const size_t bytes = (size_t)side * (size_t)side * 3;
-    q.inject = in;
-    struct glm_run *r = start(g, &q);
-    while (glm_run_progress(r).phase != GLM_DONE)
-        step(g, &r, 1);
-    struct drawn d = {.rgb = malloc(bytes), .count = (size_t)r->prior.samples};
-    d.tokens = malloc(d.count * sizeof *d.tokens);
+    struct drawn d = {.rgb = malloc(bytes)};
     struct glm_picture p = {.rgb = d.rgb, .capacity = bytes};
     struct fail f = {0};
+    struct glm_run *r;
+
+    q.inject = in;
+    r = start(g, &q);
+    while (glm_run_progress(r).phase != GLM_DONE)
+        step(g, &r, 1);
+    d.count = (size_t)r->prior.samples;
+    d.tokens = malloc(d.count * sizeof *d.tokens);
     if (!d.rgb || !d.tokens) exit(1);
     if (glm_run_image(r, &p, &f)) stop("the picture", &f);
     memcpy(d.tokens, r->tokens, d.count * sizeof *d.tokens);
@@ -104,6 +112,7 @@ static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
 static double psnr(const uint8_t *a, const uint8_t *b, size_t n)
 {
     double sum = 0;
+
     for (size_t i = 0; i < n; i++)
         sum += (double)((a[i] - b[i]) * (a[i] - b[i]));
     return sum > 0 ? 10 * log10(255.0 * 255 * (double)n / sum) : 99;
@@ -115,19 +124,28 @@ static int same(const char *model, int side)
 {
     const size_t n = (size_t)side * (size_t)side * 3;
     int failed = 0;
+
     for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++) {
         struct glm *cpu = engine(model, "cpu", type, ENGINE_DRAW);
         struct glm *gpu = engine(model, "cuda", type, ENGINE_DRAW);
+        double t0, db, bar;
+        struct drawn a, own, b, again;
+        struct glm_inject in;
+        int differ = 0, stable, well;
+
         if (type == GLM_F32) printf("%s against %s\n", cuda_describe(gpu->dev), cpu->dev->label);
-        const double t0 = now();
-        const struct drawn a = draw(cpu, side, NULL), own = draw(gpu, side, NULL);
-        const struct glm_inject in = {.tokens = a.tokens, .token_count = a.count};
-        const struct drawn b = draw(gpu, side, &in), again = draw(gpu, side, &in);
-        int differ = 0;
+        t0 = now();
+        a = draw(cpu, side, NULL);
+        own = draw(gpu, side, NULL);
+        in = (struct glm_inject){.tokens = a.tokens, .token_count = a.count};
+        b = draw(gpu, side, &in);
+        again = draw(gpu, side, &in);
         for (size_t i = 0; i < a.count; i++)
             differ += a.tokens[i] != own.tokens[i];
-        const double db = psnr(a.rgb, b.rgb, n), bar = type == GLM_F32 ? 50 : 30;
-        const int stable = !memcmp(b.rgb, again.rgb, n), well = db >= bar && stable;
+        db = psnr(a.rgb, b.rgb, n);
+        bar = type == GLM_F32 ? 50 : 30;
+        stable = !memcmp(b.rgb, again.rgb, n);
+        well = db >= bar && stable;
         printf("%s, %d x %d: %.1f dB (at least %.0f), %d of %zu tokens differ, %s, %.1f s: %s\n",
                type == GLM_F32 ? "f32" : "bf16", side, side, db, bar, differ, a.count,
                stable ? "twice the same bytes" : "NOT THE SAME TWICE", now() - t0,
@@ -147,11 +165,13 @@ static int same(const char *model, int side)
 static void fill_weights(struct glm *g)
 {
     struct cuda *c = cuda_of(g->dev);
+
     for (int i = 0; i < g->stages.list.n; i++) {
         const struct cuda_weight *w = cuda_weight_of(g->stages.list.w[i]);
         const int bf = c->bf && w->use != USE_VECTOR;
         const double fan = (double)(w->in * (w->k ? w->k * w->k : 1));
         const float scale = w->use == USE_VECTOR || w->use == USE_TABLE ? 1 : (float)sqrt(3 / fan);
+
         cu_noise(&c->q, bf, w->data, w->bytes / (bf ? 2 : 4), scale, (uint64_t)i);
     }
 }
@@ -160,6 +180,7 @@ static struct glm *gpu_engine(const char *model)
 {
     struct glm *g = engine(model, "cuda", GLM_BF16, ENGINE_BARE);
     struct fail f = {0};
+
     if (g->stages.offload) {
         printf("the weights do not fit this GPU whole: nothing is measured\n");
         exit(2);
@@ -181,6 +202,7 @@ static void jump(struct glm_run **r, int n, enum glm_phase phase)
 static void warm(struct glm *g, const struct glm_req *q, int n)
 {
     struct glm_run *r[LIMIT_BATCH];
+
     for (int i = 0; i < n; i++)
         r[i] = start(g, q);
     for (int i = 0; i < 5; i++)
@@ -204,17 +226,20 @@ static void whole(const char *model, int side, int steps, int n)
     char line[600];
     uint64_t total, left, scratch;
     double begun[GLM_PHASES + 1], first = 0, last = 0;
+    double t0, all, plan;
+    enum glm_phase at = GLM_GLYPH;
+
     if (glm_plan(g, &q, &cost, &f) || glm_plan_batch(g, &q, n, &scratch, &f)) stop("plan", &f);
     printf("%s\n", cuda_describe(g->dev));
     warm(g, &q, n);
-    const double t0 = now();
+    t0 = now();
     for (int i = 0; i < n; i++)
         r[i] = start(g, &q);
-    enum glm_phase at = GLM_GLYPH;
     begun[at] = now();
     while (glm_run_progress(r[0]).phase != GLM_DONE) {
         const struct glm_progress v = glm_run_progress(r[0]);
         const double t = now();
+
         step(g, r, n);
         if (v.phase == GLM_PRIOR && v.done >= 10 && v.done < 60) first += now() - t;
         if (v.phase == GLM_PRIOR && v.done >= v.total - 60 && v.done < v.total - 10)
@@ -222,12 +247,13 @@ static void whole(const char *model, int side, int steps, int n)
         while (at < glm_run_progress(r[0]).phase)
             begun[++at] = now();
     }
-    const double all = now() - t0;
+    all = now() - t0;
     cuda_memory(g->dev, &total, &left);
     printf("%d x %d, %d steps, %d at a time: %.2f s from prompt to picture\n", side, side, steps, n,
            all);
     for (int p = 0; p < GLM_PHASES; p++) {
         const double s = begun[p + 1] - begun[p];
+
         printf("  %-8s %8.3f s, %9.3f ms a quantum, %6.0f TFLOP/s\n",
                glm_phase_name((enum glm_phase)p), s, s * 1e3 / cost.quanta[p],
                n * cost.flops[p] / s / 1e12);
@@ -236,7 +262,7 @@ static void whole(const char *model, int side, int steps, int n)
     if (steps != 50)
         printf("  with 50 steps: %.2f s\n",
                all + (50.0 / steps - 1) * (begun[GLM_DENOISE + 1] - begun[GLM_DENOISE]));
-    const double plan = (double)(g->info.weight_bytes + (uint64_t)n * cost.run_bytes + scratch);
+    plan = (double)(g->info.weight_bytes + (uint64_t)n * cost.run_bytes + scratch);
     printf(
         "  bytes: planned %.3f GB (weights %.3f, %d x %.3f, scratch %.3f); taken %.3f GB, of the "
         "GPU's %.3f GB %.3f are left\n",
@@ -257,9 +283,11 @@ static void table(const char *model, int side, double copy, double product)
     struct glm *g = gpu_engine(model);
     const struct glm_req q = request(side, 2, 1);
     struct meter *m = meter_new(g->dev);
+    struct glm_run *r;
+
     warm(g, &q, 1);
     cuda_of(g->dev)->q.pdl = 0;
-    struct glm_run *r = start(g, &q);
+    r = start(g, &q);
     step(g, &r, 1);
     for (int i = 0; i < 3; i++)
         step(g, &r, 1);
@@ -291,6 +319,7 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 3 ? argv[1] : "";
     const int side = argc > 3 ? number(argv[3]) : 0;
+
     if (!strcmp(what, "same")) return same(argv[2], side);
     if (!strcmp(what, "whole") && argc > 5)
         whole(argv[2], side, number(argv[4]), number(argv[5]));

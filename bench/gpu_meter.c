@@ -43,10 +43,12 @@ static cudaStream_t stream(struct dev *d)
 
 static struct name *name_of(struct meter *m, const char *text)
 {
+    struct name *n;
+
     for (int i = 0; i < m->names; i++)
         if (!strcmp(m->name[i].text, text)) return &m->name[i];
     if (m->names == NAMES) return &m->name[NAMES - 1];
-    struct name *n = &m->name[m->names++];
+    n = &m->name[m->names++];
     *n = (struct name){0};
     snprintf(n->text, sizeof n->text, "%s", text);
     return n;
@@ -59,11 +61,13 @@ __attribute__((format(printf, 5, 6))) static void before(struct dev *d, int prod
     struct meter *m = of(d);
     char text[64];
     va_list ap;
+    struct name *n;
+
     if (!m->on || m->calls == CALLS) return;
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    struct name *n = name_of(m, text);
+    n = name_of(m, text);
     n->calls++;
     n->product = product;
     n->flops += flops;
@@ -75,6 +79,7 @@ __attribute__((format(printf, 5, 6))) static void before(struct dev *d, int prod
 static void after(struct dev *d)
 {
     struct meter *m = of(d);
+
     if (!m->on || m->calls == CALLS) return;
     cudaEventRecord(m->call[m->calls++].to, stream(d));
 }
@@ -185,6 +190,7 @@ static void add_act(struct dev *d, tensor y, tensor a, tensor b, enum activation
 static void attention(struct dev *d, const struct attn *a, const struct attn_seq *s, int n)
 {
     double flops = 0, bytes = 0;
+
     for (int i = 0; i < n; i++) {
         flops += 4.0 * (double)s[i].q.rows * (double)s[i].k.rows * a->heads * a->head_dim;
         bytes += 2 * bytes_of(s[i].q) + 2 * bytes_of(s[i].k);
@@ -197,6 +203,7 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
                          const struct ar_seq *s, int n)
 {
     double bytes = 0;
+
     for (int i = 0; i < n; i++)
         bytes += 2 * bytes_of(s[i].k);
     before(d, 1, 0, bytes, "ar_attention %d x %lld", n, L(s->n));
@@ -276,6 +283,7 @@ static void to_rgb8(struct dev *d, tensor rgb, tensor x)
 struct meter *meter_new(struct dev *d)
 {
     struct meter *m = calloc(1, sizeof *m);
+
     if (!m) exit(1);
     m->real = d->ops;
     m->d = d;
@@ -324,6 +332,7 @@ void meter_begin(struct meter *m)
 static int slower(const void *a, const void *b)
 {
     const struct name *x = a, *y = b;
+
     return (x->ms < y->ms) - (x->ms > y->ms);
 }
 
@@ -331,6 +340,7 @@ void meter_print(struct meter *m, const char *what, double copy_rate, double pro
 {
     float ms = 0;
     double sum = 0, rest = 0;
+
     m->on = 0;
     cudaEventRecord(m->to, stream(m->d));
     cudaEventSynchronize(m->to);
@@ -350,6 +360,7 @@ void meter_print(struct meter *m, const char *what, double copy_rate, double pro
         const struct name *n = &m->name[i];
         const double by_bytes = n->bytes / copy_rate, by_flops = n->flops / product_rate;
         const double least = 1e3 * (by_bytes > by_flops ? by_bytes : by_flops);
+
         printf("  %-44s %6d %10.3f %6.1f%% %8.1f%%\n", n->text, n->calls, n->ms, 100 * n->ms / sum,
                100 * least / n->ms);
     }

@@ -43,6 +43,7 @@ struct net_config net_released(int layers)
 struct net_config net_small(void)
 {
     struct net_config c = net_released(2);
+
     c.ar.width = 64;
     c.ar.heads = 4;
     c.ar.head_dim = 16;
@@ -78,11 +79,13 @@ void maker_open(struct maker *m, struct dev *d, size_t bytes, size_t scratch)
     struct fail f = {0};
     void *base = NULL, *work = NULL;
     uint32_t r = 1;
+
     *m = (struct maker){.d = d, .values = 1 << 26};
     m->noise = malloc((size_t)m->values * 2);
     if (!m->noise) exit(1);
     for (int64_t i = 0; i < m->values; i++) {
         const float v = (float)((r = r * 1664525u + 1013904223u) >> 8) / (1 << 23) - 1;
+
         m->noise[i] = f32_to_bf16(v * 0.03f);
     }
     maker_check(m, d->ops->mem_new(d, &base, bytes, &f), &f, "memory");
@@ -94,6 +97,7 @@ void maker_open(struct maker *m, struct dev *d, size_t bytes, size_t scratch)
 tensor maker_tensor(struct maker *m, enum dtype type, int64_t rows, int64_t cols)
 {
     tensor t = arena_tensor(&m->mem, type, rows, cols);
+
     maker_check(m, 0, NULL, "a tensor");
     return t;
 }
@@ -102,11 +106,13 @@ void maker_fill(struct maker *m, tensor t)
 {
     const int64_t each = m->values / t.cols < t.rows ? m->values / t.cols : t.rows;
     float *f = t.type == DT_F32 ? malloc((size_t)(each * t.cols) * sizeof *f) : NULL;
+
     if (t.type == DT_F32 && !f) exit(1);
     for (int64_t i = 0; f && i < each * t.cols; i++)
         f[i] = 30 * bf16_to_f32(m->noise[i]);
     for (int64_t i = 0; i < t.rows; i += each) {
         const int64_t n = t.rows - i < each ? t.rows - i : each;
+
         m->d->ops->put(m->d, tensor_rows(t, i, n), f ? (const void *)f : m->noise);
     }
     free(f);
@@ -119,15 +125,19 @@ static struct weight *make_there(struct maker *m, const struct weight_spec *s)
     struct fail f = {0};
     struct cuda_weight *w = calloc(1, sizeof *w);
     const int64_t taps = s->k ? s->k * s->k : 1, rows = s->part[0].rows, cols = s->part[0].cols;
+    int bf;
+    size_t unit, bytes, data;
+
     if (!w) exit(1);
     *w = (struct cuda_weight){.use = s->use,
                               .out = rows,
                               .rows = cuda_sizes_weight_rows(c->dev.type, s),
                               .in = cols / taps,
                               .k = s->k};
-    const int bf = c->bf && s->use != USE_VECTOR;
-    const size_t unit = bf ? 2 : 4, bytes = (size_t)(w->rows * cols) * unit;
-    const size_t data = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    bf = c->bf && s->use != USE_VECTOR;
+    unit = bf ? 2 : 4;
+    bytes = (size_t)(w->rows * cols) * unit;
+    data = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     w->bytes = data + (s->bias[0].data ? (size_t)w->rows * unit : 0);
     maker_check(m, m->d->ops->mem_new(m->d, &w->data, w->bytes, &f), &f, "a weight");
     w->bias = s->bias[0].data ? (char *)w->data + data : NULL;
@@ -144,6 +154,7 @@ static const struct weight *weight(struct maker *m, enum weight_use use, int64_t
     struct weight_spec s = {.use = use, .n = 0, .k = k, .name = "noise"};
     const uint16_t *from = m->noise + (m->made++ * 7919 % 1009) * 64;
     const int64_t most = (m->values - (from - m->noise)) / cols;
+
     if (m->made_there) {
         s.part[0] = (struct source){from, DTYPE_BF16, rows, cols};
         if (bias) s.bias[0] = s.part[0];
@@ -151,6 +162,7 @@ static const struct weight *weight(struct maker *m, enum weight_use use, int64_t
     }
     for (int64_t left = rows; left > 0 && s.n < 4; left -= most, s.n++) {
         const int64_t n = left < most ? left : most;
+
         s.part[s.n] = (struct source){from, DTYPE_BF16, n, cols};
         if (bias) s.bias[s.n] = (struct source){from + 5, DTYPE_BF16, n, 1};
     }
@@ -182,10 +194,12 @@ void make_prior(struct maker *m, struct prior *p, const struct net_config *n)
 {
     const struct ar_config *c = &n->ar;
     const int64_t inner = (int64_t)c->heads * c->head_dim, kv = (int64_t)c->kv_heads * c->head_dim;
+
     *p = (struct prior){.cfg = c, .sampling = &n->sampling, .codes = n->codes};
     p->table = weight(m, USE_TABLE, c->rows, c->width, 0, 0);
     for (int i = 0; i < c->layers; i++) {
         struct prior_layer *l = &p->layer[i];
+
         l->norm_in = vector(m, c->width);
         l->norm_attn = vector(m, c->width);
         l->norm_ff = vector(m, c->width);
@@ -202,6 +216,7 @@ void make_prior(struct maker *m, struct prior *p, const struct net_config *n)
 void make_dit(struct maker *m, struct dit *w, const struct net_config *c)
 {
     const int64_t n = c->dit.width, time = c->dit.time;
+
     *w = (struct dit){.cfg = &c->dit};
     w->image = linear(m, n, 4 * c->dit.channels, 1);
     w->time1 = linear(m, time, time, 1);
@@ -210,6 +225,7 @@ void make_dit(struct maker *m, struct dit *w, const struct net_config *c)
     w->size2 = linear(m, time, time, 1);
     for (int i = 0; i < c->dit.layers; i++) {
         struct dit_layer *l = &w->layer[i];
+
         l->mod = linear(m, MODS * n, time, 1);
         l->qkv = linear(m, 3 * n, n, 1);
         l->out = linear(m, n, n, 1);
@@ -237,6 +253,7 @@ void make_vae(struct maker *m, struct vae *v, const struct net_config *n)
 {
     const struct vae_config *c = &n->vae;
     const int last = CONFIG_VAE_LEVELS - 1, top = c->channels[last], each = c->blocks + 1;
+
     *v = (struct vae){.cfg = c, .band = VAE_BAND, .whole = VAE_WHOLE};
     v->blocks = calloc((size_t)(CONFIG_VAE_LEVELS * each), sizeof *v->blocks);
     if (!v->blocks) exit(1);
@@ -250,6 +267,7 @@ void make_vae(struct maker *m, struct vae *v, const struct net_config *n)
         make_block(m, &v->mid[i], top, top);
     for (int i = 0; i < CONFIG_VAE_LEVELS; i++) {
         struct vae_level *l = &v->level[i];
+
         l->out = c->channels[last - i];
         l->in = c->channels[last - (i ? i - 1 : 0)];
         l->block = v->blocks + i * each;

@@ -28,11 +28,12 @@ int main(int argc, char **argv)
     const struct cuda_opts o = {.no_libraries = given(argc, argv, "no-lib"),
                                 .no_pdl = given(argc, argv, "no-pdl")};
     const int wide = given(argc, argv, "wide");
-    if (given(argc, argv, "--started")) return 0; /* the libraries of this machine will do */
     struct dev *ref, *dev;
     struct pair p;
     struct fail f = {0};
     char line[600];
+
+    if (given(argc, argv, "--started")) return 0; /* the libraries of this machine will do */
     if (cuda_open(&dev, type, &o, &f)) return stop("no GPU", &f);
     if (cpu_open(&ref, type, 0, &f)) return stop("no CPU device", &f);
     printf("%s against %s\n", cuda_describe(dev), ref->label);

@@ -44,6 +44,7 @@ static void check(struct speed *s, int err, const char *what)
 static tensor noisy(struct speed *s, int64_t rows, int64_t cols)
 {
     tensor t = maker_tensor(&s->m, DT_BF16, rows, cols);
+
     maker_fill(&s->m, t);
     return t;
 }
@@ -54,11 +55,15 @@ static void ceilings(struct speed *s)
     const int64_t n = s->small ? 64 : 8192;
     double ms;
     tensor a = noisy(s, 8 * n, 2 * n), b = maker_tensor(&s->m, DT_BF16, 8 * n, 2 * n);
+    tensor x, y;
+    const struct weight *square;
+
     MEASURE(s, 2, 10, ms, s->d->ops->copy(s->d, b, a));
     s->copy = 2.0 * (double)tensor_bytes(a) / ms * 1e3;
     arena_release(&s->m.mem, mark);
-    tensor x = noisy(s, n, n), y = maker_tensor(&s->m, DT_BF16, n, n);
-    const struct weight *square = make_square(&s->m, n);
+    x = noisy(s, n, n);
+    y = maker_tensor(&s->m, DT_BF16, n, n);
+    square = make_square(&s->m, n);
     MEASURE(s, 3, 10, ms, s->d->ops->linear(s->d, y, x, square, ACT_NONE, 0));
     s->flops = 2.0 * pow((double)n, 3) / ms * 1e3;
     printf("copy %.0f GB/s, bf16 product %.0f TFLOP/s\n", s->copy / 1e9, s->flops / 1e12);
@@ -69,6 +74,8 @@ static void ceilings(struct speed *s)
 
 static void place_seq(struct speed *s, struct prior_seq *q, int position, int index)
 {
+    const int32_t state[AR_STATE] = {position, 1, 17 + index};
+
     *q = (struct prior_seq){.prompt = position,
                             .chunks = 1,
                             .prefilled = 1,
@@ -78,7 +85,6 @@ static void place_seq(struct speed *s, struct prior_seq *q, int position, int in
     prior_place_tokens(q, &s->m.mem, 0);
     prior_place(q, &s->m.mem, &s->c.ar, DT_BF16);
     check(s, 0, "a cache");
-    const int32_t state[AR_STATE] = {position, 1, 17 + index};
     s->d->ops->put(s->d, q->state, state);
     maker_fill(&s->m, q->rope);
     maker_fill(&s->m, q->kv);
@@ -89,16 +95,20 @@ static void prior_speed(struct speed *s)
     static const int position[] = {300, 4353, 300, 4353, 300, 4353}, batch[] = {1, 1, 4, 4, 16, 16};
     static struct prior p;
     const struct ar_config *a = &s->c.ar;
+    double inner, kv, layer, bytes, floor_ms;
+
     make_prior(&s->m, &p, &s->c);
-    const double inner = (double)a->heads * a->head_dim, kv = (double)a->kv_heads * a->head_dim;
-    const double layer = (2 * inner + 2 * kv + 3.0 * a->ffn) * a->width;
-    const double bytes = 2 * (a->layers * layer + (double)a->rows * a->width);
-    const double floor_ms = bytes / s->copy * 1e3;
+    inner = (double)a->heads * a->head_dim;
+    kv = (double)a->kv_heads * a->head_dim;
+    layer = (2 * inner + 2 * kv + 3.0 * a->ffn) * a->width;
+    bytes = 2 * (a->layers * layer + (double)a->rows * a->width);
+    floor_ms = bytes / s->copy * 1e3;
     printf("%-44s %9.3f ms\n", "prior, floor of its weights", floor_ms);
     for (int c = 0; c < 6; c++) {
         const size_t mark = arena_mark(&s->m.mem);
         struct prior_seq seq[16], *at[16];
         double ms;
+
         for (int i = 0; i < batch[c]; i++) {
             place_seq(s, &seq[i], s->small ? position[c] / 50 : position[c], i);
             at[i] = &seq[i];
@@ -140,13 +150,17 @@ static void dit_speed(struct speed *s)
     static struct dit w;
     static float timestep[1] = {999}, sigma[2] = {1, 0.98f};
     const double width = s->c.dit.width, layers = s->c.dit.layers;
+
     make_dit(&s->m, &w, &s->c);
     for (int c = 0; c < 4; c++) {
         const size_t mark = arena_mark(&s->m.mem);
         const int px = c == 3 ? 512 : side[c], n_at = c == 3 ? 4 : 1, h = px / (s->small ? 64 : 8);
         struct dit_state t[4], *at[4];
         double ms, flop = 0;
+
         for (int i = 0; i < n_at; i++) {
+            double n, cond, un;
+
             t[i] = (struct dit_state){.h = h,
                                       .w = h,
                                       .width = px,
@@ -157,7 +171,9 @@ static void dit_speed(struct speed *s)
                                       .sigma = sigma};
             at[i] = &t[i];
             place_picture(s, &t[i], 32 - 7 * i); /* prompts of several lengths */
-            const double n = (double)dit_patches(&t[i]), cond = n + 32 - 7 * i, un = n + 1;
+            n = (double)dit_patches(&t[i]);
+            cond = n + 32 - 7 * i;
+            un = n + 1;
             flop +=
                 layers
                 * (2.0 * 12 * width * width * (cond + un) + 4.0 * width * (cond * cond + un * un));
@@ -185,14 +201,17 @@ static void vae_speed(struct speed *s)
 {
     static const int side[] = {512, 1024, 2048};
     struct vae v;
+
     make_vae(&s->m, &v, &s->c);
     for (int i = 0; i < 3; i++) {
         const size_t mark = arena_mark(&s->m.mem);
         const int h = side[i] / (s->small ? 128 : 8);
         struct vae_state t = {.h = h, .w = h};
         double ms;
+        tensor latents;
+
         vae_place(&t, &s->m.mem, &s->c.vae, DT_BF16);
-        tensor latents = maker_tensor(&s->m, DT_F32, s->c.vae.latent, (int64_t)t.h * t.w);
+        latents = maker_tensor(&s->m, DT_F32, s->c.vae.latent, (int64_t)t.h * t.w);
         maker_fill(&s->m, latents);
         s->d->scratch.peak = 0;
         MEASURE(s, 1, 3, ms, decode_all(s, &v, &t, latents));
@@ -219,8 +238,10 @@ int main(int argc, char **argv)
     const char *part = argc > 1 ? argv[1] : "all";
     const struct cuda_opts o = {.cache = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL,
                                 .no_pdl = given(argc, argv, "no-pdl")};
+    size_t room;
+
     s.small = given(argc, argv, "small");
-    const size_t room = (size_t)(s.small ? 64 << 20 : 0) + (s.small ? 0 : (size_t)6 << 30);
+    room = (size_t)(s.small ? 64 << 20 : 0) + (s.small ? 0 : (size_t)6 << 30);
     if (cuda_open(&s.d, DT_BF16, &o, &s.f)) {
         printf("%s; %s\n", s.f.message, s.f.hint);
         return 2;

@@ -23,6 +23,7 @@ struct both {
 static void *host(size_t n)
 {
     void *p = calloc(n ? n : 1, 1);
+
     if (!p) exit(1);
     return p;
 }
@@ -34,6 +35,7 @@ static float *values(struct maker *m, tensor t)
     const int64_t n = t.rows * t.cols;
     float *v = host((size_t)n * sizeof *v);
     uint16_t *h = host((size_t)n * 4);
+
     m->d->ops->get(m->d, t.type == DT_F32 ? (void *)v : h, t);
     maker_check(m, m->d->ops->sync(m->d, &f), &f, "a stage");
     for (int64_t i = 0; i < n && t.type == DT_BF16; i++)
@@ -48,16 +50,22 @@ static void judge(struct both *b, const char *what, tensor cpu, tensor gpu, doub
 {
     float *x = values(&b->m[0], cpu), *y = values(&b->m[1], gpu);
     double xy = 0, xx = 0, yy = 0, top = 0, off = 0;
+    double cosine, share;
+    int bf, well;
+
     for (int64_t i = 0; i < cpu.rows * cpu.cols; i++) {
         const double u = (double)x[i], v = (double)y[i], e = fabs(u - v);
+
         xy += u * v;
         xx += u * u;
         yy += v * v;
         if (fabs(u) > top) top = fabs(u);
         if (!(e <= off)) off = e;
     }
-    const double cosine = xy / sqrt(xx * yy), share = off / top;
-    const int bf = b->m[0].d->type == DT_BF16, well = bf ? cosine >= 0.999 : share <= tol;
+    cosine = xy / sqrt(xx * yy);
+    share = off / top;
+    bf = b->m[0].d->type == DT_BF16;
+    well = bf ? cosine >= 0.999 : share <= tol;
     printf("%-28s %-4s cosine %.7f, largest difference %.2e %s\n", what, bf ? "bf16" : "f32",
            cosine, share, well ? "ok" : "FAILED");
     fflush(stdout);
@@ -75,6 +83,7 @@ struct keep {
 static void see(void *ctx, const char *name, tensor t, enum tap_shape shape, int h, int w)
 {
     struct keep *k = ctx;
+
     (void)shape, (void)h, (void)w;
     if (!strcmp(name, "ar.logits")) k->m->d->ops->copy(k->m->d, k->to, t);
 }
@@ -82,6 +91,7 @@ static void see(void *ctx, const char *name, tensor t, enum tap_shape shape, int
 static void prior_stage(struct both *b, const struct net_config *c)
 {
     tensor logits[2], last[2];
+
     for (int i = 0; i < 2; i++) {
         struct maker *m = &b->m[i];
         const int32_t given[TOKENS] = {3, 99, 7, 7, 120};
@@ -91,6 +101,7 @@ static void prior_stage(struct both *b, const struct net_config *c)
         struct keep k = {.m = m, .to = maker_tensor(m, DT_F32, 1, c->ar.rows)};
         const struct tap tap = {.see = see, .ctx = &k};
         const struct graph g = {.dev = m->d, .tap = &tap};
+
         make_prior(m, p, c);
         prior_place_tokens(&s, &m->mem, 1);
         prior_place(&s, &m->mem, &c->ar, m->d->type);
@@ -113,6 +124,7 @@ static void dit_stage(struct both *b, const struct net_config *c, int side)
 {
     static float timestep[1] = {700}, sigma[2] = {0.7f, 0.6f};
     tensor latents[2], clean[2];
+
     for (int i = 0; i < 2; i++) {
         struct maker *m = &b->m[i];
         const struct graph g = {.dev = m->d};
@@ -126,6 +138,7 @@ static void dit_stage(struct both *b, const struct net_config *c, int side)
                               .timestep = timestep,
                               .sigma = sigma},
                          *at[1] = {&t};
+
         make_dit(m, w, c);
         dit_place(&t, &m->mem, &c->dit, m->d->type, TEXT);
         dit_place_prior(&t, &m->mem, &c->dit, m->d->type);
@@ -147,17 +160,20 @@ static void dit_stage(struct both *b, const struct net_config *c, int side)
 static void vae_stage(struct both *b, const struct net_config *c, int side, size_t whole)
 {
     tensor rgb[2], room[2];
+
     for (int i = 0; i < 2; i++) {
         struct maker *m = &b->m[i];
         const struct graph g = {.dev = m->d};
         struct vae v;
         struct vae_state s = {.h = side / 8, .w = side / 8};
         int64_t at[VAE_PIECES];
+        tensor latents;
+
         make_vae(m, &v, c);
         if (!whole) v.whole = v.band = 0;
         vae_place(&s, &m->mem, &c->vae, m->d->type);
         vae_layout(&c->vae, s.h, s.w, at);
-        const tensor latents = maker_tensor(m, DT_F32, c->vae.latent, (int64_t)s.h * s.w);
+        latents = maker_tensor(m, DT_F32, c->vae.latent, (int64_t)s.h * s.w);
         maker_fill(m, latents);
         while (s.piece < VAE_PIECES)
             vae_step(&g, &v, &s, latents);
@@ -188,6 +204,7 @@ int main(int argc, char **argv)
     struct dev *cpu, *gpu;
     struct fail f = {0};
     char line[600];
+
     if (cuda_open(&gpu, type, &(struct cuda_opts){.index = 0}, &f) || cpu_open(&cpu, type, 0, &f)) {
         printf("%s; %s\n", f.message, f.hint);
         return 2;

@@ -67,9 +67,11 @@ static struct weight *weight(struct bench *b, enum weight_use use, int64_t n, in
         double spent = 0;                                     \
         (best) = 1e9;                                         \
         for (int runs = 0; spent < 0.3 || runs < 3; runs++) { \
-            double t0 = now(b->threads);                      \
+            const double t0 = now(b->threads);                \
+            double dt;                                        \
+                                                              \
             call;                                             \
-            double dt = now(b->threads) - t0;                 \
+            dt = now(b->threads) - t0;                        \
             if (dt < (best)) (best) = dt;                     \
             spent += dt;                                      \
         }                                                     \

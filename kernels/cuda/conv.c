@@ -91,17 +91,17 @@ static int conv_up(struct cuda *c, const struct conv *v, int *done)
     const int n = band_rows(v->rows, width, channels);
     char *const at = c->work + CUDA_WORK - BAND_BYTES;
     tensor band;
-    int rc = 0, m;
+    int taken = 0, m;
 
     for (*done = 0; n && *done < v->rows; *done += m) {
         m = v->rows - *done < n ? v->rows - *done : n;
         band = tensor_at(at, DT_BF16, (int64_t)(m + 2 * halo) * width, channels);
         cu_enlarge(&c->q, 1, band.data, v->x.data, v->x.ld, v->h, v->width, channels,
                    v->first + *done - halo, m + 2 * halo);
-        rc = conv_cudnn(c, v, *done, m, band, 0);
-        if (rc <= 0) return rc;
+        taken = conv_cudnn(c, v, *done, m, band, 0);
+        if (taken <= 0) return taken;
     }
-    return rc;
+    return taken;
 }
 
 /* All rows, padded; or rows that have all their neighbours in x. */
@@ -130,14 +130,14 @@ void cuda_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h,
                            .up = up,
                            .first = first,
                            .rows = (int)(y.rows / ow)};
-    int rc, done = 0;
+    int taken, done = 0;
 
     if (!cuda_ready(c) || !y.rows) return;
     assert(x.rows == (int64_t)h * width && x.cols == v.w->in && y.cols == v.w->out);
     assert(y.rows % ow == 0 && first + v.rows <= (up ? 2 * h : h));
     if (c->bf && c->cudnn) {
-        rc = up ? conv_up(c, &v, &done) : conv_same(c, &v);
-        if (cuda_took(c, CUDA_CONVOLUTIONS, rc, cudnn_why(c->cudnn))) return;
+        taken = up ? conv_up(c, &v, &done) : conv_same(c, &v);
+        if (cuda_took(c, CUDA_CONVOLUTIONS, taken, cudnn_why(c->cudnn))) return;
     }
     conv_by_hand(c, &v, done);
 }

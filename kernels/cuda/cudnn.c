@@ -189,17 +189,17 @@ static struct plan *find_plan(struct cudnn *d, struct cudnn_graph *g)
 static int run(struct cudnn *d, struct cudnn_graph *g)
 {
     struct plan *p = find_plan(d, g);
-    int rc = -1;
+    int taken = -1;
 
     p->used = ++d->clock;
     d->why = p->why;
-    if (!p->exec) return rc;
-    rc = execute(d, p->exec, g, NULL);
-    if (rc < 0) {
+    if (!p->exec) return taken;
+    taken = execute(d, p->exec, g, NULL);
+    if (taken < 0) {
         say(d, d->last, sizeof d->last, "a plan that does not run");
         d->why = d->last;
     }
-    return rc;
+    return taken;
 }
 
 const char *cudnn_why(const struct cudnn *d)

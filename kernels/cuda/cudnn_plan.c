@@ -87,6 +87,7 @@ static cudnnBackendDescriptor_t make_tensor(struct maker *m, const struct cudnn_
     const cudnnDataType_t type = t->type == CUDNN_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     const int64_t align = t->by_value ? 4 : 16;
     const bool inner = t->inner, by_value = t->by_value;
+
     put(m, x, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
     put(m, x, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, CUDNN_DIMS, t->dim);
     put(m, x, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, CUDNN_DIMS, t->stride);
@@ -106,6 +107,8 @@ static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct cudnn_op
     const int64_t dims = 2, one[2] = {1, 1}, pad[2] = {op->pad_h, op->pad_w};
     const float alpha = 1, beta = 0;
     cudnnBackendDescriptor_t c = begin(m, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+    cudnnBackendDescriptor_t x;
+
     put(m, c, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &dims);
     put(m, c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
     put(m, c, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
@@ -114,7 +117,7 @@ static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct cudnn_op
     put(m, c, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, one);
     put(m, c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, one);
     end(m, c);
-    cudnnBackendDescriptor_t x = begin(m, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
+    x = begin(m, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     put_desc(m, x, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, t[op->in[0]]);
     put_desc(m, x, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, t[op->in[1]]);
     put_desc(m, x, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, t[op->out]);
@@ -131,10 +134,12 @@ static cudnnBackendDescriptor_t make_add(struct maker *m, const struct cudnn_op 
     const cudnnDataType_t type = CUDNN_DATA_FLOAT;
     const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
     cudnnBackendDescriptor_t c = begin(m, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+    cudnnBackendDescriptor_t x;
+
     put(m, c, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
     put(m, c, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &type);
     end(m, c);
-    cudnnBackendDescriptor_t x = begin(m, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    x = begin(m, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     put_desc(m, x, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, c);
     put_desc(m, x, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, t[op->in[0]]);
     put_desc(m, x, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, t[op->in[1]]);
@@ -149,6 +154,7 @@ static cudnnBackendDescriptor_t make_sdpa(struct maker *m, const struct cudnn_op
 {
     enum { SDPA = 41, Q = 2800, K = 2801, V = 2802, O = 2803, SCALE = 2805 };
     cudnnBackendDescriptor_t x = begin(m, (cudnnBackendDescriptorType_t)SDPA);
+
     put_desc(m, x, (cudnnBackendAttributeName_t)Q, t[op->in[0]]);
     put_desc(m, x, (cudnnBackendAttributeName_t)K, t[op->in[1]]);
     put_desc(m, x, (cudnnBackendAttributeName_t)V, t[op->in[2]]);

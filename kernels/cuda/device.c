@@ -37,13 +37,13 @@ void cuda_launched(struct cuda *c, const char *what)
     cuda_check(c, cudaGetLastError(), what);
 }
 
-int cuda_took(struct cuda *c, enum cuda_kind kind, int rc, const char *why)
+int cuda_took(struct cuda *c, enum cuda_kind kind, int taken, const char *why)
 {
     struct cuda_calls *n = &c->calls[kind];
 
-    if (!rc) return 0;
+    if (!taken) return 0;
     n->asked++;
-    if (rc > 0) return 1;
+    if (taken > 0) return 1;
     n->refused++;
     snprintf(n->why, sizeof n->why, "%s", why);
     return 0;

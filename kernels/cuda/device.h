@@ -136,7 +136,7 @@ void cuda_launched(struct cuda *, const char *what);
 /* Counts what a library returned: 1 it is on the stream; 0 not for the library; negative: it
  * refused, with the reason. 1 when there is nothing left to do; else our own kernel does it: where
  * the GPU is to blame, that fails, too, and sticks. */
-int cuda_took(struct cuda *, enum cuda_kind, int rc, const char *why);
+int cuda_took(struct cuda *, enum cuda_kind, int taken, const char *why);
 
 /* stream.c */
 /* All that operations need later, so that none of them allocates. 0, or 1 with a sticky failure. */

@@ -13,11 +13,11 @@
 /* 1: cuBLASLt does it, up to an activation that it does not have. */
 static int product_cublaslt(struct cuda *c, struct cublaslt_shape *s, const struct cu_product *p)
 {
-    int rc;
+    int taken;
 
     if (!c->cublaslt || !cublaslt_plan(s, p, c->bf)) return 0;
-    rc = cublaslt_run(c->cublaslt, s, p);
-    return cuda_took(c, CUDA_PRODUCTS, rc, cublaslt_why(c->cublaslt));
+    taken = cublaslt_run(c->cublaslt, s, p);
+    return cuda_took(c, CUDA_PRODUCTS, taken, cublaslt_why(c->cublaslt));
 }
 
 static void product(struct cuda *c, const struct cu_product *p)
@@ -117,6 +117,7 @@ static int take_segs(struct cu_segs *out, const struct seg *seg, int n, int64_t 
     out->n = n < CU_SEGS ? n : CU_SEGS;
     for (int i = 0; i < out->n; i++) {
         const struct seg *s = &seg[i];
+
         out->seg[i] = (struct cu_seg){.row = (int)s->row,
                                       .n = (int)s->n,
                                       .shift = (int)(s->vec * ld + s->shift),
@@ -221,10 +222,10 @@ static void linear_glu(struct dev *d, tensor y, tensor gu, tensor x, const struc
 
 static void attend(struct cuda *c, const struct cu_attn *a)
 {
-    int rc = 0;
+    int taken = 0;
 
-    if (c->bf && c->cudnn) rc = cudnn_attention(c->cudnn, a);
-    if (cuda_took(c, CUDA_ATTENTIONS, rc, rc < 0 ? cudnn_why(c->cudnn) : "")) return;
+    if (c->bf && c->cudnn) taken = cudnn_attention(c->cudnn, a);
+    if (cuda_took(c, CUDA_ATTENTIONS, taken, taken < 0 ? cudnn_why(c->cudnn) : "")) return;
     cu_attention(&c->q, c->bf, a);
     cuda_launched(c, "attention");
 }
@@ -288,11 +289,6 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
 {
     struct cu_decode rows = decode_of(o, qkv, a, rot);
     const tensor q = tensor_rows(qkv, s->row, s->n), out = tensor_rows(o, s->row, s->n);
-
-    rows.n = 1;
-    rows.seq[0] = decode_seq(s);
-    cu_append(&c->q, c->bf, &rows, (int)s->n);
-    cuda_launched(c, "append");
     const struct cu_attn one = {.q = q.data,
                                 .k = s->k.data,
                                 .v = s->v.data,
@@ -307,7 +303,12 @@ static void prompt(struct cuda *c, tensor o, tensor qkv, const struct attn *a, i
                                 .group = a->heads / a->kv_heads,
                                 .head_dim = a->head_dim,
                                 .scale = a->scale,
-                                .start = rows.seq[0].len};
+                                .start = decode_seq(s).len};
+
+    rows.n = 1;
+    rows.seq[0] = decode_seq(s);
+    cu_append(&c->q, c->bf, &rows, (int)s->n);
+    cuda_launched(c, "append");
     cu_attention(&c->q, c->bf, &one);
     cuda_launched(c, "attention of a prompt");
 }
@@ -386,8 +387,6 @@ static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance,
                   float dsigma, tensor clean)
 {
     struct cuda *c = cuda_of(d);
-
-    if (!cuda_ready(c)) return;
     const struct cu_euler e = {.x = x.data,
                                .clean = clean.data,
                                .vc = vc.data,
@@ -401,6 +400,8 @@ static void euler(struct dev *d, tensor x, tensor vc, tensor vu, float guidance,
                                .guidance = guidance,
                                .sigma = sigma,
                                .dsigma = dsigma};
+
+    if (!cuda_ready(c)) return;
     cu_euler(&c->q, &e);
     cuda_launched(c, "euler");
 }

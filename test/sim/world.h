@@ -219,10 +219,9 @@ static inline void out_demand(void *arg, int device, uint64_t job,
 static inline int out_busy(void *arg, int device, uint64_t *jobs, int max)
 {
     struct world *w = arg;
+    const int n = w->n_busy < max ? w->n_busy : max;
 
     (void)device;
-    int n = w->n_busy < max ? w->n_busy : max;
-
     memcpy(jobs, w->busy_jobs, (size_t)n * sizeof *jobs);
     return n;
 }

@@ -17,11 +17,14 @@ static enum dtype T(const struct pair *p)
 static void linear_case(struct pair *p, int64_t m, int64_t k, int64_t n, int gap,
                         enum activation act, int add, int bias, int f32)
 {
+    both x, y;
+    int w;
+
     pair_case(p, "linear %lld x %lld x %lld gap %d act %d add %d bias %d%s", (long long)m,
               (long long)k, (long long)n, gap, act, add, bias, f32 ? " to f32" : "");
-    both x = pair_tensor(p, T(p), m, k, gap, 1);
-    both y = pair_tensor(p, f32 ? DT_F32 : T(p), m, n, gap, 1);
-    int w = pair_weight(p, USE_LINEAR, n, k, 0, bias, 1 / sqrt((double)k));
+    x = pair_tensor(p, T(p), m, k, gap, 1);
+    y = pair_tensor(p, f32 ? DT_F32 : T(p), m, n, gap, 1);
+    w = pair_weight(p, USE_LINEAR, n, k, 0, bias, 1 / sqrt((double)k));
     PAIR_EACH(p, i, d)
     d->ops->linear(d, y.t[i], x.t[i], p->weight[i][w], act, add);
     pair_near(p, y, pair_tol(p));
@@ -36,6 +39,7 @@ static void linear_odd(struct pair *p)
         {7, 520, 16, 0, 2, 0, 1, 0},  {8, 96, 17, 8, 3, 1, 0, 0},    {9, 200, 40, 0, 0, 1, 1, 0},
         {16, 64, 129, 8, 0, 0, 1, 1}, {16, 2056, 31, 0, 2, 0, 1, 0}, {5, 37, 19, 3, 1, 0, 1, 0},
         {17, 33, 65, 1, 0, 1, 1, 0},  {70, 96, 5, 0, 2, 0, 1, 0},    {33, 16, 130, 0, 1, 0, 0, 1}};
+
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
         linear_case(p, t[i].m, t[i].k, t[i].n, t[i].gap, (enum activation)t[i].act, t[i].add,
                     t[i].bias, t[i].f32);
@@ -44,10 +48,15 @@ static void linear_odd(struct pair *p)
 /* One pass or two: the same bits on the device on trial. */
 static void gated(struct pair *p, int m, int k, int ffn, enum activation act, int bias)
 {
+    both x, gu, y, z;
+    int w;
+
     pair_case(p, "linear_glu %d x %d x %d, act %d, bias %d", m, k, ffn, act, bias);
-    both x = pair_tensor(p, T(p), m, k, 8, 1), gu = pair_tensor(p, T(p), m, 2 * (int64_t)ffn, 0, 1);
-    both y = pair_tensor(p, T(p), m, ffn, 8, 1), z = pair_tensor(p, T(p), m, ffn, 0, 1);
-    int w = pair_weight(p, USE_LINEAR, 2 * (int64_t)ffn, k, 0, bias, 3 / sqrt((double)k));
+    x = pair_tensor(p, T(p), m, k, 8, 1);
+    gu = pair_tensor(p, T(p), m, 2 * (int64_t)ffn, 0, 1);
+    y = pair_tensor(p, T(p), m, ffn, 8, 1);
+    z = pair_tensor(p, T(p), m, ffn, 0, 1);
+    w = pair_weight(p, USE_LINEAR, 2 * (int64_t)ffn, k, 0, bias, 3 / sqrt((double)k));
     PAIR_EACH(p, i, d)
     {
         d->ops->linear(d, gu.t[i], x.t[i], p->weight[i][w], ACT_NONE, 0);
@@ -60,11 +69,16 @@ static void gated(struct pair *p, int m, int k, int ffn, enum activation act, in
 
 static void norms(struct pair *p, int rows, int cols, int gap)
 {
+    both x, a, y, z;
+    int w, v;
+
     pair_case(p, "rms_add_rms, %d of %d", rows, cols);
-    both x = pair_tensor(p, T(p), rows, cols, gap, 2), a = pair_tensor(p, T(p), rows, cols, gap, 1);
-    both y = pair_tensor(p, T(p), rows, cols, gap, 1), z = pair_tensor(p, T(p), rows, cols, gap, 1);
-    int w = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1),
-        v = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1);
+    x = pair_tensor(p, T(p), rows, cols, gap, 2);
+    a = pair_tensor(p, T(p), rows, cols, gap, 1);
+    y = pair_tensor(p, T(p), rows, cols, gap, 1);
+    z = pair_tensor(p, T(p), rows, cols, gap, 1);
+    w = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1);
+    v = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 1);
     PAIR_EACH(p, i, d)
     {
         d->ops->copy(d, z.t[i], x.t[i]);
@@ -82,11 +96,14 @@ static void norms(struct pair *p, int rows, int cols, int gap)
 static void linear_alone(struct pair *p, int64_t k, int64_t n, int64_t many)
 {
     const struct ops *op = p->dev->ops;
-    pair_case(p, "a row alone and among others, %lld x %lld", (long long)k, (long long)n);
-    both x = pair_tensor(p, T(p), many, k, 0, 1);
-    int w = pair_weight(p, USE_LINEAR, n, k, 0, 1, 1 / sqrt((double)k));
     const int64_t m[] = {16, 8, 1, many, 17};
+    both x;
     tensor y[5];
+    int w;
+
+    pair_case(p, "a row alone and among others, %lld x %lld", (long long)k, (long long)n);
+    x = pair_tensor(p, T(p), many, k, 0, 1);
+    w = pair_weight(p, USE_LINEAR, n, k, 0, 1, 1 / sqrt((double)k));
     for (int i = 0; i < 5; i++) {
         y[i] = pair_tensor(p, T(p), m[i], n, 0, 1).t[1];
         op->linear(p->dev, y[i], tensor_rows(x.t[1], 0, m[i]), p->weight[1][w], ACT_NONE, 0);
@@ -99,9 +116,13 @@ static void linear_alone(struct pair *p, int64_t k, int64_t n, int64_t many)
 static void embed(struct pair *p, int rows, int cols)
 {
     static const int32_t id[] = {0, 5, -1, 2, 6, 6};
+    both ids, y;
+    int w;
+
     pair_case(p, "embed %d", cols);
-    both ids = pair_ints(p, 6, 1, id), y = pair_tensor(p, T(p), 6, cols, 8, 1);
-    int w = pair_weight(p, USE_TABLE, rows, cols, 0, 0, 1);
+    ids = pair_ints(p, 6, 1, id);
+    y = pair_tensor(p, T(p), 6, cols, 8, 1);
+    w = pair_weight(p, USE_TABLE, rows, cols, 0, 0, 1);
     PAIR_EACH(p, i, d)
     d->ops->embed(d, y.t[i], p->weight[i][w], ids.t[i]);
     pair_near(p, y, 0);
@@ -111,10 +132,14 @@ static void embed(struct pair *p, int rows, int cols)
 
 static void rms(struct pair *p, int rows, int cols, int gap)
 {
+    both x, y, a;
+    int w;
+
     pair_case(p, "rms and rms_add, %d of %d", rows, cols);
-    both x = pair_tensor(p, T(p), rows, cols, gap, 3), y = pair_tensor(p, T(p), rows, cols, 0, 1);
-    both a = pair_tensor(p, T(p), rows, cols, gap, 1);
-    int w = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 2);
+    x = pair_tensor(p, T(p), rows, cols, gap, 3);
+    y = pair_tensor(p, T(p), rows, cols, 0, 1);
+    a = pair_tensor(p, T(p), rows, cols, gap, 1);
+    w = pair_weight(p, USE_VECTOR, cols, 1, 0, 0, 2);
     PAIR_EACH(p, i, d)
     {
         d->ops->rms(d, y.t[i], x.t[i], p->weight[i][w], 1e-5f);
@@ -130,6 +155,7 @@ static void rms(struct pair *p, int rows, int cols, int gap)
 static int two_segs(struct seg *s, int rows, int cols, int rope)
 {
     const int half = rows / 2;
+
     s[0] = (struct seg){
         .row = 0, .n = half, .vec = 1, .shift = cols, .scale = 0, .gate = 2 * cols, .rope = -1};
     s[1] = (struct seg){.row = half + 1,
@@ -145,10 +171,14 @@ static int two_segs(struct seg *s, int rows, int cols, int rope)
 static void modulate(struct pair *p, int rows, int cols, int gap)
 {
     struct seg s[2];
+    int n;
+    both x, y, mod;
+
     pair_case(p, "ln_mod and gate_add, %d of %d", rows, cols);
-    int n = two_segs(s, rows, cols, 0);
-    both x = pair_tensor(p, T(p), rows, cols, gap, 2), y = pair_tensor(p, T(p), rows, cols, gap, 1);
-    both mod = pair_tensor(p, T(p), 2, 3 * (int64_t)cols, gap, 1);
+    n = two_segs(s, rows, cols, 0);
+    x = pair_tensor(p, T(p), rows, cols, gap, 2);
+    y = pair_tensor(p, T(p), rows, cols, gap, 1);
+    mod = pair_tensor(p, T(p), 2, 3 * (int64_t)cols, gap, 1);
     PAIR_EACH(p, i, d)
     {
         d->ops->ln_mod(d, y.t[i], x.t[i], mod.t[i], s, n, 1e-5f);
@@ -161,11 +191,14 @@ static void modulate(struct pair *p, int rows, int cols, int gap)
 static void qk(struct pair *p, int rows, int heads, int dim)
 {
     struct seg s[2];
+    int n;
+    both all, table, x;
+
     pair_case(p, "qk_norm_rope, %d heads of %d", heads, dim);
-    int n = two_segs(s, rows, 0, 3);
-    both all = pair_tensor(p, T(p), rows, (int64_t)heads * dim + 12, 0, 2);
-    both table = pair_tensor(p, DT_F32, rows + 3, dim, 0, 1);
-    both x = both_cols(all, 8, (int64_t)heads * dim);
+    n = two_segs(s, rows, 0, 3);
+    all = pair_tensor(p, T(p), rows, (int64_t)heads * dim + 12, 0, 2);
+    table = pair_tensor(p, DT_F32, rows + 3, dim, 0, 1);
+    x = both_cols(all, 8, (int64_t)heads * dim);
     PAIR_EACH(p, i, d)
     d->ops->qk_norm_rope(d, x.t[i], heads, table.t[i], s, n, 1e-5f);
     pair_near(p, all, pair_tol(p));
@@ -174,12 +207,14 @@ static void qk(struct pair *p, int rows, int heads, int dim)
 static void activations(struct pair *p, int rows, int cols, int gap)
 {
     for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
+        both gu, y, z, a, b;
+
         pair_case(p, "glu and add_act %d, %d of %d", act, rows, cols);
-        both gu = pair_tensor(p, T(p), rows, 2 * (int64_t)cols, gap, 4);
-        both y = pair_tensor(p, T(p), rows, cols, gap, 1),
-             z = pair_tensor(p, T(p), rows, cols, 0, 1);
-        both a = pair_tensor(p, T(p), rows, cols, gap, 4),
-             b = pair_tensor(p, T(p), rows, cols, 0, 4);
+        gu = pair_tensor(p, T(p), rows, 2 * (int64_t)cols, gap, 4);
+        y = pair_tensor(p, T(p), rows, cols, gap, 1);
+        z = pair_tensor(p, T(p), rows, cols, 0, 1);
+        a = pair_tensor(p, T(p), rows, cols, gap, 4);
+        b = pair_tensor(p, T(p), rows, cols, 0, 4);
         PAIR_EACH(p, i, d)
         {
             d->ops->glu(d, y.t[i], gu.t[i], (enum activation)act);
@@ -196,11 +231,14 @@ static void activations(struct pair *p, int rows, int cols, int gap)
 
 static void attention(struct pair *p, int heads, int kv, int dim, int nq, int nk, int bias)
 {
+    int span;
+    both qkv, o, b;
+
     pair_case(p, "attention %d/%d of %d, %d x %d%s", heads, kv, dim, nq, nk, bias ? " biased" : "");
-    const int span = (nq > nk ? nq : nk) + 1;
-    both qkv = pair_tensor(p, T(p), nq > nk ? nq : nk, (int64_t)(heads + 2 * kv) * dim, 0, 1);
-    both o = pair_tensor(p, T(p), nq, (int64_t)heads * dim, 0, 1);
-    both b = bias ? pair_tensor(p, DT_F32, heads, 2 * span - 1, 0, 2) : both_none();
+    span = (nq > nk ? nq : nk) + 1;
+    qkv = pair_tensor(p, T(p), nq > nk ? nq : nk, (int64_t)(heads + 2 * kv) * dim, 0, 1);
+    o = pair_tensor(p, T(p), nq, (int64_t)heads * dim, 0, 1);
+    b = bias ? pair_tensor(p, DT_F32, heads, 2 * span - 1, 0, 2) : both_none();
     PAIR_EACH(p, i, d)
     {
         const struct attn a = {.heads = heads,
@@ -215,6 +253,7 @@ static void attention(struct pair *p, int heads, int kv, int dim, int nq, int nk
             .v = tensor_rows(tensor_cols(all, (int64_t)(heads + kv) * dim, (int64_t)kv * dim), 0,
                              nk),
             .o = o.t[i]};
+
         d->ops->attention(d, &a, &s, 1);
     }
     pair_near(p, o, 2 * pair_tol(p));
@@ -227,10 +266,12 @@ static void decode(struct pair *p, int heads, int kv, int dim, int rot, int prom
     const int64_t inner = (int64_t)(heads + 2 * kv) * dim, cap = prompt + steps + SEQS;
     both k[SEQS], v[SEQS], rope[SEQS], state[SEQS];
     int len[SEQS];
+
     pair_case(p, "prompt of %d and %d tokens, heads %d/%d of %d, rotary %d", prompt, steps, heads,
               kv, dim, rot);
     for (int s = 0; s < SEQS; s++) {
         const int32_t zero[AR_STATE] = {0};
+
         k[s] = pair_tensor(p, T(p), cap, (int64_t)kv * dim, 0, 1);
         v[s] = pair_tensor(p, T(p), cap, (int64_t)kv * dim, 0, 1);
         rope[s] = pair_tensor(p, DT_F32, cap, rot, 0, 1);
@@ -239,15 +280,18 @@ static void decode(struct pair *p, int heads, int kv, int dim, int rot, int prom
     }
     for (int t = 0; t <= steps; t++) {
         int rows = 0, n[SEQS];
+        both qkv, o;
+
         for (int s = 0; s < SEQS; s++)
             rows += n[s] = t ? 1 : prompt + s;
-        both qkv = pair_tensor(p, T(p), rows, inner, 0, 1);
-        both o = pair_tensor(p, T(p), rows, (int64_t)heads * dim, 0, 1);
+        qkv = pair_tensor(p, T(p), rows, inner, 0, 1);
+        o = pair_tensor(p, T(p), rows, (int64_t)heads * dim, 0, 1);
         PAIR_EACH(p, i, d)
         {
             const struct attn a = {
                 .heads = heads, .kv_heads = kv, .head_dim = dim, .scale = 2 / sqrtf((float)dim)};
             struct ar_seq seq[SEQS];
+
             for (int s = 0, row = 0; s < SEQS; row += n[s++])
                 seq[s] = (struct ar_seq){.row = row,
                                          .n = n[s],
@@ -260,6 +304,7 @@ static void decode(struct pair *p, int heads, int kv, int dim, int rot, int prom
         pair_near(p, o, 2 * pair_tol(p));
         for (int s = 0; s < SEQS; s++) {
             const int32_t now[AR_STATE] = {len[s] += n[s]};
+
             PAIR_EACH(p, i, d)
             d->ops->put(d, state[s].t[i], now);
         }
@@ -277,6 +322,7 @@ static void fill_logits(struct pair *p, both logits, int rows, int vocab, int le
 {
     float *v = malloc(sizeof *v * (size_t)(rows * vocab));
     uint32_t r = 12345;
+
     if (!v) abort();
     for (int i = 0; i < rows * vocab; i++) {
         r = r * 1664525u + 1013904223u;
@@ -292,18 +338,22 @@ static void sample(struct pair *p, int rows, int vocab, int codes, int levels, d
                    int top_k, int strict)
 {
     enum { DRAWS = 6 };
+    both logits, state[16], tokens[16];
+
     pair_case(p, "sample %d of %d codes of %d, %d levels, top p %g, top k %d%s", rows, codes, vocab,
               levels, top_p, top_k, strict ? ", strict" : "");
-    both logits = pair_tensor(p, DT_F32, rows, vocab, 0, 1), state[16], tokens[16];
+    logits = pair_tensor(p, DT_F32, rows, vocab, 0, 1);
     fill_logits(p, logits, rows, vocab, levels);
     for (int s = 0; s < rows; s++) {
         const int32_t zero[AR_STATE] = {7}, none[DRAWS] = {0};
+
         state[s] = pair_ints(p, 1, AR_STATE, zero);
         tokens[s] = pair_ints(p, 1, DRAWS, none);
     }
     PAIR_EACH(p, i, d)
     {
         struct sample w[16];
+
         for (int s = 0; s < rows; s++)
             w[s] = (struct sample){.state = state[s].t[i],
                                    .tokens = tokens[s].t[i],
@@ -327,9 +377,13 @@ static void sample(struct pair *p, int rows, int vocab, int codes, int levels, d
 static void sample_forced(struct pair *p)
 {
     static const int32_t zero[AR_STATE] = {3}, none[4] = {0}, given[4] = {5, -1, 900, 2};
+    both logits, state, tokens, forced;
+
     pair_case(p, "sample of given tokens");
-    both logits = pair_tensor(p, DT_F32, 1, 70, 0, 1), state = pair_ints(p, 1, AR_STATE, zero);
-    both tokens = pair_ints(p, 1, 4, none), forced = pair_ints(p, 1, 4, given);
+    logits = pair_tensor(p, DT_F32, 1, 70, 0, 1);
+    state = pair_ints(p, 1, AR_STATE, zero);
+    tokens = pair_ints(p, 1, 4, none);
+    forced = pair_ints(p, 1, 4, given);
     PAIR_EACH(p, i, d)
     for (int k = 0; k < 4; k++) {
         const struct sample w = {.state = state.t[i],
@@ -339,6 +393,7 @@ static void sample_forced(struct pair *p)
                                  .temperature = 1,
                                  .top_p = 1,
                                  .codes = 64};
+
         d->ops->sample(d, logits.t[i], &w, 1);
     }
     pair_near(p, tokens, 0);
@@ -350,13 +405,15 @@ static void sample_forced(struct pair *p)
 static void flow(struct pair *p, int channels, int h, int w)
 {
     const int64_t cells = (int64_t)h * w;
+    both x, v, u, c, tokens, back;
+
     pair_case(p, "patches and Euler, %d channels, %d x %d", channels, h, w);
-    both x = pair_tensor(p, DT_F32, channels, cells, 0, 2),
-         v = pair_tensor(p, DT_F32, channels, cells, 5, 2);
-    both u = pair_tensor(p, DT_F32, channels, cells, 0, 2),
-         c = pair_tensor(p, DT_F32, channels, cells, 0, 1);
-    both tokens = pair_tensor(p, T(p), cells / 4, 4 * (int64_t)channels, 2, 1);
-    both back = pair_tensor(p, DT_F32, channels, cells, 0, 1);
+    x = pair_tensor(p, DT_F32, channels, cells, 0, 2);
+    v = pair_tensor(p, DT_F32, channels, cells, 5, 2);
+    u = pair_tensor(p, DT_F32, channels, cells, 0, 2);
+    c = pair_tensor(p, DT_F32, channels, cells, 0, 1);
+    tokens = pair_tensor(p, T(p), cells / 4, 4 * (int64_t)channels, 2, 1);
+    back = pair_tensor(p, DT_F32, channels, cells, 0, 1);
     PAIR_EACH(p, i, d)
     {
         d->ops->patchify(d, tokens.t[i], x.t[i], h, w);
@@ -373,16 +430,20 @@ static void flow(struct pair *p, int channels, int h, int w)
 static void conv(struct pair *p, int h, int w, int ci, int co, int side, int up, int add)
 {
     const int oh = up ? 2 * h : h, ow = up ? 2 * w : w, from = oh / 3, rows = (oh + 2) / 3;
+    both x, y, band;
+    int f;
+
     pair_case(p, "conv %d x %d, %d to %d, side %d%s%s", h, w, ci, co, side, up ? ", enlarged" : "",
               add ? ", added" : "");
-    both x = pair_tensor(p, T(p), (int64_t)h * w, ci, 0, 1),
-         y = pair_tensor(p, T(p), (int64_t)oh * ow, co, 0, 1);
-    both band = pair_tensor(p, T(p), (int64_t)rows * ow, co, 0, 1);
-    int f = pair_weight(p, USE_CONV, co, (int64_t)ci * side * side, side, 1,
-                        1 / sqrt(ci * side * side));
+    x = pair_tensor(p, T(p), (int64_t)h * w, ci, 0, 1);
+    y = pair_tensor(p, T(p), (int64_t)oh * ow, co, 0, 1);
+    band = pair_tensor(p, T(p), (int64_t)rows * ow, co, 0, 1);
+    f = pair_weight(p, USE_CONV, co, (int64_t)ci * side * side, side, 1,
+                    1 / sqrt(ci * side * side));
     PAIR_EACH(p, i, d)
     {
         const tensor part = tensor_rows(y.t[i], (int64_t)from * ow, (int64_t)rows * ow);
+
         d->ops->conv(d, band.t[i], x.t[i], p->weight[i][f], h, w, up, from,
                      add ? part : tensor_none());
         d->ops->conv(d, y.t[i], x.t[i], p->weight[i][f], h, w, up, 0, add ? y.t[i] : tensor_none());
@@ -397,19 +458,23 @@ static void group_norm(struct pair *p, int h, int w, int channels, int groups, e
                        double shift)
 {
     const int pixels = h * w;
+    both x, y, far, norm, same;
+    int a, b;
+
     pair_case(p, "group norm %d x %d, %d channels in %d, act %d, around %g", h, w, channels, groups,
               act, shift);
-    both x = pair_tensor(p, T(p), pixels, channels, 0, 1),
-         y = pair_tensor(p, T(p), pixels, channels, 0, 1);
-    both far = pair_same_value(p, T(p), pixels, channels, shift);
-    both norm = pair_tensor(p, DT_F32, 2, channels, 0, 1),
-         same = pair_tensor(p, DT_F32, 2, channels, 0, 1);
-    int a = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 2),
-        b = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 1);
+    x = pair_tensor(p, T(p), pixels, channels, 0, 1);
+    y = pair_tensor(p, T(p), pixels, channels, 0, 1);
+    far = pair_same_value(p, T(p), pixels, channels, shift);
+    norm = pair_tensor(p, DT_F32, 2, channels, 0, 1);
+    same = pair_tensor(p, DT_F32, 2, channels, 0, 1);
+    a = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 2);
+    b = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 1);
     PAIR_EACH(p, i, d)
     {
         const size_t n = d->ops->work_size(d, WORK_NORM, h, channels, groups);
         tensor sums = arena_tensor(&p->mem[i], DT_U8, 1, (int64_t)n);
+
         d->ops->add_act(d, x.t[i], x.t[i], far.t[i], ACT_NONE);
         for (int r = 0; r < h; r++)
             d->ops->norm_sums(d, sums, tensor_rows(x.t[i], (int64_t)r * w, w), w, r, groups);
@@ -429,13 +494,18 @@ static void group_norm(struct pair *p, int h, int w, int channels, int groups, e
 
 static void pixels(struct pair *p, int n, int channels)
 {
+    both x, z, y, map, rgb, small;
+    int m, s;
+
     pair_case(p, "denorm, to_rgb8, latent_rgb: %d pixels, %d channels", n, channels);
-    both x = pair_tensor(p, DT_F32, channels, n, 0, 2), z = pair_tensor(p, T(p), n, channels, 0, 1);
-    both y = pair_tensor(p, T(p), n, 3, 2, 1.5),
-         map = pair_tensor(p, DT_F32, 3, channels + 1, 0, 60);
-    both rgb = pair_tensor(p, DT_U8, n, 3, 0, 200), small = pair_tensor(p, DT_U8, n, 3, 0, 200);
-    int m = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 1),
-        s = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 2);
+    x = pair_tensor(p, DT_F32, channels, n, 0, 2);
+    z = pair_tensor(p, T(p), n, channels, 0, 1);
+    y = pair_tensor(p, T(p), n, 3, 2, 1.5);
+    map = pair_tensor(p, DT_F32, 3, channels + 1, 0, 60);
+    rgb = pair_tensor(p, DT_U8, n, 3, 0, 200);
+    small = pair_tensor(p, DT_U8, n, 3, 0, 200);
+    m = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 1);
+    s = pair_weight(p, USE_VECTOR, channels, 1, 0, 0, 2);
     PAIR_EACH(p, i, d)
     {
         d->ops->denorm(d, z.t[i], x.t[i], p->weight[i][m], p->weight[i][s]);

@@ -21,6 +21,7 @@ int pair_open(struct pair *p, struct dev *ref, struct dev *dev, size_t bytes, si
     PAIR_EACH(p, i, d)
     {
         int err = d->ops->mem_new(d, &p->base[i], bytes, f);
+
         if (!err) err = d->ops->mem_new(d, &p->scratch[i], scratch, f);
         if (err) return err;
         arena_init(&p->mem[i], p->base[i], bytes);
@@ -45,6 +46,7 @@ void pair_end(struct pair *p)
     PAIR_EACH(p, i, d)
     {
         struct fail f = {0};
+
         if (d->ops->sync(d, &f)) {
             printf("%s: %s: %s\n", p->what, d->ops->name, f.message);
             p->bad = 1;
@@ -75,6 +77,7 @@ void pair_close(struct pair *p)
 void pair_case(struct pair *p, const char *format, ...)
 {
     va_list ap;
+
     pair_end(p);
     va_start(ap, format);
     vsnprintf(p->what, sizeof p->what, format, ap);
@@ -85,6 +88,7 @@ void pair_case(struct pair *p, const char *format, ...)
 static void *host_memory(size_t n)
 {
     void *p = malloc(n ? n : 1);
+
     if (!p) abort();
     return p;
 }
@@ -93,9 +97,11 @@ static both place(struct pair *p, enum dtype type, int64_t rows, int64_t cols, i
                   const void *host)
 {
     both b;
+
     PAIR_EACH(p, i, d)
     {
         tensor t = arena_tensor(&p->mem[i], type, rows, cols + gap);
+
         if (!t.data) {
             printf("%s: the memory of this test is too small\n", p->what);
             abort();
@@ -127,8 +133,10 @@ static void random_values(struct pair *p, void *out, enum dtype type, int64_t n,
 both pair_tensor(struct pair *p, enum dtype type, int64_t rows, int64_t cols, int gap, double scale)
 {
     void *host = host_memory((size_t)(rows * cols) * dtype_size(type));
+    both b;
+
     random_values(p, host, type, rows * cols, scale);
-    both b = place(p, type, rows, cols, gap, host);
+    b = place(p, type, rows, cols, gap, host);
     free(host);
     return b;
 }
@@ -136,9 +144,11 @@ both pair_tensor(struct pair *p, enum dtype type, int64_t rows, int64_t cols, in
 both pair_same_value(struct pair *p, enum dtype type, int64_t rows, int64_t cols, double v)
 {
     void *host = host_memory((size_t)(rows * cols) * dtype_size(type));
+    both b;
+
     for (int64_t i = 0; i < rows * cols; i++)
         set_value(host, type, i, v);
-    both b = place(p, type, rows, cols, 0, host);
+    b = place(p, type, rows, cols, 0, host);
     free(host);
     return b;
 }
@@ -159,6 +169,7 @@ int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols,
     const int at = p->weights++;
     uint16_t *data = host_memory((size_t)(rows * cols) * 2), *b = host_memory((size_t)rows * 2);
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = p->what};
+
     assert(at < 32);
     random_values(p, data, DT_BF16, rows * cols, scale);
     random_values(p, b, DT_BF16, rows, 1);
@@ -167,6 +178,7 @@ int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols,
     PAIR_EACH(p, i, d)
     {
         struct fail f = {0};
+
         p->weight[i][at] = NULL;
         if (d->ops->weight_new(d, &p->weight[i][at], &s, &f)) {
             printf("%s: %s\n", p->what, f.message);
@@ -194,6 +206,7 @@ static void *fetch(struct pair *p, struct dev *d, tensor t)
 {
     void *host = host_memory((size_t)(t.rows * t.cols) * dtype_size(t.type));
     struct fail f = {0};
+
     memset(host, 0, (size_t)(t.rows * t.cols) * dtype_size(t.type));
     d->ops->get(d, host, t);
     if (d->ops->sync(d, &f)) {
@@ -210,20 +223,23 @@ void pair_near(struct pair *p, both b, double tol)
     void *ref = fetch(p, p->ref, b.t[0]), *dev = fetch(p, p->dev, b.t[1]);
     double top = 0, worst = 0;
     int64_t at = 0;
+    double allowed, share;
+
     for (int64_t i = 0; i < n; i++) {
         const double w = value(ref, type, i), e = fabs(value(dev, type, i) - w);
+
         if (fabs(w) > top) top = fabs(w);
         if (!(e <= worst)) worst = e, at = i;
         if (isnan(e)) break;
     }
-    const double allowed = tol > 0 ? tol * (top > 1e-30 ? top : 1e-30) : 0;
+    allowed = tol > 0 ? tol * (top > 1e-30 ? top : 1e-30) : 0;
     if (!(worst <= allowed)) {
         printf("%s: row %lld, column %lld is %.9g, not %.9g (allowed %.3g)\n", p->what,
                (long long)(at / b.t[0].cols), (long long)(at % b.t[0].cols), value(dev, type, at),
                value(ref, type, at), allowed);
         p->bad = 1;
     }
-    const double share = allowed > 0 ? worst / allowed : worst > 0 ? 1e9 : 0;
+    share = allowed > 0 ? worst / allowed : worst > 0 ? 1e9 : 0;
     if (!(share <= p->worst)) p->worst = share;
     free(ref);
     free(dev);
@@ -233,6 +249,7 @@ void pair_same(struct pair *p, tensor a, tensor b)
 {
     const size_t n = (size_t)(a.rows * a.cols) * dtype_size(a.type);
     void *x = fetch(p, p->dev, a), *y = fetch(p, p->dev, b);
+
     if (a.rows != b.rows || a.cols != b.cols || memcmp(x, y, n) != 0) {
         printf("%s: differs in its bits\n", p->what);
         p->bad = 1;

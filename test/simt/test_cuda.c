@@ -30,6 +30,7 @@ static struct dev *open_cuda(enum dtype type)
     struct dev *d;
     struct fail f = {0};
     const struct cuda_opts o = {.index = 0};
+
     if (cuda_open(&d, type, &o, &f)) fail_msg("%s", f.message);
     return d;
 }
@@ -39,11 +40,14 @@ static void compare(enum dtype type, int order)
     struct pair p;
     struct dev *ref;
     struct fail f;
+    int before;
+    struct dev *dev;
+
 #ifdef __SANITIZE_ADDRESS__
     if (order) return; /* addresses do not depend on it, and fibers cost the sanitizer minutes */
 #endif
-    const int before = simt_blocks();
-    struct dev *dev = open_cuda(type);
+    before = simt_blocks();
+    dev = open_cuda(type);
     simt_order(order);
     assert_int_equal(cpu_open(&ref, type, 1, &f), 0);
     assert_int_equal(pair_open(&p, ref, dev, 32 << 20, 4 << 20, &f), 0);
@@ -85,13 +89,15 @@ static void bf16_downwards(void **s)
 
 static void failure_sticks_until_reset(void **s)
 {
-    (void)s;
     struct dev *d = open_cuda(DT_F32);
     struct fail f = {0};
     void *mem;
     float one[4] = {1, 2, 3, 4}, back[4] = {0};
+    tensor t;
+
+    (void)s;
     assert_int_equal(d->ops->mem_new(d, &mem, 256, &f), 0);
-    tensor t = tensor_at(mem, DT_F32, 2, 2);
+    t = tensor_at(mem, DT_F32, 2, 2);
     d->ops->put(d, t, one);
     simt_fail_after(0, cudaErrorIllegalAddress);
     d->ops->zero(d, t); /* fails, and the next one must not happen */
@@ -109,17 +115,18 @@ static void failure_sticks_until_reset(void **s)
 
 static void no_memory_is_refused_and_not_sticky(void **s)
 {
-    (void)s;
     struct dev *d;
     struct fail f = {0};
     void *mem;
     const struct cuda_opts o = {.vram = 1 << 20};
+    void *more;
+
+    (void)s;
     assert_int_equal(cuda_open(&d, DT_BF16, &o, &f), 0);
     assert_int_equal(d->ops->mem_new(d, &mem, 2 << 20, &f), ERR_OUT_OF_MEMORY);
     assert_null(mem);
     assert_true(f.hint[0]);
     assert_int_equal(d->ops->mem_new(d, &mem, 1 << 19, &f), 0);
-    void *more;
     assert_int_equal(d->ops->mem_new(d, &more, 1 << 20, &f), ERR_OUT_OF_MEMORY);
     d->ops->mem_free(d, mem, 1 << 19);
     assert_int_equal(d->ops->mem_new(d, &mem, 1 << 20, &f), 0);
@@ -131,15 +138,20 @@ static void no_memory_is_refused_and_not_sticky(void **s)
 /* Every allocation and creation of opening fails once: an error comes back, and nothing is left. */
 static void opening_fails_cleanly(void **s)
 {
-    (void)s;
     const int before = simt_blocks();
     int opened = 0;
+    struct dev *d;
+    struct fail f = {0};
+
+    (void)s;
     for (int n = 0; n < 200 && !opened; n++) {
-        struct dev *d = NULL;
-        struct fail f = {0};
         const struct cuda_opts o = {.index = 0};
+        int err;
+
+        d = NULL;
+        f = (struct fail){0};
         simt_fail_after(n, cudaErrorMemoryAllocation);
-        int err = cuda_open(&d, DT_F32, &o, &f);
+        err = cuda_open(&d, DT_F32, &o, &f);
         simt_fail_after(-1, cudaSuccess);
         opened = !err;
         if (opened)
@@ -149,8 +161,6 @@ static void opening_fails_cleanly(void **s)
         assert_int_equal(simt_blocks(), before);
     }
     assert_true(opened);
-    struct dev *d;
-    struct fail f = {0};
     assert_int_equal(cuda_open(&d, DT_F32, &(struct cuda_opts){.index = 3}, &f), ERR_USAGE);
 }
 
@@ -162,14 +172,17 @@ static void rows_are_copied_whole(void **s)
     struct fail f = {0};
     float x[2 * ROWS * COLS], back[ROWS * COLS];
     void *mem;
+    tensor wide, left, whole;
+    int before;
 
     (void)s;
     for (int i = 0; i < 2 * ROWS * COLS; i++)
         x[i] = (float)i;
     assert_int_equal(d->ops->mem_new(d, &mem, 4096, &f), 0);
-    const tensor wide = tensor_at(mem, DT_F32, ROWS, 2 * COLS), left = tensor_cols(wide, 0, COLS);
-    const tensor whole = tensor_at((char *)mem + 1024, DT_F32, ROWS, COLS);
-    const int before = simt_torn_rows();
+    wide = tensor_at(mem, DT_F32, ROWS, 2 * COLS);
+    left = tensor_cols(wide, 0, COLS);
+    whole = tensor_at((char *)mem + 1024, DT_F32, ROWS, COLS);
+    before = simt_torn_rows();
     d->ops->put(d, wide, x);
     d->ops->copy(d, whole, left);
     d->ops->zero(d, left);
@@ -192,16 +205,19 @@ static void rows_are_copied_whole(void **s)
 /* One step: y += x, three times; the third and later ones come from the recording. */
 static void a_captured_step_repeats(void **s)
 {
-    (void)s;
     struct dev *d = open_cuda(DT_F32);
     struct fail f = {0};
     void *mem;
     const float x[3] = {1, 2, 3};
     float y[3] = {0};
-    assert_int_equal(d->ops->mem_new(d, &mem, 512, &f), 0);
-    tensor a = tensor_at(mem, DT_F32, 1, 3), b = tensor_at((char *)mem + 256, DT_F32, 1, 3);
-    d->ops->put(d, a, x);
+    tensor a, b;
     int repeated = 0;
+
+    (void)s;
+    assert_int_equal(d->ops->mem_new(d, &mem, 512, &f), 0);
+    a = tensor_at(mem, DT_F32, 1, 3);
+    b = tensor_at((char *)mem + 256, DT_F32, 1, 3);
+    d->ops->put(d, a, x);
     for (int i = 0; i < 5; i++) {
         if (cuda_capture_begin(d, 77)) {
             repeated++;
@@ -228,10 +244,12 @@ static void a_reset_forgets_half_a_capture(void **s)
     float y[2] = {0};
     struct fail f = {0};
     void *mem;
+    tensor a, b;
 
     (void)s;
     assert_int_equal(d->ops->mem_new(d, &mem, 512, &f), 0);
-    const tensor a = tensor_at(mem, DT_F32, 1, 2), b = tensor_at((char *)mem + 256, DT_F32, 1, 2);
+    a = tensor_at(mem, DT_F32, 1, 2);
+    b = tensor_at((char *)mem + 256, DT_F32, 1, 2);
     d->ops->put(d, a, x);
     assert_int_equal(cuda_capture_begin(d, 5), 0);
     cuda_capture_end(d);
@@ -251,12 +269,13 @@ static void a_reset_forgets_half_a_capture(void **s)
 /* More than both halves of the staging memory, from a buffer that changes at once. */
 static void uploads_survive_their_source(void **s)
 {
-    (void)s;
     enum { N = 40 << 20 };
     struct dev *d = open_cuda(DT_F32);
     struct fail f = {0};
     void *mem;
     uint8_t *host = malloc(N), *back = malloc(N);
+
+    (void)s;
     assert_true(host && back);
     assert_int_equal(d->ops->mem_new(d, &mem, N, &f), 0);
     for (int i = 0; i < N; i++)
@@ -277,7 +296,6 @@ static void uploads_survive_their_source(void **s)
 
 static void products_are_described(void **s)
 {
-    (void)s;
     static char mem[64] __attribute__((aligned(64)));
     struct cublaslt_shape a, b;
     struct cu_product p = {.y = mem,
@@ -290,6 +308,8 @@ static void products_are_described(void **s)
                            .n = 4096,
                            .k = 16384,
                            .add = 0};
+
+    (void)s;
     assert_true(cublaslt_plan(&a, &p, 1));
     assert_true(a.bias && !a.gelu && !a.beta && !a.after && !a.y_f32);
     p.m = 17;
@@ -319,9 +339,11 @@ static void products_are_described(void **s)
 /* Catches: a choice that is not found again, a cut or strange file that is believed. */
 static void tuning_is_kept(void **s)
 {
-    (void)s;
     char dir[] = "/tmp/tuning-XXXXXX", file[600], junk[72] = {0};
     struct tuning a, b;
+    FILE *f;
+
+    (void)s;
     assert_non_null(mkdtemp(dir));
     tuning_open(&a, dir, "lib", 130100, "sm90-132");
     assert_null(tuning_find(&a, 7));
@@ -331,7 +353,7 @@ static void tuning_is_kept(void **s)
     assert_memory_equal(tuning_find(&b, 9), "nine", 5);
     tuning_open(&a, dir, "lib", 130200, "sm90-132"); /* another version, another file */
     assert_null(tuning_find(&a, 7));
-    FILE *f = fopen(b.file, "ab"); /* half a record, as a full disk leaves it */
+    f = fopen(b.file, "ab"); /* half a record, as a full disk leaves it */
     assert_int_equal(fwrite(junk, 1, 40, f), 40);
     fclose(f);
     tuning_open(&a, dir, "lib", 130100, "sm90-132");
@@ -409,7 +431,6 @@ static void a_library_beside_another_is_opened(void **s)
 
 static void convolutions_are_described(void **s)
 {
-    (void)s;
     static char mem[64] __attribute__((aligned(64)));
     struct cudnn_graph g;
     struct cudnn_conv c = {.y = mem,
@@ -424,12 +445,17 @@ static void convolutions_are_described(void **s)
                            .pad_h = 0,
                            .ldy = 512,
                            .ldx = 512};
-    assert_true(cudnn_graph_conv(&g, &c)); /* a band: two rows of halo, none of padding */
-    assert_int_equal(g.ops, 2);
-    const struct cudnn_tensor *x = &g.tensor[g.op[0].in[0]], *w = &g.tensor[g.op[0].in[1]];
-    const struct cudnn_tensor *sum = &g.tensor[g.op[0].out], *y = &g.tensor[g.op[1].out];
     const int64_t xd[] = {1, 512, 66, 128}, xs[] = {66 * 128 * 512, 1, 128 * 512, 512};
     const int64_t ws[] = {9 * 512, 1, 3 * 512, 512}, yd[] = {1, 512, 64, 128};
+    const struct cudnn_tensor *x, *w, *sum, *y;
+
+    (void)s;
+    assert_true(cudnn_graph_conv(&g, &c)); /* a band: two rows of halo, none of padding */
+    assert_int_equal(g.ops, 2);
+    x = &g.tensor[g.op[0].in[0]];
+    w = &g.tensor[g.op[0].in[1]];
+    sum = &g.tensor[g.op[0].out];
+    y = &g.tensor[g.op[1].out];
     assert_memory_equal(x->dim, xd, sizeof xd);
     assert_memory_equal(x->stride, xs, sizeof xs);
     assert_memory_equal(w->stride, ws, sizeof ws);
@@ -456,7 +482,6 @@ static void convolutions_are_described(void **s)
 
 static void attention_is_described(void **s)
 {
-    (void)s;
     static char mem[64] __attribute__((aligned(64)));
     struct cudnn_graph g;
     struct cu_attn a = {.q = mem,
@@ -473,20 +498,24 @@ static void attention_is_described(void **s)
                         .group = 1,
                         .head_dim = 128,
                         .scale = 0.25f};
-    assert_true(cudnn_graph_attention(&g, &a));
-    assert_int_equal(g.ops, 1);
-    const struct cudnn_tensor *q = &g.tensor[g.op[0].in[0]], *k = &g.tensor[g.op[0].in[1]];
+    static const float bias[1] = {0};
     const int64_t qd[] = {1, 32, 4128, 128}, qs[] = {(int64_t)4128 * 12288, 128, 12288, 1};
     const int64_t kd[] = {1, 32, 8256, 128};
+    const struct cudnn_tensor *q, *k, *scale;
+
+    (void)s;
+    assert_true(cudnn_graph_attention(&g, &a));
+    assert_int_equal(g.ops, 1);
+    q = &g.tensor[g.op[0].in[0]];
+    k = &g.tensor[g.op[0].in[1]];
     assert_memory_equal(q->dim, qd, sizeof qd);
     assert_memory_equal(q->stride, qs, sizeof qs);
-    assert_memory_equal(k->dim, kd,
-                        sizeof kd); /* keys of an image that was cached come with them */
-    const struct cudnn_tensor *scale = &g.tensor[g.op[0].in[3]];
+    /* keys of an image that was cached come with them */
+    assert_memory_equal(k->dim, kd, sizeof kd);
+    scale = &g.tensor[g.op[0].in[3]];
     assert_true(scale->by_value && scale->value >= 0.25f && scale->value <= 0.25f);
     a.group = 16;
     assert_true(cudnn_graph_attention(&g, &a) && g.tensor[g.op[0].in[1]].dim[1] == 2);
-    static const float bias[1] = {0};
     a.bias = bias;
     assert_false(cudnn_graph_attention(&g, &a)); /* the glyph encoder's is ours */
     a.bias = NULL;
@@ -503,6 +532,7 @@ static const struct weight *shape(struct dev *d, enum weight_use use, int out, i
 {
     struct fail f;
     struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "a shape"};
+
     s.part[0] = (struct source){.rows = out, .cols = (int64_t)in * (k ? k * k : 1)};
     assert_true(n_shapes < 64);
     assert_int_equal(d->ops->weight_new(d, &shapes[n_shapes], &s, &f), 0);
@@ -521,13 +551,14 @@ static void shape_block(struct dev *d, struct vae_block *k, int in, int out)
  * kept whole, so nothing is computed twice at 1024 x 1024. */
 static void the_decoder_fits_2_2_gb(void **state)
 {
-    (void)state;
     static const struct vae_config c = {
         .channels = {128, 512, 1024, 1024}, .blocks = 3, .latent = 16, .groups = 32};
     struct dev *like = open_cuda(DT_BF16), *d;
     struct fail f;
     struct vae_block blocks[CONFIG_VAE_LEVELS * 4];
     struct vae v = {.cfg = &c, .blocks = blocks, .band = VAE_BAND, .whole = VAE_WHOLE};
+
+    (void)state;
     assert_int_equal(dry_open(&d, DT_BF16, like, &f), 0);
     v.conv_in = shape(d, USE_CONV, 1024, 16, 3);
     v.conv_out = shape(d, USE_CONV, 3, 128, 3);
@@ -535,6 +566,7 @@ static void the_decoder_fits_2_2_gb(void **state)
         shape_block(d, &v.mid[i], 1024, 1024);
     for (int i = 0; i < CONFIG_VAE_LEVELS; i++) {
         struct vae_level *l = &v.level[i];
+
         l->out = c.channels[3 - i];
         l->in = c.channels[3 - (i ? i - 1 : 0)];
         l->block = blocks + 4 * i;
@@ -546,14 +578,18 @@ static void the_decoder_fits_2_2_gb(void **state)
         const struct graph g = {.dev = d};
         struct vae_state s = {.h = side / 8, .w = side / 8};
         struct arena a;
+        tensor latents;
+        double gb, tflop;
+
         arena_init(&a, (void *)ARENA_ALIGN, SIZE_MAX / 2);
         arena_init(&d->scratch, (void *)ARENA_ALIGN, (size_t)1 << 40);
         vae_place(&s, &a, &c, DT_BF16);
-        const tensor latents = arena_tensor(&a, DT_F32, 16, (int64_t)s.h * s.w);
+        latents = arena_tensor(&a, DT_F32, 16, (int64_t)s.h * s.w);
         d->cost = (struct cost){0};
         while (s.piece < VAE_PIECES)
             vae_step(&g, &v, &s, latents);
-        const double gb = (double)(a.used + d->scratch.peak) / 1e9, tflop = d->cost.flops / 1e12;
+        gb = (double)(a.used + d->scratch.peak) / 1e9;
+        tflop = d->cost.flops / 1e12;
         print_message("%d x %d: %.3f GB, %.1f TFLOP\n", side, side, gb, tflop);
         assert_true(gb <= (side > 1024 ? 2.2 : 1.7) && !d->scratch.failed);
         assert_true(tflop < (side > 1024 ? 200 : 39.8));
@@ -586,5 +622,6 @@ int main(void)
         cmocka_unit_test(attention_is_described),
         cmocka_unit_test(the_decoder_fits_2_2_gb),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

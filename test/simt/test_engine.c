@@ -26,6 +26,7 @@ static struct glm *engine(const char *device, enum glm_type type, const char *ca
                                .type = type,
                                .threads = 1,
                                .cache = cache};
+
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
     return g;
 }
@@ -41,6 +42,7 @@ static struct glm_run *start(struct glm *g, const char *prompt, int width, int s
                               .steps = steps,
                               .guidance = 1.5,
                               .seed = seed};
+
     if (glm_run_new(&r, g, &q, &f)) fail_msg("%s", f.message);
     return r;
 }
@@ -48,6 +50,7 @@ static struct glm_run *start(struct glm *g, const char *prompt, int width, int s
 static void step(struct glm *g, struct glm_run **r, int n)
 {
     struct fail f = {0};
+
     if (glm_step(g, r, n, &f)) fail_msg("%s", f.message);
 }
 
@@ -55,12 +58,14 @@ static void image_of(struct glm_run *r, uint8_t *rgb)
 {
     struct glm_picture p = {.rgb = rgb, .capacity = BYTES};
     struct fail f = {0};
+
     if (glm_run_image(r, &p, &f)) fail_msg("%s", f.message);
 }
 
 static double psnr(const uint8_t *a, const uint8_t *b)
 {
     double sum = 0;
+
     for (int i = 0; i < BYTES; i++)
         sum += (a[i] - b[i]) * (a[i] - b[i]);
     return sum > 0 ? 10 * log10(255.0 * 255 * BYTES / sum) : 99;
@@ -73,10 +78,12 @@ static void run_ahead(struct glm *g, struct glm_run *r)
     static uint8_t rgb[BYTES];
     struct glm_picture p = {.rgb = rgb, .capacity = sizeof rgb};
     struct fail f = {0};
+    int before;
+
     while (glm_run_progress(r).phase < GLM_PRIOR || glm_run_progress(r).done < 2)
         step(g, &r, 1);
     assert_int_equal(glm_run_preview(r, SIDE, &p, &f), 0); /* asked for, not known to be there */
-    const int before = simt_waits();
+    before = simt_waits();
     while (glm_run_progress(r).total - glm_run_progress(r).done > 2)
         step(g, &r, 1);
     assert_int_equal(simt_waits(), before);
@@ -85,20 +92,24 @@ static void run_ahead(struct glm *g, struct glm_run *r)
 
 static void a_picture_is_the_cpus(void **s)
 {
+    static uint8_t cpu[BYTES], cuda[BYTES];
+    char dir[] = "/tmp/simt-XXXXXX", command[64];
+    struct glm *ref, *dev;
+    struct glm_run *a, *b;
+    int before;
+
     (void)s;
 #ifdef __SANITIZE_ADDRESS__
     skip(); /* fibers cost the sanitizer a second a token */
 #endif
-    static uint8_t cpu[BYTES], cuda[BYTES];
-    char dir[] = "/tmp/simt-XXXXXX", command[64];
     assert_non_null(mkdtemp(dir));
-    const int before = simt_blocks();
-    struct glm *ref = engine("cpu", GLM_F32, dir);
+    before = simt_blocks();
+    ref = engine("cpu", GLM_F32, dir);
     while (glm_preview_fit(ref, NULL) > 0) /* the previews' colours, for both */
         ;
-    struct glm *dev = engine("cuda", GLM_F32, dir);
-    struct glm_run *a = start(ref, "a \"sign\"", SIDE, 1, 7);
-    struct glm_run *b = start(dev, "a \"sign\"", SIDE, 1, 7);
+    dev = engine("cuda", GLM_F32, dir);
+    a = start(ref, "a \"sign\"", SIDE, 1, 7);
+    b = start(dev, "a \"sign\"", SIDE, 1, 7);
     while (glm_run_progress(a).phase != GLM_DONE)
         step(ref, &a, 1);
     run_ahead(dev, b);
@@ -125,11 +136,13 @@ static void begin_in(struct glm *g, int n, int32_t *tokens, float *latents)
 {
     struct glm_run *all[3];
     struct fail f = {0};
+    struct glm_run *r;
+
     for (int i = 0; i < n; i++)
         all[i] = start(g, i ? "" : "other \"words\"", i ? SIDE : 64, 1, 5);
     for (int i = 0; i < 4 && n; i++)
         step(g, all, n);
-    struct glm_run *r = all[n] = start(g, "x", SIDE, 2, 3);
+    r = all[n] = start(g, "x", SIDE, 2, 3);
     step(g, &r, 1);
     for (int i = 0; i < TOKENS; i++) /* the first ones on their own, then recorded, then repeated */
         step(g, all, n + 1);
@@ -148,10 +161,11 @@ static void begin_in(struct glm *g, int n, int32_t *tokens, float *latents)
 
 static void company_changes_nothing(void **s)
 {
-    (void)s;
     int32_t a[TOKENS], b[TOKENS];
     float x[CELLS], y[CELLS];
     struct glm *g = engine("cuda", GLM_BF16, NULL);
+
+    (void)s;
     begin_in(g, 0, a, x);
     begin_in(g, 2, b, y);
     assert_memory_equal(a, b, sizeof a);
@@ -227,5 +241,6 @@ int main(void)
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(a_checkpoint_goes_on),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ static int seen[DEVICE_LOST + 1][WORKERS]; /* events of each kind */
 static void open_workers(int n)
 {
     static const char *const device[WORKERS] = {"cuda:0", "cuda:1"};
+
     mbox_init(&loop, NULL, NULL);
     mbox_init(&previews, NULL, NULL);
     mbox_init(&pictures, NULL, NULL);
@@ -59,11 +60,15 @@ static void close_workers(int n)
 static struct device_event next_event(int quanta)
 {
     static struct msg *list;
+
     for (;;) {
+        struct msg *m;
+        struct device_event event;
+
         if (!list) list = mbox_wait(&loop, 120000);
         if (!list) fail_msg("no event came");
-        struct msg *m = list;
-        struct device_event event = ((struct loop_device_event *)m)->event;
+        m = list;
+        event = ((struct loop_device_event *)m)->event;
         list = m->next;
         if (m->kind != LOOP_DEVICE_EVENT) fail_msg("%s", ((struct loop_fatal *)m)->why.message);
         free(m);
@@ -76,12 +81,14 @@ static void begin(int which, uint64_t job)
 {
     static struct spec spec = {(char *)(uintptr_t) "a boat", SIDE, SIDE, 2, 1.5, 42, LANE_NORMAL};
     const struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
+
     worker_start(worker[which], &work);
 }
 
 static void expect(enum device_event_kind kind, int device)
 {
     struct device_event n = next_event(0);
+
     if (n.kind != kind) fail_msg("event %d, not %d: %s", (int)n.kind, (int)kind, n.fail.message);
     assert_int_equal(n.device, device);
 }
@@ -93,6 +100,7 @@ static void works(int which, uint64_t job)
     begin(which, job);
     for (int quanta = 0; quanta < 4;) {
         struct device_event n = next_event(1);
+
         if (n.kind == DEVICE_FAILED || n.kind == RUN_FAILED) fail_msg("%s", n.fail.message);
         quanta += n.kind == QUANTUM_DONE && n.run[0].job == job;
     }
@@ -103,8 +111,10 @@ static void works(int which, uint64_t job)
 
 static void breaks(int which, uint64_t job)
 {
+    struct device_event n;
+
     begin(which, job);
-    struct device_event n = next_event(0);
+    n = next_event(0);
     if (n.kind != DEVICE_FAILED) fail_msg("event %d: %s", (int)n.kind, n.fail.message);
     assert_int_equal(n.device, which);
     assert_int_equal(n.fail.code, ERR_DEVICE);
@@ -115,6 +125,8 @@ static void breaks(int which, uint64_t job)
 static void a_broken_gpu_comes_back(void **state)
 {
     const int before = simt_blocks();
+    struct device_event n;
+
     (void)state;
     open_workers(1);
     expect(DEVICE_READY, 0);
@@ -123,7 +135,7 @@ static void a_broken_gpu_comes_back(void **state)
     /* want of memory ends one job, and says what would help */
     simt_fail_after(0, cudaErrorMemoryAllocation);
     begin(0, 2);
-    struct device_event n = next_event(0);
+    n = next_event(0);
     assert_int_equal(n.kind, RUN_FAILED);
     assert_int_equal(n.fail.code, ERR_OUT_OF_MEMORY);
     assert_true(n.fail.hint[0] != 0);
@@ -148,6 +160,7 @@ static void two_gpus_are_two_workers(void **state)
 {
     glm_device names[LIMIT_DEVICES];
     struct fail f;
+
     (void)state;
     memset(seen, 0, sizeof seen);
     simt_set(2, 0, 0);
@@ -178,5 +191,6 @@ int main(void)
         cmocka_unit_test(a_broken_gpu_comes_back),
         cmocka_unit_test(two_gpus_are_two_workers),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,13 +169,16 @@ static void refused_work_is_done_by_our_kernels(void **s)
 static void what_is_not_for_a_library_is_not_counted(void **s)
 {
     char line[400];
+    both x, y;
+    int w;
 
     (void)s;
     result = 0;
     open_pair();
     pair_case(&p, "a product");
-    both x = pair_tensor(&p, DT_BF16, 20, 64, 0, 1), y = pair_tensor(&p, DT_BF16, 20, 64, 0, 1);
-    const int w = pair_weight(&p, USE_LINEAR, 64, 64, 0, 1, 0.1);
+    x = pair_tensor(&p, DT_BF16, 20, 64, 0, 1);
+    y = pair_tensor(&p, DT_BF16, 20, 64, 0, 1);
+    w = pair_weight(&p, USE_LINEAR, 64, 64, 0, 1, 0.1);
     PAIR_EACH(&p, i, d)
     d->ops->linear(d, y.t[i], x.t[i], p.weight[i][w], ACT_NONE, 0);
     pair_near(&p, y, pair_tol(&p));
@@ -191,6 +194,8 @@ static void what_is_not_for_a_library_is_not_counted(void **s)
 static void a_refused_band_is_not_the_whole_picture(void **s)
 {
     enum { H = 520, W = 256, CHANNELS = 64 };
+    both x, y;
+    int w;
 
     (void)s;
 #ifdef __SANITIZE_ADDRESS__
@@ -200,9 +205,9 @@ static void a_refused_band_is_not_the_whole_picture(void **s)
     open_pair();
     taken = 1;
     pair_case(&p, "an enlarged picture in two bands");
-    both x = pair_tensor(&p, DT_BF16, (int64_t)H * W, CHANNELS, 0, 1);
-    both y = pair_same_value(&p, DT_BF16, (int64_t)2 * H * 2 * W, 8, 7);
-    const int w = pair_weight(&p, USE_CONV, 8, CHANNELS, 1, 1, 0.1);
+    x = pair_tensor(&p, DT_BF16, (int64_t)H * W, CHANNELS, 0, 1);
+    y = pair_same_value(&p, DT_BF16, (int64_t)2 * H * 2 * W, 8, 7);
+    w = pair_weight(&p, USE_CONV, 8, CHANNELS, 1, 1, 0.1);
     PAIR_EACH(&p, i, d)
     d->ops->conv(d, y.t[i], x.t[i], p.weight[i][w], H, W, 1, 0, tensor_none());
     pair_near(&p, y, pair_tol(&p));
@@ -219,13 +224,16 @@ static void three_channels_are_eight_for_the_library(void **s)
     (void)s;
     result = -1;
     for (int room = 0; room < 2; room++) {
+        both x, y;
+        int w;
+
         open_pair();
         taken = 1;
         least_columns = 1000;
         pair_case(&p, "three channels, room for %d", room ? 8 : 3);
-        both x = pair_tensor(&p, DT_BF16, H * W, 16, 0, 1);
-        both y = pair_tensor(&p, DT_BF16, H * W, 3, room ? 5 : 0, 1);
-        const int w = pair_weight(&p, USE_CONV, 3, 16 * 9, 3, 1, 0.1);
+        x = pair_tensor(&p, DT_BF16, H * W, 16, 0, 1);
+        y = pair_tensor(&p, DT_BF16, H * W, 3, room ? 5 : 0, 1);
+        w = pair_weight(&p, USE_CONV, 3, 16 * 9, 3, 1, 0.1);
         PAIR_EACH(&p, i, d)
         d->ops->conv(d, y.t[i], x.t[i], p.weight[i][w], H, W, 0, 0, tensor_none());
         pair_near(&p, y, pair_tol(&p));

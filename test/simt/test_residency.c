@@ -24,6 +24,7 @@ static struct glm *open_gpu(uint64_t vram, struct fail *f)
 {
     struct glm *g = NULL;
     const struct glm_opts o = {.model = MODEL, .device = "cuda", .type = GLM_BF16, .vram = vram};
+
     *f = (struct fail){0};
     glm_open(&g, &o, f);
     return g;
@@ -40,6 +41,7 @@ static struct glm_run *start(struct glm *g, int i)
                               .steps = 2,
                               .guidance = i ? 1.0 : 1.5,
                               .seed = 3};
+
     if (glm_run_new(&r, g, &q, &f)) fail_msg("%s", f.message);
     return r;
 }
@@ -47,6 +49,7 @@ static struct glm_run *start(struct glm *g, int i)
 static void step(struct glm *g, struct glm_run *r)
 {
     struct fail f = {0};
+
     if (r->phase == GLM_DONE) return;
     if (r->phase == GLM_DECODE) glm_decode_last(g);
     if (glm_step(g, &r, 1, &f)) fail_msg("%s", f.message);
@@ -62,6 +65,7 @@ static void end(struct glm_run *r, uint8_t rgb[BYTES])
     struct fail f = {0};
     struct glm_picture p = {.rgb = rgb, .capacity = PIXELS};
     struct dev *d = r->g->dev;
+
     if (glm_run_image(r, &p, &f)) fail_msg("%s", f.message);
     d->ops->get(d, rgb + PIXELS, tensor_cols(r->prior.tokens, 0, TOKENS));
     assert_int_equal(d->ops->sync(d, &f), 0);
@@ -74,6 +78,7 @@ static void draw(struct glm *g, uint8_t rgb[2][BYTES])
 {
     struct glm_run *r[2] = {start(g, 0), NULL};
     const int both = g->info.memory_room >= 2 * r[0]->bytes + r[0]->cost.scratch_bytes;
+
     if (g->stages.offload && g->stages.offload->plan.mode == RESIDENCY_SWAP) assert_true(both);
     if (both) r[1] = start(g, 1);
     for (int turn = 0; r[0]->phase != GLM_DONE || (both && r[1]->phase != GLM_DONE); turn++)
@@ -90,21 +95,25 @@ static void modes_change_nothing(void **state)
     static uint8_t all[2][BYTES], other[2][BYTES];
     struct fail f;
     int seen[RESIDENCY_NONE + 1] = {0};
-    (void)state;
     const int before = simt_blocks();
     struct glm *g = open_gpu(0, &f);
+    struct capacity t;
+    uint64_t least, whole;
+
+    (void)state;
     if (!g) fail_msg("%s", f.message);
     assert_null(g->stages.offload);
     draw(g, all);
-    struct capacity t;
     capacity_of(g, 0, 1, &t, &f);
-    const uint64_t least = t.least, whole = stages_bytes(&g->stages) + least;
+    least = t.least;
+    whole = stages_bytes(&g->stages) + least;
     glm_close(g);
     for (uint64_t usable = least; usable < whole; usable += (whole - least) / 12) {
+        enum residency_mode mode;
+
         g = open_gpu(cuda_sizes_total(usable), &f);
         if (!g) fail_msg("%d %llu: %s", f.code, (unsigned long long)usable, f.message);
-        const enum residency_mode mode =
-            g->stages.offload ? g->stages.offload->plan.mode : RESIDENCY_ALL;
+        mode = g->stages.offload ? g->stages.offload->plan.mode : RESIDENCY_ALL;
         if (seen[mode]++ || mode == RESIDENCY_ALL) {
             glm_close(g);
             continue;
@@ -131,14 +140,16 @@ static void what_was_lost_is_drawn_again(void **state)
 {
     static uint8_t rgb[2][BYTES], again[2][BYTES];
     struct fail f;
-    (void)state;
     const int before = simt_blocks();
     struct glm *g = open_gpu(0, &f);
+    struct glm_run *r;
+    int err = 0;
+
+    (void)state;
     if (!g) fail_msg("%s", f.message);
     draw(g, rgb);
-    struct glm_run *r = start(g, 0);
+    r = start(g, 0);
     simt_break_after(200, cudaErrorIllegalAddress, 0);
-    int err = 0;
     while (!err)
         err = glm_step(g, &r, 1, &f);
     assert_int_equal(err, ERR_DEVICE);
@@ -158,6 +169,7 @@ int main(void)
         cmocka_unit_test(modes_change_nothing),
         cmocka_unit_test(what_was_lost_is_drawn_again),
     };
+
     simt_set(1, 0, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,9 +46,9 @@ static int free_all(struct msg *list)
 static void wakes_when_it_was_empty(void **state)
 {
     struct mbox b;
+    atomic_int wakes = 0;
 
     (void)state;
-    atomic_int wakes = 0;
     mbox_init(&b, count_wake, &wakes);
     assert_null(mbox_take(&b));
     for (int i = 0; i < 10; i++)

@@ -436,10 +436,10 @@ static void a_connection_follows_so_many_jobs(void **state)
 {
     struct world *w = ready_world();
     struct listener *e = listener_new(w);
+    int accepted = 0;
 
     (void)state;
     w->hub->conf.queue_max = 2 * LIMIT_WATCHES;
-    int accepted = 0;
     for (int i = 0; i < LIMIT_WATCHES; i++) {
         command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
         if (i % 64 != 63) continue;
