@@ -11,6 +11,7 @@ template <class T, int V>
 static __device__ __forceinline__ float dot(const float *q, const T *k, int d)
 {
     float sum = 0, v[V];
+
     for (int i = 0; i < d; i += V) {
         load<T, V>(v, k + i);
 #pragma unroll
@@ -25,6 +26,7 @@ template <class T, int V> __global__ void attention_kernel(const struct cu_attn 
     __shared__ float qs[WARPS][CU_HEAD_DIM];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, head = blockIdx.y;
     const int i = blockIdx.x * WARPS + warp, d = a.head_dim, kv = head / a.group;
+
     dep_launch();
     dep_wait();
     if (i >= a.nq) return;
@@ -39,6 +41,7 @@ template <class T, int V> __global__ void attention_kernel(const struct cu_attn 
     for (int j0 = 0; j0 < nk; j0 += 32) {
         const int j = j0 + lane, n = nk - j0 < 32 ? nk - j0 : 32;
         float s = -INFINITY;
+
         if (j < nk) s = dot<T, V>(qs[warp], k + j * a.ldk, d) + (bias ? bias[j] : 0.0f);
         const float top = fmaxf(m, warp_max(s)), shrink = expf(m - top), e = expf(s - top);
         l = l * shrink + warp_sum(e);
@@ -49,6 +52,7 @@ template <class T, int V> __global__ void attention_kernel(const struct cu_attn 
         for (int t = 0; t < n; t++) {
             const float p = __shfl_sync(WARP_ALL, e, t);
             const T *vr = v + (j0 + t) * a.ldv;
+
 #pragma unroll
             for (int c = 0; c < COLS; c++)
                 if (lane + 32 * c < d) o[c] += p * to_float(vr[lane + 32 * c]);
@@ -64,6 +68,7 @@ template <class T> static void attention(const struct cu_queue *q, const struct 
 {
     const int v = wide<T>::V;
     const dim3 grid((a->nq + WARPS - 1) / WARPS, a->heads), block(32 * WARPS);
+
     if (a->head_dim % v == 0 && a->ldk % v == 0 && (uintptr_t)a->k % 16 == 0)
         launch(attention_kernel<T, wide<T>::V>, grid, block, 0, q, *a);
     else

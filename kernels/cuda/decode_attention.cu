@@ -13,6 +13,7 @@ enum { THREADS = 128, QUADS = THREADS / 4, WARPS = THREADS / 32, AT_ONCE = 128 }
 static __device__ __forceinline__ int part_keys(int n)
 {
     const int k = (n + CU_SPLITS - 1) / CU_SPLITS;
+
     return k < CU_KEYS ? CU_KEYS : k;
 }
 
@@ -22,6 +23,7 @@ static __device__ __forceinline__ float rotated(const T *h, const float *cs, int
 {
     const int half = rot / 2;
     const float x = to_float(h[c]);
+
     if (c >= rot) return x;
     if (c < half) return rnd<T>(rnd<T>(x * cs[c]) - rnd<T>(to_float(h[c + half]) * cs[half + c]));
     return rnd<T>(rnd<T>(x * cs[c - half]) + rnd<T>(to_float(h[c - half]) * cs[c]));
@@ -47,6 +49,7 @@ static __device__ void append_row(const struct cu_decode &a, const struct cu_dec
     const int d = a.head_dim;
     const T *k = qkv + (int64_t)(a.heads + kv) * d, *v = k + (int64_t)a.kv_heads * d;
     const float *cs = s.rope + row * s.ldr;
+
     for (int c = threadIdx.x; c < d; c += blockDim.x) {
         ((T *)s.k)[row * s.ldk + kv * d + c] = from_float<T>(rotated<T>(k, cs, c, a.rot));
         ((T *)s.v)[row * s.ldv + kv * d + c] = v[c];
@@ -67,15 +70,18 @@ static __device__ __forceinline__ void score_keys(part_mem *mem, const T *k, int
                                                   int count, int group, int d)
 {
     const int t = threadIdx.x % 4;
+
     for (int i0 = 0; i0 < count; i0 += QUADS) {
         const int i = i0 + threadIdx.x / 4;
         float dot[CU_GROUP] = {}, v[V];
+
         for (int c = V * t; c < d && i < count; c += 4 * V) {
             load<T, V>(v, k + (j0 + i) * ldk + c);
 #pragma unroll
             for (int g = 0; g < CU_GROUP; g++)
                 if (g < group) {
                     float q[V];
+
                     load_floats<V>(q, &mem->q[g][c]);
 #pragma unroll
                     for (int n = 0; n < V; n++)
@@ -97,13 +103,16 @@ static __device__ __forceinline__ void score_keys(part_mem *mem, const T *k, int
 static __device__ __forceinline__ void soften(part_mem *mem, int count, int group)
 {
     const int lane = threadIdx.x % 32;
+
     for (int g = threadIdx.x / 32; g < group; g += WARPS) {
         float top = mem->m[g], sum = 0;
+
         for (int i = lane; i < count; i += 32)
             top = fmaxf(top, mem->score[i][g]);
         top = warp_max(top);
         for (int i = lane; i < count; i += 32) {
             const float e = expf(mem->score[i][g] - top);
+
             mem->score[i][g] = e;
             sum += e;
         }
@@ -125,6 +134,7 @@ __global__ void __launch_bounds__(THREADS) decode_kernel(const struct cu_decode 
     const int d = a.head_dim, kv = blockIdx.y, group = a.heads / a.kv_heads, split = blockIdx.x;
     const int col = threadIdx.x;
     float o[CU_GROUP] = {};
+
     dep_launch();
     dep_wait();
     const int len = *s.len, n = len + 1, per = part_keys(n), k0 = split * per;
@@ -144,6 +154,7 @@ __global__ void __launch_bounds__(THREADS) decode_kernel(const struct cu_decode 
     __syncthreads(); /* also makes the appended row visible to this block */
     for (int j0 = k0; j0 < k1; j0 += AT_ONCE) {
         const int count = k1 - j0 < AT_ONCE ? k1 - j0 : AT_ONCE;
+
         score_keys<T, V>(mem, kc, s.ldk, j0, count, group, d);
         __syncthreads();
         soften(mem, count, group);
@@ -155,6 +166,7 @@ __global__ void __launch_bounds__(THREADS) decode_kernel(const struct cu_decode 
 #pragma unroll 4
             for (int i = 0; i < count; i++) {
                 const float v = to_float(vc[(j0 + i) * s.ldv + col]);
+
 #pragma unroll
                 for (int g = 0; g < CU_GROUP; g++)
                     if (g < group) o[g] += mem->score[i][g] * v;
@@ -180,6 +192,7 @@ __global__ void __launch_bounds__(CU_HEAD_DIM) join_kernel(const struct cu_decod
 {
     const struct cu_decode_seq &s = a.seq[blockIdx.y];
     const int d = a.head_dim, head = blockIdx.x, c = threadIdx.x;
+
     dep_launch();
     dep_wait();
     const int n = *s.len + 1, per = part_keys(n), parts = (n + per - 1) / per;
@@ -191,6 +204,7 @@ __global__ void __launch_bounds__(CU_HEAD_DIM) join_kernel(const struct cu_decod
         m = fmaxf(m, p[i * step + d]);
     for (int i = 0; i < parts; i++) {
         const float w = expf(p[i * step + d] - m);
+
         l += w * p[i * step + d + 1];
         o += w * p[i * step + c];
     }
@@ -208,6 +222,7 @@ template <class T> static bool wide_rows(const struct cu_decode *a)
 {
     const int v = wide<T>::V;
     bool ok = a->head_dim % v == 0;
+
     for (int i = 0; i < a->n; i++)
         ok = ok && a->seq[i].ldk % v == 0 && (uintptr_t)a->seq[i].k % 16 == 0;
     return ok;
@@ -235,6 +250,7 @@ template <class T> __global__ void append_kernel(const struct cu_decode a)
 {
     const struct cu_decode_seq &s = a.seq[0];
     const int d = a.head_dim, head = blockIdx.y, half = a.rot / 2, lane = threadIdx.x;
+
     dep_launch();
     dep_wait();
     const int row = *s.len + (int)blockIdx.x;
@@ -242,6 +258,7 @@ template <class T> __global__ void append_kernel(const struct cu_decode a)
     const float *cs = s.rope + row * s.ldr;
     for (int c = lane; c < half; c += 32) {
         const float x = rotated<T>(h, cs, c, a.rot), y = rotated<T>(h, cs, c + half, a.rot);
+
         h[c] = from_float<T>(x);
         h[c + half] = from_float<T>(y);
     }
@@ -257,6 +274,7 @@ template <class T> __global__ void append_kernel(const struct cu_decode a)
 void cu_append(const struct cu_queue *q, int bf, const struct cu_decode *a, int n)
 {
     const dim3 grid(n, a->heads + a->kv_heads), block(32);
+
     if (!n) return;
     if (bf)
         launch(append_kernel<bf16>, grid, block, 0, q, *a);

@@ -9,6 +9,7 @@ __global__ void gate_add_kernel(T *x, int64_t ldx, const T *a, int64_t lda, cons
 {
     const int s = find_seg(segs, blockIdx.x);
     float v[V], d[V], g[V];
+
     dep_launch();
     dep_wait();
     if (s < 0) return;
@@ -29,6 +30,7 @@ static void gate_add(const struct cu_queue *q, void *x, int64_t ldx, const void 
                      const void *mod, const struct cu_segs *s, int rows, int cols)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(x, ldx, sizeof(T)) && aligned16(a, lda, sizeof(T))
         && segs_aligned(mod, s, sizeof(T)))
@@ -61,6 +63,7 @@ __global__ void glu_kernel(T *y, int64_t ldy, const T *gu, int64_t ldg, int rows
 {
     const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
     float g[V], u[V];
+
     dep_launch();
     dep_wait();
     if (i >= cols) return;
@@ -79,6 +82,7 @@ static void glu(const struct cu_queue *q, void *y, int64_t ldy, const void *gu, 
                 int rows, int cols, int act)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(gu, ldg, sizeof(T)))
         launch(glu_kernel<T, wide<T>::V>, flat_grid(rows, cols / v), dim3(256), 0, q, (T *)y, ldy,
@@ -103,6 +107,7 @@ __global__ void add_act_kernel(T *y, int64_t ldy, const T *a, int64_t lda, const
 {
     const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
     float u[V], v[V];
+
     dep_launch();
     dep_wait();
     if (i >= cols) return;
@@ -121,6 +126,7 @@ static void add_act(const struct cu_queue *q, void *y, int64_t ldy, const void *
                     const void *b, int64_t ldb, int rows, int cols, int act)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(a, lda, sizeof(T))
         && (!b || aligned16(b, ldb, sizeof(T))))
@@ -145,6 +151,7 @@ __global__ void embed_kernel(T *y, int64_t ldy, const T *table, const int32_t *i
                              int rows, int cols)
 {
     const int i = (blockIdx.x * blockDim.x + threadIdx.x) * V;
+
     dep_launch();
     dep_wait();
     if (i >= cols) return;
@@ -152,6 +159,7 @@ __global__ void embed_kernel(T *y, int64_t ldy, const T *table, const int32_t *i
     {
         const int32_t id = ids[r * ldi];
         float v[V] = {0};
+
         if (id >= 0) load<T, V>(v, table + (int64_t)id * cols + i);
         store<T, V>(y + r * ldy + i, v);
     }
@@ -162,6 +170,7 @@ static void embed(const struct cu_queue *q, void *y, int64_t ldy, const void *ta
                   const int32_t *ids, int64_t ldi, int rows, int cols)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(table, cols, sizeof(T)))
         launch(embed_kernel<T, wide<T>::V>, flat_grid(rows, cols / v), dim3(256), 0, q, (T *)y, ldy,

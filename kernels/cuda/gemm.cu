@@ -27,6 +27,7 @@ template <class T> struct picture_of {
     {
         const int tap = j / c, dy = tap / side - side / 2, dx = tap % side - side / 2;
         const int y = first + i / w + dy, z = i % w + dx;
+
         if (first + i / w >= h || tap >= side * side || y < 0 || y >= h || z < 0 || z >= w)
             return 0.0f;
         const int64_t from = up ? (int64_t)(y / 2) * (w / 2) + z / 2 : (int64_t)y * w + z;
@@ -64,11 +65,13 @@ __global__ void __launch_bounds__(256) gemm_kernel(const A a, const T *w, int k,
     const int row = blockIdx.x * TM, col = blockIdx.y * TN;
     const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
     float sum[4][4] = {};
+
     dep_launch();
     dep_wait();
     for (int k0 = 0; k0 < k; k0 += TK) {
         for (int i = threadIdx.x; i < TM * TK; i += 256) {
             const int r = i / TK, j = i % TK;
+
             as[j][r] = a.at(row + r, k0 + j);
             bs[j][r] =
                 col + r < o.n && k0 + j < k ? to_float(w[(int64_t)(col + r) * k + k0 + j]) : 0;
@@ -77,6 +80,7 @@ __global__ void __launch_bounds__(256) gemm_kernel(const A a, const T *w, int k,
 #pragma unroll 4
         for (int j = 0; j < TK; j++) {
             float u[4], v[4];
+
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 u[i] = as[j][ty + 16 * i];
@@ -102,6 +106,7 @@ template <class T> static void gemm(const struct cu_queue *q, const struct cu_pr
     const rows_of<T> a = {(const T *)p->x, p->ldx, p->m, p->k};
     const out_of o = {p->y,   p->bias, p->add ? p->y : NULL, p->ldy, p->ldy, p->m, p->n,
                       p->act, p->y_f32};
+
     launch(gemm_kernel<T, rows_of<T>>, dim3((p->m + TM - 1) / TM, (p->n + TN - 1) / TN), dim3(256),
            0, q, a, (const T *)p->w, p->k, o);
 }
@@ -121,6 +126,7 @@ template <class T> static void conv(const struct cu_queue *q, const struct cu_co
     const int m = c->rows * w;
     const picture_of<T> a = {(const T *)c->x, c->ldx, h, w, c->c, c->side, c->up, c->first};
     const out_of o = {c->y, c->bias, c->add, c->ldy, c->lda, m, c->n, CU_ACT_NONE, 0};
+
     launch(gemm_kernel<T, picture_of<T>>, dim3((m + TM - 1) / TM, (c->n + TN - 1) / TN), dim3(256),
            0, q, a, (const T *)c->w, c->side * c->side * c->c, o);
 }
@@ -141,6 +147,7 @@ __global__ void enlarge_kernel(T *y, const T *x, int64_t ldx, int h, int w, int 
                   line = (int64_t)2 * w * c;
     const int row = row0 + (int)blockIdx.y;
     float v[V] = {0};
+
     dep_launch();
     dep_wait();
     if (i >= line) return;
@@ -154,6 +161,7 @@ static void enlarge(const struct cu_queue *q, void *y, const void *x, int64_t ld
                     int c, int row0, int rows)
 {
     const int v = wide<T>::V, line = 2 * w * c;
+
     if (c % v == 0 && ldx % v == 0 && ((uintptr_t)x | (uintptr_t)y) % 16 == 0)
         launch(enlarge_kernel<T, wide<T>::V>, dim3((line / v + 255) / 256, rows), dim3(256), 0, q,
                (T *)y, (const T *)x, ldx, h, w, c, row0);

@@ -23,12 +23,15 @@ static __device__ __forceinline__ void mma(float d[4], uint32_t a0, uint32_t a1,
     const uint32_t mine[6] = {a0, a1, a2, a3, b0, b1};
     const unsigned char(*all)[64] = simt_exchange(mine, sizeof mine);
     const int g = simt_lane() / 4, t = simt_lane() % 4;
+
     for (int i = 0; i < 4; i++) {
         const int row = g + i / 2 * 8, col = 2 * t + i % 2;
         double sum = d[i];
+
         for (int k = 0; k < 16; k++) {
             /* a: register k / 8 * 2 + row / 8 of lane (row % 8) * 4 + k % 8 / 2; b likewise */
             bf16 u, v;
+
             memcpy(&u, all[row % 8 * 4 + k % 8 / 2] + (k / 8 * 2 + row / 8) * 4 + k % 2 * 2, 2);
             memcpy(&v, all[col * 4 + k % 8 / 2] + 16 + k / 8 * 4 + k % 2 * 2, 2);
             sum += (double)to_float(u) * (double)to_float(v);
@@ -52,6 +55,7 @@ static __device__ __forceinline__ uint4 load_once(const bf16 *p)
     return *(const uint4 *)(const void *)p;
 #else
     uint4 u;
+
     asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
                  : "=r"(u.x), "=r"(u.y), "=r"(u.z), "=r"(u.w)
                  : "l"(p));
@@ -69,6 +73,7 @@ static __device__ __forceinline__ slab load_slab(const bf16 *r0, const bf16 *r1,
 {
     const uint4 zero = {0, 0, 0, 0};
     slab s;
+
     s.w[0] = r0 && k < end ? load_once(r0 + k) : zero;
     s.w[1] = r1 && k < end ? load_once(r1 + k) : zero;
     s.w[2] = r0 && k + 32 < end ? load_once(r0 + k + 32) : zero;
@@ -81,10 +86,12 @@ static __device__ __forceinline__ void use_slab(float d[NT][4], const slab &s,
                                                 const bf16 *const x[NT], int k, int end)
 {
     const uint4 zero = {0, 0, 0, 0};
+
 #pragma unroll
     for (int n = 0; n < NT; n++) {
         uint4 a = x[n] && k < end ? *(const uint4 *)(const void *)(x[n] + k) : zero;
         uint4 b = x[n] && k + 32 < end ? *(const uint4 *)(const void *)(x[n] + k + 32) : zero;
+
         mma(d[n], s.w[0].x, s.w[1].x, s.w[0].y, s.w[1].y, a.x, a.y);
         mma(d[n], s.w[0].z, s.w[1].z, s.w[0].w, s.w[1].w, a.z, a.w);
         mma(d[n], s.w[2].x, s.w[3].x, s.w[2].y, s.w[3].y, b.x, b.y);
@@ -99,6 +106,7 @@ static __device__ __forceinline__ void finish(const struct cu_product &p, int ro
     if (p.bias) v += to_float(((const T *)p.bias)[col]);
     if (p.y_f32) {
         float *y = (float *)p.y + row * p.ldy + col;
+
         v = activate(v, p.act);
         *y = p.add ? *y + v : v;
         return;
@@ -134,6 +142,7 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
     float d[NT][4] = {};
     int k = warp * SLAB + 8 * t;
     slab s0 = load_slab(r0, r1, k, p.k), s1 = load_slab(r0, r1, k + step, p.k);
+
     dep_launch();
     dep_wait();
 #pragma unroll
@@ -142,6 +151,7 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
     for (; k - 8 * t < p.k; k += 2 * step) {
         const slab n0 = load_slab(r0, r1, k + 2 * step, p.k);
         const slab n1 = load_slab(r0, r1, k + 3 * step, p.k);
+
         use_slab<NT>(d, s0, x, k, p.k);
         use_slab<NT>(d, s1, x, k + step, p.k);
         s0 = n0;
@@ -156,6 +166,7 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
     for (int i = threadIdx.x; i < cols * p.m; i += blockDim.x) {
         const int row = i / cols, c = i % cols;
         float v = 0, up = 0;
+
         if (col + c >= end) continue;
         for (int j = 0; j < WARPS; j++) {
             v += sums[j][c][row];
@@ -172,6 +183,7 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
 template <class T> __global__ void plain_kernel(const struct cu_product p)
 {
     const int col = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
+
     dep_launch();
     dep_wait();
     if (col >= p.n) return;
@@ -179,6 +191,7 @@ template <class T> __global__ void plain_kernel(const struct cu_product p)
     for (int r = 0; r < p.m; r++) {
         const T *x = (const T *)p.x + r * p.ldx;
         float v = 0;
+
         for (int k = lane; k < p.k; k += 32)
             v += to_float(x[k]) * to_float(w[k]);
         v = warp_sum(v);
@@ -196,6 +209,7 @@ int cu_gemv_can(const struct cu_product *p, int bf)
 void cu_gemv(const struct cu_queue *q, int bf, const struct cu_product *p)
 {
     const dim3 grid((p->n + TILE - 1) / TILE); /* with glu: n / 2 in pieces of TILE / 2 */
+
     if (!p->m || !p->n) return;
     if (!bf)
         launch(plain_kernel<float>, dim3((p->n + WARPS - 1) / WARPS), dim3(32 * WARPS), 0, q, *p);

@@ -17,7 +17,41 @@ static int blocks_of(int64_t n)
 template <int V> static __host__ __device__ int lanes_for(int channels)
 {
     const int n = (channels + V - 1) / V;
+
     return n < THREADS ? n : THREADS;
+}
+
+/* Sums and sums of squares of the V channels at x, over every `deep`-th pixel from `start` on. */
+template <class T, int V>
+static __device__ __forceinline__ void pixel_sums(double *sum, double *sq, const T *x, int64_t ldx,
+                                                  int start, int width, int deep)
+{
+    float v[V], pivot[V];
+
+    load<T, V>(pivot, x);
+    for (int p = start; p < width; p += deep * PIXELS) {
+        float s[V] = {}, t[V] = {};
+        const int left = (width - p + deep - 1) / deep, n = left < PIXELS ? left : PIXELS;
+
+#pragma unroll 4
+        for (int i = 0; i < n; i++) {
+            load<T, V>(v, x + (p + i * deep) * ldx);
+#pragma unroll
+            for (int j = 0; j < V; j++) {
+                const float d = v[j] - pivot[j];
+
+                s[j] += d;
+                t[j] += d * d;
+            }
+        }
+#pragma unroll
+        for (int j = 0; j < V; j++) {
+            const double m = (double)pivot[j], d = (double)s[j];
+
+            sum[j] += n * m + d;
+            sq[j] += (double)t[j] + 2 * m * d + n * m * m;
+        }
+    }
 }
 
 /* A block a row: sum and sum of squares over the row's pixels and each group's channels. */
@@ -30,7 +64,7 @@ __global__ void __launch_bounds__(THREADS)
     const int lane = threadIdx.x % lanes, start = threadIdx.x / lanes,
               wide_group = channels / groups;
     const T *x = rows + (int64_t)blockIdx.x * width * ldx;
-    float v[V], pivot[V];
+
     dep_launch();
     dep_wait();
     for (int c = threadIdx.x; c < 2 * channels; c += THREADS)
@@ -38,29 +72,8 @@ __global__ void __launch_bounds__(THREADS)
     for (int c0 = 0; c0 < channels; c0 += lanes * V) {
         const int c = c0 + lane * V;
         double sum[V] = {}, sq[V] = {};
-        if (c < channels && start < deep) {
-            load<T, V>(pivot, x + c);
-            for (int p = start; p < width; p += deep * PIXELS) {
-                float s[V] = {}, t[V] = {};
-                const int left = (width - p + deep - 1) / deep, n = left < PIXELS ? left : PIXELS;
-#pragma unroll 4
-                for (int i = 0; i < n; i++) {
-                    load<T, V>(v, x + (p + i * deep) * ldx + c);
-#pragma unroll
-                    for (int j = 0; j < V; j++) {
-                        const float d = v[j] - pivot[j];
-                        s[j] += d;
-                        t[j] += d * d;
-                    }
-                }
-#pragma unroll
-                for (int j = 0; j < V; j++) {
-                    const double m = (double)pivot[j], d = (double)s[j];
-                    sum[j] += n * m + d;
-                    sq[j] += (double)t[j] + 2 * m * d + n * m * m;
-                }
-            }
-        }
+
+        if (c < channels && start < deep) pixel_sums<T, V>(sum, sq, x + c, ldx, start, width, deep);
         for (int turn = 0; turn < deep; turn++) { /* one after another: the order is fixed */
             __syncthreads();
             if (turn == start && c < channels)
@@ -73,6 +86,7 @@ __global__ void __launch_bounds__(THREADS)
     __syncthreads();
     for (int g = threadIdx.x; g < groups; g += THREADS) {
         double sum = 0, sq = 0;
+
         for (int c = g * wide_group; c < (g + 1) * wide_group; c++) {
             sum += all[2 * c];
             sq += all[2 * c + 1];
@@ -90,6 +104,7 @@ __global__ void __launch_bounds__(THREADS)
     __shared__ double real[32];
     const int g = blockIdx.x, wide_group = channels / groups;
     double sum = 0, sq = 0;
+
     dep_launch();
     dep_wait();
     for (int i = threadIdx.x; i < runs; i += THREADS) {
@@ -115,6 +130,7 @@ __global__ void apply_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const f
     const int64_t p = i / channels;
     const int c = (int)(i % channels);
     float v[V], a[V], b[V];
+
     dep_launch();
     dep_wait();
     if (p >= pixels) return;
@@ -133,6 +149,7 @@ static void norm_sums(const struct cu_queue *q, double *sums, const void *x, int
 {
     const int v = wide<T>::V;
     const size_t shared = sizeof(double) * 2 * (size_t)channels;
+
     if (channels % v == 0 && ldx % v == 0 && (uintptr_t)x % 16 == 0)
         launch(sums_kernel<T, wide<T>::V>, dim3(rows), dim3(THREADS), shared, q, sums, (const T *)x,
                ldx, width, channels, groups);
@@ -163,6 +180,7 @@ static void norm_act(const struct cu_queue *q, void *y, int64_t ldy, const void 
                      const float *scale, const float *shift, int64_t n, int channels, int act)
 {
     const int v = wide<T>::V;
+
     if (channels % v == 0 && ldx % v == 0 && ldy % v == 0
         && ((uintptr_t)x | (uintptr_t)y | (uintptr_t)scale | (uintptr_t)shift) % 16 == 0)
         launch(apply_kernel<T, wide<T>::V>, dim3(blocks_of(n * channels / v)), dim3(THREADS), 0, q,

@@ -35,9 +35,10 @@ static inline void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t sh
                           const struct cu_queue *q, A... args)
 {
     cudaLaunchAttribute pdl = {};
+    cudaLaunchConfig_t c = {};
+
     pdl.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     pdl.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t c = {};
     c.gridDim = grid;
     c.blockDim = block;
     c.dynamicSmemBytes = shared;
@@ -70,6 +71,7 @@ static __device__ __forceinline__ float bits_float(uint32_t u)
 {
 #ifdef SIMT
     float f;
+
     __builtin_memcpy(&f, &u, sizeof f);
     return f;
 #else
@@ -81,6 +83,7 @@ static __device__ __forceinline__ uint32_t float_bits(float f)
 {
 #ifdef SIMT
     uint32_t u;
+
     __builtin_memcpy(&u, &f, sizeof u);
     return u;
 #else
@@ -109,10 +112,12 @@ template <> __device__ __forceinline__ float from_float<float>(float x)
 template <> __device__ __forceinline__ bf16 from_float<bf16>(float x)
 {
     bf16 r;
+
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r.v) : "f"(x));
 #else
     uint32_t u = float_bits(x);
+
     r.v = x != x ? (uint16_t)((u >> 16) | 0x40) : (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 #endif
     return r;
@@ -136,6 +141,7 @@ template <class T, int V> static __device__ __forceinline__ void load(float *out
     } else {
         const uint4 u = *(const uint4 *)(const void *)p;
         const uint32_t w[4] = {u.x, u.y, u.z, u.w};
+
 #pragma unroll
         for (int i = 0; i < V; i++)
             if constexpr (sizeof(T) == 4)
@@ -151,6 +157,7 @@ template <class T, int V> static __device__ __forceinline__ void store(T *p, con
         *p = from_float<T>(x[0]);
     } else {
         uint32_t w[4];
+
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if constexpr (sizeof(T) == 4)
@@ -171,6 +178,7 @@ template <int V> static __device__ __forceinline__ void load_floats(float *out, 
 #pragma unroll
         for (int i = 0; i < V; i += 4) {
             const float4 f = *(const float4 *)(const void *)(p + i);
+
             out[i] = f.x, out[i + 1] = f.y, out[i + 2] = f.z, out[i + 3] = f.w;
         }
     }
@@ -197,14 +205,15 @@ static __device__ __forceinline__ float warp_max(float v)
 /* part: 32 values of shared memory. May be called again at once. */
 template <class V> static __device__ __forceinline__ V block_sum(V v, V *part)
 {
+    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    V sum = 0;
+
 #pragma unroll
     for (int i = 16; i; i >>= 1)
         v += __shfl_xor_sync(WARP_ALL, v, i);
-    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
     __syncthreads();
     if (threadIdx.x % 32 == 0) part[warp] = v;
     __syncthreads();
-    V sum = 0;
     for (int i = 0; i < warps; i++)
         sum += part[i];
     return sum;
@@ -218,6 +227,7 @@ static __device__ __forceinline__ float activate(float x, int act)
     case CU_ACT_SILU: return x / (1.0f + expf(-x));
     case CU_ACT_GELU_TANH: {
         float u = x * (0x1.988454p+0f + 0x1.2444f2p-4f * (x * x));
+
         return x / (1.0f + expf(-u));
     }
     case CU_ACT_GELU_ERF: return 0.5f * x * (1.0f + erff(x * 0x1.6a09e6p-1f));

@@ -14,6 +14,7 @@ __global__ void patchify_kernel(T *tokens, int64_t ldt, const float *latents, in
                                 int w)
 {
     const int i = blockIdx.x * THREADS + threadIdx.x, c = blockIdx.y;
+
     dep_launch();
     dep_wait();
     if (i >= h * w) return;
@@ -27,6 +28,7 @@ __global__ void unpatchify_kernel(float *latents, int64_t ldl, const T *tokens, 
                                   int w)
 {
     const int i = blockIdx.x * THREADS + threadIdx.x, c = blockIdx.y;
+
     dep_launch();
     dep_wait();
     if (i >= h * w) return;
@@ -39,6 +41,7 @@ void cu_patchify(const struct cu_queue *q, int bf, void *tokens, int64_t ldt, co
                  int64_t ldl, int channels, int h, int w)
 {
     const dim3 grid(blocks_of(h * w), channels);
+
     if (bf)
         launch(patchify_kernel<bf16>, grid, dim3(THREADS), 0, q, (bf16 *)tokens, ldt, latents, ldl,
                h, w);
@@ -51,6 +54,7 @@ void cu_unpatchify(const struct cu_queue *q, int bf, float *latents, int64_t ldl
                    const void *tokens, int64_t ldt, int channels, int h, int w)
 {
     const dim3 grid(blocks_of(h * w), channels);
+
     if (bf)
         launch(unpatchify_kernel<bf16>, grid, dim3(THREADS), 0, q, latents, ldl,
                (const bf16 *)tokens, ldt, h, w);
@@ -62,12 +66,14 @@ void cu_unpatchify(const struct cu_queue *q, int bf, float *latents, int64_t ldl
 __global__ void euler_kernel(const struct cu_euler e)
 {
     const int i = blockIdx.x * THREADS + threadIdx.x, r = blockIdx.y;
+
     dep_launch();
     dep_wait();
     if (i >= e.cols) return;
     float v = e.vc[r * e.ldvc + i], *x = e.x + r * e.ldx + i;
     if (e.vu) {
         const float u = e.vu[r * e.ldvu + i];
+
         v = u + e.guidance * (v - u);
     }
     if (e.clean) e.clean[r * e.ldclean + i] = *x - e.sigma * v;
@@ -88,6 +94,7 @@ __global__ void denorm_kernel(T *z, int64_t ldz, const float *x, int64_t ldx, co
     const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     const int c = (int)(i % channels);
     const int64_t p = i / channels;
+
     dep_launch();
     dep_wait();
     if (p >= pixels) return;
@@ -98,6 +105,7 @@ void cu_denorm(const struct cu_queue *q, int bf, void *z, int64_t ldz, const flo
                const float *mean, const float *std, int pixels, int channels)
 {
     const dim3 grid(blocks_of((int64_t)pixels * channels));
+
     if (bf)
         launch(denorm_kernel<bf16>, grid, dim3(THREADS), 0, q, (bf16 *)z, ldz, x, ldx, mean, std,
                pixels, channels);

@@ -10,6 +10,7 @@ template <class T, int V>
 static __device__ __forceinline__ float rms_of(const T *x, int cols, float eps, float *part)
 {
     float v[V], sum = 0;
+
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(v, x + i);
         for (int j = 0; j < V; j++)
@@ -27,6 +28,7 @@ __global__ void rms_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const flo
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
     float v[V], o[V];
+
     dep_launch();
     dep_wait();
     const float r = rms_of<T, V>(xr, cols, eps, part);
@@ -46,6 +48,7 @@ static void rms(const struct cu_queue *q, void *y, int64_t ldy, const void *x, i
                 const float *w, int rows, int cols, float eps)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(x, ldx, sizeof(T)))
         launch(rms_kernel<T, wide<T>::V, ADD>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
@@ -83,6 +86,7 @@ __global__ void rms_pair_kernel(T *x, int64_t ldx, const T *a, int64_t lda, cons
     T *xr = x + blockIdx.x * ldx, *yr = y + blockIdx.x * ldy;
     const T *ar = a + blockIdx.x * lda;
     float v[V], o[V], next = 0;
+
     dep_launch();
     dep_wait();
     const float r = rms_of<T, V>(ar, cols, eps, part);
@@ -111,6 +115,7 @@ static void rms_pair(const struct cu_queue *q, void *x, int64_t ldx, const void 
                      float eps)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(x, ldx, sizeof(T)) && aligned16(a, lda, sizeof(T))
         && aligned16(y, ldy, sizeof(T)))
@@ -141,6 +146,7 @@ __global__ void ln_mod_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const 
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
     float v[V], a[V], b[V], sum = 0, sq = 0;
+
     dep_launch();
     dep_wait();
     if (s < 0) return;
@@ -172,6 +178,7 @@ static void ln_mod(const struct cu_queue *q, void *y, int64_t ldy, const void *x
                    const void *mod, const struct cu_segs *s, int rows, int cols, float eps)
 {
     const int v = wide<T>::V;
+
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(x, ldx, sizeof(T))
         && segs_aligned(mod, s, sizeof(T)))
@@ -199,6 +206,7 @@ __global__ void qk_kernel(T *x, int64_t ldx, int heads, int d, const float *tabl
     const int row = blockIdx.x, warp = threadIdx.x / 32, lane = threadIdx.x % 32, half = d / 2;
     const int s = find_seg(segs, row), head = blockIdx.y * (blockDim.x / 32) + warp;
     float a[2] = {0, 0}, b[2] = {0, 0}, sum = 0, sq = 0;
+
     dep_launch();
     dep_wait();
     if (s < 0 || head >= heads) return;
@@ -221,10 +229,12 @@ __global__ void qk_kernel(T *x, int64_t ldx, int heads, int d, const float *tabl
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         const int j = lane + 32 * i;
+
         if (j >= half) break;
         float u = (a[i] - mean) * r, v = (b[i] - mean) * r;
         if (rope >= 0) {
             const float p = rnd<T>(u), z = rnd<T>(v), c = cs[j], n = cs[half + j];
+
             u = p * c - z * n;
             v = z * c + p * n;
         }
@@ -239,6 +249,7 @@ void cu_qk_norm_rope(const struct cu_queue *q, int bf, void *x, int64_t ldx, int
 {
     const int warps = heads < 8 ? heads : 8;
     const dim3 grid(rows, (heads + warps - 1) / warps), block(32 * warps);
+
     if (!rows) return;
     if (bf)
         launch(qk_kernel<bf16>, grid, block, 0, q, (bf16 *)x, ldx, heads, head_dim, table, ldt, *s,

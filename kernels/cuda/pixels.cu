@@ -11,6 +11,7 @@ static int blocks_of(int64_t n)
 template <class T> __global__ void rgb_kernel(uint8_t *rgb, const T *x, int64_t ldx, int pixels)
 {
     const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+
     dep_launch();
     dep_wait();
     if (i >= (int64_t)pixels * 3) return;
@@ -25,6 +26,7 @@ void cu_to_rgb8(const struct cu_queue *q, int bf, uint8_t *rgb, const void *x, i
                 int pixels)
 {
     const dim3 grid(blocks_of((int64_t)pixels * 3));
+
     if (bf)
         launch(rgb_kernel<bf16>, grid, dim3(THREADS), 0, q, rgb, (const bf16 *)x, ldx, pixels);
     else
@@ -35,17 +37,20 @@ __global__ void latent_kernel(uint8_t *rgb, const float *latents, int64_t ldl, c
                               int64_t ldm, int pixels, int channels)
 {
     const int p = blockIdx.x * THREADS + threadIdx.x;
+
     dep_launch();
     dep_wait();
     if (p >= pixels) return;
     float v[3] = {map[channels], map[ldm + channels], map[2 * ldm + channels]};
     for (int c = 0; c < channels; c++) {
         const float l = latents[c * ldl + p];
+
         for (int o = 0; o < 3; o++)
             v[o] += map[o * ldm + c] * l;
     }
     for (int o = 0; o < 3; o++) {
         const float u = v[o] > 0.0f ? v[o] : 0.0f;
+
         rgb[p * 3 + o] = (uint8_t)__float2int_rn(u < 255.0f ? u : 255.0f);
     }
 }

@@ -8,6 +8,7 @@
 static inline int row_threads(int pieces)
 {
     int t = (pieces + 31) / 32 * 32;
+
     return t > 512 ? 512 : t < 32 ? 32 : t;
 }
 
@@ -27,6 +28,7 @@ static __device__ __forceinline__ int find_seg(const struct cu_segs &s, int row)
 static inline bool segs_aligned(const void *mod, const struct cu_segs *s, int size)
 {
     int64_t all = 0;
+
     for (int i = 0; i < s->n; i++)
         all |= (int64_t)s->seg[i].shift | s->seg[i].scale | s->seg[i].gate;
     return aligned16(mod, all, size);

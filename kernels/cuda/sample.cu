@@ -17,6 +17,7 @@ static __device__ __forceinline__ void philox(uint32_t c[4], uint32_t k0, uint32
 {
     for (int i = 0; i < 10; i++) {
         const uint64_t a = (uint64_t)0xd2511f53u * c[0], b = (uint64_t)0xcd9e8d57u * c[2];
+
         c[0] = (uint32_t)(b >> 32) ^ c[1] ^ k0;
         c[2] = (uint32_t)(a >> 32) ^ c[3] ^ k1;
         c[1] = (uint32_t)b;
@@ -30,6 +31,7 @@ static __device__ __forceinline__ uint64_t double_bits(double x)
 {
 #ifdef SIMT
     uint64_t u;
+
     memcpy(&u, &x, sizeof u);
     return u;
 #else
@@ -41,6 +43,7 @@ static __device__ __forceinline__ double bits_double(uint64_t u)
 {
 #ifdef SIMT
     double x;
+
     memcpy(&x, &u, sizeof x);
     return x;
 #else
@@ -64,6 +67,7 @@ static __device__ double log_of(double x)
     uint64_t u = double_bits(x);
     int e = (int)(u >> 52) - 1023;
     double m = bits_double((u & 0xfffffffffffffu) | ((uint64_t)1023 << 52));
+
     if (m > 0x1.6a09e667f3bcdp+0) {
         m *= 0.5;
         e++;
@@ -80,6 +84,7 @@ static __device__ double exponential(const struct cu_sample_row &d, uint32_t pos
                                      uint32_t lane)
 {
     uint32_t c[4] = {lane >> 2, position, d.picture, 2 /* RNG_TOKEN */};
+
     philox(c, (uint32_t)d.seed, (uint32_t)(d.seed >> 32));
     return -log_of(((double)c[lane & 3] + 0.5) * 0x1p-32);
 }
@@ -88,6 +93,7 @@ static __device__ double exponential(const struct cu_sample_row &d, uint32_t pos
 static __device__ __forceinline__ uint32_t key_of(float f)
 {
     const uint32_t u = float_bits(f + 0.0f);
+
     return u & 0x80000000u ? ~u : u | 0x80000000u;
 }
 
@@ -118,9 +124,11 @@ static __device__ float block_max(float v, float *part)
 static __device__ uint32_t kth_key(const float *s, int n, int k, sample_mem *mem)
 {
     uint32_t cut = 0;
+
     for (int bit = 31; bit >= 0; bit--) {
         const uint32_t at = cut | 1u << bit;
         uint64_t count = 0;
+
         for (int i = threadIdx.x; i < n; i += THREADS)
             count += s[i] > -INFINITY && key_of(s[i]) >= at;
         if (block_sum(count, mem->sum) >= (uint64_t)k) cut = at;
@@ -132,6 +140,7 @@ static __device__ uint32_t kth_key(const float *s, int n, int k, sample_mem *mem
 static __device__ int count_equal(const float *s, int n, uint32_t key, int end, sample_mem *mem)
 {
     uint64_t count = 0;
+
     for (int i = threadIdx.x; i < n && i < end; i += THREADS)
         count += s[i] > -INFINITY && key_of(s[i]) == key;
     return (int)block_sum(count, mem->sum);
@@ -142,8 +151,10 @@ static __device__ uint64_t mass(const float *s, const float *p, int n, uint32_t 
                                 sample_mem *mem)
 {
     uint64_t sum = 0;
+
     for (int i = threadIdx.x; i < n; i += THREADS) {
         const uint32_t k = key_of(s[i]);
+
         if (k >= low && k < below) sum += (uint64_t)(p[i] * FIXED);
     }
     return block_sum(sum, mem->sum);
@@ -164,6 +175,7 @@ struct boundary {
 static __device__ __forceinline__ bool kept(const float *s, int i, boundary b)
 {
     const uint32_t k = key_of(s[i]);
+
     return s[i] > -INFINITY && (k > b.key || (k == b.key && i < b.end));
 }
 
@@ -172,6 +184,7 @@ static __device__ void probabilities(float *p, const float *s, int n, uint32_t l
                                      sample_mem *mem)
 {
     double part = 0;
+
     for (int i = threadIdx.x; i < n; i += THREADS) {
         p[i] = s[i] > -INFINITY && key_of(s[i]) >= low ? expf(s[i] - top) : 0;
         part += (double)p[i];
@@ -185,12 +198,14 @@ static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low
                                    float cut, sample_mem *mem)
 {
     boundary b = {low, n};
+
     if (!(cut > 0.0f)) return b;
     probabilities(p, s, n, low, top, mem);
     /* the largest key such that all smaller ones are cut */
     uint32_t key = 0;
     for (int bit = 31; bit >= 0; bit--) {
         const uint32_t at = key | 1u << bit;
+
         if (at > key_of(top)) continue;
         if (goes(mass(s, p, n, low, at, mem), cut)) key = at;
     }
@@ -208,6 +223,7 @@ static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low
     int end = 0;
     for (int bit = 30; bit >= 0; bit--) {
         const int at = end | 1 << bit;
+
         if (at < n && count_equal(s, n, key, at, mem) < equal - gone) end = at;
     }
     b.end = equal == gone ? 0 : end + 1;
@@ -227,6 +243,7 @@ static __device__ int race(const float *s, int n, boundary b, float top,
     uint32_t best_key = 0;
     int best_id = 0x7fffffff;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+
     for (int i = threadIdx.x; i < n; i += THREADS)
         if (kept(s, i, b)) part += (double)expf(s[i] - top);
     const double total = block_sum(part, mem->real);
@@ -245,6 +262,7 @@ static __device__ int race(const float *s, int n, boundary b, float top,
         const double v = __shfl_xor_sync(WARP_ALL, best, m);
         const uint32_t k = __shfl_xor_sync(WARP_ALL, best_key, m);
         const int id = __shfl_xor_sync(WARP_ALL, best_id, m);
+
         if (better(v, k, id, best, best_key, best_id)) {
             best = v;
             best_key = k;
@@ -274,6 +292,7 @@ __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, in
     float *s = work + (int64_t)blockIdx.x * 2 * vocab, *p = s + vocab, most = -INFINITY;
     const int n = d.strict || d.codes > vocab ? vocab : d.codes;
     int bad = 0, id = 0;
+
     dep_launch();
     dep_wait();
     const int sampled = d.state[AR_SAMPLED];
@@ -289,6 +308,7 @@ __global__ void __launch_bounds__(THREADS) sample_kernel(const float *logits, in
         id = d.teacher_forced[sampled];
     } else if (well) {
         const uint32_t low = d.top_k > 0 && d.top_k < n ? kth_key(s, n, d.top_k, &mem) : 0;
+
         id = race(s, n, nucleus(s, p, n, low, top, d.cut, &mem), top, d, (uint32_t)sampled, &mem);
     }
     if (threadIdx.x) return;
