@@ -8,11 +8,6 @@
 
 enum { THREADS = 256, PIXELS = 64 };
 
-static int blocks_of(int64_t n)
-{
-    return (int)((n + THREADS - 1) / THREADS);
-}
-
 /* Threads of a block that share a pixel, each with V channels; the others take other pixels. */
 template <int V> static __host__ __device__ int lanes_for(int channels)
 {
@@ -183,11 +178,11 @@ static void norm_act(const struct cu_queue *q, void *y, int64_t ldy, const void 
 
     if (channels % v == 0 && ldx % v == 0 && ldy % v == 0
         && ((uintptr_t)x | (uintptr_t)y | (uintptr_t)scale | (uintptr_t)shift) % 16 == 0)
-        launch(apply_kernel<T, wide<T>::V>, dim3(blocks_of(n * channels / v)), dim3(THREADS), 0, q,
-               (T *)y, ldy, (const T *)x, ldx, scale, shift, n, channels, act);
+        launch(apply_kernel<T, wide<T>::V>, dim3(blocks_for(n * channels / v, THREADS)),
+               dim3(THREADS), 0, q, (T *)y, ldy, (const T *)x, ldx, scale, shift, n, channels, act);
     else
-        launch(apply_kernel<T, 1>, dim3(blocks_of(n * channels)), dim3(THREADS), 0, q, (T *)y, ldy,
-               (const T *)x, ldx, scale, shift, n, channels, act);
+        launch(apply_kernel<T, 1>, dim3(blocks_for(n * channels, THREADS)), dim3(THREADS), 0, q,
+               (T *)y, ldy, (const T *)x, ldx, scale, shift, n, channels, act);
 }
 
 void cu_norm_act(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,

@@ -18,6 +18,7 @@
 #endif
 
 #include <stdint.h>
+#include <string.h>
 
 struct bf16 {
     uint16_t v;
@@ -49,6 +50,12 @@ static inline void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t sh
 }
 #endif
 
+/* Blocks of `threads` for n values, a thread each. */
+static inline int blocks_for(int64_t n, int threads)
+{
+    return (int)((n + threads - 1) / threads);
+}
+
 /* After this the results of earlier kernels can be read. */
 static __device__ __forceinline__ void dep_wait(void)
 {
@@ -67,28 +74,14 @@ static __device__ __forceinline__ void dep_launch(void)
 
 /* -- values ------------------------------------------------------------------------------------ */
 
-static __device__ __forceinline__ float bits_float(uint32_t u)
+/* The bits of x as another type of its size. */
+template <class To, class From> static __device__ __forceinline__ To bits_as(From x)
 {
-#ifdef SIMT
-    float f;
+    To y;
 
-    __builtin_memcpy(&f, &u, sizeof f);
-    return f;
-#else
-    return __uint_as_float(u);
-#endif
-}
-
-static __device__ __forceinline__ uint32_t float_bits(float f)
-{
-#ifdef SIMT
-    uint32_t u;
-
-    __builtin_memcpy(&u, &f, sizeof u);
-    return u;
-#else
-    return __float_as_uint(f);
-#endif
+    static_assert(sizeof y == sizeof x, "types of one size");
+    memcpy(&y, &x, sizeof y);
+    return y;
 }
 
 static __device__ __forceinline__ float to_float(float x)
@@ -98,7 +91,7 @@ static __device__ __forceinline__ float to_float(float x)
 
 static __device__ __forceinline__ float to_float(bf16 x)
 {
-    return bits_float((uint32_t)x.v << 16);
+    return bits_as<float>((uint32_t)x.v << 16);
 }
 
 template <class T> static __device__ __forceinline__ T from_float(float);
@@ -116,7 +109,7 @@ template <> __device__ __forceinline__ bf16 from_float<bf16>(float x)
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r.v) : "f"(x));
 #else
-    uint32_t u = float_bits(x);
+    uint32_t u = bits_as<uint32_t>(x);
 
     r.v = x != x ? (uint16_t)((u >> 16) | 0x40) : (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 #endif
@@ -145,9 +138,9 @@ template <class T, int V> static __device__ __forceinline__ void load(float *out
 #pragma unroll
         for (int i = 0; i < V; i++)
             if constexpr (sizeof(T) == 4)
-                out[i] = bits_float(w[i]);
+                out[i] = bits_as<float>(w[i]);
             else
-                out[i] = bits_float(i & 1 ? w[i / 2] & 0xffff0000u : w[i / 2] << 16);
+                out[i] = bits_as<float>(i & 1 ? w[i / 2] & 0xffff0000u : w[i / 2] << 16);
     }
 }
 
@@ -161,7 +154,7 @@ template <class T, int V> static __device__ __forceinline__ void store(T *p, con
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if constexpr (sizeof(T) == 4)
-                w[i] = float_bits(x[i]);
+                w[i] = bits_as<uint32_t>(x[i]);
             else
                 w[i] =
                     from_float<bf16>(x[2 * i]).v | (uint32_t)from_float<bf16>(x[2 * i + 1]).v << 16;

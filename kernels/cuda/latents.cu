@@ -3,12 +3,16 @@
 
 enum { THREADS = 256 };
 
-static int blocks_of(int64_t n)
+/* Where value i of channel c of a latent w wide is among the tokens: tokens[p][c*4 + dy*2 + dx] is
+ * latents[c][2py + dy][2px + dx]. */
+static __device__ __forceinline__ int64_t token_at(int64_t ldt, int c, int i, int w)
 {
-    return (int)((n + THREADS - 1) / THREADS);
+    const int y = i / w, x = i % w;
+    const int64_t p = (int64_t)(y / 2) * (w / 2) + x / 2;
+
+    return p * ldt + c * 4 + y % 2 * 2 + x % 2;
 }
 
-/* tokens[p][c*4 + dy*2 + dx] = latents[c][2py + dy][2px + dx] */
 template <class T>
 __global__ void patchify_kernel(T *tokens, int64_t ldt, const float *latents, int64_t ldl, int h,
                                 int w)
@@ -18,9 +22,7 @@ __global__ void patchify_kernel(T *tokens, int64_t ldt, const float *latents, in
     dep_launch();
     dep_wait();
     if (i >= h * w) return;
-    const int y = i / w, x = i % w;
-    const int64_t p = (int64_t)(y / 2) * (w / 2) + x / 2;
-    tokens[p * ldt + c * 4 + y % 2 * 2 + x % 2] = from_float<T>(latents[c * ldl + i]);
+    tokens[token_at(ldt, c, i, w)] = from_float<T>(latents[c * ldl + i]);
 }
 
 template <class T>
@@ -32,15 +34,13 @@ __global__ void unpatchify_kernel(float *latents, int64_t ldl, const T *tokens, 
     dep_launch();
     dep_wait();
     if (i >= h * w) return;
-    const int y = i / w, x = i % w;
-    const int64_t p = (int64_t)(y / 2) * (w / 2) + x / 2;
-    latents[c * ldl + i] = to_float(tokens[p * ldt + c * 4 + y % 2 * 2 + x % 2]);
+    latents[c * ldl + i] = to_float(tokens[token_at(ldt, c, i, w)]);
 }
 
 void cu_patchify(const struct cu_queue *q, int bf, void *tokens, int64_t ldt, const float *latents,
                  int64_t ldl, int channels, int h, int w)
 {
-    const dim3 grid(blocks_of(h * w), channels);
+    const dim3 grid(blocks_for(h * w, THREADS), channels);
 
     if (bf)
         launch(patchify_kernel<bf16>, grid, dim3(THREADS), 0, q, (bf16 *)tokens, ldt, latents, ldl,
@@ -53,7 +53,7 @@ void cu_patchify(const struct cu_queue *q, int bf, void *tokens, int64_t ldt, co
 void cu_unpatchify(const struct cu_queue *q, int bf, float *latents, int64_t ldl,
                    const void *tokens, int64_t ldt, int channels, int h, int w)
 {
-    const dim3 grid(blocks_of(h * w), channels);
+    const dim3 grid(blocks_for(h * w, THREADS), channels);
 
     if (bf)
         launch(unpatchify_kernel<bf16>, grid, dim3(THREADS), 0, q, latents, ldl,
@@ -82,7 +82,7 @@ __global__ void euler_kernel(const struct cu_euler e)
 
 void cu_euler(const struct cu_queue *q, const struct cu_euler *e)
 {
-    launch(euler_kernel, dim3(blocks_of(e->cols), e->rows), dim3(THREADS), 0, q, *e);
+    launch(euler_kernel, dim3(blocks_for(e->cols, THREADS), e->rows), dim3(THREADS), 0, q, *e);
 }
 
 /* A thread a pixel and channel, channels fastest: stores are coalesced, latents come from the
@@ -104,7 +104,7 @@ __global__ void denorm_kernel(T *z, int64_t ldz, const float *x, int64_t ldx, co
 void cu_denorm(const struct cu_queue *q, int bf, void *z, int64_t ldz, const float *x, int64_t ldx,
                const float *mean, const float *std, int pixels, int channels)
 {
-    const dim3 grid(blocks_of((int64_t)pixels * channels));
+    const dim3 grid(blocks_for((int64_t)pixels * channels, THREADS));
 
     if (bf)
         launch(denorm_kernel<bf16>, grid, dim3(THREADS), 0, q, (bf16 *)z, ldz, x, ldx, mean, std,

@@ -3,11 +3,6 @@
 
 enum { THREADS = 256 };
 
-static int blocks_of(int64_t n)
-{
-    return (int)((n + THREADS - 1) / THREADS);
-}
-
 template <class T> __global__ void rgb_kernel(uint8_t *rgb, const T *x, int64_t ldx, int pixels)
 {
     const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
@@ -25,7 +20,7 @@ template <class T> __global__ void rgb_kernel(uint8_t *rgb, const T *x, int64_t 
 void cu_to_rgb8(const struct cu_queue *q, int bf, uint8_t *rgb, const void *x, int64_t ldx,
                 int pixels)
 {
-    const dim3 grid(blocks_of((int64_t)pixels * 3));
+    const dim3 grid(blocks_for((int64_t)pixels * 3, THREADS));
 
     if (bf)
         launch(rgb_kernel<bf16>, grid, dim3(THREADS), 0, q, rgb, (const bf16 *)x, ldx, pixels);
@@ -58,6 +53,6 @@ __global__ void latent_kernel(uint8_t *rgb, const float *latents, int64_t ldl, c
 void cu_latent_rgb(const struct cu_queue *q, uint8_t *rgb, const float *latents, int64_t ldl,
                    const float *map, int64_t ldm, int pixels, int channels)
 {
-    launch(latent_kernel, dim3(blocks_of(pixels)), dim3(THREADS), 0, q, rgb, latents, ldl, map, ldm,
-           pixels, channels);
+    launch(latent_kernel, dim3(blocks_for(pixels, THREADS)), dim3(THREADS), 0, q, rgb, latents, ldl,
+           map, ldm, pixels, channels);
 }

@@ -27,30 +27,6 @@ static __device__ __forceinline__ void philox(uint32_t c[4], uint32_t k0, uint32
     }
 }
 
-static __device__ __forceinline__ uint64_t double_bits(double x)
-{
-#ifdef SIMT
-    uint64_t u;
-
-    memcpy(&u, &x, sizeof u);
-    return u;
-#else
-    return (uint64_t)__double_as_longlong(x);
-#endif
-}
-
-static __device__ __forceinline__ double bits_double(uint64_t u)
-{
-#ifdef SIMT
-    double x;
-
-    memcpy(&x, &u, sizeof x);
-    return x;
-#else
-    return __longlong_as_double((long long)u);
-#endif
-}
-
 /* Products and sums as the host has them: never one fused operation. */
 static __device__ __forceinline__ double mul_add(double a, double b, double c)
 {
@@ -64,9 +40,9 @@ static __device__ __forceinline__ double mul_add(double a, double b, double c)
 /* rng_log of kernels/rng.c, step by step. */
 static __device__ double log_of(double x)
 {
-    uint64_t u = double_bits(x);
+    uint64_t u = bits_as<uint64_t>(x);
     int e = (int)(u >> 52) - 1023;
-    double m = bits_double((u & 0xfffffffffffffu) | ((uint64_t)1023 << 52));
+    double m = bits_as<double>((u & 0xfffffffffffffu) | ((uint64_t)1023 << 52));
 
     if (m > 0x1.6a09e667f3bcdp+0) {
         m *= 0.5;
@@ -92,7 +68,7 @@ static __device__ double exponential(const struct cu_sample_row &d, uint32_t pos
 /* A logit as an unsigned key of the same order. */
 static __device__ __forceinline__ uint32_t key_of(float f)
 {
-    const uint32_t u = float_bits(f + 0.0f);
+    const uint32_t u = bits_as<uint32_t>(f + 0.0f);
 
     return u & 0x80000000u ? ~u : u | 0x80000000u;
 }
