@@ -102,12 +102,15 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
         return; /* there is no other place to report it */
 }
 
-static void vlog(struct log *l, enum log_level level, const char *format, va_list args)
+void log_line(struct log *l, enum log_level level, const char *format, ...)
 {
     char text[LOG_LINE_BYTES];
+    va_list args;
 
     if (!l || level > l->level) return;
+    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     emit(l, LOG_OURS, level, text);
 }
 
@@ -120,40 +123,4 @@ void log_library(struct log *l, enum log_level level, const char *line)
     n = strcspn(line, "\n");
     snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), line);
     emit(l, LOG_LIBRARY, level, text);
-}
-
-void log_error(struct log *l, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vlog(l, LOG_ERROR, format, args);
-    va_end(args);
-}
-
-void log_warn(struct log *l, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vlog(l, LOG_WARN, format, args);
-    va_end(args);
-}
-
-void log_info(struct log *l, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vlog(l, LOG_INFO, format, args);
-    va_end(args);
-}
-
-void log_debug(struct log *l, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vlog(l, LOG_DEBUG, format, args);
-    va_end(args);
 }

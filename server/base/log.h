@@ -36,10 +36,13 @@ struct log {
 void log_init(struct log *, int fd, enum log_level level);
 void log_destroy(struct log *);
 
-void log_error(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_warn(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_info(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_debug(struct log *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line of ours; a format and its arguments, without a newline. */
+void log_line(struct log *, enum log_level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define log_error(l, ...) log_line(l, LOG_ERROR, __VA_ARGS__)
+#define log_warn(l, ...)  log_line(l, LOG_WARN, __VA_ARGS__)
+#define log_info(l, ...)  log_line(l, LOG_INFO, __VA_ARGS__)
+#define log_debug(l, ...) log_line(l, LOG_DEBUG, __VA_ARGS__)
 /* A line that a library wrote. */
 void log_library(struct log *, enum log_level, const char *line);
 
