@@ -1,6 +1,8 @@
 /* test_eta - rates are learnt, ranges are earned, and nothing ever is not a number. */
 #include "server/core/eta.h"
 
+#include "test/server/core/eta_harness.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,27 +12,7 @@
 
 #include <cmocka.h>
 
-#include <math.h>
-
-enum { PX = 256 * 256, PX_CLASS = 4 };
-
-static struct job_plan plan(double prior, double denoise)
-{
-    struct job_plan p = {.scratch_more = 0};
-
-    p.cost.run_bytes = 100;
-    p.cost.scratch_bytes = 10;
-    p.cost.work[GLM_PRIOR] = prior;
-    p.cost.work[GLM_DENOISE] = denoise;
-    p.cost.quanta[GLM_PRIOR] = p.cost.quanta[GLM_DENOISE] = 10;
-    p.cost.chunks = 1;
-    return p;
-}
-
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-6 * (1 + fabs(b));
-}
+enum { PX_CLASS = 4 };
 
 /* catches: a rate that is the mean of rates instead of work over time */
 static void uneven_quanta_average_by_time(void **state)

@@ -1,6 +1,8 @@
 /* test_timeline - the future is played in order, as the batcher shares the device. */
 #include "server/core/timeline.h"
 
+#include "test/server/core/eta_harness.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,28 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <math.h>
-
-enum { PX = 256 * 256 };
-
-static struct job_plan plan(double prior, double denoise)
-{
-    struct job_plan p = {.scratch_more = 0};
-
-    p.cost.run_bytes = 100;
-    p.cost.scratch_bytes = 10;
-    p.cost.work[GLM_PRIOR] = prior;
-    p.cost.work[GLM_DENOISE] = denoise;
-    p.cost.quanta[GLM_PRIOR] = p.cost.quanta[GLM_DENOISE] = 10;
-    p.cost.chunks = 1;
-    return p;
-}
-
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-6 * (1 + fabs(b));
-}
 
 static void simulate(const struct eta *e, struct timeline_item *items, int residents, int n,
                      int cap, const struct ledger *l)
