@@ -13,33 +13,14 @@ of the range's end over its beginning. With --old the first estimate of any mess
 import argparse
 import asyncio
 import json
-import os
 import random
-import re
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
-import websockets
+import service
 
 SIZES = (128, 192, 256, 384)
-
-
-def serve(a, folder, cap):
-    flags = ["serve", "--port", "0", "--model", a.model, "--data", folder, "--threads", str(a.threads)]
-    if cap:
-        flags += ["--concurrency", str(cap)]
-    p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    log = ""
-    while "drawing" not in log:
-        line = p.stdout.readline()
-        if not line:
-            sys.exit("the server did not start")
-        log += line
-    return p, re.search(r"http://(\S+)", log).group(1)
 
 
 class Client:
@@ -137,18 +118,14 @@ async def one_set(a, cap, mixed, how):
         return
     rng = random.Random(a.seed)
     with tempfile.TemporaryDirectory() as folder:
-        server, address = serve(a, folder, cap)
-        try:
-            ws = await websockets.connect(f"ws://{address}/ws", subprotocols=["darkroom.v1"], max_size=None, compression=None)
+        with service.running(a, folder, *(("--concurrency", str(cap)) if cap else ())) as (_, address):
+            ws = await service.connect(address)
             c = Client(ws, a.old)
             for i in range(a.warm):
                 await c.submit(spec(rng, mixed))
                 await c.ended(i + 1)
             await how(c, a, rng, mixed)
             await ws.close()
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
     row(name, list(c.jobs.values())[a.warm:])
 
 
@@ -160,9 +137,7 @@ async def main():
     parser.add_argument("--warm", type=int, default=5)
     parser.add_argument("--only", default="")
     parser.add_argument("--old", action="store_true")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--binary", default="build/darkroom")
-    parser.add_argument("--model", default="weights/tiny")
+    service.options(parser)
     a = parser.parse_args()
     print(f"{'':28s}  jobs  error median     p90      bias   inside    width")
     for cap in (0, 1):

@@ -10,36 +10,16 @@ Each pair of figures is measured in turn in one run on one server. `frame lag` i
 import argparse
 import asyncio
 import json
-import os
 import re
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 
-import websockets
+import service
 
 PROMPT = "a red circle on a blue background"
-
-
-def serve(a, folder):
-    flags = ["serve", "--port", "0", "--model", a.model, "--data", folder, "--queue", "4096", "--threads", str(a.threads),
-             "--connections-per-ip", "1000"]
-    p = subprocess.Popen([a.binary, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    log = ""
-    while "drawing" not in log:
-        line = p.stdout.readline()
-        if not line:
-            sys.exit("the server did not start")
-        log += line
-    return p, re.search(r"http://(\S+)", log).group(1)
-
-
-def connect(address):
-    return websockets.connect(f"ws://{address}/ws", subprotocols=["darkroom.v1"], max_size=None, compression=None)
 
 
 async def until(ws, kinds, jobs=None):
@@ -124,7 +104,7 @@ async def accepting(a, ws, name):
 
 
 async def frames(a, address, ws):
-    viewers = [await connect(address) for _ in range(a.viewers)]
+    viewers = [await service.connect(address) for _ in range(a.viewers)]
     await previews(ws, "jpeg")
     for _ in range(a.runs):
         await ws.send(json.dumps({"type": "submit", "spec": {"prompt": PROMPT, "seed": 5}}))
@@ -148,28 +128,23 @@ async def main():
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--submits", type=int, default=300)
     parser.add_argument("--viewers", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--binary", default="build/darkroom")
-    parser.add_argument("--model", default="weights/tiny")
+    service.options(parser)
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        server, address = serve(a, folder)
-        try:
-            async with connect(address) as ws:
+        flags = "--queue", "4096", "--connections-per-ip", "1000"
+        with service.running(a, folder, *flags) as (_, address):
+            async with service.connect(address) as ws:
                 await draw(ws)
                 await overhead(a, ws)
                 await preview_cost(a, ws)
                 await batching(a, ws)
                 await accepting(a, ws, "idle")
-                busy = await connect(address)
+                busy = await service.connect(address)
                 spec = {"prompt": PROMPT, "steps": 200, "width": 256, "height": 256}
                 await busy.send(json.dumps({"type": "submit", "spec": spec}))
                 await accepting(a, ws, "while it draws")
                 await busy.close()
                 await frames(a, address, ws)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
 
 
 asyncio.run(main())

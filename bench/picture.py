@@ -12,14 +12,13 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-import websockets
+import service
 
 PROMPT = "a red circle on a blue background"
 
@@ -70,20 +69,9 @@ def their_seconds(p, seed):
     return float(wait_for(p, "seconds").split()[1])
 
 
-def serve(a, data):
-    p = subprocess.Popen([a.binary, "serve", "--model", a.model, "--port", "0", "--data", data,
-                          "--threads", str(a.threads)],
-                         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for line in p.stdout:
-        m = re.search(r"http://([\d.]+:\d+)", line)
-        if m:
-            return p, f"ws://{m[1]}/ws"
-    sys.exit("the server did not start")
-
-
-async def our_seconds(url, a, seed):
+async def our_seconds(address, a, seed):
     spec = {"prompt": PROMPT, "width": a.size, "height": a.size, "steps": a.steps, "guidance": 1.5, "seed": seed}
-    async with websockets.connect(url, subprotocols=["darkroom.v1"], max_size=None) as ws:
+    async with service.connect(address) as ws:
         await ws.recv()
         await ws.send(json.dumps({"type": "previews", "format": "none"}))
         t = time.time()
@@ -100,25 +88,21 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--torch", required=True, metavar="PYTHON")
     p.add_argument("--runs", type=int, default=7)
-    p.add_argument("--threads", type=int, default=2)
     p.add_argument("--size", type=int, default=256)
     p.add_argument("--steps", type=int, default=20)
-    p.add_argument("--binary", default="build/darkroom")
-    p.add_argument("--model", default="weights/tiny")
+    service.options(p)
     p.add_argument("--dtype", default="float32", help="of the pipeline: float32 or bfloat16 (take its faster one)")
     a = p.parse_args()
-    with tempfile.TemporaryDirectory() as data:
-        server, url = serve(a, data)
+    with tempfile.TemporaryDirectory() as data, service.running(a, data) as (_, address):
         pipe = theirs(a, a.dtype)
         try:
             ours, other = [], []
             for k in range(-1, a.runs):                 # -1: warm both
-                x, y = asyncio.run(our_seconds(url, a, k + 1)), their_seconds(pipe, k + 1)
+                x, y = asyncio.run(our_seconds(address, a, k + 1)), their_seconds(pipe, k + 1)
                 if k >= 0:
                     ours.append(x)
                     other.append(y)
         finally:
-            server.terminate()
             pipe.kill()
     ratio = [y / x for x, y in zip(ours, other)]
     print(f"{a.size}x{a.size}, {a.steps} steps, {a.threads} threads, {a.runs} runs in turn")
