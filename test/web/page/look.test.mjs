@@ -130,6 +130,45 @@ describe('two languages, two themes, three widths', () => {
     await v.leave();
   });
 
+  // 640 x 400: a window of 1280 x 800 at 200 % zoom
+  for (const [width, height] of [[360, 640], [360, 800], [320, 568], [640, 400], [1300, 850]]) {
+    test(`the notice lies over nothing that is used: ${width}x${height}`, async () => {
+      const v = await visit(url(), { width, height });
+      await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+      await play.fake.stop();
+      await v.page.waitForSelector('#notice:not([hidden])');
+      const found = await v.page.evaluate(async () => {
+        const frame = () => new Promise((then) =>
+          requestAnimationFrame(() => requestAnimationFrame(then)));
+        const [notice, go] = ['#notice', '.go'].map((s) => document.querySelector(s));
+        const covered = [];
+        const used = document.querySelectorAll(
+          '#composer :is(button, input, textarea, summary):not([aria-hidden])');
+        for (const e of used) {
+          if (!e.checkVisibility()) continue;
+          e.focus();
+          await frame();
+          const { top, bottom, left, width } = e.getBoundingClientRect();
+          const at = document.elementFromPoint(left + width / 2, Math.max(top + 2, bottom - 4));
+          if (!e.contains(at) && !at?.closest('label')?.contains(e)) covered.push(e.id || e.value);
+        }
+        for (let y = 0; y < document.documentElement.scrollHeight; y += 60) {
+          scrollTo(0, y);
+          await frame();
+          const [n, g] = [notice, go].map((e) => e.getBoundingClientRect());
+          const over = Math.min(n.bottom, g.bottom) - Math.max(n.top, g.top) > 0.5
+            && n.left < g.right && g.left < n.right;
+          if (over && getComputedStyle(go).position === 'sticky' && g.top < n.top) {
+            covered.push(`Generate at ${y}`);
+          }
+        }
+        return covered;
+      });
+      assert.deepEqual(found, []);
+      await v.leave(BROKEN_CONNECTION);
+    });
+  }
+
   test('prefers-reduced-motion: nothing moves', async () => {
     const v = await visit(url());
     await v.ask('hold it', 'hold that', 'and wait');
