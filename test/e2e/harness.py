@@ -28,6 +28,7 @@ BIN = os.environ.get("DARKROOM_BIN", os.path.join(ROOT, "build", "darkroom"))
 MODEL = os.environ.get("DARKROOM_TEST_MODEL", os.path.join(ROOT, "weights", "tiny"))
 TMP = tempfile.mkdtemp(prefix="darkroom-e2e-")
 atexit.register(shutil.rmtree, TMP, True)
+FITTED = os.environ.get("TEST_FITTED", os.path.join(TMP, "fitted"))
 
 # the smallest picture that goes through every phase, for tests about something else
 QUICK = {"prompt": "a red circle on a blue background", "width": 64, "height": 64, "steps": 2}
@@ -38,15 +39,27 @@ LONG = {"prompt": "a red circle on a blue background", "width": 256, "height": 2
 def folder():
     """A new data folder, with the preview colours that an earlier server has fitted: that takes seconds."""
     new = tempfile.mkdtemp(dir=TMP)
-    for fitted in glob.glob(os.path.join(TMP, "fitted", "preview-*")):
+    for fitted in glob.glob(os.path.join(FITTED, "preview-*")):
         shutil.copy(fitted, new)
     return new
+
+
+def keep_fitted(data):
+    """For the servers that come, of other tests too, which may read while we write. False: not fitted yet."""
+    found = glob.glob(os.path.join(data, "preview-" + 32 * "[0-9a-f]"))
+    os.makedirs(FITTED, exist_ok=True)
+    for fitted in found:
+        aside = tempfile.mktemp(prefix="aside-", dir=FITTED)
+        shutil.copy(fitted, aside)
+        os.rename(aside, os.path.join(FITTED, os.path.basename(fitted)))
+    return bool(found)
 
 
 class Server:
     """One run of `darkroom serve`."""
 
     def __init__(self, data=None, *flags, ready=True, env=None, under=()):
+        self.fitted = bool(glob.glob(os.path.join(FITTED, "preview-*")))
         self.data = data or folder()  # under: a command that runs it, such as ("prlimit", "--nofile=1024:1024")
         self.process = subprocess.Popen(
             [*under, BIN, "serve", "--port", "0", "--model", MODEL, "--data", self.data, *flags],
@@ -71,11 +84,8 @@ class Server:
 
     def wait_ready(self):
         self.read_until(r"drawing\s+\d+ at a time")
-        kept = os.path.join(TMP, "fitted")
-        os.makedirs(kept, exist_ok=True)
-        while not os.listdir(kept):  # the first server fits the colours, which takes longer on a busy machine
-            for fitted in glob.glob(os.path.join(self.data, "preview-" + 32 * "[0-9a-f]")):
-                shutil.copy(fitted, kept)
+        while not self.fitted:  # the first server fits the colours, which takes longer on a busy machine
+            self.fitted = keep_fitted(self.data)
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log}")
             time.sleep(0.05)
@@ -261,6 +271,16 @@ class RawWebSocket:
             if got[0] == 8:
                 return int.from_bytes(got[1][:2], "big")
 
+    def pong(self):
+        """Read to the next pong: its payload. Pings are answered."""
+        while True:
+            got = self.frame()
+            assert got and got[0] != 8, got
+            if got[0] == 9:
+                self.send(got[1], 10)
+            if got[0] == 10:
+                return got[1]
+
     def message(self, kind):
         """Read to the next text message of a type; None when the connection ended."""
         while True:
@@ -297,7 +317,7 @@ def run(tests):
         try:
             result = test()
             if asyncio.iscoroutine(result):
-                asyncio.run(asyncio.wait_for(result, 120))
+                asyncio.run(asyncio.wait_for(result, 300))
             passed += 1
             print(f"ok {test.__name__} ({time.monotonic() - before:.1f} s)", flush=True)
         except BaseException:
