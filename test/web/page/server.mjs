@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const BINARY = process.env.BINARY ?? join(ROOT, 'build/darkroom');
+const FITTED = process.env.TEST_FITTED; // by test/run
 const START_MS_MAX = 180_000; // the first start learns the previews, and the machine may be busy
 
 async function freePort() {
@@ -18,6 +19,22 @@ async function freePort() {
   const { port } = probe.address();
   await new Promise((resolve) => probe.close(resolve));
   return port;
+}
+
+/** The preview colours that some server of the tests has fitted, from folder to folder. */
+async function copyFitted(from, to) {
+  for (const name of await readdir(from)) {
+    if (!/^preview-[0-9a-f]{32}$/.test(name)) continue;
+    const aside = join(to, `aside-${process.pid}`);
+    await copyFile(join(from, name), aside);
+    await rename(aside, join(to, name)); // others may read it
+  }
+}
+
+async function newFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'darkroom-web-'));
+  if (FITTED) await copyFitted(FITTED, folder);
+  return folder;
 }
 
 export class Server {
@@ -33,7 +50,7 @@ export class Server {
   /** Start, or start again after kill(): on the same port, with the same data. */
   async start() {
     this.port ??= await freePort();
-    this.data ??= await mkdtemp(join(tmpdir(), 'darkroom-web-'));
+    this.data ??= await newFolder();
     this.child = spawn(BINARY,
       ['serve', '--model', join(ROOT, 'weights/tiny'), '--data', this.data, '--port',
       String(this.port), ...this.options],
@@ -61,6 +78,7 @@ export class Server {
 
   async remove() {
     await this.kill();
+    if (this.data && FITTED) await copyFitted(this.data, FITTED);
     if (this.data) await rm(this.data, { recursive: true, force: true });
   }
 }
