@@ -1,4 +1,4 @@
-/* gpu_engine - the whole engine on a GPU, through its own door (kernels/glm.h):
+/* gpu_engine - the whole engine on a GPU, through its public header (kernels/glm.h):
  *
  *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the GPU; ends in
  *                                            a verdict

@@ -36,7 +36,7 @@ struct net_config net_released(int layers);
 struct net_config net_small(void);
 
 void maker_open(struct maker *, struct dev *, size_t bytes, size_t scratch);
-/* err, and the arenas: all is well, or the end. */
+/* Ends the program when err is set or one of the arenas was too small. */
 void maker_check(struct maker *, int err, const struct fail *, const char *what);
 tensor maker_tensor(struct maker *, enum dtype, int64_t rows, int64_t cols);
 /* Contents from the noise, of T or F32. */

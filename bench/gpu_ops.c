@@ -33,7 +33,7 @@ int main(int argc, char **argv)
     struct fail f = {0};
     char line[600];
 
-    if (given(argc, argv, "--started")) return 0; /* the libraries of this machine will do */
+    if (given(argc, argv, "--started")) return 0; /* the loader has found all libraries */
     if (cuda_open(&dev, type, &o, &f)) return stop("no GPU", &f);
     if (cpu_open(&ref, type, 0, &f)) return stop("no CPU device", &f);
     printf("%s against %s\n", cuda_describe(dev), ref->label);

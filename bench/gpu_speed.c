@@ -257,5 +257,5 @@ int main(int argc, char **argv)
     if (!strcmp(part, "vae") || !strcmp(part, "all")) vae_speed(&s);
     cuda_libraries(s.d, line, sizeof line);
     printf("libraries: %s\n", line);
-    return 0; /* the GPU takes its memory back by itself */
+    return 0; /* nothing is freed: the driver does it when the process ends */
 }

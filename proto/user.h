@@ -23,7 +23,7 @@ enum user_role {
 /* The order between jobs: those of an earlier lane go first (lanes.h of the core). */
 enum user_lane { LANE_URGENT, LANE_NORMAL, LANE_BATCH, LANES };
 
-#define USER_NONE 0U /* the id of nobody in particular */
+#define USER_NONE 0U /* the id that stands for no user */
 
 /* One user, as the store keeps it. */
 struct user {

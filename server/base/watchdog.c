@@ -53,7 +53,7 @@ static void last_words(const struct watchdog *w, const struct pulse *p, unsigned
                      "started again (accepted jobs are kept)\n",
                      p->name, (unsigned)((uint64_t)naps * (unsigned)w->conf.nap_ms / 1000));
 
-    alarm(LAST_WORDS_SECONDS); /* nobody may be reading: SIGALRM ends the process too */
+    alarm(LAST_WORDS_SECONDS); /* the pipe of the log may be full: SIGALRM ends the process, too */
     if (n > 0 && write(w->conf.fd, line, (size_t)n) < 0) n = 0;
     alarm(0);
     w->conf.end(STATUS);

@@ -5,7 +5,7 @@
  * due, so it fires up to a second late and never early. Times that are further away than one
  * turn wait in the last list and are put in again. No thread, no clock: time is an argument
  * (clock_us()).
- * Owner: whoever embeds it; a timer is part of what it is for and is stopped before that is
+ * Owner: the struct that embeds it; a timer is part of what it is for and is stopped before that is
  * freed. */
 #ifndef SERVER_BASE_WHEEL_H
 #define SERVER_BASE_WHEEL_H

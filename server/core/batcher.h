@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define BATCHER_ALL            (~0U) /* every phase is at hand */
-/* two changes a minute, each a second or two, are bearable */
+/* with offloaded weights a change of phase costs a second or two: two a minute are affordable */
 #define BATCHER_PASSED_OVER_US 60000000
 #define BATCHER_SHARED_US      30000 /* a quantum that others join is planned to take less */
 

@@ -1,5 +1,5 @@
-/* device_events - what the devices tell: quanta, the ends of runs, failures; and the watchdog for
- * their silence. */
+/* device_events - handles the devices' events: quanta, the ends of runs, failures; and the
+ * watchdog for their silence. */
 #include "server/core/device_events.h"
 
 #include "server/core/capacity.h"
@@ -114,7 +114,8 @@ static void learn(struct hub *h, const struct device *c, const struct device_eve
     stats_quantum(&h->stats, n->phase, n->n, elapsed_us);
 }
 
-/* Without the time for which the process stood still. A quantum that was shorter ended before. */
+/* Less the time for which the process was stopped: that was no work. A quantum shorter than the
+ * stop ended before it and is left as it is. */
 static int64_t worked_us(struct device *c, int64_t elapsed_us)
 {
     if (c->stood_us > 0 && elapsed_us > c->stood_us) {
@@ -124,7 +125,7 @@ static int64_t worked_us(struct device *c, int64_t elapsed_us)
     return elapsed_us;
 }
 
-/* Each pays for its own part of the quantum, as the batcher has it. */
+/* Each job is charged for its own part of the quantum, as batcher_charge() does it. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
     double work[LIMIT_BATCH], all = work_of(c, n, work);
@@ -181,7 +182,7 @@ static void run_resumed(struct hub *h, int64_t now, struct job *j, const struct 
     notify_touch(h);
 }
 
-/* Only a job that is neither over nor about to be may still need it. */
+/* Of a job whose end is decided no run will go on from it. */
 static void store_checkpoint(struct hub *h, const struct job *j, struct blob *checkpoint)
 {
     if (j->state == JOB_RUNNING || j->state == JOB_QUEUED)

@@ -1,5 +1,5 @@
-/* device_events - what the devices tell: quanta, the ends of runs, failures; and the watchdog for
- * their silence. Thread: the loop's. */
+/* device_events - handles the devices' events: quanta, the ends of runs, failures; and the
+ * watchdog for their silence. Thread: the loop's. */
 #ifndef SERVER_CORE_DEVICE_EVENTS_H
 #define SERVER_CORE_DEVICE_EVENTS_H
 

@@ -30,7 +30,7 @@ struct dispatch_state {
 /* A waiting job. */
 struct dispatch_job {
     const struct job_plan *plan; /* NULL: not made yet */
-    bool leaving;                /* its last run is not known to be gone: it cannot start before */
+    bool leaving; /* the worker has not yet reported its last run freed: it cannot start before */
 };
 
 enum dispatch_verdict {

@@ -130,8 +130,9 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
     h->added = true;
 }
 
-/* Those that came after it share the device with it, so where that is cheap all are played again. A
- * long queue is played four times a second at most: a job at its end has what its addition said. */
+/* Jobs that were accepted after it share the device with it and delay it, so where that is cheap
+ * the whole queue is played again. A long queue is played four times a second at most: until then a
+ * job at its end has the estimate that was made when it was added. */
 void forecast_accepted(struct hub *h, int64_t now, struct job *j)
 {
     assert(j->state == JOB_QUEUED);
@@ -152,7 +153,7 @@ void forecast_quote(struct hub *h, int64_t now, int place, struct timeline_item 
         n = play(h, place, item);
         item->start_s = n ? h->items[n - h->queue.n - 1 + place].start_s : -1;
         item->end_s = n ? h->items[n - h->queue.n - 1 + place].end_s : -1;
-        h->estimated_us = INT64_MIN / 2; /* the tail has one too many */
+        h->estimated_us = INT64_MIN / 2; /* h->tail now counts the quoted job: make it anew */
         return;
     }
     freshen(h, now);
@@ -190,7 +191,7 @@ static enum event_why why(const struct hub *h, const struct job *j, int place)
     return capacity_why(h, j);
 }
 
-/* Has its end moved so far that a person would want to know? */
+/* Has its expected end moved so far that a new `queue` or `progress` is worth sending? */
 static bool moved_far(const struct job *j, int64_t now)
 {
     int64_t by, enough;

@@ -211,7 +211,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
     registry_drop(&h->registry, j);
 }
 
-/* An estimate was kept to, or not. */
+/* Compare the first estimate with what came, and hand out measured rates to be kept. */
 static void judge(struct hub *h, int64_t now, const struct job *j)
 {
     if (j->end.outcome != JOB_DONE) return;

@@ -1,5 +1,5 @@
-/* notify - the way of news out: events on a job's board, and the mark that places and numbers have
- * changed. Thread: the loop's. */
+/* notify - posts events on a job's board, and marks places and numbers as changed. Thread: the
+ * loop's. */
 #ifndef SERVER_CORE_NOTIFY_H
 #define SERVER_CORE_NOTIFY_H
 

@@ -1,11 +1,11 @@
 /* timeline - the queue played forward: when jobs will start and finish.
  *
- * It plays the rules that the service plays: dispatch_next() says which job starts next and where,
- * and as the batcher has it, each of the n residents of a device gets an n-th of its time, in which
- * its own part of a stage goes as fast as the company allows that batcher_shares() lets in. Time
- * goes from one end of a stage to the next, so a job costs four steps over the residents, however
- * many quanta it has. Copies of weights between phases are a part of the measured rates.
- * Pure; thread: the loop's. */
+ * It plays the rules that the service plays: dispatch_next() says which job starts next and
+ * where, and as in the batcher each of the n residents of a device gets an n-th of its time. In
+ * that time a resident's stage advances at the rate of quanta shared by as many as
+ * batcher_shares() lets join. Time goes from one end of a stage to the next, so a job costs four
+ * steps over the residents, however many quanta it has. Copies of weights between phases are a
+ * part of the measured rates. Pure; thread: the loop's. */
 #ifndef SERVER_CORE_TIMELINE_H
 #define SERVER_CORE_TIMELINE_H
 
@@ -43,7 +43,7 @@ struct timeline {
         struct timeline_run run[LEDGER_MAX];
         int n;
     } device[LIMIT_DEVICES];
-    /* eta_rate() looks far for its neighbours; each answer is kept for one timeline */
+    /* results of eta_rate(), which may search all its cells: cached for this timeline */
     double rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
 };
 

@@ -26,7 +26,7 @@ int handshake_origins(const char *list, struct fail *f);
 /* Host header against DNS rebinding (a page of a stranger whose name is made to point here):
  * loopback names and the address itself, with any port (there may be a tunnel), or a listed
  * origin's host. With `open` also every numeric address, this machine's own name, and names
- * without a dot, which public DNS gives to nobody. Empty: refused. */
+ * without a dot, which public DNS never resolves. Empty: refused. */
 bool handshake_host(const struct handshake_rules *, const char *host);
 /* Origin header: none (no browser), the one of the Host, or a listed one. */
 bool handshake_origin(const struct handshake_rules *, const char *origin, const char *host);

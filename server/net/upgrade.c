@@ -16,7 +16,7 @@ bool upgrade_wanted(const struct head *h)
 
 /* --- what is refused -------------------------------------------------------------------------- */
 
-/* Say in the log what came and what to do, for whoever set up the proxy. */
+/* Log what came and what would help: most such requests come through a proxy set up wrong. */
 static int warn(struct conn *c, int status, const struct fail *f)
 {
     static const char *const headers[CONN_WARNINGS] = {"Host", "Origin", "Upgrade"};

@@ -29,7 +29,7 @@ static const char *const VERSION[] = {
     "CREATE INDEX jobs_result ON jobs(result);",
 
     "ALTER TABLE meta ADD COLUMN secret BLOB;" /* what cookies are signed with */
-    "ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;" /* 0: of nobody in particular */
+    "ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;" /* 0: USER_NONE */
     "CREATE TABLE users("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* given once, also when the user is removed */
     " name TEXT NOT NULL,"

@@ -102,8 +102,8 @@ bool files_same(int folder, const char *name, const struct files_identity *as)
     return now.device == as->device && now.inode == as->inode;
 }
 
-/* The folder itself, so that removing the file in it lets nobody in. Network file systems may not
- * lock folders: then there is the file. */
+/* The folder itself, so that a second server is kept out even when the file in it was removed.
+ * Network file systems may not lock folders: then there is the file. */
 static bool folder_taken(int folder)
 {
     return flock(folder, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;

@@ -34,7 +34,7 @@ int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
 int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
                    struct fail *f);
 void pictures_remove(struct pictures *, const char *name); /* when it is there */
-/* Write a file that nobody asks for, and remove it. */
+/* Whether the disk takes a file: writes one that is no picture, and removes it. */
 int pictures_probe(struct pictures *, struct fail *f);
 /* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which
  * is logged. Each version of a file is read once for that: about 1 ms a MB. */

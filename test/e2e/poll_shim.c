@@ -1,6 +1,6 @@
 /* poll_shim - preloaded into the server by test_timers: the main thread takes its time to look
  * at the clock, and its polls end a moment early, as the kernel may let them. A timer that
- * becomes ripe between the end of one round and the next poll, where nobody looks any more,
+ * becomes due between the end of one round and the next poll, where no code looks at timers,
  * then does so nearly always. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

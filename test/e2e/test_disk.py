@@ -165,7 +165,7 @@ async def no_descriptor_for_a_while():
 
 
 async def submit_recovers():
-    """catches: a server that says that its disk is full long after there is room, as nobody submits any more"""
+    """catches: a server that says that its disk is full long after there is room, because it tries again only when a job is submitted"""
     server = Server()
     pid = server.process.pid
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
@@ -187,7 +187,7 @@ async def submit_recovers():
 
 async def store_removed():
     """catches: jobs that are accepted into a removed database and lost at the next start; a second server in a folder
-    whose lock file was removed; an empty store beside pictures that nobody is told of"""
+    whose lock file was removed; an empty store beside pictures, with no line in the log"""
     server = Server()
     await draw(server)
     os.remove(os.path.join(server.data, "lock"))
@@ -212,7 +212,7 @@ async def store_removed():
 
 # --- descriptors -----------------------------------------------------------------------------------
 
-async def downloads_that_nobody_reads():
+async def downloads_that_are_not_read():
     """catches: pictures of everybody that fail because clients who do not read hold all descriptors"""
     server = Server(None, "--connections", "2000", under=("prlimit", "--nofile=1024:1024"))
     result = await draw(server, width=256, height=256, steps=1)
@@ -244,4 +244,4 @@ async def downloads_that_nobody_reads():
 
 
 run([stopped_for_a_while, disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed,
-     downloads_that_nobody_reads, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
+     downloads_that_are_not_read, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])

@@ -76,7 +76,7 @@ def talks(*cases):
 
 
 def fails(data, codes, name):
-    """The connection ends, with one of these close codes or without a word; other connections live on."""
+    """The connection ends, with one of these close codes or without a close frame; other connections live on."""
     talk = Talk()
     try:
         talk.put(data)

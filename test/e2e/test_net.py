@@ -54,7 +54,7 @@ def handshakes():
 
 
 def refusals_name_cause_and_cure():
-    """catches: a refusal behind a proxy that nobody can act on, a log that says nothing or fills up, a name of a
+    """catches: a refusal behind a proxy that names neither cause nor cure, a log that says nothing or fills up, a name of a
     stranger that is served with --open (DNS rebinding), an origin that can never match"""
     wide = Server(None, "--host", "0.0.0.0", "--open", "--origins", "https://pictures.example.org")
     wide.host = "127.0.0.1"  # where it is reached from here

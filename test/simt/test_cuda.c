@@ -336,7 +336,8 @@ static void products_are_described(void **s)
     assert_true(cublaslt_plan(&b, &p, 0) && !b.bf && cublaslt_key(&a) != cublaslt_key(&b));
 }
 
-/* Catches: a choice that is not found again, a cut or strange file that is believed. */
+/* Catches: an autotuning result that is not found again, a file cut short or foreign that is
+ * used. */
 static void tuning_is_kept(void **s)
 {
     char dir[] = "/tmp/tuning-XXXXXX", file[600], junk[72] = {0};
@@ -369,7 +370,7 @@ static void tuning_is_kept(void **s)
     assert_int_equal(system(file), 0);
 }
 
-/* Catches: a plan of another key, version or model, one that is cut or altered and is believed. */
+/* Catches: a plan of another key, version or model that is used, or one cut short or altered. */
 static void plans_are_kept(void **s)
 {
     static const char text[] = "{\"a\": \"plan\"}";
@@ -474,7 +475,7 @@ static void convolutions_are_described(void **s)
     assert_true(g.tensor[g.op[1].in[1]].stride[3] == 1024 && g.tensor[g.op[1].out].dim[2] == 66);
     assert_true(g.tensor[g.op[2].in[1]].dim[2] == 1 && g.tensor[g.op[2].out].type == CUDNN_BF16);
     c.n = 3;
-    assert_false(cudnn_graph_conv(&g, &c)); /* three channels are ours */
+    assert_false(cudnn_graph_conv(&g, &c)); /* three channels: left to our own kernel */
     c.n = 512;
     c.add = mem + 2;
     assert_false(cudnn_graph_conv(&g, &c));
@@ -517,7 +518,7 @@ static void attention_is_described(void **s)
     a.group = 16;
     assert_true(cudnn_graph_attention(&g, &a) && g.tensor[g.op[0].in[1]].dim[1] == 2);
     a.bias = bias;
-    assert_false(cudnn_graph_attention(&g, &a)); /* the glyph encoder's is ours */
+    assert_false(cudnn_graph_attention(&g, &a)); /* the glyph encoder's bias: our own kernel */
     a.bias = NULL;
     a.head_dim = 36;
     assert_false(cudnn_graph_attention(&g, &a));

@@ -82,7 +82,7 @@ static void run_ahead(struct glm *g, struct glm_run *r)
 
     while (glm_run_progress(r).phase < GLM_PRIOR || glm_run_progress(r).done < 2)
         step(g, &r, 1);
-    assert_int_equal(glm_run_preview(r, SIDE, &p, &f), 0); /* asked for, not known to be there */
+    assert_int_equal(glm_run_preview(r, SIDE, &p, &f), 0); /* requested, not yet arrived */
     before = simt_waits();
     while (glm_run_progress(r).total - glm_run_progress(r).done > 2)
         step(g, &r, 1);

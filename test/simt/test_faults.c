@@ -23,7 +23,7 @@ static struct mbox loop, previews, pictures;
 static struct worker *worker[WORKERS];
 static int seen[DEVICE_LOST + 1][WORKERS]; /* events of each kind */
 
-/* Opened without a folder for previews, which would be learnt first. */
+/* Without a cache folder, so that no worker fits the previews' colours first. */
 static void open_workers(int n)
 {
     static const char *const device[WORKERS] = {"cuda:0", "cuda:1"};

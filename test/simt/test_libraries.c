@@ -165,7 +165,7 @@ static void refused_work_is_done_by_our_kernels(void **s)
     close_pair();
 }
 
-/* What a library does not know is no refusal. */
+/* Work that has no description for a library is not counted as refused. */
 static void what_is_not_for_a_library_is_not_counted(void **s)
 {
     char line[400];

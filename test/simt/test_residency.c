@@ -54,7 +54,7 @@ static void step(struct glm *g, struct glm_run *r)
     if (r->phase == GLM_DECODE) glm_decode_last(g);
     if (glm_step(g, &r, 1, &f)) fail_msg("%s", f.message);
     if (r->phase == GLM_PRIOR && r->done == TOKENS) {
-        r->phase = GLM_DENOISE; /* the rest would be more of the same */
+        r->phase = GLM_DENOISE; /* further steps run the same code */
         r->done = 0;
     }
 }
