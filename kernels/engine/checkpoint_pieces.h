@@ -1,5 +1,5 @@
-/* checkpoint_pieces - what a checkpoint consists of: a head, which says what it belongs to and how far the
- * run is, then tensors as they are on the device, packed.
+/* checkpoint_pieces - what a checkpoint consists of: a head, which says what it belongs to and
+ * how far the run is, then tensors as they are on the device, packed.
  *
  * For engine/ alone. Thread: the device's worker, but for checkpoint_bytes_max(): any. */
 #ifndef KERNELS_ENGINE_CHECKPOINT_PIECES_H

@@ -1,15 +1,17 @@
 /* eta - how fast the devices are, as measured, and how far forecasts were off.
  *
- * Every quantum teaches a rate, planned work (glm_cost.work) a second, for (stage, size, batch): the
- * decayed sum of work over the decayed sum of seconds, so that quanta of unequal length average out over a
- * stage. Stages are the phases with the prior in two: a prompt's prefill is bound by arithmetic, a
- * token by reading weights. What has not been measured borrows from its nearest neighbour: other
- * batch, other size, other stage, at last the guess that it was born with.
+ * Every quantum teaches a rate, planned work (glm_cost.work) a second, for (stage, size, batch):
+ * the decayed sum of work over the decayed sum of seconds, so that quanta of unequal length
+ * average out over a stage. Stages are the phases with the prior in two: a prompt's prefill is
+ * bound by arithmetic, a token by reading weights. What has not been measured borrows from its
+ * nearest neighbour: other batch, other size, other stage, at last the guess that it was born
+ * with.
  *
- * The times of whole jobs, forecast when they were accepted and then measured, give the range: nine
- * of ten of the last ones were inside it. With nothing measured it is wide. One struct for all
- * devices, which are of one kind. A quantum that waited until weights had been copied to the device
- * is timed with its wait, so what swapping costs is a part of the measured rate of its phase.
+ * The times of whole jobs, forecast when they were accepted and then measured, give the range:
+ * nine of ten of the last ones were inside it. With nothing measured it is wide. One struct for
+ * all devices, which are of one kind. A quantum that waited until weights had been copied to the
+ * device is timed with its wait, so what swapping costs is a part of the measured rate of its
+ * phase.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_ETA_H
 #define SERVER_CORE_ETA_H

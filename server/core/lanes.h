@@ -5,8 +5,8 @@
  * that begins first is the next. A job takes its device-seconds divided by the user's weight; the
  * virtual time of a lane is the beginning of the job that started last, and a user who comes with
  * nothing waiting begins there: what it did not use before is not saved up. So of two users with
- * work waiting, neither has started more than one job's device-seconds (by weight) beyond the other,
- * and one user's jobs are first come, first served.
+ * work waiting, neither has started more than one job's device-seconds (by weight) beyond the
+ * other, and one user's jobs are first come, first served.
  *
  * What a job takes is estimated when it comes to wait, counted when it starts, and put right when
  * it ends. These numbers stand on the jobs, so that the queue is sorted once and not searched at

@@ -2,9 +2,10 @@
  * resident.
  *
  * The order is one function, queue_before(): by lane, then by where a job begins in its lane's
- * virtual time (lanes.h), then first accepted, first started. Another order changes that function
- * and what it reads of a job, nothing else. Kept sorted in an array: adding and removing are a binary search and a move of
- * pointers, the place of a job is its index. Thread: the loop's. */
+ * virtual time (lanes.h), then first accepted, first started. Another order changes that
+ * function and what it reads of a job, nothing else. Kept sorted in an array: adding and
+ * removing are a binary search and a move of pointers, the place of a job is its index. Thread:
+ * the loop's. */
 #ifndef SERVER_CORE_QUEUE_H
 #define SERVER_CORE_QUEUE_H
 

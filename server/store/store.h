@@ -19,7 +19,7 @@
  *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
  *
- * Thread: store_open .. store_close, store_find, store_users and store_restore belong to the loop. */
+ * Thread: store_open .. store_close, store_find, store_users and store_restore are the loop's. */
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 

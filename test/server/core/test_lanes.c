@@ -64,7 +64,8 @@ static double used(const struct world *w, uint32_t user)
     return us / 1e6;
 }
 
-/* Of two users with work waiting in a lane, neither is more than the largest job beyond the other. */
+/* Of two users with work waiting in a lane, neither is more than the largest job beyond the
+ * other. */
 static double most_apart(const struct world *w, enum user_lane lane)
 {
     double least = HUGE_VAL, most = -HUGE_VAL;
@@ -124,8 +125,8 @@ static void users_with_work_waiting_stay_level(void **state)
     }
 }
 
-/* catches: a picture that waits for somebody's batch of a hundred; a share that follows the number of
- * jobs and not their device time */
+/* catches: a picture that waits for somebody's batch of a hundred; a share that follows the
+ * number of jobs and not their device time */
 static void a_hundred_jobs_do_not_hold_up_one(void **state)
 {
     struct listener *e[USERS];
