@@ -1,6 +1,6 @@
 /* test_checkpoint - a run that is saved anywhere and goes on elsewhere is the same picture; what is
  * not such a run is refused, whatever its bytes are. */
-#include "kernels/engine/engine.h"
+#include "test/kernels/engine/engine_harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +20,8 @@ struct saved {
     size_t len;
 };
 
-static struct glm *open_engine(const char *model, enum glm_type type, int threads,
-                               const char *version)
+static struct glm *open_version(const char *model, enum glm_type type, int threads,
+                                const char *version)
 {
     struct glm *g;
     struct fail f = {0};
@@ -32,7 +32,7 @@ static struct glm *open_engine(const char *model, enum glm_type type, int thread
     return g;
 }
 
-static struct glm_req request(const char *prompt, int width, int steps, uint64_t seed)
+static struct glm_req small(const char *prompt, int width, int steps, uint64_t seed)
 {
     return (struct glm_req){.prompt = prompt,
                             .prompt_len = strlen(prompt),
@@ -41,25 +41,6 @@ static struct glm_req request(const char *prompt, int width, int steps, uint64_t
                             .steps = steps,
                             .guidance = 1.5,
                             .seed = seed};
-}
-
-/* Two chunks of a prompt, or more. */
-static const char *long_prompt(void)
-{
-    static char text[2048];
-
-    for (size_t i = 0; !text[sizeof text - 2] && i < sizeof text - 1; i++)
-        text[i] = "a lamp, b 12 c! "[i * i % 16];
-    return text;
-}
-
-static struct glm_run *start(struct glm *g, const struct glm_req *q)
-{
-    struct glm_run *r;
-    struct fail f = {0};
-
-    if (glm_run_new(&r, g, q, &f)) fail_msg("%s", f.message);
-    return r;
 }
 
 static struct saved save(struct glm_run *r)
@@ -96,7 +77,7 @@ static void step(struct glm *g, struct glm_run *r, struct glm_run *other)
         fail_msg("%s", f.message);
 }
 
-static void finish(struct glm *g, struct glm_run *r, struct glm_run *other, uint8_t *rgb)
+static void draw(struct glm *g, struct glm_run *r, struct glm_run *other, uint8_t *rgb)
 {
     struct glm_picture p = {.rgb = rgb, .capacity = BYTES_MOST};
     struct fail f = {0};
@@ -122,7 +103,7 @@ static int save_all(struct glm *g, const struct glm_req *q, struct glm_run *othe
         step(g, r, other);
     }
     assert_int_equal(glm_run_save_bytes(r), 0);
-    finish(g, r, other, rgb);
+    draw(g, r, other, rgb);
     return n;
 }
 
@@ -136,12 +117,12 @@ static void free_all(struct saved *all, int n)
 static void goes_on(enum glm_type type, const struct glm_req *q, int company, int stride)
 {
     static uint8_t alone[BYTES_MOST], other[BYTES_MOST];
-    struct glm *one = open_engine(MODEL, type, 1, "1"), *two = open_engine(MODEL, type, 2, "1");
-    const struct glm_req with = request("b", 64, 3, 8);
+    struct glm *one = open_version(MODEL, type, 1, "1"), *two = open_version(MODEL, type, 2, "1");
+    const struct glm_req with = small("b", 64, 3, 8);
     struct saved all[QUANTA_MOST];
     int n, saved = 0;
 
-    finish(one, start(one, q), NULL, alone);
+    draw(one, start(one, q), NULL, alone);
     n = save_all(one, q, company ? start(one, &with) : NULL, all, other);
     assert_memory_equal(alone, other, sizeof alone); /* saving changes nothing */
     for (int i = 0; i < n; i++) {
@@ -151,7 +132,7 @@ static void goes_on(enum glm_type type, const struct glm_req *q, int company, in
         saved++;
         if (i % stride && i > 6 && i < n - 6) continue;
         r = load(two, q, &all[i]);
-        finish(two, r, company ? start(two, &with) : NULL, other);
+        draw(two, r, company ? start(two, &with) : NULL, other);
         if (memcmp(alone, other, sizeof alone)) fail_msg("saved before quantum %d: other bytes", i);
     }
     assert_int_equal(saved, n - 1); /* all but the beginning */
@@ -164,8 +145,8 @@ static void goes_on(enum glm_type type, const struct glm_req *q, int company, in
  * made again with other bits, company or threads that show after a load */
 static void a_run_goes_on_to_the_same_bytes(void **state)
 {
-    const struct glm_req few = request("a \"sign\" 「你好」", 32, 3, 7);
-    const struct glm_req chunks = request(long_prompt(), 32, 2, 9);
+    const struct glm_req few = small("a \"sign\" 「你好」", 32, 3, 7);
+    const struct glm_req chunks = small(long_prompt(), 32, 2, 9);
 
     (void)state;
     for (enum glm_type type = GLM_F32; type <= GLM_BF16; type++)
@@ -179,8 +160,8 @@ static void a_run_goes_on_to_the_same_bytes(void **state)
 static void every_part_matters(void **state)
 {
     static uint8_t right[BYTES_MOST], wrong[BYTES_MOST];
-    struct glm *g = open_engine(MODEL, GLM_F32, 1, "1");
-    const struct glm_req q = request("a \"sign\"", 96, 3, 7);
+    struct glm *g = open_version(MODEL, GLM_F32, 1, "1");
+    const struct glm_req q = small("a \"sign\"", 96, 3, 7);
     struct saved all[QUANTA_MOST];
     int n = save_all(g, &q, NULL, all, right), differ = 0, refused = 0;
 
@@ -193,7 +174,7 @@ static void every_part_matters(void **state)
             refused++;
             continue;
         }
-        finish(g, r, NULL, wrong);
+        draw(g, r, NULL, wrong);
         differ += memcmp(right, wrong, sizeof right) != 0;
     }
     assert_int_equal(refused, 0); /* cache and latents are numbers */
@@ -206,12 +187,12 @@ static void every_part_matters(void **state)
 /* catches: a plan of the bytes that the host needs that is too small or too large */
 static void the_size_is_planned(void **state)
 {
-    struct glm *g = open_engine(MODEL, GLM_BF16, 1, "1");
+    struct glm *g = open_version(MODEL, GLM_BF16, 1, "1");
     const char *const prompt[] = {"", "a \"sign\"", long_prompt()};
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        const struct glm_req q = request(prompt[i], 96, 2, 1);
+        const struct glm_req q = small(prompt[i], 96, 2, 1);
         struct glm_run *r = start(g, &q);
         struct glm_cost c;
         struct fail f = {0};
@@ -242,12 +223,12 @@ static void refused(struct glm *g, const struct glm_req *q, const struct saved *
 /* catches: a checkpoint that goes on although its bytes would be others' */
 static void what_does_not_belong_is_refused(void **state)
 {
-    struct glm *g = open_engine(MODEL, GLM_F32, 1, "1");
-    struct glm *const other[] = {open_engine(MODEL, GLM_F32, 1, "2"),
-                                 open_engine(MODEL, GLM_BF16, 1, "1"),
-                                 open_engine("test/golden/plain/model", GLM_F32, 1, "1")};
+    struct glm *g = open_version(MODEL, GLM_F32, 1, "1");
+    struct glm *const other[] = {open_version(MODEL, GLM_F32, 1, "2"),
+                                 open_version(MODEL, GLM_BF16, 1, "1"),
+                                 open_version("test/golden/plain/model", GLM_F32, 1, "1")};
     const char *const why[] = {"version", "device", "model"};
-    const struct glm_req q = request("a", 64, 3, 7);
+    const struct glm_req q = small("a", 64, 3, 7);
     struct glm_req not [7] = {q, q, q, q, q, q, q};
     struct saved all[QUANTA_MOST];
     static uint8_t rgb[BYTES_MOST];
@@ -298,8 +279,8 @@ static void damage(struct saved *s, uint64_t *random)
 /* catches: a checkpoint whose numbers are used as sizes, places or indices (with the sanitizers) */
 static void any_bytes_are_safe(void **state)
 {
-    struct glm *g = open_engine(MODEL, GLM_F32, 1, "1");
-    const struct glm_req q = request("a \"b\"", 32, 2, 7);
+    struct glm *g = open_version(MODEL, GLM_F32, 1, "1");
+    const struct glm_req q = small("a \"b\"", 32, 2, 7);
     struct saved all[QUANTA_MOST];
     static uint8_t rgb[BYTES_MOST];
     int n = save_all(g, &q, NULL, all, rgb), taken = 0;
