@@ -358,37 +358,6 @@ static void steps_cost_denoising(void **state)
     glm_close(g);
 }
 
-/* catches: work in which a long prompt makes the tokens of the picture look longer, as the prompt's
- * part of the FLOPs is another one than its part of the time; a prompt that costs nothing */
-static void the_prompt_has_its_own_work(void **state)
-{
-    enum { LETTERS = 1500 };
-    struct glm *g = open_engine("weights/tiny", GLM_F32, 1, NULL);
-    char text[LETTERS + 1];
-    struct glm_req q = request("x", 256, 256, 1);
-    struct glm_cost few, many;
-    double a, b;
-
-    (void)state;
-    for (int i = 0; i < LETTERS; i++)
-        text[i] = i % 3 == 2 ? ' ' : (char)('a' + i % 26);
-    text[LETTERS] = '\0';
-    assert_int_equal(glm_plan(g, &q, &few, NULL), 0);
-    q.prompt = text;
-    q.prompt_len = LETTERS;
-    assert_int_equal(glm_plan(g, &q, &many, NULL), 0);
-    assert_int_equal(few.chunks, 1);
-    assert_true(many.chunks > 1);
-    assert_int_equal(few.quanta[GLM_PRIOR] - few.chunks, many.quanta[GLM_PRIOR] - many.chunks);
-    a = few.work[GLM_PRIOR] * (1 - few.prefill);
-    b = many.work[GLM_PRIOR] * (1 - many.prefill);
-    assert_true(b > a && b < 1.5 * a);
-    assert_true(many.flops[GLM_PRIOR] * (1 - many.prefill)
-                > 1.5 * few.flops[GLM_PRIOR] * (1 - few.prefill));
-    assert_true(many.work[GLM_PRIOR] * many.prefill > 50 * few.work[GLM_PRIOR] * few.prefill);
-    glm_close(g);
-}
-
 /* catches: bad requests that get as far as the device, errors without the field's name */
 static void bad_requests_are_named(void **state)
 {
@@ -509,7 +478,6 @@ int main(void)
         cmocka_unit_test(a_prompt_in_chunks_gives_the_same),
         cmocka_unit_test(a_batch_fits_its_plan),
         cmocka_unit_test(steps_cost_denoising),
-        cmocka_unit_test(the_prompt_has_its_own_work),
         cmocka_unit_test(bad_requests_are_named),
         cmocka_unit_test(strict_fails_alone),
         cmocka_unit_test(numbers_that_run_over_fail_alone),
