@@ -182,20 +182,17 @@ static int quote_times(struct hub *h, int64_t now, int place, const struct comma
                        struct answer_quote *q, struct fail *f)
 {
     struct job_plan plan;
-    struct timeline_item it = {.plan = &plan, .pixels = c->spec.width * c->spec.height};
-    double low, high;
-    int err = check_plan(h, &c->spec, &plan, f);
+    const struct glm_progress start = {.total = 0};
+    struct forecast_times t;
+    int pixels = c->spec.width * c->spec.height, err = check_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
-    forecast_quote(h, now, place, &it);
-    q->start_ms = ms(it.start_s);
-    q->eta_ms = ms(it.end_s);
-    if (q->eta_ms >= 0) {
-        eta_range(&h->eta, it.end_s, &low, &high);
-        q->eta_lo_ms = ms(low);
-        q->eta_hi_ms = ms(high);
-    }
-    q->run_ms = ms(eta_seconds(&h->eta, &plan.cost, &it.view, it.pixels));
+    forecast_quote(h, now, place, &plan, pixels, &t);
+    q->start_ms = t.start_ms;
+    q->eta_ms = t.eta_ms;
+    q->eta_lo_ms = t.lo_ms;
+    q->eta_hi_ms = t.hi_ms;
+    q->run_ms = ms(eta_seconds(&h->eta, &plan.cost, &start, pixels));
     q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
     return 0;
 }

@@ -29,7 +29,11 @@ struct job_plan {
 enum eta_stage { ETA_GLYPH, ETA_PREFILL, ETA_TOKENS, ETA_DENOISE, ETA_DECODE, ETA_STAGES };
 
 #define ETA_SIZES  16 /* classes of quanta: by pixels, or by the prompt's length (eta.h) */
-#define ETA_JUDGED 32 /* newest jobs whose forecast and time are compared */
+#define ETA_JUDGED 64 /* newest jobs of a kind whose forecast and time are compared */
+
+/* What can come between a forecast and its job: nothing, as it has the last place; jobs that come
+ * later and share the device with it; the jobs that it waits for. */
+enum eta_kind { ETA_FULL, ETA_SHARED, ETA_WAITS, ETA_KINDS };
 
 struct eta_rate {
     double work, seconds; /* decayed sums; seconds 0: never measured */
@@ -39,9 +43,9 @@ struct eta_rate {
  * server with the same model and device. */
 struct eta_known {
     struct eta_rate rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
-    double tail_s;          /* from the device to the disk; 0: not measured */
-    double off[ETA_JUDGED]; /* ln(actual / forecast), a ring */
-    int judged;             /* how many were written; those beyond the ring replaced older ones */
+    double tail_s;                     /* from the device to the disk; 0: not measured */
+    double off[ETA_KINDS][ETA_JUDGED]; /* ln(actual / played), a ring each */
+    int judged[ETA_KINDS]; /* how many were written; those beyond the ring replaced older ones */
 };
 
 /* What hub_new() is given. */

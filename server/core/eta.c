@@ -12,13 +12,74 @@ static const double PICTURES = 3;
 /* |ln| of a forecast that rests on a guess, and of one on rates but no finished job: factors of
  * four and of one and a half, either way. */
 static const double OFF_GUESS = 1.4, OFF_RATES = 0.4;
-/* Never narrower than this: places that others take afterwards are not known. */
+/* Never narrower than this, either way. */
 static const double OFF_LEAST = 0.05;
+/* Jobs of a kind; with fewer, those of the other kinds count too. */
+enum { FEW = 8 };
+
+/* --- the range -------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int add_kind(const struct eta *e, int kind, double *off, int n)
+{
+    int judged = e->known.judged[kind] < ETA_JUDGED ? e->known.judged[kind] : ETA_JUDGED;
+
+    memcpy(off + n, e->known.off[kind], (size_t)judged * sizeof *off);
+    return n + judged;
+}
+
+/* Where the shortest window over all but two in 64 of the n values begins. */
+static int shortest(const double *off, int n)
+{
+    int k = n - n / 32, best = 0;
+
+    for (int i = 1; i + k <= n; i++)
+        if (off[i + k - 1] - off[i] < off[best + k - 1] - off[best]) best = i;
+    return best;
+}
+
+/* Few jobs say little, so their range is widened and their median counts less. */
+static void set_span(struct eta *e, int kind)
+{
+    double off[ETA_KINDS * ETA_JUDGED], mid = 0, low = 0, high = 0;
+    double none = e->all.seconds > 0 ? OFF_RATES : OFF_GUESS;
+    int n = add_kind(e, kind, off, 0);
+
+    for (int k = 0, few = n < FEW; k < ETA_KINDS && few; k++)
+        if (k != kind) n = add_kind(e, k, off, n);
+    if (n > 0) {
+        int at;
+
+        qsort(off, (size_t)n, sizeof *off, by_value);
+        at = shortest(off, n);
+        mid = (off[(n - 1) / 2] + off[n / 2]) / 2 * n / (n + FEW);
+        low = off[at];
+        high = off[at + n - n / 32 - 1];
+    }
+    e->span[kind].mid = exp(mid);
+    e->span[kind].low = exp(fmin(low, mid - OFF_LEAST) - none / (n + 1));
+    e->span[kind].high = exp(fmax(high, mid + OFF_LEAST) + none / (n + 1));
+}
+
+static void set_spans(struct eta *e)
+{
+    for (int kind = 0; kind < ETA_KINDS; kind++)
+        set_span(e, kind);
+}
+
+/* --- what is measured ------------------------------------------------------------------------- */
 
 void eta_init(struct eta *e, double guess)
 {
     memset(e, 0, sizeof *e);
     e->guess = guess > 0 ? guess : 1e10;
+    set_spans(e);
 }
 
 enum eta_stage eta_stage_of(enum glm_phase phase, bool prefill)
@@ -96,20 +157,25 @@ void eta_learn(struct eta *e, enum eta_stage stage, int size, int batch, double 
 {
     double seconds = (double)elapsed_us / 1e6;
     double fade = 1 - 1 / (PICTURES * (quanta > 1 ? quanta : 1));
+    bool first = !(e->all.seconds > 0);
 
     if (stage >= ETA_STAGES || batch < 1 || batch > LIMIT_BATCH) return;
     if (!(work > 0) || !(seconds > 0)) return;
     assert(size >= 0 && size < ETA_SIZES);
     rate_add(&e->known.rate[stage][size][batch - 1], work, seconds, fade);
     rate_add(&e->all, work, seconds, fade);
+    if (first) set_spans(e);
 }
 
-void eta_judge(struct eta *e, int64_t forecast_us, int64_t actual_us)
+void eta_judge(struct eta *e, enum eta_kind kind, int64_t played_us, int64_t actual_us)
 {
-    if (forecast_us <= 0 || actual_us <= 0) return;
-    e->known.off[e->known.judged % ETA_JUDGED] = log((double)actual_us / (double)forecast_us);
-    e->known.judged++;
-    if (e->known.judged >= 2 * ETA_JUDGED) e->known.judged -= ETA_JUDGED;
+    int *judged = &e->known.judged[kind];
+
+    assert(kind < ETA_KINDS);
+    if (played_us <= 0 || actual_us <= 0) return;
+    e->known.off[kind][*judged % ETA_JUDGED] = log((double)actual_us / (double)played_us);
+    if (++*judged >= 2 * ETA_JUDGED) *judged -= ETA_JUDGED;
+    set_spans(e);
 }
 
 void eta_tail(struct eta *e, int64_t us)
@@ -127,6 +193,13 @@ static void recall_rate(struct eta *e, struct eta_rate *to, const struct eta_rat
     rate_add(&e->all, from->work, from->seconds, 1);
 }
 
+static void recall_offs(struct eta *e, int kind, const struct eta_known *k)
+{
+    for (int i = 0; i < k->judged[kind] && i < ETA_JUDGED; i++)
+        if (fabs(k->off[kind][i]) <= OFF_GUESS)
+            e->known.off[kind][e->known.judged[kind]++ % ETA_JUDGED] = k->off[kind][i];
+}
+
 void eta_recall(struct eta *e, const struct eta_known *k)
 {
     for (int s = 0; s < ETA_STAGES; s++)
@@ -134,8 +207,9 @@ void eta_recall(struct eta *e, const struct eta_known *k)
             for (int b = 0; b < LIMIT_BATCH; b++)
                 recall_rate(e, &e->known.rate[s][size][b], &k->rate[s][size][b]);
     if (isfinite(k->tail_s) && k->tail_s > 0) e->known.tail_s = k->tail_s;
-    for (int i = 0; i < k->judged && i < ETA_JUDGED; i++)
-        if (fabs(k->off[i]) <= OFF_GUESS) e->known.off[e->known.judged++ % ETA_JUDGED] = k->off[i];
+    for (int kind = 0; kind < ETA_KINDS; kind++)
+        recall_offs(e, kind, k);
+    set_spans(e);
 }
 
 static bool stage_known(const struct eta *e, enum eta_stage stage)
@@ -217,25 +291,4 @@ double eta_seconds(const struct eta *e, const struct glm_cost *c, const struct g
         if (work > 0) sum += work / eta_rate(e, stage, eta_size(stage, c, pixels), 1);
     }
     return sum;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Of n errors all but a twentieth at either end; few of them say little, so they are widened. */
-void eta_range(const struct eta *e, double seconds, double *low, double *high)
-{
-    double off[ETA_JUDGED], below, above, none = e->all.seconds > 0 ? OFF_RATES : OFF_GUESS;
-    int n = e->known.judged < ETA_JUDGED ? e->known.judged : ETA_JUDGED;
-
-    memcpy(off, e->known.off, sizeof off);
-    qsort(off, (size_t)n, sizeof *off, by_value);
-    below = n ? fmin(off[n / 20], 0) : 0;
-    above = n ? fmax(off[n - 1 - n / 20], 0) : 0;
-    *low = seconds * exp(below - OFF_LEAST - none / (n + 1));
-    *high = seconds * exp(above + OFF_LEAST + none / (n + 1));
 }

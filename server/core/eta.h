@@ -7,11 +7,13 @@
  * nearest neighbour: other batch, other size, other stage, at last the guess that it was born
  * with.
  *
- * The times of whole jobs, forecast when they were accepted and then measured, give the range:
- * nine of ten of the last ones were inside it. With nothing measured it is wide. One struct for
- * all devices, which are of one kind. A quantum that waited until weights had been copied to the
- * device is timed with its wait, so what swapping costs is a part of the measured rate of its
- * phase.
+ * The times of whole jobs, played forward when they were accepted and then measured, are kept as
+ * ratios. Their median corrects what is played: jobs that come later are not known, and where they
+ * share the device every job takes longer than was played. The shortest range that held nine of ten
+ * of them is the stated one. As that depends on what can come between, each kind of job has its own
+ * record; with nothing measured the range is wide. One struct for all devices, which are of one
+ * kind. A quantum that waited until weights had been copied to the device is timed with its wait,
+ * so what swapping costs is a part of the measured rate of its phase.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_ETA_H
 #define SERVER_CORE_ETA_H
@@ -22,10 +24,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a played time is multiplied by. */
+struct eta_span {
+    double low, mid, high;
+};
+
 struct eta {
     double guess; /* work a second before anything was measured */
     struct eta_known known;
     struct eta_rate all;
+    struct eta_span span[ETA_KINDS];
 };
 
 void eta_init(struct eta *, double guess);
@@ -35,9 +43,9 @@ void eta_recall(struct eta *, const struct eta_known *);
  * the stage of one picture; older ones fade over a few pictures. */
 void eta_learn(struct eta *, enum eta_stage, int size, int batch, double work, int64_t elapsed_us,
                int quanta);
-/* A job that was forecast to take forecast_us took actual_us. */
-void eta_judge(struct eta *, int64_t forecast_us, int64_t actual_us);
-/* From the end of a run to its file on disk. */
+/* A job that was played to take played_us took actual_us. */
+void eta_judge(struct eta *, enum eta_kind, int64_t played_us, int64_t actual_us);
+/* From the end of a run until its file and its end are on disk. */
 void eta_tail(struct eta *, int64_t us);
 bool eta_measured(const struct eta *); /* a rate of each stage that every picture has is known */
 
@@ -60,8 +68,5 @@ double eta_seconds(const struct eta *, const struct glm_cost *, const struct glm
  * pixels, from the smallest picture on; in the prior: of the prompt's work in tokens, since a long
  * prompt is bound by arithmetic and slows the tokens that look back at it, whatever the pixels. */
 int eta_size(enum eta_stage, const struct glm_cost *, int pixels);
-
-/* The range that nine of ten jobs fall in, for a time from now. */
-void eta_range(const struct eta *, double seconds, double *low, double *high);
 
 #endif

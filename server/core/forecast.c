@@ -75,10 +75,29 @@ static int64_t at_time(int64_t now, double seconds)
     return seconds < 0 || !(seconds < 1e9) ? -1 : now + (int64_t)(seconds * 1e6);
 }
 
-static void keep(struct job *j, int64_t now, const struct timeline_item *it)
+/* known: jobs on the devices and in the queue, itself included. */
+static enum eta_kind kind_of(const struct hub *h, double start_s, int known)
 {
-    j->forecast.start_us = it ? at_time(now, it->start_s) : -1;
-    j->forecast.end_us = it ? at_time(now, it->end_s) : -1;
+    if (start_s > 0) return ETA_WAITS;
+    return known < capacity_cap(h) ? ETA_SHARED : ETA_FULL;
+}
+
+static int known_jobs(const struct hub *h)
+{
+    return devices_residents(&h->devices) + h->queue.n;
+}
+
+static void keep(const struct hub *h, struct job *j, int64_t now, const struct timeline_item *it)
+{
+    static const struct timeline_item unknown = {.start_s = -1, .end_s = -1};
+    double mid;
+
+    if (!it) it = &unknown;
+    if (!j->forecast.accepted_us) j->forecast.kind = kind_of(h, it->start_s, known_jobs(h));
+    mid = h->eta.span[j->forecast.kind].mid;
+    j->forecast.start_us = at_time(now, it->start_s * mid);
+    j->forecast.end_us = at_time(now, it->end_s * mid);
+    j->forecast.played_us = at_time(now, it->end_s);
 }
 
 static void estimate(struct hub *h, int64_t now)
@@ -90,9 +109,9 @@ static void estimate(struct hub *h, int64_t now)
     for (int k = 0; k < h->devices.n; k++)
         for (int r = 0; r < h->devices.at[k].n_resident; r++)
             if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
-                keep(h->devices.at[k].resident[r], now, n ? &h->items[i++] : NULL);
+                keep(h, h->devices.at[k].resident[r], now, n ? &h->items[i++] : NULL);
     for (int q = 0; q < h->queue.n; q++)
-        keep(h->queue.at[q], now, n ? &h->items[i++] : NULL);
+        keep(h, h->queue.at[q], now, n ? &h->items[i++] : NULL);
 }
 
 /* The tail as it is now; a quarter of a second is near enough. */
@@ -126,7 +145,7 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
     }
     if (!last) return;
     add(&h->tail, h, now, &item);
-    keep(j, now, &item);
+    keep(h, j, now, &item);
     h->added = true;
 }
 
@@ -140,15 +159,14 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
     j->forecast.accepted_us = now;
     /* a guess says nothing about how right measured rates are */
     if (eta_measured(&h->eta) && j->forecast.end_us >= 0)
-        j->forecast.first_us = j->forecast.end_us - now;
+        j->forecast.first_us = j->forecast.played_us - now;
 }
 
-void forecast_quote(struct hub *h, int64_t now, int place, struct timeline_item *item)
+static void play_more(struct hub *h, int64_t now, int place, struct timeline_item *item)
 {
     struct timeline tail;
     int n;
 
-    assert(place >= 0 && place <= h->queue.n);
     if (place < h->queue.n) {
         n = play(h, place, item);
         item->start_s = n ? h->items[n - h->queue.n - 1 + place].start_s : -1;
@@ -161,13 +179,37 @@ void forecast_quote(struct hub *h, int64_t now, int place, struct timeline_item 
     add(&tail, h, now, item);
 }
 
-void forecast_range(const struct hub *h, int64_t ms, int64_t *low_ms, int64_t *high_ms)
+/* A time as it is told, with the range that belongs to it. */
+static void tell(const struct hub *h, enum eta_kind kind, int64_t start_ms, int64_t eta_ms,
+                 struct forecast_times *out)
 {
-    double low, high;
+    const struct eta_span *span = &h->eta.span[kind];
 
-    eta_range(&h->eta, (double)ms, &low, &high);
-    *low_ms = (int64_t)floor(low);
-    *high_ms = (int64_t)ceil(high);
+    *out = (struct forecast_times){start_ms, eta_ms, -1, -1};
+    if (eta_ms < 0) return;
+    out->lo_ms = (int64_t)floor((double)eta_ms * span->low / span->mid);
+    out->hi_ms = (int64_t)ceil((double)eta_ms * span->high / span->mid);
+}
+
+void forecast_job(const struct hub *h, int64_t now, const struct job *j, struct forecast_times *out)
+{
+    tell(h, j->forecast.kind, notify_eta_ms(now, j->forecast.start_us),
+         notify_eta_ms(now, j->forecast.end_us), out);
+}
+
+void forecast_quote(struct hub *h, int64_t now, int place, const struct job_plan *plan, int pixels,
+                    struct forecast_times *out)
+{
+    struct timeline_item item = {.plan = plan, .pixels = pixels};
+    enum eta_kind kind;
+    double mid;
+
+    assert(place >= 0 && place <= h->queue.n);
+    play_more(h, now, place, &item);
+    kind = kind_of(h, item.start_s, known_jobs(h) + 1);
+    mid = h->eta.span[kind].mid;
+    tell(h, kind, notify_eta_ms(now, at_time(now, item.start_s * mid)),
+         notify_eta_ms(now, at_time(now, item.end_s * mid)), out);
 }
 
 int64_t forecast_retry_ms(struct hub *h, int64_t now)
@@ -206,18 +248,18 @@ static bool moved_far(const struct job *j, int64_t now)
 static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int ahead,
                        enum event_why reason)
 {
-    struct event e = {.kind = EVENT_QUEUE,
-                      .u.queue = {.position = place,
-                                  .ahead = ahead,
-                                  .start_ms = notify_eta_ms(now, j->forecast.start_us),
-                                  .eta_ms = notify_eta_ms(now, j->forecast.end_us),
-                                  .eta_lo_ms = -1,
-                                  .eta_hi_ms = -1,
-                                  .why = reason}};
+    struct event e = {.kind = EVENT_QUEUE};
+    struct forecast_times t;
 
     assert(j->state == JOB_QUEUED && place >= 1);
-    if (j->forecast.end_us >= 0)
-        forecast_range(h, e.u.queue.eta_ms, &e.u.queue.eta_lo_ms, &e.u.queue.eta_hi_ms);
+    forecast_job(h, now, j, &t);
+    e.u.queue.position = place;
+    e.u.queue.ahead = ahead;
+    e.u.queue.start_ms = t.start_ms;
+    e.u.queue.eta_ms = t.eta_ms;
+    e.u.queue.eta_lo_ms = t.lo_ms;
+    e.u.queue.eta_hi_ms = t.hi_ms;
+    e.u.queue.why = reason;
     if (j->forecast.sent_place == 0) h->unplaced--;
     j->forecast.sent_place = place;
     j->forecast.sent_ahead = ahead;

@@ -18,11 +18,17 @@ const struct timeline_item *forecast_queue(struct hub *);
 void forecast_added(struct hub *, int64_t now, struct job *);
 /* It has just come to wait, and its first estimate is due. */
 void forecast_accepted(struct hub *, int64_t now, struct job *);
-/* One more job (item->plan, pixels) at this place of the queue, 0 .. its length: writes its
- * times. */
-void forecast_quote(struct hub *, int64_t now, int place, struct timeline_item *item);
-/* The range that nine of ten jobs fall in, for a time from now. */
-void forecast_range(const struct hub *, int64_t ms, int64_t *low_ms, int64_t *high_ms);
+/* What is told of a job's times, from now; -1: not known. */
+struct forecast_times {
+    int64_t start_ms, eta_ms;
+    int64_t lo_ms, hi_ms; /* nine of ten jobs end within them */
+};
+
+/* Of a job that waits or runs. */
+void forecast_job(const struct hub *, int64_t now, const struct job *, struct forecast_times *out);
+/* Of one more job at this place of the queue, 0 .. its length. */
+void forecast_quote(struct hub *, int64_t now, int place, const struct job_plan *, int pixels,
+                    struct forecast_times *out);
 /* When a submit that the full queue refuses should be sent again, each refused one after the next
  * place; with some spread, so that they do not all come at once. Constant time. */
 int64_t forecast_retry_ms(struct hub *, int64_t now);

@@ -81,9 +81,10 @@ struct job_share {
 /* Written by forecast. Times of the clock, < 0: unknown. */
 struct job_forecast {
     int64_t start_us, end_us;
-    int64_t
-        accepted_us; /* when it was accepted, and the time it should take from then; 0: unknown */
-    int64_t first_us;
+    int64_t played_us; /* its end, not corrected */
+    /* when it was accepted, and the time that was played for it from then; 0: unknown */
+    int64_t accepted_us, first_us;
+    enum eta_kind kind; /* by which its times are corrected; of the first estimate */
     /* what its newest `queue` holds; place 0: none was sent */
     int sent_place, sent_ahead, sent_why;
     int64_t sent_end_us;

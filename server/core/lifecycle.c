@@ -152,6 +152,7 @@ void lifecycle_reply(struct hub *h, int64_t now, const struct job *j, struct pen
     uint64_t seq = j->board.at[EVENT_ACCEPTED];
     struct event e = {.kind = EVENT_ACCEPTED,
                       .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
+    struct forecast_times times;
     struct text t;
 
     assert(seq > 0);
@@ -159,8 +160,10 @@ void lifecycle_reply(struct hub *h, int64_t now, const struct job *j, struct pen
     a->seq = seq;
     a->act = watch ? REPLY_JOIN : REPLY_NONE;
     if (!job_over(j) && j->forecast.end_us > now) {
-        e.u.accepted.eta_ms = notify_eta_ms(now, j->forecast.end_us);
-        forecast_range(h, e.u.accepted.eta_ms, &e.u.accepted.eta_lo_ms, &e.u.accepted.eta_hi_ms);
+        forecast_job(h, now, j, &times);
+        e.u.accepted.eta_ms = times.eta_ms;
+        e.u.accepted.eta_lo_ms = times.lo_ms;
+        e.u.accepted.eta_hi_ms = times.hi_ms;
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     event_encode(&e, j->id, seq, a->ref, &t);
@@ -211,12 +214,15 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
     registry_drop(&h->registry, j);
 }
 
-/* Compare the first estimate with what came, and hand out measured rates to be kept. */
-static void judge(struct hub *h, int64_t now, const struct job *j)
+/* Compare the first estimate with what came, and hand out measured rates to be kept. What a device
+ * or a disk that failed has added teaches nothing. */
+static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refused)
 {
     if (j->end.outcome != JOB_DONE) return;
-    if (j->run.retries == 0)
-        eta_judge(&h->eta, j->forecast.first_us, now - j->forecast.accepted_us);
+    if (j->run.retries == 0 && !was_refused) {
+        eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
+        eta_judge(&h->eta, j->forecast.kind, j->forecast.first_us, now - j->forecast.accepted_us);
+    }
     if (now - h->rates_us < HUB_RATES_US) return;
     h->rates_us = now;
     h->out.rates(h->out.arg, &h->eta.known);
@@ -399,6 +405,7 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     static const enum job_move MOVE[] = {
         [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
     struct event end = {.kind = EVENT_END};
+    bool was_refused = j->end.refused;
 
     j->end.on_disk = true;
     if (j->end.refused) h->n_refused--;
@@ -420,7 +427,7 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     j->end.file = NULL;
     lifecycle_move(h, j, MOVE[j->end.outcome]);
     stats_end(&h->stats, now, j->end.outcome);
-    judge(h, now, j);
+    judge(h, now, j, was_refused);
     registry_over(&h->registry, j);
 }
 
@@ -535,7 +542,6 @@ void lifecycle_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *fi
         lifecycle_lose(h, now, j, why);
         return;
     }
-    eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
     if (file) {
         j->end.file = blob_ref(file);
         j->end.bytes = (int64_t)file->len;

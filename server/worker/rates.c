@@ -51,15 +51,15 @@ static void write_rates(FILE *file, const struct eta_known *k)
 /* The whole text; NULL: no memory. The caller frees it. */
 static char *text_of(const char *key, const struct eta_known *k)
 {
-    int judged = k->judged < ETA_JUDGED ? k->judged : ETA_JUDGED;
     char *text = NULL;
     size_t len;
     FILE *file = open_memstream(&text, &len);
 
     if (!file) return NULL;
     fprintf(file, "%s%s\ntail %.9g\n", HEAD, key, k->tail_s);
-    for (int i = 0; i < judged; i++)
-        fprintf(file, "off %.9g\n", k->off[i]);
+    for (int kind = 0; kind < ETA_KINDS; kind++)
+        for (int i = 0; i < k->judged[kind] && i < ETA_JUDGED; i++)
+            fprintf(file, "off %d %.9g\n", kind, k->off[kind][i]);
     write_rates(file, k);
     if (fflush(file) == 0) fprintf(file, "end %016" PRIx64 "\n", hash(HASH, text));
     if (fclose(file) == 0) return text;
@@ -114,6 +114,18 @@ static bool read_rate(char *at, struct eta_known *k)
     return true;
 }
 
+/* "off KIND VALUE" after its first word. */
+static bool read_off(char *at, struct eta_known *k)
+{
+    long kind = strtol(at, &at, 10);
+    double value = strtod(at, &at);
+
+    if (*at != '\n' || !isfinite(value) || !in(kind, ETA_KINDS)) return false;
+    if (k->judged[kind] >= ETA_JUDGED) return false;
+    k->off[kind][k->judged[kind]++] = value;
+    return true;
+}
+
 /* A line of numbers. False: it is none. */
 static bool read_line(char *line, struct eta_known *k)
 {
@@ -122,15 +134,11 @@ static bool read_line(char *line, struct eta_known *k)
 
     if (!at) return false;
     if (!strncmp(line, "rate ", 5)) return read_rate(at, k);
+    if (!strncmp(line, "off ", 4)) return read_off(at, k);
     value = strtod(at, &at);
-    if (*at != '\n' || !isfinite(value)) return false;
-    if (!strncmp(line, "tail ", 5)) {
-        k->tail_s = value;
-        return value >= 0;
-    }
-    if (strncmp(line, "off ", 4) != 0 || k->judged >= ETA_JUDGED) return false;
-    k->off[k->judged++] = value;
-    return true;
+    if (*at != '\n' || !isfinite(value) || strncmp(line, "tail ", 5) != 0) return false;
+    k->tail_s = value;
+    return value >= 0;
 }
 
 /* Why the file cannot be used, or NULL. */

@@ -96,8 +96,12 @@ static void play_set(struct world *w, struct listener *e, struct totals *t, int 
     for (int i = 0; i < n; i++)
         j[i] = submit(w, e, mixed);
     store_all(w);
-    for (int i = 0; i < n; i++)
-        eta_range(&w->hub->eta, (double)j[i]->forecast.first_us / 1e6, &low[i], &high[i]);
+    for (int i = 0; i < n; i++) {
+        const struct eta_span *span = &w->hub->eta.span[j[i]->forecast.kind];
+
+        low[i] = (double)j[i]->forecast.first_us / 1e6 * span->low;
+        high[i] = (double)j[i]->forecast.first_us / 1e6 * span->high;
+    }
     while (left > 0) {
         turn(w);
         for (int i = 0; i < n; i++) {

@@ -14,6 +14,12 @@
 
 enum { PX_CLASS = 4 };
 
+static void range(const struct eta *e, double seconds, double *low, double *high)
+{
+    *low = seconds * e->span[ETA_WAITS].low;
+    *high = seconds * e->span[ETA_WAITS].high;
+}
+
 /* catches: a rate that is the mean of rates instead of work over time */
 static void uneven_quanta_average_by_time(void **state)
 {
@@ -98,9 +104,9 @@ static void nonsense_teaches_nothing(void **state)
     eta_learn(&e, ETA_TOKENS, PX_CLASS, LIMIT_BATCH + 1, 1e6, 10, 10);
     eta_learn(&e, ETA_STAGES, PX_CLASS, 1, 1e6, 10, 10);
     assert_true(near(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1), 1e10));
-    eta_judge(&e, 0, 100);
-    eta_judge(&e, 100, 0);
-    eta_range(&e, 10, &low, &high);
+    eta_judge(&e, ETA_WAITS, 0, 100);
+    eta_judge(&e, ETA_WAITS, 100, 0);
+    range(&e, 10, &low, &high);
     assert_true(low > 0 && low < 10 && high > 10 && isfinite(high));
 }
 
@@ -112,19 +118,20 @@ static void the_range_is_earned(void **state)
 
     (void)state;
     eta_init(&e, 1e9);
-    eta_range(&e, 10, &low, &wide);
+    range(&e, 10, &low, &wide);
     assert_true(wide > 30);
     eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 1000, 10);
-    eta_range(&e, 10, &low, &high);
+    range(&e, 10, &low, &high);
     assert_true(high > 12 && high < 20);
     for (int i = 0; i < 100; i++)
-        eta_judge(&e, 1000000, 1050000);
-    eta_range(&e, 10, &low, &high);
+        eta_judge(&e, ETA_WAITS, 1000000, 1050000);
+    range(&e, 10, &low, &high);
     assert_true(low > 8.5 && high > 10.5 && high < 12);
-    for (int i = 0; i < 100; i++)
-        eta_judge(&e, 1000000, 3000000);
-    eta_range(&e, 10, &low, &high);
-    assert_true(high > 30 && low < 10);
+    for (int i = 0; i < ETA_JUDGED - 8; i++)
+        eta_judge(&e, ETA_WAITS, 1000000, 3000000);
+    range(&e, 10, &low, &high);
+    assert_true(high > 30 && low < 12);
+    assert_true(e.span[ETA_WAITS].mid > 2.5); /* most take three times as long as is played */
     eta_tail(&e, 20000);
     assert_true(near(e.known.tail_s, 0.02));
 }
@@ -142,14 +149,33 @@ static void nine_of_ten_are_inside(void **state)
         int64_t us = 1000000 + (i * 7919 % 401 - 200) * 1000;
 
         if (i % 32 == 5) us *= 3;
-        eta_range(&e, 1, &low, &high);
+        range(&e, 1, &low, &high);
         if (i >= 100) {
             inside += (double)us >= low * 1e6 && (double)us <= high * 1e6;
             assert_true(high / low < 2);
         }
-        eta_judge(&e, 1000000, us);
+        eta_judge(&e, ETA_WAITS, 1000000, us);
     }
     assert_true(inside >= 810);
+}
+
+/* catches: a record of jobs that nothing can disturb, spoilt by those that share the device; a kind
+ * that was never seen and is taken for a certain one */
+static void each_kind_has_its_own_record(void **state)
+{
+    struct eta e;
+
+    (void)state;
+    eta_init(&e, 1e9);
+    eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 1000, 10);
+    for (int i = 0; i < 40; i++) {
+        eta_judge(&e, ETA_FULL, 1000000, 1000000 + i % 5 * 1000);
+        eta_judge(&e, ETA_SHARED, 1000000, 1200000 + i % 5 * 200000);
+    }
+    assert_true(e.span[ETA_FULL].high / e.span[ETA_FULL].low < 1.2);
+    assert_true(e.span[ETA_SHARED].mid > 1.3 && e.span[ETA_SHARED].mid < 1.6);
+    assert_true(e.span[ETA_SHARED].low > 1.1 && e.span[ETA_SHARED].high > 2);
+    assert_true(e.span[ETA_WAITS].low < 1 && e.span[ETA_WAITS].high > 1.9);
 }
 
 /* catches: measurements that do not survive a restart, or nonsense that does */
@@ -162,12 +188,13 @@ static void an_earlier_start_is_recalled(void **state)
     eta_init(&b, 1e9);
     eta_learn(&a, ETA_DENOISE, PX_CLASS, 2, 5e6, 1000, 10);
     eta_tail(&a, 30000);
-    for (int i = 0; i < 40; i++)
-        eta_judge(&a, 1000000, 1100000);
+    for (int i = 0; i < ETA_JUDGED + 8; i++)
+        eta_judge(&a, ETA_WAITS, 1000000, 1100000);
     a.known.rate[ETA_DECODE][0][0] = (struct eta_rate){(double)NAN, 1};
     eta_recall(&b, &a.known);
     assert_true(near(eta_rate(&b, ETA_DENOISE, PX_CLASS, 2), 5e9) && near(b.known.tail_s, 0.03));
-    assert_true(near(eta_rate(&b, ETA_DECODE, PX_CLASS, 2), 5e9) && b.known.judged == ETA_JUDGED);
+    assert_true(near(eta_rate(&b, ETA_DECODE, PX_CLASS, 2), 5e9)
+                && b.known.judged[ETA_WAITS] == ETA_JUDGED);
 }
 
 /* catches: a forecast that leaves out what copying weights costs:
@@ -196,6 +223,7 @@ int main(void)
         cmocka_unit_test(nonsense_teaches_nothing),
         cmocka_unit_test(the_range_is_earned),
         cmocka_unit_test(nine_of_ten_are_inside),
+        cmocka_unit_test(each_kind_has_its_own_record),
         cmocka_unit_test(an_earlier_start_is_recalled),
         cmocka_unit_test(swapping_is_a_part_of_the_rate),
     };

@@ -101,6 +101,59 @@ static void the_refused_come_back_one_after_the_other(void **state)
     world_free(w);
 }
 
+static long long range_end(const struct listener *e)
+{
+    const char *at = strstr(e->text, "\"eta_range_ms\":[");
+
+    return at ? strtoll(strchr(at, ',') + 1, NULL, 10) : -1;
+}
+
+/* catches: a form that promises another time than the submit then does, a refusal that sends the
+ * client back at another time than the queue moves on */
+static void quote_accepted_and_refused_agree(void **state)
+{
+    static const char SPEC[] = "\"spec\":{\"prompt\":\"x\",\"steps\":9}";
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    long long eta = 0, low, high, start, retry;
+
+    (void)state;
+    w->hub->conf.concurrency = 2;
+    w->hub->conf.queue_max = 4;
+    for (int i = 0; i < 20; i++) {
+        command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+        command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+        store_all(w);
+        go_on(w, 60);
+        listen_all(w, e);
+    }
+    for (int i = 0; i < 6; i++) {
+        forget(e);
+        command(w, e, "{\"type\":\"quote\",%s}", SPEC);
+        listen_all(w, e);
+        eta = time_in(e, "\"eta_ms\":");
+        low = time_in(e, "\"eta_range_ms\":[");
+        high = range_end(e);
+        assert_true(low > 0 && low <= eta && eta <= high);
+        forget(e);
+        command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+        store_all(w);
+        listen_all(w, e);
+        assert_true(llabs(time_in(e, "\"eta_ms\":") - eta) <= 1);
+        assert_true(llabs(time_in(e, "\"eta_range_ms\":[") - low) <= 1);
+        assert_true(llabs(range_end(e) - high) <= 1);
+    }
+    start = (w->hub->queue.at[0]->forecast.start_us - w->now) / 1000;
+    forget(e);
+    command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"queue_full\"");
+    retry = time_in(e, "\"retry_after_ms\":");
+    assert_true(start > 100 && retry >= start && retry <= start + start / 4 + 1);
+    listener_free(w, e);
+    world_free(w);
+}
+
 /* catches: jobs at the end of a long queue that get no time, or one before those that are ahead */
 static void a_long_queue_is_estimated_at_its_end(void **state)
 {
@@ -141,7 +194,8 @@ static void what_was_measured_outlives_a_restart(void **state)
     assert_int_equal(w->kept, 1);
     hub_drain(w->hub, w->now);
     assert_int_equal(w->kept, 2);
-    assert_true(w->known.judged == 0); /* they were guesses */
+    for (int k = 0; k < ETA_KINDS; k++)
+        assert_true(w->known.judged[k] == 0); /* they were guesses */
     listen_all(w, e);
     world_kill(w, 0);
     world_boot(w);
@@ -191,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_time_comes_with_accepted),
         cmocka_unit_test(a_job_that_takes_too_long_is_refused),
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
+        cmocka_unit_test(quote_accepted_and_refused_agree),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
         cmocka_unit_test(what_was_measured_outlives_a_restart),
         cmocka_unit_test(a_measured_quantum_teaches),

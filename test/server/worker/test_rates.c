@@ -23,9 +23,11 @@ static void sample(struct eta_known *k)
     k->rate[ETA_DENOISE][4][0] = (struct eta_rate){2.5e11, 1.25};
     k->rate[ETA_TOKENS][0][LIMIT_BATCH - 1] = (struct eta_rate){1e9, 0.5};
     k->tail_s = 0.015625;
-    k->off[0] = -0.25;
-    k->off[1] = 0.5;
-    k->judged = 2;
+    k->off[ETA_SHARED][0] = -0.25;
+    k->off[ETA_SHARED][1] = 0.5;
+    k->off[ETA_WAITS][0] = 0.125;
+    k->judged[ETA_SHARED] = 2;
+    k->judged[ETA_WAITS] = 1;
 }
 
 static void path_of_only_file(char path[300])
@@ -62,7 +64,7 @@ static void what_is_kept_comes_back(void **state)
 /* catches: a file cut short or changed anywhere that is half believed */
 static void a_damaged_file_is_ignored(void **state)
 {
-    struct eta_known a, none = {.judged = 0}, b;
+    struct eta_known a, none = {.tail_s = 0}, b;
     char path[300], text[2048];
     struct fail f;
     size_t len;
