@@ -27,7 +27,8 @@ is 'nothing ran' '1 0 passed, 0 failed'
 fake good 'echo "[  PASSED  ] 2 test(s)."'
 is 'all is well' '0 2 passed, 0 failed'
 fake good 'sleep 1.1; echo "[  PASSED  ] 2 test(s)."'
-expect 'the seconds of a test' "$(test/run "$build" c | grep -vE '^(ok test_good \(2, [1-9][0-9]* s\)|2 passed, 0 failed)$')"
+seconds='^(ok test_good \(2, [1-9][0-9]* s\)|2 passed, 0 failed)$'
+expect 'the seconds of a test' "$(test/run "$build" c | grep -vE "$seconds")"
 fake good 'echo "[  PASSED  ] 2 test(s)."'
 fake reads 'cat; echo "[  PASSED  ] 1 test(s)."'
 is 'a test that reads its input does not eat the list' '0 3 passed, 0 failed'

@@ -1,4 +1,4 @@
-/* test_previews - previews of a run that goes on, and the colours that are fitted for them and kept. */
+/* test_previews - previews of a run that goes on, and the colours that are fitted for them. */
 #include "test/kernels/engine/engine_harness.h"
 
 #include <dirent.h>
