@@ -1,6 +1,8 @@
 """Muon for the matrices inside the blocks, AdamW for everything else, a running average of both."""
 import torch
 
+from common import RUN
+
 
 @torch.no_grad()
 def orthogonal(g):
@@ -55,3 +57,16 @@ class Optimizer:
         for k, v in self.model.state_dict().items():
             if v.is_floating_point():
                 self.average[k].lerp_(v, weight)
+
+
+def save(name, model, optimizer):
+    """RUN/<name>.pt: the weights as they are now, and their average."""
+    path = RUN / f'{name}.pt'
+    torch.save(dict(last=model.state_dict(), average=optimizer.average), f'{path}.new')
+    path.with_suffix('.pt.new').rename(path)
+
+
+def seconds_now(name, default):
+    """How long to train: RUN/<name>.seconds, which may be written meanwhile."""
+    path = RUN / f'{name}.seconds'
+    return float(path.read_text()) if path.exists() else default

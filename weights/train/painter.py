@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from common import CODES, DIT, RUN
 from nets import Painter, glyph_ids
-from optim import Optimizer
+from optim import Optimizer, save, seconds_now
 
 PATCHES = 3072                     # of a batch
 NO_PRIOR = .1                      # share of samples without prior and text, for guidance
@@ -130,17 +130,6 @@ def warm(model, folder):
     model.t5.load_state_dict(load_file(f'{folder}/text_encoder/model.safetensors'), strict=False)
 
 
-def save(model, optimizer):
-    path = RUN / 'painter.pt'
-    torch.save(dict(last=model.state_dict(), average=optimizer.average), f'{path}.new')
-    path.with_suffix('.pt.new').rename(path)
-
-
-def seconds_now(default):
-    path = RUN / 'painter.seconds'
-    return float(path.read_text()) if path.exists() else default
-
-
 def train(args):
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
@@ -158,7 +147,7 @@ def train(args):
         decay=.02)
     average = Painter()
     start, saved, seen, step, log = time.time(), time.time(), 0, 0, []
-    while (spent := time.time() - start) < (limit := seconds_now(args.seconds)):
+    while (spent := time.time() - start) < (limit := seconds_now('painter', args.seconds)):
         data = sets[torch.multinomial(torch.tensor(shares), 1).item()]
         factor = args.rate * min(1, (step + 1) / 60, (1 - spent / limit) / .6 + .02)
         value = train_batch(model, data)
@@ -172,11 +161,11 @@ def train(args):
         if time.time() - saved > 240:
             average.load_state_dict(optimizer.average)
             print('  held out', validate(average, held_out), flush=True)
-            save(model, optimizer)
+            save('painter', model, optimizer)
             saved = time.time()
     average.load_state_dict(optimizer.average)
     print('  held out', validate(average, held_out), flush=True)
-    save(model, optimizer)
+    save('painter', model, optimizer)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ import words
 import world
 from common import CODES, GRIDS, IMAGE_END, RUN, VISION_VOCAB
 from nets import Prior
-from optim import Optimizer
+from optim import Optimizer, save, seconds_now
 from tokens import PromptTokens
 
 TOKENS = 2600                      # of a batch, about
@@ -172,17 +172,6 @@ def warm(model, folder):
             own['embed_tokens.weight'][k].copy_(old[prefix + 'embed_tokens.weight'][vocab[text]])
 
 
-def save(model, optimizer):
-    path = RUN / 'prior.pt'
-    torch.save(dict(last=model.state_dict(), average=optimizer.average), f'{path}.new')
-    path.with_suffix('.pt.new').rename(path)
-
-
-def seconds_now(default):
-    path = RUN / 'prior.seconds'
-    return float(path.read_text()) if path.exists() else default
-
-
 def train(args):
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
@@ -198,7 +187,7 @@ def train(args):
                           decay=.02)
     print('parameters', sum(p.numel() for p in model.parameters()), flush=True)
     start, saved, seen, step, log, ready = time.time(), 0, 0, 0, {}, {}
-    while (spent := time.time() - start) < (limit := seconds_now(args.seconds)):
+    while (spent := time.time() - start) < (limit := seconds_now('prior', args.seconds)):
         progress = spent / limit
         what = choose(rng, max(progress, args.late))
         if not ready.get(what):
@@ -215,9 +204,9 @@ def train(args):
             print(f'{spent:.0f}s step {step} seen {seen}: {text}', flush=True)
             log = {}
         if time.time() - saved > 180:
-            save(model, optimizer)
+            save('prior', model, optimizer)
             saved = time.time()
-    save(model, optimizer)
+    save('prior', model, optimizer)
 
 
 if __name__ == '__main__':
