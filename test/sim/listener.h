@@ -127,4 +127,18 @@ static inline const char *hex(uint64_t id)
     return text[at];
 }
 
+/* A quantum of every device that works, and all that follows; 1 ms passes when none does. */
+static inline void turn(struct world *w)
+{
+    int64_t before = w->now;
+
+    worker_step(w, 0);
+    deliver_all(w);
+    while (w->picture_first != w->picture_end)
+        encoder_answer(w, ERR_OK);
+    store_all(w);
+    if (w->now == before) w->now += 1000;
+    if (hub_due(w->hub) <= w->now) hub_tick(w->hub, w->now);
+}
+
 #endif

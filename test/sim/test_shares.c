@@ -36,19 +36,6 @@ static void pay_alike(struct batcher_run *runs, int n, const int *picked, int n_
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
-static void turn(struct world *w)
-{
-    int64_t before = w->now;
-
-    worker_step(w, 0);
-    deliver_all(w);
-    while (w->picture_first != w->picture_end)
-        encoder_answer(w, ERR_OK);
-    store_all(w);
-    if (w->now == before) w->now += 1000;
-    if (hub_due(w->hub) <= w->now) hub_tick(w->hub, w->now);
-}
-
 /* Alone on the virtual device, in microseconds. */
 static double alone_us(const struct job *j)
 {

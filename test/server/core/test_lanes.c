@@ -41,19 +41,6 @@ static struct job *submit(struct world *w, struct listener *e, const char *lane,
     return w->hub->registry.newest;
 }
 
-static void turn(struct world *w)
-{
-    int64_t before = w->now;
-
-    worker_step(w, 0);
-    deliver_all(w);
-    while (w->picture_first != w->picture_end)
-        encoder_answer(w, ERR_OK);
-    store_all(w);
-    if (w->now == before) w->now += 1000;
-    if (hub_due(w->hub) <= w->now) hub_tick(w->hub, w->now);
-}
-
 /* Device-seconds that an account's jobs have had. */
 static double used(const struct world *w, uint32_t user)
 {
