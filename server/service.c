@@ -7,6 +7,7 @@
 #include "server/events.h"
 #include "server/net/hello.h"
 #include "server/net/net.h"
+#include "server/store/checkpoints.h"
 #include "server/worker/encoder.h"
 #include "server/worker/rates.h"
 #include "server/worker/request.h"
@@ -46,6 +47,7 @@ struct service {
     char model[128], device[192], type[16], residency[256];
     bool loaded;
     struct histogram frame_lag;
+    int folder; /* the data folder: as a number, it may outlive the store */
     uint64_t boot_id;
     int64_t stop_by; /* 0: not stopping */
     struct fail fatal;
@@ -90,7 +92,7 @@ static void out_suspend(void *arg, int d, uint64_t job)
 
 static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
-    (void)arg, (void)job, (void)checkpoint;
+    store_checkpoint(((struct service *)arg)->store, job, checkpoint);
 }
 
 static void out_demand(void *arg, int d, uint64_t job, const struct preview_demand *demand)
@@ -351,8 +353,10 @@ static int open_store(struct service *s, struct fail *f)
                               .log = s->log,
                               .keep_days = s->conf->options->keep_days,
                               .keep_bytes = s->conf->options->keep_size};
+    int err = store_open(&s->store, &conf, f);
 
-    return store_open(&s->store, &conf, f);
+    s->folder = err ? -1 : store_folder(s->store);
+    return err;
 }
 
 static int open_hub(struct service *s, struct fail *f)
@@ -431,6 +435,11 @@ static int open_net(struct service *s, struct fail *f)
     return net_new(&s->net, &conf, f);
 }
 
+static struct blob *recall_checkpoint(void *arg, uint64_t job)
+{
+    return checkpoints_read(((struct service *)arg)->folder, job);
+}
+
 static int open_threads(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
@@ -453,6 +462,8 @@ static int open_threads(struct service *s, struct fail *f)
                                      .loop = &s->box,
                                      .previews = encoder_previews(s->encoder),
                                      .pictures = encoder_pictures(s->encoder),
+                                     .recall = recall_checkpoint,
+                                     .arg = s,
                                      .log = s->log};
 
         err = worker_new(&s->worker[i], &worker, f);

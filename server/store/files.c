@@ -140,7 +140,8 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-int files_write(int folder, const char *name, const void *bytes, size_t len, struct fail *f)
+static int write_aside(int folder, const char *name, const void *bytes, size_t len, bool sync,
+                       struct fail *f)
 {
     char aside[NAME_MAX + 1];
     int fd, bad, saved;
@@ -149,10 +150,11 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
         return fail_set(f, ERR_IO, "The file name %s is too long.", name);
     fd = open_beneath(folder, aside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0) return fail_errno(f, "Cannot write", aside);
-    bad = write_all(fd, bytes, len) || fsync(fd);
+    bad = write_all(fd, bytes, len) || (sync && fsync(fd));
     saved = errno;
     if (close(fd) && !bad) bad = 1, saved = errno;
-    if (!bad && (renameat(folder, aside, folder, name) || fsync(folder))) bad = 1, saved = errno;
+    if (!bad && (renameat(folder, aside, folder, name) || (sync && fsync(folder))))
+        bad = 1, saved = errno;
     if (!bad) return 0;
     unlinkat(folder, aside, 0);
     errno = saved;
@@ -168,6 +170,37 @@ int64_t files_room(int folder)
     return v.f_bavail > INT64_MAX / v.f_frsize ? INT64_MAX : (int64_t)(v.f_bavail * v.f_frsize);
 }
 
+int files_write(int folder, const char *name, const void *bytes, size_t len, struct fail *f)
+{
+    return write_aside(folder, name, bytes, len, true, f);
+}
+
+int files_replace(int folder, const char *name, const void *bytes, size_t len, struct fail *f)
+{
+    return write_aside(folder, name, bytes, len, false, f);
+}
+
+static DIR *open_list(int folder, struct fail *f)
+{
+    int fd = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!dir) fail_errno(f, "Cannot list", "the folder");
+    if (!dir && fd >= 0) close(fd);
+    return dir;
+}
+
+int files_prune(int folder, bool (*keep)(void *arg, const char *name), void *arg, struct fail *f)
+{
+    DIR *dir = open_list(folder, f);
+
+    if (!dir) return ERR_IO;
+    for (struct dirent *e; (e = readdir(dir));)
+        if (e->d_name[0] != '.' && !keep(arg, e->d_name)) unlinkat(folder, e->d_name, 0);
+    closedir(dir);
+    return 0;
+}
+
 static bool ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), k = strlen(end);
@@ -177,15 +210,11 @@ static bool ends_with(const char *name, const char *end)
 
 int64_t files_sweep(int folder, const char *end, int64_t *others, struct fail *f)
 {
-    int fd = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = open_list(folder, f);
     int64_t swept = 0;
 
     *others = 0;
-    if (!dir) {
-        if (fd >= 0) close(fd);
-        return fail_errno(f, "Cannot list", "the folder");
-    }
+    if (!dir) return ERR_IO;
     for (struct dirent *e; (e = readdir(dir));) {
         if (e->d_name[0] == '.') continue;
         if (ends_with(e->d_name, end))

@@ -41,6 +41,10 @@ int files_write(int folder, const char *name, const void *bytes, size_t len, str
  * another file's name; -1: unknown. */
 int64_t files_room(int folder);
 
+/* The same, but only over a kill: after a power cut the file may have any bytes. */
+int files_replace(int folder, const char *name, const void *bytes, size_t len, struct fail *f);
+/* Remove the files that `keep` does not want, hidden ones apart. ERR_IO. */
+int files_prune(int folder, bool (*keep)(void *arg, const char *name), void *arg, struct fail *f);
 /* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included; ERR_IO when there
  * may be one, but the system has no descriptor or memory or cannot read. */
 int files_read(int folder, const char *name, int *fd, struct fail *f);

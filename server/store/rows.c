@@ -66,6 +66,16 @@ bool rows_empty(struct job_rows *r)
     return !database_int(r->reader, "SELECT EXISTS (SELECT 1 FROM jobs)", &any, NULL) && !any;
 }
 
+bool rows_waits(struct job_rows *r, uint64_t job)
+{
+    char sql[120];
+    int64_t any;
+
+    snprintf(sql, sizeof sql, "SELECT EXISTS (SELECT 1 FROM jobs WHERE job=%lld AND state=%d)",
+             (long long)job, STATE_QUEUED);
+    return database_int(r->reader, sql, &any, NULL) || any;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int count_state(struct job_rows *r, int state, int64_t *n, struct fail *f)

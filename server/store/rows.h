@@ -28,7 +28,8 @@ struct job_rows {
 int rows_open(struct job_rows *r, const char *path, struct fail *f);
 void rows_close(struct job_rows *);
 
-bool rows_empty(struct job_rows *); /* no job at all */
+bool rows_empty(struct job_rows *);               /* no job at all */
+bool rows_waits(struct job_rows *, uint64_t job); /* it has no end yet, or cannot be read */
 int rows_counts(struct job_rows *, int64_t *done, int64_t *failed, int64_t *cancelled,
                 struct fail *f);
 /* As store_restore(). */

@@ -3,6 +3,7 @@
 
 #include "server/base/clock.h"
 #include "server/events.h"
+#include "server/store/checkpoints.h"
 #include "server/store/files.h"
 #include "server/store/pictures.h"
 #include "server/store/retention.h"
@@ -45,6 +46,7 @@ struct store {
     int folder, lock;
     struct job_rows rows;
     struct pictures pictures;
+    struct checkpoints checkpoints;
     struct retention retention;                      /* the thread's */
     struct files_identity files[DATABASE_FILES];     /* as they were opened */
     char trouble[sizeof((struct fail *)0)->message]; /* the thread's: why the disk refuses; or "" */
@@ -107,6 +109,11 @@ static void explain_full(const struct store *s, const char *data, struct fail *f
     fail_advise(f, "Make room there and start again, or name another folder with --data DIR.");
 }
 
+static bool waits(void *arg, uint64_t job)
+{
+    return rows_waits(arg, job);
+}
+
 static int open_all(struct store *s, const char *data, struct fail *f)
 {
     char path[4096];
@@ -118,6 +125,7 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     for (int i = 0; i < DATABASE_FILES; i++)
         files_remember(s->folder, DATABASE[i], &s->files[i]);
     if (!err) err = open_pictures(s, data, f);
+    if (!err) err = checkpoints_open(&s->checkpoints, s->folder, s->log, waits, &s->rows, f);
     if (!err && pthread_create(&s->thread, NULL, run, s))
         err = fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the store's thread.");
     s->running = !err;
@@ -168,6 +176,7 @@ void store_close(struct store *s)
         mbox_push(&s->box, &stop);
         pthread_join(s->thread, NULL);
     }
+    checkpoints_close(&s->checkpoints);
     mbox_destroy(&s->box);
     rows_close(&s->rows);
     close_fd(s->lock);
@@ -289,6 +298,16 @@ void store_end(struct store *s, const struct hub_row *row, struct blob *file)
     send(s, STORE_END, row, file);
 }
 
+void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
+{
+    checkpoints_write(&s->checkpoints, job, checkpoint);
+}
+
+int store_folder(const struct store *s)
+{
+    return s->folder;
+}
+
 static int write_file(struct store *s, const struct entry *e, char *name, struct fail *f)
 {
     snprintf(name, PICTURE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", e->spec.width,
@@ -397,6 +416,7 @@ static void probe(struct store *s)
 static void settle(struct store *s, struct entry *e, struct fail *why)
 {
     remember(s, why);
+    if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, e->row.job);
     if (!why && e->m.kind == STORE_END)
         retention_ended(&s->retention, e->file ? (int64_t)e->file->len : 0);
     if (why && may_pass(why)) {

@@ -18,6 +18,7 @@
  *                             `meta` counts the starts, `removed` the jobs without a row any more
  *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
+ *   <data>/checkpoints/<job>  where a running picture stands (checkpoints.h)
  *
  * Thread: store_open .. store_close, store_find, store_users and store_restore are the loop's. */
 #ifndef SERVER_STORE_STORE_H
@@ -68,6 +69,9 @@ int store_restore(struct store *, int kept,
 /* struct hub_out: what they borrow is copied, the file gets a reference. */
 void store_accept(struct store *, const struct hub_row *);
 void store_end(struct store *, const struct hub_row *, struct blob *file);
+void store_checkpoint(struct store *, uint64_t job, struct blob *);
+/* The data folder, for checkpoints_read(); closed by store_close(). */
+int store_folder(const struct store *);
 
 /* The users now; the caller frees them. ERR_IO, ERR_OUT_OF_MEMORY. */
 int store_users(struct store *, struct user_rows *out, struct fail *f);
