@@ -37,16 +37,20 @@ static struct timeline_item item_of(const struct job *j)
     return it;
 }
 
-/* Residents that go on, then the queue; in its place (< 0: none) one more job. Returns how many of
- * h->items were played, 0 when nothing can be said now. What is being dropped counts as gone. */
-static int play(struct hub *h, int place, const struct timeline_item *more)
+/* Play the jobs on the devices that go on, then what waits. Writes those of h->items that are the
+ * queue's; NULL when nothing can be said now. What is being dropped counts as gone.
+ *   more   one more job, NULL: none; it stands at `place`, and of the queue behind it only those
+ *          count that can share the devices with it
+ *   after  as timeline_play() has it */
+static struct timeline_item *play(struct hub *h, int place, const struct timeline_item *more,
+                                  struct timeline *after)
 {
     struct dispatch_state on;
-    int n = 0, residents;
+    int n = 0, residents, last = more ? place + LEDGER_MAX * h->devices.n : h->queue.n;
 
-    h->tail.open = false;
-    if (!devices_working(&h->devices) || h->stopping) return 0;
-    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return 0;
+    if (after) after->open = false;
+    if (!devices_working(&h->devices) || h->stopping) return NULL;
+    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return NULL;
     for (int k = 0; k < h->devices.n; k++) {
         const struct device *c = &h->devices.at[k];
 
@@ -54,20 +58,18 @@ static int play(struct hub *h, int place, const struct timeline_item *more)
             if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
     }
     residents = n;
-    for (int i = 0; i <= h->queue.n; i++) {
-        if (i == place) h->items[n++] = *more;
+    for (int i = 0; i <= h->queue.n && i <= last; i++) {
+        if (more && i == place) h->items[n++] = *more;
         if (i < h->queue.n) h->items[n++] = item_of(h->queue.at[i]);
     }
     capacity_state(h, &on);
-    timeline_play(&h->eta, h->items, residents, n, &on, &h->tail);
-    return n;
+    timeline_play(&h->eta, h->items, residents, n, &on, after);
+    return h->items + residents;
 }
 
 const struct timeline_item *forecast_queue(struct hub *h)
 {
-    int n = play(h, -1, NULL);
-
-    return n ? h->items + n - h->queue.n : NULL;
+    return play(h, 0, NULL, NULL);
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -102,16 +104,16 @@ static void keep(const struct hub *h, struct job *j, int64_t now, const struct t
 
 static void estimate(struct hub *h, int64_t now)
 {
-    int n = play(h, -1, NULL), i = 0;
+    const struct timeline_item *queue = play(h, 0, NULL, &h->tail), *it = h->items;
 
     h->estimated_us = now;
     h->added = false;
     for (int k = 0; k < h->devices.n; k++)
         for (int r = 0; r < h->devices.at[k].n_resident; r++)
             if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
-                keep(h, h->devices.at[k].resident[r], now, n ? &h->items[i++] : NULL);
+                keep(h, h->devices.at[k].resident[r], now, queue ? it++ : NULL);
     for (int q = 0; q < h->queue.n; q++)
-        keep(h, h->queue.at[q], now, n ? &h->items[i++] : NULL);
+        keep(h, h->queue.at[q], now, queue ? &queue[q] : NULL);
 }
 
 /* The tail as it is now; a quarter of a second is near enough. */
@@ -165,13 +167,12 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
 static void play_more(struct hub *h, int64_t now, int place, struct timeline_item *item)
 {
     struct timeline tail;
-    int n;
 
+    item->start_s = item->end_s = -1;
     if (place < h->queue.n) {
-        n = play(h, place, item);
-        item->start_s = n ? h->items[n - h->queue.n - 1 + place].start_s : -1;
-        item->end_s = n ? h->items[n - h->queue.n - 1 + place].end_s : -1;
-        h->estimated_us = INT64_MIN / 2; /* h->tail now counts the quoted job: make it anew */
+        const struct timeline_item *played = play(h, place, item, NULL);
+
+        if (played) *item = played[place];
         return;
     }
     freshen(h, now);

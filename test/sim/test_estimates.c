@@ -356,7 +356,8 @@ static bool holds(const struct table *t, double p90, double width)
 }
 
 /* catches: first estimates that are biased or scattered, ranges that miss or say nothing. Nothing
- * that comes later takes time from these jobs, or little: one at a time, or all of a burst known. */
+ * that comes later takes time from these jobs, or little: one at a time, or all of a burst are
+ * known. */
 static void known_work_is_forecast(void **state)
 {
     static const int CAP[] = {1, 2, 4};

@@ -179,6 +179,43 @@ static void a_long_queue_is_estimated_at_its_end(void **state)
     world_free(w);
 }
 
+/* catches: a quote that goes before others and plays all of a long queue for each, or leaves it
+ * with a job too many */
+static void a_quote_in_front_leaves_the_queue_alone(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    int64_t estimated_us, end_us;
+    long long quoted;
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    w->hub->conf.queue_max = LIMIT_QUEUE_MAX;
+    for (int i = 0; i < 500; i++)
+        command(
+            w, e,
+            "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\",\"lane\":\"batch\"}}");
+    store_all(w);
+    w->now += 2 * HUB_PUSH_US;
+    hub_tick(w->hub, w->now);
+    listen_all(w, e);
+    estimated_us = w->hub->estimated_us;
+    end_us = w->hub->queue.at[498]->forecast.end_us;
+    forget(e);
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"position\":1");
+    quoted = time_in(e, "\"eta_ms\":");
+    assert_true(quoted > 0 && quoted < (end_us - w->now) / 1000 / 200);
+    assert_true(w->hub->tail.open && w->hub->estimated_us == estimated_us);
+    forget(e);
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\",\"lane\":\"batch\"}}");
+    listen_all(w, e);
+    assert_true(llabs(time_in(e, "\"eta_ms\":") - (end_us - w->now) / 1000) < quoted);
+    listener_free(w, e);
+    world_free(w);
+}
+
 /* catches: what was measured is never kept, or at every job; a start that does not use it */
 static void what_was_measured_outlives_a_restart(void **state)
 {
@@ -247,6 +284,7 @@ int main(void)
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(quote_accepted_and_refused_agree),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
+        cmocka_unit_test(a_quote_in_front_leaves_the_queue_alone),
         cmocka_unit_test(what_was_measured_outlives_a_restart),
         cmocka_unit_test(a_measured_quantum_teaches),
     };
