@@ -75,6 +75,37 @@ static void write_limits(const struct answer_hello *h, struct text *out)
     text_close(out, '}');
 }
 
+/* A bound of a user; null: there is none but the service's. */
+static void write_bound(const char *name, int64_t n, struct text *out)
+{
+    if (n > 0)
+        text_int(out, name, n);
+    else
+        text_null(out, name);
+}
+
+void answer_user(const struct user *u, struct text *out)
+{
+    if (!u) {
+        text_null(out, "user");
+        return;
+    }
+    text_open(out, "user", '{');
+    text_string(out, "name", u->name);
+    text_string(out, "role", user_role_name(u->role));
+    text_open(out, "lanes", '[');
+    for (int i = 0; i < LANES; i++)
+        if (u->lanes & 1U << i) text_string(out, NULL, USER_LANES[i]);
+    text_close(out, ']');
+    text_real(out, "weight", u->weight);
+    text_open(out, "limits", '{');
+    write_bound("waiting", u->waiting, out);
+    write_bound("running", u->running, out);
+    write_bound("disk_bytes", u->disk_bytes, out);
+    text_close(out, '}');
+    text_close(out, '}');
+}
+
 void answer_hello(const struct answer_hello *h, struct text *out)
 {
     start("hello", NULL, out);
@@ -83,6 +114,7 @@ void answer_hello(const struct answer_hello *h, struct text *out)
     spec_write_fields(h->limits, out, "fields");
     spec_write_defaults(h->limits, out, "defaults");
     write_limits(h, out);
+    answer_user(h->user, out);
     text_close(out, '}');
 }
 

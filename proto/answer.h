@@ -8,6 +8,7 @@
 
 #include "proto/command.h"
 #include "proto/event.h"
+#include "proto/user.h"
 
 struct answer_size {
     int width, height;
@@ -30,6 +31,7 @@ struct answer_hello {
     int n_sizes;
     const char *const *examples; /* prompts that suit the model */
     int n_examples;
+    const struct user *user; /* whose connection it is; NULL: the service has no users */
 };
 
 /* One job in stats and list. */
@@ -67,6 +69,8 @@ struct answer_quote {
 };
 
 void answer_hello(const struct answer_hello *, struct text *out);
+/* Write a user, or null for none, as a member `user` into the object that is open. */
+void answer_user(const struct user *, struct text *out);
 /* Done: watch, unwatch, cancel, previews. job 0: none. state < 0: none. */
 void answer_ok(const char *ref, enum command_kind, uint64_t job, int state, struct text *out);
 /* job 0: none. kind < 0: not known. */

@@ -40,12 +40,12 @@ const struct options_row OPTIONS_TABLE[] = {
      "Keep what is learnt from the model (preview colours) here."},
 
     {"host", 0, OPTIONS_TEXT, S, AT(host), "127.0.0.1", 0, 0, "ADDRESS",
-     "Address to listen on; beyond this machine only together with --open."},
+     "Address to listen on; beyond this machine only with users (`darkroom user`) or --open."},
     {"port", 'p', OPTIONS_INT, S, AT(port), "7860", 0, 65535, "N",
      "Port to listen on; 0 takes a free one and prints it."},
     {"open", 0, OPTIONS_FLAG, S, AT(open), NULL, 0, 0, NULL,
-     "Let everybody who can reach the address use the service without a token: see their pictures, "
-     "submit and cancel. Names of other hosts need --origins."},
+     "Without users, let everybody who can reach the address use the service without a token: see "
+     "all pictures, submit and cancel. Names of other hosts need --origins."},
     {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},

@@ -14,6 +14,7 @@
 #include "server/worker/worker.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct service {
     struct hub *hub;
     struct http *http;
     struct net *net;
+    struct auth auth;
+    int watch; /* of the users; -1: none, or the network's */
     struct watchdog *watchdog;
     struct pulse pulse; /* of the loop */
     struct encoder *encoder;
@@ -279,7 +282,7 @@ static void wake(void *arg)
 
 /* --- what the network asks -------------------------------------------------------------------- */
 
-static struct blob *make_hello(void *arg)
+static struct blob *make_hello(void *arg, const struct auth_who *who)
 {
     struct service *s = arg;
     struct hub_counts n;
@@ -295,19 +298,57 @@ static struct blob *make_hello(void *arg)
                                 .dtype = s->type,
                                 .cap = n.cap,
                                 .why_cap = hub_why_cap(s->hub),
+                                .user = auth_user(&s->auth, who),
                                 .queue_max = s->conf->options->queue,
                                 .job_seconds = s->conf->options->job_seconds};
     return hello_blob(&s->hello, &say);
 }
 
-static struct session *open_session(void *arg, void (*want_write)(void *), void *conn)
+static struct session *open_session(void *arg, const struct session_conn *conn)
 {
     struct service *s = arg;
     struct session *session;
     struct fail f;
 
-    if (session_new(&session, s->hub, USER_NONE, want_write, conn, &f)) return NULL;
-    return session;
+    return session_new(&session, s->hub, conn, &f) ? NULL : session;
+}
+
+/* --- users ------------------------------------------------------------------------------------ */
+
+/* What the data folder says now: to the hub, then to those who check tokens. */
+static int take_users(struct service *s, struct fail *f)
+{
+    struct user_rows rows;
+    int err = store_users(s->store, &rows, f);
+
+    if (err) return err;
+    if (rows.damaged)
+        log_error(s->log, "users: %d damaged rows are left out: they cannot sign in", rows.damaged);
+    if (hub_users(s->hub, clock_us(), rows.user, rows.n)) {
+        users_free(&rows);
+        return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the users.");
+    }
+    auth_users(&s->auth, &rows);
+    hello_users(&s->hello);
+    return 0;
+}
+
+static void renew_users(struct service *s)
+{
+    struct fail f;
+
+    if (take_users(s, &f)) {
+        log_error(s->log, "users: those of before stay: %s", f.message);
+        return;
+    }
+    log_info(s->log, "users: %d may sign in%s", s->auth.rows.n,
+             auth_needed(&s->auth) ? "" : "; everybody is let in");
+    net_users(s->net);
+}
+
+static void on_watched(void *arg, int fd)
+{
+    if (users_announced(fd)) renew_users(arg);
 }
 
 static void on_signal(void *arg, int which)
@@ -315,6 +356,10 @@ static void on_signal(void *arg, int which)
     struct service *s = arg;
     struct fail why;
 
+    if (which == SIGHUP) {
+        renew_users(s);
+        return;
+    }
     if (s->stop_by) _exit(128 + which); /* a second signal: exit at once */
     log_info(s->log, "stopping: work that runs goes back to the queue");
     s->stop_by = clock_us() + STOP_US;
@@ -392,6 +437,15 @@ static int open_hub(struct service *s, struct fail *f)
     return err;
 }
 
+static int open_auth(struct service *s, struct fail *f)
+{
+    s->watch = users_watch(s->conf->data); /* before they are read, so that no change is missed */
+    if (s->watch < 0)
+        log_warn(s->log, "users: the system watches no more folders; send SIGHUP after a change");
+    auth_init(&s->auth, store_secret(s->store), s->conf->options->open);
+    return take_users(s, f);
+}
+
 static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
 {
     struct service *s = arg;
@@ -424,14 +478,18 @@ static int open_net(struct service *s, struct fail *f)
                             .hangup_seconds = c->hangup_seconds,
                             .log = s->log,
                             .http = s->http,
+                            .auth = &s->auth,
+                            .watch_fd = s->watch,
                             .frame_lag = &s->frame_lag,
                             .arg = s,
                             .open_session = open_session,
                             .hello = make_hello,
                             .events = on_events,
                             .signal = on_signal,
+                            .watched = on_watched,
                             .round = on_round};
 
+    s->watch = -1;
     return net_new(&s->net, &conf, f);
 }
 
@@ -495,6 +553,8 @@ static void close_all(struct service *s)
     http_free(s->http);
     drop_events(s);
     if (s->hub) hub_free(s->hub);
+    if (s->watch >= 0) close(s->watch);
+    auth_free(&s->auth);
     hello_free(&s->hello);
     mbox_destroy(&s->box);
 }
@@ -519,7 +579,7 @@ static void stop_now(struct service *s)
 
 int service_run(const struct service_conf *conf, struct fail *f)
 {
-    struct service s = {.conf = conf, .log = conf->log};
+    struct service s = {.conf = conf, .log = conf->log, .watch = -1};
     int err;
 
     hello_init(&s.hello);
@@ -530,6 +590,7 @@ int service_run(const struct service_conf *conf, struct fail *f)
     if (err) s.workers = 0;
     if (!err) err = open_store(&s, f);
     if (!err) err = open_hub(&s, f);
+    if (!err) err = open_auth(&s, f);
     if (!err) err = store_restore(s.store, LIMIT_JOBS_KEPT, restore_one, &s, f);
     if (!err) err = open_http(&s, f);
     if (!err) err = open_net(&s, f);

@@ -17,7 +17,9 @@ static bool wants_download(const char *query)
 
 void pictures_route(struct store *s, const struct http_request *q, struct http_reply *r)
 {
-    const struct store_asker asker = {.all = true};
+    const struct user *user = q->asker->user;
+    const struct store_asker asker = {.all = !user || user->role == ROLE_ADMIN,
+                                      .user = user ? user->id : USER_NONE};
     struct store_file file;
     struct fail f;
     char digest[URL_DIGEST];
@@ -37,7 +39,9 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
     r->fd = file.fd;
     r->bytes = file.bytes;
     r->type = "image/png";
-    r->cache = "public, max-age=31536000, immutable";
+    r->cache =
+        user ? "private, max-age=31536000, immutable" : "public, max-age=31536000, immutable";
+    r->vary = user ? "cookie, authorization" : NULL;
     snprintf(r->etag, sizeof r->etag, "\"%s\"", digest);
     if (wants_download(q->query)) {
         char *cut = strstr(file.name, digest); /* the first digits are enough to read */

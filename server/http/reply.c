@@ -83,6 +83,7 @@ void reply_fail(struct http_reply *r, const struct fail *why, int status)
     text_string(&t, "code", fail_wire(why->code));
     text_string(&t, "message", why->message);
     text_string(&t, "hint", why->hint);
+    if (why->retry_after_ms > 0) text_int(&t, "retry_after_ms", why->retry_after_ms);
     text_close(&t, '}');
     reply_text(r, &t, "application/json");
 }
@@ -120,11 +121,13 @@ static const char *phrase(int status)
         {200, "OK"},
         {304, "Not Modified"},
         {400, "Bad Request"},
+        {401, "Unauthorized"},
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
         {417, "Expectation Failed"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
@@ -162,7 +165,10 @@ void reply_head(const struct http_reply *r, bool last, struct text *t)
         put(t, h->name, h->value);
     put(t, "content-type", r->type);
     put(t, "cache-control", r->cache);
+    put(t, "vary", r->vary);
     put(t, "allow", r->allow);
+    put(t, "set-cookie", r->cookie);
+    if (r->status == 401) put(t, "www-authenticate", "Bearer realm=\"darkroom\"");
     if (r->retry_after_s) text_printf(t, "retry-after: %d\r\n", r->retry_after_s);
     put(t, "etag", r->etag);
     put(t, "content-disposition", r->disposition);

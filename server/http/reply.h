@@ -5,25 +5,41 @@
 
 #include "proto/fail.h"
 #include "proto/text.h"
+#include "proto/user.h"
 #include "server/store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#define HTTP_COOKIE_BYTES 320
+
+/* Who asks, as net has found out; all borrowed for the time of the call. */
+struct http_asker {
+    bool known;              /* one of the users, or the service has none */
+    bool near;               /* on this machine, and not through a proxy */
+    const struct user *user; /* NULL: unknown, or the service has none */
+    const struct fail *why;  /* what to tell one that is not known */
+    /* values of Set-Cookie: for who came with a token, else ""; and to end such a cookie */
+    const char *sign_in, *sign_out;
+};
+
 struct http_request {
     const char *method;        /* "GET", "HEAD", anything else */
     const char *path;          /* decoded, without the query */
     const char *query;         /* as sent, "" when there is none */
     const char *if_none_match; /* "" when there is none */
+    const struct http_asker *asker;
 };
 
 struct http_reply {
     int status;
-    const char *type;  /* Content-Type, NULL: none */
-    const char *cache; /* Cache-Control */
-    const char *allow; /* Allow, or NULL */
-    char etag[80];     /* with its quotes, or "" */
+    const char *type;               /* Content-Type, NULL: none */
+    const char *cache;              /* Cache-Control */
+    const char *allow;              /* Allow, or NULL */
+    const char *vary;               /* Vary, or NULL */
+    char cookie[HTTP_COOKIE_BYTES]; /* Set-Cookie, or "" */
+    char etag[80];                  /* with its quotes, or "" */
     char disposition[PICTURE_NAME_BYTES + 40];
     int retry_after_s; /* 0: no such header */
     int64_t bytes;     /* of the body, also for HEAD and 304 */

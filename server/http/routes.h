@@ -26,6 +26,22 @@ struct http_conf {
 int http_new(struct http **out, const struct http_conf *, struct fail *f);
 void http_free(struct http *);
 
+/* Who may ask. */
+enum http_access {
+    HTTP_PUBLIC, /* anybody */
+    HTTP_KNOWN,  /* users, or anybody in a service without */
+    HTTP_ADMIN   /* administrators, and programs on this machine that come through no proxy */
+};
+
+struct http_route {
+    const char *path;    /* with a slash at its end: all below it */
+    const char *methods; /* as the header Allow lists them */
+    enum http_access access;
+    void (*route)(struct http *, const struct http_request *, struct http_reply *);
+};
+/* Every route but the page's own files, which anybody may get; ends with a NULL path. */
+extern const struct http_route HTTP_ROUTES[];
+
 /* Always makes a reply; the caller ends it with reply_free(). */
 void http_route(struct http *, const struct http_request *, struct http_reply *out);
 

@@ -75,14 +75,15 @@ void address_text(const struct address *a, char *out, size_t bytes)
     }
 }
 
-int address_exposure(const struct address *a, bool open, struct fail *f)
+int address_exposure(const struct address *a, bool allowed, struct fail *f)
 {
     char text[64];
 
-    if (open || address_local(a)) return 0;
+    if (allowed || address_local(a)) return 0;
     address_text(a, text, sizeof text);
     fail_set(f, ERR_USAGE, "Everybody who can reach %s could use this service.", text);
     return fail_advise(f,
-                       "Keep --host 127.0.0.1 and use a tunnel or a proxy that knows its users, or "
-                       "add --open if that is what you want.");
+                       "Say who may: `darkroom user add NAME`, with the same --data DIR. Or keep "
+                       "--host 127.0.0.1 and use a tunnel, or add --open if everybody is what you "
+                       "want.");
 }

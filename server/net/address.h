@@ -24,7 +24,7 @@ bool address_same_host(const struct address *, const struct address *);
 /* "127.0.0.1" or "[::1]", as a URL wants it. */
 void address_text(const struct address *, char *out, size_t bytes);
 
-/* Listening where others can reach it needs --open, as there are no tokens. 0 or ERR_USAGE. */
-int address_exposure(const struct address *, bool open, struct fail *f);
+/* Listening where others can reach it needs users, or --open. 0 or ERR_USAGE. */
+int address_exposure(const struct address *, bool allowed, struct fail *f);
 
 #endif

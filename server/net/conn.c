@@ -35,6 +35,7 @@ struct conn *conn_new(struct conns *n, const struct address *from)
 
     if (!c) return NULL;
     c->all = n;
+    c->address = *from;
     c->from = census_enter(&n->census, from);
     if (!c->from) {
         free(c);

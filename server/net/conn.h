@@ -13,6 +13,7 @@
 #include "server/base/log.h"
 #include "server/base/wheel.h"
 #include "server/http/routes.h"
+#include "server/net/auth.h"
 #include "server/net/census.h"
 #include "server/net/handshake.h"
 #include "server/net/session.h"
@@ -35,6 +36,7 @@ struct conns {
     struct lws_vhost *vhost;
     struct conn *upgrading; /* the one that libwebsockets is being given */
     struct handshake_rules rules;
+    struct auth *auth; /* who is asking */
     int ping_seconds, hangup_seconds;
     struct log *log;
     int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
@@ -45,8 +47,8 @@ struct conns {
     void *net;
     /* as in struct net_conf */
     void *arg;
-    struct session *(*open_session)(void *arg, void (*want_write)(void *), void *conn);
-    struct blob *(*hello)(void *arg);
+    struct session *(*open_session)(void *arg, const struct session_conn *);
+    struct blob *(*hello)(void *arg, const struct auth_who *);
 };
 
 struct http_conn;
@@ -55,13 +57,16 @@ struct conn {
     struct conns *all;
     struct conn *next, **self; /* list of all */
     struct census_entry *from;
+    struct address address; /* of this one */
     bool over;              /* above a limit: its first request is refused */
     struct timer timer;     /* what it is for depends on the protocol */
     struct http_conn *http; /* while it speaks HTTP */
     /* a WebSocket; the rest is ws_conn's */
     struct lws *wsi;
     struct session *session;
-    bool closing;   /* close it when all has been sent */
+    bool known; /* whose it is: */
+    struct auth_who who;
+    int closing;    /* close it with this when all has been sent; 0: no */
     bool ping;      /* a ping is due */
     bool deaf;      /* nothing is read from it .. */
     bool full;      /* .. as much of what it was answered waits */

@@ -191,18 +191,19 @@ int handshake_check_host(const struct handshake_rules *g, const char *host, stru
     return 403;
 }
 
-static int check_origin(const struct handshake_rules *g, const struct handshake *s, struct fail *f)
+int handshake_check_origin(const struct handshake_rules *g, const char *origin, const char *host,
+                           struct fail *f)
 {
-    if (handshake_origin(g, s->origin, s->host)) return 0;
+    if (handshake_origin(g, origin, host)) return 0;
     fail_field(f, ERR_FORBIDDEN, "Origin",
                "Pages of the Origin '%.100s' may not connect to the Host "
                "'%.80s'.",
-               s->origin, s->host);
+               origin, host);
     fail_advise(
         f,
         "If a proxy in between replaces Host, let it pass the Host on; else start the server "
         "with --origins %.100s.",
-        s->origin);
+        origin);
     return 403;
 }
 
@@ -230,7 +231,7 @@ int handshake_check(const struct handshake_rules *g, const struct handshake *s, 
 {
     int status = handshake_check_host(g, s->host, f);
 
-    if (!status) status = check_origin(g, s, f);
+    if (!status) status = handshake_check_origin(g, s->origin, s->host, f);
     if (status) return status;
     if (strcmp(s->path, HANDSHAKE_PATH) != 0) {
         fail_set(f, ERR_NOT_FOUND, "WebSockets are at " HANDSHAKE_PATH ".");

@@ -34,6 +34,10 @@ bool handshake_origin(const struct handshake_rules *, const char *origin, const 
 /* 0, or 403 with what came and how to allow it in f (its field is "Host"). */
 int handshake_check_host(const struct handshake_rules *, const char *host, struct fail *f);
 
+/* The same for the Origin of a request that changes something. */
+int handshake_check_origin(const struct handshake_rules *, const char *origin, const char *host,
+                           struct fail *f);
+
 /* What a client sent to become a WebSocket; missing headers are "". */
 struct handshake {
     const char *method, *path, *upgrade, *connection, *version, *key, *protocols, *host, *origin;

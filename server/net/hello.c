@@ -20,6 +20,11 @@ static void drop_made(struct hello *h)
     h->made = NULL;
 }
 
+void hello_users(struct hello *h)
+{
+    drop_made(h);
+}
+
 static void drop_examples(struct hello *h)
 {
     while (h->n_examples)
@@ -134,7 +139,9 @@ static struct blob *copy_made(const struct hello *h, int64_t time_ms)
 struct blob *hello_blob(struct hello *h, struct answer_hello *say)
 {
     static const char key[] = "\"time_ms\":";
-    bool same = h->made && h->made_cap == say->cap && strcmp(h->made_why, say->why_cap) == 0;
+    uint32_t user = say->user ? say->user->id : 0;
+    bool same = h->made && h->made_cap == say->cap && h->made_user == user
+                && strcmp(h->made_why, say->why_cap) == 0;
     struct blob *b = same ? copy_made(h, say->time_ms) : NULL;
     const char *at;
 
@@ -146,6 +153,7 @@ struct blob *hello_blob(struct hello *h, struct answer_hello *say)
     h->made = blob_ref(b);
     h->time_at = (size_t)(at - (const char *)b->data) + sizeof key - 1;
     h->made_cap = say->cap;
+    h->made_user = user;
     memccpy(h->made_why, say->why_cap, 0, sizeof h->made_why);
     return b;
 }

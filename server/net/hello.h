@@ -19,6 +19,7 @@ struct hello {
     struct blob *made; /* the last one, as long as it holds for the next connection; or NULL */
     size_t time_at;    /* where the digits of its time are */
     int made_cap;
+    uint32_t made_user; /* its id; 0: none */
     char made_why[256];
 };
 
@@ -30,9 +31,11 @@ void hello_model(struct hello *, const struct glm_info *);
 /* Presets for a model that names none: its own size, and wider, higher and larger ones within
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
-/* say: filled in but for limits, sizes and examples; of one process only time, cap and why_cap
- * change. Written anew when the cap does; else a copy with its own time, as thousands may
- * connect at once. NULL when memory is short. */
+/* The users have changed. */
+void hello_users(struct hello *);
+/* say: filled in but for limits, sizes and examples; of one process only time, cap, why_cap and
+ * user change. Written anew when the cap or the user does; else a copy with its own time, as
+ * thousands may connect at once. NULL when memory is short. */
 struct blob *hello_blob(struct hello *, struct answer_hello *say);
 
 #endif

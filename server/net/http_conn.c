@@ -261,6 +261,44 @@ static bool refuse_body(struct conn *c, const struct head *head)
     return begin(c, true);
 }
 
+/* Headers by which a proxy, or what comes through one, is known. */
+static bool through_proxy(const struct head *head)
+{
+    static const char *const names[] = {"forwarded", "via", "x-real-ip"};
+
+    for (int i = 0; i < head->fields; i++) {
+        if (strncmp(head->field[i].name, "x-forwarded-", 12) == 0) return true;
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (strcmp(head->field[i].name, names[k]) == 0) return true;
+    }
+    return false;
+}
+
+/* Cookies of a page that came over TLS, which ends before us, are for TLS alone. */
+static bool is_secure(const struct head *head)
+{
+    return strncmp(head_value(head, "origin"), "https://", 8) == 0;
+}
+
+static void route(struct conn *c, const struct head *head, struct http_request *q)
+{
+    struct auth *auth = c->all->auth;
+    struct auth_result r;
+    char sign_in[AUTH_COOKIE_BYTES] = "", sign_out[AUTH_COOKIE_BYTES];
+    struct http_asker asker = {.near = address_local(&c->address) && !through_proxy(head),
+                               .why = &r.why,
+                               .sign_in = sign_in,
+                               .sign_out = sign_out};
+
+    auth_head(auth, head, &c->address, clock_us(), &r);
+    asker.known = r.known;
+    if (r.known) asker.user = auth_user(auth, &r.who);
+    if (r.token) auth_cookie(auth, &r.who, "/", is_secure(head), sign_in);
+    auth_cookie_end(auth, "/", sign_out);
+    q->asker = &asker;
+    http_route(c->all->http, q, &c->http->reply);
+}
+
 static bool serve(struct conn *c, const struct head *head)
 {
     struct http_request q = {
@@ -268,8 +306,22 @@ static bool serve(struct conn *c, const struct head *head)
     char match[512];
 
     if (head_list(head, "if-none-match", match, sizeof match)) q.if_none_match = match;
-    http_route(c->all->http, &q, &c->http->reply);
+    route(c, head, &q);
     return head_body(head) ? refuse_body(c, head) : begin(c, head->close);
+}
+
+/* Whose WebSocket it will be; one without a token may say so in its first message. 0 or an HTTP
+ * status. */
+static int identify(struct conn *c, const struct head *head, struct fail *f)
+{
+    struct auth_result r;
+
+    auth_head(c->all->auth, head, &c->address, clock_us(), &r);
+    c->known = r.known;
+    c->who = r.who;
+    if (!r.wrong) return 0;
+    *f = r.why;
+    return fail_status(f->code);
 }
 
 /* One whole head. false: the connection is gone, or is a WebSocket now. */
@@ -281,6 +333,7 @@ static bool answer(struct conn *c, const struct head *head)
     if (c->over) return too_many(c, head);
     if (upgrade_wanted(head)) {
         status = upgrade_check(c, head, &f);
+        if (!status) status = identify(c, head, &f);
         if (status) return refuse(c, head->method, &f, status);
         hand_over(c, head);
         return false;

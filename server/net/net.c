@@ -155,6 +155,16 @@ static int on_epoll(struct lws *wsi, enum lws_callback_reasons why, void *user, 
     return 0;
 }
 
+static int on_watch(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
+                    size_t len)
+{
+    struct net *n = net_of(wsi);
+
+    (void)user, (void)in, (void)len;
+    if (why == LWS_CALLBACK_RAW_RX_FILE) n->conf.watched(n->conf.arg, n->conf.watch_fd);
+    return 0;
+}
+
 /* A request of our own writing that becomes a WebSocket, and the end of every connection. */
 static int on_shake(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
                     size_t len)
@@ -201,6 +211,7 @@ static const struct lws_protocols PROTOCOLS[] = {
     {.name = "darkroom-signal", .callback = on_signal},
     {.name = "darkroom-epoll", .callback = on_epoll},
     {.name = "darkroom-timer", .callback = on_timer},
+    {.name = "darkroom-watch", .callback = on_watch},
     {0},
 };
 
@@ -213,7 +224,8 @@ static int open_socket(struct net *n, struct fail *f)
     int err = handshake_origins(n->conf.origins, f);
 
     if (!err) err = address_parse(n->conf.host, n->conf.port, &at, f);
-    if (!err) err = address_exposure(&at, n->conf.open, f);
+    if (!err) err = address_exposure(&at, n->conf.open || auth_needed(n->conf.auth), f);
+    if (!err && !address_local(&at)) n->conns.rules.open = true; /* its own names are served */
     if (!err) err = listen_open(&at, &n->listen_fd, f);
     if (err) return err;
     address_text(&at, host, sizeof host);
@@ -229,6 +241,7 @@ static int open_descriptors(struct net *n, struct fail *f)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     n->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     n->conns.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -291,6 +304,7 @@ static int adopt_files(struct net *n, struct fail *f)
     if (!err) err = adopt_file(n, n->signal_fd, "darkroom-signal", f);
     if (!err) err = adopt_file(n, n->conns.epoll_fd, "darkroom-epoll", f);
     if (!err) err = adopt_file(n, n->timer_fd, "darkroom-timer", f);
+    if (!err && n->conf.watch_fd >= 0) err = adopt_file(n, n->conf.watch_fd, "darkroom-watch", f);
     return err;
 }
 
@@ -308,6 +322,7 @@ static void init_conns(struct net *n)
         .hangup_seconds = conf->hangup_seconds,
         .log = conf->log,
         .http = conf->http,
+        .auth = conf->auth,
         .frame_lag = conf->frame_lag,
         .close_http = http_conn_close,
         .stir = stir,
@@ -350,7 +365,7 @@ void net_free(struct net *n)
     while (n->conns.first)
         conn_free(n->conns.first);
     if (!n->adopted) {
-        int fds[] = {n->listen_fd, n->signal_fd, n->timer_fd, n->conns.epoll_fd};
+        int fds[] = {n->listen_fd, n->signal_fd, n->timer_fd, n->conns.epoll_fd, n->conf.watch_fd};
 
         for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
             if (fds[i] >= 0) close(fds[i]);
@@ -400,6 +415,12 @@ void net_resume(struct net *n)
 {
     for (struct conn *c = n->conns.first; c; c = c->next)
         if (c->session && !session_is_open(c->session)) ws_conn_hello(c);
+}
+
+void net_users(struct net *n)
+{
+    for (struct conn *c = n->conns.first; c; c = c->next)
+        ws_conn_users(c);
 }
 
 void net_drain(struct net *n, const struct fail *why)

@@ -14,6 +14,7 @@
 #include "server/base/histogram.h"
 #include "server/base/log.h"
 #include "server/http/routes.h"
+#include "server/net/auth.h"
 #include "server/net/session.h"
 
 #include <stdbool.h>
@@ -29,19 +30,23 @@ struct net_conf {
     int ping_seconds, hangup_seconds;
     struct log *log;
     struct http *http;
+    struct auth *auth; /* who is asking; before net_new() it knows the users */
+    int watch_fd;      /* readable when the users have changed, taken by net_new(); -1: none */
     struct histogram *frame_lag; /* from the end of a quantum to its preview frame in the socket */
 
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */
-    struct session *(*open_session)(void *arg, void (*want_write)(void *), void *conn);
-    /* Its first message, or NULL while there is none: one command is read until net_resume(). */
-    struct blob *(*hello)(void *arg);
+    struct session *(*open_session)(void *arg, const struct session_conn *);
+    /* The first message for this user, or NULL while there is none: one command is read until
+     * net_resume(). */
+    struct blob *(*hello)(void *arg, const struct auth_who *);
     void (*events)(void *arg);            /* net_wake() was called */
-    void (*signal)(void *arg, int which); /* SIGTERM or SIGINT came */
+    void (*signal)(void *arg, int which); /* SIGTERM, SIGINT or SIGHUP came */
+    void (*watched)(void *arg, int fd);   /* watch_fd is readable */
     void (*round)(void *arg);             /* after every round of inputs; ends with net_alarm() */
 };
 
-/* Binds, and takes over SIGTERM and SIGINT, which the caller has blocked in all threads. ERR_USAGE,
+/* Binds, and takes over SIGTERM, SIGINT and SIGHUP, which the caller has blocked in all threads. ERR_USAGE,
  * ERR_IO. */
 int net_new(struct net **out, const struct net_conf *, struct fail *f);
 void net_free(struct net *); /* NULL is fine */
@@ -60,6 +65,9 @@ void net_wake(void *net);
 
 /* hello() returns a message now: send it to the connections that wait for it. */
 void net_resume(struct net *);
+
+/* The users of conf.auth have changed: close what belongs to none of them any more. */
+void net_users(struct net *);
 
 /* Tell every session why and close it (1001) when it has been read; take no more connections. */
 void net_drain(struct net *, const struct fail *why);

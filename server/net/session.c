@@ -2,6 +2,7 @@
  * once. */
 #include "server/net/session.h"
 
+#include "proto/answer.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
 
@@ -17,36 +18,51 @@ struct message {
     size_t len, cap;
 };
 
+/* "Who are you?", "not this one", hello */
+enum { SESSION_FIRST = 3 };
+
 struct session {
     struct hub *hub;
-    struct client *client;
-    struct blob *hello; /* not sent yet */
-    bool open;          /* hello was given */
-    void (*want_write)(void *);
-    void *arg;
+    struct client *client; /* NULL: it is not known whose it is */
+    struct session_conn conn;
+    struct blob *first[SESSION_FIRST]; /* errors before it is known, then hello: not sent yet */
+    int n_first;
+    bool open;               /* hello was given */
+    bool spoke;              /* its first message was read */
+    bool refused;            /* .. and let nobody in */
     struct message *message; /* that is being joined, or held; NULL: none */
     bool held;               /* it is whole, and waits for hello */
     int64_t idle_us;         /* when all was sent last */
     bool skipping;           /* the rest of a message that was refused */
 };
 
-int session_new(struct session **out, struct hub *hub, uint32_t user, void (*want_write)(void *),
-                void *arg, struct fail *f)
+int session_new(struct session **out, struct hub *hub, const struct session_conn *conn,
+                struct fail *f)
 {
     struct session *s = calloc(1, sizeof *s);
 
     *out = s;
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
     s->hub = hub;
-    s->want_write = want_write;
-    s->arg = arg;
-    s->client = hub_open(hub, s, user);
-    if (!s->client) {
-        free(s);
-        *out = NULL;
-        return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
-    }
+    s->conn = *conn;
     return 0;
+}
+
+int session_user(struct session *s, uint32_t user, struct fail *f)
+{
+    assert(!s->client);
+    s->client = hub_open(s->hub, s, user);
+    return s->client ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
+}
+
+bool session_known(const struct session *s)
+{
+    return s->client != NULL;
+}
+
+bool session_refused(const struct session *s)
+{
+    return s->refused;
 }
 
 bool session_is_open(const struct session *s)
@@ -64,7 +80,32 @@ void session_wake(void *arg, void *session)
     struct session *s = session;
 
     (void)arg;
-    s->want_write(s->arg);
+    s->conn.want_write(s->conn.arg);
+}
+
+/* Takes the reference. */
+static void say_first(struct session *s, struct blob *m)
+{
+    if (m && s->n_first < SESSION_FIRST)
+        s->first[s->n_first++] = m;
+    else
+        blob_unref(m);
+    s->conn.want_write(s->conn.arg);
+}
+
+/* An error: from the hub, or before it knows of the session. */
+static void tell(struct session *s, int64_t now, const struct command *about, const struct fail *f)
+{
+    struct text t;
+
+    if (s->client) {
+        hub_error(s->hub, now, s->client, about, f);
+        return;
+    }
+    text_init(&t, BLOB_HEAD, LIMIT_MESSAGE_BYTES);
+    answer_error(about ? about->ref : NULL, about ? about->kind : -1, about ? about->job : 0, f,
+                 &t);
+    say_first(s, blob_from_text(&t));
 }
 
 static void refuse(struct session *s, int64_t now, enum err code, const char *message,
@@ -75,7 +116,54 @@ static void refuse(struct session *s, int64_t now, enum err code, const char *me
     fail_set(&f, code, "%s", message);
     fail_advise(&f, "%s", hint);
     s->skipping = true;
-    hub_error(s->hub, now, s->client, NULL, &f);
+    tell(s, now, NULL, &f);
+    s->refused = !s->client;
+}
+
+/* --- the first message ------------------------------------------------------------------------ */
+
+static void scanned(const char *text, size_t len, struct scan *scan)
+{
+    scan_init(scan);
+    scan_feed(scan, text, len);
+}
+
+/* Whether the first message of a connection says who it is, or must. */
+static bool introduces(const struct session *s, const char *text, size_t len)
+{
+    struct scan scan;
+
+    if (s->spoke) return false;
+    if (!s->client) return true;
+    scanned(text, len, &scan);
+    return strcmp(scan.type, "auth") == 0;
+}
+
+static void introduce(struct session *s, int64_t now, const char *text, size_t len)
+{
+    struct command about;
+    struct scan scan;
+    struct fail f;
+    uint32_t user;
+    int err = s->conn.sign_in(s->conn.arg, now, text, len, &user, &f);
+
+    if (!err && !s->client) err = session_user(s, user, &f);
+    if (!err) return;
+    scanned(text, len, &scan);
+    command_scanned(&scan, &about);
+    s->refused = true;
+    tell(s, now, &about, &f);
+}
+
+static void deliver(struct session *s, int64_t now, const char *text, size_t len)
+{
+    bool first = introduces(s, text, len);
+
+    s->spoke = true;
+    if (first)
+        introduce(s, now, text, len);
+    else
+        hub_text(s->hub, now, s->client, text, len);
 }
 
 /* --- joining ---------------------------------------------------------------------------------- */
@@ -130,9 +218,10 @@ static void take_message(struct session *s, int64_t now)
     if (m->too_long) {
         fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
         command_scanned(&m->scan, &about);
-        hub_error(s->hub, now, s->client, &about, &f);
+        tell(s, now, &about, &f);
+        s->refused = !s->client;
     } else {
-        hub_text(s->hub, now, s->client, m->text, m->len);
+        deliver(s, now, m->text, m->len);
     }
     forget_message(s);
 }
@@ -146,7 +235,7 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
         else if (p->last && s->open && p->len <= LIMIT_MESSAGE_BYTES) {
-            hub_text(s->hub, now, s->client, p->bytes, p->len); /* whole already: no copy */
+            deliver(s, now, p->bytes, p->len); /* whole already: no copy */
             return;
         }
     }
@@ -157,15 +246,17 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
         return;
     }
     if (!p->last) return;
-    s->held = !s->open;
+    s->held = !s->open && s->client
+              && (s->message->too_long || !introduces(s, s->message->text, s->message->len));
     if (!s->held) take_message(s, now);
 }
 
 void session_free(struct session *s, int64_t now)
 {
     if (!s) return;
-    hub_close(s->hub, now, s->client);
-    blob_unref(s->hello);
+    if (s->client) hub_close(s->hub, now, s->client);
+    for (int i = 0; i < s->n_first; i++)
+        blob_unref(s->first[i]);
     forget_message(s);
     free(s);
 }
@@ -173,15 +264,15 @@ void session_free(struct session *s, int64_t now)
 void session_receive(struct session *s, int64_t now, const struct session_fragment *p)
 {
     assert(!s->held);
-    if (session_is_slow(s)) return;
+    if (session_is_slow(s) || s->refused) return;
     take(s, now, p);
 }
 
 void session_hello(struct session *s, int64_t now, struct blob *hello)
 {
-    s->hello = hello;
+    assert(s->client && !s->open);
     s->open = true;
-    s->want_write(s->arg);
+    say_first(s, hello);
     if (!s->held) return;
     s->held = false;
     take_message(s, now);
@@ -189,12 +280,16 @@ void session_hello(struct session *s, int64_t now, struct blob *hello)
 
 struct blob *session_next(struct session *s, int64_t now, bool *binary)
 {
-    struct blob *m = s->hello;
+    struct blob *m;
 
     *binary = false;
+    if (s->n_first) {
+        m = s->first[0];
+        memmove(s->first, s->first + 1, (size_t)--s->n_first * sizeof *s->first);
+        return m;
+    }
     if (!s->open) return NULL;
-    s->hello = NULL;
-    if (!m) m = hub_next(s->hub, now, s->client, binary);
+    m = hub_next(s->hub, now, s->client, binary);
     if (!m) s->idle_us = now;
     return m;
 }
@@ -206,15 +301,15 @@ int64_t session_latency(const struct session *s, int64_t now, const struct blob 
 
 void session_error(struct session *s, int64_t now, const struct fail *why)
 {
-    hub_error(s->hub, now, s->client, NULL, why);
+    tell(s, now, NULL, why);
 }
 
 size_t session_backlog(const struct session *s)
 {
-    return hub_backlog(s->client);
+    return s->client ? hub_backlog(s->client) : 0;
 }
 
 bool session_is_slow(const struct session *s)
 {
-    return hub_backlog(s->client) > LIMIT_OUTBOX_BYTES;
+    return session_backlog(s) > LIMIT_OUTBOX_BYTES;
 }

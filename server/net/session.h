@@ -22,14 +22,28 @@ struct session_fragment {
     bool first, last, binary;
 };
 
-/* user: whose connection it is (hub_open). want_write(arg): there is something for session_next().
- * Nothing is sent before session_hello(), and a message that is whole before is held until then.
- * ERR_OUT_OF_MEMORY. */
-int session_new(struct session **out, struct hub *, uint32_t user, void (*want_write)(void *),
-                void *arg, struct fail *f);
+/* What a session asks of its connection. */
+struct session_conn {
+    void *arg;
+    void (*want_write)(void *arg); /* there is something for session_next() */
+    /* Its first message, while it is not known whose it is, or when that is an `auth`. 0 and the
+     * user, or why not, which ends the session. */
+    int (*sign_in)(void *arg, int64_t now, const char *text, size_t len, uint32_t *user,
+                   struct fail *f);
+};
+
+/* It belongs to nobody before session_user(), or before its first message has said who it is. Until
+ * then the hub does not know of it. Nothing but errors is sent before session_hello(), and a later
+ * message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
+int session_new(struct session **out, struct hub *, const struct session_conn *, struct fail *f);
+/* Whose it is; USER_NONE in a service without users. ERR_OUT_OF_MEMORY. */
+int session_user(struct session *, uint32_t user, struct fail *f);
+bool session_known(const struct session *);
+/* What it sent as its first message lets nobody in: close it when all has been sent. */
+bool session_refused(const struct session *);
 void session_free(struct session *, int64_t now); /* NULL is fine */
 
-/* The first message; takes the reference. */
+/* The first message of one that is known; takes the reference. */
 void session_hello(struct session *, int64_t now, struct blob *hello);
 bool session_is_open(const struct session *);
 /* May session_receive() be called? Not while a message is held. */

@@ -58,8 +58,12 @@ int upgrade_check(struct conn *c, const struct head *h, struct fail *f)
 
 int upgrade_check_plain(struct conn *c, const struct head *h, struct fail *f)
 {
-    int status = handshake_check_host(&c->all->rules, head_value(h, "host"), f);
+    const char *host = head_value(h, "host");
+    int status = handshake_check_host(&c->all->rules, host, f);
+    bool reads = strcmp(h->method, "GET") == 0 || strcmp(h->method, "HEAD") == 0;
 
+    if (!status && !reads) /* no other site's page changes anything in its visitor's name */
+        status = handshake_check_origin(&c->all->rules, head_value(h, "origin"), host, f);
     if (status || strcmp(h->path, HANDSHAKE_PATH) != 0 || strcmp(h->method, "GET") != 0)
         return warn(c, status, f);
     handshake_missing(h->old, f);

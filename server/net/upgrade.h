@@ -11,7 +11,8 @@
 bool upgrade_wanted(const struct head *);
 /* May it, and is its form right? 0, or the HTTP status of a refusal with the reason in f. */
 int upgrade_check(struct conn *, const struct head *, struct fail *f);
-/* A request that does not ask: may it, by its Host, and is it not for the WebSocket's own path? */
+/* A request that does not ask: may it, by its Host and, if it would change something, its Origin?
+ * And is it not for the WebSocket's own path? */
 int upgrade_check_plain(struct conn *, const struct head *, struct fail *f);
 /* Hand the connection to libwebsockets; it may be gone afterwards. Takes fd, and rest (malloc'ed,
  * or NULL): n bytes that were read behind the head. */

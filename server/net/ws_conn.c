@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 enum {
+    CLOSE_UNKNOWN = 4001,
     CLOSE_SLOW = 4008,
     CLOSE_SILENT = 4009,
     FULL_BYTES = 256 << 10, /* of answers that wait: no further commands are read .. */
@@ -17,6 +18,7 @@ enum {
     SLOW_SECONDS = 5,       /* who is full is looked at so often .. */
     SLOW_LOOKS = 4,         /* .. and does not read when it has taken nothing in so many looks */
     CLOSE_SECONDS = 5,      /* for the close frame to get out */
+    AUTH_SECONDS = 5,       /* for a client to say who it is */
     SECOND_US = 1000000
 };
 
@@ -40,7 +42,13 @@ static int hang_up(struct conn *c, int code, const char *reason)
 
 static const char *reason_of(int code)
 {
-    return code == CLOSE_SLOW ? "slow" : code == CLOSE_SILENT ? "silent" : "internal";
+    switch (code) {
+    case CLOSE_UNKNOWN: return "unauthorized";
+    case CLOSE_SLOW: return "slow";
+    case CLOSE_SILENT: return "silent";
+    case LWS_CLOSE_STATUS_GOINGAWAY: return "shutting_down";
+    default: return "internal";
+    }
 }
 
 /* --- reading or not --------------------------------------------------------------------------- */
@@ -81,7 +89,7 @@ static void control_flow(struct conn *c)
 
 void ws_conn_hello(struct conn *c)
 {
-    struct blob *hello = c->all->hello(c->all->arg);
+    struct blob *hello = c->known && !c->close_code ? c->all->hello(c->all->arg, &c->who) : NULL;
 
     if (!hello) return;
     session_hello(c->session, clock_us(), hello);
@@ -96,6 +104,12 @@ static void hang_up_soon(struct conn *c, int code)
     c->close_code = code;
     look_again(c, clock_us() + (int64_t)CLOSE_SECONDS * SECOND_US);
     lws_callback_on_writable(c->wsi);
+}
+
+void ws_conn_users(struct conn *c)
+{
+    if (c->session && c->known && !c->close_code && !auth_holds(c->all->auth, &c->who))
+        hang_up_soon(c, CLOSE_UNKNOWN);
 }
 
 /* It waits to read what it was answered; does it? */
@@ -117,8 +131,12 @@ void ws_conn_timer(struct conn *c)
             hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent = 0;
 
     if (!c->session) return;
-    if (c->close_code) { /* the close frame did not get out */
+    if (c->close_code || c->closing == CLOSE_UNKNOWN) { /* the close frame did not get out */
         shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
+        return;
+    }
+    if (!c->known) {
+        hang_up_soon(c, CLOSE_UNKNOWN);
         return;
     }
     if (c->full) { /* it cannot show that it lives: it is not read */
@@ -139,17 +157,60 @@ void ws_conn_timer(struct conn *c)
 
 /* --- callbacks -------------------------------------------------------------------------------- */
 
-static int on_open(struct conn *c)
+static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_t *user,
+                   struct fail *f)
+{
+    struct conn *c = arg;
+    struct auth_result r;
+
+    auth_message(c->all->auth, text, len, &c->address, now, &r);
+    *f = r.why;
+    if (!r.known) return r.why.code;
+    if (c->known && r.who.user != c->who.user)
+        return fail_set(f, ERR_CONFLICT, "This connection is another user's, by its header.");
+    c->known = true;
+    c->who = r.who;
+    *user = r.who.user;
+    return 0;
+}
+
+/* Whose it is by the head of its request, or a question who it is. false: no memory. */
+static bool open_known(struct conn *c)
 {
     struct conns *n = c->all;
     int first = n->ping_seconds < n->hangup_seconds ? n->ping_seconds : n->hangup_seconds;
+    struct fail f;
 
-    c->session = n->open_session(n->arg, want_write, c);
+    if (c->known && !auth_holds(n->auth, &c->who)) c->known = false;
+    if (c->known && session_user(c->session, c->who.user, &f)) return false;
+    if (!c->known) {
+        auth_unknown(&f);
+        session_error(c->session, clock_us(), &f);
+        first = AUTH_SECONDS;
+    }
+    look_again(c, clock_us() + (int64_t)first * SECOND_US);
+    return true;
+}
+
+static int on_open(struct conn *c)
+{
+    struct conns *n = c->all;
+    struct session_conn conn = {.arg = c, .want_write = want_write, .sign_in = sign_in};
+
+    c->session = n->open_session(n->arg, &conn);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     n->n_sessions++;
-    look_again(c, clock_us() + (int64_t)first * SECOND_US);
+    if (!open_known(c)) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     ws_conn_hello(c);
     return 0;
+}
+
+/* Its first message lets nobody in. */
+static void refuse(struct conn *c)
+{
+    c->closing = CLOSE_UNKNOWN;
+    look_again(c, clock_us() + (int64_t)CLOSE_SECONDS * SECOND_US);
+    lws_callback_on_writable(c->wsi);
 }
 
 static int on_receive(struct conn *c, const char *in, size_t len)
@@ -160,8 +221,13 @@ static int on_receive(struct conn *c, const char *in, size_t len)
                                         .last = lws_is_final_fragment(c->wsi) != 0,
                                         .binary = lws_frame_is_binary(c->wsi) != 0};
 
-    if (!c->session || c->closing) return 0;
+    if (!c->session || c->closing || c->close_code) return 0;
     session_receive(c->session, clock_us(), &fragment);
+    if (session_refused(c->session)) {
+        refuse(c);
+        return 0;
+    }
+    if (c->known && !session_is_open(c->session)) ws_conn_hello(c);
     if (session_is_slow(c->session)) return hang_up(c, CLOSE_SLOW, "slow");
     control_flow(c);
     return 0;
@@ -205,7 +271,9 @@ static int on_writeable(struct conn *c)
     if (c->ping) return send_ping(c);
     m = session_next(c->session, clock_us(), &binary);
     if (m) return send_message(c, m, binary);
-    return c->closing ? hang_up(c, LWS_CLOSE_STATUS_GOINGAWAY, "shutting_down") : 0;
+    if (!c->closing) return 0;
+    wheel_stop(&c->all->wheel, &c->timer);
+    return hang_up(c, c->closing, reason_of(c->closing));
 }
 
 static void on_closed(struct conn *c)
@@ -233,7 +301,7 @@ int ws_conn_event(struct conn *c, enum lws_callback_reasons why, void *in, size_
 void ws_conn_close(struct conn *c, const struct fail *why)
 {
     if (!c->session || c->closing) return;
-    c->closing = true;
+    c->closing = LWS_CLOSE_STATUS_GOINGAWAY;
     session_error(c->session, clock_us(), why);
     lws_callback_on_writable(c->wsi);
 }

@@ -10,8 +10,11 @@
 
 /* One callback of the WebSocket protocol; returns what it returns. */
 int ws_conn_event(struct conn *, enum lws_callback_reasons, void *in, size_t len);
-/* Send hello if it is there now. Until then one message is read and held. */
+/* Send hello if it is there now and it is known to whom. Until then one message is read and
+ * held. */
 void ws_conn_hello(struct conn *);
+/* The users have changed: close it at once (4001) if it belongs to none of them any more. */
+void ws_conn_users(struct conn *);
 /* Tell the client why, and close (1001) when that has been sent. */
 void ws_conn_close(struct conn *, const struct fail *why);
 /* Time to look whether it is silent, or does not read. */

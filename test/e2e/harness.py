@@ -107,6 +107,12 @@ class Server:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()
 
+    def user(self, *args):
+        """`darkroom user ..` with this server's folder: what it prints (a token), or fails."""
+        done = subprocess.run([BIN, "user", *args, "--data", self.data], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def raw(self):
         return socket.create_connection((self.host.strip("[]"), self.port), timeout=20)
 

@@ -69,7 +69,7 @@ static const struct {
     {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {STATE_CANCELLED, NULL}}},
 };
 
-static void make_hello(struct text *t)
+static void make_hello_to(const struct user *u, struct text *t)
 {
     static const struct answer_size sizes[] = {{256, 256}, {384, 256}};
     static const char *const examples[] = {"a red circle on a blue background",
@@ -89,9 +89,28 @@ static void make_hello(struct text *t)
                              .sizes = sizes,
                              .n_sizes = 2,
                              .examples = examples,
-                             .n_examples = 2};
+                             .n_examples = 2,
+                             .user = u};
 
     answer_hello(&h, t);
+}
+
+static void make_hello(struct text *t)
+{
+    make_hello_to(NULL, t);
+}
+
+static void make_hello_user(struct text *t)
+{
+    const struct user u = {.id = 7,
+                           .name = "ada@example.org",
+                           .role = ROLE_USER,
+                           .lanes = 1U << LANE_NORMAL | 1U << LANE_BATCH,
+                           .weight = 1.5,
+                           .waiting = 8,
+                           .disk_bytes = 1 << 30};
+
+    make_hello_to(&u, t);
 }
 
 static void make_list(struct text *t)
@@ -196,6 +215,7 @@ static const struct {
     void (*make)(struct text *);
 } ANSWERS[] = {
     {"hello", make_hello},
+    {"hello to a user", make_hello_user},
     {"ok watch", make_ok_watch},
     {"ok previews", make_ok_previews},
     {"error, everything", make_full_error},

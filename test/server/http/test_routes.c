@@ -82,9 +82,11 @@ static int tear_down(void **state)
     return system(command);
 }
 
+static const struct http_asker EVERYBODY = {.known = true, .sign_in = "", .sign_out = "end"};
+
 static struct http_reply get(const char *path, const char *query, const char *match)
 {
-    struct http_request q = {"GET", path, query, match};
+    struct http_request q = {"GET", path, query, match, &EVERYBODY};
     struct http_reply r;
 
     http_route(http, &q, &r);
@@ -169,7 +171,8 @@ static void health_and_methods(void **state)
 {
     struct http_reply r = get("/healthz", "", "");
     struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
-    struct http_request post = {"other", "/", "", ""}, head = {"HEAD", "/", "", ""};
+    struct http_request post = {"other", "/", "", "", &EVERYBODY},
+                        head = {"HEAD", "/", "", "", &EVERYBODY};
 
     (void)state;
     assert_int_equal(r.status, 503);
@@ -195,6 +198,106 @@ static void health_and_methods(void **state)
     reply_free(&r);
 }
 
+static struct fail why;
+static struct user user;
+
+static struct http_reply ask(const struct http_asker *who, const char *method, const char *path)
+{
+    struct http_request q = {method, path, "", "", who};
+    struct http_reply r;
+
+    http_route(http, &q, &r);
+    return r;
+}
+
+static void expect(const struct http_asker *who, const char *method, const char *path, int status)
+{
+    struct http_reply r = ask(who, method, path);
+
+    if (r.status != status) fail_msg("%s %s: %d instead of %d", method, path, r.status, status);
+    reply_free(&r);
+}
+
+/* catches: a picture for strangers or for other users, or one that shared caches keep */
+static void pictures_are_their_owners(void **state)
+{
+    const struct http_asker stranger = {.why = &why, .near = true, .sign_in = "", .sign_out = ""},
+                            one = {.known = true, .user = &user};
+    char path[128];
+    struct http_reply r;
+
+    (void)state;
+    fail_set(&why, ERR_UNAUTHORIZED, "who?");
+    snprintf(path, sizeof path, "/i/%s.png", HEX);
+    expect(&stranger, "GET", path, 401);
+    expect(&stranger, "GET", "/i/nothing", 401); /* nor is it told what there is */
+    user = (struct user){.id = 3, .role = ROLE_USER};
+    expect(&one, "GET", path, 404);
+    user.role = ROLE_VIEWER;
+    expect(&one, "HEAD", path, 404);
+    user.role = ROLE_ADMIN;
+    r = ask(&one, "GET", path);
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.cache, "private"));
+    assert_null(strstr(r.cache, "public"));
+    assert_non_null(r.vary);
+    reply_free(&r);
+}
+
+/* catches: numbers of others for users; a monitor on this machine that needs a token */
+static void metrics_are_for_administrators(void **state)
+{
+    struct http_asker who = {.why = &why};
+
+    (void)state;
+    fail_set(&why, ERR_RATE_LIMITED, "slowly");
+    expect(&who, "GET", "/metrics", 429);
+    who.near = true;
+    expect(&who, "GET", "/metrics", 200);
+    who = (struct http_asker){.known = true, .user = &user};
+    user = (struct user){.id = 3, .role = ROLE_USER};
+    expect(&who, "GET", "/metrics", 403);
+    user.role = ROLE_ADMIN;
+    expect(&who, "GET", "/metrics", 200);
+    expect(&EVERYBODY, "GET", "/metrics", 200);
+}
+
+/* catches: a cookie for who has no token, or that GET sets; a session that cannot be ended */
+static void the_session(void **state)
+{
+    struct http_asker who = {
+        .known = true, .user = &user, .sign_in = "in", .sign_out = "out", .why = &why};
+    struct http_reply r;
+
+    (void)state;
+    user = (struct user){.id = 3, .name = "ada", .role = ROLE_USER};
+    r = ask(&who, "POST", "/v1/session");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.cookie, "in");
+    assert_non_null(strstr((const char *)r.body, "\"name\":\"ada\""));
+    reply_free(&r);
+    r = ask(&who, "GET", "/v1/session");
+    assert_string_equal(r.cookie, "");
+    reply_free(&r);
+    who.known = false;
+    who.user = NULL;
+    fail_set(&why, ERR_UNAUTHORIZED, "who?");
+    expect(&who, "POST", "/v1/session", 401);
+    expect(&who, "GET", "/v1/session", 401);
+    r = ask(&who, "DELETE", "/v1/session");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.cookie, "out");
+    reply_free(&r);
+    r = ask(&who, "PUT", "/v1/session");
+    assert_int_equal(r.status, 405);
+    assert_string_equal(r.allow, "DELETE, GET, HEAD, POST");
+    reply_free(&r);
+    r = ask(&EVERYBODY, "POST", "/v1/session");
+    assert_int_equal(r.status, 200);
+    assert_string_equal((const char *)r.body, "{\"user\":null}");
+    reply_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +305,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(health_and_methods, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pictures_are_their_owners, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_are_for_administrators, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_session, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ static void expect_time_and_cap(struct hello *h, struct answer_hello *say)
     hello_free(&other);
 }
 
-/* catches: the time, cap or reason of another connection; a hello that is changed while it is
+/* catches: the time, cap, reason or user of another connection; a hello that is changed while it is
  * sent */
 static void again(void **state)
 {
@@ -145,6 +145,7 @@ static void again(void **state)
                                .why_cap = "w",
                                .cap = 2,
                                .time_ms = 1767225600000};
+    struct user ada = {.id = 1, .name = "ada"}, ben = {.id = 2, .name = "ben"};
     struct hello h;
     struct blob *first;
     char *kept;
@@ -159,6 +160,16 @@ static void again(void **state)
     say.cap = 3;
     expect_time_and_cap(&h, &say);
     say.why_cap = "another reason";
+    expect_time_and_cap(&h, &say);
+    say.user = &ada;
+    expect_time_and_cap(&h, &say);
+    expect_time_and_cap(&h, &say);
+    say.user = &ben;
+    expect_time_and_cap(&h, &say);
+    ben.role = ROLE_ADMIN;
+    hello_users(&h);
+    expect_time_and_cap(&h, &say);
+    say.user = NULL;
     expect_time_and_cap(&h, &say);
     say.time_ms = 999; /* fewer digits */
     expect_time_and_cap(&h, &say);

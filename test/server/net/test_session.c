@@ -24,12 +24,25 @@ static void want_write(void *arg)
     wakes++;
 }
 
+static uint32_t signs_in; /* as whom; 0: nobody */
+
+static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_t *user,
+                   struct fail *f)
+{
+    (void)arg, (void)now;
+    assert_non_null(memmem(text, len, "type", 4));
+    *user = signs_in;
+    return signs_in ? 0 : fail_set(f, ERR_UNAUTHORIZED, "who?");
+}
+
+static const struct session_conn CONN = {.want_write = want_write, .sign_in = sign_in};
+
 static int set_up(void **state)
 {
     (void)state;
     wakes = 0;
-    if (harness_open(&harness)
-        || session_new(&session, harness.hub, USER_NONE, want_write, NULL, NULL))
+    if (harness_open(&harness) || session_new(&session, harness.hub, &CONN, NULL)
+        || session_user(session, USER_NONE, NULL))
         return -1;
     session_hello(session, 1000, blob_copy("{\"type\":\"hello\"}", 16));
     return 0;
@@ -39,8 +52,20 @@ static int set_up_early(void **state)
 {
     (void)state;
     wakes = 0;
-    return harness_open(&harness)
-           || session_new(&session, harness.hub, USER_NONE, want_write, NULL, NULL);
+    return harness_open(&harness) || session_new(&session, harness.hub, &CONN, NULL)
+           || session_user(session, USER_NONE, NULL);
+}
+
+/* A service with the user 7, and a connection that has said nothing yet. */
+static int set_up_unknown(void **state)
+{
+    struct user ada = {.id = 7, .name = "ada", .role = ROLE_USER};
+
+    (void)state;
+    wakes = 0;
+    signs_in = 0;
+    return harness_open(&harness) || hub_users(harness.hub, 0, &ada, 1)
+           || session_new(&session, harness.hub, &CONN, NULL);
 }
 
 static int tear_down(void **state)
@@ -231,6 +256,98 @@ static void latency(void **state)
     blob_unref(text);
 }
 
+/* catches: a connection that is served before it is known, or stays open after a wrong answer */
+static void strangers_are_refused(void **state)
+{
+    struct fail f;
+
+    (void)state;
+    assert_false(session_known(session));
+    fail_set(&f, ERR_UNAUTHORIZED, "say who");
+    session_error(session, 1000, &f);
+    whole("{\"type\":\"list\",\"ref\":\"l1\"}");
+    assert_true(session_refused(session) && !session_known(session));
+    whole("{\"type\":\"ping\"}");
+    expect("say who");
+    expect("\"ref\":\"l1\",\"re\":\"list\",\"code\":\"unauthorized\"");
+    expect_nothing();
+    assert_int_equal(session_backlog(session), 0);
+}
+
+/* catches: a first message that is too long, binary or in pieces, and passes for an introduction */
+static void strangers_are_refused_in_any_form(void **state)
+{
+    static char big[LIMIT_MESSAGE_BYTES + 1];
+
+    signs_in = 7;
+    piece("{\"type\":\"auth\"}", 15, true, true, true);
+    assert_true(session_refused(session));
+    expect("bad_request");
+    tear_down(state);
+    assert_int_equal(set_up_unknown(state), 0);
+    signs_in = 7;
+    memset(big, ' ', sizeof big);
+    piece(big, sizeof big, true, true, false);
+    assert_true(session_refused(session));
+    expect("too_large");
+    expect_nothing();
+}
+
+/* catches: an introduction that is held until the model is open; a command behind it that is
+ * lost */
+static void an_introduction_comes_first(void **state)
+{
+    (void)state;
+    signs_in = 7;
+    piece("{\"type\":", 8, true, false, false);
+    piece("\"auth\"}", 7, false, true, false);
+    assert_true(session_known(session) && !session_refused(session) && session_reads(session));
+    expect_nothing();
+    whole("{\"type\":\"ping\",\"ref\":\"p\"}");
+    assert_false(session_reads(session));
+    session_hello(session, 1000, blob_copy("{\"type\":\"hello\"}", 16));
+    expect("hello");
+    expect("\"pong\",\"ref\":\"p\"");
+    whole("{\"type\":\"auth\",\"ref\":\"again\"}"); /* is no command any more */
+    expect("bad_request");
+    expect_nothing();
+}
+
+/* catches: a user who is removed while it signs in */
+static void an_unknown_user_is_not_let_in(void **state)
+{
+    (void)state;
+    signs_in = 8;
+    whole("{\"type\":\"auth\"}");
+    assert_true(session_refused(session));
+    expect("out_of_memory");
+    expect_nothing();
+}
+
+/* catches: a program with a token that a service without users refuses, or answers */
+static void a_needless_introduction_is_read(void **state)
+{
+    (void)state;
+    expect("hello");
+    signs_in = 7;
+    whole("{\"type\":\"auth\",\"token\":\"x\"}");
+    assert_false(session_refused(session));
+    expect_nothing();
+    whole("{\"type\":\"ping\",\"ref\":\"p\"}");
+    expect("pong");
+}
+
+/* catches: a wrong token beside a right cookie that goes unnoticed */
+static void a_wrong_introduction_ends_a_known_one(void **state)
+{
+    (void)state;
+    expect("hello");
+    signs_in = 0;
+    whole("{\"type\":\"auth\",\"token\":\"x\"}");
+    assert_true(session_refused(session));
+    expect("unauthorized");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +360,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(held_and_gone, set_up_early, tear_down),
         cmocka_unit_test_setup_teardown(slow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(latency, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_are_refused, set_up_unknown, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_are_refused_in_any_form, set_up_unknown,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_introduction_comes_first, set_up_unknown, tear_down),
+        cmocka_unit_test_setup_teardown(an_unknown_user_is_not_let_in, set_up_unknown, tear_down),
+        cmocka_unit_test_setup_teardown(a_needless_introduction_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_introduction_ends_a_known_one, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
