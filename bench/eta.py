@@ -2,13 +2,15 @@
 """eta - how right the first estimates are: what `accepted` says against when the result came.
 
     bench/eta.py [--jobs 24] [--seed 1] [--load 0.7] [--threads 2] [--binary build/darkroom]
-                 [--model weights/tiny] [--warm 5] [--old] [--only WORDS]
+                 [--model weights/tiny] [--warm 5] [--old] [--only WORDS] [--cancels 0] [--prompts]
 
 Eight sets, each on a server of its own, after --warm jobs one by one: default cap and cap 1, one size and mixed sizes
 and steps, in bursts (2 to 8 submits in one go, then all their ends) and spread (arrivals at random, the device busy for
---load of the time). Errors are |real / estimate - 1|, `bias` is the median with its sign; `inside`: the real time within the stated range; `width`: median
-of the range's end over its beginning. With --old the first estimate of any message counts, for servers whose
-`accepted` has none; --only takes the sets whose name has these words.
+--load of the time). Errors are |real / estimate - 1|, `bias` is the median with its sign; `inside`: the real time within
+the stated range; `width`: median of the range's end over its beginning. With --old the first estimate of any message
+counts, for servers whose `accepted` has none; --only takes the sets whose name has these words. --cancels: the part of
+the jobs under way that is cancelled after each submit or burst, and does not count; with --prompts mixed sets have
+prompts of 20 to 16,000 letters.
 """
 import argparse
 import asyncio
@@ -21,13 +23,15 @@ import time
 import service
 
 SIZES = (128, 192, 256, 384)
+LETTERS = (20, 200, 1000, 4000, 16000)
+WORDS = "a red circle beside a blue boat on a green sea, "
 
 
 class Client:
     """One connection that notes when each job was accepted, first forecast, and ended."""
 
-    def __init__(self, ws, old):
-        self.ws, self.old, self.jobs, self.answers = ws, old, {}, []
+    def __init__(self, ws, a):
+        self.ws, self.old, self.cancels, self.jobs, self.answers = ws, a.old, a.cancels, {}, []
         self.changed = asyncio.Condition()
         self.reader = asyncio.create_task(self.read())
 
@@ -50,9 +54,17 @@ class Client:
             job["eta"], job["range"], job["since"] = m["eta_ms"] / 1e3, m.get("eta_range_ms"), now
         if m["type"] == "result":
             job["end"] = now
+        if m["type"] == "end" and m["state"] != "done":
+            job["end"], job["gone"] = now, True
 
     async def submit(self, spec):
         await self.ws.send(json.dumps({"type": "submit", "spec": {"prompt": "a red circle", **spec}}))
+
+    async def cancel_some(self, n, rng):
+        await self.until(lambda: len(self.jobs) >= n)
+        for job, times in self.jobs.items():
+            if "end" not in times and rng.random() < self.cancels:
+                await self.ws.send(json.dumps({"type": "cancel", "job": job}))
 
     async def quote(self, spec):
         self.answers.clear()
@@ -68,33 +80,40 @@ class Client:
         await self.until(lambda: len(self.jobs) >= n and all("end" in j for j in self.jobs.values()))
 
 
-def spec(rng, mixed):
+def spec(a, rng, mixed):
     if not mixed:
         return {"width": 256, "height": 256, "steps": 15}
-    return {"width": rng.choice(SIZES), "height": rng.choice(SIZES), "steps": rng.randint(4, 30)}
+    s = {"width": rng.choice(SIZES), "height": rng.choice(SIZES), "steps": rng.randint(4, 30)}
+    if a.prompts:
+        s["prompt"] = (WORDS * 500)[: rng.choice(LETTERS)]
+    return s
 
 
 async def bursts(c, a, rng, mixed):
     n = len(c.jobs)
     while n < a.warm + a.jobs:
         for _ in range(rng.randint(2, 8)):
-            await c.submit(spec(rng, mixed))
+            await c.submit(spec(a, rng, mixed))
             n += 1
+        await c.cancel_some(n, rng)
         await c.ended(n)
 
 
 async def spread(c, a, rng, mixed):
-    wants = [spec(rng, mixed) for _ in range(a.jobs)]
+    wants = [spec(a, rng, mixed) for _ in range(a.jobs)]
     run = statistics.mean([(await c.quote(s))["run_ms"] for s in wants]) / 1e3
     for s in wants:
         await asyncio.sleep(rng.expovariate(a.load / run))
         await c.submit(s)
+        await c.cancel_some(0, rng)
     await c.ended(a.warm + a.jobs)
 
 
 def row(name, jobs):
     off, inside, width, none = [], 0, [], 0
     for j in jobs:
+        if "gone" in j:
+            continue
         if "eta" not in j:
             none += 1
             continue
@@ -120,9 +139,9 @@ async def one_set(a, cap, mixed, how):
     with tempfile.TemporaryDirectory() as folder:
         with service.running(a, folder, *(("--concurrency", str(cap)) if cap else ())) as (_, address):
             ws = await service.connect(address)
-            c = Client(ws, a.old)
+            c = Client(ws, a)
             for i in range(a.warm):
-                await c.submit(spec(rng, mixed))
+                await c.submit(spec(a, rng, mixed))
                 await c.ended(i + 1)
             await how(c, a, rng, mixed)
             await ws.close()
@@ -135,6 +154,8 @@ async def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--load", type=float, default=0.7)
     parser.add_argument("--warm", type=int, default=5)
+    parser.add_argument("--cancels", type=float, default=0)
+    parser.add_argument("--prompts", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--old", action="store_true")
     service.options(parser)
