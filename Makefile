@@ -101,7 +101,7 @@ $(B)/test/sim/%: test/sim/%.c $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	$(LINK) -lcmocka $(LIBS)
 $(B)/test/server/worker/test_png: LIBS += -lspng # another reader than our writer's
 
-bench: $(patsubst %,$(B)/bench/%,ops block steps) ## build the programs of bench/
+bench: $(patsubst %,$(B)/bench/%,ops block steps checkpoint) ## build the programs of bench/
 $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(LIBS)
