@@ -46,8 +46,8 @@ struct net_conf {
     void (*round)(void *arg);             /* after every round of inputs; ends with net_alarm() */
 };
 
-/* Binds, and takes over SIGTERM, SIGINT and SIGHUP, which the caller has blocked in all threads. ERR_USAGE,
- * ERR_IO. */
+/* Binds, and takes over SIGTERM, SIGINT and SIGHUP, which the caller has blocked in all threads.
+ * ERR_USAGE, ERR_IO. */
 int net_new(struct net **out, const struct net_conf *, struct fail *f);
 void net_free(struct net *); /* NULL is fine */
 

@@ -179,10 +179,12 @@ static struct glm_run *moved(struct glm *g, struct glm_run *r, const struct glm_
     const size_t len = glm_run_save_bytes(r);
     char *bytes = malloc(len);
     struct fail f = {0};
+    struct glm_run *between;
+
     assert_non_null(bytes);
     if (glm_run_save(r, bytes, &f)) fail_msg("%s", f.message);
     glm_run_free(r);
-    struct glm_run *between = start(g, "between", SIDE, 1, 1);
+    between = start(g, "between", SIDE, 1, 1);
     if (glm_run_load(&r, g, q, bytes, len, &f)) fail_msg("%s", f.message);
     glm_run_free(between);
     free(bytes);
@@ -201,6 +203,7 @@ static void draw_some(struct glm *g, int move, int32_t *tokens, float *latents)
                               .seed = 3};
     struct fail f = {0};
     struct glm_run *r;
+
     assert_int_equal(glm_run_new(&r, g, &q, &f), 0);
     for (int i = 0; i < 1 + TOKENS; i++) {
         step(g, &r, 1);
@@ -223,10 +226,11 @@ static void draw_some(struct glm *g, int move, int32_t *tokens, float *latents)
 /* catches: a checkpoint of what the stream has not done yet, a capture that outlives its run */
 static void a_checkpoint_goes_on(void **s)
 {
-    (void)s;
     int32_t a[TOKENS], b[TOKENS];
     float x[CELLS], y[CELLS];
     struct glm *g = engine("cuda", GLM_BF16, NULL);
+
+    (void)s;
     draw_some(g, 0, a, x);
     draw_some(g, 1, b, y);
     assert_memory_equal(a, b, sizeof a);
