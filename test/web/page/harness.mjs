@@ -8,7 +8,7 @@ import { launch } from '../browser.mjs';
 import { Fake } from '../fake.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const WAIT_MS = 60_000; // the machine may be busy
+const WAIT_MS = 120_000; // the machine may be busy
 
 let browser;
 /** Unused tabs by language, kept because opening one takes longer than a short test. */

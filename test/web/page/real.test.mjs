@@ -7,11 +7,12 @@ import { BROKEN_CONNECTION, closeBrowser, openBrowser, visit } from './harness.m
 import { CSP } from '../fake.mjs';
 import { Server } from './server.mjs';
 
-const server = new Server('--concurrency', '1', '--queue', '3');
+// a busy machine would refuse slow() as too long
+const server = new Server('--concurrency', '1', '--queue', '3', '--job-seconds', '86400');
 before(async () => { await Promise.all([openBrowser(), server.start()]); });
 after(async () => { await closeBrowser(); await server.remove(); });
 
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 180_000 };
 const done = (v, words) => v.page.locator('.card[data-state=done]', { hasText: words }).first()
   .waitFor(PATIENCE);
 const settings = async (v, steps, size) => {
