@@ -185,7 +185,7 @@ static void run_resumed(struct hub *h, int64_t now, struct job *j, const struct 
 /* Of a job whose end is decided no run will go on from it. */
 static void store_checkpoint(struct hub *h, const struct job *j, struct blob *checkpoint)
 {
-    if (j->state == JOB_RUNNING || j->state == JOB_QUEUED)
+    if (j->run.keep && (j->state == JOB_RUNNING || j->state == JOB_QUEUED))
         h->out.store_checkpoint(h->out.arg, j->id, checkpoint);
 }
 

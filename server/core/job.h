@@ -61,6 +61,7 @@ struct job_run {
     int64_t spent_us;         /* from the start to the finished picture, for the result */
     int retries;              /* runs that were lost: with their device, or for want of memory */
     struct glm_progress view; /* of the newest quantum */
+    bool keep;                /* its checkpoints may be written to disk */
     double from;              /* view.overall where this run began: 0, or at its checkpoint */
     double floor;             /* overall when the last run was lost, or `from` if that is more */
     /* floor .. 1 as view.overall goes from `from` to 1: never goes back */

@@ -241,7 +241,7 @@ static int first_phase(const struct job *j)
 
 static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
-    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan, .keep = true};
+    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan};
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
@@ -251,6 +251,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     j->run.started_us = now;
     j->run.used_us = 0;
     j->run.from = 0;
+    j->run.keep = w.keep = true;
     if (h->refused > 0) h->refused--;
     j->run.view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
