@@ -167,9 +167,8 @@ static void run_finished(struct hub *h, int64_t now, struct job *j)
     assert(j->state == JOB_RUNNING || j->run.dropping);
     h->n_encoding++;
     release(h, j);
-    if (j->state != JOB_RUNNING) return; /* cancelled meanwhile */
-    j->run.spent_us = now - j->run.started_us;
-    lifecycle_move(h, j, MOVE_FINISHED);
+    if (j->state == JOB_RUNNING || j->state == JOB_QUEUED) /* else cancelled meanwhile */
+        lifecycle_finished(h, now, j);
 }
 
 /* Where it stands, as if it had just come there: no quantum is learnt from. */
@@ -192,7 +191,11 @@ static void store_checkpoint(struct hub *h, const struct job *j, struct blob *ch
 static void run_suspended(struct hub *h, struct job *j, struct blob *checkpoint)
 {
     release(h, j);
-    if (checkpoint) store_checkpoint(h, j, checkpoint);
+    if (!checkpoint) return;
+    store_checkpoint(h, j, checkpoint);
+    if (j->state != JOB_QUEUED) return;
+    blob_unref(j->run.checkpoint);
+    j->run.checkpoint = blob_ref(checkpoint);
 }
 
 /* A run that has no memory for its finished picture is lost, any other failure is the job's own. */

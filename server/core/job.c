@@ -21,7 +21,7 @@ enum {
 static const int TABLE[JOB_STATES][JOB_MOVES] = {
     /*                 STORED  START    REQUEUE FINISHED END     DONE  FAILED  CANCELLED */
     [JOB_ADMIT]     = {QUEUED, NO,      NO,     NO,      NO,     NO,   NO,     NO},
-    [JOB_QUEUED]    = {NO,     RUNNING, NO,     NO,      ENDING, NO,   NO,     NO},
+    [JOB_QUEUED]    = {NO,     RUNNING, NO,     SAVING,  ENDING, NO,   NO,     NO},
     [JOB_RUNNING]   = {NO,     NO,      QUEUED, SAVING,  ENDING, NO,   NO,     NO},
     [JOB_SAVING]    = {NO,     NO,      QUEUED, NO,      ENDING, NO,   NO,     NO},
     [JOB_ENDING]    = {NO,     NO,      NO,     NO,      NO,     DONE, FAILED, CANCELLED},
@@ -102,6 +102,7 @@ void job_free(struct job *j)
     assert(!j->subscriptions && !j->waiters);
     board_free(&j->board);
     blob_unref(j->end.file);
+    blob_unref(j->run.checkpoint);
     spec_free(&j->spec);
     free(j);
 }

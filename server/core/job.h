@@ -9,6 +9,7 @@
  *     └─refuse─▶ (gone) └─requeued─┼───────┘ │                │
  *                                  └──end────┴──▶ ENDING ◀────┘ ──▶ DONE | FAILED | CANCELLED
  *
+ * QUEUED ──drawn──▶ SAVING: its picture was finished before the worker was told to suspend it.
  * ENDING: how it ends is decided and on its way to the disk; `end` is posted when it is stored, so
  * that a crash in between cannot give a job two ends. */
 #ifndef SERVER_CORE_JOB_H
@@ -39,7 +40,7 @@ enum job_move {
     MOVE_STORED,   /* accepted: it is on disk */
     MOVE_START,    /* becomes resident */
     MOVE_REQUEUE,  /* its run or its picture was lost, or the server stops */
-    MOVE_FINISHED, /* the picture left the device */
+    MOVE_FINISHED, /* the picture left the device; also when it was to be suspended: too late */
     MOVE_END,      /* its end is decided */
     MOVE_DONE,     /* the end is on disk */
     MOVE_FAILED,
@@ -61,6 +62,7 @@ struct job_run {
     int64_t spent_us;         /* from the start to the finished picture, for the result */
     int retries;              /* runs that were lost: with their device, or for want of memory */
     struct glm_progress view; /* of the newest quantum */
+    struct blob *checkpoint;  /* QUEUED: where it was suspended; else NULL */
     bool keep;                /* its checkpoints may be written to disk */
     double from;              /* view.overall where this run began: 0, or at its checkpoint */
     double floor;             /* overall when the last run was lost, or `from` if that is more */

@@ -239,9 +239,16 @@ static int first_phase(const struct job *j)
     return p;
 }
 
+static void drop_checkpoint(struct job *j)
+{
+    blob_unref(j->run.checkpoint);
+    j->run.checkpoint = NULL;
+}
+
 static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
-    struct hub_work w = {.job = j->id, .spec = &j->spec, .plan = &j->plan};
+    struct hub_work w = {
+        .job = j->id, .spec = &j->spec, .plan = &j->plan, .checkpoint = j->run.checkpoint};
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
@@ -267,6 +274,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
                 &(struct event){.kind = EVENT_PHASE,
                                 .u.phase = {(enum event_phase)phase, j->run.view.total}});
     h->out.start(h->out.arg, d->index, &w);
+    drop_checkpoint(j);
 }
 
 void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
@@ -284,6 +292,18 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
     if (!j->run.device || j->run.dropping) return;
     j->run.dropping = true;
     h->out.suspend(h->out.arg, j->run.device->index, j->id);
+}
+
+void lifecycle_finished(struct hub *h, int64_t now, struct job *j)
+{
+    if (j->state == JOB_QUEUED) {
+        leave(h, j, lanes_start);
+        j->forecast.sent_place = 0;
+        board_clear(&j->board, EVENT_QUEUE);
+        clients_posted(&h->clients, j, now);
+    }
+    j->run.spent_us = now - j->run.started_us;
+    lifecycle_move(h, j, MOVE_FINISHED);
 }
 
 /* Plan a waiting job; one that can never run ends. */
@@ -373,6 +393,7 @@ void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const s
     else
         lanes_end(&h->lanes, j);
     lifecycle_move(h, j, MOVE_END);
+    drop_checkpoint(j);
     j->end.outcome = outcome;
     if (why) j->end.error = *why;
     if (j->run.device && !j->run.dropping) {

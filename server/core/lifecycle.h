@@ -31,6 +31,8 @@ void lifecycle_requeue(struct hub *, int64_t now, struct job *);
 /* The same through no fault of its own; but a job that this happens to HUB_RETRIES_MAX times may
  * well be the cause, and ends as failed. Nothing when it has ended already. */
 void lifecycle_lose(struct hub *, int64_t now, struct job *, const struct fail *why);
+/* Its picture has left the device: while it runs, or before a suspend has reached the worker. */
+void lifecycle_finished(struct hub *, int64_t now, struct job *);
 /* Stop: nothing starts any more, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);
 

@@ -171,7 +171,8 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .device = device,
                         .job = work->job,
                         .steps = work->spec->steps,
-                        .demand = work->demand};
+                        .demand = work->demand,
+                        .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
     forecast_check(w, t);
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
@@ -301,11 +302,11 @@ static inline void run_look(struct fake_device *d, int i)
     d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_WORK_PER_US);
 }
 
-/* From the newest checkpoint on disk. */
-static inline void run_resume(struct world *w, struct fake_device *d, struct fake_run *r)
+/* From the checkpoint of its start, or the newest one on disk, which is no older. */
+static inline void run_resume(struct world *w, struct fake_device *d, struct fake_run *r,
+                              const struct blob *from)
 {
-    const struct blob *from = truth_of(w, r->job)->checkpoint;
-
+    if (!from) from = truth_of(w, r->job)->checkpoint;
     if (!from) return;
     MUST(w, ((const struct fake_run *)(const void *)from->data)->job == r->job,
          "a checkpoint of another job");
@@ -330,7 +331,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
         r->view.phase++;
     r->view.total = p.cost.quanta[r->view.phase];
     r->view.left = 1;
-    run_resume(w, d, r);
+    run_resume(w, d, r, o->checkpoint);
     d->served[d->n_runs] = (struct batcher_run){.used_us = 0};
     run_look(d, d->n_runs);
     batcher_join(d->served, ++d->n_runs);
@@ -346,6 +347,7 @@ static inline void worker_take(struct world *w)
 
         if (o->start) {
             run_new(w, d, o);
+            blob_unref(o->checkpoint);
         } else if (i >= 0) {
             event_new(w, d, o->suspend ? RUN_SUSPENDED : RUN_DROPPED, o->job)->checkpoint =
                 o->suspend ? run_save(&d->runs[i]) : NULL;
@@ -578,7 +580,8 @@ static inline void world_kill(struct world *w, unsigned written)
     }
     while (w->event_first != w->event_end)
         event_free(w->events[w->event_first++ % WORLD_ORDERS]);
-    w->order_first = w->order_end;
+    while (w->order_first != w->order_end)
+        blob_unref(w->orders[w->order_first++ % WORLD_ORDERS].checkpoint);
     w->picture_first = w->picture_end;
     for (int i = 0; i < WORLD_DEVICES; i++)
         w->dev[i].n_runs = 0;

@@ -53,7 +53,8 @@ struct fake_run {
 };
 
 struct order {
-    bool start, suspend; /* else drop */
+    bool start, suspend;     /* else drop */
+    struct blob *checkpoint; /* start: a reference, or NULL */
     int device;
     uint64_t job;
     int steps;

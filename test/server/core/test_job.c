@@ -29,12 +29,13 @@ static void the_table_allows_what_the_drawing_shows(void **state)
         legal += out;
         assert_true(s >= JOB_DONE ? out == 0 : out > 0);
     }
-    assert_int_equal(legal, 11);
+    assert_int_equal(legal, 12);
     assert_int_equal(job_next(JOB_ADMIT, MOVE_STORED), JOB_QUEUED);
     assert_int_equal(job_next(JOB_QUEUED, MOVE_START), JOB_RUNNING);
     assert_int_equal(job_next(JOB_RUNNING, MOVE_REQUEUE), JOB_QUEUED);
     assert_int_equal(job_next(JOB_RUNNING, MOVE_FINISHED), JOB_SAVING);
     assert_int_equal(job_next(JOB_SAVING, MOVE_REQUEUE), JOB_QUEUED);
+    assert_int_equal(job_next(JOB_QUEUED, MOVE_FINISHED), JOB_SAVING);
     assert_int_equal(job_next(JOB_SAVING, MOVE_END), JOB_ENDING);
     assert_int_equal(job_next(JOB_ENDING, MOVE_CANCELLED), JOB_CANCELLED);
     assert_int_equal(job_next(JOB_ADMIT, MOVE_START), -1);

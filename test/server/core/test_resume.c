@@ -1,4 +1,5 @@
 /* test_resume - jobs that go on from a checkpoint, in the simulated world. */
+#include "server/core/lifecycle.h"
 #include "test/sim/listener.h"
 
 static const char SUBMIT[] = "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":20}}";
@@ -122,12 +123,71 @@ static void what_is_not_needed_is_not_written(void **state)
     world_free(w);
 }
 
+/* catches: a picture that was finished before its suspend arrived, and is drawn again */
+static void a_suspend_that_comes_too_late(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    command(w, e, SUBMIT);
+    store_all(w);
+    while (w->hub->in[JOB_SAVING] == 0 && w->picture_first == w->picture_end) {
+        struct fake_device *d = &w->dev[0];
+
+        worker_step(w, 10000);
+        if (d->n_runs == 0) hub_drain(w->hub, w->now); /* its last quantum is not reported yet */
+        deliver_all(w);
+    }
+    assert_int_equal(w->hub->in[JOB_SAVING], 1);
+    encoder_answer(w, ERR_OK);
+    store_all(w);
+    assert_int_equal(w->hub->in[JOB_DONE], 1);
+    assert_true(hub_idle(w->hub));
+    listen_all(w, e);
+    HEARD(e, "\"state\":\"done\"");
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* catches: a suspended job that goes on from an older checkpoint, as the disk is slow; memory that
+ * a checkpoint takes for ever */
+static void memory_is_quicker_than_the_disk(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct job *j;
+    struct truth *t;
+
+    (void)state;
+    half_drawn(w, e);
+    j = job_of(w);
+    t = truth_of(w, j->id);
+    lifecycle_requeue(w->hub, w->now, j);
+    worker_take(w);
+    deliver_all(w);
+    assert_non_null(t->checkpoint);
+    blob_unref(t->checkpoint); /* not written yet */
+    t->checkpoint = NULL;
+    worker_take(w);
+    assert_int_equal(j->state, JOB_RUNNING);
+    assert_null(j->run.checkpoint);
+    assert_true(w->dev[0].runs[0].view.overall > 0.4);
+    deliver_all(w);
+    go_on(w, 15);
+    assert_int_equal(w->hub->in[JOB_DONE], 1);
+    listener_free(w, e);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_job_goes_on),
         cmocka_unit_test(a_stop_saves),
         cmocka_unit_test(what_is_not_needed_is_not_written),
+        cmocka_unit_test(a_suspend_that_comes_too_late),
+        cmocka_unit_test(memory_is_quicker_than_the_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
