@@ -14,6 +14,7 @@
 
 static struct {
     int quantum_us;             /* a quantum's time */
+    int save_us;                /* a save's */
     atomic_int open_fails;      /* so many glm_open fail */
     atomic_int step_fails_in;   /* the n-th glm_step from now fails; 0 none */
     atomic_int run_fails_in;    /* the n-th glm_run_new from now fails */
@@ -165,6 +166,7 @@ int glm_run_save(struct glm_run *r, void *out, struct fail *f)
 {
     const int64_t saved[FAKE_SAVED] = {(int64_t)r->req.seed, r->phase, r->done};
 
+    if (fake.save_us) nanosleep(&(struct timespec){.tv_nsec = fake.save_us * 1000L}, NULL);
     if (fake_due(&fake.save_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
     memcpy(out, saved, sizeof saved);
     return 0;

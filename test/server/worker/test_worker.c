@@ -278,6 +278,23 @@ static void takes_checkpoints(void **state)
     blob_unref(first.checkpoint);
 }
 
+/* catches: saves that take more than a hundredth of the device's time */
+static void slow_saves_are_rare(void **state)
+{
+    struct hub_work work = {.job = 1, .spec = &spec, .keep = true};
+    struct device_event n;
+
+    (void)state;
+    fake.quantum_us = (int)(SAVER_US / 12);
+    fake.save_us = (int)(SAVER_US / 20); /* so one in ten seconds may be taken */
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    worker_start(worker, &work);
+    n = next_event();
+    assert_int_equal(n.kind, CHECKPOINT_TAKEN);
+    blob_unref(n.checkpoint);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
+}
+
 /* catches: a device that fails while a run is saved, and the job that is lost with it or reported
  * twice */
 static void the_device_fails_while_saving(void **state)
@@ -450,6 +467,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(goes_on_from_a_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_checkpoints, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(slow_saves_are_rare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_device_fails_while_saving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(run_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(device_fails, set_up, tear_down),
