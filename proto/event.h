@@ -36,6 +36,7 @@ enum event_why {
     WHY_STARTING, /* the model is being loaded */
     WHY_DEVICE,   /* every device has failed and is being opened again */
     WHY_DISK,     /* finished pictures wait for the disk, which takes nothing */
+    WHY_URGENT,   /* an urgent job took its place; it goes on from where it stood */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
     WHYS
 };

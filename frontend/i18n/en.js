@@ -180,6 +180,7 @@ export default {
   'why.device':
     'The device has failed and is being opened again. The picture is kept and starts when it is ' +
     'back.',
+  'why.urgent': 'An urgent picture took its place. It goes on from where it stood.',
   'why.stopping': 'The server is stopping. The picture is kept and goes on with its next start.',
 
   'phase.glyph': 'Reading your words',

@@ -79,6 +79,7 @@ struct account *accounts_owner(struct accounts *as, uint32_t id)
     a->user.id = id;
     a->user.role = ROLE_VIEWER;
     a->gone = true;
+    a->slot = as->n;
     memmove(as->at + i + 1, as->at + i, (size_t)(as->n - i) * sizeof *as->at);
     as->at[i] = a;
     as->n++;

@@ -24,6 +24,7 @@ struct account_lane {
 struct account {
     struct user user;
     bool gone; /* the user was removed, or never was in this start of the server */
+    int slot;  /* a number of its own, from 0 */
     struct account_lane lane[LANES];
     int waiting, running; /* jobs: accepted or on their way to the disk; on a device */
     struct blob *stats;   /* its newest statistics, owned; NULL: none were wanted yet */

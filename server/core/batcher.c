@@ -16,13 +16,22 @@ static int64_t finish_us(const struct batcher_run *r)
     return r->used_us + r->quantum_us;
 }
 
+static bool any_urgent(const struct batcher_run *runs, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (runs[i].urgent && runs[i].phase != GLM_DONE) return true;
+    return false;
+}
+
 /* The run of these phases whose next quantum ends first by its share, or -1. */
 static int first_due(const struct batcher_run *runs, int n, unsigned phases)
 {
+    bool urgent = any_urgent(runs, n);
     int best = -1;
 
     for (int i = 0; i < n; i++) {
         if (runs[i].phase == GLM_DONE || !(phases >> runs[i].phase & 1)) continue;
+        if (urgent && !runs[i].urgent) continue;
         if (best < 0 || finish_us(&runs[i]) < finish_us(&runs[best])) best = i;
     }
     return best;
@@ -62,7 +71,8 @@ static int next_to_join(const struct batcher_run *runs, int n, const int *picked
     for (int i = 0; i < n; i++) {
         const struct batcher_run *r = &runs[i];
 
-        if (r->phase != leader->phase || !is_level(r, leader)) continue;
+        if (r->phase != leader->phase || r->urgent != leader->urgent) continue;
+        if (!is_level(r, leader)) continue;
         if (!batcher_shares(r->phase, r->prefill || leader->prefill, so_far_us, r->quantum_us))
             continue;
         if (best >= 0 && r->used_us >= runs[best].used_us) continue;
@@ -73,7 +83,8 @@ static int next_to_join(const struct batcher_run *runs, int n, const int *picked
 
 int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_hand, int *picked)
 {
-    int leader = at_hand == BATCHER_ALL ? -1 : longest_passed_over(runs, n), count = 0;
+    bool turns = at_hand != BATCHER_ALL || any_urgent(runs, n);
+    int leader = turns ? longest_passed_over(runs, n) : -1, count = 0;
     int64_t so_far_us = 0;
 
     assert(n >= 0 && max >= 0);

@@ -15,13 +15,17 @@
  *   by reading weights (measured: 1.00 times the throughput in processor time, 1.04 at best), and
  *   small pictures would have to wait for them.
  *
+ * Urgent runs are alone among themselves: as long as one is there, none that is not leads or
+ * joins. So an urgent one has its first quantum within one quantum of its arrival.
+ *
  * A run that arrives starts level with the least served of those that are there: it neither waits
  * for them nor makes them wait for its past.
  *
  * Where weights take turns on the device, changing to another phase costs as much as seconds of
  * work. Then the leader comes from the phases whose weights are at hand as long as any run is in
  * one of them, so all waiting priors are done before one change. None starves: a run that has been
- * passed over for BATCHER_PASSED_OVER_US leads the next quantum. Pure; used by the worker over its
+ * passed over for BATCHER_PASSED_OVER_US leads the next quantum, also where urgent ones go before
+ * it. Pure; used by the worker over its
  * own residents, and by the timeline of the forecast, which asks batcher_shares(). */
 #ifndef SERVER_CORE_BATCHER_H
 #define SERVER_CORE_BATCHER_H
@@ -37,6 +41,7 @@
 #define BATCHER_SHARED_US      30000 /* a quantum that others join is planned to take less */
 
 struct batcher_run {
+    bool urgent;            /* goes before all that are not */
     enum glm_phase phase;   /* as the run's progress says */
     int64_t used_us;        /* batcher_join and batcher_charge write it */
     int64_t passed_over_us; /* device time of others since its own last quantum */

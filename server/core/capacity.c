@@ -16,6 +16,7 @@ int capacity_cap(const struct hub *h)
 void capacity_state(const struct hub *h, struct dispatch_state *out)
 {
     devices_state(&h->devices, capacity_cap(h), out);
+    out->passed_s = h->lanes.passed_s;
 }
 
 /* --- what a picture takes --------------------------------------------------------------------- */

@@ -77,6 +77,17 @@ static int check_room(struct hub *h, int64_t now, struct fail *f)
     return ERR_QUEUE_FULL;
 }
 
+/* Whether its owner may have one more wait. */
+static int check_waiting(const struct hub *h, int64_t now, const struct account *a, struct fail *f)
+{
+    if (a->user.waiting == 0 || a->waiting < a->user.waiting) return 0;
+    fail_set(f, ERR_RATE_LIMITED, "%d of your jobs wait, which is as many as you may have",
+             a->waiting);
+    fail_advise(f, "Wait for one of them, or cancel one.");
+    f->retry_after_ms = forecast_free_ms(h, now, a);
+    return ERR_RATE_LIMITED;
+}
+
 static int check_stopping(const struct hub *h, struct fail *f)
 {
     if (!h->stopping) return 0;
@@ -151,6 +162,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     if (!err) err = account_may_draw(a->client->account, (enum user_lane)c->spec.lane, &f);
     if (!err) err = check_stopping(h, &f);
     if (!err) err = check_watches(a->client, NULL, c->watch, &f);
+    if (!err) err = check_waiting(h, now, a->client->account, &f);
     if (!err) err = check_room(h, now, &f);
     if (!err && devices_ready(&h->devices)) err = check_plan(h, &c->spec, &plan, &f);
     if (err) {
@@ -178,33 +190,38 @@ static int64_t ms(double seconds)
 }
 
 /* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
-static int quote_times(struct hub *h, int64_t now, int place, const struct command *c,
+static int quote_times(struct hub *h, int64_t now, const struct account *a, const struct command *c,
                        struct answer_quote *q, struct fail *f)
 {
     struct job_plan plan;
     const struct glm_progress start = {.total = 0};
+    struct dispatch_job turn = lanes_next(&h->lanes, a, (enum user_lane)c->spec.lane);
     struct forecast_times t;
     int pixels = c->spec.width * c->spec.height, err = check_plan(h, &c->spec, &plan, f);
 
     if (err) return err;
-    forecast_quote(h, now, place, &plan, pixels, &t);
+    turn.plan = &plan;
+    turn.cost_s = eta_seconds(&h->eta, &plan.cost, &start, pixels);
+    forecast_quote(h, now, &turn, pixels, &t);
     q->start_ms = t.start_ms;
     q->eta_ms = t.eta_ms;
     q->eta_lo_ms = t.lo_ms;
     q->eta_hi_ms = t.hi_ms;
-    q->run_ms = ms(eta_seconds(&h->eta, &plan.cost, &start, pixels));
+    q->run_ms = ms(turn.cost_s);
     q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
     return 0;
 }
 
 static void quote(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
-    int place = lanes_place(&h->lanes, &h->queue, a->client->account, (enum user_lane)c->spec.lane);
+    const struct account *who = a->client->account;
+    const struct dispatch_job turn = lanes_next(&h->lanes, who, (enum user_lane)c->spec.lane);
+    int place = lanes_place(&h->queue, &turn);
     struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
     struct fail f;
     struct text t;
 
-    if (devices_ready(&h->devices) && quote_times(h, now, place, c, &q, &f) != 0) {
+    if (devices_ready(&h->devices) && quote_times(h, now, who, c, &q, &f) != 0) {
         reply_error(h, a, c, &f);
         return;
     }

@@ -61,6 +61,15 @@ const struct ledger *devices_largest(const struct devices *ds)
     return most;
 }
 
+static struct dispatch_resident resident_of(const struct job *j)
+{
+    return (struct dispatch_resident){.lane = (enum user_lane)j->spec.lane,
+                                      .begin = j->share.begin,
+                                      .leaving = j->run.dropping,
+                                      .fixed = j->run.view.phase >= GLM_DECODE,
+                                      .slot = j->owner->slot};
+}
+
 void devices_state(const struct devices *ds, int limit, struct dispatch_state *out)
 {
     assert(limit >= 0);
@@ -72,6 +81,8 @@ void devices_state(const struct devices *ds, int limit, struct dispatch_state *o
         assert(d->ledger.n == d->n_resident);
         out->device[i].cap = device_works(d) ? d->cap : 0;
         out->device[i].ledger = d->ledger;
+        for (int k = 0; k < d->n_resident; k++)
+            out->device[i].resident[k] = resident_of(d->resident[k]);
     }
 }
 

@@ -28,6 +28,7 @@ static bool reserve_items(struct hub *h, int n)
 static struct timeline_item item_of(const struct job *j)
 {
     struct timeline_item it = {.plan = j->planned ? &j->plan : NULL,
+                               .turn = lanes_turn(j),
                                .pixels = j->spec.width * j->spec.height};
 
     if (j->state == JOB_RUNNING) {
@@ -96,7 +97,8 @@ static void keep(const struct hub *h, struct job *j, int64_t now, const struct t
 
     if (!it) it = &unknown;
     if (!j->forecast.accepted_us) j->forecast.kind = kind_of(h, it->start_s, known_jobs(h));
-    mid = h->eta.span[j->forecast.kind].mid;
+    /* one that was to start at once, and waits after all, is told as those that wait with it */
+    mid = h->eta.span[it->start_s > 0 ? ETA_WAITS : j->forecast.kind].mid;
     j->forecast.start_us = at_time(now, it->start_s * mid);
     j->forecast.end_us = at_time(now, it->end_s * mid);
     j->forecast.played_us = at_time(now, it->end_s);
@@ -164,8 +166,9 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
         j->forecast.first_us = j->forecast.played_us - now;
 }
 
-static void play_more(struct hub *h, int64_t now, int place, struct timeline_item *item)
+static void play_more(struct hub *h, int64_t now, struct timeline_item *item)
 {
+    int place = lanes_place(&h->queue, &item->turn);
     struct timeline tail;
 
     item->start_s = item->end_s = -1;
@@ -194,19 +197,18 @@ static void tell(const struct hub *h, enum eta_kind kind, int64_t start_ms, int6
 
 void forecast_job(const struct hub *h, int64_t now, const struct job *j, struct forecast_times *out)
 {
-    tell(h, j->forecast.kind, notify_eta_ms(now, j->forecast.start_us),
-         notify_eta_ms(now, j->forecast.end_us), out);
+    tell(h, j->forecast.start_us > now ? ETA_WAITS : j->forecast.kind,
+         notify_eta_ms(now, j->forecast.start_us), notify_eta_ms(now, j->forecast.end_us), out);
 }
 
-void forecast_quote(struct hub *h, int64_t now, int place, const struct job_plan *plan, int pixels,
+void forecast_quote(struct hub *h, int64_t now, const struct dispatch_job *turn, int pixels,
                     struct forecast_times *out)
 {
-    struct timeline_item item = {.plan = plan, .pixels = pixels};
+    struct timeline_item item = {.plan = turn->plan, .turn = *turn, .pixels = pixels};
     enum eta_kind kind;
     double mid;
 
-    assert(place >= 0 && place <= h->queue.n);
-    play_more(h, now, place, &item);
+    play_more(h, now, &item);
     kind = kind_of(h, item.start_s, known_jobs(h) + 1);
     mid = h->eta.span[kind].mid;
     tell(h, kind, notify_eta_ms(now, at_time(now, item.start_s * mid)),
@@ -224,12 +226,22 @@ int64_t forecast_retry_ms(struct hub *h, int64_t now)
     return ms + ms * spread / 4096;
 }
 
+int64_t forecast_free_ms(const struct hub *h, int64_t now, const struct account *a)
+{
+    int64_t ms = -1;
+
+    for (int i = 0; i < h->queue.n && ms < 0; i++)
+        if (h->queue.at[i]->owner == a) ms = notify_eta_ms(now, h->queue.at[i]->forecast.start_us);
+    return ms < 0 ? 2000 : ms < 100 ? 100 : ms;
+}
+
 /* --- places ----------------------------------------------------------------------------------- */
 
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
     if (h->stopping) return WHY_STOPPING;
     if (h->n_refused > 0) return WHY_DISK;
+    if (j->run.displaced) return WHY_URGENT;
     if (devices_working(&h->devices) && place > 1) return WHY_TURN;
     return capacity_why(h, j);
 }

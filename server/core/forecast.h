@@ -26,11 +26,13 @@ struct forecast_times {
 
 /* Of a job that waits or runs. */
 void forecast_job(const struct hub *, int64_t now, const struct job *, struct forecast_times *out);
-/* Of one more job at this place of the queue, 0 .. its length. */
-void forecast_quote(struct hub *, int64_t now, int place, const struct job_plan *, int pixels,
+/* Of one more job, in the place that its turn gives it. */
+void forecast_quote(struct hub *, int64_t now, const struct dispatch_job *turn, int pixels,
                     struct forecast_times *out);
 /* When a submit that the full queue refuses should be sent again, each refused one after the next
  * place; with some spread, so that they do not all come at once. Constant time. */
 int64_t forecast_retry_ms(struct hub *, int64_t now);
+/* When the first waiting job of this account starts, at least 100 ms. */
+int64_t forecast_free_ms(const struct hub *, int64_t now, const struct account *);
 
 #endif

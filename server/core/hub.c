@@ -7,6 +7,7 @@
 #include "server/core/device_events.h"
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
+#include "server/core/notify.h"
 #include "server/core/previews.h"
 #include "server/core/restore.h"
 
@@ -92,7 +93,7 @@ static void hub_settle(struct hub *h, int64_t now)
     device_events_awake(h, now);
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
-    lanes_settle(&h->lanes, &h->queue, &h->accounts);
+    if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     lifecycle_dispatch(h, now);
     forecast_push(h, now);
 }

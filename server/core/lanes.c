@@ -115,9 +115,9 @@ static void place_anew(const struct lanes *l, struct queue *q)
     queue_sort(q, queue_before);
 }
 
-void lanes_settle(struct lanes *l, struct queue *q, struct accounts *as)
+bool lanes_settle(struct lanes *l, struct queue *q, struct accounts *as)
 {
-    if (!l->stale) return;
+    if (!l->stale) return false;
     for (int i = 0; i < as->n; i++)
         for (int k = 0; k < LANES; k++)
             as->at[i]->lane[k].end =
@@ -127,13 +127,31 @@ void lanes_settle(struct lanes *l, struct queue *q, struct accounts *as)
         for (int k = 0; k < LANES; k++)
             as->at[i]->lane[k].stale = false;
     l->stale = false;
+    return true;
 }
 
-int lanes_place(const struct lanes *l, const struct queue *q, const struct account *a,
-                enum user_lane lane)
+struct dispatch_job lanes_turn(const struct job *j)
+{
+    return (struct dispatch_job){.plan = j->planned ? &j->plan : NULL,
+                                 .leaving = j->run.device != NULL,
+                                 .lane = (enum user_lane)j->spec.lane,
+                                 .begin = j->share.begin,
+                                 .cost_s = j->share.cost * j->owner->user.weight,
+                                 .slot = j->owner->slot,
+                                 .most = j->owner->user.running};
+}
+
+struct dispatch_job lanes_next(const struct lanes *l, const struct account *a, enum user_lane lane)
 {
     const struct account_lane *at = &a->lane[lane];
-    double begin = at->waiting > 0 ? at->end : at->next < l->now[lane] ? l->now[lane] : at->next;
+    double begin = at->waiting > 0 ? at->end : at->next;
 
-    return queue_rank(q, lane, begin);
+    if (at->waiting == 0 && begin < l->now[lane]) begin = l->now[lane];
+    return (struct dispatch_job){
+        .lane = lane, .begin = begin, .slot = a->slot, .most = a->user.running};
+}
+
+int lanes_place(const struct queue *q, const struct dispatch_job *j)
+{
+    return queue_rank(q, j->lane, j->begin);
 }

@@ -15,6 +15,7 @@
 #define SERVER_CORE_LANES_H
 
 #include "proto/user.h"
+#include "server/core/dispatch.h"
 #include "server/core/eta.h"
 #include "server/core/job.h"
 #include "server/core/queue.h"
@@ -24,6 +25,7 @@
 struct lanes {
     const struct eta *eta;
     double now[LANES]; /* virtual seconds */
+    double passed_s;   /* as dispatch has it */
     bool stale;        /* the places of some account's jobs are no longer what follows from it */
 };
 
@@ -38,10 +40,14 @@ void lanes_leave(struct lanes *, struct queue *, struct job *);
 void lanes_end(struct lanes *, const struct job *);
 /* What waiting jobs will take, or their users' weights, are other than they were. */
 void lanes_changed(struct lanes *, struct accounts *);
-/* Sort what has become stale. */
-void lanes_settle(struct lanes *, struct queue *, struct accounts *);
+/* Sort what has become stale. True: places may have changed. */
+bool lanes_settle(struct lanes *, struct queue *, struct accounts *);
 
-/* Where one more job of this account would stand: 0 .. q->n. */
-int lanes_place(const struct lanes *, const struct queue *, const struct account *, enum user_lane);
+/* A waiting job as dispatch_next() wants it. */
+struct dispatch_job lanes_turn(const struct job *);
+/* One more job of this account as it would stand in the queue. */
+struct dispatch_job lanes_next(const struct lanes *, const struct account *, enum user_lane);
+/* Where one that begins there would stand: 0 .. q->n. */
+int lanes_place(const struct queue *, const struct dispatch_job *);
 
 #endif

@@ -10,6 +10,7 @@
 #include "proto/url.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,7 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, 
     j->order = ++h->last_order;
     lifecycle_add(h, j);
     lanes_join(&h->lanes, &h->queue, j);
+    notify_touch(h);
     r = row_of(j);
     h->n_storing++;
     h->out.store_accept(h->out.arg, &r);
@@ -210,6 +212,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         text_free(&t);
     }
     lanes_leave(&h->lanes, &h->queue, j);
+    notify_touch(h);
     count(h, j, -1);
     registry_drop(&h->registry, j);
 }
@@ -256,6 +259,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     lifecycle_move(h, j, MOVE_START);
     device_hold(d, now, j);
     j->run.started_us = now;
+    j->run.displaced = false;
     j->run.used_us = 0;
     j->run.from = 0;
     j->run.keep = w.keep = true;
@@ -335,40 +339,66 @@ void lifecycle_plan_some(struct hub *h)
     notify_touch(h);
 }
 
-/* The first waiting jobs that may start; those on their way to the disk do not count yet. */
-static int first_waiting(const struct hub *h, struct job **job, struct dispatch_job *waiting)
+/* Of a lane the first waiting jobs that may start; those on their way to the disk do not count
+ * yet. How many there are in job[] and waiting[] then. */
+static int first_of_lane(const struct hub *h, const struct dispatch_state *s, enum user_lane lane,
+                         struct job **job, struct dispatch_job *waiting, int n)
 {
-    int n = 0;
+    int most = n + DISPATCH_WINDOW;
 
-    for (int i = 0; i < h->queue.n && n < DISPATCH_WINDOW; i++) {
+    for (int i = queue_rank(&h->queue, lane, -HUGE_VAL); i < h->queue.n && n < most; i++) {
         struct job *j = h->queue.at[i];
 
+        if (j->spec.lane != (int)lane) break;
         if (j->state == JOB_ADMIT) continue;
         job[n] = j;
-        waiting[n++] = (struct dispatch_job){j->planned ? &j->plan : NULL, j->run.device != NULL};
+        waiting[n] = lanes_turn(j);
+        n += dispatch_allows(s, &waiting[n]);
     }
     return n;
 }
 
-/* dispatch_next() is called again after each start, since a start changes the devices. */
+/* Its place is needed by an urgent job: it goes on later from where it stands. */
+static void displace(struct hub *h, int64_t now, struct job *j)
+{
+    lifecycle_requeue(h, now, j);
+    j->run.displaced = true;
+}
+
+/* Follow the rule once. False: nothing can start now. */
+static bool dispatch_once(struct hub *h, int64_t now)
+{
+    struct job *job[DISPATCH_WINDOW * LANES];
+    struct dispatch_job waiting[DISPATCH_WINDOW * LANES];
+    struct dispatch_state s;
+    struct dispatch_choice c;
+    int n = 0;
+
+    capacity_state(h, &s);
+    if (!dispatch_room(&s) && h->queue.at[0]->spec.lane != LANE_URGENT) return false;
+    for (int lane = 0; lane < LANES; lane++)
+        n = first_of_lane(h, &s, (enum user_lane)lane, job, waiting, n);
+    c = dispatch_next(&s, waiting, n);
+    switch (c.verdict) {
+    case DISPATCH_WAIT: return false;
+    case DISPATCH_PLAN: plan_waiting(h, job[c.job]); return true;
+    case DISPATCH_DISPLACE:
+        displace(h, now, h->devices.at[c.device].resident[c.resident]);
+        return true;
+    case DISPATCH_START:
+        dispatch_started(&s, &waiting[c.job],
+                         queue_rank(&h->queue, LANE_BATCH, -HUGE_VAL) < h->queue.n);
+        h->lanes.passed_s = s.passed_s;
+        start(h, now, job[c.job], &h->devices.at[c.device]);
+        return true;
+    }
+    return false;
+}
+
 void lifecycle_dispatch(struct hub *h, int64_t now)
 {
-    struct job *job[DISPATCH_WINDOW];
-    struct dispatch_job waiting[DISPATCH_WINDOW];
-    struct dispatch_state s;
-
-    while (!h->stopping && h->n_refused == 0 && h->queue.n > 0) {
-        struct dispatch_choice c;
-
-        capacity_state(h, &s);
-        if (!dispatch_room(&s)) return;
-        c = dispatch_next(&s, waiting, first_waiting(h, job, waiting));
-        if (c.verdict == DISPATCH_WAIT) return;
-        if (c.verdict == DISPATCH_PLAN)
-            plan_waiting(h, job[c.job]);
-        else
-            start(h, now, job[c.job], &h->devices.at[c.device]);
-    }
+    while (!h->stopping && h->n_refused == 0 && h->queue.n > 0 && dispatch_once(h, now))
+        ;
 }
 
 void lifecycle_drain(struct hub *h, int64_t now)

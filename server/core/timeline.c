@@ -31,18 +31,26 @@ static int company(struct timeline *t, const struct timeline_run *r, int same)
     return n;
 }
 
+static bool is_urgent(const struct timeline_run *r)
+{
+    return r->turn.lane == LANE_URGENT;
+}
+
 /* The residents of a device have changed, or their stages. */
 static void set_rates(struct timeline *t, int device)
 {
     struct timeline_run *run = t->device[device].run;
-    int in[ETA_STAGES] = {0}, n = t->device[device].n;
+    int in[ETA_STAGES] = {0}, n = t->device[device].n, urgent = 0, go;
 
     for (int i = 0; i < n; i++)
-        in[run[i].stage]++;
+        urgent += is_urgent(&run[i]);
+    go = urgent ? urgent : n;
+    for (int i = 0; i < n; i++)
+        in[run[i].stage] += !urgent || is_urgent(&run[i]);
     for (int i = 0; i < n; i++) {
         int batch = company(t, &run[i], in[run[i].stage]);
 
-        run[i].rate = rate_of(t, &run[i], batch) / n;
+        run[i].rate = urgent && !is_urgent(&run[i]) ? 0 : rate_of(t, &run[i], batch) / go;
     }
 }
 
@@ -69,18 +77,27 @@ static void set_work(struct timeline_run *r, const struct timeline_item *it)
     }
 }
 
+static void place(struct timeline *t, int device, const struct timeline_run *r)
+{
+    struct dispatch_device *d = &t->on.device[device];
+
+    assert(t->device[device].n < LEDGER_MAX);
+    dispatch_hold(d, r->hold, &r->turn);
+    d->resident[d->ledger.n - 1].fixed = r->stage == ETA_DECODE;
+    t->device[device].run[t->device[device].n++] = *r;
+    if (r->item) r->item->device = device;
+    set_rates(t, device);
+}
+
 static void join(struct timeline *t, int device, struct timeline_item *it)
 {
-    struct timeline_run *r = &t->device[device].run[t->device[device].n++];
+    struct timeline_run r = {.item = it, .hold = ++t->holds, .turn = it->turn};
 
-    assert(t->device[device].n <= LEDGER_MAX);
-    *r = (struct timeline_run){.item = it, .hold = ++t->holds};
-    set_work(r, it);
-    if (!next_stage(r)) r->stage = ETA_DECODE;
-    ledger_hold(&t->on.device[device].ledger, r->hold, it->plan);
+    r.turn.plan = it->plan;
+    set_work(&r, it);
+    if (!next_stage(&r)) r.stage = ETA_DECODE;
     it->start_s = t->now;
-    it->device = device;
-    set_rates(t, device);
+    place(t, device, &r);
 }
 
 /* Residents are there whatever the budget says now, so the ledger gets it after they have
@@ -90,6 +107,7 @@ static void begin(struct timeline *t, struct timeline_item *items, int n,
 {
     t->on.devices = on->devices;
     t->on.limit = on->limit;
+    t->on.passed_s = on->passed_s;
     for (int d = 0; d < on->devices; d++)
         ledger_init(&t->on.device[d].ledger, UINT64_MAX);
     for (int i = 0; i < n; i++)
@@ -111,7 +129,7 @@ static double until_next(const struct timeline *t)
     for (int d = 0; d < t->on.devices; d++)
         for (int i = 0; i < t->device[d].n; i++) {
             const struct timeline_run *r = &t->device[d].run[i];
-            double s = r->work[r->stage] / r->rate;
+            double s = r->rate > 0 ? r->work[r->stage] / r->rate : HUGE_VAL;
 
             if (first < 0 || s < first) first = s;
         }
@@ -123,7 +141,7 @@ static void finish(struct timeline *t, int device, int i)
     struct timeline_run *run = t->device[device].run;
 
     if (run[i].item) run[i].item->end_s = t->now + t->eta->known.tail_s;
-    ledger_release(&t->on.device[device].ledger, run[i].hold);
+    dispatch_release(&t->on.device[device], run[i].hold);
     run[i] = run[--t->device[device].n];
 }
 
@@ -137,13 +155,17 @@ static void pass(struct timeline *t, double dt)
         for (int i = t->device[d].n - 1; i >= 0; i--) {
             struct timeline_run *r = &t->device[d].run[i];
 
+            if (!(r->rate > 0)) continue;
             if (r->work[r->stage] / r->rate > dt * (1 + 1e-12)) {
                 r->work[r->stage] -= dt * r->rate;
                 continue;
             }
             r->work[r->stage] = 0;
             changed = true;
-            if (!next_stage(r)) finish(t, d, i);
+            if (!next_stage(r))
+                finish(t, d, i);
+            else
+                t->on.device[d].resident[i].fixed = r->stage == ETA_DECODE;
         }
         if (changed) set_rates(t, d);
     }
@@ -161,22 +183,80 @@ static bool step(struct timeline *t)
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* Start the job that dispatch_next() chooses among the waiting items. False: none can start now. */
+/* What dispatch_next() is given: parked runs and waiting items, each with where it comes from. */
+struct choice_of {
+    struct dispatch_job job[DISPATCH_WINDOW * LANES];
+    int parked[DISPATCH_WINDOW * LANES]; /* index, -1: none */
+    int item[DISPATCH_WINDOW * LANES];
+    int n, in[LANES];
+};
+
+static void offer(struct choice_of *c, const struct timeline *t, const struct dispatch_job *j,
+                  int parked, int item)
+{
+    if (c->in[j->lane] == DISPATCH_WINDOW || !dispatch_allows(&t->on, j)) return;
+    c->job[c->n] = *j;
+    c->parked[c->n] = parked;
+    c->item[c->n++] = item;
+    c->in[j->lane]++;
+}
+
+/* Parked ones are few and come first in their lanes; items stand in the order of the queue. */
+static void gather(struct choice_of *c, const struct timeline *t, const struct timeline_item *items,
+                   int n)
+{
+    c->n = 0;
+    memset(c->in, 0, sizeof c->in);
+    for (int i = 0; i < t->n_parked; i++)
+        offer(c, t, &t->parked[i].turn, i, -1);
+    for (int i = 0; i < n; i++) {
+        struct dispatch_job j = items[i].turn;
+
+        if (items[i].start_s >= 0) continue;
+        j.plan = items[i].plan;
+        offer(c, t, &j, -1, i);
+        if (c->in[j.lane] == DISPATCH_WINDOW && t->lane_end[j.lane])
+            i = (int)(t->lane_end[j.lane] - items) - 1; /* the rest of its lane is not looked at */
+    }
+}
+
+static void unpark(struct timeline *t, int i, int device)
+{
+    struct timeline_run r = t->parked[i];
+
+    t->n_parked--;
+    memmove(t->parked + i, t->parked + i + 1, (size_t)(t->n_parked - i) * sizeof *t->parked);
+    place(t, device, &r);
+}
+
+static bool park(struct timeline *t, int device, int i)
+{
+    struct timeline_run *run = t->device[device].run;
+
+    if (t->n_parked == TIMELINE_PARKED) return false;
+    dispatch_release(&t->on.device[device], run[i].hold);
+    t->parked[t->n_parked++] = run[i];
+    run[i] = run[--t->device[device].n];
+    set_rates(t, device);
+    return true;
+}
+
+/* Do what dispatch_next() chooses among the waiting items once. False: nothing can be done now. */
 static bool start_one(struct timeline *t, struct timeline_item *items, int n)
 {
-    struct dispatch_job waiting[DISPATCH_WINDOW];
-    int item[DISPATCH_WINDOW], count = 0;
+    struct choice_of from;
     struct dispatch_choice c;
 
-    if (n == 0 || !dispatch_room(&t->on)) return false;
-    for (int i = 0; i < n && count < DISPATCH_WINDOW; i++) {
-        if (items[i].start_s >= 0) continue;
-        waiting[count] = (struct dispatch_job){.plan = items[i].plan};
-        item[count++] = i;
-    }
-    c = dispatch_next(&t->on, waiting, count);
+    if (n == 0 && t->n_parked == 0) return false;
+    gather(&from, t, items, n);
+    c = dispatch_next(&t->on, from.job, from.n);
+    if (c.verdict == DISPATCH_DISPLACE) return park(t, c.device, c.resident);
     if (c.verdict != DISPATCH_START) return false; /* it has to wait, or its needs are not known */
-    join(t, c.device, &items[item[c.job]]);
+    dispatch_started(&t->on, &from.job[c.job], from.in[LANE_BATCH] > 0);
+    if (from.parked[c.job] >= 0)
+        unpark(t, from.parked[c.job], c.device);
+    else
+        join(t, c.device, &items[from.item[c.job]]);
     return true;
 }
 
@@ -185,9 +265,12 @@ static void keep(struct timeline *after, const struct timeline *t)
 {
     *after = *t;
     after->open = true;
+    memset(after->lane_end, 0, sizeof after->lane_end);
     for (int d = 0; d < t->on.devices; d++)
         for (int i = 0; i < t->device[d].n; i++)
             after->device[d].run[i].item = NULL;
+    for (int i = 0; i < t->n_parked; i++)
+        after->parked[i].item = NULL;
 }
 
 void timeline_play(const struct eta *e, struct timeline_item *items, int residents, int n,
@@ -202,11 +285,13 @@ void timeline_play(const struct eta *e, struct timeline_item *items, int residen
         items[i].start_s = items[i].end_s = -1;
     if (after) after->open = false;
     begin(&t, items, residents, on);
+    for (int i = residents; i < n; i++)
+        t.lane_end[items[i].turn.lane] = &items[i + 1];
     do {
         while (start_one(&t, items + next, n - next))
             while (next < n && items[next].start_s >= 0)
                 next++;
-        if (after && !after->open && next == n) keep(after, &t);
+        if (after && !after->open && next == n && t.n_parked == 0) keep(after, &t);
     } while (step(&t));
 }
 

@@ -3,9 +3,10 @@
  * It plays the rules that the service plays: dispatch_next() says which job starts next and
  * where, and as in the batcher each of the n residents of a device gets an n-th of its time. In
  * that time a resident's stage advances at the rate of quanta shared by as many as
- * batcher_shares() lets join. Time goes from one end of a stage to the next, so a job costs four
- * steps over the residents, however many quanta it has. Copies of weights between phases are a
- * part of the measured rates. Pure; thread: the loop's. */
+ * batcher_shares() lets join. Where there are urgent ones, the time is theirs alone. Time goes from
+ * one end of a stage to the next, so a job costs four steps over the residents, however many quanta
+ * it has. Copies of weights between phases are a part of the measured rates. Pure; thread: the
+ * loop's. */
 #ifndef SERVER_CORE_TIMELINE_H
 #define SERVER_CORE_TIMELINE_H
 
@@ -17,6 +18,7 @@
 /* One job. */
 struct timeline_item {
     const struct job_plan *plan; /* NULL: not made yet; nothing can be said about it */
+    struct dispatch_job turn;    /* but for its plan */
     int pixels;
     struct glm_progress view; /* where it stands; all zero when it waits */
     int device;               /* of a resident; out: of one that waited */
@@ -26,12 +28,15 @@ struct timeline_item {
 struct timeline_run {
     struct timeline_item *item; /* NULL: its end is of no interest */
     uint64_t hold;              /* its entry in the ledger */
+    struct dispatch_job turn;
     enum eta_stage stage;
     double work[ETA_STAGES];    /* planned, that is left */
     double quantum[ETA_STAGES]; /* of one quantum */
     int size[ETA_STAGES];       /* class of its quanta */
     double rate;                /* work a second of its own, at present */
 };
+
+#define TIMELINE_PARKED 16 /* runs that urgent jobs have displaced */
 
 struct timeline {
     const struct eta *eta;
@@ -43,6 +48,9 @@ struct timeline {
         struct timeline_run run[LEDGER_MAX];
         int n;
     } device[LIMIT_DEVICES];
+    struct timeline_run parked[TIMELINE_PARKED]; /* they wait again, before all of their lane */
+    int n_parked;
+    const struct timeline_item *lane_end[LANES]; /* behind the last waiting one of each; or NULL */
     /* results of eta_rate(), which may search all its cells: cached for this timeline */
     double rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
 };
@@ -54,8 +62,7 @@ void timeline_play(const struct eta *, struct timeline_item *items, int resident
                    const struct dispatch_state *on, struct timeline *after);
 /* One more job at the end of the queue, which comes since_s after the timeline's beginning: writes
  * its times from then, and leaves the timeline where it has started. Costs as much as a few
- * residents, not a queue. As today's rule starts the first job of the queue and no other, those
- * that are ahead start as before. */
+ * residents, not a queue. Those that are ahead start as before, as it waits behind them. */
 void timeline_add(struct timeline *, double since_s, struct timeline_item *);
 
 #endif

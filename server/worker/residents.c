@@ -25,7 +25,7 @@ static void look(struct residents *s, int i)
 void residents_add(struct residents *s, const struct resident *r)
 {
     s->at[s->n] = *r;
-    s->served[s->n] = (struct batcher_run){.used_us = 0};
+    s->served[s->n] = (struct batcher_run){.urgent = r->spec.lane == LANE_URGENT};
     look(s, s->n++);
     batcher_join(s->served, s->n);
 }

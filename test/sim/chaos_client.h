@@ -283,6 +283,16 @@ command(struct chaos *x, struct chaos_client *c, char mark, const char *format, 
 static inline void op_submit(struct chaos *x, struct chaos_client *c)
 {
     static const int SIDES[] = {64, 128, 256, 256, 256, 320, 384, 512, 1000, 1024};
+    static const char *const LANE[10] = {",\"lane\":\"urgent\"",
+                                         ",\"lane\":\"batch\"",
+                                         ",\"lane\":\"batch\"",
+                                         "",
+                                         "",
+                                         "",
+                                         "",
+                                         "",
+                                         "",
+                                         ""};
     struct world *w = x->w;
     char key[64] = "";
     int seed = chance(w, 0.5) ? -1 : pick(w, 1000), side = SIDES[pick(w, 10)], k = pick(w, KEYS);
@@ -301,9 +311,9 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-        "\"steps\":%d,\"seed\":%d}",
+        "\"steps\":%d,\"seed\":%d%s}",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
-        key[0] ? 3 : 1 + pick(w, 6), seed);
+        key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)]);
 }
 
 /* A job that this client knows, or a random number. */

@@ -202,6 +202,7 @@ static void check_queue(struct world *w)
     for (int i = 0; i < h->queue.n; i++) {
         struct job *j = h->queue.at[i];
 
+        if (i > 0 && h->queue.at[i - 1]->spec.lane != j->spec.lane) last = 0;
         MUST(w, i == 0 || queue_before(h->queue.at[i - 1], j), "order");
         if (j->state == JOB_QUEUED && j->forecast.start_us >= 0 && !h->touched) {
             MUST(w, j->forecast.start_us >= last, "starts before those ahead of it");

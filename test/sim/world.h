@@ -141,10 +141,12 @@ static inline void forecast_remember(struct world *w)
 }
 
 /* A job starts: no other that the newest forecast knows, and that still waits, may have been due
- * before it. Jobs that came to wait after the forecast are not in it. */
+ * before it in its lane. Jobs that came to wait after the forecast are not in it, and may have
+ * changed when `batch` has its turn. */
 static inline void forecast_check(struct world *w, const struct truth *started)
 {
     const struct hub *h = w->hub;
+    int lane = registry_find(&h->registry, started->id)->spec.lane;
 
     if (started->forecast_step != w->forecasts || started->forecast_s < 0) return;
     w->checked++;
@@ -152,7 +154,9 @@ static inline void forecast_check(struct world *w, const struct truth *started)
         const struct truth *t = truth_of(w, h->queue.at[i]->id);
 
         if (t->forecast_step != w->forecasts || t->forecast_s < 0) continue;
+        if (h->queue.at[i]->state == JOB_ADMIT) continue;
         if (t->forecast_s >= started->forecast_s) continue;
+        if (h->queue.at[i]->spec.lane != lane) continue;
         w->n_wrong++;
         MUST(w, w->wrong_forecasts, "a job started that was forecast %f s after another that waits",
              started->forecast_s - t->forecast_s);
@@ -166,6 +170,8 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     struct device *c = &h->devices.at[device];
     struct truth *t = truth_of(w, work->job);
     struct order *o = &w->orders[w->order_end++ % WORLD_ORDERS];
+    const struct job *j = registry_find(&h->registry, work->job);
+    bool urgent = work->spec->lane == LANE_URGENT;
 
     *o = (struct order){.start = true,
                         .device = device,
@@ -178,17 +184,23 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
-    MUST(w, c->ready && c->n_resident <= c->cap, "%d residents, cap %d", c->n_resident, c->cap);
-    MUST(w, devices_residents(&h->devices) <= capacity_cap(h), "%d residents on all devices",
-         devices_residents(&h->devices));
+    MUST(w, c->ready && (urgent || c->n_resident <= c->cap), "%d residents, cap %d", c->n_resident,
+         c->cap);
+    MUST(w, urgent || devices_residents(&h->devices) <= capacity_cap(h),
+         "%d residents on all devices", devices_residents(&h->devices));
     MUST(w, ledger_need(&c->ledger, NULL) <= c->ledger.budget,
          "more bytes promised than there are");
     MUST(w, work->scratch == ledger_scratch(&c->ledger, NULL), "scratch");
     for (int i = 0; i < h->queue.n; i++)
         MUST(w,
              w->wrong_forecasts || h->queue.at[i]->state == JOB_ADMIT
-                 || queue_before(registry_find(&h->registry, work->job), h->queue.at[i]),
-             "overtaken");
+                 || h->queue.at[i]->owner->user.running > 0
+                 || h->queue.at[i]->spec.lane != j->spec.lane || queue_before(j, h->queue.at[i]),
+             "overtaken in its lane");
+    MUST(w,
+         urgent || h->queue.n == 0 || h->queue.at[0]->state == JOB_ADMIT
+             || h->queue.at[0]->spec.lane != LANE_URGENT,
+         "an urgent job is overtaken");
 }
 
 static inline void out_drop(void *arg, int device, uint64_t job)
@@ -332,7 +344,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     r->view.total = p.cost.quanta[r->view.phase];
     r->view.left = 1;
     run_resume(w, d, r, o->checkpoint);
-    d->served[d->n_runs] = (struct batcher_run){.used_us = 0};
+    d->served[d->n_runs] = (struct batcher_run){.urgent = s->spec.lane == LANE_URGENT};
     run_look(d, d->n_runs);
     batcher_join(d->served, ++d->n_runs);
 }

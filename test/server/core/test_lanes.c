@@ -222,6 +222,137 @@ static void a_quote_knows_the_place(void **state)
     leave(w, e);
 }
 
+/* catches: an urgent job that waits for a place, or for the quanta of others; others that go on
+ * while it is drawn */
+static void an_urgent_job_takes_the_next_quantum(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct listener *e[USERS];
+        struct world *w = shared_world(seed, e);
+        struct job *urgent;
+        double others;
+        int64_t alone;
+
+        w->hub->conf.concurrency = 2;
+        for (int i = 0; i < 8; i++)
+            submit(w, e[i % 2], i % 3 ? "normal" : "batch", 512, 10 + pick(w, 40));
+        store_all(w);
+        for (int n = pick(w, 60); n > 0; n--)
+            turn(w);
+        urgent = submit(w, e[3], "urgent", 256, 20);
+        store_all(w);
+        turn(w);
+        assert_true(urgent->run.used_us > 0);
+        others = used(w, 1) + used(w, 2);
+        alone = w->now;
+        while (urgent->state != JOB_DONE)
+            turn(w);
+        alone = w->now - alone;
+        assert_true(used(w, 1) + used(w, 2) == others);
+        assert_true((double)alone <= 1.1 * (double)urgent->run.used_us + 20000);
+        leave(w, e);
+    }
+}
+
+/* catches: work of a displaced job that is thrown away; one that does not come back; viewers who
+ * are not told why it waits */
+static void what_is_displaced_goes_on_where_it_stood(void **state)
+{
+    struct listener *e[USERS];
+    struct world *w = shared_world(7, e);
+    struct job *first, *second, *urgent;
+    struct job_plan p;
+    double took;
+
+    (void)state;
+    first = submit(w, e[0], "normal", 256, 40);
+    store_all(w);
+    p = first->plan;
+    w->hub->devices.at[0].ledger.budget =
+        2 * p.cost.run_bytes + p.cost.scratch_bytes + p.scratch_more;
+    second = submit(w, e[1], "batch", 256, 40);
+    store_all(w);
+    command(w, e[1], "{\"type\":\"watch\",\"job\":\"%s\"}", hex(second->id));
+    for (int i = 0; i < 30; i++)
+        turn(w);
+    assert_true(first->state == JOB_RUNNING && second->state == JOB_RUNNING);
+    took = second->run.overall;
+    listen_all(w, e[1]);
+    urgent = submit(w, e[3], "urgent", 256, 10);
+    store_all(w);
+    assert_int_equal(second->state, JOB_QUEUED); /* of the last lane */
+    turn(w);
+    turn(w);
+    w->now += 300000;
+    hub_tick(w->hub, w->now);
+    assert_int_equal(urgent->state, JOB_RUNNING);
+    listen_all(w, e[1]);
+    HEARD(e[1], "\"why\":\"urgent\"");
+    while (second->state != JOB_DONE) {
+        turn(w);
+        assert_true(second->run.overall >= took);
+    }
+    assert_int_equal(truth_of(w, second->id)->starts, 2);
+    /* both have the same picture to draw, and neither has drawn a part twice */
+    assert_true(fabs((double)(second->run.used_us + second->share.used_us)
+                     - (double)(first->run.used_us + first->share.used_us))
+                < 0.02 * (double)first->run.used_us);
+    leave(w, e);
+}
+
+/* catches: a batch job that waits as long as others come */
+static void a_batch_job_has_its_turn_at_last(void **state)
+{
+    struct listener *e[USERS];
+    struct world *w = shared_world(8, e);
+    struct job *batch;
+    double others;
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    for (int i = 0; i < 3; i++)
+        submit(w, e[0], "normal", 128, 10);
+    store_all(w);
+    batch = submit(w, e[1], "batch", 128, 10);
+    store_all(w);
+    while (batch->state == JOB_QUEUED) {
+        if (w->hub->queue.n < 3) submit(w, e[0], "normal", 128, 10);
+        store_all(w);
+        turn(w);
+    }
+    others = used(w, 1) / batch->share.cost;
+    MUST(w, others > 14 && others < 21, "%f times its own work was done", others);
+    leave(w, e);
+}
+
+/* catches: a user who takes more places than it may; one whose waiting jobs hold up the others */
+static void a_user_has_so_many_places(void **state)
+{
+    struct listener *e[USERS];
+    struct world *w = shared_world(9, e);
+
+    (void)state;
+    w->users[0].running = 1;
+    w->users[0].waiting = 30;
+    assert_int_equal(hub_users(w->hub, w->now, w->users, USERS), 0);
+    w->hub->conf.concurrency = 3;
+    for (int i = 0; i < 40; i++)
+        submit(w, e[0], "normal", 64, 4);
+    store_all(w);
+    listen_all(w, e[0]);
+    assert_true(count(e[0]->text, "\"code\":\"rate_limited\"") >= 9);
+    for (int i = 0; i < 10; i++)
+        submit(w, e[1], "normal", 256, 20);
+    store_all(w);
+    for (int i = 0; i < 200; i++) {
+        turn(w);
+        assert_true(w->hub->accounts.at[1]->running <= 1);
+        if (w->hub->accounts.at[2]->waiting > 2) assert_true(w->hub->accounts.at[2]->running >= 2);
+    }
+    leave(w, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +361,10 @@ int main(void)
         cmocka_unit_test(weights_say_how_much),
         cmocka_unit_test(lanes_go_one_before_the_other),
         cmocka_unit_test(a_quote_knows_the_place),
+        cmocka_unit_test(an_urgent_job_takes_the_next_quantum),
+        cmocka_unit_test(what_is_displaced_goes_on_where_it_stood),
+        cmocka_unit_test(a_batch_job_has_its_turn_at_last),
+        cmocka_unit_test(a_user_has_so_many_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

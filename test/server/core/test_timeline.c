@@ -12,10 +12,13 @@
 
 #include <cmocka.h>
 
+#define WAITS(p) .plan = (p), .turn.lane = LANE_NORMAL
+
 static void simulate(const struct eta *e, struct timeline_item *items, int residents, int n,
                      int cap, const struct ledger *l)
 {
-    const struct dispatch_state one = {.device = {{cap, *l}}, .devices = 1, .limit = LEDGER_MAX};
+    const struct dispatch_state one = {
+        .device = {{.cap = cap, .ledger = *l}}, .devices = 1, .limit = LEDGER_MAX};
 
     timeline_play(e, items, residents, n, &one, NULL);
 }
@@ -32,7 +35,7 @@ static void the_queue_is_played_in_order(void **state)
     eta_init(&e, 1e9); /* each job: 2 s of device time */
     ledger_init(&l, 1000);
     for (int i = 0; i < 6; i++)
-        it[i] = (struct timeline_item){.plan = &p, .pixels = PX};
+        it[i] = (struct timeline_item){WAITS(&p), .pixels = PX};
     it[0].view = (struct glm_progress){
         .phase = GLM_DENOISE, .done = 5, .total = 10, .left = 0.5}; /* 0.5 s left */
     simulate(&e, it, 1, 6, 1, &l);
@@ -58,7 +61,7 @@ static void behind_an_unknown_job_nothing_is_known(void **state)
     struct eta e;
     struct job_plan p = plan(1e9, 0);
     struct timeline_item it[3] = {
-        {.plan = &p, .pixels = PX}, {.plan = NULL}, {.plan = &p, .pixels = PX}};
+        {WAITS(&p), .pixels = PX}, {WAITS(NULL)}, {WAITS(&p), .pixels = PX}};
     struct ledger l;
 
     (void)state;
@@ -80,11 +83,11 @@ static void two_devices_halve_the_wait(void **state)
     (void)state;
     eta_init(&e, 1e9);
     for (int i = 0; i < 4; i++)
-        it[i] = (struct timeline_item){.plan = &p, .pixels = PX};
+        it[i] = (struct timeline_item){WAITS(&p), .pixels = PX};
     it[0].view = (struct glm_progress){.phase = GLM_PRIOR, .done = 5, .total = 10, .left = 0.5};
     it[0].device = 1;
     for (int d = 0; d < 2; d++)
-        on.device[d] = (struct dispatch_device){1, {.budget = 1000}};
+        on.device[d] = (struct dispatch_device){.cap = 1, .ledger = {.budget = 1000}};
     timeline_play(&e, it, 1, 4, &on, NULL);
     assert_true(near(it[0].end_s, 0.5) && near(it[1].start_s, 0) && near(it[2].start_s, 0.5));
     assert_true(it[1].device == 0 && it[2].device == 1 && near(it[3].start_s, 1));
@@ -109,7 +112,7 @@ static void each_gets_its_share_of_time(void **state)
     eta_init(&e, 1e9);
     ledger_init(&l, 1000);
     for (int i = 0; i < 4; i++)
-        it[i] = (struct timeline_item){.plan = i < 3 ? &large : &small, .pixels = PX};
+        it[i] = (struct timeline_item){WAITS(i < 3 ? &large : &small), .pixels = PX};
     simulate(&e, it, 0, 4, 4, &l);
     assert_true(near(it[3].end_s, 4) && near(it[0].end_s, 25) && near(it[2].end_s, 25));
 }
@@ -128,7 +131,7 @@ static void tokens_go_faster_together(void **state)
     eta_learn(&e, ETA_TOKENS, 0, 1, 1e15, 1000000000000, 10);
     eta_learn(&e, ETA_TOKENS, 0, 2, 2e15, 1250000000000, 10); /* 1.6 times the throughput */
     for (int i = 0; i < 2; i++)
-        it[i] = (struct timeline_item){.plan = &p, .pixels = PX};
+        it[i] = (struct timeline_item){WAITS(&p), .pixels = PX};
     simulate(&e, it, 0, 2, 2, &l);
     assert_true(near(it[0].end_s, 1.25) && near(it[1].end_s, 1.25));
     p.cost.prefill = 0.5;
@@ -151,7 +154,7 @@ static void what_is_added_is_as_if_it_had_been_there(void **state)
     eta_init(&e, 1e9);
     for (int n = 1; n < 12; n++) {
         for (int i = 0; i <= n; i++)
-            all[i] = (struct timeline_item){.plan = i % 3 ? &p : &q, .pixels = PX};
+            all[i] = (struct timeline_item){WAITS(i % 3 ? &p : &q), .pixels = PX};
         timeline_play(&e, all, 0, n, &on, &tail);
         assert_true(tail.open);
         one = all[n];
