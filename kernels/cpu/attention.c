@@ -64,11 +64,15 @@ static void head_task(void *ctx, int task, int thread)
 
 static void run(const struct heads *j)
 {
+    const double width = (double)j->a->heads * j->a->head_dim;
+    double flops = 0;
     int tasks = 0;
 
-    for (int i = 0; i < j->nseq; i++)
+    for (int i = 0; i < j->nseq; i++) {
         tasks += j->a->heads * blocks(&j->seq[i]);
-    pool_run(j->cpu->pool, tasks, head_task, (void *)j);
+        flops += 4 * (double)j->seq[i].q.rows * (double)j->seq[i].k.rows * width;
+    }
+    cpu_run(j->cpu, tasks, flops, head_task, (void *)j);
 }
 
 static int fits(struct cpu *c, const struct attn *a)
@@ -98,20 +102,24 @@ static int64_t length(const struct ar_seq *s)
     return ((const int32_t *)s->state.data)[AR_LEN];
 }
 
-/* Rotate q and k of rows [row, row + n) of one sequence, and move k and v to the cache. */
-static void append(const struct steps *j, const struct ar_seq *s)
+/* Rotate the queries of one head of keys and this head in all rows of a sequence, and move the
+ * rows' keys and values to the cache. */
+static void append(const struct steps *j, const struct ar_seq *s, int kv)
 {
     const struct attn *a = j->a;
-    const int64_t dim = a->head_dim, kv = a->kv_heads * dim, len = length(s);
-    const size_t bytes = (size_t)kv * dtype_size(j->qkv.type);
+    const int64_t dim = a->head_dim, len = length(s);
+    const int64_t group = a->heads / a->kv_heads, key = a->heads + kv, value = key + a->kv_heads;
+    const size_t bytes = (size_t)dim * dtype_size(j->qkv.type);
 
     for (int64_t i = 0; i < s->n; i++) {
+        const int64_t row = s->row + i;
         const float *cs = at(s->rope, len + i, 0);
 
-        for (int h = 0; h < a->heads + a->kv_heads; h++)
-            j->cpu->isa->rope(at(j->qkv, s->row + i, h * dim), cs, j->rot, j->cpu->bf);
-        memcpy(at(s->k, len + i, 0), at(j->qkv, s->row + i, a->heads * dim), bytes);
-        memcpy(at(s->v, len + i, 0), at(j->qkv, s->row + i, a->heads * dim + kv), bytes);
+        for (int64_t h = kv * group; h < (kv + 1) * group; h++)
+            j->cpu->isa->rope(at(j->qkv, row, h * dim), cs, j->rot, j->cpu->bf);
+        j->cpu->isa->rope(at(j->qkv, row, key * dim), cs, j->rot, j->cpu->bf);
+        memcpy(at(s->k, len + i, kv * dim), at(j->qkv, row, key * dim), bytes);
+        memcpy(at(s->v, len + i, kv * dim), at(j->qkv, row, value * dim), bytes);
     }
 }
 
@@ -123,6 +131,7 @@ static void group_task(void *ctx, int task, int thread)
     const struct ar_seq *s = &j->seq[task / a->kv_heads];
     const int kv = task % a->kv_heads, group = a->heads / a->kv_heads, dim = a->head_dim;
 
+    append(j, s, kv);
     for (int h = 0; h < group; h += ATTN_Q) {
         const struct attn_block b = {.q = at(j->qkv, s->row, (kv * group + h) * dim),
                                      .k = at(s->k, 0, kv * dim),
@@ -143,8 +152,19 @@ static void group_task(void *ctx, int task, int thread)
     }
 }
 
-static void many_rows(const struct steps *j, const struct ar_seq *s)
+static void append_task(void *ctx, int task, int thread)
 {
+    const struct steps *j = ctx;
+
+    (void)thread;
+    append(j, j->seq, task);
+}
+
+/* The one sequence at seq[0], of many rows. */
+static void many_rows(const struct steps *j)
+{
+    enum { FLOPS_VALUE = 20 };
+    const struct ar_seq *s = j->seq;
     const int64_t len = length(s);
     const tensor q = tensor_cols(j->qkv, 0, j->o.cols);
     const struct attn_seq one = {.q = tensor_rows(q, s->row, s->n),
@@ -152,14 +172,28 @@ static void many_rows(const struct steps *j, const struct ar_seq *s)
                                  .k = tensor_rows(s->k, 0, len + s->n),
                                  .v = tensor_rows(s->v, 0, len + s->n)};
 
+    cpu_run(j->cpu, j->a->kv_heads, (double)s->n * (double)j->qkv.cols * FLOPS_VALUE, append_task,
+            (void *)j);
     run(&(struct heads){.cpu = j->cpu, .a = j->a, .seq = &one, .causal = &len, .nseq = 1});
+}
+
+/* n sequences of one row from seq[0] on. */
+static void single_rows(const struct steps *j, int n)
+{
+    enum { TIMES = 3 }; /* a product with one row that is read once is so much slower */
+    double keys = 0;
+
+    for (int i = 0; i < n; i++)
+        keys += (double)length(&j->seq[i]) + 1;
+    cpu_run(j->cpu, n * j->a->kv_heads, TIMES * 4 * keys * (double)j->o.cols, group_task,
+            (void *)j);
 }
 
 void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a, int rot,
                       const struct ar_seq *seq, int nseq)
 {
     struct cpu *c = cpu_of(d);
-    const struct steps j = {.cpu = c, .a = a, .seq = seq, .o = o, .qkv = qkv, .rot = rot};
+    struct steps j = {.cpu = c, .a = a, .seq = seq, .o = o, .qkv = qkv, .rot = rot};
     int64_t q;
 
     if (!cpu_ready(d) || !fits(c, a)) return;
@@ -171,13 +205,12 @@ void cpu_ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn *a,
             return;
         }
     for (int i = 0, n = 0; i < nseq; i += n) { /* runs of sequences of one row share their tasks */
-        append(&j, &seq[i]);
-        for (n = 1; seq[i].n == 1 && i + n < nseq && seq[i + n].n == 1; n++)
-            append(&j, &seq[i + n]);
+        j.seq = seq + i;
+        for (n = 1; seq[i].n == 1 && i + n < nseq && seq[i + n].n == 1;)
+            n++;
         if (seq[i].n == 1)
-            pool_run(c->pool, n * a->kv_heads, group_task,
-                     &(struct steps){.cpu = c, .a = a, .seq = seq + i, .o = o, .qkv = qkv});
+            single_rows(&j, n);
         else
-            many_rows(&j, &seq[i]);
+            many_rows(&j);
     }
 }

@@ -73,6 +73,7 @@ static int dev_sync(struct dev *d, struct fail *fail)
 {
     struct cpu *c = cpu_of(d);
 
+    pool_chain_end(c->pool);
     cpu_ready(d); /* notices a scratch that overflowed */
     if (!c->failed) return 0;
     if (fail) *fail = c->fail;
@@ -191,6 +192,7 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
         dev_free(&c->dev);
         return err;
     }
+    cpu_measure(c);
     *out = &c->dev;
     return 0;
 }

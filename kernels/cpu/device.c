@@ -1,5 +1,8 @@
-/* device - the sticky failure, and rows cut into tasks. */
+/* device - the sticky failure, the processor's speed, and rows cut into tasks. */
 #include "kernels/cpu/device.h"
+
+#include <string.h>
+#include <time.h>
 
 int cpu_ready(struct dev *d)
 {
@@ -15,6 +18,51 @@ void cpu_fail(struct cpu *c, enum err code, const char *why)
     if (c->failed) return;
     c->failed = 1;
     fail_set(&c->fail, code, "%s", why);
+}
+
+void cpu_run(const struct cpu *c, int tasks, double flops, pool_fn *fn, void *ctx)
+{
+    pool_run(c->pool, tasks, cpu_us(c, flops), fn, ctx);
+}
+
+int cpu_tasks(const struct cpu *c, double flops)
+{
+    const double least = cpu_us(c, flops) / POOL_TASK_US;
+    const int threads = pool_threads(c->pool);
+
+    if (threads == 1 || least < 2) return 1;
+    return least < threads ? (int)least : least < 16 * threads ? threads : 4 * threads;
+}
+
+static double now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+/* The fastest of some runs over the same panels: a busy machine disturbs most of them. */
+void cpu_measure(struct cpu *c)
+{
+    enum { K = 96, PANELS = 4, TRIES = 16 };
+    float *a = cpu_buffer(c, 0), *sums = a + GEMM_ROWS * GEMM_STRIDE;
+    struct gemm_block g = {.a = a, .b = sums + GEMM_LDC, .c = sums, .m = 1, .k = K};
+    double best = 1e9;
+
+    memset(a, 0, c->buffer_size);
+    g.n = PANELS * c->isa->nr;
+    g.panel = (int64_t)K * c->isa->nr * (c->pack == PACK_F32 ? 4 : 2);
+    g.first = 1; /* and never last: no epilogue */
+    for (int i = 0; i < TRIES; i++) {
+        const double start = now_us();
+        double took;
+
+        c->isa->gemm[c->pack](&g);
+        took = now_us() - start;
+        if (took < best) best = took;
+    }
+    c->flops_us = 2.0 * K * g.n / (best > 0.1 ? best : 0.1);
 }
 
 struct row_job {
@@ -35,12 +83,12 @@ static void row_task(void *arg, int task, int thread)
 
 void cpu_rows(struct cpu *c, int64_t n, int64_t bytes, cpu_rows_fn *fn, const void *ctx)
 {
-    enum { WORTH = 64 << 10 }; /* bytes of a task: several times what waking a thread costs */
+    enum { FLOPS_BYTE = 4 }; /* about what a norm costs */
     struct row_job j = {.cpu = c, .fn = fn, .ctx = ctx, .n = n};
-    int64_t tasks = n * bytes / WORTH + 1, most = 4 * pool_threads(c->pool);
+    const double flops = (double)n * (double)bytes * FLOPS_BYTE;
+    const int64_t tasks = cpu_tasks(c, flops);
 
-    if (tasks > most) tasks = most;
     if (n <= 0) return;
     j.step = (n + tasks - 1) / tasks;
-    pool_run(c->pool, (int)((n + j.step - 1) / j.step), row_task, &j);
+    cpu_run(c, (int)((n + j.step - 1) / j.step), flops, row_task, &j);
 }

@@ -2,7 +2,9 @@
  *
  * An operation is cut into tasks by rows, columns or heads; every task runs the loops of one
  * instruction set (isa.h) in the thread buffer of the thread that took it. The buffers are made
- * when the device is opened, so an operation allocates nothing. Thread: the device's worker. */
+ * when the device is opened, so an operation allocates nothing. Operations count their work in
+ * FLOPs of a one-row product, roughly: it decides how they are cut, never what they give.
+ * Thread: the device's worker. */
 #ifndef KERNELS_CPU_DEVICE_H
 #define KERNELS_CPU_DEVICE_H
 
@@ -18,6 +20,7 @@ struct cpu {
     enum pack pack; /* of the weights */
     int bf;         /* T is bfloat16 */
     struct pool *pool;
+    double flops_us;    /* FLOPs a microsecond of one row's product, measured when opened */
     char *buffers;      /* one for every thread of the pool */
     size_t buffer_size; /* bytes of one */
     int failed;         /* sticky */
@@ -53,6 +56,22 @@ static inline void *cpu_buffer(const struct cpu *c, int thread)
 {
     return c->buffers + (size_t)thread * c->buffer_size;
 }
+
+/* FLOPs to microseconds of one thread. */
+static inline double cpu_us(const struct cpu *c, double flops)
+{
+    return flops / c->flops_us;
+}
+
+/* How many tasks are worth their handing over: one for each thread, or four when each is still long,
+ * so that threads which start late have less to catch up. */
+int cpu_tasks(const struct cpu *, double flops);
+
+/* pool_run() of a job of so many FLOPs. */
+void cpu_run(const struct cpu *, int tasks, double flops, pool_fn *fn, void *ctx);
+
+/* Measures flops_us with the first thread buffer. */
+void cpu_measure(struct cpu *);
 
 /* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make
  * worthwhile. */

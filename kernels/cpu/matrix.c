@@ -76,10 +76,10 @@ static void product_task(void *ctx, int task, int thread)
 static void product_run(struct product *p)
 {
     const struct cpu *c = p->cpu;
-    const int64_t threads = pool_threads(c->pool), nr = c->isa->nr;
+    const int64_t nr = c->isa->nr;
     const int64_t panels = ceil_div(p->w->out, nr);
     const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
-    int64_t want = flops < 1e6 ? 1 : flops < 4e6 * (double)threads ? threads : 4 * threads;
+    const int64_t want = cpu_tasks(c, flops);
 
     p->col_tasks = ceil_div(panels * nr, GEMM_COLS);
     p->row_tasks = ceil_div(p->m, GEMM_ROWS);
@@ -95,7 +95,7 @@ static void product_run(struct product *p)
     p->row_tasks = ceil_div(p->m, p->rows);
     p->panels = ceil_div(panels, p->col_tasks);
     p->col_tasks = ceil_div(panels, p->panels);
-    pool_run(c->pool, (int)(p->row_tasks * p->col_tasks), product_task, p);
+    cpu_run(c, (int)(p->row_tasks * p->col_tasks), flops, product_task, p);
 }
 
 void cpu_linear(struct dev *d, tensor y, tensor x, const struct weight *weight, enum activation act,

@@ -1,17 +1,18 @@
-/* pool - numbered tasks over threads that spin briefly, then sleep. */
+/* pool - offered jobs over threads that spin while work may follow, then sleep. */
 #include "kernels/cpu/pool.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* Pauses before sleeping: about 20 us, longer than the gap between two operations of the graph. */
-#define SPINS 400
+/* A wake-up in microseconds: between what a quiet machine measures and what is worth waiting. */
+static const double WAKE_LEAST = 20, WAKE_MOST = 200;
 
-struct pool;
 struct member {
     struct pool *pool;
     pthread_t handle;
@@ -20,115 +21,283 @@ struct member {
 
 struct pool {
     int threads; /* with the caller */
-    /* the job; written before `round` moves, read after */
+    /* the job; written while no task of an earlier one is left, read by who took a task of it */
     pool_fn *fn;
     void *ctx;
-    int tasks;
-    atomic_int next;   /* task to take */
-    atomic_uint round; /* job number; odd steps of two, the lowest bit means: leave */
-    atomic_int busy;   /* members that have not finished this round */
+    atomic_ullong job;   /* tasks << 32 | the next one to take */
+    atomic_int left;     /* tasks that are not finished */
+    atomic_int sleepers; /* members asleep that no ticket waits for; changed under the lock */
+    atomic_int leave;
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    int sleeping; /* members in `wake`; under the lock */
-    int waiting;  /* the caller is in `done`; under the lock */
+    int tickets; /* members that may leave `wake`; under the lock */
+    int waiting; /* the caller is in `done`; under the lock */
+    /* what a wake-up costs, and how long to spin instead of sleeping; under the lock */
+    double wake_us;
+    /* the caller's */
+    double missed; /* microseconds of work that sleepers had no part in */
+    double alone;  /* microseconds of work that the caller does by itself before it shares again */
+    int granted;   /* wake-ups for the small jobs of this chain */
+    uint64_t wakes;
     struct member member[];
 };
 
+static double now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+/* About a tenth of a microsecond. */
 static void relax(void)
 {
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+    for (int i = 0; i < 4; i++)
+        __builtin_ia32_pause();
 #endif
 }
 
-static void work(struct pool *p, int thread)
+static int has_work(struct pool *p)
 {
-    int task;
+    const unsigned long long job = atomic_load_explicit(&p->job, memory_order_acquire);
 
-    while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->tasks)
-        p->fn(p->ctx, task, thread);
+    return (uint32_t)job < job >> 32;
 }
 
-/* Until the round is no longer `seen`. */
-static unsigned await_round(struct pool *p, unsigned seen)
+/* The next task, or -1. Who has one may read fn and ctx: the job cannot end before the task does. */
+static int take(struct pool *p)
 {
-    unsigned now;
+    unsigned long long job = atomic_load_explicit(&p->job, memory_order_acquire);
 
-    for (int i = 0; i < SPINS; i++) {
-        now = atomic_load_explicit(&p->round, memory_order_acquire);
-        if (now != seen) return now;
-        relax();
+    while ((uint32_t)job < job >> 32)
+        if (atomic_compare_exchange_weak_explicit(&p->job, &job, job + 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return (int)(uint32_t)job;
+    return -1;
+}
+
+/* All tasks that can be had; 1 when the last one to finish was among them. */
+static int work(struct pool *p, int thread)
+{
+    int last = 0;
+
+    for (int task = take(p); task >= 0; task = take(p)) {
+        p->fn(p->ctx, task, thread);
+        last = atomic_fetch_sub_explicit(&p->left, 1, memory_order_acq_rel) == 1;
     }
+    return last;
+}
+
+/* Sleeps until a ticket comes; returns how long to spin from then on. */
+static double rest(struct pool *p)
+{
+    double spin_us;
+
     pthread_mutex_lock(&p->lock);
-    p->sleeping++;
-    while ((now = atomic_load_explicit(&p->round, memory_order_acquire)) == seen)
+    atomic_fetch_add(&p->sleepers, 1);
+    while (p->tickets == 0 && !atomic_load(&p->leave))
         pthread_cond_wait(&p->wake, &p->lock);
-    p->sleeping--;
+    p->tickets--;
+    spin_us = p->wake_us;
     pthread_mutex_unlock(&p->lock);
-    return now;
+    return spin_us;
+}
+
+static int await_work(struct pool *p, double spin_us)
+{
+    const double until = now_us() + spin_us;
+
+    while (!has_work(p) && now_us() < until)
+        relax();
+    return has_work(p);
 }
 
 static void *member_main(void *arg)
 {
     struct member *m = arg;
     struct pool *p = m->pool;
-    unsigned seen = 0;
+    double spin_us;
 
-    for (;;) {
-        seen = await_round(p, seen);
-        if (seen & 1) return NULL;
-        work(p, m->thread);
-        if (atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel) == 1) {
+    spin_us = rest(p);
+    while (!atomic_load(&p->leave)) {
+        if (!await_work(p, spin_us)) {
+            spin_us = rest(p);
+        } else if (work(p, m->thread)) {
             pthread_mutex_lock(&p->lock);
             if (p->waiting) pthread_cond_signal(&p->done);
             pthread_mutex_unlock(&p->lock);
         }
     }
+    return NULL;
 }
 
-/* Start round: the lock orders it with members that are about to sleep. */
-static void announce(struct pool *p, unsigned step)
+/* Wakes n of the sleepers, or as many as there are. */
+static void wake(struct pool *p, int n)
 {
+    int sleepers;
+
     pthread_mutex_lock(&p->lock);
-    atomic_fetch_add_explicit(&p->round, step, memory_order_release);
-    if (p->sleeping) pthread_cond_broadcast(&p->wake);
+    sleepers = atomic_load(&p->sleepers);
+    if (n > sleepers) n = sleepers;
+    p->tickets += n;
+    p->wakes += (uint64_t)n;
+    atomic_fetch_sub(&p->sleepers, n);
+    for (int i = 0; i < n; i++)
+        pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
 
-static void await_members(struct pool *p)
+static int all_finished(struct pool *p)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&p->busy, memory_order_acquire) == 0) return;
+    return atomic_load_explicit(&p->left, memory_order_acquire) == 0;
+}
+
+/* Until all tasks are finished; what is left runs on other threads. */
+static void await_others(struct pool *p)
+{
+    const double until = now_us() + p->wake_us;
+
+    while (!all_finished(p) && now_us() < until)
         relax();
-    }
+    if (all_finished(p)) return;
     pthread_mutex_lock(&p->lock);
     p->waiting = 1;
-    while (atomic_load_explicit(&p->busy, memory_order_acquire) != 0)
+    while (!all_finished(p))
         pthread_cond_wait(&p->done, &p->lock);
     p->waiting = 0;
     pthread_mutex_unlock(&p->lock);
 }
 
-void pool_run(struct pool *p, int tasks, pool_fn *fn, void *ctx)
+static void offer(struct pool *p, int tasks, pool_fn *fn, void *ctx)
 {
-    if (tasks <= 1 || p->threads == 1) {
-        for (int i = 0; i < tasks; i++)
-            fn(ctx, i, 0);
-        return;
-    }
     p->fn = fn;
     p->ctx = ctx;
-    p->tasks = tasks;
-    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->busy, p->threads - 1, memory_order_relaxed);
-    announce(p, 2);
-    work(p, 0);
-    await_members(p);
+    atomic_store_explicit(&p->left, tasks, memory_order_relaxed);
+    atomic_store_explicit(&p->job, (unsigned long long)tasks << 32, memory_order_release);
+}
+
+/* How many threads to wake for a job: those that it pays by itself, or one when the small jobs that
+ * sleepers missed would have paid it. Waking late loses at most what a wake-up costs. */
+static int worth_waking(struct pool *p, int tasks, double us)
+{
+    const int sleepers = atomic_load(&p->sleepers), lacking = tasks - p->threads + sleepers;
+    const int n = lacking < sleepers ? lacking : sleepers;
+
+    if (n <= 0) return 0;
+    if (us >= 2 * p->wake_us) return us < n * p->wake_us ? (int)(us / p->wake_us) : n;
+    p->missed += us;
+    if (p->missed < p->wake_us || p->granted == p->threads - 1) return 0;
+    p->missed = 0;
+    p->granted++;
+    return 1;
+}
+
+/* A thread that lost its processor in the middle of a task holds the caller up for milliseconds:
+ * a share that took longer than the job is paid for with so many times the wait without sharing. */
+static void share(struct pool *p, double us)
+{
+    enum { TIMES = 8 };
+    double start, waited;
+
+    if (work(p, 0)) return;
+    start = now_us();
+    await_others(p);
+    waited = now_us() - start;
+    if (waited > us) p->alone += TIMES * waited;
+}
+
+static int worth_sharing(struct pool *p, int tasks, double us)
+{
+    if (tasks <= 1 || p->threads == 1 || us < 2 * POOL_TASK_US) return 0;
+    if (us >= p->alone) return 1;
+    p->alone -= us;
+    return 0;
+}
+
+void pool_run(struct pool *p, int tasks, double us, pool_fn *fn, void *ctx)
+{
+    if (worth_sharing(p, tasks, us)) {
+        const int n = worth_waking(p, tasks, us);
+
+        offer(p, tasks, fn, ctx);
+        if (n > 0) wake(p, n);
+        share(p, us);
+    } else {
+        for (int i = 0; i < tasks; i++)
+            fn(ctx, i, 0);
+    }
+}
+
+void pool_chain_end(struct pool *p)
+{
+    p->granted = 0;
+}
+
+static void nothing(void *ctx, int task, int thread)
+{
+    (void)ctx, (void)task, (void)thread;
+}
+
+static int all_sleep(struct pool *p)
+{
+    return atomic_load(&p->sleepers) == p->threads - 1;
+}
+
+static int comes_true(struct pool *p, int (*what)(struct pool *))
+{
+    const double until = now_us() + WAKE_MOST;
+
+    while (!what(p) && now_us() < until)
+        relax();
+    return what(p);
+}
+
+/* From the call to a sleeper's finished task: the fastest of some, since a busy machine disturbs
+ * most of them. */
+static double measure_wake(struct pool *p)
+{
+    double best = WAKE_MOST;
+
+    for (int i = 0; i < 8 && comes_true(p, all_sleep); i++) {
+        const double start = now_us();
+
+        offer(p, 1, nothing, NULL);
+        wake(p, 1);
+        comes_true(p, all_finished);
+        if (now_us() - start < best) best = now_us() - start;
+        if (!work(p, 0)) await_others(p); /* it may not have come at all */
+    }
+    return best > WAKE_LEAST ? best : WAKE_LEAST;
+}
+
+static void set_wake(struct pool *p, double us)
+{
+    pthread_mutex_lock(&p->lock);
+    p->wake_us = us;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static int start_members(struct pool *p, int threads, struct fail *fail)
+{
+    for (; p->threads < threads; p->threads++) {
+        struct member *m = &p->member[p->threads];
+        int err;
+
+        *m = (struct member){.pool = p, .thread = p->threads};
+        err = pthread_create(&m->handle, NULL, member_main, m);
+        if (err)
+            return fail_set(fail, ERR_OUT_OF_MEMORY, "cannot start %d threads: %s", threads,
+                            strerror(err));
+    }
+    return 0;
 }
 
 int pool_new(struct pool **out, int threads, struct fail *fail)
 {
     struct pool *p;
+    int err;
 
     *out = NULL;
     p = calloc(1, sizeof *p + sizeof *p->member * (size_t)threads);
@@ -136,32 +305,45 @@ int pool_new(struct pool **out, int threads, struct fail *fail)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
-    for (p->threads = 1; p->threads < threads; p->threads++) {
-        struct member *m = &p->member[p->threads];
-        int err;
-
-        *m = (struct member){.pool = p, .thread = p->threads};
-        err = pthread_create(&m->handle, NULL, member_main, m);
-        if (err) {
-            pool_free(p);
-            return fail_set(fail, ERR_OUT_OF_MEMORY, "cannot start %d threads: %s", threads,
-                            strerror(err));
-        }
+    p->threads = 1;
+    err = start_members(p, threads, fail);
+    if (err) {
+        pool_free(p);
+        return err;
     }
+    if (threads > 1) set_wake(p, measure_wake(p));
+    p->wakes = 0;
     *out = p;
     return 0;
+}
+
+void pool_assume_wake(struct pool *p, double us)
+{
+    set_wake(p, us);
+    p->missed = p->alone = p->granted = 0;
+    p->wakes = 0;
+    while (!all_sleep(p))
+        sched_yield();
 }
 
 void pool_free(struct pool *p)
 {
     if (!p) return;
-    announce(p, 1);
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->leave, 1);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
     for (int i = 1; i < p->threads; i++)
         pthread_join(p->member[i].handle, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_cond_destroy(&p->done);
     pthread_mutex_destroy(&p->lock);
     free(p);
+}
+
+uint64_t pool_wakes(const struct pool *p)
+{
+    return p->wakes;
 }
 
 int pool_threads(const struct pool *p)

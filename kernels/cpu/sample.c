@@ -67,6 +67,8 @@ static void sample_task(void *ctx, int i, int thread)
 
 void cpu_sample(struct dev *d, tensor logits, const struct sample *sample, int n)
 {
+    enum { FLOPS_LOGIT = 400 }; /* a sort, and e^x of most */
+    const double flops = (double)n * (double)logits.cols * FLOPS_LOGIT;
     struct sample_job j = {.logits = logits, .sample = sample};
     size_t mark;
 
@@ -74,6 +76,6 @@ void cpu_sample(struct dev *d, tensor logits, const struct sample *sample, int n
     assert(logits.type == DT_F32 && logits.rows == n);
     mark = arena_mark(&d->scratch);
     j.work = arena_alloc(&d->scratch, cpu_sample_work(n, logits.cols));
-    if (j.work) pool_run(cpu_of(d)->pool, n, sample_task, &j);
+    if (j.work) cpu_run(cpu_of(d), n, flops, sample_task, &j);
     arena_release(&d->scratch, mark);
 }

@@ -124,6 +124,7 @@ static void pack_panel(void *ctx, int task, int thread)
 
 static int pack_matrix(const struct packing *p, struct fail *fail)
 {
+    enum { FLOPS_VALUE = 50 }; /* a nanosecond */
     struct packing job = *p;
     const int threads = pool_threads(p->cpu->pool);
     int64_t nr;
@@ -132,7 +133,8 @@ static int pack_matrix(const struct packing *p, struct fail *fail)
     job.row = malloc(sizeof(float) * (size_t)p->w->in * (size_t)threads);
     if (!job.row) return fail_set(fail, ERR_OUT_OF_MEMORY, "no memory to pack %s", p->spec->name);
     nr = p->cpu->isa->nr;
-    pool_run(p->cpu->pool, (int)((p->w->out + nr - 1) / nr), pack_panel, &job);
+    cpu_run(p->cpu, (int)((p->w->out + nr - 1) / nr),
+            (double)p->w->out * (double)p->w->in * FLOPS_VALUE, pack_panel, &job);
     free(job.row);
     if (!p->w->bias) return 0;
     b = p->w->bias;

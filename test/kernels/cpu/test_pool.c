@@ -1,5 +1,6 @@
-/* test_pool - the CPU device's threads: every task once, also when rounds follow each other faster
- * than threads fall asleep, when they have all gone to sleep, and when there is nothing to do. */
+/* test_pool - the CPU device's threads: every task once, also when jobs follow each other faster
+ * than threads fall asleep, when they have all gone to sleep, and when there is nothing to do; who
+ * is woken for what. */
 #include "kernels/cpu/pool.h"
 
 #include <sched.h>
@@ -17,7 +18,7 @@ enum { TASKS = 64 };
 
 struct count {
     atomic_int task[TASKS], thread[8];
-    int plain; /* written before a round, read in it: the round must order both */
+    int plain; /* written before a job, read in it: the job must order both */
 };
 
 static void count_task(void *ctx, int task, int thread)
@@ -42,7 +43,7 @@ static void every_task_once(void **state)
             if (round % 500 == 499) usleep(3000); /* now all of them sleep */
             c.plain = round % 7;
             want += c.plain;
-            pool_run(p, round % 3 ? TASKS : 0, count_task, &c);
+            pool_run(p, round % 3 ? TASKS : 0, round % 5 * 100, count_task, &c);
             if (round % 3 == 0) want -= c.plain;
         }
         for (int i = 0; i < TASKS; i++)
@@ -52,6 +53,96 @@ static void every_task_once(void **state)
         pool_free(p);
     }
     pool_free(NULL);
+}
+
+/* catches: a small job that pays for a sleeping thread, or waits for one */
+static void small_jobs_wake_once_a_chain(void **state)
+{
+    struct count c = {.plain = 1};
+    struct pool *p;
+
+    (void)state;
+    assert_int_equal(pool_new(&p, 3, NULL), 0);
+    pool_assume_wake(p, 50);
+    for (int i = 0; i < 1000; i++)
+        pool_run(p, 8, 2 * POOL_TASK_US - 1, count_task, &c); /* not worth handing over */
+    assert_int_equal(pool_wakes(p), 0);
+    assert_int_equal(atomic_load(&c.thread[0]), 8000);
+    for (int i = 0; i < 4; i++)
+        pool_run(p, 8, 10, count_task, &c); /* together 40 of 50 */
+    assert_int_equal(pool_wakes(p), 0);
+    assert_int_equal(atomic_load(&c.thread[0]), 8032);
+    pool_run(p, 8, 10, count_task, &c);
+    assert_int_equal(pool_wakes(p), 1);
+    for (int chain = 1; chain <= 20; chain++) { /* one for each member, whatever the machine does */
+        for (int i = 0; i < 500; i++)
+            pool_run(p, 8, 10, count_task, &c);
+        assert_true(pool_wakes(p) <= 2 * (uint64_t)chain);
+        pool_chain_end(p);
+    }
+    pool_free(p);
+}
+
+/* catches: a long job left to one thread */
+static void a_long_job_wakes_those_it_pays(void **state)
+{
+    static const struct {
+        int tasks, us, wakes;
+    } T[] = {{8, 99, 0}, {8, 100, 2}, {8, 149, 2}, {8, 10000, 4}, {3, 10000, 2}, {1, 10000, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof T / sizeof *T; i++) {
+        struct count c = {.plain = 1};
+        struct pool *p;
+
+        assert_int_equal(pool_new(&p, 5, NULL), 0);
+        pool_assume_wake(p, 50);
+        if (T[i].us < 100) pool_assume_wake(p, 100); /* nor the first of a chain */
+        pool_run(p, T[i].tasks, T[i].us, count_task, &c);
+        if (pool_wakes(p) != (uint64_t)T[i].wakes)
+            print_error("%d tasks of %d us wake %d\n", T[i].tasks, T[i].us, (int)pool_wakes(p));
+        assert_int_equal(pool_wakes(p), T[i].wakes);
+        pool_free(p);
+    }
+}
+
+struct stuck {
+    atomic_int here, others;
+};
+
+static void stuck_task(void *ctx, int task, int thread)
+{
+    struct stuck *s = ctx;
+
+    (void)task;
+    atomic_fetch_add(&s->here, 1);
+    while (atomic_load(&s->here) < 2)
+        sched_yield();
+    if (thread > 0) usleep(20000); /* as if it had lost its processor */
+}
+
+static void others_task(void *ctx, int task, int thread)
+{
+    struct stuck *s = ctx;
+
+    (void)task;
+    if (thread > 0) atomic_fetch_add(&s->others, 1);
+}
+
+/* catches: on a busy machine every small job waits for the thread that has no processor */
+static void a_late_thread_is_left_out(void **state)
+{
+    struct stuck s = {.here = 0};
+    struct pool *p;
+
+    (void)state;
+    assert_int_equal(pool_new(&p, 2, NULL), 0);
+    pool_assume_wake(p, 50);
+    pool_run(p, 2, 200, stuck_task, &s);
+    for (int i = 0; i < 1000; i++)
+        pool_run(p, 8, 100, others_task, &s);
+    assert_int_equal(atomic_load(&s.others), 0);
+    pool_free(p);
 }
 
 /* No more threads than the processors that this process was given. */
@@ -74,6 +165,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_once),
+        cmocka_unit_test(small_jobs_wake_once_a_chain),
+        cmocka_unit_test(a_long_job_wakes_those_it_pays),
+        cmocka_unit_test(a_late_thread_is_left_out),
         cmocka_unit_test(respects_affinity),
     };
 
