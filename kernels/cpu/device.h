@@ -63,8 +63,8 @@ static inline double cpu_us(const struct cpu *c, double flops)
     return flops / c->flops_us;
 }
 
-/* How many tasks are worth their handing over: one for each thread, or four when each is still long,
- * so that threads which start late have less to catch up. */
+/* How many tasks are worth their handing over: one for each thread, or four when each is still
+ * long, so that threads which start late have less to catch up. */
 int cpu_tasks(const struct cpu *, double flops);
 
 /* pool_run() of a job of so many FLOPs. */

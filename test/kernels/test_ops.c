@@ -416,6 +416,64 @@ static void nan_spreads(struct harness *l)
     }
 }
 
+static void all_zero(struct harness *l, tensor t, const char *op)
+{
+    for (int64_t i = 0; i < t.rows * t.cols; i++) {
+        const double v = harness_get(t, i / t.cols, i % t.cols);
+
+        if (v != 0) fail_msg("%s, %s: %g (%s, %d threads)", l->what, op, v, l->isa, l->threads);
+    }
+}
+
+/* Subnormal numbers are zero, on every instruction set and thread: going in, and coming out of an
+ * activation that fades. Arithmetic with them would be a hundred times slower. */
+static void subnormals_are_zero(struct harness *l)
+{
+    enum { M = 40, N = 48 };
+    const struct attn a = {.heads = 1, .kv_heads = 1, .head_dim = N, .scale = 1};
+    float *w;
+    struct weight *p, *v;
+    tensor x, low, y, gu, none;
+
+    harness_reset(l, "subnormal numbers");
+    w = harness_source(l, N * N, 1);
+    p = harness_weight(l, USE_LINEAR, w, NULL, N, N, 0);
+    v = harness_weight(l, USE_VECTOR, w, NULL, N, 1, 0);
+    x = harness_tensor(l, harness_type(l), M, N);
+    low = harness_tensor(l, harness_type(l), M, N);
+    none = harness_tensor(l, harness_type(l), M, N);
+    y = harness_empty(l, harness_type(l), M, N);
+    gu = harness_tensor(l, harness_type(l), M, 2 * N);
+    for (int i = 0; i < M * N; i++) {
+        harness_set(x, i / N, i % N, i % 2 ? 9e-39 : -1e-39);
+        harness_set(gu, i / N, i % N, 9e-39);
+        harness_set(low, i / N, i % N, -100 - i % 50);
+        harness_set(none, i / N, i % N, 0);
+    }
+    for (int act = ACT_NONE; act <= ACT_GELU_ERF; act++) {
+        l->op->linear(l->d, y, x, p, (enum activation)act, 0);
+        all_zero(l, y, "linear");
+        l->op->glu(l->d, y, gu, (enum activation)act);
+        all_zero(l, y, "glu");
+        l->op->add_act(l->d, y, act ? low : x, none, (enum activation)act);
+        all_zero(l, y, "add_act");
+    }
+    l->op->rms(l->d, y, x, v, 1e-5f);
+    all_zero(l, y, "rms");
+    for (int nq = 1; nq <= M; nq += M - 1) {
+        const tensor o = tensor_rows(y, 0, nq);
+        const struct attn_seq q = {.q = tensor_rows(tensor_cols(gu, N, N), 0, nq),
+                                   .k = tensor_cols(gu, N, N),
+                                   .v = x,
+                                   .o = o};
+
+        l->op->attention(l->d, &a, &q, 1);
+        all_zero(l, o, "attention");
+    }
+    l->op->weight_free(l->d, p);
+    l->op->weight_free(l->d, v);
+}
+
 /* -- flow and pictures ------------------------------------------------------------------------- */
 
 static void patches(struct harness *l)
@@ -609,6 +667,7 @@ EACH(qk_norm_rope)
 EACH(glu_and_add)
 EACH(activations)
 EACH(nan_spreads)
+EACH(subnormals_are_zero)
 EACH(patches)
 EACH(euler)
 EACH(denorm)
@@ -618,14 +677,23 @@ EACH(colours)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_linear),         cmocka_unit_test(every_linear_large),
-        cmocka_unit_test(every_linear_stacked), cmocka_unit_test(every_embed),
-        cmocka_unit_test(every_conv),           cmocka_unit_test(every_rms),
-        cmocka_unit_test(every_ln_mod),         cmocka_unit_test(every_qk_norm_rope),
-        cmocka_unit_test(every_glu_and_add),    cmocka_unit_test(every_activations),
-        cmocka_unit_test(every_nan_spreads),    cmocka_unit_test(every_patches),
-        cmocka_unit_test(every_euler),          cmocka_unit_test(every_denorm),
-        cmocka_unit_test(every_group_norm),     cmocka_unit_test(every_colours),
+        cmocka_unit_test(every_linear),
+        cmocka_unit_test(every_linear_large),
+        cmocka_unit_test(every_linear_stacked),
+        cmocka_unit_test(every_embed),
+        cmocka_unit_test(every_conv),
+        cmocka_unit_test(every_rms),
+        cmocka_unit_test(every_ln_mod),
+        cmocka_unit_test(every_qk_norm_rope),
+        cmocka_unit_test(every_glu_and_add),
+        cmocka_unit_test(every_activations),
+        cmocka_unit_test(every_nan_spreads),
+        cmocka_unit_test(every_patches),
+        cmocka_unit_test(every_euler),
+        cmocka_unit_test(every_denorm),
+        cmocka_unit_test(every_group_norm),
+        cmocka_unit_test(every_colours),
+        cmocka_unit_test(every_subnormals_are_zero),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,8 +49,7 @@ INLINE int lanes(int64_t i, int64_t n)
     return n - i < VW ? (int)(n - i) : VW;
 }
 
-/* 1 / (1 + e^-x); where e^-x would overflow the cut of vexp gives 4e-39 x, which is 0 for all
- * uses. */
+/* 1 / (1 + e^-x); where e^-x would overflow, the cut of vexp gives 4e-39, which is 0 (pool.h). */
 INLINE vf vsigmoid(vf x)
 {
     return vset(1.0f) / (vset(1.0f) + vexp(-x));

@@ -109,7 +109,7 @@ INLINE vf vload_bf_n(const uint16_t *p, int n)
 INLINE __m256i vto_bf(vf v)
 {
 #    ifdef __AVX512BF16__
-    return (__m256i)_mm512_cvtneps_pbh(v); /* subnormal numbers become zero */
+    return (__m256i)_mm512_cvtneps_pbh(v); /* as pool.h: subnormal numbers become zero */
 #    else
     __m512i u = _mm512_castps_si512(v), one = _mm512_set1_epi32(1);
     __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
@@ -465,8 +465,8 @@ INLINE vf vpair(vf even, vf odd)
 }
 #endif
 
-/* e^x, 1 ulp; 0 or, with AVX-512, subnormal below -87.3 (exp(-inf) is 0), inf is not reached: x is
- * cut at 88.3. NaN stays. */
+/* e^x, 1 ulp; 0 below -87.3, where it would be subnormal (pool.h); inf is not reached: x is cut at
+ * 88.3. NaN stays. */
 INLINE vf vexp(vf x)
 {
     /* This order keeps NaN: min and max return the second operand. */

@@ -1,6 +1,6 @@
 /* test_pool - the CPU device's threads: every task once, also when jobs follow each other faster
  * than threads fall asleep, when they have all gone to sleep, and when there is nothing to do; who
- * is woken for what. */
+ * is woken for what, and how the threads calculate. */
 #include "kernels/cpu/pool.h"
 
 #include <sched.h>
@@ -117,7 +117,7 @@ static void stuck_task(void *ctx, int task, int thread)
     (void)task;
     atomic_fetch_add(&s->here, 1);
     while (atomic_load(&s->here) < 2)
-        sched_yield();
+        usleep(50);
     if (thread > 0) usleep(20000); /* as if it had lost its processor */
 }
 
@@ -145,6 +145,50 @@ static void a_late_thread_is_left_out(void **state)
     pool_free(p);
 }
 
+#if defined(__x86_64__)
+static const unsigned MODE = 0x1f80 | 1 << 13; /* as at start, but rounding down */
+
+/* Two threads at once: neither can take both tasks. */
+struct halves {
+    atomic_int here, bad;
+};
+
+static void halve_task(void *ctx, int task, int thread)
+{
+    struct halves *h = ctx;
+    volatile float tiny = 1e-38f, half = 0.5f;
+
+    (void)task, (void)thread;
+    if (tiny * half != 0) atomic_store(&h->bad, 1);
+    atomic_fetch_add(&h->here, 1);
+    while (atomic_load(&h->here) < 2)
+        usleep(50);
+}
+
+/* catches: subnormal numbers on one thread and zero on the other; a caller left in another mode */
+static void subnormals_are_zero_in_tasks_alone(void **state)
+{
+    const unsigned was = __builtin_ia32_stmxcsr();
+    volatile float tiny = 1e-38f, half = 0.5f;
+
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        struct halves h = {.here = 2 - threads};
+        struct pool *p;
+
+        assert_int_equal(pool_new(&p, threads, NULL), 0);
+        pool_assume_wake(p, 50); /* all asleep: the job wakes the other one for sure */
+        __builtin_ia32_ldmxcsr(MODE);
+        pool_run(p, threads, 1e6, halve_task, &h);
+        assert_int_equal(__builtin_ia32_stmxcsr() & ~0x3fu, MODE); /* but for its flags */
+        assert_true(tiny * half > 0);
+        __builtin_ia32_ldmxcsr(was);
+        assert_int_equal(atomic_load(&h.bad), 0);
+        pool_free(p);
+    }
+}
+#endif
+
 /* No more threads than the processors that this process was given. */
 static void respects_affinity(void **state)
 {
@@ -168,6 +212,9 @@ int main(void)
         cmocka_unit_test(small_jobs_wake_once_a_chain),
         cmocka_unit_test(a_long_job_wakes_those_it_pays),
         cmocka_unit_test(a_late_thread_is_left_out),
+#if defined(__x86_64__)
+        cmocka_unit_test(subnormals_are_zero_in_tasks_alone),
+#endif
         cmocka_unit_test(respects_affinity),
     };
 
