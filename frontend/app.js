@@ -3,6 +3,7 @@
 // buttons send commands.
 
 import { Text, pickLanguage } from './i18n/text.js';
+import { invitation, signIn, signOut } from './account.js';
 import { diagnose } from './diagnosis.js';
 import { Forecast } from './forecast.js';
 import { Session, Store } from './session.js';
@@ -13,6 +14,7 @@ import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
 import { Announcer, changes } from './view/announcer.js';
+import { SignIn } from './view/signin.js';
 import { Status } from './view/status.js';
 import { Title } from './view/title.js';
 import { failureWords } from './view/errors.js';
@@ -22,6 +24,7 @@ import { Viewer } from './view/viewer.js';
 /** @typedef {import('./state.js').Spec} Spec */
 
 const TICK_MS = 250;
+const USER = 'darkroom.user';
 const DRAFT = 'darkroom.draft';
 const HELLO = 'darkroom.hello';
 
@@ -77,16 +80,67 @@ const gallery = new Gallery({
   use, vary, clear,
 });
 
+const account = new SignIn({ enter, leave });
+
 const forecast = new Forecast(quote, browserEnvironment());
 
 /** @param {any} message */
 function receive(message) {
-  if (message.type === 'hello') session.receive(tidyHello(message));
-  else if (message.type === 'preview') {
+  if (message.type === 'hello') {
+    belong(message.user?.name ?? '');
+    session.receive(tidyHello(message));
+  } else if (message.type === 'preview') {
     session.receive({ ...message, image: new Blob([message.image], { type: message.mime }) });
   } else session.receive(message);
   if (message.type === 'stats') forecast.statistics(message);
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
+}
+
+/** Sign in and connect. @param {string} token */
+async function enter(token) {
+  const failure = await signIn(location.href, token, (...request) => fetch(...request));
+  if (!failure) wire.again();
+  return failure;
+}
+
+/** Sign out: the next one at this browser finds nothing. The server keeps the pictures. */
+async function leave() {
+  const failure = await signOut(location.href, (...request) => fetch(...request));
+  if (failure) {
+    store.dispatch({ do: 'news', news: { kind: 'error', failure, at: now() } });
+    return;
+  }
+  wire.lock();
+  empty();
+}
+
+/** Forget all that this browser stores of a user. */
+function empty() {
+  session.forget(store.state.jobs.map((job) => job.key));
+  cleared = [];
+  composer.fill({ prompt: '' });
+  keep(DRAFT, '');
+  keep(USER, '');
+}
+
+/** The cards of another user are not shown to this one. @param {string} name "": no users */
+function belong(name) {
+  const before = recall(USER) ?? '';
+  if (before && before !== name) empty();
+  keep(USER, name);
+}
+
+/** An invitation link: sign in with its token, which leaves the address at once. */
+async function accept() {
+  const token = invitation(location.hash);
+  if (token === null) return false;
+  history.replaceState(null, '', location.pathname + location.search);
+  const failure = await enter(token);
+  if (failure) {
+    account.fail(failure);
+    wire.connect();
+  }
+  return true;
 }
 
 async function findCause() {
@@ -208,6 +262,7 @@ function draw() {
     status.update(state, text, at);
   }
   connection.update(state, text, at);
+  account.update(state, text);
   put(byId('quote'), quoteWords());
   title.update(state, text, document.hidden);
   drawn = state;
@@ -217,7 +272,9 @@ store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
   if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
-  if (state.hello && state.hello !== before.hello) keep(HELLO, JSON.stringify(state.hello));
+  if (state.hello && state.hello !== before.hello) {
+    keep(HELLO, JSON.stringify({ ...state.hello, user: null }));
+  }
   for (const job of state.jobs) {
     if (job.state === 'refused' && job.error?.field
       && before.jobs.find((j) => j.key === job.key)?.state === 'sending'
@@ -299,6 +356,7 @@ function recall(name) {
 }
 
 addEventListener('storage', (event) => session.storageChanged(event));
+addEventListener('hashchange', accept);
 addEventListener('online', () => wire.probe());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
@@ -317,4 +375,4 @@ if (draft.lost && !store.state.news) {
 if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) {
   composer.prompt.focus({ preventScroll: true });
 }
-wire.connect();
+if (!await accept()) wire.connect();

@@ -40,7 +40,7 @@ import { PHASES } from './wire.js';
 
 /** @typedef {import('./diagnosis.js').Diagnosis} Diagnosis */
 /** ever: whether it was open since the page was loaded.
- * @typedef {{state: 'connecting' | 'open' | 'waiting', retryAt: number, attempt: number,
+ * @typedef {{state: 'connecting' | 'open' | 'waiting' | 'locked', retryAt: number, attempt: number,
  * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */

@@ -15,6 +15,7 @@ const RETRY_MS_MAX = 10_000;
 const PING_MS = 20_000; // of silence; the server's own pings are invisible to a page
 const PROBE_MS_MAX = 4000; // for the answer to a ping
 const HELLO_MS_MAX = 15_000;
+const CLOSE_UNKNOWN = 4001; // by the server: it does not know who this is, or not any more
 
 /** A decoded text message: an object with a `type`.
  * @typedef {{type: string, [member: string]: any}} Message */
@@ -73,8 +74,8 @@ export function retryPause(attempt, random) {
   return Math.round(base * (0.75 + 0.5 * random()));
 }
 
-/** The state of the connection.
- * @typedef {{state: 'connecting'} | {state: 'open'} |
+/** The state of the connection. locked: the server does not let in who has not signed in.
+ * @typedef {{state: 'connecting'} | {state: 'open'} | {state: 'locked'} |
  *  {state: 'waiting', retryAt: number, attempt: number}} Connection */
 
 /** What the wire needs of the browser; tests pass their own. @typedef {Object} Environment
@@ -126,7 +127,10 @@ export class Wire {
     this.socket = socket;
     this.receivedAt = this.env.now();
     socket.onmessage = (event) => this.#receive(socket, event.data);
-    socket.onclose = () => this.#lost(socket);
+    socket.onclose = (event) => {
+      if (event?.code === CLOSE_UNKNOWN) this.lock();
+      else this.#lost(socket);
+    };
     this.#after(() => this.#lost(socket), HELLO_MS_MAX);
   }
 
@@ -153,6 +157,30 @@ export class Wire {
     return true;
   }
 
+  /** Connect anew, as somebody else perhaps. */
+  again() {
+    this.#drop();
+    this.connect();
+  }
+
+  /** End the connection and stay without one until connect(). */
+  lock() {
+    this.#drop();
+    this.#after(null);
+    this.attempt = 0;
+    this.to.connection({ state: 'locked' });
+  }
+
+  /** The socket is ours no more. */
+  #drop() {
+    const { socket } = this;
+    this.socket = null;
+    this.open = false;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
   /** @param {WebSocket} socket @param {string | ArrayBuffer} data */
   #receive(socket, data) {
     if (socket !== this.socket) return;
@@ -167,6 +195,10 @@ export class Wire {
     }
     if (!message) return;
     if (message.type === 'hello') this.#opened();
+    else if (!this.open && message.type === 'error' && message.code === 'unauthorized') {
+      this.lock();
+      return;
+    }
     if (message.type === 'error' && message.code === 'shutting_down') {
       this.floorMs = Number(message.retry_after_ms) || 0;
     }
@@ -192,10 +224,7 @@ export class Wire {
   /** @param {WebSocket} socket */
   #lost(socket) {
     if (socket !== this.socket) return;
-    this.socket = null;
-    this.open = false;
-    socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.#drop();
     const pause = Math.max(retryPause(this.attempt, this.env.random), this.floorMs);
     this.attempt += 1;
     this.floorMs = 0;

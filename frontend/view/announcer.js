@@ -73,6 +73,9 @@ export function changes(state, before) {
   if (state.connection.state === 'waiting' && before.connection.state === 'open') {
     sentences.push((text) => text.say('notice.retrying'));
   }
+  if (state.connection.state === 'locked' && before.connection.state !== 'locked') {
+    sentences.push(urgent((text) => text.say('signin.say')));
+  }
   const { diagnosis, ever } = state.connection;
   if (diagnosis && !ever && diagnosis.why !== before.connection.diagnosis?.why) {
     sentences.push((text) => neverWords(state.connection, text, performance.now()).words);

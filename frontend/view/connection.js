@@ -36,8 +36,9 @@ export class Connection {
   /** @param {State} state @param {Text} text @param {number} now */
   update(state, text, now) {
     this.shown = [state, text];
-    const name = state.connection.state === 'open' ? 'open' : state.connection.ever
-      || state.connection.attempt > 0 ? 'lost' : 'connecting';
+    const { state: present, ever, attempt } = state.connection;
+    const name = present === 'open' || present === 'locked' ? present
+      : ever || attempt > 0 ? 'lost' : 'connecting';
     const root = document.documentElement;
     if (root.dataset.connection !== name) this.since = now;
     root.dataset.connection = name;
@@ -98,6 +99,7 @@ export function noticeWords(state, text, now, since) {
   if (news?.kind === 'cleared' && age < UNDO_MS) { // also without a connection
     return { words: text.say('notice.cleared', { n: news.n ?? 0 }), tone: 'good', action: 'undo' };
   }
+  if (connection.state === 'locked') return null; // the form for a token says it
   if (connection.state !== 'open') return lostWords(state, text, now, since);
   if (!news || news.kind === 'cleared') return null;
   if (['unread', 'dropped', 'undrafted'].includes(news.kind)) {

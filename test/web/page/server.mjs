@@ -1,7 +1,7 @@
 // server - the real program on a free port, with a temporary data folder.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,6 +74,12 @@ export class Server {
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill(signal);
     await gone;
+  }
+
+  /** `darkroom user ..` with this server's folder: a token. */
+  user(...args) {
+    const about = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync(BINARY, ['user', ...args, '--data', this.data], about).trim();
   }
 
   async remove() {

@@ -117,6 +117,40 @@ describe('the connection', () => {
     assert.equal(env.sockets.length, 5);
   });
 
+  test('stays away from a server that wants to know who it is, until it is told to connect', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    env.sockets[0].say({ type: 'error', code: 'unauthorized', message: 'who?' });
+    assert.equal(env.connections.at(-1).state, 'locked');
+    assert.ok(env.sockets[0].closed);
+    assert.deepEqual(env.received, [], 'the form says it, no notice');
+    env.pass(600_000);
+    assert.equal(env.sockets.length, 1);
+    env.wire.connect();
+    env.sockets[1].say({ type: 'hello' });
+    assert.equal(env.connections.at(-1).state, 'open');
+    env.sockets[1].onclose({ code: 4001, reason: 'unauthorized' });
+    assert.equal(env.connections.at(-1).state, 'locked');
+    env.pass(600_000);
+    assert.equal(env.sockets.length, 2);
+    env.wire.connect();
+    env.sockets[2].onclose({ code: 1006 });
+    assert.equal(env.connections.at(-1).state, 'waiting');
+  });
+
+  test('connects anew as somebody else, and hears no more of the old socket', () => {
+    const env = makeEnvironment();
+    env.wire.connect();
+    const [old] = env.sockets;
+    old.say({ type: 'hello' });
+    env.wire.again();
+    old.onclose?.({ code: 1000 });
+    assert.equal(env.sockets.length, 2);
+    assert.ok(old.closed);
+    env.sockets[1].say({ type: 'hello' });
+    assert.equal(env.connections.at(-1).state, 'open');
+  });
+
   test('waits as long as a server that stops asks for', () => {
     const env = makeEnvironment();
     env.wire.connect();
