@@ -9,23 +9,10 @@ import time
 import websockets
 
 from harness import BIN, LONG, QUICK, RawWebSocket, Server, folder, run
+from users import add, bare, bearer, sign_in
 
 # the longest that a change may take to be in force, on a busy machine
 SOON = 10
-
-
-def add(data, *args):
-    done = subprocess.run([BIN, "user", "add", *args, "--data", data], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def bearer(token):
-    return {"Authorization": "Bearer " + token}
-
-
-def sign_in(token):
-    return {"extra_headers": bearer(token)}
 
 
 async def closed(socket):
@@ -35,11 +22,6 @@ async def closed(socket):
             await asyncio.wait_for(socket.recv(), SOON)
     except websockets.ConnectionClosed as end:
         return end.rcvd.code, end.rcvd.reason
-
-
-def bare(server, **options):
-    return websockets.connect(f"ws://{server.host}:{server.port}/ws", subprotocols=["darkroom.v1"],
-                              **options)
 
 
 def until(so):

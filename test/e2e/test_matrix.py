@@ -1,0 +1,166 @@
+"""test_matrix - two users, a viewer, an admin and a stranger times every message and route.
+
+matrix.json has exactly the allowed answers; test/server/test_matrix.c sees to it that no message
+and no route is missing. Beside the answers: nothing that others are sent holds a word of ada's."""
+
+import asyncio
+import json
+import os
+
+import websockets
+
+from harness import LONG, Server, run
+from users import bare, bearer, sign_in
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "matrix.json"), encoding="utf-8") as f:
+    MATRIX = json.load(f)
+
+USERS = ("viewer", "ada", "ben", "admin")
+SECRET = "a secret of ada"
+OF_ADA = {"prompt": SECRET, "width": 64, "height": 64, "steps": 2, "seed": 7}
+OF_BOTH = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 2, "seed": 8}
+
+
+class Stage:
+    """A server with users, jobs and pictures, and one connection of each user."""
+
+    async def __aenter__(self):
+        self.server = Server(None, "--concurrency", "1")
+        roles = {"viewer": "viewer", "ada": "user", "ben": "user", "admin": "admin"}
+        self.token = {name: self.server.user("add", name, "--role", roles[name]) for name in USERS}
+        self.clients, self.heard = {}, {}
+        for name in USERS:
+            self.clients[name] = await self.server.connect(**sign_in(self.token[name])).__aenter__()
+            self.listen(name)
+        await self.make_jobs()
+        return self
+
+    async def __aexit__(self, *_):
+        for client in self.clients.values():
+            await client.__aexit__()
+        self.server.stop()
+
+    def listen(self, name):
+        """Keep all that this connection is sent."""
+        client, heard = self.clients[name], self.heard.setdefault(name, [])
+        read = client.read
+
+        async def reading(timeout=60):
+            message = await read(timeout)
+            heard.append(message)
+            return message
+        client.read = reading
+
+    async def make_jobs(self):
+        ada, ben = self.clients["ada"], self.clients["ben"]
+        done = await ada.submit(OF_ADA, key="of-ada")
+        result = [m for m in await ada.end_of(done["job"]) if isinstance(m, dict) and m["type"] == "result"]
+        both = []
+        for client in (ada, ben):
+            job = (await client.submit(OF_BOTH))["job"]
+            both += [m["digest"] for m in await client.end_of(job)
+                     if isinstance(m, dict) and m["type"] == "result"]
+        assert both[0] == both[1], "the same request gives the same picture"
+        self.running = (await ada.submit({**LONG, "prompt": SECRET}))["job"]
+        self.words = {"$done": done["job"], "$digest": result[0]["digest"], "$both": both[0],
+                      "$unknown": "0123456789abcdef"}
+
+    async def waiting(self):
+        """A job of ada's that waits behind a long one."""
+        job = (await self.clients["ada"].submit({**LONG, "prompt": SECRET}))["job"]
+        self.words["$waiting"] = job
+        return job
+
+    def filled(self, value):
+        text = json.dumps(value)
+        for word, stands_for in self.words.items():
+            text = text.replace(word, stands_for)
+        return json.loads(text)
+
+
+def said(answer):
+    return answer["code"] if answer["type"] == "error" else answer["type"]
+
+
+async def stranger_says(server, message):
+    async with bare(server) as c:
+        await c.recv()
+        await c.send(json.dumps({**message, "ref": "r"}))
+        answer = json.loads(await c.recv())
+        assert answer["ref"] == "r", answer
+        try:
+            while True:
+                raise AssertionError(await asyncio.wait_for(c.recv(), 10))
+        except websockets.ConnectionClosed as end:
+            assert end.rcvd.code == 4001
+        return said(answer)
+
+
+async def every_message():
+    """catches: a message that tells one user of another, or does something to it; a right that is
+    missing; a stranger who is answered"""
+    wrong = []
+    async with Stage() as stage:
+        for row in MATRIX["messages"]:
+            for who in ("stranger", *USERS):
+                if "$waiting" in json.dumps(row["send"]):
+                    await stage.waiting()
+                message = {"type": row["message"], **stage.filled(row["send"])}
+                got = await stranger_says(stage.server, message) if who == "stranger" else \
+                    said(await stage.clients[who].ask(**message))
+                if got != row[who]:
+                    wrong.append(f"{who}: {message}: {got} instead of {row[who]}")
+                if "$waiting" in stage.words:
+                    await stage.clients["ada"].ask(type="cancel", job=stage.words.pop("$waiting"))
+        assert not wrong, "\n".join(wrong)
+        await others_hear_nothing(stage)
+
+
+async def others_hear_nothing(stage):
+    """Everything that ben and the viewer were ever sent, and what is listed for them."""
+    for name in ("ben", "viewer"):
+        client = stage.clients[name]
+        rows = (await client.ask(type="list", limit=200))["jobs"]
+        assert all(j["spec"]["prompt"] != SECRET for j in rows), rows
+        assert (await client.ask(type="stats"))["running"] >= 1
+        mine = {j["job"] for j in rows}
+        for message in stage.heard[name]:
+            if isinstance(message, bytes):
+                assert message[8:16][::-1].hex() in mine, "a preview of another's"
+                continue
+            assert SECRET not in json.dumps(message), message
+            for j in message["jobs"] if message["type"] == "stats" else ():
+                assert j.get("job") in mine | {None}, j
+    seen = json.dumps(stage.heard["admin"])
+    assert SECRET in seen and stage.running in seen
+    await stage.clients["admin"].ask(type="cancel", job=stage.running)
+
+
+async def every_route():
+    """catches: a picture or number for those who may not have it; a picture that one of two owners
+    does not get; a cookie that is another right than its token"""
+    wrong = []
+    async with Stage() as stage:
+        cookie = {}
+        for name in USERS:
+            headers = stage.server.get("/v1/session", "POST", bearer(stage.token[name]))[1]
+            cookie[name] = {"Cookie": headers["Set-Cookie"].split(";")[0]}
+        for row in MATRIX["routes"]:
+            for who in ("stranger", "local", *USERS):
+                via = {} if who == "local" else {"Via": "1.1 somewhere"}
+                proofs = [{}] if who not in USERS else [bearer(stage.token[who]), cookie[who]]
+                for proof in proofs:
+                    path = stage.filled(row["path"])
+                    status, headers, body = stage.server.get(path, row["method"], {**via, **proof})
+                    if status != row[who]:
+                        wrong.append(f"{who} {list(proof)}: {row['method']} {path}: {status} instead "
+                                     f"of {row[who]}")
+                    if "/i/" in path and status == 200:
+                        assert headers["Cache-Control"].startswith("private"), headers
+                    if status == 404 and "/i/" in path:
+                        assert b"no such picture" in body or row["method"] == "HEAD", body
+        assert not wrong, "\n".join(wrong)
+        await stage.clients["ada"].ask(type="cancel", job=stage.running)
+
+
+run([every_message, every_route])
