@@ -159,7 +159,7 @@ static const struct dev_traits CPU_TRAITS = {
 
 static size_t buffer_size(const struct isa *isa)
 {
-    size_t gemm = sizeof(float) * GEMM_ROWS * (GEMM_STRIDE + GEMM_LDC);
+    size_t gemm = sizeof(float) * (size_t)isa->rows * (size_t)(GEMM_STRIDE + isa->ldc);
     size_t attn = sizeof(float) * isa->attn_work(CPU_HEAD_DIM_MAX);
     size_t n = gemm > attn ? gemm : attn;
 

@@ -46,8 +46,8 @@ static double now_us(void)
 void cpu_measure(struct cpu *c)
 {
     enum { K = 96, PANELS = 4, TRIES = 16 };
-    float *a = cpu_buffer(c, 0), *sums = a + GEMM_ROWS * GEMM_STRIDE;
-    struct gemm_block g = {.a = a, .b = sums + GEMM_LDC, .c = sums, .m = 1, .k = K};
+    float *a = cpu_buffer(c, 0), *sums = a + c->isa->rows * GEMM_STRIDE;
+    struct gemm_block g = {.a = a, .b = sums + c->isa->ldc, .c = sums, .m = 1, .k = K};
     double best = 1e9;
 
     memset(a, 0, c->buffer_size);

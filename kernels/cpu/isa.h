@@ -19,10 +19,7 @@ enum {
     GEMM_KC = 384, /* k values of a block: a panel of it (32 x 384 floats) stays near */
     /* floats between rows of a packed block of A; not a power of two: cache sets */
     GEMM_STRIDE = 400,
-    GEMM_ROWS = 84,  /* rows of a packed block: whole register tiles of every instruction set */
-    GEMM_COLS = 512, /* columns of a block of C, */
-    GEMM_LDC = 528,  /* and floats between its rows: no power of two either */
-    ATTN_Q = 128,    /* queries and keys of one block of attention: whole vectors */
+    ATTN_Q = 128, /* queries and keys of one block of attention: whole vectors */
     ATTN_K = 128
 };
 
@@ -52,13 +49,13 @@ struct im2col {
     int side, height, width, channels, up;
 };
 
-/* C[m, n] (+)= A[m, k] B[k, n] for n <= whole panels of one block of columns. */
+/* C[m, n] (+)= A[m, k] B[k, n] for m <= isa->rows and n <= isa->cols. */
 struct gemm_block {
     const void *a; /* rows with GEMM_STRIDE floats (or pairs) between them */
     const void *b; /* first panel, already moved to this block's k */
     int64_t panel; /* bytes from panel to panel */
     int m, n, k;
-    float *c;            /* sums [m, GEMM_LDC] */
+    float *c;            /* sums [m, isa->ldc] */
     int first, last;     /* the first block of k starts from zero, the last one runs the epilogue */
     struct epilogue out; /* moved to this block's first row and column */
 };
@@ -78,8 +75,11 @@ struct attn_block {
 
 struct isa {
     const char *name;
-    int nr;     /* columns of a panel */
-    int has_dp; /* PACK_DP exists here */
+    int nr;         /* columns of a panel */
+    int unit;       /* rows of a register tile */
+    int rows, cols; /* of a block of C: whole units, whole panels; */
+    int ldc;        /* and floats between its rows: no power of two either */
+    int has_dp;     /* PACK_DP exists here */
 
     void (*gemm[3])(const struct gemm_block *); /* by enum pack */
     /* Rows [row, row + rows) of A, values [k0, k0 + k), as `pack` wants them, GEMM_STRIDE apart. */

@@ -7,12 +7,11 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-enum { M = 37, N = 64, K = 77 }; /* no whole number of tiles in any direction */
+enum { M = 37, N = 64, K = 77, READ = 64 }; /* no whole tiles in any direction; rows read of A */
 
 /* One product by both: 0 when they agree. A holds M rows of K bfloat16 (as pairs), B panels. */
 static int compare(const struct isa *one, const struct isa *two, uint16_t *a, uint16_t *b, float *c)
 {
-    static const size_t half = (size_t)GEMM_ROWS * GEMM_LDC;
     const struct isa *isa[2] = {one, two};
     float y[2][M][N];
 
@@ -26,7 +25,7 @@ static int compare(const struct isa *one, const struct isa *two, uint16_t *a, ui
             b[at] = (uint16_t)((k * 7 + j * 13) % 89 | (k + j) % 2 << 15 | 0x3f80);
         }
     for (int n = 0; n < 2; n++) {
-        struct gemm_block g = {.a = a, .b = b, .m = M, .n = N, .k = K, .c = c + (size_t)n * half};
+        struct gemm_block g = {.a = a, .b = b, .m = M, .n = N, .k = K, .c = c};
 
         g.panel = (K + 1) / 2 * 128;
         g.first = g.last = 1;
@@ -51,9 +50,9 @@ static int amx_works(void)
 
     if (!__builtin_cpu_supports("amx-tile") || !__builtin_cpu_supports("amx-bf16")) return 0;
     if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)) return 0;
-    a = calloc(GEMM_ROWS * GEMM_STRIDE * 2, sizeof *a);
+    a = calloc(READ * GEMM_STRIDE * 2, sizeof *a);
     b = calloc((size_t)(K + 1) * N, sizeof *b);
-    c = calloc((size_t)2 * GEMM_ROWS * GEMM_LDC, sizeof *c);
+    c = calloc((size_t)M * (size_t)isa_amx.ldc, sizeof *c); /* the wider one's */
     works = a && b && c && compare(&isa_amx, &isa_avx512bf, a, b, c) == 0;
     free(a);
     free(b);

@@ -57,7 +57,7 @@ static void product_task(void *ctx, int task, int thread)
                            .panel = even * nr * size,
                            .m = (int)least(p->rows, p->m - row),
                            .n = (int)least(p->panels * nr, p->w->out - col),
-                           .c = a + GEMM_ROWS * GEMM_STRIDE,
+                           .c = a + c->isa->rows * GEMM_STRIDE,
                            .out = move(&p->out, row, col)};
     const char *b = (const char *)p->w->data + col / nr * g.panel;
 
@@ -81,17 +81,16 @@ static void product_run(struct product *p)
     const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
     const int64_t want = cpu_tasks(c, flops);
 
-    p->col_tasks = ceil_div(panels * nr, GEMM_COLS);
-    p->row_tasks = ceil_div(p->m, GEMM_ROWS);
+    p->col_tasks = ceil_div(panels * nr, c->isa->cols);
+    p->row_tasks = ceil_div(p->m, c->isa->rows);
     if (p->col_tasks * p->row_tasks < want) {
-        int64_t most = ceil_div(p->m, 28); /* two large tiles */
+        const int64_t most = ceil_div(p->m, 28), wide = ceil_div(want, p->col_tasks);
 
-        p->row_tasks = least(most, ceil_div(want, p->col_tasks));
-        if (p->row_tasks < ceil_div(p->m, GEMM_ROWS)) p->row_tasks = ceil_div(p->m, GEMM_ROWS);
+        if (p->row_tasks < least(most, wide)) p->row_tasks = least(most, wide);
         if (p->col_tasks * p->row_tasks < want)
             p->col_tasks = least(panels, ceil_div(want, p->row_tasks));
     }
-    p->rows = ceil_div(p->m, p->row_tasks);
+    p->rows = ceil_div(ceil_div(p->m, p->row_tasks), c->isa->unit) * c->isa->unit;
     p->row_tasks = ceil_div(p->m, p->rows);
     p->panels = ceil_div(panels, p->col_tasks);
     p->col_tasks = ceil_div(panels, p->panels);

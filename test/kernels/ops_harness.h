@@ -58,14 +58,18 @@ static inline void harness_close(struct harness *l)
     free(l->scratch);
 }
 
+/* The matrix unit in plain C (test/kernels/cpu/tiles.h): bfloat16 alone. */
+extern const struct isa isa_emulated;
+
 /* Run `test` on every instruction set x type x {1, 2} threads. */
 static inline void harness_each(void (*test)(struct harness *))
 {
-    const struct isa *isa[ISA_MOST];
+    const struct isa *isa[ISA_MOST + 1];
     int n = isa_list(isa);
 
+    isa[n++] = &isa_emulated;
     for (int i = 0; i < n; i++)
-        for (int bf = 0; bf < 2; bf++)
+        for (int bf = isa[i] == &isa_emulated; bf < 2; bf++)
             for (int threads = 1; threads <= 2; threads++) {
                 struct harness l;
 

@@ -9,22 +9,21 @@
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
-#ifdef __AVX512BF16__
-#    define HAS_DP 1
-#else
-#    define HAS_DP 0
-#endif
-
 #if VW == 16
 #    define TILE 8
 #else
 #    define TILE 4
 #endif
 
-/* Columns of the float copies: whole vectors, and no power of two between rows. */
+static int up(int n, int to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Columns of the float copies: whole vectors and tiles, and no power of two between rows. */
 static int pad(int d)
 {
-    return (d + VW - 1) / VW * VW + 16;
+    return up(d, HAS_TILES ? TILE_SIDE : VW) + 16;
 }
 
 struct room {
@@ -43,7 +42,7 @@ static size_t split(struct room *w, float *base, int d)
     w->q = p, p += ATTN_Q * ld;
     w->o = p, p += ATTN_Q * ld;
     w->v = p, p += ATTN_K * ld;
-    w->kt = p, p += ld * lds;
+    w->kt = p, p += ld * lds; /* d rows, or d / 2 of pairs and the rest of a tile */
     w->s = p, p += ATTN_Q * lds;
     w->m = p, p += ATTN_Q;
     w->l = p, p += ATTN_Q;
@@ -108,9 +107,45 @@ INLINE int tiles(float *c, int ldc, struct operand a, struct operand b, int i, i
     return i;
 }
 
+#if HAS_TILES
+static void scale(float *row, int n, float by)
+{
+    for (int c = 0; by != 1 && c < n; c += VW)
+        vstore(row + c, vload(row + c) * vset(by));
+}
+
+/* The same for pairs, on the matrix unit. Rows and columns past the end of C are written too, up to
+ * whole tiles; what they hold mixes with nothing. Pairs past the end are zeros in both operands. */
+static void multiply_pairs(float *c, int ldc, struct operand a, struct operand b, int m, int n,
+                           int k, const float *shrink)
+{
+    for (int i = 0; shrink && i < m; i++)
+        scale(c + i * ldc, n, shrink[i]);
+    for (int i = 0; i < m; i += TILE_SIDE)
+        for (int j = 0; j < n; j += TILE_SIDE) {
+            const int two = m - i > TILE_ROWS;
+            float *to = c + i * ldc + j;
+
+            if (shrink)
+                tile_read(to, ldc * 4, two);
+            else
+                tile_clear();
+            tile_product((const char *)(a.at + i * a.ld), a.ld * 4, (const char *)(b.at + j),
+                         b.ld * 4, k, two);
+            tile_write(to, ldc * 4, two);
+        }
+}
+#endif
+
 INLINE void multiply(float *c, int ldc, struct operand a, struct operand b, int m, int n, int k,
                      const float *shrink, int dp)
 {
+#if HAS_TILES
+    if (dp) {
+        multiply_pairs(c, ldc, a, b, m, n, k, shrink);
+        return;
+    }
+#endif
     for (int j = 0; j < n; j += 2 * VW, c += 2 * VW, b.at += 2 * VW) {
         int i = 0;
 
@@ -172,6 +207,30 @@ INLINE void load_kt(const struct room *w, const struct attn_block *a, int64_t j0
             for (int r = 0; r < VW; r++)
                 vstore(w->kt + (i + r) * w->lds + j, t[r]);
         }
+}
+
+INLINE void zeros(float *p, int ld, int rows, int cols)
+{
+    for (int r = 0; cols > 0 && r < rows; r++)
+        memset(p + r * ld, 0, sizeof *p * (size_t)cols);
+}
+
+/* Where pairs along the head, in q and kt, end inside a tile: zeros up to its end. */
+INLINE void fill_head(const struct room *w, int nq, int pairs)
+{
+    const int from = up(pairs, VW), n = up(pairs, TILE_PAIRS) - from;
+
+    zeros(w->q + from, w->ld, nq, n);
+    zeros(w->kt + from * w->lds, w->lds, n, ATTN_K);
+}
+
+/* The same for pairs along the keys, in the weights and v. */
+INLINE void fill_keys(const struct room *w, int nq, int nk)
+{
+    const int pairs = (nk + 1) / 2, end = up(pairs, TILE_PAIRS), from = up(nk, VW) / 2;
+
+    zeros(w->s + from, w->lds, nq, end - from);
+    zeros(w->v + pairs * w->ld, w->ld, end - pairs, w->ld);
 }
 
 /* How many of the nk keys from j0 query i may see. */
@@ -267,29 +326,42 @@ INLINE void finish(const struct room *w, const struct attn_block *a, int bf)
                 vload(w->o + i * w->ld + c) / vset(w->l[i]), lanes(c, a->d), bf);
 }
 
+/* One block of keys for all queries. */
+INLINE void attend_keys(const struct room *w, const struct attn_block *a, int64_t j0, int nk,
+                        int bf, int dp)
+{
+    const struct operand q = {w->q, w->ld}, kt = {w->kt, w->lds}, p = {w->s, w->lds},
+                         v = {w->v, w->ld};
+
+    load_kt(w, a, j0, nk, bf, dp);
+    if (dp)
+        load_pairs(w, a, j0, nk);
+    else
+        load_rows(w->v, w->ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, bf, 0);
+    multiply(w->s, w->lds, q, kt, a->nq, up(nk, VW), dp ? a->d / 2 : a->d, NULL, dp);
+    soften_rows(w, a, j0, nk, dp);
+    if (dp && HAS_TILES) fill_keys(w, a->nq, nk);
+    multiply(w->o, w->ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w->shrink, dp);
+}
+
 INLINE void attend(const struct attn_block *a, int bf, int dp)
 {
-    const int d = dp ? a->d / 2 : a->d;
     struct room w;
 
     split(&w, a->work, a->d);
     start(&w, a->nq);
     load_rows(w.q, w.ld, a->q, a->ldq, a->nq, a->d, bf, dp);
+    if (dp && HAS_TILES) {
+        fill_head(&w, a->nq, a->d / 2);
+        tile_start();
+    }
     for (int64_t j0 = 0; j0 < a->nk; j0 += ATTN_K) {
         const int nk = a->nk - j0 < ATTN_K ? (int)(a->nk - j0) : ATTN_K;
-        const int wide = (nk + VW - 1) / VW * VW;
-        const struct operand q = {w.q, w.ld}, kt = {w.kt, w.lds}, p = {w.s, w.lds}, v = {w.v, w.ld};
 
         if (visible(a, a->nq - 1, j0, nk) == 0) break;
-        load_kt(&w, a, j0, nk, bf, dp);
-        if (dp)
-            load_pairs(&w, a, j0, nk);
-        else
-            load_rows(w.v, w.ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, bf, 0);
-        multiply(w.s, w.lds, q, kt, a->nq, wide, d, NULL, dp);
-        soften_rows(&w, a, j0, nk, dp);
-        multiply(w.o, w.ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w.shrink, dp);
+        attend_keys(&w, a, j0, nk, bf, dp);
     }
+    if (dp && HAS_TILES) tile_end();
     finish(&w, a, bf);
 }
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define NR (2 * VW)
+#define NR (2 * VW) /* of the vectors' panels */
 
 /* The largest tile: its sums, two vectors of B and one of A fill the registers. */
 #if VW == 16
@@ -150,103 +150,69 @@ void NAME(gemm_bf)(const struct gemm_block *g)
     block(g, PACK_BF);
 }
 
-#ifdef __AMX_BF16__
-/* The matrix unit: tiles of 16 rows of 64 bytes. 0..3 are sums (two row tiles by the two halves of
- * a panel), 4 and 5 rows of A, 6 and 7 the halves of 16 pairs of k of B: PACK_DP is the form that
- * it reads. Every row count uses it, since its sums are rounded unlike the vectors': the bits of a
- * row must not depend on how many rows there are. */
-enum { ROWS = 16, PAIRS = 16, TILE_BYTES = 64 };
-
-static const struct {
-    uint8_t palette, start, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} TILES = {.palette = 1,
-           .bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-           .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+#if HAS_TILES
+/* Every row count uses the matrix unit, since its sums are rounded unlike the vectors': the bits of
+ * a row must not depend on how many rows there are. PACK_DP is the form that it reads. */
+enum { NEAR = 192 }; /* pairs of k: a panel of them and 32 rows of A are near together */
 
 /* Where a block that is no whole tile is completed: rows past its end, pairs of k past its end. */
 struct spare {
-    float c[2 * ROWS * NR];
-    char a[2 * ROWS * TILE_BYTES], b[PAIRS * 2 * TILE_BYTES];
+    float c[TILE_SIDE * TILE_SIDE];
+    char a[TILE_SIDE * TILE_BYTES], b[TILE_PAIRS * 2 * TILE_BYTES];
 };
 
-static void amx_step(const char *a, int64_t lda, const char *b, int two)
+/* Pairs p .. p + pairs; the last ones, fewer than a tile's, are completed with zeros. */
+static void tile_sum(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s)
 {
-    _tile_loadd(6, b, 2 * TILE_BYTES);
-    _tile_loadd(7, b + TILE_BYTES, 2 * TILE_BYTES);
-    _tile_loadd(4, a, lda);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    if (!two) return;
-    _tile_loadd(5, a + ROWS * lda, lda);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-}
+    const int64_t lda = GEMM_STRIDE * 4, ldb = 2 * TILE_BYTES;
+    const int rows = g->m - i < TILE_SIDE ? g->m - i : TILE_SIDE, two = rows > TILE_ROWS;
+    const int rest = pairs % TILE_PAIRS, whole = pairs - rest;
+    const char *a = (const char *)g->a + i * lda + p * 4;
+    const char *b = (const char *)g->b + j / GEMM_NR * g->panel + p * ldb;
 
-/* All k of the block; the last pairs, fewer than a tile's, are completed with zeros. */
-static void amx_sum(const struct gemm_block *g, int i, int j, int two, struct spare *s)
-{
-    const int64_t lda = GEMM_STRIDE * 4;
-    const int pairs = (g->k + 1) / 2, rest = pairs % PAIRS, whole = pairs - rest;
-    const char *a = (const char *)g->a + i * lda;
-    const char *b = (const char *)g->b + j / NR * g->panel;
-
-    for (int p = 0; p < whole; p += PAIRS)
-        amx_step(a + p * 4, lda, b + p * 2 * TILE_BYTES, two);
+    tile_product(a, lda, b, ldb, whole, two);
     if (!rest) return;
     memset(s->a, 0, sizeof s->a);
     memset(s->b, 0, sizeof s->b);
-    for (int r = 0; r < (two ? 2 * ROWS : ROWS) && i + r < g->m; r++)
+    for (int r = 0; r < rows; r++)
         memcpy(s->a + r * TILE_BYTES, a + r * lda + whole * 4, (size_t)rest * 4);
-    memcpy(s->b, b + whole * 2 * TILE_BYTES, (size_t)rest * 2 * TILE_BYTES);
-    amx_step(s->a, TILE_BYTES, s->b, two);
+    memcpy(s->b, b + whole * ldb, (size_t)(rest * ldb));
+    tile_product(s->a, TILE_BYTES, s->b, ldb, TILE_PAIRS, two);
 }
 
 /* Up to 32 rows from row i by the panel at column j. */
-static void amx_tile(const struct gemm_block *g, int i, int j, struct spare *s)
+static void tile_block(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s)
 {
-    const int rows = g->m - i < 2 * ROWS ? g->m - i : 2 * ROWS, two = rows > ROWS;
-    const int part = rows < 2 * ROWS;
+    const int rows = g->m - i < TILE_SIDE ? g->m - i : TILE_SIDE, two = rows > TILE_ROWS;
+    const int part = rows < TILE_SIDE, zero = g->first && p == 0;
     float *home = g->c + i * GEMM_LDC + j, *c = part ? s->c : home;
-    const int64_t ldc = part ? NR * 4 : GEMM_LDC * 4;
+    const int64_t ldc = part ? TILE_SIDE * 4 : GEMM_LDC * 4;
 
-    if (part && !g->first) {
-        memset(s->c, 0, sizeof s->c);
-        for (int r = 0; r < rows; r++)
-            memcpy(c + r * NR, home + r * GEMM_LDC, NR * 4);
-    }
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    if (!g->first) {
-        _tile_loadd(0, c, ldc);
-        _tile_loadd(1, c + VW, ldc);
-    }
-    if (!g->first && two) {
-        _tile_loadd(2, (char *)c + ROWS * ldc, ldc);
-        _tile_loadd(3, (char *)(c + VW) + ROWS * ldc, ldc);
-    }
-    amx_sum(g, i, j, two, s);
-    _tile_stored(0, c, ldc);
-    _tile_stored(1, c + VW, ldc);
-    _tile_stored(2, (char *)c + ROWS * ldc, ldc);
-    _tile_stored(3, (char *)(c + VW) + ROWS * ldc, ldc);
+    for (int r = 0; part && !zero && r < rows; r++)
+        memcpy(c + r * TILE_SIDE, home + r * GEMM_LDC, TILE_SIDE * 4);
+    if (zero)
+        tile_clear();
+    else
+        tile_read(c, ldc, two);
+    tile_sum(g, i, j, p, pairs, s);
+    tile_write(c, ldc, two);
     for (int r = 0; part && r < rows; r++)
-        memcpy(home + r * GEMM_LDC, c + r * NR, NR * 4);
-    if (g->last) finish(g, i, rows, j, j + NR);
+        memcpy(home + r * GEMM_LDC, c + r * TILE_SIDE, TILE_SIDE * 4);
 }
 
 void NAME(gemm_dp)(const struct gemm_block *g)
 {
+    const int pairs = (g->k + 1) / 2;
     struct spare s;
 
-    _tile_loadconfig(&TILES);
-    for (int j = 0; j < g->n; j += NR)
-        for (int i = 0; i < g->m; i += 2 * ROWS)
-            amx_tile(g, i, j, &s);
-    _tile_release();
+    tile_start();
+    for (int j = 0; j < g->n; j += GEMM_NR) {
+        for (int p = 0; p < pairs; p += NEAR)
+            for (int i = 0; i < g->m; i += TILE_SIDE)
+                tile_block(g, i, j, p, pairs - p < NEAR ? pairs - p : NEAR, &s);
+        if (g->last) finish(g, 0, g->m, j, j + GEMM_NR);
+    }
+    tile_end();
 }
 #else
 void NAME(gemm_dp)(const struct gemm_block *g)

@@ -3,6 +3,19 @@
 #define KERNELS_CPU_ISA_NAMES_H
 
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/isa/tile.h"
+
+/* Blocks of C: what is read again while one is computed stays in the second-level cache. The matrix
+ * unit is so fast that panels of B, read once for all rows of a block, and the packing of A, once
+ * for all its columns, must be spread wider. */
+#if HAS_TILES
+enum { GEMM_NR = TILE_SIDE, GEMM_UNIT = TILE_SIDE, GEMM_ROWS = 192, GEMM_COLS = 1024 };
+#elif VW == 16
+enum { GEMM_NR = 2 * VW, GEMM_UNIT = 14, GEMM_ROWS = 84, GEMM_COLS = 512 };
+#else
+enum { GEMM_NR = 2 * VW, GEMM_UNIT = 6, GEMM_ROWS = 84, GEMM_COLS = 512 };
+#endif
+enum { GEMM_LDC = GEMM_COLS + 16 };
 
 #define ISA_CAT2(a, b) a##_##b
 #define ISA_CAT(a, b)  ISA_CAT2(a, b)

@@ -1,13 +1,14 @@
 /* table - one instruction set's functions in one struct. */
 #include "kernels/cpu/isa/names.h"
-#include "kernels/cpu/isa/vec.h"
 
 const struct isa ISA_CAT(isa, ISA) = {
     .name = ISA_STR(ISA),
-    .nr = 2 * VW,
-#ifdef __AVX512BF16__
-    .has_dp = 1,
-#endif
+    .nr = GEMM_NR,
+    .unit = GEMM_UNIT,
+    .rows = GEMM_ROWS,
+    .cols = GEMM_COLS,
+    .ldc = GEMM_LDC,
+    .has_dp = HAS_DP,
     .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
     .im2col = NAME(im2col),
     .rms = NAME(rms),

@@ -452,16 +452,17 @@ INLINE vf vpair(vf even, vf odd)
 
     return _mm512_castsi512_ps(_mm512_or_si512(e, _mm512_castps_si512(odd)));
 }
-#else /* never called */
+#else
+typedef uint32_t vbits __attribute__((vector_size(4 * VW)));
 INLINE vf vdot2(vf a, vf b, vf c)
 {
-    (void)a, (void)b;
-    return c;
+    const vf even = vfma((vf)((vbits)a << 16), (vf)((vbits)b << 16), c);
+
+    return vfma((vf)((vbits)a >> 16 << 16), (vf)((vbits)b >> 16 << 16), even);
 }
 INLINE vf vpair(vf even, vf odd)
 {
-    (void)odd;
-    return even;
+    return (vf)((vbits)even >> 16 | (vbits)odd);
 }
 #endif
 
