@@ -25,16 +25,15 @@ static bool reserve_items(struct hub *h, int n)
     return true;
 }
 
-static struct timeline_item item_of(const struct job *j)
+/* A job that is being suspended, or was, goes on from where it stands. */
+static struct timeline_item item_of(const struct hub *h, const struct job *j)
 {
     struct timeline_item it = {.plan = j->planned ? &j->plan : NULL,
-                               .turn = lanes_turn(j),
+                               .turn = lanes_turn(&h->lanes, j),
                                .pixels = j->spec.width * j->spec.height};
 
-    if (j->state == JOB_RUNNING) {
-        it.view = j->run.view;
-        it.device = j->run.device->index;
-    }
+    if (j->state == JOB_RUNNING || j->run.checkpoint || j->run.device) it.view = j->run.view;
+    if (j->state == JOB_RUNNING) it.device = j->run.device->index;
     return it;
 }
 
@@ -56,12 +55,12 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
         const struct device *c = &h->devices.at[k];
 
         for (int i = 0; i < c->n_resident; i++)
-            if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(c->resident[i]);
+            if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(h, c->resident[i]);
     }
     residents = n;
     for (int i = 0; i <= h->queue.n && i <= last; i++) {
         if (more && i == place) h->items[n++] = *more;
-        if (i < h->queue.n) h->items[n++] = item_of(h->queue.at[i]);
+        if (i < h->queue.n) h->items[n++] = item_of(h, h->queue.at[i]);
     }
     capacity_state(h, &on);
     timeline_play(&h->eta, h->items, residents, n, &on, after);
@@ -140,7 +139,7 @@ static bool is_cheap(const struct hub *h)
 void forecast_added(struct hub *h, int64_t now, struct job *j)
 {
     bool last = h->queue.at[h->queue.n - 1] == j;
-    struct timeline_item item = item_of(j);
+    struct timeline_item item = item_of(h, j);
 
     assert(j->state == JOB_ADMIT && h->queue.n > 0);
     if (now - h->estimated_us >= HUB_PUSH_US || (!last && is_cheap(h))) {

@@ -130,13 +130,13 @@ bool lanes_settle(struct lanes *l, struct queue *q, struct accounts *as)
     return true;
 }
 
-struct dispatch_job lanes_turn(const struct job *j)
+struct dispatch_job lanes_turn(const struct lanes *l, const struct job *j)
 {
     return (struct dispatch_job){.plan = j->planned ? &j->plan : NULL,
                                  .leaving = j->run.device != NULL,
                                  .lane = (enum user_lane)j->spec.lane,
                                  .begin = j->share.begin,
-                                 .cost_s = j->share.cost * j->owner->user.weight,
+                                 .cost_s = cost_of(l, j) * j->owner->user.weight,
                                  .slot = j->owner->slot,
                                  .most = j->owner->user.running};
 }

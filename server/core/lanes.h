@@ -44,7 +44,7 @@ void lanes_changed(struct lanes *, struct accounts *);
 bool lanes_settle(struct lanes *, struct queue *, struct accounts *);
 
 /* A waiting job as dispatch_next() wants it. */
-struct dispatch_job lanes_turn(const struct job *);
+struct dispatch_job lanes_turn(const struct lanes *, const struct job *);
 /* One more job of this account as it would stand in the queue. */
 struct dispatch_job lanes_next(const struct lanes *, const struct account *, enum user_lane);
 /* Where one that begins there would stand: 0 .. q->n. */

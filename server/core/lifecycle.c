@@ -352,7 +352,7 @@ static int first_of_lane(const struct hub *h, const struct dispatch_state *s, en
         if (j->spec.lane != (int)lane) break;
         if (j->state == JOB_ADMIT) continue;
         job[n] = j;
-        waiting[n] = lanes_turn(j);
+        waiting[n] = lanes_turn(&h->lanes, j);
         n += dispatch_allows(s, &waiting[n]);
     }
     return n;

@@ -97,10 +97,8 @@ struct world {
 
     struct truth *map[WORLD_MAP];
     void (*woken)(struct world *, void *session);
-    long changes;          /* jobs that came, were requeued, or ended otherwise than done */
-    long forecasts;        /* made, the last one is the newest .. */
-    long forecast_changes; /* .. with so many changes before it */
-    long checked;          /* starts that a forecast stood for */
+    long forecasts; /* made, the last one is the newest */
+    long checked;   /* starts that a forecast stood for */
     /* instead of the batcher's: the control arm of its tests */
     int (*choose)(struct batcher_run *runs, int n, int *picked);
     void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
