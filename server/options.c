@@ -46,6 +46,13 @@ const struct options_row OPTIONS_TABLE[] = {
     {"open", 0, OPTIONS_FLAG, S, AT(open), NULL, 0, 0, NULL,
      "Without users, let everybody who can reach the address use the service without a token: see "
      "all pictures, submit and cancel. Names of other hosts need --origins."},
+    {"listen", 0, OPTIONS_TEXT, S, AT(listen), NULL, 0, 0, "unix:PATH",
+     "Listen on this unix socket, for a proxy on this machine, instead of --host and --port."},
+    {"trust-proxy", 0, OPTIONS_FLAG, S, AT(trust_proxy), NULL, 0, 0, NULL,
+     "Believe X-Forwarded-User, -For and -Proto of what connects from this machine itself: a proxy "
+     "that sets all three. A user it names must be there (`darkroom user add`)."},
+    {"base", 0, OPTIONS_TEXT, S, AT(base), "/", 0, 0, "PATH",
+     "Path below which a proxy serves this, as /lab/."},
     {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},
@@ -492,6 +499,9 @@ static int check_words(const struct options *c, struct fail *f)
     if (!level)
         return fail_set(f, ERR_USAGE, "log-level is error, warn, info or debug, not '%s'.",
                         c->log_level);
+    if (c->listen && strncmp(c->listen, "unix:", 5) != 0)
+        return fail_set(f, ERR_USAGE,
+                        "--listen takes unix:PATH, not '%.80s'; use --host and --port.", c->listen);
     if (c->hangup_seconds <= c->ping_seconds)
         return fail_set(f, ERR_USAGE, "hangup-seconds (%d) must be more than ping-seconds (%d).",
                         c->hangup_seconds, c->ping_seconds);

@@ -7,8 +7,16 @@
 
 /* Fields that say one thing: a second line of the same name would say another. */
 static const char *const SINGLE[] = {
-    "host",          "content-length",    "transfer-encoding",     "expect",       "origin",
-    "authorization", "sec-websocket-key", "sec-websocket-version", "content-type",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "expect",
+    "origin",
+    "authorization",
+    "x-forwarded-user",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "content-type",
 };
 
 static int bad(struct fail *f, const char *message)

@@ -40,6 +40,7 @@ bool address_local(const struct address *a)
 {
     const struct in6_addr *ip;
 
+    if (a->at.ss_family == AF_UNIX) return true;
     if (a->at.ss_family == AF_INET) return ntohl(as_v4(a)->sin_addr.s_addr) >> 24 == 127;
     ip = &as_v6(a)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127);
@@ -58,6 +59,7 @@ bool address_same(const struct address *a, const struct address *b)
 bool address_same_host(const struct address *a, const struct address *b)
 {
     if (a->at.ss_family != b->at.ss_family) return false;
+    if (a->at.ss_family == AF_UNIX) return true; /* clients have no names */
     if (a->at.ss_family == AF_INET) return as_v4(a)->sin_addr.s_addr == as_v4(b)->sin_addr.s_addr;
     return memcmp(&as_v6(a)->sin6_addr, &as_v6(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }

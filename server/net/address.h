@@ -17,7 +17,7 @@ struct address {
 
 /* A numeric address or "localhost". ERR_USAGE. */
 int address_parse(const char *host, int port, struct address *out, struct fail *f);
-bool address_local(const struct address *); /* reachable from this machine alone */
+bool address_local(const struct address *); /* of this machine alone; a unix socket's is */
 int address_port(const struct address *);
 bool address_same(const struct address *, const struct address *); /* with port */
 bool address_same_host(const struct address *, const struct address *);

@@ -226,7 +226,22 @@ static const char *bearer(const char *authorization)
     return authorization + n + strspn(authorization + n, " \t");
 }
 
-void auth_head(struct auth *a, const struct head *h, const struct address *from, int64_t now,
+/* The proxy has asked for a password, or whatever it knows users by. A name that is none here is
+ * refused and not made a user: who may use this server is said in one place. */
+static void check_name(const struct auth *a, const char *name, struct auth_result *r)
+{
+    for (int i = 0; i < a->rows.n && !r->known; i++) {
+        if (strcmp(a->rows.user[i].name, name) != 0) continue;
+        r->known = true;
+        r->who = who_at(a, i);
+    }
+    if (r->known) return;
+    r->wrong = true;
+    fail_set(&r->why, ERR_UNAUTHORIZED, "'%.64s' may not use this server.", name);
+    fail_advise(&r->why, "Its administrator adds users with `darkroom user add NAME`.");
+}
+
+void auth_head(struct auth *a, const struct head *h, const struct proxied *p, int64_t now,
                struct auth_result *r)
 {
     const char *token = bearer(head_value(h, "authorization"));
@@ -235,7 +250,11 @@ void auth_head(struct auth *a, const struct head *h, const struct address *from,
     if (r->known) return;
     auth_unknown(&r->why);
     if (token) {
-        check_token(a, token, strlen(token), from, now, r);
+        check_token(a, token, strlen(token), &p->from, now, r);
+        return;
+    }
+    if (*p->user) {
+        check_name(a, p->user, r);
         return;
     }
     for (int i = 0; i < h->fields && !r->known; i++) {

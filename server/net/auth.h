@@ -6,6 +6,7 @@
  *
  * Of a request the first of these decides, and those behind it are not looked at:
  *   Authorization: Bearer dr_...   the scheme in any case; other schemes belong to proxies
+ *   the name that a trusted proxy has asked for (proxy.h); it must be one of the users
  *   Cookie: darkroom_XXXXXXXX=...  the name differs by data folder, as cookies know no ports
  * Every token is hashed and compared with those of all users in the same time. The cookie holds the
  * user's id and a hash of id and token with a secret key: it ends with the token, and does not
@@ -17,6 +18,7 @@
 
 #include "server/http/head.h"
 #include "server/net/guesses.h"
+#include "server/net/proxy.h"
 #include "server/store/users.h"
 
 #include <stdbool.h>
@@ -58,8 +60,8 @@ const struct user *auth_user(const struct auth *, const struct auth_who *);
 /* Is it still let in? */
 bool auth_holds(const struct auth *, const struct auth_who *);
 
-/* Who sent this request from there. */
-void auth_head(struct auth *, const struct head *, const struct address *from, int64_t now_us,
+/* Who sent this request, from an address or through a proxy. */
+void auth_head(struct auth *, const struct head *, const struct proxied *, int64_t now_us,
                struct auth_result *);
 /* Who sent {"type":"auth","token":..} as its first message. */
 void auth_message(struct auth *, const char *text, size_t len, const struct address *from,

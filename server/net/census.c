@@ -13,7 +13,7 @@ static unsigned hash(const struct address *a)
 
     if (a->at.ss_family == AF_INET)
         memcpy(part, &v4->sin_addr, sizeof v4->sin_addr);
-    else
+    else if (a->at.ss_family == AF_INET6)
         memcpy(part, &v6->sin6_addr, sizeof v6->sin6_addr);
     for (int i = 0; i < 4; i++)
         h = (h ^ part[i]) * 2654435761u;

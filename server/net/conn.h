@@ -37,6 +37,8 @@ struct conns {
     struct conn *upgrading; /* the one that libwebsockets is being given */
     struct handshake_rules rules;
     struct auth *auth; /* who is asking */
+    bool trust_proxy;
+    const char *base; /* "/", or the path below which a proxy serves this */
     int ping_seconds, hangup_seconds;
     struct log *log;
     int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
@@ -57,7 +59,7 @@ struct conn {
     struct conns *all;
     struct conn *next, **self; /* list of all */
     struct census_entry *from;
-    struct address address; /* of this one */
+    struct address address; /* of this one; of a WebSocket behind a proxy the client's */
     bool over;              /* above a limit: its first request is refused */
     struct timer timer;     /* what it is for depends on the protocol */
     struct http_conn *http; /* while it speaks HTTP */

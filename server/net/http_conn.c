@@ -261,40 +261,29 @@ static bool refuse_body(struct conn *c, const struct head *head)
     return begin(c, true);
 }
 
-/* Headers by which a proxy, or what comes through one, is known. */
-static bool through_proxy(const struct head *head)
-{
-    static const char *const names[] = {"forwarded", "via", "x-real-ip"};
-
-    for (int i = 0; i < head->fields; i++) {
-        if (strncmp(head->field[i].name, "x-forwarded-", 12) == 0) return true;
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            if (strcmp(head->field[i].name, names[k]) == 0) return true;
-    }
-    return false;
-}
-
 /* Cookies of a page that came over TLS, which ends before us, are for TLS alone. */
-static bool is_secure(const struct head *head)
+static bool is_secure(const struct head *head, const struct proxied *p)
 {
-    return strncmp(head_value(head, "origin"), "https://", 8) == 0;
+    return p->secure || strncmp(head_value(head, "origin"), "https://", 8) == 0;
 }
 
 static void route(struct conn *c, const struct head *head, struct http_request *q)
 {
     struct auth *auth = c->all->auth;
     struct auth_result r;
+    struct proxied p;
     char sign_in[AUTH_COOKIE_BYTES] = "", sign_out[AUTH_COOKIE_BYTES];
-    struct http_asker asker = {.near = address_local(&c->address) && !through_proxy(head),
+    struct http_asker asker = {.near = address_local(&c->address) && !proxy_passed(head),
                                .why = &r.why,
                                .sign_in = sign_in,
                                .sign_out = sign_out};
 
-    auth_head(auth, head, &c->address, clock_us(), &r);
+    proxy_read(head, &c->address, c->all->trust_proxy, &p);
+    auth_head(auth, head, &p, clock_us(), &r);
     asker.known = r.known;
     if (r.known) asker.user = auth_user(auth, &r.who);
-    if (r.token) auth_cookie(auth, &r.who, "/", is_secure(head), sign_in);
-    auth_cookie_end(auth, "/", sign_out);
+    if (r.token) auth_cookie(auth, &r.who, c->all->base, is_secure(head, &p), sign_in);
+    auth_cookie_end(auth, c->all->base, sign_out);
     q->asker = &asker;
     http_route(c->all->http, q, &c->http->reply);
 }
@@ -315,8 +304,11 @@ static bool serve(struct conn *c, const struct head *head)
 static int identify(struct conn *c, const struct head *head, struct fail *f)
 {
     struct auth_result r;
+    struct proxied p;
 
-    auth_head(c->all->auth, head, &c->address, clock_us(), &r);
+    proxy_read(head, &c->address, c->all->trust_proxy, &p);
+    auth_head(c->all->auth, head, &p, clock_us(), &r);
+    c->address = p.from;
     c->known = r.known;
     c->who = r.who;
     if (!r.wrong) return 0;
@@ -325,11 +317,12 @@ static int identify(struct conn *c, const struct head *head, struct fail *f)
 }
 
 /* One whole head. false: the connection is gone, or is a WebSocket now. */
-static bool answer(struct conn *c, const struct head *head)
+static bool answer(struct conn *c, struct head *head)
 {
     struct fail f;
     int status;
 
+    head->path = proxy_below(c->all->base, head->path);
     if (c->over) return too_many(c, head);
     if (upgrade_wanted(head)) {
         status = upgrade_check(c, head, &f);

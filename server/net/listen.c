@@ -7,6 +7,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -66,6 +68,48 @@ int listen_open(struct address *at, int *fd, struct fail *f)
         *fd = -1;
     }
     return err;
+}
+
+static int fail_unix(struct fail *f, const char *path)
+{
+    int code = errno;
+
+    fail_set(f, ERR_IO, "Cannot listen on unix:%s: %s.", path, strerror(code));
+    if (code == EADDRINUSE)
+        fail_advise(f, "Another program listens there, or a file of that name is no socket.");
+    return ERR_IO;
+}
+
+/* A socket's file that nobody listens on any more is taken away. */
+static void remove_stale(const struct sockaddr_un *at)
+{
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat st;
+
+    if (probe >= 0 && connect(probe, (const struct sockaddr *)at, sizeof *at)
+        && errno == ECONNREFUSED && !lstat(at->sun_path, &st) && S_ISSOCK(st.st_mode))
+        unlink(at->sun_path);
+    if (probe >= 0) close(probe);
+}
+
+int listen_unix(const char *path, int *fd, struct fail *f)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+    *fd = -1;
+    if (!*path || strlen(path) >= sizeof at.sun_path)
+        return fail_set(f, ERR_USAGE, "--listen unix:PATH takes a path of 1 to %zu bytes.",
+                        sizeof at.sun_path - 1);
+    memcpy(at.sun_path, path, strlen(path));
+    remove_stale(&at);
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd >= 0 && !bind(*fd, (struct sockaddr *)&at, sizeof at) && !chmod(path, 0660)
+        && !listen(*fd, 256))
+        return 0;
+    fail_unix(f, path);
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+    return ERR_IO;
 }
 
 static void tune(int fd)

@@ -13,6 +13,10 @@
  * caller's. ERR_IO, with what to do when the port is taken. */
 int listen_open(struct address *at, int *fd, struct fail *f);
 
+/* The same on a unix socket, whose file has mode 0660; a file that is left of a server that is gone
+ * is replaced. ERR_IO, ERR_USAGE (the path is too long). */
+int listen_unix(const char *path, int *fd, struct fail *f);
+
 /* The next waiting connection, or -1 when there is none. When descriptors run out, the
  * connection is taken and closed with the help of the spare one, so that the loop does not spin
  * on it. */

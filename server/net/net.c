@@ -39,8 +39,9 @@ struct net {
     lws_retry_bo_t no_pings;
     int listen_fd, signal_fd, timer_fd, spare_fd;
     int64_t alarm_us, armed_us; /* what net_alarm() asked for; what the timer is set to */
-    char url[96];
+    char url[128];
     int port;
+    bool made;    /* the file of the unix socket is ours */
     bool adopted; /* libwebsockets closes the descriptors */
     bool stopping, closed;
     char own[256]; /* this machine's name */
@@ -217,12 +218,23 @@ static const struct lws_protocols PROTOCOLS[] = {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static int open_unix(struct net *n, struct fail *f)
+{
+    int err = listen_unix(n->conf.socket, &n->listen_fd, f);
+
+    n->made = !err;
+    snprintf(n->url, sizeof n->url, "unix:%.107s", n->conf.socket);
+    return err;
+}
+
 static int open_socket(struct net *n, struct fail *f)
 {
     struct address at;
     char host[64];
     int err = handshake_origins(n->conf.origins, f);
 
+    if (!err) err = proxy_base(n->conf.base, f);
+    if (!err && n->conf.socket) return open_unix(n, f);
     if (!err) err = address_parse(n->conf.host, n->conf.port, &at, f);
     if (!err) err = address_exposure(&at, n->conf.open || auth_needed(n->conf.auth), f);
     if (!err && !address_local(&at)) n->conns.rules.open = true; /* its own names are served */
@@ -323,6 +335,8 @@ static void init_conns(struct net *n)
         .log = conf->log,
         .http = conf->http,
         .auth = conf->auth,
+        .trust_proxy = conf->trust_proxy,
+        .base = conf->base,
         .frame_lag = conf->frame_lag,
         .close_http = http_conn_close,
         .stir = stir,
@@ -371,6 +385,7 @@ void net_free(struct net *n)
             if (fds[i] >= 0) close(fds[i]);
     }
     if (n->spare_fd >= 0) close(n->spare_fd);
+    if (n->made) unlink(n->conf.socket);
     free(n);
 }
 

@@ -31,7 +31,10 @@ struct net_conf {
     struct log *log;
     struct http *http;
     struct auth *auth; /* who is asking; before net_new() it knows the users */
-    int watch_fd;      /* readable when the users have changed, taken by net_new(); -1: none */
+    bool trust_proxy;
+    const char *base;   /* "/lab/": borrowed */
+    const char *socket; /* path of a unix socket to listen on instead of host and port, or NULL */
+    int watch_fd;       /* readable when the users have changed, taken by net_new(); -1: none */
     struct histogram *frame_lag; /* from the end of a quantum to its preview frame in the socket */
 
     void *arg;

@@ -70,6 +70,14 @@ static struct tcp_info ask_kernel(const struct conn *c)
     return info;
 }
 
+/* What it has taken of what we sent grows; of a unix socket the kernel does not tell. */
+static uint64_t taken(const struct conn *c)
+{
+    struct tcp_info info = ask_kernel(c);
+
+    return info.tcpi_state ? info.tcpi_bytes_acked : UINT64_MAX - session_backlog(c->session);
+}
+
 /* Stop reading from a client that has much to read itself, and go on when it has. */
 static void control_flow(struct conn *c)
 {
@@ -78,7 +86,7 @@ static void control_flow(struct conn *c)
     bool deaf = full || !session_reads(c->session);
 
     if (full && !c->full) {
-        c->acked = ask_kernel(c).tcpi_bytes_acked;
+        c->acked = taken(c);
         c->looks = 0;
         look_again(c, clock_us() + (int64_t)SLOW_SECONDS * SECOND_US);
     }
@@ -115,7 +123,7 @@ void ws_conn_users(struct conn *c)
 /* It waits to read what it was answered; does it? */
 static void look_at_reader(struct conn *c, int64_t now)
 {
-    uint64_t acked = ask_kernel(c).tcpi_bytes_acked;
+    uint64_t acked = taken(c);
 
     c->looks = acked == c->acked ? c->looks + 1 : 0;
     c->acked = acked;

@@ -144,6 +144,7 @@ static void bad_values(void **state)
     expect(OPTIONS_USER, "list ada", NULL, "'ada'");
     expect(OPTIONS_USER, "add ada ben", NULL, "'ben'");
     expect(OPTIONS_USER, "add ada --weight 0", NULL, "--weight must be a number");
+    expect(OPTIONS_SERVE, "--listen /run/x", NULL, "--listen takes unix:PATH");
     expect(OPTIONS_SERVE, "--role admin", NULL, "--role");
 }
 

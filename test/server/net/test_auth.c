@@ -16,6 +16,7 @@ static struct auth auth;
 static struct address home;
 static char token[LIMIT_USERS][TOKEN_TEXT];
 static int64_t now;
+static const char *vouched = ""; /* the name that a proxy has asked for */
 
 static struct user_rows rows_of(int n)
 {
@@ -63,12 +64,15 @@ static struct auth_result ask(const char *lines)
 {
     static char bytes[2 * HEAD_BYTES];
     static struct head head;
+    struct proxied proxied;
     struct auth_result r;
     struct fail f;
     int n = snprintf(bytes, sizeof bytes, "GET / HTTP/1.1\r\nHost: x\r\n%.16000s\r\n", lines);
 
     if (head_parse(&head, bytes, (size_t)n, &f)) fail_msg("%s: %s", lines, f.message);
-    auth_head(&auth, &head, &home, now, &r);
+    proxy_read(&head, &home, false, &proxied);
+    proxied.user = vouched;
+    auth_head(&auth, &head, &proxied, now, &r);
     return r;
 }
 
@@ -233,6 +237,29 @@ static void a_bearer_goes_before_a_cookie(void **state)
     assert_true(!r.known && r.wrong);
 }
 
+/* catches: a proxy's user that is not known, is made one, or is taken for a browser's old cookie */
+static void a_proxy_vouches(void **state)
+{
+    char lines[1000];
+    struct auth_result r;
+
+    (void)state;
+    users(2);
+    snprintf(lines, sizeof lines, "Cookie: %s\r\n", cookie_of(1));
+    vouched = "user2";
+    r = ask(lines);
+    assert_true(r.known && !r.token && r.who.user == 2);
+    assert_int_equal(bearer("Bearer ", token[0]).who.user, 1);
+    assert_true(bearer("Bearer ", "x").wrong);
+    vouched = "user3";
+    r = ask(lines);
+    assert_true(!r.known && r.wrong && r.why.code == ERR_UNAUTHORIZED);
+    vouched = "USER2";
+    assert_false(ask("").known);
+    vouched = "";
+    assert_int_equal(ask(lines).who.user, 1);
+}
+
 /* catches: what was signed in with an old token, and still is after rotation or removal; a cookie
  * of a server with another data folder */
 static void what_ends(void **state)
@@ -356,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_schemes_are_not_ours, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cookies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bearer_goes_before_a_cookie, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_proxy_vouches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(guessing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages, set_up, tear_down),
