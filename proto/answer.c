@@ -127,6 +127,14 @@ void answer_ok(const char *ref, enum command_kind kind, uint64_t job, int state,
     text_close(out, '}');
 }
 
+void answer_count(const char *ref, enum command_kind kind, int n, struct text *out)
+{
+    start("ok", ref, out);
+    text_string(out, "re", command_kind_name(kind));
+    text_int(out, "count", n);
+    text_close(out, '}');
+}
+
 void answer_error(const char *ref, int kind, uint64_t job, const struct fail *f, struct text *out)
 {
     start("error", ref, out);

@@ -73,6 +73,8 @@ void answer_hello(const struct answer_hello *, struct text *out);
 void answer_user(const struct user *, struct text *out);
 /* Done: watch, unwatch, cancel, previews. job 0: none. state < 0: none. */
 void answer_ok(const char *ref, enum command_kind, uint64_t job, int state, struct text *out);
+/* The same for a command about several jobs: how many it was done to. */
+void answer_count(const char *ref, enum command_kind, int count, struct text *out);
 /* job 0: none. kind < 0: not known. */
 void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, struct text *out);
 void answer_quote(const char *ref, const struct answer_quote *, struct text *out);

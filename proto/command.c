@@ -13,13 +13,31 @@
 const struct command_previews COMMAND_PREVIEWS_DEFAULT = {
     .every_ms = 0, .max_px = LIMIT_PREVIEW_PX_DEFAULT, .format = FRAME_JPEG};
 
-enum member { TYPE, REF, SPEC, KEY, WATCH, JOB, SEQ, ON, STATE, LIMIT, BEFORE, EVERY, MAX, FORMAT };
+enum member {
+    TYPE,
+    REF,
+    SPEC,
+    KEY,
+    WATCH,
+    JOB,
+    SEQ,
+    ON,
+    STATE,
+    LIMIT,
+    BEFORE,
+    EVERY,
+    MAX,
+    FORMAT,
+    ALL,
+    USER
+};
 #define HAS(m) (1u << (m))
 
 struct kind {
     const char *name;
     unsigned members;  /* allowed besides type and ref */
     unsigned required; /* of these */
+    unsigned one_of;   /* of these exactly one, if any stands here */
 };
 
 static const struct kind KIND[COMMAND_KINDS] = {
@@ -27,7 +45,8 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB)},
     [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB)},
-    [COMMAND_CANCEL] = {"cancel", HAS(JOB), HAS(JOB)},
+    [COMMAND_CANCEL] = {"cancel", HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(USER), 0,
+                        HAS(JOB) | HAS(STATE) | HAS(ALL)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -136,11 +155,23 @@ static int read_seq(const char *name, const json_t *v, uint64_t *out, struct fai
     return err;
 }
 
+static int read_user(const char *name, const json_t *v, char *out, struct fail *f)
+{
+    const char *s = json_string_value(v);
+
+    if (s && user_name_valid(s)) {
+        memcpy(out, s, strlen(s) + 1);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not the name of a user", name);
+    return fail_advise(f, "Use the name that `darkroom user list` has, or leave it out.");
+}
+
 static const char *const MEMBER[] = {
     [TYPE] = "type",   [REF] = "ref",       [SPEC] = "spec",     [KEY] = "key",
     [WATCH] = "watch", [JOB] = "job",       [SEQ] = "seq",       [ON] = "on",
     [STATE] = "state", [LIMIT] = "limit",   [BEFORE] = "before", [EVERY] = "every_ms",
-    [MAX] = "max_px",  [FORMAT] = "format",
+    [MAX] = "max_px",  [FORMAT] = "format", [ALL] = "all",       [USER] = "user",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -164,6 +195,8 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
         return read_int(name, v, LIMIT_PREVIEW_PX_MIN, LIMIT_PREVIEW_PX_MAX, &c->previews.max_px,
                         f);
     case FORMAT: return read_format(name, v, &c->previews.format, f);
+    case ALL: return read_bool(name, v, &c->all, f);
+    case USER: return read_user(name, v, c->user, f);
     default: return 0; /* type and ref are read already */
     }
 }
@@ -182,11 +215,52 @@ static void list_members(const struct kind *kind, char *out, size_t size)
 
 static int fail_unknown(const struct kind *kind, const char *name, struct fail *f)
 {
-    char all[128];
+    char all[256];
 
     list_members(kind, all, sizeof all);
     fail_field(f, ERR_BAD_FIELD, name, "%s has no member \"%.60s\"", kind->name, name);
     return fail_advise(f, "Its members are %s.", all);
+}
+
+/* Whether the members that are given make a message of this kind. */
+static int check_given(const struct kind *kind, unsigned given, struct fail *f)
+{
+    unsigned one = given & kind->one_of;
+    int last = 0, first = MEMBERS;
+
+    for (int m = 0; m < MEMBERS; m++) {
+        if (kind->required & ~given & HAS(m)) {
+            fail_field(f, ERR_BAD_FIELD, MEMBER[m], "%s needs %s", kind->name, MEMBER[m]);
+            return fail_advise(f, "Add \"%s\" to the message.", MEMBER[m]);
+        }
+        if (kind->one_of & HAS(m) && first == MEMBERS) first = m;
+        if (one & HAS(m)) last = m;
+    }
+    if (first == MEMBERS || one == HAS(last)) return 0;
+    if (!one) {
+        fail_field(f, ERR_BAD_FIELD, MEMBER[first], "%s needs %s", kind->name, MEMBER[first]);
+        return fail_advise(f, "Add \"%s\" to the message.", MEMBER[first]);
+    }
+    fail_field(f, ERR_BAD_FIELD, MEMBER[last], "%s has %s beside another way to say which",
+               kind->name, MEMBER[last]);
+    return fail_advise(f, "Leave \"%s\" or the other one out.", MEMBER[last]);
+}
+
+/* cancel alone: what its filter can mean. */
+static int check_filter(const struct command *c, struct fail *f)
+{
+    if (c->kind != COMMAND_CANCEL) return 0;
+    if (*c->user && c->job) {
+        fail_field(f, ERR_BAD_FIELD, "user", "user has no meaning beside job");
+        return fail_advise(f, "Leave \"user\" out.");
+    }
+    if (c->state > STATE_RUNNING) {
+        fail_field(f, ERR_BAD_FIELD, "state", "Jobs that are over cannot be cancelled");
+        return fail_advise(f, "Use queued or running.");
+    }
+    if (c->job || c->state >= 0 || c->all) return 0;
+    fail_field(f, ERR_BAD_FIELD, "all", "all is false");
+    return fail_advise(f, "Use true, or name a job or a state.");
 }
 
 static int read_members(const json_t *root, const struct spec_limits *limits, struct command *c,
@@ -196,10 +270,11 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
     unsigned known = kind->members | HAS(TYPE) | HAS(REF), given = 0;
     const char *name;
     json_t *v;
+    int err;
 
     json_object_foreach((json_t *)(uintptr_t)root, name, v)
     {
-        int m = 0, err;
+        int m = 0;
 
         while (m < MEMBERS && strcmp(MEMBER[m], name) != 0)
             m++;
@@ -208,17 +283,13 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
         if (err) return err;
         given |= HAS(m);
     }
-    for (int m = 0; m < MEMBERS; m++) {
-        if (!(kind->required & ~given & HAS(m))) continue;
-        fail_field(f, ERR_BAD_FIELD, MEMBER[m], "%s needs %s", kind->name, MEMBER[m]);
-        return fail_advise(f, "Add \"%s\" to the message.", MEMBER[m]);
-    }
-    return 0;
+    err = check_given(kind, given, f);
+    return err ? err : check_filter(c, f);
 }
 
 static int fail_kind(const json_t *type, struct fail *f)
 {
-    char all[128] = "";
+    char all[256] = "";
     size_t len = 0;
 
     for (int i = 0; i < COMMAND_KINDS; i++)

@@ -10,6 +10,7 @@
 #include "proto/limits.h"
 #include "proto/scan.h"
 #include "proto/spec.h"
+#include "proto/user.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,17 +37,19 @@ struct command_previews {
 };
 
 struct command {
-    int kind;                      /* enum command_kind; -1 while unknown */
-    char ref[LIMIT_REF_BYTES + 1]; /* echoed in the answer; "" none */
-    char key[LIMIT_KEY_BYTES + 1]; /* submit; "" none */
-    struct spec spec;              /* submit, quote */
-    bool watch;                    /* submit: also subscribe to the job (default) */
-    uint64_t job;                  /* watch, unwatch, cancel */
-    uint64_t seq;                  /* watch: the last one seen, 0 none */
-    bool on;                       /* stats: send them regularly */
-    int state;                     /* list: enum event_state, -1 all */
-    int limit;                     /* list: rows */
-    uint64_t before;               /* list: only jobs accepted before this one; 0 newest first */
+    int kind;                        /* enum command_kind; -1 while unknown */
+    char ref[LIMIT_REF_BYTES + 1];   /* echoed in the answer; "" none */
+    char key[LIMIT_KEY_BYTES + 1];   /* submit; "" none */
+    struct spec spec;                /* submit, quote */
+    bool watch;                      /* submit: also subscribe to the job (default) */
+    uint64_t job;                    /* watch, unwatch, cancel; 0: cancel by a filter */
+    uint64_t seq;                    /* watch: the last one seen, 0 none */
+    bool on;                         /* stats: send them regularly */
+    int state;                       /* list, cancel: enum event_state, -1 all */
+    bool all;                        /* cancel: in whatever state */
+    char user[LIMIT_USER_BYTES + 1]; /* cancel by a filter: whose; "" one's own */
+    int limit;                       /* list: rows */
+    uint64_t before;                 /* list: only jobs accepted before this one; 0 newest first */
     struct command_previews previews;
 };
 

@@ -54,6 +54,13 @@ struct account *accounts_find(const struct accounts *as, uint32_t id)
     return a && !a->gone ? a : NULL;
 }
 
+struct account *accounts_named(const struct accounts *as, const char *name)
+{
+    for (int i = 1; i < as->n; i++)
+        if (!as->at[i]->gone && strcmp(as->at[i]->user.name, name) == 0) return as->at[i];
+    return NULL;
+}
+
 static bool reserve(struct accounts *as)
 {
     int room = as->room ? 2 * as->room : 8;

@@ -47,6 +47,8 @@ int accounts_set(struct accounts *, const struct user *, int n);
 
 /* NULL: no such user, or it is gone. */
 struct account *accounts_find(const struct accounts *, uint32_t id);
+/* The same by name; none has "". */
+struct account *accounts_named(const struct accounts *, const char *name);
 /* The same for the owner of a stored job: a user that is no more gets an account that is gone.
  * NULL: no memory. */
 struct account *accounts_owner(struct accounts *, uint32_t id);

@@ -267,6 +267,48 @@ static void unwatch(struct hub *h, struct pending_reply *a, const struct command
     reply_ok(h, a, c, j);
 }
 
+/* Whose jobs a filter means. NULL: f says why there is no such user for this client. */
+static const struct account *filter_owner(const struct hub *h, const struct client *p,
+                                          const struct command *c, struct fail *f)
+{
+    const struct account *of = *c->user ? accounts_named(&h->accounts, c->user) : p->account;
+
+    if (*c->user && (p->account->gone || p->account->user.role != ROLE_ADMIN)) {
+        fail_field(f, ERR_FORBIDDEN, "user", "Only an administrator may name a user");
+        fail_advise(f, "Leave \"user\" out to cancel your own jobs.");
+        return NULL;
+    }
+    if (!of) fail_field(f, ERR_NOT_FOUND, "user", "There is no user %s", c->user);
+    return of;
+}
+
+/* state: enum event_state, -1 for all that have not ended. */
+static bool matches(const struct job *j, const struct account *owner, int state)
+{
+    if (j->owner != owner || j->state >= JOB_ENDING || j->end.early) return false;
+    return state < 0 || state == (j->state == JOB_ADMIT ? STATE_QUEUED : (int)job_public(j));
+}
+
+static void cancel_all(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct fail f;
+    struct text t;
+    const struct account *owner = filter_owner(h, a->client, c, &f);
+    int n = 0;
+
+    if (!owner) {
+        reply_error(h, a, c, &f);
+        return;
+    }
+    for (const struct job *j = h->registry.newest; j; j = j->links.older)
+        n += matches(j, owner, c->state);
+    begin(&t);
+    answer_count(a->ref, COMMAND_CANCEL, n, &t);
+    reply(h, a, &t);
+    for (struct job *j = h->registry.newest; j; j = j->links.older)
+        if (matches(j, owner, c->state)) lifecycle_cancel(h, j);
+}
+
 static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = find_job(h, a->client, c->job);
@@ -281,7 +323,7 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
         reply_error(h, a, c, &f);
     } else {
         reply_ok(h, a, c, j);
-        if (!ending) lifecycle_end(h, j, JOB_CANCELLED, NULL);
+        if (!ending) lifecycle_cancel(h, j);
     }
 }
 
@@ -334,7 +376,12 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_QUOTE: quote(h, now, a, c); break;
     case COMMAND_WATCH: watch(h, a, c); break;
     case COMMAND_UNWATCH: unwatch(h, a, c); break;
-    case COMMAND_CANCEL: cancel(h, a, c); break;
+    case COMMAND_CANCEL:
+        if (c->job)
+            cancel(h, a, c);
+        else
+            cancel_all(h, a, c);
+        break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);

@@ -101,6 +101,7 @@ struct job_end {
     char digest[65];        /* DONE: of the file, hex */
     int64_t bytes;          /* DONE: of the file */
     struct blob *file;      /* while it is being stored */
+    bool early;             /* ADMIT: it was cancelled before it was on disk */
     bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
     bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
     bool asked;             /* refused: it is on its way to the disk again */

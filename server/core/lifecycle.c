@@ -196,6 +196,7 @@ static void accepted(struct hub *h, int64_t now, struct job *j)
         next = a->waiter_next;
         lifecycle_reply(h, now, j, a, a->wanted);
     }
+    if (j->end.early) lifecycle_end(h, j, JOB_CANCELLED, NULL);
 }
 
 /* The disk did not take the row: answer the submits with the error and forget the job. */
@@ -483,6 +484,15 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     registry_over(&h->registry, j);
 }
 
+void lifecycle_cancel(struct hub *h, struct job *j)
+{
+    assert(j->state < JOB_ENDING);
+    if (j->state == JOB_ADMIT)
+        j->end.early = true;
+    else
+        lifecycle_end(h, j, JOB_CANCELLED, NULL);
+}
+
 void lifecycle_orphans(struct hub *h)
 {
     struct job *older;
@@ -490,8 +500,7 @@ void lifecycle_orphans(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = older) {
         older = j->links.older;
         if (!j->owner->gone || j->owner->user.id == USER_NONE) continue;
-        if (j->state == JOB_QUEUED || j->state == JOB_RUNNING || j->state == JOB_SAVING)
-            lifecycle_end(h, j, JOB_CANCELLED, NULL);
+        if (j->state < JOB_ENDING) lifecycle_cancel(h, j);
     }
 }
 

@@ -40,6 +40,8 @@ void lifecycle_drain(struct hub *, int64_t now);
 void lifecycle_disk(struct hub *, int64_t now, const struct fail *why);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void lifecycle_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
+/* Cancel a job whose end is not decided; one on its way to the disk, as soon as it is there. */
+void lifecycle_cancel(struct hub *, struct job *);
 /* Jobs whose owner was removed are cancelled. */
 void lifecycle_orphans(struct hub *);
 /* Try again ends that the disk or memory refused. */

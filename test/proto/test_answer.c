@@ -190,6 +190,10 @@ static void make_ok_previews(struct text *t)
 {
     answer_ok("", COMMAND_PREVIEWS, 0, -1, t);
 }
+static void make_ok_count(struct text *t)
+{
+    answer_count("b3", COMMAND_CANCEL, 3, t);
+}
 static void make_pong(struct text *t)
 {
     answer_pong("p", 1767225600123, t);
@@ -218,6 +222,7 @@ static const struct {
     {"hello to a user", make_hello_user},
     {"ok watch", make_ok_watch},
     {"ok previews", make_ok_previews},
+    {"ok with a count", make_ok_count},
     {"error, everything", make_full_error},
     {"error, nothing known", make_bare_error},
     {"quote", make_quote},

@@ -344,7 +344,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 12)) {
+    switch (pick(w, 13)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -357,7 +357,14 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 9:
         command(x, c, 't', "\"type\":\"stats\",\"on\":%s", chance(w, 0.5) ? "true" : "false");
         break;
-    case 10: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
+    case 10:
+        if (chance(w, 0.8)) break;
+        command(x, c, 'f', "\"type\":\"cancel\",%s",
+                chance(w, 0.1)   ? "\"all\":true"
+                : chance(w, 0.5) ? "\"state\":\"running\""
+                                 : "\"state\":\"queued\"");
+        break;
+    case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */
         if (c->ref_first != c->ref_end) break;

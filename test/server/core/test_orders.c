@@ -1,0 +1,165 @@
+/* test_orders - what users do with several of their jobs at once, and with nobody else's. */
+#include "test/sim/listener.h"
+
+struct stage {
+    struct world *w;
+    struct listener *ada, *ben, *admin;
+};
+
+/* One device that draws one picture at a time. */
+static struct stage stage_new(void)
+{
+    struct stage s = {.w = ready_world()};
+
+    s.w->hub->conf.concurrency = 1;
+    world_user(s.w, "ada", ROLE_USER);
+    world_user(s.w, "ben", ROLE_USER);
+    world_user(s.w, "root", ROLE_ADMIN);
+    s.ada = listener_of(s.w, 1);
+    s.ben = listener_of(s.w, 2);
+    s.admin = listener_of(s.w, 3);
+    return s;
+}
+
+static void stage_free(struct stage *s)
+{
+    listener_free(s->w, s->ada);
+    listener_free(s->w, s->ben);
+    listener_free(s->w, s->admin);
+    world_free(s->w);
+}
+
+/* A job of a submit with these further members, on disk. */
+static uint64_t submit(struct stage *s, struct listener *of, const char *more)
+{
+    command(s->w, of, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":96}%s}", more);
+    store_all(s->w);
+    return newest(s->w);
+}
+
+/* Send a message and read what is answered. */
+static const char *ask(struct stage *s, struct listener *e, const char *message)
+{
+    listen_all(s->w, e);
+    command(s->w, e, "%s", message);
+    listen_all(s->w, e);
+    return e->text;
+}
+
+static enum job_state state_of(const struct stage *s, uint64_t job)
+{
+    return registry_find(&s->w->hub->registry, job)->state;
+}
+
+#define ANSWERS(said, what) assert_non_null(strstr(said, what))
+
+/* catches: a filter that takes a job in another state, or another user's; a wrong count */
+static void a_filter_takes_ones_own_jobs_in_that_state(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t runs = submit(&s, s.ada, ""), waits = submit(&s, s.ada, "");
+    uint64_t last = submit(&s, s.ada, ""), bens = submit(&s, s.ben, "");
+
+    (void)state;
+    assert_int_equal(state_of(&s, runs), JOB_RUNNING);
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"cancel\",\"state\":\"queued\",\"ref\":\"q\"}"),
+            "{\"type\":\"ok\",\"ref\":\"q\",\"re\":\"cancel\",\"count\":2}");
+    store_all(s.w);
+    assert_int_equal(state_of(&s, runs), JOB_RUNNING);
+    assert_int_equal(state_of(&s, waits), JOB_CANCELLED);
+    assert_int_equal(state_of(&s, last), JOB_CANCELLED);
+    waits = submit(&s, s.ada, "");
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"cancel\",\"state\":\"running\"}"), "\"count\":1");
+    go_on(s.w, 1);
+    assert_int_equal(state_of(&s, runs), JOB_CANCELLED);
+    assert_true(state_of(&s, waits) != JOB_CANCELLED);
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"cancel\",\"all\":true}"), "\"count\":1");
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"cancel\",\"all\":true}"), "\"count\":0");
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, waits), JOB_CANCELLED);
+    assert_int_equal(state_of(&s, bens), JOB_DONE);
+    stage_free(&s);
+}
+
+/* catches: a job that is drawn because the filter came before its row was on disk; a second
+ * cancel that counts it again */
+static void a_filter_takes_a_job_that_is_being_stored(void **state)
+{
+    struct stage s = stage_new();
+
+    (void)state;
+    listen_all(s.w, s.ada);
+    command(s.w, s.ada, "{\"type\":\"submit\",\"ref\":\"s\",\"spec\":{\"prompt\":\"x\"}}");
+    command(s.w, s.ada, "{\"type\":\"cancel\",\"all\":true,\"ref\":\"c\"}");
+    command(s.w, s.ada, "{\"type\":\"cancel\",\"all\":true,\"ref\":\"d\"}");
+    store_all(s.w);
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"ref\":\"s\"");
+    HEARD(s.ada, "\"ref\":\"c\",\"re\":\"cancel\",\"count\":1");
+    HEARD(s.ada, "\"ref\":\"d\",\"re\":\"cancel\",\"count\":0");
+    HEARD(s.ada, "\"state\":\"cancelled\"");
+    NOT_HEARD(s.ada, "\"type\":\"phase\"");
+    stage_free(&s);
+}
+
+/* catches: a row that the disk refuses, of a job that was to be cancelled */
+static void a_job_that_is_refused_cannot_be_cancelled(void **state)
+{
+    struct stage s = stage_new();
+
+    (void)state;
+    command(s.w, s.ada, "{\"type\":\"submit\",\"ref\":\"s\",\"spec\":{\"prompt\":\"x\"}}");
+    command(s.w, s.ada, "{\"type\":\"cancel\",\"all\":true}");
+    store_answer(s.w, false);
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"re\":\"submit\",\"code\":\"io\"");
+    NOT_HEARD(s.ada, "\"state\":\"cancelled\"");
+    assert_null(s.w->hub->registry.newest);
+    stage_free(&s);
+}
+
+/* catches: a user who names another; an administrator's filter that takes everybody's jobs */
+static void an_admin_alone_names_a_user(void **state)
+{
+    static const char OF_BEN[] = "{\"type\":\"cancel\",\"all\":true,\"user\":\"ben\"}";
+    struct stage s = stage_new();
+    uint64_t adas = submit(&s, s.ada, ""), bens = submit(&s, s.ben, "");
+
+    (void)state;
+    ANSWERS(ask(&s, s.ada, OF_BEN), "\"code\":\"forbidden\",\"field\":\"user\"");
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"cancel\",\"all\":true,\"user\":\"nemo\"}"), "forbidden");
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"cancel\",\"all\":true,\"user\":\"nemo\"}"), "not_found");
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"cancel\",\"all\":true}"), "\"count\":0");
+    ANSWERS(ask(&s, s.admin, OF_BEN), "\"count\":1");
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, bens), JOB_CANCELLED);
+    assert_int_equal(state_of(&s, adas), JOB_DONE);
+    stage_free(&s);
+}
+
+/* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
+static void a_removed_users_job_ends_when_it_is_stored(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job;
+
+    (void)state;
+    command(s.w, s.ada, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
+    job = newest(s.w);
+    assert_int_equal(hub_users(s.w->hub, s.w->now, s.w->users + 1, 2), 0);
+    go_on(s.w, 2);
+    assert_int_equal(state_of(&s, job), JOB_CANCELLED);
+    stage_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_filter_takes_ones_own_jobs_in_that_state),
+        cmocka_unit_test(a_filter_takes_a_job_that_is_being_stored),
+        cmocka_unit_test(a_job_that_is_refused_cannot_be_cancelled),
+        cmocka_unit_test(an_admin_alone_names_a_user),
+        cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
