@@ -52,6 +52,7 @@ struct service {
     struct histogram frame_lag;
     int folder; /* the data folder: as a number, it may outlive the store */
     uint64_t boot_id;
+    bool terminal;   /* it was started from one */
     int64_t stop_by; /* 0: not stopping */
     struct fail fatal;
 };
@@ -351,12 +352,18 @@ static void on_watched(void *arg, int fd)
     if (users_announced(fd)) renew_users(arg);
 }
 
+/* SIGHUP has two meanings: the terminal is gone, or the administrator has changed something. */
+static bool hung_up(const struct service *s)
+{
+    return s->terminal && !isatty(STDERR_FILENO);
+}
+
 static void on_signal(void *arg, int which)
 {
     struct service *s = arg;
     struct fail why;
 
-    if (which == SIGHUP) {
+    if (which == SIGHUP && !hung_up(s)) {
         renew_users(s);
         return;
     }
@@ -587,6 +594,7 @@ int service_run(const struct service_conf *conf, struct fail *f)
 
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
+    s.terminal = isatty(STDERR_FILENO) != 0;
     s.boot_id = out_random(NULL) | 1;
     s.workers = glm_devices(conf->options->device, s.names, f);
     err = s.workers < 0 ? s.workers : 0;

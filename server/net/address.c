@@ -68,7 +68,9 @@ void address_text(const struct address *a, char *out, size_t bytes)
 {
     char ip[INET6_ADDRSTRLEN] = "?";
 
-    if (a->at.ss_family == AF_INET) {
+    if (a->at.ss_family == AF_UNIX) {
+        snprintf(out, bytes, "unix");
+    } else if (a->at.ss_family == AF_INET) {
         inet_ntop(AF_INET, &as_v4(a)->sin_addr, ip, sizeof ip);
         snprintf(out, bytes, "%s", ip);
     } else {

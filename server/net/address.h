@@ -21,7 +21,7 @@ bool address_local(const struct address *); /* of this machine alone; a unix soc
 int address_port(const struct address *);
 bool address_same(const struct address *, const struct address *); /* with port */
 bool address_same_host(const struct address *, const struct address *);
-/* "127.0.0.1" or "[::1]", as a URL wants it. */
+/* "127.0.0.1" or "[::1]", as a URL wants it; "unix". */
 void address_text(const struct address *, char *out, size_t bytes);
 
 /* Listening where others can reach it needs users, or --open. 0 or ERR_USAGE. */

@@ -50,6 +50,17 @@ struct conn *conn_new(struct conns *n, const struct address *from)
     return c;
 }
 
+void conn_warn_tokens(struct conn *c, const struct address *from)
+{
+    int64_t now = clock_us(), *last = &c->all->warned_us[CONN_WARNINGS - 1];
+    char text[64];
+
+    if (*last && now - *last < CONN_WARN_US) return;
+    *last = now;
+    address_text(from, text, sizeof text);
+    log_warn(c->all->log, "refused: many wrong tokens came from %s", text);
+}
+
 struct conn *conn_of(struct timer *t)
 {
     return (struct conn *)(void *)((char *)t - offsetof(struct conn, timer));

@@ -23,7 +23,8 @@
 #include <stdint.h>
 
 #define CONN_REFUSED_MAX 32 /* connections over the limit that may wait for their refusal */
-#define CONN_WARNINGS    3  /* kinds of refusal that are logged */
+#define CONN_WARNINGS    4  /* kinds of refusal that are logged: three headers, and tokens */
+#define CONN_WARN_US     INT64_C(60000000) /* between two log lines about the same kind */
 
 /* What all connections share; filled in by net. */
 struct conns {
@@ -81,6 +82,8 @@ struct conn {
  * too many, or no memory. */
 struct conn *conn_new(struct conns *, const struct address *from);
 void conn_free(struct conn *);
+/* Too many wrong tokens came from there: log it, once a minute. */
+void conn_warn_tokens(struct conn *, const struct address *from);
 /* The connection that a timer is part of. */
 struct conn *conn_of(struct timer *);
 

@@ -280,6 +280,7 @@ static void route(struct conn *c, const struct head *head, struct http_request *
 
     proxy_read(head, &c->address, c->all->trust_proxy, &p);
     auth_head(auth, head, &p, clock_us(), &r);
+    if (r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &p.from);
     asker.known = r.known;
     if (r.known) asker.user = auth_user(auth, &r.who);
     if (r.token) auth_cookie(auth, &r.who, c->all->base, is_secure(head, &p), sign_in);
@@ -309,6 +310,7 @@ static int identify(struct conn *c, const struct head *head, struct fail *f)
     proxy_read(head, &c->address, c->all->trust_proxy, &p);
     auth_head(c->all->auth, head, &p, clock_us(), &r);
     c->address = p.from;
+    if (r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &p.from);
     c->known = r.known;
     c->who = r.who;
     if (!r.wrong) return 0;

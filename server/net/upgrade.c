@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WARN_US = 60000000 }; /* between two log lines about the same header */
-
 bool upgrade_wanted(const struct head *h)
 {
     return head_has(h, "upgrade", "websocket");
@@ -19,13 +17,13 @@ bool upgrade_wanted(const struct head *h)
 /* Log what came and what would help: most such requests come through a proxy set up wrong. */
 static int warn(struct conn *c, int status, const struct fail *f)
 {
-    static const char *const headers[CONN_WARNINGS] = {"Host", "Origin", "Upgrade"};
+    static const char *const headers[] = {"Host", "Origin", "Upgrade"};
     int64_t now = clock_us();
 
-    for (int i = 0; i < CONN_WARNINGS && status; i++) {
+    for (size_t i = 0; i < sizeof headers / sizeof *headers && status; i++) {
         int64_t *last = &c->all->warned_us[i];
 
-        if (strcmp(f->field, headers[i]) != 0 || (*last && now - *last < WARN_US)) continue;
+        if (strcmp(f->field, headers[i]) != 0 || (*last && now - *last < CONN_WARN_US)) continue;
         *last = now;
         log_warn(c->all->log, "refused: %s %s", f->message, f->hint);
     }

@@ -173,6 +173,7 @@ static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_
 
     auth_message(c->all->auth, text, len, &c->address, now, &r);
     *f = r.why;
+    if (r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &c->address);
     if (!r.known) return r.why.code;
     if (c->known && r.who.user != c->who.user)
         return fail_set(f, ERR_CONFLICT, "This connection is another user's, by its header.");

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import signal
 import subprocess
 import time
@@ -225,8 +227,10 @@ async def guessing_is_slowed():
     assert server.get("/")[0] == 200 and server.get("/healthz")[0] == 200
     async with server.connect(**sign_in(token)) as c:
         await c.submit(QUICK)
-    server.stop()
-    assert "dr_" not in server.log, server.log
+    server.read_until("many wrong tokens came from 127.0.0.1")
+    server.process.terminate()
+    server.log += server.process.stdout.read()
+    assert server.log.count("many wrong tokens") == 1 and "dr_" not in server.log, server.log
 
 
 def hostile_heads():
@@ -257,6 +261,29 @@ def hostile_heads():
     server.stop()
 
 
+def a_closed_terminal_ends_it():
+    """catches: a server that goes on, unseen, when the terminal that it was started in is closed"""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BIN, "serve", "--port", "0", "--data", folder()], stdin=slave, stdout=slave,
+                               stderr=slave, start_new_session=True)
+    try:
+        os.close(slave)
+        shown = b""
+        while b" at a time" not in shown:
+            shown += os.read(master, 4096)
+        process.send_signal(signal.SIGHUP)
+        while b"may sign in" not in shown:
+            shown += os.read(master, 4096)
+        assert process.poll() is None, "a signal alone ends nothing"
+        os.close(master)
+        process.send_signal(signal.SIGHUP)
+        process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+
+
 async def nothing_is_asked_while_idle():
     """catches: a server that looks for changes again and again"""
     data = folder()
@@ -272,4 +299,5 @@ async def nothing_is_asked_while_idle():
 
 run([without_users_all_is_open, the_first_message_says_who, headers_and_cookies,
      other_sites_change_nothing, changes_are_in_force_at_once, the_last_user_leaves_it_closed,
-     beyond_this_machine, guessing_is_slowed, hostile_heads, nothing_is_asked_while_idle])
+     beyond_this_machine, guessing_is_slowed, hostile_heads, a_closed_terminal_ends_it,
+     nothing_is_asked_while_idle])
