@@ -11,6 +11,7 @@ struct heads {
     const struct attn_seq *seq;
     const int64_t *causal; /* of every sequence's first query; NULL: no mask */
     int nseq;
+    int queries; /* of a task: whole blocks */
 };
 
 static void *at(tensor t, int64_t row, int64_t col)
@@ -18,18 +19,19 @@ static void *at(tensor t, int64_t row, int64_t col)
     return (char *)t.data + (size_t)(row * t.ld + col) * dtype_size(t.type);
 }
 
-static int blocks(const struct attn_seq *s)
+/* Tasks of one head. */
+static int parts(const struct heads *j, int i)
 {
-    return (int)((s->q.rows + ATTN_Q - 1) / ATTN_Q);
+    return (int)((j->seq[i].q.rows + j->queries - 1) / j->queries);
 }
 
-/* One block of queries of sequence i: task counts blocks, then heads. */
+/* Some queries of sequence i: task counts heads, then parts. */
 static struct attn_block block_of(const struct heads *j, int i, int task, int thread)
 {
     const struct attn *a = j->a;
     const struct attn_seq *s = &j->seq[i];
     const int dim = a->head_dim, head = task % a->heads, kv = head / (a->heads / a->kv_heads);
-    const int64_t q0 = (int64_t)(task / a->heads) * ATTN_Q, left = s->q.rows - q0;
+    const int64_t q0 = (int64_t)(task / a->heads) * j->queries, left = s->q.rows - q0;
     struct attn_block b = {.q = at(s->q, q0, head * dim),
                            .k = at(s->k, 0, kv * dim),
                            .v = at(s->v, 0, kv * dim),
@@ -38,7 +40,7 @@ static struct attn_block block_of(const struct heads *j, int i, int task, int th
                            .ldk = s->k.ld,
                            .ldv = s->v.ld,
                            .ldo = s->o.ld,
-                           .nq = left < ATTN_Q ? (int)left : ATTN_Q,
+                           .nq = left < j->queries ? (int)left : j->queries,
                            .d = dim,
                            .nk = s->k.rows,
                            .scale = a->scale,
@@ -56,23 +58,35 @@ static void head_task(void *ctx, int task, int thread)
     struct attn_block b;
     int i = 0;
 
-    for (; task >= heads * blocks(&j->seq[i]); i++)
-        task -= heads * blocks(&j->seq[i]);
+    for (; task >= heads * parts(j, i); i++)
+        task -= heads * parts(j, i);
     b = block_of(j, i, task, thread);
     j->cpu->isa->attn(&b, j->cpu->bf);
 }
 
-static void run(const struct heads *j)
+static int tasks_of(const struct heads *j)
+{
+    int n = 0;
+
+    for (int i = 0; i < j->nseq; i++)
+        n += j->a->heads * parts(j, i);
+    return n;
+}
+
+/* Copies of keys and values serve as many queries as leave every thread its tasks. */
+static void run(struct heads *j)
 {
     const double width = (double)j->a->heads * j->a->head_dim;
     double flops = 0;
-    int tasks = 0;
+    int want;
 
-    for (int i = 0; i < j->nseq; i++) {
-        tasks += j->a->heads * blocks(&j->seq[i]);
+    for (int i = 0; i < j->nseq; i++)
         flops += 4 * (double)j->seq[i].q.rows * (double)j->seq[i].k.rows * width;
-    }
-    cpu_run(j->cpu, tasks, flops, head_task, (void *)j);
+    want = cpu_tasks(j->cpu, flops);
+    j->queries = ATTN_MOST;
+    while (j->queries > ATTN_Q && tasks_of(j) < want)
+        j->queries -= ATTN_Q;
+    cpu_run(j->cpu, tasks_of(j), flops, head_task, j);
 }
 
 static int fits(struct cpu *c, const struct attn *a)

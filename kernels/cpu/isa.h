@@ -19,8 +19,9 @@ enum {
     GEMM_KC = 384, /* k values of a block: a panel of it (32 x 384 floats) stays near */
     /* floats between rows of a packed block of A; not a power of two: cache sets */
     GEMM_STRIDE = 400,
-    ATTN_Q = 128, /* queries and keys of one block of attention: whole vectors */
-    ATTN_K = 128
+    ATTN_Q = 128, /* queries and keys of one block of scores: whole vectors */
+    ATTN_K = 128,
+    ATTN_MOST = 512 /* queries for which a block of keys and values is copied once */
 };
 
 /* How weights and blocks of A are stored. */
@@ -60,12 +61,12 @@ struct gemm_block {
     struct epilogue out; /* moved to this block's first row and column */
 };
 
-/* One block of queries of one head, all keys. Strides in elements. */
+/* Some queries of one head, all keys. Strides in elements. */
 struct attn_block {
     const void *q, *k, *v;
     void *o;
     int64_t ldq, ldk, ldv, ldo;
-    int nq, d; /* nq <= ATTN_Q */
+    int nq, d; /* nq <= ATTN_MOST */
     int64_t nk;
     float scale;
     const float *bias; /* optional: of (query 0, key 0), one step right per key, left per query */

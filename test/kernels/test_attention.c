@@ -65,7 +65,7 @@ static void attention(struct harness *l)
     static const struct attn_case t[] = {
         {1, 1, 4, 1, 1, 0},    {3, 1, 12, 5, 7, 1},     {6, 2, 32, 70, 130, 0},
         {2, 2, 33, 64, 64, 1}, {4, 4, 24, 67, 3, 1},    {2, 1, 128, 9, 200, 0},
-        {1, 1, 136, 3, 65, 0}, {5, 5, 17, 129, 129, 0},
+        {1, 1, 136, 3, 65, 0}, {5, 5, 17, 129, 129, 0}, {2, 1, 20, 650, 140, 1},
     };
 
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
@@ -97,6 +97,33 @@ static void attention_extreme(struct harness *l)
     harness_near(l, s.o, want, harness_tol(l));
 }
 
+/* catches: a query whose result depends on the others that share its copies of keys and values */
+static void attention_in_parts(struct harness *l)
+{
+    enum { N = 650, DIM = 24, HEADS = 2 };
+    static const int part[][2] = {{0, 5}, {5, 128}, {133, 517}};
+    const struct attn a = {.heads = HEADS, .kv_heads = 1, .head_dim = DIM, .scale = 0.3f};
+    struct attn_seq s;
+    tensor whole, parts;
+
+    harness_reset(l, "attention in parts");
+    s = (struct attn_seq){.q = harness_tensor(l, harness_type(l), N, HEADS * DIM),
+                          .k = harness_tensor(l, harness_type(l), 200, DIM),
+                          .v = harness_tensor(l, harness_type(l), 200, DIM)};
+    s.o = whole = harness_empty(l, harness_type(l), N, HEADS * DIM);
+    parts = harness_empty(l, harness_type(l), N, HEADS * DIM);
+    l->op->attention(l->d, &a, &s, 1);
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        const struct attn_seq some = {.q = tensor_rows(s.q, part[i][0], part[i][1]),
+                                      .o = tensor_rows(parts, part[i][0], part[i][1]),
+                                      .k = s.k,
+                                      .v = s.v};
+
+        l->op->attention(l->d, &a, &some, 1);
+    }
+    harness_bytes_equal(l, whole, parts);
+}
+
 /* Two sequences with their caches, and the same caches as they should be. */
 struct ar_pair {
     int heads, kv, dim, rot;
@@ -104,7 +131,7 @@ struct ar_pair {
     tensor k[2], v[2];
 };
 
-enum { CAP = 90, PROMPT = 71, STEPS = 4 };
+enum { CAP = 170, PROMPT = 151, STEPS = 4 }; /* more than one block of queries and of keys */
 
 static int ar_len(const struct ar_seq *s)
 {
@@ -215,6 +242,7 @@ static void ar_attention(struct harness *l)
 
 EACH(attention)
 EACH(attention_extreme)
+EACH(attention_in_parts)
 EACH(ar_attention)
 
 int main(void)
@@ -222,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_attention),
         cmocka_unit_test(every_attention_extreme),
+        cmocka_unit_test(every_attention_in_parts),
         cmocka_unit_test(every_ar_attention),
     };
 

@@ -39,13 +39,13 @@ static size_t split(struct room *w, float *base, int d)
     float *p = base;
 
     *w = (struct room){.ld = (int)ld, .lds = (int)lds};
-    w->q = p, p += ATTN_Q * ld;
-    w->o = p, p += ATTN_Q * ld;
+    w->q = p, p += ATTN_MOST * ld;
+    w->o = p, p += ATTN_MOST * ld;
     w->v = p, p += ATTN_K * ld;
     w->kt = p, p += ld * lds; /* d rows, or d / 2 of pairs and the rest of a tile */
     w->s = p, p += ATTN_Q * lds;
-    w->m = p, p += ATTN_Q;
-    w->l = p, p += ATTN_Q;
+    w->m = p, p += ATTN_MOST;
+    w->l = p, p += ATTN_MOST;
     w->top = p, p += ATTN_Q;
     w->shrink = p, p += ATTN_Q;
     w->sum = p, p += ATTN_Q;
@@ -313,8 +313,10 @@ INLINE void soften_rows(const struct room *w, const struct attn_block *a, int64_
 
 INLINE void start(const struct room *w, int nq)
 {
+    for (int i = 0; i < up(nq, VW); i++)
+        w->m[i] = -INFINITY, w->l[i] = 0;
     for (int i = 0; i < ATTN_Q; i++)
-        w->m[i] = -INFINITY, w->l[i] = w->top[i] = w->sum[i] = 0;
+        w->top[i] = w->sum[i] = 0;
     memset(w->o, 0, sizeof(float) * (size_t)(nq * w->ld));
 }
 
@@ -326,22 +328,56 @@ INLINE void finish(const struct room *w, const struct attn_block *a, int bf)
                 vload(w->o + i * w->ld + c) / vset(w->l[i]), lanes(c, a->d), bf);
 }
 
-/* One block of keys for all queries. */
-INLINE void attend_keys(const struct room *w, const struct attn_block *a, int64_t j0, int nk,
-                        int bf, int dp)
+/* What belongs to ATTN_Q queries from q0 on. */
+INLINE struct room room_of(const struct room *w, int q0)
+{
+    struct room r = *w;
+
+    r.q += q0 * w->ld;
+    r.o += q0 * w->ld;
+    r.m += q0;
+    r.l += q0;
+    return r;
+}
+
+INLINE struct attn_block queries_of(const struct attn_block *a, int q0)
+{
+    struct attn_block b = *a;
+
+    b.nq = a->nq - q0 < ATTN_Q ? a->nq - q0 : ATTN_Q;
+    if (a->causal >= 0) b.causal += q0;
+    if (a->bias) b.bias -= q0;
+    return b;
+}
+
+/* One block of scores: the nk keys from j0, which are copied, for up to ATTN_Q queries. */
+INLINE void attend_block(const struct room *w, const struct attn_block *a, int64_t j0, int nk,
+                         int dp)
 {
     const struct operand q = {w->q, w->ld}, kt = {w->kt, w->lds}, p = {w->s, w->lds},
                          v = {w->v, w->ld};
 
+    multiply(w->s, w->lds, q, kt, a->nq, up(nk, VW), dp ? a->d / 2 : a->d, NULL, dp);
+    soften_rows(w, a, j0, nk, dp);
+    if (dp && HAS_TILES) fill_keys(w, a->nq, nk);
+    multiply(w->o, w->ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w->shrink, dp);
+}
+
+/* One block of keys for all queries. */
+INLINE void attend_keys(const struct room *w, const struct attn_block *a, int64_t j0, int nk,
+                        int bf, int dp)
+{
     load_kt(w, a, j0, nk, bf, dp);
     if (dp)
         load_pairs(w, a, j0, nk);
     else
         load_rows(w->v, w->ld, row(a->v, j0 * a->ldv, bf), a->ldv, nk, a->d, bf, 0);
-    multiply(w->s, w->lds, q, kt, a->nq, up(nk, VW), dp ? a->d / 2 : a->d, NULL, dp);
-    soften_rows(w, a, j0, nk, dp);
-    if (dp && HAS_TILES) fill_keys(w, a->nq, nk);
-    multiply(w->o, w->ld, p, v, a->nq, a->d, dp ? (nk + 1) / 2 : nk, w->shrink, dp);
+    for (int q0 = 0; q0 < a->nq; q0 += ATTN_Q) {
+        const struct room r = room_of(w, q0);
+        const struct attn_block b = queries_of(a, q0);
+
+        if (visible(&b, b.nq - 1, j0, nk) > 0) attend_block(&r, &b, j0, nk, dp);
+    }
 }
 
 INLINE void attend(const struct attn_block *a, int bf, int dp)
