@@ -13,6 +13,8 @@
 /* A wake-up in microseconds: between what a quiet machine measures and what is worth waiting. */
 static const double WAKE_LEAST = 20, WAKE_MOST = 200;
 
+enum { LONG = 4 }; /* wake-ups that a job must be worth to be long */
+
 struct member {
     struct pool *pool;
     pthread_t handle;
@@ -220,7 +222,8 @@ static int worth_waking(struct pool *p, int tasks, double us)
 }
 
 /* A thread that lost its processor in the middle of a task holds the caller up for milliseconds:
- * a share that took longer than the job is paid for with so many times the wait without sharing. */
+ * a share of a short job that took longer than all of it is paid for with so many times the wait
+ * without sharing. */
 static void share(struct pool *p, double us)
 {
     enum { TIMES = 8 };
@@ -230,13 +233,14 @@ static void share(struct pool *p, double us)
     start = now_us();
     await_others(p);
     waited = now_us() - start;
-    if (waited > us) p->alone += TIMES * waited;
+    if (us < LONG * p->wake_us && waited > us) p->alone = TIMES * waited;
 }
 
+/* A long job is shared even so: on a busy machine two threads get more of the processors. */
 static int worth_sharing(struct pool *p, int tasks, double us)
 {
     if (tasks <= 1 || p->threads == 1 || us < 2 * POOL_TASK_US) return 0;
-    if (us >= p->alone) return 1;
+    if (us >= LONG * p->wake_us || p->alone <= 0) return 1;
     p->alone -= us;
     return 0;
 }
@@ -348,7 +352,7 @@ int pool_new(struct pool **out, int threads, struct fail *fail)
 void pool_assume_wake(struct pool *p, double us)
 {
     set_wake(p, us);
-    p->missed = p->alone = p->granted = 0;
+    p->missed = p->granted = 0;
     p->wakes = 0;
     while (!all_sleep(p))
         relax();

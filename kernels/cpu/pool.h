@@ -5,9 +5,9 @@
  * the job, or the small jobs that they have missed, pay the wake-up, whose cost pool_new() measures
  * on this machine; between jobs a thread spins for as long as a wake-up takes, then sleeps, so
  * nothing spins while nothing is computed. After waiting for a thread that had lost its processor
- * the caller works alone for a multiple of that time, so that a busy machine gains little but loses
- * nothing. Which thread takes which task is left to chance: a task's result must not depend on
- * it.
+ * the caller does short jobs alone for a multiple of that time: they gain little on a busy machine,
+ * but lose nothing. Which thread takes which task is left to chance: a task's result must not
+ * depend on it.
  *
  * While a task runs, subnormal numbers count as zero (x86: MXCSR's FTZ and DAZ), on the pool's
  * threads and on the caller's, which gets its own mode back: results are the same on every thread

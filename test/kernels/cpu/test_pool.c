@@ -138,10 +138,13 @@ static void a_late_thread_is_left_out(void **state)
     (void)state;
     assert_int_equal(pool_new(&p, 2, NULL), 0);
     pool_assume_wake(p, 50);
-    pool_run(p, 2, 200, stuck_task, &s);
+    pool_run(p, 2, 199, stuck_task, &s);
     for (int i = 0; i < 1000; i++)
         pool_run(p, 8, 100, others_task, &s);
     assert_int_equal(atomic_load(&s.others), 0);
+    pool_assume_wake(p, 50); /* asleep again */
+    atomic_store(&s.here, 0);
+    pool_run(p, 2, 200, stuck_task, &s); /* a long one: only with two threads does it end */
     pool_free(p);
 }
 
