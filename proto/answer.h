@@ -39,7 +39,7 @@ struct answer_job {
     uint64_t job; /* 0 (stats only): it is another user's */
     enum event_state state;
     int64_t created_ms;
-    int position;           /* when queued */
+    int position;           /* when queued; 0: it is held */
     int64_t eta_ms;         /* when queued or running; < 0: unknown */
     enum event_phase phase; /* when running */
     double overall;         /* when running */

@@ -29,7 +29,8 @@ enum member {
     MAX,
     FORMAT,
     ALL,
-    USER
+    USER,
+    HOLD
 };
 #define HAS(m) (1u << (m))
 
@@ -41,12 +42,14 @@ struct kind {
 };
 
 static const struct kind KIND[COMMAND_KINDS] = {
-    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH), HAS(SPEC)},
+    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD), HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB)},
     [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB)},
     [COMMAND_CANCEL] = {"cancel", HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(USER), 0,
                         HAS(JOB) | HAS(STATE) | HAS(ALL)},
+    [COMMAND_HOLD] = {"hold", HAS(JOB), HAS(JOB)},
+    [COMMAND_RELEASE] = {"release", HAS(JOB), HAS(JOB)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -172,6 +175,7 @@ static const char *const MEMBER[] = {
     [WATCH] = "watch", [JOB] = "job",       [SEQ] = "seq",       [ON] = "on",
     [STATE] = "state", [LIMIT] = "limit",   [BEFORE] = "before", [EVERY] = "every_ms",
     [MAX] = "max_px",  [FORMAT] = "format", [ALL] = "all",       [USER] = "user",
+    [HOLD] = "hold",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -196,6 +200,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
                         f);
     case FORMAT: return read_format(name, v, &c->previews.format, f);
     case ALL: return read_bool(name, v, &c->all, f);
+    case HOLD: return read_bool(name, v, &c->hold, f);
     case USER: return read_user(name, v, c->user, f);
     default: return 0; /* type and ref are read already */
     }

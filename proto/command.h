@@ -22,6 +22,8 @@ enum command_kind {
     COMMAND_WATCH,
     COMMAND_UNWATCH,
     COMMAND_CANCEL,
+    COMMAND_HOLD,
+    COMMAND_RELEASE,
     COMMAND_LIST,
     COMMAND_PREVIEWS,
     COMMAND_STATS,
@@ -41,8 +43,9 @@ struct command {
     char ref[LIMIT_REF_BYTES + 1];   /* echoed in the answer; "" none */
     char key[LIMIT_KEY_BYTES + 1];   /* submit; "" none */
     struct spec spec;                /* submit, quote */
+    bool hold;                       /* submit: it waits until it is released */
     bool watch;                      /* submit: also subscribe to the job (default) */
-    uint64_t job;                    /* watch, unwatch, cancel; 0: cancel by a filter */
+    uint64_t job;                    /* 0: cancel by a filter */
     uint64_t seq;                    /* watch: the last one seen, 0 none */
     bool on;                         /* stats: send them regularly */
     int state;                       /* list, cancel: enum event_state, -1 all */

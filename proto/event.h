@@ -37,6 +37,7 @@ enum event_why {
     WHY_DEVICE,   /* every device has failed and is being opened again */
     WHY_DISK,     /* finished pictures wait for the disk, which takes nothing */
     WHY_URGENT,   /* an urgent job took its place; it goes on from where it stood */
+    WHY_HELD,     /* its owner holds it back; it has no place and no times */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
     WHYS
 };
@@ -49,7 +50,7 @@ struct event_accepted {
     int64_t eta_ms, eta_lo_ms, eta_hi_ms;
 };
 struct event_queue {
-    int position;     /* 1: next to start */
+    int position;     /* 1: next to start; 0: it is held */
     int ahead;        /* jobs that wait before it and jobs that run */
     int64_t start_ms; /* from now until it starts; < 0: unknown; so are all times below */
     int64_t eta_ms;   /* from now until its result */

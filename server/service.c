@@ -94,6 +94,11 @@ static void out_suspend(void *arg, int d, uint64_t job)
     worker_suspend(((struct service *)arg)->worker[d], job);
 }
 
+static void out_place(void *arg, const struct hub_row *row)
+{
+    store_place(((struct service *)arg)->store, row);
+}
+
 static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
     store_checkpoint(((struct service *)arg)->store, job, checkpoint);
@@ -427,6 +432,7 @@ static int open_hub(struct service *s, struct fail *f)
     struct hub_out out = {.arg = s,
                           .store_accept = out_accept,
                           .store_end = out_end,
+                          .store_place = out_place,
                           .store_checkpoint = out_checkpoint,
                           .start = out_start,
                           .drop = out_drop,

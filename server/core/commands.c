@@ -176,7 +176,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
         reply_error(h, a, c, &f);
         return;
     }
-    forecast_added(h, now, j);
+    if (!j->held) forecast_added(h, now, j);
     if (c->watch) client_reply_follows(a);
     a->job = j->id;
     j->waiters = a;
@@ -327,6 +327,52 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
     }
 }
 
+/* --- hold, release ---------------------------------------------------------------------------- */
+
+static bool is_over(const struct job *j)
+{
+    return j->state == JOB_ENDING || job_over(j);
+}
+
+/* Whether a job that this client may command waits; else the client is told why not. */
+static bool waits(struct hub *h, struct pending_reply *a, const struct command *c,
+                  const struct job *j)
+{
+    struct fail f;
+
+    if (j && j->state == JOB_QUEUED) return true;
+    if (!j) {
+        reply_unknown(h, a, c);
+        return false;
+    }
+    fail_field(&f, ERR_CONFLICT, "job", is_over(j) ? "The job is over" : "The job runs already");
+    fail_advise(&f, "Only waiting jobs can be held, released and moved.");
+    reply_error(h, a, c, &f);
+    return false;
+}
+
+static void hold(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = find_job(h, a->client, c->job);
+
+    if (!waits(h, a, c, j)) return;
+    reply_ok(h, a, c, j);
+    if (!j->held) lifecycle_hold(h, now, j);
+}
+
+static void release(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = find_job(h, a->client, c->job);
+
+    if (j && (j->state == JOB_RUNNING || j->state == JOB_SAVING)) {
+        reply_ok(h, a, c, j);
+        return;
+    }
+    if (!waits(h, a, c, j)) return;
+    reply_ok(h, a, c, j);
+    if (j->held) lifecycle_release(h, j);
+}
+
 /* --- list, statistics ------------------------------------------------------------------------- */
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -382,6 +428,8 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
         else
             cancel_all(h, a, c);
         break;
+    case COMMAND_HOLD: hold(h, now, a, c); break;
+    case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);

@@ -51,6 +51,7 @@ struct hub {
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
     int64_t again_us;  /* when ends that disk or memory refused are tried again; INT64_MAX: none */
     int n_refused;     /* jobs whose end the disk refused: nothing is started until it took them */
+    int n_held;        /* waiting jobs that are held */
     struct fail disk;  /* why the disk takes nothing; code 0: it does */
     int64_t called_us; /* when the hub was called last */
     bool stopping;

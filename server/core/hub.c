@@ -187,7 +187,7 @@ size_t hub_backlog(const struct client *p)
 
 int hub_restore(struct hub *h, int64_t now, const struct hub_row *r, struct fail *f)
 {
-    int err = restore_row(h, r, f);
+    int err = restore_row(h, now, r, f);
 
     hub_settle(h, now);
     return err;

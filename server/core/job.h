@@ -129,6 +129,8 @@ struct job {
     enum job_state before; /* ENDING: what it was until then, which is what clients still see */
 
     /* written by lifecycle and commands */
+    bool held;     /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
+    uint64_t rank; /* among its owner's jobs: first its order */
     struct job_plan plan;
     bool planned; /* plan is valid; false while the model is not loaded */
 

@@ -83,6 +83,23 @@ void lanes_leave(struct lanes *l, struct queue *q, struct job *j)
     make_stale(l, lane_of(j));
 }
 
+void lanes_hold(struct lanes *l, struct queue *q, struct job *j)
+{
+    take(q, j);
+    make_stale(l, lane_of(j));
+}
+
+void lanes_ranked(struct lanes *l, const struct job *j)
+{
+    make_stale(l, lane_of(j));
+}
+
+void lanes_release(struct lanes *l, struct queue *q, struct job *j)
+{
+    lanes_join(l, q, j);
+    make_stale(l, lane_of(j));
+}
+
 void lanes_end(struct lanes *l, const struct job *j)
 {
     struct account_lane *a = lane_of(j);
@@ -99,7 +116,7 @@ void lanes_changed(struct lanes *l, struct accounts *as)
             make_stale(l, &as->at[i]->lane[k]);
 }
 
-/* Each user's jobs, first come first: one begins where the one before it ends. */
+/* Each user's jobs by their ranks: one begins where the one before it ends. */
 static void place_anew(const struct lanes *l, struct queue *q)
 {
     queue_sort(q, queue_older);

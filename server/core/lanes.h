@@ -36,6 +36,11 @@ void lanes_return(struct lanes *, struct queue *, struct job *);
 /* It waits no more. */
 void lanes_start(struct lanes *, struct queue *, struct job *);
 void lanes_leave(struct lanes *, struct queue *, struct job *);
+/* It is held, and no more: then it stands where its rank puts it. */
+void lanes_hold(struct lanes *, struct queue *, struct job *);
+void lanes_release(struct lanes *, struct queue *, struct job *);
+/* Its rank is another than its order, or than it was. */
+void lanes_ranked(struct lanes *, const struct job *);
 /* It is off the device for ever: what it took is known. */
 void lanes_end(struct lanes *, const struct job *);
 /* What waiting jobs will take, or their users' weights, are other than they were. */

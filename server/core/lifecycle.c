@@ -62,16 +62,6 @@ static void leave(struct hub *h, struct job *j,
     h->unplaced -= j->forecast.sent_place == 0;
 }
 
-void lifecycle_wait(struct hub *h, struct job *j)
-{
-    assert(j->state == JOB_ADMIT);
-    lifecycle_move(h, j, MOVE_STORED);
-    await(h, j);
-    if (!j->planned) h->planning = true;
-}
-
-/* --- rows ------------------------------------------------------------------------------------- */
-
 static struct hub_row row_of(const struct job *j)
 {
     return (struct hub_row){.job = j->id,
@@ -82,7 +72,71 @@ static struct hub_row row_of(const struct job *j)
                             .digest = j->digest,
                             .spec = &j->spec,
                             .accepted_seq = j->board.at[EVENT_ACCEPTED],
+                            .held = j->held,
+                            .rank = j->rank,
                             .state = STATE_QUEUED};
+}
+
+void lifecycle_placed(struct hub *h, const struct job *j)
+{
+    struct hub_row r = row_of(j);
+
+    assert(j->state == JOB_QUEUED);
+    h->out.store_place(h->out.arg, &r);
+    notify_touch(h);
+}
+
+/* Held, it has no place and no times; nothing is learnt from how long it takes. */
+static void post_held(struct hub *h, int64_t now, struct job *j)
+{
+    h->n_held++;
+    j->forecast.sent_place = 0;
+    j->forecast.start_us = j->forecast.end_us = -1;
+    j->forecast.first_us = 0;
+    notify_post(
+        h, now, j,
+        &(struct event){
+            .kind = EVENT_QUEUE,
+            .u.queue = {
+                .start_ms = -1, .eta_ms = -1, .eta_lo_ms = -1, .eta_hi_ms = -1, .why = WHY_HELD}});
+}
+
+void lifecycle_wait(struct hub *h, int64_t now, struct job *j)
+{
+    assert(j->state == JOB_ADMIT);
+    lifecycle_move(h, j, MOVE_STORED);
+    if (j->held)
+        post_held(h, now, j);
+    else
+        await(h, j);
+    if (!j->planned) h->planning = true;
+}
+
+void lifecycle_hold(struct hub *h, int64_t now, struct job *j)
+{
+    assert(j->state == JOB_QUEUED && !j->held);
+    leave(h, j, lanes_hold);
+    j->held = true;
+    post_held(h, now, j);
+    lifecycle_placed(h, j);
+}
+
+/* Back into the queue, to stay or to leave it properly. */
+static void unhold(struct hub *h, struct job *j)
+{
+    if (!j->held) return;
+    j->held = false;
+    h->n_held--;
+    lanes_release(&h->lanes, &h->queue, j);
+    await(h, j);
+    if (!j->planned) h->planning = true;
+}
+
+void lifecycle_release(struct hub *h, struct job *j)
+{
+    assert(j->state == JOB_QUEUED && j->held);
+    unhold(h, j);
+    lifecycle_placed(h, j);
 }
 
 /* The numbers that `result` and `end` will get: nothing else is posted once a job is ending. */
@@ -138,9 +192,10 @@ struct job *lifecycle_accept(struct hub *h, int64_t now, struct account *owner, 
         job_free(j);
         return NULL;
     }
-    j->order = ++h->last_order;
+    j->order = j->rank = ++h->last_order;
+    j->held = c->hold;
     lifecycle_add(h, j);
-    lanes_join(&h->lanes, &h->queue, j);
+    if (!j->held) lanes_join(&h->lanes, &h->queue, j);
     notify_touch(h);
     r = row_of(j);
     h->n_storing++;
@@ -190,8 +245,8 @@ static struct pending_reply *take_waiters(struct job *j)
 
 static void accepted(struct hub *h, int64_t now, struct job *j)
 {
-    lifecycle_wait(h, j);
-    forecast_accepted(h, now, j);
+    lifecycle_wait(h, now, j);
+    if (!j->held) forecast_accepted(h, now, j);
     for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
         lifecycle_reply(h, now, j, a, a->wanted);
@@ -212,7 +267,7 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
         client_reply_ready(&h->clients, a, blob_from_text(&t));
         text_free(&t);
     }
-    lanes_leave(&h->lanes, &h->queue, j);
+    if (!j->held) lanes_leave(&h->lanes, &h->queue, j);
     notify_touch(h);
     count(h, j, -1);
     registry_drop(&h->registry, j);
@@ -302,6 +357,7 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 void lifecycle_finished(struct hub *h, int64_t now, struct job *j)
 {
     if (j->state == JOB_QUEUED) {
+        unhold(h, j);
         leave(h, j, lanes_start);
         j->forecast.sent_place = 0;
         board_clear(&j->board, EVENT_QUEUE);
@@ -419,9 +475,10 @@ void lifecycle_drain(struct hub *h, int64_t now)
 void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
     assert(outcome >= JOB_DONE && (outcome == JOB_FAILED) == (why != NULL));
-    if (j->state == JOB_QUEUED)
+    if (j->state == JOB_QUEUED) {
+        unhold(h, j);
         leave(h, j, lanes_leave);
-    else
+    } else
         lanes_end(&h->lanes, j);
     lifecycle_move(h, j, MOVE_END);
     drop_checkpoint(j);

@@ -20,7 +20,12 @@ struct job *lifecycle_accept(struct hub *, int64_t now, struct account *, struct
 void lifecycle_reply(struct hub *, int64_t now, const struct job *, struct pending_reply *,
                      bool watch);
 /* It is on disk and may start from now on. */
-void lifecycle_wait(struct hub *, struct job *);
+void lifecycle_wait(struct hub *, int64_t now, struct job *);
+/* A waiting job that is not held, and one that is. */
+void lifecycle_hold(struct hub *, int64_t now, struct job *);
+void lifecycle_release(struct hub *, struct job *);
+/* What a waiting job's place depends on has changed: keep that. */
+void lifecycle_placed(struct hub *, const struct job *);
 
 /* Plan some of the waiting jobs that arrived before the model did. */
 void lifecycle_plan_some(struct hub *);

@@ -21,7 +21,7 @@ bool queue_before(const struct job *a, const struct job *b)
     if (a->spec.lane != b->spec.lane) return a->spec.lane < b->spec.lane;
     if (a->share.begin < b->share.begin || a->share.begin > b->share.begin)
         return a->share.begin < b->share.begin;
-    return a->order < b->order;
+    return queue_older(a, b);
 }
 
 int queue_reserve(struct queue *q, int n)
@@ -84,14 +84,14 @@ int queue_place(const struct queue *q, const struct job *j)
 
 int queue_rank(const struct queue *q, enum user_lane lane, double begin)
 {
-    const struct job last = {.spec.lane = (int)lane, .share.begin = begin, .order = UINT64_MAX};
+    const struct job last = {.spec.lane = (int)lane, .share.begin = begin, .rank = UINT64_MAX};
 
     return rank(q, &last);
 }
 
 bool queue_older(const struct job *a, const struct job *b)
 {
-    return a->order < b->order;
+    return a->rank != b->rank ? a->rank < b->rank : a->order < b->order;
 }
 
 /* Heap sort: in place, and no worse on any order. */

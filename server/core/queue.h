@@ -2,7 +2,7 @@
  * resident.
  *
  * The order is one function, queue_before(): by lane, then by where a job begins in its lane's
- * virtual time (lanes.h), then first accepted, first started. Another order changes that
+ * virtual time (lanes.h), then by its rank. Another order changes that
  * function and what it reads of a job, nothing else. Kept sorted in an array: adding and
  * removing are a binary search and a move of pointers, the place of a job is its index. Thread:
  * the loop's. */
@@ -33,7 +33,7 @@ int queue_place(const struct queue *, const struct job *);
 bool queue_before(const struct job *a, const struct job *b);
 /* How many jobs stand before a new one of this lane that begins there. */
 int queue_rank(const struct queue *, enum user_lane, double begin);
-/* Whether a was accepted before b. */
+/* Whether a has the lower rank: was accepted before b, unless its owner had it otherwise. */
 bool queue_older(const struct job *a, const struct job *b);
 /* Places of jobs have changed: put them in the order of this function. */
 void queue_sort(struct queue *, bool (*before)(const struct job *, const struct job *));

@@ -31,7 +31,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .spec = &j->spec,
                                .key = j->key};
     row->phase = j->run.view.phase < GLM_DONE ? (enum event_phase)j->run.view.phase : PHASE_DECODE;
-    if (j->state == JOB_QUEUED) row->position = queue_place(&h->queue, j);
+    if (j->state == JOB_QUEUED && !j->held) row->position = queue_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->end.error;
     if (j->state == JOB_DONE) {
         url_picture(j->end.digest, r->url[r->n]);
@@ -80,7 +80,7 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
 {
     struct listing rows;
     struct answer_stats s = {.running = h->in[JOB_RUNNING],
-                             .queued = h->in[JOB_QUEUED],
+                             .queued = h->in[JOB_QUEUED] - h->n_held,
                              .done = h->stats.done,
                              .failed = h->stats.failed,
                              .cancelled = h->stats.cancelled,

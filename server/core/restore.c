@@ -62,6 +62,8 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     memcpy(j->digest, r->digest, sizeof j->digest);
     j->created_ms = r->created_ms;
     j->order = r->order;
+    j->rank = r->rank ? r->rank : r->order;
+    j->held = r->held;
     accepted = (struct event){
         .kind = EVENT_ACCEPTED,
         .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
@@ -70,7 +72,7 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     return NULL;
 }
 
-int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
+int restore_row(struct hub *h, int64_t now, const struct hub_row *r, struct fail *f)
 {
     struct job *j;
 
@@ -85,8 +87,9 @@ int restore_row(struct hub *h, const struct hub_row *r, struct fail *f)
         if (restore_end(h, j, r) == 0) return 0;
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     }
-    lanes_join(&h->lanes, &h->queue, j);
-    lifecycle_wait(h, j);
+    if (!j->held) lanes_join(&h->lanes, &h->queue, j);
+    if (!j->held && j->rank != j->order) lanes_ranked(&h->lanes, j);
+    lifecycle_wait(h, now, j);
     if (j->owner->gone && r->owner != USER_NONE) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     return 0;
 }

@@ -6,6 +6,6 @@
 #include "server/core/core.h"
 
 /* Rows in order of acceptance. 0, ERR_IO (out of order, or twice), ERR_OUT_OF_MEMORY. */
-int restore_row(struct hub *, const struct hub_row *, struct fail *f);
+int restore_row(struct hub *, int64_t now, const struct hub_row *, struct fail *f);
 
 #endif

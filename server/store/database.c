@@ -30,6 +30,8 @@ static const char *const VERSION[] = {
 
     "ALTER TABLE meta ADD COLUMN secret BLOB;" /* what cookies are signed with */
     "ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;" /* 0: USER_NONE */
+    "ALTER TABLE jobs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;" /* 0: its ord */
     "CREATE TABLE users("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* given once, also when the user is removed */
     " name TEXT NOT NULL,"

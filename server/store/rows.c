@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END, SQL_PROBE };
+enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END, SQL_PLACE, SQL_PROBE };
 _Static_assert(SQL_PROBE + 1 == ROWS_STATEMENTS, "each statement has its place");
 
 static const char *const SQL[ROWS_STATEMENTS] = {
@@ -23,6 +23,7 @@ static const char *const SQL[ROWS_STATEMENTS] = {
                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19",
+    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3 WHERE job=?1 AND state=0",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
@@ -142,6 +143,7 @@ static const char *row_damage(sqlite3_stmt *q)
     if (sqlite3_column_int64(q, 0) == 0) return "it has no job";
     if (!is_number(q, 17, 0) || sqlite3_column_int64(q, 17) > UINT32_MAX)
         return "its owner is impossible";
+    if (!is_number(q, 19, 0)) return "its rank is impossible";
     if (!is_number(q, 1, 1) || !is_number(q, 2, 0) || !is_number(q, 6, 1))
         return "its order, time or number is impossible";
     if (!is_text(text_at(q, 3), LIMIT_KEY_BYTES)) return "its key is no text";
@@ -213,6 +215,8 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .result_seq = (uint64_t)sqlite3_column_int64(q, 8),
         .end_seq = (uint64_t)sqlite3_column_int64(q, 9),
         .owner = (uint32_t)sqlite3_column_int64(q, 17),
+        .held = sqlite3_column_int(q, 18) != 0,
+        .rank = (uint64_t)sqlite3_column_int64(q, 19),
     };
     if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -240,7 +244,8 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint,owner FROM jobs WHERE ord>0 AND (state=0 OR ord IN"
+        " bytes,us,code,field,message,hint,owner,held,rank FROM jobs WHERE ord>0 AND (state=0 OR "
+        "ord IN"
         " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)) ORDER BY ord";
     sqlite3_stmt *q = NULL;
     int err, got;
@@ -336,7 +341,19 @@ static int write_row(struct job_rows *r, int which, const struct hub_row *row, i
 
 int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
 {
-    return write_row(r, SQL_ACCEPT, row, STATE_QUEUED, f);
+    int err = write_row(r, SQL_ACCEPT, row, STATE_QUEUED, f);
+
+    return err || !row->held ? err : rows_place(r, row, f);
+}
+
+int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
+{
+    sqlite3_stmt *q = r->sql[SQL_PLACE];
+
+    bind_id(q, 1, row->job);
+    sqlite3_bind_int(q, 2, row->held);
+    bind_id(q, 3, row->rank);
+    return step(r, SQL_PLACE, f);
 }
 
 static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROWS_STATEMENTS 6
+#define ROWS_STATEMENTS 7
 
 struct job_rows {
     sqlite3 *reader, *writer;
@@ -64,6 +64,8 @@ int rows_begin(struct job_rows *, struct fail *f);
 int rows_commit(struct job_rows *, struct fail *f);
 void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
+/* held and rank of a job that has no end; nothing when it has. */
+int rows_place(struct job_rows *, const struct hub_row *, struct fail *f);
 /* Write something that changes nothing. */
 int rows_probe(struct job_rows *, struct fail *f);
 /* name: the result's file, "" without one. A row that is missing is written whole. */

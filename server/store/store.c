@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_ACCEPT, STORE_END, STORE_STOP };
+enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_STOP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
 enum { ROOM_MIN = 256 << 10 }; /* bytes; a disk with less is called full */
@@ -282,7 +282,7 @@ static void send(struct store *s, int kind, const struct hub_row *row, struct bl
     if (e) {
         pulse_due(&s->pulse);
         mbox_push(&s->box, &e->m);
-    } else {
+    } else if (kind != STORE_PLACE) {
         fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
         answer(s, row->job, &why);
     }
@@ -296,6 +296,11 @@ void store_accept(struct store *s, const struct hub_row *row)
 void store_end(struct store *s, const struct hub_row *row, struct blob *file)
 {
     send(s, STORE_END, row, file);
+}
+
+void store_place(struct store *s, const struct hub_row *row)
+{
+    send(s, STORE_PLACE, row, NULL);
 }
 
 void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
@@ -337,6 +342,7 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
         err = check_files(s, f);
         return err ? err : rows_accept(&s->rows, &e->row, f);
     }
+    if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
     return err ? err : rows_end(&s->rows, &e->row, name, f);
 }
@@ -423,7 +429,7 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    answer(s, e->row.job, why);
+    if (e->m.kind != STORE_PLACE) answer(s, e->row.job, why);
     entry_free(e);
 }
 

@@ -69,6 +69,7 @@ int store_restore(struct store *, int kept,
 /* struct hub_out: what they borrow is copied, the file gets a reference. */
 void store_accept(struct store *, const struct hub_row *);
 void store_end(struct store *, const struct hub_row *, struct blob *file);
+void store_place(struct store *, const struct hub_row *);
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* The data folder, for checkpoints_read(); closed by store_close(). */
 int store_folder(const struct store *);

@@ -47,6 +47,7 @@ static const struct {
      4294967297,
      {EVENT_ACCEPTED, .u.accepted = {.spec = &WILD, .key = "k-93f1", .created_ms = 1767225600123}}},
     {"queue", NULL, JOB, 2, {EVENT_QUEUE, .u.queue = {3, 4, 21000, 28000, 24000, 34000, WHY_TURN}}},
+    {"queue, held", NULL, JOB, 3, {EVENT_QUEUE, .u.queue = {0, 0, -1, -1, -1, -1, WHY_HELD}}},
     {"queue, times unknown",
      NULL,
      JOB,

@@ -33,6 +33,10 @@ static void harness_drop(void *arg, int d, uint64_t job)
 {
     (void)arg, (void)d, (void)job;
 }
+static void harness_place(void *arg, const struct hub_row *row)
+{
+    (void)arg, (void)row;
+}
 static void harness_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
     (void)arg, (void)job, (void)checkpoint;
@@ -69,6 +73,7 @@ static inline int harness_open(struct harness *r)
     struct hub_out out = {.arg = r,
                           .store_accept = harness_accept,
                           .store_end = harness_end,
+                          .store_place = harness_place,
                           .store_checkpoint = harness_checkpoint,
                           .start = harness_start,
                           .drop = harness_drop,

@@ -86,6 +86,10 @@ static inline void hear_queue(struct world *w, json_t *m)
     json_t *range = json_object_get(m, "eta_range_ms");
     int64_t eta = integer(m, "eta_ms"), start = integer(m, "start_ms");
 
+    if (strcmp(string(m, "why"), "held") == 0) {
+        MUST(w, integer(m, "position") == 0 && eta < 0 && start < 0, "a held job with a place");
+        return;
+    }
     MUST(w, integer(m, "position") >= 1, "a place before the first");
     MUST(w, integer(m, "ahead") >= integer(m, "position") - 1, "ahead");
     MUST(w, json_object_get(m, "eta_ms") != NULL && eta >= -1, "an estimate below zero");
@@ -311,9 +315,10 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-        "\"steps\":%d,\"seed\":%d%s}",
+        "\"steps\":%d,\"seed\":%d%s}%s",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
-        key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)]);
+        key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)],
+        chance(w, 0.02) ? ",\"hold\":true" : "");
 }
 
 /* A job that this client knows, or a random number. */
@@ -324,6 +329,16 @@ static inline uint64_t some_job(struct chaos *x, struct chaos_client *c)
     if (recent == 0 || chance(x->w, 0.02)) return world_random(x->w) | 1;
     if (recent > 16 && chance(x->w, 0.8)) recent = 16;
     return c->views[(c->n_views - 1 - (unsigned)pick(x->w, (int)recent)) % VIEWS].job;
+}
+
+/* The oldest job that is held, else this one. */
+static inline uint64_t some_held(const struct chaos *x, uint64_t otherwise)
+{
+    uint64_t id = otherwise;
+
+    for (const struct job *j = x->w->hub->registry.newest; j; j = j->links.older)
+        if (j->held && j->state == JOB_QUEUED) id = j->id;
+    return id;
 }
 
 static inline void watch(struct chaos *x, struct chaos_client *c, uint64_t job, bool from_zero)
@@ -344,7 +359,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 13)) {
+    switch (pick(w, 15)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -363,6 +378,11 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
                 chance(w, 0.1)   ? "\"all\":true"
                 : chance(w, 0.5) ? "\"state\":\"running\""
                                  : "\"state\":\"queued\"");
+        break;
+    case 12: command(x, c, 'h', "\"type\":\"hold\",\"job\":\"%s\"", id); break;
+    case 13:
+        id_format(chance(w, 0.7) ? some_held(x, job) : job, id);
+        command(x, c, 'r', "\"type\":\"release\",\"job\":\"%s\"", id);
         break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:

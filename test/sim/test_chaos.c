@@ -167,7 +167,7 @@ static void pass_time(struct chaos *x)
 static void check_jobs(struct world *w)
 {
     struct hub *h = w->hub;
-    int in[JOB_STATES] = {0}, n = 0, resident = 0;
+    int in[JOB_STATES] = {0}, n = 0, resident = 0, held = 0;
     uint64_t order = UINT64_MAX;
 
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
@@ -177,8 +177,10 @@ static void check_jobs(struct world *w)
         n++;
         resident += j->run.device != NULL;
         MUST(w,
-             (j->state == JOB_QUEUED || j->state == JOB_ADMIT) == (queue_place(&h->queue, j) > 0),
+             ((j->state == JOB_QUEUED || j->state == JOB_ADMIT) && !j->held)
+                 == (queue_place(&h->queue, j) > 0),
              "in the queue or not");
+        held += j->state == JOB_QUEUED && j->held;
         MUST(w, j->state != JOB_RUNNING || (j->run.device && !j->run.dropping), "runs nowhere");
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
         MUST(w, j->run.overall >= 0 && j->run.overall <= 1, "overall %f", j->run.overall);
@@ -188,6 +190,7 @@ static void check_jobs(struct world *w)
                  "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
+    MUST(w, held == h->n_held, "held jobs");
     MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
     for (int i = 0; i < h->devices.n; i++)
         MUST(w, h->devices.at[i].ledger.n == h->devices.at[i].n_resident, "the ledger");
@@ -223,6 +226,23 @@ static void check_disk(struct world *w)
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
+/* Their owner lets go of all that is held. */
+static void release_all(struct chaos *x)
+{
+    struct chaos_client *c = &x->c[0];
+
+    if (!c->client) connect(x, c);
+    listen_to_end(x, c);
+    for (struct job *j = x->w->hub->registry.newest; j; j = j->links.older) {
+        char id[ID_TEXT];
+
+        if (!j->held || j->state != JOB_QUEUED) continue;
+        id_format(j->id, id);
+        command(x, c, 'r', "\"type\":\"release\",\"job\":\"%s\"", id);
+        listen_to_end(x, c);
+    }
+}
+
 /* Let everything come to its end: every accepted job must. */
 static void finish(struct chaos *x)
 {
@@ -242,6 +262,7 @@ static void finish(struct chaos *x)
         while (w->write_first != w->write_end)
             store_answer(w, true);
         if (hub_due(h) <= w->now) hub_tick(h, w->now);
+        if (h->n_held > 0) release_all(x);
         open = h->in[JOB_ADMIT] + h->in[JOB_QUEUED] + h->in[JOB_RUNNING] + h->in[JOB_SAVING]
                + h->in[JOB_ENDING];
     }
@@ -338,10 +359,10 @@ static void a_start_that_was_not_forecast_is_seen(void **state)
     first = w->hub->queue.at[0];
     w->hub->queue.at[0] = w->hub->queue.at[1];
     w->hub->queue.at[1] = first;
-    order = first->order;
-    first->order = w->hub->queue.at[0]->order;
-    w->hub->queue.at[0]->order = order;
-    first->share.begin = w->hub->queue.at[0]->share.begin; /* a tie, which the order decides */
+    order = first->rank;
+    first->rank = w->hub->queue.at[0]->rank;
+    w->hub->queue.at[0]->rank = order;
+    first->share.begin = w->hub->queue.at[0]->share.begin; /* a tie, which the rank decides */
     w->wrong_forecasts = true;
     while (w->hub->queue.n == 2) {
         worker_step(w, 10000);

@@ -59,6 +59,17 @@ static inline void out_store_end(void *arg, const struct hub_row *r, struct blob
     w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
 }
 
+/* It reaches the disk at once, as a checkpoint does. */
+static inline void out_store_place(void *arg, const struct hub_row *r)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, r->job);
+
+    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a place of a job that is over");
+    t->disk->row.held = r->held;
+    t->disk->row.rank = r->rank;
+}
+
 /* It reaches the disk at once: nothing waits for it. */
 static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
@@ -181,6 +192,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
     forecast_check(w, t);
+    MUST(w, !j->held, "a held job starts");
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
@@ -550,6 +562,7 @@ static inline void world_boot(struct world *w)
     struct hub_out out = {.arg = w,
                           .store_accept = out_store_accept,
                           .store_end = out_store_end,
+                          .store_place = out_store_place,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,

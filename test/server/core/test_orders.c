@@ -137,6 +137,111 @@ static void an_admin_alone_names_a_user(void **state)
     stage_free(&s);
 }
 
+static const char *ask_about(struct stage *s, struct listener *e, const char *type, uint64_t job)
+{
+    char message[128];
+
+    snprintf(message, sizeof message, "{\"type\":\"%s\",\"job\":\"%s\"}", type, hex(job));
+    return ask(s, e, message);
+}
+
+static int place_of(const struct stage *s, uint64_t job)
+{
+    return queue_place(&s->w->hub->queue, registry_find(&s->w->hub->registry, job));
+}
+
+/* catches: a held job that starts, has a place or times, or counts in others'; one that is behind
+ * its owner's later jobs when it is released */
+static void a_held_job_is_left_out_until_it_is_released(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t held, next, bens;
+
+    (void)state;
+    submit(&s, s.ada, "");
+    held = submit(&s, s.ada, "");
+    next = submit(&s, s.ada, "");
+    bens = submit(&s, s.ben, "");
+    assert_true(place_of(&s, held) > 0 && place_of(&s, held) < place_of(&s, next));
+    ANSWERS(ask_about(&s, s.ada, "hold", held), "\"re\":\"hold\"");
+    HEARD(s.ada, "\"position\":0,\"ahead\":0,\"start_ms\":null,\"eta_ms\":null,"
+                 "\"eta_range_ms\":null,\"why\":\"held\"");
+    assert_int_equal(place_of(&s, held), 0);
+    assert_int_equal(s.w->hub->queue.n, 2);
+    ANSWERS(ask(&s, s.ben, "{\"type\":\"stats\",\"on\":false}"), "\"queued\":2");
+    HEARD(s.ben, "\"more\":0");
+    ANSWERS(ask_about(&s, s.ada, "hold", held), "\"type\":\"ok\"");
+    submit(&s, s.ada, "");
+    ANSWERS(ask_about(&s, s.ada, "release", held), "\"re\":\"release\"");
+    HEARD(s.ada, "\"type\":\"queue\"");
+    assert_true(place_of(&s, held) > 0 && place_of(&s, held) < place_of(&s, next));
+    ANSWERS(ask_about(&s, s.ada, "hold", held), "\"type\":\"ok\"");
+    go_on(s.w, 200);
+    assert_int_equal(state_of(&s, next), JOB_DONE);
+    assert_int_equal(state_of(&s, bens), JOB_DONE);
+    assert_int_equal(state_of(&s, held), JOB_QUEUED);
+    ask_about(&s, s.ada, "release", held);
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, held), JOB_DONE);
+    stage_free(&s);
+}
+
+/* catches: a submit that is to be held and starts; a hold that a restart forgets, or that a
+ * release before it does not undo; a held job that cannot be cancelled */
+static void a_hold_survives_a_restart(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t held = submit(&s, s.ada, ",\"hold\":true"), gone, later;
+
+    (void)state;
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"why\":\"held\"");
+    assert_int_equal(state_of(&s, held), JOB_QUEUED);
+    gone = submit(&s, s.ada, ",\"hold\":true");
+    later = submit(&s, s.ada, ",\"hold\":true");
+    ask_about(&s, s.ada, "release", later);
+    world_kill(s.w, 0);
+    world_boot(s.w);
+    worker_open(s.w);
+    s.admin->client = s.ben->client = NULL;
+    s.ada->client = hub_open(s.w->hub, s.ada, 1);
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, held), JOB_QUEUED);
+    assert_int_equal(state_of(&s, later), JOB_DONE);
+    ANSWERS(ask_about(&s, s.ada, "watch", held), "\"why\":\"held\"");
+    ask_about(&s, s.ada, "cancel", gone);
+    store_all(s.w);
+    assert_int_equal(state_of(&s, gone), JOB_CANCELLED);
+    ask_about(&s, s.ada, "release", held);
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, held), JOB_DONE);
+    assert_int_equal(s.w->hub->n_held, 0);
+    stage_free(&s);
+}
+
+/* catches: a job that another user holds or lets go; one that runs or is over and is held; a
+ * refused row of a held job that is taken out of a queue where it is not */
+static void a_hold_is_refused_where_it_means_nothing(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t runs = submit(&s, s.ada, ""), held = submit(&s, s.ada, ",\"hold\":true");
+
+    (void)state;
+    ANSWERS(ask_about(&s, s.ada, "hold", runs), "\"code\":\"conflict\"");
+    ANSWERS(ask_about(&s, s.ada, "release", runs), "\"type\":\"ok\"");
+    ANSWERS(ask_about(&s, s.ben, "hold", runs), "\"code\":\"not_found\"");
+    ANSWERS(ask_about(&s, s.ben, "release", held), "\"code\":\"not_found\"");
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, held), JOB_QUEUED);
+    ANSWERS(ask_about(&s, s.ada, "hold", runs), "The job is over");
+    ANSWERS(ask_about(&s, s.ada, "release", runs), "The job is over");
+    command(s.w, s.ada, "{\"type\":\"submit\",\"hold\":true,\"spec\":{\"prompt\":\"x\"}}");
+    store_answer(s.w, false);
+    assert_int_equal(newest(s.w), held);
+    ANSWERS(ask_about(&s, s.admin, "release", held), "\"type\":\"ok\"");
+    stage_free(&s);
+}
+
 /* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
 static void a_removed_users_job_ends_when_it_is_stored(void **state)
 {
@@ -159,6 +264,9 @@ int main(void)
         cmocka_unit_test(a_filter_takes_a_job_that_is_being_stored),
         cmocka_unit_test(a_job_that_is_refused_cannot_be_cancelled),
         cmocka_unit_test(an_admin_alone_names_a_user),
+        cmocka_unit_test(a_held_job_is_left_out_until_it_is_released),
+        cmocka_unit_test(a_hold_survives_a_restart),
+        cmocka_unit_test(a_hold_is_refused_where_it_means_nothing),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

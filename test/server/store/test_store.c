@@ -65,6 +65,45 @@ static void survives_restart(void **state)
     store_close(s);
 }
 
+/* catches: a hold or a rank that is lost, that another job gets, or that is answered as if it were
+ * an end */
+static void keeps_places(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row row = row_of(1, 1), other = row_of(2, 2), last = row_of(3, 3);
+    struct seen seen = {0};
+
+    (void)state;
+    row.held = true;
+    row.rank = 1;
+    store_accept(s, &row);
+    store_accept(s, &other);
+    other.held = true;
+    other.rank = 7;
+    store_place(s, &other);
+    row.held = false;
+    store_place(s, &row);
+    store_accept(s, &last);
+    last.held = true;
+    store_place(s, &last);
+    last.state = STATE_CANCELLED;
+    last.end_seq = 700;
+    store_end(s, &last, NULL);
+    store_place(s, &last); /* too late: nothing */
+    expect_stored(4, ERR_OK);
+    store_close(s);
+    assert_null(mbox_take(&box));
+    s = open_store();
+    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 3);
+    assert_false(seen.row[0].held);
+    assert_int_equal(seen.row[0].rank, 1);
+    assert_true(seen.row[1].held);
+    assert_int_equal(seen.row[1].rank, 7);
+    assert_int_equal(seen.row[2].state, STATE_CANCELLED);
+    store_close(s);
+}
+
 /* catches: a result that is not served, a wrong name, a picture left half written */
 static void finds_results(void **state)
 {
@@ -251,9 +290,11 @@ static struct store *damaged(const char *sql)
  * tables of a newer one that are changed */
 static void versions(void **state)
 {
-    struct store *s = damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
-                              "ALTER TABLE meta DROP COLUMN secret;"
-                              "PRAGMA user_version=1");
+    struct store *s =
+        damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
+                "ALTER TABLE jobs DROP COLUMN held; ALTER TABLE jobs DROP COLUMN rank;"
+                "ALTER TABLE meta DROP COLUMN secret;"
+                "PRAGMA user_version=1");
     struct seen seen = {0};
 
     (void)state;
@@ -467,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(survives_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
