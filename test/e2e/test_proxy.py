@@ -110,7 +110,7 @@ async def below_a_path():
     ended = server.get("/lab/v1/session", "DELETE", cookie)[1]["Set-Cookie"]
     assert "Path=/lab/;" in ended, "else the cookie stays"
     server.stop()
-    done = subprocess.run([BIN, "serve", "--base", "lab", "--port", "0", "--data", folder()],
+    done = subprocess.run([BIN, "serve", "--model", MODEL, "--base", "lab", "--port", "0", "--data", folder()],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--base" in done.stderr, done
 
@@ -143,7 +143,7 @@ async def a_unix_socket():
                 if isinstance(message, str) and json.loads(message)["type"] == "end":
                     assert json.loads(message)["state"] == "done"
                     break
-        other = [BIN, "serve", "--data", folder(), "--listen", "unix:" + path]
+        other = [BIN, "serve", "--model", MODEL, "--data", folder(), "--listen", "unix:" + path]
         done = subprocess.run(other, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "Address already in use" in done.stderr, done
         assert Local(path).ask("/healthz")[0] == 200, "the other took its socket away"

@@ -10,7 +10,7 @@ import time
 
 import websockets
 
-from harness import BIN, LONG, QUICK, RawWebSocket, Server, folder, run
+from harness import BIN, LONG, MODEL, QUICK, RawWebSocket, Server, folder, run
 from users import add, bare, bearer, sign_in
 
 # the longest that a change may take to be in force, on a busy machine
@@ -192,7 +192,7 @@ async def the_last_user_leaves_it_closed():
 def beyond_this_machine():
     """catches: a service for everybody who can reach it, though nobody has asked for that"""
     data = folder()
-    args = [BIN, "serve", "--port", "0", "--host", "0.0.0.0", "--data", data]
+    args = [BIN, "serve", "--model", MODEL, "--port", "0", "--host", "0.0.0.0", "--data", data]
     done = subprocess.run(args, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done
     assert "darkroom user add" in done.stderr and "--open" in done.stderr, done.stderr
@@ -264,8 +264,8 @@ def hostile_heads():
 def a_closed_terminal_ends_it():
     """catches: a server that goes on, unseen, when the terminal that it was started in is closed"""
     master, slave = pty.openpty()
-    process = subprocess.Popen([BIN, "serve", "--port", "0", "--data", folder()], stdin=slave, stdout=slave,
-                               stderr=slave, start_new_session=True)
+    process = subprocess.Popen([BIN, "serve", "--model", MODEL, "--port", "0", "--data", folder()],
+                               stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     try:
         os.close(slave)
         shown = b""
