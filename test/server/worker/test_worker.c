@@ -69,9 +69,19 @@ static void drop(struct mbox *b)
     mbox_destroy(b);
 }
 
+static void free_previews(struct msg *list)
+{
+    for (struct msg *m = list, *next; m; m = next) {
+        next = m->next;
+        pixels_release((struct pixels_preview *)m);
+    }
+}
+
 static int tear_down(void **state)
 {
     (void)state;
+    worker_stop(worker);
+    free_previews(mbox_take(&previews)); /* slots of the worker */
     worker_free(worker);
     drop(&loop);
     drop(&previews);
@@ -96,14 +106,6 @@ static struct device_event next_event(void)
         assert_int_equal(m->kind, LOOP_DEVICE_EVENT);
         free(m);
         if (event.kind != QUANTUM_DONE) return event;
-    }
-}
-
-static void free_previews(struct msg *list)
-{
-    for (struct msg *m = list, *next; m; m = next) {
-        next = m->next;
-        pixels_release((struct pixels_preview *)m);
     }
 }
 
@@ -242,6 +244,7 @@ static void goes_on_from_a_checkpoint(void **state)
     work.spec = &other;
     worker_start(worker, &work);
     finishes(false);
+    blob_unref(work.checkpoint);
     work = (struct hub_work){.job = 1, .spec = &spec, .keep = true};
     atomic_store(&on_disk, work.checkpoint = suspended());
     work.checkpoint = NULL;
