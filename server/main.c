@@ -57,7 +57,7 @@ static int plain_word(const char *word, const char *more)
     return -1;
 }
 
-static int run(enum options_command command, const struct options *options)
+static int run(enum options_command command, struct options *options)
 {
     static int (*const commands[OPTIONS_COMMANDS])(const struct cli *) = {
         [OPTIONS_SERVE] = cli_serve, [OPTIONS_GENERATE] = cli_generate, [OPTIONS_CHECK] = cli_check,

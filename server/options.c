@@ -18,6 +18,7 @@
 #define P              (1U << OPTIONS_PLAN)
 #define T              (1U << OPTIONS_TRACE)
 #define U              (1U << OPTIONS_USER)
+#define L              OPTIONS_LIVE
 #define ALL            (S | G | C | P | T)
 /* a limit's number as the text of a default */
 #define TEXT_OF(limit) TEXT_OF_(limit)
@@ -53,32 +54,32 @@ const struct options_row OPTIONS_TABLE[] = {
      "that sets all three. A user it names must be there (`darkroom user add`)."},
     {"base", 0, OPTIONS_TEXT, S, AT(base), "/", 0, 0, "PATH",
      "Path below which a proxy serves this, as /lab/."},
-    {"origins", 0, OPTIONS_TEXT, S, AT(origins), NULL, 0, 0, "LIST",
+    {"origins", 0, OPTIONS_TEXT, S | L, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},
     {"data", 'd', OPTIONS_TEXT, S | U, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue, pictures and users; $XDG_DATA_HOME/darkroom when not given."},
-    {"keep-days", 0, OPTIONS_INT, S, AT(keep_days), "90", 0, 36500, "N",
+    {"keep-days", 0, OPTIONS_INT, S | L, AT(keep_days), "90", 0, 36500, "N",
      "Remove pictures that are older; 0 keeps them at any age."},
-    {"keep-size", 0, OPTIONS_BYTES, S, AT(keep_size), "20G", 0, 0x1p60, "SIZE",
+    {"keep-size", 0, OPTIONS_BYTES, S | L, AT(keep_size), "20G", 0, 0x1p60, "SIZE",
      "Remove the oldest pictures beyond so many bytes with their rows; 0 for no bound."},
-    {"concurrency", 'c', OPTIONS_INT, S, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
+    {"concurrency", 'c', OPTIONS_INT, S | L, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",
      "Memory for pictures besides the weights; 0 for three quarters of what is free."},
-    {"queue", 'q', OPTIONS_INT, S, AT(queue), TEXT_OF(LIMIT_QUEUE_DEFAULT), 1, LIMIT_QUEUE_MAX, "N",
-     "Jobs that may wait; more are refused with a time to retry."},
-    {"job-seconds", 0, OPTIONS_INT, S, AT(job_seconds), TEXT_OF(LIMIT_JOB_SECONDS_DEFAULT), 1,
+    {"queue", 'q', OPTIONS_INT, S | L, AT(queue), TEXT_OF(LIMIT_QUEUE_DEFAULT), 1, LIMIT_QUEUE_MAX,
+     "N", "Jobs that may wait; more are refused with a time to retry."},
+    {"job-seconds", 0, OPTIONS_INT, S | L, AT(job_seconds), TEXT_OF(LIMIT_JOB_SECONDS_DEFAULT), 1,
      86400, "N", "Running time after which a job is ended as `timeout`."},
     {"connections", 0, OPTIONS_INT, S, AT(connections), TEXT_OF(LIMIT_SESSIONS_DEFAULT), 1, 65536,
      "N", "Open connections in all."},
-    {"connections-per-ip", 0, OPTIONS_INT, S, AT(connections_per_ip), "0", 0, 65536, "N",
+    {"connections-per-ip", 0, OPTIONS_INT, S | L, AT(connections_per_ip), "0", 0, 65536, "N",
      "Open connections from one address; 0: 64, but from this machine itself any number."},
-    {"ping-seconds", 0, OPTIONS_INT, S, AT(ping_seconds), "25", 1, 3600, "N",
+    {"ping-seconds", 0, OPTIONS_INT, S | L, AT(ping_seconds), "25", 1, 3600, "N",
      "Silence after which a WebSocket is pinged."},
-    {"hangup-seconds", 0, OPTIONS_INT, S, AT(hangup_seconds), "60", 2, 3600, "N",
+    {"hangup-seconds", 0, OPTIONS_INT, S | L, AT(hangup_seconds), "60", 2, 3600, "N",
      "Silence after which a WebSocket is closed."},
-    {"log-level", 'l', OPTIONS_TEXT, S | G, AT(log_level), "info", 0, 0, "LEVEL",
+    {"log-level", 'l', OPTIONS_TEXT, S | G | L, AT(log_level), "info", 0, 0, "LEVEL",
      "What is written to stderr: error, warn, info or debug."},
     {"config", 0, OPTIONS_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
@@ -564,6 +565,87 @@ void options_free(struct options *c)
     memset(c, 0, sizeof *c);
 }
 
+/* --- the file again --------------------------------------------------------------------------- */
+
+static void *value(const struct options *c, const struct options_row *o)
+{
+    return (char *)(uintptr_t)c + o->offset;
+}
+
+static size_t value_bytes(const struct options_row *o)
+{
+    switch (o->type) {
+    case OPTIONS_TEXT: return sizeof(char *);
+    case OPTIONS_FLAG: return sizeof(bool);
+    case OPTIONS_INT: return sizeof(int);
+    case OPTIONS_REAL: return sizeof(double);
+    default: return sizeof(int64_t);
+    }
+}
+
+static bool same(const struct options *a, const struct options *b, const struct options_row *o)
+{
+    const char *x, *y;
+
+    if (o->type != OPTIONS_TEXT) return memcmp(value(a, o), value(b, o), value_bytes(o)) == 0;
+    x = *(char **)value(a, o);
+    y = *(char **)value(b, o);
+    return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+/* What flags and environment gave, which a file does not change. */
+static int keep_stronger(const struct options *c, struct options *next, struct fail *f)
+{
+    int err = 0;
+
+    for (const struct options_row *o = OPTIONS_TABLE; o->name && !err; o++) {
+        size_t i = (size_t)(o - OPTIONS_TABLE);
+
+        if (c->place[i] < OPTIONS_ENVIRONMENT) continue;
+        next->place[i] = c->place[i];
+        if (o->type == OPTIONS_TEXT)
+            err = set_text(value(next, o), *(char **)value(c, o), f);
+        else
+            memcpy(value(next, o), value(c, o), value_bytes(o));
+    }
+    return err;
+}
+
+int options_reread(const struct options *c, struct options *next, struct fail *f)
+{
+    int err;
+
+    memset(next, 0, sizeof *next);
+    err = set_defaults(next, f);
+    if (!err) err = keep_stronger(c, next, f);
+    if (!err) err = read_file(next, f);
+    return err ? err : check_words(next, f);
+}
+
+static void list(char *names, size_t bytes, const char *name)
+{
+    size_t n = strlen(names);
+
+    snprintf(names + n, bytes - n, "%s%s", n ? ", " : "", name);
+}
+
+void options_adopt(struct options *c, struct options *next, struct options_changes *out)
+{
+    memset(out, 0, sizeof *out);
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
+        size_t i = (size_t)(o - OPTIONS_TABLE), n = value_bytes(o);
+        char old[sizeof(int64_t)];
+
+        if (same(c, next, o) || !(o->commands & S)) continue;
+        list(o->commands & L ? out->live : out->restart, sizeof out->live, o->name);
+        if (!(o->commands & L)) continue;
+        memcpy(old, value(c, o), n);
+        memcpy(value(c, o), value(next, o), n);
+        memcpy(value(next, o), old, n);
+        c->place[i] = next->place[i];
+    }
+}
+
 enum glm_type options_dtype(const struct options *c)
 {
     return strcmp(c->dtype, "f32") == 0    ? GLM_F32
@@ -591,7 +673,10 @@ void options_write_doc(FILE *out)
     fputs(
         "# Options\n\n<!-- written by `build/darkroom options`, from the table in options.c -->\n\n"
         "A flag wins over the environment, the environment over the file named by `--config` (one\n"
-        "`name = value` a line), the file over the default.\n\n"
+        "`name = value` a line), the file over the default. A server that gets SIGHUP reads the "
+        "file\n"
+        "again: it takes the new values of options that are marked *live* without closing a\n"
+        "connection, and logs which others differ, as those need a restart.\n\n"
         "| option | environment | default | commands | meaning |\n|---|---|---|---|---|\n",
         out);
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
@@ -602,6 +687,6 @@ void options_write_doc(FILE *out)
                 variable, o->fallback ? o->fallback : "");
         for (int i = 0; i < OPTIONS_COMMANDS; i++)
             if (o->commands & (1U << i)) fprintf(out, " %s", COMMANDS[i].name);
-        fprintf(out, " | %s |\n", o->doc);
+        fprintf(out, "%s | %s |\n", o->commands & L ? " (live)" : "", o->doc);
     }
 }

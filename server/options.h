@@ -4,7 +4,8 @@
  * A value's place decides, not the order: flag over DARKROOM_NAME over the file named by
  * --config over the default. Every option has one row in OPTIONS_TABLE: name, type, range,
  * commands, default, sentence. Owned by main; the rest of the program reads it after
- * options_read(), from any thread. */
+ * options_read(), from any thread, but for the rows that are OPTIONS_LIVE: those are the loop's
+ * while a server runs. */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
@@ -35,6 +36,8 @@ enum options_type {
     OPTIONS_FLAG,
     OPTIONS_BYTES
 };
+/* In a row's commands: a running server takes a new value of the file when it gets SIGHUP. */
+#define OPTIONS_LIVE (1U << 31)
 enum options_place { OPTIONS_DEFAULT, OPTIONS_FILE, OPTIONS_ENVIRONMENT, OPTIONS_ARGUMENT };
 
 #define OPTIONS_MAX 48
@@ -75,7 +78,7 @@ struct options_row {
     const char *name; /* --name, DARKROOM_NAME, name = in the file */
     char letter;      /* short flag or 0 */
     enum options_type type;
-    unsigned commands; /* 1 << enum options_command, or-ed */
+    unsigned commands; /* 1 << enum options_command, or-ed; OPTIONS_LIVE */
     size_t offset;
     const char *fallback; /* default as text, NULL: none */
     double min, max;      /* numbers */
@@ -96,6 +99,16 @@ void options_usage(FILE *out);               /* a line for each command */
 int options_read(struct options *c, enum options_command, int argc, char **args, char **environment,
                  struct fail *f);
 void options_free(struct options *);
+
+/* The file again, in the place of what it held: *next gets what options_read() would find now.
+ * ERR_USAGE as there. The caller frees next in both cases. */
+int options_reread(const struct options *, struct options *next, struct fail *f);
+/* Options that differ, by name, with commas between them; "": none. */
+struct options_changes {
+    char live[512], restart[512];
+};
+/* Live values that differ change places, so the old ones are next's; the others stay. */
+void options_adopt(struct options *, struct options *next, struct options_changes *out);
 
 enum glm_type options_dtype(const struct options *);
 

@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/watchdog.h"
 #include "server/events.h"
+#include "server/net/handshake.h"
 #include "server/net/hello.h"
 #include "server/net/net.h"
 #include "server/store/checkpoints.h"
@@ -335,7 +336,7 @@ static int take_users(struct service *s, struct fail *f)
         return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the users.");
     }
     auth_users(&s->auth, &rows);
-    hello_users(&s->hello);
+    hello_changed(&s->hello);
     return 0;
 }
 
@@ -363,12 +364,60 @@ static bool hung_up(const struct service *s)
     return s->terminal && !isatty(STDERR_FILENO);
 }
 
+/* --- options ---------------------------------------------------------------------------------- */
+
+static int stuck_seconds(const struct options *c)
+{
+    return c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS;
+}
+
+static void tune(struct service *s)
+{
+    const struct options *c = s->conf->options;
+    struct hub_tuning hub = {.queue_max = c->queue,
+                             .concurrency = c->concurrency,
+                             .job_seconds = c->job_seconds,
+                             .stuck_seconds = stuck_seconds(c)};
+    struct net_tuning net = {.origins = c->origins,
+                             .connections_per_ip = c->connections_per_ip,
+                             .ping_seconds = c->ping_seconds,
+                             .hangup_seconds = c->hangup_seconds};
+
+    log_set_level(s->log, (enum log_level)log_level_parse(c->log_level));
+    hub_tune(s->hub, clock_us(), &hub);
+    net_tune(s->net, &net);
+    if (store_keep(s->store, c->keep_days, c->keep_size))
+        log_error(s->log, "options: no memory for --keep-days and --keep-size");
+    hello_changed(&s->hello);
+}
+
+static void reread(struct service *s)
+{
+    struct options *c = s->conf->options, next;
+    struct options_changes changes;
+    struct fail f;
+    int err = options_reread(c, &next, &f);
+
+    if (!err) err = handshake_origins(next.origins, &f);
+    if (err)
+        log_error(s->log, "options: all stay as they were: %s", f.message);
+    else {
+        options_adopt(c, &next, &changes);
+        if (*changes.live) tune(s);
+        log_info(s->log, "options: %s was read again; changed: %s", c->config,
+                 *changes.live ? changes.live : "none");
+        if (*changes.restart) log_warn(s->log, "options: need a restart: %s", changes.restart);
+    }
+    options_free(&next); /* with the old origins, which the network has given up */
+}
+
 static void on_signal(void *arg, int which)
 {
     struct service *s = arg;
     struct fail why;
 
     if (which == SIGHUP && !hung_up(s)) {
+        if (s->conf->options->config) reread(s);
         renew_users(s);
         return;
     }
@@ -426,8 +475,7 @@ static int open_hub(struct service *s, struct fail *f)
                             .devices = s->workers,
                             .concurrency = c->concurrency,
                             .job_seconds = c->job_seconds,
-                            .stuck_seconds =
-                                c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS,
+                            .stuck_seconds = stuck_seconds(c),
                             .kept = LIMIT_JOBS_KEPT};
     struct hub_out out = {.arg = s,
                           .store_accept = out_accept,

@@ -12,7 +12,7 @@
 #include "server/options.h"
 
 struct service_conf {
-    const struct options *options;
+    struct options *options; /* live ones change on SIGHUP */
     const char *model, *data, *version;
     const struct http_page *pages;
     struct log *log;

@@ -50,9 +50,14 @@ void log_init(struct log *l, int fd, enum log_level level)
 {
     pthread_mutex_init(&l->lock, NULL);
     l->fd = fd;
-    l->level = level;
+    log_set_level(l, level);
     log_bucket_init(&l->bucket[LOG_OURS], 400, 100);
     log_bucket_init(&l->bucket[LOG_LIBRARY], 50, 5);
+}
+
+void log_set_level(struct log *l, enum log_level level)
+{
+    atomic_store(&l->level, (int)level);
 }
 
 void log_destroy(struct log *l)
@@ -107,7 +112,7 @@ void log_line(struct log *l, enum log_level level, const char *format, ...)
     char text[LOG_LINE_BYTES];
     va_list args;
 
-    if (!l || level > l->level) return;
+    if (!l || (int)level > atomic_load_explicit(&l->level, memory_order_relaxed)) return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -119,7 +124,7 @@ void log_library(struct log *l, enum log_level level, const char *line)
     char text[LOG_LINE_BYTES];
     size_t n;
 
-    if (!l || level > l->level) return;
+    if (!l || (int)level > atomic_load_explicit(&l->level, memory_order_relaxed)) return;
     n = strcspn(line, "\n");
     snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1), line);
     emit(l, LOG_LIBRARY, level, text);

@@ -8,6 +8,7 @@
 #define SERVER_BASE_LOG_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,12 +29,13 @@ int64_t log_bucket_take(struct log_bucket *, int64_t now_ms);
 
 struct log {
     pthread_mutex_t lock;
-    int fd; /* where lines go; not closed */
-    enum log_level level;
+    int fd;            /* where lines go; not closed */
+    _Atomic int level; /* the last enum log_level that is written */
     struct log_bucket bucket[LOG_SOURCES];
 };
 
 void log_init(struct log *, int fd, enum log_level level);
+void log_set_level(struct log *, enum log_level); /* any thread */
 void log_destroy(struct log *);
 
 /* A line of ours; a format and its arguments, without a newline. */

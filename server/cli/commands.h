@@ -7,7 +7,7 @@
 #include "server/options.h"
 
 struct cli {
-    const struct options *options;
+    struct options *options;
     const char *model; /* the option's, or the bundled one */
     const char *version;
     const struct http_page *pages;

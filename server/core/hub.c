@@ -108,6 +108,18 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
     return err;
 }
 
+void hub_tune(struct hub *h, int64_t now, const struct hub_tuning *t)
+{
+    h->conf.queue_max = t->queue_max;
+    h->conf.concurrency = t->concurrency;
+    h->conf.job_seconds = t->job_seconds;
+    h->conf.stuck_seconds = t->stuck_seconds;
+    for (int i = 0; i < h->devices.n; i++)
+        if (h->devices.at[i].ready) capacity_set(h, &h->devices.at[i]);
+    notify_touch(h);
+    hub_settle(h, now);
+}
+
 void hub_tick(struct hub *h, int64_t now)
 {
     device_events_awake(h, now);

@@ -56,6 +56,12 @@ int hub_restore(struct hub *, int64_t now, const struct hub_row *, struct fail *
  * it was). */
 int hub_users(struct hub *, int64_t now, const struct user *, int n);
 
+/* Limits that change while it runs: from the next job, start or look at a running one. */
+struct hub_tuning {
+    int queue_max, concurrency, job_seconds, stuck_seconds; /* as in struct hub_conf */
+};
+void hub_tune(struct hub *, int64_t now, const struct hub_tuning *);
+
 /* Time limits, watchdog, estimates, statistics. */
 void hub_tick(struct hub *, int64_t now);
 int64_t hub_due(const struct hub *); /* when hub_tick() is wanted; INT64_MAX: not at all */

@@ -20,7 +20,7 @@ static void drop_made(struct hello *h)
     h->made = NULL;
 }
 
-void hello_users(struct hello *h)
+void hello_changed(struct hello *h)
 {
     drop_made(h);
 }

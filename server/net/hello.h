@@ -31,8 +31,8 @@ void hello_model(struct hello *, const struct glm_info *);
 /* Presets for a model that names none: its own size, and wider, higher and larger ones within
  * reach. */
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
-/* The users have changed. */
-void hello_users(struct hello *);
+/* The users have changed, or another of its figures. */
+void hello_changed(struct hello *);
 /* say: filled in but for limits, sizes and examples; of one process only time, cap, why_cap and
  * user change. Written anew when the cap or the user does; else a copy with its own time, as
  * thousands may connect at once. NULL when memory is short. */

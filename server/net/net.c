@@ -438,6 +438,14 @@ void net_users(struct net *n)
         ws_conn_users(c);
 }
 
+void net_tune(struct net *n, const struct net_tuning *t)
+{
+    n->conns.rules.origins = t->origins;
+    n->conns.per_ip = t->connections_per_ip;
+    n->conns.ping_seconds = t->ping_seconds;
+    n->conns.hangup_seconds = t->hangup_seconds;
+}
+
 void net_drain(struct net *n, const struct fail *why)
 {
     n->stopping = true;

@@ -72,6 +72,14 @@ void net_resume(struct net *);
 /* The users of conf.auth have changed: close what belongs to none of them any more. */
 void net_users(struct net *);
 
+/* As in struct net_conf; origins are borrowed from now on and have passed handshake_origins().
+ * Connections that are open get them when they are looked at next. */
+struct net_tuning {
+    const char *origins;
+    int connections_per_ip, ping_seconds, hangup_seconds;
+};
+void net_tune(struct net *, const struct net_tuning *);
+
 /* Tell every session why and close it (1001) when it has been read; take no more connections. */
 void net_drain(struct net *, const struct fail *why);
 int net_sessions(const struct net *);

@@ -16,9 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_STOP };
+enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_STOP, STORE_KEEP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
+#define DAY_MS INT64_C(86400000)
 enum { ROOM_MIN = 256 << 10 }; /* bytes; a disk with less is called full */
 enum {
     PROBE_MS = 1000, /* between two questions to a disk that refused something */
@@ -34,6 +35,11 @@ struct entry {
     uint8_t digest[SPEC_DIGEST_BYTES];
     struct fail error;
     struct blob *file;
+};
+
+struct keep {
+    struct msg m;
+    int64_t ms, bytes;
 };
 
 /* What SQLite has open. */
@@ -143,7 +149,7 @@ int store_open(struct store **out, const struct store_conf *conf, struct fail *f
     s->folder = s->lock = -1;
     s->loop = conf->loop;
     s->log = conf->log;
-    s->retention = (struct retention){.keep_ms = conf->keep_days * INT64_C(86400000),
+    s->retention = (struct retention){.keep_ms = conf->keep_days * DAY_MS,
                                       .keep_bytes = conf->keep_bytes,
                                       .rows = &s->rows,
                                       .pictures = &s->pictures,
@@ -308,6 +314,17 @@ void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
     checkpoints_write(&s->checkpoints, job, checkpoint);
 }
 
+int store_keep(struct store *s, int keep_days, int64_t keep_bytes)
+{
+    struct keep *k = calloc(1, sizeof *k);
+
+    if (!k) return ERR_OUT_OF_MEMORY;
+    *k = (struct keep){.m.kind = STORE_KEEP, .ms = keep_days * DAY_MS, .bytes = keep_bytes};
+    pulse_due(&s->pulse);
+    mbox_push(&s->box, &k->m);
+    return 0;
+}
+
 int store_folder(const struct store *s)
 {
     return s->folder;
@@ -347,6 +364,11 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
     return err ? err : rows_end(&s->rows, &e->row, name, f);
 }
 
+static bool is_entry(const struct msg *m)
+{
+    return m->kind != STORE_STOP && m->kind != STORE_KEEP;
+}
+
 /* All entries in one transaction: it holds or fails for all of them. */
 static int write_list(struct store *s, const struct msg *list, struct fail *f)
 {
@@ -355,7 +377,7 @@ static int write_list(struct store *s, const struct msg *list, struct fail *f)
     if (err) return err;
     for (const struct msg *m = list; m && !err; m = m->next) {
         pulse_begin(&s->pulse);
-        if (m->kind != STORE_STOP) err = write_entry(s, (const struct entry *)m, f);
+        if (is_entry(m)) err = write_entry(s, (const struct entry *)m, f);
     }
     pulse_begin(&s->pulse);
     if (!err) err = rows_commit(&s->rows, f);
@@ -433,6 +455,22 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
     entry_free(e);
 }
 
+/* True: it was no entry. */
+static bool obey(struct store *s, struct msg *m, bool *stop)
+{
+    struct keep *k = (struct keep *)m;
+
+    if (m->kind == STORE_STOP) *stop = true;
+    if (m->kind == STORE_KEEP) {
+        s->retention.keep_ms = k->ms;
+        s->retention.keep_bytes = k->bytes;
+        s->retention.more = true;
+        free(k);
+        return true;
+    }
+    return m->kind == STORE_STOP;
+}
+
 static bool handle(struct store *s, struct msg *list)
 {
     bool stop = false;
@@ -445,10 +483,7 @@ static bool handle(struct store *s, struct msg *list)
         int failed;
 
         next = m->next;
-        if (m->kind == STORE_STOP) {
-            stop = true;
-            continue;
-        }
+        if (obey(s, m, &stop)) continue;
         failed = err && many ? write_alone(s, m, &why) : err;
         settle(s, (struct entry *)m, failed ? &why : NULL);
     }

@@ -71,6 +71,9 @@ void store_accept(struct store *, const struct hub_row *);
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
+/* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.
+ * ERR_OUT_OF_MEMORY: all stays as it was. */
+int store_keep(struct store *, int keep_days, int64_t keep_bytes);
 /* The data folder, for checkpoints_read(); closed by store_close(). */
 int store_folder(const struct store *);
 

@@ -247,6 +247,61 @@ static void sizes_have_units(void **state)
     }
 }
 
+/* catches: a second reading that forgets what is stronger than the file, keeps a line that is gone,
+ * changes what needs a restart, or what a wrong file names */
+static void the_file_again(void **state)
+{
+    struct options c, next;
+    struct options_changes changes;
+    const char *path = ini("queue = 5\nport = 1111\norigins = https://a.example\nkeep-days = 3\n");
+    char flags[128];
+    FILE *file;
+
+    (void)state;
+    snprintf(flags, sizeof flags, "--config %s --keep-days 7", path);
+    assert_int_equal(read_with(&c, OPTIONS_SERVE, flags, NULL), 0);
+    assert_int_equal(options_reread(&c, &next, &fail), 0);
+    options_adopt(&c, &next, &changes);
+    assert_string_equal(changes.live, "");
+    assert_string_equal(changes.restart, "");
+    options_free(&next);
+    file = fopen(path, "w");
+    fputs("port = 2222\njob-seconds = 9\nkeep-days = 4\nlog-level = debug\n", file);
+    fclose(file);
+    assert_int_equal(options_reread(&c, &next, &fail), 0);
+    options_adopt(&c, &next, &changes);
+    assert_string_equal(changes.live, "origins, queue, job-seconds, log-level");
+    assert_string_equal(changes.restart, "port");
+    assert_int_equal(c.queue, 64);
+    assert_int_equal(c.job_seconds, 9);
+    assert_int_equal(c.keep_days, 7);
+    assert_int_equal(c.port, 1111);
+    assert_null(c.origins);
+    assert_string_equal(next.origins, "https://a.example");
+    assert_string_equal(c.log_level, "debug");
+    options_free(&next);
+    file = fopen(path, "w");
+    fputs("log-level = loud\n", file);
+    fclose(file);
+    assert_int_equal(options_reread(&c, &next, &fail), ERR_USAGE);
+    options_free(&next);
+    options_free(&c);
+    unlink(path);
+}
+
+/* catches: names of changes that do not fit, an option that is live without a server */
+static void changes_have_room(void **state)
+{
+    size_t all = 0;
+
+    (void)state;
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
+        all += strlen(o->name) + 2;
+        if (o->commands & OPTIONS_LIVE) assert_true(o->commands & (1U << OPTIONS_SERVE));
+    }
+    assert_true(all < sizeof((struct options_changes *)0)->live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +309,7 @@ int main(void)
         cmocka_unit_test(precedence),       cmocka_unit_test(bad_values),
         cmocka_unit_test(sizes_have_units), cmocka_unit_test(bad_files),
         cmocka_unit_test(help_lists_all),   cmocka_unit_test(docs_are_current),
+        cmocka_unit_test(the_file_again),   cmocka_unit_test(changes_have_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,7 +167,7 @@ static void again(void **state)
     say.user = &ben;
     expect_time_and_cap(&h, &say);
     ben.role = ROLE_ADMIN;
-    hello_users(&h);
+    hello_changed(&h);
     expect_time_and_cap(&h, &say);
     say.user = NULL;
     expect_time_and_cap(&h, &say);
