@@ -1,5 +1,5 @@
 // @ts-check
-// diagnosis - why there is no connection, as far as a plain request of /healthz can tell. No DOM.
+// diagnosis - why there is no connection, as far as a plain request of /readyz can tell. No DOM.
 
 const ANSWER_MS_MAX = 5000;
 
@@ -14,7 +14,7 @@ const ANSWER_MS_MAX = 5000;
 export async function diagnose(page, request) {
   let status = 0;
   try {
-    const answer = await request(new URL('healthz', page).href,
+    const answer = await request(new URL('readyz', page).href,
       { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     ({ status } = answer);
     const health = await answer.json();

@@ -1,4 +1,4 @@
-/* metrics - counts of the hub in the text form of Prometheus, and health as JSON. */
+/* metrics - counts of the hub in the text form of Prometheus, and health and readiness as JSON. */
 #include "server/http/metrics.h"
 
 #include "proto/text.h"
@@ -6,6 +6,28 @@
 #include <inttypes.h>
 
 void metrics_health(const struct metrics *m, struct http_reply *r)
+{
+    struct text t;
+
+    reply_init(r, 200);
+    text_init(&t, 0, 4096);
+    text_open(&t, NULL, '{');
+    text_bool(&t, "ok", true);
+    text_string(&t, "version", m->version);
+    text_close(&t, '}');
+    reply_text(r, &t, "application/json");
+}
+
+static void write_lacks(const struct hub_counts *n, struct text *t)
+{
+    text_open(t, "lacks", '[');
+    if (!n->ready) text_string(t, NULL, "model");
+    if (n->disk) text_string(t, NULL, "disk");
+    if (n->stopping) text_string(t, NULL, "draining");
+    text_close(t, ']');
+}
+
+void metrics_readiness(const struct metrics *m, struct http_reply *r)
 {
     struct hub_counts n;
     struct text t;
@@ -18,6 +40,7 @@ void metrics_health(const struct metrics *m, struct http_reply *r)
     text_init(&t, 0, 4096);
     text_open(&t, NULL, '{');
     text_bool(&t, "ok", ok);
+    write_lacks(&n, &t);
     text_string(&t, "version", m->version);
     text_string(&t, "model", m->model);
     text_int(&t, "running", n.running);

@@ -1,4 +1,4 @@
-/* metrics - /metrics for Prometheus and /healthz for supervisors. Thread: the loop's. */
+/* metrics - /metrics for Prometheus, /healthz and /readyz for supervisors. Thread: the loop's. */
 #ifndef SERVER_HTTP_METRICS_H
 #define SERVER_HTTP_METRICS_H
 
@@ -14,7 +14,10 @@ struct metrics {
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);
-/* 200, or 503 while the model is not open, the disk takes nothing, or the server stops. */
+/* 200: the process lives and its loop turns. */
 void metrics_health(const struct metrics *, struct http_reply *);
+/* 200, or 503 while the model is not open, the disk takes nothing, or the server stops: `lacks`
+ * lists which. */
+void metrics_readiness(const struct metrics *, struct http_reply *);
 
 #endif

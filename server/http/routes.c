@@ -55,6 +55,12 @@ static void route_health(struct http *h, const struct http_request *q, struct ht
     metrics_health(&h->metrics, r);
 }
 
+static void route_readiness(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    (void)q;
+    metrics_readiness(&h->metrics, r);
+}
+
 static void route_metrics(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     (void)q;
@@ -90,6 +96,7 @@ static void route_socket(struct http *h, const struct http_request *q, struct ht
 const struct http_route HTTP_ROUTES[] = {
     {URL_PICTURES, "GET, HEAD", HTTP_KNOWN, route_picture},
     {"/healthz", "GET, HEAD", HTTP_PUBLIC, route_health},
+    {"/readyz", "GET, HEAD", HTTP_PUBLIC, route_readiness},
     {"/metrics", "GET, HEAD", HTTP_ADMIN, route_metrics},
     {"/v1/session", "GET, HEAD, POST", HTTP_KNOWN, route_session},
     {"/v1/session", "DELETE", HTTP_PUBLIC, route_session},

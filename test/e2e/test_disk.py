@@ -116,7 +116,7 @@ def closed_descriptors():
 # --- a disk that is full for a while ----------------------------------------------------------------
 
 def health(server):
-    status, _, body = server.get("/healthz")
+    status, _, body = server.get("/readyz")
     return status, json.loads(body)
 
 

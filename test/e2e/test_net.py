@@ -215,6 +215,8 @@ def page_and_headers():
     assert server.get("/", "HEAD")[2] == b""
     status, headers, body = server.get("/healthz")
     assert status == 200 and json.loads(body)["ok"] is True
+    status, headers, body = server.get("/readyz")
+    assert status == 200 and json.loads(body)["lacks"] == []
     assert b"darkroom_ready 1" in server.get("/metrics")[2]
     assert server.get("/", headers={"Host": "rebound.example"})[0] == 403
 

@@ -103,7 +103,7 @@ export class Fake {
       response.writeHead(200, { ...head, 'Content-Type': 'image/png' });
       return response.end(job.png);
     }
-    if (path === '/healthz') {
+    if (path === '/readyz') {
       response.writeHead(this.mute ? 503 : 200, { ...head, 'Content-Type': 'application/json' });
       return response.end(JSON.stringify({ ok: !this.mute, version: 'fake' }));
     }

@@ -166,10 +166,42 @@ static void results(void **state)
     reply_free(&r);
 }
 
-/* catches: health that is good while the model is loading; another method that is let through */
+static void expect_lacks(int status, const char *lacks)
+{
+    struct http_reply r = get("/readyz", "", "");
+
+    assert_int_equal(r.status, status);
+    if (!strstr((const char *)r.body, lacks)) fail_msg("%s: not %s", (const char *)r.body, lacks);
+    assert_int_equal(r.retry_after_s > 0, status == 503);
+    reply_free(&r);
+}
+
+/* catches: a server that is sent work which it cannot do, or is restarted for want of a disk */
+static void readiness(void **state)
+{
+    struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
+    struct fail full;
+
+    (void)state;
+    fail_set(&full, ERR_IO, "no \"room\"");
+    expect_lacks(503, "\"ok\":false,\"lacks\":[\"model\"]");
+    hub_device_event(harness.hub, 0, &ready);
+    expect_lacks(200, "\"ok\":true,\"lacks\":[]");
+    hub_disk(harness.hub, 1, &full);
+    expect_lacks(503, "\"lacks\":[\"disk\"]");
+    expect_lacks(503, "\"disk\":\"no \\\"room\\\"");
+    expect_status("/healthz", 200);
+    hub_disk(harness.hub, 2, NULL);
+    expect_lacks(200, "[]");
+    hub_drain(harness.hub, 3);
+    expect_lacks(503, "\"lacks\":[\"draining\"]");
+    expect_status("/healthz", 200);
+}
+
+/* catches: readiness while the model is loading; another method that is let through */
 static void health_and_methods(void **state)
 {
-    struct http_reply r = get("/healthz", "", "");
+    struct http_reply r = get("/readyz", "", "");
     struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
     struct http_request post = {"other", "/", "", "", &EVERYBODY},
                         head = {"HEAD", "/", "", "", &EVERYBODY};
@@ -180,7 +212,7 @@ static void health_and_methods(void **state)
     reply_free(&r);
     histogram_add(&lag, 4000);
     hub_device_event(harness.hub, 0, &ready);
-    r = get("/healthz", "", "");
+    r = get("/readyz", "", "");
     assert_int_equal(r.status, 200);
     assert_non_null(strstr((const char *)r.body, "\"model\":\"tiny\""));
     reply_free(&r);
@@ -304,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(readiness, set_up, tear_down),
         cmocka_unit_test_setup_teardown(health_and_methods, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pictures_are_their_owners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metrics_are_for_administrators, set_up, tear_down),

@@ -244,6 +244,6 @@ export class Visitor {
 const LATE_ICON = /\/icon(-\d)?\.svg' from origin 'null' has been blocked by CORS policy/;
 
 /** What the browser itself logs when a connection breaks; a page cannot prevent it. */
-// 503: a server that still loads answers so when the page asks /healthz why it is not connected
+// 503: a server that still loads answers so when the page asks /readyz why it is not connected
 export const BROKEN_CONNECTION =
   /WebSocket connection to .* failed|net::ERR_(CONNECTION_|EMPTY|SOCKET|INTERNET)|status of 503/;

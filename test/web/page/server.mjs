@@ -61,7 +61,7 @@ export class Server {
     const from = Date.now();
     while (Date.now() - from < START_MS_MAX) {
       if (!this.child.pid || this.child.exitCode !== null) break;
-      const well = await fetch(`${this.url}healthz`).then((r) => r.ok, () => false);
+      const well = await fetch(`${this.url}readyz`).then((r) => r.ok, () => false);
       if (well) return this;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
