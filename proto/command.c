@@ -50,6 +50,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
                         HAS(JOB) | HAS(STATE) | HAS(ALL)},
     [COMMAND_HOLD] = {"hold", HAS(JOB), HAS(JOB)},
     [COMMAND_RELEASE] = {"release", HAS(JOB), HAS(JOB)},
+    [COMMAND_REORDER] = {"reorder", HAS(JOB) | HAS(BEFORE), HAS(JOB) | HAS(BEFORE)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -193,7 +194,9 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
     case ON: return read_bool(name, v, &c->on, f);
     case STATE: return read_state(name, v, &c->state, f);
     case LIMIT: return read_int(name, v, 1, LIMIT_LIST, &c->limit, f);
-    case BEFORE: return read_job(name, v, &c->before, f);
+    case BEFORE:
+        if (c->kind == COMMAND_REORDER && json_is_null(v)) return 0;
+        return read_job(name, v, &c->before, f);
     case EVERY: return read_int(name, v, 0, LIMIT_PREVIEW_EVERY_MS, &c->previews.every_ms, f);
     case MAX:
         return read_int(name, v, LIMIT_PREVIEW_PX_MIN, LIMIT_PREVIEW_PX_MAX, &c->previews.max_px,

@@ -24,6 +24,7 @@ enum command_kind {
     COMMAND_CANCEL,
     COMMAND_HOLD,
     COMMAND_RELEASE,
+    COMMAND_REORDER,
     COMMAND_LIST,
     COMMAND_PREVIEWS,
     COMMAND_STATS,
@@ -45,14 +46,15 @@ struct command {
     struct spec spec;                /* submit, quote */
     bool hold;                       /* submit: it waits until it is released */
     bool watch;                      /* submit: also subscribe to the job (default) */
-    uint64_t job;                    /* 0: cancel by a filter */
+    uint64_t job;                    /* which; 0: cancel by a filter */
     uint64_t seq;                    /* watch: the last one seen, 0 none */
     bool on;                         /* stats: send them regularly */
     int state;                       /* list, cancel: enum event_state, -1 all */
     bool all;                        /* cancel: in whatever state */
     char user[LIMIT_USER_BYTES + 1]; /* cancel by a filter: whose; "" one's own */
     int limit;                       /* list: rows */
-    uint64_t before;                 /* list: only jobs accepted before this one; 0 newest first */
+    /* list: only jobs accepted before this one, 0 newest first; reorder: the next one, 0 none */
+    uint64_t before;
     struct command_previews previews;
 };
 

@@ -5,6 +5,7 @@
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/reorder.h"
 #include "server/core/report.h"
 
 #include "proto/answer.h"
@@ -327,7 +328,7 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
     }
 }
 
-/* --- hold, release ---------------------------------------------------------------------------- */
+/* --- hold, release, reorder ------------------------------------------------------------------- */
 
 static bool is_over(const struct job *j)
 {
@@ -371,6 +372,38 @@ static void release(struct hub *h, struct pending_reply *a, const struct command
     if (!waits(h, a, c, j)) return;
     reply_ok(h, a, c, j);
     if (j->held) lifecycle_release(h, j);
+}
+
+/* Whether the job may be put before that one; NULL, of a `before` that is null, is fine. */
+static int check_before(const struct job *j, const struct job *next, uint64_t wanted,
+                        struct fail *f)
+{
+    if (!wanted) return 0;
+    if (!next) return fail_field(f, ERR_NOT_FOUND, "before", "There is no such job");
+    if (next->state == JOB_QUEUED && next->owner == j->owner && next->spec.lane == j->spec.lane)
+        return 0;
+    fail_field(f, ERR_CONFLICT, "before",
+               next->state != JOB_QUEUED ? "That job does not wait"
+               : next->owner != j->owner ? "That job is another user's"
+                                         : "That job is in another lane");
+    return fail_advise(f, "Name a waiting job of the same user and lane, or null.");
+}
+
+static void move(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = find_job(h, a->client, c->job);
+    const struct job *next = c->before ? find_job(h, a->client, c->before) : NULL;
+    struct fail f;
+    int err;
+
+    if (!waits(h, a, c, j)) return;
+    err = check_before(j, next, c->before, &f);
+    if (!err && next != j && reorder(h, j, next) != 0)
+        err = fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to sort the jobs");
+    if (err)
+        reply_error(h, a, c, &f);
+    else
+        reply_ok(h, a, c, j);
 }
 
 /* --- list, statistics ------------------------------------------------------------------------- */
@@ -430,6 +463,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
         break;
     case COMMAND_HOLD: hold(h, now, a, c); break;
     case COMMAND_RELEASE: release(h, a, c); break;
+    case COMMAND_REORDER: move(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);

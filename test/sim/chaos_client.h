@@ -356,10 +356,10 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
 {
     struct world *w = x->w;
     uint64_t job = some_job(x, c);
-    char id[ID_TEXT];
+    char id[ID_TEXT], next[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 15)) {
+    switch (pick(w, 17)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -383,6 +383,14 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 13:
         id_format(chance(w, 0.7) ? some_held(x, job) : job, id);
         command(x, c, 'r', "\"type\":\"release\",\"job\":\"%s\"", id);
+        break;
+    case 14:
+    case 15:
+        w->forecasts++; /* the newest holds for the order that was */
+        id_format(some_job(x, c), next);
+        command(x, c, 'o', "\"type\":\"reorder\",\"job\":\"%s\",\"before\":%s%s%s", id,
+                next[0] == '0' ? "" : "\"", next[0] == '0' ? "null" : next,
+                next[0] == '0' ? "" : "\"");
         break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:

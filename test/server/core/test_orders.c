@@ -242,6 +242,80 @@ static void a_hold_is_refused_where_it_means_nothing(void **state)
     stage_free(&s);
 }
 
+static const char *move(struct stage *s, struct listener *e, uint64_t job, uint64_t before)
+{
+    char message[160];
+
+    snprintf(message, sizeof message,
+             before ? "{\"type\":\"reorder\",\"job\":\"%s\",\"before\":\"%s\"}"
+                    : "{\"type\":\"reorder\",\"job\":\"%s\",\"before\":null}",
+             hex(job), before ? hex(before) : "");
+    return ask(s, e, message);
+}
+
+/* The places of these jobs, one digit each. */
+static long places(const struct stage *s, const uint64_t *job, int n)
+{
+    long all = 0;
+
+    for (int i = 0; i < n; i++)
+        all = 10 * all + place_of(s, job[i]);
+    return all;
+}
+
+/* catches: a job that is put in the wrong place, takes another user's, or loses it at a restart; a
+ * held one that comes back elsewhere */
+static void jobs_change_places_with_ones_own_alone(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t a[4], b[2];
+
+    (void)state;
+    submit(&s, s.ada, "");
+    for (int i = 0; i < 4; i++) {
+        a[i] = submit(&s, s.ada, "");
+        if (i < 2) b[i] = submit(&s, s.ben, "");
+    }
+    assert_int_equal(places(&s, a, 4), 2456);
+    assert_int_equal(places(&s, b, 2), 13);
+    ANSWERS(move(&s, s.ada, a[3], a[0]), "\"re\":\"reorder\"");
+    assert_int_equal(places(&s, a, 4), 4562);
+    ANSWERS(move(&s, s.ada, a[3], a[3]), "\"type\":\"ok\"");
+    ask_about(&s, s.ada, "hold", a[0]);
+    move(&s, s.ada, a[3], 0);
+    move(&s, s.ada, a[2], a[0]);
+    ask_about(&s, s.ada, "release", a[0]);
+    assert_int_equal(places(&s, a, 4), 4526);
+    assert_int_equal(places(&s, b, 2), 13);
+    world_kill(s.w, 0);
+    world_boot(s.w);
+    s.admin->client = s.ben->client = s.ada->client = NULL;
+    for (int i = 0; i < 3; i++)
+        assert_true(place_of(&s, a[(int[]){2, 0, 1}[i]]) < place_of(&s, a[(int[]){0, 1, 3}[i]]));
+    stage_free(&s);
+}
+
+/* catches: a job that is moved among another user's, or into another lane; one that runs */
+static void a_move_that_means_nothing_is_refused(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t runs = submit(&s, s.ada, ""), waits = submit(&s, s.ada, ""), bens, batch;
+
+    (void)state;
+    bens = submit(&s, s.ben, "");
+    command(s.w, s.ada, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"lane\":\"batch\"}}");
+    store_all(s.w);
+    batch = newest(s.w);
+    ANSWERS(move(&s, s.ada, runs, waits), "\"code\":\"conflict\",\"field\":\"job\"");
+    ANSWERS(move(&s, s.ada, waits, runs), "\"code\":\"conflict\",\"field\":\"before\"");
+    ANSWERS(move(&s, s.ada, waits, batch), "another lane");
+    ANSWERS(move(&s, s.ada, waits, bens), "\"code\":\"not_found\",\"field\":\"before\"");
+    ANSWERS(move(&s, s.ada, bens, waits), "\"code\":\"not_found\",\"field\":\"job\"");
+    ANSWERS(move(&s, s.admin, waits, bens), "another user");
+    ANSWERS(move(&s, s.admin, waits, 0), "\"type\":\"ok\"");
+    stage_free(&s);
+}
+
 /* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
 static void a_removed_users_job_ends_when_it_is_stored(void **state)
 {
@@ -267,6 +341,8 @@ int main(void)
         cmocka_unit_test(a_held_job_is_left_out_until_it_is_released),
         cmocka_unit_test(a_hold_survives_a_restart),
         cmocka_unit_test(a_hold_is_refused_where_it_means_nothing),
+        cmocka_unit_test(jobs_change_places_with_ones_own_alone),
+        cmocka_unit_test(a_move_that_means_nothing_is_refused),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
