@@ -17,8 +17,9 @@ struct blob;
 struct account_lane {
     double next; /* where the first of its waiting jobs begins: what it has used */
     double end;  /* where the last of them ends */
-    int waiting;
-    bool stale; /* `end` and the places of its jobs are to be made anew */
+    int waiting; /* on disk, or on their way there .. */
+    int ready;   /* .. of these on disk */
+    bool stale;  /* `end` and the places of its jobs are to be made anew */
 };
 
 struct account {

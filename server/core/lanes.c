@@ -22,13 +22,17 @@ static void add(struct queue *q, struct job *j)
 {
     queue_add(q, j);
     lane_of(j)->waiting++;
+    lane_of(j)->ready += j->state != JOB_ADMIT;
 }
 
 static void take(struct queue *q, struct job *j)
 {
+    struct account_lane *a = lane_of(j);
+
     queue_remove(q, j);
-    lane_of(j)->waiting--;
-    assert(lane_of(j)->waiting >= 0);
+    a->waiting--;
+    a->ready -= j->state != JOB_ADMIT;
+    assert(a->ready >= 0 && a->ready <= a->waiting);
 }
 
 void lanes_join(struct lanes *l, struct queue *q, struct job *j)
@@ -49,6 +53,16 @@ static void make_stale(struct lanes *l, struct account_lane *a)
 {
     a->stale = a->waiting > 0;
     l->stale = l->stale || a->stale;
+}
+
+/* The disk took its time: what others have started meanwhile is not owed to it. */
+void lanes_ready(struct lanes *l, struct job *j)
+{
+    struct account_lane *a = lane_of(j);
+
+    if (a->ready++ > 0 || a->next >= l->now[j->spec.lane]) return;
+    a->next = l->now[j->spec.lane];
+    make_stale(l, a);
 }
 
 /* Virtual seconds that it has had. */

@@ -31,6 +31,8 @@ struct lanes {
 
 /* A new job waits, on disk or on its way there: give it its place. The queue has room for it. */
 void lanes_join(struct lanes *, struct queue *, struct job *);
+/* It is on disk, and may start. */
+void lanes_ready(struct lanes *, struct job *);
 /* One whose run was lost or suspended waits again: first of its user's, as it came before them. */
 void lanes_return(struct lanes *, struct queue *, struct job *);
 /* It waits no more. */

@@ -105,10 +105,12 @@ void lifecycle_wait(struct hub *h, int64_t now, struct job *j)
 {
     assert(j->state == JOB_ADMIT);
     lifecycle_move(h, j, MOVE_STORED);
-    if (j->held)
+    if (j->held) {
         post_held(h, now, j);
-    else
+    } else {
+        lanes_ready(&h->lanes, j);
         await(h, j);
+    }
     if (!j->planned) h->planning = true;
 }
 

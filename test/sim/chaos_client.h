@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-enum { CLIENTS = 12, VIEWS = 512, REFS = 512, KEYS = 64 };
+enum { CLIENTS = 12, VIEWS = 512, REFS = 512, KEYS = 64, CHAOS_USERS = 4 };
 
 /* What a client knows of one job. */
 struct view {
@@ -36,6 +36,9 @@ struct chaos {
     int key_seed[KEYS];
     long accepted, ends, previews, restarts, conflicts, full;
     int64_t device_due;
+    struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
+    bool users, away[CHAOS_USERS];
+    long comings;
 };
 
 static inline void woken(struct world *w, void *session)
@@ -416,8 +419,11 @@ static inline void disconnect(struct chaos *x, struct chaos_client *c)
 /* Connect, and go on with every job that has not ended, from the last number seen. */
 static inline void connect(struct chaos *x, struct chaos_client *c)
 {
-    c->client = hub_open(x->w->hub, c, USER_NONE);
-    assert_non_null(c->client);
+    long user = (c - x->c) % CHAOS_USERS;
+
+    c->client = hub_open(x->w->hub, c, x->users ? x->user[user].id : USER_NONE);
+    MUST(x->w, (c->client == NULL) == (x->users && x->away[user]), "who may connect");
+    if (!c->client) return;
     c->previews = COMMAND_PREVIEWS_DEFAULT;
     for (unsigned i = 0; i < VIEWS && i < c->n_views; i++) {
         struct view *v = &c->views[i];

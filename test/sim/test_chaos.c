@@ -1,11 +1,13 @@
 /* test_chaos - the real core under 100,000 random operations of clients, disk, device and encoder.
  *
  * Clients submit good and bad requests, repeat keys, watch with old numbers, cancel, read slowly,
- * break off and come back; runs fail, the device fails, gets stuck, runs out of memory, writes are
- * late or fail, the process is killed with writes half done, or drained. After every operation the
- * invariants of the service are checked. A failure prints its seed and step:
+ * break off and come back; in every second world users come and go; runs fail, the device fails,
+ * gets stuck, runs out of memory, writes are late or fail, the process is killed with writes half
+ * done, or drained. After every operation the invariants of the service are checked. A failure
+ * prints its seed and step:
  *     DARKROOM_SEED=7 build/release/test/sim/test_chaos */
 #include "test/sim/chaos_client.h"
+#include "test/sim/level.h"
 
 enum { OPERATIONS = 100000 };
 
@@ -71,6 +73,45 @@ static void op_trouble(struct chaos *x)
         break;
     default: break;
     }
+}
+
+/* Those who are not away, in the hub and for its next start. */
+static void set_users(struct chaos *x)
+{
+    struct world *w = x->w;
+
+    w->n_users = 0;
+    for (int i = 0; i < CHAOS_USERS; i++)
+        if (!x->away[i]) w->users[w->n_users++] = x->user[i];
+    assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
+}
+
+/* Users of different weights and bounds; the first is an admin, who stays. */
+static void first_users(struct chaos *x)
+{
+    x->users = true;
+    for (int i = 0; i < CHAOS_USERS; i++) {
+        user_defaults(&x->user[i]);
+        x->user[i].id = (uint32_t)(1 + 3 * i);
+        x->user[i].lanes = (1U << LANES) - 1;
+        x->user[i].weight = 1 << i % 3;
+    }
+    x->user[0].role = ROLE_ADMIN;
+    x->user[3].running = 1;
+    x->user[3].waiting = 10;
+    set_users(x);
+}
+
+/* One goes, with all its connections, or comes back. */
+static void op_users(struct chaos *x)
+{
+    int user = 1 + pick(x->w, CHAOS_USERS - 1);
+
+    x->comings++;
+    x->away[user] = !x->away[user];
+    for (int i = user; x->away[user] && i < CLIENTS; i += CHAOS_USERS)
+        disconnect(x, &x->c[i]);
+    set_users(x);
 }
 
 static void start_again(struct chaos *x, unsigned written)
@@ -207,7 +248,8 @@ static void check_queue(struct world *w)
 
         if (i > 0 && h->queue.at[i - 1]->spec.lane != j->spec.lane) last = 0;
         MUST(w, i == 0 || queue_before(h->queue.at[i - 1], j), "order");
-        if (j->state == JOB_QUEUED && j->forecast.start_us >= 0 && !h->touched) {
+        if (j->state == JOB_QUEUED && j->forecast.start_us >= 0 && !h->touched
+            && j->owner->user.running == 0) {
             MUST(w, j->forecast.start_us >= last, "starts before those ahead of it");
             last = j->forecast.start_us;
         }
@@ -290,6 +332,7 @@ static void chaos(uint64_t seed, long operations)
     x->w = w;
     world_devices(w, 1 + (int)(seed % 2));
     w->woken = woken;
+    if (seed % 2 == 0) first_users(x);
     w->conf.kept = w->hub->registry.kept = seed % 2 ? 200 : 5;
     for (w->step = 0; w->step < operations; w->step++) {
         pass_time(x);
@@ -298,9 +341,11 @@ static void chaos(uint64_t seed, long operations)
         else
             op_world(x);
         if (chance(w, 0.0005)) op_restart(x);
+        if (x->users && chance(w, 0.001)) op_users(x);
         check_jobs(w);
         forecast_remember(w);
         if (w->step % 16 == 0) check_queue(w);
+        if (w->step % 16 == 0) check_level(w, 2); /* rates are guesses, runs are lost */
         if (w->step % 1000 == 0) check_disk(w);
     }
     finish(x);

@@ -153,11 +153,13 @@ static inline void forecast_remember(struct world *w)
 
 /* A job starts: no other that the newest forecast knows, and that still waits, may have been due
  * before it in its lane. Jobs that came to wait after the forecast are not in it, and may have
- * changed when `batch` has its turn. */
+ * changed when `batch` has its turn; what others' jobs really took changes the turns of users. */
 static inline void forecast_check(struct world *w, const struct truth *started)
 {
     const struct hub *h = w->hub;
-    int lane = registry_find(&h->registry, started->id)->spec.lane;
+    const struct job *j = registry_find(&h->registry, started->id);
+    const struct account *owner = j->owner;
+    int lane = j->spec.lane;
 
     if (started->forecast_step != w->forecasts || started->forecast_s < 0) return;
     w->checked++;
@@ -167,7 +169,7 @@ static inline void forecast_check(struct world *w, const struct truth *started)
         if (t->forecast_step != w->forecasts || t->forecast_s < 0) continue;
         if (h->queue.at[i]->state == JOB_ADMIT) continue;
         if (t->forecast_s >= started->forecast_s) continue;
-        if (h->queue.at[i]->spec.lane != lane) continue;
+        if (h->queue.at[i]->spec.lane != lane || h->queue.at[i]->owner != owner) continue;
         w->n_wrong++;
         MUST(w, w->wrong_forecasts, "a job started that was forecast %f s after another that waits",
              started->forecast_s - t->forecast_s);
@@ -211,7 +213,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
              "overtaken in its lane");
     MUST(w,
          urgent || h->queue.n == 0 || h->queue.at[0]->state == JOB_ADMIT
-             || h->queue.at[0]->spec.lane != LANE_URGENT,
+             || h->queue.at[0]->owner->user.running > 0 || h->queue.at[0]->spec.lane != LANE_URGENT,
          "an urgent job is overtaken");
 }
 

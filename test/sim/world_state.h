@@ -79,6 +79,7 @@ struct world {
     uint64_t budget;
     struct user users[WORLD_USERS]; /* of the service; kept over restarts */
     int n_users;
+    double largest_s; /* of all jobs so far, what the largest counts for (level.h) */
 
     struct saved **disk; /* in order of acceptance */
     int n_disk;

@@ -1,7 +1,6 @@
 /* test_lanes - users of one lane share the devices; lanes go one before the other. */
+#include "test/sim/level.h"
 #include "test/sim/listener.h"
-
-#include <math.h>
 
 enum { USERS = 4 };
 
@@ -51,31 +50,6 @@ static double used(const struct world *w, uint32_t user)
     return us / 1e6;
 }
 
-/* Of two users with work waiting in a lane, neither is more than the largest job beyond the
- * other. */
-static double most_apart(const struct world *w, enum user_lane lane)
-{
-    double least = HUGE_VAL, most = -HUGE_VAL;
-
-    for (int i = 1; i < w->hub->accounts.n; i++) {
-        const struct account_lane *a = &w->hub->accounts.at[i]->lane[lane];
-
-        if (a->waiting == 0) continue;
-        least = fmin(least, a->next);
-        most = fmax(most, a->next);
-    }
-    return most > least ? most - least : 0;
-}
-
-static double largest(const struct world *w)
-{
-    double cost = 0;
-
-    for (const struct job *j = w->hub->registry.newest; j; j = j->links.older)
-        cost = fmax(cost, fmax(j->share.cost, (double)j->run.used_us / 1e6));
-    return cost;
-}
-
 /* catches: a user who gets more than another because there are more, or larger, jobs of it; one who
  * saves up what was not used */
 static void users_with_work_waiting_stay_level(void **state)
@@ -101,10 +75,7 @@ static void users_with_work_waiting_stay_level(void **state)
                             hex(j->id));
             }
             turn(w);
-            for (int k = 0; k < LANES; k++)
-                MUST(w, most_apart(w, (enum user_lane)k) <= largest(w) * 1.001 + 1e-6,
-                     "lane %d: %f s apart, the largest job has %f", k,
-                     most_apart(w, (enum user_lane)k), largest(w));
+            check_level(w, 1);
             for (int k = 0; k < USERS; k++)
                 listen_all(w, e[k]);
         }
