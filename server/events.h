@@ -50,7 +50,8 @@ struct loop_encoded {
 struct loop_stored {
     struct msg m;
     uint64_t job;
-    struct fail why; /* code 0: it is on disk */
+    int64_t commit_us; /* of the transaction; 0: an earlier message has it */
+    struct fail why;   /* code 0: it is on disk */
 };
 
 /* The disk was probed, as it had refused something. */

@@ -50,7 +50,7 @@ struct service {
     /* copies, as info's texts live as long as the engine */
     char model[128], device[192], type[16], residency[256];
     bool loaded;
-    struct histogram frame_lag;
+    struct histogram frame_lag, commit;
     int folder; /* the data folder: as a number, it may outlive the store */
     uint64_t boot_id;
     bool terminal;   /* it was started from one */
@@ -228,6 +228,7 @@ static void on_encoded(struct service *s, struct loop_encoded *m)
 
 static void on_stored(struct service *s, struct loop_stored *m)
 {
+    if (m->commit_us) histogram_add(&s->commit, m->commit_us);
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
@@ -521,7 +522,8 @@ static int open_http(struct service *s, struct fail *f)
                              .store = s->store,
                              .version = s->conf->version,
                              .model = s->model,
-                             .frame_lag = &s->frame_lag};
+                             .frame_lag = &s->frame_lag,
+                             .commit = &s->commit};
 
     return http_new(&s->http, &conf, f);
 }

@@ -41,6 +41,7 @@ static void reply_error(struct hub *h, struct pending_reply *a, const struct com
     struct text t;
 
     a->act = REPLY_NONE;
+    stats_refusal(&h->stats, f->code);
     begin(&t);
     answer_error(a->ref, c->kind, c->job, f, &t);
     reply(h, a, &t);

@@ -186,6 +186,7 @@ static void store_checkpoint(struct hub *h, const struct job *j, struct blob *ch
 {
     if (j->run.keep && (j->state == JOB_RUNNING || j->state == JOB_QUEUED))
         h->out.store_checkpoint(h->out.arg, j->id, checkpoint);
+    stats_checkpoint(&h->stats, checkpoint->len);
 }
 
 static void run_suspended(struct hub *h, struct job *j, struct blob *checkpoint)
@@ -327,6 +328,7 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
         break;
     case RUN_DROPPED:
         assert(j);
+        if (j->end.cancelled_us) stats_cancel(&h->stats, now - j->end.cancelled_us);
         release(h, j);
         break;
     case RUN_RESUMED:

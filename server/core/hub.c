@@ -55,6 +55,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
     queue_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
     h->lanes.eta = &h->eta;
+    stats_init(&h->stats);
     h->stats.done = conf->done;
     h->stats.failed = conf->failed;
     h->stats.cancelled = conf->cancelled;
@@ -168,12 +169,14 @@ void hub_close(struct hub *h, int64_t now, struct client *p)
 
 void hub_text(struct hub *h, int64_t now, struct client *p, const char *text, size_t len)
 {
+    device_events_awake(h, now);
     commands_text(h, now, p, text, len);
     hub_settle(h, now);
 }
 
 void hub_command(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
+    device_events_awake(h, now);
     commands_obey(h, now, p, c);
     hub_settle(h, now);
 }
@@ -240,6 +243,17 @@ void hub_device_event(struct hub *h, int64_t now, const struct device_event *n)
 
 /* --- for hello and /healthz ------------------------------------------------------------------- */
 
+static void count_devices(const struct hub *h, struct hub_counts *out)
+{
+    for (int i = 0; i < h->devices.n; i++) {
+        const struct device *d = &h->devices.at[i];
+
+        if (!d->ready) continue;
+        out->budget += d->ledger.budget;
+        out->promised += ledger_need(&d->ledger, NULL);
+    }
+}
+
 void hub_counts(const struct hub *h, struct hub_counts *out)
 {
     *out = (struct hub_counts){.ready = devices_ready(&h->devices),
@@ -250,7 +264,13 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
                                .done = h->stats.done,
                                .failed = h->stats.failed,
                                .cancelled = h->stats.cancelled,
-                               .disk = h->disk.code ? h->disk.message : NULL};
+                               .disk = h->disk.code ? h->disk.message : NULL,
+                               .totals = &h->stats.totals};
+    for (int i = 0; i < h->queue.n; i++)
+        out->waiting[h->queue.at[i]->spec.lane]++;
+    for (const struct client *p = h->clients.first; p; p = p->next)
+        out->clients++;
+    count_devices(h, out);
 }
 
 const char *hub_why_cap(const struct hub *h)

@@ -32,6 +32,7 @@
 #include "proto/command.h"
 #include "server/base/blob.h"
 #include "server/core/effects.h"
+#include "server/core/stats.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -125,7 +126,10 @@ void hub_device_event(struct hub *, int64_t now, const struct device_event *);
 struct hub_counts {
     bool ready, stopping;
     int cap, running, queued;
+    int waiting[LANES], clients; /* connections that were greeted */
     int64_t done, failed, cancelled;
+    uint64_t budget, promised; /* bytes of all devices that work */
+    const struct stats_totals *totals;
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);

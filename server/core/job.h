@@ -104,6 +104,7 @@ struct job_end {
     bool early;             /* ADMIT: it was cancelled before it was on disk */
     bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
     bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
+    int64_t cancelled_us;   /* when; 0: it was not */
     bool asked;             /* refused: it is on its way to the disk again */
 };
 

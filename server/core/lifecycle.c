@@ -280,9 +280,11 @@ static void refused(struct hub *h, struct job *j, const struct fail *why)
 static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refused)
 {
     if (j->end.outcome != JOB_DONE) return;
+    stats_run(&h->stats, j->run.spent_us);
     if (j->run.retries == 0 && !was_refused) {
         eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
         eta_judge(&h->eta, j->forecast.kind, j->forecast.first_us, now - j->forecast.accepted_us);
+        stats_estimate(&h->stats, j->forecast.first_us, now - j->forecast.accepted_us);
     }
     if (now - h->rates_us < HUB_RATES_US) return;
     h->rates_us = now;
@@ -316,6 +318,8 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
     leave(h, j, lanes_start);
     lifecycle_move(h, j, MOVE_START);
     device_hold(d, now, j);
+    if (!j->run.started_us && j->forecast.accepted_us)
+        stats_wait(&h->stats, now - j->forecast.accepted_us);
     j->run.started_us = now;
     j->run.displaced = false;
     j->run.used_us = 0;
@@ -546,6 +550,7 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
 void lifecycle_cancel(struct hub *h, struct job *j)
 {
     assert(j->state < JOB_ENDING);
+    j->end.cancelled_us = h->called_us;
     if (j->state == JOB_ADMIT)
         j->end.early = true;
     else

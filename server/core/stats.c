@@ -8,6 +8,63 @@
 enum { SLOT_US = 10 * 1000000 };
 static const double FADE = 1 - 1.0 / 256;
 
+const double STATS_SECONDS[STATS_BOUNDS] = {0.01, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600};
+const double STATS_SHARES[STATS_BOUNDS] = {0.02, 0.05, 0.1, 0.15, 0.2, 0.25,
+                                           0.3,  0.4,  0.5, 0.75, 1,   2};
+
+static void add(struct stats_histogram *h, double x)
+{
+    int i = 0;
+
+    if (!(x > 0)) x = 0;
+    while (i < STATS_BOUNDS && x > h->bounds[i])
+        i++;
+    h->count[i]++;
+    h->n++;
+    h->sum += x;
+}
+
+void stats_init(struct stats *s)
+{
+    *s = (struct stats){.totals = {.wait.bounds = STATS_SECONDS,
+                                   .run.bounds = STATS_SECONDS,
+                                   .cancel.bounds = STATS_SECONDS,
+                                   .error.bounds = STATS_SHARES}};
+}
+
+void stats_wait(struct stats *s, int64_t us)
+{
+    add(&s->totals.wait, (double)us / 1e6);
+}
+
+void stats_run(struct stats *s, int64_t us)
+{
+    add(&s->totals.run, (double)us / 1e6);
+}
+
+void stats_cancel(struct stats *s, int64_t us)
+{
+    add(&s->totals.cancel, (double)us / 1e6);
+}
+
+void stats_estimate(struct stats *s, int64_t forecast_us, int64_t real_us)
+{
+    if (forecast_us <= 0 || real_us <= 0) return;
+    add(&s->totals.error, fabs((double)(forecast_us - real_us)) / (double)real_us);
+}
+
+void stats_refusal(struct stats *s, enum err code)
+{
+    assert(code < 0 && code >= ERR_LAST);
+    s->totals.refused[-code]++;
+}
+
+void stats_checkpoint(struct stats *s, size_t bytes)
+{
+    s->totals.checkpoints++;
+    s->totals.checkpoint_bytes += bytes;
+}
+
 void stats_begin(struct stats *s, int64_t now)
 {
     if (s->begun) return;
@@ -19,6 +76,10 @@ void stats_begin(struct stats *s, int64_t now)
 void stats_quantum(struct stats *s, enum glm_phase phase, int batch, int64_t elapsed_us)
 {
     if (phase >= GLM_DONE || elapsed_us <= 0) return;
+    assert(batch > 0 && batch <= LIMIT_BATCH);
+    s->totals.quanta[phase]++;
+    s->totals.batch[batch]++;
+    s->totals.seconds[phase] += (double)elapsed_us / 1e6;
     s->count[phase] = s->count[phase] * FADE + batch;
     s->seconds[phase] = s->seconds[phase] * FADE + (double)elapsed_us / 1e6;
 }

@@ -9,7 +9,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STATS_SLOTS 60 /* of ten seconds: ten minutes */
+#define STATS_SLOTS  60 /* of ten seconds: ten minutes */
+#define STATS_BOUNDS 12
+
+/* Counts that only grow, from the start of the process. */
+struct stats_histogram {
+    const double *bounds;             /* STATS_SECONDS or STATS_SHARES */
+    uint64_t count[STATS_BOUNDS + 1]; /* at most bounds[i]; the last: more */
+    uint64_t n;
+    double sum;
+};
+extern const double STATS_SECONDS[STATS_BOUNDS], STATS_SHARES[STATS_BOUNDS];
+
+struct stats_totals {
+    /* seconds: from accepted to the first start; on devices, of finished pictures; from a cancel to
+     * the end of the run */
+    struct stats_histogram wait, run, cancel;
+    struct stats_histogram error; /* of first estimates: what they were off by, of the real time */
+    uint64_t quanta[GLM_PHASES], batch[LIMIT_BATCH + 1]; /* quanta by phase; by pictures in them */
+    double seconds[GLM_PHASES];
+    uint64_t refused[1 - ERR_LAST]; /* commands, by -code */
+    uint64_t checkpoints, checkpoint_bytes;
+};
 
 struct stats {
     int64_t done, failed, cancelled; /* since the server was first started with its data folder */
@@ -19,7 +40,10 @@ struct stats {
     int64_t begun_us;
     int64_t slot_no; /* ten-second slot of the newest end */
     int slot[STATS_SLOTS];
+    struct stats_totals totals;
 };
+
+void stats_init(struct stats *); /* all zero */
 
 /* The clock's first reading; a struct of zeros has not begun, and later calls change nothing. */
 void stats_begin(struct stats *, int64_t now);
@@ -27,6 +51,14 @@ void stats_begin(struct stats *, int64_t now);
 void stats_quantum(struct stats *, enum glm_phase, int batch, int64_t elapsed_us);
 /* A job ended; outcome: DONE, FAILED or CANCELLED. */
 void stats_end(struct stats *, int64_t now, enum job_state outcome);
+/* A job started for the first time; its picture was finished; a cancelled one left its device. */
+void stats_wait(struct stats *, int64_t us);
+void stats_run(struct stats *, int64_t us);
+void stats_cancel(struct stats *, int64_t us);
+/* A job was forecast to end after so long and ended after so long; 0: it was not forecast. */
+void stats_estimate(struct stats *, int64_t forecast_us, int64_t real_us);
+void stats_refusal(struct stats *, enum err);
+void stats_checkpoint(struct stats *, size_t bytes);
 /* Quanta of a phase a second, all pictures together; NaN: not measured. */
 double stats_rate(const struct stats *, enum glm_phase);
 /* Pictures a minute over the last ten, or since the start; NaN in the first second and before the

@@ -1,7 +1,9 @@
 /* metrics - counts of the hub in the text form of Prometheus, and health and readiness as JSON. */
 #include "server/http/metrics.h"
 
+#include "proto/event.h"
 #include "proto/text.h"
+#include "proto/user.h"
 
 #include <inttypes.h>
 
@@ -50,26 +52,103 @@ void metrics_readiness(const struct metrics *m, struct http_reply *r)
     reply_text(r, &t, "application/json");
 }
 
-static void metric(struct text *t, const char *name, const char *type, const char *help, int64_t n)
+static void head(struct text *t, const char *name, const char *type, const char *help)
 {
-    text_printf(t, "# HELP darkroom_%s %s\n# TYPE darkroom_%s %s\ndarkroom_%s %" PRId64 "\n", name,
-                help, name, type, name, n);
+    text_printf(t, "# HELP darkroom_%s %s\n# TYPE darkroom_%s %s\n", name, help, name, type);
 }
 
-static void metric_histogram(struct text *t, const struct histogram *h)
+static void metric(struct text *t, const char *name, const char *type, const char *help, int64_t n)
 {
-    static const char name[] = "darkroom_frame_lag_seconds";
+    head(t, name, type, help);
+    text_printf(t, "darkroom_%s %" PRId64 "\n", name, n);
+}
+
+static void bucket(struct text *t, const char *name, double bound, uint64_t seen)
+{
+    text_printf(t, "darkroom_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bound, seen);
+}
+
+static void histogram_end(struct text *t, const char *name, double sum, uint64_t n)
+{
+    text_printf(t, "darkroom_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, n);
+    text_printf(t, "darkroom_%s_sum %g\ndarkroom_%s_count %" PRIu64 "\n", name, sum, name, n);
+}
+
+static void metric_times(struct text *t, const char *name, const char *help,
+                         const struct histogram *h)
+{
     uint64_t seen = 0;
 
-    text_printf(t, "# HELP %s From the end of a quantum to its preview in the socket.\n", name);
-    text_printf(t, "# TYPE %s histogram\n", name);
-    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        seen += h->count[i];
-        text_printf(t, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
-                    (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen);
+    if (!h) return;
+    head(t, name, "histogram", help);
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+        bucket(t, name, (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen += h->count[i]);
+    histogram_end(t, name, (double)h->sum_us / 1e6, h->n);
+}
+
+static void metric_histogram(struct text *t, const char *name, const char *help,
+                             const struct stats_histogram *h)
+{
+    uint64_t seen = 0;
+
+    head(t, name, "histogram", help);
+    for (int i = 0; i < STATS_BOUNDS; i++)
+        bucket(t, name, h->bounds[i], seen += h->count[i]);
+    histogram_end(t, name, h->sum, h->n);
+}
+
+/* Of n pictures in a quantum; the bounds are the numbers that a batch can have. */
+static void metric_batches(struct text *t, const struct stats_totals *s)
+{
+    uint64_t seen = 0, sum = 0;
+
+    head(t, "batch_pictures", "histogram", "Pictures that share a quantum.");
+    for (int i = 1; i <= LIMIT_BATCH; i++) {
+        sum += (uint64_t)i * s->batch[i];
+        bucket(t, "batch_pictures", i, seen += s->batch[i]);
     }
-    text_printf(t, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %g\n%s_count %" PRIu64 "\n", name,
-                h->n, name, (double)h->sum_us / 1e6, name, h->n);
+    histogram_end(t, "batch_pictures", (double)sum, seen);
+}
+
+static void metric_phases(struct text *t, const struct stats_totals *s)
+{
+    head(t, "quanta_total", "counter", "Quanta that devices have done, by phase.");
+    for (int i = 0; i < GLM_PHASES; i++)
+        text_printf(t, "darkroom_quanta_total{phase=\"%s\"} %" PRIu64 "\n",
+                    event_phase_name((enum event_phase)i), s->quanta[i]);
+    head(t, "phase_seconds_total", "counter", "Device time of quanta, by phase.");
+    for (int i = 0; i < GLM_PHASES; i++)
+        text_printf(t, "darkroom_phase_seconds_total{phase=\"%s\"} %g\n",
+                    event_phase_name((enum event_phase)i), s->seconds[i]);
+}
+
+static void metric_refusals(struct text *t, const struct stats_totals *s)
+{
+    head(t, "refusals_total", "counter", "Commands that were answered with an error, by its code.");
+    for (int i = 1; i <= -ERR_LAST; i++)
+        text_printf(t, "darkroom_refusals_total{code=\"%s\"} %" PRIu64 "\n",
+                    fail_wire((enum err) - i), s->refused[i]);
+}
+
+static void metric_lanes(struct text *t, const struct hub_counts *n)
+{
+    head(t, "lane_jobs_queued", "gauge", "Jobs that wait, by lane.");
+    for (int i = 0; i < LANES; i++)
+        text_printf(t, "darkroom_lane_jobs_queued{lane=\"%s\"} %d\n", USER_LANES[i], n->waiting[i]);
+}
+
+static void metric_totals(struct text *t, const struct stats_totals *s)
+{
+    metric_histogram(t, "wait_seconds", "From accepted to the first start.", &s->wait);
+    metric_histogram(t, "run_seconds", "From the start to the finished picture.", &s->run);
+    metric_histogram(t, "cancel_seconds", "From a cancel to the end of the run.", &s->cancel);
+    metric_histogram(t, "estimate_error_ratio", "What first estimates are off by.", &s->error);
+    metric_phases(t, s);
+    metric_batches(t, s);
+    metric_refusals(t, s);
+    metric(t, "checkpoints_total", "counter", "States of runs that were saved.",
+           (int64_t)s->checkpoints);
+    metric(t, "checkpoint_bytes_total", "counter", "Bytes of them.", (int64_t)s->checkpoint_bytes);
 }
 
 void metrics_route(const struct metrics *m, struct http_reply *r)
@@ -79,7 +158,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
 
     hub_counts(m->hub, &n);
     reply_init(r, 200);
-    text_init(&t, 0, 8192);
+    text_init(&t, 0, 32768);
     metric(&t, "ready", "gauge", "1 when the model is loaded.", n.ready);
     metric(&t, "disk_refuses", "gauge", "1 while the disk takes no jobs and pictures.",
            n.disk != NULL);
@@ -89,6 +168,14 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric(&t, "jobs_done_total", "counter", "Jobs that ended with a picture.", n.done);
     metric(&t, "jobs_failed_total", "counter", "Jobs that failed.", n.failed);
     metric(&t, "jobs_cancelled_total", "counter", "Jobs that were cancelled.", n.cancelled);
-    if (m->frame_lag) metric_histogram(&t, m->frame_lag);
+    metric(&t, "clients", "gauge", "WebSockets that were greeted.", n.clients);
+    metric(&t, "device_budget_bytes", "gauge", "Memory for pictures.", (int64_t)n.budget);
+    metric(&t, "device_promised_bytes", "gauge", "Memory promised to jobs.", (int64_t)n.promised);
+    metric_lanes(&t, &n);
+    metric_totals(&t, n.totals);
+    metric_times(&t, "frame_lag_seconds", "From the end of a quantum to its preview in the socket.",
+                 m->frame_lag);
+    metric_times(&t, "commit_seconds", "One transaction of the job store, with its files.",
+                 m->commit);
     reply_text(r, &t, "text/plain; version=0.0.4");
 }

@@ -10,7 +10,7 @@
 struct metrics {
     struct hub *hub;
     const char *version, *model;
-    const struct histogram *frame_lag; /* NULL: not reported */
+    const struct histogram *frame_lag, *commit; /* NULL: not reported */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

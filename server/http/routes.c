@@ -28,7 +28,8 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
     h->metrics = (struct metrics){.hub = conf->hub,
                                   .version = conf->version,
                                   .model = conf->model,
-                                  .frame_lag = conf->frame_lag};
+                                  .frame_lag = conf->frame_lag,
+                                  .commit = conf->commit};
     err = pages_init(&h->pages, conf->pages, f);
     if (err) {
         http_free(h);

@@ -19,8 +19,8 @@ struct http_conf {
     const struct http_page *pages;
     struct hub *hub;
     struct store *store;
-    const char *version, *model;       /* borrowed */
-    const struct histogram *frame_lag; /* NULL: not reported */
+    const char *version, *model;                /* borrowed */
+    const struct histogram *frame_lag, *commit; /* NULL: not reported */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);

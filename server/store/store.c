@@ -58,6 +58,7 @@ struct store {
     char trouble[sizeof((struct fail *)0)->message]; /* the thread's: why the disk refuses; or "" */
     pthread_t thread;
     bool running;
+    int64_t commit_us;  /* the thread's: of the newest transaction, until it is sent */
     struct pulse pulse; /* of the thread */
 };
 
@@ -269,7 +270,7 @@ static struct entry *entry_new(int kind, const struct hub_row *row, struct blob 
     return e;
 }
 
-static void answer(struct store *s, uint64_t job, const struct fail *why)
+static void answer(struct store *s, uint64_t job, int64_t commit_us, const struct fail *why)
 {
     struct loop_stored *stored = calloc(1, sizeof *stored);
 
@@ -277,6 +278,7 @@ static void answer(struct store *s, uint64_t job, const struct fail *why)
     stored->m.kind = LOOP_STORED;
     stored->job = job;
     if (why) stored->why = *why;
+    stored->commit_us = commit_us;
     mbox_push(s->loop, &stored->m);
 }
 
@@ -290,7 +292,7 @@ static void send(struct store *s, int kind, const struct hub_row *row, struct bl
         mbox_push(&s->box, &e->m);
     } else if (kind != STORE_PLACE) {
         fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
-        answer(s, row->job, &why);
+        answer(s, row->job, 0, &why);
     }
 }
 
@@ -451,7 +453,10 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind != STORE_PLACE) answer(s, e->row.job, why);
+    if (e->m.kind != STORE_PLACE) {
+        answer(s, e->row.job, s->commit_us, why);
+        s->commit_us = 0;
+    }
     entry_free(e);
 }
 
@@ -476,7 +481,10 @@ static bool handle(struct store *s, struct msg *list)
     bool stop = false;
     struct fail all = {0};
     bool many = list->next != NULL;
+    int64_t began = clock_us();
     int err = write_list(s, list, &all);
+
+    s->commit_us = clock_us() - began;
 
     for (struct msg *m = list, *next; m; m = next) {
         struct fail why = all;

@@ -119,37 +119,6 @@ static void a_full_queue_says_when_to_come_back(void **state)
     world_free(w);
 }
 
-/* catches: limits that a running server keeps although it was told others */
-static void limits_change_while_it_runs(void **state)
-{
-    struct world *w = ready_world();
-    struct listener *e = listener_new(w);
-    struct hub_tuning t = {
-        .queue_max = 1, .concurrency = 1, .job_seconds = 300, .stuck_seconds = 300};
-    struct hub_counts n;
-
-    (void)state;
-    hub_counts(w->hub, &n);
-    assert_true(n.cap > 1);
-    hub_tune(w->hub, w->now, &t);
-    hub_counts(w->hub, &n);
-    assert_int_equal(n.cap, 1);
-    assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 1"));
-    for (int i = 0; i < 2; i++)
-        command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    store_all(w);
-    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    listen_all(w, e);
-    HEARD(e, "\"code\":\"queue_full\"");
-    t.queue_max = 64;
-    t.concurrency = 0;
-    hub_tune(w->hub, w->now, &t);
-    hub_counts(w->hub, &n);
-    assert_true(n.cap > 1 && n.running == 2);
-    listener_free(w, e);
-    world_free(w);
-}
-
 /* catches: a request that waits for ever because it can never fit, and a hint that is no help */
 static void too_big_is_refused_with_a_size_that_fits(void **state)
 {
@@ -680,7 +649,6 @@ int main(void)
         cmocka_unit_test(answers_keep_the_order_of_commands),
         cmocka_unit_test(a_key_names_one_request),
         cmocka_unit_test(a_full_queue_says_when_to_come_back),
-        cmocka_unit_test(limits_change_while_it_runs),
         cmocka_unit_test(too_big_is_refused_with_a_size_that_fits),
         cmocka_unit_test(an_end_is_told_when_it_is_on_disk),
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),

@@ -51,11 +51,41 @@ static void a_batch_makes_as_many_tokens_as_it_has_pictures(void **state)
     assert_true(fabs(stats_rate(&t, GLM_PRIOR) - 200) < 1e-6);
 }
 
+/* catches: a bound that belongs to the next bucket, a sum without its outliers, a batch lost */
+static void totals_only_grow(void **state)
+{
+    struct stats t;
+
+    (void)state;
+    stats_init(&t);
+    stats_wait(&t, 1000000);
+    stats_wait(&t, 1000001);
+    stats_wait(&t, INT64_C(7200000000));
+    stats_wait(&t, -5);
+    assert_true(t.totals.wait.n == 4 && t.totals.wait.count[3] == 1 && t.totals.wait.count[4] == 1);
+    assert_true(t.totals.wait.count[STATS_BOUNDS] == 1 && t.totals.wait.count[0] == 1);
+    assert_true(fabs(t.totals.wait.sum - 7202.000001) < 1e-6);
+    stats_estimate(&t, 0, 5); /* there was no forecast */
+    stats_estimate(&t, 1200000, 1000000);
+    stats_estimate(&t, 500000, 1000000);
+    assert_true(t.totals.error.n == 2 && fabs(t.totals.error.sum - 0.7) < 1e-9);
+    for (int i = 0; i < 3; i++)
+        stats_quantum(&t, GLM_DENOISE, LIMIT_BATCH, 500000);
+    assert_true(t.totals.quanta[GLM_DENOISE] == 3 && t.totals.batch[LIMIT_BATCH] == 3);
+    assert_true(fabs(t.totals.seconds[GLM_DENOISE] - 1.5) < 1e-9);
+    stats_refusal(&t, ERR_QUEUE_FULL);
+    stats_refusal(&t, ERR_LAST);
+    assert_true(t.totals.refused[-ERR_QUEUE_FULL] == 1 && t.totals.refused[-ERR_LAST] == 1);
+    stats_checkpoint(&t, 100);
+    assert_true(t.totals.checkpoints == 1 && t.totals.checkpoint_bytes == 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_a_minute_over_ten_minutes),
         cmocka_unit_test(a_batch_makes_as_many_tokens_as_it_has_pictures),
+        cmocka_unit_test(totals_only_grow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,8 @@ static int set_up(void **state)
                               .store = store,
                               .version = "1.0",
                               .model = "tiny",
-                              .frame_lag = &lag};
+                              .frame_lag = &lag,
+                              .commit = &lag};
     return http_new(&http, &conf, NULL);
 }
 
@@ -230,6 +231,91 @@ static void health_and_methods(void **state)
     reply_free(&r);
 }
 
+/* The name of a sample or of what a comment is about, without what a histogram adds. */
+static void family(const char *from, bool histogram, char *out, size_t bytes)
+{
+    static const char *const ends[] = {"_bucket", "_sum", "_count"};
+    size_t n = strcspn(from, " {");
+
+    snprintf(out, bytes, "%.*s", (int)n, from);
+    for (size_t i = 0; i < 3 && histogram; i++) {
+        size_t len = strlen(ends[i]);
+
+        if (n > len && strcmp(out + n - len, ends[i]) == 0) out[n - len] = 0;
+    }
+}
+
+struct form {
+    char name[80], type[16]; /* of the family */
+    double bound, last;      /* of a histogram's newest bucket */
+    int families, samples;
+};
+
+static void check_sample(struct form *s, const char *line)
+{
+    bool histogram = strcmp(s->type, "histogram") == 0;
+    const char *le = strstr(line, "{le=\"");
+    char name[80], *end;
+    double value = strtod(strrchr(line, ' '), &end), bound;
+
+    family(line, histogram, name, sizeof name);
+    if (strcmp(name, s->name) != 0 || *end || !(value >= 0)) fail_msg("%s: in %s", line, s->name);
+    s->samples++;
+    if (!histogram) return;
+    if (le) {
+        bound = strtod(le + 5, NULL); /* +Inf, too */
+        if (!(bound > s->bound) || !(value >= s->last)) fail_msg("%s: falls", line);
+        s->bound = bound;
+        s->last = value;
+    } else if (strstr(line, "_count ") && !(value == s->last && s->bound > 1e300))
+        fail_msg("%s: not the last bucket's %g", line, s->last);
+}
+
+static void check_line(struct form *s, const char *line, const char *text)
+{
+    char help[128];
+
+    if (strncmp(line, "# HELP ", 7) == 0) {
+        *s = (struct form){.bound = -1, .families = s->families + 1, .samples = s->samples};
+        family(line + 7, false, s->name, sizeof s->name);
+        snprintf(help, sizeof help, "# HELP %s ", s->name);
+        if (strstr(strstr(text, help) + 1, help)) fail_msg("%s comes twice", s->name);
+    } else if (strncmp(line, "# TYPE ", 7) == 0) {
+        size_t n = strlen(s->name);
+
+        if (strncmp(line + 7, s->name, n) != 0) fail_msg("%s: of %s", line, s->name);
+        snprintf(s->type, sizeof s->type, "%s", line + 7 + n + 1);
+        if ((strcmp(s->type, "counter") == 0) != (n > 6 && !strcmp(s->name + n - 6, "_total")))
+            fail_msg("%s: a counter ends with _total", line);
+    } else
+        check_sample(s, line);
+}
+
+/* catches: what Prometheus does not read: a sample without HELP and TYPE or of another family, one
+ * twice, buckets that fall, a count that is not the last bucket's, a counter without _total */
+static void metrics_have_their_form(void **state)
+{
+    struct device_event ready = {.kind = DEVICE_READY, .budget = 1 << 20};
+    struct form form = {.families = 0};
+    struct http_reply r;
+    char *copy, *rest, *line;
+
+    (void)state;
+    hub_device_event(harness.hub, 0, &ready);
+    histogram_add(&lag, 4000);
+    histogram_add(&lag, 4000000);
+    r = get("/metrics", "", "");
+    assert_int_equal(r.status, 200);
+    copy = rest = strdup((const char *)r.body);
+    assert_non_null(copy);
+    assert_int_equal(copy[strlen(copy) - 1], '\n');
+    while ((line = strtok_r(NULL, "\n", &rest)))
+        check_line(&form, line, (const char *)r.body);
+    assert_true(form.families >= 20 && form.samples > 100);
+    free(copy);
+    reply_free(&r);
+}
+
 static struct fail why;
 static struct user user;
 
@@ -338,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(readiness, set_up, tear_down),
         cmocka_unit_test_setup_teardown(health_and_methods, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_have_their_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pictures_are_their_owners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metrics_are_for_administrators, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_session, set_up, tear_down),
