@@ -30,7 +30,8 @@ enum member {
     FORMAT,
     ALL,
     USER,
-    HOLD
+    HOLD,
+    MAX_WAIT
 };
 #define HAS(m) (1u << (m))
 
@@ -42,7 +43,8 @@ struct kind {
 };
 
 static const struct kind KIND[COMMAND_KINDS] = {
-    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD), HAS(SPEC)},
+    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT),
+                        HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB)},
     [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB)},
@@ -172,11 +174,12 @@ static int read_user(const char *name, const json_t *v, char *out, struct fail *
 }
 
 static const char *const MEMBER[] = {
-    [TYPE] = "type",   [REF] = "ref",       [SPEC] = "spec",     [KEY] = "key",
-    [WATCH] = "watch", [JOB] = "job",       [SEQ] = "seq",       [ON] = "on",
-    [STATE] = "state", [LIMIT] = "limit",   [BEFORE] = "before", [EVERY] = "every_ms",
-    [MAX] = "max_px",  [FORMAT] = "format", [ALL] = "all",       [USER] = "user",
-    [HOLD] = "hold",
+    [TYPE] = "type",   [REF] = "ref",       [SPEC] = "spec",
+    [KEY] = "key",     [WATCH] = "watch",   [JOB] = "job",
+    [SEQ] = "seq",     [ON] = "on",         [STATE] = "state",
+    [LIMIT] = "limit", [BEFORE] = "before", [EVERY] = "every_ms",
+    [MAX] = "max_px",  [FORMAT] = "format", [ALL] = "all",
+    [USER] = "user",   [HOLD] = "hold",     [MAX_WAIT] = "max_wait_ms",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -203,6 +206,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
                         f);
     case FORMAT: return read_format(name, v, &c->previews.format, f);
     case ALL: return read_bool(name, v, &c->all, f);
+    case MAX_WAIT: return read_int(name, v, 1, LIMIT_WAIT_MS, &c->max_wait_ms, f);
     case HOLD: return read_bool(name, v, &c->hold, f);
     case USER: return read_user(name, v, c->user, f);
     default: return 0; /* type and ref are read already */

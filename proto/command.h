@@ -44,6 +44,7 @@ struct command {
     char ref[LIMIT_REF_BYTES + 1];   /* echoed in the answer; "" none */
     char key[LIMIT_KEY_BYTES + 1];   /* submit; "" none */
     struct spec spec;                /* submit, quote */
+    int max_wait_ms;                 /* submit: until its result; 0 any */
     bool hold;                       /* submit: it waits until it is released */
     bool watch;                      /* submit: also subscribe to the job (default) */
     uint64_t job;                    /* which; 0: cancel by a filter */

@@ -27,9 +27,10 @@
 #define LIMIT_TOKEN_BYTES  1024       /* one added token's text */
 
 /* service */
-#define LIMIT_MESSAGE_BYTES       65536               /* one WebSocket text message from a client */
-#define LIMIT_KEY_BYTES           64                  /* idempotency key */
-#define LIMIT_REF_BYTES           64                  /* a client's name for one request */
+#define LIMIT_MESSAGE_BYTES       65536    /* one WebSocket text message from a client */
+#define LIMIT_WAIT_MS             86400000 /* a day: longest time that a submit would wait */
+#define LIMIT_KEY_BYTES           64       /* idempotency key */
+#define LIMIT_REF_BYTES           64       /* a client's name for one request */
 #define LIMIT_SEQ_MAX             9007199254740991ULL /* 2^53 - 1: exact in a JSON number */
 #define LIMIT_JSON_DEPTH          16 /* nesting of a client's JSON; the deepest message has 2 */
 #define LIMIT_FRAME_BYTES         (1 << 20) /* image in one binary message; 512x512 JPEG: 60 KB */

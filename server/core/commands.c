@@ -123,6 +123,50 @@ static int check_plan(const struct hub *h, const struct spec *spec, struct job_p
                     ceil(seconds), h->conf.job_seconds);
 }
 
+static int64_t ms(double seconds)
+{
+    return seconds < 0 || !(seconds < 1e9) ? -1 : (int64_t)(seconds * 1e3 + 0.5);
+}
+
+/* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
+static int quote_times(struct hub *h, int64_t now, const struct account *a, const struct command *c,
+                       struct answer_quote *q, struct fail *f)
+{
+    struct job_plan plan;
+    const struct glm_progress start = {.total = 0};
+    struct dispatch_job turn = lanes_next(&h->lanes, a, (enum user_lane)c->spec.lane);
+    struct forecast_times t;
+    int pixels = c->spec.width * c->spec.height, err = check_plan(h, &c->spec, &plan, f);
+
+    if (err) return err;
+    turn.plan = &plan;
+    turn.cost_s = eta_seconds(&h->eta, &plan.cost, &start, pixels);
+    forecast_quote(h, now, &turn, pixels, &t);
+    q->start_ms = t.start_ms;
+    q->eta_ms = t.eta_ms;
+    q->eta_lo_ms = t.lo_ms;
+    q->eta_hi_ms = t.hi_ms;
+    q->run_ms = ms(turn.cost_s);
+    q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
+    return 0;
+}
+
+/* Whether the result is expected in the time that the client would wait. */
+static int check_wait(struct hub *h, int64_t now, const struct account *a, const struct command *c,
+                      struct fail *f)
+{
+    struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1};
+    int err = quote_times(h, now, a, c, &q, f);
+
+    if (err || q.eta_ms <= c->max_wait_ms) return err;
+    fail_field(f, ERR_TIMEOUT, "max_wait_ms", "The result would be there in about %.1f s",
+               (double)q.eta_ms / 1e3);
+    if (q.run_ms <= c->max_wait_ms) f->retry_after_ms = q.eta_ms - c->max_wait_ms;
+    return fail_advise(f, q.run_ms <= c->max_wait_ms
+                              ? "Wait longer, or send it again after retry_after_ms."
+                              : "Wait longer, or ask for fewer steps or a smaller picture.");
+}
+
 /* The key was used before: the same request finds its job, another one is refused. */
 static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
                          const struct command *c, struct job *j, const uint8_t *digest)
@@ -167,6 +211,8 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
     if (!err) err = check_waiting(h, now, a->client->account, &f);
     if (!err) err = check_room(h, now, &f);
     if (!err && devices_ready(&h->devices)) err = check_plan(h, &c->spec, &plan, &f);
+    if (!err && devices_ready(&h->devices) && c->max_wait_ms && !c->hold)
+        err = check_wait(h, now, a->client->account, c, &f);
     if (err) {
         reply_error(h, a, c, &f);
         return;
@@ -185,34 +231,6 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
 }
 
 /* --- quote ------------------------------------------------------------------------------------ */
-
-static int64_t ms(double seconds)
-{
-    return seconds < 0 || !(seconds < 1e9) ? -1 : (int64_t)(seconds * 1e3 + 0.5);
-}
-
-/* Times of one more job like this; -1 stays where one is not known. 0, or why it cannot run. */
-static int quote_times(struct hub *h, int64_t now, const struct account *a, const struct command *c,
-                       struct answer_quote *q, struct fail *f)
-{
-    struct job_plan plan;
-    const struct glm_progress start = {.total = 0};
-    struct dispatch_job turn = lanes_next(&h->lanes, a, (enum user_lane)c->spec.lane);
-    struct forecast_times t;
-    int pixels = c->spec.width * c->spec.height, err = check_plan(h, &c->spec, &plan, f);
-
-    if (err) return err;
-    turn.plan = &plan;
-    turn.cost_s = eta_seconds(&h->eta, &plan.cost, &start, pixels);
-    forecast_quote(h, now, &turn, pixels, &t);
-    q->start_ms = t.start_ms;
-    q->eta_ms = t.eta_ms;
-    q->eta_lo_ms = t.lo_ms;
-    q->eta_hi_ms = t.hi_ms;
-    q->run_ms = ms(turn.cost_s);
-    q->bytes = (int64_t)(plan.cost.run_bytes + plan.cost.scratch_bytes);
-    return 0;
-}
 
 static void quote(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {

@@ -17,6 +17,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->kind == COMMAND_WATCH) text_int(t, "seq", (int64_t)c->seq);
     if (c->kind == COMMAND_STATS) text_bool(t, "on", c->on);
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
+    if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);
     if (c->all) text_bool(t, "all", true);
     if (*c->user) text_string(t, "user", c->user);

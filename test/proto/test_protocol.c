@@ -146,6 +146,7 @@ static void bounds_are_current(void **state)
         {"a prompt of more than %d bytes", LIMIT_LIST_PROMPT_BYTES},
         {"`ref` (1 to %d visible", LIMIT_REF_BYTES},
         {"`key` (1 to %d visible", LIMIT_KEY_BYTES},
+        {"`max_wait_ms` (1 to %d)", LIMIT_WAIT_MS},
     };
     char *page = slurp(PAGE);
 

@@ -321,7 +321,9 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         "\"steps\":%d,\"seed\":%d%s}%s",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
         key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)],
-        chance(w, 0.02) ? ",\"hold\":true" : "");
+        chance(w, 0.02)   ? ",\"hold\":true"
+        : chance(w, 0.05) ? ",\"max_wait_ms\":300"
+                          : "");
 }
 
 /* A job that this client knows, or a random number. */

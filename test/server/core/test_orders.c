@@ -316,6 +316,50 @@ static void a_move_that_means_nothing_is_refused(void **state)
     stage_free(&s);
 }
 
+static int64_t number_after(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+
+    assert_non_null(at);
+    return strtoll(at + strlen(name), NULL, 10);
+}
+
+/* catches: a job that is accepted although its result would come too late, or refused although it
+ * would not; a figure that is not the quote's; a refusal that leaves something behind */
+static void a_job_that_would_wait_too_long_is_refused(void **state)
+{
+    struct stage s = stage_new();
+    char message[200];
+    int64_t eta;
+
+    (void)state;
+    submit(&s, s.ada, ",\"max_wait_ms\":86400000");
+    go_on(s.w, 100);
+    submit(&s, s.ben, "");
+    submit(&s, s.ben, "");
+    ask(&s, s.ada, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\",\"width\":96}}");
+    eta = number_after(s.ada->text, "\"eta_ms\":");
+    assert_true(eta > 1);
+    snprintf(message, sizeof message,
+             "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":96},\"max_wait_ms\":%lld}",
+             (long long)eta - 1);
+    ANSWERS(ask(&s, s.ada, message), "\"code\":\"timeout\",\"field\":\"max_wait_ms\"");
+    assert_int_equal(number_after(s.ada->text, "\"retry_after_ms\":"), 1);
+    ANSWERS(ask(&s, s.ada,
+                "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"},"
+                "\"max_wait_ms\":1}"),
+            "\"code\":\"timeout\"");
+    NOT_HEARD(s.ada, "retry_after_ms");
+    assert_int_equal(s.w->write_first, s.w->write_end);
+    assert_int_equal(s.w->hub->queue.n, 1);
+    snprintf(message, sizeof message, ",\"max_wait_ms\":%lld", (long long)eta);
+    submit(&s, s.ada, message);
+    assert_int_equal(s.w->hub->queue.n, 2);
+    assert_int_equal(state_of(&s, submit(&s, s.ada, ",\"max_wait_ms\":1,\"hold\":true")),
+                     JOB_QUEUED);
+    stage_free(&s);
+}
+
 /* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
 static void a_removed_users_job_ends_when_it_is_stored(void **state)
 {
@@ -343,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_hold_is_refused_where_it_means_nothing),
         cmocka_unit_test(jobs_change_places_with_ones_own_alone),
         cmocka_unit_test(a_move_that_means_nothing_is_refused),
+        cmocka_unit_test(a_job_that_would_wait_too_long_is_refused),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
