@@ -81,6 +81,8 @@ const struct options_row OPTIONS_TABLE[] = {
      "Silence after which a WebSocket is closed."},
     {"log-level", 'l', OPTIONS_TEXT, S | G | L, AT(log_level), "info", 0, 0, "LEVEL",
      "What is written to stderr: error, warn, info or debug."},
+    {"log-format", 0, OPTIONS_TEXT, S | G, AT(log_format), "text", 0, 0, "FORMAT",
+     "How: text, or json (one object a line: time, level, text)."},
     {"config", 0, OPTIONS_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
 
@@ -497,6 +499,8 @@ static int check_words(const struct options *c, struct fail *f)
     for (size_t i = 0; i < 4; i++)
         level |= strcmp(c->log_level, levels[i]) == 0;
     if (!type) return fail_set(f, ERR_USAGE, "dtype is auto, f32 or bf16, not '%s'.", c->dtype);
+    if (strcmp(c->log_format, "text") != 0 && strcmp(c->log_format, "json") != 0)
+        return fail_set(f, ERR_USAGE, "log-format is text or json, not '%s'.", c->log_format);
     if (!level)
         return fail_set(f, ERR_USAGE, "log-level is error, warn, info or debug, not '%s'.",
                         c->log_level);

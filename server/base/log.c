@@ -1,15 +1,18 @@
 /* log - one write(2) a line: time, level, text with control characters made harmless. */
 #include "server/base/log.h"
 
+#include "proto/text.h"
 #include "server/base/clock.h"
 
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* What a pipe that has room takes at once (PIPE_BUF). */
+enum { JSON_BYTES = 4096 };
 
 static const char *const NAMES[] = {"error", "warn", "info", "debug"};
 
@@ -50,6 +53,7 @@ void log_init(struct log *l, int fd, enum log_level level)
 {
     pthread_mutex_init(&l->lock, NULL);
     l->fd = fd;
+    l->json = false;
     log_set_level(l, level);
     log_bucket_init(&l->bucket[LOG_OURS], 400, 100);
     log_bucket_init(&l->bucket[LOG_LIBRARY], 50, 5);
@@ -80,13 +84,57 @@ static void sanitize(char *s)
         if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
 }
 
+static bool write_json(struct text *t, const char *stamp, enum log_level level, const char *text,
+                       int64_t dropped)
+{
+    text_init(t, 0, JSON_BYTES);
+    text_open(t, NULL, '{');
+    text_string(t, "time", stamp);
+    text_string(t, "level", NAMES[level]);
+    text_string(t, "text", text);
+    if (dropped) text_int(t, "dropped", dropped);
+    text_close(t, '}');
+    text_printf(t, "\n");
+    if (!t->code) return true;
+    text_free(t);
+    return false;
+}
+
+/* A text of control bytes is six times as long in JSON: then they are made harmless instead. */
+static void emit_json(struct log *l, const char *stamp, enum log_level level, char *text,
+                      int64_t dropped)
+{
+    struct text t;
+
+    for (char *s = text; *s; s++)
+        if (*s == 0x7f) *s = '?';
+    if (!write_json(&t, stamp, level, text, dropped)) {
+        sanitize(text);
+        if (!write_json(&t, stamp, level, text, dropped)) return; /* no memory */
+    }
+    if (write(l->fd, t.at, t.len) < 0) dropped = 0; /* there is no other place to report it */
+    text_free(&t);
+}
+
+static void emit_plain(struct log *l, const char *stamp, enum log_level level, char *text,
+                       int64_t dropped)
+{
+    char more[48] = "", line[LOG_LINE_BYTES + 128];
+    int n;
+
+    if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
+    sanitize(text);
+    n = snprintf(line, sizeof line, "%s %-5s %s%s\n", stamp, NAMES[level], text, more);
+    if (n > 0 && write(l->fd, line, (size_t)n) < 0)
+        return; /* there is no other place to report it */
+}
+
 static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
 {
     struct timespec now;
     int64_t dropped;
-    char more[48] = "", stamp[32], line[LOG_LINE_BYTES + 128];
+    char second[32], stamp[40];
     struct tm tm;
-    int n;
 
     clock_gettime(CLOCK_REALTIME, &now);
     pthread_mutex_lock(&l->lock);
@@ -97,14 +145,13 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
         l->bucket[source].dropped++;
     pthread_mutex_unlock(&l->lock);
     if (dropped < 0) return;
-    if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
     gmtime_r(&now.tv_sec, &tm);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    sanitize(text);
-    n = snprintf(line, sizeof line, "%s.%03dZ %-5s %s%s\n", stamp, (int)(now.tv_nsec / 1000000),
-                 NAMES[level], text, more);
-    if (n > 0 && write(l->fd, line, (size_t)n) < 0)
-        return; /* there is no other place to report it */
+    strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(stamp, sizeof stamp, "%s.%03dZ", second, (int)(now.tv_nsec / 1000000));
+    if (l->json)
+        emit_json(l, stamp, level, text, dropped);
+    else
+        emit_plain(l, stamp, level, text, dropped);
 }
 
 void log_line(struct log *l, enum log_level level, const char *format, ...)

@@ -3,12 +3,16 @@
  * Owned by main, passed to all that log; a NULL log writes nothing. Each source (ours, the socket
  * library's) has a budget of its own: a burst, then a steady rate; what is dropped, also because a
  * pipe is full, is counted and the count is written with the next line that passes. Never blocks.
+ *
+ * A line is `time level text`, or {"time":"..","level":"info","text":".."} with "dropped":N when
+ * lines were dropped before it. No control byte of a text is written as it is.
  * Thread: any. */
 #ifndef SERVER_BASE_LOG_H
 #define SERVER_BASE_LOG_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +34,7 @@ int64_t log_bucket_take(struct log_bucket *, int64_t now_ms);
 struct log {
     pthread_mutex_t lock;
     int fd;            /* where lines go; not closed */
+    bool json;         /* set before other threads log: each line is one JSON object */
     _Atomic int level; /* the last enum log_level that is written */
     struct log_bucket bucket[LOG_SOURCES];
 };

@@ -131,6 +131,7 @@ static void bad_values(void **state)
     expect(OPTIONS_SERVE, "extra", NULL, "'extra' is not an option of serve");
     expect(OPTIONS_SERVE, "--dtype f16", NULL, "'f16'");
     expect(OPTIONS_SERVE, "--log-level loud", NULL, "'loud'");
+    expect(OPTIONS_SERVE, "--log-format xml", NULL, "log-format is text or json, not 'xml'");
     expect(OPTIONS_SERVE, "--ping-seconds 60", NULL, "hangup-seconds (60)");
     expect(OPTIONS_SERVE, "--width 64", NULL, "--width");
     expect(OPTIONS_GENERATE, "x --guidance nan", NULL, "--guidance must be a number");

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
+
 /* catches: a gate that never opens again, that lets a flood through, or loses count */
 static void gate(void **state)
 {
@@ -136,11 +138,69 @@ static void wall_clock_set_back(void **state)
     close(pipes[1]);
 }
 
+/* The next line of a text, parsed. */
+static json_t *object(char **rest)
+{
+    char *line = strsep(rest, "\n");
+    json_t *o = line ? json_loads(line, 0, NULL) : NULL;
+
+    if (!o) fail_msg("not JSON: %s", line ? line : "nothing");
+    for (const char *s = line; *s; s++)
+        assert_true((unsigned char)*s >= 0x20 && *s != 0x7f);
+    return o;
+}
+
+static void expect_text(json_t *o, const char *level, const char *text)
+{
+    assert_string_equal(json_string_value(json_object_get(o, "level")), level);
+    assert_string_equal(json_string_value(json_object_get(o, "text")), text);
+    assert_int_equal(strlen(json_string_value(json_object_get(o, "time"))), 24);
+    json_decref(o);
+}
+
+/* catches: a line that no parser reads: quotes, control bytes, torn or wrong UTF-8, one that is
+ * longer than a pipe takes at once */
+static void json_lines(void **state)
+{
+    int pipes[2];
+    static char text[32768], odd[1020], harmless[1020];
+    char *rest = text;
+    struct log l;
+    ssize_t n;
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    log_init(&l, pipes[1], LOG_INFO);
+    l.json = true;
+    log_info(&l, "say \"%s\"", "x\x1b[2J\n\\\x7f");
+    log_library(&l, LOG_WARN, "\xff torn \xe4\xb8");
+    memset(odd, 1, sizeof odd - 1);
+    memset(harmless, '?', sizeof harmless - 1);
+    log_error(&l, "%s", odd);
+    for (int i = 0; i < 1000; i++)
+        log_bucket_take(&l.bucket[LOG_OURS], 0);
+    l.bucket[LOG_OURS].tokens = 1000;
+    log_info(&l, "last");
+    n = read(pipes[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = 0;
+    expect_text(object(&rest), "info", "say \"x\x1b[2J\n\\?\"");
+    expect_text(object(&rest), "warn", "\xef\xbf\xbd torn \xef\xbf\xbd\xef\xbf\xbd");
+    expect_text(object(&rest), "error", harmless);
+    assert_non_null(strstr(rest, "\"text\":\"last\",\"dropped\":"));
+    expect_text(object(&rest), "info", "last");
+    assert_string_equal(rest, "");
+    log_destroy(&l);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gate),
         cmocka_unit_test(lines),
+        cmocka_unit_test(json_lines),
         cmocka_unit_test(nobody_reads),
         cmocka_unit_test(wall_clock_set_back),
     };
