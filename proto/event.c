@@ -9,7 +9,7 @@ static const char *const KIND[EVENT_KINDS] = {"accepted", "queue",  "phase", "pr
 static const char *const PHASE[PHASES] = {"glyph", "prior", "denoise", "decode"};
 static const char *const STATE[STATES] = {"queued", "running", "done", "failed", "cancelled"};
 static const char *const WHY[WHYS] = {"turn", "slots",  "memory", "starting", "device",
-                                      "disk", "urgent", "held",   "stopping"};
+                                      "disk", "urgent", "paused", "held",     "stopping"};
 
 static const char *name_of(const char *const *names, int n, int value)
 {

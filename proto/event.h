@@ -37,6 +37,7 @@ enum event_why {
     WHY_DEVICE,   /* every device has failed and is being opened again */
     WHY_DISK,     /* finished pictures wait for the disk, which takes nothing */
     WHY_URGENT,   /* an urgent job took its place; it goes on from where it stood */
+    WHY_PAUSED,   /* an administrator lets nothing start */
     WHY_HELD,     /* its owner holds it back; it has no place and no times */
     WHY_STOPPING, /* the server stops; the job is kept for its next start */
     WHYS

@@ -425,6 +425,23 @@ static void move(struct hub *h, struct pending_reply *a, const struct command *c
         reply_ok(h, a, c, j);
 }
 
+/* --- of administrators ------------------------------------------------------------------------ */
+
+static void pause_queue(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    const struct account *who = a->client->account;
+    struct fail f;
+
+    if (who->gone || who->user.role != ROLE_ADMIN) {
+        fail_set(&f, ERR_FORBIDDEN, "Only an administrator may pause the queue");
+        fail_advise(&f, "Hold your own jobs, or ask an administrator.");
+        reply_error(h, a, c, &f);
+        return;
+    }
+    reply_ok(h, a, c, NULL);
+    lifecycle_pause(h, c->kind == COMMAND_PAUSE);
+}
+
 /* --- list, statistics ------------------------------------------------------------------------- */
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -483,6 +500,8 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_HOLD: hold(h, now, a, c); break;
     case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_REORDER: move(h, a, c); break;
+    case COMMAND_PAUSE:
+    case COMMAND_RESUME: pause_queue(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);

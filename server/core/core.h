@@ -55,6 +55,7 @@ struct hub {
     struct fail disk;  /* why the disk takes nothing; code 0: it does */
     int64_t called_us; /* when the hub was called last */
     bool stopping;
+    bool paused;      /* nothing starts until an administrator has it go on */
     int64_t rates_us; /* when what was measured was kept */
 
     struct devices devices;

@@ -38,7 +38,8 @@ static struct timeline_item item_of(const struct hub *h, const struct job *j)
 }
 
 /* Play the jobs on the devices that go on, then what waits. Writes those of h->items that are the
- * queue's; NULL when nothing can be said now. What is being dropped counts as gone.
+ * queue's, none in a pause; NULL when nothing can be said now. What is being dropped counts as
+ * gone.
  *   more   one more job, NULL: none; it stands at `place`, and of the queue behind it only those
  *          count that can share the devices with it
  *   after  as timeline_play() has it */
@@ -58,7 +59,7 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
             if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(h, c->resident[i]);
     }
     residents = n;
-    for (int i = 0; i <= h->queue.n && i <= last; i++) {
+    for (int i = 0; !h->paused && i <= h->queue.n && i <= last; i++) {
         if (more && i == place) h->items[n++] = *more;
         if (i < h->queue.n) h->items[n++] = item_of(h, h->queue.at[i]);
     }
@@ -69,7 +70,7 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
 
 const struct timeline_item *forecast_queue(struct hub *h)
 {
-    return play(h, 0, NULL, NULL);
+    return h->paused ? NULL : play(h, 0, NULL, NULL);
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -114,7 +115,7 @@ static void estimate(struct hub *h, int64_t now)
             if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
                 keep(h, h->devices.at[k].resident[r], now, queue ? it++ : NULL);
     for (int q = 0; q < h->queue.n; q++)
-        keep(h, h->queue.at[q], now, queue ? &queue[q] : NULL);
+        keep(h, h->queue.at[q], now, queue && !h->paused ? &queue[q] : NULL);
 }
 
 /* The tail as it is now; a quarter of a second is near enough. */
@@ -148,7 +149,7 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
     }
     if (!last) return;
     add(&h->tail, h, now, &item);
-    keep(h, j, now, &item);
+    keep(h, j, now, h->paused ? NULL : &item);
     h->added = true;
 }
 
@@ -171,6 +172,7 @@ static void play_more(struct hub *h, int64_t now, struct timeline_item *item)
     struct timeline tail;
 
     item->start_s = item->end_s = -1;
+    if (h->paused) return;
     if (place < h->queue.n) {
         const struct timeline_item *played = play(h, place, item, NULL);
 
@@ -239,6 +241,7 @@ int64_t forecast_free_ms(const struct hub *h, int64_t now, const struct account 
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
     if (h->stopping) return WHY_STOPPING;
+    if (h->paused) return WHY_PAUSED;
     if (h->n_refused > 0) return WHY_DISK;
     if (j->run.displaced) return WHY_URGENT;
     if (devices_working(&h->devices) && place > 1) return WHY_TURN;

@@ -460,8 +460,20 @@ static bool dispatch_once(struct hub *h, int64_t now)
 
 void lifecycle_dispatch(struct hub *h, int64_t now)
 {
-    while (!h->stopping && h->n_refused == 0 && h->queue.n > 0 && dispatch_once(h, now))
+    while (!h->stopping && !h->paused && h->n_refused == 0 && h->queue.n > 0
+           && dispatch_once(h, now))
         ;
+}
+
+/* What waits meanwhile teaches the estimates nothing. */
+void lifecycle_pause(struct hub *h, bool paused)
+{
+    if (h->paused == paused) return;
+    h->paused = paused;
+    for (int i = 0; i < h->queue.n; i++)
+        h->queue.at[i]->forecast.first_us = 0;
+    notify_touch(h);
+    h->pushed_us = INT64_MIN / 2; /* at once */
 }
 
 void lifecycle_drain(struct hub *h, int64_t now)

@@ -38,6 +38,8 @@ void lifecycle_requeue(struct hub *, int64_t now, struct job *);
 void lifecycle_lose(struct hub *, int64_t now, struct job *, const struct fail *why);
 /* Its picture has left the device: while it runs, or before a suspend has reached the worker. */
 void lifecycle_finished(struct hub *, int64_t now, struct job *);
+/* Nothing starts, or it goes on. */
+void lifecycle_pause(struct hub *, bool paused);
 /* Stop: nothing starts any more, what runs waits again, and that is pushed at once. */
 void lifecycle_drain(struct hub *, int64_t now);
 

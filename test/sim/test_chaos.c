@@ -268,13 +268,14 @@ static void check_disk(struct world *w)
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
-/* Their owner lets go of all that is held. */
+/* All that is held, or waits in a pause, may start. */
 static void release_all(struct chaos *x)
 {
     struct chaos_client *c = &x->c[0];
 
     if (!c->client) connect(x, c);
     listen_to_end(x, c);
+    command(x, c, 'a', "\"type\":\"resume\"");
     for (struct job *j = x->w->hub->registry.newest; j; j = j->links.older) {
         char id[ID_TEXT];
 
@@ -304,7 +305,7 @@ static void finish(struct chaos *x)
         while (w->write_first != w->write_end)
             store_answer(w, true);
         if (hub_due(h) <= w->now) hub_tick(h, w->now);
-        if (h->n_held > 0) release_all(x);
+        if (h->n_held > 0 || h->paused) release_all(x);
         open = h->in[JOB_ADMIT] + h->in[JOB_QUEUED] + h->in[JOB_RUNNING] + h->in[JOB_SAVING]
                + h->in[JOB_ENDING];
     }

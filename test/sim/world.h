@@ -194,7 +194,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
     forecast_check(w, t);
-    MUST(w, !j->held, "a held job starts");
+    MUST(w, !j->held && !h->paused, "a held job starts, or one in a pause");
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");

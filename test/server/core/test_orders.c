@@ -360,6 +360,37 @@ static void a_job_that_would_wait_too_long_is_refused(void **state)
     stage_free(&s);
 }
 
+/* catches: a job that starts in a pause, or waits after it; one that runs and is stopped; times
+ * that nobody can know; a user who pauses all */
+static void nothing_starts_in_a_pause(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t runs = submit(&s, s.ada, ""), waits = submit(&s, s.ada, ""), later;
+
+    (void)state;
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"pause\"}"), "\"code\":\"forbidden\"");
+    assert_false(s.w->hub->paused);
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"pause\",\"ref\":\"p\"}"), "\"ref\":\"p\"");
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"start_ms\":null,\"eta_ms\":null,\"eta_range_ms\":null,\"why\":\"paused\"");
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, runs), JOB_DONE);
+    assert_int_equal(state_of(&s, waits), JOB_QUEUED);
+    later = submit(&s, s.ben, "");
+    listen_all(s.w, s.ben);
+    HEARD(s.ben, "\"eta_ms\":null");
+    HEARD(s.ben, "\"why\":\"paused\"");
+    ANSWERS(ask(&s, s.ben, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}"), "\"eta_ms\":null");
+    ANSWERS(ask(&s, s.ben, "{\"type\":\"resume\"}"), "forbidden");
+    assert_int_equal(state_of(&s, waits), JOB_QUEUED);
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"resume\"}"), "\"re\":\"resume\"");
+    assert_int_equal(s.w->hub->in[JOB_RUNNING], 1);
+    go_on(s.w, 100);
+    assert_int_equal(state_of(&s, waits), JOB_DONE);
+    assert_int_equal(state_of(&s, later), JOB_DONE);
+    stage_free(&s);
+}
+
 /* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
 static void a_removed_users_job_ends_when_it_is_stored(void **state)
 {
@@ -388,6 +419,7 @@ int main(void)
         cmocka_unit_test(jobs_change_places_with_ones_own_alone),
         cmocka_unit_test(a_move_that_means_nothing_is_refused),
         cmocka_unit_test(a_job_that_would_wait_too_long_is_refused),
+        cmocka_unit_test(nothing_starts_in_a_pause),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
