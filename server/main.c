@@ -77,6 +77,7 @@ static int run(enum options_command command, struct options *options)
     if (!model) model = bundled;
     log_init(&the_log, STDERR_FILENO, (enum log_level)log_level_parse(options->log_level));
     the_log.json = strcmp(options->log_format, "json") == 0;
+    the_log.access = options->access_log;
     lws_set_log_level(LLL_ERR | LLL_WARN, from_lws);
     cli = (struct cli){.options = options,
                        .model = model,

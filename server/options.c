@@ -83,6 +83,8 @@ const struct options_row OPTIONS_TABLE[] = {
      "What is written to stderr: error, warn, info or debug."},
     {"log-format", 0, OPTIONS_TEXT, S | G, AT(log_format), "text", 0, 0, "FORMAT",
      "How: text, or json (one object a line: time, level, text)."},
+    {"access-log", 0, OPTIONS_FLAG, S, AT(access_log), NULL, 0, 0, NULL,
+     "Log requests and WebSockets, too: address, user, method, path, status, bytes."},
     {"config", 0, OPTIONS_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
 

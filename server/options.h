@@ -54,7 +54,7 @@ struct options {
     int port, concurrency, queue, job_seconds, keep_days;
     int64_t keep_size; /* bytes; 0: no bound */
     int connections, connections_per_ip, ping_seconds, hangup_seconds;
-    bool open, trust_proxy;
+    bool access_log, open, trust_proxy;
     /* one picture; 0, or guidance < 0: the model's own default */
     char *prompt, *out;
     int width, height, steps;

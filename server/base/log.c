@@ -4,6 +4,7 @@
 #include "proto/text.h"
 #include "server/base/clock.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 /* What a pipe that has room takes at once (PIPE_BUF). */
-enum { JSON_BYTES = 4096 };
+enum { JSON_BYTES = 4096, STAMP_BYTES = 40 };
 
 static const char *const NAMES[] = {"error", "warn", "info", "debug"};
 
@@ -53,9 +54,10 @@ void log_init(struct log *l, int fd, enum log_level level)
 {
     pthread_mutex_init(&l->lock, NULL);
     l->fd = fd;
-    l->json = false;
+    l->json = l->access = false;
     log_set_level(l, level);
     log_bucket_init(&l->bucket[LOG_OURS], 400, 100);
+    log_bucket_init(&l->bucket[LOG_REQUESTS], 400, 100);
     log_bucket_init(&l->bucket[LOG_LIBRARY], 50, 5);
 }
 
@@ -116,7 +118,7 @@ static void emit_json(struct log *l, const char *stamp, enum log_level level, ch
     text_free(&t);
 }
 
-static void emit_plain(struct log *l, const char *stamp, enum log_level level, char *text,
+static void emit_plain(struct log *l, const char *stamp, const char *level, char *text,
                        int64_t dropped)
 {
     char more[48] = "", line[LOG_LINE_BYTES + 128];
@@ -124,16 +126,17 @@ static void emit_plain(struct log *l, const char *stamp, enum log_level level, c
 
     if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
     sanitize(text);
-    n = snprintf(line, sizeof line, "%s %-5s %s%s\n", stamp, NAMES[level], text, more);
+    n = snprintf(line, sizeof line, "%s %-5s %s%s\n", stamp, level, text, more);
     if (n > 0 && write(l->fd, line, (size_t)n) < 0)
         return; /* there is no other place to report it */
 }
 
-static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
+/* Whether a line may pass: how many were dropped before it, and the time. -1: it may not. */
+static int64_t pass(struct log *l, enum log_source source, char stamp[STAMP_BYTES])
 {
     struct timespec now;
     int64_t dropped;
-    char second[32], stamp[40];
+    char second[32];
     struct tm tm;
 
     clock_gettime(CLOCK_REALTIME, &now);
@@ -144,14 +147,61 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     else
         l->bucket[source].dropped++;
     pthread_mutex_unlock(&l->lock);
-    if (dropped < 0) return;
     gmtime_r(&now.tv_sec, &tm);
     strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(stamp, sizeof stamp, "%s.%03dZ", second, (int)(now.tv_nsec / 1000000));
+    snprintf(stamp, STAMP_BYTES, "%s.%03dZ", second, (int)(now.tv_nsec / 1000000));
+    return dropped;
+}
+
+static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
+{
+    char stamp[STAMP_BYTES];
+    int64_t dropped = pass(l, source, stamp);
+
+    if (dropped < 0) return;
     if (l->json)
         emit_json(l, stamp, level, text, dropped);
     else
-        emit_plain(l, stamp, level, text, dropped);
+        emit_plain(l, stamp, NAMES[level], text, dropped);
+}
+
+static void request_json(struct log *l, const char *stamp, const struct log_request *r,
+                         int64_t dropped)
+{
+    struct text t;
+
+    text_init(&t, 0, JSON_BYTES);
+    text_open(&t, NULL, '{');
+    text_string(&t, "time", stamp);
+    text_string(&t, "level", "access");
+    text_string(&t, "from", r->from);
+    text_string(&t, "user", *r->user ? r->user : NULL);
+    text_string(&t, "method", r->method);
+    text_string(&t, "path", r->path);
+    text_int(&t, "status", r->status);
+    text_int(&t, "bytes", r->bytes);
+    if (dropped) text_int(&t, "dropped", dropped);
+    text_close(&t, '}');
+    text_printf(&t, "\n");
+    if (!t.code && write(l->fd, t.at, t.len) < 0) dropped = 0; /* there is no other place */
+    text_free(&t);
+}
+
+void log_request(struct log *l, const struct log_request *r)
+{
+    char stamp[STAMP_BYTES], text[LOG_LINE_BYTES];
+    int64_t dropped;
+
+    if (!l || !l->access) return;
+    dropped = pass(l, LOG_REQUESTS, stamp);
+    if (dropped < 0) return;
+    if (l->json) {
+        request_json(l, stamp, r, dropped);
+        return;
+    }
+    snprintf(text, sizeof text, "%s %s %s %.800s %d %" PRId64, r->from, *r->user ? r->user : "-",
+             r->method, r->path, r->status, r->bytes);
+    emit_plain(l, stamp, "access", text, dropped);
 }
 
 void log_line(struct log *l, enum log_level level, const char *format, ...)

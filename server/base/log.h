@@ -5,7 +5,8 @@
  * pipe is full, is counted and the count is written with the next line that passes. Never blocks.
  *
  * A line is `time level text`, or {"time":"..","level":"info","text":".."} with "dropped":N when
- * lines were dropped before it. No control byte of a text is written as it is.
+ * lines were dropped before it. A request is `time access from user method path status bytes`, in
+ * JSON with the level `access` and a field for each. No control byte of a text is written as it is.
  * Thread: any. */
 #ifndef SERVER_BASE_LOG_H
 #define SERVER_BASE_LOG_H
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-enum log_source { LOG_OURS, LOG_LIBRARY, LOG_SOURCES };
+enum log_source { LOG_OURS, LOG_LIBRARY, LOG_REQUESTS, LOG_SOURCES };
 
 #define LOG_LINE_BYTES 1024 /* longer lines are cut */
 
@@ -35,6 +36,7 @@ struct log {
     pthread_mutex_t lock;
     int fd;            /* where lines go; not closed */
     bool json;         /* set before other threads log: each line is one JSON object */
+    bool access;       /* as json: requests are logged, too */
     _Atomic int level; /* the last enum log_level that is written */
     struct log_bucket bucket[LOG_SOURCES];
 };
@@ -52,6 +54,16 @@ void log_line(struct log *, enum log_level, const char *format, ...)
 #define log_debug(l, ...) log_line(l, LOG_DEBUG, __VA_ARGS__)
 /* A line that a library wrote. */
 void log_library(struct log *, enum log_level, const char *line);
+
+/* A request that was answered, of a client that may be a user; only with `access`. The query is
+ * left out, as it may hold what is not for a log. */
+struct log_request {
+    const char *from, *user; /* address; name, "": none is known */
+    const char *method, *path;
+    int status; /* 101: it became a WebSocket */
+    int64_t bytes;
+};
+void log_request(struct log *, const struct log_request *);
 
 /* "error" "warn" "info" "debug"; -1 when the name is none of them. */
 int log_level_parse(const char *name);

@@ -220,10 +220,34 @@ static bool begin(struct conn *c, bool last)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static bool refuse(struct conn *c, const char *method, const struct fail *f, int status)
+/* To the log, if it wants requests. head NULL: it could not be read. */
+static void note(const struct conn *c, const struct head *head, const struct user *user, int status,
+                 int64_t bytes)
 {
-    reply_fail(&c->http->reply, f, status);
-    c->http->reply.head = strcmp(method, "HEAD") == 0;
+    static const struct head unread = {.method = "-", .path = "-"};
+    struct proxied p = {.from = c->address};
+    char from[64];
+
+    if (!c->all->log || !c->all->log->access) return;
+    if (head) proxy_read(head, &c->address, c->all->trust_proxy, &p);
+    if (!head || !head->method || !head->path) head = &unread;
+    address_text(&p.from, from, sizeof from);
+    log_request(c->all->log, &(struct log_request){.from = from,
+                                                   .user = user ? user->name : "",
+                                                   .method = head->method,
+                                                   .path = head->path,
+                                                   .status = status,
+                                                   .bytes = bytes});
+}
+
+/* head NULL: it could not be read. */
+static bool refuse(struct conn *c, const struct head *head, const struct fail *f, int status)
+{
+    struct http_reply *r = &c->http->reply;
+
+    reply_fail(r, f, status);
+    r->head = head && strcmp(head->method, "HEAD") == 0;
+    note(c, head, NULL, status, r->bytes);
     return begin(c, true);
 }
 
@@ -233,7 +257,7 @@ static bool too_long(struct conn *c)
 
     fail_set(&f, ERR_TOO_LARGE, "The head of the request is longer than %d bytes.", HEAD_BYTES);
     fail_advise(&f, "Remove cookies of this host, or send fewer and shorter headers.");
-    return refuse(c, "", &f, 431);
+    return refuse(c, NULL, &f, 431);
 }
 
 static bool too_many(struct conn *c, const struct head *head)
@@ -242,23 +266,18 @@ static bool too_many(struct conn *c, const struct head *head)
 
     fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
     f.retry_after_ms = 5000;
-    return refuse(c, head->method, &f, 503);
+    return refuse(c, head, &f, 503);
 }
 
 /* No route reads a body yet. */
 static bool refuse_body(struct conn *c, const struct head *head)
 {
-    struct http_reply *r = &c->http->reply;
+    struct fail f;
 
-    if (r->status < 400) {
-        struct fail f;
-
-        reply_free(r);
-        fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
-        fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
-        return refuse(c, head->method, &f, 400);
-    }
-    return begin(c, true);
+    reply_free(&c->http->reply);
+    fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
+    fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
+    return refuse(c, head, &f, 400);
 }
 
 /* Cookies of a page that came over TLS, which ends before us, are for TLS alone. */
@@ -267,7 +286,8 @@ static bool is_secure(const struct head *head, const struct proxied *p)
     return p->secure || strncmp(head_value(head, "origin"), "https://", 8) == 0;
 }
 
-static void route(struct conn *c, const struct head *head, struct http_request *q)
+/* Whose request it was; NULL: no user's. */
+static const struct user *route(struct conn *c, const struct head *head, struct http_request *q)
 {
     struct auth *auth = c->all->auth;
     struct auth_result r;
@@ -287,17 +307,23 @@ static void route(struct conn *c, const struct head *head, struct http_request *
     auth_cookie_end(auth, c->all->base, sign_out);
     q->asker = &asker;
     http_route(c->all->http, q, &c->http->reply);
+    return asker.user;
 }
 
 static bool serve(struct conn *c, const struct head *head)
 {
     struct http_request q = {
         .method = head->method, .path = head->path, .query = head->query, .if_none_match = ""};
+    const struct http_reply *r = &c->http->reply;
+    const struct user *user;
+    bool body = head_body(head);
     char match[512];
 
     if (head_list(head, "if-none-match", match, sizeof match)) q.if_none_match = match;
-    route(c, head, &q);
-    return head_body(head) ? refuse_body(c, head) : begin(c, head->close);
+    user = route(c, head, &q);
+    if (body && r->status < 400) return refuse_body(c, head);
+    note(c, head, user, r->status, r->bytes);
+    return begin(c, body || head->close);
 }
 
 /* Whose WebSocket it will be; one without a token may say so in its first message. 0 or an HTTP
@@ -329,12 +355,13 @@ static bool answer(struct conn *c, struct head *head)
     if (upgrade_wanted(head)) {
         status = upgrade_check(c, head, &f);
         if (!status) status = identify(c, head, &f);
-        if (status) return refuse(c, head->method, &f, status);
+        if (status) return refuse(c, head, &f, status);
+        note(c, head, c->known ? auth_user(c->all->auth, &c->who) : NULL, 101, 0);
         hand_over(c, head);
         return false;
     }
     status = upgrade_check_plain(c, head, &f);
-    return status ? refuse(c, head->method, &f, status) : serve(c, head);
+    return status ? refuse(c, head, &f, status) : serve(c, head);
 }
 
 /* Answer the requests that have come whole. */
@@ -358,7 +385,7 @@ static void take_heads(struct conn *c)
         h->n -= n;
         memmove(h->in, h->in + n, h->n);
         status = head_parse(&head, bytes, n, &f);
-        if (status ? !refuse(c, head.method, &f, status) : !answer(c, &head)) return;
+        if (status ? !refuse(c, &head, &f, status) : !answer(c, &head)) return;
     }
 }
 

@@ -195,14 +195,57 @@ static void json_lines(void **state)
     close(pipes[1]);
 }
 
+/* catches: requests in a log that did not ask for them, a path that forges a line, a user that is
+ * not there */
+static void requests(void **state)
+{
+    const struct log_request r = {.from = "::1",
+                                  .user = "",
+                                  .method = "GET",
+                                  .path = "/\x1b\n\"x\"",
+                                  .status = 404,
+                                  .bytes = INT64_C(5000000000)};
+    struct log_request known = r;
+    static char text[4096];
+    char *rest = text;
+    struct log l;
+    json_t *o;
+    int pipes[2];
+    ssize_t n;
+
+    (void)state;
+    known.user = "ada";
+    assert_int_equal(pipe(pipes), 0);
+    log_init(&l, pipes[1], LOG_ERROR);
+    log_request(NULL, &r);
+    log_request(&l, &r);
+    l.access = true;
+    log_request(&l, &r);
+    l.json = true;
+    log_request(&l, &known);
+    n = read(pipes[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = 0;
+    assert_string_equal(strsep(&rest, "\n") + 24, " access ::1 - GET /??\"x\" 404 5000000000");
+    o = object(&rest);
+    assert_string_equal(json_string_value(json_object_get(o, "level")), "access");
+    assert_string_equal(json_string_value(json_object_get(o, "user")), "ada");
+    assert_string_equal(json_string_value(json_object_get(o, "path")), "/\x1b\n\"x\"");
+    assert_int_equal(json_integer_value(json_object_get(o, "status")), 404);
+    assert_int_equal(json_integer_value(json_object_get(o, "bytes")), 5000000000);
+    json_decref(o);
+    assert_string_equal(rest, "");
+    log_destroy(&l);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gate),
-        cmocka_unit_test(lines),
-        cmocka_unit_test(json_lines),
-        cmocka_unit_test(nobody_reads),
-        cmocka_unit_test(wall_clock_set_back),
+        cmocka_unit_test(gate),         cmocka_unit_test(lines),
+        cmocka_unit_test(json_lines),   cmocka_unit_test(requests),
+        cmocka_unit_test(nobody_reads), cmocka_unit_test(wall_clock_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
