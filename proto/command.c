@@ -55,6 +55,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_REORDER] = {"reorder", HAS(JOB) | HAS(BEFORE), HAS(JOB) | HAS(BEFORE)},
     [COMMAND_PAUSE] = {"pause", 0, 0},
     [COMMAND_RESUME] = {"resume", 0, 0},
+    [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},

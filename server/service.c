@@ -100,6 +100,11 @@ static void out_place(void *arg, const struct hub_row *row)
     store_place(((struct service *)arg)->store, row);
 }
 
+static void out_delete(void *arg, uint64_t job)
+{
+    store_delete(((struct service *)arg)->store, job);
+}
+
 static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
     store_checkpoint(((struct service *)arg)->store, job, checkpoint);
@@ -482,6 +487,7 @@ static int open_hub(struct service *s, struct fail *f)
                           .store_accept = out_accept,
                           .store_end = out_end,
                           .store_place = out_place,
+                          .store_delete = out_delete,
                           .store_checkpoint = out_checkpoint,
                           .start = out_start,
                           .drop = out_drop,

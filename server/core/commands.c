@@ -425,6 +425,37 @@ static void move(struct hub *h, struct pending_reply *a, const struct command *c
         reply_ok(h, a, c, j);
 }
 
+/* --- delete ----------------------------------------------------------------------------------- */
+
+static int check_deletable(const struct job *j, struct fail *f)
+{
+    if (!job_over(j)) {
+        fail_field(f, ERR_CONFLICT, "job", "The job is not over");
+        return fail_advise(f, "Cancel it first, and wait for its end.");
+    }
+    if (!j->run.device) return 0;
+    fail_field(f, ERR_CONFLICT, "job", "The device has not let go of the job yet");
+    f->retry_after_ms = 1000;
+    return fail_advise(f, "Send it again in a moment.");
+}
+
+static void erase(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = find_job(h, a->client, c->job);
+    struct fail f;
+
+    if (!j) {
+        reply_unknown(h, a, c);
+    } else if (check_deletable(j, &f) != 0) {
+        reply_error(h, a, c, &f);
+    } else {
+        reply_ok(h, a, c, j);
+        clients_forget(&h->clients, j);
+        h->out.store_delete(h->out.arg, j->id);
+        registry_forget(&h->registry, j);
+    }
+}
+
 /* --- of administrators ------------------------------------------------------------------------ */
 
 static void pause_queue(struct hub *h, struct pending_reply *a, const struct command *c)
@@ -500,6 +531,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_HOLD: hold(h, now, a, c); break;
     case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_REORDER: move(h, a, c); break;
+    case COMMAND_DELETE: erase(h, a, c); break;
     case COMMAND_PAUSE:
     case COMMAND_RESUME: pause_queue(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;

@@ -110,6 +110,8 @@ struct hub_out {
     /* A waiting job's `held` and `rank` are others now. Not answered: what the disk refuses holds
      * until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
+    /* A job that is over goes, with its picture, unless another has the same one. Not answered. */
+    void (*store_delete)(void *arg, uint64_t job);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);

@@ -87,6 +87,27 @@ void registry_drop(struct registry *r, struct job *j)
     job_free(j);
 }
 
+/* Take the job at *at out of those that are over; before: the one in front of it. */
+static void drop_over(struct registry *r, struct job **at, struct job *before)
+{
+    struct job *j = *at;
+
+    *at = j->links.next_over;
+    if (r->over_last == j) r->over_last = before;
+    r->n_over--;
+    registry_drop(r, j);
+}
+
+void registry_forget(struct registry *r, struct job *j)
+{
+    struct job **at = &r->over_first, *before = NULL;
+
+    assert(job_over(j) && !j->subscriptions && !j->run.device);
+    for (; *at != j; at = &(*at)->links.next_over)
+        before = *at;
+    drop_over(r, at, before);
+}
+
 /* Drop the job that ended first among those that no subscription and no device needs. */
 static bool drop_one(struct registry *r)
 {
@@ -96,10 +117,7 @@ static bool drop_one(struct registry *r)
         struct job *j = *at;
 
         if (j->subscriptions || j->run.device) continue;
-        *at = j->links.next_over;
-        if (r->over_last == j) r->over_last = before;
-        r->n_over--;
-        registry_drop(r, j);
+        drop_over(r, at, before);
         return true;
     }
     return false;

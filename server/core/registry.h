@@ -30,6 +30,9 @@ void registry_drop(struct registry *, struct job *);
 /* A job is over now: append it to the order of ends, and drop jobs beyond `kept`. */
 void registry_over(struct registry *, struct job *);
 
+/* Take one out that is over, and that no subscription and no device needs, and free it. */
+void registry_forget(struct registry *, struct job *);
+
 struct job *registry_find(const struct registry *, uint64_t id);
 /* A key belongs to its owner; "" finds nothing. */
 struct job *registry_find_key(const struct registry *, const struct account *, const char *key);

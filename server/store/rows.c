@@ -410,19 +410,17 @@ int64_t rows_newest_ms(struct job_rows *r)
                : ms;
 }
 
-bool rows_oldest(struct job_rows *r, struct row_picture *out)
+/* sql: its condition and order; ?1 is the job where there is one. */
+static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, struct row_picture *out)
 {
     sqlite3_stmt *q = NULL;
     bool found = false;
 
-    if (sqlite3_prepare_v2(r->writer,
-                           "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE"
-                           " b.result = a.result AND b.job <> a.job) FROM jobs a WHERE state=2"
-                           " ORDER BY ord LIMIT 1",
-                           -1, &q, NULL)
-            == SQLITE_OK
-        && sqlite3_step(q) == SQLITE_ROW) {
-        found = true;
+    if (sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK) {
+        if (sqlite3_bind_parameter_count(q) > 0) bind_id(q, 1, job);
+        found = sqlite3_step(q) == SQLITE_ROW;
+    }
+    if (found) {
         *out = (struct row_picture){.job = (uint64_t)sqlite3_column_int64(q, 0),
                                     .bytes = sqlite3_column_int64(q, 1),
                                     .created_ms = sqlite3_column_int64(q, 2),
@@ -431,6 +429,20 @@ bool rows_oldest(struct job_rows *r, struct row_picture *out)
     }
     sqlite3_finalize(q);
     return found;
+}
+
+#define A_PICTURE                                                             \
+    "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE" \
+    " b.result = a.result AND b.job <> a.job) FROM jobs a WHERE state=2"
+
+bool rows_oldest(struct job_rows *r, struct row_picture *out)
+{
+    return find_picture(r, A_PICTURE " ORDER BY ord LIMIT 1", 0, out);
+}
+
+bool rows_picture(struct job_rows *r, uint64_t job, struct row_picture *out)
+{
+    return find_picture(r, A_PICTURE " AND job=?1", job, out);
 }
 
 static int run_on(struct job_rows *r, const char *sql, int64_t bound, struct fail *f)

@@ -53,6 +53,8 @@ struct row_picture {
     bool shared;
 };
 bool rows_oldest(struct job_rows *, struct row_picture *out);
+/* The same of this job. */
+bool rows_picture(struct job_rows *, uint64_t job, struct row_picture *out);
 /* Remove a row, within a transaction; it goes on to be counted. */
 int rows_remove(struct job_rows *, uint64_t job, struct fail *f);
 /* Of the jobs that ended without a picture remove the oldest rows, at most so many, down to `kept`;

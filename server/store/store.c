@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_STOP, STORE_KEEP };
+enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_DELETE, STORE_STOP, STORE_KEEP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
 #define DAY_MS INT64_C(86400000)
@@ -311,6 +311,20 @@ void store_place(struct store *s, const struct hub_row *row)
     send(s, STORE_PLACE, row, NULL);
 }
 
+void store_delete(struct store *s, uint64_t job)
+{
+    struct entry *e = calloc(1, sizeof *e);
+
+    if (!e) {
+        log_error(s->log, "store: no memory to remove a job, which stays");
+        return;
+    }
+    e->m.kind = STORE_DELETE;
+    e->row.job = job;
+    pulse_due(&s->pulse);
+    mbox_push(&s->box, &e->m);
+}
+
 void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
 {
     checkpoints_write(&s->checkpoints, job, checkpoint);
@@ -352,6 +366,15 @@ static int check_files(struct store *s, struct fail *f)
     return 0;
 }
 
+/* The file goes before the row: a kill in between leaves a row that can be deleted again. */
+static int delete_job(struct store *s, uint64_t job, struct fail *f)
+{
+    struct row_picture p;
+
+    if (rows_picture(&s->rows, job, &p) && !p.shared) pictures_remove(&s->pictures, p.name);
+    return rows_remove(&s->rows, job, f);
+}
+
 static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 {
     char name[PICTURE_NAME_BYTES] = "";
@@ -361,6 +384,7 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
         err = check_files(s, f);
         return err ? err : rows_accept(&s->rows, &e->row, f);
     }
+    if (e->m.kind == STORE_DELETE) return delete_job(s, e->row.job, f);
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
     return err ? err : rows_end(&s->rows, &e->row, name, f);
@@ -453,7 +477,7 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind != STORE_PLACE) {
+    if (e->m.kind == STORE_ACCEPT || e->m.kind == STORE_END) {
         answer(s, e->row.job, s->commit_us, why);
         s->commit_us = 0;
     }

@@ -70,6 +70,7 @@ int store_restore(struct store *, int kept,
 void store_accept(struct store *, const struct hub_row *);
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
+void store_delete(struct store *, uint64_t job);
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.
  * ERR_OUT_OF_MEMORY: all stays as it was. */

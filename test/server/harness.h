@@ -37,6 +37,10 @@ static void harness_place(void *arg, const struct hub_row *row)
 {
     (void)arg, (void)row;
 }
+static void harness_delete(void *arg, uint64_t job)
+{
+    (void)arg, (void)job;
+}
 static void harness_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
     (void)arg, (void)job, (void)checkpoint;
@@ -74,6 +78,7 @@ static inline int harness_open(struct harness *r)
                           .store_accept = harness_accept,
                           .store_end = harness_end,
                           .store_place = harness_place,
+                          .store_delete = harness_delete,
                           .store_checkpoint = harness_checkpoint,
                           .start = harness_start,
                           .drop = harness_drop,

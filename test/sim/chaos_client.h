@@ -364,7 +364,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT], next[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 18)) {
+    switch (pick(w, 19)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -398,6 +398,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
                 next[0] == '0' ? "" : "\"");
         break;
     case 16: command(x, c, 'a', "\"type\":\"%s\"", chance(w, 0.05) ? "pause" : "resume"); break;
+    case 17: command(x, c, 'e', "\"type\":\"delete\",\"job\":\"%s\"", id); break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */

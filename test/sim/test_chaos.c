@@ -212,6 +212,7 @@ static void check_jobs(struct world *w)
     uint64_t order = UINT64_MAX;
 
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
+        MUST(w, j->state == JOB_ADMIT || !truth_of(w, j->id)->disk->deleted, "it was deleted");
         MUST(w, j->order < order, "order");
         order = j->order;
         in[j->state]++;

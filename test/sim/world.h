@@ -70,6 +70,16 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
     t->disk->row.rank = r->rank;
 }
 
+static inline void out_store_delete(void *arg, uint64_t job)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, job);
+
+    MUST(w, t->disk && t->disk->row.state != STATE_QUEUED, "a job is removed that is not over");
+    MUST(w, !t->disk->deleted, "removed twice");
+    t->disk->deleted = true;
+}
+
 /* It reaches the disk at once: nothing waits for it. */
 static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
@@ -565,6 +575,7 @@ static inline void world_boot(struct world *w)
                           .store_accept = out_store_accept,
                           .store_end = out_store_end,
                           .store_place = out_store_place,
+                          .store_delete = out_store_delete,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,
@@ -585,10 +596,11 @@ static inline void world_boot(struct world *w)
     assert_int_equal(hub_new(&w->hub, &w->conf, &out), 0);
     assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
     for (int i = 0; i < w->n_disk; i++)
-        over += w->disk[i]->row.state != STATE_QUEUED;
+        over += w->disk[i]->row.state != STATE_QUEUED && !w->disk[i]->deleted;
     for (int i = 0; i < w->n_disk; i++) {
         struct fail f;
 
+        if (w->disk[i]->deleted) continue;
         if (w->disk[i]->row.state != STATE_QUEUED && over-- > w->conf.kept) continue;
         assert_int_equal(hub_restore(w->hub, w->now, &w->disk[i]->row, &f), 0);
     }

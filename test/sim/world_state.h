@@ -30,6 +30,7 @@ struct saved {
     char key[LIMIT_KEY_BYTES + 1], result_digest[65];
     uint8_t digest[SPEC_DIGEST_BYTES];
     bool file;
+    bool deleted; /* its row is gone; what clients read of it before stays known */
 };
 
 /* What the test knows about a job on its own, to check the hub by. */

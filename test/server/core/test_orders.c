@@ -391,6 +391,43 @@ static void nothing_starts_in_a_pause(void **state)
     stage_free(&s);
 }
 
+/* catches: a job that another user deletes, or that waits, runs or has a device; one that is still
+ * listed, watched or found by its key, or that comes back with a restart */
+static void a_deleted_job_is_gone(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ",\"key\":\"k\""), waits = submit(&s, s.ada, "");
+
+    (void)state;
+    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"code\":\"conflict\"");
+    ANSWERS(ask_about(&s, s.ada, "delete", waits), "Cancel it first");
+    go_on(s.w, 1);
+    ask_about(&s, s.ada, "cancel", waits);
+    store_all(s.w);
+    go_on(s.w, 60);
+    assert_int_equal(state_of(&s, job), JOB_DONE);
+    ANSWERS(ask_about(&s, s.ben, "delete", job), "\"code\":\"not_found\"");
+    ask_about(&s, s.ada, "watch", job);
+    ask_about(&s, s.admin, "watch", job);
+    command(s.w, s.admin, "{\"type\":\"watch\",\"job\":\"%s\"}", hex(job)); /* and reads nothing */
+    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"re\":\"delete\"");
+    listen_all(s.w, s.admin);
+    NOT_HEARD(s.admin, "\"type\":\"end\"");
+    ANSWERS(ask_about(&s, s.ada, "watch", job), "\"code\":\"not_found\"");
+    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"code\":\"not_found\"");
+    ANSWERS(ask(&s, s.ada, "{\"type\":\"list\"}"), hex(waits));
+    assert_null(strstr(s.ada->text, hex(job)));
+    assert_true(submit(&s, s.ada, ",\"key\":\"k\"") != job);
+    ANSWERS(ask_about(&s, s.admin, "delete", waits), "\"type\":\"ok\"");
+    assert_int_equal(s.w->hub->registry.n_over, 0);
+    world_kill(s.w, 0);
+    world_boot(s.w);
+    s.admin->client = s.ben->client = s.ada->client = NULL;
+    assert_null(registry_find(&s.w->hub->registry, job));
+    assert_int_equal(s.w->hub->registry.n, 1);
+    stage_free(&s);
+}
+
 /* catches: a job of a removed user that is drawn, as its row was on its way to the disk */
 static void a_removed_users_job_ends_when_it_is_stored(void **state)
 {
@@ -420,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_move_that_means_nothing_is_refused),
         cmocka_unit_test(a_job_that_would_wait_too_long_is_refused),
         cmocka_unit_test(nothing_starts_in_a_pause),
+        cmocka_unit_test(a_deleted_job_is_gone),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,44 @@ static void keeps_places(void **state)
     store_close(s);
 }
 
+/* catches: a deleted job or picture that is still there; a picture that goes although another job
+ * has the same one; a job that is not counted any more */
+static void deletes(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row row = row_of(2, 2), same = done_row(2, 2, HEX);
+    struct blob *b = blob_copy("hello", 5);
+    struct seen seen = {0};
+    struct store_file file;
+    int64_t n[3];
+    char path[256];
+
+    (void)state;
+    store_hello(s);
+    store_accept(s, &row);
+    store_end(s, &same, b);
+    blob_unref(b);
+    store_delete(s, 1);
+    expect_stored(2, ERR_OK);
+    store_close(s);
+    s = open_store();
+    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.job[0], 2);
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), 0);
+    close(file.fd);
+    snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
+    store_delete(s, 2);
+    store_delete(s, 3);
+    store_close(s);
+    assert_int_not_equal(access(path, F_OK), 0);
+    s = open_store();
+    assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), ERR_NOT_FOUND);
+    assert_int_equal(store_counts(s, &n[0], &n[1], &n[2], &fail), 0);
+    assert_int_equal(n[0], 2);
+    store_close(s);
+}
+
 /* catches: a result that is not served, a wrong name, a picture left half written */
 static void finds_results(void **state)
 {
@@ -509,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(survives_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deletes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
