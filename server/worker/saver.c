@@ -16,9 +16,10 @@ static int load(struct saver *s, struct glm *glm, const struct glm_req *req, uin
     const int err = glm_run_load(out, glm, req, from->data, from->len, f);
     char id[ID_TEXT];
 
-    if (err != ERR_CONFLICT) return err;
     id_format(job, id);
-    log_info(s->log, "job %s begins again: %s", id, f->message);
+    if (!err)
+        log_info(s->log, "job %s goes on at %.0f %%", id, 100 * glm_run_progress(*out).overall);
+    if (err == ERR_CONFLICT) log_info(s->log, "job %s begins again: %s", id, f->message);
     return err;
 }
 
