@@ -1,4 +1,5 @@
 /* main - which subcommand, with which options; the only file with state of the process. */
+#include "server/cli/backup.h"
 #include "server/cli/commands.h"
 #include "server/cli/paths.h"
 #include "server/cli/process.h"
@@ -60,8 +61,10 @@ static int plain_word(const char *word, const char *more)
 static int run(enum options_command command, struct options *options)
 {
     static int (*const commands[OPTIONS_COMMANDS])(const struct cli *) = {
-        [OPTIONS_SERVE] = cli_serve, [OPTIONS_GENERATE] = cli_generate, [OPTIONS_CHECK] = cli_check,
-        [OPTIONS_PLAN] = cli_plan,   [OPTIONS_TRACE] = cli_trace,       [OPTIONS_USER] = cli_user,
+        [OPTIONS_SERVE] = cli_serve,   [OPTIONS_GENERATE] = cli_generate,
+        [OPTIONS_CHECK] = cli_check,   [OPTIONS_PLAN] = cli_plan,
+        [OPTIONS_TRACE] = cli_trace,   [OPTIONS_USER] = cli_user,
+        [OPTIONS_BACKUP] = cli_backup,
     };
     char bundled[PATH_MAX];
     const char *model = options->model;
@@ -69,7 +72,8 @@ static int run(enum options_command command, struct options *options)
     struct cli cli;
     int status;
 
-    if (!model && command != OPTIONS_USER && !paths_model(bundled, sizeof bundled)) {
+    if (!model && command != OPTIONS_USER && command != OPTIONS_BACKUP
+        && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");
         return cli_print_fail(&f);

@@ -1,0 +1,20 @@
+/* backup - finds the folder; the store does the rest. */
+#include "server/cli/backup.h"
+
+#include "server/cli/paths.h"
+#include "server/store/backup.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+int cli_backup(const struct cli *c)
+{
+    char data[PATH_MAX];
+    struct fail f = {0};
+
+    if (c->options->data)
+        snprintf(data, sizeof data, "%s", c->options->data);
+    else
+        paths_data(data, sizeof data);
+    return backup_write(data, c->options->out, &f) ? cli_print_fail(&f) : 0;
+}
