@@ -160,6 +160,7 @@ export default {
   'card.sending.why': 'It is sent as soon as the server answers, and only once.',
   'card.asking': 'Asking the server how far it is',
   'card.queued': '{place} in line',
+  'card.held': 'On hold',
   'card.queued.next': 'Next in line',
   'card.ready': 'ready in {time}',
   'card.left': '{time} left',
@@ -191,6 +192,8 @@ export default {
     'The device has failed and is being opened again. The picture is kept and starts when it is ' +
     'back.',
   'why.urgent': 'An urgent picture took its place. It goes on from where it stood.',
+  'why.paused': 'An administrator has paused the queue. Starts when it goes on.',
+  'why.held': 'It is held back until it is released.',
   'why.stopping': 'The server is stopping. The picture is kept and goes on with its next start.',
 
   'phase.glyph': 'Reading your words',

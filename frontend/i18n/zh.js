@@ -124,6 +124,7 @@ export default {
   'card.sending.why': '服务器一有回应就会发送，而且只发送一次。',
   'card.asking': '正在询问服务器进度',
   'card.queued': '排在{place}',
+  'card.held': '已暂缓',
   'card.queued.next': '下一个就是它',
   'card.ready': '{time}后完成',
   'card.left': '还需{time}',
@@ -151,6 +152,8 @@ export default {
   'why.disk': '服务器的磁盘已满，已完成的图片正在等待保存。有空间后开始。',
   'why.device': '设备出错，正在重新打开。图片已保留，恢复后开始。',
   'why.urgent': '有紧急图片先行生成。稍后将从中断处继续。',
+  'why.paused': '管理员已暂停队列。恢复后开始。',
+  'why.held': '已暂缓，放行后才会开始。',
   'why.stopping': '服务器正在停止。图片已保留，下次启动后继续。',
 
   'phase.glyph': '正在阅读文字',

@@ -281,7 +281,8 @@ export function whatWords(job, text, connected) {
     case 'sending': return text.say(connected ? 'card.sending' : 'card.sending.offline');
     case 'queued':
       if (!job.queue) return text.say('card.asking');
-      if (job.queue.position <= 1) return text.say('card.queued.next');
+      if (job.queue.position === 0) return text.say('card.held');
+      if (job.queue.position === 1) return text.say('card.queued.next');
       return text.say('card.queued', { place: text.place(job.queue.position) });
     case 'running': return text.say(`phase.${job.phase ?? 'glyph'}`);
     default: return text.say(`card.${job.state}`);
@@ -306,7 +307,8 @@ function whenWords(job, { text, connected }, now) {
 /** The large words on a print without an image. @param {Job} job @param {Text} text */
 function bigWords(job, text) {
   if (job.state === 'queued' && job.queue) {
-    return job.queue.position <= 1 ? text.say('next') : text.place(job.queue.position);
+    if (job.queue.position === 0) return text.say('card.held');
+    return job.queue.position === 1 ? text.say('next') : text.place(job.queue.position);
   }
   return job.state === 'queued' || job.state === 'sending' ? '…' : '';
 }

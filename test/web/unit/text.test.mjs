@@ -88,10 +88,9 @@ describe('keys that the page uses', () => {
 
   test('for every reason to wait, phase and field', () => {
     const protocol = read('proto/PROTOCOL.md');
-    const why = [...protocol.slice(protocol.indexOf('| why |')).matchAll(/^ *\| `(\w+)` \|/gm)]
-      .slice(0, 8).map((m) => m[1]);
-    assert.deepEqual(why, ['turn', 'slots', 'memory', 'starting', 'device', 'disk',
-      'urgent', 'stopping']);
+    const [table] = protocol.slice(protocol.indexOf('| why |')).split('\n\n');
+    const why = [...table.matchAll(/^ *\| `(\w+)` \|/gm)].map((m) => m[1]);
+    assert.ok(why.length >= 10 && why.includes('turn') && why.includes('stopping'));
     for (const w of why) assert.ok(E.has(`why.${w}`), w);
     for (const p of ['glyph', 'prior', 'denoise', 'decode']) {
       assert.ok(E.has(`phase.${p}`) && E.has(`phase.${p}.short`), p);
