@@ -417,7 +417,7 @@ static void move(struct hub *h, struct pending_reply *a, const struct command *c
 
     if (!waits(h, a, c, j)) return;
     err = check_before(j, next, c->before, &f);
-    if (!err && next != j && reorder(h, j, next) != 0)
+    if (!err && next != j && reorder_before(h, j, next) != 0)
         err = fail_set(&f, ERR_OUT_OF_MEMORY, "No memory to sort the jobs");
     if (err)
         reply_error(h, a, c, &f);

@@ -40,7 +40,7 @@ static void rotate_ranks(const struct queue *q, int from, int to)
     q->at[from]->rank = rank;
 }
 
-int reorder(struct hub *h, struct job *j, const struct job *before)
+int reorder_before(struct hub *h, struct job *j, const struct job *before)
 {
     struct queue q;
     int from, to, err = list_waiting(h, j, &q);

@@ -8,6 +8,6 @@
  * after all of them. Those between get the ranks of their neighbours, so the ranks of other owners'
  * jobs, and of jobs that are still being stored, stay as they are. 0, or ERR_OUT_OF_MEMORY (nothing
  * changed). */
-int reorder(struct hub *, struct job *, const struct job *before);
+int reorder_before(struct hub *, struct job *, const struct job *before);
 
 #endif

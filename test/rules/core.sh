@@ -9,7 +9,7 @@ strlen strncmp snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qs
 __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
 ours='accounts?|board|capacity|clients?|commands|device|device_events|devices|dispatch|eta'
 ours+='|forecast|hub|job|ledger|lifecycle|notify|previews|queue|registry|report'
-ours+='|restore|stats|batcher|timeline|lanes'
+ours+='|restore|stats|batcher|timeline|lanes|reorder'
 ours="^($ours)_"
 proto='^(answer|command|event|fail|frame|id|spec|text|url|user|COMMAND|USER)_|^(blob)_'
 sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
