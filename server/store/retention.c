@@ -44,7 +44,22 @@ static int64_t sane_ms(struct retention *r, int64_t unix_ms)
     return unix_ms < most ? unix_ms : most;
 }
 
-/* One transaction; the number of pictures removed, or negative. */
+/* Its file first, then its row, in the transaction that is open. */
+static int remove_one(struct retention *r, const struct row_picture *p, struct fail *f)
+{
+    if (!p->shared) pictures_remove(r->pictures, p->name);
+    return rows_remove(r->rows, p->job, f);
+}
+
+/* The end of a transaction; the number of pictures removed, or negative. */
+static int finish(struct retention *r, int err, int removed, struct fail *f)
+{
+    if (!err) err = rows_commit(r->rows, f);
+    if (err) rows_rollback(r->rows);
+    return err ? err : removed;
+}
+
+/* The number of pictures removed, or negative. */
 static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, struct fail *f)
 {
     struct row_picture oldest;
@@ -54,30 +69,50 @@ static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, stru
         bool old = r->keep_ms && unix_ms - oldest.created_ms > r->keep_ms;
 
         if (!old && (!r->keep_bytes || total <= r->keep_bytes)) break;
-        if (!oldest.shared) pictures_remove(r->pictures, oldest.name);
         if (!oldest.shared) total -= oldest.bytes;
-        err = rows_remove(r->rows, oldest.job, f);
+        err = remove_one(r, &oldest, f);
         removed++;
     }
-    if (!err) err = rows_commit(r->rows, f);
-    if (err) rows_rollback(r->rows);
-    return err ? err : removed;
+    return finish(r, err, removed, f);
+}
+
+/* The oldest pictures of one user that has more than it may; the next look has the next one. */
+static int remove_beyond_quota(struct retention *r, struct fail *f)
+{
+    struct row_picture oldest;
+    uint32_t owner;
+    int64_t excess;
+    int removed = 0, err;
+
+    if (!rows_over_quota(r->rows, &owner, &excess)) return 0;
+    err = rows_begin(r->rows, f);
+    while (!err && removed < REMOVED_MAX && excess > 0 && rows_oldest_of(r->rows, owner, &oldest)) {
+        excess -= oldest.bytes;
+        err = remove_one(r, &oldest, f);
+        removed++;
+    }
+    err = finish(r, err, removed, f);
+    if (err > 0)
+        log_info(r->log, "store: the %d oldest picture%s of user %u removed (its --disk)", err,
+                 err == 1 ? " was" : "s were", owner);
+    return err;
 }
 
 void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
 {
     struct fail why;
     int64_t total = 0;
-    int removed = 0, trimmed = rows_trim(r->rows, LIMIT_JOBS_KEPT, TRIMMED_MAX, &why);
+    int removed = 0, beyond = 0, trimmed = rows_trim(r->rows, LIMIT_JOBS_KEPT, TRIMMED_MAX, &why);
     int err = trimmed < 0 ? trimmed : 0;
 
     if (!err) err = rows_total(r->rows, &total, &why);
     if (!err) removed = err = remove_some(r, sane_ms(r, unix_ms), total, &why);
+    if (err >= 0) beyond = err = remove_beyond_quota(r, &why);
     if (err < 0) log_error(r->log, "store: old jobs are not removed: %s", why.message);
     if (removed > 0)
         log_info(r->log, "store: the %d oldest picture%s removed (--keep-days, --keep-size)",
                  removed, removed == 1 ? " was" : "s were");
-    r->more = removed == REMOVED_MAX || trimmed == TRIMMED_MAX;
+    r->more = removed == REMOVED_MAX || trimmed == TRIMMED_MAX || beyond > 0;
     r->looked_us = now_us;
     r->ended = r->written = 0;
 }

@@ -440,6 +440,28 @@ bool rows_oldest(struct job_rows *r, struct row_picture *out)
     return find_picture(r, A_PICTURE " ORDER BY ord LIMIT 1", 0, out);
 }
 
+bool rows_oldest_of(struct job_rows *r, uint32_t owner, struct row_picture *out)
+{
+    return find_picture(r, A_PICTURE " AND owner=?1 ORDER BY ord LIMIT 1", owner, out);
+}
+
+bool rows_over_quota(struct job_rows *r, uint32_t *owner, int64_t *excess)
+{
+    static const char sql[] =
+        "SELECT u.id, sum(j.bytes) - u.disk FROM users u JOIN jobs j ON j.owner=u.id AND j.state=2"
+        " WHERE u.removed_ms=0 AND u.disk>0 GROUP BY u.id HAVING sum(j.bytes) > u.disk LIMIT 1";
+    sqlite3_stmt *q = NULL;
+    bool found = sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK
+                 && sqlite3_step(q) == SQLITE_ROW;
+
+    if (found) {
+        *owner = (uint32_t)sqlite3_column_int64(q, 0);
+        *excess = sqlite3_column_int64(q, 1);
+    }
+    sqlite3_finalize(q);
+    return found;
+}
+
 bool rows_picture(struct job_rows *r, uint64_t job, struct row_picture *out)
 {
     return find_picture(r, A_PICTURE " AND job=?1", job, out);

@@ -53,6 +53,9 @@ struct row_picture {
     bool shared;
 };
 bool rows_oldest(struct job_rows *, struct row_picture *out);
+bool rows_oldest_of(struct job_rows *, uint32_t owner, struct row_picture *out);
+/* A user whose pictures take more bytes than it may have, and how many more. false: none. */
+bool rows_over_quota(struct job_rows *, uint32_t *owner, int64_t *excess);
 /* The same of this job. */
 bool rows_picture(struct job_rows *, uint64_t job, struct row_picture *out);
 /* Remove a row, within a transaction; it goes on to be counted. */

@@ -3,6 +3,7 @@
 
 #include "server/base/clock.h"
 #include "test/server/store/folder.h"
+#include <sqlite3.h>
 
 static int64_t size_of(const char *name)
 {
@@ -152,11 +153,40 @@ static void old_pictures_go(void **state)
     store_close(s);
 }
 
+/* catches: a user's --disk that bounds nothing, or takes another user's pictures, or the newest */
+static void a_user_has_so_many_bytes(void **state)
+{
+    struct store *s = open_store();
+    sqlite3 *db;
+    char path[128], sql[200];
+
+    (void)state;
+    path_of(path, "darkroom.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (int id = 1; id <= 2; id++) {
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO users VALUES(%d,'u%d','user','normal',1,0,0,%d,x'%02d',1,0)", id, id,
+                 id == 1 ? 45000 : 0, id);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    store_many(s, 1, 20, clock_unix_ms());
+    assert_int_equal(sqlite3_exec(db, "UPDATE jobs SET owner = 1 + (job > 10)", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    store_close(s);
+    s = open_store(); /* it looks at once */
+    wait_until_gone(s, 6);
+    for (int i = 1; i <= 20; i++)
+        assert_int_equal(is_there(s, i), i > 6);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cancelled_jobs_leave_no_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_pictures_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_user_has_so_many_bytes, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
