@@ -56,7 +56,7 @@ static void check_time(struct hub *h, struct job *j)
     struct fail f;
 
     if (j->run.view.phase >= GLM_DONE) return;
-    if (j->run.used_us <= (int64_t)h->conf.job_seconds * 1000000) return;
+    if (j->run.past_used_us + j->run.used_us <= (int64_t)h->conf.job_seconds * 1000000) return;
     fail_set(&f, ERR_TIMEOUT, "The picture took more than %d s of computing time",
              h->conf.job_seconds);
     fail_advise(&f, "Ask for fewer steps or a smaller size.");
@@ -176,6 +176,8 @@ static void run_resumed(struct hub *h, int64_t now, struct job *j, const struct 
 {
     assert(view->overall < 1);
     j->run.from = view->overall;
+    j->run.past_us = j->run.ran_us;
+    j->run.past_used_us = j->run.ran_used_us;
     if (j->run.floor < j->run.from) j->run.floor = j->run.from;
     if (j->state == JOB_RUNNING) show(h, now, j, view);
     notify_touch(h);

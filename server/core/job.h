@@ -59,8 +59,10 @@ struct job_run {
     bool dropping;  /* a drop or suspend was sent to the worker; never while RUNNING */
     bool displaced; /* it waits because an urgent job took its place */
     int64_t started_us;
-    int64_t used_us;          /* its share of device time, which the time limit counts */
-    int64_t spent_us;         /* from the start to the finished picture, for the result */
+    int64_t used_us;               /* its share of device time, which the time limit counts */
+    int64_t spent_us;              /* from the start to the finished picture, for the result */
+    int64_t past_us, past_used_us; /* the same two of the runs that this one goes on from .. */
+    int64_t ran_us, ran_used_us;   /* .. and with the last one, should the next go on from it */
     int retries;              /* runs that were lost: with their device, or for want of memory */
     struct glm_progress view; /* of the newest quantum */
     struct blob *checkpoint;  /* QUEUED: where it was suspended; else NULL */

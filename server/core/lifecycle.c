@@ -282,7 +282,7 @@ static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refu
     if (j->end.outcome != JOB_DONE) return;
     stats_run(&h->stats, j->run.spent_us);
     if (j->run.retries == 0 && !was_refused) {
-        eta_tail(&h->eta, now - j->run.started_us - j->run.spent_us);
+        eta_tail(&h->eta, now - j->run.started_us - (j->run.spent_us - j->run.past_us));
         eta_judge(&h->eta, j->forecast.kind, j->forecast.first_us, now - j->forecast.accepted_us);
         stats_estimate(&h->stats, j->forecast.first_us, now - j->forecast.accepted_us);
     }
@@ -322,7 +322,7 @@ static void start(struct hub *h, int64_t now, struct job *j, struct device *d)
         stats_wait(&h->stats, now - j->forecast.accepted_us);
     j->run.started_us = now;
     j->run.displaced = false;
-    j->run.used_us = 0;
+    j->run.used_us = j->run.past_us = j->run.past_used_us = 0;
     j->run.from = 0;
     j->run.keep = w.keep = true;
     if (h->refused > 0) h->refused--;
@@ -348,6 +348,8 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
     assert(j->state == JOB_RUNNING || j->state == JOB_SAVING);
     lifecycle_move(h, j, MOVE_REQUEUE);
     j->run.floor = j->run.overall;
+    j->run.ran_us = j->run.past_us + now - j->run.started_us;
+    j->run.ran_used_us = j->run.past_used_us + j->run.used_us;
     board_clear(&j->board, EVENT_PHASE);
     board_clear(&j->board, EVENT_PROGRESS);
     board_clear(&j->board, EVENT_PREVIEW);
@@ -369,7 +371,7 @@ void lifecycle_finished(struct hub *h, int64_t now, struct job *j)
         board_clear(&j->board, EVENT_QUEUE);
         clients_posted(&h->clients, j, now);
     }
-    j->run.spent_us = now - j->run.started_us;
+    j->run.spent_us = j->run.past_us + now - j->run.started_us;
     lifecycle_move(h, j, MOVE_FINISHED);
 }
 

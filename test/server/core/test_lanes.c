@@ -270,6 +270,8 @@ static void what_is_displaced_goes_on_where_it_stood(void **state)
     left -= (double)(w->now - displaced);
     MUST(w, fabs(left) < 0.25 * (double)(w->now - displaced), "its end was %f s off", left / 1e6);
     assert_int_equal(truth_of(w, second->id)->starts, 2);
+    assert_true(second->run.spent_us >= second->run.used_us + second->share.used_us);
+    assert_true(second->run.past_used_us == second->share.used_us);
     /* both have the same picture to draw, and neither has drawn a part twice */
     assert_true(fabs((double)(second->run.used_us + second->share.used_us)
                      - (double)(first->run.used_us + first->share.used_us))
