@@ -180,6 +180,28 @@ static void memory_is_quicker_than_the_disk(void **state)
     world_free(w);
 }
 
+/* catches: a job that has its whole time again each time it is suspended */
+static void the_time_limit_counts_all_that_it_goes_on_from(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    struct job *j;
+
+    (void)state;
+    w->hub->conf.job_seconds = 1;
+    half_drawn(w, e);
+    j = job_of(w);
+    j->run.used_us = 980000;
+    lifecycle_requeue(w->hub, w->now, j);
+    worker_take(w);
+    deliver_all(w);
+    go_on(w, 15);
+    assert_int_equal(j->state, JOB_FAILED);
+    assert_int_equal(j->end.error.code, ERR_TIMEOUT);
+    listener_free(w, e);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_is_not_needed_is_not_written),
         cmocka_unit_test(a_suspend_that_comes_too_late),
         cmocka_unit_test(memory_is_quicker_than_the_disk),
+        cmocka_unit_test(the_time_limit_counts_all_that_it_goes_on_from),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
