@@ -1,10 +1,12 @@
 /* commands - executes the commands of a connection and answers each exactly once. */
 #include "server/core/commands.h"
 
+#include "server/core/acceptance.h"
 #include "server/core/capacity.h"
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/placing.h"
 #include "server/core/reorder.h"
 #include "server/core/report.h"
 
@@ -185,7 +187,7 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
     }
     if (c->watch) client_reply_follows(a);
     if (j->state != JOB_ADMIT) {
-        lifecycle_reply(h, now, j, a, c->watch);
+        acceptance_reply(h, now, j, a, c->watch);
         return;
     }
     a->job = j->id;
@@ -217,7 +219,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
         reply_error(h, a, c, &f);
         return;
     }
-    j = lifecycle_accept(h, now, a->client->account, c, digest,
+    j = acceptance_begin(h, now, a->client->account, c, digest,
                          devices_ready(&h->devices) ? &plan : NULL);
     if (!j) {
         fail_set(&f, ERR_OUT_OF_MEMORY, "No memory for another job");
@@ -470,7 +472,7 @@ static void pause_queue(struct hub *h, struct pending_reply *a, const struct com
         return;
     }
     reply_ok(h, a, c, NULL);
-    lifecycle_pause(h, c->kind == COMMAND_PAUSE);
+    placing_pause(h, c->kind == COMMAND_PAUSE);
 }
 
 /* --- list, statistics ------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats
- *   helpers    notify capacity previews report forecast lifecycle reorder
+ *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
+ *              reorder
  *   inputs     restore device_events commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due

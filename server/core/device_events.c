@@ -5,6 +5,7 @@
 #include "server/core/capacity.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/placing.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -304,7 +305,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->planned = false; /* the budget, perhaps the model, is another one */
     capacity_set(h, c);
-    lifecycle_plan_some(h);
+    placing_plan_some(h);
 }
 
 void device_events_apply(struct hub *h, int64_t now, const struct device_event *n)

@@ -5,9 +5,11 @@
 #include "server/core/commands.h"
 #include "server/core/core.h"
 #include "server/core/device_events.h"
+#include "server/core/ending.h"
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/placing.h"
 #include "server/core/previews.h"
 #include "server/core/restore.h"
 
@@ -95,7 +97,7 @@ static void hub_settle(struct hub *h, int64_t now)
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
-    lifecycle_dispatch(h, now);
+    placing_dispatch(h, now);
     forecast_push(h, now);
 }
 
@@ -124,8 +126,8 @@ void hub_tune(struct hub *h, int64_t now, const struct hub_tuning *t)
 void hub_tick(struct hub *h, int64_t now)
 {
     device_events_awake(h, now);
-    lifecycle_again(h, now);
-    lifecycle_plan_some(h);
+    ending_again(h, now);
+    placing_plan_some(h);
     device_events_watch(h, now);
     clients_tick(&h->clients, now);
     hub_settle(h, now);
@@ -133,8 +135,9 @@ void hub_tick(struct hub *h, int64_t now)
 
 int64_t hub_due(const struct hub *h)
 {
-    int64_t due = lifecycle_due(h);
+    int64_t due = h->again_us;
 
+    if (placing_due(h) < due) due = placing_due(h);
     if (forecast_due(h) < due) due = forecast_due(h);
     if (device_events_due(h) < due) due = device_events_due(h);
     if (h->clients.due < due) due = h->clients.due;
@@ -143,7 +146,7 @@ int64_t hub_due(const struct hub *h)
 
 void hub_drain(struct hub *h, int64_t now)
 {
-    if (!h->stopping) lifecycle_drain(h, now);
+    if (!h->stopping) placing_drain(h, now);
     hub_settle(h, now);
 }
 
@@ -210,20 +213,20 @@ int hub_restore(struct hub *h, int64_t now, const struct hub_row *r, struct fail
 
 void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
 {
-    lifecycle_stored(h, now, job, why);
+    ending_stored(h, now, job, why);
     hub_settle(h, now);
 }
 
 void hub_disk(struct hub *h, int64_t now, const struct fail *why)
 {
-    lifecycle_disk(h, now, why);
+    ending_disk(h, now, why);
     hub_settle(h, now);
 }
 
 void hub_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, const char *digest,
                  const struct fail *why)
 {
-    lifecycle_encoded(h, now, job, file, digest, why);
+    ending_encoded(h, now, job, file, digest, why);
     hub_settle(h, now);
 }
 

@@ -1,0 +1,18 @@
+/* acceptance - a submit becomes a job: into the table, onto the disk, its answers. Thread: the
+ * loop's. */
+#ifndef SERVER_CORE_ACCEPTANCE_H
+#define SERVER_CORE_ACCEPTANCE_H
+
+#include "server/core/core.h"
+
+/* Accept the submit of an account that has passed every check; takes its spec. plan (may be NULL):
+ * what it will take. NULL: no memory. */
+struct job *acceptance_begin(struct hub *, int64_t now, struct account *, struct command *,
+                             const uint8_t *digest, const struct job_plan *plan);
+/* The direct answer to a submit of this job, and the start of following it. */
+void acceptance_reply(struct hub *, int64_t now, const struct job *, struct pending_reply *,
+                      bool watch);
+/* The disk took its row (why NULL), or did not: then the job is forgotten. */
+void acceptance_stored(struct hub *, int64_t now, struct job *, const struct fail *why);
+
+#endif

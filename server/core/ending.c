@@ -1,0 +1,169 @@
+/* ending - an end on its way to the disk and to its viewers. */
+#include "server/core/ending.h"
+
+#include "server/core/acceptance.h"
+#include "server/core/capacity.h"
+#include "server/core/lifecycle.h"
+#include "server/core/notify.h"
+
+#include "proto/url.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Compare the first estimate with what came, and hand out measured rates to be kept. What a device
+ * or a disk that failed has added teaches nothing. */
+static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refused)
+{
+    if (j->end.outcome != JOB_DONE) return;
+    stats_run(&h->stats, j->run.spent_us);
+    if (j->run.retries == 0 && !was_refused) {
+        eta_tail(&h->eta, now - j->run.started_us - (j->run.spent_us - j->run.past_us));
+        eta_judge(&h->eta, j->forecast.kind, j->forecast.first_us, now - j->forecast.accepted_us);
+        stats_estimate(&h->stats, j->forecast.first_us, now - j->forecast.accepted_us);
+    }
+    if (now - h->rates_us < HUB_RATES_US) return;
+    h->rates_us = now;
+    h->out.rates(h->out.arg, &h->eta.known);
+}
+
+static bool post_result(struct hub *h, int64_t now, struct job *j)
+{
+    char url[URL_TEXT];
+    struct event e = {.kind = EVENT_RESULT,
+                      .u.result = {.url = url,
+                                   .digest = j->end.digest,
+                                   .width = j->spec.width,
+                                   .height = j->spec.height,
+                                   .seed = j->spec.seed,
+                                   .seconds = (double)j->run.spent_us / 1e6,
+                                   .bytes = j->end.bytes}};
+
+    if (j->board.at[EVENT_RESULT]) return true;
+    url_picture(j->end.digest, url);
+    notify_post(h, now, j, &e);
+    return j->board.at[EVENT_RESULT] != 0;
+}
+
+/* The end is durable: post `result` and `end`. What memory refuses is tried again. */
+static void post_end(struct hub *h, int64_t now, struct job *j)
+{
+    static const enum job_move MOVE[] = {
+        [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
+    struct event end = {.kind = EVENT_END};
+    bool was_refused = j->end.refused;
+
+    j->end.on_disk = true;
+    if (j->end.refused) h->n_refused--;
+    j->end.refused = false;
+    if (j->end.outcome == JOB_DONE && !post_result(h, now, j)) {
+        h->again_us = now + HUB_AGAIN_US;
+        return;
+    }
+    end.u.end.state = j->end.outcome == JOB_DONE        ? STATE_DONE
+                      : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED
+                                                        : STATE_FAILED;
+    end.u.end.error = j->end.outcome == JOB_FAILED ? &j->end.error : NULL;
+    notify_post(h, now, j, &end);
+    if (!board_ended(&j->board)) {
+        h->again_us = now + HUB_AGAIN_US;
+        return;
+    }
+    blob_unref(j->end.file);
+    j->end.file = NULL;
+    lifecycle_move(h, j, MOVE[j->end.outcome]);
+    stats_end(&h->stats, now, j->end.outcome);
+    judge(h, now, j, was_refused);
+    registry_over(&h->registry, j);
+}
+
+void ending_again(struct hub *h, int64_t now)
+{
+    struct job *older;
+
+    if (now < h->again_us) return;
+    h->again_us = INT64_MAX;
+    for (struct job *j = h->registry.newest; j; j = older) {
+        older = j->links.older;
+        if (j->state != JOB_ENDING) continue;
+        if (j->end.on_disk) post_end(h, now, j);
+        if (!j->end.refused || j->end.asked) continue;
+        j->end.asked = true;
+        lifecycle_store_end(h, j);
+    }
+}
+
+/* Whether the same row may be taken later: the disk is full, no descriptor is left, .. */
+static bool may_pass(const struct fail *why)
+{
+    return why->code == ERR_IO || why->code == ERR_OUT_OF_MEMORY;
+}
+
+void ending_disk(struct hub *h, int64_t now, const struct fail *why)
+{
+    bool was = h->disk.code != 0;
+
+    h->disk = why ? *why : (struct fail){0};
+    if (was == (why != NULL)) return;
+    if (was && h->n_refused > 0) h->again_us = now;
+    capacity_explain(h);
+}
+
+/* An end that cannot be stored is not posted: after a restart the job would run again and come to
+ * another one. The disk is asked until it takes it. A finished picture waits in memory; since
+ * nothing is started meanwhile, there are at most as many as were on the devices and with the
+ * encoder. */
+static void end_not_stored(struct hub *h, int64_t now, struct job *j, const struct fail *why)
+{
+    if (!may_pass(why) && j->end.outcome != JOB_DONE) {
+        post_end(h, now, j); /* its row is wrong: another try changes nothing */
+        return;
+    }
+    if (!may_pass(why)) {
+        blob_unref(j->end.file);
+        j->end.file = NULL;
+        j->end.outcome = JOB_FAILED;
+        j->end.error = *why;
+    }
+    if (!j->end.refused) h->n_refused++;
+    j->end.refused = true;
+    j->end.asked = false;
+    if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
+}
+
+void ending_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
+{
+    struct job *j = registry_find(&h->registry, job);
+
+    assert(j && h->n_storing > 0);
+    h->n_storing--;
+    if (!why || may_pass(why)) ending_disk(h, now, why);
+    if (j->state == JOB_ADMIT)
+        acceptance_stored(h, now, j, why);
+    else if (why)
+        end_not_stored(h, now, j, why);
+    else
+        post_end(h, now, j);
+}
+
+void ending_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file, const char *digest,
+                    const struct fail *why)
+{
+    struct job *j = registry_find(&h->registry, job);
+
+    assert(h->n_encoding > 0);
+    h->n_encoding--;
+    if (!j || j->state != JOB_SAVING) return; /* cancelled meanwhile */
+    if (!file && why->code == ERR_OUT_OF_MEMORY) {
+        lifecycle_lose(h, now, j, why);
+        return;
+    }
+    if (file) {
+        j->end.file = blob_ref(file);
+        j->end.bytes = (int64_t)file->len;
+        memccpy(j->end.digest, digest, '\0', sizeof j->end.digest - 1);
+        lifecycle_end(h, j, JOB_DONE, NULL);
+    } else {
+        lifecycle_end(h, j, JOB_FAILED, why);
+    }
+}
