@@ -168,15 +168,14 @@ static void write_standing(const struct answer_job *j, struct text *out)
     if (j->state == STATE_QUEUED || j->state == STATE_RUNNING) text_ms(out, "eta_ms", j->eta_ms);
 }
 
-static void write_row(const struct answer_job *j, struct text *out)
+/* The members of a job; its prompt is cut to max bytes. */
+static void write_members(const struct answer_job *j, size_t max, struct text *out)
 {
-    text_open(out, NULL, '{');
     text_id(out, "job", j->job);
     text_string(out, "state", event_state_name(j->state));
     text_int(out, "created_ms", j->created_ms);
     if (j->key && *j->key) text_string(out, "key", j->key);
-    if (spec_write_cut(j->spec, out, "spec", LIMIT_LIST_PROMPT_BYTES))
-        text_bool(out, "prompt_cut", true);
+    if (spec_write_cut(j->spec, out, "spec", max)) text_bool(out, "prompt_cut", true);
     write_standing(j, out);
     if (j->state == STATE_DONE && j->result) {
         text_open(out, "result", '{');
@@ -188,6 +187,12 @@ static void write_row(const struct answer_job *j, struct text *out)
         event_write_fail(j->error, out);
         text_close(out, '}');
     }
+}
+
+void answer_job(const char *ref, const struct answer_job *j, struct text *out)
+{
+    start("job", ref, out);
+    write_members(j, LIMIT_PROMPT_BYTES, out);
     text_close(out, '}');
 }
 
@@ -196,8 +201,11 @@ void answer_list(const char *ref, const struct answer_job *jobs, int n, bool mor
     assert(n <= LIMIT_LIST);
     start("list", ref, out);
     text_open(out, "jobs", '[');
-    for (int i = 0; i < n; i++)
-        write_row(&jobs[i], out);
+    for (int i = 0; i < n; i++) {
+        text_open(out, NULL, '{');
+        write_members(&jobs[i], LIMIT_LIST_PROMPT_BYTES, out);
+        text_close(out, '}');
+    }
     text_close(out, ']');
     text_bool(out, "more", more);
     text_close(out, '}');

@@ -34,7 +34,7 @@ struct answer_hello {
     const struct user *user; /* whose connection it is; NULL: the service has no users */
 };
 
-/* One job in stats and list. */
+/* One job in job, list and stats. */
 struct answer_job {
     uint64_t job; /* 0 (stats only): it is another user's */
     enum event_state state;
@@ -80,6 +80,8 @@ void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, 
 void answer_quote(const char *ref, const struct answer_quote *, struct text *out);
 /* more: there are older ones. */
 void answer_list(const char *ref, const struct answer_job *, int n, bool more, struct text *out);
+/* One job, with its whole prompt. */
+void answer_job(const char *ref, const struct answer_job *, struct text *out);
 void answer_stats(const char *ref, const struct answer_stats *, struct text *out);
 void answer_pong(const char *ref, int64_t time_ms, struct text *out);
 

@@ -40,14 +40,15 @@ struct kind {
     unsigned members;  /* allowed besides type and ref */
     unsigned required; /* of these */
     unsigned one_of;   /* of these exactly one, if any stands here */
+    bool connection;   /* it is about the connection that it comes on */
 };
 
 static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT),
                         HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
-    [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB)},
-    [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB)},
+    [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
+    [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB), .connection = true},
     [COMMAND_CANCEL] = {"cancel", HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(USER), 0,
                         HAS(JOB) | HAS(STATE) | HAS(ALL)},
     [COMMAND_HOLD] = {"hold", HAS(JOB), HAS(JOB)},
@@ -57,7 +58,8 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_RESUME] = {"resume", 0, 0},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
-    [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), 0},
+    [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
+    [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
     [COMMAND_PING] = {"ping", 0, 0},
 };
@@ -348,11 +350,9 @@ static void read_broken(const char *text, size_t len, struct command *c)
     command_scanned(&s, c);
 }
 
-int command_decode(const char *text, size_t len, const struct spec_limits *limits,
-                   struct command *c, struct fail *f)
+int command_read(const json_t *root, const struct spec_limits *limits, struct command *c,
+                 struct fail *f)
 {
-    struct fail why;
-    json_t *root;
     int err;
 
     *c = (struct command){.kind = -1,
@@ -361,11 +361,23 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
                           .state = -1,
                           .limit = LIMIT_LIST_DEFAULT,
                           .previews = COMMAND_PREVIEWS_DEFAULT};
-    root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
-    err = root ? read_envelope(root, c, &why) : (int)why.code;
-    if (!root) read_broken(text, len, c);
-    if (!err) err = read_members(root, limits, c, &why);
+    err = read_envelope(root, c, f);
+    if (!err) err = read_members(root, limits, c, f);
     if (err) command_free(c);
+    return err;
+}
+
+int command_decode(const char *text, size_t len, const struct spec_limits *limits,
+                   struct command *c, struct fail *f)
+{
+    struct fail why;
+    json_t *root = text_parse(text, len, LIMIT_MESSAGE_BYTES, &why);
+    int err = root ? command_read(root, limits, c, &why) : (int)why.code;
+
+    if (!root) {
+        *c = (struct command){.kind = -1};
+        read_broken(text, len, c);
+    }
     if (err && f) *f = why;
     json_decref(root);
     return err;
@@ -374,4 +386,36 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
 void command_free(struct command *c)
 {
     spec_free(&c->spec);
+}
+
+/* ---- members by name ---- */
+
+static unsigned member_bit(const char *name)
+{
+    for (int m = 0; m < MEMBERS; m++)
+        if (strcmp(MEMBER[m], name) == 0) return HAS(m);
+    return 0;
+}
+
+bool command_has(enum command_kind kind, const char *member)
+{
+    return (KIND[kind].members & member_bit(member)) != 0;
+}
+
+bool command_needs(enum command_kind kind, const char *member)
+{
+    return (KIND[kind].required & member_bit(member)) != 0;
+}
+
+bool command_text(const char *member)
+{
+    unsigned texts = HAS(TYPE) | HAS(REF) | HAS(KEY) | HAS(JOB) | HAS(STATE) | HAS(BEFORE)
+                     | HAS(FORMAT) | HAS(USER);
+
+    return (member_bit(member) & texts) != 0;
+}
+
+bool command_connection(enum command_kind kind)
+{
+    return KIND[kind].connection;
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 enum command_kind {
     COMMAND_SUBMIT,
     COMMAND_QUOTE,
@@ -29,6 +31,7 @@ enum command_kind {
     COMMAND_PAUSE,
     COMMAND_RESUME,
     COMMAND_LIST,
+    COMMAND_JOB,
     COMMAND_PREVIEWS,
     COMMAND_STATS,
     COMMAND_PING,
@@ -71,6 +74,9 @@ extern const struct command_previews COMMAND_PREVIEWS_DEFAULT;
  * ERR_BAD_FIELD, ERR_BAD_UTF8, ERR_TOO_LARGE, ERR_BAD_PROMPT, ERR_OUT_OF_MEMORY. */
 int command_decode(const char *text, size_t len, const struct spec_limits *, struct command *out,
                    struct fail *f);
+/* The same for an object that is read already (text_parse); it is borrowed. */
+int command_read(const json_t *object, const struct spec_limits *, struct command *out,
+                 struct fail *f);
 /* The same for a message that is not decoded: kind, ref and job as far as they were found in
  * it. */
 void command_scanned(const struct scan *, struct command *out);
@@ -78,5 +84,14 @@ void command_free(struct command *);
 
 const char *command_kind_name(enum command_kind);
 int command_kind_parse(const char *name); /* enum command_kind, -1 for another name */
+
+/* Members by their names on the wire, for encodings that have them elsewhere than in one object:
+ * in a path or a query. May, or must, a command of this kind have it? Is its value a string? */
+bool command_has(enum command_kind, const char *member);
+bool command_needs(enum command_kind, const char *member);
+bool command_text(const char *member);
+/* Is it about the connection that it comes on, so that it says nothing on one that ends with its
+ * answer? */
+bool command_connection(enum command_kind);
 
 #endif

@@ -496,6 +496,16 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
                        report_list(h, now, a->client->account, from, c->state, c->limit, a->ref));
 }
 
+static void one(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
+{
+    const struct job *j = find_job(h, a->client, c->job);
+
+    if (j)
+        client_reply_ready(&h->clients, a, report_job(h, now, j, a->ref));
+    else
+        reply_unknown(h, a, c);
+}
+
 static void stats(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
 {
     if (c->on) {
@@ -537,6 +547,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_PAUSE:
     case COMMAND_RESUME: pause_queue(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
+    case COMMAND_JOB: one(h, now, a, c); break;
     case COMMAND_PREVIEWS:
         client_previews(&h->clients, a->client, &c->previews);
         reply_ok(h, a, c, NULL);
@@ -566,6 +577,17 @@ void commands_text(struct hub *h, int64_t now, struct client *p, const char *tex
     } else {
         commands_error(h, p, &c, &f);
     }
+}
+
+void commands_json(struct hub *h, int64_t now, struct client *p, const json_t *message)
+{
+    struct command c;
+    struct fail f;
+
+    if (command_read(message, h->conf.limits, &c, &f) == 0)
+        commands_obey(h, now, p, &c);
+    else
+        commands_error(h, p, &c, &f);
 }
 
 void commands_error(struct hub *h, struct client *p, const struct command *about,

@@ -9,6 +9,8 @@
 
 /* One message of a client: decode and execute it. */
 void commands_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
+/* The same for a message that is read already. */
+void commands_json(struct hub *, int64_t now, struct client *, const json_t *message);
 /* Execute a command; takes its spec. */
 void commands_obey(struct hub *, int64_t now, struct client *, struct command *);
 /* Answer with an error about a message that is not decoded, or about no message (NULL). */

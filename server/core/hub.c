@@ -177,6 +177,13 @@ void hub_text(struct hub *h, int64_t now, struct client *p, const char *text, si
     hub_settle(h, now);
 }
 
+void hub_json(struct hub *h, int64_t now, struct client *p, const json_t *message)
+{
+    device_events_awake(h, now);
+    commands_json(h, now, p, message);
+    hub_settle(h, now);
+}
+
 void hub_command(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
     device_events_awake(h, now);

@@ -83,6 +83,8 @@ void hub_close(struct hub *, int64_t now, struct client *);
 /* One message of a client: decoded, executed, answered exactly once, answers in the order of
  * commands. Errors go to the client, none to the caller. */
 void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);
+/* The same for a message that is read already (text_parse), which is borrowed. */
+void hub_json(struct hub *, int64_t now, struct client *, const json_t *message);
 /* The same for a command that is decoded already (takes its spec). */
 void hub_command(struct hub *, int64_t now, struct client *, struct command *);
 /* Answer with an error: about a message that was not given to hub_text() (its kind, ref and job),

@@ -1,4 +1,4 @@
-/* report - the answer to `list`, and the statistics. */
+/* report - the answers to `list` and `job`, and the statistics. */
 #include "server/core/report.h"
 
 #include "server/core/capacity.h"
@@ -62,6 +62,21 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct account 
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_list(ref, rows.job, rows.n, j != NULL, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+struct blob *report_job(const struct hub *h, int64_t now, const struct job *j, const char *ref)
+{
+    struct listing rows;
+    struct text t;
+    struct blob *b;
+
+    rows.n = 0;
+    add_row(h, now, &rows, j);
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    answer_job(ref, &rows.job[0], &t);
     b = blob_from_text(&t);
     text_free(&t);
     return b;

@@ -1,4 +1,4 @@
-/* report - the answer to `list`, and the statistics. Thread: the loop's. */
+/* report - the answers to `list` and `job`, and the statistics. Thread: the loop's. */
 #ifndef SERVER_CORE_REPORT_H
 #define SERVER_CORE_REPORT_H
 
@@ -9,6 +9,8 @@
  * memory. */
 struct blob *report_list(const struct hub *, int64_t now, const struct account *,
                          const struct job *from, int state, int limit, const char *ref);
+/* The answer to `job`. NULL: no memory. */
+struct blob *report_job(const struct hub *, int64_t now, const struct job *, const char *ref);
 /* The statistics, as an answer to ref or (NULL) as a message of their own; jobs that the account
  * does not see have no id in them. The caller owns the blob; NULL: no memory. */
 struct blob *report_stats(const struct hub *, int64_t now, const struct account *, const char *ref);

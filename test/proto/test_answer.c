@@ -179,6 +179,18 @@ static void make_quote(struct text *t)
 
     answer_quote("q", &q, t);
 }
+static void make_job(struct text *t)
+{
+    struct answer_job j = {
+        .job = 3, .state = STATE_DONE, .created_ms = 3, .spec = &SIMPLE, .result = &RESULT};
+    static char whole[301];
+    struct spec spec = SIMPLE;
+
+    memset(whole, 'a', 300);
+    spec.prompt = whole;
+    j.spec = &spec;
+    answer_job("j", &j, t);
+}
 static void make_empty_list(struct text *t)
 {
     answer_list(NULL, NULL, 0, false, t);
@@ -229,6 +241,7 @@ static const struct {
     {"quote", make_quote},
     {"list", make_list},
     {"list, empty", make_empty_list},
+    {"job", make_job},
     {"stats", make_stats},
     {"pong", make_pong},
 };

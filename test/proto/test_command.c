@@ -136,12 +136,25 @@ static void every_prefix_is_refused(void **state)
     }
 }
 
+/* catches: a member that an encoding without objects would write in another way than it is read */
+static void members_by_name(void **state)
+{
+    (void)state;
+    assert_true(command_has(COMMAND_LIST, "limit") && !command_needs(COMMAND_LIST, "limit"));
+    assert_true(command_needs(COMMAND_HOLD, "job") && command_text("job"));
+    assert_false(command_has(COMMAND_PING, "job") || command_has(COMMAND_LIST, "nonsense"));
+    assert_false(command_text("limit") || command_text("nonsense"));
+    assert_true(command_connection(COMMAND_WATCH) && command_connection(COMMAND_PREVIEWS));
+    assert_false(command_connection(COMMAND_SUBMIT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted),
         cmocka_unit_test(refused),
         cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(members_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

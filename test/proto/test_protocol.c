@@ -88,7 +88,7 @@ static void expect_word(const char *path, const char *text, const char *format, 
 static void every_name_is_documented(void **state)
 {
     const char *paths[] = {PAGE, "proto/asyncapi.yaml"}, *formats[] = {"`%s`", "%s"};
-    const char *answers[] = {"hello", "ok", "error", "quote", "list", "stats", "pong"};
+    const char *answers[] = {"hello", "ok", "error", "quote", "list", "job", "stats", "pong"};
 
     (void)state;
     for (int p = 0; p < 2; p++) {
@@ -104,7 +104,7 @@ static void every_name_is_documented(void **state)
             expect_word(paths[p], text, formats[p], event_state_name((enum event_state)i));
         for (int i = 0; i < PHASES; i++)
             expect_word(paths[p], text, "%s", event_phase_name((enum event_phase)i));
-        for (int i = 0; i < 7; i++)
+        for (int i = 0; i < 8; i++)
             expect_word(paths[p], text, p ? "%s" : "\"type\":\"%s\"", answers[i]);
         for (int i = 0; p == 1 && i < SPEC_FIELDS; i++)
             expect_word(paths[p], text, "%s", SPEC_TABLE[i].name);
