@@ -67,11 +67,18 @@ struct glm_req {
     size_t prompt_len;
     int width, height; /* pixels, multiples of 32 */
     int steps;
-    double guidance;  /* <= 1: no unconditional branch */
-    uint64_t seed;    /* all randomness of the picture */
+    double guidance; /* <= 1: no unconditional branch */
+    uint64_t seed;   /* draws the tokens, and the noise unless there are two seeds */
+    int two_seeds;   /* 1: noise_seed draws the noise */
+    uint64_t noise_seed;
     uint32_t picture; /* index within its job: other noise and tokens for the same seed */
     int strict; /* 1: the reference's sampling rule to the letter; fails on a non-image token */
     const struct glm_inject *inject; /* traces only; else NULL */
+    /* 1: there is no prior phase, as the tokens are given: what glm_run_tokens() gave of a picture
+     * with the same prompt and size, borrowed for the call. A plan does without them. */
+    int skip_prior;
+    const void *tokens;
+    size_t tokens_len;
 };
 
 /* Replace what is random by given values; arrays live until the run is freed. */
@@ -135,6 +142,8 @@ int glm_plan_batch(const struct glm *, const struct glm_req *, int n, uint64_t *
 /* Makes the shared scratch at least this large: before the first quantum that needs it. */
 int glm_reserve(struct glm *, uint64_t scratch, struct fail *);
 
+/* ERR_CONFLICT: the tokens of a request that skips the prior are not there, are damaged, or are of
+ * another model or size. */
 int glm_run_new(struct glm_run **out, struct glm *, const struct glm_req *, struct fail *);
 void glm_run_free(struct glm_run *); /* NULL is fine */
 
@@ -158,12 +167,28 @@ int glm_step(struct glm *, struct glm_run **batch, int n, struct fail *);
 struct glm_progress glm_run_progress(const struct glm_run *);
 int glm_run_failed(const struct glm_run *, struct fail *); /* 0: it has not */
 
+/* Ends the denoising after so many steps (>= 1), or after those that are done, if these are more:
+ * then at once. What is decoded is the picture that the last of them predicted, as previews show
+ * it: x - sigma_i v with x, sigma_i, v the latents, noise level and velocity at the beginning of
+ * step i. For the last step of the schedule that is what it leaves, so a run that has done all its
+ * steps is not changed, nor is one that is decoded, was finished before or has failed. 0, or
+ * ERR_DEVICE: as from glm_step. */
+int glm_run_finish(struct glm_run *, int steps, struct fail *);
+int glm_run_steps(const struct glm_run *); /* of denoising that are done */
+
 /* The picture as far as it is known: the token grid as mean colours while in the prior phase, the
  * predicted clean latent while denoising. At most `longest` pixels a side (nearest or box). 1:
  * drawn, 0: nothing to see yet, negative: error. */
 int glm_run_preview(struct glm_run *, int longest, struct glm_picture *out, struct fail *);
 /* The finished picture; phase GLM_DONE. Capacity width*height*3. */
 int glm_run_image(struct glm_run *, struct glm_picture *out, struct fail *);
+
+/* The tokens that the prior sampled, to be kept for other pictures of the same prompt and size:
+ * model, size and a digest, then 16 bits a token. How many bytes; 0: they are not known before the
+ * end of the first denoising step, are a trace's, or do not fit into 16 bits. */
+size_t glm_run_tokens_bytes(const struct glm_run *);
+/* Copies them, within host memory; out has room for glm_run_tokens_bytes(), which is not 0. */
+void glm_run_tokens(const struct glm_run *, void *out);
 
 /* A checkpoint: where a run stands, as bytes of the host. The run that is made from it goes on to
  * the same picture, bit for bit. It holds tokens, latents, the projected texts, and while tokens

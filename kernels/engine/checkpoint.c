@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char MAGIC[8] = "drkckpt1"; /* the last one: the format */
+static const char MAGIC[8] = "drkckpt2"; /* the last one: the format */
 
 size_t glm_run_save_bytes(const struct glm_run *r)
 {
@@ -63,7 +63,8 @@ static int check_place(const struct glm_run *r, const struct checkpoint_head *h,
     if (memcmp(h->request, r->request, sizeof h->request))
         return refuse(f, "is of another request");
     if (h->phase <= GLM_GLYPH || h->phase > GLM_DECODE || h->done < 0
-        || h->done >= (decodes ? 1 : run_quanta(r, (enum glm_phase)h->phase)))
+        || h->done >= (decodes ? 1 : run_quanta(r, (enum glm_phase)h->phase))
+        || (decodes && (h->steps < 1 || h->steps > r->dit.steps)))
         return refuse(f, "is damaged: no run can be there");
     return 0;
 }
@@ -84,6 +85,7 @@ int glm_run_save(struct glm_run *r, void *out, struct fail *f)
     assert(glm_run_save_bytes(r));
     h.phase = r->phase;
     h.done = r->phase == GLM_DECODE ? 0 : r->done;
+    h.steps = r->dit.step;
     memcpy(out, &h, sizeof h);
     checkpoint_pieces(r, from_device, (char *)out + sizeof h);
     err = d->ops->sync(d, f);
@@ -105,7 +107,7 @@ static void place(struct glm_run *r, const struct checkpoint_head *h)
     r->done = h->done;
     prior_seek(&r->prior, r->phase == GLM_PRIOR ? h->done : prior_calls(&r->prior));
     if (r->phase == GLM_DENOISE) r->dit.step = r->first_step = h->done;
-    if (r->phase == GLM_DECODE) r->dit.step = r->dit.steps;
+    if (r->phase == GLM_DECODE) r->dit.step = h->steps;
 }
 
 /* Tokens are indices of tables. */
@@ -159,7 +161,7 @@ static int restore(struct glm_run *r, const struct checkpoint_head *h, const cha
     err = check_body(r, body, len, f);
     if (err) return err;
     checkpoint_pieces(r, to_device, (char *)(uintptr_t)body);
-    if (r->phase != GLM_PRIOR) d->ops->copy(d, r->dit.clean, r->dit.latents); /* for previews */
+    if (r->phase == GLM_DECODE) d->ops->copy(d, r->dit.clean, r->dit.latents); /* for previews */
     err = d->ops->sync(d, f);
     if (err) d->ops->reset(d);
     return err;

@@ -37,6 +37,7 @@ size_t checkpoint_pieces(const struct glm_run *r, checkpoint_fn *fn, char *at)
         prior_pieces(&p, &r->prior);
     } else {
         piece(&p, r->prior.tokens);
+        if (r->phase == GLM_DENOISE && r->dit.step) piece(&p, r->dit.clean);
         piece(&p, r->dit.latents);
     }
     return p.bytes;
@@ -46,9 +47,12 @@ size_t checkpoint_bytes_max(const struct glm_run *r)
 {
     struct glm_run prior = *r, denoise = *r;
 
+    denoise.phase = GLM_DENOISE;
+    denoise.dit.step = r->dit.steps > 1;
+    if (r->skip_prior)
+        return sizeof(struct checkpoint_head) + checkpoint_pieces(&denoise, NULL, NULL);
     prior.phase = GLM_PRIOR;
     prior_seek(&prior.prior, prior_calls(&prior.prior) - 1);
-    denoise.phase = GLM_DENOISE;
     return sizeof(struct checkpoint_head)
            + number_max(checkpoint_pieces(&prior, NULL, NULL),
                         checkpoint_pieces(&denoise, NULL, NULL));

@@ -12,7 +12,7 @@ struct checkpoint_head {
     char magic[8];
     char version[64], model[72], device[256];
     uint8_t request[32];
-    int32_t phase, done;
+    int32_t phase, done, steps; /* steps: of denoising */
 };
 
 /* Called with each tensor and its place in the body. */

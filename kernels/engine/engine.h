@@ -52,9 +52,12 @@ struct glm_run {
     double share[GLM_PHASES]; /* of the whole time, by plan */
     double prefill;           /* of the prior's time: the prompt, by plan */
     int teacher_forced;       /* the tokens are given (traces) */
-    int injected;             /* anything is */
-    uint8_t request[32];      /* BLAKE2b-256 of all that the picture depends on */
-    int first_step;           /* the denoising step that it begins with: 0, or its checkpoint's */
+    int skip_prior;           /* they are given, and there is no prior phase */
+    uint64_t noise_seed;
+    int injected;        /* anything is */
+    uint8_t request[32]; /* BLAKE2b-256 of all that the picture depends on */
+    int first_step;      /* the denoising step that it begins with: 0, or its checkpoint's */
+    int stop;            /* denoising ends after so many steps; 0: after all */
     struct prior_seq prior;
     struct dit_state dit;
     struct vae_state vae;
@@ -89,6 +92,9 @@ int run_fill(struct glm_run *, struct dev *, const struct model_config *, const 
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
+
+/* tokens.c: what a request that skips the prior gives instead, checked, into r->tokens. */
+int tokens_read(struct glm_run *, const struct glm *, const struct glm_req *, struct fail *);
 
 /* plan.c: what a prepared run costs (cost, share); and the scratch that a batch needs from here to
  * the end of its phase. `tapped`: with the extra work of a trace. */

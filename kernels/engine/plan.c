@@ -82,6 +82,7 @@ static void prefill_cost(const struct trial *t, struct cost *sum)
 {
     int chunks = (int)t->run->prior.chunks;
 
+    if (!chunks) return;
     stretch(t, GLM_PRIOR, 0, chunks - 1, sum);
     stretch(t, GLM_PRIOR, chunks - 1, chunks, sum);
 }
@@ -126,7 +127,8 @@ static void plan_on(const struct glm *g, struct dev *dry, struct glm_run *r, int
     for (int p = 0; p < GLM_PHASES; p++)
         r->share[p] = work[p] / all;
     prefill_cost(&t, &prefill);
-    r->prefill = planned(prefill, byte, (int)r->prior.chunks) / work[GLM_PRIOR];
+    if (r->prior.chunks)
+        r->prefill = planned(prefill, byte, (int)r->prior.chunks) / work[GLM_PRIOR];
     r->cost.prefill = r->prefill;
     r->cost.chunks = (int)r->prior.chunks;
     r->cost.scratch_bytes = dry->scratch.peak;
@@ -208,6 +210,7 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
     for (int i = 0; i < n; i++)
         list[i] = &r;
     for (int p = 0; p < GLM_PHASES && !err; p++) {
+        if (!run_quanta(&r, (enum glm_phase)p)) continue;
         err = plan_scratch(g, dry, list, n, (enum glm_phase)p, 0, &bytes, f);
         if (bytes > *scratch) *scratch = bytes;
     }

@@ -43,6 +43,10 @@ static int set_samples(struct glm_run *r, const struct glm_req *q, struct fail *
     r->prior.prompt = (int64_t)r->prompt.ids.n;
     r->prior.chunks = prior_chunks(r->prior.prompt, q->inject != NULL);
     r->prior.samples = r->prompt.tokens;
+    if (q->skip_prior) {
+        r->prior.chunks = 0;
+        prior_seek(&r->prior, prior_calls(&r->prior));
+    }
     if (!in || !in->tokens) return 0;
     if (in->token_count < (size_t)r->prompt.tokens
         || in->token_count > (size_t)r->prompt.tokens + 1)
@@ -67,13 +71,20 @@ static int allocate(struct glm_run *r, struct fail *f)
 /* Two requests with the same digest are the same picture. */
 static void digest_request(struct glm_run *r, const struct glm_req *q)
 {
-    const int64_t numbers[] = {q->width,         q->height,           q->steps,
-                               (int64_t)q->seed, (int64_t)q->picture, q->strict};
+    const int64_t numbers[] = {q->width,
+                               q->height,
+                               q->steps,
+                               (int64_t)q->seed,
+                               (int64_t)r->noise_seed,
+                               (int64_t)q->picture,
+                               q->strict,
+                               q->skip_prior};
     crypto_generichash_state h;
 
     crypto_generichash_init(&h, NULL, 0, sizeof r->request);
     crypto_generichash_update(&h, (const void *)numbers, sizeof numbers);
     crypto_generichash_update(&h, (const void *)&q->guidance, sizeof q->guidance);
+    if (q->tokens) crypto_generichash_update(&h, q->tokens, q->tokens_len);
     crypto_generichash_update(&h, (const void *)q->prompt, q->prompt_len);
     crypto_generichash_final(&h, r->request, sizeof r->request);
 }
@@ -94,6 +105,8 @@ int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *
     r->prior.strict = q->strict;
     r->teacher_forced = q->inject && q->inject->tokens;
     r->injected = q->inject != NULL;
+    r->skip_prior = q->skip_prior;
+    r->noise_seed = q->two_seeds ? q->noise_seed : q->seed;
     digest_request(r, q);
     r->vae.h = r->dit.h = q->height / CONFIG_LATENT_PIXELS;
     r->vae.w = r->dit.w = q->width / CONFIG_LATENT_PIXELS;
@@ -129,7 +142,7 @@ size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype typ
     prior_place_tokens(&r->prior, &a, r->teacher_forced);
     dit_place(&r->dit, &a, &c->dit, type, text);
     common = arena_mark(&a);
-    prior_place(&r->prior, &a, &c->ar, type);
+    if (!r->skip_prior) prior_place(&r->prior, &a, &c->ar, type);
     arena_release(&a, common);
     dit_place_prior(&r->dit, &a, &c->dit, type);
     arena_release(&a, common);
@@ -196,11 +209,23 @@ static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject
     if (in && in->latents)
         memcpy(noise, in->latents, (size_t)n * sizeof *noise);
     else
-        rng_normals(noise, (size_t)n, r->prior.seed, r->prior.picture, RNG_NOISE);
+        rng_normals(noise, (size_t)n, r->noise_seed, r->prior.picture, RNG_NOISE);
     if (d->type == DT_BF16 && !(in && in->latents))
         for (int64_t i = 0; i < n; i++)
             noise[i] = bf16_to_f32(f32_to_bf16(noise[i]));
     d->ops->put(d, r->dit.latents, noise);
+}
+
+/* What the prior works with, or the tokens that it would have sampled. */
+static int fill_prior_phase(struct glm_run *r, struct dev *d, const struct model_config *c,
+                            float *table, struct position *pos, struct fail *f)
+{
+    if (r->skip_prior) {
+        d->ops->put(d, r->prior.tokens, r->tokens);
+        return 0;
+    }
+    fill_prior(r, d, c, table, pos);
+    return fill_text(r, d, f);
 }
 
 int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
@@ -218,11 +243,10 @@ int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
     if (!pos || !host) {
         err = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture's tables");
     } else {
-        fill_prior(r, d, c, host, pos);
+        err = fill_prior_phase(r, d, c, host, pos, f);
         fill_dit(r, d, &c->dit, host);
         fill_noise(r, d, in, host);
         if (in && in->tokens) d->ops->put(d, r->prior.teacher_forced, in->tokens);
-        err = fill_text(r, d, f);
         if (!err) err = d->ops->sync(d, f);
     }
     free(pos);
@@ -236,8 +260,8 @@ int run_quanta(const struct glm_run *r, enum glm_phase phase)
 {
     switch (phase) {
     case GLM_GLYPH: return 1;
-    case GLM_PRIOR: return (int)prior_calls(&r->prior);
-    case GLM_DENOISE: return r->dit.steps;
+    case GLM_PRIOR: return r->skip_prior ? 0 : (int)prior_calls(&r->prior);
+    case GLM_DENOISE: return r->stop ? r->stop : r->dit.steps;
     case GLM_DECODE: return VAE_PIECES;
     default: return 0;
     }

@@ -16,6 +16,7 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, st
     if (err) goto failed;
     r->g = g;
     err = plan_run(g, r, q->inject != NULL, f);
+    if (!err && q->skip_prior) err = tokens_read(r, g, q, f); /* the dry device wrote there */
     if (err) goto failed;
     r->bytes = run_place(r, &g->model.cfg, g->dev->type, NULL);
     err = g->dev->ops->mem_new(g->dev, &r->mem, r->bytes, f);
@@ -89,16 +90,32 @@ static int check_latents(struct glm_run *r, struct fail *f)
     return err;
 }
 
-static int move_on(struct glm_run *r, struct fail *f)
+/* Stopped before its last step: the picture that this one predicted. */
+static int end_denoising(struct glm_run *r, struct fail *f)
+{
+    struct dev *d = r->g->dev;
+
+    if (r->dit.step < r->dit.steps) d->ops->copy(d, r->dit.latents, r->dit.clean);
+    return check_latents(r, f);
+}
+
+/* To the next phase that has quanta. */
+static int end_phase(struct glm_run *r, struct fail *f)
 {
     int err = 0;
 
-    if (++r->done < run_quanta(r, r->phase)) return 0;
     if (r->phase == GLM_PRIOR) err = check_samples(r, f);
-    if (r->phase == GLM_DENOISE) err = check_latents(r, f);
-    r->phase++;
+    if (r->phase == GLM_DENOISE) err = end_denoising(r, f);
+    do
+        r->phase++;
+    while (r->phase < GLM_DONE && !run_quanta(r, r->phase));
     r->done = 0;
     return err;
+}
+
+static int move_on(struct glm_run *r, struct fail *f)
+{
+    return ++r->done < run_quanta(r, r->phase) ? 0 : end_phase(r, f);
 }
 
 /* Scratch for this batch to the end of its phase; asks the dry device once for every composition of
@@ -161,6 +178,27 @@ int glm_step_tapped(struct glm *g, struct glm_run **r, int n, const struct tap *
 int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
 {
     return glm_step_tapped(g, batch, n, NULL, f);
+}
+
+int glm_run_finish(struct glm_run *r, int steps, struct fail *f)
+{
+    int done = r->phase == GLM_DENOISE ? r->done : 0, err;
+
+    assert(steps >= 1);
+    if (r->phase > GLM_DENOISE || r->stop || r->fail.code) return 0;
+    if (steps < done) steps = done;
+    if (steps >= r->dit.steps) return 0;
+    r->stop = steps;
+    if (done < steps) return 0;
+    err = end_phase(r, f);
+    if (err) r->g->dev->ops->reset(r->g->dev);
+    if (err) r->g->aheads = 0;
+    return err;
+}
+
+int glm_run_steps(const struct glm_run *r)
+{
+    return r->dit.step;
 }
 
 int glm_reserve(struct glm *g, uint64_t scratch, struct fail *f)

@@ -238,12 +238,69 @@ static void a_checkpoint_goes_on(void **s)
     glm_close(g);
 }
 
+/* A picture that begins with given tokens and ends after one of three steps. */
+static void draw_short(struct glm *g, const void *tokens, size_t len, uint8_t *rgb)
+{
+    const struct glm_req q = {.prompt = "a \"sign\"",
+                              .prompt_len = 8,
+                              .width = SIDE,
+                              .height = SIDE,
+                              .steps = 3,
+                              .guidance = 1.5,
+                              .seed = 7,
+                              .skip_prior = 1,
+                              .tokens = tokens,
+                              .tokens_len = len};
+    struct glm_run *r;
+    struct fail f = {0};
+
+    if (glm_run_new(&r, g, &q, &f)) fail_msg("%s", f.message);
+    step(g, &r, 1);
+    assert_int_equal(glm_run_progress(r).phase, GLM_DENOISE);
+    step(g, &r, 1);
+    assert_int_equal(glm_run_finish(r, 1, &f), 0);
+    assert_int_equal(glm_run_progress(r).phase, GLM_DECODE);
+    while (glm_run_progress(r).phase != GLM_DONE)
+        step(g, &r, 1);
+    assert_int_equal(glm_run_steps(r), 1);
+    image_of(r, rgb);
+    glm_run_free(r);
+}
+
+/* catches: given tokens that the device does not have, latents that are decoded instead of what
+ * they predict */
+static void a_kept_and_finished_picture_is_the_cpus(void **s)
+{
+    static uint8_t cpu[BYTES], cuda[BYTES];
+    struct glm *ref = engine("cpu", GLM_F32, NULL), *dev = engine("cuda", GLM_F32, NULL);
+    struct glm_run *r = start(ref, "a \"sign\"", SIDE, 1, 7);
+    size_t len;
+    void *tokens;
+
+    (void)s;
+    while (glm_run_progress(r).phase != GLM_DONE)
+        step(ref, &r, 1);
+    len = glm_run_tokens_bytes(r);
+    tokens = malloc(len);
+    assert_non_null(tokens);
+    glm_run_tokens(r, tokens);
+    glm_run_free(r);
+    draw_short(ref, tokens, len, cpu);
+    draw_short(dev, tokens, len, cuda);
+    print_message("%.1f dB\n", psnr(cpu, cuda));
+    assert_true(psnr(cpu, cuda) > 50);
+    free(tokens);
+    glm_close(ref);
+    glm_close(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_picture_is_the_cpus),
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(a_checkpoint_goes_on),
+        cmocka_unit_test(a_kept_and_finished_picture_is_the_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

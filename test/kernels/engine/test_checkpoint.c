@@ -271,7 +271,7 @@ static void damage(struct saved *s, uint64_t *random)
         const uint64_t how = next_random(random);
         const size_t span = how % 3 == 0 ? s->len : s->len < 600 ? s->len : 600;
 
-        b[(how % 3 == 1 ? 424 : 0) + next_random(random) % (how % 3 == 1 ? 8 : span)] =
+        b[(how % 3 == 1 ? 432 : 0) + next_random(random) % (how % 3 == 1 ? 12 : span)] =
             (unsigned char)next_random(random);
     }
 }
