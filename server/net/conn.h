@@ -69,13 +69,14 @@ struct conn {
     struct session *session;
     bool known; /* whose it is: */
     struct auth_who who;
-    int closing;    /* close it with this when all has been sent; 0: no */
-    bool ping;      /* a ping is due */
-    bool deaf;      /* nothing is read from it .. */
-    bool full;      /* .. as much of what it was answered waits */
-    int looks;      /* .. and it has taken nothing of that since so many looks */
-    uint64_t acked; /* bytes that had arrived there at the last look */
-    int close_code; /* hang up with this; 0: no */
+    int closing;      /* close it with this when all has been sent; 0: no */
+    int64_t heard_us; /* when a message or pong came, or it was not listened to any more */
+    bool ping;        /* a ping is due */
+    bool deaf;        /* nothing is read from it .. */
+    bool full;        /* .. as much of what it was answered waits */
+    int looks;        /* .. and it has taken nothing of that since so many looks */
+    uint64_t acked;   /* bytes that had arrived there at the last look */
+    int close_code;   /* hang up with this; 0: no */
 };
 
 /* Count one that has been accepted from there, which then speaks a protocol. NULL: there are far

@@ -78,6 +78,16 @@ static uint64_t taken(const struct conn *c)
     return info.tcpi_state ? info.tcpi_bytes_acked : UINT64_MAX - session_backlog(c->session);
 }
 
+/* How long nothing has come from it. Of a unix socket what libwebsockets shows counts: messages and
+ * pongs, but no pings. */
+static int64_t silence(const struct conn *c, int64_t now)
+{
+    struct tcp_info info = ask_kernel(c);
+
+    if (c->deaf) return 0;
+    return info.tcpi_state ? (int64_t)info.tcpi_last_data_recv * 1000 : now - c->heard_us;
+}
+
 /* Stop reading from a client that has much to read itself, and go on when it has. */
 static void control_flow(struct conn *c)
 {
@@ -91,7 +101,10 @@ static void control_flow(struct conn *c)
         look_again(c, clock_us() + (int64_t)SLOW_SECONDS * SECOND_US);
     }
     c->full = full;
-    if (deaf != c->deaf) lws_rx_flow_control(c->wsi, !deaf);
+    if (deaf != c->deaf) {
+        lws_rx_flow_control(c->wsi, !deaf);
+        c->heard_us = clock_us(); /* it could not be heard until now */
+    }
     c->deaf = deaf;
 }
 
@@ -136,7 +149,7 @@ static void look_at_reader(struct conn *c, int64_t now)
 void ws_conn_timer(struct conn *c)
 {
     int64_t now = clock_us(), ping = (int64_t)c->all->ping_seconds * SECOND_US,
-            hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent = 0;
+            hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent, next;
 
     if (!c->session) return;
     if (c->close_code || c->closing == CLOSE_UNKNOWN) { /* the close frame did not get out */
@@ -151,7 +164,7 @@ void ws_conn_timer(struct conn *c)
         look_at_reader(c, now);
         return;
     }
-    if (!c->deaf) silent = (int64_t)ask_kernel(c).tcpi_last_data_recv * 1000;
+    silent = silence(c, now);
     if (silent >= hangup) {
         hang_up_soon(c, CLOSE_SILENT);
         return;
@@ -160,7 +173,8 @@ void ws_conn_timer(struct conn *c)
         c->ping = true;
         lws_callback_on_writable(c->wsi);
     }
-    look_again(c, now - silent + (silent < ping && ping < hangup ? ping : hangup));
+    next = silent < ping ? ping - silent : ping;
+    look_again(c, now + (next < hangup - silent ? next : hangup - silent));
 }
 
 /* --- callbacks -------------------------------------------------------------------------------- */
@@ -206,6 +220,7 @@ static int on_open(struct conn *c)
     struct conns *n = c->all;
     struct session_conn conn = {.arg = c, .want_write = want_write, .sign_in = sign_in};
 
+    c->heard_us = clock_us();
     c->session = n->open_session(n->arg, &conn);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     n->n_sessions++;
@@ -231,7 +246,8 @@ static int on_receive(struct conn *c, const char *in, size_t len)
                                         .binary = lws_frame_is_binary(c->wsi) != 0};
 
     if (!c->session || c->closing || c->close_code) return 0;
-    session_receive(c->session, clock_us(), &fragment);
+    c->heard_us = clock_us();
+    session_receive(c->session, c->heard_us, &fragment);
     if (session_refused(c->session)) {
         refuse(c);
         return 0;
@@ -244,11 +260,12 @@ static int on_receive(struct conn *c, const char *in, size_t len)
 
 static int send_ping(struct conn *c)
 {
-    unsigned char buffer[LWS_PRE + 1];
+    /* one byte: libwebsockets 4.1.6 does not show an empty pong */
+    unsigned char buffer[LWS_PRE + 1] = {0};
 
     c->ping = false;
     lws_callback_on_writable(c->wsi);
-    return lws_write(c->wsi, buffer + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+    return lws_write(c->wsi, buffer + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
 static int send_message(struct conn *c, struct blob *m, bool binary)
@@ -299,6 +316,7 @@ int ws_conn_event(struct conn *c, enum lws_callback_reasons why, void *in, size_
     switch (why) {
     case LWS_CALLBACK_ESTABLISHED: return on_open(c);
     case LWS_CALLBACK_RECEIVE: return on_receive(c, in, len);
+    case LWS_CALLBACK_RECEIVE_PONG: c->heard_us = clock_us(); return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE: return on_writeable(c);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* half a code would be echoed */
         return len == 1 ? hang_up(c, LWS_CLOSE_STATUS_PROTOCOL_ERR, "") : 0;

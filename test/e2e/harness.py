@@ -140,6 +140,37 @@ class Server:
         self.process.stdout.close()
 
 
+class UnixServer:
+    """One run of `darkroom serve` on a unix socket, as it is behind a proxy; it has a model when made."""
+
+    def __init__(self, data, *flags):
+        self.host, self.port, self.path = "localhost", 80, os.path.join(data, "socket")
+        self.process = subprocess.Popen(
+            [BIN, "serve", "--model", MODEL, "--data", data, "--listen", "unix:" + self.path, *flags],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+        atexit.register(self.stop)
+        self.log = ""
+        while " at a time" not in self.log:
+            line = self.process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the server ended with {self.process.wait()}: {self.log}")
+            self.log += line
+
+    def connection(self):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(20)
+        s.connect(self.path)
+        return s
+
+    def stop(self):
+        """SIGTERM; the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.log += self.process.stdout.read()
+        self.process.stdout.close()
+        return self.process.wait()
+
+
 class Client:
     """Messages as dictionaries; preview frames as bytes."""
 
@@ -207,11 +238,14 @@ class RawWebSocket:
     """A WebSocket of bare bytes, for what a correct client does not send."""
 
     def __init__(self, server, headers=None, first="GET /ws HTTP/1.1", receive_buffer=None):
-        self.socket = socket.socket()
-        self.socket.settimeout(20)
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect((server.host, server.port))
+        if isinstance(server, UnixServer):
+            self.socket = server.connection()
+        else:
+            self.socket = socket.socket()
+            self.socket.settimeout(20)
+            if receive_buffer:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.socket.connect((server.host, server.port))
         have = {"Host": f"{server.host}:{server.port}", "Upgrade": "websocket", "Connection": "Upgrade",
                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13",
                 "Sec-WebSocket-Protocol": "darkroom.v1", **(headers or {})}

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from harness import RawWebSocket, Server, run
+from harness import RawWebSocket, Server, UnixServer, folder, run
 
 server = Server(None, "--ping-seconds", "1", "--hangup-seconds", "3")
 PONGS = int(os.environ.get("PONGS", "100000"))
@@ -133,4 +133,31 @@ def silence():
     assert RawWebSocket(server).alive()
 
 
-run([pings_together, pongs, signs_of_life, silence])
+def on_a_unix_socket():
+    """catches: a connection of which the kernel tells nothing: never pinged, so that the proxy closes it, or never
+    hung up on, or hung up on although it answers; pings that come less often than they should"""
+    local = UnixServer(folder(), "--ping-seconds", "1", "--hangup-seconds", "30")
+    polite, pings = RawWebSocket(local), []
+    while len(pings) < 4:
+        opcode, payload = polite.frame()
+        if opcode == 9:
+            pings.append(time.monotonic())
+            polite.send(payload, 10)
+    assert pings[-1] - pings[0] < 25, "they came after the half minute in which it would be hung up on"
+    local.stop()
+    local = UnixServer(folder(), "--ping-seconds", "1", "--hangup-seconds", "3")
+    polite, mute = RawWebSocket(local), RawWebSocket(local)
+    codes = []
+    reader = threading.Thread(target=lambda: codes.append(mute.close_code()))
+    reader.start()
+    for _ in range(6):
+        opcode, payload = polite.frame()
+        while opcode != 9:
+            opcode, payload = polite.frame()
+        polite.send(payload, 10)
+    reader.join(20)
+    assert codes == [4009] and polite.alive(), codes
+    local.stop()
+
+
+run([pings_together, pongs, signs_of_life, silence, on_a_unix_socket])
