@@ -31,20 +31,22 @@ enum member {
     ALL,
     USER,
     HOLD,
-    MAX_WAIT
+    MAX_WAIT,
+    LEAVE
 };
-#define HAS(m) (1u << (m))
+#define HAS(m) (UINT64_C(1) << (m))
 
 struct kind {
     const char *name;
-    unsigned members;  /* allowed besides type and ref */
-    unsigned required; /* of these */
-    unsigned one_of;   /* of these exactly one, if any stands here */
+    uint64_t members;  /* allowed besides type and ref */
+    uint64_t required; /* of these */
+    uint64_t one_of;   /* of these exactly one, if any stands here */
     bool connection;   /* it is about the connection that it comes on */
 };
 
 static const struct kind KIND[COMMAND_KINDS] = {
-    [COMMAND_SUBMIT] = {"submit", HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT),
+    [COMMAND_SUBMIT] = {"submit",
+                        HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(LEAVE),
                         HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
@@ -57,6 +59,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_PAUSE] = {"pause", 0, 0},
     [COMMAND_RESUME] = {"resume", 0, 0},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
+    [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
@@ -178,13 +181,39 @@ static int read_user(const char *name, const json_t *v, char *out, struct fail *
     return fail_advise(f, "Use the name that `darkroom user list` has, or leave it out.");
 }
 
+/* "keep", or {"cancel_after_ms": N} */
+static int read_leave(const char *name, const json_t *v, int *out, struct fail *f)
+{
+    const json_t *after = json_object_get(v, "cancel_after_ms");
+
+    *out = 0;
+    if (json_is_string(v) && strcmp(json_string_value(v), "keep") == 0) return 0;
+    if (after && json_object_size(v) == 1)
+        return read_int("cancel_after_ms", after, 1, LIMIT_WAIT_MS, out, f);
+    fail_field(f, ERR_BAD_FIELD, name, "%s says neither to keep nor to cancel the job", name);
+    return fail_advise(f, "Use \"keep\" or {\"cancel_after_ms\": 10000}.");
+}
+
 static const char *const MEMBER[] = {
-    [TYPE] = "type",   [REF] = "ref",       [SPEC] = "spec",
-    [KEY] = "key",     [WATCH] = "watch",   [JOB] = "job",
-    [SEQ] = "seq",     [ON] = "on",         [STATE] = "state",
-    [LIMIT] = "limit", [BEFORE] = "before", [EVERY] = "every_ms",
-    [MAX] = "max_px",  [FORMAT] = "format", [ALL] = "all",
-    [USER] = "user",   [HOLD] = "hold",     [MAX_WAIT] = "max_wait_ms",
+    [TYPE] = "type",
+    [REF] = "ref",
+    [SPEC] = "spec",
+    [KEY] = "key",
+    [WATCH] = "watch",
+    [JOB] = "job",
+    [SEQ] = "seq",
+    [ON] = "on",
+    [STATE] = "state",
+    [LIMIT] = "limit",
+    [BEFORE] = "before",
+    [EVERY] = "every_ms",
+    [MAX] = "max_px",
+    [FORMAT] = "format",
+    [ALL] = "all",
+    [USER] = "user",
+    [HOLD] = "hold",
+    [MAX_WAIT] = "max_wait_ms",
+    [LEAVE] = "on_disconnect",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -213,6 +242,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
     case ALL: return read_bool(name, v, &c->all, f);
     case MAX_WAIT: return read_int(name, v, 1, LIMIT_WAIT_MS, &c->max_wait_ms, f);
     case HOLD: return read_bool(name, v, &c->hold, f);
+    case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case USER: return read_user(name, v, c->user, f);
     default: return 0; /* type and ref are read already */
     }
@@ -240,9 +270,9 @@ static int fail_unknown(const struct kind *kind, const char *name, struct fail *
 }
 
 /* Whether the members that are given make a message of this kind. */
-static int check_given(const struct kind *kind, unsigned given, struct fail *f)
+static int check_given(const struct kind *kind, uint64_t given, struct fail *f)
 {
-    unsigned one = given & kind->one_of;
+    uint64_t one = given & kind->one_of;
     int last = 0, first = MEMBERS;
 
     for (int m = 0; m < MEMBERS; m++) {
@@ -284,7 +314,7 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
                         struct fail *f)
 {
     const struct kind *kind = &KIND[c->kind];
-    unsigned known = kind->members | HAS(TYPE) | HAS(REF), given = 0;
+    uint64_t known = kind->members | HAS(TYPE) | HAS(REF), given = 0;
     const char *name;
     json_t *v;
     int err;

@@ -28,6 +28,7 @@ enum command_kind {
     COMMAND_RELEASE,
     COMMAND_REORDER,
     COMMAND_DELETE,
+    COMMAND_AMEND,
     COMMAND_PAUSE,
     COMMAND_RESUME,
     COMMAND_LIST,
@@ -62,6 +63,8 @@ struct command {
     int limit;                       /* list: rows */
     /* list: only jobs accepted before this one, 0 newest first; reorder: the next one, 0 none */
     uint64_t before;
+    /* submit, amend: cancel it after so long without a viewer; 0: keep it */
+    int unwatched_ms;
     struct command_previews previews;
 };
 

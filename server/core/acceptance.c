@@ -45,6 +45,7 @@ struct job *acceptance_begin(struct hub *h, int64_t now, struct account *owner, 
     }
     j->order = j->rank = ++h->last_order;
     j->held = c->hold;
+    j->leave.unwatched_ms = c->unwatched_ms;
     lifecycle_add(h, j);
     if (!j->held) lanes_join(&h->lanes, &h->queue, j);
     notify_touch(h);

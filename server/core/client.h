@@ -70,6 +70,7 @@ struct client {
     struct subscription *ring[RINGS];
     struct command_previews previews;
     int class;                  /* board class of its previews, -1: none */
+    bool submitted;             /* jobs whose submitter it is */
     bool stats;                 /* wants statistics */
     uint64_t stats_seq;         /* the last one sent */
     struct client *next, *prev; /* all clients */

@@ -1,6 +1,7 @@
 /* commands - executes the commands of a connection and answers each exactly once. */
 #include "server/core/commands.h"
 
+#include "server/core/abandon.h"
 #include "server/core/acceptance.h"
 #include "server/core/capacity.h"
 #include "server/core/forecast.h"
@@ -185,6 +186,7 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
         reply_error(h, a, c, &f);
         return;
     }
+    abandon_submitted(h, j, a->client);
     if (c->watch) client_reply_follows(a);
     if (j->state != JOB_ADMIT) {
         acceptance_reply(h, now, j, a, c->watch);
@@ -227,6 +229,7 @@ static void submit(struct hub *h, int64_t now, struct pending_reply *a, struct c
         return;
     }
     if (!j->held) forecast_added(h, now, j);
+    abandon_submitted(h, j, a->client);
     if (c->watch) client_reply_follows(a);
     a->job = j->id;
     j->waiters = a;
@@ -427,6 +430,26 @@ static void move(struct hub *h, struct pending_reply *a, const struct command *c
         reply_ok(h, a, c, j);
 }
 
+/* --- amend ------------------------------------------------------------------------------------ */
+
+static void amend(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = find_job(h, a->client, c->job);
+    struct fail f;
+
+    if (!j) {
+        reply_unknown(h, a, c);
+    } else if (is_over(j)) {
+        fail_field(&f, ERR_CONFLICT, "job", "The job is over");
+        fail_advise(&f, "What is over cannot be cancelled any more.");
+        reply_error(h, a, c, &f);
+    } else {
+        reply_ok(h, a, c, j);
+        abandon_set(h, j, c->unwatched_ms);
+        lifecycle_placed(h, j);
+    }
+}
+
 /* --- delete ----------------------------------------------------------------------------------- */
 
 static int check_deletable(const struct job *j, struct fail *f)
@@ -544,6 +567,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_REORDER: move(h, a, c); break;
     case COMMAND_DELETE: erase(h, a, c); break;
+    case COMMAND_AMEND: amend(h, a, c); break;
     case COMMAND_PAUSE:
     case COMMAND_RESUME: pause_queue(h, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;

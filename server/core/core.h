@@ -6,7 +6,7 @@
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats
  *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
- *              reorder
+ *              abandon reorder
  *   inputs     restore device_events commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
@@ -55,6 +55,8 @@ struct hub {
     int n_held;        /* waiting jobs that are held */
     struct fail disk;  /* why the disk takes nothing; code 0: it does */
     int64_t called_us; /* when the hub was called last */
+    /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
+    int64_t abandon_us;
     bool stopping;
     bool paused;      /* nothing starts until an administrator has it go on */
     int64_t rates_us; /* when what was measured was kept */

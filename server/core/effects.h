@@ -71,8 +71,9 @@ struct hub_row {
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;
-    bool held;     /* not over: it does not start */
-    uint64_t rank; /* among its owner's jobs; 0: its order */
+    bool held;        /* not over: it does not start */
+    uint64_t rank;    /* among its owner's jobs; 0: its order */
+    int unwatched_ms; /* not over: cancelled after so long without a viewer; 0: never */
     /* only when it is over; else state is STATE_QUEUED */
     enum event_state state;
     uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
@@ -107,8 +108,8 @@ struct hub_out {
     /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
     void (*store_accept)(void *arg, const struct hub_row *);
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
-    /* A waiting job's `held` and `rank` are others now. Not answered: what the disk refuses holds
-     * until the next start of the server. */
+    /* `held`, `rank` or `unwatched_ms` of a job that is not over are others now. Not answered: what
+     * the disk refuses holds until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
     /* A job that is over goes, with its picture, unless another has the same one. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);

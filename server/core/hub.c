@@ -1,6 +1,7 @@
 /* hub - the entries of the core; each does its one thing and settles. */
 #include "server/core/hub.h"
 
+#include "server/core/abandon.h"
 #include "server/core/capacity.h"
 #include "server/core/commands.h"
 #include "server/core/core.h"
@@ -38,6 +39,7 @@ static void clients_wake(void *arg, void *session)
 static void clients_followed(void *arg, struct job *j)
 {
     previews_followed(arg, j);
+    abandon_changed(arg, j);
 }
 
 int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out *callbacks)
@@ -66,7 +68,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .wake = clients_wake,
                                   .followed = clients_followed,
                                   .arg = h};
-    h->again_us = INT64_MAX;
+    h->again_us = h->abandon_us = INT64_MAX;
     h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
@@ -96,6 +98,7 @@ static void hub_settle(struct hub *h, int64_t now)
     device_events_awake(h, now);
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
+    abandon_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     placing_dispatch(h, now);
     forecast_push(h, now);
@@ -141,6 +144,7 @@ int64_t hub_due(const struct hub *h)
     if (forecast_due(h) < due) due = forecast_due(h);
     if (device_events_due(h) < due) due = device_events_due(h);
     if (h->clients.due < due) due = h->clients.due;
+    if (abandon_due(h) < due) due = abandon_due(h);
     return due;
 }
 
@@ -166,6 +170,7 @@ struct client *hub_open(struct hub *h, void *session, uint32_t user)
 
 void hub_close(struct hub *h, int64_t now, struct client *p)
 {
+    abandon_closed(h, p);
     client_close(&h->clients, p);
     hub_settle(h, now);
 }

@@ -48,6 +48,7 @@ enum job_move {
     JOB_MOVES
 };
 
+struct client;
 struct device;
 struct subscription;
 struct pending_reply;
@@ -110,6 +111,13 @@ struct job_end {
     bool asked;             /* refused: it is on its way to the disk again */
 };
 
+/* Written by abandon. */
+struct job_leave {
+    int unwatched_ms;         /* it is cancelled after so long without a viewer; 0: never */
+    int64_t since_us;         /* it has had none since then; 0: it has one */
+    struct client *submitter; /* the open connection that submitted it; NULL: none */
+};
+
 /* Written by registry: its places in the lists of all jobs. */
 struct job_links {
     struct job *next_id, *next_key; /* hash chains */
@@ -141,6 +149,7 @@ struct job {
     struct job_run run;
     struct job_forecast forecast;
     struct job_end end;
+    struct job_leave leave;
     struct board board;
 
     /* written by client */

@@ -1,6 +1,7 @@
 /* restore - makes the jobs of earlier runs of the server from their rows. */
 #include "server/core/restore.h"
 
+#include "server/core/abandon.h"
 #include "server/core/lifecycle.h"
 
 #include "proto/url.h"
@@ -64,6 +65,7 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     j->order = r->order;
     j->rank = r->rank ? r->rank : r->order;
     j->held = r->held;
+    j->leave.unwatched_ms = r->unwatched_ms;
     accepted = (struct event){
         .kind = EVENT_ACCEPTED,
         .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
@@ -87,6 +89,7 @@ int restore_row(struct hub *h, int64_t now, const struct hub_row *r, struct fail
         if (restore_end(h, j, r) == 0) return 0;
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     }
+    abandon_changed(h, j);
     if (!j->held) lanes_join(&h->lanes, &h->queue, j);
     if (!j->held && j->rank != j->order) lanes_ranked(&h->lanes, j);
     lifecycle_wait(h, now, j);

@@ -29,6 +29,7 @@ struct stats_totals {
     uint64_t quanta[GLM_PHASES], batch[LIMIT_BATCH + 1]; /* quanta by phase; by pictures in them */
     double seconds[GLM_PHASES];
     uint64_t refused[1 - ERR_LAST]; /* commands, by -code */
+    uint64_t abandoned;             /* jobs that were cancelled as nobody looked at them */
     uint64_t checkpoints, checkpoint_bytes;
 };
 

@@ -146,6 +146,8 @@ static void metric_totals(struct text *t, const struct stats_totals *s)
     metric_phases(t, s);
     metric_batches(t, s);
     metric_refusals(t, s);
+    metric(t, "jobs_abandoned_total", "counter", "Jobs cancelled as nobody looked at them.",
+           (int64_t)s->abandoned);
     metric(t, "checkpoints_total", "counter", "States of runs that were saved.",
            (int64_t)s->checkpoints);
     metric(t, "checkpoint_bytes_total", "counter", "Bytes of them.", (int64_t)s->checkpoint_bytes);

@@ -43,6 +43,8 @@ static const char *const VERSION[] = {
     " created_ms INTEGER NOT NULL,"
     " removed_ms INTEGER NOT NULL DEFAULT 0);" /* 0: it is there */
     "CREATE UNIQUE INDEX users_name ON users(name) WHERE removed_ms = 0;",
+
+    "ALTER TABLE jobs ADD COLUMN unwatched_ms INTEGER NOT NULL DEFAULT 0;", /* 0: kept */
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

@@ -23,7 +23,7 @@ static const char *const SQL[ROWS_STATEMENTS] = {
                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19",
-    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3 WHERE job=?1 AND state=0",
+    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4 WHERE job=?1 AND state=0",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
@@ -144,6 +144,8 @@ static const char *row_damage(sqlite3_stmt *q)
     if (!is_number(q, 17, 0) || sqlite3_column_int64(q, 17) > UINT32_MAX)
         return "its owner is impossible";
     if (!is_number(q, 19, 0)) return "its rank is impossible";
+    if (!is_number(q, 20, 0) || sqlite3_column_int64(q, 20) > LIMIT_WAIT_MS)
+        return "its time without a viewer is impossible";
     if (!is_number(q, 1, 1) || !is_number(q, 2, 0) || !is_number(q, 6, 1))
         return "its order, time or number is impossible";
     if (!is_text(text_at(q, 3), LIMIT_KEY_BYTES)) return "its key is no text";
@@ -217,6 +219,7 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .owner = (uint32_t)sqlite3_column_int64(q, 17),
         .held = sqlite3_column_int(q, 18) != 0,
         .rank = (uint64_t)sqlite3_column_int64(q, 19),
+        .unwatched_ms = sqlite3_column_int(q, 20),
     };
     if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -244,9 +247,9 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint,owner,held,rank FROM jobs WHERE ord>0 AND (state=0 OR "
-        "ord IN"
-        " (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)) ORDER BY ord";
+        " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms FROM jobs"
+        " WHERE ord>0 AND (state=0 OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord "
+        "DESC LIMIT ?1)) ORDER BY ord";
     sqlite3_stmt *q = NULL;
     int err, got;
 
@@ -343,7 +346,7 @@ int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
 {
     int err = write_row(r, SQL_ACCEPT, row, STATE_QUEUED, f);
 
-    return err || !row->held ? err : rows_place(r, row, f);
+    return err || !(row->held || row->unwatched_ms) ? err : rows_place(r, row, f);
 }
 
 int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
@@ -353,6 +356,7 @@ int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
     bind_id(q, 1, row->job);
     sqlite3_bind_int(q, 2, row->held);
     bind_id(q, 3, row->rank);
+    sqlite3_bind_int(q, 4, row->unwatched_ms);
     return step(r, SQL_PLACE, f);
 }
 

@@ -69,7 +69,7 @@ int rows_begin(struct job_rows *, struct fail *f);
 int rows_commit(struct job_rows *, struct fail *f);
 void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
-/* held and rank of a job that has no end; nothing when it has. */
+/* held, rank and unwatched_ms of a job that has no end; nothing when it has. */
 int rows_place(struct job_rows *, const struct hub_row *, struct fail *f);
 /* Write something that changes nothing. */
 int rows_probe(struct job_rows *, struct fail *f);

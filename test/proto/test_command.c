@@ -19,6 +19,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);
+    if (c->kind == COMMAND_AMEND || c->unwatched_ms) text_int(t, "unwatched_ms", c->unwatched_ms);
     if (c->all) text_bool(t, "all", true);
     if (*c->user) text_string(t, "user", c->user);
     if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);

@@ -147,6 +147,7 @@ static void bounds_are_current(void **state)
         {"`ref` (1 to %d visible", LIMIT_REF_BYTES},
         {"`key` (1 to %d visible", LIMIT_KEY_BYTES},
         {"`max_wait_ms` (1 to %d)", LIMIT_WAIT_MS},
+        {"`{\"cancel_after_ms\": N}` (1 to %d)", LIMIT_WAIT_MS},
     };
     char *page = slurp(PAGE);
 

@@ -38,7 +38,7 @@ struct chaos {
     int64_t device_due;
     struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
     bool users, away[CHAOS_USERS];
-    long comings;
+    long comings, abandoned;
 };
 
 static inline void woken(struct world *w, void *session)
@@ -318,12 +318,15 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-        "\"steps\":%d,\"seed\":%d%s}%s",
+        "\"steps\":%d,\"seed\":%d%s}%s%s",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
         key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)],
         chance(w, 0.02)   ? ",\"hold\":true"
         : chance(w, 0.05) ? ",\"max_wait_ms\":300"
-                          : "");
+                          : "",
+        chance(w, 0.1)   ? ",\"on_disconnect\":{\"cancel_after_ms\":200}"
+        : chance(w, 0.1) ? ",\"on_disconnect\":{\"cancel_after_ms\":20000}"
+                         : "");
 }
 
 /* A job that this client knows, or a random number. */
@@ -364,7 +367,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT], next[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 19)) {
+    switch (pick(w, 20)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -399,6 +402,10 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
         break;
     case 16: command(x, c, 'a', "\"type\":\"%s\"", chance(w, 0.05) ? "pause" : "resume"); break;
     case 17: command(x, c, 'e', "\"type\":\"delete\",\"job\":\"%s\"", id); break;
+    case 18:
+        command(x, c, 'm', "\"type\":\"amend\",\"job\":\"%s\",\"on_disconnect\":%s", id,
+                chance(w, 0.5) ? "\"keep\"" : "{\"cancel_after_ms\":1000}");
+        break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */

@@ -117,6 +117,7 @@ static void op_users(struct chaos *x)
 static void start_again(struct chaos *x, unsigned written)
 {
     x->restarts++;
+    x->abandoned += (long)x->w->hub->stats.totals.abandoned;
     for (int i = 0; i < CLIENTS; i++)
         disconnect(x, &x->c[i]);
     world_kill(x->w, written);
@@ -239,6 +240,37 @@ static void check_jobs(struct world *w)
     MUST(w, h->in[JOB_RUNNING] <= h->devices.n * LEDGER_MAX, "runs");
 }
 
+/* Whether the connection is one of those that are open. */
+static bool is_open(const struct chaos *x, const struct client *p)
+{
+    for (int i = 0; i < CLIENTS; i++)
+        if (x->c[i].client == p) return p != NULL;
+    return false;
+}
+
+/* No job outlives its time without a viewer, by the time of the hub's last call. */
+static void check_viewers(struct chaos *x)
+{
+    struct world *w = x->w;
+
+    for (struct job *j = w->hub->registry.newest; j; j = j->links.older) {
+        struct truth *t = truth_of(w, j->id);
+        const struct client *p = j->leave.submitter;
+
+        MUST(w, !p || is_open(x, p), "the submitter is gone");
+        if (j->leave.unwatched_ms != t->unwatched_ms || j->subscriptions || p)
+            t->unwatched_us = 0;
+        else if (!t->unwatched_us)
+            t->unwatched_us = w->hub->called_us;
+        t->unwatched_ms = j->leave.unwatched_ms;
+        if (j->leave.unwatched_ms == 0 || j->state >= JOB_ENDING || j->end.early
+            || !t->unwatched_us)
+            continue;
+        MUST(w, w->hub->called_us < t->unwatched_us + j->leave.unwatched_ms * INT64_C(1000),
+             "nobody has looked for too long");
+    }
+}
+
 static void check_queue(struct world *w)
 {
     struct hub *h = w->hub;
@@ -345,6 +377,7 @@ static void chaos(uint64_t seed, long operations)
         if (chance(w, 0.0005)) op_restart(x);
         if (x->users && chance(w, 0.001)) op_users(x);
         check_jobs(w);
+        check_viewers(x);
         forecast_remember(w);
         if (w->step % 16 == 0) check_queue(w);
         if (w->step % 16 == 0) check_level(w, 2); /* rates are guesses, runs are lost */
@@ -356,6 +389,8 @@ static void chaos(uint64_t seed, long operations)
                   "%ld conflicts, %ld refused as full\n",
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
                   x->restarts, x->conflicts, x->full);
+    x->abandoned += (long)w->hub->stats.totals.abandoned;
+    MUST(w, x->abandoned > operations / 2000, "%ld jobs lost their viewers", x->abandoned);
     MUST(w, w->checked > operations / 100, "next to no start was forecast");
     MUST(w, x->accepted > operations / 100 && x->ends > operations / 200 && x->restarts > 0,
          "the test did next to nothing");

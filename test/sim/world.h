@@ -68,6 +68,7 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a place of a job that is over");
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
+    t->disk->row.unwatched_ms = r->unwatched_ms;
 }
 
 static inline void out_store_delete(void *arg, uint64_t job)
@@ -629,6 +630,7 @@ static inline void world_kill(struct world *w, unsigned written)
         if (!w->map[i]) continue;
         w->map[i]->starts = w->map[i]->ends = 0;
         w->map[i]->overall = 0;
+        w->map[i]->unwatched_us = 0;
     }
     hub_free(w->hub);
     w->hub = NULL;

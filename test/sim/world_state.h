@@ -40,7 +40,9 @@ struct truth {
     bool told;          /* a client has read its end */
     int told_state;
     uint64_t told_seq;
-    double overall; /* the most that a client read since the last restart */
+    int64_t unwatched_us; /* it has had no viewer since then; 0: it has one */
+    int unwatched_ms;     /* what that may last */
+    double overall;       /* the most that a client read since the last restart */
     int starts, ends;
     struct blob *checkpoint; /* on disk; NULL: none */
     long forecast_step;      /* the step whose forecast holds; it waited then */

@@ -76,10 +76,12 @@ static void keeps_places(void **state)
     (void)state;
     row.held = true;
     row.rank = 1;
+    row.unwatched_ms = 9;
     store_accept(s, &row);
     store_accept(s, &other);
     other.held = true;
     other.rank = 7;
+    other.unwatched_ms = 4000;
     store_place(s, &other);
     row.held = false;
     store_place(s, &row);
@@ -98,6 +100,9 @@ static void keeps_places(void **state)
     assert_int_equal(seen.n, 3);
     assert_false(seen.row[0].held);
     assert_int_equal(seen.row[0].rank, 1);
+    assert_int_equal(seen.row[0].unwatched_ms, 9);
+    assert_int_equal(seen.row[1].unwatched_ms, 4000);
+    assert_int_equal(seen.row[2].unwatched_ms, 0);
     assert_true(seen.row[1].held);
     assert_int_equal(seen.row[1].rank, 7);
     assert_int_equal(seen.row[2].state, STATE_CANCELLED);
@@ -331,7 +336,7 @@ static void versions(void **state)
     struct store *s =
         damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
                 "ALTER TABLE jobs DROP COLUMN held; ALTER TABLE jobs DROP COLUMN rank;"
-                "ALTER TABLE meta DROP COLUMN secret;"
+                "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
                 "PRAGMA user_version=1");
     struct seen seen = {0};
 
@@ -368,6 +373,7 @@ static void damaged_rows(void **state)
         "UPDATE jobs SET job=0 WHERE job=2",
         "UPDATE jobs SET owner=-1 WHERE job=2",
         "UPDATE jobs SET owner=4294967296 WHERE job=2",
+        "UPDATE jobs SET unwatched_ms=-1 WHERE job=2",
     };
 
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
