@@ -36,9 +36,10 @@ $(CUDA_OBJ): $(CUDA_DIR)/%.o: %.cu
 	nice $(NVCC) $(NVFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 $(B)/kernels/cuda/%.o: SYS += $(CUDA_SYS)
 
-# the versions that PyTorch 2.11 pins: a machine with a GPU may have others, found at run time
+# the versions that PyTorch 2.11 pins: a machine with a GPU may have others, found at run time; and
+# the disassembler with which test/cuda reads machine code
 CUDA_DEPS := nvidia-cudnn-cu13==9.19.0.56 nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88 \
-             nvidia-cuda-runtime==13.0.96 nvidia-cuda-crt==13.0.88
+             nvidia-cuda-runtime==13.0.96 nvidia-cuda-crt==13.0.88 nvidia-cuda-nvdisasm==13.2.51
 cuda-deps: ## cuBLASLt, cuDNN and NVRTC from PyPI into build/ (1 GB)
 	python3 -m pip install -q --no-deps --upgrade --target $(O)/cuda-libs $(CUDA_DEPS)
 .PHONY: cuda-deps

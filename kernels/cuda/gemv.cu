@@ -1,14 +1,16 @@
 /* gemv - y = act(x w' + bias) for at most 16 rows of x: each weight is read from memory once.
  *
  * bf16: a block computes 16 columns of y; its 8 warps share k in slabs of 64 values. A lane reads
- * 16-byte pieces of rows g and g + 8 of w (g = lane / 4) straight into the registers of the tensor
- * cores' left operand: the sum over k may name its terms in any order, so piece t of a quad serves
- * as the columns that the instruction wants, in w and x alike. Rows of x are the right operand's
- * columns, 8 or 16 of them, the missing ones zero: a row's result does not depend on how many there
- * are. Two slabs (128 bytes a thread) are in flight before the first is used, and the first two are
- * requested before the previous kernel has ended. Sums of the warps are added in one order through
- * shared memory. For a gated layer a block's 16 columns are 8 gates and the 8 values that they let
- * through: what is stored is their product.
+ * 16-byte pieces of rows g and g + 8 of w (g = lane / 4). A piece is the tensor cores' right
+ * operand twice over, register for register: the sum over k may name its terms in any order, so
+ * piece t of a quad serves as the rows that the instruction wants, in w and x alike. Rows of x are
+ * the left operand's rows, the missing ones zero: a row's result does not depend on how many there
+ * are. A ring of three or four slabs (192 or 256 bytes a thread) is in flight: a slab's registers
+ * are filled anew once it is used, and nothing but the next use reads them, so a weight is not
+ * waited for before its turn (test/cuda/test_sass.py holds the machine code to that). The first
+ * slabs are requested before the previous kernel has ended. Sums of the warps are added in one
+ * order through shared memory. For a gated layer a block's 16 columns are 8 gates and the 8 values
+ * that they let through: what is stored is their product.
  *
  * float: a warp computes one column of y; for checks, not for speed. */
 #include "kernels/cuda/kernel.cuh"
@@ -63,39 +65,42 @@ static __device__ __forceinline__ uint4 load_once(const bf16 *p)
 #endif
 }
 
-/* The pieces of one slab: rows g and g + 8, each at k + 8 t and k + 32 + 8 t; zeros past the
- * end. */
+/* The pieces of one slab: row g at k + 8 t and k + 32 + 8 t, then row g + 8; zeros past the end. */
 struct slab {
     uint4 w[4];
 };
 
-static __device__ __forceinline__ slab load_slab(const bf16 *r0, const bf16 *r1, int k, int end)
+static __device__ __forceinline__ void load_slab(slab &s, const bf16 *r0, const bf16 *r1, int k,
+                                                 int end)
 {
     const uint4 zero = {0, 0, 0, 0};
-    slab s;
 
     s.w[0] = r0 && k < end ? load_once(r0 + k) : zero;
-    s.w[1] = r1 && k < end ? load_once(r1 + k) : zero;
-    s.w[2] = r0 && k + 32 < end ? load_once(r0 + k + 32) : zero;
+    s.w[1] = r0 && k + 32 < end ? load_once(r0 + k + 32) : zero;
+    s.w[2] = r1 && k < end ? load_once(r1 + k) : zero;
     s.w[3] = r1 && k + 32 < end ? load_once(r1 + k + 32) : zero;
-    return s;
 }
 
+/* Rows g (and with NT 2: g + 8) of x, at k and k + 32; zeros past the end. */
 template <int NT>
-static __device__ __forceinline__ void use_slab(float d[NT][4], const slab &s,
-                                                const bf16 *const x[NT], int k, int end)
+static __device__ __forceinline__ void use_slab(float d[2][4], const slab &s,
+                                                const bf16 *const x[2], int k, int end)
 {
     const uint4 zero = {0, 0, 0, 0};
 
 #pragma unroll
-    for (int n = 0; n < NT; n++) {
-        uint4 a = x[n] && k < end ? *(const uint4 *)(const void *)(x[n] + k) : zero;
-        uint4 b = x[n] && k + 32 < end ? *(const uint4 *)(const void *)(x[n] + k + 32) : zero;
+    for (int half = 0; half < 2; half++, k += 32) {
+        const uint4 a = x[0] && k < end ? *(const uint4 *)(const void *)(x[0] + k) : zero;
+        const uint4 b =
+            NT == 2 && x[1] && k < end ? *(const uint4 *)(const void *)(x[1] + k) : zero;
 
-        mma(d[n], s.w[0].x, s.w[1].x, s.w[0].y, s.w[1].y, a.x, a.y);
-        mma(d[n], s.w[0].z, s.w[1].z, s.w[0].w, s.w[1].w, a.z, a.w);
-        mma(d[n], s.w[2].x, s.w[3].x, s.w[2].y, s.w[3].y, b.x, b.y);
-        mma(d[n], s.w[2].z, s.w[3].z, s.w[2].w, s.w[3].w, b.z, b.w);
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+            const uint4 w = s.w[2 * j + half];
+
+            mma(d[j], a.x, b.x, a.y, b.y, w.x, w.y);
+            mma(d[j], a.z, b.z, a.w, b.w, w.z, w.w);
+        }
     }
 }
 
@@ -128,7 +133,8 @@ static __device__ __forceinline__ void finish_glu(const struct cu_product &p, in
     ((bf16 *)p.y)[row * p.ldy + col] = from_float<bf16>(rnd<bf16>(up) * open);
 }
 
-template <int NT>
+/* NT: 8 or 16 rows of x. RING: slabs in flight, as many as registers allow without spilling. */
+template <int NT, int RING>
 __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_product p)
 {
     __shared__ float sums[WARPS][TILE][8 * NT];
@@ -138,30 +144,31 @@ __global__ void __launch_bounds__(32 * WARPS) gemv_kernel(const struct cu_produc
     const bf16 *w = (const bf16 *)p.w;
     const bf16 *r0 = col + g < end ? w + (int64_t)(col + g) * p.k : NULL;
     const bf16 *r1 = col + g + other < p.n && r0 ? w + (int64_t)(col + g + other) * p.k : NULL;
-    const bf16 *x[NT];
-    float d[NT][4] = {};
+    const bf16 *x[2];
+    float d[2][4] = {};
     int k = warp * SLAB + 8 * t;
-    slab s0 = load_slab(r0, r1, k, p.k), s1 = load_slab(r0, r1, k + step, p.k);
+    slab ring[RING];
 
+#pragma unroll
+    for (int i = 0; i < RING; i++)
+        load_slab(ring[i], r0, r1, k + i * step, p.k);
     dep_launch();
     dep_wait();
 #pragma unroll
-    for (int n = 0; n < NT; n++)
-        x[n] = 8 * n + g < p.m ? (const bf16 *)p.x + (8 * n + g) * p.ldx : NULL;
-    for (; k - 8 * t < p.k; k += 2 * step) {
-        const slab n0 = load_slab(r0, r1, k + 2 * step, p.k);
-        const slab n1 = load_slab(r0, r1, k + 3 * step, p.k);
-
-        use_slab<NT>(d, s0, x, k, p.k);
-        use_slab<NT>(d, s1, x, k + step, p.k);
-        s0 = n0;
-        s1 = n1;
+    for (int i = 0; i < 2; i++)
+        x[i] = 8 * i + g < p.m ? (const bf16 *)p.x + (8 * i + g) * p.ldx : NULL;
+    for (; k - 8 * t < p.k; k += RING * step) {
+#pragma unroll
+        for (int i = 0; i < RING; i++) {
+            use_slab<NT>(d, ring[i], x, k + i * step, p.k);
+            load_slab(ring[i], r0, r1, k + (RING + i) * step, p.k);
+        }
     }
 #pragma unroll
-    for (int n = 0; n < NT; n++)
+    for (int j = 0; j < 2; j++)
 #pragma unroll
-        for (int i = 0; i < 4; i++)
-            sums[warp][g + i / 2 * 8][8 * n + 2 * t + i % 2] = d[n][i];
+        for (int i = 0; i < 2 * NT; i++)
+            sums[warp][8 * j + 2 * t + i % 2][g + i / 2 * 8] = d[j][i];
     __syncthreads();
     for (int i = threadIdx.x; i < cols * p.m; i += blockDim.x) {
         const int row = i / cols, c = i % cols;
@@ -214,7 +221,7 @@ void cu_gemv(const struct cu_queue *q, int bf, const struct cu_product *p)
     if (!bf)
         launch(plain_kernel<float>, dim3((p->n + WARPS - 1) / WARPS), dim3(32 * WARPS), 0, q, *p);
     else if (p->m <= 8)
-        launch(gemv_kernel<1>, grid, dim3(32 * WARPS), 0, q, *p);
+        launch(gemv_kernel<1, 4>, grid, dim3(32 * WARPS), 0, q, *p);
     else
-        launch(gemv_kernel<2>, grid, dim3(32 * WARPS), 0, q, *p);
+        launch(gemv_kernel<2, 3>, grid, dim3(32 * WARPS), 0, q, *p);
 }

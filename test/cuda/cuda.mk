@@ -24,8 +24,9 @@ $(PLANS): $(B)/plans/test/cuda/test_plans.o $(PLANS_OBJ) $(B)/plans/libcuda.so $
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--no-as-needed $(B)/plans/libcuda.so \
 	  -Wl,--as-needed '-Wl,-rpath,$$ORIGIN/../../plans' $(LIBS) -ldl
 
-cuda-check: ## cuDNN's plans for an H100 and an H200, without a GPU (installs cuda-deps, 1 GB)
+cuda-check: ## cuDNN's plans and gemv's machine code, without a GPU (installs cuda-deps, 1 GB)
 	@[ -e "$(PLANS_DIR)/cudnn/include/cudnn.h" ] || $(MAKE) --no-print-directory cuda-deps
 	@$(MAKE) --no-print-directory $(PLANS)
 	@$(PLANS)
+	@python3 test/cuda/test_sass.py
 .PHONY: cuda-check
