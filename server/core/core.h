@@ -7,7 +7,7 @@
  *              timeline stats
  *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
  *              abandon reorder
- *   inputs     restore device_events commands
+ *   inputs     restore device_events respond submit commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
  * Thread: the loop's. */

@@ -1,0 +1,55 @@
+/* respond - the answers that all commands share. */
+#include "server/core/respond.h"
+
+#include "server/core/lifecycle.h"
+
+#include "proto/answer.h"
+
+void respond_text(struct hub *h, struct pending_reply *a, struct text *t)
+{
+    client_reply_ready(&h->clients, a, blob_from_text(t));
+    text_free(t);
+}
+
+void respond_begin(struct text *t)
+{
+    text_init(t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+}
+
+void respond_ok(struct hub *h, struct pending_reply *a, const struct command *c,
+                const struct job *j)
+{
+    struct text t;
+
+    respond_begin(&t);
+    answer_ok(a->ref, (enum command_kind)c->kind, c->job, j ? (int)job_public(j) : -1, &t);
+    respond_text(h, a, &t);
+}
+
+void respond_error(struct hub *h, struct pending_reply *a, const struct command *c,
+                   const struct fail *f)
+{
+    struct text t;
+
+    a->act = REPLY_NONE;
+    stats_refusal(&h->stats, f->code);
+    respond_begin(&t);
+    answer_error(a->ref, c->kind, c->job, f, &t);
+    respond_text(h, a, &t);
+}
+
+struct job *respond_job(const struct hub *h, const struct client *p, uint64_t id)
+{
+    struct job *j = lifecycle_find(h, id);
+
+    return j && account_sees(p->account, j->owner) ? j : NULL;
+}
+
+void respond_unknown(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct fail f;
+
+    fail_field(&f, ERR_NOT_FOUND, "job", "There is no such job");
+    fail_advise(&f, "Only the newest jobs are remembered; `list` says which.");
+    respond_error(h, a, c, &f);
+}
