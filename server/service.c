@@ -9,6 +9,7 @@
 #include "server/net/hello.h"
 #include "server/net/net.h"
 #include "server/store/checkpoints.h"
+#include "server/supervisor.h"
 #include "server/worker/encoder.h"
 #include "server/worker/rates.h"
 #include "server/worker/request.h"
@@ -41,6 +42,7 @@ struct service {
     int watch; /* of the users; -1: none, or the network's */
     struct watchdog *watchdog;
     struct pulse pulse; /* of the loop */
+    struct supervisor supervisor;
     struct encoder *encoder;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
@@ -423,12 +425,15 @@ static void on_signal(void *arg, int which)
     struct fail why;
 
     if (which == SIGHUP && !hung_up(s)) {
+        supervisor_reloading(&s->supervisor, clock_us());
         if (s->conf->options->config) reread(s);
         renew_users(s);
+        supervisor_reloaded(&s->supervisor);
         return;
     }
     if (s->stop_by) _exit(128 + which); /* a second signal: exit at once */
     log_info(s->log, "stopping: work that runs goes back to the queue");
+    supervisor_stopping(&s->supervisor);
     s->stop_by = clock_us() + STOP_US;
     hub_drain(s->hub, clock_us());
     fail_set(&why, ERR_SHUTTING_DOWN, "The server stops; accepted jobs are kept.");
@@ -439,13 +444,15 @@ static void on_signal(void *arg, int which)
 static void on_round(void *arg)
 {
     struct service *s = arg;
-    int64_t now = clock_us(), due = hub_due(s->hub);
+    int64_t now = clock_us(), due = hub_due(s->hub), wanted;
 
     pulse_end(&s->pulse);
     if (due <= now) {
         hub_tick(s->hub, now);
         due = hub_due(s->hub);
     }
+    wanted = supervisor_round(&s->supervisor, s->hub, now);
+    if (due > wanted) due = wanted;
     if (s->stop_by) {
         bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->stop_by - STOP_US / 2);
 
@@ -626,6 +633,7 @@ static void close_all(struct service *s)
     drop_events(s);
     if (s->hub) hub_free(s->hub);
     if (s->watch >= 0) close(s->watch);
+    supervisor_close(&s->supervisor);
     auth_free(&s->auth);
     hello_free(&s->hello);
     mbox_destroy(&s->box);
@@ -656,6 +664,7 @@ int service_run(const struct service_conf *conf, struct fail *f)
 
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
+    supervisor_open(&s.supervisor);
     s.terminal = isatty(STDERR_FILENO) != 0;
     s.boot_id = out_random(NULL) | 1;
     s.workers = glm_devices(conf->options->device, s.names, f);

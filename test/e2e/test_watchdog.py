@@ -3,32 +3,13 @@
 One thread of the server is stopped by a debugger's means (ptrace), the rest goes on: nothing in the server helps."""
 
 import asyncio
-import ctypes
 import os
 import signal
 import threading
 import time
 
 from harness import QUICK, Server, run
-
-libc = ctypes.CDLL(None, use_errno=True)
-PTRACE_ATTACH, WALL = 16, 0x40000000
-
-
-def stop_thread(tid):
-    libc.ptrace.argtypes = [ctypes.c_long] * 4
-    if libc.ptrace(PTRACE_ATTACH, tid, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "ptrace")
-    os.waitpid(tid, WALL)
-
-
-def thread_named(server, name):
-    for tid in os.listdir(f"/proc/{server.process.pid}/task"):
-        with open(f"/proc/{server.process.pid}/task/{tid}/comm") as comm:
-            if comm.read().strip() == name:
-                return int(tid)
-    raise AssertionError(f"no thread {name}")
-
+from ptrace import WALL, stop_thread, thread_named
 
 def ends(server, within):
     """(exit status, what it wrote last); None when it still runs."""
