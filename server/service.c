@@ -1,21 +1,12 @@
 /* service - wires: what one part emits becomes another's input; nothing is decided here. */
 #include "server/service.h"
 
-#include "proto/id.h"
 #include "server/base/clock.h"
-#include "server/base/watchdog.h"
 #include "server/events.h"
-#include "server/net/handshake.h"
-#include "server/net/hello.h"
-#include "server/net/net.h"
+#include "server/service_priv.h"
 #include "server/store/checkpoints.h"
-#include "server/supervisor.h"
-#include "server/worker/encoder.h"
 #include "server/worker/rates.h"
-#include "server/worker/request.h"
-#include "server/worker/worker.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -24,142 +15,10 @@
 #include <unistd.h>
 
 enum {
-    STUCK_SECONDS = 120, /* silence of a busy device, unless a job may run longer than that */
-    STOP_US = 4000000,   /* from the signal to the end, whatever still hangs */
-    LOOP_NAPS = 10,      /* longest turn of the network loop, in the watchdog's naps */
-    RETRY_MS = 2000      /* retry_after_ms of the closing message */
+    STOP_US = 4000000, /* from the signal to the end, whatever still hangs */
+    LOOP_NAPS = 10,    /* longest turn of the network loop, in the watchdog's naps */
+    RETRY_MS = 2000    /* retry_after_ms of the closing message */
 };
-
-struct service {
-    const struct service_conf *conf;
-    struct log *log;
-    struct mbox box;
-    struct store *store;
-    struct hub *hub;
-    struct http *http;
-    struct net *net;
-    struct auth auth;
-    int watch; /* of the users; -1: none, or the network's */
-    struct watchdog *watchdog;
-    struct pulse pulse; /* of the loop */
-    struct supervisor supervisor;
-    struct encoder *encoder;
-    struct worker *worker[LIMIT_DEVICES];
-    glm_device names[LIMIT_DEVICES];
-    int workers;
-    struct hello hello;
-    struct glm_info info;
-    /* copies, as info's texts live as long as the engine */
-    char model[128], device[192], type[16], residency[256];
-    bool loaded;
-    struct histogram frame_lag, commit;
-    int folder; /* the data folder: as a number, it may outlive the store */
-    uint64_t boot_id;
-    bool terminal;   /* it was started from one */
-    int64_t stop_by; /* 0: not stopping */
-    struct fail fatal;
-};
-
-/* --- what the hub emits ----------------------------------------------------------------------- */
-
-static void out_accept(void *arg, const struct hub_row *row)
-{
-    store_accept(((struct service *)arg)->store, row);
-}
-
-static void out_end(void *arg, const struct hub_row *row, struct blob *file)
-{
-    struct service *s = arg;
-    char id[ID_TEXT];
-
-    id_format(row->job, id);
-    if (row->state == STATE_DONE)
-        log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
-                 (double)row->result_us / 1e6);
-    else
-        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), row->error ? ": " : "",
-                 row->error ? row->error->message : "");
-    store_end(s->store, row, file);
-}
-
-static void out_start(void *arg, int d, const struct hub_work *work)
-{
-    worker_start(((struct service *)arg)->worker[d], work);
-}
-
-static void out_drop(void *arg, int d, uint64_t job)
-{
-    worker_drop(((struct service *)arg)->worker[d], job);
-}
-
-static void out_suspend(void *arg, int d, uint64_t job)
-{
-    worker_suspend(((struct service *)arg)->worker[d], job);
-}
-
-static void out_place(void *arg, const struct hub_row *row)
-{
-    store_place(((struct service *)arg)->store, row);
-}
-
-static void out_delete(void *arg, uint64_t job)
-{
-    store_delete(((struct service *)arg)->store, job);
-}
-
-static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
-{
-    store_checkpoint(((struct service *)arg)->store, job, checkpoint);
-}
-
-static void out_demand(void *arg, int d, uint64_t job, const struct preview_demand *demand)
-{
-    worker_demand(((struct service *)arg)->worker[d], job, demand);
-}
-
-static int out_busy(void *arg, int d, uint64_t *jobs, int max)
-{
-    return worker_busy(((struct service *)arg)->worker[d], jobs, max);
-}
-
-/* The engine of any device: all are of one kind and have the same model. */
-static const struct glm *engine(const struct service *s)
-{
-    const struct glm *glm = NULL;
-
-    for (int i = 0; i < s->workers && !glm; i++)
-        glm = worker_glm(s->worker[i]);
-    return glm;
-}
-
-static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, struct fail *f)
-{
-    const struct glm *glm = engine(arg);
-    struct glm_req req;
-    uint64_t two;
-    int err;
-
-    if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
-    request_of(spec, &req);
-    err = glm_plan(glm, &req, &out->cost, f);
-    if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
-    if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;
-    return err;
-}
-
-static void out_rates(void *arg, const struct eta_known *known)
-{
-    worker_rates(((struct service *)arg)->worker[0], known);
-}
-
-static uint64_t out_random(void *arg)
-{
-    uint64_t bits;
-
-    (void)arg;
-    randombytes_buf(&bits, sizeof bits);
-    return bits;
-}
 
 /* --- events of the other threads -------------------------------------------------------------- */
 
@@ -328,95 +187,17 @@ static struct session *open_session(void *arg, const struct session_conn *conn)
     return session_new(&session, s->hub, conn, &f) ? NULL : session;
 }
 
-/* --- users ------------------------------------------------------------------------------------ */
-
-/* What the data folder says now: to the hub, then to those who check tokens. */
-static int take_users(struct service *s, struct fail *f)
-{
-    struct user_rows rows;
-    int err = store_users(s->store, &rows, f);
-
-    if (err) return err;
-    if (rows.damaged)
-        log_error(s->log, "users: %d damaged rows are left out: they cannot sign in", rows.damaged);
-    if (hub_users(s->hub, clock_us(), rows.user, rows.n)) {
-        users_free(&rows);
-        return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the users.");
-    }
-    auth_users(&s->auth, &rows);
-    hello_changed(&s->hello);
-    return 0;
-}
-
-static void renew_users(struct service *s)
-{
-    struct fail f;
-
-    if (take_users(s, &f)) {
-        log_error(s->log, "users: those of before stay: %s", f.message);
-        return;
-    }
-    log_info(s->log, "users: %d may sign in%s", s->auth.rows.n,
-             auth_needed(&s->auth) ? "" : "; everybody is let in");
-    net_users(s->net);
-}
+/* --- signals --------------------------------------------------------------------------------- */
 
 static void on_watched(void *arg, int fd)
 {
-    if (users_announced(fd)) renew_users(arg);
+    if (users_announced(fd)) live_renew_users(arg);
 }
 
 /* SIGHUP has two meanings: the terminal is gone, or the administrator has changed something. */
 static bool hung_up(const struct service *s)
 {
     return s->terminal && !isatty(STDERR_FILENO);
-}
-
-/* --- options ---------------------------------------------------------------------------------- */
-
-static int stuck_seconds(const struct options *c)
-{
-    return c->job_seconds > STUCK_SECONDS ? c->job_seconds : STUCK_SECONDS;
-}
-
-static void tune(struct service *s)
-{
-    const struct options *c = s->conf->options;
-    struct hub_tuning hub = {.queue_max = c->queue,
-                             .concurrency = c->concurrency,
-                             .job_seconds = c->job_seconds,
-                             .stuck_seconds = stuck_seconds(c)};
-    struct net_tuning net = {.origins = c->origins,
-                             .connections_per_ip = c->connections_per_ip,
-                             .ping_seconds = c->ping_seconds,
-                             .hangup_seconds = c->hangup_seconds};
-
-    log_set_level(s->log, (enum log_level)log_level_parse(c->log_level));
-    hub_tune(s->hub, clock_us(), &hub);
-    net_tune(s->net, &net);
-    if (store_keep(s->store, c->keep_days, c->keep_size))
-        log_error(s->log, "options: no memory for --keep-days and --keep-size");
-    hello_changed(&s->hello);
-}
-
-static void reread(struct service *s)
-{
-    struct options *c = s->conf->options, next;
-    struct options_changes changes;
-    struct fail f;
-    int err = options_reread(c, &next, &f);
-
-    if (!err) err = handshake_origins(next.origins, &f);
-    if (err)
-        log_error(s->log, "options: all stay as they were: %s", f.message);
-    else {
-        options_adopt(c, &next, &changes);
-        if (*changes.live) tune(s);
-        log_info(s->log, "options: %s was read again; changed: %s", c->config,
-                 *changes.live ? changes.live : "none");
-        if (*changes.restart) log_warn(s->log, "options: need a restart: %s", changes.restart);
-    }
-    options_free(&next); /* with the old origins, which the network has given up */
 }
 
 static void on_signal(void *arg, int which)
@@ -426,8 +207,8 @@ static void on_signal(void *arg, int which)
 
     if (which == SIGHUP && !hung_up(s)) {
         supervisor_reloading(&s->supervisor, clock_us());
-        if (s->conf->options->config) reread(s);
-        renew_users(s);
+        if (s->conf->options->config) live_reread(s);
+        live_renew_users(s);
         supervisor_reloaded(&s->supervisor);
         return;
     }
@@ -488,23 +269,9 @@ static int open_hub(struct service *s, struct fail *f)
                             .devices = s->workers,
                             .concurrency = c->concurrency,
                             .job_seconds = c->job_seconds,
-                            .stuck_seconds = stuck_seconds(c),
+                            .stuck_seconds = live_stuck_seconds(c),
                             .kept = LIMIT_JOBS_KEPT};
-    struct hub_out out = {.arg = s,
-                          .store_accept = out_accept,
-                          .store_end = out_end,
-                          .store_place = out_place,
-                          .store_delete = out_delete,
-                          .store_checkpoint = out_checkpoint,
-                          .start = out_start,
-                          .drop = out_drop,
-                          .suspend = out_suspend,
-                          .demand = out_demand,
-                          .busy = out_busy,
-                          .plan = out_plan,
-                          .wake = session_wake,
-                          .random = out_random,
-                          .rates = out_rates};
+    struct hub_out out = emit_effects(s);
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
 
     if (!err && hub_new(&s->hub, &conf, &out))
@@ -518,7 +285,7 @@ static int open_auth(struct service *s, struct fail *f)
     if (s->watch < 0)
         log_warn(s->log, "users: the system watches no more folders; send SIGHUP after a change");
     auth_init(&s->auth, store_secret(s->store), s->conf->options->open);
-    return take_users(s, f);
+    return live_users(s, f);
 }
 
 static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
@@ -666,7 +433,8 @@ int service_run(const struct service_conf *conf, struct fail *f)
     mbox_init(&s.box, wake, &s);
     supervisor_open(&s.supervisor);
     s.terminal = isatty(STDERR_FILENO) != 0;
-    s.boot_id = out_random(NULL) | 1;
+    randombytes_buf(&s.boot_id, sizeof s.boot_id);
+    s.boot_id |= 1;
     s.workers = glm_devices(conf->options->device, s.names, f);
     err = s.workers < 0 ? s.workers : 0;
     if (err) s.workers = 0;

@@ -7,16 +7,7 @@
 #define SERVER_SERVICE_H
 
 #include "proto/fail.h"
-#include "server/base/log.h"
-#include "server/http/routes.h"
-#include "server/options.h"
-
-struct service_conf {
-    struct options *options; /* live ones change on SIGHUP */
-    const char *model, *data, *version;
-    const struct http_page *pages;
-    struct log *log;
-};
+#include "server/service_conf.h"
 
 /* Serve until SIGTERM or SIGINT (both must be blocked already). Says on stdout where, with what and
  * why. 0, or an error that kept it from serving. */

@@ -1,0 +1,125 @@
+/* emit - what the hub emits becomes a call of another part. */
+#include "server/service_priv.h"
+
+#include "proto/id.h"
+#include "server/worker/request.h"
+
+#include <sodium.h>
+
+static void out_accept(void *arg, const struct hub_row *row)
+{
+    store_accept(((struct service *)arg)->store, row);
+}
+
+static void out_end(void *arg, const struct hub_row *row, struct blob *file)
+{
+    struct service *s = arg;
+    char id[ID_TEXT];
+
+    id_format(row->job, id);
+    if (row->state == STATE_DONE)
+        log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
+                 (double)row->result_us / 1e6);
+    else
+        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), row->error ? ": " : "",
+                 row->error ? row->error->message : "");
+    store_end(s->store, row, file);
+}
+
+static void out_start(void *arg, int d, const struct hub_work *work)
+{
+    worker_start(((struct service *)arg)->worker[d], work);
+}
+
+static void out_drop(void *arg, int d, uint64_t job)
+{
+    worker_drop(((struct service *)arg)->worker[d], job);
+}
+
+static void out_suspend(void *arg, int d, uint64_t job)
+{
+    worker_suspend(((struct service *)arg)->worker[d], job);
+}
+
+static void out_place(void *arg, const struct hub_row *row)
+{
+    store_place(((struct service *)arg)->store, row);
+}
+
+static void out_delete(void *arg, uint64_t job)
+{
+    store_delete(((struct service *)arg)->store, job);
+}
+
+static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
+{
+    store_checkpoint(((struct service *)arg)->store, job, checkpoint);
+}
+
+static void out_demand(void *arg, int d, uint64_t job, const struct preview_demand *demand)
+{
+    worker_demand(((struct service *)arg)->worker[d], job, demand);
+}
+
+static int out_busy(void *arg, int d, uint64_t *jobs, int max)
+{
+    return worker_busy(((struct service *)arg)->worker[d], jobs, max);
+}
+
+/* The engine of any device: all are of one kind and have the same model. */
+static const struct glm *engine(const struct service *s)
+{
+    const struct glm *glm = NULL;
+
+    for (int i = 0; i < s->workers && !glm; i++)
+        glm = worker_glm(s->worker[i]);
+    return glm;
+}
+
+static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, struct fail *f)
+{
+    const struct glm *glm = engine(arg);
+    struct glm_req req;
+    uint64_t two;
+    int err;
+
+    if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
+    request_of(spec, &req);
+    err = glm_plan(glm, &req, &out->cost, f);
+    if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
+    if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;
+    return err;
+}
+
+static void out_rates(void *arg, const struct eta_known *known)
+{
+    worker_rates(((struct service *)arg)->worker[0], known);
+}
+
+static uint64_t out_random(void *arg)
+{
+    uint64_t bits;
+
+    (void)arg;
+    randombytes_buf(&bits, sizeof bits);
+    return bits;
+}
+
+struct hub_out emit_effects(struct service *s)
+{
+    return (struct hub_out){.arg = s,
+                            .store_accept = out_accept,
+                            .store_end = out_end,
+                            .store_place = out_place,
+                            .store_delete = out_delete,
+                            .store_checkpoint = out_checkpoint,
+                            .start = out_start,
+                            .drop = out_drop,
+                            .suspend = out_suspend,
+                            .demand = out_demand,
+                            .busy = out_busy,
+                            .plan = out_plan,
+                            .wake = session_wake,
+                            .random = out_random,
+                            .rates = out_rates};
+}
