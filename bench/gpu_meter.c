@@ -131,12 +131,6 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
     TIMED(rms, d, y, x, w, eps);
 }
 
-static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, float eps)
-{
-    before(d, 0, 0, 3 * bytes_of(x), "rms_add %lld", L(x.rows));
-    TIMED(rms_add, d, x, a, w, eps);
-}
-
 static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
                         const struct weight *w2, float eps)
 {
@@ -294,7 +288,6 @@ struct meter *meter_new(struct dev *d)
     m->timed.linear = linear;
     m->timed.embed = embed;
     m->timed.rms = rms;
-    m->timed.rms_add = rms_add;
     m->timed.rms_add_rms = rms_add_rms;
     m->timed.linear_glu = linear_glu;
     m->timed.ln_mod = ln_mod;

@@ -200,10 +200,10 @@ void make_prior(struct maker *m, struct prior *p, const struct net_config *n)
     for (int i = 0; i < c->layers; i++) {
         struct prior_layer *l = &p->layer[i];
 
-        l->norm_in = vector(m, c->width);
         l->norm_attn = vector(m, c->width);
         l->norm_ff = vector(m, c->width);
         l->norm_out = vector(m, c->width);
+        l->norm_next = vector(m, c->width);
         l->qkv = linear(m, inner + 2 * kv, c->width, 1);
         l->out = linear(m, c->width, inner, 0);
         l->gate_up = linear(m, 2 * (int64_t)c->ffn, c->width, 0);

@@ -309,7 +309,6 @@ static const struct ops dry_ops = {
     .linear = linear,
     .embed = embed,
     .rms = rms,
-    .rms_add = rms,
     .rms_add_rms = rms_add_rms,
     .linear_glu = linear_glu,
     .ln_mod = ln_mod,

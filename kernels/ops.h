@@ -203,9 +203,8 @@ struct ops {
     /* y = x rsqrt(mean(x^2) + eps) w. BF16: the normalised value is rounded, then the product.
      * y may be x. */
     void (*rms)(struct dev *, tensor y, tensor x, const struct weight *w, float eps);
-    /* x += rms(a) w: the prior's sandwich norm and residual. */
-    void (*rms_add)(struct dev *, tensor x, tensor a, const struct weight *w, float eps);
-    /* x += rms(a) w, then y = rms(x) w2: the two steps, and their bits, in one pass. y may be a. */
+    /* x += rms(a) w, then y = rms(x) w2: the prior's sandwich norm, residual and next norm; y may
+     * be a. */
     void (*rms_add_rms)(struct dev *, tensor x, tensor a, const struct weight *w, tensor y,
                         const struct weight *w2, float eps);
     /* y = LN(x) (1 + scale) + shift, no affine; mod: T. y may be x. Rows outside all segs:

@@ -130,7 +130,6 @@ static const struct ops cpu_ops = {
     .linear = cpu_linear,
     .embed = cpu_embed,
     .rms = cpu_rms,
-    .rms_add = cpu_rms_add,
     .rms_add_rms = cpu_rms_add_rms,
     .linear_glu = cpu_linear_glu,
     .ln_mod = cpu_ln_mod,

@@ -19,7 +19,6 @@ void cpu_embed(struct dev *, tensor y, const struct weight *table, tensor ids);
 
 /* row.c: norms and elementwise */
 void cpu_rms(struct dev *, tensor y, tensor x, const struct weight *, float eps);
-void cpu_rms_add(struct dev *, tensor x, tensor a, const struct weight *, float eps);
 void cpu_rms_add_rms(struct dev *, tensor x, tensor a, const struct weight *, tensor y,
                      const struct weight *, float eps);
 void cpu_ln_mod(struct dev *, tensor y, tensor x, tensor mod, const struct seg *, int, float eps);

@@ -41,15 +41,10 @@ void cpu_rms(struct dev *d, tensor y, tensor x, const struct weight *w, float ep
     rms(d, y, x, w, eps, 0);
 }
 
-void cpu_rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, float eps)
-{
-    rms(d, x, a, w, eps, 1);
-}
-
 void cpu_rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
                      const struct weight *w2, float eps)
 {
-    cpu_rms_add(d, x, a, w, eps);
+    rms(d, x, a, w, eps, 1);
     cpu_rms(d, y, x, w2, eps);
 }
 

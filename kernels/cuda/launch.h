@@ -48,9 +48,6 @@ struct cu_segs {
 
 void cu_rms(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x, int64_t ldx,
             const float *w, int rows, int cols, float eps);
-/* x += rms(a) w */
-void cu_rms_add(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
-                const float *w, int rows, int cols, float eps);
 /* x += rms(a) w; y = rms(x) w2. y may be a. */
 void cu_rms_add_rms(const struct cu_queue *, int bf, void *x, int64_t ldx, const void *a,
                     int64_t lda, const float *w, void *y, int64_t ldy, const float *w2, int rows,

@@ -19,31 +19,28 @@ static __device__ __forceinline__ float rms_of(const T *x, int cols, float eps, 
     return 1.0f / sqrtf(block_sum(sum, part) / (float)cols + eps);
 }
 
-/* y = x rsqrt(mean(x^2) + eps) w, or y += that. */
-template <class T, int V, bool ADD>
+/* y = x rsqrt(mean(x^2) + eps) w. */
+template <class T, int V>
 __global__ void rms_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *w, int cols,
                            float eps)
 {
     __shared__ float part[32];
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
-    float v[V], o[V];
+    float v[V];
 
     dep_launch();
     dep_wait();
     const float r = rms_of<T, V>(xr, cols, eps, part);
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(v, xr + i);
-        if (ADD) load<T, V>(o, yr + i);
-        for (int j = 0; j < V; j++) {
+        for (int j = 0; j < V; j++)
             v[j] = rnd<T>(v[j] * r) * w[i + j];
-            if (ADD) v[j] = o[j] + rnd<T>(v[j]);
-        }
         store<T, V>(yr + i, v);
     }
 }
 
-template <class T, bool ADD>
+template <class T>
 static void rms(const struct cu_queue *q, void *y, int64_t ldy, const void *x, int64_t ldx,
                 const float *w, int rows, int cols, float eps)
 {
@@ -51,10 +48,10 @@ static void rms(const struct cu_queue *q, void *y, int64_t ldy, const void *x, i
 
     if (!rows) return;
     if (cols % v == 0 && aligned16(y, ldy, sizeof(T)) && aligned16(x, ldx, sizeof(T)))
-        launch(rms_kernel<T, wide<T>::V, ADD>, dim3(rows), dim3(row_threads(cols / v)), 0, q,
-               (T *)y, ldy, (const T *)x, ldx, w, cols, eps);
+        launch(rms_kernel<T, wide<T>::V>, dim3(rows), dim3(row_threads(cols / v)), 0, q, (T *)y,
+               ldy, (const T *)x, ldx, w, cols, eps);
     else
-        launch(rms_kernel<T, 1, ADD>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)y, ldy,
+        launch(rms_kernel<T, 1>, dim3(rows), dim3(row_threads(cols)), 0, q, (T *)y, ldy,
                (const T *)x, ldx, w, cols, eps);
 }
 
@@ -62,18 +59,9 @@ void cu_rms(const struct cu_queue *q, int bf, void *y, int64_t ldy, const void *
             const float *w, int rows, int cols, float eps)
 {
     if (bf)
-        rms<bf16, false>(q, y, ldy, x, ldx, w, rows, cols, eps);
+        rms<bf16>(q, y, ldy, x, ldx, w, rows, cols, eps);
     else
-        rms<float, false>(q, y, ldy, x, ldx, w, rows, cols, eps);
-}
-
-void cu_rms_add(const struct cu_queue *q, int bf, void *x, int64_t ldx, const void *a, int64_t lda,
-                const float *w, int rows, int cols, float eps)
-{
-    if (bf)
-        rms<bf16, true>(q, x, ldx, a, lda, w, rows, cols, eps);
-    else
-        rms<float, true>(q, x, ldx, a, lda, w, rows, cols, eps);
+        rms<float>(q, y, ldy, x, ldx, w, rows, cols, eps);
 }
 
 /* Two norms while a row is in the cache. Sums are taken as rms_kernel takes them, to the same

@@ -90,16 +90,6 @@ static void rms(struct dev *d, tensor y, tensor x, const struct weight *w, float
     cuda_launched(c, "rms");
 }
 
-static void rms_add(struct dev *d, tensor x, tensor a, const struct weight *w, float eps)
-{
-    struct cuda *c = cuda_of(d);
-
-    if (!cuda_ready(c)) return;
-    cu_rms_add(&c->q, c->bf, x.data, x.ld, a.data, a.ld, vector_of(w), (int)x.rows, (int)x.cols,
-               eps);
-    cuda_launched(c, "rms_add");
-}
-
 static void rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, tensor y,
                         const struct weight *w2, float eps)
 {
@@ -517,7 +507,6 @@ const struct ops cuda_ops = {
     .linear = linear,
     .embed = embed,
     .rms = rms,
-    .rms_add = rms_add,
     .rms_add_rms = rms_add_rms,
     .linear_glu = linear_glu,
     .ln_mod = ln_mod,

@@ -8,6 +8,8 @@
 
 #define EMBEDDING "model.language_model.embed_tokens.weight"
 
+/* A layer's last pass takes the norm of the next layer, or the one before the head, along: that one
+ * is stored with the layer. */
 void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
 {
     const enum part part = PART_PRIOR;
@@ -18,16 +20,21 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
     w->prompt = model_tensor(b->model, part, EMBEDDING);
     w->first = bind_group(b, part);
     w->table = bind_table_rows(b, part, c->ar.rows, EMBEDDING);
+    w->norm = bind_vector(b, part, "model.language_model.layers.0.input_layernorm.weight");
     for (int i = 0; i < c->ar.layers; i++) {
         struct prior_layer *l = &w->layer[i];
         char p[64];
 
         snprintf(p, sizeof p, "model.language_model.layers.%d", i);
         l->group = bind_group(b, part);
-        l->norm_in = bind_vector(b, part, "%s.input_layernorm.weight", p);
         l->norm_attn = bind_vector(b, part, "%s.post_self_attn_layernorm.weight", p);
         l->norm_ff = bind_vector(b, part, "%s.post_attention_layernorm.weight", p);
         l->norm_out = bind_vector(b, part, "%s.post_mlp_layernorm.weight", p);
+        if (i + 1 < c->ar.layers)
+            l->norm_next = bind_vector(
+                b, part, "model.language_model.layers.%d.input_layernorm.weight", i + 1);
+        else
+            l->norm_next = bind_vector(b, part, "model.language_model.norm.weight");
         l->qkv =
             bind_linear(b, part, WITH_BIAS,
                         "%s.self_attn.q_proj %s.self_attn.k_proj %s.self_attn.v_proj", p, p, p);
@@ -36,7 +43,6 @@ void prior_bind(struct prior *w, struct bind *b, const struct model_config *c)
         l->down = bind_linear(b, part, NO_BIAS, "%s.mlp.down_proj", p);
     }
     w->last = bind_group(b, part);
-    w->norm = bind_vector(b, part, "model.language_model.norm.weight");
     w->head = bind_linear(b, part, NO_BIAS, "lm_head");
 }
 
@@ -130,20 +136,20 @@ static tensor cache(const struct prior_seq *s, int layer, int half)
     return cache_rows(s, layer, half, prior_cached(s) + fed(s));
 }
 
-/* Prompts bring their rows along; sampled tokens are looked up in the table. */
+/* Prompts bring their rows along; sampled tokens are looked up in the table. h: x with the first
+ * layer's norm. */
 static void embed(const struct graph *g, const struct prior *w, struct prior_seq *const *seq, int n,
-                  tensor x)
+                  tensor x, tensor h)
 {
     struct dev *d = g->dev;
 
-    if (!seq[0]->sampled) {
-        assert(n == 1);
-        d->ops->copy(d, x, tensor_rows(seq[0]->text, prior_cached(seq[0]), x.rows));
-        return;
-    }
     graph_want(g, w->first);
-    for (int i = 0; i < n; i++)
+    assert(seq[0]->sampled || n == 1);
+    if (!seq[0]->sampled)
+        d->ops->copy(d, x, tensor_rows(seq[0]->text, prior_cached(seq[0]), x.rows));
+    for (int i = 0; i < n && seq[0]->sampled; i++)
         d->ops->embed(d, tensor_rows(x, i, 1), w->table, tensor_cols(seq[i]->state, AR_NEXT, 1));
+    d->ops->rms(d, h, x, w->norm, w->cfg->eps);
 }
 
 static void attend(const struct graph *g, const struct prior *w, int layer,
@@ -170,8 +176,9 @@ static void attend(const struct graph *g, const struct prior *w, int layer,
     g->dev->ops->ar_attention(g->dev, o, qkv, &a, c->rotary, s, n);
 }
 
+/* x: the stream. h: its norm before the layer, and before the next one after it. */
 static void layer(const struct graph *g, const struct prior *w, int i, struct prior_seq *const *seq,
-                  int n, tensor x)
+                  int n, tensor x, tensor h)
 {
     struct dev *d = g->dev;
     const struct ops *op = d->ops;
@@ -180,7 +187,6 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
     int64_t m = x.rows, inner = (int64_t)c->heads * c->head_dim;
     int64_t all = inner + 2 * (int64_t)c->kv_heads * c->head_dim;
     size_t mark = arena_mark(&d->scratch);
-    tensor h = graph_temp(g, m, c->width);
     tensor wide = graph_temp(g, m, all > 2 * c->ffn ? all : 2 * c->ffn);
     tensor narrow = graph_temp(g, m, inner > c->ffn ? inner : c->ffn);
     tensor qkv = graph_shape(wide, m, all), o = graph_shape(narrow, m, inner);
@@ -188,14 +194,13 @@ static void layer(const struct graph *g, const struct prior *w, int i, struct pr
 
     if (!d->scratch.failed) {
         graph_want(g, l->group);
-        op->rms(d, h, x, l->norm_in, c->eps);
         op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
         attend(g, w, i, seq, n, qkv, o);
         op->linear(d, h, o, l->out, ACT_NONE, 0);
         op->rms_add_rms(d, x, h, l->norm_attn, h, l->norm_ff, c->eps);
         op->linear_glu(d, f, gu, h, l->gate_up, ACT_SILU);
         op->linear(d, h, f, l->down, ACT_NONE, 0);
-        op->rms_add(d, x, h, l->norm_out, c->eps);
+        op->rms_add_rms(d, x, h, l->norm_out, h, l->norm_next, c->eps);
     }
     arena_release(&d->scratch, mark);
 }
@@ -220,9 +225,9 @@ static void sample(const struct graph *g, const struct prior *w, struct prior_se
     g->dev->ops->sample(g->dev, logits, row, n);
 }
 
-/* Only the last row of every sequence needs logits. */
+/* Only the last row of every sequence needs logits. h: the stream after the last norm. */
 static void finish(const struct graph *g, const struct prior *w, struct prior_seq *const *seq,
-                   int n, tensor x)
+                   int n, tensor h)
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
@@ -232,31 +237,16 @@ static void finish(const struct graph *g, const struct prior *w, struct prior_se
     if (!d->scratch.failed) {
         int64_t row = 0;
 
-        for (int i = 0; i < n && x.rows > n; i++) {
+        for (int i = 0; i < n && h.rows > n; i++) {
             row += fed(seq[i]);
-            d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(x, row - 1, 1));
+            d->ops->copy(d, tensor_rows(last, i, 1), tensor_rows(h, row - 1, 1));
         }
         graph_want(g, w->last);
-        d->ops->rms(d, last, x.rows > n ? last : x, w->norm, w->cfg->eps);
-        d->ops->linear(d, logits, last, w->head, ACT_NONE, 0);
+        d->ops->linear(d, logits, h.rows > n ? last : h, w->head, ACT_NONE, 0);
         tap(g, logits, "ar.logits");
         sample(g, w, seq, n, logits);
     }
     arena_release(&d->scratch, mark);
-}
-
-/* The final norm of the whole prompt: only a trace needs it. */
-static void tap_norm(const struct graph *g, const struct prior *w, tensor x)
-{
-    size_t mark = arena_mark(&g->dev->scratch);
-    tensor h = graph_temp(g, x.rows, x.cols);
-
-    if (!g->dev->scratch.failed) {
-        graph_want(g, w->last);
-        g->dev->ops->rms(g->dev, h, x, w->norm, w->cfg->eps);
-        tap(g, h, "ar.norm");
-    }
-    arena_release(&g->dev->scratch, mark);
 }
 
 /* Nothing is sampled after such a chunk, so the host itself says how long the cache is now. */
@@ -275,25 +265,26 @@ static void together(const struct graph *g, const struct prior *w, struct prior_
     int64_t m = 0;
     int tapped;
     size_t mark;
-    tensor x;
+    tensor x, h;
 
     for (int i = 0; i < n; i++)
         m += fed(seq[i]);
     tapped = g->tap && !seq[0]->sampled;
     mark = arena_mark(&d->scratch);
     x = graph_temp(g, m, w->cfg->width);
+    h = graph_temp(g, m, w->cfg->width);
     if (!d->scratch.failed) {
-        embed(g, w, seq, n, x);
+        embed(g, w, seq, n, x, h);
         if (tapped) tap(g, x, "ar.embed");
         for (int i = 0; i < w->cfg->layers; i++) {
-            layer(g, w, i, seq, n, x);
+            layer(g, w, i, seq, n, x, h);
             if (tapped) tap(g, x, "ar.layer.%d", i);
         }
-        if (tapped) tap_norm(g, w, x);
+        if (tapped) tap(g, h, "ar.norm");
         if (more_chunks(seq[0]))
             pass(d, seq[0]);
         else
-            finish(g, w, seq, n, x);
+            finish(g, w, seq, n, h);
     }
     arena_release(&d->scratch, mark);
 }

@@ -15,12 +15,13 @@
 
 struct prior_layer {
     int group;
-    const struct weight *norm_in, *norm_attn; /* [width]: before attention, on its output */
-    const struct weight *norm_ff, *norm_out;  /* [width]: before the MLP, on its output */
-    const struct weight *qkv;                 /* [(heads + 2 kv_heads) head_dim, width], bias */
-    const struct weight *out;                 /* [width, heads head_dim] */
-    const struct weight *gate_up;             /* [2 ffn, width]: gate | up */
-    const struct weight *down;                /* [width, ffn] */
+    const struct weight *norm_attn;          /* [width]: on attention's output */
+    const struct weight *norm_ff, *norm_out; /* [width]: before the MLP, on its output */
+    const struct weight *norm_next;          /* [width]: before the next layer, or the head */
+    const struct weight *qkv;                /* [(heads + 2 kv_heads) head_dim, width], bias */
+    const struct weight *out;                /* [width, heads head_dim] */
+    const struct weight *gate_up;            /* [2 ffn, width]: gate | up */
+    const struct weight *down;               /* [width, ffn] */
 };
 
 struct prior {
@@ -30,9 +31,9 @@ struct prior {
     const struct weight *table;         /* [rows, width]: of the ids that can be sampled */
     const struct stored_tensor *prompt; /* [vocab, width], in the model's files: of all ids */
     struct prior_layer layer[LIMIT_LAYERS];
-    const struct weight *norm; /* [width] */
+    const struct weight *norm; /* [width]: before the first layer */
     const struct weight *head; /* [rows, width] */
-    int first, last;           /* groups of the table, and of norm and head */
+    int first, last;           /* groups of table and norm, and of the head */
 };
 
 /* Rows of a prompt that one call feeds at most: some tenths of a second of a laptop, and enough to

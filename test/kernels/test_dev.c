@@ -276,7 +276,7 @@ static void step_run(struct dev *d, const struct step *s)
     op->embed(d, s->x, s->table, s->ids);
     op->linear(d, s->y, s->x, s->lin, ACT_GELU_TANH, 0);
     op->rms(d, s->x, s->y, s->vec, 1e-5f);
-    op->rms_add(d, s->x, s->y, s->vec, 1e-5f);
+    op->rms_add_rms(d, s->x, s->y, s->vec, s->y, s->vec, 1e-5f);
     op->ln_mod(d, s->y, s->x, s->mod, &seg, 1, 1e-5f);
     op->gate_add(d, s->x, s->y, s->mod, &seg, 1);
     op->qk_norm_rope(d, s->x, 3, tensor_none(), &seg, 1, 1e-5f);

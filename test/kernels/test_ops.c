@@ -185,38 +185,38 @@ static void rms(struct harness *l)
     static const int n[] = {1, 6, 33, 97, 256};
 
     for (int c = 0; c < 5; c++) {
-        int m, k;
+        const int m = 5, k = n[c];
         float *w;
         struct weight *p;
-        tensor x, y, a;
+        tensor x, y, z, a;
         double *want, *sum;
 
-        harness_reset(l, "rms %d", n[c]);
-        m = 5;
-        k = n[c];
+        harness_reset(l, "rms %d", k);
         w = harness_source(l, k, 2);
         p = harness_weight(l, USE_VECTOR, w, NULL, k, 1, 0);
         x = harness_tensor(l, harness_type(l), m, k);
         y = harness_empty(l, harness_type(l), m, k);
+        z = harness_empty(l, harness_type(l), m, k);
         a = harness_tensor(l, harness_type(l), m, k);
-        want = harness_doubles(l, m * k);
-        sum = harness_doubles(l, m * k);
+        want = harness_doubles(l, m * k), sum = harness_doubles(l, m * k);
         for (int i = 0; i < m; i++) {
             double s = 0;
 
             for (int j = 0; j < k; j++)
-                s += harness_get(x, i, j) * harness_get(x, i, j);
+                s += pow(harness_get(x, i, j), 2) / k;
             for (int j = 0; j < k; j++) {
-                want[i * k + j] = harness_get(x, i, j) / sqrt(s / k + 1e-3) * (double)w[j];
+                want[i * k + j] = harness_get(x, i, j) / sqrt(s + 1e-3) * (double)w[j];
                 sum[i * k + j] = harness_get(a, i, j) + want[i * k + j];
             }
         }
         l->op->rms(l->d, y, x, p, 1e-3f);
         harness_near(l, y, want, harness_tol(l));
-        l->op->rms_add(l->d, a, x, p, 1e-3f);
+        l->op->rms_add_rms(l->d, a, x, p, z, p, 1e-3f);
         harness_near(l, a, sum, harness_tol(l));
         l->op->rms(l->d, x, x, p, 1e-3f);
         harness_bytes_equal(l, x, y);
+        l->op->rms(l->d, x, a, p, 1e-3f);
+        harness_bytes_equal(l, x, z);
         l->op->weight_free(l->d, p);
     }
 }
