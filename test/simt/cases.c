@@ -252,26 +252,28 @@ static void attention(struct pair *p, int heads, int kv, int dim, int nq, int nk
     pair_near(p, o, 2 * pair_tol(p));
 }
 
-/* A prompt and then single rows of several sequences in one call, as the prior does it. */
-static void decode(struct pair *p, int heads, int kv, int dim, int rot, int prompt, int steps)
+/* A prompt (none: the cache has `cached` rows) and then single rows of several sequences in one
+ * call, as the prior does it. */
+static void decode(struct pair *p, int heads, int kv, int dim, int rot, int cached, int prompt,
+                   int steps)
 {
     enum { SEQS = 3 };
-    const int64_t inner = (int64_t)(heads + 2 * kv) * dim, cap = prompt + steps + SEQS;
+    const int64_t inner = (int64_t)(heads + 2 * kv) * dim, cap = cached + prompt + steps + SEQS;
     both k[SEQS], v[SEQS], rope[SEQS], state[SEQS];
     int len[SEQS];
 
-    pair_case(p, "prompt of %d and %d tokens, heads %d/%d of %d, rotary %d", prompt, steps, heads,
-              kv, dim, rot);
+    pair_case(p, "%d rows, prompt of %d and %d tokens, heads %d/%d of %d, rotary %d", cached,
+              prompt, steps, heads, kv, dim, rot);
     for (int s = 0; s < SEQS; s++) {
-        const int32_t zero[AR_STATE] = {0};
+        const int32_t begin[AR_STATE] = {cached ? cached + s : 0};
 
         k[s] = pair_tensor(p, T(p), cap, (int64_t)kv * dim, 0, 1);
         v[s] = pair_tensor(p, T(p), cap, (int64_t)kv * dim, 0, 1);
         rope[s] = pair_tensor(p, DT_F32, cap, rot, 0, 1);
-        state[s] = pair_ints(p, 1, AR_STATE, zero);
-        len[s] = 0;
+        state[s] = pair_ints(p, 1, AR_STATE, begin);
+        len[s] = begin[AR_LEN];
     }
-    for (int t = 0; t <= steps; t++) {
+    for (int t = prompt ? 0 : 1; t <= steps; t++) {
         int rows = 0, n[SEQS];
         both qkv, o;
 
@@ -539,9 +541,11 @@ static void odd(struct pair *p)
     attention(p, 6, 2, 32, 9, 70, 0);
     attention(p, 2, 1, 128, 5, 33, 0);
     attention(p, 2, 2, 6, 4, 40, 1);
-    decode(p, 6, 2, 32, 16, 13, 4);
-    decode(p, 4, 2, 128, 64, 150, 2);
-    decode(p, 3, 1, 12, 6, 5, 3);
+    decode(p, 6, 2, 32, 16, 0, 13, 4);
+    decode(p, 4, 2, 128, 64, 0, 150, 2);
+    decode(p, 4, 1, 64, 32, 3200, 0, 2);
+    decode(p, 3, 1, 12, 6, 0, 5, 3);
+    decode(p, 3, 1, 12, 6, 3100, 0, 1);
     sample(p, 3, 2080, 2048, 40, 0.75, 2080, 0);
     sample(p, 2, 300, 256, 5, 0.75, 0, 0);
     sample(p, 2, 300, 256, 100000, 0.9, 20, 1);
@@ -588,7 +592,7 @@ static void wide(struct pair *p)
     attention(p, 32, 32, 128, 289, 289, 0);
     attention(p, 6, 6, 64, 46, 46, 1);
     attention(p, 32, 32, 128, 1057, 1057, 0);
-    decode(p, 32, 2, 128, 64, 300, 3);
+    decode(p, 32, 2, 128, 64, 0, 300, 3);
     sample(p, 4, 16512, 16384, 4000, 0.75, 16512, 0);
     sample(p, 2, 16512, 16384, 60, 0.75, 16512, 1);
     flow(p, 16, 64, 64);
