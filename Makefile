@@ -17,7 +17,7 @@ PKGS := libwebsockets jansson sqlite3 libsodium libturbojpeg libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libsqlite3-dev \
         libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
 TEST_DEPS := g++ libcmocka-dev libspng-dev clang-format chromium python3 python3-websockets \
-             nodejs npm nginx openssl iproute2 systemd
+             nodejs npm nginx openssl iproute2 systemd dpkg-dev
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g
@@ -135,6 +135,10 @@ install: all ## install the binary and the bundled model (DESTDIR=, PREFIX=)
 	install $(O)/darkroom "$(DESTDIR)$(PREFIX)/bin/darkroom"
 	cp -r weights/tiny "$(DESTDIR)$(PREFIX)/share/darkroom/"
 
+deb: all ## build a Debian package in build/
+	@test/deps dpkg-dev
+	@server/deploy/debian/build.sh $(O)/darkroom $(O)
+
 # PYTHON: one that has test/golden/requirements.txt; by default a venv of our own
 PYTHON ?= $(O)/golden/bin/python
 golden: $(PYTHON) ## make the golden traces under test/golden anew (Python, once)
@@ -150,7 +154,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' \
 	  $(filter %Makefile %.mk,$(MAKEFILE_LIST))
 
-.PHONY: all bench run test test-build asan tsan test-c deps test-deps install golden clean help \
-        FORCE
+.PHONY: all bench run test test-build asan tsan test-c deps test-deps install deb golden clean \
+        help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)
