@@ -102,8 +102,8 @@ static void run(struct block *b)
         s[i].shift = i * WIDTH, s[i].scale = (2 + i) * WIDTH, s[i].gate = (4 + i) * WIDTH;
     op->ln_mod(b->d, b->y, b->x, b->mod, s, 2, 1e-5f);
     op->linear(b->d, b->qkv_rows, b->y, b->qkv, ACT_NONE, 0);
-    op->qk_norm_rope(b->d, q, HEADS, b->table, s, 2, 1e-5f);
-    op->qk_norm_rope(b->d, k, HEADS, b->table, s, 2, 1e-5f);
+    op->qk_norm_rope(b->d, tensor_cols(b->qkv_rows, 0, 2 * WIDTH), 2 * HEADS, b->table, s, 2,
+                     1e-5f);
     op->attention(b->d, &attn, &seq, 1);
     op->linear(b->d, o, b->y, b->out, ACT_NONE, 0);
     op->gate_add(b->d, b->x, o, b->mod, s, 2);

@@ -121,9 +121,10 @@ template <class T, int V>
 __global__ void apply_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *scale,
                              const float *shift, int64_t pixels, int channels, int act)
 {
-    const int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * V;
-    const int64_t p = i / channels;
-    const int c = (int)(i % channels);
+    /* counted in accesses of V values, of which there are fewer than 2^32: 32-bit division */
+    const uint32_t i = blockIdx.x * THREADS + threadIdx.x, pieces = (uint32_t)channels / V;
+    const int64_t p = i / pieces;
+    const int c = (int)(i % pieces) * V;
     float v[V], a[V], b[V];
 
     dep_launch();

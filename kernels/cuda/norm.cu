@@ -231,18 +231,81 @@ __global__ void qk_kernel(T *x, int64_t ldx, int heads, int d, const float *tabl
     }
 }
 
+/* The same with V pairs in a row a lane, and `lanes` (a power of two, half a head) lanes a head. */
+template <class T, int V>
+__global__ void qk_wide_kernel(T *x, int64_t ldx, int heads, int d, int lanes, const float *table,
+                               int64_t ldt, const struct cu_segs segs, float eps)
+{
+    const int row = blockIdx.x, half = d / 2, s = find_seg(segs, row);
+    const int head = blockIdx.y * (blockDim.x / lanes) + threadIdx.x / lanes;
+    const int j = threadIdx.x % lanes * V;
+    float a[V] = {}, b[V] = {}, sum = 0, sq = 0;
+
+    dep_launch();
+    dep_wait();
+    if (s < 0) return;
+    T *h = x + row * ldx + (int64_t)head * d + j;
+    if (head < heads) {
+        load<T, V>(a, h);
+        load<T, V>(b, h + half);
+    }
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        sum += a[i] + b[i];
+    for (int m = lanes / 2; m; m >>= 1)
+        sum += __shfl_xor_sync(WARP_ALL, sum, m);
+    const float mean = sum / (float)d;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        sq += (a[i] - mean) * (a[i] - mean) + (b[i] - mean) * (b[i] - mean);
+    for (int m = lanes / 2; m; m >>= 1)
+        sq += __shfl_xor_sync(WARP_ALL, sq, m);
+    const float r = 1.0f / sqrtf(sq / (float)d + eps);
+    if (head >= heads) return;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        a[i] = (a[i] - mean) * r, b[i] = (b[i] - mean) * r;
+    if (segs.seg[s].rope >= 0) {
+        const float *cs = table + (segs.seg[s].rope + (int64_t)row - segs.seg[s].row) * ldt + j;
+        float c[V], n[V];
+
+        load_floats<V>(c, cs);
+        load_floats<V>(n, cs + half);
+#pragma unroll
+        for (int i = 0; i < V; i++) {
+            const float p = rnd<T>(a[i]), z = rnd<T>(b[i]);
+
+            a[i] = p * c[i] - z * n[i];
+            b[i] = z * c[i] + p * n[i];
+        }
+    }
+    store<T, V>(h, a);
+    store<T, V>(h + half, b);
+}
+
+template <class T>
+static void qk(const struct cu_queue *q, void *x, int64_t ldx, int heads, int d, const float *table,
+               int64_t ldt, const struct cu_segs *s, int rows, float eps)
+{
+    enum { THREADS = 256 };
+    const int v = wide<T>::V, lanes = d / 2 / v, warps = heads < 8 ? heads : 8;
+
+    if (!rows) return;
+    if (d % (2 * v) == 0 && lanes <= 32 && !(lanes & (lanes - 1)) && aligned16(x, ldx, sizeof(T))
+        && aligned16(table, ldt, sizeof(float)))
+        launch(qk_wide_kernel<T, wide<T>::V>, dim3(rows, blocks_for(heads, THREADS / lanes)),
+               dim3(THREADS), 0, q, (T *)x, ldx, heads, d, lanes, table, ldt, *s, eps);
+    else
+        launch(qk_kernel<T>, dim3(rows, blocks_for(heads, warps)), dim3(32 * warps), 0, q, (T *)x,
+               ldx, heads, d, table, ldt, *s, eps);
+}
+
 void cu_qk_norm_rope(const struct cu_queue *q, int bf, void *x, int64_t ldx, int heads,
                      int head_dim, const float *table, int64_t ldt, const struct cu_segs *s,
                      int rows, float eps)
 {
-    const int warps = heads < 8 ? heads : 8;
-    const dim3 grid(rows, (heads + warps - 1) / warps), block(32 * warps);
-
-    if (!rows) return;
     if (bf)
-        launch(qk_kernel<bf16>, grid, block, 0, q, (bf16 *)x, ldx, heads, head_dim, table, ldt, *s,
-               eps);
+        qk<bf16>(q, x, ldx, heads, head_dim, table, ldt, s, rows, eps);
     else
-        launch(qk_kernel<float>, grid, block, 0, q, (float *)x, ldx, heads, head_dim, table, ldt,
-               *s, eps);
+        qk<float>(q, x, ldx, heads, head_dim, table, ldt, s, rows, eps);
 }

@@ -353,8 +353,8 @@ static void attend(const struct graph *g, const struct step *t, const struct seg
     struct attn_seq s[2 * LIMIT_BATCH];
     struct attn a;
 
-    d->ops->qk_norm_rope(d, q, c->heads, t->rope, seg, nseg, CONFIG_DIT_EPS);
-    d->ops->qk_norm_rope(d, k, c->heads, t->rope, seg, nseg, CONFIG_DIT_EPS);
+    d->ops->qk_norm_rope(d, tensor_cols(qkv, 0, 2 * (int64_t)c->width), 2 * c->heads, t->rope, seg,
+                         nseg, CONFIG_DIT_EPS);
     a = (struct attn){.heads = c->heads,
                       .kv_heads = c->heads,
                       .head_dim = c->head_dim,

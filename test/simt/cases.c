@@ -181,15 +181,15 @@ static void modulate(struct pair *p, int rows, int cols, int gap)
     pair_near(p, x, pair_tol(p));
 }
 
-static void qk(struct pair *p, int rows, int heads, int dim)
+static void qk(struct pair *p, int rows, int heads, int dim, int gap)
 {
     struct seg s[2];
     int n;
     both all, table, x;
 
-    pair_case(p, "qk_norm_rope, %d heads of %d", heads, dim);
+    pair_case(p, "qk_norm_rope, %d heads of %d, %d beside", heads, dim, gap);
     n = two_segs(s, rows, 0, 3);
-    all = pair_tensor(p, T(p), rows, (int64_t)heads * dim + 12, 0, 2);
+    all = pair_tensor(p, T(p), rows, (int64_t)heads * dim + gap, 0, 2);
     table = pair_tensor(p, DT_F32, rows + 3, dim, 0, 1);
     x = both_cols(all, 8, (int64_t)heads * dim);
     PAIR_EACH(p, i, d)
@@ -532,9 +532,11 @@ static void odd(struct pair *p)
     rms(p, 2, 4100, 4);
     modulate(p, 9, 96, 8);
     modulate(p, 6, 37, 1);
-    qk(p, 7, 6, 32);
-    qk(p, 5, 3, 128);
-    qk(p, 5, 9, 24);
+    qk(p, 7, 6, 32, 12);
+    qk(p, 7, 6, 32, 16);
+    qk(p, 5, 3, 128, 12);
+    qk(p, 5, 37, 128, 24);
+    qk(p, 5, 9, 24, 16);
     activations(p, 5, 48, 8);
     activations(p, 3, 301, 1);
     attention(p, 3, 3, 24, 11, 7, 1);
@@ -587,7 +589,7 @@ static void wide(struct pair *p)
     embed(p, 1000, 4096);
     rms(p, 40, 4096, 0);
     modulate(p, 300, 4096, 0);
-    qk(p, 300, 32, 128);
+    qk(p, 300, 64, 128, 24);
     activations(p, 20, 13696, 0);
     attention(p, 32, 32, 128, 289, 289, 0);
     attention(p, 6, 6, 64, 46, 46, 1);
