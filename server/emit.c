@@ -2,6 +2,7 @@
 #include "server/service_priv.h"
 
 #include "proto/id.h"
+#include "server/base/waker.h"
 #include "server/worker/request.h"
 
 #include <sodium.h>
@@ -119,7 +120,7 @@ struct hub_out emit_effects(struct service *s)
                             .demand = out_demand,
                             .busy = out_busy,
                             .plan = out_plan,
-                            .wake = session_wake,
+                            .wake = waker_wake,
                             .random = out_random,
                             .rates = out_rates};
 }

@@ -156,7 +156,7 @@ static void wake(void *arg)
 
 /* --- what the network asks -------------------------------------------------------------------- */
 
-static struct blob *make_hello(void *arg, const struct auth_who *who)
+static struct blob *hello_to(void *arg, const struct user *user)
 {
     struct service *s = arg;
     struct hub_counts n;
@@ -172,10 +172,15 @@ static struct blob *make_hello(void *arg, const struct auth_who *who)
                                 .dtype = s->type,
                                 .cap = n.cap,
                                 .why_cap = hub_why_cap(s->hub),
-                                .user = auth_user(&s->auth, who),
+                                .user = user,
                                 .queue_max = s->conf->options->queue,
                                 .job_seconds = s->conf->options->job_seconds};
     return hello_blob(&s->hello, &say);
+}
+
+static struct blob *make_hello(void *arg, const struct auth_who *who)
+{
+    return hello_to(arg, auth_user(&((struct service *)arg)->auth, who));
 }
 
 static struct session *open_session(void *arg, const struct session_conn *conn)
@@ -302,6 +307,9 @@ static int open_http(struct service *s, struct fail *f)
                              .store = s->store,
                              .version = s->conf->version,
                              .model = s->model,
+                             .hello = hello_to,
+                             .arg = s,
+                             .base = s->conf->options->base,
                              .frame_lag = &s->frame_lag,
                              .commit = &s->commit};
 

@@ -1,6 +1,8 @@
 /* reply - the headers that every reply carries, and the kinds of body. */
 #include "server/http/reply.h"
 
+#include "proto/event.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,20 +74,60 @@ void reply_text(struct http_reply *r, struct text *t, const char *type)
     r->type = type;
 }
 
+static const char *phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } all[] = {
+        {200, "OK"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].status == status) return all[i].phrase;
+    return "";
+}
+
 void reply_fail(struct http_reply *r, const struct fail *why, int status)
 {
     struct text t;
 
     reply_init(r, status);
     if (why->retry_after_ms > 0) r->retry_after_s = (int)((why->retry_after_ms + 999) / 1000);
-    text_init(&t, 0, 4096);
+    text_init(&t, 0, 8192);
     text_open(&t, NULL, '{');
-    text_string(&t, "code", fail_wire(why->code));
-    text_string(&t, "message", why->message);
-    text_string(&t, "hint", why->hint);
-    if (why->retry_after_ms > 0) text_int(&t, "retry_after_ms", why->retry_after_ms);
+    text_string(&t, "title", phrase(status));
+    text_int(&t, "status", status);
+    text_string(&t, "detail", why->message);
+    event_write_fail(why, &t);
     text_close(&t, '}');
-    reply_text(r, &t, "application/json");
+    reply_text(r, &t, "application/problem+json");
 }
 
 void reply_refuse(struct http_reply *r, enum err code, const char *message, const char *hint)
@@ -112,34 +154,6 @@ void reply_unless_match(struct http_reply *r, const struct http_request *q)
 
 /* --- on the wire ------------------------------------------------------------------------------ */
 
-static const char *phrase(int status)
-{
-    static const struct {
-        int status;
-        const char *phrase;
-    } all[] = {
-        {200, "OK"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {413, "Content Too Large"},
-        {417, "Expectation Failed"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"},
-    };
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i].status == status) return all[i].phrase;
-    return "";
-}
-
 static void put(struct text *t, const char *name, const char *value)
 {
     if (value && *value) text_printf(t, "%s: %s\r\n", name, value);
@@ -156,7 +170,7 @@ static void put_date(struct text *t)
     put(t, "date", date);
 }
 
-void reply_head(const struct http_reply *r, bool last, struct text *t)
+void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
 {
     text_printf(t, "HTTP/1.1 %d %s\r\n", r->status, phrase(r->status));
     put(t, "server", "darkroom");
@@ -172,7 +186,10 @@ void reply_head(const struct http_reply *r, bool last, struct text *t)
     if (r->retry_after_s) text_printf(t, "retry-after: %d\r\n", r->retry_after_s);
     put(t, "etag", r->etag);
     put(t, "content-disposition", r->disposition);
-    if (r->status != 304) text_printf(t, "content-length: %" PRId64 "\r\n", r->bytes);
+    put(t, "location", r->location);
+    if (!r->stream && r->status != 304 && r->status != 204)
+        text_printf(t, "content-length: %" PRId64 "\r\n", r->bytes);
+    if (r->stream && !old) put(t, "transfer-encoding", "chunked");
     if (last) put(t, "connection", "close");
     text_raw(t, "\r\n");
 }

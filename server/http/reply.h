@@ -6,6 +6,7 @@
 #include "proto/fail.h"
 #include "proto/text.h"
 #include "proto/user.h"
+#include "server/http/head.h"
 #include "server/store/store.h"
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #define HTTP_COOKIE_BYTES 320
+#define HTTP_ALLOW_BYTES  48
 
 /* Who asks, as net has found out; all borrowed for the time of the call. */
 struct http_asker {
@@ -24,24 +26,45 @@ struct http_asker {
     const char *sign_in, *sign_out;
 };
 
+#define HTTP_PARAMS      2
+#define HTTP_PARAM_BYTES 65 /* of one, with its NUL: ids, names, digests */
+
+struct http_param {
+    char text[HTTP_PARAM_BYTES];
+};
+
+struct exchange;
+
 struct http_request {
     const char *method;        /* "GET", "HEAD", anything else */
     const char *path;          /* decoded, without the query */
     const char *query;         /* as sent, "" when there is none */
     const char *if_none_match; /* "" when there is none */
     const struct http_asker *asker;
+    const struct head *head; /* all headers; NULL: there are none */
+    const char *body;        /* len bytes, when the route takes one */
+    size_t len;
+    struct http_param param[HTTP_PARAMS]; /* what stands for the {words} of the route's path */
 };
+
+/* A header's value, "" when there is none. */
+static inline const char *request_header(const struct http_request *q, const char *name)
+{
+    return q->head ? head_value(q->head, name) : "";
+}
 
 struct http_reply {
     int status;
     const char *type;               /* Content-Type, NULL: none */
     const char *cache;              /* Cache-Control */
-    const char *allow;              /* Allow, or NULL */
+    char allow[HTTP_ALLOW_BYTES];   /* Allow, or "" */
+    char location[96];              /* Location, or "" */
     const char *vary;               /* Vary, or NULL */
     char cookie[HTTP_COOKIE_BYTES]; /* Set-Cookie, or "" */
     char etag[80];                  /* with its quotes, or "" */
     char disposition[PICTURE_NAME_BYTES + 40];
     int retry_after_s; /* 0: no such header */
+    bool stream;       /* the body comes in pieces until it ends: bytes is not known */
     int64_t bytes;     /* of the body, also for HEAD and 304 */
     bool head;         /* send no body */
     /* the body is one of: borrowed bytes, owned bytes, a picture */
@@ -49,7 +72,8 @@ struct http_reply {
     char *owned;
     struct store *store; /* of the picture, whose digest the ETag is; NULL: none */
     struct store_asker asker;
-    int fd; /* of the picture while some of it is sent, else -1 */
+    int fd;                    /* of the picture while some of it is sent, else -1 */
+    struct exchange *exchange; /* that answers later; NULL: this is the reply */
 };
 
 struct http_header {
@@ -62,13 +86,14 @@ void reply_init(struct http_reply *, int status);
 void reply_free(struct http_reply *);
 /* The body is what was written into t, which is emptied. */
 void reply_text(struct http_reply *, struct text *t, const char *type);
-/* A refusal as JSON {"code","message","hint"}. */
+/* A refusal as application/problem+json with our code, message, hint, field and time to wait. */
 void reply_fail(struct http_reply *, const struct fail *why, int status);
 /* The same with the code's own status. */
 void reply_refuse(struct http_reply *, enum err code, const char *message, const char *hint);
 /* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection
- * ends with this reply. The body follows unless reply->head is set. */
-void reply_head(const struct http_reply *, bool last, struct text *out);
+ * ends with this reply; old: to a client of HTTP/1.0, which knows no chunks. The body follows
+ * unless reply->head is set. */
+void reply_head(const struct http_reply *, bool last, bool old, struct text *out);
 /* Bytes of the body from an offset on, at most n of them: borrowed ones, or some of the picture
  * read into chunk. NULL: the picture cannot be read any more. A picture's file is open from then
  * until reply_rest(), so that clients who do not read hold no descriptor. */

@@ -2,7 +2,10 @@
 #include "server/http/routes.h"
 
 #include "proto/answer.h"
+#include "proto/limits.h"
 #include "proto/url.h"
+#include "server/http/events.h"
+#include "server/http/jobs.h"
 #include "server/http/metrics.h"
 #include "server/http/pages.h"
 #include "server/http/pictures.h"
@@ -10,11 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct http {
     struct pages pages;
     struct metrics metrics;
-    struct store *store;
+    struct backend backend;
 };
 
 int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
@@ -24,7 +28,11 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
 
     *out = h;
     if (!h) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the page.");
-    h->store = conf->store;
+    h->backend = (struct backend){.hub = conf->hub,
+                                  .store = conf->store,
+                                  .hello = conf->hello,
+                                  .arg = conf->arg,
+                                  .base = conf->base ? conf->base : "/"};
     h->metrics = (struct metrics){.hub = conf->hub,
                                   .version = conf->version,
                                   .model = conf->model,
@@ -47,7 +55,7 @@ void http_free(struct http *h)
 
 static void route_picture(struct http *h, const struct http_request *q, struct http_reply *r)
 {
-    pictures_route(h->store, q, r);
+    pictures_route(h->backend.store, q, r);
 }
 
 static void route_health(struct http *h, const struct http_request *q, struct http_reply *r)
@@ -94,23 +102,86 @@ static void route_socket(struct http *h, const struct http_request *q, struct ht
                  "Connect with a WebSocket client, as PROTOCOL.md shows.");
 }
 
+/* What this server and its model are and can do. */
+static void route_model(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    struct blob *hello = h->backend.hello ? h->backend.hello(h->backend.arg, q->asker->user) : NULL;
+    struct text t;
+    struct fail f;
+
+    if (!hello) {
+        fail_set(&f, ERR_MODEL, "The model is being loaded.");
+        fail_advise(&f, "Ask again in a moment.");
+        f.retry_after_ms = 1000;
+        reply_fail(r, &f, 503);
+        return;
+    }
+    reply_init(r, 200);
+    text_init(&t, 0, hello->len + 1);
+    text_bytes(&t, hello->data, hello->len);
+    blob_unref(hello);
+    reply_text(r, &t, "application/json");
+}
+
+#define READ "GET, HEAD"
+
 const struct http_route HTTP_ROUTES[] = {
-    {URL_PICTURES, "GET, HEAD", HTTP_KNOWN, route_picture},
-    {"/healthz", "GET, HEAD", HTTP_PUBLIC, route_health},
-    {"/readyz", "GET, HEAD", HTTP_PUBLIC, route_readiness},
-    {"/metrics", "GET, HEAD", HTTP_ADMIN, route_metrics},
-    {"/v1/session", "GET, HEAD, POST", HTTP_KNOWN, route_session},
-    {"/v1/session", "DELETE", HTTP_PUBLIC, route_session},
-    {"/ws", "GET, HEAD", HTTP_PUBLIC, route_socket},
-    {NULL, NULL, HTTP_PUBLIC, NULL},
+    {URL_PICTURES, READ, HTTP_KNOWN, .route = route_picture},
+    {"/healthz", READ, HTTP_PUBLIC, .route = route_health},
+    {"/readyz", READ, HTTP_PUBLIC, .route = route_readiness},
+    {"/metrics", READ, HTTP_ADMIN, .route = route_metrics},
+    {"/v1/session", "GET, HEAD, POST", HTTP_KNOWN, .route = route_session},
+    {"/v1/session", "DELETE", HTTP_PUBLIC, .route = route_session},
+    {"/v1/model", READ, HTTP_KNOWN, .route = route_model},
+    {"/v1/jobs", READ, HTTP_KNOWN, .translator = &JOBS_LIST},
+    {"/v1/jobs", "POST", HTTP_KNOWN, .translator = &JOBS_SUBMIT, .body = HTTP_JSON},
+    {"/v1/jobs/{job}", READ, HTTP_KNOWN, .translator = &JOBS_SHOW},
+    {"/v1/jobs/{job}", "DELETE", HTTP_KNOWN, .translator = &JOBS_CANCEL},
+    {"/v1/jobs/{job}/events", READ, HTTP_KNOWN, .translator = &EVENTS_JOB},
+    {"/v1/jobs/{job}/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND,
+     .body = HTTP_JSON},
+    {"/v1/quote", READ, HTTP_KNOWN, .translator = &JOBS_QUOTE},
+    {"/v1/stats", READ, HTTP_KNOWN, .translator = &JOBS_STATS},
+    {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
+    {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
+    {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
+    {NULL, NULL, HTTP_PUBLIC, .route = NULL},
 };
 
-static bool is_at(const struct http_route *row, const char *path)
-{
-    size_t n = strlen(row->path);
+/* --- finding a route -------------------------------------------------------------------------- */
 
-    return row->path[n - 1] == '/' ? strncmp(path, row->path, n) == 0
-                                   : strcmp(path, row->path) == 0;
+/* One word of the path for a {word} of the row's; false: it is none. */
+static bool take_word(const char *what, size_t n, struct http_request *q, int i)
+{
+    if (n >= HTTP_PARAM_BYTES || i >= HTTP_PARAMS) return false;
+    memcpy(q->param[i].text, what, n);
+    return n > 0;
+}
+
+/* Is the path the row's? Words of it go to param. */
+static bool is_at(const struct http_route *row, struct http_request *q)
+{
+    const char *want = row->path, *path = q->path;
+    int words = 0;
+
+    memset(q->param, 0, sizeof q->param);
+    while (*want) {
+        size_t n = strcspn(path, "/"), len;
+
+        if (*want != '{') {
+            if (*want++ != *path++) return false;
+            if (!*want && want[-1] == '/') return true; /* all below it */
+            continue;
+        }
+        len = strcspn(want, "}") + 1;
+        if (!take_word(path, n, q, words)) return false;
+        if (strncmp(want, "{command}", len) == 0 && !jobs_has_command(q->param[words].text, words))
+            return false;
+        words++;
+        want += len;
+        path += n;
+    }
+    return !*path;
 }
 
 /* Is the method one of the list "GET, HEAD"? */
@@ -127,17 +198,23 @@ static bool lists(const char *methods, const char *method)
     return false;
 }
 
-/* The row of this path and method. NULL: none; *methods are then those of the path, or NULL. */
-static const struct http_route *find(const struct http_request *q, const char **methods)
+/* The row of this path and method. NULL: none; allow then has the methods of the path, or "". */
+static const struct http_route *find(struct http_request *q, char allow[HTTP_ALLOW_BYTES])
 {
-    *methods = NULL;
+    size_t n = 0;
+
+    *allow = 0;
     for (const struct http_route *row = HTTP_ROUTES; row->path; row++) {
-        if (!is_at(row, q->path)) continue;
+        if (!is_at(row, q)) continue;
         if (lists(row->methods, q->method)) return row;
-        *methods = *methods ? "DELETE, GET, HEAD, POST" : row->methods; /* of two rows */
+        if (n < HTTP_ALLOW_BYTES)
+            n += (size_t)snprintf(allow + n, HTTP_ALLOW_BYTES - n, "%s%s", n ? ", " : "",
+                                  row->methods);
     }
     return NULL;
 }
+
+/* --- what is refused -------------------------------------------------------------------------- */
 
 /* True: it may ask; else the reply says why not. */
 static bool permitted(enum http_access access, const struct http_asker *a, struct http_reply *r)
@@ -155,23 +232,90 @@ static bool permitted(enum http_access access, const struct http_asker *a, struc
 
 static void refuse_method(const char *allow, struct http_reply *r)
 {
-    reply_refuse(r, ERR_BAD_REQUEST, "This address does not take this method.",
-                 "Commands go over the WebSocket at /ws, as PROTOCOL.md shows.");
-    r->status = 405;
-    r->allow = allow;
+    struct fail f;
+
+    reply_free(r);
+    fail_set(&f, ERR_BAD_REQUEST, "This address does not take this method.");
+    fail_advise(&f, "The header Allow lists those that it takes; HTTP.md has all addresses.");
+    reply_fail(r, &f, 405);
+    snprintf(r->allow, sizeof r->allow, "%s", allow);
 }
 
-void http_route(struct http *h, const struct http_request *q, struct http_reply *r)
+/* A form that another site's page sends is never JSON, whatever it holds. */
+static bool is_json(const struct http_request *q)
 {
-    bool head = strcmp(q->method, "HEAD") == 0, read = head || strcmp(q->method, "GET") == 0;
-    const char *methods;
-    const struct http_route *row = find(q, &methods);
+    const char *type = request_header(q, "content-type");
+    size_t n = strcspn(type, "; \t");
 
+    return (n == 16 && strncasecmp(type, "application/json", n) == 0)
+           || (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0);
+}
+
+/* True: the row (NULL: a file of the page) takes the body that the head announces. */
+static bool takes_body(const struct http_route *row, const struct http_request *q,
+                       struct http_reply *r)
+{
+    struct fail f;
+
+    if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return true;
+    if (row && row->body == HTTP_JSON) {
+        if (is_json(q)) return true;
+        fail_field(&f, ERR_BAD_REQUEST, "Content-Type", "The body must be application/json.");
+        fail_advise(&f, "Send the header `Content-Type: application/json`.");
+        reply_fail(r, &f, 415);
+        return false;
+    }
+    reply_refuse(r, ERR_BAD_REQUEST, "This request carries a body, and none is read here.",
+                 "Send it without Content-Length and Transfer-Encoding.");
+    return false;
+}
+
+/* --- answering -------------------------------------------------------------------------------- */
+
+static bool is_head(const struct http_request *q)
+{
+    return strcmp(q->method, "HEAD") == 0;
+}
+
+const struct http_route *http_find(struct http *h, struct http_request *q, struct http_reply *r)
+{
+    bool read = is_head(q) || strcmp(q->method, "GET") == 0;
+    char allow[HTTP_ALLOW_BYTES];
+    const struct http_route *row = find(q, allow);
+
+    reply_init(r, 0);
     if (row) {
-        if (permitted(row->access, q->asker, r)) row->route(h, q, r);
-    } else if (methods || !read)
-        refuse_method(methods ? methods : "GET, HEAD", r);
-    else if (!pages_route(&h->pages, q, r))
+        if (permitted(row->access, q->asker, r) && takes_body(row, q, r)) return row;
+    } else if (*allow || *q->path == '*' || (!read && pages_route(&h->pages, q, r)))
+        refuse_method(*allow ? allow : READ, r);
+    else if (takes_body(NULL, q, r) && !pages_route(&h->pages, q, r))
         reply_refuse(r, ERR_NOT_FOUND, "There is nothing at this address.", "The page is at /.");
-    if (head) r->head = true;
+    if (is_head(q)) r->head = true;
+    return NULL;
+}
+
+int64_t http_body_max(const struct http_route *row)
+{
+    return row->body == HTTP_NO_BODY ? 0 : LIMIT_MESSAGE_BYTES;
+}
+
+void http_answer(struct http *h, const struct http_route *row, const struct http_request *q,
+                 int64_t now, struct http_reply *r)
+{
+    struct exchange *x;
+
+    reply_init(r, 200);
+    if (row->translator) {
+        x = exchange_new(&h->backend, row->translator, q, now, r);
+        r->exchange = x;
+    } else
+        row->route(h, q, r);
+    if (is_head(q)) r->head = true;
+}
+
+void http_route(struct http *h, struct http_request *q, int64_t now, struct http_reply *r)
+{
+    const struct http_route *row = http_find(h, q, r);
+
+    if (row) http_answer(h, row, q, now, r);
 }

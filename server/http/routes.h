@@ -9,6 +9,7 @@
 #include "proto/fail.h"
 #include "server/base/histogram.h"
 #include "server/core/hub.h"
+#include "server/http/exchange.h"
 #include "server/http/pages.h"
 #include "server/http/reply.h"
 #include "server/store/store.h"
@@ -19,7 +20,10 @@ struct http_conf {
     const struct http_page *pages;
     struct hub *hub;
     struct store *store;
-    const char *version, *model;                /* borrowed */
+    const char *version, *model;                           /* borrowed */
+    struct blob *(*hello)(void *arg, const struct user *); /* as in struct backend */
+    void *arg;
+    const char *base;
     const struct histogram *frame_lag, *commit; /* NULL: not reported */
 };
 
@@ -33,16 +37,37 @@ enum http_access {
     HTTP_ADMIN   /* administrators, and programs on this machine that come through no proxy */
 };
 
+/* What body it takes. */
+enum http_body {
+    HTTP_NO_BODY,
+    HTTP_JSON, /* application/json, or none */
+    HTTP_ANY   /* JSON, whatever type it says */
+};
+
 struct http_route {
-    const char *path;    /* with a slash at its end: all below it */
+    /* With a slash at its end: all below it. {job}: one word of the path, given as param;
+     * {command}: one that is a command about the job before, or about none. */
+    const char *path;
     const char *methods; /* as the header Allow lists them */
     enum http_access access;
+    /* answers at once; NULL: the translator does, later */
     void (*route)(struct http *, const struct http_request *, struct http_reply *);
+    const struct translator *translator;
+    enum http_body body;
 };
 /* Every route but the page's own files, which anybody may get; ends with a NULL path. */
 extern const struct http_route HTTP_ROUTES[];
 
-/* Always makes a reply; the caller ends it with reply_free(). */
-void http_route(struct http *, const struct http_request *, struct http_reply *out);
+/* Before its body is read: the route of a request, whose params are filled in. NULL: it is
+ * refused, or is a file of the page, and the reply is made. */
+const struct http_route *http_find(struct http *, struct http_request *, struct http_reply *out);
+/* The bytes of body that this route takes at most. */
+int64_t http_body_max(const struct http_route *);
+/* Answer it, the body included: the reply is made, or out->exchange will make it. The caller ends
+ * it with exchange_free() and reply_free(). */
+void http_answer(struct http *, const struct http_route *, const struct http_request *, int64_t now,
+                 struct http_reply *out);
+/* Both, for a request that has come whole. */
+void http_route(struct http *, struct http_request *, int64_t now, struct http_reply *out);
 
 #endif

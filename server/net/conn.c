@@ -13,6 +13,7 @@ void conn_free(struct conn *c)
 {
     *c->self = c->next;
     if (c->next) c->next->self = c->self;
+    conn_not_ready(c);
     c->all->n--;
     census_leave(c->from);
     wheel_stop(&c->all->wheel, &c->timer);
@@ -20,6 +21,23 @@ void conn_free(struct conn *c)
     if (c->session) c->all->n_sessions--;
     session_free(c->session, clock_us());
     free(c);
+}
+
+void conn_ready(struct conn *c)
+{
+    if (c->ready_self) return;
+    c->ready_next = c->all->ready;
+    c->ready_self = &c->all->ready;
+    if (c->ready_next) c->ready_next->ready_self = &c->ready_next;
+    c->all->ready = c;
+}
+
+void conn_not_ready(struct conn *c)
+{
+    if (!c->ready_self) return;
+    *c->ready_self = c->ready_next;
+    if (c->ready_next) c->ready_next->ready_self = c->ready_self;
+    c->ready_self = NULL;
 }
 
 /* Proxies, tunnels and scripts on this machine share one address for many clients. */

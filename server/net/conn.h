@@ -30,7 +30,9 @@
 struct conns {
     struct conn *first;
     int n, n_sessions;
-    int room, per_ip; /* most in all; most from one address, 0: the default */
+    int n_exchanges;    /* requests that wait for an answer, or read a stream */
+    struct conn *ready; /* those that can go on */
+    int room, per_ip;   /* most in all; most from one address, 0: the default */
     struct census census;
     struct wheel wheel; /* the timers of all */
     int epoll_fd;       /* those that speak HTTP */
@@ -58,7 +60,8 @@ struct http_conn;
 
 struct conn {
     struct conns *all;
-    struct conn *next, **self; /* list of all */
+    struct conn *next, **self;             /* list of all */
+    struct conn *ready_next, **ready_self; /* of those that can go on; self NULL: it is not one */
     struct census_entry *from;
     struct address address; /* of this one; of a WebSocket behind a proxy the client's */
     bool over;              /* above a limit: its first request is refused */
@@ -85,6 +88,9 @@ struct conn *conn_new(struct conns *, const struct address *from);
 void conn_free(struct conn *);
 /* Too many wrong tokens came from there: log it, once a minute. */
 void conn_warn_tokens(struct conn *, const struct address *from);
+/* What answers its request can go on, as soon as nothing of the hub is being called. */
+void conn_ready(struct conn *);
+void conn_not_ready(struct conn *);
 /* The connection that a timer is part of. */
 struct conn *conn_of(struct timer *);
 

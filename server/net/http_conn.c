@@ -1,9 +1,15 @@
-/* http_conn - four states: reading a head, writing a reply, dropping what still comes, gone. */
+/* http_conn - reads a head and a body, lets the routes answer, writes the reply; what is answered
+ * later waits as an exchange. */
 #include "server/net/http_conn.h"
 
 #include "server/base/clock.h"
+#include "server/http/body.h"
+#include "server/http/exchange.h"
 #include "server/http/head.h"
 #include "server/http/reply.h"
+#include "server/net/access.h"
+#include "server/net/asking.h"
+#include "server/net/http_out.h"
 #include "server/net/upgrade.h"
 
 #include <errno.h>
@@ -14,27 +20,47 @@
 #include <unistd.h>
 
 enum {
-    CHUNK_BYTES = 16 << 10, /* of a body in one write */
-    TURN_BYTES = 256 << 10, /* written to one connection before others get their turn */
+    READ_BYTES = 16 << 10,  /* dropped at once */
+    TURN_BYTES = 256 << 10, /* of a stream, before others get their turn */
     FIRST_BYTES = 1024,     /* of the buffer for a head; browsers send 500 to 700 */
     LINGER_BYTES = 1 << 20, /* dropped behind the last reply */
     HEAD_SECONDS = 10,      /* for a head to arrive */
+    BODY_SECONDS = 30,      /* for a body */
     IDLE_SECONDS = 30,      /* between two requests, and for a client to take some of a reply */
     LINGER_SECONDS = 2
 };
 
-enum state { READING, WRITING, LINGERING };
+enum state {
+    READING, /* a head */
+    BODY,
+    WAITING, /* for an exchange to answer */
+    WRITING,
+    STREAMING,
+    LINGERING
+};
+
+/* One request, from its head until its reply begins. */
+struct request {
+    struct head head;
+    struct http_request q;
+    const struct http_route *route;
+    struct body body;
+    struct text content; /* what came of the body */
+    char match[512];     /* If-None-Match */
+    char bytes[];        /* of the head */
+};
 
 struct http_conn {
     int fd;
     enum state state;
-    char *in; /* what was read and not used */
+    uint32_t events; /* that epoll reports */
+    char *in;        /* what was read and not used */
     size_t n, cap;
+    struct request *request;
     struct http_reply reply;
-    struct text head; /* of the reply */
-    size_t head_sent;
-    int64_t sent; /* bytes of the reply's body */
+    struct http_out out;
     bool last;    /* the connection ends with this reply */
+    bool blocked; /* STREAMING: the socket takes no more for now */
     int64_t dropped;
 };
 
@@ -45,35 +71,60 @@ static void set_timer(struct conn *c, int seconds)
     wheel_set(&c->all->wheel, &c->timer, clock_us() + (int64_t)seconds * 1000000);
 }
 
-static void want(struct conn *c, uint32_t events, int op)
+static void want(struct conn *c, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = c};
 
-    epoll_ctl(c->all->epoll_fd, op, c->http->fd, &e);
+    if (c->http->events == events) return;
+    c->http->events = events;
+    epoll_ctl(c->all->epoll_fd, EPOLL_CTL_MOD, c->http->fd, &e);
 }
 
 bool http_conn_open(struct conn *c, int fd)
 {
     struct http_conn *h = calloc(1, sizeof *h);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
     if (!h) {
         close(fd);
         return false;
     }
     h->fd = fd;
+    h->events = EPOLLIN;
     h->reply.fd = -1;
     c->http = h;
-    want(c, EPOLLIN, EPOLL_CTL_ADD);
+    epoll_ctl(c->all->epoll_fd, EPOLL_CTL_ADD, fd, &e);
     set_timer(c, HEAD_SECONDS);
     return true;
+}
+
+static void drop_request(struct http_conn *h)
+{
+    if (h->request) text_free(&h->request->content);
+    free(h->request);
+    h->request = NULL;
+}
+
+/* The exchange is over; gone: its client left before. */
+static void drop_exchange(struct conn *c, bool gone)
+{
+    struct http_conn *h = c->http;
+
+    if (!h->reply.exchange) return;
+    exchange_free(h->reply.exchange, clock_us(), gone);
+    h->reply.exchange = NULL;
+    c->all->n_exchanges--;
+    c->all->stir(c->all->net);
 }
 
 static void forget(struct conn *c)
 {
     struct http_conn *h = c->http;
 
+    drop_exchange(c, true);
+    drop_request(h);
     reply_free(&h->reply);
-    text_free(&h->head);
+    http_out_free(&h->out);
     free(h->in);
     free(h);
     c->http = NULL;
@@ -86,86 +137,31 @@ void http_conn_close(struct conn *c)
 }
 
 /* It becomes a WebSocket: the descriptor goes on, and what was read behind the head. */
-static void hand_over(struct conn *c, const struct head *head)
+static void hand_over(struct conn *c)
 {
-    int fd = c->http->fd;
-    char *rest = c->http->in;
-    size_t n = c->http->n;
+    struct http_conn *h = c->http;
+    struct request *r = h->request;
+    int fd = h->fd;
+    char *rest = h->in;
+    size_t n = h->n;
 
-    want(c, 0, EPOLL_CTL_DEL);
+    epoll_ctl(c->all->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     wheel_stop(&c->all->wheel, &c->timer);
-    c->http->in = NULL;
+    h->in = NULL;
+    h->request = NULL;
     forget(c);
-    upgrade_begin(c, head, fd, rest, n);
-}
-
-void http_conn_timer(struct conn *c)
-{
-    conn_free(c);
+    upgrade_begin(c, &r->head, fd, rest, n);
+    free(r);
 }
 
 /* --- the reply -------------------------------------------------------------------------------- */
-
-/* What a step of writing or reading came to. */
-enum step { DONE, WAIT, GONE };
-
-static enum step put(struct conn *c, const void *bytes, size_t n, int flags, size_t *sent)
-{
-    ssize_t did = send(c->http->fd, bytes, n, flags | MSG_NOSIGNAL);
-
-    *sent = did > 0 ? (size_t)did : 0;
-    if (did < 0 && errno != EAGAIN && errno != EINTR) return GONE;
-    return *sent == n ? DONE : WAIT;
-}
-
-static enum step put_head(struct conn *c)
-{
-    struct http_conn *h = c->http;
-    bool more = !h->reply.head && h->reply.bytes;
-    size_t sent;
-    enum step step =
-        put(c, h->head.at + h->head_sent, h->head.len - h->head_sent, more ? MSG_MORE : 0, &sent);
-
-    h->head_sent += sent;
-    return step;
-}
-
-/* Some of the body from memory or from its file. */
-static enum step put_body(struct conn *c)
-{
-    struct http_conn *h = c->http;
-    int64_t left = h->reply.bytes - h->sent;
-    char chunk[CHUNK_BYTES];
-    size_t n = left < CHUNK_BYTES ? (size_t)left : (size_t)CHUNK_BYTES, sent;
-    const void *bytes = reply_body(&h->reply, h->sent, chunk, n);
-    enum step step;
-
-    /* content-length was sent: hang up, so that the client sees it is cut short */
-    if (!bytes) return GONE;
-    step = put(c, bytes, n, 0, &sent);
-    h->sent += (int64_t)sent;
-    return step;
-}
-
-static enum step put_reply(struct conn *c)
-{
-    struct http_conn *h = c->http;
-    int64_t until = h->sent + TURN_BYTES;
-    enum step step = h->head_sent < h->head.len ? put_head(c) : DONE;
-
-    if (h->reply.head) return step;
-    while (step == DONE && h->sent < h->reply.bytes)
-        step = h->sent < until ? put_body(c) : WAIT;
-    reply_rest(&h->reply);
-    return step;
-}
 
 /* The connection ends: what still comes is dropped for a moment. */
 static void linger(struct conn *c)
 {
     shutdown(c->http->fd, SHUT_WR);
     c->http->state = LINGERING;
-    want(c, EPOLLIN, EPOLL_CTL_MOD);
+    want(c, EPOLLIN);
     set_timer(c, LINGER_SECONDS);
 }
 
@@ -173,14 +169,15 @@ static void finish(struct conn *c)
 {
     struct http_conn *h = c->http;
 
+    drop_exchange(c, false);
+    drop_request(h);
     reply_free(&h->reply);
-    text_free(&h->head);
-    h->head_sent = 0;
+    http_out_free(&h->out);
     if (h->last) {
         linger(c);
         return;
     }
-    if (h->state == WRITING) want(c, EPOLLIN, EPOLL_CTL_MOD);
+    want(c, EPOLLIN);
     h->state = READING;
     set_timer(c, h->n ? HEAD_SECONDS : IDLE_SECONDS);
     if (h->n) return;
@@ -194,60 +191,57 @@ static bool write_some(struct conn *c)
 {
     struct http_conn *h = c->http;
 
-    switch (put_reply(c)) {
-    case DONE: finish(c); return true;
-    case GONE: conn_free(c); return false;
-    case WAIT: break;
+    switch (http_out_reply(&h->out, h->fd, &h->reply)) {
+    case OUT_DONE: finish(c); return true;
+    case OUT_GONE: conn_free(c); return false;
+    case OUT_WAIT: break;
     }
-    if (h->state == READING) want(c, EPOLLOUT, EPOLL_CTL_MOD);
+    want(c, EPOLLOUT);
     h->state = WRITING;
     set_timer(c, IDLE_SECONDS);
     return true;
 }
 
-static bool begin(struct conn *c, bool last)
+/* To the log, if it wants requests. */
+static void note(const struct conn *c)
+{
+    const struct http_conn *h = c->http;
+
+    access_log(c, h->request ? &h->request->head : NULL, h->reply.status, h->reply.bytes);
+}
+
+/* The reply's head; false: the connection is gone. */
+static bool begin_head(struct conn *c, bool last)
 {
     struct http_conn *h = c->http;
+    bool old = h->request && h->request->head.old;
 
+    note(c);
     h->last = last;
-    h->sent = 0;
-    text_init(&h->head, 0, 8192);
-    reply_head(&h->reply, last, &h->head);
-    if (!h->head.code) return write_some(c);
+    if (http_out_begin(&h->out, &h->reply, last, old)) {
+        drop_request(h);
+        return true;
+    }
     conn_free(c);
     return false;
 }
 
-/* --- requests --------------------------------------------------------------------------------- */
-
-/* To the log, if it wants requests. head NULL: it could not be read. */
-static void note(const struct conn *c, const struct head *head, const struct user *user, int status,
-                 int64_t bytes)
+static bool begin(struct conn *c, bool last)
 {
-    static const struct head unread = {.method = "-", .path = "-"};
-    struct proxied p = {.from = c->address};
-    char from[64];
-
-    if (!c->all->log || !c->all->log->access) return;
-    if (head) proxy_read(head, &c->address, c->all->trust_proxy, &p);
-    if (!head || !head->method || !head->path) head = &unread;
-    address_text(&p.from, from, sizeof from);
-    log_request(c->all->log, &(struct log_request){.from = from,
-                                                   .user = user ? user->name : "",
-                                                   .method = head->method,
-                                                   .path = head->path,
-                                                   .status = status,
-                                                   .bytes = bytes});
+    return begin_head(c, last) && write_some(c);
 }
 
-/* head NULL: it could not be read. */
-static bool refuse(struct conn *c, const struct head *head, const struct fail *f, int status)
-{
-    struct http_reply *r = &c->http->reply;
+/* --- refusing --------------------------------------------------------------------------------- */
 
-    reply_fail(r, f, status);
-    r->head = head && strcmp(head->method, "HEAD") == 0;
-    note(c, head, NULL, status, r->bytes);
+/* The connection cannot go on behind this. false: it is gone. */
+static bool refuse(struct conn *c, const struct fail *f, int status)
+{
+    struct http_conn *h = c->http;
+
+    drop_exchange(c, true);
+    reply_free(&h->reply);
+    reply_fail(&h->reply, f, status);
+    h->reply.head = h->request && strcmp(h->request->head.method, "HEAD") == 0;
     return begin(c, true);
 }
 
@@ -257,73 +251,228 @@ static bool too_long(struct conn *c)
 
     fail_set(&f, ERR_TOO_LARGE, "The head of the request is longer than %d bytes.", HEAD_BYTES);
     fail_advise(&f, "Remove cookies of this host, or send fewer and shorter headers.");
-    return refuse(c, NULL, &f, 431);
+    return refuse(c, &f, 431);
 }
 
-static bool too_many(struct conn *c, const struct head *head)
+static bool too_many(struct conn *c)
 {
     struct fail f;
 
     fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
     f.retry_after_ms = 5000;
-    return refuse(c, head, &f, 503);
+    return refuse(c, &f, 503);
 }
 
-/* No route reads a body yet. */
-static bool refuse_body(struct conn *c, const struct head *head)
+static bool too_slow(struct conn *c)
 {
     struct fail f;
 
-    reply_free(&c->http->reply);
-    fail_set(&f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
-    fail_advise(&f, "Send GET without Content-Length and Transfer-Encoding.");
-    return refuse(c, head, &f, 400);
+    fail_set(&f, ERR_TIMEOUT, "The body of the request did not come within %d s.", BODY_SECONDS);
+    fail_advise(&f, "Send it again.");
+    return refuse(c, &f, 408);
 }
 
-/* Cookies of a page that came over TLS, which ends before us, are for TLS alone. */
-static bool is_secure(const struct head *head, const struct proxied *p)
+/* --- an exchange ------------------------------------------------------------------------------ */
+
+/* When the exchange wants to be called again. */
+static void set_alarm(struct conn *c)
 {
-    return p->secure || strncmp(head_value(head, "origin"), "https://", 8) == 0;
+    int64_t due = exchange_due(c->http->reply.exchange);
+
+    if (due == INT64_MAX)
+        wheel_stop(&c->all->wheel, &c->timer);
+    else
+        wheel_set(&c->all->wheel, &c->timer, due);
 }
 
-/* Whose request it was; NULL: no user's. */
-static const struct user *route(struct conn *c, const struct head *head, struct http_request *q)
+/* It has answered with a whole reply. false: the connection is gone. */
+static bool take_answer(struct conn *c)
 {
-    struct auth *auth = c->all->auth;
-    struct auth_result r;
-    struct proxied p;
-    char sign_in[AUTH_COOKIE_BYTES] = "", sign_out[AUTH_COOKIE_BYTES];
-    struct http_asker asker = {.near = address_local(&c->address) && !proxy_passed(head),
-                               .why = &r.why,
-                               .sign_in = sign_in,
-                               .sign_out = sign_out};
+    struct http_conn *h = c->http;
 
-    proxy_read(head, &c->address, c->all->trust_proxy, &p);
-    auth_head(auth, head, &p, clock_us(), &r);
-    if (r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &p.from);
-    asker.known = r.known;
-    if (r.known) asker.user = auth_user(auth, &r.who);
-    if (r.token) auth_cookie(auth, &r.who, c->all->base, is_secure(head, &p), sign_in);
-    auth_cookie_end(auth, c->all->base, sign_out);
-    q->asker = &asker;
-    http_route(c->all->http, q, &c->http->reply);
-    return asker.user;
+    h->reply.head = strcmp(h->request->head.method, "HEAD") == 0;
+    drop_exchange(c, false);
+    return begin(c, h->last || h->request->head.close);
 }
 
-static bool serve(struct conn *c, const struct head *head)
-{
-    struct http_request q = {
-        .method = head->method, .path = head->path, .query = head->query, .if_none_match = ""};
-    const struct http_reply *r = &c->http->reply;
-    const struct user *user;
-    bool body = head_body(head);
-    char match[512];
+enum step { MORE, PAUSE, GONE };
 
-    if (head_list(head, "if-none-match", match, sizeof match)) q.if_none_match = match;
-    user = route(c, head, &q);
-    if (body && r->status < 400) return refuse_body(c, head);
-    note(c, head, user, r->status, r->bytes);
-    return begin(c, body || head->close);
+static enum step pause_stream(struct conn *c)
+{
+    c->http->blocked = true;
+    want(c, EPOLLOUT | EPOLLRDHUP);
+    set_timer(c, IDLE_SECONDS);
+    return PAUSE;
+}
+
+static enum step send_some(struct conn *c)
+{
+    switch (http_out_send(&c->http->out, c->http->fd)) {
+    case OUT_DONE: return MORE;
+    case OUT_WAIT: return pause_stream(c);
+    case OUT_GONE: break;
+    }
+    return GONE;
+}
+
+/* Add what the exchange has. */
+static enum step add_some(struct conn *c, size_t *added)
+{
+    struct http_conn *h = c->http;
+    enum exchange_state state = exchange_run(h->reply.exchange, clock_us());
+    struct text *out = exchange_out(h->reply.exchange);
+    bool good = true;
+
+    if (!out->len && state != EXCHANGE_FINISHED) {
+        want(c, EPOLLRDHUP);
+        set_alarm(c);
+        return PAUSE;
+    }
+    *added += out->len;
+    if (out->len) good = http_out_chunk(&h->out, out);
+    if (good && state == EXCHANGE_FINISHED) {
+        good = http_out_end(&h->out);
+        drop_exchange(c, false);
+    }
+    if (!good) return GONE;
+    return *added > TURN_BYTES ? pause_stream(c) : MORE;
+}
+
+/* false: the connection is gone. */
+static bool stream_some(struct conn *c)
+{
+    enum step step;
+    size_t added = 0;
+
+    c->http->blocked = false;
+    do {
+        step = send_some(c);
+        if (step == MORE && !c->http->reply.exchange) {
+            finish(c);
+            return true;
+        }
+        if (step == MORE) step = add_some(c, &added);
+    } while (step == MORE);
+    if (step == GONE) conn_free(c);
+    return step != GONE;
+}
+
+/* Its head may be sent. false: the connection is gone. */
+static bool begin_stream(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    const struct head *head = &h->request->head;
+    bool last = h->last || head->close;
+
+    if (strcmp(head->method, "HEAD") == 0) return take_answer(c);
+    h->state = STREAMING;
+    return begin_head(c, last) && stream_some(c);
+}
+
+/* Go on with what waits for the hub. false: the connection is gone. */
+static bool advance(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    switch (exchange_run(h->reply.exchange, clock_us())) {
+    case EXCHANGE_WAITS: break;
+    case EXCHANGE_ANSWERED: return take_answer(c);
+    case EXCHANGE_STREAMS:
+    case EXCHANGE_FINISHED: return begin_stream(c);
+    }
+    want(c, h->last ? 0 : EPOLLRDHUP);
+    set_alarm(c);
+    return true;
+}
+
+static void wake(void *arg)
+{
+    conn_ready(arg);
+}
+
+/* Make the reply, or begin to. false: the connection is gone. */
+static bool respond(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    http_answer(c->all->http, h->request->route, &h->request->q, clock_us(), &h->reply);
+    c->all->stir(c->all->net);
+    h->last = false;
+    if (!h->reply.exchange) return begin(c, h->request->head.close);
+    c->all->n_exchanges++;
+    exchange_bind(h->reply.exchange, &(struct exchange_conn){.arg = c, .wake = wake});
+    h->state = WAITING;
+    return advance(c);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+/* The whole request is there. false: the connection is gone. */
+static bool dispatch(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    struct request *r = h->request;
+    struct asking a;
+
+    asking_begin(&a, c, &r->head);
+    r->q.asker = &a.asker;
+    r->q.body = r->content.len ? r->content.at : "";
+    r->q.len = r->content.len;
+    return respond(c);
+}
+
+/* Read on in the body with what has come. false: the connection is gone. */
+static bool take_body(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    struct request *r = h->request;
+    size_t at = 0, used;
+    struct body_piece piece;
+    struct fail f;
+    int status = 0;
+
+    while (!status && at < h->n && !body_whole(&r->body)) {
+        status = body_feed(&r->body, h->in + at, h->n - at, &used, &piece, &f);
+        at += used;
+        if (piece.n) text_bytes(&r->content, piece.at, piece.n);
+    }
+    h->n -= at;
+    memmove(h->in, h->in + at, h->n);
+    if (!status && r->content.code) status = text_check(&r->content, &f) ? 500 : 0;
+    if (status) return refuse(c, &f, status);
+    return body_whole(&r->body) ? dispatch(c) : true;
+}
+
+/* The route takes it. false: the connection is gone. */
+static bool begin_body(struct conn *c)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct http_conn *h = c->http;
+    struct request *r = h->request;
+    int64_t max = http_body_max(r->route);
+    struct fail f;
+    int status = body_begin(&r->body, &r->head, max, &f);
+
+    if (status) return refuse(c, &f, status);
+    text_init(&r->content, 0, (size_t)max + 1);
+    h->state = BODY;
+    set_timer(c, BODY_SECONDS);
+    if (r->head.expect && !h->n) send(h->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
+    return take_body(c);
+}
+
+/* One that asks for no WebSocket. false: the connection is gone. */
+static bool serve(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    struct request *r = h->request;
+    struct asking a;
+
+    asking_begin(&a, c, &r->head);
+    r->q.asker = &a.asker;
+    r->route = http_find(c->all->http, &r->q, &h->reply);
+    if (!r->route) return begin(c, head_body(&r->head) || r->head.close);
+    return head_body(&r->head) ? begin_body(c) : respond(c);
 }
 
 /* Whose WebSocket it will be; one without a token may say so in its first message. 0 or an HTTP
@@ -344,24 +493,52 @@ static int identify(struct conn *c, const struct head *head, struct fail *f)
     return fail_status(f->code);
 }
 
-/* One whole head. false: the connection is gone, or is a WebSocket now. */
-static bool answer(struct conn *c, struct head *head)
+static bool upgrade(struct conn *c)
 {
+    const struct head *head = &c->http->request->head;
+    struct fail f;
+    int status = upgrade_check(c, head, &f);
+
+    if (!status) status = identify(c, head, &f);
+    if (status) return refuse(c, &f, status);
+    c->http->reply.status = 101;
+    note(c);
+    hand_over(c);
+    return false;
+}
+
+/* One whole head. false: the connection is gone, or is a WebSocket now. */
+static bool answer(struct conn *c)
+{
+    struct request *r = c->http->request;
+    struct head *head = &r->head;
     struct fail f;
     int status;
 
     head->path = proxy_below(c->all->base, head->path);
-    if (c->over) return too_many(c, head);
-    if (upgrade_wanted(head)) {
-        status = upgrade_check(c, head, &f);
-        if (!status) status = identify(c, head, &f);
-        if (status) return refuse(c, head, &f, status);
-        note(c, head, c->known ? auth_user(c->all->auth, &c->who) : NULL, 101, 0);
-        hand_over(c, head);
-        return false;
-    }
+    if (c->over) return too_many(c);
+    if (upgrade_wanted(head)) return upgrade(c);
     status = upgrade_check_plain(c, head, &f);
-    return status ? refuse(c, head, &f, status) : serve(c, head);
+    if (status) return refuse(c, &f, status);
+    head_list(head, "if-none-match", r->match, sizeof r->match);
+    r->q = (struct http_request){.method = head->method,
+                                 .path = head->path,
+                                 .query = head->query,
+                                 .if_none_match = r->match,
+                                 .head = head};
+    return serve(c);
+}
+
+/* Take n bytes, a whole head, from what was read. NULL: no memory. */
+static struct request *request_new(struct http_conn *h, size_t n)
+{
+    struct request *r = calloc(1, sizeof *r + n);
+
+    if (!r) return NULL;
+    memcpy(r->bytes, h->in, n);
+    h->n -= n;
+    memmove(h->in, h->in + n, h->n);
+    return r;
 }
 
 /* Answer the requests that have come whole. */
@@ -372,8 +549,6 @@ static void take_heads(struct conn *c)
 
     while (h->state == READING) {
         size_t n = head_length(h->in, h->n);
-        char bytes[HEAD_BYTES];
-        struct head head;
         int status;
 
         if (n > HEAD_BYTES || (!n && h->n >= HEAD_BYTES)) {
@@ -381,11 +556,14 @@ static void take_heads(struct conn *c)
             return;
         }
         if (!n) return;
-        memcpy(bytes, h->in, n);
-        h->n -= n;
-        memmove(h->in, h->in + n, h->n);
-        status = head_parse(&head, bytes, n, &f);
-        if (status ? !refuse(c, &head, &f, status) : !answer(c, &head)) return;
+        c->known = false;
+        h->request = request_new(h, n);
+        if (!h->request) {
+            conn_free(c);
+            return;
+        }
+        status = head_parse(&h->request->head, h->request->bytes, n, &f);
+        if (status ? !refuse(c, &f, status) : !answer(c)) return;
     }
 }
 
@@ -420,14 +598,14 @@ static void read_some(struct conn *c)
         conn_free(c);
         return;
     }
-    if (!h->n) set_timer(c, HEAD_SECONDS);
+    if (!h->n && h->state == READING) set_timer(c, HEAD_SECONDS);
     h->n += (size_t)n;
-    take_heads(c);
+    if (h->state == READING || take_body(c)) take_heads(c);
 }
 
 static void drop_some(struct conn *c)
 {
-    char bytes[CHUNK_BYTES];
+    char bytes[READ_BYTES];
     ssize_t n = recv(c->http->fd, bytes, sizeof bytes, 0);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -435,15 +613,79 @@ static void drop_some(struct conn *c)
     if (n <= 0 || c->http->dropped > LINGER_BYTES) conn_free(c);
 }
 
+/* It sends nothing more: who waits long has gone, others get their answer. */
+static void ended(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    if (exchange_lasts(h->reply.exchange)) {
+        conn_free(c);
+        return;
+    }
+    h->last = true;
+    want(c, 0);
+}
+
 void http_conn_event(struct conn *c, uint32_t events)
 {
-    switch (c->http->state) {
-    case READING: read_some(c); break;
-    case LINGERING: drop_some(c); break;
-    case WRITING:
-        if (events & (EPOLLERR | EPOLLHUP))
-            conn_free(c);
-        else if (write_some(c) && c->http->state == READING)
-            take_heads(c);
+    struct http_conn *h = c->http;
+    bool gone = events & (EPOLLERR | EPOLLHUP), alive = true;
+
+    if (gone && (h->state == WAITING || h->state == WRITING || h->state == STREAMING)) {
+        conn_free(c);
+        return;
     }
+    switch (h->state) {
+    case READING:
+    case BODY: read_some(c); return;
+    case LINGERING: drop_some(c); return;
+    case WAITING: ended(c); return;
+    case WRITING: alive = write_some(c); break;
+    case STREAMING:
+        alive = !(events & EPOLLRDHUP) && stream_some(c);
+        if (events & EPOLLRDHUP) conn_free(c);
+        break;
+    }
+    if (alive) take_heads(c);
+}
+
+void http_conn_ready(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    bool alive = true;
+
+    if (!h || !h->reply.exchange || h->blocked) return;
+    if (h->state == WAITING)
+        alive = advance(c);
+    else if (h->state == STREAMING)
+        alive = stream_some(c);
+    if (alive) take_heads(c);
+}
+
+void http_conn_timer(struct conn *c)
+{
+    struct http_conn *h = c->http;
+
+    if (h->state == BODY) {
+        too_slow(c);
+        return;
+    }
+    if (!h->reply.exchange || h->blocked) {
+        conn_free(c);
+        return;
+    }
+    exchange_timer(h->reply.exchange, clock_us());
+    http_conn_ready(c);
+}
+
+void http_conn_drain(struct conn *c)
+{
+    if (!c->http || !c->http->reply.exchange) return;
+    exchange_drain(c->http->reply.exchange, clock_us());
+    http_conn_ready(c);
+}
+
+bool http_conn_holds(const struct conn *c)
+{
+    return !c->http || !c->http->reply.exchange || (c->known && auth_holds(c->all->auth, &c->who));
 }

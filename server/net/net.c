@@ -79,6 +79,16 @@ static void timer_due(struct conn *c)
         ws_conn_timer(c);
 }
 
+static void serve_ready(struct net *n)
+{
+    struct conn *c;
+
+    while ((c = n->conns.ready)) {
+        conn_not_ready(c);
+        http_conn_ready(c);
+    }
+}
+
 static void make_round(struct net *n)
 {
     struct timer *due;
@@ -86,7 +96,10 @@ static void make_round(struct net *n)
 
     while ((due = wheel_due(&n->conns.wheel, clock_us())))
         timer_due(conn_of(due));
-    n->conf.round(n->conf.arg);
+    do { /* a request that goes on may cause more */
+        serve_ready(n);
+        n->conf.round(n->conf.arg);
+    } while (n->conns.ready);
     next = wheel_next(&n->conns.wheel);
     arm(n, n->alarm_us < next ? n->alarm_us : next);
 }
@@ -401,7 +414,7 @@ int net_port(const struct net *n)
 
 int net_sessions(const struct net *n)
 {
-    return n->conns.n_sessions;
+    return n->conns.n_sessions + n->conns.n_exchanges;
 }
 
 void net_run(struct net *n)
@@ -434,8 +447,11 @@ void net_resume(struct net *n)
 
 void net_users(struct net *n)
 {
-    for (struct conn *c = n->conns.first; c; c = c->next)
+    for (struct conn *c = n->conns.first, *next; c; c = next) {
+        next = c->next;
         ws_conn_users(c);
+        if (!http_conn_holds(c)) conn_free(c);
+    }
 }
 
 void net_tune(struct net *n, const struct net_tuning *t)
@@ -449,6 +465,9 @@ void net_tune(struct net *n, const struct net_tuning *t)
 void net_drain(struct net *n, const struct fail *why)
 {
     n->stopping = true;
-    for (struct conn *c = n->conns.first; c; c = c->next)
+    for (struct conn *c = n->conns.first, *next; c; c = next) {
+        next = c->next; /* a request that is answered may end its connection, and no other */
         ws_conn_close(c, why);
+        http_conn_drain(c);
+    }
 }

@@ -82,6 +82,7 @@ void net_tune(struct net *, const struct net_tuning *);
 
 /* Tell every session why and close it (1001) when it has been read; take no more connections. */
 void net_drain(struct net *, const struct fail *why);
+/* Open WebSockets, and requests that wait for an answer or read a stream. */
 int net_sessions(const struct net *);
 
 #endif

@@ -5,6 +5,7 @@
 #include "proto/answer.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
+#include "server/base/waker.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct message {
 enum { SESSION_FIRST = 3 };
 
 struct session {
+    struct waker waker; /* the hub's */
     struct hub *hub;
     struct client *client; /* NULL: it is not known whose it is */
     struct session_conn conn;
@@ -36,6 +38,13 @@ struct session {
     bool skipping;           /* the rest of a message that was refused */
 };
 
+static void wake(struct waker *waker)
+{
+    struct session *s = (struct session *)(void *)waker;
+
+    s->conn.want_write(s->conn.arg);
+}
+
 int session_new(struct session **out, struct hub *hub, const struct session_conn *conn,
                 struct fail *f)
 {
@@ -43,6 +52,7 @@ int session_new(struct session **out, struct hub *hub, const struct session_conn
 
     *out = s;
     if (!s) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
+    s->waker.wake = wake;
     s->hub = hub;
     s->conn = *conn;
     return 0;
@@ -51,7 +61,7 @@ int session_new(struct session **out, struct hub *hub, const struct session_conn
 int session_user(struct session *s, uint32_t user, struct fail *f)
 {
     assert(!s->client);
-    s->client = hub_open(s->hub, s, user);
+    s->client = hub_open(s->hub, &s->waker, user);
     return s->client ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
 }
 
@@ -73,14 +83,6 @@ bool session_is_open(const struct session *s)
 bool session_reads(const struct session *s)
 {
     return !s->held;
-}
-
-void session_wake(void *arg, void *session)
-{
-    struct session *s = session;
-
-    (void)arg;
-    s->conn.want_write(s->conn.arg);
 }
 
 /* Takes the reference. */

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct session;
+struct session; /* begins with a struct waker (waker.h), which the hub wakes */
 
 /* One fragment of a message as it comes from the wire. */
 struct session_fragment {
@@ -63,8 +63,5 @@ bool session_is_slow(const struct session *);
 
 /* Send an error about the connection itself. */
 void session_error(struct session *, int64_t now, const struct fail *);
-
-/* struct hub_out: wake. */
-void session_wake(void *arg, void *session);
 
 #endif

@@ -6,6 +6,7 @@ are in the tests. DARKROOM_BIN names another program than build/darkroom."""
 import asyncio
 import atexit
 import glob
+import http.client
 import json
 import os
 import re
@@ -98,14 +99,25 @@ class Server:
         """A WebSocket that has received hello, as an async context manager."""
         return Client(f"ws://{self.host}:{self.port}/ws", options)
 
-    def get(self, path, method="GET", headers=None):
-        """(status, headers, body)"""
+    def get(self, path, method="GET", headers=None, body=None):
+        """(status, headers, body); body: an object, sent as JSON"""
         request = urllib.request.Request(self.url + path, method=method, headers=headers or {})
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()
+
+    def status(self, path, headers=None):
+        """The status of what may be a stream without an end."""
+        line = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        line.request("GET", path, headers=headers or {})
+        status = line.getresponse().status
+        line.close()
+        return status
 
     def user(self, *args):
         """`darkroom user ..` with this server's folder: what it prints (a token), or fails."""

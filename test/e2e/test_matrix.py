@@ -152,8 +152,15 @@ async def every_route():
                 via = {} if who == "local" else {"Via": "1.1 somewhere"}
                 proofs = [{}] if who not in USERS else [bearer(stage.token[who]), cookie[who]]
                 for proof in proofs:
-                    path = stage.filled(row["path"])
-                    status, headers, body = stage.server.get(path, row["method"], {**via, **proof})
+                    if "$waiting" in row["path"]:
+                        await stage.waiting()
+                    path, body = stage.filled(row["path"]), row.get("body")
+                    if row.get("stream") and row["method"] == "GET":
+                        status = stage.server.status(path, {**via, **proof})
+                    else:
+                        status, headers, body = stage.server.get(path, row["method"], {**via, **proof}, body)
+                    if "$waiting" in row["path"]:
+                        await stage.clients["ada"].ask(type="cancel", job=stage.words.pop("$waiting"))
                     if status != row[who]:
                         wrong.append(f"{who} {list(proof)}: {row['method']} {path}: {status} instead "
                                      f"of {row[who]}")

@@ -2,6 +2,7 @@
 #ifndef TEST_SERVER_HARNESS_H
 #define TEST_SERVER_HARNESS_H
 
+#include "server/base/waker.h"
 #include "server/core/hub.h"
 #include "server/net/session.h"
 
@@ -86,7 +87,7 @@ static inline int harness_open(struct harness *r)
                           .demand = harness_demand,
                           .busy = harness_busy,
                           .plan = harness_plan,
-                          .wake = session_wake,
+                          .wake = waker_wake,
                           .random = harness_random,
                           .rates = harness_rates};
     struct hub_conf conf;

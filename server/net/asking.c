@@ -1,0 +1,34 @@
+/* asking - the user by token, proxy or cookie, and the cookies that may be given. */
+#include "server/net/asking.h"
+
+#include "server/base/clock.h"
+#include "server/net/proxy.h"
+
+#include <string.h>
+
+/* Cookies of a page that came over TLS, which ends before us, are for TLS alone. */
+static bool is_secure(const struct head *head, const struct proxied *p)
+{
+    return p->secure || strncmp(head_value(head, "origin"), "https://", 8) == 0;
+}
+
+void asking_begin(struct asking *a, struct conn *c, const struct head *head)
+{
+    struct auth *auth = c->all->auth;
+    struct proxied p;
+
+    proxy_read(head, &c->address, c->all->trust_proxy, &p);
+    auth_head(auth, head, &p, clock_us(), &a->r);
+    if (a->r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &p.from);
+    c->known = a->r.known;
+    c->who = a->r.who;
+    *a->sign_in = 0;
+    a->asker = (struct http_asker){.near = address_local(&c->address) && !proxy_passed(head),
+                                   .known = a->r.known,
+                                   .user = a->r.known ? auth_user(auth, &a->r.who) : NULL,
+                                   .why = &a->r.why,
+                                   .sign_in = a->sign_in,
+                                   .sign_out = a->sign_out};
+    if (a->r.token) auth_cookie(auth, &a->r.who, c->all->base, is_secure(head, &p), a->sign_in);
+    auth_cookie_end(auth, c->all->base, a->sign_out);
+}

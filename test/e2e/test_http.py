@@ -1,0 +1,287 @@
+"""test_http - /v1 with plain HTTP clients: jobs, their events as a stream, waits, errors, and what a connection does."""
+
+import base64
+import http.client
+import json
+import socket
+import subprocess
+import threading
+import time
+
+from harness import LONG, QUICK, Server, run
+
+server = Server(None, "--concurrency", "1", "--job-seconds", "86400")
+ENDLESS = {**LONG, "width": 512, "height": 512}  # runs until it is cancelled, on a machine of any speed
+
+
+class Line:
+    """One connection that is kept."""
+
+    def __init__(self, to=None):
+        self.http = http.client.HTTPConnection((to or server).host, (to or server).port, timeout=60)
+
+    def ask(self, method, path, body=None, **headers):
+        """(status, headers, object or None)"""
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self.http.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = self.http.getresponse()
+        text = answer.read()
+        return answer.status, answer.headers, json.loads(text) if text else None
+
+    def submit(self, spec, path="/v1/jobs", **headers):
+        status, head, job = self.ask("POST", path, {"spec": spec}, **headers)
+        assert status in (200, 202), (status, job)
+        assert head["Location"] == "/v1/jobs/" + job["job"], head
+        return job
+
+
+class Stream:
+    """A stream of server-sent events: dictionaries of id, event and data; {"comment": ..} for a comment."""
+
+    def __init__(self, path, **headers):
+        self.http = http.client.HTTPConnection(server.host, server.port, timeout=60)
+        self.http.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        self.answer = self.http.getresponse()
+        assert self.answer.status == 200, (self.answer.status, self.answer.read())
+        assert self.answer.headers["Content-Type"] == "text/event-stream"
+
+    def __iter__(self):
+        event = {}
+        while True:
+            line = self.answer.readline().decode()
+            if not line:
+                return
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name == "data":
+                value = json.loads(value)
+            if line == "\n":
+                if event and "retry" not in event:
+                    yield event
+                event = {}
+            elif line.startswith(":"):
+                yield {"comment": line}
+            else:
+                event[name] = value
+
+    def close(self):
+        self.http.close()
+
+
+def a_job():
+    """catches: an accepted job that is nowhere, an answer in other words than those of list"""
+    line = Line()
+    job = line.submit(QUICK, "/v1/jobs?wait=50")
+    assert job["state"] == "done" and job["spec"]["prompt"] == QUICK["prompt"], job
+    status, head, picture = line.http.request("GET", job["result"]["url"]), None, line.http.getresponse()
+    assert picture.status == 200 and picture.read()[:4] == b"\x89PNG"
+    assert line.ask("GET", "/v1/jobs/" + job["job"])[2] == job
+    rows = line.ask("GET", "/v1/jobs?state=done&limit=1")[2]["jobs"]
+    assert [{"type": "job", **r} for r in rows] == [job]
+    assert line.ask("GET", f"/v1/jobs?before={job['job']}")[2]["jobs"] == []
+    assert line.ask("HEAD", "/v1/jobs/" + job["job"])[2] is None
+    status, _, problem = line.ask("DELETE", "/v1/jobs/" + job["job"])
+    assert status == 409 and problem["code"] == "conflict", problem
+    assert line.ask("POST", f"/v1/jobs/{job['job']}/delete")[2]["re"] == "delete"
+    assert line.ask("GET", "/v1/jobs/" + job["job"])[0] == 404
+
+
+def keys():
+    """catches: a request that is sent again and draws again; a key that finds another request"""
+    line = Line()
+    first = line.submit(QUICK, Idempotency_Key="k1")
+    again = line.submit(QUICK, Idempotency_Key='"k1"')
+    assert first["job"] == again["job"] and first["key"] == "k1"
+    status, _, problem = line.ask("POST", "/v1/jobs", {"spec": {**QUICK, "seed": 9}}, Idempotency_Key="k1")
+    assert status == 409 and problem["field"] == "key"
+    status, _, problem = line.ask("POST", "/v1/jobs", {"spec": QUICK, "key": "k2"}, Idempotency_Key="k1")
+    assert status == 422 and problem["field"] == "key"
+
+
+def waiting():
+    """catches: a wait that has no end, or does not see the end of a job that waits"""
+    line, other = Line(), Line()
+    running = line.submit(ENDLESS)
+    before = time.monotonic()
+    job = line.submit(QUICK, "/v1/jobs?wait=1")
+    assert job["state"] == "queued" and job["position"] == 1, job
+    assert 1 <= time.monotonic() - before < 20
+    shown = []
+    thread = threading.Thread(target=lambda: shown.append(other.ask("GET", f"/v1/jobs/{job['job']}?wait=50")))
+    thread.start()
+    assert line.ask("DELETE", "/v1/jobs/" + running["job"])[2]["type"] == "ok"
+    thread.join()
+    assert shown[0][0] == 200 and shown[0][2]["state"] == "done", shown
+    assert line.ask("GET", f"/v1/jobs/{running['job']}?wait=50")[2]["state"] == "cancelled"
+
+
+def every_command():
+    """catches: a command of the table that has no address"""
+    line = Line()
+    running, waits = line.submit(ENDLESS), line.submit(QUICK)
+    at = "/v1/jobs/" + waits["job"]
+    assert line.ask("POST", at + "/hold")[2] == {"type": "ok", "re": "hold", "job": waits["job"], "state": "queued"}
+    assert line.ask("GET", at)[2]["position"] == 0
+    assert line.ask("POST", at + "/release", {})[0] == 200
+    assert line.ask("POST", at + "/reorder", {"before": None})[0] == 200
+    assert line.ask("POST", at + "/reorder")[2]["field"] == "before"
+    assert line.ask("POST", "/v1/pause")[0] == 200
+    assert line.ask("GET", "/v1/quote?prompt=a+%E2%97%8F&width=128&guidance=2.5")[2]["spec"]["guidance"] == 2.5
+    assert line.ask("POST", "/v1/resume")[0] == 200
+    assert line.ask("GET", "/v1/stats")[2]["running"] == 1
+    assert line.ask("GET", "/v1/model")[2]["protocol"] == "darkroom.v1"
+    assert line.ask("POST", "/v1/cancel", {"all": True})[2]["count"] == 2
+    for name in ("watch", "unwatch", "nonsense"):
+        assert line.ask("POST", f"{at}/{name}")[0] == 404
+    assert line.ask("POST", "/v1/hold")[0] == 404 and line.ask("POST", "/v1/previews")[0] == 404
+    assert line.ask("GET", f"/v1/jobs/{running['job']}?wait=50")[2]["state"] == "cancelled"
+
+
+def events():
+    """catches: a stream that misses an event, gives one twice, or does not end"""
+    line = Line()
+    job = line.submit({**QUICK, "steps": 8})["job"]
+    seen = list(Stream(f"/v1/jobs/{job}/events"))
+    assert [e["data"]["seq"] for e in seen] == [int(e["id"]) for e in seen]
+    assert all(e["event"] == e["data"]["type"] and e["data"]["job"] == job for e in seen)
+    ids = [int(e["id"]) for e in seen]
+    assert ids == sorted(set(ids)) and seen[0]["event"] == "accepted" and seen[-1]["event"] == "end"
+    resumed = list(Stream(f"/v1/jobs/{job}/events", Last_Event_ID=str(ids[-2])))
+    assert resumed == seen[-1:], resumed
+    assert list(Stream(f"/v1/jobs/{job}/events?seq={ids[-2]}")) == resumed
+    status, _, nothing = line.ask("GET", f"/v1/jobs/{job}/events", Last_Event_ID=str(ids[-1]))
+    assert status == 204 and nothing is None
+    assert line.ask("GET", f"/v1/jobs/{job}/events", Last_Event_ID="x")[0] == 422
+
+
+def previews():
+    """catches: previews that nobody asked for, or that are no pictures"""
+    line = Line()
+    job = line.submit({**LONG, "steps": 30})["job"]
+    without = Stream(f"/v1/jobs/{job}/events")
+    images = [e["data"] for e in Stream(f"/v1/jobs/{job}/events?previews=1&max_px=64") if e["event"] == "preview"]
+    assert images and all(base64.b64decode(i["data"])[:2] == b"\xff\xd8" for i in images)
+    assert all(max(i["width"], i["height"]) <= 64 and i["mime"] == "image/jpeg" for i in images)
+    assert all(e["event"] != "preview" for e in without)
+
+
+def statistics():
+    """catches: statistics that stand still"""
+    stream, line = iter(Stream("/v1/stats/events")), Line()
+    assert next(stream)["data"]["running"] == 0
+    line.submit(ENDLESS)
+    assert any(e.get("data", {}).get("running") == 1 for e in stream)
+    line.ask("POST", "/v1/cancel", {"all": True})
+    assert any(e.get("data", {}).get("running") == 0 for e in stream)
+
+
+def a_reader_that_stops():
+    """catches: a stream that fills memory for who does not read, or holds up others"""
+    line = Line()
+    job = line.submit({**LONG, "steps": 60})["job"]
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    sock.connect((server.host, server.port))
+    sock.sendall(f"GET /v1/jobs/{job}/events?previews=1&max_px=512&format=png HTTP/1.1\r\nHost: x\r\n\r\n".replace(
+        "Host: x", "Host: localhost").encode())
+    assert line.ask("GET", f"/v1/jobs/{job}?wait=50")[2]["state"] == "done"
+    got = b""
+    while b"\r\n0\r\n\r\n" not in got:
+        more = sock.recv(65536)
+        assert more, got[-200:]
+        got += more
+    assert b"event: end" in got and len(got) < 4 << 20
+    sock.close()
+
+
+def clients_that_leave():
+    """catches: requests of clients that have gone and are kept"""
+    line = Line()
+    running = line.submit(ENDLESS)["job"]
+    socks = []
+    for path in (f"/v1/jobs/{running}/events", f"/v1/jobs/{running}?wait=50", "/v1/stats/events") * 5:
+        sock = server.raw()
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        socks.append(sock)
+    for sock in socks:
+        sock.close()
+    assert line.ask("GET", "/v1/stats")[0] == 200
+    metrics = ""
+    while "\ndarkroom_clients 1\n" not in metrics and "\ndarkroom_clients 0\n" not in metrics:
+        metrics = server.get("/metrics")[2].decode()
+        assert "darkroom_clients" in metrics, metrics
+    line.ask("POST", "/v1/cancel", {"all": True})
+
+
+def problems():
+    """catches: an error without its code, hint or status; a body of another kind that is read"""
+    line = Line()
+    for method, path, body, status, code in (
+            ("POST", "/v1/jobs", {"spec": {}}, 422, "bad_field"), ("POST", "/v1/jobs", {}, 422, "bad_field"),
+            ("POST", "/v1/jobs", [], 400, "bad_request"), ("POST", "/v1/jobs", {"spec": {"prompt": "x", "width": 65}}, 422, "bad_field"),
+            ("POST", "/v1/jobs", {"spec": QUICK, "type": "submit"}, 422, "bad_field"),
+            ("POST", "/v1/jobs", {"spec": QUICK, "watch": True}, 422, "bad_field"),
+            ("POST", "/v1/jobs?wait=51", {"spec": QUICK}, 422, "bad_field"), ("POST", "/v1/jobs?wiat=5", {"spec": QUICK}, 422, "bad_field"),
+            ("POST", "/v1/jobs?wait=%zz", {"spec": QUICK}, 400, "bad_request"),
+            ("GET", "/v1/jobs?limit=x", None, 422, "bad_field"), ("GET", "/v1/jobs?state=done&state=done", None, 422, "bad_field"),
+            ("GET", "/v1/jobs/0123456789abcdef", None, 404, "not_found"), ("GET", "/v1/jobs/X", None, 404, "not_found"),
+            ("PUT", "/v1/jobs", None, 405, "bad_request"), ("GET", "/v1/jobs/x/y/z", None, 404, "not_found"),
+            ("POST", "/v1/jobs/0123456789abcdef/hold", {"job": "0123456789abcdef"}, 422, "bad_field")):
+        got, head, problem = line.ask(method, path, body)
+        assert (got, problem["code"], problem["status"]) == (status, code, status), (path, body, got, problem)
+        assert head["Content-Type"] == "application/problem+json" and problem["hint"] and problem["title"], problem
+    assert line.ask("PUT", "/v1/jobs")[1]["Allow"] == "GET, HEAD, POST"
+    answer = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", "{}", server.url + "/v1/jobs"],
+                            capture_output=True, text=True).stdout
+    assert answer == "415", answer
+
+
+def a_full_queue():
+    """catches: a refusal that does not say when to come back"""
+    small = Server(None, "--concurrency", "1", "--queue", "1", "--job-seconds", "86400")
+    line = Line(small)
+    line.submit(ENDLESS)
+    line.submit(QUICK)
+    status, head, problem = line.ask("POST", "/v1/jobs", {"spec": QUICK})
+    assert status == 503 and problem["code"] == "queue_full" and int(head["Retry-After"]) >= 1, problem
+    assert problem["retry_after_ms"] > 0
+    small.kill()
+
+
+def curl_reads_along():
+    """catches: events that stay in a buffer until the stream ends"""
+    line = Line()
+    job = line.submit(ENDLESS)["job"]
+    curl = subprocess.Popen(["curl", "-sN", f"{server.url}/v1/jobs/{job}/events"], stdout=subprocess.PIPE, text=True)
+    while "event: progress" not in curl.stdout.readline():
+        assert curl.poll() is None
+    line.ask("DELETE", "/v1/jobs/" + job)
+    rest = curl.stdout.read()
+    assert '"state":"cancelled"' in rest and curl.wait() == 0
+
+
+def stopping():
+    """catches: a wait or a stream that keeps a server from stopping, or ends without a word why"""
+    last = Server(None, "--concurrency", "1", "--job-seconds", "86400")
+    line, other = Line(last), Line(last)
+    job = line.submit(ENDLESS)["job"]
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(line.ask("GET", f"/v1/jobs/{job}?wait=50")))]
+    other.http.request("GET", f"/v1/jobs/{job}/events")
+    answer = other.http.getresponse()
+    threads += [threading.Thread(target=lambda: got.append(answer.read()))]
+    for t in threads:
+        t.start()
+    time.sleep(0.3)  # for the wait to begin; a later one is answered, too
+    status, took = last.stop()
+    for t in threads:
+        t.join()
+    assert status == 0 and took < 4, (status, took)
+    stream = next(g for g in got if isinstance(g, bytes))
+    assert b'"code":"shutting_down"' in stream, stream[-300:]
+    assert [g for g in got if not isinstance(g, bytes)][0][0] in (200, 503)
+
+
+run([a_job, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
+     a_full_queue, curl_reads_along, stopping])
