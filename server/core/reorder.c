@@ -55,6 +55,7 @@ int reorder_before(struct hub *h, struct job *j, const struct job *before)
         lifecycle_placed(h, q.at[i]);
     queue_free(&q);
     lanes_ranked(&h->lanes, j);
-    lanes_settle(&h->lanes, &h->queue, &h->accounts); /* at once: equal begins are told by rank */
+    /* at once: equal begins are told by rank; others' places may change with new costs */
+    if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     return 0;
 }
