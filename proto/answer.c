@@ -13,6 +13,14 @@ static void start(const char *type, const char *ref, struct text *out)
     if (ref && *ref) text_string(out, "ref", ref);
 }
 
+static void write_cap(int cap, const char *why, struct text *out)
+{
+    text_open(out, "concurrency", '{');
+    text_int(out, "cap", cap);
+    text_string(out, "why", why);
+    text_close(out, '}');
+}
+
 static void write_server(const struct answer_hello *h, struct text *out)
 {
     text_string(out, "protocol", "darkroom.v1");
@@ -24,10 +32,7 @@ static void write_server(const struct answer_hello *h, struct text *out)
     text_string(out, "device", h->device);
     text_string(out, "dtype", h->dtype);
     text_close(out, '}');
-    text_open(out, "concurrency", '{');
-    text_int(out, "cap", h->cap);
-    text_string(out, "why", h->why_cap);
-    text_close(out, '}');
+    write_cap(h->cap, h->why_cap, out);
     text_open(out, "capabilities", '[');
     text_string(out, NULL, "text_to_image");
     text_close(out, ']');
@@ -115,6 +120,10 @@ void answer_hello(const struct answer_hello *h, struct text *out)
     spec_write_defaults(h->limits, out, "defaults");
     write_limits(h, out);
     answer_user(h->user, out);
+    text_open(out, "notices", '[');
+    for (int i = 0; i < h->n_notices; i++)
+        notice_write(h->notices[i], out);
+    text_close(out, ']');
     text_close(out, '}');
 }
 
@@ -132,6 +141,19 @@ void answer_count(const char *ref, enum command_kind kind, int n, struct text *o
     start("ok", ref, out);
     text_string(out, "re", command_kind_name(kind));
     text_int(out, "count", n);
+    text_close(out, '}');
+}
+
+void answer_set(const char *ref, const struct answer_tuning *t, struct text *out)
+{
+    start("ok", ref, out);
+    text_string(out, "re", "set");
+    text_open(out, "set", '{');
+    text_int(out, "concurrency", t->set.concurrency);
+    text_int(out, "queue", t->set.queue);
+    text_int(out, "job_seconds", t->set.job_seconds);
+    text_close(out, '}');
+    write_cap(t->cap, t->why_cap, out);
     text_close(out, '}');
 }
 

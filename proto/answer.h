@@ -8,6 +8,7 @@
 
 #include "proto/command.h"
 #include "proto/event.h"
+#include "proto/notice.h"
 #include "proto/user.h"
 
 struct answer_size {
@@ -32,6 +33,9 @@ struct answer_hello {
     const char *const *examples; /* prompts that suit the model */
     int n_examples;
     const struct user *user; /* whose connection it is; NULL: the service has no users */
+    const struct notice *const *notices;
+    int n_notices;
+    uint64_t notice_seq; /* of the newest notice: not written, another one means other notices */
 };
 
 /* One job in job, list and stats. */
@@ -68,6 +72,13 @@ struct answer_quote {
     int64_t bytes;                                  /* device memory while it runs; < 0: unknown */
 };
 
+/* What holds after `set`. */
+struct answer_tuning {
+    struct command_set set; /* each with its value */
+    int cap;
+    const char *why_cap;
+};
+
 void answer_hello(const struct answer_hello *, struct text *out);
 /* Write a user, or null for none, as a member `user` into the object that is open. */
 void answer_user(const struct user *, struct text *out);
@@ -75,6 +86,7 @@ void answer_user(const struct user *, struct text *out);
 void answer_ok(const char *ref, enum command_kind, uint64_t job, int state, struct text *out);
 /* The same for a command about several jobs: how many it was done to. */
 void answer_count(const char *ref, enum command_kind, int count, struct text *out);
+void answer_set(const char *ref, const struct answer_tuning *, struct text *out);
 /* job 0: none. kind < 0: not known. */
 void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, struct text *out);
 void answer_quote(const char *ref, const struct answer_quote *, struct text *out);

@@ -32,7 +32,13 @@ enum member {
     USER,
     HOLD,
     MAX_WAIT,
-    LEAVE
+    LEAVE,
+    DEADLINE,
+    UNDO,
+    TEXT,
+    CONCURRENCY,
+    QUEUE,
+    JOB_SECONDS
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -58,6 +64,10 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_REORDER] = {"reorder", HAS(JOB) | HAS(BEFORE), HAS(JOB) | HAS(BEFORE)},
     [COMMAND_PAUSE] = {"pause", 0, 0},
     [COMMAND_RESUME] = {"resume", 0, 0},
+    [COMMAND_DRAIN] = {"drain", HAS(DEADLINE) | HAS(UNDO) | HAS(TEXT), 0,
+                       HAS(DEADLINE) | HAS(UNDO)},
+    [COMMAND_NOTICE] = {"notice", HAS(TEXT), HAS(TEXT)},
+    [COMMAND_SET] = {"set", HAS(CONCURRENCY) | HAS(QUEUE) | HAS(JOB_SECONDS), 0},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
@@ -214,8 +224,53 @@ static const char *const MEMBER[] = {
     [HOLD] = "hold",
     [MAX_WAIT] = "max_wait_ms",
     [LEAVE] = "on_disconnect",
+    [DEADLINE] = "deadline_ms",
+    [UNDO] = "cancel",
+    [TEXT] = "text",
+    [CONCURRENCY] = "concurrency",
+    [QUEUE] = "queue",
+    [JOB_SECONDS] = "job_seconds",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
+
+/* "cancel" of drain is a flag that can only be true. */
+static int read_true(const char *name, const json_t *v, bool *out, struct fail *f)
+{
+    *out = json_is_true(v);
+    if (*out) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not true", name);
+    return fail_advise(f, "Use true, or leave it out.");
+}
+
+/* Words for people to read, or null for none. */
+static int read_words(const char *name, const json_t *v, char *out, struct fail *f)
+{
+    size_t len = json_is_string(v) ? json_string_length(v) : 0;
+
+    if (json_is_null(v)) return 0;
+    if (len >= 1 && len <= LIMIT_NOTICE_BYTES) {
+        memcpy(out, json_string_value(v), len + 1);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a text of 1 to %d bytes", name,
+               LIMIT_NOTICE_BYTES);
+    return fail_advise(f, "Use a sentence or two, or null for none.");
+}
+
+/* Members that only messages of administrators have. */
+static int read_of_admin(int m, const char *name, const json_t *v, struct command *c,
+                         struct fail *f)
+{
+    switch (m) {
+    case DEADLINE: return read_int(name, v, 0, LIMIT_WAIT_MS, &c->deadline_ms, f);
+    case UNDO: return read_true(name, v, &c->undo, f);
+    case TEXT: return read_words(name, v, c->text, f);
+    case CONCURRENCY: return read_int(name, v, 0, LIMIT_BATCH, &c->set.concurrency, f);
+    case QUEUE: return read_int(name, v, 1, LIMIT_QUEUE_MAX, &c->set.queue, f);
+    case JOB_SECONDS: return read_int(name, v, 1, LIMIT_JOB_SECONDS_MAX, &c->set.job_seconds, f);
+    default: return 0; /* type and ref are read already */
+    }
+}
 
 static int read_member(int m, const json_t *v, const struct spec_limits *limits, struct command *c,
                        struct fail *f)
@@ -244,7 +299,7 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
     case HOLD: return read_bool(name, v, &c->hold, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case USER: return read_user(name, v, c->user, f);
-    default: return 0; /* type and ref are read already */
+    default: return read_of_admin(m, name, v, c, f);
     }
 }
 
@@ -336,10 +391,10 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
 
 static int fail_kind(const json_t *type, struct fail *f)
 {
-    char all[256] = "";
+    char all[380] = "";
     size_t len = 0;
 
-    for (int i = 0; i < COMMAND_KINDS; i++)
+    for (int i = 0; i < COMMAND_KINDS && len < sizeof all; i++)
         len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? ", " : "", KIND[i].name);
     if (json_is_string(type))
         fail_field(f, ERR_BAD_REQUEST, "type", "there is no command \"%.40s\"",
@@ -389,6 +444,7 @@ int command_read(const json_t *root, const struct spec_limits *limits, struct co
                           .watch = true,
                           .on = true,
                           .state = -1,
+                          .set = {-1, -1, -1},
                           .limit = LIMIT_LIST_DEFAULT,
                           .previews = COMMAND_PREVIEWS_DEFAULT};
     err = read_envelope(root, c, f);

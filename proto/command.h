@@ -31,6 +31,9 @@ enum command_kind {
     COMMAND_AMEND,
     COMMAND_PAUSE,
     COMMAND_RESUME,
+    COMMAND_DRAIN,
+    COMMAND_NOTICE,
+    COMMAND_SET,
     COMMAND_LIST,
     COMMAND_JOB,
     COMMAND_PREVIEWS,
@@ -44,6 +47,11 @@ struct command_previews {
     int every_ms;             /* least time between two of one job; 0: all */
     int max_px;               /* longest side */
     enum frame_format format; /* FRAME_NONE: none at all */
+};
+
+/* Limits of the service; -1: as it is. */
+struct command_set {
+    int concurrency, queue, job_seconds;
 };
 
 struct command {
@@ -65,6 +73,10 @@ struct command {
     uint64_t before;
     /* submit, amend: cancel it after so long without a viewer; 0: keep it */
     int unwatched_ms;
+    int deadline_ms;                   /* drain: from now on */
+    bool undo;                         /* drain: take it back */
+    char text[LIMIT_NOTICE_BYTES + 1]; /* notice, drain; "" none */
+    struct command_set set;
     struct command_previews previews;
 };
 

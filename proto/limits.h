@@ -42,6 +42,7 @@
 #define LIMIT_SESSIONS_DEFAULT    1024  /* open connections */
 #define LIMIT_WATCHES             LIMIT_QUEUE_MAX /* jobs that one connection follows: all */
 #define LIMIT_JOB_SECONDS_DEFAULT 300             /* running time of one job */
+#define LIMIT_JOB_SECONDS_MAX     86400           /* largest --job-seconds */
 #define LIMIT_PREVIEW_PX_MIN      16  /* longest side of a preview; one token grid has 4 to 64 */
 #define LIMIT_PREVIEW_PX_MAX      512 /* longest side of a preview */
 #define LIMIT_PREVIEW_PX_DEFAULT  256
@@ -51,6 +52,7 @@
 #define LIMIT_LIST                200  /* rows of one `list` answer */
 #define LIMIT_LIST_DEFAULT        50   /* rows when a client does not say */
 #define LIMIT_LIST_PROMPT_BYTES   256  /* of a prompt in a row; `accepted` has the whole */
+#define LIMIT_NOTICE_BYTES        1000 /* of a notice's text; a few sentences */
 #define LIMIT_USER_BYTES          64   /* of a user's name; a mail address fits */
 #define LIMIT_USERS               1024 /* of one service */
 

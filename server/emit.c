@@ -97,6 +97,20 @@ static void out_rates(void *arg, const struct eta_known *known)
     worker_rates(((struct service *)arg)->worker[0], known);
 }
 
+/* What a later SIGHUP compares with, and hello says. */
+static void out_tuned(void *arg, const struct hub_tuning *t)
+{
+    struct service *s = arg;
+    struct options *c = s->conf->options;
+
+    log_info(s->log, "options: an administrator set concurrency %d, queue %d, job-seconds %d",
+             t->concurrency, t->queue_max, t->job_seconds);
+    c->concurrency = t->concurrency;
+    c->queue = t->queue_max;
+    c->job_seconds = t->job_seconds;
+    hello_changed(&s->hello);
+}
+
 static uint64_t out_random(void *arg)
 {
     uint64_t bits;
@@ -122,5 +136,6 @@ struct hub_out emit_effects(struct service *s)
                             .plan = out_plan,
                             .wake = waker_wake,
                             .random = out_random,
+                            .tuned = out_tuned,
                             .rates = out_rates};
 }

@@ -62,7 +62,7 @@ const struct options_row OPTIONS_TABLE[] = {
     {"queue", 'q', OPTIONS_INT, S | L, AT(queue), TEXT_OF(LIMIT_QUEUE_DEFAULT), 1, LIMIT_QUEUE_MAX,
      "N", "Jobs that may wait; more are refused with a time to retry."},
     {"job-seconds", 0, OPTIONS_INT, S | L, AT(job_seconds), TEXT_OF(LIMIT_JOB_SECONDS_DEFAULT), 1,
-     86400, "N", "Running time after which a job is ended as `timeout`."},
+     LIMIT_JOB_SECONDS_MAX, "N", "Running time after which a job is ended as `timeout`."},
     {"connections", 0, OPTIONS_INT, S, AT(connections), TEXT_OF(LIMIT_SESSIONS_DEFAULT), 1, 65536,
      "N", "Open connections in all."},
     {"connections-per-ip", 0, OPTIONS_INT, S | L, AT(connections_per_ip), "0", 0, 65536, "N",

@@ -159,6 +159,7 @@ static void wake(void *arg)
 static struct blob *hello_to(void *arg, const struct user *user)
 {
     struct service *s = arg;
+    const struct notice *notices[NOTICE_KINDS];
     struct hub_counts n;
     struct answer_hello say;
 
@@ -175,6 +176,8 @@ static struct blob *hello_to(void *arg, const struct user *user)
                                 .user = user,
                                 .queue_max = s->conf->options->queue,
                                 .job_seconds = s->conf->options->job_seconds};
+    say.notices = notices;
+    say.n_notices = hub_notices(s->hub, user ? user->id : USER_NONE, notices, &say.notice_seq);
     return hello_blob(&s->hello, &say);
 }
 
@@ -205,10 +208,22 @@ static bool hung_up(const struct service *s)
     return s->terminal && !isatty(STDERR_FILENO);
 }
 
+static void begin_stop(struct service *s)
+{
+    struct fail why;
+
+    log_info(s->log, "stopping: work that runs goes back to the queue");
+    supervisor_stopping(&s->supervisor);
+    s->stop_by = clock_us() + STOP_US;
+    hub_drain(s->hub, clock_us());
+    fail_set(&why, ERR_SHUTTING_DOWN, "The server stops; accepted jobs are kept.");
+    why.retry_after_ms = RETRY_MS;
+    net_drain(s->net, &why);
+}
+
 static void on_signal(void *arg, int which)
 {
     struct service *s = arg;
-    struct fail why;
 
     if (which == SIGHUP && !hung_up(s)) {
         supervisor_reloading(&s->supervisor, clock_us());
@@ -218,13 +233,7 @@ static void on_signal(void *arg, int which)
         return;
     }
     if (s->stop_by) _exit(128 + which); /* a second signal: exit at once */
-    log_info(s->log, "stopping: work that runs goes back to the queue");
-    supervisor_stopping(&s->supervisor);
-    s->stop_by = clock_us() + STOP_US;
-    hub_drain(s->hub, clock_us());
-    fail_set(&why, ERR_SHUTTING_DOWN, "The server stops; accepted jobs are kept.");
-    why.retry_after_ms = RETRY_MS;
-    net_drain(s->net, &why);
+    begin_stop(s);
 }
 
 static void on_round(void *arg)
@@ -239,6 +248,7 @@ static void on_round(void *arg)
     }
     wanted = supervisor_round(&s->supervisor, s->hub, now);
     if (due > wanted) due = wanted;
+    if (!s->stop_by && !s->fatal.code && hub_stopping(s->hub)) begin_stop(s); /* a drain's end */
     if (s->stop_by) {
         bool done = hub_idle(s->hub) && (!net_sessions(s->net) || now > s->stop_by - STOP_US / 2);
 

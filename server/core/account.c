@@ -18,6 +18,7 @@ void accounts_free(struct accounts *as)
 {
     for (int i = 0; i < as->n; i++) {
         blob_unref(as->at[i]->stats);
+        notices_free(&as->at[i]->notices);
         free(as->at[i]);
     }
     free(as->at);

@@ -13,6 +13,11 @@ int capacity_cap(const struct hub *h)
     return h->conf.concurrency > 0 && n > h->conf.concurrency ? h->conf.concurrency : n;
 }
 
+bool capacity_open(const struct hub *h)
+{
+    return !h->paused && !h->draining;
+}
+
 void capacity_state(const struct hub *h, struct dispatch_state *out)
 {
     devices_state(&h->devices, capacity_cap(h), out);

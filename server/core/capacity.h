@@ -10,6 +10,8 @@
 
 /* Residents at most, on all devices together. */
 int capacity_cap(const struct hub *);
+/* May what waits start: neither a pause nor a drain? */
+bool capacity_open(const struct hub *);
 /* The devices and that limit, for dispatch_next(). */
 void capacity_state(const struct hub *, struct dispatch_state *out);
 /* Plan a request, and check that it fits the largest device when that is empty. 0, what

@@ -239,6 +239,7 @@ struct client *client_open(struct clients *cs, void *session, struct account *a)
     if (!c) return NULL;
     c->session = session;
     c->account = a;
+    c->notice_seq = cs->notice_seq; /* hello has those of before */
     c->last = &c->first;
     c->previews = COMMAND_PREVIEWS_DEFAULT;
     c->class = board_class(c->previews.format, c->previews.max_px);
@@ -299,6 +300,14 @@ void clients_posted(struct clients *cs, struct job *j, int64_t now)
     }
 }
 
+void clients_notice(struct clients *cs, struct account *a, const struct notice *n,
+                    struct blob *message)
+{
+    if (!notices_post(a ? &a->notices : &cs->notices, ++cs->notice_seq, n, message)) return;
+    for (struct client *c = cs->first; c; c = c->next)
+        if (!a || c->account == a) wake(cs, c);
+}
+
 void clients_stats(struct clients *cs, uint64_t seq)
 {
     for (struct client *c = cs->first; c; c = c->next)
@@ -343,11 +352,22 @@ static struct blob *subscription_take(struct clients *cs, struct subscription *s
     return m;
 }
 
+static struct blob *next_notice(const struct clients *cs, struct client *c)
+{
+    const struct notice_slot *s = notices_next(&cs->notices, &c->account->notices, c->notice_seq);
+
+    c->notice_seq = s ? s->seq : cs->notice_seq;
+    return s ? blob_ref(s->message) : NULL;
+}
+
 struct blob *client_next(struct clients *cs, struct client *c, int64_t now, struct blob *stats,
                          uint64_t stats_seq, bool *binary)
 {
+    struct blob *notice;
+
     *binary = false;
     if (c->first && c->first->text) return reply_take(c);
+    if (c->notice_seq < cs->notice_seq && (notice = next_notice(cs, c))) return notice;
     if (c->ring[RING_TEXT]) return subscription_take(cs, c->ring[RING_TEXT], now, binary);
     if (c->stats && stats && c->stats_seq < stats_seq) {
         c->stats_seq = stats_seq;

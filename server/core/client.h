@@ -73,6 +73,7 @@ struct client {
     bool submitted;             /* jobs whose submitter it is */
     bool stats;                 /* wants statistics */
     uint64_t stats_seq;         /* the last one sent */
+    uint64_t notice_seq;        /* the last one sent */
     struct client *next, *prev; /* all clients */
 };
 
@@ -80,6 +81,8 @@ struct client {
 struct clients {
     struct client *first;
     int64_t due; /* when a preview that came too soon may go: clients_tick(); INT64_MAX: none */
+    struct notices notices; /* for everybody */
+    uint64_t notice_seq;    /* of the newest notice, for whomever */
     struct job *(*find)(void *arg, uint64_t id);
     void (*wake)(void *arg, void *session);
     /* a job's subscriptions, or the previews that they demand, have changed */
@@ -115,6 +118,10 @@ void client_previews(struct clients *, struct client *, const struct command_pre
 void clients_posted(struct clients *, struct job *, int64_t now);
 /* Statistics with this number are there: wake those that want them. */
 void clients_stats(struct clients *, uint64_t seq);
+/* A notice with the next number, for everybody or for one account; takes the message. What memory
+ * is too short for is not sent. */
+void clients_notice(struct clients *, struct account *, const struct notice *,
+                    struct blob *message);
 /* File the previews that came too soon, once clients.due has passed. */
 void clients_tick(struct clients *, int64_t now);
 /* End every subscription of the job. */

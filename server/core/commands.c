@@ -2,9 +2,9 @@
 #include "server/core/commands.h"
 
 #include "server/core/abandon.h"
+#include "server/core/admin.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
-#include "server/core/placing.h"
 #include "server/core/reorder.h"
 #include "server/core/report.h"
 #include "server/core/respond.h"
@@ -240,23 +240,6 @@ static void erase(struct hub *h, struct pending_reply *a, const struct command *
     }
 }
 
-/* --- of administrators ------------------------------------------------------------------------ */
-
-static void pause_queue(struct hub *h, struct pending_reply *a, const struct command *c)
-{
-    const struct account *who = a->client->account;
-    struct fail f;
-
-    if (who->gone || who->user.role != ROLE_ADMIN) {
-        fail_set(&f, ERR_FORBIDDEN, "Only an administrator may pause the queue");
-        fail_advise(&f, "Hold your own jobs, or ask an administrator.");
-        respond_error(h, a, c, &f);
-        return;
-    }
-    respond_ok(h, a, c, NULL);
-    placing_pause(h, c->kind == COMMAND_PAUSE);
-}
-
 /* --- list, statistics ------------------------------------------------------------------------- */
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -308,6 +291,19 @@ static void pong(struct hub *h, int64_t now, struct pending_reply *a)
     respond_text(h, a, &t);
 }
 
+/* The least role that may send a message of this kind, whatever it is about. */
+static const enum user_role LEAST[COMMAND_KINDS] = {
+    [COMMAND_PAUSE] = ROLE_ADMIN,  [COMMAND_RESUME] = ROLE_ADMIN, [COMMAND_DRAIN] = ROLE_ADMIN,
+    [COMMAND_NOTICE] = ROLE_ADMIN, [COMMAND_SET] = ROLE_ADMIN,
+};
+
+static int check_role(const struct account *a, enum command_kind kind, struct fail *f)
+{
+    if (LEAST[kind] == ROLE_VIEWER || (!a->gone && a->user.role >= LEAST[kind])) return 0;
+    fail_set(f, ERR_FORBIDDEN, "Only an administrator may send %s", command_kind_name(kind));
+    return fail_advise(f, "Ask an administrator of this server.");
+}
+
 static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     assert(c->kind >= 0 && c->kind < COMMAND_KINDS);
@@ -328,7 +324,10 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_DELETE: erase(h, a, c); break;
     case COMMAND_AMEND: amend(h, a, c); break;
     case COMMAND_PAUSE:
-    case COMMAND_RESUME: pause_queue(h, a, c); break;
+    case COMMAND_RESUME:
+    case COMMAND_DRAIN:
+    case COMMAND_NOTICE:
+    case COMMAND_SET: admin_obey(h, now, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_JOB: one(h, now, a, c); break;
     case COMMAND_PREVIEWS:
@@ -344,8 +343,12 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
 void commands_obey(struct hub *h, int64_t now, struct client *p, struct command *c)
 {
     struct pending_reply *a = client_reply_new(&h->clients, p, c->ref);
+    struct fail f;
 
-    if (a) obey(h, now, a, c);
+    if (a && check_role(p->account, (enum command_kind)c->kind, &f) != 0)
+        respond_error(h, a, c, &f);
+    else if (a)
+        obey(h, now, a, c);
     command_free(c);
 }
 

@@ -4,10 +4,10 @@
  *
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
- *              timeline stats
+ *              timeline stats notices
  *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
  *              abandon reorder
- *   inputs     restore device_events respond submit commands
+ *   inputs     restore device_events respond submit admin commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
  * Thread: the loop's. */
@@ -57,7 +57,9 @@ struct hub {
     int64_t called_us; /* when the hub was called last */
     /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
     int64_t abandon_us;
+    int64_t drain_us; /* when it stops at the latest; INT64_MAX: it is not to */
     bool stopping;
+    bool draining;    /* nothing starts, and the hub stops by drain_us */
     bool paused;      /* nothing starts until an administrator has it go on */
     int64_t rates_us; /* when what was measured was kept */
 

@@ -62,6 +62,12 @@ struct hub_conf {
     int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
+/* Limits that change while it runs: from the next job, start or look at a running one. As in struct
+ * hub_conf. */
+struct hub_tuning {
+    int queue_max, concurrency, job_seconds, stuck_seconds;
+};
+
 /* What the store keeps of a job. */
 struct hub_row {
     uint64_t job, order; /* order: of acceptance; unique, grows */
@@ -133,6 +139,8 @@ struct hub_out {
     /* A message waits for this connection: call hub_next() until NULL, as fast as it can send. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */
+    /* An administrator has changed limits, which are in force. */
+    void (*tuned)(void *arg, const struct hub_tuning *);
     /* What was measured, to be kept for the next start: at most once a minute, and at the end. */
     void (*rates)(void *arg, const struct eta_known *);
 };

@@ -59,7 +59,7 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
             if (c->resident[i]->state == JOB_RUNNING) h->items[n++] = item_of(h, c->resident[i]);
     }
     residents = n;
-    for (int i = 0; !h->paused && i <= h->queue.n && i <= last; i++) {
+    for (int i = 0; capacity_open(h) && i <= h->queue.n && i <= last; i++) {
         if (more && i == place) h->items[n++] = *more;
         if (i < h->queue.n) h->items[n++] = item_of(h, h->queue.at[i]);
     }
@@ -70,7 +70,7 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
 
 const struct timeline_item *forecast_queue(struct hub *h)
 {
-    return h->paused ? NULL : play(h, 0, NULL, NULL);
+    return !capacity_open(h) ? NULL : play(h, 0, NULL, NULL);
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -115,7 +115,7 @@ static void estimate(struct hub *h, int64_t now)
             if (h->devices.at[k].resident[r]->state == JOB_RUNNING)
                 keep(h, h->devices.at[k].resident[r], now, queue ? it++ : NULL);
     for (int q = 0; q < h->queue.n; q++)
-        keep(h, h->queue.at[q], now, queue && !h->paused ? &queue[q] : NULL);
+        keep(h, h->queue.at[q], now, queue && capacity_open(h) ? &queue[q] : NULL);
 }
 
 /* The tail as it is now; a quarter of a second is near enough. */
@@ -149,7 +149,7 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
     }
     if (!last) return;
     add(&h->tail, h, now, &item);
-    keep(h, j, now, h->paused ? NULL : &item);
+    keep(h, j, now, capacity_open(h) ? &item : NULL);
     h->added = true;
 }
 
@@ -172,7 +172,7 @@ static void play_more(struct hub *h, int64_t now, struct timeline_item *item)
     struct timeline tail;
 
     item->start_s = item->end_s = -1;
-    if (h->paused) return;
+    if (!capacity_open(h)) return;
     if (place < h->queue.n) {
         const struct timeline_item *played = play(h, place, item, NULL);
 
@@ -240,7 +240,7 @@ int64_t forecast_free_ms(const struct hub *h, int64_t now, const struct account 
 
 static enum event_why why(const struct hub *h, const struct job *j, int place)
 {
-    if (h->stopping) return WHY_STOPPING;
+    if (h->stopping || h->draining) return WHY_STOPPING;
     if (h->paused) return WHY_PAUSED;
     if (h->n_refused > 0) return WHY_DISK;
     if (j->run.displaced) return WHY_URGENT;

@@ -2,6 +2,7 @@
 #include "server/core/hub.h"
 
 #include "server/core/abandon.h"
+#include "server/core/admin.h"
 #include "server/core/capacity.h"
 #include "server/core/commands.h"
 #include "server/core/core.h"
@@ -68,7 +69,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .wake = clients_wake,
                                   .followed = clients_followed,
                                   .arg = h};
-    h->again_us = h->abandon_us = INT64_MAX;
+    h->again_us = h->abandon_us = h->drain_us = INT64_MAX;
     h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
@@ -83,6 +84,7 @@ void hub_free(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = j->links.older)
         j->run.device = NULL;
     registry_free(&h->registry);
+    notices_free(&h->clients.notices);
     accounts_free(&h->accounts);
     queue_free(&h->queue);
     free(h->items);
@@ -99,6 +101,7 @@ static void hub_settle(struct hub *h, int64_t now)
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
     abandon_look(h, now);
+    admin_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     placing_dispatch(h, now);
     forecast_push(h, now);
@@ -116,13 +119,7 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
 
 void hub_tune(struct hub *h, int64_t now, const struct hub_tuning *t)
 {
-    h->conf.queue_max = t->queue_max;
-    h->conf.concurrency = t->concurrency;
-    h->conf.job_seconds = t->job_seconds;
-    h->conf.stuck_seconds = t->stuck_seconds;
-    for (int i = 0; i < h->devices.n; i++)
-        if (h->devices.at[i].ready) capacity_set(h, &h->devices.at[i]);
-    notify_touch(h);
+    admin_tune(h, t);
     hub_settle(h, now);
 }
 
@@ -145,12 +142,13 @@ int64_t hub_due(const struct hub *h)
     if (device_events_due(h) < due) due = device_events_due(h);
     if (h->clients.due < due) due = h->clients.due;
     if (abandon_due(h) < due) due = abandon_due(h);
+    if (admin_due(h) < due) due = admin_due(h);
     return due;
 }
 
 void hub_drain(struct hub *h, int64_t now)
 {
-    if (!h->stopping) placing_drain(h, now);
+    if (!h->stopping) placing_stop(h, now);
     hub_settle(h, now);
 }
 
@@ -272,7 +270,7 @@ static void count_devices(const struct hub *h, struct hub_counts *out)
 void hub_counts(const struct hub *h, struct hub_counts *out)
 {
     *out = (struct hub_counts){.ready = devices_ready(&h->devices),
-                               .stopping = h->stopping,
+                               .stopping = h->stopping || h->draining,
                                .cap = capacity_cap(h),
                                .running = h->in[JOB_RUNNING],
                                .queued = h->in[JOB_QUEUED],
@@ -286,6 +284,20 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
     for (const struct client *p = h->clients.first; p; p = p->next)
         out->clients++;
     count_devices(h, out);
+}
+
+bool hub_stopping(const struct hub *h)
+{
+    return h->stopping;
+}
+
+int hub_notices(const struct hub *h, uint32_t user, const struct notice **out, uint64_t *seq)
+{
+    const struct account *a = accounts_find(&h->accounts, user);
+    int n = notices_held(&h->clients.notices, out, NOTICE_KINDS);
+
+    *seq = h->clients.notice_seq;
+    return a ? n + notices_held(&a->notices, out + n, NOTICE_KINDS - n) : n;
 }
 
 const char *hub_why_cap(const struct hub *h)

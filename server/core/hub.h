@@ -57,10 +57,7 @@ int hub_restore(struct hub *, int64_t now, const struct hub_row *, struct fail *
  * it was). */
 int hub_users(struct hub *, int64_t now, const struct user *, int n);
 
-/* Limits that change while it runs: from the next job, start or look at a running one. */
-struct hub_tuning {
-    int queue_max, concurrency, job_seconds, stuck_seconds; /* as in struct hub_conf */
-};
+/* Other limits from now on. */
 void hub_tune(struct hub *, int64_t now, const struct hub_tuning *);
 
 /* Time limits, watchdog, estimates, statistics. */
@@ -135,6 +132,11 @@ struct hub_counts {
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);
+/* It stops: by hub_drain(), or at the end of an administrator's drain. */
+bool hub_stopping(const struct hub *);
+/* What hello says to this user beside what holds for all connections: at most NOTICE_KINDS, valid
+ * until the next input; *seq: of the newest of them. */
+int hub_notices(const struct hub *, uint32_t user, const struct notice **out, uint64_t *seq);
 /* One sentence for people to read; valid until the next input. */
 const char *hub_why_cap(const struct hub *);
 

@@ -14,6 +14,16 @@ void notify_touch(struct hub *h)
     h->touched = true;
 }
 
+void notify_notice(struct hub *h, int64_t now, struct account *a, const struct notice *n)
+{
+    struct text t;
+
+    text_init(&t, BLOB_HEAD, LIMIT_MESSAGE_BYTES);
+    notice_encode(n, notify_unix_ms(h, now), &t);
+    clients_notice(&h->clients, a, n, blob_from_text(&t));
+    text_free(&t);
+}
+
 int64_t notify_unix_ms(const struct hub *h, int64_t now)
 {
     return h->conf.unix_ms + now / 1000;

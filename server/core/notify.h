@@ -9,6 +9,8 @@
 void notify_post(struct hub *, int64_t now, struct job *, const struct event *);
 /* Places or states have changed: they are pushed when it is time (forecast_push). */
 void notify_touch(struct hub *);
+/* Tell everybody (NULL), or all connections of one account; hello has what holds. */
+void notify_notice(struct hub *, int64_t now, struct account *, const struct notice *);
 int64_t notify_unix_ms(const struct hub *, int64_t now);
 /* A time of the clock as milliseconds from now; -1: unknown. */
 int64_t notify_eta_ms(int64_t now, int64_t at_us);

@@ -94,23 +94,33 @@ static bool dispatch_once(struct hub *h, int64_t now)
 
 void placing_dispatch(struct hub *h, int64_t now)
 {
-    while (!h->stopping && !h->paused && h->n_refused == 0 && h->queue.n > 0
+    while (!h->stopping && capacity_open(h) && h->n_refused == 0 && h->queue.n > 0
            && dispatch_once(h, now))
         ;
 }
 
 /* What waits meanwhile teaches the estimates nothing. */
-void placing_pause(struct hub *h, bool paused)
+static void change(struct hub *h, bool *what, bool to)
 {
-    if (h->paused == paused) return;
-    h->paused = paused;
+    if (*what == to) return;
+    *what = to;
     for (int i = 0; i < h->queue.n; i++)
         h->queue.at[i]->forecast.first_us = 0;
     notify_touch(h);
     h->pushed_us = INT64_MIN / 2; /* at once */
 }
 
-void placing_drain(struct hub *h, int64_t now)
+void placing_pause(struct hub *h, bool paused)
+{
+    change(h, &h->paused, paused);
+}
+
+void placing_drain(struct hub *h, bool draining)
+{
+    change(h, &h->draining, draining);
+}
+
+void placing_stop(struct hub *h, int64_t now)
 {
     h->stopping = true;
     if (eta_measured(&h->eta)) h->out.rates(h->out.arg, &h->eta.known);

@@ -12,7 +12,9 @@ int64_t placing_due(const struct hub *); /* when that wants to go on; INT64_MAX:
 void placing_dispatch(struct hub *, int64_t now);
 /* Nothing starts, or it goes on. */
 void placing_pause(struct hub *, bool paused);
+/* The same before a stop, for which what waits is kept. */
+void placing_drain(struct hub *, bool draining);
 /* Stop: nothing starts any more, what runs waits again, and that is pushed at once. */
-void placing_drain(struct hub *, int64_t now);
+void placing_stop(struct hub *, int64_t now);
 
 #endif

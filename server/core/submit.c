@@ -39,11 +39,13 @@ static int check_waiting(const struct hub *h, int64_t now, const struct account 
     return ERR_RATE_LIMITED;
 }
 
-static int check_stopping(const struct hub *h, struct fail *f)
+static int check_stopping(const struct hub *h, int64_t now, struct fail *f)
 {
-    if (!h->stopping) return 0;
+    if (!h->stopping && !h->draining) return 0;
     fail_set(f, ERR_SHUTTING_DOWN, "The server is stopping");
     f->retry_after_ms = 3000;
+    if (h->drain_us < INT64_MAX && h->drain_us > now)
+        f->retry_after_ms += (h->drain_us - now) / 1000;
     return ERR_SHUTTING_DOWN;
 }
 
@@ -156,7 +158,7 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
         return;
     }
     if (!err) err = account_may_draw(a->client->account, (enum user_lane)c->spec.lane, &f);
-    if (!err) err = check_stopping(h, &f);
+    if (!err) err = check_stopping(h, now, &f);
     if (!err) err = submit_watches(a->client, NULL, c->watch, &f);
     if (!err) err = check_waiting(h, now, a->client->account, &f);
     if (!err) err = check_room(h, now, &f);

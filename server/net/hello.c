@@ -141,7 +141,7 @@ struct blob *hello_blob(struct hello *h, struct answer_hello *say)
     static const char key[] = "\"time_ms\":";
     uint32_t user = say->user ? say->user->id : 0;
     bool same = h->made && h->made_cap == say->cap && h->made_user == user
-                && strcmp(h->made_why, say->why_cap) == 0;
+                && h->made_notice_seq == say->notice_seq && strcmp(h->made_why, say->why_cap) == 0;
     struct blob *b = same ? copy_made(h, say->time_ms) : NULL;
     const char *at;
 
@@ -154,6 +154,7 @@ struct blob *hello_blob(struct hello *h, struct answer_hello *say)
     h->time_at = (size_t)(at - (const char *)b->data) + sizeof key - 1;
     h->made_cap = say->cap;
     h->made_user = user;
+    h->made_notice_seq = say->notice_seq;
     memccpy(h->made_why, say->why_cap, 0, sizeof h->made_why);
     return b;
 }

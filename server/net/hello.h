@@ -20,6 +20,7 @@ struct hello {
     size_t time_at;    /* where the digits of its time are */
     int made_cap;
     uint32_t made_user; /* its id; 0: none */
+    uint64_t made_notice_seq;
     char made_why[256];
 };
 
@@ -33,9 +34,9 @@ void hello_model(struct hello *, const struct glm_info *);
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
 /* The users have changed, or another of its figures. */
 void hello_changed(struct hello *);
-/* say: filled in but for limits, sizes and examples; of one process only time, cap, why_cap and
- * user change. Written anew when the cap or the user does; else a copy with its own time, as
- * thousands may connect at once. NULL when memory is short. */
+/* say: filled in but for limits, sizes and examples; of one process only time, cap, why_cap, user
+ * and notices change. Written anew when one of these but the time does; else a copy with its own
+ * time, as thousands may connect at once. NULL when memory is short. */
 struct blob *hello_blob(struct hello *, struct answer_hello *say);
 
 #endif

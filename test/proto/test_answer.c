@@ -70,11 +70,16 @@ static const struct {
     {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {STATE_CANCELLED, NULL}}},
 };
 
+static const struct notice DRAIN = {
+    .kind = NOTICE_DRAIN, .text = "The server stops soon.", .at_ms = 1767225660000};
+static const struct notice MESSAGE = {.kind = NOTICE_MESSAGE, .text = "Tea is ready."};
+
 static void make_hello_to(const struct user *u, struct text *t)
 {
     static const struct answer_size sizes[] = {{256, 256}, {384, 256}};
     static const char *const examples[] = {"a red circle on a blue background",
                                            "\xe7\xba\xa2\xe8\x89\xb2\xe5\x9c\x86\xe5\xbd\xa2"};
+    const struct notice *const notices[] = {&DRAIN, &MESSAGE};
     struct spec_limits l = vectors_limits();
     struct answer_hello h = {.version = "1.0-3-gabc",
                              .boot_id = 0x5f0c8a2e91d3b764,
@@ -91,7 +96,9 @@ static void make_hello_to(const struct user *u, struct text *t)
                              .n_sizes = 2,
                              .examples = examples,
                              .n_examples = 2,
-                             .user = u};
+                             .user = u,
+                             .notices = notices,
+                             .n_notices = u ? 2 : 0};
 
     answer_hello(&h, t);
 }
@@ -211,6 +218,20 @@ static void make_pong(struct text *t)
 {
     answer_pong("p", 1767225600123, t);
 }
+static void make_ok_set(struct text *t)
+{
+    struct answer_tuning s = {.set = {4, 8, 300}, .cap = 2, .why_cap = "2 pictures fit in 1.2 GB"};
+
+    answer_set("t", &s, t);
+}
+static void make_drain(struct text *t)
+{
+    notice_encode(&DRAIN, 1767225600000, t);
+}
+static void make_over(struct text *t)
+{
+    notice_encode(&(struct notice){.kind = NOTICE_MESSAGE}, 1767225600000, t);
+}
 static void make_full_error(struct text *t)
 {
     struct fail f;
@@ -243,6 +264,9 @@ static const struct {
     {"list, empty", make_empty_list},
     {"job", make_job},
     {"stats", make_stats},
+    {"ok set", make_ok_set},
+    {"notice of a drain", make_drain},
+    {"notice that is over", make_over},
     {"pong", make_pong},
 };
 #define N_EVENTS  (sizeof EVENTS / sizeof *EVENTS)

@@ -19,6 +19,12 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);
+    if (c->kind == COMMAND_DRAIN && !c->undo) text_int(t, "deadline_ms", c->deadline_ms);
+    if (c->undo) text_bool(t, "cancel", true);
+    if (*c->text) text_string(t, "text", c->text);
+    if (c->set.concurrency >= 0) text_int(t, "concurrency", c->set.concurrency);
+    if (c->set.queue >= 0) text_int(t, "queue", c->set.queue);
+    if (c->set.job_seconds >= 0) text_int(t, "job_seconds", c->set.job_seconds);
     if (c->kind == COMMAND_AMEND || c->unwatched_ms) text_int(t, "unwatched_ms", c->unwatched_ms);
     if (c->all) text_bool(t, "all", true);
     if (*c->user) text_string(t, "user", c->user);

@@ -88,7 +88,8 @@ static void expect_word(const char *path, const char *text, const char *format, 
 static void every_name_is_documented(void **state)
 {
     const char *paths[] = {PAGE, "proto/asyncapi.yaml"}, *formats[] = {"`%s`", "%s"};
-    const char *answers[] = {"hello", "ok", "error", "quote", "list", "job", "stats", "pong"};
+    const char *answers[] = {"hello", "ok",  "error", "notice", "quote",
+                             "list",  "job", "stats", "pong"};
 
     (void)state;
     for (int p = 0; p < 2; p++) {
@@ -104,7 +105,7 @@ static void every_name_is_documented(void **state)
             expect_word(paths[p], text, formats[p], event_state_name((enum event_state)i));
         for (int i = 0; i < PHASES; i++)
             expect_word(paths[p], text, "%s", event_phase_name((enum event_phase)i));
-        for (int i = 0; i < 8; i++)
+        for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
             expect_word(paths[p], text, p ? "%s" : "\"type\":\"%s\"", answers[i]);
         for (int i = 0; p == 1 && i < SPEC_FIELDS; i++)
             expect_word(paths[p], text, "%s", SPEC_TABLE[i].name);
@@ -148,6 +149,10 @@ static void bounds_are_current(void **state)
         {"`key` (1 to %d visible", LIMIT_KEY_BYTES},
         {"`max_wait_ms` (1 to %d)", LIMIT_WAIT_MS},
         {"`{\"cancel_after_ms\": N}` (1 to %d)", LIMIT_WAIT_MS},
+        {"`deadline_ms` (0 to %d)", LIMIT_WAIT_MS},
+        {"`text` (1 to %d bytes)", LIMIT_NOTICE_BYTES},
+        {"`queue` (1 to %d)", LIMIT_QUEUE_MAX},
+        {"`concurrency` (0 to %d;", LIMIT_BATCH},
     };
     char *page = slurp(PAGE);
 

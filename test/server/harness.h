@@ -62,6 +62,10 @@ static int harness_plan(void *arg, const struct spec *s, struct job_plan *out, s
     out->cost.run_bytes = 1000;
     return 0;
 }
+static void harness_tuned(void *arg, const struct hub_tuning *t)
+{
+    (void)arg, (void)t;
+}
 static void harness_rates(void *arg, const struct eta_known *known)
 {
     (void)arg, (void)known;
@@ -89,6 +93,7 @@ static inline int harness_open(struct harness *r)
                           .plan = harness_plan,
                           .wake = waker_wake,
                           .random = harness_random,
+                          .tuned = harness_tuned,
                           .rates = harness_rates};
     struct hub_conf conf;
 

@@ -38,7 +38,7 @@ struct chaos {
     int64_t device_due;
     struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
     bool users, away[CHAOS_USERS];
-    long comings, abandoned;
+    long comings, abandoned, notices, drains;
 };
 
 static inline void woken(struct world *w, void *session)
@@ -247,6 +247,8 @@ static inline bool listen_one(struct chaos *x, struct chaos_client *c)
         hear_event(x, c, m, type);
     else if (ref[0])
         hear_answer(x, c, m, type);
+    else if (strcmp(type, "notice") == 0)
+        x->notices++;
     else
         MUST(x->w, strcmp(type, "stats") == 0, "a stray %s", type);
     json_decref(m);
@@ -360,6 +362,25 @@ static inline void watch(struct chaos *x, struct chaos_client *c, uint64_t job, 
             (unsigned long long)(v && !from_zero ? v->seq : 0));
 }
 
+/* Of administrators, and what an owner changes later. */
+static inline void op_rule(struct chaos *x, struct chaos_client *c, const char *id)
+{
+    struct world *w = x->w;
+
+    if (chance(w, 0.5)) {
+        command(x, c, 'm', "\"type\":\"amend\",\"job\":\"%s\",\"on_disconnect\":%s", id,
+                chance(w, 0.5) ? "\"keep\"" : "{\"cancel_after_ms\":1000}");
+        return;
+    }
+    if (chance(w, 0.3))
+        command(x, c, 'd', "\"type\":\"drain\",%s",
+                chance(w, 0.8)   ? "\"cancel\":true"
+                : chance(w, 0.5) ? "\"deadline_ms\":2000"
+                                 : "\"deadline_ms\":50");
+    if (chance(w, 0.3))
+        command(x, c, 'd', "\"type\":\"notice\",\"text\":%s", chance(w, 0.5) ? "\"x\"" : "null");
+}
+
 static inline void op_command(struct chaos *x, struct chaos_client *c)
 {
     struct world *w = x->w;
@@ -367,7 +388,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT], next[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 20)) {
+    switch (pick(w, 21)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -403,9 +424,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 16: command(x, c, 'a', "\"type\":\"%s\"", chance(w, 0.05) ? "pause" : "resume"); break;
     case 17: command(x, c, 'e', "\"type\":\"delete\",\"job\":\"%s\"", id); break;
     case 18:
-        command(x, c, 'm', "\"type\":\"amend\",\"job\":\"%s\",\"on_disconnect\":%s", id,
-                chance(w, 0.5) ? "\"keep\"" : "{\"cancel_after_ms\":1000}");
-        break;
+    case 19: op_rule(x, c, id); break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */

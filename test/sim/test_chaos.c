@@ -125,15 +125,11 @@ static void start_again(struct chaos *x, unsigned written)
     x->device_due = x->w->now + pick(x->w, 500000);
 }
 
-static void op_restart(struct chaos *x)
+/* What runs is saved, everything is stored, and the process ends. */
+static void stop(struct chaos *x)
 {
     struct world *w = x->w;
 
-    if (chance(w, 0.5)) {
-        start_again(x, (unsigned)pick(w, 8));
-        return;
-    }
-    hub_drain(w->hub, w->now);
     for (int i = 0; !hub_idle(w->hub) && i < 1000; i++) {
         worker_take(w);
         event_deliver(w);
@@ -142,6 +138,30 @@ static void op_restart(struct chaos *x)
     }
     MUST(w, hub_idle(w->hub), "a drain that does not end");
     start_again(x, 0);
+}
+
+static void op_restart(struct chaos *x)
+{
+    if (chance(x->w, 0.5)) {
+        start_again(x, (unsigned)pick(x->w, 8));
+        return;
+    }
+    hub_drain(x->w->hub, x->w->now);
+    stop(x);
+}
+
+/* An administrator's drain ends the hub by its deadline, or as soon as nothing runs. */
+static void check_drain(struct chaos *x)
+{
+    struct world *w = x->w;
+    const struct hub *h = w->hub;
+    int busy = h->in[JOB_ADMIT] + h->in[JOB_RUNNING] + h->in[JOB_SAVING] + h->in[JOB_ENDING];
+
+    if (!h->draining) return;
+    MUST(w, h->stopping || (busy > 0 && h->called_us < h->drain_us), "a drain that goes on");
+    if (!hub_stopping(h)) return;
+    x->drains++;
+    stop(x);
 }
 
 /* A device that is lost comes back, or reports that it does not. */
@@ -309,6 +329,7 @@ static void release_all(struct chaos *x)
     if (!c->client) connect(x, c);
     listen_to_end(x, c);
     command(x, c, 'a', "\"type\":\"resume\"");
+    command(x, c, 'a', "\"type\":\"drain\",\"cancel\":true");
     for (struct job *j = x->w->hub->registry.newest; j; j = j->links.older) {
         char id[ID_TEXT];
 
@@ -338,7 +359,7 @@ static void finish(struct chaos *x)
         while (w->write_first != w->write_end)
             store_answer(w, true);
         if (hub_due(h) <= w->now) hub_tick(h, w->now);
-        if (h->n_held > 0 || h->paused) release_all(x);
+        if (h->n_held > 0 || h->paused || h->draining) release_all(x);
         open = h->in[JOB_ADMIT] + h->in[JOB_QUEUED] + h->in[JOB_RUNNING] + h->in[JOB_SAVING]
                + h->in[JOB_ENDING];
     }
@@ -378,6 +399,7 @@ static void chaos(uint64_t seed, long operations)
         if (x->users && chance(w, 0.001)) op_users(x);
         check_jobs(w);
         check_viewers(x);
+        check_drain(x);
         forecast_remember(w);
         if (w->step % 16 == 0) check_queue(w);
         if (w->step % 16 == 0) check_level(w, 2); /* rates are guesses, runs are lost */
@@ -390,6 +412,8 @@ static void chaos(uint64_t seed, long operations)
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
                   x->restarts, x->conflicts, x->full);
     x->abandoned += (long)w->hub->stats.totals.abandoned;
+    MUST(w, operations < OPERATIONS || (x->drains > 0 && x->notices > 0),
+         "no drain came to its end");
     MUST(w, x->abandoned > operations / 2000, "%ld jobs lost their viewers", x->abandoned);
     MUST(w, w->checked > operations / 100, "next to no start was forecast");
     MUST(w, x->accepted > operations / 100 && x->ends > operations / 200 && x->restarts > 0,

@@ -205,7 +205,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
     forecast_check(w, t);
-    MUST(w, !j->held && !h->paused, "a held job starts, or one in a pause");
+    MUST(w, !j->held && !h->paused && !h->draining, "a held job starts, or one in a pause");
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
@@ -269,6 +269,15 @@ static inline void out_wake(void *arg, void *session)
     struct world *w = arg;
 
     if (w->woken) w->woken(w, session);
+}
+
+static inline void out_tuned(void *arg, const struct hub_tuning *t)
+{
+    struct world *w = arg;
+
+    MUST(w, t->queue_max > 0 && t->job_seconds > 0 && t->stuck_seconds >= t->job_seconds,
+         "limits that nothing passes");
+    w->tuned++;
 }
 
 static inline void out_rates(void *arg, const struct eta_known *known)
@@ -586,6 +595,7 @@ static inline void world_boot(struct world *w)
                           .plan = out_plan,
                           .wake = out_wake,
                           .random = out_random,
+                          .tuned = out_tuned,
                           .rates = out_rates};
     int over = 0;
 

@@ -110,6 +110,7 @@ struct world {
     int64_t (*takes)(struct world *, const struct fake_device *, const int *picked, int n);
     struct eta_known known; /* as they were kept last, and how often */
     int kept;
+    int tuned;            /* how often limits were changed by message */
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
     int n_wrong;
 };

@@ -48,7 +48,8 @@ static int scene_new(void **state)
     struct scene *s = calloc(1, sizeof *s);
 
     assert_non_null(s);
-    s->clients = (struct clients){NULL, INT64_MAX, find, wake, followed, s};
+    s->clients = (struct clients){
+        .due = INT64_MAX, .find = find, .wake = wake, .followed = followed, .arg = s};
     for (uint64_t i = 0; i < 4; i++) {
         struct spec spec = {.prompt = NULL};
 

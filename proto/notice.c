@@ -1,0 +1,35 @@
+/* notice - one writer for both places that a notice stands in. */
+#include "proto/notice.h"
+
+#include <assert.h>
+
+static const char *const KIND[NOTICE_KINDS] = {"drain", "message"};
+
+const char *notice_kind_name(enum notice_kind kind)
+{
+    assert((int)kind >= 0 && kind < NOTICE_KINDS);
+    return KIND[kind];
+}
+
+static void write_members(const struct notice *n, struct text *out)
+{
+    text_string(out, "kind", notice_kind_name(n->kind));
+    text_string(out, "text", *n->text ? n->text : NULL);
+    if (n->at_ms > 0) text_int(out, "at_ms", n->at_ms);
+}
+
+void notice_encode(const struct notice *n, int64_t now_ms, struct text *out)
+{
+    text_open(out, NULL, '{');
+    text_string(out, "type", "notice");
+    write_members(n, out);
+    if (n->at_ms > 0) text_int(out, "in_ms", n->at_ms > now_ms ? n->at_ms - now_ms : 0);
+    text_close(out, '}');
+}
+
+void notice_write(const struct notice *n, struct text *out)
+{
+    text_open(out, NULL, '{');
+    write_members(n, out);
+    text_close(out, '}');
+}

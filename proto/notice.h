@@ -1,0 +1,32 @@
+/* notice - what a connection is told that is about no job of its own: the server stops, a word of
+ * its administrator, pictures that will go. One of a kind holds at a time, the newest.
+ *
+ * Thread: any, no state; a struct belongs to who filled it in. */
+#ifndef PROTO_NOTICE_H
+#define PROTO_NOTICE_H
+
+#include "proto/limits.h"
+#include "proto/text.h"
+
+#include <stdint.h>
+
+enum notice_kind {
+    NOTICE_DRAIN,   /* the server ends at at_ms, at the latest */
+    NOTICE_MESSAGE, /* an administrator's words */
+    NOTICE_KINDS
+};
+
+struct notice {
+    enum notice_kind kind;
+    char text[LIMIT_NOTICE_BYTES + 1]; /* UTF-8; "": what was said does not hold any more */
+    int64_t at_ms;                     /* Unix time; 0: none */
+};
+
+/* A message of its own; now_ms: Unix time, for in_ms. */
+void notice_encode(const struct notice *, int64_t now_ms, struct text *out);
+/* The same members as an object within hello, which has the time itself. */
+void notice_write(const struct notice *, struct text *out);
+
+const char *notice_kind_name(enum notice_kind);
+
+#endif
