@@ -88,9 +88,7 @@ static inline const char *disk_name_at(int folder, const char *name, char path[P
         return disk_name(path);
     }
     if (!disk_name_of(folder, in)) return NULL;
-    if (strlen(in) + strlen(name) + 2 > PATH_MAX) return NULL;
-    memcpy(path, in, strlen(in) + 1);
-    strcat(strcat(path, "/"), name);
+    if (snprintf(path, PATH_MAX, "%.2000s/%.255s", in, name) >= PATH_MAX) return NULL;
     return disk_name(path);
 }
 
