@@ -225,6 +225,7 @@ struct http_reply *exchange_pass(struct exchange *x, int status, const struct bl
     text_init(&t, 0, m->len + 1);
     text_bytes(&t, m->data, m->len);
     reply_text(r, &t, "application/json");
+    r->answer = true;
     exchange_answer(x);
     return r;
 }

@@ -170,7 +170,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric(&t, "jobs_done_total", "counter", "Jobs that ended with a picture.", n.done);
     metric(&t, "jobs_failed_total", "counter", "Jobs that failed.", n.failed);
     metric(&t, "jobs_cancelled_total", "counter", "Jobs that were cancelled.", n.cancelled);
-    metric(&t, "clients", "gauge", "WebSockets that were greeted.", n.clients);
+    metric(&t, "clients", "gauge", "WebSockets that were greeted, requests that wait.", n.clients);
     metric(&t, "device_budget_bytes", "gauge", "Memory for pictures.", (int64_t)n.budget);
     metric(&t, "device_promised_bytes", "gauge", "Memory promised to jobs.", (int64_t)n.promised);
     metric_lanes(&t, &n);

@@ -69,7 +69,6 @@ bool pages_route(const struct pages *s, const struct http_request *q, struct htt
         r->body = p->start;
         r->bytes = p->end - p->start;
         snprintf(r->etag, sizeof r->etag, "%s", s->etags[i]);
-        reply_unless_match(r, q);
         return true;
     }
     return false;

@@ -49,5 +49,4 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
         if (cut) snprintf(cut, sizeof file.name - (size_t)(cut - file.name), "%.8s.png", digest);
         snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%s\"", file.name);
     }
-    reply_unless_match(r, q);
 }

@@ -59,6 +59,7 @@ static bool open_picture(struct http_reply *r)
 
 const void *reply_body(struct http_reply *r, int64_t at, void *chunk, size_t n)
 {
+    at += r->from;
     if (!r->store) return r->body + at;
     if (r->fd < 0 && !open_picture(r)) return NULL;
     return pread(r->fd, chunk, n, (off_t)at) == (ssize_t)n ? chunk : NULL;
@@ -139,19 +140,6 @@ void reply_refuse(struct http_reply *r, enum err code, const char *message, cons
     reply_fail(r, &f, fail_status(code));
 }
 
-/* RFC 9110: a list of tags or *; weak ones compare equal. */
-static bool etag_matches(const char *list, const char *etag)
-{
-    return *list && (strcmp(list, "*") == 0 || strstr(list, etag));
-}
-
-void reply_unless_match(struct http_reply *r, const struct http_request *q)
-{
-    if (!etag_matches(q->if_none_match, r->etag)) return;
-    r->status = 304;
-    r->head = true;
-}
-
 /* --- on the wire ------------------------------------------------------------------------------ */
 
 static void put(struct text *t, const char *name, const char *value)
@@ -170,6 +158,21 @@ static void put_date(struct text *t)
     put(t, "date", date);
 }
 
+/* For a page of a site of --origins. Its cookies are not sent here (SameSite): it shows a token. */
+static void put_cors(const struct http_reply *r, struct text *t)
+{
+    put(t, "access-control-allow-origin", r->origin);
+    put(t, "vary", "origin");
+    if (!r->preflight) {
+        put(t, "access-control-expose-headers", "location, etag, retry-after");
+        return;
+    }
+    put(t, "access-control-allow-methods", r->allow);
+    put(t, "access-control-allow-headers",
+        "authorization, content-type, idempotency-key, last-event-id");
+    put(t, "access-control-max-age", "600");
+}
+
 void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
 {
     text_printf(t, "HTTP/1.1 %d %s\r\n", r->status, phrase(r->status));
@@ -180,13 +183,17 @@ void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
     put(t, "content-type", r->type);
     put(t, "cache-control", r->cache);
     put(t, "vary", r->vary);
-    put(t, "allow", r->allow);
+    if (!r->preflight) put(t, "allow", r->allow);
     put(t, "set-cookie", r->cookie);
     if (r->status == 401) put(t, "www-authenticate", "Bearer realm=\"darkroom\"");
     if (r->retry_after_s) text_printf(t, "retry-after: %d\r\n", r->retry_after_s);
     put(t, "etag", r->etag);
     put(t, "content-disposition", r->disposition);
     put(t, "location", r->location);
+    put(t, "content-encoding", r->encoding);
+    put(t, "content-range", r->content_range);
+    if (r->parts) put(t, "accept-ranges", "bytes");
+    if (r->origin) put_cors(r, t);
     if (!r->stream && r->status != 304 && r->status != 204)
         text_printf(t, "content-length: %" PRId64 "\r\n", r->bytes);
     if (r->stream && !old) put(t, "transfer-encoding", "chunked");

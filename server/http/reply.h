@@ -59,6 +59,12 @@ struct http_reply {
     const char *cache;              /* Cache-Control */
     char allow[HTTP_ALLOW_BYTES];   /* Allow, or "" */
     char location[96];              /* Location, or "" */
+    const char *encoding;           /* Content-Encoding, or NULL */
+    char content_range[64];         /* or "" */
+    bool parts;                     /* Accept-Ranges */
+    const char *origin;             /* of another site, whose page may read it; NULL: none */
+    bool preflight;                 /* it may send what `allow` and the API's headers say */
+    bool answer;                    /* the body is what the hub answered */
     const char *vary;               /* Vary, or NULL */
     char cookie[HTTP_COOKIE_BYTES]; /* Set-Cookie, or "" */
     char etag[80];                  /* with its quotes, or "" */
@@ -66,6 +72,7 @@ struct http_reply {
     int retry_after_s; /* 0: no such header */
     bool stream;       /* the body comes in pieces until it ends: bytes is not known */
     int64_t bytes;     /* of the body, also for HEAD and 304 */
+    int64_t from;      /* where in the picture it begins */
     bool head;         /* send no body */
     /* the body is one of: borrowed bytes, owned bytes, a picture */
     const uint8_t *body;
@@ -99,7 +106,5 @@ void reply_head(const struct http_reply *, bool last, bool old, struct text *out
  * until reply_rest(), so that clients who do not read hold no descriptor. */
 const void *reply_body(struct http_reply *, int64_t at, void *chunk, size_t n);
 void reply_rest(struct http_reply *);
-/* Turn it into 304 without a body when the request names its ETag. */
-void reply_unless_match(struct http_reply *, const struct http_request *);
 
 #endif

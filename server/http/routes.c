@@ -7,6 +7,7 @@
 #include "server/http/events.h"
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
+#include "server/http/negotiate.h"
 #include "server/http/pages.h"
 #include "server/http/pictures.h"
 
@@ -318,4 +319,17 @@ void http_route(struct http *h, struct http_request *q, int64_t now, struct http
     const struct http_route *row = http_find(h, q, r);
 
     if (row) http_answer(h, row, q, now, r);
+    if (!r->exchange) negotiate(r, q);
+}
+
+bool http_preflight(struct http_request *q, struct http_reply *r)
+{
+    bool asked = *request_header(q, "access-control-request-method");
+
+    if (strcmp(q->method, "OPTIONS") != 0 || !asked) return false;
+    reply_init(r, 204);
+    find(q, r->allow);
+    if (!*r->allow) snprintf(r->allow, sizeof r->allow, READ);
+    r->preflight = true;
+    return true;
 }

@@ -64,10 +64,13 @@ const struct http_route *http_find(struct http *, struct http_request *, struct 
 /* The bytes of body that this route takes at most. */
 int64_t http_body_max(const struct http_route *);
 /* Answer it, the body included: the reply is made, or out->exchange will make it. The caller ends
- * it with exchange_free() and reply_free(). */
+ * it with negotiate() before it is sent, exchange_free() and reply_free(). */
 void http_answer(struct http *, const struct http_route *, const struct http_request *, int64_t now,
                  struct http_reply *out);
-/* Both, for a request that has come whole. */
+/* A browser asks what a page of another site may send to this address. false: it is no such
+ * question, and there is no reply. */
+bool http_preflight(struct http_request *, struct http_reply *out);
+/* Find, answer and negotiate, for a request that has come whole. */
 void http_route(struct http *, struct http_request *, int64_t now, struct http_reply *out);
 
 #endif

@@ -155,6 +155,11 @@ bool handshake_origin(const struct handshake_rules *g, const char *origin, const
     return listed(g->origins, same_origin, origin);
 }
 
+bool handshake_listed(const struct handshake_rules *g, const char *origin)
+{
+    return *origin && listed(g->origins, same_origin, origin);
+}
+
 /* 16 bytes in base64: 22 characters and two signs of equality */
 static bool key_is_right(const char *key)
 {

@@ -31,6 +31,9 @@ bool handshake_host(const struct handshake_rules *, const char *host);
 /* Origin header: none (no browser), the one of the Host, or a listed one. */
 bool handshake_origin(const struct handshake_rules *, const char *origin, const char *host);
 
+/* Is it one of the listed ones, whose pages may read what is answered here? */
+bool handshake_listed(const struct handshake_rules *, const char *origin);
+
 /* 0, or 403 with what came and how to allow it in f (its field is "Host"). */
 int handshake_check_host(const struct handshake_rules *, const char *host, struct fail *f);
 

@@ -3,12 +3,13 @@
 #include "server/net/http_conn.h"
 
 #include "server/base/clock.h"
-#include "server/http/body.h"
 #include "server/http/exchange.h"
 #include "server/http/head.h"
+#include "server/http/negotiate.h"
 #include "server/http/reply.h"
 #include "server/net/access.h"
 #include "server/net/asking.h"
+#include "server/net/http_asked.h"
 #include "server/net/http_out.h"
 #include "server/net/upgrade.h"
 
@@ -39,24 +40,13 @@ enum state {
     LINGERING
 };
 
-/* One request, from its head until its reply begins. */
-struct request {
-    struct head head;
-    struct http_request q;
-    const struct http_route *route;
-    struct body body;
-    struct text content; /* what came of the body */
-    char match[512];     /* If-None-Match */
-    char bytes[];        /* of the head */
-};
-
 struct http_conn {
     int fd;
     enum state state;
     uint32_t events; /* that epoll reports */
     char *in;        /* what was read and not used */
     size_t n, cap;
-    struct request *request;
+    struct http_asked *request;
     struct http_reply reply;
     struct http_out out;
     bool last;    /* the connection ends with this reply */
@@ -100,8 +90,7 @@ bool http_conn_open(struct conn *c, int fd)
 
 static void drop_request(struct http_conn *h)
 {
-    if (h->request) text_free(&h->request->content);
-    free(h->request);
+    http_asked_free(h->request);
     h->request = NULL;
 }
 
@@ -140,7 +129,7 @@ void http_conn_close(struct conn *c)
 static void hand_over(struct conn *c)
 {
     struct http_conn *h = c->http;
-    struct request *r = h->request;
+    struct http_asked *r = h->request;
     int fd = h->fd;
     char *rest = h->in;
     size_t n = h->n;
@@ -151,7 +140,7 @@ static void hand_over(struct conn *c)
     h->request = NULL;
     forget(c);
     upgrade_begin(c, &r->head, fd, rest, n);
-    free(r);
+    http_asked_free(r);
 }
 
 /* --- the reply -------------------------------------------------------------------------------- */
@@ -210,12 +199,23 @@ static void note(const struct conn *c)
     access_log(c, h->request ? &h->request->head : NULL, h->reply.status, h->reply.bytes);
 }
 
+/* Fit the reply to the headers of its request. */
+static void fit(struct conn *c)
+{
+    struct http_conn *h = c->http;
+    const char *origin = head_value(&h->request->head, "origin");
+
+    negotiate(&h->reply, &h->request->q);
+    if (handshake_listed(&c->all->rules, origin)) h->reply.origin = origin;
+}
+
 /* The reply's head; false: the connection is gone. */
 static bool begin_head(struct conn *c, bool last)
 {
     struct http_conn *h = c->http;
     bool old = h->request && h->request->head.old;
 
+    if (h->request && h->request->q.method) fit(c);
     note(c);
     h->last = last;
     if (http_out_begin(&h->out, &h->reply, last, old)) {
@@ -411,13 +411,11 @@ static bool respond(struct conn *c)
 static bool dispatch(struct conn *c)
 {
     struct http_conn *h = c->http;
-    struct request *r = h->request;
+    struct http_asked *r = h->request;
     struct asking a;
 
     asking_begin(&a, c, &r->head);
     r->q.asker = &a.asker;
-    r->q.body = r->content.len ? r->content.at : "";
-    r->q.len = r->content.len;
     return respond(c);
 }
 
@@ -425,22 +423,14 @@ static bool dispatch(struct conn *c)
 static bool take_body(struct conn *c)
 {
     struct http_conn *h = c->http;
-    struct request *r = h->request;
-    size_t at = 0, used;
-    struct body_piece piece;
     struct fail f;
-    int status = 0;
+    size_t used;
+    int status = http_asked_feed(h->request, h->in, h->n, &used, &f);
 
-    while (!status && at < h->n && !body_whole(&r->body)) {
-        status = body_feed(&r->body, h->in + at, h->n - at, &used, &piece, &f);
-        at += used;
-        if (piece.n) text_bytes(&r->content, piece.at, piece.n);
-    }
-    h->n -= at;
-    memmove(h->in, h->in + at, h->n);
-    if (!status && r->content.code) status = text_check(&r->content, &f) ? 500 : 0;
+    h->n -= used;
+    memmove(h->in, h->in + used, h->n);
     if (status) return refuse(c, &f, status);
-    return body_whole(&r->body) ? dispatch(c) : true;
+    return body_whole(&h->request->body) ? dispatch(c) : true;
 }
 
 /* The route takes it. false: the connection is gone. */
@@ -448,13 +438,11 @@ static bool begin_body(struct conn *c)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct http_conn *h = c->http;
-    struct request *r = h->request;
-    int64_t max = http_body_max(r->route);
+    struct http_asked *r = h->request;
     struct fail f;
-    int status = body_begin(&r->body, &r->head, max, &f);
+    int status = http_asked_body(r, http_body_max(r->route), &f);
 
     if (status) return refuse(c, &f, status);
-    text_init(&r->content, 0, (size_t)max + 1);
     h->state = BODY;
     set_timer(c, BODY_SECONDS);
     if (r->head.expect && !h->n) send(h->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
@@ -465,11 +453,12 @@ static bool begin_body(struct conn *c)
 static bool serve(struct conn *c)
 {
     struct http_conn *h = c->http;
-    struct request *r = h->request;
+    struct http_asked *r = h->request;
     struct asking a;
 
     asking_begin(&a, c, &r->head);
     r->q.asker = &a.asker;
+    if (http_preflight(&r->q, &h->reply)) return begin(c, head_body(&r->head));
     r->route = http_find(c->all->http, &r->q, &h->reply);
     if (!r->route) return begin(c, head_body(&r->head) || r->head.close);
     return head_body(&r->head) ? begin_body(c) : respond(c);
@@ -510,7 +499,7 @@ static bool upgrade(struct conn *c)
 /* One whole head. false: the connection is gone, or is a WebSocket now. */
 static bool answer(struct conn *c)
 {
-    struct request *r = c->http->request;
+    struct http_asked *r = c->http->request;
     struct head *head = &r->head;
     struct fail f;
     int status;
@@ -520,25 +509,8 @@ static bool answer(struct conn *c)
     if (upgrade_wanted(head)) return upgrade(c);
     status = upgrade_check_plain(c, head, &f);
     if (status) return refuse(c, &f, status);
-    head_list(head, "if-none-match", r->match, sizeof r->match);
-    r->q = (struct http_request){.method = head->method,
-                                 .path = head->path,
-                                 .query = head->query,
-                                 .if_none_match = r->match,
-                                 .head = head};
+    http_asked_read(r);
     return serve(c);
-}
-
-/* Take n bytes, a whole head, from what was read. NULL: no memory. */
-static struct request *request_new(struct http_conn *h, size_t n)
-{
-    struct request *r = calloc(1, sizeof *r + n);
-
-    if (!r) return NULL;
-    memcpy(r->bytes, h->in, n);
-    h->n -= n;
-    memmove(h->in, h->in + n, h->n);
-    return r;
 }
 
 /* Answer the requests that have come whole. */
@@ -557,11 +529,13 @@ static void take_heads(struct conn *c)
         }
         if (!n) return;
         c->known = false;
-        h->request = request_new(h, n);
+        h->request = http_asked_new(h->in, n);
         if (!h->request) {
             conn_free(c);
             return;
         }
+        h->n -= n;
+        memmove(h->in, h->in + n, h->n);
         status = head_parse(&h->request->head, h->request->bytes, n, &f);
         if (status ? !refuse(c, &f, status) : !answer(c)) return;
     }

@@ -1,6 +1,7 @@
 """test_http - /v1 with plain HTTP clients: jobs, their events as a stream, waits, errors, and what a connection does."""
 
 import base64
+import gzip
 import http.client
 import json
 import socket
@@ -237,6 +238,59 @@ def problems():
     assert answer == "415", answer
 
 
+def encodings_and_parts():
+    """catches: bytes that are not what was asked for: packed, cut, or sent again to who has them"""
+    line = Line()
+    job = line.submit(QUICK, "/v1/jobs?wait=50")
+
+    def get(path, **headers):
+        line.http.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        answer = line.http.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    for path in ("/", "/app.js", "/v1/model"):
+        plain, packed = get(path), get(path, Accept_Encoding="gzip")
+        assert packed[1]["Content-Encoding"] == "gzip" and plain[1]["Content-Encoding"] is None
+        assert path == "/v1/model" or gzip.decompress(packed[2]) == plain[2]
+        assert "accept-encoding" in packed[1]["Vary"] and len(packed[2]) < len(plain[2]) / 2
+    tag = get("/app.js", Accept_Encoding="gzip")[1]["ETag"]
+    assert get("/app.js", Accept_Encoding="gzip", If_None_Match=tag)[0] == 304
+    assert get("/app.js", If_None_Match=tag)[0] == 200
+    shown = get("/v1/jobs/" + job["job"])
+    assert get("/v1/jobs/" + job["job"], If_None_Match=shown[1]["ETag"])[0] == 304
+    url, whole = job["result"]["url"], get(job["result"]["url"], Accept_Encoding="gzip")
+    assert whole[1]["Content-Encoding"] is None and whole[1]["Accept-Ranges"] == "bytes"
+    size = len(whole[2])
+    status, head, part = get(url, Range="bytes=8-99")
+    assert status == 206 and part == whole[2][8:100] and head["Content-Range"] == f"bytes 8-99/{size}"
+    assert get(url, Range="bytes=-16", If_Range=whole[1]["ETag"])[2] == whole[2][-16:]
+    assert get(url, Range="bytes=-16", If_Range='"another"')[2] == whole[2]
+    status, head, _ = get(url, Range=f"bytes={size}-")
+    assert status == 416 and head["Content-Range"] == f"bytes */{size}"
+
+
+def other_sites():
+    """catches: a page of another site that reads or changes something without --origins, or cannot with it"""
+    listed = Server(None, "--origins", "https://app.example.org")
+    for to, origin, status, allowed in ((server, "https://app.example.org", 403, None), (listed, "https://evil.example", 403, None),
+                                        (listed, "https://app.example.org", 200, "https://app.example.org"),
+                                        (listed, listed.url, 200, None), (listed, "null", 403, None)):
+        line = Line(to)
+        got, head, _ = line.ask("POST", "/v1/ping", {}, Origin=origin)
+        assert (got, head["Access-Control-Allow-Origin"]) == (status, allowed), (origin, got, head)
+        head = line.ask("GET", "/v1/stats", Origin=origin)[1]
+        assert head["Access-Control-Allow-Origin"] == allowed and head["Access-Control-Allow-Credentials"] is None
+        line = Line(to)
+        asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization"}
+        got, head, _ = line.ask("OPTIONS", "/v1/jobs", Origin=origin, **asked)
+        assert got == (204 if status == 200 else 403), (origin, got)
+        assert head["Access-Control-Allow-Origin"] == allowed
+        if allowed:
+            assert head["Access-Control-Allow-Methods"] == "GET, HEAD, POST" and "authorization" in head["Access-Control-Allow-Headers"]
+            assert "origin" in head.get_all("Vary")
+    listed.kill()
+
+
 def a_full_queue():
     """catches: a refusal that does not say when to come back"""
     small = Server(None, "--concurrency", "1", "--queue", "1", "--job-seconds", "86400")
@@ -284,4 +338,4 @@ def stopping():
 
 
 run([a_job, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
-     a_full_queue, curl_reads_along, stopping])
+     encodings_and_parts, other_sites, a_full_queue, curl_reads_along, stopping])
