@@ -52,9 +52,12 @@ static void tune(struct service *s)
     struct hub_tuning hub = {.queue_max = c->queue,
                              .concurrency = c->concurrency,
                              .job_seconds = c->job_seconds,
-                             .stuck_seconds = live_stuck_seconds(c)};
+                             .stuck_seconds = live_stuck_seconds(c),
+                             .submits_per_s = c->submits_per_second,
+                             .messages_per_s = c->messages_per_second};
     struct net_tuning net = {.origins = c->origins,
                              .connections_per_ip = c->connections_per_ip,
+                             .connections_per_user = c->connections_per_user,
                              .ping_seconds = c->ping_seconds,
                              .hangup_seconds = c->hangup_seconds};
 

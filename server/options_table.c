@@ -67,6 +67,13 @@ const struct options_row OPTIONS_TABLE[] = {
      "N", "Open connections in all."},
     {"connections-per-ip", 0, OPTIONS_INT, S | L, AT(connections_per_ip), "0", 0, 65536, "N",
      "Open connections from one address; 0: 64, but from this machine itself any number."},
+    {"connections-per-user", 0, OPTIONS_INT, S | L, AT(connections_per_user), "64", 0, 65536, "N",
+     "WebSockets and event streams of one user at a time; 0: any number."},
+    {"submits-per-second", 0, OPTIONS_INT, S | L, AT(submits_per_second), "20", 0, 100000, "N",
+     "Jobs that one user (without users: one connection) may ask for, after a pause ten seconds' "
+     "worth at once; 0: any number."},
+    {"messages-per-second", 0, OPTIONS_INT, S | L, AT(messages_per_second), "1000", 0, 1000000, "N",
+     "Messages that one connection may send, in the same way; 0: any number."},
     {"ping-seconds", 0, OPTIONS_INT, S | L, AT(ping_seconds), "25", 1, 3600, "N",
      "Silence after which a WebSocket is pinged."},
     {"hangup-seconds", 0, OPTIONS_INT, S | L, AT(hangup_seconds), "60", 2, 3600, "N",

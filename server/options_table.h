@@ -44,7 +44,8 @@ struct options {
     char *host, *listen, *base, *data, *origins, *log_level, *log_format, *config;
     int port, concurrency, queue, job_seconds, keep_days;
     int64_t keep_size; /* bytes; 0: no bound */
-    int connections, connections_per_ip, ping_seconds, hangup_seconds;
+    int connections, connections_per_ip, connections_per_user, ping_seconds, hangup_seconds;
+    int submits_per_second, messages_per_second;
     bool access_log, open, trust_proxy;
     /* one picture; 0, or guidance < 0: the model's own default */
     char *prompt, *out;

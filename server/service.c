@@ -285,6 +285,8 @@ static int open_hub(struct service *s, struct fail *f)
                             .concurrency = c->concurrency,
                             .job_seconds = c->job_seconds,
                             .stuck_seconds = live_stuck_seconds(c),
+                            .submits_per_s = c->submits_per_second,
+                            .messages_per_s = c->messages_per_second,
                             .kept = LIMIT_JOBS_KEPT};
     struct hub_out out = emit_effects(s);
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);
@@ -321,6 +323,7 @@ static int open_http(struct service *s, struct fail *f)
                              .arg = s,
                              .base = s->conf->options->base,
                              .frame_lag = &s->frame_lag,
+                             .refused = &s->refused,
                              .commit = &s->commit};
 
     return http_new(&s->http, &conf, f);
@@ -335,6 +338,7 @@ static int open_net(struct service *s, struct fail *f)
                             .open = c->open,
                             .connections = c->connections,
                             .connections_per_ip = c->connections_per_ip,
+                            .connections_per_user = c->connections_per_user,
                             .ping_seconds = c->ping_seconds,
                             .hangup_seconds = c->hangup_seconds,
                             .log = s->log,
@@ -345,6 +349,7 @@ static int open_net(struct service *s, struct fail *f)
                             .socket = c->listen ? c->listen + strlen("unix:") : NULL,
                             .watch_fd = s->watch,
                             .frame_lag = &s->frame_lag,
+                            .refused = &s->refused,
                             .arg = s,
                             .open_session = open_session,
                             .hello = make_hello,

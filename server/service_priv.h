@@ -35,6 +35,7 @@ struct service {
     char model[128], device[192], type[16], residency[256];
     bool loaded;
     struct histogram frame_lag, commit;
+    struct refused_connections refused;
     int folder; /* the data folder: as a number, it may outlive the store */
     uint64_t boot_id;
     bool terminal;   /* it was started from one */

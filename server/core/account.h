@@ -8,6 +8,7 @@
 
 #include "proto/fail.h"
 #include "proto/user.h"
+#include "server/core/bucket.h"
 #include "server/core/notices.h"
 
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct account {
     bool gone; /* the user was removed, or never was in this start of the server */
     int slot;  /* a number of its own, from 0 */
     struct account_lane lane[LANES];
+    struct bucket submits;
+    int clients;            /* connections that are open */
     int waiting, running;   /* jobs: accepted or on their way to the disk; on a device */
     struct blob *stats;     /* its newest statistics, owned; NULL: none were wanted yet */
     uint64_t stats_seq;     /* their number (hub.stats_seq) */

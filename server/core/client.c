@@ -239,6 +239,7 @@ struct client *client_open(struct clients *cs, void *session, struct account *a)
     if (!c) return NULL;
     c->session = session;
     c->account = a;
+    a->clients++;
     c->notice_seq = cs->notice_seq; /* hello has those of before */
     c->last = &c->first;
     c->previews = COMMAND_PREVIEWS_DEFAULT;
@@ -277,6 +278,7 @@ void client_close(struct clients *cs, struct client *c)
     }
     *(c->prev ? &c->prev->next : &cs->first) = c->next;
     if (c->next) c->next->prev = c->prev;
+    c->account->clients--;
     free(c);
 }
 

@@ -74,6 +74,8 @@ struct client {
     bool stats;                 /* wants statistics */
     uint64_t stats_seq;         /* the last one sent */
     uint64_t notice_seq;        /* the last one sent */
+    struct bucket messages;     /* .. that it may send */
+    struct bucket submits;      /* the same, where there are no users */
     struct client *next, *prev; /* all clients */
 };
 

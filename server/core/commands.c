@@ -26,7 +26,7 @@ static void watch(struct hub *h, struct pending_reply *a, const struct command *
         respond_unknown(h, a, c);
         return;
     }
-    if (submit_watches(a->client, j, true, &f) != 0) {
+    if (submit_watches(h, a->client, j, true, &f) != 0) {
         fail_advise(&f, "Unwatch some first.");
         respond_error(h, a, c, &f);
         return;
@@ -352,12 +352,33 @@ void commands_obey(struct hub *h, int64_t now, struct client *p, struct command 
     command_free(c);
 }
 
+/* Whether this connection may send one more message. */
+static int check_often(struct hub *h, int64_t now, struct client *p, struct fail *f)
+{
+    int64_t wait = bucket_take(&p->messages, now, h->conf.messages_per_s);
+
+    if (wait == 0) return 0;
+    h->stats.totals.limited[LIMITED_MESSAGES]++;
+    fail_set(f, ERR_RATE_LIMITED, "More than %d messages a second came on this connection",
+             h->conf.messages_per_s);
+    fail_advise(f, "Send it again after retry_after_ms.");
+    f->retry_after_ms = (wait + 999) / 1000;
+    return ERR_RATE_LIMITED;
+}
+
 void commands_text(struct hub *h, int64_t now, struct client *p, const char *text, size_t len)
 {
     struct command c;
     struct fail f;
 
-    if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
+    if (check_often(h, now, p, &f) != 0) {
+        struct scan s;
+
+        scan_init(&s);
+        scan_feed(&s, text, len);
+        command_scanned(&s, &c);
+        commands_error(h, p, &c, &f);
+    } else if (command_decode(text, len, h->conf.limits, &c, &f) == 0) {
         commands_obey(h, now, p, &c);
         client_reply_expect(p, len);
     } else {

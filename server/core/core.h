@@ -4,7 +4,7 @@
  *
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
- *              timeline stats notices
+ *              timeline stats notices bucket
  *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
  *              abandon reorder
  *   inputs     restore device_events respond submit admin commands

@@ -59,6 +59,8 @@ struct hub_conf {
     int job_seconds;   /* of device time a job */
     int stuck_seconds; /* silence of a busy device before it counts as stuck */
     int kept;          /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
+    /* of one user, without users of one connection; of one connection; 0: no bound (bucket.h) */
+    int submits_per_s, messages_per_s;
     int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
@@ -66,6 +68,7 @@ struct hub_conf {
  * hub_conf. */
 struct hub_tuning {
     int queue_max, concurrency, job_seconds, stuck_seconds;
+    int submits_per_s, messages_per_s;
 };
 
 /* What the store keeps of a job. */

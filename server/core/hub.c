@@ -286,6 +286,13 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
     count_devices(h, out);
 }
 
+int hub_connections(const struct hub *h, uint32_t user)
+{
+    const struct account *a = user == USER_NONE ? NULL : accounts_find(&h->accounts, user);
+
+    return a ? a->clients : 0;
+}
+
 bool hub_stopping(const struct hub *h)
 {
     return h->stopping;

@@ -132,6 +132,8 @@ struct hub_counts {
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);
+/* Connections of this user that are open, requests over HTTP among them; 0 for USER_NONE. */
+int hub_connections(const struct hub *, uint32_t user);
 /* It stops: by hub_drain(), or at the end of an administrator's drain. */
 bool hub_stopping(const struct hub *);
 /* What hello says to this user beside what holds for all connections: at most NOTICE_KINDS, valid

@@ -21,6 +21,16 @@ struct stats_histogram {
 };
 extern const double STATS_SECONDS[STATS_BOUNDS], STATS_SHARES[STATS_BOUNDS];
 
+/* Limits that users meet, for counting. */
+enum stats_limit {
+    LIMITED_SUBMITS,
+    LIMITED_MESSAGES,
+    LIMITED_WAITING,
+    LIMITED_QUEUE,
+    LIMITED_WATCHES,
+    STATS_LIMITS
+};
+
 struct stats_totals {
     /* seconds: from accepted to the first start; on devices, of finished pictures; from a cancel to
      * the end of the run */
@@ -29,6 +39,7 @@ struct stats_totals {
     uint64_t quanta[GLM_PHASES], batch[LIMIT_BATCH + 1]; /* quanta by phase; by pictures in them */
     double seconds[GLM_PHASES];
     uint64_t refused[1 - ERR_LAST]; /* commands, by -code */
+    uint64_t limited[STATS_LIMITS]; /* commands that one of these limits has refused */
     uint64_t abandoned;             /* jobs that were cancelled as nobody looked at them */
     uint64_t checkpoints, checkpoint_bytes;
 };

@@ -23,19 +23,37 @@ static int check_room(struct hub *h, int64_t now, struct fail *f)
     int at_once = devices_ready(&h->devices) && cap > on ? cap - on : 0;
 
     if (waiting < h->conf.queue_max + at_once) return 0;
+    h->stats.totals.limited[LIMITED_QUEUE]++;
     fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
     f->retry_after_ms = forecast_retry_ms(h, now);
     return ERR_QUEUE_FULL;
 }
 
 /* Whether its owner may have one more wait. */
-static int check_waiting(const struct hub *h, int64_t now, const struct account *a, struct fail *f)
+static int check_waiting(struct hub *h, int64_t now, const struct account *a, struct fail *f)
 {
     if (a->user.waiting == 0 || a->waiting < a->user.waiting) return 0;
+    h->stats.totals.limited[LIMITED_WAITING]++;
     fail_set(f, ERR_RATE_LIMITED, "%d of your jobs wait, which is as many as you may have",
              a->waiting);
     fail_advise(f, "Wait for one of them, or cancel one.");
     f->retry_after_ms = forecast_free_ms(h, now, a);
+    return ERR_RATE_LIMITED;
+}
+
+/* Whether it has not submitted too often. Without users everybody is one: then by connection. */
+static int check_often(struct hub *h, int64_t now, struct client *p, struct fail *f)
+{
+    bool one = p->account->user.id != USER_NONE;
+    int64_t wait =
+        bucket_take(one ? &p->account->submits : &p->submits, now, h->conf.submits_per_s);
+
+    if (wait == 0) return 0;
+    h->stats.totals.limited[LIMITED_SUBMITS]++;
+    fail_set(f, ERR_RATE_LIMITED, "More than %d requests a second came from you",
+             h->conf.submits_per_s);
+    fail_advise(f, "Send it again after retry_after_ms.");
+    f->retry_after_ms = (wait + 999) / 1000;
     return ERR_RATE_LIMITED;
 }
 
@@ -49,9 +67,11 @@ static int check_stopping(const struct hub *h, int64_t now, struct fail *f)
     return ERR_SHUTTING_DOWN;
 }
 
-int submit_watches(const struct client *p, const struct job *j, bool watch, struct fail *f)
+int submit_watches(struct hub *h, const struct client *p, const struct job *j, bool watch,
+                   struct fail *f)
 {
     if (!watch || !client_full(p) || (j && client_follows(p, j))) return 0;
+    h->stats.totals.limited[LIMITED_WATCHES]++;
     fail_field(f, ERR_RATE_LIMITED, "watch", "This connection follows %d jobs already",
                LIMIT_WATCHES);
     return fail_advise(f, "Unwatch some, or submit with \"watch\": false.");
@@ -130,7 +150,7 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
         respond_error(h, a, c, &f);
         return;
     }
-    if (submit_watches(a->client, j, c->watch, &f) != 0) {
+    if (submit_watches(h, a->client, j, c->watch, &f) != 0) {
         respond_error(h, a, c, &f);
         return;
     }
@@ -159,7 +179,8 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     }
     if (!err) err = account_may_draw(a->client->account, (enum user_lane)c->spec.lane, &f);
     if (!err) err = check_stopping(h, now, &f);
-    if (!err) err = submit_watches(a->client, NULL, c->watch, &f);
+    if (!err) err = check_often(h, now, a->client, &f);
+    if (!err) err = submit_watches(h, a->client, NULL, c->watch, &f);
     if (!err) err = check_waiting(h, now, a->client->account, &f);
     if (!err) err = check_room(h, now, &f);
     if (!err && devices_ready(&h->devices)) err = check_plan(h, &c->spec, &plan, &f);

@@ -12,6 +12,7 @@ void submit_obey(struct hub *, int64_t now, struct pending_reply *, struct comma
 void submit_quote(struct hub *, int64_t now, struct pending_reply *, const struct command *);
 /* Whether this connection may follow one more job; j: one that it may follow already, or NULL. 0 or
  * ERR_RATE_LIMITED. */
-int submit_watches(const struct client *, const struct job *j, bool watch, struct fail *f);
+int submit_watches(struct hub *, const struct client *, const struct job *j, bool watch,
+                   struct fail *f);
 
 #endif

@@ -130,6 +130,26 @@ static void metric_refusals(struct text *t, const struct stats_totals *s)
                     fail_wire((enum err) - i), s->refused[i]);
 }
 
+static void limited(struct text *t, const char *limit, uint64_t n)
+{
+    text_printf(t, "darkroom_limited_total{limit=\"%s\"} %" PRIu64 "\n", limit, n);
+}
+
+static void metric_limits(struct text *t, const struct stats_totals *s,
+                          const struct refused_connections *r)
+{
+    static const char *const name[STATS_LIMITS] = {"submits", "messages", "waiting", "queue",
+                                                   "watches"};
+
+    head(t, "limited_total", "counter", "Commands and connections that a limit has refused.");
+    for (int i = 0; i < STATS_LIMITS; i++)
+        limited(t, name[i], s->limited[i]);
+    if (!r) return;
+    limited(t, "connections", r->all);
+    limited(t, "connections_address", r->address);
+    limited(t, "connections_user", r->user);
+}
+
 static void metric_lanes(struct text *t, const struct hub_counts *n)
 {
     head(t, "lane_jobs_queued", "gauge", "Jobs that wait, by lane.");
@@ -175,6 +195,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric(&t, "device_promised_bytes", "gauge", "Memory promised to jobs.", (int64_t)n.promised);
     metric_lanes(&t, &n);
     metric_totals(&t, n.totals);
+    metric_limits(&t, n.totals, m->refused);
     metric_times(&t, "frame_lag_seconds", "From the end of a quantum to its preview in the socket.",
                  m->frame_lag);
     metric_times(&t, "commit_seconds", "One transaction of the job store, with its files.",

@@ -6,11 +6,17 @@
 #include "server/core/hub.h"
 #include "server/http/reply.h"
 
+/* Connections that a limit has refused: on all, on an address's, on a user's. */
+struct refused_connections {
+    uint64_t all, address, user;
+};
+
 /* What is reported; all borrowed. */
 struct metrics {
     struct hub *hub;
     const char *version, *model;
     const struct histogram *frame_lag, *commit; /* NULL: not reported */
+    const struct refused_connections *refused;  /* NULL: not reported */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

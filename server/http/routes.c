@@ -38,6 +38,7 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
                                   .version = conf->version,
                                   .model = conf->model,
                                   .frame_lag = conf->frame_lag,
+                                  .refused = conf->refused,
                                   .commit = conf->commit};
     err = pages_init(&h->pages, conf->pages, f);
     if (err) {

@@ -16,6 +16,8 @@
 
 struct http;
 
+struct refused_connections; /* metrics.h */
+
 struct http_conf {
     const struct http_page *pages;
     struct hub *hub;
@@ -25,6 +27,7 @@ struct http_conf {
     void *arg;
     const char *base;
     const struct histogram *frame_lag, *commit; /* NULL: not reported */
+    const struct refused_connections *refused;  /* NULL: not reported */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);

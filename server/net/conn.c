@@ -59,7 +59,8 @@ struct conn *conn_new(struct conns *n, const struct address *from)
         free(c);
         return NULL;
     }
-    c->over = n->n >= n->room || c->from->n > limit_from(n, from);
+    c->over_address = n->n < n->room && c->from->n > limit_from(n, from);
+    c->over = c->over_address || n->n >= n->room;
     c->next = n->first;
     c->self = &n->first;
     if (c->next) c->next->self = &c->next;

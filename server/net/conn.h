@@ -12,6 +12,7 @@
 #include "server/base/histogram.h"
 #include "server/base/log.h"
 #include "server/base/wheel.h"
+#include "server/http/metrics.h"
 #include "server/http/routes.h"
 #include "server/net/auth.h"
 #include "server/net/census.h"
@@ -33,6 +34,8 @@ struct conns {
     int n_exchanges;    /* requests that wait for an answer, or read a stream */
     struct conn *ready; /* those that can go on */
     int room, per_ip;   /* most in all; most from one address, 0: the default */
+    int per_user;       /* most of one user, 0: any number */
+    struct refused_connections *refused;
     struct census census;
     struct wheel wheel; /* the timers of all */
     int epoll_fd;       /* those that speak HTTP */
@@ -64,13 +67,15 @@ struct conn {
     struct conn *ready_next, **ready_self; /* of those that can go on; self NULL: it is not one */
     struct census_entry *from;
     struct address address; /* of this one; of a WebSocket behind a proxy the client's */
-    bool over;              /* above a limit: its first request is refused */
+    bool over;              /* above a limit: its first request is refused .. */
+    bool over_address;      /* .. that on its address */
     struct timer timer;     /* what it is for depends on the protocol */
     struct http_conn *http; /* while it speaks HTTP */
     /* a WebSocket; the rest is ws_conn's */
     struct lws *wsi;
     struct session *session;
-    bool known; /* whose it is: */
+    bool crowded; /* its user has as many as it may */
+    bool known;   /* whose it is: */
     struct auth_who who;
     int closing;      /* close it with this when all has been sent; 0: no */
     int64_t heard_us; /* when a message or pong came, or it was not listened to any more */

@@ -258,7 +258,14 @@ static bool too_many(struct conn *c)
 {
     struct fail f;
 
-    fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
+    if (c->over_address) {
+        c->all->refused->address++;
+        fail_set(&f, ERR_RATE_LIMITED, "There are too many connections from your address.");
+    } else {
+        c->all->refused->all++;
+        fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
+    }
+    fail_advise(&f, "Close some, or come back later.");
     f.retry_after_ms = 5000;
     return refuse(c, &f, 503);
 }

@@ -341,6 +341,8 @@ static void init_conns(struct net *n)
     n->conns = (struct conns){
         .room = listen_room(conf->connections < 60000 ? conf->connections : 60000),
         .per_ip = conf->connections_per_ip,
+        .per_user = conf->connections_per_user,
+        .refused = conf->refused,
         .epoll_fd = -1,
         .rules = {.host = conf->host, .origins = conf->origins, .open = conf->open, .own = n->own},
         .ping_seconds = conf->ping_seconds,
@@ -458,6 +460,7 @@ void net_tune(struct net *n, const struct net_tuning *t)
 {
     n->conns.rules.origins = t->origins;
     n->conns.per_ip = t->connections_per_ip;
+    n->conns.per_user = t->connections_per_user;
     n->conns.ping_seconds = t->ping_seconds;
     n->conns.hangup_seconds = t->hangup_seconds;
 }

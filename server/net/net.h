@@ -13,6 +13,7 @@
 
 #include "server/base/histogram.h"
 #include "server/base/log.h"
+#include "server/http/metrics.h"
 #include "server/http/routes.h"
 #include "server/net/auth.h"
 #include "server/net/session.h"
@@ -27,6 +28,7 @@ struct net_conf {
     int port;                   /* 0: a free one */
     bool open;
     int connections, connections_per_ip; /* the latter 0: 64, but any number from this machine */
+    int connections_per_user;            /* 0: any number */
     int ping_seconds, hangup_seconds;
     struct log *log;
     struct http *http;
@@ -35,6 +37,7 @@ struct net_conf {
     const char *base;   /* "/lab/": borrowed */
     const char *socket; /* path of a unix socket to listen on instead of host and port, or NULL */
     int watch_fd;       /* readable when the users have changed, taken by net_new(); -1: none */
+    struct refused_connections *refused;
     struct histogram *frame_lag; /* from the end of a quantum to its preview frame in the socket */
 
     void *arg;
@@ -76,7 +79,7 @@ void net_users(struct net *);
  * Connections that are open get them when they are looked at next. */
 struct net_tuning {
     const char *origins;
-    int connections_per_ip, ping_seconds, hangup_seconds;
+    int connections_per_ip, connections_per_user, ping_seconds, hangup_seconds;
 };
 void net_tune(struct net *, const struct net_tuning *);
 

@@ -65,6 +65,11 @@ int session_user(struct session *s, uint32_t user, struct fail *f)
     return s->client ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
 }
 
+int session_of_user(const struct session *s, uint32_t user)
+{
+    return hub_connections(s->hub, user);
+}
+
 bool session_known(const struct session *s)
 {
     return s->client != NULL;

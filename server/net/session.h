@@ -38,6 +38,8 @@ struct session_conn {
 int session_new(struct session **out, struct hub *, const struct session_conn *, struct fail *f);
 /* Whose it is; USER_NONE in a service without users. ERR_OUT_OF_MEMORY. */
 int session_user(struct session *, uint32_t user, struct fail *f);
+/* Connections of a user that are open. */
+int session_of_user(const struct session *, uint32_t user);
 bool session_known(const struct session *);
 /* What it sent as its first message lets nobody in: close it when all has been sent. */
 bool session_refused(const struct session *);

@@ -13,6 +13,7 @@ enum {
     CLOSE_UNKNOWN = 4001,
     CLOSE_SLOW = 4008,
     CLOSE_SILENT = 4009,
+    CLOSE_CROWDED = 4010,
     FULL_BYTES = 256 << 10, /* of answers that wait: no further commands are read .. */
     ROOM_BYTES = 64 << 10,  /* .. until no more than this are left */
     SLOW_SECONDS = 5,       /* who is full is looked at so often .. */
@@ -46,6 +47,7 @@ static const char *reason_of(int code)
     case CLOSE_UNKNOWN: return "unauthorized";
     case CLOSE_SLOW: return "slow";
     case CLOSE_SILENT: return "silent";
+    case CLOSE_CROWDED: return "too_many";
     case LWS_CLOSE_STATUS_GOINGAWAY: return "shutting_down";
     default: return "internal";
     }
@@ -152,7 +154,8 @@ void ws_conn_timer(struct conn *c)
             hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent, next;
 
     if (!c->session) return;
-    if (c->close_code || c->closing == CLOSE_UNKNOWN) { /* the close frame did not get out */
+    if (c->close_code || c->closing == CLOSE_UNKNOWN
+        || c->closing == CLOSE_CROWDED) { /* the close frame did not get out */
         shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
         return;
     }
@@ -179,6 +182,21 @@ void ws_conn_timer(struct conn *c)
 
 /* --- callbacks -------------------------------------------------------------------------------- */
 
+/* Whether its user may have one more; it counts itself when it is known to the hub. */
+static int check_crowd(struct conn *c, uint32_t user, struct fail *f)
+{
+    int most = c->all->per_user;
+
+    if (!most || session_known(c->session) || session_of_user(c->session, user) < most) return 0;
+    c->crowded = true;
+    c->all->refused->user++;
+    fail_set(f, ERR_RATE_LIMITED, "You have %d connections, which is as many as you may have",
+             most);
+    fail_advise(f, "Close some of them, then connect again.");
+    f->retry_after_ms = 5000;
+    return ERR_RATE_LIMITED;
+}
+
 static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_t *user,
                    struct fail *f)
 {
@@ -191,10 +209,19 @@ static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_
     if (!r.known) return r.why.code;
     if (c->known && r.who.user != c->who.user)
         return fail_set(f, ERR_CONFLICT, "This connection is another user's, by its header.");
+    if (check_crowd(c, r.who.user, f)) return f->code;
     c->known = true;
     c->who = r.who;
     *user = r.who.user;
     return 0;
+}
+
+/* It is not let in: by its first message, or by its head. */
+static void refuse(struct conn *c)
+{
+    c->closing = c->crowded ? CLOSE_CROWDED : CLOSE_UNKNOWN;
+    look_again(c, clock_us() + (int64_t)CLOSE_SECONDS * SECOND_US);
+    lws_callback_on_writable(c->wsi);
 }
 
 /* Whose it is by the head of its request, or a question who it is. false: no memory. */
@@ -205,6 +232,12 @@ static bool open_known(struct conn *c)
     struct fail f;
 
     if (c->known && !auth_holds(n->auth, &c->who)) c->known = false;
+    if (c->known && check_crowd(c, c->who.user, &f)) {
+        c->known = false;
+        session_error(c->session, clock_us(), &f);
+        refuse(c);
+        return true;
+    }
     if (c->known && session_user(c->session, c->who.user, &f)) return false;
     if (!c->known) {
         auth_unknown(&f);
@@ -227,14 +260,6 @@ static int on_open(struct conn *c)
     if (!open_known(c)) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     ws_conn_hello(c);
     return 0;
-}
-
-/* Its first message lets nobody in. */
-static void refuse(struct conn *c)
-{
-    c->closing = CLOSE_UNKNOWN;
-    look_again(c, clock_us() + (int64_t)CLOSE_SECONDS * SECOND_US);
-    lws_callback_on_writable(c->wsi);
 }
 
 static int on_receive(struct conn *c, const char *in, size_t len)
