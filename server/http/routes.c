@@ -10,6 +10,7 @@
 #include "server/http/negotiate.h"
 #include "server/http/pages.h"
 #include "server/http/pictures.h"
+#include "server/http/queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,8 @@ const struct http_route HTTP_ROUTES[] = {
     {"/v1/quote", READ, HTTP_KNOWN, .translator = &JOBS_QUOTE},
     {"/v1/stats", READ, HTTP_KNOWN, .translator = &JOBS_STATS},
     {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
+    {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
+    {"/queue", READ, HTTP_KNOWN, .translator = &QUEUE_PAGE},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},

@@ -291,6 +291,25 @@ def other_sites():
     listed.kill()
 
 
+def the_queue():
+    """catches: a page for programs, JSON for people; numbers that are not those of the queue"""
+    line = Line()
+    line.submit(QUICK, "/v1/jobs?wait=50")
+    running, waits = line.submit(ENDLESS)["job"], line.submit(QUICK)["job"]
+    status, head, queue = line.ask("GET", "/queue")
+    assert head["Content-Type"] == "application/json" and "accept" in head["Vary"]
+    assert queue["queue_size"] == 1 and queue["running"] == 1, queue
+    assert [j["job"] for j in queue["jobs"]] == [running, waits]
+    assert queue["rank_eta"] >= queue["queue_eta"] > 0 and queue["avg_event_process_time"] > 0, queue
+    assert line.ask("GET", "/v1/queue", Accept="text/html")[1]["Content-Type"] == "application/json"
+    line.http.request("GET", "/queue", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    answer = line.http.getresponse()
+    page = answer.read().decode()
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8" and running in page and "waits, place 1" in page, page
+    assert line.ask("HEAD", "/queue")[0] == 200 and server.get("/queue.css")[0] == 200
+    line.ask("POST", "/v1/cancel", {"all": True})
+
+
 def a_full_queue():
     """catches: a refusal that does not say when to come back"""
     small = Server(None, "--concurrency", "1", "--queue", "1", "--job-seconds", "86400")
@@ -338,4 +357,4 @@ def stopping():
 
 
 run([a_job, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
-     encodings_and_parts, other_sites, a_full_queue, curl_reads_along, stopping])
+     encodings_and_parts, other_sites, the_queue, a_full_queue, curl_reads_along, stopping])
