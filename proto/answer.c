@@ -111,6 +111,13 @@ void answer_user(const struct user *u, struct text *out)
     text_close(out, '}');
 }
 
+void answer_user_changed(const struct user *u, struct text *out)
+{
+    start("user", NULL, out);
+    answer_user(u, out);
+    text_close(out, '}');
+}
+
 void answer_hello(const struct answer_hello *h, struct text *out)
 {
     start("hello", NULL, out);

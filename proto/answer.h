@@ -80,6 +80,8 @@ struct answer_tuning {
 };
 
 void answer_hello(const struct answer_hello *, struct text *out);
+/* Who the connection is, again. */
+void answer_user_changed(const struct user *, struct text *out);
 /* Write a user, or null for none, as a member `user` into the object that is open. */
 void answer_user(const struct user *, struct text *out);
 /* Done: watch, unwatch, cancel, previews. job 0: none. state < 0: none. */

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-static const char *const KIND[NOTICE_KINDS] = {"drain", "message"};
+static const char *const KIND[NOTICE_KINDS] = {"drain", "message", "user"};
 
 const char *notice_kind_name(enum notice_kind kind)
 {

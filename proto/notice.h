@@ -13,6 +13,7 @@
 enum notice_kind {
     NOTICE_DRAIN,   /* the server ends at at_ms, at the latest */
     NOTICE_MESSAGE, /* an administrator's words */
+    NOTICE_USER, /* what a user may do has changed: a message `user` (answer.h), without a text */
     NOTICE_KINDS
 };
 

@@ -27,12 +27,14 @@ static const struct {
     [OPTIONS_BACKUP] = {"backup", "FILE", "copy a server's jobs and users, also while it runs",
                         "Copy the database of a data folder (jobs and users) to a new file, also "
                         "while a server uses it."},
-    [OPTIONS_USER] = {"user", "add NAME\nlist\nremove NAME\nrotate NAME",
-                      "who may use a server: add, list, remove, rotate",
-                      "Say who may use the server of a data folder, also while it runs: add a user "
-                      "and print its token, list all, remove one (its jobs are cancelled, its "
-                      "connections closed), or rotate: give one another token, which ends the "
-                      "old. The first user closes the server to everybody else."},
+    [OPTIONS_USER] =
+        {"user", "add NAME\nlist\nset NAME\nremove NAME\nrotate NAME",
+         "who may use a server: add, list, set, remove, rotate",
+         "Say who may use the server of a data folder, also while it runs: add a user "
+         "and print its token, list all, set what one may do (only what is named changes; its "
+         "connections stay), remove one (its jobs are cancelled, its "
+         "connections closed), or rotate: give one another token, which ends the "
+         "old. The first user closes the server to everybody else."},
 };
 
 const char *options_command_name(enum options_command command)
@@ -408,13 +410,13 @@ static int check_words(const struct options *c, struct fail *f)
 
 static int check_verb(const struct options *c, struct fail *f)
 {
-    static const char *const verbs[] = {"add", "list", "remove", "rotate"};
+    static const char *const verbs[] = {"add", "list", "set", "remove", "rotate"};
     size_t i = 0;
 
-    while (i < 4 && (!c->verb || strcmp(c->verb, verbs[i]) != 0))
+    while (i < 5 && (!c->verb || strcmp(c->verb, verbs[i]) != 0))
         i++;
-    if (i == 4)
-        return fail_set(f, ERR_USAGE, "%s%s%s: use add, list, remove or rotate.",
+    if (i == 5)
+        return fail_set(f, ERR_USAGE, "%s%s%s: use add, list, set, remove or rotate.",
                         c->verb ? "There is no user '" : "user needs a word",
                         c->verb ? c->verb : "", c->verb ? "'" : "");
     if (i != 1 && !c->user)
@@ -508,6 +510,16 @@ static int keep_stronger(const struct options *c, struct options *next, struct f
             memcpy(value(next, o), value(c, o), value_bytes(o));
     }
     return err;
+}
+
+bool options_given(const struct options *c, const char *name)
+{
+    int i = 0;
+
+    while (OPTIONS_TABLE[i].name && strcmp(OPTIONS_TABLE[i].name, name) != 0)
+        i++;
+    assert(OPTIONS_TABLE[i].name);
+    return c->place[i] > OPTIONS_DEFAULT;
 }
 
 int options_reread(const struct options *c, struct options *next, struct fail *f)

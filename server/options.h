@@ -26,6 +26,8 @@ int options_read(struct options *c, enum options_command, int argc, char **args,
                  struct fail *f);
 void options_free(struct options *);
 
+/* Was the option of this name given: by flag, environment or file? */
+bool options_given(const struct options *, const char *name);
 /* The file again, in the place of what it held: *next gets what options_read() would find now.
  * ERR_USAGE as there. The caller frees next in both cases. */
 int options_reread(const struct options *, struct options *next, struct fail *f);

@@ -89,6 +89,38 @@ static int run_rotate(const struct options *o, const char *data, sqlite3 *db, st
     return err;
 }
 
+/* --- set -------------------------------------------------------------------------------------- */
+
+static unsigned changes_of(const struct options *o)
+{
+    static const struct {
+        const char *option;
+        unsigned which;
+    } CHANGES[] = {{"role", USERS_ROLE},       {"lanes", USERS_LANES},     {"weight", USERS_WEIGHT},
+                   {"waiting", USERS_WAITING}, {"running", USERS_RUNNING}, {"disk", USERS_DISK}};
+    unsigned which = 0;
+
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++)
+        if (options_given(o, CHANGES[i].option)) which |= CHANGES[i].which;
+    return which;
+}
+
+static int run_set(const struct options *o, const char *data, sqlite3 *db, struct fail *f)
+{
+    struct user u;
+    unsigned which = changes_of(o);
+    int err = user_of(o, &u, f);
+
+    if (!err && !which) {
+        fail_set(f, ERR_USAGE, "Nothing is to change.");
+        return fail_advise(f, "Name it: --role, --lanes, --weight, --waiting, --running, --disk.");
+    }
+    if (!err) err = users_set(db, &u, which, f);
+    if (!err) err = users_announce(data, f);
+    if (!err) fprintf(stderr, "%s is changed; its token and its jobs stay\n", u.name);
+    return err;
+}
+
 /* --- remove, list ----------------------------------------------------------------------------- */
 
 static int run_remove(const struct options *o, const char *data, sqlite3 *db, struct fail *f)
@@ -152,10 +184,8 @@ static int run_list(const struct options *o, const char *data, sqlite3 *db, stru
 /* --- the command ------------------------------------------------------------------------------ */
 
 static const struct verb VERBS[] = {
-    {"add", true, run_add},
-    {"list", false, run_list},
-    {"remove", false, run_remove},
-    {"rotate", false, run_rotate},
+    {"add", true, run_add},        {"list", false, run_list},     {"set", false, run_set},
+    {"remove", false, run_remove}, {"rotate", false, run_rotate},
 };
 
 /* Files that another user makes would be closed to the server. */

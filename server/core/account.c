@@ -94,6 +94,19 @@ struct account *accounts_owner(struct accounts *as, uint32_t id)
     return a;
 }
 
+/* Had it a name before? Owners of stored jobs, and users that are new, have none yet. */
+static bool known(const struct account *a)
+{
+    return a->user.name[0] != '\0';
+}
+
+static bool differs(const struct user *a, const struct user *b)
+{
+    return a->role != b->role || a->lanes != b->lanes || a->weight < b->weight
+           || a->weight > b->weight || a->waiting != b->waiting || a->running != b->running
+           || a->disk_bytes != b->disk_bytes;
+}
+
 int accounts_set(struct accounts *as, const struct user *users, int n)
 {
     for (int i = 0; i < n; i++)
@@ -104,6 +117,7 @@ int accounts_set(struct accounts *as, const struct user *users, int n)
         struct account *a = at_id(as, users[i].id);
 
         assert(users[i].id != USER_NONE);
+        a->changed = known(a) && differs(&a->user, &users[i]);
         a->user = users[i];
         a->gone = false;
     }

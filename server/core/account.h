@@ -26,8 +26,9 @@ struct account_lane {
 
 struct account {
     struct user user;
-    bool gone; /* the user was removed, or never was in this start of the server */
-    int slot;  /* a number of its own, from 0 */
+    bool gone;    /* the user was removed, or never was in this start of the server */
+    bool changed; /* accounts_set() has changed what it may; for who asks, who resets it */
+    int slot;     /* a number of its own, from 0 */
     struct account_lane lane[LANES];
     struct bucket submits;
     int clients;            /* connections that are open */

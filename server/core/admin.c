@@ -124,6 +124,33 @@ static void set(struct hub *h, struct pending_reply *a, const struct command *c)
     respond_text(h, a, &text);
 }
 
+/* --- users ------------------------------------------------------------------------------------ */
+
+static void tell_user(struct hub *h, struct account *a)
+{
+    struct notice n = {.kind = NOTICE_USER};
+    struct text t;
+
+    text_init(&t, BLOB_HEAD, LIMIT_MESSAGE_BYTES);
+    answer_user_changed(&a->user, &t);
+    clients_notice(&h->clients, a, &n, blob_from_text(&t));
+    text_free(&t);
+}
+
+void admin_users(struct hub *h)
+{
+    for (int i = 1; i < h->accounts.n; i++) {
+        struct account *a = h->accounts.at[i];
+
+        if (!a->changed) continue;
+        a->changed = false;
+        blob_unref(a->stats); /* it may name others' jobs */
+        a->stats = NULL;
+        clients_narrow(&h->clients, a);
+        tell_user(h, a);
+    }
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static void announce(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)

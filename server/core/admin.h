@@ -11,6 +11,9 @@
 void admin_obey(struct hub *, int64_t now, struct pending_reply *, const struct command *);
 /* Other limits from now on. */
 void admin_tune(struct hub *, const struct hub_tuning *);
+/* What users may do has changed: tell their connections, and send them nothing that they may not
+ * see any more. */
+void admin_users(struct hub *);
 /* Stop when a drain is at its end. */
 void admin_look(struct hub *, int64_t now);
 int64_t admin_due(const struct hub *); /* INT64_MAX: not at all */

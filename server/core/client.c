@@ -144,6 +144,22 @@ void clients_forget(struct clients *cs, struct job *j)
         subscription_free(cs, j->subscriptions);
 }
 
+static void narrow(struct clients *cs, struct client *c)
+{
+    struct subscription *next;
+
+    for (struct subscription *s = c->subscriptions; s; s = next) {
+        next = s->client_next;
+        if (!account_sees(c->account, s->job->owner)) subscription_free(cs, s);
+    }
+}
+
+void clients_narrow(struct clients *cs, const struct account *a)
+{
+    for (struct client *c = cs->first; c; c = c->next)
+        if (c->account == a) narrow(cs, c);
+}
+
 /* --- answers ---------------------------------------------------------------------------------- */
 
 struct pending_reply *client_reply_new(struct clients *cs, struct client *c, const char *ref)
@@ -176,6 +192,7 @@ static void act(struct clients *cs, const struct pending_reply *a)
     struct client *c = a->client;
     struct job *j = a->job ? cs->find(cs->arg, a->job) : NULL;
 
+    if (j && !account_sees(c->account, j->owner)) j = NULL; /* not any more */
     if (a->wanted) c->n_wanted--;
     if (a->act == REPLY_STATS) c->stats = true;
     if (a->act == REPLY_FOLLOW && j) follow(cs, c, j, a->seq);

@@ -126,6 +126,9 @@ void clients_notice(struct clients *, struct account *, const struct notice *,
                     struct blob *message);
 /* File the previews that came too soon, once clients.due has passed. */
 void clients_tick(struct clients *, int64_t now);
+/* What this account may not see any more is not sent to it: its subscriptions to others' jobs end.
+ */
+void clients_narrow(struct clients *, const struct account *);
 /* End every subscription of the job. */
 void clients_forget(struct clients *, struct job *);
 

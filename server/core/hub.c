@@ -112,6 +112,7 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
     int err = accounts_set(&h->accounts, users, n);
 
     if (!err) lifecycle_orphans(h);
+    if (!err) admin_users(h);
     lanes_changed(&h->lanes, &h->accounts);
     hub_settle(h, now);
     return err;

@@ -284,7 +284,7 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
     struct call *c = exchange_own(x);
     struct fail f;
 
-    if (binary || exchange_is(m, "notice")) return; /* that is for those who stay */
+    if (binary || exchange_is(m, "notice") || exchange_is(m, "user")) return; /* for who stays */
     if (exchange_is(m, "error")) {
         exchange_error(m, &f);
         exchange_refuse(x, &f);

@@ -234,6 +234,39 @@ int users_rotate(sqlite3 *db, const char *name, char token[TOKEN_TEXT], struct f
     return err;
 }
 
+/* The values that are not to change stay NULL. */
+static void bind_changes(sqlite3_stmt *q, const struct user *u, unsigned which)
+{
+    char lanes[64];
+
+    if (which & USERS_ROLE) sqlite3_bind_text(q, 2, user_role_name(u->role), -1, SQLITE_STATIC);
+    if (which & USERS_LANES)
+        sqlite3_bind_text(q, 3, user_lanes_text(u->lanes, lanes, sizeof lanes), -1,
+                          SQLITE_TRANSIENT);
+    if (which & USERS_WEIGHT) sqlite3_bind_double(q, 4, u->weight);
+    if (which & USERS_WAITING) sqlite3_bind_int(q, 5, u->waiting);
+    if (which & USERS_RUNNING) sqlite3_bind_int(q, 6, u->running);
+    if (which & USERS_DISK) sqlite3_bind_int64(q, 7, u->disk_bytes);
+}
+
+int users_set(sqlite3 *db, const struct user *u, unsigned which, struct fail *f)
+{
+    static const char sql[] =
+        "UPDATE users SET role=coalesce(?2,role),lanes=coalesce(?3,lanes),"
+        "weight=coalesce(?4,weight),waiting=coalesce(?5,waiting),running=coalesce(?6,running),"
+        "disk=coalesce(?7,disk) WHERE name=?1 AND removed_ms=0";
+    sqlite3_stmt *q = NULL;
+    int err = 0;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL)) err = database_fail(db, "Cannot write", f);
+    if (!err) {
+        bind_changes(q, u, which);
+        err = change(db, q, u->name, f);
+    }
+    sqlite3_finalize(q);
+    return err;
+}
+
 int users_remove(sqlite3 *db, const char *name, int64_t now_ms, struct fail *f)
 {
     sqlite3_stmt *q = NULL;

@@ -38,6 +38,18 @@ void users_free(struct user_rows *);
 int users_add(sqlite3 *, struct user *u, int64_t now_ms, char token[TOKEN_TEXT], struct fail *f);
 /* Another token; the old one is worth nothing any more. ERR_NOT_FOUND, ERR_IO. */
 int users_rotate(sqlite3 *, const char *name, char token[TOKEN_TEXT], struct fail *f);
+/* What users_set() changes. */
+enum {
+    USERS_ROLE = 1,
+    USERS_LANES = 2,
+    USERS_WEIGHT = 4,
+    USERS_WAITING = 8,
+    USERS_RUNNING = 16,
+    USERS_DISK = 32
+};
+/* The user of this name gets these values of u; id, token and the others stay. ERR_NOT_FOUND,
+ * ERR_IO. */
+int users_set(sqlite3 *, const struct user *u, unsigned which, struct fail *f);
 /* ERR_NOT_FOUND, ERR_IO. */
 int users_remove(sqlite3 *, const char *name, int64_t now_ms, struct fail *f);
 

@@ -173,6 +173,32 @@ async def changes_are_in_force_at_once():
     server.stop()
 
 
+async def set_without_a_break():
+    """catches: a change that cuts connections, changes what was not named, comes late, or is not told"""
+    data = folder()
+    token = add(data, "ada", "--lanes", "normal,batch", "--weight", "3")
+    server = Server(data)
+    async with server.connect(**sign_in(token)) as c:
+        server.user("set", "ada", "--lanes", "urgent", "--waiting", "1")
+        now = (await c.until(lambda m: m["type"] == "user", SOON))[-1]["user"]
+        assert now["lanes"] == ["urgent"] and now["weight"] == 3 and now["limits"]["waiting"] == 1, now
+        assert (await c.ask(type="submit", spec=QUICK))["code"] == "forbidden"
+        assert (await c.ask(type="submit", spec={**QUICK, "lane": "urgent"}, hold=True))["type"] == "accepted"
+        full = await c.ask(type="submit", spec={**QUICK, "lane": "urgent"}, hold=True)
+        assert full["code"] == "rate_limited", full
+        server.user("set", "ada", "--role", "viewer")
+        await c.until(lambda m: m["type"] == "user" and m["user"]["role"] == "viewer", SOON)
+        assert (await c.ask(type="submit", spec=QUICK))["code"] == "forbidden"
+        assert len((await c.ask(type="list"))["jobs"]) == 1
+    async with server.connect(**sign_in(token)) as c:
+        assert c.hello["user"]["role"] == "viewer"
+    for args, told in ((("set", "ada"), "Nothing is to change"), (("set", "eve", "--weight", "2"), "no user"),
+                       (("set", "ada", "--role", "king"), "no role")):
+        done = subprocess.run([BIN, "user", *args, "--data", data], capture_output=True, text=True)
+        assert done.returncode != 0 and told in done.stderr, done.stderr
+    server.stop()
+
+
 async def the_last_user_leaves_it_closed():
     """catches: a service that is open to everybody as its last user was removed"""
     data = folder()
@@ -298,6 +324,6 @@ async def nothing_is_asked_while_idle():
 
 
 run([without_users_all_is_open, the_first_message_says_who, headers_and_cookies,
-     other_sites_change_nothing, changes_are_in_force_at_once, the_last_user_leaves_it_closed,
+     other_sites_change_nothing, changes_are_in_force_at_once, set_without_a_break, the_last_user_leaves_it_closed,
      beyond_this_machine, guessing_is_slowed, hostile_heads, a_closed_terminal_ends_it,
      nothing_is_asked_while_idle])

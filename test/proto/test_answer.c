@@ -108,17 +108,21 @@ static void make_hello(struct text *t)
     make_hello_to(NULL, t);
 }
 
+static const struct user ADA = {.id = 7,
+                                .name = "ada@example.org",
+                                .role = ROLE_USER,
+                                .lanes = 1U << LANE_NORMAL | 1U << LANE_BATCH,
+                                .weight = 1.5,
+                                .waiting = 8,
+                                .disk_bytes = 1 << 30};
+
 static void make_hello_user(struct text *t)
 {
-    const struct user u = {.id = 7,
-                           .name = "ada@example.org",
-                           .role = ROLE_USER,
-                           .lanes = 1U << LANE_NORMAL | 1U << LANE_BATCH,
-                           .weight = 1.5,
-                           .waiting = 8,
-                           .disk_bytes = 1 << 30};
-
-    make_hello_to(&u, t);
+    make_hello_to(&ADA, t);
+}
+static void make_user_changed(struct text *t)
+{
+    answer_user_changed(&ADA, t);
 }
 
 static void make_list(struct text *t)
@@ -267,6 +271,7 @@ static const struct {
     {"ok set", make_ok_set},
     {"notice of a drain", make_drain},
     {"notice that is over", make_over},
+    {"user that has changed", make_user_changed},
     {"pong", make_pong},
 };
 #define N_EVENTS  (sizeof EVENTS / sizeof *EVENTS)

@@ -138,7 +138,7 @@ static void bad_values(void **state)
     expect(OPTIONS_GENERATE, "", NULL, "Say what to draw");
     expect(OPTIONS_GENERATE, "a red", NULL, "second prompt, 'red'");
     expect(OPTIONS_TRACE, "--like a", NULL, "--out");
-    expect(OPTIONS_USER, "", NULL, "add, list, remove or rotate");
+    expect(OPTIONS_USER, "", NULL, "add, list, set, remove or rotate");
     expect(OPTIONS_USER, "ad ada", NULL, "There is no user 'ad'");
     expect(OPTIONS_USER, "add", NULL, "Name the user");
     expect(OPTIONS_USER, "rotate --data x", NULL, "Name the user");

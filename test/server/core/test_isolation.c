@@ -76,6 +76,40 @@ static void another_users_job_does_not_exist(void **state)
     stage_free(&s);
 }
 
+/* catches: what a user may do that changes too late, a connection that is not told, an
+ * administrator of before who goes on seeing others' jobs */
+static void a_change_of_a_user_is_in_force(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, "");
+    struct user *admin = NULL;
+
+    (void)state;
+    for (int i = 0; i < s.w->n_users; i++)
+        if (s.w->users[i].role == ROLE_ADMIN) admin = &s.w->users[i];
+    assert_non_null(strstr(ask(&s, s.admin, "watch", job), "\"type\":\"ok\""));
+    command(s.w, s.admin, "{\"type\":\"stats\",\"on\":true}");
+    listen_all(s.w, s.admin);
+    HEARD(s.admin, hex(job));
+    assert_int_equal(hub_users(s.w->hub, s.w->now, s.w->users, s.w->n_users), 0);
+    listen_all(s.w, s.admin);
+    NOT_HEARD(s.admin, "\"type\":\"user\"");
+    admin->role = ROLE_USER;
+    admin->weight = 2;
+    assert_int_equal(hub_users(s.w->hub, s.w->now, s.w->users, s.w->n_users), 0);
+    listen_all(s.w, s.admin);
+    assert_int_equal(count(s.admin->text, "\"type\":\"user\""), 1);
+    HEARD(s.admin, "\"role\":\"user\"");
+    go_on(s.w, 40);
+    listen_all(s.w, s.admin);
+    NOT_HEARD(s.admin, hex(job));
+    assert_non_null(strstr(ask(&s, s.admin, "watch", job), "not_found"));
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "result");
+    NOT_HEARD(s.ada, "\"type\":\"user\"");
+    stage_free(&s);
+}
+
 /* catches: an administrator who cannot stop a job */
 static void an_admin_sees_and_cancels_all(void **state)
 {
@@ -194,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_users_job_does_not_exist),
         cmocka_unit_test(an_admin_sees_and_cancels_all),
+        cmocka_unit_test(a_change_of_a_user_is_in_force),
         cmocka_unit_test(who_may_not_draw_is_told_why),
         cmocka_unit_test(keys_belong_to_their_users),
         cmocka_unit_test(the_queue_is_anonymous),
