@@ -12,7 +12,7 @@ import websockets
 
 from harness import BIN, LONG, MODEL, QUICK, Server, folder, generate, run
 
-KILLS = int(os.environ.get("DARKROOM_KILLS", "50"))
+KILLS = int(os.environ.get("DARKROOM_KILLS", "100"))
 
 
 async def stops_with_error_message(signal_number=signal.SIGTERM):
@@ -114,6 +114,12 @@ async def page_while_loading():
     server.kill()
 
 
+def picture(kind):
+    """Most are quick; one is long enough for checkpoints, one displaces what runs."""
+    spec = {**LONG, "steps": 20} if kind == 3 else QUICK
+    return {**spec, "seed": kind, **({"lane": "urgent"} if kind == 4 else {})}
+
+
 class Ledger:
     """What the test was promised over all the servers that it killed."""
 
@@ -144,7 +150,7 @@ class Ledger:
         until = time.monotonic() + seconds
         try:
             for key, seed in names:
-                await c.send(type="submit", spec={**QUICK, "seed": seed}, key=key)
+                await c.send(type="submit", spec=picture(seed), key=key)
             while True:
                 self.note(await c.next(max(0.001, until - time.monotonic())))
         except (asyncio.TimeoutError, websockets.ConnectionClosed):
@@ -169,7 +175,7 @@ async def killed_at_any_moment():
         async with server.connect() as c:
             queued_seen += len(await ledger.check(c))
             known = {a[1] for a in ledger.accepted}
-            names = [n for n in names if n[0] not in known] + [(f"k{i}-{n}", n % 3) for n in range(i % 3)]
+            names = [n for n in names if n[0] not in known] + [(f"k{i}-{n}", (0, 1, 4, 2, 0, 1, 4, 3)[(i // 3 + n) % 8]) for n in range(i % 3)]
             await ledger.live(c, names, random.random() ** 2 * 0.5)
             server.process.kill()
         server.kill()
