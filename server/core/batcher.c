@@ -1,19 +1,30 @@
-/* batcher - the one that is due first leads; level ones join where sharing gains. */
+/* batcher - the one that would end first leads; others join where they add little. */
 #include "server/core/batcher.h"
 
+#include "server/core/eta.h"
+
 #include <assert.h>
+#include <math.h>
+
+void batcher_look(struct batcher_run *r, const struct glm_cost *c, const struct glm_progress *v)
+{
+    enum eta_stage stage;
+
+    r->phase = v->phase;
+    r->prefill = v->prefill;
+    r->own = r->ahead = r->tokens = 0;
+    if (v->phase >= GLM_DONE) return;
+    stage = eta_stage_of(v->phase, v->prefill);
+    r->own = eta_own(c, stage);
+    r->tokens = eta_work(c, v, ETA_TOKENS);
+    r->ahead = eta_work(c, v, ETA_GLYPH) + eta_work(c, v, ETA_PREFILL);
+}
 
 static bool picked_already(const int *picked, int n, int run)
 {
     for (int i = 0; i < n; i++)
         if (picked[i] == run) return true;
     return false;
-}
-
-/* What it will have used after its next quantum. */
-static int64_t finish_us(const struct batcher_run *r)
-{
-    return r->used_us + r->quantum_us;
 }
 
 static bool any_urgent(const struct batcher_run *runs, int n)
@@ -23,8 +34,8 @@ static bool any_urgent(const struct batcher_run *runs, int n)
     return false;
 }
 
-/* The run of these phases whose next quantum ends first by its share, or -1. */
-static int first_due(const struct batcher_run *runs, int n, unsigned phases)
+/* Of the runs in these phases the one whose virtual end is first, or -1. */
+static int first_end(const struct batcher_run *runs, int n, unsigned phases)
 {
     bool urgent = any_urgent(runs, n);
     int best = -1;
@@ -32,7 +43,7 @@ static int first_due(const struct batcher_run *runs, int n, unsigned phases)
     for (int i = 0; i < n; i++) {
         if (runs[i].phase == GLM_DONE || !(phases >> runs[i].phase & 1)) continue;
         if (urgent && !runs[i].urgent) continue;
-        if (best < 0 || finish_us(&runs[i]) < finish_us(&runs[best])) best = i;
+        if (best < 0 || runs[i].end < runs[best].end) best = i;
     }
     return best;
 }
@@ -49,33 +60,48 @@ static int longest_passed_over(const struct batcher_run *runs, int n)
     return first;
 }
 
-bool batcher_shares(enum glm_phase phase, bool prefill, int64_t so_far_us, int64_t part_us)
+static bool samples(const struct batcher_run *r)
 {
-    if (prefill) return false;
-    if (phase == GLM_PRIOR) return true;
-    return so_far_us > 0 && part_us > 0 && so_far_us + part_us <= BATCHER_SHARED_US;
+    return r->phase == GLM_PRIOR && !r->prefill;
 }
 
-static bool is_level(const struct batcher_run *r, const struct batcher_run *leader)
+/* Is it before its tokens, and worth being brought to where it can share the leader's? */
+static bool is_worth_bringing(const struct batcher_run *r, const struct batcher_run *leader,
+                              unsigned at_hand)
 {
-    return r->phase == GLM_PRIOR || r->used_us <= finish_us(leader);
+    double shared = fmin(r->tokens, leader->tokens);
+
+    if (samples(r) || r->phase > GLM_PRIOR || !(at_hand >> r->phase & 1)) return false;
+    if (r->urgent != leader->urgent || !(shared > 0)) return false;
+    return r->ahead + leader->own * shared <= BATCHER_OWN_MOST * (r->ahead + shared);
 }
 
-/* The least served run that may join the picked ones, or -1. */
-static int next_to_join(const struct batcher_run *runs, int n, const int *picked, int n_picked,
-                        int64_t so_far_us)
+/* The run that goes on alone, so that it can join the leader afterwards; else the leader. */
+static int before_leader(const struct batcher_run *runs, int n, unsigned at_hand, int leader)
+{
+    int best = -1;
+
+    if (!samples(&runs[leader])) return leader;
+    for (int i = 0; i < n; i++)
+        if (is_worth_bringing(&runs[i], &runs[leader], at_hand)
+            && (best < 0 || runs[i].end < runs[best].end))
+            best = i;
+    return best < 0 ? leader : best;
+}
+
+/* The run that may join the picked ones and whose end is first, or -1. */
+static int next_to_join(const struct batcher_run *runs, int n, const int *picked, int n_picked)
 {
     const struct batcher_run *leader = &runs[picked[0]];
     int best = -1;
 
+    if (leader->prefill) return -1;
     for (int i = 0; i < n; i++) {
         const struct batcher_run *r = &runs[i];
 
         if (r->phase != leader->phase || r->urgent != leader->urgent) continue;
-        if (!is_level(r, leader)) continue;
-        if (!batcher_shares(r->phase, r->prefill || leader->prefill, so_far_us, r->quantum_us))
-            continue;
-        if (best >= 0 && r->used_us >= runs[best].used_us) continue;
+        if (r->prefill || !(r->own <= BATCHER_OWN_MOST)) continue;
+        if (best >= 0 && r->end >= runs[best].end) continue;
         if (!picked_already(picked, n_picked, i)) best = i;
     }
     return best;
@@ -85,52 +111,26 @@ int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_han
 {
     bool turns = at_hand != BATCHER_ALL || any_urgent(runs, n);
     int leader = turns ? longest_passed_over(runs, n) : -1, count = 0;
-    int64_t so_far_us = 0;
 
     assert(n >= 0 && max >= 0);
-    if (leader < 0) leader = first_due(runs, n, at_hand);
-    if (leader < 0) leader = first_due(runs, n, BATCHER_ALL);
+    if (leader < 0) {
+        leader = first_end(runs, n, at_hand);
+        if (leader < 0) leader = first_end(runs, n, BATCHER_ALL);
+        if (leader >= 0) leader = before_leader(runs, n, at_hand, leader);
+    }
     for (int next = leader; next >= 0 && count < max;) {
         picked[count++] = next;
-        so_far_us += runs[next].quantum_us;
-        next = next_to_join(runs, n, picked, count, so_far_us);
+        next = next_to_join(runs, n, picked, count);
     }
     return count;
 }
 
-double batcher_part(const struct batcher_run *runs, const int *picked, int n_picked, int i)
-{
-    double all = 0;
-
-    assert(i >= 0 && i < n_picked);
-    for (int k = 0; k < n_picked; k++) {
-        if (!(runs[picked[k]].cost > 0)) return 1.0 / n_picked;
-        all += runs[picked[k]].cost;
-    }
-    return runs[picked[i]].cost / all;
-}
-
-void batcher_charge(struct batcher_run *runs, int n, const int *picked, int n_picked,
+void batcher_passed(struct batcher_run *runs, int n, const int *picked, int n_picked,
                     int64_t elapsed_us)
 {
     assert(n_picked >= 0 && n_picked <= n && elapsed_us >= 0);
     for (int i = 0; i < n; i++)
         runs[i].passed_over_us += elapsed_us;
-    for (int i = 0; i < n_picked; i++) {
-        struct batcher_run *r = &runs[picked[i]];
-
-        r->passed_over_us = 0;
-        r->used_us += (int64_t)((double)elapsed_us * batcher_part(runs, picked, n_picked, i)) + 1;
-    }
-}
-
-void batcher_join(struct batcher_run *runs, int n)
-{
-    int64_t level = INT64_MAX;
-
-    assert(n >= 1);
-    for (int i = 0; i < n - 1; i++)
-        if (runs[i].used_us < level) level = runs[i].used_us;
-    runs[n - 1].used_us = n > 1 ? level : 0;
-    runs[n - 1].passed_over_us = 0;
+    for (int i = 0; i < n_picked; i++)
+        runs[picked[i]].passed_over_us = 0;
 }

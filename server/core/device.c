@@ -1,6 +1,8 @@
 /* device - which jobs are on each device, what each may hold, whether it works. */
 #include "server/core/device.h"
 
+#include "server/core/eta.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -81,6 +83,8 @@ void devices_state(const struct devices *ds, int limit, struct dispatch_state *o
         assert(d->ledger.n == d->n_resident);
         out->device[i].cap = device_works(d) ? d->cap : 0;
         out->device[i].ledger = d->ledger;
+        out->device[i].fair[0] = d->fair[0];
+        out->device[i].fair[1] = d->fair[1];
         for (int k = 0; k < d->n_resident; k++)
             out->device[i].resident[k] = resident_of(d->resident[k]);
     }
@@ -98,17 +102,50 @@ bool device_has_place(const struct device *d)
     return device_works(d) && d->n_resident < d->cap;
 }
 
+static bool is_urgent(const struct job *j)
+{
+    return j->spec.lane == LANE_URGENT;
+}
+
+/* Of all that go on and are urgent, or are not. */
+static double all_left(const struct device *d, bool urgent)
+{
+    double sum = 0;
+
+    for (int i = 0; i < d->n_resident; i++) {
+        const struct job *j = d->resident[i];
+
+        if (j->run.dropping || is_urgent(j) != urgent) continue;
+        sum += eta_all_work(&j->plan.cost, &j->run.view);
+    }
+    return sum;
+}
+
 void device_hold(struct device *d, int64_t now, struct job *j)
 {
+    const struct glm_progress begin = {.total = 0};
+    bool urgent = is_urgent(j);
+
     assert(!j->run.device && d->n_resident < LEDGER_MAX);
     if (d->n_resident == 0) {
         d->last_seen_us = now;
         d->stood_us = 0;
     }
+    j->run.fair_end =
+        fair_join(&d->fair[urgent], d->cap, all_left(d, urgent),
+                  eta_all_work(&j->plan.cost, j->run.checkpoint ? &j->run.view : &begin));
     ledger_hold(&d->ledger, j->id, &j->plan);
     d->resident[d->n_resident++] = j;
     j->run.device = d;
     j->run.dropping = false;
+}
+
+void device_drop(struct job *j)
+{
+    assert(j->run.device && !j->run.dropping);
+    fair_leave(&j->run.device->fair[is_urgent(j)], j->run.fair_end,
+               eta_all_work(&j->plan.cost, &j->run.view));
+    j->run.dropping = true;
 }
 
 void device_release(struct job *j)
@@ -117,6 +154,7 @@ void device_release(struct job *j)
     int i = 0;
 
     assert(d && d->n_resident > 0);
+    if (!j->run.dropping) device_drop(j);
     while (d->resident[i] != j)
         i++;
     ledger_release(&d->ledger, j->id);

@@ -126,7 +126,7 @@ static int64_t worked_us(struct device *c, int64_t elapsed_us)
     return elapsed_us;
 }
 
-/* Each job is charged for its own part of the quantum, as batcher_charge() does it. */
+/* Each job is charged for its own part of the quantum. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
     double work[LIMIT_BATCH], all = work_of(c, n, work);

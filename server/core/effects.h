@@ -31,9 +31,10 @@ enum eta_stage { ETA_GLYPH, ETA_PREFILL, ETA_TOKENS, ETA_DENOISE, ETA_DECODE, ET
 #define ETA_SIZES  16 /* classes of quanta: by pixels, or by the prompt's length (eta.h) */
 #define ETA_JUDGED 64 /* newest jobs of a kind whose forecast and time are compared */
 
-/* What can come between a forecast and its job: nothing, as it has the last place; jobs that come
- * later and share the device with it; the jobs that it waits for. */
-enum eta_kind { ETA_FULL, ETA_SHARED, ETA_WAITS, ETA_KINDS };
+/* What can come between a forecast and its job. One that waits for a place depends on those that
+ * it waits for; one that has a place on smaller ones that come later, the more of them there are:
+ * by how many quarters of the newest jobs are smaller. */
+enum eta_kind { ETA_SMALLEST, ETA_SMALL, ETA_LARGE, ETA_LARGEST, ETA_WAITS, ETA_KINDS };
 
 struct eta_rate {
     double work, seconds; /* decayed sums; seconds 0: never measured */
@@ -45,7 +46,9 @@ struct eta_known {
     struct eta_rate rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
     double tail_s;                     /* from the device to the disk; 0: not measured */
     double off[ETA_KINDS][ETA_JUDGED]; /* ln(actual / played), a ring each */
-    int judged[ETA_KINDS]; /* how many were written; those beyond the ring replaced older ones */
+    int judged[ETA_KINDS];   /* how many were written; those beyond the ring replaced older ones */
+    double came[ETA_JUDGED]; /* planned work of the newest jobs, a ring */
+    int n_came;              /* how many were written */
 };
 
 /* What hub_new() is given. */
@@ -103,7 +106,8 @@ struct hub_work {
     uint64_t job;
     const struct spec *spec;     /* seed chosen */
     const struct job_plan *plan; /* NULL: unknown; it shares quanta of tokens only */
-    uint64_t scratch;            /* for glm_reserve() before its first quantum */
+    double fair_end;  /* virtual: residents with the first ends are served first (fair.h) */
+    uint64_t scratch; /* for glm_reserve() before its first quantum */
     struct preview_demand demand;
     /* Where its run goes on, as a RUN_SUSPENDED had it; RUN_RESUMED follows. NULL: from the newest
      * one on disk, if `keep`. Without one, and where it is of another program, model or kind of

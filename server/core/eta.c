@@ -141,6 +141,16 @@ double eta_quantum(const struct glm_cost *c, enum eta_stage stage)
     return quanta > 0 ? eta_work(c, &begin, stage) / quanta : 0;
 }
 
+double eta_own(const struct glm_cost *c, enum eta_stage stage)
+{
+    enum glm_phase phase = eta_phase_of(stage);
+    double quantum = eta_quantum(c, stage), once;
+
+    if (!(quantum > 0)) return stage == ETA_TOKENS ? 0 : 1;
+    once = (c->work[phase] - c->flops[phase]) / c->quanta[phase];
+    return once < quantum ? 1 - fmax(once, 0) / quantum : 0;
+}
+
 static void rate_add(struct eta_rate *r, double work, double seconds, double fade)
 {
     r->work = r->work * fade + work;
@@ -167,14 +177,36 @@ void eta_learn(struct eta *e, enum eta_stage stage, int size, int batch, double 
     if (first) set_spans(e);
 }
 
+/* The next place of a ring of ETA_JUDGED. */
+static int ring_next(int *written)
+{
+    int at = *written % ETA_JUDGED;
+
+    if (++*written >= 2 * ETA_JUDGED) *written -= ETA_JUDGED;
+    return at;
+}
+
+void eta_comes(struct eta *e, double work)
+{
+    if (work > 0) e->known.came[ring_next(&e->known.n_came)] = work;
+}
+
+enum eta_kind eta_rank(const struct eta *e, double work)
+{
+    int n = e->known.n_came < ETA_JUDGED ? e->known.n_came : ETA_JUDGED, smaller = 0;
+
+    for (int i = 0; i < n; i++)
+        smaller += e->known.came[i] < work;
+    return (enum eta_kind)(4 * smaller / (n + 1));
+}
+
 void eta_judge(struct eta *e, enum eta_kind kind, int64_t played_us, int64_t actual_us)
 {
-    int *judged = &e->known.judged[kind];
+    double *off = e->known.off[kind];
 
     assert(kind < ETA_KINDS);
     if (played_us <= 0 || actual_us <= 0) return;
-    e->known.off[kind][*judged % ETA_JUDGED] = log((double)actual_us / (double)played_us);
-    if (++*judged >= 2 * ETA_JUDGED) *judged -= ETA_JUDGED;
+    off[ring_next(&e->known.judged[kind])] = log((double)actual_us / (double)played_us);
     set_spans(e);
 }
 
@@ -209,6 +241,8 @@ void eta_recall(struct eta *e, const struct eta_known *k)
     if (isfinite(k->tail_s) && k->tail_s > 0) e->known.tail_s = k->tail_s;
     for (int kind = 0; kind < ETA_KINDS; kind++)
         recall_offs(e, kind, k);
+    for (int i = 0; i < k->n_came && i < ETA_JUDGED; i++)
+        if (isfinite(k->came[i])) eta_comes(e, k->came[i]);
     set_spans(e);
 }
 
@@ -226,14 +260,20 @@ bool eta_measured(const struct eta *e)
            && stage_known(e, ETA_DECODE);
 }
 
-/* The measured batch nearest to the wanted one, smaller ones first: they promise less. */
-static const struct eta_rate *nearest_batch(const struct eta_rate *row, int batch)
+/* The measured batch nearest to the wanted one, smaller ones first: they promise less. 0: none. */
+static int nearest_batch(const struct eta_rate *row, int batch)
 {
     for (int d = 0; d < LIMIT_BATCH; d++) {
-        if (batch - d >= 1 && rate_known(&row[batch - d - 1])) return &row[batch - d - 1];
-        if (batch + d <= LIMIT_BATCH && rate_known(&row[batch + d - 1])) return &row[batch + d - 1];
+        if (batch - d >= 1 && rate_known(&row[batch - d - 1])) return batch - d;
+        if (batch + d <= LIMIT_BATCH && rate_known(&row[batch + d - 1])) return batch + d;
     }
-    return NULL;
+    return 0;
+}
+
+/* How many times the work of a quantum alone is done in the same time, as planned. */
+static double gain(int batch, double own)
+{
+    return batch / (1 + (batch - 1) * own);
 }
 
 /* One short quantum, held up by other programs, would make quanta a hundred times as long look
@@ -247,18 +287,31 @@ static double borrowed(const struct eta *e, const struct eta_rate *r)
     return (r->work + all * BORROWED_S) / (r->seconds + BORROWED_S);
 }
 
-double eta_rate(const struct eta *e, enum eta_stage stage, int size, int batch)
+/* From a cell that is `away` sizes from the wanted one; 0: it has none. */
+static double rate_near(const struct eta *e, enum eta_stage stage, int size, int away, int batch,
+                        double own)
 {
+    const struct eta_rate *row = e->known.rate[stage][size], *r;
+    int of = nearest_batch(row, batch);
+
+    if (!of) return 0;
+    r = &row[of - 1];
+    return (away ? borrowed(e, r) : r->work / r->seconds) * gain(batch, own) / gain(of, own);
+}
+
+double eta_rate(const struct eta *e, enum eta_stage stage, int size, int batch, double own)
+{
+    double rate = 0;
+
     assert(size >= 0 && size < ETA_SIZES);
     assert(stage < ETA_STAGES && batch >= 1 && batch <= LIMIT_BATCH);
-    for (int d = 0; d < ETA_SIZES; d++) {
-        const struct eta_rate *r = NULL;
-
-        if (size - d >= 0) r = nearest_batch(e->known.rate[stage][size - d], batch);
-        if (!r && size + d < ETA_SIZES) r = nearest_batch(e->known.rate[stage][size + d], batch);
-        if (r) return d == 0 ? r->work / r->seconds : borrowed(e, r);
+    for (int d = 0; d < ETA_SIZES && !(rate > 0); d++) {
+        if (size >= d) rate = rate_near(e, stage, size - d, d, batch, own);
+        if (!(rate > 0) && size + d < ETA_SIZES)
+            rate = rate_near(e, stage, size + d, d, batch, own);
     }
-    return rate_known(&e->all) ? e->all.work / e->all.seconds : e->guess;
+    if (rate > 0) return rate;
+    return (rate_known(&e->all) ? e->all.work / e->all.seconds : e->guess) * gain(batch, own);
 }
 
 double eta_left(const struct glm_progress *v, int phase)
@@ -279,6 +332,15 @@ double eta_work(const struct glm_cost *c, const struct glm_progress *v, enum eta
     return c->work[phase] * left;
 }
 
+double eta_all_work(const struct glm_cost *c, const struct glm_progress *v)
+{
+    double sum = 0;
+
+    for (int p = 0; p < GLM_PHASES; p++)
+        sum += c->work[p] * eta_left(v, p);
+    return sum;
+}
+
 double eta_seconds(const struct eta *e, const struct glm_cost *c, const struct glm_progress *v,
                    int pixels)
 {
@@ -288,7 +350,8 @@ double eta_seconds(const struct eta *e, const struct glm_cost *c, const struct g
         enum eta_stage stage = (enum eta_stage)s;
         double work = eta_work(c, v, stage);
 
-        if (work > 0) sum += work / eta_rate(e, stage, eta_size(stage, c, pixels), 1);
+        if (work > 0)
+            sum += work / eta_rate(e, stage, eta_size(stage, c, pixels), 1, eta_own(c, stage));
     }
     return sum;
 }

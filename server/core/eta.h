@@ -8,12 +8,12 @@
  * with.
  *
  * The times of whole jobs, played forward when they were accepted and then measured, are kept as
- * ratios. Their median corrects what is played: jobs that come later are not known, and where they
- * share the device every job takes longer than was played. The shortest range that held nine of ten
- * of them is the stated one. As that depends on what can come between, each kind of job has its own
- * record; with nothing measured the range is wide. One struct for all devices, which are of one
- * kind. A quantum that waited until weights had been copied to the device is timed with its wait,
- * so what swapping costs is a part of the measured rate of its phase.
+ * ratios. Their median corrects what is played: jobs that come later are not known, and the smaller
+ * ones among them are served before a large one has ended. The shortest range that held nine of
+ * ten of them is the stated one. As that depends on what can come between, each kind of job has
+ * its own record (enum eta_kind); with nothing measured the range is wide. One struct for all
+ * devices, which are of one kind. A quantum that waited until weights had been copied to the
+ * device is timed with its wait: what swapping costs is a part of the measured rate of its phase.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_ETA_H
 #define SERVER_CORE_ETA_H
@@ -43,6 +43,10 @@ void eta_recall(struct eta *, const struct eta_known *);
  * the stage of one picture; older ones fade over a few pictures. */
 void eta_learn(struct eta *, enum eta_stage, int size, int batch, double work, int64_t elapsed_us,
                int quanta);
+/* A job comes, of so much planned work. */
+void eta_comes(struct eta *, double work);
+/* By how many of the newest jobs are smaller. */
+enum eta_kind eta_rank(const struct eta *, double work);
 /* A job that was played to take played_us took actual_us. */
 void eta_judge(struct eta *, enum eta_kind, int64_t played_us, int64_t actual_us);
 /* From the end of a run until its file and its end are on disk. */
@@ -55,12 +59,17 @@ enum glm_phase eta_phase_of(enum eta_stage);
 double eta_left(const struct glm_progress *, int phase);
 /* Planned work of a stage that is still to come. */
 double eta_work(const struct glm_cost *, const struct glm_progress *, enum eta_stage);
+double eta_all_work(const struct glm_cost *, const struct glm_progress *); /* of all stages */
 /* How many quanta a stage of a picture has, and the planned work of one: the mean, as a stage's
  * quanta are nearly alike. 0: it has none. */
 int eta_quanta(const struct glm_cost *, enum eta_stage);
 double eta_quantum(const struct glm_cost *, enum eta_stage);
-/* Work a second, > 0, of all members of a batch together. */
-double eta_rate(const struct eta *, enum eta_stage, int size, int batch);
+/* The part of a quantum that each member of a batch adds, 0 .. 1; the rest, reading weights and the
+ * calls themselves, is done once for all. */
+double eta_own(const struct glm_cost *, enum eta_stage);
+/* Work a second, > 0, of all members of a batch together. own: as eta_own(), to borrow from another
+ * batch with. */
+double eta_rate(const struct eta *, enum eta_stage, int size, int batch, double own);
 /* Device seconds of what is left of a picture when it is drawn alone. */
 double eta_seconds(const struct eta *, const struct glm_cost *, const struct glm_progress *,
                    int pixels);

@@ -33,7 +33,10 @@ static struct timeline_item item_of(const struct hub *h, const struct job *j)
                                .pixels = j->spec.width * j->spec.height};
 
     if (j->state == JOB_RUNNING || j->run.checkpoint || j->run.device) it.view = j->run.view;
-    if (j->state == JOB_RUNNING) it.device = j->run.device->index;
+    if (j->state == JOB_RUNNING) {
+        it.device = j->run.device->index;
+        it.fair_end = j->run.fair_end;
+    }
     return it;
 }
 
@@ -78,16 +81,17 @@ static int64_t at_time(int64_t now, double seconds)
     return seconds < 0 || !(seconds < 1e9) ? -1 : now + (int64_t)(seconds * 1e6);
 }
 
-/* known: jobs on the devices and in the queue, itself included. */
-static enum eta_kind kind_of(const struct hub *h, double start_s, int known)
+static double planned_work(const struct job_plan *plan)
 {
-    if (start_s > 0) return ETA_WAITS;
-    return known < capacity_cap(h) ? ETA_SHARED : ETA_FULL;
+    const struct glm_progress begin = {.total = 0};
+
+    return plan ? eta_all_work(&plan->cost, &begin) : 0;
 }
 
-static int known_jobs(const struct hub *h)
+static enum eta_kind kind_of(const struct hub *h, const struct timeline_item *it)
 {
-    return devices_residents(&h->devices) + h->queue.n;
+    if (it->start_s > 0) return ETA_WAITS;
+    return eta_rank(&h->eta, planned_work(it->plan));
 }
 
 static void keep(const struct hub *h, struct job *j, int64_t now, const struct timeline_item *it)
@@ -96,7 +100,7 @@ static void keep(const struct hub *h, struct job *j, int64_t now, const struct t
     double mid;
 
     if (!it) it = &unknown;
-    if (!j->forecast.accepted_us) j->forecast.kind = kind_of(h, it->start_s, known_jobs(h));
+    if (!j->forecast.accepted_us) j->forecast.kind = kind_of(h, it);
     /* one that was to start at once, and waits after all, is told as those that wait with it */
     mid = h->eta.span[it->start_s > 0 ? ETA_WAITS : j->forecast.kind].mid;
     j->forecast.start_us = at_time(now, it->start_s * mid);
@@ -161,6 +165,7 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
     assert(j->state == JOB_QUEUED);
     if ((h->added && is_cheap(h)) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
     j->forecast.accepted_us = now;
+    if (j->planned) eta_comes(&h->eta, planned_work(&j->plan));
     /* a guess says nothing about how right measured rates are */
     if (eta_measured(&h->eta) && j->forecast.end_us >= 0)
         j->forecast.first_us = j->forecast.played_us - now;
@@ -210,7 +215,7 @@ void forecast_quote(struct hub *h, int64_t now, const struct dispatch_job *turn,
     double mid;
 
     play_more(h, now, &item);
-    kind = kind_of(h, item.start_s, known_jobs(h) + 1);
+    kind = kind_of(h, &item);
     mid = h->eta.span[kind].mid;
     tell(h, kind, notify_eta_ms(now, at_time(now, item.start_s * mid)),
          notify_eta_ms(now, at_time(now, item.end_s * mid)), out);

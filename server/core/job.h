@@ -57,8 +57,9 @@ struct pending_reply;
 struct job_run {
     /* NULL: none; else its ledger counts the bytes until the worker reports the run freed */
     struct device *device;
-    bool dropping;  /* a drop or suspend was sent to the worker; never while RUNNING */
-    bool displaced; /* it waits because an urgent job took its place */
+    bool dropping;   /* a drop or suspend was sent to the worker; never while RUNNING */
+    bool displaced;  /* it waits because an urgent job took its place */
+    double fair_end; /* its virtual end on the device (fair.h) */
     int64_t started_us;
     int64_t used_us;               /* its share of device time, which the time limit counts */
     int64_t spent_us;              /* from the start to the finished picture, for the result */

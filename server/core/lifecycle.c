@@ -168,6 +168,7 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     leave(h, j, lanes_start);
     lifecycle_move(h, j, MOVE_START);
     device_hold(d, now, j);
+    w.fair_end = j->run.fair_end;
     if (!j->run.started_us && j->forecast.accepted_us)
         stats_wait(&h->stats, now - j->forecast.accepted_us);
     j->run.started_us = now;
@@ -208,7 +209,7 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
     lanes_return(&h->lanes, &h->queue, j);
     await(h, j);
     if (!j->run.device || j->run.dropping) return;
-    j->run.dropping = true;
+    device_drop(j);
     h->out.suspend(h->out.arg, j->run.device->index, j->id);
 }
 
@@ -258,7 +259,7 @@ void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const s
     j->end.outcome = outcome;
     if (why) j->end.error = *why;
     if (j->run.device && !j->run.dropping) {
-        j->run.dropping = true;
+        device_drop(j);
         h->out.drop(h->out.arg, j->run.device->index, j->id);
     }
     lifecycle_store_end(h, j);

@@ -14,21 +14,8 @@ static double rate_of(struct timeline *t, const struct timeline_run *r, int batc
     int size = r->size[r->stage];
     double *m = &t->rate[r->stage][size][batch - 1];
 
-    if (*m == 0) *m = eta_rate(t->eta, r->stage, size, batch);
+    if (*m == 0) *m = eta_rate(t->eta, r->stage, size, batch, r->own[r->stage]);
     return *m;
-}
-
-/* How many share a quantum of this run, when `same` of its device are in its stage. */
-static int company(struct timeline *t, const struct timeline_run *r, int same)
-{
-    double part = r->quantum[r->stage] / rate_of(t, r, 1) * 1e6;
-    int64_t part_us = part < 1e12 ? (int64_t)part + 1 : INT64_MAX / LIMIT_BATCH;
-    int n = 1;
-
-    while (n < same
-           && batcher_shares(eta_phase_of(r->stage), r->stage == ETA_PREFILL, n * part_us, part_us))
-        n++;
-    return n;
 }
 
 static bool is_urgent(const struct timeline_run *r)
@@ -36,22 +23,43 @@ static bool is_urgent(const struct timeline_run *r)
     return r->turn.lane == LANE_URGENT;
 }
 
-/* The residents of a device have changed, or their stages. */
+/* As the batcher sees it; nothing but urgent runs has one passed over here. */
+static struct batcher_run batched(const struct timeline_run *r)
+{
+    return (struct batcher_run){.end = r->fair_end,
+                                .urgent = is_urgent(r),
+                                .phase = eta_phase_of(r->stage),
+                                .prefill = r->stage == ETA_PREFILL,
+                                .own = r->own[r->stage],
+                                .ahead = r->work[ETA_GLYPH] + r->work[ETA_PREFILL],
+                                .tokens = r->work[ETA_TOKENS]};
+}
+
+/* Of a stage without quanta, of all its work. */
+static double quantum_of(const struct timeline_run *r)
+{
+    double quantum = r->quantum[r->stage];
+
+    return quantum > 0 ? quantum : r->work[r->stage];
+}
+
+/* The residents of a device have changed, or their stages: who is computed now, and how fast. */
 static void set_rates(struct timeline *t, int device)
 {
     struct timeline_run *run = t->device[device].run;
-    int in[ETA_STAGES] = {0}, n = t->device[device].n, urgent = 0, go;
+    struct batcher_run as[LEDGER_MAX];
+    int picked[LEDGER_MAX], n = t->device[device].n, batch;
+    double seconds = 0;
 
-    for (int i = 0; i < n; i++)
-        urgent += is_urgent(&run[i]);
-    go = urgent ? urgent : n;
-    for (int i = 0; i < n; i++)
-        in[run[i].stage] += !urgent || is_urgent(&run[i]);
     for (int i = 0; i < n; i++) {
-        int batch = company(t, &run[i], in[run[i].stage]);
-
-        run[i].rate = urgent && !is_urgent(&run[i]) ? 0 : rate_of(t, &run[i], batch) / go;
+        as[i] = batched(&run[i]);
+        run[i].rate = 0;
     }
+    batch = batcher_pick(as, n, LIMIT_BATCH, BATCHER_ALL, picked);
+    for (int i = 0; i < batch; i++)
+        seconds += quantum_of(&run[picked[i]]) / rate_of(t, &run[picked[i]], batch);
+    for (int i = 0; i < batch; i++)
+        run[picked[i]].rate = quantum_of(&run[picked[i]]) / seconds;
 }
 
 /* --- residents -------------------------------------------------------------------------------- */
@@ -73,8 +81,34 @@ static void set_work(struct timeline_run *r, const struct timeline_item *it)
 
         r->work[s] = eta_work(c, &it->view, stage);
         r->quantum[s] = eta_quantum(c, stage);
+        r->own[s] = eta_own(c, stage);
         r->size[s] = eta_size(stage, c, it->pixels);
     }
+}
+
+static double work_left(const struct timeline_run *r)
+{
+    double sum = 0;
+
+    for (int s = (int)r->stage; s < ETA_STAGES; s++)
+        sum += r->work[s];
+    return sum;
+}
+
+static struct fair *fair_of(struct timeline *t, int device, const struct timeline_run *r)
+{
+    return &t->on.device[device].fair[is_urgent(r)];
+}
+
+/* Its virtual end there, as device_hold() has it. */
+static double fair_end(struct timeline *t, int device, const struct timeline_run *r)
+{
+    const struct timeline_run *run = t->device[device].run;
+    double left = 0;
+
+    for (int i = 0; i < t->device[device].n; i++)
+        if (is_urgent(&run[i]) == is_urgent(r)) left += work_left(&run[i]);
+    return fair_join(fair_of(t, device, r), t->on.device[device].cap, left, work_left(r));
 }
 
 static void place(struct timeline *t, int device, const struct timeline_run *r)
@@ -89,7 +123,7 @@ static void place(struct timeline *t, int device, const struct timeline_run *r)
     set_rates(t, device);
 }
 
-static void join(struct timeline *t, int device, struct timeline_item *it)
+static struct timeline_run run_of(struct timeline *t, struct timeline_item *it)
 {
     struct timeline_run r = {.item = it, .hold = ++t->holds, .turn = it->turn};
 
@@ -97,7 +131,24 @@ static void join(struct timeline *t, int device, struct timeline_item *it)
     set_work(&r, it);
     if (!next_stage(&r)) r.stage = ETA_DECODE;
     it->start_s = t->now;
+    return r;
+}
+
+static void join(struct timeline *t, int device, struct timeline_item *it)
+{
+    struct timeline_run r = run_of(t, it);
+
+    r.fair_end = fair_end(t, device, &r);
     place(t, device, &r);
+}
+
+/* It has been there since before the beginning. */
+static void put(struct timeline *t, struct timeline_item *it)
+{
+    struct timeline_run r = run_of(t, it);
+
+    r.fair_end = it->fair_end;
+    place(t, it->device, &r);
 }
 
 /* Residents are there whatever the budget says now, so the ledger gets it after they have
@@ -111,11 +162,11 @@ static void begin(struct timeline *t, struct timeline_item *items, int n,
     for (int d = 0; d < on->devices; d++)
         ledger_init(&t->on.device[d].ledger, UINT64_MAX);
     for (int i = 0; i < n; i++)
-        if (items[i].plan && t->device[items[i].device].n < LEDGER_MAX)
-            join(t, items[i].device, &items[i]);
+        if (items[i].plan && t->device[items[i].device].n < LEDGER_MAX) put(t, &items[i]);
     for (int d = 0; d < on->devices; d++) {
         t->on.device[d].cap = on->device[d].cap;
         t->on.device[d].ledger.budget = on->device[d].ledger.budget;
+        memcpy(t->on.device[d].fair, on->device[d].fair, sizeof on->device[d].fair);
     }
 }
 
@@ -136,13 +187,21 @@ static double until_next(const struct timeline *t)
     return first;
 }
 
-static void finish(struct timeline *t, int device, int i)
+static void leave(struct timeline *t, int device, int i)
 {
     struct timeline_run *run = t->device[device].run;
 
-    if (run[i].item) run[i].item->end_s = t->now + t->eta->known.tail_s;
+    fair_leave(fair_of(t, device, &run[i]), run[i].fair_end, work_left(&run[i]));
     dispatch_release(&t->on.device[device], run[i].hold);
     run[i] = run[--t->device[device].n];
+}
+
+static void finish(struct timeline *t, int device, int i)
+{
+    struct timeline_item *it = t->device[device].run[i].item;
+
+    if (it) it->end_s = t->now + t->eta->known.tail_s;
+    leave(t, device, i);
 }
 
 /* Let dt pass, which is not longer than until_next(). */
@@ -226,6 +285,7 @@ static void unpark(struct timeline *t, int i, int device)
 
     t->n_parked--;
     memmove(t->parked + i, t->parked + i + 1, (size_t)(t->n_parked - i) * sizeof *t->parked);
+    r.fair_end = fair_end(t, device, &r);
     place(t, device, &r);
 }
 
@@ -234,9 +294,8 @@ static bool park(struct timeline *t, int device, int i)
     struct timeline_run *run = t->device[device].run;
 
     if (t->n_parked == TIMELINE_PARKED) return false;
-    dispatch_release(&t->on.device[device], run[i].hold);
     t->parked[t->n_parked++] = run[i];
-    run[i] = run[--t->device[device].n];
+    leave(t, device, i);
     set_rates(t, device);
     return true;
 }

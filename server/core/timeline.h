@@ -1,12 +1,10 @@
 /* timeline - the queue played forward: when jobs will start and finish.
  *
- * It plays the rules that the service plays: dispatch_next() says which job starts next and
- * where, and as in the batcher each of the n residents of a device gets an n-th of its time. In
- * that time a resident's stage advances at the rate of quanta shared by as many as
- * batcher_shares() lets join. Where there are urgent ones, the time is theirs alone. Time goes from
- * one end of a stage to the next, so a job costs four steps over the residents, however many quanta
- * it has. Copies of weights between phases are a part of the measured rates. Pure; thread: the
- * loop's. */
+ * It plays the rules that the service plays: dispatch_next() says which job starts next and where,
+ * fair_join() gives it its virtual end there, and batcher_pick() says whose quanta are computed,
+ * together or alone. They go on, at the measured rate, until the first of them is through with
+ * its stage: a job costs a few steps over the residents, however many quanta it has. Copies of
+ * weights between phases are a part of the measured rates. Pure; thread: the loop's. */
 #ifndef SERVER_CORE_TIMELINE_H
 #define SERVER_CORE_TIMELINE_H
 
@@ -22,6 +20,7 @@ struct timeline_item {
     int pixels;
     struct glm_progress view; /* where it stands; all zero when it waits */
     int device;               /* of a resident; out: of one that waited */
+    double fair_end;          /* of a resident: its virtual end there */
     double start_s, end_s;    /* out: from now; start 0 for residents; negative: cannot be said */
 };
 
@@ -29,10 +28,12 @@ struct timeline_run {
     struct timeline_item *item; /* NULL: its end is of no interest */
     uint64_t hold;              /* its entry in the ledger */
     struct dispatch_job turn;
+    double fair_end; /* virtual */
     enum eta_stage stage;
     double work[ETA_STAGES];    /* planned, that is left */
     double quantum[ETA_STAGES]; /* of one quantum */
     int size[ETA_STAGES];       /* class of its quanta */
+    double own[ETA_STAGES];     /* what each quantum adds to a shared one (eta_own) */
     double rate;                /* work a second of its own, at present */
 };
 
@@ -55,9 +56,9 @@ struct timeline {
     double rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
 };
 
-/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and
- * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s and device
- * of all items. after (may be NULL): the moment when the last item has started. */
+/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets, equal
+ * shares and limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s
+ * and device of all items. after (may be NULL): the moment when the last item has started. */
 void timeline_play(const struct eta *, struct timeline_item *items, int residents, int n,
                    const struct dispatch_state *on, struct timeline *after);
 /* One more job at the end of the queue, which comes since_s after the timeline's beginning: writes

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char HEAD[] = "darkroom rates 2\n";
+static const char HEAD[] = "darkroom rates 3\n";
 
 void rates_key(const struct glm_info *info, char key[RATES_KEY])
 {
@@ -60,6 +60,8 @@ static char *text_of(const char *key, const struct eta_known *k)
     for (int kind = 0; kind < ETA_KINDS; kind++)
         for (int i = 0; i < k->judged[kind] && i < ETA_JUDGED; i++)
             fprintf(file, "off %d %.9g\n", kind, k->off[kind][i]);
+    for (int i = 0; i < k->n_came && i < ETA_JUDGED; i++)
+        fprintf(file, "came %.9g\n", k->came[i]);
     write_rates(file, k);
     if (fflush(file) == 0) fprintf(file, "end %016" PRIx64 "\n", hash(HASH, text));
     if (fclose(file) == 0) return text;
@@ -126,6 +128,16 @@ static bool read_off(char *at, struct eta_known *k)
     return true;
 }
 
+/* "came WORK" after its first word. */
+static bool read_came(char *at, struct eta_known *k)
+{
+    double value = strtod(at, &at);
+
+    if (*at != '\n' || !isfinite(value) || value <= 0 || k->n_came >= ETA_JUDGED) return false;
+    k->came[k->n_came++] = value;
+    return true;
+}
+
 /* A line of numbers. False: it is none. */
 static bool read_line(char *line, struct eta_known *k)
 {
@@ -135,6 +147,7 @@ static bool read_line(char *line, struct eta_known *k)
     if (!at) return false;
     if (!strncmp(line, "rate ", 5)) return read_rate(at, k);
     if (!strncmp(line, "off ", 4)) return read_off(at, k);
+    if (!strncmp(line, "came ", 5)) return read_came(at, k);
     value = strtod(at, &at);
     if (*at != '\n' || !isfinite(value) || strncmp(line, "tail ", 5) != 0) return false;
     k->tail_s = value;

@@ -3,51 +3,26 @@
 
 #include "server/base/blob.h"
 
-/* What its next quantum is planned to cost, and how long that will take. Decoding ends in pieces
- * of unequal size, so the mean of a phase stands for each. */
 static void look(struct residents *s, int i)
 {
-    struct batcher_run *b = &s->served[i];
-    const struct glm_cost *cost = &s->at[i].cost;
     struct glm_progress v = glm_run_progress(s->at[i].run);
-    enum eta_stage stage;
-    double rate;
 
-    b->phase = v.phase;
-    b->prefill = v.prefill;
-    if (v.phase >= GLM_DONE) return;
-    stage = eta_stage_of(v.phase, v.prefill);
-    rate = s->work_per_us[stage];
-    b->cost = eta_quantum(cost, stage);
-    b->quantum_us = rate > 0 ? (int64_t)(b->cost / rate) + 1 : 0;
+    batcher_look(&s->served[i], &s->at[i].cost, &v);
 }
 
 void residents_add(struct residents *s, const struct resident *r)
 {
     s->at[s->n] = *r;
-    s->served[s->n] = (struct batcher_run){.urgent = r->spec.lane == LANE_URGENT};
+    s->served[s->n] =
+        (struct batcher_run){.end = r->fair_end, .urgent = r->spec.lane == LANE_URGENT};
     look(s, s->n++);
-    batcher_join(s->served, s->n);
-}
-
-/* Half of it is the newest quantum: enough to follow a machine that others use too. */
-static void measure(struct residents *s, const int *picked, int n, int64_t elapsed_us)
-{
-    const struct batcher_run *first = &s->served[picked[0]];
-    double work = 0, *rate = &s->work_per_us[eta_stage_of(first->phase, first->prefill)];
-
-    if (elapsed_us <= 0) return;
-    for (int i = 0; i < n; i++)
-        work += s->served[picked[i]].cost;
-    *rate = *rate > 0 ? (*rate + work / (double)elapsed_us) / 2 : work / (double)elapsed_us;
 }
 
 void residents_advance(struct residents *s, const int *picked, int n, int64_t elapsed_us)
 {
-    measure(s, picked, n, elapsed_us);
-    batcher_charge(s->served, s->n, picked, n, elapsed_us);
-    for (int i = 0; i < s->n; i++)
-        look(s, i);
+    batcher_passed(s->served, s->n, picked, n, elapsed_us);
+    for (int i = 0; i < n; i++)
+        look(s, picked[i]);
 }
 
 int residents_find(const struct residents *s, uint64_t job)

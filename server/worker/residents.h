@@ -6,7 +6,7 @@
 #include "proto/limits.h"
 #include "proto/spec.h"
 #include "server/core/batcher.h"
-#include "server/core/eta.h"
+#include "server/core/effects.h"
 
 #include <stdbool.h>
 
@@ -14,6 +14,7 @@ struct resident {
     uint64_t job;
     struct spec spec;
     struct glm_cost cost; /* as planned */
+    double fair_end;      /* virtual (fair.h) */
     struct glm_run *run;
     struct preview_demand demand;
     int64_t shown_us; /* when its last preview was drawn */
@@ -29,7 +30,6 @@ struct residents {
     struct resident at[LIMIT_BATCH];
     struct batcher_run served[LIMIT_BATCH]; /* of the same index */
     int n;
-    double work_per_us[ETA_STAGES]; /* of the newest quanta; 0: not measured */
 };
 
 /* Takes spec and run. There must be room. */
@@ -37,7 +37,7 @@ void residents_add(struct residents *, const struct resident *);
 int residents_find(const struct residents *, uint64_t job); /* its index, or -1 */
 void residents_remove(struct residents *, int i);           /* its run is freed */
 void residents_clear(struct residents *);
-/* A quantum of the picked ones took elapsed_us: charge it, and read where they are now. */
+/* A quantum of the picked ones took elapsed_us: read where they are now. */
 void residents_advance(struct residents *, const int *picked, int n, int64_t elapsed_us);
 
 /* The batch of this phase holds all that decode, none denoises and others wait for the prior. The

@@ -23,6 +23,7 @@ struct work *work_start(const struct hub_work *work)
     if (!k) return NULL;
     k->scratch = work->scratch;
     k->keep = work->keep;
+    k->fair_end = work->fair_end;
     if (work->checkpoint) k->checkpoint = blob_ref(work->checkpoint);
     if (work->plan) k->cost = work->plan->cost;
     if (spec_copy(&k->spec, work->spec) == 0) return k;

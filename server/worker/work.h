@@ -22,6 +22,7 @@ struct work {
     uint64_t job, scratch;
     struct spec spec;
     struct glm_cost cost;
+    double fair_end;
     struct preview_demand demand;
     struct blob *checkpoint; /* START: a reference, or NULL */
     bool keep;               /* START */

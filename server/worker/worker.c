@@ -77,6 +77,7 @@ static void start(struct worker *w, struct work *k)
     struct resident r = {.job = k->job,
                          .spec = k->spec,
                          .cost = k->cost,
+                         .fair_end = k->fair_end,
                          .demand = k->demand,
                          .keep = k->keep,
                          .shown_us = INT64_MIN / 2};

@@ -31,6 +31,10 @@ static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail 
     prompt = 1 + rows / 16.0 + rows * rows / 65536.0; /* in tokens, which are alike for all sizes */
     p->cost.work[GLM_PRIOR] = 2e7 * (prompt + (double)(area / 16384));
     p->cost.prefill = 2e7 * prompt / p->cost.work[GLM_PRIOR];
+    for (int i = 0; i < GLM_PHASES; i++)
+        p->cost.flops[i] = p->cost.work[i];
+    /* of a token seven eighths are the reading of weights, which a batch does once */
+    p->cost.flops[GLM_PRIOR] -= 2e7 * 7 / 8 * p->cost.quanta[GLM_PRIOR];
     return 0;
 }
 

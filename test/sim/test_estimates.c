@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { JOBS = 300, WARM = 5, MAX = JOBS + WARM + 8 };
+enum { JOBS = 300, WARM = 5, WORLDS = 3, MAX = JOBS + WARM + 8 };
 
 struct set {
     int cap;
@@ -275,7 +275,7 @@ static void spread(struct run *r)
 }
 
 struct table {
-    double median, p90, bias, inside, width, width90;
+    double median, p90, bias, bias_largest, inside, width, width90;
     int n;
 };
 
@@ -293,32 +293,44 @@ static double quantile(double *v, int n, double part)
     return v[(int)(part * (n - 1))];
 }
 
-static void judge(const struct run *r, struct table *t)
-{
-    static double off[MAX], width[MAX];
+/* Of several worlds. */
+struct samples {
+    double off[WORLDS * MAX], width[WORLDS * MAX], largest[WORLDS * MAX];
+    int n, n_largest, inside;
+};
 
-    memset(t, 0, sizeof *t);
+static void judge(const struct run *r, struct samples *to)
+{
     for (int i = WARM; i < r->n; i++) {
         const struct seen *s = &r->jobs[i];
         double took = (double)(s->ended_us - s->accepted_us) / 1e3;
 
         if (s->cancelled) continue;
         assert_true(s->eta_ms > 0 && s->low_ms > 0 && s->high_ms >= s->low_ms);
-        t->inside += took >= s->low_ms && took <= s->high_ms;
-        width[t->n] = s->high_ms / s->low_ms;
-        off[t->n++] = took / s->eta_ms - 1;
+        to->inside += took >= s->low_ms && took <= s->high_ms;
+        to->width[to->n] = s->high_ms / s->low_ms;
+        to->off[to->n++] = took / s->eta_ms - 1;
+        if (s->job->forecast.kind == ETA_LARGEST)
+            to->largest[to->n_largest++] = took / s->eta_ms - 1;
     }
-    t->inside /= t->n;
-    t->width = quantile(width, t->n, 0.5);
-    t->width90 = quantile(width, t->n, 0.9);
-    t->bias = quantile(off, t->n, 0.5);
-    for (int i = 0; i < t->n; i++)
-        off[i] = fabs(off[i]);
-    t->median = quantile(off, t->n, 0.5);
-    t->p90 = quantile(off, t->n, 0.9);
 }
 
-static void play(const struct set *set, uint64_t seed, struct table *t)
+static void tabulate(struct samples *s, struct table *t)
+{
+    memset(t, 0, sizeof *t);
+    t->n = s->n;
+    t->inside = (double)s->inside / s->n;
+    t->width = quantile(s->width, s->n, 0.5);
+    t->width90 = quantile(s->width, s->n, 0.9);
+    t->bias = quantile(s->off, s->n, 0.5);
+    if (s->n_largest > 0) t->bias_largest = quantile(s->largest, s->n_largest, 0.5);
+    for (int i = 0; i < s->n; i++)
+        s->off[i] = fabs(s->off[i]);
+    t->median = quantile(s->off, s->n, 0.5);
+    t->p90 = quantile(s->off, s->n, 0.9);
+}
+
+static void play_one(const struct set *set, uint64_t seed, struct samples *to)
 {
     static struct run r;
 
@@ -340,14 +352,26 @@ static void play(const struct set *set, uint64_t seed, struct table *t)
     }
     r.set.cancels = set->cancels;
     (set->spread ? spread : bursts)(&r);
-    judge(&r, t);
-    print_message("cap %d, %s, %-6s %3.0f %% cancelled: %3d jobs, median %4.1f %%, p90 %5.1f %%, "
-                  "bias %+5.1f %%, inside %3.0f %%, width %.2f, p90 %.2f\n",
-                  set->cap, set->mixed ? "mixed   " : "one size", set->spread ? "spread" : "bursts",
-                  set->cancels * 100, t->n, t->median * 100, t->p90 * 100, t->bias * 100,
-                  t->inside * 100, t->width, t->width90);
+    judge(&r, to);
     listener_free(r.w, r.e);
     world_free(r.w);
+}
+
+static void play(const struct set *set, uint64_t seed, int worlds, struct table *t)
+{
+    static struct samples s;
+
+    assert_true(worlds <= WORLDS);
+    memset(&s, 0, sizeof s);
+    for (int i = 0; i < worlds; i++)
+        play_one(set, seed + 1000 * (uint64_t)i, &s);
+    tabulate(&s, t);
+    print_message(
+        "cap %d, %s, %-6s %3.0f %% cancelled: %4d jobs, median %4.1f %%, p90 %5.1f %%, "
+        "bias %+5.1f %%, of the largest %+3.0f %%, inside %3.0f %%, width %.2f, p90 %.2f\n",
+        set->cap, set->mixed ? "mixed   " : "one size", set->spread ? "spread" : "bursts",
+        set->cancels * 100, t->n, t->median * 100, t->p90 * 100, t->bias * 100,
+        t->bias_largest * 100, t->inside * 100, t->width, t->width90);
 }
 
 static bool holds(const struct table *t, double p90, double width)
@@ -373,46 +397,61 @@ static void known_work_is_forecast(void **state)
         struct table t;
 
         if (set.spread && set.cap > 1) continue;
-        play(&set, 100 + (uint64_t)i, &t);
+        play(&set, 100 + (uint64_t)i, 1, &t);
         bad += !holds(&t, 0.25, 2);
     }
     assert_int_equal(bad, 0);
 }
 
-/* catches: estimates that do not learn how much those that come later take, ranges that do not
- * reach so far. Which job will be disturbed cannot be known: with equal shares of the device one
- * that is alone takes its time, or up to twice that when another comes at once. So nine of ten
- * cannot be within a quarter of any forecast, and the range has to be wide. */
-static void later_arrivals_are_allowed_for(void **state)
+/* Spread arrivals where several share a device: cap 4 may be allowed more. */
+static int count_bad(double load, double p90_of_4)
 {
     int bad = 0;
 
-    (void)state;
     for (int i = 0; i < 8; i++) {
         const struct set set = {.cap = i & 1 ? 4 : 2,
                                 .mixed = i & 2,
                                 .spread = true,
-                                .load = 0.35,
+                                .load = load,
                                 .cancels = i & 4 ? 0.1 : 0};
+        double p90 = !set.mixed ? 0.1 : set.cap == 4 ? p90_of_4 : 0.25;
         struct table t;
 
-        play(&set, 200 + (uint64_t)i, &t);
-        bad += !holds(&t, 0.75, set.cap > 2 ? 2.5 : 2) || fabs(t.bias) > 0.02;
+        play(&set, 200 + (uint64_t)i, WORLDS, &t);
+        bad += !holds(&t, p90, 2) || fabs(t.bias) > 0.02;
     }
-    assert_int_equal(bad, 0);
+    return bad;
+}
+
+/* catches: jobs that are slowed by those that come later; estimates that do not learn how much
+ * larger ones are, ranges that do not reach so far */
+static void later_arrivals_are_allowed_for(void **state)
+{
+    (void)state;
+    assert_int_equal(count_bad(0.35, 0.25), 0);
+}
+
+/* The same where the device is busy for most of the time. For jobs of one size and with two places
+ * the same holds. With four, the largest quarter of mixed ones may be passed by several smaller
+ * ones that come later, and takes up to twice as long, or not, as it happens: nothing known can
+ * say which, so nine of ten cannot be within a quarter, and the range has to reach so far. */
+static void a_busy_device_is_allowed_for(void **state)
+{
+    (void)state;
+    assert_int_equal(count_bad(0.7, 0.45), 0);
 }
 
 /* catches: bounds that a forecast without its record keeps as well */
-static void without_its_record_it_is_biased(void **state)
+static void without_its_record_large_ones_are_promised_too_much(void **state)
 {
-    struct set set = {.cap = 4, .spread = true, .load = 0.7};
+    struct set set = {.cap = 4, .mixed = true, .spread = true, .load = 0.7};
     struct table with, without;
 
     (void)state;
-    play(&set, 300, &with);
+    play(&set, 300, WORLDS, &with);
     set.forgets = true;
-    play(&set, 300, &without);
-    assert_true(without.bias > 0.12 && fabs(with.bias) < without.bias / 2);
+    play(&set, 300, WORLDS, &without);
+    assert_true(without.bias_largest > 0.12 && fabs(with.bias_largest) < without.bias_largest / 2);
 }
 
 int main(void)
@@ -420,7 +459,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_work_is_forecast),
         cmocka_unit_test(later_arrivals_are_allowed_for),
-        cmocka_unit_test(without_its_record_it_is_biased),
+        cmocka_unit_test(a_busy_device_is_allowed_for),
+        cmocka_unit_test(without_its_record_large_ones_are_promised_too_much),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,6 +201,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .device = device,
                         .job = work->job,
                         .steps = work->spec->steps,
+                        .fair_end = work->fair_end,
                         .demand = work->demand,
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
@@ -325,6 +326,7 @@ static inline void run_free(struct fake_device *d, int i)
 {
     memmove(&d->runs[i], &d->runs[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->runs[0]);
     memmove(&d->served[i], &d->served[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->served[0]);
+    memmove(&d->used_us[i], &d->used_us[i + 1], (size_t)(d->n_runs - i - 1) * sizeof d->used_us[0]);
     d->n_runs--;
 }
 
@@ -338,14 +340,9 @@ static inline int run_find(const struct fake_device *d, uint64_t job)
 static inline void run_look(struct fake_device *d, int i)
 {
     struct fake_run *r = &d->runs[i];
-    enum glm_phase p = r->view.phase;
 
-    r->view.prefill = p == GLM_PRIOR && r->view.done < r->cost.chunks;
-    d->served[i].phase = p;
-    d->served[i].prefill = r->view.prefill;
-    if (p == GLM_DONE) return;
-    d->served[i].cost = eta_quantum(&r->cost, eta_stage_of(p, r->view.prefill));
-    d->served[i].quantum_us = (int64_t)(d->served[i].cost / WORLD_WORK_PER_US);
+    r->view.prefill = r->view.phase == GLM_PRIOR && r->view.done < r->cost.chunks;
+    batcher_look(&d->served[i], &r->cost, &r->view);
 }
 
 /* From the checkpoint of its start, or the newest one on disk, which is no older. */
@@ -378,9 +375,12 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     r->view.total = p.cost.quanta[r->view.phase];
     r->view.left = 1;
     run_resume(w, d, r, o->checkpoint);
-    d->served[d->n_runs] = (struct batcher_run){.urgent = s->spec.lane == LANE_URGENT};
-    run_look(d, d->n_runs);
-    batcher_join(d->served, ++d->n_runs);
+    d->served[d->n_runs] =
+        (struct batcher_run){.end = o->fair_end, .urgent = s->spec.lane == LANE_URGENT};
+    d->used_us[d->n_runs] = d->n_runs > 0 ? INT64_MAX : 0; /* level with the least served */
+    for (int i = 0; i < d->n_runs; i++)
+        if (d->used_us[i] < d->used_us[d->n_runs]) d->used_us[d->n_runs] = d->used_us[i];
+    run_look(d, d->n_runs++);
 }
 
 /* The workers take their messages. */
@@ -452,23 +452,9 @@ static inline void run_end(struct world *w, struct fake_device *d, int i, const 
     event_new(w, d, RUN_FINISHED, job);
 }
 
-/* What a quantum takes on the virtual device: tokens share the reading of weights, the rest is
- * arithmetic. */
-static inline int64_t quantum_us(const struct fake_device *d, const int *picked, int n)
-{
-    int64_t us = 0;
-
-    for (int i = 0; i < n; i++) {
-        const struct batcher_run *b = &d->served[picked[i]];
-
-        us += i > 0 && b->phase == GLM_PRIOR ? b->quantum_us / 8 : b->quantum_us;
-    }
-    return us;
-}
-
 static inline int choose(const struct world *w, struct fake_device *d, int *picked)
 {
-    if (w->choose) return w->choose(d->served, d->n_runs, picked);
+    if (w->choose) return w->choose(d, picked);
     return batcher_pick(d->served, d->n_runs, LIMIT_BATCH, BATCHER_ALL, picked);
 }
 
@@ -484,12 +470,13 @@ static inline void worker_step_on(struct world *w, struct fake_device *d, int64_
     n = choose(w, d, picked);
     if (n == 0) return;
     if (elapsed_us == 0)
-        w->now += elapsed_us = w->takes ? w->takes(w, d, picked, n) : quantum_us(d, picked, n);
+        w->now += elapsed_us = w->takes ? w->takes(w, d, picked, n) : shared_us(d, picked, n);
     event = event_new(w, d, QUANTUM_DONE, 0);
     event->phase = d->runs[picked[0]].view.phase;
     event->elapsed_us = elapsed_us;
     event->n = n;
-    (w->charge ? w->charge : batcher_charge)(d->served, d->n_runs, picked, n, elapsed_us);
+    batcher_passed(d->served, d->n_runs, picked, n, elapsed_us);
+    if (w->charge) w->charge(d, picked, n, elapsed_us);
     for (int i = 0; i < n; i++) {
         struct fake_run *r = &d->runs[picked[i]];
 

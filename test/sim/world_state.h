@@ -61,6 +61,7 @@ struct order {
     int device;
     uint64_t job;
     int steps;
+    double fair_end;
     struct preview_demand demand;
 };
 
@@ -68,6 +69,7 @@ struct order {
 struct fake_device {
     struct fake_run runs[LEDGER_MAX];
     struct batcher_run served[LEDGER_MAX];
+    int64_t used_us[LEDGER_MAX]; /* what each was charged by the rule of a control arm */
     int n_runs;
     bool open;
 };
@@ -104,8 +106,8 @@ struct world {
     long forecasts; /* made, the last one is the newest */
     long checked;   /* starts that a forecast stood for */
     /* instead of the batcher's: the control arm of its tests */
-    int (*choose)(struct batcher_run *runs, int n, int *picked);
-    void (*charge)(struct batcher_run *runs, int n, const int *picked, int n_picked, int64_t us);
+    int (*choose)(const struct fake_device *, int *picked);
+    void (*charge)(struct fake_device *, const int *picked, int n, int64_t us);
     /* what a quantum takes; NULL: as planned */
     int64_t (*takes)(struct world *, const struct fake_device *, const int *picked, int n);
     struct eta_known known; /* as they were kept last, and how often */
@@ -168,6 +170,22 @@ static inline void picture_digest(const struct spec *s, char out[65])
 
     h += (unsigned long long)s->width * 4096 + (unsigned long long)s->height;
     snprintf(out, 65, "%016llx%016llx%016llx%016llx", h, h * 3, h * 5, h * 7);
+}
+
+/* Its next quantum alone. */
+static inline double quantum_us(const struct fake_run *r)
+{
+    return eta_quantum(&r->cost, eta_stage_of(r->view.phase, r->view.prefill)) / WORLD_WORK_PER_US;
+}
+
+/* What a quantum takes on the virtual device: exactly what is planned. */
+static inline int64_t shared_us(const struct fake_device *d, const int *picked, int n)
+{
+    double us = 0;
+
+    for (int i = 0; i < n; i++)
+        us += quantum_us(&d->runs[picked[i]]) * (i > 0 ? d->served[picked[i]].own : 1);
+    return (int64_t)us;
 }
 
 #endif

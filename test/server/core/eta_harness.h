@@ -17,7 +17,7 @@ static inline struct job_plan plan(double prior, double denoise)
     p.cost.run_bytes = 100;
     p.cost.scratch_bytes = 10;
     p.cost.work[GLM_PRIOR] = prior;
-    p.cost.work[GLM_DENOISE] = denoise;
+    p.cost.work[GLM_DENOISE] = p.cost.flops[GLM_DENOISE] = denoise;
     p.cost.quanta[GLM_PRIOR] = p.cost.quanta[GLM_DENOISE] = 10;
     p.cost.chunks = 1;
     return p;

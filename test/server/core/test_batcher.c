@@ -1,6 +1,9 @@
-/* test_batcher - each gets its share of device time, phases are never mixed, company is kept where
- * it gains. */
+/* test_batcher - the one that would end first is served first, phases are never mixed, company is
+ * kept where it gains. */
 #include "server/core/batcher.h"
+
+#include "server/core/fair.h"
+#include "test/server/core/eta_harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,17 +17,14 @@
 enum { EARLY = 1 << GLM_GLYPH | 1 << GLM_PRIOR, LATE = 1 << GLM_DENOISE | 1 << GLM_DECODE };
 
 /* catches: a batch of two phases, a finished run that is stepped, more than the batch may hold */
-static void the_least_served_leads_and_its_phase_goes_along(void **state)
+static void the_first_end_leads_and_its_phase_goes_along(void **state)
 {
-    struct batcher_run r[] = {
-        {.phase = GLM_PRIOR, .used_us = 50},  {.phase = GLM_DENOISE, .used_us = 10},
-        {.phase = GLM_PRIOR, .used_us = 20},  {.phase = GLM_DONE},
-        {.phase = GLM_DENOISE, .used_us = 5}, {.phase = GLM_DENOISE, .used_us = 90}};
+    struct batcher_run r[] = {{.phase = GLM_PRIOR, .end = 50},  {.phase = GLM_DENOISE, .end = 10},
+                              {.phase = GLM_PRIOR, .end = 20},  {.phase = GLM_DONE},
+                              {.phase = GLM_DENOISE, .end = 5}, {.phase = GLM_DENOISE, .end = 90}};
     int picked[LIMIT_BATCH];
 
     (void)state;
-    for (int i = 0; i < 6; i++)
-        r[i].quantum_us = r[i].phase == GLM_DENOISE ? 9000 : 0;
     assert_int_equal(batcher_pick(r, 6, LIMIT_BATCH, LATE, picked), 3);
     assert_true(picked[0] == 4 && picked[1] == 1 && picked[2] == 5);
     assert_int_equal(batcher_pick(r, 6, 2, LATE, picked), 2);
@@ -36,97 +36,175 @@ static void the_least_served_leads_and_its_phase_goes_along(void **state)
     assert_int_equal(batcher_pick(&r[3], 1, LIMIT_BATCH, BATCHER_ALL, picked), 0);
 }
 
-/* catches: tokens that wait in one quantum with a part of another's long prompt, or device time
- * that a prompt gets beyond its share */
+/* catches: tokens that wait in one quantum with a part of another's long prompt */
 static void a_prompt_is_read_alone(void **state)
 {
-    struct batcher_run r[] = {{.phase = GLM_PRIOR, .used_us = 5, .prefill = true},
-                              {.phase = GLM_PRIOR, .used_us = 7},
-                              {.phase = GLM_PRIOR, .used_us = 6, .prefill = true},
-                              {.phase = GLM_PRIOR, .used_us = 9}};
-    int64_t read = 0, drawn = 0;
+    struct batcher_run r[] = {{.phase = GLM_PRIOR, .end = 5, .prefill = true, .ahead = 9},
+                              {.phase = GLM_PRIOR, .end = 7},
+                              {.phase = GLM_PRIOR, .end = 6, .prefill = true, .ahead = 9},
+                              {.phase = GLM_PRIOR, .end = 9}};
     int picked[LIMIT_BATCH];
 
     (void)state;
     assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
     assert_int_equal(picked[0], 0);
-    r[0].used_us = r[2].used_us = 100;
+    r[0].end = r[2].end = 100;
     assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 2);
     assert_true(picked[0] == 1 && picked[1] == 3);
-    for (int i = 0; i < 4; i++)
-        r[i].used_us = 0;
-    for (int i = 0; i < 100000; i++) {
-        int n = batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked);
-        int64_t us = r[picked[0]].prefill ? 200000 : 500;
-
-        *(r[picked[0]].prefill ? &read : &drawn) += us;
-        batcher_charge(r, 4, picked, n, us);
-    }
-    assert_true(llabs(read - drawn) <= read / 20);
 }
 
-/* catches: a phase of short quanta that waits behind one of long ones, or the reverse */
-static void device_time_is_shared_not_turns(void **state)
+/* catches: company that slows the leader by more than it gains; company that is not kept although
+ * it costs nearly nothing, whichever run leads */
+static void company_is_kept_where_it_gains(void **state)
 {
-    struct batcher_run r[] = {{.phase = GLM_PRIOR}, {.phase = GLM_DENOISE}};
-    int64_t time[2] = {0, 0}, quantum[2] = {4000, 200000};
-    int picked[LIMIT_BATCH], n;
+    struct batcher_run r[5];
+    int picked[LIMIT_BATCH];
 
     (void)state;
-    for (int i = 0; i < 5000; i++) {
-        n = batcher_pick(r, 2, LIMIT_BATCH, BATCHER_ALL, picked);
-        assert_int_equal(n, 1);
-        time[picked[0]] += quantum[picked[0]];
-        batcher_charge(r, 2, picked, n, quantum[picked[0]]);
-    }
-    assert_true(llabs(time[0] - time[1]) <= 2 * 200000);
+    for (int i = 0; i < 5; i++)
+        r[i] = (struct batcher_run){.phase = GLM_DENOISE, .end = i, .own = 0.5};
+    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 5);
+    r[1].own = 0.51;
+    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 4);
+    assert_true(picked[0] == 0 && picked[1] == 2 && picked[2] == 3 && picked[3] == 4);
+    r[1].end = -1; /* a large one leads, small ones go along */
+    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 5);
+    assert_true(picked[0] == 1 && picked[1] == 0);
+    for (int i = 0; i < 5; i++)
+        r[i].own = 1;
+    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 1);
 }
 
-/* catches: a newcomer that stops the others for as long as they have run already,
- * or waits so long */
-static void a_newcomer_starts_level(void **state)
+/* catches: runs that come to their tokens one after the other, so that none are ever shared; a long
+ * prompt that holds up a leader with few tokens left */
+static void one_that_can_share_tokens_is_brought_to_them(void **state)
 {
-    struct batcher_run r[3] = {{.phase = GLM_DENOISE, .used_us = 9000000},
-                               {.phase = GLM_DENOISE, .used_us = 8000000},
-                               {.phase = GLM_PRIOR}};
-    int picked[LIMIT_BATCH], turns = 0;
+    struct batcher_run r[] = {
+        {.phase = GLM_PRIOR, .end = 1, .own = 0.1, .tokens = 100},
+        {.phase = GLM_PRIOR, .end = 9, .prefill = true, .ahead = 81, .tokens = 100},
+        {.phase = GLM_GLYPH, .end = 8, .ahead = 80, .tokens = 300},
+        {.phase = GLM_DENOISE, .end = 2}};
+    int picked[LIMIT_BATCH];
 
     (void)state;
-    batcher_join(r, 3);
-    assert_int_equal(r[2].used_us, 8000000);
-    for (int i = 0; i < 100; i++) {
-        int n = batcher_pick(r, 3, LIMIT_BATCH, BATCHER_ALL, picked);
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 2); /* 80 + 10 of the 180 that it would take alone */
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, 1 << GLM_PRIOR, picked), 1);
+    assert_int_equal(picked[0], 0); /* not where other weights would have to come */
+    r[0].tokens = 99;
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 0);
+    r[0].tokens = 102; /* no more can be shared than the other has itself */
+    r[2].phase = GLM_DONE;
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 0);
+    r[1].ahead = 80;
+    r[1].urgent = true; /* then it leads anyway */
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 1);
+    r[1].urgent = false;
+    r[0].urgent = true;
+    assert_int_equal(batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked), 1);
+    assert_int_equal(picked[0], 0);
+}
 
-        turns += picked[0] == 2;
-        batcher_charge(r, 3, picked, n, 10000);
+/* --- equal shares ----------------------------------------------------------------------------- */
+
+enum { RUNS = 6 };
+
+/* Quanta of a phase of each, as long as they like; alone or together they take the same. */
+struct pictures {
+    struct batcher_run run[RUNS];
+    int left[RUNS][GLM_PHASES]; /* quanta */
+    int64_t quantum_us[RUNS], cost_us[RUNS], end_us[RUNS];
+};
+
+static void make(struct pictures *p, unsigned seed)
+{
+    struct fair fair = {.n = 0};
+    double before = 0;
+
+    for (int i = 0; i < RUNS; i++) {
+        p->cost_us[i] = 0;
+        p->quantum_us[i] = 1000 * (1 + (int64_t)(seed * 7919u + (unsigned)i * 104729u) % 200);
+        for (int k = 0; k < GLM_PHASES; k++) {
+            p->left[i][k] = 1 + (int)((seed * 31u + (unsigned)(i * 17 + k * 5)) % 9);
+            p->cost_us[i] += p->left[i][k] * p->quantum_us[i];
+        }
+        p->run[i] = (struct batcher_run){
+            .end = fair_join(&fair, RUNS, before, (double)p->cost_us[i]), .own = 1};
+        before += (double)p->cost_us[i];
     }
-    assert_true(turns > 20 && turns < 80);
-    r[0].used_us = 77;
-    batcher_join(r, 1);
-    assert_int_equal(r[0].used_us, 0);
+}
+
+/* When this one would end if each had an equal share all the time. */
+static int64_t equal_end_us(const struct pictures *p, int run)
+{
+    int64_t us = 0;
+
+    for (int i = 0; i < RUNS; i++)
+        us += p->cost_us[i] < p->cost_us[run] ? p->cost_us[i] : p->cost_us[run];
+    return us;
+}
+
+static int64_t step(struct pictures *p, int run)
+{
+    if (--p->left[run][p->run[run].phase] == 0)
+        p->run[run].phase = (enum glm_phase)(p->run[run].phase + 1);
+    return p->quantum_us[run];
+}
+
+/* catches: a small picture that moves at the pace of large ones, a phase of short quanta that waits
+ * behind one of long ones, or the reverse; one that ends later than with its share of the time */
+static void each_ends_no_later_than_with_its_share(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 200; seed++) {
+        struct pictures p;
+        int64_t now = 0, longest = 0;
+        int picked[LIMIT_BATCH], least = 0;
+
+        make(&p, seed);
+        while (batcher_pick(p.run, RUNS, LIMIT_BATCH, BATCHER_ALL, picked) > 0) {
+            now += step(&p, picked[0]);
+            if (p.run[picked[0]].phase == GLM_DONE) p.end_us[picked[0]] = now;
+        }
+        for (int i = 0; i < RUNS; i++) {
+            if (p.quantum_us[i] > longest) longest = p.quantum_us[i];
+            if (p.cost_us[i] < p.cost_us[least]) least = i;
+        }
+        for (int i = 0; i < RUNS; i++)
+            assert_true(p.end_us[i] <= equal_end_us(&p, i) + longest);
+        assert_true(p.end_us[least] == p.cost_us[least]);
+    }
 }
 
 /* catches: a run that is never chosen because its quanta are free of charge */
 static void quanta_of_no_time_still_count(void **state)
 {
-    struct batcher_run r[] = {{.phase = GLM_PRIOR}, {.phase = GLM_DENOISE}};
-    int picked[LIMIT_BATCH], led[2] = {0, 0};
+    struct pictures p;
+    int picked[LIMIT_BATCH], quanta = 0, all = 0;
 
     (void)state;
-    for (int i = 0; i < 100; i++) {
-        int n = batcher_pick(r, 2, LIMIT_BATCH, BATCHER_ALL, picked);
-
-        led[picked[0]]++;
-        batcher_charge(r, 2, picked, n, 0);
+    make(&p, 5);
+    for (int i = 0; i < RUNS; i++)
+        for (int k = 0; k < GLM_PHASES; k++)
+            all += p.left[i][k];
+    while (batcher_pick(p.run, RUNS, LIMIT_BATCH, BATCHER_ALL, picked) > 0) {
+        step(&p, picked[0]);
+        batcher_passed(p.run, RUNS, picked, 1, 0);
+        assert_true(++quanta <= all);
     }
-    assert_int_equal(led[0], 50);
-    assert_int_equal(led[1], 50);
+    assert_int_equal(quanta, all);
 }
 
-/* catches: a change of weights for every quantum, as the least served would have it */
+/* catches: a change of weights for every quantum, as the first end would have it */
 static void all_priors_are_done_before_one_change(void **state)
 {
-    struct batcher_run r[] = {{.phase = GLM_PRIOR}, {.phase = GLM_GLYPH}, {.phase = GLM_PRIOR}};
+    struct batcher_run r[] = {{.phase = GLM_PRIOR, .end = 1},
+                              {.phase = GLM_GLYPH, .end = 2},
+                              {.phase = GLM_PRIOR, .end = 3}};
     int picked[LIMIT_BATCH], left[] = {40, 60, 25}, changes = 0;
     unsigned at_hand = BATCHER_ALL;
 
@@ -139,7 +217,7 @@ static void all_priors_are_done_before_one_change(void **state)
         now = EARLY >> r[picked[0]].phase & 1 ? EARLY : LATE;
         changes += at_hand != BATCHER_ALL && now != at_hand;
         at_hand = now;
-        batcher_charge(r, 3, picked, n, 20000);
+        batcher_passed(r, 3, picked, n, 20000);
         for (int i = 0; i < n; i++) {
             struct batcher_run *p = &r[picked[i]];
 
@@ -151,86 +229,64 @@ static void all_priors_are_done_before_one_change(void **state)
     assert_int_equal(changes, 1);
 }
 
-/* catches: a run that waits for ever behind others that keep coming */
+/* catches: a run that waits for ever behind others that keep coming, in phases that are at hand or
+ * urgent */
 static void patience_ends(void **state)
 {
-    struct batcher_run r[] = {{.phase = GLM_DENOISE}, {.phase = GLM_PRIOR}};
+    struct batcher_run r[] = {{.phase = GLM_DENOISE, .end = 1}, {.phase = GLM_PRIOR, .end = 2}};
     int picked[LIMIT_BATCH];
-    int64_t longest = 0;
 
     (void)state;
-    for (int i = 0; i < 30000; i++) {
-        int n = batcher_pick(r, 2, LIMIT_BATCH, EARLY, picked);
+    for (int urgent = 0; urgent < 2; urgent++) {
+        int64_t longest = 0;
+        int led = 0;
 
-        batcher_charge(r, 2, picked, n, 10000);
-        if (r[0].passed_over_us > longest) longest = r[0].passed_over_us;
-    }
-    assert_true(longest == BATCHER_PASSED_OVER_US);
-    assert_true(r[0].used_us > 0 && r[0].used_us < r[1].used_us / 1000);
-}
+        r[1].urgent = urgent;
+        for (int i = 0; i < 30000; i++) {
+            int n = batcher_pick(r, 2, LIMIT_BATCH, urgent ? BATCHER_ALL : EARLY, picked);
 
-/* catches: a small picture that moves at the pace of large ones, or is charged for their work */
-static void sizes_share_time_and_not_steps(void **state)
-{
-    struct batcher_run r[4];
-    int picked[LIMIT_BATCH];
-    int64_t now = 0, steps = 0;
-
-    (void)state;
-    for (int i = 0; i < 4; i++)
-        r[i] = (struct batcher_run){.phase = GLM_DENOISE,
-                                    .cost = i < 3 ? 160e6 : 20e6,
-                                    .quantum_us = i < 3 ? 160000 : 20000};
-    while (now < 8000000) {
-        int n = batcher_pick(r, 4, LIMIT_BATCH, BATCHER_ALL, picked);
-        int64_t us = 0;
-
-        for (int i = 0; i < n; i++) {
-            us += r[picked[i]].quantum_us;
-            steps += picked[i] == 3;
+            led += picked[0] == 0;
+            batcher_passed(r, 2, picked, n, 10000);
+            if (r[0].passed_over_us > longest) longest = r[0].passed_over_us;
         }
-        batcher_charge(r, 4, picked, n, us);
-        now += us;
+        assert_true(longest == BATCHER_PASSED_OVER_US);
+        assert_true(led > 0 && led <= 5);
     }
-    assert_true(steps >= 92 && steps <= 108); /* a quarter of 8 s */
-    for (int i = 0; i < 4; i++)
-        assert_true(llabs(r[i].used_us - 2000000) <= 160000);
 }
 
-/* catches: short quanta that gain by sharing and are computed one by one; and one that joins
- * although it has had more than its share */
-static void short_quanta_are_shared_by_level_runs(void **state)
+/* catches: a look that says another stage, or another share of it, than the plan */
+static void a_run_is_seen_as_planned(void **state)
 {
-    struct batcher_run r[5];
-    int picked[LIMIT_BATCH];
+    struct job_plan p = plan(1e9, 1e9);
+    struct glm_progress v = {.phase = GLM_PRIOR, .total = 10, .left = 1, .prefill = 1};
+    struct batcher_run r = {.end = 7, .urgent = true, .passed_over_us = 5};
 
     (void)state;
-    for (int i = 0; i < 5; i++)
-        r[i] = (struct batcher_run){.phase = GLM_DENOISE, .cost = 7, .quantum_us = 7000};
-    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 4);
-    r[1].used_us = 7001;
-    assert_int_equal(batcher_pick(r, 5, LIMIT_BATCH, BATCHER_ALL, picked), 4);
-    assert_true(picked[0] == 0 && picked[1] == 2 && picked[2] == 3 && picked[3] == 4);
-    r[1].phase = r[0].phase = GLM_PRIOR;
-    r[0].quantum_us = 5000;
-    assert_int_equal(batcher_pick(r, 2, LIMIT_BATCH, BATCHER_ALL, picked), 2);
-    for (int i = 0; i < 2; i++)
-        r[i].cost = 1 + 2 * i;
-    assert_true(batcher_part(r, picked, 2, 0) == 0.25 && batcher_part(r, picked, 2, 1) == 0.75);
+    p.cost.prefill = 0.25;
+    batcher_look(&r, &p.cost, &v);
+    assert_true(r.prefill && near(r.ahead, 0.25e9) && near(r.tokens, 0.75e9));
+    v = (struct glm_progress){.phase = GLM_PRIOR, .done = 4, .total = 10, .left = 0.5};
+    batcher_look(&r, &p.cost, &v);
+    assert_true(!r.prefill && near(r.ahead, 0) && near(r.tokens, 0.5e9));
+    assert_true(near(r.own, eta_own(&p.cost, ETA_TOKENS)) && r.own < 1);
+    v = (struct glm_progress){.phase = GLM_DENOISE, .total = 10};
+    batcher_look(&r, &p.cost, &v);
+    assert_true(r.phase == GLM_DENOISE && near(r.tokens, 0) && near(r.own, 1));
+    assert_true(near(r.end, 7) && r.urgent && r.passed_over_us == 5);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_least_served_leads_and_its_phase_goes_along),
+        cmocka_unit_test(the_first_end_leads_and_its_phase_goes_along),
         cmocka_unit_test(a_prompt_is_read_alone),
-        cmocka_unit_test(device_time_is_shared_not_turns),
-        cmocka_unit_test(a_newcomer_starts_level),
+        cmocka_unit_test(company_is_kept_where_it_gains),
+        cmocka_unit_test(one_that_can_share_tokens_is_brought_to_them),
+        cmocka_unit_test(each_ends_no_later_than_with_its_share),
         cmocka_unit_test(quanta_of_no_time_still_count),
         cmocka_unit_test(all_priors_are_done_before_one_change),
         cmocka_unit_test(patience_ends),
-        cmocka_unit_test(sizes_share_time_and_not_steps),
-        cmocka_unit_test(short_quanta_are_shared_by_level_runs),
+        cmocka_unit_test(a_run_is_seen_as_planned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

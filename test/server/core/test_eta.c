@@ -33,7 +33,7 @@ static void uneven_quanta_average_by_time(void **state)
             eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 1e6, 10000, 10);
     }
     /* 10e6 FLOPs in 190 ms */
-    assert_true(fabs(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1) / (10e6 / 0.19) - 1) < 0.2);
+    assert_true(fabs(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1, 1) / (10e6 / 0.19) - 1) < 0.2);
 }
 
 /* catches: an estimate that still remembers an idle machine after it has become a busy one */
@@ -47,7 +47,7 @@ static void old_measurements_fade_within_some_pictures(void **state)
         eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 10000, 20);
     for (int i = 0; i < 10 * 20; i++) /* ten pictures */
         eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 20000, 20);
-    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1) / 50e6 - 1) < 0.1);
+    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1, 1) / 50e6 - 1) < 0.1);
 }
 
 /* catches: an estimate that jumps to the guess as soon as something is a little different */
@@ -57,18 +57,22 @@ static void what_was_not_measured_borrows_from_the_nearest(void **state)
 
     (void)state;
     eta_init(&e, 123);
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 1), 123));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 1, 1), 123));
     eta_learn(&e, ETA_PREFILL, PX_CLASS, 2, 1e15, 1000000000000, 10);
     eta_learn(&e, ETA_PREFILL, PX_CLASS, 8, 4e15, 1000000000000, 10);
     eta_learn(&e, ETA_PREFILL, PX_CLASS + 2, 1, 7e15, 1000000000000, 10);
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 2), 1e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 4), 1e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 7), 4e9));
-    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS + 3, 4), 7e9));
-    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1) / 4e9 - 1) < 0.1);
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 2, 1), 1e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 4, 1), 1e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS, 7, 1), 4e9));
+    assert_true(near(eta_rate(&e, ETA_PREFILL, PX_CLASS + 3, 4, 1), 7e9));
+    assert_true(fabs(eta_rate(&e, ETA_DENOISE, PX_CLASS, 1, 1) / 4e9 - 1) < 0.1);
     assert_false(eta_measured(&e));
     eta_learn(&e, ETA_TOKENS, PX_CLASS + 2, 1, 5e15, 1000000000000, 10); /* of any size */
-    assert_true(near(eta_rate(&e, ETA_TOKENS, 0, 1), 5e9));
+    assert_true(near(eta_rate(&e, ETA_TOKENS, 0, 1, 1), 5e9));
+    /* where a member adds a quarter of its quantum, five together take twice the time of one */
+    assert_true(near(eta_rate(&e, ETA_TOKENS, 0, 5, 0.25), 12.5e9));
+    eta_learn(&e, ETA_GLYPH, 0, 5, 5e15, 1000000000000, 1);
+    assert_true(near(eta_rate(&e, ETA_GLYPH, 0, 1, 0.25), 2e9));
     eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 5e15, 1000000000000, 10);
     eta_learn(&e, ETA_DECODE, PX_CLASS, 1, 5e15, 1000000000000, 10);
     assert_true(eta_measured(&e));
@@ -84,8 +88,8 @@ static void a_short_measurement_says_little_of_other_sizes(void **state)
     for (int i = 0; i < 10; i++)
         eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e9, 1000000, 10);
     eta_learn(&e, ETA_PREFILL, 1, 1, 1e6, 20000, 1); /* twenty times as long as it should */
-    assert_true(near(eta_rate(&e, ETA_PREFILL, 1, 1), 5e7));
-    assert_true(eta_rate(&e, ETA_PREFILL, 9, 1) > 5e8);
+    assert_true(near(eta_rate(&e, ETA_PREFILL, 1, 1, 1), 5e7));
+    assert_true(eta_rate(&e, ETA_PREFILL, 9, 1, 1) > 5e8);
 }
 
 /* catches: NaN or infinity from quanta without work or without time */
@@ -96,14 +100,14 @@ static void nonsense_teaches_nothing(void **state)
 
     (void)state;
     eta_init(&e, -5);
-    assert_true(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1) > 0);
+    assert_true(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1, 1) > 0);
     eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 0, 1000, 10);
     eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, (double)NAN, 1000, 10);
     eta_learn(&e, ETA_TOKENS, PX_CLASS, 1, 1e6, 0, 10);
     eta_learn(&e, ETA_TOKENS, PX_CLASS, 0, 1e6, 10, 10);
     eta_learn(&e, ETA_TOKENS, PX_CLASS, LIMIT_BATCH + 1, 1e6, 10, 10);
     eta_learn(&e, ETA_STAGES, PX_CLASS, 1, 1e6, 10, 10);
-    assert_true(near(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1), 1e10));
+    assert_true(near(eta_rate(&e, ETA_TOKENS, PX_CLASS, 1, 1), 1e10));
     eta_judge(&e, ETA_WAITS, 0, 100);
     eta_judge(&e, ETA_WAITS, 100, 0);
     range(&e, 10, &low, &high);
@@ -159,8 +163,8 @@ static void nine_of_ten_are_inside(void **state)
     assert_true(inside >= 810);
 }
 
-/* catches: a record of jobs that nothing can disturb, spoilt by those that share the device; a kind
- * that was never seen and is taken for a certain one */
+/* catches: a record of small jobs, which nothing disturbs, spoilt by large ones that small ones
+ * delay; a kind that was never seen and is taken for a certain one */
 static void each_kind_has_its_own_record(void **state)
 {
     struct eta e;
@@ -169,13 +173,54 @@ static void each_kind_has_its_own_record(void **state)
     eta_init(&e, 1e9);
     eta_learn(&e, ETA_DENOISE, PX_CLASS, 1, 1e6, 1000, 10);
     for (int i = 0; i < 40; i++) {
-        eta_judge(&e, ETA_FULL, 1000000, 1000000 + i % 5 * 1000);
-        eta_judge(&e, ETA_SHARED, 1000000, 1200000 + i % 5 * 200000);
+        eta_judge(&e, ETA_SMALLEST, 1000000, 1000000 + i % 5 * 1000);
+        eta_judge(&e, ETA_LARGEST, 1000000, 1200000 + i % 5 * 200000);
     }
-    assert_true(e.span[ETA_FULL].high / e.span[ETA_FULL].low < 1.2);
-    assert_true(e.span[ETA_SHARED].mid > 1.3 && e.span[ETA_SHARED].mid < 1.6);
-    assert_true(e.span[ETA_SHARED].low > 1.1 && e.span[ETA_SHARED].high > 2);
+    assert_true(e.span[ETA_SMALLEST].high / e.span[ETA_SMALLEST].low < 1.2);
+    assert_true(e.span[ETA_LARGEST].mid > 1.3 && e.span[ETA_LARGEST].mid < 1.6);
+    assert_true(e.span[ETA_LARGEST].low > 1.1 && e.span[ETA_LARGEST].high > 2);
     assert_true(e.span[ETA_WAITS].low < 1 && e.span[ETA_WAITS].high > 1.9);
+}
+
+/* catches: equal jobs that count as smaller than each other; a rank among jobs of long ago, or one
+ * that does not tell the largest */
+static void a_job_is_ranked_among_the_newest(void **state)
+{
+    struct eta e;
+
+    (void)state;
+    eta_init(&e, 1e9);
+    assert_int_equal(eta_rank(&e, 5), ETA_SMALLEST);
+    for (int i = 0; i < ETA_JUDGED; i++)
+        eta_comes(&e, 1000);
+    assert_int_equal(eta_rank(&e, 1000), ETA_SMALLEST);
+    assert_int_equal(eta_rank(&e, 2000), ETA_LARGEST);
+    for (int i = 0; i < ETA_JUDGED; i++)
+        eta_comes(&e, i % 4 + 1);
+    assert_int_equal(eta_rank(&e, 1), ETA_SMALLEST);
+    assert_int_equal(eta_rank(&e, 2.5), ETA_SMALL);
+    assert_int_equal(eta_rank(&e, 3.5), ETA_LARGE);
+    assert_int_equal(eta_rank(&e, 9), ETA_LARGEST);
+    eta_comes(&e, 0); /* not known */
+    assert_int_equal(eta_rank(&e, 1), ETA_SMALLEST);
+}
+
+/* catches: arithmetic that counts as shared, weights that count for each member; a picture without
+ * a plan that joins more than tokens */
+static void what_a_member_adds_is_its_arithmetic(void **state)
+{
+    struct job_plan p = plan(1e9, 4e8);
+    const struct glm_cost none = {.run_bytes = 1};
+
+    (void)state;
+    p.cost.flops[GLM_PRIOR] = 2e8; /* of ten quanta, each with 8e7 of weights */
+    p.cost.prefill = 0.28;         /* one chunk: 8e7 and 2e8 of arithmetic */
+    assert_true(near(eta_own(&p.cost, ETA_PREFILL), 1 - 0.8 / 2.8));
+    assert_true(near(eta_own(&p.cost, ETA_TOKENS), 0));
+    assert_true(near(eta_own(&p.cost, ETA_DENOISE), 1));
+    p.cost.flops[GLM_DENOISE] = 1e8;
+    assert_true(near(eta_own(&p.cost, ETA_DENOISE), 0.25));
+    assert_true(near(eta_own(&none, ETA_TOKENS), 0) && near(eta_own(&none, ETA_DENOISE), 1));
 }
 
 /* catches: measurements that do not survive a restart, or nonsense that does */
@@ -191,10 +236,14 @@ static void an_earlier_start_is_recalled(void **state)
     for (int i = 0; i < ETA_JUDGED + 8; i++)
         eta_judge(&a, ETA_WAITS, 1000000, 1100000);
     a.known.rate[ETA_DECODE][0][0] = (struct eta_rate){(double)NAN, 1};
+    for (int i = 0; i < 2; i++)
+        eta_comes(&a, 6 + i);
+    a.known.came[a.known.n_came++] = (double)NAN;
     eta_recall(&b, &a.known);
-    assert_true(near(eta_rate(&b, ETA_DENOISE, PX_CLASS, 2), 5e9) && near(b.known.tail_s, 0.03));
-    assert_true(near(eta_rate(&b, ETA_DECODE, PX_CLASS, 2), 5e9)
+    assert_true(near(eta_rate(&b, ETA_DENOISE, PX_CLASS, 2, 1), 5e9) && near(b.known.tail_s, 0.03));
+    assert_true(near(eta_rate(&b, ETA_DECODE, PX_CLASS, 2, 1), 5e9)
                 && b.known.judged[ETA_WAITS] == ETA_JUDGED);
+    assert_true(b.known.n_came == 2 && b.known.came[1] == 7);
 }
 
 /* catches: a forecast that leaves out what copying weights costs:
@@ -224,6 +273,8 @@ int main(void)
         cmocka_unit_test(the_range_is_earned),
         cmocka_unit_test(nine_of_ten_are_inside),
         cmocka_unit_test(each_kind_has_its_own_record),
+        cmocka_unit_test(a_job_is_ranked_among_the_newest),
+        cmocka_unit_test(what_a_member_adds_is_its_arithmetic),
         cmocka_unit_test(an_earlier_start_is_recalled),
         cmocka_unit_test(swapping_is_a_part_of_the_rate),
     };

@@ -272,7 +272,7 @@ static void a_measured_quantum_teaches(void **state)
     }
     assert_true(eta_measured(&w->hub->eta));
     for (int s = ETA_PREFILL; s < ETA_STAGES; s++)
-        assert_true(fabs(eta_rate(&w->hub->eta, (enum eta_stage)s, 4, 1) / 1e9 - 1) < 1e-9);
+        assert_true(fabs(eta_rate(&w->hub->eta, (enum eta_stage)s, 4, 1, 1) / 1e9 - 1) < 1e-9);
     world_free(w);
 }
 

@@ -32,7 +32,8 @@ static void the_queue_is_played_in_order(void **state)
     struct ledger l;
 
     (void)state;
-    eta_init(&e, 1e9); /* each job: 2 s of device time */
+    eta_init(&e, 1e9);                                /* each job: 2 s of device time */
+    p.cost.flops[GLM_PRIOR] = p.cost.work[GLM_PRIOR]; /* nothing to share */
     ledger_init(&l, 1000);
     for (int i = 0; i < 6; i++)
         it[i] = (struct timeline_item){WAITS(&p), .pixels = PX};
@@ -43,9 +44,11 @@ static void the_queue_is_played_in_order(void **state)
         assert_true(near(it[i].start_s, i == 0 ? 0 : 0.5 + 2 * (i - 1)));
         assert_true(near(it[i].end_s, 0.5 + 2 * i));
     }
-    simulate(&e, it, 1, 6, 2, &l); /* shared: 0 ends after 1 s, 1 has 1.5 s left then */
-    assert_true(near(it[0].end_s, 1) && near(it[1].start_s, 0) && near(it[2].start_s, 1));
-    assert_true(near(it[1].end_s, 4) && near(it[5].end_s, 10.5));
+    simulate(&e, it, 1, 6, 2, &l); /* they take their places earlier, and end as before */
+    for (int i = 0; i < 6; i++) {
+        assert_true(near(it[i].start_s, i < 2 ? 0 : 0.5 + 2 * (i - 2)));
+        assert_true(near(it[i].end_s, 0.5 + 2 * i));
+    }
     l.budget = 150; /* one at a time, whatever the cap says */
     simulate(&e, it, 0, 3, 4, &l);
     assert_true(near(it[1].start_s, 0.5) && near(it[2].start_s, 2.5));
@@ -100,8 +103,9 @@ static void two_devices_halve_the_wait(void **state)
     assert_true(near(it[3].start_s, 2.5));
 }
 
-/* catches: a small picture that is forecast at the pace of large ones */
-static void each_gets_its_share_of_time(void **state)
+/* catches: a small picture that is forecast at the pace of large ones; large ones that are forecast
+ * as if they shared the device */
+static void the_one_that_would_end_first_is_alone(void **state)
 {
     struct eta e;
     struct job_plan large = plan(0, 8e9), small = plan(0, 1e9);
@@ -114,7 +118,18 @@ static void each_gets_its_share_of_time(void **state)
     for (int i = 0; i < 4; i++)
         it[i] = (struct timeline_item){WAITS(i < 3 ? &large : &small), .pixels = PX};
     simulate(&e, it, 0, 4, 4, &l);
-    assert_true(near(it[3].end_s, 4) && near(it[0].end_s, 25) && near(it[2].end_s, 25));
+    assert_true(near(it[3].end_s, 1));
+    for (int i = 0; i < 3; i++)
+        assert_true(near(it[i].end_s, 9 + 8 * i));
+    /* with equal shares the resident would end when it has had 2 s, the small one after 1 s */
+    it[0].view = (struct glm_progress){
+        .phase = GLM_DENOISE, .done = 9, .total = 10, .left = 0.1}; /* 0.8 s left */
+    it[0].fair_end = 2e9;
+    simulate(&e, it, 1, 4, 4, &l);
+    assert_true(near(it[3].end_s, 1) && near(it[0].end_s, 1.8));
+    it[0].fair_end = 0.5e9;
+    simulate(&e, it, 1, 4, 4, &l);
+    assert_true(near(it[3].end_s, 1.8) && near(it[0].end_s, 0.8));
 }
 
 /* catches: tokens that are forecast as if each read the weights for itself; a prompt that shares */
@@ -138,6 +153,9 @@ static void tokens_go_faster_together(void **state)
     eta_learn(&e, ETA_PREFILL, 0, 1, 1e15, 1000000000000, 1);
     simulate(&e, it, 0, 2, 2, &l);
     assert_true(near(it[0].end_s, 1 + 0.625));
+    p.cost.prefill = 0.6; /* the second's prompt costs the first more than both gain */
+    simulate(&e, it, 0, 2, 2, &l);
+    assert_true(near(it[0].end_s, 1) && near(it[1].end_s, 2));
 }
 
 /* catches: a job added to a timeline that gets other times than one that was played with all */
@@ -173,7 +191,7 @@ int main(void)
         cmocka_unit_test(the_queue_is_played_in_order),
         cmocka_unit_test(behind_an_unknown_job_nothing_is_known),
         cmocka_unit_test(two_devices_halve_the_wait),
-        cmocka_unit_test(each_gets_its_share_of_time),
+        cmocka_unit_test(the_one_that_would_end_first_is_alone),
         cmocka_unit_test(tokens_go_faster_together),
         cmocka_unit_test(what_is_added_is_as_if_it_had_been_there),
     };

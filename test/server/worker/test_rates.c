@@ -23,11 +23,14 @@ static void sample(struct eta_known *k)
     k->rate[ETA_DENOISE][4][0] = (struct eta_rate){2.5e11, 1.25};
     k->rate[ETA_TOKENS][0][LIMIT_BATCH - 1] = (struct eta_rate){1e9, 0.5};
     k->tail_s = 0.015625;
-    k->off[ETA_SHARED][0] = -0.25;
-    k->off[ETA_SHARED][1] = 0.5;
+    k->off[ETA_LARGEST][0] = -0.25;
+    k->off[ETA_LARGEST][1] = 0.5;
     k->off[ETA_WAITS][0] = 0.125;
-    k->judged[ETA_SHARED] = 2;
+    k->judged[ETA_LARGEST] = 2;
     k->judged[ETA_WAITS] = 1;
+    k->came[0] = 2.5;
+    k->came[1] = 0.75;
+    k->n_came = 2;
 }
 
 static void path_of_only_file(char path[300])
