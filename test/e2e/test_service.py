@@ -124,7 +124,7 @@ def unit():
         text = f.read()
     assert exposure(text) <= 2.5
     assert exposure(re.sub(r"(?m)^(Protect|Private|Restrict|System|Capab|No)\w+=.*$", "", text)) > 2.5
-    for line in ("Type=notify", "WatchdogSec=60", "ExecReload=/bin/kill -HUP $MAINPID", "Restart=on-failure",
+    for line in ("Type=notify", "WatchdogSec=60", "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'", "Restart=on-failure",
                  "ExecStart=/usr/bin/darkroom serve --config /etc/darkroom/darkroom.ini"):
         assert line in text.splitlines(), line
 
