@@ -322,8 +322,7 @@ static int open_http(struct service *s, struct fail *f)
                              .hello = hello_to,
                              .arg = s,
                              .base = s->conf->options->base,
-                             .frame_lag = &s->frame_lag,
-                             .refused = &s->refused,
+                             .traffic = &s->traffic,
                              .commit = &s->commit};
 
     return http_new(&s->http, &conf, f);
@@ -348,8 +347,7 @@ static int open_net(struct service *s, struct fail *f)
                             .base = c->base,
                             .socket = c->listen ? c->listen + strlen("unix:") : NULL,
                             .watch_fd = s->watch,
-                            .frame_lag = &s->frame_lag,
-                            .refused = &s->refused,
+                            .traffic = &s->traffic,
                             .arg = s,
                             .open_session = open_session,
                             .hello = make_hello,

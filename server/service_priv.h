@@ -34,8 +34,8 @@ struct service {
     /* copies, as info's texts live as long as the engine */
     char model[128], device[192], type[16], residency[256];
     bool loaded;
-    struct histogram frame_lag, commit;
-    struct refused_connections refused;
+    struct traffic traffic;
+    struct histogram commit;
     int folder; /* the data folder: as a number, it may outlive the store */
     uint64_t boot_id;
     bool terminal;   /* it was started from one */

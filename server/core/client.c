@@ -327,6 +327,19 @@ void clients_notice(struct clients *cs, struct account *a, const struct notice *
         if (!a || c->account == a) wake(cs, c);
 }
 
+unsigned clients_behind(const struct job *j, int64_t now)
+{
+    unsigned n = 0;
+
+    for (const struct subscription *s = j->subscriptions; s; s = s->job_next) {
+        int class = s->client->class;
+
+        if (class < 0 || !j->board.preview[class] || s->preview_us > now) continue;
+        if (j->board.at[EVENT_PREVIEW] > s->seq) n++;
+    }
+    return n;
+}
+
 void clients_stats(struct clients *cs, uint64_t seq)
 {
     for (struct client *c = cs->first; c; c = c->next)
@@ -361,7 +374,10 @@ static struct blob *subscription_take(struct clients *cs, struct subscription *s
     m = blob_ref(board_message(b, (enum event_kind)kind, class));
     s->seq = at;
     *binary = kind == EVENT_PREVIEW;
-    if (*binary) s->preview_us = now + (int64_t)s->client->previews.every_ms * 1000;
+    if (*binary) {
+        s->preview_us = now + (int64_t)s->client->previews.every_ms * 1000;
+        cs->previews_sent++;
+    }
     if (kind == EVENT_END) {
         subscription_free(cs, s);
         return m;

@@ -89,6 +89,8 @@ struct clients {
     void (*wake)(void *arg, void *session);
     /* a job's subscriptions, or the previews that they demand, have changed */
     void (*followed)(void *arg, struct job *);
+    /* previews that connections took, and that were replaced before one took them */
+    uint64_t previews_sent, previews_replaced;
     void *arg;
 };
 
@@ -118,6 +120,8 @@ void client_previews(struct clients *, struct client *, const struct command_pre
 /* The job's board has changed, by a post or a cleared slot: file its subscriptions anew and wake
  * their sessions. Must come before the next client_next(). */
 void clients_posted(struct clients *, struct job *, int64_t now);
+/* How many connections have not taken the preview on the job's board, although it was time. */
+unsigned clients_behind(const struct job *, int64_t now);
 /* Statistics with this number are there: wake those that want them. */
 void clients_stats(struct clients *, uint64_t seq);
 /* A notice with the next number, for everybody or for one account; takes the message. What memory

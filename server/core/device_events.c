@@ -113,6 +113,7 @@ static void learn(struct hub *h, const struct device *c, const struct device_eve
     }
     eta_learn(&h->eta, stage, size, n->n, work, elapsed_us, quanta);
     stats_quantum(&h->stats, n->phase, n->n, elapsed_us);
+    h->stats.totals.previews_missed += n->previews_missed;
 }
 
 /* Less the time for which the process was stopped: that was no work. A quantum shorter than the
@@ -185,18 +186,19 @@ static void run_resumed(struct hub *h, int64_t now, struct job *j, const struct 
 }
 
 /* Of a job whose end is decided no run will go on from it. */
-static void store_checkpoint(struct hub *h, const struct job *j, struct blob *checkpoint)
+static void store_checkpoint(struct hub *h, const struct job *j, struct blob *checkpoint,
+                             int64_t us)
 {
     if (j->run.keep && (j->state == JOB_RUNNING || j->state == JOB_QUEUED))
         h->out.store_checkpoint(h->out.arg, j->id, checkpoint);
-    stats_checkpoint(&h->stats, checkpoint->len);
+    stats_checkpoint(&h->stats, checkpoint->len, us);
 }
 
-static void run_suspended(struct hub *h, struct job *j, struct blob *checkpoint)
+static void run_suspended(struct hub *h, struct job *j, struct blob *checkpoint, int64_t us)
 {
     release(h, j);
     if (!checkpoint) return;
-    store_checkpoint(h, j, checkpoint);
+    store_checkpoint(h, j, checkpoint, us);
     if (j->state != JOB_QUEUED) return;
     blob_unref(j->run.checkpoint);
     j->run.checkpoint = blob_ref(checkpoint);
@@ -339,11 +341,11 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
         run_resumed(h, now, j, &n->run[0].view);
         break;
     case CHECKPOINT_TAKEN:
-        if (j) store_checkpoint(h, j, n->checkpoint);
+        if (j) store_checkpoint(h, j, n->checkpoint, n->elapsed_us);
         break;
     case RUN_SUSPENDED:
         assert(j);
-        run_suspended(h, j, n->checkpoint);
+        run_suspended(h, j, n->checkpoint, n->elapsed_us);
         break;
     case RUN_FAILED:
         assert(j);

@@ -176,13 +176,14 @@ enum device_event_kind {
 struct device_event {
     enum device_event_kind kind;
     int device;
-    uint64_t job;         /* RUN_ .., CHECKPOINT_TAKEN */
-    uint64_t budget;      /* DEVICE_READY: bytes for runs and scratch */
-    int batch_useful;     /* DEVICE_READY: more at a time gain nothing; 0: no bound */
-    enum glm_phase phase; /* QUANTUM_DONE: of the quantum */
-    int64_t elapsed_us;   /* QUANTUM_DONE */
-    int n;                /* QUANTUM_DONE, DEVICE_FAILED, DEVICE_LOST: runs */
-    int batch;            /* DEVICE_FAILED: of the failing quantum; DEVICE_LOST: tries */
+    uint64_t job;             /* RUN_ .., CHECKPOINT_TAKEN */
+    uint64_t budget;          /* DEVICE_READY: bytes for runs and scratch */
+    int batch_useful;         /* DEVICE_READY: more at a time gain nothing; 0: no bound */
+    enum glm_phase phase;     /* QUANTUM_DONE: of the quantum */
+    int64_t elapsed_us;       /* QUANTUM_DONE; of the device, for CHECKPOINT_TAKEN, RUN_SUSPENDED */
+    unsigned previews_missed; /* QUANTUM_DONE: since the last one, as the encoder was behind */
+    int n;                    /* QUANTUM_DONE, DEVICE_FAILED, DEVICE_LOST: runs */
+    int batch;                /* DEVICE_FAILED: of the failing quantum; DEVICE_LOST: tries */
     struct {
         uint64_t job;
         struct glm_progress view; /* QUANTUM_DONE: after it */

@@ -16,7 +16,7 @@
 static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refused)
 {
     if (j->end.outcome != JOB_DONE) return;
-    stats_run(&h->stats, j->run.spent_us);
+    stats_run(&h->stats, (enum user_lane)j->spec.lane, j->run.spent_us);
     if (j->run.retries == 0 && !was_refused) {
         eta_tail(&h->eta, now - j->run.started_us - (j->run.spent_us - j->run.past_us));
         eta_judge(&h->eta, j->forecast.kind, j->forecast.first_us, now - j->forecast.accepted_us);

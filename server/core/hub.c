@@ -279,6 +279,8 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
                                .failed = h->stats.failed,
                                .cancelled = h->stats.cancelled,
                                .disk = h->disk.code ? h->disk.message : NULL,
+                               .previews_sent = h->clients.previews_sent,
+                               .previews_replaced = h->clients.previews_replaced,
                                .totals = &h->stats.totals};
     for (int i = 0; i < h->queue.n; i++)
         out->waiting[h->queue.at[i]->spec.lane]++;

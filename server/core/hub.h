@@ -127,7 +127,8 @@ struct hub_counts {
     int cap, running, queued;
     int waiting[LANES], clients; /* connections that were greeted */
     int64_t done, failed, cancelled;
-    uint64_t budget, promised; /* bytes of all devices that work */
+    uint64_t budget, promised;                 /* bytes of all devices that work */
+    uint64_t previews_sent, previews_replaced; /* to connections; before they took them */
     const struct stats_totals *totals;
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };

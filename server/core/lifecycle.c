@@ -170,7 +170,7 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     device_hold(d, now, j);
     w.fair_end = j->run.fair_end;
     if (!j->run.started_us && j->forecast.accepted_us)
-        stats_wait(&h->stats, now - j->forecast.accepted_us);
+        stats_wait(&h->stats, (enum user_lane)j->spec.lane, now - j->forecast.accepted_us);
     j->run.started_us = now;
     j->run.displaced = false;
     j->run.used_us = j->run.past_us = j->run.past_used_us = 0;

@@ -35,8 +35,12 @@ void previews_post(struct hub *h, int64_t now, uint64_t job, enum event_phase ph
                    const struct board_image *images, int n)
 {
     struct job *j = registry_find(&h->registry, job);
+    unsigned behind;
 
     assert(n >= 0 && n <= BOARD_CLASSES);
     if (!j || j->state != JOB_RUNNING) return;
-    if (board_post_preview(&j->board, phase, images, n)) clients_posted(&h->clients, j, now);
+    behind = clients_behind(j, now);
+    if (!board_post_preview(&j->board, phase, images, n)) return;
+    h->clients.previews_replaced += behind;
+    clients_posted(&h->clients, j, now);
 }

@@ -26,20 +26,19 @@ static void add(struct stats_histogram *h, double x)
 
 void stats_init(struct stats *s)
 {
-    *s = (struct stats){.totals = {.wait.bounds = STATS_SECONDS,
-                                   .run.bounds = STATS_SECONDS,
-                                   .cancel.bounds = STATS_SECONDS,
-                                   .error.bounds = STATS_SHARES}};
+    *s = (struct stats){.totals = {.cancel.bounds = STATS_SECONDS, .error.bounds = STATS_SHARES}};
+    for (int i = 0; i < LANES; i++)
+        s->totals.wait[i].bounds = s->totals.run[i].bounds = STATS_SECONDS;
 }
 
-void stats_wait(struct stats *s, int64_t us)
+void stats_wait(struct stats *s, enum user_lane lane, int64_t us)
 {
-    add(&s->totals.wait, (double)us / 1e6);
+    add(&s->totals.wait[lane], (double)us / 1e6);
 }
 
-void stats_run(struct stats *s, int64_t us)
+void stats_run(struct stats *s, enum user_lane lane, int64_t us)
 {
-    add(&s->totals.run, (double)us / 1e6);
+    add(&s->totals.run[lane], (double)us / 1e6);
 }
 
 void stats_cancel(struct stats *s, int64_t us)
@@ -59,10 +58,11 @@ void stats_refusal(struct stats *s, enum err code)
     s->totals.refused[-code]++;
 }
 
-void stats_checkpoint(struct stats *s, size_t bytes)
+void stats_checkpoint(struct stats *s, size_t bytes, int64_t us)
 {
     s->totals.checkpoints++;
     s->totals.checkpoint_bytes += bytes;
+    s->totals.checkpoint_seconds += (double)us / 1e6;
 }
 
 void stats_begin(struct stats *s, int64_t now)

@@ -4,8 +4,11 @@
 #include "proto/event.h"
 #include "proto/text.h"
 #include "proto/user.h"
+#include "server/base/usage.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 
 void metrics_health(const struct metrics *m, struct http_reply *r)
 {
@@ -63,15 +66,32 @@ static void metric(struct text *t, const char *name, const char *type, const cha
     text_printf(t, "darkroom_%s %" PRId64 "\n", name, n);
 }
 
-static void bucket(struct text *t, const char *name, double bound, uint64_t seen)
+static void metric_seconds(struct text *t, const char *name, const char *help, double seconds)
 {
-    text_printf(t, "darkroom_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bound, seen);
+    head(t, name, "counter", help);
+    text_printf(t, "darkroom_%s %g\n", name, seconds);
 }
 
-static void histogram_end(struct text *t, const char *name, double sum, uint64_t n)
+/* A histogram's labels, with those of a bucket; lane NULL: it is not by lane. */
+static void bucket(struct text *t, const char *name, const char *lane, double bound, uint64_t seen)
 {
-    text_printf(t, "darkroom_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, n);
-    text_printf(t, "darkroom_%s_sum %g\ndarkroom_%s_count %" PRIu64 "\n", name, sum, name, n);
+    text_printf(t, "darkroom_%s_bucket{", name);
+    if (lane) text_printf(t, "lane=\"%s\",", lane);
+    if (isinf(bound))
+        text_printf(t, "le=\"+Inf\"} %" PRIu64 "\n", seen);
+    else
+        text_printf(t, "le=\"%g\"} %" PRIu64 "\n", bound, seen);
+}
+
+static void histogram_end(struct text *t, const char *name, const char *lane, double sum,
+                          uint64_t n)
+{
+    char by[40] = "";
+
+    bucket(t, name, lane, (double)INFINITY, n);
+    if (lane) snprintf(by, sizeof by, "{lane=\"%s\"}", lane);
+    text_printf(t, "darkroom_%s_sum%s %g\n", name, by, sum);
+    text_printf(t, "darkroom_%s_count%s %" PRIu64 "\n", name, by, n);
 }
 
 static void metric_times(struct text *t, const char *name, const char *help,
@@ -82,19 +102,33 @@ static void metric_times(struct text *t, const char *name, const char *help,
     if (!h) return;
     head(t, name, "histogram", help);
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
-        bucket(t, name, (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen += h->count[i]);
-    histogram_end(t, name, (double)h->sum_us / 1e6, h->n);
+        bucket(t, name, NULL, (double)HISTOGRAM_BOUNDS_US[i] / 1e6, seen += h->count[i]);
+    histogram_end(t, name, NULL, (double)h->sum_us / 1e6, h->n);
+}
+
+static void histogram_of(struct text *t, const char *name, const char *lane,
+                         const struct stats_histogram *h)
+{
+    uint64_t seen = 0;
+
+    for (int i = 0; i < STATS_BOUNDS; i++)
+        bucket(t, name, lane, h->bounds[i], seen += h->count[i]);
+    histogram_end(t, name, lane, h->sum, h->n);
 }
 
 static void metric_histogram(struct text *t, const char *name, const char *help,
                              const struct stats_histogram *h)
 {
-    uint64_t seen = 0;
-
     head(t, name, "histogram", help);
-    for (int i = 0; i < STATS_BOUNDS; i++)
-        bucket(t, name, h->bounds[i], seen += h->count[i]);
-    histogram_end(t, name, h->sum, h->n);
+    histogram_of(t, name, NULL, h);
+}
+
+static void metric_by_lane(struct text *t, const char *name, const char *help,
+                           const struct stats_histogram h[LANES])
+{
+    head(t, name, "histogram", help);
+    for (int i = 0; i < LANES; i++)
+        histogram_of(t, name, USER_LANES[i], &h[i]);
 }
 
 /* Of n pictures in a quantum; the bounds are the numbers that a batch can have. */
@@ -105,9 +139,9 @@ static void metric_batches(struct text *t, const struct stats_totals *s)
     head(t, "batch_pictures", "histogram", "Pictures that share a quantum.");
     for (int i = 1; i <= LIMIT_BATCH; i++) {
         sum += (uint64_t)i * s->batch[i];
-        bucket(t, "batch_pictures", i, seen += s->batch[i]);
+        bucket(t, "batch_pictures", NULL, i, seen += s->batch[i]);
     }
-    histogram_end(t, "batch_pictures", (double)sum, seen);
+    histogram_end(t, "batch_pictures", NULL, (double)sum, seen);
 }
 
 static void metric_phases(struct text *t, const struct stats_totals *s)
@@ -135,8 +169,7 @@ static void limited(struct text *t, const char *limit, uint64_t n)
     text_printf(t, "darkroom_limited_total{limit=\"%s\"} %" PRIu64 "\n", limit, n);
 }
 
-static void metric_limits(struct text *t, const struct stats_totals *s,
-                          const struct refused_connections *r)
+static void metric_limits(struct text *t, const struct stats_totals *s, const struct traffic *c)
 {
     static const char *const name[STATS_LIMITS] = {"submits", "messages", "waiting", "queue",
                                                    "watches"};
@@ -144,10 +177,10 @@ static void metric_limits(struct text *t, const struct stats_totals *s,
     head(t, "limited_total", "counter", "Commands and connections that a limit has refused.");
     for (int i = 0; i < STATS_LIMITS; i++)
         limited(t, name[i], s->limited[i]);
-    if (!r) return;
-    limited(t, "connections", r->all);
-    limited(t, "connections_address", r->address);
-    limited(t, "connections_user", r->user);
+    if (!c) return;
+    limited(t, "connections", c->refused);
+    limited(t, "connections_address", c->refused_address);
+    limited(t, "connections_user", c->refused_user);
 }
 
 static void metric_lanes(struct text *t, const struct hub_counts *n)
@@ -159,8 +192,8 @@ static void metric_lanes(struct text *t, const struct hub_counts *n)
 
 static void metric_totals(struct text *t, const struct stats_totals *s)
 {
-    metric_histogram(t, "wait_seconds", "From accepted to the first start.", &s->wait);
-    metric_histogram(t, "run_seconds", "From the start to the finished picture.", &s->run);
+    metric_by_lane(t, "wait_seconds", "From accepted to the first start.", s->wait);
+    metric_by_lane(t, "run_seconds", "On devices, of finished pictures.", s->run);
     metric_histogram(t, "cancel_seconds", "From a cancel to the end of the run.", &s->cancel);
     metric_histogram(t, "estimate_error_ratio", "What first estimates are off by.", &s->error);
     metric_phases(t, s);
@@ -171,6 +204,59 @@ static void metric_totals(struct text *t, const struct stats_totals *s)
     metric(t, "checkpoints_total", "counter", "States of runs that were saved.",
            (int64_t)s->checkpoints);
     metric(t, "checkpoint_bytes_total", "counter", "Bytes of them.", (int64_t)s->checkpoint_bytes);
+    metric_seconds(t, "checkpoint_seconds_total", "Device time that they took.",
+                   s->checkpoint_seconds);
+}
+
+static void metric_previews(struct text *t, const struct hub_counts *n)
+{
+    metric(t, "previews_sent_total", "counter", "Preview frames that connections took.",
+           (int64_t)n->previews_sent);
+    head(t, "preview_drops_total", "counter",
+         "Previews not sent: a newer one came before the client took it, or the encoder was "
+         "behind.");
+    text_printf(t, "darkroom_preview_drops_total{where=\"client\"} %" PRIu64 "\n",
+                n->previews_replaced);
+    text_printf(t, "darkroom_preview_drops_total{where=\"encoder\"} %" PRIu64 "\n",
+                n->totals->previews_missed);
+}
+
+/* A status that was never answered is left out. */
+static void metric_traffic(struct text *t, const struct traffic *c)
+{
+    if (!c) return;
+    metric(t, "connections", "gauge", "Connections that are open, WebSockets and others.",
+           c->connections);
+    metric(t, "websockets", "gauge", "WebSockets among them.", c->websockets);
+    head(t, "http_requests_total", "counter",
+         "Requests by the status of their answer; 101: it became a WebSocket.");
+    for (int i = TRAFFIC_STATUS_MIN; i <= TRAFFIC_STATUS_MAX; i++) {
+        uint64_t n = c->answered[i - TRAFFIC_STATUS_MIN];
+
+        if (n) text_printf(t, "darkroom_http_requests_total{status=\"%d\"} %" PRIu64 "\n", i, n);
+    }
+    metric_times(t, "frame_lag_seconds", "From the end of a quantum to its preview in the socket.",
+                 &c->frame_lag);
+}
+
+static void process(struct text *t, const char *name, const char *type, const char *help, double x)
+{
+    text_printf(t, "# HELP process_%s %s\n# TYPE process_%s %s\n", name, help, name, type);
+    text_printf(t, "process_%s %.17g\n", name, x);
+}
+
+/* Names as Prometheus' own client libraries have them. */
+static void metric_process(struct text *t, double started_s)
+{
+    struct usage u;
+
+    usage_read(&u);
+    process(t, "start_time_seconds", "gauge", "Unix time of the start.", started_s);
+    process(t, "cpu_seconds_total", "counter", "Processor time of all threads.", u.cpu_seconds);
+    process(t, "resident_memory_bytes", "gauge", "Memory of the process.",
+            (double)u.resident_bytes);
+    process(t, "open_fds", "gauge", "Descriptors that are open.", u.open_fds);
+    process(t, "max_fds", "gauge", "Descriptors that may be.", u.max_fds);
 }
 
 void metrics_route(const struct metrics *m, struct http_reply *r)
@@ -180,7 +266,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
 
     hub_counts(m->hub, &n);
     reply_init(r, 200);
-    text_init(&t, 0, 32768);
+    text_init(&t, 0, 65536);
     metric(&t, "ready", "gauge", "1 when the model is loaded.", n.ready);
     metric(&t, "disk_refuses", "gauge", "1 while the disk takes no jobs and pictures.",
            n.disk != NULL);
@@ -195,9 +281,10 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric(&t, "device_promised_bytes", "gauge", "Memory promised to jobs.", (int64_t)n.promised);
     metric_lanes(&t, &n);
     metric_totals(&t, n.totals);
-    metric_limits(&t, n.totals, m->refused);
-    metric_times(&t, "frame_lag_seconds", "From the end of a quantum to its preview in the socket.",
-                 m->frame_lag);
+    metric_limits(&t, n.totals, m->traffic);
+    metric_previews(&t, &n);
+    metric_traffic(&t, m->traffic);
+    metric_process(&t, m->started_s);
     metric_times(&t, "commit_seconds", "One transaction of the job store, with its files.",
                  m->commit);
     reply_text(r, &t, "text/plain; version=0.0.4");

@@ -2,21 +2,17 @@
 #ifndef SERVER_HTTP_METRICS_H
 #define SERVER_HTTP_METRICS_H
 
-#include "server/base/histogram.h"
+#include "server/base/traffic.h"
 #include "server/core/hub.h"
 #include "server/http/reply.h"
-
-/* Connections that a limit has refused: on all, on an address's, on a user's. */
-struct refused_connections {
-    uint64_t all, address, user;
-};
 
 /* What is reported; all borrowed. */
 struct metrics {
     struct hub *hub;
     const char *version, *model;
-    const struct histogram *frame_lag, *commit; /* NULL: not reported */
-    const struct refused_connections *refused;  /* NULL: not reported */
+    double started_s;               /* unix time of the start */
+    const struct histogram *commit; /* NULL: not reported */
+    const struct traffic *traffic;  /* the same */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

@@ -114,10 +114,14 @@ static json_t *seconds(const json_t *o, const char *name)
 static json_t *mean_time(const struct backend *b)
 {
     struct hub_counts n;
+    double sum = 0, of = 0;
 
     hub_counts(b->hub, &n);
-    if (!n.totals->run.n) return json_null();
-    return json_real(n.totals->run.sum / (double)n.totals->run.n);
+    for (int i = 0; i < LANES; i++) {
+        sum += n.totals->run[i].sum;
+        of += (double)n.totals->run[i].n;
+    }
+    return of > 0 ? json_real(sum / of) : json_null();
 }
 
 static void write_json(const struct look *l, const struct backend *b, struct text *t)

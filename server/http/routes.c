@@ -4,6 +4,7 @@
 #include "proto/answer.h"
 #include "proto/limits.h"
 #include "proto/url.h"
+#include "server/base/clock.h"
 #include "server/http/events.h"
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
@@ -38,8 +39,8 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
     h->metrics = (struct metrics){.hub = conf->hub,
                                   .version = conf->version,
                                   .model = conf->model,
-                                  .frame_lag = conf->frame_lag,
-                                  .refused = conf->refused,
+                                  .started_s = (double)clock_unix_ms() / 1000,
+                                  .traffic = conf->traffic,
                                   .commit = conf->commit};
     err = pages_init(&h->pages, conf->pages, f);
     if (err) {

@@ -7,7 +7,7 @@
 #define SERVER_HTTP_ROUTES_H
 
 #include "proto/fail.h"
-#include "server/base/histogram.h"
+#include "server/base/traffic.h"
 #include "server/core/hub.h"
 #include "server/http/exchange.h"
 #include "server/http/pages.h"
@@ -15,8 +15,6 @@
 #include "server/store/store.h"
 
 struct http;
-
-struct refused_connections; /* metrics.h */
 
 struct http_conf {
     const struct http_page *pages;
@@ -26,8 +24,8 @@ struct http_conf {
     struct blob *(*hello)(void *arg, const struct user *); /* as in struct backend */
     void *arg;
     const char *base;
-    const struct histogram *frame_lag, *commit; /* NULL: not reported */
-    const struct refused_connections *refused;  /* NULL: not reported */
+    const struct histogram *commit; /* NULL: not reported */
+    const struct traffic *traffic;  /* the same */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);

@@ -10,6 +10,7 @@ void access_log(const struct conn *c, const struct head *head, int status, int64
     struct proxied p = {.from = c->address};
     char from[64];
 
+    traffic_answered(c->all->traffic, status);
     if (!c->all->log || !c->all->log->access) return;
     if (head) proxy_read(head, &c->address, c->all->trust_proxy, &p);
     if (!head || !head->method || !head->path) head = &unread;

@@ -1,4 +1,5 @@
-/* access - requests that were answered, to the log, if it wants them. Thread: the loop's. */
+/* access - requests that were answered, to the counters, and to the log, if it wants them.
+ * Thread: the loop's. */
 #ifndef SERVER_NET_ACCESS_H
 #define SERVER_NET_ACCESS_H
 

@@ -14,11 +14,11 @@ void conn_free(struct conn *c)
     *c->self = c->next;
     if (c->next) c->next->self = c->self;
     conn_not_ready(c);
-    c->all->n--;
+    c->all->traffic->connections = --c->all->n;
     census_leave(c->from);
     wheel_stop(&c->all->wheel, &c->timer);
     if (c->http) c->all->close_http(c);
-    if (c->session) c->all->n_sessions--;
+    if (c->session) c->all->traffic->websockets = --c->all->n_sessions;
     session_free(c->session, clock_us());
     free(c);
 }
@@ -65,7 +65,7 @@ struct conn *conn_new(struct conns *n, const struct address *from)
     c->self = &n->first;
     if (c->next) c->next->self = &c->next;
     n->first = c;
-    n->n++;
+    n->traffic->connections = ++n->n;
     return c;
 }
 

@@ -9,10 +9,9 @@
 #ifndef SERVER_NET_CONN_H
 #define SERVER_NET_CONN_H
 
-#include "server/base/histogram.h"
 #include "server/base/log.h"
+#include "server/base/traffic.h"
 #include "server/base/wheel.h"
-#include "server/http/metrics.h"
 #include "server/http/routes.h"
 #include "server/net/auth.h"
 #include "server/net/census.h"
@@ -35,7 +34,6 @@ struct conns {
     struct conn *ready; /* those that can go on */
     int room, per_ip;   /* most in all; most from one address, 0: the default */
     int per_user;       /* most of one user, 0: any number */
-    struct refused_connections *refused;
     struct census census;
     struct wheel wheel; /* the timers of all */
     int epoll_fd;       /* those that speak HTTP */
@@ -49,7 +47,7 @@ struct conns {
     struct log *log;
     int64_t warned_us[CONN_WARNINGS]; /* when each kind was logged last; 0: never */
     struct http *http;
-    struct histogram *frame_lag;
+    struct traffic *traffic;
     void (*close_http)(struct conn *); /* http_conn_close */
     void (*stir)(void *net);           /* make a round soon: something has changed outside of one */
     void *net;

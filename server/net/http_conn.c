@@ -191,7 +191,7 @@ static bool write_some(struct conn *c)
     return true;
 }
 
-/* To the log, if it wants requests. */
+/* To the counters and the log. */
 static void note(const struct conn *c)
 {
     const struct http_conn *h = c->http;
@@ -259,10 +259,10 @@ static bool too_many(struct conn *c)
     struct fail f;
 
     if (c->over_address) {
-        c->all->refused->address++;
+        c->all->traffic->refused_address++;
         fail_set(&f, ERR_RATE_LIMITED, "There are too many connections from your address.");
     } else {
-        c->all->refused->all++;
+        c->all->traffic->refused++;
         fail_set(&f, ERR_RATE_LIMITED, "There are too many connections.");
     }
     fail_advise(&f, "Close some, or come back later.");

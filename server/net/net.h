@@ -11,9 +11,8 @@
 #ifndef SERVER_NET_NET_H
 #define SERVER_NET_NET_H
 
-#include "server/base/histogram.h"
 #include "server/base/log.h"
-#include "server/http/metrics.h"
+#include "server/base/traffic.h"
 #include "server/http/routes.h"
 #include "server/net/auth.h"
 #include "server/net/session.h"
@@ -37,8 +36,7 @@ struct net_conf {
     const char *base;   /* "/lab/": borrowed */
     const char *socket; /* path of a unix socket to listen on instead of host and port, or NULL */
     int watch_fd;       /* readable when the users have changed, taken by net_new(); -1: none */
-    struct refused_connections *refused;
-    struct histogram *frame_lag; /* from the end of a quantum to its preview frame in the socket */
+    struct traffic *traffic; /* is counted into */
 
     void *arg;
     /* A WebSocket is open: make its session, or NULL to hang up. */

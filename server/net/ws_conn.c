@@ -189,7 +189,7 @@ static int check_crowd(struct conn *c, uint32_t user, struct fail *f)
 
     if (!most || session_known(c->session) || session_of_user(c->session, user) < most) return 0;
     c->crowded = true;
-    c->all->refused->user++;
+    c->all->traffic->refused_user++;
     fail_set(f, ERR_RATE_LIMITED, "You have %d connections, which is as many as you may have",
              most);
     fail_advise(f, "Close some of them, then connect again.");
@@ -256,7 +256,7 @@ static int on_open(struct conn *c)
     c->heard_us = clock_us();
     c->session = n->open_session(n->arg, &conn);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
-    n->n_sessions++;
+    n->traffic->websockets = ++n->n_sessions;
     if (!open_known(c)) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     ws_conn_hello(c);
     return 0;
@@ -302,7 +302,7 @@ static int send_message(struct conn *c, struct blob *m, bool binary)
 
     blob_unref(m);
     if (sent < 0) return -1;
-    if (latency >= 0) histogram_add(c->all->frame_lag, latency);
+    if (latency >= 0) histogram_add(&c->all->traffic->frame_lag, latency);
     if (c->full) control_flow(c);
     lws_callback_on_writable(c->wsi);
     return 0;
@@ -329,7 +329,7 @@ static int on_writeable(struct conn *c)
 
 static void on_closed(struct conn *c)
 {
-    if (c->session) c->all->n_sessions--;
+    if (c->session) c->all->traffic->websockets = --c->all->n_sessions;
     session_free(c->session, clock_us());
     c->session = NULL;
     wheel_stop(&c->all->wheel, &c->timer);

@@ -29,6 +29,7 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
 
     if (!preview_due(p, r, before)) return 0;
     s = pixels_take(&p->pixels);
+    if (!s) p->missed++;
     if (!s) return 0;
     picture = (struct glm_picture){.rgb = s->rgb,
                                    .capacity = LIMIT_PREVIEW_PX_MAX * LIMIT_PREVIEW_PX_MAX * 3};

@@ -13,6 +13,7 @@ struct preview {
     struct mbox *encoder;
     struct log *log;
     int64_t busy_us, preview_us; /* device time of quanta, of previews */
+    unsigned missed;             /* without a free slot, not reported yet */
 };
 
 /* Into a free slot and on to the encoder; without one it is skipped: the next quantum shows more.

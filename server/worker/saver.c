@@ -49,7 +49,8 @@ int saver_save(struct saver *s, const struct resident *r, struct blob **out, str
     memory = malloc(BLOB_HEAD + len);
     if (!memory) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a checkpoint.");
     err = glm_run_save(r->run, memory + BLOB_HEAD, f);
-    s->save_us += clock_us() - before;
+    s->last_us = clock_us() - before;
+    s->save_us += s->last_us;
     if (err) {
         free(memory);
         return err;

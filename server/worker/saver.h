@@ -20,6 +20,7 @@ struct saver {
     struct blob *(*recall)(void *arg, uint64_t job);
     void *arg;
     int64_t busy_us, save_us; /* device time of quanta, of saves */
+    int64_t last_us;          /* of the last save */
 };
 
 /* A run of a job: from the checkpoint, else with `keep` from the one on disk, else, and where that

@@ -131,6 +131,7 @@ static void post_checkpoint(struct worker *w, enum device_event_kind kind, uint6
     struct loop_device_event *m = post_new(kind, job);
 
     m->event.checkpoint = checkpoint;
+    if (checkpoint) m->event.elapsed_us = w->saver.last_us;
     if (why) m->event.fail = *why;
     post_send(&w->post, m);
 }
@@ -224,6 +225,8 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
     m->event.phase = phase;
     m->event.elapsed_us = us;
     m->event.n = m->event.batch = n;
+    m->event.previews_missed = w->preview.missed;
+    w->preview.missed = 0;
     for (int i = 0; i < n; i++) {
         const struct resident *r = &w->on.at[picked[i]];
 

@@ -255,51 +255,6 @@ static void a_slow_reader_finds_the_present(void **state)
     world_free(w);
 }
 
-static void preview(struct world *w, uint64_t job, int class)
-{
-    struct blob *b = blob_copy("jpegjpeg", 8);
-    struct board_image im = {.class = class, .width = 16, .height = 16, .image = b};
-
-    hub_preview(w->hub, w->now, job, PHASE_PRIOR, &im, 1);
-    blob_unref(b);
-}
-
-/* catches: previews of another format or size than asked for, or more often */
-static void previews_follow_each_demand(void **state)
-{
-    struct world *w = ready_world();
-    struct listener *e = listener_new(w);
-    struct preview_demand demand;
-    bool binary;
-    struct blob *b;
-
-    (void)state;
-    command(w, e, "{\"type\":\"previews\",\"every_ms\":1000,\"max_px\":64,\"format\":\"jpeg\"}");
-    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
-    store_all(w);
-    demand = previews_demand(w->hub->registry.newest);
-    assert_int_equal(demand.classes, 1u << board_class(FRAME_JPEG, 64));
-    assert_int_equal(demand.max_px, 64);
-    listen_all(w, e);
-    preview(w, newest(w), board_class(FRAME_PNG, 64));
-    assert_null(hub_next(w->hub, w->now, e->client, &binary));
-    preview(w, newest(w), board_class(FRAME_JPEG, 64));
-    b = hub_next(w->hub, w->now, e->client, &binary);
-    assert_true(b && binary);
-    blob_unref(b);
-    w->now += 1000;
-    preview(w, newest(w), board_class(FRAME_JPEG, 64));
-    assert_null(hub_next(w->hub, w->now, e->client, &binary));
-    assert_true(hub_due(w->hub) <= w->now + 1000000);
-    w->now += 1000000;
-    hub_tick(w->hub, w->now);
-    b = hub_next(w->hub, w->now, e->client, &binary);
-    assert_true(b && binary);
-    blob_unref(b);
-    listener_free(w, e);
-    world_free(w);
-}
-
 /* catches: statistics that flood, or stop, or count wrong */
 static void statistics_come_on_change_but_not_too_often(void **state)
 {
@@ -537,7 +492,7 @@ static void enter_encoded(struct world *w, struct listener *e)
 static void enter_preview(struct world *w, struct listener *e)
 {
     (void)e;
-    preview(w, 12345, board_class(FRAME_JPEG, 64)); /* of a job that is gone */
+    hub_preview(w->hub, w->now, 12345, PHASE_PRIOR, NULL, 0); /* of a job that is gone */
 }
 
 static void enter_device_event(struct world *w, struct listener *e)
@@ -654,7 +609,6 @@ int main(void)
         cmocka_unit_test(the_end_keeps_its_number_over_a_restart),
         cmocka_unit_test(after_a_kill_the_queue_is_whole_and_in_order),
         cmocka_unit_test(a_slow_reader_finds_the_present),
-        cmocka_unit_test(previews_follow_each_demand),
         cmocka_unit_test(statistics_come_on_change_but_not_too_often),
         cmocka_unit_test(list_pages_newest_first),
         cmocka_unit_test(old_jobs_are_forgotten_after_their_end_was_read),

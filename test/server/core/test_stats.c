@@ -55,16 +55,18 @@ static void a_batch_makes_as_many_tokens_as_it_has_pictures(void **state)
 static void totals_only_grow(void **state)
 {
     struct stats t;
+    const struct stats_histogram *wait = &t.totals.wait[LANE_BATCH];
 
     (void)state;
     stats_init(&t);
-    stats_wait(&t, 1000000);
-    stats_wait(&t, 1000001);
-    stats_wait(&t, INT64_C(7200000000));
-    stats_wait(&t, -5);
-    assert_true(t.totals.wait.n == 4 && t.totals.wait.count[3] == 1 && t.totals.wait.count[4] == 1);
-    assert_true(t.totals.wait.count[STATS_BOUNDS] == 1 && t.totals.wait.count[0] == 1);
-    assert_true(fabs(t.totals.wait.sum - 7202.000001) < 1e-6);
+    stats_wait(&t, LANE_BATCH, 1000000);
+    stats_wait(&t, LANE_BATCH, 1000001);
+    stats_wait(&t, LANE_BATCH, INT64_C(7200000000));
+    stats_wait(&t, LANE_BATCH, -5);
+    assert_true(wait->n == 4 && wait->count[3] == 1 && wait->count[4] == 1);
+    assert_true(wait->count[STATS_BOUNDS] == 1 && wait->count[0] == 1);
+    assert_true(fabs(wait->sum - 7202.000001) < 1e-6);
+    assert_true(t.totals.wait[LANE_URGENT].n == 0 && t.totals.run[LANE_BATCH].n == 0);
     stats_estimate(&t, 0, 5); /* there was no forecast */
     stats_estimate(&t, 1200000, 1000000);
     stats_estimate(&t, 500000, 1000000);
@@ -76,8 +78,10 @@ static void totals_only_grow(void **state)
     stats_refusal(&t, ERR_QUEUE_FULL);
     stats_refusal(&t, ERR_LAST);
     assert_true(t.totals.refused[-ERR_QUEUE_FULL] == 1 && t.totals.refused[-ERR_LAST] == 1);
-    stats_checkpoint(&t, 100);
-    assert_true(t.totals.checkpoints == 1 && t.totals.checkpoint_bytes == 100);
+    stats_checkpoint(&t, 100, 2000);
+    stats_checkpoint(&t, 0, 500000);
+    assert_true(t.totals.checkpoints == 2 && t.totals.checkpoint_bytes == 100);
+    assert_true(fabs(t.totals.checkpoint_seconds - 0.502) < 1e-9);
 }
 
 int main(void)

@@ -46,12 +46,13 @@ static void what_happened_is_counted(void **state)
     hub_counts(w->hub, &n);
     assert_int_equal(n.clients, 1);
     assert_true(n.promised > 0 && n.promised <= n.budget);
-    assert_true(n.totals->wait.n == 1 && n.totals->run.n == 0);
+    assert_true(n.totals->wait[LANE_NORMAL].n == 1 && n.totals->run[LANE_NORMAL].n == 0);
     assert_true(n.totals->refused[-ERR_BAD_FIELD] == 1 && n.totals->refused[-ERR_QUEUE_FULL] == 0);
     go_on(w, 200);
     hub_counts(w->hub, &n);
     assert_true(n.done == 1 && n.promised == 0);
-    assert_true(n.totals->wait.n == 1 && n.totals->run.n == 1 && n.totals->cancel.n == 0);
+    assert_true(n.totals->wait[LANE_NORMAL].n == 1 && n.totals->run[LANE_NORMAL].n == 1
+                && n.totals->cancel.n == 0);
     assert_true(n.totals->quanta[GLM_DENOISE] > 0 && n.totals->seconds[GLM_DENOISE] > 0);
     listener_free(w, e);
     world_free(w);
