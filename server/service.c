@@ -322,6 +322,7 @@ static int open_http(struct service *s, struct fail *f)
                              .hello = hello_to,
                              .arg = s,
                              .base = s->conf->options->base,
+                             .limits = &s->hello.limits,
                              .traffic = &s->traffic,
                              .commit = &s->commit};
 

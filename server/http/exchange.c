@@ -208,11 +208,20 @@ void exchange_answer(struct exchange *x)
     x->state = EXCHANGE_ANSWERED;
 }
 
+void exchange_write_fail(const struct translator *t, struct http_reply *r, const struct fail *f,
+                         int status)
+{
+    if (t && t->refuse)
+        t->refuse(r, f, status);
+    else
+        reply_fail(r, f, status);
+}
+
 void exchange_refuse(struct exchange *x, const struct fail *f)
 {
     struct http_reply *r = exchange_reply(x, 0);
 
-    reply_fail(r, f, fail_status(f->code));
+    exchange_write_fail(x->translator, r, f, fail_status(f->code));
     r->exchange = x;
     exchange_answer(x);
 }
@@ -235,6 +244,18 @@ struct text *exchange_stream(struct exchange *x)
     assert(x->state == EXCHANGE_WAITS || x->state == EXCHANGE_STREAMS);
     x->state = EXCHANGE_STREAMS;
     return &x->out;
+}
+
+struct text *exchange_stream_as(struct exchange *x, const char *type)
+{
+    struct http_reply *r;
+
+    if (x->state == EXCHANGE_WAITS) {
+        r = exchange_reply(x, 200);
+        r->stream = true;
+        r->type = type;
+    }
+    return exchange_stream(x);
 }
 
 void exchange_finish(struct exchange *x)
@@ -274,9 +295,8 @@ json_t *exchange_read(const struct blob *m)
     return text_parse((const char *)m->data, m->len, m->len, NULL);
 }
 
-void exchange_error(const struct blob *m, struct fail *f)
+void exchange_fail(const json_t *o, struct fail *f)
 {
-    json_t *o = exchange_read(m);
     const char *code = json_string_value(json_object_get(o, "code"));
     const char *field = json_string_value(json_object_get(o, "field"));
     const char *message = json_string_value(json_object_get(o, "message"));
@@ -286,5 +306,12 @@ void exchange_error(const struct blob *m, struct fail *f)
                message ? message : "No memory for the error.");
     if (hint) fail_advise(f, "%s", hint);
     f->retry_after_ms = (int64_t)json_number_value(json_object_get(o, "retry_after_ms"));
+}
+
+void exchange_error(const struct blob *m, struct fail *f)
+{
+    json_t *o = exchange_read(m);
+
+    exchange_fail(o, f);
     json_decref(o);
 }

@@ -50,11 +50,16 @@ struct backend {
     struct blob *(*hello)(void *arg, const struct user *);
     void *arg;
     const char *base; /* "/", or the path below which a proxy serves this */
+    const char *model;
+    const struct spec_limits *limits; /* what requests may ask for; may change between calls */
 };
 
 struct translator {
     size_t state; /* bytes of its own in each exchange, all zero at first */
     bool lasting; /* at first; see exchange_lasting() */
+    /* How this dialect writes an error as a whole reply; NULL: reply_fail(). Also for what is
+     * refused before there is an exchange. */
+    void (*refuse)(struct http_reply *, const struct fail *, int status);
     void (*begin)(struct exchange *, const struct http_request *);
     void (*message)(struct exchange *, const struct blob *, bool binary);
     /* these may be NULL */
@@ -84,6 +89,9 @@ struct exchange_conn {
  * it is; also a failure is answered there. NULL: no memory, and the reply says so. */
 struct exchange *exchange_new(const struct backend *, const struct translator *,
                               const struct http_request *, int64_t now, struct http_reply *);
+/* Write an error as the translator (NULL: of none) does. */
+void exchange_write_fail(const struct translator *, struct http_reply *, const struct fail *,
+                         int status);
 /* gone: its client has left before it was answered. NULL is fine. */
 void exchange_free(struct exchange *, int64_t now, bool gone);
 void exchange_bind(struct exchange *, const struct exchange_conn *);
@@ -116,6 +124,8 @@ struct http_reply *exchange_pass(struct exchange *, int status, const struct blo
 
 /* The text of a stream; the reply is the one of exchange_reply(), begun before. */
 struct text *exchange_stream(struct exchange *);
+/* The same; the first time it begins a reply of status 200 and this type. */
+struct text *exchange_stream_as(struct exchange *, const char *type);
 void exchange_finish(struct exchange *);
 void exchange_alarm(struct exchange *, int64_t at_us);
 /* From now on it may take long, and is of no use to a client that has gone. */
@@ -123,9 +133,10 @@ void exchange_lasting(struct exchange *);
 bool exchange_gone(const struct exchange *);
 
 /* A message of the hub: is it of this type? Read it (json_decref), NULL: no memory. An error's
- * members. */
+ * members, or those of an object that is one. */
 bool exchange_is(const struct blob *, const char *type);
 json_t *exchange_read(const struct blob *);
 void exchange_error(const struct blob *, struct fail *);
+void exchange_fail(const json_t *, struct fail *);
 
 #endif

@@ -187,6 +187,8 @@ void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
     put(t, "set-cookie", r->cookie);
     if (r->status == 401) put(t, "www-authenticate", "Bearer realm=\"darkroom\"");
     if (r->retry_after_s) text_printf(t, "retry-after: %d\r\n", r->retry_after_s);
+    if (r->retry_after_ms) text_printf(t, "retry-after-ms: %" PRId64 "\r\n", r->retry_after_ms);
+    put(t, "x-should-retry", r->should_retry);
     put(t, "etag", r->etag);
     put(t, "content-disposition", r->disposition);
     put(t, "location", r->location);

@@ -20,6 +20,7 @@
 struct http_asker {
     bool known;              /* one of the users, or the service has none */
     bool near;               /* on this machine, and not through a proxy */
+    bool secure;             /* over TLS, which ends before us */
     const struct user *user; /* NULL: unknown, or the service has none */
     const struct fail *why;  /* what to tell one that is not known */
     /* values of Set-Cookie: for who came with a token, else ""; and to end such a cookie */
@@ -70,10 +71,13 @@ struct http_reply {
     char etag[80];                  /* with its quotes, or "" */
     char disposition[PICTURE_NAME_BYTES + 40];
     int retry_after_s; /* 0: no such header */
-    bool stream;       /* the body comes in pieces until it ends: bytes is not known */
-    int64_t bytes;     /* of the body, also for HEAD and 304 */
-    int64_t from;      /* where in the picture it begins */
-    bool head;         /* send no body */
+    /* for the libraries of a foreign dialect, which repeat requests by themselves, else 0, NULL */
+    int64_t retry_after_ms;
+    const char *should_retry;
+    bool stream;   /* the body comes in pieces until it ends: bytes is not known */
+    int64_t bytes; /* of the body, also for HEAD and 304 */
+    int64_t from;  /* where in the picture it begins */
+    bool head;     /* send no body */
     /* the body is one of: borrowed bytes, owned bytes, a picture */
     const uint8_t *body;
     char *owned;

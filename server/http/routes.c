@@ -22,6 +22,7 @@ struct http {
     struct pages pages;
     struct metrics metrics;
     struct backend backend;
+    struct spec_limits widest;
 };
 
 int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
@@ -31,11 +32,14 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
 
     *out = h;
     if (!h) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the page.");
+    spec_limits_init(&h->widest);
     h->backend = (struct backend){.hub = conf->hub,
                                   .store = conf->store,
                                   .hello = conf->hello,
                                   .arg = conf->arg,
-                                  .base = conf->base ? conf->base : "/"};
+                                  .base = conf->base ? conf->base : "/",
+                                  .model = conf->model,
+                                  .limits = conf->limits ? conf->limits : &h->widest};
     h->metrics = (struct metrics){.hub = conf->hub,
                                   .version = conf->version,
                                   .model = conf->model,
@@ -222,17 +226,17 @@ static const struct http_route *find(struct http_request *q, char allow[HTTP_ALL
 
 /* --- what is refused -------------------------------------------------------------------------- */
 
-/* True: it may ask; else the reply says why not. */
-static bool permitted(enum http_access access, const struct http_asker *a, struct http_reply *r)
+/* True: it may ask; else f says why not. */
+static bool permitted(enum http_access access, const struct http_asker *a, struct fail *f)
 {
     if (access == HTTP_PUBLIC || (access == HTTP_ADMIN && a->near)) return true;
     if (!a->known) {
-        reply_fail(r, a->why, fail_status(a->why->code));
+        *f = *a->why;
         return false;
     }
     if (access == HTTP_KNOWN || !a->user || a->user->role == ROLE_ADMIN) return true;
-    reply_refuse(r, ERR_FORBIDDEN, "This is for administrators.",
-                 "Ask the administrator of this server for the role `admin`.");
+    fail_set(f, ERR_FORBIDDEN, "This is for administrators.");
+    fail_advise(f, "Ask the administrator of this server for the role `admin`.");
     return false;
 }
 
@@ -257,23 +261,38 @@ static bool is_json(const struct http_request *q)
            || (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0);
 }
 
-/* True: the row (NULL: a file of the page) takes the body that the head announces. */
-static bool takes_body(const struct http_route *row, const struct http_request *q,
-                       struct http_reply *r)
+/* 0: the row (NULL: a file of the page) takes the body that the head announces; else an HTTP
+ * status. */
+static int check_body(const struct http_route *row, const struct http_request *q, struct fail *f)
+{
+    if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return 0;
+    if (row && row->body == HTTP_JSON) {
+        if (is_json(q)) return 0;
+        fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be application/json.");
+        fail_advise(f, "Send the header `Content-Type: application/json`.");
+        return 415;
+    }
+    fail_set(f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
+    fail_advise(f, "Send it without Content-Length and Transfer-Encoding.");
+    return fail_status(f->code);
+}
+
+/* True: this row may be answered. */
+static bool admits(const struct http_route *row, const struct http_request *q, struct http_reply *r)
 {
     struct fail f;
+    int status = 0;
 
-    if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return true;
-    if (row && row->body == HTTP_JSON) {
-        if (is_json(q)) return true;
-        fail_field(&f, ERR_BAD_REQUEST, "Content-Type", "The body must be application/json.");
-        fail_advise(&f, "Send the header `Content-Type: application/json`.");
-        reply_fail(r, &f, 415);
-        return false;
-    }
-    reply_refuse(r, ERR_BAD_REQUEST, "This request carries a body, and none is read here.",
-                 "Send it without Content-Length and Transfer-Encoding.");
-    return false;
+    if (row && !permitted(row->access, q->asker, &f)) status = fail_status(f.code);
+    if (!status) status = check_body(row, q, &f);
+    if (status) http_refuse(row, &f, status, r);
+    return !status;
+}
+
+void http_refuse(const struct http_route *row, const struct fail *f, int status,
+                 struct http_reply *r)
+{
+    exchange_write_fail(row ? row->translator : NULL, r, f, status);
 }
 
 /* --- answering -------------------------------------------------------------------------------- */
@@ -291,10 +310,10 @@ const struct http_route *http_find(struct http *h, struct http_request *q, struc
 
     reply_init(r, 0);
     if (row) {
-        if (permitted(row->access, q->asker, r) && takes_body(row, q, r)) return row;
+        if (admits(row, q, r)) return row;
     } else if (*allow || *q->path == '*' || (!read && pages_route(&h->pages, q, r)))
         refuse_method(*allow ? allow : READ, r);
-    else if (takes_body(NULL, q, r) && !pages_route(&h->pages, q, r))
+    else if (admits(NULL, q, r) && !pages_route(&h->pages, q, r))
         reply_refuse(r, ERR_NOT_FOUND, "There is nothing at this address.", "The page is at /.");
     if (is_head(q)) r->head = true;
     return NULL;

@@ -24,8 +24,9 @@ struct http_conf {
     struct blob *(*hello)(void *arg, const struct user *); /* as in struct backend */
     void *arg;
     const char *base;
-    const struct histogram *commit; /* NULL: not reported */
-    const struct traffic *traffic;  /* the same */
+    const struct spec_limits *limits; /* NULL: the widest */
+    const struct histogram *commit;   /* NULL: not reported */
+    const struct traffic *traffic;    /* the same */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);
@@ -64,6 +65,9 @@ extern const struct http_route HTTP_ROUTES[];
 const struct http_route *http_find(struct http *, struct http_request *, struct http_reply *out);
 /* The bytes of body that this route takes at most. */
 int64_t http_body_max(const struct http_route *);
+/* Refuse what belongs to this route (NULL: to none), as its dialect writes errors. */
+void http_refuse(const struct http_route *, const struct fail *, int status,
+                 struct http_reply *out);
 /* Answer it, the body included: the reply is made, or out->exchange will make it. The caller ends
  * it with negotiate() before it is sent, exchange_free() and reply_free(). */
 void http_answer(struct http *, const struct http_route *, const struct http_request *, int64_t now,

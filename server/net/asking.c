@@ -24,11 +24,12 @@ void asking_begin(struct asking *a, struct conn *c, const struct head *head)
     c->who = a->r.who;
     *a->sign_in = 0;
     a->asker = (struct http_asker){.near = address_local(&c->address) && !proxy_passed(head),
+                                   .secure = is_secure(head, &p),
                                    .known = a->r.known,
                                    .user = a->r.known ? auth_user(auth, &a->r.who) : NULL,
                                    .why = &a->r.why,
                                    .sign_in = a->sign_in,
                                    .sign_out = a->sign_out};
-    if (a->r.token) auth_cookie(auth, &a->r.who, c->all->base, is_secure(head, &p), a->sign_in);
+    if (a->r.token) auth_cookie(auth, &a->r.who, c->all->base, a->asker.secure, a->sign_in);
     auth_cookie_end(auth, c->all->base, a->sign_out);
 }

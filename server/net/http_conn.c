@@ -240,7 +240,7 @@ static bool refuse(struct conn *c, const struct fail *f, int status)
 
     drop_exchange(c, true);
     reply_free(&h->reply);
-    reply_fail(&h->reply, f, status);
+    http_refuse(h->request ? h->request->route : NULL, f, status, &h->reply);
     h->reply.head = h->request && strcmp(h->request->head.method, "HEAD") == 0;
     return begin(c, true);
 }
