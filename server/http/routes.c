@@ -9,6 +9,7 @@
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
 #include "server/http/negotiate.h"
+#include "server/http/openai.h"
 #include "server/http/pages.h"
 #include "server/http/pictures.h"
 #include "server/http/queue.h"
@@ -153,6 +154,10 @@ const struct http_route HTTP_ROUTES[] = {
     {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
     {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
     {"/queue", READ, HTTP_KNOWN, .translator = &QUEUE_PAGE},
+    {"/v1/images/generations", "POST", HTTP_KNOWN, .translator = &OPENAI_GENERATE,
+     .body = HTTP_JSON},
+    {"/v1/models", READ, HTTP_KNOWN, .translator = &OPENAI_MODELS},
+    {"/v1/models/{model}", READ, HTTP_KNOWN, .translator = &OPENAI_MODELS},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},

@@ -111,10 +111,11 @@ class Server:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()
 
-    def status(self, path, headers=None):
+    def status(self, path, method="GET", headers=None, body=None):
         """The status of what may be a stream without an end."""
         line = http.client.HTTPConnection(self.host, self.port, timeout=20)
-        line.request("GET", path, headers=headers or {})
+        headers = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        line.request(method, path, None if body is None else json.dumps(body), headers)
         status = line.getresponse().status
         line.close()
         return status

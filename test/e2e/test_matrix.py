@@ -67,6 +67,12 @@ class Stage:
         self.words = {"$done": done["job"], "$digest": result[0]["digest"], "$both": both[0],
                       "$unknown": "0123456789abcdef"}
 
+    async def make_room(self):
+        """From now on nothing runs for ever: what is submitted is drawn."""
+        if self.running:
+            await self.clients["ada"].ask(type="cancel", job=self.running)
+        self.running = None
+
     async def waiting(self):
         """A job of ada's that waits behind a long one."""
         job = (await self.clients["ada"].submit(ENDLESS))["job"]
@@ -155,8 +161,10 @@ async def every_route():
                     if "$waiting" in row["path"]:
                         await stage.waiting()
                     path, body = stage.filled(row["path"]), row.get("body")
-                    if row.get("stream") and row["method"] == "GET":
-                        status = stage.server.status(path, {**via, **proof})
+                    if row.get("draws"):
+                        await stage.make_room()
+                    if row.get("stream") and row["method"] != "HEAD":
+                        status = stage.server.status(path, row["method"], {**via, **proof}, body)
                     else:
                         status, headers, body = stage.server.get(path, row["method"], {**via, **proof}, body)
                     if "$waiting" in row["path"]:
@@ -169,7 +177,7 @@ async def every_route():
                     if status == 404 and "/i/" in path:
                         assert b"no such picture" in body or row["method"] == "HEAD", body
         assert not wrong, "\n".join(wrong)
-        await stage.clients["ada"].ask(type="cancel", job=stage.running)
+        await stage.make_room()
 
 
 run([every_message, every_route])

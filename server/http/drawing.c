@@ -1,0 +1,230 @@
+/* drawing - n submits, then their events. */
+#include "server/http/drawing.h"
+
+#include "proto/event.h"
+#include "proto/spec.h"
+#include "server/http/base64.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void drawing_init(struct drawing *d, const struct http_request *q)
+{
+    const struct user *user = q->asker->user;
+
+    d->asker = (struct store_asker){.all = !user || user->role == ROLE_ADMIN,
+                                    .user = user ? user->id : USER_NONE};
+    d->notes = json_array();
+}
+
+void drawing_free(struct drawing *d)
+{
+    json_decref(d->notes);
+    d->notes = NULL;
+}
+
+void drawing_note(struct drawing *d, const char *format, ...)
+{
+    char note[400];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(note, sizeof note, format, args);
+    va_end(args);
+    json_array_append_new(d->notes, json_string(note));
+}
+
+void drawing_unused(struct drawing *d, const char *member)
+{
+    drawing_note(d, "%.60s is accepted and not used: this model has no such thing", member);
+}
+
+/* --- sizes ------------------------------------------------------------------------------------ */
+
+static double snap(double side, const struct spec_range *r)
+{
+    double snapped = round(side / r->step) * r->step;
+
+    return fmin(fmax(snapped, r->min), r->max);
+}
+
+void drawing_legal(const struct spec_limits *limits, int *width, int *height)
+{
+    const struct spec_range *w = &limits->range[SPEC_WIDTH], *h = &limits->range[SPEC_HEIGHT];
+    double wide = fmax(*width, 1), high = fmax(*height, 1), scale = 1;
+    double *longer = wide > high ? &wide : &high, *shorter = wide > high ? &high : &wide;
+
+    *shorter = fmax(*shorter, *longer / limits->aspect_max);
+    scale = fmin(1, fmin(w->max / wide, h->max / high));
+    if (scale == 1) scale = fmax(1, fmax(w->min / wide, h->min / high));
+    wide = snap(wide * scale, w);
+    high = snap(high * scale, h);
+    while (*longer > *shorter * limits->aspect_max) /* what rounding has added */
+        *longer -= w->step;
+    *width = (int)wide;
+    *height = (int)high;
+}
+
+void drawing_size(struct drawing *d, const struct exchange *x, json_t *spec, double width,
+                  double height)
+{
+    const struct spec_limits *limits = exchange_backend(x)->limits;
+    double w = width > 0 ? width : limits->range[SPEC_WIDTH].def;
+    double h = height > 0 ? height : limits->range[SPEC_HEIGHT].def;
+    int wide = (int)fmin(w, 1e6), high = (int)fmin(h, 1e6);
+
+    drawing_legal(limits, &wide, &high);
+    if (wide != w || high != h)
+        drawing_note(d, "the size %.0fx%.0f was brought to %dx%d", w, h, wide, high);
+    json_object_set_new(spec, "width", json_real(wide));
+    json_object_set_new(spec, "height", json_real(high));
+}
+
+/* --- submitting ------------------------------------------------------------------------------- */
+
+static void submit_one(struct exchange *x, json_t *spec, int i, const char *key)
+{
+    const json_t *seed = json_object_get(spec, "seed");
+    json_t *own = json_copy(spec);
+    json_t *c = json_pack("{s:s, s:o, s:{s:f}}", "type", "submit", "spec", own, "on_disconnect",
+                          "cancel_after_ms", 1.0);
+
+    if (i && seed && json_number_value(seed) >= 0)
+        json_object_set_new(own, "seed", json_real(json_number_value(seed) + i));
+    if (key) json_object_set_new(c, "key", json_sprintf("%s-%d", key, i));
+    exchange_send(x, c);
+    json_decref(c);
+}
+
+void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, const char *key)
+{
+    exchange_lasting(x);
+    exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
+    d->n = n;
+    for (int i = 0; i < n; i++)
+        submit_one(x, spec, i, key);
+}
+
+/* --- following -------------------------------------------------------------------------------- */
+
+static int find(const struct drawing *d, const char *job)
+{
+    for (int i = 0; job && i < d->accepted; i++)
+        if (strcmp(d->all[i].job, job) == 0) return i;
+    return -1;
+}
+
+static void take_id(char out[ID_TEXT], const char *job)
+{
+    snprintf(out, ID_TEXT, "%s", job ? job : "");
+}
+
+static void take_result(struct drawn *p, const json_t *o)
+{
+    const char *digest = json_string_value(json_object_get(o, "digest"));
+
+    snprintf(p->digest, sizeof p->digest, "%s", digest ? digest : "");
+    p->width = (int)json_number_value(json_object_get(o, "width"));
+    p->height = (int)json_number_value(json_object_get(o, "height"));
+    p->seed = (int64_t)json_number_value(json_object_get(o, "seed"));
+    p->seconds = json_number_value(json_object_get(o, "seconds"));
+}
+
+static enum drawing_event take_end(struct drawing *d, int i, const json_t *o)
+{
+    const char *state = json_string_value(json_object_get(o, "state"));
+
+    d->all[i].over = true;
+    d->over++;
+    if (state && strcmp(state, "done") == 0) return DRAWING_DONE;
+    if (state && strcmp(state, "failed") == 0)
+        exchange_fail(json_object_get(o, "error"), &d->why);
+    else
+        fail_set(&d->why, ERR_CANCELLED, "The job was cancelled.");
+    return DRAWING_FAILED;
+}
+
+/* An event of one of them. */
+static enum drawing_event take_event(struct drawing *d, int i, const char *type, const json_t *o)
+{
+    struct drawn *p = &d->all[i];
+    const json_t *overall = json_object_get(o, "overall");
+
+    if (p->over) return DRAWING_NOTHING;
+    if (overall) p->overall = json_number_value(overall);
+    if (strcmp(type, "result") == 0) take_result(p, o);
+    if (strcmp(type, "end") == 0) return take_end(d, i, o);
+    return DRAWING_PROGRESS;
+}
+
+enum drawing_event drawing_take(struct drawing *d, const struct blob *m, int *which)
+{
+    enum drawing_event got = DRAWING_NOTHING;
+    json_t *o = exchange_read(m);
+    const char *type = json_string_value(json_object_get(o, "type"));
+    const char *job = json_string_value(json_object_get(o, "job"));
+
+    *which = find(d, job);
+    if (!type || strcmp(type, "error") == 0) {
+        exchange_fail(o, &d->why);
+        got = DRAWING_FAILED;
+    } else if (*which < 0 && strcmp(type, "accepted") == 0 && d->accepted < d->n) {
+        take_id(d->all[d->accepted++].job, job);
+        d->created_ms = (int64_t)json_number_value(json_object_get(o, "created_ms"));
+        if (d->accepted == d->n) got = DRAWING_ACCEPTED;
+    } else if (*which >= 0 && strcmp(type, "job") != 0)
+        got = take_event(d, *which, type, o);
+    json_decref(o);
+    return got;
+}
+
+int drawing_frame(const struct drawing *d, const struct blob *m, struct frame *out)
+{
+    char job[ID_TEXT];
+
+    if (frame_decode(m->data, m->len, out, NULL)) return -1;
+    id_format(out->job, job);
+    return find(d, job);
+}
+
+void drawing_check(struct exchange *x, const struct drawing *d)
+{
+    for (int i = 0; i < d->accepted; i++)
+        if (!d->all[i].over) exchange_send_job(x, "job", d->all[i].job);
+    exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
+}
+
+/* --- pictures --------------------------------------------------------------------------------- */
+
+/* From an open file. */
+static bool read_base64(int fd, int64_t bytes, struct text *out)
+{
+    char piece[48 << 10]; /* a multiple of three */
+    int64_t at = 0;
+
+    while (at < bytes) {
+        ssize_t n = pread(fd, piece, sizeof piece, (off_t)at);
+
+        if (n <= 0 || (n % 3 && at + n < bytes)) return false;
+        base64_write(piece, (size_t)n, out);
+        at += n;
+    }
+    return true;
+}
+
+bool drawing_base64(const struct exchange *x, const struct drawing *d, int which, struct text *out)
+{
+    struct store *store = exchange_backend(x)->store;
+    struct store_file file;
+    bool good = !store_find(store, &d->asker, d->all[which].digest, &file, NULL);
+
+    if (good) {
+        good = read_base64(file.fd, file.bytes, out);
+        close(file.fd);
+    }
+    if (!good && !out->code) out->code = ERR_IO;
+    return good;
+}

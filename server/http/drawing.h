@@ -1,0 +1,72 @@
+/* drawing - the jobs of one request in a foreign dialect: submitted, followed, read as base64.
+ *
+ * Foreign dialects (openai.h, a1111.h, gradio.h) ask for a number of pictures in one request and
+ * wait for them. This is what they share: each picture is an ordinary job, followed until its end,
+ * and cancelled when the connection is gone, as its answer has no reader any more. What a
+ * dialect has and this model has not is accepted and named in `notes`, which each answer carries.
+ * Thread: the loop's. */
+#ifndef SERVER_HTTP_DRAWING_H
+#define SERVER_HTTP_DRAWING_H
+
+#include "proto/frame.h"
+#include "proto/id.h"
+#include "proto/url.h"
+#include "server/http/exchange.h"
+
+#define DRAWING_MAX     10 /* pictures of one request; as many as OpenAI's n */
+#define DRAWING_BEAT_US 15000000
+
+struct drawn {
+    char job[ID_TEXT];
+    bool over;
+    double overall; /* 0 .. 1 */
+    char digest[URL_DIGEST];
+    int width, height;
+    int64_t seed;
+    double seconds;
+};
+
+struct drawing {
+    int n, accepted, over;
+    int64_t created_ms; /* of the last one, Unix time */
+    struct drawn all[DRAWING_MAX];
+    struct fail why; /* the first failure; code 0: none */
+    json_t *notes;   /* array of strings */
+    struct store_asker asker;
+};
+
+enum drawing_event {
+    DRAWING_NOTHING,
+    DRAWING_ACCEPTED, /* all are */
+    DRAWING_PROGRESS,
+    DRAWING_DONE,  /* one more picture is there */
+    DRAWING_FAILED /* `why`: the request has failed */
+};
+
+/* Who asks, no notes. */
+void drawing_init(struct drawing *, const struct http_request *);
+void drawing_free(struct drawing *);
+void drawing_note(struct drawing *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A member that has no effect. */
+void drawing_unused(struct drawing *, const char *member);
+
+/* Bring a size to the nearest that is drawn here, keeping its shape as far as that is possible. */
+void drawing_legal(const struct spec_limits *, int *width, int *height);
+/* Put a legal size into the spec, with a note when it is another one; 0: the server's own. */
+void drawing_size(struct drawing *, const struct exchange *, json_t *spec, double width,
+                  double height);
+
+/* Submit n jobs of this spec, which is borrowed; a seed of its own counts up. key: with -0, -1 ..
+ * behind it that of each job, or NULL. */
+void drawing_submit(struct exchange *, struct drawing *, json_t *spec, int n, const char *key);
+/* What a message (no frame) says of them; *which: of the picture. */
+enum drawing_event drawing_take(struct drawing *, const struct blob *, int *which);
+/* Which of the pictures this preview frame is of, -1: none of them. */
+int drawing_frame(const struct drawing *, const struct blob *, struct frame *);
+/* At each DRAWING_BEAT_US: a job that was deleted sends nothing more. */
+void drawing_check(struct exchange *, const struct drawing *);
+
+/* A picture's file in base64, as text without quotes. false: it is gone, and `out` is broken. */
+bool drawing_base64(const struct exchange *, const struct drawing *, int which, struct text *out);
+
+#endif
