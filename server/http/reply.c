@@ -199,6 +199,7 @@ void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
     if (!r->stream && r->status != 304 && r->status != 204)
         text_printf(t, "content-length: %" PRId64 "\r\n", r->bytes);
     if (r->stream && !old) put(t, "transfer-encoding", "chunked");
+    if (r->stream) put(t, "x-accel-buffering", "no"); /* nginx: pass it on as it comes */
     if (last) put(t, "connection", "close");
     text_raw(t, "\r\n");
 }

@@ -1,7 +1,7 @@
 """test_nginx - server/deploy/nginx.conf and nginx-basic-auth.conf, run by nginx before the real program.
 
 The files are used as they are, but for ports and paths. What nginx's own timeout of a minute does
-to a job of 90 s is tried with one of 2 s and a silence twice as long. Nginx runs below a folder of its own, needs no
+to a job of 90 s is tried with one of 5 s and a silence twice as long. Nginx runs below a folder of its own, needs no
 rights, and is ended with the test."""
 
 import asyncio
@@ -27,7 +27,7 @@ NGINX = "/usr/sbin/nginx"
 NAME = "pictures.example.org"
 ORIGIN = "https://" + NAME
 PASSWORD = "a word"
-TIMEOUT_S = 2
+TIMEOUT_S = 5
 
 
 def free_port():
@@ -56,7 +56,7 @@ def replaced(text, *changes):
 class Nginx:
     """nginx with one of the files of server/deploy, on free ports of this machine."""
 
-    def __init__(self, site, socket_path, passwords="", timeout="1h"):
+    def __init__(self, site, socket_path, passwords="", timeout="1h", more=""):
         self.home = folder()
         self.plain, self.secure = free_port(), free_port()
         pem, key = certificate(self.home)
@@ -68,7 +68,8 @@ class Nginx:
                         ("listen 443 ", f"listen 127.0.0.1:{self.secure} ", 1),
                         ("    listen [::]:443 ssl http2;\n", "", 1),
                         (f"/etc/ssl/certs/{NAME}.pem", pem, 1), (f"/etc/ssl/private/{NAME}.key", key, 1),
-                        ("_timeout 1h;", f"_timeout {timeout};", 2))
+                        ("_timeout 1h;", f"_timeout {timeout};", 2),
+                        ("proxy_pass http://darkroom;", "proxy_pass http://darkroom;" + more, 1))
         if passwords:
             text = replaced(text, ("_file /etc/nginx/darkroom.passwd;", f"_file {self.home}/passwd;", 1))
             self.write("passwd", passwords)
@@ -101,10 +102,14 @@ class Nginx:
     def tls(self):
         return ssl.create_default_context(cafile=self.trust)
 
-    def get(self, path, method="GET", headers=None):
-        """(status, headers, body) over TLS, as one who finds NAME at this address."""
+    def https(self):
         c = http.client.HTTPSConnection(NAME, timeout=20, context=self.tls())
         c._create_connection = lambda *_, **__: socket.create_connection(("127.0.0.1", self.secure), 20)
+        return c
+
+    def get(self, path, method="GET", headers=None):
+        """(status, headers, body) over TLS, as one who finds NAME at this address."""
+        c = self.https()
         c.request(method, path, headers=headers or {})
         answer = c.getresponse()
         got = answer.status, answer.headers, answer.read()
@@ -268,6 +273,44 @@ async def longer_than_the_timeout():
     server.stop()
 
 
+def first_event(nginx, job, seconds):
+    """The first event of a job that waits, or None when it does not come in that time."""
+    c = nginx.https()
+    c.request("GET", f"/lab/v1/jobs/{job}/events")
+    c.sock.settimeout(seconds)
+    try:
+        answer = c.getresponse()
+        assert answer.status == 200, answer.status
+        line = b""
+        while not line.startswith(b"event: "):
+            line = answer.readline()
+        return line.decode().split()[1]
+    except TimeoutError:
+        return None
+    finally:
+        c.close()
+
+
+def events_as_they_come():
+    """catches: server-sent events that nginx keeps until there are enough of them; the control: without the header it
+    does"""
+    server = behind(folder())
+    nginx = Nginx("nginx.conf", server.path)
+    c = nginx.https()
+    body = json.dumps({"spec": QUICK, "hold": True})
+    c.request("POST", "/lab/v1/jobs", body, {"Content-Type": "application/json", "Origin": ORIGIN})
+    answer = c.getresponse()
+    job = json.loads(answer.read())["job"]
+    assert answer.status == 202
+    c.close()
+    assert first_event(nginx, job, 60) == "accepted"
+    nginx.stop()
+    keeps = Nginx("nginx.conf", server.path, more="proxy_ignore_headers X-Accel-Buffering;")
+    assert first_event(keeps, job, 3) is None, "nginx does not buffer: the test proves nothing"
+    keeps.stop()
+    server.stop()
+
+
 def elsewhere():
     """In a network of our own, where this machine has an address that is not loopback: a claim from there."""
     data = folder()
@@ -293,4 +336,4 @@ def claims_from_elsewhere():
 if sys.argv[1:] == ["--elsewhere"]:
     sys.argv[1:] = []
     run([elsewhere])
-run([tokens_over_tls, passwords_of_nginx, longer_than_the_timeout, claims_from_elsewhere])
+run([tokens_over_tls, passwords_of_nginx, longer_than_the_timeout, events_as_they_come, claims_from_elsewhere])
