@@ -204,6 +204,7 @@ static void write_members(const struct answer_job *j, size_t max, struct text *o
     text_string(out, "state", event_state_name(j->state));
     text_int(out, "created_ms", j->created_ms);
     if (j->key && *j->key) text_string(out, "key", j->key);
+    if (j->favourite) text_bool(out, "favourite", true);
     if (spec_write_cut(j->spec, out, "spec", max)) text_bool(out, "prompt_cut", true);
     write_standing(j, out);
     if (j->state == STATE_DONE && j->result) {

@@ -48,7 +48,8 @@ struct answer_job {
     enum event_phase phase; /* when running */
     double overall;         /* when running */
     const struct spec *spec;
-    const char *key;                   /* or "" */
+    const char *key; /* or "" */
+    bool favourite;
     const struct event_result *result; /* when done */
     const struct fail *error;          /* when failed */
 };

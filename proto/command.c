@@ -69,6 +69,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_NOTICE] = {"notice", HAS(TEXT), HAS(TEXT)},
     [COMMAND_SET] = {"set", HAS(CONCURRENCY) | HAS(QUEUE) | HAS(JOB_SECONDS), 0},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
+    [COMMAND_FAVOURITE] = {"favourite", HAS(JOB) | HAS(ON), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
     [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},

@@ -53,6 +53,8 @@
 #define LIMIT_LIST_DEFAULT        50   /* rows when a client does not say */
 #define LIMIT_LIST_PROMPT_BYTES   256  /* of a prompt in a row; `accepted` has the whole */
 #define LIMIT_NOTICE_BYTES        1000 /* of a notice's text; a few sentences */
+#define LIMIT_NOTICE_JOBS         20   /* named in a notice; it counts the rest */
+#define LIMIT_REMOVALS            64   /* pictures of one user that go at a time */
 #define LIMIT_USER_BYTES          64   /* of a user's name; a mail address fits */
 #define LIMIT_USERS               1024 /* of one service */
 

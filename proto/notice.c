@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-static const char *const KIND[NOTICE_KINDS] = {"drain", "message", "user"};
+static const char *const KIND[NOTICE_KINDS] = {"drain", "message", "quota", "removed", "user"};
 
 const char *notice_kind_name(enum notice_kind kind)
 {
@@ -16,6 +16,13 @@ static void write_members(const struct notice *n, struct text *out)
     text_string(out, "kind", notice_kind_name(n->kind));
     text_string(out, "text", *n->text ? n->text : NULL);
     if (n->at_ms > 0) text_int(out, "at_ms", n->at_ms);
+    if (n->count == 0) return;
+    text_int(out, "count", n->count);
+    text_int(out, "bytes", n->bytes);
+    text_open(out, "jobs", '[');
+    for (int i = 0; i < n->count && i < LIMIT_NOTICE_JOBS; i++)
+        text_id(out, NULL, n->job[i]);
+    text_close(out, ']');
 }
 
 void notice_encode(const struct notice *n, int64_t now_ms, struct text *out)

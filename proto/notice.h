@@ -13,6 +13,8 @@
 enum notice_kind {
     NOTICE_DRAIN,   /* the server ends at at_ms, at the latest */
     NOTICE_MESSAGE, /* an administrator's words */
+    NOTICE_QUOTA,   /* a user's pictures will be removed at at_ms, as they take too much */
+    NOTICE_REMOVED, /* they were, at at_ms */
     NOTICE_USER, /* what a user may do has changed: a message `user` (answer.h), without a text */
     NOTICE_KINDS
 };
@@ -21,6 +23,10 @@ struct notice {
     enum notice_kind kind;
     char text[LIMIT_NOTICE_BYTES + 1]; /* UTF-8; "": what was said does not hold any more */
     int64_t at_ms;                     /* Unix time; 0: none */
+    /* pictures: how many, their bytes, and the jobs of the first of them */
+    int count;
+    int64_t bytes;
+    uint64_t job[LIMIT_NOTICE_JOBS];
 };
 
 /* A message of its own; now_ms: Unix time, for in_ms. */

@@ -16,7 +16,8 @@ enum loop_kind {
     LOOP_PREVIEW,      /* encoder: struct loop_preview */
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
     LOOP_STORED,       /* store: struct loop_stored */
-    LOOP_DISK          /* store: struct loop_disk */
+    LOOP_DISK,         /* store: struct loop_disk */
+    LOOP_REMOVAL       /* store: struct loop_removal */
 };
 
 struct loop_device_event {
@@ -58,6 +59,12 @@ struct loop_stored {
 struct loop_disk {
     struct msg m;
     struct fail why; /* code 0: it takes rows and files again */
+};
+
+/* A user's pictures go, or went. */
+struct loop_removal {
+    struct msg m;
+    struct removal removal;
 };
 
 #endif

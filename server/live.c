@@ -64,8 +64,8 @@ static void tune(struct service *s)
     log_set_level(s->log, (enum log_level)log_level_parse(c->log_level));
     hub_tune(s->hub, clock_us(), &hub);
     net_tune(s->net, &net);
-    if (store_keep(s->store, c->keep_days, c->keep_size))
-        log_error(s->log, "options: no memory for --keep-days and --keep-size");
+    if (store_keep(s->store, c->keep_days, c->keep_size, c->grace_minutes))
+        log_error(s->log, "options: no memory for --keep-days, --keep-size and --grace-minutes");
     hello_changed(&s->hello);
 }
 

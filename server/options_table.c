@@ -55,6 +55,9 @@ const struct options_row OPTIONS_TABLE[] = {
      "Remove pictures that are older; 0 keeps them at any age."},
     {"keep-size", 0, OPTIONS_BYTES, S | L, AT(keep_size), "20G", 0, 0x1p60, "SIZE",
      "Remove the oldest pictures beyond so many bytes with their rows; 0 for no bound."},
+    {"grace-minutes", 0, OPTIONS_INT, S | L, AT(grace_minutes), "1440", 0, 525600, "N",
+     "From telling users that pictures will go, as they take more than --disk of `darkroom user`, "
+     "to removing them; beyond five quarters of it the oldest go at once."},
     {"concurrency", 'c', OPTIONS_INT, S | L, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",

@@ -103,6 +103,11 @@ static void on_disk(struct service *s, struct loop_disk *m)
     hub_disk(s->hub, clock_us(), m->why.code ? &m->why : NULL);
 }
 
+static void on_removal(struct service *s, struct loop_removal *m)
+{
+    hub_removal(s->hub, clock_us(), &m->removal);
+}
+
 static void on_fatal(struct service *s, struct loop_fatal *m)
 {
     s->fatal = m->why;
@@ -126,6 +131,7 @@ static void on_events(void *arg)
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
         case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
+        case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
         default: break;
         }
         free(m);
@@ -267,7 +273,8 @@ static int open_store(struct service *s, struct fail *f)
                               .loop = &s->box,
                               .log = s->log,
                               .keep_days = s->conf->options->keep_days,
-                              .keep_bytes = s->conf->options->keep_size};
+                              .keep_bytes = s->conf->options->keep_size,
+                              .grace_minutes = s->conf->options->grace_minutes};
     int err = store_open(&s->store, &conf, f);
 
     s->folder = err ? -1 : store_folder(s->store);

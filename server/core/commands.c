@@ -3,6 +3,7 @@
 
 #include "server/core/abandon.h"
 #include "server/core/admin.h"
+#include "server/core/favour.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 #include "server/core/reorder.h"
@@ -323,6 +324,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_REORDER: move(h, a, c); break;
     case COMMAND_DELETE: erase(h, a, c); break;
     case COMMAND_AMEND: amend(h, a, c); break;
+    case COMMAND_FAVOURITE: favour_obey(h, a, c); break;
     case COMMAND_PAUSE:
     case COMMAND_RESUME:
     case COMMAND_DRAIN:

@@ -7,7 +7,7 @@
  *              timeline stats notices bucket
  *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
  *              abandon reorder
- *   inputs     restore device_events respond submit admin commands
+ *   inputs     restore device_events respond submit admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
  * Thread: the loop's. */

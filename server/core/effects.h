@@ -85,6 +85,7 @@ struct hub_row {
     uint64_t accepted_seq;
     bool held;        /* not over: it does not start */
     uint64_t rank;    /* among its owner's jobs; 0: its order */
+    bool favourite;   /* its picture goes last */
     int unwatched_ms; /* not over: cancelled after so long without a viewer; 0: never */
     /* only when it is over; else state is STATE_QUEUED */
     enum event_state state;
@@ -116,12 +117,22 @@ struct hub_work {
     bool keep; /* checkpoints are taken and may be written to disk: not those of private jobs */
 };
 
+/* Pictures of one user, the oldest, favourites last: they go at at_ms (Unix time), or went then. */
+struct removal {
+    uint32_t owner;
+    bool done;
+    int n; /* 0: none goes any more */
+    uint64_t job[LIMIT_REMOVALS];
+    int64_t bytes, at_ms;
+};
+
 struct hub_out {
     void *arg;
     /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
     void (*store_accept)(void *arg, const struct hub_row *);
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
-    /* `held`, `rank` or `unwatched_ms` of a job that is not over are others now. Not answered: what
+    /* `favourite` of a job, or `held`, `rank` or `unwatched_ms` of one that is not over, is another
+     * now. Not answered: what
      * the disk refuses holds until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
     /* A job that is over goes, with its picture, unless another has the same one. Not answered. */

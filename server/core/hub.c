@@ -8,6 +8,7 @@
 #include "server/core/core.h"
 #include "server/core/device_events.h"
 #include "server/core/ending.h"
+#include "server/core/favour.h"
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
@@ -225,6 +226,12 @@ int hub_restore(struct hub *h, int64_t now, const struct hub_row *r, struct fail
 void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
 {
     ending_stored(h, now, job, why);
+    hub_settle(h, now);
+}
+
+void hub_removal(struct hub *h, int64_t now, const struct removal *r)
+{
+    favour_removal(h, now, r);
     hub_settle(h, now);
 }
 

@@ -103,6 +103,9 @@ size_t hub_backlog(const struct client *);
  * another reason is stored as `failed`, another end is posted although it is not stored. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
 
+/* What the store tells of a user's bound on its pictures. */
+void hub_removal(struct hub *, int64_t now, const struct removal *);
+
 /* What a probe of the disk found while nothing was stored: why it takes nothing, or NULL: it
  * does. */
 void hub_disk(struct hub *, int64_t now, const struct fail *why);

@@ -141,8 +141,9 @@ struct job {
     enum job_state before; /* ENDING: what it was until then, which is what clients still see */
 
     /* written by lifecycle and commands */
-    bool held;     /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
-    uint64_t rank; /* among its owner's jobs: first its order */
+    bool held;      /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
+    uint64_t rank;  /* among its owner's jobs: first its order */
+    bool favourite; /* its picture goes last */
     struct job_plan plan;
     bool planned; /* plan is valid; false while the model is not loaded */
 

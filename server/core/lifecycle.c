@@ -73,6 +73,7 @@ struct hub_row lifecycle_row(const struct job *j)
                             .accepted_seq = j->board.at[EVENT_ACCEPTED],
                             .held = j->held,
                             .rank = j->rank,
+                            .favourite = j->favourite,
                             .unwatched_ms = j->leave.unwatched_ms,
                             .state = STATE_QUEUED};
 }
@@ -81,7 +82,7 @@ void lifecycle_placed(struct hub *h, const struct job *j)
 {
     struct hub_row r = lifecycle_row(j);
 
-    assert(j->state != JOB_ADMIT && j->state < JOB_ENDING);
+    assert(j->state != JOB_ADMIT);
     h->out.store_place(h->out.arg, &r);
     notify_touch(h);
 }

@@ -18,9 +18,9 @@ void lifecycle_wait(struct hub *, int64_t now, struct job *);
 /* A waiting job that is not held, and one that is. */
 void lifecycle_hold(struct hub *, int64_t now, struct job *);
 void lifecycle_release(struct hub *, struct job *);
-/* The row of a job that is not over; borrows from it. */
+/* The row of a job, without its end; borrows from it. */
 struct hub_row lifecycle_row(const struct job *);
-/* What its owner can change of a job that is not over has changed: keep that. */
+/* What its owner can change of a job has changed: keep that. */
 void lifecycle_placed(struct hub *, const struct job *);
 
 /* Start a planned job on a device that has room for it. */

@@ -29,7 +29,8 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .eta_ms = notify_eta_ms(now, j->forecast.end_us),
                                .overall = j->run.overall,
                                .spec = &j->spec,
-                               .key = j->key};
+                               .key = j->key,
+                               .favourite = j->favourite};
     row->phase = j->run.view.phase < GLM_DONE ? (enum event_phase)j->run.view.phase : PHASE_DECODE;
     if (j->state == JOB_QUEUED && !j->held) row->position = queue_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->end.error;

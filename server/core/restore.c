@@ -65,6 +65,7 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     j->order = r->order;
     j->rank = r->rank ? r->rank : r->order;
     j->held = r->held;
+    j->favourite = r->favourite;
     j->leave.unwatched_ms = r->unwatched_ms;
     accepted = (struct event){
         .kind = EVENT_ACCEPTED,

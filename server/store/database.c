@@ -45,6 +45,8 @@ static const char *const VERSION[] = {
     "CREATE UNIQUE INDEX users_name ON users(name) WHERE removed_ms = 0;",
 
     "ALTER TABLE jobs ADD COLUMN unwatched_ms INTEGER NOT NULL DEFAULT 0;", /* 0: kept */
+
+    "ALTER TABLE jobs ADD COLUMN favourite INTEGER NOT NULL DEFAULT 0;",
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

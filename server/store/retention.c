@@ -27,12 +27,25 @@ bool retention_due(const struct retention *r, int64_t now_us)
 
     return r->more || r->ended > ENDED_MAX
            || (r->keep_bytes && r->written > r->keep_bytes / WRITTEN_PART)
-           || now_us - r->looked_us >= seconds * 1000000;
+           || now_us >= quota_due(&r->quota) || now_us - r->looked_us >= seconds * 1000000;
 }
 
-int retention_wait_ms(const struct retention *r)
+int retention_wait_ms(const struct retention *r, int64_t now_us)
 {
-    return r->more ? 0 : r->ended || r->written ? LOOK_SECONDS * 1000 : IDLE_SECONDS * 1000;
+    int64_t ms = r->ended || r->written ? LOOK_SECONDS * 1000 : IDLE_SECONDS * 1000;
+    int64_t due = quota_due(&r->quota);
+
+    if (r->more) return 0;
+    if (due < now_us + ms * 1000) ms = due > now_us ? (due - now_us + 999) / 1000 : 0;
+    return (int)ms;
+}
+
+void retention_grace(struct retention *r, int64_t grace_us)
+{
+    for (int i = 0; i < r->quota.n; i++)
+        r->quota.at[i].until_us += grace_us - r->quota.grace_us;
+    r->quota.grace_us = grace_us;
+    r->more = true;
 }
 
 /* The time that ages are counted from. A wall clock that is years ahead, as before it is set from
@@ -66,7 +79,7 @@ static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, stru
     int removed = 0, err = rows_begin(r->rows, f);
 
     while (!err && removed < REMOVED_MAX && rows_oldest(r->rows, &oldest)) {
-        bool old = r->keep_ms && unix_ms - oldest.created_ms > r->keep_ms;
+        bool old = r->keep_ms && !oldest.favourite && unix_ms - oldest.created_ms > r->keep_ms;
 
         if (!old && (!r->keep_bytes || total <= r->keep_bytes)) break;
         if (!oldest.shared) total -= oldest.bytes;
@@ -74,28 +87,6 @@ static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, stru
         removed++;
     }
     return finish(r, err, removed, f);
-}
-
-/* The oldest pictures of one user that has more than it may; the next look has the next one. */
-static int remove_beyond_quota(struct retention *r, struct fail *f)
-{
-    struct row_picture oldest;
-    uint32_t owner;
-    int64_t excess;
-    int removed = 0, err;
-
-    if (!rows_over_quota(r->rows, &owner, &excess)) return 0;
-    err = rows_begin(r->rows, f);
-    while (!err && removed < REMOVED_MAX && excess > 0 && rows_oldest_of(r->rows, owner, &oldest)) {
-        excess -= oldest.bytes;
-        err = remove_one(r, &oldest, f);
-        removed++;
-    }
-    err = finish(r, err, removed, f);
-    if (err > 0)
-        log_info(r->log, "store: the %d oldest picture%s of user %u removed (its --disk)", err,
-                 err == 1 ? " was" : "s were", owner);
-    return err;
 }
 
 void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
@@ -107,7 +98,7 @@ void retention_look(struct retention *r, int64_t now_us, int64_t unix_ms)
 
     if (!err) err = rows_total(r->rows, &total, &why);
     if (!err) removed = err = remove_some(r, sane_ms(r, unix_ms), total, &why);
-    if (err >= 0) beyond = err = remove_beyond_quota(r, &why);
+    if (err >= 0) beyond = err = quota_look(&r->quota, now_us, unix_ms, &why);
     if (err < 0) log_error(r->log, "store: old jobs are not removed: %s", why.message);
     if (removed > 0)
         log_info(r->log, "store: the %d oldest picture%s removed (--keep-days, --keep-size)",

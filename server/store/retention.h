@@ -6,6 +6,7 @@
 
 #include "server/base/log.h"
 #include "server/store/pictures.h"
+#include "server/store/quota.h"
 #include "server/store/rows.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct retention {
     struct job_rows *rows;
     struct pictures *pictures;
     struct log *log;
+    struct quota quota;
     /* since it looked last */
     int64_t looked_us;
     int64_t ended;   /* jobs without a picture */
@@ -28,7 +30,9 @@ struct retention {
 void retention_ended(struct retention *, int64_t bytes);
 /* Whether to look now, at a time of the monotonic clock; and how long to sleep otherwise. */
 bool retention_due(const struct retention *, int64_t now_us);
-int retention_wait_ms(const struct retention *);
+int retention_wait_ms(const struct retention *, int64_t now_us);
+/* Another time of grace (quota.h), also for those that have begun; the next look is at once. */
+void retention_grace(struct retention *, int64_t grace_us);
 /* Forget some of what is past its time; a failure is logged, and the next look tries again. */
 void retention_look(struct retention *, int64_t now_us, int64_t unix_ms);
 

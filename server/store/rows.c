@@ -23,7 +23,7 @@ static const char *const SQL[ROWS_STATEMENTS] = {
                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19",
-    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4 WHERE job=?1 AND state=0",
+    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
@@ -220,6 +220,7 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .held = sqlite3_column_int(q, 18) != 0,
         .rank = (uint64_t)sqlite3_column_int64(q, 19),
         .unwatched_ms = sqlite3_column_int(q, 20),
+        .favourite = sqlite3_column_int(q, 21) != 0,
     };
     if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -247,7 +248,7 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms FROM jobs"
+        " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite FROM jobs"
         " WHERE ord>0 AND (state=0 OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord "
         "DESC LIMIT ?1)) ORDER BY ord";
     sqlite3_stmt *q = NULL;
@@ -357,6 +358,7 @@ int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
     sqlite3_bind_int(q, 2, row->held);
     bind_id(q, 3, row->rank);
     sqlite3_bind_int(q, 4, row->unwatched_ms);
+    sqlite3_bind_int(q, 5, row->favourite);
     return step(r, SQL_PLACE, f);
 }
 
@@ -428,7 +430,8 @@ static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, stru
         *out = (struct row_picture){.job = (uint64_t)sqlite3_column_int64(q, 0),
                                     .bytes = sqlite3_column_int64(q, 1),
                                     .created_ms = sqlite3_column_int64(q, 2),
-                                    .shared = sqlite3_column_int(q, 4) != 0};
+                                    .shared = sqlite3_column_int(q, 4) != 0,
+                                    .favourite = sqlite3_column_int(q, 5) != 0};
         snprintf(out->name, sizeof out->name, "%s", text_at(q, 3));
     }
     sqlite3_finalize(q);
@@ -437,33 +440,48 @@ static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, stru
 
 #define A_PICTURE                                                             \
     "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE" \
-    " b.result = a.result AND b.job <> a.job) FROM jobs a WHERE state=2"
+    " b.result = a.result AND b.job <> a.job), favourite FROM jobs a WHERE state=2"
 
 bool rows_oldest(struct job_rows *r, struct row_picture *out)
 {
-    return find_picture(r, A_PICTURE " ORDER BY ord LIMIT 1", 0, out);
+    return find_picture(r, A_PICTURE " ORDER BY favourite, ord LIMIT 1", 0, out);
 }
 
-bool rows_oldest_of(struct job_rows *r, uint32_t owner, struct row_picture *out)
-{
-    return find_picture(r, A_PICTURE " AND owner=?1 ORDER BY ord LIMIT 1", owner, out);
-}
-
-bool rows_over_quota(struct job_rows *r, uint32_t *owner, int64_t *excess)
+bool rows_over_quota(struct job_rows *r, uint32_t after, struct row_excess *out)
 {
     static const char sql[] =
-        "SELECT u.id, sum(j.bytes) - u.disk FROM users u JOIN jobs j ON j.owner=u.id AND j.state=2"
-        " WHERE u.removed_ms=0 AND u.disk>0 GROUP BY u.id HAVING sum(j.bytes) > u.disk LIMIT 1";
+        "SELECT u.id, u.disk, sum(j.bytes) - u.disk FROM users u JOIN jobs j ON j.owner=u.id AND"
+        " j.state=2 WHERE u.removed_ms=0 AND u.disk>0 AND u.id>?1 GROUP BY u.id"
+        " HAVING sum(j.bytes) > u.disk ORDER BY u.id LIMIT 1";
     sqlite3_stmt *q = NULL;
     bool found = sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK
-                 && sqlite3_step(q) == SQLITE_ROW;
+                 && sqlite3_bind_int64(q, 1, after) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;
 
-    if (found) {
-        *owner = (uint32_t)sqlite3_column_int64(q, 0);
-        *excess = sqlite3_column_int64(q, 1);
-    }
+    if (found)
+        *out = (struct row_excess){.owner = (uint32_t)sqlite3_column_int64(q, 0),
+                                   .bound = sqlite3_column_int64(q, 1),
+                                   .bytes = sqlite3_column_int64(q, 2)};
     sqlite3_finalize(q);
     return found;
+}
+
+void rows_quota_list(struct job_rows *r, uint32_t owner, int64_t bytes, struct removal *out)
+{
+    sqlite3_stmt *q = NULL;
+
+    out->n = 0;
+    out->bytes = 0;
+    if (sqlite3_prepare_v2(r->writer,
+                           "SELECT job, bytes FROM jobs WHERE state=2 AND owner=?1"
+                           " ORDER BY favourite, ord",
+                           -1, &q, NULL)
+        == SQLITE_OK)
+        sqlite3_bind_int64(q, 1, owner);
+    while (q && out->bytes < bytes && out->n < LIMIT_REMOVALS && sqlite3_step(q) == SQLITE_ROW) {
+        out->job[out->n++] = (uint64_t)sqlite3_column_int64(q, 0);
+        out->bytes += sqlite3_column_int64(q, 1);
+    }
+    sqlite3_finalize(q);
 }
 
 bool rows_picture(struct job_rows *r, uint64_t job, struct row_picture *out)

@@ -44,18 +44,26 @@ bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, 
 /* Bytes of all pictures and of the rows themselves. */
 int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);
 int64_t rows_newest_ms(struct job_rows *); /* when the newest job was accepted; 0: none */
-/* The oldest job with a picture; shared: a newer job has the same one. false: none, or
- * unreadable. */
+/* The oldest job with a picture, of favourites only when there are no others; shared: a newer job
+ * has the same one. false: none, or unreadable. */
 struct row_picture {
     uint64_t job;
     int64_t bytes, created_ms;
     char name[PICTURE_NAME_BYTES];
     bool shared;
+    bool favourite;
 };
 bool rows_oldest(struct job_rows *, struct row_picture *out);
-bool rows_oldest_of(struct job_rows *, uint32_t owner, struct row_picture *out);
-/* A user whose pictures take more bytes than it may have, and how many more. false: none. */
-bool rows_over_quota(struct job_rows *, uint32_t *owner, int64_t *excess);
+/* The next user whose pictures take more bytes than it may have, by growing id: its bound, and the
+ * bytes beyond it. false: none. */
+struct row_excess {
+    uint32_t owner;
+    int64_t bound, bytes;
+};
+bool rows_over_quota(struct job_rows *, uint32_t after, struct row_excess *out);
+/* Its oldest pictures, favourites last, that have so many bytes together: n, job and bytes of out
+ * are set. */
+void rows_quota_list(struct job_rows *, uint32_t owner, int64_t bytes, struct removal *out);
 /* The same of this job. */
 bool rows_picture(struct job_rows *, uint64_t job, struct row_picture *out);
 /* Remove a row, within a transaction; it goes on to be counted. */
@@ -69,7 +77,7 @@ int rows_begin(struct job_rows *, struct fail *f);
 int rows_commit(struct job_rows *, struct fail *f);
 void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
-/* held, rank and unwatched_ms of a job that has no end; nothing when it has. */
+/* What its owner can change of a job. */
 int rows_place(struct job_rows *, const struct hub_row *, struct fail *f);
 /* Write something that changes nothing. */
 int rows_probe(struct job_rows *, struct fail *f);

@@ -19,7 +19,8 @@
 enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_DELETE, STORE_STOP, STORE_KEEP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
-#define DAY_MS INT64_C(86400000)
+#define DAY_MS    INT64_C(86400000)
+#define MINUTE_US INT64_C(60000000)
 enum { ROOM_MIN = 256 << 10 }; /* bytes; a disk with less is called full */
 enum {
     PROBE_MS = 1000, /* between two questions to a disk that refused something */
@@ -39,7 +40,7 @@ struct entry {
 
 struct keep {
     struct msg m;
-    int64_t ms, bytes;
+    int64_t ms, bytes, grace_us;
 };
 
 /* What SQLite has open. */
@@ -139,6 +140,18 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     return err;
 }
 
+/* What memory is short for is told with the next look that finds something else. */
+static void tell_removal(void *arg, const struct removal *r)
+{
+    struct store *s = arg;
+    struct loop_removal *m = calloc(1, sizeof *m);
+
+    if (!m) return;
+    m->m.kind = LOOP_REMOVAL;
+    m->removal = *r;
+    mbox_push(s->loop, &m->m);
+}
+
 int store_open(struct store **out, const struct store_conf *conf, struct fail *f)
 {
     struct store *s;
@@ -155,6 +168,12 @@ int store_open(struct store **out, const struct store_conf *conf, struct fail *f
                                       .rows = &s->rows,
                                       .pictures = &s->pictures,
                                       .log = conf->log,
+                                      .quota = {.rows = &s->rows,
+                                                .pictures = &s->pictures,
+                                                .log = conf->log,
+                                                .grace_us = conf->grace_minutes * MINUTE_US,
+                                                .tell = tell_removal,
+                                                .arg = s},
                                       .more = true}; /* a first look, at once */
     s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
     mbox_init(&s->box, NULL, NULL);
@@ -184,6 +203,7 @@ void store_close(struct store *s)
         pthread_join(s->thread, NULL);
     }
     checkpoints_close(&s->checkpoints);
+    quota_free(&s->retention.quota);
     mbox_destroy(&s->box);
     rows_close(&s->rows);
     close_fd(s->lock);
@@ -330,12 +350,15 @@ void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
     checkpoints_write(&s->checkpoints, job, checkpoint);
 }
 
-int store_keep(struct store *s, int keep_days, int64_t keep_bytes)
+int store_keep(struct store *s, int keep_days, int64_t keep_bytes, int grace_minutes)
 {
     struct keep *k = calloc(1, sizeof *k);
 
     if (!k) return ERR_OUT_OF_MEMORY;
-    *k = (struct keep){.m.kind = STORE_KEEP, .ms = keep_days * DAY_MS, .bytes = keep_bytes};
+    *k = (struct keep){.m.kind = STORE_KEEP,
+                       .ms = keep_days * DAY_MS,
+                       .bytes = keep_bytes,
+                       .grace_us = grace_minutes * MINUTE_US};
     pulse_due(&s->pulse);
     mbox_push(&s->box, &k->m);
     return 0;
@@ -493,6 +516,7 @@ static bool obey(struct store *s, struct msg *m, bool *stop)
     if (m->kind == STORE_KEEP) {
         s->retention.keep_ms = k->ms;
         s->retention.keep_bytes = k->bytes;
+        retention_grace(&s->retention, k->grace_us);
         s->retention.more = true;
         free(k);
         return true;
@@ -529,7 +553,7 @@ static void *run(void *arg)
 
     pthread_setname_np(pthread_self(), "store");
     while (more) {
-        int wait_ms = s->trouble[0] ? PROBE_MS : retention_wait_ms(&s->retention);
+        int wait_ms = s->trouble[0] ? PROBE_MS : retention_wait_ms(&s->retention, clock_us());
         struct msg *list = mbox_wait(&s->box, wait_ms);
 
         pulse_begin(&s->pulse);

@@ -10,7 +10,8 @@
  * Its files are 0600. A job is accepted only while the files of the database are still those that
  * were opened: one that was removed or replaced would lose it.
  *
- * Once a minute while jobs end, what is past --keep-days and --keep-size is removed (retention.h).
+  * Once a minute while jobs end, what is past --keep-days and --keep-size is removed (retention.h),
+ * and what is past a user's --disk, which is sent LOOP_REMOVAL before and after (quota.h).
  *
  *   <data>                    locked while a server uses it, and with it
  *   <data>/lock               the same, for older versions
@@ -47,6 +48,7 @@ struct store_conf {
     struct log *log;    /* NULL: none */
     int keep_days;      /* older pictures are removed; 0: at no age */
     int64_t keep_bytes; /* the oldest are removed beyond so many in all; 0: no such bound */
+    int grace_minutes;  /* between telling users what goes beyond their --disk, and removing it */
 };
 int store_open(struct store **out, const struct store_conf *, struct fail *f);
 /* Writes what still waits, then ends the thread. NULL is fine. */
@@ -74,7 +76,7 @@ void store_delete(struct store *, uint64_t job);
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.
  * ERR_OUT_OF_MEMORY: all stays as it was. */
-int store_keep(struct store *, int keep_days, int64_t keep_bytes);
+int store_keep(struct store *, int keep_days, int64_t keep_bytes, int grace_minutes);
 /* The data folder, for checkpoints_read(); closed by store_close(). */
 int store_folder(const struct store *);
 

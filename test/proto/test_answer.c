@@ -232,6 +232,17 @@ static void make_drain(struct text *t)
 {
     notice_encode(&DRAIN, 1767225600000, t);
 }
+static void make_quota(struct text *t)
+{
+    const struct notice n = {.kind = NOTICE_QUOTA,
+                             .text = "2 pictures go.",
+                             .at_ms = 1767225660000,
+                             .count = 2,
+                             .bytes = 96422,
+                             .job = {5, 255}};
+
+    notice_encode(&n, 1767225600000, t);
+}
 static void make_over(struct text *t)
 {
     notice_encode(&(struct notice){.kind = NOTICE_MESSAGE}, 1767225600000, t);
@@ -270,6 +281,7 @@ static const struct {
     {"stats", make_stats},
     {"ok set", make_ok_set},
     {"notice of a drain", make_drain},
+    {"notice of pictures that go", make_quota},
     {"notice that is over", make_over},
     {"user that has changed", make_user_changed},
     {"pong", make_pong},

@@ -15,7 +15,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->kind == COMMAND_SUBMIT) text_bool(t, "watch", c->watch);
     if (c->job) text_id(t, "job", c->job);
     if (c->kind == COMMAND_WATCH) text_int(t, "seq", (int64_t)c->seq);
-    if (c->kind == COMMAND_STATS) text_bool(t, "on", c->on);
+    if (c->kind == COMMAND_STATS || c->kind == COMMAND_FAVOURITE) text_bool(t, "on", c->on);
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);

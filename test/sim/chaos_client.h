@@ -367,6 +367,9 @@ static inline void op_rule(struct chaos *x, struct chaos_client *c, const char *
 {
     struct world *w = x->w;
 
+    if (chance(w, 0.2))
+        command(x, c, 'm', "\"type\":\"favourite\",\"job\":\"%s\",\"on\":%s", id,
+                chance(w, 0.7) ? "true" : "false");
     if (chance(w, 0.5)) {
         command(x, c, 'm', "\"type\":\"amend\",\"job\":\"%s\",\"on_disconnect\":%s", id,
                 chance(w, 0.5) ? "\"keep\"" : "{\"cancel_after_ms\":1000}");

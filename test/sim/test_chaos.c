@@ -237,6 +237,8 @@ static void check_jobs(struct world *w)
 
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
         MUST(w, j->state == JOB_ADMIT || !truth_of(w, j->id)->disk->deleted, "it was deleted");
+        MUST(w, j->state == JOB_ADMIT || j->favourite == truth_of(w, j->id)->disk->row.favourite,
+             "a favourite that is not kept");
         MUST(w, j->order < order, "order");
         order = j->order;
         in[j->state]++;

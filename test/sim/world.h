@@ -65,7 +65,8 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
     struct world *w = arg;
     struct truth *t = truth_of(w, r->job);
 
-    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a place of a job that is over");
+    MUST(w, t->disk && !t->disk->deleted, "a place of no job");
+    t->disk->row.favourite = r->favourite;
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
     t->disk->row.unwatched_ms = r->unwatched_ms;
@@ -100,6 +101,7 @@ static inline struct saved *disk_write(struct world *w)
 
     if (t->disk) {
         MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
+        s->row.favourite = t->disk->row.favourite;
         for (int i = w->n_disk - 1; i >= 0; i--)
             if (w->disk[i] == t->disk) w->disk[i] = s;
         saved_free(t->disk);
@@ -274,11 +276,8 @@ static inline void out_wake(void *arg, void *session)
 
 static inline void out_tuned(void *arg, const struct hub_tuning *t)
 {
-    struct world *w = arg;
-
-    MUST(w, t->queue_max > 0 && t->job_seconds > 0 && t->stuck_seconds >= t->job_seconds,
-         "limits that nothing passes");
-    w->tuned++;
+    MUST((struct world *)arg, t->queue_max > 0 && t->stuck_seconds >= t->job_seconds, "limits");
+    ((struct world *)arg)->tuned++;
 }
 
 static inline void out_rates(void *arg, const struct eta_known *known)

@@ -443,6 +443,39 @@ static void a_removed_users_job_ends_when_it_is_stored(void **state)
     stage_free(&s);
 }
 
+/* catches: a mark that the row or the list lacks, that another user sets; a word about pictures
+ * that go which another user hears, or that the list contradicts */
+static void favourites_and_what_goes(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), second;
+    struct removal r = {.owner = 1, .n = 1, .bytes = 5000000, .at_ms = 1767225700000};
+
+    (void)state;
+    go_on(s.w, 60);
+    second = submit(&s, s.ada, "");
+    ANSWERS(ask_about(&s, s.ben, "favourite", job), "not_found");
+    ANSWERS(ask_about(&s, s.ada, "favourite", job), "\"re\":\"favourite\"");
+    ask_about(&s, s.ada, "favourite", second);
+    assert_true(truth_of(s.w, job)->disk->row.favourite);
+    assert_int_equal(count(ask(&s, s.ada, "{\"type\":\"list\"}"), "\"favourite\":true"), 2);
+    r.job[0] = job;
+    hub_removal(s.w->hub, s.w->now, &r);
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"kind\":\"quota\",\"text\":\"Your 1 oldest picture (5.0 MB) will be removed");
+    HEARD(s.ada, hex(job));
+    listen_all(s.w, s.ben);
+    NOT_HEARD(s.ben, "notice");
+    r.done = true;
+    hub_removal(s.w->hub, s.w->now, &r);
+    listen_all(s.w, s.ada);
+    HEARD(s.ada, "\"kind\":\"removed\"");
+    HEARD(s.ada, "\"kind\":\"quota\",\"text\":null");
+    ANSWERS(ask_about(&s, s.ada, "watch", job), "not_found");
+    assert_int_equal(count(ask(&s, s.ada, "{\"type\":\"list\"}"), "\"favourite\":true"), 1);
+    stage_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_job_that_would_wait_too_long_is_refused),
         cmocka_unit_test(nothing_starts_in_a_pause),
         cmocka_unit_test(a_deleted_job_is_gone),
+        cmocka_unit_test(favourites_and_what_goes),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

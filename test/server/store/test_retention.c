@@ -92,6 +92,33 @@ static bool is_there(struct store *s, int n)
     return !err;
 }
 
+/* The newest removal that the store has told; its job[] is only valid when there was one. */
+static bool take_removal(struct removal *out)
+{
+    bool any = false;
+
+    for (int i = 0; i < 200 && !any; i++) {
+        for (struct msg *m = mbox_wait(&box, 50), *next; m; m = next) {
+            next = m->next;
+            if (m->kind == LOOP_REMOVAL) {
+                *out = ((struct loop_removal *)m)->removal;
+                any = true;
+            }
+            free(m);
+        }
+    }
+    return any;
+}
+
+/* What was told and is not looked at. */
+static void drop_messages(void)
+{
+    for (struct msg *m = mbox_take(&box), *next; m; m = next) {
+        next = m->next;
+        free(m);
+    }
+}
+
 static void wait_until_gone(struct store *s, int n)
 {
     for (int i = 0; i < 200 && is_there(s, n); i++)
@@ -179,6 +206,91 @@ static void a_user_has_so_many_bytes(void **state)
     for (int i = 1; i <= 20; i++)
         assert_int_equal(is_there(s, i), i > 6);
     store_close(s);
+    drop_messages();
+}
+
+static struct store *open_with_grace(int minutes)
+{
+    struct store *s;
+    struct store_conf conf = {.data = folder, .loop = &box, .grace_minutes = minutes};
+
+    if (store_open(&s, &conf, &fail)) fail_msg("%s", fail.message);
+    return s;
+}
+
+/* User 1 may have so many bytes, and has n pictures. */
+static void give_quota(int n, int bytes)
+{
+    struct store *s = open_store();
+    sqlite3 *db;
+    char path[128], sql[200];
+
+    path_of(path, "darkroom.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    snprintf(sql, sizeof sql, "INSERT INTO users VALUES(1,'u','user','normal',1,0,0,%d,x'01',1,0)",
+             bytes);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    store_many(s, 1, n, clock_unix_ms());
+    store_close(s);
+    assert_int_equal(sqlite3_exec(db, "UPDATE jobs SET owner = 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* catches: pictures that go before their owner was told, or while it has time; a favourite that
+ * goes before others; one that is told too late, or of other pictures than go */
+static void who_has_too_much_is_told(void **state)
+{
+    struct store *s;
+    struct removal r;
+    struct hub_row row;
+
+    (void)state;
+    give_quota(10, 85000);
+    s = open_with_grace(60);
+    assert_true(take_removal(&r));
+    assert_true(r.owner == 1 && !r.done && r.n == 2 && r.bytes == 20000);
+    assert_true(r.job[0] == 1 && r.job[1] == 2);
+    assert_true(llabs(r.at_ms - clock_unix_ms() - 3600000) < 60000);
+    assert_true(is_there(s, 1) && is_there(s, 2));
+    row = row_of(1, 1);
+    row.favourite = true;
+    store_place(s, &row);
+    assert_int_equal(store_keep(s, 0, 0, 60), 0); /* it looks again */
+    assert_true(take_removal(&r));
+    assert_true(!r.done && r.n == 2 && r.job[0] == 2 && r.job[1] == 3);
+    store_delete(s, 4);
+    assert_int_equal(store_keep(s, 0, 0, 60), 0);
+    assert_true(take_removal(&r));
+    assert_true(!r.done && r.n == 1 && r.job[0] == 2);
+    assert_int_equal(store_keep(s, 0, 0, 0), 0); /* no grace any more */
+    assert_true(take_removal(&r));
+    assert_true(r.done && r.n == 1 && r.job[0] == 2 && r.bytes == 10000);
+    assert_true(!is_there(s, 2) && is_there(s, 1) && is_there(s, 3));
+    store_close(s);
+    drop_messages();
+}
+
+/* catches: a bound that a user can pass by far for the time of grace; one that is told for ever */
+static void far_beyond_goes_at_once(void **state)
+{
+    struct store *s;
+    struct removal r;
+
+    (void)state;
+    give_quota(10, 60000);
+    s = open_with_grace(60);
+    do /* down to 75000 at once, the rest is told */
+        assert_true(take_removal(&r));
+    while (r.done);
+    assert_true(r.n == 1 && r.job[0] == 4);
+    assert_true(!is_there(s, 3) && is_there(s, 4));
+    store_delete(s, 4);
+    assert_int_equal(store_keep(s, 0, 0, 60), 0);
+    while (take_removal(&r) && r.n != 0)
+        ;
+    assert_true(r.n == 0 && r.owner == 1);
+    store_close(s);
+    drop_messages();
 }
 
 int main(void)
@@ -187,6 +299,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(cancelled_jobs_leave_no_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_pictures_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_user_has_so_many_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_too_much_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(far_beyond_goes_at_once, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,8 @@ static void keeps_places(void **state)
     last.state = STATE_CANCELLED;
     last.end_seq = 700;
     store_end(s, &last, NULL);
-    store_place(s, &last); /* too late: nothing */
+    last.favourite = true;
+    store_place(s, &last);
     expect_stored(4, ERR_OK);
     store_close(s);
     assert_null(mbox_take(&box));
@@ -106,6 +107,7 @@ static void keeps_places(void **state)
     assert_true(seen.row[1].held);
     assert_int_equal(seen.row[1].rank, 7);
     assert_int_equal(seen.row[2].state, STATE_CANCELLED);
+    assert_true(seen.row[2].favourite && !seen.row[1].favourite);
     store_close(s);
 }
 
@@ -336,6 +338,7 @@ static void versions(void **state)
     struct store *s =
         damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
                 "ALTER TABLE jobs DROP COLUMN held; ALTER TABLE jobs DROP COLUMN rank;"
+                "ALTER TABLE jobs DROP COLUMN favourite;"
                 "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
                 "PRAGMA user_version=1");
     struct seen seen = {0};
