@@ -24,15 +24,16 @@ static bool is_urgent(const struct timeline_run *r)
 }
 
 /* As the batcher sees it; nothing but urgent runs has one passed over here. */
-static struct batcher_run batched(const struct timeline_run *r)
+static void batched(struct batcher_run *b, const struct timeline_run *r)
 {
-    return (struct batcher_run){.end = r->fair_end,
-                                .urgent = is_urgent(r),
-                                .phase = eta_phase_of(r->stage),
-                                .prefill = r->stage == ETA_PREFILL,
-                                .own = r->own[r->stage],
-                                .ahead = r->work[ETA_GLYPH] + r->work[ETA_PREFILL],
-                                .tokens = r->work[ETA_TOKENS]};
+    b->end = r->fair_end;
+    b->urgent = is_urgent(r);
+    b->phase = eta_phase_of(r->stage);
+    b->prefill = r->stage == ETA_PREFILL;
+    b->own = r->own[r->stage];
+    b->ahead = r->work[ETA_GLYPH] + r->work[ETA_PREFILL];
+    b->tokens = r->work[ETA_TOKENS];
+    b->passed_over_us = 0;
 }
 
 /* Of a stage without quanta, of all its work. */
@@ -52,7 +53,7 @@ static void set_rates(struct timeline *t, int device)
     double seconds = 0;
 
     for (int i = 0; i < n; i++) {
-        as[i] = batched(&run[i]);
+        batched(&as[i], &run[i]);
         run[i].rate = 0;
     }
     batch = batcher_pick(as, n, LIMIT_BATCH, BATCHER_ALL, picked);
@@ -269,9 +270,10 @@ static void gather(struct choice_of *c, const struct timeline *t, const struct t
     for (int i = 0; i < t->n_parked; i++)
         offer(c, t, &t->parked[i].turn, i, -1);
     for (int i = 0; i < n; i++) {
-        struct dispatch_job j = items[i].turn;
+        struct dispatch_job j;
 
         if (items[i].start_s >= 0) continue;
+        j = items[i].turn;
         j.plan = items[i].plan;
         offer(c, t, &j, -1, i);
         if (c->in[j.lane] == DISPATCH_WINDOW && t->lane_end[j.lane])
@@ -300,13 +302,20 @@ static bool park(struct timeline *t, int device, int i)
     return true;
 }
 
+/* Nothing can start: only urgent items, which come first and are never parked, need no room. */
+static bool must_wait(const struct timeline *t, const struct timeline_item *items, int n)
+{
+    if (n > 0 && items[0].turn.lane == LANE_URGENT) return false;
+    return (n == 0 && t->n_parked == 0) || !dispatch_room(&t->on);
+}
+
 /* Do what dispatch_next() chooses among the waiting items once. False: nothing can be done now. */
 static bool start_one(struct timeline *t, struct timeline_item *items, int n)
 {
     struct choice_of from;
     struct dispatch_choice c;
 
-    if (n == 0 && t->n_parked == 0) return false;
+    if (must_wait(t, items, n)) return false;
     gather(&from, t, items, n);
     c = dispatch_next(&t->on, from.job, from.n);
     if (c.verdict == DISPATCH_DISPLACE) return park(t, c.device, c.resident);
