@@ -30,6 +30,7 @@ import { PHASES } from './wire.js';
  * queue
  * @property {Due | null} due until the result
  * @property {string | null} phase
+ * @property {string | null} waits why others are drawn before it goes on; null: it is drawn
  * @property {number} done @property {number} total quanta of the phase
  * @property {number} overall 0 .. 1
  * @property {{image: Blob | Uint8Array, seq: number, phase: string} | null} preview
@@ -67,7 +68,7 @@ export const EMPTY = Object.freeze(/** @type {State} */ ({
 export function newJob(key, asked, created) {
   return {
     key, id: null, seq: 0, asked, spec: asked, created, state: 'sending', queue: null, due: null,
-    phase: null,
+    phase: null, waits: null,
     done: 0, total: 0, overall: 0, preview: null, result: null, error: null, sent: false,
     cancelling: false,
   };
@@ -103,12 +104,12 @@ const EVENTS = {
     queue: { position: m.position, ahead: m.ahead, why: m.why, range: m.eta_range_ms ?? null },
     due: steadyDue(job.due, due(m.eta_ms, at), at) }),
   phase: (job, m) =>
-    ({ ...atPhase(job, m.phase), state: 'running', queue: null, phase: m.phase, done: 0,
-    total: m.total }),
+    ({ ...atPhase(job, m.phase), state: 'running', queue: null, phase: m.phase, waits: null,
+    done: 0, total: m.total }),
   progress: (job, m, at) => {
     const run = atPhase(job, m.phase);
-    return { ...run, state: 'running', queue: null, phase: m.phase, done: m.done, total: m.total,
-      overall: Math.max(run.overall, Math.min(1, m.overall)),
+    return { ...run, state: 'running', queue: null, phase: m.phase, waits: m.why ?? null,
+      done: m.done, total: m.total, overall: Math.max(run.overall, Math.min(1, m.overall)),
         due: steadyDue(run.due, due(m.eta_ms, at), at) };
   },
   preview: (job, m) => ({ ...job, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
@@ -123,7 +124,7 @@ const EVENTS = {
 
 /** The job without the progress of its run. @param {Job} job @returns {Job} */
 function resetRun(job) {
-  return { ...job, phase: null, done: 0, total: 0, overall: 0, preview: null };
+  return { ...job, phase: null, waits: null, done: 0, total: 0, overall: 0, preview: null };
 }
 
 /** The job at the start of `phase`: reset when that phase comes before the present one, because

@@ -118,6 +118,7 @@ static void write_progress(const struct event_progress *e, struct text *out)
     text_int(out, "total", e->total);
     text_real(out, "overall", e->overall);
     text_ms(out, "eta_ms", e->eta_ms);
+    if (e->waits) text_string(out, "why", event_why_name(e->why));
 }
 
 static void write_end(const struct event_end *e, struct text *out)

@@ -67,6 +67,8 @@ struct event_progress {
     int done, total; /* quanta of this phase */
     double overall;  /* 0 .. 1, never decreases within a run of the server */
     int64_t eta_ms;
+    bool waits;         /* others on the device are drawn before it goes on .. */
+    enum event_why why; /* .. because of this: TURN or URGENT */
 };
 struct event_preview {
     enum event_phase phase;

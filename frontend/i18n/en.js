@@ -195,6 +195,7 @@ export default {
   'why.paused': 'An administrator has paused the queue. Starts when it goes on.',
   'why.held': 'It is held back until it is released.',
   'why.stopping': 'The server is stopping. The picture is kept and goes on with its next start.',
+  'waits.turn': 'Pictures that are ready sooner are drawn first. It goes on by itself.',
 
   'phase.glyph': 'Reading your words',
   'phase.prior': 'Composing',

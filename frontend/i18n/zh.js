@@ -155,6 +155,7 @@ export default {
   'why.paused': '管理员已暂停队列。恢复后开始。',
   'why.held': '已暂缓，放行后才会开始。',
   'why.stopping': '服务器正在停止。图片已保留，下次启动后继续。',
+  'waits.turn': '会先完成的图片优先绘制，之后自动继续。',
 
   'phase.glyph': '正在阅读文字',
   'phase.prior': '正在构图',

@@ -321,8 +321,11 @@ function smallWords(job, text, now) {
 }
 
 /** @param {Job} job @param {Text} text @param {boolean} connected @param {number} cap */
-function whyWords(job, text, connected, cap) {
+export function whyWords(job, text, connected, cap) {
   if (job.state === 'sending') return connected ? '' : text.say('card.sending.why');
+  if (job.state === 'running' && job.waits && !job.cancelling) {
+    return text.say(job.waits === 'turn' ? 'waits.turn' : `why.${job.waits}`);
+  }
   if (job.state !== 'queued' || !job.queue) return '';
   const key = `why.${job.queue.why}`;
   if (!text.has(key)) return '';

@@ -23,13 +23,9 @@ static void release(struct hub *h, struct job *j)
 static void post_progress(struct hub *h, int64_t now, struct job *j, enum glm_phase phase, int done,
                           int total)
 {
-    struct event e = {.kind = EVENT_PROGRESS,
-                      .u.progress = {(enum event_phase)phase, done, total, j->run.overall,
-                                     notify_eta_ms(now, j->forecast.end_us)}};
-
     if (done < total && now - j->run.progress_us < HUB_PROGRESS_US) return;
     j->run.progress_us = now;
-    notify_post(h, now, j, &e);
+    notify_progress(h, now, j, phase, done, total);
 }
 
 static void show(struct hub *h, int64_t now, struct job *j, const struct glm_progress *v)
@@ -127,6 +123,28 @@ static int64_t worked_us(struct device *c, int64_t elapsed_us)
     return elapsed_us;
 }
 
+static bool has_urgent(const struct device *c)
+{
+    for (int i = 0; i < c->n_resident; i++)
+        if (c->resident[i]->state == JOB_RUNNING && c->resident[i]->spec.lane == LANE_URGENT)
+            return true;
+    return false;
+}
+
+/* Those that were not in this quantum wait for their turn; forecast tells their viewers. */
+static void note_turns(const struct device *c, const struct device_event *n)
+{
+    int why = has_urgent(c) ? WHY_URGENT : WHY_TURN;
+
+    for (int i = 0; i < c->n_resident; i++)
+        c->resident[i]->run.waits = why;
+    for (int i = 0; i < n->n; i++) {
+        struct job *j = device_find(c, n->run[i].job);
+
+        if (j) j->run.waits = -1;
+    }
+}
+
 /* Each job is charged for its own part of the quantum. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
 {
@@ -137,6 +155,7 @@ static void quantum_done(struct hub *h, int64_t now, struct device *c, const str
     assert(n->n > 0 && n->phase < GLM_DONE);
     if (all > 0) learn(h, c, n, all, elapsed_us);
     h->moved = true;
+    note_turns(c, n);
     for (int i = 0; i < n->n; i++) {
         struct job *j = device_find(c, n->run[i].job);
 

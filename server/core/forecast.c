@@ -303,6 +303,20 @@ static void push_places(struct hub *h, int64_t now)
     }
 }
 
+/* Residents that wait for their turn have no quanta: tell that they wait, and for how long. */
+static void push_waiting(struct hub *h, int64_t now)
+{
+    for (int d = 0; d < h->devices.n; d++)
+        for (int i = 0; i < h->devices.at[d].n_resident; i++) {
+            struct job *j = h->devices.at[d].resident[i];
+            const struct glm_progress *v = &j->run.view;
+
+            if (j->state != JOB_RUNNING || j->run.waits < 0 || v->phase >= GLM_DONE) continue;
+            if (j->run.waits == j->forecast.sent_why && !moved_far(j, now)) continue;
+            notify_progress(h, now, j, v->phase, v->done, v->total);
+        }
+}
+
 /* Places of jobs on disk that were not sent one yet. New jobs mostly stand at the end. */
 static void push_unplaced(struct hub *h, int64_t now)
 {
@@ -322,6 +336,7 @@ void forecast_push(struct hub *h, int64_t now)
         h->pushed_us = now;
         estimate(h, now);
         push_places(h, now);
+        push_waiting(h, now);
         report_push(h, now);
     }
     push_unplaced(h, now);

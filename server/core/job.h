@@ -60,6 +60,7 @@ struct job_run {
     bool dropping;   /* a drop or suspend was sent to the worker; never while RUNNING */
     bool displaced;  /* it waits because an urgent job took its place */
     double fair_end; /* its virtual end on the device (fair.h) */
+    int waits;       /* why it was not in the device's last quantum (enum event_why); -1: it was */
     int64_t started_us;
     int64_t used_us;               /* its share of device time, which the time limit counts */
     int64_t spent_us;              /* from the start to the finished picture, for the result */
@@ -93,7 +94,8 @@ struct job_forecast {
     /* when it was accepted, and the time that was played for it from then; 0: unknown */
     int64_t accepted_us, first_us;
     enum eta_kind kind; /* by which its times are corrected; of the first estimate */
-    /* what its newest `queue` holds; place 0: none was sent */
+    /* what its newest `queue` holds; place 0: none was sent. Of its newest `progress` the last two:
+     * why -1: it was drawn. */
     int sent_place, sent_ahead, sent_why;
     int64_t sent_end_us;
 };

@@ -182,6 +182,7 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};
     j->forecast.sent_place = 0;
     j->run.progress_us = INT64_MIN / 2;
+    j->run.waits = j->forecast.sent_why = -1;
     w.demand = previews_demand(j);
     j->run.demand_classes = w.demand.classes;
     j->run.demand_every_ms = w.demand.every_ms;

@@ -9,6 +9,24 @@ void notify_post(struct hub *h, int64_t now, struct job *j, const struct event *
     if (board_post(&j->board, e)) clients_posted(&h->clients, j, now);
 }
 
+void notify_progress(struct hub *h, int64_t now, struct job *j, enum glm_phase phase, int done,
+                     int total)
+{
+    struct event e = {.kind = EVENT_PROGRESS};
+
+    assert(phase < GLM_DONE);
+    e.u.progress.phase = (enum event_phase)phase;
+    e.u.progress.done = done;
+    e.u.progress.total = total;
+    e.u.progress.overall = j->run.overall;
+    e.u.progress.eta_ms = notify_eta_ms(now, j->forecast.end_us);
+    e.u.progress.waits = j->run.waits >= 0;
+    if (j->run.waits >= 0) e.u.progress.why = (enum event_why)j->run.waits;
+    j->forecast.sent_why = j->run.waits;
+    j->forecast.sent_end_us = j->forecast.end_us;
+    notify_post(h, now, j, &e);
+}
+
 void notify_touch(struct hub *h)
 {
     h->touched = true;

@@ -7,6 +7,8 @@
 
 /* Write an event on the job's board and wake those that follow it. */
 void notify_post(struct hub *, int64_t now, struct job *, const struct event *);
+/* Where its run stands. */
+void notify_progress(struct hub *, int64_t now, struct job *, enum glm_phase, int done, int total);
 /* Places or states have changed: they are pushed when it is time (forecast_push). */
 void notify_touch(struct hub *);
 /* Tell everybody (NULL), or all connections of one account; hello has what holds. */

@@ -46,6 +46,44 @@ static void a_time_comes_with_accepted(void **state)
     world_free(w);
 }
 
+/* catches: a viewer of a job that runs and waits for its turn, and hears nothing until then; one
+ * who is told that it waits when it is drawn again */
+static void one_that_waits_for_its_turn_is_told(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    const struct job *large;
+    long long before;
+
+    (void)state;
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":60}}");
+    store_all(w);
+    large = w->hub->registry.newest;
+    go_on(w, 30);
+    listen_all(w, e);
+    before = (large->forecast.end_us - w->now) / 1000;
+    NOT_HEARD(e, "\"why\":\"turn\"}");
+    command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\",\"steps\":30}}");
+    store_all(w);
+    listen_all(w, e);
+    forget(e);
+    go_on(w, 30);
+    assert_true(large->state == JOB_RUNNING && large->run.waits == WHY_TURN);
+    listen_all(w, e);
+    HEARD(e, "\"type\":\"progress\"");
+    HEARD(e, "\"why\":\"turn\"}");
+    assert_true(time_in(e, "\"eta_ms\":") > before); /* the other one's time is in it */
+    while (large->run.waits == WHY_TURN)
+        go_on(w, 1);
+    forget(e);
+    go_on(w, 5);
+    listen_all(w, e);
+    HEARD(e, "\"type\":\"progress\"");
+    NOT_HEARD(e, "\"why\":");
+    listener_free(w, e);
+    world_free(w);
+}
+
 /* catches: a job that is drawn until its limit ends it, although its time was known; one that is
  * refused for a guess */
 static void a_job_that_takes_too_long_is_refused(void **state)
@@ -280,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_time_comes_with_accepted),
+        cmocka_unit_test(one_that_waits_for_its_turn_is_told),
         cmocka_unit_test(a_job_that_takes_too_long_is_refused),
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(quote_accepted_and_refused_agree),

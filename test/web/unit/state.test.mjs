@@ -76,6 +76,16 @@ describe('the way of a job', () => {
       'not a name that every object has');
   });
 
+  test('a run that waits for its turn says so until it goes on', () => {
+    const waiting = apply(fresh(), accepted(), phase(2, 'prior'),
+      { ...progress(3, 'prior', 0, 0, 9000), why: 'turn' });
+    assert.deepEqual([only(waiting).state, only(waiting).waits, only(waiting).due.ms],
+      ['running', 'turn', 9000]);
+    assert.equal(only(apply(waiting, progress(4, 'prior', 1, 0.01))).waits, null);
+    assert.equal(only(apply(waiting, phase(4, 'denoise'))).waits, null);
+    assert.equal(only(apply(waiting, queue(4, 1, 100))).waits, null);
+  });
+
   test('overall never goes back within a run', () => {
     const state = apply(fresh(), accepted(), progress(2, 'denoise', 7, 0.5),
       progress(3, 'denoise', 8, 0.4), progress(4, 'decode', 1, 1.7));

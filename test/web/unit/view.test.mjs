@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Text } from '../../../frontend/i18n/text.js';
 import { newJob } from '../../../frontend/state.js';
+import { whyWords } from '../../../frontend/view/card.js';
 import { examplesOf } from '../../../frontend/view/composer.js';
 import { brief, languageOf } from '../../../frontend/view/dom.js';
 import { nearest, sizeFault, smallest } from '../../../frontend/view/sizes.js';
@@ -53,6 +54,21 @@ describe('sizes', () => {
   test('no number at all is blamed too', () => {
     assert.equal(sizeFault({ width: NaN, height: 256 }, rules).side, 'width');
     assert.equal(sizeFault({ width: 256, height: 96.5 }, rules).side, 'height');
+  });
+});
+
+describe('why it waits', () => {
+  const running = (waits, more) => ({ ...newJob('k', { prompt: 'p' }, 0), state: 'running', waits,
+    ...more });
+
+  test('one that runs and is not drawn says why, in each language', () => {
+    for (const text of [E, new Text('zh')]) {
+      for (const waits of ['turn', 'urgent']) {
+        assert.ok(whyWords(running(waits), text, true, 2).length > 5, waits);
+      }
+    }
+    assert.equal(whyWords(running(null), E, true, 2), '');
+    assert.equal(whyWords(running('turn', { cancelling: true }), E, true, 2), '');
   });
 });
 
