@@ -17,7 +17,7 @@ PKGS := libwebsockets jansson sqlite3 libsodium libturbojpeg libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libsqlite3-dev \
         libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
 TEST_DEPS := g++ libcmocka-dev libspng-dev clang-format chromium python3 python3-websockets \
-             python3-venv nodejs npm nginx openssl iproute2 systemd dpkg-dev
+             python3-venv python3-yaml curl nodejs npm nginx openssl iproute2 systemd dpkg-dev
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g

@@ -318,8 +318,10 @@ const struct http_route *http_find(struct http *h, struct http_request *q, struc
         if (admits(row, q, r)) return row;
     } else if (*allow || *q->path == '*' || (!read && pages_route(&h->pages, q, r)))
         refuse_method(*allow ? allow : READ, r);
-    else if (admits(NULL, q, r) && !pages_route(&h->pages, q, r))
+    else if (!pages_route(&h->pages, q, r))
         reply_refuse(r, ERR_NOT_FOUND, "There is nothing at this address.", "The page is at /.");
+    else
+        admits(NULL, q, r);
     if (is_head(q)) r->head = true;
     return NULL;
 }
