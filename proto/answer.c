@@ -68,6 +68,8 @@ static void write_limits(const struct answer_hello *h, struct text *out)
     text_int(out, "key_bytes", LIMIT_KEY_BYTES);
     text_int(out, "ref_bytes", LIMIT_REF_BYTES);
     text_int(out, "list", LIMIT_LIST);
+    text_int(out, "pictures", LIMIT_PICTURES);
+    text_int(out, "cells", LIMIT_CELLS);
     text_int(out, "job_seconds", h->job_seconds);
     text_int(out, "preview_px_min", LIMIT_PREVIEW_PX_MIN);
     text_int(out, "preview_px_max", LIMIT_PREVIEW_PX_MAX);
@@ -183,6 +185,7 @@ void answer_quote(const char *ref, const struct answer_quote *q, struct text *ou
     event_write_range(q->eta_lo_ms, q->eta_hi_ms, out);
     text_ms(out, "run_ms", q->run_ms);
     text_ms(out, "bytes", q->bytes);
+    if (q->cells) text_int(out, "cells", q->cells);
     text_close(out, '}');
 }
 
@@ -191,13 +194,14 @@ static void write_standing(const struct answer_job *j, struct text *out)
 {
     if (j->state == STATE_QUEUED) text_int(out, "position", j->position);
     if (j->state == STATE_RUNNING) {
-        text_string(out, "phase", event_phase_name(j->phase));
+        if (!j->counts) text_string(out, "phase", event_phase_name(j->phase));
         text_real(out, "overall", j->overall);
     }
     if (j->state == STATE_QUEUED || j->state == STATE_RUNNING) text_ms(out, "eta_ms", j->eta_ms);
 }
 
-/* The members of a job; its prompt is cut to max bytes. */
+/* The members of a job; its prompt is cut to max bytes. A list has no room for the values of a
+ * sweep, which may be prompts. */
 static void write_members(const struct answer_job *j, size_t max, struct text *out)
 {
     text_id(out, "job", j->job);
@@ -206,6 +210,8 @@ static void write_members(const struct answer_job *j, size_t max, struct text *o
     if (j->key && *j->key) text_string(out, "key", j->key);
     if (j->favourite) text_bool(out, "favourite", true);
     if (spec_write_cut(j->spec, out, "spec", max)) text_bool(out, "prompt_cut", true);
+    event_write_sweep(&j->sweep, out);
+    if (j->counts) event_write_counts(j->counts, out);
     write_standing(j, out);
     if (j->state == STATE_DONE && j->result) {
         text_open(out, "result", '{');

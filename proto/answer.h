@@ -52,6 +52,8 @@ struct answer_job {
     bool favourite;
     const struct event_result *result; /* when done */
     const struct fail *error;          /* when failed */
+    struct event_sweep sweep;          /* its axes and cells only in the answer to `job` */
+    const struct event_counts *counts; /* of a sweep; NULL: it is none */
 };
 
 struct answer_stats {
@@ -66,11 +68,12 @@ struct answer_stats {
 };
 
 struct answer_quote {
-    const struct spec *spec; /* with defaults filled in */
+    const struct spec *spec; /* with defaults filled in; of a sweep its first cell's */
     int position;            /* it would get this one; 0: it would start at once */
     int64_t start_ms, eta_ms, eta_lo_ms, eta_hi_ms; /* < 0: unknown */
     int64_t run_ms;                                 /* of the run alone */
     int64_t bytes;                                  /* device memory while it runs; < 0: unknown */
+    int cells;                                      /* of a sweep; 0: it is none */
 };
 
 /* What holds after `set`. */

@@ -38,7 +38,10 @@ enum member {
     TEXT,
     CONCURRENCY,
     QUEUE,
-    JOB_SECONDS
+    JOB_SECONDS,
+    PARENT,
+    SWEEP,
+    PICTURES
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -52,13 +55,14 @@ struct kind {
 
 static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SUBMIT] = {"submit",
-                        HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(LEAVE),
+                        HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(SWEEP)
+                            | HAS(PICTURES) | HAS(LEAVE),
                         HAS(SPEC)},
-    [COMMAND_QUOTE] = {"quote", HAS(SPEC), HAS(SPEC)},
+    [COMMAND_QUOTE] = {"quote", HAS(SPEC) | HAS(SWEEP) | HAS(PICTURES), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
     [COMMAND_UNWATCH] = {"unwatch", HAS(JOB), HAS(JOB), .connection = true},
-    [COMMAND_CANCEL] = {"cancel", HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(USER), 0,
-                        HAS(JOB) | HAS(STATE) | HAS(ALL)},
+    [COMMAND_CANCEL] = {"cancel", HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(USER) | HAS(PARENT), 0,
+                        HAS(JOB) | HAS(STATE) | HAS(ALL) | HAS(PARENT)},
     [COMMAND_HOLD] = {"hold", HAS(JOB), HAS(JOB)},
     [COMMAND_RELEASE] = {"release", HAS(JOB), HAS(JOB)},
     [COMMAND_REORDER] = {"reorder", HAS(JOB) | HAS(BEFORE), HAS(JOB) | HAS(BEFORE)},
@@ -71,7 +75,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_FAVOURITE] = {"favourite", HAS(JOB) | HAS(ON), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
-    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE), 0},
+    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE) | HAS(PARENT), 0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -231,6 +235,9 @@ static const char *const MEMBER[] = {
     [CONCURRENCY] = "concurrency",
     [QUEUE] = "queue",
     [JOB_SECONDS] = "job_seconds",
+    [PARENT] = "parent",
+    [SWEEP] = "sweep",
+    [PICTURES] = "n",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -269,17 +276,15 @@ static int read_of_admin(int m, const char *name, const json_t *v, struct comman
     case CONCURRENCY: return read_int(name, v, 0, LIMIT_BATCH, &c->set.concurrency, f);
     case QUEUE: return read_int(name, v, 1, LIMIT_QUEUE_MAX, &c->set.queue, f);
     case JOB_SECONDS: return read_int(name, v, 1, LIMIT_JOB_SECONDS_MAX, &c->set.job_seconds, f);
-    default: return 0; /* type and ref are read already */
+    default: return 0; /* type and ref are read already, spec and sweep are next */
     }
 }
 
-static int read_member(int m, const json_t *v, const struct spec_limits *limits, struct command *c,
-                       struct fail *f)
+static int read_member(int m, const json_t *v, struct command *c, struct fail *f)
 {
     const char *name = MEMBER[m];
 
     switch (m) {
-    case SPEC: return spec_decode(&c->spec, v, limits, f);
     case KEY: return read_token(name, v, c->key, LIMIT_KEY_BYTES, f);
     case WATCH: return read_bool(name, v, &c->watch, f);
     case JOB: return read_job(name, v, &c->job, f);
@@ -299,6 +304,8 @@ static int read_member(int m, const json_t *v, const struct spec_limits *limits,
     case MAX_WAIT: return read_int(name, v, 1, LIMIT_WAIT_MS, &c->max_wait_ms, f);
     case HOLD: return read_bool(name, v, &c->hold, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
+    case PARENT: return read_job(name, v, &c->parent, f);
+    case PICTURES: return read_int(name, v, 1, LIMIT_PICTURES, &c->pictures, f);
     case USER: return read_user(name, v, c->user, f);
     default: return read_of_admin(m, name, v, c, f);
     }
@@ -353,17 +360,29 @@ static int check_given(const struct kind *kind, uint64_t given, struct fail *f)
 static int check_filter(const struct command *c, struct fail *f)
 {
     if (c->kind != COMMAND_CANCEL) return 0;
-    if (*c->user && c->job) {
-        fail_field(f, ERR_BAD_FIELD, "user", "user has no meaning beside job");
+    if (*c->user && (c->job || c->parent)) {
+        fail_field(f, ERR_BAD_FIELD, "user", "user has no meaning beside %s",
+                   c->job ? "job" : "parent");
         return fail_advise(f, "Leave \"user\" out.");
     }
     if (c->state > STATE_RUNNING) {
         fail_field(f, ERR_BAD_FIELD, "state", "Jobs that are over cannot be cancelled");
         return fail_advise(f, "Use queued or running.");
     }
-    if (c->job || c->state >= 0 || c->all) return 0;
+    if (c->job || c->parent || c->state >= 0 || c->all) return 0;
     fail_field(f, ERR_BAD_FIELD, "all", "all is false");
     return fail_advise(f, "Use true, or name a job or a state.");
+}
+
+/* The request: what its sweep has, its spec may leave out. */
+static int read_request(const json_t *root, const struct spec_limits *limits, struct command *c,
+                        struct fail *f)
+{
+    const json_t *spec = json_object_get(root, "spec"), *sweep = json_object_get(root, "sweep");
+    int err = spec_decode_but(&c->spec, spec, sweep_fields(sweep), limits, f);
+
+    if (!err) err = sweep_decode(&c->sweep, sweep, c->pictures, limits, f);
+    return err ? err : sweep_join(&c->sweep, &c->spec, limits, f);
 }
 
 static int read_members(const json_t *root, const struct spec_limits *limits, struct command *c,
@@ -381,12 +400,12 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
 
         while (m < MEMBERS && strcmp(MEMBER[m], name) != 0)
             m++;
-        err = m < MEMBERS && known & HAS(m) ? read_member(m, v, limits, c, f)
-                                            : fail_unknown(kind, name, f);
+        err = m < MEMBERS && known & HAS(m) ? read_member(m, v, c, f) : fail_unknown(kind, name, f);
         if (err) return err;
         given |= HAS(m);
     }
     err = check_given(kind, given, f);
+    if (!err && given & HAS(SPEC)) err = read_request(root, limits, c, f);
     return err ? err : check_filter(c, f);
 }
 
@@ -447,6 +466,7 @@ int command_read(const json_t *root, const struct spec_limits *limits, struct co
                           .state = -1,
                           .set = {-1, -1, -1},
                           .limit = LIMIT_LIST_DEFAULT,
+                          .pictures = 1,
                           .previews = COMMAND_PREVIEWS_DEFAULT};
     err = read_envelope(root, c, f);
     if (!err) err = read_members(root, limits, c, f);
@@ -473,6 +493,7 @@ int command_decode(const char *text, size_t len, const struct spec_limits *limit
 void command_free(struct command *c)
 {
     spec_free(&c->spec);
+    sweep_free(&c->sweep);
 }
 
 /* ---- members by name ---- */
@@ -497,7 +518,7 @@ bool command_needs(enum command_kind kind, const char *member)
 bool command_text(const char *member)
 {
     unsigned texts = HAS(TYPE) | HAS(REF) | HAS(KEY) | HAS(JOB) | HAS(STATE) | HAS(BEFORE)
-                     | HAS(FORMAT) | HAS(USER);
+                     | HAS(FORMAT) | HAS(USER) | HAS(PARENT);
 
     return (member_bit(member) & texts) != 0;
 }

@@ -10,6 +10,7 @@
 #include "proto/limits.h"
 #include "proto/scan.h"
 #include "proto/spec.h"
+#include "proto/sweep.h"
 #include "proto/user.h"
 
 #include <stdbool.h>
@@ -59,11 +60,14 @@ struct command {
     int kind;                        /* enum command_kind; -1 while unknown */
     char ref[LIMIT_REF_BYTES + 1];   /* echoed in the answer; "" none */
     char key[LIMIT_KEY_BYTES + 1];   /* submit; "" none */
-    struct spec spec;                /* submit, quote */
+    struct spec spec;                /* submit, quote; of a sweep: its first cell's, see .. */
+    struct sweep sweep;              /* .. sweep_join(); cells 0: one picture */
+    int pictures;                    /* `n`, which is in the sweep already */
     int max_wait_ms;                 /* submit: until its result; 0 any */
     bool hold;                       /* submit: it waits until it is released */
     bool watch;                      /* submit: also subscribe to the job (default) */
     uint64_t job;                    /* which; 0: cancel by a filter */
+    uint64_t parent;                 /* list, cancel: only cells of this job; 0: no such filter */
     uint64_t seq;                    /* watch: the last one seen, 0 none */
     bool on;                         /* stats: send them regularly */
     int state;                       /* list, cancel: enum event_state, -1 all */

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const KIND[EVENT_KINDS] = {"accepted", "queue",  "phase", "progress",
-                                              "preview",  "result", "end"};
+static const char *const KIND[EVENT_KINDS] = {"accepted", "queue", "phase",  "progress",
+                                              "preview",  "cell",  "result", "end"};
 static const char *const PHASE[PHASES] = {"glyph", "prior", "denoise", "decode"};
 static const char *const STATE[STATES] = {"queued", "running", "done", "failed", "cancelled"};
 static const char *const WHY[WHYS] = {"turn", "slots",  "memory", "starting", "device",
@@ -83,6 +83,37 @@ void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out)
     text_close(out, ']');
 }
 
+static void write_place(const struct sweep_place *p, struct text *out)
+{
+    text_id(out, "parent", p->parent);
+    text_int(out, "cell", p->cell);
+    text_open(out, "at", '[');
+    for (int i = 0; i < p->axes; i++)
+        text_int(out, NULL, p->at[i]);
+    text_close(out, ']');
+}
+
+void event_write_counts(const struct event_counts *c, struct text *out)
+{
+    text_open(out, "counts", '{');
+    text_int(out, "cells", c->cells);
+    text_int(out, "done", c->done);
+    text_int(out, "failed", c->failed);
+    text_int(out, "cancelled", c->cancelled);
+    text_close(out, '}');
+}
+
+void event_write_sweep(const struct event_sweep *s, struct text *out)
+{
+    if (s->place && s->place->parent) write_place(s->place, out);
+    if (!s->axes) return;
+    text_json(out, "sweep", s->axes);
+    text_open(out, "cells", '[');
+    for (int i = 0; i < s->n_cells; i++)
+        text_id(out, NULL, s->cells[i]);
+    text_close(out, ']');
+}
+
 static void write_accepted(const struct event_accepted *e, const char *ref, struct text *out)
 {
     if (ref && *ref) text_string(out, "ref", ref);
@@ -93,6 +124,7 @@ static void write_accepted(const struct event_accepted *e, const char *ref, stru
         event_write_range(e->eta_lo_ms, e->eta_hi_ms, out);
     }
     spec_write(e->spec, out, "spec");
+    event_write_sweep(&e->sweep, out);
 }
 
 static void write_queue(const struct event_queue *e, struct text *out)
@@ -113,7 +145,7 @@ static void write_phase(const struct event_phase_start *e, struct text *out)
 
 static void write_progress(const struct event_progress *e, struct text *out)
 {
-    text_string(out, "phase", event_phase_name(e->phase));
+    if (e->phase != PHASE_NONE) text_string(out, "phase", event_phase_name(e->phase));
     text_int(out, "done", e->done);
     text_int(out, "total", e->total);
     text_real(out, "overall", e->overall);
@@ -121,13 +153,34 @@ static void write_progress(const struct event_progress *e, struct text *out)
     if (e->waits) text_string(out, "why", event_why_name(e->why));
 }
 
+static void write_outcome(const struct event_result *result, const struct fail *error,
+                          struct text *out)
+{
+    if (result) {
+        text_open(out, "result", '{');
+        event_write_result(result, out);
+        text_close(out, '}');
+    }
+    if (error) {
+        text_open(out, "error", '{');
+        event_write_fail(error, out);
+        text_close(out, '}');
+    }
+}
+
+static void write_cell(const struct event_cell *e, struct text *out)
+{
+    text_int(out, "cell", e->cell);
+    text_string(out, "state", event_state_name(e->state));
+    write_outcome(e->result, e->error, out);
+}
+
 static void write_end(const struct event_end *e, struct text *out)
 {
     text_string(out, "state", event_state_name(e->state));
-    if (!e->error) return;
-    text_open(out, "error", '{');
-    event_write_fail(e->error, out);
-    text_close(out, '}');
+    write_outcome(NULL, e->error, out);
+    if (e->counts) event_write_counts(e->counts, out);
+    if (e->cells) text_json(out, "cells", e->cells);
 }
 
 static void write_preview(const struct event_preview *e, uint64_t job, uint64_t seq,
@@ -164,6 +217,7 @@ void event_encode(const struct event *e, uint64_t job, uint64_t seq, const char 
     case EVENT_QUEUE: write_queue(&e->u.queue, out); break;
     case EVENT_PHASE: write_phase(&e->u.phase, out); break;
     case EVENT_PROGRESS: write_progress(&e->u.progress, out); break;
+    case EVENT_CELL: write_cell(&e->u.cell, out); break;
     case EVENT_RESULT: event_write_result(&e->u.result, out); break;
     default: write_end(&e->u.end, out); break;
     }

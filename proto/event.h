@@ -9,23 +9,25 @@
 #include "proto/fail.h"
 #include "proto/frame.h"
 #include "proto/spec.h"
+#include "proto/sweep.h"
 #include "proto/text.h"
 
 #include <stdint.h>
 
-/* Slots of a board. */
+/* Slots of a board; of `cell`, one for each cell of a sweep. */
 enum event_kind {
     EVENT_ACCEPTED,
     EVENT_QUEUE,
     EVENT_PHASE,
     EVENT_PROGRESS,
     EVENT_PREVIEW, /* the only binary one */
-    EVENT_RESULT,
-    EVENT_END, /* terminal: the last of its job, once */
+    EVENT_CELL,    /* of a sweep alone */
+    EVENT_RESULT,  /* of a picture alone */
+    EVENT_END,     /* terminal: the last of its job, once */
     EVENT_KINDS
 };
 
-enum event_phase { PHASE_GLYPH, PHASE_PRIOR, PHASE_DENOISE, PHASE_DECODE, PHASES };
+enum event_phase { PHASE_NONE = -1, PHASE_GLYPH, PHASE_PRIOR, PHASE_DENOISE, PHASE_DECODE, PHASES };
 enum event_state { STATE_QUEUED, STATE_RUNNING, STATE_DONE, STATE_FAILED, STATE_CANCELLED, STATES };
 
 /* Why a job waits. */
@@ -43,12 +45,21 @@ enum event_why {
     WHYS
 };
 
+/* What a job has to do with a sweep. */
+struct event_sweep {
+    const struct sweep_place *place; /* of a cell; NULL or without parent: it is none */
+    const char *axes;                /* of a sweep: its fields and values, JSON; NULL: it is none */
+    const uint64_t *cells;           /* of a sweep: its cells' jobs, in order */
+    int n_cells;
+};
+
 struct event_accepted {
     const struct spec *spec; /* with the chosen seed */
     const char *key;         /* the client's, or "" */
     int64_t created_ms;      /* Unix time */
     /* from now until its result, in the answer to submit; 0 or less: not written */
     int64_t eta_ms, eta_lo_ms, eta_hi_ms;
+    struct event_sweep sweep;
 };
 struct event_queue {
     int position;     /* 1: next to start; 0: it is held */
@@ -63,9 +74,9 @@ struct event_phase_start {
     int total; /* quanta of this phase */
 };
 struct event_progress {
-    enum event_phase phase;
-    int done, total; /* quanta of this phase */
-    double overall;  /* 0 .. 1, never decreases within a run of the server */
+    enum event_phase phase; /* PHASE_NONE: of a sweep, whose quanta are its cells */
+    int done, total;        /* quanta of this phase */
+    double overall;         /* 0 .. 1, never decreases within a run of the server */
     int64_t eta_ms;
     bool waits;         /* others on the device are drawn before it goes on .. */
     enum event_why why; /* .. because of this: TURN or URGENT */
@@ -85,9 +96,20 @@ struct event_result {
     double seconds; /* of running time */
     int64_t bytes;
 };
+struct event_cell {
+    int cell;
+    enum event_state state;
+    const struct event_result *result; /* when DONE, else NULL */
+    const struct fail *error;          /* when FAILED, else NULL */
+};
+struct event_counts {
+    int cells, done, failed, cancelled; /* cells: all; the others are over */
+};
 struct event_end {
-    enum event_state state;   /* DONE, FAILED or CANCELLED */
-    const struct fail *error; /* when FAILED, else NULL */
+    enum event_state state;            /* DONE, FAILED or CANCELLED */
+    const struct fail *error;          /* when FAILED, else NULL */
+    const struct event_counts *counts; /* of a sweep's cells; NULL: it is none */
+    const char *cells;                 /* of a sweep: JSON, an array (cells.h) */
 };
 
 struct event {
@@ -98,6 +120,7 @@ struct event {
         struct event_phase_start phase;
         struct event_progress progress;
         struct event_preview preview;
+        struct event_cell cell;
         struct event_result result;
         struct event_end end;
     } u;
@@ -123,6 +146,11 @@ int event_state_parse(const char *name);
 void event_write_fail(const struct fail *, struct text *out);
 /* Write eta_range_ms: [lo, hi], or null when one is unknown (< 0). */
 void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out);
+/* Write parent, cell and at, or sweep and cells, into the object that is open; nothing of a job
+ * that has nothing to do with a sweep. */
+void event_write_sweep(const struct event_sweep *, struct text *out);
+/* Write counts into it. */
+void event_write_counts(const struct event_counts *, struct text *out);
 /* Write a result's members into the object that is open. */
 void event_write_result(const struct event_result *, struct text *out);
 

@@ -17,6 +17,9 @@
 #define LIMIT_DEVICES       8     /* workers of one service; GPUs of one machine */
 #define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
 
+#define LIMIT_PICTURES 10  /* `n` of one request: as other services have it */
+#define LIMIT_CELLS    100 /* of one sweep: a table that can still be looked at */
+
 /* models */
 #define LIMIT_TENSOR_DIMS  4          /* convolution weights */
 #define LIMIT_TENSORS      65536      /* in one part; the released model has 1,853 in all */

@@ -231,7 +231,7 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
 }
 
 /* The advice names a side that would do, for either of the two. */
-static int check_aspect(const struct spec *s, const struct spec_limits *l, struct fail *f)
+int spec_check_sides(const struct spec *s, const struct spec_limits *l, struct fail *f)
 {
     bool wide = s->width > s->height;
     double step = l->range[SPEC_WIDTH].step;
@@ -259,7 +259,7 @@ int spec_check(const struct spec *s, const struct spec_limits *l, struct fail *f
 
         if (err) return err;
     }
-    return check_aspect(s, l, f);
+    return spec_check_sides(s, l, f);
 }
 
 /* ---- decoding ---- */
@@ -326,8 +326,8 @@ static int decode_name(struct spec *out, const struct spec_field *row, const str
     return fail_advise(f, "Use %s.", names_text(row, r, all));
 }
 
-static int decode_field(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
-                        struct fail *f)
+int spec_decode_value(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
+                      struct fail *f)
 {
     const struct spec_field *row = &SPEC_TABLE[id];
     const struct spec_range *r = &l->range[id];
@@ -341,14 +341,14 @@ static int decode_field(struct spec *out, int id, const json_t *v, const struct 
     return fail_type(row, r, v, f);
 }
 
-static int find(const char *name)
+int spec_field_parse(const char *name)
 {
     for (int i = 0; i < SPEC_FIELDS; i++)
         if (strcmp(SPEC_TABLE[i].name, name) == 0) return i;
     return -1;
 }
 
-static int fail_unknown(struct fail *f, const char *name)
+int spec_fail_unknown(struct fail *f, const char *name)
 {
     char all[256] = "";
     size_t len = 0;
@@ -360,8 +360,10 @@ static int fail_unknown(struct fail *f, const char *name)
     return fail_advise(f, "The fields are %s.", all);
 }
 
-static int decode_members(struct spec *out, const json_t *object, const struct spec_limits *l,
-                          struct fail *f)
+#define SIDES (1U << SPEC_WIDTH | 1U << SPEC_HEIGHT)
+
+static int decode_members(struct spec *out, const json_t *object, unsigned swept,
+                          const struct spec_limits *l, struct fail *f)
 {
     bool given[SPEC_FIELDS] = {false};
     const char *name;
@@ -369,21 +371,22 @@ static int decode_members(struct spec *out, const json_t *object, const struct s
 
     json_object_foreach((json_t *)(uintptr_t)object, name, v)
     {
-        int id = find(name);
-        int err = id < 0 ? fail_unknown(f, name) : decode_field(out, id, v, l, f);
+        int id = spec_field_parse(name);
+        int err = id < 0 ? spec_fail_unknown(f, name) : spec_decode_value(out, id, v, l, f);
 
         if (err) return err;
         given[id] = true;
     }
     for (int i = 0; i < SPEC_FIELDS; i++) {
-        if (given[i] || !SPEC_TABLE[i].required) continue;
+        if (given[i] || !SPEC_TABLE[i].required || swept & 1U << i) continue;
         fail_field(f, ERR_BAD_FIELD, SPEC_TABLE[i].name, "%s is missing", SPEC_TABLE[i].name);
         return fail_advise(f, "Give \"%s\". %s", SPEC_TABLE[i].name, SPEC_TABLE[i].doc);
     }
-    return check_aspect(out, l, f);
+    return swept & SIDES ? 0 : spec_check_sides(out, l, f);
 }
 
-int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *l, struct fail *f)
+int spec_decode_but(struct spec *out, const json_t *object, unsigned swept,
+                    const struct spec_limits *l, struct fail *f)
 {
     struct fail unwanted;
     int err;
@@ -396,9 +399,14 @@ int spec_decode(struct spec *out, const json_t *object, const struct spec_limits
         return fail_advise(f, "Send \"spec\": {\"prompt\": \"...\"}.");
     }
     spec_defaults(out, l);
-    err = decode_members(out, object, l, f);
+    err = decode_members(out, object, swept, l, f);
     if (err) spec_free(out);
     return err;
+}
+
+int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *l, struct fail *f)
+{
+    return spec_decode_but(out, object, 0, l, f);
 }
 
 int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *l,
@@ -442,6 +450,16 @@ void spec_free(struct spec *s)
     memset(s, 0, sizeof *s);
 }
 
+void spec_borrow(struct spec *s, int field, const struct spec *from)
+{
+    const struct spec_field *row = &SPEC_TABLE[field];
+
+    if (row->type == SPEC_TEXT)
+        *text_of(s, row) = *text_of(from, row);
+    else
+        number_set(s, row, number_of(from, row));
+}
+
 /* ---- writing ---- */
 
 /* Bytes of s, at most max, that end between two characters. */
@@ -455,26 +473,37 @@ static size_t cut_at(const char *s, size_t max)
     return len;
 }
 
-/* Write one field; true: its text was cut to max bytes. */
-static bool write_field(const struct spec *s, const struct spec_field *row, struct text *out,
-                        size_t max)
+/* Write a field's value; true: its text was cut to max bytes. */
+static bool write_value(const struct spec *s, const struct spec_field *row, struct text *out,
+                        const char *key, size_t max)
 {
     const char *value;
     size_t len;
 
-    if (row->quiet && (int)number_of(s, row) == row->usual) return false;
     if (row->type == SPEC_NAME) {
-        text_string(out, row->name, row->names[(int)number_of(s, row)]);
+        text_string(out, key, row->names[(int)number_of(s, row)]);
         return false;
     }
     if (row->type != SPEC_TEXT) {
-        text_real(out, row->name, number_of(s, row));
+        text_real(out, key, number_of(s, row));
         return false;
     }
     value = *text_of(s, row) ? *text_of(s, row) : "";
     len = cut_at(value, max);
-    text_chars(out, row->name, value, len);
+    text_chars(out, key, value, len);
     return value[len] != '\0';
+}
+
+static bool write_field(const struct spec *s, const struct spec_field *row, struct text *out,
+                        size_t max)
+{
+    if (row->quiet && (int)number_of(s, row) == row->usual) return false;
+    return write_value(s, row, out, row->name, max);
+}
+
+void spec_write_value(const struct spec *s, int field, struct text *out)
+{
+    write_value(s, &SPEC_TABLE[field], out, NULL, LIMIT_PROMPT_BYTES);
 }
 
 bool spec_write_cut(const struct spec *s, struct text *out, const char *key, size_t max)

@@ -86,19 +86,36 @@ void spec_limits_model(struct spec_limits *, int side_max, int side_default, int
  * is "width", not "spec.width". ERR_BAD_FIELD, ERR_BAD_PROMPT (empty), ERR_TOO_LARGE (prompt),
  * ERR_OUT_OF_MEMORY. */
 int spec_decode(struct spec *out, const json_t *object, const struct spec_limits *, struct fail *f);
-/* The same from text, as spec_write() wrote it to the store. */
+/* The same of a request whose fields in `swept` (bit i: field i) get values elsewhere: they may be
+ * absent, and the prompt then stays NULL. */
+int spec_decode_but(struct spec *out, const json_t *object, unsigned swept,
+                    const struct spec_limits *, struct fail *f);
+/* One field alone into out, which has none yet. */
+int spec_decode_value(struct spec *out, int field, const json_t *, const struct spec_limits *,
+                      struct fail *f);
+/* A whole request from text, as spec_write() wrote it to the store. */
 int spec_parse(struct spec *out, const char *text, size_t len, const struct spec_limits *,
                struct fail *f);
 /* Check the ranges alone, for a spec that was filled in by other means (command line). */
 int spec_check(const struct spec *, const struct spec_limits *, struct fail *f);
+/* Whether width and height fit each other. */
+int spec_check_sides(const struct spec *, const struct spec_limits *, struct fail *f);
 
 /* Defaults of all fields but the prompt, which stays NULL. */
 void spec_defaults(struct spec *out, const struct spec_limits *);
 int spec_copy(struct spec *out, const struct spec *from); /* 0 or ERR_OUT_OF_MEMORY */
 void spec_free(struct spec *);                            /* leaves all zero */
+/* Give one field the value that `from` has; a text stays owned by `from`. */
+void spec_borrow(struct spec *, int field, const struct spec *from);
+
+int spec_field_parse(const char *name); /* enum spec_id, -1 for another name */
+/* What a request with a field of that name is told. */
+int spec_fail_unknown(struct fail *f, const char *name);
 
 /* Write canonical JSON as the value of key (NULL: on its own). */
 void spec_write(const struct spec *, struct text *out, const char *key);
+/* The value of one field, as an element of an array. */
+void spec_write_value(const struct spec *, int field, struct text *out);
 /* The same with the prompt cut to at most max bytes, between characters, for rows of lists.
  * Returns true when it was cut. */
 bool spec_write_cut(const struct spec *, struct text *out, const char *key, size_t max);

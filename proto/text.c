@@ -210,6 +210,12 @@ void text_id(struct text *t, const char *key, uint64_t id)
     text_string(t, key, hex);
 }
 
+void text_json(struct text *t, const char *key, const char *json)
+{
+    begin(t, key);
+    text_raw(t, json);
+}
+
 void text_ms(struct text *t, const char *key, int64_t ms)
 {
     if (ms < 0)

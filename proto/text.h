@@ -51,6 +51,8 @@ void text_real(struct text *, const char *key, double value);
 void text_bool(struct text *, const char *key, bool value);
 void text_null(struct text *, const char *key);
 void text_id(struct text *, const char *key, uint64_t id);
+/* A value that is JSON already. */
+void text_json(struct text *, const char *key, const char *json);
 /* A time that may be unknown: null when negative. */
 void text_ms(struct text *, const char *key, int64_t ms);
 

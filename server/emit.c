@@ -7,9 +7,9 @@
 
 #include <sodium.h>
 
-static void out_accept(void *arg, const struct hub_row *row)
+static void out_accept(void *arg, const struct hub_row *rows, int n)
 {
-    store_accept(((struct service *)arg)->store, row);
+    store_accept(((struct service *)arg)->store, rows, n);
 }
 
 static void out_end(void *arg, const struct hub_row *row, struct blob *file)

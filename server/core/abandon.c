@@ -2,12 +2,14 @@
 #include "server/core/abandon.h"
 
 #include "server/core/lifecycle.h"
+#include "server/core/sweeps.h"
 
 #include <assert.h>
 
 void abandon_changed(struct hub *h, const struct job *j)
 {
-    if (j->leave.unwatched_ms > 0) h->abandon_us = INT64_MIN;
+    if (j->leave.unwatched_ms > 0 || (j->parent && j->parent->leave.unwatched_ms > 0))
+        h->abandon_us = INT64_MIN;
 }
 
 void abandon_submitted(struct hub *h, struct job *j, struct client *p)
@@ -35,16 +37,33 @@ void abandon_set(struct hub *h, struct job *j, int unwatched_ms)
     abandon_changed(h, j);
 }
 
+static bool is_viewed(const struct job *j)
+{
+    bool viewed = j->subscriptions || j->leave.submitter;
+
+    for (int i = 0; j->sweep && !viewed && i < j->sweep->n; i++)
+        viewed = j->sweep->cell[i].job && j->sweep->cell[i].job->subscriptions;
+    return viewed;
+}
+
 /* When it is cancelled unless somebody comes; INT64_MAX: not at all. */
 static int64_t end_of(int64_t now, struct job *j)
 {
-    bool viewed = j->subscriptions || j->leave.submitter;
+    bool viewed = is_viewed(j);
 
     if (j->leave.unwatched_ms == 0 || j->state >= JOB_ENDING || j->end.early) return INT64_MAX;
     if (viewed) j->leave.since_us = 0;
     if (viewed) return INT64_MAX;
     if (!j->leave.since_us) j->leave.since_us = now;
     return j->leave.since_us + (int64_t)j->leave.unwatched_ms * 1000;
+}
+
+/* How many pictures are given up. */
+static int give_up(struct hub *h, struct job *j)
+{
+    if (j->sweep) return sweeps_cancel(h, j);
+    lifecycle_cancel(h, j);
+    return 1;
 }
 
 void abandon_look(struct hub *h, int64_t now)
@@ -58,8 +77,7 @@ void abandon_look(struct hub *h, int64_t now)
 
         older = j->links.older;
         if (end <= now) {
-            h->stats.totals.abandoned++;
-            lifecycle_cancel(h, j);
+            h->stats.totals.abandoned += (uint64_t)give_up(h, j);
         } else if (end < h->abandon_us)
             h->abandon_us = end;
     }

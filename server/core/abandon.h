@@ -2,7 +2,8 @@
  *
  * A viewer is a subscription to the job, or the connection that submitted it while it is open. The
  * time begins when the last viewer is gone, ends when another comes, and counts whether the job
- * waits, is held or runs. After a restart of the server it counts from then on.
+ * waits, is held or runs. Viewers of a sweep's cells are the sweep's; its cells are cancelled.
+ * After a restart of the server it counts from then on.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_ABANDON_H
 #define SERVER_CORE_ABANDON_H

@@ -4,6 +4,7 @@
 #include "proto/limits.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CLASS_SIDES = BOARD_CLASSES / 2, CLASS_SMALLEST = LIMIT_PREVIEW_PX_MIN };
@@ -32,8 +33,27 @@ void board_clear(struct board *b, enum event_kind kind)
     b->at[kind] = 0;
 }
 
+int board_cells(struct board *b, int n)
+{
+    assert(n > 0 && !b->cell);
+    b->cell = calloc((size_t)n, sizeof *b->cell);
+    if (!b->cell) return ERR_OUT_OF_MEMORY;
+    b->cells = n;
+    return 0;
+}
+
+static void clear_cells(struct board *b)
+{
+    for (int i = 0; i < b->cells; i++) {
+        blob_unref(b->cell[i].message);
+        b->cell[i] = (struct board_cell){0};
+    }
+}
+
 void board_free(struct board *b)
 {
+    clear_cells(b);
+    free(b->cell);
     for (int k = 0; k < EVENT_KINDS; k++)
         board_clear(b, (enum event_kind)k);
 }
@@ -62,6 +82,13 @@ static void put(struct board *b, enum event_kind kind, struct blob *message, uin
     b->at[kind] = seq;
 }
 
+static void put_cell(struct board *b, int cell, struct blob *message, uint64_t seq)
+{
+    assert(cell >= 0 && cell < b->cells);
+    blob_unref(b->cell[cell].message);
+    b->cell[cell] = (struct board_cell){seq, message};
+}
+
 /* Empty the slots that describe a job at work: it is over. */
 static void clear_passing(struct board *b)
 {
@@ -69,6 +96,7 @@ static void clear_passing(struct board *b)
     board_clear(b, EVENT_PHASE);
     board_clear(b, EVENT_PROGRESS);
     board_clear(b, EVENT_PREVIEW);
+    clear_cells(b);
 }
 
 uint64_t board_post(struct board *b, const struct event *e)
@@ -79,7 +107,10 @@ uint64_t board_post(struct board *b, const struct event *e)
     if (board_ended(b)) return 0;
     m = encode(b, e, b->seq + 1);
     if (!m) return 0;
-    put(b, e->kind, m, ++b->seq);
+    if (e->kind == EVENT_CELL)
+        put_cell(b, e->u.cell.cell, m, ++b->seq);
+    else
+        put(b, e->kind, m, ++b->seq);
     if (e->kind == EVENT_END) clear_passing(b);
     return b->seq;
 }
@@ -88,7 +119,7 @@ int board_restore(struct board *b, const struct event *e, uint64_t seq)
 {
     struct blob *m = encode(b, e, seq);
 
-    assert(seq > 0 && e->kind != EVENT_PREVIEW);
+    assert(seq > 0 && e->kind != EVENT_PREVIEW && e->kind != EVENT_CELL);
     if (!m) return ERR_OUT_OF_MEMORY;
     put(b, e->kind, m, seq);
     if (seq > b->seq) b->seq = seq;
@@ -125,15 +156,22 @@ uint64_t board_post_preview(struct board *b, enum event_phase phase,
 
 int board_next(const struct board *b, uint64_t seq, int class, uint64_t *at)
 {
+    uint64_t found = UINT64_MAX;
     int best = -1;
 
     assert(class < BOARD_CLASSES);
     for (int k = 0; k < EVENT_KINDS; k++) {
-        if (b->at[k] <= seq) continue;
+        if (b->at[k] <= seq || b->at[k] >= found) continue;
         if (k == EVENT_PREVIEW && (class < 0 || !b->preview[class])) continue;
-        if (best < 0 || b->at[k] < b->at[best]) best = k;
+        found = b->at[k];
+        best = k;
     }
-    if (best >= 0) *at = b->at[best];
+    for (int i = 0; i < b->cells; i++) {
+        if (b->cell[i].at <= seq || b->cell[i].at >= found) continue;
+        found = b->cell[i].at;
+        best = EVENT_KINDS + i;
+    }
+    if (best >= 0) *at = found;
     return best;
 }
 
@@ -144,10 +182,12 @@ bool board_has_text(const struct board *b, uint64_t seq)
     return board_next(b, seq, -1, &at) >= 0;
 }
 
-struct blob *board_message(const struct board *b, enum event_kind kind, int class)
+struct blob *board_message(const struct board *b, int slot, int class)
 {
-    assert(kind != EVENT_PREVIEW || (class >= 0 && class < BOARD_CLASSES));
-    return kind == EVENT_PREVIEW ? b->preview[class] : b->slot[kind];
+    assert(slot >= 0 && slot < EVENT_KINDS + b->cells);
+    assert(slot != EVENT_PREVIEW || (class >= 0 && class < BOARD_CLASSES));
+    if (slot >= EVENT_KINDS) return b->cell[slot - EVENT_KINDS].message;
+    return slot == EVENT_PREVIEW ? b->preview[class] : b->slot[slot];
 }
 
 int board_class(enum frame_format format, int max_px)

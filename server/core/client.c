@@ -371,7 +371,7 @@ static struct blob *subscription_take(struct clients *cs, struct subscription *s
     struct blob *m;
 
     assert(kind >= 0);
-    m = blob_ref(board_message(b, (enum event_kind)kind, class));
+    m = blob_ref(board_message(b, kind, class));
     s->seq = at;
     *binary = kind == EVENT_PREVIEW;
     if (*binary) {

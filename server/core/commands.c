@@ -10,6 +10,7 @@
 #include "server/core/report.h"
 #include "server/core/respond.h"
 #include "server/core/submit.h"
+#include "server/core/sweeps.h"
 
 #include "proto/answer.h"
 
@@ -67,10 +68,10 @@ static const struct account *filter_owner(const struct hub *h, const struct clie
     return of;
 }
 
-/* state: enum event_state, -1 for all that have not ended. */
+/* state: enum event_state, -1 for all that have not ended. A sweep ends with its cells. */
 static bool matches(const struct job *j, const struct account *owner, int state)
 {
-    if (j->owner != owner || j->state >= JOB_ENDING || j->end.early) return false;
+    if (j->owner != owner || j->state >= JOB_ENDING || j->end.early || j->sweep) return false;
     return state < 0 || state == (j->state == JOB_ADMIT ? STATE_QUEUED : (int)job_public(j));
 }
 
@@ -94,6 +95,43 @@ static void cancel_all(struct hub *h, struct pending_reply *a, const struct comm
         if (matches(j, owner, c->state)) lifecycle_cancel(h, j);
 }
 
+/* A sweep that this client may see; else the client is told why not. */
+static struct job *find_sweep(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = respond_job(h, a->client, c->parent);
+    struct fail f;
+
+    if (j && j->sweep) return j;
+    if (j)
+        fail_field(&f, ERR_CONFLICT, "parent", "That job is no sweep");
+    else
+        fail_field(&f, ERR_NOT_FOUND, "parent", "There is no such job");
+    fail_advise(&f, "Use the id that `accepted` of the sweep gave as job.");
+    respond_error(h, a, c, &f);
+    return NULL;
+}
+
+static int cells_to_cancel(const struct job *p)
+{
+    int n = 0;
+
+    for (int i = 0; i < p->sweep->n; i++)
+        n += p->sweep->cell[i].job && p->sweep->cell[i].job->state < JOB_ENDING;
+    return n;
+}
+
+static void cancel_cells(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *p = find_sweep(h, a, c);
+    struct text t;
+
+    if (!p) return;
+    respond_begin(&t);
+    answer_count(a->ref, COMMAND_CANCEL, cells_to_cancel(p), &t);
+    respond_text(h, a, &t);
+    sweeps_cancel(h, p);
+}
+
 static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = respond_job(h, a->client, c->job);
@@ -108,7 +146,10 @@ static void cancel(struct hub *h, struct pending_reply *a, const struct command 
         respond_error(h, a, c, &f);
     } else {
         respond_ok(h, a, c, j);
-        if (!ending) lifecycle_cancel(h, j);
+        if (!ending && j->sweep)
+            sweeps_cancel(h, j);
+        else if (!ending)
+            lifecycle_cancel(h, j);
     }
 }
 
@@ -119,13 +160,23 @@ static bool is_over(const struct job *j)
     return j->state == JOB_ENDING || job_over(j);
 }
 
-/* Whether a job that this client may command waits; else the client is told why not. */
+static int waiting_cells(const struct job *p)
+{
+    int n = 0;
+
+    for (int i = 0; i < p->sweep->n; i++)
+        n += p->sweep->cell[i].job && p->sweep->cell[i].job->state == JOB_QUEUED;
+    return n;
+}
+
+/* Whether a job that this client may command waits, or a cell of it; else the client is told why
+ * not. */
 static bool waits(struct hub *h, struct pending_reply *a, const struct command *c,
                   const struct job *j)
 {
     struct fail f;
 
-    if (j && j->state == JOB_QUEUED) return true;
+    if (j && (j->sweep ? waiting_cells(j) > 0 : j->state == JOB_QUEUED)) return true;
     if (!j) {
         respond_unknown(h, a, c);
         return false;
@@ -142,34 +193,47 @@ static void hold(struct hub *h, int64_t now, struct pending_reply *a, const stru
 
     if (!waits(h, a, c, j)) return;
     respond_ok(h, a, c, j);
-    if (!j->held) lifecycle_hold(h, now, j);
+    if (j->sweep)
+        sweeps_hold(h, now, j);
+    else if (!j->held)
+        lifecycle_hold(h, now, j);
 }
 
 static void release(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = respond_job(h, a->client, c->job);
 
-    if (j && (j->state == JOB_RUNNING || j->state == JOB_SAVING)) {
+    if (j && (j->state == JOB_RUNNING || j->state == JOB_SAVING)
+        && !(j->sweep && waiting_cells(j))) {
         respond_ok(h, a, c, j);
         return;
     }
     if (!waits(h, a, c, j)) return;
     respond_ok(h, a, c, j);
-    if (j->held) lifecycle_release(h, j);
+    if (j->sweep)
+        sweeps_release(h, j);
+    else if (j->held)
+        lifecycle_release(h, j);
 }
 
 /* Whether the job may be put before that one; NULL, of a `before` that is null, is fine. */
 static int check_before(const struct job *j, const struct job *next, uint64_t wanted,
                         struct fail *f)
 {
+    if (j->sweep) {
+        fail_field(f, ERR_CONFLICT, "job", "A sweep has no place of its own");
+        return fail_advise(f, "Move its cells.");
+    }
     if (!wanted) return 0;
     if (!next) return fail_field(f, ERR_NOT_FOUND, "before", "There is no such job");
-    if (next->state == JOB_QUEUED && next->owner == j->owner && next->spec.lane == j->spec.lane)
+    if (next->state == JOB_QUEUED && !next->sweep && next->owner == j->owner
+        && next->spec.lane == j->spec.lane)
         return 0;
     fail_field(f, ERR_CONFLICT, "before",
-               next->state != JOB_QUEUED ? "That job does not wait"
-               : next->owner != j->owner ? "That job is another user's"
-                                         : "That job is in another lane");
+               next->sweep                 ? "A sweep has no place of its own"
+               : next->state != JOB_QUEUED ? "That job does not wait"
+               : next->owner != j->owner   ? "That job is another user's"
+                                           : "That job is in another lane");
     return fail_advise(f, "Name a waiting job of the same user and lane, or null.");
 }
 
@@ -218,26 +282,52 @@ static int check_deletable(const struct job *j, struct fail *f)
         fail_field(f, ERR_CONFLICT, "job", "The job is not over");
         return fail_advise(f, "Cancel it first, and wait for its end.");
     }
+    if (j->parent) {
+        fail_field(f, ERR_CONFLICT, "job", "The sweep that it belongs to is not over");
+        return fail_advise(f, "Cancel the sweep first, and wait for its end.");
+    }
     if (!j->run.device) return 0;
     fail_field(f, ERR_CONFLICT, "job", "The device has not let go of the job yet");
     f->retry_after_ms = 1000;
     return fail_advise(f, "Send it again in a moment.");
 }
 
+/* The job, and the cells that it has in memory. */
+static int check_all_deletable(const struct hub *h, const struct job *j, struct fail *f)
+{
+    int err = check_deletable(j, f);
+
+    for (int i = 0; !err && j->sweep && i < j->sweep->n; i++) {
+        const struct job *cell = registry_find(&h->registry, j->sweep->cell[i].kept.job);
+
+        if (cell) err = check_deletable(cell, f);
+    }
+    return err;
+}
+
+static void forget(struct hub *h, struct job *j)
+{
+    clients_forget(&h->clients, j);
+    registry_forget(&h->registry, j);
+}
+
 static void erase(struct hub *h, struct pending_reply *a, const struct command *c)
 {
-    struct job *j = respond_job(h, a->client, c->job);
+    struct job *j = respond_job(h, a->client, c->job), *cell;
     struct fail f;
 
     if (!j) {
         respond_unknown(h, a, c);
-    } else if (check_deletable(j, &f) != 0) {
+    } else if (check_all_deletable(h, j, &f) != 0) {
         respond_error(h, a, c, &f);
     } else {
         respond_ok(h, a, c, j);
-        clients_forget(&h->clients, j);
         h->out.store_delete(h->out.arg, j->id);
-        registry_forget(&h->registry, j);
+        for (int i = 0; j->sweep && i < j->sweep->n; i++) {
+            cell = registry_find(&h->registry, j->sweep->cell[i].kept.job);
+            if (cell) forget(h, cell);
+        }
+        forget(h, j);
     }
 }
 
@@ -258,8 +348,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
         }
         from = from->links.older;
     }
-    client_reply_ready(&h->clients, a,
-                       report_list(h, now, a->client->account, from, c->state, c->limit, a->ref));
+    client_reply_ready(&h->clients, a, report_list(h, now, a->client->account, from, c, a->ref));
 }
 
 static void one(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -316,6 +405,8 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_CANCEL:
         if (c->job)
             cancel(h, a, c);
+        else if (c->parent)
+            cancel_cells(h, a, c);
         else
             cancel_all(h, a, c);
         break;

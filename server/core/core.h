@@ -5,8 +5,8 @@
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats notices bucket
- *   helpers    notify capacity previews report forecast lifecycle acceptance ending placing
- *              abandon reorder
+ *   helpers    notify capacity previews report forecast lifecycle sweeps request acceptance
+ *              ending placing abandon reorder
  *   inputs     restore device_events respond submit admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
@@ -50,11 +50,13 @@ struct hub {
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
-    int64_t again_us;  /* when ends that disk or memory refused are tried again; INT64_MAX: none */
-    int n_refused;     /* jobs whose end the disk refused: nothing is started until it took them */
-    int n_held;        /* waiting jobs that are held */
-    struct fail disk;  /* why the disk takes nothing; code 0: it does */
-    int64_t called_us; /* when the hub was called last */
+    int64_t again_us;   /* when ends that disk or memory refused are tried again; INT64_MAX: none */
+    int n_refused;      /* jobs whose end the disk refused: nothing is started until it took them */
+    int n_held;         /* waiting jobs that are held */
+    struct job *sweeps; /* those that are not over */
+    bool sweeps_touched; /* a cell of one has moved since that was noted */
+    struct fail disk;    /* why the disk takes nothing; code 0: it does */
+    int64_t called_us;   /* when the hub was called last */
     /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
     int64_t abandon_us;
     int64_t drain_us; /* when it stops at the latest; INT64_MAX: it is not to */

@@ -12,6 +12,7 @@
 #include "proto/fail.h"
 #include "proto/limits.h"
 #include "proto/spec.h"
+#include "proto/sweep.h"
 #include "proto/user.h"
 
 #include <stdbool.h>
@@ -83,10 +84,13 @@ struct hub_row {
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;
-    bool held;        /* not over: it does not start */
-    uint64_t rank;    /* among its owner's jobs; 0: its order */
-    bool favourite;   /* its picture goes last */
-    int unwatched_ms; /* not over: cancelled after so long without a viewer; 0: never */
+    bool held;                /* not over: it does not start */
+    uint64_t rank;            /* among its owner's jobs; 0: its order */
+    bool favourite;           /* its picture goes last */
+    int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
+    struct sweep_place place; /* of a cell; parent 0: it is none */
+    /* of a sweep, JSON: its fields and values, its cells (cells.h); NULL: it is none */
+    const char *sweep, *cells;
     /* only when it is over; else state is STATE_QUEUED */
     enum event_state state;
     uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
@@ -128,14 +132,17 @@ struct removal {
 
 struct hub_out {
     void *arg;
-    /* disk: one row; store_end also writes the result's file (NULL unless DONE) before the row */
-    void (*store_accept)(void *arg, const struct hub_row *);
+    /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
+     * once, for the last of them */
+    void (*store_accept)(void *arg, const struct hub_row *, int n);
+    /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
     /* `favourite` of a job, or `held`, `rank` or `unwatched_ms` of one that is not over, is another
      * now. Not answered: what
      * the disk refuses holds until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
-    /* A job that is over goes, with its picture, unless another has the same one. Not answered. */
+    /* A job that is over goes, with its picture, unless another has the same one, and with its
+     * cells. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */

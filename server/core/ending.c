@@ -6,8 +6,6 @@
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 
-#include "proto/url.h"
-
 #include <assert.h>
 #include <string.h>
 
@@ -30,17 +28,9 @@ static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refu
 static bool post_result(struct hub *h, int64_t now, struct job *j)
 {
     char url[URL_TEXT];
-    struct event e = {.kind = EVENT_RESULT,
-                      .u.result = {.url = url,
-                                   .digest = j->end.digest,
-                                   .width = j->spec.width,
-                                   .height = j->spec.height,
-                                   .seed = j->spec.seed,
-                                   .seconds = (double)j->run.spent_us / 1e6,
-                                   .bytes = j->end.bytes}};
+    struct event e = {.kind = EVENT_RESULT, .u.result = job_result(j, url)};
 
     if (j->board.at[EVENT_RESULT]) return true;
-    url_picture(j->end.digest, url);
     notify_post(h, now, j, &e);
     return j->board.at[EVENT_RESULT] != 0;
 }
@@ -50,20 +40,19 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
 {
     static const enum job_move MOVE[] = {
         [JOB_DONE] = MOVE_DONE, [JOB_FAILED] = MOVE_FAILED, [JOB_CANCELLED] = MOVE_CANCELLED};
-    struct event end = {.kind = EVENT_END};
+    struct event end = {.kind = EVENT_END, .u.end = {.state = job_outcome(j)}};
     bool was_refused = j->end.refused;
 
     j->end.on_disk = true;
     if (j->end.refused) h->n_refused--;
     j->end.refused = false;
-    if (j->end.outcome == JOB_DONE && !post_result(h, now, j)) {
+    if (j->end.outcome == JOB_DONE && !j->sweep && !post_result(h, now, j)) {
         h->again_us = now + HUB_AGAIN_US;
         return;
     }
-    end.u.end.state = j->end.outcome == JOB_DONE        ? STATE_DONE
-                      : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED
-                                                        : STATE_FAILED;
     end.u.end.error = j->end.outcome == JOB_FAILED ? &j->end.error : NULL;
+    end.u.end.counts = j->sweep ? &j->sweep->counts : NULL;
+    end.u.end.cells = j->sweep ? j->sweep->kept : NULL;
     notify_post(h, now, j, &end);
     if (!board_ended(&j->board)) {
         h->again_us = now + HUB_AGAIN_US;
@@ -72,8 +61,8 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
     blob_unref(j->end.file);
     j->end.file = NULL;
     lifecycle_move(h, j, MOVE[j->end.outcome]);
-    stats_end(&h->stats, now, j->end.outcome);
-    judge(h, now, j, was_refused);
+    if (!j->sweep) stats_end(&h->stats, now, j->end.outcome);
+    if (!j->sweep) judge(h, now, j, was_refused);
     registry_over(&h->registry, j);
 }
 

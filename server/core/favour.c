@@ -7,6 +7,13 @@
 
 #include <stdio.h>
 
+static void mark(struct hub *h, struct job *j, bool favourite)
+{
+    if (j->favourite == favourite) return;
+    j->favourite = favourite;
+    lifecycle_placed(h, j);
+}
+
 void favour_obey(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = respond_job(h, a->client, c->job);
@@ -16,9 +23,12 @@ void favour_obey(struct hub *h, struct pending_reply *a, const struct command *c
         return;
     }
     respond_ok(h, a, c, j);
-    if (j->favourite == c->on) return;
-    j->favourite = c->on;
-    lifecycle_placed(h, j);
+    mark(h, j, c->on);
+    for (int i = 0; j->sweep && i < j->sweep->n; i++) {
+        struct job *cell = lifecycle_find(h, j->sweep->cell[i].kept.job);
+
+        if (cell) mark(h, cell, c->on);
+    }
 }
 
 static void say(const struct removal *r, struct notice *n)

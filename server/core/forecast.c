@@ -43,18 +43,21 @@ static struct timeline_item item_of(const struct hub *h, const struct job *j)
 /* Play the jobs on the devices that go on, then what waits. Writes those of h->items that are the
  * queue's, none in a pause; NULL when nothing can be said now. What is being dropped counts as
  * gone.
- *   more   one more job, NULL: none; it stands at `place`, and of the queue behind it only those
- *          count that can share the devices with it
+ *   more   more jobs, n_more of them in the queue's order, NULL: none; they stand where their turns
+ *          put them, and of the queue behind them only those count that can share the devices with
+ *          them; their times are written into them
  *   after  as timeline_play() has it */
-static struct timeline_item *play(struct hub *h, int place, const struct timeline_item *more,
+static struct timeline_item *play(struct hub *h, struct timeline_item *more, int n_more,
                                   struct timeline *after)
 {
     struct dispatch_state on;
-    int n = 0, residents, last = more ? place + LEDGER_MAX * h->devices.n : h->queue.n;
+    int at[LIMIT_CELLS], n = 0, added = 0, residents, last = h->queue.n;
 
+    assert(n_more >= 0 && n_more <= LIMIT_CELLS);
+    if (n_more) last = lanes_place(&h->queue, &more[n_more - 1].turn) + LEDGER_MAX * h->devices.n;
     if (after) after->open = false;
     if (!devices_working(&h->devices) || h->stopping) return NULL;
-    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + 1)) return NULL;
+    if (!reserve_items(h, devices_residents(&h->devices) + h->queue.n + n_more)) return NULL;
     for (int k = 0; k < h->devices.n; k++) {
         const struct device *c = &h->devices.at[k];
 
@@ -63,17 +66,22 @@ static struct timeline_item *play(struct hub *h, int place, const struct timelin
     }
     residents = n;
     for (int i = 0; capacity_open(h) && i <= h->queue.n && i <= last; i++) {
-        if (more && i == place) h->items[n++] = *more;
+        for (; added < n_more && lanes_place(&h->queue, &more[added].turn) == i; added++) {
+            at[added] = n;
+            h->items[n++] = more[added];
+        }
         if (i < h->queue.n) h->items[n++] = item_of(h, h->queue.at[i]);
     }
     capacity_state(h, &on);
     timeline_play(&h->eta, h->items, residents, n, &on, after);
+    while (added-- > 0)
+        more[added] = h->items[at[added]];
     return h->items + residents;
 }
 
 const struct timeline_item *forecast_queue(struct hub *h)
 {
-    return !capacity_open(h) ? NULL : play(h, 0, NULL, NULL);
+    return !capacity_open(h) ? NULL : play(h, NULL, 0, NULL);
 }
 
 static int64_t at_time(int64_t now, double seconds)
@@ -110,7 +118,7 @@ static void keep(const struct hub *h, struct job *j, int64_t now, const struct t
 
 static void estimate(struct hub *h, int64_t now)
 {
-    const struct timeline_item *queue = play(h, 0, NULL, &h->tail), *it = h->items;
+    const struct timeline_item *queue = play(h, NULL, 0, &h->tail), *it = h->items;
 
     h->estimated_us = now;
     h->added = false;
@@ -157,6 +165,11 @@ void forecast_added(struct hub *h, int64_t now, struct job *j)
     h->added = true;
 }
 
+void forecast_added_some(struct hub *h, int64_t now)
+{
+    if (is_cheap(h) || now - h->estimated_us >= HUB_PUSH_US) estimate(h, now);
+}
+
 /* Jobs that were accepted after it share the device with it and delay it, so where that is cheap
  * the whole queue is played again. A long queue is played four times a second at most: until then a
  * job at its end has the estimate that was made when it was added. */
@@ -171,22 +184,31 @@ void forecast_accepted(struct hub *h, int64_t now, struct job *j)
         j->forecast.first_us = j->forecast.played_us - now;
 }
 
-static void play_more(struct hub *h, int64_t now, struct timeline_item *item)
+/* Whether they all come behind what waits. */
+static bool are_last(const struct hub *h, const struct timeline_item *more, int n)
 {
-    int place = lanes_place(&h->queue, &item->turn);
+    int i = 0;
+
+    while (i < n && lanes_place(&h->queue, &more[i].turn) == h->queue.n)
+        i++;
+    return i == n;
+}
+
+static void play_more(struct hub *h, int64_t now, struct timeline_item *more, int n)
+{
     struct timeline tail;
 
-    item->start_s = item->end_s = -1;
+    for (int i = 0; i < n; i++)
+        more[i].start_s = more[i].end_s = -1;
     if (!capacity_open(h)) return;
-    if (place < h->queue.n) {
-        const struct timeline_item *played = play(h, place, item, NULL);
-
-        if (played) *item = played[place];
+    if (!are_last(h, more, n)) {
+        play(h, more, n, NULL);
         return;
     }
     freshen(h, now);
     tail = h->tail;
-    add(&tail, h, now, item);
+    for (int i = 0; i < n; i++)
+        add(&tail, h, now, &more[i]);
 }
 
 /* A time as it is told, with the range that belongs to it. */
@@ -207,18 +229,24 @@ void forecast_job(const struct hub *h, int64_t now, const struct job *j, struct 
          notify_eta_ms(now, j->forecast.start_us), notify_eta_ms(now, j->forecast.end_us), out);
 }
 
-void forecast_quote(struct hub *h, int64_t now, const struct dispatch_job *turn, int pixels,
+void forecast_quote(struct hub *h, int64_t now, struct timeline_item *more, int n,
                     struct forecast_times *out)
 {
-    struct timeline_item item = {.plan = turn->plan, .turn = *turn, .pixels = pixels};
+    const struct timeline_item *last = more;
+    double start_s = INFINITY, end_s = 0, mid;
     enum eta_kind kind;
-    double mid;
 
-    play_more(h, now, &item);
-    kind = kind_of(h, &item);
+    assert(n > 0);
+    play_more(h, now, more, n);
+    for (int i = 0; i < n; i++) {
+        start_s = fmin(start_s, more[i].start_s);
+        end_s = more[i].end_s < 0 || end_s < 0 ? -1 : fmax(end_s, more[i].end_s);
+        if (more[i].end_s >= last->end_s) last = &more[i];
+    }
+    kind = kind_of(h, last);
     mid = h->eta.span[kind].mid;
-    tell(h, kind, notify_eta_ms(now, at_time(now, item.start_s * mid)),
-         notify_eta_ms(now, at_time(now, item.end_s * mid)), out);
+    tell(h, kind, notify_eta_ms(now, at_time(now, start_s * mid)),
+         notify_eta_ms(now, at_time(now, end_s * mid)), out);
 }
 
 int64_t forecast_retry_ms(struct hub *h, int64_t now)
@@ -253,8 +281,7 @@ static enum event_why why(const struct hub *h, const struct job *j, int place)
     return capacity_why(h, j);
 }
 
-/* Has its expected end moved so far that a new `queue` or `progress` is worth sending? */
-static bool moved_far(const struct job *j, int64_t now)
+bool forecast_moved(const struct job *j, int64_t now)
 {
     int64_t by, enough;
 
@@ -297,7 +324,7 @@ static void push_places(struct hub *h, int64_t now)
 
         if (j->state == JOB_ADMIT) continue;
         if (j->forecast.sent_place == i + 1 && j->forecast.sent_ahead == ahead
-            && j->forecast.sent_why == (int)reason && !moved_far(j, now))
+            && j->forecast.sent_why == (int)reason && !forecast_moved(j, now))
             continue;
         post_queue(h, now, j, i + 1, ahead, reason);
     }
@@ -312,7 +339,7 @@ static void push_waiting(struct hub *h, int64_t now)
             const struct glm_progress *v = &j->run.view;
 
             if (j->state != JOB_RUNNING || j->run.waits < 0 || v->phase >= GLM_DONE) continue;
-            if (j->run.waits == j->forecast.sent_why && !moved_far(j, now)) continue;
+            if (j->run.waits == j->forecast.sent_why && !forecast_moved(j, now)) continue;
             notify_progress(h, now, j, v->phase, v->done, v->total);
         }
 }
@@ -329,9 +356,11 @@ static void push_unplaced(struct hub *h, int64_t now)
     assert(h->unplaced == 0);
 }
 
-void forecast_push(struct hub *h, int64_t now)
+bool forecast_push(struct hub *h, int64_t now)
 {
-    if (now >= forecast_due(h)) {
+    bool due = now >= forecast_due(h);
+
+    if (due) {
         h->touched = h->moved = false;
         h->pushed_us = now;
         estimate(h, now);
@@ -340,6 +369,7 @@ void forecast_push(struct hub *h, int64_t now)
         report_push(h, now);
     }
     push_unplaced(h, now);
+    return due;
 }
 
 int64_t forecast_due(const struct hub *h)

@@ -15,6 +15,7 @@
 #include "server/core/placing.h"
 #include "server/core/previews.h"
 #include "server/core/restore.h"
+#include "server/core/sweeps.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -105,7 +106,7 @@ static void hub_settle(struct hub *h, int64_t now)
     admin_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     placing_dispatch(h, now);
-    forecast_push(h, now);
+    sweeps_settle(h, now, forecast_push(h, now));
 }
 
 int hub_users(struct hub *h, int64_t now, const struct user *users, int n)

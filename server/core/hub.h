@@ -46,7 +46,8 @@ struct client; /* the hub's side of one connection */
 /* conf and out are copied. 0 or ERR_OUT_OF_MEMORY. */
 int hub_new(struct hub **out, const struct hub_conf *, const struct hub_out *);
 void hub_free(struct hub *); /* closes what is open; calls nothing of hub_out */
-/* One row of an earlier run of the server, in order of acceptance, before any other input. Jobs
+/* One row of an earlier run of the server, in order of acceptance (so that a sweep comes behind its
+ * cells), before any other input. Jobs
  * without an end wait again; ended ones can be watched and found by their keys. 0, ERR_IO (out of
  * order, or twice) or ERR_OUT_OF_MEMORY. */
 int hub_restore(struct hub *, int64_t now, const struct hub_row *, struct fail *f);

@@ -75,6 +75,12 @@ enum event_state job_public(const struct job *j)
     return (enum event_state)STATE[seen].public;
 }
 
+enum event_state job_outcome(const struct job *j)
+{
+    assert(j->state >= JOB_ENDING && j->end.outcome >= JOB_DONE);
+    return (enum event_state)STATE[j->end.outcome].public;
+}
+
 const char *job_state_name(enum job_state state)
 {
     assert(state < JOB_STATES);
@@ -96,6 +102,39 @@ struct job *job_new(uint64_t id, struct account *owner, struct spec *spec, uint6
     return j;
 }
 
+struct event_sweep job_sweep(const struct job *j, uint64_t cells[LIMIT_CELLS])
+{
+    struct event_sweep e = {.place = &j->place};
+
+    if (!j->sweep) return e;
+    for (int i = 0; i < j->sweep->n; i++)
+        cells[i] = j->sweep->cell[i].kept.job;
+    e.axes = j->sweep->axes;
+    e.cells = cells;
+    e.n_cells = j->sweep->n;
+    return e;
+}
+
+struct event_result job_result(const struct job *j, char url[URL_TEXT])
+{
+    url_picture(j->end.digest, url);
+    return (struct event_result){.url = url,
+                                 .digest = j->end.digest,
+                                 .width = j->spec.width,
+                                 .height = j->spec.height,
+                                 .seed = j->spec.seed,
+                                 .seconds = (double)j->run.spent_us / 1e6,
+                                 .bytes = j->end.bytes};
+}
+
+static void free_sweep(struct job_sweep *s)
+{
+    if (!s) return;
+    free(s->axes);
+    free(s->kept);
+    free(s);
+}
+
 void job_free(struct job *j)
 {
     if (!j) return;
@@ -103,6 +142,7 @@ void job_free(struct job *j)
     board_free(&j->board);
     blob_unref(j->end.file);
     blob_unref(j->run.checkpoint);
+    free_sweep(j->sweep);
     spec_free(&j->spec);
     free(j);
 }

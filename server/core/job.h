@@ -10,11 +10,13 @@
  *                                  └──end────┴──▶ ENDING ◀────┘ ──▶ DONE | FAILED | CANCELLED
  *
  * QUEUED ──drawn──▶ SAVING: its picture was finished before the worker was told to suspend it.
+ * A sweep (sweeps.h) goes from QUEUED to RUNNING with its first cell, and to ENDING with its last.
  * ENDING: how it ends is decided and on its way to the disk; `end` is posted when it is stored, so
  * that a crash in between cannot give a job two ends. */
 #ifndef SERVER_CORE_JOB_H
 #define SERVER_CORE_JOB_H
 
+#include "proto/cells.h"
 #include "proto/event.h"
 #include "proto/spec.h"
 #include "server/core/account.h"
@@ -121,6 +123,22 @@ struct job_leave {
     struct client *submitter; /* the open connection that submitted it; NULL: none */
 };
 
+/* Written by sweeps, of a job that is one. */
+struct job_cell {
+    struct cell kept; /* what its row has of it */
+    struct job *job;  /* until its end is noted */
+    int sent;         /* the state that was posted last, -1: none; new cells wait */
+};
+struct job_sweep {
+    char *axes, *kept; /* JSON, owned: as it was asked for; and its cells, for its row */
+    struct event_counts counts;
+    int sent_over;           /* cells that were over when progress was posted */
+    bool touched;            /* a cell has moved since that was noted */
+    struct job *next, *prev; /* all sweeps that are not over */
+    int n;
+    struct job_cell cell[];
+};
+
 /* Written by registry: its places in the lists of all jobs. */
 struct job_links {
     struct job *next_id, *next_key; /* hash chains */
@@ -137,6 +155,12 @@ struct job {
     uint8_t digest[SPEC_DIGEST_BYTES]; /* of the request, before a seed was picked */
     struct spec spec;                  /* owned; with the seed */
     int64_t created_ms;                /* Unix time */
+    struct sweep_place place;          /* of a cell; parent 0: it is none */
+    struct job_sweep *sweep;           /* of a sweep, owned; NULL: it is none */
+
+    /* written by sweeps */
+    struct job *parent; /* the sweep that notes what becomes of it; NULL: none */
+    bool unnoted;       /* its sweep needs it: it stays in memory, over or not */
 
     /* written by job_move() */
     enum job_state state;
@@ -168,9 +192,14 @@ int job_next(enum job_state, enum job_move);
 /* Make a move. 0, or ERR_CONFLICT (state unchanged). */
 int job_move(struct job *, enum job_move);
 
-bool job_over(const struct job *);               /* DONE, FAILED or CANCELLED */
-enum event_state job_public(const struct job *); /* its state on the wire; not for ADMIT */
+bool job_over(const struct job *);                /* DONE, FAILED or CANCELLED */
+enum event_state job_public(const struct job *);  /* its state on the wire; not for ADMIT */
+enum event_state job_outcome(const struct job *); /* how it ends, decided or over */
 const char *job_state_name(enum job_state);
+/* What it has to do with a sweep, with room for the ids of its cells; borrows from it. */
+struct event_sweep job_sweep(const struct job *, uint64_t cells[LIMIT_CELLS]);
+/* The picture of a job that is done, with room for its address; borrows from both. */
+struct event_result job_result(const struct job *, char url[URL_TEXT]);
 
 /* Takes the spec (leaves it empty). NULL when memory is short. seq: where its board begins. */
 struct job *job_new(uint64_t id, struct account *owner, struct spec *, uint64_t seq);

@@ -6,9 +6,10 @@
 
 #include <assert.h>
 
-/* Count it in or out of what is in its state. */
+/* Count it in or out of what is in its state: pictures alone, so no sweep. */
 static void count(struct hub *h, const struct job *j, int by)
 {
+    if (j->sweep) return;
     h->in[j->state] += by;
     if (j->state == JOB_ADMIT || j->state == JOB_QUEUED) j->owner->waiting += by;
     if (j->state == JOB_RUNNING) j->owner->running += by;
@@ -26,6 +27,7 @@ void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
     count(h, j, -1);
     if (job_move(j, move) != 0) assert(!"a move that the table of job.c does not know");
     count(h, j, 1);
+    if (j->parent) j->parent->sweep->touched = h->sweeps_touched = true;
     notify_touch(h);
 }
 
@@ -75,6 +77,9 @@ struct hub_row lifecycle_row(const struct job *j)
                             .rank = j->rank,
                             .favourite = j->favourite,
                             .unwatched_ms = j->leave.unwatched_ms,
+                            .place = j->place,
+                            .sweep = j->sweep ? j->sweep->axes : NULL,
+                            .cells = j->sweep ? j->sweep->kept : NULL,
                             .state = STATE_QUEUED};
 }
 
@@ -234,23 +239,23 @@ void lifecycle_finished(struct hub *h, int64_t now, struct job *j)
 void lifecycle_store_end(struct hub *h, const struct job *j)
 {
     struct hub_row r = lifecycle_row(j);
-    bool done = j->end.outcome == JOB_DONE;
+    bool picture = j->end.outcome == JOB_DONE && !j->sweep;
 
     assert(j->state == JOB_ENDING);
-    r.state = done ? STATE_DONE : j->end.outcome == JOB_CANCELLED ? STATE_CANCELLED : STATE_FAILED;
-    r.result_seq = done ? j->board.seq + 1 : 0;
-    r.end_seq = j->board.seq + (done ? 2 : 1);
-    r.result_digest = j->end.digest;
+    r.state = job_outcome(j);
+    r.result_seq = picture ? j->board.seq + 1 : 0;
+    r.end_seq = j->board.seq + (picture ? 2 : 1);
+    r.result_digest = picture ? j->end.digest : NULL;
     r.result_bytes = j->end.bytes;
     r.result_us = j->run.spent_us;
     r.error = r.state == STATE_FAILED ? &j->end.error : NULL;
     h->n_storing++;
-    h->out.store_end(h->out.arg, &r, done ? j->end.file : NULL);
+    h->out.store_end(h->out.arg, &r, picture ? j->end.file : NULL);
 }
 
 void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const struct fail *why)
 {
-    assert(outcome >= JOB_DONE && (outcome == JOB_FAILED) == (why != NULL));
+    assert(outcome >= JOB_DONE && (outcome == JOB_FAILED) == (why != NULL) && !j->sweep);
     if (j->state == JOB_QUEUED) {
         unhold(h, j);
         leave(h, j, lanes_leave);
@@ -269,7 +274,7 @@ void lifecycle_end(struct hub *h, struct job *j, enum job_state outcome, const s
 
 void lifecycle_cancel(struct hub *h, struct job *j)
 {
-    assert(j->state < JOB_ENDING);
+    assert(j->state < JOB_ENDING && !j->sweep);
     j->end.cancelled_us = h->called_us;
     if (j->state == JOB_ADMIT)
         j->end.early = true;
@@ -284,7 +289,7 @@ void lifecycle_orphans(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = older) {
         older = j->links.older;
         if (!j->owner->gone || j->owner->user.id == USER_NONE) continue;
-        if (j->state < JOB_ENDING) lifecycle_cancel(h, j);
+        if (j->state < JOB_ENDING && !j->sweep) lifecycle_cancel(h, j);
     }
 }
 

@@ -23,7 +23,7 @@ void previews_followed(struct hub *h, struct job *j)
 {
     struct preview_demand w;
 
-    if (j->state != JOB_RUNNING) return;
+    if (j->state != JOB_RUNNING || j->sweep) return; /* previews are of its cells */
     w = previews_demand(j);
     if (w.classes == j->run.demand_classes && w.every_ms == j->run.demand_every_ms) return;
     j->run.demand_classes = w.classes;

@@ -116,7 +116,7 @@ static bool drop_one(struct registry *r)
     for (; *at; before = *at, at = &(*at)->links.next_over) {
         struct job *j = *at;
 
-        if (j->subscriptions || j->run.device) continue;
+        if (j->subscriptions || j->run.device || j->unnoted) continue;
         drop_over(r, at, before);
         return true;
     }

@@ -2,8 +2,8 @@
  * of end.
  *
  * Owns the jobs. Jobs that are over stay until there are more than `kept` of them; then the one
- * that ended first is freed, unless a subscription has not read its end or a device still holds its
- * run. Thread: the loop's. */
+ * that ended first is freed, unless a subscription has not read its end, a device still holds its
+ * run, or its sweep has not noted it. Thread: the loop's. */
 #ifndef SERVER_CORE_REGISTRY_H
 #define SERVER_CORE_REGISTRY_H
 

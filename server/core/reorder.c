@@ -12,7 +12,8 @@ static int list_waiting(const struct hub *h, const struct job *of, struct queue 
     queue_init(out);
     if (queue_reserve(out, of->owner->waiting) != 0) return ERR_OUT_OF_MEMORY;
     for (struct job *j = h->registry.newest; j; j = j->links.older)
-        if (j->state == JOB_QUEUED && j->owner == of->owner && j->spec.lane == of->spec.lane)
+        if (j->state == JOB_QUEUED && j->owner == of->owner && j->spec.lane == of->spec.lane
+            && !j->sweep)
             out->at[out->n++] = j;
     assert(out->n <= of->owner->waiting);
     queue_sort(out, queue_older);

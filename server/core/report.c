@@ -5,7 +5,6 @@
 #include "server/core/notify.h"
 
 #include "proto/answer.h"
-#include "proto/url.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -30,35 +29,34 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .overall = j->run.overall,
                                .spec = &j->spec,
                                .key = j->key,
-                               .favourite = j->favourite};
+                               .favourite = j->favourite,
+                               .sweep.place = &j->place,
+                               .counts = j->sweep ? &j->sweep->counts : NULL};
     row->phase = j->run.view.phase < GLM_DONE ? (enum event_phase)j->run.view.phase : PHASE_DECODE;
-    if (j->state == JOB_QUEUED && !j->held) row->position = queue_place(&h->queue, j);
+    if (j->state == JOB_QUEUED && !j->held)
+        row->position = j->sweep ? j->forecast.sent_place : queue_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->end.error;
-    if (j->state == JOB_DONE) {
-        url_picture(j->end.digest, r->url[r->n]);
-        *result =
-            (struct event_result){r->url[r->n],   j->end.digest, j->spec.width,
-                                  j->spec.height, j->spec.seed,  (double)j->run.spent_us / 1e6,
-                                  j->end.bytes};
+    if (j->state == JOB_DONE && !j->sweep) {
+        *result = job_result(j, r->url[r->n]);
         row->result = result;
     }
     r->n++;
 }
 
 struct blob *report_list(const struct hub *h, int64_t now, const struct account *a,
-                         const struct job *from, int state, int limit, const char *ref)
+                         const struct job *from, const struct command *c, const char *ref)
 {
     struct listing rows;
     const struct job *j = from;
     struct text t;
     struct blob *b;
 
-    assert(limit >= 0 && limit <= LIMIT_LIST);
+    assert(c->limit >= 0 && c->limit <= LIMIT_LIST);
     rows.n = 0;
     for (; j; j = j->links.older) {
-        if (j->state == JOB_ADMIT || (state >= 0 && (int)job_public(j) != state)) continue;
-        if (!account_sees(a, j->owner)) continue;
-        if (rows.n == limit) break;
+        if (j->state == JOB_ADMIT || (c->state >= 0 && (int)job_public(j) != c->state)) continue;
+        if (!account_sees(a, j->owner) || j->place.parent != c->parent) continue;
+        if (rows.n == c->limit) break;
         add_row(h, now, &rows, j);
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
@@ -71,11 +69,13 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct account 
 struct blob *report_job(const struct hub *h, int64_t now, const struct job *j, const char *ref)
 {
     struct listing rows;
+    uint64_t cells[LIMIT_CELLS];
     struct text t;
     struct blob *b;
 
     rows.n = 0;
     add_row(h, now, &rows, j);
+    rows.job[0].sweep = job_sweep(j, cells);
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_job(ref, &rows.job[0], &t);
     b = blob_from_text(&t);

@@ -4,11 +4,11 @@
 
 #include "server/core/core.h"
 
-/* The answer to `list`: at most limit rows of what the account sees, from this job (may be NULL) to
- * older ones; state: an enum event_state or -1 for all. The caller owns the blob; NULL: no
+/* The answer to `list`: at most c->limit rows of what the account sees, from this job (may be NULL)
+ * to older ones, in c->state, cells of c->parent or no cells. The caller owns the blob; NULL: no
  * memory. */
 struct blob *report_list(const struct hub *, int64_t now, const struct account *,
-                         const struct job *from, int state, int limit, const char *ref);
+                         const struct job *from, const struct command *c, const char *ref);
 /* The answer to `job`. NULL: no memory. */
 struct blob *report_job(const struct hub *, int64_t now, const struct job *, const char *ref);
 /* The statistics, as an answer to ref or (NULL) as a message of their own; jobs that the account

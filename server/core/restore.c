@@ -3,12 +3,32 @@
 
 #include "server/core/abandon.h"
 #include "server/core/lifecycle.h"
+#include "server/core/sweeps.h"
 
 #include "proto/url.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Its cells, which are older and stand in the table already. False: no memory, or damaged. */
+static bool restore_cells(struct hub *h, struct job *p, const struct hub_row *r)
+{
+    struct cell cells[LIMIT_CELLS];
+    int n = cells_parse(r->cells, cells);
+    bool over = r->state != STATE_QUEUED;
+
+    if (n < 1 || sweeps_make(p, r->sweep, cells, n) != 0) return false;
+    for (int i = 0; i < n; i++) {
+        struct job *j = registry_find(&h->registry, cells[i].job);
+
+        if (over) sweeps_recall(p, i);
+        if (j && over) j->unnoted = false;
+        if (!over) p->sweep->cell[i].kept.state = p->sweep->cell[i].sent = -1;
+        if (j && !over) sweeps_own(p, i, j);
+    }
+    return true;
+}
 
 static enum job_state outcome_of(enum event_state s)
 {
@@ -19,14 +39,18 @@ static enum job_state outcome_of(enum event_state s)
 static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
 {
     char url[URL_TEXT];
-    struct event end = {.kind = EVENT_END, .u.end = {r->state, r->error}};
+    struct event end = {.kind = EVENT_END,
+                        .u.end = {.state = r->state,
+                                  .error = r->error,
+                                  .counts = j->sweep ? &j->sweep->counts : NULL,
+                                  .cells = r->cells}};
     struct event result = {.kind = EVENT_RESULT,
                            .u.result = {url, r->result_digest, r->spec->width, r->spec->height,
                                         r->spec->seed, (double)r->result_us / 1e6,
                                         r->result_bytes}};
 
     assert(r->end_seq > 0);
-    if (r->state == STATE_DONE) {
+    if (r->state == STATE_DONE && !j->sweep) {
         url_picture(r->result_digest, url);
         memccpy(j->end.digest, r->result_digest, '\0', sizeof j->end.digest - 1);
         j->end.bytes = r->result_bytes;
@@ -49,6 +73,7 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
 static struct job *restore_job(struct hub *h, const struct hub_row *r)
 {
     struct account *owner = accounts_owner(&h->accounts, r->owner);
+    uint64_t cells[LIMIT_CELLS];
     struct spec spec;
     struct job *j;
     struct event accepted;
@@ -67,9 +92,17 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     j->held = r->held;
     j->favourite = r->favourite;
     j->leave.unwatched_ms = r->unwatched_ms;
-    accepted = (struct event){
-        .kind = EVENT_ACCEPTED,
-        .u.accepted = {.spec = &j->spec, .key = j->key, .created_ms = j->created_ms}};
+    j->place = r->place;
+    j->unnoted = r->place.parent != 0;
+    if (r->sweep && !restore_cells(h, j, r)) {
+        job_free(j);
+        return NULL;
+    }
+    accepted = (struct event){.kind = EVENT_ACCEPTED,
+                              .u.accepted = {.spec = &j->spec,
+                                             .key = j->key,
+                                             .created_ms = j->created_ms,
+                                             .sweep = job_sweep(j, cells)}};
     if (board_restore(&j->board, &accepted, r->accepted_seq) == 0) return j;
     job_free(j);
     return NULL;
@@ -91,6 +124,10 @@ int restore_row(struct hub *h, int64_t now, const struct hub_row *r, struct fail
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the stored jobs");
     }
     abandon_changed(h, j);
+    if (j->sweep) {
+        sweeps_begin(h, j);
+        return 0;
+    }
     if (!j->held) lanes_join(&h->lanes, &h->queue, j);
     if (!j->held && j->rank != j->order) lanes_ranked(&h->lanes, j);
     lifecycle_wait(h, now, j);

@@ -47,6 +47,14 @@ static const char *const VERSION[] = {
     "ALTER TABLE jobs ADD COLUMN unwatched_ms INTEGER NOT NULL DEFAULT 0;", /* 0: kept */
 
     "ALTER TABLE jobs ADD COLUMN favourite INTEGER NOT NULL DEFAULT 0;",
+
+    "ALTER TABLE jobs ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;" /* of a cell: its sweep */
+    "ALTER TABLE jobs ADD COLUMN cell INTEGER NOT NULL DEFAULT 0;"   /* .. which cell it is .. */
+    "ALTER TABLE jobs ADD COLUMN place BLOB;" /* .. a byte for each axis: which value */
+    "ALTER TABLE jobs ADD COLUMN sweep TEXT;" /* of a sweep: its fields and values, JSON .. */
+    "ALTER TABLE jobs ADD COLUMN cells TEXT;" /* .. and what is kept of its cells (cells.h) */
+    "CREATE INDEX jobs_parent ON jobs(parent) WHERE parent <> 0;"
+    "CREATE INDEX jobs_sweep ON jobs(job) WHERE sweep IS NOT NULL;",
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

@@ -2,6 +2,7 @@
  * ends. */
 #include "server/store/rows.h"
 
+#include "proto/cells.h"
 #include "proto/text.h"
 #include "server/store/database.h"
 
@@ -15,14 +16,17 @@ static const char *const SQL[ROWS_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner)"
-                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_ACCEPT] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner,"
+                   "parent,cell,place,sweep,cells)"
+                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?20,?21,?22,?23,?24)",
     /* the whole row, as it may have been removed behind our back */
     [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner,"
-                "result_seq,end_seq,result,bytes,us,file,code,field,message,hint)"
-                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)"
+                "result_seq,end_seq,result,bytes,us,file,code,field,message,hint,"
+                "parent,cell,place,sweep,cells)"
+                " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
+                "?20,?21,?22,?23,?24)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
-                "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19",
+                "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24",
     [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
@@ -84,7 +88,7 @@ static int count_state(struct job_rows *r, int state, int64_t *n, struct fail *f
     char sql[160];
 
     snprintf(sql, sizeof sql,
-             "SELECT (SELECT count(*) FROM jobs WHERE state=%d)"
+             "SELECT (SELECT count(*) FROM jobs WHERE state=%d AND sweep IS NULL)"
              " + coalesce((SELECT n FROM removed WHERE state=%d), 0)",
              state, state);
     return database_int(r->reader, sql, n, f);
@@ -132,6 +136,24 @@ static bool is_text(const char *s, size_t bytes)
     return n <= bytes && step > 0;
 }
 
+/* The same of what it has to do with a sweep. */
+static const char *sweep_damage(sqlite3_stmt *q)
+{
+    struct cell cells[LIMIT_CELLS];
+    const char *axes = text_at(q, 25);
+    json_t *json;
+
+    if (sqlite3_column_int64(q, 22)
+        && (!is_number(q, 23, 0) || sqlite3_column_int64(q, 23) >= LIMIT_CELLS
+            || sqlite3_column_bytes(q, 24) < 1 || sqlite3_column_bytes(q, 24) > SPEC_FIELDS))
+        return "its place in a sweep is impossible";
+    if (sqlite3_column_type(q, 25) == SQLITE_NULL) return NULL;
+    json = text_parse(axes, strlen(axes), SIZE_MAX, NULL);
+    if (!json) return "its sweep is not readable";
+    json_decref(json);
+    return cells_parse(text_at(q, 26), cells) < 1 ? "its cells are not readable" : NULL;
+}
+
 /* What is wrong with a row, or NULL; its spec is left to spec_parse(). */
 static const char *row_damage(sqlite3_stmt *q)
 {
@@ -154,7 +176,8 @@ static const char *row_damage(sqlite3_stmt *q)
     for (int column = 14; column <= 16; column++)
         if (!is_text(text_at(q, column), sizeof((struct fail *)0)->message))
             return "its error is no text";
-    if (state != STATE_DONE) return NULL;
+    if (sweep_damage(q)) return sweep_damage(q);
+    if (state != STATE_DONE || sqlite3_column_type(q, 25) != SQLITE_NULL) return NULL;
     if (!is_number(q, 8, 1) || !is_number(q, 11, 0) || !is_number(q, 12, 0))
         return "its result has no size or number";
     return strlen(result) == 64 && strspn(result, "0123456789abcdef") == 64
@@ -191,6 +214,19 @@ static void leave_out(struct job_rows *r, struct log *log, int64_t order, const 
     sqlite3_close(db);
 }
 
+static void read_sweep(sqlite3_stmt *q, struct hub_row *row)
+{
+    if (sqlite3_column_type(q, 25) != SQLITE_NULL) {
+        row->sweep = text_at(q, 25);
+        row->cells = text_at(q, 26);
+    }
+    row->place.parent = (uint64_t)sqlite3_column_int64(q, 22);
+    if (!row->place.parent) return;
+    row->place.cell = sqlite3_column_int(q, 23);
+    row->place.axes = sqlite3_column_bytes(q, 24);
+    memcpy(row->place.at, sqlite3_column_blob(q, 24), (size_t)row->place.axes);
+}
+
 static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
                        int (*each)(void *, const struct hub_row *, struct fail *), void *arg,
                        struct fail *f)
@@ -222,7 +258,8 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .unwatched_ms = sqlite3_column_int(q, 20),
         .favourite = sqlite3_column_int(q, 21) != 0,
     };
-    if (row.state == STATE_DONE) row.result_digest = text_at(q, 10);
+    read_sweep(q, &row);
+    if (row.state == STATE_DONE && !row.sweep) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
     row.result_us = sqlite3_column_int64(q, 12);
     if (row.state == STATE_FAILED) row.error = &error;
@@ -248,9 +285,11 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
 {
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
-        " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite FROM jobs"
-        " WHERE ord>0 AND (state=0 OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord "
-        "DESC LIMIT ?1)) ORDER BY ord";
+        " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite,parent,"
+        "cell,place,sweep,cells FROM jobs WHERE ord>0 AND (state=0"
+        " OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)"
+        " OR (parent<>0 AND parent IN (SELECT job FROM jobs WHERE state=0 AND sweep IS NOT NULL)))"
+        " ORDER BY ord";
     sqlite3_stmt *q = NULL;
     int err, got;
 
@@ -315,6 +354,15 @@ static void bind_id(sqlite3_stmt *q, int at, uint64_t n)
     sqlite3_bind_int64(q, at, (sqlite3_int64)n);
 }
 
+static void bind_sweep(sqlite3_stmt *q, const struct hub_row *row)
+{
+    bind_id(q, 20, row->place.parent);
+    sqlite3_bind_int(q, 21, row->place.cell);
+    if (row->place.parent) sqlite3_bind_blob(q, 22, row->place.at, row->place.axes, SQLITE_STATIC);
+    sqlite3_bind_text(q, 23, row->sweep, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 24, row->cells, -1, SQLITE_STATIC);
+}
+
 /* The columns that are known when a job is accepted, and its state; then the statement runs. */
 static int write_row(struct job_rows *r, int which, const struct hub_row *row, int state,
                      struct fail *f)
@@ -336,6 +384,7 @@ static int write_row(struct job_rows *r, int which, const struct hub_row *row, i
         bind_id(q, 7, row->accepted_seq);
         sqlite3_bind_int(q, 8, state);
         sqlite3_bind_int64(q, 9, row->owner);
+        bind_sweep(q, row);
         err = step(r, which, f);
     } else
         sqlite3_clear_bindings(q);
@@ -438,9 +487,14 @@ static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, stru
     return found;
 }
 
-#define A_PICTURE                                                             \
-    "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE" \
-    " b.result = a.result AND b.job <> a.job), favourite FROM jobs a WHERE state=2"
+/* Its sweep is over, or gone. */
+#define NOT_OF_LIVE "NOT EXISTS (SELECT 1 FROM jobs p WHERE p.job=a.parent AND p.state=0)"
+
+#define A_PICTURE                                                                                 \
+    "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE"                     \
+    " b.result = a.result AND b.job <> a.job), favourite FROM jobs a WHERE state=2 AND sweep IS " \
+    "NULL"                                                                                        \
+    " AND (parent=0 OR " NOT_OF_LIVE ")"
 
 bool rows_oldest(struct job_rows *r, struct row_picture *out)
 {
@@ -472,7 +526,8 @@ void rows_quota_list(struct job_rows *r, uint32_t owner, int64_t bytes, struct r
     out->n = 0;
     out->bytes = 0;
     if (sqlite3_prepare_v2(r->writer,
-                           "SELECT job, bytes FROM jobs WHERE state=2 AND owner=?1"
+                           "SELECT job, bytes FROM jobs a WHERE state=2 AND owner=?1 AND"
+                           " sweep IS NULL AND (parent=0 OR " NOT_OF_LIVE ")"
                            " ORDER BY favourite, ord",
                            -1, &q, NULL)
         == SQLITE_OK)
@@ -501,19 +556,43 @@ static int run_on(struct job_rows *r, const char *sql, int64_t bound, struct fai
     return bad;
 }
 
-int rows_remove(struct job_rows *r, uint64_t job, struct fail *f)
+uint64_t rows_cell(struct job_rows *r, uint64_t sweep)
 {
-    int err = run_on(r,
-                     "INSERT INTO removed SELECT state, 1 FROM jobs WHERE job = ?1"
-                     " ON CONFLICT(state) DO UPDATE SET n = n + 1",
-                     (int64_t)job, f);
+    static const char sql[] = "SELECT job FROM jobs WHERE parent=?1 AND parent<>0 LIMIT 1";
+    sqlite3_stmt *q = NULL;
+    uint64_t job = 0;
 
-    return err ? err : run_on(r, "DELETE FROM jobs WHERE job = ?1", (int64_t)job, f);
+    if (sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK) {
+        bind_id(q, 1, sweep);
+        if (sqlite3_step(q) == SQLITE_ROW) job = (uint64_t)sqlite3_column_int64(q, 0);
+    }
+    sqlite3_finalize(q);
+    return job;
 }
 
-/* Those that go: the ?1 oldest. */
-#define WITHOUT_PICTURE \
-    " FROM jobs WHERE ord IN (SELECT ord FROM jobs WHERE state > 2 ORDER BY ord LIMIT ?1)"
+/* A sweep that is over, and no cell of which has a row. */
+#define EMPTY_SWEEP \
+    "sweep IS NOT NULL AND state<>0 AND NOT EXISTS (SELECT 1 FROM jobs c WHERE c.parent=jobs.job"
+
+int rows_remove(struct job_rows *r, uint64_t job, struct fail *f)
+{
+    static const char *const sql[] = {
+        "INSERT INTO removed SELECT state, 1 FROM jobs WHERE job=?1 AND sweep IS NULL"
+        " ON CONFLICT(state) DO UPDATE SET n = n + 1",
+        "DELETE FROM jobs WHERE job=(SELECT parent FROM jobs WHERE job=?1) AND " EMPTY_SWEEP
+        " AND c.job<>?1)",
+        "DELETE FROM jobs WHERE job=?1"};
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof sql / sizeof *sql && !err; i++)
+        err = run_on(r, sql[i], (int64_t)job, f);
+    return err;
+}
+
+/* Those that go: the ?1 oldest. A sweep goes with its cells, and these not before it is over. */
+#define WITHOUT_PICTURE                                                                    \
+    " FROM jobs WHERE ord IN (SELECT ord FROM jobs a WHERE state>2 AND sweep IS NULL AND " \
+    "(parent=0 OR " NOT_OF_LIVE ") ORDER BY ord LIMIT ?1)"
 
 static int trim(struct job_rows *r, int64_t n, struct fail *f)
 {
@@ -525,6 +604,7 @@ static int trim(struct job_rows *r, int64_t n, struct fail *f)
                      " GROUP BY state ON CONFLICT(state) DO UPDATE SET n = n + excluded.n",
                      n, f);
     if (!err) err = run_on(r, "DELETE" WITHOUT_PICTURE, n, f);
+    if (!err) err = run_on(r, "DELETE FROM jobs WHERE ?1 AND " EMPTY_SWEEP ")", 1, f);
     if (!err) err = rows_commit(r, f);
     if (err) rows_rollback(r);
     return err;
@@ -533,7 +613,8 @@ static int trim(struct job_rows *r, int64_t n, struct fail *f)
 int rows_trim(struct job_rows *r, int kept, int most, struct fail *f)
 {
     int64_t n = 0;
-    int err = database_int(r->writer, "SELECT count(*) FROM jobs WHERE state > 2", &n, f);
+    int err =
+        database_int(r->writer, "SELECT count(*) FROM jobs WHERE state>2 AND sweep IS NULL", &n, f);
 
     n = n - kept < most ? n - kept : most;
     if (err || n <= 0) return err;

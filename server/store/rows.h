@@ -44,7 +44,8 @@ bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, 
 /* Bytes of all pictures and of the rows themselves. */
 int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);
 int64_t rows_newest_ms(struct job_rows *); /* when the newest job was accepted; 0: none */
-/* The oldest job with a picture, of favourites only when there are no others; shared: a newer job
+/* The oldest job with a picture, but for the cells of a sweep that is not over, of favourites only
+ * when there are no others; shared: a newer job
  * has the same one. false: none, or unreadable. */
 struct row_picture {
     uint64_t job;
@@ -66,7 +67,10 @@ bool rows_over_quota(struct job_rows *, uint32_t after, struct row_excess *out);
 void rows_quota_list(struct job_rows *, uint32_t owner, int64_t bytes, struct removal *out);
 /* The same of this job. */
 bool rows_picture(struct job_rows *, uint64_t job, struct row_picture *out);
-/* Remove a row, within a transaction; it goes on to be counted. */
+/* A job that is a cell of this one; 0: none has a row. */
+uint64_t rows_cell(struct job_rows *, uint64_t sweep);
+/* Remove a row, within a transaction; it goes on to be counted. With its last cell goes the row of
+ * a sweep that is over. */
 int rows_remove(struct job_rows *, uint64_t job, struct fail *f);
 /* Of the jobs that ended without a picture remove the oldest rows, at most so many, down to `kept`;
  * how many went. */

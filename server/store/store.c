@@ -28,14 +28,21 @@ enum {
 };
 
 /* A row on its way to the disk, with copies of what it needs. */
-struct entry {
-    struct msg m;
-    struct hub_row row; /* key, digest, spec, result_digest, error point below */
+struct entry_row {
+    struct hub_row row; /* key, digest, spec, sweep, cells, result_digest, error point below */
     struct spec spec;
     char key[LIMIT_KEY_BYTES + 1], result_digest[PNG_DIGEST_TEXT];
     uint8_t digest[SPEC_DIGEST_BYTES];
+    char *sweep, *cells;
     struct fail error;
+};
+
+/* Rows that are written together; the job that is answered for, or deleted, is the last one's. */
+struct entry {
+    struct msg m;
     struct blob *file;
+    int n;
+    struct entry_row at[];
 };
 
 struct keep {
@@ -258,34 +265,62 @@ int store_find(struct store *s, const struct store_asker *who, const char *diges
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
 
+static uint64_t entry_job(const struct entry *e)
+{
+    return e->at[e->n - 1].row.job;
+}
+
 static void entry_free(struct entry *e)
 {
-    spec_free(&e->spec);
+    for (int i = 0; i < e->n; i++) {
+        spec_free(&e->at[i].spec);
+        free(e->at[i].sweep);
+        free(e->at[i].cells);
+    }
     blob_unref(e->file);
     free(e);
 }
 
-static struct entry *entry_new(int kind, const struct hub_row *row, struct blob *file)
+static bool copy_text(char **out, const char *text)
 {
-    struct entry *e = calloc(1, sizeof *e);
+    *out = text ? strdup(text) : NULL;
+    return !text || *out;
+}
+
+/* False: no memory; entry_free() frees what was copied. */
+static bool row_copy(struct entry_row *to, const struct hub_row *row)
+{
+    to->row = *row;
+    if (spec_copy(&to->spec, row->spec) || !copy_text(&to->sweep, row->sweep)
+        || !copy_text(&to->cells, row->cells))
+        return false;
+    snprintf(to->key, sizeof to->key, "%s", row->key ? row->key : "");
+    memcpy(to->digest, row->digest, sizeof to->digest);
+    if (row->result_digest)
+        snprintf(to->result_digest, sizeof to->result_digest, "%s", row->result_digest);
+    if (row->error) to->error = *row->error;
+    to->row.key = to->key;
+    to->row.spec = &to->spec;
+    to->row.digest = to->digest;
+    to->row.sweep = to->sweep;
+    to->row.cells = to->cells;
+    to->row.result_digest = row->result_digest ? to->result_digest : NULL;
+    to->row.error = row->error ? &to->error : NULL;
+    return true;
+}
+
+static struct entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file)
+{
+    struct entry *e = calloc(1, sizeof *e + (size_t)n * sizeof e->at[0]);
 
     if (!e) return NULL;
-    if (spec_copy(&e->spec, row->spec)) {
-        free(e);
+    e->m.kind = kind;
+    for (int i = 0; i < n; i++) {
+        e->n++;
+        if (row_copy(&e->at[i], &rows[i])) continue;
+        entry_free(e);
         return NULL;
     }
-    e->m.kind = kind;
-    e->row = *row;
-    snprintf(e->key, sizeof e->key, "%s", row->key ? row->key : "");
-    memcpy(e->digest, row->digest, sizeof e->digest);
-    if (row->result_digest)
-        snprintf(e->result_digest, sizeof e->result_digest, "%s", row->result_digest);
-    if (row->error) e->error = *row->error;
-    e->row.key = e->key;
-    e->row.spec = &e->spec;
-    e->row.digest = e->digest;
-    e->row.result_digest = row->result_digest ? e->result_digest : NULL;
-    e->row.error = row->error ? &e->error : NULL;
     if (file) e->file = blob_ref(file);
     return e;
 }
@@ -302,45 +337,47 @@ static void answer(struct store *s, uint64_t job, int64_t commit_us, const struc
     mbox_push(s->loop, &stored->m);
 }
 
-static void send(struct store *s, int kind, const struct hub_row *row, struct blob *file)
+static void send(struct store *s, int kind, const struct hub_row *rows, int n, struct blob *file)
 {
     struct fail why;
-    struct entry *e = entry_new(kind, row, file);
+    struct entry *e = entry_new(kind, rows, n, file);
 
     if (e) {
         pulse_due(&s->pulse);
         mbox_push(&s->box, &e->m);
     } else if (kind != STORE_PLACE) {
         fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
-        answer(s, row->job, 0, &why);
+        answer(s, rows[n - 1].job, 0, &why);
     }
 }
 
-void store_accept(struct store *s, const struct hub_row *row)
+void store_accept(struct store *s, const struct hub_row *rows, int n)
 {
-    send(s, STORE_ACCEPT, row, NULL);
+    assert(n > 0);
+    send(s, STORE_ACCEPT, rows, n, NULL);
 }
 
 void store_end(struct store *s, const struct hub_row *row, struct blob *file)
 {
-    send(s, STORE_END, row, file);
+    send(s, STORE_END, row, 1, file);
 }
 
 void store_place(struct store *s, const struct hub_row *row)
 {
-    send(s, STORE_PLACE, row, NULL);
+    send(s, STORE_PLACE, row, 1, NULL);
 }
 
 void store_delete(struct store *s, uint64_t job)
 {
-    struct entry *e = calloc(1, sizeof *e);
+    struct entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
 
     if (!e) {
         log_error(s->log, "store: no memory to remove a job, which stays");
         return;
     }
     e->m.kind = STORE_DELETE;
-    e->row.job = job;
+    e->n = 1;
+    e->at[0].row.job = job;
     pulse_due(&s->pulse);
     mbox_push(&s->box, &e->m);
 }
@@ -371,8 +408,10 @@ int store_folder(const struct store *s)
 
 static int write_file(struct store *s, const struct entry *e, char *name, struct fail *f)
 {
-    snprintf(name, PICTURE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", e->spec.width,
-             e->spec.height, e->spec.seed, e->result_digest);
+    const struct spec *spec = &e->at[0].spec;
+
+    snprintf(name, PICTURE_NAME_BYTES, "%dx%d-seed%" PRId64 "-%.64s.png", spec->width, spec->height,
+             spec->seed, e->at[0].result_digest);
     return pictures_write(&s->pictures, name, e->file->data, e->file->len, f);
 }
 
@@ -390,7 +429,7 @@ static int check_files(struct store *s, struct fail *f)
 }
 
 /* The file goes before the row: a kill in between leaves a row that can be deleted again. */
-static int delete_job(struct store *s, uint64_t job, struct fail *f)
+static int delete_one(struct store *s, uint64_t job, struct fail *f)
 {
     struct row_picture p;
 
@@ -398,19 +437,35 @@ static int delete_job(struct store *s, uint64_t job, struct fail *f)
     return rows_remove(&s->rows, job, f);
 }
 
+static int delete_job(struct store *s, uint64_t job, struct fail *f)
+{
+    uint64_t cell;
+    int err = 0;
+
+    while (!err && (cell = rows_cell(&s->rows, job)) != 0)
+        err = delete_one(s, cell, f);
+    return err ? err : delete_one(s, job, f);
+}
+
+static int accept_rows(struct store *s, const struct entry *e, struct fail *f)
+{
+    int err = check_files(s, f);
+
+    for (int i = 0; i < e->n && !err; i++)
+        err = rows_accept(&s->rows, &e->at[i].row, f);
+    return err;
+}
+
 static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 {
     char name[PICTURE_NAME_BYTES] = "";
     int err;
 
-    if (e->m.kind == STORE_ACCEPT) {
-        err = check_files(s, f);
-        return err ? err : rows_accept(&s->rows, &e->row, f);
-    }
-    if (e->m.kind == STORE_DELETE) return delete_job(s, e->row.job, f);
-    if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->row, f);
+    if (e->m.kind == STORE_ACCEPT) return accept_rows(s, e, f);
+    if (e->m.kind == STORE_DELETE) return delete_job(s, entry_job(e), f);
+    if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
-    return err ? err : rows_end(&s->rows, &e->row, name, f);
+    return err ? err : rows_end(&s->rows, &e->at[0].row, name, f);
 }
 
 static bool is_entry(const struct msg *m)
@@ -493,7 +548,7 @@ static void probe(struct store *s)
 static void settle(struct store *s, struct entry *e, struct fail *why)
 {
     remember(s, why);
-    if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, e->row.job);
+    if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, entry_job(e));
     if (!why && e->m.kind == STORE_END)
         retention_ended(&s->retention, e->file ? (int64_t)e->file->len : 0);
     if (why && may_pass(why)) {
@@ -501,7 +556,7 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
         why->retry_after_ms = RETRY_MS;
     }
     if (e->m.kind == STORE_ACCEPT || e->m.kind == STORE_END) {
-        answer(s, e->row.job, s->commit_us, why);
+        answer(s, entry_job(e), s->commit_us, why);
         s->commit_us = 0;
     }
     entry_free(e);

@@ -61,15 +61,15 @@ uint64_t store_boot(const struct store *); /* 1, 2, 3 .. */
 /* Jobs that ended in all starts so far. */
 int store_counts(struct store *, int64_t *done, int64_t *failed, int64_t *cancelled,
                  struct fail *f);
-/* Call each for every job without an end and the `kept` newest ones with one, in order of
- * acceptance, until it returns non-zero (which is returned). A damaged row is logged and
- * skipped. */
+/* Call each for every job without an end, the cells of such sweeps, and the `kept` newest ones with
+ * one, in order of acceptance, until it returns non-zero (which is returned). A damaged row is
+ * logged and skipped. */
 int store_restore(struct store *, int kept,
                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                   struct fail *f);
 
 /* struct hub_out: what they borrow is copied, the file gets a reference. */
-void store_accept(struct store *, const struct hub_row *);
+void store_accept(struct store *, const struct hub_row *rows, int n); /* all or none */
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
 void store_delete(struct store *, uint64_t job);

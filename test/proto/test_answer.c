@@ -26,6 +26,12 @@ static const struct fail TOO_LONG = {
     .message = "ran longer than 300 s",
     .hint = "Ask for fewer steps or a smaller picture, or raise --job-seconds."};
 
+static const uint64_t CELLS[] = {1, 2, 3, 4};
+static const struct sweep_place PLACE = {JOB, 2, 2, {1, 0}};
+static const struct event_counts COUNTS = {2, 1, 1, 0}, SO_FAR = {8, 3, 0, 1};
+static const char ENDED[] = "[{\"job\":\"0000000000000001\",\"state\":\"done\",\"url\":\"/i/" DIGEST
+                            ".png\"},{\"job\":\"0000000000000002\",\"state\":\"failed\"}]";
+
 static const struct {
     const char *name, *ref;
     uint64_t job, seq;
@@ -70,9 +76,39 @@ static const struct {
      6,
      {EVENT_PROGRESS, .u.progress = {PHASE_PRIOR, 0, 320, 0, 9000, true, WHY_TURN}}},
     {"result", NULL, JOB, LIMIT_SEQ_MAX - 1, {EVENT_RESULT, .u.result = RESULT}},
-    {"end done", NULL, JOB, LIMIT_SEQ_MAX, {EVENT_END, .u.end = {STATE_DONE, NULL}}},
-    {"end failed", NULL, JOB, 9, {EVENT_END, .u.end = {STATE_FAILED, &TOO_LONG}}},
-    {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {STATE_CANCELLED, NULL}}},
+    {"end done", NULL, JOB, LIMIT_SEQ_MAX, {EVENT_END, .u.end = {.state = STATE_DONE}}},
+    {"end failed", NULL, JOB, 9, {EVENT_END, .u.end = {.state = STATE_FAILED, .error = &TOO_LONG}}},
+    {"accepted, a sweep",
+     "a3",
+     JOB,
+     1,
+     {EVENT_ACCEPTED,
+      .u.accepted = {.spec = &CHOSEN,
+                     .key = "",
+                     .created_ms = 1767225600123,
+                     .sweep = {NULL, "{\"steps\":[10,20],\"seed\":[77123,77124]}", CELLS, 4}}}},
+    {"accepted, a cell",
+     NULL,
+     3,
+     1,
+     {EVENT_ACCEPTED, .u.accepted = {.spec = &CHOSEN,
+                                     .key = "",
+                                     .created_ms = 1767225600123,
+                                     .sweep = {.place = &PLACE}}}},
+    {"progress of a sweep",
+     NULL,
+     JOB,
+     5,
+     {EVENT_PROGRESS, .u.progress = {PHASE_NONE, 3, 8, 0.41, 2140}}},
+    {"cell running", NULL, JOB, 6, {EVENT_CELL, .u.cell = {2, STATE_RUNNING, NULL, NULL}}},
+    {"cell done", NULL, JOB, 7, {EVENT_CELL, .u.cell = {2, STATE_DONE, &RESULT, NULL}}},
+    {"cell failed", NULL, JOB, 8, {EVENT_CELL, .u.cell = {3, STATE_FAILED, NULL, &TOO_LONG}}},
+    {"end of a sweep",
+     NULL,
+     JOB,
+     11,
+     {EVENT_END, .u.end = {STATE_FAILED, &TOO_LONG, &COUNTS, ENDED}}},
+    {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {.state = STATE_CANCELLED}}},
 };
 
 static const struct notice DRAIN = {
@@ -191,7 +227,7 @@ static void make_stats(struct text *t)
 
 static void make_quote(struct text *t)
 {
-    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952};
+    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952, 0};
 
     answer_quote("q", &q, t);
 }
@@ -206,6 +242,32 @@ static void make_job(struct text *t)
     spec.prompt = whole;
     j.spec = &spec;
     answer_job("j", &j, t);
+}
+static void make_sweep_quote(struct text *t)
+{
+    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952, 8};
+
+    answer_quote("q", &q, t);
+}
+static void make_sweep_list(struct text *t)
+{
+    const struct sweep_place place = {5, 7, 2, {1, 3}};
+    const struct answer_job jobs[] = {{.job = 5,
+                                       .state = STATE_RUNNING,
+                                       .created_ms = 5,
+                                       .spec = &CHOSEN,
+                                       .overall = 0.41,
+                                       .eta_ms = 2140,
+                                       .counts = &SO_FAR},
+                                      {.job = 4,
+                                       .state = STATE_QUEUED,
+                                       .created_ms = 5,
+                                       .spec = &CHOSEN,
+                                       .position = 2,
+                                       .eta_ms = 2140,
+                                       .sweep.place = &place}};
+
+    answer_list(NULL, jobs, 2, false, t);
 }
 static void make_empty_list(struct text *t)
 {
@@ -280,7 +342,9 @@ static const struct {
     {"error, everything", make_full_error},
     {"error, nothing known", make_bare_error},
     {"quote", make_quote},
+    {"quote of a sweep", make_sweep_quote},
     {"list", make_list},
+    {"list, a sweep and a cell", make_sweep_list},
     {"list, empty", make_empty_list},
     {"job", make_job},
     {"stats", make_stats},

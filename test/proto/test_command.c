@@ -30,6 +30,11 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (*c->user) text_string(t, "user", c->user);
     if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);
     if (c->before) text_id(t, "before", c->before);
+    if (c->parent) text_id(t, "parent", c->parent);
+    if (c->sweep.cells) {
+        sweep_write(&c->sweep, &c->spec, t, "sweep");
+        text_int(t, "cells", c->sweep.cells);
+    }
     if (c->kind == COMMAND_PREVIEWS) {
         text_int(t, "every_ms", c->previews.every_ms);
         text_int(t, "max_px", c->previews.max_px);
@@ -115,6 +120,7 @@ static void refused(void **state)
         if (err == 0) fail_msg("%s: accepted", vectors_string(v, "name"));
         assert_int_equal(err, f.code);
         assert_null(c.spec.prompt);
+        assert_null(c.sweep.value);
         expect_error(v, &c, &f);
         assert_int_equal(command_decode(bytes, len, &l, &c, NULL), err);
         free(bytes);

@@ -148,6 +148,8 @@ static void bounds_are_current(void **state)
         {"`ref` (1 to %d visible", LIMIT_REF_BYTES},
         {"`key` (1 to %d visible", LIMIT_KEY_BYTES},
         {"`max_wait_ms` (1 to %d)", LIMIT_WAIT_MS},
+        {"`n` (1 to %d) asks", LIMIT_PICTURES},
+        {"At most %d (`too_large`)", LIMIT_CELLS},
         {"`{\"cancel_after_ms\": N}` (1 to %d)", LIMIT_WAIT_MS},
         {"`deadline_ms` (0 to %d)", LIMIT_WAIT_MS},
         {"`text` (1 to %d bytes)", LIMIT_NOTICE_BYTES},

@@ -5,14 +5,15 @@
 . "$(dirname "$0")/files"
 
 libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp
-strlen strncmp snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
+strlen strncmp strdup snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
 nextafter __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
 ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands|device'
 ours+='|device_events|devices|dispatch|ending|eta|fair|favour|forecast|hub|job|lanes|ledger'
-ours+='|lifecycle|notices|notify|placing|previews|queue|registry|reorder|report|respond|restore'
-ours+='|stats|submit|timeline'
+ours+='|lifecycle|notices|notify|placing|previews|queue|registry|reorder|report|request|respond'
+ours+='|restore|stats|submit|sweeps|timeline'
 ours="^($ours)_"
-proto='^(answer|command|event|fail|frame|id|notice|scan|spec|text|url|user|COMMAND|USER)_|^(blob)_'
+proto='^(answer|cells|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'
+proto+='|^(COMMAND|SPEC|USER)_|^(blob)_'
 sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
 
 # refused FILE: undefined symbols of an object or archive that the core may not have

@@ -39,6 +39,7 @@ struct chaos {
     struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
     bool users, away[CHAOS_USERS];
     long comings, abandoned, notices, drains;
+    long sweeps, cells; /* submitted, and `cell` events read */
 };
 
 static inline void woken(struct world *w, void *session)
@@ -116,6 +117,24 @@ static inline void hear_end(struct chaos *x, uint64_t job, uint64_t seq, json_t 
     t->told_seq = seq;
 }
 
+/* What a sweep tells of one of its cells is true. */
+static inline void hear_cell(struct chaos *x, const struct truth *t, json_t *m)
+{
+    struct world *w = x->w;
+    struct cell cells[LIMIT_CELLS];
+    int64_t cell = integer(m, "cell");
+    int n = cells_parse(t->disk->cells, cells), state = event_state_parse(string(m, "state"));
+    const struct saved *s;
+
+    x->cells++;
+    MUST(w, cell >= 0 && cell < n && state >= 0, "no cell");
+    s = truth_of(w, cells[cell].job)->disk;
+    MUST(w, state < STATE_DONE || (int)s->row.state == state, "a cell in another state");
+    if (state != STATE_DONE) return;
+    m = json_object_get(m, "result");
+    MUST(w, strcmp(string(m, "digest"), s->result_digest) == 0, "another picture in a cell");
+}
+
 /* An event of a job, as an answer to a submit or by a subscription. */
 static inline void hear_event(struct chaos *x, struct chaos_client *c, json_t *m, const char *type)
 {
@@ -133,6 +152,7 @@ static inline void hear_event(struct chaos *x, struct chaos_client *c, json_t *m
     MUST(w, !v->ended, "an event after the end");
     v->seq = seq;
     if (strcmp(type, "queue") == 0) hear_queue(w, m);
+    if (strcmp(type, "cell") == 0) hear_cell(x, t, m);
     if (strcmp(type, "progress") == 0) {
         double o = json_number_value(json_object_get(m, "overall"));
 
@@ -217,7 +237,7 @@ static inline void hear_preview(struct chaos *x, struct chaos_client *c, const s
 static inline bool is_event(const char *type, const char *ref)
 {
     return strcmp(type, "queue") == 0 || strcmp(type, "phase") == 0 || strcmp(type, "progress") == 0
-           || strcmp(type, "result") == 0 || strcmp(type, "end") == 0
+           || strcmp(type, "cell") == 0 || strcmp(type, "result") == 0 || strcmp(type, "end") == 0
            || (strcmp(type, "accepted") == 0 && !ref[0]);
 }
 
@@ -302,11 +322,16 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
                                          "",
                                          "",
                                          ""};
+    static const char *const SWEEP[5] = {",\"n\":2", ",\"sweep\":{\"steps\":[1,3],\"seed\":2}",
+                                         ",\"sweep\":{\"guidance\":[1,2,3]}",
+                                         ",\"sweep\":{\"lane\":[\"batch\",\"normal\"]},\"n\":2",
+                                         ",\"sweep\":{\"width\":[64,256,100]}"};
     struct world *w = x->w;
     char key[64] = "";
     int seed = chance(w, 0.5) ? -1 : pick(w, 1000), side = SIDES[pick(w, 10)], k = pick(w, KEYS);
     const char *prompt = chance(w, 0.02) ? "<image>" : chance(w, 0.3) ? "a \\\"word\\\"" : "x";
     bool watch = chance(w, 0.8);
+    const char *sweep = chance(w, 0.96) ? "" : SWEEP[pick(w, 5)];
 
     if (chance(w, 0.6)) {
         if (x->keys[k][0] == '\0' || chance(w, 0.3)) {
@@ -316,16 +341,19 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         snprintf(key, sizeof key, "\"key\":\"%s\",", x->keys[k]);
         seed = chance(w, 0.9) ? x->key_seed[k] : seed;
         side = 256;
+        sweep = k % 16 ? "" : SWEEP[k / 16];
     }
+    x->sweeps += sweep[0] != '\0';
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-        "\"steps\":%d,\"seed\":%d%s}%s%s",
+        "\"steps\":%d,\"seed\":%d%s}%s%s%s",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
         key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)],
         chance(w, 0.02)   ? ",\"hold\":true"
         : chance(w, 0.05) ? ",\"max_wait_ms\":300"
                           : "",
+        sweep,
         chance(w, 0.1)   ? ",\"on_disconnect\":{\"cancel_after_ms\":200}"
         : chance(w, 0.1) ? ",\"on_disconnect\":{\"cancel_after_ms\":20000}"
                          : "");
@@ -384,6 +412,25 @@ static inline void op_rule(struct chaos *x, struct chaos_client *c, const char *
         command(x, c, 'd', "\"type\":\"notice\",\"text\":%s", chance(w, 0.5) ? "\"x\"" : "null");
 }
 
+static inline void list(struct chaos *x, struct chaos_client *c, const char *id)
+{
+    if (chance(x->w, 0.5))
+        command(x, c, 'l', "\"type\":\"list\",\"limit\":%d", 1 + pick(x->w, 20));
+    else
+        command(x, c, 'l', "\"type\":\"list\",\"parent\":\"%s\"", id);
+}
+
+static inline void cancel_some(struct chaos *x, struct chaos_client *c, const char *id)
+{
+    if (chance(x->w, 0.5))
+        command(x, c, 'f', "\"type\":\"cancel\",\"parent\":\"%s\"", id);
+    else
+        command(x, c, 'f', "\"type\":\"cancel\",%s",
+                chance(x->w, 0.1)   ? "\"all\":true"
+                : chance(x->w, 0.5) ? "\"state\":\"running\""
+                                    : "\"state\":\"queued\"");
+}
+
 static inline void op_command(struct chaos *x, struct chaos_client *c)
 {
     struct world *w = x->w;
@@ -398,7 +445,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 3: command(x, c, 'u', "\"type\":\"unwatch\",\"job\":\"%s\"", id); break;
     case 4:
     case 5: command(x, c, 'c', "\"type\":\"cancel\",\"job\":\"%s\"", id); break;
-    case 6: command(x, c, 'l', "\"type\":\"list\",\"limit\":%d", 1 + pick(w, 20)); break;
+    case 6: list(x, c, id); break;
     case 7: command(x, c, 'q', "\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}"); break;
     case 8: command(x, c, 'p', "\"type\":\"ping\""); break;
     case 9:
@@ -406,10 +453,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
         break;
     case 10:
         if (chance(w, 0.8)) break;
-        command(x, c, 'f', "\"type\":\"cancel\",%s",
-                chance(w, 0.1)   ? "\"all\":true"
-                : chance(w, 0.5) ? "\"state\":\"running\""
-                                 : "\"state\":\"queued\"");
+        cancel_some(x, c, id);
         break;
     case 12: command(x, c, 'h', "\"type\":\"hold\",\"job\":\"%s\"", id); break;
     case 13:

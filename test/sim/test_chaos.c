@@ -1,10 +1,10 @@
 /* test_chaos - the real core under random operations of clients, disk, device and encoder.
  *
- * Clients submit good and bad requests, repeat keys, watch with old numbers, cancel, read slowly,
- * break off and come back; in every second world users come and go; runs fail, the device fails,
- * gets stuck, runs out of memory, writes are late or fail, the process is killed with writes half
- * done, or drained. After every operation the invariants of the service are checked. A failure
- * prints its seed and step; seeds.txt has the worlds that are always run.
+ * Clients submit good and bad requests, some of them sweeps, repeat keys, watch with old numbers,
+ * cancel, read slowly, break off and come back; in every second world users come and go; runs fail,
+ * the device fails, gets stuck, runs out of memory, writes are late or fail, the process is killed
+ * with writes half done, or drained. After every operation the invariants of the service are
+ * checked. A failure prints its seed and step; seeds.txt has the worlds that are always run.
  *     DARKROOM_SEED=7 build/release/test/sim/test_chaos
  *     DARKROOM_OPERATIONS=1000000 build/release/test/sim/test_chaos      a new seed each time */
 #include "test/sim/chaos_client.h"
@@ -229,6 +229,29 @@ static void pass_time(struct chaos *x)
 
 /* --- invariants ------------------------------------------------------------------------------- */
 
+/* A sweep and its cells know each other, and it is over after them. */
+static void check_sweep(struct world *w, const struct job *p)
+{
+    const struct job_sweep *s = p->sweep;
+    int over = s->counts.done + s->counts.failed + s->counts.cancelled, live = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        const struct job *j = s->cell[i].job;
+
+        if (!j) continue;
+        live++;
+        MUST(w, j->parent == p && j->unnoted && j->place.parent == p->id, "another's cell");
+        MUST(w, (j->state == JOB_ADMIT) == (p->state == JOB_ADMIT), "accepted without its sweep");
+        MUST(w, j->owner == p->owner, "another user's cell");
+        MUST(w, p->state <= JOB_RUNNING, "over before its cells");
+        MUST(w, p->state == JOB_RUNNING || j->state == JOB_ADMIT || job_public(j) == STATE_QUEUED,
+             "a cell has begun, its sweep has not");
+    }
+    MUST(w, live + over == s->n && s->n == s->counts.cells, "cells that are lost");
+    MUST(w, (over == s->n) == (p->state >= JOB_ENDING), "a sweep that does not end");
+    MUST(w, queue_place(&w->hub->queue, p) == 0 && !p->run.device, "a sweep is drawn");
+}
+
 static void check_jobs(struct world *w)
 {
     struct hub *h = w->hub;
@@ -241,8 +264,15 @@ static void check_jobs(struct world *w)
              "a favourite that is not kept");
         MUST(w, j->order < order, "order");
         order = j->order;
-        in[j->state]++;
         n++;
+        MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
+        MUST(w, j->run.overall >= 0 && j->run.overall <= 1, "overall %f", j->run.overall);
+        MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
+        if (j->sweep) {
+            check_sweep(w, j);
+            continue;
+        }
+        in[j->state]++;
         resident += j->run.device != NULL;
         MUST(w,
              ((j->state == JOB_QUEUED || j->state == JOB_ADMIT) && !j->held)
@@ -250,9 +280,6 @@ static void check_jobs(struct world *w)
              "in the queue or not");
         held += j->state == JOB_QUEUED && j->held;
         MUST(w, j->state != JOB_RUNNING || (j->run.device && !j->run.dropping), "runs nowhere");
-        MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
-        MUST(w, j->run.overall >= 0 && j->run.overall <= 1, "overall %f", j->run.overall);
-        MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
         if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
             MUST(w, j->forecast.sent_place == queue_place(&h->queue, j),
                  "a place that was not told");
@@ -288,7 +315,7 @@ static void check_viewers(struct chaos *x)
         else if (!t->unwatched_us)
             t->unwatched_us = w->hub->called_us;
         t->unwatched_ms = j->leave.unwatched_ms;
-        if (j->leave.unwatched_ms == 0 || j->state >= JOB_ENDING || j->end.early
+        if (j->sweep || j->leave.unwatched_ms == 0 || j->state >= JOB_ENDING || j->end.early
             || !t->unwatched_us)
             continue;
         MUST(w, w->hub->called_us < t->unwatched_us + j->leave.unwatched_ms * INT64_C(1000),
@@ -366,7 +393,7 @@ static void finish(struct chaos *x)
         if (hub_due(h) <= w->now) hub_tick(h, w->now);
         if (h->n_held > 0 || h->paused || h->draining) release_all(x);
         open = h->in[JOB_ADMIT] + h->in[JOB_QUEUED] + h->in[JOB_RUNNING] + h->in[JOB_SAVING]
-               + h->in[JOB_ENDING];
+               + h->in[JOB_ENDING] + (h->sweeps != NULL);
     }
     MUST(w, open == 0, "%d jobs never end", open);
     for (int i = 0; i < CLIENTS; i++) {
@@ -413,9 +440,10 @@ static void chaos(uint64_t seed, long operations)
     finish(x);
     check_jobs(w);
     print_message("seed %llu: %ld accepted, %d stored, %ld ends read, %ld previews, %ld restarts, "
-                  "%ld conflicts, %ld refused as full\n",
+                  "%ld conflicts, %ld refused as full, %ld sweeps, %ld cells read\n",
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
-                  x->restarts, x->conflicts, x->full);
+                  x->restarts, x->conflicts, x->full, x->sweeps, x->cells);
+    MUST(w, x->sweeps > operations / 1000 && x->cells > x->sweeps / 2, "next to no sweep");
     x->abandoned += (long)w->hub->stats.totals.abandoned;
     MUST(w, operations < OPERATIONS || (x->drains > 0 && x->notices > 0),
          "no drain came to its end");

@@ -6,135 +6,7 @@
 #ifndef TEST_SIM_WORLD_H
 #define TEST_SIM_WORLD_H
 
-#include "test/sim/world_state.h"
-
-/* --- disk ------------------------------------------------------------------------------------- */
-
-static inline void saved_free(struct saved *s)
-{
-    if (s) spec_free(&s->spec);
-    free(s);
-}
-
-static inline struct saved *saved_new(const struct hub_row *r, bool file)
-{
-    struct saved *s = calloc(1, sizeof *s);
-
-    assert_non_null(s);
-    s->row = *r;
-    assert_int_equal(spec_copy(&s->spec, r->spec), 0);
-    snprintf(s->key, sizeof s->key, "%s", r->key);
-    memcpy(s->digest, r->digest, sizeof s->digest);
-    if (r->result_digest)
-        snprintf(s->result_digest, sizeof s->result_digest, "%s", r->result_digest);
-    if (r->error) s->error = *r->error;
-    s->file = file;
-    s->row.spec = &s->spec;
-    s->row.key = s->key;
-    s->row.digest = s->digest;
-    s->row.result_digest = s->result_digest;
-    s->row.error = r->error ? &s->error : NULL;
-    return s;
-}
-
-static inline void out_store_accept(void *arg, const struct hub_row *r)
-{
-    struct world *w = arg;
-
-    MUST(w, r->state == STATE_QUEUED, "a new row has an end");
-    w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, false);
-}
-
-static inline void out_store_end(void *arg, const struct hub_row *r, struct blob *file)
-{
-    struct world *w = arg;
-    struct truth *t = truth_of(w, r->job);
-    char digest[65];
-
-    MUST(w, t->disk != NULL, "an end of a job that was never stored");
-    MUST(w, (r->state == STATE_DONE) == (file != NULL), "a result without file or the reverse");
-    MUST(w, !r->error || r->error->code != ERR_IO, "an accepted job fails because of the disk");
-    picture_digest(r->spec, digest);
-    if (file) MUST(w, strcmp(digest, r->result_digest) == 0, "another picture than asked for");
-    w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
-}
-
-/* It reaches the disk at once, as a checkpoint does. */
-static inline void out_store_place(void *arg, const struct hub_row *r)
-{
-    struct world *w = arg;
-    struct truth *t = truth_of(w, r->job);
-
-    MUST(w, t->disk && !t->disk->deleted, "a place of no job");
-    t->disk->row.favourite = r->favourite;
-    t->disk->row.held = r->held;
-    t->disk->row.rank = r->rank;
-    t->disk->row.unwatched_ms = r->unwatched_ms;
-}
-
-static inline void out_store_delete(void *arg, uint64_t job)
-{
-    struct world *w = arg;
-    struct truth *t = truth_of(w, job);
-
-    MUST(w, t->disk && t->disk->row.state != STATE_QUEUED, "a job is removed that is not over");
-    MUST(w, !t->disk->deleted, "removed twice");
-    t->disk->deleted = true;
-}
-
-/* It reaches the disk at once: nothing waits for it. */
-static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
-{
-    struct world *w = arg;
-    struct truth *t = truth_of(w, job);
-
-    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a checkpoint of a job that is over");
-    blob_unref(t->checkpoint);
-    t->checkpoint = blob_ref(checkpoint);
-}
-
-/* The oldest write reaches the disk. */
-static inline struct saved *disk_write(struct world *w)
-{
-    struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
-    struct truth *t = truth_of(w, s->row.job);
-
-    if (t->disk) {
-        MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
-        s->row.favourite = t->disk->row.favourite;
-        for (int i = w->n_disk - 1; i >= 0; i--)
-            if (w->disk[i] == t->disk) w->disk[i] = s;
-        saved_free(t->disk);
-    } else {
-        w->disk = realloc(w->disk, (size_t)(w->n_disk + 1) * sizeof *w->disk);
-        assert_non_null(w->disk);
-        w->disk[w->n_disk++] = s;
-    }
-    t->disk = s;
-    if (s->row.state != STATE_QUEUED) {
-        blob_unref(t->checkpoint);
-        t->checkpoint = NULL;
-    }
-    return s;
-}
-
-/* Answer the oldest write; ok: it reached the disk. */
-static inline void store_answer(struct world *w, bool ok)
-{
-    uint64_t job;
-    struct fail f;
-
-    if (w->write_first == w->write_end) return;
-    job = w->writes[w->write_first % WORLD_ORDERS]->row.job;
-    if (ok) {
-        disk_write(w);
-        hub_stored(w->hub, w->now, job, NULL);
-        return;
-    }
-    saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
-    fail_set(&f, ERR_IO, "the disk is full");
-    hub_stored(w->hub, w->now, job, &f);
-}
+#include "test/sim/world_disk.h"
 
 /* --- plans ------------------------------------------------------------------------------------ */
 
@@ -565,6 +437,16 @@ static inline void encoder_answer(struct world *w, enum err code)
 
 /* --- start and end ---------------------------------------------------------------------------- */
 
+/* A cell of a sweep that is not over. */
+static inline bool saved_of_live(struct world *w, const struct saved *s)
+{
+    const struct saved *p;
+
+    if (!s->row.place.parent) return false;
+    p = truth_of(w, s->row.place.parent)->disk;
+    return p && p->row.state == STATE_QUEUED;
+}
+
 static inline void world_boot(struct world *w)
 {
     struct hub_out out = {.arg = w,
@@ -598,7 +480,9 @@ static inline void world_boot(struct world *w)
         struct fail f;
 
         if (w->disk[i]->deleted) continue;
-        if (w->disk[i]->row.state != STATE_QUEUED && over-- > w->conf.kept) continue;
+        if (w->disk[i]->row.state != STATE_QUEUED && over-- > w->conf.kept
+            && !saved_of_live(w, w->disk[i]))
+            continue;
         assert_int_equal(hub_restore(w->hub, w->now, &w->disk[i]->row, &f), 0);
     }
 }

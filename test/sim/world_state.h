@@ -29,6 +29,8 @@ struct saved {
     struct fail error;
     char key[LIMIT_KEY_BYTES + 1], result_digest[65];
     uint8_t digest[SPEC_DIGEST_BYTES];
+    char *sweep, *cells;
+    int more; /* on its way: so many rows behind it are written with it, or not at all */
     bool file;
     bool deleted; /* its row is gone; what clients read of it before stays known */
 };

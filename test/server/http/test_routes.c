@@ -37,7 +37,7 @@ static void store_one(void)
     struct hub_row row = {.job = 1, .order = 1, .key = "", .digest = digest, .spec = &spec};
     struct blob *file = blob_copy("picture", 7);
 
-    store_accept(store, &row);
+    store_accept(store, &row, 1);
     row.state = STATE_DONE;
     row.result_digest = HEX;
     row.result_bytes = 7;

@@ -124,7 +124,7 @@ static inline void store_hello(struct store *s)
     struct hub_row row = row_of(1, 1), done = done_row(1, 1, HEX);
     struct blob *b = blob_copy("hello", 5);
 
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
     store_end(s, &done, b);
     expect_stored(2, ERR_OK);
     blob_unref(b);

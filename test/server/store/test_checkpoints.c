@@ -50,7 +50,7 @@ static void accept_job(struct store *s, uint64_t job)
     struct hub_row row = row_of(job, job);
 
     row.key = "";
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
     expect_stored(1, ERR_OK);
 }
 

@@ -163,7 +163,7 @@ static enum err write_row(struct store *s, uint64_t n, bool done)
         if (done)
             store_end(s, &row, file);
         else
-            store_accept(s, &row);
+            store_accept(s, &row, 1);
         err = next_answer();
         if (err && err != ERR_IO) fail_msg("error %d after %s", err, failed);
         if (i == 0) first = err;

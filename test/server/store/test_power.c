@@ -128,7 +128,7 @@ static void accept_one(struct store *s, uint64_t job)
                           .accepted_seq = 500};
 
     prompt_of(job, prompt);
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
 }
 
 static void end_one(struct store *s, uint64_t job)

@@ -30,7 +30,7 @@ static void cancelled_jobs_leave_no_rows(void **state)
     for (uint64_t i = 2; i < 3002; i++) {
         struct hub_row row = row_of(i, i);
 
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         row.state = STATE_CANCELLED;
         row.end_seq = 9000;
         store_end(s, &row, NULL);
@@ -68,7 +68,7 @@ static void store_many(struct store *s, uint64_t first, int n, int64_t created_m
 
         digest_of((int)i, digest, &file);
         row.created_ms = created_ms;
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         row = done_row(i, i, digest);
         row.created_ms = created_ms;
         row.result_bytes = 10000;
@@ -157,7 +157,7 @@ static void old_pictures_go(void **state)
     digest_of(80, digest, &file); /* the same picture, drawn again */
     row = row_of(90, 90);
     row.created_ms = now;
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
     row = done_row(90, 90, digest);
     row.result_bytes = 10000;
     store_end(s, &row, file);

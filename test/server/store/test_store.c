@@ -24,7 +24,7 @@ static void survives_restart(void **state)
         struct hub_row row = row_of(ids[i], i + 1);
 
         row.owner = i == 3 ? UINT32_MAX : (uint32_t)i;
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
     }
     file = blob_copy("hello", 5);
     done = done_row(5, 2, HEX);
@@ -77,15 +77,15 @@ static void keeps_places(void **state)
     row.held = true;
     row.rank = 1;
     row.unwatched_ms = 9;
-    store_accept(s, &row);
-    store_accept(s, &other);
+    store_accept(s, &row, 1);
+    store_accept(s, &other, 1);
     other.held = true;
     other.rank = 7;
     other.unwatched_ms = 4000;
     store_place(s, &other);
     row.held = false;
     store_place(s, &row);
-    store_accept(s, &last);
+    store_accept(s, &last, 1);
     last.held = true;
     store_place(s, &last);
     last.state = STATE_CANCELLED;
@@ -125,7 +125,7 @@ static void deletes(void **state)
 
     (void)state;
     store_hello(s);
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
     store_end(s, &same, b);
     blob_unref(b);
     store_delete(s, 1);
@@ -286,10 +286,10 @@ static void bad_row_stands_alone(void **state)
     struct seen seen;
 
     (void)state;
-    store_accept(s, &a);
+    store_accept(s, &a, 1);
     expect_stored(1, ERR_OK);
-    store_accept(s, &twice);
-    store_accept(s, &b);
+    store_accept(s, &twice, 1);
+    store_accept(s, &b, 1);
     bad = 0;
     for (int n = 0; n < 2;)
         for (struct msg *m = mbox_wait(&box, 10000), *next; m; m = next, n++) {
@@ -324,11 +324,113 @@ static struct store *damaged(const char *sql)
     struct hub_row b = row_of(2, 2);
 
     store_hello(s);
-    store_accept(s, &b);
+    store_accept(s, &b, 1);
     expect_stored(1, ERR_OK);
     store_close(s);
     run_sql(sql);
     return open_store();
+}
+
+/* A sweep of jobs 2 and 3 with job 4 as its own, which waits or is over. */
+static void rows_of_sweep(struct hub_row row[3], bool over)
+{
+    static const char WAITS[] = "[{\"job\":\"0000000000000002\",\"cost\":1},"
+                                "{\"job\":\"0000000000000003\",\"cost\":1}]";
+    static const char ENDED[] = "[{\"job\":\"0000000000000002\",\"state\":\"done\"},"
+                                "{\"job\":\"0000000000000003\",\"state\":\"cancelled\"}]";
+
+    for (int i = 0; i < 3; i++)
+        row[i] = row_of(2 + (uint64_t)i, 2 + (uint64_t)i);
+    for (int i = 0; i < 2; i++)
+        row[i].place = (struct sweep_place){4, i, 1, {(uint8_t)i}};
+    row[2].sweep = "{\"steps\":[5,6]}";
+    row[2].cells = over ? ENDED : WAITS;
+    if (!over) return;
+    row[1].state = row[2].state = STATE_CANCELLED;
+    row[1].end_seq = row[2].end_seq = 900;
+}
+
+static struct seen restored(struct store *s, int kept)
+{
+    struct seen seen = {0};
+
+    assert_int_equal(store_restore(s, kept, see, &seen, &fail), 0);
+    return seen;
+}
+
+/* catches: rows of a sweep of which some are on disk alone; cells that a start does not get back
+ * while their sweep goes on */
+static void sweeps_are_stored_as_one(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row row[3], done = done_row(2, 2, HEX), twice[2];
+    struct seen seen;
+
+    (void)state;
+    store_hello(s);
+    rows_of_sweep(row, false);
+    twice[0] = row[0];
+    twice[1] = row_of(1, 9); /* there already */
+    store_accept(s, twice, 2);
+    expect_stored(1, ERR_INTERNAL);
+    assert_int_equal(restored(s, 10).n, 1);
+    store_accept(s, row, 3);
+    done.place = row[0].place;
+    store_end(s, &done, NULL);
+    expect_stored(2, ERR_OK);
+    seen = restored(s, 0); /* no ended job but those that a sweep needs */
+    assert_int_equal(seen.n, 3);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(seen.row[i].place.parent, 4);
+        assert_int_equal(seen.row[i].place.cell, i);
+        assert_int_equal(seen.row[i].place.at[0], i);
+    }
+    assert_true(seen.row[2].state == STATE_QUEUED && seen.row[2].place.parent == 0);
+    store_close(s);
+}
+
+/* catches: a sweep that counts as a picture, stays without its cells, or takes others with it */
+static void sweeps_go_with_their_cells(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row row[3], over[3], done = done_row(2, 2, HEX);
+    int64_t ended[3];
+    struct seen seen;
+
+    (void)state;
+    store_hello(s);
+    rows_of_sweep(row, false);
+    rows_of_sweep(over, true);
+    done.place = row[0].place;
+    store_accept(s, row, 3);
+    store_end(s, &done, NULL);
+    store_end(s, &over[1], NULL);
+    store_end(s, &over[2], NULL);
+    expect_stored(4, ERR_OK);
+    assert_int_equal(store_counts(s, &ended[0], &ended[1], &ended[2], &fail), 0);
+    assert_true(ended[0] == 2 && ended[1] == 0 && ended[2] == 1);
+    store_delete(s, 2);
+    store_close(s);
+    s = open_store();
+    assert_int_equal(restored(s, 10).n, 3);
+    store_delete(s, 4);
+    store_close(s);
+    s = open_store();
+    seen = restored(s, 10);
+    assert_true(seen.n == 1 && seen.job[0] == 1);
+    assert_int_equal(store_counts(s, &ended[0], &ended[1], &ended[2], &fail), 0);
+    assert_true(ended[0] == 2 && ended[2] == 1);
+    store_accept(s, row, 3);
+    store_end(s, &done, NULL);
+    store_end(s, &over[1], NULL);
+    store_end(s, &over[2], NULL);
+    expect_stored(4, ERR_OK);
+    store_delete(s, 2);
+    store_delete(s, 3); /* the last cell */
+    store_close(s);
+    s = open_store();
+    assert_int_equal(restored(s, 10).n, 1);
+    store_close(s);
 }
 
 /* catches: jobs of an older version that are lost, or get an owner, when its tables are renewed;
@@ -339,6 +441,10 @@ static void versions(void **state)
         damaged("ALTER TABLE jobs DROP COLUMN owner; DROP TABLE users; "
                 "ALTER TABLE jobs DROP COLUMN held; ALTER TABLE jobs DROP COLUMN rank;"
                 "ALTER TABLE jobs DROP COLUMN favourite;"
+                "DROP INDEX jobs_parent; DROP INDEX jobs_sweep;"
+                "ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN cell;"
+                "ALTER TABLE jobs DROP COLUMN place; ALTER TABLE jobs DROP COLUMN sweep;"
+                "ALTER TABLE jobs DROP COLUMN cells;"
                 "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
                 "PRAGMA user_version=1");
     struct seen seen = {0};
@@ -377,6 +483,13 @@ static void damaged_rows(void **state)
         "UPDATE jobs SET owner=-1 WHERE job=2",
         "UPDATE jobs SET owner=4294967296 WHERE job=2",
         "UPDATE jobs SET unwatched_ms=-1 WHERE job=2",
+        "UPDATE jobs SET parent=9, cell=100, place=x'00' WHERE job=2",
+        "UPDATE jobs SET parent=9, cell=0, place=x'' WHERE job=2",
+        "UPDATE jobs SET parent=9, cell=0, place=zeroblob(1000) WHERE job=2",
+        "UPDATE jobs SET sweep='{' WHERE job=2",
+        "UPDATE jobs SET sweep='{}', cells='[{}]' WHERE job=2",
+        "UPDATE jobs SET sweep='{}', cells='[]' WHERE job=2",
+        "UPDATE jobs SET sweep='{}' WHERE job=2",
     };
 
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
@@ -386,7 +499,7 @@ static void damaged_rows(void **state)
 
         assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
         if (seen.n != 1 || seen.job[0] != 1) fail_msg("%s: %d rows", sql[i], seen.n);
-        store_accept(s, &next);
+        store_accept(s, &next, 1);
         expect_stored(1, ERR_OK);
         store_close(s);
         s = open_store();
@@ -452,20 +565,20 @@ static void files_gone(void **state)
     char path[128], away[128];
 
     (void)state;
-    store_accept(s, &row);
+    store_accept(s, &row, 1);
     expect_stored(1, ERR_OK);
     for (uint64_t i = 0; i < 3; i++) {
         row = row_of(10 + i, 10 + i);
         path_of(path, names[i]);
         path_of(away, "away");
         assert_int_equal(rename(path, away), 0);
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         expect_stored(1, ERR_IO);
         put(names[i], "swapped", 7);
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         expect_stored(1, ERR_IO);
         assert_int_equal(rename(away, path), 0);
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         expect_stored(1, ERR_OK);
     }
     path_of(path, "darkroom.db");
@@ -490,7 +603,7 @@ static void outputs_gone(void **state)
     path_of(path, "outputs");
     path_of(away, "away");
     for (int i = 0; i < 2; i++) {
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         assert_int_equal(rename(path, away), 0);
         if (i) assert_int_equal(mkdir(path, 0755), 0);
         store_end(s, &done, file);
@@ -562,6 +675,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_server_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_row_stands_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sweeps_are_stored_as_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sweeps_go_with_their_cells, set_up, tear_down),
         cmocka_unit_test_setup_teardown(versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(empty_meta, set_up, tear_down),

@@ -212,7 +212,8 @@ static void a_running_server_hears_of_changes(void **state)
     store_accept(
         s,
         &(struct hub_row){
-            .job = 2, .order = 2, .key = "", .digest = DIGEST, .spec = &spec, .accepted_seq = 900});
+            .job = 2, .order = 2, .key = "", .digest = DIGEST, .spec = &spec, .accepted_seq = 900},
+        1);
     expect_stored(1, ERR_OK);
     store_close(s);
     close(watch);
@@ -257,7 +258,7 @@ static void pictures_have_owners(void **state)
         struct hub_row row = row_of(i + 1, i + 1), done = done_row(i + 1, i + 1, HEX);
 
         row.owner = done.owner = owners[i];
-        store_accept(s, &row);
+        store_accept(s, &row, 1);
         store_end(s, &done, b);
     }
     blob_unref(b);

@@ -1,0 +1,193 @@
+/* world_disk - the disk of the simulated world: rows on it, and on their way to it. */
+#ifndef TEST_SIM_WORLD_DISK_H
+#define TEST_SIM_WORLD_DISK_H
+
+#include "test/sim/world_state.h"
+
+static inline void saved_free(struct saved *s)
+{
+    if (s) {
+        spec_free(&s->spec);
+        free(s->sweep);
+        free(s->cells);
+    }
+    free(s);
+}
+
+static inline struct saved *saved_new(const struct hub_row *r, bool file)
+{
+    struct saved *s = calloc(1, sizeof *s);
+
+    assert_non_null(s);
+    s->row = *r;
+    assert_int_equal(spec_copy(&s->spec, r->spec), 0);
+    snprintf(s->key, sizeof s->key, "%s", r->key);
+    memcpy(s->digest, r->digest, sizeof s->digest);
+    if (r->result_digest)
+        snprintf(s->result_digest, sizeof s->result_digest, "%s", r->result_digest);
+    if (r->error) s->error = *r->error;
+    s->sweep = r->sweep ? strdup(r->sweep) : NULL;
+    s->cells = r->cells ? strdup(r->cells) : NULL;
+    s->row.sweep = s->sweep;
+    s->row.cells = s->cells;
+    s->file = file;
+    s->row.spec = &s->spec;
+    s->row.key = s->key;
+    s->row.digest = s->digest;
+    s->row.result_digest = s->result_digest;
+    s->row.error = r->error ? &s->error : NULL;
+    return s;
+}
+
+static inline void out_store_accept(void *arg, const struct hub_row *rows, int n)
+{
+    struct world *w = arg;
+
+    for (int i = 0; i < n; i++) {
+        struct saved *s = saved_new(&rows[i], false);
+
+        MUST(w, rows[i].state == STATE_QUEUED, "a new row has an end");
+        MUST(w, (rows[i].sweep != NULL) == (n > 1 && i == n - 1), "a sweep is the last of several");
+        s->more = n - 1 - i;
+        w->writes[w->write_end++ % WORLD_ORDERS] = s;
+    }
+}
+
+/* A sweep ends after its last cell, in what these came to. */
+static inline void sweep_check_end(struct world *w, const struct hub_row *r)
+{
+    struct cell cells[LIMIT_CELLS];
+    int n = cells_parse(r->cells, cells), failed = 0, cancelled = 0;
+
+    MUST(w, n > 0, "no cells");
+    for (int i = 0; i < n; i++) {
+        const struct saved *s = truth_of(w, cells[i].job)->disk;
+
+        MUST(w, s && s->row.state != STATE_QUEUED, "a sweep ends before one of its cells");
+        MUST(w, (int)s->row.state == cells[i].state, "a sweep ends with another end of its cell");
+        MUST(w, s->row.place.parent == r->job && s->row.place.cell == i, "another's cell");
+        failed += s->row.state == STATE_FAILED;
+        cancelled += s->row.state == STATE_CANCELLED;
+    }
+    MUST(w,
+         r->state
+             == (failed      ? STATE_FAILED
+                 : cancelled ? STATE_CANCELLED
+                             : STATE_DONE),
+         "a sweep ends otherwise than its cells");
+}
+
+static inline void out_store_end(void *arg, const struct hub_row *r, struct blob *file)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, r->job);
+    char digest[65];
+
+    MUST(w, t->disk != NULL, "an end of a job that was never stored");
+    MUST(w, (r->state == STATE_DONE && !r->sweep) == (file != NULL),
+         "a result without file or the reverse");
+    if (r->sweep) sweep_check_end(w, r);
+    MUST(w, !r->error || r->error->code != ERR_IO, "an accepted job fails because of the disk");
+    picture_digest(r->spec, digest);
+    if (file) MUST(w, strcmp(digest, r->result_digest) == 0, "another picture than asked for");
+    w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
+}
+
+/* It reaches the disk at once, as a checkpoint does. */
+static inline void out_store_place(void *arg, const struct hub_row *r)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, r->job);
+
+    MUST(w, t->disk && !t->disk->deleted, "a place of no job");
+    t->disk->row.favourite = r->favourite;
+    t->disk->row.held = r->held;
+    t->disk->row.rank = r->rank;
+    t->disk->row.unwatched_ms = r->unwatched_ms;
+}
+
+static inline void out_store_delete(void *arg, uint64_t job)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, job);
+
+    MUST(w, t->disk && t->disk->row.state != STATE_QUEUED, "a job is removed that is not over");
+    MUST(w, !t->disk->deleted, "removed twice");
+    t->disk->deleted = true;
+    for (int i = 0; t->disk->sweep && i < w->n_disk; i++) {
+        if (w->disk[i]->row.place.parent != job) continue;
+        MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a cell is removed that is not over");
+        w->disk[i]->deleted = true;
+    }
+}
+
+/* It reaches the disk at once: nothing waits for it. */
+static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
+{
+    struct world *w = arg;
+    struct truth *t = truth_of(w, job);
+
+    MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "a checkpoint of a job that is over");
+    blob_unref(t->checkpoint);
+    t->checkpoint = blob_ref(checkpoint);
+}
+
+static inline struct saved *disk_write_one(struct world *w)
+{
+    struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
+    struct truth *t = truth_of(w, s->row.job);
+
+    if (t->disk) {
+        MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
+        s->row.favourite = t->disk->row.favourite;
+        for (int i = w->n_disk - 1; i >= 0; i--)
+            if (w->disk[i] == t->disk) w->disk[i] = s;
+        saved_free(t->disk);
+    } else {
+        w->disk = realloc(w->disk, (size_t)(w->n_disk + 1) * sizeof *w->disk);
+        assert_non_null(w->disk);
+        w->disk[w->n_disk++] = s;
+    }
+    t->disk = s;
+    if (s->row.state != STATE_QUEUED) {
+        blob_unref(t->checkpoint);
+        t->checkpoint = NULL;
+    }
+    return s;
+}
+
+/* The oldest write reaches the disk, all rows of it. The last of them. */
+static inline struct saved *disk_write(struct world *w)
+{
+    struct saved *s;
+
+    do
+        s = disk_write_one(w);
+    while (s->more > 0);
+    return s;
+}
+
+/* Answer the oldest write; ok: it reached the disk. */
+static inline void store_answer(struct world *w, bool ok)
+{
+    uint64_t job;
+    struct fail f;
+    int more;
+
+    if (w->write_first == w->write_end) return;
+    if (ok) {
+        hub_stored(w->hub, w->now, disk_write(w)->row.job, NULL);
+        return;
+    }
+    do {
+        struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
+
+        more = s->more;
+        job = s->row.job;
+        saved_free(s);
+    } while (more > 0);
+    fail_set(&f, ERR_IO, "the disk is full");
+    hub_stored(w->hub, w->now, job, &f);
+}
+
+#endif
