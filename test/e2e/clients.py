@@ -17,18 +17,10 @@ if os.path.realpath(sys.prefix) != os.path.realpath(FOLDER):
     os.execv(PYTHON, [PYTHON, *sys.argv])
 
 
-def png_size(data):
-    """(width, height) of a PNG, JPEG or WebP file, which Pillow has read to its last pixel."""
+def picture(data):
+    """(format, width, height) of a file that Pillow has read to its last pixel."""
     import io
     from PIL import Image
     with Image.open(io.BytesIO(data)) as image:
         image.load()
-        return image.size
-
-
-def format_of(data):
-    import io
-    from PIL import Image
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        return image.format
+        return image.format, *image.size

@@ -2,27 +2,268 @@
 
 import clients  # first: it goes on in the environment that has the libraries
 
+import asyncio
 import base64
+import http.client
+import json
+import subprocess
+import threading
+import urllib.request
 
 import openai
 
-from clients import png_size
-from harness import QUICK, Server, run
+from clients import picture
+from harness import LONG, QUICK, Server, run
 
-server = Server(None, "--concurrency", "1", "--job-seconds", "86400")
+server = Server(None, "--concurrency", "1", "--job-seconds", "86400", "--queue", "4")
 PROMPT = QUICK["prompt"]
 FEW = {"steps": 2}  # of this server's own, so that a test is quick
+ENDLESS = {**LONG, "width": 512, "height": 512}
 
 
 def client(to=None, **more):
-    return openai.OpenAI(base_url=(to or server).url + "/v1", **{"api_key": "sk-none", **more})
+    return openai.OpenAI(base_url=(to or server).url + "/v1", **{"api_key": "sk-none", "max_retries": 0, **more})
+
+
+def post(body, to=None, path="/v1/images/generations", **headers):
+    """(status, headers, object)"""
+    status, head, text = (to or server).get(path, "POST", headers, body)
+    return status, head, json.loads(text)
+
+
+def png(b64):
+    return picture(base64.b64decode(b64))
 
 
 def a_picture():
     """catches: an answer that the library does not read"""
     got = client().images.generate(model="gpt-image-1", prompt=PROMPT, size="64x64", extra_body=FEW)
-    assert len(got.data) == 1 and got.size == "64x64", got
-    assert png_size(base64.b64decode(got.data[0].b64_json)) == (64, 64)
+    assert len(got.data) == 1 and got.size == "64x64" and got.created > 1700000000, got
+    assert png(got.data[0].b64_json) == ("PNG", 64, 64)
+    assert got.notes == [], got.notes
 
 
-run([a_picture])
+def several():
+    """catches: pictures that are one and the same; seeds that do not give the same again"""
+    got = client().images.generate(model="dall-e-3", prompt=PROMPT, size="64x64", n=3, extra_body=FEW)
+    assert len({p.b64_json for p in got.data}) == 3, got
+    again = client().images.generate(prompt=PROMPT, size="64x64", n=2, extra_body={**FEW, "seed": got.data[1].seed})
+    assert again.data[0].b64_json == got.data[1].b64_json
+    assert again.data[1].seed == got.data[1].seed + 1
+
+
+def sizes():
+    """catches: a size that is refused where the nearest would do, or changed in secret"""
+    for asked, got in (("auto", "256x256"), ("100x70", "96x64"), ("1024x1792", "288x512")):
+        answer = client().images.generate(prompt=PROMPT, size=asked, extra_body=FEW)
+        size = "%dx%d" % png(answer.data[0].b64_json)[1:]
+        assert size == answer.size == got, (asked, size, answer.size)
+        said = f"the size {asked} was brought to {got}"
+        assert answer.notes == ([] if asked == "auto" else [said]), answer.notes
+
+
+def an_address():
+    """catches: an address that does not lead to the picture"""
+    got = client().images.generate(prompt=PROMPT, size="64x64", response_format="url", extra_body=FEW)
+    assert got.data[0].b64_json is None
+    with urllib.request.urlopen(got.data[0].url, timeout=20) as answer:
+        assert picture(answer.read()) == ("PNG", 64, 64)
+
+
+def what_is_not_used():
+    """catches: a member that is refused, or taken in silence"""
+    got = client().images.generate(model="gpt-image-1", prompt=PROMPT, size="64x64", quality="high", style="vivid",
+                                   background="opaque", moderation="low", user="ada",
+                                   extra_body={**FEW, "negative_prompt": "a square"})
+    for name in ("quality", "style", "background", "moderation", "negative_prompt"):
+        assert any(note.startswith(name + " is accepted and not used") for note in got.notes), (name, got.notes)
+
+
+def a_stream():
+    """catches: partial pictures that are none, too many or too late; a stream without its end"""
+    for n in (0, 3):
+        events = list(client().images.generate(prompt=PROMPT, size="128x128", stream=True, partial_images=n,
+                                               extra_body={"steps": 40}))
+        assert [e.type for e in events] == n * ["image_generation.partial_image"] + ["image_generation.completed"]
+        assert [e.partial_image_index for e in events[:-1]] == list(range(n))
+        for e in events[:-1]:
+            assert png(e.b64_json)[0] == e.output_format.upper() == "PNG"
+            assert e.size == "128x128" and e.created_at > 1700000000
+        assert png(events[-1].b64_json) == ("PNG", 128, 128)
+
+
+def asynchronous():
+    """catches: requests of one client that wait for each other in the wrong way"""
+    async def all_at_once():
+        async with openai.AsyncOpenAI(base_url=server.url + "/v1", api_key="sk-none") as c:
+            ask = lambda: c.images.generate(prompt=PROMPT, size="64x64", extra_body=FEW)
+            got = await asyncio.gather(ask(), ask(), ask())
+            assert len({g.data[0].b64_json for g in got}) == 3
+            events = [e async for e in await c.images.generate(prompt=PROMPT, size="64x64", stream=True, extra_body=FEW)]
+            assert events[-1].type == "image_generation.completed"
+    asyncio.run(all_at_once())
+
+
+def javascript():
+    """catches: the same for the library for JavaScript"""
+    done = subprocess.run(["node", clients.ROOT + "/test/clients/openai.mjs", server.url, clients.NODE_MODULES],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert png(got["picture"]) == ("PNG", 64, 64) and got["size"] == "64x64"
+    assert got["events"][-1]["type"] == "image_generation.completed"
+    for event in got["events"]:
+        assert png(event["picture"])[0] == "PNG"
+    assert got["error"] == {"kind": "UnprocessableEntityError", "status": 422, "code": "bad_field", "param": "n",
+                            "type": "invalid_request_error"}, got["error"]
+    assert "gpt-image-1" in got["models"]
+
+
+def models():
+    """catches: a program that finds no model, or not the one it has built in"""
+    names = [m.id for m in client().models.list()]
+    assert names[1:] == ["gpt-image-1", "dall-e-3"], names
+    assert client().models.retrieve("dall-e-3").object == "model"
+    try:
+        client().models.retrieve("dall-e-9")
+        raise AssertionError("there is such a model")
+    except openai.NotFoundError as e:
+        assert e.code == "not_found" and e.param == "model", e
+
+
+def errors():
+    """catches: errors that the library does not read"""
+    for more, status, param in (({"prompt": ""}, 422, "prompt"), ({"n": 0}, 422, "n"), ({"size": "big"}, 422, "size"),
+                                ({"prompt": "x", "response_format": "gif"}, 422, "response_format"),
+                                ({"stream": "yes"}, 422, "stream"), ({"partial_images": 4}, 422, "partial_images")):
+        try:
+            client().images.generate(**{"prompt": PROMPT, **more})
+            raise AssertionError(f"{more} is taken")
+        except openai.APIStatusError as e:
+            assert (e.status_code, e.param, e.type) == (status, param, "invalid_request_error"), (more, e)
+            assert e.response.headers["x-should-retry"] == "false"
+    for body, kind in ((b"{", "application/json"), (b"prompt=x", "application/x-www-form-urlencoded")):
+        line = http.client.HTTPConnection(server.host, server.port, timeout=20)
+        line.request("POST", "/v1/images/generations", body, {"Content-Type": kind})
+        answer = line.getresponse()
+        assert set(json.loads(answer.read())["error"]) == {"message", "type", "param", "code"}
+        assert answer.status == (400 if b"{" in body else 415)
+
+
+class Busy:
+    """The device draws what never ends; what comes waits."""
+
+    def __enter__(self):
+        self.job = post({"spec": ENDLESS}, path="/v1/jobs")[2]["job"]
+        until(lambda: jobs("running"))
+
+    def __exit__(self, *_):
+        server.get("/v1/jobs/" + self.job, "DELETE")
+
+
+def jobs(state):
+    return json.loads(server.get("/v1/jobs?state=" + state)[2])["jobs"]
+
+
+def until(true):
+    """Poll: what another connection causes has no event here."""
+    done = threading.Event()
+    for _ in range(600):
+        if true():
+            return
+        done.wait(0.05)
+    raise AssertionError("it does not come")
+
+
+def a_full_queue():
+    """catches: a library that gives up at once, or repeats without a pause"""
+    with Busy():
+        waiting = [post({"spec": QUICK}, path="/v1/jobs")[2]["job"] for _ in range(4)]
+        status, head, answer = post({"prompt": PROMPT})
+        assert status == 503 and answer["error"]["code"] == "queue_full", answer
+        assert head["x-should-retry"] == "true" and int(head["retry-after-ms"]) > 0, head
+        for job in waiting:
+            server.get("/v1/jobs/" + job, "DELETE")
+
+
+def what_is_cancelled():
+    """catches: a request that waits for ever for a job that has ended otherwise"""
+    with Busy():
+        got = []
+        asking = threading.Thread(target=lambda: got.append(post({"prompt": PROMPT})))
+        asking.start()
+        until(lambda: jobs("queued"))
+        server.get("/v1/jobs/" + jobs("queued")[0]["job"], "DELETE")
+        asking.join()
+    status, head, answer = got[0]
+    assert status == 410 and answer["error"]["code"] == "cancelled" and head["x-should-retry"] == "false", status
+
+
+def clients_that_leave():
+    """catches: pictures that are drawn although their reader is gone"""
+    with Busy():
+        for stream in (False, True):
+            line = http.client.HTTPConnection(server.host, server.port, timeout=20)
+            line.request("POST", "/v1/images/generations", json.dumps({"prompt": PROMPT, "n": 2, "stream": stream}),
+                         {"Content-Type": "application/json"})
+            until(lambda: len(jobs("queued")) == 2)
+            line.sock.close()
+            line.close()
+            until(lambda: not jobs("queued"))
+
+
+def a_long_wait():
+    """catches: a silence that a proxy would end; white space that a library does not skip"""
+    got = []
+    with Busy():
+        ask = lambda: client().images.generate(prompt=PROMPT, size="64x64", extra_body=FEW)
+        asking = threading.Thread(target=lambda: got.append(ask()))
+        asking.start()
+        line = http.client.HTTPConnection(server.host, server.port, timeout=60)
+        line.request("POST", "/v1/images/generations", json.dumps({"prompt": PROMPT, "size": "64x64", **FEW}),
+                     {"Content-Type": "application/json"})
+        answer = line.getresponse()  # with the first beat, long before the picture
+        assert answer.status == 200 and answer.read(1) == b"\n"
+    assert png(json.loads(answer.read())["data"][0]["b64_json"]) == ("PNG", 64, 64)
+    asking.join()
+    assert png(got[0].data[0].b64_json) == ("PNG", 64, 64)
+
+
+def users():
+    """catches: a key that opens nothing, or one that opens without being right; errors in another form"""
+    closed = Server()
+    token = closed.user("add", "ada")
+    viewer = closed.user("add", "vic", "--role", "viewer")
+    draw = {"prompt": PROMPT, "size": "64x64", "extra_body": FEW}
+    assert png(client(closed, api_key=token).images.generate(**draw).data[0].b64_json) == ("PNG", 64, 64)
+    for key, error in (("sk-none", openai.AuthenticationError), (viewer, openai.PermissionDeniedError)):
+        try:
+            client(closed, api_key=key).images.generate(**draw)
+            raise AssertionError(f"{key} draws")
+        except error as e:
+            assert e.body["message"] and e.type in ("authentication_error", "permission_error"), e.body
+    closed.stop()
+
+
+def programs():
+    """The requests of programs, byte for byte what their sources send.
+    catches: a member or header of theirs that is refused"""
+    bearer = {"Authorization": "Bearer sk-none"}
+    of = {
+        "Open WebUI": {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "size": "64x64", "response_format": "b64_json"},
+        "LibreChat": {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "size": "auto", "quality": "auto",
+                      "background": "auto", "output_format": "png", "moderation": "auto", "user": "65f"},
+        "LibreChat, dall-e": {"model": "dall-e-3", "quality": "standard", "style": "vivid", "size": "1024x1024",
+                              "prompt": PROMPT, "n": 1},
+        "n8n": {"model": "dall-e-3", "prompt": PROMPT, "response_format": "b64_json", "size": "1024x1024", "n": 1,
+                "quality": "standard", "style": "natural"},
+        "LiteLLM": {"prompt": PROMPT, "model": "gpt-image-1", "n": 1, "size": "64x64", "user": None, "extra_body": None},
+    }
+    for program, body in of.items():
+        status, _, answer = post({**body, **FEW}, **bearer)
+        assert status == 200, (program, answer)
+        assert png(answer["data"][0]["b64_json"])[0] == "PNG", program
+
+
+run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, asynchronous, javascript, models, errors,
+     a_full_queue, what_is_cancelled, clients_that_leave, a_long_wait, users, programs])
