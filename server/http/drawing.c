@@ -42,6 +42,45 @@ void drawing_unused(struct drawing *d, const char *member)
     drawing_note(d, "%.60s is accepted and not used: this model has no such thing", member);
 }
 
+void drawing_write_notes(const struct drawing *d, struct text *out)
+{
+    drawing_echo(d->notes, "notes", out);
+}
+
+static void echo_object(const json_t *o, const char *key, struct text *out)
+{
+    const char *name;
+    json_t *v;
+
+    text_open(out, key, '{');
+    json_object_foreach((json_t *)(uintptr_t)o, name, v) drawing_echo(v, name, out);
+    text_close(out, '}');
+}
+
+static void echo_array(const json_t *o, const char *key, struct text *out)
+{
+    const json_t *v;
+    size_t i;
+
+    text_open(out, key, '[');
+    json_array_foreach(o, i, v) drawing_echo(v, NULL, out);
+    text_close(out, ']');
+}
+
+void drawing_echo(const json_t *v, const char *key, struct text *out)
+{
+    switch (v ? json_typeof(v) : JSON_NULL) {
+    case JSON_OBJECT: echo_object(v, key, out); break;
+    case JSON_ARRAY: echo_array(v, key, out); break;
+    case JSON_STRING: text_string(out, key, json_string_value(v)); break;
+    case JSON_INTEGER:
+    case JSON_REAL: text_real(out, key, json_number_value(v)); break;
+    case JSON_TRUE: text_bool(out, key, true); break;
+    case JSON_FALSE: text_bool(out, key, false); break;
+    case JSON_NULL: text_null(out, key); break;
+    }
+}
+
 /* --- sizes ------------------------------------------------------------------------------------ */
 
 static double snap(double side, const struct spec_range *r)
@@ -127,10 +166,17 @@ static void take_result(struct drawn *p, const json_t *o)
     const char *digest = json_string_value(json_object_get(o, "digest"));
 
     snprintf(p->digest, sizeof p->digest, "%s", digest ? digest : "");
-    p->width = (int)json_number_value(json_object_get(o, "width"));
-    p->height = (int)json_number_value(json_object_get(o, "height"));
-    p->seed = (int64_t)json_number_value(json_object_get(o, "seed"));
     p->seconds = json_number_value(json_object_get(o, "seconds"));
+}
+
+/* As it will be drawn. */
+static void take_spec(struct drawn *p, const json_t *spec)
+{
+    p->width = (int)json_number_value(json_object_get(spec, "width"));
+    p->height = (int)json_number_value(json_object_get(spec, "height"));
+    p->steps = (int)json_number_value(json_object_get(spec, "steps"));
+    p->guidance = json_number_value(json_object_get(spec, "guidance"));
+    p->seed = (int64_t)json_number_value(json_object_get(spec, "seed"));
 }
 
 static enum drawing_event take_end(struct drawing *d, int i, const json_t *o)
@@ -172,7 +218,8 @@ enum drawing_event drawing_take(struct drawing *d, const struct blob *m, int *wh
         exchange_fail(o, &d->why);
         got = DRAWING_FAILED;
     } else if (*which < 0 && strcmp(type, "accepted") == 0 && d->accepted < d->n) {
-        take_id(d->all[d->accepted++].job, job);
+        take_id(d->all[d->accepted].job, job);
+        take_spec(&d->all[d->accepted++], json_object_get(o, "spec"));
         d->created_ms = (int64_t)json_number_value(json_object_get(o, "created_ms"));
         if (d->accepted == d->n) got = DRAWING_ACCEPTED;
     } else if (*which >= 0 && strcmp(type, "job") != 0)

@@ -21,7 +21,8 @@ struct drawn {
     bool over;
     double overall; /* 0 .. 1 */
     char digest[URL_DIGEST];
-    int width, height;
+    int width, height, steps;
+    double guidance;
     int64_t seed;
     double seconds;
 };
@@ -68,5 +69,10 @@ void drawing_check(struct exchange *, const struct drawing *);
 
 /* A picture's file in base64, as text without quotes. false: it is gone, and `out` is broken. */
 bool drawing_base64(const struct exchange *, const struct drawing *, int which, struct text *out);
+
+/* Write a part of the request back as the value of key (NULL: on its own), 64 as 64. */
+void drawing_echo(const json_t *, const char *key, struct text *out);
+/* Write `notes`. */
+void drawing_write_notes(const struct drawing *, struct text *out);
 
 #endif

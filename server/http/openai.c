@@ -256,16 +256,6 @@ static void write_size(const struct generation *g, struct text *t)
     text_string(t, "background", "opaque");
 }
 
-static void write_notes(const struct generation *g, struct text *t)
-{
-    const json_t *note;
-    size_t i;
-
-    text_open(t, "notes", '[');
-    json_array_foreach(g->d.notes, i, note) text_string(t, NULL, json_string_value(note));
-    text_close(t, ']');
-}
-
 /* The answer's beginning, up to its first picture. */
 static void write_beginning(struct exchange *x)
 {
@@ -278,7 +268,7 @@ static void write_beginning(struct exchange *x)
     text_int(&t, "created", g->d.created_ms / 1000);
     write_size(g, &t);
     text_string(&t, "output_format", "png");
-    write_notes(g, &t);
+    drawing_write_notes(&g->d, &t);
     text_open(&t, "data", '[');
     text_bytes(exchange_stream_as(x, "application/json"), t.at, t.len);
     text_free(&t);
@@ -352,7 +342,7 @@ static void write_completed(struct exchange *x, int which)
     text_int(&t, "seed", g->d.all[which].seed);
     write_size(g, &t);
     text_string(&t, "output_format", "png");
-    write_notes(g, &t);
+    drawing_write_notes(&g->d, &t);
     text_raw(&t, USAGE);
     text_raw(&t, ",\"b64_json\":\"");
     drawing_base64(x, &g->d, which, &t);

@@ -5,6 +5,7 @@
 #include "proto/limits.h"
 #include "proto/url.h"
 #include "server/base/clock.h"
+#include "server/http/a1111.h"
 #include "server/http/events.h"
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
@@ -158,6 +159,13 @@ const struct http_route HTTP_ROUTES[] = {
      .body = HTTP_JSON},
     {"/v1/models", READ, HTTP_KNOWN, .translator = &OPENAI_MODELS},
     {"/v1/models/{model}", READ, HTTP_KNOWN, .translator = &OPENAI_MODELS},
+    {"/sdapi/v1/txt2img", "POST", HTTP_KNOWN, .translator = &A1111_TXT2IMG, .body = HTTP_JSON},
+    {"/sdapi/v1/progress", READ, HTTP_KNOWN, .translator = &A1111_PROGRESS},
+    {"/sdapi/v1/interrupt", "POST", HTTP_KNOWN, .translator = &A1111_INTERRUPT, .body = HTTP_JSON},
+    {"/sdapi/v1/skip", "POST", HTTP_KNOWN, .translator = &A1111_INTERRUPT, .body = HTTP_JSON},
+    {"/sdapi/v1/{list}", READ, HTTP_KNOWN, .translator = &A1111_GET},
+    {"/sdapi/v1/{setting}", "POST", HTTP_KNOWN, .translator = &A1111_POST, .body = HTTP_JSON},
+    {"/internal/ping", READ, HTTP_KNOWN, .translator = &A1111_GET},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},
