@@ -22,11 +22,11 @@ def options(parser):
 
 
 @contextlib.contextmanager
-def running(a, folder, *flags):
+def running(a, folder, *flags, stderr=subprocess.DEVNULL):
     """(process, "host:port") of a server that draws, its data in the folder; ended as a service manager ends it."""
     p = subprocess.Popen([a.binary, "serve", "--port", "0", "--model", a.model, "--data", folder,
                           "--threads", str(a.threads), *flags],
-                         text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                         text=True, stdout=subprocess.PIPE, stderr=stderr)
     try:
         log = ""
         while "drawing" not in log:

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# run - compare darkroom with Gradio 6, which gets a Python environment of its own under build/.
+set -e
+cd "$(dirname "$0")/../../.."
+venv=build/peers/gradio
+if ! [ -e $venv/ready ]; then
+    python3 -m venv $venv
+    $venv/bin/pip install -q -r bench/peers/gradio/requirements.txt
+    touch $venv/ready
+fi
+exec $venv/bin/python bench/peers/gradio/compare.py "$@"
