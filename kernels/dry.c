@@ -290,6 +290,36 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
     take(d, WORK_LATENT_RGB, rgb.rows, latents.rows, 0);
 }
 
+static void layer_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
+                       const struct weight *b, float eps)
+{
+    (void)d, (void)y, (void)x, (void)w, (void)b, (void)eps;
+}
+
+static void argmax(struct dev *d, tensor ids, tensor scores, const struct weight *factor)
+{
+    (void)d, (void)factor;
+    assert(ids.rows == scores.rows);
+}
+
+static void conv_half(struct dev *d, tensor y, tensor x, const struct weight *weight, int h,
+                      int width)
+{
+    const struct dry_weight *w = weight_of(weight);
+
+    assert(x.rows == (int64_t)h * width && 4 * y.rows == x.rows && y.cols == w->out);
+    take(d, WORK_CONV, y.rows, x.cols, y.cols);
+    d->cost.flops += 2.0 * (double)y.rows * (double)w->in * (double)w->out;
+    d->cost.weight_bytes += (double)w->bytes;
+}
+
+static void renorm(struct dev *d, tensor x, tensor z, const struct weight *mean,
+                   const struct weight *std)
+{
+    (void)d, (void)mean, (void)std;
+    assert(x.rows == z.cols && x.cols == z.rows);
+}
+
 static const struct ops dry_ops = {
     .name = "dry",
     .mem_new = mem_new,
@@ -329,6 +359,10 @@ static const struct ops dry_ops = {
     .norm_act = norm_act,
     .to_rgb8 = to_rgb8,
     .latent_rgb = latent_rgb,
+    .layer_norm = layer_norm,
+    .argmax = argmax,
+    .conv_half = conv_half,
+    .renorm = renorm,
 };
 
 int dry_open(struct dev **out, enum dtype type, const struct dev *like, struct fail *fail)

@@ -130,6 +130,7 @@ struct dev_traits {
     int batch_useful;      /* pictures that gain by sharing a batch, at most; 0: no such bound */
     double flops_per_byte; /* that take as long as reading a byte of weights */
     double preview_flops;  /* what the fit of preview colours may cost: some seconds */
+    int conditions;        /* 1: it has the operations that only condition images need */
 };
 
 /* What every device starts with: its table, its kind and what the graph may read. */
@@ -274,6 +275,21 @@ struct ops {
     /* rgb U8 [h*w,3] = clamp(rne(sum_c map[o,c] latents[c,p] + map[o,channels])), 0..255 units;
      * map: f32 [3, channels + 1]; latents f32 [channels, h*w]: previews. */
     void (*latent_rgb)(struct dev *, tensor rgb, tensor latents, tensor map);
+
+    /* -- condition images alone; NULL without traits.conditions -------------------------------- */
+    /* y = LN(x) w + b, rounded once; y may be x. */
+    void (*layer_norm)(struct dev *, tensor y, tensor x, const struct weight *w,
+                       const struct weight *b, float eps);
+    /* ids[i] = the j with the largest scores[i][j] factor[j], the lowest of equal ones. ids: I32
+     * [m,1]; scores: f32 [m,n]; factor: [n]. */
+    void (*argmax)(struct dev *, tensor ids, tensor scores, const struct weight *factor);
+    /* y [h/2 * width/2, out] = conv() at every second row and column of x, h x width, which is
+     * padded with zeros below and on the right alone: the first result covers rows and columns 0
+     * to 2. h and width are even. */
+    void (*conv_half)(struct dev *, tensor y, tensor x, const struct weight *w, int h, int width);
+    /* x[c,p] = (z[p,c] - mean[c]) / std[c], each step rounded to T; x f32 [channels, h*w]. */
+    void (*renorm)(struct dev *, tensor x, tensor z, const struct weight *mean,
+                   const struct weight *std);
 };
 
 /* The CPU device; threads 0: all that the process may use (affinity and cgroup). 0 or an error. */

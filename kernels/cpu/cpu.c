@@ -150,11 +150,15 @@ static const struct ops cpu_ops = {
     .norm_act = cpu_norm_act,
     .to_rgb8 = cpu_to_rgb8,
     .latent_rgb = cpu_latent_rgb,
+    .layer_norm = cpu_layer_norm,
+    .argmax = cpu_argmax,
+    .conv_half = cpu_conv_half,
+    .renorm = cpu_renorm,
 };
 
 /* Shared weights gain all that they can by four pictures at a time. */
 static const struct dev_traits CPU_TRAITS = {
-    .batch_useful = 4, .flops_per_byte = 6, .preview_flops = 2e12};
+    .batch_useful = 4, .flops_per_byte = 6, .preview_flops = 2e12, .conditions = 1};
 
 static size_t buffer_size(const struct isa *isa)
 {

@@ -48,6 +48,7 @@ struct im2col {
     const void *x;
     int64_t ld; /* elements between rows or pixels */
     int side, height, width, channels, up;
+    int half; /* 1: every second row and column, padded below and on the right alone */
 };
 
 /* C[m, n] (+)= A[m, k] B[k, n] for m <= isa->rows and n <= isa->cols. */
@@ -89,6 +90,9 @@ struct isa {
 
     /* y = x rsqrt(mean(x^2) + eps) w; with `add` the row y += that. */
     void (*rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
+    /* y = (x - mean) / deviation w + b. */
+    void (*ln)(void *y, const void *x, const float *w, const float *b, int64_t n, float eps,
+               int bf);
     void (*ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                    float eps, int bf);
     void (*gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);

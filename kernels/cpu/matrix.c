@@ -143,6 +143,27 @@ void cpu_conv(struct dev *d, tensor y, tensor x, const struct weight *weight, in
     product_run(&p);
 }
 
+void cpu_conv_half(struct dev *d, tensor y, tensor x, const struct weight *weight, int h, int width)
+{
+    const struct cpu_weight *w = cpu_weight_of(weight);
+    struct cpu *c = cpu_of(d);
+    struct product p = {.cpu = c, .w = w, .m = y.rows};
+
+    if (!cpu_ready(d)) return;
+    assert(w->use == USE_CONV && x.cols * w->k * w->k == w->in && y.cols == w->out);
+    assert(h % 2 == 0 && width % 2 == 0 && x.rows == (int64_t)h * width && 4 * y.rows == x.rows);
+    assert(x.type == d->type && y.type == d->type);
+    p.a = (struct im2col){.x = x.data,
+                          .ld = x.ld,
+                          .side = w->k,
+                          .height = h,
+                          .width = width,
+                          .channels = (int)x.cols,
+                          .half = 1};
+    p.out = (struct epilogue){.y = y.data, .ldy = y.ld, .bias = w->bias, .bf = c->bf};
+    product_run(&p);
+}
+
 void cpu_embed(struct dev *d, tensor y, const struct weight *weight, tensor ids)
 {
     const struct cpu_weight *table = cpu_weight_of(weight);

@@ -4,7 +4,7 @@
 
 struct row_args {
     tensor y, x, m; /* m: modulation, table or second operand */
-    const float *w;
+    const float *w, *b;
     const struct seg *seg;
     int nseg, heads;
     int add; /* rms: y += */
@@ -46,6 +46,26 @@ void cpu_rms_add_rms(struct dev *d, tensor x, tensor a, const struct weight *w, 
 {
     rms(d, x, a, w, eps, 1);
     cpu_rms(d, y, x, w2, eps);
+}
+
+static void ln_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
+{
+    const struct row_args *r = ctx;
+
+    for (int64_t i = row; i < row + n; i++)
+        c->isa->ln(at(r->y, i, 0), at(r->x, i, 0), r->w, r->b, r->x.cols, r->eps, c->bf);
+}
+
+void cpu_layer_norm(struct dev *d, tensor y, tensor x, const struct weight *weight,
+                    const struct weight *bias, float eps)
+{
+    const struct cpu_weight *w = cpu_weight_of(weight), *b = cpu_weight_of(bias);
+    const struct row_args r = {.y = y, .x = x, .w = w->data, .b = b->data, .eps = eps};
+
+    if (!cpu_ready(d)) return;
+    assert(w->use == USE_VECTOR && w->out * w->in == x.cols && b->out * b->in == x.cols);
+    assert(x.type == d->type && y.type == d->type && x.rows == y.rows && y.cols == x.cols);
+    cpu_rows(cpu_of(d), x.rows, x.cols * 8, ln_rows, &r);
 }
 
 /* The segment that holds `row`, or NULL; segments are few and looked at in order. */

@@ -79,3 +79,38 @@ void cpu_sample(struct dev *d, tensor logits, const struct sample *sample, int n
     if (j.work) cpu_run(cpu_of(d), n, flops, sample_task, &j);
     arena_release(&d->scratch, mark);
 }
+
+struct argmax_job {
+    tensor ids, scores;
+    const float *factor;
+};
+
+static void argmax_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
+{
+    const struct argmax_job *j = ctx;
+
+    (void)c;
+    for (int64_t i = row; i < row + n; i++) {
+        const float *s = (const float *)j->scores.data + i * j->scores.ld;
+        int32_t best = 0;
+        float most = s[0] * j->factor[0];
+
+        for (int32_t k = 1; k < j->scores.cols; k++) {
+            const float v = s[k] * j->factor[k];
+
+            if (v > most) best = k, most = v;
+        }
+        ((int32_t *)j->ids.data)[i * j->ids.ld] = best;
+    }
+}
+
+void cpu_argmax(struct dev *d, tensor ids, tensor scores, const struct weight *factor)
+{
+    const struct argmax_job j = {
+        .ids = ids, .scores = scores, .factor = cpu_weight_of(factor)->data};
+
+    if (!cpu_ready(d)) return;
+    assert(ids.type == DT_I32 && scores.type == DT_F32 && ids.rows == scores.rows);
+    assert(cpu_weight_of(factor)->use == USE_VECTOR);
+    cpu_rows(cpu_of(d), scores.rows, scores.cols * 4, argmax_rows, &j);
+}

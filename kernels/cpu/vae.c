@@ -89,6 +89,19 @@ void cpu_denorm(struct dev *d, tensor z, tensor x, const struct weight *mean,
             store(z, p, i, rounded(c, rounded(c, value(x, i, p)) * s[i]) + m[i]);
 }
 
+void cpu_renorm(struct dev *d, tensor x, tensor z, const struct weight *mean,
+                const struct weight *std)
+{
+    const struct cpu *c = cpu_of(d);
+    const float *m = cpu_weight_of(mean)->data, *s = cpu_weight_of(std)->data;
+
+    if (!cpu_ready(d)) return;
+    assert(z.rows == x.cols && z.cols == x.rows && x.type == DT_F32 && z.type == d->type);
+    for (int64_t i = 0; i < x.rows; i++)
+        for (int64_t p = 0; p < x.cols; p++)
+            store(x, i, p, rounded(c, rounded(c, value(z, p, i) - m[i]) / s[i]));
+}
+
 /* -- group norm: sums[row][2][channels], every row of the picture on its own, joined in order -- */
 
 size_t cpu_norm_work(int64_t rows, int64_t channels)

@@ -29,12 +29,13 @@ INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, int6
 {
     const int64_t side = g->side, ch = g->channels, size = pack == PACK_F32 ? 4 : 2;
     const int64_t each = pack == PACK_DP ? 2 : 4, high = (int64_t)g->height << g->up;
-    const int64_t wide = (int64_t)g->width << g->up;
-    const int run = !g->up && g->ld == ch && px >= side / 2 && px + side / 2 < wide;
+    const int64_t wide = (int64_t)g->width << g->up, back = g->half ? 0 : side / 2;
+    const int64_t top = (py << g->half) - back, left = (px << g->half) - back;
+    const int run = !g->up && g->ld == ch && left >= 0 && left + side <= wide;
 
     while (k > 0) {
         const int64_t tap = k0 / ch, ty = tap / side, tx = tap % side;
-        const int64_t y = py + ty - side / 2, x = px + tx - side / 2;
+        const int64_t y = top + ty, x = left + tx;
         const int64_t at = k0 - tap * ch, end = run ? (side - tx) * ch : ch;
         const int64_t n = end - at < k ? end - at : k;
 
@@ -54,7 +55,7 @@ INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, int6
 INLINE void im2col(const struct im2col *g, char *a, int64_t row, int64_t rows, int64_t k0,
                    int64_t k, enum pack pack)
 {
-    const int64_t wide = (int64_t)g->width << g->up, size = pack == PACK_F32 ? 4 : 2;
+    const int64_t wide = (int64_t)g->width << g->up >> g->half, size = pack == PACK_F32 ? 4 : 2;
     int64_t y = g->side ? row / wide : 0, x = g->side ? row % wide : 0;
 
     for (int64_t r = 0; r < rows; r++, a += GEMM_STRIDE * 4) {

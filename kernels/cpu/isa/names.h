@@ -31,6 +31,7 @@ void NAME(im2col)(const struct im2col *, void *a, int64_t row, int64_t rows, int
                   enum pack);
 
 void NAME(rms)(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf);
+void NAME(ln)(void *y, const void *x, const float *w, const float *b, int64_t n, float eps, int bf);
 void NAME(ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                   float eps, int bf);
 void NAME(gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);

@@ -63,6 +63,27 @@ INLINE void moments(const void *x, int64_t n, float eps, vf *mean, vf *scale, in
     *scale = vset(1.0f / sqrtf(sum_squares(x, n, *mean, bf) / (float)n + eps));
 }
 
+INLINE void ln(void *y, const void *x, const float *w, const float *b, int64_t n, float eps, int bf)
+{
+    vf m, r;
+
+    moments(x, n, eps, &m, &r, bf);
+    for (int64_t i = 0; i < n; i += VW) {
+        int k = lanes(i, n);
+        vf v = (get(x, i, k, bf) - m) * r;
+
+        set(y, i, vfma(v, vload_n(w + i, k), vload_n(b + i, k)), k, bf);
+    }
+}
+
+void NAME(ln)(void *y, const void *x, const float *w, const float *b, int64_t n, float eps, int bf)
+{
+    if (bf)
+        ln(y, x, w, b, n, eps, 1);
+    else
+        ln(y, x, w, b, n, eps, 0);
+}
+
 INLINE void ln_mod(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                    float eps, int bf)
 {

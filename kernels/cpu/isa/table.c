@@ -12,6 +12,7 @@ const struct isa ISA_CAT(isa, ISA) = {
     .gemm = {NAME(gemm_f32), NAME(gemm_bf), NAME(gemm_dp)},
     .im2col = NAME(im2col),
     .rms = NAME(rms),
+    .ln = NAME(ln),
     .ln_mod = NAME(ln_mod),
     .gate_add = NAME(gate_add),
     .qk = NAME(qk),
