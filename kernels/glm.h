@@ -1,10 +1,11 @@
 /* glm - the only door to the engine: open a model, plan, and advance pictures quantum by quantum.
  *
- * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode.
- * It moves only inside glm_step(), by one quantum (a glyph encoding, a chunk of the prompt or one
- * token, one denoising step, one piece of the decoder), so cancel, time limits, previews, fairness
- * and batching all happen between two calls. Same request, same bytes: alone or batched, on any
- * number of threads. Nothing here knows jobs, clients, sockets or users.
+ * A picture is a `struct glm_run`: a state machine with the phases glyph, prior, denoise, decode,
+ * and before the prior vision and encode where it begins with condition images.
+ * It moves only inside glm_step(), by one quantum (a glyph encoding, a condition image, a chunk of
+ * the prompt or one token, one denoising step, one piece of the decoder), so cancel, time limits,
+ * previews, fairness and batching all happen between two calls. Same request, same bytes: alone or
+ * batched, on any number of threads. Nothing here knows jobs, clients, sockets or users.
  *
  * Thread: glm_open .. glm_close of one engine belong to one thread (the device's worker), except
  * where a comment says "any thread". Memory of a run is freed by glm_run_free only. */
@@ -20,10 +21,18 @@
 struct glm;
 struct glm_run;
 
-enum glm_phase { GLM_GLYPH, GLM_PRIOR, GLM_DENOISE, GLM_DECODE, GLM_DONE };
+enum glm_phase {
+    GLM_GLYPH,
+    GLM_VISION, /* condition images to codes */
+    GLM_ENCODE, /* condition images to keys and values that denoising attends to */
+    GLM_PRIOR,
+    GLM_DENOISE,
+    GLM_DECODE,
+    GLM_DONE
+};
 enum { GLM_PHASES = GLM_DONE };
 
-const char *glm_phase_name(enum glm_phase); /* "glyph" "prior" "denoise" "decode" "done" */
+const char *glm_phase_name(enum glm_phase); /* "glyph" "vision" "encode" "prior" .. "done" */
 
 enum glm_type { GLM_AUTO, GLM_F32, GLM_BF16 };
 
@@ -60,6 +69,15 @@ struct glm_info {
     int n_sizes;
     const char *const *examples;
     int n_examples;
+    int images;            /* condition images of one picture, at most; 0: none are possible, */
+    const char *no_images; /* and why, as a sentence */
+};
+
+/* A condition image: 8-bit RGB, rows packed, borrowed for the call. Any size; what the model cannot
+ * read is brought to the nearest size that it can (glm_image_size). rgb NULL: for a plan. */
+struct glm_image {
+    const uint8_t *rgb;
+    int width, height;
 };
 
 struct glm_req {
@@ -73,6 +91,8 @@ struct glm_req {
     uint64_t noise_seed;
     uint32_t picture; /* index within its job: other noise and tokens for the same seed */
     int strict; /* 1: the reference's sampling rule to the letter; fails on a non-image token */
+    const struct glm_image *image;   /* in the order in which the prompt may speak of them */
+    int images;                      /* 0: the picture is made from words alone */
     const struct glm_inject *inject; /* traces only; else NULL */
     /* 1: there is no prior phase, as the tokens are given: what glm_run_tokens() gave of a picture
      * with the same prompt and size, borrowed for the call. A plan does without them. */
@@ -134,6 +154,9 @@ int glm_preview_fit(struct glm *, struct fail *);
 void glm_close(struct glm *);
 void glm_info(const struct glm *, struct glm_info *out); /* any thread */
 
+/* The size at which a condition image of this size is used. 1: another one than its own. Any
+ * thread. */
+int glm_image_size(const struct glm *, int width, int height, int *used_width, int *used_height);
 /* Checks a request against the model and says what it costs. Any thread, no device work. */
 int glm_plan(const struct glm *, const struct glm_req *, struct glm_cost *out, struct fail *);
 /* Scratch bytes of n such pictures sharing a batch: the largest quantum. Any thread. */

@@ -13,6 +13,7 @@
 #define LIMIT_PROMPT_BYTES  16384 /* UTF-8; about 4,000 tokens, twice the longest useful prompt */
 #define LIMIT_GLYPH_TEXTS   64    /* quoted texts in one prompt */
 #define LIMIT_GLYPH_TOKENS  2048  /* ByT5 tokens a text with EOS; the reference truncates here */
+#define LIMIT_IMAGES        4     /* condition images of one picture; the released model's most */
 #define LIMIT_BATCH         16    /* pictures that share one quantum */
 #define LIMIT_DEVICES       8     /* workers of one service; GPUs of one machine */
 #define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */

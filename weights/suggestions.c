@@ -1,4 +1,4 @@
-/* suggestions - sizes.json and examples.json of a model's folder, without what is no suggestion. */
+/* suggestions - three JSON files of a model's folder, without what is no suggestion. */
 #include "weights/suggestions.h"
 
 #include <fcntl.h>
@@ -55,16 +55,28 @@ static void read_prompts(struct suggestions *s, const char *dir)
     json_decref(list);
 }
 
+static void read_no_images(struct suggestions *s, const char *dir)
+{
+    json_t *list = read_json(dir, "no_images.json");
+    const char *text = json_string_value(json_array_get(list, 0));
+
+    if (text && strlen(text) <= LIMIT_PROMPT_BYTES) s->no_images = strdup(text);
+    json_decref(list);
+}
+
 void suggestions_load(struct suggestions *s, const char *dir)
 {
     memset(s, 0, sizeof *s);
     read_sizes(s, dir);
     read_prompts(s, dir);
+    read_no_images(s, dir);
 }
 
 void suggestions_free(struct suggestions *s)
 {
     while (s->prompts)
         free(s->prompt[--s->prompts]);
+    free(s->no_images);
+    s->no_images = NULL;
     s->sizes = 0;
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char MAGIC[8] = "drkckpt2"; /* the last one: the format */
+static const char MAGIC[8] = "drkckpt3"; /* the last one: the format */
 
 size_t glm_run_save_bytes(const struct glm_run *r)
 {
@@ -55,15 +55,22 @@ static int check_head(const struct glm *g, const struct checkpoint_head *have, s
     return 0;
 }
 
+/* What these phases have half made is not saved. */
+static int begins_again(enum glm_phase phase)
+{
+    return phase == GLM_DECODE || phase == GLM_VISION || phase == GLM_ENCODE;
+}
+
 /* Whether a run of this request can be there: the decoder begins again. */
 static int check_place(const struct glm_run *r, const struct checkpoint_head *h, struct fail *f)
 {
-    const int decodes = h->phase == GLM_DECODE;
+    const int decodes = h->phase == GLM_DECODE, again = begins_again((enum glm_phase)h->phase);
 
     if (memcmp(h->request, r->request, sizeof h->request))
         return refuse(f, "is of another request");
     if (h->phase <= GLM_GLYPH || h->phase > GLM_DECODE || h->done < 0
-        || h->done >= (decodes ? 1 : run_quanta(r, (enum glm_phase)h->phase))
+        || !run_quanta(r, (enum glm_phase)h->phase)
+        || h->done >= (again ? 1 : run_quanta(r, (enum glm_phase)h->phase))
         || (decodes && (h->steps < 1 || h->steps > r->dit.steps)))
         return refuse(f, "is damaged: no run can be there");
     return 0;
@@ -83,8 +90,8 @@ int glm_run_save(struct glm_run *r, void *out, struct fail *f)
     int err;
 
     assert(glm_run_save_bytes(r));
-    h.phase = r->phase;
-    h.done = r->phase == GLM_DECODE ? 0 : r->done;
+    h.phase = run_phase(r);
+    h.done = begins_again(run_phase(r)) ? 0 : run_done(r);
     h.steps = r->dit.step;
     memcpy(out, &h, sizeof h);
     checkpoint_pieces(r, from_device, (char *)out + sizeof h);
@@ -105,16 +112,17 @@ static void place(struct glm_run *r, const struct checkpoint_head *h)
 {
     r->phase = (enum glm_phase)h->phase;
     r->done = h->done;
-    prior_seek(&r->prior, r->phase == GLM_PRIOR ? h->done : prior_calls(&r->prior));
+    if (r->phase >= GLM_PRIOR)
+        prior_seek(&r->prior, r->phase == GLM_PRIOR ? h->done : prior_calls(&r->prior));
     if (r->phase == GLM_DENOISE) r->dit.step = r->first_step = h->done;
     if (r->phase == GLM_DECODE) r->dit.step = h->steps;
 }
 
-/* Tokens are indices of tables. */
-static int check_tokens(const struct glm_run *r, struct fail *f)
+/* Codes and tokens are indices of tables. */
+static int check_codes(const struct glm_run *r, const int32_t *v, int64_t n, struct fail *f)
 {
-    for (int64_t i = 0; i < r->prior.sampled; i++)
-        if (r->tokens[i] < 0 || r->tokens[i] >= r->g->stages.prior.codes)
+    for (int64_t i = 0; i < n; i++)
+        if (v[i] < 0 || v[i] >= r->g->stages.prior.codes)
             return refuse(f, "is damaged: a token is no image code");
     return 0;
 }
@@ -141,13 +149,36 @@ static int check_body(struct glm_run *r, const char *body, size_t len, struct fa
     if (len != checkpoint_pieces(r, NULL, NULL))
         return refuse(f, "is damaged: it has another length");
     body += text;
+    if (r->phase > GLM_VISION && r->images) {
+        memcpy(r->codes, body, (size_t)r->cells * sizeof *r->codes);
+        body += (size_t)r->cells * sizeof *r->codes;
+        err = check_codes(r, r->codes, r->cells, f);
+        if (err) return err;
+    }
+    if (r->phase < GLM_PRIOR) return 0;
     if (r->phase == GLM_PRIOR) {
         memcpy(state, body, sizeof state);
         body += sizeof state;
     }
     memcpy(r->tokens, body, (size_t)r->prior.sampled * sizeof *r->tokens);
-    err = check_tokens(r, f);
+    err = check_codes(r, r->tokens, r->prior.sampled, f);
     return err || r->phase != GLM_PRIOR ? err : check_state(r, state, f);
+}
+
+/* The keys and values of its images are made anew: they take many times the bytes of the rest. */
+static int encode_again(struct glm_run *r, struct fail *f)
+{
+    const enum glm_phase stood = r->phase;
+
+    if (!r->images) return 0;
+    if (stood == GLM_PRIOR || stood == GLM_DENOISE) {
+        r->resume = r->phase;
+        r->resume_done = r->done;
+        r->phase = GLM_ENCODE;
+        r->done = 0;
+    }
+    if (r->skip_prior || (stood != GLM_PRIOR && stood != GLM_ENCODE)) return 0;
+    return run_fill_text(r, r->g->dev, f);
 }
 
 static int restore(struct glm_run *r, const struct checkpoint_head *h, const char *body, size_t len,
@@ -164,7 +195,7 @@ static int restore(struct glm_run *r, const struct checkpoint_head *h, const cha
     if (r->phase == GLM_DECODE) d->ops->copy(d, r->dit.clean, r->dit.latents); /* for previews */
     err = d->ops->sync(d, f);
     if (err) d->ops->reset(d);
-    return err;
+    return err ? err : encode_again(r, f);
 }
 
 int glm_run_load(struct glm_run **out, struct glm *g, const struct glm_req *q, const void *bytes,

@@ -31,13 +31,15 @@ static void prior_pieces(struct pieces *p, const struct prior_seq *s)
 size_t checkpoint_pieces(const struct glm_run *r, checkpoint_fn *fn, char *at)
 {
     struct pieces p = {.dev = r->g ? r->g->dev : NULL, .fn = fn, .at = at};
+    const enum glm_phase phase = run_phase(r);
 
     piece(&p, r->dit.text);
-    if (r->phase == GLM_PRIOR) {
+    if (phase > GLM_VISION && r->images) piece(&p, r->code);
+    if (phase == GLM_PRIOR) {
         prior_pieces(&p, &r->prior);
-    } else {
+    } else if (phase > GLM_PRIOR) {
         piece(&p, r->prior.tokens);
-        if (r->phase == GLM_DENOISE && r->dit.step) piece(&p, r->dit.clean);
+        if (phase == GLM_DENOISE && r->dit.step) piece(&p, r->dit.clean);
         piece(&p, r->dit.latents);
     }
     return p.bytes;

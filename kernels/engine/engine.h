@@ -10,6 +10,7 @@
 #include "kernels/engine/preview_colors.h"
 #include "kernels/engine/stages.h"
 #include "kernels/glm.h"
+#include "kernels/model/condition.h"
 #include "weights/suggestions.h"
 #include "weights/tokenizer/prompt.h"
 
@@ -40,6 +41,13 @@ struct glm {
     int aheads;
 };
 
+/* A condition image of a run, as both towers read it. */
+struct condition {
+    struct condition_size size;
+    uint8_t *seen, *encoded; /* host [16 rows, 16 cols, 3], [vae.h, vae.w, 3]; NULL in a plan */
+    int64_t cell, cells;     /* its first one among those of all images, and how many */
+};
+
 struct glm_run {
     struct glm *g;
     uint64_t id; /* from 1 */
@@ -63,7 +71,16 @@ struct glm_run {
     struct vae_state vae;
     void *mem; /* the block, on the device */
     size_t bytes;
-    int32_t *tokens;  /* host [samples]: read back for previews and for the DiT */
+    int32_t *tokens; /* host [samples]: read back for previews and for the DiT */
+    struct condition image[LIMIT_IMAGES];
+    int images;
+    int64_t cells;  /* of all images */
+    tensor code;    /* I32 [cells, 1]: theirs, images in order */
+    int32_t *codes; /* host [cells]: read back when all are known */
+    float *rows;    /* host: some rows of a tensor on their way to the device */
+    /* A run that was loaded encodes its images again and then goes on from here; 0: it was not. */
+    enum glm_phase resume;
+    int resume_done;
     uint8_t *staging; /* host [3 h w]: a preview before it is made smaller */
 };
 
@@ -81,17 +98,34 @@ int devices_open(struct dev **, const struct glm_opts *, struct fail *);
 enum dtype devices_type(const struct glm_opts *);
 
 /* run.c: the host side of a run (texts, sizes, schedule), without device memory. */
-int run_prepare(struct glm_run *, const struct model *, const struct glm_req *, struct fail *);
+int run_prepare(struct glm_run *, const struct glm *, const struct glm_req *, struct fail *);
 void run_drop(struct glm_run *);
 /* Places every tensor; returns the bytes used. */
 size_t run_place(struct glm_run *, const struct model_config *, enum dtype, void *base);
 /* Puts what does not change into a placed run's memory: tables, noise, the prompt's rows; waits. */
 int run_fill(struct glm_run *, struct dev *, const struct model_config *, const struct glm_inject *,
              struct fail *);
+/* The prompt's rows of the embedding: when the codes of its images are known. */
+int run_fill_text(struct glm_run *, struct dev *, struct fail *);
+/* Where the run stands, or will stand when its images are encoded again. */
+enum glm_phase run_phase(const struct glm_run *);
+int run_done(const struct glm_run *);
 /* One quantum of n runs in the same phase, on any device; moves their counters. */
 void run_quantum(const struct graph *, const struct stages *, struct glm_run *const *, int n,
                  enum glm_phase);
 int run_quanta(const struct glm_run *, enum glm_phase);
+
+/* conditions.c: the condition images of a request: checked, counted, resized; then what ends with
+ * run_drop. */
+int conditions_prepare(struct glm_run *, const struct glm *, const struct glm_req *, struct fail *);
+void conditions_drop(struct glm_run *);
+void conditions_place(struct glm_run *, struct arena *);
+/* Image k's quantum of the phases GLM_VISION and GLM_ENCODE; and the end of the first. */
+void conditions_see(const struct graph *, const struct stages *, struct glm_run *, int k);
+void conditions_encode(const struct graph *, const struct stages *, struct glm_run *, int k);
+int conditions_seen(struct glm_run *, struct fail *);
+/* The prompt's ids with codes in place of placeholders, malloced; NULL: no memory. */
+int32_t *conditions_ids(const struct glm_run *);
 
 /* tokens.c: what a request that skips the prior gives instead, checked, into r->tokens. */
 int tokens_read(struct glm_run *, const struct glm *, const struct glm_req *, struct fail *);

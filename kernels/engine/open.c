@@ -12,7 +12,8 @@
 
 const char *glm_phase_name(enum glm_phase p)
 {
-    static const char *const name[] = {"glyph", "prior", "denoise", "decode", "done"};
+    static const char *const name[] = {"glyph",   "vision", "encode", "prior",
+                                       "denoise", "decode", "done"};
 
     return name[p];
 }
@@ -96,16 +97,17 @@ static uint64_t room(const struct glm *g)
 static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 {
     struct offload *offload = NULL;
+    const int conditions = !g->suggestions.no_images;
     int err = scratch_reserve(g->dry, DRY_SCRATCH, f);
     size_t scratch;
 
-    if (!err) err = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, f);
+    if (!err) err = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, conditions, f);
     if (!err) err = stages_prepare(&g->dry_stages, &g->model, f);
     if (err || !g->dev) return err;
     scratch = g->dry->scratch.peak;
     err = plan_weights(g, o, &offload, f);
     if (err) return err;
-    err = stages_bind(&g->stages, g->dev, &g->model, offload, f);
+    err = stages_bind(&g->stages, g->dev, &g->model, offload, conditions, f);
     if (!err) err = scratch_reserve(g->dev, scratch, f);
     return err ? err : stages_prepare(&g->stages, &g->model, f);
 }
@@ -123,6 +125,16 @@ static int read_defaults(struct glm *g, const char *dir, struct fail *f)
     g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
     g->info.default_guidance = 1.5;
     return err;
+}
+
+/* Whether pictures may begin with images; if not, why. */
+static void read_conditions(struct glm *g)
+{
+    g->info.images = g->dry_stages.conditions ? LIMIT_IMAGES : 0;
+    if (g->info.images) return;
+    g->info.no_images = g->suggestions.no_images;
+    if (!g->info.no_images)
+        g->info.no_images = "This device cannot use condition images yet; --device cpu can.";
 }
 
 static void read_suggestions(struct glm *g, const char *dir)
@@ -179,6 +191,7 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
     if (!err) err = fill_info(g, o->model, f);
     if (!err) err = open_stages(g, o, f);
     if (err) return err;
+    read_conditions(g);
     g->info.weight_bytes = stages_bytes(g->dev ? &g->stages : &g->dry_stages);
     read_memory(g, o);
     g->info.memory_room = room(g);
@@ -274,8 +287,9 @@ void glm_info(const struct glm *g, struct glm_info *out)
 
 unsigned glm_at_hand(const struct glm *g)
 {
-    static const unsigned side[RESIDENCY_SIDES] = {1U << GLM_GLYPH | 1U << GLM_PRIOR,
-                                                   1U << GLM_DENOISE | 1U << GLM_DECODE};
+    static const unsigned side[RESIDENCY_SIDES] = {
+        1U << GLM_GLYPH | 1U << GLM_VISION | 1U << GLM_PRIOR,
+        1U << GLM_ENCODE | 1U << GLM_DENOISE | 1U << GLM_DECODE};
 
     return g->stages.offload && g->stages.offload->side >= 0 ? side[g->stages.offload->side] : ~0U;
 }

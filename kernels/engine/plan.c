@@ -2,7 +2,7 @@
  *
  * A phase's quanta are alike, so a few stand for all: first and last of the prompt's chunks and of
  * the tokens (attention grows evenly in between), the first and second denoising step, every piece
- * of the decoder. */
+ * of the decoder, every condition image. */
 #include "kernels/engine/checkpoint_pieces.h"
 
 #include <limits.h>
@@ -32,6 +32,7 @@ static void place_in_phase(struct glm_run *r, enum glm_phase phase, int done)
     if (done == LAST_CHUNK) at = (int)r->prior.chunks - 1;
     if (phase == GLM_PRIOR && done == LAST_CHUNK && r->prior.sampled) return;
     if (phase == GLM_PRIOR) prior_seek(&r->prior, at);
+    if (phase == GLM_VISION || phase == GLM_ENCODE) r->done = at;
     if (phase == GLM_DENOISE) r->dit.step = at;
     if (phase == GLM_DECODE) r->vae.piece = at;
 }
@@ -46,6 +47,8 @@ static struct cost try_quantum(const struct stages *n, struct dev *dry, struct g
     for (int i = 0; i < count; i++) {
         copy[i] = *r[i];
         list[i] = &copy[i];
+        for (int k = 0; k < copy[i].images; k++)
+            copy[i].image[k].seen = NULL; /* nothing is put */
         if (done != AS_IT_IS) place_in_phase(&copy[i], phase, done);
     }
     dry->cost = (struct cost){0};
@@ -87,11 +90,17 @@ static void prefill_cost(const struct trial *t, struct cost *sum)
     stretch(t, GLM_PRIOR, chunks - 1, chunks, sum);
 }
 
+/* Pieces of the decoder, and images. */
+static int all_differ(enum glm_phase phase)
+{
+    return phase == GLM_DECODE || phase == GLM_VISION || phase == GLM_ENCODE;
+}
+
 /* All quanta of a phase of one run. */
 static struct cost phase_cost(const struct trial *t, enum glm_phase phase)
 {
     struct cost sum = {0};
-    int quanta = run_quanta(t->run, phase), each = phase == GLM_DECODE ? quanta : 1;
+    int quanta = run_quanta(t->run, phase), each = all_differ(phase) ? quanta : 1;
 
     if (phase == GLM_PRIOR) {
         prefill_cost(t, &sum);
@@ -165,6 +174,15 @@ int plan_run(const struct glm *g, struct glm_run *r, int tapped, struct fail *f)
     return err;
 }
 
+static int most_quanta(struct glm_run *const *r, int n, enum glm_phase phase)
+{
+    int most = 0;
+
+    for (int i = 0; i < n; i++)
+        if (run_quanta(r[i], phase) > most) most = run_quanta(r[i], phase);
+    return most;
+}
+
 int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r, int n,
                  enum glm_phase phase, int tapped, uint64_t *bytes, struct fail *f)
 {
@@ -174,7 +192,7 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
         try_quantum(&g->dry_stages, dry, r, n, phase, LAST_CHUNK, tapped);
         try_quantum(&g->dry_stages, dry, r, n, phase, INT_MAX, tapped);
     }
-    for (int i = 0; phase == GLM_DECODE && i < VAE_PIECES; i++)
+    for (int i = 0; all_differ(phase) && i < most_quanta(r, n, phase); i++)
         try_quantum(&g->dry_stages, dry, r, n, phase, i, tapped);
     *bytes = dry->scratch.peak;
     return dry->ops->sync(dry, f);
@@ -183,7 +201,7 @@ int plan_scratch(const struct glm *g, struct dev *dry, struct glm_run *const *r,
 int glm_plan(const struct glm *g, const struct glm_req *q, struct glm_cost *out, struct fail *f)
 {
     struct glm_run r;
-    int err = run_prepare(&r, &g->model, q, f);
+    int err = run_prepare(&r, g, q, f);
 
     if (err) return err;
     err = plan_run(g, &r, 0, f);
@@ -202,7 +220,7 @@ int glm_plan_batch(const struct glm *g, const struct glm_req *q, int n, uint64_t
 
     assert(n >= 1 && n <= LIMIT_BATCH);
     *scratch = 0;
-    err = run_prepare(&r, &g->model, q, f);
+    err = run_prepare(&r, g, q, f);
     if (err) return err;
     err = dry_new(g, &dry, f);
     if (err) goto out;

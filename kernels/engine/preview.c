@@ -57,7 +57,7 @@ static int show_codes(struct glm_run *r, int longest, struct glm_picture *out, s
             uint8_t *to;
             int32_t id;
 
-            if (at >= seen)
+            if (at >= seen && head)
                 at = (int64_t)(y * small.rows / big.rows) * small.cols + x * small.cols / big.cols;
             to = r->staging + 3 * (y * big.cols + x);
             id = at < seen ? r->tokens[at] : -1;

@@ -68,6 +68,14 @@ static int allocate(struct glm_run *r, struct fail *f)
     return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
 }
 
+static void digest_image(crypto_generichash_state *h, const struct glm_image *image)
+{
+    const int64_t size[] = {image->width, image->height};
+
+    crypto_generichash_update(h, (const void *)size, sizeof size);
+    if (image->rgb) crypto_generichash_update(h, image->rgb, 3 * (size_t)size[0] * (size_t)size[1]);
+}
+
 /* Two requests with the same digest are the same picture. */
 static void digest_request(struct glm_run *r, const struct glm_req *q)
 {
@@ -78,26 +86,41 @@ static void digest_request(struct glm_run *r, const struct glm_req *q)
                                (int64_t)r->noise_seed,
                                (int64_t)q->picture,
                                q->strict,
-                               q->skip_prior};
+                               q->skip_prior,
+                               q->images};
     crypto_generichash_state h;
 
     crypto_generichash_init(&h, NULL, 0, sizeof r->request);
     crypto_generichash_update(&h, (const void *)numbers, sizeof numbers);
     crypto_generichash_update(&h, (const void *)&q->guidance, sizeof q->guidance);
     if (q->tokens) crypto_generichash_update(&h, q->tokens, q->tokens_len);
+    for (int i = 0; i < q->images; i++)
+        digest_image(&h, &q->image[i]);
     crypto_generichash_update(&h, (const void *)q->prompt, q->prompt_len);
     crypto_generichash_final(&h, r->request, sizeof r->request);
 }
 
-int run_prepare(struct glm_run *r, const struct model *m, const struct glm_req *q, struct fail *f)
+/* The prompt's ids, with the cells of the images that conditions_prepare() found. */
+static int make_prompt(struct glm_run *r, const struct model *m, const struct glm_req *q,
+                       struct fail *f)
 {
+    struct grid grid[LIMIT_IMAGES];
+
+    for (int i = 0; i < r->images; i++)
+        grid[i] = r->image[i].size.grid;
+    return prompt_with_images(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
+                              q->width, grid, r->images, !q->inject, f);
+}
+
+int run_prepare(struct glm_run *r, const struct glm *g, const struct glm_req *q, struct fail *f)
+{
+    const struct model *m = &g->model;
     int err;
 
     memset(r, 0, sizeof *r);
     err = check_request(q, &m->cfg, f);
-    if (!err)
-        err = prompt_text_to_image(&r->prompt, m->bpe, &m->cfg, q->prompt, q->prompt_len, q->height,
-                                   q->width, !q->inject, f);
+    if (!err) err = conditions_prepare(r, g, q, f);
+    if (!err) err = make_prompt(r, m, q, f);
     if (!err) err = byt5_prompt(&r->text, q->prompt, q->prompt_len, m->cfg.glyph.vocab, f);
     if (!err) err = set_samples(r, q, f);
     r->prior.seed = q->seed;
@@ -125,6 +148,7 @@ void run_drop(struct glm_run *r)
 {
     prompt_free(&r->prompt);
     byt5_free(&r->text);
+    conditions_drop(r);
     free(r->tokens);
     free(r->staging);
     free(r->dit.timestep);
@@ -140,6 +164,7 @@ size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype typ
 
     arena_init(&a, base ? base : (void *)ARENA_ALIGN, SIZE_MAX / 2);
     prior_place_tokens(&r->prior, &a, r->teacher_forced);
+    conditions_place(r, &a);
     dit_place(&r->dit, &a, &c->dit, type, text);
     common = arena_mark(&a);
     if (!r->skip_prior) prior_place(&r->prior, &a, &c->ar, type);
@@ -152,39 +177,37 @@ size_t run_place(struct glm_run *r, const struct model_config *c, enum dtype typ
 
 /* --- what is put into a run's memory before its first quantum --------------------------------- */
 
-/* Floats to a packed tensor of the compute type. */
-static void put_rounded(struct dev *d, tensor t, float *v)
-{
-    if (t.type == DT_BF16) {
-        uint16_t *half = (uint16_t *)v; /* in place: element i is written after it was read */
-
-        for (int64_t i = 0; i < t.rows * t.cols; i++)
-            half[i] = f32_to_bf16(v[i]);
-    }
-    d->ops->put(d, t, v);
-}
-
 static void fill_prior(struct glm_run *r, struct dev *d, const struct model_config *c, float *table,
                        struct position *pos)
 {
     int64_t rows = prior_cache_rows(&r->prior);
+    struct grid grid[LIMIT_IMAGES];
+    int end;
 
-    positions_text(pos, (int)r->prior.prompt);
-    positions_samples(pos + r->prior.prompt, (int)r->prior.prompt, r->prompt.preview,
-                      r->prompt.large);
+    for (int i = 0; i < r->images; i++)
+        grid[i] = r->image[i].size.grid;
+    end = positions_prompt(pos, r->prompt.ids.v, (int)r->prior.prompt, c->token.image, grid,
+                           r->images);
+    positions_samples(pos + r->prior.prompt, end, r->prompt.preview, r->prompt.large);
     positions_prior_table(table, &c->ar, pos, (int)rows, d->type == DT_BF16);
     d->ops->put(d, r->prior.rope, table);
 }
 
-static int fill_text(struct glm_run *r, struct dev *d, struct fail *f)
+int run_fill_text(struct glm_run *r, struct dev *d, struct fail *f)
 {
     void *rows = malloc(tensor_bytes(r->prior.text) + 1);
+    int32_t *ids = conditions_ids(r);
+    int err = 0;
 
-    if (!rows) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
-    prior_embed(&r->g->stages.prior, d->type, r->prompt.ids.v, r->prior.prompt, rows);
-    d->ops->put(d, r->prior.text, rows);
+    if (!rows || !ids) {
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a prompt");
+    } else {
+        prior_embed(&r->g->stages.prior, d->type, ids, r->prior.prompt, rows);
+        d->ops->put(d, r->prior.text, rows);
+    }
+    free(ids);
     free(rows);
-    return 0;
+    return err;
 }
 
 static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *c, float *table)
@@ -195,10 +218,10 @@ static void fill_dit(struct glm_run *r, struct dev *d, const struct dit_config *
     d->ops->put(d, s->rope, table);
     for (int i = 0; i < s->steps; i++) {
         flow_sinusoid(table, c->time, s->timestep[i] - 1.0f);
-        put_rounded(d, tensor_rows(s->times, i, 1), table);
+        graph_put(d, tensor_rows(s->times, i, 1), table);
     }
     flow_size_sinusoid(table, c->cond, s->height, s->width);
-    put_rounded(d, s->size, table);
+    graph_put(d, s->size, table);
 }
 
 /* The first noise, rounded to bf16 where the reference draws it in that type. */
@@ -216,7 +239,8 @@ static void fill_noise(struct glm_run *r, struct dev *d, const struct glm_inject
     d->ops->put(d, r->dit.latents, noise);
 }
 
-/* What the prior works with, or the tokens that it would have sampled. */
+/* What the prior works with, or the tokens that it would have sampled. The rows of a prompt with
+ * images follow when their codes are known. */
 static int fill_prior_phase(struct glm_run *r, struct dev *d, const struct model_config *c,
                             float *table, struct position *pos, struct fail *f)
 {
@@ -225,7 +249,7 @@ static int fill_prior_phase(struct glm_run *r, struct dev *d, const struct model
         return 0;
     }
     fill_prior(r, d, c, table, pos);
-    return fill_text(r, d, f);
+    return r->images ? 0 : run_fill_text(r, d, f);
 }
 
 int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
@@ -256,10 +280,22 @@ int run_fill(struct glm_run *r, struct dev *d, const struct model_config *c,
 
 /* --- quanta --------------------------------------------------------------------------------- */
 
+enum glm_phase run_phase(const struct glm_run *r)
+{
+    return r->resume ? r->resume : r->phase;
+}
+
+int run_done(const struct glm_run *r)
+{
+    return r->resume ? r->resume_done : r->done;
+}
+
 int run_quanta(const struct glm_run *r, enum glm_phase phase)
 {
     switch (phase) {
     case GLM_GLYPH: return 1;
+    case GLM_VISION:
+    case GLM_ENCODE: return r->images;
     case GLM_PRIOR: return r->skip_prior ? 0 : (int)prior_calls(&r->prior);
     case GLM_DENOISE: return r->stop ? r->stop : r->dit.steps;
     case GLM_DECODE: return VAE_PIECES;
@@ -318,6 +354,14 @@ void run_quantum(const struct graph *g, const struct stages *n, struct glm_run *
     case GLM_GLYPH:
         for (int i = 0; i < count; i++)
             glyph_quantum(g, n, r[i]);
+        break;
+    case GLM_VISION:
+        for (int i = 0; i < count; i++)
+            conditions_see(g, n, r[i], r[i]->done);
+        break;
+    case GLM_ENCODE:
+        for (int i = 0; i < count; i++)
+            conditions_encode(g, n, r[i], r[i]->done);
         break;
     case GLM_PRIOR:
         for (int i = 0; i < count; i++)

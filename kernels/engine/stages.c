@@ -4,7 +4,7 @@
 #include <string.h>
 
 int stages_bind(struct stages *n, struct dev *d, const struct model *m, struct offload *offload,
-                struct fail *f)
+                int conditions, struct fail *f)
 {
     struct bind b = {.list = &n->list, .model = m, .fail = f};
 
@@ -15,6 +15,11 @@ int stages_bind(struct stages *n, struct dev *d, const struct model *m, struct o
     glyph_bind(&n->glyph, &b, &m->cfg.glyph);
     dit_bind(&n->dit, &b, &m->cfg.dit);
     vae_bind(&n->vae, &b, &m->cfg.vae, d->type);
+    n->conditions = conditions && d->traits.conditions;
+    if (n->conditions) {
+        vision_bind(&n->vision, &b, &m->cfg);
+        vae_encoder_bind(&n->encoder, &b, &m->cfg.vae, d->type);
+    }
     return b.err;
 }
 
@@ -63,6 +68,7 @@ void stages_close(struct stages *n)
     if (!n->dev) return;
     if (n->mem) n->dev->ops->mem_free(n->dev, n->mem, n->mem_bytes);
     vae_unbind(&n->vae);
+    vae_encoder_unbind(&n->encoder);
     weight_list_free(&n->list);
     offload_close(n->offload);
     memset(n, 0, sizeof *n);

@@ -11,6 +11,8 @@
 #include "kernels/model/glyph.h"
 #include "kernels/model/prior.h"
 #include "kernels/model/vae.h"
+#include "kernels/model/vae_encoder.h"
+#include "kernels/model/vision.h"
 #include "weights/model.h"
 
 struct stages {
@@ -23,13 +25,17 @@ struct stages {
     struct prior prior;
     struct dit dit;
     struct vae vae;
+    int conditions; /* 1: what condition images need is bound, too: */
+    struct vision vision;
+    struct vae_encoder encoder;
 };
 
-/* offload: where groups of weights are, or NULL. Pack all weights, then compute the unconditional
+/* offload: where groups of weights are, or NULL. conditions 1: with what condition images need, if
+ * the device can. Pack all weights, then compute the unconditional
  * branch's rows. dev.scratch must hold what that needs: on a dry device it is measured
  * (dev.scratch.peak). The model must outlive the stages. */
 int stages_bind(struct stages *, struct dev *, const struct model *, struct offload *,
-                struct fail *);
+                int conditions, struct fail *);
 int stages_prepare(struct stages *, const struct model *, struct fail *);
 void stages_close(struct stages *);
 

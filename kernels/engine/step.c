@@ -12,7 +12,7 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *q, st
 
     *out = NULL;
     if (!r) return fail_set(f, ERR_OUT_OF_MEMORY, "no host memory for a picture");
-    err = run_prepare(r, &g->model, q, f);
+    err = run_prepare(r, g, q, f);
     if (err) goto failed;
     r->g = g;
     err = plan_run(g, r, q->inject != NULL, f);
@@ -99,11 +99,32 @@ static int end_denoising(struct glm_run *r, struct fail *f)
     return check_latents(r, f);
 }
 
+/* The codes of the images are known, and with them the prompt's rows. */
+static int end_vision(struct glm_run *r, struct fail *f)
+{
+    const int err = conditions_seen(r, f);
+
+    return err || r->skip_prior ? err : run_fill_text(r, r->g->dev, f);
+}
+
+/* To where a run that was loaded stood, now that its images are encoded. */
+static void resume(struct glm_run *r)
+{
+    r->phase = r->resume;
+    r->done = r->resume_done;
+    r->resume = GLM_GLYPH;
+}
+
 /* To the next phase that has quanta. */
 static int end_phase(struct glm_run *r, struct fail *f)
 {
     int err = 0;
 
+    if (r->resume) {
+        resume(r);
+        return 0;
+    }
+    if (r->phase == GLM_VISION) err = end_vision(r, f);
     if (r->phase == GLM_PRIOR) err = check_samples(r, f);
     if (r->phase == GLM_DENOISE) err = end_denoising(r, f);
     do
@@ -182,7 +203,7 @@ int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
 
 int glm_run_finish(struct glm_run *r, int steps, struct fail *f)
 {
-    int done = r->phase == GLM_DENOISE ? r->done : 0, err;
+    int done = run_phase(r) == GLM_DENOISE ? run_done(r) : 0, err;
 
     assert(steps >= 1);
     if (r->phase > GLM_DENOISE || r->stop || r->fail.code) return 0;
@@ -190,6 +211,7 @@ int glm_run_finish(struct glm_run *r, int steps, struct fail *f)
     if (steps >= r->dit.steps) return 0;
     r->stop = steps;
     if (done < steps) return 0;
+    if (r->resume) resume(r); /* no step will look at its images */
     err = end_phase(r, f);
     if (err) r->g->dev->ops->reset(r->g->dev);
     if (err) r->g->aheads = 0;

@@ -28,6 +28,12 @@ struct step {
     int vecs, pictures;
     tensor temb; /* T [vecs, time] */
     tensor rope; /* f32 [table, head_dim] */
+    /* T [rows, width] twice: cached and own keys, values of one branch; none: nothing is cached */
+    tensor keys, values;
+    /* not a step: a condition image's pass, whose keys and values go to this cache */
+    const struct dit_state *to;
+    int64_t to_row;
+    const char *name; /* its name for traces */
 };
 
 void dit_bind(struct dit *w, struct bind *b, const struct dit_config *c)
@@ -162,6 +168,13 @@ void dit_place(struct dit_state *s, struct arena *a, const struct dit_config *c,
     s->size = arena_tensor(a, type, 1, 4 * c->cond);
     s->latents = arena_tensor(a, DT_F32, c->channels, cells);
     s->clean = arena_tensor(a, DT_F32, c->channels, cells);
+    s->cache = tensor_none();
+    if (s->cached) s->cache = arena_tensor(a, type, 2 * c->layers * s->cached, c->width);
+}
+
+tensor dit_cache(const struct dit_state *s, int layer, int half)
+{
+    return tensor_rows(s->cache, (2 * layer + half) * s->cached, s->cached);
 }
 
 void dit_place_prior(struct dit_state *s, struct arena *a, const struct dit_config *c,
@@ -217,6 +230,19 @@ static const char *branch_name(const struct branch *b)
     return b->uncond ? "uncond" : "cond";
 }
 
+/* Of the names of a branch's tensors: "dit.cond". */
+struct prefix {
+    char s[24];
+};
+
+static struct prefix prefix(const struct step *t, const struct branch *b)
+{
+    struct prefix p;
+
+    snprintf(p.s, sizeof p.s, "%s%s", t->name ? "" : "dit.", t->name ? t->name : branch_name(b));
+    return p;
+}
+
 static int tapped(const struct graph *g, const struct step *t)
 {
     return g->tap && t->branch[0].s->step == 0;
@@ -261,8 +287,8 @@ static void condition(const struct graph *g, struct step *t)
     arena_release(&d->scratch, mark);
     if (!tapped(g, t)) return;
     for (int i = 0; i < t->branches; i++)
-        tap_vector(g, tensor_rows(t->temb, t->branch[i].vec, 1), "dit.%s.temb",
-                   branch_name(&t->branch[i]));
+        tap_vector(g, tensor_rows(t->temb, t->branch[i].vec, 1), "%s.temb",
+                   prefix(t, &t->branch[i]).s);
 }
 
 /* The image projector alone, which a trace wants to see before the prior is added. */
@@ -274,9 +300,9 @@ static void tap_image(const struct graph *g, const struct step *t, const struct 
 
     if (!g->dev->scratch.failed) {
         g->dev->ops->linear(g->dev, y, patches, t->w->image, ACT_NONE, 0);
-        tap(g, text_rows(b, x), "dit.%s.txt_in", branch_name(b));
-        tap(g, y, "dit.%s.img_in", branch_name(b));
-        tap(g, image_rows(b, x), "dit.%s.prior", branch_name(b));
+        if (b->text) tap(g, text_rows(b, x), "%s.txt_in", prefix(t, b).s);
+        tap(g, y, "%s.img_in", prefix(t, b).s);
+        tap(g, image_rows(b, x), "%s.prior", prefix(t, b).s);
     }
     arena_release(&g->dev->scratch, mark);
 }
@@ -310,7 +336,7 @@ static void enter(const struct graph *g, const struct step *t, tensor x)
                 repeat_row(g, text_rows(b, x), t->w->no_text);
                 repeat_row(g, image_rows(b, x), t->w->no_prior);
             } else {
-                d->ops->copy(d, text_rows(b, x), b->s->text);
+                if (b->text) d->ops->copy(d, text_rows(b, x), b->s->text);
                 d->ops->copy(d, image_rows(b, x), b->s->prior);
             }
             d->ops->patchify(d, patches, b->s->latents, b->s->h, b->s->w);
@@ -331,7 +357,7 @@ static int segments(const struct step *t, int half, struct seg *seg)
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
 
-        for (int text = 1; text >= 0; text--)
+        for (int text = b->text ? 1 : 0; text >= 0; text--)
             seg[n++] = (struct seg){.row = text ? b->row : b->row + b->text,
                                     .n = text ? b->text : b->image,
                                     .vec = b->vec,
@@ -343,51 +369,98 @@ static int segments(const struct step *t, int half, struct seg *seg)
     return n;
 }
 
-static void attend(const struct graph *g, const struct step *t, const struct seg *seg, int nseg,
-                   tensor qkv, tensor o)
+/* This layer's keys and values of a condition image. */
+static void remember(const struct graph *g, const struct step *t, int layer, tensor k, tensor v)
+{
+    const struct dit_state *to = t->to;
+
+    g->dev->ops->copy(g->dev, tensor_rows(dit_cache(to, layer, 0), t->to_row, k.rows), k);
+    g->dev->ops->copy(g->dev, tensor_rows(dit_cache(to, layer, 1), t->to_row, v.rows), v);
+}
+
+/* The keys or the values of a branch behind those of its condition images. */
+static tensor join(const struct graph *g, tensor room, tensor cached, tensor own)
+{
+    const tensor all = tensor_rows(room, 0, cached.rows + own.rows);
+
+    g->dev->ops->copy(g->dev, tensor_rows(all, 0, cached.rows), cached);
+    g->dev->ops->copy(g->dev, tensor_rows(all, cached.rows, own.rows), own);
+    return all;
+}
+
+static int sees_images(const struct branch *b)
+{
+    return !b->uncond && b->s->cached > 0;
+}
+
+/* Branches with condition images one by one, as they take turns in t->keys; then the others. */
+static void attend(const struct graph *g, const struct step *t, int layer, tensor qkv, tensor o)
 {
     struct dev *d = g->dev;
     const struct dit_config *c = t->w->cfg;
     tensor q = tensor_cols(qkv, 0, c->width), k = tensor_cols(qkv, c->width, c->width);
     tensor v = tensor_cols(qkv, 2 * (int64_t)c->width, c->width);
+    const struct attn a = {.heads = c->heads,
+                           .kv_heads = c->heads,
+                           .head_dim = c->head_dim,
+                           .scale = 1.0f / sqrtf((float)c->head_dim)};
     struct attn_seq s[2 * LIMIT_BATCH];
-    struct attn a;
+    int plain = 0;
 
-    d->ops->qk_norm_rope(d, tensor_cols(qkv, 0, 2 * (int64_t)c->width), 2 * c->heads, t->rope, seg,
-                         nseg, CONFIG_DIT_EPS);
-    a = (struct attn){.heads = c->heads,
-                      .kv_heads = c->heads,
-                      .head_dim = c->head_dim,
-                      .scale = 1.0f / sqrtf((float)c->head_dim)};
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
-        int64_t n = b->text + b->image;
+        const int64_t n = b->text + b->image;
+        struct attn_seq one = {.q = tensor_rows(q, b->row, n),
+                               .k = tensor_rows(k, b->row, n),
+                               .v = tensor_rows(v, b->row, n),
+                               .o = tensor_rows(o, b->row, n)};
 
-        s[i] = (struct attn_seq){.q = tensor_rows(q, b->row, n),
-                                 .k = tensor_rows(k, b->row, n),
-                                 .v = tensor_rows(v, b->row, n),
-                                 .o = tensor_rows(o, b->row, n)};
+        if (sees_images(b)) {
+            one.k = join(g, t->keys, dit_cache(b->s, layer, 0), one.k);
+            one.v = join(g, t->values, dit_cache(b->s, layer, 1), one.v);
+            d->ops->attention(d, &a, &one, 1);
+        } else {
+            s[plain++] = one;
+        }
     }
-    d->ops->attention(d, &a, s, t->branches);
+    if (plain) d->ops->attention(d, &a, s, plain);
+}
+
+/* h = attention of the normed rows h. 0: a condition image's keys and values are all that is asked
+ * of this layer. */
+static int attention(const struct graph *g, const struct step *t, int layer, const struct seg *seg,
+                     int nseg, tensor h, tensor wide)
+{
+    struct dev *d = g->dev;
+    const struct dit_config *c = t->w->cfg;
+    const int64_t n = c->width;
+    tensor qkv = graph_shape(wide, h.rows, 3 * n);
+
+    d->ops->linear(d, qkv, h, t->w->layer[layer].qkv, ACT_NONE, 0);
+    d->ops->qk_norm_rope(d, tensor_cols(qkv, 0, 2 * n), 2 * c->heads, t->rope, seg, nseg,
+                         CONFIG_DIT_EPS);
+    if (t->to) remember(g, t, layer, tensor_cols(qkv, n, n), tensor_cols(qkv, 2 * n, n));
+    if (t->to && layer == c->layers - 1 && !g->tap) return 0;
+    attend(g, t, layer, qkv, h);
+    return 1;
 }
 
 /* x and h [rows, width] and wide [rows, 4 width] are all that a block needs: q, k, v and the
  * attention's projection take turns with the feed-forward's inner rows. */
-static void block(const struct graph *g, const struct step *t, const struct dit_layer *l, tensor x,
-                  tensor h, tensor wide, tensor mod)
+static void block(const struct graph *g, const struct step *t, int layer, tensor x, tensor h,
+                  tensor wide, tensor mod)
 {
     struct dev *d = g->dev;
     const struct ops *op = d->ops;
-    int64_t m = x.rows, n = x.cols;
-    tensor qkv = graph_shape(wide, m, 3 * n), projected = graph_shape(wide, m, n);
+    const struct dit_layer *l = &t->w->layer[layer];
+    tensor projected = graph_shape(wide, x.rows, x.cols);
     struct seg seg[4 * LIMIT_BATCH];
     int nseg = segments(t, 0, seg);
 
     graph_want(g, l->group);
     op->linear(d, mod, t->temb, l->mod, ACT_NONE, 0);
     op->ln_mod(d, h, x, mod, seg, nseg, CONFIG_DIT_EPS);
-    op->linear(d, qkv, h, l->qkv, ACT_NONE, 0);
-    attend(g, t, seg, nseg, qkv, h);
+    if (!attention(g, t, layer, seg, nseg, h, wide)) return;
     op->linear(d, projected, h, l->out, ACT_NONE, 0);
     op->gate_add(d, x, projected, mod, seg, nseg);
     segments(t, MOD_SHIFT_FF - MOD_SHIFT_ATTN, seg);
@@ -402,20 +475,38 @@ static void tap_block(const struct graph *g, const struct step *t, int layer, te
     for (int i = 0; i < t->branches; i++) {
         const struct branch *b = &t->branch[i];
 
-        if (!layer) tap_vector(g, tensor_rows(mod, b->vec, 1), "dit.%s.mod.0", branch_name(b));
-        tap(g, text_rows(b, x), "dit.%s.block.%d.txt", branch_name(b), layer);
-        tap(g, image_rows(b, x), "dit.%s.block.%d.img", branch_name(b), layer);
+        if (!layer) tap_vector(g, tensor_rows(mod, b->vec, 1), "%s.mod.0", prefix(t, b).s);
+        if (b->text) tap(g, text_rows(b, x), "%s.block.%d.txt", prefix(t, b).s, layer);
+        tap(g, image_rows(b, x), "%s.block.%d.img", prefix(t, b).s, layer);
     }
 }
 
-static void blocks(const struct graph *g, const struct step *t, tensor x, tensor h)
+/* Room for the most keys that a branch with condition images has. */
+static void place_keys(const struct graph *g, struct step *t)
+{
+    int64_t most = 0;
+
+    for (int i = 0; i < t->branches; i++) {
+        const struct branch *b = &t->branch[i];
+        const int64_t n = b->s->cached + b->text + b->image;
+
+        if (sees_images(b) && n > most) most = n;
+    }
+    if (!most) return;
+    t->keys = graph_temp(g, most, t->w->cfg->width);
+    t->values = graph_temp(g, most, t->w->cfg->width);
+}
+
+static void blocks(const struct graph *g, struct step *t, tensor x, tensor h)
 {
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor wide = graph_temp(g, x.rows, 4 * x.cols), mod = per_vec(g, t, MODS * x.cols);
 
+    place_keys(g, t);
+
     for (int i = 0; i < t->w->cfg->layers && !d->scratch.failed; i++) {
-        block(g, t, &t->w->layer[i], x, h, wide, mod);
+        block(g, t, i, x, h, wide, mod);
         if (tapped(g, t)) tap_block(g, t, i, x, mod);
     }
     arena_release(&d->scratch, mark);
@@ -492,28 +583,48 @@ static void leave(const struct graph *g, const struct step *t, tensor x, tensor 
     arena_release(&d->scratch, mark);
 }
 
-void dit_step(const struct graph *g, const struct dit *w, struct dit_state *const *s, int n)
+/* All rows through all blocks; the steps of a picture also through what follows them. */
+static void pass(const struct graph *g, struct step *t)
 {
     struct dev *d = g->dev;
-    struct step t;
-    size_t mark;
+    const struct dit_config *c = t->w->cfg;
+    size_t mark = arena_mark(&d->scratch);
     tensor x, h;
 
-    arrange(&t, w, s, n);
-    mark = arena_mark(&d->scratch);
-    t.temb = per_vec(g, &t, w->cfg->time);
-    t.rope = arena_tensor(&d->scratch, DT_F32, t.table, w->cfg->head_dim);
-    x = graph_temp(g, t.rows, w->cfg->width);
-    h = graph_temp(g, t.rows, w->cfg->width);
+    t->temb = per_vec(g, t, c->time);
+    t->rope = arena_tensor(&d->scratch, DT_F32, t->table, c->head_dim);
+    x = graph_temp(g, t->rows, c->width);
+    h = graph_temp(g, t->rows, c->width);
     if (!d->scratch.failed) {
-        rotations(g, &t);
-        graph_want(g, w->first);
-        condition(g, &t);
-        enter(g, &t, x);
-        blocks(g, &t, x, h);
-        leave(g, &t, x, h);
+        rotations(g, t);
+        graph_want(g, t->w->first);
+        condition(g, t);
+        enter(g, t, x);
+        blocks(g, t, x, h);
+        if (!t->to) leave(g, t, x, h);
     }
     arena_release(&d->scratch, mark);
+}
+
+void dit_step(const struct graph *g, const struct dit *w, struct dit_state *const *s, int n)
+{
+    struct step t;
+
+    arrange(&t, w, s, n);
+    pass(g, &t);
     for (int i = 0; i < n; i++)
         s[i]->step++;
+}
+
+void dit_remember(const struct graph *g, const struct dit *w, const struct dit_state *s,
+                  const struct dit_state *to, int64_t row, const char *name)
+{
+    struct step t = {.w = w, .pictures = 1, .to = to, .to_row = row, .name = name};
+
+    assert(!s->text.rows && !s->cached && s->step == 0);
+    t.vecs = 1;
+    t.vec[0] = s;
+    add_branch(&t, s, 0, 0);
+    t.table = dit_patches(s);
+    pass(g, &t);
 }

@@ -6,7 +6,11 @@
  * size only: one row for each distinct pair. What does not change from step to step (projected text
  * and prior, rotation tables, sinusoids) is made once a picture; what does not even depend on the
  * picture (the text "" and the dropped prior of the unconditional branch) once a model.
- * Source: GlmImageTransformer2DModel. */
+ *
+ * Condition images: each passes through the blocks once, alone, at time 0 and without text; what
+ * its rows give as keys and values is kept for every layer (dit_remember). The conditional branch's
+ * rows attend to those as well as to their own; the unconditional branch does not see them.
+ * Source: GlmImageTransformer2DModel, GlmImageKVCache. */
 #ifndef KERNELS_MODEL_DIT_H
 #define KERNELS_MODEL_DIT_H
 
@@ -67,6 +71,10 @@ struct dit_state {
     tensor size;     /* T [1, 4 cond]: sinusoids of crop and size */
     tensor latents;  /* f32 [channels, h w] */
     tensor clean;    /* f32 [channels, h w]: the picture that the last step predicted */
+    /* T [layers * 2 * cached, width]: keys, then values of layer 0, of 1 .. of all condition
+     * images' patches; cached 0: there are none */
+    tensor cache;
+    int64_t cached;
 };
 
 void dit_bind(struct dit *, struct bind *, const struct dit_config *);
@@ -89,6 +97,14 @@ void dit_project_text(const struct graph *, const struct dit *, const struct dit
                       tensor rows);
 /* prior = prior projector of the codes in `ids`. */
 void dit_project_prior(const struct graph *, const struct dit *, const struct dit_state *);
+
+/* The keys and values of a condition image for `to`'s cache, from row `row` of every half. s: the
+ * image as a picture of one step, without text: its latents, prior, rotations, and times of
+ * time 0. `name` for traces ("cond.0.dit"). */
+void dit_remember(const struct graph *, const struct dit *, const struct dit_state *s,
+                  const struct dit_state *to, int64_t row, const char *name);
+/* Keys (half 0) or values (half 1) of one layer in the cache. */
+tensor dit_cache(const struct dit_state *, int layer, int half);
 
 /* One Euler step of n pictures (<= LIMIT_BATCH). */
 void dit_step(const struct graph *, const struct dit *, struct dit_state *const *, int n);

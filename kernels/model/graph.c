@@ -1,6 +1,8 @@
 /* graph - naming the tensors that a trace watches. */
 #include "kernels/model/graph.h"
 
+#include "weights/safetensors/dtype.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -53,4 +55,15 @@ void tap_picture(const struct graph *g, tensor t, int h, int w, const char *form
     va_start(ap, format);
     see(g, t, TAP_PICTURE, h, w, format, ap);
     va_end(ap);
+}
+
+void graph_put(struct dev *d, tensor t, float *v)
+{
+    if (t.type == DT_BF16) {
+        uint16_t *half = (uint16_t *)v; /* in place: element i is written after it was read */
+
+        for (int64_t i = 0; i < t.rows * t.cols; i++)
+            half[i] = f32_to_bf16(v[i]);
+    }
+    d->ops->put(d, t, v);
 }

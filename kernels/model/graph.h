@@ -60,6 +60,9 @@ static inline tensor graph_temp(const struct graph *g, int64_t rows, int64_t col
     return arena_tensor(&g->dev->scratch, g->dev->type, rows, cols);
 }
 
+/* Floats to a packed tensor of the compute type or of F32; v is overwritten. */
+void graph_put(struct dev *, tensor, float *v);
+
 /* The same memory as a packed matrix of another shape; it must not need more room. */
 static inline tensor graph_shape(tensor t, int64_t rows, int64_t cols)
 {

@@ -6,12 +6,6 @@
 #include <assert.h>
 #include <math.h>
 
-void positions_text(struct position *out, int n)
-{
-    for (int i = 0; i < n; i++)
-        out[i] = (struct position){i, i, i};
-}
-
 static struct position *one_grid(struct position *out, int *p, struct grid g)
 {
     for (int r = 0; r < g.rows; r++)
@@ -19,6 +13,25 @@ static struct position *one_grid(struct position *out, int *p, struct grid g)
             *out++ = (struct position){*p, *p + r, *p + c};
     *p += g.rows > g.cols ? g.rows : g.cols;
     return out;
+}
+
+int positions_prompt(struct position *out, const int32_t *ids, int n, int32_t image,
+                     const struct grid *grid, int grids)
+{
+    int p = 0;
+
+    for (int i = 0; i < n;) {
+        if (ids[i] == image && grids) {
+            one_grid(out + i, &p, *grid);
+            i += grid->rows * grid->cols;
+            grid++;
+            grids--;
+        } else {
+            out[i++] = (struct position){p, p, p};
+            p++;
+        }
+    }
+    return p;
 }
 
 void positions_samples(struct position *out, int start, struct grid preview, struct grid large)
@@ -65,16 +78,16 @@ void positions_prior_table(float *out, const struct ar_config *c, const struct p
     }
 }
 
-void positions_patch_table(float *out, int head_dim, int rows, int cols)
+void positions_patch_rows(float *out, int head_dim, int cols, int64_t first, int64_t n)
 {
     int quarter = head_dim / 4, half = head_dim / 2;
 
     for (int j = 0; j < quarter; j++) {
         float f = frequency(CONFIG_DIT_THETA, j, half);
 
-        for (int k = 0; k < rows * cols; k++) {
-            float *row = out + (int64_t)k * head_dim;
-            float ar = (float)(k / cols) * f, ac = (float)(k % cols) * f;
+        for (int64_t k = 0; k < n; k++) {
+            float *row = out + k * head_dim;
+            float ar = (float)((first + k) / cols) * f, ac = (float)((first + k) % cols) * f;
 
             row[j] = (float)cos((double)ar);
             row[half + j] = (float)sin((double)ar);
@@ -82,4 +95,9 @@ void positions_patch_table(float *out, int head_dim, int rows, int cols)
             row[half + quarter + j] = (float)sin((double)ac);
         }
     }
+}
+
+void positions_patch_table(float *out, int head_dim, int rows, int cols)
+{
+    positions_patch_rows(out, head_dim, cols, 0, (int64_t)rows * cols);
 }

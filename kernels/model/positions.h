@@ -15,8 +15,11 @@ struct position {
     int32_t t, h, w;
 };
 
-/* Text-to-image prefill: token i stands at (i, i, i). Fills out[0 .. n). */
-void positions_text(struct position *out, int n);
+/* The prompt's n ids: a word stands at (p, p, p), p += 1; the cells of a condition image, ids
+ * `image`, at (p, p + r, p + c), p += max(rows, cols) after them. Fills out[0 .. n) and returns p
+ * after the last. */
+int positions_prompt(struct position *out, const int32_t *ids, int n, int32_t image,
+                     const struct grid *grid, int grids);
 
 /* The sampled tokens: first the preview grid from `start` on in raster order, then the large grid
  * `max(rows, cols)` further, then one end position. Fills out[0 .. preview + large + 1). */
@@ -30,5 +33,7 @@ void positions_prior_table(float *out, const struct ar_config *, const struct po
 /* The DiT's table, f32 [rows*cols, head_dim]: cos (head_dim/2), then sin. The first quarter of the
  * head's pairs turns with the patch's row, the second with its column. */
 void positions_patch_table(float *out, int head_dim, int rows, int cols);
+/* Its rows first .. first + n - 1 alone. */
+void positions_patch_rows(float *out, int head_dim, int cols, int64_t first, int64_t n);
 
 #endif

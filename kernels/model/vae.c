@@ -3,19 +3,6 @@
 
 #include <stdlib.h>
 
-static void bind_block(struct vae_block *k, struct bind *b, const char *name, int in, int out)
-{
-    const enum part part = PART_VAE;
-
-    k->norm1 = bind_vector(b, part, "%s.norm1.weight", name);
-    k->norm1_bias = bind_vector(b, part, "%s.norm1.bias", name);
-    k->conv1 = bind_conv(b, part, "%s.conv1", name);
-    k->norm2 = bind_vector(b, part, "%s.norm2.weight", name);
-    k->norm2_bias = bind_vector(b, part, "%s.norm2.bias", name);
-    k->conv2 = bind_conv(b, part, "%s.conv2", name);
-    k->shortcut = in == out ? NULL : bind_conv(b, part, "%s.conv_shortcut", name);
-}
-
 static void bind_level(struct vae *w, struct bind *b, int i)
 {
     const int last = CONFIG_VAE_LEVELS - 1;
@@ -28,20 +15,9 @@ static void bind_level(struct vae *w, struct bind *b, int i)
     l->block = w->blocks + i * (w->cfg->blocks + 1);
     for (int k = 0; k <= w->cfg->blocks; k++) {
         snprintf(name, sizeof name, "decoder.up_blocks.%d.resnets.%d", i, k);
-        bind_block(&l->block[k], b, name, k ? l->out : l->in, l->out);
+        vae_bind_block(&l->block[k], b, name, k ? l->out : l->in, l->out);
     }
     if (i) l->enlarge = bind_conv(b, PART_VAE, "decoder.up_blocks.%d.upsamplers.0.conv", i - 1);
-}
-
-/* The reference converts the statistics to the compute type. */
-static const struct weight *bind_stat(struct bind *b, const char *name, const float *v, int n,
-                                      enum dtype type)
-{
-    float rounded[CONFIG_LATENTS_MAX];
-
-    for (int i = 0; i < n; i++)
-        rounded[i] = type == DT_BF16 ? bf16_to_f32(f32_to_bf16(v[i])) : v[i];
-    return bind_values(b, USE_VECTOR, name, rounded, n, 1);
 }
 
 void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dtype type)
@@ -58,11 +34,11 @@ void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dt
         return;
     }
     w->first = bind_group(b, part);
-    w->mean = bind_stat(b, "latents_mean", c->mean, c->latent, type);
-    w->std = bind_stat(b, "latents_std", c->std, c->latent, type);
+    w->mean = vae_bind_stat(b, "latents_mean", c->mean, c->latent, type);
+    w->std = vae_bind_stat(b, "latents_std", c->std, c->latent, type);
     w->conv_in = bind_conv(b, part, "decoder.conv_in");
-    bind_block(&w->mid[0], b, "decoder.mid_block.resnets.0", widest, widest);
-    bind_block(&w->mid[1], b, "decoder.mid_block.resnets.1", widest, widest);
+    vae_bind_block(&w->mid[0], b, "decoder.mid_block.resnets.0", widest, widest);
+    vae_bind_block(&w->mid[1], b, "decoder.mid_block.resnets.1", widest, widest);
     for (int i = 0; i < CONFIG_VAE_LEVELS; i++)
         bind_level(w, b, i);
     w->last = bind_group(b, part);
@@ -119,107 +95,11 @@ void vae_place(struct vae_state *s, struct arena *a, const struct vae_config *c,
     s->rgb = arena_tensor(a, DT_U8, 64 * (int64_t)s->h * s->w, 3);
 }
 
-/* -- bands ------------------------------------------------------------------------------------- */
-
-/* Rows of a band of a picture of h rows, so that they and a neighbour on each side fit; at least
- * one. */
-static int band_rows(const struct vae *w, int h, int64_t line)
-{
-    const size_t most = w->band / (size_t)line;
-
-    return tensor_band(h, most < 3 ? 1 : most < (size_t)h + 2 ? (int)most - 2 : h);
-}
-
-/* Of the band that begins at row r: the last one may be shorter. */
-static int rows_at(int r, int n, int h)
-{
-    return h - r < n ? h - r : n;
-}
-
-static tensor lines(tensor x, int first, int n, int wd)
-{
-    return tensor_rows(x, (int64_t)first * wd, (int64_t)n * wd);
-}
-
-/* y = conv(act(norm of x)) (+ add), a band at a time. */
-static void conv_normed(const struct graph *g, const struct vae *w, tensor y, tensor x, tensor norm,
-                        const struct weight *conv, int h, int wd, tensor add)
-{
-    struct dev *d = g->dev;
-    const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
-    size_t mark = arena_mark(&d->scratch);
-    tensor t = graph_temp(g, (int64_t)(n + 2) * wd, x.cols);
-
-    for (int r = 0; r < h && !d->scratch.failed; r += n) {
-        const int m = rows_at(r, n, h), from = r ? r - 1 : 0, to = r + m < h ? r + m + 1 : h;
-
-        if (!r) d->ops->zero(d, lines(t, 0, 1, wd));
-        d->ops->norm_act(d, lines(t, from - r + 1, to - from, wd), lines(x, from, to - from, wd),
-                         norm, ACT_SILU);
-        if (r + m == h) d->ops->zero(d, lines(t, m + 1, 1, wd));
-        d->ops->conv(d, lines(y, r, m, wd), lines(t, 0, m + 2, wd), conv, m + 2, wd, 0, 1,
-                     tensor_given(add) ? lines(add, r, m, wd) : add);
-    }
-    arena_release(&d->scratch, mark);
-}
-
-/* The statistics of a whole picture, and what its norm makes of them. */
-struct gn {
-    tensor sums, norm;
-};
-
-static struct gn gn_new(const struct graph *g, const struct vae *w, int h, int64_t channels)
-{
-    struct dev *d = g->dev;
-    const size_t n = d->ops->work_size(d, WORK_NORM, h, channels, w->cfg->groups);
-
-    return (struct gn){.sums = arena_tensor(&d->scratch, DT_U8, 1, (int64_t)n),
-                       .norm = arena_tensor(&d->scratch, DT_F32, 2, channels)};
-}
-
-static void gn_fold(const struct graph *g, const struct vae *w, const struct gn *n,
-                    const struct weight *a, const struct weight *b, int h, int wd)
-{
-    g->dev->ops->norm_fold(g->dev, n->norm, n->sums, h, wd, w->cfg->groups, a, b, CONFIG_VAE_EPS);
-}
-
-static void gn_of(const struct graph *g, const struct vae *w, const struct gn *n, tensor x,
-                  const struct weight *a, const struct weight *b, int h, int wd)
-{
-    g->dev->ops->norm_sums(g->dev, n->sums, x, wd, 0, w->cfg->groups);
-    gn_fold(g, w, n, a, b, h, wd);
-}
-
 /* -- blocks ------------------------------------------------------------------------------------ */
 
-/* x += conv2(silu(norm2(t))). */
-static void second_half(const struct graph *g, const struct vae *w, const struct vae_block *k,
-                        tensor x, tensor t, int h, int wd)
+static struct vae_common common(const struct vae *w)
 {
-    size_t mark = arena_mark(&g->dev->scratch);
-    const struct gn n = gn_new(g, w, h, t.cols);
-
-    if (!g->dev->scratch.failed) {
-        gn_of(g, w, &n, t, k->norm2, k->norm2_bias, h, wd);
-        conv_normed(g, w, x, t, n.norm, k->conv2, h, wd, x);
-    }
-    arena_release(&g->dev->scratch, mark);
-}
-
-/* x = block(x) where the width stays. */
-static void block_same(const struct graph *g, const struct vae *w, const struct vae_block *k,
-                       tensor x, int h, int wd)
-{
-    size_t mark = arena_mark(&g->dev->scratch);
-    tensor t = graph_temp(g, x.rows, x.cols);
-    const struct gn n = gn_new(g, w, h, x.cols);
-
-    if (!g->dev->scratch.failed) {
-        gn_of(g, w, &n, x, k->norm1, k->norm1_bias, h, wd);
-        conv_normed(g, w, t, x, n.norm, k->conv1, h, wd, tensor_none());
-        second_half(g, w, k, x, t, h, wd);
-    }
-    arena_release(&g->dev->scratch, mark);
+    return (struct vae_common){.groups = w->cfg->groups, .band = w->band};
 }
 
 /* The enlarged input of a level, h x wd, of which a window of n rows and their neighbours is
@@ -234,48 +114,51 @@ struct window {
 static void enlarge(const struct graph *g, const struct window *v, int a, int b, int line)
 {
     if (b == a) return;
-    g->dev->ops->conv(g->dev, lines(v->rows, line, b - a, v->wd), v->from, v->l->enlarge, v->h / 2,
-                      v->wd / 2, 1, a, tensor_none());
+    g->dev->ops->conv(g->dev, vae_lines(v->rows, line, b - a, v->wd), v->from, v->l->enlarge,
+                      v->h / 2, v->wd / 2, 1, a, tensor_none());
 }
 
 /* The input's statistics. A window that holds all of it keeps it for the second time. */
 static void look_at_input(const struct graph *g, const struct vae *w, const struct window *v,
-                          const struct gn *n)
+                          const struct vae_norm *n)
 {
+    const struct vae_common c = common(w);
     for (int r = 0; r < v->h; r += v->n) {
-        const int m = rows_at(r, v->n, v->h);
+        const int m = vae_rows_at(r, v->n, v->h);
 
         enlarge(g, v, r, r + m, 1);
-        g->dev->ops->norm_sums(g->dev, n->sums, lines(v->rows, 1, m, v->wd), v->wd, r,
+        g->dev->ops->norm_sums(g->dev, n->sums, vae_lines(v->rows, 1, m, v->wd), v->wd, r,
                                w->cfg->groups);
     }
-    gn_fold(g, w, n, v->l->block[0].norm1, v->l->block[0].norm1_bias, v->h, v->wd);
+    vae_norm_fold(g, &c, n, v->l->block[0].norm1, v->l->block[0].norm1_bias, v->h, v->wd);
 }
 
 /* x = shortcut(input), t = conv1(silu(norm1(input))), band by band. The last two lines of a window
  * are the first two of the next one; shortcut runs one row ahead of conv1. */
-static void pass_input(const struct graph *g, const struct window *v, const struct gn *n, tensor x,
-                       tensor t)
+static void pass_input(const struct graph *g, const struct window *v, const struct vae_norm *n,
+                       tensor x, tensor t)
 {
     struct dev *d = g->dev;
     const struct vae_block *k = &v->l->block[0];
 
     for (int r = 0, made = 0; r < v->h; r += v->n) {
-        const int m = rows_at(r, v->n, v->h), last = r + m == v->h, to = last ? v->h : r + m + 1;
-        const tensor in = lines(v->rows, made - r + 1, to - made, v->wd);
+        const int m = vae_rows_at(r, v->n, v->h), last = r + m == v->h,
+                  to = last ? v->h : r + m + 1;
+        const tensor in = vae_lines(v->rows, made - r + 1, to - made, v->wd);
 
-        if (!r) d->ops->zero(d, lines(v->rows, 0, 1, v->wd));
+        if (!r) d->ops->zero(d, vae_lines(v->rows, 0, 1, v->wd));
         for (int i = 0; r && i < 2; i++)
-            d->ops->copy(d, lines(v->rows, i, 1, v->wd), lines(v->rows, v->n + i, 1, v->wd));
+            d->ops->copy(d, vae_lines(v->rows, i, 1, v->wd),
+                         vae_lines(v->rows, v->n + i, 1, v->wd));
         if (v->n < v->h) enlarge(g, v, made, to, made - r + 1);
         if (to > made) {
-            d->ops->conv(d, lines(x, made, to - made, v->wd), in, k->shortcut, to - made, v->wd, 0,
-                         0, tensor_none());
+            d->ops->conv(d, vae_lines(x, made, to - made, v->wd), in, k->shortcut, to - made, v->wd,
+                         0, 0, tensor_none());
             d->ops->norm_act(d, in, in, n->norm, ACT_SILU);
         }
-        if (last) d->ops->zero(d, lines(v->rows, m + 1, 1, v->wd));
-        d->ops->conv(d, lines(t, r, m, v->wd), lines(v->rows, 0, m + 2, v->wd), k->conv1, m + 2,
-                     v->wd, 0, 1, tensor_none());
+        if (last) d->ops->zero(d, vae_lines(v->rows, m + 1, 1, v->wd));
+        d->ops->conv(d, vae_lines(t, r, m, v->wd), vae_lines(v->rows, 0, m + 2, v->wd), k->conv1,
+                     m + 2, v->wd, 0, 1, tensor_none());
         made = to;
     }
 }
@@ -284,6 +167,7 @@ static void pass_input(const struct graph *g, const struct window *v, const stru
 static void block_change(const struct graph *g, const struct vae *w, int i, tensor x, tensor from,
                          int h, int wd)
 {
+    const struct vae_common c = common(w);
     struct dev *d = g->dev;
     const struct vae_level *l = &w->level[i];
     const int64_t line = (int64_t)wd * l->in * (int64_t)dtype_size(d->type);
@@ -291,21 +175,21 @@ static void block_change(const struct graph *g, const struct vae *w, int i, tens
     struct window v = {.l = l, .from = from, .h = h, .wd = wd};
     size_t mark, inner;
     tensor t;
-    struct gn n;
+    struct vae_norm n;
 
-    v.n = keep ? h : band_rows(w, h, line);
+    v.n = keep ? h : vae_band_rows(&c, h, line);
     mark = arena_mark(&d->scratch);
     t = graph_temp(g, x.rows, x.cols);
     inner = arena_mark(&d->scratch);
     v.rows = graph_temp(g, (int64_t)(v.n + 2) * wd, l->in);
-    n = gn_new(g, w, h, l->in);
+    n = vae_norm_new(g, &c, h, l->in);
     if (!d->scratch.failed) {
         look_at_input(g, w, &v, &n);
-        if (keep) tap_picture(g, lines(v.rows, 1, h, wd), h, wd, "vae.up.%d", i - 1);
+        if (keep) tap_picture(g, vae_lines(v.rows, 1, h, wd), h, wd, "vae.up.%d", i - 1);
         pass_input(g, &v, &n, x, t);
     }
     arena_release(&d->scratch, inner);
-    if (!d->scratch.failed) second_half(g, w, &l->block[0], x, t, h, wd);
+    if (!d->scratch.failed) vae_second_half(g, &c, &l->block[0], x, t, h, wd);
     arena_release(&d->scratch, mark);
 }
 
@@ -313,16 +197,17 @@ static void block_change(const struct graph *g, const struct vae *w, int i, tens
 static void fetch(const struct graph *g, const struct vae *w, int i, tensor x, tensor from, int h,
                   int wd)
 {
+    const struct vae_common c = common(w);
     struct dev *d = g->dev;
-    const int n = band_rows(w, h, wd * x.cols * (int64_t)dtype_size(x.type));
+    const int n = vae_band_rows(&c, h, wd * x.cols * (int64_t)dtype_size(x.type));
     size_t mark = arena_mark(&d->scratch);
     tensor t = graph_temp(g, (int64_t)n * wd, x.cols);
 
     for (int r = 0; r < h && !d->scratch.failed; r += n) {
-        const tensor band = lines(t, 0, rows_at(r, n, h), wd);
+        const tensor band = vae_lines(t, 0, vae_rows_at(r, n, h), wd);
 
         d->ops->conv(d, band, from, w->level[i].enlarge, h / 2, wd / 2, 1, r, tensor_none());
-        d->ops->copy(d, lines(x, r, rows_at(r, n, h), wd), band);
+        d->ops->copy(d, vae_lines(x, r, vae_rows_at(r, n, h), wd), band);
     }
     arena_release(&d->scratch, mark);
     tap_picture(g, x, h, wd, "vae.up.%d", i - 1);
@@ -332,22 +217,24 @@ static void fetch(const struct graph *g, const struct vae *w, int i, tensor x, t
 static void level(const struct graph *g, const struct vae *w, int i, tensor x, tensor from, int h,
                   int wd)
 {
+    const struct vae_common c = common(w);
     const struct vae_level *l = &w->level[i];
 
     graph_want(g, l->group);
     if (!l->block[0].shortcut) {
         if (l->enlarge) fetch(g, w, i, x, from, h, wd);
-        block_same(g, w, &l->block[0], x, h, wd);
+        vae_block_same(g, &c, &l->block[0], x, h, wd);
     } else {
         block_change(g, w, i, x, from, h, wd);
     }
     for (int k = 1; k <= w->cfg->blocks; k++)
-        block_same(g, w, &l->block[k], x, h, wd);
+        vae_block_same(g, &c, &l->block[k], x, h, wd);
 }
 
 static void first_piece(const struct graph *g, const struct vae *w, struct vae_state *s, tensor x,
                         tensor latents)
 {
+    const struct vae_common c = common(w);
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
     tensor z = graph_temp(g, x.rows, w->cfg->latent);
@@ -360,41 +247,29 @@ static void first_piece(const struct graph *g, const struct vae *w, struct vae_s
         tap_picture(g, x, s->h, s->w, "vae.conv_in");
     }
     arena_release(&d->scratch, mark);
-    block_same(g, w, &w->mid[0], x, s->h, s->w);
-    block_same(g, w, &w->mid[1], x, s->h, s->w);
+    vae_block_same(g, &c, &w->mid[0], x, s->h, s->w);
+    vae_block_same(g, &c, &w->mid[1], x, s->h, s->w);
     tap_picture(g, x, s->h, s->w, "vae.mid");
-}
-
-/* The norm before its activation: only a trace needs it. */
-static void tap_norm(const struct graph *g, tensor x, tensor norm, int h, int wd)
-{
-    size_t mark = arena_mark(&g->dev->scratch);
-    tensor y = graph_temp(g, x.rows, x.cols);
-
-    if (!g->dev->scratch.failed) {
-        g->dev->ops->norm_act(g->dev, y, x, norm, ACT_NONE);
-        tap_picture(g, y, h, wd, "vae.norm_out");
-    }
-    arena_release(&g->dev->scratch, mark);
 }
 
 static void last_piece(const struct graph *g, const struct vae *w, struct vae_state *s, tensor x,
                        int h, int wd)
 {
+    const struct vae_common c = common(w);
     struct dev *d = g->dev;
     size_t mark = arena_mark(&d->scratch);
-    struct gn n;
+    struct vae_norm n;
     tensor y;
 
     tap_picture(g, x, h, wd, "vae.up.%d", CONFIG_VAE_LEVELS - 1);
-    n = gn_new(g, w, h, x.cols);
+    n = vae_norm_new(g, &c, h, x.cols);
     graph_want(g, w->last);
     /* room for 8 columns: a device may compute that many at a time */
     y = tensor_cols(graph_temp(g, x.rows, 8), 0, 3);
     if (!d->scratch.failed) {
-        gn_of(g, w, &n, x, w->norm, w->norm_bias, h, wd);
-        if (g->tap) tap_norm(g, x, n.norm, h, wd);
-        conv_normed(g, w, y, x, n.norm, w->conv_out, h, wd, tensor_none());
+        vae_norm_of(g, &c, &n, x, w->norm, w->norm_bias, h, wd);
+        if (g->tap) vae_tap_norm(g, x, n.norm, h, wd, "vae");
+        vae_conv_normed(g, &c, y, x, n.norm, w->conv_out, h, wd, tensor_none());
         tap_picture(g, y, h, wd, "vae.out");
         d->ops->to_rgb8(d, s->rgb, y);
     }

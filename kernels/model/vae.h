@@ -14,20 +14,10 @@
 #ifndef KERNELS_MODEL_VAE_H
 #define KERNELS_MODEL_VAE_H
 
-#include "kernels/model/bind.h"
-#include "kernels/model/graph.h"
+#include "kernels/model/vae_block.h"
 
 enum { VAE_PIECES = CONFIG_VAE_LEVELS + 1 };
-#define VAE_BAND  ((size_t)20 << 20)   /* large enough to fill a GPU, small enough for its cache */
 #define VAE_WHOLE ((size_t)1100 << 20) /* all of a picture of 1024 x 1024, nothing of one of 2048 */
-
-/* x + conv2(silu(norm2(conv1(silu(norm1(x)))))), x through `shortcut` where the width changes. */
-struct vae_block {
-    const struct weight *norm1, *norm1_bias; /* [in] */
-    const struct weight *norm2, *norm2_bias; /* [out] */
-    const struct weight *conv1, *conv2;      /* [out, in, 3, 3], [out, out, 3, 3] */
-    const struct weight *shortcut;           /* [out, in, 1, 1], or NULL: in = out */
-};
 
 struct vae_level {
     int group;

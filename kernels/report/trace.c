@@ -25,7 +25,8 @@ struct trace {
     char *prompt;
     int32_t *tokens;
     float *latents;
-    struct safetensors_entry *entry; /* names and data are owned */
+    struct glm_image image[LIMIT_IMAGES]; /* pixels in the reference's file */
+    struct safetensors_entry *entry;      /* names and data are owned */
     size_t n, cap;
     float *logits; /* host [draws, rows]: row by row from the tap */
     int64_t logit_rows;
@@ -40,7 +41,33 @@ static void broke(struct trace *t)
     if (!t->err) t->err = fail_set(t->fail, ERR_OUT_OF_MEMORY, "no memory for the trace");
 }
 
-/* A new entry with room for its data, or NULL. */
+/* Room for further rows of an entry. */
+static void *extend(struct trace *t, struct safetensors_entry *e, int64_t rows)
+{
+    int64_t row = 1;
+    size_t size;
+    char *data;
+
+    for (int i = 1; i < e->nd; i++)
+        row *= e->dim[i];
+    size = (size_t)row * dtype_bytes(e->dtype);
+    data = realloc((void *)(uintptr_t)e->data, size * (size_t)(e->dim[0] + rows) + 1);
+    if (!data) return broke(t), NULL;
+    e->data = data;
+    data += size * (size_t)e->dim[0];
+    e->dim[0] += rows;
+    return data;
+}
+
+/* What one image after the other shows; all of them are one tensor in the reference's trace. */
+static struct safetensors_entry *seen_before(struct trace *t, const char *name)
+{
+    for (size_t i = 0; i < t->n && !strncmp(name, "vit.", 4); i++)
+        if (!strcmp(t->entry[i].name, name)) return &t->entry[i];
+    return NULL;
+}
+
+/* A new entry with room for its data, or further rows of one; or NULL. */
 static void *add(struct trace *t, const char *name, enum stored_dtype type, int nd,
                  const int64_t *dim)
 {
@@ -48,6 +75,8 @@ static void *add(struct trace *t, const char *name, enum stored_dtype type, int 
     struct safetensors_entry *e;
 
     if (t->err) return NULL;
+    e = seen_before(t, name);
+    if (e) return extend(t, e, dim[0]);
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 256;
         struct safetensors_entry *more = realloc(t->entry, cap * sizeof *more);
@@ -163,8 +192,7 @@ static void see(void *ctx, const char *name, tensor x, enum tap_shape shape, int
 static int bad_reference(struct trace *t, const char *what)
 {
     fail_set(t->fail, ERR_USAGE, "the reference trace %s", what);
-    return t->err =
-               fail_advise(t->fail, "It must be a text-to-image trace of the model in --model.");
+    return t->err = fail_advise(t->fail, "It must be a trace of the model in --model.");
 }
 
 static int read_request(struct trace *t, enum glm_type *type)
@@ -179,8 +207,8 @@ static int read_request(struct trace *t, enum glm_type *type)
                        "guidance", &t->req.guidance, "dtype", &dtype, "images", &images))
         return bad_reference(t,
                              "has no metadata `trace` with prompt, height, width, steps, guidance");
-    if (json_array_size(images))
-        return bad_reference(t, "has condition pictures; only text-to-image can be traced");
+    t->req.image = t->image;
+    t->req.images = (int)json_array_size(images);
     if (*type == GLM_AUTO) *type = strcmp(dtype, "bf16") ? GLM_F32 : GLM_BF16;
     t->req.prompt = prompt;
     t->req.prompt_len = strlen(prompt);
@@ -227,6 +255,24 @@ static int read_latents(struct trace *t)
     return t->err;
 }
 
+static int read_images(struct trace *t)
+{
+    if (t->req.images > LIMIT_IMAGES) return bad_reference(t, "has too many condition images");
+    for (int k = 0; k < t->req.images; k++) {
+        char name[32];
+        const struct stored_tensor *x;
+
+        snprintf(name, sizeof name, "cond.%d.rgb", k);
+        x = safetensors_find(t->ref, name);
+        if (!x || x->dtype != DTYPE_U8 || x->nd != 3 || x->dim[2] != 3 || x->dim[0] < 1
+            || x->dim[1] < 1 || x->dim[0] > INT16_MAX || x->dim[1] > INT16_MAX)
+            return bad_reference(t, "lacks the pixels of a condition image");
+        t->image[k] =
+            (struct glm_image){.rgb = x->data, .width = (int)x->dim[1], .height = (int)x->dim[0]};
+    }
+    return 0;
+}
+
 /* --- what the graph never has as a tensor ----------------------------------------------------- */
 
 static void add_positions(struct trace *t)
@@ -234,13 +280,18 @@ static void add_positions(struct trace *t)
     const struct prompt *p = &t->run->prompt;
     int64_t n[2] = {(int64_t)p->ids.n, p->tokens + 1};
     struct position *pos = calloc((size_t)(n[0] + n[1]), sizeof *pos);
+    struct grid grid[LIMIT_IMAGES];
+    int end;
 
     if (!pos) {
         broke(t);
         return;
     }
-    positions_text(pos, (int)n[0]);
-    positions_samples(pos + n[0], (int)n[0], p->preview, p->large);
+    for (int i = 0; i < t->run->images; i++)
+        grid[i] = t->run->image[i].size.grid;
+    end = positions_prompt(pos, p->ids.v, (int)n[0], t->g->model.cfg.token.image, grid,
+                           t->run->images);
+    positions_samples(pos + n[0], end, p->preview, p->large);
     for (int k = 0; k < 2; k++) {
         const struct position *from = pos + (k ? n[0] : 0);
         int64_t *out =
@@ -255,17 +306,60 @@ static void add_positions(struct trace *t)
     free(pos);
 }
 
+/* Of the images, then of what is sampled: the large one first. */
+static void add_grids(struct trace *t)
+{
+    const struct prompt *p = &t->run->prompt;
+    int32_t grids[3 * (LIMIT_IMAGES + 2)];
+    int n = 0;
+
+    for (int i = 0; i < t->run->images; i++, n++)
+        memcpy(grids + 3 * n,
+               (int32_t[]){1, t->run->image[i].size.grid.rows, t->run->image[i].size.grid.cols},
+               3 * sizeof *grids);
+    memcpy(grids + 3 * n++, (int32_t[]){1, p->large.rows, p->large.cols}, 3 * sizeof *grids);
+    if (p->preview.rows)
+        memcpy(grids + 3 * n++, (int32_t[]){1, p->preview.rows, p->preview.cols},
+               3 * sizeof *grids);
+    add_ints(t, "ar.grids", grids, 2, (int64_t[]){n, 3});
+}
+
 static void add_prior(struct trace *t)
 {
     const struct prompt *p = &t->run->prompt;
     int64_t count = (int64_t)p->ids.n, n = (int64_t)t->inject.token_count;
-    int32_t grids[6] = {1, p->large.rows, p->large.cols, 1, p->preview.rows, p->preview.cols};
 
     add_ints(t, "ar.prompt_ids", p->ids.v, 1, &count);
-    add_ints(t, "ar.input_ids", p->ids.v, 1, &count);
-    add_ints(t, "ar.grids", grids, 2, (int64_t[]){2, 3});
     add_ints(t, "ar.tokens", t->tokens, 1, &n);
+    add_grids(t);
     add_positions(t);
+}
+
+/* The prompt with the codes of its images, which are known at the end. */
+static void add_input_ids(struct trace *t)
+{
+    int32_t *ids = conditions_ids(t->run);
+    int64_t count = (int64_t)t->run->prompt.ids.n;
+
+    if (ids)
+        add_ints(t, "ar.input_ids", ids, 1, &count);
+    else
+        broke(t);
+    free(ids);
+}
+
+static void add_images(struct trace *t)
+{
+    for (int k = 0; k < t->req.images; k++) {
+        const struct glm_image *i = &t->image[k];
+        const int64_t dim[3] = {i->height, i->width, 3};
+        char name[32];
+        uint8_t *out;
+
+        snprintf(name, sizeof name, "cond.%d.rgb", k);
+        out = add(t, name, DTYPE_U8, 3, dim);
+        if (out) memcpy(out, i->rgb, (size_t)(dim[0] * dim[1] * dim[2]));
+    }
 }
 
 /* ids and mask [texts, longest], padded on the right. */
@@ -313,18 +407,21 @@ static void add_logits(struct trace *t)
     if (out) memcpy(out, t->logits, (size_t)(n * rows) * sizeof *out);
 }
 
-/* What the first two rows, one in the middle and the last are sampled from. A preview grid alone
- * has more rows than that. */
+/* What the first two rows, one in the middle and the last are sampled from; each once. */
 static void add_probs(struct trace *t)
 {
-    int64_t n = t->g->model.cfg.ar.rows, count = t->logit_rows;
-    const int64_t want[4] = {0, 1, count / 2, count - 1};
-    int64_t *rows = add(t, "ar.sample.rows", DTYPE_I64, 1, (int64_t[]){4});
-    float *probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){4, n});
+    int64_t n = t->g->model.cfg.ar.rows, last = t->logit_rows - 1, count = 0, *rows;
+    const int64_t want[4] = {0, 1, t->logit_rows / 2, last};
+    int64_t row[4];
+    float *probs;
 
-    if (rows) memcpy(rows, want, sizeof want);
-    for (int i = 0; probs && i < 4 && !t->err; i++)
-        t->err = trace_sampling_probs(probs + i * n, NULL, t->logits + want[i] * n, 1, (int)n,
+    for (int i = 0; i < 4; i++)
+        if (want[i] <= last && (!count || want[i] > row[count - 1])) row[count++] = want[i];
+    rows = add(t, "ar.sample.rows", DTYPE_I64, 1, &count);
+    probs = add(t, "ar.sample.probs", DTYPE_F32, 2, (int64_t[]){count, n});
+    if (rows) memcpy(rows, row, (size_t)count * sizeof *row);
+    for (int64_t i = 0; probs && i < count && !t->err; i++)
+        t->err = trace_sampling_probs(probs + i * n, NULL, t->logits + row[i] * n, 1, (int)n,
                                       &t->g->model.cfg.sample, t->fail);
 }
 
@@ -379,6 +476,8 @@ static void draw(struct trace *t)
         if (!t->err) t->err = err;
     }
     if (!t->err && t->req.guidance > 1) tap_empty(t, &tap);
+    add_input_ids(t);
+    add_images(t);
     add_logits(t);
     add_probs(t);
     add_image(t);
@@ -413,6 +512,7 @@ int glm_report_trace(const struct glm_opts *o, const char *like, const char *out
     if (!t.err) t.err = engine_open(&t.g, &opts, ENGINE_DRAW, t.fail);
     if (!t.err) read_tokens(&t);
     if (!t.err) read_latents(&t);
+    if (!t.err) read_images(&t);
     t.req.inject = &t.inject;
     if (!t.err) draw(&t);
     if (t.ref) meta[0][1] = safetensors_meta(t.ref, "trace");

@@ -5,6 +5,7 @@
 #include "server/core/capacity.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/phases.h"
 #include "server/core/placing.h"
 
 #include <assert.h>
@@ -42,9 +43,8 @@ static void show(struct hub *h, int64_t now, struct job *j, const struct glm_pro
     }
     post_progress(h, now, j, before.phase, before.total, before.total);
     if (v->phase >= GLM_DONE) return;
-    notify_post(
-        h, now, j,
-        &(struct event){.kind = EVENT_PHASE, .u.phase = {(enum event_phase)v->phase, v->total}});
+    notify_post(h, now, j,
+                &(struct event){.kind = EVENT_PHASE, .u.phase = {phases_wire(v->phase), v->total}});
     if (v->done > 0) post_progress(h, now, j, v->phase, v->done, v->total);
 }
 

@@ -84,10 +84,9 @@ void eta_init(struct eta *e, double guess)
 
 enum eta_stage eta_stage_of(enum glm_phase phase, bool prefill)
 {
-    static const enum eta_stage STAGE[GLM_PHASES] = {[GLM_GLYPH] = ETA_GLYPH,
-                                                     [GLM_PRIOR] = ETA_TOKENS,
-                                                     [GLM_DENOISE] = ETA_DENOISE,
-                                                     [GLM_DECODE] = ETA_DECODE};
+    static const enum eta_stage STAGE[GLM_PHASES] = {
+        [GLM_GLYPH] = ETA_GLYPH,  [GLM_VISION] = ETA_GLYPH,    [GLM_ENCODE] = ETA_GLYPH,
+        [GLM_PRIOR] = ETA_TOKENS, [GLM_DENOISE] = ETA_DENOISE, [GLM_DECODE] = ETA_DECODE};
 
     assert(phase < GLM_DONE);
     return phase == GLM_PRIOR && prefill ? ETA_PREFILL : STAGE[phase];

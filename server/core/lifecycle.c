@@ -2,6 +2,7 @@
 #include "server/core/lifecycle.h"
 
 #include "server/core/notify.h"
+#include "server/core/phases.h"
 #include "server/core/previews.h"
 
 #include <assert.h>
@@ -194,9 +195,10 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     w.scratch = ledger_scratch(&d->ledger, NULL);
     board_clear(&j->board, EVENT_QUEUE);
     clients_posted(&h->clients, j, now);
-    notify_post(h, now, j,
-                &(struct event){.kind = EVENT_PHASE,
-                                .u.phase = {(enum event_phase)phase, j->run.view.total}});
+    notify_post(
+        h, now, j,
+        &(struct event){.kind = EVENT_PHASE,
+                        .u.phase = {phases_wire((enum glm_phase)phase), j->run.view.total}});
     h->out.start(h->out.arg, d->index, &w);
     drop_checkpoint(j);
 }

@@ -1,6 +1,8 @@
 /* notify - events on a job's board, and the mark that places and numbers have changed. */
 #include "server/core/notify.h"
 
+#include "server/core/phases.h"
+
 #include <assert.h>
 
 void notify_post(struct hub *h, int64_t now, struct job *j, const struct event *e)
@@ -15,7 +17,7 @@ void notify_progress(struct hub *h, int64_t now, struct job *j, enum glm_phase p
     struct event e = {.kind = EVENT_PROGRESS};
 
     assert(phase < GLM_DONE);
-    e.u.progress.phase = (enum event_phase)phase;
+    e.u.progress.phase = phases_wire(phase);
     e.u.progress.done = done;
     e.u.progress.total = total;
     e.u.progress.overall = j->run.overall;

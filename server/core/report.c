@@ -3,6 +3,7 @@
 
 #include "server/core/capacity.h"
 #include "server/core/notify.h"
+#include "server/core/phases.h"
 
 #include "proto/answer.h"
 
@@ -32,7 +33,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .favourite = j->favourite,
                                .sweep.place = &j->place,
                                .counts = j->sweep ? &j->sweep->counts : NULL};
-    row->phase = j->run.view.phase < GLM_DONE ? (enum event_phase)j->run.view.phase : PHASE_DECODE;
+    row->phase = j->run.view.phase < GLM_DONE ? phases_wire(j->run.view.phase) : PHASE_DECODE;
     if (j->state == JOB_QUEUED && !j->held)
         row->position = j->sweep ? j->forecast.sent_place : queue_place(&h->queue, j);
     if (j->state == JOB_FAILED) row->error = &j->end.error;

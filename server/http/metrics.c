@@ -6,6 +6,8 @@
 #include "proto/user.h"
 #include "server/base/usage.h"
 
+#include "kernels/glm.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -149,11 +151,11 @@ static void metric_phases(struct text *t, const struct stats_totals *s)
     head(t, "quanta_total", "counter", "Quanta that devices have done, by phase.");
     for (int i = 0; i < GLM_PHASES; i++)
         text_printf(t, "darkroom_quanta_total{phase=\"%s\"} %" PRIu64 "\n",
-                    event_phase_name((enum event_phase)i), s->quanta[i]);
+                    glm_phase_name((enum glm_phase)i), s->quanta[i]);
     head(t, "phase_seconds_total", "counter", "Device time of quanta, by phase.");
     for (int i = 0; i < GLM_PHASES; i++)
         text_printf(t, "darkroom_phase_seconds_total{phase=\"%s\"} %g\n",
-                    event_phase_name((enum event_phase)i), s->seconds[i]);
+                    glm_phase_name((enum glm_phase)i), s->seconds[i]);
 }
 
 static void metric_refusals(struct text *t, const struct stats_totals *s)

@@ -2,6 +2,7 @@
 #include "server/worker/preview.h"
 
 #include "server/base/clock.h"
+#include "server/core/phases.h"
 
 enum {
     EVERY_US_MIN = 40000, /* between two previews of one job: 25 a second look continuous */
@@ -44,7 +45,7 @@ int preview_draw(struct preview *p, struct resident *r, enum glm_phase phase, in
     r->shown_us = after;
     s->job = r->job;
     s->computed_us = computed_us;
-    s->phase = (enum event_phase)phase;
+    s->phase = phases_wire(phase);
     s->classes = r->demand.classes;
     s->width = picture.width;
     s->height = picture.height;

@@ -1,10 +1,12 @@
-/* prompt - the prior's input for a text-to-image request: the prompt's ids, and the grids to
- * sample.
+/* prompt - the prior's input: the prompt's ids, and the grids to sample.
  *
  *   ids   = BPE(prompt <sop>H W<eop><sop>h w<eop> <start of image>), H = height/32, W = width/32
  *   grids = sampled in the order preview (h, w), then large (H, W); one id a cell
  * Preview: h = trunc(sqrt(H/W)*16), w = trunc(sqrt(W/H)*16) in double.
- * Source: GLM-Image processor, _build_prompt_with_target_shape. */
+ * With condition images there is no preview grid:
+ *   ids   = BPE(images prompt <sop>H W<eop> <start of image>); an image is <start of image>, one
+ *           placeholder a cell of its grid, <end of image>; the tokenizer's template is not used
+ * Source: GLM-Image processor (_build_prompt_with_target_shape), its chat template. */
 #ifndef WEIGHTS_TOKENIZER_PROMPT_H
 #define WEIGHTS_TOKENIZER_PROMPT_H
 
@@ -20,7 +22,7 @@ struct grid {
 
 struct prompt {
     struct token_list ids; /* P of them */
-    struct grid preview;   /* sampled first */
+    struct grid preview;   /* sampled first; 0 x 0 with condition images */
     struct grid large;     /* sampled second; its codes are the picture */
     int tokens;            /* cells of preview and large: ids to sample */
 };
@@ -38,6 +40,10 @@ struct grid prompt_preview(struct grid large);
 int prompt_text_to_image(struct prompt *, const struct bpe *, const struct model_config *,
                          const char *text, size_t len, int height, int width, bool user,
                          struct fail *);
+/* The same with n condition images, whose grids are given; n 0: prompt_text_to_image(). */
+int prompt_with_images(struct prompt *, const struct bpe *, const struct model_config *,
+                       const char *text, size_t len, int height, int width,
+                       const struct grid *image, int n, bool user, struct fail *);
 void prompt_free(struct prompt *);
 
 #endif

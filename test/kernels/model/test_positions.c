@@ -83,10 +83,35 @@ static void patches_turn_by_row_then_column(void **state)
         }
 }
 
+/* catches: an image whose cells are counted one by one, that moves the counter by its cells or its
+ * shorter side, whose columns run along the rows; an end marker inside the image */
+static void images_stand_in_the_prompt_as_grids(void **state)
+{
+    enum { START = 50, END, IMAGE, WORD };
+    static const int32_t ids[] = {START, IMAGE, IMAGE, END, START, IMAGE, IMAGE, END, WORD, START};
+    const struct grid grid[2] = {{1, 2}, {2, 1}};
+    struct position p[10];
+
+    (void)state;
+    assert_int_equal(positions_prompt(p, ids, 10, IMAGE, grid, 2), 10);
+    assert_position(p[0], 0, 0, 0);
+    assert_position(p[1], 1, 1, 1);
+    assert_position(p[2], 1, 1, 2);
+    assert_position(p[3], 3, 3, 3);
+    assert_position(p[4], 4, 4, 4);
+    assert_position(p[5], 5, 5, 5);
+    assert_position(p[6], 5, 6, 5);
+    assert_position(p[7], 7, 7, 7);
+    assert_position(p[8], 8, 8, 8);
+    assert_int_equal(positions_prompt(p, ids + 8, 2, IMAGE, NULL, 0), 2);
+    assert_position(p[1], 1, 1, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_go_preview_first),
+        cmocka_unit_test(images_stand_in_the_prompt_as_grids),
         cmocka_unit_test(sections_take_turns),
         cmocka_unit_test(patches_turn_by_row_then_column),
     };

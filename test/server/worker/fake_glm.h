@@ -33,11 +33,13 @@ struct glm_run {
     int done;
 };
 
-static const int FAKE_QUANTA[GLM_PHASES] = {1, 20, 10, 2};
+static const int FAKE_QUANTA[GLM_PHASES] = {
+    [GLM_GLYPH] = 1, [GLM_PRIOR] = 20, [GLM_DENOISE] = 10, [GLM_DECODE] = 2};
 
 const char *glm_phase_name(enum glm_phase p)
 {
-    static const char *const names[] = {"glyph", "prior", "denoise", "decode", "done"};
+    static const char *const names[] = {"glyph",   "vision", "encode", "prior",
+                                        "denoise", "decode", "done"};
 
     return names[p];
 }
@@ -196,7 +198,9 @@ int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
     if (fake_due(&fake.step_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
     for (int i = 0; i < n; i++)
         if (++batch[i]->done == FAKE_QUANTA[batch[i]->phase]) {
-            batch[i]->phase = (enum glm_phase)(batch[i]->phase + 1);
+            do
+                batch[i]->phase = (enum glm_phase)(batch[i]->phase + 1);
+            while (batch[i]->phase < GLM_DONE && !FAKE_QUANTA[batch[i]->phase]);
             batch[i]->done = 0;
         }
     return 0;
