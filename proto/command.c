@@ -72,6 +72,7 @@ static const struct kind KIND[COMMAND_KINDS] = {
                        HAS(DEADLINE) | HAS(UNDO)},
     [COMMAND_NOTICE] = {"notice", HAS(TEXT), HAS(TEXT)},
     [COMMAND_SET] = {"set", HAS(CONCURRENCY) | HAS(QUEUE) | HAS(JOB_SECONDS), 0},
+    [COMMAND_FINISH] = {"finish", HAS(JOB), HAS(JOB)},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_FAVOURITE] = {"favourite", HAS(JOB) | HAS(ON), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
@@ -381,7 +382,7 @@ static int read_request(const json_t *root, const struct spec_limits *limits, st
     const json_t *spec = json_object_get(root, "spec"), *sweep = json_object_get(root, "sweep");
     int err = spec_decode_but(&c->spec, spec, sweep_fields(sweep), limits, f);
 
-    if (!err) err = sweep_decode(&c->sweep, sweep, c->pictures, limits, f);
+    if (!err) err = sweep_decode(&c->sweep, sweep, c->pictures, c->spec.prior_from != 0, limits, f);
     return err ? err : sweep_join(&c->sweep, &c->spec, limits, f);
 }
 

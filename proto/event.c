@@ -69,6 +69,7 @@ void event_write_result(const struct event_result *r, struct text *out)
     text_int(out, "seed", r->seed);
     text_real(out, "seconds", r->seconds);
     text_int(out, "bytes", r->bytes);
+    if (r->steps_done > 0) text_int(out, "steps_done", r->steps_done);
 }
 
 void event_write_range(int64_t lo_ms, int64_t hi_ms, struct text *out)

@@ -95,6 +95,7 @@ struct event_result {
     int64_t seed;
     double seconds; /* of running time */
     int64_t bytes;
+    int steps_done; /* of denoising, when it was finished before the last; else 0 */
 };
 struct event_cell {
     int cell;

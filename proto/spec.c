@@ -1,6 +1,7 @@
 /* spec - the table of fields, and the code that merely follows it. */
 #include "proto/spec.h"
 
+#include "proto/id.h"
 #include "proto/limits.h"
 
 #include <assert.h>
@@ -29,9 +30,16 @@ const struct spec_field SPEC_TABLE[SPEC_FIELDS] = {
                               "the time."},
     [SPEC_SEED] = {ROW(seed, SPEC_INT64),
                    .doc = "Same seed, same picture; -1 lets the server pick one and say which."},
-    [SPEC_LANE] = {ROW(lane, SPEC_NAME), .quiet = true, .usual = LANE_NORMAL, .names = USER_LANES,
+    [SPEC_NOISE_SEED] = {ROW(noise_seed, SPEC_INT64), .quiet = true, .usual = SPEC_SEED_PICK,
+                         .doc = "Draws the noise, and `seed` the composition alone; -1: `seed` "
+                                "draws both, or with `prior_from` a new one is picked."},
+    [SPEC_LANE] = {ROW(lane, SPEC_NAME), .service = true, .quiet = true, .usual = LANE_NORMAL,
+                   .names = USER_LANES,
                    .doc = "Which jobs it goes before: `urgent` ones start at once, `batch` ones "
                           "when nothing else waits."},
+    [SPEC_PRIOR_FROM] = {ROW(prior_from, SPEC_JOB), .service = true, .quiet = true,
+                         .doc = "A finished job with the same prompt and size, whose composition "
+                                "is kept: the time for drawing it is saved."},
 };
 
 void spec_limits_init(struct spec_limits *l)
@@ -43,6 +51,7 @@ void spec_limits_init(struct spec_limits *l)
                   [SPEC_STEPS] = {1, LIMIT_STEPS_MAX, 1, LIMIT_STEPS_DEFAULT},
                   [SPEC_GUIDANCE] = {0, LIMIT_GUIDANCE_MAX, 0, 1.5},
                   [SPEC_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK},
+                  [SPEC_NOISE_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK},
                   [SPEC_LANE] = {0, LANES - 1, 1, LANE_NORMAL}},
         .aspect_max = LIMIT_ASPECT_MAX};
 }
@@ -63,6 +72,12 @@ static char **text_of(const struct spec *s, const struct spec_field *row)
     return (char **)((char *)(uintptr_t)s + row->offset);
 }
 
+static uint64_t *job_of(const struct spec *s, const struct spec_field *row)
+{
+    return (uint64_t *)(void *)((char *)(uintptr_t)s + row->offset);
+}
+
+/* Not of a text or a job. */
 static double number_of(const struct spec *s, const struct spec_field *row)
 {
     const char *at = (const char *)s + row->offset;
@@ -247,15 +262,23 @@ int spec_check_sides(const struct spec *s, const struct spec_limits *l, struct f
                        shorter * l->aspect_max);
 }
 
+static int check_field(const struct spec *s, const struct spec_field *row,
+                       const struct spec_range *r, struct fail *f)
+{
+    switch (row->type) {
+    case SPEC_TEXT: return check_text(row, r, *text_of(s, row), f);
+    case SPEC_JOB: return 0; /* whether there is such a job is not known here */
+    default: return check_number(row, r, number_of(s, row), f);
+    }
+}
+
 int spec_check(const struct spec *s, const struct spec_limits *l, struct fail *f)
 {
     struct fail unwanted;
 
     if (!f) f = &unwanted;
     for (int i = 0; i < SPEC_FIELDS; i++) {
-        const struct spec_field *row = &SPEC_TABLE[i];
-        int err = row->type == SPEC_TEXT ? check_text(row, &l->range[i], *text_of(s, row), f)
-                                         : check_number(row, &l->range[i], number_of(s, row), f);
+        int err = check_field(s, &SPEC_TABLE[i], &l->range[i], f);
 
         if (err) return err;
     }
@@ -281,7 +304,7 @@ static const char *json_type_name(const json_t *v)
 static int fail_type(const struct spec_field *row, const struct spec_range *r, const json_t *v,
                      struct fail *f)
 {
-    bool quoted = row->type == SPEC_TEXT || row->type == SPEC_NAME;
+    bool quoted = row->type == SPEC_TEXT || row->type == SPEC_NAME || row->type == SPEC_JOB;
     char all[RANGE_TEXT];
 
     fail_field(f, ERR_BAD_FIELD, row->name, "%s must be %s, not %s", row->name,
@@ -289,6 +312,7 @@ static int fail_type(const struct spec_field *row, const struct spec_range *r, c
     switch (row->type) {
     case SPEC_TEXT: return fail_advise(f, "Put the %s in quotes.", row->name);
     case SPEC_NAME: return fail_advise(f, "Use %s, in quotes.", names_text(row, r, all));
+    case SPEC_JOB: return fail_advise(f, "Use the 16 hex digits of a job, in quotes.");
     default: return fail_advise(f, "Use %s, without quotes.", range_text(r, all));
     }
 }
@@ -326,6 +350,13 @@ static int decode_name(struct spec *out, const struct spec_field *row, const str
     return fail_advise(f, "Use %s.", names_text(row, r, all));
 }
 
+static int decode_job(struct spec *out, const struct spec_field *row, const char *s, struct fail *f)
+{
+    if (id_parse(s, job_of(out, row))) return 0;
+    fail_field(f, ERR_BAD_FIELD, row->name, "%s is not a job's id", row->name);
+    return fail_advise(f, "Use the 16 hex digits that `accepted` gave as job.");
+}
+
 int spec_decode_value(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
                       struct fail *f)
 {
@@ -336,7 +367,10 @@ int spec_decode_value(struct spec *out, int id, const json_t *v, const struct sp
         return decode_text(out, row, r, json_string_value(v), f);
     if (row->type == SPEC_NAME && json_is_string(v))
         return decode_name(out, row, r, json_string_value(v), f);
-    if (row->type != SPEC_TEXT && row->type != SPEC_NAME && json_is_number(v))
+    if (row->type == SPEC_JOB && json_is_string(v))
+        return decode_job(out, row, json_string_value(v), f);
+    if (row->type != SPEC_TEXT && row->type != SPEC_NAME && row->type != SPEC_JOB
+        && json_is_number(v))
         return decode_number(out, row, r, json_number_value(v), f);
     return fail_type(row, r, v, f);
 }
@@ -431,7 +465,13 @@ void spec_defaults(struct spec *out, const struct spec_limits *l)
 {
     memset(out, 0, sizeof *out);
     for (int i = 0; i < SPEC_FIELDS; i++)
-        if (!SPEC_TABLE[i].required) number_set(out, &SPEC_TABLE[i], l->range[i].def);
+        if (!SPEC_TABLE[i].required && SPEC_TABLE[i].type != SPEC_JOB)
+            number_set(out, &SPEC_TABLE[i], l->range[i].def);
+}
+
+void spec_seeds(struct spec *s)
+{
+    if (s->noise_seed == s->seed) s->noise_seed = SPEC_SEED_PICK;
 }
 
 int spec_copy(struct spec *out, const struct spec *from)
@@ -456,6 +496,8 @@ void spec_borrow(struct spec *s, int field, const struct spec *from)
 
     if (row->type == SPEC_TEXT)
         *text_of(s, row) = *text_of(from, row);
+    else if (row->type == SPEC_JOB)
+        *job_of(s, row) = *job_of(from, row);
     else
         number_set(s, row, number_of(from, row));
 }
@@ -473,31 +515,39 @@ static size_t cut_at(const char *s, size_t max)
     return len;
 }
 
+static bool is_usual(const struct spec *s, const struct spec_field *row)
+{
+    if (row->type == SPEC_JOB) return *job_of(s, row) == 0;
+    return !(number_of(s, row) < row->usual) && !(number_of(s, row) > row->usual);
+}
+
+static bool write_text(const struct spec *s, const struct spec_field *row, struct text *out,
+                       const char *key, size_t max)
+{
+    const char *value = *text_of(s, row) ? *text_of(s, row) : "";
+    size_t len = cut_at(value, max);
+
+    text_chars(out, key, value, len);
+    return value[len] != '\0';
+}
+
 /* Write a field's value; true: its text was cut to max bytes. */
 static bool write_value(const struct spec *s, const struct spec_field *row, struct text *out,
                         const char *key, size_t max)
 {
-    const char *value;
-    size_t len;
-
-    if (row->type == SPEC_NAME) {
-        text_string(out, key, row->names[(int)number_of(s, row)]);
-        return false;
+    switch (row->type) {
+    case SPEC_TEXT: return write_text(s, row, out, key, max);
+    case SPEC_NAME: text_string(out, key, row->names[(int)number_of(s, row)]); break;
+    case SPEC_JOB: text_id(out, key, *job_of(s, row)); break;
+    default: text_real(out, key, number_of(s, row));
     }
-    if (row->type != SPEC_TEXT) {
-        text_real(out, key, number_of(s, row));
-        return false;
-    }
-    value = *text_of(s, row) ? *text_of(s, row) : "";
-    len = cut_at(value, max);
-    text_chars(out, key, value, len);
-    return value[len] != '\0';
+    return false;
 }
 
 static bool write_field(const struct spec *s, const struct spec_field *row, struct text *out,
                         size_t max)
 {
-    if (row->quiet && (int)number_of(s, row) == row->usual) return false;
+    if (row->quiet && is_usual(s, row)) return false;
     return write_value(s, row, out, row->name, max);
 }
 
@@ -517,11 +567,12 @@ bool spec_write_cut(const struct spec *s, struct text *out, const char *key, siz
     return cut;
 }
 
-void spec_write_picture(const struct spec *s, struct text *out, const char *key)
+void spec_write_picture(const struct spec *s, int steps_done, struct text *out, const char *key)
 {
     text_open(out, key, '{');
     for (int i = 0; i < SPEC_FIELDS; i++)
-        if (!SPEC_TABLE[i].quiet) write_field(s, &SPEC_TABLE[i], out, LIMIT_PROMPT_BYTES);
+        if (!SPEC_TABLE[i].service) write_field(s, &SPEC_TABLE[i], out, LIMIT_PROMPT_BYTES);
+    if (steps_done < s->steps) text_int(out, "steps_done", steps_done);
     text_close(out, '}');
 }
 
@@ -546,6 +597,7 @@ int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 /* The values that a field may have, and the one that is taken when it is absent. */
 static void write_range(const struct spec_field *row, const struct spec_range *r, struct text *out)
 {
+    if (row->type == SPEC_JOB) return;
     if (row->type == SPEC_NAME) {
         text_open(out, "values", '[');
         for (int i = (int)r->min; i <= (int)r->max; i++)
@@ -562,7 +614,8 @@ static void write_range(const struct spec_field *row, const struct spec_range *r
 
 void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
 {
-    static const char *const TYPE[] = {"string", "integer", "integer", "number", "string"};
+    static const char *const TYPE[] = {"string", "integer", "integer",
+                                       "number", "string",  "string"};
 
     text_open(out, key, '[');
     for (int i = 0; i < SPEC_FIELDS; i++) {
@@ -590,20 +643,34 @@ void spec_write_defaults(const struct spec_limits *l, struct text *out, const ch
     text_close(out, '}');
 }
 
+/* What the field may be: "64 to 2048 in steps of 32 pixels". */
+static void doc_range(const struct spec_field *row, const struct spec_range *r, struct text *out)
+{
+    char all[RANGE_TEXT];
+
+    switch (row->type) {
+    case SPEC_JOB: text_raw(out, "a job"); return;
+    case SPEC_NAME: text_raw(out, names_text(row, r, all)); return;
+    default: break;
+    }
+    text_printf(out, "%s%s%s%s", row->type == SPEC_REAL ? "any number, " : "", range_text(r, all),
+                row->unit ? " " : "", row->unit ? row->unit : "");
+}
+
 void spec_write_doc(const struct spec_limits *l, struct text *out)
 {
     text_raw(out, "| field | range | default | |\n|---|---|---|---|\n");
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
         const struct spec_range *r = &l->range[i];
-        bool named = row->type == SPEC_NAME;
-        char all[RANGE_TEXT], number[TEXT_NUMBER];
-        const char *def = named ? row->names[(int)r->def] : number;
+        char number[TEXT_NUMBER];
+        const char *def = row->type == SPEC_NAME  ? row->names[(int)r->def]
+                          : row->type == SPEC_JOB ? "none"
+                                                  : number;
 
         text_number(r->def, number);
-        text_printf(out, "| `%s` | %s%s%s%s | %s | %s |\n", row->name,
-                    row->type == SPEC_REAL ? "any number, " : "",
-                    named ? names_text(row, r, all) : range_text(r, all), row->unit ? " " : "",
-                    row->unit ? row->unit : "", row->required ? "required" : def, row->doc);
+        text_printf(out, "| `%s` | ", row->name);
+        doc_range(row, r, out);
+        text_printf(out, " | %s | %s |\n", row->required ? "required" : def, row->doc);
     }
 }

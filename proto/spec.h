@@ -3,9 +3,9 @@
  *
  * A new field is a member here, a row in SPEC_TABLE and a range in spec_limits_init(); everything
  * else (hello.fields, PROTOCOL.md's table, error texts, canonical JSON) follows from these.
- * Canonical JSON: every field, in table order, written as JSON.stringify writes it. Quiet fields,
- * which do not change the picture, stand in it only when they differ from their default: so the
- * texts and digests of requests from before such a field came stay what they were. */
+ * Canonical JSON: every field, in table order, written as JSON.stringify writes it. Quiet fields
+ * stand in it only when they differ from their usual value: so the texts and digests of requests
+ * from before such a field came stay what they were. */
 #ifndef PROTO_SPEC_H
 #define PROTO_SPEC_H
 
@@ -27,7 +27,9 @@ enum spec_id {
     SPEC_STEPS,
     SPEC_GUIDANCE,
     SPEC_SEED,
+    SPEC_NOISE_SEED,
     SPEC_LANE,
+    SPEC_PRIOR_FROM,
     SPEC_FIELDS
 };
 
@@ -36,7 +38,8 @@ enum spec_type {
     SPEC_INT,   /* int */
     SPEC_INT64, /* int64_t */
     SPEC_REAL,  /* double, finite */
-    SPEC_NAME   /* int, on the wire the name of that number */
+    SPEC_NAME,  /* int, on the wire the name of that number */
+    SPEC_JOB    /* uint64_t, on the wire a job's id; 0: none */
 };
 
 /* A request. prompt is owned (spec_free); all zero is a valid empty struct. */
@@ -47,17 +50,22 @@ struct spec {
     double guidance;   /* <= 1: no guidance, half the work */
     int64_t seed;      /* SPEC_SEED_PICK, or 0 .. 2^53 - 1 */
     int lane;          /* enum user_lane */
+    /* draws the noise, and seed the tokens alone; SPEC_SEED_PICK: seed draws both, or with
+     * prior_from the server chooses one */
+    int64_t noise_seed;
+    uint64_t prior_from; /* the job whose tokens it begins with; 0: none */
 };
 
 struct spec_field {
     const char *name; /* on the wire */
     enum spec_type type;
-    size_t offset;            /* in struct spec */
-    bool required;            /* no default */
-    const char *unit;         /* NULL: none */
-    const char *doc;          /* one sentence of documentation */
-    bool quiet;               /* how the service treats the job, not what the picture is .. */
-    int usual;                /* .. and not written when it has this value */
+    size_t offset;    /* in struct spec */
+    bool required;    /* no default */
+    const char *unit; /* NULL: none */
+    const char *doc;  /* one sentence of documentation */
+    bool service;     /* how the service treats the job, not what the picture is */
+    bool quiet;       /* not written when it has this value (jobs: none): */
+    double usual;
     const char *const *names; /* SPEC_NAME: of 0, 1 .. up to the range's max */
 };
 
@@ -101,6 +109,8 @@ int spec_check(const struct spec *, const struct spec_limits *, struct fail *f);
 /* Whether width and height fit each other. */
 int spec_check_sides(const struct spec *, const struct spec_limits *, struct fail *f);
 
+/* Once the seed is known: a noise seed that equals it is left out, as it draws the same noise. */
+void spec_seeds(struct spec *);
 /* Defaults of all fields but the prompt, which stays NULL. */
 void spec_defaults(struct spec *out, const struct spec_limits *);
 int spec_copy(struct spec *out, const struct spec *from); /* 0 or ERR_OUT_OF_MEMORY */
@@ -119,8 +129,9 @@ void spec_write_value(const struct spec *, int field, struct text *out);
 /* The same with the prompt cut to at most max bytes, between characters, for rows of lists.
  * Returns true when it was cut. */
 bool spec_write_cut(const struct spec *, struct text *out, const char *key, size_t max);
-/* Canonical JSON without any quiet field: all that the picture depends on. */
-void spec_write_picture(const struct spec *, struct text *out, const char *key);
+/* Canonical JSON of the fields that the picture depends on; and `steps_done`, when these steps are
+ * fewer than those asked for. */
+void spec_write_picture(const struct spec *, int steps_done, struct text *out, const char *key);
 /* BLAKE2b-256 of the canonical JSON. Two requests with this digest ask for the same thing; take it
  * before the server picks a seed. 0 or ERR_OUT_OF_MEMORY. */
 int spec_digest(const struct spec *, uint8_t out[SPEC_DIGEST_BYTES]);

@@ -12,13 +12,17 @@
 
 /* --- decoding --------------------------------------------------------------------------------- */
 
+static bool counts(int field)
+{
+    return field == SPEC_SEED || field == SPEC_NOISE_SEED;
+}
+
 static int fail_count(const char *field, struct fail *f)
 {
     fail_field(f, ERR_BAD_FIELD, field, "sweep.%s has no value that can be taken", field);
-    return fail_advise(f, "Give a list of 1 to %d values%s.", LIMIT_CELLS,
-                       strcmp(field, SPEC_TABLE[SPEC_SEED].name) == 0
-                           ? ", or for the seed the number of seeds that follow one another"
-                           : "");
+    return fail_advise(
+        f, "Give a list of 1 to %d values%s.", LIMIT_CELLS,
+        counts(spec_field_parse(field)) ? ", or the number of seeds that follow one another" : "");
 }
 
 static int fail_cells(struct fail *f)
@@ -28,11 +32,13 @@ static int fail_cells(struct fail *f)
 }
 
 /* A chosen seed only: -1 in a list would not say which cells differ. */
-static int check_seed(const struct spec *s, struct fail *f)
+static int check_seed(const struct spec *s, int field, struct fail *f)
 {
-    if (s->seed != SPEC_SEED_PICK) return 0;
-    fail_field(f, ERR_BAD_FIELD, "seed", "seed is -1 in a list of seeds");
-    return fail_advise(f, "Name each seed, or give the number of seeds: \"seed\": 4.");
+    const char *name = SPEC_TABLE[field].name;
+
+    if ((field == SPEC_SEED ? s->seed : s->noise_seed) != SPEC_SEED_PICK) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is -1 in a list of seeds", name);
+    return fail_advise(f, "Name each seed, or give the number of seeds: \"%s\": 4.", name);
 }
 
 static int add_axis(struct sweep *s, int field, int n, bool seeds, struct fail *f)
@@ -61,16 +67,22 @@ static int decode_list(struct sweep *s, int field, const json_t *list,
 
         memset(at, 0, sizeof *at);
         err = spec_decode_value(at, field, json_array_get(list, (size_t)i), limits, f);
-        if (!err && field == SPEC_SEED) err = check_seed(at, f);
+        if (!err && counts(field)) err = check_seed(at, field, f);
     }
     return err;
 }
 
-static int decode_seeds(struct sweep *s, double n, struct fail *f)
+static int decode_seeds(struct sweep *s, int field, double n, struct fail *f)
 {
-    if (!(n >= 1) || n != floor(n)) return fail_count(SPEC_TABLE[SPEC_SEED].name, f);
+    if (!(n >= 1) || n != floor(n)) return fail_count(SPEC_TABLE[field].name, f);
     if (n > LIMIT_CELLS) return fail_cells(f);
-    return add_axis(s, SPEC_SEED, (int)n, true, f);
+    return add_axis(s, field, (int)n, true, f);
+}
+
+static int fail_kept(struct fail *f)
+{
+    fail_field(f, ERR_BAD_FIELD, "prior_from", "A sweep keeps one composition");
+    return fail_advise(f, "Name its job in the spec.");
 }
 
 static int decode_axis(struct sweep *s, const char *name, const json_t *v,
@@ -79,8 +91,9 @@ static int decode_axis(struct sweep *s, const char *name, const json_t *v,
     int field = spec_field_parse(name);
 
     if (field < 0) return spec_fail_unknown(f, name);
+    if (field == SPEC_PRIOR_FROM) return fail_kept(f);
     if (json_is_array(v)) return decode_list(s, field, v, limits, f);
-    if (field == SPEC_SEED && json_is_number(v)) return decode_seeds(s, json_number_value(v), f);
+    if (counts(field) && json_is_number(v)) return decode_seeds(s, field, json_number_value(v), f);
     return fail_count(name, f);
 }
 
@@ -102,17 +115,17 @@ static int decode_axes(struct sweep *s, const json_t *object, const struct spec_
 }
 
 /* One more axis, the fastest. */
-static int add_pictures(struct sweep *s, int pictures, struct fail *f)
+static int add_pictures(struct sweep *s, int field, int pictures, struct fail *f)
 {
     for (int i = 0; i < s->axes; i++) {
-        if (s->axis[i].field != SPEC_SEED) continue;
+        if (s->axis[i].field != field) continue;
         fail_field(f, ERR_BAD_FIELD, "n", "n has no meaning beside a sweep over seeds");
         return fail_advise(f, "Leave \"n\" out.");
     }
-    return add_axis(s, SPEC_SEED, pictures, true, f);
+    return add_axis(s, field, pictures, true, f);
 }
 
-int sweep_decode(struct sweep *out, const json_t *object, int pictures,
+int sweep_decode(struct sweep *out, const json_t *object, int pictures, bool kept,
                  const struct spec_limits *limits, struct fail *f)
 {
     struct fail unwanted;
@@ -125,7 +138,8 @@ int sweep_decode(struct sweep *out, const json_t *object, int pictures,
         return fail_advise(f, "Send \"sweep\": {\"steps\": [10, 20]}.");
     }
     if (object) err = decode_axes(out, object, limits, f);
-    if (!err && pictures > 1) err = add_pictures(out, pictures, f);
+    if (!err && pictures > 1)
+        err = add_pictures(out, kept ? SPEC_NOISE_SEED : SPEC_SEED, pictures, f);
     if (err) sweep_free(out);
     return err;
 }
@@ -156,6 +170,12 @@ unsigned sweep_fields(const json_t *object)
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
+/* Of the two, the one that an axis counts. */
+static int64_t *seed_of(struct spec *s, int field)
+{
+    return field == SPEC_SEED ? &s->seed : &s->noise_seed;
+}
+
 void sweep_cell(const struct sweep *s, const struct spec *base, int cell, struct spec *out,
                 struct sweep_place *place)
 {
@@ -171,17 +191,24 @@ void sweep_cell(const struct sweep *s, const struct spec *base, int cell, struct
         if (place) place->at[a] = (uint8_t)at;
         if (!axis->seeds)
             spec_borrow(out, axis->field, &s->value[axis->first + at]);
-        else if (base->seed != SPEC_SEED_PICK)
-            out->seed = base->seed + at;
+        else if (*seed_of(out, axis->field) != SPEC_SEED_PICK)
+            *seed_of(out, axis->field) += at;
     }
+}
+
+static int64_t first_seed(const struct spec *base, int field)
+{
+    return field == SPEC_SEED ? base->seed : base->noise_seed;
 }
 
 static int check_seeds(const struct sweep *s, const struct spec *base, struct fail *f)
 {
     for (int a = 0; a < s->axes; a++) {
-        if (!s->axis[a].seeds || base->seed <= LIMIT_SEED_MAX - (s->axis[a].n - 1)) continue;
-        fail_field(f, ERR_BAD_FIELD, "seed", "There are no %d seeds from %lld on", s->axis[a].n,
-                   (long long)base->seed);
+        int64_t first = first_seed(base, s->axis[a].field);
+
+        if (!s->axis[a].seeds || first <= LIMIT_SEED_MAX - (s->axis[a].n - 1)) continue;
+        fail_field(f, ERR_BAD_FIELD, SPEC_TABLE[s->axis[a].field].name,
+                   "There are no %d seeds from %lld on", s->axis[a].n, (long long)first);
         return fail_advise(f, "Use a smaller seed, or -1.");
     }
     return 0;
@@ -206,21 +233,29 @@ int sweep_join(const struct sweep *s, struct spec *base, const struct spec_limit
     return 0;
 }
 
+bool sweep_counts(const struct sweep *s, int field)
+{
+    for (int a = 0; a < s->axes; a++)
+        if (s->axis[a].seeds && s->axis[a].field == field) return true;
+    return false;
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void write_axis(const struct sweep *s, const struct sweep_axis *axis,
                        const struct spec *base, struct text *out)
 {
     const char *name = SPEC_TABLE[axis->field].name;
+    int64_t first = first_seed(base, axis->field);
 
-    if (axis->seeds && base->seed == SPEC_SEED_PICK) {
+    if (axis->seeds && first == SPEC_SEED_PICK) {
         text_int(out, name, axis->n);
         return;
     }
     text_open(out, name, '[');
     for (int i = 0; i < axis->n; i++)
         if (axis->seeds)
-            text_int(out, NULL, base->seed + i);
+            text_int(out, NULL, first + i);
         else
             spec_write_value(&s->value[axis->first + i], axis->field, out);
     text_close(out, ']');

@@ -2,9 +2,10 @@
  * one cell for each combination of them.
  *
  * On the wire beside the spec: {"steps": [10, 20], "seed": 4}. A list has the values of its field;
- * for the seed a number N stands for N seeds that follow one another, from the one of the spec.
- * `n` pictures are the same over seeds. Cells are numbered in the order that is written: the first
- * field changes slowest. Thread: any, no state. */
+ * for the two seeds a number N stands for N that follow one another, from the one of the spec.
+ * `n` pictures are the same over seeds, or over noise seeds where the composition is kept. Cells
+ * are numbered in the order that is written: the first field changes slowest.
+ * Thread: any, no state. */
 #ifndef PROTO_SWEEP_H
 #define PROTO_SWEEP_H
 
@@ -20,7 +21,7 @@ struct sweep_axis {
     int field;  /* enum spec_id */
     int n;      /* values, 1 .. LIMIT_CELLS */
     int first;  /* its first one in struct sweep's value; without meaning for .. */
-    bool seeds; /* .. seeds that follow one another */
+    bool seeds; /* .. seeds, or noise seeds, that follow one another */
 };
 
 struct sweep {
@@ -39,12 +40,13 @@ struct sweep_place {
     uint8_t at[SPEC_FIELDS]; /* of each axis, which of its values */
 };
 
-/* Decode the member `sweep` (NULL: none) and the number of pictures, 1 .. LIMIT_PICTURES. On
+/* Decode the member `sweep` (NULL: none) and the number of pictures, 1 .. LIMIT_PICTURES, which
+ * differ in their noise when the composition is kept, else in their seed. On
  * success the caller owns out (sweep_free); out->cells is 0 for one picture without a sweep. On
  * failure out is empty and f names the field that has a bad value: what spec_decode() gives,
  * ERR_TOO_LARGE for more than LIMIT_CELLS cells. */
-int sweep_decode(struct sweep *out, const json_t *object, int pictures, const struct spec_limits *,
-                 struct fail *f);
+int sweep_decode(struct sweep *out, const json_t *object, int pictures, bool kept,
+                 const struct spec_limits *, struct fail *f);
 void sweep_free(struct sweep *); /* leaves all zero */
 /* The fields that the member has, bit i for field i: the spec may leave them out. */
 unsigned sweep_fields(const json_t *object);
@@ -56,6 +58,9 @@ int sweep_join(const struct sweep *, struct spec *base, const struct spec_limits
 /* One cell. out borrows its prompt from sweep or base; place (may be NULL) but for its parent. */
 void sweep_cell(const struct sweep *, const struct spec *base, int cell, struct spec *out,
                 struct sweep_place *place);
+
+/* Has it so many values of this field that follow one another? */
+bool sweep_counts(const struct sweep *, int field);
 
 /* Write the values, seeds that follow one another as a list once the first one is chosen, as the
  * value of key (NULL: on its own). */

@@ -29,7 +29,22 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 
 static void out_start(void *arg, int d, const struct hub_work *work)
 {
-    worker_start(((struct service *)arg)->worker[d], work);
+    struct service *s = arg;
+    struct hub_work w = *work;
+
+    if (w.spec->prior_from) w.tokens = store_tokens(s->store, w.job);
+    worker_start(s->worker[d], &w);
+    blob_unref(w.tokens);
+}
+
+static void out_finish(void *arg, int d, uint64_t job, int steps)
+{
+    worker_finish(((struct service *)arg)->worker[d], job, steps);
+}
+
+static void out_store_finish(void *arg, const struct hub_row *row)
+{
+    store_finish(((struct service *)arg)->store, row);
 }
 
 static void out_drop(void *arg, int d, uint64_t job)
@@ -126,11 +141,13 @@ struct hub_out emit_effects(struct service *s)
                             .store_accept = out_accept,
                             .store_end = out_end,
                             .store_place = out_place,
+                            .store_finish = out_store_finish,
                             .store_delete = out_delete,
                             .store_checkpoint = out_checkpoint,
                             .start = out_start,
                             .drop = out_drop,
                             .suspend = out_suspend,
+                            .finish = out_finish,
                             .demand = out_demand,
                             .busy = out_busy,
                             .plan = out_plan,

@@ -22,7 +22,7 @@ enum loop_kind {
 
 struct loop_device_event {
     struct msg m;
-    struct device_event event; /* with a reference to its checkpoint, if it has one */
+    struct device_event event; /* with a reference to its checkpoint or tokens, if it has some */
 };
 
 struct loop_fatal {
@@ -66,5 +66,8 @@ struct loop_removal {
     struct msg m;
     struct removal removal;
 };
+
+/* A message, with what it refers to. */
+void events_free(struct msg *);
 
 #endif

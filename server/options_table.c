@@ -102,6 +102,8 @@ const struct options_row OPTIONS_TABLE[] = {
      "Weight of the prompt; up to 1 needs half the work, -1 for the model's own."},
     {"seed", 'S', OPTIONS_INT64, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
      "Same seed, same picture; -1 picks one and says which."},
+    {"noise-seed", 0, OPTIONS_INT64, G, AT(noise_seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
+     "Draws the noise, and --seed the composition alone; -1: --seed draws both."},
     {"strict", 0, OPTIONS_FLAG, G, AT(strict), NULL, 0, 0, NULL,
      "The reference's sampling law to the letter: fails where it would fail."},
     {"like", 0, OPTIONS_TEXT, T, AT(like), NULL, 0, 0, "FILE",

@@ -51,7 +51,7 @@ struct options {
     char *prompt, *out;
     int width, height, steps;
     double guidance;
-    int64_t seed;
+    int64_t seed, noise_seed;
     bool strict;
     /* traces */
     char *like, *logits;

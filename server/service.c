@@ -82,14 +82,11 @@ static void on_preview(struct service *s, struct loop_preview *m)
         m->image[i].posted_us = now;
     }
     hub_preview(s->hub, now, m->job, m->phase, m->image, m->n);
-    for (int i = 0; i < m->n; i++)
-        blob_unref(m->blob[i]);
 }
 
 static void on_encoded(struct service *s, struct loop_encoded *m)
 {
     hub_encoded(s->hub, clock_us(), m->job, m->file, m->digest, m->file ? NULL : &m->why);
-    blob_unref(m->file);
 }
 
 static void on_stored(struct service *s, struct loop_stored *m)
@@ -122,10 +119,7 @@ static void on_events(void *arg)
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
         switch (m->kind) {
-        case LOOP_DEVICE_EVENT:
-            on_device_event(s, (struct loop_device_event *)m);
-            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
-            break;
+        case LOOP_DEVICE_EVENT: on_device_event(s, (struct loop_device_event *)m); break;
         case LOOP_FATAL: on_fatal(s, (struct loop_fatal *)m); break;
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
@@ -134,7 +128,7 @@ static void on_events(void *arg)
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
         default: break;
         }
-        free(m);
+        events_free(m);
     }
 }
 
@@ -143,13 +137,7 @@ static void drop_events(struct service *s)
 {
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
-        if (m->kind == LOOP_ENCODED) blob_unref(((struct loop_encoded *)m)->file);
-        if (m->kind == LOOP_DEVICE_EVENT)
-            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
-        if (m->kind == LOOP_PREVIEW)
-            for (int i = 0; i < ((struct loop_preview *)m)->n; i++)
-                blob_unref(((struct loop_preview *)m)->blob[i]);
-        free(m);
+        events_free(m);
     }
 }
 

@@ -40,6 +40,8 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
         randombytes_buf(&bits, sizeof bits);
         s->seed = (int64_t)(bits & 0xffffffff); /* short enough to be typed again */
     }
+    s->noise_seed = c->noise_seed;
+    spec_seeds(s);
     return spec_check(s, &limits, f);
 }
 
@@ -121,6 +123,15 @@ static int write_file(const char *path, const void *bytes, size_t len, struct fa
     return ERR_IO;
 }
 
+static void report(FILE *to, const char *out, const struct glm_info *info, const struct spec *s,
+                   int64_t us)
+{
+    fprintf(to, "%s: %dx%d, seed %" PRId64, out, s->width, s->height, s->seed);
+    if (s->noise_seed != SPEC_SEED_PICK) fprintf(to, ", noise seed %" PRId64, s->noise_seed);
+    fprintf(to, ", %d step%s, %.2f s on %s\n", s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6,
+            info->device);
+}
+
 static int save(const struct cli *c, const struct glm_info *info, struct glm_run *run,
                 const struct spec *s, int64_t us, struct fail *f)
 {
@@ -135,12 +146,9 @@ static int save(const struct cli *c, const struct glm_info *info, struct glm_run
     out = c->options->out ? c->options->out : path;
     err = picture.rgb ? glm_run_image(run, &picture, f)
                       : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
-    if (!err) err = png_encode_spec(&picture, s, info->model, c->version, &file, &len, f);
+    if (!err) err = png_encode_spec(&picture, s, s->steps, info->model, c->version, &file, &len, f);
     if (!err) err = write_file(out, file, len, f);
-    if (!err)
-        fprintf(to_stdout(out) ? stderr : stdout,
-                "%s: %dx%d, seed %" PRId64 ", %d step%s, %.2f s on %s\n", out, s->width, s->height,
-                s->seed, s->steps, s->steps == 1 ? "" : "s", (double)us / 1e6, info->device);
+    if (!err) report(to_stdout(out) ? stderr : stdout, out, info, s, us);
     free(file);
     free(picture.rgb);
     return err;

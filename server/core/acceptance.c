@@ -72,6 +72,7 @@ static bool make_cells(struct hub *h, int64_t now, struct account *owner, const 
         struct job *j;
 
         sweep_cell(&c->sweep, &c->spec, i, &spec, &place);
+        spec_seeds(&spec);
         j = make_job(h, now, owner, &spec, b);
         if (!j || spec_digest(&spec, j->digest) != 0) return false;
         j->place = place;
@@ -140,6 +141,19 @@ static void add_all(struct hub *h, int64_t now, const struct batch *b)
     notify_touch(h);
 }
 
+/* Those that the client leaves open. With a kept composition the noise is always chosen, as without
+ * a seed of its own it would be the earlier picture's. */
+static void pick_seeds(struct hub *h, struct command *c)
+{
+    struct spec *s = &c->spec;
+
+    if (s->seed == SPEC_SEED_PICK) s->seed = (int64_t)(h->out.random(h->out.arg) >> 32);
+    if (s->noise_seed == SPEC_SEED_PICK
+        && (s->prior_from || sweep_counts(&c->sweep, SPEC_NOISE_SEED)))
+        s->noise_seed = (int64_t)(h->out.random(h->out.arg) >> 32);
+    if (c->sweep.cells == 0) spec_seeds(s);
+}
+
 struct job *acceptance_begin(struct hub *h, int64_t now, struct account *owner, struct command *c,
                              const uint8_t *digest, const struct request *r)
 {
@@ -148,7 +162,7 @@ struct job *acceptance_begin(struct hub *h, int64_t now, struct account *owner, 
     struct job *j;
 
     if (queue_reserve(&h->queue, h->registry.n + r->n + 1) != 0) return NULL;
-    if (c->spec.seed == SPEC_SEED_PICK) c->spec.seed = (int64_t)(h->out.random(h->out.arg) >> 32);
+    pick_seeds(h, c);
     if (!make_all(h, now, owner, c, r, &b)) {
         while (b.n > 0)
             job_free(b.job[--b.n]);
@@ -193,21 +207,6 @@ void acceptance_reply(struct hub *h, int64_t now, const struct job *j, struct pe
     text_free(&t);
 }
 
-/* Take the submits that wait for a job, in the order in which they came. */
-static struct pending_reply *take_waiters(struct job *j)
-{
-    struct pending_reply *in_order = NULL;
-
-    while (j->waiters) {
-        struct pending_reply *a = j->waiters;
-
-        j->waiters = a->waiter_next;
-        a->waiter_next = in_order;
-        in_order = a;
-    }
-    return in_order;
-}
-
 /* They wait from now on, with times as of now. */
 static void begin_cells(struct hub *h, int64_t now, struct job *p)
 {
@@ -232,7 +231,7 @@ static void accepted(struct hub *h, int64_t now, struct job *j)
     else
         lifecycle_wait(h, now, j);
     if (!j->held && !j->sweep) forecast_accepted(h, now, j);
-    for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
+    for (struct pending_reply *a = client_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
         acceptance_reply(h, now, j, a, a->wanted);
     }
@@ -249,7 +248,7 @@ static void forget(struct hub *h, struct job *j)
 /* The disk did not take the rows: answer the submits with the error and forget the jobs. */
 static void refused(struct hub *h, struct job *j, const struct fail *why)
 {
-    for (struct pending_reply *a = take_waiters(j), *next; a; a = next) {
+    for (struct pending_reply *a = client_waiters(j), *next; a; a = next) {
         struct text t;
 
         next = a->waiter_next;

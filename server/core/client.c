@@ -200,6 +200,27 @@ static void act(struct clients *cs, const struct pending_reply *a)
     if (a->act == REPLY_UNFOLLOW && j && find(c, j)) subscription_free(cs, find(c, j));
 }
 
+void client_reply_wait(struct pending_reply *a, struct job *j)
+{
+    a->job = j->id;
+    a->waiter_next = j->waiters;
+    j->waiters = a;
+}
+
+struct pending_reply *client_waiters(struct job *j)
+{
+    struct pending_reply *in_order = NULL;
+
+    while (j->waiters) {
+        struct pending_reply *a = j->waiters;
+
+        j->waiters = a->waiter_next;
+        a->waiter_next = in_order;
+        in_order = a;
+    }
+    return in_order;
+}
+
 void client_reply_ready(struct clients *cs, struct pending_reply *a, struct blob *text)
 {
     struct client *c = a->client;

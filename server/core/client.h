@@ -101,6 +101,10 @@ void client_close(struct clients *, struct client *);
 /* Reserve the next place in the order of answers. NULL when memory is short (the client is broken
  * then). */
 struct pending_reply *client_reply_new(struct clients *, struct client *, const char *ref);
+/* Its text will be known when the disk has answered for the job. */
+void client_reply_wait(struct pending_reply *, struct job *);
+/* Take the replies that wait for the job, in the order in which they came (waiter_next). */
+struct pending_reply *client_waiters(struct job *);
 /* Its text is known: takes the blob (NULL: memory was short, the client is broken). */
 void client_reply_ready(struct clients *, struct pending_reply *, struct blob *text);
 /* The newest reply, if its text is not known yet, will have about so many bytes. They count as

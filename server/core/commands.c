@@ -4,6 +4,7 @@
 #include "server/core/abandon.h"
 #include "server/core/admin.h"
 #include "server/core/favour.h"
+#include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 #include "server/core/reorder.h"
@@ -274,6 +275,19 @@ static void amend(struct hub *h, struct pending_reply *a, const struct command *
     }
 }
 
+/* --- finish ----------------------------------------------------------------------------------- */
+
+static void finish(struct hub *h, struct pending_reply *a, const struct command *c)
+{
+    struct job *j = respond_job(h, a->client, c->job);
+    struct fail f;
+
+    if (!j)
+        respond_unknown(h, a, c);
+    else if (finish_job(h, j, a, &f) != 0)
+        respond_error(h, a, c, &f);
+}
+
 /* --- delete ----------------------------------------------------------------------------------- */
 
 static int check_deletable(const struct job *j, struct fail *f)
@@ -413,6 +427,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_HOLD: hold(h, now, a, c); break;
     case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_REORDER: move(h, a, c); break;
+    case COMMAND_FINISH: finish(h, a, c); break;
     case COMMAND_DELETE: erase(h, a, c); break;
     case COMMAND_AMEND: amend(h, a, c); break;
     case COMMAND_FAVOURITE: favour_obey(h, a, c); break;

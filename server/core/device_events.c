@@ -3,6 +3,8 @@
 #include "server/core/device_events.h"
 
 #include "server/core/capacity.h"
+#include "server/core/composition.h"
+#include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 #include "server/core/phases.h"
@@ -146,9 +148,10 @@ static void note_turns(const struct device *c, const struct device_event *n)
 }
 
 /* Each job is charged for its own part of the quantum. */
-static void quantum_done(struct hub *h, int64_t now, struct device *c, const struct device_event *n)
+static void quantum_done(struct hub *h, int64_t now, struct device *c, struct device_event *n)
 {
-    double work[LIMIT_BATCH], all = work_of(c, n, work);
+    const bool finishing = finish_views(c, n);
+    double work[LIMIT_BATCH], all = finishing ? -1 : work_of(c, n, work);
     int64_t elapsed_us = worked_us(c, n->elapsed_us);
 
     assert(n->n <= LIMIT_BATCH);
@@ -183,13 +186,15 @@ static void rate_measured(struct hub *h, const struct device_event *n)
 
 /* --- the end of a run ------------------------------------------------------------------------- */
 
-static void run_finished(struct hub *h, int64_t now, struct job *j)
+static void run_finished(struct hub *h, int64_t now, struct job *j, const struct device_event *n)
 {
     assert(j->state == JOB_RUNNING || j->run.dropping);
     h->n_encoding++;
     release(h, j);
-    if (j->state == JOB_RUNNING || j->state == JOB_QUEUED) /* else cancelled meanwhile */
-        lifecycle_finished(h, now, j);
+    if (j->state != JOB_RUNNING && j->state != JOB_QUEUED) return; /* cancelled meanwhile */
+    j->end.steps = n->steps < j->spec.steps ? n->steps : 0;
+    j->end.tokens = n->tokens && j->run.keep ? blob_ref(n->tokens) : NULL;
+    lifecycle_finished(h, now, j);
 }
 
 /* Where it stands, as if it had just come there: no quantum is learnt from. */
@@ -239,7 +244,9 @@ static void run_failed(struct hub *h, int64_t now, struct job *j, const struct f
                             &f);
     }
     if (j->state != JOB_RUNNING) return;
-    if (drawn && f.code == ERR_OUT_OF_MEMORY)
+    if (f.code == ERR_CONFLICT && j->spec.prior_from && !j->run.whole)
+        composition_lost(h, now, j);
+    else if (drawn && f.code == ERR_OUT_OF_MEMORY)
         lifecycle_lose(h, now, j, &f);
     else
         lifecycle_end(h, j, JOB_FAILED, &f);
@@ -332,6 +339,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
 void device_events_apply(struct hub *h, int64_t now, const struct device_event *n)
 {
     struct device *c;
+    struct device_event seen;
     struct job *j;
 
     assert(n->device >= 0 && n->device < h->devices.n);
@@ -343,12 +351,15 @@ void device_events_apply(struct hub *h, int64_t now, const struct device_event *
     switch (n->kind) {
     case DEVICE_READY: device_ready(h, c, n); break;
     case RATE_MEASURED: rate_measured(h, n); break;
-    case QUANTUM_DONE: quantum_done(h, now, c, n); break;
+    case QUANTUM_DONE:
+        seen = *n;
+        quantum_done(h, now, c, &seen);
+        break;
     case DEVICE_FAILED: device_failed(h, now, c, n); break;
     case DEVICE_LOST: device_lost(h, now, c, n); break;
     case RUN_FINISHED:
         assert(j);
-        run_finished(h, now, j);
+        run_finished(h, now, j, n);
         break;
     case RUN_DROPPED:
         assert(j);

@@ -91,12 +91,15 @@ struct hub_row {
     struct sweep_place place; /* of a cell; parent 0: it is none */
     /* of a sweep, JSON: its fields and values, its cells (cells.h); NULL: it is none */
     const char *sweep, *cells;
+    int steps; /* of denoising, after which it ends or has ended; 0: those of its spec */
+    bool kept; /* restored, and DONE: its tokens are there */
     /* only when it is over; else state is STATE_QUEUED */
     enum event_state state;
     uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
     const char *result_digest;       /* DONE: 64 hex digits */
     int64_t result_bytes, result_us; /* DONE: of the file; running time */
     const struct fail *error;        /* FAILED */
+    struct blob *tokens;             /* DONE: kept with it; NULL: what is there stays */
 };
 
 /* What previews of one job are wanted: bit c of classes stands for board class c (board.h). */
@@ -119,6 +122,10 @@ struct hub_work {
      * device, the run begins anew. */
     struct blob *checkpoint;
     bool keep; /* checkpoints are taken and may be written to disk: not those of private jobs */
+    int steps; /* of denoising, after which it ends; 0: those of the spec */
+    /* Of a spec with prior_from: the job's tokens, which are on disk. The hub leaves them out, as
+     * who reads the disk puts them in; a run that lacks them ends with RUN_FAILED, ERR_CONFLICT. */
+    struct blob *tokens;
 };
 
 /* Pictures of one user, the oldest, favourites last: they go at at_ms (Unix time), or went then. */
@@ -133,7 +140,8 @@ struct removal {
 struct hub_out {
     void *arg;
     /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
-     * once, for the last of them */
+     * once, for the last of them. Of a spec with prior_from the tokens of that job are copied, if
+     * they are there. */
     void (*store_accept)(void *arg, const struct hub_row *, int n);
     /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
@@ -141,6 +149,8 @@ struct hub_out {
      * now. Not answered: what
      * the disk refuses holds until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
+    /* `steps` of a job that is not over is another now. Answered by hub_stored(). */
+    void (*store_finish)(void *arg, const struct hub_row *);
     /* A job that is over goes, with its picture, unless another has the same one, and with its
      * cells. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);
@@ -153,6 +163,8 @@ struct hub_out {
     /* Save the run, free it, then RUN_SUSPENDED; a run that has ended by then sends its end alone.
      * What its decoder has done is not saved, so there it is better left to finish. */
     void (*suspend)(void *arg, int d, uint64_t job);
+    /* The run ends after so many denoising steps, or those that it has done. */
+    void (*finish)(void *arg, int d, uint64_t job, int steps);
     void (*demand)(void *arg, int d, uint64_t job, const struct preview_demand *);
     /* Jobs in the quantum that is being computed now, 0 when none; called when the device is
      * silent. */
@@ -183,7 +195,8 @@ enum device_event_kind {
      * (fail) */
     RUN_SUSPENDED,
     RUN_FAILED, /* job's run failed by itself and is freed; ERR_OUT_OF_MEMORY lowers the cap, and
-                    * after its last quantum the job is drawn again */
+                    * after its last quantum the job is drawn again; ERR_CONFLICT: its tokens are
+                    * not there or not of this model, it draws its own */
     /* the device failed: the n runs it held are lost, DEVICE_READY follows when it is back */
     DEVICE_FAILED,
     /* It does not come back: fail says why, batch how often it was tried; the n runs on their way
@@ -207,6 +220,8 @@ struct device_event {
         struct glm_progress view; /* QUANTUM_DONE: after it */
     } run[LIMIT_BATCH];
     struct blob *checkpoint;       /* CHECKPOINT_TAKEN, RUN_SUSPENDED: the sender's reference */
+    struct blob *tokens;           /* RUN_FINISHED, of a run with `keep`: as the checkpoint */
+    int steps;                     /* RUN_FINISHED: of denoising that were done */
     const struct eta_known *known; /* READY: what an earlier start has measured; NULL: nothing */
     /* RATE_MEASURED: of the picture that was measured, and where it stood before the quantum */
     struct glm_cost cost;

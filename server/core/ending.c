@@ -3,6 +3,7 @@
 
 #include "server/core/acceptance.h"
 #include "server/core/capacity.h"
+#include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 
@@ -23,6 +24,14 @@ static void judge(struct hub *h, int64_t now, const struct job *j, bool was_refu
     if (now - h->rates_us < HUB_RATES_US) return;
     h->rates_us = now;
     h->out.rates(h->out.arg, &h->eta.known);
+}
+
+/* What the disk was given, or will not take. */
+static void forget_bytes(struct job *j)
+{
+    blob_unref(j->end.file);
+    blob_unref(j->end.tokens);
+    j->end.file = j->end.tokens = NULL;
 }
 
 static bool post_result(struct hub *h, int64_t now, struct job *j)
@@ -58,8 +67,8 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
         h->again_us = now + HUB_AGAIN_US;
         return;
     }
-    blob_unref(j->end.file);
-    j->end.file = NULL;
+    if (j->end.outcome == JOB_DONE && j->end.tokens) j->end.kept = true;
+    forget_bytes(j);
     lifecycle_move(h, j, MOVE[j->end.outcome]);
     if (!j->sweep) stats_end(&h->stats, now, j->end.outcome);
     if (!j->sweep) judge(h, now, j, was_refused);
@@ -109,8 +118,7 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
         return;
     }
     if (!may_pass(why)) {
-        blob_unref(j->end.file);
-        j->end.file = NULL;
+        forget_bytes(j);
         j->end.outcome = JOB_FAILED;
         j->end.error = *why;
     }
@@ -129,6 +137,8 @@ void ending_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *
     if (!why || may_pass(why)) ending_disk(h, now, why);
     if (j->state == JOB_ADMIT)
         acceptance_stored(h, now, j, why);
+    else if (j->storing_steps)
+        finish_stored(h, j, why);
     else if (why)
         end_not_stored(h, now, j, why);
     else

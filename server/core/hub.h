@@ -10,8 +10,9 @@
  * - Callbacks borrow their pointers for the time of the call; a blob that is kept needs blob_ref().
  * - After a round of inputs: hub_due() says when hub_tick() is wanted next. Calling it more often
  *   is fine.
- * - Every store_accept and store_end is answered by exactly one hub_stored, for one job in their
- *   order. An accepted row without an end is handed to hub_restore() at the next start.
+ * - Every store_accept, store_finish and store_end is answered by exactly one hub_stored, for one
+ *   job in their order. An accepted row without an end is handed to hub_restore() at the next
+ *   start.
  * - An end that the disk refuses is not posted but stored again a second later, until the disk
  *   takes it: an end that was posted must survive a restart. hub_stored() has the exceptions.
  * - Every start is answered by exactly one end of that run: RUN_FINISHED, RUN_DROPPED,
@@ -99,9 +100,10 @@ size_t hub_backlog(const struct client *);
 
 /* --- answers of the other threads ------------------------------------------------------------- */
 
-/* The row of store_accept or store_end is on disk (why NULL), or is not. An end that may be taken
- * later (ERR_IO, ERR_OUT_OF_MEMORY) is stored again, with its file; a result that is refused for
- * another reason is stored as `failed`, another end is posted although it is not stored. */
+/* The row of store_accept, store_finish or store_end is on disk (why NULL), or is not. An end that
+ * may be taken later (ERR_IO, ERR_OUT_OF_MEMORY) is stored again, with its file; a result that is
+ * refused for another reason is stored as `failed`, another end is posted although it is not
+ * stored. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
 
 /* What the store tells of a user's bound on its pictures. */

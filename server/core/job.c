@@ -87,6 +87,14 @@ const char *job_state_name(enum job_state state)
     return STATE[state].name;
 }
 
+struct spec job_drawn(const struct job *j)
+{
+    struct spec s = j->spec;
+
+    if (j->run.whole) s.prior_from = 0;
+    return s;
+}
+
 struct job *job_new(uint64_t id, struct account *owner, struct spec *spec, uint64_t seq)
 {
     struct job *j = calloc(1, sizeof *j);
@@ -124,7 +132,8 @@ struct event_result job_result(const struct job *j, char url[URL_TEXT])
                                  .height = j->spec.height,
                                  .seed = j->spec.seed,
                                  .seconds = (double)j->run.spent_us / 1e6,
-                                 .bytes = j->end.bytes};
+                                 .bytes = j->end.bytes,
+                                 .steps_done = j->end.steps};
 }
 
 static void free_sweep(struct job_sweep *s)
@@ -141,6 +150,7 @@ void job_free(struct job *j)
     assert(!j->subscriptions && !j->waiters);
     board_free(&j->board);
     blob_unref(j->end.file);
+    blob_unref(j->end.tokens);
     blob_unref(j->run.checkpoint);
     free_sweep(j->sweep);
     spec_free(&j->spec);

@@ -72,8 +72,9 @@ struct job_run {
     struct glm_progress view; /* of the newest quantum */
     struct blob *checkpoint;  /* QUEUED: where it was suspended; else NULL */
     bool keep;                /* its checkpoints may be written to disk */
-    double from;              /* view.overall where this run began: 0, or at its checkpoint */
-    double floor;             /* overall when the last run was lost, or `from` if that is more */
+    bool whole;   /* the tokens kept for it are none for this engine: it draws its own */
+    double from;  /* view.overall where this run began: 0, or at its checkpoint */
+    double floor; /* overall when the last run was lost, or `from` if that is more */
     /* floor .. 1 as view.overall goes from `from` to 1: never goes back */
     double overall;
     int64_t progress_us; /* when progress was posted */
@@ -109,6 +110,9 @@ struct job_end {
     char digest[65];        /* DONE: of the file, hex */
     int64_t bytes;          /* DONE: of the file */
     struct blob *file;      /* while it is being stored */
+    struct blob *tokens;    /* the same; NULL: none */
+    bool kept;              /* DONE: its tokens are on disk */
+    int steps;              /* DONE: denoising steps that were done; 0: those of its spec */
     bool early;             /* ADMIT: it was cancelled before it was on disk */
     bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
     bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
@@ -167,9 +171,11 @@ struct job {
     enum job_state before; /* ENDING: what it was until then, which is what clients still see */
 
     /* written by lifecycle and commands */
-    bool held;      /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
-    uint64_t rank;  /* among its owner's jobs: first its order */
-    bool favourite; /* its picture goes last */
+    bool held;          /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
+    uint64_t rank;      /* among its owner's jobs: first its order */
+    bool favourite;     /* its picture goes last */
+    int steps;          /* it ends after so many denoising steps (finish); 0: those of its spec */
+    bool storing_steps; /* that is on its way to the disk */
     struct job_plan plan;
     bool planned; /* plan is valid; false while the model is not loaded */
 
@@ -182,7 +188,8 @@ struct job {
 
     /* written by client */
     struct subscription *subscriptions;
-    struct pending_reply *waiters; /* ADMIT: submits that wait for `accepted`, newest first */
+    /* what waits for the disk, newest first: ADMIT: submits, storing_steps: finishes */
+    struct pending_reply *waiters;
 
     struct job_links links;
 };
@@ -200,6 +207,9 @@ const char *job_state_name(enum job_state);
 struct event_sweep job_sweep(const struct job *, uint64_t cells[LIMIT_CELLS]);
 /* The picture of a job that is done, with room for its address; borrows from both. */
 struct event_result job_result(const struct job *, char url[URL_TEXT]);
+
+/* What the engine is to draw; borrows the prompt. */
+struct spec job_drawn(const struct job *);
 
 /* Takes the spec (leaves it empty). NULL when memory is short. seq: where its board begins. */
 struct job *job_new(uint64_t id, struct account *owner, struct spec *, uint64_t seq);

@@ -77,6 +77,7 @@ struct hub_row lifecycle_row(const struct job *j)
                             .held = j->held,
                             .rank = j->rank,
                             .favourite = j->favourite,
+                            .steps = j->steps,
                             .unwatched_ms = j->leave.unwatched_ms,
                             .place = j->place,
                             .sweep = j->sweep ? j->sweep->axes : NULL,
@@ -167,8 +168,12 @@ static void drop_checkpoint(struct job *j)
 
 void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d)
 {
-    struct hub_work w = {
-        .job = j->id, .spec = &j->spec, .plan = &j->plan, .checkpoint = j->run.checkpoint};
+    const struct spec spec = job_drawn(j);
+    struct hub_work w = {.job = j->id,
+                         .spec = &spec,
+                         .plan = &j->plan,
+                         .checkpoint = j->run.checkpoint,
+                         .steps = j->steps};
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
@@ -207,6 +212,8 @@ void lifecycle_requeue(struct hub *h, int64_t now, struct job *j)
 {
     assert(j->state == JOB_RUNNING || j->state == JOB_SAVING);
     lifecycle_move(h, j, MOVE_REQUEUE);
+    blob_unref(j->end.tokens); /* of a picture that was lost with the encoder */
+    j->end.tokens = NULL;
     j->run.floor = j->run.overall;
     j->run.ran_us = j->run.past_us + now - j->run.started_us;
     j->run.ran_used_us = j->run.past_used_us + j->run.used_us;
@@ -250,6 +257,8 @@ void lifecycle_store_end(struct hub *h, const struct job *j)
     r.result_digest = picture ? j->end.digest : NULL;
     r.result_bytes = j->end.bytes;
     r.result_us = j->run.spent_us;
+    r.steps = j->end.steps;
+    r.tokens = j->end.outcome == JOB_DONE ? j->end.tokens : NULL;
     r.error = r.state == STATE_FAILED ? &j->end.error : NULL;
     h->n_storing++;
     h->out.store_end(h->out.arg, &r, picture ? j->end.file : NULL);

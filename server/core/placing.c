@@ -2,6 +2,7 @@
 #include "server/core/placing.h"
 
 #include "server/core/capacity.h"
+#include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
 
@@ -10,12 +11,14 @@
 /* Plan a waiting job; one that can never run ends. */
 static bool plan_waiting(struct hub *h, struct job *j)
 {
+    const struct spec s = job_drawn(j);
     struct fail f;
 
-    if (capacity_plan(h, &j->spec, &j->plan, &f) != 0) {
+    if (capacity_plan(h, &s, &j->plan, &f) != 0) {
         lifecycle_end(h, j, JOB_FAILED, &f);
         return false;
     }
+    finish_plan(j);
     j->planned = true;
     return true;
 }

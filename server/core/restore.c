@@ -46,14 +46,16 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
                                   .cells = r->cells}};
     struct event result = {.kind = EVENT_RESULT,
                            .u.result = {url, r->result_digest, r->spec->width, r->spec->height,
-                                        r->spec->seed, (double)r->result_us / 1e6,
-                                        r->result_bytes}};
+                                        r->spec->seed, (double)r->result_us / 1e6, r->result_bytes,
+                                        r->steps}};
 
     assert(r->end_seq > 0);
     if (r->state == STATE_DONE && !j->sweep) {
         url_picture(r->result_digest, url);
         memccpy(j->end.digest, r->result_digest, '\0', sizeof j->end.digest - 1);
         j->end.bytes = r->result_bytes;
+        j->end.steps = r->steps;
+        j->end.kept = r->kept;
         j->run.spent_us = r->result_us;
         if (board_restore(&j->board, &result, r->result_seq) != 0) return ERR_OUT_OF_MEMORY;
     }
@@ -91,6 +93,7 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     j->rank = r->rank ? r->rank : r->order;
     j->held = r->held;
     j->favourite = r->favourite;
+    j->steps = r->steps;
     j->leave.unwatched_ms = r->unwatched_ms;
     j->place = r->place;
     j->unnoted = r->place.parent != 0;

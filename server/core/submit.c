@@ -4,6 +4,7 @@
 #include "server/core/abandon.h"
 #include "server/core/acceptance.h"
 #include "server/core/capacity.h"
+#include "server/core/composition.h"
 #include "server/core/forecast.h"
 #include "server/core/request.h"
 #include "server/core/respond.h"
@@ -146,9 +147,7 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
         acceptance_reply(h, now, j, a, c->watch);
         return;
     }
-    a->job = j->id;
-    a->waiter_next = j->waiters;
-    j->waiters = a;
+    client_reply_wait(a, j);
 }
 
 static int digest_of(const struct command *c, uint8_t out[SPEC_DIGEST_BYTES], struct fail *f)
@@ -159,7 +158,7 @@ static int digest_of(const struct command *c, uint8_t out[SPEC_DIGEST_BYTES], st
 }
 
 /* Whether all that it asks for can be accepted now. */
-static int check_submit(struct hub *h, int64_t now, struct client *p, const struct command *c,
+static int check_submit(struct hub *h, int64_t now, struct client *p, struct command *c,
                         struct request *r, struct fail *f)
 {
     int n = c->sweep.cells ? c->sweep.cells : 1, err = request_allowed(p->account, c, f);
@@ -169,6 +168,7 @@ static int check_submit(struct hub *h, int64_t now, struct client *p, const stru
     if (!err) err = submit_watches(h, p, NULL, c->watch, f);
     if (!err) err = check_waiting(h, now, p->account, n, f);
     if (!err) err = check_room(h, now, n, f);
+    if (!err) err = composition_check(h, p->account, c, f);
     if (!err) err = request_plan(h, c, r, f);
     return err ? err : check_wait(h, now, p->account, c, r, f);
 }
@@ -198,13 +198,12 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     }
     abandon_submitted(h, j, a->client);
     if (c->watch) client_reply_follows(a);
-    a->job = j->id;
-    j->waiters = a;
+    client_reply_wait(a, j);
 }
 
 /* --- quote ------------------------------------------------------------------------------------ */
 
-void submit_quote(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
+void submit_quote(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     const struct account *who = a->client->account;
     const struct dispatch_job turn = lanes_next(&h->lanes, who, (enum user_lane)c->spec.lane);
@@ -214,7 +213,7 @@ void submit_quote(struct hub *h, int64_t now, struct pending_reply *a, const str
     struct fail f;
     struct text t;
 
-    if (request_plan(h, c, &r, &f) != 0) {
+    if (composition_check(h, who, c, &f) != 0 || request_plan(h, c, &r, &f) != 0) {
         respond_error(h, a, c, &f);
         return;
     }

@@ -9,7 +9,7 @@
  * the command's spec when the job is accepted. */
 void submit_obey(struct hub *, int64_t now, struct pending_reply *, struct command *);
 /* Answer a quote. */
-void submit_quote(struct hub *, int64_t now, struct pending_reply *, const struct command *);
+void submit_quote(struct hub *, int64_t now, struct pending_reply *, struct command *);
 /* Whether this connection may follow one more job; j: one that it may follow already, or NULL. 0 or
  * ERR_RATE_LIMITED. */
 int submit_watches(struct hub *, const struct client *, const struct job *j, bool watch,

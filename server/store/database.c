@@ -55,6 +55,13 @@ static const char *const VERSION[] = {
     "ALTER TABLE jobs ADD COLUMN cells TEXT;" /* .. and what is kept of its cells (cells.h) */
     "CREATE INDEX jobs_parent ON jobs(parent) WHERE parent <> 0;"
     "CREATE INDEX jobs_sweep ON jobs(job) WHERE sweep IS NOT NULL;",
+
+    /* steps that it ends, or has ended, after; 0: those of its spec */
+    "ALTER TABLE jobs ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;"
+    /* apart from `jobs`, whose rows are read often; foreign_keys is on, so they go with the job */
+    "CREATE TABLE tokens("
+    " job INTEGER PRIMARY KEY REFERENCES jobs(job) ON DELETE CASCADE,"
+    " tokens BLOB NOT NULL);", /* of the finished picture, or that a waiting one begins with */
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

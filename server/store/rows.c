@@ -9,7 +9,19 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_ACCEPT, SQL_END, SQL_PLACE, SQL_PROBE };
+enum {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_ACCEPT,
+    SQL_END,
+    SQL_PLACE,
+    SQL_FINISH,
+    SQL_COPY_TOKENS,
+    SQL_KEEP_TOKENS,
+    SQL_DROP_TOKENS,
+    SQL_PROBE
+};
 _Static_assert(SQL_PROBE + 1 == ROWS_STATEMENTS, "each statement has its place");
 
 static const char *const SQL[ROWS_STATEMENTS] = {
@@ -22,12 +34,18 @@ static const char *const SQL[ROWS_STATEMENTS] = {
     /* the whole row, as it may have been removed behind our back */
     [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner,"
                 "result_seq,end_seq,result,bytes,us,file,code,field,message,hint,"
-                "parent,cell,place,sweep,cells)"
+                "parent,cell,place,sweep,cells,steps)"
                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-                "?20,?21,?22,?23,?24)"
+                "?20,?21,?22,?23,?24,?25)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
-                "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24",
+                "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24,"
+                "steps=?25",
     [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
+    [SQL_FINISH] = "UPDATE jobs SET steps=?2 WHERE job=?1 AND state=0",
+    [SQL_COPY_TOKENS] = "INSERT INTO tokens SELECT ?1,tokens FROM tokens WHERE job=?2",
+    [SQL_KEEP_TOKENS] = "INSERT INTO tokens VALUES(?1,?2)"
+                        " ON CONFLICT(job) DO UPDATE SET tokens=?2",
+    [SQL_DROP_TOKENS] = "DELETE FROM tokens WHERE job=?1",
     [SQL_PROBE] = "UPDATE meta SET boot = boot",
 };
 
@@ -168,6 +186,8 @@ static const char *row_damage(sqlite3_stmt *q)
     if (!is_number(q, 19, 0)) return "its rank is impossible";
     if (!is_number(q, 20, 0) || sqlite3_column_int64(q, 20) > LIMIT_WAIT_MS)
         return "its time without a viewer is impossible";
+    if (!is_number(q, 27, 0) || sqlite3_column_int64(q, 27) > LIMIT_STEPS_MAX)
+        return "its steps are impossible";
     if (!is_number(q, 1, 1) || !is_number(q, 2, 0) || !is_number(q, 6, 1))
         return "its order, time or number is impossible";
     if (!is_text(text_at(q, 3), LIMIT_KEY_BYTES)) return "its key is no text";
@@ -257,6 +277,8 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .rank = (uint64_t)sqlite3_column_int64(q, 19),
         .unwatched_ms = sqlite3_column_int(q, 20),
         .favourite = sqlite3_column_int(q, 21) != 0,
+        .steps = sqlite3_column_int(q, 27),
+        .kept = sqlite3_column_int(q, 28) != 0,
     };
     read_sweep(q, &row);
     if (row.state == STATE_DONE && !row.sweep) row.result_digest = text_at(q, 10);
@@ -286,7 +308,9 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
     static const char sql[] =
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
         " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite,parent,"
-        "cell,place,sweep,cells FROM jobs WHERE ord>0 AND (state=0"
+        "cell,place,sweep,cells,steps,"
+        " EXISTS (SELECT 1 FROM tokens WHERE tokens.job=jobs.job) FROM jobs WHERE ord>0 AND "
+        "(state=0"
         " OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)"
         " OR (parent<>0 AND parent IN (SELECT job FROM jobs WHERE state=0 AND sweep IS NOT NULL)))"
         " ORDER BY ord";
@@ -321,6 +345,18 @@ bool rows_find(struct job_rows *r, bool all, uint32_t owner, const char *digest,
     sqlite3_reset(r->find);
     sqlite3_clear_bindings(r->find);
     return *name != 0;
+}
+
+struct blob *rows_tokens(struct job_rows *r, uint64_t job)
+{
+    sqlite3_stmt *q = NULL;
+    struct blob *b = NULL;
+
+    if (sqlite3_prepare_v2(r->reader, "SELECT tokens FROM tokens WHERE job=?1", -1, &q, NULL) == 0
+        && sqlite3_bind_int64(q, 1, (sqlite3_int64)job) == 0 && sqlite3_step(q) == SQLITE_ROW)
+        b = blob_copy(sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0));
+    sqlite3_finalize(q);
+    return b;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -392,11 +428,20 @@ static int write_row(struct job_rows *r, int which, const struct hub_row *row, i
     return err;
 }
 
+/* The tokens that the job begins with: its own from now on. */
+static int copy_tokens(struct job_rows *r, const struct hub_row *row, struct fail *f)
+{
+    bind_id(r->sql[SQL_COPY_TOKENS], 1, row->job);
+    bind_id(r->sql[SQL_COPY_TOKENS], 2, row->spec->prior_from);
+    return step(r, SQL_COPY_TOKENS, f);
+}
+
 int rows_accept(struct job_rows *r, const struct hub_row *row, struct fail *f)
 {
     int err = write_row(r, SQL_ACCEPT, row, STATE_QUEUED, f);
 
-    return err || !(row->held || row->unwatched_ms) ? err : rows_place(r, row, f);
+    if (!err && (row->held || row->unwatched_ms)) err = rows_place(r, row, f);
+    return err || !row->spec->prior_from || row->sweep ? err : copy_tokens(r, row, f);
 }
 
 int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
@@ -411,6 +456,13 @@ int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
     return step(r, SQL_PLACE, f);
 }
 
+int rows_finish(struct job_rows *r, const struct hub_row *row, struct fail *f)
+{
+    bind_id(r->sql[SQL_FINISH], 1, row->job);
+    sqlite3_bind_int(r->sql[SQL_FINISH], 2, row->steps);
+    return step(r, SQL_FINISH, f);
+}
+
 static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
 {
     sqlite3_bind_text(q, at, fail_wire(why->code), -1, SQLITE_STATIC);
@@ -419,9 +471,23 @@ static void bind_fail(sqlite3_stmt *q, int at, const struct fail *why)
     sqlite3_bind_text(q, at + 3, why->hint, -1, SQLITE_STATIC);
 }
 
+/* A finished picture's tokens are kept as long as its row. */
+static int end_tokens(struct job_rows *r, const struct hub_row *row, struct fail *f)
+{
+    const int which = row->tokens ? SQL_KEEP_TOKENS : SQL_DROP_TOKENS;
+
+    if (!row->tokens && (row->state == STATE_DONE || !row->spec->prior_from)) return 0;
+    bind_id(r->sql[which], 1, row->job);
+    if (row->tokens)
+        sqlite3_bind_blob(r->sql[which], 2, row->tokens->data, (int)row->tokens->len,
+                          SQLITE_STATIC);
+    return step(r, which, f);
+}
+
 int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, struct fail *f)
 {
     sqlite3_stmt *q = r->sql[SQL_END];
+    int err;
 
     bind_id(q, 10, row->result_seq);
     bind_id(q, 11, row->end_seq);
@@ -432,7 +498,9 @@ int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, st
         sqlite3_bind_text(q, 15, name, -1, SQLITE_STATIC);
     }
     if (row->error) bind_fail(q, 16, row->error);
-    return write_row(r, SQL_END, row, (int)row->state, f);
+    sqlite3_bind_int(q, 25, row->steps);
+    err = write_row(r, SQL_END, row, (int)row->state, f);
+    return err ? err : end_tokens(r, row, f);
 }
 
 int rows_probe(struct job_rows *r, struct fail *f)
@@ -487,11 +555,14 @@ static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, stru
     return found;
 }
 
+/* Bytes of a row of `jobs` as `a`: its picture's and its tokens'. */
+#define A_BYTES "a.bytes + coalesce((SELECT length(t.tokens) FROM tokens t WHERE t.job=a.job), 0)"
+
 /* Its sweep is over, or gone. */
 #define NOT_OF_LIVE "NOT EXISTS (SELECT 1 FROM jobs p WHERE p.job=a.parent AND p.state=0)"
 
 #define A_PICTURE                                                                                 \
-    "SELECT job, bytes, created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE"                     \
+    "SELECT job, " A_BYTES ", created_ms, file, EXISTS (SELECT 1 FROM jobs b WHERE"               \
     " b.result = a.result AND b.job <> a.job), favourite FROM jobs a WHERE state=2 AND sweep IS " \
     "NULL"                                                                                        \
     " AND (parent=0 OR " NOT_OF_LIVE ")"
@@ -504,9 +575,9 @@ bool rows_oldest(struct job_rows *r, struct row_picture *out)
 bool rows_over_quota(struct job_rows *r, uint32_t after, struct row_excess *out)
 {
     static const char sql[] =
-        "SELECT u.id, u.disk, sum(j.bytes) - u.disk FROM users u JOIN jobs j ON j.owner=u.id AND"
-        " j.state=2 WHERE u.removed_ms=0 AND u.disk>0 AND u.id>?1 GROUP BY u.id"
-        " HAVING sum(j.bytes) > u.disk ORDER BY u.id LIMIT 1";
+        "SELECT u.id, u.disk, sum(" A_BYTES ") - u.disk AS excess FROM users u JOIN jobs a ON"
+        " a.owner=u.id AND a.state=2 WHERE u.removed_ms=0 AND u.disk>0 AND u.id>?1 GROUP BY u.id"
+        " HAVING excess > 0 ORDER BY u.id LIMIT 1";
     sqlite3_stmt *q = NULL;
     bool found = sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK
                  && sqlite3_bind_int64(q, 1, after) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW;

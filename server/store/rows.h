@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROWS_STATEMENTS 7
+#define ROWS_STATEMENTS 11
 
 struct job_rows {
     sqlite3 *reader, *writer;
@@ -41,12 +41,15 @@ int rows_restore(struct job_rows *, struct log *, int kept,
 bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,
                size_t bytes, int64_t *size);
 
+/* The tokens kept with a job, or for it: the caller's reference, NULL: none. */
+struct blob *rows_tokens(struct job_rows *, uint64_t job);
+
 /* Bytes of all pictures and of the rows themselves. */
 int rows_total(struct job_rows *, int64_t *bytes, struct fail *f);
 int64_t rows_newest_ms(struct job_rows *); /* when the newest job was accepted; 0: none */
 /* The oldest job with a picture, but for the cells of a sweep that is not over, of favourites only
- * when there are no others; shared: a newer job
- * has the same one. false: none, or unreadable. */
+ * when there are no others; bytes: of the picture and its tokens; shared: a newer job has the same
+ * one. false: none, or unreadable. */
 struct row_picture {
     uint64_t job;
     int64_t bytes, created_ms;
@@ -83,9 +86,12 @@ void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
 /* What its owner can change of a job. */
 int rows_place(struct job_rows *, const struct hub_row *, struct fail *f);
+/* The steps of a job that has no end; nothing when it has. */
+int rows_finish(struct job_rows *, const struct hub_row *, struct fail *f);
 /* Write something that changes nothing. */
 int rows_probe(struct job_rows *, struct fail *f);
-/* name: the result's file, "" without one. A row that is missing is written whole. */
+/* name: the result's file, "" without one. A row that is missing is written whole. Its tokens stay
+ * with a finished picture alone. */
 int rows_end(struct job_rows *, const struct hub_row *, const char *name, struct fail *f);
 
 #endif

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_DELETE, STORE_STOP, STORE_KEEP };
+enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_FINISH, STORE_DELETE, STORE_STOP, STORE_KEEP };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
 #define DAY_MS    INT64_C(86400000)
@@ -253,6 +253,11 @@ const uint8_t *store_secret(const struct store *s)
     return s->rows.secret;
 }
 
+struct blob *store_tokens(struct store *s, uint64_t job)
+{
+    return rows_tokens(&s->rows, job);
+}
+
 int store_find(struct store *s, const struct store_asker *who, const char *digest,
                struct store_file *out, struct fail *f)
 {
@@ -276,6 +281,7 @@ static void entry_free(struct entry *e)
         spec_free(&e->at[i].spec);
         free(e->at[i].sweep);
         free(e->at[i].cells);
+        blob_unref(e->at[i].row.tokens);
     }
     blob_unref(e->file);
     free(e);
@@ -291,6 +297,7 @@ static bool copy_text(char **out, const char *text)
 static bool row_copy(struct entry_row *to, const struct hub_row *row)
 {
     to->row = *row;
+    to->row.tokens = NULL;
     if (spec_copy(&to->spec, row->spec) || !copy_text(&to->sweep, row->sweep)
         || !copy_text(&to->cells, row->cells))
         return false;
@@ -299,6 +306,7 @@ static bool row_copy(struct entry_row *to, const struct hub_row *row)
     if (row->result_digest)
         snprintf(to->result_digest, sizeof to->result_digest, "%s", row->result_digest);
     if (row->error) to->error = *row->error;
+    if (row->tokens) to->row.tokens = blob_ref(row->tokens);
     to->row.key = to->key;
     to->row.spec = &to->spec;
     to->row.digest = to->digest;
@@ -365,6 +373,11 @@ void store_end(struct store *s, const struct hub_row *row, struct blob *file)
 void store_place(struct store *s, const struct hub_row *row)
 {
     send(s, STORE_PLACE, row, 1, NULL);
+}
+
+void store_finish(struct store *s, const struct hub_row *row)
+{
+    send(s, STORE_FINISH, row, 1, NULL);
 }
 
 void store_delete(struct store *s, uint64_t job)
@@ -464,6 +477,7 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
     if (e->m.kind == STORE_ACCEPT) return accept_rows(s, e, f);
     if (e->m.kind == STORE_DELETE) return delete_job(s, entry_job(e), f);
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
+    if (e->m.kind == STORE_FINISH) return rows_finish(&s->rows, &e->at[0].row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
     return err ? err : rows_end(&s->rows, &e->at[0].row, name, f);
 }
@@ -555,7 +569,7 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind == STORE_ACCEPT || e->m.kind == STORE_END) {
+    if (e->m.kind == STORE_ACCEPT || e->m.kind == STORE_FINISH || e->m.kind == STORE_END) {
         answer(s, entry_job(e), s->commit_us, why);
         s->commit_us = 0;
     }

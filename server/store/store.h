@@ -15,7 +15,8 @@
  *
  *   <data>                    locked while a server uses it, and with it
  *   <data>/lock               the same, for older versions
- *   <data>/darkroom.db        table `jobs`, one row a job; `users`, who may use the server;
+ *   <data>/darkroom.db        table `jobs`, one row a job; `tokens`, which pictures are made of;
+ *                             `users`, who may use the server;
  *                             `meta` counts the starts, `removed` the jobs without a row any more
  *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
@@ -38,8 +39,8 @@
 struct store;
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
- * the thread. loop gets one LOOP_STORED per store_accept and store_end, in their order; after a
- * refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
+ * the thread. loop gets one LOOP_STORED per store_accept, store_finish and store_end, in their
+ * order; after a refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
  * with the path and what to do, also when the disk is full or takes no picture; ERR_CONFLICT:
  * another server uses the folder. */
 struct store_conf {
@@ -72,6 +73,7 @@ int store_restore(struct store *, int kept,
 void store_accept(struct store *, const struct hub_row *rows, int n); /* all or none */
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
+void store_finish(struct store *, const struct hub_row *);
 void store_delete(struct store *, uint64_t job);
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.
@@ -84,6 +86,9 @@ int store_folder(const struct store *);
 int store_users(struct store *, struct user_rows *out, struct fail *f);
 /* DATABASE_SECRET_BYTES that stay over all starts: what this server signs with. */
 const uint8_t *store_secret(const struct store *);
+
+/* The tokens kept with a finished job, or for one that waits: the caller's reference, or NULL. */
+struct blob *store_tokens(struct store *, uint64_t job);
 
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {

@@ -23,6 +23,7 @@ int picture_take(struct resident *r, struct pixels_picture **out, struct fail *f
     p->m.kind = PIXELS_PICTURE;
     p->job = r->job;
     p->spec = r->spec;
+    p->steps = glm_run_steps(r->run);
     p->width = picture.width;
     p->height = picture.height;
     memset(&r->spec, 0, sizeof r->spec);

@@ -36,6 +36,7 @@ struct pixels_picture {
     struct msg m; /* kind PIXELS_PICTURE */
     uint64_t job;
     struct spec spec;
+    int steps; /* of denoising that were done */
     int width, height;
     uint8_t *rgb;
 };

@@ -109,8 +109,9 @@ int png_encode(const uint8_t *rgb, int width, int height, const struct png_text 
     return 0;
 }
 
-int png_encode_spec(const struct glm_picture *picture, const struct spec *spec, const char *model,
-                    const char *version, uint8_t **out, size_t *len, struct fail *f)
+int png_encode_spec(const struct glm_picture *picture, const struct spec *spec, int steps,
+                    const char *model, const char *version, uint8_t **out, size_t *len,
+                    struct fail *f)
 {
     struct text json;
     size_t json_len;
@@ -121,7 +122,7 @@ int png_encode_spec(const struct glm_picture *picture, const struct spec *spec, 
 
     *out = NULL;
     text_init(&json, 0, LIMIT_PROMPT_BYTES * 6 + 1024);
-    spec_write_picture(spec, &json, NULL);
+    spec_write_picture(spec, steps, &json, NULL);
     parameters = text_take(&json, &json_len);
     if (!parameters) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory to encode the picture.");
     texts[1].value = parameters;

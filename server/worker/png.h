@@ -25,8 +25,9 @@ struct png_text {
 int png_encode(const uint8_t *rgb, int width, int height, const struct png_text *texts, int n_texts,
                uint8_t **out, size_t *len, struct fail *f);
 
-/* A result's file: the picture with prompt, parameters (canonical JSON), model and version. */
-int png_encode_spec(const struct glm_picture *, const struct spec *, const char *model,
+/* A result's file: the picture with prompt, parameters (canonical JSON), model and version. steps:
+ * those that were done, which the parameters have as `steps_done` where they are fewer. */
+int png_encode_spec(const struct glm_picture *, const struct spec *, int steps, const char *model,
                     const char *version, uint8_t **out, size_t *len, struct fail *f);
 
 /* BLAKE2b-256 in hex. */

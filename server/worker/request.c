@@ -11,5 +11,8 @@ void request_of(const struct spec *s, struct glm_req *out)
                             .height = s->height,
                             .steps = s->steps,
                             .guidance = s->guidance,
-                            .seed = (uint64_t)s->seed};
+                            .seed = (uint64_t)s->seed,
+                            .two_seeds = s->noise_seed != SPEC_SEED_PICK,
+                            .noise_seed = (uint64_t)s->noise_seed,
+                            .skip_prior = s->prior_from != 0};
 }

@@ -3,7 +3,7 @@
 
 #include "server/base/blob.h"
 
-static void look(struct residents *s, int i)
+void residents_look(struct residents *s, int i)
 {
     struct glm_progress v = glm_run_progress(s->at[i].run);
 
@@ -15,14 +15,14 @@ void residents_add(struct residents *s, const struct resident *r)
     s->at[s->n] = *r;
     s->served[s->n] =
         (struct batcher_run){.end = r->fair_end, .urgent = r->spec.lane == LANE_URGENT};
-    look(s, s->n++);
+    residents_look(s, s->n++);
 }
 
 void residents_advance(struct residents *s, const int *picked, int n, int64_t elapsed_us)
 {
     batcher_passed(s->served, s->n, picked, n, elapsed_us);
     for (int i = 0; i < n; i++)
-        look(s, picked[i]);
+        residents_look(s, picked[i]);
 }
 
 int residents_find(const struct residents *s, uint64_t job)

@@ -34,6 +34,8 @@ struct residents {
 
 /* Takes spec and run. There must be room. */
 void residents_add(struct residents *, const struct resident *);
+/* Read where one is now: it was moved by other means than a quantum. */
+void residents_look(struct residents *, int i);
 int residents_find(const struct residents *, uint64_t job); /* its index, or -1 */
 void residents_remove(struct residents *, int i);           /* its run is freed */
 void residents_clear(struct residents *);

@@ -23,6 +23,14 @@ static int load(struct saver *s, struct glm *glm, const struct glm_req *req, uin
     return err;
 }
 
+static void tell_whole(const struct saver *s, uint64_t job, const struct fail *why)
+{
+    char id[ID_TEXT];
+
+    id_format(job, id);
+    log_info(s->log, "job %s draws a composition of its own: %s", id, why->message);
+}
+
 int saver_begin(struct saver *s, struct glm *glm, const struct glm_req *req,
                 const struct resident *r, struct blob *checkpoint, struct glm_run **out,
                 bool *resumed, struct fail *f)
@@ -34,7 +42,9 @@ int saver_begin(struct saver *s, struct glm *glm, const struct glm_req *req,
     if (from) err = load(s, glm, req, r->job, from, out, f);
     blob_unref(from);
     *resumed = !err;
-    return err == ERR_CONFLICT ? glm_run_new(out, glm, req, f) : err;
+    if (err == ERR_CONFLICT) err = glm_run_new(out, glm, req, f);
+    if (err == ERR_CONFLICT) tell_whole(s, r->job, f);
+    return err;
 }
 
 int saver_save(struct saver *s, const struct resident *r, struct blob **out, struct fail *f)

@@ -24,7 +24,9 @@ struct work *work_start(const struct hub_work *work)
     k->scratch = work->scratch;
     k->keep = work->keep;
     k->fair_end = work->fair_end;
+    k->steps = work->steps;
     if (work->checkpoint) k->checkpoint = blob_ref(work->checkpoint);
+    if (work->tokens) k->tokens = blob_ref(work->tokens);
     if (work->plan) k->cost = work->plan->cost;
     if (spec_copy(&k->spec, work->spec) == 0) return k;
     work_free(k);
@@ -35,6 +37,7 @@ void work_free(struct work *k)
 {
     spec_free(&k->spec);
     blob_unref(k->checkpoint);
+    blob_unref(k->tokens);
     free(k->known);
     free(k);
 }

@@ -10,6 +10,7 @@ enum work_kind {
     WORK_START,
     WORK_DROP,
     WORK_SUSPEND,
+    WORK_FINISH,
     WORK_DEMAND,
     WORK_RELEASE,
     WORK_STOP,
@@ -25,7 +26,9 @@ struct work {
     double fair_end;
     struct preview_demand demand;
     struct blob *checkpoint; /* START: a reference, or NULL */
+    struct blob *tokens;     /* the same */
     bool keep;               /* START */
+    int steps;               /* START, FINISH: after which the run ends; 0: after all */
     struct eta_known *known; /* RATES: owned */
 };
 

@@ -67,8 +67,16 @@ static int begin(struct worker *w, struct work *k, struct resident *r, bool *res
                   : fail_set(f, ERR_INTERNAL, "There is no room on the device.");
 
     request_of(&k->spec, &req);
+    if (k->tokens) {
+        req.tokens = k->tokens->data;
+        req.tokens_len = k->tokens->len;
+    }
     if (!err) err = glm_reserve(w->glm, k->scratch, f);
     if (!err) err = saver_begin(&w->saver, w->glm, &req, r, k->checkpoint, &r->run, resumed, f);
+    if (err || !k->steps) return err;
+    err = glm_run_finish(r->run, k->steps, f);
+    if (!err) err = glm_run_failed(r->run, f);
+    if (err) glm_run_free(r->run);
     return err;
 }
 
@@ -153,6 +161,19 @@ static void suspend(struct worker *w, uint64_t job)
     post_checkpoint(w, RUN_SUSPENDED, job, checkpoint, &f);
 }
 
+static void finish(struct worker *w, uint64_t job, int steps)
+{
+    int i = residents_find(&w->on, job);
+    struct fail f = {0};
+
+    if (i < 0 || w->broken.code) return;
+    if (glm_run_finish(w->on.at[i].run, steps, &f)) w->broken = f;
+    residents_look(&w->on, i);
+    if (w->broken.code || !glm_run_failed(w->on.at[i].run, &f)) return;
+    residents_remove(&w->on, i);
+    post_failed(&w->post, job, &f);
+}
+
 static void keep_rates(struct worker *w, const struct eta_known *known)
 {
     struct glm_info info;
@@ -183,6 +204,7 @@ static void handle(struct worker *w, struct work *k)
     case WORK_START: start(w, k); break;
     case WORK_DROP: drop(w, k->job); break;
     case WORK_SUSPEND: suspend(w, k->job); break;
+    case WORK_FINISH: finish(w, k->job, k->steps); break;
     case WORK_DEMAND:
         if ((i = residents_find(&w->on, k->job)) >= 0) w->on.at[i].demand = k->demand;
         break;
@@ -236,10 +258,31 @@ static void report_quantum(struct worker *w, enum glm_phase phase, const int *pi
     post_send(&w->post, m);
 }
 
+/* Short of memory the picture is worth more than its tokens, which can be drawn again. */
+static struct blob *tokens_of(const struct resident *r)
+{
+    const size_t len = r->keep ? glm_run_tokens_bytes(r->run) : 0;
+    char *memory = len ? malloc(BLOB_HEAD + len) : NULL;
+
+    if (!memory) return NULL;
+    glm_run_tokens(r->run, memory + BLOB_HEAD);
+    return blob_adopt(memory, len);
+}
+
+static void post_finished(struct worker *w, uint64_t job, struct blob *tokens, int steps)
+{
+    struct loop_device_event *m = post_new(RUN_FINISHED, job);
+
+    m->event.tokens = tokens;
+    m->event.steps = steps;
+    post_send(&w->post, m);
+}
+
 /* Its place on the device is free before the encoder begins. */
 static void deliver(struct worker *w, int i)
 {
     struct pixels_picture *p;
+    struct blob *tokens;
     uint64_t job = w->on.at[i].job;
     struct fail f = {0};
     int err = picture_take(&w->on.at[i], &p, &f);
@@ -248,12 +291,13 @@ static void deliver(struct worker *w, int i)
         if (!w->broken.code) w->broken = f;
         return;
     }
+    tokens = err ? NULL : tokens_of(&w->on.at[i]);
     residents_remove(&w->on, i);
     if (err) {
         post_failed(&w->post, job, &f);
         return;
     }
-    post_event(&w->post, RUN_FINISHED, job);
+    post_finished(w, job, tokens, p->steps);
     mbox_push(w->conf.pictures, &p->m);
 }
 
@@ -553,6 +597,14 @@ void worker_drop(struct worker *w, uint64_t job)
 void worker_suspend(struct worker *w, uint64_t job)
 {
     send(w, work_new(WORK_SUSPEND, job, NULL));
+}
+
+void worker_finish(struct worker *w, uint64_t job, int steps)
+{
+    struct work *k = work_new(WORK_FINISH, job, NULL);
+
+    if (k) k->steps = steps;
+    send(w, k);
 }
 
 void worker_demand(struct worker *w, uint64_t job, const struct preview_demand *demand)

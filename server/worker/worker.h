@@ -45,6 +45,7 @@ void worker_free(struct worker *);
 void worker_start(struct worker *, const struct hub_work *);
 void worker_drop(struct worker *, uint64_t job);
 void worker_suspend(struct worker *, uint64_t job);
+void worker_finish(struct worker *, uint64_t job, int steps);
 void worker_demand(struct worker *, uint64_t job, const struct preview_demand *);
 /* Keep what was measured in opts.cache, between two quanta. */
 void worker_rates(struct worker *, const struct eta_known *);

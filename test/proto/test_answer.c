@@ -15,12 +15,42 @@ static char WEIRD[] = "say \"hi\" \\ / \b\f\n\r\t\x01\x1f\x7f \xe2\x80\xa8 \xc3\
                       "\xe7\xba\xa2\xe8\x89\xb2\xe5\x9c\x86\xe5\xbd\xa2 \xf0\x9f\x94\xb4";
 static char HALF[257], CUT[300]; /* 128 and 140 times e acute, the second after an a */
 
-static const struct spec SIMPLE = {RED, 256, 256, 20, 1.5, -1, LANE_NORMAL};
-static const struct spec CHOSEN = {RED, 256, 256, 20, 1.5, 77123, LANE_NORMAL};
-static const struct spec WILD = {WEIRD, 512, 128, 1, 0.1, 9007199254740991, LANE_NORMAL};
-static const struct spec WIDE = {RED, 384, 256, 20, 1.5, -1, LANE_NORMAL};
-static const struct event_result RESULT = {"/i/" DIGEST ".png", DIGEST, 256,  384,
-                                           9007199254740991,    6.81,   48211};
+static const struct spec SIMPLE = {.prompt = RED,
+                                   .width = 256,
+                                   .height = 256,
+                                   .steps = 20,
+                                   .guidance = 1.5,
+                                   .seed = -1,
+                                   .lane = LANE_NORMAL,
+                                   .noise_seed = SPEC_SEED_PICK};
+static const struct spec CHOSEN = {.prompt = RED,
+                                   .width = 256,
+                                   .height = 256,
+                                   .steps = 20,
+                                   .guidance = 1.5,
+                                   .seed = 77123,
+                                   .lane = LANE_NORMAL,
+                                   .noise_seed = SPEC_SEED_PICK};
+static const struct spec WILD = {.prompt = WEIRD,
+                                 .width = 512,
+                                 .height = 128,
+                                 .steps = 1,
+                                 .guidance = 0.1,
+                                 .seed = 9007199254740991,
+                                 .lane = LANE_NORMAL,
+                                 .noise_seed = SPEC_SEED_PICK};
+static const struct spec WIDE = {.prompt = RED,
+                                 .width = 384,
+                                 .height = 256,
+                                 .steps = 20,
+                                 .guidance = 1.5,
+                                 .seed = -1,
+                                 .lane = LANE_NORMAL,
+                                 .noise_seed = SPEC_SEED_PICK};
+static const struct event_result RESULT = {"/i/" DIGEST ".png", DIGEST, 256,   384,
+                                           9007199254740991,    6.81,   48211, 0};
+static const struct event_result SHORT = {"/i/" DIGEST ".png", DIGEST, 256,   384,
+                                          9007199254740991,    6.81,   48211, 7};
 static const struct fail TOO_LONG = {
     .code = ERR_TIMEOUT,
     .message = "ran longer than 300 s",
@@ -76,6 +106,7 @@ static const struct {
      6,
      {EVENT_PROGRESS, .u.progress = {PHASE_PRIOR, 0, 320, 0, 9000, true, WHY_TURN}}},
     {"result", NULL, JOB, LIMIT_SEQ_MAX - 1, {EVENT_RESULT, .u.result = RESULT}},
+    {"result, finished early", NULL, JOB, LIMIT_SEQ_MAX - 1, {EVENT_RESULT, .u.result = SHORT}},
     {"end done", NULL, JOB, LIMIT_SEQ_MAX, {EVENT_END, .u.end = {.state = STATE_DONE}}},
     {"end failed", NULL, JOB, 9, {EVENT_END, .u.end = {.state = STATE_FAILED, .error = &TOO_LONG}}},
     {"accepted, a sweep",

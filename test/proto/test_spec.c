@@ -41,7 +41,7 @@ static void canonical_and_digest(void **state)
         text_free(&t);
         spec_free(&s);
     }
-    assert_int_equal(i, 3);
+    assert_int_equal(i, 4);
     json_decref(root);
 }
 
@@ -76,7 +76,7 @@ static void ranges_hold(void **state)
         struct fail f;
         double step = r->step > 0 ? r->step : 0.5;
 
-        if (row->type == SPEC_TEXT || row->type == SPEC_NAME) continue;
+        if (row->type == SPEC_TEXT || row->type == SPEC_NAME || row->type == SPEC_JOB) continue;
         assert_int_equal(with(row->name, r->min, &s, &f), 0);
         spec_free(&s);
         assert_int_equal(with(row->name, r->max, &s, &f), 0);
@@ -110,9 +110,14 @@ static void hints_name_what_works(void **state)
         {"{\"prompt\":\"x\",\"width\":96,\"height\":416}", "width",
          "Use a width of 128 or more, or a height of 384 or less."},
         {"{\"prompt\":\"x\",\"widht\":64}", "widht",
-         "The fields are prompt, width, height, steps, guidance, seed, lane."},
+         "The fields are prompt, width, height, steps, guidance, seed, noise_seed, lane, "
+         "prior_from."},
         {"{\"prompt\":\"x\",\"lane\":\"fast\"}", "lane", "Use urgent, normal or batch."},
         {"{\"prompt\":\"x\",\"lane\":1}", "lane", "Use urgent, normal or batch, in quotes."},
+        {"{\"prompt\":\"x\",\"prior_from\":7}", "prior_from",
+         "Use the 16 hex digits of a job, in quotes."},
+        {"{\"prompt\":\"x\",\"prior_from\":\"0000000000000000\"}", "prior_from",
+         "Use the 16 hex digits that `accepted` gave as job."},
         {"{}", "prompt", "Give \"prompt\". What the picture shows, in words."},
         {"{\"prompt\":\"\"}", "prompt", "Say in words what the picture shows."},
     };
@@ -213,7 +218,8 @@ static void digest_sees_every_field(void **state)
                          .steps = 1,
                          .guidance = 1,
                          .seed = 1,
-                         .lane = LANE_NORMAL};
+                         .lane = LANE_NORMAL,
+                         .noise_seed = SPEC_SEED_PICK};
 
         if (i == SPEC_PROMPT) s.prompt = b;
         if (i == SPEC_WIDTH) s.width = 96;
@@ -222,6 +228,8 @@ static void digest_sees_every_field(void **state)
         if (i == SPEC_GUIDANCE) s.guidance = 1.0000000000000002;
         if (i == SPEC_SEED) s.seed = 2;
         if (i == SPEC_LANE) s.lane = LANE_BATCH;
+        if (i == SPEC_NOISE_SEED) s.noise_seed = 0;
+        if (i == SPEC_PRIOR_FROM) s.prior_from = UINT64_C(1) << 63;
         assert_int_equal(spec_digest(&s, seen[i]), 0);
         for (int j = 0; j < i; j++)
             assert_memory_not_equal(seen[i], seen[j], SPEC_DIGEST_BYTES);
@@ -239,7 +247,7 @@ static void expect_json(const char *text, const char *whole, const char *picture
     assert_string_equal(t.at, whole);
     text_free(&t);
     text_init(&t, 0, 4096);
-    spec_write_picture(&s, &t, NULL);
+    spec_write_picture(&s, s.steps, &t, NULL);
     assert_string_equal(t.at, picture);
     text_free(&t);
     spec_free(&s);
@@ -256,6 +264,14 @@ static void quiet_fields_are_written_when_unusual(void **state)
     expect_json("{\"lane\":\"normal\",\"prompt\":\"x\"}", PICTURE "}", PICTURE "}");
     expect_json("{\"prompt\":\"x\",\"lane\":\"urgent\"}", PICTURE ",\"lane\":\"urgent\"}",
                 PICTURE "}");
+    expect_json("{\"noise_seed\":-1,\"prompt\":\"x\"}", PICTURE "}", PICTURE "}");
+    expect_json("{\"noise_seed\":0,\"prompt\":\"x\"}", PICTURE ",\"noise_seed\":0}",
+                PICTURE ",\"noise_seed\":0}");
+    expect_json("{\"prior_from\":\"fedcba9876543210\",\"noise_seed\":9007199254740991,"
+                "\"lane\":\"batch\",\"prompt\":\"x\"}",
+                PICTURE ",\"noise_seed\":9007199254740991,\"lane\":\"batch\","
+                        "\"prior_from\":\"fedcba9876543210\"}",
+                PICTURE ",\"noise_seed\":9007199254740991}");
 #undef PICTURE
 }
 

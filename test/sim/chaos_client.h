@@ -34,7 +34,7 @@ struct chaos {
     unsigned next_ref;
     char keys[KEYS][16]; /* with the seed that they were used with */
     int key_seed[KEYS];
-    long accepted, ends, previews, restarts, conflicts, full;
+    long accepted, ends, previews, restarts, conflicts, full, finished, varied;
     int64_t device_due;
     struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
     bool users, away[CHAOS_USERS];
@@ -176,6 +176,7 @@ static inline void hear_accepted(struct chaos *x, struct chaos_client *c, json_t
     MUST(x->w, id_parse(string(m, "job"), &job), "no job");
     MUST(x->w, truth_of(x->w, job)->disk != NULL, "accepted but not on disk");
     x->accepted++;
+    x->varied += string(m, "ref")[0] == 'y';
     v = view_of(c, job);
     if (string(m, "ref")[0] == 'n') { /* watch: false */
         if (!v) view_add(c, job)->seq = seq;
@@ -186,6 +187,17 @@ static inline void hear_accepted(struct chaos *x, struct chaos_client *c, json_t
     v->seq = seq;
     v->watching = true;
     v->ended = false;
+}
+
+/* Told to end early, and told that it will: a server that is killed now knows it, too. */
+static inline void hear_finish(struct chaos *x, uint64_t job)
+{
+    const struct job *j = registry_find(&x->w->hub->registry, job);
+
+    MUST(x->w,
+         !j || j->steps == 0 || truth_of(x->w, job)->disk->row.steps == j->steps || job_over(j),
+         "an end that is not on disk");
+    x->finished += j && j->steps > 0;
 }
 
 /* The direct answer to the oldest command. Watching begins and ends with its `ok`. */
@@ -207,6 +219,7 @@ static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *
         x->full++;
         MUST(w, integer(m, "retry_after_ms") > 0, "no time to come back");
     }
+    if (strcmp(type, "ok") == 0 && strcmp(re, "finish") == 0) hear_finish(x, job);
     if (strcmp(type, "ok") != 0 || !v) return;
     if (strcmp(re, "unwatch") == 0) v->watching = false;
     if (strcmp(re, "watch") != 0) return;
@@ -359,6 +372,37 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
                          : "");
 }
 
+/* Another picture with the composition of a finished one, which may be somebody else's. */
+static inline void op_vary(struct chaos *x, struct chaos_client *c)
+{
+    struct world *w = x->w;
+    const struct job *from = NULL;
+    char id[ID_TEXT];
+    bool own = chance(w, 0.9);
+    int skip = pick(w, 4);
+
+    for (const struct job *j = w->hub->registry.newest; j && skip >= 0; j = j->links.older)
+        if (j->state == JOB_DONE && (!own || j->owner == c->client->account)) from = j, skip--;
+    if (!from) return;
+    id_format(from->id, id);
+    command(x, c, 'y',
+            "\"type\":\"submit\",\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
+            "\"steps\":%d,\"prior_from\":\"%s\"%s}",
+            from->spec.prompt[0] == 'x' ? "x" : "a \\\"word\\\"",
+            chance(w, 0.05) ? 128 : from->spec.width, from->spec.height, 1 + pick(w, 6), id,
+            chance(w, 0.5) ? ",\"noise_seed\":3" : "");
+}
+
+/* A job that runs, else this one. */
+static inline uint64_t some_running(const struct chaos *x, uint64_t otherwise)
+{
+    uint64_t id = otherwise;
+
+    for (const struct job *j = x->w->hub->registry.newest; j; j = j->links.older)
+        if (j->state == JOB_RUNNING && j->run.view.phase == GLM_DENOISE) id = j->id;
+    return id;
+}
+
 /* A job that this client knows, or a random number. */
 static inline uint64_t some_job(struct chaos *x, struct chaos_client *c)
 {
@@ -438,7 +482,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     char id[ID_TEXT], next[ID_TEXT];
 
     id_format(job, id);
-    switch (pick(w, 21)) {
+    switch (pick(w, 23)) {
     case 0: watch(x, c, job, true); break;
     case 1:
     case 2: watch(x, c, job, false); break;
@@ -473,6 +517,11 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
     case 18:
     case 19: op_rule(x, c, id); break;
     case 11: command(x, c, 'b', "\"type\":\"cancel\",\"job\":\"%s\",\"jbo\":1", id); break;
+    case 20:
+    case 21:
+        id_format(chance(w, 0.8) ? some_running(x, job) : job, id);
+        command(x, c, 'd', "\"type\":\"finish\",\"job\":\"%s\"", id);
+        break;
     default:
         listen_to_end(x, c); /* what was promised before comes in the old form */
         if (c->ref_first != c->ref_end) break;
@@ -526,7 +575,12 @@ static inline void op_client(struct chaos *x)
     switch (pick(w, 10)) {
     case 0:
     case 1:
-    case 2: op_submit(x, c); break;
+    case 2:
+        if (chance(w, 0.1))
+            op_vary(x, c);
+        else
+            op_submit(x, c);
+        break;
     case 3:
     case 4: op_command(x, c); break;
     case 5:

@@ -35,6 +35,9 @@ static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail 
         p->cost.flops[i] = p->cost.work[i];
     /* of a token seven eighths are the reading of weights, which a batch does once */
     p->cost.flops[GLM_PRIOR] -= 2e7 * 7 / 8 * p->cost.quanta[GLM_PRIOR];
+    if (!s->prior_from) return 0;
+    p->cost.quanta[GLM_PRIOR] = p->cost.chunks = 0;
+    p->cost.work[GLM_PRIOR] = p->cost.flops[GLM_PRIOR] = p->cost.prefill = 0;
     return 0;
 }
 

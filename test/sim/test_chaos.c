@@ -440,10 +440,13 @@ static void chaos(uint64_t seed, long operations)
     finish(x);
     check_jobs(w);
     print_message("seed %llu: %ld accepted, %d stored, %ld ends read, %ld previews, %ld restarts, "
-                  "%ld conflicts, %ld refused as full, %ld sweeps, %ld cells read\n",
+                  "%ld conflicts, %ld refused as full, %ld sweeps, %ld cells read, %ld finished, "
+                  "%ld with a kept composition\n",
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
-                  x->restarts, x->conflicts, x->full, x->sweeps, x->cells);
+                  x->restarts, x->conflicts, x->full, x->sweeps, x->cells, x->finished, x->varied);
     MUST(w, x->sweeps > operations / 1000 && x->cells > x->sweeps / 2, "next to no sweep");
+    MUST(w, operations < OPERATIONS || (x->finished > 20 && x->varied > 100), "few of these");
+    MUST(w, operations < OPERATIONS || w->lost_tokens > 20, "few lost tokens");
     x->abandoned += (long)w->hub->stats.totals.abandoned;
     MUST(w, operations < OPERATIONS || (x->drains > 0 && x->notices > 0),
          "no drain came to its end");

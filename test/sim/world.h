@@ -74,13 +74,15 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
     *o = (struct order){.start = true,
                         .device = device,
                         .job = work->job,
-                        .steps = work->spec->steps,
+                        .steps = work->steps,
+                        .prior_from = work->spec->prior_from,
                         .fair_end = work->fair_end,
                         .demand = work->demand,
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
     forecast_check(w, t);
     MUST(w, !j->held && !h->paused && !h->draining, "a held job starts, or one in a pause");
+    MUST(w, t->disk->row.steps == 0 || work->steps == t->disk->row.steps, "steps forgotten");
     MUST(w, h->n_refused == 0, "a start while finished pictures wait for the disk");
     MUST(w, t->starts == t->ends + 1, "started twice");
     MUST(w, t->disk && t->disk->row.state == STATE_QUEUED, "started, but not on disk or over");
@@ -116,6 +118,15 @@ static inline void out_suspend(void *arg, int device, uint64_t job)
 
     w->orders[w->order_end++ % WORLD_ORDERS] =
         (struct order){.suspend = true, .device = device, .job = job};
+}
+
+static inline void out_finish(void *arg, int device, uint64_t job, int steps)
+{
+    struct world *w = arg;
+
+    MUST(w, steps > 0, "a picture of no step");
+    w->orders[w->order_end++ % WORLD_ORDERS] =
+        (struct order){.finish = true, .device = device, .job = job, .steps = steps};
 }
 
 static inline void out_demand(void *arg, int device, uint64_t job,
@@ -181,6 +192,7 @@ static inline struct device_event *event_new(struct world *w, const struct fake_
 static inline void event_free(struct device_event *n)
 {
     blob_unref(n->checkpoint);
+    blob_unref(n->tokens);
     free(n);
 }
 
@@ -216,63 +228,6 @@ static inline void run_look(struct fake_device *d, int i)
     batcher_look(&d->served[i], &r->cost, &r->view);
 }
 
-/* From the checkpoint of its start, or the newest one on disk, which is no older. */
-static inline void run_resume(struct world *w, struct fake_device *d, struct fake_run *r,
-                              const struct blob *from)
-{
-    if (!from) from = truth_of(w, r->job)->checkpoint;
-    if (!from) return;
-    MUST(w, ((const struct fake_run *)(const void *)from->data)->job == r->job,
-         "a checkpoint of another job");
-    *r = *(const struct fake_run *)(const void *)from->data;
-    event_new(w, d, RUN_RESUMED, r->job)->run[0].view = r->view;
-}
-
-static inline void run_new(struct world *w, struct fake_device *d, const struct order *o)
-{
-    struct fake_run *r = &d->runs[d->n_runs];
-    struct saved *s = truth_of(w, o->job)->disk;
-    struct job_plan p;
-
-    MUST(w, d->n_runs < LEDGER_MAX, "more runs than the ledger holds");
-    for (int i = 0; i < WORLD_DEVICES; i++)
-        MUST(w, run_find(&w->dev[i], o->job) < 0, "two runs of one job");
-    plan_of(&s->spec, &p, NULL);
-    memset(r, 0, sizeof *r);
-    r->job = o->job;
-    r->cost = p.cost;
-    while (p.cost.quanta[r->view.phase] == 0)
-        r->view.phase++;
-    r->view.total = p.cost.quanta[r->view.phase];
-    r->view.left = 1;
-    run_resume(w, d, r, o->checkpoint);
-    d->served[d->n_runs] =
-        (struct batcher_run){.end = o->fair_end, .urgent = s->spec.lane == LANE_URGENT};
-    d->used_us[d->n_runs] = d->n_runs > 0 ? INT64_MAX : 0; /* level with the least served */
-    for (int i = 0; i < d->n_runs; i++)
-        if (d->used_us[i] < d->used_us[d->n_runs]) d->used_us[d->n_runs] = d->used_us[i];
-    run_look(d, d->n_runs++);
-}
-
-/* The workers take their messages. */
-static inline void worker_take(struct world *w)
-{
-    while (w->order_first != w->order_end) {
-        struct order *o = &w->orders[w->order_first++ % WORLD_ORDERS];
-        struct fake_device *d = &w->dev[o->device];
-        int i = run_find(d, o->job);
-
-        if (o->start) {
-            run_new(w, d, o);
-            blob_unref(o->checkpoint);
-        } else if (i >= 0) {
-            event_new(w, d, o->suspend ? RUN_SUSPENDED : RUN_DROPPED, o->job)->checkpoint =
-                o->suspend ? run_save(&d->runs[i]) : NULL;
-            run_free(d, i);
-        }
-    }
-}
-
 /* The part of its phase that is to come. */
 static inline double run_left(const struct fake_run *r)
 {
@@ -294,13 +249,8 @@ static inline double run_overall(const struct fake_run *r)
     return done / all;
 }
 
-static inline void run_step(struct fake_run *r)
+static inline void run_next_phase(struct fake_run *r)
 {
-    if (++r->view.done < r->view.total) {
-        r->view.left = run_left(r);
-        r->view.overall = run_overall(r);
-        return;
-    }
     do
         r->view.phase++;
     while (r->view.phase < GLM_DONE && r->cost.quanta[r->view.phase] == 0);
@@ -310,17 +260,137 @@ static inline void run_step(struct fake_run *r)
     r->view.overall = run_overall(r);
 }
 
+static inline void run_step(struct fake_run *r)
+{
+    if (++r->view.done == r->view.total) {
+        run_next_phase(r);
+        return;
+    }
+    r->view.left = run_left(r);
+    r->view.overall = run_overall(r);
+}
+
+/* As glm_run_finish() has it. */
+static inline void run_finish(struct fake_run *r, int steps)
+{
+    int done = r->view.phase == GLM_DENOISE ? r->view.done : 0;
+    double overall = r->view.overall;
+
+    if (r->view.phase > GLM_DENOISE || r->stop) return;
+    if (steps < done) steps = done;
+    if (steps >= r->steps) return;
+    r->stop = steps;
+    r->cost.work[GLM_DENOISE] *= (double)steps / r->steps;
+    r->cost.flops[GLM_DENOISE] *= (double)steps / r->steps;
+    r->cost.quanta[GLM_DENOISE] = steps;
+    if (r->view.phase != GLM_DENOISE) return;
+    r->view.total = steps;
+    r->view.left = run_left(r);
+    if (done == steps) run_next_phase(r);
+    if (r->view.overall < overall) r->view.overall = overall;
+}
+
+/* In its first steps it is as long as it was; what has come further stays. */
+static inline void run_lengthen(struct fake_run *r)
+{
+    if (!r->stop || r->view.phase > GLM_DENOISE) return;
+    r->cost.work[GLM_DENOISE] *= (double)r->steps / r->stop;
+    r->cost.flops[GLM_DENOISE] *= (double)r->steps / r->stop;
+    r->cost.quanta[GLM_DENOISE] = r->steps;
+    if (r->view.phase == GLM_DENOISE) r->view.total = r->steps;
+    r->stop = 0;
+}
+
+/* From the checkpoint of its start, or the newest one on disk, which is no older. */
+static inline void run_resume(struct world *w, struct fake_run *r, const struct blob *from)
+{
+    const struct fake_run *saved;
+
+    if (!from) from = truth_of(w, r->job)->checkpoint;
+    if (!from) return;
+    saved = (const struct fake_run *)(const void *)from->data;
+    MUST(w, saved->job == r->job, "a checkpoint of another job");
+    if (saved->skip != r->skip) return; /* of another request, for the engine */
+    *r = *saved;
+    run_lengthen(r);
+    r->resumed = true;
+}
+
+static inline void run_new(struct world *w, struct fake_device *d, const struct order *o)
+{
+    struct fake_run *r = &d->runs[d->n_runs];
+    struct saved *s = truth_of(w, o->job)->disk;
+    struct spec spec = s->spec;
+    struct job_plan p;
+
+    MUST(w, d->n_runs < LEDGER_MAX, "more runs than the ledger holds");
+    for (int i = 0; i < WORLD_DEVICES; i++)
+        MUST(w, run_find(&w->dev[i], o->job) < 0, "two runs of one job");
+    if (o->prior_from && !s->kept) {
+        w->lost_tokens++;
+        fail_set(&event_new(w, d, RUN_FAILED, o->job)->fail, ERR_CONFLICT, "no tokens");
+        return;
+    }
+    spec.prior_from = o->prior_from;
+    plan_of(&spec, &p, NULL);
+    memset(r, 0, sizeof *r);
+    r->job = o->job;
+    r->steps = spec.steps;
+    r->skip = o->prior_from != 0;
+    r->cost = p.cost;
+    while (p.cost.quanta[r->view.phase] == 0)
+        r->view.phase++;
+    r->view.total = p.cost.quanta[r->view.phase];
+    r->view.left = 1;
+    run_resume(w, r, o->checkpoint);
+    if (o->steps) run_finish(r, o->steps);
+    if (r->resumed) event_new(w, d, RUN_RESUMED, r->job)->run[0].view = r->view;
+    r->resumed = false;
+    d->served[d->n_runs] =
+        (struct batcher_run){.end = o->fair_end, .urgent = s->spec.lane == LANE_URGENT};
+    d->used_us[d->n_runs] = d->n_runs > 0 ? INT64_MAX : 0; /* level with the least served */
+    for (int i = 0; i < d->n_runs; i++)
+        if (d->used_us[i] < d->used_us[d->n_runs]) d->used_us[d->n_runs] = d->used_us[i];
+    run_look(d, d->n_runs++);
+}
+
+/* The workers take their messages. */
+static inline void worker_take(struct world *w)
+{
+    while (w->order_first != w->order_end) {
+        struct order *o = &w->orders[w->order_first++ % WORLD_ORDERS];
+        struct fake_device *d = &w->dev[o->device];
+        int i = run_find(d, o->job);
+
+        if (o->start) {
+            run_new(w, d, o);
+            blob_unref(o->checkpoint);
+        } else if (i >= 0 && o->finish) {
+            run_finish(&d->runs[i], o->steps);
+            run_look(d, i);
+        } else if (i >= 0) {
+            event_new(w, d, o->suspend ? RUN_SUSPENDED : RUN_DROPPED, o->job)->checkpoint =
+                o->suspend ? run_save(&d->runs[i]) : NULL;
+            run_free(d, i);
+        }
+    }
+}
+
 /* A run ends: drawn, or failed by itself. */
 static inline void run_end(struct world *w, struct fake_device *d, int i, const struct fail *why)
 {
     uint64_t job = d->runs[i].job;
+    int steps = d->runs[i].stop ? d->runs[i].stop : d->runs[i].steps;
+    struct device_event *n;
 
     run_free(d, i);
     if (why) {
         event_new(w, d, RUN_FAILED, job)->fail = *why;
         return;
     }
-    event_new(w, d, RUN_FINISHED, job);
+    n = event_new(w, d, RUN_FINISHED, job);
+    n->steps = steps;
+    n->tokens = chance(w, 0.9) ? blob_copy("tokens", 6) : NULL;
 }
 
 static inline int choose(const struct world *w, struct fake_device *d, int *picked)
@@ -408,7 +478,10 @@ static inline void event_deliver(struct world *w)
 
     if (w->event_first == w->event_end) return;
     n = w->events[w->event_first++ % WORLD_ORDERS];
-    if (n->kind == RUN_FINISHED) w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
+    if (n->kind == RUN_FINISHED) {
+        w->pictures[w->picture_end++ % WORLD_ORDERS] = n->job;
+        truth_of(w, n->job)->steps_done = n->steps;
+    }
     if (n->kind == RUN_FINISHED || n->kind == RUN_DROPPED || n->kind == RUN_SUSPENDED
         || n->kind == RUN_FAILED)
         truth_of(w, n->job)->ends++;
@@ -428,7 +501,7 @@ static inline void encoder_answer(struct world *w, enum err code)
 
     if (w->picture_first == w->picture_end) return;
     job = w->pictures[w->picture_first++ % WORLD_ORDERS];
-    picture_digest(&truth_of(w, job)->disk->spec, digest);
+    picture_digest(&truth_of(w, job)->disk->spec, truth_of(w, job)->steps_done, digest);
     if (code) fail_set(&f, code, "the encoder broke");
     if (!code) file = blob_copy(digest, 64);
     hub_encoded(w->hub, w->now, job, file, digest, code ? &f : NULL);
@@ -453,11 +526,13 @@ static inline void world_boot(struct world *w)
                           .store_accept = out_store_accept,
                           .store_end = out_store_end,
                           .store_place = out_store_place,
+                          .store_finish = out_store_finish,
                           .store_delete = out_store_delete,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,
                           .suspend = out_suspend,
+                          .finish = out_finish,
                           .demand = out_demand,
                           .busy = out_busy,
                           .plan = out_plan,

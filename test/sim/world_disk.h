@@ -1,4 +1,4 @@
-/* world_disk - the disk of the simulated world: rows on it, and on their way to it. */
+/* world_disk - the disk of the simulated world: rows and tokens on it, and on their way to it. */
 #ifndef TEST_SIM_WORLD_DISK_H
 #define TEST_SIM_WORLD_DISK_H
 
@@ -31,6 +31,8 @@ static inline struct saved *saved_new(const struct hub_row *r, bool file)
     s->row.sweep = s->sweep;
     s->row.cells = s->cells;
     s->file = file;
+    s->kept = r->tokens != NULL;
+    s->row.tokens = NULL;
     s->row.spec = &s->spec;
     s->row.key = s->key;
     s->row.digest = s->digest;
@@ -88,7 +90,10 @@ static inline void out_store_end(void *arg, const struct hub_row *r, struct blob
          "a result without file or the reverse");
     if (r->sweep) sweep_check_end(w, r);
     MUST(w, !r->error || r->error->code != ERR_IO, "an accepted job fails because of the disk");
-    picture_digest(r->spec, digest);
+    MUST(w, r->steps <= r->spec->steps, "more steps than asked for");
+    MUST(w, !file || r->steps == (t->steps_done < r->spec->steps ? t->steps_done : 0),
+         "another number of steps than were done");
+    picture_digest(r->spec, r->steps ? r->steps : r->spec->steps, digest);
     if (file) MUST(w, strcmp(digest, r->result_digest) == 0, "another picture than asked for");
     w->writes[w->write_end++ % WORLD_ORDERS] = saved_new(r, file != NULL);
 }
@@ -104,6 +109,18 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
     t->disk->row.unwatched_ms = r->unwatched_ms;
+}
+
+/* Answered, so it waits its turn. */
+static inline void out_store_finish(void *arg, const struct hub_row *r)
+{
+    struct world *w = arg;
+    struct saved *s = saved_new(r, false);
+
+    MUST(w, r->steps > 0 && r->steps < r->spec->steps && r->state == STATE_QUEUED, "steps");
+    MUST(w, !r->sweep, "a sweep has no steps");
+    s->finish = true;
+    w->writes[w->write_end++ % WORLD_ORDERS] = s;
 }
 
 static inline void out_store_delete(void *arg, uint64_t job)
@@ -132,13 +149,44 @@ static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *ch
     t->checkpoint = blob_ref(checkpoint);
 }
 
+/* What becomes of tokens when a row is written: a new job's are copied, where they are not lost;
+ * they stay with a finished picture. */
+static inline void disk_tokens(struct world *w, struct saved *s, const struct saved *before)
+{
+    if (!before && s->spec.prior_from) {
+        const struct saved *from = truth_of(w, s->spec.prior_from)->disk;
+
+        s->kept = from && !from->deleted && from->kept && !s->sweep && !chance(w, 0.2);
+    } else if (before) {
+        s->kept = s->row.state == STATE_DONE && (s->kept || before->kept);
+    }
+    s->row.kept = s->kept && s->row.state == STATE_DONE;
+}
+
+/* The steps of a job that ends early, or nothing when its end came before. Its row. */
+static inline struct saved *disk_finish(struct world *w, struct saved *s)
+{
+    struct truth *t = truth_of(w, s->row.job);
+
+    MUST(w, t->disk->row.state == STATE_QUEUED && t->disk->row.steps == 0, "finished twice");
+    t->disk->row.steps = s->row.steps;
+    saved_free(s);
+    return t->disk;
+}
+
 static inline struct saved *disk_write_one(struct world *w)
 {
     struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
     struct truth *t = truth_of(w, s->row.job);
 
+    if (s->finish) return disk_finish(w, s);
+    disk_tokens(w, s, t->disk);
     if (t->disk) {
         MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
+        MUST(w,
+             s->row.state != STATE_DONE || t->disk->row.steps == 0
+                 || s->row.steps >= t->disk->row.steps || s->row.steps == 0,
+             "fewer steps than were promised");
         s->row.favourite = t->disk->row.favourite;
         for (int i = w->n_disk - 1; i >= 0; i--)
             if (w->disk[i] == t->disk) w->disk[i] = s;
@@ -161,9 +209,12 @@ static inline struct saved *disk_write(struct world *w)
 {
     struct saved *s;
 
-    do
+    int more;
+
+    do {
+        more = w->writes[w->write_first % WORLD_ORDERS]->more;
         s = disk_write_one(w);
-    while (s->more > 0);
+    } while (more > 0);
     return s;
 }
 

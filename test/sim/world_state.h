@@ -32,6 +32,8 @@ struct saved {
     char *sweep, *cells;
     int more; /* on its way: so many rows behind it are written with it, or not at all */
     bool file;
+    bool kept;    /* its tokens are there */
+    bool finish;  /* on its way: no row, but the steps of one */
     bool deleted; /* its row is gone; what clients read of it before stays known */
 };
 
@@ -46,6 +48,7 @@ struct truth {
     int unwatched_ms;     /* what that may last */
     double overall;       /* the most that a client read since the last restart */
     int starts, ends;
+    int steps_done;          /* of its newest finished run */
     struct blob *checkpoint; /* on disk; NULL: none */
     long forecast_step;      /* the step whose forecast holds; it waited then */
     double forecast_s;       /* when it would start, from then; < 0: unknown */
@@ -55,14 +58,18 @@ struct fake_run {
     uint64_t job;
     struct glm_progress view;
     struct glm_cost cost;
+    int steps, stop; /* of denoising: asked for; at which it ends, 0: all */
+    bool skip;       /* it has no prior */
+    bool resumed;    /* while it is made: from a checkpoint */
 };
 
 struct order {
-    bool start, suspend;     /* else drop */
-    struct blob *checkpoint; /* start: a reference, or NULL */
+    bool start, suspend, finish; /* else drop */
+    struct blob *checkpoint;     /* start: a reference, or NULL */
     int device;
     uint64_t job;
-    int steps;
+    int steps;           /* finish, start: as in struct hub_work */
+    uint64_t prior_from; /* start: what its spec says */
     double fair_end;
     struct preview_demand demand;
 };
@@ -115,6 +122,7 @@ struct world {
     struct eta_known known; /* as they were kept last, and how often */
     int kept;
     int tuned;            /* how often limits were changed by message */
+    long lost_tokens;     /* starts that failed for want of them */
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
     int n_wrong;
 };
@@ -165,12 +173,14 @@ static inline struct truth *truth_of(struct world *w, uint64_t id)
     return w->map[i];
 }
 
-/* The bytes of a picture depend on its request alone. */
-static inline void picture_digest(const struct spec *s, char out[65])
+/* The bytes of a picture depend on its request and the steps that were done. */
+static inline void picture_digest(const struct spec *s, int steps, char out[65])
 {
     unsigned long long h = (unsigned long long)s->seed * 0x9e3779b97f4a7c15ULL;
 
+    h += (unsigned long long)s->noise_seed * 0xbf58476d1ce4e5b9ULL;
     h += (unsigned long long)s->width * 4096 + (unsigned long long)s->height;
+    h += (unsigned long long)steps << 40;
     snprintf(out, 65, "%016llx%016llx%016llx%016llx", h, h * 3, h * 5, h * 7);
 }
 

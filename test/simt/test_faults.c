@@ -79,7 +79,14 @@ static struct device_event next_event(int quanta)
 
 static void begin(int which, uint64_t job)
 {
-    static struct spec spec = {(char *)(uintptr_t) "a boat", SIDE, SIDE, 2, 1.5, 42, LANE_NORMAL};
+    static struct spec spec = {.prompt = (char *)(uintptr_t) "a boat",
+                               .width = SIDE,
+                               .height = SIDE,
+                               .steps = 2,
+                               .guidance = 1.5,
+                               .seed = 42,
+                               .lane = LANE_NORMAL,
+                               .noise_seed = SPEC_SEED_PICK};
     const struct hub_work work = {.job = job, .spec = &spec, .scratch = 1000};
 
     worker_start(worker[which], &work);

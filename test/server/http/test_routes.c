@@ -33,7 +33,14 @@ static char folder[64];
 static void store_one(void)
 {
     static const uint8_t digest[SPEC_DIGEST_BYTES];
-    struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77, LANE_NORMAL};
+    struct spec spec = {.prompt = (char *)(uintptr_t) "x",
+                        .width = 64,
+                        .height = 96,
+                        .steps = 5,
+                        .guidance = 1.5,
+                        .seed = 77,
+                        .lane = LANE_NORMAL,
+                        .noise_seed = SPEC_SEED_PICK};
     struct hub_row row = {.job = 1, .order = 1, .key = "", .digest = digest, .spec = &spec};
     struct blob *file = blob_copy("picture", 7);
 

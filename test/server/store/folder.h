@@ -66,8 +66,14 @@ static inline void expect_stored(int n, enum err code)
 }
 
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1, 2, 3};
-static struct spec spec = {
-    (char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2", 64, 96, 5, 1.5, 77, LANE_NORMAL};
+static struct spec spec = {.prompt = (char *)(uintptr_t) "a \"red\" circle \xe7\xba\xa2",
+                           .width = 64,
+                           .height = 96,
+                           .steps = 5,
+                           .guidance = 1.5,
+                           .seed = 77,
+                           .lane = LANE_NORMAL,
+                           .noise_seed = SPEC_SEED_PICK};
 
 static inline struct hub_row row_of(uint64_t job, uint64_t order)
 {

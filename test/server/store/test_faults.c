@@ -113,7 +113,14 @@ static void remove_folder(void)
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
 /* BLAKE2b-256 of "hello" */
 static const char HEX[] = "324dcf027dd4a30a932c441f365a25e86b173defa4b8e58948253471b81b72cf";
-static struct spec spec = {(char *)(uintptr_t) "x", 64, 96, 5, 1.5, 77, LANE_NORMAL};
+static struct spec spec = {.prompt = (char *)(uintptr_t) "x",
+                           .width = 64,
+                           .height = 96,
+                           .steps = 5,
+                           .guidance = 1.5,
+                           .seed = 77,
+                           .lane = LANE_NORMAL,
+                           .noise_seed = SPEC_SEED_PICK};
 
 static struct hub_row row_of(uint64_t n, bool done)
 {

@@ -118,7 +118,14 @@ static void confirm(int n, const int *mark)
 static void accept_one(struct store *s, uint64_t job)
 {
     char prompt[3000];
-    struct spec spec = {prompt, 64, 96, 5, 1.5, 77, LANE_NORMAL};
+    struct spec spec = {.prompt = prompt,
+                        .width = 64,
+                        .height = 96,
+                        .steps = 5,
+                        .guidance = 1.5,
+                        .seed = 77,
+                        .lane = LANE_NORMAL,
+                        .noise_seed = SPEC_SEED_PICK};
     struct hub_row row = {.job = job,
                           .order = job,
                           .created_ms = 1000,
@@ -135,7 +142,14 @@ static void end_one(struct store *s, uint64_t job)
 {
     char prompt[3000], hex[65];
     struct blob *file = bytes_of(job, 0);
-    struct spec spec = {prompt, 64, 96, 5, 1.5, 77, LANE_NORMAL};
+    struct spec spec = {.prompt = prompt,
+                        .width = 64,
+                        .height = 96,
+                        .steps = 5,
+                        .guidance = 1.5,
+                        .seed = 77,
+                        .lane = LANE_NORMAL,
+                        .noise_seed = SPEC_SEED_PICK};
     struct hub_row row = {.job = job,
                           .order = job,
                           .created_ms = 1000,

@@ -446,6 +446,7 @@ static void versions(void **state)
                 "ALTER TABLE jobs DROP COLUMN place; ALTER TABLE jobs DROP COLUMN sweep;"
                 "ALTER TABLE jobs DROP COLUMN cells;"
                 "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
+                "ALTER TABLE jobs DROP COLUMN steps; DROP TABLE tokens;"
                 "PRAGMA user_version=1");
     struct seen seen = {0};
 
@@ -490,6 +491,7 @@ static void damaged_rows(void **state)
         "UPDATE jobs SET sweep='{}', cells='[{}]' WHERE job=2",
         "UPDATE jobs SET sweep='{}', cells='[]' WHERE job=2",
         "UPDATE jobs SET sweep='{}' WHERE job=2",
+        "UPDATE jobs SET steps=201 WHERE job=2",
     };
 
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {

@@ -22,6 +22,7 @@ static struct {
     atomic_int save_fails_in;   /* the n-th glm_run_save from now fails, as the device does */
     atomic_int runs, engines;   /* alive now */
     atomic_int opened;
+    int tokens; /* runs have tokens to be kept, 4 bytes */
 } fake;
 
 struct glm {
@@ -30,7 +31,7 @@ struct glm {
 struct glm_run {
     struct glm_req req;
     enum glm_phase phase;
-    int done;
+    int done, steps, stop;
 };
 
 static const int FAKE_QUANTA[GLM_PHASES] = {
@@ -144,6 +145,8 @@ int glm_run_new(struct glm_run **out, struct glm *g, const struct glm_req *r, st
     *out = NULL;
     if (fake_due(&fake.run_fails_in)) return fail_set(f, ERR_OUT_OF_MEMORY, "No device memory.");
     if (fake_due(&fake.device_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
+    if (r->skip_prior && (!r->tokens || r->tokens_len != 4))
+        return fail_set(f, ERR_CONFLICT, "There are no tokens.");
     *out = calloc(1, sizeof **out);
     (*out)->req = *r;
     atomic_fetch_add(&fake.runs, 1);
@@ -188,7 +191,47 @@ int glm_run_load(struct glm_run **out, struct glm *g, const struct glm_req *q, c
     if (err) return err;
     (*out)->phase = (enum glm_phase)saved[1];
     (*out)->done = (int)saved[2];
+    (*out)->steps = saved[1] == GLM_DENOISE ? (int)saved[2] : 0;
     return 0;
+}
+
+static int fake_quanta(const struct glm_run *r)
+{
+    return r->phase == GLM_DENOISE && r->stop ? r->stop : FAKE_QUANTA[r->phase];
+}
+
+static void fake_next(struct glm_run *r)
+{
+    do
+        r->phase = (enum glm_phase)(r->phase + 1);
+    while (r->phase < GLM_DONE
+           && (!FAKE_QUANTA[r->phase] || (r->phase == GLM_PRIOR && r->req.skip_prior)));
+    r->done = 0;
+}
+
+int glm_run_finish(struct glm_run *r, int steps, struct fail *f)
+{
+    (void)f;
+    if (r->phase > GLM_DENOISE || r->stop) return 0;
+    r->stop = steps > r->steps ? steps : r->steps;
+    if (r->phase == GLM_DENOISE && r->done >= r->stop) fake_next(r);
+    return 0;
+}
+
+int glm_run_steps(const struct glm_run *r)
+{
+    return r->steps;
+}
+
+size_t glm_run_tokens_bytes(const struct glm_run *r)
+{
+    return fake.tokens && r->phase == GLM_DONE ? 4 : 0;
+}
+
+void glm_run_tokens(const struct glm_run *r, void *out)
+{
+    (void)r;
+    memcpy(out, "abc", 4);
 }
 
 int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
@@ -196,13 +239,10 @@ int glm_step(struct glm *g, struct glm_run **batch, int n, struct fail *f)
     g->steps++;
     if (fake.quantum_us) nanosleep(&(struct timespec){.tv_nsec = fake.quantum_us * 1000L}, NULL);
     if (fake_due(&fake.step_fails_in)) return fail_set(f, ERR_DEVICE, "The device is gone.");
-    for (int i = 0; i < n; i++)
-        if (++batch[i]->done == FAKE_QUANTA[batch[i]->phase]) {
-            do
-                batch[i]->phase = (enum glm_phase)(batch[i]->phase + 1);
-            while (batch[i]->phase < GLM_DONE && !FAKE_QUANTA[batch[i]->phase]);
-            batch[i]->done = 0;
-        }
+    for (int i = 0; i < n; i++) {
+        batch[i]->steps += batch[i]->phase == GLM_DENOISE;
+        if (++batch[i]->done == fake_quanta(batch[i])) fake_next(batch[i]);
+    }
     return 0;
 }
 
@@ -217,8 +257,8 @@ struct glm_progress glm_run_progress(const struct glm_run *r)
     return (struct glm_progress){
         .phase = r->phase,
         .done = r->done,
-        .total = r->phase == GLM_DONE ? 0 : FAKE_QUANTA[r->phase],
-        .left = r->phase == GLM_DONE ? 0 : 1 - (double)r->done / FAKE_QUANTA[r->phase],
+        .total = r->phase == GLM_DONE ? 0 : fake_quanta(r),
+        .left = r->phase == GLM_DONE ? 0 : 1 - (double)r->done / fake_quanta(r),
         .overall = (double)done / all};
 }
 

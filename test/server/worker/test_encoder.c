@@ -57,7 +57,14 @@ static struct pixels_picture *picture_of(uint64_t job)
     p->job = job;
     p->width = p->height = 8;
     p->rgb = calloc(1, 8 * 8 * 3);
-    p->spec = (struct spec){strdup("x"), 8, 8, 3, 1.5, 42, LANE_NORMAL};
+    p->spec = (struct spec){.prompt = strdup("x"),
+                            .width = 8,
+                            .height = 8,
+                            .steps = 3,
+                            .guidance = 1.5,
+                            .seed = 42,
+                            .lane = LANE_NORMAL,
+                            .noise_seed = SPEC_SEED_PICK};
     return p;
 }
 
@@ -172,7 +179,14 @@ static void preview_classes(void **state)
     struct encoder_conf conf = {&box, NULL, "m", "1"};
     int wanted[] = {board_class(FRAME_JPEG, 16), board_class(FRAME_JPEG, 512),
                     board_class(FRAME_PNG, 32)};
-    struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42, LANE_NORMAL};
+    struct spec spec = {.prompt = (char *)(uintptr_t) "x",
+                        .width = 64,
+                        .height = 64,
+                        .steps = 10,
+                        .guidance = 1.5,
+                        .seed = 42,
+                        .lane = LANE_NORMAL,
+                        .noise_seed = SPEC_SEED_PICK};
     struct hub_work work = {.job = 7, .spec = &spec, .demand = {.max_px = 64}};
     int previews = 0, ended = 0;
     struct worker_conf wc;

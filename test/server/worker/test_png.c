@@ -59,15 +59,22 @@ static void reads_back(void **state)
  * or bytes that differ between runs */
 static void same_request_same_bytes(void **state)
 {
-    struct spec s = {(char *)(uintptr_t) "a \"sign\"", 8, 8, 3, 1.5, 42, LANE_NORMAL};
+    struct spec s = {.prompt = (char *)(uintptr_t) "a \"sign\"",
+                     .width = 8,
+                     .height = 8,
+                     .steps = 3,
+                     .guidance = 1.5,
+                     .seed = 42,
+                     .lane = LANE_NORMAL,
+                     .noise_seed = SPEC_SEED_PICK};
     struct glm_picture p = {.rgb = pixels(8, 8), .width = 8, .height = 8};
     uint8_t *a, *b;
     size_t n, m;
     char da[PNG_DIGEST_TEXT], db[PNG_DIGEST_TEXT];
 
     (void)state;
-    assert_int_equal(png_encode_spec(&p, &s, "tiny", "1.0", &a, &n, NULL), 0);
-    assert_int_equal(png_encode_spec(&p, &s, "tiny", "1.0", &b, &m, NULL), 0);
+    assert_int_equal(png_encode_spec(&p, &s, 3, "tiny", "1.0", &a, &n, NULL), 0);
+    assert_int_equal(png_encode_spec(&p, &s, 3, "tiny", "1.0", &b, &m, NULL), 0);
     assert_int_equal(n, m);
     assert_memory_equal(a, b, n);
     assert_non_null(memmem(a, n, "\"seed\":42", 9));
@@ -79,6 +86,32 @@ static void same_request_same_bytes(void **state)
     assert_string_not_equal(da, db);
     free(a);
     free(b);
+    free(p.rgb);
+}
+
+/* catches: a file that says more steps than were done, or only one of its two seeds */
+static void what_was_done_is_in_the_file(void **state)
+{
+    static const char WANT[] = "\"steps\":3,\"guidance\":1.5,\"seed\":42,\"noise_seed\":7,"
+                               "\"steps_done\":2}";
+    struct spec s = {.prompt = (char *)(uintptr_t) "x",
+                     .width = 8,
+                     .height = 8,
+                     .steps = 3,
+                     .guidance = 1.5,
+                     .seed = 42,
+                     .lane = LANE_BATCH,
+                     .noise_seed = 7,
+                     .prior_from = 99};
+    struct glm_picture p = {.rgb = pixels(8, 8), .width = 8, .height = 8};
+    uint8_t *a;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(png_encode_spec(&p, &s, 2, "tiny", "1.0", &a, &n, NULL), 0);
+    assert_non_null(memmem(a, n, WANT, sizeof WANT - 1));
+    assert_null(memmem(a, n, "prior_from", 10));
+    free(a);
     free(p.rgb);
 }
 
@@ -97,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_back),
         cmocka_unit_test(same_request_same_bytes),
+        cmocka_unit_test(what_was_done_is_in_the_file),
         cmocka_unit_test(known_digest),
     };
 

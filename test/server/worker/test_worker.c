@@ -20,7 +20,14 @@
 
 static struct mbox loop, previews, pictures;
 static struct worker *worker;
-static struct spec spec = {(char *)(uintptr_t) "x", 64, 64, 10, 1.5, 42, LANE_NORMAL};
+static struct spec spec = {.prompt = (char *)(uintptr_t) "x",
+                           .width = 64,
+                           .height = 64,
+                           .steps = 10,
+                           .guidance = 1.5,
+                           .seed = 42,
+                           .lane = LANE_NORMAL,
+                           .noise_seed = SPEC_SEED_PICK};
 
 /* What is "on disk", for any job. */
 static _Atomic(struct blob *) on_disk;
@@ -61,10 +68,8 @@ static void drop(struct mbox *b)
         next = m->next;
         if (b == &pictures)
             pixels_picture_free((struct pixels_picture *)m);
-        else if (b == &loop) {
-            blob_unref(((struct loop_device_event *)m)->event.checkpoint);
-            free(m);
-        }
+        else if (b == &loop)
+            events_free(m);
     }
     mbox_destroy(b);
 }
@@ -463,6 +468,87 @@ static void no_model(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
+static void begin_with(uint64_t job, struct hub_work work)
+{
+    work.job = job;
+    if (!work.spec) work.spec = &spec;
+    work.scratch = 1000;
+    worker_start(worker, &work);
+}
+
+static struct pixels_picture *next_picture(void)
+{
+    return (struct pixels_picture *)mbox_wait(&pictures, 10000);
+}
+
+/* catches: tokens of a private job that leave the device, or others' that do not */
+static void tokens_go_with_the_end(void **state)
+{
+    struct device_event n;
+
+    (void)state;
+    fake.tokens = 1;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    for (int keep = 0; keep < 2; keep++) {
+        begin_with(1, (struct hub_work){.keep = keep});
+        do
+            n = next_event();
+        while (n.kind == CHECKPOINT_TAKEN);
+        assert_int_equal(n.kind, RUN_FINISHED);
+        assert_int_equal(n.steps, 10);
+        assert_int_equal(n.tokens != NULL, keep);
+        if (keep) assert_memory_equal(n.tokens->data, "abc", 4);
+        blob_unref(n.tokens);
+        pixels_picture_free(next_picture());
+    }
+}
+
+/* catches: tokens that do not reach the engine, a run that begins without them */
+static void a_kept_composition_needs_its_tokens(void **state)
+{
+    struct spec vary = spec;
+    struct blob *tokens = blob_copy("abc", 4);
+    struct device_event n;
+
+    (void)state;
+    vary.prior_from = 5;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    begin_with(1, (struct hub_work){.spec = &vary});
+    n = next_event();
+    assert_int_equal(n.kind, RUN_FAILED);
+    assert_int_equal(n.fail.code, ERR_CONFLICT);
+    begin_with(2, (struct hub_work){.spec = &vary, .tokens = tokens});
+    blob_unref(tokens);
+    assert_int_equal(next_event().kind, RUN_FINISHED);
+    pixels_picture_free(next_picture());
+}
+
+/* catches: a finish that is lost, comes twice or reaches another run; steps that are not told */
+static void it_finishes_early(void **state)
+{
+    struct device_event n;
+    struct pixels_picture *p;
+
+    (void)state;
+    assert_int_equal(next_event().kind, DEVICE_READY);
+    worker_finish(worker, 77, 1);
+    begin_with(1, (struct hub_work){.steps = 4});
+    worker_finish(worker, 1, 1); /* the first one holds */
+    n = next_event();
+    assert_int_equal(n.kind, RUN_FINISHED);
+    assert_int_equal(n.steps, 4);
+    p = next_picture();
+    assert_int_equal(p->steps, 4);
+    pixels_picture_free(p);
+    fake.quantum_us = 3000;
+    begin_with(2, (struct hub_work){.steps = 0});
+    worker_finish(worker, 2, 3);
+    n = next_event();
+    assert_int_equal(n.kind, RUN_FINISHED);
+    assert_int_equal(n.steps, 3);
+    pixels_picture_free(next_picture());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +566,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(measures_while_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(never_waits_for_slots, set_up, tear_down),
         cmocka_unit_test(no_model),
+        cmocka_unit_test_setup_teardown(tokens_go_with_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_kept_composition_needs_its_tokens, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_finishes_early, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
