@@ -67,27 +67,13 @@ static const json_t *member(const json_t *o, const char *name)
     return json_is_null(v) ? NULL : v;
 }
 
-/* A number that is brought into the range of a spec's field, with a note. */
-static void take_number(struct exchange *x, const json_t *o, const char *name, enum spec_id id)
-{
-    struct txt2img *s = exchange_own(x);
-    const struct spec_range *r = &exchange_backend(x)->limits->range[id];
-    const json_t *v = member(o, name);
-    double asked = json_number_value(v), got;
-
-    if (!json_is_number(v)) return;
-    got = fmin(fmax(r->step ? round(asked / r->step) * r->step : asked, r->min), r->max);
-    if (got != asked) drawing_note(&s->d, "%s %.10g was brought to %.10g", name, asked, got);
-    json_object_set_new(s->spec, SPEC_TABLE[id].name, json_real(got));
-}
-
 /* Front ends send the 7 that suits other models. */
 static void take_guidance(struct exchange *x, const json_t *o)
 {
     struct txt2img *s = exchange_own(x);
     const struct spec_range *r = &exchange_backend(x)->limits->range[SPEC_GUIDANCE];
 
-    take_number(x, o, "cfg_scale", SPEC_GUIDANCE);
+    drawing_number(&s->d, x, s->spec, SPEC_GUIDANCE, "cfg_scale", member(o, "cfg_scale"));
     if (json_number_value(member(o, "cfg_scale")) > GUIDANCE_USUAL_MAX)
         drawing_note(&s->d, "cfg_scale is this model's guidance, which is usually %.10g", r->def);
 }
@@ -148,7 +134,7 @@ static int take_spec(struct exchange *x, const json_t *o, struct fail *f)
         return fail_field(f, ERR_BAD_FIELD, "seed", "seed is not a number");
     drawing_size(&s->d, x, s->spec, json_number_value(member(o, "width")),
                  json_number_value(member(o, "height")));
-    take_number(x, o, "steps", SPEC_STEPS);
+    drawing_number(&s->d, x, s->spec, SPEC_STEPS, "steps", member(o, "steps"));
     take_guidance(x, o);
     note_unused(&s->d, o);
     return 0;
@@ -290,7 +276,7 @@ static void more(struct exchange *x)
     }
     out = exchange_stream(x);
     text_raw(out, s->written ? ",\"" : "\"");
-    drawing_base64(x, &s->d, s->done[s->written++], out);
+    drawing_base64(x, &s->d.asker, &s->d.all[s->done[s->written++]], out);
     text_raw(out, "\"");
 }
 

@@ -11,12 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-void drawing_init(struct drawing *d, const struct http_request *q)
+void drawing_asker(struct store_asker *a, const struct http_request *q)
 {
     const struct user *user = q->asker->user;
 
-    d->asker = (struct store_asker){.all = !user || user->role == ROLE_ADMIN,
-                                    .user = user ? user->id : USER_NONE};
+    *a = (struct store_asker){.all = !user || user->role == ROLE_ADMIN,
+                              .user = user ? user->id : USER_NONE};
+}
+
+void drawing_init(struct drawing *d, const struct http_request *q)
+{
+    drawing_asker(&d->asker, q);
     d->notes = json_array();
 }
 
@@ -81,6 +86,14 @@ void drawing_echo(const json_t *v, const char *key, struct text *out)
     }
 }
 
+void drawing_origin(const struct exchange *x, const struct http_request *q, char *out, size_t bytes)
+{
+    int n = snprintf(out, bytes, "%s://%s%s", q->asker->secure ? "https" : "http",
+                     request_header(q, "host"), exchange_backend(x)->base);
+
+    if ((size_t)n >= bytes) *out = 0;
+}
+
 /* --- sizes ------------------------------------------------------------------------------------ */
 
 static double snap(double side, const struct spec_range *r)
@@ -122,14 +135,27 @@ void drawing_size(struct drawing *d, const struct exchange *x, json_t *spec, dou
     json_object_set_new(spec, "height", json_real(high));
 }
 
+void drawing_number(struct drawing *d, const struct exchange *x, json_t *spec, enum spec_id id,
+                    const char *name, const json_t *v)
+{
+    const struct spec_range *r = &exchange_backend(x)->limits->range[id];
+    double asked = json_number_value(v), got;
+
+    if (!json_is_number(v)) return;
+    got = fmin(fmax(r->step ? round(asked / r->step) * r->step : asked, r->min), r->max);
+    if (got != asked) drawing_note(d, "%s %.10g was brought to %.10g", name, asked, got);
+    json_object_set_new(spec, SPEC_TABLE[id].name, json_real(got));
+}
+
 /* --- submitting ------------------------------------------------------------------------------- */
 
-static void submit_one(struct exchange *x, json_t *spec, int i, const char *key)
+static void submit_one(struct exchange *x, const struct drawing *d, json_t *spec, int i,
+                       const char *key)
 {
     const json_t *seed = json_object_get(spec, "seed");
     json_t *own = json_copy(spec);
     json_t *c = json_pack("{s:s, s:o, s:{s:f}}", "type", "submit", "spec", own, "on_disconnect",
-                          "cancel_after_ms", 1.0);
+                          "cancel_after_ms", d->keep_ms ? (double)d->keep_ms : 1.0);
 
     if (i && seed && json_number_value(seed) >= 0)
         json_object_set_new(own, "seed", json_real(json_number_value(seed) + i));
@@ -144,7 +170,7 @@ void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, 
     exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
     d->n = n;
     for (int i = 0; i < n; i++)
-        submit_one(x, spec, i, key);
+        submit_one(x, d, spec, i, key);
 }
 
 /* --- following -------------------------------------------------------------------------------- */
@@ -167,6 +193,7 @@ static void take_result(struct drawn *p, const json_t *o)
 
     snprintf(p->digest, sizeof p->digest, "%s", digest ? digest : "");
     p->seconds = json_number_value(json_object_get(o, "seconds"));
+    p->bytes = (int64_t)json_number_value(json_object_get(o, "bytes"));
 }
 
 /* As it will be drawn. */
@@ -179,30 +206,29 @@ static void take_spec(struct drawn *p, const json_t *spec)
     p->seed = (int64_t)json_number_value(json_object_get(spec, "seed"));
 }
 
-static enum drawing_event take_end(struct drawing *d, int i, const json_t *o)
+static enum drawing_event take_end(struct drawn *p, const json_t *o, struct fail *why)
 {
     const char *state = json_string_value(json_object_get(o, "state"));
 
-    d->all[i].over = true;
-    d->over++;
+    p->over = true;
     if (state && strcmp(state, "done") == 0) return DRAWING_DONE;
     if (state && strcmp(state, "failed") == 0)
-        exchange_fail(json_object_get(o, "error"), &d->why);
+        exchange_fail(json_object_get(o, "error"), why);
     else
-        fail_set(&d->why, ERR_CANCELLED, "The job was cancelled.");
+        fail_set(why, ERR_CANCELLED, "The job was cancelled.");
     return DRAWING_FAILED;
 }
 
-/* An event of one of them. */
-static enum drawing_event take_event(struct drawing *d, int i, const char *type, const json_t *o)
+enum drawing_event drawn_take(struct drawn *p, const char *type, const json_t *o, struct fail *why)
 {
-    struct drawn *p = &d->all[i];
     const json_t *overall = json_object_get(o, "overall");
 
     if (p->over) return DRAWING_NOTHING;
     if (overall) p->overall = json_number_value(overall);
+    if (strcmp(type, "accepted") == 0) take_spec(p, json_object_get(o, "spec"));
+    if (strcmp(type, "phase") == 0) p->started = true;
     if (strcmp(type, "result") == 0) take_result(p, o);
-    if (strcmp(type, "end") == 0) return take_end(d, i, o);
+    if (strcmp(type, "end") == 0) return take_end(p, o, why);
     return DRAWING_PROGRESS;
 }
 
@@ -222,8 +248,10 @@ enum drawing_event drawing_take(struct drawing *d, const struct blob *m, int *wh
         take_spec(&d->all[d->accepted++], json_object_get(o, "spec"));
         d->created_ms = (int64_t)json_number_value(json_object_get(o, "created_ms"));
         if (d->accepted == d->n) got = DRAWING_ACCEPTED;
-    } else if (*which >= 0 && strcmp(type, "job") != 0)
-        got = take_event(d, *which, type, o);
+    } else if (*which >= 0 && strcmp(type, "job") != 0) {
+        got = drawn_take(&d->all[*which], type, o, &d->why);
+        d->over += got == DRAWING_DONE || got == DRAWING_FAILED;
+    }
     json_decref(o);
     return got;
 }
@@ -262,11 +290,12 @@ static bool read_base64(int fd, int64_t bytes, struct text *out)
     return true;
 }
 
-bool drawing_base64(const struct exchange *x, const struct drawing *d, int which, struct text *out)
+bool drawing_base64(const struct exchange *x, const struct store_asker *asker,
+                    const struct drawn *p, struct text *out)
 {
     struct store *store = exchange_backend(x)->store;
     struct store_file file;
-    bool good = !store_find(store, &d->asker, d->all[which].digest, &file, NULL);
+    bool good = !store_find(store, asker, p->digest, &file, NULL);
 
     if (good) {
         good = read_base64(file.fd, file.bytes, out);

@@ -18,12 +18,12 @@
 
 struct drawn {
     char job[ID_TEXT];
-    bool over;
+    bool started, over;
     double overall; /* 0 .. 1 */
     char digest[URL_DIGEST];
     int width, height, steps;
     double guidance;
-    int64_t seed;
+    int64_t seed, bytes;
     double seconds;
 };
 
@@ -33,6 +33,7 @@ struct drawing {
     struct drawn all[DRAWING_MAX];
     struct fail why; /* the first failure; code 0: none */
     json_t *notes;   /* array of strings */
+    int keep_ms;     /* without a reader until it is cancelled; 0: not at all */
     struct store_asker asker;
 };
 
@@ -46,6 +47,7 @@ enum drawing_event {
 
 /* Who asks, no notes. */
 void drawing_init(struct drawing *, const struct http_request *);
+void drawing_asker(struct store_asker *, const struct http_request *);
 void drawing_free(struct drawing *);
 void drawing_note(struct drawing *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A member that has no effect. */
@@ -57,19 +59,30 @@ void drawing_legal(const struct spec_limits *, int *width, int *height);
 void drawing_size(struct drawing *, const struct exchange *, json_t *spec, double width,
                   double height);
 
+/* Put a number into the spec, brought into the field's range, with a note when it is another one;
+ * NULL or no number: the server's own. name: what the dialect calls it. */
+void drawing_number(struct drawing *, const struct exchange *, json_t *spec, enum spec_id,
+                    const char *name, const json_t *);
+
 /* Submit n jobs of this spec, which is borrowed; a seed of its own counts up. key: with -0, -1 ..
  * behind it that of each job, or NULL. */
 void drawing_submit(struct exchange *, struct drawing *, json_t *spec, int n, const char *key);
 /* What a message (no frame) says of them; *which: of the picture. */
 enum drawing_event drawing_take(struct drawing *, const struct blob *, int *which);
+/* What an event says of one job whose `accepted` is among its events. */
+enum drawing_event drawn_take(struct drawn *, const char *type, const json_t *event,
+                              struct fail *why);
 /* Which of the pictures this preview frame is of, -1: none of them. */
 int drawing_frame(const struct drawing *, const struct blob *, struct frame *);
 /* At each DRAWING_BEAT_US: a job that was deleted sends nothing more. */
 void drawing_check(struct exchange *, const struct drawing *);
 
 /* A picture's file in base64, as text without quotes. false: it is gone, and `out` is broken. */
-bool drawing_base64(const struct exchange *, const struct drawing *, int which, struct text *out);
+bool drawing_base64(const struct exchange *, const struct store_asker *, const struct drawn *,
+                    struct text *out);
 
+/* "https://host/base/", below which the client reached this server; "" when it is too long. */
+void drawing_origin(const struct exchange *, const struct http_request *, char *out, size_t bytes);
 /* Write a part of the request back as the value of key (NULL: on its own), 64 as 64. */
 void drawing_echo(const json_t *, const char *key, struct text *out);
 /* Write `notes`. */

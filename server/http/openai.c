@@ -200,18 +200,6 @@ static json_t *spec_of(struct generation *g, const json_t *o)
     return spec;
 }
 
-/* "https://host/base" */
-static void take_origin(struct exchange *x, const struct http_request *q)
-{
-    struct generation *g = exchange_own(x);
-    const char *base = exchange_backend(x)->base;
-
-    if (snprintf(g->origin, sizeof g->origin, "%s://%s%.*s", q->asker->secure ? "https" : "http",
-                 request_header(q, "host"), (int)strlen(base) - 1, base)
-        >= (int)sizeof g->origin)
-        *g->origin = 0;
-}
-
 static void ask_previews(struct exchange *x)
 {
     struct generation *g = exchange_own(x);
@@ -235,7 +223,7 @@ static void begin(struct exchange *x, const struct http_request *q)
     if (!err) spec = spec_of(g, o);
     if (!err) err = take_size(x, o, spec, &f);
     if (!err) {
-        take_origin(x, q);
+        drawing_origin(x, q, g->origin, sizeof g->origin);
         if (g->stream && g->partials) ask_previews(x);
         drawing_submit(x, &g->d, spec, n, NULL);
     } else
@@ -283,10 +271,10 @@ static void write_picture(struct exchange *x, struct text *out)
     text_raw(out, g->written++ ? ",{" : "{");
     if (g->url) {
         url_picture(p->digest, path);
-        text_printf(out, "\"url\":\"%s%s\"", g->origin, path);
+        text_printf(out, "\"url\":\"%s%s\"", g->origin, path + 1);
     } else {
         text_raw(out, "\"b64_json\":\"");
-        drawing_base64(x, &g->d, g->written - 1, out);
+        drawing_base64(x, &g->d.asker, p, out);
         text_raw(out, "\"");
     }
     text_printf(out, ",\"seed\":%" PRId64 "}", p->seed);
@@ -345,7 +333,7 @@ static void write_completed(struct exchange *x, int which)
     drawing_write_notes(&g->d, &t);
     text_raw(&t, USAGE);
     text_raw(&t, ",\"b64_json\":\"");
-    drawing_base64(x, &g->d, which, &t);
+    drawing_base64(x, &g->d.asker, &g->d.all[which], &t);
     text_raw(&t, "\"");
     close_event(x, &t, type);
     if (g->d.over == g->d.n) exchange_finish(x);

@@ -7,6 +7,7 @@
 #include "server/base/clock.h"
 #include "server/http/a1111.h"
 #include "server/http/events.h"
+#include "server/http/gradio.h"
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
 #include "server/http/negotiate.h"
@@ -66,6 +67,11 @@ void http_free(struct http *h)
 static void route_picture(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     pictures_route(h->backend.store, q, r);
+}
+
+static void route_gradio_file(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    gradio_file(h->backend.store, q, r);
 }
 
 static void route_health(struct http *h, const struct http_request *q, struct http_reply *r)
@@ -166,6 +172,25 @@ const struct http_route HTTP_ROUTES[] = {
     {"/sdapi/v1/{list}", READ, HTTP_KNOWN, .translator = &A1111_GET},
     {"/sdapi/v1/{setting}", "POST", HTTP_KNOWN, .translator = &A1111_POST, .body = HTTP_JSON},
     {"/internal/ping", READ, HTTP_KNOWN, .translator = &A1111_GET},
+    {"/config", READ, HTTP_KNOWN, .translator = &GRADIO_CONFIG},
+    {"/gradio_api/info", READ, HTTP_KNOWN, .translator = &GRADIO_INFO},
+    {"/gradio_api/queue/join", "POST", HTTP_KNOWN, .translator = &GRADIO_JOIN, .body = HTTP_JSON},
+    {"/gradio_api/queue/data", READ, HTTP_KNOWN, .translator = &GRADIO_DATA},
+    {"/gradio_api/heartbeat/{session}", READ, HTTP_KNOWN, .translator = &GRADIO_HEARTBEAT},
+    {"/gradio_api/call/{function}", "POST", HTTP_KNOWN, .translator = &GRADIO_JOIN,
+     .body = HTTP_JSON},
+    {"/gradio_api/call/{function}/{event}", READ, HTTP_KNOWN, .translator = &GRADIO_RESULT},
+    {"/gradio_api/cancel", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
+    {"/gradio_api/reset", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
+    {"/gradio_api/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
+    {"/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
+    {"/gradio_api/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
+     .body = HTTP_JSON},
+    {"/gradio_api/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
+     .body = HTTP_JSON},
+    {"/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
+    {"/api/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
+    {"/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},

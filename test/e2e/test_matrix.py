@@ -162,7 +162,7 @@ async def every_route():
                 for proof in proofs:
                     if "$waiting" in row["path"]:
                         await stage.waiting()
-                    path, body = stage.filled(row["path"]), row.get("body")
+                    path, body = stage.filled(row["path"]), stage.filled(row.get("body"))
                     if row.get("draws"):
                         await stage.make_room()
                     if row.get("stream") and row["method"] != "HEAD":

@@ -1,0 +1,50 @@
+/* gradio - what gradio_client and scripts for a Gradio interface expect.
+ *
+ * One function, `predict`, with the seven arguments of GRADIO_INPUTS and two results: the picture,
+ * and a text that says how it was drawn. POST /api/predict and /run/predict answer when it is
+ * done, as Gradio 3 and 4 did; there the picture is the string "data:image/png;base64,..", which
+ * the image component of Gradio 3 sent. The queue (join, data, call), the protocol sse_v3 of Gradio
+ * 4 to 6, gives a file instead, below file=outputs/, with the size in its name.
+ * An event of the queue is a job, its event_id the job's id. The key of a job holds a digest of its
+ * session: so a stream of /queue/data finds the jobs of its session in `list`, and there is no
+ * second table. A job of the queue that has no stream for a minute is cancelled.
+ * Thread: the loop's.
+ * source gradio_client 2.7, client.py and utils.py; gradio 5.49, routes.py */
+#ifndef SERVER_HTTP_GRADIO_H
+#define SERVER_HTTP_GRADIO_H
+
+#include "proto/spec.h"
+#include "server/http/drawing.h"
+#include "server/http/exchange.h"
+
+extern const struct translator GRADIO_PREDICT; /* answers with the picture */
+/* GRADIO_RESULT: the second step of /call. GRADIO_END: /cancel and /reset. */
+extern const struct translator GRADIO_JOIN, GRADIO_DATA, GRADIO_RESULT, GRADIO_END,
+    GRADIO_HEARTBEAT;
+extern const struct translator GRADIO_CONFIG, GRADIO_INFO;
+
+/* GET file=outputs/NAME: a picture by the name that a result has. */
+void gradio_file(struct store *, const struct http_request *, struct http_reply *);
+
+/* --- for the parts of the dialect ------------------------------------------------------------- */
+
+enum { GRADIO_ARGUMENTS = 7 };
+
+struct gradio_input {
+    const char *name, *label, *component;
+    enum spec_id field; /* SPEC_FIELDS: this model has no such thing */
+};
+extern const struct gradio_input GRADIO_INPUTS[GRADIO_ARGUMENTS];
+
+/* Errors as {"error":..}; also {"detail":..}, where newer clients look. */
+void gradio_refuse(struct http_reply *, const struct fail *, int status);
+/* What a script's {"data":[..]} asks for; the caller owns *spec. *asked: "1000x700", a size that
+ * was brought to another one, or "". */
+int gradio_read(struct exchange *, struct drawing *, const json_t *body, json_t **spec,
+                char asked[24], struct fail *);
+/* The second result: how it was drawn. */
+void gradio_write_text(const struct drawn *, const char *asked, const json_t *notes, struct text *);
+/* Both results, the picture as a file. origin: "http://host/" */
+void gradio_write_data(const struct drawn *, const char *asked, const char *origin, struct text *);
+
+#endif
