@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import transformers
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, GlmImagePipeline, GlmImageTransformer2DModel
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import (ByT5Tokenizer, GenerationConfig, GlmImageConfig, GlmImageForConditionalGeneration,
                           LogitsProcessor, LogitsProcessorList, T5Config, T5EncoderModel, TemperatureLogitsWarper,
@@ -37,7 +38,8 @@ PLAIN = dict(
     t5=24, t5_heads=3, t5_dim=6, t5_ffn=32, t5_layers=2, buckets=32, distance=128,
     dit_heads=2, dit_dim=16, dit_layers=2, time=16, cond=8,
     channels=[8, 8, 12, 16], blocks=1, latent=4, groups=4, base_shift=0.25, max_shift=0.75, base_len=256,
-    prompt='A poster that says "HELLO"', size=(64, 64), steps=3, guidance=1.5)
+    prompt='A poster that says "HELLO"', size=(64, 64), steps=3, guidance=1.5,
+    vit=16, vit_layers=1, vit_heads=2, vit_ffn=16, vit_eps=1e-6, vit_side=128, vq=8, images=[])
 
 CASES = {
     "plain": {},
@@ -53,6 +55,14 @@ CASES = {
     "chan": dict(channels=[12, 12, 20, 8], blocks=2, latent=6, prefix=True, buckets=20, distance=50, t5_layers=3,
                  base_shift=0.5, max_shift=1.15, base_len=64, temperature=0.7, top_p=0.9, top_k=20, size=(64, 32),
                  prompt='"" and "x"', guidance=2.0),
+    # two condition images; the tower's widths are multiples of nothing, and its table is larger than any grid
+    "edit": dict(vit=18, vit_layers=2, vit_heads=3, vit_ffn=29, vit_side=208, vq=7, codes=61, dit_heads=3, dit_dim=12,
+                 channels=[6, 9, 9, 15], groups=3, latent=5, images=[(64, 96), (128, 64)], size=(64, 96), steps=2,
+                 prompt='make the "A" green 灯塔'),
+    # three, whose sides are no multiples of 32 or less than a tower sees; no guidance; a prefix that is not used
+    "edits": dict(vit=20, vit_layers=3, vit_heads=5, vit_ffn=24, vit_eps=1e-3, vit_side=80, vq=12, blocks=2, prefix=True,
+                  channels=[8, 12, 12, 8], images=[(100, 70), (64, 64), (64, 96)], size=(32, 64), steps=2, guidance=1.0,
+                  prompt=" the second, in the style of the first "),
 }
 
 SPECIALS = ["<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|image|>", "<|video|>"]
@@ -136,8 +146,9 @@ def checkpoint(c, name, out):
                          rms_norm_eps=c["ar_eps"], vocab_size=size + 3, vision_vocab_size=first,
                          pad_token_id=ids["<|endoftext|>"], eos_token_id=c["codes"] + 1, attention_bias=True,
                          rope_parameters=rope),
-        vision_config=dict(hidden_size=16, depth=1, num_heads=2, patch_size=16, intermediate_size=16, image_size=128),
-        vq_config=dict(embed_dim=8, num_embeddings=c["codes"], latent_channels=16),
+        vision_config=dict(hidden_size=c["vit"], depth=c["vit_layers"], num_heads=c["vit_heads"], patch_size=16,
+                           intermediate_size=c["vit_ffn"], image_size=c["vit_side"], layer_norm_eps=c["vit_eps"]),
+        vq_config=dict(embed_dim=c["vq"], num_embeddings=c["codes"], latent_channels=c["vit"]),
         image_token_id=ids["<|image|>"], image_start_token_id=c["codes"], image_end_token_id=c["codes"] + 1))
     ar.generation_config = GenerationConfig(
         do_sample=True, temperature=c["temperature"], top_p=c["top_p"], top_k=c["top_k"] or first,
@@ -189,6 +200,7 @@ class Recorder:
 
     def __init__(self, pipe, c):
         self.out, self.logits, self.velocities, self.texts = {}, [], [], 0
+        self.images, self.encoded, self.remembered, self.z = len(c["images"]), 0, 0, []
         self.branches = ["cond", "uncond"] if c["guidance"] > 1 else ["cond"]
         ar, dit, vae = pipe.vision_language_encoder, pipe.transformer, pipe.vae.decoder
         text, t5 = ar.model.language_model, pipe.text_encoder
@@ -201,7 +213,7 @@ class Recorder:
         for i, m in enumerate(t5.encoder.block):
             self.watch(m, lambda i=i: f"{self.glyph()}.block.{i}", lambda y: y[0] if isinstance(y, tuple) else y)
         dit.register_forward_pre_hook(self.on_dit, with_kwargs=True)
-        dit.register_forward_hook(lambda _m, _a, y: self.velocities.append(y[0][0].float()))
+        dit.register_forward_hook(self.after_dit)
         rows = lambda y: y.reshape(-1, y.shape[-1])
         for name, module in [("txt_in", dit.glyph_projector), ("img_in", dit.image_projector),
                              ("prior", dit.prior_projector)]:
@@ -211,10 +223,32 @@ class Recorder:
         for i, m in enumerate(dit.transformer_blocks):
             self.watch(m, lambda i=i: self.dit(f"block.{i}.img"), lambda y: y[0][0])
             self.watch(m, lambda i=i: self.dit(f"block.{i}.txt"), lambda y: y[1][0])
+        self.watch_images(ar.model, pipe.vae.encoder)
         vae.register_forward_pre_hook(lambda _m, a: self.keep("vae.in", a[0][0]))
         for name, module in [("conv_in", vae.conv_in), ("mid", vae.mid_block), ("up.0", vae.up_blocks[0])]:
             self.watch(module, lambda name=name: f"vae.{name}", lambda y: y[0])
         vae.register_forward_hook(lambda _m, _a, y: self.keep("vae.out", y[0]))
+
+    def watch_images(self, ar, encoder):
+        """The tower runs twice, the first time is kept; the encoder runs once an image."""
+        vit = ar.visual
+        vit.register_forward_pre_hook(lambda _m, a: self.keep("vit.pixels", a[0]))
+        for name, module in [("patch", vit.patch_embed), ("embed", vit.embeddings),
+                             *((f"block.{i}", m) for i, m in enumerate(vit.blocks))]:
+            self.watch(module, lambda name=name: f"vit.{name}", lambda y: y)
+        ar.vqmodel.quant_conv.register_forward_hook(lambda _m, _a, y: self.z.append(y[0].flatten(1).T))
+        encoder.register_forward_pre_hook(lambda _m, a: self.keep(self.vae("vae.pixels"), a[0][0]))
+        for name, module in [("conv_in", encoder.conv_in), ("mid", encoder.mid_block), ("norm_out", encoder.conv_norm_out),
+                             *((f"down.{i}", m) for i, m in enumerate(encoder.down_blocks))]:
+            self.watch(module, lambda name=name: self.vae(f"vae.{name}"), lambda y: y[0])
+        encoder.register_forward_hook(self.after_encoder)
+
+    def vae(self, name):
+        return f"cond.{self.encoded}.{name}"
+
+    def after_encoder(self, _m, _a, y):
+        self.keep(self.vae("vae.mean"), y[0][:y.shape[1] // 2])
+        self.encoded += 1
 
     def keep(self, name, x):
         if name and name not in self.out:
@@ -236,19 +270,63 @@ class Recorder:
         self.keep(f"{self.glyph()}.mask", kw["attention_mask"])
 
     def on_dit(self, _m, _a, kw):
+        if self.remembered < self.images:
+            self.keep(f"cond.{self.remembered}.prior_ids", kw["prior_token_id"].flatten())
+            self.keep(f"cond.{self.remembered}.latents", kw["hidden_states"][0])
+            return
+        for i in range(kw["kv_caches"].num_layers if self.images else 0):
+            self.keep(f"dit.cache.{i}.k", kw["kv_caches"][i].k_caches[0][0])
+            self.keep(f"dit.cache.{i}.v", kw["kv_caches"][i].v_caches[0][0])
         self.keep("prior.ids", kw["prior_token_id"].flatten())
         self.keep(f"{['glyph', 'glyph_uncond'][len(self.velocities) % len(self.branches)]}.rows",
                   kw["encoder_hidden_states"][0])
 
+    def after_dit(self, _m, _a, y):
+        """Condition images pass before the steps, one after the other."""
+        if self.remembered < self.images:
+            self.remembered += 1
+        else:
+            self.velocities.append(y[0][0].float())
+
     def dit(self, name):
-        """Only the first step of each branch."""
+        """Only the first step of each branch, and what a condition image's pass has besides text."""
+        if self.remembered < self.images:
+            return None if "txt" in name else f"cond.{self.remembered}.dit.{name}"
         k = len(self.velocities)
         return f"dit.{self.branches[k]}.{name}" if k < len(self.branches) else None
 
 
+def picture(h, w, seed):
+    """Smooth fields of colour under noise, so that every tap of a filter matters."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:h, 0:w] / 24.0
+    field = [128 + 80 * np.sin(rng.uniform(-1, 1) * y + rng.uniform(-1, 1) * x + k) + rng.normal(0, 30, (h, w))
+             for k in range(3)]
+    return Image.fromarray(np.stack(field, -1).clip(0, 255).astype(np.uint8))
+
+
+def contiguous(pipe):
+    """The encoder's input in plain memory: for the view that it gets, float32 group norm is ten times less exact."""
+    plain = pipe.image_processor.preprocess
+    pipe.image_processor.preprocess = lambda *a, **kw: plain(*a, **kw).contiguous()
+
+
+def image_tensors(rec, ar, images):
+    """What is made of the condition images before the DiT, and the prompt with their codes in it."""
+    rec.keep("vit.z", torch.cat(rec.z[:len(images)]))
+    last = rec.out[f"vit.block.{len(ar.model.visual.blocks) - 1}"]
+    codes = ar.model.get_image_tokens(last, rec.out["ar.grids"][:len(images)])
+    ids = rec.out["ar.prompt_ids"].clone()
+    ids[ids == ar.config.image_token_id] = codes
+    rec.keep("vit.codes", codes)
+    rec.keep("ar.input_ids", ids)
+    for k, image in enumerate(images):
+        rec.keep(f"cond.{k}.rgb", torch.from_numpy(np.array(image)))
+
+
 def sampled(logits, g):
-    """Four rows of the logits and what generate() would draw from: 0 for what the rule removes."""
-    rows = torch.tensor([0, 1, len(logits) // 2, len(logits) - 1])
+    """Up to four rows of the logits and what generate() would draw from: 0 for what the rule removes."""
+    rows = torch.tensor(sorted({0, 1, len(logits) // 2, len(logits) - 1}))
     rule = [TemperatureLogitsWarper(g.temperature), TopKLogitsWarper(g.top_k)]
     rule += [TopPLogitsWarper(g.top_p)] if g.top_p < 1 else []
     return {"ar.sample.rows": rows, "ar.sample.probs": LogitsProcessorList(rule)(None, logits[rows]).softmax(-1)}
@@ -260,23 +338,28 @@ def trace(c, folder, path):
     pipe.set_progress_bar_config(disable=True)
     height, width = c["size"]
     grids = pipe.processor(text=["x"], target_h=height, target_w=width)["image_grid_thw"]
+    images = [picture(h, w, k) for k, (h, w) in enumerate(c["images"])]
+    count = int(grids.prod(-1).sum()) if not images else height * width // 1024
     g = torch.Generator().manual_seed(2026)
-    tokens = torch.randint(0, c["codes"], (int(grids.prod(-1).sum()) + 1,), generator=g)
+    tokens = torch.randint(0, c["codes"], (count + 1,), generator=g)
     latents = torch.randn((1, c["latent"], height // 8, width // 8), generator=g)
     ar = pipe.vision_language_encoder
     plain = type(ar).generate
     ar.generate = lambda **kw: plain(ar, **kw, logits_processor=LogitsProcessorList([Script(tokens.tolist())]))
+    contiguous(pipe)
     rec = Recorder(pipe, c)
 
     def on_step(_p, i, _t, kw):
         rec.keep(f"flow.latents.{i + 1}", kw["latents"][0])
         return kw
 
-    picture = pipe(prompt=c["prompt"], height=height, width=width, num_inference_steps=c["steps"],
+    drawn = pipe(prompt=c["prompt"], image=images or None, height=height, width=width, num_inference_steps=c["steps"],
                    guidance_scale=c["guidance"], latents=latents.clone(), callback_on_step_end=on_step).images[0]
+    if images:
+        image_tensors(rec, ar, images)
     out = rec.out
     out["ar.tokens"], out["flow.latents.0"] = tokens, latents[0].contiguous()
-    out["ar.logits"], out["image"] = torch.stack(rec.logits), torch.from_numpy(np.array(picture))
+    out["ar.logits"], out["image"] = torch.stack(rec.logits), torch.from_numpy(np.array(drawn))
     out.update(sampled(out["ar.logits"], ar.generation_config))
     out["ar.decode_pos"] = ar.model._cached_decode_position_ids[0].contiguous()
     out["flow.timesteps"], out["flow.sigmas"] = pipe.scheduler.timesteps, pipe.scheduler.sigmas
@@ -285,7 +368,7 @@ def trace(c, folder, path):
         out[f"flow.{rec.branches[branch]}.{step}"] = v
     assert all(torch.isfinite(v).all() for v in out.values() if v.is_floating_point())
     meta = {"prompt": c["prompt"], "height": height, "width": width, "steps": c["steps"], "guidance": c["guidance"],
-            "dtype": "f32", "images": [], "torch": torch.__version__, "transformers": transformers.__version__}
+            "dtype": "f32", "images": [f"{h}x{w}" for h, w in c["images"]], "torch": torch.__version__, "transformers": transformers.__version__}
     save_file({k: v.contiguous().clone() for k, v in out.items()}, path,
               {"trace": json.dumps(meta, ensure_ascii=False)})
     return len(out)

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-static const char *const CASES[] = {"plain", "odd", "rope", "chan"};
+static const char *const CASES[] = {"plain", "odd", "rope", "chan", "edit", "edits"};
 enum { CASES_N = sizeof CASES / sizeof *CASES };
 
 /* A trace of ours in a scratch file, and the reference's. */
