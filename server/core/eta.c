@@ -44,7 +44,16 @@ static int shortest(const double *off, int n)
     return best;
 }
 
-/* Few jobs say little, so their range is widened and their median counts less. */
+static double mean(const double *off, int n)
+{
+    double sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += off[i];
+    return sum / n;
+}
+
+/* Few jobs say little, so their range is widened and their mean counts less. */
 static void set_span(struct eta *e, int kind)
 {
     double off[ETA_KINDS * ETA_JUDGED], mid = 0, low = 0, high = 0;
@@ -58,7 +67,8 @@ static void set_span(struct eta *e, int kind)
 
         qsort(off, (size_t)n, sizeof *off, by_value);
         at = shortest(off, n);
-        mid = (off[(n - 1) / 2] + off[n / 2]) / 2 * n / (n + FEW);
+        mid = (mean(off + at, n - n / 32) + (off[(n - 1) / 2] + off[n / 2]) / 2) / 2;
+        mid *= (double)n / (n + FEW);
         low = off[at];
         high = off[at + n - n / 32 - 1];
     }

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { JOBS = 300, WARM = 5, WORLDS = 3, MAX = JOBS + WARM + 8 };
+enum { JOBS = 300, WARM = 5, WORLDS = 4, MAX = JOBS + WARM + 8 };
 
 struct set {
     int cap;
@@ -403,8 +403,8 @@ static void known_work_is_forecast(void **state)
     assert_int_equal(bad, 0);
 }
 
-/* Spread arrivals where several share a device: cap 4 may be allowed more. */
-static int count_bad(double load, double p90_of_4)
+/* Spread arrivals where several share a device. p90: of mixed ones at cap 2 and 4. */
+static int count_bad(double load, const double p90[2], double width)
 {
     int bad = 0;
 
@@ -414,11 +414,10 @@ static int count_bad(double load, double p90_of_4)
                                 .spread = true,
                                 .load = load,
                                 .cancels = i & 4 ? 0.1 : 0};
-        double p90 = !set.mixed ? 0.1 : set.cap == 4 ? p90_of_4 : 0.25;
         struct table t;
 
         play(&set, 200 + (uint64_t)i, WORLDS, &t);
-        bad += !holds(&t, p90, 2) || fabs(t.bias) > 0.02;
+        bad += !holds(&t, set.mixed ? p90[i & 1] : 0.1, width) || fabs(t.bias) > 0.02;
     }
     return bad;
 }
@@ -427,18 +426,22 @@ static int count_bad(double load, double p90_of_4)
  * larger ones are, ranges that do not reach so far */
 static void later_arrivals_are_allowed_for(void **state)
 {
+    static const double P90[] = {0.25, 0.25};
+
     (void)state;
-    assert_int_equal(count_bad(0.35, 0.25), 0);
+    assert_int_equal(count_bad(0.35, P90, 2), 0);
 }
 
-/* The same where the device is busy for most of the time. For jobs of one size and with two places
- * the same holds. With four, the largest quarter of mixed ones may be passed by several smaller
- * ones that come later, and takes up to twice as long, or not, as it happens: nothing known can
- * say which, so nine of ten cannot be within a quarter, and the range has to reach so far. */
+/* The same where the device is busy for most of the time. For jobs of one size the same holds. Of
+ * mixed ones the largest quarter may be passed by several smaller ones that come later, and takes
+ * up to twice as long, or not, as it happens: nothing known can say which, so nine of ten cannot
+ * be within a quarter when there are four places, and the range has to reach so far. */
 static void a_busy_device_is_allowed_for(void **state)
 {
+    static const double P90[] = {0.3, 0.5};
+
     (void)state;
-    assert_int_equal(count_bad(0.7, 0.45), 0);
+    assert_int_equal(count_bad(0.7, P90, 2.2), 0);
 }
 
 /* catches: bounds that a forecast without its record keeps as well */
