@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 /* What a pipe that has room takes at once (PIPE_BUF). */
-enum { JSON_BYTES = 4096, STAMP_BYTES = 40 };
+enum { JSON_BYTES = 4096, STAMP_BYTES = 40, PATH_BYTES = 601, METHOD_BYTES = 65 };
+enum { TOKEN_PART = 16 }; /* letters and digits behind dr_ that are taken for a token's */
 
 static const char *const NAMES[] = {"error", "warn", "info", "debug"};
 
@@ -79,11 +80,41 @@ static bool has_room(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* A line may hold a client's text: no escape sequence of it may reach a terminal. */
-static void sanitize(char *s)
+/* How many bytes at s a terminal may obey although they are no control bytes: U+0080 to U+009F,
+ * line separators, and what turns the direction of text. 0: none. */
+static int obeyed(const unsigned char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = '?';
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) return 2;
+    if (s[0] == 0xe2 && s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) return 3;
+    return s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9 ? 3 : 0;
+}
+
+/* A line may hold a client's text: no escape sequence of it may reach a terminal. JSON escapes the
+ * control bytes itself, but for DEL. */
+static void sanitize(char *s, bool json)
+{
+    for (; *s; s++) {
+        int n = obeyed((unsigned char *)s);
+
+        if (n) {
+            memset(s, '?', (size_t)n);
+            s += n - 1;
+        } else if (*s == 0x7f || ((unsigned char)*s < 0x20 && !json))
+            *s = '?';
+    }
+}
+
+/* Tokens that came where none belongs (a path, a header that is named in a warning) are hidden. */
+static void redact(char *s)
+{
+    static const char set[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    while ((s = strstr(s, "dr_"))) {
+        size_t n = strspn(s += 3, set);
+
+        if (n >= TOKEN_PART) memset(s, '*', n);
+        s += n;
+    }
 }
 
 static bool write_json(struct text *t, const char *stamp, enum log_level level, const char *text,
@@ -108,10 +139,9 @@ static void emit_json(struct log *l, const char *stamp, enum log_level level, ch
 {
     struct text t;
 
-    for (char *s = text; *s; s++)
-        if (*s == 0x7f) *s = '?';
+    sanitize(text, true);
     if (!write_json(&t, stamp, level, text, dropped)) {
-        sanitize(text);
+        sanitize(text, false);
         if (!write_json(&t, stamp, level, text, dropped)) return; /* no memory */
     }
     if (write(l->fd, t.at, t.len) < 0) dropped = 0; /* there is no other place to report it */
@@ -125,7 +155,7 @@ static void emit_plain(struct log *l, const char *stamp, const char *level, char
     int n;
 
     if (dropped) snprintf(more, sizeof more, " (%lld lines dropped before)", (long long)dropped);
-    sanitize(text);
+    sanitize(text, false);
     n = snprintf(line, sizeof line, "%s %-5s %s%s\n", stamp, level, text, more);
     if (n > 0 && write(l->fd, line, (size_t)n) < 0)
         return; /* there is no other place to report it */
@@ -159,25 +189,36 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
     int64_t dropped = pass(l, source, stamp);
 
     if (dropped < 0) return;
+    redact(text);
     if (l->json)
         emit_json(l, stamp, level, text, dropped);
     else
         emit_plain(l, stamp, NAMES[level], text, dropped);
 }
 
+static void clean(const char *from, char *out, size_t bytes)
+{
+    snprintf(out, bytes, "%s", from);
+    redact(out);
+    sanitize(out, true);
+}
+
 static void request_json(struct log *l, const char *stamp, const struct log_request *r,
                          int64_t dropped)
 {
+    char path[PATH_BYTES], method[METHOD_BYTES];
     struct text t;
 
+    clean(r->path, path, sizeof path);
+    clean(r->method, method, sizeof method);
     text_init(&t, 0, JSON_BYTES);
     text_open(&t, NULL, '{');
     text_string(&t, "time", stamp);
     text_string(&t, "level", "access");
     text_string(&t, "from", r->from);
     text_string(&t, "user", *r->user ? r->user : NULL);
-    text_string(&t, "method", r->method);
-    text_string(&t, "path", r->path);
+    text_string(&t, "method", method);
+    text_string(&t, "path", path);
     text_int(&t, "status", r->status);
     text_int(&t, "bytes", r->bytes);
     if (dropped) text_int(&t, "dropped", dropped);
@@ -201,6 +242,7 @@ void log_request(struct log *l, const struct log_request *r)
     }
     snprintf(text, sizeof text, "%s %s %s %.800s %d %" PRId64, r->from, *r->user ? r->user : "-",
              r->method, r->path, r->status, r->bytes);
+    redact(text);
     emit_plain(l, stamp, "access", text, dropped);
 }
 

@@ -6,7 +6,8 @@
  *
  * A line is `time level text`, or {"time":"..","level":"info","text":".."} with "dropped":N when
  * lines were dropped before it. A request is `time access from user method path status bytes`, in
- * JSON with the level `access` and a field for each. No control byte of a text is written as it is.
+ * JSON with the level `access` and a field for each. No control byte of a text is written as it is,
+ * nor any other character that a terminal obeys; of what looks like a token only `dr_` is left.
  * Thread: any. */
 #ifndef SERVER_BASE_LOG_H
 #define SERVER_BASE_LOG_H

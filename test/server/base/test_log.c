@@ -36,7 +36,7 @@ static void gate(void **state)
     assert_int_equal(passed, 3);
 }
 
-/* catches: escape sequences, forged lines, a level that is not obeyed, an over-long line */
+/* catches: escape sequences, forged lines, tokens, a level that is not obeyed, an over-long line */
 static void lines(void **state)
 {
     int pipes[2];
@@ -54,6 +54,9 @@ static void lines(void **state)
     memset(big, 'b', sizeof big - 1);
     log_error(&l, "%s", big);
     log_error(NULL, "nowhere");
+    log_info(&l, "c1 \xc2\x9b"
+                 "2J, line \xe2\x80\xa8, turn \xe2\x80\xae\xe2\x81\xa6, caf\xc3\xa9 \xe2\x80\x93");
+    log_info(&l, "asked for /dr_0123456789abcdefXYZ?x, dr_short, dr_");
     log_destroy(&l);
     close(pipes[1]);
     n = 0;
@@ -66,7 +69,9 @@ static void lines(void **state)
     newlines = 0;
     for (char *s = text; *s; s++)
         newlines += *s == '\n';
-    assert_int_equal(newlines, 3);
+    assert_int_equal(newlines, 5);
+    assert_non_null(strstr(text, "c1 ??2J, line ???, turn ??????, caf\xc3\xa9 \xe2\x80\x93\n"));
+    assert_non_null(strstr(text, "asked for /dr_*******************?x, dr_short, dr_\n"));
     assert_int_equal(log_level_parse("warn"), LOG_WARN);
     assert_int_equal(log_level_parse("loud"), -1);
 }
