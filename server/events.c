@@ -17,6 +17,7 @@ void events_free(struct msg *m)
         for (int i = 0; i < preview->n; i++)
             blob_unref(preview->blob[i]);
         break;
+    case LOOP_CONVERTED: blob_unref(((struct conversion *)m)->file); break;
     case LOOP_ENCODED: blob_unref(((struct loop_encoded *)m)->file); break;
     default: break;
     }

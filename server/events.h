@@ -17,7 +17,21 @@ enum loop_kind {
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
     LOOP_STORED,       /* store: struct loop_stored */
     LOOP_DISK,         /* store: struct loop_disk */
-    LOOP_REMOVAL       /* store: struct loop_removal */
+    LOOP_REMOVAL,      /* store: struct loop_removal */
+    LOOP_CONVERTED     /* converter: struct conversion */
+};
+
+/* A picture of the store on its way to the converter and back. */
+enum picture_format { PICTURE_PNG, PICTURE_JPEG, PICTURE_WEBP, PICTURE_FORMATS };
+
+struct conversion {
+    struct msg m;
+    int fd; /* of the PNG, closed by the converter */
+    int64_t bytes;
+    enum picture_format format;
+    int quality;       /* 1 to 100 */
+    struct blob *file; /* NULL: it failed */
+    void *owner;       /* the loop's; NULL: it is gone */
 };
 
 struct loop_device_event {

@@ -126,6 +126,7 @@ static void on_events(void *arg)
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
         case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
+        case LOOP_CONVERTED: exchange_converted((struct conversion *)m); break;
         default: break;
         }
         events_free(m);
@@ -307,6 +308,11 @@ static int restore_one(void *arg, const struct hub_row *row, struct fail *f)
     return hub_restore(s->hub, clock_us(), row, f);
 }
 
+static void convert(void *arg, struct conversion *c)
+{
+    converter_push(((struct service *)arg)->converter, c);
+}
+
 static int open_http(struct service *s, struct fail *f)
 {
     struct http_conf conf = {.pages = s->conf->pages,
@@ -315,6 +321,7 @@ static int open_http(struct service *s, struct fail *f)
                              .version = s->conf->version,
                              .model = s->model,
                              .hello = hello_to,
+                             .convert = convert,
                              .arg = s,
                              .base = s->conf->options->base,
                              .limits = &s->hello.limits,
@@ -368,6 +375,7 @@ static int open_threads(struct service *s, struct fail *f)
         .loop = &s->box, .log = s->log, .model = s->model, .version = s->conf->version};
     int err = encoder_new(&s->encoder, &encoder, f);
 
+    if (!err) err = converter_new(&s->converter, &s->box, f);
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {
         struct worker_conf worker = {.opts = {.model = s->conf->model,
@@ -407,6 +415,7 @@ static void close_all(struct service *s)
 {
     for (int i = 0; i < s->workers; i++)
         worker_stop(s->worker[i]);
+    converter_free(s->converter);
     encoder_free(s->encoder); /* gives the last slots back to the workers */
     for (int i = 0; i < s->workers; i++)
         worker_free(s->worker[i]);

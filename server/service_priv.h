@@ -9,6 +9,7 @@
 #include "server/net/net.h"
 #include "server/service_conf.h"
 #include "server/supervisor.h"
+#include "server/worker/converter.h"
 #include "server/worker/encoder.h"
 #include "server/worker/worker.h"
 
@@ -26,6 +27,7 @@ struct service {
     struct pulse pulse; /* of the loop */
     struct supervisor supervisor;
     struct encoder *encoder;
+    struct converter *converter;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
     int workers;

@@ -304,3 +304,12 @@ bool drawing_base64(const struct exchange *x, const struct store_asker *asker,
     if (!good && !out->code) out->code = ERR_IO;
     return good;
 }
+
+bool drawing_convert(struct exchange *x, const struct store_asker *asker, const struct drawn *p,
+                     enum picture_format format, int quality)
+{
+    struct store_file file;
+
+    if (store_find(exchange_backend(x)->store, asker, p->digest, &file, NULL)) return false;
+    return exchange_convert(x, &file, format, quality);
+}

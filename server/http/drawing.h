@@ -77,6 +77,9 @@ int drawing_frame(const struct drawing *, const struct blob *, struct frame *);
 /* At each DRAWING_BEAT_US: a job that was deleted sends nothing more. */
 void drawing_check(struct exchange *, const struct drawing *);
 
+/* Ask for the picture in another format. false: it is gone. */
+bool drawing_convert(struct exchange *, const struct store_asker *, const struct drawn *,
+                     enum picture_format, int quality);
 /* A picture's file in base64, as text without quotes. false: it is gone, and `out` is broken. */
 bool drawing_base64(const struct exchange *, const struct store_asker *, const struct drawn *,
                     struct text *out);

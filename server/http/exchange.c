@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STREAM_BYTES = 64 << 20 /* that one write of a translator may add */ };
 
@@ -21,6 +22,7 @@ struct exchange {
     int64_t now, alarm_us;
     bool lasting, gone;
     struct exchange_conn conn;
+    struct conversion *conversion; /* with the converter; NULL: none */
     _Alignas(max_align_t) char own[];
 };
 
@@ -75,6 +77,7 @@ void exchange_free(struct exchange *x, int64_t now, bool gone)
     if (!x) return;
     x->now = now;
     x->gone = gone;
+    if (x->conversion) x->conversion->owner = NULL;
     if (x->translator->end) x->translator->end(x);
     hub_close(x->backend->hub, now, x->client);
     text_free(&x->out);
@@ -262,6 +265,33 @@ void exchange_finish(struct exchange *x)
 {
     assert(x->state == EXCHANGE_STREAMS);
     x->state = EXCHANGE_FINISHED;
+}
+
+bool exchange_convert(struct exchange *x, const struct store_file *file, enum picture_format format,
+                      int quality)
+{
+    struct conversion *c = malloc(sizeof *c);
+
+    assert(!x->conversion);
+    if (!c) {
+        close(file->fd);
+        return false;
+    }
+    *c = (struct conversion){
+        .fd = file->fd, .bytes = file->bytes, .format = format, .quality = quality, .owner = x};
+    x->conversion = c;
+    x->backend->convert(x->backend->arg, c);
+    return true;
+}
+
+void exchange_converted(struct conversion *c)
+{
+    struct exchange *x = c->owner;
+
+    if (!x) return;
+    x->conversion = NULL;
+    x->translator->converted(x, c->file);
+    wake(&x->waker);
 }
 
 void exchange_alarm(struct exchange *x, int64_t at_us)

@@ -33,6 +33,7 @@
 #include "server/core/hub.h"
 #include "server/http/reply.h"
 #include "server/store/store.h"
+#include "server/worker/converter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +49,8 @@ struct backend {
     struct store *store;
     /* A `hello` for this user (the caller owns it), NULL while the model is loaded. */
     struct blob *(*hello)(void *arg, const struct user *);
+    /* Give it to the converter; it comes back through exchange_converted(). */
+    void (*convert)(void *arg, struct conversion *);
     void *arg;
     const char *base; /* "/", or the path below which a proxy serves this */
     const char *model;
@@ -65,6 +68,8 @@ struct translator {
     /* these may be NULL */
     void (*idle)(struct exchange *);
     void (*more)(struct exchange *);
+    /* the answer to exchange_convert(), NULL: it failed; then more() is called */
+    void (*converted)(struct exchange *, struct blob *file);
     void (*alarm)(struct exchange *);
     void (*drain)(struct exchange *);
     void (*end)(struct exchange *);
@@ -102,6 +107,8 @@ struct text *exchange_out(struct exchange *);  /* what is to be sent; the caller
 int64_t exchange_due(const struct exchange *); /* INT64_MAX: no alarm is set */
 void exchange_timer(struct exchange *, int64_t now);
 void exchange_drain(struct exchange *, int64_t now);
+/* A conversion is done, whose exchange may be gone; the caller frees it, and drops its file. */
+void exchange_converted(struct conversion *);
 bool exchange_lasts(const struct exchange *);
 
 /* --- for translators -------------------------------------------------------------------------- */
@@ -130,6 +137,10 @@ void exchange_finish(struct exchange *);
 void exchange_alarm(struct exchange *, int64_t at_us);
 /* From now on it may take long, and is of no use to a client that has gone. */
 void exchange_lasting(struct exchange *);
+/* Ask for a picture of the store in another format; one at a time. false: it is gone, or memory is
+ * short. */
+bool exchange_convert(struct exchange *, const struct store_file *, enum picture_format,
+                      int quality);
 bool exchange_gone(const struct exchange *);
 
 /* A message of the hub: is it of this type? Read it (json_decref), NULL: no memory. An error's

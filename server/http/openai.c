@@ -17,12 +17,16 @@ enum { PARTIALS_MAX = 3, ORIGIN_BYTES = 320, EVENT_BYTES = 64 << 20 };
 struct generation {
     struct drawing d;
     bool stream, url;
-    enum frame_format format; /* of partials */
-    int partials;             /* wanted of each picture */
-    int sent[DRAWING_MAX];    /* partials of each picture */
-    int width, height;        /* as they are drawn */
-    int written;              /* pictures, after the answer's beginning */
-    bool answering;
+    enum picture_format format;
+    int quality;
+    int partials;          /* wanted of each picture */
+    int sent[DRAWING_MAX]; /* partials of each picture */
+    int width, height;     /* as they are drawn */
+    int written;           /* pictures */
+    struct blob *file;     /* the next one to be written, in `format`; NULL: not yet */
+    bool converting;
+    bool shown[DRAWING_MAX];   /* of a stream: its end was written */
+    bool answering, failed;    /* failed: to make the file */
     char origin[ORIGIN_BYTES]; /* before a picture's path */
 };
 
@@ -142,22 +146,22 @@ static int take_size(struct exchange *x, const json_t *o, json_t *spec, struct f
     return 0;
 }
 
+static const char *const FORMATS[] = {"png", "jpeg", "webp", NULL};
+
 /* The form of the answer. */
 static int take_form(struct generation *g, const json_t *o, struct fail *f)
 {
     static const char *const forms[] = {"b64_json", "url", NULL};
-    static const char *const formats[] = {"png", "jpeg", "webp", NULL};
-    int form = 0, format = 0;
+    int form = 0, format = 0; /* as enum picture_format */
     int err = word(o, "response_format", forms, &form, f);
 
-    if (!err) err = word(o, "output_format", formats, &format, f);
+    if (!err) err = word(o, "output_format", FORMATS, &format, f);
     if (!err) err = truth(o, "stream", &g->stream, f);
     if (!err) err = whole(o, "partial_images", 0, PARTIALS_MAX, 0, &g->partials, f);
+    if (!err) err = whole(o, "output_compression", 0, 100, 100, &g->quality, f);
+    g->quality = g->quality > 0 ? g->quality : 1;
     g->url = form == 1;
-    g->format = FRAME_PNG;
-    if (!err && format)
-        drawing_note(&g->d, "output_format %s is not made here yet: the picture is png",
-                     formats[format]);
+    g->format = (enum picture_format)format;
     return err;
 }
 
@@ -203,8 +207,9 @@ static json_t *spec_of(struct generation *g, const json_t *o)
 static void ask_previews(struct exchange *x)
 {
     struct generation *g = exchange_own(x);
-    json_t *c = json_pack("{ss ss si}", "type", "previews", "format", frame_format_name(g->format),
-                          "max_px", LIMIT_PREVIEW_PX_MAX);
+    json_t *c =
+        json_pack("{ss ss si}", "type", "previews", "format",
+                  g->format == PICTURE_JPEG ? "jpeg" : "png", "max_px", LIMIT_PREVIEW_PX_MAX);
 
     exchange_send(x, c);
     json_decref(c);
@@ -244,6 +249,49 @@ static void write_size(const struct generation *g, struct text *t)
     text_string(t, "background", "opaque");
 }
 
+/* The next picture that is to be written, -1: none for now. */
+static int next_picture(const struct generation *g)
+{
+    if (!g->stream) return g->answering && g->written < g->d.n ? g->written : -1;
+    for (int i = 0; i < g->d.accepted; i++)
+        if (g->d.all[i].over && !g->shown[i]) return i;
+    return -1;
+}
+
+/* Is its file there? If not it is asked for, once. */
+static bool has_file(struct exchange *x, int i)
+{
+    struct generation *g = exchange_own(x);
+
+    if (g->url || g->format == PICTURE_PNG || g->file) return true;
+    if (!g->converting && !g->failed) {
+        g->converting = drawing_convert(x, &g->d.asker, &g->d.all[i], g->format, g->quality);
+        g->failed = !g->converting;
+    }
+    return false;
+}
+
+static void converted(struct exchange *x, struct blob *file)
+{
+    struct generation *g = exchange_own(x);
+
+    g->converting = false;
+    g->failed = !file;
+    if (file) g->file = blob_ref(file);
+}
+
+static void write_base64(struct exchange *x, int i, struct text *out)
+{
+    struct generation *g = exchange_own(x);
+
+    if (g->file)
+        base64_write(g->file->data, g->file->len, out);
+    else
+        drawing_base64(x, &g->d.asker, &g->d.all[i], out);
+    blob_unref(g->file);
+    g->file = NULL;
+}
+
 /* The answer's beginning, up to its first picture. */
 static void write_beginning(struct exchange *x)
 {
@@ -255,7 +303,7 @@ static void write_beginning(struct exchange *x)
     text_open(&t, NULL, '{');
     text_int(&t, "created", g->d.created_ms / 1000);
     write_size(g, &t);
-    text_string(&t, "output_format", "png");
+    text_string(&t, "output_format", FORMATS[g->format]);
     drawing_write_notes(&g->d, &t);
     text_open(&t, "data", '[');
     text_bytes(exchange_stream_as(x, "application/json"), t.at, t.len);
@@ -274,24 +322,10 @@ static void write_picture(struct exchange *x, struct text *out)
         text_printf(out, "\"url\":\"%s%s\"", g->origin, path + 1);
     } else {
         text_raw(out, "\"b64_json\":\"");
-        drawing_base64(x, &g->d.asker, p, out);
+        write_base64(x, g->written - 1, out);
         text_raw(out, "\"");
     }
     text_printf(out, ",\"seed\":%" PRId64 "}", p->seed);
-}
-
-/* One picture at a time, as each is long. */
-static void more(struct exchange *x)
-{
-    struct generation *g = exchange_own(x);
-
-    if (!g->answering) return;
-    if (g->written < g->d.n) {
-        write_picture(x, exchange_stream(x));
-        return;
-    }
-    text_raw(exchange_stream(x), "]}");
-    exchange_finish(x);
 }
 
 /* --- a stream --------------------------------------------------------------------------------- */
@@ -329,14 +363,15 @@ static void write_completed(struct exchange *x, int which)
     text_int(&t, "created_at", g->d.created_ms / 1000);
     text_int(&t, "seed", g->d.all[which].seed);
     write_size(g, &t);
-    text_string(&t, "output_format", "png");
+    text_string(&t, "output_format", FORMATS[g->format]);
     drawing_write_notes(&g->d, &t);
     text_raw(&t, USAGE);
     text_raw(&t, ",\"b64_json\":\"");
-    drawing_base64(x, &g->d.asker, &g->d.all[which], &t);
+    write_base64(x, which, &t);
     text_raw(&t, "\"");
     close_event(x, &t, type);
-    if (g->d.over == g->d.n) exchange_finish(x);
+    g->shown[which] = true;
+    if (++g->written == g->d.n) exchange_finish(x);
 }
 
 /* A preview, when the next partial picture is due: they are spread over the time of drawing. */
@@ -386,6 +421,38 @@ static void give_up(struct exchange *x)
     exchange_finish(x);
 }
 
+/* The file cannot be made: a stream says so, an answer that has begun is cut. */
+static void break_off(struct exchange *x)
+{
+    struct generation *g = exchange_own(x);
+
+    fail_set(&g->d.why, ERR_IO, "The picture's file could not be made.");
+    if (g->stream) {
+        give_up(x);
+        return;
+    }
+    text_raw(exchange_stream(x), " ");
+    exchange_stream(x)->code = ERR_IO;
+}
+
+/* One picture at a time, as each is long. */
+static void more(struct exchange *x)
+{
+    struct generation *g = exchange_own(x);
+    int i = next_picture(g);
+
+    if (i >= 0 && !has_file(x, i)) {
+        if (g->failed) break_off(x);
+    } else if (i >= 0 && g->stream)
+        write_completed(x, i);
+    else if (i >= 0)
+        write_picture(x, exchange_stream(x));
+    else if (g->answering) {
+        text_raw(exchange_stream(x), "]}");
+        exchange_finish(x);
+    }
+}
+
 static void message(struct exchange *x, const struct blob *m, bool binary)
 {
     struct generation *g = exchange_own(x);
@@ -402,7 +469,7 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
         break;
     case DRAWING_DONE:
         if (g->stream)
-            write_completed(x, which);
+            more(x);
         else if (g->d.over == g->d.n)
             write_beginning(x);
         break;
@@ -437,6 +504,7 @@ static void end(struct exchange *x)
     struct generation *g = exchange_own(x);
 
     drawing_free(&g->d);
+    blob_unref(g->file);
 }
 
 const struct translator OPENAI_GENERATE = {.state = sizeof(struct generation),
@@ -445,6 +513,7 @@ const struct translator OPENAI_GENERATE = {.state = sizeof(struct generation),
                                            .begin = begin,
                                            .message = message,
                                            .more = more,
+                                           .converted = converted,
                                            .alarm = beat,
                                            .drain = drain,
                                            .end = end};

@@ -39,6 +39,7 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
     h->backend = (struct backend){.hub = conf->hub,
                                   .store = conf->store,
                                   .hello = conf->hello,
+                                  .convert = conf->convert,
                                   .arg = conf->arg,
                                   .base = conf->base ? conf->base : "/",
                                   .model = conf->model,

@@ -22,6 +22,7 @@ struct http_conf {
     struct store *store;
     const char *version, *model;                           /* borrowed */
     struct blob *(*hello)(void *arg, const struct user *); /* as in struct backend */
+    void (*convert)(void *arg, struct conversion *);       /* the same */
     void *arg;
     const char *base;
     const struct spec_limits *limits; /* NULL: the widest */

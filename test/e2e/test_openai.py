@@ -92,6 +92,24 @@ def a_stream():
         assert png(events[-1].b64_json) == ("PNG", 128, 128)
 
 
+def formats():
+    """catches: a format that is another one, in answers, streams and partial pictures; a quality without an effect"""
+    for name in ("jpeg", "webp"):
+        size = {}
+        for quality in (100, 5):
+            got = client().images.generate(prompt=PROMPT, size="64x64", n=2, output_format=name,
+                                           output_compression=quality, extra_body={**FEW, "seed": 3})
+            assert [png(p.b64_json) for p in got.data] == 2 * [(name.upper(), 64, 64)] and got.output_format == name
+            size[quality] = len(got.data[0].b64_json)
+        assert size[5] < size[100], size
+        events = list(client().images.generate(prompt=PROMPT, size="64x64", n=2, stream=True, partial_images=1,
+                                               output_format=name, extra_body={"steps": 20}))
+        for e in events:
+            assert png(e.b64_json)[0] == e.output_format.upper(), (e.type, e.output_format)
+        ends = [e for e in events if e.type == "image_generation.completed"]
+        assert [e.output_format for e in ends] == [name, name]
+
+
 def asynchronous():
     """catches: requests of one client that wait for each other in the wrong way"""
     async def all_at_once():
@@ -255,7 +273,7 @@ def programs():
                       "background": "auto", "output_format": "png", "moderation": "auto", "user": "65f"},
         "LibreChat, dall-e": {"model": "dall-e-3", "quality": "standard", "style": "vivid", "size": "1024x1024",
                               "prompt": PROMPT, "n": 1},
-        "n8n": {"model": "dall-e-3", "prompt": PROMPT, "response_format": "b64_json", "size": "1024x1024", "n": 1,
+        "n8n": {"model": "dall-e-3", "prompt": PROMPT, "response_format": "b64_json", "size": "256x256", "n": 1,
                 "quality": "standard", "style": "natural"},
         "LiteLLM": {"prompt": PROMPT, "model": "gpt-image-1", "n": 1, "size": "64x64", "user": None, "extra_body": None},
     }
@@ -265,5 +283,5 @@ def programs():
         assert png(answer["data"][0]["b64_json"])[0] == "PNG", program
 
 
-run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, asynchronous, javascript, models, errors,
+run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors,
      a_full_queue, what_is_cancelled, clients_that_leave, a_long_wait, users, programs])

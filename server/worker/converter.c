@@ -1,0 +1,131 @@
+/* converter - stb reads what png.h has written; libjpeg-turbo and libwebp write. */
+#include "server/worker/converter.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <turbojpeg.h>
+#include <unistd.h>
+#include <webp/encode.h>
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#include <stb/stb_image.h>
+
+enum { CONVERTER_STOP = -1 };
+
+struct converter {
+    struct mbox box, *loop;
+    pthread_t thread;
+};
+
+static struct blob *as_jpeg(const uint8_t *rgb, int w, int h, int quality)
+{
+    tjhandle jpeg = tjInitCompress();
+    unsigned char *bytes = NULL;
+    unsigned long len = 0;
+    struct blob *b = NULL;
+
+    if (!jpeg) return NULL;
+    if (!tjCompress2(jpeg, rgb, w, w * 3, h, TJPF_RGB, &bytes, &len, TJSAMP_444, quality, 0))
+        b = blob_copy(bytes, len);
+    tjFree(bytes);
+    tjDestroy(jpeg);
+    return b;
+}
+
+static struct blob *as_webp(const uint8_t *rgb, int w, int h, int quality)
+{
+    uint8_t *bytes = NULL;
+    size_t len = WebPEncodeRGB(rgb, w, h, w * 3, (float)quality, &bytes);
+    struct blob *b = len ? blob_copy(bytes, len) : NULL;
+
+    WebPFree(bytes);
+    return b;
+}
+
+struct blob *converter_convert(const void *png, size_t len, enum picture_format format, int quality)
+{
+    int w, h, channels;
+    struct blob *b;
+    uint8_t *rgb;
+
+    if (format == PICTURE_PNG) return blob_copy(png, len);
+    rgb = len < INT_MAX ? stbi_load_from_memory(png, (int)len, &w, &h, &channels, 3) : NULL;
+    if (!rgb) return NULL;
+    b = format == PICTURE_WEBP ? as_webp(rgb, w, h, quality) : as_jpeg(rgb, w, h, quality);
+    stbi_image_free(rgb);
+    return b;
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static void convert(struct converter *v, struct conversion *c)
+{
+    size_t n = (size_t)c->bytes;
+    char *png = malloc(n + 1);
+
+    if (png && pread(c->fd, png, n, 0) == (ssize_t)n)
+        c->file = converter_convert(png, n, c->format, c->quality);
+    free(png);
+    close(c->fd);
+    c->m.kind = LOOP_CONVERTED;
+    mbox_push(v->loop, &c->m);
+}
+
+static bool handle(struct converter *v, struct msg *list)
+{
+    bool go_on = true;
+
+    for (struct msg *m = list, *next; m; m = next) {
+        next = m->next;
+        if (m->kind == CONVERTER_STOP)
+            go_on = false;
+        else
+            convert(v, (struct conversion *)m);
+    }
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    struct converter *v = arg;
+
+    pthread_setname_np(pthread_self(), "convert-picture");
+    while (handle(v, mbox_wait(&v->box, -1))) {}
+    return NULL;
+}
+
+int converter_new(struct converter **out, struct mbox *loop, struct fail *f)
+{
+    struct converter *v = calloc(1, sizeof *v);
+
+    *out = v;
+    if (!v) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the converter.");
+    v->loop = loop;
+    mbox_init(&v->box, NULL, NULL);
+    if (!pthread_create(&v->thread, NULL, run, v)) return 0;
+    mbox_destroy(&v->box);
+    free(v);
+    *out = NULL;
+    return fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the converter.");
+}
+
+void converter_free(struct converter *v)
+{
+    struct msg last = {.kind = CONVERTER_STOP};
+
+    if (!v) return;
+    mbox_push(&v->box, &last);
+    pthread_join(v->thread, NULL);
+    mbox_destroy(&v->box);
+    free(v);
+}
+
+void converter_push(struct converter *v, struct conversion *c)
+{
+    c->m.kind = LOOP_CONVERTED;
+    mbox_push(&v->box, &c->m);
+}
