@@ -51,14 +51,14 @@ package = Package()
 def contents():
     """catches: a file that is missing, may be changed by others, or is another one than its sum says"""
     files = package.files()
-    for path in ("/usr/bin/darkroom", "/lib/systemd/system/darkroom.service", "/etc/darkroom/darkroom.ini",
+    for path in ("/usr/bin/darkroom", "/usr/share/man/man1/darkroom.1.gz", "/lib/systemd/system/darkroom.service", "/etc/darkroom/darkroom.ini",
                  "/usr/share/doc/darkroom/copyright", "/usr/share/doc/darkroom/changelog.gz",
                  "/usr/share/doc/darkroom/OPERATING.md", "/usr/share/darkroom/tiny/model_index.json"):
         assert path in files, path
     for path, (mode, owner) in files.items():
         assert mode == ("-rwxr-xr-x" if path == "/usr/bin/darkroom" else "-rw-r--r--"), (path, mode)
         assert owner == "root/root", (path, owner)
-        assert re.match(r"/(usr/(bin|share/(darkroom|doc/darkroom))|lib/systemd/system|etc/darkroom)/", path), path
+        assert re.match(r"/(usr/(bin|share/(darkroom|doc/darkroom|man/man1))|lib/systemd/system|etc/darkroom)/", path), path
     shell("md5sum", "-c", "--quiet", os.path.join(package.scripts, "md5sums"), cwd=package.tree)
     with open(os.path.join(package.scripts, "md5sums")) as f:
         summed = {"/" + line.split(None, 1)[1].strip() for line in f}
@@ -82,6 +82,17 @@ def fields():
         owner = shell("sh", "-c", f"dpkg-query -S '{path}' 2>/dev/null || dpkg-query -S \"$(realpath '{path}')\"")
         assert re.search(rf"(^|, ){re.escape(owner.split(':')[0])}\b", depends), (library, owner, depends)
     assert re.search(r"\badduser\b", depends)
+
+
+def manual():
+    """catches: a command that the manual page does not have, or one that is gone; a page that man cannot set"""
+    with open(os.path.join(DEBIAN, "darkroom.1")) as f:
+        text = f.read()
+    listed = set(re.findall(r"(?m)^\.TP\n\.B ([a-z]+)$", text))
+    usage = shell(BIN, "help")
+    have = set(re.findall(r"(?m)^  darkroom ([a-z]+)", usage)) - {"version"}
+    assert listed == have, (listed ^ have, usage)
+    assert text.count(".SH ") == 6 and "/etc/darkroom/darkroom.ini" in text
 
 
 def versions():
@@ -150,4 +161,4 @@ async def serves():
         process.stdout.close()
 
 
-run([contents, fields, versions, scripts, documents, serves])
+run([contents, fields, manual, versions, scripts, documents, serves])

@@ -24,12 +24,14 @@ root=$work/root doc=$work/root/usr/share/doc/darkroom
 umask 022
 put() { install -D -m "$1" "$2" "$root/$3"; } # mode, file, where
 put 755 "$binary" usr/bin/darkroom
-strip --strip-unneeded "$root/usr/bin/darkroom"
+strip --strip-unneeded --remove-section=.comment "$root/usr/bin/darkroom"
 put 644 server/deploy/darkroom.service lib/systemd/system/darkroom.service
 put 644 server/deploy/darkroom.ini etc/darkroom/darkroom.ini
 while IFS= read -r file; do
     put 644 "weights/tiny/$file" "usr/share/darkroom/tiny/$file"
 done < <(cd weights/tiny && find . -type f -printf '%P\n' | sort)
+install -d "$root/usr/share/man/man1"
+gzip -9n <$here/darkroom.1 >"$root/usr/share/man/man1/darkroom.1.gz"
 for file in server/OPERATING.md server/OPTIONS.md proto/PROTOCOL.md; do
     put 644 "$file" "usr/share/doc/darkroom/${file##*/}"
 done
