@@ -41,7 +41,8 @@ enum member {
     JOB_SECONDS,
     PARENT,
     SWEEP,
-    PICTURES
+    PICTURES,
+    FRESH
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -56,7 +57,7 @@ struct kind {
 static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SUBMIT] = {"submit",
                         HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(SWEEP)
-                            | HAS(PICTURES) | HAS(LEAVE),
+                            | HAS(PICTURES) | HAS(FRESH) | HAS(LEAVE),
                         HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC) | HAS(SWEEP) | HAS(PICTURES), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
@@ -239,6 +240,7 @@ static const char *const MEMBER[] = {
     [PARENT] = "parent",
     [SWEEP] = "sweep",
     [PICTURES] = "n",
+    [FRESH] = "fresh",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -306,6 +308,7 @@ static int read_member(int m, const json_t *v, struct command *c, struct fail *f
     case HOLD: return read_bool(name, v, &c->hold, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case PARENT: return read_job(name, v, &c->parent, f);
+    case FRESH: return read_bool(name, v, &c->fresh, f);
     case PICTURES: return read_int(name, v, 1, LIMIT_PICTURES, &c->pictures, f);
     case USER: return read_user(name, v, c->user, f);
     default: return read_of_admin(m, name, v, c, f);

@@ -64,6 +64,7 @@ struct command {
     struct spec spec;                /* submit, quote; of a sweep: its first cell's, see .. */
     struct sweep sweep;              /* .. sweep_join(); cells 0: one picture */
     int pictures;                    /* `n`, which is in the sweep already */
+    bool fresh;                      /* submit: draw it even if the same picture is there */
     int max_wait_ms;                 /* submit: until its result; 0 any */
     bool hold;                       /* submit: it waits until it is released */
     bool watch;                      /* submit: also subscribe to the job (default) */

@@ -124,6 +124,7 @@ static void write_accepted(const struct event_accepted *e, const char *ref, stru
         text_int(out, "eta_ms", e->eta_ms);
         event_write_range(e->eta_lo_ms, e->eta_hi_ms, out);
     }
+    if (e->cached) text_bool(out, "cached", true);
     spec_write(e->spec, out, "spec");
     event_write_sweep(&e->sweep, out);
 }

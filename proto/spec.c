@@ -581,17 +581,31 @@ void spec_write(const struct spec *s, struct text *out, const char *key)
     spec_write_cut(s, out, key, LIMIT_PROMPT_BYTES);
 }
 
+static int digest_of(struct text *t, uint8_t out[SPEC_DIGEST_BYTES])
+{
+    int err = text_check(t, NULL);
+
+    if (!err) crypto_generichash(out, SPEC_DIGEST_BYTES, (const uint8_t *)t->at, t->len, NULL, 0);
+    text_free(t);
+    return err;
+}
+
 int spec_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 {
     struct text t;
-    int err;
 
     text_init(&t, 0, CANONICAL_MAX);
     spec_write(s, &t, NULL);
-    err = text_check(&t, NULL);
-    if (!err) crypto_generichash(out, SPEC_DIGEST_BYTES, (const uint8_t *)t.at, t.len, NULL, 0);
-    text_free(&t);
-    return err;
+    return digest_of(&t, out);
+}
+
+int spec_picture_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
+{
+    struct text t;
+
+    text_init(&t, 0, CANONICAL_MAX);
+    spec_write_picture(s, s->steps, &t, NULL);
+    return digest_of(&t, out);
 }
 
 /* The values that a field may have, and the one that is taken when it is absent. */

@@ -135,6 +135,8 @@ void spec_write_picture(const struct spec *, int steps_done, struct text *out, c
 /* BLAKE2b-256 of the canonical JSON. Two requests with this digest ask for the same thing; take it
  * before the server picks a seed. 0 or ERR_OUT_OF_MEMORY. */
 int spec_digest(const struct spec *, uint8_t out[SPEC_DIGEST_BYTES]);
+/* The same of what the picture depends on, with the seed that was chosen. */
+int spec_picture_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES]);
 
 /* hello.fields (array of objects), hello.defaults (object), the Markdown table of PROTOCOL.md. */
 void spec_write_fields(const struct spec_limits *, struct text *out, const char *key);

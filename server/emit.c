@@ -6,6 +6,7 @@
 #include "server/worker/request.h"
 
 #include <sodium.h>
+#include <unistd.h>
 
 static void out_accept(void *arg, const struct hub_row *rows, int n)
 {
@@ -65,6 +66,17 @@ static void out_place(void *arg, const struct hub_row *row)
 static void out_delete(void *arg, uint64_t job)
 {
     store_delete(((struct service *)arg)->store, job);
+}
+
+static bool out_has_picture(void *arg, uint32_t owner, const char *digest)
+{
+    const struct store_asker who = {.user = owner};
+    struct store_file file;
+    struct fail f;
+
+    if (store_find(((struct service *)arg)->store, &who, digest, &file, &f) != 0) return false;
+    close(file.fd);
+    return true;
 }
 
 static void out_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
@@ -143,6 +155,7 @@ struct hub_out emit_effects(struct service *s)
                             .store_place = out_place,
                             .store_finish = out_store_finish,
                             .store_delete = out_delete,
+                            .has_picture = out_has_picture,
                             .store_checkpoint = out_checkpoint,
                             .start = out_start,
                             .drop = out_drop,

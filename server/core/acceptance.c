@@ -179,15 +179,16 @@ struct job *acceptance_begin(struct hub *h, int64_t now, struct account *owner, 
 }
 
 void acceptance_reply(struct hub *h, int64_t now, const struct job *j, struct pending_reply *a,
-                      bool watch)
+                      bool watch, const struct command *found)
 {
     uint64_t seq = j->board.at[EVENT_ACCEPTED], cells[LIMIT_CELLS];
     const struct job *last = j->sweep ? sweeps_last(j) : j;
     struct event e = {.kind = EVENT_ACCEPTED,
                       .u.accepted = {.spec = &j->spec,
-                                     .key = j->key,
+                                     .key = found ? found->key : j->key,
                                      .created_ms = j->created_ms,
-                                     .sweep = job_sweep(j, cells)}};
+                                     .sweep = job_sweep(j, cells),
+                                     .cached = found != NULL}};
     struct forecast_times times;
     struct text t;
 
@@ -233,7 +234,7 @@ static void accepted(struct hub *h, int64_t now, struct job *j)
     if (!j->held && !j->sweep) forecast_accepted(h, now, j);
     for (struct pending_reply *a = client_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
-        acceptance_reply(h, now, j, a, a->wanted);
+        acceptance_reply(h, now, j, a, a->wanted, NULL);
     }
     if (j->sweep) end_early(h, j);
     if (j->end.early) lifecycle_end(h, j, JOB_CANCELLED, NULL);

@@ -66,7 +66,8 @@ struct hub {
     int64_t rates_us; /* when what was measured was kept */
 
     struct devices devices;
-    bool planning; /* waiting jobs may lack a plan */
+    uint64_t model; /* that the devices have; 0: not known */
+    bool planning;  /* waiting jobs may lack a plan */
 
     /* what is pushed */
     bool touched;      /* places or states changed since the last push */

@@ -327,6 +327,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     c->failed = false;
     c->ledger.budget = n->budget;
     c->cap_useful = n->batch_useful;
+    h->model = n->model;
     if (n->known && !eta_measured(&h->eta)) eta_recall(&h->eta, n->known);
     h->estimated_us = INT64_MIN / 2; /* what was foreseen without it is void */
     h->planning = true;

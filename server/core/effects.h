@@ -98,6 +98,7 @@ struct hub_row {
     uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
     const char *result_digest;       /* DONE: 64 hex digits */
     int64_t result_bytes, result_us; /* DONE: of the file; running time */
+    uint64_t model;                  /* DONE: which model has drawn it; 0: unknown */
     const struct fail *error;        /* FAILED */
     struct blob *tokens;             /* DONE: kept with it; NULL: what is there stays */
 };
@@ -154,6 +155,8 @@ struct hub_out {
     /* A job that is over goes, with its picture, unless another has the same one, and with its
      * cells. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);
+    /* Whether a picture of this user is still on disk. */
+    bool (*has_picture)(void *arg, uint32_t owner, const char *digest);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);
@@ -209,6 +212,7 @@ struct device_event {
     int device;
     uint64_t job;             /* RUN_ .., CHECKPOINT_TAKEN */
     uint64_t budget;          /* DEVICE_READY: bytes for runs and scratch */
+    uint64_t model;           /* DEVICE_READY: its configuration and weights; 0: not known */
     int batch_useful;         /* DEVICE_READY: more at a time gain nothing; 0: no bound */
     enum glm_phase phase;     /* QUANTUM_DONE: of the quantum */
     int64_t elapsed_us;       /* QUANTUM_DONE; of the device, for CHECKPOINT_TAKEN, RUN_SUSPENDED */

@@ -110,6 +110,14 @@ struct job *job_new(uint64_t id, struct account *owner, struct spec *spec, uint6
     return j;
 }
 
+void job_identify(struct job *j, uint64_t model)
+{
+    assert(!j->sweep && !job_over(j));
+    j->end.model = model && j->end.steps == 0 && spec_picture_digest(&j->spec, j->end.picture) == 0
+                       ? model
+                       : 0;
+}
+
 struct event_sweep job_sweep(const struct job *j, uint64_t cells[LIMIT_CELLS])
 {
     struct event_sweep e = {.place = &j->place};

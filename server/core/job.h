@@ -113,11 +113,13 @@ struct job_end {
     struct blob *tokens;    /* the same; NULL: none */
     bool kept;              /* DONE: its tokens are on disk */
     int steps;              /* DONE: denoising steps that were done; 0: those of its spec */
-    bool early;             /* ADMIT: it was cancelled before it was on disk */
-    bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
-    bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
-    int64_t cancelled_us;   /* when; 0: it was not */
-    bool asked;             /* refused: it is on its way to the disk again */
+    uint64_t model;         /* DONE: which has drawn it; 0: unknown .. */
+    uint8_t picture[SPEC_DIGEST_BYTES]; /* .. else of what the picture depends on beside it */
+    bool early;                         /* ADMIT: it was cancelled before it was on disk */
+    bool on_disk;         /* ENDING: its end is durable, only the events are left to post */
+    bool refused;         /* ENDING: the disk refused its end, and has not taken it since */
+    int64_t cancelled_us; /* when; 0: it was not */
+    bool asked;           /* refused: it is on its way to the disk again */
 };
 
 /* Written by abandon. */
@@ -145,9 +147,9 @@ struct job_sweep {
 
 /* Written by registry: its places in the lists of all jobs. */
 struct job_links {
-    struct job *next_id, *next_key; /* hash chains */
-    struct job *newer, *older;      /* all jobs in order of acceptance */
-    struct job *next_over;          /* those that are over, in order of their end */
+    struct job *next_id, *next_key, *next_picture; /* hash chains */
+    struct job *newer, *older;                     /* all jobs in order of acceptance */
+    struct job *next_over;                         /* those that are over, in order of their end */
 };
 
 struct job {
@@ -203,6 +205,9 @@ bool job_over(const struct job *);                /* DONE, FAILED or CANCELLED *
 enum event_state job_public(const struct job *);  /* its state on the wire; not for ADMIT */
 enum event_state job_outcome(const struct job *); /* how it ends, decided or over */
 const char *job_state_name(enum job_state);
+/* Its picture, of a job that is done or was, was drawn by this model: it can be found by what it
+ * depends on, once it is over; not one that ended after fewer steps, and not without memory. */
+void job_identify(struct job *, uint64_t model);
 /* What it has to do with a sweep, with room for the ids of its cells; borrows from it. */
 struct event_sweep job_sweep(const struct job *, uint64_t cells[LIMIT_CELLS]);
 /* The picture of a job that is done, with room for its address; borrows from both. */

@@ -259,6 +259,7 @@ void lifecycle_store_end(struct hub *h, const struct job *j)
     r.result_us = j->run.spent_us;
     r.steps = j->end.steps;
     r.tokens = j->end.outcome == JOB_DONE ? j->end.tokens : NULL;
+    r.model = j->end.model;
     r.error = r.state == STATE_FAILED ? &j->end.error : NULL;
     h->n_storing++;
     h->out.store_end(h->out.arg, &r, picture ? j->end.file : NULL);

@@ -25,6 +25,19 @@ static size_t key_bucket(const struct registry *r, const struct account *owner, 
     return (size_t)h & (REGISTRY_BUCKETS - 1);
 }
 
+static size_t picture_bucket(const struct registry *r, const uint8_t *picture)
+{
+    uint64_t h;
+
+    memcpy(&h, picture, sizeof h);
+    return (size_t)mix(h ^ r->salt) & (REGISTRY_BUCKETS - 1);
+}
+
+static bool has_picture(const struct job *j)
+{
+    return j->state == JOB_DONE && j->end.model != 0;
+}
+
 void registry_init(struct registry *r, uint64_t salt, int kept)
 {
     memset(r, 0, sizeof *r);
@@ -70,6 +83,12 @@ static void unchain(struct registry *r, struct job *j)
     while (*at != j)
         at = &(*at)->links.next_id;
     *at = j->links.next_id;
+    if (has_picture(j)) {
+        at = &r->by_picture[picture_bucket(r, j->end.picture)];
+        while (*at != j)
+            at = &(*at)->links.next_picture;
+        *at = j->links.next_picture;
+    }
     if (!j->key[0]) return;
     at = &r->by_key[key_bucket(r, j->owner, j->key)];
     while (*at != j)
@@ -130,6 +149,12 @@ void registry_over(struct registry *r, struct job *j)
     *(r->over_last ? &r->over_last->links.next_over : &r->over_first) = j;
     r->over_last = j;
     r->n_over++;
+    if (has_picture(j)) {
+        struct job **head = &r->by_picture[picture_bucket(r, j->end.picture)];
+
+        j->links.next_picture = *head;
+        *head = j;
+    }
     while (r->n_over > r->kept && drop_one(r))
         ;
 }
@@ -140,6 +165,18 @@ struct job *registry_find(const struct registry *r, uint64_t id)
 
     while (j && j->id != id)
         j = j->links.next_id;
+    return j;
+}
+
+struct job *registry_find_picture(const struct registry *r, const struct account *owner,
+                                  const uint8_t picture[SPEC_DIGEST_BYTES], uint64_t model)
+{
+    struct job *j = r->by_picture[picture_bucket(r, picture)];
+
+    while (j
+           && (j->owner != owner || j->end.model != model
+               || memcmp(j->end.picture, picture, sizeof j->end.picture) != 0))
+        j = j->links.next_picture;
     return j;
 }
 

@@ -18,6 +18,7 @@ struct registry {
     struct job *newest, *oldest;
     struct job *over_first, *over_last;
     struct job *by_id[REGISTRY_BUCKETS], *by_key[REGISTRY_BUCKETS];
+    struct job *by_picture[REGISTRY_BUCKETS]; /* those that are done, by a model that is known */
 };
 
 void registry_init(struct registry *, uint64_t salt, int kept);
@@ -34,6 +35,9 @@ void registry_over(struct registry *, struct job *);
 void registry_forget(struct registry *, struct job *);
 
 struct job *registry_find(const struct registry *, uint64_t id);
+/* The newest end of one of its owner's jobs with this picture, which this model has drawn. */
+struct job *registry_find_picture(const struct registry *, const struct account *,
+                                  const uint8_t picture[SPEC_DIGEST_BYTES], uint64_t model);
 /* A key belongs to its owner; "" finds nothing. */
 struct job *registry_find_key(const struct registry *, const struct account *, const char *key);
 

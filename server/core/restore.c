@@ -57,6 +57,7 @@ static int restore_end(struct hub *h, struct job *j, const struct hub_row *r)
         j->end.steps = r->steps;
         j->end.kept = r->kept;
         j->run.spent_us = r->result_us;
+        job_identify(j, r->model);
         if (board_restore(&j->board, &result, r->result_seq) != 0) return ERR_OUT_OF_MEMORY;
     }
     if (r->error) j->end.error = *r->error;

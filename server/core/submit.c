@@ -144,10 +144,42 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
     abandon_submitted(h, j, a->client);
     if (c->watch) client_reply_follows(a);
     if (j->state != JOB_ADMIT) {
-        acceptance_reply(h, now, j, a, c->watch);
+        acceptance_reply(h, now, j, a, c->watch, NULL);
         return;
     }
     client_reply_wait(a, j);
+}
+
+/* The job that has drawn this picture already, if its file is still there. Cells of sweeps are
+ * drawn in any case: each has a job, and a row, of its own. */
+static struct job *find_picture(struct hub *h, const struct account *owner, const struct command *c)
+{
+    uint8_t picture[SPEC_DIGEST_BYTES];
+    struct spec s = c->spec;
+    struct job *j;
+
+    if (c->fresh || c->sweep.cells || s.seed == SPEC_SEED_PICK || !h->model) return NULL;
+    if (s.prior_from && s.noise_seed == SPEC_SEED_PICK) return NULL; /* it is to be another one */
+    spec_seeds(&s);
+    if (spec_picture_digest(&s, picture) != 0) return NULL;
+    j = registry_find_picture(&h->registry, owner, picture, h->model);
+    return j && h->out.has_picture(h->out.arg, owner->user.id, j->end.digest) ? j : NULL;
+}
+
+static void submit_found(struct hub *h, int64_t now, struct pending_reply *a,
+                         const struct command *c, struct job *j)
+{
+    struct fail f;
+    int err = request_allowed(a->client->account, c, &f);
+
+    if (!err) err = check_often(h, now, a->client, &f);
+    if (!err) err = submit_watches(h, a->client, j, c->watch, &f);
+    if (err) {
+        respond_error(h, a, c, &f);
+        return;
+    }
+    if (c->watch) client_reply_follows(a);
+    acceptance_reply(h, now, j, a, c->watch, c);
 }
 
 static int digest_of(const struct command *c, uint8_t out[SPEC_DIGEST_BYTES], struct fail *f)
@@ -183,6 +215,10 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
 
     if (!err && j) {
         submit_again(h, now, a, c, j, digest);
+        return;
+    }
+    if (!err && (j = find_picture(h, a->client->account, c))) {
+        submit_found(h, now, a, c, j);
         return;
     }
     if (!err) err = check_submit(h, now, a->client, c, &r, &f);

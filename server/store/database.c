@@ -62,6 +62,8 @@ static const char *const VERSION[] = {
     "CREATE TABLE tokens("
     " job INTEGER PRIMARY KEY REFERENCES jobs(job) ON DELETE CASCADE,"
     " tokens BLOB NOT NULL);", /* of the finished picture, or that a waiting one begins with */
+
+    "ALTER TABLE jobs ADD COLUMN model INTEGER NOT NULL DEFAULT 0;", /* that drew it; 0: unknown */
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

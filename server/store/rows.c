@@ -34,12 +34,12 @@ static const char *const SQL[ROWS_STATEMENTS] = {
     /* the whole row, as it may have been removed behind our back */
     [SQL_END] = "INSERT INTO jobs(job,ord,created_ms,key,digest,spec,accepted_seq,state,owner,"
                 "result_seq,end_seq,result,bytes,us,file,code,field,message,hint,"
-                "parent,cell,place,sweep,cells,steps)"
+                "parent,cell,place,sweep,cells,steps,model)"
                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-                "?20,?21,?22,?23,?24,?25)"
+                "?20,?21,?22,?23,?24,?25,?26)"
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24,"
-                "steps=?25",
+                "steps=?25,model=?26",
     [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
     [SQL_FINISH] = "UPDATE jobs SET steps=?2 WHERE job=?1 AND state=0",
     [SQL_COPY_TOKENS] = "INSERT INTO tokens SELECT ?1,tokens FROM tokens WHERE job=?2",
@@ -280,6 +280,7 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .steps = sqlite3_column_int(q, 27),
         .kept = sqlite3_column_int(q, 28) != 0,
     };
+    row.model = (uint64_t)sqlite3_column_int64(q, 29);
     read_sweep(q, &row);
     if (row.state == STATE_DONE && !row.sweep) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -309,7 +310,7 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
         " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite,parent,"
         "cell,place,sweep,cells,steps,"
-        " EXISTS (SELECT 1 FROM tokens WHERE tokens.job=jobs.job) FROM jobs WHERE ord>0 AND "
+        " EXISTS (SELECT 1 FROM tokens WHERE tokens.job=jobs.job),model FROM jobs WHERE ord>0 AND "
         "(state=0"
         " OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)"
         " OR (parent<>0 AND parent IN (SELECT job FROM jobs WHERE state=0 AND sweep IS NOT NULL)))"
@@ -491,6 +492,7 @@ int rows_end(struct job_rows *r, const struct hub_row *row, const char *name, st
 
     bind_id(q, 10, row->result_seq);
     bind_id(q, 11, row->end_seq);
+    bind_id(q, 26, row->model);
     if (row->result_digest) {
         sqlite3_bind_text(q, 12, row->result_digest, -1, SQLITE_STATIC);
         sqlite3_bind_int64(q, 13, row->result_bytes);

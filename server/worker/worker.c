@@ -336,6 +336,15 @@ static void after_quantum(struct worker *w, enum glm_phase phase, const int *pic
 
 /* --- the device fails ------------------------------------------------------------------------- */
 
+/* The first 64 bits of its digest. */
+static uint64_t model_of(const char *digest)
+{
+    char first[17] = "";
+
+    memccpy(first, digest, '\0', sizeof first - 1);
+    return strtoull(first, NULL, 16);
+}
+
 static void report_ready(struct worker *w)
 {
     struct glm_info info;
@@ -344,6 +353,7 @@ static void report_ready(struct worker *w)
     w->preview_fit = true;
     glm_info(w->glm, &info);
     m->event.batch_useful = info.batch_useful;
+    m->event.model = model_of(info.digest);
     m->event.budget = w->conf.memory ? w->conf.memory : info.memory_room;
     if (!info.own_memory && w->conf.of > 1)
         m->event.budget /= (uint64_t)w->conf.of; /* one memory for all */

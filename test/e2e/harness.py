@@ -218,8 +218,9 @@ class Client:
                 return answer
             self.held.append(answer)
 
-    async def submit(self, spec, **more):
-        answer = await self.ask(type="submit", spec=spec, **more)
+    async def submit(self, spec, fresh=True, **more):
+        """A job that is drawn, although the same picture may be there, unless fresh is False."""
+        answer = await self.ask(type="submit", spec=spec, **({"fresh": True} if fresh else {}), **more)
         assert answer["type"] == "accepted", answer
         return answer
 

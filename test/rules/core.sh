@@ -7,10 +7,10 @@
 libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp
 strlen strncmp strdup snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
 nextafter __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
-ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands|device'
-ours+='|device_events|devices|dispatch|ending|eta|fair|favour|forecast|hub|job|lanes|ledger'
-ours+='|lifecycle|notices|notify|placing|previews|queue|registry|reorder|report|request|respond'
-ours+='|restore|stats|submit|sweeps|timeline'
+ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands'
+ours+='|composition|device|device_events|devices|dispatch|ending|eta|fair|favour|finish|forecast'
+ours+='|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews|queue|registry|reorder'
+ours+='|report|request|respond|restore|stats|submit|sweeps|timeline'
 ours="^($ours)_"
 proto='^(answer|cells|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'
 proto+='|^(COMMAND|SPEC|USER)_|^(blob)_'

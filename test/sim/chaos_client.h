@@ -40,6 +40,8 @@ struct chaos {
     bool users, away[CHAOS_USERS];
     long comings, abandoned, notices, drains;
     long sweeps, cells; /* submitted, and `cell` events read */
+    long cached;        /* answers with a picture that was there */
+    uint64_t asked_model;
 };
 
 static inline void woken(struct world *w, void *session)
@@ -168,6 +170,16 @@ static inline void hear_event(struct chaos *x, struct chaos_client *c, json_t *m
     }
 }
 
+/* The picture of a request is there already: drawn by this model, for this user, and on disk. */
+static inline void hear_cached(struct chaos *x, const struct chaos_client *c, const struct saved *s)
+{
+    uint32_t owner = x->users ? x->user[(c - x->c) % CHAOS_USERS].id : USER_NONE;
+
+    x->cached++;
+    MUST(x->w, s->row.state == STATE_DONE && s->row.owner == owner, "not its own picture");
+    MUST(x->w, s->row.model == x->asked_model, "a picture of another model");
+}
+
 static inline void hear_accepted(struct chaos *x, struct chaos_client *c, json_t *m)
 {
     uint64_t job = 0, seq = (uint64_t)integer(m, "seq");
@@ -177,6 +189,7 @@ static inline void hear_accepted(struct chaos *x, struct chaos_client *c, json_t
     MUST(x->w, truth_of(x->w, job)->disk != NULL, "accepted but not on disk");
     x->accepted++;
     x->varied += string(m, "ref")[0] == 'y';
+    if (json_object_get(m, "cached")) hear_cached(x, c, truth_of(x->w, job)->disk);
     v = view_of(c, job);
     if (string(m, "ref")[0] == 'n') { /* watch: false */
         if (!v) view_add(c, job)->seq = seq;
@@ -343,7 +356,7 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
     char key[64] = "";
     int seed = chance(w, 0.5) ? -1 : pick(w, 1000), side = SIDES[pick(w, 10)], k = pick(w, KEYS);
     const char *prompt = chance(w, 0.02) ? "<image>" : chance(w, 0.3) ? "a \\\"word\\\"" : "x";
-    bool watch = chance(w, 0.8);
+    bool watch = chance(w, 0.8), again = chance(w, 0.1); /* a picture that was there, perhaps */
     const char *sweep = chance(w, 0.96) ? "" : SWEEP[pick(w, 5)];
 
     if (chance(w, 0.6)) {
@@ -356,13 +369,19 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         side = 256;
         sweep = k % 16 ? "" : SWEEP[k / 16];
     }
+    if (again && !key[0]) {
+        seed = pick(w, 4);
+        side = 256;
+        prompt = "x";
+    }
     x->sweeps += sweep[0] != '\0';
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
         "\"steps\":%d,\"seed\":%d%s}%s%s%s",
-        key, watch ? "true" : "false", key[0] ? "x" : prompt, side, chance(w, 0.9) ? side : 256,
-        key[0] ? 3 : 1 + pick(w, 6), seed, key[0] ? "" : LANE[pick(w, 10)],
+        key, watch ? "true" : "false", key[0] ? "x" : prompt, side,
+        again || chance(w, 0.9) ? side : 256, key[0] || again ? 3 : 1 + pick(w, 6), seed,
+        key[0] ? "" : LANE[pick(w, 10)],
         chance(w, 0.02)   ? ",\"hold\":true"
         : chance(w, 0.05) ? ",\"max_wait_ms\":300"
                           : "",

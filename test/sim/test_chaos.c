@@ -125,6 +125,7 @@ static void start_again(struct chaos *x, unsigned written)
         disconnect(x, &x->c[i]);
     world_kill(x->w, written);
     world_boot(x->w);
+    if (chance(x->w, 0.2)) x->w->model = x->asked_model = 1 + (uint64_t)pick(x->w, 2);
     x->device_due = x->w->now + pick(x->w, 500000);
 }
 
@@ -206,7 +207,11 @@ static void op_world(struct chaos *x)
             store_answer(w, chance(w, 0.99));
         break;
     case 1: encode_one(w); break;
-    case 2: op_preview(x); break;
+    case 2:
+        op_preview(x);
+        if (w->n_disk > 0 && chance(w, 0.1))
+            w->disk[pick(w, w->n_disk)]->file = false; /* too old */
+        break;
     case 3:
         open_one(x, pick(w, w->hub->devices.n));
         if (chance(w, 0.02)) op_trouble(x);
@@ -419,6 +424,7 @@ static void chaos(uint64_t seed, long operations)
     x->w = w;
     world_devices(w, 1 + (int)(seed % 2));
     w->woken = woken;
+    w->model = x->asked_model = 1;
     if (seed % 2 == 0) first_users(x);
     w->conf.kept = w->hub->registry.kept = seed % 2 ? 200 : 5;
     for (w->step = 0; w->step < operations; w->step++) {
@@ -444,7 +450,8 @@ static void chaos(uint64_t seed, long operations)
                   "%ld with a kept composition\n",
                   (unsigned long long)seed, x->accepted, w->n_disk, x->ends, x->previews,
                   x->restarts, x->conflicts, x->full, x->sweeps, x->cells, x->finished, x->varied);
-    MUST(w, x->sweeps > operations / 1000 && x->cells > x->sweeps / 2, "next to no sweep");
+    MUST(w, operations < OPERATIONS || x->cached > 5, "%ld pictures were found", x->cached);
+    MUST(w, x->sweeps > operations / 1000 && x->cells > x->sweeps / 5, "next to no sweep");
     MUST(w, operations < OPERATIONS || (x->finished > 20 && x->varied > 100), "few of these");
     MUST(w, operations < OPERATIONS || w->lost_tokens > 20, "few lost tokens");
     x->abandoned += (long)w->hub->stats.totals.abandoned;

@@ -463,7 +463,10 @@ static inline void worker_device_fails(struct world *w, enum err code, int batch
 static inline void worker_open_on(struct world *w, struct fake_device *d)
 {
     d->open = true;
-    event_new(w, d, DEVICE_READY, 0)->budget = w->budget;
+    struct device_event *n = event_new(w, d, DEVICE_READY, 0);
+
+    n->budget = w->budget;
+    n->model = w->model;
 }
 
 static inline void worker_open(struct world *w)
@@ -528,6 +531,7 @@ static inline void world_boot(struct world *w)
                           .store_place = out_store_place,
                           .store_finish = out_store_finish,
                           .store_delete = out_store_delete,
+                          .has_picture = out_has_picture,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,

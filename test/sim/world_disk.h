@@ -138,6 +138,17 @@ static inline void out_store_delete(void *arg, uint64_t job)
     }
 }
 
+static inline bool out_has_picture(void *arg, uint32_t owner, const char *digest)
+{
+    struct world *w = arg;
+
+    for (int i = 0; i < w->n_disk; i++)
+        if (w->disk[i]->file && !w->disk[i]->deleted && w->disk[i]->row.owner == owner
+            && strcmp(w->disk[i]->result_digest, digest) == 0)
+            return true;
+    return false;
+}
+
 /* It reaches the disk at once: nothing waits for it. */
 static inline void out_store_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {

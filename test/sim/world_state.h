@@ -91,6 +91,7 @@ struct world {
     struct hub_conf conf;
     struct spec_limits limits;
     uint64_t budget;
+    uint64_t model; /* of its devices; 0: not known, so that no picture is found again */
     struct user users[WORLD_USERS]; /* of the service; kept over restarts */
     int n_users;
     double largest_s; /* of all jobs so far, what the largest counts for (level.h) */

@@ -444,7 +444,7 @@ static void versions(void **state)
                 "DROP INDEX jobs_parent; DROP INDEX jobs_sweep;"
                 "ALTER TABLE jobs DROP COLUMN parent; ALTER TABLE jobs DROP COLUMN cell;"
                 "ALTER TABLE jobs DROP COLUMN place; ALTER TABLE jobs DROP COLUMN sweep;"
-                "ALTER TABLE jobs DROP COLUMN cells;"
+                "ALTER TABLE jobs DROP COLUMN cells; ALTER TABLE jobs DROP COLUMN model;"
                 "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
                 "ALTER TABLE jobs DROP COLUMN steps; DROP TABLE tokens;"
                 "PRAGMA user_version=1");
