@@ -94,8 +94,10 @@ def states():
     first = c.submit(*LASTING)
     until(lambda: first.status().code == Status.PROGRESS)
     unit = until(lambda: (d := first.status().progress_data) and d[0].progress and d[0])
-    assert 0 < unit.progress < 1 and unit.length > 0 and unit.desc in ("prior", "denoise"), unit
-    second, third = c.submit(*LASTING), c.submit(*LASTING)
+    assert 0 < unit.progress < 1 and unit.length > 0 and unit.desc in ("glyph", "prior", "denoise"), unit
+    second = c.submit(*LASTING)
+    until(lambda: len(jobs("queued")) == 1)  # each call has a thread: the order is theirs
+    third = c.submit(*LASTING)
     waits = until(lambda: (s := third.status()).code == Status.IN_QUEUE and s.eta and s)
     assert waits.rank == 1 and waits.queue_size == 3 and waits.eta > 0, waits
     for job in (third, second, first):
