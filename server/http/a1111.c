@@ -21,7 +21,7 @@ struct txt2img {
     int done[DRAWING_MAX];
     int n_done; /* pictures that there are, in the order of their jobs once all are over */
     int written;
-    bool answering, cancelled;
+    bool answering;
 };
 
 /* --- shared ----------------------------------------------------------------------------------- */

@@ -224,7 +224,8 @@ struct session {
 static void ask_list(struct exchange *x)
 {
     struct session *s = exchange_own(x);
-    json_t *c = json_pack("{ss si}", "type", "list", "limit", SESSION_JOBS);
+    int limit = s->n ? SESSION_JOBS : LIMIT_LIST; /* at first also what others came after */
+    json_t *c = json_pack("{ss si}", "type", "list", "limit", limit);
 
     s->listing = true;
     s->again = false;
