@@ -91,6 +91,14 @@ def make_commands():
     return lines
 
 
+def quote_parameters():
+    """The lines of a spec as parameters."""
+    spec, at = load("asyncapi")["components"]["schemas"]["request"], "asyncapi.yaml#/components/schemas/"
+    lines = "".join(f"        - {{name: {m}, in: query, {'required: true, ' if m in spec['required'] else ''}schema: "
+                    f"{{$ref: '{at}request/properties/{m}'}}}}\n" for m in spec["properties"])
+    return lines + f"        - {{name: n, in: query, description: So many pictures., schema: {{$ref: '{at}pictures'}}}}\n"
+
+
 def make(text):
     """The file with all that follows from others made anew."""
     begin, end = text.index(BEGIN), text.index(END)
@@ -104,6 +112,7 @@ def make(text):
         got = text[at:end]
         got = got[:got.index("    post:")] if "    post:" in got else got
         text = text[:at] + got + post + text[end:]
+    text = re.sub(r"(  /v1/quote:\n(?:.*\n){2}      parameters:\n)(?:        - .*\n)+", lambda m: m.group(1) + quote_parameters(), text)
     with open(os.path.join(ROOT, "proto", "PROTOCOL.md"), encoding="utf-8") as file:
         table = file.read().split("<!-- errors:begin")[1].split("<!-- errors:end")[0]
     codes = re.findall(r"^\| `(\w+)` \|", table, re.M)
