@@ -15,8 +15,9 @@ PARALLEL := $(MAKE) --no-print-directory -j$(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 PKGS := libwebsockets jansson sqlite3 libsodium libturbojpeg libwebp libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libwebp-dev \
-        libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev libdeflate-dev
-TEST_DEPS := g++ libcmocka-dev libspng-dev clang-format chromium python3 python3-websockets \
+        libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
+        libdeflate-dev libspng-dev
+TEST_DEPS := g++ libcmocka-dev clang-format chromium python3 python3-websockets \
              python3-venv python3-yaml curl nodejs npm nginx openssl iproute2 systemd dpkg-dev
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -27,7 +28,7 @@ OPT_tsan := -O1 -g -fsanitize=thread
 OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS += -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(FLAVOUR)) -I. -I$(B) -MMD -MP
 LDFLAGS += $(OPT_$(FLAVOUR))
-LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -lpthread -lm
+LIBS = $(shell pkg-config --libs $(PKGS)) -linih -ldeflate -lspng -lpthread -lm
 # a library's own headers are not ours to warn about
 SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 
@@ -99,7 +100,6 @@ $(B)/test/sim/%: LIBS = -ljansson -lsodium -lpthread -lm
 $(B)/test/sim/%: test/sim/%.c $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
-$(B)/test/server/worker/test_png: LIBS += -lspng # another reader than our writer's
 
 bench: $(patsubst %,$(B)/bench/%,ops block steps checkpoint) ## build the programs of bench/
 $(B)/bench/%: bench/%.c $(ARCHIVES)

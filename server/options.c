@@ -67,6 +67,24 @@ static int set_text(char **at, const char *value, struct fail *f)
     return 0;
 }
 
+/* A line more. */
+static int add_text(char **at, const char *line, struct fail *f)
+{
+    const size_t n = strlen(*at), more = strlen(line);
+    char *all = realloc(*at, n + more + 2);
+
+    if (!all) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for an option.");
+    all[n] = '\n';
+    memcpy(all + n + 1, line, more + 1);
+    *at = all;
+    return 0;
+}
+
+static int set_texts(char **at, bool again, const char *text, struct fail *f)
+{
+    return again && *at ? add_text(at, text, f) : set_text(at, text, f);
+}
+
 static int set_flag(bool *at, const char *where, const char *value, struct fail *f)
 {
     static const char *const yes[] = {"", "1", "yes", "true", "on"}, *const no[] = {"0", "no",
@@ -150,6 +168,7 @@ static int set(struct options *c, const struct options_row *o, enum options_plac
     err = 0;
     switch (o->type) {
     case OPTIONS_TEXT: err = set_text(at, value, f); break;
+    case OPTIONS_TEXTS: err = set_texts(at, c->place[index] == place, value, f); break;
     case OPTIONS_FLAG: err = set_flag(at, where, value, f); break;
     case OPTIONS_BYTES: err = set_bytes(at, o, where, value, f); break;
     case OPTIONS_REAL: err = set_real(at, o, where, value, f); break;
@@ -456,10 +475,15 @@ int options_read(struct options *c, enum options_command command, int argc, char
     return err;
 }
 
+static bool is_text(const struct options_row *o)
+{
+    return o->type == OPTIONS_TEXT || o->type == OPTIONS_TEXTS;
+}
+
 void options_free(struct options *c)
 {
     for (const struct options_row *o = OPTIONS_TABLE; o->name; o++)
-        if (o->type == OPTIONS_TEXT) free(*(char **)((char *)c + o->offset));
+        if (is_text(o)) free(*(char **)((char *)c + o->offset));
     free(c->prompt);
     free(c->verb);
     free(c->user);
@@ -476,7 +500,8 @@ static void *value(const struct options *c, const struct options_row *o)
 static size_t value_bytes(const struct options_row *o)
 {
     switch (o->type) {
-    case OPTIONS_TEXT: return sizeof(char *);
+    case OPTIONS_TEXT:
+    case OPTIONS_TEXTS: return sizeof(char *);
     case OPTIONS_FLAG: return sizeof(bool);
     case OPTIONS_INT: return sizeof(int);
     case OPTIONS_REAL: return sizeof(double);
@@ -488,7 +513,7 @@ static bool same(const struct options *a, const struct options *b, const struct 
 {
     const char *x, *y;
 
-    if (o->type != OPTIONS_TEXT) return memcmp(value(a, o), value(b, o), value_bytes(o)) == 0;
+    if (!is_text(o)) return memcmp(value(a, o), value(b, o), value_bytes(o)) == 0;
     x = *(char **)value(a, o);
     y = *(char **)value(b, o);
     return x && y ? strcmp(x, y) == 0 : x == y;
@@ -504,7 +529,7 @@ static int keep_stronger(const struct options *c, struct options *next, struct f
 
         if (c->place[i] < OPTIONS_ENVIRONMENT) continue;
         next->place[i] = c->place[i];
-        if (o->type == OPTIONS_TEXT)
+        if (is_text(o))
             err = set_text(value(next, o), *(char **)value(c, o), f);
         else
             memcpy(value(next, o), value(c, o), value_bytes(o));

@@ -17,10 +17,11 @@ enum options_command {
     OPTIONS_BACKUP,
     OPTIONS_COMMANDS
 };
-/* Each is the type of the member at the row's offset: char *, int, int64_t, double, bool,
- * int64_t. */
+/* Each is the type of the member at the row's offset: char *, char *, int, int64_t, double, bool,
+ * int64_t. What TEXTS is given several times is one text, a line each. */
 enum options_type {
     OPTIONS_TEXT,
+    OPTIONS_TEXTS,
     OPTIONS_INT,
     OPTIONS_INT64,
     OPTIONS_REAL,
@@ -31,7 +32,7 @@ enum options_type {
 #define OPTIONS_LIVE (1U << 31)
 enum options_place { OPTIONS_DEFAULT, OPTIONS_FILE, OPTIONS_ENVIRONMENT, OPTIONS_ARGUMENT };
 
-#define OPTIONS_MAX 48
+#define OPTIONS_MAX 64
 
 /* Texts are owned; NULL means "not given" where the table has no default. */
 struct options {
@@ -49,6 +50,7 @@ struct options {
     bool access_log, open, trust_proxy;
     /* one picture; 0, or guidance < 0: the model's own default */
     char *prompt, *out;
+    char *images; /* files, or for a plan WxH; a line each */
     int width, height, steps;
     double guidance;
     int64_t seed, noise_seed;

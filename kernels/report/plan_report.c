@@ -11,6 +11,16 @@ static double mb(uint64_t bytes)
     return (double)bytes / 1e6;
 }
 
+static void print_image(const struct glm *g, const struct glm_image *image, FILE *out)
+{
+    int w, h;
+    const int changed = glm_image_size(g, image->width, image->height, &w, &h);
+
+    fprintf(out, "from an image of %dx%d", image->width, image->height);
+    if (changed) fprintf(out, ", which is brought to %dx%d", w, h);
+    fputc('\n', out);
+}
+
 static void print_cost(const struct glm *g, const struct glm_req *q, const struct glm_cost *c,
                        FILE *out)
 {
@@ -19,6 +29,8 @@ static void print_cost(const struct glm *g, const struct glm_req *q, const struc
 
     fprintf(out, "%s, %s: a picture of %dx%d, %d steps, guidance %g\n", g->name, g->info.type,
             q->width, q->height, q->steps, q->guidance);
+    for (int i = 0; i < q->images; i++)
+        print_image(g, &q->image[i], out);
     if (g->model.absent)
         fprintf(out, "planned from the configuration: %s not here\n",
                 g->model.absent >> PARTS == g->model.absent ? "the tokenizer is" : "weights are");
@@ -34,6 +46,7 @@ static void print_cost(const struct glm *g, const struct glm_req *q, const struc
             mb(g->info.weight_bytes + c->run_bytes + c->scratch_bytes));
     fprintf(out, "GFLOP\n");
     for (int p = 0; p < GLM_PHASES; p++) {
+        if (!c->quanta[p]) continue;
         fprintf(out, "  %-11s %12.3f in %d quanta\n", glm_phase_name((enum glm_phase)p),
                 c->flops[p] / 1e9, c->quanta[p]);
         sum += c->flops[p];
@@ -178,6 +191,11 @@ static int print_gpus(const struct glm_opts *o, const struct glm_req *q, FILE *o
     int err = engine_open(&g, o, ENGINE_PLAN_CUDA, f);
 
     if (err) return err;
+    if (q->images > g->info.images) {
+        fprintf(out, "cards (CUDA): %s\n", g->info.no_images);
+        glm_close(g);
+        return 0;
+    }
     fprintf(out, "cards (CUDA, %s, %dx%d)\n", g->info.type, q->width, q->height);
     if (o->vram) print_gpu(g, o->vram, 1, q, out);
     for (size_t i = 0; !o->vram && i < sizeof sizes / sizeof *sizes; i++)

@@ -105,9 +105,30 @@ int cli_check(const struct cli *c)
     return glm_report_check(c->model, stdout);
 }
 
+/* "WxH", a line each; pixels are not needed for a plan. */
+static int read_sizes(const char *list, struct glm_image image[LIMIT_IMAGES], int *n,
+                      struct fail *f)
+{
+    *n = 0;
+    for (const char *at = list; at && *at;) {
+        struct glm_image i = {0};
+        int end = 0;
+
+        if (*n == LIMIT_IMAGES)
+            return fail_set(f, ERR_USAGE, "--image can be given %d times.", LIMIT_IMAGES);
+        if (sscanf(at, "%6dx%6d%n", &i.width, &i.height, &end) != 2 || i.width < 1 || i.height < 1
+            || (at[end] && at[end] != '\n'))
+            return fail_set(f, ERR_USAGE, "--image of a plan is WIDTHxHEIGHT, as 1024x768.");
+        image[(*n)++] = i;
+        at += end + (at[end] == '\n');
+    }
+    return 0;
+}
+
 int cli_plan(const struct cli *c)
 {
     struct glm_opts opts = cli_opts(c);
+    struct glm_image image[LIMIT_IMAGES];
     struct fail f = {0};
     /* 0 and -1: glm_report_plan takes the model's own */
     struct glm_req req = {.prompt = "a picture",
@@ -115,9 +136,12 @@ int cli_plan(const struct cli *c)
                           .width = c->options->width,
                           .height = c->options->height,
                           .steps = c->options->steps,
-                          .guidance = c->options->guidance};
+                          .guidance = c->options->guidance,
+                          .image = image};
+    int err = read_sizes(c->options->images, image, &req.images, &f);
 
-    return glm_report_plan(&opts, &req, stdout, &f) ? cli_print_fail(&f) : 0;
+    if (!err) err = glm_report_plan(&opts, &req, stdout, &f);
+    return err ? cli_print_fail(&f) : 0;
 }
 
 int cli_trace(const struct cli *c)

@@ -2,6 +2,7 @@
  * terminal. */
 #include "server/base/clock.h"
 #include "server/cli/commands.h"
+#include "server/cli/image_file.h"
 #include "server/worker/png.h"
 #include "server/worker/request.h"
 
@@ -154,6 +155,45 @@ static int save(const struct cli *c, const struct glm_info *info, struct glm_run
     return err;
 }
 
+/* The pictures that it begins with. */
+struct images {
+    struct glm_image image[LIMIT_IMAGES];
+    uint8_t *rgb[LIMIT_IMAGES];
+    int n;
+};
+
+static int read_image(struct images *s, const struct glm *glm, const char *path, struct fail *f)
+{
+    struct image_file file;
+    int w, h, err = image_file_read(path, &file, f);
+
+    if (err) return err;
+    s->rgb[s->n] = file.rgb;
+    s->image[s->n++] = (struct glm_image){file.rgb, file.width, file.height};
+    if (file.note) fprintf(stderr, "%s: %s\n", path, file.note);
+    if (glm_image_size(glm, file.width, file.height, &w, &h))
+        fprintf(stderr, "%s: %dx%d is brought to %dx%d\n", path, file.width, file.height, w, h);
+    return 0;
+}
+
+static int read_images(struct images *s, const struct cli *c, const struct glm *glm, struct fail *f)
+{
+    const char *list = c->options->images ? c->options->images : "";
+    char path[PATH_MAX];
+    int err = 0;
+
+    while (*list && !err) {
+        const size_t n = strcspn(list, "\n");
+
+        if (s->n == LIMIT_IMAGES)
+            return fail_set(f, ERR_USAGE, "--image can be given %d times.", LIMIT_IMAGES);
+        snprintf(path, sizeof path, "%.*s", (int)n, list);
+        err = read_image(s, glm, path, f);
+        list += n + (list[n] == '\n');
+    }
+    return err;
+}
+
 static int generate(const struct cli *c, struct glm *glm, struct fail *f)
 {
     struct spec s = {0};
@@ -161,14 +201,20 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
     struct glm_req req;
     struct glm_cost cost;
     struct glm_run *run = NULL;
+    struct images images = {.n = 0};
     int err;
     int64_t before;
 
     glm_info(glm, &info);
     err = make_spec(c->options, &info, &s, f);
+    if (!err && c->options->images && !info.images)
+        err = fail_set(f, ERR_USAGE, "%s", info.no_images);
+    if (!err) err = read_images(&images, c, glm, f);
     if (!err) {
         request_of(&s, &req);
         req.strict = c->options->strict;
+        req.image = images.image;
+        req.images = images.n;
         err = glm_plan(glm, &req, &cost, f);
     }
     if (!err) err = glm_reserve(glm, cost.scratch_bytes, f);
@@ -177,6 +223,8 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
     if (!err) err = draw(glm, run, f);
     if (!err) err = save(c, &info, run, &s, clock_us() - before, f);
     glm_run_free(run);
+    for (int i = 0; i < images.n; i++)
+        free(images.rgb[i]);
     spec_free(&s);
     return err;
 }
