@@ -122,7 +122,8 @@ static void modes_change_nothing(void **state)
         draw(g, other);
         if (g->stages.offload) assert_true(g->stages.offload->fetched > 0);
         assert_int_equal(glm_at_hand(g),
-                         g->stages.offload ? 1U << GLM_DENOISE | 1U << GLM_DECODE : ~0U);
+                         g->stages.offload ? 1U << GLM_ENCODE | 1U << GLM_DENOISE | 1U << GLM_DECODE
+                                           : ~0U);
         assert_memory_equal(all, other, sizeof all);
         glm_close(g);
     }
