@@ -68,6 +68,12 @@ async def the_same_bytes(kind):
             result = (await c.until(lambda m: m["type"] == "result"))[-1]
             digest[result["job"]] = result["digest"]
         assert [digest[jobs[i]] for i in (0, 2, 3)] == 3 * [picture["digest"]], "together with others"
+        several = await c.submit(vary(first["job"], noise_seed=6), n=2)
+        assert several["sweep"] == {"noise_seed": [6, 7]}, several
+        await c.end_of(several["job"])
+        assert (await c.ask(type="watch", job=several["cells"][1]))["state"] == "done"
+        result = by_type(await c.end_of(several["cells"][1]), "result")[0]
+        assert result["digest"] == picture["digest"], "a cell with the first one's noise"
     server.kill()
     server = Server(data, "--dtype", kind)
     async with server.connect() as c:

@@ -406,10 +406,10 @@ static inline void op_vary(struct chaos *x, struct chaos_client *c)
     id_format(from->id, id);
     command(x, c, 'y',
             "\"type\":\"submit\",\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-            "\"steps\":%d,\"prior_from\":\"%s\"%s}",
+            "\"steps\":%d,\"prior_from\":\"%s\"%s}%s",
             from->spec.prompt[0] == 'x' ? "x" : "a \\\"word\\\"",
             chance(w, 0.05) ? 128 : from->spec.width, from->spec.height, 1 + pick(w, 6), id,
-            chance(w, 0.5) ? ",\"noise_seed\":3" : "");
+            chance(w, 0.5) ? ",\"noise_seed\":3" : "", chance(w, 0.1) ? ",\"n\":2" : "");
 }
 
 /* A job that runs, else this one. */
