@@ -34,7 +34,7 @@ async def until(ws, kinds, jobs=None):
 async def draw(ws, **spec):
     """(seconds from submit to result, the result's own running time)"""
     before = time.perf_counter()
-    await ws.send(json.dumps({"type": "submit", "spec": {"prompt": PROMPT, "seed": 5, **spec}}))
+    await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": {"prompt": PROMPT, "seed": 5, **spec}}))
     result = await until(ws, ("result",))
     took = time.perf_counter() - before
     await until(ws, ("end",))
@@ -80,7 +80,7 @@ async def batching(a, ws):
         one.append(time.perf_counter() - before)
         before = time.perf_counter()
         for seed in range(4):
-            await ws.send(json.dumps({"type": "submit", "spec": {"prompt": PROMPT, "seed": seed}}))
+            await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": {"prompt": PROMPT, "seed": seed}}))
         for _ in range(4):
             await until(ws, ("end",))
         four.append(time.perf_counter() - before)
@@ -93,7 +93,7 @@ async def accepting(a, ws, name):
     spec = {"prompt": PROMPT, "width": 64, "height": 64, "steps": 1}
     for i in range(a.submits):
         before = time.perf_counter()
-        await ws.send(json.dumps({"type": "submit", "spec": spec, "watch": False}))
+        await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": spec, "watch": False}))
         jobs.append((await until(ws, ("accepted", "error")))["job"])
         took.append((time.perf_counter() - before) * 1e3)
         await ws.send(json.dumps({"type": "cancel", "job": jobs[-1]}))
@@ -107,7 +107,7 @@ async def frames(a, address, ws):
     viewers = [await service.connect(address) for _ in range(a.viewers)]
     await previews(ws, "jpeg")
     for _ in range(a.runs):
-        await ws.send(json.dumps({"type": "submit", "spec": {"prompt": PROMPT, "seed": 5}}))
+        await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": {"prompt": PROMPT, "seed": 5}}))
         job = (await until(ws, ("accepted",)))["job"]
         for v in viewers:
             await v.send(json.dumps({"type": "watch", "job": job}))
@@ -141,7 +141,7 @@ async def main():
                 await accepting(a, ws, "idle")
                 busy = await service.connect(address)
                 spec = {"prompt": PROMPT, "steps": 200, "width": 256, "height": 256}
-                await busy.send(json.dumps({"type": "submit", "spec": spec}))
+                await busy.send(json.dumps({"type": "submit", "fresh": True, "spec": spec}))
                 await accepting(a, ws, "while it draws")
                 await busy.close()
                 await frames(a, address, ws)

@@ -75,7 +75,7 @@ async def our_seconds(address, a, seed):
         await ws.recv()
         await ws.send(json.dumps({"type": "previews", "format": "none"}))
         t = time.time()
-        await ws.send(json.dumps({"type": "submit", "spec": spec}))
+        await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": spec}))
         async for message in ws:
             event = json.loads(message) if isinstance(message, str) else {}
             if event.get("type") in ("error", "end"):

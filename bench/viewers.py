@@ -92,7 +92,7 @@ async def picture(ws, server, address, a, readers, stalled):
     """Hold a job until its viewers are there, then let it run."""
     spec = {"prompt": PROMPT, "seed": 5, "width": 256, "height": 256, "steps": a.steps}
     here, there = multiprocessing.Pipe()
-    await ws.send(json.dumps({"type": "submit", "spec": spec, "hold": True, "watch": False}))
+    await ws.send(json.dumps({"type": "submit", "fresh": True, "spec": spec, "hold": True, "watch": False}))
     job = (await answer(ws, "accepted"))["job"]
     child = multiprocessing.Process(target=watch, args=(address, job, readers, stalled, there))
     child.start()

@@ -150,7 +150,7 @@ class Ledger:
         until = time.monotonic() + seconds
         try:
             for key, seed in names:
-                await c.send(type="submit", spec=picture(seed), key=key)
+                await c.send(type="submit", spec=picture(seed), key=key, fresh=True)
             while True:
                 self.note(await c.next(max(0.001, until - time.monotonic())))
         except (asyncio.TimeoutError, websockets.ConnectionClosed):
