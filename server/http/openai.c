@@ -314,12 +314,13 @@ static void write_picture(struct exchange *x, struct text *out)
 {
     struct generation *g = exchange_own(x);
     const struct drawn *p = &g->d.all[g->written];
-    char path[URL_TEXT];
+    char path[URL_TEXT], url[ORIGIN_BYTES + URL_TEXT];
 
     text_raw(out, g->written++ ? ",{" : "{");
     if (g->url) {
         url_picture(p->digest, path);
-        text_printf(out, "\"url\":\"%s%s\"", g->origin, path + 1);
+        snprintf(url, sizeof url, "%s%s", g->origin, path + 1);
+        text_string(out, "url", url); /* the host's name is what the client sent */
     } else {
         text_raw(out, "\"b64_json\":\"");
         write_base64(x, g->written - 1, out);
