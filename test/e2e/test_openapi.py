@@ -167,7 +167,7 @@ def addresses():
     fields = load("asyncapi")["components"]["schemas"]["request"]["properties"]
     assert [f["name"] for f in model["fields"]] == list(fields)
     asked = {p["name"] for p in load("openapi")["paths"]["/v1/quote"]["get"]["parameters"]}
-    assert asked == set(fields), asked ^ set(fields)
+    assert asked == {*fields, "n"}, asked ^ set(fields)
     server.kill()
 
 
