@@ -209,6 +209,7 @@ static void write_members(const struct answer_job *j, size_t max, struct text *o
     text_int(out, "created_ms", j->created_ms);
     if (j->key && *j->key) text_string(out, "key", j->key);
     if (j->favourite) text_bool(out, "favourite", true);
+    if (j->private) text_bool(out, "private", true);
     if (spec_write_cut(j->spec, out, "spec", max)) text_bool(out, "prompt_cut", true);
     event_write_sweep(&j->sweep, out);
     if (j->counts) event_write_counts(j->counts, out);

@@ -49,7 +49,7 @@ struct answer_job {
     double overall;         /* when running */
     const struct spec *spec;
     const char *key; /* or "" */
-    bool favourite;
+    bool favourite, private;
     const struct event_result *result; /* when done */
     const struct fail *error;          /* when failed */
     struct event_sweep sweep;          /* its axes and cells only in the answer to `job` */

@@ -42,7 +42,8 @@ enum member {
     PARENT,
     SWEEP,
     PICTURES,
-    FRESH
+    FRESH,
+    PRIVATE
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -57,7 +58,7 @@ struct kind {
 static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SUBMIT] = {"submit",
                         HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(SWEEP)
-                            | HAS(PICTURES) | HAS(FRESH) | HAS(LEAVE),
+                            | HAS(PICTURES) | HAS(FRESH) | HAS(LEAVE) | HAS(PRIVATE),
                         HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC) | HAS(SWEEP) | HAS(PICTURES), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
@@ -241,6 +242,7 @@ static const char *const MEMBER[] = {
     [SWEEP] = "sweep",
     [PICTURES] = "n",
     [FRESH] = "fresh",
+    [PRIVATE] = "private",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -306,6 +308,7 @@ static int read_member(int m, const json_t *v, struct command *c, struct fail *f
     case ALL: return read_bool(name, v, &c->all, f);
     case MAX_WAIT: return read_int(name, v, 1, LIMIT_WAIT_MS, &c->max_wait_ms, f);
     case HOLD: return read_bool(name, v, &c->hold, f);
+    case PRIVATE: return read_bool(name, v, &c->private, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case PARENT: return read_job(name, v, &c->parent, f);
     case FRESH: return read_bool(name, v, &c->fresh, f);

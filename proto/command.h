@@ -80,6 +80,7 @@ struct command {
     uint64_t before;
     /* submit, amend: cancel it after so long without a viewer; 0: keep it */
     int unwatched_ms;
+    bool private;                      /* submit: nothing of it on disk */
     int deadline_ms;                   /* drain: from now on */
     bool undo;                         /* drain: take it back */
     char text[LIMIT_NOTICE_BYTES + 1]; /* notice, drain; "" none */

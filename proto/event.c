@@ -120,6 +120,7 @@ static void write_accepted(const struct event_accepted *e, const char *ref, stru
     if (ref && *ref) text_string(out, "ref", ref);
     if (e->key && *e->key) text_string(out, "key", e->key);
     text_int(out, "created_ms", e->created_ms);
+    if (e->private) text_bool(out, "private", true);
     if (e->eta_ms > 0) {
         text_int(out, "eta_ms", e->eta_ms);
         event_write_range(e->eta_lo_ms, e->eta_hi_ms, out);

@@ -60,7 +60,8 @@ struct event_accepted {
     /* from now until its result, in the answer to submit; 0 or less: not written */
     int64_t eta_ms, eta_lo_ms, eta_hi_ms;
     struct event_sweep sweep;
-    bool cached; /* in the answer to submit: the picture was there already */
+    bool cached;  /* in the answer to submit: the picture was there already */
+    bool private; /* nothing of it is on disk */
 };
 struct event_queue {
     int position;     /* 1: next to start; 0: it is held */

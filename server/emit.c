@@ -17,14 +17,15 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
 {
     struct service *s = arg;
     char id[ID_TEXT];
+    bool told = row->error && !row->private;
 
     id_format(row->job, id);
     if (row->state == STATE_DONE)
         log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
                  (double)row->result_us / 1e6);
     else
-        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), row->error ? ": " : "",
-                 row->error ? row->error->message : "");
+        log_info(s->log, "job %s: %s%s%s", id, event_state_name(row->state), told ? ": " : "",
+                 told ? row->error->message : "");
     store_end(s->store, row, file);
 }
 

@@ -54,7 +54,8 @@ static void tune(struct service *s)
                              .job_seconds = c->job_seconds,
                              .stuck_seconds = live_stuck_seconds(c),
                              .submits_per_s = c->submits_per_second,
-                             .messages_per_s = c->messages_per_second};
+                             .messages_per_s = c->messages_per_second,
+                             .private_s = 60 * c->private_minutes};
     struct net_tuning net = {.origins = c->origins,
                              .connections_per_ip = c->connections_per_ip,
                              .connections_per_user = c->connections_per_user,

@@ -58,6 +58,8 @@ const struct options_row OPTIONS_TABLE[] = {
     {"grace-minutes", 0, OPTIONS_INT, S | L, AT(grace_minutes), "1440", 0, 525600, "N",
      "From telling users that pictures will go, as they take more than --disk of `darkroom user`, "
      "to removing them; beyond five quarters of it the oldest go at once."},
+    {"private-minutes", 0, OPTIONS_INT, S | L, AT(private_minutes), "10", 0, 1440, "N",
+     "For which a private picture waits in memory to be fetched."},
     {"concurrency", 'c', OPTIONS_INT, S | L, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",

@@ -43,7 +43,7 @@ struct options {
     int64_t memory_mb; /* budget for pictures; 0: computed */
     /* the service */
     char *host, *listen, *base, *data, *origins, *log_level, *log_format, *config;
-    int port, concurrency, queue, job_seconds, keep_days, grace_minutes;
+    int port, concurrency, queue, job_seconds, keep_days, grace_minutes, private_minutes;
     int64_t keep_size; /* bytes; 0: no bound */
     int connections, connections_per_ip, connections_per_user, ping_seconds, hangup_seconds;
     int submits_per_second, messages_per_second;

@@ -283,6 +283,7 @@ static int open_hub(struct service *s, struct fail *f)
                             .stuck_seconds = live_stuck_seconds(c),
                             .submits_per_s = c->submits_per_second,
                             .messages_per_s = c->messages_per_second,
+                            .private_s = 60 * c->private_minutes,
                             .kept = LIMIT_JOBS_KEPT};
     struct hub_out out = emit_effects(s);
     int err = store_counts(s->store, &conf.done, &conf.failed, &conf.cancelled, f);

@@ -50,6 +50,7 @@ static bool post_accepted(struct job *j)
     struct event e = {.kind = EVENT_ACCEPTED,
                       .u.accepted = {.spec = &j->spec,
                                      .key = j->key,
+                                     .private = j->private,
                                      .created_ms = j->created_ms,
                                      .sweep = job_sweep(j, cells)}};
 
@@ -119,8 +120,10 @@ static bool make_all(struct hub *h, int64_t now, struct account *owner, const st
     j->leave.unwatched_ms = c->unwatched_ms;
     if (!sweep) set_plan(j, r, 0);
     if (sweep && !make_sweep(c, r, b)) return false;
-    for (int i = 0; i < b->n; i++)
+    for (int i = 0; i < b->n; i++) {
+        b->job[i]->private = c->private;
         if (!post_accepted(b->job[i])) return false;
+    }
     return true;
 }
 
@@ -186,6 +189,7 @@ void acceptance_reply(struct hub *h, int64_t now, const struct job *j, struct pe
     struct event e = {.kind = EVENT_ACCEPTED,
                       .u.accepted = {.spec = &j->spec,
                                      .key = found ? found->key : j->key,
+                                     .private = j->private,
                                      .created_ms = j->created_ms,
                                      .sweep = job_sweep(j, cells),
                                      .cached = found != NULL}};

@@ -89,6 +89,7 @@ void admin_tune(struct hub *h, const struct hub_tuning *t)
     h->conf.stuck_seconds = t->stuck_seconds;
     h->conf.submits_per_s = t->submits_per_s;
     h->conf.messages_per_s = t->messages_per_s;
+    h->conf.private_s = t->private_s;
     for (int i = 0; i < h->devices.n; i++)
         if (h->devices.at[i].ready) capacity_set(h, &h->devices.at[i]);
     notify_touch(h);
@@ -101,7 +102,8 @@ static struct hub_tuning tuning_of(const struct hub *h)
                                .job_seconds = h->conf.job_seconds,
                                .stuck_seconds = h->conf.stuck_seconds,
                                .submits_per_s = h->conf.submits_per_s,
-                               .messages_per_s = h->conf.messages_per_s};
+                               .messages_per_s = h->conf.messages_per_s,
+                               .private_s = h->conf.private_s};
 }
 
 /* A device is not stuck while one quantum takes what a whole job may. */

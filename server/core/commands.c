@@ -133,13 +133,14 @@ static void cancel_cells(struct hub *h, struct pending_reply *a, const struct co
     sweeps_cancel(h, p);
 }
 
+/* An administrator cancels private jobs, too, of which it sees no more than that they are there. */
 static void cancel(struct hub *h, struct pending_reply *a, const struct command *c)
 {
-    struct job *j = respond_job(h, a->client, c->job);
+    struct job *j = lifecycle_find(h, c->job);
     bool ending = j && (j->state == JOB_ENDING || job_over(j));
     struct fail f;
 
-    if (!j) {
+    if (!j || !account_sees(a->client->account, j->owner)) {
         respond_unknown(h, a, c);
     } else if (ending && j->end.outcome != JOB_CANCELLED) {
         fail_field(&f, ERR_CONFLICT, "job", "The job is over already");

@@ -5,8 +5,8 @@
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats notices bucket
- *   helpers    notify capacity previews report forecast lifecycle sweeps request acceptance
- *              ending placing abandon reorder
+ *   helpers    notify capacity previews report forecast lifecycle sweeps private request
+ *              acceptance ending placing abandon reorder
  *   inputs     restore device_events respond submit admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
@@ -59,7 +59,8 @@ struct hub {
     int64_t called_us;   /* when the hub was called last */
     /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
     int64_t abandon_us;
-    int64_t drain_us; /* when it stops at the latest; INT64_MAX: it is not to */
+    int64_t private_us; /* when private jobs are looked at; INT64_MAX: there are none */
+    int64_t drain_us;   /* when it stops at the latest; INT64_MAX: it is not to */
     bool stopping;
     bool draining;    /* nothing starts, and the hub stops by drain_us */
     bool paused;      /* nothing starts until an administrator has it go on */

@@ -65,6 +65,7 @@ struct hub_conf {
     int kept;          /* jobs that are over and stay in memory; LIMIT_JOBS_KEPT */
     /* of one user, without users of one connection; of one connection; 0: no bound (bucket.h) */
     int submits_per_s, messages_per_s;
+    int private_s; /* for which the picture of a private job waits to be fetched */
     int64_t done, failed, cancelled; /* jobs ended before this start, for the statistics */
 };
 
@@ -72,7 +73,7 @@ struct hub_conf {
  * hub_conf. */
 struct hub_tuning {
     int queue_max, concurrency, job_seconds, stuck_seconds;
-    int submits_per_s, messages_per_s;
+    int submits_per_s, messages_per_s, private_s;
 };
 
 /* What the store keeps of a job. */
@@ -87,6 +88,7 @@ struct hub_row {
     bool held;                /* not over: it does not start */
     uint64_t rank;            /* among its owner's jobs; 0: its order */
     bool favourite;           /* its picture goes last */
+    bool private;             /* to be answered, but not kept: neither the row nor its file */
     int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
     struct sweep_place place; /* of a cell; parent 0: it is none */
     /* of a sweep, JSON: its fields and values, its cells (cells.h); NULL: it is none */
@@ -122,7 +124,9 @@ struct hub_work {
      * one on disk, if `keep`. Without one, and where it is of another program, model or kind of
      * device, the run begins anew. */
     struct blob *checkpoint;
-    bool keep; /* checkpoints are taken and may be written to disk: not those of private jobs */
+    /* checkpoints are taken and may be written to disk, and the picture has texts that say what it
+     * shows: not for private jobs */
+    bool keep;
     int steps; /* of denoising, after which it ends; 0: those of the spec */
     /* Of a spec with prior_from: the job's tokens, which are on disk. The hub leaves them out, as
      * who reads the disk puts them in; a run that lacks them ends with RUN_FAILED, ERR_CONFLICT. */

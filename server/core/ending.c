@@ -6,6 +6,7 @@
 #include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -68,10 +69,11 @@ static void post_end(struct hub *h, int64_t now, struct job *j)
         return;
     }
     if (j->end.outcome == JOB_DONE && j->end.tokens) j->end.kept = true;
-    forget_bytes(j);
+    if (!j->private) forget_bytes(j);
     lifecycle_move(h, j, MOVE[j->end.outcome]);
     if (!j->sweep) stats_end(&h->stats, now, j->end.outcome);
     if (!j->sweep) judge(h, now, j, was_refused);
+    private_over(h, now, j);
     registry_over(&h->registry, j);
 }
 

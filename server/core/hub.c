@@ -14,6 +14,7 @@
 #include "server/core/notify.h"
 #include "server/core/placing.h"
 #include "server/core/previews.h"
+#include "server/core/private.h"
 #include "server/core/restore.h"
 #include "server/core/sweeps.h"
 
@@ -71,7 +72,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .wake = clients_wake,
                                   .followed = clients_followed,
                                   .arg = h};
-    h->again_us = h->abandon_us = h->drain_us = INT64_MAX;
+    h->again_us = h->abandon_us = h->drain_us = h->private_us = INT64_MAX;
     h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
@@ -103,6 +104,7 @@ static void hub_settle(struct hub *h, int64_t now)
     assert(h->n_storing >= 0 && h->n_encoding >= 0 && h->unplaced >= 0);
     stats_begin(&h->stats, now);
     abandon_look(h, now);
+    private_look(h, now);
     admin_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     placing_dispatch(h, now);
@@ -146,6 +148,7 @@ int64_t hub_due(const struct hub *h)
     if (h->clients.due < due) due = h->clients.due;
     if (abandon_due(h) < due) due = abandon_due(h);
     if (admin_due(h) < due) due = admin_due(h);
+    if (private_due(h) < due) due = private_due(h);
     return due;
 }
 
@@ -233,6 +236,17 @@ void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why
 void hub_removal(struct hub *h, int64_t now, const struct removal *r)
 {
     favour_removal(h, now, r);
+    hub_settle(h, now);
+}
+
+struct blob *hub_private(const struct hub *h, uint32_t user, const char *digest, uint64_t *job)
+{
+    return private_picture(h, user, digest, job);
+}
+
+void hub_fetched(struct hub *h, int64_t now, uint64_t job)
+{
+    private_fetched(h, now, job);
     hub_settle(h, now);
 }
 

@@ -109,6 +109,11 @@ void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why)
 /* What the store tells of a user's bound on its pictures. */
 void hub_removal(struct hub *, int64_t now, const struct removal *);
 
+/* The picture of a private job (borrowed), by its digest and for its owner, and its job; NULL:
+ * none. When it was sent whole, hub_fetched() forgets it. */
+struct blob *hub_private(const struct hub *, uint32_t user, const char *digest, uint64_t *job);
+void hub_fetched(struct hub *, int64_t now, uint64_t job);
+
 /* What a probe of the disk found while nothing was stored: why it takes nothing, or NULL: it
  * does. */
 void hub_disk(struct hub *, int64_t now, const struct fail *why);

@@ -109,7 +109,8 @@ struct job_end {
     struct fail error;      /* FAILED */
     char digest[65];        /* DONE: of the file, hex */
     int64_t bytes;          /* DONE: of the file */
-    struct blob *file;      /* while it is being stored */
+    struct blob *file;      /* while it is being stored; of a private job until it is forgotten */
+    int64_t until_us;       /* a private job is over, and remembered until then */
     struct blob *tokens;    /* the same; NULL: none */
     bool kept;              /* DONE: its tokens are on disk */
     int steps;              /* DONE: denoising steps that were done; 0: those of its spec */
@@ -176,6 +177,7 @@ struct job {
     bool held;          /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
     uint64_t rank;      /* among its owner's jobs: first its order */
     bool favourite;     /* its picture goes last */
+    bool private;       /* written once: private.h */
     int steps;          /* it ends after so many denoising steps (finish); 0: those of its spec */
     bool storing_steps; /* that is on its way to the disk */
     struct job_plan plan;

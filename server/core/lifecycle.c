@@ -77,6 +77,7 @@ struct hub_row lifecycle_row(const struct job *j)
                             .held = j->held,
                             .rank = j->rank,
                             .favourite = j->favourite,
+                            .private = j->private,
                             .steps = j->steps,
                             .unwatched_ms = j->leave.unwatched_ms,
                             .place = j->place,
@@ -187,7 +188,7 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     j->run.displaced = false;
     j->run.used_us = j->run.past_us = j->run.past_used_us = 0;
     j->run.from = 0;
-    j->run.keep = w.keep = true;
+    j->run.keep = w.keep = !j->private;
     if (h->refused > 0) h->refused--;
     j->run.view =
         (struct glm_progress){.phase = (enum glm_phase)phase, .total = j->plan.cost.quanta[phase]};

@@ -5,6 +5,7 @@
 #include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/private.h"
 
 #include <math.h>
 
@@ -126,6 +127,7 @@ void placing_drain(struct hub *h, bool draining)
 void placing_stop(struct hub *h, int64_t now)
 {
     h->stopping = true;
+    private_stop(h);
     if (eta_measured(&h->eta)) h->out.rates(h->out.arg, &h->eta.known);
     for (int k = 0; k < h->devices.n; k++)
         for (int i = 0; i < h->devices.at[k].n_resident; i++)

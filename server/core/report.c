@@ -4,6 +4,7 @@
 #include "server/core/capacity.h"
 #include "server/core/notify.h"
 #include "server/core/phases.h"
+#include "server/core/private.h"
 
 #include "proto/answer.h"
 
@@ -14,8 +15,23 @@ struct listing {
     struct answer_job job[LIMIT_LIST];
     struct event_result result[LIMIT_LIST];
     char url[LIMIT_LIST][URL_TEXT];
+    struct spec spec[LIMIT_LIST]; /* of private jobs: without the prompt */
     int n;
 };
+
+/* What its owner alone may see. */
+static void hide(struct listing *r, struct answer_job *row)
+{
+    static char nothing[] = "";
+    struct spec *spec = &r->spec[row - r->job];
+
+    *spec = *row->spec;
+    spec->prompt = nothing;
+    row->spec = spec;
+    row->key = "";
+    row->result = NULL;
+    row->error = NULL;
+}
 
 static void add_row(const struct hub *h, int64_t now, struct listing *r, const struct job *j)
 {
@@ -31,6 +47,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .spec = &j->spec,
                                .key = j->key,
                                .favourite = j->favourite,
+                               .private = j->private,
                                .sweep.place = &j->place,
                                .counts = j->sweep ? &j->sweep->counts : NULL};
     row->phase = j->run.view.phase < GLM_DONE ? phases_wire(j->run.view.phase) : PHASE_DECODE;
@@ -59,6 +76,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct account 
         if (!account_sees(a, j->owner) || j->place.parent != c->parent) continue;
         if (rows.n == c->limit) break;
         add_row(h, now, &rows, j);
+        if (!private_open(a, j)) hide(&rows, &rows.job[rows.n - 1]);
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_list(ref, rows.job, rows.n, j != NULL, &t);

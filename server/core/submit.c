@@ -131,7 +131,7 @@ static void submit_again(struct hub *h, int64_t now, struct pending_reply *a,
 {
     struct fail f;
 
-    if (memcmp(j->digest, digest, sizeof j->digest) != 0) {
+    if (memcmp(j->digest, digest, sizeof j->digest) != 0 || j->private != c->private) {
         fail_field(&f, ERR_CONFLICT, "key", "This key belongs to another request");
         fail_advise(&f, "Use a new key for a new request.");
         respond_error(h, a, c, &f);
@@ -158,12 +158,14 @@ static struct job *find_picture(struct hub *h, const struct account *owner, cons
     struct spec s = c->spec;
     struct job *j;
 
-    if (c->fresh || c->sweep.cells || s.seed == SPEC_SEED_PICK || !h->model) return NULL;
+    if (c->private || c->fresh || c->sweep.cells) return NULL;
+    if (s.seed == SPEC_SEED_PICK || !h->model) return NULL;
     if (s.prior_from && s.noise_seed == SPEC_SEED_PICK) return NULL; /* it is to be another one */
     spec_seeds(&s);
     if (spec_picture_digest(&s, picture) != 0) return NULL;
     j = registry_find_picture(&h->registry, owner, picture, h->model);
-    return j && h->out.has_picture(h->out.arg, owner->user.id, j->end.digest) ? j : NULL;
+    if (!j || j->private) return NULL;
+    return h->out.has_picture(h->out.arg, owner->user.id, j->end.digest) ? j : NULL;
 }
 
 static void submit_found(struct hub *h, int64_t now, struct pending_reply *a,
@@ -189,6 +191,14 @@ static int digest_of(const struct command *c, uint8_t out[SPEC_DIGEST_BYTES], st
     return err ? fail_set(f, ERR_OUT_OF_MEMORY, "No memory") : 0;
 }
 
+/* The tokens of an earlier picture are taken to the new row, which a private job has not. */
+static int check_private(const struct command *c, struct fail *f)
+{
+    if (!c->private || !c->spec.prior_from) return 0;
+    fail_field(f, ERR_BAD_FIELD, "prior_from", "A private job cannot take another's composition");
+    return fail_advise(f, "Leave \"private\" or \"prior_from\" out.");
+}
+
 /* Whether all that it asks for can be accepted now. */
 static int check_submit(struct hub *h, int64_t now, struct client *p, struct command *c,
                         struct request *r, struct fail *f)
@@ -200,6 +210,7 @@ static int check_submit(struct hub *h, int64_t now, struct client *p, struct com
     if (!err) err = submit_watches(h, p, NULL, c->watch, f);
     if (!err) err = check_waiting(h, now, p->account, n, f);
     if (!err) err = check_room(h, now, n, f);
+    if (!err) err = check_private(c, f);
     if (!err) err = composition_check(h, p->account, c, f);
     if (!err) err = request_plan(h, c, r, f);
     return err ? err : check_wait(h, now, p->account, c, r, f);

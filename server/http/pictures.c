@@ -4,6 +4,7 @@
 #include "proto/url.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool wants_download(const char *query)
@@ -13,6 +14,31 @@ static bool wants_download(const char *query)
         if (strncmp(at, "download=1", 10) == 0 && (!at[10] || at[10] == '&')) return true;
     }
     return false;
+}
+
+bool pictures_private(const struct hub *hub, const struct http_request *q, struct http_reply *r)
+{
+    const struct user *user = q->asker->user;
+    char digest[URL_DIGEST];
+    uint64_t job;
+    const struct blob *b;
+
+    if (!url_picture_parse(q->path, digest)) return false;
+    b = hub_private(hub, user ? user->id : USER_NONE, digest, &job);
+    if (!b) return false;
+    reply_init(r, 200);
+    r->owned = malloc(b->len);
+    if (!r->owned) {
+        reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the picture.", "Fetch it again later.");
+        return true;
+    }
+    memcpy(r->owned, b->data, b->len);
+    r->body = (const uint8_t *)r->owned;
+    r->bytes = (int64_t)b->len;
+    r->type = "image/png";
+    r->cache = "private, no-store";
+    if (strcmp(q->method, "HEAD") != 0) r->once = job;
+    return true;
 }
 
 void pictures_route(struct store *s, const struct http_request *q, struct http_reply *r)

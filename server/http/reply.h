@@ -78,6 +78,7 @@ struct http_reply {
     int64_t bytes; /* of the body, also for HEAD and 304 */
     int64_t from;  /* where in the picture it begins */
     bool head;     /* send no body */
+    uint64_t once; /* the job whose picture is gone when it was sent whole; 0: none */
     /* the body is one of: borrowed bytes, owned bytes, a picture */
     const uint8_t *body;
     char *owned;

@@ -65,9 +65,14 @@ void http_free(struct http *h)
     free(h);
 }
 
+void http_sent(struct http *h, const struct http_reply *r, int64_t now)
+{
+    if (r->once) hub_fetched(h->backend.hub, now, r->once);
+}
+
 static void route_picture(struct http *h, const struct http_request *q, struct http_reply *r)
 {
-    pictures_route(h->backend.store, q, r);
+    if (!pictures_private(h->backend.hub, q, r)) pictures_route(h->backend.store, q, r);
 }
 
 static void route_gradio_file(struct http *h, const struct http_request *q, struct http_reply *r)

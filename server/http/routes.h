@@ -32,6 +32,8 @@ struct http_conf {
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);
 void http_free(struct http *);
+/* A reply was sent whole. */
+void http_sent(struct http *, const struct http_reply *, int64_t now);
 
 /* Who may ask. */
 enum http_access {

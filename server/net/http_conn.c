@@ -160,6 +160,7 @@ static void finish(struct conn *c)
 
     drop_exchange(c, false);
     drop_request(h);
+    http_sent(c->all->http, &h->reply, clock_us());
     reply_free(&h->reply);
     http_out_free(&h->out);
     if (h->last) {

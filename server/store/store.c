@@ -348,7 +348,13 @@ static void answer(struct store *s, uint64_t job, int64_t commit_us, const struc
 static void send(struct store *s, int kind, const struct hub_row *rows, int n, struct blob *file)
 {
     struct fail why;
-    struct entry *e = entry_new(kind, rows, n, file);
+    struct entry *e;
+
+    if (rows->private) { /* nothing of it leaves this thread */
+        if (kind != STORE_PLACE) answer(s, rows[n - 1].job, 0, NULL);
+        return;
+    }
+    e = entry_new(kind, rows, n, file);
 
     if (e) {
         pulse_due(&s->pulse);

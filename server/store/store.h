@@ -69,7 +69,8 @@ int store_restore(struct store *, int kept,
                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                   struct fail *f);
 
-/* struct hub_out: what they borrow is copied, the file gets a reference. */
+/* struct hub_out: what they borrow is copied, the file gets a reference. Of a private row nothing
+ * is copied or kept; it is answered. */
 void store_accept(struct store *, const struct hub_row *rows, int n); /* all or none */
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);

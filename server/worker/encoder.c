@@ -136,8 +136,9 @@ static struct blob *encode_file(struct encoder *e, const struct pixels_picture *
     struct glm_picture picture = {.rgb = p->rgb, .width = p->width, .height = p->height};
     struct blob *b;
 
-    if (png_encode_spec(&picture, &p->spec, p->steps, e->conf.model, e->conf.version, &bytes, &len,
-                        f))
+    if (p->bare ? png_encode(p->rgb, p->width, p->height, NULL, 0, &bytes, &len, f)
+                : png_encode_spec(&picture, &p->spec, p->steps, e->conf.model, e->conf.version,
+                                  &bytes, &len, f))
         return NULL;
     b = blob_copy(bytes, len);
     if (!b) fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture's file.");

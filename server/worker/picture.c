@@ -22,6 +22,7 @@ int picture_take(struct resident *r, struct pixels_picture **out, struct fail *f
     }
     p->m.kind = PIXELS_PICTURE;
     p->job = r->job;
+    p->bare = !r->keep;
     p->spec = r->spec;
     p->steps = glm_run_steps(r->run);
     p->width = picture.width;

@@ -38,6 +38,7 @@ struct pixels_picture {
     struct spec spec;
     int steps; /* of denoising that were done */
     int width, height;
+    bool bare; /* its file says nothing of the request */
     uint8_t *rgb;
 };
 

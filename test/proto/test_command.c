@@ -20,6 +20,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);
     if (c->fresh) text_bool(t, "fresh", true);
+    if (c->private) text_bool(t, "private", true);
     if (c->kind == COMMAND_DRAIN && !c->undo) text_int(t, "deadline_ms", c->deadline_ms);
     if (c->undo) text_bool(t, "cancel", true);
     if (*c->text) text_string(t, "text", c->text);

@@ -38,7 +38,7 @@ struct chaos {
     int64_t device_due;
     struct user user[CHAOS_USERS]; /* of a service with users; else users is false */
     bool users, away[CHAOS_USERS];
-    long comings, abandoned, notices, drains;
+    long comings, abandoned, notices, drains, privates;
     long sweeps, cells; /* submitted, and `cell` events read */
     long cached;        /* answers with a picture that was there */
     uint64_t asked_model;
@@ -378,7 +378,7 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
     command(
         x, c, watch ? 's' : 'n',
         "\"type\":\"submit\",%s\"watch\":%s,\"spec\":{\"prompt\":\"%s\",\"width\":%d,\"height\":%d,"
-        "\"steps\":%d,\"seed\":%d%s}%s%s%s",
+        "\"steps\":%d,\"seed\":%d%s}%s%s%s%s",
         key, watch ? "true" : "false", key[0] ? "x" : prompt, side,
         again || chance(w, 0.9) ? side : 256, key[0] || again ? 3 : 1 + pick(w, 6), seed,
         key[0] ? "" : LANE[pick(w, 10)],
@@ -388,7 +388,8 @@ static inline void op_submit(struct chaos *x, struct chaos_client *c)
         sweep,
         chance(w, 0.1)   ? ",\"on_disconnect\":{\"cancel_after_ms\":200}"
         : chance(w, 0.1) ? ",\"on_disconnect\":{\"cancel_after_ms\":20000}"
-                         : "");
+                         : "",
+        chance(w, 0.1) ? ",\"private\":true" : "");
 }
 
 /* Another picture with the composition of a finished one, which may be somebody else's. */

@@ -305,6 +305,20 @@ static bool is_open(const struct chaos *x, const struct client *p)
     return false;
 }
 
+/* A private job is remembered for so long at most, and its picture only then. */
+static void check_private(struct chaos *x)
+{
+    const struct hub *h = x->w->hub;
+
+    for (const struct job *j = h->registry.newest; j; j = j->links.older) {
+        x->privates += j->private && j->state == JOB_DONE;
+        if (!job_over(j) || j->sweep) continue;
+        MUST(x->w, (j->end.file != NULL) == (j->private && j->state == JOB_DONE), "whose picture");
+        MUST(x->w, !j->private || j->run.device || j->parent || h->called_us < j->end.until_us,
+             "a private job that is not forgotten");
+    }
+}
+
 /* No job outlives its time without a viewer, by the time of the hub's last call. */
 static void check_viewers(struct chaos *x)
 {
@@ -352,7 +366,7 @@ static void check_queue(struct world *w)
 static void check_disk(struct world *w)
 {
     for (int i = 0; i < w->n_disk; i++)
-        if (w->disk[i]->row.state == STATE_QUEUED)
+        if (w->disk[i]->row.state == STATE_QUEUED && !w->disk[i]->deleted)
             MUST(w, registry_find(&w->hub->registry, w->disk[i]->row.job), "a job is lost");
 }
 
@@ -372,7 +386,7 @@ static void release_all(struct chaos *x)
 
         if (!j->held || j->state != JOB_QUEUED) continue;
         id_format(j->id, id);
-        command(x, c, 'r', "\"type\":\"release\",\"job\":\"%s\"", id);
+        command(x, c, 'r', "\"type\":\"%s\",\"job\":\"%s\"", j->private ? "cancel" : "release", id);
         listen_to_end(x, c);
     }
 }
@@ -412,7 +426,8 @@ static void finish(struct chaos *x)
                  "a client that was not sent the end");
     }
     for (int i = 0; i < w->n_disk; i++)
-        MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a job without end on disk");
+        MUST(w, w->disk[i]->row.state != STATE_QUEUED || w->disk[i]->deleted,
+             "a job without end on disk");
 }
 
 static void chaos(uint64_t seed, long operations)
@@ -437,6 +452,7 @@ static void chaos(uint64_t seed, long operations)
         if (x->users && chance(w, 0.001)) op_users(x);
         check_jobs(w);
         check_viewers(x);
+        if (w->step % 16 == 0) check_private(x);
         check_drain(x);
         forecast_remember(w);
         if (w->step % 16 == 0) check_queue(w);
@@ -455,6 +471,7 @@ static void chaos(uint64_t seed, long operations)
     MUST(w, operations < OPERATIONS || (x->finished > 20 && x->varied > 100), "few of these");
     MUST(w, operations < OPERATIONS || w->lost_tokens > 20, "few lost tokens");
     x->abandoned += (long)w->hub->stats.totals.abandoned;
+    MUST(w, operations < OPERATIONS || x->privates > 0, "no private picture");
     MUST(w, operations < OPERATIONS || (x->drains > 0 && x->notices > 0),
          "no drain came to its end");
     MUST(w, x->abandoned > operations / 2000, "%ld jobs lost their viewers", x->abandoned);

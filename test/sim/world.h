@@ -591,6 +591,8 @@ static inline void world_kill(struct world *w, unsigned written)
         w->map[i]->overall = 0;
         w->map[i]->unwatched_us = 0;
     }
+    for (int i = 0; i < w->n_disk; i++) /* they were in memory alone */
+        if (w->disk[i]->row.private) w->disk[i]->deleted = true;
     hub_free(w->hub);
     w->hub = NULL;
 }
@@ -605,8 +607,12 @@ static inline struct world *world_new(uint64_t seed)
     spec_limits_init(&w->limits);
     spec_limits_model(&w->limits, 1024, 256, 4);
     w->budget = 256 * 256 * (100 * 4 + 20 + 30);
-    w->conf = (struct hub_conf){
-        .devices = 1, .queue_max = 64, .job_seconds = 300, .stuck_seconds = 60, .kept = 1024};
+    w->conf = (struct hub_conf){.devices = 1,
+                                .queue_max = 64,
+                                .job_seconds = 300,
+                                .stuck_seconds = 60,
+                                .private_s = 5,
+                                .kept = 1024};
     world_boot(w);
     return w;
 }
