@@ -4,6 +4,7 @@
 
 #include "proto/spec.h"
 #include "server/core/effects.h"
+#include "server/core/phases.h"
 
 #include <string.h>
 
@@ -27,7 +28,8 @@ static inline int plan_of(const struct spec *s, struct job_plan *p, struct fail 
     p->cost.quanta[GLM_DENOISE] = s->steps;
     p->cost.quanta[GLM_DECODE] = 2;
     for (int i = 0; i < GLM_PHASES; i++)
-        p->cost.work[i] = (double)area * 1e3 * (i + 1) * p->cost.quanta[i];
+        p->cost.work[i] =
+            (double)area * 1e3 * (phases_wire((enum glm_phase)i) + 1) * p->cost.quanta[i];
     prompt = 1 + rows / 16.0 + rows * rows / 65536.0; /* in tokens, which are alike for all sizes */
     p->cost.work[GLM_PRIOR] = 2e7 * (prompt + (double)(area / 16384));
     p->cost.prefill = 2e7 * prompt / p->cost.work[GLM_PRIOR];
