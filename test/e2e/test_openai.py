@@ -204,6 +204,21 @@ def a_full_queue():
             server.get("/v1/jobs/" + job, "DELETE")
 
 
+def what_is_not_repeated():
+    """catches: a library that asks again for what takes too long"""
+    short, sent = Server(None, "--job-seconds", "1"), []
+    hooks = {"request": [lambda request: sent.append(request.url.path)]}
+    patient = client(short, max_retries=2, http_client=openai.DefaultHttpxClient(event_hooks=hooks))
+    patient.images.generate(prompt=PROMPT, size="64x64", extra_body=FEW)
+    try:
+        patient.images.generate(prompt=PROMPT, size="512x512", extra_body={"steps": 200})
+        raise AssertionError("it took less than a second")
+    except openai.InternalServerError as e:
+        assert (e.status_code, e.code, e.type) == (504, "timeout", "server_error"), e
+    assert sent == 2 * ["/v1/images/generations"], sent
+    short.stop()
+
+
 def what_is_cancelled():
     """catches: a request that waits for ever for a job that has ended otherwise"""
     with Busy():
@@ -284,4 +299,4 @@ def programs():
 
 
 run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors,
-     a_full_queue, what_is_cancelled, clients_that_leave, a_long_wait, users, programs])
+     a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, programs])
