@@ -163,7 +163,7 @@ void ending_encoded(struct hub *h, int64_t now, uint64_t job, struct blob *file,
         j->end.file = blob_ref(file);
         j->end.bytes = (int64_t)file->len;
         memccpy(j->end.digest, digest, '\0', sizeof j->end.digest - 1);
-        job_identify(j, h->model);
+        job_identify(j, j->private ? 0 : h->model);
         lifecycle_end(h, j, JOB_DONE, NULL);
     } else {
         lifecycle_end(h, j, JOB_FAILED, why);
