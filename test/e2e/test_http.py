@@ -92,7 +92,8 @@ def keys():
     """catches: a request that is sent again and draws again; a key that finds another request"""
     line = Line()
     first = line.submit(QUICK, Idempotency_Key="k1")
-    again = line.submit(QUICK, Idempotency_Key='"k1"')
+    again = line.submit(QUICK, "/v1/jobs?wait=50", Idempotency_Key='"k1"')
+    assert again["state"] == "done"
     assert first["job"] == again["job"] and first["key"] == "k1"
     status, _, problem = line.ask("POST", "/v1/jobs", {"spec": {**QUICK, "seed": 9}}, Idempotency_Key="k1")
     assert status == 409 and problem["field"] == "key"
