@@ -24,9 +24,9 @@ REQUEST = ("GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnect
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: darkroom.v1\r\n\r\n").encode()
 
 
-def start(count, data):
+def start(count, data, *flags):
     process = subprocess.Popen([BIN, "serve", "--port", "0", "--data", data, "--connections", str(count + 100),
-                                "--log-level", "error", "--model", os.path.join(ROOT, "weights", "tiny")],
+                                "--log-level", "error", "--model", os.path.join(ROOT, "weights", "tiny"), *flags],
                                stdout=subprocess.PIPE, text=True)
     said, port = "", None
     while "drawing" not in said:
@@ -111,4 +111,5 @@ def main():
             process.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -505,7 +505,7 @@ void command_free(struct command *c)
 
 /* ---- members by name ---- */
 
-static unsigned member_bit(const char *name)
+static uint64_t member_bit(const char *name)
 {
     for (int m = 0; m < MEMBERS; m++)
         if (strcmp(MEMBER[m], name) == 0) return HAS(m);
@@ -524,7 +524,7 @@ bool command_needs(enum command_kind kind, const char *member)
 
 bool command_text(const char *member)
 {
-    unsigned texts = HAS(TYPE) | HAS(REF) | HAS(KEY) | HAS(JOB) | HAS(STATE) | HAS(BEFORE)
+    uint64_t texts = HAS(TYPE) | HAS(REF) | HAS(KEY) | HAS(JOB) | HAS(STATE) | HAS(BEFORE)
                      | HAS(FORMAT) | HAS(USER) | HAS(PARENT);
 
     return (member_bit(member) & texts) != 0;

@@ -53,13 +53,14 @@ static int refuse_member(const json_t *command, const char *name, const char *hi
     return fail_advise(f, "%s", hint);
 }
 
-static int check_members(const json_t *command, bool job, struct fail *f)
+static int check_members(enum command_kind kind, const json_t *command, bool job, struct fail *f)
 {
     int err = refuse_member(command, "type", "The address says which command it is.", f);
 
     if (!err) err = refuse_member(command, "ref", "Leave it out: a reply has one request.", f);
     if (!err) err = refuse_member(command, "watch", "Use GET /v1/jobs/JOB/events to follow.", f);
-    if (!err) err = refuse_member(command, "on", "Use GET /v1/stats.", f);
+    if (!err && kind == COMMAND_STATS)
+        err = refuse_member(command, "on", "Use GET /v1/stats/events to follow.", f);
     if (!err && job) err = refuse_member(command, "job", "The address names the job.", f);
     return err;
 }
@@ -124,7 +125,7 @@ static void begin_submit(struct exchange *x, const struct http_request *q)
     json_t *command = body_of(q, &err, &f);
 
     c->kind = COMMAND_SUBMIT;
-    if (!err) err = check_members(command, false, &f);
+    if (!err) err = check_members(c->kind, command, false, &f);
     if (!err) err = check_query(q->query, WAIT, &f);
     if (!err) err = take_wait(x, q, &f);
     if (!err) err = take_key(q, command, &f);
@@ -212,10 +213,10 @@ static void begin_command(struct exchange *x, const struct http_request *q)
         return;
     }
     command = body_of(q, &err, &f);
-    if (!err) err = check_members(command, about_job, &f);
+    if (!err) err = check_members(c->kind, command, about_job, &f);
     if (!err) err = check_query(q->query, NONE, &f);
     if (!err && about_job) err = take_job(q, command, &f);
-    if (!err && command_has(c->kind, "on")) json_object_set_new(command, "on", json_false());
+    if (!err && c->kind == COMMAND_STATS) json_object_set_new(command, "on", json_false());
     send(x, command, err, &f);
 }
 

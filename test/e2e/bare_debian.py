@@ -1,5 +1,6 @@
 """bare_debian - the package in a bare Debian 12 whose own systemd runs it: installed, upgraded over the database of an
-older one, reloaded, killed, stopped by its watchdog, configured for nginx, removed, purged.
+older one, reloaded, killed, stopped by its watchdog, configured for nginx, removed, purged; then the lines of OPERATING.md
+that begin with sudo.
 
     bare_debian.py OLD.deb NEW.deb [MIRROR]
 
@@ -11,10 +12,13 @@ Type=simple and no WatchdogSec."""
 import asyncio
 import atexit
 import ctypes
+import http.client
 import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,7 @@ import urllib.request
 
 import websockets
 
+import commands
 from harness import LONG, QUICK, run
 
 OLD, NEW = (os.path.abspath(p) for p in sys.argv[1:3])
@@ -79,6 +84,11 @@ def boots():
         outside("chroot", ROOT, "apt-get", "-qq", "update")
         outside("chroot", ROOT, "apt-get", "-qq", "-y", "--download-only", "--no-install-recommends", "install",
                 f"/srv/{name}.deb")
+    os.makedirs(f"{ROOT}/srv/beside")
+    shutil.copy(NEW, f"{ROOT}/srv/beside")
+    outside("chroot", ROOT, "apt-get", "-qq", "-y", "--download-only", "install", "nginx", "openssl")
+    with open(f"{ROOT}/etc/apt/apt.conf.d/90yes", "w") as f:
+        f.write('APT::Get::Assume-Yes "true";\n')
     log = open(os.path.join(HOME, "boot"), "w")
     machine["nspawn"] = subprocess.Popen(
         ["systemd-nspawn", "-q", "-D", ROOT, "--boot", "--register=no", "--keep-unit", "--private-network"],
@@ -257,6 +267,27 @@ def goes():
     assert not inside("systemctl", "list-unit-files", "darkroom*", "--no-legend", fails=True).strip()
 
 
+def follows_the_document():
+    """catches: a step of OPERATING.md that does not work as it stands there"""
+    steps = [line.removeprefix("sudo ") for line in commands.lines() if line.startswith("sudo ")]
+    assert len(steps) >= 15 and steps[-1] == "apt purge darkroom", steps
+    for step in steps:
+        if step.startswith("apt install nginx"):
+            change("".join(commands.blocks("ini")))
+        if step.startswith("apt purge"):
+            name = "pictures.example.org"
+            context = ssl.create_default_context(cafile=f"{ROOT}/etc/ssl/certs/{name}.pem")
+            c = http.client.HTTPSConnection(name, timeout=60, context=context)
+            c._create_connection = lambda *_, **__: socket.create_connection(("127.0.0.1", 443), 60)
+            c.request("GET", "/lab/readyz")
+            answer = c.getresponse()
+            assert answer.status == 200 and json.loads(answer.read())["ok"], answer.status
+            c.close()
+        if step.startswith("-u darkroom "):
+            step = "runuser -u darkroom -- " + step.removeprefix("-u darkroom ")
+        inside("sh", "-c", "cd /srv/beside && " + step)
+
+
 atexit.register(end)
 sys.argv[1:] = []
-run([boots, installs, upgrades, reloads, starts_again, mistakes_are_said, users, goes])
+run([boots, installs, upgrades, reloads, starts_again, mistakes_are_said, users, goes, follows_the_document])

@@ -244,6 +244,12 @@ class Client:
                [m for m in seen if isinstance(m, dict) and m.get("job") == job]
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def frame_job(frame):
     return frame[8:16][::-1].hex() if isinstance(frame, bytes) else None
 

@@ -88,6 +88,16 @@ def a_job():
     assert line.ask("GET", "/v1/jobs/" + job["job"])[0] == 404
 
 
+def several():
+    """catches: pictures of one request that cannot be told apart, or are not waited for"""
+    line = Line()
+    status, _, job = line.ask("POST", "/v1/jobs?wait=50", {"spec": QUICK, "n": 2})
+    assert status == 200 and job["state"] == "done" and len(job["cells"]) == 2, job
+    cells = line.ask("GET", "/v1/jobs?parent=" + job["job"])[2]["jobs"]
+    assert {c["job"] for c in cells} == set(job["cells"]) and len({c["result"]["digest"] for c in cells}) == 2
+    assert list(Stream(f"/v1/jobs/{job['job']}/events"))[-1]["data"]["state"] == "done"
+
+
 def keys():
     """catches: a request that is sent again and draws again; a key that finds another request"""
     line = Line()
@@ -136,6 +146,8 @@ def every_command():
     assert line.ask("POST", "/v1/cancel", {"all": True})[2]["count"] == 2
     for name in ("watch", "unwatch", "nonsense"):
         assert line.ask("POST", f"{at}/{name}")[0] == 404
+    assert line.ask("POST", at + "/favourite")[0] == 200 and line.ask("GET", at)[2]["favourite"] is True
+    assert line.ask("POST", at + "/favourite", {"on": False})[0] == 200 and "favourite" not in line.ask("GET", at)[2]
     assert line.ask("POST", "/v1/hold")[0] == 404 and line.ask("POST", "/v1/previews")[0] == 404
     assert line.ask("GET", f"/v1/jobs/{running['job']}?wait=50")[2]["state"] == "cancelled"
 
@@ -357,5 +369,5 @@ def stopping():
     assert [g for g in got if not isinstance(g, bytes)][0][0] in (200, 503)
 
 
-run([a_job, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
+run([a_job, several, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
      encodings_and_parts, other_sites, the_queue, a_full_queue, curl_reads_along, stopping])

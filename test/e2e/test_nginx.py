@@ -20,7 +20,7 @@ import urllib.parse
 
 import websockets
 
-from harness import FITTED, LONG, QUICK, ROOT, Server, UnixServer, folder, run
+from harness import FITTED, LONG, QUICK, ROOT, Server, UnixServer, folder, free_port, run
 from users import add, bearer
 
 NGINX = "/usr/sbin/nginx"
@@ -28,12 +28,6 @@ NAME = "pictures.example.org"
 ORIGIN = "https://" + NAME
 PASSWORD = "a word"
 TIMEOUT_S = 5
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def certificate(where):

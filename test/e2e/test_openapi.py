@@ -18,7 +18,7 @@ from harness import QUICK, ROOT, TMP, Server, run
 PATHS = {name: os.path.join(ROOT, "proto", name + ".yaml") for name in ("openapi", "asyncapi")}
 CLIENTS = os.environ.get("DARKROOM_CLIENTS", os.path.join(ROOT, "build", "clients"))
 BEGIN, END = "  # commands:begin", "  # commands:end"
-NOT_IN_A_BODY = {"type", "ref", "watch", "on"}  # they say which command it is, or something about a connection
+NOT_IN_A_BODY = {"type", "ref", "watch"}  # they say which command it is, or something about a connection
 CONNECTION = {"watch", "unwatch", "previews", "auth"}
 OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "stats": "stats", "ping": "pong"}
 # what stops or pauses the server for all, and streams without an end
@@ -43,7 +43,7 @@ def commands():
 
 def body(message, payload, about_job):
     """The lines of a request body, or none when there is nothing to say."""
-    left_out = NOT_IN_A_BODY | ({"job"} if about_job else set())
+    left_out = NOT_IN_A_BODY | ({"job"} if about_job else set()) | ({"on"} if message == "statsCommand" else set())
     members = [m for m in payload["properties"] if m not in left_out]
     required = [m for m in payload.get("required", []) if m not in left_out]
     if not members:

@@ -11,6 +11,10 @@ $(B)/test/fuzz/%: test/fuzz/%.c $(B)/libweights.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 
+FUZZ_HTTP := $(call obj,server/http/head.c server/http/body.c server/http/query.c)
+$(B)/test/fuzz/fuzz_http: LIBS += $(B)/libproto.a
+$(B)/test/fuzz/fuzz_http: $(FUZZ_HTTP)
+
 $(addprefix run-,$(FUZZ)): run-%: $(B)/test/fuzz/%
 	@python3 test/fuzz/seeds.py $(O)/corpus && mkdir -p $(O)/corpus/$*
 	$< -runs=$(FUZZ_RUNS) -seed=1 -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \

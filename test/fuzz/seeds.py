@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """seeds - write starting points for the fuzzers: the vectors of proto/vectors and of test/weights.
 
-    seeds.py FOLDER    makes FOLDER/fuzz_command, fuzz_frame, fuzz_bpe, fuzz_safetensors
+    seeds.py FOLDER    makes FOLDER/fuzz_command, fuzz_frame, fuzz_bpe, fuzz_safetensors, fuzz_http
 """
 import json
 import pathlib
@@ -39,6 +39,14 @@ def weights():
                                weight_file({"s": ("I64", 8, []), "e": ("U8", 1, [0, 9]), "h": ("F16", 2, [3])})]
 
 
+def requests():
+    head, chunked = b" HTTP/1.1\r\nHost: x\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+    yield b"POST /v1/jobs" + head + b"Content-Length: 2\r\n\r\n{}"
+    yield b"POST /v1/jobs" + head + chunked + b"2;a=b\r\n{}\r\n0\r\nA: b\r\n\r\n"
+    for query in ("limit=5&state=done&before=0000019b76da0001", "prompt=a+red%20circle&width=64&guidance=1.5&lane=batch", "on=true", "max_px=64&format=png"):
+        yield b"GET /v1/x?" + query.encode() + head + b"\r\n"
+
+
 def main(folder):
     for name, files in {"fuzz_command": ["client", "invalid"], "fuzz_frame": ["frames"]}.items():
         out = pathlib.Path(folder) / name
@@ -46,7 +54,7 @@ def main(folder):
         for file in files:
             for i, case in enumerate(json.loads((VECTORS / f"{file}.json").read_text())["cases"]):
                 (out / f"{file}{i:03}").write_bytes(content(case))
-    for name, seeds in weights():
+    for name, seeds in [*weights(), ("fuzz_http", list(requests()))]:
         out = pathlib.Path(folder) / name
         out.mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds):

@@ -36,7 +36,7 @@ for file in server/OPERATING.md server/OPTIONS.md proto/PROTOCOL.md; do
     put 644 "$file" "usr/share/doc/darkroom/${file##*/}"
 done
 sed -i 's|](\.\./proto/|](|g; s|](\.\./server/|](|g' "$doc"/*.md
-for file in nginx.conf nginx-basic-auth.conf grafana.json alerts.yml; do
+for file in nginx.conf nginx-basic-auth.conf grafana.json alerts.yml darkroom.service; do
     put 644 "server/deploy/$file" "usr/share/doc/darkroom/deploy/$file"
 done
 {
