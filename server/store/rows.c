@@ -599,7 +599,7 @@ void rows_quota_list(struct job_rows *r, uint32_t owner, int64_t bytes, struct r
     out->n = 0;
     out->bytes = 0;
     if (sqlite3_prepare_v2(r->writer,
-                           "SELECT job, bytes FROM jobs a WHERE state=2 AND owner=?1 AND"
+                           "SELECT job, " A_BYTES " FROM jobs a WHERE state=2 AND owner=?1 AND"
                            " sweep IS NULL AND (parent=0 OR " NOT_OF_LIVE ")"
                            " ORDER BY favourite, ord",
                            -1, &q, NULL)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 
 from harness import QUICK, Server, folder, run
 from users import add, sign_in
@@ -25,14 +26,17 @@ async def told_then_removed():
     bytes_ = [result["bytes"] for _, result in jobs]
     server.stop()
     server = Server(data, "--config", path)
-    server.user("set", "ada", "--disk", str(sum(bytes_) - 1))
+    with sqlite3.connect(os.path.join(data, "darkroom.db")) as db:  # what is kept beside the pictures counts, too
+        kept = db.execute("SELECT coalesce((SELECT length(t.tokens) FROM tokens t WHERE t.job=a.job), 0)"
+                          " FROM jobs a ORDER BY ord").fetchall()
+    server.user("set", "ada", "--disk", str(sum(bytes_) + sum(n for n, in kept) - 1))
     server.process.send_signal(signal.SIGHUP)  # the file is as it was: no look at pictures
     server.stop()
     server = Server(data, "--config", path)  # the first look is at the start
     async with server.connect(**sign_in(token)) as c:
         notices = c.hello["notices"] or [(await c.until(lambda m: m["type"] == "notice"))[-1]]
         said = next(n for n in notices if n["kind"] == "quota")
-        assert said["jobs"] == [jobs[1][0]] and said["count"] == 1 and said["bytes"] == bytes_[1], said
+        assert said["jobs"] == [jobs[1][0]] and said["count"] == 1 and said["bytes"] == bytes_[1] + kept[1][0], said
         assert said["at_ms"] - c.hello["time_ms"] > 50 * 60000, said
         rows = {row["job"]: row for row in (await c.ask(type="list"))["jobs"]}
         assert len(rows) == 5 and rows[jobs[0][0]]["favourite"] is True
