@@ -26,7 +26,9 @@ def running(a, folder, *flags, stderr=subprocess.DEVNULL):
     """(process, "host:port") of a server that draws, its data in the folder; ended as a service manager ends it."""
     p = subprocess.Popen([a.binary, "serve", "--port", "0", "--model", a.model, "--data", folder,
                           "--threads", str(a.threads), *flags],
-                         text=True, stdout=subprocess.PIPE, stderr=stderr)
+                         text=True, stdout=subprocess.PIPE, stderr=stderr,
+                         # as a variable, which older programs do not refuse
+                         env={**os.environ, "DARKROOM_SUBMITS_PER_SECOND": "0"})
     try:
         log = ""
         while "drawing" not in log:

@@ -341,7 +341,7 @@ def reader_that_reads():
 
 def big_submits():
     """catches: a client closed as slow as its long answers wait for the disk, though it reads all the time"""
-    wide, asks, got = Server(None, "--queue", "4096"), 600, 0
+    wide, asks, got = Server(None, "--queue", "4096", "--submits-per-second", "0"), 600, 0
     wire = RawWebSocket(wide)
 
     def send():
