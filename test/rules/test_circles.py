@@ -14,6 +14,8 @@ from rules import BUILD, expect, files, finish, lines
 
 PRODUCT = tuple(p + s for p in ("server/*", "kernels/*", "weights/*", "proto/*")
                 for s in (".c", ".h", ".cu", ".cuh"))
+# programs by themselves, built by the test that runs them
+EXAMPLES = "proto/examples/"
 # stands in for the CUDA device in a build without CUDA: one of the two is linked
 STUB = "kernels/cuda/stub"
 
@@ -90,7 +92,7 @@ def samples():
 
 def main():
     samples()
-    everything = files(*PRODUCT)
+    everything = [f for f in files(*PRODUCT) if not f.startswith(EXAMPLES)]
     nodes = {node(f) for f in everything}
     sources = [f for f in everything if not f.endswith((".h", ".cuh"))]
     built = [f for f in sources if object_of(f) and all(map(os.path.exists, object_of(f)))]
