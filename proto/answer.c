@@ -153,6 +153,17 @@ void answer_count(const char *ref, enum command_kind kind, int n, struct text *o
     text_close(out, '}');
 }
 
+void answer_shared(const char *ref, uint64_t job, const char *token, int64_t until_ms,
+                   struct text *out)
+{
+    start("ok", ref, out);
+    text_string(out, "re", command_kind_name(COMMAND_SHARE));
+    text_id(out, "job", job);
+    text_string(out, "token", token);
+    text_int(out, "shared_until_ms", until_ms);
+    text_close(out, '}');
+}
+
 void answer_set(const char *ref, const struct answer_tuning *t, struct text *out)
 {
     start("ok", ref, out);
@@ -210,6 +221,7 @@ static void write_members(const struct answer_job *j, size_t max, struct text *o
     if (j->key && *j->key) text_string(out, "key", j->key);
     if (j->favourite) text_bool(out, "favourite", true);
     if (j->private) text_bool(out, "private", true);
+    if (j->shared_until_ms) text_int(out, "shared_until_ms", j->shared_until_ms);
     if (spec_write_cut(j->spec, out, "spec", max)) text_bool(out, "prompt_cut", true);
     event_write_sweep(&j->sweep, out);
     if (j->counts) event_write_counts(j->counts, out);

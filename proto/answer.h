@@ -50,6 +50,7 @@ struct answer_job {
     const struct spec *spec;
     const char *key; /* or "" */
     bool favourite, private;
+    int64_t shared_until_ms;           /* 0: it is not shared */
     const struct event_result *result; /* when done */
     const struct fail *error;          /* when failed */
     struct event_sweep sweep;          /* its axes and cells only in the answer to `job` */
@@ -92,6 +93,9 @@ void answer_user(const struct user *, struct text *out);
 void answer_ok(const char *ref, enum command_kind, uint64_t job, int state, struct text *out);
 /* The same for a command about several jobs: how many it was done to. */
 void answer_count(const char *ref, enum command_kind, int count, struct text *out);
+/* The job is shared until then; token: what its guests send. */
+void answer_shared(const char *ref, uint64_t job, const char *token, int64_t until_ms,
+                   struct text *out);
 void answer_set(const char *ref, const struct answer_tuning *, struct text *out);
 /* job 0: none. kind < 0: not known. */
 void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, struct text *out);

@@ -43,7 +43,9 @@ enum member {
     SWEEP,
     PICTURES,
     FRESH,
-    PRIVATE
+    PRIVATE,
+    SHARED,
+    TTL
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -77,8 +79,10 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_FINISH] = {"finish", HAS(JOB), HAS(JOB)},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_FAVOURITE] = {"favourite", HAS(JOB) | HAS(ON), HAS(JOB)},
+    [COMMAND_SHARE] = {"share", HAS(JOB) | HAS(TTL), HAS(JOB)},
+    [COMMAND_UNSHARE] = {"unshare", HAS(JOB), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
-    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE) | HAS(PARENT), 0},
+    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE) | HAS(PARENT) | HAS(SHARED), 0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -243,6 +247,8 @@ static const char *const MEMBER[] = {
     [PICTURES] = "n",
     [FRESH] = "fresh",
     [PRIVATE] = "private",
+    [SHARED] = "shared",
+    [TTL] = "ttl_s",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -309,6 +315,8 @@ static int read_member(int m, const json_t *v, struct command *c, struct fail *f
     case MAX_WAIT: return read_int(name, v, 1, LIMIT_WAIT_MS, &c->max_wait_ms, f);
     case HOLD: return read_bool(name, v, &c->hold, f);
     case PRIVATE: return read_bool(name, v, &c->private, f);
+    case SHARED: return read_bool(name, v, &c->shared, f);
+    case TTL: return read_int(name, v, 1, LIMIT_SHARE_SECONDS, &c->ttl_s, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case PARENT: return read_job(name, v, &c->parent, f);
     case FRESH: return read_bool(name, v, &c->fresh, f);
@@ -473,6 +481,7 @@ int command_read(const json_t *root, const struct spec_limits *limits, struct co
                           .state = -1,
                           .set = {-1, -1, -1},
                           .limit = LIMIT_LIST_DEFAULT,
+                          .ttl_s = LIMIT_SHARE_DEFAULT,
                           .pictures = 1,
                           .previews = COMMAND_PREVIEWS_DEFAULT};
     err = read_envelope(root, c, f);

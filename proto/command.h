@@ -32,6 +32,8 @@ enum command_kind {
     COMMAND_DELETE,
     COMMAND_AMEND,
     COMMAND_FAVOURITE,
+    COMMAND_SHARE,
+    COMMAND_UNSHARE,
     COMMAND_PAUSE,
     COMMAND_RESUME,
     COMMAND_DRAIN,
@@ -76,6 +78,8 @@ struct command {
     bool all;                        /* cancel: in whatever state */
     char user[LIMIT_USER_BYTES + 1]; /* cancel by a filter: whose; "" one's own */
     int limit;                       /* list: rows */
+    bool shared;                     /* list: only jobs that are shared */
+    int ttl_s;                       /* share: for so long */
     /* list: only jobs accepted before this one, 0 newest first; reorder: the next one, 0 none */
     uint64_t before;
     /* submit, amend: cancel it after so long without a viewer; 0: keep it */

@@ -53,13 +53,15 @@
 #define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
 /* unsent control bytes of one connection before it is closed */
 #define LIMIT_OUTBOX_BYTES        (1 << 20)
-#define LIMIT_LIST                200  /* rows of one `list` answer */
-#define LIMIT_LIST_DEFAULT        50   /* rows when a client does not say */
-#define LIMIT_LIST_PROMPT_BYTES   256  /* of a prompt in a row; `accepted` has the whole */
-#define LIMIT_NOTICE_BYTES        1000 /* of a notice's text; a few sentences */
-#define LIMIT_NOTICE_JOBS         20   /* named in a notice; it counts the rest */
-#define LIMIT_REMOVALS            64   /* pictures of one user that go at a time */
-#define LIMIT_USER_BYTES          64   /* of a user's name; a mail address fits */
-#define LIMIT_USERS               1024 /* of one service */
+#define LIMIT_LIST                200     /* rows of one `list` answer */
+#define LIMIT_LIST_DEFAULT        50      /* rows when a client does not say */
+#define LIMIT_LIST_PROMPT_BYTES   256     /* of a prompt in a row; `accepted` has the whole */
+#define LIMIT_NOTICE_BYTES        1000    /* of a notice's text; a few sentences */
+#define LIMIT_SHARE_SECONDS       2592000 /* 30 days: a shared job's address holds no longer */
+#define LIMIT_SHARE_DEFAULT       604800  /* a week: the same, when its owner does not say */
+#define LIMIT_NOTICE_JOBS         20      /* named in a notice; it counts the rest */
+#define LIMIT_REMOVALS            64      /* pictures of one user that go at a time */
+#define LIMIT_USER_BYTES          64      /* of a user's name; a mail address fits */
+#define LIMIT_USERS               1024    /* of one service */
 
 #endif

@@ -36,6 +36,7 @@ bool user_name_valid(const char *name)
 
 const char *user_role_name(enum user_role role)
 {
+    if (role == ROLE_GUEST) return "guest";
     assert((int)role >= 0 && role < ROLES);
     return ROLE[role];
 }

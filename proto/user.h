@@ -14,16 +14,18 @@
 
 /* Each may do what those before it may. */
 enum user_role {
-    ROLE_VIEWER, /* looks at what is shared with it; draws nothing */
-    ROLE_USER,   /* draws, and sees what is its own */
-    ROLE_ADMIN,  /* sees and cancels everybody's jobs, stops and starts the queue */
+    ROLE_GUEST = -1, /* no user: came by a shared job's address, and sees that job alone */
+    ROLE_VIEWER,     /* looks at what is shared with it; draws nothing */
+    ROLE_USER,       /* draws, and sees what is its own */
+    ROLE_ADMIN,      /* sees and cancels everybody's jobs, stops and starts the queue */
     ROLES
 };
 
 /* The order between jobs: those of an earlier lane go first (lanes.h of the core). */
 enum user_lane { LANE_URGENT, LANE_NORMAL, LANE_BATCH, LANES };
 
-#define USER_NONE 0U /* the id that stands for no user */
+#define USER_NONE  0U         /* the id that stands for no user */
+#define USER_GUEST UINT32_MAX /* .. for all guests; owns nothing */
 
 /* One user, as the store keeps it. */
 struct user {
@@ -46,7 +48,7 @@ bool user_name_valid(const char *name);
 
 extern const char *const USER_LANES[LANES]; /* names on the wire */
 const char *user_role_name(enum user_role);
-int user_role_parse(const char *name); /* enum user_role, -1 for another name */
+int user_role_parse(const char *name); /* of a user: ROLE_VIEWER and up, -1 for another name */
 /* "normal,batch": a list of lanes without blanks, at least one. 0 and *lanes, or ERR_USAGE. */
 int user_lanes_parse(const char *list, unsigned *lanes, struct fail *f);
 /* The same list of a set of lanes. */

@@ -148,6 +148,16 @@ static uint64_t out_random(void *arg)
     return bits;
 }
 
+_Static_assert(SHARE_TEXT == TOKEN_SHARED_TEXT && SHARE_HASH_BYTES == TOKEN_HASH_BYTES,
+               "the core has no store to take these from");
+
+static void out_secret(void *arg, char text[SHARE_TEXT], uint8_t hash[SHARE_HASH_BYTES])
+{
+    (void)arg;
+    token_make_shared(text);
+    token_hash(text, TOKEN_SHARED_LENGTH, hash);
+}
+
 struct hub_out emit_effects(struct service *s)
 {
     return (struct hub_out){.arg = s,
@@ -167,6 +177,7 @@ struct hub_out emit_effects(struct service *s)
                             .plan = out_plan,
                             .wake = waker_wake,
                             .random = out_random,
+                            .secret = out_secret,
                             .tuned = out_tuned,
                             .rates = out_rates};
 }

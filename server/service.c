@@ -172,7 +172,8 @@ static struct blob *hello_to(void *arg, const struct user *user)
                                 .queue_max = s->conf->options->queue,
                                 .job_seconds = s->conf->options->job_seconds};
     say.notices = notices;
-    say.n_notices = hub_notices(s->hub, user ? user->id : USER_NONE, notices, &say.notice_seq);
+    if (!user || user->role != ROLE_GUEST)
+        say.n_notices = hub_notices(s->hub, user ? user->id : USER_NONE, notices, &say.notice_seq);
     return hello_blob(&s->hello, &say);
 }
 
@@ -299,6 +300,7 @@ static int open_auth(struct service *s, struct fail *f)
     if (s->watch < 0)
         log_warn(s->log, "users: the system watches no more folders; send SIGHUP after a change");
     auth_init(&s->auth, store_secret(s->store), s->conf->options->open);
+    s->auth.hub = s->hub;
     return live_users(s, f);
 }
 

@@ -80,6 +80,12 @@ static struct subscription *find(const struct client *c, const struct job *j)
     return s;
 }
 
+bool client_sees(const struct client *c, const struct job *j)
+{
+    if (c->shared && (j->id == c->shared || j->place.parent == c->shared)) return true;
+    return account_sees(c->account, j->owner);
+}
+
 bool client_follows(const struct client *c, const struct job *j)
 {
     return find(c, j) != NULL;
@@ -150,7 +156,7 @@ static void narrow(struct clients *cs, struct client *c)
 
     for (struct subscription *s = c->subscriptions; s; s = next) {
         next = s->client_next;
-        if (!account_sees(c->account, s->job->owner)) subscription_free(cs, s);
+        if (!client_sees(c, s->job)) subscription_free(cs, s);
     }
 }
 
@@ -158,6 +164,16 @@ void clients_narrow(struct clients *cs, const struct account *a)
 {
     for (struct client *c = cs->first; c; c = c->next)
         if (c->account == a) narrow(cs, c);
+}
+
+void clients_unshare(struct clients *cs, uint64_t job)
+{
+    for (struct client *c = cs->first; c; c = c->next) {
+        if (c->shared != job) continue;
+        c->shared = 0;
+        narrow(cs, c);
+        wake(cs, c);
+    }
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -192,7 +208,7 @@ static void act(struct clients *cs, const struct pending_reply *a)
     struct client *c = a->client;
     struct job *j = a->job ? cs->find(cs->arg, a->job) : NULL;
 
-    if (j && !account_sees(c->account, j->owner)) j = NULL; /* not any more */
+    if (j && !client_sees(c, j)) j = NULL; /* not any more */
     if (a->wanted) c->n_wanted--;
     if (a->act == REPLY_STATS) c->stats = true;
     if (a->act == REPLY_FOLLOW && j) follow(cs, c, j, a->seq);
@@ -410,7 +426,9 @@ static struct blob *subscription_take(struct clients *cs, struct subscription *s
 
 static struct blob *next_notice(const struct clients *cs, struct client *c)
 {
-    const struct notice_slot *s = notices_next(&cs->notices, &c->account->notices, c->notice_seq);
+    bool guest = c->account->user.role == ROLE_GUEST; /* notices are for users */
+    const struct notice_slot *s =
+        guest ? NULL : notices_next(&cs->notices, &c->account->notices, c->notice_seq);
 
     c->notice_seq = s ? s->seq : cs->notice_seq;
     return s ? blob_ref(s->message) : NULL;

@@ -60,6 +60,8 @@ struct pending_reply {
 struct client {
     void *session;
     struct account *account; /* whose connection it is */
+    /* of a guest: the one job that it sees, of a sweep its cells too; 0: none any more */
+    uint64_t shared;
     struct pending_reply *first, **last;
     struct pending_reply *held; /* the first whose text is not known; all before it are ready */
     size_t backlog;             /* bytes of answers */
@@ -112,6 +114,8 @@ void client_reply_ready(struct clients *, struct pending_reply *, struct blob *t
 void client_reply_expect(struct client *, size_t bytes);
 size_t client_backlog(const struct client *);
 
+/* May it see this job? */
+bool client_sees(const struct client *, const struct job *);
 bool client_follows(const struct client *, const struct job *);
 /* It follows LIMIT_WATCHES jobs, those counted that it will follow when its answers go out. */
 bool client_full(const struct client *);
@@ -137,6 +141,8 @@ void clients_tick(struct clients *, int64_t now);
 /* What this account may not see any more is not sent to it: its subscriptions to others' jobs end.
  */
 void clients_narrow(struct clients *, const struct account *);
+/* The job is not shared any more: its guests see nothing, and are woken to be told. */
+void clients_unshare(struct clients *, uint64_t job);
 /* End every subscription of the job. */
 void clients_forget(struct clients *, struct job *);
 

@@ -10,6 +10,7 @@
 #include "server/core/reorder.h"
 #include "server/core/report.h"
 #include "server/core/respond.h"
+#include "server/core/shares.h"
 #include "server/core/submit.h"
 #include "server/core/sweeps.h"
 
@@ -363,7 +364,7 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
         }
         from = from->links.older;
     }
-    client_reply_ready(&h->clients, a, report_list(h, now, a->client->account, from, c, a->ref));
+    client_reply_ready(&h->clients, a, report_list(h, now, a->client, from, c, a->ref));
 }
 
 static void one(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -371,7 +372,7 @@ static void one(struct hub *h, int64_t now, struct pending_reply *a, const struc
     const struct job *j = respond_job(h, a->client, c->job);
 
     if (j)
-        client_reply_ready(&h->clients, a, report_job(h, now, j, a->ref));
+        client_reply_ready(&h->clients, a, report_job(h, now, a->client, j, a->ref));
     else
         respond_unknown(h, a, c);
 }
@@ -396,15 +397,23 @@ static void pong(struct hub *h, int64_t now, struct pending_reply *a)
     respond_text(h, a, &t);
 }
 
-/* The least role that may send a message of this kind, whatever it is about. */
+/* The least role that may send a message of this kind, whatever it is about; ROLE_VIEWER, which is
+ * 0, where it is not named: a guest may do nothing but what stands here. */
 static const enum user_role LEAST[COMMAND_KINDS] = {
-    [COMMAND_PAUSE] = ROLE_ADMIN,  [COMMAND_RESUME] = ROLE_ADMIN, [COMMAND_DRAIN] = ROLE_ADMIN,
-    [COMMAND_NOTICE] = ROLE_ADMIN, [COMMAND_SET] = ROLE_ADMIN,
+    [COMMAND_PAUSE] = ROLE_ADMIN,    [COMMAND_RESUME] = ROLE_ADMIN, [COMMAND_DRAIN] = ROLE_ADMIN,
+    [COMMAND_NOTICE] = ROLE_ADMIN,   [COMMAND_SET] = ROLE_ADMIN,    [COMMAND_WATCH] = ROLE_GUEST,
+    [COMMAND_UNWATCH] = ROLE_GUEST,  [COMMAND_LIST] = ROLE_GUEST,   [COMMAND_JOB] = ROLE_GUEST,
+    [COMMAND_PREVIEWS] = ROLE_GUEST, [COMMAND_PING] = ROLE_GUEST,
 };
 
 static int check_role(const struct account *a, enum command_kind kind, struct fail *f)
 {
-    if (LEAST[kind] == ROLE_VIEWER || (!a->gone && a->user.role >= LEAST[kind])) return 0;
+    if (a->user.role == ROLE_GUEST && LEAST[kind] > ROLE_GUEST) {
+        fail_set(f, ERR_UNAUTHORIZED, "What you came with shows one job, and takes no %s",
+                 command_kind_name(kind));
+        return fail_advise(f, "Sign in with a token of your own to do more than look.");
+    }
+    if (LEAST[kind] <= ROLE_VIEWER || (!a->gone && a->user.role >= LEAST[kind])) return 0;
     fail_set(f, ERR_FORBIDDEN, "Only an administrator may send %s", command_kind_name(kind));
     return fail_advise(f, "Ask an administrator of this server.");
 }
@@ -432,6 +441,8 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_DELETE: erase(h, a, c); break;
     case COMMAND_AMEND: amend(h, a, c); break;
     case COMMAND_FAVOURITE: favour_obey(h, a, c); break;
+    case COMMAND_SHARE: shares_obey(h, now, a, c); break;
+    case COMMAND_UNSHARE: shares_revoke(h, a, c); break;
     case COMMAND_PAUSE:
     case COMMAND_RESUME:
     case COMMAND_DRAIN:

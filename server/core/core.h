@@ -6,7 +6,7 @@
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats notices bucket
  *   helpers    notify capacity previews report forecast lifecycle sweeps private request
- *              acceptance ending placing abandon reorder
+ *              acceptance ending placing abandon reorder shares
  *   inputs     restore device_events respond submit admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
@@ -44,6 +44,7 @@ struct hub {
     struct queue queue;
     struct lanes lanes;
     struct accounts accounts;
+    struct account guest; /* of all guests; each client knows which job it may see */
     struct clients clients;
     struct eta eta; /* of all devices: they are of one kind */
     struct stats stats;
@@ -60,6 +61,7 @@ struct hub {
     /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
     int64_t abandon_us;
     int64_t private_us; /* when private jobs are looked at; INT64_MAX: there are none */
+    int64_t share_us;   /* when shared jobs are looked at; INT64_MAX: there are none */
     int64_t drain_us;   /* when it stops at the latest; INT64_MAX: it is not to */
     bool stopping;
     bool draining;    /* nothing starts, and the hub stops by drain_us */

@@ -76,6 +76,9 @@ struct hub_tuning {
     int submits_per_s, messages_per_s, private_s;
 };
 
+#define SHARE_HASH_BYTES 32
+#define SHARE_TEXT       54 /* of the secret in a shared job's address, with its NUL */
+
 /* What the store keeps of a job. */
 struct hub_row {
     uint64_t job, order; /* order: of acceptance; unique, grows */
@@ -85,9 +88,11 @@ struct hub_row {
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;
-    bool held;                /* not over: it does not start */
-    uint64_t rank;            /* among its owner's jobs; 0: its order */
-    bool favourite;           /* its picture goes last */
+    bool held;                       /* not over: it does not start */
+    uint64_t rank;                   /* among its owner's jobs; 0: its order */
+    bool favourite;                  /* its picture goes last */
+    int64_t shared_ms;               /* it is shared until then (Unix time); 0: it is not */
+    uint8_t share[SHARE_HASH_BYTES]; /* .. with who has the secret that has this hash */
     bool private;             /* to be answered, but not kept: neither the row nor its file */
     int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
     struct sweep_place place; /* of a cell; parent 0: it is none */
@@ -150,9 +155,9 @@ struct hub_out {
     void (*store_accept)(void *arg, const struct hub_row *, int n);
     /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
-    /* `favourite` of a job, or `held`, `rank` or `unwatched_ms` of one that is not over, is another
-     * now. Not answered: what
-     * the disk refuses holds until the next start of the server. */
+    /* `favourite` or what it is shared with of a job, or `held`, `rank` or `unwatched_ms` of one
+     * that is not over, is another now. Not answered: what the disk refuses holds until the next
+     * start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
     /* `steps` of a job that is not over is another now. Answered by hub_stored(). */
     void (*store_finish)(void *arg, const struct hub_row *);
@@ -183,6 +188,8 @@ struct hub_out {
     /* A message waits for this connection: call hub_next() until NULL, as fast as it can send. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */
+    /* A secret of 256 of them for a shared job, and its hash. */
+    void (*secret)(void *arg, char text[SHARE_TEXT], uint8_t hash[SHARE_HASH_BYTES]);
     /* An administrator has changed limits, which are in force. */
     void (*tuned)(void *arg, const struct hub_tuning *);
     /* What was measured, to be kept for the next start: at most once a minute, and at the end. */

@@ -16,6 +16,7 @@
 #include "server/core/previews.h"
 #include "server/core/private.h"
 #include "server/core/restore.h"
+#include "server/core/shares.h"
 #include "server/core/sweeps.h"
 
 #include <assert.h>
@@ -59,6 +60,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
         *out = NULL;
         return ERR_OUT_OF_MEMORY;
     }
+    shares_init(h);
     registry_init(&h->registry, h->out.random(h->out.arg), conf->kept);
     queue_init(&h->queue);
     eta_init(&h->eta, RATE_GUESS);
@@ -72,7 +74,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .wake = clients_wake,
                                   .followed = clients_followed,
                                   .arg = h};
-    h->again_us = h->abandon_us = h->drain_us = h->private_us = INT64_MAX;
+    h->again_us = h->abandon_us = h->drain_us = h->private_us = h->share_us = INT64_MAX;
     h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
@@ -105,6 +107,7 @@ static void hub_settle(struct hub *h, int64_t now)
     stats_begin(&h->stats, now);
     abandon_look(h, now);
     private_look(h, now);
+    shares_look(h, now);
     admin_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
     placing_dispatch(h, now);
@@ -117,6 +120,7 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
 
     if (!err) lifecycle_orphans(h);
     if (!err) admin_users(h);
+    h->share_us = INT64_MIN; /* an owner may be gone */
     lanes_changed(&h->lanes, &h->accounts);
     hub_settle(h, now);
     return err;
@@ -149,6 +153,7 @@ int64_t hub_due(const struct hub *h)
     if (abandon_due(h) < due) due = abandon_due(h);
     if (admin_due(h) < due) due = admin_due(h);
     if (private_due(h) < due) due = private_due(h);
+    if (shares_due(h) < due) due = shares_due(h);
     return due;
 }
 
@@ -170,6 +175,32 @@ struct client *hub_open(struct hub *h, void *session, uint32_t user)
     struct account *a = accounts_find(&h->accounts, user);
 
     return a ? client_open(&h->clients, session, a) : NULL;
+}
+
+struct client *hub_open_guest(struct hub *h, void *session, uint64_t job)
+{
+    const struct job *j = registry_find(&h->registry, job);
+    struct client *c =
+        j && j->guests.until_ms ? client_open(&h->clients, session, &h->guest) : NULL;
+
+    if (c) c->shared = job;
+    return c;
+}
+
+uint64_t hub_shared(const struct hub *h, int64_t now, const uint8_t hash[SHARE_HASH_BYTES],
+                    uint64_t *mark)
+{
+    return shares_find(h, now, hash, mark);
+}
+
+bool hub_shares(const struct hub *h, uint64_t job, uint64_t mark)
+{
+    return shares_hold(h, job, mark);
+}
+
+bool hub_pictures(const struct hub *h, uint64_t job, const char *digest)
+{
+    return shares_picture(h, job, digest);
 }
 
 void hub_close(struct hub *h, int64_t now, struct client *p)

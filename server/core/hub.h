@@ -79,6 +79,17 @@ bool hub_idle(const struct hub *);
 struct client *hub_open(struct hub *, void *session, uint32_t user);
 void hub_close(struct hub *, int64_t now, struct client *);
 
+/* Which job the secret with this hash shows, 0: none (any more). The time does not tell how much of
+ * it is right. mark: of the secret. */
+uint64_t hub_shared(const struct hub *, int64_t now, const uint8_t hash[SHARE_HASH_BYTES],
+                    uint64_t *mark);
+/* Does a secret with that mark show that job still? */
+bool hub_shares(const struct hub *, uint64_t job, uint64_t mark);
+/* Is it the picture of this job, or of a cell of it? */
+bool hub_pictures(const struct hub *, uint64_t job, const char *digest);
+/* The connection of a guest of this job. NULL: it is not shared, or memory is short. */
+struct client *hub_open_guest(struct hub *, void *session, uint64_t job);
+
 /* One message of a client: decoded, executed, answered exactly once, answers in the order of
  * commands. Errors go to the client, none to the caller. */
 void hub_text(struct hub *, int64_t now, struct client *, const char *text, size_t len);

@@ -21,6 +21,7 @@
 #include "proto/spec.h"
 #include "server/core/account.h"
 #include "server/core/board.h"
+#include "server/core/effects.h"
 #include "server/core/ledger.h"
 
 #include <stdbool.h>
@@ -146,6 +147,12 @@ struct job_sweep {
     struct job_cell cell[];
 };
 
+/* Written by shares: guests see it, and its cells, until then. */
+struct job_guests {
+    int64_t until_ms;               /* Unix time; 0: it is not shared */
+    uint8_t hash[SHARE_HASH_BYTES]; /* of the secret that they come with */
+};
+
 /* Written by registry: its places in the lists of all jobs. */
 struct job_links {
     struct job *next_id, *next_key, *next_picture; /* hash chains */
@@ -188,6 +195,7 @@ struct job {
     struct job_forecast forecast;
     struct job_end end;
     struct job_leave leave;
+    struct job_guests guests;
     struct board board;
 
     /* written by client */

@@ -33,6 +33,23 @@ static void hide(struct listing *r, struct answer_job *row)
     row->error = NULL;
 }
 
+/* What a guest has no use for. */
+static void hide_from(const struct client *p, struct answer_job *row)
+{
+    if (p->account->user.role != ROLE_GUEST) return;
+    row->key = "";
+    row->shared_until_ms = 0;
+}
+
+/* Does a list that is asked for like this hold it? Guests of one cell do not see its sweep. */
+static bool lists(const struct client *p, const struct command *c, const struct job *j)
+{
+    if (j->state == JOB_ADMIT || (c->state >= 0 && (int)job_public(j) != c->state)) return false;
+    if (!client_sees(p, j)) return false;
+    if (c->shared) return j->guests.until_ms != 0;
+    return j->place.parent == c->parent || (!c->parent && j->id == p->shared);
+}
+
 static void add_row(const struct hub *h, int64_t now, struct listing *r, const struct job *j)
 {
     struct answer_job *row = &r->job[r->n];
@@ -48,6 +65,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .key = j->key,
                                .favourite = j->favourite,
                                .private = j->private,
+                               .shared_until_ms = j->guests.until_ms,
                                .sweep.place = &j->place,
                                .counts = j->sweep ? &j->sweep->counts : NULL};
     row->phase = j->run.view.phase < GLM_DONE ? phases_wire(j->run.view.phase) : PHASE_DECODE;
@@ -61,7 +79,7 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
     r->n++;
 }
 
-struct blob *report_list(const struct hub *h, int64_t now, const struct account *a,
+struct blob *report_list(const struct hub *h, int64_t now, const struct client *p,
                          const struct job *from, const struct command *c, const char *ref)
 {
     struct listing rows;
@@ -72,11 +90,11 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct account 
     assert(c->limit >= 0 && c->limit <= LIMIT_LIST);
     rows.n = 0;
     for (; j; j = j->links.older) {
-        if (j->state == JOB_ADMIT || (c->state >= 0 && (int)job_public(j) != c->state)) continue;
-        if (!account_sees(a, j->owner) || j->place.parent != c->parent) continue;
+        if (!lists(p, c, j)) continue;
         if (rows.n == c->limit) break;
         add_row(h, now, &rows, j);
-        if (!private_open(a, j)) hide(&rows, &rows.job[rows.n - 1]);
+        if (!private_open(p->account, j)) hide(&rows, &rows.job[rows.n - 1]);
+        hide_from(p, &rows.job[rows.n - 1]);
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_list(ref, rows.job, rows.n, j != NULL, &t);
@@ -85,7 +103,8 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct account 
     return b;
 }
 
-struct blob *report_job(const struct hub *h, int64_t now, const struct job *j, const char *ref)
+struct blob *report_job(const struct hub *h, int64_t now, const struct client *p,
+                        const struct job *j, const char *ref)
 {
     struct listing rows;
     uint64_t cells[LIMIT_CELLS];
@@ -95,6 +114,7 @@ struct blob *report_job(const struct hub *h, int64_t now, const struct job *j, c
     rows.n = 0;
     add_row(h, now, &rows, j);
     rows.job[0].sweep = job_sweep(j, cells);
+    hide_from(p, &rows.job[0]);
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_job(ref, &rows.job[0], &t);
     b = blob_from_text(&t);

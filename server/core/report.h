@@ -7,10 +7,11 @@
 /* The answer to `list`: at most c->limit rows of what the account sees, from this job (may be NULL)
  * to older ones, in c->state, cells of c->parent or no cells. The caller owns the blob; NULL: no
  * memory. */
-struct blob *report_list(const struct hub *, int64_t now, const struct account *,
+struct blob *report_list(const struct hub *, int64_t now, const struct client *,
                          const struct job *from, const struct command *c, const char *ref);
 /* The answer to `job`. NULL: no memory. */
-struct blob *report_job(const struct hub *, int64_t now, const struct job *, const char *ref);
+struct blob *report_job(const struct hub *, int64_t now, const struct client *, const struct job *,
+                        const char *ref);
 /* The statistics, as an answer to ref or (NULL) as a message of their own; jobs that the account
  * does not see have no id in them. The caller owns the blob; NULL: no memory. */
 struct blob *report_stats(const struct hub *, int64_t now, const struct account *, const char *ref);

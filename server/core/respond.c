@@ -43,7 +43,7 @@ struct job *respond_job(const struct hub *h, const struct client *p, uint64_t id
 {
     struct job *j = lifecycle_find(h, id);
 
-    return j && account_sees(p->account, j->owner) && private_open(p->account, j) ? j : NULL;
+    return j && client_sees(p, j) && private_open(p->account, j) ? j : NULL;
 }
 
 void respond_unknown(struct hub *h, struct pending_reply *a, const struct command *c)

@@ -143,7 +143,7 @@ void gradio_file(struct store *s, const struct http_request *q, struct http_repl
 
     snprintf(path, sizeof path, URL_PICTURES "%.72s", name ? name + 1 : "");
     picture.path = path;
-    pictures_route(s, &picture, r);
+    pictures_route(s, NULL, &picture, r);
 }
 
 /* --- a call that waits ------------------------------------------------------------------------ */

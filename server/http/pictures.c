@@ -41,11 +41,12 @@ bool pictures_private(const struct hub *hub, const struct http_request *q, struc
     return true;
 }
 
-void pictures_route(struct store *s, const struct http_request *q, struct http_reply *r)
+void pictures_route(struct store *s, const struct hub *hub, const struct http_request *q,
+                    struct http_reply *r)
 {
     const struct user *user = q->asker->user;
-    const struct store_asker asker = {.all = !user || user->role == ROLE_ADMIN,
-                                      .user = user ? user->id : USER_NONE};
+    struct store_asker asker = {.all = !user || user->role == ROLE_ADMIN,
+                                .user = user ? user->id : USER_NONE};
     struct store_file file;
     struct fail f;
     char digest[URL_DIGEST];
@@ -55,6 +56,7 @@ void pictures_route(struct store *s, const struct http_request *q, struct http_r
                      "Take the address from a job's result: /i/, 64 hex digits, .png.");
         return;
     }
+    if (q->asker->shared && hub) asker.all = hub_pictures(hub, q->asker->shared, digest);
     if (store_find(s, &asker, digest, &file, &f)) {
         reply_fail(r, &f, fail_status(f.code));
         return;

@@ -7,7 +7,9 @@
 #include "server/http/reply.h"
 #include "server/store/store.h"
 
-void pictures_route(struct store *, const struct http_request *, struct http_reply *);
+/* To a guest only what belongs to its job; hub NULL: nothing. */
+void pictures_route(struct store *, const struct hub *, const struct http_request *,
+                    struct http_reply *);
 /* The same of a private job, whose picture is in memory: it is copied, and kept by no cache. False:
  * there is none of this address for who asks. */
 bool pictures_private(const struct hub *, const struct http_request *, struct http_reply *);

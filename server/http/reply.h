@@ -22,6 +22,7 @@ struct http_asker {
     bool near;               /* on this machine, and not through a proxy */
     bool secure;             /* over TLS, which ends before us */
     const struct user *user; /* NULL: unknown, or the service has none */
+    uint64_t shared;         /* a guest's: the job that it may see; 0: it is none */
     const struct fail *why;  /* what to tell one that is not known */
     /* values of Set-Cookie: for who came with a token, else ""; and to end such a cookie */
     const char *sign_in, *sign_out;

@@ -72,7 +72,8 @@ void http_sent(struct http *h, const struct http_reply *r, int64_t now)
 
 static void route_picture(struct http *h, const struct http_request *q, struct http_reply *r)
 {
-    if (!pictures_private(h->backend.hub, q, r)) pictures_route(h->backend.store, q, r);
+    if (!pictures_private(h->backend.hub, q, r))
+        pictures_route(h->backend.store, h->backend.hub, q, r);
 }
 
 static void route_gradio_file(struct http *h, const struct http_request *q, struct http_reply *r)
@@ -148,7 +149,7 @@ static void route_model(struct http *h, const struct http_request *q, struct htt
 #define READ "GET, HEAD"
 
 const struct http_route HTTP_ROUTES[] = {
-    {URL_PICTURES, READ, HTTP_KNOWN, .route = route_picture},
+    {URL_PICTURES, READ, HTTP_GUEST, .route = route_picture},
     {"/healthz", READ, HTTP_PUBLIC, .route = route_health},
     {"/readyz", READ, HTTP_PUBLIC, .route = route_readiness},
     {"/metrics", READ, HTTP_ADMIN, .route = route_metrics},
@@ -276,6 +277,12 @@ static bool permitted(enum http_access access, const struct http_asker *a, struc
     if (access == HTTP_PUBLIC || (access == HTTP_ADMIN && a->near)) return true;
     if (!a->known) {
         *f = *a->why;
+        return false;
+    }
+    if (access == HTTP_GUEST) return true;
+    if (a->user && a->user->role == ROLE_GUEST) {
+        fail_set(f, ERR_UNAUTHORIZED, "What you came with shows one job, and nothing else.");
+        fail_advise(f, "Sign in with a token of your own to do more than look.");
         return false;
     }
     if (access == HTTP_KNOWN || !a->user || a->user->role == ROLE_ADMIN) return true;

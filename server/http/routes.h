@@ -38,6 +38,7 @@ void http_sent(struct http *, const struct http_reply *, int64_t now);
 /* Who may ask. */
 enum http_access {
     HTTP_PUBLIC, /* anybody */
+    HTTP_GUEST,  /* those of HTTP_KNOWN, and guests; the route sees to what these may see */
     HTTP_KNOWN,  /* users, or anybody in a service without */
     HTTP_ADMIN   /* administrators, and programs on this machine that come through no proxy */
 };

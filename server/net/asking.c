@@ -27,6 +27,7 @@ void asking_begin(struct asking *a, struct conn *c, const struct head *head)
                                    .secure = is_secure(head, &p),
                                    .known = a->r.known,
                                    .user = a->r.known ? auth_user(auth, &a->r.who) : NULL,
+                                   .shared = a->r.known ? a->r.who.shared : 0,
                                    .why = &a->r.why,
                                    .sign_in = a->sign_in,
                                    .sign_out = a->sign_out};

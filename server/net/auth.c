@@ -68,15 +68,19 @@ static int index_of(const struct auth *a, uint32_t id)
     return -1;
 }
 
+/* Of a guest there is always one: NULL would be everybody. */
 const struct user *auth_user(const struct auth *a, const struct auth_who *who)
 {
+    static const struct user guest = {.id = USER_GUEST, .role = ROLE_GUEST, .weight = 1};
     int i = who->user == USER_NONE ? -1 : index_of(a, who->user);
 
+    if (who->shared) return &guest;
     return i >= 0 && mark_of(a, i) == who->mark ? &a->rows.user[i] : NULL;
 }
 
 bool auth_holds(const struct auth *a, const struct auth_who *who)
 {
+    if (who->shared) return a->hub && hub_shares(a->hub, who->shared, who->mark);
     return who->user == USER_NONE ? !auth_needed(a) : auth_user(a, who) != NULL;
 }
 
@@ -120,11 +124,33 @@ static int find_token(const struct auth *a, const char *text, size_t len)
     return found;
 }
 
+static void check_shared(struct auth *a, const char *text, size_t len, const struct address *from,
+                         int64_t now, struct auth_result *r)
+{
+    uint8_t hash[TOKEN_HASH_BYTES];
+    struct auth_who who = {.user = USER_GUEST};
+
+    token_hash(text, len, hash);
+    if (a->hub) who.shared = hub_shared(a->hub, now, hash, &who.mark);
+    sodium_memzero(hash, sizeof hash);
+    if (!who.shared) {
+        wrong(a, from, now, "What this address showed is not shared here, or not any more.",
+              "Ask who gave it to you for a new one.", r);
+        return;
+    }
+    r->known = true;
+    r->who = who;
+}
+
 static void check_token(struct auth *a, const char *text, size_t len, const struct address *from,
                         int64_t now, struct auth_result *r)
 {
     int i;
 
+    if (token_formed_shared(text, len)) {
+        check_shared(a, text, len, from, now, r);
+        return;
+    }
     if (!token_formed(text, len)) {
         wrong(a, from, now, "That is no token of darkroom, or a mistyped one.",
               "A token is dr_ and 49 letters and digits; copy all of it.", r);

@@ -8,6 +8,8 @@
  *   Authorization: Bearer dr_...   the scheme in any case; other schemes belong to proxies
  *   the name that a trusted proxy has asked for (proxy.h); it must be one of the users
  *   Cookie: darkroom_XXXXXXXX=...  the name differs by data folder, as cookies know no ports
+ * A token drs_... is a shared job's: who has it is a guest, of the role ROLE_GUEST, and sees that
+ * job alone (hub_shared()). It is given no cookie.
  * Every token is hashed and compared with those of all users in the same time. The cookie holds the
  * user's id and a hash of id and token with a secret key: it ends with the token, and does not
  * tell it. Wrong tokens are counted by address (guesses.h); wrong cookies are just none, since old
@@ -16,6 +18,7 @@
 #ifndef SERVER_NET_AUTH_H
 #define SERVER_NET_AUTH_H
 
+#include "server/core/hub.h"
 #include "server/http/head.h"
 #include "server/net/guesses.h"
 #include "server/net/proxy.h"
@@ -31,14 +34,16 @@ struct auth {
     struct user_rows rows;
     bool open; /* --open */
     uint8_t secret[AUTH_SECRET_BYTES];
-    char cookie[24]; /* its name */
+    char cookie[24];       /* its name */
+    const struct hub *hub; /* which jobs are shared; NULL: none */
     struct guesses guesses;
 };
 
 /* A user as it has shown itself; holds until it is removed or gets another token. */
 struct auth_who {
-    uint32_t user; /* USER_NONE: everybody */
-    uint64_t mark; /* of its token */
+    uint32_t user;   /* USER_NONE: everybody; USER_GUEST: who may see .. */
+    uint64_t shared; /* .. this job alone; 0: it is no guest */
+    uint64_t mark;   /* of its token */
 };
 
 struct auth_result {

@@ -26,6 +26,7 @@ struct session {
     struct waker waker; /* the hub's */
     struct hub *hub;
     struct client *client; /* NULL: it is not known whose it is */
+    uint64_t shared;       /* of a guest: the job that it sees */
     struct session_conn conn;
     struct blob *first[SESSION_FIRST]; /* errors before it is known, then hello: not sent yet */
     int n_first;
@@ -58,10 +59,17 @@ int session_new(struct session **out, struct hub *hub, const struct session_conn
     return 0;
 }
 
+void session_shared(struct session *s, uint64_t job)
+{
+    assert(!s->client);
+    s->shared = job;
+}
+
 int session_user(struct session *s, uint32_t user, struct fail *f)
 {
     assert(!s->client);
-    s->client = hub_open(s->hub, &s->waker, user);
+    s->client = s->shared ? hub_open_guest(s->hub, &s->waker, s->shared)
+                          : hub_open(s->hub, &s->waker, user);
     return s->client ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
 }
 

@@ -36,6 +36,8 @@ struct session_conn {
  * then the hub does not know of it. Nothing but errors is sent before session_hello(), and a later
  * message that is whole before is held until then. ERR_OUT_OF_MEMORY. */
 int session_new(struct session **out, struct hub *, const struct session_conn *, struct fail *f);
+/* Before session_user() of USER_GUEST: the job that it sees. */
+void session_shared(struct session *, uint64_t job);
 /* Whose it is; USER_NONE in a service without users. ERR_OUT_OF_MEMORY. */
 int session_user(struct session *, uint32_t user, struct fail *f);
 /* Connections of a user that are open. */

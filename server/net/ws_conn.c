@@ -135,6 +135,12 @@ void ws_conn_users(struct conn *c)
         hang_up_soon(c, CLOSE_UNKNOWN);
 }
 
+/* It is a guest's, and what it saw is not shared any more. */
+static bool unshared(const struct conn *c)
+{
+    return c->known && c->who.shared && !auth_holds(c->all->auth, &c->who);
+}
+
 /* It waits to read what it was answered; does it? */
 static void look_at_reader(struct conn *c, int64_t now)
 {
@@ -159,7 +165,7 @@ void ws_conn_timer(struct conn *c)
         shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
         return;
     }
-    if (!c->known) {
+    if (!c->known || unshared(c)) {
         hang_up_soon(c, CLOSE_UNKNOWN);
         return;
     }
@@ -207,9 +213,10 @@ static int sign_in(void *arg, int64_t now, const char *text, size_t len, uint32_
     *f = r.why;
     if (r.why.code == ERR_RATE_LIMITED) conn_warn_tokens(c, &c->address);
     if (!r.known) return r.why.code;
-    if (c->known && r.who.user != c->who.user)
+    if (c->known && (r.who.user != c->who.user || r.who.shared != c->who.shared))
         return fail_set(f, ERR_CONFLICT, "This connection is another user's, by its header.");
     if (check_crowd(c, r.who.user, f)) return f->code;
+    if (!session_known(c->session)) session_shared(c->session, r.who.shared);
     c->known = true;
     c->who = r.who;
     *user = r.who.user;
@@ -238,6 +245,7 @@ static bool open_known(struct conn *c)
         refuse(c);
         return true;
     }
+    if (c->known) session_shared(c->session, c->who.shared);
     if (c->known && session_user(c->session, c->who.user, &f)) return false;
     if (!c->known) {
         auth_unknown(&f);
@@ -314,6 +322,7 @@ static int on_writeable(struct conn *c)
     struct blob *m;
 
     if (!c->session) return 0;
+    if (!c->close_code && unshared(c)) c->close_code = CLOSE_UNKNOWN;
     if (c->close_code) {
         wheel_stop(&c->all->wheel, &c->timer); /* from here on libwebsockets sees to the end */
         return hang_up(c, c->close_code, reason_of(c->close_code));

@@ -64,6 +64,9 @@ static const char *const VERSION[] = {
     " tokens BLOB NOT NULL);", /* of the finished picture, or that a waiting one begins with */
 
     "ALTER TABLE jobs ADD COLUMN model INTEGER NOT NULL DEFAULT 0;", /* that drew it; 0: unknown */
+
+    "ALTER TABLE jobs ADD COLUMN share BLOB;" /* BLAKE2b-256 of the secret in its address */
+    "ALTER TABLE jobs ADD COLUMN shared_ms INTEGER NOT NULL DEFAULT 0;", /* until then; 0: not */
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

@@ -40,7 +40,8 @@ static const char *const SQL[ROWS_STATEMENTS] = {
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24,"
                 "steps=?25,model=?26",
-    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
+    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5,"
+                  "share=?6,shared_ms=?7 WHERE job=?1",
     [SQL_FINISH] = "UPDATE jobs SET steps=?2 WHERE job=?1 AND state=0",
     [SQL_COPY_TOKENS] = "INSERT INTO tokens SELECT ?1,tokens FROM tokens WHERE job=?2",
     [SQL_KEEP_TOKENS] = "INSERT INTO tokens VALUES(?1,?2)"
@@ -281,6 +282,9 @@ static int restore_row(struct job_rows *r, struct log *log, sqlite3_stmt *q,
         .kept = sqlite3_column_int(q, 28) != 0,
     };
     row.model = (uint64_t)sqlite3_column_int64(q, 29);
+    if (sqlite3_column_bytes(q, 30) == SHARE_HASH_BYTES)
+        row.shared_ms = sqlite3_column_int64(q, 31);
+    if (row.shared_ms) memcpy(row.share, sqlite3_column_blob(q, 30), sizeof row.share);
     read_sweep(q, &row);
     if (row.state == STATE_DONE && !row.sweep) row.result_digest = text_at(q, 10);
     row.result_bytes = sqlite3_column_int64(q, 11);
@@ -310,23 +314,21 @@ int rows_restore(struct job_rows *r, struct log *log, int kept,
         "SELECT job,ord,created_ms,key,digest,spec,accepted_seq,state,result_seq,end_seq,result,"
         " bytes,us,code,field,message,hint,owner,held,rank,unwatched_ms,favourite,parent,"
         "cell,place,sweep,cells,steps,"
-        " EXISTS (SELECT 1 FROM tokens WHERE tokens.job=jobs.job),model FROM jobs WHERE ord>0 AND "
+        " EXISTS (SELECT 1 FROM tokens WHERE tokens.job=jobs.job),model,share,shared_ms FROM jobs "
+        "WHERE ord>0 AND "
         "(state=0"
         " OR ord IN (SELECT ord FROM jobs WHERE state<>0 ORDER BY ord DESC LIMIT ?1)"
         " OR (parent<>0 AND parent IN (SELECT job FROM jobs WHERE state=0 AND sweep IS NOT NULL)))"
         " ORDER BY ord";
     sqlite3_stmt *q = NULL;
-    int err, got;
+    int err = 0, got = SQLITE_OK;
 
     if (sqlite3_prepare_v2(r->reader, sql, -1, &q, NULL))
         return database_fail(r->reader, "Cannot read", f);
     tell_left_out(r, log);
     sqlite3_bind_int(q, 1, kept);
-    err = 0;
-    while ((got = sqlite3_step(q)) == SQLITE_ROW && !err) {
+    while (!err && (got = sqlite3_step(q)) == SQLITE_ROW)
         err = restore_row(r, log, q, each, arg, f);
-        if (err) break;
-    }
     if (!err && got != SQLITE_DONE) err = database_fail(r->reader, "Cannot read", f);
     sqlite3_finalize(q);
     return err;
@@ -454,6 +456,8 @@ int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
     bind_id(q, 3, row->rank);
     sqlite3_bind_int(q, 4, row->unwatched_ms);
     sqlite3_bind_int(q, 5, row->favourite);
+    if (row->shared_ms) sqlite3_bind_blob(q, 6, row->share, sizeof row->share, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 7, row->shared_ms);
     return step(r, SQL_PLACE, f);
 }
 

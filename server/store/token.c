@@ -5,7 +5,12 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { PREFIX = sizeof TOKEN_PREFIX - 1, BASE = 62, BITS_BYTES = 32 };
+enum {
+    PREFIX = sizeof TOKEN_PREFIX - 1,
+    SHARED_PREFIX = sizeof TOKEN_SHARED - 1,
+    BASE = 62,
+    BITS_BYTES = 32
+};
 
 static const char ALPHABET[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -38,36 +43,62 @@ static void put_sum(const char *text, size_t len, char out[TOKEN_SUM])
     put_number(bytes, sizeof bytes, out, TOKEN_SUM);
 }
 
-void token_format(const uint8_t bits[BITS_BYTES], char out[TOKEN_TEXT])
+/* prefix: n bytes. */
+static void format(const char *prefix, size_t n, const uint8_t bits[BITS_BYTES], char *out)
 {
     uint8_t number[BITS_BYTES];
 
     memcpy(number, bits, sizeof number);
-    memcpy(out, TOKEN_PREFIX, PREFIX);
-    put_number(number, sizeof number, out + PREFIX, TOKEN_DIGITS);
-    put_sum(out, PREFIX + TOKEN_DIGITS, out + PREFIX + TOKEN_DIGITS);
-    out[TOKEN_LENGTH] = '\0';
+    memcpy(out, prefix, n);
+    put_number(number, sizeof number, out + n, TOKEN_DIGITS);
+    put_sum(out, n + TOKEN_DIGITS, out + n + TOKEN_DIGITS);
+    out[n + TOKEN_DIGITS + TOKEN_SUM] = '\0';
     sodium_memzero(number, sizeof number);
 }
 
-void token_make(char out[TOKEN_TEXT])
+static void make(const char *prefix, size_t n, char *out)
 {
     uint8_t bits[BITS_BYTES];
 
     randombytes_buf(bits, sizeof bits);
-    token_format(bits, out);
+    format(prefix, n, bits, out);
     sodium_memzero(bits, sizeof bits);
+}
+
+static bool formed(const char *prefix, size_t n, const char *text, size_t len)
+{
+    char sum[TOKEN_SUM];
+
+    if (len != n + TOKEN_DIGITS + TOKEN_SUM || memcmp(text, prefix, n) != 0) return false;
+    for (size_t i = n; i < len; i++)
+        if (!text[i] || !strchr(ALPHABET, text[i])) return false;
+    put_sum(text, n + TOKEN_DIGITS, sum);
+    return memcmp(sum, text + n + TOKEN_DIGITS, TOKEN_SUM) == 0;
+}
+
+void token_format(const uint8_t bits[BITS_BYTES], char out[TOKEN_TEXT])
+{
+    format(TOKEN_PREFIX, PREFIX, bits, out);
+}
+
+void token_make(char out[TOKEN_TEXT])
+{
+    make(TOKEN_PREFIX, PREFIX, out);
 }
 
 bool token_formed(const char *text, size_t len)
 {
-    char sum[TOKEN_SUM];
+    return formed(TOKEN_PREFIX, PREFIX, text, len);
+}
 
-    if (len != TOKEN_LENGTH || memcmp(text, TOKEN_PREFIX, PREFIX) != 0) return false;
-    for (size_t i = PREFIX; i < TOKEN_LENGTH; i++)
-        if (!text[i] || !strchr(ALPHABET, text[i])) return false;
-    put_sum(text, PREFIX + TOKEN_DIGITS, sum);
-    return memcmp(sum, text + PREFIX + TOKEN_DIGITS, TOKEN_SUM) == 0;
+void token_make_shared(char out[TOKEN_SHARED_TEXT])
+{
+    make(TOKEN_SHARED, SHARED_PREFIX, out);
+}
+
+bool token_formed_shared(const char *text, size_t len)
+{
+    return formed(TOKEN_SHARED, SHARED_PREFIX, text, len);
 }
 
 void token_hash(const char *text, size_t len, uint8_t out[TOKEN_HASH_BYTES])

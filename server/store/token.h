@@ -13,12 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOKEN_PREFIX     "dr_"
-#define TOKEN_DIGITS     43
-#define TOKEN_SUM        6
-#define TOKEN_LENGTH     (3 + TOKEN_DIGITS + TOKEN_SUM)
-#define TOKEN_TEXT       (TOKEN_LENGTH + 1) /* with its NUL */
-#define TOKEN_HASH_BYTES 32
+#define TOKEN_PREFIX        "dr_"
+#define TOKEN_DIGITS        43
+#define TOKEN_SUM           6
+#define TOKEN_LENGTH        (3 + TOKEN_DIGITS + TOKEN_SUM)
+#define TOKEN_TEXT          (TOKEN_LENGTH + 1) /* with its NUL */
+#define TOKEN_HASH_BYTES    32
+#define TOKEN_SHARED        "drs_"             /* the prefix of a shared job's secret, .. */
+#define TOKEN_SHARED_LENGTH (TOKEN_LENGTH + 1) /* .. which is else of the same form */
+#define TOKEN_SHARED_TEXT   (TOKEN_SHARED_LENGTH + 1)
 
 /* A new one, from the system's random numbers. */
 void token_make(char out[TOKEN_TEXT]);
@@ -26,6 +29,9 @@ void token_make(char out[TOKEN_TEXT]);
 void token_format(const uint8_t bits[32], char out[TOKEN_TEXT]);
 /* Has the text, len bytes of it, a token's form and the right sum? */
 bool token_formed(const char *text, size_t len);
+/* The same two for a shared job. */
+void token_make_shared(char out[TOKEN_SHARED_TEXT]);
+bool token_formed_shared(const char *text, size_t len);
 void token_hash(const char *text, size_t len, uint8_t out[TOKEN_HASH_BYTES]);
 
 #endif

@@ -1,4 +1,4 @@
-"""test_matrix - two users, a viewer, an admin and a stranger times every message and route.
+"""test_matrix - two users, a viewer, an admin, a guest of one job and a stranger times every message and route.
 
 matrix.json has exactly the allowed answers; test/server/test_matrix.c sees to it that no message
 and no route is missing. Beside the answers: nothing that others are sent holds a word of ada's."""
@@ -35,6 +35,10 @@ class Stage:
             self.clients[name] = await self.server.connect(**sign_in(self.token[name])).__aenter__()
             self.listen(name)
         await self.make_jobs()
+        share = await self.clients["ada"].ask(type="share", job=self.words["$done"])
+        self.token["guest"] = share["token"]
+        self.clients["guest"] = await self.server.connect(**sign_in(share["token"])).__aenter__()
+        self.listen("guest")
         return self
 
     async def __aexit__(self, *_):
@@ -110,7 +114,7 @@ async def every_message():
     wrong = []
     async with Stage() as stage:
         for row in MATRIX["messages"]:
-            for who in ("stranger", *USERS):
+            for who in ("stranger", "guest", *USERS):
                 if "$waiting" in json.dumps(row["send"]):
                     await stage.waiting()
                 message = {"type": row["message"], **stage.filled(row["send"])}
@@ -141,6 +145,13 @@ async def others_hear_nothing(stage):
             assert SECRET not in json.dumps(message), message
             for j in message["jobs"] if message["type"] == "stats" else ():
                 assert j.get("job") in mine | {None}, j
+    rows = (await stage.clients["guest"].ask(type="list", limit=200))["jobs"]
+    done = stage.words["$done"]
+    assert [j["job"] for j in rows] == [done] and "key" not in rows[0], rows
+    for message in stage.heard["guest"]:
+        assert not isinstance(message, bytes), "a preview of another's"
+        assert message["type"] in ("error", "hello") or message.get("job", done) == done, message
+        assert message["type"] != "notice", message
     seen = json.dumps([m for m in stage.heard["admin"] if not isinstance(m, bytes)])
     assert SECRET in seen and stage.running in seen
     await stage.clients["admin"].ask(type="cancel", job=stage.running)
@@ -156,9 +167,10 @@ async def every_route():
             headers = stage.server.get("/v1/session", "POST", bearer(stage.token[name]))[1]
             cookie[name] = {"Cookie": headers["Set-Cookie"].split(";")[0]}
         for row in MATRIX["routes"]:
-            for who in ("stranger", "local", *USERS):
+            for who in ("stranger", "local", "guest", *USERS):
                 via = {} if who == "local" else {"Via": "1.1 somewhere"}
-                proofs = [{}] if who not in USERS else [bearer(stage.token[who]), cookie[who]]
+                proofs = [{}] if who in ("stranger", "local") else [bearer(stage.token[who])]
+                proofs += [cookie[who]] if who in cookie else []
                 for proof in proofs:
                     if "$waiting" in row["path"]:
                         await stage.waiting()

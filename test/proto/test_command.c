@@ -31,6 +31,8 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->all) text_bool(t, "all", true);
     if (*c->user) text_string(t, "user", c->user);
     if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);
+    if (c->shared) text_bool(t, "shared", true);
+    if (c->kind == COMMAND_SHARE) text_int(t, "ttl_s", c->ttl_s);
     if (c->before) text_id(t, "before", c->before);
     if (c->parent) text_id(t, "parent", c->parent);
     if (c->sweep.cells) {

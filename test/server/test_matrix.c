@@ -95,8 +95,8 @@ static void expect_actors(const char *list, const char *const *actors)
 /* catches: a row that leaves somebody out */
 static void every_row_has_every_actor(void **state)
 {
-    const char *const users[] = {"stranger", "viewer", "ada", "ben", "admin", NULL};
-    const char *const all[] = {"local", "stranger", "viewer", "ada", "ben", "admin", NULL};
+    const char *const users[] = {"stranger", "guest", "viewer", "ada", "ben", "admin", NULL};
+    const char *const all[] = {"local", "stranger", "guest", "viewer", "ada", "ben", "admin", NULL};
 
     (void)state;
     expect_actors("messages", users);

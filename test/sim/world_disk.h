@@ -106,6 +106,8 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
 
     MUST(w, t->disk && !t->disk->deleted, "a place of no job");
     t->disk->row.favourite = r->favourite;
+    t->disk->row.shared_ms = r->shared_ms;
+    memcpy(t->disk->row.share, r->share, sizeof r->share);
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
     t->disk->row.unwatched_ms = r->unwatched_ms;
@@ -199,6 +201,8 @@ static inline struct saved *disk_write_one(struct world *w)
                  || s->row.steps >= t->disk->row.steps || s->row.steps == 0,
              "fewer steps than were promised");
         s->row.favourite = t->disk->row.favourite;
+        s->row.shared_ms = t->disk->row.shared_ms;
+        memcpy(s->row.share, t->disk->row.share, sizeof s->row.share);
         for (int i = w->n_disk - 1; i >= 0; i--)
             if (w->disk[i] == t->disk) w->disk[i] = s;
         saved_free(t->disk);

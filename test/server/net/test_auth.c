@@ -365,6 +365,24 @@ static void messages(void **state)
     assert_true(say("{}", 2).known);
 }
 
+/* catches: a guest who is taken for everybody when its job is not shared any more */
+static void a_guest_is_never_everybody(void **state)
+{
+    const struct auth_who who = {.user = USER_GUEST, .shared = 5, .mark = 7};
+    char secret[TOKEN_SHARED_TEXT];
+    struct auth_result r;
+
+    (void)state;
+    users(1);
+    token_make_shared(secret);
+    r = bearer("Bearer ", secret); /* no job is shared */
+    assert_true(r.wrong && !r.known && !r.token);
+    assert_int_equal(r.why.code, ERR_UNAUTHORIZED);
+    assert_false(auth_holds(&auth, &who));
+    assert_non_null(auth_user(&auth, &who));
+    assert_int_equal(auth_user(&auth, &who)->role, ROLE_GUEST);
+}
+
 /* catches: the last of many who is not found */
 static void a_thousand_users(void **state)
 {
@@ -387,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(guessing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_guest_is_never_everybody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_thousand_users, set_up, tear_down),
     };
 

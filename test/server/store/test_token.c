@@ -27,6 +27,24 @@ static void the_form_stays(void **state)
     assert_int_equal(strlen(token), TOKEN_LENGTH);
 }
 
+/* catches: a shared job's secret that passes for a user's token, or the reverse */
+static void a_shared_jobs_secret_is_no_users(void **state)
+{
+    char user[TOKEN_TEXT], shared[TOKEN_SHARED_TEXT];
+
+    (void)state;
+    token_make(user);
+    token_make_shared(shared);
+    assert_int_equal(strlen(shared), TOKEN_SHARED_LENGTH);
+    assert_memory_equal(shared, "drs_", 4);
+    assert_true(token_formed_shared(shared, TOKEN_SHARED_LENGTH));
+    assert_false(token_formed_shared(shared, TOKEN_SHARED_LENGTH - 1));
+    assert_false(token_formed(shared, TOKEN_SHARED_LENGTH));
+    assert_false(token_formed_shared(user, TOKEN_LENGTH));
+    shared[9] = shared[9] == 'a' ? 'b' : 'a';
+    assert_false(token_formed_shared(shared, TOKEN_SHARED_LENGTH));
+}
+
 /* catches: a mistyped token that is taken for a wrong one */
 static void typing_errors_are_seen(void **state)
 {
@@ -83,9 +101,9 @@ static void each_is_another(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_form_stays),
-                                       cmocka_unit_test(typing_errors_are_seen),
-                                       cmocka_unit_test(each_is_another)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_form_stays), cmocka_unit_test(a_shared_jobs_secret_is_no_users),
+        cmocka_unit_test(typing_errors_are_seen), cmocka_unit_test(each_is_another)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

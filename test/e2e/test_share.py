@@ -1,0 +1,103 @@
+"""test_share - a shared job is watched by its address, by nothing else, and until the share ends."""
+
+import asyncio
+import json
+import os
+
+import websockets
+
+from harness import QUICK, Server, run
+from users import bare, bearer, sign_in
+
+
+def picture(messages):
+    return next(m for m in messages if isinstance(m, dict) and m["type"] == "result")["url"]
+
+
+async def drawn(client, seed):
+    job = (await client.submit({**QUICK, "seed": seed}))["job"]
+    return job, picture(await client.end_of(job))
+
+
+async def closed(socket):
+    """The code of its end; what comes before it."""
+    try:
+        while True:
+            await asyncio.wait_for(socket.recv(), 60)
+    except websockets.ConnectionClosed as end:
+        return end.rcvd.code
+
+
+async def a_guest_watches():
+    """catches: a guest that is not let in, that gets another's picture, or a right or cookie with it"""
+    server = Server()
+    token = server.user("add", "ada")
+    async with server.connect(**sign_in(token)) as ada:
+        job, url = await drawn(ada, 1)
+        _, other = await drawn(ada, 2)
+        status, _, body = server.get(f"/v1/jobs/{job}/share", "POST", bearer(token), {"ttl_s": 3600})
+        secret = json.loads(body)["token"]
+        assert status == 200 and secret.startswith("drs_"), body
+        assert [j["job"] for j in (await ada.ask(type="list", shared=True))["jobs"]] == [job]
+        async with bare(server) as guest:
+            await guest.recv()
+            await guest.send(json.dumps({"type": "auth", "token": secret}))
+            hello = json.loads(await guest.recv())
+            assert hello["type"] == "hello" and hello["user"]["role"] == "guest" and not hello["notices"], hello
+            await guest.send(json.dumps({"type": "watch", "job": job}))
+            heard = [json.loads(await guest.recv())["type"]]
+            while heard[-1] != "end":
+                heard.append(json.loads(await guest.recv())["type"])
+            assert "result" in heard, heard
+        assert server.get(url, headers=bearer(secret))[0] == 200
+        assert server.get(url)[0] == 401
+        assert server.get(f"{url}?share={secret}&token={secret}")[0] == 401
+        assert server.get(other, headers=bearer(secret))[0] == 404
+        status, headers, _ = server.get("/v1/session", "POST", bearer(secret))
+        assert status == 401 and "Set-Cookie" not in headers
+        assert server.get("/v1/jobs", headers=bearer(secret))[0] == 401
+        wrong = secret[:-1] + ("a" if secret[-1] != "a" else "b")
+        assert server.get(url, headers=bearer(wrong))[0] == 401
+    server.stop()
+    assert secret not in server.log
+    for folder, _, names in os.walk(server.data):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                assert secret.encode() not in file.read(), name
+
+
+async def a_share_ends():
+    """catches: a guest that stays connected, or is let in again, when the share has ended"""
+    server = Server()
+    token = server.user("add", "ada")
+    async with server.connect(**sign_in(token)) as ada:
+        job, url = await drawn(ada, 1)
+        for how in ("unshare", "share", "time"):
+            more = {"ttl_s": 10} if how == "time" else {}
+            secret = (await ada.ask(type="share", job=job, **more))["token"]
+            async with bare(server, **sign_in(secret)) as guest:
+                if how != "time":
+                    assert (await ada.ask(type=how, job=job))["type"] == "ok"
+                assert await closed(guest) == 4001
+            status, _, body = server.get(url, headers=bearer(secret))
+            assert status == 401 and json.loads(body)["code"] == "unauthorized", body
+    server.stop()
+
+
+async def a_share_survives_a_restart():
+    """catches: a share that a restart ends, an old one that it brings back"""
+    server = Server()
+    token = server.user("add", "ada")
+    async with server.connect(**sign_in(token)) as ada:
+        job, url = await drawn(ada, 1)
+        old = (await ada.ask(type="share", job=job))["token"]
+        secret = (await ada.ask(type="share", job=job))["token"]
+        assert (await ada.ask(type="ping"))["type"] == "pong"
+    server.stop()
+    server = Server(server.data)
+    assert server.get(url, headers=bearer(secret))[0] == 200
+    assert server.get(url, headers=bearer(old))[0] == 401
+    server.stop()
+
+
+run([a_guest_watches, a_share_ends, a_share_survives_a_restart])

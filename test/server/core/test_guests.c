@@ -1,0 +1,327 @@
+/* test_guests - a shared job is seen by its guests, and nothing else is; until the share ends. */
+#include "test/sim/listener.h"
+
+#include "proto/command.h"
+
+struct stage {
+    struct world *w;
+    struct listener *ada, *ben, *admin, *guest;
+};
+
+static struct stage stage_new(void)
+{
+    struct stage s = {.w = ready_world()};
+
+    world_user(s.w, "ada", ROLE_USER);
+    world_user(s.w, "ben", ROLE_USER);
+    world_user(s.w, "root", ROLE_ADMIN);
+    s.ada = listener_of(s.w, 1);
+    s.ben = listener_of(s.w, 2);
+    s.admin = listener_of(s.w, 3);
+    return s;
+}
+
+static void stage_free(struct stage *s)
+{
+    if (s->guest) listener_free(s->w, s->guest);
+    listener_free(s->w, s->ada);
+    listener_free(s->w, s->ben);
+    listener_free(s->w, s->admin);
+    world_free(s->w);
+}
+
+static uint64_t submit(struct stage *s, struct listener *of, const char *more)
+{
+    command(s->w, of, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"a secret\",\"width\":96}%s}",
+            more);
+    store_all(s->w);
+    return newest(s->w);
+}
+
+static const char *ask(struct stage *s, struct listener *e, const char *type, uint64_t job)
+{
+    command(s->w, e, "{\"type\":\"%s\",\"job\":\"%s\"}", type, hex(job));
+    listen_all(s->w, e);
+    return e->text;
+}
+
+static const char *list(struct stage *s, struct listener *e, const char *more)
+{
+    command(s->w, e, "{\"type\":\"list\"%s}", more);
+    listen_all(s->w, e);
+    return e->text;
+}
+
+#define ANSWERS(text, what) assert_true(count(text, what) > 0)
+
+static const struct job *job_of(const struct stage *s, uint64_t id)
+{
+    return registry_find(&s->w->hub->registry, id);
+}
+
+static struct listener *guest_of(struct stage *s, uint64_t job)
+{
+    struct listener *e = calloc(1, sizeof *e);
+
+    assert_non_null(e);
+    e->client = hub_open_guest(s->w->hub, e, job);
+    assert_non_null(e->client);
+    return e;
+}
+
+/* Whether the secret that the job is shared with now shows it. */
+static bool shown(const struct stage *s, uint64_t job)
+{
+    uint8_t hash[SHARE_HASH_BYTES];
+    uint64_t mark = 0;
+
+    memcpy(hash, job_of(s, job)->guests.hash, sizeof hash);
+    if (hub_shared(s->w->hub, s->w->now, hash, &mark) != job) return false;
+    assert_true(hub_shares(s->w->hub, job, mark));
+    hash[SHARE_HASH_BYTES - 1] ^= 1;
+    assert_int_equal(hub_shared(s->w->hub, s->w->now, hash, &mark), 0);
+    return true;
+}
+
+/* catches: a guest that sees another job, that does not see its own, or that is told a key */
+static void a_guest_sees_one_job(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t other = submit(&s, s.ada, ""), job = submit(&s, s.ada, ",\"key\":\"k1\"");
+
+    (void)state;
+    ANSWERS(ask(&s, s.ada, "share", job), "\"token\":\"drs_");
+    s.guest = guest_of(&s, job);
+    ANSWERS(list(&s, s.guest, ""), hex(job));
+    NOT_HEARD(s.guest, hex(other));
+    NOT_HEARD(s.guest, "k1");
+    NOT_HEARD(s.guest, "shared_until_ms");
+    ANSWERS(ask(&s, s.guest, "job", job), "a secret");
+    ANSWERS(ask(&s, s.guest, "job", other), "not_found");
+    ANSWERS(ask(&s, s.guest, "watch", other), "not_found");
+    ANSWERS(ask(&s, s.guest, "watch", job), "\"type\":\"ok\"");
+    go_on(s.w, 60);
+    listen_all(s.w, s.guest);
+    HEARD(s.guest, "\"type\":\"result\"");
+    NOT_HEARD(s.guest, hex(other));
+    assert_true(hub_pictures(s.w->hub, job, job_of(&s, job)->end.digest));
+    assert_false(hub_pictures(s.w->hub, other, job_of(&s, other)->end.digest));
+    assert_false(hub_pictures(s.w->hub, job, ""));
+    assert_int_equal(count(list(&s, s.ada, ",\"shared\":true"), "shared_until_ms"), 1);
+    HEARD(s.ada, hex(job));
+    assert_int_equal(count(list(&s, s.ben, ",\"shared\":true"), "shared_until_ms"), 0);
+    stage_free(&s);
+}
+
+/* catches: a guest that commands something, or hears of others' jobs by statistics or notices */
+static void a_guest_commands_nothing(void **state)
+{
+    static const char *const MAY[] = {"watch", "unwatch", "list", "job", "previews", "ping"};
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, "");
+    int refused = 0;
+
+    (void)state;
+    ask(&s, s.ada, "share", job);
+    s.guest = guest_of(&s, job);
+    for (int k = 0; k < COMMAND_KINDS; k++) {
+        const char *name = command_kind_name((enum command_kind)k);
+        bool may = false;
+
+        for (int i = 0; i < 6; i++)
+            may |= strcmp(name, MAY[i]) == 0;
+        if (may) continue;
+        command(s.w, s.guest, "{\"type\":\"%s\"%s%s%s%s}", name,
+                command_needs((enum command_kind)k, "job") ? ",\"job\":\"" : "",
+                command_needs((enum command_kind)k, "job") ? hex(job) : "",
+                command_needs((enum command_kind)k, "job") ? "\"" : "",
+                k == COMMAND_SUBMIT || k == COMMAND_QUOTE ? ",\"spec\":{\"prompt\":\"x\"}"
+                : k == COMMAND_REORDER                    ? ",\"before\":null"
+                : k == COMMAND_AMEND                      ? ",\"on_disconnect\":\"keep\""
+                : k == COMMAND_CANCEL                     ? ",\"all\":true"
+                : k == COMMAND_DRAIN                      ? ",\"cancel\":true"
+                : k == COMMAND_NOTICE                     ? ",\"text\":\"x\""
+                                                          : "");
+        listen_all(s.w, s.guest);
+        if (!count(s.guest->text, "\"code\":\"unauthorized\"")) fail_msg("%s", s.guest->text);
+        refused++;
+    }
+    assert_int_equal(refused, COMMAND_KINDS - 6);
+    command(s.w, s.admin, "{\"type\":\"notice\",\"text\":\"for users\"}");
+    listen_all(s.w, s.guest);
+    NOT_HEARD(s.guest, "for users");
+    go_on(s.w, 60);
+    assert_int_equal(job_of(&s, job)->state, JOB_DONE);
+    stage_free(&s);
+}
+
+/* catches: a sweep whose cells its guests do not see; a guest of one cell who sees the others */
+static void cells_are_shared_with_their_sweep(void **state)
+{
+    struct stage s = stage_new();
+    const struct job *sweep;
+    uint64_t parent, first, second;
+
+    (void)state;
+    command(s.w, s.ada,
+            "{\"type\":\"submit\",\"spec\":{\"prompt\":\"a secret\",\"width\":96},\"n\":2}");
+    store_all(s.w);
+    sweep = s.w->hub->sweeps;
+    assert_non_null(sweep);
+    parent = sweep->id;
+    first = sweep->sweep->cell[0].kept.job;
+    second = sweep->sweep->cell[1].kept.job;
+    ask(&s, s.ada, "share", parent);
+    s.guest = guest_of(&s, parent);
+    ANSWERS(ask(&s, s.guest, "job", second), "a secret");
+    go_on(s.w, 80);
+    assert_int_equal(job_of(&s, second)->state, JOB_DONE);
+    assert_true(hub_pictures(s.w->hub, parent, job_of(&s, second)->end.digest));
+    ask(&s, s.ada, "unshare", parent);
+    assert_false(hub_pictures(s.w->hub, parent, job_of(&s, second)->end.digest));
+    ANSWERS(ask(&s, s.guest, "job", second), "not_found");
+    listener_free(s.w, s.guest);
+    ask(&s, s.ada, "share", first);
+    s.guest = guest_of(&s, first);
+    ANSWERS(list(&s, s.guest, ""), hex(first));
+    NOT_HEARD(s.guest, hex(second));
+    ANSWERS(ask(&s, s.guest, "job", second), "not_found");
+    ANSWERS(ask(&s, s.guest, "job", parent), "not_found");
+    stage_free(&s);
+}
+
+/* catches: a share of who does not own the job, of a private job */
+static void its_owner_alone_shares_a_job(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), private = submit(&s, s.ada, ",\"private\":true");
+
+    (void)state;
+    ANSWERS(ask(&s, s.ben, "share", job), "not_found");
+    ANSWERS(ask(&s, s.admin, "share", job), "forbidden");
+    ANSWERS(ask(&s, s.ada, "share", private), "conflict");
+    assert_int_equal(job_of(&s, job)->guests.until_ms, 0);
+    assert_null(hub_open_guest(s.w->hub, &s, job));
+    ANSWERS(ask(&s, s.ada, "share", job), "drs_");
+    ANSWERS(ask(&s, s.ben, "unshare", job), "not_found");
+    assert_true(shown(&s, job));
+    ANSWERS(ask(&s, s.admin, "unshare", job), "\"re\":\"unshare\"");
+    assert_false(shown(&s, job));
+    stage_free(&s);
+}
+
+static void without_users_nothing_is_shared(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":96}}");
+    store_all(w);
+    command(w, e, "{\"type\":\"share\",\"job\":\"%s\"}", hex(newest(w)));
+    listen_all(w, e);
+    HEARD(e, "\"code\":\"conflict\"");
+    NOT_HEARD(e, "drs_");
+    listener_free(w, e);
+    world_free(w);
+}
+
+/* The guest hears no more of the job, and its secret shows nothing. */
+static void expect_ended(struct stage *s, uint64_t job, uint64_t mark)
+{
+    assert_false(shown(s, job));
+    assert_false(hub_shares(s->w->hub, job, mark));
+    assert_int_equal(job_of(s, job)->guests.until_ms, 0);
+    assert_null(s->guest->client->subscriptions);
+    ANSWERS(ask(s, s->guest, "watch", job), "not_found");
+    ANSWERS(list(s, s->guest, ""), "\"jobs\":[]");
+    assert_int_equal(truth_of(s->w, job)->disk->row.shared_ms, 0);
+}
+
+static uint64_t mark_of(const struct stage *s, uint64_t job)
+{
+    uint64_t mark = 0;
+
+    hub_shared(s->w->hub, s->w->now, job_of(s, job)->guests.hash, &mark);
+    return mark;
+}
+
+/* Shared, and watched by a guest. */
+static uint64_t share(struct stage *s, uint64_t job, const char *more)
+{
+    command(s->w, s->ada, "{\"type\":\"share\",\"job\":\"%s\"%s}", hex(job), more);
+    listen_all(s->w, s->ada);
+    assert_true(shown(s, job));
+    s->guest = guest_of(s, job);
+    ANSWERS(ask(s, s->guest, "watch", job), "\"type\":\"ok\"");
+    return mark_of(s, job);
+}
+
+/* catches: a guest that goes on watching when its share has ended, in each way that it can */
+static void a_share_ends(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ",\"hold\":true"), mark = share(&s, job, "");
+
+    (void)state;
+    ask(&s, s.ada, "unshare", job);
+    expect_ended(&s, job, mark);
+    listener_free(s.w, s.guest);
+
+    mark = share(&s, job, "");
+    ask(&s, s.ada, "share", job); /* another secret */
+    assert_false(hub_shares(s.w->hub, job, mark));
+    assert_null(s.guest->client->subscriptions);
+    listener_free(s.w, s.guest);
+
+    mark = share(&s, job, ",\"ttl_s\":60");
+    assert_true(hub_due(s.w->hub) <= s.w->now + 60000000);
+    s.w->now += 59000000;
+    hub_tick(s.w->hub, s.w->now);
+    assert_true(shown(&s, job));
+    s.w->now += 1000000;
+    hub_tick(s.w->hub, s.w->now);
+    expect_ended(&s, job, mark);
+    listener_free(s.w, s.guest);
+
+    mark = share(&s, job, "");
+    assert_int_equal(hub_users(s.w->hub, s.w->now, s.w->users + 1, 2), 0); /* ada is removed */
+    expect_ended(&s, job, mark);
+    stage_free(&s);
+}
+
+/* catches: a share that a restart ends, or one that comes back with it */
+static void a_share_survives_a_restart(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), ended = submit(&s, s.ada, ""), mark;
+
+    (void)state;
+    ask(&s, s.ada, "share", ended);
+    ask(&s, s.ada, "unshare", ended);
+    ask(&s, s.ada, "share", job);
+    mark = mark_of(&s, job);
+    go_on(s.w, 60);
+    world_kill(s.w, 0);
+    world_boot(s.w);
+    worker_open(s.w);
+    s.ada->client = s.ben->client = s.admin->client = NULL;
+    assert_true(shown(&s, job));
+    assert_true(mark_of(&s, job) == mark);
+    assert_int_equal(job_of(&s, ended)->guests.until_ms, 0);
+    stage_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guest_sees_one_job),
+        cmocka_unit_test(a_guest_commands_nothing),
+        cmocka_unit_test(cells_are_shared_with_their_sweep),
+        cmocka_unit_test(its_owner_alone_shares_a_job),
+        cmocka_unit_test(without_users_nothing_is_shared),
+        cmocka_unit_test(a_share_ends),
+        cmocka_unit_test(a_share_survives_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
