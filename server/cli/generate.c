@@ -1,24 +1,23 @@
 /* generate - one picture without the service: the same engine, the same file, a bar on a
  * terminal. */
 #include "server/base/clock.h"
+#include "server/cli/bar.h"
 #include "server/cli/commands.h"
 #include "server/cli/image_file.h"
+#include "server/cli/output.h"
 #include "server/worker/png.h"
 #include "server/worker/request.h"
 
 #include "kernels/glm.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { BAR_CELLS = 32, BAR_EVERY_US = 50000 };
+enum { BAR_EVERY_US = 50000 };
 
 /* Options that were not given take the model's own values; a seed of -1 is picked here. */
 static int make_spec(const struct options *c, const struct glm_info *info, struct spec *s,
@@ -46,30 +45,9 @@ static int make_spec(const struct options *c, const struct glm_info *info, struc
     return spec_check(s, &limits, f);
 }
 
-static void show(const struct glm_progress *v, bool terminal, enum glm_phase *shown)
-{
-    char bar[3 * BAR_CELLS + 1] = "";
-    int full;
-
-    if (!terminal) {
-        if (v->phase != *shown && v->phase != GLM_DONE)
-            fprintf(stderr, "%s: %d to do, %.0f %% done\n", glm_phase_name(v->phase), v->total,
-                    100 * v->overall);
-        *shown = v->phase;
-        return;
-    }
-    full = (int)(v->overall * BAR_CELLS + 0.5);
-    for (int i = 0, n = 0; i < BAR_CELLS; i++, n += 3)
-        memcpy(bar + n, i < full ? "\u2588" : "\u2591", 4);
-    fprintf(stderr, "\r\033[K%-8s %s %3.0f %%  %d/%d", glm_phase_name(v->phase), bar,
-            100 * v->overall, v->done, v->total);
-    fflush(stderr);
-}
-
 static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
 {
-    bool terminal = isatty(STDERR_FILENO) != 0;
-    enum glm_phase shown = GLM_DONE;
+    struct bar bar = bar_begin();
     int64_t last = 0;
     int err = 0;
     struct glm_progress v = glm_run_progress(run);
@@ -77,51 +55,16 @@ static int draw(struct glm *glm, struct glm_run *run, struct fail *f)
     while (v.phase != GLM_DONE && !err) {
         int64_t now = clock_us();
 
-        if (!terminal || now - last > BAR_EVERY_US) {
-            show(&v, terminal, &shown);
+        if (!bar.terminal || now - last > BAR_EVERY_US) {
+            bar_show(&bar, glm_phase_name(v.phase), v.done, v.total, v.overall);
             last = now;
         }
         err = glm_step(glm, &run, 1, f);
         if (!err) err = glm_run_failed(run, f);
         v = glm_run_progress(run);
     }
-    if (terminal) fputs("\r\033[K", stderr);
+    bar_clear(&bar);
     return err;
-}
-
-static bool to_stdout(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
-
-static int check_out(const char *path, struct fail *f)
-{
-    if (!path) return 0;
-    if (!to_stdout(path)) return cli_check_out(path, f);
-    if (!isatty(STDOUT_FILENO)) return 0;
-    fail_set(f, ERR_USAGE, "A terminal cannot show the bytes of a picture.");
-    return fail_advise(f, "Send them on, as in `-o - > picture.png`, or name a file.");
-}
-
-/* Under another name first, so that a file is there whole or not at all; a device, a pipe or
- * what a link points at (/dev/stdout) is written to as it is. */
-static int write_file(const char *path, const void *bytes, size_t len, struct fail *f)
-{
-    char aside[PATH_MAX];
-    struct stat st;
-    bool stream = to_stdout(path), special = stream || (!lstat(path, &st) && !S_ISREG(st.st_mode));
-    FILE *out;
-    bool bad;
-
-    snprintf(aside, sizeof aside, special ? "%s" : "%s.part", path);
-    out = stream ? stdout : fopen(aside, "we");
-    bad = !out || fwrite(bytes, 1, len, out) != len;
-    if (out && fclose(out)) bad = true;
-    if (!bad && !special && rename(aside, path)) bad = true;
-    if (!bad) return 0;
-    fail_set(f, ERR_IO, "Cannot write %s: %s.", path, strerror(errno));
-    if (out && !special) unlink(aside);
-    return ERR_IO;
 }
 
 static void report(FILE *to, const char *out, const struct glm_info *info, const struct spec *s,
@@ -148,8 +91,8 @@ static int save(const struct cli *c, const struct glm_info *info, struct glm_run
     err = picture.rgb ? glm_run_image(run, &picture, f)
                       : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the picture.");
     if (!err) err = png_encode_spec(&picture, s, s->steps, info->model, c->version, &file, &len, f);
-    if (!err) err = write_file(out, file, len, f);
-    if (!err) report(to_stdout(out) ? stderr : stdout, out, info, s, us);
+    if (!err) err = output_write(out, file, len, f);
+    if (!err) report(output_is_stdout(out) ? stderr : stdout, out, info, s, us);
     free(file);
     free(picture.rgb);
     return err;
@@ -234,7 +177,7 @@ int cli_generate(const struct cli *c)
     struct glm_opts opts = cli_opts(c);
     struct glm *glm = NULL;
     struct fail f = {0};
-    int err = check_out(c->options->out, &f);
+    int err = output_check(c->options->out, &f);
 
     if (!err) err = glm_open(&glm, &opts, &f);
     if (!err) err = generate(c, glm, &f);
