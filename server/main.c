@@ -1,5 +1,6 @@
 /* main - which subcommand, with which options; the only file with state of the process. */
 #include "server/cli/backup.h"
+#include "server/cli/client.h"
 #include "server/cli/commands.h"
 #include "server/cli/paths.h"
 #include "server/cli/process.h"
@@ -64,7 +65,7 @@ static int run(enum options_command command, struct options *options)
         [OPTIONS_SERVE] = cli_serve,   [OPTIONS_GENERATE] = cli_generate,
         [OPTIONS_CHECK] = cli_check,   [OPTIONS_PLAN] = cli_plan,
         [OPTIONS_TRACE] = cli_trace,   [OPTIONS_USER] = cli_user,
-        [OPTIONS_BACKUP] = cli_backup,
+        [OPTIONS_BACKUP] = cli_backup, [OPTIONS_CLIENT] = cli_client,
     };
     char bundled[PATH_MAX];
     const char *model = options->model;
@@ -72,7 +73,7 @@ static int run(enum options_command command, struct options *options)
     struct cli cli;
     int status;
 
-    if (!model && command != OPTIONS_USER && command != OPTIONS_BACKUP
+    if (!model && command != OPTIONS_USER && command != OPTIONS_BACKUP && command != OPTIONS_CLIENT
         && !paths_model(bundled, sizeof bundled)) {
         fail_set(&f, ERR_USAGE, "The bundled model is not beside the program.");
         fail_advise(&f, "Name a folder with --model DIR.");

@@ -27,6 +27,10 @@ static const struct {
     [OPTIONS_BACKUP] = {"backup", "FILE", "copy a server's jobs and users, also while it runs",
                         "Copy the database of a data folder (jobs and users) to a new file, also "
                         "while a server uses it."},
+    [OPTIONS_CLIENT] = {"client", "PROMPT", "have a running server draw one picture",
+                        "Have a running server draw one picture, follow it, and fetch the file. "
+                        "When this command is interrupted, the picture is cancelled half a minute "
+                        "later."},
     [OPTIONS_USER] =
         {"user", "add NAME\nlist\nset NAME\nremove NAME\nrotate NAME",
          "who may use a server: add, list, set, remove, rotate",
@@ -313,7 +317,7 @@ static int prompt_once(struct flags *s, const char *arg)
 {
     if (s->command == OPTIONS_USER) return verb_once(s, arg);
     if (s->command == OPTIONS_BACKUP && !s->c->out) return set_text(&s->c->out, arg, s->f);
-    if (s->command != OPTIONS_GENERATE)
+    if (s->command != OPTIONS_GENERATE && s->command != OPTIONS_CLIENT)
         return fail_set(s->f, ERR_USAGE, "'%s' is not an option of %s.", arg,
                         options_command_name(s->command));
     if (s->c->prompt)
@@ -449,8 +453,9 @@ static int check_needs(const struct options *c, enum options_command command, st
     if (command == OPTIONS_USER) return check_verb(c, f);
     if (command == OPTIONS_BACKUP && !c->out)
         return fail_set(f, ERR_USAGE, "Name the file to write: darkroom backup FILE.");
-    if (command == OPTIONS_GENERATE && !c->prompt)
-        return fail_set(f, ERR_USAGE, "Say what to draw: darkroom generate \"a red circle\".");
+    if ((command == OPTIONS_GENERATE || command == OPTIONS_CLIENT) && !c->prompt)
+        return fail_set(f, ERR_USAGE, "Say what to draw: darkroom %s \"a red circle\".",
+                        options_command_name(command));
     if (command == OPTIONS_TRACE && (!c->like == !c->logits || !c->out))
         return fail_set(f, ERR_USAGE,
                         "trace needs --out FILE and either --like FILE or --logits FILE.");

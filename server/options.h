@@ -33,7 +33,7 @@ bool options_given(const struct options *, const char *name);
 int options_reread(const struct options *, struct options *next, struct fail *f);
 /* Options that differ, by name, with commas between them; "": none. */
 struct options_changes {
-    char live[512], restart[512];
+    char live[1024], restart[1024];
 };
 /* Live values that differ change places, so the old ones are next's; the others stay. */
 void options_adopt(struct options *, struct options *next, struct options_changes *out);

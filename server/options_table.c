@@ -10,6 +10,7 @@
 #define T              (1U << OPTIONS_TRACE)
 #define U              (1U << OPTIONS_USER)
 #define B              (1U << OPTIONS_BACKUP)
+#define K              (1U << OPTIONS_CLIENT)
 #define L              OPTIONS_LIVE
 #define ALL            (S | G | C | P | T)
 /* a limit's number as the text of a default */
@@ -92,19 +93,19 @@ const struct options_row OPTIONS_TABLE[] = {
     {"config", 0, OPTIONS_TEXT, S | G, AT(config), NULL, 0, 0, "FILE",
      "Read options from an ini file, one `name = value` a line."},
 
-    {"out", 'o', OPTIONS_TEXT, G | T, AT(out), NULL, 0, 0, "FILE",
-     "File to write; generate takes - for standard output."},
-    {"width", 'W', OPTIONS_INT, G | P, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
+    {"out", 'o', OPTIONS_TEXT, G | T | K, AT(out), NULL, 0, 0, "FILE",
+     "File to write; generate and client take - for standard output."},
+    {"width", 'W', OPTIONS_INT, G | P | K, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Width, a multiple of 32; 0 for what the model draws best."},
-    {"height", 'H', OPTIONS_INT, G | P, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
+    {"height", 'H', OPTIONS_INT, G | P | K, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Height, a multiple of 32; 0 for what the model draws best."},
-    {"steps", 's', OPTIONS_INT, G | P, AT(steps), "0", 0, LIMIT_STEPS_MAX, "N",
+    {"steps", 's', OPTIONS_INT, G | P | K, AT(steps), "0", 0, LIMIT_STEPS_MAX, "N",
      "Denoising steps; 0 for the model's own number."},
-    {"guidance", 'g', OPTIONS_REAL, G | P, AT(guidance), "-1", -1, LIMIT_GUIDANCE_MAX, "X",
+    {"guidance", 'g', OPTIONS_REAL, G | P | K, AT(guidance), "-1", -1, LIMIT_GUIDANCE_MAX, "X",
      "Weight of the prompt; up to 1 needs half the work, -1 for the model's own."},
-    {"seed", 'S', OPTIONS_INT64, G, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
+    {"seed", 'S', OPTIONS_INT64, G | K, AT(seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
      "Same seed, same picture; -1 picks one and says which."},
-    {"noise-seed", 0, OPTIONS_INT64, G, AT(noise_seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
+    {"noise-seed", 0, OPTIONS_INT64, G | K, AT(noise_seed), "-1", -1, (double)LIMIT_SEED_MAX, "N",
      "Draws the noise, and --seed the composition alone; -1: --seed draws both."},
     {"strict", 0, OPTIONS_FLAG, G, AT(strict), NULL, 0, 0, NULL,
      "The reference's sampling law to the letter: fails where it would fail."},
@@ -114,6 +115,12 @@ const struct options_row OPTIONS_TABLE[] = {
      "Reference trace whose request and injected values are used."},
     {"logits", 0, OPTIONS_TEXT, T, AT(logits), NULL, 0, 0, "FILE",
      "Instead: apply the sampling law to the tensor `logits` of this file."},
+
+    {"server", 0, OPTIONS_TEXT, K, AT(server), "http://127.0.0.1:7860", 0, 0, "URL",
+     "Where the server is that draws: http://HOST:PORT, behind a proxy with its path."},
+    {"token", 0, OPTIONS_TEXT, K, AT(token), NULL, 0, 0, "TOKEN",
+     "Of a user of that server; others on this machine can read it in the process list, but not "
+     "from the environment."},
 
     {"role", 0, OPTIONS_TEXT, U, AT(role), "user", 0, 0, "ROLE",
      "What the user may do: viewer (look), user (draw), admin (see and cancel everybody's jobs)."},

@@ -15,6 +15,7 @@ enum options_command {
     OPTIONS_TRACE,
     OPTIONS_USER,
     OPTIONS_BACKUP,
+    OPTIONS_CLIENT,
     OPTIONS_COMMANDS
 };
 /* Each is the type of the member at the row's offset: char *, char *, int, int64_t, double, bool,
@@ -57,6 +58,7 @@ struct options {
     bool strict;
     /* traces */
     char *like, *logits;
+    char *server, *token; /* of client */
     /* users */
     char *verb, *user; /* "add"; whom it is about, NULL for list */
     char *role, *lanes;

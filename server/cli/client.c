@@ -1,0 +1,341 @@
+/* client - submits over /v1, follows the job's server-sent events, fetches its file; one request a
+ * connection, HTTP/1.0, so that a body ends with it. */
+#include "server/cli/client.h"
+
+#include "server/cli/bar.h"
+#include "server/cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A stream of events has a comment every 15 s, so a longer silence is a broken connection. A
+ * picture that has had no viewer for a while, as after Ctrl-C, is cancelled. */
+enum { SILENCE_S = 60, ABANDONED_MS = 30000, PICTURE_BYTES_MAX = 64 << 20 };
+
+/* The parts of --server: http://HOST[:PORT][/PATH], or with [IPV6]. */
+struct server {
+    char host[256], port[8], path[256];
+    const char *token; /* NULL: none */
+};
+
+struct result {
+    char state[16], url[256];
+    int width, height;
+    int64_t seed, bytes;
+    double seconds;
+};
+
+static int read_server(struct server *s, const struct options *o, struct fail *f)
+{
+    const char *at = o->server;
+    int n = 0;
+
+    *s = (struct server){.port = "80", .token = o->token};
+    if (strncmp(at, "http://", 7) != 0) {
+        fail_set(f, ERR_USAGE, "--server must begin with http://, not '%.100s'.", at);
+        return fail_advise(f, "Encrypted connections are not made: use ssh -L, or a script of "
+                              "proto/examples.");
+    }
+    at += 7;
+    if (sscanf(at, "[%255[0-9a-fA-F:.]]%n", s->host, &n) != 1 || !n)
+        if (sscanf(at, "%255[^]/:?#@ []%n", s->host, &n) != 1)
+            return fail_set(f, ERR_USAGE, "--server '%.100s' names no host.", o->server);
+    at += n;
+    n = 0;
+    if (*at == ':' && (sscanf(at, ":%5[0-9]%n", s->port, &n) != 1 || !n))
+        return fail_set(f, ERR_USAGE, "--server '%.100s' has no right port.", o->server);
+    at += n;
+    if ((*at && *at != '/') || strlen(at) >= sizeof s->path || strpbrk(at, " \r\n"))
+        return fail_set(f, ERR_USAGE, "--server '%.100s' is no address.", o->server);
+    snprintf(s->path, sizeof s->path, "%s", at);
+    for (size_t end = strlen(s->path); end && s->path[end - 1] == '/'; end--)
+        s->path[end - 1] = '\0';
+    return 0;
+}
+
+/* --- one request ------------------------------------------------------------------------------ */
+
+static int connect_one(const struct addrinfo *a)
+{
+    const struct timeval silence = {.tv_sec = SILENCE_S};
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence); /* of connect(), too */
+    if (!connect(fd, a->ai_addr, a->ai_addrlen)) return fd;
+    close(fd);
+    return -1;
+}
+
+static int connect_to(const struct server *s, int *fd, struct fail *f)
+{
+    const struct addrinfo want = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int err = getaddrinfo(s->host, s->port, &want, &found);
+
+    *fd = -1;
+    if (err) return fail_set(f, ERR_IO, "There is no %s: %s.", s->host, gai_strerror(err));
+    for (const struct addrinfo *a = found; a && *fd < 0; a = a->ai_next)
+        *fd = connect_one(a);
+    freeaddrinfo(found);
+    if (*fd >= 0) return 0;
+    fail_set(f, ERR_IO, "Cannot reach %s port %s: %s.", s->host, s->port, strerror(errno));
+    return fail_advise(f, "Start it with `darkroom serve`, or name another with --server.");
+}
+
+static int send_all(int fd, const char *bytes, size_t n)
+{
+    while (n) {
+        ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return ERR_IO;
+        bytes += sent;
+        n -= (size_t)sent;
+    }
+    return 0;
+}
+
+static int send_request(const struct server *s, int fd, const char *request, const char *path,
+                        const char *body, struct fail *f)
+{
+    bool v6 = strchr(s->host, ':') != NULL;
+    char head[2048], length[96] = "";
+    int n;
+
+    if (body)
+        snprintf(length, sizeof length, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                 strlen(body));
+    n = snprintf(head, sizeof head, "%s %s%s HTTP/1.0\r\nHost: %s%s%s:%s\r\n%s%s%s%s\r\n", request,
+                 s->path, path, v6 ? "[" : "", s->host, v6 ? "]" : "", s->port,
+                 s->token ? "Authorization: Bearer " : "", s->token ? s->token : "",
+                 s->token ? "\r\n" : "", length);
+    if (n >= (int)sizeof head) return fail_set(f, ERR_USAGE, "The token is too long.");
+    if (send_all(fd, head, (size_t)n) || (body && send_all(fd, body, strlen(body))))
+        return fail_set(f, ERR_IO, "%s does not read the request: %s.", s->host, strerror(errno));
+    return 0;
+}
+
+/* What the server wrote about its refusal. */
+static int refused(const struct server *s, FILE *in, int status, struct fail *f)
+{
+    json_t *o = json_loadf(in, JSON_DISABLE_EOF_CHECK, NULL);
+    const char *code = json_string_value(json_object_get(o, "code")),
+               *message = json_string_value(json_object_get(o, "message")),
+               *hint = json_string_value(json_object_get(o, "hint"));
+
+    if (code && message)
+        fail_set(f, fail_from_wire(code), "%s", message);
+    else
+        fail_set(f, ERR_IO, "%s answers with status %d.", s->host, status);
+    if (hint) fail_advise(f, "%s", hint);
+    json_decref(o);
+    return f->code;
+}
+
+/* *in: behind the head of an answer with status 200 or 202. */
+static int ask(const struct server *s, const char *request, const char *path, const char *body,
+               FILE **in, struct fail *f)
+{
+    char line[1024];
+    int fd, status = 0, err = connect_to(s, &fd, f);
+
+    *in = NULL;
+    if (err) return err;
+    err = send_request(s, fd, request, path, body, f);
+    *in = fdopen(fd, "r");
+    if (!*in) close(fd);
+    if (!*in && !err) err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
+    if (!err && (!fgets(line, sizeof line, *in) || sscanf(line, "HTTP/%*s %d", &status) != 1))
+        err = fail_set(f, ERR_IO, "%s does not answer as an HTTP server.", s->host);
+    while (!err && fgets(line, sizeof line, *in) && strcmp(line, "\r\n") != 0)
+        continue;
+    if (!err && status != 200 && status != 202) err = refused(s, *in, status, f);
+    if (err && *in) {
+        fclose(*in);
+        *in = NULL;
+    }
+    return err;
+}
+
+/* --- a job ------------------------------------------------------------------------------------ */
+
+/* The members of the spec that were given: the server has defaults for the others. */
+static char *make_body(const struct options *o)
+{
+    json_t *spec = json_pack("{s:s}", "prompt", o->prompt);
+    char *text;
+
+    if (o->width) json_object_set_new(spec, "width", json_integer(o->width));
+    if (o->height) json_object_set_new(spec, "height", json_integer(o->height));
+    if (o->steps) json_object_set_new(spec, "steps", json_integer(o->steps));
+    if (o->guidance >= 0) json_object_set_new(spec, "guidance", json_real(o->guidance));
+    if (o->seed >= 0) json_object_set_new(spec, "seed", json_integer(o->seed));
+    if (o->noise_seed >= 0) json_object_set_new(spec, "noise_seed", json_integer(o->noise_seed));
+    spec =
+        json_pack("{s:o, s:{s:i}}", "spec", spec, "on_disconnect", "cancel_after_ms", ABANDONED_MS);
+    text = spec ? json_dumps(spec, JSON_COMPACT) : NULL;
+    json_decref(spec);
+    return text;
+}
+
+static int submit(const struct server *s, const struct options *o, char job[32], struct fail *f)
+{
+    char *body = make_body(o);
+    FILE *in = NULL;
+    json_t *row;
+    const char *name;
+    int err;
+
+    if (!body) {
+        fail_set(f, ERR_BAD_UTF8, "The prompt is no UTF-8 text.");
+        return ERR_BAD_UTF8;
+    }
+    err = ask(s, "POST", "/v1/jobs", body, &in, f);
+    free(body);
+    if (err) return err;
+    row = json_loadf(in, JSON_DISABLE_EOF_CHECK, NULL);
+    fclose(in);
+    name = json_string_value(json_object_get(row, "job"));
+    snprintf(job, 32, "%s", name ? name : "");
+    json_decref(row);
+    return name ? 0 : fail_set(f, ERR_IO, "%s is no darkroom server.", s->host);
+}
+
+static void on_progress(struct bar *bar, json_t *event)
+{
+    const char *phase = "";
+    int done = 0, total = 0;
+    double overall = 0;
+
+    json_unpack(event, "{s?s, s?i, s?i, s?F}", "phase", &phase, "done", &done, "total", &total,
+                "overall", &overall);
+    bar_show(bar, phase, done, total, overall);
+}
+
+static void on_result(struct result *r, json_t *event)
+{
+    const char *url = "";
+    json_int_t seed = 0, bytes = 0;
+
+    json_unpack(event, "{s?s, s?i, s?i, s?I, s?I, s?F}", "url", &url, "width", &r->width, "height",
+                &r->height, "seed", &seed, "bytes", &bytes, "seconds", &r->seconds);
+    snprintf(r->url, sizeof r->url, "%s", url);
+    r->seed = seed;
+    r->bytes = bytes;
+}
+
+/* end or error: what went wrong is in f when it did. */
+static int on_end(struct result *r, json_t *event, struct fail *f)
+{
+    json_t *error = json_object_get(event, "error");
+    const char *state = json_string_value(json_object_get(event, "state")), *code, *message, *hint;
+
+    if (!error) error = event;
+    code = json_string_value(json_object_get(error, "code"));
+    message = json_string_value(json_object_get(error, "message"));
+    hint = json_string_value(json_object_get(error, "hint"));
+    snprintf(r->state, sizeof r->state, "%s", state ? state : "failed");
+    if (strcmp(r->state, "done") == 0) return 0;
+    if (strcmp(r->state, "cancelled") == 0)
+        return fail_set(f, ERR_CANCELLED, "The picture was cancelled.");
+    fail_set(f, code ? fail_from_wire(code) : ERR_IO, "%s", message ? message : "It failed.");
+    return hint ? fail_advise(f, "%s", hint) : (int)f->code;
+}
+
+static int on_event(struct bar *bar, struct result *r, json_t *event, struct fail *f)
+{
+    const char *type = json_string_value(json_object_get(event, "type"));
+
+    if (!type) return 0;
+    if (strcmp(type, "queue") == 0)
+        bar_wait(bar, (int)json_integer_value(json_object_get(event, "position")));
+    if (strcmp(type, "progress") == 0) on_progress(bar, event);
+    if (strcmp(type, "result") == 0) on_result(r, event);
+    if (strcmp(type, "end") == 0 || strcmp(type, "error") == 0) return on_end(r, event, f);
+    return 0;
+}
+
+static int follow(const struct server *s, const char *job, struct result *r, struct fail *f)
+{
+    struct bar bar = bar_begin();
+    char path[96], *line = NULL;
+    size_t room = 0;
+    FILE *in;
+    int err;
+
+    snprintf(path, sizeof path, "/v1/jobs/%s/events", job);
+    err = ask(s, "GET", path, NULL, &in, f);
+    while (!err && !*r->state && getline(&line, &room, in) > 0) {
+        json_t *event;
+
+        if (strncmp(line, "data: ", 6) != 0) continue;
+        event = json_loads(line + 6, 0, NULL);
+        err = on_event(&bar, r, event, f);
+        json_decref(event);
+    }
+    bar_clear(&bar);
+    free(line);
+    if (in) fclose(in);
+    if (!err && !*r->state) {
+        fail_set(f, ERR_IO, "The connection to %s ended before the picture was there.", s->host);
+        err = fail_advise(f, "Unless it is watched again (%s), the picture is cancelled.", path);
+    }
+    return err;
+}
+
+/* The whole file in *bytes, which the caller frees. */
+static int fetch(const struct server *s, const struct result *r, char **bytes, struct fail *f)
+{
+    const size_t len = (size_t)r->bytes;
+    FILE *in;
+    int err = ask(s, "GET", r->url, NULL, &in, f);
+
+    if (err) return err;
+    *bytes = r->bytes > 0 && r->bytes <= PICTURE_BYTES_MAX ? malloc(len) : NULL;
+    if (!*bytes)
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a picture of %zu bytes.", len);
+    else if (fread(*bytes, 1, len, in) != len)
+        err = fail_set(f, ERR_IO, "The picture ends in the middle: fetch %.200s.", r->url);
+    fclose(in);
+    return err;
+}
+
+static int save(const struct server *s, const struct result *r, const char *out, struct fail *f)
+{
+    char name[64], *bytes = NULL;
+    int err = fetch(s, r, &bytes, f);
+
+    snprintf(name, sizeof name, "%dx%d-seed%" PRId64 ".png", r->width, r->height, r->seed);
+    if (!out) out = name;
+    if (!err) err = output_write(out, bytes, (size_t)r->bytes, f);
+    if (!err)
+        fprintf(output_is_stdout(out) ? stderr : stdout,
+                "%s: %dx%d, seed %" PRId64 ", %.2f s on %s\n", out, r->width, r->height, r->seed,
+                r->seconds, s->host);
+    free(bytes);
+    return err;
+}
+
+int cli_client(const struct cli *c)
+{
+    struct server server;
+    struct result result = {.state = ""};
+    struct fail f = {0};
+    char job[32];
+    int err = read_server(&server, c->options, &f);
+
+    if (!err) err = output_check(c->options->out, &f);
+    if (!err) err = submit(&server, c->options, job, &f);
+    if (!err) err = follow(&server, job, &result, &f);
+    if (!err) err = save(&server, &result, c->options->out, &f);
+    return err ? cli_print_fail(&f) : 0;
+}
