@@ -13,10 +13,10 @@ B := $(O)/$(FLAVOUR)
 # after the packages are there: pkg-config and nvcc are looked up anew, all cores are used
 PARALLEL := $(MAKE) --no-print-directory -j$(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-PKGS := libwebsockets jansson sqlite3 libsodium libturbojpeg libwebp libpcre2-8
+PKGS := libcurl libwebsockets jansson sqlite3 libsodium libturbojpeg libwebp libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libwebp-dev \
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
-        libdeflate-dev libspng-dev
+        libdeflate-dev libspng-dev libcurl4-openssl-dev
 TEST_DEPS := g++ libcmocka-dev clang-format chromium python3 python3-websockets \
              python3-venv python3-yaml curl nodejs npm nginx openssl iproute2 systemd dpkg-dev
 

@@ -45,7 +45,8 @@ enum member {
     FRESH,
     PRIVATE,
     SHARED,
-    TTL
+    TTL,
+    WEBHOOK
 };
 #define HAS(m) (UINT64_C(1) << (m))
 
@@ -60,7 +61,7 @@ struct kind {
 static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SUBMIT] = {"submit",
                         HAS(SPEC) | HAS(KEY) | HAS(WATCH) | HAS(HOLD) | HAS(MAX_WAIT) | HAS(SWEEP)
-                            | HAS(PICTURES) | HAS(FRESH) | HAS(LEAVE) | HAS(PRIVATE),
+                            | HAS(PICTURES) | HAS(FRESH) | HAS(LEAVE) | HAS(PRIVATE) | HAS(WEBHOOK),
                         HAS(SPEC)},
     [COMMAND_QUOTE] = {"quote", HAS(SPEC) | HAS(SWEEP) | HAS(PICTURES), HAS(SPEC)},
     [COMMAND_WATCH] = {"watch", HAS(JOB) | HAS(SEQ), HAS(JOB), .connection = true},
@@ -120,6 +121,14 @@ static int read_token(const char *name, const json_t *v, char *out, size_t max, 
     fail_field(f, ERR_BAD_FIELD, name, "%s is not a string of 1 to %zu visible ASCII characters",
                name, max);
     return fail_advise(f, "Use letters and digits, for example a random number in hex.");
+}
+
+static int read_webhook(const char *name, const json_t *v, char *out, struct fail *f)
+{
+    int err = read_token(name, v, out, LIMIT_WEBHOOK_BYTES, f);
+
+    return err ? fail_advise(f, "Use an address such as \"https://hooks.example.org/darkroom\".")
+               : 0;
 }
 
 static int read_whole(const char *name, const json_t *v, double min, double max, double *out,
@@ -249,6 +258,7 @@ static const char *const MEMBER[] = {
     [PRIVATE] = "private",
     [SHARED] = "shared",
     [TTL] = "ttl_s",
+    [WEBHOOK] = "webhook",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -317,6 +327,7 @@ static int read_member(int m, const json_t *v, struct command *c, struct fail *f
     case PRIVATE: return read_bool(name, v, &c->private, f);
     case SHARED: return read_bool(name, v, &c->shared, f);
     case TTL: return read_int(name, v, 1, LIMIT_SHARE_SECONDS, &c->ttl_s, f);
+    case WEBHOOK: return read_webhook(name, v, c->webhook, f);
     case LEAVE: return read_leave(name, v, &c->unwatched_ms, f);
     case PARENT: return read_job(name, v, &c->parent, f);
     case FRESH: return read_bool(name, v, &c->fresh, f);

@@ -84,10 +84,11 @@ struct command {
     uint64_t before;
     /* submit, amend: cancel it after so long without a viewer; 0: keep it */
     int unwatched_ms;
-    bool private;                      /* submit: nothing of it on disk */
-    int deadline_ms;                   /* drain: from now on */
-    bool undo;                         /* drain: take it back */
-    char text[LIMIT_NOTICE_BYTES + 1]; /* notice, drain; "" none */
+    bool private;                          /* submit: nothing of it on disk */
+    char webhook[LIMIT_WEBHOOK_BYTES + 1]; /* submit: where its end is posted to; "" nowhere */
+    int deadline_ms;                       /* drain: from now on */
+    bool undo;                             /* drain: take it back */
+    char text[LIMIT_NOTICE_BYTES + 1];     /* notice, drain; "" none */
     struct command_set set;
     struct command_previews previews;
 };

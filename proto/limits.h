@@ -34,6 +34,7 @@
 #define LIMIT_MESSAGE_BYTES       65536    /* one WebSocket text message from a client */
 #define LIMIT_WAIT_MS             86400000 /* a day: longest time that a submit would wait */
 #define LIMIT_KEY_BYTES           64       /* idempotency key */
+#define LIMIT_WEBHOOK_BYTES       512      /* address that a job's end is posted to */
 #define LIMIT_REF_BYTES           64       /* a client's name for one request */
 #define LIMIT_SEQ_MAX             9007199254740991ULL /* 2^53 - 1: exact in a JSON number */
 #define LIMIT_JSON_DEPTH          16 /* nesting of a client's JSON; the deepest message has 2 */

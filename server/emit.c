@@ -69,6 +69,11 @@ static void out_delete(void *arg, uint64_t job)
     store_delete(((struct service *)arg)->store, job);
 }
 
+static int out_webhook(void *arg, const char *url, struct fail *f)
+{
+    return webhooks_check(((struct service *)arg)->webhooks, url, f);
+}
+
 static bool out_has_picture(void *arg, uint32_t owner, const char *digest)
 {
     const struct store_asker who = {.user = owner};
@@ -166,6 +171,7 @@ struct hub_out emit_effects(struct service *s)
                             .store_place = out_place,
                             .store_finish = out_store_finish,
                             .store_delete = out_delete,
+                            .webhook = out_webhook,
                             .has_picture = out_has_picture,
                             .store_checkpoint = out_checkpoint,
                             .start = out_start,

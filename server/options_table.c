@@ -50,6 +50,12 @@ const struct options_row OPTIONS_TABLE[] = {
     {"origins", 0, OPTIONS_TEXT, S | L, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},
+    {"webhook-hosts", 0, OPTIONS_TEXT, S, AT(webhook_hosts), NULL, 0, 0, "LIST",
+     "Hosts to which `webhook` of a request may have its end posted, with commas between them: "
+     "hooks.example.org,build.lan:8080:private; none when not given."},
+    {"webhook-secret", 0, OPTIONS_TEXT, S, AT(webhook_secret), NULL, 0, 0, "SECRET",
+     "What such posts are signed with, whsec_ and base64; better in the file or the environment, "
+     "as other users of the machine see flags."},
     {"data", 'd', OPTIONS_TEXT, S | U | B, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue, pictures and users; $XDG_DATA_HOME/darkroom when not given."},
     {"keep-days", 0, OPTIONS_INT, S | L, AT(keep_days), "90", 0, 36500, "N",

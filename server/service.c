@@ -92,6 +92,7 @@ static void on_encoded(struct service *s, struct loop_encoded *m)
 static void on_stored(struct service *s, struct loop_stored *m)
 {
     if (m->commit_us) histogram_add(&s->commit, m->commit_us);
+    if (s->webhooks && !m->why.code) webhooks_look(s->webhooks);
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
@@ -271,6 +272,18 @@ static int open_store(struct service *s, struct fail *f)
     return err;
 }
 
+static int open_webhooks(struct service *s, struct fail *f)
+{
+    const struct options *c = s->conf->options;
+    struct webhooks_conf conf = {.data = s->conf->data,
+                                 .hosts = c->webhook_hosts,
+                                 .secret = c->webhook_secret,
+                                 .version = s->conf->version,
+                                 .log = s->log};
+
+    return webhooks_open(&s->webhooks, &conf, f);
+}
+
 static int open_hub(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
@@ -329,7 +342,8 @@ static int open_http(struct service *s, struct fail *f)
                              .base = s->conf->options->base,
                              .limits = &s->hello.limits,
                              .traffic = &s->traffic,
-                             .commit = &s->commit};
+                             .commit = &s->commit,
+                             .webhooks = webhooks_counts(s->webhooks)};
 
     return http_new(&s->http, &conf, f);
 }
@@ -422,6 +436,8 @@ static void close_all(struct service *s)
     encoder_free(s->encoder); /* gives the last slots back to the workers */
     for (int i = 0; i < s->workers; i++)
         worker_free(s->worker[i]);
+    webhooks_close(s->webhooks);
+    s->webhooks = NULL;
     store_close(s->store); /* its last rows go to the mailbox, so it ends before the rest */
     net_free(s->net);
     s->net = NULL;
@@ -468,6 +484,7 @@ int service_run(const struct service_conf *conf, struct fail *f)
     err = s.workers < 0 ? s.workers : 0;
     if (err) s.workers = 0;
     if (!err) err = open_store(&s, f);
+    if (!err) err = open_webhooks(&s, f);
     if (!err) err = open_hub(&s, f);
     if (!err) err = open_auth(&s, f);
     if (!err) err = store_restore(s.store, LIMIT_JOBS_KEPT, restore_one, &s, f);

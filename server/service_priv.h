@@ -9,6 +9,7 @@
 #include "server/net/net.h"
 #include "server/service_conf.h"
 #include "server/supervisor.h"
+#include "server/webhook/webhooks.h"
 #include "server/worker/converter.h"
 #include "server/worker/encoder.h"
 #include "server/worker/worker.h"
@@ -18,6 +19,7 @@ struct service {
     struct log *log;
     struct mbox box;
     struct store *store;
+    struct webhooks *webhooks;
     struct hub *hub;
     struct http *http;
     struct net *net;

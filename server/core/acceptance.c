@@ -176,6 +176,7 @@ struct job *acceptance_begin(struct hub *h, int64_t now, struct account *owner, 
     add_all(h, now, &b);
     for (int i = 0; i < b.n; i++)
         rows[i] = lifecycle_row(b.job[i]);
+    if (*c->webhook) rows[b.n - 1].webhook = c->webhook;
     h->n_storing++;
     h->out.store_accept(h->out.arg, rows, b.n);
     return j;

@@ -93,6 +93,7 @@ struct hub_row {
     bool favourite;                  /* its picture goes last */
     int64_t shared_ms;               /* it is shared until then (Unix time); 0: it is not */
     uint8_t share[SHARE_HASH_BYTES]; /* .. with who has the secret that has this hash */
+    const char *webhook;             /* a new one's: where its end is posted to; NULL: nowhere */
     bool private;             /* to be answered, but not kept: neither the row nor its file */
     int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
     struct sweep_place place; /* of a cell; parent 0: it is none */
@@ -164,6 +165,8 @@ struct hub_out {
     /* A job that is over goes, with its picture, unless another has the same one, and with its
      * cells. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);
+    /* May the end of a job be posted to this address? ERR_BAD_FIELD. */
+    int (*webhook)(void *arg, const char *url, struct fail *f);
     /* Whether a picture of this user is still on disk. */
     bool (*has_picture)(void *arg, uint32_t owner, const char *digest);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk

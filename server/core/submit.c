@@ -199,6 +199,15 @@ static int check_private(const struct command *c, struct fail *f)
     return fail_advise(f, "Leave \"private\" or \"prior_from\" out.");
 }
 
+/* It is kept with the row, which a private job has not. */
+static int check_webhook(struct hub *h, const struct command *c, struct fail *f)
+{
+    if (!*c->webhook) return 0;
+    if (!c->private) return h->out.webhook(h->out.arg, c->webhook, f);
+    fail_field(f, ERR_BAD_FIELD, "webhook", "The end of a private job is not posted");
+    return fail_advise(f, "Leave \"private\" or \"webhook\" out.");
+}
+
 /* Whether all that it asks for can be accepted now. */
 static int check_submit(struct hub *h, int64_t now, struct client *p, struct command *c,
                         struct request *r, struct fail *f)
@@ -224,6 +233,7 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     struct job *j = registry_find_key(&h->registry, a->client->account, c->key);
     int err = digest_of(c, digest, &f);
 
+    if (!err) err = check_webhook(h, c, &f);
     if (!err && j) {
         submit_again(h, now, a, c, j, digest);
         return;

@@ -241,6 +241,17 @@ static void metric_traffic(struct text *t, const struct traffic *c)
                  &c->frame_lag);
 }
 
+static void metric_webhooks(struct text *t, const struct webhooks_counts *c)
+{
+    if (!c) return;
+    metric(t, "webhooks_delivered_total", "counter", "Ends of jobs that a webhook's host took.",
+           (int64_t)c->delivered);
+    metric(t, "webhooks_failed_total", "counter",
+           "Tries that did not get through, to be made again.", (int64_t)c->failed);
+    metric(t, "webhooks_given_up_total", "counter", "Ends of jobs that no host took within a day.",
+           (int64_t)c->given_up);
+}
+
 static void process(struct text *t, const char *name, const char *type, const char *help, double x)
 {
     text_printf(t, "# HELP process_%s %s\n# TYPE process_%s %s\n", name, help, name, type);
@@ -286,6 +297,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric_limits(&t, n.totals, m->traffic);
     metric_previews(&t, &n);
     metric_traffic(&t, m->traffic);
+    metric_webhooks(&t, m->webhooks);
     metric_process(&t, m->started_s);
     metric_times(&t, "commit_seconds", "One transaction of the job store, with its files.",
                  m->commit);

@@ -5,14 +5,16 @@
 #include "server/base/traffic.h"
 #include "server/core/hub.h"
 #include "server/http/reply.h"
+#include "server/webhook/webhooks.h"
 
 /* What is reported; all borrowed. */
 struct metrics {
     struct hub *hub;
     const char *version, *model;
-    double started_s;               /* unix time of the start */
-    const struct histogram *commit; /* NULL: not reported */
-    const struct traffic *traffic;  /* the same */
+    double started_s;                       /* unix time of the start */
+    const struct histogram *commit;         /* NULL: not reported */
+    const struct traffic *traffic;          /* the same */
+    const struct webhooks_counts *webhooks; /* the same */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

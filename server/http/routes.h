@@ -25,9 +25,10 @@ struct http_conf {
     void (*convert)(void *arg, struct conversion *);       /* the same */
     void *arg;
     const char *base;
-    const struct spec_limits *limits; /* NULL: the widest */
-    const struct histogram *commit;   /* NULL: not reported */
-    const struct traffic *traffic;    /* the same */
+    const struct spec_limits *limits;       /* NULL: the widest */
+    const struct histogram *commit;         /* NULL: not reported */
+    const struct webhooks_counts *webhooks; /* the same */
+    const struct traffic *traffic;          /* the same */
 };
 
 int http_new(struct http **out, const struct http_conf *, struct fail *f);

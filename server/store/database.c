@@ -67,6 +67,14 @@ static const char *const VERSION[] = {
 
     "ALTER TABLE jobs ADD COLUMN share BLOB;" /* BLAKE2b-256 of the secret in its address */
     "ALTER TABLE jobs ADD COLUMN shared_ms INTEGER NOT NULL DEFAULT 0;", /* until then; 0: not */
+
+    "ALTER TABLE jobs ADD COLUMN webhook TEXT;" /* where its end is posted to */
+    "CREATE TABLE hooks("                       /* ends that are still to be posted (hooks.h) */
+    " job INTEGER PRIMARY KEY,"                 /* it may have no row any more */
+    " url TEXT NOT NULL, body TEXT NOT NULL,"
+    " due_ms INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX hooks_due ON hooks(due_ms);",
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

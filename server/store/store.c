@@ -5,6 +5,7 @@
 #include "server/events.h"
 #include "server/store/checkpoints.h"
 #include "server/store/files.h"
+#include "server/store/hooks.h"
 #include "server/store/pictures.h"
 #include "server/store/retention.h"
 #include "server/store/rows.h"
@@ -33,7 +34,7 @@ struct entry_row {
     struct spec spec;
     char key[LIMIT_KEY_BYTES + 1], result_digest[PNG_DIGEST_TEXT];
     uint8_t digest[SPEC_DIGEST_BYTES];
-    char *sweep, *cells;
+    char *sweep, *cells, *webhook;
     struct fail error;
 };
 
@@ -281,6 +282,7 @@ static void entry_free(struct entry *e)
         spec_free(&e->at[i].spec);
         free(e->at[i].sweep);
         free(e->at[i].cells);
+        free(e->at[i].webhook);
         blob_unref(e->at[i].row.tokens);
     }
     blob_unref(e->file);
@@ -299,7 +301,7 @@ static bool row_copy(struct entry_row *to, const struct hub_row *row)
     to->row = *row;
     to->row.tokens = NULL;
     if (spec_copy(&to->spec, row->spec) || !copy_text(&to->sweep, row->sweep)
-        || !copy_text(&to->cells, row->cells))
+        || !copy_text(&to->cells, row->cells) || !copy_text(&to->webhook, row->webhook))
         return false;
     snprintf(to->key, sizeof to->key, "%s", row->key ? row->key : "");
     memcpy(to->digest, row->digest, sizeof to->digest);
@@ -312,6 +314,7 @@ static bool row_copy(struct entry_row *to, const struct hub_row *row)
     to->row.digest = to->digest;
     to->row.sweep = to->sweep;
     to->row.cells = to->cells;
+    to->row.webhook = to->webhook;
     to->row.result_digest = row->result_digest ? to->result_digest : NULL;
     to->row.error = row->error ? &to->error : NULL;
     return true;
@@ -470,8 +473,10 @@ static int accept_rows(struct store *s, const struct entry *e, struct fail *f)
 {
     int err = check_files(s, f);
 
-    for (int i = 0; i < e->n && !err; i++)
+    for (int i = 0; i < e->n && !err; i++) {
         err = rows_accept(&s->rows, &e->at[i].row, f);
+        if (!err) err = hooks_name(s->rows.writer, &e->at[i].row, f);
+    }
     return err;
 }
 
@@ -485,7 +490,8 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
     if (e->m.kind == STORE_FINISH) return rows_finish(&s->rows, &e->at[0].row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
-    return err ? err : rows_end(&s->rows, &e->at[0].row, name, f);
+    if (!err) err = rows_end(&s->rows, &e->at[0].row, name, f);
+    return err ? err : hooks_add(s->rows.writer, &e->at[0].row, f);
 }
 
 static bool is_entry(const struct msg *m)

@@ -16,6 +16,7 @@
  *   <data>                    locked while a server uses it, and with it
  *   <data>/lock               the same, for older versions
  *   <data>/darkroom.db        table `jobs`, one row a job; `tokens`, which pictures are made of;
+ *                             `hooks`, ends that are still to be posted;
  *                             `users`, who may use the server;
  *                             `meta` counts the starts, `removed` the jobs without a row any more
  *   <data>/users.changed      written by `darkroom user` after each change

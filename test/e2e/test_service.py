@@ -154,7 +154,8 @@ def ini():
     known = {name: default for name, (default, commands) in options().items() if "serve" in commands}
     del known["config"]
     assert sorted(given) == sorted(known), set(given) ^ set(known)
-    examples = ("model", "listen", "trust-proxy", "base", "origins", "open", "data", "access-log")
+    examples = ("model", "listen", "trust-proxy", "base", "origins", "open", "data", "access-log",
+                "webhook-hosts", "webhook-secret")
     for name, value in given.items():
         assert name in examples or value == known[name], (name, value, known[name])
     home = folder()

@@ -19,6 +19,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
     if (c->hold) text_bool(t, "hold", true);
+    if (*c->webhook) text_string(t, "webhook", c->webhook);
     if (c->fresh) text_bool(t, "fresh", true);
     if (c->private) text_bool(t, "private", true);
     if (c->kind == COMMAND_DRAIN && !c->undo) text_int(t, "deadline_ms", c->deadline_ms);

@@ -541,6 +541,7 @@ static inline void world_boot(struct world *w)
                           .store_place = out_store_place,
                           .store_finish = out_store_finish,
                           .store_delete = out_store_delete,
+                          .webhook = out_webhook,
                           .has_picture = out_has_picture,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,

@@ -476,6 +476,34 @@ static void favourites_and_what_goes(void **state)
     stage_free(&s);
 }
 
+#define HOOK(host) ",\"webhook\":\"https://" host "/\""
+
+/* catches: a webhook that is not asked about, also when its key or its picture is found; one of a
+ * private job, of which nothing is kept; a refusal that leaves something behind */
+static void a_webhook_must_be_allowed(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job;
+
+    (void)state;
+    ANSWERS(ask(&s, s.ada,
+                "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}" HOOK("other.example") "}"),
+            "\"code\":\"bad_field\",\"field\":\"webhook\"");
+    ANSWERS(ask(&s, s.ada,
+                "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"},\"private\":true" HOOK(
+                    "listed.example") "}"),
+            "\"field\":\"webhook\"");
+    assert_int_equal(s.w->write_first, s.w->write_end);
+    assert_int_equal(s.w->hub->registry.n, 0);
+    job = submit(&s, s.ada, ",\"key\":\"k\"" HOOK("listed.example"));
+    assert_int_equal(state_of(&s, job), JOB_RUNNING);
+    ANSWERS(ask(&s, s.ada,
+                "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"width\":96},\"key\":\"k\"" HOOK(
+                    "other.example") "}"),
+            "\"field\":\"webhook\"");
+    stage_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +520,7 @@ int main(void)
         cmocka_unit_test(nothing_starts_in_a_pause),
         cmocka_unit_test(a_deleted_job_is_gone),
         cmocka_unit_test(favourites_and_what_goes),
+        cmocka_unit_test(a_webhook_must_be_allowed),
         cmocka_unit_test(a_removed_users_job_ends_when_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
