@@ -144,12 +144,6 @@ static void follow(struct clients *cs, struct client *c, struct job *j, uint64_t
     cs->followed(cs->arg, j);
 }
 
-void clients_forget(struct clients *cs, struct job *j)
-{
-    while (j->subscriptions)
-        subscription_free(cs, j->subscriptions);
-}
-
 static void narrow(struct clients *cs, struct client *c)
 {
     struct subscription *next;
@@ -174,6 +168,13 @@ void clients_unshare(struct clients *cs, uint64_t job)
         narrow(cs, c);
         wake(cs, c);
     }
+}
+
+void clients_forget(struct clients *cs, struct job *j)
+{
+    while (j->subscriptions)
+        subscription_free(cs, j->subscriptions);
+    if (j->guests.until_ms) clients_unshare(cs, j->id);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

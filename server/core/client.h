@@ -143,7 +143,7 @@ void clients_tick(struct clients *, int64_t now);
 void clients_narrow(struct clients *, const struct account *);
 /* The job is not shared any more: its guests see nothing, and are woken to be told. */
 void clients_unshare(struct clients *, uint64_t job);
-/* End every subscription of the job. */
+/* The job goes: end every subscription, and what its guests see. */
 void clients_forget(struct clients *, struct job *);
 
 /* The next message; NULL: nothing, and the session will be woken. stats: the newest statistics. The

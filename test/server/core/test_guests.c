@@ -290,6 +290,24 @@ static void a_share_ends(void **state)
     stage_free(&s);
 }
 
+/* catches: a guest that stays connected to a job that is deleted */
+static void a_deleted_job_has_no_guests(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), mark = share(&s, job, "");
+
+    (void)state;
+    go_on(s.w, 60);
+    listen_all(s.w, s.guest);
+    HEARD(s.guest, "\"type\":\"end\"");
+    assert_true(s.guest->client->shared == job);
+    ANSWERS(ask(&s, s.ada, "delete", job), "\"re\":\"delete\"");
+    assert_true(s.guest->client->shared == 0);
+    assert_false(hub_shares(s.w->hub, job, mark));
+    ANSWERS(list(&s, s.guest, ""), "\"jobs\":[]");
+    stage_free(&s);
+}
+
 /* catches: a share that a restart ends, or one that comes back with it */
 static void a_share_survives_a_restart(void **state)
 {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(its_owner_alone_shares_a_job),
         cmocka_unit_test(without_users_nothing_is_shared),
         cmocka_unit_test(a_share_ends),
+        cmocka_unit_test(a_deleted_job_has_no_guests),
         cmocka_unit_test(a_share_survives_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
