@@ -190,6 +190,7 @@ static void a_user_has_so_many_bytes(void **state)
     (void)state;
     path_of(path, "darkroom.db");
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000); /* the store has the database open, too */
     for (int id = 1; id <= 2; id++) {
         snprintf(sql, sizeof sql,
                  "INSERT INTO users VALUES(%d,'u%d','user','normal',1,0,0,%d,x'%02d',1,0)", id, id,
@@ -227,6 +228,7 @@ static void give_quota(int n, int bytes)
 
     path_of(path, "darkroom.db");
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000); /* the store has the database open, too */
     snprintf(sql, sizeof sql, "INSERT INTO users VALUES(1,'u','user','normal',1,0,0,%d,x'01',1,0)",
              bytes);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
