@@ -111,8 +111,9 @@ async def posts_the_end():
     assert message["job"] == held and message["state"] == "cancelled", message
     sweep = submit(server, receiver.url("ok"), n=2)
     assert receiver.take()[1]["job"] == sweep
-    wait_for(lambda: metric(server, "delivered") == 3)
-    assert not rows(server) and receiver.came.empty() and metric(server, "failed") == 0
+    # a try may fail on a busy machine, and is then repeated: each end comes once all the same
+    wait_for(lambda: metric(server, "delivered") == 3 and not rows(server))
+    assert receiver.came.empty()
     server.stop()
 
 
