@@ -115,57 +115,54 @@ static void confirm(int n, const int *mark)
         }
 }
 
+/* A job's row, with the texts that it borrows. */
+struct job_texts {
+    char prompt[3000], hex[65];
+    struct spec spec;
+    struct hub_row row;
+};
+
+static const struct hub_row *waiting_row(struct job_texts *t, uint64_t job)
+{
+    prompt_of(job, t->prompt);
+    t->spec = (struct spec){.prompt = t->prompt,
+                            .width = 64,
+                            .height = 96,
+                            .steps = 5,
+                            .guidance = 1.5,
+                            .seed = 77,
+                            .lane = LANE_NORMAL,
+                            .noise_seed = SPEC_SEED_PICK};
+    t->row = (struct hub_row){.job = job,
+                              .order = job,
+                              .created_ms = 1000,
+                              .key = "",
+                              .digest = DIGEST,
+                              .spec = &t->spec,
+                              .accepted_seq = 500};
+    return &t->row;
+}
+
 static void accept_one(struct store *s, uint64_t job)
 {
-    char prompt[3000];
-    struct spec spec = {.prompt = prompt,
-                        .width = 64,
-                        .height = 96,
-                        .steps = 5,
-                        .guidance = 1.5,
-                        .seed = 77,
-                        .lane = LANE_NORMAL,
-                        .noise_seed = SPEC_SEED_PICK};
-    struct hub_row row = {.job = job,
-                          .order = job,
-                          .created_ms = 1000,
-                          .key = "",
-                          .digest = DIGEST,
-                          .spec = &spec,
-                          .accepted_seq = 500};
+    struct job_texts t;
 
-    prompt_of(job, prompt);
-    store_accept(s, &row, 1);
+    store_accept(s, waiting_row(&t, job), 1);
 }
 
 static void end_one(struct store *s, uint64_t job)
 {
-    char prompt[3000], hex[65];
     struct blob *file = bytes_of(job, 0);
-    struct spec spec = {.prompt = prompt,
-                        .width = 64,
-                        .height = 96,
-                        .steps = 5,
-                        .guidance = 1.5,
-                        .seed = 77,
-                        .lane = LANE_NORMAL,
-                        .noise_seed = SPEC_SEED_PICK};
-    struct hub_row row = {.job = job,
-                          .order = job,
-                          .created_ms = 1000,
-                          .key = "",
-                          .digest = DIGEST,
-                          .spec = &spec,
-                          .accepted_seq = 500,
-                          .state = STATE_DONE,
-                          .result_seq = 600,
-                          .end_seq = 601,
-                          .result_digest = hex,
-                          .result_bytes = (int64_t)file->len};
+    struct job_texts t;
 
-    prompt_of(job, prompt);
-    digest_of(job, hex);
-    store_end(s, &row, file);
+    waiting_row(&t, job);
+    digest_of(job, t.hex);
+    t.row.state = STATE_DONE;
+    t.row.result_seq = 600;
+    t.row.end_seq = 601;
+    t.row.result_digest = t.hex;
+    t.row.result_bytes = (int64_t)file->len;
+    store_end(s, &t.row, file);
     blob_unref(file);
 }
 
