@@ -89,13 +89,16 @@ static void write_page(const struct look *l, struct text *t)
                 "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                 "<meta http-equiv=\"refresh\" content=\"5\"><title>The queue · darkroom</title>"
                 "<meta name=\"viewport\" content=\"width=device-width\">"
+                "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">"
                 "<link rel=\"stylesheet\" href=\"%s\"></head><body>\n<h1>The queue</h1>\n",
                 STYLE);
     put_summary(t, l);
-    text_raw(t, "<table><thead><tr><th>State</th><th>Size</th><th>Done in</th><th>Job</th></tr>"
-                "</thead><tbody>\n");
-    json_array_foreach(jobs, i, job) put_row(t, job);
-    text_raw(t, "</tbody></table>\n");
+    if (json_array_size(jobs) > 0) {
+        text_raw(t, "<table><thead><tr><th>State</th><th>Size</th><th>Done in</th><th>Job</th></tr>"
+                    "</thead><tbody>\n");
+        json_array_foreach(jobs, i, job) put_row(t, job);
+        text_raw(t, "</tbody></table>\n");
+    }
     if (more) text_printf(t, "<p>And %lld more.</p>\n", more);
     text_raw(t, "</body></html>\n");
 }
