@@ -319,6 +319,7 @@ def the_queue():
     answer = line.http.getresponse()
     page = answer.read().decode()
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8" and running in page and "waits, place 1" in page, page
+    assert 'rel="icon" href="icon.svg"' in page, "else a browser asks for /favicon.ico"
     assert line.ask("HEAD", "/queue")[0] == 200 and server.get("/queue.css")[0] == 200
     line.ask("POST", "/v1/cancel", {"all": True})
 
