@@ -49,6 +49,11 @@ static const struct row *row_of(enum err code)
     return &TABLE[n - 1];
 }
 
+void fail_sentence(const struct fail *f, char out[FAIL_SENTENCE])
+{
+    snprintf(out, FAIL_SENTENCE, "%s%s%s", f->message, *f->hint ? " " : "", f->hint);
+}
+
 const char *fail_wire(enum err code)
 {
     return row_of(code)->wire;

@@ -58,6 +58,10 @@ int fail_field(struct fail *f, enum err code, const char *field, const char *for
  * is NULL), so it can end a return statement. */
 int fail_advise(struct fail *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Message and hint as one text, for formats without a place for the hint. */
+#define FAIL_SENTENCE (sizeof((struct fail *)0)->message + sizeof((struct fail *)0)->hint + 1)
+void fail_sentence(const struct fail *, char out[FAIL_SENTENCE]);
+
 const char *fail_wire(enum err code);  /* "queue_full"; never NULL, "internal" for unknown codes */
 int fail_status(enum err code);        /* HTTP status, 200 for ERR_OK */
 const char *fail_hint(enum err code);  /* general advice, never NULL */

@@ -42,12 +42,11 @@ void a1111_previews(struct exchange *x)
 
 void a1111_refuse(struct http_reply *r, const struct fail *f, int status)
 {
-    char detail[sizeof f->message + sizeof f->hint + 2];
+    char detail[FAIL_SENTENCE];
     struct text t;
 
-    snprintf(detail, sizeof detail, "%s%s%s", f->message, *f->hint ? " " : "", f->hint);
-    reply_init(r, status);
-    r->retry_after_s = (int)((f->retry_after_ms + 999) / 1000);
+    fail_sentence(f, detail);
+    reply_init_fail(r, f, status);
     text_init(&t, 0, 8192);
     text_open(&t, NULL, '{');
     text_string(&t, "error", fail_wire(f->code));

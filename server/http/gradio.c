@@ -20,12 +20,11 @@ const struct gradio_input GRADIO_INPUTS[GRADIO_ARGUMENTS] = {
 
 void gradio_refuse(struct http_reply *r, const struct fail *f, int status)
 {
-    char error[sizeof f->message + sizeof f->hint + 2];
+    char error[FAIL_SENTENCE];
     struct text t;
 
-    snprintf(error, sizeof error, "%s%s%s", f->message, *f->hint ? " " : "", f->hint);
-    reply_init(r, status);
-    r->retry_after_s = (int)((f->retry_after_ms + 999) / 1000);
+    fail_sentence(f, error);
+    reply_init_fail(r, f, status);
     text_init(&t, 0, 8192);
     text_open(&t, NULL, '{');
     text_string(&t, "error", error);

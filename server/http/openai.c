@@ -46,9 +46,9 @@ static const char *type_of(const struct fail *f, int status)
 /* The members `message`, `type`, `param` and `code`. */
 static void write_fail(const struct fail *f, int status, struct text *t)
 {
-    char message[sizeof f->message + sizeof f->hint + 2];
+    char message[FAIL_SENTENCE];
 
-    snprintf(message, sizeof message, "%s%s%s", f->message, *f->hint ? " " : "", f->hint);
+    fail_sentence(f, message);
     text_open(t, "error", '{');
     text_string(t, "message", message);
     text_string(t, "type", type_of(f, status));
@@ -61,9 +61,8 @@ static void refuse(struct http_reply *r, const struct fail *f, int status)
 {
     struct text t;
 
-    reply_init(r, status);
+    reply_init_fail(r, f, status);
     r->retry_after_ms = f->retry_after_ms;
-    r->retry_after_s = (int)((f->retry_after_ms + 999) / 1000);
     r->should_retry = f->retry_after_ms > 0 ? "true" : "false";
     text_init(&t, 0, 8192);
     text_open(&t, NULL, '{');

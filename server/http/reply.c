@@ -115,12 +115,17 @@ static const char *phrase(int status)
     return "";
 }
 
+void reply_init_fail(struct http_reply *r, const struct fail *why, int status)
+{
+    reply_init(r, status);
+    if (why->retry_after_ms > 0) r->retry_after_s = (int)((why->retry_after_ms + 999) / 1000);
+}
+
 void reply_fail(struct http_reply *r, const struct fail *why, int status)
 {
     struct text t;
 
-    reply_init(r, status);
-    if (why->retry_after_ms > 0) r->retry_after_s = (int)((why->retry_after_ms + 999) / 1000);
+    reply_init_fail(r, why, status);
     text_init(&t, 0, 8192);
     text_open(&t, NULL, '{');
     text_string(&t, "title", phrase(status));

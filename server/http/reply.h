@@ -99,6 +99,8 @@ void reply_init(struct http_reply *, int status);
 void reply_free(struct http_reply *);
 /* The body is what was written into t, which is emptied. */
 void reply_text(struct http_reply *, struct text *t, const char *type);
+/* Begin a refusal in a form of one's own: with its time to wait. */
+void reply_init_fail(struct http_reply *, const struct fail *why, int status);
 /* A refusal as application/problem+json with our code, message, hint, field and time to wait. */
 void reply_fail(struct http_reply *, const struct fail *why, int status);
 /* The same with the code's own status. */
