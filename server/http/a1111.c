@@ -319,7 +319,7 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
     int which;
 
     if (binary) return; /* `progress` shows it */
-    got = drawing_take(&s->d, m, &which);
+    got = drawing_take(x, &s->d, m, &which);
     if (got == DRAWING_FAILED && s->d.why.code != ERR_CANCELLED)
         give_up(x);
     else if ((got == DRAWING_DONE || got == DRAWING_FAILED) && s->d.over == s->d.n)

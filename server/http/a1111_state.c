@@ -36,6 +36,14 @@ static void ask_list(struct exchange *x, const char *state)
     json_decref(c);
 }
 
+static void ask_cells(struct exchange *x, const char *parent)
+{
+    json_t *c = json_pack("{ss ss si}", "type", "list", "parent", parent, "limit", LIMIT_LIST);
+
+    exchange_send(x, c);
+    json_decref(c);
+}
+
 static bool is_own(const json_t *row, const char *key)
 {
     const char *own = json_string_value(json_object_get(row, "key"));
@@ -45,12 +53,16 @@ static bool is_own(const json_t *row, const char *key)
 
 /* --- progress --------------------------------------------------------------------------------- */
 
+enum { LISTS_OF_JOBS = 2 }; /* of those that run and those that wait */
+
 struct progress {
     char key[A1111_KEY_BYTES];
-    bool no_image;
-    int lists, jobs;   /* answers that came; jobs that are not over */
-    char job[ID_TEXT]; /* the oldest that runs, or "" */
-    double overall, eta_ms, done, total, steps, created_ms;
+    bool no_image, cells; /* cells: of the job's pictures, some of which wait or are done */
+    int lists;            /* answers that came */
+    int jobs, no;         /* pictures of requests that are not over; which of `job` it is */
+    char job[ID_TEXT];    /* the oldest that runs, or "" */
+    char drawn[ID_TEXT];  /* its picture that is drawn: the same, a cell of it, or "" */
+    double overall, eta_ms, done, steps, created_ms;
     struct text image; /* base64 */
 };
 
@@ -71,11 +83,14 @@ static void take_row(struct progress *p, const json_t *row)
 {
     const char *job = json_string_value(json_object_get(row, "job"));
     const char *state = json_string_value(json_object_get(row, "state"));
+    const json_t *counts = json_object_get(row, "counts");
 
     if (!job || !state || !is_own(row, p->key)) return;
-    p->jobs++;
+    p->jobs += counts ? (int)json_number_value(json_object_get(counts, "cells")) : 1;
     if (strcmp(state, "running") != 0) return;
     snprintf(p->job, sizeof p->job, "%s", job);
+    snprintf(p->drawn, sizeof p->drawn, "%s", counts ? "" : job);
+    p->cells = counts != NULL;
     p->overall = json_number_value(json_object_get(row, "overall"));
     p->eta_ms = json_number_value(json_object_get(row, "eta_ms"));
     p->created_ms = json_number_value(json_object_get(row, "created_ms"));
@@ -96,7 +111,7 @@ static void answer_progress(struct exchange *x)
     text_string(&t, "job", p->job);
     text_int(&t, "job_count", p->jobs);
     text_printf(&t, ",\"job_timestamp\":\"%.0f\"", p->created_ms);
-    text_int(&t, "job_no", 0);
+    text_int(&t, "job_no", p->no);
     text_int(&t, "sampling_step", (int64_t)p->done);
     text_int(&t, "sampling_steps", (int64_t)p->steps);
     text_close(&t, '}');
@@ -109,17 +124,28 @@ static void answer_progress(struct exchange *x)
     answer(x, &t);
 }
 
-/* Both lists are there: look at the job's board, or answer at once. */
-static void listed(struct exchange *x)
+/* What is drawn is known: look at its board, or answer at once. */
+static void look(struct exchange *x)
 {
     struct progress *p = exchange_own(x);
 
-    if (!*p->job) {
+    if (!*p->drawn) {
         answer_progress(x);
         return;
     }
     if (!p->no_image) a1111_previews(x);
-    exchange_send_job(x, "watch", p->job);
+    exchange_send_job(x, "watch", p->drawn);
+}
+
+/* Of several pictures: the first that runs, as they are listed from the last one. */
+static void take_cell(struct progress *p, const json_t *row)
+{
+    const char *job = json_string_value(json_object_get(row, "job"));
+    const char *state = json_string_value(json_object_get(row, "state"));
+
+    if (!job || !state || strcmp(state, "running") != 0) return;
+    snprintf(p->drawn, sizeof p->drawn, "%s", job);
+    p->no = (int)json_number_value(json_object_get(row, "cell"));
 }
 
 static void take_list(struct exchange *x, const json_t *o)
@@ -128,16 +154,28 @@ static void take_list(struct exchange *x, const json_t *o)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(json_object_get(o, "jobs"), i, row) take_row(p, row);
-    if (++p->lists == 2) listed(x);
+    json_array_foreach(json_object_get(o, "jobs"), i, row)
+    {
+        if (p->lists == LISTS_OF_JOBS)
+            take_cell(p, row);
+        else
+            take_row(p, row);
+    }
+    p->lists++;
+    if (p->lists == LISTS_OF_JOBS && p->cells)
+        ask_cells(x, p->job);
+    else if (p->lists >= LISTS_OF_JOBS)
+        look(x);
 }
 
 static void take_board(struct progress *p, const json_t *o)
 {
     const char *phase = json_string_value(json_object_get(o, "phase"));
 
-    p->overall = json_number_value(json_object_get(o, "overall"));
-    p->eta_ms = json_number_value(json_object_get(o, "eta_ms"));
+    if (!p->cells) {
+        p->overall = json_number_value(json_object_get(o, "overall"));
+        p->eta_ms = json_number_value(json_object_get(o, "eta_ms"));
+    }
     if (phase && strcmp(phase, "denoise") == 0)
         p->done = json_number_value(json_object_get(o, "done"));
     if (phase && strcmp(phase, "decode") == 0) p->done = p->steps;
@@ -159,7 +197,7 @@ static void take_progress(struct exchange *x, const struct blob *m, bool binary)
         take_list(x, o);
     else if (exchange_is(m, "progress"))
         take_board(p, o);
-    else if (exchange_is(m, "error") && p->lists == 2)
+    else if (exchange_is(m, "error") && p->lists >= LISTS_OF_JOBS)
         answer_progress(x); /* it was deleted in between */
     else if (exchange_is(m, "error")) {
         exchange_fail(o, &f);
@@ -173,7 +211,8 @@ static void idle_progress(struct exchange *x)
 {
     const struct progress *p = exchange_own(x);
 
-    if (exchange_state(x) == EXCHANGE_WAITS && p->lists == 2) answer_progress(x);
+    if (exchange_state(x) == EXCHANGE_WAITS && p->lists == LISTS_OF_JOBS + p->cells)
+        answer_progress(x);
 }
 
 static void end_progress(struct exchange *x)

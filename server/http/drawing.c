@@ -1,4 +1,4 @@
-/* drawing - n submits, then their events. */
+/* drawing - one submit, then the events of its pictures. */
 #include "server/http/drawing.h"
 
 #include "proto/event.h"
@@ -149,28 +149,19 @@ void drawing_number(struct drawing *d, const struct exchange *x, json_t *spec, e
 
 /* --- submitting ------------------------------------------------------------------------------- */
 
-static void submit_one(struct exchange *x, const struct drawing *d, json_t *spec, int i,
-                       const char *key)
-{
-    const json_t *seed = json_object_get(spec, "seed");
-    json_t *own = json_copy(spec);
-    json_t *c = json_pack("{s:s, s:o, s:{s:f}}", "type", "submit", "spec", own, "on_disconnect",
-                          "cancel_after_ms", d->keep_ms ? (double)d->keep_ms : 1.0);
-
-    if (i && seed && json_number_value(seed) >= 0)
-        json_object_set_new(own, "seed", json_real(json_number_value(seed) + i));
-    if (key) json_object_set_new(c, "key", json_sprintf("%s-%d", key, i));
-    exchange_send(x, c);
-    json_decref(c);
-}
-
 void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, const char *key)
 {
+    json_t *c =
+        json_pack("{s:s, s:O, s:b, s:{s:f}}", "type", "submit", "spec", spec, "watch", n == 1,
+                  "on_disconnect", "cancel_after_ms", d->keep_ms ? (double)d->keep_ms : 1.0);
+
+    if (n > 1) json_object_set_new(c, "n", json_integer(n));
+    if (key) json_object_set_new(c, "key", json_string(key));
     exchange_lasting(x);
     exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
     d->n = n;
-    for (int i = 0; i < n; i++)
-        submit_one(x, d, spec, i, key);
+    exchange_send(x, c);
+    json_decref(c);
 }
 
 /* --- following -------------------------------------------------------------------------------- */
@@ -232,22 +223,40 @@ enum drawing_event drawn_take(struct drawn *p, const char *type, const json_t *o
     return DRAWING_PROGRESS;
 }
 
-enum drawing_event drawing_take(struct drawing *d, const struct blob *m, int *which)
+/* Several pictures are the cells of one job: its connection counts as a viewer of all. */
+static void take_accepted(struct exchange *x, struct drawing *d, const json_t *o)
+{
+    const json_t *cells = json_object_get(o, "cells"), *cell;
+    size_t i;
+
+    d->created_ms = (int64_t)json_number_value(json_object_get(o, "created_ms"));
+    if (!cells) {
+        take_id(d->all[0].job, json_string_value(json_object_get(o, "job")));
+        take_spec(&d->all[0], json_object_get(o, "spec"));
+        d->accepted = 1;
+    }
+    json_array_foreach(cells, i, cell)
+    {
+        if (d->accepted == d->n) return;
+        take_id(d->all[d->accepted++].job, json_string_value(cell));
+        exchange_send_job(x, "watch", json_string_value(cell));
+    }
+}
+
+enum drawing_event drawing_take(struct exchange *x, struct drawing *d, const struct blob *m,
+                                int *which)
 {
     enum drawing_event got = DRAWING_NOTHING;
     json_t *o = exchange_read(m);
     const char *type = json_string_value(json_object_get(o, "type"));
-    const char *job = json_string_value(json_object_get(o, "job"));
 
-    *which = find(d, job);
+    *which = find(d, json_string_value(json_object_get(o, "job")));
     if (!type || strcmp(type, "error") == 0) {
         exchange_fail(o, &d->why);
         got = DRAWING_FAILED;
-    } else if (*which < 0 && strcmp(type, "accepted") == 0 && d->accepted < d->n) {
-        take_id(d->all[d->accepted].job, job);
-        take_spec(&d->all[d->accepted++], json_object_get(o, "spec"));
-        d->created_ms = (int64_t)json_number_value(json_object_get(o, "created_ms"));
-        if (d->accepted == d->n) got = DRAWING_ACCEPTED;
+    } else if (!d->accepted && strcmp(type, "accepted") == 0) {
+        take_accepted(x, d, o);
+        got = DRAWING_ACCEPTED;
     } else if (*which >= 0 && strcmp(type, "job") != 0) {
         got = drawn_take(&d->all[*which], type, o, &d->why);
         d->over += got == DRAWING_DONE || got == DRAWING_FAILED;

@@ -1,9 +1,10 @@
 /* drawing - the jobs of one request in a foreign dialect: submitted, followed, read as base64.
  *
  * Foreign dialects (openai.h, a1111.h, gradio.h) ask for a number of pictures in one request and
- * wait for them. This is what they share: each picture is an ordinary job, followed until its end,
- * and cancelled when the connection is gone, as its answer has no reader any more. What a
- * dialect has and this model has not is accepted and named in `notes`, which each answer carries.
+ * wait for them. This is what they share: one submit, whose pictures are its job, or the cells of a
+ * sweep (`n`), are followed until their end, and cancelled when the connection is gone, as the
+ * answer has no reader any more. What a dialect has and this model has not is accepted and named in
+ * `notes`, which each answer carries.
  * Thread: the loop's. */
 #ifndef SERVER_HTTP_DRAWING_H
 #define SERVER_HTTP_DRAWING_H
@@ -29,7 +30,7 @@ struct drawn {
 
 struct drawing {
     int n, accepted, over;
-    int64_t created_ms; /* of the last one, Unix time */
+    int64_t created_ms; /* Unix time */
     struct drawn all[DRAWING_MAX];
     struct fail why; /* the first failure; code 0: none */
     json_t *notes;   /* array of strings */
@@ -39,7 +40,7 @@ struct drawing {
 
 enum drawing_event {
     DRAWING_NOTHING,
-    DRAWING_ACCEPTED, /* all are */
+    DRAWING_ACCEPTED,
     DRAWING_PROGRESS,
     DRAWING_DONE,  /* one more picture is there */
     DRAWING_FAILED /* `why`: the request has failed */
@@ -64,11 +65,12 @@ void drawing_size(struct drawing *, const struct exchange *, json_t *spec, doubl
 void drawing_number(struct drawing *, const struct exchange *, json_t *spec, enum spec_id,
                     const char *name, const json_t *);
 
-/* Submit n jobs of this spec, which is borrowed; a seed of its own counts up. key: with -0, -1 ..
- * behind it that of each job, or NULL. */
+/* Submit n pictures of this spec, which is borrowed: one job, or one sweep whose seeds follow one
+ * another. key: of that job, or NULL. */
 void drawing_submit(struct exchange *, struct drawing *, json_t *spec, int n, const char *key);
 /* What a message (no frame) says of them; *which: of the picture. */
-enum drawing_event drawing_take(struct drawing *, const struct blob *, int *which);
+enum drawing_event drawing_take(struct exchange *, struct drawing *, const struct blob *,
+                                int *which);
 /* What an event says of one job whose `accepted` is among its events. */
 enum drawing_event drawn_take(struct drawn *, const char *type, const json_t *event,
                               struct fail *why);

@@ -205,7 +205,7 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
     int which;
 
     if (binary) return;
-    got = drawing_take(d, m, &which);
+    got = drawing_take(x, d, m, &which);
     if (got == DRAWING_DONE) answer(x);
     if (got == DRAWING_FAILED) give_up(x);
 }

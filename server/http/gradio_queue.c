@@ -78,7 +78,7 @@ static void take_join(struct exchange *x, const struct blob *m, bool binary)
     int which;
 
     if (binary || exchange_state(x) != EXCHANGE_WAITS) return;
-    switch (drawing_take(d, m, &which)) {
+    switch (drawing_take(x, d, m, &which)) {
     case DRAWING_FAILED: exchange_refuse(x, &d->why); break;
     case DRAWING_ACCEPTED:
         text_init(&t, 0, 256);

@@ -462,7 +462,7 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
         take_frame(x, m);
         return;
     }
-    switch (drawing_take(&g->d, m, &which)) {
+    switch (drawing_take(x, &g->d, m, &which)) {
     case DRAWING_FAILED: give_up(x); break;
     case DRAWING_ACCEPTED:
         if (g->stream) exchange_stream_as(x, "text/event-stream");

@@ -103,9 +103,11 @@ def an_interrupted_batch():
     asking = threading.Thread(target=lambda: got.append(ask(
         "/sdapi/v1/txt2img", {**SMALL, "steps": 150, "n_iter": 4})))
     asking.start()
-    done = lambda: [j for j in json.loads(server.get("/v1/jobs?limit=4")[2])["jobs"] if j["state"] == "done"]
-    until(lambda: len(json.loads(server.get("/v1/jobs?state=queued")[2])["jobs"]) == 3)
-    until(done)
+    seen = until(lambda: (p := api().get_progress()) and p["state"]["job_no"] > 0 and p["current_image"] and p)
+    assert seen["state"]["job_count"] == 4 and 0.2 < seen["progress"] < 1 and seen["eta_relative"] > 0, seen["state"]
+    assert b64(seen["current_image"])[0] == "PNG"
+    rows = ask("/v1/jobs?state=running")[1]["jobs"]
+    assert len(rows) == 1 and rows[0]["counts"]["cells"] == 4 and rows[0]["job"] == seen["state"]["job"], rows
     assert ask("/sdapi/v1/interrupt", {}) == (200, {})
     asking.join()
     status, answer = got[0]

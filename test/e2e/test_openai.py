@@ -239,7 +239,7 @@ def clients_that_leave():
             line = http.client.HTTPConnection(server.host, server.port, timeout=20)
             line.request("POST", "/v1/images/generations", json.dumps({"prompt": PROMPT, "n": 2, "stream": stream}),
                          {"Content-Type": "application/json"})
-            until(lambda: len(jobs("queued")) == 2)
+            until(lambda: [j["counts"]["cells"] for j in jobs("queued")] == [2])
             line.sock.close()
             line.close()
             until(lambda: not jobs("queued"))
