@@ -218,6 +218,7 @@ static void write_members(const struct answer_job *j, size_t max, struct text *o
     text_id(out, "job", j->job);
     text_string(out, "state", event_state_name(j->state));
     text_int(out, "created_ms", j->created_ms);
+    if (j->user) text_string(out, "user", j->user);
     if (j->key && *j->key) text_string(out, "key", j->key);
     if (j->favourite) text_bool(out, "favourite", true);
     if (j->private) text_bool(out, "private", true);
@@ -274,6 +275,32 @@ static void write_counts(const struct answer_stats *s, struct text *out)
     text_real(out, "steps_per_s", s->steps_per_s);
     text_real(out, "pictures_per_min", s->pictures_per_min);
     text_close(out, '}');
+    text_int(out, "held", s->held);
+    text_open(out, "used", '{');
+    text_int(out, "ms", s->used_ms);
+    text_int(out, "all_ms", s->used_all_ms);
+    text_int(out, "window_ms", s->window_ms);
+    text_close(out, '}');
+}
+
+/* A row of the queue: of another user's job what it costs and where it stands. */
+static void write_place(const struct answer_job *j, struct text *out)
+{
+    if (j->job) text_id(out, "job", j->job);
+    if (j->job && j->user) text_string(out, "user", j->user);
+    text_string(out, "state", event_state_name(j->state));
+    if (j->job && j->sweep.place && j->sweep.place->parent) {
+        text_id(out, "parent", j->sweep.place->parent);
+        text_int(out, "cell", j->sweep.place->cell);
+    }
+    write_standing(j, out);
+    if (j->state == STATE_QUEUED) text_ms(out, "start_ms", j->start_ms);
+    if (j->state == STATE_RUNNING && j->device >= 0) text_int(out, "device", j->device);
+    if (j->job && j->state == STATE_QUEUED && j->why >= 0)
+        text_string(out, "why", event_why_name((enum event_why)j->why));
+    if (j->job && j->spec->lane != LANE_NORMAL) text_string(out, "lane", USER_LANES[j->spec->lane]);
+    text_int(out, "width", j->spec->width);
+    text_int(out, "height", j->spec->height);
 }
 
 void answer_stats(const char *ref, const struct answer_stats *s, struct text *out)
@@ -284,14 +311,8 @@ void answer_stats(const char *ref, const struct answer_stats *s, struct text *ou
     write_counts(s, out);
     text_open(out, "jobs", '[');
     for (int i = 0; i < rows; i++) {
-        const struct answer_job *j = &s->jobs[i];
-
         text_open(out, NULL, '{');
-        if (j->job) text_id(out, "job", j->job);
-        text_string(out, "state", event_state_name(j->state));
-        write_standing(j, out);
-        text_int(out, "width", j->spec->width);
-        text_int(out, "height", j->spec->height);
+        write_place(&s->jobs[i], out);
         text_close(out, '}');
     }
     text_close(out, ']');

@@ -44,6 +44,10 @@ struct answer_job {
     enum event_state state;
     int64_t created_ms;
     int position;           /* when queued; 0: it is held */
+    int64_t start_ms;       /* stats, when queued; < 0: unknown */
+    int why;                /* stats, when queued: enum event_why; < 0: not said */
+    int device;             /* stats, when running: its number, from 0; < 0: there is one only */
+    const char *user;       /* its owner's name, for those who see others' jobs; or NULL */
     int64_t eta_ms;         /* when queued or running; < 0: unknown */
     enum event_phase phase; /* when running */
     double overall;         /* when running */
@@ -64,8 +68,11 @@ struct answer_stats {
     const char *why_cap;              /* one sentence to display */
     double tokens_per_s, steps_per_s; /* of the device, NaN: not measured yet */
     double pictures_per_min;          /* finished in the last ten minutes */
-    const struct answer_job *jobs;    /* running ones first, then waiting ones in order */
-    int n_jobs;                       /* more than LIMIT_LIST: the rest is counted as `more` */
+    int held;                         /* waiting ones of the user's own that are held back */
+    /* device time of the last window_ms: what the user's own jobs have used, and all jobs */
+    int64_t used_ms, used_all_ms, window_ms;
+    const struct answer_job *jobs; /* running ones first, then waiting ones in order */
+    int n_jobs;                    /* more than LIMIT_LIST: the rest is counted as `more` */
 };
 
 struct answer_quote {

@@ -10,6 +10,7 @@
 #include "proto/user.h"
 #include "server/core/bucket.h"
 #include "server/core/notices.h"
+#include "server/core/recent.h"
 
 #include <stdbool.h>
 
@@ -33,6 +34,8 @@ struct account {
     struct bucket submits;
     int clients;            /* connections that are open */
     int waiting, running;   /* jobs: accepted or on their way to the disk; on a device */
+    int held;               /* of the waiting ones */
+    struct recent used;     /* of the devices, us */
     struct blob *stats;     /* its newest statistics, owned; NULL: none were wanted yet */
     uint64_t stats_seq;     /* their number (hub.stats_seq) */
     struct notices notices; /* that are for it alone */

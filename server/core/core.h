@@ -4,7 +4,7 @@
  *
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
- *              timeline stats notices bucket
+ *              timeline stats notices bucket recent
  *   helpers    notify capacity previews report forecast lifecycle sweeps private request
  *              acceptance ending placing abandon reorder shares
  *   inputs     restore device_events respond submit admin favour commands

@@ -147,6 +147,13 @@ static void note_turns(const struct device *c, const struct device_event *n)
     }
 }
 
+static void charge(struct hub *h, int64_t now, struct job *j, int64_t us)
+{
+    j->run.used_us += us;
+    recent_add(&j->owner->used, now, us);
+    recent_add(&h->stats.used, now, us);
+}
+
 /* Each job is charged for its own part of the quantum. */
 static void quantum_done(struct hub *h, int64_t now, struct device *c, struct device_event *n)
 {
@@ -163,8 +170,8 @@ static void quantum_done(struct hub *h, int64_t now, struct device *c, struct de
         struct job *j = device_find(c, n->run[i].job);
 
         if (!j || j->state != JOB_RUNNING) continue;
-        j->run.used_us +=
-            all > 0 ? (int64_t)((double)elapsed_us * work[i] / all) : elapsed_us / n->n;
+        charge(h, now, j,
+               all > 0 ? (int64_t)((double)elapsed_us * work[i] / all) : elapsed_us / n->n);
         show(h, now, j, &n->run[i].view);
         check_time(h, j);
     }

@@ -104,6 +104,7 @@ void lifecycle_placed(struct hub *h, const struct job *j)
 static void post_held(struct hub *h, int64_t now, struct job *j)
 {
     h->n_held++;
+    j->owner->held++;
     j->forecast.sent_place = 0;
     j->forecast.start_us = j->forecast.end_us = -1;
     j->forecast.first_us = 0;
@@ -143,6 +144,7 @@ static void unhold(struct hub *h, struct job *j)
     if (!j->held) return;
     j->held = false;
     h->n_held--;
+    j->owner->held--;
     lanes_release(&h->lanes, &h->queue, j);
     await(h, j);
     if (!j->planned) h->planning = true;

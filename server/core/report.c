@@ -19,6 +19,13 @@ struct listing {
     int n;
 };
 
+/* An administrator is told whose job it is, when it is another's. */
+static void name_owner(const struct account *a, struct answer_job *row, const struct job *j)
+{
+    if (a->user.role == ROLE_ADMIN && j->owner != a && j->owner->user.name[0])
+        row->user = j->owner->user.name;
+}
+
 /* What its owner alone may see. */
 static void hide(struct listing *r, struct answer_job *row)
 {
@@ -62,6 +69,8 @@ static void add_row(const struct hub *h, int64_t now, struct listing *r, const s
                                .eta_ms = notify_eta_ms(now, j->forecast.end_us),
                                .overall = j->run.overall,
                                .spec = &j->spec,
+                               .why = -1,
+                               .device = -1,
                                .key = j->key,
                                .favourite = j->favourite,
                                .private = j->private,
@@ -95,6 +104,7 @@ struct blob *report_list(const struct hub *h, int64_t now, const struct client *
         add_row(h, now, &rows, j);
         if (!private_open(p->account, j)) hide(&rows, &rows.job[rows.n - 1]);
         hide_from(p, &rows.job[rows.n - 1]);
+        name_owner(p->account, &rows.job[rows.n - 1], j);
     }
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_list(ref, rows.job, rows.n, j != NULL, &t);
@@ -115,6 +125,7 @@ struct blob *report_job(const struct hub *h, int64_t now, const struct client *p
     add_row(h, now, &rows, j);
     rows.job[0].sweep = job_sweep(j, cells);
     hide_from(p, &rows.job[0]);
+    name_owner(p->account, &rows.job[0], j);
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_job(ref, &rows.job[0], &t);
     b = blob_from_text(&t);
@@ -126,8 +137,14 @@ struct blob *report_job(const struct hub *h, int64_t now, const struct client *p
 static void add_place(const struct hub *h, int64_t now, struct listing *r, const struct account *a,
                       const struct job *j)
 {
+    struct answer_job *row = &r->job[r->n];
+
     add_row(h, now, r, j);
-    if (!account_sees(a, j->owner)) r->job[r->n - 1].job = 0;
+    row->start_ms = notify_eta_ms(now, j->forecast.start_us);
+    row->why = j->forecast.sent_why;
+    if (j->run.device && h->devices.n > 1) row->device = j->run.device->index;
+    name_owner(a, row, j);
+    if (!account_sees(a, j->owner)) row->job = 0;
 }
 
 struct blob *report_stats(const struct hub *h, int64_t now, const struct account *a,
@@ -144,6 +161,10 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
                              .tokens_per_s = stats_rate(&h->stats, GLM_PRIOR),
                              .steps_per_s = stats_rate(&h->stats, GLM_DENOISE),
                              .pictures_per_min = stats_pictures(&h->stats, now),
+                             .held = a->held,
+                             .used_ms = recent_sum(&a->used, now) / 1000,
+                             .used_all_ms = recent_sum(&h->stats.used, now) / 1000,
+                             .window_ms = RECENT_US / 1000,
                              .jobs = rows.job};
     struct text t;
     struct blob *b;

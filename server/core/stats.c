@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLOT_US = 10 * 1000000 };
 static const double FADE = 1 - 1.0 / 256;
 
 const double STATS_SECONDS[STATS_BOUNDS] = {0.01, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600};
@@ -70,7 +69,6 @@ void stats_begin(struct stats *s, int64_t now)
     if (s->begun) return;
     s->begun = true;
     s->begun_us = now;
-    s->slot_no = now / SLOT_US;
 }
 
 void stats_quantum(struct stats *s, enum glm_phase phase, int batch, int64_t elapsed_us)
@@ -84,17 +82,6 @@ void stats_quantum(struct stats *s, enum glm_phase phase, int batch, int64_t ela
     s->seconds[phase] = s->seconds[phase] * FADE + (double)elapsed_us / 1e6;
 }
 
-/* Empty the slots that nothing ended in since the newest one. */
-static void advance(struct stats *s, int64_t now)
-{
-    int64_t no = now / SLOT_US;
-
-    if (no - s->slot_no >= STATS_SLOTS) memset(s->slot, 0, sizeof s->slot);
-    while (s->slot_no < no && no - s->slot_no < STATS_SLOTS)
-        s->slot[++s->slot_no % STATS_SLOTS] = 0;
-    if (s->slot_no < no) s->slot_no = no;
-}
-
 void stats_end(struct stats *s, int64_t now, enum job_state outcome)
 {
     assert(outcome >= JOB_DONE && outcome < JOB_STATES);
@@ -102,8 +89,7 @@ void stats_end(struct stats *s, int64_t now, enum job_state outcome)
     if (outcome == JOB_CANCELLED) s->cancelled++;
     if (outcome != JOB_DONE) return;
     s->done++;
-    advance(s, now);
-    s->slot[s->slot_no % STATS_SLOTS]++;
+    recent_add(&s->ends, now, 1);
 }
 
 double stats_rate(const struct stats *s, enum glm_phase phase)
@@ -113,11 +99,9 @@ double stats_rate(const struct stats *s, enum glm_phase phase)
 
 double stats_pictures(const struct stats *s, int64_t now)
 {
-    int64_t over_us = now - s->begun_us, no = now / SLOT_US, all = (int64_t)SLOT_US * STATS_SLOTS;
-    int n = 0;
+    int64_t over_us = now - s->begun_us;
 
     if (!s->begun || over_us < 1000000) return (double)NAN;
-    for (int64_t at = no - STATS_SLOTS + 1; at <= s->slot_no; at++)
-        if (at >= 0 && at > s->slot_no - STATS_SLOTS) n += s->slot[at % STATS_SLOTS];
-    return n * 60e6 / (double)(over_us < all ? over_us : all);
+    return (double)recent_sum(&s->ends, now) * 60e6
+           / (double)(over_us < RECENT_US ? over_us : RECENT_US);
 }

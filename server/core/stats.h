@@ -5,11 +5,11 @@
 
 #include "kernels/glm.h"
 #include "server/core/job.h"
+#include "server/core/recent.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STATS_SLOTS  60 /* of ten seconds: ten minutes */
 #define STATS_BOUNDS 12
 
 /* Counts that only grow, from the start of the process. */
@@ -52,8 +52,8 @@ struct stats {
     double count[GLM_PHASES], seconds[GLM_PHASES];
     bool begun;
     int64_t begun_us;
-    int64_t slot_no; /* ten-second slot of the newest end */
-    int slot[STATS_SLOTS];
+    struct recent ends; /* finished pictures */
+    struct recent used; /* of the devices, us */
     struct stats_totals totals;
 };
 

@@ -238,17 +238,34 @@ static void make_list(struct text *t)
 
 static void make_stats(struct text *t)
 {
+    static const struct sweep_place place = {5, 7, 2, {1, 3}};
     const struct answer_job jobs[] = {
         {.job = JOB,
          .state = STATE_RUNNING,
          .spec = &SIMPLE,
          .phase = PHASE_DENOISE,
          .overall = 0.71,
-         .eta_ms = 2100},
-        {.job = OTHER, .state = STATE_QUEUED, .spec = &WIDE, .position = 1, .eta_ms = 9100},
+         .eta_ms = 2100,
+         .device = 1},
+        {.job = OTHER,
+         .state = STATE_QUEUED,
+         .spec = &WIDE,
+         .sweep.place = &place,
+         .position = 1,
+         .start_ms = 2100,
+         .eta_ms = 9100,
+         .why = WHY_SLOTS,
+         .user = "ada"},
+        {.state = STATE_QUEUED,
+         .spec = &CHOSEN,
+         .position = 2,
+         .start_ms = -1,
+         .eta_ms = -1,
+         .why = WHY_TURN,
+         .user = "ben"},
     };
     struct answer_stats s = {.running = 1,
-                             .queued = 1,
+                             .queued = 2,
                              .done = 41,
                              .cancelled = 3,
                              .cap = 2,
@@ -256,8 +273,12 @@ static void make_stats(struct text *t)
                              .tokens_per_s = 412.5,
                              .steps_per_s = 11.2,
                              .pictures_per_min = NAN,
+                             .held = 1,
+                             .used_ms = 40210,
+                             .used_all_ms = 380000,
+                             .window_ms = 600000,
                              .jobs = jobs,
-                             .n_jobs = 2};
+                             .n_jobs = 3};
 
     answer_stats("s", &s, t);
 }

@@ -183,6 +183,44 @@ static void the_queue_is_anonymous(void **state)
     stage_free(&s);
 }
 
+static const char *statistics(struct stage *s, struct listener *e)
+{
+    command(s->w, e, "{\"type\":\"stats\",\"on\":false}");
+    listen_all(s->w, e);
+    return e->text;
+}
+
+/* catches: an administrator who is not told whose job it is; a user who is told; device time that
+ * is counted for another user, or for none; others' held jobs among one's own */
+static void the_queue_tells_ones_own_share(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t a = submit(&s, s.ada, "");
+
+    (void)state;
+    submit(&s, s.ben, ",\"hold\":true");
+    go_on(s.w, 200);
+    assert_int_equal(registry_find(&s.w->hub->registry, a)->state, JOB_DONE);
+    s.w->now += 300000;
+    statistics(&s, s.ada);
+    HEARD(s.ada, "\"held\":0");
+    HEARD(s.ada, "\"window_ms\":600000");
+    NOT_HEARD(s.ada, "\"used\":{\"ms\":0");
+    statistics(&s, s.ben);
+    HEARD(s.ben, "\"held\":1,\"used\":{\"ms\":0");
+    NOT_HEARD(s.ben, "\"all_ms\":0");
+    for (int i = 0; i < 8; i++)
+        submit(&s, i % 2 ? s.ada : s.ben, "");
+    statistics(&s, s.admin);
+    HEARD(s.admin, "\"user\":\"ada\"");
+    HEARD(s.admin, "\"user\":\"ben\"");
+    HEARD(s.admin, "\"start_ms\"");
+    HEARD(s.admin, "\"why\":\"turn\"");
+    statistics(&s, s.ada);
+    NOT_HEARD(s.ada, "\"user\"");
+    stage_free(&s);
+}
+
 /* catches: a removed user whose jobs go on, or who still gets events */
 static void a_removed_users_jobs_end(void **state)
 {
@@ -232,6 +270,7 @@ int main(void)
         cmocka_unit_test(who_may_not_draw_is_told_why),
         cmocka_unit_test(keys_belong_to_their_users),
         cmocka_unit_test(the_queue_is_anonymous),
+        cmocka_unit_test(the_queue_tells_ones_own_share),
         cmocka_unit_test(a_removed_users_jobs_end),
         cmocka_unit_test(owners_survive_a_restart),
     };
