@@ -42,7 +42,8 @@ SERVER := $(filter-out server/main.c $(BASE) $(CORE),$(wildcard server/*.c serve
 TESTS := $(wildcard test/sim/test_*.c \
            $(foreach d,proto weights kernels server,test/$(d)/test_*.c test/$(d)/*/test_*.c))
 PAGE := $(wildcard frontend/*.html frontend/*.css frontend/*.js frontend/*.svg frontend/*.png \
-          frontend/*.webmanifest frontend/*/*.js frontend/*/*.json frontend/*/*.css)
+          frontend/*.webmanifest frontend/*/*.js frontend/*/*.json frontend/*/*.css \
+          frontend/pages/*/*.js frontend/pages/*/*.css)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 ARCHIVES := $(patsubst %,$(B)/lib%.a,server core base kernels weights proto)

@@ -2,8 +2,9 @@
 // app - wires the page: messages change the state, the state updates the views, the form and
 // buttons send commands.
 
-import { Text, pickLanguage } from './i18n/text.js';
+import { LANGUAGES, loadText, pickLanguage } from './i18n/text.js';
 import { invitation, signIn, signOut } from './account.js';
+import { Asking } from './asking.js';
 import { diagnose } from './diagnosis.js';
 import { Forecast } from './forecast.js';
 import { Session, Store } from './session.js';
@@ -14,6 +15,7 @@ import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
 import { Announcer, changes } from './view/announcer.js';
+import { Pages } from './view/pages.js';
 import { SignIn } from './view/signin.js';
 import { Status } from './view/status.js';
 import { Title } from './view/title.js';
@@ -39,8 +41,10 @@ const wire = new Wire(socketUrl(location.href), {
 });
 const session = new Session({ store, storage, now, send: (message) => wire.send(message),
   probe: () => wire.probe() });
+const asking = new Asking((message) => wire.send(message));
+/** @type {Map<string, Set<(message: any) => void>>} */ const listeners = new Map();
 
-let text = new Text(pickLanguage([root.lang]));
+let text = await loadText(pickLanguage([root.lang]));
 let drawn = store.state;
 let dirty = true;
 let languageChanged = true;
@@ -81,11 +85,28 @@ const gallery = new Gallery({
 });
 
 const account = new SignIn({ enter, leave });
+const pages = new Pages({
+  ask: (message) => asking.ask(message),
+  listen,
+  state: () => store.state,
+  submit: (spec) => session.submit(spec),
+  use: (spec) => {
+    go('#/');
+    fill(spec);
+  },
+  say: (words) => announcer.say(words),
+  fail: (failure) => store.dispatch({ do: 'news', news: { kind: 'error', failure, at: now() } }),
+  go,
+  storage,
+  redraw: () => draw(),
+});
 
 const forecast = new Forecast(quote, browserEnvironment());
 
 /** @param {any} message */
 function receive(message) {
+  for (const f of listeners.get(message.type) ?? []) f(message);
+  if (asking.receive(message) && message.type === 'error') return;
   if (message.type === 'hello') {
     belong(message.user?.name ?? '');
     session.receive(tidyHello(message));
@@ -94,6 +115,19 @@ function receive(message) {
   } else session.receive(message);
   if (message.type === 'stats') forecast.statistics(message);
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
+}
+
+/** @param {string} type @param {(message: any) => void} f */
+function listen(type, f) {
+  const all = listeners.get(type) ?? new Set();
+  listeners.set(type, all.add(f));
+  return () => void all.delete(f);
+}
+
+/** Open a page of this program. @param {string} fragment */
+function go(fragment) {
+  history.pushState(null, '', fragment);
+  pages.moved();
 }
 
 /** Sign in and connect. @param {string} token */
@@ -170,7 +204,12 @@ function vary(job) {
 
 /** @param {Job} job */
 function use(job) {
-  composer.fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) });
+  fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) });
+}
+
+/** @param {Spec} spec */
+function fill(spec) {
+  composer.fill(spec);
   composer.prompt.focus();
   byId('composer').scrollIntoView({ block: 'nearest' });
   store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
@@ -264,7 +303,8 @@ function draw() {
   connection.update(state, text, at);
   account.update(state, text);
   put(byId('quote'), quoteWords());
-  title.update(state, text, document.hidden);
+  pages.update(state, text, at);
+  title.update(state, text, document.hidden, pages.title());
   drawn = state;
 }
 
@@ -272,6 +312,7 @@ store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
   if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
+  if (state.connection.state !== 'open' && before.connection.state === 'open') asking.lost();
   if (state.hello && state.hello !== before.hello) {
     keep(HELLO, JSON.stringify({ ...state.hello, user: null }));
   }
@@ -298,12 +339,13 @@ setInterval(() => {
   gallery.tick(now());
   status.tick(now());
   connection.tick(now());
+  pages.tick(now());
 }, TICK_MS);
 
 /* language and theme */
 
-byId('language').addEventListener('click', () => {
-  text = new Text(text.lang === 'zh' ? 'en' : 'zh');
+byId('language').addEventListener('click', async () => {
+  text = await loadText(LANGUAGES.find((lang) => lang !== text.lang) ?? text.lang);
   keep('darkroom.lang', text.lang);
   languageChanged = true;
   draw();
@@ -356,6 +398,7 @@ function recall(name) {
 }
 
 addEventListener('storage', (event) => session.storageChanged(event));
+addEventListener('hashchange', () => pages.moved());
 addEventListener('hashchange', accept);
 addEventListener('online', () => wire.probe());
 document.addEventListener('visibilitychange', () => {

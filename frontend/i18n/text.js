@@ -1,36 +1,43 @@
 // @ts-check
 // text - formats the page's messages in one language: {names}, plural and ordinal forms, times.
 
-import en from './en.js';
-import zh from './zh.js';
-
 /** @typedef {string | ({ordinal?: boolean} & Record<string, any>)} Message */
 /** @typedef {Record<string, string | number>} Values */
 
-/** @type {Record<string, Record<string, Message>>} */
-export const LANGUAGES = { en, zh };
+/** Those of the page; each has its messages in a module of its own, LANG.js. */
+export const LANGUAGES = Object.freeze(['en', 'zh']);
+
+/** The text of one language, whose messages are loaded with it. @param {string} lang */
+export async function loadText(lang) {
+  return new Text(lang, (await import(`./${lang}.js`)).default);
+}
 
 /** The first language of `wanted` that the page has, else English.
  * @param {readonly string[]} wanted */
 export function pickLanguage(wanted) {
   for (const tag of wanted) {
     const short = tag.toLowerCase().split('-')[0];
-    if (short in LANGUAGES) return short;
+    if (LANGUAGES.includes(short)) return short;
   }
   return 'en';
 }
 
 /** The messages of one language. Immutable; another language is another Text. */
 export class Text {
-  /** @param {string} lang a key of LANGUAGES */
-  constructor(lang) {
+  /** @param {string} lang one of LANGUAGES @param {Record<string, Message>} words */
+  constructor(lang, words) {
     this.lang = lang;
     this.tag = lang === 'zh' ? 'zh-Hans' : lang;
-    this.words = LANGUAGES[lang];
+    this.words = words;
     this.plural = new Intl.PluralRules(this.tag);
     this.rank = new Intl.PluralRules(this.tag, { type: 'ordinal' });
     this.number = new Intl.NumberFormat(this.tag);
     this.percents = new Intl.NumberFormat(this.tag, { style: 'percent' });
+  }
+
+  /** The same with more messages. @param {Record<string, Message>} words */
+  with(words) {
+    return new Text(this.lang, { ...this.words, ...words });
   }
 
   /** Whether there is such a message. @param {string} key */

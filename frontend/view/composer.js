@@ -77,7 +77,7 @@ export class Composer {
     document.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
       if (event.isComposing || event.repeat) return;
-      if (document.querySelector('dialog[open]')) return;
+      if (document.querySelector('dialog[open]') || this.form.closest('[hidden]')) return;
       event.preventDefault();
       this.#submit();
     });

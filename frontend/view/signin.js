@@ -14,7 +14,7 @@ export class SignIn {
    *           leave: () => void}} acts */
   constructor({ enter, leave }) {
     this.box = byId('signin');
-    this.room = byId('room');
+    this.inside = byId('inside');
     this.token = /** @type {HTMLInputElement} */ (byId('token'));
     this.button = /** @type {HTMLButtonElement} */ (byId('signin-go'));
     /** @type {Failure | null} */ this.failure = null;
@@ -52,7 +52,7 @@ export class SignIn {
     // while it reconnects after signing in, what was shown stays
     if (locked || state.connection.state === 'open') {
       show(this.box, locked);
-      show(this.room, !locked);
+      show(this.inside, !locked);
     }
     const name = state.connection.state === 'locked' ? '' : state.hello?.user?.name ?? '';
     put(byId('who'), name);

@@ -16,13 +16,14 @@ export class Title {
     /** @type {Set<string>} */ this.open = new Set();
   }
 
-  /** @param {State} state @param {Text} text @param {boolean} hidden */
-  update({ jobs }, text, hidden) {
+  /** @param {State} state @param {Text} text @param {boolean} hidden
+   * @param {string} [page] the name of a page beside the room */
+  update({ jobs }, text, hidden, page = '') {
     const ready = jobs.filter((job) => job.state === 'done' && this.open.has(job.key)).length;
     this.open = new Set(jobs.filter((job) => job.state === 'queued' || job.state === 'running')
       .map((job) => job.key));
     this.ready = hidden ? this.ready + ready : 0;
-    const words = titleWords(jobs, this.ready, text);
+    const words = titleWords(jobs, this.ready, text, page);
     if (document.title !== words) document.title = words;
     attribute(this.icon, 'href', titleIcon(jobs));
   }
@@ -33,13 +34,15 @@ function progress(jobs) {
   return jobs.filter((job) => job.state === 'running').at(-1)?.overall ?? null;
 }
 
-/** @param {readonly Job[]} jobs newest first @param {number} ready @param {Text} text */
-export function titleWords(jobs, ready, text) {
+/** @param {readonly Job[]} jobs newest first @param {number} ready @param {Text} text
+ * @param {string} [page] */
+export function titleWords(jobs, ready, text, page = '') {
   const share = progress(jobs);
   if (share !== null) return text.say('title.busy', { percent: text.percent(share) });
   const place = jobs.filter((job) => job.state === 'queued' && job.queue).at(-1)?.queue?.position;
   if (place) return text.say('title.waiting', { place: text.place(place) });
-  return ready ? text.say('title.ready', { n: ready }) : text.say('title.idle');
+  if (ready) return text.say('title.ready', { n: ready });
+  return page ? text.say('title.page', { page }) : text.say('title.idle');
 }
 
 /** @param {readonly Job[]} jobs */

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, describe, mock, test } from 'node:test';
-import { Text } from '../../../frontend/i18n/text.js';
+import { loadText } from '../../../frontend/i18n/text.js';
 import { EMPTY, newJob } from '../../../frontend/state.js';
 import { Announcer, changes } from '../../../frontend/view/announcer.js';
 
-const E = new Text('en');
+const E = await loadText('en');
 const plain = (words) => () => words;
 const job = (prompt, more) => ({ ...newJob(prompt, { prompt }, 1), ...more });
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Text } from '../../../frontend/i18n/text.js';
+import { loadText } from '../../../frontend/i18n/text.js';
 import { storedDraft, storedJob, tidyHello } from '../../../frontend/stored.js';
 import { paramWords, whatWords } from '../../../frontend/view/card.js';
 import { jobErrors } from '../../../frontend/view/errors.js';
@@ -16,7 +16,7 @@ const RECORD = { key: KEY, id: '0000019b76da0001', asked: { prompt: 'a', seed: -
 const ODD = [null, true, false, 0, -1, 1e308, '', 'x', [], [1], {}, { prompt: 5 }, { url: 5 },
   { code: 5 }, { a: { b: [] } }, 'constructor', '__proto__'];
 const read = (record) => storedJob(KEY, JSON.stringify(record));
-const E = new Text('en');
+const E = await loadText('en');
 
 describe('a stored job', () => {
   test('in its shape is itself', () => {

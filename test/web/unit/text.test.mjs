@@ -1,56 +1,102 @@
-// text - both languages have every message with its plural forms; every key in use exists.
+// text - both languages have every message with its plural forms; every key in use exists. The same
+// for the words of each page.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { LANGUAGES, Text, pickLanguage } from '../../../frontend/i18n/text.js';
+import { LANGUAGES, loadText, pickLanguage } from '../../../frontend/i18n/text.js';
+import { PAGES } from '../../../frontend/pages.js';
 import { failureWords, sentence } from '../../../frontend/view/errors.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
-const sources = ['app.js', 'session.js', 'state.js', ...readdirSync(new URL('frontend/view/', ROOT))
-  .map((f) => `view/${f}`)].map((f) => read(`frontend/${f}`)).join('\n');
+const scripts = (folder) => readdirSync(new URL(`frontend/${folder}`, ROOT))
+  .filter((f) => f.endsWith('.js') && !(folder.startsWith('pages/') && /^(en|zh)\.js$/.test(f)))
+  .map((f) => read(`frontend/${folder}${f}`)).join('\n');
+const sources = scripts('') + scripts('view/');
+const keysOf = (source) => [...source.matchAll(
+  /(?:say|of|face)\((?:[^()'"`]*,\s*)?'([a-z][\w.]*)'/g)].map((m) => m[1]);
 const names = (message) => new Set(JSON.stringify(message).match(/\{\w+\}/g) ?? []);
-const { en } = LANGUAGES;
-const E = new Text('en');
-const Z = new Text('zh');
+const E = await loadText('en');
+const Z = await loadText('zh');
+const TEXTS = { en: E, zh: Z };
+const en = E.words;
 
-describe('every language', () => {
-  for (const [lang, words] of Object.entries(LANGUAGES)) {
-    test(`${lang}: the same keys as English, none more`,
-      () => assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort()));
+/** The messages of one set, by language: complete, the same in each, and nothing empty. */
+function sameInBoth(name, all) {
+  const { en } = all;
+  for (const [lang, words] of Object.entries(all)) {
+    const text = TEXTS[lang].with(words);
+    describe(`${name}, ${lang}`, () => {
+      test('the same keys as English, none more',
+        () => assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort()));
 
-    test(`${lang}: the same values in every message`, () => {
-      for (const key of Object.keys(en)) {
-        if (typeof en[key] === 'string') assert.deepEqual(names(words[key]), names(en[key]), key);
-      }
-    });
-
-    test(`${lang}: a form for every number`, () => {
-      for (const [key, message] of Object.entries(words)) {
-        if (typeof message === 'string') continue;
-        const rules = new Intl.PluralRules(new Text(lang).tag,
-          { type: message.ordinal ? 'ordinal' : 'cardinal' });
-        for (const form of rules.resolvedOptions().pluralCategories) {
-          assert.ok(message[form], `${key} lacks ${form}`);
+      test('the same values in every message', () => {
+        for (const key of Object.keys(en)) {
+          if (typeof en[key] === 'string') assert.deepEqual(names(words[key]), names(en[key]), key);
         }
-      }
-    });
+      });
 
-    test(`${lang}: nothing is empty`, () => {
-      for (const [key, message] of Object.entries(words)) {
-        assert.ok(new Text(lang).say(key, { n: 1 }).trim(), key);
-      }
+      test('a form for every number', () => {
+        for (const [key, message] of Object.entries(words)) {
+          if (typeof message === 'string') continue;
+          const rules = new Intl.PluralRules(text.tag,
+            { type: message.ordinal ? 'ordinal' : 'cardinal' });
+          for (const form of rules.resolvedOptions().pluralCategories) {
+            assert.ok(message[form], `${key} lacks ${form}`);
+          }
+        }
+      });
+
+      test('nothing is empty', () => {
+        for (const key of Object.keys(words)) assert.ok(text.say(key, { n: 1 }).trim(), key);
+      });
     });
   }
 
-  test('Chinese is Chinese', () => {
+  test(`${name}: Chinese is Chinese`, () => {
     const same = Object.keys(en)
-      .filter((key) => typeof en[key] === 'string' && en[key] === LANGUAGES.zh[key]
+      .filter((key) => typeof en[key] === 'string' && en[key] === all.zh[key]
       && /[a-z]{4}/i.test(en[key].replace(/\{\w+\}/g, '')));
     assert.deepEqual(same.filter((key) => !/keys/.test(key)), []);
   });
+}
+
+sameInBoth('the page', { en: E.words, zh: Z.words });
+
+test('the languages are those of the folder', () => {
+  assert.deepEqual(readdirSync(new URL('frontend/i18n/', ROOT)).sort(),
+    ['text.js', ...LANGUAGES.map((lang) => `${lang}.js`)].sort());
+  assert.deepEqual(Object.keys(TEXTS), LANGUAGES);
 });
+
+for (const page of readdirSync(new URL('frontend/pages/', ROOT))) {
+  const all = {};
+  for (const lang of LANGUAGES) {
+    all[lang] = (await import(`../../../frontend/pages/${page}/${lang}.js`)).default;
+  }
+  sameInBoth(`pages/${page}`, all);
+
+  test(`pages/${page}: every key in use exists, none is left over, none hides another`, () => {
+    const source = scripts(`pages/${page}/`);
+    const used = keysOf(source);
+    assert.ok(used.length > 0);
+    for (const key of used) assert.ok(E.has(key) || key in all.en, key);
+    for (const key of Object.keys(all.en)) {
+      assert.ok(!E.has(key), `${key} is a message of the whole page`);
+      // `admin.role.${role}` uses all that begin so
+      const composed = key.split('.').slice(0, -1).join('.');
+      assert.ok(source.includes(`'${key}'`) || source.includes(`\`${composed}.`),
+        `${key} is never used`);
+    }
+  });
+
+  test(`pages/${page} has its style sheet, its line and its name`, () => {
+    assert.ok(existsSync(new URL(`frontend/pages/${page}/page.css`, ROOT)));
+    assert.ok(Object.hasOwn(PAGES, page));
+    assert.ok(E.has(`page.${page}`));
+  });
+}
 
 describe('keys that the page uses', () => {
   test('in HTML', () => {
@@ -61,15 +107,14 @@ describe('keys that the page uses', () => {
   });
 
   test('in scripts', () => {
-    const used = [...sources.matchAll(/(?:say|of|face)\((?:[^()'"`]*,\s*)?'([a-z][\w.]*)'/g)]
-      .map((m) => m[1]);
+    const used = keysOf(sources);
     assert.ok(used.length > 40, `${used.length} found`);
     for (const key of used) assert.ok(E.has(key), key);
   });
 
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
-    const composed = new RegExp(['^(error|why|phase|connection|field|viewer|act\\.copy)\\.',
+    const composed = new RegExp(['^(error|why|phase|connection|field|viewer|page|act\\.copy)\\.',
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
       '^compose\\.(size\\.\\w+|steps|guidance)$', '^(card|status)\\.\\w+$'].join('|'));

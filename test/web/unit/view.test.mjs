@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { Text } from '../../../frontend/i18n/text.js';
+import { loadText } from '../../../frontend/i18n/text.js';
 import { newJob } from '../../../frontend/state.js';
 import { whyWords } from '../../../frontend/view/card.js';
 import { examplesOf } from '../../../frontend/view/composer.js';
@@ -11,7 +11,8 @@ import { brief, languageOf } from '../../../frontend/view/dom.js';
 import { nearest, sizeFault, smallest } from '../../../frontend/view/sizes.js';
 import { titleIcon, titleWords } from '../../../frontend/view/title.js';
 
-const E = new Text('en');
+const E = await loadText('en');
+const Z = await loadText('zh');
 const side = { min: 64, max: 512, step: 32 };
 const rules = { presets: [], width: { name: 'width', ...side }, height: { name: 'height', ...side },
   aspect: 4 };
@@ -62,7 +63,7 @@ describe('why it waits', () => {
     ...more });
 
   test('one that runs and is not drawn says why, in each language', () => {
-    for (const text of [E, new Text('zh')]) {
+    for (const text of [E, Z]) {
       for (const waits of ['turn', 'urgent']) {
         assert.ok(whyWords(running(waits), text, true, 2).length > 5, waits);
       }
@@ -85,7 +86,8 @@ describe('the tab', () => {
       '3rd in line · darkroom');
     assert.equal(titleWords([job('done')], 2, E), '2 ready · darkroom');
     assert.equal(titleWords([job('done')], 0, E), 'darkroom');
-    assert.equal(titleWords([waiting], 0, new Text('zh')), '第 3 位 · 暗房');
+    assert.equal(titleWords([job('done')], 0, E, 'Admin'), 'Admin · darkroom');
+    assert.equal(titleWords([waiting], 0, Z), '第 3 位 · 暗房');
   });
 
   test('its icon: a ring that closes, of files that are there', () => {

@@ -1,0 +1,5 @@
+// en - the words of the administrator's page in English.
+
+export default {
+  'admin.title': 'Administration',
+};
