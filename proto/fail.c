@@ -1,6 +1,7 @@
 /* fail - one table from error code to wire name, HTTP status and what the user can do. */
 #include "proto/fail.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,10 @@ static const struct row *row_of(enum err code)
 
 void fail_sentence(const struct fail *f, char out[FAIL_SENTENCE])
 {
-    snprintf(out, FAIL_SENTENCE, "%s%s%s", f->message, *f->hint ? " " : "", f->hint);
+    size_t n = strlen(f->message);
+    bool ends = n && strchr(".!?", f->message[n - 1]);
+
+    snprintf(out, FAIL_SENTENCE, "%s%s%s", f->message, !*f->hint ? "" : ends ? " " : ". ", f->hint);
 }
 
 const char *fail_wire(enum err code)

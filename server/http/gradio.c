@@ -46,6 +46,35 @@ void gradio_refuse(struct http_reply *r, const struct fail *f, int status)
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
+static int place_of(const char *name)
+{
+    for (int i = 0; i < GRADIO_ARGUMENTS; i++)
+        if (strcmp(GRADIO_INPUTS[i].name, name) == 0) return i;
+    return -1;
+}
+
+json_t *gradio_by_place(const json_t *named, struct fail *f)
+{
+    json_t *data = json_array(), *v;
+    const char *name;
+
+    for (int i = 0; i < GRADIO_ARGUMENTS; i++)
+        json_array_append_new(data, json_null());
+    json_object_foreach((json_t *)(uintptr_t)named, name, v)
+    {
+        int place = place_of(name);
+
+        if (place < 0) {
+            fail_field(f, ERR_BAD_FIELD, name, "There is no argument \"%.60s\".", name);
+            fail_advise(f, "GET /gradio_api/info lists those that there are.");
+            json_decref(data);
+            return NULL;
+        }
+        json_array_set(data, (size_t)place, v);
+    }
+    return json_pack("{so}", "data", data);
+}
+
 static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
                           const struct gradio_input *in, json_t *v)
 {
@@ -55,7 +84,7 @@ static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
     case SPEC_WIDTH:
     case SPEC_HEIGHT: break; /* together */
     case SPEC_PROMPT:
-        if (v) json_object_set(spec, "prompt", v);
+        if (v && !json_is_null(v)) json_object_set(spec, "prompt", v);
         break;
     case SPEC_FIELDS:
         if (given) drawing_unused(d, in->name);

@@ -18,8 +18,9 @@
 #include "server/http/exchange.h"
 
 extern const struct translator GRADIO_PREDICT; /* answers with the picture */
-/* GRADIO_RESULT: the second step of /call. GRADIO_END: /cancel and /reset. */
-extern const struct translator GRADIO_JOIN, GRADIO_DATA, GRADIO_RESULT, GRADIO_END,
+/* GRADIO_JOIN: /queue/join and /call. GRADIO_NAMED: /call/v2. GRADIO_RESULT: the second step of
+ * both. GRADIO_END: /cancel and /reset. */
+extern const struct translator GRADIO_JOIN, GRADIO_NAMED, GRADIO_DATA, GRADIO_RESULT, GRADIO_END,
     GRADIO_HEARTBEAT;
 extern const struct translator GRADIO_CONFIG, GRADIO_INFO;
 
@@ -38,6 +39,9 @@ extern const struct gradio_input GRADIO_INPUTS[GRADIO_ARGUMENTS];
 
 /* Errors as {"error":..}; also {"detail":..}, where newer clients look. */
 void gradio_refuse(struct http_reply *, const struct fail *, int status);
+/* {"prompt":..,"steps":..} as {"data":[..]}, owned by the caller. NULL: ERR_BAD_FIELD, there is no
+ * such argument. */
+json_t *gradio_by_place(const json_t *named, struct fail *);
 /* What a script's {"data":[..]} asks for; the caller owns *spec. *asked: "1000x700", a size that
  * was brought to another one, or "". */
 int gradio_read(struct exchange *, struct drawing *, const json_t *body, json_t **spec,

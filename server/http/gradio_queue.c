@@ -48,27 +48,43 @@ static void asked_of(const char *key, char out[24])
 
 /* --- join ------------------------------------------------------------------------------------- */
 
-static void begin_join(struct exchange *x, const struct http_request *q)
+/* Takes the body; NULL: f says why. */
+static void join(struct exchange *x, const struct http_request *q, json_t *body, struct fail *f)
 {
     struct drawing *d = exchange_own(x);
-    struct fail f;
-    json_t *body = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f), *spec = NULL;
+    json_t *spec = NULL;
     const char *session = json_string_value(json_object_get(body, "session_hash"));
-    int err = body ? 0 : (int)f.code;
+    int err = body ? 0 : (int)f->code;
     char asked[24], key[KEY_BYTES + 40], own[KEY_BYTES];
 
     drawing_init(d, q);
     d->keep_ms = KEEP_MS;
-    if (!err) err = gradio_read(x, d, body, &spec, asked, &f);
+    if (!err) err = gradio_read(x, d, body, &spec, asked, f);
     if (!err) {
         session_key(q, session ? session : "", own);
         snprintf(key, sizeof key, "%s%08x%s%s", own, (unsigned)randombytes_random(),
                  *asked ? "-" : "", asked);
         drawing_submit(x, d, spec, 1, key);
     } else
-        exchange_refuse(x, &f);
+        exchange_refuse(x, f);
     json_decref(spec);
     json_decref(body);
+}
+
+static void begin_join(struct exchange *x, const struct http_request *q)
+{
+    struct fail f;
+
+    join(x, q, text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f), &f);
+}
+
+static void begin_named(struct exchange *x, const struct http_request *q)
+{
+    struct fail f;
+    json_t *named = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f);
+
+    join(x, q, named ? gradio_by_place(named, &f) : NULL, &f);
+    json_decref(named);
 }
 
 static void take_join(struct exchange *x, const struct blob *m, bool binary)
@@ -102,12 +118,13 @@ static void end_join(struct exchange *x)
     drawing_free(exchange_own(x));
 }
 
-const struct translator GRADIO_JOIN = {.state = sizeof(struct drawing),
-                                       .refuse = gradio_refuse,
-                                       .begin = begin_join,
-                                       .message = take_join,
-                                       .alarm = beat_join,
-                                       .end = end_join};
+#define JOIN(name)                                                               \
+    {                                                                            \
+        .state = sizeof(struct drawing), .refuse = gradio_refuse, .begin = name, \
+        .message = take_join, .alarm = beat_join, .end = end_join                \
+    }
+
+const struct translator GRADIO_JOIN = JOIN(begin_join), GRADIO_NAMED = JOIN(begin_named);
 
 /* --- one job's messages ----------------------------------------------------------------------- */
 

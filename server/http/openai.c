@@ -16,7 +16,7 @@ enum { PARTIALS_MAX = 3, ORIGIN_BYTES = 320, EVENT_BYTES = 64 << 20 };
 
 struct generation {
     struct drawing d;
-    bool stream, url;
+    bool stream, url, both; /* both: base64 beside the address */
     enum picture_format format;
     int quality;
     int partials;          /* wanted of each picture */
@@ -147,6 +147,12 @@ static int take_size(struct exchange *x, const json_t *o, json_t *spec, struct f
 
 static const char *const FORMATS[] = {"png", "jpeg", "webp", NULL};
 
+/* DALL-E gave addresses when it was not told how, and its clients read nothing else. */
+static bool expects_url(const json_t *o)
+{
+    return !set(o, "response_format") && strncmp(member(o, "model"), "dall-e", 6) == 0;
+}
+
 /* The form of the answer. */
 static int take_form(struct generation *g, const json_t *o, struct fail *f)
 {
@@ -159,7 +165,8 @@ static int take_form(struct generation *g, const json_t *o, struct fail *f)
     if (!err) err = whole(o, "partial_images", 0, PARTIALS_MAX, 0, &g->partials, f);
     if (!err) err = whole(o, "output_compression", 0, 100, 100, &g->quality, f);
     g->quality = g->quality > 0 ? g->quality : 1;
-    g->url = form == 1;
+    g->both = expects_url(o);
+    g->url = form == 1 || g->both;
     g->format = (enum picture_format)format;
     return err;
 }
@@ -262,7 +269,7 @@ static bool has_file(struct exchange *x, int i)
 {
     struct generation *g = exchange_own(x);
 
-    if (g->url || g->format == PICTURE_PNG || g->file) return true;
+    if ((g->url && !g->both) || g->format == PICTURE_PNG || g->file) return true;
     if (!g->converting && !g->failed) {
         g->converting = drawing_convert(x, &g->d.asker, &g->d.all[i], g->format, g->quality);
         g->failed = !g->converting;
@@ -320,8 +327,9 @@ static void write_picture(struct exchange *x, struct text *out)
         url_picture(p->digest, path);
         snprintf(url, sizeof url, "%s%s", g->origin, path + 1);
         text_string(out, "url", url); /* the host's name is what the client sent */
-    } else {
-        text_raw(out, "\"b64_json\":\"");
+    }
+    if (!g->url || g->both) {
+        text_raw(out, g->both ? ",\"b64_json\":\"" : "\"b64_json\":\"");
         write_base64(x, g->written - 1, out);
         text_raw(out, "\"");
     }

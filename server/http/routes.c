@@ -187,6 +187,8 @@ const struct http_route HTTP_ROUTES[] = {
     {"/gradio_api/heartbeat/{session}", READ, HTTP_KNOWN, .translator = &GRADIO_HEARTBEAT},
     {"/gradio_api/call/{function}", "POST", HTTP_KNOWN, .translator = &GRADIO_JOIN,
      .body = HTTP_JSON},
+    {"/gradio_api/call/v2/{function}", "POST", HTTP_KNOWN, .translator = &GRADIO_NAMED,
+     .body = HTTP_JSON},
     {"/gradio_api/call/{function}/{event}", READ, HTTP_KNOWN, .translator = &GRADIO_RESULT},
     {"/gradio_api/cancel", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
     {"/gradio_api/reset", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},

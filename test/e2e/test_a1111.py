@@ -135,21 +135,31 @@ def lists():
 def programs():
     """The requests of programs, as their sources build them.
     catches: a member or header of theirs that is refused"""
-    of = {
-        "SillyTavern": ({"prompt": PROMPT, "negative_prompt": "lowres", "sampler_name": "Euler", "scheduler": "automatic",
-                         "steps": 20, "cfg_scale": 7, "width": 64, "height": 64, "restore_faces": False,
-                         "enable_hr": False, "hr_upscaler": "Latent", "hr_scale": 2, "denoising_strength": 0.7,
-                         "hr_second_pass_steps": 0, "seed": -1, "clip_skip": 1,
-                         "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
-                         "save_images": True, "send_images": True, "do_not_save_grid": False,
-                         "do_not_save_samples": False}, {"Authorization": "Basic Og=="}),
-        "Open WebUI": ({"prompt": PROMPT, "batch_size": 1, "width": 64, "height": 64, "steps": 50, "cfg_scale": 7.0,
-                        "sampler_name": "Euler a", "scheduler": "automatic"}, {"authorization": ""}),
-    }
-    for program, (body, headers) in of.items():
+    of = [
+        ("SillyTavern", {"Authorization": "Basic Og=="},
+         {"prompt": PROMPT, "negative_prompt": "lowres", "sampler_name": "Euler", "scheduler": "automatic",
+          "steps": 20, "cfg_scale": 7, "width": 64, "height": 64, "restore_faces": False,
+          "enable_hr": False, "hr_upscaler": "Latent", "hr_scale": 2, "denoising_strength": 0.7,
+          "hr_second_pass_steps": 0, "seed": -1, "clip_skip": 1,
+          "override_settings": {"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"},
+          "save_images": True, "send_images": True, "do_not_save_grid": False,
+          "do_not_save_samples": False}),
+        ("Open WebUI", {"authorization": ""},
+         {"prompt": PROMPT, "batch_size": 1, "width": 64, "height": 64, "steps": 50, "cfg_scale": 7.0,
+          "sampler_name": "Euler a", "scheduler": "automatic"}),
+        ("Open WebUI", {"authorization": "Basic "},
+         {"prompt": PROMPT, "batch_size": 2, "width": 64, "height": 64, "steps": 2, "negative_prompt": ""}),
+        ("LibreChat", {"Accept": "application/json, text/plain, */*"},
+         {"prompt": PROMPT, "negative_prompt": "lowres", "cfg_scale": 4.5, "steps": 2, "width": 64, "height": 64}),
+    ]
+    for program, headers, body in of:
+        options = ask("/sdapi/v1/options", **headers)[1]  # Open WebUI sends all of them back with another model
+        assert ask("/sdapi/v1/options", {**options, "sd_model_checkpoint": "tiny"}, **headers) == (200, None)
         status, answer = ask("/sdapi/v1/txt2img", body, **headers)
-        assert status == 200 and b64(answer["images"][0]) == ("PNG", 64, 64), (program, answer)
-        assert ask("/sdapi/v1/options", {"sd_model_checkpoint": "tiny"}, **headers) == (200, None)
+        assert status == 200 and len(answer["images"]) == body.get("batch_size", 1), (program, answer)
+        assert all(b64(image) == ("PNG", 64, 64) for image in answer["images"]), program
+        info = json.loads(answer["info"])
+        assert info["infotexts"][0].split("\n")[-1].startswith("Steps: ") and info["width"] == 64, info
 
 
 def users():

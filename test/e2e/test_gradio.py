@@ -12,6 +12,7 @@ import threading
 import urllib.parse
 
 import gradio_client
+from gradio_client.snippet import generate_bash_snippet
 from gradio_client.utils import Status
 
 from clients import picture
@@ -151,6 +152,43 @@ def two_steps():
     assert server.get("/gradio_api/file=outputs/../darkroom.db")[0] == 404
 
 
+def its_own_snippet():
+    """What gradio_client writes for curl, with the arguments by their names.
+    catches: arguments by name that are taken for others; one that there is not, taken in silence"""
+    c = client()
+    info = c.view_api(return_format="dict", print_info=False)["named_endpoints"]["/predict"]
+    for parameter, value in zip(info["parameters"], SMALL):
+        parameter["parameter_default"] = parameter["example_input"] = value
+    script = generate_bash_snippet("/predict", info["parameters"], server.url, "/gradio_api/")
+    assert "/gradio_api/call/v2/predict" in script, script
+    done = subprocess.run(["bash", "-O", "lastpipe", "-c", script], capture_output=True, text=True, timeout=60)
+    file, text = json.loads(re.search("event: complete\ndata: (.*)\n", done.stdout).group(1))
+    assert file["orig_name"].startswith("64x64_") and "64x64, 2 steps, guidance 1.5" in text, done
+    status, answer = ask("/gradio_api/call/v2/predict", {"seed": 7, "prompt": PROMPT, "steps": 2})
+    found = server.get("/gradio_api/call/predict/" + answer["event_id"])[2].decode()
+    assert "seed 7, 256x256, 2 steps" in found, found
+    for named, field in (({"prompt": PROMPT, "sampler": "Euler"}, "sampler"), ({"steps": 2}, "prompt")):
+        status, answer = ask("/gradio_api/call/v2/predict", named)
+        assert status == 422 and answer["detail"][0]["parameter_name"] == field, answer
+    c.close()
+
+
+def javascript():
+    """catches: the same for the library for JavaScript"""
+    done = subprocess.run(["node", clients.ROOT + "/test/clients/gradio.mjs", server.url, clients.NODE_MODULES],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got["names"] == ["prompt", "negative_prompt", "width", "height", "steps", "guidance", "seed"], got["names"]
+    for key, seed in (("one", 7), ("two", 8), ("data", 9)):
+        file, text = got[key]
+        assert text.startswith(f"seed {seed}, 64x64, 4 steps"), text
+        data = server.get(urllib.parse.urlsplit(file["url"]).path)[2]
+        assert picture(data) == ("PNG", 64, 64)
+    assert got["stages"][-1] == "complete" and set(got["stages"][:-1]) <= {"pending", "generating"}, got["stages"]
+    assert "prompt is empty" in got["error"], got["error"]
+
+
 def scripts():
     """Scripts for the interface of Gradio 3 and 4.
     catches: an answer that is none of a data URL; a size that is changed in secret"""
@@ -208,4 +246,4 @@ def users():
     closed.stop()
 
 
-run([an_interface, a_prediction, many_at_once, states, errors, two_steps, scripts, streams, users])
+run([an_interface, a_prediction, many_at_once, states, errors, two_steps, its_own_snippet, javascript, scripts, streams, users])

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import http.client
 import json
+import os
 import subprocess
 import threading
 import urllib.request
@@ -278,25 +279,68 @@ def users():
     closed.stop()
 
 
+def litellm_library():
+    """catches: an answer or an error that LiteLLM does not read"""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it asks nobody for prices
+    import litellm
+    litellm.suppress_debug_info = True
+    to = {"api_base": server.url + "/v1", "api_key": "sk-none", "prompt": PROMPT, "size": "64x64", "extra_body": FEW}
+    got = litellm.image_generation(model="openai/gpt-image-1", n=2, **to)
+    assert [png(p.b64_json) for p in got.data] == 2 * [("PNG", 64, 64)] and got.size == "64x64", got
+    got = asyncio.run(litellm.aimage_generation(model="openai/gpt-image-1", **to))
+    assert png(got.data[0].b64_json) == ("PNG", 64, 64)
+    got = litellm.image_generation(model="openai/dall-e-3", **to)
+    with urllib.request.urlopen(got.data[0].url, timeout=20) as answer:
+        assert picture(answer.read()) == ("PNG", 64, 64)
+    try:
+        litellm.image_generation(model="openai/gpt-image-1", **{**to, "prompt": ""})
+        raise AssertionError("nothing is drawn")
+    except litellm.BadRequestError as e:
+        assert "prompt is empty" in str(e), e
+
+
+def fetched(item):
+    """What is at the address that an answer gives."""
+    with urllib.request.urlopen(item["url"], timeout=20) as answer:
+        return picture(answer.read())
+
+
 def programs():
-    """The requests of programs, byte for byte what their sources send.
-    catches: a member or header of theirs that is refused"""
-    bearer = {"Authorization": "Bearer sk-none"}
-    of = {
-        "Open WebUI": {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "size": "64x64", "response_format": "b64_json"},
-        "LibreChat": {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "size": "auto", "quality": "auto",
-                      "background": "auto", "output_format": "png", "moderation": "auto", "user": "65f"},
-        "LibreChat, dall-e": {"model": "dall-e-3", "quality": "standard", "style": "vivid", "size": "1024x1024",
-                              "prompt": PROMPT, "n": 1},
-        "n8n": {"model": "dall-e-3", "prompt": PROMPT, "response_format": "b64_json", "size": "256x256", "n": 1,
-                "quality": "standard", "style": "natural"},
-        "LiteLLM": {"prompt": PROMPT, "model": "gpt-image-1", "n": 1, "size": "64x64", "user": None, "extra_body": None},
-    }
-    for program, body in of.items():
-        status, _, answer = post({**body, **FEW}, **bearer)
-        assert status == 200, (program, answer)
-        assert png(answer["data"][0]["b64_json"])[0] == "PNG", program
+    """The requests of programs as their sources build them, and their answers as these read them: Open WebUI
+    (routers/images.py), LibreChat (OpenAIImageTools.js, DALLE3.js), n8n (OpenAi/v2/actions/image/generate).
+    catches: a member, a header or a query of theirs that is refused, an answer without what they look for"""
+    bearer = {"Authorization": "Bearer sk-none", "Content-Type": "application/json"}
+    who = {"X-OpenWebUI-User-Name": "Ada", "X-OpenWebUI-User-Id": "1", "X-OpenWebUI-User-Email": "a@b.c",
+           "X-OpenWebUI-User-Role": "user"}
+    inside = lambda item: png(item["b64_json"])
+    webui = lambda item: fetched(item) if item.get("url") else inside(item)
+    of = [
+        ("Open WebUI", webui, "", who, {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "size": "auto"}),
+        ("Open WebUI", webui, "?api-version=2025-04-01-preview", who,
+         {"model": "dall-e-2", "prompt": PROMPT, "n": 2, "size": "512x512", "response_format": "b64_json"}),
+        ("LibreChat", inside, "", {}, {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "background": "auto",
+                                       "output_format": "png", "quality": "auto", "size": "auto"}),
+        ("LibreChat", inside, "", {}, {"model": "gpt-image-1", "prompt": PROMPT, "n": 1, "background": "transparent",
+                                       "output_format": "webp", "output_compression": 100, "quality": "high",
+                                       "size": "1536x1024"}),
+        ("LibreChat, DALL-E", fetched, "", {}, {"model": "dall-e-3", "quality": "standard", "style": "vivid",
+                                                "size": "1024x1024", "prompt": PROMPT, "n": 1}),
+        ("n8n", inside, "", {"Accept": "application/json"},
+         {"prompt": PROMPT, "model": "dall-e-3", "response_format": "b64_json", "quality": "standard",
+          "size": "1024x1024", "style": "vivid"}),
+        ("n8n, addresses", fetched, "", {"Accept": "application/json"},
+         {"prompt": PROMPT, "model": "dall-e-3", "response_format": "url"}),
+        ("n8n 2.2", inside, "", {"Accept": "application/json"}, {"prompt": PROMPT, "model": "gpt-image-1-mini"}),
+    ]
+    for program, read, query, headers, body in of:
+        path = "/v1/images/generations" + query
+        status, _, answer = post({**body, **FEW}, path=path, **bearer, **headers)
+        assert status == 200 and len(answer["data"]) == body.get("n", 1), (program, answer)
+        want = "WEBP" if body.get("output_format") == "webp" else "PNG"
+        assert all(read(item)[0] == want for item in answer["data"]), program
+    listed = json.loads(server.get("/v1/models", headers=bearer)[2])["data"]  # n8n offers those that begin so
+    assert any(m["id"].startswith(("dall-", "gpt-image")) for m in listed), listed
 
 
 run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors,
-     a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, programs])
+     a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, litellm_library, programs])

@@ -39,11 +39,36 @@ static void set_starts_afresh(void **state)
     assert_int_equal(fail_set(NULL, ERR_IO, "no"), ERR_IO);
 }
 
+/* catches: two sentences that run into one another, or a full stop twice */
+static void sentence_has_full_stops(void **state)
+{
+    char text[FAIL_SENTENCE];
+    struct fail f;
+
+    (void)state;
+    fail_set(&f, ERR_BAD_FIELD, "prompt is empty");
+    fail_advise(&f, "Say it.");
+    fail_sentence(&f, text);
+    assert_string_equal(text, "prompt is empty. Say it.");
+    fail_set(&f, ERR_BAD_FIELD, "It is empty.");
+    fail_advise(&f, "Say it.");
+    fail_sentence(&f, text);
+    assert_string_equal(text, "It is empty. Say it.");
+    *f.hint = 0;
+    fail_sentence(&f, text);
+    assert_string_equal(text, "It is empty.");
+    memset(f.message, 'm', sizeof f.message - 1);
+    memset(f.hint, 'h', sizeof f.hint - 1);
+    fail_sentence(&f, text);
+    assert_int_equal(strlen(text), sizeof text - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_a_row),
         cmocka_unit_test(set_starts_afresh),
+        cmocka_unit_test(sentence_has_full_stops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
