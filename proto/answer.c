@@ -246,7 +246,7 @@ void answer_job(const char *ref, const struct answer_job *j, struct text *out)
     text_close(out, '}');
 }
 
-void answer_list(const char *ref, const struct answer_job *jobs, int n, bool more, struct text *out)
+static void begin_list(const char *ref, const struct answer_job *jobs, int n, struct text *out)
 {
     assert(n <= LIMIT_LIST);
     start("list", ref, out);
@@ -257,7 +257,30 @@ void answer_list(const char *ref, const struct answer_job *jobs, int n, bool mor
         text_close(out, '}');
     }
     text_close(out, ']');
+}
+
+void answer_list(const char *ref, const struct answer_job *jobs, int n, bool more, struct text *out)
+{
+    begin_list(ref, jobs, n, out);
     text_bool(out, "more", more);
+    text_close(out, '}');
+}
+
+void answer_results(const char *ref, const struct answer_job *jobs, int n,
+                    const struct answer_found *found, struct text *out)
+{
+    begin_list(ref, jobs, n, out);
+    text_bool(out, "more", found->more);
+    text_int(out, "count", found->count);
+    if (found->n_sizes) text_open(out, "sizes", '[');
+    for (int i = 0; i < found->n_sizes; i++) {
+        text_open(out, NULL, '{');
+        text_int(out, "width", found->size[i].width);
+        text_int(out, "height", found->size[i].height);
+        text_int(out, "count", found->size[i].count);
+        text_close(out, '}');
+    }
+    if (found->n_sizes) text_close(out, ']');
     text_close(out, '}');
 }
 

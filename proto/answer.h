@@ -75,6 +75,17 @@ struct answer_stats {
     int n_jobs;                    /* more than LIMIT_LIST: the rest is counted as `more` */
 };
 
+/* Beside a page of finished pictures. */
+struct answer_found {
+    bool more;     /* there are older ones */
+    int64_t count; /* of them all, on whatever page */
+    int n_sizes;
+    struct answer_counted {
+        int width, height;
+        int64_t count;
+    } size[LIMIT_SIZES]; /* the most frequent ones first */
+};
+
 struct answer_quote {
     const struct spec *spec; /* with defaults filled in; of a sweep its first cell's */
     int position;            /* it would get this one; 0: it would start at once */
@@ -109,6 +120,10 @@ void answer_error(const char *ref, int kind, uint64_t job, const struct fail *, 
 void answer_quote(const char *ref, const struct answer_quote *, struct text *out);
 /* more: there are older ones. */
 void answer_list(const char *ref, const struct answer_job *, int n, bool more, struct text *out);
+/* The same of one's own finished pictures: how many there are in all, and of which sizes (n 0: not
+ * written). */
+void answer_results(const char *ref, const struct answer_job *, int n, const struct answer_found *,
+                    struct text *out);
 /* One job, with its whole prompt. */
 void answer_job(const char *ref, const struct answer_job *, struct text *out);
 void answer_stats(const char *ref, const struct answer_stats *, struct text *out);

@@ -6,6 +6,7 @@
 #include "proto/text.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,9 +47,19 @@ enum member {
     PRIVATE,
     SHARED,
     TTL,
-    WEBHOOK
+    WEBHOOK,
+    RESULTS,
+    SEARCH,
+    WIDTH,
+    HEIGHT,
+    FROM,
+    UNTIL,
+    FAVOURITE,
+    SKIP
 };
 #define HAS(m) (UINT64_C(1) << (m))
+#define SEARCHES \
+    (HAS(SEARCH) | HAS(WIDTH) | HAS(HEIGHT) | HAS(FROM) | HAS(UNTIL) | HAS(FAVOURITE) | HAS(SKIP))
 
 struct kind {
     const char *name;
@@ -83,7 +94,10 @@ static const struct kind KIND[COMMAND_KINDS] = {
     [COMMAND_SHARE] = {"share", HAS(JOB) | HAS(TTL), HAS(JOB)},
     [COMMAND_UNSHARE] = {"unshare", HAS(JOB), HAS(JOB)},
     [COMMAND_AMEND] = {"amend", HAS(JOB) | HAS(LEAVE), HAS(JOB) | HAS(LEAVE)},
-    [COMMAND_LIST] = {"list", HAS(STATE) | HAS(LIMIT) | HAS(BEFORE) | HAS(PARENT) | HAS(SHARED), 0},
+    [COMMAND_LIST] = {"list",
+                      HAS(STATE) | HAS(LIMIT) | HAS(BEFORE) | HAS(PARENT) | HAS(SHARED)
+                          | HAS(RESULTS) | SEARCHES,
+                      0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
@@ -259,6 +273,14 @@ static const char *const MEMBER[] = {
     [SHARED] = "shared",
     [TTL] = "ttl_s",
     [WEBHOOK] = "webhook",
+    [RESULTS] = "results",
+    [SEARCH] = "search",
+    [WIDTH] = "width",
+    [HEIGHT] = "height",
+    [FROM] = "from_ms",
+    [UNTIL] = "until_ms",
+    [FAVOURITE] = "favourite",
+    [SKIP] = "skip",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -286,6 +308,38 @@ static int read_words(const char *name, const json_t *v, char *out, struct fail 
     return fail_advise(f, "Use a sentence or two, or null for none.");
 }
 
+static int read_search(const char *name, const json_t *v, char *out, struct fail *f)
+{
+    size_t len = json_is_string(v) ? json_string_length(v) : LIMIT_SEARCH_BYTES + 1;
+
+    if (len <= LIMIT_SEARCH_BYTES) {
+        memcpy(out, json_string_value(v), len + 1);
+        return 0;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a text of up to %d bytes", name,
+               LIMIT_SEARCH_BYTES);
+    return fail_advise(f, "Use a few words of the prompt.");
+}
+
+/* Which finished pictures a list is to have. */
+static int read_of_results(int m, const char *name, const json_t *v, struct command *c,
+                           struct fail *f)
+{
+    struct command_search *s = &c->search;
+
+    switch (m) {
+    case RESULTS: return read_bool(name, v, &c->results, f);
+    case SEARCH: return read_search(name, v, s->words, f);
+    case WIDTH: return read_int(name, v, 1, LIMIT_SIDE_MAX, &s->width, f);
+    case HEIGHT: return read_int(name, v, 1, LIMIT_SIDE_MAX, &s->height, f);
+    case FROM: return read_whole(name, v, 0, (double)LIMIT_SEQ_MAX, &s->from_ms, f);
+    case UNTIL: return read_whole(name, v, 1, (double)LIMIT_SEQ_MAX, &s->until_ms, f);
+    case FAVOURITE: return read_bool(name, v, &s->favourite, f);
+    case SKIP: return read_int(name, v, 0, INT_MAX, &s->skip, f);
+    default: return 0; /* type and ref are read already, spec and sweep are next */
+    }
+}
+
 /* Members that only messages of administrators have. */
 static int read_of_admin(int m, const char *name, const json_t *v, struct command *c,
                          struct fail *f)
@@ -297,7 +351,7 @@ static int read_of_admin(int m, const char *name, const json_t *v, struct comman
     case CONCURRENCY: return read_int(name, v, 0, LIMIT_BATCH, &c->set.concurrency, f);
     case QUEUE: return read_int(name, v, 1, LIMIT_QUEUE_MAX, &c->set.queue, f);
     case JOB_SECONDS: return read_int(name, v, 1, LIMIT_JOB_SECONDS_MAX, &c->set.job_seconds, f);
-    default: return 0; /* type and ref are read already, spec and sweep are next */
+    default: return read_of_results(m, name, v, c, f);
     }
 }
 
@@ -351,7 +405,7 @@ static void list_members(const struct kind *kind, char *out, size_t size)
 
 static int fail_unknown(const struct kind *kind, const char *name, struct fail *f)
 {
-    char all[256];
+    char all[320];
 
     list_members(kind, all, sizeof all);
     fail_field(f, ERR_BAD_FIELD, name, "%s has no member \"%.60s\"", kind->name, name);
@@ -400,6 +454,23 @@ static int check_filter(const struct command *c, struct fail *f)
     return fail_advise(f, "Use true, or name a job or a state.");
 }
 
+/* list alone: what it says of finished pictures says nothing of other jobs. */
+static int check_results(const struct command *c, uint64_t given, struct fail *f)
+{
+    uint64_t wrong = c->kind != COMMAND_LIST ? 0
+                     : c->results            ? HAS(STATE) | HAS(BEFORE) | HAS(PARENT) | HAS(SHARED)
+                                             : SEARCHES;
+
+    for (int m = 0; m < MEMBERS; m++) {
+        if (!(wrong & given & HAS(m))) continue;
+        fail_field(f, ERR_BAD_FIELD, MEMBER[m], "%s has no meaning %s results", MEMBER[m],
+                   c->results ? "beside" : "without");
+        return fail_advise(f, c->results ? "Leave one of the two out."
+                                         : "Add \"results\": true, or leave it out.");
+    }
+    return 0;
+}
+
 /* The request: what its sweep has, its spec may leave out. */
 static int read_request(const json_t *root, const struct spec_limits *limits, struct command *c,
                         struct fail *f)
@@ -432,6 +503,7 @@ static int read_members(const json_t *root, const struct spec_limits *limits, st
     }
     err = check_given(kind, given, f);
     if (!err && given & HAS(SPEC)) err = read_request(root, limits, c, f);
+    if (!err) err = check_results(c, given, f);
     return err ? err : check_filter(c, f);
 }
 
@@ -545,7 +617,7 @@ bool command_needs(enum command_kind kind, const char *member)
 bool command_text(const char *member)
 {
     uint64_t texts = HAS(TYPE) | HAS(REF) | HAS(KEY) | HAS(JOB) | HAS(STATE) | HAS(BEFORE)
-                     | HAS(FORMAT) | HAS(USER) | HAS(PARENT);
+                     | HAS(FORMAT) | HAS(USER) | HAS(PARENT) | HAS(SEARCH);
 
     return (member_bit(member) & texts) != 0;
 }

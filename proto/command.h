@@ -59,6 +59,15 @@ struct command_set {
     int concurrency, queue, job_seconds;
 };
 
+/* list: what of one's own finished pictures. */
+struct command_search {
+    char words[LIMIT_SEARCH_BYTES + 1]; /* that the prompt has, each of them; "" any */
+    int width, height;                  /* 0 any */
+    double from_ms, until_ms;           /* accepted from .. to before; until 0: no end */
+    bool favourite;                     /* favourites alone */
+    int skip;                           /* of the newest */
+};
+
 struct command {
     int kind;                        /* enum command_kind; -1 while unknown */
     char ref[LIMIT_REF_BYTES + 1];   /* echoed in the answer; "" none */
@@ -79,6 +88,8 @@ struct command {
     char user[LIMIT_USER_BYTES + 1]; /* cancel by a filter: whose; "" one's own */
     int limit;                       /* list: rows */
     bool shared;                     /* list: only jobs that are shared */
+    bool results;                    /* list: finished pictures, all that are on disk, .. */
+    struct command_search search;    /* .. that this is true of */
     int ttl_s;                       /* share: for so long */
     /* list: only jobs accepted before this one, 0 newest first; reorder: the next one, 0 none */
     uint64_t before;

@@ -56,6 +56,8 @@
 #define LIMIT_OUTBOX_BYTES        (1 << 20)
 #define LIMIT_LIST                200     /* rows of one `list` answer */
 #define LIMIT_LIST_DEFAULT        50      /* rows when a client does not say */
+#define LIMIT_SEARCH_BYTES        256     /* words that prompts are searched for */
+#define LIMIT_SIZES               32      /* sizes that are counted beside a list of results */
 #define LIMIT_LIST_PROMPT_BYTES   256     /* of a prompt in a row; `accepted` has the whole */
 #define LIMIT_NOTICE_BYTES        1000    /* of a notice's text; a few sentences */
 #define LIMIT_SHARE_SECONDS       2592000 /* 30 days: a shared job's address holds no longer */

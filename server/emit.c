@@ -69,6 +69,11 @@ static void out_delete(void *arg, uint64_t job)
     store_delete(((struct service *)arg)->store, job);
 }
 
+static void out_search(void *arg, const struct hub_search *search)
+{
+    store_search(((struct service *)arg)->store, search);
+}
+
 static int out_webhook(void *arg, const char *url, struct fail *f)
 {
     return webhooks_check(((struct service *)arg)->webhooks, url, f);
@@ -171,6 +176,7 @@ struct hub_out emit_effects(struct service *s)
                             .store_place = out_place,
                             .store_finish = out_store_finish,
                             .store_delete = out_delete,
+                            .search = out_search,
                             .webhook = out_webhook,
                             .has_picture = out_has_picture,
                             .store_checkpoint = out_checkpoint,

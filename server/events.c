@@ -18,6 +18,7 @@ void events_free(struct msg *m)
             blob_unref(preview->blob[i]);
         break;
     case LOOP_CONVERTED: blob_unref(((struct conversion *)m)->file); break;
+    case LOOP_FOUND: blob_unref(((struct loop_found *)m)->answer); break;
     case LOOP_ENCODED: blob_unref(((struct loop_encoded *)m)->file); break;
     default: break;
     }

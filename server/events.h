@@ -18,6 +18,7 @@ enum loop_kind {
     LOOP_STORED,       /* store: struct loop_stored */
     LOOP_DISK,         /* store: struct loop_disk */
     LOOP_REMOVAL,      /* store: struct loop_removal */
+    LOOP_FOUND,        /* store: struct loop_found */
     LOOP_CONVERTED     /* converter: struct conversion */
 };
 
@@ -79,6 +80,14 @@ struct loop_disk {
 struct loop_removal {
     struct msg m;
     struct removal removal;
+};
+
+/* What a search found. */
+struct loop_found {
+    struct msg m;
+    uint64_t ticket;
+    struct blob *answer; /* one reference; NULL: why */
+    struct fail why;
 };
 
 /* A message, with what it refers to. */

@@ -106,6 +106,11 @@ static void on_removal(struct service *s, struct loop_removal *m)
     hub_removal(s->hub, clock_us(), &m->removal);
 }
 
+static void on_found(struct service *s, struct loop_found *m)
+{
+    hub_found(s->hub, clock_us(), m->ticket, m->answer, m->answer ? NULL : &m->why);
+}
+
 static void on_fatal(struct service *s, struct loop_fatal *m)
 {
     s->fatal = m->why;
@@ -127,6 +132,7 @@ static void on_events(void *arg)
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
         case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
+        case LOOP_FOUND: on_found(s, (struct loop_found *)m); break;
         case LOOP_CONVERTED: exchange_converted((struct conversion *)m); break;
         default: break;
         }

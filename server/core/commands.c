@@ -10,6 +10,7 @@
 #include "server/core/reorder.h"
 #include "server/core/report.h"
 #include "server/core/respond.h"
+#include "server/core/search.h"
 #include "server/core/shares.h"
 #include "server/core/submit.h"
 #include "server/core/sweeps.h"
@@ -355,6 +356,10 @@ static void list(struct hub *h, int64_t now, struct pending_reply *a, const stru
     struct fail f;
 
     assert(c->limit > 0 && c->limit <= LIMIT_LIST);
+    if (c->results) {
+        search_obey(h, a, c);
+        return;
+    }
     if (c->before) {
         from = respond_job(h, a->client, c->before);
         if (!from) {

@@ -8,6 +8,7 @@
 #define SERVER_CORE_EFFECTS_H
 
 #include "kernels/glm.h"
+#include "proto/command.h"
 #include "proto/event.h"
 #include "proto/fail.h"
 #include "proto/limits.h"
@@ -148,6 +149,17 @@ struct removal {
     int64_t bytes, at_ms;
 };
 
+/* Which finished pictures a client would have listed; ref and what are borrowed. */
+struct hub_search {
+    uint64_t ticket; /* names it in the answer */
+    bool all;        /* of whomever; else of the owner */
+    uint32_t owner;
+    uint64_t only; /* a guest's: this job or its cells alone; 0: no guest */
+    int limit;     /* rows */
+    const char *ref;
+    const struct command_search *what;
+};
+
 struct hub_out {
     void *arg;
     /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
@@ -165,6 +177,9 @@ struct hub_out {
     /* A job that is over goes, with its picture, unless another has the same one, and with its
      * cells. Not answered. */
     void (*store_delete)(void *arg, uint64_t job);
+    /* Find finished pictures, behind all that was stored and deleted before. Answered by one
+     * hub_found() with the whole message. */
+    void (*search)(void *arg, const struct hub_search *);
     /* May the end of a job be posted to this address? ERR_BAD_FIELD. */
     int (*webhook)(void *arg, const char *url, struct fail *f);
     /* Whether a picture of this user is still on disk. */

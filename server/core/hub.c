@@ -16,6 +16,7 @@
 #include "server/core/previews.h"
 #include "server/core/private.h"
 #include "server/core/restore.h"
+#include "server/core/search.h"
 #include "server/core/shares.h"
 #include "server/core/sweeps.h"
 
@@ -267,6 +268,13 @@ void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why
 void hub_removal(struct hub *h, int64_t now, const struct removal *r)
 {
     favour_removal(h, now, r);
+    hub_settle(h, now);
+}
+
+void hub_found(struct hub *h, int64_t now, uint64_t ticket, struct blob *answer,
+               const struct fail *why)
+{
+    search_found(h, ticket, answer, why);
     hub_settle(h, now);
 }
 

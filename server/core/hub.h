@@ -125,6 +125,11 @@ void hub_removal(struct hub *, int64_t now, const struct removal *);
 struct blob *hub_private(const struct hub *, uint32_t user, const char *digest, uint64_t *job);
 void hub_fetched(struct hub *, int64_t now, uint64_t job);
 
+/* What the store found for a search: the message that answers it (borrowed), or NULL and why not.
+ */
+void hub_found(struct hub *, int64_t now, uint64_t ticket, struct blob *answer,
+               const struct fail *why);
+
 /* What a probe of the disk found while nothing was stored: why it takes nothing, or NULL: it
  * does. */
 void hub_disk(struct hub *, int64_t now, const struct fail *why);

@@ -7,6 +7,7 @@
 #include "server/store/files.h"
 #include "server/store/hooks.h"
 #include "server/store/pictures.h"
+#include "server/store/results.h"
 #include "server/store/retention.h"
 #include "server/store/rows.h"
 
@@ -17,7 +18,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_ACCEPT, STORE_END, STORE_PLACE, STORE_FINISH, STORE_DELETE, STORE_STOP, STORE_KEEP };
+enum {
+    STORE_ACCEPT,
+    STORE_END,
+    STORE_PLACE,
+    STORE_FINISH,
+    STORE_DELETE,
+    STORE_STOP,
+    STORE_KEEP,
+    STORE_FIND
+};
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
 #define DAY_MS    INT64_C(86400000)
@@ -61,6 +71,7 @@ struct store {
     int folder, lock;
     struct job_rows rows;
     struct pictures pictures;
+    struct results *results;
     struct checkpoints checkpoints;
     struct retention retention;                      /* the thread's */
     struct files_identity files[DATABASE_FILES];     /* as they were opened */
@@ -142,6 +153,7 @@ static int open_all(struct store *s, const char *data, struct fail *f)
         files_remember(s->folder, DATABASE[i], &s->files[i]);
     if (!err) err = open_pictures(s, data, f);
     if (!err) err = checkpoints_open(&s->checkpoints, s->folder, s->log, waits, &s->rows, f);
+    if (!err) err = results_open(&s->results, path, s->loop, f);
     if (!err && pthread_create(&s->thread, NULL, run, s))
         err = fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the store's thread.");
     s->running = !err;
@@ -210,6 +222,7 @@ void store_close(struct store *s)
         mbox_push(&s->box, &stop);
         pthread_join(s->thread, NULL);
     }
+    results_close(s->results);
     checkpoints_close(&s->checkpoints);
     quota_free(&s->retention.quota);
     mbox_destroy(&s->box);
@@ -404,6 +417,23 @@ void store_delete(struct store *s, uint64_t job)
     mbox_push(&s->box, &e->m);
 }
 
+void store_search(struct store *s, const struct hub_search *search)
+{
+    struct results_query *c = results_query_new(STORE_FIND, search);
+    struct loop_found *m = c ? NULL : calloc(1, sizeof *m);
+
+    if (c) {
+        pulse_due(&s->pulse);
+        mbox_push(&s->box, &c->m);
+        return;
+    }
+    if (!m) abort(); /* without the event a client would wait for ever */
+    m->m.kind = LOOP_FOUND;
+    m->ticket = search->ticket;
+    fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory to list results.");
+    mbox_push(s->loop, &m->m);
+}
+
 void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
 {
     checkpoints_write(&s->checkpoints, job, checkpoint);
@@ -496,7 +526,7 @@ static int write_entry(struct store *s, const struct entry *e, struct fail *f)
 
 static bool is_entry(const struct msg *m)
 {
-    return m->kind != STORE_STOP && m->kind != STORE_KEEP;
+    return m->kind < STORE_STOP;
 }
 
 /* All entries in one transaction: it holds or fails for all of them. */
@@ -592,17 +622,18 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
 static bool obey(struct store *s, struct msg *m, bool *stop)
 {
     struct keep *k = (struct keep *)m;
+    bool entry = is_entry(m);
 
     if (m->kind == STORE_STOP) *stop = true;
+    if (m->kind == STORE_FIND) results_push(s->results, (struct results_query *)m);
     if (m->kind == STORE_KEEP) {
         s->retention.keep_ms = k->ms;
         s->retention.keep_bytes = k->bytes;
         retention_grace(&s->retention, k->grace_us);
         s->retention.more = true;
         free(k);
-        return true;
     }
-    return m->kind == STORE_STOP;
+    return !entry;
 }
 
 static bool handle(struct store *s, struct msg *list)

@@ -77,6 +77,7 @@ void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
 void store_finish(struct store *, const struct hub_row *);
 void store_delete(struct store *, uint64_t job);
+void store_search(struct store *, const struct hub_search *); /* answered by LOOP_FOUND */
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.
  * ERR_OUT_OF_MEMORY: all stays as it was. */

@@ -236,6 +236,23 @@ static void make_list(struct text *t)
     answer_list("l", jobs, 5, true, t);
 }
 
+static void make_results(struct text *t)
+{
+    const struct answer_job jobs[] = {
+        {.job = 3, .state = STATE_DONE, .created_ms = 3, .spec = &SIMPLE, .result = &RESULT}};
+    const struct answer_found found = {.more = true,
+                                       .count = 9007199254740991,
+                                       .n_sizes = 2,
+                                       .size = {{256, 384, 9007199254740990}, {512, 512, 1}}};
+
+    answer_results("l", jobs, 1, &found, t);
+}
+
+static void make_results_beyond(struct text *t)
+{
+    answer_results(NULL, NULL, 0, &(struct answer_found){.count = 7}, t);
+}
+
 static void make_stats(struct text *t)
 {
     static const struct sweep_place place = {5, 7, 2, {1, 3}};
@@ -404,6 +421,8 @@ static const struct {
     {"list", make_list},
     {"list, a sweep and a cell", make_sweep_list},
     {"list, empty", make_empty_list},
+    {"list of results", make_results},
+    {"list of results, behind the last", make_results_beyond},
     {"job", make_job},
     {"stats", make_stats},
     {"ok set", make_ok_set},

@@ -5,6 +5,19 @@
 #include "proto/id.h"
 #include "test/proto/vectors.h"
 
+/* Which finished pictures a list is to have. */
+static void describe_search(const struct command_search *s, struct text *t)
+{
+    text_bool(t, "results", true);
+    if (*s->words) text_string(t, "search", s->words);
+    if (s->width) text_int(t, "width", s->width);
+    if (s->height) text_int(t, "height", s->height);
+    if (s->from_ms > 0) text_int(t, "from_ms", (int64_t)s->from_ms);
+    if (s->until_ms > 0) text_int(t, "until_ms", (int64_t)s->until_ms);
+    if (s->favourite) text_bool(t, "favourite", true);
+    if (s->skip) text_int(t, "skip", s->skip);
+}
+
 /* What a command means, as the vectors' `expect` says it. */
 static void describe(const struct command *c, const json_t *expect, struct text *t)
 {
@@ -33,6 +46,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (*c->user) text_string(t, "user", c->user);
     if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);
     if (c->shared) text_bool(t, "shared", true);
+    if (c->results) describe_search(&c->search, t);
     if (c->kind == COMMAND_SHARE) text_int(t, "ttl_s", c->ttl_s);
     if (c->before) text_id(t, "before", c->before);
     if (c->parent) text_id(t, "parent", c->parent);

@@ -13,6 +13,7 @@ struct harness {
     struct spec_limits limits;
     int accepts;
     uint64_t job, random;
+    void (*search)(const struct hub_search *); /* NULL: nobody looks */
 };
 
 static void harness_accept(void *arg, const struct hub_row *rows, int n)
@@ -46,6 +47,12 @@ static bool harness_has_picture(void *arg, uint32_t owner, const char *digest)
 {
     (void)arg, (void)owner, (void)digest;
     return true;
+}
+static void harness_search(void *arg, const struct hub_search *s)
+{
+    struct harness *r = arg;
+
+    if (r->search) r->search(s);
 }
 static void harness_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
@@ -90,6 +97,7 @@ static inline int harness_open(struct harness *r)
                           .store_place = harness_place,
                           .store_delete = harness_delete,
                           .has_picture = harness_has_picture,
+                          .search = harness_search,
                           .store_checkpoint = harness_checkpoint,
                           .start = harness_start,
                           .drop = harness_drop,
