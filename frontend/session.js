@@ -41,9 +41,11 @@ export function randomKey() {
 }
 
 /** What is stored of a job. @param {Job} job */
-export function toRecord({ key, id, asked, spec, created, state, result, error, sent,
-    cancelling }) {
-  return JSON.stringify({ key, id, asked, spec, created, state, result, error, sent, cancelling });
+export function toRecord({ key, id, asked, more, sweep, cells, spec, created, state, result, error,
+    sent, cancelling }) {
+  const kept = cells.map((cell) => ({ id: cell.id, state: cell.state, result: cell.result }));
+  return JSON.stringify({ key, id, asked, spec, created, state, result, error, sent, cancelling,
+    ...(Object.keys(more).length ? { more } : {}), ...(sweep ? { sweep, cells: kept } : {}) });
 }
 
 export class Session {
@@ -61,6 +63,7 @@ export class Session {
     this.unanswered = new Map();
     /** @type {Map<string, string>} */ this.saved = new Map(); // what is stored, by key
     store.listeners.add((state, before) => this.#remember(state, before));
+    store.listeners.add((state, before) => this.#followCells(state, before));
   }
 
   /** Load the stored jobs, newest first; those over KEPT_MAX are removed. */
@@ -107,9 +110,9 @@ export class Session {
   }
 
   /** Submit a job: at once, or as soon as the connection is open. @param {Spec} spec
-   * @returns {string} its key */
-  submit(spec) {
-    const job = newJob(randomKey(), spec, this.date());
+   * @param {import('./state.js').More} [more] @returns {string} its key */
+  submit(spec, more = {}) {
+    const job = newJob(randomKey(), spec, this.date(), more);
     this.store.dispatch({ do: 'submit', job });
     this.#submit(job);
     return job.key;
@@ -156,9 +159,9 @@ export class Session {
   }
 
   /** Ask for an estimate of place and time; the reply arrives in state.quote. False without a
-   * connection. @param {Spec} spec */
-  quote(spec) {
-    const sent = this.sendNow({ type: 'quote', ref: 'quote', spec });
+   * connection. @param {Spec} spec @param {import('./sweep.js').Several} [several] */
+  quote(spec, several = {}) {
+    const sent = this.sendNow({ type: 'quote', ref: 'quote', spec, ...several });
     if (!sent) this.store.dispatch({ do: 'unquote' });
     return sent;
   }
@@ -218,8 +221,8 @@ export class Session {
   }
 
   /** @param {Job} job */
-  #send({ key, asked }) {
-    return this.sendNow({ type: 'submit', ref: key, key, spec: asked });
+  #send({ key, asked, more }) {
+    return this.sendNow({ type: 'submit', ref: key, key, spec: asked, ...more });
   }
 
   /** @param {Job} job */
@@ -227,6 +230,26 @@ export class Session {
     if (!job.id || TERMINAL.has(job.state)) return;
     this.sendNow({ type: 'watch', job: job.id, seq: job.seq });
     if (job.cancelling) this.sendNow({ type: 'cancel', job: job.id });
+    for (const cell of job.cells) if (cell.state === 'running') this.#followCell(cell);
+  }
+
+  /** @param {import('./state.js').Cell} cell */
+  #followCell({ id, seq }) {
+    this.sendNow({ type: 'watch', job: id, seq });
+  }
+
+  /** Follow the cells of sweeps that run: for their previews. @param {State} state
+   * @param {State} before */
+  #followCells(state, before) {
+    if (state.jobs === before.jobs || state.connection.state !== 'open') return;
+    const old = new Map(before.jobs.map((job) => [job.key, job]));
+    for (const job of state.jobs) {
+      const was = old.get(job.key)?.cells;
+      if (!job.cells.length || was === job.cells || TERMINAL.has(job.state)) continue;
+      job.cells.forEach((cell, i) => {
+        if (cell.state === 'running' && was?.[i]?.state !== 'running') this.#followCell(cell);
+      });
+    }
   }
 
   /** Send a cancel that was requested before the server had accepted the job.
@@ -247,14 +270,15 @@ export class Session {
     for (const job of state.jobs) {
       if (!old.has(job) || (gone.length && !this.saved.has(job.key))) this.#save(job);
     }
-    const n = state.jobs.filter((job) => !this.saved.has(job.key)).length;
+    const n = state.jobs.filter((job) => !this.saved.has(job.key) && !job.more.private).length;
     this.store.dispatch({ do: 'unsaved', n });
   }
 
   /** @param {Job} job */
   #save(job) {
     const record = toRecord(job);
-    if (!this.storage || this.saved.get(job.key) === record) return;
+    // a private picture is not on a disk, and so not on this one either
+    if (!this.storage || job.more.private || this.saved.get(job.key) === record) return;
     try {
       this.storage.setItem(PREFIX + job.key, record);
       this.saved.set(job.key, record);

@@ -8,7 +8,9 @@ import { PHASES } from './wire.js';
 
 /** @typedef {import('./wire.js').Message} Message */
 /** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number,
- * seed?: number}} Spec */
+ * seed?: number, noise_seed?: number, lane?: string, prior_from?: string}} Spec */
+/** What is asked for besides the spec.
+ * @typedef {import('./sweep.js').Several & {private?: boolean, fresh?: boolean}} More */
 /** @typedef {{code: string, message?: string, hint?: string, field?: string,
  * retry_after_ms?: number, values?: Record<string, string | number>}} Failure */
 /** @typedef {{ms: number, at: number}} Due */
@@ -18,11 +20,22 @@ import { PHASES } from './wire.js';
  * @typedef {'sending' | 'refused' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled' |
  * 'lost'} JobState */
 
-/** One picture of this page. @typedef {Object} Job
+/** One picture of a sweep. @typedef {Object} Cell
+ * @property {string} id @property {number} seq
+ * @property {JobState} state @property {string | null} phase @property {number} overall
+ * @property {Job['preview']} preview @property {Result | null} result
+ * @property {Failure | null} error */
+
+/** One picture of this page, or one sweep. @typedef {Object} Job
  * @property {string} key chosen by this page; the server accepts it once
  * @property {string | null} id chosen by the server
  * @property {number} seq greatest sequence number seen
  * @property {Spec} asked as it was submitted; sent again with the same key
+ * @property {More} more the same
+ * @property {import('./sweep.js').Axes | null} sweep its fields and values; null: one picture, or
+ *   not accepted yet
+ * @property {readonly Cell[]} cells of a sweep
+ * @property {boolean} cached the server had the picture already
  * @property {Spec} spec with the server's defaults and seed, once accepted
  * @property {number} created Unix time, ms
  * @property {JobState} state
@@ -43,9 +56,11 @@ import { PHASES } from './wire.js';
 /** ever: whether it was open since the page was loaded.
  * @typedef {{state: 'connecting' | 'open' | 'waiting' | 'locked', retryAt: number, attempt: number,
  * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
+/** @typedef {{kind: 'drain' | 'message' | 'quota' | 'removed', text: string, at_ms?: number,
+ *   count?: number}} Notice */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */
-/** @typedef {{spec: Spec, position: number, due: Due | null}} Quote */
+/** @typedef {{spec: Spec, position: number, due: Due | null, cells: number}} Quote */
 
 /** @typedef {Object} State
  * @property {ConnectionState} connection
@@ -53,6 +68,7 @@ import { PHASES } from './wire.js';
  * @property {readonly Job[]} jobs newest first
  * @property {(Message & {at: number}) | null} stats
  * @property {Quote | null} quote
+ * @property {readonly Notice[]} notices of the server that hold, one of a kind
  * @property {News | null} news the last event that the notice shows
  * @property {number} unsaved jobs that this browser does not store: a reload loses their cards */
 
@@ -60,14 +76,15 @@ export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'can
 
 export const EMPTY = Object.freeze(/** @type {State} */ ({
   connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false, diagnosis: null },
-  hello: null, jobs: [], stats: null, quote: null, news: null, unsaved: 0,
+  hello: null, jobs: [], stats: null, quote: null, notices: [], news: null, unsaved: 0,
 }));
 
 /** A job that has just been submitted. @param {string} key @param {Spec} asked
- * @param {number} created @returns {Job} */
-export function newJob(key, asked, created) {
+ * @param {number} created @param {More} [more] @returns {Job} */
+export function newJob(key, asked, created, more = {}) {
   return {
-    key, id: null, seq: 0, asked, spec: asked, created, state: 'sending', queue: null, due: null,
+    key, id: null, seq: 0, asked, more, sweep: null, cells: [], cached: false, spec: asked,
+    created, state: 'sending', queue: null, due: null,
     phase: null, waits: null,
     done: 0, total: 0, overall: 0, preview: null, result: null, error: null, sent: false,
     cancelling: false,
@@ -86,6 +103,17 @@ function change(state, which, change) {
   return changed ? { ...state, jobs } : state;
 }
 
+/** @param {string} id @returns {Cell} */
+export function newCell(id) {
+  return { id, seq: 0, state: 'queued', phase: null, overall: 0, preview: null, result: null,
+    error: null };
+}
+
+/** Whether it asks for several pictures. @param {Job} job */
+export function isSweep(job) {
+  return job.sweep !== null || (job.more.n ?? 1) > 1 || job.more.sweep !== undefined;
+}
+
 /** A due time from the wire, null when unknown. @param {unknown} ms @param {number} at
  * @returns {Due | null} */
 function due(ms, at) {
@@ -98,7 +126,8 @@ const EVENTS = {
   accepted: (job, m) => ({ ...job, id: m.job, spec: m.spec, created: m.created_ms ?? job.created,
     // a submit can be given up as unanswered before its answer comes
     state: ['sending', 'lost', 'refused'].includes(job.state) ? 'queued' : job.state,
-    error: null }),
+    sweep: m.sweep ?? null, cached: m.cached === true,
+    cells: job.cells.length ? job.cells : (m.cells ?? []).map(newCell), error: null }),
   // after a run began this means that the server was restarted and runs the job again
   queue: (job, m, at) => ({ ...resetRun(job), state: 'queued',
     queue: { position: m.position, ahead: m.ahead, why: m.why, range: m.eta_range_ms ?? null },
@@ -108,19 +137,65 @@ const EVENTS = {
     done: 0, total: m.total }),
   progress: (job, m, at) => {
     const run = atPhase(job, m.phase);
-    return { ...run, state: 'running', queue: null, phase: m.phase, waits: m.why ?? null,
+    return { ...run, state: 'running', queue: null, phase: m.phase ?? null, waits: m.why ?? null,
       done: m.done, total: m.total, overall: Math.max(run.overall, Math.min(1, m.overall)),
         due: steadyDue(run.due, due(m.eta_ms, at), at) };
   },
   preview: (job, m) => ({ ...job, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
-  result: (job, m) => ({ ...job, overall: 1, due: null,
-    result: { url: m.url, digest: m.digest, width: m.width, height: m.height, seed: m.seed,
-      seconds: m.seconds } }),
+  cell: (job, m) => withCell(job, m.cell, (cell) => ({ ...cell, state: m.state,
+    result: m.result ? resultOf(m.result) : cell.result, error: m.error ?? null,
+    preview: m.state === 'running' ? cell.preview : null })),
+  result: (job, m) => ({ ...job, overall: 1, due: null, result: resultOf(m) }),
   end: (job, m) =>
     ({ ...job, state: m.state, error: m.error ?? null, queue: null, due: null, cancelling: false,
+    cells: m.cells ? endedCells(job.cells, m.cells) : job.cells,
     // a failed picture shows how far it came; a cancelled one is gone
     preview: m.state === 'failed' ? job.preview : null }),
 };
+
+/** @param {Message} m @returns {Result} */
+function resultOf(m) {
+  const { url, digest, width, height, seed, seconds } = /** @type {any} */ (m);
+  return { url, digest, width, height, seed, seconds };
+}
+
+/** @param {Job} job @param {number} at @param {(cell: Cell) => Cell} change @returns {Job} */
+function withCell(job, at, change) {
+  if (!job.cells[at]) return job;
+  return { ...job, cells: job.cells.map((cell, i) => (i === at ? change(cell) : cell)) };
+}
+
+/** The cells as the end of their sweep has them: a picture that no `cell` told of has its address
+ * alone. @param {readonly Cell[]} cells @param {any[]} ended @returns {Cell[]} */
+function endedCells(cells, ended) {
+  return ended.map((row, i) => {
+    const cell = cells[i] ?? newCell(row.job);
+    const result = cell.result ?? (row.url ? { url: row.url, digest: '', width: 0, height: 0,
+      seed: -1, seconds: 0 } : null);
+    return { ...cell, state: row.state, result, preview: null };
+  });
+}
+
+/** How the events of a cell, which is followed while it runs, change it.
+ * @type {Record<string, (cell: Cell, m: Message) => Cell>} */
+const CELL_EVENTS = {
+  queue: (cell) => ({ ...cell, state: 'queued', phase: null }),
+  phase: (cell, m) => ({ ...cell, state: 'running', phase: m.phase }),
+  progress: (cell, m) => ({ ...cell, state: 'running', phase: m.phase,
+    overall: Math.max(cell.overall, Math.min(1, m.overall)) }),
+  preview: (cell, m) => ({ ...cell, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
+  result: (cell, m) => ({ ...cell, overall: 1, result: resultOf(m) }),
+  end: (cell, m) => ({ ...cell, state: m.state, error: m.error ?? null, preview: null }),
+};
+
+/** @param {State} state @param {Message} m @returns {State} */
+function cellEvent(state, m) {
+  const turn = CELL_EVENTS[m.type];
+  if (!turn) return state;
+  return change(state, (job) => job.cells.some((cell) => cell.id === m.job),
+    (job) => withCell(job, job.cells.findIndex((cell) => cell.id === m.job), (cell) =>
+      (m.seq <= cell.seq || TERMINAL.has(cell.state) ? cell : { ...turn(cell, m), seq: m.seq })));
+}
 
 /** The job without the progress of its run. @param {Job} job @returns {Job} */
 function resetRun(job) {
@@ -154,6 +229,7 @@ export function remaining(due, now) {
 function event(state, m, at) {
   const mine = (/** @type {Job} */ job) => job.id === m.job
     || (m.type === 'accepted' && !!m.key && job.key === m.key);
+  if (!state.jobs.some(mine)) return cellEvent(state, m);
   return change(state, mine, (job) => {
     if (m.type !== 'accepted' && m.seq <= job.seq) return job;
     if (m.type === 'accepted' && job.id && m.seq <= job.seq) return job;
@@ -192,7 +268,23 @@ function hello(state, m, at) {
   /** @type {News | null} */
   let news = null;
   if (before) news = { kind: before.boot_id === m.boot_id ? 'back' : 'restarted', at };
-  return { ...state, hello: m, news: news ?? state.news };
+  return { ...state, hello: m, notices: noticesOf(m.notices), news: news ?? state.news };
+}
+
+const NOTICES = Object.freeze(['drain', 'message', 'quota', 'removed']);
+
+/** Those that this page knows, and that hold. @param {any} list @returns {Notice[]} */
+function noticesOf(list) {
+  return (Array.isArray(list) ? list : []).filter((one) => NOTICES.includes(one?.kind)
+    && typeof one.text === 'string').map(({ kind, text, at_ms, count }) =>
+    ({ kind, text, at_ms, count }));
+}
+
+/** Of each kind the newest holds; a text of null ends it. @param {State} state
+ * @param {Message} m @returns {State} */
+function notice(state, m) {
+  const others = state.notices.filter(({ kind }) => kind !== m.kind);
+  return { ...state, notices: [...others, ...noticesOf([m])] };
 }
 
 /** @param {State} state @param {Message} m @param {number} at @returns {State} */
@@ -201,8 +293,10 @@ function message(state, m, at) {
   switch (m.type) {
     case 'hello': return hello(state, m, at);
     case 'stats': return { ...state, stats: { ...m, at } };
+    case 'notice': return notice(state, m);
+    case 'user': return { ...state, hello: state.hello && { ...state.hello, user: m.user } };
     case 'quote': return { ...state,
-      quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at) } };
+      quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at), cells: m.cells ?? 1 } };
     case 'error': return failed(state, m, at);
     default: return state; // a kind that only newer servers send
   }

@@ -2,7 +2,7 @@
 // stored - reads what this browser stored: by this version of the page, an older or a newer one, or
 // damaged. What has another shape is left out, all else is kept. No DOM.
 
-import { TERMINAL, newJob } from './state.js';
+import { TERMINAL, newCell, newJob } from './state.js';
 
 /** @typedef {import('./state.js').Job} Job */
 /** @typedef {import('./state.js').Spec} Spec */
@@ -11,7 +11,10 @@ import { TERMINAL, newJob } from './state.js';
 const KEY = /^[\x21-\x7e]{1,64}$/;
 const ID = /^[0-9a-f]{16}$/;
 const STATES = Object.freeze(['sending', 'queued', 'running', ...TERMINAL]);
-const SPEC_NUMBERS = /** @type {const} */ (['width', 'height', 'steps', 'guidance', 'seed']);
+const SPEC_NUMBERS = /** @type {const} */ (['width', 'height', 'steps', 'guidance', 'seed',
+  'noise_seed']);
+const SPEC_WORDS = /** @type {const} */ ({ prompt: 'string', lane: 'string',
+  prior_from: 'string' });
 
 /** The object in a text, null when there is none. @param {string | null} text @returns {any} */
 export function parseObject(text) {
@@ -38,7 +41,33 @@ function typed(value, types) {
 export function specOf(value) {
   if (!isObject(value) || typeof value.prompt !== 'string') return null;
   const numbers = Object.fromEntries(SPEC_NUMBERS.map((name) => [name, 'number']));
-  return typed(value, { prompt: 'string', .../** @type {any} */ (numbers) });
+  return typed(value, { ...SPEC_WORDS, .../** @type {any} */ (numbers) });
+}
+
+/** Fields and values of a sweep. @param {any} value @returns {import('./sweep.js').Axes | null} */
+function axesOf(value) {
+  if (!isObject(value)) return null;
+  const fine = Object.values(value).every((list) => Array.isArray(list) && list.length
+    && list.every((one) => typeof one === 'string' || Number.isFinite(one)));
+  return fine && Object.keys(value).length ? value : null;
+}
+
+/** @param {any} value @returns {import('./state.js').More} */
+function moreOf(value) {
+  if (!isObject(value)) return {};
+  const { n, sweep } = value;
+  const fine = isObject(sweep) && Object.values(sweep).every((list) => Number.isFinite(list)
+    || Array.isArray(list));
+  return { ...(Number.isInteger(n) ? { n } : {}), ...(fine ? { sweep } : {}) };
+}
+
+/** @param {any} value @returns {import('./state.js').Cell[]} */
+function cellsOf(value) {
+  return (Array.isArray(value) ? value : []).filter((one) => ID.test(one?.id)).map((one) => {
+    const result = resultOf(one.result);
+    const over = TERMINAL.has(one.state) && (one.state !== 'done' || result !== null);
+    return { ...newCell(one.id), result, state: over ? one.state : 'queued' };
+  });
 }
 
 /** @param {any} value @returns {import('./state.js').Result | null} */
@@ -78,8 +107,10 @@ export function storedJob(key, text) {
   if (!kept || !asked || !KEY.test(key)) return null;
   const id = typeof kept.id === 'string' && ID.test(kept.id) ? kept.id : null;
   const result = resultOf(kept.result);
-  const state = stateOf(kept, id, result !== null);
-  return { ...newJob(key, asked, Number.isFinite(kept.created) ? kept.created : 0), id, state,
+  const [sweep, cells] = [axesOf(kept.sweep), cellsOf(kept.cells)];
+  const state = stateOf(kept, id, result !== null || (sweep !== null && cells.length > 0));
+  const created = Number.isFinite(kept.created) ? kept.created : 0;
+  return { ...newJob(key, asked, created, moreOf(kept.more)), id, state, sweep, cells,
     spec: specOf(kept.spec) ?? asked, result: state === 'done' ? result : null,
     error: TERMINAL.has(state) ? failureOf(kept.error) : null,
     sent: kept.sent === true, cancelling: !TERMINAL.has(state) && kept.cancelling === true };

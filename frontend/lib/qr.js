@@ -1,6 +1,6 @@
 // @ts-check
-// qr - encodes a text as a QR code (ISO/IEC 18004): bytes, error correction level M (15 %), versions
-// 1 to 20, so up to 666 bytes of UTF-8. No DOM.
+// qr - encodes a text as a QR code (ISO/IEC 18004): bytes, error correction level M (15 %),
+// versions 1 to 20, so up to 666 bytes of UTF-8. No DOM.
 //
 // A code is `size` rows of `size` modules; true is dark. Around it a reader needs a margin of QUIET
 // light modules.

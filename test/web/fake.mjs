@@ -55,6 +55,11 @@ export class Fake {
     this.model = 'tiny';
     this.sizes = [[256, 256], [384, 256], [256, 384], [512, 512]];
     this.jobs = []; // kept over a restart, as on the real server
+    this.sweeps = []; // their cells are among the jobs
+    this.user = null; // of every connection; null: a service without users
+    this.notices = [];
+    this.used = { ms: 0, all_ms: 0, window_ms: 600_000 };
+    this.others = []; // rows of the statistics that are somebody else's
     this.done = this.failed = this.cancelled = 0;
     this.count = 0;
     this.submits = []; // every submit message that came
@@ -147,7 +152,20 @@ export class Fake {
       sizes: this.sizes.map(([width, height]) => ({ width, height })),
       defaults: { width: 256, height: 256, steps: 20, guidance: 1.5, seed: -1 },
       limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax },
-      previews: { every_ms: 0, max_px: 256, format: 'jpeg' } });
+      previews: { every_ms: 0, max_px: 256, format: 'jpeg' }, user: this.user,
+      notices: this.notices });
+  }
+
+  /** Tell everybody; a text of null ends it. */
+  notice(kind, text, more = {}) {
+    this.notices = this.notices.filter((one) => one.kind !== kind);
+    if (text !== null) this.notices.push({ kind, text, ...more });
+    for (const c of this.connections) this.send(c, { type: 'notice', kind, text, ...more });
+  }
+
+  /** A job or a sweep. */
+  find(id) {
+    return this.jobs.find((j) => j.id === id) ?? this.sweeps.find((s) => s.id === id);
   }
 
   send(c, message) {
@@ -158,8 +176,8 @@ export class Fake {
 
   command(c, m) {
     const ok = (state) => this.send(c, { type: 'ok', ref: m.ref, re: m.type, job: m.job, state });
-    const job = this.jobs.find((j) => j.id === m.job);
-    if (['watch', 'cancel'].includes(m.type) && !job) {
+    const job = this.find(m.job);
+    if (m.job && !job) {
       return this.send(c, { type: 'error', ref: m.ref, re: m.type, job: m.job, code: 'not_found',
         message: 'there is no such job',
         hint: 'Check the name; finished jobs are listed by `list`.' });
@@ -167,7 +185,17 @@ export class Fake {
     switch (m.type) {
       case 'submit': return this.submit(c, m);
       case 'watch': ok(job.state); return this.watch(c, job, m.seq ?? 0);
-      case 'cancel': ok(job.state); return void (job.cancel = true);
+      case 'cancel': ok(job.state); return void (job.cells ?? [job])
+        .forEach((one) => { one.cancel = true; });
+      case 'hold': case 'release': return this.hold(job, m.type === 'hold', ok);
+      case 'reorder': return this.reorder(job, m.before, ok);
+      case 'finish': job.finish = true; return ok(job.state);
+      case 'list': return this.list(c, m);
+      case 'job': return this.send(c, { ...this.row(job), type: 'job', ref: m.ref });
+      case 'share': job.shared = Date.now() + 1000 * (m.ttl_s ?? 604800);
+        return this.send(c, { type: 'ok', ref: m.ref, re: 'share', job: m.job,
+          token: `drs_${'k7Qz'.repeat(12)}a`, shared_until_ms: job.shared });
+      case 'unshare': delete job.shared; return ok(job.state);
       case 'stats': c.stats = m.on !== false; return this.send(c, { ...this.stats(), ref: m.ref });
       case 'ping': return this.send(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });
       case 'quote': return this.quote(c, m);
@@ -199,14 +227,106 @@ export class Fake {
     }
     const spec = { width: 256, height: 256, steps: 20, guidance: 1.5, ...m.spec };
     if (!(spec.seed >= 0)) spec.seed = Math.floor(Math.random() * 1e9);
-    const job = { id: randomBytes(8).toString('hex'), key: m.key, spec, state: 'queued',
-      created: Date.now(), seq: 0, board: {},
-      phase: 0, at: 0, cost: (spec.width * spec.height / 65536) * (0.4 + 0.6 * spec.steps / 20) };
-    this.jobs.push(job);
-    this.post(job, 'accepted', { key: m.key, created_ms: job.created, spec });
+    const job = m.n > 1 || m.sweep ? this.newSweep(m, spec) : this.newJob(m.key, spec);
     this.send(c, { ...job.board.accepted, ref: m.ref });
     this.watch(c, job, job.seq);
     this.queue();
+  }
+
+  newJob(key, spec, place = {}) {
+    const job = { id: randomBytes(8).toString('hex'), key, spec, state: 'queued',
+      created: Date.now(), seq: 0, board: {}, ...place,
+      phase: 0, at: 0, cost: (spec.width * spec.height / 65536) * (0.4 + 0.6 * spec.steps / 20) };
+    this.jobs.push(job);
+    this.post(job, 'accepted', { key, created_ms: job.created, spec });
+    return job;
+  }
+
+  newSweep(m, spec) {
+    const axes = { ...m.sweep };
+    if (m.n > 1 && !axes.seed) axes.seed = m.n;
+    for (const [name, value] of Object.entries(axes)) {
+      if (typeof value === 'number') {
+        axes[name] = Array.from({ length: value }, (_, i) => spec.seed + i);
+      }
+    }
+    let specs = [spec];
+    for (const [name, values] of Object.entries(axes)) {
+      specs = specs.flatMap((one) => values.map((value) => ({ ...one, [name]: value })));
+    }
+    const sweep = { id: randomBytes(8).toString('hex'), key: m.key, spec: specs[0], axes,
+      state: 'queued', created: Date.now(), seq: 0, board: {} };
+    sweep.cells = specs.map((one, cell) => this.newJob(undefined, one, { sweep, cell }));
+    this.sweeps.push(sweep);
+    this.post(sweep, 'accepted', { key: m.key, created_ms: sweep.created, spec: specs[0],
+      sweep: axes, cells: sweep.cells.map((cell) => cell.id) });
+    return sweep;
+  }
+
+  /** A cell is in another state. */
+  cellMoved({ sweep, cell, state, result, error }) {
+    if (!sweep) return;
+    this.post(sweep, 'cell', { cell, state, ...(result ? { result } : {}),
+      ...(error ? { error } : {}) }, `cell ${cell}`);
+    const over = sweep.cells.filter((one) => ['done', 'failed', 'cancelled'].includes(one.state));
+    if (over.length === sweep.cells.length) return this.sweepOver(sweep);
+    sweep.state = 'running';
+    delete sweep.board.queue;
+    const overall = sweep.cells.reduce((sum, one) =>
+      sum + (over.includes(one) ? 1 : this.overall(one)), 0) / sweep.cells.length;
+    this.post(sweep, 'progress', { done: over.length, total: sweep.cells.length, overall,
+      eta_ms: sweep.cells.reduce((sum, one) => sum + (over.includes(one) ? 0 : this.left(one)),
+        0) });
+  }
+
+  sweepOver(sweep) {
+    const has = (state) => sweep.cells.find((one) => one.state === state);
+    sweep.state = ['failed', 'cancelled'].find(has) ?? 'done';
+    for (const kind of Object.keys(sweep.board)) if (kind !== 'accepted') delete sweep.board[kind];
+    this.post(sweep, 'end', { state: sweep.state,
+      ...(sweep.state === 'failed' ? { error: has('failed').error } : {}),
+      cells: sweep.cells.map((one) => ({ job: one.id, state: one.state, url: one.result?.url })) });
+  }
+
+  hold(job, held, ok) {
+    for (const one of job.cells ?? [job]) {
+      if (one.state !== 'queued') continue;
+      one.held = held;
+      delete one.board.queue;
+      if (held) {
+        this.post(one, 'queue', { position: 0, ahead: 0, start_ms: null, eta_ms: null,
+          eta_range_ms: null, why: 'held' });
+      }
+    }
+    job.held = held;
+    ok(job.state);
+    this.queue();
+  }
+
+  reorder(job, before, ok) {
+    this.jobs.splice(this.jobs.indexOf(job), 1);
+    const to = before ? this.jobs.findIndex((one) => one.id === before) : this.jobs.length;
+    this.jobs.splice(to, 0, job);
+    ok(job.state);
+    this.queue();
+  }
+
+  row(job) {
+    const { id, key, spec, state, created, held, shared, sweep } = job;
+    const place = this.jobs.filter((j) => j.state === 'queued' && !j.held).indexOf(job) + 1;
+    return { job: id, key, spec, state, created_ms: created,
+      ...(state === 'queued' ? { position: held ? 0 : place, eta_ms: null } : {}),
+      ...(shared ? { shared_until_ms: shared } : {}),
+      ...(sweep ? { parent: sweep.id, cell: job.cell } : {}),
+      ...(job.cells ? { counts: { cells: job.cells.length } } : {}),
+      ...(state === 'done' && job.result ? { result: job.result } : {}) };
+  }
+
+  list(c, m) {
+    const all = [...this.sweeps, ...this.jobs].filter((j) => (!m.state || j.state === m.state)
+      && (m.parent ? j.sweep?.id === m.parent : !j.sweep) && (!m.shared || j.shared));
+    const rows = all.sort((a, b) => b.created - a.created).slice(0, m.limit ?? 50);
+    this.send(c, { type: 'list', ref: m.ref, jobs: rows.map((job) => this.row(job)), more: false });
   }
 
   quote(c, m) {
@@ -215,15 +335,18 @@ export class Fake {
     const busy = this.jobs.filter((j) => j.state === 'running').length >= this.cap;
     const position = busy ? waiting + 1 : 0;
     const start_ms = this.start_ms(position);
+    const cells = Object.values(m.sweep ?? {}).reduce((all, values) =>
+      all * (typeof values === 'number' ? values : values.length), m.n ?? 1);
+    const run_ms = 1000 * cells / this.pace;
     this.send(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms,
-      eta_ms: Math.round(start_ms + 1000 / this.pace), eta_range_ms: [0, 0],
-      run_ms: 1000 / this.pace, bytes: 1 });
+      eta_ms: Math.round(start_ms + run_ms), eta_range_ms: [0, 0], run_ms, bytes: 1,
+      ...(cells > 1 ? { cells } : {}) });
   }
 
-  post(job, kind, members) {
+  post(job, kind, members, slot = kind) {
     job.seq += 1;
     const message = { type: kind, job: job.id, seq: job.seq, ...members };
-    job.board[kind] = message;
+    job.board[slot] = message;
     for (const c of this.connections) this.flush(c, job);
   }
 
@@ -257,7 +380,7 @@ export class Fake {
 
   queue() {
     const running = this.jobs.filter((j) => j.state === 'running');
-    const waiting = this.jobs.filter((j) => j.state === 'queued');
+    const waiting = this.jobs.filter((j) => j.state === 'queued' && !j.held);
     while (running.length < this.cap && waiting.length && !this.paused) {
       this.begin(waiting[0], running, waiting);
     }
@@ -270,7 +393,15 @@ export class Fake {
         eta_ms: eta, eta_range_ms: [Math.round(eta * 0.85), Math.round(eta * 1.2)],
         why: i ? 'turn' : 'slots' });
     });
+    for (const sweep of this.sweeps) this.queueSweep(sweep);
     this.pushStats();
+  }
+
+  queueSweep(sweep) {
+    const first = sweep.state === 'queued' && sweep.cells.find((one) => one.board.queue);
+    if (!first || sweep.board.queue?.position === first.board.queue.position) return;
+    const { position, ahead, start_ms, eta_ms, eta_range_ms, why } = first.board.queue;
+    this.post(sweep, 'queue', { position, ahead, start_ms, eta_ms, eta_range_ms, why });
   }
 
   begin(job, running, waiting) {
@@ -278,6 +409,7 @@ export class Fake {
     delete job.board.queue;
     running.push(waiting.shift());
     this.post(job, 'phase', { phase: 'glyph', total: 1 });
+    this.cellMoved(job);
   }
 
   /** Advance the time by ms, tick by tick, without waiting. */
@@ -314,6 +446,7 @@ export class Fake {
       this.post(job, 'progress', { phase, done, total, overall, eta_ms: this.left(job) });
       if (phase === 'denoise' || (phase === 'prior' && done % 5 === 0)) this.preview(job);
     }
+    if (job.finish && phase === 'denoise' && done > 0) job.at = 1;
     if (job.at < 1) return;
     job.at = 0;
     job.phase += 1;
@@ -358,21 +491,28 @@ export class Fake {
     job.state = state;
     this[state] += 1;
     this.clearBoard(job);
+    job.error = error;
     this.post(job, 'end', { state, ...(error ? { error } : {}) });
+    this.cellMoved(job);
   }
 
   stats() {
-    const row = (j) => ({ job: j.id, state: j.state, width: j.spec.width, height: j.spec.height });
+    const row = (j) => ({ job: j.id, state: j.state, width: j.spec.width, height: j.spec.height,
+      ...(j.sweep ? { parent: j.sweep.id, cell: j.cell } : {}),
+      ...(j.state === 'queued' ? { why: j.board.queue?.why ?? 'turn' } : {}),
+      ...(j.spec.lane ? { lane: j.spec.lane } : {}) });
     const running = this.jobs.filter((j) => j.state === 'running');
-    const queued = this.jobs.filter((j) => j.state === 'queued');
+    const queued = this.jobs.filter((j) => j.state === 'queued' && !j.held);
     return { type: 'stats', running: running.length, queued: queued.length, done: this.done,
       failed: this.failed, cancelled: this.cancelled,
       cap: this.cap, why_cap: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.`,
       rates: { tokens_per_s: null, steps_per_s: null, pictures_per_min: 4 },
+      held: this.jobs.filter((j) => j.held).length, used: this.used,
       jobs: [...running.map((j) =>
         ({ ...row(j), phase: PHASES[j.phase], overall: this.overall(j), eta_ms: this.left(j) })),
         ...queued.map((j, i) =>
-          ({ ...row(j), position: i + 1, eta_ms: this.start_ms(i + 1) + this.left(j) }))],
+          ({ ...row(j), position: i + 1, start_ms: this.start_ms(i + 1),
+            eta_ms: this.start_ms(i + 1) + this.left(j) })), ...this.others],
       more: 0 };
   }
 
