@@ -51,7 +51,8 @@
 #define LIMIT_PREVIEW_PX_MIN      16  /* longest side of a preview; one token grid has 4 to 64 */
 #define LIMIT_PREVIEW_PX_MAX      512 /* longest side of a preview */
 #define LIMIT_PREVIEW_PX_DEFAULT  256
-#define LIMIT_PREVIEW_SLOTS       4 /* previews on their way to the encoder */
+#define LIMIT_THUMBNAIL_PX        256 /* longest side of a small picture in a gallery */
+#define LIMIT_PREVIEW_SLOTS       4   /* previews on their way to the encoder */
 /* unsent control bytes of one connection before it is closed */
 #define LIMIT_OUTBOX_BYTES        (1 << 20)
 #define LIMIT_LIST                200     /* rows of one `list` answer */

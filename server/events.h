@@ -31,6 +31,7 @@ struct conversion {
     int64_t bytes;
     enum picture_format format;
     int quality;       /* 1 to 100 */
+    int px;            /* longest side, never enlarged; 0: the picture's */
     struct blob *file; /* NULL: it failed */
     void *owner;       /* the loop's; NULL: it is gone */
 };

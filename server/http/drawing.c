@@ -320,5 +320,5 @@ bool drawing_convert(struct exchange *x, const struct store_asker *asker, const 
     struct store_file file;
 
     if (store_find(exchange_backend(x)->store, asker, p->digest, &file, NULL)) return false;
-    return exchange_convert(x, &file, format, quality);
+    return exchange_convert(x, &file, format, quality, 0);
 }

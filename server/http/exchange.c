@@ -53,7 +53,8 @@ struct exchange *exchange_new(const struct backend *b, const struct translator *
 
     if (x) {
         x->waker.wake = wake;
-        x->client = hub_open(b->hub, &x->waker, user ? user->id : USER_NONE);
+        x->client = q->asker->shared ? hub_open_guest(b->hub, &x->waker, q->asker->shared)
+                                     : hub_open(b->hub, &x->waker, user ? user->id : USER_NONE);
     }
     if (!x || !x->client) {
         free(x);
@@ -268,7 +269,7 @@ void exchange_finish(struct exchange *x)
 }
 
 bool exchange_convert(struct exchange *x, const struct store_file *file, enum picture_format format,
-                      int quality)
+                      int quality, int px)
 {
     struct conversion *c = malloc(sizeof *c);
 
@@ -277,8 +278,12 @@ bool exchange_convert(struct exchange *x, const struct store_file *file, enum pi
         close(file->fd);
         return false;
     }
-    *c = (struct conversion){
-        .fd = file->fd, .bytes = file->bytes, .format = format, .quality = quality, .owner = x};
+    *c = (struct conversion){.fd = file->fd,
+                             .bytes = file->bytes,
+                             .format = format,
+                             .quality = quality,
+                             .px = px,
+                             .owner = x};
     x->conversion = c;
     x->backend->convert(x->backend->arg, c);
     return true;

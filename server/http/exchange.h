@@ -137,10 +137,10 @@ void exchange_finish(struct exchange *);
 void exchange_alarm(struct exchange *, int64_t at_us);
 /* From now on it may take long, and is of no use to a client that has gone. */
 void exchange_lasting(struct exchange *);
-/* Ask for a picture of the store in another format; one at a time. false: it is gone, or memory is
- * short. */
+/* Ask for a picture of the store in another format, its longest side at most px (0: as it is); one
+ * at a time. false: it is gone, or memory is short. */
 bool exchange_convert(struct exchange *, const struct store_file *, enum picture_format,
-                      int quality);
+                      int quality, int px);
 bool exchange_gone(const struct exchange *);
 
 /* A message of the hub: is it of this type? Read it (json_decref), NULL: no memory. An error's

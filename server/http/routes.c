@@ -151,6 +151,7 @@ static void route_model(struct http *h, const struct http_request *q, struct htt
 
 const struct http_route HTTP_ROUTES[] = {
     {URL_PICTURES, READ, HTTP_GUEST, .route = route_picture},
+    {URL_THUMBNAILS, READ, HTTP_GUEST, .translator = &PICTURES_THUMBNAIL},
     {"/healthz", READ, HTTP_PUBLIC, .route = route_health},
     {"/readyz", READ, HTTP_PUBLIC, .route = route_readiness},
     {"/metrics", READ, HTTP_ADMIN, .route = route_metrics},

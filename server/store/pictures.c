@@ -43,13 +43,50 @@ int pictures_write(struct pictures *p, const char *name, const void *bytes, size
     return err;
 }
 
+/* "NAME.png" gives "NAME.jpg". False: it is no such name. */
+static bool name_thumbnail(const char *name, char out[PICTURE_NAME_BYTES])
+{
+    size_t n = strlen(name);
+
+    if (n < 5 || n >= PICTURE_NAME_BYTES || strchr(name, '/') || strcmp(name + n - 4, ".png") != 0)
+        return false;
+    memcpy(out, name, n - 3);
+    memcpy(out + n - 3, "jpg", 4);
+    return true;
+}
+
+int pictures_open_thumbnail(struct pictures *p, const char *name)
+{
+    char small[PICTURE_NAME_BYTES];
+    int folder, fd = -1;
+
+    if (!name_thumbnail(name, small) || files_subfolder(p->data, FOLDER, false, &folder, NULL))
+        return -1;
+    if (files_read(folder, small, &fd, NULL)) fd = -1;
+    close(folder);
+    return fd;
+}
+
+void pictures_write_thumbnail(struct pictures *p, const char *name, const void *bytes, size_t len)
+{
+    char small[PICTURE_NAME_BYTES];
+    int folder;
+
+    if (!name_thumbnail(name, small) || files_subfolder(p->data, FOLDER, true, &folder, NULL))
+        return;
+    files_replace(folder, small, bytes, len, NULL);
+    close(folder);
+}
+
 void pictures_remove(struct pictures *p, const char *name)
 {
+    char small[PICTURE_NAME_BYTES];
     int folder;
 
     if (!*name || strchr(name, '/') || files_subfolder(p->data, FOLDER, false, &folder, NULL))
         return;
     unlinkat(folder, name, 0);
+    if (name_thumbnail(name, small)) unlinkat(folder, small, 0);
     close(folder);
 }
 

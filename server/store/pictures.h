@@ -1,8 +1,8 @@
 /* pictures - the files of outputs/: written whole, served only when they are what was written.
  *
  * The folder is opened anew each time, so that one that was removed and made again is used.
- * Thread: pictures_write and pictures_sweep belong to the one that writes, pictures_open to the
- * loop; they share no state. */
+ * Thread: pictures_open and pictures_open_thumbnail are the loop's, all else belongs to the one
+ * that writes; they share no state. */
 #ifndef SERVER_STORE_PICTURES_H
 #define SERVER_STORE_PICTURES_H
 
@@ -33,7 +33,11 @@ void pictures_init(struct pictures *, int data, struct log *);
 int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
 int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
                    struct fail *f);
-void pictures_remove(struct pictures *, const char *name); /* when it is there */
+/* With its thumbnail, when they are there. */
+void pictures_remove(struct pictures *, const char *name);
+/* A picture's thumbnail has its name with another ending (thumbnails.h). -1: there is none. */
+int pictures_open_thumbnail(struct pictures *, const char *name);
+void pictures_write_thumbnail(struct pictures *, const char *name, const void *bytes, size_t len);
 /* Whether the disk takes a file: writes one that is no picture, and removes it. */
 int pictures_probe(struct pictures *, struct fail *f);
 /* Open a file of this size whose BLAKE2b-256 is this. ERR_NOT_FOUND: it is gone or damaged, which

@@ -359,10 +359,22 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct results_query *results_query_new(int kind, const struct hub_search *s)
+static void refuse(const struct hub_search *s, struct mbox *loop)
+{
+    struct loop_found *m = calloc(1, sizeof *m);
+
+    if (!m) abort(); /* without the event a client would wait for ever */
+    m->m.kind = LOOP_FOUND;
+    m->ticket = s->ticket;
+    fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory to list results.");
+    mbox_push(loop, &m->m);
+}
+
+struct results_query *results_query_new(int kind, const struct hub_search *s, struct mbox *loop)
 {
     struct results_query *c = calloc(1, sizeof *c);
 
+    if (!c) refuse(s, loop);
     if (!c) return NULL;
     c->m.kind = kind;
     c->search = *s;

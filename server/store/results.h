@@ -21,14 +21,15 @@ int results_open(struct results **out, const char *path, struct mbox *loop, stru
 /* What waits is still answered. NULL is fine. */
 void results_close(struct results *);
 
-/* A search with copies of what it borrows; NULL: no memory. Thread: any. */
+/* A search with copies of what it borrows. NULL: no memory, which the loop is told in its place.
+ * Thread: any. */
 struct results_query {
     struct msg m;
     struct hub_search search;
     struct command_search what;
     char ref[LIMIT_REF_BYTES + 1];
 };
-struct results_query *results_query_new(int kind, const struct hub_search *);
+struct results_query *results_query_new(int kind, const struct hub_search *, struct mbox *loop);
 /* Takes it. */
 void results_push(struct results *, struct results_query *);
 

@@ -10,6 +10,7 @@
 #include "server/store/results.h"
 #include "server/store/retention.h"
 #include "server/store/rows.h"
+#include "server/store/thumbnails.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -26,7 +27,8 @@ enum {
     STORE_DELETE,
     STORE_STOP,
     STORE_KEEP,
-    STORE_FIND
+    STORE_FIND,
+    STORE_THUMBNAIL
 };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
 enum { STUCK_NAPS = 30 };
@@ -85,6 +87,13 @@ struct store {
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static void *run(void *arg);
+
+/* The watchdog waits for what is pushed. */
+static void push(struct store *s, struct msg *m)
+{
+    pulse_due(&s->pulse);
+    mbox_push(&s->box, m);
+}
 
 static void advise_writing(const char *data, const char *below, struct fail *f)
 {
@@ -218,8 +227,7 @@ void store_close(struct store *s)
     if (!s) return;
     stop = (struct msg){.kind = STORE_STOP};
     if (s->running) {
-        pulse_due(&s->pulse);
-        mbox_push(&s->box, &stop);
+        push(s, &stop);
         pthread_join(s->thread, NULL);
     }
     results_close(s->results);
@@ -280,6 +288,19 @@ int store_find(struct store *s, const struct store_asker *who, const char *diges
     if (!rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes))
         return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
     return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
+}
+
+int store_thumbnail(struct store *s, const struct store_asker *who, const char *digest,
+                    struct blob **out, struct fail *f)
+{
+    char name[PICTURE_NAME_BYTES];
+    int64_t bytes;
+
+    *out = NULL;
+    if (!rows_find(&s->rows, who->all, who->user, digest, name, sizeof name, &bytes))
+        return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
+    *out = thumbnail_read(&s->pictures, name);
+    return 0;
 }
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
@@ -373,8 +394,7 @@ static void send(struct store *s, int kind, const struct hub_row *rows, int n, s
     e = entry_new(kind, rows, n, file);
 
     if (e) {
-        pulse_due(&s->pulse);
-        mbox_push(&s->box, &e->m);
+        push(s, &e->m);
     } else if (kind != STORE_PLACE) {
         fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
         answer(s, rows[n - 1].job, 0, &why);
@@ -413,25 +433,21 @@ void store_delete(struct store *s, uint64_t job)
     e->m.kind = STORE_DELETE;
     e->n = 1;
     e->at[0].row.job = job;
-    pulse_due(&s->pulse);
-    mbox_push(&s->box, &e->m);
+    push(s, &e->m);
 }
 
 void store_search(struct store *s, const struct hub_search *search)
 {
-    struct results_query *c = results_query_new(STORE_FIND, search);
-    struct loop_found *m = c ? NULL : calloc(1, sizeof *m);
+    struct results_query *c = results_query_new(STORE_FIND, search, s->loop);
 
-    if (c) {
-        pulse_due(&s->pulse);
-        mbox_push(&s->box, &c->m);
-        return;
-    }
-    if (!m) abort(); /* without the event a client would wait for ever */
-    m->m.kind = LOOP_FOUND;
-    m->ticket = search->ticket;
-    fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory to list results.");
-    mbox_push(s->loop, &m->m);
+    if (c) push(s, &c->m); /* else it is answered */
+}
+
+void store_keep_thumbnail(struct store *s, const char *name, const char *digest, struct blob *file)
+{
+    struct msg *m = thumbnail_new(STORE_THUMBNAIL, name, digest, file);
+
+    if (m) push(s, m);
 }
 
 void store_checkpoint(struct store *s, uint64_t job, struct blob *checkpoint)
@@ -448,8 +464,7 @@ int store_keep(struct store *s, int keep_days, int64_t keep_bytes, int grace_min
                        .ms = keep_days * DAY_MS,
                        .bytes = keep_bytes,
                        .grace_us = grace_minutes * MINUTE_US};
-    pulse_due(&s->pulse);
-    mbox_push(&s->box, &k->m);
+    push(s, &k->m);
     return 0;
 }
 
@@ -618,22 +633,25 @@ static void settle(struct store *s, struct entry *e, struct fail *why)
     entry_free(e);
 }
 
-/* True: it was no entry. */
+static void keep(struct store *s, struct keep *k)
+{
+    s->retention.keep_ms = k->ms;
+    s->retention.keep_bytes = k->bytes;
+    retention_grace(&s->retention, k->grace_us);
+    s->retention.more = true;
+    free(k);
+}
+
+/* True: it was no entry, and is gone. */
 static bool obey(struct store *s, struct msg *m, bool *stop)
 {
-    struct keep *k = (struct keep *)m;
-    bool entry = is_entry(m);
-
-    if (m->kind == STORE_STOP) *stop = true;
-    if (m->kind == STORE_FIND) results_push(s->results, (struct results_query *)m);
-    if (m->kind == STORE_KEEP) {
-        s->retention.keep_ms = k->ms;
-        s->retention.keep_bytes = k->bytes;
-        retention_grace(&s->retention, k->grace_us);
-        s->retention.more = true;
-        free(k);
+    switch (m->kind) {
+    case STORE_STOP: *stop = true; return true;
+    case STORE_FIND: results_push(s->results, (struct results_query *)m); return true;
+    case STORE_THUMBNAIL: thumbnail_write(m, &s->pictures, s->rows.writer); return true;
+    case STORE_KEEP: keep(s, (struct keep *)m); return true;
+    default: return false;
     }
-    return !entry;
 }
 
 static bool handle(struct store *s, struct msg *list)

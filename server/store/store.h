@@ -21,6 +21,7 @@
  *                             `meta` counts the starts, `removed` the jobs without a row any more
  *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
+ *   <data>/outputs/256x256-seed7-<digest>.jpg   its thumbnail (thumbnails.h)
  *   <data>/checkpoints/<job>  where a running picture stands (checkpoints.h)
  *
  * Thread: store_open .. store_close, store_find, store_users and store_restore are the loop's. */
@@ -107,5 +108,11 @@ struct store_file {
 };
 int store_find(struct store *, const struct store_asker *, const char *digest,
                struct store_file *out, struct fail *f);
+/* The thumbnail of a result, the caller's reference; NULL: it was not made yet. Errors as of
+ * store_find(). */
+int store_thumbnail(struct store *, const struct store_asker *, const char *digest,
+                    struct blob **out, struct fail *f);
+/* Keep one that was made from that result, whose file has this name; takes a reference. */
+void store_keep_thumbnail(struct store *, const char *name, const char *digest, struct blob *);
 
 #endif

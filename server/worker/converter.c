@@ -1,6 +1,8 @@
 /* converter - stb reads what png.h has written; libjpeg-turbo and libwebp write. */
 #include "server/worker/converter.h"
 
+#include "server/worker/encoder.h"
+
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -46,7 +48,25 @@ static struct blob *as_webp(const uint8_t *rgb, int w, int h, int quality)
     return b;
 }
 
-struct blob *converter_convert(const void *png, size_t len, enum picture_format format, int quality)
+/* In place, or as before for want of memory. */
+static void shrink(uint8_t **rgb, int *w, int *h, int px)
+{
+    uint8_t *small;
+    int sw, sh;
+
+    encoder_fit(*w, *h, px, &sw, &sh);
+    if (sw == *w && sh == *h) return;
+    small = malloc((size_t)sw * (size_t)sh * 3);
+    if (!small) return;
+    encoder_shrink(*rgb, *w, *h, small, sw, sh);
+    stbi_image_free(*rgb);
+    *rgb = small; /* both are malloc'ed */
+    *w = sw;
+    *h = sh;
+}
+
+struct blob *converter_convert(const void *png, size_t len, enum picture_format format, int quality,
+                               int px)
 {
     int w, h, channels;
     struct blob *b;
@@ -55,6 +75,7 @@ struct blob *converter_convert(const void *png, size_t len, enum picture_format 
     if (format == PICTURE_PNG) return blob_copy(png, len);
     rgb = len < INT_MAX ? stbi_load_from_memory(png, (int)len, &w, &h, &channels, 3) : NULL;
     if (!rgb) return NULL;
+    if (px) shrink(&rgb, &w, &h, px);
     b = format == PICTURE_WEBP ? as_webp(rgb, w, h, quality) : as_jpeg(rgb, w, h, quality);
     stbi_image_free(rgb);
     return b;
@@ -68,7 +89,7 @@ static void convert(struct converter *v, struct conversion *c)
     char *png = malloc(n + 1);
 
     if (png && pread(c->fd, png, n, 0) == (ssize_t)n)
-        c->file = converter_convert(png, n, c->format, c->quality);
+        c->file = converter_convert(png, n, c->format, c->quality, c->px);
     free(png);
     close(c->fd);
     c->m.kind = LOOP_CONVERTED;

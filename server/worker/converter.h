@@ -22,7 +22,9 @@ int converter_new(struct converter **out, struct mbox *loop, struct fail *f);
 void converter_free(struct converter *);
 void converter_push(struct converter *, struct conversion *); /* malloc'ed; takes it */
 
-/* The work itself. NULL: the file is no PNG, or memory is short. Thread: any, no state. */
-struct blob *converter_convert(const void *png, size_t len, enum picture_format, int quality);
+/* The work itself; px: longest side of what is made, 0: the picture's. NULL: the file is no PNG, or
+ * memory is short. Thread: any, no state. */
+struct blob *converter_convert(const void *png, size_t len, enum picture_format, int quality,
+                               int px);
 
 #endif

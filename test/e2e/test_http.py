@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.client
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -96,6 +97,52 @@ def several():
     cells = line.ask("GET", "/v1/jobs?parent=" + job["job"])[2]["jobs"]
     assert {c["job"] for c in cells} == set(job["cells"]) and len({c["result"]["digest"] for c in cells}) == 2
     assert list(Stream(f"/v1/jobs/{job['job']}/events"))[-1]["data"]["state"] == "done"
+
+
+def results():
+    """catches: a picture that no search finds, one that a search finds and is gone, a count that is not of the search"""
+    line = Line()
+    before = line.ask("GET", "/v1/jobs?results=true&search=gallery")[2]
+    assert before["count"] == 0 and before["jobs"] == [], before
+    jobs = [line.submit({**QUICK, "prompt": f"A gallery of {i} boats", "seed": i}, "/v1/jobs?wait=50") for i in range(3)]
+    found = line.ask("GET", "/v1/jobs?results=true&search=boats%20GALLERY&limit=2")[2]
+    assert [{"type": "job", **r} for r in found["jobs"]] == [jobs[2], jobs[1]], found
+    assert found["count"] == 3 and found["more"] is True
+    assert {"width": QUICK["width"], "height": QUICK["height"]}.items() <= found["sizes"][0].items(), found
+    last = line.ask("GET", "/v1/jobs?results=true&search=gallery&limit=2&skip=2")[2]
+    assert [r["job"] for r in last["jobs"]] == [jobs[0]["job"]] and not last["more"]
+    line.ask("POST", f"/v1/jobs/{jobs[0]['job']}/favourite", {})
+    line.ask("POST", f"/v1/jobs/{jobs[1]['job']}/delete")
+    marked = line.ask("GET", "/v1/jobs?results=true&search=gallery&favourite=true")[2]
+    assert [r["job"] for r in marked["jobs"]] == [jobs[0]["job"]], marked
+    assert line.ask("GET", "/v1/jobs?results=true&search=gallery")[2]["count"] == 2
+    assert line.ask("GET", "/v1/jobs?search=gallery")[2]["field"] == "search"
+
+
+def thumbnails():
+    """catches: a thumbnail that is large, is made each time anew, or stays when its picture is deleted"""
+    line = Line()
+    job = line.submit({**QUICK, "width": 512, "height": 320, "prompt": "a wide boat"}, "/v1/jobs?wait=50")
+    url = job["result"]["url"].replace("/i/", "/t/").replace(".png", ".jpg")
+
+    def get(path, **headers):
+        line.http.request("GET", path, headers=headers)
+        answer = line.http.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    status, head, made = get(url)
+    assert status == 200 and head["Content-Type"] == "image/jpeg" and "immutable" in head["Cache-Control"], head
+    start = made.index(b"\xff\xc0")  # a frame: length, bits, height, width
+    assert (int.from_bytes(made[start + 7:start + 9], "big"), int.from_bytes(made[start + 5:start + 7], "big")) == (256, 160)
+    outputs = os.path.join(server.data, "outputs")
+    line.ask("GET", "/v1/jobs?results=true")  # behind it the thumbnail is kept
+    ours = sorted(n for n in os.listdir(outputs) if job["result"]["digest"] in n)
+    assert [n[-4:] for n in ours] == [".jpg", ".png"], ours
+    assert get(url)[2] == made and get(url, **{"If-None-Match": head["ETag"]})[0] == 304
+    assert get(url.replace(".jpg", ".png"))[0] == get(url.replace("/t/", "/i/"))[0] == get("/t/" + "0" * 64 + ".jpg")[0] == 404
+    line.ask("POST", f"/v1/jobs/{job['job']}/delete")
+    line.ask("GET", "/v1/jobs?results=true")
+    assert get(url)[0] == 404 and not [n for n in os.listdir(outputs) if job["result"]["digest"] in n]
 
 
 def keys():
@@ -370,5 +417,5 @@ def stopping():
     assert [g for g in got if not isinstance(g, bytes)][0][0] in (200, 503)
 
 
-run([a_job, several, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
+run([a_job, several, results, thumbnails, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
      encodings_and_parts, other_sites, the_queue, a_full_queue, curl_reads_along, stopping])

@@ -22,7 +22,7 @@ NOT_IN_A_BODY = {"type", "ref", "watch"}  # they say which command it is, or som
 CONNECTION = {"watch", "unwatch", "previews", "auth"}
 OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "stats": "stats", "ping": "pong"}
 # what stops or pauses the server for all, and streams without an end
-LEFT_OUT = ["/v1/pause", "/v1/resume", "/v1/drain", "/v1/set", "/v1/stats/events", "/ws", "/i/{digest}.png"]
+LEFT_OUT = ["/v1/pause", "/v1/resume", "/v1/drain", "/v1/set", "/v1/stats/events", "/ws", "/i/{digest}.png", "/t/{digest}.jpg"]
 
 
 def load(name):
@@ -143,7 +143,7 @@ def routes():
         assert any(path.startswith(begin) for path, _ in served), (begin, "is no route's beginning")
     served = {(path, method) for path, method in served if not path.startswith(tuple(foreign))}
     for path, method in served:
-        words = re.escape(path).replace(r"\{command\}", r"[a-z_]+") + (r"\{digest\}\.png" if path == "/i/" else "")
+        words = re.escape(path).replace(r"\{command\}", r"[a-z_]+") + {"/i/": r"\{digest\}\.png", "/t/": r"\{digest\}\.jpg"}.get(path, "")
         found = [s for s in said if s[1] == method and re.fullmatch(words, s[0])]
         statuses = [r["admin"] for r in matrix["routes"] if (r["route"], r["method"]) == (path, method)]
         assert found or all(s == 405 for s in statuses), (path, method, "is not in openapi.yaml")

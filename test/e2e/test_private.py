@@ -68,6 +68,10 @@ async def nothing_is_written():
                 assert "result" not in row and row["private"] is True, row
                 assert server.get(result["url"], headers=bearer(root))[0] == 404
                 assert server.get(result["url"], "HEAD", bearer(ada))[0] == 200  # which does not count
+            small = result["url"].replace("/i/", "/t/").replace(".png", ".jpg")
+            assert server.get(small, headers=bearer(ada))[0] == (404 if private else 200)
+            found = [r["job"] for r in (await c.ask(type="list", results=True))["jobs"]]
+            assert (job in found) != private, found
             status, headers, png = server.get(result["url"], headers=bearer(ada))
             assert status == 200 and len(png) == result["bytes"], status
             assert ("no-store" in headers["Cache-Control"]) == private, headers

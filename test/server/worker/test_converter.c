@@ -53,8 +53,8 @@ static void expect_gradient(const uint8_t *rgb)
 /* catches: channels or rows that are mixed up, a quality that changes nothing */
 static void jpeg(void **state)
 {
-    struct blob *good = converter_convert(png, png_len, PICTURE_JPEG, 95);
-    struct blob *small = converter_convert(png, png_len, PICTURE_JPEG, 5);
+    struct blob *good = converter_convert(png, png_len, PICTURE_JPEG, 95, 0);
+    struct blob *small = converter_convert(png, png_len, PICTURE_JPEG, 5, 0);
     tjhandle reader = tjInitDecompress();
     uint8_t rgb[W * H * 3];
 
@@ -67,10 +67,36 @@ static void jpeg(void **state)
     blob_unref(small);
 }
 
+/* catches: a picture that is enlarged, bent or mixed up when it is made small */
+static void small(void **state)
+{
+    struct blob *half = converter_convert(png, png_len, PICTURE_JPEG, 95, (W > H ? W : H) / 2);
+    struct blob *whole = converter_convert(png, png_len, PICTURE_JPEG, 95, 10000);
+    tjhandle reader = tjInitDecompress();
+    uint8_t rgb[W * H * 3];
+    int w, h, sub, space;
+
+    (void)state;
+    assert_true(half && whole);
+    assert_int_equal(tjDecompressHeader3(reader, half->data, half->len, &w, &h, &sub, &space), 0);
+    assert_true(w == (W + 1) / 2 || w == W / 2);
+    assert_true(h == (H + 1) / 2 || h == H / 2);
+    assert_int_equal(tjDecompress2(reader, half->data, half->len, rgb, w, 0, h, TJPF_RGB, 0), 0);
+    for (int i = 0; i < w * h; i += 7) {
+        assert_in_range(rgb[3 * i] + 30 - i % w * 255 / w, 0, 60);
+        assert_in_range(rgb[3 * i + 1] + 30 - i / w * 255 / h, 0, 60);
+    }
+    assert_int_equal(tjDecompressHeader3(reader, whole->data, whole->len, &w, &h, &sub, &space), 0);
+    assert_true(w == W && h == H);
+    tjDestroy(reader);
+    blob_unref(half);
+    blob_unref(whole);
+}
+
 static void webp(void **state)
 {
-    struct blob *good = converter_convert(png, png_len, PICTURE_WEBP, 95);
-    struct blob *small = converter_convert(png, png_len, PICTURE_WEBP, 5);
+    struct blob *good = converter_convert(png, png_len, PICTURE_WEBP, 95, 0);
+    struct blob *small = converter_convert(png, png_len, PICTURE_WEBP, 5, 0);
     uint8_t rgb[W * H * 3];
 
     (void)state;
@@ -84,12 +110,12 @@ static void webp(void **state)
 /* catches: a crash over what is no picture, or half of one */
 static void no_picture(void **state)
 {
-    struct blob *same = converter_convert(png, png_len, PICTURE_PNG, 1);
+    struct blob *same = converter_convert(png, png_len, PICTURE_PNG, 1, 0);
 
     (void)state;
-    assert_null(converter_convert("picture", 7, PICTURE_JPEG, 90));
-    assert_null(converter_convert("", 0, PICTURE_WEBP, 90));
-    assert_null(converter_convert(png, png_len / 2, PICTURE_JPEG, 90));
+    assert_null(converter_convert("picture", 7, PICTURE_JPEG, 90, 0));
+    assert_null(converter_convert("", 0, PICTURE_WEBP, 90, 0));
+    assert_null(converter_convert(png, png_len / 2, PICTURE_JPEG, 90, 0));
     assert_memory_equal(same->data, png, png_len);
     blob_unref(same);
 }
@@ -123,8 +149,9 @@ static void thread(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(jpeg), cmocka_unit_test(webp),
-                                       cmocka_unit_test(no_picture), cmocka_unit_test(thread)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(jpeg), cmocka_unit_test(small),
+                                       cmocka_unit_test(webp), cmocka_unit_test(no_picture),
+                                       cmocka_unit_test(thread)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
