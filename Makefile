@@ -13,8 +13,10 @@ B := $(O)/$(FLAVOUR)
 # after the packages are there: pkg-config and nvcc are looked up anew, all cores are used
 PARALLEL := $(MAKE) --no-print-directory -j$(shell nproc)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-PKGS := libcurl libwebsockets jansson sqlite3 libsodium libturbojpeg libwebp libpcre2-8
-DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libwebp-dev \
+PKGS := libcurl libwebsockets jansson sqlite3 libsodium libturbojpeg libjpeg libwebp libwebpdemux \
+        libpcre2-8
+DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libjpeg62-turbo-dev \
+        libwebp-dev \
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
         libdeflate-dev libspng-dev libcurl4-openssl-dev
 TEST_DEPS := g++ libcmocka-dev clang-format chromium python3 python3-websockets \

@@ -20,6 +20,7 @@ static const struct row TABLE[] = {
     {ERR_BAD_UTF8, 400, "bad_utf8", "Encode all text as UTF-8."},
     {ERR_TOO_LARGE, 413, "too_large", "Send less; hello.limits lists every limit."},
     {ERR_BAD_PROMPT, 422, "bad_prompt", "Change the prompt and send the request again."},
+    {ERR_BAD_IMAGE, 422, "bad_image", "Use a PNG, JPEG or WebP that other programs open."},
     {ERR_NOT_FOUND, 404, "not_found", "Check the name; finished jobs are listed by `list`."},
     {ERR_CONFLICT, 409, "conflict", "Use a new key for a new request."},
     {ERR_QUEUE_FULL, 503, "queue_full", "The queue is full. Try again after retry_after_ms."},

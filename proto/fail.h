@@ -33,7 +33,8 @@ enum err {
     ERR_SHUTTING_DOWN = -19,     /* drain or SIGTERM */
     ERR_USAGE = -20,             /* command line or configuration */
     ERR_INTERNAL = -21,          /* a bug; the log says more */
-    ERR_LAST = -21
+    ERR_BAD_IMAGE = -22,         /* a file that is no picture, or one that is not read here */
+    ERR_LAST = -22
 };
 
 /* message: what is wrong; hint: what to do about it; field: where, or "". */

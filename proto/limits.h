@@ -18,6 +18,11 @@
 #define LIMIT_DEVICES       8     /* workers of one service; GPUs of one machine */
 #define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
 
+/* condition images: files of photographs as cameras make them */
+#define LIMIT_IMAGE_BYTES    (32 << 20) /* of one file */
+#define LIMIT_IMAGE_PIXELS   (64 << 20) /* of one file; a long side of 16384 at LIMIT_ASPECT_MAX */
+#define LIMIT_IMAGE_SIDE_MIN 16         /* pixels; below, the reference refuses, too */
+
 #define LIMIT_PICTURES 10  /* `n` of one request: as other services have it */
 #define LIMIT_CELLS    100 /* of one sweep: a table that can still be looked at */
 

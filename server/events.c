@@ -19,6 +19,10 @@ void events_free(struct msg *m)
         break;
     case LOOP_CONVERTED: blob_unref(((struct conversion *)m)->file); break;
     case LOOP_FOUND: blob_unref(((struct loop_found *)m)->answer); break;
+    case LOOP_DECODED:
+        blob_unref(((struct decoding *)m)->file);
+        blob_unref(((struct decoding *)m)->rgb);
+        break;
     case LOOP_ENCODED: blob_unref(((struct loop_encoded *)m)->file); break;
     default: break;
     }

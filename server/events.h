@@ -8,6 +8,7 @@
 #include "server/base/mbox.h"
 #include "server/core/board.h"
 #include "server/core/effects.h"
+#include "server/decoder/facts.h"
 #include "server/worker/png.h"
 
 enum loop_kind {
@@ -19,7 +20,8 @@ enum loop_kind {
     LOOP_DISK,         /* store: struct loop_disk */
     LOOP_REMOVAL,      /* store: struct loop_removal */
     LOOP_FOUND,        /* store: struct loop_found */
-    LOOP_CONVERTED     /* converter: struct conversion */
+    LOOP_CONVERTED,    /* converter: struct conversion */
+    LOOP_DECODED       /* decoder: struct decoding */
 };
 
 /* A picture of the store on its way to the converter and back. */
@@ -34,6 +36,16 @@ struct conversion {
     int px;            /* longest side, never enlarged; 0: the picture's */
     struct blob *file; /* NULL: it failed */
     void *owner;       /* the loop's; NULL: it is gone */
+};
+
+/* A file of a client on its way to the decoder and back. */
+struct decoding {
+    struct msg m;
+    struct blob *file;        /* one reference, given back with the answer */
+    struct blob *rgb;         /* one reference: [facts.height, facts.width, 3]; NULL: it failed */
+    struct image_facts facts; /* where it did not fail */
+    struct fail why;          /* code 0: it did not */
+    void *owner;              /* the loop's; NULL: it is gone */
 };
 
 struct loop_device_event {

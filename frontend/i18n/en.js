@@ -284,6 +284,8 @@ export default {
   'error.too_large.todo': 'Shorten the prompt.',
   'error.bad_prompt': 'This prompt cannot be drawn.',
   'error.bad_prompt.todo': 'Change the prompt and generate again.',
+  'error.bad_image': 'This picture cannot be used.',
+  'error.bad_image.todo': 'Choose another one, or save it anew as a PNG or JPEG.',
   'error.not_found': 'The server does not know this picture any more.',
   'error.not_found.todo': 'Generate it again if you still want it.',
   'error.conflict': 'This was asked for already in another form, or it is over.',

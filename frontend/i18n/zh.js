@@ -244,6 +244,8 @@ export default {
   'error.too_large.todo': '请缩短描述。',
   'error.bad_prompt': '这个描述无法绘制。',
   'error.bad_prompt.todo': '请修改描述后重新生成。',
+  'error.bad_image': '这张图片无法使用。',
+  'error.bad_image.todo': '请换一张图片，或另存为 PNG 或 JPEG 格式。',
   'error.not_found': '服务器上已经没有这张图片。',
   'error.not_found.todo': '如果还想要，请重新生成。',
   'error.conflict': '同一个请求已经以别的形式提交过，或者已经结束。',

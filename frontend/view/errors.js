@@ -8,8 +8,8 @@
  * @typedef {{wrong: string, todo: string, detail?: string}} ErrorWords */
 
 // codes whose message says more than the page's own sentence
-const PARTICULAR = Object.freeze(['bad_field', 'bad_prompt', 'bad_request', 'too_big_for_device',
-  'out_of_memory', 'conflict']);
+const PARTICULAR = Object.freeze(['bad_field', 'bad_prompt', 'bad_image', 'bad_request',
+  'too_big_for_device', 'out_of_memory', 'conflict']);
 
 /** A sentence begins with a capital and ends with a stop. @param {string} words */
 export function sentence(words) {

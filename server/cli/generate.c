@@ -113,7 +113,7 @@ static int read_image(struct images *s, const struct glm *glm, const char *path,
     if (err) return err;
     s->rgb[s->n] = file.rgb;
     s->image[s->n++] = (struct glm_image){file.rgb, file.width, file.height};
-    if (file.note) fprintf(stderr, "%s: %s\n", path, file.note);
+    if (*file.note) fprintf(stderr, "%s: %s\n", path, file.note);
     if (glm_image_size(glm, file.width, file.height, &w, &h))
         fprintf(stderr, "%s: %dx%d is brought to %dx%d\n", path, file.width, file.height, w, h);
     return 0;

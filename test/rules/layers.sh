@@ -12,6 +12,7 @@ may_include() {
     kernels/*) allowed='^(kernels/|weights/|proto/(fail|limits)\.h$)' ;;
     server/base/*) allowed='^(server/base/|proto/)' ;;
     server/core/*) allowed='^(server/(core|base)/|proto/|kernels/glm\.h$)' ;;
+    server/decoder/*) allowed='^(server/(decoder|base)/|server/events\.h$|proto/)' ;;
     server/cli/*) allowed='^(server/|proto/|kernels/glm(_report)?\.h$)' ;;
     server/*) allowed='^(server/|proto/|kernels/glm\.h$)' ;;
     *) allowed='^$' ;;
@@ -52,6 +53,8 @@ server/core/x.c server/events.h
 server/core/x.c kernels/ops.h
 server/base/x.c server/core/job.h
 server/base/x.c kernels/glm.h
+server/decoder/x.c server/core/hub.h
+server/decoder/x.c kernels/glm.h
 END
 
 list=$(files 'proto/*.[ch]' 'weights/*.[ch]' 'kernels/*.[ch]' 'kernels/*.cu' 'kernels/*.cuh' \

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { W = 5, H = 3 };
+enum { W = 20, H = 16 };
 
 static char path[] = "/tmp/darkroom-image-XXXXXX";
 
@@ -69,7 +69,7 @@ static void a_png_is_read_to_the_byte(void **state)
     file = png(rgb, SPNG_COLOR_TYPE_TRUECOLOR, sizeof rgb, &len);
     write_bytes(file, len);
     assert_int_equal(image_file_read(path, &i, &f), 0);
-    assert_true(i.width == W && i.height == H && !i.note);
+    assert_true(i.width == W && i.height == H && !*i.note);
     assert_memory_equal(i.rgb, rgb, sizeof rgb);
     free(i.rgb);
     for (size_t cut = 0; cut < len - 12; cut += 7) { /* the last chunk is empty */
@@ -86,36 +86,40 @@ static void a_png_is_read_to_the_byte(void **state)
     file = png(rgba, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, sizeof rgba, &len);
     write_bytes(file, len);
     assert_int_equal(image_file_read(path, &i, &f), 0);
-    assert_non_null(i.note);
+    assert_non_null(strstr(i.note, "white"));
     assert_memory_equal(i.rgb, ((uint8_t[]){200, 0, 0, 127, 127, 127, 255, 255, 255}), 9);
     free(i.rgb);
     free(file);
 }
 
-/* catches: sides exchanged, a JPEG in four inks taken for three, a file that ends early and
+/* catches: sides exchanged, inks that are not inverted, a file that ends early and
  * crashes */
 static void a_jpeg_is_read(void **state)
 {
     tjhandle j = tjInitCompress();
-    uint8_t flat[16 * 8 * 4], *file = NULL;
+    uint8_t flat[32 * 16 * 4], *file = NULL;
     unsigned long len = 0;
     struct image_file i;
     struct fail f = {0};
 
     (void)state;
     memset(flat, 100, sizeof flat);
-    assert_int_equal(tjCompress2(j, flat, 16, 0, 8, TJPF_RGB, &file, &len, TJSAMP_444, 95, 0), 0);
+    assert_int_equal(tjCompress2(j, flat, 32, 0, 16, TJPF_RGB, &file, &len, TJSAMP_444, 95, 0), 0);
     write_bytes(file, len);
     assert_int_equal(image_file_read(path, &i, &f), 0);
-    assert_true(i.width == 16 && i.height == 8);
-    for (int k = 0; k < 16 * 8 * 3; k++)
+    assert_true(i.width == 32 && i.height == 16);
+    for (int k = 0; k < 32 * 16 * 3; k++)
         assert_in_range(i.rgb[k], 98, 102);
     free(i.rgb);
     write_bytes(file, 30);
     assert_int_equal(refused(), ERR_USAGE);
-    assert_int_equal(tjCompress2(j, flat, 16, 0, 8, TJPF_CMYK, &file, &len, TJSAMP_444, 95, 0), 0);
+    assert_int_equal(tjCompress2(j, flat, 32, 0, 16, TJPF_CMYK, &file, &len, TJSAMP_444, 95, 0), 0);
     write_bytes(file, len);
-    assert_int_equal(refused(), ERR_USAGE);
+    assert_int_equal(image_file_read(path, &i, &f), 0); /* 155 of each ink and of black */
+    for (int k = 0; k < 32 * 16 * 3; k++)
+        assert_in_range(i.rgb[k], 37, 42);
+    assert_non_null(strstr(i.note, "inks"));
+    free(i.rgb);
     tjFree(file);
     tjDestroy(j);
 }
