@@ -35,11 +35,15 @@ static void write_server(const struct answer_hello *h, struct text *out)
     write_cap(h->cap, h->why_cap, out);
     text_open(out, "capabilities", '[');
     text_string(out, NULL, "text_to_image");
+    if (!h->limits->no_images) text_string(out, NULL, "image_to_image");
     text_close(out, ']');
 }
 
 static void write_offers(const struct answer_hello *h, struct text *out)
 {
+    static const enum event_phase order[] = {PHASE_GLYPH, PHASE_VISION,  PHASE_ENCODE,
+                                             PHASE_PRIOR, PHASE_DENOISE, PHASE_DECODE};
+
     text_open(out, "sizes", '[');
     for (int i = 0; i < h->n_sizes; i++) {
         text_open(out, NULL, '{');
@@ -53,8 +57,9 @@ static void write_offers(const struct answer_hello *h, struct text *out)
         text_string(out, NULL, h->examples[i]);
     text_close(out, ']');
     text_open(out, "phases", '[');
-    for (int i = 0; i < PHASES; i++)
-        text_string(out, NULL, event_phase_name((enum event_phase)i));
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (order[i] < PHASE_VISION || !h->limits->no_images)
+            text_string(out, NULL, event_phase_name(order[i]));
     text_close(out, ']');
 }
 

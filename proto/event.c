@@ -6,7 +6,8 @@
 
 static const char *const KIND[EVENT_KINDS] = {"accepted", "queue", "phase",  "progress",
                                               "preview",  "cell",  "result", "end"};
-static const char *const PHASE[PHASES] = {"glyph", "prior", "denoise", "decode"};
+static const char *const PHASE[PHASES] = {"glyph",  "prior",  "denoise",
+                                          "decode", "vision", "encode"};
 static const char *const STATE[STATES] = {"queued", "running", "done", "failed", "cancelled"};
 static const char *const WHY[WHYS] = {"turn", "slots",  "memory", "starting", "device",
                                       "disk", "urgent", "paused", "held",     "stopping"};
@@ -115,6 +116,16 @@ void event_write_sweep(const struct event_sweep *s, struct text *out)
     text_close(out, ']');
 }
 
+/* The sizes of the pictures that it begins with, as far as they are known. */
+static void write_images(const struct spec *s, struct text *out)
+{
+    if (!s->images || !s->image[0].width) return;
+    text_open(out, "images", '[');
+    for (int i = 0; i < s->images; i++)
+        spec_image_write(&s->image[i], out, NULL);
+    text_close(out, ']');
+}
+
 static void write_accepted(const struct event_accepted *e, const char *ref, struct text *out)
 {
     if (ref && *ref) text_string(out, "ref", ref);
@@ -127,6 +138,7 @@ static void write_accepted(const struct event_accepted *e, const char *ref, stru
     }
     if (e->cached) text_bool(out, "cached", true);
     spec_write(e->spec, out, "spec");
+    write_images(e->spec, out);
     event_write_sweep(&e->sweep, out);
 }
 

@@ -27,7 +27,18 @@ enum event_kind {
     EVENT_KINDS
 };
 
-enum event_phase { PHASE_NONE = -1, PHASE_GLYPH, PHASE_PRIOR, PHASE_DENOISE, PHASE_DECODE, PHASES };
+/* The first four are numbers of frame.h, too; of pictures that begin with others, those behind them
+ * come after the first. */
+enum event_phase {
+    PHASE_NONE = -1,
+    PHASE_GLYPH,
+    PHASE_PRIOR,
+    PHASE_DENOISE,
+    PHASE_DECODE,
+    PHASE_VISION,
+    PHASE_ENCODE,
+    PHASES
+};
 enum event_state { STATE_QUEUED, STATE_RUNNING, STATE_DONE, STATE_FAILED, STATE_CANCELLED, STATES };
 
 /* Why a job waits. */

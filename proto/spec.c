@@ -3,6 +3,7 @@
 
 #include "proto/id.h"
 #include "proto/limits.h"
+#include "proto/visible.h"
 
 #include <assert.h>
 #include <math.h>
@@ -40,6 +41,9 @@ const struct spec_field SPEC_TABLE[SPEC_FIELDS] = {
     [SPEC_PRIOR_FROM] = {ROW(prior_from, SPEC_JOB), .service = true, .quiet = true,
                          .doc = "A finished job with the same prompt and size, whose composition "
                                 "is kept: the time for drawing it is saved."},
+    [SPEC_IMAGES] = {ROW(images, SPEC_PICTURES), .quiet = true,
+                     .doc = "Pictures that it begins with, in the order in which the prompt speaks "
+                            "of them: digests of uploads or results, or jobs."},
 };
 
 void spec_limits_init(struct spec_limits *l)
@@ -52,7 +56,8 @@ void spec_limits_init(struct spec_limits *l)
                   [SPEC_GUIDANCE] = {0, LIMIT_GUIDANCE_MAX, 0, 1.5},
                   [SPEC_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK},
                   [SPEC_NOISE_SEED] = {SPEC_SEED_PICK, LIMIT_SEED_MAX, 1, SPEC_SEED_PICK},
-                  [SPEC_LANE] = {0, LANES - 1, 1, LANE_NORMAL}},
+                  [SPEC_LANE] = {0, LANES - 1, 1, LANE_NORMAL},
+                  [SPEC_IMAGES] = {0, LIMIT_IMAGES, 1, 0}},
         .aspect_max = LIMIT_ASPECT_MAX};
 }
 
@@ -177,45 +182,6 @@ static int check_number(const struct spec_field *row, const struct spec_range *r
     return err ? err : check_step(row, r, v, f);
 }
 
-/* Code points that show nothing: white space, controls, what Unicode calls ignorable by default,
- * the empty braille cell and the marks of interlinear notes. In order, first to last. */
-static const uint32_t INVISIBLE[][2] = {
-    {0x0, 0x20},        {0x7f, 0xa0},       {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
-    {0x115f, 0x1160},   {0x1680, 0x1680},   {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
-    {0x2028, 0x202f},   {0x205f, 0x206f},   {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},
-    {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3},
-    {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
-};
-
-/* The code point of the n bytes at s, which text_utf8 found valid. */
-static uint32_t code_point(const char *s, size_t n)
-{
-    static const unsigned char FIRST[] = {0, 0x7f, 0x1f, 0xf, 7};
-    uint32_t c = (unsigned char)s[0] & FIRST[n];
-
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | ((unsigned char)s[i] & 0x3f);
-    return c;
-}
-
-static bool is_visible(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof INVISIBLE / sizeof *INVISIBLE; i++)
-        if (c <= INVISIBLE[i][1]) return c < INVISIBLE[i][0];
-    return true;
-}
-
-/* Whether a character of s[0..len) shows something; false for text that is not UTF-8. */
-static bool shows_something(const char *s, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = text_utf8(s + i, len - i);
-        if (n == 0) return false;
-        if (is_visible(code_point(s + i, n))) return true;
-    }
-    return false;
-}
-
 static int check_utf8(const struct spec_field *row, const char *s, size_t len, struct fail *f)
 {
     for (size_t i = 0, n; i < len; i += n) {
@@ -239,7 +205,7 @@ static int check_text(const struct spec_field *row, const struct spec_range *r, 
         return fail_advise(f, "Shorten it to %.0f bytes of UTF-8.", r->max);
     }
     err = check_utf8(row, s, len, f);
-    if (err || r->min < 1 || shows_something(s, len)) return err;
+    if (err || r->min < 1 || visible_text(s, len)) return err;
     fail_field(f, ERR_BAD_PROMPT, row->name, "%s %s", row->name,
                len ? "has no character that can be seen" : "is empty");
     return fail_advise(f, "Say in words what the picture shows.");
@@ -267,6 +233,7 @@ static int check_field(const struct spec *s, const struct spec_field *row,
 {
     switch (row->type) {
     case SPEC_TEXT: return check_text(row, r, *text_of(s, row), f);
+    case SPEC_PICTURES:
     case SPEC_JOB: return 0; /* whether there is such a job is not known here */
     default: return check_number(row, r, number_of(s, row), f);
     }
@@ -357,6 +324,17 @@ static int decode_job(struct spec *out, const struct spec_field *row, const char
     return fail_advise(f, "Use the 16 hex digits that `accepted` gave as job.");
 }
 
+static int decode_images(struct spec *out, const json_t *v, const struct spec_limits *l,
+                         struct fail *f)
+{
+    const int most = l->no_images ? LIMIT_IMAGES : (int)l->range[SPEC_IMAGES].max;
+    const int n = spec_images_decode(out->image, v, most, f);
+
+    if (n > 0 && l->no_images) return spec_images_refuse(l->no_images, f);
+    out->images = n > 0 ? n : 0;
+    return n < 0 ? n : 0;
+}
+
 int spec_decode_value(struct spec *out, int id, const json_t *v, const struct spec_limits *l,
                       struct fail *f)
 {
@@ -369,6 +347,7 @@ int spec_decode_value(struct spec *out, int id, const json_t *v, const struct sp
         return decode_name(out, row, r, json_string_value(v), f);
     if (row->type == SPEC_JOB && json_is_string(v))
         return decode_job(out, row, json_string_value(v), f);
+    if (row->type == SPEC_PICTURES) return decode_images(out, v, l, f);
     if (row->type != SPEC_TEXT && row->type != SPEC_NAME && row->type != SPEC_JOB
         && json_is_number(v))
         return decode_number(out, row, r, json_number_value(v), f);
@@ -465,7 +444,7 @@ void spec_defaults(struct spec *out, const struct spec_limits *l)
 {
     memset(out, 0, sizeof *out);
     for (int i = 0; i < SPEC_FIELDS; i++)
-        if (!SPEC_TABLE[i].required && SPEC_TABLE[i].type != SPEC_JOB)
+        if (!SPEC_TABLE[i].required && SPEC_TABLE[i].type < SPEC_JOB)
             number_set(out, &SPEC_TABLE[i], l->range[i].def);
 }
 
@@ -490,6 +469,17 @@ void spec_free(struct spec *s)
     memset(s, 0, sizeof *s);
 }
 
+static void borrow_images(struct spec *s, const struct spec *from)
+{
+    s->images = from->images;
+    memcpy(s->image, from->image, sizeof s->image);
+}
+
+bool spec_same_images(const struct spec *a, const struct spec *b)
+{
+    return spec_images_same(a->image, a->images, b->image, b->images);
+}
+
 void spec_borrow(struct spec *s, int field, const struct spec *from)
 {
     const struct spec_field *row = &SPEC_TABLE[field];
@@ -498,6 +488,8 @@ void spec_borrow(struct spec *s, int field, const struct spec *from)
         *text_of(s, row) = *text_of(from, row);
     else if (row->type == SPEC_JOB)
         *job_of(s, row) = *job_of(from, row);
+    else if (row->type == SPEC_PICTURES)
+        borrow_images(s, from);
     else
         number_set(s, row, number_of(from, row));
 }
@@ -518,6 +510,7 @@ static size_t cut_at(const char *s, size_t max)
 static bool is_usual(const struct spec *s, const struct spec_field *row)
 {
     if (row->type == SPEC_JOB) return *job_of(s, row) == 0;
+    if (row->type == SPEC_PICTURES) return s->images == 0;
     return !(number_of(s, row) < row->usual) && !(number_of(s, row) > row->usual);
 }
 
@@ -539,6 +532,7 @@ static bool write_value(const struct spec *s, const struct spec_field *row, stru
     case SPEC_TEXT: return write_text(s, row, out, key, max);
     case SPEC_NAME: text_string(out, key, row->names[(int)number_of(s, row)]); break;
     case SPEC_JOB: text_id(out, key, *job_of(s, row)); break;
+    case SPEC_PICTURES: spec_images_write(s->image, s->images, out, key); break;
     default: text_real(out, key, number_of(s, row));
     }
     return false;
@@ -612,6 +606,10 @@ int spec_picture_digest(const struct spec *s, uint8_t out[SPEC_DIGEST_BYTES])
 static void write_range(const struct spec_field *row, const struct spec_range *r, struct text *out)
 {
     if (row->type == SPEC_JOB) return;
+    if (row->type == SPEC_PICTURES) {
+        text_real(out, "max", r->max);
+        return;
+    }
     if (row->type == SPEC_NAME) {
         text_open(out, "values", '[');
         for (int i = (int)r->min; i <= (int)r->max; i++)
@@ -628,13 +626,14 @@ static void write_range(const struct spec_field *row, const struct spec_range *r
 
 void spec_write_fields(const struct spec_limits *l, struct text *out, const char *key)
 {
-    static const char *const TYPE[] = {"string", "integer", "integer",
-                                       "number", "string",  "string"};
+    static const char *const TYPE[] = {"string", "integer", "integer", "number",
+                                       "string", "string",  "array"};
 
     text_open(out, key, '[');
     for (int i = 0; i < SPEC_FIELDS; i++) {
         const struct spec_field *row = &SPEC_TABLE[i];
 
+        if (row->type == SPEC_PICTURES && l->no_images) continue;
         text_open(out, NULL, '{');
         text_string(out, "name", row->name);
         text_string(out, "type", TYPE[row->type]);
@@ -664,6 +663,7 @@ static void doc_range(const struct spec_field *row, const struct spec_range *r, 
 
     switch (row->type) {
     case SPEC_JOB: text_raw(out, "a job"); return;
+    case SPEC_PICTURES: text_printf(out, "up to %d pictures", (int)r->max); return;
     case SPEC_NAME: text_raw(out, names_text(row, r, all)); return;
     default: break;
     }
@@ -679,7 +679,7 @@ void spec_write_doc(const struct spec_limits *l, struct text *out)
         const struct spec_range *r = &l->range[i];
         char number[TEXT_NUMBER];
         const char *def = row->type == SPEC_NAME  ? row->names[(int)r->def]
-                          : row->type == SPEC_JOB ? "none"
+                          : row->type >= SPEC_JOB ? "none"
                                                   : number;
 
         text_number(r->def, number);

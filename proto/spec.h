@@ -10,6 +10,8 @@
 #define PROTO_SPEC_H
 
 #include "proto/fail.h"
+#include "proto/limits.h"
+#include "proto/spec_images.h"
 #include "proto/text.h"
 #include "proto/user.h"
 
@@ -17,8 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPEC_DIGEST_BYTES 32
-#define SPEC_SEED_PICK    (-1) /* the server chooses a seed and sends it in `accepted` */
+#define SPEC_SEED_PICK (-1) /* the server chooses a seed and sends it in `accepted` */
 
 enum spec_id {
     SPEC_PROMPT,
@@ -30,6 +31,7 @@ enum spec_id {
     SPEC_NOISE_SEED,
     SPEC_LANE,
     SPEC_PRIOR_FROM,
+    SPEC_IMAGES,
     SPEC_FIELDS
 };
 
@@ -39,7 +41,9 @@ enum spec_type {
     SPEC_INT64, /* int64_t */
     SPEC_REAL,  /* double, finite */
     SPEC_NAME,  /* int, on the wire the name of that number */
-    SPEC_JOB    /* uint64_t, on the wire a job's id; 0: none */
+    /* those that have no default: */
+    SPEC_JOB,     /* uint64_t, on the wire a job's id; 0: none */
+    SPEC_PICTURES /* int, how many of `image` there are */
 };
 
 /* A request. prompt is owned (spec_free); all zero is a valid empty struct. */
@@ -54,6 +58,8 @@ struct spec {
      * prior_from the server chooses one */
     int64_t noise_seed;
     uint64_t prior_from; /* the job whose tokens it begins with; 0: none */
+    int images;          /* 0: the picture is made from words alone */
+    struct spec_image image[LIMIT_IMAGES];
 };
 
 struct spec_field {
@@ -79,7 +85,8 @@ struct spec_range {
 };
 struct spec_limits {
     struct spec_range range[SPEC_FIELDS];
-    double aspect_max; /* longest / shortest side */
+    double aspect_max;     /* longest / shortest side */
+    const char *no_images; /* why there can be no `images`, a sentence; NULL: there can */
 };
 
 /* The widest limits (limits.h) with the released model's defaults: 1024x1024, 50 steps, guidance
@@ -106,6 +113,8 @@ int spec_parse(struct spec *out, const char *text, size_t len, const struct spec
                struct fail *f);
 /* Check the ranges alone, for a spec that was filled in by other means (command line). */
 int spec_check(const struct spec *, const struct spec_limits *, struct fail *f);
+/* Do they begin with the same pictures? */
+bool spec_same_images(const struct spec *, const struct spec *);
 /* Whether width and height fit each other. */
 int spec_check_sides(const struct spec *, const struct spec_limits *, struct fail *f);
 

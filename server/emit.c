@@ -3,6 +3,7 @@
 
 #include "proto/id.h"
 #include "server/base/waker.h"
+#include "server/store/images.h"
 #include "server/worker/request.h"
 
 #include <sodium.h>
@@ -29,13 +30,27 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
     store_end(s->store, row, file);
 }
 
+/* A private job has no row that would keep a file on disk for it, so that it is read when the job
+ * starts, from wherever it is then. */
+static struct blob *private_source(struct service *s, const uint8_t *which, struct blob *memory)
+{
+    char digest[SPEC_DIGEST_TEXT];
+
+    spec_digest_text(which, digest);
+    return memory ? blob_ref(memory) : images_any(store_images(s->store), digest);
+}
+
 static void out_start(void *arg, int d, const struct hub_work *work)
 {
     struct service *s = arg;
     struct hub_work w = *work;
 
     if (w.spec->prior_from) w.tokens = store_tokens(s->store, w.job);
+    for (int i = 0; !w.keep && i < w.spec->images; i++)
+        w.source[i] = private_source(s, w.spec->image[i].digest, work->source[i]);
     worker_start(s->worker[d], &w);
+    for (int i = 0; !w.keep && i < w.spec->images; i++)
+        blob_unref(w.source[i]);
     blob_unref(w.tokens);
 }
 
@@ -111,22 +126,34 @@ static const struct glm *engine(const struct service *s)
     const struct glm *glm = NULL;
 
     for (int i = 0; i < s->workers && !glm; i++)
-        glm = worker_glm(s->worker[i]);
+        if (s->worker[i]) glm = worker_glm(s->worker[i]);
     return glm;
 }
 
 static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, struct fail *f)
 {
     const struct glm *glm = engine(arg);
+    struct glm_image images[LIMIT_IMAGES];
     struct glm_req req;
     uint64_t two;
     int err;
 
     if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
-    request_of(spec, &req);
+    request_of(spec, images, &req);
     err = glm_plan(glm, &req, &out->cost, f);
     if (!err) err = glm_plan_batch(glm, &req, 2, &two, f);
     if (!err) out->scratch_more = two > out->cost.scratch_bytes ? two - out->cost.scratch_bytes : 0;
+    return err;
+}
+
+static int out_source(void *arg, uint32_t owner, struct spec_image *image, struct fail *f)
+{
+    struct service *s = arg;
+    const struct glm *glm = engine(s);
+    int err = images_find(store_images(s->store), owner, image, f);
+
+    if (!err && glm)
+        glm_image_size(glm, image->width, image->height, &image->used_width, &image->used_height);
     return err;
 }
 
@@ -179,6 +206,7 @@ struct hub_out emit_effects(struct service *s)
                             .search = out_search,
                             .webhook = out_webhook,
                             .has_picture = out_has_picture,
+                            .source = out_source,
                             .store_checkpoint = out_checkpoint,
                             .start = out_start,
                             .drop = out_drop,

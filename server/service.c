@@ -5,6 +5,7 @@
 #include "server/events.h"
 #include "server/service_priv.h"
 #include "server/store/checkpoints.h"
+#include "server/store/images.h"
 #include "server/worker/rates.h"
 
 #include <signal.h>
@@ -391,6 +392,11 @@ static struct blob *recall_checkpoint(void *arg, uint64_t job)
     return checkpoints_read(((struct service *)arg)->folder, job);
 }
 
+static struct blob *recall_source(void *arg, const char *digest)
+{
+    return images_read(((struct service *)arg)->folder, digest);
+}
+
 static int open_threads(struct service *s, struct fail *f)
 {
     const struct options *c = s->conf->options;
@@ -415,6 +421,7 @@ static int open_threads(struct service *s, struct fail *f)
                                      .previews = encoder_previews(s->encoder),
                                      .pictures = encoder_pictures(s->encoder),
                                      .recall = recall_checkpoint,
+                                     .source = recall_source,
                                      .arg = s,
                                      .log = s->log};
 

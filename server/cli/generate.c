@@ -154,7 +154,7 @@ static int generate(const struct cli *c, struct glm *glm, struct fail *f)
         err = fail_set(f, ERR_USAGE, "%s", info.no_images);
     if (!err) err = read_images(&images, c, glm, f);
     if (!err) {
-        request_of(&s, &req);
+        request_of(&s, images.image, &req);
         req.strict = c->options->strict;
         req.image = images.image;
         req.images = images.n;

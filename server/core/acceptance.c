@@ -4,6 +4,7 @@
 #include "server/core/forecast.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/sources.h"
 #include "server/core/sweeps.h"
 
 #include "proto/answer.h"
@@ -122,7 +123,7 @@ static bool make_all(struct hub *h, int64_t now, struct account *owner, const st
     if (sweep && !make_sweep(c, r, b)) return false;
     for (int i = 0; i < b->n; i++) {
         b->job[i]->private = c->private;
-        if (!post_accepted(b->job[i])) return false;
+        if (!sources_hold(h, b->job[i]) || !post_accepted(b->job[i])) return false;
     }
     return true;
 }

@@ -17,7 +17,8 @@ void batcher_look(struct batcher_run *r, const struct glm_cost *c, const struct 
     stage = eta_stage_of(v->phase, v->prefill);
     r->own = eta_own(c, stage);
     r->tokens = eta_work(c, v, ETA_TOKENS);
-    r->ahead = eta_work(c, v, ETA_GLYPH) + eta_work(c, v, ETA_PREFILL);
+    for (int s = ETA_GLYPH; s <= ETA_PREFILL; s++)
+        r->ahead += eta_work(c, v, (enum eta_stage)s);
 }
 
 static bool picked_already(const int *picked, int n, int run)

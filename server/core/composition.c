@@ -38,6 +38,7 @@ static int check_match(const struct spec *from, const struct spec *s, struct fai
     if (strcmp(from->prompt, s->prompt) != 0) return other("prompt", f);
     if (from->width != s->width) return other("width", f);
     if (from->height != s->height) return other("height", f);
+    if (!spec_same_images(from, s)) return other("images", f);
     if (s->seed == SPEC_SEED_PICK || s->seed == from->seed) return 0;
     fail_field(f, ERR_BAD_FIELD, "seed", "The composition was drawn by seed %" PRId64, from->seed);
     return fail_advise(f, "Leave seed out; noise_seed draws the noise.");

@@ -5,7 +5,7 @@
  * Layers, each using only what stands before it:
  *   data       board account job ledger dispatch device queue registry client batcher eta lanes
  *              timeline stats notices bucket recent
- *   helpers    notify capacity previews report forecast lifecycle sweeps private request
+ *   helpers    notify capacity previews report forecast lifecycle sweeps private sources request
  *              acceptance ending placing abandon reorder shares
  *   inputs     restore device_events respond submit admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what

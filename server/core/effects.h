@@ -28,7 +28,16 @@ struct job_plan {
 };
 
 /* What a picture goes through: the phases, the prior's prompt and its tokens apart. */
-enum eta_stage { ETA_GLYPH, ETA_PREFILL, ETA_TOKENS, ETA_DENOISE, ETA_DECODE, ETA_STAGES };
+enum eta_stage {
+    ETA_GLYPH,
+    ETA_VISION,
+    ETA_ENCODE,
+    ETA_PREFILL,
+    ETA_TOKENS,
+    ETA_DENOISE,
+    ETA_DECODE,
+    ETA_STAGES
+};
 
 #define ETA_SIZES  16 /* classes of quanta: by pixels, or by the prompt's length (eta.h) */
 #define ETA_JUDGED 64 /* newest jobs of a kind whose forecast and time are compared */
@@ -138,6 +147,8 @@ struct hub_work {
     /* Of a spec with prior_from: the job's tokens, which are on disk. The hub leaves them out, as
      * who reads the disk puts them in; a run that lacks them ends with RUN_FAILED, ERR_CONFLICT. */
     struct blob *tokens;
+    /* Of a private job: the files that it begins with, which are nowhere else; NULL: on disk. */
+    struct blob *source[LIMIT_IMAGES];
 };
 
 /* Pictures of one user, the oldest, favourites last: they go at at_ms (Unix time), or went then. */
@@ -164,7 +175,7 @@ struct hub_out {
     void *arg;
     /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
      * once, for the last of them. Of a spec with prior_from the tokens of that job are copied, if
-     * they are there. */
+     * they are there. The files of the pictures that it begins with are kept as long as the row. */
     void (*store_accept)(void *arg, const struct hub_row *, int n);
     /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
@@ -184,6 +195,9 @@ struct hub_out {
     int (*webhook)(void *arg, const char *url, struct fail *f);
     /* Whether a picture of this user is still on disk. */
     bool (*has_picture)(void *arg, uint32_t owner, const char *digest);
+    /* A picture that a job of this user may begin with, by its digest: its size, and that at which
+     * the engine reads it where that is known. ERR_NOT_FOUND, also for another user's; ERR_IO. */
+    int (*source)(void *arg, uint32_t owner, struct spec_image *, struct fail *f);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);

@@ -95,7 +95,7 @@ void eta_init(struct eta *e, double guess)
 enum eta_stage eta_stage_of(enum glm_phase phase, bool prefill)
 {
     static const enum eta_stage STAGE[GLM_PHASES] = {
-        [GLM_GLYPH] = ETA_GLYPH,  [GLM_VISION] = ETA_GLYPH,    [GLM_ENCODE] = ETA_GLYPH,
+        [GLM_GLYPH] = ETA_GLYPH,  [GLM_VISION] = ETA_VISION,   [GLM_ENCODE] = ETA_ENCODE,
         [GLM_PRIOR] = ETA_TOKENS, [GLM_DENOISE] = ETA_DENOISE, [GLM_DECODE] = ETA_DECODE};
 
     assert(phase < GLM_DONE);
@@ -104,11 +104,10 @@ enum eta_stage eta_stage_of(enum glm_phase phase, bool prefill)
 
 enum glm_phase eta_phase_of(enum eta_stage stage)
 {
-    static const enum glm_phase PHASE[ETA_STAGES] = {[ETA_GLYPH] = GLM_GLYPH,
-                                                     [ETA_PREFILL] = GLM_PRIOR,
-                                                     [ETA_TOKENS] = GLM_PRIOR,
-                                                     [ETA_DENOISE] = GLM_DENOISE,
-                                                     [ETA_DECODE] = GLM_DECODE};
+    static const enum glm_phase PHASE[ETA_STAGES] = {
+        [ETA_GLYPH] = GLM_GLYPH,   [ETA_VISION] = GLM_VISION, [ETA_ENCODE] = GLM_ENCODE,
+        [ETA_PREFILL] = GLM_PRIOR, [ETA_TOKENS] = GLM_PRIOR,  [ETA_DENOISE] = GLM_DENOISE,
+        [ETA_DECODE] = GLM_DECODE};
 
     assert(stage < ETA_STAGES);
     return PHASE[stage];
@@ -129,9 +128,12 @@ int eta_size(enum eta_stage stage, const struct glm_cost *c, int pixels)
     const struct glm_progress begin = {.total = 0};
     double token;
 
-    if (eta_phase_of(stage) != GLM_PRIOR) return class_of(pixels, LIMIT_SIDE_MIN * LIMIT_SIDE_MIN);
+    if (stage == ETA_GLYPH || stage > ETA_TOKENS)
+        return class_of(pixels, LIMIT_SIDE_MIN * LIMIT_SIDE_MIN);
     token = eta_quantum(c, ETA_TOKENS);
-    return token > 0 ? class_of(eta_work(c, &begin, ETA_PREFILL) / token, 1) : 0;
+    if (!(token > 0)) return 0;
+    if (stage < ETA_PREFILL) return class_of(eta_quantum(c, stage) / token, 1);
+    return class_of(eta_work(c, &begin, ETA_PREFILL) / token, 1);
 }
 
 int eta_quanta(const struct glm_cost *c, enum eta_stage stage)

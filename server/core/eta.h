@@ -77,7 +77,8 @@ double eta_seconds(const struct eta *, const struct glm_cost *, const struct glm
                    int pixels);
 /* The class of a quantum, index of its rates, 0 .. ETA_SIZES - 1: one per power of two of the
  * pixels, from the smallest picture on; in the prior: of the prompt's work in tokens, since a long
- * prompt is bound by arithmetic and slows the tokens that look back at it, whatever the pixels. */
+ * prompt is bound by arithmetic and slows the tokens that look back at it, whatever the pixels; of
+ * a condition image its own work in tokens. */
 int eta_size(enum eta_stage, const struct glm_cost *, int pixels);
 
 #endif

@@ -160,6 +160,8 @@ void job_free(struct job *j)
     blob_unref(j->end.file);
     blob_unref(j->end.tokens);
     blob_unref(j->run.checkpoint);
+    for (int i = 0; i < LIMIT_IMAGES; i++)
+        blob_unref(j->source[i]);
     free_sweep(j->sweep);
     spec_free(&j->spec);
     free(j);

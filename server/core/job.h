@@ -181,10 +181,11 @@ struct job {
     enum job_state before; /* ENDING: what it was until then, which is what clients still see */
 
     /* written by lifecycle and commands */
-    bool held;          /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
-    uint64_t rank;      /* among its owner's jobs: first its order */
-    bool favourite;     /* its picture goes last */
-    bool private;       /* written once: private.h */
+    bool held;      /* ADMIT, QUEUED: its owner holds it back; it is not in the queue */
+    uint64_t rank;  /* among its owner's jobs: first its order */
+    bool favourite; /* its picture goes last */
+    bool private;   /* written once: private.h */
+    struct blob *source[LIMIT_IMAGES]; /* the same, of a private job: sources.h; NULL: on disk */
     int steps;          /* it ends after so many denoising steps (finish); 0: those of its spec */
     bool storing_steps; /* that is on its way to the disk */
     struct job_plan plan;

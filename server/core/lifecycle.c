@@ -185,6 +185,7 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     int phase = first_phase(j);
 
     assert(j->planned && j->state == JOB_QUEUED);
+    memcpy(w.source, j->source, sizeof w.source);
     leave(h, j, lanes_start);
     lifecycle_move(h, j, MOVE_START);
     device_hold(d, now, j);

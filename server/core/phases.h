@@ -1,7 +1,4 @@
-/* phases - an engine's phase as clients are told it.
- *
- * The protocol has no phases for condition images, and the service gives the engine none: they
- * count as part of the first phase. Thread: any. */
+/* phases - an engine's phase as clients are told it. Thread: any. */
 #ifndef SERVER_CORE_PHASES_H
 #define SERVER_CORE_PHASES_H
 
@@ -11,7 +8,7 @@
 static inline enum event_phase phases_wire(enum glm_phase phase)
 {
     static const enum event_phase WIRE[GLM_PHASES] = {
-        [GLM_GLYPH] = PHASE_GLYPH, [GLM_VISION] = PHASE_GLYPH,    [GLM_ENCODE] = PHASE_GLYPH,
+        [GLM_GLYPH] = PHASE_GLYPH, [GLM_VISION] = PHASE_VISION,   [GLM_ENCODE] = PHASE_ENCODE,
         [GLM_PRIOR] = PHASE_PRIOR, [GLM_DENOISE] = PHASE_DENOISE, [GLM_DECODE] = PHASE_DECODE};
 
     return WIRE[phase];

@@ -44,9 +44,9 @@ static bool costs_alike(const struct spec *a, const struct spec *b)
     struct spec seeded = *b;
 
     spec_borrow(&seeded, SPEC_SEED, a);
-    return seeded.prompt == a->prompt && seeded.width == a->width && seeded.height == a->height
-           && seeded.steps == a->steps && !(seeded.guidance < a->guidance)
-           && !(seeded.guidance > a->guidance);
+    return seeded.prompt == a->prompt && spec_same_images(&seeded, a) && seeded.width == a->width
+           && seeded.height == a->height && seeded.steps == a->steps
+           && !(seeded.guidance < a->guidance) && !(seeded.guidance > a->guidance);
 }
 
 /* Whether a device can draw it at all, and in the time that a job may take. The latter only when

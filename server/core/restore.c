@@ -3,6 +3,7 @@
 
 #include "server/core/abandon.h"
 #include "server/core/lifecycle.h"
+#include "server/core/sources.h"
 #include "server/core/sweeps.h"
 
 #include "proto/url.h"
@@ -87,6 +88,7 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
         spec_free(&spec);
         return NULL;
     }
+    if (r->state == STATE_QUEUED) sources_restore(h, j);
     memccpy(j->key, r->key, '\0', sizeof j->key - 1);
     memcpy(j->digest, r->digest, sizeof j->digest);
     j->created_ms = r->created_ms;

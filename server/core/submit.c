@@ -8,6 +8,7 @@
 #include "server/core/forecast.h"
 #include "server/core/request.h"
 #include "server/core/respond.h"
+#include "server/core/sources.h"
 
 #include "proto/answer.h"
 
@@ -238,6 +239,7 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
         submit_again(h, now, a, c, j, digest);
         return;
     }
+    if (!err) err = sources_check(h, a->client->account, c, &f);
     if (!err && (j = find_picture(h, a->client->account, c))) {
         submit_found(h, now, a, c, j);
         return;
@@ -270,7 +272,8 @@ void submit_quote(struct hub *h, int64_t now, struct pending_reply *a, struct co
     struct fail f;
     struct text t;
 
-    if (composition_check(h, who, c, &f) != 0 || request_plan(h, c, &r, &f) != 0) {
+    if (sources_check(h, who, c, &f) != 0 || composition_check(h, who, c, &f) != 0
+        || request_plan(h, c, &r, &f) != 0) {
         respond_error(h, a, c, &f);
         return;
     }

@@ -31,7 +31,9 @@ static void batched(struct batcher_run *b, const struct timeline_run *r)
     b->phase = eta_phase_of(r->stage);
     b->prefill = r->stage == ETA_PREFILL;
     b->own = r->own[r->stage];
-    b->ahead = r->work[ETA_GLYPH] + r->work[ETA_PREFILL];
+    b->ahead = 0;
+    for (int s = ETA_GLYPH; s <= ETA_PREFILL; s++)
+        b->ahead += r->work[s];
     b->tokens = r->work[ETA_TOKENS];
     b->passed_over_us = 0;
 }

@@ -98,6 +98,9 @@ void hello_model(struct hello *h, const struct glm_info *info)
     h->limits.range[SPEC_WIDTH].def = info->default_width;
     h->limits.range[SPEC_HEIGHT].def = info->default_height;
     h->limits.range[SPEC_GUIDANCE].def = info->default_guidance;
+    h->limits.range[SPEC_IMAGES].max = info->images;
+    snprintf(h->no_images, sizeof h->no_images, "%s", info->images ? "" : info->no_images);
+    h->limits.no_images = info->images ? NULL : h->no_images;
     side_max = (int)h->limits.range[SPEC_WIDTH].max;
     h->n_sizes = hello_sizes(info->default_width, info->default_height, side_max, h->sizes);
     take_sizes(h, side_max, info);

@@ -12,6 +12,7 @@
 
 struct hello {
     struct spec_limits limits; /* the widest until hello_model() */
+    char no_images[160];       /* the limits' */
     struct answer_size sizes[HELLO_SIZES];
     int n_sizes;
     char *examples[LIMIT_EXAMPLES]; /* owned */

@@ -75,6 +75,18 @@ static const char *const VERSION[] = {
     " due_ms INTEGER NOT NULL,"
     " tries INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX hooks_due ON hooks(due_ms);",
+
+    "CREATE TABLE images(" /* pictures that jobs begin with (images.h) */
+    " owner INTEGER NOT NULL, digest TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL,"
+    " notes TEXT," /* of an upload: what was changed, JSON; NULL: it is a result */
+    " PRIMARY KEY(owner, digest)) WITHOUT ROWID;"
+    "CREATE INDEX images_digest ON images(digest);"
+    "CREATE TABLE sources(" /* which job begins with which */
+    " job INTEGER NOT NULL REFERENCES jobs(job) ON DELETE CASCADE, digest TEXT NOT NULL,"
+    " PRIMARY KEY(job, digest)) WITHOUT ROWID;"
+    "CREATE INDEX sources_digest ON sources(digest);",
 };
 enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 

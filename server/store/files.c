@@ -180,6 +180,33 @@ int files_replace(int folder, const char *name, const void *bytes, size_t len, s
     return write_aside(folder, name, bytes, len, false, f);
 }
 
+static int copy_file(int folder, const char *name, int to, const char *as, struct fail *f)
+{
+    struct stat st;
+    char *bytes = NULL;
+    int fd, err = files_read(folder, name, &fd, f);
+
+    if (err) return err;
+    if (fstat(fd, &st) == 0) bytes = malloc((size_t)st.st_size + 1);
+    if (bytes && pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size)
+        err = files_write(to, as, bytes, (size_t)st.st_size, f);
+    else
+        err = fail_errno(f, "Cannot read", name);
+    free(bytes);
+    close(fd);
+    return err;
+}
+
+int files_link(int folder, const char *name, int to, const char *as, struct fail *f)
+{
+    if (strchr(name, '/') || strchr(as, '/')) return fail_set(f, ERR_IO, "A path is no name.");
+    if (linkat(folder, name, to, as, 0)) {
+        if (errno == EEXIST) return 0;
+        return copy_file(folder, name, to, as, f);
+    }
+    return fsync(to) ? fail_errno(f, "Cannot write", as) : 0;
+}
+
 static DIR *open_list(int folder, struct fail *f)
 {
     int fd = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY, 0);

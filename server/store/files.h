@@ -43,6 +43,9 @@ int64_t files_room(int folder);
 
 /* The same, but only over a kill: after a power cut the file may have any bytes. */
 int files_replace(int folder, const char *name, const void *bytes, size_t len, struct fail *f);
+/* A second name for a file, in another folder of the same disk, or a copy where the disk has no
+ * links; durable. 0 also when the name is there already. */
+int files_link(int folder, const char *name, int to, const char *as, struct fail *f);
 /* Remove the files that `keep` does not want, hidden ones apart. ERR_IO. */
 int files_prune(int folder, bool (*keep)(void *arg, const char *name), void *arg, struct fail *f);
 /* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included; ERR_IO when there

@@ -10,18 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char FOLDER[] = "outputs";
-
-void pictures_init(struct pictures *p, int data, struct log *log)
+void pictures_init(struct pictures *p, int data, const char *folder, struct log *log)
 {
     memset(p, 0, sizeof *p);
     p->data = data;
+    p->folder = folder;
     p->log = log;
 }
 
 int pictures_sweep(struct pictures *p, int64_t *there, struct fail *f)
 {
-    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+    int folder, err = files_subfolder(p->data, p->folder, true, &folder, f);
     int64_t swept;
 
     *there = 0;
@@ -35,7 +34,7 @@ int pictures_sweep(struct pictures *p, int64_t *there, struct fail *f)
 int pictures_write(struct pictures *p, const char *name, const void *bytes, size_t len,
                    struct fail *f)
 {
-    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+    int folder, err = files_subfolder(p->data, p->folder, true, &folder, f);
 
     if (err) return err;
     err = files_write(folder, name, bytes, len, f);
@@ -60,7 +59,7 @@ int pictures_open_thumbnail(struct pictures *p, const char *name)
     char small[PICTURE_NAME_BYTES];
     int folder, fd = -1;
 
-    if (!name_thumbnail(name, small) || files_subfolder(p->data, FOLDER, false, &folder, NULL))
+    if (!name_thumbnail(name, small) || files_subfolder(p->data, p->folder, false, &folder, NULL))
         return -1;
     if (files_read(folder, small, &fd, NULL)) fd = -1;
     close(folder);
@@ -72,10 +71,22 @@ void pictures_write_thumbnail(struct pictures *p, const char *name, const void *
     char small[PICTURE_NAME_BYTES];
     int folder;
 
-    if (!name_thumbnail(name, small) || files_subfolder(p->data, FOLDER, true, &folder, NULL))
+    if (!name_thumbnail(name, small) || files_subfolder(p->data, p->folder, true, &folder, NULL))
         return;
     files_replace(folder, small, bytes, len, NULL);
     close(folder);
+}
+
+int pictures_link(struct pictures *from, const char *name, struct pictures *to, const char *as,
+                  struct fail *f)
+{
+    int a = -1, b = -1, err = files_subfolder(from->data, from->folder, false, &a, f);
+
+    if (!err) err = files_subfolder(to->data, to->folder, true, &b, f);
+    if (!err) err = files_link(a, name, b, as, f);
+    if (a >= 0) close(a);
+    if (b >= 0) close(b);
+    return err;
 }
 
 void pictures_remove(struct pictures *p, const char *name)
@@ -83,7 +94,7 @@ void pictures_remove(struct pictures *p, const char *name)
     char small[PICTURE_NAME_BYTES];
     int folder;
 
-    if (!*name || strchr(name, '/') || files_subfolder(p->data, FOLDER, false, &folder, NULL))
+    if (!*name || strchr(name, '/') || files_subfolder(p->data, p->folder, false, &folder, NULL))
         return;
     unlinkat(folder, name, 0);
     if (name_thumbnail(name, small)) unlinkat(folder, small, 0);
@@ -93,7 +104,7 @@ void pictures_remove(struct pictures *p, const char *name)
 int pictures_probe(struct pictures *p, struct fail *f)
 {
     static const char bytes[4096];
-    int folder, err = files_subfolder(p->data, FOLDER, true, &folder, f);
+    int folder, err = files_subfolder(p->data, p->folder, true, &folder, f);
 
     if (err) return err;
     err = files_write(folder, "probe", bytes, sizeof bytes, f);
@@ -155,7 +166,7 @@ static bool is_right(struct pictures *p, int fd, const char *digest, int64_t byt
 int pictures_open(struct pictures *p, const char *name, const char *digest, int64_t bytes, int *fd,
                   struct fail *f)
 {
-    int folder, err = files_subfolder(p->data, FOLDER, false, &folder, f);
+    int folder, err = files_subfolder(p->data, p->folder, false, &folder, f);
 
     *fd = -1;
     if (!err) {
@@ -166,7 +177,7 @@ int pictures_open(struct pictures *p, const char *name, const char *digest, int6
     if (!err && is_right(p, *fd, digest, bytes)) return 0;
     if (!err) close(*fd);
     *fd = -1;
-    log_error(p->log, "store: outputs/%s is %s", name, err ? "gone" : "damaged");
+    log_error(p->log, "store: %s/%s is %s", p->folder, name, err ? "gone" : "damaged");
     fail_set(f, ERR_NOT_FOUND, "The file of this picture is %s.", err ? "gone" : "damaged");
     return fail_advise(f,
                        "Submit the request again with the same seed: it gives the same picture.");

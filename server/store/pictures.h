@@ -1,4 +1,5 @@
-/* pictures - the files of outputs/: written whole, served only when they are what was written.
+/* pictures - the files of outputs/ and images/: written whole, served only when they are what was
+ * written.
  *
  * The folder is opened anew each time, so that one that was removed and made again is used.
  * Thread: pictures_open and pictures_open_thumbnail are the loop's, all else belongs to the one
@@ -23,16 +24,20 @@ struct picture_version {
 };
 
 struct pictures {
-    int data; /* the data folder */
+    int data;           /* the data folder */
+    const char *folder; /* in it */
     struct log *log;
     struct picture_version checked[PICTURES_CHECKED]; /* the loop's */
 };
 
-void pictures_init(struct pictures *, int data, struct log *);
+void pictures_init(struct pictures *, int data, const char *folder, struct log *);
 /* Make the folder, remove what an interrupted write left; *there: how many other files it has. */
 int pictures_sweep(struct pictures *, int64_t *there, struct fail *f);
 int pictures_write(struct pictures *, const char *name, const void *bytes, size_t len,
                    struct fail *f);
+/* A second name for a file, in another folder; 0 also when it is there already. ERR_IO. */
+int pictures_link(struct pictures *from, const char *name, struct pictures *to, const char *as,
+                  struct fail *f);
 /* With its thumbnail, when they are there. */
 void pictures_remove(struct pictures *, const char *name);
 /* A picture's thumbnail has its name with another ending (thumbnails.h). -1: there is none. */

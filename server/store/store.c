@@ -4,8 +4,10 @@
 #include "server/base/clock.h"
 #include "server/events.h"
 #include "server/store/checkpoints.h"
+#include "server/store/entry.h"
 #include "server/store/files.h"
 #include "server/store/hooks.h"
+#include "server/store/images.h"
 #include "server/store/pictures.h"
 #include "server/store/results.h"
 #include "server/store/retention.h"
@@ -40,24 +42,6 @@ enum {
     RETRY_MS = 5000  /* retry_after_ms of what it refused */
 };
 
-/* A row on its way to the disk, with copies of what it needs. */
-struct entry_row {
-    struct hub_row row; /* key, digest, spec, sweep, cells, result_digest, error point below */
-    struct spec spec;
-    char key[LIMIT_KEY_BYTES + 1], result_digest[PNG_DIGEST_TEXT];
-    uint8_t digest[SPEC_DIGEST_BYTES];
-    char *sweep, *cells, *webhook;
-    struct fail error;
-};
-
-/* Rows that are written together; the job that is answered for, or deleted, is the last one's. */
-struct entry {
-    struct msg m;
-    struct blob *file;
-    int n;
-    struct entry_row at[];
-};
-
 struct keep {
     struct msg m;
     int64_t ms, bytes, grace_us;
@@ -74,6 +58,7 @@ struct store {
     struct job_rows rows;
     struct pictures pictures;
     struct results *results;
+    struct image_store images;
     struct checkpoints checkpoints;
     struct retention retention;                      /* the thread's */
     struct files_identity files[DATABASE_FILES];     /* as they were opened */
@@ -120,7 +105,7 @@ static int open_pictures(struct store *s, const char *data, struct fail *f)
     int64_t there = 0;
     int err;
 
-    pictures_init(&s->pictures, s->folder, s->log);
+    pictures_init(&s->pictures, s->folder, "outputs", s->log);
     err = pictures_sweep(&s->pictures, &there, f);
     if (!err) err = pictures_probe(&s->pictures, f);
     if (err)
@@ -161,6 +146,7 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     for (int i = 0; i < DATABASE_FILES; i++)
         files_remember(s->folder, DATABASE[i], &s->files[i]);
     if (!err) err = open_pictures(s, data, f);
+    if (!err) err = images_open(&s->images, &s->rows, &s->pictures, s->folder, s->log, f);
     if (!err) err = checkpoints_open(&s->checkpoints, s->folder, s->log, waits, &s->rows, f);
     if (!err) err = results_open(&s->results, path, s->loop, f);
     if (!err && pthread_create(&s->thread, NULL, run, s))
@@ -280,6 +266,11 @@ struct blob *store_tokens(struct store *s, uint64_t job)
     return rows_tokens(&s->rows, job);
 }
 
+struct image_store *store_images(struct store *s)
+{
+    return &s->images;
+}
+
 int store_find(struct store *s, const struct store_asker *who, const char *digest,
                struct store_file *out, struct fail *f)
 {
@@ -305,71 +296,6 @@ int store_thumbnail(struct store *s, const struct store_asker *who, const char *
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
 
-static uint64_t entry_job(const struct entry *e)
-{
-    return e->at[e->n - 1].row.job;
-}
-
-static void entry_free(struct entry *e)
-{
-    for (int i = 0; i < e->n; i++) {
-        spec_free(&e->at[i].spec);
-        free(e->at[i].sweep);
-        free(e->at[i].cells);
-        free(e->at[i].webhook);
-        blob_unref(e->at[i].row.tokens);
-    }
-    blob_unref(e->file);
-    free(e);
-}
-
-static bool copy_text(char **out, const char *text)
-{
-    *out = text ? strdup(text) : NULL;
-    return !text || *out;
-}
-
-/* False: no memory; entry_free() frees what was copied. */
-static bool row_copy(struct entry_row *to, const struct hub_row *row)
-{
-    to->row = *row;
-    to->row.tokens = NULL;
-    if (spec_copy(&to->spec, row->spec) || !copy_text(&to->sweep, row->sweep)
-        || !copy_text(&to->cells, row->cells) || !copy_text(&to->webhook, row->webhook))
-        return false;
-    snprintf(to->key, sizeof to->key, "%s", row->key ? row->key : "");
-    memcpy(to->digest, row->digest, sizeof to->digest);
-    if (row->result_digest)
-        snprintf(to->result_digest, sizeof to->result_digest, "%s", row->result_digest);
-    if (row->error) to->error = *row->error;
-    if (row->tokens) to->row.tokens = blob_ref(row->tokens);
-    to->row.key = to->key;
-    to->row.spec = &to->spec;
-    to->row.digest = to->digest;
-    to->row.sweep = to->sweep;
-    to->row.cells = to->cells;
-    to->row.webhook = to->webhook;
-    to->row.result_digest = row->result_digest ? to->result_digest : NULL;
-    to->row.error = row->error ? &to->error : NULL;
-    return true;
-}
-
-static struct entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file)
-{
-    struct entry *e = calloc(1, sizeof *e + (size_t)n * sizeof e->at[0]);
-
-    if (!e) return NULL;
-    e->m.kind = kind;
-    for (int i = 0; i < n; i++) {
-        e->n++;
-        if (row_copy(&e->at[i], &rows[i])) continue;
-        entry_free(e);
-        return NULL;
-    }
-    if (file) e->file = blob_ref(file);
-    return e;
-}
-
 static void answer(struct store *s, uint64_t job, int64_t commit_us, const struct fail *why)
 {
     struct loop_stored *stored = calloc(1, sizeof *stored);
@@ -385,7 +311,7 @@ static void answer(struct store *s, uint64_t job, int64_t commit_us, const struc
 static void send(struct store *s, int kind, const struct hub_row *rows, int n, struct blob *file)
 {
     struct fail why;
-    struct entry *e;
+    struct row_entry *e;
 
     if (rows->private) { /* nothing of it leaves this thread */
         if (kind != STORE_PLACE) answer(s, rows[n - 1].job, 0, NULL);
@@ -424,7 +350,7 @@ void store_finish(struct store *s, const struct hub_row *row)
 
 void store_delete(struct store *s, uint64_t job)
 {
-    struct entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
+    struct row_entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
 
     if (!e) {
         log_error(s->log, "store: no memory to remove a job, which stays");
@@ -473,7 +399,7 @@ int store_folder(const struct store *s)
     return s->folder;
 }
 
-static int write_file(struct store *s, const struct entry *e, char *name, struct fail *f)
+static int write_file(struct store *s, const struct row_entry *e, char *name, struct fail *f)
 {
     const struct spec *spec = &e->at[0].spec;
 
@@ -514,18 +440,19 @@ static int delete_job(struct store *s, uint64_t job, struct fail *f)
     return err ? err : delete_one(s, job, f);
 }
 
-static int accept_rows(struct store *s, const struct entry *e, struct fail *f)
+static int accept_rows(struct store *s, const struct row_entry *e, struct fail *f)
 {
     int err = check_files(s, f);
 
     for (int i = 0; i < e->n && !err; i++) {
         err = rows_accept(&s->rows, &e->at[i].row, f);
+        if (!err) err = images_refer(&s->images, &e->at[i].row, f);
         if (!err) err = hooks_name(s->rows.writer, &e->at[i].row, f);
     }
     return err;
 }
 
-static int write_entry(struct store *s, const struct entry *e, struct fail *f)
+static int write_entry(struct store *s, const struct row_entry *e, struct fail *f)
 {
     char name[PICTURE_NAME_BYTES] = "";
     int err;
@@ -552,7 +479,7 @@ static int write_list(struct store *s, const struct msg *list, struct fail *f)
     if (err) return err;
     for (const struct msg *m = list; m && !err; m = m->next) {
         pulse_begin(&s->pulse);
-        if (is_entry(m)) err = write_entry(s, (const struct entry *)m, f);
+        if (is_entry(m)) err = write_entry(s, (const struct row_entry *)m, f);
     }
     pulse_begin(&s->pulse);
     if (!err) err = rows_commit(&s->rows, f);
@@ -616,7 +543,7 @@ static void probe(struct store *s)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-static void settle(struct store *s, struct entry *e, struct fail *why)
+static void settle(struct store *s, struct row_entry *e, struct fail *why)
 {
     remember(s, why);
     if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, entry_job(e));
@@ -671,7 +598,7 @@ static bool handle(struct store *s, struct msg *list)
         next = m->next;
         if (obey(s, m, &stop)) continue;
         failed = err && many ? write_alone(s, m, &why) : err;
-        settle(s, (struct entry *)m, failed ? &why : NULL);
+        settle(s, (struct row_entry *)m, failed ? &why : NULL);
     }
     return !stop;
 }

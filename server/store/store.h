@@ -22,6 +22,7 @@
  *   <data>/users.changed      written by `darkroom user` after each change
  *   <data>/outputs/256x256-seed7-<digest>.png   made again when it is gone
  *   <data>/outputs/256x256-seed7-<digest>.jpg   its thumbnail (thumbnails.h)
+ *   <data>/images/<digest>.png  pictures that jobs begin with (images.h)
  *   <data>/checkpoints/<job>  where a running picture stands (checkpoints.h)
  *
  * Thread: store_open .. store_close, store_find, store_users and store_restore are the loop's. */
@@ -39,6 +40,7 @@
 #include <stdint.h>
 
 struct store;
+struct image_store;
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
  * the thread. loop gets one LOOP_STORED per store_accept, store_finish and store_end, in their
@@ -93,6 +95,9 @@ const uint8_t *store_secret(const struct store *);
 
 /* The tokens kept with a finished job, or for one that waits: the caller's reference, or NULL. */
 struct blob *store_tokens(struct store *, uint64_t job);
+
+/* Pictures that jobs begin with. */
+struct image_store *store_images(struct store *);
 
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char HEAD[] = "darkroom rates 3\n";
+static const char HEAD[] = "darkroom rates 4\n";
 
 void rates_key(const struct glm_info *info, char key[RATES_KEY])
 {

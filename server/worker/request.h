@@ -5,7 +5,7 @@
 #include "kernels/glm.h"
 #include "proto/spec.h"
 
-/* The prompt is borrowed. */
-void request_of(const struct spec *, struct glm_req *out);
+/* The prompt and the room for its images are borrowed; the images have sizes, but no pixels. */
+void request_of(const struct spec *, struct glm_image images[LIMIT_IMAGES], struct glm_req *out);
 
 #endif

@@ -27,6 +27,8 @@ struct work *work_start(const struct hub_work *work)
     k->steps = work->steps;
     if (work->checkpoint) k->checkpoint = blob_ref(work->checkpoint);
     if (work->tokens) k->tokens = blob_ref(work->tokens);
+    for (int i = 0; i < LIMIT_IMAGES; i++)
+        if (work->source[i]) k->source[i] = blob_ref(work->source[i]);
     if (work->plan) k->cost = work->plan->cost;
     if (spec_copy(&k->spec, work->spec) == 0) return k;
     work_free(k);
@@ -38,6 +40,8 @@ void work_free(struct work *k)
     spec_free(&k->spec);
     blob_unref(k->checkpoint);
     blob_unref(k->tokens);
+    for (int i = 0; i < LIMIT_IMAGES; i++)
+        blob_unref(k->source[i]);
     free(k->known);
     free(k);
 }

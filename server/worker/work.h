@@ -25,11 +25,12 @@ struct work {
     struct glm_cost cost;
     double fair_end;
     struct preview_demand demand;
-    struct blob *checkpoint; /* START: a reference, or NULL */
-    struct blob *tokens;     /* the same */
-    bool keep;               /* START */
-    int steps;               /* START, FINISH: after which the run ends; 0: after all */
-    struct eta_known *known; /* RATES: owned */
+    struct blob *checkpoint;           /* START: a reference, or NULL */
+    struct blob *tokens;               /* the same */
+    struct blob *source[LIMIT_IMAGES]; /* START: references, NULL: on disk */
+    bool keep;                         /* START */
+    int steps;                         /* START, FINISH: after which the run ends; 0: after all */
+    struct eta_known *known;           /* RATES: owned */
 };
 
 /* For START: what is to run; the spec is copied. NULL when memory is short. */

@@ -11,6 +11,7 @@
 #include "server/worker/request.h"
 #include "server/worker/residents.h"
 #include "server/worker/saver.h"
+#include "server/worker/source.h"
 #include "server/worker/work.h"
 
 #include <stdlib.h>
@@ -61,18 +62,23 @@ static void report_resumed(struct worker *w, const struct resident *r)
 static int begin(struct worker *w, struct work *k, struct resident *r, bool *resumed,
                  struct fail *f)
 {
+    struct glm_image images[LIMIT_IMAGES];
+    struct source_pixels source = {.rgb = {NULL}};
+    const struct source_files files = {w->conf.source, w->conf.arg};
     struct glm_req req;
     int err = w->on.n + w->n_lost < LIMIT_BATCH && w->glm
                   ? w->broken.code
                   : fail_set(f, ERR_INTERNAL, "There is no room on the device.");
 
-    request_of(&k->spec, &req);
+    request_of(&k->spec, images, &req);
     if (k->tokens) {
         req.tokens = k->tokens->data;
         req.tokens_len = k->tokens->len;
     }
+    if (!err) err = source_read(&source, &files, k, images, f);
     if (!err) err = glm_reserve(w->glm, k->scratch, f);
     if (!err) err = saver_begin(&w->saver, w->glm, &req, r, k->checkpoint, &r->run, resumed, f);
+    source_free(&source);
     if (err || !k->steps) return err;
     err = glm_run_finish(r->run, k->steps, f);
     if (!err) err = glm_run_failed(r->run, f);

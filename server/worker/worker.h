@@ -29,6 +29,8 @@ struct worker_conf {
     struct mbox *pictures; /* gets struct pixels_picture */
     /* saver.h; NULL: no checkpoint is on disk */
     struct blob *(*recall)(void *arg, uint64_t job);
+    /* the file of a picture that jobs begin with, by its digest; NULL: it is gone */
+    struct blob *(*source)(void *arg, const char *digest);
     void *arg;
     struct log *log;
 };

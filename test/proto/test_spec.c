@@ -76,7 +76,7 @@ static void ranges_hold(void **state)
         struct fail f;
         double step = r->step > 0 ? r->step : 0.5;
 
-        if (row->type == SPEC_TEXT || row->type == SPEC_NAME || row->type == SPEC_JOB) continue;
+        if (row->type == SPEC_TEXT || row->type == SPEC_NAME || row->type >= SPEC_JOB) continue;
         assert_int_equal(with(row->name, r->min, &s, &f), 0);
         spec_free(&s);
         assert_int_equal(with(row->name, r->max, &s, &f), 0);
@@ -111,13 +111,19 @@ static void hints_name_what_works(void **state)
          "Use a width of 128 or more, or a height of 384 or less."},
         {"{\"prompt\":\"x\",\"widht\":64}", "widht",
          "The fields are prompt, width, height, steps, guidance, seed, noise_seed, lane, "
-         "prior_from."},
+         "prior_from, images."},
         {"{\"prompt\":\"x\",\"lane\":\"fast\"}", "lane", "Use urgent, normal or batch."},
         {"{\"prompt\":\"x\",\"lane\":1}", "lane", "Use urgent, normal or batch, in quotes."},
         {"{\"prompt\":\"x\",\"prior_from\":7}", "prior_from",
          "Use the 16 hex digits of a job, in quotes."},
         {"{\"prompt\":\"x\",\"prior_from\":\"0000000000000000\"}", "prior_from",
          "Use the 16 hex digits that `accepted` gave as job."},
+        {"{\"prompt\":\"x\",\"images\":\"a\"}", "images",
+         "Use [\"..\"] with the digests of uploads or results, or with jobs."},
+        {"{\"prompt\":\"x\",\"images\":[\"a\",\"a\",\"a\",\"a\",\"a\"]}", "images",
+         "Use [\"..\"] with the digests of uploads or results, or with jobs."},
+        {"{\"prompt\":\"x\",\"images\":[\"fedcba98\"]}", "images",
+         "Use the 64 hex digits of a picture's digest, or the 16 of a job."},
         {"{}", "prompt", "Give \"prompt\". What the picture shows, in words."},
         {"{\"prompt\":\"\"}", "prompt", "Say in words what the picture shows."},
     };
@@ -230,6 +236,7 @@ static void digest_sees_every_field(void **state)
         if (i == SPEC_LANE) s.lane = LANE_BATCH;
         if (i == SPEC_NOISE_SEED) s.noise_seed = 0;
         if (i == SPEC_PRIOR_FROM) s.prior_from = UINT64_C(1) << 63;
+        if (i == SPEC_IMAGES) s.images = 1;
         assert_int_equal(spec_digest(&s, seen[i]), 0);
         for (int j = 0; j < i; j++)
             assert_memory_not_equal(seen[i], seen[j], SPEC_DIGEST_BYTES);
@@ -257,6 +264,7 @@ static void expect_json(const char *text, const char *whole, const char *picture
  * how its job was treated */
 static void quiet_fields_are_written_when_unusual(void **state)
 {
+#define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define PICTURE \
     "{\"prompt\":\"x\",\"width\":256,\"height\":256,\"steps\":20,\"guidance\":1.5,\"seed\":-1"
     (void)state;
@@ -272,7 +280,35 @@ static void quiet_fields_are_written_when_unusual(void **state)
                 PICTURE ",\"noise_seed\":9007199254740991,\"lane\":\"batch\","
                         "\"prior_from\":\"fedcba9876543210\"}",
                 PICTURE ",\"noise_seed\":9007199254740991}");
+    expect_json("{\"prompt\":\"x\",\"images\":[]}", PICTURE "}", PICTURE "}");
+    expect_json("{\"prompt\":\"x\",\"images\":[\"" DIGEST "\",\"fedcba9876543210\"]}",
+                PICTURE ",\"images\":[\"" DIGEST "\",\"fedcba9876543210\"]}",
+                PICTURE ",\"images\":[\"" DIGEST "\",\"fedcba9876543210\"]}");
 #undef PICTURE
+}
+
+/* catches: pictures taken by a model that reads none, or a field that hello has nevertheless */
+static void images_of_a_model_that_reads_none(void **state)
+{
+    struct spec_limits l = vectors_limits();
+    json_t *o = json_pack("{s:s,s:[s]}", "prompt", "x", "images", "fedcba9876543210");
+    struct spec s;
+    struct text t;
+    struct fail f;
+
+    (void)state;
+    l.no_images = "This model draws from words alone.";
+    assert_int_equal(spec_decode(&s, o, &l, &f), ERR_BAD_FIELD);
+    assert_string_equal(f.field, "images");
+    assert_string_equal(f.message, l.no_images);
+    json_array_clear(json_object_get(o, "images"));
+    assert_int_equal(spec_decode(&s, o, &l, &f), 0);
+    spec_free(&s);
+    json_decref(o);
+    text_init(&t, 0, 1 << 20);
+    spec_write_fields(&l, &t, NULL);
+    assert_null(strstr(t.at, "images"));
+    text_free(&t);
 }
 
 /* catches: an accepted job that cannot be read again after a restart */
@@ -345,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_prompt_can_be_seen),
         cmocka_unit_test(digest_sees_every_field),
         cmocka_unit_test(quiet_fields_are_written_when_unusual),
+        cmocka_unit_test(images_of_a_model_that_reads_none),
         cmocka_unit_test(canonical_of_the_worst_prompt),
         cmocka_unit_test(cut_between_characters),
     };

@@ -454,7 +454,7 @@ static void versions(void **state)
                 "ALTER TABLE jobs DROP COLUMN unwatched_ms; ALTER TABLE meta DROP COLUMN secret;"
                 "ALTER TABLE jobs DROP COLUMN steps; DROP TABLE tokens;"
                 "ALTER TABLE jobs DROP COLUMN webhook; DROP TABLE hooks;"
-                "PRAGMA user_version=1");
+                "DROP TABLE images; DROP TABLE sources; PRAGMA user_version=1");
     struct seen seen = {0};
 
     (void)state;

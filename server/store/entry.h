@@ -1,0 +1,34 @@
+/* entry - rows on their way to the disk: a message of the store, with copies of all it needs.
+ * Thread: made by the loop, then the store's. */
+#ifndef SERVER_STORE_ENTRY_H
+#define SERVER_STORE_ENTRY_H
+
+#include "server/base/blob.h"
+#include "server/base/mbox.h"
+#include "server/core/effects.h"
+#include "server/worker/png.h"
+
+/* A row on its way to the disk, with copies of what it needs. */
+struct entry_row {
+    struct hub_row row; /* key, digest, spec, sweep, cells, result_digest, error point below */
+    struct spec spec;
+    char key[LIMIT_KEY_BYTES + 1], result_digest[PNG_DIGEST_TEXT];
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    char *sweep, *cells, *webhook;
+    struct fail error;
+};
+
+/* Rows that are written together; the job that is answered for, or deleted, is the last one's. */
+struct row_entry {
+    struct msg m;
+    struct blob *file;
+    int n;
+    struct entry_row at[];
+};
+
+/* kind: of the message. Rows are copied, the file (or NULL) gets a reference. NULL: no memory. */
+struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file);
+void entry_free(struct row_entry *);
+uint64_t entry_job(const struct row_entry *);
+
+#endif

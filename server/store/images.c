@@ -1,0 +1,258 @@
+/* images - files first, then rows, so that a kill leaves a file that the next start removes. */
+#include "server/store/images.h"
+
+#include "server/store/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char FOLDER[] = "images";
+
+#define FILE_TEXT (SPEC_DIGEST_TEXT + 4)
+
+static void file_name(const char *digest, char out[FILE_TEXT])
+{
+    snprintf(out, FILE_TEXT, "%.64s.png", digest);
+}
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+
+    return sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK ? q : NULL;
+}
+
+/* A statement that changes rows, bound already: 0 or ERR_IO. */
+static int run(sqlite3 *db, sqlite3_stmt *q, struct fail *f)
+{
+    const bool done = q && sqlite3_step(q) == SQLITE_DONE;
+    const int err = done ? 0 : database_fail(db, "Cannot write", f);
+
+    sqlite3_finalize(q);
+    return err;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static bool has_row(void *arg, const char *name)
+{
+    struct image_store *m = arg;
+    sqlite3_stmt *q = prepare(m->rows->writer, "SELECT 1 FROM images WHERE digest=?1 LIMIT 1");
+    int got;
+
+    sqlite3_bind_text(q, 1, name, (int)strcspn(name, "."), SQLITE_STATIC);
+    got = q ? sqlite3_step(q) : SQLITE_ERROR;
+    sqlite3_finalize(q);
+    return got != SQLITE_DONE;
+}
+
+int images_open(struct image_store *m, struct job_rows *rows, struct pictures *outputs, int data,
+                struct log *log, struct fail *f)
+{
+    int folder, err = files_subfolder(data, FOLDER, true, &folder, f);
+
+    m->rows = rows;
+    m->outputs = outputs;
+    m->data = data;
+    pictures_init(&m->files, data, FOLDER, log);
+    if (err) return err;
+    err = files_prune(folder, has_row, m, f);
+    close(folder);
+    return err;
+}
+
+/* --- whose they are --------------------------------------------------------------------------- */
+
+/* An upload, or a result; `file` is the name in its folder. */
+struct found {
+    bool upload;
+    char file[PICTURE_NAME_BYTES];
+    int64_t bytes;
+    int width, height;
+};
+
+/* sql: file, bytes, width and height of a picture by its digest and owner. */
+static bool look(sqlite3 *db, const char *sql, uint32_t owner, const char *digest,
+                 struct found *out)
+{
+    sqlite3_stmt *q = prepare(db, sql);
+    bool found;
+
+    sqlite3_bind_text(q, 1, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, owner);
+    found = q && sqlite3_step(q) == SQLITE_ROW;
+    if (found) {
+        snprintf(out->file, sizeof out->file, "%s", (const char *)sqlite3_column_text(q, 0));
+        out->bytes = sqlite3_column_int64(q, 1);
+        out->width = sqlite3_column_int(q, 2);
+        out->height = sqlite3_column_int(q, 3);
+    }
+    sqlite3_finalize(q);
+    return found;
+}
+
+static bool find(sqlite3 *db, uint32_t owner, const char *digest, struct found *out)
+{
+    out->upload = look(db,
+                       "SELECT digest || '.png',bytes,width,height FROM images"
+                       " WHERE digest=?1 AND owner=?2",
+                       owner, digest, out);
+    return out->upload
+           || look(db,
+                   "SELECT file,bytes,json_extract(spec,'$.width'),json_extract(spec,'$.height')"
+                   " FROM jobs WHERE result=?1 AND owner=?2 LIMIT 1",
+                   owner, digest, out);
+}
+
+int images_find(struct image_store *m, uint32_t owner, struct spec_image *out, struct fail *f)
+{
+    char digest[SPEC_DIGEST_TEXT];
+    struct found found;
+    int fd, err;
+
+    spec_digest_text(out->digest, digest);
+    if (!find(m->rows->reader, owner, digest, &found))
+        return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
+    err = pictures_open(found.upload ? &m->files : m->outputs, found.file, digest, found.bytes, &fd,
+                        f);
+    if (err) return err;
+    close(fd);
+    out->width = found.width;
+    out->height = found.height;
+    return 0;
+}
+
+/* --- what jobs begin with --------------------------------------------------------------------- */
+
+static int add_row(struct image_store *m, uint32_t owner, const char *digest,
+                   const struct found *found, int64_t now_ms, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(m->rows->writer, "INSERT INTO images(owner,digest,bytes,width,height,"
+                                               "created_ms,used_ms) VALUES(?1,?2,?3,?4,?5,?6,?6)");
+
+    sqlite3_bind_int64(q, 1, owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 3, found->bytes);
+    sqlite3_bind_int(q, 4, found->width);
+    sqlite3_bind_int(q, 5, found->height);
+    sqlite3_bind_int64(q, 6, now_ms);
+    return run(m->rows->writer, q, f);
+}
+
+static int use_row(struct image_store *m, uint32_t owner, const char *digest, int64_t now_ms,
+                   struct fail *f)
+{
+    sqlite3_stmt *q =
+        prepare(m->rows->writer, "UPDATE images SET used_ms=?3 WHERE owner=?1 AND digest=?2");
+
+    sqlite3_bind_int64(q, 1, owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 3, now_ms);
+    return run(m->rows->writer, q, f);
+}
+
+static int add_source(struct image_store *m, uint64_t job, const char *digest, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(m->rows->writer, "INSERT OR IGNORE INTO sources VALUES(?1,?2)");
+
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)job);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    return run(m->rows->writer, q, f);
+}
+
+static int refer_one(struct image_store *m, const struct hub_row *row, const uint8_t *which,
+                     struct fail *f)
+{
+    char digest[SPEC_DIGEST_TEXT], name[FILE_TEXT];
+    struct found found;
+    int err = 0;
+
+    spec_digest_text(which, digest);
+    file_name(digest, name);
+    if (!find(m->rows->writer, row->owner, digest, &found)) {
+        fail_field(f, ERR_NOT_FOUND, "images", "A picture that it begins with was just removed");
+        return fail_advise(f, "Upload it again.");
+    }
+    if (found.upload) {
+        err = use_row(m, row->owner, digest, row->created_ms, f);
+    } else {
+        err = pictures_link(m->outputs, found.file, &m->files, name, f);
+        if (!err) err = add_row(m, row->owner, digest, &found, row->created_ms, f);
+    }
+    return err ? err : add_source(m, row->job, digest, f);
+}
+
+int images_refer(struct image_store *m, const struct hub_row *row, struct fail *f)
+{
+    int err = 0;
+
+    for (int i = 0; i < row->spec->images && !err; i++)
+        err = refer_one(m, row, row->spec->image[i].digest, f);
+    return err;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool is_whole(const struct blob *b, const char *digest)
+{
+    uint8_t sum[SPEC_DIGEST_BYTES];
+    char text[SPEC_DIGEST_TEXT];
+
+    crypto_generichash(sum, sizeof sum, b->data, b->len, NULL, 0);
+    spec_digest_text(sum, text);
+    return strcmp(text, digest) == 0;
+}
+
+static struct blob *read_all(int fd)
+{
+    struct stat st;
+    char *memory;
+    size_t n;
+
+    if (fstat(fd, &st) || st.st_size < 1) return NULL;
+    n = (size_t)st.st_size;
+    memory = malloc(BLOB_HEAD + n);
+    if (!memory) return NULL;
+    if (pread(fd, memory + BLOB_HEAD, n, 0) == (ssize_t)n) return blob_adopt(memory, n);
+    free(memory);
+    return NULL;
+}
+
+struct blob *images_read(int data, const char *digest)
+{
+    char name[FILE_TEXT];
+    struct blob *b = NULL;
+    int folder, fd;
+
+    file_name(digest, name);
+    if (files_subfolder(data, FOLDER, false, &folder, NULL)) return NULL;
+    if (!files_read(folder, name, &fd, NULL)) {
+        b = read_all(fd);
+        close(fd);
+    }
+    close(folder);
+    if (!b || is_whole(b, digest)) return b;
+    blob_unref(b);
+    return NULL;
+}
+
+struct blob *images_any(struct image_store *m, const char *digest)
+{
+    char name[PICTURE_NAME_BYTES];
+    struct blob *b = images_read(m->data, digest);
+    int64_t bytes;
+    struct fail f;
+    int fd;
+
+    if (b || !rows_find(m->rows, true, USER_NONE, digest, name, sizeof name, &bytes)) return b;
+    if (pictures_open(m->outputs, name, digest, bytes, &fd, &f)) return NULL;
+    b = read_all(fd);
+    close(fd);
+    return b;
+}

@@ -1,0 +1,46 @@
+/* images - the pictures that jobs begin with: a file each, whose they are, which jobs need them.
+ *
+ * A file is named by its digest and stored once, however many users have it; the table `images` has
+ * a row for each of them. An upload is added; a result becomes one when a job begins with it, as a
+ * second name of the same file, so that the result may be removed. The table `sources` says which
+ * jobs begin with which picture, from the transaction that accepts the job until its row goes. What
+ * no job begins with is removed some time after it was last used (images_prune).
+ *
+ *   <data>/images/<digest>.png
+ *
+ * Thread: images_find, images_list and images_file belong to the loop, images_read to any thread,
+ * all others to the one that writes, within a transaction where it is said. */
+#ifndef SERVER_STORE_IMAGES_H
+#define SERVER_STORE_IMAGES_H
+
+#include "server/base/blob.h"
+#include "server/core/effects.h"
+#include "server/store/pictures.h"
+#include "server/store/rows.h"
+
+struct image_store {
+    struct job_rows *rows;
+    struct pictures *outputs; /* results */
+    struct pictures files;
+    int data; /* the data folder */
+};
+
+/* Makes the folder, and removes files that no row has. ERR_IO. */
+int images_open(struct image_store *, struct job_rows *, struct pictures *outputs, int data,
+                struct log *, struct fail *f);
+
+/* A picture that a job of this user may begin with: an upload or a result; out->digest names it,
+ * its size is filled in. ERR_NOT_FOUND, also for another user's or when its file is gone. */
+int images_find(struct image_store *, uint32_t owner, struct spec_image *out, struct fail *f);
+
+/* In the transaction of a new job: it begins with the pictures of its spec. ERR_NOT_FOUND: one has
+ * been removed since images_find(). ERR_IO. */
+int images_refer(struct image_store *, const struct hub_row *, struct fail *f);
+
+/* A file of the folder, whole and with this digest (64 hex digits): the caller's reference. NULL:
+ * it is gone, damaged, or memory is short. */
+struct blob *images_read(int data, const char *digest);
+/* The same of an upload or a result, whoever has it; for the loop. */
+struct blob *images_any(struct image_store *, const char *digest);
+
+#endif
