@@ -5,6 +5,7 @@
 #include "server/cli/paths.h"
 #include "server/cli/process.h"
 #include "server/cli/user.h"
+#include "server/decoder/helper_main.h"
 #include "server/version.h"
 
 #include <libwebsockets.h>
@@ -100,6 +101,7 @@ int main(int argc, char **args)
     struct fail f = {0};
     int status, command, err;
 
+    if (helper_called(argc, args)) return helper_main(NULL);
     process_standard();
     if (argc < 2) {
         usage(stderr);

@@ -1,8 +1,8 @@
-/* image_file - reads a file and has it decoded. */
+/* image_file - reads a file and has it decoded by the process that a server has for it. */
 #include "server/cli/image_file.h"
 
 #include "proto/limits.h"
-#include "server/decoder/image.h"
+#include "server/decoder/helper.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -37,21 +37,32 @@ static int read_file(const char *path, struct bytes *b, struct fail *f)
     return bad ? ERR_IO : 0;
 }
 
+static int copy(struct image_file *out, const struct image_facts *facts, const uint8_t *rgb,
+                struct fail *f)
+{
+    const size_t bytes = 3 * (size_t)facts->width * (size_t)facts->height;
+
+    out->rgb = malloc(bytes);
+    if (!out->rgb) return no_memory(f);
+    memcpy(out->rgb, rgb, bytes);
+    out->width = facts->width;
+    out->height = facts->height;
+    image_changes_text(facts->changes, out->note, sizeof out->note);
+    return 0;
+}
+
 static int decode(const struct bytes *b, struct image_file *out, struct fail *f)
 {
-    struct image_limits limits;
+    const struct helper_conf conf = {.stop_fd = -1};
+    struct helper h;
     struct image_facts facts;
-    int err;
+    const uint8_t *rgb;
+    int err = helper_open(&h, &conf, f);
 
-    image_limits_init(&limits);
-    err = image_look(b->data, b->len, &limits, &facts, f);
     if (err) return err;
-    out->width = facts.width;
-    out->height = facts.height;
-    out->rgb = malloc(3 * (size_t)facts.width * (size_t)facts.height);
-    if (!out->rgb) return no_memory(f);
-    err = image_decode(b->data, b->len, &facts, out->rgb, f);
-    image_changes_text(facts.changes, out->note, sizeof out->note);
+    err = helper_decode(&h, b->data, b->len, &facts, &rgb, f);
+    if (!err) err = copy(out, &facts, rgb, f);
+    helper_close(&h);
     return err;
 }
 
@@ -74,8 +85,5 @@ int image_file_read(const char *path, struct image_file *out, struct fail *f)
     err = read_file(path, &b, f);
     if (!err) err = decode(&b, out, f);
     free(b.data);
-    if (!err) return 0;
-    free(out->rgb);
-    out->rgb = NULL;
-    return name_file(path, err, f);
+    return err ? name_file(path, err, f) : 0;
 }

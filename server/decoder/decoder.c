@@ -2,11 +2,14 @@
 #include "server/decoder/decoder.h"
 
 #include "server/base/blob.h"
-#include "server/decoder/image.h"
+#include "server/decoder/helper.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { DECODER_STOP = -1 };
 
@@ -14,29 +17,24 @@ struct decoder {
     struct decoder_conf conf;
     struct mbox box;
     pthread_t thread;
+    int stop_fd;          /* readable once decoder_free() is called */
+    struct helper helper; /* the thread's */
 };
 
-static int read_file(struct decoding *d)
-{
-    struct image_limits limits;
-    const uint8_t *file = d->file->data;
-    char *memory;
-    size_t bytes;
-    int err;
+/* --- the thread ------------------------------------------------------------------------------- */
 
-    image_limits_init(&limits);
-    err = image_look(file, d->file->len, &limits, &d->facts, &d->why);
-    if (err) return err;
-    bytes = 3 * (size_t)d->facts.width * (size_t)d->facts.height;
-    memory = malloc(BLOB_HEAD + bytes);
-    if (!memory) return fail_set(&d->why, ERR_OUT_OF_MEMORY, "No memory for an image.");
-    err = image_decode(file, d->file->len, &d->facts, (uint8_t *)memory + BLOB_HEAD, &d->why);
-    if (!err)
-        d->rgb = blob_adopt(memory, bytes);
-    else
-        free(memory);
-    if (!err && !d->rgb) err = fail_set(&d->why, ERR_OUT_OF_MEMORY, "No memory for an image.");
-    return err;
+static struct blob *copy_pixels(const uint8_t *rgb, const struct image_facts *facts)
+{
+    return blob_copy(rgb, 3 * (size_t)facts->width * (size_t)facts->height);
+}
+
+static void decode(struct decoder *d, struct decoding *m)
+{
+    const uint8_t *rgb;
+
+    if (helper_decode(&d->helper, m->file->data, m->file->len, &m->facts, &rgb, &m->why)) return;
+    m->rgb = copy_pixels(rgb, &m->facts);
+    if (!m->rgb) fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory for an image.");
 }
 
 static bool handle(struct decoder *d, struct msg *list)
@@ -49,34 +47,59 @@ static bool handle(struct decoder *d, struct msg *list)
             go_on = false;
             continue;
         }
-        read_file((struct decoding *)m);
+        decode(d, (struct decoding *)m);
+        helper_clear(&d->helper);
         mbox_push(d->conf.loop, m);
     }
     return go_on;
 }
 
+/* The process dies with the thread that starts it, so this one does. */
 static void *run(void *arg)
 {
     struct decoder *d = arg;
 
     pthread_setname_np(pthread_self(), "decode-image");
+    helper_start(&d->helper, NULL); /* so that the log tells at once where it cannot */
     while (handle(d, mbox_wait(&d->box, -1))) {}
+    helper_close(&d->helper);
     return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int open_parts(struct decoder *d, const struct decoder_conf *conf, struct fail *f)
+{
+    struct helper_conf helper = {.log = conf->log};
+
+    d->conf = *conf;
+    d->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (d->stop_fd < 0) return fail_set(f, ERR_IO, "No descriptor for the decoder.");
+    helper.stop_fd = d->stop_fd;
+    return helper_open(&d->helper, &helper, f);
 }
 
 int decoder_new(struct decoder **out, const struct decoder_conf *conf, struct fail *f)
 {
     struct decoder *d = calloc(1, sizeof *d);
+    int err;
 
-    *out = d;
+    *out = NULL;
     if (!d) return fail_set(f, ERR_OUT_OF_MEMORY, "No memory for the decoder.");
-    d->conf = *conf;
+    err = open_parts(d, conf, f);
     mbox_init(&d->box, NULL, NULL);
-    if (!pthread_create(&d->thread, NULL, run, d)) return 0;
+    if (!err && pthread_create(&d->thread, NULL, run, d)) {
+        helper_close(&d->helper);
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the decoder.");
+    }
+    if (!err) {
+        *out = d;
+        return 0;
+    }
+    if (d->stop_fd >= 0) close(d->stop_fd);
     mbox_destroy(&d->box);
     free(d);
-    *out = NULL;
-    return fail_set(f, ERR_OUT_OF_MEMORY, "Cannot start the decoder.");
+    return err;
 }
 
 void decoder_free(struct decoder *d)
@@ -84,9 +107,11 @@ void decoder_free(struct decoder *d)
     struct msg last = {.kind = DECODER_STOP};
 
     if (!d) return;
+    eventfd_write(d->stop_fd, 1);
     mbox_push(&d->box, &last);
     pthread_join(d->thread, NULL);
     mbox_destroy(&d->box);
+    close(d->stop_fd);
     free(d);
 }
 

@@ -28,8 +28,8 @@ struct decoder_conf {
     struct log *log;   /* NULL: none */
 };
 
-/* Starts the thread, and that the process. ERR_OUT_OF_MEMORY. A system on which the process cannot
- * be confined is logged; each picture is then refused with a sentence that says so. */
+/* Starts the thread, and that the process. ERR_OUT_OF_MEMORY, ERR_IO. A system on which the process
+ * cannot be confined is logged; each picture is then refused with a sentence that says so. */
 int decoder_new(struct decoder **out, const struct decoder_conf *, struct fail *f);
 /* What waits or runs is answered as ERR_SHUTTING_DOWN. NULL is fine. */
 void decoder_free(struct decoder *);

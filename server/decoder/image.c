@@ -95,17 +95,21 @@ static void turn(struct image_facts *facts)
     if (facts->orientation != 1) facts->changes |= 1U << IMAGE_ORIENTED;
 }
 
+int image_check_bytes(size_t len, const struct image_limits *l, struct fail *f)
+{
+    if (len <= l->bytes) return 0;
+    fail_field(f, ERR_TOO_LARGE, "image", "The image's file has %zu bytes.", len);
+    return fail_advise(f, "Use one of at most %zu MiB.", l->bytes >> 20);
+}
+
 int image_look(const uint8_t *file, size_t len, const struct image_limits *l,
                struct image_facts *facts, struct fail *f)
 {
     const struct file_bytes b = {file, len};
-    int i = 0, err;
+    int i = 0, err = image_check_bytes(len, l, f);
 
     memset(facts, 0, sizeof *facts);
-    if (len > l->bytes) {
-        fail_field(f, ERR_TOO_LARGE, "image", "The image's file has %zu bytes.", len);
-        return fail_advise(f, "Use one of at most %zu MiB.", l->bytes >> 20);
-    }
+    if (err) return err;
     while (i < IMAGE_FORMATS && !FORMATS[i].is(b))
         i++;
     if (i == IMAGE_FORMATS) return refuse_format(b, f);

@@ -25,6 +25,9 @@ struct image_limits {
 };
 void image_limits_init(struct image_limits *); /* those of proto/limits.h */
 
+/* ERR_TOO_LARGE; image_look() asks this, too. */
+int image_check_bytes(size_t len, const struct image_limits *, struct fail *f);
+
 /* Reads the file's head. 0: the file may be decoded into facts->width * height * 3 bytes; the facts
  * are those that the head tells. ERR_TOO_LARGE: the file's bytes; ERR_BAD_IMAGE, with the field
  * "image": of another format, damaged, or beyond a limit. */

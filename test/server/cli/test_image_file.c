@@ -1,6 +1,7 @@
 /* test_image_file - pictures in files of the person who runs the command, and files that are
  * none. */
 #include "server/cli/image_file.h"
+#include "server/decoder/helper_main.h"
 
 #include <setjmp.h>
 #include <spng.h>
@@ -144,16 +145,17 @@ static void what_is_no_picture_is_refused(void **state)
     assert_int_equal(image_file_read("/tmp", &i, &f), ERR_IO);
 }
 
-int main(void)
+int main(int argc, char **args)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_png_is_read_to_the_byte),
         cmocka_unit_test(a_jpeg_is_read),
         cmocka_unit_test(what_is_no_picture_is_refused),
     };
-    const int fd = mkstemp(path);
-    int failed;
+    int fd, failed;
 
+    if (helper_called(argc, args)) return helper_main(NULL);
+    fd = mkstemp(path);
     if (fd < 0) return 1;
     close(fd);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
