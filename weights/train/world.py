@@ -455,7 +455,8 @@ def render_scene(spec, rows, cols, pixels):
     if spec['ground'] == 'sea':
         stamp_waves(st)
     stamp_sky(st, spec)
-    for (kind, colour), col in zip(spec['things'], place_things(spec['things'], cols)):
+    columns = spec.get('columns') or place_things(spec['things'], cols)
+    for (kind, colour), col in zip(spec['things'], columns):
         stamp_thing(st, kind, colour, col)
     if spec['word']:
         stamp_sign(st, spec['word'])
