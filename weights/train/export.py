@@ -29,7 +29,7 @@ TEMPERATURE, TOP_P = .8, .75
 def prior_model():
     prior = Prior()
     prior.load_state_dict(torch.load(RUN / 'prior.pt')['average'])
-    tokenizer = torch.load(RUN / 'codebook.pt')
+    tokenizer = torch.load(RUN / 'vision.pt')
     model = GlmImageForConditionalGeneration(GlmImageConfig(**PRIOR))
     model.model.language_model.load_state_dict(prior.lm.state_dict())
     model.lm_head.load_state_dict(prior.head.state_dict())

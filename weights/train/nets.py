@@ -12,6 +12,10 @@ from transformers.models.glm_image.modeling_glm_image import GlmImageTextModel
 
 from common import DIT, GLYPH, PRIOR
 
+# Half precision for the products where the processor has it; elsewhere it is emulated, 50 times
+# slower.
+HALF = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
 
 def rms(x, weight, eps=1e-5):
     x = x.float()
@@ -50,7 +54,7 @@ class Prior(nn.Module):
         angle = pos[:, self.axis].transpose(1, 2) * self.freq
         cos, sin = angle.cos()[:, None], angle.sin()[:, None]
         split = lambda y, n: y.view(b, t, n, self.head_dim).transpose(1, 2)
-        bias = torch.full((t, t), -1e9, dtype=torch.bfloat16).triu(1)
+        bias = torch.full((t, t), -1e9, dtype=torch.bfloat16 if HALF else torch.float32).triu(1)
         groups = c.num_attention_heads // c.num_key_value_heads
         x = self.lm.embed_tokens.weight[ids]
         for layer in self.lm.layers:
@@ -79,29 +83,53 @@ class Painter(nn.Module):
         self.dit = GlmImageTransformer2DModel(**DIT)
         self.t5 = T5EncoderModel(T5Config(**GLYPH))
 
-    def forward(self, x, glyphs, mask, prior, drop, t, size):
+    def remember(self, x, prior, size):
+        """Keys and values [(k, v)] of every block for a source picture: its latents x and codes, at
+        time 0, without text. The pass ends with the keys of the last block."""
+        b = len(x)
+        nothing, mask = x.new_zeros(b, 0, DIT['text_embed_dim']), torch.zeros(b, 0)
+        cache = []
+        self.run(x, nothing, mask, prior, torch.zeros(b, dtype=torch.bool), torch.zeros(b), size,
+                 lambda k, v: cache.append((k, v)))
+        return cache
+
+    def forward(self, x, glyphs, mask, prior, drop, t, size, source=None, seen=None):
         """Velocity [B,16,h,w]. x [B,16,h,w] latents; glyphs, mask [B,L], padded on the right;
-        prior [B,h*w/4] codes; drop [B] without prior; t [B] timestep - 1; size [B,2] pixels"""
-        d, (b, ch, h, w), n_text = self.dit, x.shape, glyphs.shape[1]
+        prior [B,h*w/4] codes; drop [B] without prior; t [B] timestep - 1; size [B,2] pixels;
+        source what `remember` gave; seen [B] who may look at it (the others of a batch may not)"""
+        text = self.t5(glyphs, attention_mask=mask).last_hidden_state
+        return self.run(x, text, mask, prior, drop, t, size, None, source, seen)
+
+    def run(self, x, text, mask, prior, drop, t, size, write, source=None, seen=None):
+        d, (b, ch, h, w), n_text = self.dit, x.shape, text.shape[1]
         heads, dim = DIT['num_attention_heads'], DIT['attention_head_dim']
-        text = d.glyph_projector(self.t5(glyphs, attention_mask=mask).last_hidden_state)
+        text = d.glyph_projector(text)
         cos, sin = (v[:, :dim // 2] for v in d.rope(x))
         keep = (~drop).float()[:, None, None]
         cond = d.time_condition_embed(t, size, torch.zeros_like(size), x.dtype)
         image = d.image_projector(x) + d.prior_projector(d.prior_token_embedding(prior) * keep)
         bias = torch.zeros(b, 1, 1, n_text + image.shape[1])
         bias[:, 0, 0, :n_text] = (1 - mask.float()) * -1e9
+        if source:
+            unseen = (1 - seen.float())[:, None, None, None] * -1e9
+            bias = torch.cat([unseen.expand(b, 1, 1, source[0][0].shape[2]), bias], -1)
 
         def rotate(q):
             a, u, v = q[:, :, :n_text], q[:, :, n_text:, :dim // 2], q[:, :, n_text:, dim // 2:]
             return torch.cat([a, torch.cat([u * cos - v * sin, v * cos + u * sin], -1)], 2)
 
-        for block in d.transformer_blocks:
+        for i, block in enumerate(d.transformer_blocks):
             att, m = block.attn1, block.norm1.linear(cond)[:, None].chunk(12, -1)
             z = torch.cat([norm(text) * (1 + m[3]) + m[1], norm(image) * (1 + m[2]) + m[0]], 1)
             q = rotate(norm(att.to_q(z).unflatten(2, (heads, dim))).transpose(1, 2))
             k = rotate(norm(att.to_k(z).unflatten(2, (heads, dim))).transpose(1, 2))
             v = att.to_v(z).unflatten(2, (heads, dim)).transpose(1, 2)
+            if write:
+                write(k, v)
+                if i == len(d.transformer_blocks) - 1:
+                    return None
+            if source:
+                k, v = (torch.cat(pair, 2) for pair in zip(source[i], (k, v)))
             o = att.to_out[0](attend(q, k, v, bias).transpose(1, 2).flatten(2))
             text, image = text + m[5] * o[:, :n_text], image + m[4] * o[:, n_text:]
             z = torch.cat([norm(text) * (1 + m[9]) + m[7], norm(image) * (1 + m[8]) + m[6]], 1)
@@ -141,6 +169,30 @@ def check():
             prior_token_drop=torch.full((1, 96), bool(drop[i])), timestep=t[i:i + 1],
             target_size=size[i:i + 1], crop_coords=torch.zeros(1, 2)).sample
         print('painter', ((ours[i] - theirs[0]).abs().max() / theirs.abs().max()).item())
+    check_source(painter)
+
+
+def check_source(painter):
+    """The same with a source picture, whose keys and values the reference keeps"""
+    from diffusers.models.transformers.transformer_glm_image import GlmImageKVCache
+    dit = painter.dit
+    x, y = torch.randn(1, 16, 16, 16), torch.randn(1, 16, 16, 24)
+    codes, other = torch.randint(0, 2000, (1, 64)), torch.randint(0, 2000, (1, 96))
+    size, zero = torch.tensor([[128., 128.]]), torch.zeros(1, 2)
+    no = torch.zeros(1, dtype=torch.bool)
+    glyphs = torch.tensor([glyph_ids('AB')])
+    ours = painter(y, glyphs, glyphs > 0, other, no, torch.tensor([300.]), size,
+                   painter.remember(x, codes, size), torch.tensor([True]))
+    cache = GlmImageKVCache(num_layers=len(dit.transformer_blocks))
+    call = lambda x, text, codes, t: dit(
+        hidden_states=x, encoder_hidden_states=text, prior_token_id=codes,
+        prior_token_drop=torch.zeros_like(codes, dtype=torch.bool), timestep=t, target_size=size,
+        crop_coords=zero, kv_caches=cache).sample
+    cache.set_mode('write')
+    call(x, torch.zeros(1, 0, DIT['text_embed_dim']), codes, torch.zeros(1))
+    cache.set_mode('read')
+    theirs = call(y, painter.t5(glyphs).last_hidden_state, other, torch.tensor([300.]))
+    print('painter with a source', ((ours - theirs).abs().max() / theirs.abs().max()).item())
 
 
 if __name__ == '__main__':

@@ -2,12 +2,14 @@
 import torch
 
 from common import RUN
+from nets import HALF
 
 
 @torch.no_grad()
 def orthogonal(g):
     """Newton-Schulz: the nearest (semi-)orthogonal matrices of a stack [n, rows, cols]."""
-    x = (g / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7)).bfloat16()
+    x = (g / (g.norm(dim=(-2, -1), keepdim=True) + 1e-7))
+    x = x.bfloat16() if HALF else x
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     for _ in range(5):

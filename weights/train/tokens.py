@@ -18,6 +18,7 @@ from common import IMAGE_END, IMAGE_START, RUN, TEXT_VOCAB, VISION_VOCAB
 
 SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
          r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+LEAST_SIDE, MOST_SIDE = 256, 512   # pixels of a source picture, as those that are trained
 SPECIAL = ('<|endoftext|>', '[MASK]', '[gMASK]', '[sMASK]', '<sop>', '<eop>', '<|system|>',
            '<|user|>', '<|assistant|>', '<|observation|>', '<|video|>', '<|image|>')
 
@@ -75,8 +76,8 @@ def write_processor(folder, model):
         image_processor_type='GlmImageImageProcessor', processor_class='GlmImageProcessor',
         do_resize=True, do_rescale=True, do_normalize=True, do_convert_rgb=True, resample=3,
         rescale_factor=1 / 255, image_mean=[.5] * 3, image_std=[.5] * 3, patch_size=16,
-        temporal_patch_size=1, merge_size=1, min_pixels=512 * 512, max_pixels=2048 * 2048,
-        size=dict(shortest_edge=512 * 512, longest_edge=2048 * 2048)))
+        temporal_patch_size=1, merge_size=1, min_pixels=LEAST_SIDE ** 2, max_pixels=MOST_SIDE ** 2,
+        size=dict(shortest_edge=LEAST_SIDE ** 2, longest_edge=MOST_SIDE ** 2)))
     (folder / 'chat_template.jinja').write_text(
         '{%- for m in messages -%}{%- if m.content is string -%}{{ m.content }}{%- else -%}'
         "{%- for c in m.content -%}{%- if c.type == 'image' -%}" + start + '<|image|>' + end
@@ -94,6 +95,11 @@ class PromptTokens:
         h, w = world.preview_size(rows, cols)
         tail = f'<sop>{rows} {cols}<eop><sop>{h} {w}<eop><|dit_token_{IMAGE_START}|>'
         return self.bpe.encode(text + tail).ids
+
+    def edit(self, source, text, rows, cols):
+        """With a source's codes [h, w]: these between marks, text, the grid's size, start"""
+        tail = f'<sop>{rows} {cols}<eop><|dit_token_{IMAGE_START}|>'
+        return [IMAGE_START, *source.ravel().tolist(), IMAGE_END, *self.bpe.encode(text + tail).ids]
 
 
 if __name__ == '__main__':
