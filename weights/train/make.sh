@@ -2,8 +2,8 @@
 # From nothing to an exported folder: about five hours on two idle cores, less with smaller numbers.
 #
 # usage: ./make.sh FOLDER        with the packages of README.md; RUN (default: run) holds the work
-#        PRIOR_SECONDS, VAE_SECONDS, VISION_SECONDS, PAINTER_SECONDS and PICTURES (for the painter) may be set;
-#        DARKROOM may name the program that draws the pictures that are judged
+#        PRIOR_SECONDS, VAE_SECONDS, VISION_SECONDS, PAINTER_SECONDS and PICTURES (for the
+#        painter) may be set; DARKROOM may name the program that draws the pictures that are judged
 set -e
 folder=$(realpath "$1")
 [ -z "$DARKROOM" ] || export DARKROOM="$(realpath "$DARKROOM")"

@@ -118,12 +118,14 @@ class Pictures:
         return prompt, text_places(len(prompt)), np.concatenate([p.ravel() for p in parts])
 
     def batches(self, rows, cols, kind, count):
-        """`count` batches with samples of similar length together"""
+        """`count` batches with samples of similar length together; edits of any length, as the way
+        back to the source is learnt from texts of many lengths at once"""
         where = plan(rows, cols, kind)
         source = rows * cols if kind in ('edit', 'crowd') else 0
         size = max(1, TOKENS // (where.shape[1] + source + 25))
-        pool = sorted((self.sample(rows, cols, kind) for _ in range(size * count)),
-                      key=lambda s: len(s[0]))
+        pool = [self.sample(rows, cols, kind) for _ in range(size * count)]
+        if not source:
+            pool.sort(key=lambda s: len(s[0]))
         parts = [pool[i:i + size] for i in range(0, len(pool), size)]
         self.rng.shuffle(parts)
         batches = [self.collate(part, where) for part in parts]
@@ -175,7 +177,7 @@ def choose(rng, progress, share):
     """(rows, cols, kind) of the next batches; `share` of them are edits"""
     late = progress > .6
     if rng.random() < share:
-        grid, = rng.choices(GRIDS, (82, 6, 6, 6))
+        grid, = rng.choices(GRIDS, (76, 8, 8, 8) if late else (100, 0, 0, 0))
         return (*grid, 'crowd' if rng.random() < .35 * (1 - progress) else 'edit')
     if rng.random() < (.08 if late else .12):
         return 8, 8, 'word'
