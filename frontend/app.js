@@ -18,6 +18,7 @@ import { Announcer, changes } from './view/announcer.js';
 import { Pages } from './view/pages.js';
 import { SignIn } from './view/signin.js';
 import { Status } from './view/status.js';
+import { finishedCells } from './view/sweepcard.js';
 import { Title } from './view/title.js';
 import { failureWords } from './view/errors.js';
 import { Viewer } from './view/viewer.js';
@@ -64,7 +65,11 @@ const connection = new Connection({
 });
 const viewer = new Viewer({
   use, vary, text: () => text, say: (sentence) => announcer.say(sentence),
-  finished: () => store.state.jobs.filter((job) => job.state === 'done' && job.result),
+  finished: (shown) => {
+    const sweep = store.state.jobs.find((job) => job.cells.some((cell) => cell.id === shown?.id));
+    return sweep ? finishedCells(sweep)
+      : store.state.jobs.filter((job) => job.state === 'done' && job.result);
+  },
 });
 const gallery = new Gallery({
   cancel: (job) => session.cancel(job.key),
@@ -74,7 +79,7 @@ const gallery = new Gallery({
     if (job.error?.code === 'no_answer') session.again(key);
     else {
       session.forget([key]);
-      key = session.submit(job.asked);
+      key = session.submit(job.asked, job.more);
     }
     draw();
     gallery.card(key)?.focus();
@@ -182,9 +187,9 @@ async function findCause() {
   store.dispatch({ do: 'diagnosed', diagnosis });
 }
 
-/** @param {Spec} spec */
-function submit(spec) {
-  const key = session.submit(spec);
+/** @param {Spec} spec @param {import('./state.js').More} [more] */
+function submit(spec, more = {}) {
+  const key = session.submit(spec, more);
   announcer.say((t) => t.say('say.sent', { prompt: brief(spec.prompt) }));
   const focusLost = !!document.activeElement?.closest('.empty'); // a clicked example gets hidden
   draw();
@@ -204,12 +209,12 @@ function vary(job) {
 
 /** @param {Job} job */
 function use(job) {
-  fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) });
+  fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) }, job.more);
 }
 
-/** @param {Spec} spec */
-function fill(spec) {
-  composer.fill(spec);
+/** @param {Spec} spec @param {import('./state.js').More} [more] */
+function fill(spec, more = {}) {
+  composer.fill(spec, more);
   composer.prompt.focus();
   byId('composer').scrollIntoView({ block: 'nearest' });
   store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
@@ -247,9 +252,9 @@ function quote() {
     store.dispatch({ do: 'unquote' });
     return false;
   }
-  const spec = composer.peek();
+  const { spec, more: { n, sweep } } = composer.request();
   askedQuote = spec.prompt;
-  return session.quote(spec);
+  return session.quote(spec, { ...(n ? { n } : {}), ...(sweep ? { sweep } : {}) });
 }
 
 function quoteWords() {

@@ -152,5 +152,5 @@ export function tidyHello(hello) {
     defaults: typed(object(hello.defaults), { ...side, steps: 'number', guidance: 'number',
       seed: 'number' }),
     limits: typed(object(hello.limits), { message_bytes: 'number', aspect_max: 'number',
-      queue: 'number' }) };
+      queue: 'number', pictures: 'number', cells: 'number' }) };
 }

@@ -3,6 +3,7 @@
 
 import { PROMPT_BYTES_MAX, promptFault, promptLimits } from '../prompt.js';
 import { attribute, byId, el, languageOf, put, show } from './dom.js';
+import { Several } from './several.js';
 import { Sizes } from './sizes.js';
 
 /** @typedef {import('../state.js').State} State */
@@ -45,7 +46,8 @@ export function examplesOf(hello, lang) {
 }
 
 export class Composer {
-  /** @param {{submit: (spec: Spec) => void, changed: () => void}} acts */
+  /** @param {{submit: (spec: Spec, more: import('../state.js').More) => void,
+   *           changed: () => void}} acts */
   constructor(acts) {
     this.acts = acts;
     this.form = /** @type {HTMLFormElement} */ (byId('composer'));
@@ -61,6 +63,8 @@ export class Composer {
     };
     this.advanced = /** @type {HTMLDetailsElement} */ (byId('advanced'));
     this.sizes = new Sizes();
+    this.several = new Several();
+    this.places = { ...PLACES, ...this.several.places };
     /** @type {Text | null} */ this.text = null;
     this.fields = UNKNOWN;
     /** @type {any} */ this.hello = null;
@@ -111,7 +115,8 @@ export class Composer {
     this.#showErrors();
     if (found.size) {
       const first = [...found.keys()][0];
-      if (first !== 'prompt') this.advanced.open = true;
+      if (first.startsWith('several')) this.several.box.open = true;
+      else if (first !== 'prompt') this.advanced.open = true;
       byId(first).focus();
       if (first === 'prompt') this.#selectFault();
       return null;
@@ -137,8 +142,14 @@ export class Composer {
   }
 
   #submit() {
-    const spec = this.read();
-    if (spec) this.acts.submit(spec);
+    if (!this.read()) return;
+    const { spec, more } = this.request();
+    this.acts.submit(spec, more);
+  }
+
+  /** What the form asks for, not checked. */
+  request() {
+    return this.several.request(this.peek());
   }
 
   /** Submit this prompt with the form's settings. @param {string} prompt */
@@ -148,7 +159,7 @@ export class Composer {
       this.acts.changed();
     }
     const spec = this.read();
-    if (spec) this.acts.submit({ ...spec, prompt });
+    if (spec) this.acts.submit({ ...spec, prompt }, {});
   }
 
   /** @returns {Map<string, () => string>} */
@@ -181,6 +192,7 @@ export class Composer {
       found.set('seed',
         () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
     }
+    for (const [id, words] of this.several.check(this.peek())) found.set(id, words);
     return found;
   }
 
@@ -199,8 +211,8 @@ export class Composer {
   }
 
   #showErrors() {
-    const words = new Map(Object.values(PLACES).map((place) => [place, '']));
-    for (const [id, place] of Object.entries(PLACES)) {
+    const words = new Map(Object.values(this.places).map((place) => [place, '']));
+    for (const [id, place] of Object.entries(this.places)) {
       const error = this.errors.get(id)?.() ?? '';
       if (error) words.set(place, error);
       if (id !== 'size') attribute(byId(id), 'aria-invalid', error ? 'true' : null);
@@ -221,8 +233,8 @@ export class Composer {
     this.#showErrors();
   }
 
-  /** Fill the form. @param {Spec} spec */
-  fill(spec) {
+  /** Fill the form. @param {Spec} spec @param {import('../state.js').More} [more] */
+  fill(spec, more = {}) {
     this.prompt.value = spec.prompt;
     for (const name of NUMBERS) {
       if (spec[name] === undefined) continue;
@@ -231,6 +243,7 @@ export class Composer {
     }
     this.input.seed.value = spec.seed === undefined || spec.seed < 0 ? '' : String(spec.seed);
     if (spec.width && spec.height) this.sizes.choose({ width: spec.width, height: spec.height });
+    this.several.fill(more);
     this.errors.clear();
     this.#showErrors();
     this.#summary();
@@ -243,6 +256,7 @@ export class Composer {
     const helloChanged = state.hello !== null && state.hello !== this.hello;
     this.text = text;
     if (helloChanged) this.#applyHello(state.hello);
+    this.several.update(this.hello, text, this.peek());
     if (languageChanged) {
       const mac = /Mac|iPhone|iPad/.test(navigator.platform);
       put(byId('keys'), text.say(mac ? 'compose.keys.mac' : 'compose.keys'));
@@ -309,5 +323,6 @@ export class Composer {
     parts.push(seed.value.trim() ? text.say('compose.now.seed', { value: seed.value.trim() })
       : text.say('compose.now.random'));
     put(byId('advanced-now'), parts.join(' · '));
+    this.several.summary(this.peek());
   }
 }

@@ -1,10 +1,11 @@
 // @ts-check
 // gallery - a card for each job, newest first; without jobs, the examples.
 
-import { TERMINAL } from '../state.js';
+import { TERMINAL, isSweep } from '../state.js';
 import { Card } from './card.js';
 import { byId, put, show } from './dom.js';
 import { Empty } from './empty.js';
+import { SweepCard } from './sweepcard.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -19,7 +20,7 @@ export class Gallery {
     this.clear = byId('clear');
     this.unsaved = byId('unsaved');
     this.empty = new Empty(acts.start);
-    /** @type {Map<string, Card>} */ this.cards = new Map();
+    /** @type {Map<string, Card | SweepCard>} */ this.cards = new Map();
     /** @type {State | null} */ this.state = null;
     this.clear.addEventListener('click', (event) => this.#clear(event.detail === 0));
   }
@@ -63,7 +64,7 @@ export class Gallery {
 
   /** @param {import('../state.js').Job} job */
   #add(job) {
-    const card = new Card(job, this.acts);
+    const card = isSweep(job) ? new SweepCard(job, this.acts) : new Card(job, this.acts);
     this.cards.set(job.key, card);
     return card;
   }

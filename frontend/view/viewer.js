@@ -17,7 +17,7 @@ const LONG = 400;
 export class Viewer {
   /** @param {{use: (job: Job) => void, vary: (job: Job) => void,
    *   say: (sentence: import('./announcer.js').Sentence) => void,
-   *           finished: () => readonly Job[], text: () => Text}} acts */
+   *           finished: (shown: Job | null) => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
     this.acts = acts;
     this.dialog = /** @type {HTMLDialogElement} */ (byId('viewer'));
@@ -93,7 +93,7 @@ export class Viewer {
 
   /** @param {number} step */
   #go(step) {
-    const all = this.acts.finished();
+    const all = this.acts.finished(this.job);
     const at = all.findIndex((job) => job.key === this.job?.key);
     const next = all[Math.max(0, Math.min(all.length - 1, at + step))];
     if (at < 0 || !next || next === all[at]) return;
@@ -107,7 +107,7 @@ export class Viewer {
     const { result, spec } = job;
     if (!result) return;
     this.job = job;
-    const all = this.acts.finished();
+    const all = this.acts.finished(this.job);
     const at = all.findIndex((other) => other.key === job.key);
     attribute(this.image, 'src', pictureUrl(result.url));
     attribute(this.image, 'alt', spec.prompt);

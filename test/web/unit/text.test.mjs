@@ -114,7 +114,8 @@ describe('keys that the page uses', () => {
 
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
-    const composed = new RegExp(['^(error|why|phase|connection|field|viewer|page|act\\.copy)\\.',
+    const composed = new RegExp(['^(error|why|phase|connection|field|form|lane|viewer|page)\\.',
+      '^(act\\.copy|several\\.(cell|error))\\.',
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
       '^compose\\.(size\\.\\w+|steps|guidance)$', '^(card|status)\\.\\w+$'].join('|'));
