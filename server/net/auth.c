@@ -11,6 +11,7 @@
 #include <strings.h>
 
 enum { COOKIE_DAYS = 180, DAY_SECONDS = 86400, MAC_BYTES = 32, MAC_TEXT = 2 * MAC_BYTES + 1 };
+enum { BASIC_BYTES = 512 /* a name, a colon and a token, with a NUL */ };
 
 /* --- the users -------------------------------------------------------------------------------- */
 
@@ -89,8 +90,9 @@ bool auth_holds(const struct auth *a, const struct auth_who *who)
 void auth_unknown(struct fail *f)
 {
     fail_set(f, ERR_UNAUTHORIZED, "This server must know who you are.");
-    fail_advise(f, "Send your token: as header `Authorization: Bearer dr_...`, or as the "
-                   "first message {\"type\":\"auth\",\"token\":\"dr_...\"} within 5 seconds; "
+    fail_advise(f, "Send your token: as header `Authorization: Bearer dr_...`, as the password of "
+                   "HTTP Basic with any name, or as the first message "
+                   "{\"type\":\"auth\",\"token\":\"dr_...\"} within 5 seconds; "
                    "or sign in on the page.");
 }
 
@@ -241,15 +243,35 @@ void auth_cookie_end(const struct auth *a, const char *path, char out[AUTH_COOKI
 
 /* --- a request -------------------------------------------------------------------------------- */
 
-/* What follows the scheme Bearer; NULL: it is none, but nothing or another scheme. */
-static const char *bearer(const char *authorization)
+/* What follows this scheme, which is in lower case; NULL: there is none, or another one. */
+static const char *after(const char *authorization, const char *scheme)
 {
-    static const char scheme[] = "bearer";
-    size_t n = sizeof scheme - 1;
+    size_t n = strlen(scheme);
 
     if (strncasecmp(authorization, scheme, n) != 0) return NULL;
     if (authorization[n] && authorization[n] != ' ' && authorization[n] != '\t') return NULL;
     return authorization + n + strspn(authorization + n, " \t");
+}
+
+static bool is_meant(const char *token)
+{
+    return strncmp(token, TOKEN_PREFIX, sizeof TOKEN_PREFIX - 1) == 0
+           || strncmp(token, TOKEN_SHARED, sizeof TOKEN_SHARED - 1) == 0;
+}
+
+/* The password of Basic when it is meant as a token, else NULL: it is a proxy's. */
+static const char *password(const char *credentials, char out[BASIC_BYTES])
+{
+    const char *colon;
+    size_t n;
+
+    if (sodium_base642bin((unsigned char *)out, BASIC_BYTES - 1, credentials, strlen(credentials),
+                          NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL))
+        return NULL;
+    out[n] = '\0';
+    colon = memchr(out, ':', n);
+    if (!colon || strlen(colon) != (size_t)(out + n - colon)) return NULL;
+    return is_meant(colon + 1) ? colon + 1 : NULL;
 }
 
 /* The proxy has asked for a password, or whatever it knows users by. A name that is none here is
@@ -270,15 +292,17 @@ static void check_name(const struct auth *a, const char *name, struct auth_resul
 void auth_head(struct auth *a, const struct head *h, const struct proxied *p, int64_t now,
                struct auth_result *r)
 {
-    const char *token = bearer(head_value(h, "authorization"));
+    const char *authorization = head_value(h, "authorization");
+    const char *token = after(authorization, "bearer"), *basic = after(authorization, "basic");
+    char decoded[BASIC_BYTES];
 
     *r = (struct auth_result){.known = !auth_needed(a)};
     if (r->known) return;
     auth_unknown(&r->why);
-    if (token) {
-        check_token(a, token, strlen(token), &p->from, now, r);
-        return;
-    }
+    if (basic) token = password(basic, decoded);
+    if (token) check_token(a, token, strlen(token), &p->from, now, r);
+    if (basic) sodium_memzero(decoded, sizeof decoded);
+    if (token) return;
     if (*p->user) {
         check_name(a, p->user, r);
         return;

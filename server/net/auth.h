@@ -5,7 +5,9 @@
  * as a proxy before it may let strangers reach it.
  *
  * Of a request the first of these decides, and those behind it are not looked at:
- *   Authorization: Bearer dr_...   the scheme in any case; other schemes belong to proxies
+ *   Authorization: Bearer dr_...   the scheme in any case; other schemes belong to proxies, but ..
+ *   Authorization: Basic ..        .. a password that begins as a token is one, its name unread:
+ *                                  programs there are that can send nothing else
  *   the name that a trusted proxy has asked for (proxy.h); it must be one of the users
  *   Cookie: darkroom_XXXXXXXX=...  the name differs by data folder, as cookies know no ports
  * A token drs_... is a shared job's: who has it is a guest, of the role ROLE_GUEST, and sees that

@@ -169,6 +169,15 @@ def users():
              (("ada", "user"), ("ben", "user"), ("root", "admin"))}
     bearer = lambda name: {"Authorization": "Bearer " + token[name]}
     assert ask("/sdapi/v1/txt2img", SMALL, closed)[0] == 401
+    basic = webuiapi.WebUIApi(host=closed.host, port=closed.port)  # it can send a name and a password alone
+    basic.set_auth("ada", token["ada"])
+    assert basic.txt2img(prompt=PROMPT, width=64, height=64, steps=2).image.size == (64, 64)
+    basic.set_auth("ada", "another password")
+    try:
+        basic.txt2img(prompt=PROMPT)
+        raise AssertionError("anybody draws")
+    except RuntimeError as e:
+        assert e.args[0] == 401, e
     got = []
     asking = threading.Thread(target=lambda: got.append(ask("/sdapi/v1/txt2img", ENDLESS, closed, **bearer("ada"))))
     asking.start()

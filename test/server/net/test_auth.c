@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include <cmocka.h>
 
 static const uint8_t SECRET[AUTH_SECRET_BYTES] = {1, 2, 3};
@@ -179,6 +181,50 @@ static void other_schemes_are_not_ours(void **state)
     snprintf(lines, sizeof lines, "Authorization: Basic YTpi\r\nCookie: %s\r\n", cookie_of(2));
     r = ask(lines);
     assert_true(r.known && !r.token && r.who.user == 2);
+}
+
+/* With the credentials of these n bytes. */
+static struct auth_result basic(const char *scheme, const char *bytes, size_t n)
+{
+    char text[2000];
+
+    sodium_bin2base64(text, sizeof text, (const unsigned char *)bytes, n,
+                      sodium_base64_VARIANT_ORIGINAL);
+    return bearer(scheme, text);
+}
+
+/* catches: a token as password that is refused, or let in without being right, and free guesses */
+static void tokens_as_passwords(void **state)
+{
+    char text[1000], wrong[TOKEN_TEXT];
+    struct auth_result r;
+    int n;
+
+    (void)state;
+    users(3);
+    for (int user = 1; user <= 3; user++) {
+        n = snprintf(text, sizeof text, "%s:%s", user == 2 ? "" : "any name", token[user - 1]);
+        r = basic(user == 3 ? "bAsIc   " : "Basic ", text, (size_t)n);
+        assert_true(r.known && r.token && r.who.user == (uint32_t)user);
+    }
+    assert_false(basic("Basic ", text, (size_t)n - 1).known); /* cut */
+    assert_true(basic("Basic ", text, (size_t)n - 1).wrong);
+    assert_false(basic("Basic ", text, (size_t)n + 1).known); /* with its NUL */
+    n = snprintf(text, sizeof text, "%s:", token[0]);         /* as the name */
+    r = basic("Basic ", text, (size_t)n);
+    assert_true(!r.known && !r.wrong);
+    n = snprintf(text, sizeof text, "%500s:%s", "", token[0]); /* too long */
+    assert_false(basic("Basic ", text, (size_t)n).known);
+    assert_false(bearer("Basic ", "dr_x:=").known);
+    assert_false(bearer("Basic ", token[0]).known);
+    now += 1000000000;
+    token_make(wrong);
+    n = snprintf(text, sizeof text, "ada:%s", wrong);
+    for (int i = 0; i < GUESSES; i++)
+        assert_int_equal(basic("Basic ", text, (size_t)n).why.code, ERR_UNAUTHORIZED);
+    assert_int_equal(basic("Basic ", text, (size_t)n).why.code, ERR_RATE_LIMITED);
+    assert_int_equal(bearer("Bearer ", wrong).why.code, ERR_RATE_LIMITED);
+    now += 1000000000;
 }
 
 /* catches: a cookie that is not checked whole, is another user's, server's or token's */
@@ -399,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(when_it_is_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bearers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_schemes_are_not_ours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tokens_as_passwords, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cookies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bearer_goes_before_a_cookie, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_proxy_vouches, set_up, tear_down),
