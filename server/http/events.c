@@ -212,6 +212,7 @@ static void begin_stats(struct exchange *x, const struct http_request *q)
 }
 
 const struct translator EVENTS_JOB = {.state = sizeof(struct feed),
+                                      .types = "text/event-stream",
                                       .lasting = true,
                                       .begin = begin_job,
                                       .message = message,
@@ -219,6 +220,7 @@ const struct translator EVENTS_JOB = {.state = sizeof(struct feed),
                                       .alarm = beat,
                                       .drain = drain},
                         EVENTS_STATS = {.state = sizeof(struct feed),
+                                        .types = "text/event-stream",
                                         .lasting = true,
                                         .begin = begin_stats,
                                         .message = message,

@@ -60,6 +60,9 @@ struct backend {
 struct translator {
     size_t state; /* bytes of its own in each exchange, all zero at first */
     bool lasting; /* at first; see exchange_lasting() */
+    /* media types of its answers, a space between two: else 406. NULL: Accept is not read, as the
+     * clients of foreign dialects send what they like */
+    const char *types;
     /* How this dialect writes an error as a whole reply; NULL: reply_fail(). Also for what is
      * refused before there is an exchange. */
     void (*refuse)(struct http_reply *, const struct fail *, int status);

@@ -7,7 +7,9 @@
 #include "server/http/query.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SECOND_US = 1000000 };
 
@@ -17,6 +19,9 @@ struct call {
     bool waits;       /* the answer comes with the job's end, or .. */
     int64_t until_us; /* .. at this time */
     char job[ID_TEXT];
+    char applied[24]; /* the header Preference-Applied, or "" */
+    char *pages;      /* of a list: its query without `before` and `skip`, or NULL; owned */
+    int64_t skip;
 };
 
 bool jobs_has_command(const char *name, bool about_job)
@@ -106,12 +111,31 @@ static int take_key(const struct http_request *q, json_t *command, struct fail *
     return 0;
 }
 
+/* RFC 7240: `Prefer: wait=10`, `respond-async`; what is none of the two is passed over. */
+static void take_preference(const struct http_request *q, struct call *c, int64_t *seconds)
+{
+    char all[256];
+    const char *at, *number;
+
+    if (!q->head || !head_list(q->head, "prefer", all, sizeof all)) return;
+    for (at = all; *at; at += strcspn(at, ","), at += strspn(at, ", \t")) {
+        if (strncasecmp(at, "respond-async", 13) == 0 && strchr(", \t;", at[13]) && !*c->applied)
+            snprintf(c->applied, sizeof c->applied, "respond-async");
+        number = at + 5;
+        if (strncasecmp(at, "wait=", 5) != 0 || !strspn(number, "0123456789")) continue;
+        *seconds = strspn(number, "0123456789") > 4 ? JOBS_WAIT_SECONDS : strtol(number, NULL, 10);
+        if (*seconds > JOBS_WAIT_SECONDS) *seconds = JOBS_WAIT_SECONDS;
+        snprintf(c->applied, sizeof c->applied, "wait=%d", (int)*seconds);
+    }
+}
+
 static int take_wait(struct exchange *x, const struct http_request *q, struct fail *f)
 {
     struct call *c = exchange_own(x);
     int64_t seconds;
-    int err = query_whole(q->query, "wait", 0, JOBS_WAIT_SECONDS, 0, &seconds, f);
+    int err = query_whole(q->query, "wait", 0, JOBS_WAIT_SECONDS, -1, &seconds, f);
 
+    if (!err && seconds < 0) take_preference(q, c, &seconds);
     c->waits = !err && seconds > 0;
     c->until_us = exchange_now(x) + seconds * SECOND_US;
     return err;
@@ -146,8 +170,29 @@ static void begin_query(struct exchange *x, const struct http_request *q, enum c
     send(x, command, err, &f);
 }
 
+/* Keep the query for the addresses of further pages; what is no address as it stands has none. */
+static void keep_pages(struct call *c, const char *query)
+{
+    struct text t;
+    size_t n, len;
+
+    if (strpbrk(query, "<>\"\\^`{|}")
+        || query_whole(query, "skip", 0, INT32_MAX, 0, &c->skip, NULL))
+        return;
+    text_init(&t, 0, HEAD_BYTES);
+    for (; *query; query += n + (query[n] == '&')) {
+        n = strcspn(query, "&");
+        if (strncmp(query, "before=", 7) == 0 || strncmp(query, "skip=", 5) == 0) continue;
+        text_raw(&t, t.len ? "&" : "");
+        text_bytes(&t, query, n);
+    }
+    text_bytes(&t, "", 1);
+    c->pages = text_take(&t, &len);
+}
+
 static void begin_list(struct exchange *x, const struct http_request *q)
 {
+    keep_pages(exchange_own(x), q->query);
     begin_query(x, q, COMMAND_LIST);
 }
 
@@ -275,9 +320,44 @@ static void shown(struct exchange *x, const struct blob *m)
         return;
     }
     r = exchange_pass(x, c->created && !over ? 202 : 200, m);
+    memcpy(r->applied, c->applied, sizeof r->applied);
     if (c->created)
         snprintf(r->location, sizeof r->location, "%sv1/jobs/%s", exchange_backend(x)->base,
                  c->job);
+}
+
+/* The parameter of the page behind this one: results are counted, other jobs are named. */
+static void write_next(const struct call *c, const json_t *answer, struct text *t)
+{
+    const json_t *jobs = json_object_get(answer, "jobs");
+    size_t n = json_array_size(jobs);
+
+    if (json_object_get(answer, "count"))
+        text_printf(t, "skip=%lld", (long long)(c->skip + (int64_t)n));
+    else
+        text_printf(t, "before=%s", member(json_array_get(jobs, n - 1), "job"));
+}
+
+/* RFC 8288: where the next page is, and the first one. */
+static void listed(struct exchange *x, const struct blob *m)
+{
+    const struct call *c = exchange_own(x);
+    const char *base = exchange_backend(x)->base;
+    struct http_reply *r = exchange_pass(x, 200, m);
+    json_t *o = exchange_read(m);
+    struct text t;
+    size_t len;
+
+    text_init(&t, 0, HEAD_BYTES + 256);
+    text_printf(&t, "<%sv1/jobs%s%s>; rel=\"first\"", base, *c->pages ? "?" : "", c->pages);
+    if (json_is_true(json_object_get(o, "more")) && json_array_size(json_object_get(o, "jobs"))) {
+        text_printf(&t, ", <%sv1/jobs?%s%s", base, c->pages, *c->pages ? "&" : "");
+        write_next(c, o, &t);
+        text_raw(&t, ">; rel=\"next\"");
+    }
+    text_bytes(&t, "", 1);
+    r->link = text_take(&t, &len);
+    json_decref(o);
 }
 
 static void message(struct exchange *x, const struct blob *m, bool binary)
@@ -295,14 +375,23 @@ static void message(struct exchange *x, const struct blob *m, bool binary)
         stop_waiting(x);
     else if (c->kind == COMMAND_SUBMIT && !c->created && exchange_is(m, "accepted"))
         accepted(x, m);
+    else if (c->pages)
+        listed(x, m);
     else if (!c->created && c->kind != COMMAND_JOB) /* else an event of a job that is waited for */
         exchange_pass(x, 200, m);
 }
 
-#define CALL(name)                                                                              \
-    {                                                                                           \
-        .state = sizeof(struct call), .begin = name, .message = message, .alarm = stop_waiting, \
-        .drain = stop_waiting                                                                   \
+static void end(struct exchange *x)
+{
+    struct call *c = exchange_own(x);
+
+    free(c->pages);
+}
+
+#define CALL(name)                                                                   \
+    {                                                                                \
+        .state = sizeof(struct call), .types = "application/json", .begin = name,    \
+        .message = message, .alarm = stop_waiting, .drain = stop_waiting, .end = end \
     }
 
 const struct translator JOBS_SUBMIT = CALL(begin_submit), JOBS_LIST = CALL(begin_list),

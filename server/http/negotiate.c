@@ -85,6 +85,21 @@ bool negotiate_prefers(const char *accept, const char *first, const char *second
     return weight_of(accept, first) >= weight_of(accept, second);
 }
 
+bool negotiate_accepts(const char *accept, const char *types)
+{
+    char type[64];
+
+    if (!*accept) return true;
+    while (*types) {
+        size_t n = strcspn(types, " ");
+
+        snprintf(type, sizeof type, "%.*s", (int)n, types);
+        if (weight_of(accept, type) > 0) return true;
+        types += n + strspn(types + n, " ");
+    }
+    return false;
+}
+
 /* --- the tag ---------------------------------------------------------------------------------- */
 
 /* Answers about jobs get one by their bytes, so that who polls is sent only what is new. */

@@ -16,6 +16,10 @@ bool negotiate_gzip(const char *accept);
  * first. */
 bool negotiate_prefers(const char *accept, const char *first, const char *second);
 
+/* Does this Accept take one of these types, which stand one behind the other with a space between?
+ * An empty one takes all. */
+bool negotiate_accepts(const char *accept, const char *types);
+
 enum range { RANGE_NONE, RANGE_PART, RANGE_OUTSIDE };
 /* The one part "bytes=a-b" of so many bytes; NONE also for what is not such a part. */
 enum range negotiate_range(const char *range, int64_t bytes, int64_t *from, int64_t *n);

@@ -213,10 +213,12 @@ static void end(struct exchange *x)
 }
 
 const struct translator QUEUE_PAGE = {.state = sizeof(struct look),
+                                      .types = "application/json text/html",
                                       .begin = begin_page,
                                       .message = message,
                                       .end = end},
                         QUEUE_JSON = {.state = sizeof(struct look),
+                                      .types = "application/json",
                                       .begin = begin_json,
                                       .message = message,
                                       .end = end};

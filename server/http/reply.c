@@ -36,6 +36,7 @@ void reply_init(struct http_reply *r, int status)
 void reply_free(struct http_reply *r)
 {
     free(r->owned);
+    free(r->link);
     reply_rest(r);
     reply_init(r, 0);
 }
@@ -169,12 +170,13 @@ static void put_cors(const struct http_reply *r, struct text *t)
     put(t, "access-control-allow-origin", r->origin);
     put(t, "vary", "origin");
     if (!r->preflight) {
-        put(t, "access-control-expose-headers", "location, etag, retry-after");
+        put(t, "access-control-expose-headers",
+            "location, etag, link, preference-applied, retry-after");
         return;
     }
     put(t, "access-control-allow-methods", r->allow);
     put(t, "access-control-allow-headers",
-        "authorization, content-type, idempotency-key, last-event-id");
+        "authorization, content-type, idempotency-key, last-event-id, prefer");
     put(t, "access-control-max-age", "600");
 }
 
@@ -197,6 +199,8 @@ void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
     put(t, "etag", r->etag);
     put(t, "content-disposition", r->disposition);
     put(t, "location", r->location);
+    put(t, "preference-applied", r->applied);
+    put(t, "link", r->link);
     put(t, "content-encoding", r->encoding);
     put(t, "content-range", r->content_range);
     if (r->parts) put(t, "accept-ranges", "bytes");

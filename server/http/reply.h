@@ -61,6 +61,8 @@ struct http_reply {
     const char *cache;              /* Cache-Control */
     char allow[HTTP_ALLOW_BYTES];   /* Allow, or "" */
     char location[96];              /* Location, or "" */
+    char applied[24];               /* Preference-Applied, or "" */
+    char *link;                     /* Link, or NULL; owned */
     const char *encoding;           /* Content-Encoding, or NULL */
     char content_range[64];         /* or "" */
     bool parts;                     /* Accept-Ranges */

@@ -295,15 +295,48 @@ static bool permitted(enum http_access access, const struct http_asker *a, struc
     return false;
 }
 
-static void refuse_method(const char *allow, struct http_reply *r)
+/* What the addresses of each foreign dialect begin with, also those that there are not. */
+static const struct {
+    const char *begin;
+    const struct translator *translator;
+} DIALECTS[] = {
+    {"/v1/images/", &OPENAI_GENERATE}, {"/v1/models", &OPENAI_MODELS},
+    {"/sdapi/", &A1111_GET},           {"/internal/", &A1111_GET},
+    {"/gradio_api/", &GRADIO_CONFIG},  {"/api/predict", &GRADIO_PREDICT},
+    {"/run/predict", &GRADIO_PREDICT}, {"/config", &GRADIO_CONFIG},
+    {"/file=", &GRADIO_CONFIG},
+};
+
+/* Refuse an address or a method, as the dialect does whose address it would be. */
+static void refuse_address(const struct http_request *q, const struct fail *f, int status,
+                           struct http_reply *r)
+{
+    const struct translator *t = NULL;
+
+    for (size_t i = 0; i < sizeof DIALECTS / sizeof *DIALECTS && !t; i++)
+        if (strncmp(q->path, DIALECTS[i].begin, strlen(DIALECTS[i].begin)) == 0)
+            t = DIALECTS[i].translator;
+    reply_free(r);
+    exchange_write_fail(t, r, f, status);
+}
+
+static void refuse_method(const struct http_request *q, const char *allow, struct http_reply *r)
 {
     struct fail f;
 
-    reply_free(r);
     fail_set(&f, ERR_BAD_REQUEST, "This address does not take this method.");
     fail_advise(&f, "The header Allow lists those that it takes; HTTP.md has all addresses.");
-    reply_fail(r, &f, 405);
+    refuse_address(q, &f, 405, r);
     snprintf(r->allow, sizeof r->allow, "%s", allow);
+}
+
+static void refuse_path(const struct http_request *q, struct http_reply *r)
+{
+    struct fail f;
+
+    fail_set(&f, ERR_NOT_FOUND, "There is nothing at this address.");
+    fail_advise(&f, "The page is at /, and HTTP.md has all addresses.");
+    refuse_address(q, &f, 404, r);
 }
 
 /* A form that another site's page sends is never JSON, whatever it holds. */
@@ -332,6 +365,19 @@ static int check_body(const struct http_route *row, const struct http_request *q
     return fail_status(f->code);
 }
 
+/* 0 or 406. */
+static int check_accept(const struct http_route *row, const struct http_request *q, struct fail *f)
+{
+    const char *types = row && row->translator ? row->translator->types : NULL;
+    char accept[512];
+
+    if (!types || !q->head || !head_list(q->head, "accept", accept, sizeof accept)) return 0;
+    if (negotiate_accepts(accept, types)) return 0;
+    fail_field(f, ERR_BAD_REQUEST, "Accept", "The answer would be %s.", types);
+    fail_advise(f, "Leave Accept out, or send */*.");
+    return 406;
+}
+
 /* True: this row may be answered. */
 static bool admits(const struct http_route *row, const struct http_request *q, struct http_reply *r)
 {
@@ -339,6 +385,7 @@ static bool admits(const struct http_route *row, const struct http_request *q, s
     int status = 0;
 
     if (row && !permitted(row->access, q->asker, &f)) status = fail_status(f.code);
+    if (!status) status = check_accept(row, q, &f);
     if (!status) status = check_body(row, q, &f);
     if (status) http_refuse(row, &f, status, r);
     return !status;
@@ -367,9 +414,9 @@ const struct http_route *http_find(struct http *h, struct http_request *q, struc
     if (row) {
         if (admits(row, q, r)) return row;
     } else if (*allow || *q->path == '*' || (!read && pages_route(&h->pages, q, r)))
-        refuse_method(*allow ? allow : READ, r);
+        refuse_method(q, *allow ? allow : READ, r);
     else if (!pages_route(&h->pages, q, r))
-        reply_refuse(r, ERR_NOT_FOUND, "There is nothing at this address.", "The page is at /.");
+        refuse_path(q, r);
     else
         admits(NULL, q, r);
     if (is_head(q)) r->head = true;

@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -173,6 +174,85 @@ def waiting():
     thread.join()
     assert shown[0][0] == 200 and shown[0][2]["state"] == "done", shown
     assert line.ask("GET", f"/v1/jobs/{running['job']}?wait=50")[2]["state"] == "cancelled"
+
+
+def preferences():
+    """catches: a preference that is not kept, or said to be; one that is an error"""
+    line = Line()
+    status, head, job = line.ask("POST", "/v1/jobs", {"spec": QUICK}, Prefer="respond-async, wait=50")
+    assert status == 200 and job["state"] == "done" and head["Preference-Applied"] == "wait=50", (status, head)
+    running = line.submit(ENDLESS)
+    status, head, _ = line.ask("POST", "/v1/jobs", {"spec": QUICK}, Prefer="respond-async")
+    assert status == 202 and head["Preference-Applied"] == "respond-async", (status, head)
+    for prefer, query, applied in (("Wait=0", "", "wait=0"), ("return=minimal", "", None), ("wait", "", None),
+                                   ("respond-asynchronous", "", None), ("wait=50", "?wait=0", None)):
+        status, head, job = line.ask("GET", f"/v1/jobs/{running['job']}{query}", Prefer=prefer)
+        assert status == 200 and job["state"] in ("queued", "running"), job
+        assert head["Preference-Applied"] == applied, (prefer, head)
+    line.ask("POST", "/v1/cancel", {"all": True})
+    status, head, job = line.ask("GET", f"/v1/jobs/{running['job']}", Prefer="wait=999999999")
+    assert job["state"] == "cancelled" and head["Preference-Applied"] == "wait=50", head
+
+
+def pages():
+    """catches: a next page that is not the next, or that there is not; a filter that is lost on the way"""
+    line = Line()
+    want = [j["job"] for j in line.ask("GET", "/v1/jobs?state=done&limit=200")[2]["jobs"]]
+    assert len(want) > 2, want
+    got, path = [], "/v1/jobs?state=done&limit=2"
+    first = f'<{path}>; rel="first"'
+    while path:
+        status, head, page = line.ask("GET", path)
+        got += [j["job"] for j in page["jobs"]]
+        links = head["Link"].split(", ")
+        assert status == 200 and links[0] == first and len(links) == 1 + page["more"], head
+        path = re.fullmatch('<(.*)>; rel="next"', links[1]).group(1) if page["more"] else None
+    assert got == want, (got, want)
+    kept, path = [], "/v1/jobs?results=true&limit=2&search=red"
+    while path:
+        _, head, page = line.ask("GET", path)
+        kept += [j["job"] for j in page["jobs"]]
+        found = re.search('<([^<]*)>; rel="next"', head["Link"])
+        path = found and found.group(1)
+    assert len(kept) == len(set(kept)) == page["count"] > 2, (kept, page)
+    assert "Link" not in line.ask("GET", '/v1/jobs?results=true&search=">')[1]
+    assert line.ask("GET", "/v1/jobs")[1]["Link"].startswith('</v1/jobs>; rel="first"')
+    assert "Link" not in line.ask("POST", "/v1/list", {"limit": 1})[1]
+
+
+def what_is_accepted():
+    """catches: an answer of a type that the client has excluded, and a refusal of what it takes"""
+    line = Line()
+    job = line.ask("GET", "/v1/jobs?limit=1")[2]["jobs"][0]["job"]
+    for path, accept, status in (
+            ("/v1/jobs", "application/json", 200), ("/v1/jobs", "text/html", 406), ("/v1/jobs", "text/html, */*;q=0.1", 200),
+            ("/v1/jobs", "application/json;q=0, */*", 406), ("/v1/stats", "image/png", 406), ("/queue", "image/png", 406),
+            (f"/v1/jobs/{job}/events", "application/json", 406), ("/healthz", "image/png", 200),
+            ("/sdapi/v1/options", "text/html", 200)):
+        got, head, answer = line.ask("GET", path, Accept=accept)
+        assert got == status, (path, accept, got)
+        if status == 406:
+            assert head["Content-Type"] == "application/problem+json" and answer["field"] == "Accept", answer
+    before = len(line.ask("GET", "/v1/jobs?limit=200")[2]["jobs"])
+    assert line.ask("POST", "/v1/jobs", {"spec": QUICK}, Accept="image/png")[0] == 406
+    assert len(line.ask("GET", "/v1/jobs?limit=200")[2]["jobs"]) == before, "refused, and drawn all the same"
+
+
+def addresses_of_dialects():
+    """catches: a wrong address or method that is refused in another form than the dialect's clients read"""
+    line = Line()
+    for method, path, status, keys in (
+            ("GET", "/v1/images/generations", 405, {"error"}), ("POST", "/v1/images/none", 404, {"error"}),
+            ("DELETE", "/v1/models/gpt-image-1", 405, {"error"}),
+            ("GET", "/sdapi/v1/txt2img", 404, {"error", "detail", "body", "errors"}),
+            ("PUT", "/sdapi/v1/options", 405, {"error", "detail", "body", "errors"}),
+            ("GET", "/internal/none", 404, {"error", "detail", "body", "errors"}),
+            ("GET", "/gradio_api/queue/join", 405, {"error", "detail", "code"}),
+            ("GET", "/gradio_api/none/x/y", 404, {"error", "detail", "code"}),
+            ("GET", "/run/predict", 405, {"error", "detail", "code"})):
+        got, head, answer = line.ask(method, path)
+        assert got == status and set(answer) == keys, (path, got, answer)
+        assert head["Content-Type"] == "application/json" and (status != 405 or head["Allow"]), head
 
 
 def every_command():
@@ -361,7 +441,7 @@ def the_queue():
     assert queue["queue_size"] == 1 and queue["running"] == 1, queue
     assert [j["job"] for j in queue["jobs"]] == [running, waits]
     assert queue["rank_eta"] >= queue["queue_eta"] > 0 and queue["avg_event_process_time"] > 0, queue
-    assert line.ask("GET", "/v1/queue", Accept="text/html")[1]["Content-Type"] == "application/json"
+    assert line.ask("GET", "/v1/queue", Accept="text/html, */*;q=0.1")[1]["Content-Type"] == "application/json"
     line.http.request("GET", "/queue", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     answer = line.http.getresponse()
     page = answer.read().decode()
@@ -417,5 +497,5 @@ def stopping():
     assert [g for g in got if not isinstance(g, bytes)][0][0] in (200, 503)
 
 
-run([a_job, several, results, thumbnails, keys, waiting, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
+run([a_job, several, results, thumbnails, keys, waiting, preferences, pages, what_is_accepted, addresses_of_dialects, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
      encodings_and_parts, other_sites, the_queue, a_full_queue, curl_reads_along, stopping])

@@ -120,9 +120,36 @@ static void compressed(void **state)
     libdeflate_free_decompressor(d);
 }
 
+/* catches: an answer of a type that was excluded, a refusal of one that was asked for */
+static void what_is_accepted(void **state)
+{
+    static const struct {
+        const char *accept, *types;
+        bool takes;
+    } all[] = {
+        {"", "application/json", true},
+        {"*/*", "application/json", true},
+        {"text/html, application/json;q=0.1", "application/json", true},
+        {"application/*", "application/json", true},
+        {"APPLICATION/JSON", "application/json", true},
+        {"text/html", "application/json", false},
+        {"text/html", "application/json text/html", true},
+        {"*/*, application/json;q=0", "application/json", false},
+        {"application/json-seq", "application/json", false},
+        {"text/*", "text/event-stream", true},
+        {"image/png, */*;q=0", "text/event-stream", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (negotiate_accepts(all[i].accept, all[i].types) != all[i].takes)
+            fail_msg("%s: %s", all[i].accept, all[i].types);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(encodings), cmocka_unit_test(types),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_accepted),
+                                       cmocka_unit_test(encodings), cmocka_unit_test(types),
                                        cmocka_unit_test(ranges), cmocka_unit_test(compressed)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
