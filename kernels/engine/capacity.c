@@ -1,5 +1,6 @@
 /* capacity - bytes to leave for pictures, from four at a time and the largest to one ordinary; then
- * residency. */
+ * residency. Where condition images are possible there is room for a picture from one, unless words
+ * alone would have to wait for weights because of it. */
 #include "kernels/engine/capacity.h"
 
 #include "kernels/cuda_sizes.h"
@@ -10,8 +11,8 @@
 /* Pictures that share the cost of copying weights, where there is a choice. */
 enum { AT_A_TIME = 4 };
 
-/* Choices of bytes to leave for pictures; streaming is worth it only for those from MODEST on. */
-enum { ROOMS = 4, MODEST = 2 };
+/* Choices of bytes to leave for pictures; see residency_rooms. */
+enum { ROOMS = 5, MODEST = 2, WORDS = 3 };
 
 const char *capacity_bytes(uint64_t bytes, char buf[16])
 {
@@ -21,16 +22,19 @@ const char *capacity_bytes(uint64_t bytes, char buf[16])
     return buf;
 }
 
-/* Bytes of n pictures of one kind at a time. */
-static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t *bytes,
+/* Bytes of n pictures of one kind at a time, each from `images` images of its own size. */
+static int bytes_of(const struct glm *g, int width, int height, int images, int n, uint64_t *bytes,
                     struct fail *f)
 {
+    const struct glm_image image = {.width = width, .height = height};
     const struct glm_req q = {.prompt = "a picture",
                               .prompt_len = 9,
                               .width = width,
                               .height = height,
                               .steps = g->info.default_steps,
-                              .guidance = g->info.default_guidance};
+                              .guidance = g->info.default_guidance,
+                              .image = &image,
+                              .images = images};
     struct glm_cost c = {0};
     uint64_t scratch = 0;
     int err = glm_plan(g, &q, &c, f);
@@ -38,6 +42,18 @@ static int bytes_of(const struct glm *g, int width, int height, int n, uint64_t 
     if (!err) err = glm_plan_batch(g, &q, n, &scratch, f);
     *bytes = (uint64_t)n * c.run_bytes + number_max(scratch, c.scratch_bytes);
     return err;
+}
+
+/* What a condition image costs besides. */
+static void explain_images(struct capacity *t)
+{
+    const size_t n = strlen(t->why);
+    char bytes[16];
+
+    if (!t->plan.images) return;
+    snprintf(t->why + n, sizeof t->why - n, "; an image copies %s%s",
+             capacity_bytes(t->plan.images, bytes),
+             t->plan.mode == RESIDENCY_IMAGES ? " from pinned host memory" : "");
 }
 
 static void explain(struct capacity *t, int swaps)
@@ -50,6 +66,10 @@ static void explain(struct capacity *t, int swaps)
     switch (p->mode) {
     case RESIDENCY_ALL:
         snprintf(t->why, sizeof t->why, "all weights, %s, fit beside the pictures", held);
+        break;
+    case RESIDENCY_IMAGES:
+        snprintf(t->why, sizeof t->why, "all weights but those for condition images stay, in %s",
+                 held);
         break;
     case RESIDENCY_SWAP:
         snprintf(t->why, sizeof t->why,
@@ -67,21 +87,24 @@ static void explain(struct capacity *t, int swaps)
                  swaps ? "two layers" : "the weights", capacity_bytes(t->least, a));
         break;
     }
+    explain_images(t);
 }
 
 /* Bytes to leave for pictures, from what would be best to the least that makes sense. */
 static int choose_rooms(const struct glm *g, uint64_t room[ROOMS], struct fail *f)
 {
     const int w = g->info.default_width, h = g->info.default_height, side = g->info.side_max;
-    uint64_t one = 0, some = 0, big = 0;
-    int err = bytes_of(g, w, h, 1, &one, f);
+    uint64_t one = 0, some = 0, big = 0, edit = 0;
+    int err = bytes_of(g, w, h, 0, 1, &one, f);
 
-    if (!err) err = bytes_of(g, w, h, AT_A_TIME, &some, f);
-    if (!err) err = bytes_of(g, side, side, 1, &big, f);
-    room[0] = number_max(some, big);
-    room[1] = number_max(one, big);
-    room[2] = some;
-    room[3] = one;
+    if (!err) err = bytes_of(g, w, h, 0, AT_A_TIME, &some, f);
+    if (!err) err = bytes_of(g, side, side, 0, 1, &big, f);
+    if (!err && g->dry_stages.conditions) err = bytes_of(g, w, h, 1, 1, &edit, f);
+    room[0] = number_max(number_max(some, big), edit);
+    room[1] = number_max(number_max(one, big), edit);
+    room[2] = number_max(some, edit);
+    room[3] = some;
+    room[4] = one;
     return err;
 }
 
@@ -101,6 +124,8 @@ int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out,
     struct weight_list *list = &g->dry_stages.list;
     const uint64_t fixed = list->loose + g->dry_stages.mem_bytes;
     uint64_t room[ROOMS];
+    const struct residency_rooms rooms = {
+        .bytes = room, .n = ROOMS, .modest = MODEST, .words = swaps ? WORDS : ROOMS};
     int err;
 
     memset(out, 0, sizeof *out);
@@ -108,7 +133,7 @@ int capacity_of(struct glm *g, uint64_t usable, int swaps, struct capacity *out,
     if (err) return err;
     out->usable = usable;
     residency_choose(&out->plan, list->group, list->groups, usable > fixed ? usable - fixed : 0,
-                     room, ROOMS, MODEST);
+                     &rooms);
     if (!swaps && out->plan.mode != RESIDENCY_ALL) out->plan.mode = RESIDENCY_NONE;
     out->held = out->plan.area + fixed;
     out->least = (swaps ? out->plan.least : out->plan.sum + room[ROOMS - 1]) + fixed;

@@ -16,7 +16,7 @@ struct capacity {
     uint64_t held;   /* bytes that the weights take of them */
     uint64_t room;   /* bytes left for pictures */
     uint64_t least;  /* usable bytes with which the model could draw one ordinary picture */
-    char why[200];   /* a sentence for the operator */
+    char why[256];   /* a sentence for the operator */
 };
 
 /* Places the groups of g->dry_stages. 0, or ERR_TOO_BIG_FOR_DEVICE with the GPU that would do.

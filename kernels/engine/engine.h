@@ -32,7 +32,7 @@ struct glm {
     struct suggestions suggestions; /* info points into it */
     /* bytes of the device for weights and pictures; UINT64_MAX: as many as are free */
     uint64_t usable;
-    char name[128], digest[65], device[160], residency[256];
+    char name[128], digest[65], device[160], residency[320];
     char version[64];              /* of the program */
     uint64_t next_run;             /* numbers runs */
     uint64_t checked[LIMIT_BATCH]; /* the runs of the batch whose scratch was last made sure of */

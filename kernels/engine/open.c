@@ -92,6 +92,16 @@ static uint64_t room(const struct glm *g)
     return g->usable - g->info.weight_bytes;
 }
 
+/* Whether pictures may begin with images; if not, why. */
+static void read_conditions(struct glm *g)
+{
+    g->info.images = g->dry_stages.conditions ? LIMIT_IMAGES : 0;
+    if (g->info.images) return;
+    g->info.no_images = g->suggestions.no_images;
+    if (!g->info.no_images)
+        g->info.no_images = "This device cannot use condition images yet; --device cpu can.";
+}
+
 /* Bind twice: the dry device first, which says what scratch the preparation needs and whether all
  * fits. */
 static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
@@ -103,6 +113,7 @@ static int open_stages(struct glm *g, const struct glm_opts *o, struct fail *f)
 
     if (!err) err = stages_bind(&g->dry_stages, g->dry, &g->model, NULL, conditions, f);
     if (!err) err = stages_prepare(&g->dry_stages, &g->model, f);
+    if (!err) read_conditions(g);
     if (err || !g->dev) return err;
     scratch = g->dry->scratch.peak;
     err = plan_weights(g, o, &offload, f);
@@ -125,16 +136,6 @@ static int read_defaults(struct glm *g, const char *dir, struct fail *f)
     g->info.default_steps = side <= 256 ? 20 : LIMIT_STEPS_DEFAULT;
     g->info.default_guidance = 1.5;
     return err;
-}
-
-/* Whether pictures may begin with images; if not, why. */
-static void read_conditions(struct glm *g)
-{
-    g->info.images = g->dry_stages.conditions ? LIMIT_IMAGES : 0;
-    if (g->info.images) return;
-    g->info.no_images = g->suggestions.no_images;
-    if (!g->info.no_images)
-        g->info.no_images = "This device cannot use condition images yet; --device cpu can.";
 }
 
 static void read_suggestions(struct glm *g, const char *dir)
@@ -191,7 +192,6 @@ static int open_engine(struct glm *g, const struct glm_opts *o, enum engine_use 
     if (!err) err = fill_info(g, o->model, f);
     if (!err) err = open_stages(g, o, f);
     if (err) return err;
-    read_conditions(g);
     g->info.weight_bytes = stages_bytes(g->dev ? &g->stages : &g->dry_stages);
     read_memory(g, o);
     g->info.memory_room = room(g);
@@ -291,7 +291,9 @@ unsigned glm_at_hand(const struct glm *g)
         1U << GLM_GLYPH | 1U << GLM_VISION | 1U << GLM_PRIOR,
         1U << GLM_ENCODE | 1U << GLM_DENOISE | 1U << GLM_DECODE};
 
-    return g->stages.offload && g->stages.offload->side >= 0 ? side[g->stages.offload->side] : ~0U;
+    const struct offload *h = g->stages.offload;
+
+    return h && h->side >= 0 && h->plan.mode > RESIDENCY_IMAGES ? side[h->side] : ~0U;
 }
 
 void glm_decode_last(struct glm *g)

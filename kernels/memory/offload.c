@@ -140,7 +140,7 @@ void offload_ahead(struct offload *h, int busy)
         if (h->group[i].part == busy) side = !h->group[i].side;
     for (int i = 0; i < h->n && h->away[side]; i++)
         if (h->group[i].side == side && !h->place[i].here && !h->group[i].ring
-            && !in_the_way(h, i, busy))
+            && !h->group[i].images && !in_the_way(h, i, busy))
             fetch(h, i);
 }
 

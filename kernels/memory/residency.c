@@ -7,8 +7,8 @@
 
 const char *residency_mode_name(enum residency_mode m)
 {
-    static const char *const name[] = {"everything resident", "stage swap", "layers streamed",
-                                       "too small"};
+    static const char *const name[] = {"everything resident", "image stages swap", "stage swap",
+                                       "layers streamed", "too small"};
 
     return name[m];
 }
@@ -18,13 +18,30 @@ int residency_overlap(const struct residency_group *a, const struct residency_gr
     return a->at < b->at + b->bytes && b->at < a->at + a->bytes;
 }
 
-static uint64_t side_sum(const struct residency_group *g, int n, int side)
+/* Of a side: its groups for condition images (images 1), or the others. */
+static uint64_t sum_of(const struct residency_group *g, int n, int side, int images)
 {
     uint64_t sum = 0;
 
     for (int i = 0; i < n; i++)
-        sum += g[i].side == side ? g[i].bytes : 0;
+        sum += g[i].side == side && g[i].images == images ? g[i].bytes : 0;
     return sum;
+}
+
+static uint64_t side_sum(const struct residency_group *g, int n, int side)
+{
+    return sum_of(g, n, side, 0) + sum_of(g, n, side, 1);
+}
+
+/* Two slots that hold any group of a side for condition images, or all of them. */
+static uint64_t images_least(const struct residency_group *g, int n, int side)
+{
+    const uint64_t all = sum_of(g, n, side, 1);
+    uint64_t most = 0;
+
+    for (int i = 0; i < n; i++)
+        if (g[i].side == side && g[i].images) most = number_max(most, g[i].bytes);
+    return all < 2 * most ? all : 2 * most;
 }
 
 /* The largest group of a side from index `from` on. */
@@ -37,18 +54,20 @@ static uint64_t largest(const struct residency_group *g, int n, int side, int fr
     return most;
 }
 
-/* Index of the first group of the side that goes to the ring when the area has this size. */
-static int ring_from(const struct residency_group *g, int n, int side, uint64_t area)
+/* Index of the first group of the side that goes to the ring when the side may have `limit` bytes:
+ * the last one before which all can stay beside two slots for the rest. */
+static int ring_from(const struct residency_group *g, int n, int side, uint64_t limit)
 {
     uint64_t sum = 0;
+    int from = 0;
 
-    if (side_sum(g, n, side) <= area) return n;
+    if (side_sum(g, n, side) <= limit) return n;
     for (int i = 0; i < n; i++) {
         if (g[i].side != side) continue;
-        if (sum + g[i].bytes + 2 * largest(g, n, side, i + 1) > area) return i;
+        if (sum + 2 * largest(g, n, side, i) <= limit) from = i;
         sum += g[i].bytes;
     }
-    return n;
+    return from;
 }
 
 /* Side 1 is side 0 seen from the other end. */
@@ -57,9 +76,10 @@ static uint64_t from_end(uint64_t area, int side, uint64_t at, uint64_t bytes)
     return side ? area - at - bytes : at;
 }
 
-static void place_side(struct residency_group *g, int n, int side, uint64_t area)
+/* What stays, one after another, then the ring's two slots: within the first `limit` bytes. */
+static void place_side(struct residency_group *g, int n, int side, uint64_t area, uint64_t limit)
 {
-    const int ring = ring_from(g, n, side, area);
+    const int ring = ring_from(g, n, side, limit);
     const uint64_t slot = largest(g, n, side, ring);
     uint64_t at = 0;
     int turn = 0;
@@ -69,7 +89,7 @@ static void place_side(struct residency_group *g, int n, int side, uint64_t area
 
         if (g[i].side != side) continue;
         g[i].ring = i >= ring;
-        low = g[i].ring ? area - 2 * slot + (uint64_t)(turn++ % 2) * slot : at;
+        low = at + (g[i].ring ? (uint64_t)(turn++ % 2) * slot : 0);
         g[i].at = from_end(area, side, low, g[i].bytes);
         at += g[i].ring ? 0 : g[i].bytes;
     }
@@ -85,7 +105,9 @@ static void find_moving(struct residency *r, struct residency_group *g, int n)
             if (k != i && residency_overlap(&g[i], &g[k])) across |= g[k].side != g[i].side;
         g[i].moves |= across;
         if (g[i].moves) r->home += g[i].bytes;
-        if (g[i].ring)
+        if (g[i].images)
+            r->images += g[i].moves ? g[i].bytes : 0;
+        else if (g[i].ring)
             r->stream[g[i].side] += g[i].bytes;
         else if (across)
             r->swap[g[i].side] += g[i].bytes;
@@ -105,30 +127,62 @@ static uint64_t least_area(const struct residency_group *g, int n)
     return most;
 }
 
-enum residency_mode residency_choose(struct residency *r, struct residency_group *g, int n,
-                                     uint64_t budget, const uint64_t *room, int rooms, int modest)
+/* The smallest area of every mode. */
+static void least_areas(uint64_t least[RESIDENCY_NONE], const struct residency_group *g, int n)
 {
-    const uint64_t a = side_sum(g, n, 0), b = side_sum(g, n, 1);
-    const uint64_t least[] = {a + b, number_max(a, b), least_area(g, n)};
+    const uint64_t a = sum_of(g, n, 0, 0), b = sum_of(g, n, 1, 0);
+    const uint64_t more_a = images_least(g, n, 0), more_b = images_least(g, n, 1);
 
-    memset(r, 0, sizeof *r);
-    r->sum = a + b;
-    r->least = least[RESIDENCY_STREAM] + room[rooms - 1];
-    r->mode = RESIDENCY_NONE;
-    for (int m = RESIDENCY_ALL; m <= RESIDENCY_STREAM && r->mode == RESIDENCY_NONE; m++)
-        for (int k = m == RESIDENCY_STREAM ? modest : 0; k < rooms && r->mode == RESIDENCY_NONE;
-             k++) {
-            if (room[k] > budget || budget - room[k] < least[m]) continue;
-            r->mode = (enum residency_mode)m;
-            r->room_index = k;
-            r->area = budget - room[k] < r->sum ? budget - room[k] : r->sum;
-            r->area = r->area / 256 * 256;
-        }
+    least[RESIDENCY_ALL] = side_sum(g, n, 0) + side_sum(g, n, 1);
+    least[RESIDENCY_IMAGES] = a + b + number_max(more_a, more_b);
+    least[RESIDENCY_SWAP] = number_max(a + more_a, b + more_b);
+    least[RESIDENCY_STREAM] = least_area(g, n);
+}
+
+static void place_all(struct residency *r, struct residency_group *g, int n)
+{
     for (int i = 0; i < n; i++)
         g[i].at = 0, g[i].moves = g[i].ring = 0;
-    if (r->mode == RESIDENCY_NONE) return r->mode;
+    if (r->mode == RESIDENCY_NONE) return;
     for (int s = 0; s < RESIDENCY_SIDES; s++)
-        place_side(g, n, s, r->area);
+        place_side(g, n, s, r->area,
+                   r->area - (r->mode <= RESIDENCY_IMAGES ? sum_of(g, n, !s, 0) : 0));
     find_moving(r, g, n);
+}
+
+/* The mode with the first room that leaves it enough; 0: none does. */
+static int try_mode(struct residency *r, enum residency_mode m, uint64_t least, uint64_t budget,
+                    const struct residency_rooms *room, int from, int to)
+{
+    for (int k = from; k < to; k++) {
+        const uint64_t bytes = room->bytes[k];
+
+        if (bytes > budget || budget - bytes < least) continue;
+        r->room_index = k;
+        r->area = budget - bytes < r->sum ? budget - bytes : r->sum;
+        r->area = r->area / 256 * 256;
+        r->mode = r->area == r->sum ? RESIDENCY_ALL : m;
+        return 1;
+    }
+    return 0;
+}
+
+enum residency_mode residency_choose(struct residency *r, struct residency_group *g, int n,
+                                     uint64_t budget, const struct residency_rooms *room)
+{
+    const int images = sum_of(g, n, 0, 1) + sum_of(g, n, 1, 1) > 0;
+    const int from[RESIDENCY_NONE] = {[RESIDENCY_STREAM] = room->modest};
+    uint64_t least[RESIDENCY_NONE];
+
+    least_areas(least, g, n);
+    memset(r, 0, sizeof *r);
+    r->sum = least[RESIDENCY_ALL];
+    r->least = least[RESIDENCY_STREAM] + room->bytes[room->n - 1];
+    r->mode = RESIDENCY_NONE;
+    for (int m = RESIDENCY_ALL; m < RESIDENCY_NONE; m++)
+        if (try_mode(r, (enum residency_mode)m, least[m], budget, room, from[m],
+                     m == RESIDENCY_ALL && images ? room->words : room->n))
+            break;
+    place_all(r, g, n);
     return r->mode;
 }

@@ -30,7 +30,7 @@ static int list_grow(struct weight_list *p)
     return 0;
 }
 
-int bind_group(struct bind *b, enum part part)
+static int open_group(struct bind *b, enum part part, int images)
 {
     struct weight_list *p = b->list;
 
@@ -45,10 +45,21 @@ int bind_group(struct bind *b, enum part part)
         }
         p->group = g;
     }
-    p->group[p->groups] =
-        (struct residency_group){.side = part == PART_DIT || part == PART_VAE, .part = (int)part};
+    p->group[p->groups] = (struct residency_group){.side = part == PART_DIT || part == PART_VAE,
+                                                   .part = (int)part + (images ? PARTS : 0),
+                                                   .images = images};
     b->group = ++p->groups;
     return b->group - 1;
+}
+
+int bind_group(struct bind *b, enum part part)
+{
+    return open_group(b, part, 0);
+}
+
+int bind_images_group(struct bind *b, enum part part)
+{
+    return open_group(b, part, 1);
 }
 
 /* Its place in the open group. */

@@ -31,6 +31,9 @@ struct bind {
 
 /* What is bound from now on is used together: a layer. Returns the group, for graph_want(). */
 int bind_group(struct bind *, enum part);
+/* The same of what condition images alone need: a part of its own, so that it does not come with
+ * the layers of others. Bound after all that are not. */
+int bind_images_group(struct bind *, enum part);
 
 enum bind_bias { NO_BIAS, WITH_BIAS };
 

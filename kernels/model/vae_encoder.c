@@ -10,7 +10,7 @@ static void bind_level(struct vae_encoder *w, struct bind *b, int i)
     struct vae_encoder_level *l = &w->level[i];
     char name[96];
 
-    l->group = bind_group(b, PART_VAE);
+    l->group = bind_images_group(b, PART_VAE);
     l->in = w->cfg->channels[i ? i - 1 : 0];
     l->out = w->cfg->channels[i];
     l->block = w->blocks + i * w->cfg->blocks;
@@ -33,11 +33,11 @@ void vae_encoder_bind(struct vae_encoder *w, struct bind *b, const struct vae_co
         b->err = fail_set(b->fail, ERR_OUT_OF_MEMORY, "no memory for the list of VAE blocks");
         return;
     }
-    w->first = bind_group(b, PART_VAE);
+    w->first = bind_images_group(b, PART_VAE);
     w->conv_in = bind_conv(b, PART_VAE, "encoder.conv_in");
     for (int i = 0; i < CONFIG_VAE_LEVELS; i++)
         bind_level(w, b, i);
-    w->last = bind_group(b, PART_VAE);
+    w->last = bind_images_group(b, PART_VAE);
     vae_bind_block(&w->mid[0], b, "encoder.mid_block.resnets.0", top, top);
     vae_bind_block(&w->mid[1], b, "encoder.mid_block.resnets.1", top, top);
     w->norm = bind_vector(b, PART_VAE, "encoder.conv_norm_out.weight");

@@ -47,7 +47,7 @@ static void bind_layer(struct vision_layer *l, struct bind *b, int i)
     char p[64];
 
     snprintf(p, sizeof p, "model.visual.blocks.%d", i);
-    l->group = bind_group(b, part);
+    l->group = bind_images_group(b, part);
     l->norm1 = bind_vector(b, part, "%s.norm1.weight", p);
     l->norm1_bias = bind_vector(b, part, "%s.norm1.bias", p);
     l->qkv = bind_linear(b, part, WITH_BIAS, "%s.attn.qkv", p);
@@ -66,11 +66,11 @@ void vision_bind(struct vision *w, struct bind *b, const struct model_config *c)
     w->codes = c->vq.codes;
     w->dim = c->vq.dim;
     w->position = model_tensor(b->model, part, "model.visual.embeddings.position_embedding.weight");
-    w->first = bind_group(b, part);
+    w->first = bind_images_group(b, part);
     w->patch = bind_linear(b, part, WITH_BIAS, "model.visual.patch_embed.proj");
     for (int i = 0; i < c->vit.depth; i++)
         bind_layer(&w->layer[i], b, i);
-    w->last = bind_group(b, part);
+    w->last = bind_images_group(b, part);
     w->quant = bind_linear(b, part, WITH_BIAS, "model.vqmodel.quant_conv");
     w->codebook = bind_linear(b, part, NO_BIAS, CODEBOOK);
     bind_inverse(w, b);

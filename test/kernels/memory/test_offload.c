@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { MOST = 64, PARTS = 4, UNIT = 256 };
+enum { MOST = 96, PARTS = 6, IMAGES = 4, UNIT = 256 };
 
 /* A device whose copies arrive when they are waited for, and not before. */
 static struct {
@@ -81,8 +81,10 @@ static int random_groups(struct residency_group *g)
     memset(g, 0, MOST * sizeof *g);
     for (int p = 0; p < PARTS; p++)
         for (int k = pick(12); k >= 0; k--)
-            g[n++] = (struct residency_group){
-                .side = p / 2, .part = p, .bytes = (uint64_t)(1 + pick(20)) * UNIT};
+            g[n++] = (struct residency_group){.side = p < IMAGES ? p / 2 : p - IMAGES,
+                                              .part = p,
+                                              .images = p >= IMAGES,
+                                              .bytes = (uint64_t)(1 + pick(20)) * UNIT};
     return n;
 }
 
@@ -137,24 +139,26 @@ static void what_is_wanted_is_there(void **state)
         struct residency plan;
         const int n = random_groups(g);
         const uint64_t room[] = {0};
+        const struct residency_rooms rooms = {room, 1, 0, 1};
         uint64_t all = 0, budget;
         struct offload *h;
 
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
         budget = all / 5 + (uint64_t)pick((int)all);
-        if (residency_choose(&plan, g, n, budget, room, 1, 0) == RESIDENCY_NONE) continue;
+        if (residency_choose(&plan, g, n, budget, &rooms) == RESIDENCY_NONE) continue;
         h = open_offload(&plan, g, n);
         seen[plan.mode]++;
         for (int k = 0; k < 30; k++) {
             const int part = pick(PARTS), steady = pick(3) ? 0 : offload_steady(h, part);
             const uint64_t copied = turn(h, part);
 
-            if (plan.mode == RESIDENCY_SWAP) {
+            if (plan.mode == RESIDENCY_SWAP && part < IMAGES) {
                 if (steady) assert_true(copied == 0);
                 assert_true(turn(h, part) == 0);
             }
             if (plan.mode == RESIDENCY_ALL) assert_true(copied == 0);
+            if (plan.mode == RESIDENCY_IMAGES) assert_true(copied == 0 || part >= IMAGES);
             if (!pick(4)) offload_ahead(h, part);
         }
         offload_close(h);
@@ -175,12 +179,15 @@ static void there_is_room_beside_the_decoder(void **state)
         const int n = random_groups(g);
         uint64_t all = 0;
         const uint64_t room[] = {0};
+        const struct residency_rooms rooms = {room, 1, 0, 1};
         struct offload *h;
 
         for (int i = 0; i < n; i++)
             all += g[i].bytes;
-        if (residency_choose(&plan, g, n, all * 2 / 3, room, 1, 0) != RESIDENCY_SWAP) continue;
+        if (residency_choose(&plan, g, n, all * 2 / 3, &rooms) != RESIDENCY_SWAP) continue;
         h = open_offload(&plan, g, n);
+        for (int i = 0; i < n; i++) /* not wanted yet */
+            if (g[i].images && g[i].moves) assert_false(h->place[i].here);
         turn(h, 2);
         offload_ahead(h, 3);
         turn(h, 3);
@@ -190,8 +197,8 @@ static void there_is_room_beside_the_decoder(void **state)
 
             for (int k = 0; k < n; k++)
                 meets |= g[k].part == 3 && residency_overlap(&g[i], &g[k]);
-            if (g[i].side == 0) assert_int_equal(h->place[i].here, !meets);
-            some += g[i].side == 0 && g[i].moves && !meets;
+            if (g[i].side == 0 && !g[i].images) assert_int_equal(h->place[i].here, !meets);
+            some += g[i].side == 0 && g[i].moves && !meets && !g[i].images;
         }
         offload_close(h);
     }

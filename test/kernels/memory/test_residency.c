@@ -14,9 +14,10 @@
 #define MB ((uint64_t)1 << 20)
 #define GB ((uint64_t)1 << 30)
 
-enum { MOST = 128 };
+enum { MOST = 192 };
 
-/* About the released model: a prior of 40 layers, an encoder, a DiT of 30 blocks, a decoder. */
+/* About the released model: a prior of 40 layers, a glyph encoder, a vision tower of 40 layers, a
+ * DiT of 30 blocks, a decoder and an encoder. */
 static int released(struct residency_group *g)
 {
     int n = 0;
@@ -31,6 +32,10 @@ static int released(struct residency_group *g)
         g[n++] = (struct residency_group){.side = 1, .part = 2, .bytes = 432 * MB};
     for (int i = 0; i < 5; i++)
         g[n++] = (struct residency_group){.side = 1, .part = 3, .bytes = 89 * MB};
+    for (int i = 0; i < 41; i++)
+        g[n++] = (struct residency_group){.side = 0, .part = 4, .images = 1, .bytes = 57 * MB};
+    for (int i = 0; i < 6; i++)
+        g[n++] = (struct residency_group){.side = 1, .part = 5, .images = 1, .bytes = 60 * MB};
     return n;
 }
 
@@ -49,6 +54,9 @@ static void check(const struct residency *r, const struct residency_group *g, in
             if (g[k].side == g[i].side) assert_true(g[i].ring && g[k].ring);
         }
         assert_int_equal(g[i].moves, meets || g[i].ring);
+        /* pictures from words alone never wait for what others need */
+        if (r->mode <= RESIDENCY_IMAGES) assert_true(!g[i].moves || g[i].images);
+        if (r->mode <= RESIDENCY_SWAP) assert_true(!g[i].ring || g[i].images);
         /* the next one is copied while this one works: they never share a place */
         if (i + 1 < n && g[i + 1].part == g[i].part)
             assert_false(residency_overlap(&g[i], &g[i + 1]));
@@ -64,21 +72,28 @@ static void cards_get_their_modes(void **state)
     static const struct {
         uint64_t gb;
         enum residency_mode mode;
-    } card[] = {{2, RESIDENCY_STREAM},  {8, RESIDENCY_STREAM}, {12, RESIDENCY_STREAM},
-                {15, RESIDENCY_STREAM}, {23, RESIDENCY_SWAP},  {29, RESIDENCY_SWAP},
-                {39, RESIDENCY_ALL},    {79, RESIDENCY_ALL},   {140, RESIDENCY_ALL}};
+    } card[] = {{2, RESIDENCY_STREAM},  {8, RESIDENCY_STREAM},  {12, RESIDENCY_STREAM},
+                {15, RESIDENCY_STREAM}, {23, RESIDENCY_SWAP},   {29, RESIDENCY_SWAP},
+                {31, RESIDENCY_IMAGES}, {33, RESIDENCY_IMAGES}, {39, RESIDENCY_ALL},
+                {79, RESIDENCY_ALL},    {140, RESIDENCY_ALL}};
     const uint64_t room[] = {4 * GB, 2 * GB, GB};
+    const struct residency_rooms rooms = {room, 3, 1, 2};
     struct residency_group g[MOST];
     struct residency r;
     const int n = released(g);
 
     (void)state;
     for (size_t i = 0; i < sizeof card / sizeof *card; i++) {
-        assert_int_equal(residency_choose(&r, g, n, card[i].gb * GB, room, 3, 1), card[i].mode);
+        assert_int_equal(residency_choose(&r, g, n, card[i].gb * GB, &rooms), card[i].mode);
         check(&r, g, n, card[i].gb * GB, room[r.room_index]);
     }
+    /* copied for an image: all of it, or what does not stay */
+    residency_choose(&r, g, n, 31 * GB, &rooms);
+    assert_true(r.images > 2000 * MB && r.home == r.images && r.room_index == 1);
+    residency_choose(&r, g, n, 141 * GB, &rooms);
+    assert_true(r.images == 0 && r.home == 0);
     /* what is not in the ring is not copied again and again */
-    assert_int_equal(residency_choose(&r, g, n, 15 * GB, room, 3, 1), RESIDENCY_STREAM);
+    assert_int_equal(residency_choose(&r, g, n, 15 * GB, &rooms), RESIDENCY_STREAM);
     assert_true(r.stream[0] > 0 && r.stream[0] < r.sum / 2 && r.room_index == 1);
 }
 
@@ -86,16 +101,17 @@ static void cards_get_their_modes(void **state)
 static void least_is_the_least(void **state)
 {
     const uint64_t room[] = {GB, 300 * MB};
+    const struct residency_rooms rooms = {room, 2, 0, 2};
     struct residency_group g[MOST];
     struct residency r, s;
     const int n = released(g);
 
     (void)state;
-    assert_int_equal(residency_choose(&r, g, n, 500 * MB, room, 2, 0), RESIDENCY_NONE);
-    assert_int_equal(residency_choose(&s, g, n, r.least, room, 2, 0), RESIDENCY_STREAM);
+    assert_int_equal(residency_choose(&r, g, n, 500 * MB, &rooms), RESIDENCY_NONE);
+    assert_int_equal(residency_choose(&s, g, n, r.least, &rooms), RESIDENCY_STREAM);
     check(&s, g, n, r.least, room[1]);
     assert_int_equal(s.room_index, 1);
-    assert_int_equal(residency_choose(&s, g, n, r.least - 256, room, 2, 0), RESIDENCY_NONE);
+    assert_int_equal(residency_choose(&s, g, n, r.least - 256, &rooms), RESIDENCY_NONE);
     assert_true(s.least == r.least);
 }
 
@@ -109,8 +125,9 @@ static void random_models_are_placed_well(void **state)
     (void)state;
     for (int round = 0; round < 4000; round++) {
         int n = 0;
-        const int parts = 4;
+        const int parts = 6; /* the last two are for condition images */
         const uint64_t room[] = {100000, 7};
+        const struct residency_rooms rooms = {room, 2, 0, 1};
         uint64_t budget;
         struct residency r;
 
@@ -119,13 +136,15 @@ static void random_models_are_placed_well(void **state)
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             for (int k = (int)(seed >> 60); k >= 0; k--) {
                 seed = seed * 6364136223846793005u + 1442695040888963407u;
-                g[n++] = (struct residency_group){
-                    .side = p / 2, .part = p, .bytes = ((seed >> 40) % 1000 + 1) * 256};
+                g[n++] = (struct residency_group){.side = p < 4 ? p / 2 : p - 4,
+                                                  .part = p,
+                                                  .images = p >= 4,
+                                                  .bytes = ((seed >> 40) % 1000 + 1) * 256};
             }
         }
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        budget = (seed >> 33) % 12000 * 256;
-        seen[residency_choose(&r, g, n, budget, room, 2, 0)]++;
+        budget = (seed >> 33) % 18000 * 256;
+        seen[residency_choose(&r, g, n, budget, &rooms)]++;
         if (r.mode != RESIDENCY_NONE) check(&r, g, n, budget, room[r.room_index]);
     }
     for (int m = 0; m <= RESIDENCY_NONE; m++)
