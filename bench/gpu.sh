@@ -86,7 +86,8 @@ program() { # NAME OBJECTS LIBRARIES
 rules() { # a makefile of its own: the product's asks for libraries that are not here
     local f o i objs= more=
     local few="proto/fail.c weights/safetensors/dtype.c kernels/*.c kernels/{cpu,cuda,model}/*.c"
-    few+=" kernels/memory/{offload,residency}.c test/simt/{pair,cases}.c bench/gpu_{net,meter}.c"
+    few+=" kernels/memory/{offload,residency}.c test/simt/{pair,cases,condition_cases}.c"
+    few+=" bench/gpu_{net,meter}.c"
     local all="proto/*.c weights/*.c weights/{safetensors,tokenizer}/*.c"
     all+=" kernels/{engine,memory,report}/*.c"
     few=" $(eval echo "$few") "
@@ -112,7 +113,7 @@ rules() { # a makefile of its own: the product's asks for libraries that are not
     echo "-include \$(shell find $J -name '*.d')"
 }
 mark=$(cat bench/gpu_*.[ch] proto/*.[ch] weights/{,*/}*.[ch] kernels/{,*/}*.[ch]* \
-    kernels/cpu/isa/* test/simt/{pair,cases}.c | sha256sum | cut -c1-16)
+    kernels/cpu/isa/* test/simt/{pair,cases,condition_cases}.c | sha256sum | cut -c1-16)
 # programs that know both libraries name them
 complete() { for f in cublasLt cudnn; do grep -q "lib$f.so" "$B/gpu_ops" || return 1; done; }
 if [ "$mode" = --emulated ]; then

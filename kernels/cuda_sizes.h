@@ -13,10 +13,11 @@
 #define CUDA_SIZES_RESERVE ((uint64_t)768 << 20)
 
 /* What a GPU is like: of the CUDA device, and of one that is only planned for. */
-#define CUDA_SIZES_TRAITS                                                                    \
-    (struct dev_traits)                                                                      \
-    {                                                                                        \
-        .own_memory = 1, .times_algorithms = 1, .flops_per_byte = 180, .preview_flops = 2e15 \
+#define CUDA_SIZES_TRAITS                                                                     \
+    (struct dev_traits)                                                                       \
+    {                                                                                         \
+        .own_memory = 1, .times_algorithms = 1, .flops_per_byte = 180, .preview_flops = 2e15, \
+        .conditions = 1                                                                       \
     }
 
 /* Bytes of a GPU of `total` that weights and pictures may take: less the reserve, and a 64th for

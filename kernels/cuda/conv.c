@@ -116,6 +116,56 @@ static int conv_same(struct cuda *c, const struct conv *v)
     return conv_cudnn(c, v, 0, v->rows, x, 0);
 }
 
+/* 1: cuDNN does it. */
+static int half_cudnn(struct cuda *c, const struct cuda_weight *w, tensor y, tensor x, int h,
+                      int width)
+{
+    const struct cudnn_conv d = {.y = y.data,
+                                 .x = x.data,
+                                 .w = w->data,
+                                 .bias = w->bias,
+                                 .h = h,
+                                 .w_in = width,
+                                 .c = (int)w->in,
+                                 .n = (int)w->out,
+                                 .side = w->k,
+                                 .half = 1,
+                                 .ldy = y.ld,
+                                 .ldx = x.ld};
+    int taken;
+
+    if (!c->bf || !c->cudnn) return 0;
+    taken = cudnn_conv(c->cudnn, &d);
+    return cuda_took(c, CUDA_CONVOLUTIONS, taken, cudnn_why(c->cudnn));
+}
+
+void cuda_conv_half(struct dev *d, tensor y, tensor x, const struct weight *weight, int h,
+                    int width)
+{
+    struct cuda *c = cuda_of(d);
+    const struct cuda_weight *w = cuda_weight_of(weight);
+    const struct cu_conv by_hand = {.y = y.data,
+                                    .x = x.data,
+                                    .w = w->data,
+                                    .bias = w->bias,
+                                    .h = h,
+                                    .w_in = width,
+                                    .c = (int)w->in,
+                                    .n = (int)w->out,
+                                    .side = w->k,
+                                    .half = 1,
+                                    .rows = h / 2,
+                                    .ldy = y.ld,
+                                    .ldx = x.ld};
+
+    if (!cuda_ready(c) || !y.rows) return;
+    assert(h % 2 == 0 && width % 2 == 0 && x.rows == (int64_t)h * width && 4 * y.rows == x.rows);
+    assert(x.cols == w->in && y.cols == w->out);
+    if (half_cudnn(c, w, y, x, h, width)) return;
+    cu_conv(&c->q, c->bf, &by_hand);
+    cuda_launched(c, "a convolution that halves");
+}
+
 void cuda_conv(struct dev *d, tensor y, tensor x, const struct weight *w, int h, int width, int up,
                int first, tensor add)
 {

@@ -34,8 +34,8 @@ struct cudnn_op {
     enum cudnn_op_kind kind;
     /* indexes of tensors */
     int in[4], out;
-    /* conv */
-    int pad_h, pad_w;
+    /* conv: zeros above and on the left; below and on the right; step of the window */
+    int pad_h, pad_w, post_h, post_w, stride;
 };
 
 struct cudnn_graph {
@@ -51,8 +51,13 @@ struct cudnn_conv {
     /* h: rows of x */
     int h, w_in, c, n, side;
     int pad_h;
+    /* every second row and column, zeros below and on the right alone: conv_half() */
+    int half;
     int64_t ldy, ldx, lda;
 };
+
+/* Rows of its result. */
+int cudnn_conv_rows(const struct cudnn_conv *);
 
 /* 0: not for the library (channels that are no multiple of 8, no bias, rows not 16-byte
  * aligned). */

@@ -104,7 +104,8 @@ static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct cudnn_op
 {
     const cudnnDataType_t type = CUDNN_DATA_FLOAT;
     const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
-    const int64_t dims = 2, one[2] = {1, 1}, pad[2] = {op->pad_h, op->pad_w};
+    const int64_t dims = 2, one[2] = {1, 1}, step[2] = {op->stride, op->stride};
+    const int64_t pre[2] = {op->pad_h, op->pad_w}, post[2] = {op->post_h, op->post_w};
     const float alpha = 1, beta = 0;
     cudnnBackendDescriptor_t c = begin(m, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
     cudnnBackendDescriptor_t x;
@@ -112,10 +113,10 @@ static cudnnBackendDescriptor_t make_conv(struct maker *m, const struct cudnn_op
     put(m, c, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &dims);
     put(m, c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
     put(m, c, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
-    put(m, c, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pad);
-    put(m, c, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, pad);
+    put(m, c, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pre);
+    put(m, c, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, post);
     put(m, c, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, one);
-    put(m, c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, one);
+    put(m, c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, step);
     end(m, c);
     x = begin(m, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     put_desc(m, x, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, t[op->in[0]]);

@@ -178,6 +178,7 @@ void cuda_capture_drop(struct cuda *);
 /* conv.c */
 void cuda_conv(struct dev *, tensor y, tensor x, const struct weight *, int h, int width, int up,
                int first, tensor add);
+void cuda_conv_half(struct dev *, tensor y, tensor x, const struct weight *, int h, int width);
 
 /* ops.c: the operations */
 extern const struct ops cuda_ops;

@@ -35,6 +35,21 @@ template <class T> struct picture_of {
     }
 };
 
+/* Every second window: the first one begins at the corner. */
+template <class T> struct half_of {
+    const T *x;
+    int64_t ld;
+    /* h, w: of x; ow: of the result */
+    int h, w, ow, c, side;
+    __device__ float at(int i, int j) const
+    {
+        const int tap = j / c, y = i / ow * 2 + tap / side, z = i % ow * 2 + tap % side;
+
+        if (tap >= side * side || y >= h || z >= w) return 0.0f;
+        return to_float(x[((int64_t)y * w + z) * ld + j % c]);
+    }
+};
+
 /* What is done with a finished element. */
 struct out_of {
     void *y;
@@ -120,15 +135,26 @@ void cu_gemm(const struct cu_queue *q, int bf, const struct cu_product *p)
         gemm<float>(q, p);
 }
 
-template <class T> static void conv(const struct cu_queue *q, const struct cu_conv *c)
+template <class T, class A>
+static void conv_rows(const struct cu_queue *q, const struct cu_conv *c, A a, int ow)
 {
-    const int h = c->up ? 2 * c->h : c->h, w = c->up ? 2 * c->w_in : c->w_in;
-    const int m = c->rows * w;
-    const picture_of<T> a = {(const T *)c->x, c->ldx, h, w, c->c, c->side, c->up, c->first};
+    const int m = c->rows * ow;
     const out_of o = {c->y, c->bias, c->add, c->ldy, c->lda, m, c->n, CU_ACT_NONE, 0};
 
-    launch(gemm_kernel<T, picture_of<T>>, dim3((m + TM - 1) / TM, (c->n + TN - 1) / TN), dim3(256),
-           0, q, a, (const T *)c->w, c->side * c->side * c->c, o);
+    launch(gemm_kernel<T, A>, dim3((m + TM - 1) / TM, (c->n + TN - 1) / TN), dim3(256), 0, q, a,
+           (const T *)c->w, c->side * c->side * c->c, o);
+}
+
+template <class T> static void conv(const struct cu_queue *q, const struct cu_conv *c)
+{
+    const int h = c->up ? 2 * c->h : c->h, w = c->up ? 2 * c->w_in : c->w_in, ow = c->w_in / 2;
+
+    if (c->half)
+        conv_rows<T>(q, c, half_of<T>{(const T *)c->x, c->ldx, c->h, c->w_in, ow, c->c, c->side},
+                     ow);
+    else
+        conv_rows<T>(
+            q, c, picture_of<T>{(const T *)c->x, c->ldx, h, w, c->c, c->side, c->up, c->first}, w);
 }
 
 void cu_conv(const struct cu_queue *q, int bf, const struct cu_conv *c)

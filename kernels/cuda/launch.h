@@ -91,11 +91,12 @@ void cu_gemv(const struct cu_queue *, int bf, const struct cu_product *);
 void cu_gemm(const struct cu_queue *, int bf, const struct cu_product *);
 
 /* y [rows*ow, n] = rows `first` and on of conv(x) + bias (+ add): x [h*w, c], w [n, side*side*c],
- * taps row by row. `up`: x is read as its nearest 2x enlargement. */
+ * taps row by row. `up`: x is read as its nearest 2x enlargement. `half`: every second row and
+ * column of the result, x padded with zeros below and on the right alone. */
 struct cu_conv {
     void *y;
     const void *x, *w, *bias, *add;
-    int h, w_in, c, n, side, up, first, rows;
+    int h, w_in, c, n, side, up, half, first, rows;
     int64_t ldy, ldx, lda;
 };
 
@@ -210,6 +211,18 @@ void cu_to_rgb8(const struct cu_queue *, int bf, uint8_t *rgb, const void *x, in
                 int pixels);
 void cu_latent_rgb(const struct cu_queue *, uint8_t *rgb, const float *latents, int64_t ldl,
                    const float *map, int64_t ldm, int pixels, int channels);
+
+/* -- condition images -------------------------------------------------------------------------- */
+
+/* y = LN(x) w + b, rounded once; y may be x */
+void cu_layer_norm(const struct cu_queue *, int bf, void *y, int64_t ldy, const void *x,
+                   int64_t ldx, const float *w, const float *b, int rows, int cols, float eps);
+/* ids[i] = the j with the largest scores[i][j] factor[j], the lowest of equal ones */
+void cu_argmax(const struct cu_queue *, int32_t *ids, int64_t ldi, const float *scores, int64_t lds,
+               const float *factor, int rows, int cols);
+/* x[c,p] = (z[p,c] - mean[c]) / std[c], each step rounded */
+void cu_renorm(const struct cu_queue *, int bf, float *x, int64_t ldx, const void *z, int64_t ldz,
+               const float *mean, const float *std, int pixels, int channels);
 
 /* -- for measurements -------------------------------------------------------------------------- */
 

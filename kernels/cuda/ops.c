@@ -472,6 +472,43 @@ static void latent_rgb(struct dev *d, tensor rgb, tensor latents, tensor map)
     cuda_launched(c, "latent_rgb");
 }
 
+/* -- condition images -------------------------------------------------------------------------- */
+
+static void layer_norm(struct dev *d, tensor y, tensor x, const struct weight *w,
+                       const struct weight *b, float eps)
+{
+    struct cuda *c = cuda_of(d);
+
+    if (!cuda_ready(c)) return;
+    assert(y.rows == x.rows && y.cols == x.cols);
+    cu_layer_norm(&c->q, c->bf, y.data, y.ld, x.data, x.ld, vector_of(w), vector_of(b), (int)x.rows,
+                  (int)x.cols, eps);
+    cuda_launched(c, "layer_norm");
+}
+
+static void argmax(struct dev *d, tensor ids, tensor scores, const struct weight *factor)
+{
+    struct cuda *c = cuda_of(d);
+
+    if (!cuda_ready(c)) return;
+    assert(ids.type == DT_I32 && scores.type == DT_F32 && ids.rows == scores.rows);
+    cu_argmax(&c->q, ids.data, ids.ld, scores.data, scores.ld, vector_of(factor), (int)scores.rows,
+              (int)scores.cols);
+    cuda_launched(c, "argmax");
+}
+
+static void renorm(struct dev *d, tensor x, tensor z, const struct weight *mean,
+                   const struct weight *std)
+{
+    struct cuda *c = cuda_of(d);
+
+    if (!cuda_ready(c)) return;
+    assert(x.type == DT_F32 && z.rows == x.cols && z.cols == x.rows);
+    cu_renorm(&c->q, c->bf, x.data, x.ld, z.data, z.ld, vector_of(mean), vector_of(std),
+              (int)z.rows, (int)z.cols);
+    cuda_launched(c, "renorm");
+}
+
 /* Workspace belongs to the device: nothing is taken from scratch but the sums of a norm. */
 static size_t work_size(const struct dev *d, enum workspace work, int64_t a, int64_t b, int64_t n)
 {
@@ -527,4 +564,8 @@ const struct ops cuda_ops = {
     .norm_act = norm_act,
     .to_rgb8 = to_rgb8,
     .latent_rgb = latent_rgb,
+    .layer_norm = layer_norm,
+    .argmax = argmax,
+    .conv_half = cuda_conv_half,
+    .renorm = renorm,
 };

@@ -43,7 +43,8 @@ void offload_locate(const struct offload *, int group, uint64_t offset, void **a
 /* The operations that follow use the weights of this group, until the next want. */
 void offload_want(struct offload *, int group);
 /* `busy` is the part in use, nothing else of its side will be: fetch what there is room for of the
- * other side, whose turn comes next; not what condition images alone need. Before the operations that it shall go on beside. */
+ * other side, whose turn comes next, but not what condition images alone need. Before the
+ * operations that it shall go on beside. */
 void offload_ahead(struct offload *, int busy);
 /* Bring all of a part and wait for it. 1: nothing of it will move as long as it alone is used, so a
  * recorded step may name its addresses and be repeated; 0: it streams. */

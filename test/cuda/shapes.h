@@ -1,8 +1,8 @@
 /* shapes - what the released model asks of cuDNN, collected by running the product's own code.
  *
- * The decoder (kernels/model/vae.c) runs on a device whose convolutions are the CUDA device's
- * (kernels/cuda/conv.c) and whose other operations do nothing; a cudnn_conv() of our own keeps what
- * arrives. Thread: one. */
+ * The VAE (kernels/model/vae.c, vae_encoder.c) runs on a device whose convolutions are the CUDA
+ * device's (kernels/cuda/conv.c) and whose other operations do nothing; a cudnn_conv() of our own
+ * keeps what arrives. Thread: one. */
 #ifndef TEST_CUDA_SHAPES_H
 #define TEST_CUDA_SHAPES_H
 
@@ -29,7 +29,11 @@ struct shapes {
 
 /* Adds every convolution of a decoding, once per description. */
 void shapes_decoder(struct shapes *, int width, int height);
-/* Adds the attention of the DiT over so many rows. */
-void shapes_attention(struct shapes *, int rows);
+/* The same of the encoding of a condition image. */
+void shapes_encoder(struct shapes *, int width, int height);
+/* Adds the attention of the DiT: more keys than rows are those of condition images. */
+void shapes_attention(struct shapes *, int rows, int keys);
+/* Adds the attention of the vision tower over an image of so many cells. */
+void shapes_vision(struct shapes *, int cells);
 
 #endif

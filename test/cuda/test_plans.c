@@ -1,13 +1,14 @@
 /* cuDNN's plans for the released model on an H100 and an H200, proven without a GPU.
  *
  * cuDNN plans from the description of a device: heuristics, run-time compilation and plans are
- * real, only execution is missing. For every convolution of the decoder and for attention there is
- * a plan; the first one is Hopper's (an engine that cuDNN does not propose for an A100, or kernels
- * for sm_90); it fits the workspace; a convolution's is not compiled at run time, and attention's,
- * which cuDNN always compiles, is the same when it is made again from its text. Catches a graph
- * that cuDNN does not know as a pattern, and so runs on an Ampere kernel or not at all.
+ * real, only execution is missing. There is a plan for attention and for every convolution of the
+ * decoder and the encoder (but the encoder's first, which our own kernel does); the first plan is
+ * Hopper's (an engine that cuDNN does not propose for an A100, or kernels for sm_90); it fits the
+ * workspace; a convolution's is not compiled at run time, and attention's, which cuDNN always
+ * compiles, is the same when it is made again from its text. Catches a graph that cuDNN does not
+ * know as a pattern, and so runs on an Ampere kernel or not at all.
  *   test_plans                512 x 512, 768 x 1024, 1024 x 1024, 2048 x 2048 and attention
- *   test_plans WIDTH HEIGHT   the decoder at another size */
+ *   test_plans WIDTH HEIGHT   decoder and encoder at another size */
 #include "kernels/cuda/cudnn_plan.h"
 #include "kernels/cuda/plan_cache.h"
 #include "test/cuda/shapes.h"
@@ -174,33 +175,51 @@ static void check_shape(struct check *c, cudnnBackendDescriptor_t device, const 
     well ? c->passed++ : c->failed++;
 }
 
-static void check_decoder(struct check *c, cudnnBackendDescriptor_t device, int width, int height)
+/* All shapes of a decoding or of an encoding. by_hand: as many convolutions are left to our own
+ * kernel. */
+static void check_vae(struct check *c, cudnnBackendDescriptor_t device, const char *name,
+                      void (*collect)(struct shapes *, int, int), int width, int height,
+                      int by_hand)
 {
     static struct shapes s;
     double flops;
 
     s = (struct shapes){0};
-    shapes_decoder(&s, width, height);
+    collect(&s, width, height);
     flops = s.flops_by_hand;
     for (int i = 0; i < s.n; i++)
         flops += s.shape[i].flops;
-    printf("decoder, %d x %d: %.1f TFLOP, %d convolutions by our own kernel (%.2f %%)\n", width,
+    printf("%s, %d x %d: %.1f TFLOP, %d convolutions by our own kernel (%.2f %%)\n", name, width,
            height, flops / 1e12, s.by_hand, 100 * s.flops_by_hand / flops);
     for (int i = 0; i < s.n; i++)
         check_shape(c, device, &s.shape[i], s.shape[i].flops / flops);
-    s.by_hand ? c->failed++ : c->passed++;
+    s.by_hand == by_hand &&s.flops_by_hand < SMALL *flops ? c->passed++ : c->failed++;
 }
 
-/* The smallest prompt alone, then patches of the four sizes with one row of text and with 32. */
+/* The encoder's first convolution reads three channels, which are no multiple of 8. */
+static void check_size(struct check *c, cudnnBackendDescriptor_t device, int width, int height)
+{
+    check_vae(c, device, "decoder", shapes_decoder, width, height, 0);
+    check_vae(c, device, "encoder", shapes_encoder, width, height, 1);
+}
+
+/* The smallest prompt alone, then patches of the four sizes with one row of text and with 32; the
+ * same beside one to four images. Then the vision tower over images of 512 to 2048 pixels. */
 static void check_attention(struct check *c, cudnnBackendDescriptor_t device)
 {
     static const int rows[] = {37, 1025, 1056, 3073, 3104, 4097, 4128, 16385, 16416};
+    static const int cells[] = {256, 768, 1024, 4096};
     static struct shapes s;
 
     s = (struct shapes){0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        shapes_attention(&s, rows[i]);
-    printf("attention of the DiT\n");
+        shapes_attention(&s, rows[i], rows[i]);
+    for (int i = 1; i <= 4; i++)
+        shapes_attention(&s, 4128, 4128 + 4096 * i);
+    shapes_attention(&s, 16416, 32800);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        shapes_vision(&s, cells[i]);
+    printf("attention of the DiT and of the vision tower\n");
     for (int i = 0; i < s.n; i++)
         check_shape(c, device, &s.shape[i], 1);
     if (s.by_hand) c->failed++;
@@ -221,12 +240,11 @@ int main(int argc, char **argv)
         device = describe(&c.api, &hopper[i]);
         printf("%s, cuDNN %zu\n", hopper[i].name, c.api.version);
         if (argc == 3) {
-            check_decoder(&c, device, (int)strtol(argv[1], NULL, 10),
-                          (int)strtol(argv[2], NULL, 10));
+            check_size(&c, device, (int)strtol(argv[1], NULL, 10), (int)strtol(argv[2], NULL, 10));
             continue;
         }
         for (size_t k = 0; k < sizeof size / sizeof *size; k++)
-            check_decoder(&c, device, size[k][0], size[k][1]);
+            check_size(&c, device, size[k][0], size[k][1]);
         check_attention(&c, device);
     }
     printf("%d passed, %d failed\n", c.passed, c.failed);

@@ -614,5 +614,6 @@ void pair_cases(struct pair *p, enum pair_size size)
         odd(p);
     else
         wide(p);
+    pair_condition_cases(p, size);
     pair_end(p);
 }

@@ -76,5 +76,7 @@ double pair_tol(const struct pair *);
 /* All cases of cases.c: odd shapes, or the released model's widths (minutes on a CPU). */
 enum pair_size { PAIR_ODD, PAIR_WIDE };
 void pair_cases(struct pair *, enum pair_size);
+/* Those of condition_cases.c, which are among them. */
+void pair_condition_cases(struct pair *, enum pair_size);
 
 #endif

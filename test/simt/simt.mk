@@ -3,7 +3,7 @@
 SIMT := $(B)/simt
 SIMT_OBJ := $(CUDA_SRC:kernels/cuda/%.cu=$(SIMT)/%.o) $(CUDA_C:kernels/cuda/%.c=$(SIMT)/%.o) \
             $(patsubst test/simt/%.cc,$(SIMT)/%.o,$(wildcard test/simt/*.cc)) \
-            $(call obj,test/simt/pair.c test/simt/cases.c)
+            $(call obj,test/simt/pair.c test/simt/cases.c test/simt/condition_cases.c)
 # the emulated GPU is one thread, so without races; its fibers cost the address sanitizer a second
 # a token
 SIMT_SLOW_asan := %/test_faults.c %/test_residency.c

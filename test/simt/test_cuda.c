@@ -481,6 +481,41 @@ static void convolutions_are_described(void **s)
     assert_false(cudnn_graph_conv(&g, &c));
 }
 
+/* catches: padding above and on the left, a result of the whole size, one plan for both kinds */
+static void halving_is_described(void **s)
+{
+    static char mem[64] __attribute__((aligned(64)));
+    struct cudnn_graph g, whole;
+    struct cudnn_conv c = {.y = mem,
+                           .x = mem,
+                           .w = mem,
+                           .bias = mem,
+                           .h = 64,
+                           .w_in = 96,
+                           .c = 128,
+                           .n = 128,
+                           .side = 3,
+                           .half = 1,
+                           .ldy = 128,
+                           .ldx = 128};
+    const int64_t xd[] = {1, 128, 64, 96}, yd[] = {1, 128, 32, 48};
+    const struct cudnn_op *op = &g.op[0];
+
+    (void)s;
+    assert_true(cudnn_graph_conv(&g, &c));
+    assert_true(op->pad_h == 0 && op->pad_w == 0 && op->post_h == 1 && op->post_w == 1);
+    assert_int_equal(op->stride, 2);
+    assert_memory_equal(g.tensor[op->in[0]].dim, xd, sizeof xd);
+    assert_memory_equal(g.tensor[op->out].dim, yd, sizeof yd);
+    assert_memory_equal(g.tensor[g.op[1].out].dim, yd, sizeof yd);
+    c.half = 0;
+    c.pad_h = 1;
+    assert_true(cudnn_graph_conv(&whole, &c));
+    op = &whole.op[0];
+    assert_true(op->stride == 1 && op->post_h == 1 && op->post_w == 1 && op->pad_w == 1);
+    assert_true(cudnn_graph_key(&whole) != cudnn_graph_key(&g));
+}
+
 static void attention_is_described(void **s)
 {
     static char mem[64] __attribute__((aligned(64)));
@@ -620,6 +655,7 @@ int main(void)
         cmocka_unit_test(plans_are_kept),
         cmocka_unit_test(a_library_beside_another_is_opened),
         cmocka_unit_test(convolutions_are_described),
+        cmocka_unit_test(halving_is_described),
         cmocka_unit_test(attention_is_described),
         cmocka_unit_test(the_decoder_fits_2_2_gb),
     };

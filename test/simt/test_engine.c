@@ -17,18 +17,21 @@
 
 enum { SIDE = 32, BYTES = SIDE * SIDE * 3 };
 
-static struct glm *engine(const char *device, enum glm_type type, const char *cache)
+static struct glm *open_model(const char *model, const char *device, enum glm_type type,
+                              const char *cache)
 {
     struct glm *g;
     struct fail f = {0};
-    const struct glm_opts o = {.model = "test/golden/plain/model",
-                               .device = device,
-                               .type = type,
-                               .threads = 1,
-                               .cache = cache};
+    const struct glm_opts o = {
+        .model = model, .device = device, .type = type, .threads = 1, .cache = cache};
 
     if (glm_open(&g, &o, &f)) fail_msg("%s", f.message);
     return g;
+}
+
+static struct glm *engine(const char *device, enum glm_type type, const char *cache)
+{
+    return open_model("test/golden/plain/model", device, type, cache);
 }
 
 static struct glm_run *start(struct glm *g, const char *prompt, int width, int steps, uint64_t seed)
@@ -294,6 +297,76 @@ static void a_kept_and_finished_picture_is_the_cpus(void **s)
     glm_close(dev);
 }
 
+/* Two images, the second of which is brought to another size. */
+struct images {
+    struct glm_image image[2];
+    uint8_t rgb[2][3 * 96 * 100];
+};
+
+static struct glm_req edit_of(struct images *s, uint64_t seed)
+{
+    static const char prompt[] = "make it \"A\"";
+
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < sizeof s->rgb[k]; i++)
+            s->rgb[k][i] = (uint8_t)(i / 7 * (i % 3 + 1) + 40 * seed + (size_t)k);
+    s->image[0] = (struct glm_image){s->rgb[0], 64, 96};
+    s->image[1] = (struct glm_image){s->rgb[1], 90, 50};
+    return (struct glm_req){.prompt = prompt,
+                            .prompt_len = sizeof prompt - 1,
+                            .width = SIDE,
+                            .height = SIDE,
+                            .steps = 2,
+                            .guidance = 1.5,
+                            .seed = seed,
+                            .image = s->image,
+                            .images = 2};
+}
+
+/* Draws until `phase` begins. */
+static struct glm_run *draw_to(struct glm *g, const struct glm_req *q, enum glm_phase phase)
+{
+    struct glm_run *r;
+    struct fail f = {0};
+
+    if (glm_run_new(&r, g, q, &f)) fail_msg("%s", f.message);
+    while (glm_run_progress(r).phase < phase)
+        step(g, &r, 1);
+    return r;
+}
+
+/* catches: a stage of condition images that differs from the CPU device's, keys and values that a
+ * branch does not find, memory that is not what was planned */
+static void a_picture_from_pictures_is_the_cpus(void **s)
+{
+    static uint8_t cpu[BYTES], cuda[BYTES];
+    static struct images images;
+    const struct glm_req q = edit_of(&images, 2);
+    struct glm *ref = open_model("test/golden/edit/model", "cpu", GLM_F32, NULL);
+    struct glm *dev = open_model("test/golden/edit/model", "cuda", GLM_F32, NULL);
+    struct glm_cost c;
+    struct glm_run *a, *b;
+    struct fail f = {0};
+
+    (void)s;
+    assert_int_equal(glm_plan(dev, &q, &c, &f), 0);
+    dev->dev->scratch.peak = 0;
+    a = draw_to(ref, &q, GLM_DONE);
+    b = draw_to(dev, &q, GLM_DONE);
+    assert_memory_equal(a->codes, b->codes, sizeof *a->codes * (size_t)a->cells);
+    assert_memory_equal(a->tokens, b->tokens, sizeof *a->tokens * (size_t)a->prior.samples);
+    image_of(a, cpu);
+    image_of(b, cuda);
+    print_message("%.1f dB\n", psnr(cpu, cuda));
+    assert_true(psnr(cpu, cuda) > 50);
+    assert_int_equal(b->bytes, c.run_bytes);
+    assert_int_equal(dev->dev->scratch.peak, c.scratch_bytes);
+    glm_run_free(a);
+    glm_run_free(b);
+    glm_close(ref);
+    glm_close(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +374,7 @@ int main(void)
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(a_checkpoint_goes_on),
         cmocka_unit_test(a_kept_and_finished_picture_is_the_cpus),
+        cmocka_unit_test(a_picture_from_pictures_is_the_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,15 +15,20 @@
 
 static const char RELEASED[] = "test/weights/released";
 
-static const char *plan_size(const struct glm_opts *o, int width, int height)
+/* From `images` images of the picture's size. */
+static const char *plan_images(const struct glm_opts *o, int width, int height, int images)
 {
     static char output[16384];
+    const struct glm_image same = {.width = width, .height = height};
+    const struct glm_image image[LIMIT_IMAGES] = {same, same, same, same};
     const struct glm_req q = {.prompt = "a picture",
                               .prompt_len = 9,
                               .width = width,
                               .height = height,
                               .steps = 50,
-                              .guidance = 1.5};
+                              .guidance = 1.5,
+                              .image = image,
+                              .images = images};
     struct fail f = {0};
     FILE *out;
 
@@ -33,6 +38,11 @@ static const char *plan_size(const struct glm_opts *o, int width, int height)
     if (glm_report_plan(o, &q, out, &f)) fprintf(out, "%s; %s", f.message, f.hint);
     fclose(out);
     return output;
+}
+
+static const char *plan_size(const struct glm_opts *o, int width, int height)
+{
+    return plan_images(o, width, height, 0);
 }
 
 static const char *plan(const struct glm_opts *o, int side)
@@ -62,9 +72,36 @@ static void every_gpu_has_a_mode(void **state)
     line_has(output, " 24 GB", "stage swap", "a change copies");
     line_has(output, " 40 GB", "everything resident", "16 at a time");
     line_has(output, " 80 GB", "everything resident", "16 share one batch at most");
-    line_has(output, " 141 GB", "everything resident", "all weights, 31.");
+    line_has(output, " 141 GB", "everything resident", "all weights, 34.");
     assert_non_null(strstr(output, "weights are not here"));
     assert_non_null(strstr(output, "of the embedding, stay in the model's files"));
+}
+
+/* catches: a card that takes condition images and has no room for one of the ordinary size; weights
+ * for them that push others off a card where they could stay; copies that are not told */
+static void an_image_has_room_on_every_gpu(void **state)
+{
+    const char *output =
+        plan_images(&(struct glm_opts){.model = RELEASED, .device = "cuda"}, 1024, 1024, 1);
+
+    (void)state;
+    assert_non_null(strstr(output, "from an image of 1024x1024"));
+    assert_non_null(strstr(output, "\n  vision "));
+    assert_non_null(strstr(output, "\n  encode "));
+    assert_null(strstr(output, " 0 at a time"));
+    line_has(output, " 16 GB", "layers streamed", "; an image copies 2.");
+    line_has(output, " 24 GB", "stage swap", "; an image copies 2.");
+    line_has(output, " 40 GB", "everything resident", "at a time");
+    for (int gb = 35; gb <= 36; gb++) {
+        const struct glm_opts o = {.model = RELEASED, .vram = (uint64_t)gb << 30};
+        char gpu[16];
+
+        snprintf(gpu, sizeof gpu, " %d GB", gb);
+        line_has(plan_images(&o, 1024, 1024, 1), gpu, "image stages swap", " 1 at a time");
+    }
+    output = plan_images(&(struct glm_opts){.model = RELEASED}, 2048, 2048, LIMIT_IMAGES);
+    line_has(output, " 141 GB", "everything resident", "at a time");
+    line_has(output, " 24 GB", "stage swap", " 0 at a time");
 }
 
 /* catches: a refusal that does not say what would do, or says what would not */
@@ -169,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_gpu_has_a_mode),
+        cmocka_unit_test(an_image_has_room_on_every_gpu),
         cmocka_unit_test(what_does_not_fit_is_told_what_would),
         cmocka_unit_test(sizes_that_are_refused_name_their_neighbours),
         cmocka_unit_test(sizes_that_are_too_small_are_warned_of),
