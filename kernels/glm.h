@@ -159,6 +159,17 @@ void glm_info(const struct glm *, struct glm_info *out); /* any thread */
 int glm_image_size(const struct glm *, int width, int height, int *used_width, int *used_height);
 /* Checks a request against the model and says what it costs. Any thread, no device work. */
 int glm_plan(const struct glm *, const struct glm_req *, struct glm_cost *out, struct fail *);
+/* What the model reads in a prompt. */
+struct glm_words {
+    int tokens; /* of its text, without those that tell the size */
+    int texts;  /* quoted ones, which are drawn as lettering, in the model's order */
+    struct {
+        int at, len; /* bytes of the prompt */
+    } text[LIMIT_GLYPH_TEXTS];
+};
+/* 0, or ERR_BAD_UTF8, ERR_OUT_OF_MEMORY. Any thread, no device work. */
+int glm_words(const struct glm *, const char *prompt, size_t len, struct glm_words *out,
+              struct fail *);
 /* Scratch bytes of n such pictures sharing a batch: the largest quantum. Any thread. */
 int glm_plan_batch(const struct glm *, const struct glm_req *, int n, uint64_t *scratch,
                    struct fail *);

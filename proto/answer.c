@@ -191,6 +191,17 @@ void answer_error(const char *ref, int kind, uint64_t job, const struct fail *f,
     text_close(out, '}');
 }
 
+/* How the model reads the prompt. */
+static void write_reading(const struct answer_quote *q, struct text *out)
+{
+    if (q->tokens < 0) return;
+    text_int(out, "tokens", q->tokens);
+    text_open(out, "lettering", '[');
+    for (int i = 0; i < q->texts; i++)
+        text_chars(out, NULL, q->spec->prompt + q->text[i].at, (size_t)q->text[i].len);
+    text_close(out, ']');
+}
+
 void answer_quote(const char *ref, const struct answer_quote *q, struct text *out)
 {
     start("quote", ref, out);
@@ -202,6 +213,7 @@ void answer_quote(const char *ref, const struct answer_quote *q, struct text *ou
     text_ms(out, "run_ms", q->run_ms);
     text_ms(out, "bytes", q->bytes);
     if (q->cells) text_int(out, "cells", q->cells);
+    write_reading(q, out);
     text_close(out, '}');
 }
 

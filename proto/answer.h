@@ -93,6 +93,12 @@ struct answer_quote {
     int64_t run_ms;                                 /* of the run alone */
     int64_t bytes;                                  /* device memory while it runs; < 0: unknown */
     int cells;                                      /* of a sweep; 0: it is none */
+    int tokens; /* of the prompt, of a sweep its first cell's; < 0: unknown */
+    /* what will be written in the picture: pieces of the prompt, bytes [at, at + len) */
+    struct answer_piece {
+        int at, len;
+    } text[LIMIT_GLYPH_TEXTS];
+    int texts;
 };
 
 /* What holds after `set`. */

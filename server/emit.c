@@ -7,6 +7,7 @@
 #include "server/worker/request.h"
 
 #include <sodium.h>
+#include <string.h>
 #include <unistd.h>
 
 static void out_accept(void *arg, const struct hub_row *rows, int n)
@@ -157,6 +158,14 @@ static int out_source(void *arg, uint32_t owner, struct spec_image *image, struc
     return err;
 }
 
+static int out_words(void *arg, const char *prompt, struct glm_words *out, struct fail *f)
+{
+    const struct glm *glm = engine(arg);
+
+    if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
+    return glm_words(glm, prompt, strlen(prompt), out, f);
+}
+
 static void out_rates(void *arg, const struct eta_known *known)
 {
     worker_rates(((struct service *)arg)->worker[0], known);
@@ -215,6 +224,7 @@ struct hub_out emit_effects(struct service *s)
                             .demand = out_demand,
                             .busy = out_busy,
                             .plan = out_plan,
+                            .words = out_words,
                             .wake = waker_wake,
                             .random = out_random,
                             .secret = out_secret,

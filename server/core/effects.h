@@ -217,6 +217,8 @@ struct hub_out {
      * DEVICE_READY and DEVICE_FAILED. Checks the request against the model: ERR_BAD_PROMPT,
      * ERR_BAD_FIELD .. */
     int (*plan)(void *arg, const struct spec *, struct job_plan *out, struct fail *f);
+    /* What the model reads in a prompt; called under the same condition. */
+    int (*words)(void *arg, const char *prompt, struct glm_words *out, struct fail *f);
     /* A message waits for this connection: call hub_next() until NULL, as fast as it can send. */
     void (*wake)(void *arg, void *session);
     uint64_t (*random)(void *arg); /* 64 unpredictable bits */

@@ -262,18 +262,36 @@ void submit_obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
 
 /* --- quote ------------------------------------------------------------------------------------ */
 
+/* How the model reads the prompt; unknown without a model. */
+static int read_prompt(struct hub *h, const struct request *r, struct answer_quote *q,
+                       struct fail *f)
+{
+    struct glm_words w;
+    int err;
+
+    q->tokens = -1;
+    if (!r->planned) return 0;
+    err = h->out.words(h->out.arg, r->spec[0].prompt, &w, f);
+    if (err) return err;
+    q->tokens = w.tokens;
+    q->texts = w.texts;
+    for (int i = 0; i < w.texts; i++)
+        q->text[i] = (struct answer_piece){w.text[i].at, w.text[i].len};
+    return 0;
+}
+
 void submit_quote(struct hub *h, int64_t now, struct pending_reply *a, struct command *c)
 {
     const struct account *who = a->client->account;
     const struct dispatch_job turn = lanes_next(&h->lanes, who, (enum user_lane)c->spec.lane);
     int place = lanes_place(&h->queue, &turn);
-    struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1, c->sweep.cells};
+    struct answer_quote q = {&c->spec, 0, -1, -1, -1, -1, -1, -1, .cells = c->sweep.cells};
     struct request r;
     struct fail f;
     struct text t;
 
     if (sources_check(h, who, c, &f) != 0 || composition_check(h, who, c, &f) != 0
-        || request_plan(h, c, &r, &f) != 0) {
+        || request_plan(h, c, &r, &f) != 0 || read_prompt(h, &r, &q, &f) != 0) {
         respond_error(h, a, c, &f);
         return;
     }

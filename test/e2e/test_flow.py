@@ -230,6 +230,13 @@ async def lists_quotes_stats():
         assert job not in [r["job"] for r in older]
         quote = await c.ask(type="quote", spec=QUICK)
         assert quote["type"] == "quote" and quote["bytes"] > 0 and quote["run_ms"] > 0
+        # the model's own rule: four kinds of marks, one after another, and apostrophes are marks
+        words = "a sign says “火”, it's a cat's \"HOME\" and 「門」, not “"
+        read = await c.ask(type="quote", spec={**QUICK, "prompt": words})
+        assert read["lettering"] == ["s a cat", "火", "HOME", "門"], read
+        assert quote["lettering"] == [] and 0 < quote["tokens"] < read["tokens"] <= len(words.encode()), (quote, read)
+        twice = await c.ask(type="quote", spec={**QUICK, "prompt": QUICK["prompt"] + " " + QUICK["prompt"]})
+        assert 2 * quote["tokens"] <= twice["tokens"] <= 2 * quote["tokens"] + 1, (quote, twice)
         stats = await c.ask(type="stats", on=False)
         assert stats["done"] >= 1 and stats["running"] == 0 and stats["cap"] >= 1
 

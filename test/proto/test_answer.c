@@ -302,7 +302,17 @@ static void make_stats(struct text *t)
 
 static void make_quote(struct text *t)
 {
-    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952, 0};
+    struct answer_quote q = {&SIMPLE,
+                             3,
+                             21000,
+                             28000,
+                             24000,
+                             34000,
+                             6900,
+                             54525952,
+                             .tokens = 9,
+                             .texts = 2,
+                             .text = {{2, 3}, {6, 6}}};
 
     answer_quote("q", &q, t);
 }
@@ -320,7 +330,8 @@ static void make_job(struct text *t)
 }
 static void make_sweep_quote(struct text *t)
 {
-    struct answer_quote q = {&SIMPLE, 3, 21000, 28000, 24000, 34000, 6900, 54525952, 8};
+    struct answer_quote q = {&SIMPLE, 3,    21000,    28000,      24000,
+                             34000,   6900, 54525952, .cells = 8, .tokens = -1};
 
     answer_quote("q", &q, t);
 }

@@ -74,6 +74,13 @@ static int harness_plan(void *arg, const struct spec *s, struct job_plan *out, s
     out->cost.run_bytes = 1000;
     return 0;
 }
+static int harness_words(void *arg, const char *prompt, struct glm_words *out, struct fail *f)
+{
+    (void)arg, (void)f;
+    memset(out, 0, sizeof *out);
+    out->tokens = (int)strlen(prompt);
+    return 0;
+}
 static void harness_tuned(void *arg, const struct hub_tuning *t)
 {
     (void)arg, (void)t;
@@ -105,6 +112,7 @@ static inline int harness_open(struct harness *r)
                           .demand = harness_demand,
                           .busy = harness_busy,
                           .plan = harness_plan,
+                          .words = harness_words,
                           .wake = waker_wake,
                           .random = harness_random,
                           .tuned = harness_tuned,

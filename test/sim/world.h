@@ -157,6 +157,22 @@ static inline void out_wake(void *arg, void *session)
     if (w->woken) w->woken(w, session);
 }
 
+/* A token a byte; the whole prompt is lettering when it begins with a quotation mark. */
+static inline int out_words(void *arg, const char *prompt, struct glm_words *out, struct fail *f)
+{
+    struct world *w = arg;
+
+    (void)f;
+    MUST(w, devices_ready(&w->hub->devices), "words while there is no model");
+    memset(out, 0, sizeof *out);
+    out->tokens = (int)strlen(prompt);
+    if (*prompt != '"' || out->tokens < 2) return 0;
+    out->texts = 1;
+    out->text[0].at = 1;
+    out->text[0].len = out->tokens - 2;
+    return 0;
+}
+
 static inline void out_tuned(void *arg, const struct hub_tuning *t)
 {
     MUST((struct world *)arg, t->queue_max > 0 && t->stuck_seconds >= t->job_seconds, "limits");
@@ -551,6 +567,7 @@ static inline void world_boot(struct world *w)
                           .demand = out_demand,
                           .busy = out_busy,
                           .plan = out_plan,
+                          .words = out_words,
                           .wake = out_wake,
                           .random = out_random,
                           .secret = out_secret,

@@ -192,6 +192,34 @@ static void quote_accepted_and_refused_agree(void **state)
     world_free(w);
 }
 
+/* catches: a count or lettering that is not the model's answer, or one that is made up without it */
+static void a_quote_tells_how_the_prompt_is_read(void **state)
+{
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+
+    (void)state;
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"\\\"HOME\\\"\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"tokens\":6,\"lettering\":[\"HOME\"]");
+    forget(e);
+    command(
+        w, e,
+        "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"},\"sweep\":{\"prompt\":[\"ab\",\"abc\"]}}");
+    listen_all(w, e);
+    HEARD(e, "\"cells\":2,\"tokens\":2,\"lettering\":[]");
+    listener_free(w, e);
+    world_free(w);
+    w = world_new(0);
+    e = listener_new(w);
+    command(w, e, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}");
+    listen_all(w, e);
+    HEARD(e, "\"type\":\"quote\"");
+    NOT_HEARD(e, "tokens");
+    listener_free(w, e);
+    world_free(w);
+}
+
 /* catches: jobs at the end of a long queue that get no time, or one before those that are ahead */
 static void a_long_queue_is_estimated_at_its_end(void **state)
 {
@@ -322,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_job_that_takes_too_long_is_refused),
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(quote_accepted_and_refused_agree),
+        cmocka_unit_test(a_quote_tells_how_the_prompt_is_read),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
         cmocka_unit_test(a_quote_in_front_leaves_the_queue_alone),
         cmocka_unit_test(what_was_measured_outlives_a_restart),
