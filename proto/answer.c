@@ -360,6 +360,46 @@ void answer_stats(const char *ref, const struct answer_stats *s, struct text *ou
     text_close(out, '}');
 }
 
+static void write_person(const struct answer_person *p, struct text *out)
+{
+    text_open(out, NULL, '{');
+    answer_user(p->user, out);
+    text_int(out, "waiting", p->waiting);
+    text_int(out, "held", p->held);
+    text_int(out, "running", p->running);
+    text_int(out, "connections", p->connections);
+    text_int(out, "used_ms", p->used_ms);
+    text_close(out, '}');
+}
+
+void answer_users(const char *ref, const struct answer_users *u, struct text *out)
+{
+    start("users", ref, out);
+    text_open(out, "users", '[');
+    for (int i = 0; i < u->n; i++)
+        write_person(&u->person[i], out);
+    text_close(out, ']');
+    text_int(out, "more", u->more);
+    text_int(out, "window_ms", u->window_ms);
+    text_close(out, '}');
+}
+
+void answer_log(const char *ref, const struct answer_line *line, int n, struct text *out)
+{
+    start("log", ref, out);
+    text_open(out, "lines", '[');
+    for (int i = 0; i < n; i++) {
+        text_open(out, NULL, '{');
+        text_int(out, "seq", (int64_t)line[i].seq);
+        text_int(out, "time_ms", line[i].time_ms);
+        text_string(out, "level", line[i].level);
+        text_string(out, "text", line[i].text);
+        text_close(out, '}');
+    }
+    text_close(out, ']');
+    text_close(out, '}');
+}
+
 void answer_pong(const char *ref, int64_t time_ms, struct text *out)
 {
     start("pong", ref, out);

@@ -108,6 +108,27 @@ struct answer_tuning {
     const char *why_cap;
 };
 
+/* A user for administrators: who it is, and what it has going. */
+struct answer_person {
+    const struct user *user;
+    int waiting, held, running, connections;
+    int64_t used_ms; /* of the devices, in the last window_ms */
+};
+
+struct answer_users {
+    const struct answer_person *person;
+    int n, more; /* more: those that are not among the n */
+    int64_t window_ms;
+};
+
+/* A line of the log, as it was written, with what is no token. */
+struct answer_line {
+    uint64_t seq; /* from 1, grows */
+    int64_t time_ms;
+    const char *level;
+    char text[LIMIT_LOG_TEXT];
+};
+
 void answer_hello(const struct answer_hello *, struct text *out);
 /* Who the connection is, again. */
 void answer_user_changed(const struct user *, struct text *out);
@@ -133,6 +154,9 @@ void answer_results(const char *ref, const struct answer_job *, int n, const str
 /* One job, with its whole prompt. */
 void answer_job(const char *ref, const struct answer_job *, struct text *out);
 void answer_stats(const char *ref, const struct answer_stats *, struct text *out);
+void answer_users(const char *ref, const struct answer_users *, struct text *out);
+/* Lines with the oldest first. */
+void answer_log(const char *ref, const struct answer_line *, int n, struct text *out);
 void answer_pong(const char *ref, int64_t time_ms, struct text *out);
 
 #endif

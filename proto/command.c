@@ -88,6 +88,8 @@ static const struct kind KIND[COMMAND_KINDS] = {
                        HAS(DEADLINE) | HAS(UNDO)},
     [COMMAND_NOTICE] = {"notice", HAS(TEXT), HAS(TEXT)},
     [COMMAND_SET] = {"set", HAS(CONCURRENCY) | HAS(QUEUE) | HAS(JOB_SECONDS), 0},
+    [COMMAND_USERS] = {"users", 0, 0},
+    [COMMAND_LOG] = {"log", HAS(SEQ) | HAS(LIMIT), 0},
     [COMMAND_FINISH] = {"finish", HAS(JOB), HAS(JOB)},
     [COMMAND_DELETE] = {"delete", HAS(JOB), HAS(JOB)},
     [COMMAND_FAVOURITE] = {"favourite", HAS(JOB) | HAS(ON), HAS(JOB)},

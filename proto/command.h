@@ -39,6 +39,8 @@ enum command_kind {
     COMMAND_DRAIN,
     COMMAND_NOTICE,
     COMMAND_SET,
+    COMMAND_USERS,
+    COMMAND_LOG,
     COMMAND_LIST,
     COMMAND_JOB,
     COMMAND_PREVIEWS,
@@ -81,12 +83,12 @@ struct command {
     bool watch;                      /* submit: also subscribe to the job (default) */
     uint64_t job;                    /* which; 0: cancel by a filter */
     uint64_t parent;                 /* list, cancel: only cells of this job; 0: no such filter */
-    uint64_t seq;                    /* watch: the last one seen, 0 none */
+    uint64_t seq;                    /* watch, log: the last one seen, 0 none */
     bool on;                         /* stats: send them regularly */
     int state;                       /* list, cancel: enum event_state, -1 all */
     bool all;                        /* cancel: in whatever state */
     char user[LIMIT_USER_BYTES + 1]; /* cancel by a filter: whose; "" one's own */
-    int limit;                       /* list: rows */
+    int limit;                       /* list, log: rows */
     bool shared;                     /* list: only jobs that are shared */
     bool results;                    /* list: finished pictures, all that are on disk, .. */
     struct command_search search;    /* .. that this is true of */

@@ -61,6 +61,7 @@
 /* unsent control bytes of one connection before it is closed */
 #define LIMIT_OUTBOX_BYTES        (1 << 20)
 #define LIMIT_LIST                200     /* rows of one `list` answer */
+#define LIMIT_LOG_TEXT            512     /* bytes of a line of `log`, with its NUL */
 #define LIMIT_LIST_DEFAULT        50      /* rows when a client does not say */
 #define LIMIT_SEARCH_BYTES        256     /* words that prompts are searched for */
 #define LIMIT_SIZES               32      /* sizes that are counted beside a list of results */

@@ -185,6 +185,22 @@ static void out_tuned(void *arg, const struct hub_tuning *t)
     hello_changed(&s->hello);
 }
 
+_Static_assert(LIMIT_LOG_TEXT == LOG_KEPT_BYTES && LIMIT_LIST <= LOG_KEPT, "lines fit");
+
+static int out_log(void *arg, uint64_t after, struct answer_line *out, int max)
+{
+    struct log_kept kept[LIMIT_LIST];
+    int n = log_tail(((struct service *)arg)->log, after, kept, max);
+
+    for (int i = 0; i < n; i++) {
+        out[i].seq = kept[i].seq;
+        out[i].time_ms = kept[i].unix_ms;
+        out[i].level = log_level_name(kept[i].level);
+        memcpy(out[i].text, kept[i].text, sizeof out[i].text);
+    }
+    return n;
+}
+
 static uint64_t out_random(void *arg)
 {
     uint64_t bits;
@@ -229,5 +245,6 @@ struct hub_out emit_effects(struct service *s)
                             .random = out_random,
                             .secret = out_secret,
                             .tuned = out_tuned,
+                            .log = out_log,
                             .rates = out_rates};
 }

@@ -18,6 +18,11 @@ enum { TOKEN_PART = 16 }; /* letters and digits behind dr_ that are taken for a 
 
 static const char *const NAMES[] = {"error", "warn", "info", "debug"};
 
+const char *log_level_name(enum log_level level)
+{
+    return NAMES[level];
+}
+
 int log_level_parse(const char *name)
 {
     for (int i = 0; i <= LOG_DEBUG; i++)
@@ -56,6 +61,7 @@ void log_init(struct log *l, int fd, enum log_level level)
     pthread_mutex_init(&l->lock, NULL);
     l->fd = fd;
     l->json = l->access = false;
+    l->lines = 0;
     log_set_level(l, level);
     log_bucket_init(&l->bucket[LOG_OURS], 400, 100);
     log_bucket_init(&l->bucket[LOG_REQUESTS], 400, 100);
@@ -183,6 +189,47 @@ static int64_t pass(struct log *l, enum log_source source, char stamp[STAMP_BYTE
     return dropped;
 }
 
+/* Not in the middle of a character, and no byte that is none. */
+static void keep_utf8(char *s)
+{
+    for (size_t left = strlen(s), n; left; s += n, left -= n) {
+        n = text_utf8(s, left);
+        if (n) continue;
+        *s = '?';
+        n = 1;
+    }
+}
+
+static void keep(struct log *l, enum log_level level, const char *text)
+{
+    struct log_kept *k;
+
+    pthread_mutex_lock(&l->lock);
+    k = &l->kept[l->lines++ % LOG_KEPT];
+    *k = (struct log_kept){.seq = l->lines, .unix_ms = clock_unix_ms(), .level = level};
+    snprintf(k->text, sizeof k->text, "%s", text);
+    sanitize(k->text, false);
+    keep_utf8(k->text);
+    pthread_mutex_unlock(&l->lock);
+}
+
+int log_tail(struct log *l, uint64_t after, struct log_kept *out, int max)
+{
+    uint64_t first;
+    int n = 0;
+
+    if (!l) return 0;
+    pthread_mutex_lock(&l->lock);
+    first = l->lines > LOG_KEPT ? l->lines - LOG_KEPT : 0;
+    if (first < after) first = after;
+    if (l->lines > (uint64_t)max && first < l->lines - (uint64_t)max)
+        first = l->lines - (uint64_t)max;
+    while (first < l->lines)
+        out[n++] = l->kept[first++ % LOG_KEPT];
+    pthread_mutex_unlock(&l->lock);
+    return n;
+}
+
 static void emit(struct log *l, enum log_source source, enum log_level level, char *text)
 {
     char stamp[STAMP_BYTES];
@@ -190,6 +237,7 @@ static void emit(struct log *l, enum log_source source, enum log_level level, ch
 
     if (dropped < 0) return;
     redact(text);
+    keep(l, level, text);
     if (l->json)
         emit_json(l, stamp, level, text, dropped);
     else

@@ -8,6 +8,7 @@
  * lines were dropped before it. A request is `time access from user method path status bytes`, in
  * JSON with the level `access` and a field for each. No control byte of a text is written as it is,
  * nor any other character that a terminal obeys; of what looks like a token only `dr_` is left.
+ * The newest lines are kept, but for requests (log_tail).
  * Thread: any. */
 #ifndef SERVER_BASE_LOG_H
 #define SERVER_BASE_LOG_H
@@ -22,6 +23,17 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_source { LOG_OURS, LOG_LIBRARY, LOG_REQUESTS, LOG_SOURCES };
 
 #define LOG_LINE_BYTES 1024 /* longer lines are cut */
+
+#define LOG_KEPT       200
+#define LOG_KEPT_BYTES 512 /* of a kept line, with its NUL: UTF-8, without control bytes */
+
+/* A line that is kept: as it was written, but cut. */
+struct log_kept {
+    uint64_t seq; /* from 1, grows by 1 */
+    int64_t unix_ms;
+    enum log_level level;
+    char text[LOG_KEPT_BYTES];
+};
 
 /* Lines that may pass: tokens in thousandths of a line. Pure: time is an argument. */
 struct log_bucket {
@@ -40,6 +52,8 @@ struct log {
     bool access;       /* as json: requests are logged, too */
     _Atomic int level; /* the last enum log_level that is written */
     struct log_bucket bucket[LOG_SOURCES];
+    struct log_kept kept[LOG_KEPT]; /* a ring */
+    uint64_t lines;                 /* that were kept; older ones are overwritten */
 };
 
 void log_init(struct log *, int fd, enum log_level level);
@@ -66,6 +80,11 @@ struct log_request {
 };
 void log_request(struct log *, const struct log_request *);
 
+/* The newest of the kept lines whose number is greater than `after`, at most max, the oldest first.
+ * How many; a NULL log has none. */
+int log_tail(struct log *, uint64_t after, struct log_kept *out, int max);
+
+const char *log_level_name(enum log_level);
 /* "error" "warn" "info" "debug"; -1 when the name is none of them. */
 int log_level_parse(const char *name);
 

@@ -405,10 +405,11 @@ static void pong(struct hub *h, int64_t now, struct pending_reply *a)
 /* The least role that may send a message of this kind, whatever it is about; ROLE_VIEWER, which is
  * 0, where it is not named: a guest may do nothing but what stands here. */
 static const enum user_role LEAST[COMMAND_KINDS] = {
-    [COMMAND_PAUSE] = ROLE_ADMIN,    [COMMAND_RESUME] = ROLE_ADMIN, [COMMAND_DRAIN] = ROLE_ADMIN,
-    [COMMAND_NOTICE] = ROLE_ADMIN,   [COMMAND_SET] = ROLE_ADMIN,    [COMMAND_WATCH] = ROLE_GUEST,
-    [COMMAND_UNWATCH] = ROLE_GUEST,  [COMMAND_LIST] = ROLE_GUEST,   [COMMAND_JOB] = ROLE_GUEST,
-    [COMMAND_PREVIEWS] = ROLE_GUEST, [COMMAND_PING] = ROLE_GUEST,
+    [COMMAND_PAUSE] = ROLE_ADMIN, [COMMAND_RESUME] = ROLE_ADMIN, [COMMAND_DRAIN] = ROLE_ADMIN,
+    [COMMAND_USERS] = ROLE_ADMIN, [COMMAND_LOG] = ROLE_ADMIN,    [COMMAND_NOTICE] = ROLE_ADMIN,
+    [COMMAND_SET] = ROLE_ADMIN,   [COMMAND_WATCH] = ROLE_GUEST,  [COMMAND_UNWATCH] = ROLE_GUEST,
+    [COMMAND_LIST] = ROLE_GUEST,  [COMMAND_JOB] = ROLE_GUEST,    [COMMAND_PREVIEWS] = ROLE_GUEST,
+    [COMMAND_PING] = ROLE_GUEST,
 };
 
 static int check_role(const struct account *a, enum command_kind kind, struct fail *f)
@@ -453,6 +454,8 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_DRAIN:
     case COMMAND_NOTICE:
     case COMMAND_SET: admin_obey(h, now, a, c); break;
+    case COMMAND_USERS: client_reply_ready(&h->clients, a, report_users(h, now, a->ref)); break;
+    case COMMAND_LOG: client_reply_ready(&h->clients, a, report_log(h, c, a->ref)); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_JOB: one(h, now, a, c); break;
     case COMMAND_PREVIEWS:

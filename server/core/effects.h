@@ -8,6 +8,7 @@
 #define SERVER_CORE_EFFECTS_H
 
 #include "kernels/glm.h"
+#include "proto/answer.h"
 #include "proto/command.h"
 #include "proto/event.h"
 #include "proto/fail.h"
@@ -226,6 +227,9 @@ struct hub_out {
     void (*secret)(void *arg, char text[SHARE_TEXT], uint8_t hash[SHARE_HASH_BYTES]);
     /* An administrator has changed limits, which are in force. */
     void (*tuned)(void *arg, const struct hub_tuning *);
+    /* The newest lines of the log whose number is greater than `after`, the oldest first; how
+     * many. */
+    int (*log)(void *arg, uint64_t after, struct answer_line *out, int max);
     /* What was measured, to be kept for the next start: at most once a minute, and at the end. */
     void (*rates)(void *arg, const struct eta_known *);
 };

@@ -1,4 +1,4 @@
-/* report - the answers to `list` and `job`, and the statistics. */
+/* report - the answers to `list`, `job`, `users` and `log`, and the statistics. */
 #include "server/core/report.h"
 
 #include "server/core/capacity.h"
@@ -179,6 +179,52 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
     s.n_jobs = s.running + s.queued;
     text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
     answer_stats(ref, &s, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+struct blob *report_users(const struct hub *h, int64_t now, const char *ref)
+{
+    struct answer_person person[LIMIT_LIST];
+    struct answer_users users = {.person = person, .window_ms = RECENT_US / 1000};
+    struct text t;
+    struct blob *b;
+
+    for (int i = 1; i < h->accounts.n; i++) {
+        const struct account *a = h->accounts.at[i];
+
+        if (a->gone) continue;
+        if (users.n == LIMIT_LIST) {
+            users.more++;
+            continue;
+        }
+        person[users.n++] = (struct answer_person){.user = &a->user,
+                                                   .waiting = a->waiting,
+                                                   .held = a->held,
+                                                   .running = a->running,
+                                                   .connections = a->clients,
+                                                   .used_ms = recent_sum(&a->used, now) / 1000};
+    }
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    answer_users(ref, &users, &t);
+    b = blob_from_text(&t);
+    text_free(&t);
+    return b;
+}
+
+struct blob *report_log(const struct hub *h, const struct command *c, const char *ref)
+{
+    struct answer_line line[LIMIT_LIST];
+    struct text t;
+    struct blob *b;
+    int n;
+
+    assert(c->limit > 0 && c->limit <= LIMIT_LIST);
+    n = h->out.log(h->out.arg, c->seq, line, c->limit);
+    assert(n >= 0 && n <= c->limit);
+    text_init(&t, BLOB_HEAD, LIMIT_OUTBOX_BYTES);
+    answer_log(ref, line, n, &t);
     b = blob_from_text(&t);
     text_free(&t);
     return b;

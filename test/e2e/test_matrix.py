@@ -126,6 +126,19 @@ async def every_message():
                     await stage.clients["ada"].ask(type="cancel", job=stage.words.pop("$waiting"))
         assert not wrong, "\n".join(wrong)
         await others_hear_nothing(stage)
+        await the_log_names_nothing(stage)
+
+
+async def the_log_names_nothing(stage):
+    """What an administrator reads of the log: no prompt, no token, also of one that came in an address."""
+    await stranger_says(stage.server, {"type": "auth", "token": stage.token["ada"]})
+    answer = await stage.clients["admin"].ask(type="log", limit=200)
+    lines = json.dumps(answer)
+    assert answer["lines"] and SECRET not in lines, lines
+    assert not any(token[:20] in lines for token in stage.token.values()), lines
+    people = await stage.clients["admin"].ask(type="users")
+    assert [row["user"]["name"] for row in people["users"]] == list(USERS), people
+    assert "dr_" not in json.dumps(people), people
 
 
 async def others_hear_nothing(stage):

@@ -20,7 +20,7 @@ CLIENTS = os.environ.get("DARKROOM_CLIENTS", os.path.join(ROOT, "build", "client
 BEGIN, END = "  # commands:begin", "  # commands:end"
 NOT_IN_A_BODY = {"type", "ref", "watch"}  # they say which command it is, or something about a connection
 CONNECTION = {"watch", "unwatch", "previews", "auth"}
-OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "stats": "stats", "ping": "pong"}
+OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "users": "users", "log": "log", "stats": "stats", "ping": "pong"}
 # what stops or pauses the server for all, and streams without an end
 LEFT_OUT = ["/v1/pause", "/v1/resume", "/v1/drain", "/v1/set", "/v1/stats/events", "/ws", "/i/{digest}.png", "/t/{digest}.jpg"]
 

@@ -27,7 +27,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (*c->key) text_string(t, "key", c->key);
     if (c->kind == COMMAND_SUBMIT) text_bool(t, "watch", c->watch);
     if (c->job) text_id(t, "job", c->job);
-    if (c->kind == COMMAND_WATCH) text_int(t, "seq", (int64_t)c->seq);
+    if (c->kind == COMMAND_WATCH || c->kind == COMMAND_LOG) text_int(t, "seq", (int64_t)c->seq);
     if (c->kind == COMMAND_STATS || c->kind == COMMAND_FAVOURITE) text_bool(t, "on", c->on);
     if (c->state >= 0) text_string(t, "state", event_state_name((enum event_state)c->state));
     if (c->max_wait_ms) text_int(t, "max_wait_ms", c->max_wait_ms);
@@ -44,7 +44,7 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->kind == COMMAND_AMEND || c->unwatched_ms) text_int(t, "unwatched_ms", c->unwatched_ms);
     if (c->all) text_bool(t, "all", true);
     if (*c->user) text_string(t, "user", c->user);
-    if (c->kind == COMMAND_LIST) text_int(t, "limit", c->limit);
+    if (c->kind == COMMAND_LIST || c->kind == COMMAND_LOG) text_int(t, "limit", c->limit);
     if (c->shared) text_bool(t, "shared", true);
     if (c->results) describe_search(&c->search, t);
     if (c->kind == COMMAND_SHARE) text_int(t, "ttl_s", c->ttl_s);

@@ -81,6 +81,11 @@ static int harness_words(void *arg, const char *prompt, struct glm_words *out, s
     out->tokens = (int)strlen(prompt);
     return 0;
 }
+static int harness_log(void *arg, uint64_t after, struct answer_line *out, int max)
+{
+    (void)arg, (void)after, (void)out, (void)max;
+    return 0;
+}
 static void harness_tuned(void *arg, const struct hub_tuning *t)
 {
     (void)arg, (void)t;
@@ -116,6 +121,7 @@ static inline int harness_open(struct harness *r)
                           .wake = waker_wake,
                           .random = harness_random,
                           .tuned = harness_tuned,
+                          .log = harness_log,
                           .rates = harness_rates};
     struct hub_conf conf;
 

@@ -179,6 +179,20 @@ static inline void out_tuned(void *arg, const struct hub_tuning *t)
     ((struct world *)arg)->tuned++;
 }
 
+/* Two lines, of which the second says how many were asked for. */
+static inline int out_log(void *arg, uint64_t after, struct answer_line *out, int max)
+{
+    int n = 0;
+
+    (void)arg;
+    if (after < 1 && max > 1)
+        out[n++] = (struct answer_line){.seq = 1, .time_ms = 1767225600123, .level = "warn"};
+    if (after > 1) return n;
+    out[n] = (struct answer_line){.seq = 2, .time_ms = 1767225600124, .level = "info"};
+    snprintf(out[n++].text, LIMIT_LOG_TEXT, "at most %d", max);
+    return n;
+}
+
 static inline void out_rates(void *arg, const struct eta_known *known)
 {
     struct world *w = arg;
@@ -572,6 +586,7 @@ static inline void world_boot(struct world *w)
                           .random = out_random,
                           .secret = out_secret,
                           .tuned = out_tuned,
+                          .log = out_log,
                           .rates = out_rates};
     int over = 0;
 

@@ -1,6 +1,9 @@
 /* test_log - the gate's arithmetic, and that no byte of a client's reaches a terminal raw. */
 #include "server/base/log.h"
 
+#include "proto/text.h"
+
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +37,49 @@ static void gate(void **state)
     for (int i = 0; i < 10; i++)
         passed += log_bucket_take(&g, INT64_MAX / 2) >= 0;
     assert_int_equal(passed, 3);
+}
+
+/* catches: lines out of order or twice, one that was overwritten, a token, half a character, a byte
+ * that no JSON can have */
+static void the_newest_lines_are_kept(void **state)
+{
+    static struct log_kept kept[LOG_KEPT];
+    static char wide[2000];
+    int null = open("/dev/null", O_WRONLY);
+    static struct log l;
+
+    (void)state;
+    log_init(&l, null, LOG_INFO);
+    assert_int_equal(log_tail(&l, 0, kept, LOG_KEPT), 0);
+    assert_int_equal(log_tail(NULL, 0, kept, LOG_KEPT), 0);
+    log_info(&l, "a token dr_0123456789abcdefXYZ, \xff and \x1b[2J");
+    log_debug(&l, "invisible");
+    for (int i = 0; i < 600; i++)
+        memcpy(wide + 3 * i, "\xe7\x81\xab", 3);
+    log_warn(&l, "%s", wide);
+    assert_int_equal(log_tail(&l, 0, kept, LOG_KEPT), 2);
+    assert_string_equal(kept[0].text, "a token dr_*******************, ? and ?[2J");
+    assert_true(kept[0].seq == 1 && kept[1].seq == 2 && kept[1].level == LOG_WARN);
+    assert_true(strlen(kept[1].text) < LOG_KEPT_BYTES && strlen(kept[1].text) > 500);
+    for (size_t i = 0; kept[1].text[i];) {
+        size_t n = text_utf8(kept[1].text + i, strlen(kept[1].text + i));
+
+        assert_true(n > 0);
+        i += n;
+    }
+    for (int i = 0; i < LOG_KEPT + 50; i++)
+        log_info(&l, "line %d", i);
+    assert_int_equal(log_tail(&l, 0, kept, LOG_KEPT), LOG_KEPT);
+    assert_int_equal(kept[0].seq, 53);
+    assert_string_equal(kept[LOG_KEPT - 1].text, "line 249");
+    assert_int_equal(log_tail(&l, 250, kept, LOG_KEPT), 2);
+    assert_string_equal(kept[0].text, "line 248");
+    assert_int_equal(log_tail(&l, 0, kept, 3), 3);
+    assert_string_equal(kept[0].text, "line 247");
+    assert_int_equal(log_tail(&l, 252, kept, 3), 0);
+    assert_int_equal(log_tail(&l, 9999, kept, 3), 0);
+    log_destroy(&l);
+    close(null);
 }
 
 /* catches: escape sequences, forged lines, tokens, a level that is not obeyed, an over-long line */
@@ -248,9 +294,13 @@ static void requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gate),         cmocka_unit_test(lines),
-        cmocka_unit_test(json_lines),   cmocka_unit_test(requests),
-        cmocka_unit_test(nobody_reads), cmocka_unit_test(wall_clock_set_back),
+        cmocka_unit_test(gate),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(the_newest_lines_are_kept),
+        cmocka_unit_test(json_lines),
+        cmocka_unit_test(requests),
+        cmocka_unit_test(nobody_reads),
+        cmocka_unit_test(wall_clock_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

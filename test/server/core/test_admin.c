@@ -180,6 +180,32 @@ static void limits_are_set_by_message(void **state)
     stage_free(&s);
 }
 
+/* catches: users with numbers that are another's, one that was removed, a line that was read */
+static void users_and_log_are_told(void **state)
+{
+    struct stage s = stage_new();
+
+    (void)state;
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"users\",\"ref\":\"u\"}"),
+            "\"type\":\"users\",\"ref\":\"u\"");
+    HEARD(s.admin, "{\"user\":{\"name\":\"ada\"");
+    assert_int_equal(count(s.admin->text, "\"used_ms\":0"), s.w->hub->accounts.users);
+    submit(&s);
+    submit(&s);
+    go_on(s.w, 60);
+    ask(&s, s.admin, "{\"type\":\"users\"}");
+    assert_true(count(s.admin->text, "\"used_ms\":0") == s.w->hub->accounts.users - 1);
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"log\",\"limit\":9}"),
+            "{\"seq\":2,\"time_ms\":1767225600124,\"level\":\"info\",\"text\":\"at most 9\"}]");
+    HEARD(s.admin, "\"seq\":1,");
+    ask(&s, s.admin, "{\"type\":\"log\",\"seq\":1}");
+    NOT_HEARD(s.admin, "\"seq\":1,");
+    HEARD(s.admin, "at most 50");
+    ask(&s, s.admin, "{\"type\":\"log\",\"seq\":2}");
+    HEARD(s.admin, "\"lines\":[]");
+    stage_free(&s);
+}
+
 /* catches: a user who stops the service, or speaks to everybody */
 static void others_may_not(void **state)
 {
@@ -187,6 +213,8 @@ static void others_may_not(void **state)
                                             "\"drain\",\"cancel\":true",
                                             "\"notice\",\"text\":\"x\"",
                                             "\"set\",\"queue\":1",
+                                            "\"users\"",
+                                            "\"log\"",
                                             "\"pause\"",
                                             "\"resume\""};
     struct stage s = stage_new();
@@ -210,6 +238,7 @@ int main(void)
         cmocka_unit_test(it_can_be_taken_back),
         cmocka_unit_test(everybody_is_told_once),
         cmocka_unit_test(limits_are_set_by_message),
+        cmocka_unit_test(users_and_log_are_told),
         cmocka_unit_test(others_may_not),
     };
 

@@ -192,7 +192,7 @@ static void quote_accepted_and_refused_agree(void **state)
     world_free(w);
 }
 
-/* catches: a count or lettering that is not the model's answer, or one that is made up without it */
+/* catches: a count or lettering that is not the model's answer, or is made up without a model */
 static void a_quote_tells_how_the_prompt_is_read(void **state)
 {
     struct world *w = ready_world();
