@@ -32,6 +32,14 @@ export default {
   'signin.out': 'Sign out',
   'signin.say': 'The server wants to know who you are. Enter your token.',
 
+  'account.role.viewer': 'Viewer',
+  'account.role.user': 'User',
+  'account.role.admin': 'Administrator',
+  'account.role.guest': 'Guest',
+  'account.lane.urgent': 'urgent',
+  'account.lane.normal': 'normal',
+  'account.lane.batch': 'batch',
+
   'model.line': '{name} on {device}',
 
   'notice.connecting': 'Connecting to the server. You can type already; nothing gets lost.',

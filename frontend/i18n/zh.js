@@ -30,6 +30,14 @@ export default {
   'signin.out': '退出登录',
   'signin.say': '服务器需要确认你的身份。请输入令牌。',
 
+  'account.role.viewer': '查看者',
+  'account.role.user': '用户',
+  'account.role.admin': '管理员',
+  'account.role.guest': '访客',
+  'account.lane.urgent': '紧急',
+  'account.lane.normal': '普通',
+  'account.lane.batch': '批量',
+
   'model.line': '{name}（{device}）',
 
   'notice.connecting': '正在连接服务器。可以先输入，内容不会丢失。',

@@ -199,6 +199,13 @@ export class Fake {
       case 'stats': c.stats = m.on !== false; return this.send(c, { ...this.stats(), ref: m.ref });
       case 'ping': return this.send(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });
       case 'quote': return this.quote(c, m);
+      case 'set': return this.send(c, { type: 'ok', ref: m.ref, re: 'set',
+        set: { concurrency: 0, queue: this.queueMax, job_seconds: 300 },
+        concurrency: { cap: this.cap, why: 'It fits.' } });
+      case 'users': return this.send(c, { type: 'users', ref: m.ref, users: [], more: 0,
+        window_ms: 600000 });
+      case 'log': return this.send(c, { type: 'log', ref: m.ref,
+        lines: m.seq ? [] : [{ seq: 1, time_ms: Date.now(), level: 'info', text: 'It began.' }] });
       default: return ok();
     }
   }
