@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""seeds - write starting points for the fuzzers: the vectors of proto/vectors and of test/weights.
+"""seeds - write starting points for the fuzzers: the vectors of proto/vectors and of test/weights, and the images of
+test/server/decoder.
 
-    seeds.py FOLDER    makes FOLDER/fuzz_command, fuzz_frame, fuzz_bpe, fuzz_safetensors, fuzz_http
+    seeds.py FOLDER    makes FOLDER/fuzz_command, fuzz_frame, fuzz_bpe, fuzz_safetensors, fuzz_http, fuzz_png,
+                       fuzz_jpeg, fuzz_webp
 """
 import json
 import pathlib
@@ -39,6 +41,12 @@ def weights():
                                weight_file({"s": ("I64", 8, []), "e": ("U8", 1, [0, 9]), "h": ("F16", 2, [3])})]
 
 
+def images():
+    folder = pathlib.Path(__file__).parents[1] / "server/decoder/images"
+    for name, kind in {"fuzz_png": "png", "fuzz_jpeg": "jpg", "fuzz_webp": "webp"}.items():
+        yield name, [p.read_bytes() for p in sorted(folder.glob(f"*.{kind}"))]
+
+
 def requests():
     head, chunked = b" HTTP/1.1\r\nHost: x\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
     yield b"POST /v1/jobs" + head + b"Content-Length: 2\r\n\r\n{}"
@@ -54,7 +62,7 @@ def main(folder):
         for file in files:
             for i, case in enumerate(json.loads((VECTORS / f"{file}.json").read_text())["cases"]):
                 (out / f"{file}{i:03}").write_bytes(content(case))
-    for name, seeds in [*weights(), ("fuzz_http", list(requests()))]:
+    for name, seeds in [*weights(), *images(), ("fuzz_http", list(requests()))]:
         out = pathlib.Path(folder) / name
         out.mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds):
