@@ -56,6 +56,8 @@ const struct options_row OPTIONS_TABLE[] = {
     {"webhook-secret", 0, OPTIONS_TEXT, S, AT(webhook_secret), NULL, 0, 0, "SECRET",
      "What such posts are signed with, whsec_ and base64; better in the file or the environment, "
      "as other users of the machine see flags."},
+    {"webhook-ca", 0, OPTIONS_TEXT, S, AT(webhook_ca), NULL, 0, 0, "FILE",
+     "Certificates of authorities in PEM that sign those hosts' too, beside the machine's own."},
     {"data", 'd', OPTIONS_TEXT, S | U | B, AT(data), NULL, 0, 0, "DIR",
      "Folder for queue, pictures and users; $XDG_DATA_HOME/darkroom when not given."},
     {"keep-days", 0, OPTIONS_INT, S | L, AT(keep_days), "90", 0, 36500, "N",

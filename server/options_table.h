@@ -43,8 +43,8 @@ struct options {
     int64_t vram;      /* bytes of the device to use; 0: all */
     int64_t memory_mb; /* budget for pictures; 0: computed */
     /* the service */
-    char *host, *listen, *base, *data, *origins, *webhook_hosts, *webhook_secret, *log_level,
-        *log_format, *config;
+    char *host, *listen, *base, *data, *origins, *webhook_hosts, *webhook_secret, *webhook_ca,
+        *log_level, *log_format, *config;
     int port, concurrency, queue, job_seconds, keep_days, grace_minutes, private_minutes;
     int64_t keep_size; /* bytes; 0: no bound */
     int connections, connections_per_ip, connections_per_user, ping_seconds, hangup_seconds;

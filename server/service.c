@@ -285,6 +285,7 @@ static int open_webhooks(struct service *s, struct fail *f)
     struct webhooks_conf conf = {.data = s->conf->data,
                                  .hosts = c->webhook_hosts,
                                  .secret = c->webhook_secret,
+                                 .ca = c->webhook_ca,
                                  .version = s->conf->version,
                                  .log = s->log};
 

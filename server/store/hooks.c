@@ -112,7 +112,7 @@ static int find_due(sqlite3 *db, int64_t now_ms, const struct hooks_wanted *w, s
     while (!found && (got = sqlite3_step(q)) == SQLITE_ROW) {
         const char *url = (const char *)sqlite3_column_text(q, 1);
 
-        found = url && w->want(w->arg, url);
+        found = url && w->want(w->arg, (uint64_t)sqlite3_column_int64(q, 0), url);
     }
     if (found) {
         const char *body = (const char *)sqlite3_column_text(q, 2);
@@ -149,6 +149,15 @@ int hooks_claim(sqlite3 *db, int64_t now_ms, const struct hooks_wanted *w, struc
     free(out->url);
     free(out->body);
     return err;
+}
+
+int hooks_delay(sqlite3 *db, uint64_t job, int64_t due_ms, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(db, "UPDATE hooks SET due_ms=?2 WHERE job=?1");
+
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)job);
+    sqlite3_bind_int64(q, 2, due_ms);
+    return finish(db, q, f);
 }
 
 int hooks_remove(sqlite3 *db, uint64_t job, struct fail *f)

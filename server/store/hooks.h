@@ -25,15 +25,17 @@ struct hook {
     char *url, *body; /* owned by who asked */
     int tries;        /* this one included */
 };
-/* Claim one that is due, if `want` takes its address; due again at `now_ms` and what `pause_ms`
- * says of its tries. 1: out is set; 0: none; ERR_IO, ERR_OUT_OF_MEMORY. */
+/* Claim one that is due, if `want` takes it; due again at `now_ms` and what `pause_ms` says of its
+ * tries. 1: out is set; 0: none; ERR_IO, ERR_OUT_OF_MEMORY. */
 struct hooks_wanted {
-    bool (*want)(void *arg, const char *url);
+    bool (*want)(void *arg, uint64_t job, const char *url);
     int64_t (*pause_ms)(int tries);
     void *arg;
 };
 int hooks_claim(sqlite3 *, int64_t now_ms, const struct hooks_wanted *, struct hook *out,
                 struct fail *f);
+/* A try has failed: the next one is due then. ERR_IO. */
+int hooks_delay(sqlite3 *, uint64_t job, int64_t due_ms, struct fail *f);
 /* It was delivered, or is given up. ERR_IO. */
 int hooks_remove(sqlite3 *, uint64_t job, struct fail *f);
 /* When the next one is due; INT64_MAX: there is none, or it cannot be read. */

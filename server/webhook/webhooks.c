@@ -10,6 +10,7 @@
 #include "server/webhook/signature.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ enum {
     SLOTS_HOST = 2,       /* .. and of them to one host */
     CONNECT_MS = 5000,    /* to find and reach a host */
     ANSWER_MS = 15000,    /* for all of it */
+    ROUND_MS = 1000,      /* of these that one round of the thread counts for at most */
     ANSWER_BYTES = 65536, /* of the answer, which is not looked at */
     BUSY_MS = 1000,       /* between two looks while all slots, or those of a host, are taken */
     IDLE_MS = 60000       /* the same while nothing is due: the clock may be set */
@@ -44,6 +46,7 @@ struct slot {
     bool private; /* its host may have a private address */
     bool refused; /* it had one that it may not have */
     size_t got;   /* bytes of the answer */
+    int64_t spent_us;
 };
 
 struct webhooks {
@@ -56,7 +59,8 @@ struct webhooks {
     bool running;
     sqlite3 *db; /* the rest is the thread's */
     CURLM *multi;
-    bool skipped; /* the last look left out what is due, as its host is busy */
+    bool skipped;     /* the last look left out what is due, as its host is busy */
+    int64_t round_us; /* when the last round was */
     struct slot slot[SLOTS];
 };
 
@@ -127,8 +131,7 @@ static bool set_up(struct slot *s)
     bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
     bad |= curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
     bad |= curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK;
-    bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) != CURLE_OK;
-    bad |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS) != CURLE_OK;
+    if (s->of->conf.ca) bad |= curl_easy_setopt(c, CURLOPT_CAINFO, s->of->conf.ca) != CURLE_OK;
     bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(s->hook.body))
            != CURLE_OK;
     bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, s->hook.body) != CURLE_OK;
@@ -160,11 +163,13 @@ static void remove_row(struct webhooks *w, uint64_t job)
     if (hooks_remove(w->db, job, &f)) log_error(w->conf.log, "webhooks: %s", f.message);
 }
 
-/* It did not get through. The row says when it is tried again. */
+/* It did not get through: it is tried again from now on after a pause. */
 static void miss(struct slot *s, const char *why, bool last)
 {
     struct webhooks *w = s->of;
+    int64_t pause = pause_ms(s->hook.tries);
     char job[ID_TEXT];
+    struct fail f;
 
     id_format(s->hook.job, job);
     if (last) {
@@ -174,8 +179,10 @@ static void miss(struct slot *s, const char *why, bool last)
                  why);
     } else {
         w->counts.failed++;
+        if (hooks_delay(w->db, s->hook.job, clock_unix_ms() + pause, &f))
+            log_error(w->conf.log, "webhooks: %s", f.message);
         log_info(w->conf.log, "webhook of job %s: %s; again in %" PRId64 " s", job, why,
-                 pause_ms(s->hook.tries) / 1000);
+                 pause / 1000);
     }
 }
 
@@ -210,18 +217,21 @@ static void host_of(const char *url, char out[256])
     snprintf(out, 256, "%.*s", (int)strcspn(at, "/?#"), at);
 }
 
-/* Are slots left for its host? */
-static bool wants(void *arg, const char *url)
+/* Are slots left for its host, and is it not on its way? */
+static bool wants(void *arg, uint64_t job, const char *url)
 {
     struct webhooks *w = arg;
+    bool sent = false;
     char host[256];
     int n = 0;
 
     host_of(url, host);
-    for (int i = 0; i < SLOTS; i++)
+    for (int i = 0; i < SLOTS; i++) {
         n += w->slot[i].curl && strcmp(w->slot[i].host, host) == 0;
-    w->skipped |= n >= SLOTS_HOST;
-    return n < SLOTS_HOST;
+        sent |= w->slot[i].curl && w->slot[i].hook.job == job;
+    }
+    w->skipped |= sent || n >= SLOTS_HOST;
+    return !sent && n < SLOTS_HOST;
 }
 
 static struct slot *free_slot(struct webhooks *w)
@@ -305,12 +315,48 @@ static void perform(struct webhooks *w)
     }
 }
 
+/* Has it taken too long? */
+static bool is_late(const struct slot *s)
+{
+    curl_off_t connected_us = 0;
+
+    curl_easy_getinfo(s->curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+    return s->spent_us > (connected_us > 0 ? ANSWER_MS : CONNECT_MS) * INT64_C(1000);
+}
+
+/* Not libcurl's own time limits: while this thread stands still, on a machine or a disk that is
+ * busy, an answer may have come that is not read yet. */
+static void end_late(struct webhooks *w)
+{
+    int64_t now = clock_us(), spent = now - w->round_us;
+
+    w->round_us = now;
+    if (spent > ROUND_MS * INT64_C(1000)) spent = ROUND_MS * INT64_C(1000);
+    for (int i = 0; i < SLOTS; i++) {
+        struct slot *s = &w->slot[i];
+
+        if (!s->curl) continue;
+        s->spent_us += spent;
+        if (!is_late(s)) continue;
+        settle(s, CURLE_OPERATION_TIMEDOUT);
+        clear(s);
+    }
+}
+
+static bool is_busy(const struct webhooks *w)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (w->slot[i].curl) return true;
+    return false;
+}
+
 static int wait_ms(struct webhooks *w, bool good)
 {
     int64_t left = hooks_due_ms(w->db);
 
     if (left != INT64_MAX) left -= clock_unix_ms();
     if (!good || w->skipped || !free_slot(w)) return BUSY_MS;
+    if (is_busy(w) && left > ROUND_MS) return ROUND_MS;
     return left < 0 ? 0 : left < IDLE_MS ? (int)left : IDLE_MS;
 }
 
@@ -319,10 +365,12 @@ static void *run(void *arg)
     struct webhooks *w = arg;
 
     pthread_setname_np(pthread_self(), "webhooks");
+    w->round_us = clock_us();
     while (!stopped(w)) {
         bool good = look(w);
 
         perform(w);
+        end_late(w);
         curl_multi_poll(w->multi, NULL, 0, wait_ms(w, good), NULL);
     }
     return NULL;
@@ -339,10 +387,27 @@ static int open_database(struct webhooks *w, struct fail *f)
     return database_open(path, &w->db, f);
 }
 
+/* libcurl would only say so at the first post. */
+static int check_ca(const char *path, struct fail *f)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    FILE *file = path ? fopen(path, "r") : NULL;
+    char line[256];
+    bool found = !path;
+
+    if (path && !file)
+        return fail_set(f, ERR_USAGE, "--webhook-ca %.200s: %s.", path, strerror(errno));
+    while (!found && fgets(line, sizeof line, file))
+        found = strncmp(line, begin, sizeof begin - 1) == 0;
+    if (file) fclose(file);
+    return found ? 0 : fail_set(f, ERR_USAGE, "--webhook-ca %.200s has no certificate.", path);
+}
+
 static int read_conf(struct webhooks *w, struct fail *f)
 {
     int err = hosts_check(w->conf.hosts, f);
 
+    if (!err) err = check_ca(w->conf.ca, f);
     if (err) return err;
     if (w->conf.secret) return signature_secret(w->conf.secret, &w->secret, f);
     fail_set(f, ERR_USAGE, "--webhook-hosts needs --webhook-secret.");

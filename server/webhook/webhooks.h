@@ -20,9 +20,10 @@
 struct webhooks;
 
 struct webhooks_conf {
-    const char *data;    /* the folder of the job store, which is open */
-    const char *hosts;   /* --webhook-hosts, borrowed; NULL: none, and nothing is posted */
-    const char *secret;  /* --webhook-secret; NULL: ERR_USAGE if there are hosts */
+    const char *data;   /* the folder of the job store, which is open */
+    const char *hosts;  /* --webhook-hosts, borrowed; NULL: none, and nothing is posted */
+    const char *secret; /* --webhook-secret; NULL: ERR_USAGE if there are hosts */
+    const char *ca;     /* --webhook-ca, a file in PEM; NULL: the machine's own authorities alone */
     const char *version; /* for User-Agent; borrowed */
     struct log *log;
 };

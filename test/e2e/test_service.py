@@ -155,7 +155,7 @@ def ini():
     del known["config"]
     assert sorted(given) == sorted(known), set(given) ^ set(known)
     examples = ("model", "listen", "trust-proxy", "base", "origins", "open", "data", "access-log",
-                "webhook-hosts", "webhook-secret")
+                "webhook-hosts", "webhook-secret", "webhook-ca")
     for name, value in given.items():
         assert name in examples or value == known[name], (name, value, known[name])
     home = folder()
