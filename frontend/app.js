@@ -7,6 +7,7 @@ import { invitation, signIn, signOut } from './account.js';
 import { Asking } from './asking.js';
 import { diagnose } from './diagnosis.js';
 import { Forecast } from './forecast.js';
+import { Reel } from './reel.js';
 import { Session, Store } from './session.js';
 import { parseObject, storedDraft, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
@@ -42,6 +43,7 @@ const wire = new Wire(socketUrl(location.href), {
 });
 const session = new Session({ store, storage, now, send: (message) => wire.send(message),
   probe: () => wire.probe() });
+const reel = new Reel();
 const asking = new Asking((message) => wire.send(message));
 /** @type {Map<string, Set<(message: any) => void>>} */ const listeners = new Map();
 
@@ -95,6 +97,7 @@ const pages = new Pages({
   listen,
   state: () => store.state,
   submit: (spec) => session.submit(spec),
+  shots: (job) => reel.of(job),
   use: (spec) => {
     go('#/');
     fill(spec);
@@ -116,6 +119,7 @@ function receive(message) {
     belong(message.user?.name ?? '');
     session.receive(tidyHello(message));
   } else if (message.type === 'preview') {
+    reel.add(message);
     session.receive({ ...message, image: new Blob([message.image], { type: message.mime }) });
   } else session.receive(message);
   if (message.type === 'stats') forecast.statistics(message);

@@ -30,8 +30,11 @@
  *   of this type; what is returned ends it
  * @property {() => State} state
  * @property {(spec: Spec) => string} submit a picture of the room; its key
+ * @property {(job: string) => readonly import('./reel.js').Shot[]} shots the previews that this tab
+ *   has kept of a picture
  * @property {(spec: Spec) => void} use put these settings into the form, and go there
- * @property {(words: (text: Text) => string) => void} say to screen readers
+ * @property {(words: (text: Text) => string) => void} say to screen readers; the text has the
+ *   words of i18n/ alone
  * @property {(failure: Failure) => void} fail show it in the notice
  * @property {(fragment: string) => void} go to "#/NAME", with a step in the browser's history
  * @property {Storage | null} storage null: forbidden */
@@ -42,6 +45,7 @@
 
 /** @type {Readonly<Record<string, PageRow>>} */
 export const PAGES = Object.freeze({
+  gallery: { load: () => import('./pages/gallery/page.js') },
   admin: { load: () => import('./pages/admin/page.js'), offered: isAdmin },
 });
 

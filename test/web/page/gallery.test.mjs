@@ -1,0 +1,274 @@
+// gallery - all of one's pictures on the real server: found, opened, compared, marked, deleted,
+// saved; by mouse and by keyboard.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { closeBrowser, openBrowser, visit } from './harness.mjs';
+import { Server } from './server.mjs';
+
+const server = new Server('--concurrency', '4');
+const SMALL = { width: 64, height: 64, steps: 2 };
+
+/** Ask the server. */
+async function ask(method, path, body) {
+  const headers = body ? { 'Content-Type': 'application/json' } : {};
+  const answer = await fetch(`${server.url}v1/${path}`,
+    { method, headers, body: body && JSON.stringify(body) });
+  const value = await answer.json();
+  assert.ok(answer.ok, JSON.stringify(value));
+  return value;
+}
+
+async function draw(prompt, more = {}) {
+  const job = await ask('POST', 'jobs?wait=50', { spec: { ...SMALL, prompt, ...more } });
+  assert.equal(job.state, 'done', JSON.stringify(job));
+  return job;
+}
+
+const listed = (more = '') => ask('GET', `jobs?results=true&limit=200${more}`);
+
+/** The gallery with all its cells. */
+async function open(v, n) {
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await v.page.waitForFunction((n) =>
+    document.querySelectorAll('.cell img').length === n, n);
+}
+
+const total = (v, pattern) => v.reads('.gallery-total', pattern);
+const cell = (v, words) => v.page.getByRole('option', { name: words });
+const picked = (v) => v.page.$$eval('.cell[aria-selected=true]', (all) => all.length);
+
+before(async () => {
+  await Promise.all([openBrowser(), server.start()]);
+  for (let i = 0; i < 6; i++) await draw(`a red circle number ${i}`, { seed: i });
+  await draw('A BLUE boat', { seed: 7, width: 96, steps: 3 });
+});
+after(async () => {
+  await closeBrowser();
+  await server.remove();
+});
+
+test('lists, searches, filters, and shows what is new by itself', async () => {
+  const v = await visit(server.url);
+  const before = (await listed()).count;
+  await open(v, before);
+  await total(v, new RegExp(`^${before} pictures$`));
+  await v.page.getByRole('searchbox', { name: 'Search in prompts' }).fill('blue BOAT');
+  await total(v, /^1 picture$/);
+  assert.equal(await cell(v, 'A BLUE boat, 96 × 64').count(), 1);
+  await v.page.getByRole('searchbox').fill('nothing of the kind');
+  await v.reads('.gallery-nothing', /^No picture matches\.$/);
+  await v.page.getByRole('button', { name: 'Show all' }).click();
+  await total(v, new RegExp(`^${before} `));
+  await v.page.getByRole('combobox', { name: 'Size' }).selectOption('96x64');
+  await total(v, /^1 picture$/);
+  await v.page.getByRole('combobox', { name: 'Size' }).selectOption('');
+  await v.page.getByRole('combobox', { name: 'When' }).selectOption('yesterday');
+  await total(v, /^0 pictures$/);
+  await v.page.getByRole('combobox', { name: 'When' }).selectOption('today');
+  await total(v, new RegExp(`^${before} `));
+  const fresh = await draw('a green square', { seed: 99 });
+  await cell(v, 'a green square').waitFor();
+  assert.equal(await v.page.locator('.cell').first().getAttribute('aria-posinset')
+    && await v.page.evaluate(() => [...document.querySelectorAll('.cell')]
+      .find((c) => c.getAttribute('aria-posinset') === '1').title), 'a green square');
+  await ask('POST', `jobs/${fresh.job}/delete`);
+  await draw('a later one', { seed: 98 });
+  await cell(v, 'a later one').waitFor();
+  await total(v, new RegExp(`^${before + 1} `)); // the deleted one is gone, too
+  await v.leave();
+});
+
+test('by keyboard alone: open, read, go on, mark, back', async () => {
+  const v = await visit(server.url);
+  const { jobs, count } = await listed();
+  await open(v, count);
+  const list = v.page.getByRole('listbox');
+  await list.focus();
+  await v.page.keyboard.press('ArrowRight');
+  const active = () => list.getAttribute('aria-activedescendant')
+    .then((id) => v.page.locator(`#${id}`).getAttribute('title'));
+  assert.equal(await active(), jobs[1].spec.prompt);
+  await v.page.keyboard.press('f');
+  await v.page.waitForSelector('.cell.active.favoured');
+  await v.page.keyboard.press('Enter');
+  const dialog = v.page.getByRole('dialog');
+  await dialog.waitFor();
+  assert.equal(await dialog.getByRole('heading').innerText(), jobs[1].spec.prompt);
+  for (const [name, value] of [['Seed', jobs[1].result.seed], ['Steps', jobs[1].spec.steps],
+    ['Job', jobs[1].job]]) {
+    assert.match(await dialog.locator('.facts').innerText(), new RegExp(`${name}\\s+${value}\\b`));
+  }
+  assert.equal(await dialog.getByRole('button', { name: 'Favourite' })
+    .getAttribute('aria-pressed'), 'true');
+  await v.page.keyboard.press('ArrowRight');
+  await v.reads('.details h2', new RegExp(`^${jobs[2].spec.prompt}$`));
+  await v.page.keyboard.press('Escape');
+  await v.page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'listbox');
+  assert.equal(await active(), jobs[2].spec.prompt, 'the focus is where one was');
+  await v.page.getByRole('button', { name: 'Favourites' }).click();
+  await total(v, /^1 picture$/);
+  assert.equal((await listed('&favourite=true')).jobs[0].job, jobs[1].job);
+  await v.page.getByRole('button', { name: 'Show all' }).click();
+  await list.focus();
+  await v.page.keyboard.press('End');
+  assert.equal(await active(), jobs.at(-1).spec.prompt);
+  await v.page.keyboard.press('Home');
+  await v.page.keyboard.press('Space');
+  await v.page.keyboard.press('ArrowRight');
+  await v.page.keyboard.press('Shift+ArrowRight');
+  await v.reads('.gallery-picked', /^3 selected$/);
+  await v.page.keyboard.press('Escape');
+  assert.equal(await picked(v), 0);
+  await v.page.keyboard.press('Control+a');
+  await v.reads('.gallery-picked', new RegExp(`^${count} selected$`));
+  await v.leave();
+});
+
+test('what is deleted can be undone before the server knows', async () => {
+  const v = await visit(server.url);
+  const first = await draw('to be deleted 1', { seed: 1001 });
+  const second = await draw('to be deleted 2', { seed: 1002 });
+  const { count } = await listed();
+  await open(v, count);
+  await v.page.getByRole('listbox').focus();
+  await v.page.keyboard.press('Home');
+  await v.page.keyboard.press('Delete');
+  await v.reads('.gallery-undo p', /^1 picture will be deleted\.$/);
+  await v.announced(/1 picture will be deleted in 8 seconds/);
+  await cell(v, 'to be deleted 2, 64 × 64, about to be deleted').waitFor();
+  assert.equal((await listed()).count, count);
+  await v.page.getByRole('button', { name: 'Undo' }).click();
+  await cell(v, /^to be deleted 2, 64 × 64$/).waitFor();
+  assert.equal(await v.page.locator('.gallery-undo').isVisible(), false);
+  await cell(v, 'to be deleted 1').locator('.cell-check').click();
+  await cell(v, 'to be deleted 2').locator('.cell-check').click();
+  await v.page.locator('.gallery-tools').getByRole('button', { name: 'Delete' }).click();
+  await v.reads('.gallery-undo p', /^2 pictures will be deleted\.$/);
+  await v.page.getByRole('button', { name: 'Delete now' }).click();
+  await total(v, new RegExp(`^${count - 2} `));
+  const left = (await listed()).jobs.map(({ job }) => job);
+  assert.equal(left.length, count - 2);
+  assert.ok(!left.includes(first.job) && !left.includes(second.job));
+  await v.leave();
+});
+
+test('many are saved as one archive that python reads', async () => {
+  const v = await visit(server.url);
+  const { jobs, count } = await listed();
+  await open(v, count);
+  await v.page.getByRole('listbox').focus();
+  await v.page.keyboard.press('Control+a');
+  await v.reads('.gallery-picked', new RegExp(`^${count} selected$`));
+  const [download] = await Promise.all([v.page.waitForEvent('download'),
+    v.page.getByRole('button', { name: 'Download as zip' }).click()]);
+  const read = JSON.parse(execFileSync('python3', ['-c', `
+import hashlib, json, sys, zipfile
+z = zipfile.ZipFile(sys.argv[1])
+assert z.testzip() is None
+print(json.dumps([len(json.loads(z.read('pictures.json')))] + [
+    hashlib.blake2b(z.read(n), digest_size=32).hexdigest() for n in z.namelist()[1:]]))`,
+  await download.path()], { encoding: 'utf8' }));
+  assert.deepEqual(read, [count, ...jobs.map(({ result }) => result.digest)]);
+  await v.reads('.gallery-picked', new RegExp(`^${count} pictures are in the archive\\.$`));
+  await v.leave();
+});
+
+test('compares: one zoom for all, what differs is marked, a slider', async () => {
+  const v = await visit(server.url);
+  const { count } = await listed();
+  await open(v, count);
+  await cell(v, 'a red circle number 1').locator('.cell-check').click();
+  await cell(v, 'A BLUE boat').locator('.cell-check').click();
+  await v.page.getByRole('button', { name: 'Compare' }).click();
+  await v.page.waitForFunction(() => [...document.querySelectorAll('.pane img')]
+    .filter((i) => i.complete && i.naturalWidth).length === 2);
+  const differing = await v.page.$$eval('.differs th', (all) =>
+    all.map((th) => th.firstChild.textContent));
+  assert.deepEqual(differing, ['Prompt', 'Size', 'Steps', 'Seed']);
+  const transforms = () => v.page.$$eval('.pane img', (all) => all.map((i) => i.style.transform));
+  const panes = v.page.getByRole('group', { name: /^The pictures/ });
+  await panes.focus();
+  await v.page.keyboard.press('+');
+  await v.page.keyboard.press('ArrowRight');
+  const [a, b] = await transforms();
+  assert.equal(a, b);
+  assert.match(a, /^scale\(1\.25/);
+  await v.page.locator('.pane').first().hover();
+  await v.page.mouse.wheel(0, -400);
+  await v.page.waitForFunction((before) =>
+    document.querySelector('.pane img').style.transform !== before, a);
+  const [c, d] = await transforms();
+  assert.equal(c, d);
+  await v.page.getByRole('button', { name: 'Whole picture' }).click();
+  await v.page.waitForFunction(() =>
+    /^scale\(1\)|^scale\(1\.0/.test(document.querySelector('.pane img').style.transform));
+  await v.page.getByRole('button', { name: 'Slider' }).click();
+  await v.page.getByRole('slider').fill('25');
+  assert.match(await v.page.$eval('.pane:nth-child(2)', (p) => p.style.clipPath), /25%/);
+  const address = v.page.url();
+  await v.axe('a comparison');
+  await v.page.goBack();
+  await v.page.waitForSelector('.cells', { state: 'visible' });
+  await v.page.goto(address);
+  await v.page.reload();
+  await v.page.waitForFunction(() => document.querySelectorAll('.pane img').length === 2);
+  await v.leave();
+});
+
+test('from a picture: settings, another with other noise, a time-lapse', async () => {
+  const v = await visit(server.url);
+  const source = await draw('a red circle to go on from', { seed: 77 });
+  await open(v, (await listed()).count);
+  await cell(v, 'a red circle to go on from').click();
+  const dialog = v.page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'New noise' }).click();
+  await v.reads('.details-status', /^On its way/);
+  await v.page.waitForFunction(() => document.querySelector('.viewer-count').textContent
+    .startsWith('2 '));
+  const [made] = (await listed()).jobs;
+  assert.equal(made.spec.prior_from, source.job);
+  assert.equal(made.spec.seed, 77);
+  assert.ok(made.spec.noise_seed >= 0);
+  const [download] = await Promise.all([v.page.waitForEvent('download'),
+    dialog.getByRole('button', { name: 'Time-lapse' }).click()]);
+  const film = await readFile(await download.path());
+  const frames = film.readUInt32BE(film.indexOf('acTL') + 4);
+  assert.ok(frames >= 3, `${frames} frames`);
+  assert.match(download.suggestedFilename(), /a red circle to go on from .* time-lapse\.png$/);
+  await v.reads('.details-status', /^The time-lapse is saved\.$/);
+  const whole = await v.page.evaluate(async (bytes) => {
+    const bitmap = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+    return [bitmap.width, bitmap.height];
+  }, [...film]);
+  assert.deepEqual(whole, [64, 64]);
+  assert.equal((await listed('&search=go%20on')).count, 2, 'the film has left no picture');
+  await dialog.getByRole('button', { name: 'Use settings' }).click();
+  await v.page.waitForSelector('#prompt', { state: 'visible' });
+  assert.equal(await v.page.inputValue('#prompt'), 'a red circle to go on from');
+  assert.equal(await v.page.inputValue('#seed'), '77');
+  await v.leave();
+});
+
+test('both themes, both languages, 360 pixels', async () => {
+  for (const how of [{ colorScheme: 'dark' }, { width: 360, height: 740 },
+    { locale: 'zh-CN', width: 360, height: 740, colorScheme: 'dark' }]) {
+    const v = await visit(server.url, how);
+    await v.page.evaluate(() => { location.hash = '#/gallery'; });
+    await v.page.waitForSelector('.cell img');
+    await v.axe(`the gallery, ${JSON.stringify(how)}`);
+    await v.page.locator('.cell-check').nth(0).click({ force: true });
+    await v.page.locator('.cell-check').nth(1).click({ force: true });
+    await v.axe(`a selection, ${JSON.stringify(how)}`);
+    await v.page.locator('.gallery-tools button').nth(1).click();
+    await v.page.waitForFunction(() => document.querySelectorAll('.pane img').length === 2);
+    await v.axe(`a comparison, ${JSON.stringify(how)}`);
+    await v.page.goBack();
+    await v.page.locator('.cell').nth(0).click();
+    await v.page.waitForSelector('dialog[open]');
+    await v.axe(`details, ${JSON.stringify(how)}`);
+    await v.leave();
+  }
+});
