@@ -12,6 +12,7 @@ import { Session, Store } from './session.js';
 import { parseObject, storedDraft, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
+import { Dropped } from './view/dropped.js';
 import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
@@ -22,6 +23,7 @@ import { Status } from './view/status.js';
 import { finishedCells } from './view/sweepcard.js';
 import { Title } from './view/title.js';
 import { failureWords } from './view/errors.js';
+import { Versus } from './view/versus.js';
 import { Viewer } from './view/viewer.js';
 
 /** @typedef {import('./state.js').Job} Job */
@@ -90,6 +92,18 @@ const gallery = new Gallery({
   start: (prompt) => composer.ask(prompt),
   use, vary, clear,
 });
+
+const versus = new Versus({ changed,
+  compare: (jobs) => go(`#/gallery/compare/${jobs.join('/')}`) });
+const dropped = new Dropped({
+  use: (spec) => {
+    go('#/');
+    fill(spec);
+  },
+  fail: () => store.dispatch({ do: 'news',
+    news: { kind: 'error', failure: { code: 'no_settings' }, at: now() } }),
+});
+versus.row.append(dropped.button, dropped.file);
 
 const account = new SignIn({ enter, leave });
 const pages = new Pages({
@@ -193,7 +207,9 @@ async function findCause() {
 
 /** @param {Spec} spec @param {import('./state.js').More} [more] */
 function submit(spec, more = {}) {
-  const key = session.submit(spec, more);
+  const pair = versus.second && !more.n && !more.sweep ? versus.split(spec) : null;
+  const key = session.submit(pair?.[0] ?? spec, more);
+  if (pair) versus.follow([key, session.submit(pair[1], more)]);
   announcer.say((t) => t.say('say.sent', { prompt: brief(spec.prompt) }));
   const focusLost = !!document.activeElement?.closest('.empty'); // a clicked example gets hidden
   draw();
@@ -275,6 +291,11 @@ function quoteWords() {
     : text.say('compose.quote.now', { time });
 }
 
+/** Whether the page may go to a comparison by itself: the room is on view, and nothing over it. */
+function isFree() {
+  return root.dataset.page === 'room' && !document.querySelector('dialog[open]');
+}
+
 /** The words of the fixed parts of the page. */
 function translate() {
   root.lang = text.tag;
@@ -292,6 +313,8 @@ function translate() {
   put(language, text.say('language.switch'));
   attribute(language, 'lang', text.lang === 'zh' ? 'en' : 'zh-Hans');
   announcer.translate();
+  versus.translate(text);
+  dropped.translate(text);
   showTheme();
 }
 
@@ -319,6 +342,7 @@ function draw() {
 
 store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
+  if (state.jobs !== before.jobs) versus.look(state.jobs, isFree());
   if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.connection.state !== 'open' && before.connection.state === 'open') asking.lost();

@@ -82,6 +82,13 @@ export default {
   'notice.undo': 'Undo',
   'notice.filled': 'The settings are in the form.',
 
+  'versus.label': 'A / B: compare two prompts',
+  'versus.title': 'Draw a second prompt with the same seed, and compare the two',
+  'versus.second': 'Second prompt (B)',
+  'versus.help': 'Both are drawn with the same seed and settings, and open side by side.',
+  'dropped.choose': 'From a picture',
+  'dropped.here': 'Drop a picture made here to get its settings',
+
   'compose.title': 'What should develop?',
   'compose.placeholder': 'Describe a picture, for example: a lighthouse by the sea at night',
   'compose.examples': 'This model knows pictures like these',
@@ -315,6 +322,8 @@ export default {
 
   'error.no_answer': 'The server gave no answer to this picture.',
   'error.no_answer.todo': 'Try again. If it had arrived after all, it is still made only once.',
+  'error.no_settings': 'That file does not say how it was made.',
+  'error.no_settings.todo': 'Use a PNG that was drawn here, as it was downloaded.',
   'error.prompt_character': 'The prompt has a character that cannot be sent ({character}).',
   'error.prompt_character.todo': 'Use its settings, delete the character and generate again.',
   'error.prompt_long': 'The prompt is too long: {n} bytes, and {max} are allowed.',

@@ -62,6 +62,13 @@ export default {
   'notice.undo': '撤销',
   'notice.filled': '设置已填入表单。',
 
+  'versus.label': 'A / B：比较两个提示词',
+  'versus.title': '用相同的种子再画一个提示词，并比较两张图片',
+  'versus.second': '第二个提示词（B）',
+  'versus.help': '两张图片使用相同的种子和设置，完成后并排打开。',
+  'dropped.choose': '从图片读取',
+  'dropped.here': '把这里生成的图片拖到此处，读取它的设置',
+
   'compose.title': '想看到什么画面？',
   'compose.placeholder': '描述一幅画面，例如：夜晚海边的灯塔',
   'compose.examples': '这个模型擅长这样的画面',
@@ -271,6 +278,8 @@ export default {
 
   'error.no_answer': '服务器没有回应这张图片。',
   'error.no_answer.todo': '请再试一次。即使之前已送达，也只会生成一次。',
+  'error.no_settings': '这个文件里没有生成它的设置。',
+  'error.no_settings.todo': '请使用在这里生成、未经修改的 PNG 图片。',
   'error.prompt_character': '描述中有无法发送的字符（{character}）。',
   'error.prompt_character.todo': '请使用它的设置，删除该字符后重新生成。',
   'error.prompt_long': '描述太长：{n} 字节，最多 {max} 字节。',

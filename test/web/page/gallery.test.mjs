@@ -252,6 +252,67 @@ test('from a picture: settings, another with other noise, a time-lapse', async (
   await v.leave();
 });
 
+test('two prompts at once: the same seed, and the result is a comparison', async () => {
+  const v = await visit(server.url);
+  await v.page.fill('#prompt', 'a red circle');
+  const toggle = v.page.getByRole('button', { name: 'A / B: compare two prompts' });
+  assert.equal(await v.page.locator('#prompt-b').isVisible(), false);
+  await toggle.focus();
+  await v.page.keyboard.press('Enter');
+  assert.equal(await toggle.getAttribute('aria-expanded'), 'true');
+  await v.page.keyboard.type('a blue circle'); // the second prompt has the focus
+  await v.axe('the form with two prompts');
+  await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
+  await v.page.fill('#steps', '2');
+  await v.page.press('#prompt-b', 'Control+Enter');
+  await v.page.waitForFunction(() => document.querySelectorAll('.pane img').length === 2);
+  const [b, a] = (await listed()).jobs;
+  assert.deepEqual([a.spec.prompt, b.spec.prompt].sort(), ['a blue circle', 'a red circle']);
+  assert.equal(a.spec.seed, b.spec.seed);
+  assert.deepEqual(await v.page.$$eval('.differs th', (all) =>
+    all.map((th) => th.firstChild.textContent)), ['Prompt']);
+  assert.equal(await v.page.locator('.pane img').first().getAttribute('alt'), 'a red circle');
+  await v.page.goBack();
+  assert.equal(await v.page.inputValue('#prompt-b'), 'a blue circle');
+  await toggle.click();
+  await v.page.press('#prompt', 'Control+Enter');
+  await v.cards(3);
+  await v.leave();
+});
+
+test('a picture that is dropped or chosen brings its settings back', async () => {
+  const v = await visit(server.url);
+  const made = await draw('a blue "sign" 红', { seed: 4711, steps: 3, guidance: 2.5, width: 96 });
+  const png = Buffer.from(await (await fetch(server.url + made.result.url.slice(1))).arrayBuffer());
+  const form = () => v.page.evaluate(() => ['prompt', 'seed', 'steps', 'guidance']
+    .map((id) => document.getElementById(id).value));
+  const wanted = ['a blue "sign" 红', '4711', '3', '2.5'];
+  const drop = (bytes, name) => v.page.evaluate(([bytes, name]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name));
+    for (const type of ['dragover', 'drop']) {
+      document.body.dispatchEvent(new DragEvent(type,
+        { bubbles: true, cancelable: true, dataTransfer: data }));
+    }
+  }, [[...bytes], name]);
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await v.page.waitForSelector('.cell img');
+  await drop(png, 'a.png');
+  await v.page.waitForFunction(() => document.documentElement.dataset.page === 'room'
+    && document.getElementById('seed').value === '4711');
+  assert.deepEqual(await form(), wanted);
+  await drop(Buffer.from('GIF89a'), 'b.gif');
+  await v.reads('#notice', /does not say how it was made/);
+  assert.deepEqual(await form(), wanted);
+  await v.page.evaluate(() => { document.getElementById('seed').value = '1'; });
+  const [chooser] = await Promise.all([v.page.waitForEvent('filechooser'),
+    v.page.getByRole('button', { name: 'From a picture' }).click()]);
+  await chooser.setFiles({ name: 'c.png', mimeType: 'image/png', buffer: png });
+  await v.page.waitForFunction(() => document.getElementById('seed').value === '4711');
+  assert.equal(await v.page.evaluate(() => document.documentElement.dataset.drop), undefined);
+  await v.leave();
+});
+
 test('both themes, both languages, 360 pixels', async () => {
   for (const how of [{ colorScheme: 'dark' }, { width: 360, height: 740 },
     { locale: 'zh-CN', width: 360, height: 740, colorScheme: 'dark' }]) {
