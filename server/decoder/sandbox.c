@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -100,19 +101,28 @@ static int enter_filter(void)
 
 #endif
 
+static bool has_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct has[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    return syscall(SYS_capget, &head, has) || has[0].permitted || has[1].permitted;
+}
+
 static int drop_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
 
     return syscall(SYS_capset, &head, none) ? errno : 0;
 }
 
-/* Only root has some. A container's may not become another user, but can drop what it has. Not
- * called otherwise, as a unit's filter may kill who calls these. */
+/* A container's root may not become another user, but can drop what it has. What is called here is
+ * called by a root that has some rights only: the filter of a unit that takes them away kills who
+ * does (SystemCallFilter=~@privileged). */
 static int drop_root(void)
 {
-    if (geteuid() != 0) return 0;
+    if (geteuid() != 0 || !has_capabilities()) return 0;
     if (!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY)
         && !setresuid(NOBODY, NOBODY, NOBODY))
         return 0;
