@@ -159,10 +159,10 @@ fi
 
 # -- the parts -------------------------------------------------------------------------------------
 released=test/weights/released small= px=(512 1024 2048) tiny=weights/tiny tiny_px=256
-steps=(50 10) four=4
+steps=(50 10) four=4 edit=$released
 if [ "$mode" = --emulated ]; then
     small=small released=test/golden/plain/model px=(32 32 32) tiny=test/golden/plain/model
-    tiny_px=32 steps=(2 1) four=2 LIMIT=3600
+    tiny_px=32 steps=(2 1) four=2 LIMIT=3600 edit=test/golden/edit/model
 fi
 export GPU_CACHE=$B/cache
 mkdir -p $B/cache
@@ -179,9 +179,12 @@ gpu whole-512 60 gpu_engine whole $released "${px[0]}" "${steps[0]}" 1
 gpu vae 40 gpu_speed vae $B/cache $small
 gpu same 60 gpu_engine same $tiny $tiny_px
 gpu stage-bf16 50 gpu_stage bf16 $small
+gpu same-edit 60 gpu_engine same test/golden/edit/model 64 2
+gpu images 40 gpu_speed images $B/cache $small
 gpu whole-1024 60 gpu_engine whole $released "${px[1]}" "${steps[0]}" 1
 rates=$(sed -nE 's/^copy ([0-9]+) GB.s, bf16 product ([0-9]+) TFLOP.*/\1 \2/p' \
     $L/dit.txt $L/prior.txt 2>/dev/null | head -1)
+gpu whole-edit 60 gpu_engine whole $edit "${px[1]}" "${steps[1]}" 1 1
 gpu table 40 gpu_engine table $released "${px[1]}" ${rates:-4300 790}
 if [ "$mode" != --emulated ] && python3 -c 'import torch' 2>/dev/null; then
     part torch 120 python3 bench/gpu_torch.py
@@ -209,7 +212,7 @@ if [ "$mode" != --emulated ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
     [ -s $L/torch.txt ] && python3 bench/gpu_ratio.py $L | tee $L/ratios.txt
-    parts='prior dit vae whole-512 whole-1024 whole-4x512 whole-2048 table torch ratios'
+    parts='prior dit vae images whole-512 whole-1024 whole-edit whole-4x512 whole-2048 table torch ratios'
     { cat "$summary"; for f in $parts; do
         [ -e "$L/$f.txt" ] && { echo "== $f"; cat "$L/$f.txt"; }; done; } >"$keep"
     cp "$keep" "$OUT/"

@@ -1,8 +1,9 @@
 /* gpu_engine - the whole engine on a GPU, through its public header (kernels/glm.h):
  *
- *   gpu_engine same MODEL SIDE               MODEL drawn by the CPU device and by the GPU; ends in
- *                                            a verdict
- *   gpu_engine whole MODEL SIDE STEPS BATCH  seconds from prompt to picture, by phase; bytes
+ *   gpu_engine same MODEL SIDE [IMAGES]      MODEL drawn by the CPU device and by the GPU, from so
+ *                                            many condition images; ends in a verdict
+ *   gpu_engine whole MODEL SIDE STEPS BATCH [IMAGES]
+ *                                            seconds from prompt to picture, by phase; bytes
  *                                            against the plan
  *   gpu_engine table MODEL SIDE COPY PRODUCT
  *                                            every operation's time, share and fraction of the
@@ -48,7 +49,26 @@ static struct glm *engine(const char *model, const char *device, enum glm_type t
     return g;
 }
 
-static struct glm_req request(int side, int steps, uint64_t seed)
+/* Waves of colour: images of about the picture's size, whose sides are legal. */
+static const struct glm_image *images(int side)
+{
+    static struct glm_image image[LIMIT_IMAGES];
+    const int n = side < 64 ? 64 : side;
+    uint8_t *rgb;
+
+    if (image[0].width == n) return image;
+    rgb = malloc(3 * (size_t)n * (size_t)n);
+    if (!rgb) exit(1);
+    for (int y = 0; y < n; y++)
+        for (int i = 0; i < 3 * n; i++)
+            rgb[3 * (size_t)n * (size_t)y + (size_t)i] =
+                (uint8_t)(128 + 120 * sin(0.05 * i / 3 + 0.03 * y * (i % 3 + 1)));
+    for (int i = 0; i < LIMIT_IMAGES; i++)
+        image[i] = (struct glm_image){.rgb = rgb, .width = n, .height = n};
+    return image;
+}
+
+static struct glm_req request(int side, int steps, uint64_t seed, int n)
 {
     static const char prompt[] = "a red square on a white background";
 
@@ -58,7 +78,9 @@ static struct glm_req request(int side, int steps, uint64_t seed)
                             .height = side,
                             .steps = steps,
                             .guidance = 1.5,
-                            .seed = seed};
+                            .seed = seed,
+                            .image = images(side),
+                            .images = n};
 }
 
 static struct glm_run *start(struct glm *g, const struct glm_req *q)
@@ -83,13 +105,31 @@ static void step(struct glm *g, struct glm_run **r, int n)
 
 struct drawn {
     uint8_t *rgb;
-    int32_t *tokens;
-    size_t count;
+    int32_t *tokens, *codes; /* of the picture; of its images */
+    size_t count, cells;
 };
 
-static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
+static int32_t *copy_of(const int32_t *v, size_t n)
 {
-    struct glm_req q = request(side, 8, 11);
+    int32_t *to = calloc(n + 1, sizeof *to);
+
+    if (!to) exit(1);
+    if (n) memcpy(to, v, n * sizeof *to);
+    return to;
+}
+
+static int differing(const int32_t *a, const int32_t *b, size_t n)
+{
+    int differ = 0;
+
+    for (size_t i = 0; i < n; i++)
+        differ += a[i] != b[i];
+    return differ;
+}
+
+static struct drawn draw(struct glm *g, int side, int from, const struct glm_inject *in)
+{
+    struct glm_req q = request(side, 8, 11, from);
     const size_t bytes = (size_t)side * (size_t)side * 3;
     struct drawn d = {.rgb = malloc(bytes)};
     struct glm_picture p = {.rgb = d.rgb, .capacity = bytes};
@@ -101,10 +141,11 @@ static struct drawn draw(struct glm *g, int side, const struct glm_inject *in)
     while (glm_run_progress(r).phase != GLM_DONE)
         step(g, &r, 1);
     d.count = (size_t)r->prior.samples;
-    d.tokens = malloc(d.count * sizeof *d.tokens);
-    if (!d.rgb || !d.tokens) exit(1);
+    d.cells = (size_t)r->cells;
+    d.tokens = copy_of(r->tokens, d.count);
+    d.codes = copy_of(r->codes, d.cells);
+    if (!d.rgb) exit(1);
     if (glm_run_image(r, &p, &f)) stop("the picture", &f);
-    memcpy(d.tokens, r->tokens, d.count * sizeof *d.tokens);
     glm_run_free(r);
     return d;
 }
@@ -120,7 +161,7 @@ static double psnr(const uint8_t *a, const uint8_t *b, size_t n)
 
 /* The same tokens in both, so that a draw on the edge does not make another picture of it; how many
  * tokens differ when each device samples its own is printed beside it. */
-static int same(const char *model, int side)
+static int same(const char *model, int side, int from)
 {
     const size_t n = (size_t)side * (size_t)side * 3;
     int failed = 0;
@@ -131,17 +172,16 @@ static int same(const char *model, int side)
         double t0, db, bar;
         struct drawn a, own, b, again;
         struct glm_inject in;
-        int differ = 0, stable, well;
+        int differ, stable, well;
 
         if (type == GLM_F32) printf("%s against %s\n", cuda_describe(gpu->dev), cpu->dev->label);
         t0 = now();
-        a = draw(cpu, side, NULL);
-        own = draw(gpu, side, NULL);
+        a = draw(cpu, side, from, NULL);
+        own = draw(gpu, side, from, NULL);
         in = (struct glm_inject){.tokens = a.tokens, .token_count = a.count};
-        b = draw(gpu, side, &in);
-        again = draw(gpu, side, &in);
-        for (size_t i = 0; i < a.count; i++)
-            differ += a.tokens[i] != own.tokens[i];
+        b = draw(gpu, side, from, &in);
+        again = draw(gpu, side, from, &in);
+        differ = differing(a.tokens, own.tokens, a.count);
         db = psnr(a.rgb, b.rgb, n);
         bar = type == GLM_F32 ? 50 : 30;
         stable = !memcmp(b.rgb, again.rgb, n);
@@ -150,6 +190,9 @@ static int same(const char *model, int side)
                type == GLM_F32 ? "f32" : "bf16", side, side, db, bar, differ, a.count,
                stable ? "twice the same bytes" : "NOT THE SAME TWICE", now() - t0,
                well ? "ok" : "FAILED");
+        if (from)
+            printf("  %d of the images' %zu codes differ\n", differing(a.codes, b.codes, a.cells),
+                   a.cells);
         fflush(stdout);
         failed += !well;
         glm_close(cpu);
@@ -205,7 +248,9 @@ static void warm(struct glm *g, const struct glm_req *q, int n)
 
     for (int i = 0; i < n; i++)
         r[i] = start(g, q);
-    for (int i = 0; i < 5; i++)
+    while (glm_run_progress(r[0]).phase < GLM_PRIOR)
+        step(g, r, n);
+    while (glm_run_progress(r[0]).phase == GLM_PRIOR && glm_run_progress(r[0]).done < 4)
         step(g, r, n);
     jump(r, n, GLM_DENOISE);
     step(g, r, n);
@@ -216,11 +261,23 @@ static void warm(struct glm *g, const struct glm_req *q, int n)
         glm_run_free(r[i]);
 }
 
-static void whole(const char *model, int side, int steps, int n)
+static void print_phases(const double begun[GLM_PHASES + 1], const struct glm_cost *cost, int n)
+{
+    for (int p = 0; p < GLM_PHASES; p++) {
+        const double s = begun[p + 1] - begun[p];
+
+        if (!cost->quanta[p]) continue;
+        printf("  %-8s %8.3f s, %9.3f ms a quantum, %6.0f TFLOP/s\n",
+               glm_phase_name((enum glm_phase)p), s, s * 1e3 / cost->quanta[p],
+               n * cost->flops[p] / s / 1e12);
+    }
+}
+
+static void whole(const char *model, int side, int steps, int n, int from)
 {
     struct glm *g = gpu_engine(model);
     struct glm_run *r[LIMIT_BATCH];
-    const struct glm_req q = request(side, steps, 1);
+    const struct glm_req q = request(side, steps, 1, from);
     struct glm_cost cost;
     struct fail f = {0};
     char line[600];
@@ -249,15 +306,9 @@ static void whole(const char *model, int side, int steps, int n)
     }
     all = now() - t0;
     cuda_memory(g->dev, &total, &left);
-    printf("%d x %d, %d steps, %d at a time: %.2f s from prompt to picture\n", side, side, steps, n,
-           all);
-    for (int p = 0; p < GLM_PHASES; p++) {
-        const double s = begun[p + 1] - begun[p];
-
-        printf("  %-8s %8.3f s, %9.3f ms a quantum, %6.0f TFLOP/s\n",
-               glm_phase_name((enum glm_phase)p), s, s * 1e3 / cost.quanta[p],
-               n * cost.flops[p] / s / 1e12);
-    }
+    printf("%d x %d, %d steps, %d images, %d at a time: %.2f s from prompt to picture\n", side,
+           side, steps, from, n, all);
+    print_phases(begun, &cost, n);
     printf("  tokens 10 to 60: %.3f ms each, the last ones: %.3f ms\n", first * 20, last * 20);
     if (steps != 50)
         printf("  with 50 steps: %.2f s\n",
@@ -281,7 +332,7 @@ static void whole(const char *model, int side, int steps, int n)
 static void table(const char *model, int side, double copy, double product)
 {
     struct glm *g = gpu_engine(model);
-    const struct glm_req q = request(side, 2, 1);
+    const struct glm_req q = request(side, 2, 1, 0);
     struct meter *m = meter_new(g->dev);
     struct glm_run *r;
 
@@ -320,9 +371,9 @@ int main(int argc, char **argv)
     const char *what = argc > 3 ? argv[1] : "";
     const int side = argc > 3 ? number(argv[3]) : 0;
 
-    if (!strcmp(what, "same")) return same(argv[2], side);
+    if (!strcmp(what, "same")) return same(argv[2], side, argc > 4 ? number(argv[4]) : 0);
     if (!strcmp(what, "whole") && argc > 5)
-        whole(argv[2], side, number(argv[4]), number(argv[5]));
+        whole(argv[2], side, number(argv[4]), number(argv[5]), argc > 6 ? number(argv[6]) : 0);
     else if (!strcmp(what, "table") && argc > 5)
         table(argv[2], side, 1e9 * number(argv[4]), 1e12 * number(argv[5]));
     else

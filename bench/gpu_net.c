@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/cuda_sizes.h"
+#include "kernels/model/condition.h"
 #include "weights/safetensors/dtype.h"
 
 #include <math.h>
@@ -37,7 +38,15 @@ struct net_config net_released(int layers)
                                        .blocks = layers ? 1 : 3,
                                        .latent = 16,
                                        .groups = 32},
-                               .codes = 16384};
+                               .vit = {.width = 1536,
+                                       .depth = layers ? layers : 40,
+                                       .heads = 16,
+                                       .ffn = 6144,
+                                       .side = 128,
+                                       .patch = CONFIG_PATCH_PIXELS,
+                                       .eps = 1e-6f},
+                               .codes = 16384,
+                               .code_dim = 2048};
 }
 
 struct net_config net_small(void)
@@ -64,6 +73,10 @@ struct net_config net_small(void)
     c.vae.channels[3] = 32;
     c.vae.latent = 4;
     c.vae.groups = 4;
+    c.vit.width = 48;
+    c.vit.heads = 2;
+    c.vit.ffn = 96;
+    c.code_dim = 40;
     return c;
 }
 
@@ -156,6 +169,7 @@ static const struct weight *weight(struct maker *m, enum weight_use use, int64_t
     const int64_t most = (m->values - (from - m->noise)) / cols;
 
     if (m->made_there) {
+        s.n = 1;
         s.part[0] = (struct source){from, DTYPE_BF16, rows, cols};
         if (bias) s.bias[0] = s.part[0];
         return make_there(m, &s);
@@ -275,4 +289,55 @@ void make_vae(struct maker *m, struct vae *v, const struct net_config *n)
             make_block(m, &l->block[k], k ? l->out : l->in, l->out);
         if (i) l->enlarge = conv(m, l->in, l->in, 3);
     }
+}
+
+void make_encoder(struct maker *m, struct vae_encoder *w, const struct net_config *n)
+{
+    const struct vae_config *c = &n->vae;
+    const int last = CONFIG_VAE_LEVELS - 1, top = c->channels[last];
+
+    *w = (struct vae_encoder){.cfg = c, .common = {.groups = c->groups, .band = VAE_BAND}};
+    w->blocks = calloc((size_t)(CONFIG_VAE_LEVELS * c->blocks), sizeof *w->blocks);
+    if (!w->blocks) exit(1);
+    w->conv_in = conv(m, c->channels[0], 3, 3);
+    for (int i = 0; i < CONFIG_VAE_LEVELS; i++) {
+        struct vae_encoder_level *l = &w->level[i];
+
+        l->in = c->channels[i ? i - 1 : 0];
+        l->out = c->channels[i];
+        l->block = w->blocks + i * c->blocks;
+        for (int k = 0; k < c->blocks; k++)
+            make_block(m, &l->block[k], k ? l->out : l->in, l->out);
+        if (i < last) l->down = conv(m, l->out, l->out, 3);
+    }
+    for (int i = 0; i < 2; i++)
+        make_block(m, &w->mid[i], top, top);
+    w->norm = vector(m, top);
+    w->norm_bias = vector(m, top);
+    w->conv_out = conv(m, 2 * (int64_t)c->latent, top, 3);
+    w->mean = vector(m, c->latent);
+    w->std = vector(m, c->latent);
+}
+
+void make_vision(struct maker *m, struct vision *w, const struct net_config *n)
+{
+    const struct vit_config *c = &n->vit;
+
+    *w = (struct vision){.cfg = c, .codes = n->codes, .dim = n->code_dim};
+    w->patch = linear(m, c->width, CONDITION_PATCH, 1);
+    for (int i = 0; i < c->depth; i++) {
+        struct vision_layer *l = &w->layer[i];
+
+        l->norm1 = vector(m, c->width);
+        l->norm1_bias = vector(m, c->width);
+        l->norm2 = vector(m, c->width);
+        l->norm2_bias = vector(m, c->width);
+        l->qkv = linear(m, 3 * (int64_t)c->width, c->width, 1);
+        l->out = linear(m, c->width, c->width, 1);
+        l->up = linear(m, c->ffn, c->width, 1);
+        l->down = linear(m, c->width, c->ffn, 1);
+    }
+    w->quant = linear(m, n->code_dim, c->width, 1);
+    w->codebook = linear(m, n->codes, n->code_dim, 0);
+    w->inverse = vector(m, n->codes);
 }

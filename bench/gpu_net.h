@@ -12,6 +12,8 @@
 #include "kernels/model/dit.h"
 #include "kernels/model/prior.h"
 #include "kernels/model/vae.h"
+#include "kernels/model/vae_encoder.h"
+#include "kernels/model/vision.h"
 
 struct maker {
     struct dev *d;
@@ -27,7 +29,8 @@ struct net_config {
     struct sample_config sampling;
     struct dit_config dit;
     struct vae_config vae;
-    int codes;
+    struct vit_config vit;
+    int codes, code_dim; /* of the quantiser */
 };
 
 /* The released model with so many layers (0: all of them), or a small one that crosses the same
@@ -46,5 +49,7 @@ const struct weight *make_square(struct maker *, int64_t n); /* linear n x n */
 void make_prior(struct maker *, struct prior *, const struct net_config *);
 void make_dit(struct maker *, struct dit *, const struct net_config *);
 void make_vae(struct maker *, struct vae *, const struct net_config *); /* v->blocks is allocated */
+void make_encoder(struct maker *, struct vae_encoder *, const struct net_config *); /* as well */
+void make_vision(struct maker *, struct vision *, const struct net_config *);
 
 #endif

@@ -1,11 +1,13 @@
 /* gpu_speed - the released model's stages at full size on a GPU.
- *   gpu_speed [prior|dit|vae] [CACHE] [no-pdl] [small]
+ *   gpu_speed [prior|dit|vae|images] [CACHE] [no-pdl] [small]
  *
  * The product's own graph runs, on weights that are made on the GPU. First the GPU's ceilings in
  * the same process: a large copy, and a bf16 product of 8,192 rows. Then milliseconds a token, a
  * step, a picture, as they are and as a share of the ceiling. Lines are printed as they are
  * measured: a part that fails loses nothing of an earlier one. */
 #include "bench/gpu_net.h"
+
+#include "kernels/model/condition.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -224,6 +226,54 @@ static void vae_speed(struct speed *s)
     free(v.blocks);
 }
 
+/* -- condition images -------------------------------------------------------------------------- */
+
+static void encoder_speed(struct speed *s, int side)
+{
+    static struct vae_encoder w;
+    const int px = s->small ? side / 16 : side;
+    tensor pixels, latents;
+    double ms;
+
+    if (!w.cfg) make_encoder(&s->m, &w, &s->c);
+    pixels = noisy(s, (int64_t)px * px, 3);
+    latents = maker_tensor(&s->m, DT_F32, s->c.vae.latent, (int64_t)px * px / 64);
+    s->d->scratch.peak = 0;
+    MEASURE(s, 1, 3, ms, vae_encode(&s->g, &w, latents, pixels, px, px, "image"));
+    printf("encoder, %4d x %-4d %30s %9.1f ms, scratch %.3f GB\n", side, side, "", ms,
+           (double)s->d->scratch.peak / 1e9);
+}
+
+/* An image is seen at half its size. */
+static void tower_speed(struct speed *s, int side)
+{
+    static struct vision w;
+    const int64_t cells = (int64_t)(side / 32) * (side / 32) / (s->small ? 64 : 1);
+    const double width = s->c.vit.width, ffn = s->c.vit.ffn, n = (double)cells;
+    const double flop = s->c.vit.depth * n * (width * (8 * width + 4 * ffn) + 4 * n * width);
+    tensor patches, positions, codes;
+    double ms;
+
+    if (!w.cfg) make_vision(&s->m, &w, &s->c);
+    patches = noisy(s, cells, CONDITION_PATCH);
+    positions = noisy(s, cells, s->c.vit.width);
+    codes = maker_tensor(&s->m, DT_I32, cells, 1);
+    MEASURE(s, 2, 8, ms, vision_encode(&s->g, &w, codes, patches, positions));
+    printf("vision, %4d x %-4d %31s %9.2f ms, %5.0f TFLOP/s in the layers\n", side, side, "", ms,
+           flop / ms / 1e9);
+}
+
+static void images_speed(struct speed *s)
+{
+    static const int side[] = {512, 1024, 2048};
+
+    for (int i = 0; i < 3; i++) {
+        tower_speed(s, side[i]);
+        encoder_speed(s, side[i]);
+        fflush(stdout);
+    }
+}
+
 static int given(int argc, char **argv, const char *word)
 {
     for (int i = 1; i < argc; i++)
@@ -255,6 +305,7 @@ int main(int argc, char **argv)
     if (!strcmp(part, "prior") || !strcmp(part, "all")) prior_speed(&s);
     if (!strcmp(part, "dit") || !strcmp(part, "all")) dit_speed(&s);
     if (!strcmp(part, "vae") || !strcmp(part, "all")) vae_speed(&s);
+    if (!strcmp(part, "images") || !strcmp(part, "all")) images_speed(&s);
     cuda_libraries(s.d, line, sizeof line);
     printf("libraries: %s\n", line);
     return 0; /* nothing is freed: the driver does it when the process ends */
