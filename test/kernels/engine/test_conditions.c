@@ -121,6 +121,54 @@ static void it_takes_what_was_planned(void **state)
     glm_close(g);
 }
 
+/* Draws to the end of its images, as far as memory is concerned: of sizes that the model was not
+ * made for. */
+static void encode_large(struct glm *g, int width, int height)
+{
+    uint8_t *rgb = malloc(3 * (size_t)width * (size_t)height);
+    const struct glm_image image = {rgb, width, height};
+    struct glm_req q = request("a lamp", WIDTH, HEIGHT, 1);
+    struct glm_cost c;
+    struct glm_run *r;
+    int w, h;
+    struct fail f = {0};
+
+    assert_non_null(rgb);
+    for (size_t i = 0; i < 3 * (size_t)width * (size_t)height; i++)
+        rgb[i] = (uint8_t)(i % 251);
+    q.image = &image;
+    q.images = 1;
+    assert_int_equal(glm_image_size(g, width, height, &w, &h), 0);
+    assert_int_equal(glm_plan(g, &q, &c, &f), 0);
+    r = start(g, &q);
+    assert_int_equal(r->bytes, c.run_bytes);
+    g->dev->scratch.peak = 0;
+    while (glm_run_progress(r).phase < GLM_PRIOR)
+        if (glm_step(g, &r, 1, &f)) fail_msg("%s", f.message);
+    print_message("%d x %d: %.1f MB of scratch, %.1f of the run\n", width, height,
+                  (double)c.scratch_bytes / 1e6, (double)c.run_bytes / 1e6);
+    /* the images' phases are what takes most */
+    assert_int_equal(g->dev->scratch.peak, c.scratch_bytes);
+    assert_true(c.scratch_bytes <= g->dev->scratch.size);
+    assert_true((double)g->dev->scratch.size <= 1.02 * (double)c.scratch_bytes);
+    glm_run_free(r);
+    free(rgb);
+}
+
+/* catches: scratch that grows otherwise than planned with the size of an image, sums that run over
+ * at 2048 x 2048 */
+static void large_images_take_what_was_planned(void **state)
+{
+    struct glm *g = open_engine(MODEL, GLM_F32, 2, NULL);
+
+    (void)state;
+    g->model.cfg.image.max_pixels = 2048 * 2048;
+    encode_large(g, 512, 512);
+    encode_large(g, 1024, 768);
+    encode_large(g, 2048, 2048);
+    glm_close(g);
+}
+
 /* catches: keys and values that are lost with a checkpoint, a prompt without its codes, a counter
  * that a loaded run has wrong; saves of a run that is still encoding again */
 static void it_goes_on_from_wherever_it_was_saved(void **state)
@@ -238,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone_or_batched_it_is_the_same_picture),
         cmocka_unit_test(it_takes_what_was_planned),
+        cmocka_unit_test(large_images_take_what_was_planned),
         cmocka_unit_test(it_goes_on_from_wherever_it_was_saved),
         cmocka_unit_test(a_loaded_run_can_be_ended_early),
         cmocka_unit_test(requests_are_refused),
