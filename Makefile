@@ -105,7 +105,7 @@ $(B)/test/sim/%: test/sim/%.c $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
 
-bench: $(patsubst %,$(B)/bench/%,ops block steps checkpoint) ## build the programs of bench/
+bench: $(patsubst %,$(B)/bench/%,ops block steps checkpoint images) ## build the programs of bench/
 $(B)/bench/%: bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(LINK) $(LIBS)
