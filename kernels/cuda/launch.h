@@ -31,6 +31,7 @@ enum {
     CU_KEYS = 16,      /* fewest keys of a part */
     CU_GROUP = 16,     /* most query heads on one key head */
     CU_HEAD_DIM = 128, /* largest head */
+    CU_VOCAB = 131072, /* most tokens to sample from */
     CU_GEMV_ROWS = 16  /* most rows of x of a product that reads its weights once */
 };
 

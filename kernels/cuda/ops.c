@@ -327,12 +327,19 @@ static void ar_attention(struct dev *d, tensor o, tensor qkv, const struct attn 
 
 /* -- sampling ---------------------------------------------------------------------------------- */
 
+static int vocabulary_fits(struct cuda *c, int64_t n)
+{
+    if (n <= CU_VOCAB) return 1;
+    cuda_fail(c, ERR_MODEL, "sampling", "more than 131,072 tokens to choose from");
+    return 0;
+}
+
 static void sample(struct dev *d, tensor logits, const struct sample *one, int n)
 {
     struct cuda *c = cuda_of(d);
     struct cu_samples s = {.n = n};
 
-    if (!cuda_ready(c)) return;
+    if (!cuda_ready(c) || !vocabulary_fits(c, logits.cols)) return;
     assert(n <= CU_SEQS && logits.type == DT_F32 && logits.rows == n);
     assert((size_t)n * (size_t)logits.cols * 8 <= CUDA_WORK);
     for (int i = 0; i < n; i++)

@@ -1,17 +1,28 @@
 /* sample - the prior's sampling rule on the device: a block a row, the logits stay on the device.
  *
  * The rule is kernels/sampling.h's. There the tail of the sorted row is cut where its sum reaches
- * 1 - top_p. Here the same boundary is found without sorting, by bisection on the bits of a logit:
- * masses are added as 60-bit fixed point numbers, so their sum does not depend on the order, and it
- * is far finer than the rounding to float that the rule prescribes for the comparison. Of equal
- * logits at the boundary the highest ids are cut first. The token is the rule's: the largest
+ * 1 - top_p. Here the same boundary is found without sorting, by three histograms over the bits of
+ * a logit, each of the values in the bin that the one before found: masses are added as 60-bit
+ * fixed point numbers, so their sum does not depend on the order, and it is far finer than the
+ * rounding to float that the rule prescribes for the comparison. Of equal logits at the boundary
+ * the highest ids are cut first. The token is the rule's: the largest
  * probability / exponential. */
 #include "kernels/ar_state.h"
 #include "kernels/cuda/kernel.cuh"
 
-enum { THREADS = 1024 };
+enum {
+    THREADS = 1024,
+    /* of a histogram, two a thread */
+    BINS = 2 * THREADS,
+    /* parts of a mass, each added in 32 bits: shared memory has no fast addition of 64. A bin takes
+     * 2^17 masses, more than there are tokens (CU_VOCAB) */
+    LIMBS = 4,
+    LIMB_BITS = 15
+};
 
 #define FIXED 0x1p60f
+
+static_assert(CU_VOCAB <= 1 << (32 - LIMB_BITS), "the sum of a limb overflows");
 
 static __device__ __forceinline__ void philox(uint32_t c[4], uint32_t k0, uint32_t k1)
 {
@@ -75,6 +86,7 @@ static __device__ __forceinline__ uint32_t key_of(float f)
 
 /* What the threads of a block share. */
 struct sample_mem {
+    uint32_t limb[LIMBS][BINS];
     uint64_t sum[32];
     double real[32];
     float top[32];
@@ -96,20 +108,132 @@ static __device__ float block_max(float v, float *part)
     return m;
 }
 
-/* The k-th largest of the keys, k >= 1. */
+/* Whether a tail of this mass is small enough to be cut. */
+static __device__ bool goes(uint64_t below, float cut)
+{
+    return (float)((double)below / (double)FIXED) <= cut;
+}
+
+/* The tail of the keys from `low` on: how much of it may be cut. */
+struct tail {
+    /* masses of the keys; NULL: each counts 1 */
+    const float *p;
+    /* no key above the last is asked for */
+    uint32_t low, last;
+    /* of masses, see goes(); of counts */
+    float cut;
+    uint64_t most;
+};
+
+static __device__ __forceinline__ bool small_enough(const tail &t, uint64_t sum)
+{
+    return t.p ? goes(sum, t.cut) : sum <= t.most;
+}
+
+static __device__ __forceinline__ void bin_add(sample_mem *mem, int bin, uint64_t v)
+{
+#pragma unroll
+    for (int i = 0; i < LIMBS; i++) {
+        const uint32_t part = (uint32_t)(v >> (LIMB_BITS * i));
+        const uint32_t add = i < LIMBS - 1 ? part & ((1u << LIMB_BITS) - 1) : part;
+
+        if (add) atomicAdd(&mem->limb[i][bin], add);
+    }
+}
+
+static __device__ __forceinline__ uint64_t bin_sum(const sample_mem *mem, int bin)
+{
+    uint64_t sum = 0;
+
+#pragma unroll
+    for (int i = 0; i < LIMBS; i++)
+        sum += (uint64_t)mem->limb[i][bin] << (LIMB_BITS * i);
+    return sum;
+}
+
+/* The sum over the threads before this one. */
+static __device__ uint64_t sum_before(uint64_t v, uint64_t *part)
+{
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    uint64_t sum = v;
+
+    for (int m = 1; m < 32; m *= 2) {
+        const uint64_t u = __shfl_sync(WARP_ALL, sum, (lane - m) & 31);
+
+        if (lane >= m) sum += u;
+    }
+    __syncthreads();
+    if (lane == 31) part[warp] = sum;
+    __syncthreads();
+    sum -= v;
+    for (int i = 0; i < warp; i++)
+        sum += part[i];
+    return sum;
+}
+
+/* Masses by bits [shift, shift + bits) of the keys that agree with `key` above them. */
+static __device__ void fill_bins(const float *s, int n, const tail &t, uint32_t key, int shift,
+                                 int bits, sample_mem *mem)
+{
+    const int above = shift + bits;
+
+    for (int i = threadIdx.x; i < LIMBS * BINS; i += THREADS)
+        (&mem->limb[0][0])[i] = 0;
+    __syncthreads();
+    for (int i = threadIdx.x; i < n; i += THREADS) {
+        const uint32_t k = key_of(s[i]);
+
+        if (!(s[i] > -INFINITY) || k < t.low || (above < 32 && k >> above != key >> above))
+            continue;
+        bin_add(mem, (int)(k >> shift & ((1u << bits) - 1)), t.p ? (uint64_t)(t.p[i] * FIXED) : 1);
+    }
+    __syncthreads();
+}
+
+/* The largest key such that all smaller ones, together *below, can be cut. What is in the bins then
+ * is the mass of single keys: bin_sum() of the key's last bits. */
+static __device__ uint32_t tail_key(const float *s, int n, const tail &t, uint64_t *below,
+                                    sample_mem *mem)
+{
+    uint32_t key = 0;
+
+    *below = 0;
+    for (int level = 0; level < 3; level++) {
+        const int shift = level == 0 ? 21 : level == 1 ? 10 : 0, bits = level == 2 ? 10 : 11;
+        const int first = 2 * (int)threadIdx.x;
+        int best = -1;
+        uint64_t found = 0;
+
+        fill_bins(s, n, t, key, shift, bits, mem);
+        uint64_t sum = *below + sum_before(bin_sum(mem, first) + bin_sum(mem, first + 1), mem->sum);
+        for (int bin = first; bin < first + 2 && bin < 1 << bits; bin++) {
+            if ((key | (uint32_t)bin << shift) <= t.last && small_enough(t, sum)) {
+                best = bin;
+                found = sum;
+            }
+            sum += bin_sum(mem, bin);
+        }
+        /* the largest of all: sums only grow */
+        const int bin = (int)block_max((float)best, mem->top);
+        if (best == bin) mem->sum[0] = found;
+        __syncthreads();
+        *below = mem->sum[0];
+        key |= (uint32_t)bin << shift;
+    }
+    return key;
+}
+
+/* The k-th largest of the keys, 1 <= k <= n; of fewer, 0. */
 static __device__ uint32_t kth_key(const float *s, int n, int k, sample_mem *mem)
 {
-    uint32_t cut = 0;
+    uint64_t count = 0, below;
 
-    for (int bit = 31; bit >= 0; bit--) {
-        const uint32_t at = cut | 1u << bit;
-        uint64_t count = 0;
-
-        for (int i = threadIdx.x; i < n; i += THREADS)
-            count += s[i] > -INFINITY && key_of(s[i]) >= at;
-        if (block_sum(count, mem->sum) >= (uint64_t)k) cut = at;
-    }
-    return cut;
+    for (int i = threadIdx.x; i < n; i += THREADS)
+        count += s[i] > -INFINITY;
+    count = block_sum(count, mem->sum);
+    if (count < (uint64_t)k) return 0;
+    const tail t = {NULL, 0, 0xffffffffu, 0, count - (uint64_t)k};
+    return tail_key(s, n, t, &below, mem);
 }
 
 /* How many logits have this key and an id below `end`. */
@@ -120,26 +244,6 @@ static __device__ int count_equal(const float *s, int n, uint32_t key, int end, 
     for (int i = threadIdx.x; i < n && i < end; i += THREADS)
         count += s[i] > -INFINITY && key_of(s[i]) == key;
     return (int)block_sum(count, mem->sum);
-}
-
-/* Mass of the probabilities whose key is in [low, below). */
-static __device__ uint64_t mass(const float *s, const float *p, int n, uint32_t low, uint32_t below,
-                                sample_mem *mem)
-{
-    uint64_t sum = 0;
-
-    for (int i = threadIdx.x; i < n; i += THREADS) {
-        const uint32_t k = key_of(s[i]);
-
-        if (k >= low && k < below) sum += (uint64_t)(p[i] * FIXED);
-    }
-    return block_sum(sum, mem->sum);
-}
-
-/* Whether a tail of this mass is small enough to be cut. */
-static __device__ bool goes(uint64_t below, float cut)
-{
-    return (float)((double)below / (double)FIXED) <= cut;
 }
 
 /* What is kept: all keys above `key`, and of the keys equal to it the ids below `end`. */
@@ -177,18 +281,12 @@ static __device__ boundary nucleus(const float *s, float *p, int n, uint32_t low
 
     if (!(cut > 0.0f)) return b;
     probabilities(p, s, n, low, top, mem);
-    /* the largest key such that all smaller ones are cut */
-    uint32_t key = 0;
-    for (int bit = 31; bit >= 0; bit--) {
-        const uint32_t at = key | 1u << bit;
-
-        if (at > key_of(top)) continue;
-        if (goes(mass(s, p, n, low, at, mem), cut)) key = at;
-    }
-    if (key < low) key = low;
-    const uint64_t below = mass(s, p, n, low, key, mem);
+    const tail t = {p, low, key_of(top), cut, 0};
+    uint64_t below;
+    const uint32_t key = tail_key(s, n, t, &below, mem);
+    const uint64_t mass = bin_sum(mem, (int)(key & 1023));
     const int equal = count_equal(s, n, key, n, mem);
-    const uint64_t one = equal ? mass(s, p, n, key, key + 1, mem) / (uint64_t)equal : 0;
+    const uint64_t one = equal ? mass / (uint64_t)equal : 0;
     const int most = key == key_of(top) ? equal - 1 : equal; /* the largest of all never goes */
     int gone = 0;
     while (gone < most && goes(below + one * (uint64_t)(gone + 1), cut))

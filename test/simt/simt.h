@@ -77,6 +77,14 @@ template <class V> static inline V __shfl_sync(unsigned, V v, int lane)
 {
     return simt_from(v, lane);
 }
+/* Fibers are never interrupted in between. */
+template <class V> static inline V atomicAdd(V *p, V v)
+{
+    const V old = *p;
+
+    *p += v;
+    return old;
+}
 template <class V> static inline V __ldg(const V *p)
 {
     return *p;
