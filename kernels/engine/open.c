@@ -213,29 +213,41 @@ int engine_open(struct glm **out, const struct glm_opts *o, enum engine_use use,
     return err;
 }
 
-/* On a GPU, before the first request: a prompt and a denoising step of a small picture, every
- * product with more rows than are done by hand, so that each shape's algorithm is timed now. */
+/* A quantum of the phase, whatever was done before. */
+static int rehearse_phase(struct glm *g, struct glm_run *r, enum glm_phase phase, struct fail *f)
+{
+    r->phase = phase;
+    r->done = 0;
+    return glm_step(g, &r, 1, f);
+}
+
+/* On a GPU, before the first request: a prompt and a denoising step of a small picture, and the
+ * vision tower over a small image, every product with more rows than are done by hand, so that each
+ * shape's algorithm is timed now. */
 static int rehearse(struct glm *g, struct fail *f)
 {
     static const char prompt[] = "\"a text of more than sixteen bytes\"";
+    static const uint8_t black[3 * 32 * 32];
+    const struct glm_image image = {black, 32, 32};
     const int side = g->info.side_max < 96 ? g->info.side_max : 96;
     const struct glm_req q = {.prompt = prompt,
                               .prompt_len = sizeof prompt - 1,
                               .width = side,
                               .height = side,
                               .steps = 1,
-                              .guidance = 1.5};
+                              .guidance = 1.5,
+                              .image = &image,
+                              .images = g->info.images > 0};
     struct glm_run *r;
     int err;
 
     if (!g->dev->traits.times_algorithms || g->stages.offload) return 0;
     err = glm_run_new(&r, g, &q, f);
     if (err) return err;
-    err = glm_step(g, &r, 1, f);
-    if (!err) err = glm_step(g, &r, 1, f);
-    r->phase = GLM_DENOISE;
-    r->done = 0;
-    if (!err) err = glm_step(g, &r, 1, f);
+    err = rehearse_phase(g, r, GLM_GLYPH, f);
+    if (!err && q.images) err = rehearse_phase(g, r, GLM_VISION, f);
+    if (!err) err = rehearse_phase(g, r, GLM_PRIOR, f);
+    if (!err) err = rehearse_phase(g, r, GLM_DENOISE, f);
     glm_run_free(r);
     return err;
 }
