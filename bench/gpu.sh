@@ -212,7 +212,8 @@ if [ "$mode" != --emulated ]; then
     keep=bench/results/gpu-$(date -u +%Y%m%d-%H%M%S).txt
     mkdir -p bench/results
     [ -s $L/torch.txt ] && python3 bench/gpu_ratio.py $L | tee $L/ratios.txt
-    parts='prior dit vae images whole-512 whole-1024 whole-edit whole-4x512 whole-2048 table torch ratios'
+    parts='prior dit vae images whole-512 whole-1024 whole-edit whole-4x512 whole-2048'
+    parts+=' table torch ratios'
     { cat "$summary"; for f in $parts; do
         [ -e "$L/$f.txt" ] && { echo "== $f"; cat "$L/$f.txt"; }; done; } >"$keep"
     cp "$keep" "$OUT/"

@@ -2,9 +2,9 @@
  *
  * Two layers of each at the released model's width (or small ones), the same random weights on
  * both. The prior takes a prompt and then given tokens; the DiT a step of both branches; the
- * decoder a whole small picture; the vision tower and the encoder an image. A line a stage: cosine and largest difference as a share of the
- * largest value; bf16 passes from a cosine of 0.999 on, f32 below 1e-5 (the VAE, with 23
- * convolutions one after another, below 3e-5). */
+ * decoder a whole small picture; the vision tower and the encoder an image. A line a stage: cosine
+ * and largest difference as a share of the largest value; bf16 passes from a cosine of 0.999 on,
+ * f32 below 1e-5 (the VAE, with 23 convolutions one after another, below 3e-5). */
 #include "bench/gpu_net.h"
 
 #include "kernels/model/condition.h"
