@@ -13,8 +13,8 @@ CONFINE = ("/usr/bin/python3", os.path.join(ROOT, "test/e2e/confine.py"))
 def generate(*names, under=()):
     """(status, stderr) of a picture that begins with these images"""
     images = [word for name in names for word in ("--image", os.path.join(IMAGES, name))]
-    done = subprocess.run([*under, BIN, "generate", "make it green", "--model", MODEL, "--device", "cpu", "--width", "64",
-                           "--height", "64", "--steps", "1", "-o", os.path.join(folder(), "out.png"), *images],
+    done = subprocess.run([*under, BIN, "generate", "make it green", "--model", MODEL, "--device", "cpu", "--width",
+                           "64", "--height", "64", "--steps", "1", "-o", os.path.join(folder(), "out.png"), *images],
                           capture_output=True, text=True)
     return done.returncode, done.stderr
 
@@ -30,6 +30,7 @@ def says_what_it_changes():
 def refuses_clearly():
     """catches: a damaged file that is drawn from, a message that names no file"""
     for name, words in (("cut.jpg", "ends early"), ("lying_head.png", "damaged PNG"), ("cut.webp", "damaged WebP"),
+                        ("many_scans.jpg", "too many scans"),
                         ("page_first.jpg", "neither a PNG nor a JPEG nor a WebP"), ("list.txt", "neither")):
         status, said = generate(name)
         assert status == 2 and words in said and name in said and "Save it anew" in said, (status, said)

@@ -26,7 +26,12 @@ $(addprefix run-,$(FUZZ_IMAGES)): FUZZ_HOW = -max_total_time=$(FUZZ_SECONDS) -ma
 FUZZ_HOW = -runs=$(FUZZ_RUNS) -max_len=4096
 
 # damaged files through the process that decodes in the product, with its filter
-run-mutants: $(B)/test/server/decoder/test_mutants
+FUZZ_HELPER := $(FUZZ_READERS) $(call obj,server/base/log.c \
+                 $(patsubst %,server/decoder/%.c,helper helper_main launch sandbox warm_up))
+$(B)/test/fuzz/mutants: test/server/decoder/test_mutants.c $(FUZZ_HELPER) $(B)/libproto.a
+	@mkdir -p $(@D)
+	$(LINK) -lcmocka $(LIBS)
+run-mutants: $(B)/test/fuzz/mutants
 	MUTANTS=100000 $<
 
 $(addprefix run-,$(FUZZ)): run-%: $(B)/test/fuzz/%

@@ -91,6 +91,13 @@ def pngs(rgb, rgba, profile):
     yield "unknown_critical.png", png(drawing(), 8, 2, extra=chunk(b"CgBI", b"\0\0\0\0"))
 
 
+def many_scans(progressive):
+    """The first scan of a progressive JPEG a hundred times more: small, and each goes through all of the picture."""
+    at = progressive.index(b"\xff\xda")
+    end = progressive.index(b"\xff\xc4", at)
+    return progressive[:end] + 100 * progressive[at:end] + progressive[end:]
+
+
 def jpegs(rgb, profile):
     odd = Image.fromarray(drawing(w=39, h=27))
     half, progressive = saved(odd, "JPEG", quality=80, subsampling=2), saved(odd, "JPEG", progressive=True)
@@ -109,6 +116,7 @@ def jpegs(rgb, profile):
     yield "cut.jpg", half[:-200]
     yield "cut_progressive.jpg", progressive[:-100]
     yield "no_end_progressive.jpg", progressive[:-2]
+    yield "many_scans.jpg", many_scans(progressive)
 
 
 def riff(name, data):
@@ -179,7 +187,7 @@ def fnv(data):
 
 
 # what Pillow reads and the decoder does not, or the other way round
-REFUSED = {"unknown_critical.png", "lying_head.webp"}
+REFUSED = {"many_scans.jpg", "unknown_critical.png", "lying_head.webp"}
 BOMBS = {"text_bomb.png": "plain.png"}
 
 
@@ -187,6 +195,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     rgb, rgba = Image.fromarray(drawing()), Image.fromarray(drawing(4), "RGBA")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile[:24] + bytes(12) + profile[36:]  # the date
     files = dict([*pngs(rgb, rgba, profile), *jpegs(rgb, profile), *webps(rgb, rgba, profile)])
     lines = []
     for name, data in files.items():

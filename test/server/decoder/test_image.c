@@ -120,6 +120,64 @@ static void a_file_may_end_anywhere(void **state)
     }
 }
 
+/* A file with 31 MiB more in it: pieces of `each` bytes, each between a head and a sum that is not
+ * looked at. */
+static void stuff(struct images_file *file, size_t at, const uint8_t *head, size_t head_len,
+                  size_t each, size_t tail)
+{
+    const size_t piece = head_len + each + tail, n = ((size_t)31 << 20) / piece;
+    uint8_t *out = calloc(1, file->len + n * piece);
+
+    assert_non_null(out);
+    memcpy(out, file->bytes, at);
+    for (size_t i = 0; i < n; i++)
+        memcpy(out + at + i * piece, head, head_len);
+    memcpy(out + at + n * piece, file->bytes + at, file->len - at);
+    free(file->bytes);
+    file->bytes = out;
+    file->len += n * piece;
+}
+
+static void check_stuffed(const char *name, size_t at, const uint8_t *head, size_t head_len,
+                          size_t each, size_t tail)
+{
+    struct images_file plain, file;
+    struct image_facts facts;
+    struct fail f;
+    uint8_t *rgb, *want;
+
+    images_read(&plain, name);
+    images_read(&file, name);
+    stuff(&file, at, head, head_len, each, tail);
+    if (!memcmp(file.bytes, "RIFF", 4))
+        for (int i = 0; i < 4; i++)
+            file.bytes[4 + i] = (uint8_t)((file.len - 8) >> 8 * i);
+    assert_int_equal(decode(&plain, &facts, &want, &f), 0);
+    assert_int_equal(decode(&file, &facts, &rgb, &f), 0);
+    assert_memory_equal(rgb, want, 3 * (size_t)facts.width * (size_t)facts.height);
+    free(rgb);
+    free(want);
+    free(plain.bytes);
+    free(file.bytes);
+}
+
+/* catches: texts, profiles and unknown parts that cost more than their bytes, or a picture that has
+ * them refused */
+static void a_file_may_carry_much(void **state)
+{
+    (void)state;
+    check_stuffed("plain.png", 33, (const uint8_t *)"\0\x10\0\0tEXt", 8, 1 << 20, 4);
+    check_stuffed("plain.png", 33, (const uint8_t *)"\0\0\0\0zTXt", 8, 0, 4);
+    check_stuffed("plain.png", 33, (const uint8_t *)"\0\x10\0\0eXIf", 8, 1 << 20, 4);
+    check_stuffed("half.jpg", 2, (const uint8_t *)"\xff\xe1\xff\xff", 4, 65533, 0);
+    check_stuffed("half.jpg", 2,
+                  (const uint8_t *)"\xff\xe2\xff\xff"
+                                   "ICC_PROFILE",
+                  16, 65521, 0);
+    check_stuffed("half.jpg", 2, (const uint8_t *)"\xff\xfe\0\2", 4, 0, 0);
+    check_stuffed("oriented.webp", 30, (const uint8_t *)"JUNK\0\0\x10\0", 8, 1 << 20, 0);
+}
+
 static void head_of_png(uint8_t out[33], uint32_t w, uint32_t h)
 {
     static const uint8_t head[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0,
@@ -226,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_are_pillows),
         cmocka_unit_test(a_file_may_end_anywhere),
+        cmocka_unit_test(a_file_may_carry_much),
         cmocka_unit_test(sizes_are_refused_by_the_head_alone),
         cmocka_unit_test(other_formats_are_named),
         cmocka_unit_test(changes_are_told),
