@@ -24,7 +24,7 @@ enum {
     CPU_MS = 10000,
     CLOCK_MS = 60000,
     START_MS = 60000,     /* a busy machine may take its time to load a program */
-    LIFE_CPU_MS = 60000,  /* then it is replaced: half of what sandbox.h gives it */
+    LIFE_MS = 60000,      /* half of what sandbox.h gives it, as the last file takes some */
     LOOK_MS = 250,        /* between two looks at its processor time */
     DEATHS_FREE = 3,      /* in a row, without a pause */
     DEATH_PAUSE_MS = 100, /* for each further one */
@@ -79,6 +79,7 @@ int helper_open(struct helper *h, const struct helper_conf *conf, struct fail *f
     *h = (struct helper){.conf = *conf, .socket = -1, .memory_fd = -1};
     if (!h->conf.cpu_ms) h->conf.cpu_ms = CPU_MS;
     if (!h->conf.clock_ms) h->conf.clock_ms = CLOCK_MS;
+    if (!h->conf.life_ms) h->conf.life_ms = LIFE_MS;
     if (!h->conf.word) h->conf.word = HELPER_WORD;
     h->memory_fd = launch_memory(WIRE_BYTES, &h->memory);
     if (h->memory_fd >= 0) return 0;
@@ -111,9 +112,10 @@ static enum wait_end look(struct helper *h, int timeout_ms)
 }
 
 /* Until a datagram of this size is there. */
-static enum wait_end receive(struct helper *h, void *to, size_t n, int64_t clock_limit_ms)
+static enum wait_end receive(struct helper *h, void *to, size_t n, int64_t clock_most_ms,
+                             int64_t cpu_most_ms)
 {
-    const int64_t until = clock_us() + clock_limit_ms * 1000, cpu = cpu_ms(h) + h->conf.cpu_ms;
+    const int64_t until = clock_us() + clock_most_ms * 1000, cpu = cpu_ms(h) + cpu_most_ms;
 
     for (;;) {
         const int64_t left = (until - clock_us()) / 1000;
@@ -163,7 +165,7 @@ static int meet(struct helper *h, struct fail *f)
     struct wire_hello hello;
     char why[120];
 
-    switch (receive(h, &hello, sizeof hello, START_MS)) {
+    switch (receive(h, &hello, sizeof hello, START_MS, START_MS)) {
     case WAIT_ANSWER:
         if (hello.error) return cannot_start(h, reason(hello.error), f);
         h->failed_starts = 0;
@@ -196,7 +198,7 @@ int helper_start(struct helper *h, struct fail *f)
     int err;
 
     if (h->pid && look(h, 0) != WAIT_LATE) end(h); /* it has died, or says what it was not asked */
-    if (h->pid && cpu_ms(h) > LIFE_CPU_MS) end(h);
+    if (h->pid && cpu_ms(h) > h->conf.life_ms) end(h);
     if (h->pid) return 0;
     err = pause_before(h, f);
     if (err) return err;
@@ -303,7 +305,7 @@ int helper_decode(struct helper *h, const uint8_t *file, size_t len, struct imag
     memcpy(h->memory, file, len);
     *rgb = h->memory + WIRE_PIXELS;
     if (send(h->socket, &ask, sizeof ask, MSG_NOSIGNAL) != sizeof ask) return died(h, len, f);
-    switch (receive(h, &answer, sizeof answer, h->conf.clock_ms)) {
+    switch (receive(h, &answer, sizeof answer, h->conf.clock_ms, h->conf.cpu_ms)) {
     case WAIT_ANSWER: return take(h, len, &answer, facts, f);
     case WAIT_STOP: end(h); return stopping(f);
     case WAIT_LATE: return took_too_long(h, len, f);

@@ -30,6 +30,7 @@ struct helper_conf {
     int stop_fd;      /* readable: give up; -1: none */
     int64_t cpu_ms;   /* of a file; 0: 10 s of the processor */
     int64_t clock_ms; /* of a file; 0: 60 s, for a machine that is busy */
+    int64_t life_ms;  /* of the processor, then it is replaced; 0: 60 s */
     const char *word; /* NULL: HELPER_WORD; tests have others */
 };
 

@@ -368,6 +368,25 @@ static void time_is_bounded(void **state)
     helper_close(&h);
 }
 
+/* catches: a process that the kernel ends in the middle of a file, as its time of life is over */
+static void it_is_replaced_in_time(void **state)
+{
+    struct helper h;
+    struct image_facts facts;
+    struct fail f;
+    pid_t first;
+
+    (void)state;
+    start(&h, NULL);
+    h.conf.life_ms = 1;
+    assert_int_equal(decode(&h, "plain.png", &facts, &f), 0);
+    first = h.pid;
+    for (int i = 0; i < 100000 && h.pid == first; i++)
+        assert_int_equal(decode(&h, "plain.png", &facts, &f), 0);
+    assert_true(h.pid != first && !h.deaths);
+    helper_close(&h);
+}
+
 /* An interlaced one is decoded as a whole: 4 bytes a pixel. */
 static size_t large_png(uint8_t *out)
 {
@@ -522,6 +541,7 @@ int main(int argc, char **args)
         cmocka_unit_test(the_kernel_says_so),
         cmocka_unit_test(the_next_file_works),
         cmocka_unit_test(time_is_bounded),
+        cmocka_unit_test(it_is_replaced_in_time),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(its_answers_are_not_believed),
         cmocka_unit_test(without_a_filter_nothing_is_decoded),
