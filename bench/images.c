@@ -2,8 +2,9 @@
  *
  *   images MODEL SIDE THREADS [f32|bf16]
  *
- * For every line of standard input it sees and encodes one image of SIDE x SIDE pixels, and prints
- * the seconds of both phases: `vision S encode S`. For bench/images.py, in turns with another. */
+ * For every line of standard input it sees and encodes one image of SIDE x SIDE pixels, which must
+ * be a size that the model reads as it is. It prints the seconds of both phases, and those of the
+ * processor: `vision S CPU encode S CPU`. For bench/images.py, in turns with another. */
 #include "kernels/glm.h"
 
 #include <math.h>
@@ -12,11 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-static double now(void)
+static double seconds(clockid_t c)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(c, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -38,8 +39,8 @@ static uint8_t *waves(int side)
     return rgb;
 }
 
-/* Seconds of both phases of one image. */
-static void measure(struct glm *g, const struct glm_req *q, double s[GLM_PHASES])
+/* Seconds of every phase of one image: [0] wall, [1] processor. */
+static void measure(struct glm *g, const struct glm_req *q, double s[GLM_PHASES][2])
 {
     struct glm_run *r;
     struct fail f = {0};
@@ -47,10 +48,11 @@ static void measure(struct glm *g, const struct glm_req *q, double s[GLM_PHASES]
     if (glm_run_new(&r, g, q, &f)) give_up(&f);
     while (glm_run_progress(r).phase < GLM_PRIOR) {
         const enum glm_phase at = glm_run_progress(r).phase;
-        const double t = now();
+        const double t = seconds(CLOCK_MONOTONIC), c = seconds(CLOCK_PROCESS_CPUTIME_ID);
 
         if (glm_step(g, &r, 1, &f)) give_up(&f);
-        s[at] += now() - t;
+        s[at][0] += seconds(CLOCK_MONOTONIC) - t;
+        s[at][1] += seconds(CLOCK_PROCESS_CPUTIME_ID) - c;
     }
     glm_run_free(r);
 }
@@ -63,6 +65,7 @@ int main(int argc, char **argv)
     struct glm_image image = {0};
     struct glm_req q = {.prompt = "x", .prompt_len = 1, .steps = 1, .guidance = 1, .images = 1};
     char line[80];
+    int w, h;
 
     if (argc < 4) return fprintf(stderr, "images MODEL SIDE THREADS [f32|bf16]\n"), 2;
     o.model = argv[1];
@@ -73,11 +76,14 @@ int main(int argc, char **argv)
     q.width = q.height = 64;
     q.image = &image;
     if (glm_open(&g, &o, &f)) give_up(&f);
+    if (glm_image_size(g, image.width, image.height, &w, &h))
+        return fprintf(stderr, "this model brings it to %d x %d: use that\n", w, h), 1;
     while (fgets(line, sizeof line, stdin)) {
-        double s[GLM_PHASES] = {0};
+        double s[GLM_PHASES][2] = {{0}};
 
         measure(g, &q, s);
-        printf("vision %.6f encode %.6f\n", s[GLM_VISION], s[GLM_ENCODE]);
+        printf("vision %.6f %.6f encode %.6f %.6f\n", s[GLM_VISION][0], s[GLM_VISION][1],
+               s[GLM_ENCODE][0], s[GLM_ENCODE][1]);
         fflush(stdout);
     }
     glm_close(g);
