@@ -9,6 +9,7 @@ import { diagnose } from './diagnosis.js';
 import { Forecast } from './forecast.js';
 import { Reel } from './reel.js';
 import { Session, Store } from './session.js';
+import { phrasesIn } from './phrases.js';
 import { parseObject, storedDraft, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
@@ -25,6 +26,8 @@ import { Title } from './view/title.js';
 import { failureWords } from './view/errors.js';
 import { Versus } from './view/versus.js';
 import { Viewer } from './view/viewer.js';
+import { WhoAmI } from './view/whoami.js';
+import { Wording } from './view/wording.js';
 
 /** @typedef {import('./state.js').Job} Job */
 /** @typedef {import('./state.js').Spec} Spec */
@@ -59,6 +62,8 @@ let askedQuote = '';
 const known = tidyHello(parseObject(recall(HELLO)));
 
 const composer = new Composer({ submit, changed });
+const phrases = phrasesIn(recall, keep);
+const wording = new Wording(composer.prompt, phrases, (words) => composer.write(words));
 const status = new Status();
 const announcer = new Announcer(() => text);
 const title = new Title();
@@ -106,6 +111,7 @@ const dropped = new Dropped({
 versus.row.append(dropped.button, dropped.file);
 
 const account = new SignIn({ enter, leave });
+const whoAmI = new WhoAmI();
 const pages = new Pages({
   ask: (message) => asking.ask(message),
   listen,
@@ -176,6 +182,7 @@ function empty() {
   session.forget(store.state.jobs.map((job) => job.key));
   cleared = [];
   composer.fill({ prompt: '' });
+  phrases.forget();
   keep(DRAFT, '');
   keep(USER, '');
 }
@@ -210,6 +217,7 @@ function submit(spec, more = {}) {
   const pair = versus.second && !more.n && !more.sweep ? versus.split(spec) : null;
   const key = session.submit(pair?.[0] ?? spec, more);
   if (pair) versus.follow([key, session.submit(pair[1], more)]);
+  if (!more.private) phrases.use(spec.prompt);
   announcer.say((t) => t.say('say.sent', { prompt: brief(spec.prompt) }));
   const focusLost = !!document.activeElement?.closest('.empty'); // a clicked example gets hidden
   draw();
@@ -327,6 +335,7 @@ function draw() {
   if (all) translate();
   const shown = state.hello ? state : { ...state, hello: known };
   composer.update(shown, text);
+  wording.update(state, text);
   gallery.update(shown, text, at, all);
   if (all || state.stats !== drawn.stats || state.hello !== drawn.hello
       || state.connection !== drawn.connection || state.jobs !== drawn.jobs) {
@@ -334,6 +343,7 @@ function draw() {
   }
   connection.update(state, text, at);
   account.update(state, text);
+  whoAmI.update(state, text);
   put(byId('quote'), quoteWords());
   pages.update(state, text, at);
   title.update(state, text, document.hidden, pages.title());

@@ -12,7 +12,7 @@ const ENVELOPE_BYTES = 512; // of a submit, without its prompt
 
 // neither JSON nor UTF-8 can carry them to the server
 const UNSENDABLE = /[\0\p{Surrogate}]/u;
-// the same characters as INVISIBLE of proto/spec.c
+// the same characters as INVISIBLE of proto/visible.c
 const UNSEEN =
   /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800\ufff0-\ufffb]*$/u;
 

@@ -60,7 +60,9 @@ import { PHASES } from './wire.js';
  *   count?: number}} Notice */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */
-/** @typedef {{spec: Spec, position: number, due: Due | null, cells: number}} Quote */
+/** tokens: of the prompt, null: unknown; lettering: what of it will be written in the picture.
+ * @typedef {{spec: Spec, position: number, due: Due | null, cells: number,
+ *   tokens: number | null, lettering: string[]}} Quote */
 
 /** @typedef {Object} State
  * @property {ConnectionState} connection
@@ -296,7 +298,8 @@ function message(state, m, at) {
     case 'notice': return notice(state, m);
     case 'user': return { ...state, hello: state.hello && { ...state.hello, user: m.user } };
     case 'quote': return { ...state,
-      quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at), cells: m.cells ?? 1 } };
+      quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at), cells: m.cells ?? 1,
+        tokens: m.tokens ?? null, lettering: m.lettering ?? [] } };
     case 'error': return failed(state, m, at);
     default: return state; // a kind that only newer servers send
   }

@@ -305,9 +305,14 @@ export class Composer {
 
   /** @param {string} example */
   #take(example) {
-    this.prompt.value = example;
-    this.#edited(this.prompt);
+    this.write(example);
     this.prompt.focus();
+  }
+
+  /** Other words in place of the prompt. @param {string} words */
+  write(words) {
+    this.prompt.value = words;
+    this.prompt.dispatchEvent(new Event('input', { bubbles: true }));
   }
 
   /** Show the advanced settings in a few words while they are folded. */

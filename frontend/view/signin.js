@@ -55,8 +55,6 @@ export class SignIn {
       show(this.inside, !locked);
     }
     const name = state.connection.state === 'locked' ? '' : state.hello?.user?.name ?? '';
-    put(byId('who'), name);
-    show(byId('who'), !!name);
     show(byId('signout'), !!name);
     this.#show();
     if (opened) this.token.focus({ preventScroll: true });

@@ -347,6 +347,8 @@ export class Fake {
     const run_ms = 1000 * cells / this.pace;
     this.send(c, { type: 'quote', ref: m.ref, spec: m.spec, position, start_ms,
       eta_ms: Math.round(start_ms + run_ms), eta_range_ms: [0, 0], run_ms, bytes: 1,
+      tokens: (m.spec.prompt ?? '').split(/\s+/).length,
+      lettering: [...(m.spec.prompt ?? '').matchAll(/"([^"]+)"/g)].map((found) => found[1]),
       ...(cells > 1 ? { cells } : {}) });
   }
 

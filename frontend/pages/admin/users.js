@@ -68,7 +68,7 @@ function personRow(row, windowMs, text) {
   return el('tr', {}, el('th', { scope: 'row', text: user.name }),
     el('td', { text: text.say(`account.role.${user.role}`) }),
     el('td', { text: user.lanes.map((/** @type {string} */ lane) =>
-      text.say(`account.lane.${lane}`)).join(', ') }),
+      text.say(`lane.${lane}`)).join(', ') }),
     el('td', { text: text.say('admin.users.limits.value',
       { waiting: user.limits.waiting ?? '–', running: user.limits.running ?? '–',
         weight: user.weight }) }),

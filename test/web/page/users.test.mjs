@@ -78,6 +78,11 @@ test('an invitation link signs in and leaves the address at once; signing out le
   await open(v); // in the same tab
   await v.reads('#who', /^ada$/);
   assert.equal(await v.page.evaluate(() => location.hash), '');
+  await v.page.click('#who');
+  await v.reads('#account-facts', /User[\s\S]*Normal[\s\S]*not limited[\s\S]*of the last 10 min/);
+  await v.axe('who am I');
+  await v.page.keyboard.press('Escape');
+  assert.equal(await v.page.isVisible('#account-facts'), false);
   const asAda = await v.page.evaluate((src) => fetch(src).then((r) => r.status), picture);
   assert.equal(asAda, 404, 'another one\'s picture');
   await v.leave(/status of 404/);

@@ -40,7 +40,7 @@ describe('a prompt', () => {
   });
 
   test('of nothing visible: the same characters as in the server\'s table', () => {
-    const source = readFileSync(new URL('../../../proto/spec.c', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('../../../proto/visible.c', import.meta.url), 'utf8');
     const table = source.slice(source.indexOf('INVISIBLE[]'), source.indexOf('};',
       source.indexOf('INVISIBLE[]')));
     const ranges = [...table.matchAll(/\{0x(\w+), 0x(\w+)\}/g)]

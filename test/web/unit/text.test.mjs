@@ -116,7 +116,7 @@ describe('keys that the page uses', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
     const composed = new RegExp(['^(error|why|phase|connection|field|form|lane|viewer|page)\\.',
       '^(act\\.copy|several\\.(cell|error))\\.',
-      '^account\\.(role|lane)\\.\\w+$',
+      '^account\\.\\w+$', '^account\\.role\\.\\w+$',
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
       '^compose\\.(size\\.\\w+|steps|guidance)$', '^(card|status)\\.\\w+$'].join('|'));
