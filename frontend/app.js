@@ -19,6 +19,7 @@ import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
 import { Announcer, changes } from './view/announcer.js';
 import { Pages } from './view/pages.js';
+import { Ready } from './view/ready.js';
 import { SignIn } from './view/signin.js';
 import { Status } from './view/status.js';
 import { finishedCells } from './view/sweepcard.js';
@@ -67,6 +68,7 @@ const wording = new Wording(composer.prompt, phrases, (words) => composer.write(
 const status = new Status();
 const announcer = new Announcer(() => text);
 const title = new Title();
+const ready = new Ready();
 const connection = new Connection({
   retry: () => wire.connect(),
   undo,
@@ -347,6 +349,7 @@ function draw() {
   put(byId('quote'), quoteWords());
   pages.update(state, text, at);
   title.update(state, text, document.hidden, pages.title());
+  ready.update(state, text, at, document.hidden);
   drawn = state;
 }
 
@@ -462,3 +465,5 @@ if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)')
   composer.prompt.focus({ preventScroll: true });
 }
 if (!await accept()) wire.connect();
+// after all that is needed: says that the server is away when the page is opened then
+if (isSecureContext) navigator.serviceWorker?.register('worker.js').catch(() => {});

@@ -193,6 +193,9 @@ export default {
   'compose.error.seed':
     'The seed must be a whole number from 0 to {max}, or empty for a random one.',
 
+  'ready.ask': 'Tell me when it is ready',
+  'ready.title': 'A picture is ready',
+
   'status.title': 'Right now',
   'status.summary': '{running} running, {waiting} waiting',
   'status.running': 'Running',

@@ -159,6 +159,9 @@ export default {
   'compose.error.whole': '{name}必须是 {min} 到 {max} 之间的整数。',
   'compose.error.seed': '种子必须是 0 到 {max} 之间的整数，留空表示随机。',
 
+  'ready.ask': '完成时通知我',
+  'ready.title': '一张图片已完成',
+
   'status.title': '当前状况',
   'status.summary': '{running} 张进行中，{waiting} 张等待',
   'status.running': '进行中',
