@@ -90,6 +90,13 @@ static void out_search(void *arg, const struct hub_search *search)
     store_search(((struct service *)arg)->store, search);
 }
 
+static bool out_recall(void *arg, uint64_t job,
+                       int (*each)(void *arg, const struct hub_row *, struct fail *f),
+                       void *each_arg)
+{
+    return store_recall(((struct service *)arg)->store, job, each, each_arg);
+}
+
 static int out_webhook(void *arg, const char *url, struct fail *f)
 {
     return webhooks_check(((struct service *)arg)->webhooks, url, f);
@@ -229,6 +236,7 @@ struct hub_out emit_effects(struct service *s)
                             .store_finish = out_store_finish,
                             .store_delete = out_delete,
                             .search = out_search,
+                            .recall = out_recall,
                             .webhook = out_webhook,
                             .has_picture = out_has_picture,
                             .source = out_source,

@@ -7,6 +7,7 @@
 #include "server/core/finish.h"
 #include "server/core/lifecycle.h"
 #include "server/core/notify.h"
+#include "server/core/recall.h"
 #include "server/core/reorder.h"
 #include "server/core/report.h"
 #include "server/core/respond.h"
@@ -475,8 +476,10 @@ void commands_obey(struct hub *h, int64_t now, struct client *p, struct command 
 
     if (a && check_role(p->account, (enum command_kind)c->kind, &f) != 0)
         respond_error(h, a, c, &f);
-    else if (a)
+    else if (a) {
+        recall_named(h, p, c);
         obey(h, now, a, c);
+    }
     command_free(c);
 }
 

@@ -192,6 +192,10 @@ struct hub_out {
     /* Find finished pictures, behind all that was stored and deleted before. Answered by one
      * hub_found() with the whole message. */
     void (*search)(void *arg, const struct hub_search *);
+    /* Call each, with each_arg, for a job that is over and has a row, unless it was deleted. False:
+     * there is none. */
+    bool (*recall)(void *arg, uint64_t job,
+                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *each_arg);
     /* May the end of a job be posted to this address? ERR_BAD_FIELD. */
     int (*webhook)(void *arg, const char *url, struct fail *f);
     /* Whether a picture of this user is still on disk. */

@@ -24,6 +24,12 @@ void lifecycle_add(struct hub *h, struct job *j)
     count(h, j, 1);
 }
 
+void lifecycle_recall(struct hub *h, struct job *j)
+{
+    registry_insert(&h->registry, j);
+    count(h, j, 1);
+}
+
 void lifecycle_move(struct hub *h, struct job *j, enum job_move move)
 {
     count(h, j, -1);

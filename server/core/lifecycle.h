@@ -11,6 +11,8 @@ void lifecycle_forget(struct hub *, struct job *);
 /* Make a move of job.c's table and keep the counts; a move that it does not allow is a bug. */
 void lifecycle_move(struct hub *, struct job *, enum job_move);
 /* NULL also while the job is on its way to the disk: clients do not know its id yet. */
+/* A job that was forgotten, which is in ADMIT for a moment. */
+void lifecycle_recall(struct hub *, struct job *);
 struct job *lifecycle_find(const struct hub *, uint64_t id);
 
 /* It is on disk and may start from now on. */

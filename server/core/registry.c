@@ -56,13 +56,37 @@ void registry_free(struct registry *r)
     registry_init(r, r->salt, r->kept);
 }
 
-void registry_add(struct registry *r, struct job *j)
+static void chain_id(struct registry *r, struct job *j)
 {
     struct job **id = &r->by_id[id_bucket(r, j->id)];
 
-    assert(!r->newest || r->newest->order < j->order);
     j->links.next_id = *id;
     *id = j;
+    r->n++;
+}
+
+void registry_insert(struct registry *r, struct job *j)
+{
+    struct job *newer = r->oldest, **key = &r->by_key[key_bucket(r, j->owner, j->key)];
+
+    while (newer && newer->order < j->order)
+        newer = newer->links.newer;
+    assert(!newer || newer->order != j->order);
+    j->links.newer = newer;
+    j->links.older = newer ? newer->links.older : r->newest;
+    *(j->links.newer ? &j->links.newer->links.older : &r->newest) = j;
+    *(j->links.older ? &j->links.older->links.newer : &r->oldest) = j;
+    chain_id(r, j);
+    while (j->key[0] && *key)
+        key = &(*key)->links.next_key;
+    j->links.next_key = NULL;
+    if (j->key[0]) *key = j;
+}
+
+void registry_add(struct registry *r, struct job *j)
+{
+    assert(!r->newest || r->newest->order < j->order);
+    chain_id(r, j);
     if (j->key[0]) {
         struct job **key = &r->by_key[key_bucket(r, j->owner, j->key)];
 
@@ -73,7 +97,6 @@ void registry_add(struct registry *r, struct job *j)
     if (r->newest) r->newest->links.newer = j;
     if (!r->oldest) r->oldest = j;
     r->newest = j;
-    r->n++;
 }
 
 static void unchain(struct registry *r, struct job *j)

@@ -26,6 +26,8 @@ void registry_free(struct registry *); /* and every job */
 
 /* Takes the job. Its order must be above that of all others, its id and key must be new. */
 void registry_add(struct registry *, struct job *);
+/* The same for one of any order, which nothing has; a key that a newer job has stays that job's. */
+void registry_insert(struct registry *, struct job *);
 /* Take it out and free it. */
 void registry_drop(struct registry *, struct job *);
 /* A job is over now: append it to the order of ends, and drop jobs beyond `kept`. */

@@ -143,3 +143,22 @@ int restore_row(struct hub *h, int64_t now, const struct hub_row *r, struct fail
     if (j->owner->gone && r->owner != USER_NONE) lifecycle_end(h, j, JOB_CANCELLED, NULL);
     return 0;
 }
+
+int restore_forgotten(struct hub *h, const struct hub_row *r)
+{
+    const struct job *sweep = r->place.parent ? registry_find(&h->registry, r->place.parent) : NULL;
+    enum job_state state = outcome_of(r->state);
+    struct job *j;
+
+    if (registry_find(&h->registry, r->job) || (sweep && !job_over(sweep))) return ERR_CONFLICT;
+    j = restore_job(h, r);
+    if (!j) return ERR_OUT_OF_MEMORY;
+    j->unnoted = false;
+    lifecycle_recall(h, j);
+    if (restore_end(h, j, r) != 0) {
+        lifecycle_forget(h, registry_find(&h->registry, r->job));
+        return ERR_OUT_OF_MEMORY;
+    }
+    if (!r->sweep) h->in[state]--; /* it was counted when it ended */
+    return 0;
+}

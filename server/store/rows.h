@@ -18,9 +18,11 @@
 
 struct job_rows {
     sqlite3 *reader, *writer;
-    sqlite3_stmt *find;                 /* the reader's */
+    sqlite3_stmt *find, *recall;        /* the reader's; recall once it was used */
     sqlite3_stmt *sql[ROWS_STATEMENTS]; /* the writer's */
-    uint64_t starts;                    /* of a server with this database, this one included */
+    uint64_t *going; /* the loop's: deleted, as far as clients know; their rows may be there yet */
+    int n_going, max_going;
+    uint64_t starts; /* of a server with this database, this one included */
     uint8_t secret[DATABASE_SECRET_BYTES];
 };
 
@@ -36,6 +38,12 @@ int rows_counts(struct job_rows *, int64_t *done, int64_t *failed, int64_t *canc
 int rows_restore(struct job_rows *, struct log *, int kept,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg,
                  struct fail *f);
+/* Call each for this job, if it is over and its row can be read, unless it goes, or its sweep.
+ * False: there is no such row. */
+bool rows_recall(struct job_rows *, uint64_t job,
+                 int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg);
+/* This job is deleted: it cannot be recalled any more, also while its row is there yet. */
+void rows_going(struct job_rows *, uint64_t job);
 /* The file of a result and its size. Of all jobs, or of one owner's; several may have the same
  * result. false: there is no such result. */
 bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,

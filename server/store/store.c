@@ -251,6 +251,12 @@ int store_restore(struct store *s, int kept,
     return rows_restore(&s->rows, s->log, kept, each, arg, f);
 }
 
+bool store_recall(struct store *s, uint64_t job,
+                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg)
+{
+    return rows_recall(&s->rows, job, each, arg);
+}
+
 int store_users(struct store *s, struct user_rows *out, struct fail *f)
 {
     return users_read(s->rows.reader, out, f);
@@ -352,6 +358,7 @@ void store_delete(struct store *s, uint64_t job)
 {
     struct row_entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
 
+    rows_going(&s->rows, job);
     if (!e) {
         log_error(s->log, "store: no memory to remove a job, which stays");
         return;

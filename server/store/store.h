@@ -80,6 +80,10 @@ void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
 void store_finish(struct store *, const struct hub_row *);
 void store_delete(struct store *, uint64_t job);
+/* Call each for this job, if it is over and has a row, unless store_delete() was called for it.
+ * False: there is none. */
+bool store_recall(struct store *, uint64_t job,
+                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg);
 void store_search(struct store *, const struct hub_search *); /* answered by LOOP_FOUND */
 void store_checkpoint(struct store *, uint64_t job, struct blob *);
 /* Other bounds from now on, as in struct store_conf; the next look for old pictures is at once.

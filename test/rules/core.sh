@@ -10,7 +10,7 @@ nextafter __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
 ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands'
 ours+='|composition|device|device_events|devices|dispatch|ending|eta|fair|favour|finish|forecast'
 ours+='|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews|private|queue|registry'
-ours+='|recent|reorder|report|request|respond|restore|search|shares|sources|stats|submit'
+ours+='|recall|recent|reorder|report|request|respond|restore|search|shares|sources|stats|submit'
 ours+='|sweeps|timeline'
 ours="^($ours)_"
 proto='^(answer|cells|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'

@@ -14,6 +14,7 @@ struct harness {
     int accepts;
     uint64_t job, random;
     void (*search)(const struct hub_search *); /* NULL: nobody looks */
+    const struct hub_row *forgotten;           /* what recall finds; NULL: nothing */
 };
 
 static void harness_accept(void *arg, const struct hub_row *rows, int n)
@@ -53,6 +54,15 @@ static void harness_search(void *arg, const struct hub_search *s)
     struct harness *r = arg;
 
     if (r->search) r->search(s);
+}
+static bool harness_recall(void *arg, uint64_t job,
+                           int (*each)(void *arg, const struct hub_row *, struct fail *f),
+                           void *each_arg)
+{
+    struct harness *r = arg;
+    struct fail f;
+
+    return r->forgotten && r->forgotten->job == job && !each(each_arg, r->forgotten, &f);
 }
 static void harness_checkpoint(void *arg, uint64_t job, struct blob *checkpoint)
 {
@@ -110,6 +120,7 @@ static inline int harness_open(struct harness *r)
                           .store_delete = harness_delete,
                           .has_picture = harness_has_picture,
                           .search = harness_search,
+                          .recall = harness_recall,
                           .store_checkpoint = harness_checkpoint,
                           .start = harness_start,
                           .drop = harness_drop,

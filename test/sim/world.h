@@ -573,6 +573,7 @@ static inline void world_boot(struct world *w)
                           .store_delete = out_store_delete,
                           .webhook = out_webhook,
                           .has_picture = out_has_picture,
+                          .recall = out_recall,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,

@@ -147,6 +147,25 @@ static inline int out_webhook(void *arg, const char *url, struct fail *f)
     return fail_field(f, ERR_BAD_FIELD, "webhook", "This server posts nothing there");
 }
 
+/* A forgotten job comes back, unless its deletion was on its way when the disk was asked. */
+static inline bool out_recall(void *arg, uint64_t job,
+                              int (*each)(void *arg, const struct hub_row *, struct fail *f),
+                              void *each_arg)
+{
+    struct world *w = arg;
+    struct fail f;
+
+    for (int i = 0; i < w->n_disk; i++) {
+        const struct saved *s = w->disk[i];
+
+        if (s->row.job != job || s->deleted || s->row.private || s->row.state < STATE_DONE)
+            continue;
+        each(each_arg, &s->row, &f);
+        return true;
+    }
+    return false;
+}
+
 static inline bool out_has_picture(void *arg, uint32_t owner, const char *digest)
 {
     struct world *w = arg;

@@ -35,6 +35,49 @@ static void end(struct registry *s, struct job *j)
     registry_over(s, j);
 }
 
+static struct job *insert(struct registry *s, uint64_t id, uint64_t order, const char *key)
+{
+    struct spec spec = {.prompt = NULL};
+    struct job *j = job_new(id, &ada, &spec, 0);
+
+    assert_non_null(j);
+    snprintf(j->key, sizeof j->key, "%s", key);
+    j->order = order;
+    registry_insert(s, j);
+    return j;
+}
+
+/* catches: one that comes back behind the wrong job, or takes the key of a newer one */
+static void one_that_was_forgotten_has_its_old_place(void **state)
+{
+    struct registry *s = malloc(sizeof *s);
+    struct job *newer;
+    uint64_t order = 7;
+
+    (void)state;
+    assert_non_null(s);
+    registry_init(s, 12345, 100);
+    insert(s, 50, 5, "");
+    newer = add(s, 60, &ada, "same"); /* order 6 */
+    insert(s, 20, 2, "same");
+    insert(s, 30, 3, "other");
+    insert(s, 10, 1, "");
+    insert(s, 40, 4, "");
+    for (const struct job *j = s->newest; j; j = j->links.older) {
+        assert_int_equal(j->order, --order);
+        assert_ptr_equal(j->links.newer ? j->links.newer->links.older : s->newest, j);
+        assert_ptr_equal(registry_find(s, j->id), j);
+    }
+    assert_int_equal(order, 1);
+    assert_int_equal(s->oldest->order, 1);
+    assert_ptr_equal(registry_find_key(s, &ada, "same"), newer);
+    assert_int_equal(registry_find_key(s, &ada, "other")->id, 30);
+    registry_drop(s, newer);
+    assert_int_equal(registry_find_key(s, &ada, "same")->id, 20);
+    registry_free(s);
+    free(s);
+}
+
 /* catches: a broken chain after jobs left from its middle, a key that finds another's job */
 static void found_by_id_and_key_after_others_left(void **state)
 {
@@ -124,6 +167,7 @@ static void the_first_to_end_goes_first_but_not_unread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_was_forgotten_has_its_old_place),
         cmocka_unit_test(found_by_id_and_key_after_others_left),
         cmocka_unit_test(a_key_belongs_to_its_owner),
         cmocka_unit_test(the_first_to_end_goes_first_but_not_unread),

@@ -121,11 +121,84 @@ static void refusals(void **state)
     hub_free(r.hub);
 }
 
+static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
+
+/* A finished picture that the hub does not remember. */
+static struct hub_row forgotten_row(const struct spec *spec)
+{
+    return (struct hub_row){.job = 0xabc,
+                            .order = 1,
+                            .created_ms = 7,
+                            .key = "old",
+                            .digest = DIGEST,
+                            .spec = spec,
+                            .accepted_seq = 2,
+                            .state = STATE_DONE,
+                            .result_seq = 3,
+                            .end_seq = 4,
+                            .result_digest = "00000000000000000000000000000000"
+                                             "00000000000000000000000000000000",
+                            .result_bytes = 5,
+                            .result_us = 6};
+}
+
+#define ABOUT(type) "{\"type\":\"" type "\",\"job\":\"0000000000000abc\"}"
+
+/* catches: a picture in the gallery that nothing can be done with; one that comes back twice, in
+ * another order, or that is counted anew */
+static void forgotten_jobs_come_back(void **state)
+{
+    static char prompt[] = "a forgotten boat";
+    struct spec spec = {.prompt = prompt,
+                        .width = 64,
+                        .height = 64,
+                        .steps = 2,
+                        .guidance = 1,
+                        .seed = 3,
+                        .noise_seed = SPEC_SEED_PICK};
+    const struct hub_row row = forgotten_row(&spec);
+    struct hub_counts before, after;
+    struct harness r;
+    struct client *c;
+    struct waker w = {.wake = sleeper};
+
+    (void)state;
+    assert_int_equal(harness_open(&r), 0);
+    c = hub_open(r.hub, &w, USER_NONE);
+    say(&r, c, ABOUT("job"));
+    assert_non_null(strstr(next(&r, c), "not_found"));
+    r.forgotten = &row;
+    hub_counts(r.hub, &before);
+    say(&r, c, "{\"type\":\"list\"}");
+    assert_null(strstr(next(&r, c), "forgotten"));
+    say(&r, c, ABOUT("job"));
+    assert_non_null(strstr(next(&r, c), "a forgotten boat"));
+    say(&r, c, ABOUT("favourite"));
+    assert_non_null(strstr(next(&r, c), "\"ok\""));
+    say(&r, c, ABOUT("watch"));
+    assert_non_null(strstr(next(&r, c), "\"state\":\"done\""));
+    assert_non_null(strstr(next(&r, c), "\"accepted\""));
+    assert_non_null(strstr(next(&r, c), "\"result\""));
+    assert_non_null(strstr(next(&r, c), "\"end\""));
+    say(&r, c, "{\"type\":\"list\"}");
+    assert_non_null(strstr(next(&r, c), "\"favourite\":true"));
+    hub_counts(r.hub, &after);
+    assert_int_equal(after.done, before.done);
+    say(&r, c, ABOUT("delete"));
+    assert_non_null(strstr(next(&r, c), "\"ok\""));
+    r.forgotten = NULL; /* as the store has it then */
+    say(&r, c, ABOUT("job"));
+    assert_non_null(strstr(next(&r, c), "not_found"));
+    hub_close(r.hub, 0, c);
+    hub_free(r.hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_in_order),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(forgotten_jobs_come_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,6 +209,50 @@ static void behind_what_was_done_before(void **state)
     events_free(m);
 }
 
+/* Counts how often it was called, and keeps the job. */
+struct recalled {
+    int n;
+    uint64_t job;
+    char prompt[64];
+};
+
+static int recall(void *arg, const struct hub_row *row, struct fail *f)
+{
+    struct recalled *r = arg;
+
+    (void)f;
+    r->n++;
+    r->job = row->job;
+    snprintf(r->prompt, sizeof r->prompt, "%s", row->spec->prompt);
+    return 0;
+}
+
+/* catches: a job that comes back although it was deleted, although it is not over, or as another */
+static void forgotten_jobs(void **state)
+{
+    struct store *s = open_store();
+    struct hub_row waits = row_of(9, 9);
+    struct recalled r = {0};
+
+    (void)state;
+    for (int i = 1; i <= 3; i++)
+        put_prompt(s, i, 1, i == 2 ? "the second" : "a boat", 64);
+    store_accept(s, &waits, 1);
+    expect_stored(7, ERR_OK);
+    assert_true(store_recall(s, 2, recall, &r));
+    assert_true(r.n == 1 && r.job == 2);
+    assert_string_equal(r.prompt, "the second");
+    assert_false(store_recall(s, 9, recall, &r) || store_recall(s, 77, recall, &r));
+    store_delete(s, 2);
+    assert_false(store_recall(s, 2, recall, &r));
+    for (uint64_t i = 100; i < 400; i++)
+        store_delete(s, i);
+    assert_false(store_recall(s, 2, recall, &r));
+    assert_int_equal(r.n, 1);
+    assert_true(store_recall(s, 3, recall, &r));
+    store_close(s);
+}
+
 /* catches: one damaged row that hides all others */
 static void damaged_rows(void **state)
 {
@@ -242,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(words_of_prompts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_days_and_favourites, set_up, tear_down),
         cmocka_unit_test_setup_teardown(behind_what_was_done_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forgotten_jobs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_rows, set_up, tear_down),
     };
 
