@@ -200,12 +200,12 @@ export class Grid {
       const top = this.#top();
       this.quick = Math.abs(top - this.lastTop) > QUICK * this.grid.cell;
       this.lastTop = top;
-      this.draw();
+      this.draw(false);
       clearTimeout(this.calm);
       if (!this.quick) return;
       this.calm = setTimeout(() => {
         this.quick = false;
-        this.draw();
+        this.draw(false);
       }, CALM_MS);
     });
   }
@@ -216,15 +216,18 @@ export class Grid {
     attribute(this.element, 'aria-label', text.say('gallery.list'));
   }
 
-  /** Show what is on view now. */
-  draw() {
+  /** Show what is on view now. @param {boolean} [all] also cells that show their picture: their
+   * rows may have changed */
+  draw(all = true) {
     const count = this.acts.count();
     const box = this.element.getBoundingClientRect();
     if (!box.width) return;
     if (box.width !== this.width || count !== this.shownCount) this.#measure(box.width, count);
     const { first, last } = rangeOf(this.grid, count, -box.top, innerHeight - box.top);
     for (const [i, cell] of this.cells) if (i < first || i > last) this.#drop(i, cell);
-    for (let i = first; i <= last; i++) this.#cell(i, count);
+    for (let i = first; i <= last; i++) {
+      if (all || !this.cells.get(i)?.shown) this.#cell(i, count);
+    }
     if (this.active >= count) this.active = count - 1;
     const active = this.cells.get(this.active);
     const focused = document.activeElement === this.element;

@@ -313,6 +313,67 @@ test('a picture that is dropped or chosen brings its settings back', async () =>
   await v.leave();
 });
 
+const MANY = 10_000;
+
+test('ten thousand: a page of cells in the document, wherever one is', async () => {
+  const many = new Server();
+  await many.start();
+  const made = await (await fetch(`${many.url}v1/jobs?wait=50`, { method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ spec: { ...SMALL, prompt: 'the first', seed: 1 } }) })).json();
+  assert.equal(made.state, 'done');
+  await many.kill('SIGTERM');
+  execFileSync('python3', ['-c', `
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1] + '/darkroom.db', timeout=30)
+names = [r[1] for r in db.execute('pragma table_info(jobs)')]
+row = dict(zip(names, db.execute('select * from jobs').fetchone()))
+spec = json.loads(row['spec'])
+for i in range(1, int(sys.argv[2])):
+    more = {**row, 'job': i, 'ord': row['ord'] + i, 'created_ms': row['created_ms'] + i,
+        'spec': json.dumps({**spec, 'prompt': 'number %d' % i}, separators=(',', ':'))}
+    db.execute('insert into jobs values(%s)' % ','.join('?' * len(names)), list(more.values()))
+db.commit()`, many.data, String(MANY)]);
+  await many.start();
+  const v = await visit(many.url);
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await total(v, /^10,000 pictures$/);
+  await v.page.waitForSelector('.cell img');
+  const most = await v.page.evaluate(async () => {
+    let cells = 0;
+    let bare = 0;
+    for (let i = 0; i < 150; i++) {
+      scrollTo(0, document.documentElement.scrollHeight * ((i * 37) % 150) / 150);
+      await new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
+      cells = Math.max(cells, document.querySelectorAll('.cell').length);
+      const shown = [...document.querySelectorAll('.cell')].filter((cell) => {
+        const box = cell.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+      });
+      bare = Math.max(bare, shown.length ? 0 : 1);
+    }
+    return { cells, bare, nodes: document.querySelectorAll('*').length };
+  });
+  assert.ok(most.cells < 120 && most.nodes < 1500, JSON.stringify(most));
+  assert.equal(most.bare, 0, 'cells were on view at every place');
+  const list = v.page.getByRole('listbox');
+  await list.focus();
+  await v.page.keyboard.press('End');
+  await cell(v, /^the first, /).waitFor();
+  await v.page.keyboard.press('f'); // far older than what the server remembers
+  await v.page.waitForSelector('.cell.active.favoured');
+  await v.page.keyboard.press('Enter');
+  await v.reads('.viewer-count', /^10,000 of 10,000$/);
+  await v.page.keyboard.press('Escape');
+  await v.page.keyboard.press('Home');
+  await cell(v, /^number 9,?999, /).waitFor();
+  await v.page.keyboard.press('Delete');
+  await v.page.getByRole('button', { name: 'Delete now' }).click();
+  await total(v, /^9,999 pictures$/);
+  await v.leave();
+  await many.remove();
+});
+
 test('both themes, both languages, 360 pixels', async () => {
   for (const how of [{ colorScheme: 'dark' }, { width: 360, height: 740 },
     { locale: 'zh-CN', width: 360, height: 740, colorScheme: 'dark' }]) {
