@@ -23,6 +23,7 @@ export class Details {
   constructor(acts) {
     this.acts = acts;
     this.at = -1;
+    this.waits = -1; // to be shown when its row is there
     /** @type {Row | null} */ this.row = null;
     this.whole = false; // its row has the whole prompt
     /** @type {AbortController | null} */ this.filming = null;
@@ -62,6 +63,7 @@ export class Details {
       && this.dialog.close());
     this.dialog.addEventListener('close', () => {
       this.filming?.abort();
+      this.waits = -1;
       this.acts.closed(this.at);
     });
     this.dialog.addEventListener('keydown', (event) => {
@@ -77,6 +79,7 @@ export class Details {
 
   /** @param {number} i */
   open(i) {
+    this.acts.want(i);
     if (!this.#show(i)) return;
     if (!this.dialog.open) this.dialog.showModal();
     this.save.focus({ preventScroll: true });
@@ -84,6 +87,7 @@ export class Details {
 
   /** The rows, or the language, have changed. */
   update() {
+    if (this.waits >= 0 && this.acts.row(this.waits)) return void this.open(this.waits);
     if (!this.dialog.open || !this.row) return;
     const { job } = this.row;
     if (this.acts.row(this.at)?.job === job) return void this.#show(this.at);
@@ -104,6 +108,7 @@ export class Details {
   /** @param {number} i @returns {boolean} false: it was not fetched yet */
   #show(i) {
     const row = this.acts.row(i);
+    this.waits = row ? -1 : i;
     if (!row) return false;
     const text = this.acts.text();
     const other = row.job !== this.row?.job;
