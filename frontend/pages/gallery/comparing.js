@@ -25,8 +25,8 @@ export class Comparison {
     this.back = button('back', () => acts.leave());
     this.mode = button(null, () => this.#slide(!this.sliding));
     this.swap = button('again', () => acts.swap());
-    this.out = button(null, () => this.#zoom(1 / 1.5), 'icon-like');
-    this.in = button(null, () => this.#zoom(1.5), 'icon-like');
+    this.out = button(null, () => this.#zoom(1 / 1.5), 'zoomer');
+    this.in = button(null, () => this.#zoom(1.5), 'zoomer');
     this.whole = button(null, () => this.#set(WHOLE));
     this.panes = el('div', { class: 'panes', role: 'group', tabindex: '0' });
     this.slider = el('input', { type: 'range', class: 'compare-slider', min: '0', max: '100',

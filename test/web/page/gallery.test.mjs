@@ -202,6 +202,8 @@ test('compares: one zoom for all, what differs is marked, a slider', async () =>
     document.querySelector('.pane img').style.transform !== before, a);
   const [c, d] = await transforms();
   assert.equal(c, d);
+  assert.equal(await v.page.getByRole('button', { name: 'Zoom in' }).innerText(), '+');
+  await v.page.getByRole('button', { name: 'Zoom out' }).click();
   await v.page.getByRole('button', { name: 'Whole picture' }).click();
   await v.page.waitForFunction(() =>
     /^scale\(1\)|^scale\(1\.0/.test(document.querySelector('.pane img').style.transform));
