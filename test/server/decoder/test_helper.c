@@ -86,6 +86,15 @@ static void play_traces(void)
 {
     syscall(SYS_ptrace, 0, 0, 0, 0);
 }
+/* x32's numbers are the same calls by other names. */
+static void play_other_numbers(void)
+{
+    syscall(SYS_getpid | 0x40000000);
+}
+static void play_maps_shared(void)
+{
+    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, WIRE_SOCKET, 0);
+}
 static void play_lies(void)
 {
     answer(1 << 20, 1 << 20);
@@ -121,6 +130,8 @@ static const struct {
     {"maps a file", play_maps_file},
     {"writes elsewhere", play_writes_elsewhere},
     {"traces", play_traces},
+    {"other numbers", play_other_numbers},
+    {"maps shared", play_maps_shared},
     {"lies", play_lies},
     {"loops", play_loops},
     {"sleeps", play_sleeps},
@@ -228,9 +239,9 @@ static void one_process_decodes_many(void **state)
 static void what_is_forbidden_kills_it(void **state)
 {
     static const char *const words[] = {
-        "opens", "connects",    "forks",      "execs",       "kills",
-        "stats", "runs memory", "makes code", "maps a file", "writes elsewhere",
-        "traces"};
+        "opens",  "connects",      "forks",      "execs",       "kills",
+        "stats",  "runs memory",   "makes code", "maps a file", "writes elsewhere",
+        "traces", "other numbers", "maps shared"};
 
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
