@@ -30,7 +30,9 @@ static const struct {
     [OPTIONS_CLIENT] = {"client", "PROMPT", "have a running server draw one picture",
                         "Have a running server draw one picture, follow it, and fetch the file. "
                         "When this command is interrupted, the picture is cancelled half a minute "
-                        "later."},
+                        "later; when the connection is lost, it is made again for a minute. Exit "
+                        "status: 0 the file is there, 1 it is not (no server, refused, cancelled), "
+                        "2 what was asked for is wrong."},
     [OPTIONS_USER] =
         {"user", "add NAME\nlist\nset NAME\nremove NAME\nrotate NAME",
          "who may use a server: add, list, set, remove, rotate",

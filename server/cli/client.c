@@ -1,7 +1,9 @@
 /* client - submits over /v1, follows the job's server-sent events, fetches its file; one request a
- * connection, HTTP/1.0, so that a body ends with it. */
+ * connection, HTTP/1.0, so that a body ends with it. A lost connection is made again, and goes on
+ * behind the last event that was read. */
 #include "server/cli/client.h"
 
+#include "server/base/clock.h"
 #include "server/cli/bar.h"
 #include "server/cli/output.h"
 
@@ -13,11 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A stream of events has a comment every 15 s, so a longer silence is a broken connection. A
  * picture that has had no viewer for a while, as after Ctrl-C, is cancelled. */
 enum { SILENCE_S = 60, ABANDONED_MS = 30000, PICTURE_BYTES_MAX = 64 << 20 };
+/* So long a lost connection is tried again, with pauses that grow; a server that starts anew takes
+ * its time. */
+enum { LOST_S = 60, PAUSE_MS = 200, PAUSE_MS_MAX = 3200 };
 
 /* The parts of --server: http://HOST[:PORT][/PATH], or with [IPV6]. */
 struct server {
@@ -30,6 +36,7 @@ struct result {
     int width, height;
     int64_t seed, bytes;
     double seconds;
+    uint64_t seq; /* of the newest event */
 };
 
 static int read_server(struct server *s, const struct options *o, struct fail *f)
@@ -166,6 +173,38 @@ static int ask(const struct server *s, const char *request, const char *path, co
     return err;
 }
 
+/* --- lost connections ------------------------------------------------------------------------- */
+
+struct loss {
+    int64_t until_us; /* it is not tried any more; 0: no connection is lost */
+    int pause_ms;
+};
+
+/* Is it of use to ask again? Also while the server, or what is behind a proxy, starts anew. */
+static bool is_lost(const struct fail *f)
+{
+    return f->code == ERR_IO || fail_status(f->code) == 503;
+}
+
+/* Wait before the next try. moved: something came since the last one. False: it is given up. */
+static bool wait_again(struct loss *l, const struct server *s, bool moved, uint64_t seq)
+{
+    struct timespec pause;
+
+    if (moved || !l->until_us) {
+        *l = (struct loss){clock_us() + LOST_S * INT64_C(1000000), PAUSE_MS};
+        fprintf(stderr,
+                "darkroom: the connection to %s was lost behind event %" PRIu64
+                "; trying again for %d s\n",
+                s->host, seq, LOST_S);
+    }
+    if (clock_us() >= l->until_us) return false;
+    pause = (struct timespec){l->pause_ms / 1000, l->pause_ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+    if (l->pause_ms < PAUSE_MS_MAX) l->pause_ms *= 2;
+    return true;
+}
+
 /* --- a job ------------------------------------------------------------------------------------ */
 
 /* The members of the spec that were given: the server has defaults for the others. */
@@ -251,6 +290,14 @@ static int on_end(struct result *r, json_t *event, struct fail *f)
     return hint ? fail_advise(f, "%s", hint) : (int)f->code;
 }
 
+/* An error that is no end: the job goes on when the server is there again. */
+static bool is_stopping(const json_t *event)
+{
+    const char *code = json_string_value(json_object_get(event, "code"));
+
+    return code && fail_from_wire(code) == ERR_SHUTTING_DOWN;
+}
+
 static int on_event(struct bar *bar, struct result *r, json_t *event, struct fail *f)
 {
     const char *type = json_string_value(json_object_get(event, "type"));
@@ -260,35 +307,58 @@ static int on_event(struct bar *bar, struct result *r, json_t *event, struct fai
         bar_wait(bar, (int)json_integer_value(json_object_get(event, "position")));
     if (strcmp(type, "progress") == 0) on_progress(bar, event);
     if (strcmp(type, "result") == 0) on_result(r, event);
+    if (is_stopping(event)) return fail_set(f, ERR_SHUTTING_DOWN, "The server stops.");
     if (strcmp(type, "end") == 0 || strcmp(type, "error") == 0) return on_end(r, event, f);
     return 0;
 }
 
-static int follow(const struct server *s, const char *job, struct result *r, struct fail *f)
+/* Over one connection, from behind r->seq on. 0: r->state says how it ended. */
+static int read_events(const struct server *s, const char *job, struct bar *bar, struct result *r,
+                       struct fail *f)
 {
-    struct bar bar = bar_begin();
     char path[96], *line = NULL;
     size_t room = 0;
     FILE *in;
     int err;
 
-    snprintf(path, sizeof path, "/v1/jobs/%s/events", job);
+    snprintf(path, sizeof path, "/v1/jobs/%s/events?seq=%" PRIu64, job, r->seq);
     err = ask(s, "GET", path, NULL, &in, f);
     while (!err && !*r->state && getline(&line, &room, in) > 0) {
         json_t *event;
 
         if (strncmp(line, "data: ", 6) != 0) continue;
         event = json_loads(line + 6, 0, NULL);
-        err = on_event(&bar, r, event, f);
+        if (json_object_get(event, "seq"))
+            r->seq = (uint64_t)json_number_value(json_object_get(event, "seq"));
+        err = on_event(bar, r, event, f);
         json_decref(event);
     }
-    bar_clear(&bar);
     free(line);
     if (in) fclose(in);
-    if (!err && !*r->state) {
-        fail_set(f, ERR_IO, "The connection to %s ended before the picture was there.", s->host);
-        err = fail_advise(f, "Unless it is watched again (%s), the picture is cancelled.", path);
-    }
+    if (!err && !*r->state)
+        err = fail_set(f, ERR_IO, "The connection to %s ended before the picture was there.",
+                       s->host);
+    return err;
+}
+
+static int follow(const struct server *s, const char *job, struct result *r, struct fail *f)
+{
+    struct bar bar = bar_begin();
+    struct loss loss = {0};
+    uint64_t before;
+    bool again;
+    int err;
+
+    do {
+        before = r->seq;
+        err = read_events(s, job, &bar, r, f);
+        again = err && !*r->state && is_lost(f);
+        if (again || !err) bar_clear(&bar);
+        if (again) again = wait_again(&loss, s, r->seq != before, r->seq);
+    } while (again);
+    bar_clear(&bar);
+    if (err && !*r->state && is_lost(f))
+        fail_advise(f, "The job is %s; unless it is watched again, it is cancelled.", job);
     return err;
 }
 
@@ -312,7 +382,14 @@ static int fetch(const struct server *s, const struct result *r, char **bytes, s
 static int save(const struct server *s, const struct result *r, const char *out, struct fail *f)
 {
     char name[64], *bytes = NULL;
+    struct loss loss = {0};
     int err = fetch(s, r, &bytes, f);
+
+    while (err && is_lost(f) && wait_again(&loss, s, false, r->seq)) {
+        free(bytes);
+        bytes = NULL;
+        err = fetch(s, r, &bytes, f);
+    }
 
     snprintf(name, sizeof name, "%dx%d-seed%" PRId64 ".png", r->width, r->height, r->seed);
     if (!out) out = name;

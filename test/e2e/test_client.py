@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 from harness import BIN, TMP, Server, free_port, generate, run
 
@@ -121,6 +122,77 @@ def a_cancelled_one():
     assert server.get("/v1/resume", "POST")[0] == 200
 
 
+class Relay:
+    """Passes connections on to a server, which may become another one; cuts them, and keeps their first lines."""
+
+    def __init__(self, to):
+        self.to, self.asked, self.open = to, [], []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            here = self.socket.accept()[0]
+            try:
+                there = socket.create_connection((self.to.host, self.to.port))
+            except OSError:  # it starts anew
+                here.close()
+                continue
+            self.open += [here, there]
+            for pair in ((here, there), (there, here)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, one, other):
+        try:
+            while data := one.recv(65536):
+                if data.startswith((b"GET ", b"POST ")):
+                    self.asked.append(data.split(b" HTTP")[0].decode())
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self):
+        cut, self.open = self.open, []
+        for end in cut:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def lost_connections():
+    """catches: a picture that is lost with its connection, events that are read twice or from the first on"""
+    home, data = tempfile.mkdtemp(dir=TMP), tempfile.mkdtemp(dir=TMP)
+    flags = ("--concurrency", "1", "--threads", "1")
+    first = Server(data, *flags)
+    relay = Relay(first)
+    path = os.path.join(home, "x.png")
+    picture = ["a red circle", "--width", "96", "--height", "96", "--steps", "150", "--seed", "7", "-o"]
+    process = subprocess.Popen([BIN, "client", *picture, path, "--server", relay.url], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    said = ""
+    while "denoise" not in said:
+        said = process.stderr.readline()
+    relay.cut()
+    while "was lost behind event" not in said:
+        said = process.stderr.readline()
+    seq = re.search(r"lost behind event (\d+); trying again", said).group(1)
+    assert int(seq) > 1, said
+    while not any(line.endswith(f"/events?seq={seq}") for line in relay.asked):
+        time.sleep(0.02)
+    first.kill()  # and the server itself, in the middle
+    relay.to = Server(data, *flags)
+    rest = process.stderr.read()
+    assert process.wait(120) == 0, rest
+    process.stderr.close()
+    numbers = [int(line.rpartition("=")[2]) for line in relay.asked if "/events" in line]
+    assert numbers[0] == 0 and numbers == sorted(numbers) and len([n for n in numbers if n]) >= 2, numbers
+    status, said = generate(*picture, os.path.join(home, "y.png"))
+    assert status == 0 and read(path) == read(os.path.join(home, "y.png")), said
+    relay.to.kill()
+
+
 def users():
     """catches: a token that is not sent with each request, one that is taken from the flag alone"""
     closed = Server(None)
@@ -132,4 +204,4 @@ def users():
     closed.stop()
 
 
-run([a_picture, names_and_streams, a_bar, what_is_refused, what_is_not_there, a_cancelled_one, users])
+run([a_picture, names_and_streams, a_bar, what_is_refused, what_is_not_there, a_cancelled_one, lost_connections, users])
