@@ -19,6 +19,7 @@ import { Selection } from './selection.js';
 /** @typedef {import('../../pages.js').Host} Host */
 
 const TYPING_MS = 250; // after the last key
+const LOOK_MS = 1500; // after a change of the statistics: one look for all that end meanwhile
 const SELECTED_MAX = 2000; // by "all"
 const DAYS = ['any', 'today', 'yesterday', 'week', 'month', 'day'];
 
@@ -34,6 +35,7 @@ export class Browse {
     this.done = -1; // pictures that the server has finished, by its statistics
     this.boot = ''; // of the server that the rows are from
     this.timer = 0;
+    this.looking = 0; // timer
     /** @type {unknown} */ this.shownSizes = null;
     /** @type {AbortController | null} */ this.saving = null;
     this.results = new Results(host.ask, () => this.#changed());
@@ -101,7 +103,7 @@ export class Browse {
     });
     this.day.addEventListener('change', () => this.#chooseDays());
     this.host.listen('stats', (m) => {
-      if (m.done !== this.done && this.done >= 0) this.#refresh();
+      if (m.done !== this.done && this.done >= 0) this.#lookSoon();
       this.done = m.done;
     });
     this.host.listen('end', (m) => m.state === 'done' && this.#refresh());
@@ -114,6 +116,15 @@ export class Browse {
     if (!on) return;
     if (this.stale) this.#refresh();
     this.grid.draw();
+  }
+
+  /** Somebody's picture is done, perhaps one's own from elsewhere: the statistics do not say. */
+  #lookSoon() {
+    if (this.looking) return;
+    this.looking = setTimeout(() => {
+      this.looking = 0;
+      this.#refresh();
+    }, LOOK_MS);
   }
 
   #refresh() {

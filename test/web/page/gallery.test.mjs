@@ -376,6 +376,35 @@ db.commit()`, many.data, String(MANY)]);
   await many.remove();
 });
 
+test('everybody has a gallery of his own', async () => {
+  const shared = new Server();
+  await shared.start();
+  const token = { ada: shared.user('add', 'ada'), ben: shared.user('add', 'ben') };
+  const made = async (who, prompt) => {
+    const answer = await fetch(`${shared.url}v1/jobs?wait=50`, { method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token[who]}` },
+      body: JSON.stringify({ spec: { ...SMALL, prompt, seed: 1 } }) });
+    assert.equal((await answer.json()).state, 'done');
+  };
+  await made('ada', 'a picture of ada');
+  await made('ben', 'the first of ben');
+  await made('ben', 'the second of ben');
+  const v = await visit(`${shared.url}#token=${token.ben}`);
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await total(v, /^2 pictures$/);
+  await v.page.waitForFunction(() => [...document.querySelectorAll('.cell img')]
+    .filter((image) => image.naturalWidth > 0).length === 2);
+  await v.page.getByRole('button', { name: 'Sign out' }).click();
+  await v.page.waitForSelector('#signin', { state: 'visible' });
+  await v.page.fill('#token', token.ada);
+  await v.page.click('#signin-go');
+  await total(v, /^1 picture$/);
+  await cell(v, /^a picture of ada, /).waitFor();
+  assert.equal(await v.page.locator('.cell').count(), 1);
+  await v.leave(/status of 401/, /WebSocket/);
+  await shared.remove();
+});
+
 test('both themes, both languages, 360 pixels', async () => {
   for (const how of [{ colorScheme: 'dark' }, { width: 360, height: 740 },
     { locale: 'zh-CN', width: 360, height: 740, colorScheme: 'dark' }]) {
