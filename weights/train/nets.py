@@ -22,10 +22,14 @@ def rms(x, weight, eps=1e-5):
     return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps))
 
 
-def attend(q, k, v, bias):
-    """Plain attention: on this CPU, at these sizes, the fused backward costs twice as much."""
+def attend(q, k, v, bias, seen=None):
+    """Plain attention: on this CPU, at these sizes, the fused backward costs twice as much.
+    The list `seen` gets the weights [B, heads, queries, keys]."""
     score = q @ k.mT * q.shape[-1] ** -.5 + bias
-    return score.softmax(-1).to(v.dtype) @ v
+    weight = score.softmax(-1)
+    if seen is not None:
+        seen.append(weight)
+    return weight.to(v.dtype) @ v
 
 
 class Prior(nn.Module):
@@ -48,8 +52,9 @@ class Prior(nn.Module):
         a, b, rest = x[..., :half], x[..., half:self.rotated], x[..., self.rotated:]
         return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
 
-    def forward(self, ids, pos):
-        """ids [B,T], pos [B,3,T] -> last hidden state [B,T,width]; causal, so pad on the right"""
+    def forward(self, ids, pos, seen=None):
+        """ids [B,T], pos [B,3,T] -> last hidden state [B,T,width]; causal, so pad on the right;
+        the list `seen` gets every layer's attention"""
         c, (b, t) = self.config, ids.shape
         angle = pos[:, self.axis].transpose(1, 2) * self.freq
         cos, sin = angle.cos()[:, None], angle.sin()[:, None]
@@ -63,7 +68,8 @@ class Prior(nn.Module):
             q = self.rotate(split(att.q_proj(h), c.num_attention_heads), cos, sin)
             k = self.rotate(split(att.k_proj(h), c.num_key_value_heads), cos, sin)
             v = split(att.v_proj(h), c.num_key_value_heads)
-            o = attend(q, k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1), bias)
+            o = attend(q, k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1), bias,
+                       seen)
             o = att.o_proj(o.transpose(1, 2).reshape(b, t, -1))
             x = x + rms(o, layer.post_self_attn_layernorm.weight)
             gate, up = mlp.gate_up_proj(rms(x, layer.post_attention_layernorm.weight)).chunk(2, -1)

@@ -36,6 +36,8 @@ KINDS = ('short', 'middle', 'preview', 'full')
 FOREIGN = .05                      # of the prompts
 NEWS = 2.                          # additional weight of a cell that differs from the one before
 CHANGE = 4.                        # and of one that differs from the source
+LOOK = .15                         # weight of the loss of attention, for each of
+LOOKING = (3, 4, 5)                # these layers: a head should look at the source's own cell
 MISREAD = .01                      # of the cells of some sources, as the vision tower may
 
 
@@ -149,14 +151,28 @@ class Pictures:
         return [torch.from_numpy(a) for a in (ids, pos, last, target)]
 
 
-def loss(model, ids, pos, last, target):
+def loss(model, ids, pos, last, target, seen=None):
     """Cross-entropy of every picture token [B,n]"""
     with torch.autocast('cpu', torch.bfloat16, enabled=HALF):
-        h = model(ids, pos)
+        h = model(ids, pos, seen)
         h = h.gather(1, last[..., None].expand(-1, -1, h.shape[-1]))
         logits = model.head(h)
     return F.cross_entropy(logits.float().flatten(0, 1), target.flatten(),
                            reduction='none').view(target.shape)
+
+
+def astray(seen, last):
+    """How little the heads look at the cell of the source that the next token is about: cross-entropy
+    of the best of them. Text stands between, of any length, so rows and columns of the source are
+    found by no fixed distance; from the tokens alone this is learnt very slowly."""
+    n, out = last.shape[1], 0.
+    for layer in LOOKING:
+        weight = seen[layer].float()
+        rows = weight.gather(2, last[:, None, :, None].expand(-1, weight.shape[1], -1,
+                                                              weight.shape[3]))
+        right = rows[..., 1:1 + n].diagonal(dim1=2, dim2=3)
+        out = out - right.sum(1).clamp(1e-6, 1).log().mean()
+    return out
 
 
 def news(ids, pos, last, target):
@@ -281,22 +297,28 @@ def train(args):
                           decay=.02)
     print('parameters', sum(p.numel() for p in model.parameters()), flush=True)
     average, judge = Prior(), Judge(pictures)
-    start, saved, seen, step, log, ready = time.time(), time.time(), 0, 0, {}, {}
+    start, saved, count, step, log, ready = time.time(), time.time(), 0, 0, {}, {}
     while (spent := time.time() - start) < (limit := seconds_now('prior', args.seconds)):
         progress = spent / limit
         what = choose(rng, max(progress, args.late), args.edits)
         if not ready.get(what):
             ready[what] = pictures.batches(*what, 8)
         batch = ready[what].pop()
-        each, weight = loss(model, *batch), weigh(what[2], *batch)
-        ((each * weight).sum() / weight.sum()).backward()
+        with_source, seen = what[2] in ('edit', 'crowd'), []
+        each, weight = loss(model, *batch, seen if with_source else None), weigh(what[2], *batch)
+        value = (each * weight).sum() / weight.sum()
+        if with_source:
+            missed = astray(seen, batch[2])
+            value = value + LOOK * missed
+            log.setdefault((0, 0, 'astray'), []).append(missed.item() / len(LOOKING))
+        value.backward()
         optimizer.step(args.rate * min(1, (step + 1) / 60, (1 - progress) / .6 + .02))
-        step, seen = step + 1, seen + len(batch[0])
+        step, count = step + 1, count + len(batch[0])
         log.setdefault(what, []).append(each.mean().item())
-        if step % 80 == 0:
+        if step % 40 == 0:
             text = ', '.join(f'{r}x{c} {kind} {np.mean(v):.4f}'
                              for (r, c, kind), v in sorted(log.items()))
-            print(f'{spent:.0f}s step {step} seen {seen}: {text}', flush=True)
+            print(f'{spent:.0f}s step {step} seen {count}: {text}', flush=True)
             log = {}
         if time.time() - saved > 180:
             average.load_state_dict(optimizer.average)
