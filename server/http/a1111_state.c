@@ -1,6 +1,7 @@
 /* a1111_state - what clients ask beside pictures: progress, interrupts, lists of what there is. */
 #include "proto/id.h"
 #include "proto/limits.h"
+#include "server/base/usage.h"
 #include "server/http/a1111.h"
 #include "server/http/base64.h"
 #include "server/http/query.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void answer(struct exchange *x, struct text *t)
 {
@@ -305,7 +307,6 @@ static const struct {
     {"script-info", "[]"},
     {"extensions", "[]"},
     {"cmd-flags", "{\"api\":true,\"ckpt\":\"$\"}"},
-    {"memory", "{\"ram\":{},\"cuda\":{}}"},
     {"ping", "{}"}, /* /internal/ping */
 };
 
@@ -332,12 +333,38 @@ static const char *last_word(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* As the original counts it: `used` is this process's. The memory of cards is in /metrics. */
+static void answer_memory(struct exchange *x)
+{
+    uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    struct usage u;
+    struct text t;
+
+    usage_read(&u);
+    text_init(&t, 0, 1024);
+    text_open(&t, NULL, '{');
+    text_open(&t, "ram", '{');
+    text_real(&t, "free", (double)(total - u.resident_bytes));
+    text_real(&t, "used", (double)u.resident_bytes);
+    text_real(&t, "total", (double)total);
+    text_close(&t, '}');
+    text_open(&t, "cuda", '{');
+    text_string(&t, "error", "unavailable");
+    text_close(&t, '}');
+    text_close(&t, '}');
+    answer(x, &t);
+}
+
 static void begin_get(struct exchange *x, const struct http_request *q)
 {
     const char *name = last_word(q->path);
     struct fail f;
     struct text t;
 
+    if (strcmp(name, "memory") == 0) {
+        answer_memory(x);
+        return;
+    }
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         if (strcmp(LISTS[i].name, name) == 0) {
             text_init(&t, 0, LIMIT_MESSAGE_BYTES);

@@ -127,6 +127,8 @@ def lists():
         assert call() == [], call
     for call in (client.get_cmd_flags, client.get_memory, client.get_embeddings, client.get_scripts):
         assert isinstance(call(), dict), call
+    ram = client.get_memory()["ram"]
+    assert 0 < ram["used"] < ram["total"] and ram["free"] == ram["total"] - ram["used"], ram
     assert client.refresh_checkpoints() is None
     assert ask("/internal/ping") == (200, {})
     assert ask("/sdapi/v1/nothing")[0] == 404 and ask("/sdapi/v1/img2img", {})[0] == 404
