@@ -140,6 +140,10 @@ install: all ## install the binary and the bundled model (DESTDIR=, PREFIX=)
 	install $(O)/darkroom "$(DESTDIR)$(PREFIX)/bin/darkroom"
 	cp -r weights/tiny "$(DESTDIR)$(PREFIX)/share/darkroom/"
 
+screenshots: all ## take the README's pictures anew from the real program
+	@test/web/run.sh --install
+	node test/web/readme.mjs frontend/doc/page.png
+
 deb: all ## build a Debian package in build/
 	@test/deps dpkg-dev
 	@server/deploy/debian/build.sh $(O)/darkroom $(O)
@@ -159,7 +163,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' \
 	  $(filter %Makefile %.mk,$(MAKEFILE_LIST))
 
-.PHONY: all bench run test test-build asan tsan test-c deps test-deps install deb golden clean \
-        help FORCE
+.PHONY: all bench run test test-build asan tsan test-c deps test-deps install screenshots deb \
+        golden clean help FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)

@@ -32,7 +32,7 @@ while IFS= read -r file; do
 done < <(cd weights/tiny && find . -type f -printf '%P\n' | sort)
 install -d "$root/usr/share/man/man1"
 gzip -9n <$here/darkroom.1 >"$root/usr/share/man/man1/darkroom.1.gz"
-for file in server/OPERATING.md server/OPTIONS.md proto/PROTOCOL.md proto/HTTP.md; do
+for file in server/{OPERATING,OPTIONS,TROUBLESHOOTING}.md proto/{PROTOCOL,HTTP}.md; do
     put 644 "$file" "usr/share/doc/darkroom/${file##*/}"
 done
 sed -i 's|](\.\./proto/|](|g; s|](\.\./server/|](|g' "$doc"/*.md
