@@ -103,7 +103,8 @@ export class Fake {
     const path = new URL(request.url, 'http://x').pathname;
     const head = { 'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff',
       'Cache-Control': 'no-cache' };
-    const job = this.jobs.find((j) => j.result?.url === path);
+    const whole = path.replace(/^\/t\/(\w+)\.jpg$/, '/i/$1.png'); // of a small one, the large one
+    const job = this.jobs.find((j) => j.result?.url === whole);
     if (job) {
       response.writeHead(200, { ...head, 'Content-Type': 'image/png' });
       return response.end(job.png);
@@ -197,6 +198,7 @@ export class Fake {
           token: `drs_${'k7Qz'.repeat(12)}a`, shared_until_ms: job.shared });
       case 'unshare': delete job.shared; return ok(job.state);
       case 'stats': c.stats = m.on !== false; return this.send(c, { ...this.stats(), ref: m.ref });
+      case 'list': return this.list(c, m);
       case 'ping': return this.send(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });
       case 'quote': return this.quote(c, m);
       case 'set': return this.send(c, { type: 'ok', ref: m.ref, re: 'set',
@@ -334,6 +336,16 @@ export class Fake {
       && (m.parent ? j.sweep?.id === m.parent : !j.sweep) && (!m.shared || j.shared));
     const rows = all.sort((a, b) => b.created - a.created).slice(0, m.limit ?? 50);
     this.send(c, { type: 'list', ref: m.ref, jobs: rows.map((job) => this.row(job)), more: false });
+  }
+
+  list(c, m) {
+    const over = this.jobs.filter((job) => job.result && job.state === 'done').reverse();
+    const rows = m.results ? over : [...this.jobs].reverse();
+    const from = m.skip ?? 0;
+    this.send(c, { type: 'list', ref: m.ref, count: rows.length, sizes: [], more: false,
+      jobs: rows.slice(from, from + (m.limit ?? 50)).map((job) => ({ job: job.id,
+        state: job.state, created_ms: job.created, spec: job.spec,
+        ...(job.result ? { result: job.result } : {}) })) });
   }
 
   quote(c, m) {
