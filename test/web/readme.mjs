@@ -12,7 +12,7 @@ const FIRST = ['a house with a red roof and two trees on a green meadow on a sun
 const SECOND = ['three orange stars on a green background',
   '夜晚的雪地上有一座红色屋顶的房子和两棵松树，天上有满月',
   'a lighthouse by the sea at night'];
-const PATIENCE = { timeout: 120_000, polling: 100 };
+const PATIENCE = { timeout: 900_000, polling: 100 };
 
 const server = await new Server('--concurrency', '2').start();
 const browser = await launch();
