@@ -336,6 +336,7 @@ static void write_place(const struct answer_job *j, struct text *out)
     write_standing(j, out);
     if (j->state == STATE_QUEUED) text_ms(out, "start_ms", j->start_ms);
     if (j->state == STATE_RUNNING && j->device >= 0) text_int(out, "device", j->device);
+    if (j->job && j->state == STATE_QUEUED) event_write_range(j->eta_lo_ms, j->eta_hi_ms, out);
     if (j->job && j->state == STATE_QUEUED && j->why >= 0)
         text_string(out, "why", event_why_name((enum event_why)j->why));
     if (j->job && j->spec->lane != LANE_NORMAL) text_string(out, "lane", USER_LANES[j->spec->lane]);

@@ -43,8 +43,10 @@ struct answer_job {
     uint64_t job; /* 0 (stats only): it is another user's */
     enum event_state state;
     int64_t created_ms;
-    int position;           /* when queued; 0: it is held */
-    int64_t start_ms;       /* stats, when queued; < 0: unknown */
+    int position;     /* when queued; 0: it is held */
+    int64_t start_ms; /* stats, when queued; < 0: unknown */
+    /* the same of one's own: as in its newest `queue` */
+    int64_t eta_lo_ms, eta_hi_ms;
     int why;                /* stats, when queued: enum event_why; < 0: not said */
     int device;             /* stats, when running: its number, from 0; < 0: there is one only */
     const char *user;       /* its owner's name, for those who see others' jobs; or NULL */

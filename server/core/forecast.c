@@ -312,6 +312,8 @@ static void post_queue(struct hub *h, int64_t now, struct job *j, int place, int
     j->forecast.sent_ahead = ahead;
     j->forecast.sent_why = (int)reason;
     j->forecast.sent_end_us = j->forecast.end_us;
+    j->forecast.sent_lo_us = t.lo_ms < 0 ? -1 : now + t.lo_ms * 1000;
+    j->forecast.sent_hi_us = t.hi_ms < 0 ? -1 : now + t.hi_ms * 1000;
     notify_post(h, now, j, &e);
 }
 

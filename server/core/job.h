@@ -101,7 +101,7 @@ struct job_forecast {
     /* what its newest `queue` holds; place 0: none was sent. Of its newest `progress` the last two:
      * why -1: it was drawn. */
     int sent_place, sent_ahead, sent_why;
-    int64_t sent_end_us;
+    int64_t sent_end_us, sent_lo_us, sent_hi_us;
 };
 
 /* Written by lifecycle. */

@@ -141,6 +141,8 @@ static void add_place(const struct hub *h, int64_t now, struct listing *r, const
 
     add_row(h, now, r, j);
     row->start_ms = notify_eta_ms(now, j->forecast.start_us);
+    row->eta_lo_ms = notify_eta_ms(now, j->forecast.sent_lo_us);
+    row->eta_hi_ms = notify_eta_ms(now, j->forecast.sent_hi_us);
     row->why = j->forecast.sent_why;
     if (j->run.device && h->devices.n > 1) row->device = j->run.device->index;
     name_owner(a, row, j);

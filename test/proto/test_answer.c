@@ -271,6 +271,8 @@ static void make_stats(struct text *t)
          .position = 1,
          .start_ms = 2100,
          .eta_ms = 9100,
+         .eta_lo_ms = 8000,
+         .eta_hi_ms = 11000,
          .why = WHY_SLOTS,
          .user = "ada"},
         {.state = STATE_QUEUED,
