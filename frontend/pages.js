@@ -46,6 +46,7 @@
 /** @type {Readonly<Record<string, PageRow>>} */
 export const PAGES = Object.freeze({
   gallery: { load: () => import('./pages/gallery/page.js') },
+  queue: { load: () => import('./pages/queue/page.js') },
   admin: { load: () => import('./pages/admin/page.js'), offered: isAdmin },
 });
 
