@@ -18,6 +18,7 @@ import { attribute, brief, byId, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
 import { Announcer, changes } from './view/announcer.js';
+import { Notices } from './view/notices.js';
 import { Pages } from './view/pages.js';
 import { Ready } from './view/ready.js';
 import { SignIn } from './view/signin.js';
@@ -37,6 +38,7 @@ const TICK_MS = 250;
 const USER = 'darkroom.user';
 const DRAFT = 'darkroom.draft';
 const HELLO = 'darkroom.hello';
+const REFUSALS = ['queue_full', 'timeout', 'shutting_down', 'too_big_for_device']; // before asking
 
 const now = () => performance.now();
 const storage = openStorage();
@@ -67,6 +69,7 @@ const phrases = phrasesIn(recall, keep);
 const wording = new Wording(composer.prompt, phrases, (words) => composer.write(words));
 const status = new Status();
 const announcer = new Announcer(() => text);
+const notices = new Notices();
 const title = new Title();
 const ready = new Ready();
 const connection = new Connection({
@@ -294,11 +297,17 @@ function quoteWords() {
     return store.state.connection.ever || store.state.connection.attempt > 0
       ? text.say('compose.quote.offline') : '';
   }
-  if (!quoted?.due || askedQuote !== composer.prompt.value.trim()) return '';
-  const time = text.about(quoted.due.ms);
-  const n = quoted.position > 0 ? (store.state.stats?.running ?? 0) + quoted.position - 1 : 0;
-  return n > 0 ? text.say('compose.quote.queue', { n, time })
-    : text.say('compose.quote.now', { time });
+  if (askedQuote !== composer.prompt.value.trim()) return '';
+  const { unquoted } = store.state;
+  if (unquoted && REFUSALS.includes(unquoted.code)) {
+    const { wrong, todo } = failureWords(unquoted, text);
+    return `${wrong} ${todo}`;
+  }
+  if (!quoted?.due) return '';
+  const values = { time: text.about(quoted.due.ms), cells: quoted.cells,
+    n: quoted.position > 0 ? (store.state.stats?.running ?? 0) + quoted.position - 1 : 0 };
+  const key = values.n > 0 ? 'queue' : 'now';
+  return text.say(quoted.cells > 1 ? `compose.quote.all.${key}` : `compose.quote.${key}`, values);
 }
 
 /** Whether the page may go to a comparison by itself: the room is on view, and nothing over it. */
@@ -344,9 +353,11 @@ function draw() {
     status.update(state, text, at);
   }
   connection.update(state, text, at);
+  notices.update(state, text, at);
   account.update(state, text);
   whoAmI.update(state, text);
   put(byId('quote'), quoteWords());
+  attribute(byId('quote'), 'data-old', forecast.fresh() ? null : 'true');
   pages.update(state, text, at);
   title.update(state, text, document.hidden, pages.title());
   ready.update(state, text, at, document.hidden);
@@ -385,6 +396,7 @@ setInterval(() => {
   gallery.tick(now());
   status.tick(now());
   connection.tick(now());
+  notices.tick(now());
   pages.tick(now());
 }, TICK_MS);
 

@@ -3,7 +3,8 @@
 //
 // The forecast is never older than the form or the queue: a change of either asks again, the form
 // after a pause in typing, the queue at once. Progress alone moves it less, so that asks seldom.
-// One question is under way at a time; what changed meanwhile is asked when it is answered.
+// One question is under way at a time; what changed meanwhile is asked when it is answered. Until
+// then what is shown is out of date: it is told apart by fresh().
 
 /** @typedef {import('./wire.js').Message} Message */
 /** @typedef {{now: () => number, setTimer: (f: () => void, ms: number) => any,
@@ -16,7 +17,8 @@ const ANSWER_MS_MAX = 5000; // after that a question counts as lost
 
 /** What a forecast depends on in statistics, apart from progress. @param {any} stats */
 function queueOf(stats) {
-  const rows = (stats?.jobs ?? []).map((/** @type {any} */ job) => `${job?.job} ${job?.state}`);
+  const rows = (stats?.jobs ?? []).map((/** @type {any} */ job) =>
+    `${job?.job} ${job?.state} ${job?.width}x${job?.height}`); // others' have no name
   return `${stats?.running} ${stats?.queued} ${stats?.cap} ${rows.join()}`;
 }
 
@@ -31,10 +33,19 @@ export class Forecast {
     this.waiting = false; // for an answer
     this.timer = null;
     this.timerAt = Infinity;
+    this.changes = 0; // of the form and of the queue
+    this.askedAfter = -1; // changes when the question under way was asked
+    this.knownAfter = -1; // the same of the last answer
+  }
+
+  /** Whether the last answer is about the form and the queue as they are. */
+  fresh() {
+    return this.knownAfter === this.changes;
   }
 
   /** The form changed. */
   formChanged() {
+    this.changes += 1;
     this.#at(this.clock.now() + TYPING_MS, true);
   }
 
@@ -42,6 +53,7 @@ export class Forecast {
   statistics(stats) {
     const queue = queueOf(stats);
     const least = queue === this.queue ? PROGRESS_MS : QUEUE_MS;
+    if (queue !== this.queue) this.changes += 1;
     this.queue = queue;
     this.#at(Math.max(this.clock.now(), this.askedAt + least));
   }
@@ -49,11 +61,13 @@ export class Forecast {
   /** The connection is open anew; what was asked on the last one is lost. */
   opened() {
     this.waiting = false;
+    this.changes += 1;
     this.#at(this.clock.now());
   }
 
   /** The answer came, or an error in its place. */
   answered() {
+    if (this.waiting) this.knownAfter = this.askedAfter;
     this.waiting = false;
     if (this.timerAt <= this.clock.now()) this.#due();
   }
@@ -71,6 +85,7 @@ export class Forecast {
     if (this.waiting && this.clock.now() < lostAt) return this.#wake(lostAt); // or by answered()
     this.#wake(Infinity);
     this.timerAt = Infinity;
+    this.askedAfter = this.changes;
     this.waiting = this.ask();
     this.askedAt = this.clock.now();
   }

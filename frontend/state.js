@@ -56,8 +56,9 @@ import { PHASES } from './wire.js';
 /** ever: whether it was open since the page was loaded.
  * @typedef {{state: 'connecting' | 'open' | 'waiting' | 'locked', retryAt: number, attempt: number,
  * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
-/** @typedef {{kind: 'drain' | 'message' | 'quota' | 'removed', text: string, at_ms?: number,
- *   count?: number}} Notice */
+/** due: until what it announces.
+ * @typedef {{kind: 'drain' | 'message' | 'quota' | 'removed', text: string, at_ms?: number,
+ *   count?: number, due: Due | null}} Notice */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */
 /** tokens: of the prompt, null: unknown; lettering: what of it will be written in the picture.
@@ -70,6 +71,7 @@ import { PHASES } from './wire.js';
  * @property {readonly Job[]} jobs newest first
  * @property {(Message & {at: number}) | null} stats
  * @property {Quote | null} quote
+ * @property {Failure | null} unquoted why there is no quote
  * @property {readonly Notice[]} notices of the server that hold, one of a kind
  * @property {News | null} news the last event that the notice shows
  * @property {number} unsaved jobs that this browser does not store: a reload loses their cards */
@@ -78,7 +80,8 @@ export const TERMINAL = Object.freeze(new Set(['refused', 'done', 'failed', 'can
 
 export const EMPTY = Object.freeze(/** @type {State} */ ({
   connection: { state: 'connecting', retryAt: 0, attempt: 0, ever: false, diagnosis: null },
-  hello: null, jobs: [], stats: null, quote: null, notices: [], news: null, unsaved: 0,
+  hello: null, jobs: [], stats: null, quote: null, unquoted: null, notices: [], news: null,
+  unsaved: 0,
 }));
 
 /** A job that has just been submitted. @param {string} key @param {Spec} asked
@@ -119,7 +122,7 @@ export function isSweep(job) {
 /** A due time from the wire, null when unknown. @param {unknown} ms @param {number} at
  * @returns {Due | null} */
 function due(ms, at) {
-  return typeof ms === 'number' ? { ms, at } : null;
+  return typeof ms === 'number' && Number.isFinite(ms) ? { ms, at } : null;
 }
 
 /** How each kind of event changes a job. `at` is the page's clock.
@@ -260,7 +263,7 @@ function failed(state, m, at) {
   if (m.re === 'cancel' && m.job) {
     return change(state, (job) => job.id === m.job, (job) => ({ ...job, cancelling: false }));
   }
-  if (m.re === 'quote') return { ...state, quote: null };
+  if (m.re === 'quote') return { ...state, quote: null, unquoted: failure };
   return { ...state, news: { kind: 'error', failure, at } };
 }
 
@@ -270,23 +273,26 @@ function hello(state, m, at) {
   /** @type {News | null} */
   let news = null;
   if (before) news = { kind: before.boot_id === m.boot_id ? 'back' : 'restarted', at };
-  return { ...state, hello: m, notices: noticesOf(m.notices), news: news ?? state.news };
+  return { ...state, hello: m, notices: noticesOf(m.notices, at, m.time_ms),
+    news: news ?? state.news };
 }
 
 const NOTICES = Object.freeze(['drain', 'message', 'quota', 'removed']);
 
-/** Those that this page knows, and that hold. @param {any} list @returns {Notice[]} */
-function noticesOf(list) {
+/** Those that this page knows, and that hold. The clock of this device may be wrong: what counts
+ * is the server's. @param {any} list @param {number} at @param {number} [server] its Unix time now
+ * @returns {Notice[]} */
+function noticesOf(list, at, server) {
   return (Array.isArray(list) ? list : []).filter((one) => NOTICES.includes(one?.kind)
-    && typeof one.text === 'string').map(({ kind, text, at_ms, count }) =>
-    ({ kind, text, at_ms, count }));
+    && typeof one.text === 'string').map(({ kind, text, at_ms, in_ms, count }) =>
+    ({ kind, text, at_ms, count, due: due(in_ms ?? at_ms - Number(server), at) }));
 }
 
 /** Of each kind the newest holds; a text of null ends it. @param {State} state
- * @param {Message} m @returns {State} */
-function notice(state, m) {
+ * @param {Message} m @param {number} at @returns {State} */
+function notice(state, m, at) {
   const others = state.notices.filter(({ kind }) => kind !== m.kind);
-  return { ...state, notices: [...others, ...noticesOf([m])] };
+  return { ...state, notices: [...others, ...noticesOf([m], at)] };
 }
 
 /** @param {State} state @param {Message} m @param {number} at @returns {State} */
@@ -295,9 +301,9 @@ function message(state, m, at) {
   switch (m.type) {
     case 'hello': return hello(state, m, at);
     case 'stats': return { ...state, stats: { ...m, at } };
-    case 'notice': return notice(state, m);
+    case 'notice': return notice(state, m, at);
     case 'user': return { ...state, hello: state.hello && { ...state.hello, user: m.user } };
-    case 'quote': return { ...state,
+    case 'quote': return { ...state, unquoted: null,
       quote: { spec: m.spec, position: m.position, due: due(m.eta_ms, at), cells: m.cells ?? 1,
         tokens: m.tokens ?? null, lettering: m.lettering ?? [] } };
     case 'error': return failed(state, m, at);
@@ -339,7 +345,8 @@ export function reduce(state, action) {
     case 'diagnosed': return state.connection.state === 'open' ? state
       : { ...state, connection: { ...state.connection, diagnosis: action.diagnosis } };
     case 'unsaved': return state.unsaved === action.n ? state : { ...state, unsaved: action.n };
-    case 'unquote': return state.quote ? { ...state, quote: null } : state;
+    case 'unquote': return state.quote || state.unquoted
+      ? { ...state, quote: null, unquoted: null } : state;
   }
 }
 
@@ -352,7 +359,7 @@ function connection(state, to) {
     connection: { state: to.state, retryAt, attempt: to.state === 'open' ? 0 : attempt, ever,
       diagnosis: to.state === 'open' ? null : state.connection.diagnosis } };
   // statistics and quotes are out of date without a connection
-  return to.state === 'open' ? next : { ...next, stats: null, quote: null };
+  return to.state === 'open' ? next : { ...next, stats: null, quote: null, unquoted: null };
 }
 
 /** Add jobs that this page does not have: from the storage, from another tab, or after "undo".

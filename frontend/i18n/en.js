@@ -94,6 +94,29 @@ export default {
   'versus.help': 'Both are drawn with the same seed and settings, and open side by side.',
   'dropped.choose': 'From a picture',
   'dropped.here': 'Drop a picture made here to get its settings',
+  'stand.title': 'Notices',
+  'stand.close': 'Got it',
+  'stand.drain': 'The server stops in {time} at the latest.',
+  'stand.drain.now': 'The server is stopping.',
+  'stand.drain.todo':
+    'What develops may get ready until then. What waits is kept for its next start; new pictures ' +
+    'are not taken until then.',
+  'stand.message.todo': 'This is a message of the administrator.',
+  'stand.quota': {
+    one: 'Your oldest picture will be removed in {time}: yours take more room than they may.',
+    other: 'Your {n} oldest pictures will be removed in {time}: yours take more room than they ' +
+      'may.' },
+  'stand.quota.todo': 'Download or delete some, or mark those to keep: favourites go last.',
+  'stand.removed': { one: '{n} picture was removed: yours took more room than they may.',
+    other: '{n} pictures were removed: yours took more room than they may.' },
+  'stand.removed.todo': 'Delete what you do not need, and mark what you want to keep.',
+  'stand.device': 'The device that draws has failed and is being opened again.',
+  'stand.device.todo': 'Nothing is lost: what waits and what ran goes on by itself.',
+  'stand.disk': 'The disk of the server is full.',
+  'stand.disk.todo':
+    'Finished pictures wait for room and drawing goes on then. Tell whoever runs this server.',
+  'stand.paused': 'An administrator has paused the queue.',
+  'stand.paused.todo': 'You can go on asking for pictures: they start when it goes on.',
 
   'compose.title': 'What should develop?',
   'compose.placeholder': 'Describe a picture, for example: a lighthouse by the sea at night',
@@ -177,6 +200,10 @@ export default {
   'compose.quote.now': 'Starts right away, ready in {time}.',
   'compose.quote.queue': { one: '{n} picture is ahead. Ready in {time}.',
     other: '{n} pictures are ahead. Ready in {time}.' },
+  'compose.quote.all.now': 'The first starts right away, all {cells} are ready in {time}.',
+  'compose.quote.all.queue': {
+    one: '{n} picture is ahead. All {cells} are ready in {time}.',
+    other: '{n} pictures are ahead. All {cells} are ready in {time}.' },
   'compose.quote.offline': 'Will be sent as soon as there is a connection.',
   'compose.error.empty': 'Write what you want to see first.',
   'compose.error.long': 'The prompt is too long: {n} bytes, and {max} are allowed. Shorten it.',

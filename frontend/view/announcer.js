@@ -1,6 +1,7 @@
 // @ts-check
 // announcer - announces changes to screen readers, one sentence at a time, but no progress.
 
+import { standing } from '../notices.js';
 import { brief, byId, put } from './dom.js';
 import { neverWords } from './connection.js';
 import { failureWords } from './errors.js';
@@ -79,6 +80,12 @@ export function changes(state, before) {
   const { diagnosis, ever } = state.connection;
   if (diagnosis && !ever && diagnosis.why !== before.connection.diagnosis?.why) {
     sentences.push((text) => neverWords(state.connection, text, performance.now()).words);
+  }
+  const stood = new Set(standing(before).map(({ id }) => id));
+  for (const notice of standing(state)) {
+    if (stood.has(notice.id)) continue;
+    sentences.push(urgent((text) =>
+      `${notice.words(text, performance.now())} ${notice.todo(text)}`));
   }
   const { news } = state;
   if (news && news !== before.news && ANNOUNCED.includes(news.kind)) {

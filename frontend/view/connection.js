@@ -25,9 +25,6 @@ export class Connection {
       if (event.key === 'Escape') this.#leave();
     });
     /** @type {HTMLElement | null} */ this.back = null; // has the focus after the action
-    // what sticks to the bottom of the window stands above the notice (style.css)
-    new ResizeObserver(() => document.documentElement.style
-      .setProperty('--notice', `${this.box.offsetHeight}px`)).observe(this.box);
     this.since = 0;
     this.last = '';
     /** @type {[State, Text] | null} */ this.shown = null;

@@ -74,6 +74,39 @@ describe('the forecast', () => {
     assert.ok(page.asked.at(-1) >= 400, page.asked.join());
   });
 
+  test('is out of date from a change until the answer that knows it', () => {
+    const page = open();
+    const { forecast } = page;
+    forecast.statistics(stats());
+    assert.equal(forecast.fresh(), false);
+    page.pass(1);
+    forecast.answered();
+    assert.equal(forecast.fresh(), true);
+    forecast.statistics(stats());
+    assert.equal(forecast.fresh(), true, 'nothing changed');
+    page.pass(1000);
+    forecast.statistics(stats(queued(undefined)));
+    assert.equal(forecast.fresh(), false);
+    page.pass(1);
+    forecast.statistics(stats(queued(undefined), queued(undefined))); // while that is asked
+    forecast.answered();
+    assert.equal(forecast.fresh(), false, 'it does not know the last change');
+    page.pass(300);
+    forecast.answered();
+    assert.equal(forecast.fresh(), true);
+    forecast.statistics(stats({ ...queued(undefined), width: 512 }, queued(undefined)));
+    assert.equal(forecast.fresh(), false, 'another job of somebody else');
+    page.pass(300);
+    forecast.answered();
+    forecast.formChanged();
+    assert.equal(forecast.fresh(), false);
+    page.pass(1000);
+    forecast.answered();
+    assert.equal(forecast.fresh(), true);
+    forecast.opened();
+    assert.equal(forecast.fresh(), false, 'of the last connection');
+  });
+
   test('is asked for seldom while there is only progress, and once after the last of it', () => {
     const page = open();
     for (let i = 1; i <= 40; i++) {
