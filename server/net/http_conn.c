@@ -636,7 +636,12 @@ void http_conn_ready(struct conn *c)
     struct http_conn *h = c->http;
     bool alive = true;
 
-    if (!h || !h->reply.exchange || h->blocked) return;
+    if (!h || !h->reply.exchange) return;
+    if (!http_conn_holds(c)) { /* a guest's, whose share has ended */
+        conn_free(c);
+        return;
+    }
+    if (h->blocked) return;
     if (h->state == WAITING)
         alive = advance(c);
     else if (h->state == STREAMING)

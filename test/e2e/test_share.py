@@ -1,8 +1,10 @@
 """test_share - a shared job is watched by its address, by nothing else, and until the share ends."""
 
 import asyncio
+import http.client
 import json
 import os
+import urllib.request
 
 import websockets
 
@@ -26,6 +28,10 @@ async def closed(socket):
             await asyncio.wait_for(socket.recv(), 60)
     except websockets.ConnectionClosed as end:
         return end.rcvd.code
+
+
+def other_job(answer, job):
+    return next(row["job"] for row in answer["jobs"] if row["job"] != job)
 
 
 async def a_guest_watches():
@@ -55,7 +61,18 @@ async def a_guest_watches():
         assert server.get(other, headers=bearer(secret))[0] == 404
         status, headers, _ = server.get("/v1/session", "POST", bearer(secret))
         assert status == 401 and "Set-Cookie" not in headers
-        assert server.get("/v1/jobs", headers=bearer(secret))[0] == 401
+        status, _, body = server.get("/v1/jobs", headers=bearer(secret))
+        assert status == 200 and [j["job"] for j in json.loads(body)["jobs"]] == [job], body
+        assert "key" not in json.loads(body)["jobs"][0]
+        assert server.get(f"/v1/jobs/{job}", headers=bearer(secret))[0] == 200
+        events = server.get(f"/v1/jobs/{job}/events", headers=bearer(secret))[2].decode()
+        assert "event: result" in events and "event: end" in events, events
+        strange = other_job(await ada.ask(type="list"), job)
+        for path in (f"/v1/jobs/{strange}", f"/v1/jobs/{strange}/events"):
+            assert server.get(path, headers=bearer(secret))[0] == 404, path
+        for path, method in (("/v1/stats", "GET"), ("/v1/quote?prompt=x", "GET"), (f"/v1/jobs/{job}", "DELETE"),
+                             (f"/v1/jobs/{job}/cancel", "POST"), ("/v1/jobs", "POST")):
+            assert server.get(path, method, bearer(secret), {} if method == "POST" else None)[0] == 401, path
         wrong = secret[:-1] + ("a" if secret[-1] != "a" else "b")
         assert server.get(url, headers=bearer(wrong))[0] == 401
     server.stop()
@@ -84,6 +101,30 @@ async def a_share_ends():
     server.stop()
 
 
+def read_on(stream):
+    try:
+        return stream.read()
+    except (http.client.IncompleteRead, ConnectionError) as end:
+        return getattr(end, "partial", b"")
+
+
+async def a_stream_ends_with_its_share():
+    """catches: events that go on by HTTP when the share is taken back"""
+    server = Server()
+    token = server.user("add", "ada")
+    async with server.connect(**sign_in(token)) as ada:
+        job = (await ada.ask(type="submit", spec=QUICK, hold=True))["job"]
+        secret = (await ada.ask(type="share", job=job))["token"]
+        address = f"http://127.0.0.1:{server.port}/v1/jobs/{job}/events"
+        with urllib.request.urlopen(urllib.request.Request(address, headers=bearer(secret)), timeout=60) as stream:
+            while b"event: queue" not in stream.readline():
+                pass
+            assert (await ada.ask(type="unshare", job=job))["type"] == "ok"
+            rest = await asyncio.get_running_loop().run_in_executor(None, read_on, stream)
+        assert b"event: end" not in rest, rest
+    server.stop()
+
+
 async def a_share_survives_a_restart():
     """catches: a share that a restart ends, an old one that it brings back"""
     server = Server()
@@ -100,4 +141,4 @@ async def a_share_survives_a_restart():
     server.stop()
 
 
-run([a_guest_watches, a_share_ends, a_share_survives_a_restart])
+run([a_guest_watches, a_share_ends, a_stream_ends_with_its_share, a_share_survives_a_restart])
