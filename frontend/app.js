@@ -14,7 +14,7 @@ import { parseObject, storedDraft, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { Dropped } from './view/dropped.js';
-import { attribute, brief, byId, put } from './view/dom.js';
+import { attribute, brief, byId, pictureUrl, put } from './view/dom.js';
 import { Gallery } from './view/gallery.js';
 import { Connection } from './view/connection.js';
 import { Announcer, changes } from './view/announcer.js';
@@ -99,6 +99,7 @@ const gallery = new Gallery({
     gallery.card(key)?.focus();
   },
   open: (job) => viewer.open(job),
+  share: (job) => share(job.id ?? '', job.spec.prompt),
   start: (prompt) => composer.ask(prompt),
   use, vary, clear,
 });
@@ -129,6 +130,7 @@ const pages = new Pages({
   },
   say: (words) => announcer.say(words),
   fail: (failure) => store.dispatch({ do: 'news', news: { kind: 'error', failure, at: now() } }),
+  share,
   go,
   storage,
   redraw: () => draw(),
@@ -146,9 +148,34 @@ function receive(message) {
   } else if (message.type === 'preview') {
     reel.add(message);
     session.receive({ ...message, image: new Blob([message.image], { type: message.mime }) });
-  } else session.receive(message);
+  } else deliver(message);
   if (message.type === 'stats') forecast.statistics(message);
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
+}
+
+/** What follows a private picture waits until that is here, by job.
+ * @type {Map<string, Promise<void>>} */
+const secrets = new Map();
+
+/** A private picture is given out once: it is fetched here, and shown from memory.
+ * @param {any} message */
+function deliver(message) {
+  const secret = message.type === 'result' && store.state.jobs.some((job) =>
+    job.id === message.job && job.more.private);
+  const before = secrets.get(message.job);
+  if (!secret && !before) return session.receive(message);
+  secrets.set(message.job, (before ?? Promise.resolve()).then(async () =>
+    session.receive(secret ? { ...message, url: await pictureOnce(message.url) } : message)));
+}
+
+/** @param {string} url @returns {Promise<string>} "": it is gone */
+async function pictureOnce(url) {
+  try {
+    const answer = await fetch(pictureUrl(url));
+    return answer.ok ? URL.createObjectURL(await answer.blob()) : '';
+  } catch {
+    return '';
+  }
 }
 
 /** @param {string} type @param {(message: any) => void} f */
@@ -156,6 +183,16 @@ function listen(type, f) {
   const all = listeners.get(type) ?? new Set();
   listeners.set(type, all.add(f));
   return () => void all.delete(f);
+}
+
+/** @type {import('./view/share.js').ShareDialog | null} */ let sharing = null;
+
+/** Share a job. @param {string} job @param {string} prompt */
+async function share(job, prompt) {
+  const { ShareDialog } = await import('./view/share.js');
+  sharing ??= new ShareDialog({ ask: (message) => asking.ask(message), text: () => text,
+    say: (words) => announcer.say(words) });
+  sharing.open(job, prompt);
 }
 
 /** Open a page of this program. @param {string} fragment */
@@ -456,12 +493,15 @@ function recall(name) {
 }
 
 addEventListener('storage', (event) => session.storageChanged(event));
-addEventListener('hashchange', () => pages.moved());
+addEventListener('hashchange', () => {
+  pages.moved();
+  if (root.dataset.guest && pages.place.page !== 'share') location.reload();
+});
 addEventListener('hashchange', accept);
-addEventListener('online', () => wire.probe());
+addEventListener('online', () => root.dataset.guest || wire.probe());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  wire.probe();
+  if (!root.dataset.guest) wire.probe();
   draw();
 });
 
@@ -476,6 +516,8 @@ if (draft.lost && !store.state.news) {
 if (!store.state.jobs.length && matchMedia('(hover: hover) and (pointer: fine)').matches) {
   composer.prompt.focus({ preventScroll: true });
 }
-if (!await accept()) wire.connect();
+// a guest has no account: the page of its link alone is shown, and is connected by itself
+if (pages.place.page === 'share') root.dataset.guest = 'true';
+else if (!await accept()) wire.connect();
 // after all that is needed: says that the server is away when the page is opened then
 if (isSecureContext) navigator.serviceWorker?.register('worker.js').catch(() => {});

@@ -36,6 +36,7 @@
  * @property {(words: (text: Text) => string) => void} say to screen readers; the text has the
  *   words of i18n/ alone
  * @property {(failure: Failure) => void} fail show it in the notice
+ * @property {(job: string, prompt: string) => void} share open the dialog that shares a job
  * @property {(fragment: string) => void} go to "#/NAME", with a step in the browser's history
  * @property {Storage | null} storage null: forbidden */
 
@@ -46,6 +47,7 @@
 /** @type {Readonly<Record<string, PageRow>>} */
 export const PAGES = Object.freeze({
   gallery: { load: () => import('./pages/gallery/page.js') },
+  share: { load: () => import('./pages/share/page.js'), listed: false },
   queue: { load: () => import('./pages/queue/page.js') },
   admin: { load: () => import('./pages/admin/page.js'), offered: isAdmin },
 });

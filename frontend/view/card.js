@@ -12,9 +12,11 @@ import { jobErrors } from './errors.js';
  * @property {(job: Job) => void} cancel @property {(job: Job) => void} use
  * @property {(job: Job) => void} vary @property {(job: Job) => void} retry
  * @property {(job: Job, byKeyboard: boolean) => void} remove
- * @property {(job: Job) => void} open */
+ * @property {(job: Job) => void} open
+ * @property {(job: Job) => void} share */
 /** What a card shows besides its job.
- * @typedef {{text: Text, now: number, connected: boolean, cap: number}} Scene */
+ * shares: whether who is connected may share its jobs.
+ * @typedef {{text: Text, now: number, connected: boolean, cap: number, shares: boolean}} Scene */
 
 const LAYERS_MAX = 3; // images of a print, each fading in over the one before
 const LATE_MS = 1500; // past the estimate, until the card says that it takes longer
@@ -64,10 +66,11 @@ export class Card {
       retry: button(null, asks('retry'), 'strong'),
       use: button(null, asks('use')),
       vary: button('dice', asks('vary'), 'icon'),
+      share: button('link', asks('share'), 'icon'),
     };
-    const { cancel, retry, use, vary } = this.buttons;
+    const { cancel, retry, use, vary, share } = this.buttons;
     this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element,
-      use.element, vary.element);
+      use.element, vary.element, share.element);
     this.article = el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
       el('div', { class: 'card-body' }, this.doing, this.errors,
         el('div', {}, this.prompt, this.params), this.actions),
@@ -243,9 +246,9 @@ export class Card {
   }
 
   /** @param {Job} job @param {Scene} scene */
-  #buttons(job, { text }) {
+  #buttons(job, { text, shares }) {
     const over = TERMINAL.has(job.state);
-    const { cancel, retry, use, vary } = this.buttons;
+    const { cancel, retry, use, vary, share } = this.buttons;
     const of = (/** @type {string} */ key) =>
       text.say('act.of', { name: text.say(key), prompt: brief(job.spec.prompt) });
     const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b,
@@ -258,6 +261,9 @@ export class Card {
     face(retry, 'act.retry', 'act.retry');
     face(use, 'act.use', 'act.use.long');
     face(vary, 'act.vary.long', 'act.vary.long');
+    face(share, 'act.share', 'act.share');
+    show(share.element, shares && job.id !== null && !job.more.private
+      && ['queued', 'running', 'done'].includes(job.state));
     face(this.remove, 'act.remove', over ? 'act.remove' : 'act.remove.live');
     show(cancel.element, !over);
     // `disabled` would lose the focus
@@ -351,6 +357,9 @@ export function paramWords(job, text) {
     parts.push(seed < 0 ? text.say('params.seed.random')
       : text.say('params.seed', { seed: String(seed) }));
   }
-  if (job.result) parts.push(text.say('card.took', { time: text.exact(job.result.seconds) }));
+  if (job.spec.lane) parts.push(text.say(`lane.${job.spec.lane}`));
+  if (job.more.private) parts.push(text.say('card.private'));
+  if (job.cached) parts.push(text.say('card.cached'));
+  else if (job.result) parts.push(text.say('card.took', { time: text.exact(job.result.seconds) }));
   return parts;
 }

@@ -73,6 +73,7 @@ export function quote(element, words) {
 /** The address of a picture below the page's own: the server names it from its root, which a proxy
  * may serve below a path. @param {string} url @param {boolean} [download] */
 export function pictureUrl(url, download = false) {
+  if (url.startsWith('blob:')) return url; // fetched by this page, as no other way shows it
   const path = url.replace(/^\/+/, '');
   return /^i\/[0-9a-f]+\.png$/.test(path) ? `${path}${download ? '?download=1' : ''}` : '';
 }

@@ -10,6 +10,9 @@ import { SweepCard } from './sweepcard.js';
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
+/** Whether who is connected has jobs of its own to share. @param {State} state */
+const sharesOf = ({ hello }) => ['user', 'admin'].includes(hello?.user?.role);
+
 export class Gallery {
   /** @param {import('./card.js').Acts & {clear: (keys: string[], byKeyboard: boolean) => void,
    *           start: (prompt: string) => void}} acts */
@@ -31,7 +34,7 @@ export class Gallery {
     const before = this.state;
     this.state = state;
     const scene = { text, now, connected: state.connection.state === 'open',
-      cap: state.hello?.concurrency?.cap ?? 1 };
+      cap: state.hello?.concurrency?.cap ?? 1, shares: sharesOf(state) };
     const updateAll = all || before?.connection.state !== state.connection.state
       || before?.hello !== state.hello;
     const old = new Map(before?.jobs.map((job) => [job.key, job]));

@@ -164,7 +164,8 @@ export class Pages {
 
 /** A style sheet in force. @param {string} href below the page's own address
  * @returns {Promise<void>} rejected when it cannot be loaded */
-function styled(href) {
+export function styled(href) {
+  if (document.head.querySelector(`link[href="${href}"]`)) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const sheet = el('link', { rel: 'stylesheet', href, on: { load: () => resolve(),
       error: () => {

@@ -68,10 +68,12 @@ export class SweepCard {
     this.params = el('p', { class: 'params' });
     this.tables = el('div', { class: 'sweep-tables' });
     this.buttons = { cancel: button(null, asks('cancel')),
-      retry: button(null, asks('retry'), 'strong'), use: button(null, asks('use')) };
+      retry: button(null, asks('retry'), 'strong'), use: button(null, asks('use')),
+      share: button(null, asks('share')) };
     this.remove = button('close', asks('remove'), 'icon remove');
-    const { cancel, retry, use } = this.buttons;
-    this.actions = el('div', { class: 'actions' }, cancel.element, retry.element, use.element);
+    const { cancel, retry, use, share } = this.buttons;
+    this.actions = el('div', { class: 'actions' }, cancel.element, retry.element, use.element,
+      share.element);
     this.article = el('article', { class: 'card sweep', 'aria-labelledby': this.prompt.id },
       el('div', { class: 'card-body' }, el('div', {}, this.prompt, this.params),
         el('div', { class: 'doing' }, el('div', { class: 'doing-line' }, this.what, this.step,
@@ -95,7 +97,7 @@ export class SweepCard {
     else quote(this.prompt, job.spec.prompt);
     this.#params(text);
     this.#state(job, scene);
-    this.#buttons(job, text);
+    this.#buttons(job, scene);
     this.tick(scene.now);
   }
 
@@ -136,11 +138,11 @@ export class SweepCard {
     return brief(this.prompt.textContent ?? '');
   }
 
-  /** @param {Job} job @param {Text} text */
-  #buttons(job, text) {
+  /** @param {Job} job @param {Scene} scene */
+  #buttons(job, { text, shares }) {
     const over = TERMINAL.has(job.state);
     for (const [name, key] of [['cancel', 'several.cancel'], ['retry', 'act.retry'],
-      ['use', 'act.use']]) {
+      ['use', 'act.use'], ['share', 'act.share']]) {
       const { element, label } = this.buttons[/** @type {'cancel'} */ (name)];
       put(label, text.say(key));
       attribute(element, 'aria-label', text.say('act.of', { name: text.say(key),
@@ -153,6 +155,8 @@ export class SweepCard {
     show(this.buttons.cancel.element, !over);
     attribute(this.buttons.cancel.element, 'aria-disabled', job.cancelling ? 'true' : null);
     show(this.buttons.retry.element, over && job.state !== 'done');
+    show(this.buttons.share.element, shares && job.id !== null
+      && ['queued', 'running', 'done'].includes(job.state));
   }
 
   /** The tables anew. @param {Text} text */

@@ -33,7 +33,6 @@ export default {
   'queue.release': 'Release',
   'queue.finish': 'Finish early',
   'queue.finish.long': 'Stop here and print what has developed so far',
-  'queue.share': 'Share',
   'queue.move.help':
     'Drag to change the order of your own, or use Earlier and Later. Others keep their places.',
   'queue.say.moved': '{prompt} is now number {at} of your {n} in this lane.',

@@ -137,6 +137,7 @@ class QueuePage {
   /** @param {Own} own */
   #add(own) {
     const row = new OwnRow(own, { act: (act, one) => this.#act(act, one),
+      share: (one) => this.host.share(one.job, one.listed.spec.prompt),
       move: (one, to) => this.#move(one, to), grab: (one, event) => this.#drag(one, event) });
     this.rows.set(own.job, row);
     return row;
@@ -260,7 +261,7 @@ function shareWords(stats, hello, text) {
 class OwnRow {
   /** @param {Own} own
    * @param {{act: (act: 'cancel' | 'hold' | 'release' | 'finish', own: Own) => void,
-   *          move: (own: Own, to: number) => void,
+   *          share: (own: Own) => void, move: (own: Own, to: number) => void,
    *          grab: (own: Own, event: PointerEvent) => void}} acts */
   constructor(own, acts) {
     this.own = own;
@@ -276,7 +277,8 @@ class OwnRow {
     const step = (/** @type {number} */ by) => button(by < 0 ? 'back' : 'forth', () =>
       acts.move(this.own, this.mates.indexOf(this.own) + by), 'icon');
     this.buttons = { earlier: step(-1), later: step(1), hold: act('hold'), release: act('release'),
-      finish: act('finish'), cancel: act('cancel') };
+      finish: act('finish'), share: button(null, () => acts.share(this.own)),
+      cancel: act('cancel') };
     this.actions = el('div', { class: 'actions' },
       ...Object.values(this.buttons).map((one) => one.element));
     this.element = el('li', { class: 'queue-own' }, this.grip, el('div', { class: 'queue-what' },
@@ -320,9 +322,10 @@ class OwnRow {
     const at = mates.indexOf(own);
     const shown = { earlier: mates.length > 1, later: mates.length > 1,
       hold: own.state === 'queued', release: own.state === 'held',
-      finish: own.state === 'running' && own.phase === 'denoise', cancel: true };
+      finish: own.state === 'running' && own.phase === 'denoise',
+      share: ['user', 'admin'].includes(user?.role) && !own.listed.private, cancel: true };
     for (const [name, { element, label }] of Object.entries(this.buttons)) {
-      const key = name === 'cancel' ? 'act.cancel' : `queue.${name}`;
+      const key = ['cancel', 'share'].includes(name) ? `act.${name}` : `queue.${name}`;
       put(label, text.say(key));
       attribute(element, 'aria-label', text.say('act.of', { name: text.say(key),
         prompt: nameOf(own, text) }));

@@ -31,7 +31,6 @@ export default {
   'queue.release': '继续',
   'queue.finish': '提前完成',
   'queue.finish.long': '就此停下，把目前显出的部分印出来',
-  'queue.share': '分享',
   'queue.move.help': '拖动可改变自己图片的顺序，也可用“提前”和“推后”。其他人的位置不变。',
   'queue.say.moved': '{prompt} 现在是这一队列里你的 {n} 张中的第 {at} 张。',
   'queue.say.held': '已暂停：{prompt}',
