@@ -38,8 +38,11 @@ export class Notices {
       element.remove();
       this.shown.delete(id);
     }
+    let place = this.list.firstElementChild;
     for (const notice of wanted) {
       const row = this.shown.get(notice.id) ?? this.#add(notice);
+      if (row.element === place) place = place.nextElementSibling;
+      else this.list.insertBefore(row.element, place);
       row.notice = notice;
       row.element.dataset.tone = notice.tone;
       put(row.todo, notice.todo(text));
@@ -68,7 +71,6 @@ export class Notices {
       el('p', {}, words, document.createTextNode(' '), todo), close.element);
     const row = { notice, element, words, todo, close };
     this.shown.set(notice.id, row);
-    this.list.append(element);
     return row;
   }
 

@@ -15,6 +15,7 @@ import { linesOf, matesOf, moveTo, ownOf, signature } from './line.js';
 /** @typedef {import('./line.js').Listed} Listed */
 
 const LIST_MAX = 200;
+const SHOWN_MS_MAX = 2000; // until the statistics show an order that was asked for
 
 /** @param {HTMLElement} box @param {Host} host @returns {Page} */
 export function open(box, host) {
@@ -43,6 +44,8 @@ class QueuePage {
     /** @type {State | null} */ this.state = null;
     /** @type {Text | null} */ this.text = null;
     this.dragging = false;
+    /** @type {Promise<void>} */ this.moves = Promise.resolve(); // one after the other
+    /** @type {() => void} */ this.moved = () => {};
   }
 
   enter() {
@@ -103,7 +106,9 @@ class QueuePage {
     if (!state || !text) return;
     const { stats, hello } = state;
     const rows = /** @type {import('./line.js').Row[]} */ (stats?.jobs ?? []);
+    const order = this.own.map((own) => own.job).join();
     this.own = stats ? ownOf(this.listed, rows) : [];
+    if (this.own.map((own) => own.job).join() !== order) this.moved();
     const names = new Map(this.own.map((own) => [own.job, nameOf(own, text)]));
     this.line.update(state, text, now, (row) => names.get(row.parent ?? row.job ?? '') ?? null);
     put(this.share, shareWords(stats, hello, text));
@@ -138,7 +143,8 @@ class QueuePage {
   #add(own) {
     const row = new OwnRow(own, { act: (act, one) => this.#act(act, one),
       share: (one) => this.host.share(one.job, one.listed.spec.prompt),
-      move: (one, to) => this.#move(one, to), grab: (one, event) => this.#drag(one, event) });
+      step: (one, by) => this.#later(one.job, (at) => at + by),
+      grab: (one, event) => this.#drag(one, event) });
     this.rows.set(own.job, row);
     return row;
   }
@@ -165,18 +171,36 @@ class QueuePage {
     this.#refresh();
   }
 
-  /** Make the job number `to` of its mates. @param {Own} own @param {number} to */
+  /** Move a job when the moves before it are shown. @param {string} job
+   * @param {(at: number) => number} to from its number among its mates to another */
+  #later(job, to) {
+    this.moves = this.moves.then(async () => {
+      const own = this.own.find((one) => one.job === job);
+      if (!own) return;
+      const shown = new Promise((done) => {
+        this.moved = () => done(true);
+        setTimeout(done, SHOWN_MS_MAX);
+      });
+      if (await this.#move(own, to(matesOf(this.own, own).indexOf(own)))) await shown;
+      this.moved = () => {};
+    });
+  }
+
+  /** Make the job number `to` of its mates. @param {Own} own @param {number} to
+   * @returns {Promise<boolean>} whether another order is to come */
   async #move(own, to) {
     const mates = matesOf(this.own, own);
     const at = Math.max(0, Math.min(mates.length - 1, to));
     const move = moveTo(mates, own, to);
-    if (!move) return;
+    if (!move) return false;
     try {
       await this.host.ask({ type: 'reorder', job: own.job, ...move });
       this.host.say(() => this.text?.say('queue.say.moved', { at: at + 1, n: mates.length,
         prompt: nameOf(own, this.text) }) ?? '');
+      return true;
     } catch (failure) {
       this.host.fail(/** @type {any} */ (failure));
+      return false;
     }
   }
 
@@ -215,7 +239,7 @@ class QueuePage {
       }
       row.element.style.transform = '';
       this.dragging = false;
-      if (done.type === 'pointerup') this.#move(own, to);
+      if (done.type === 'pointerup') this.#later(own.job, () => to);
       this.#draw(performance.now());
     };
     grip.addEventListener('pointermove', move);
@@ -261,7 +285,7 @@ function shareWords(stats, hello, text) {
 class OwnRow {
   /** @param {Own} own
    * @param {{act: (act: 'cancel' | 'hold' | 'release' | 'finish', own: Own) => void,
-   *          share: (own: Own) => void, move: (own: Own, to: number) => void,
+   *          share: (own: Own) => void, step: (own: Own, by: number) => void,
    *          grab: (own: Own, event: PointerEvent) => void}} acts */
   constructor(own, acts) {
     this.own = own;
@@ -275,7 +299,7 @@ class OwnRow {
     const act = (/** @type {'cancel' | 'hold' | 'release' | 'finish'} */ name) =>
       button(null, () => acts.act(name, this.own));
     const step = (/** @type {number} */ by) => button(by < 0 ? 'back' : 'forth', () =>
-      acts.move(this.own, this.mates.indexOf(this.own) + by), 'icon');
+      acts.step(this.own, by), 'icon');
     this.buttons = { earlier: step(-1), later: step(1), hold: act('hold'), release: act('release'),
       finish: act('finish'), share: button(null, () => acts.share(this.own)),
       cancel: act('cancel') };
@@ -288,7 +312,7 @@ class OwnRow {
       const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       if (!by || this.mates.length < 2) return;
       event.preventDefault();
-      acts.move(this.own, this.mates.indexOf(this.own) + by);
+      acts.step(this.own, by);
     });
   }
 

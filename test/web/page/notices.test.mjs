@@ -19,7 +19,7 @@ for (const [width, height, colorScheme] of [[1280, 800, 'light'], [360, 740, 'da
     play.fake.notice('message', 'Tonight the card is somebody else\'s.');
     play.fake.notice('drain', 'The server stops in 10 min at the latest. ..',
       { at_ms: Date.now() + 600_000, in_ms: 600_000 });
-    await shown(v, 'message', 'drain');
+    await shown(v, 'drain', 'message');
     await v.announced(/^The server stops in about 10 min at the latest\./);
     await v.announced(/^Tonight the card/);
     await v.axe('two notices');
