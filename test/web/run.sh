@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run - the page's tests: units, types, and the page in Chromium. Ends in `N passed, M failed`.
+# run - the page's tests: units, types, and the page in two browsers. Ends in `N passed, M failed`.
 #   $1 ..   files, of one process; nothing: all, each of page/ in a process of its own
 #   --install   no test: only what they need
 #   BINARY  the server to test against (build/darkroom); without one the tests that need it fail.
