@@ -332,6 +332,7 @@ command(struct chaos *x, struct chaos_client *c, char mark, const char *format, 
     if (c->ref_end - c->ref_first >= REFS) return;
     c->refs[c->ref_end++ % REFS] = ++x->next_ref;
     n = snprintf(text, sizeof text, "{\"ref\":\"%c%u\",%s}", mark, x->next_ref, body);
+    world_enter(x->w);
     hub_text(x->w->hub, x->w->now, c->client, text, (size_t)n);
 }
 
@@ -526,6 +527,7 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
         break;
     case 14:
     case 15:
+        world_enter(w);
         w->forecasts++; /* the newest holds for the order that was */
         id_format(some_job(x, c), next);
         command(x, c, 'o', "\"type\":\"reorder\",\"job\":\"%s\",\"before\":%s%s%s", id,
@@ -554,7 +556,10 @@ static inline void op_command(struct chaos *x, struct chaos_client *c)
 
 static inline void disconnect(struct chaos *x, struct chaos_client *c)
 {
-    if (c->client && x->w->hub) hub_close(x->w->hub, x->w->now, c->client);
+    if (c->client && x->w->hub) {
+        world_enter(x->w);
+        hub_close(x->w->hub, x->w->now, c->client);
+    }
     c->client = NULL;
     c->woken = false;
     c->ref_first = c->ref_end;

@@ -63,6 +63,7 @@ static void op_trouble(struct chaos *x)
         if (d->n_runs > 0) w->busy_jobs[0] = d->runs[pick(w, d->n_runs)].job;
         for (int i = 0; i < 61; i++) {
             w->now += 1000000;
+            world_enter(w);
             hub_tick(w->hub, w->now);
         }
         w->n_busy = 0;
@@ -71,6 +72,7 @@ static void op_trouble(struct chaos *x)
         if (!chance(w, 0.1)) break;
         was = w->hub->devices.at[d - w->dev].stuck;
         w->now += 100000000;
+        world_enter(w);
         hub_tick(w->hub, w->now);
         MUST(w, w->hub->devices.at[d - w->dev].stuck == was, "stuck, as the process stood still");
         break;
@@ -86,6 +88,7 @@ static void set_users(struct chaos *x)
     w->n_users = 0;
     for (int i = 0; i < CHAOS_USERS; i++)
         if (!x->away[i]) w->users[w->n_users++] = x->user[i];
+    world_enter(w);
     assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
 }
 
@@ -229,7 +232,9 @@ static void pass_time(struct chaos *x)
     struct world *w = x->w;
 
     w->now += pick(w, 12000);
-    if (hub_due(w->hub) <= w->now && chance(w, 0.7)) hub_tick(w->hub, w->now);
+    if (hub_due(w->hub) > w->now || !chance(w, 0.7)) return;
+    world_enter(w);
+    hub_tick(w->hub, w->now);
 }
 
 /* --- invariants ------------------------------------------------------------------------------- */
@@ -264,30 +269,29 @@ static void check_jobs(struct world *w)
     uint64_t order = UINT64_MAX;
 
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
-        MUST(w, j->state == JOB_ADMIT || !truth_of(w, j->id)->disk->deleted, "it was deleted");
-        MUST(w, j->state == JOB_ADMIT || j->favourite == truth_of(w, j->id)->disk->row.favourite,
-             "a favourite that is not kept");
+        const struct saved *disk = j->state == JOB_ADMIT ? NULL : truth_of(w, j->id)->disk;
+        int place = queue_place(&h->queue, j);
+
+        MUST(w, j->state == JOB_ADMIT || disk, "a job that is not on disk");
+        MUST(w, !disk || !disk->deleted, "it was deleted");
+        MUST(w, !disk || j->favourite == disk->row.favourite, "a favourite that is not kept");
         MUST(w, j->order < order, "order");
         order = j->order;
         n++;
         MUST(w, job_over(j) == board_ended(&j->board), "over without end, or the reverse");
         MUST(w, j->run.overall >= 0 && j->run.overall <= 1, "overall %f", j->run.overall);
-        MUST(w, j->state == JOB_ADMIT || truth_of(w, j->id)->disk, "a job that is not on disk");
         if (j->sweep) {
             check_sweep(w, j);
             continue;
         }
         in[j->state]++;
         resident += j->run.device != NULL;
-        MUST(w,
-             ((j->state == JOB_QUEUED || j->state == JOB_ADMIT) && !j->held)
-                 == (queue_place(&h->queue, j) > 0),
+        MUST(w, ((j->state == JOB_QUEUED || j->state == JOB_ADMIT) && !j->held) == (place > 0),
              "in the queue or not");
         held += j->state == JOB_QUEUED && j->held;
         MUST(w, j->state != JOB_RUNNING || (j->run.device && !j->run.dropping), "runs nowhere");
         if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
-            MUST(w, j->forecast.sent_place == queue_place(&h->queue, j),
-                 "a place that was not told");
+            MUST(w, j->forecast.sent_place == place, "a place that was not told");
     }
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
     MUST(w, held == h->n_held, "held jobs");
@@ -409,7 +413,10 @@ static void finish(struct chaos *x)
             encoder_answer(w, ERR_OK);
         while (w->write_first != w->write_end)
             store_answer(w, true);
-        if (hub_due(h) <= w->now) hub_tick(h, w->now);
+        if (hub_due(h) <= w->now) {
+            world_enter(w);
+            hub_tick(h, w->now);
+        }
         if (h->n_held > 0 || h->paused || h->draining) release_all(x);
         open = h->in[JOB_ADMIT] + h->in[JOB_QUEUED] + h->in[JOB_RUNNING] + h->in[JOB_SAVING]
                + h->in[JOB_ENDING] + (h->sweeps != NULL);
@@ -454,7 +461,7 @@ static void chaos(uint64_t seed, long operations)
         check_viewers(x);
         if (w->step % 16 == 0) check_private(x);
         check_drain(x);
-        forecast_remember(w);
+        w->forecast_due = true;
         if (w->step % 16 == 0) check_queue(w);
         if (w->step % 16 == 0) check_level(w, 2); /* rates are guesses, runs are lost */
         if (w->step % 1000 == 0) check_disk(w);

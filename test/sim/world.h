@@ -8,6 +8,17 @@
 
 #include "test/sim/world_disk.h"
 
+static inline void forecast_remember(struct world *w);
+
+/* A call of the hub follows that may start a job. The forecast of before is made here and not after
+ * each operation, as most calls start none: the hub is as that operation has left it, since what
+ * lies between reads alone. out_start() sees to it that no start goes without. */
+static inline void world_enter(struct world *w)
+{
+    if (w->forecast_due) forecast_remember(w);
+    w->forecast_due = false;
+}
+
 /* --- plans ------------------------------------------------------------------------------------ */
 
 static inline int out_plan(void *arg, const struct spec *s, struct job_plan *p, struct fail *f)
@@ -80,6 +91,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .demand = work->demand,
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
+    MUST(w, !w->forecast_due, "a start that no forecast was made before");
     forecast_check(w, t);
     MUST(w, !j->held && !h->paused && !h->draining, "a held job starts, or one in a pause");
     MUST(w, t->disk->row.steps == 0 || work->steps == t->disk->row.steps, "steps forgotten");
@@ -530,6 +542,7 @@ static inline void event_deliver(struct world *w)
         truth_of(w, n->job)->ends++;
     for (int i = 0; (n->kind == DEVICE_FAILED || n->kind == DEVICE_LOST) && i < n->n; i++)
         truth_of(w, n->run[i].job)->ends++;
+    world_enter(w);
     hub_device_event(w->hub, w->now, n);
     event_free(n);
 }
@@ -547,6 +560,7 @@ static inline void encoder_answer(struct world *w, enum err code)
     picture_digest(&truth_of(w, job)->disk->spec, truth_of(w, job)->steps_done, digest);
     if (code) fail_set(&f, code, "the encoder broke");
     if (!code) file = blob_copy(digest, 64);
+    world_enter(w);
     hub_encoded(w->hub, w->now, job, file, digest, code ? &f : NULL);
     blob_unref(file);
 }

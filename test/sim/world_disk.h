@@ -4,6 +4,8 @@
 
 #include "test/sim/world_state.h"
 
+static inline void world_enter(struct world *); /* world.h */
+
 static inline void saved_free(struct saved *s)
 {
     if (s) {
@@ -267,6 +269,7 @@ static inline void store_answer(struct world *w, bool ok)
     int more;
 
     if (w->write_first == w->write_end) return;
+    world_enter(w);
     if (ok) {
         hub_stored(w->hub, w->now, disk_write(w)->row.job, NULL);
         return;

@@ -113,8 +113,9 @@ struct world {
 
     struct truth *map[WORLD_MAP];
     void (*woken)(struct world *, void *session);
-    long forecasts; /* made, the last one is the newest */
-    long checked;   /* starts that a forecast stood for */
+    long forecasts;    /* made, the last one is the newest */
+    bool forecast_due; /* one is made before the next call that may start a job */
+    long checked;      /* starts that a forecast stood for */
     /* instead of the batcher's: the control arm of its tests */
     int (*choose)(const struct fake_device *, int *picked);
     void (*charge)(struct fake_device *, const int *picked, int n, int64_t us);
