@@ -126,6 +126,7 @@ void registry_drop(struct registry *r, struct job *j)
     *(j->links.newer ? &j->links.newer->links.older : &r->newest) = j->links.older;
     *(j->links.older ? &j->links.older->links.newer : &r->oldest) = j->links.newer;
     r->n--;
+    r->lost_shared |= j->guests.until_ms != 0;
     job_free(j);
 }
 

@@ -14,7 +14,8 @@
 struct registry {
     uint64_t salt; /* unpredictable: clients choose keys */
     int kept;
-    int n, n_over; /* jobs in all; of them those that are over */
+    bool lost_shared; /* a job that was shared is gone; who reads it sets it back */
+    int n, n_over;    /* jobs in all; of them those that are over */
     struct job *newest, *oldest;
     struct job *over_first, *over_last;
     struct job *by_id[REGISTRY_BUCKETS], *by_key[REGISTRY_BUCKETS];

@@ -145,8 +145,18 @@ bool shares_picture(const struct hub *h, uint64_t job, const char *digest)
 
 /* --- their end -------------------------------------------------------------------------------- */
 
+/* The job is not remembered any more: its guests see nothing, and are told so. */
+static void end_lost(struct hub *h)
+{
+    h->registry.lost_shared = false;
+    for (const struct client *c = h->clients.first; c; c = c->next)
+        if (c->shared && !registry_find(&h->registry, c->shared))
+            clients_unshare(&h->clients, c->shared);
+}
+
 void shares_look(struct hub *h, int64_t now)
 {
+    if (h->registry.lost_shared) end_lost(h);
     if (now < h->share_us) return;
     h->share_us = INT64_MAX;
     for (struct job *j = h->registry.newest; j; j = j->links.older) {

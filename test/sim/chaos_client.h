@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-enum { CLIENTS = 12, VIEWS = 512, REFS = 512, KEYS = 64, CHAOS_USERS = 4 };
+enum { CLIENTS = 12, VIEWS = 512, REFS = 512, KEYS = 64, CHAOS_USERS = 4, SHARES = 32, GUESTS = 2 };
 
 /* What a client knows of one job. */
 struct view {
@@ -28,6 +28,20 @@ struct chaos_client {
     struct command_previews previews;
 };
 
+/* A secret that shows a job; on: unless its time is over, or the job is gone. */
+struct chaos_share {
+    uint64_t job, bits;
+    int user; /* whose job */
+    int64_t until_ms;
+    bool on;
+};
+
+struct chaos_guest {
+    struct chaos_client c;
+    uint64_t job, mark;
+    bool told; /* that it was the end */
+};
+
 struct chaos {
     struct world *w;
     struct chaos_client c[CLIENTS];
@@ -42,6 +56,10 @@ struct chaos {
     long sweeps, cells; /* submitted, and `cell` events read */
     long cached;        /* answers with a picture that was there */
     uint64_t asked_model;
+    struct chaos_share share[SHARES]; /* ring */
+    unsigned n_shares;
+    struct chaos_guest guest[GUESTS];
+    long shown, guests, guest_events; /* checks of a secret that shows a job; visits; events read */
 };
 
 static inline void woken(struct world *w, void *session)

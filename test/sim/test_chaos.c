@@ -1,13 +1,15 @@
 /* test_chaos - the real core under random operations of clients, disk, device and encoder.
  *
  * Clients submit good and bad requests, some of them sweeps, repeat keys, watch with old numbers,
- * cancel, read slowly, break off and come back; in every second world users come and go; runs fail,
- * the device fails, gets stuck, runs out of memory, writes are late or fail, the process is killed
- * with writes half done, or drained. After every operation the invariants of the service are
- * checked. A failure prints its seed and step; seeds.txt has the worlds that are always run.
+ * cancel, read slowly, break off and come back; in every second world users come and go and share
+ * jobs with guests; runs fail, the device fails, gets stuck, runs out of memory, writes are late or
+ * fail, the process is killed with writes half done, or drained. After every operation the
+ * invariants of the service are checked. A failure prints its seed and step; seeds.txt has the
+ * worlds that are always run.
  *     DARKROOM_SEED=7 build/release/test/sim/test_chaos
  *     DARKROOM_OPERATIONS=1000000 build/release/test/sim/test_chaos      a new seed each time */
 #include "test/sim/chaos_client.h"
+#include "test/sim/chaos_shares.h"
 #include "test/sim/level.h"
 
 #include <time.h>
@@ -118,6 +120,7 @@ static void op_users(struct chaos *x)
     for (int i = user; x->away[user] && i < CLIENTS; i += CHAOS_USERS)
         disconnect(x, &x->c[i]);
     set_users(x);
+    if (x->away[user]) shares_leave(x, user);
 }
 
 static void start_again(struct chaos *x, unsigned written)
@@ -126,8 +129,11 @@ static void start_again(struct chaos *x, unsigned written)
     x->abandoned += (long)x->w->hub->stats.totals.abandoned;
     for (int i = 0; i < CLIENTS; i++)
         disconnect(x, &x->c[i]);
+    for (int i = 0; i < GUESTS; i++)
+        guest_leave(x, &x->guest[i]);
     world_kill(x->w, written);
     world_boot(x->w);
+    shares_reread(x);
     if (chance(x->w, 0.2)) x->w->model = x->asked_model = 1 + (uint64_t)pick(x->w, 2);
     x->device_due = x->w->now + pick(x->w, 500000);
 }
@@ -437,6 +443,20 @@ static void finish(struct chaos *x)
              "a job without end on disk");
 }
 
+/* Jobs are shared and not any more, and guests come. */
+static void op_sharing(struct chaos *x)
+{
+    struct chaos_client *c = &x->c[pick(x->w, CLIENTS)];
+    int what = pick(x->w, 10);
+
+    if (what >= 3)
+        op_guest(x);
+    else if (c->client && what > 0)
+        op_share(x, c, some_job(x, c));
+    else if (c->client)
+        op_unshare(x, c, some_job(x, c));
+}
+
 static void chaos(uint64_t seed, long operations)
 {
     struct chaos *x = calloc(1, sizeof *x);
@@ -455,11 +475,13 @@ static void chaos(uint64_t seed, long operations)
             op_client(x);
         else
             op_world(x);
+        if (x->users && chance(w, 0.05)) op_sharing(x);
         if (chance(w, 0.0005)) op_restart(x);
         if (x->users && chance(w, 0.001)) op_users(x);
         check_jobs(w);
         check_viewers(x);
         if (w->step % 16 == 0) check_private(x);
+        if (w->step % 16 == 0) check_shares(x);
         check_drain(x);
         w->forecast_due = true;
         if (w->step % 16 == 0) check_queue(w);
@@ -481,12 +503,16 @@ static void chaos(uint64_t seed, long operations)
     MUST(w, operations < OPERATIONS || x->privates > 0, "no private picture");
     MUST(w, operations < OPERATIONS || (x->drains > 0 && x->notices > 0),
          "no drain came to its end");
+    MUST(w, operations < OPERATIONS || !x->users || (x->shown > 100 && x->guest_events > 100),
+         "next to nothing was shared");
     MUST(w, x->abandoned > operations / 2000, "%ld jobs lost their viewers", x->abandoned);
     MUST(w, w->checked > operations / 100, "next to no start was forecast");
     MUST(w, x->accepted > operations / 100 && x->ends > operations / 200 && x->restarts > 0,
          "the test did next to nothing");
     for (int i = 0; i < CLIENTS; i++)
         disconnect(x, &x->c[i]);
+    for (int i = 0; i < GUESTS; i++)
+        guest_leave(x, &x->guest[i]);
     world_free(w);
     free(x);
 }

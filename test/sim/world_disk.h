@@ -2,9 +2,7 @@
 #ifndef TEST_SIM_WORLD_DISK_H
 #define TEST_SIM_WORLD_DISK_H
 
-#include "test/sim/world_state.h"
-
-static inline void world_enter(struct world *); /* world.h */
+#include "test/sim/world_forecast.h"
 
 static inline void saved_free(struct saved *s)
 {

@@ -123,6 +123,7 @@ struct world {
     int64_t (*takes)(struct world *, const struct fake_device *, const int *picked, int n);
     struct eta_known known; /* as they were kept last, and how often */
     int kept;
+    uint64_t secret;      /* of a shared job, the newest that was given */
     int tuned;            /* how often limits were changed by message */
     long lost_tokens;     /* starts that failed for want of them */
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */
