@@ -401,6 +401,49 @@ void answer_log(const char *ref, const struct answer_line *line, int n, struct t
     text_close(out, '}');
 }
 
+void answer_upload(const char *ref, const struct answer_upload *u, struct text *out)
+{
+    start("upload", ref, out);
+    text_id(out, "upload", u->upload);
+    text_int(out, "received", u->received);
+    text_int(out, "bytes", u->bytes);
+    text_close(out, '}');
+}
+
+static void write_image(const struct answer_image *m, struct text *out)
+{
+    spec_image_members(m->image, out);
+    text_int(out, "bytes", m->bytes);
+    if (m->created_ms) text_int(out, "created_ms", m->created_ms);
+    text_json(out, "changed", m->changed);
+    if (m->private) text_bool(out, "private", true);
+    text_close(out, '}');
+}
+
+void answer_image(const char *ref, const struct answer_image *m, struct text *out)
+{
+    start("image", ref, out);
+    write_image(m, out);
+}
+
+void answer_image_row(const struct answer_image *m, struct text *out)
+{
+    text_open(out, NULL, '{');
+    write_image(m, out);
+}
+
+void answer_images_begin(const char *ref, struct text *out)
+{
+    start("uploads", ref, out);
+    text_open(out, "images", '[');
+}
+
+void answer_images_end(struct text *out)
+{
+    text_close(out, ']');
+    text_close(out, '}');
+}
+
 void answer_pong(const char *ref, int64_t time_ms, struct text *out)
 {
     start("pong", ref, out);

@@ -155,6 +155,25 @@ void answer_results(const char *ref, const struct answer_job *, int n, const str
                     struct text *out);
 /* One job, with its whole prompt. */
 void answer_job(const char *ref, const struct answer_job *, struct text *out);
+/* A file on its way: so many of its bytes are there. */
+struct answer_upload {
+    uint64_t upload;
+    int64_t received, bytes;
+};
+void answer_upload(const char *ref, const struct answer_upload *, struct text *out);
+/* An upload that is kept; or with key NULL and an array open, as one of a list. */
+struct answer_image {
+    const struct spec_image *image;
+    int64_t bytes;       /* of the PNG that it is kept as */
+    int64_t created_ms;  /* 0: not written */
+    const char *changed; /* JSON: an array of words for what was changed */
+    bool private;
+};
+void answer_image(const char *ref, const struct answer_image *, struct text *out);
+void answer_image_row(const struct answer_image *, struct text *out);
+/* The beginning and the end of the answer to `uploads`, around the rows. */
+void answer_images_begin(const char *ref, struct text *out);
+void answer_images_end(struct text *out);
 void answer_stats(const char *ref, const struct answer_stats *, struct text *out);
 void answer_users(const char *ref, const struct answer_users *, struct text *out);
 /* Lines with the oldest first. */

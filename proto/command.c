@@ -55,7 +55,10 @@ enum member {
     FROM,
     UNTIL,
     FAVOURITE,
-    SKIP
+    SKIP,
+    UPLOAD,
+    BYTES,
+    IMAGE
 };
 #define HAS(m) (UINT64_C(1) << (m))
 #define SEARCHES \
@@ -102,6 +105,11 @@ static const struct kind KIND[COMMAND_KINDS] = {
                       0},
     [COMMAND_JOB] = {"job", HAS(JOB), HAS(JOB)},
     [COMMAND_PREVIEWS] = {"previews", HAS(EVERY) | HAS(MAX) | HAS(FORMAT), .connection = true},
+    [COMMAND_UPLOAD] = {"upload", HAS(UPLOAD) | HAS(BYTES) | HAS(PRIVATE), 0,
+                        HAS(UPLOAD) | HAS(BYTES), .connection = true},
+    [COMMAND_COMMIT] = {"commit", HAS(UPLOAD), HAS(UPLOAD), .connection = true},
+    [COMMAND_UPLOADS] = {"uploads", 0, 0},
+    [COMMAND_DISCARD] = {"discard", HAS(UPLOAD) | HAS(IMAGE), 0, HAS(UPLOAD) | HAS(IMAGE)},
     [COMMAND_STATS] = {"stats", HAS(ON), 0},
     [COMMAND_PING] = {"ping", 0, 0},
 };
@@ -283,6 +291,9 @@ static const char *const MEMBER[] = {
     [UNTIL] = "until_ms",
     [FAVOURITE] = "favourite",
     [SKIP] = "skip",
+    [UPLOAD] = "upload",
+    [BYTES] = "bytes",
+    [IMAGE] = "image",
 };
 #define MEMBERS ((int)(sizeof MEMBER / sizeof *MEMBER))
 
@@ -323,6 +334,34 @@ static int read_search(const char *name, const json_t *v, char *out, struct fail
     return fail_advise(f, "Use a few words of the prompt.");
 }
 
+static int read_image(const char *name, const json_t *v, uint8_t *out, struct fail *f)
+{
+    if (json_is_string(v) && spec_digest_parse(json_string_value(v), out)) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not the digest of a picture", name);
+    return fail_advise(f, "Use the 64 hex digits that the upload's answer has.");
+}
+
+static int read_bytes(const char *name, const json_t *v, int64_t *out, struct fail *f)
+{
+    double value = 0;
+    int err = read_whole(name, v, 1, (double)LIMIT_SEQ_MAX, &value, f);
+
+    *out = (int64_t)value;
+    return err;
+}
+
+/* Members of uploads alone. */
+static int read_of_uploads(int m, const char *name, const json_t *v, struct command *c,
+                           struct fail *f)
+{
+    switch (m) {
+    case UPLOAD: return read_job(name, v, &c->upload, f);
+    case BYTES: return read_bytes(name, v, &c->bytes, f);
+    case IMAGE: return read_image(name, v, c->image, f);
+    default: return 0; /* type and ref are read already, spec and sweep are next */
+    }
+}
+
 /* Which finished pictures a list is to have. */
 static int read_of_results(int m, const char *name, const json_t *v, struct command *c,
                            struct fail *f)
@@ -338,7 +377,7 @@ static int read_of_results(int m, const char *name, const json_t *v, struct comm
     case UNTIL: return read_whole(name, v, 1, (double)LIMIT_SEQ_MAX, &s->until_ms, f);
     case FAVOURITE: return read_bool(name, v, &s->favourite, f);
     case SKIP: return read_int(name, v, 0, INT_MAX, &s->skip, f);
-    default: return 0; /* type and ref are read already, spec and sweep are next */
+    default: return read_of_uploads(m, name, v, c, f);
     }
 }
 

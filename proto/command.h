@@ -44,6 +44,10 @@ enum command_kind {
     COMMAND_LIST,
     COMMAND_JOB,
     COMMAND_PREVIEWS,
+    COMMAND_UPLOAD,
+    COMMAND_COMMIT,
+    COMMAND_UPLOADS,
+    COMMAND_DISCARD,
     COMMAND_STATS,
     COMMAND_PING,
     COMMAND_KINDS
@@ -97,7 +101,10 @@ struct command {
     uint64_t before;
     /* submit, amend: cancel it after so long without a viewer; 0: keep it */
     int unwatched_ms;
-    bool private;                          /* submit: nothing of it on disk */
+    bool private;                     /* submit, upload: nothing of it on disk */
+    uint64_t upload;                  /* commit, discard; upload: which goes on, 0: a new one */
+    int64_t bytes;                    /* upload: of the file */
+    uint8_t image[SPEC_DIGEST_BYTES]; /* discard: which, when upload is 0 */
     char webhook[LIMIT_WEBHOOK_BYTES + 1]; /* submit: where its end is posted to; "" nowhere */
     int deadline_ms;                       /* drain: from now on */
     bool undo;                             /* drain: take it back */

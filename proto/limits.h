@@ -3,20 +3,27 @@
 #define PROTO_LIMITS_H
 
 /* pictures */
-#define LIMIT_SIDE_MIN      64    /* pixels; two AR tokens a side; smaller shows nothing */
-#define LIMIT_SIDE_MAX      2048  /* pixels; the released model's largest trained side */
-#define LIMIT_SIDE_STEP     32    /* pixels; one AR token */
-#define LIMIT_ASPECT_MAX    4     /* longest / shortest side; what the model was trained on */
-#define LIMIT_STEPS_MAX     200   /* denoising steps; more changes nothing visible */
-#define LIMIT_STEPS_DEFAULT 50    /* the reference pipeline's default */
-#define LIMIT_GUIDANCE_MAX  20.0  /* above, every picture saturates */
-#define LIMIT_PROMPT_BYTES  16384 /* UTF-8; about 4,000 tokens, twice the longest useful prompt */
-#define LIMIT_GLYPH_TEXTS   64    /* quoted texts in one prompt */
-#define LIMIT_GLYPH_TOKENS  2048  /* ByT5 tokens a text with EOS; the reference truncates here */
-#define LIMIT_IMAGES        4     /* condition images of one picture; the released model's most */
-#define LIMIT_BATCH         16    /* pictures that share one quantum */
-#define LIMIT_DEVICES       8     /* workers of one service; GPUs of one machine */
-#define LIMIT_SEED_MAX      9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
+#define LIMIT_SIDE_MIN       64    /* pixels; two AR tokens a side; smaller shows nothing */
+#define LIMIT_SIDE_MAX       2048  /* pixels; the released model's largest trained side */
+#define LIMIT_SIDE_STEP      32    /* pixels; one AR token */
+#define LIMIT_ASPECT_MAX     4     /* longest / shortest side; what the model was trained on */
+#define LIMIT_STEPS_MAX      200   /* denoising steps; more changes nothing visible */
+#define LIMIT_STEPS_DEFAULT  50    /* the reference pipeline's default */
+#define LIMIT_GUIDANCE_MAX   20.0  /* above, every picture saturates */
+#define LIMIT_PROMPT_BYTES   16384 /* UTF-8; about 4,000 tokens, twice the longest useful prompt */
+#define LIMIT_GLYPH_TEXTS    64    /* quoted texts in one prompt */
+#define LIMIT_GLYPH_TOKENS   2048  /* ByT5 tokens a text with EOS; the reference truncates here */
+#define LIMIT_IMAGES         4     /* condition images of one picture; the released model's most */
+#define LIMIT_FORM_BYTES     (64 << 20)  /* of one HTTP request with pictures in it */
+#define LIMIT_BODIES_BYTES   (256 << 20) /* of all such requests that are being received */
+#define LIMIT_UPLOADS        8 /* files of one user on their way; several pages and scripts */
+#define LIMIT_CHUNK_BYTES    (1 << 20)   /* of a file in one binary message */
+#define LIMIT_UPLOAD_MEMORY  (256 << 20) /* bytes of all files on their way */
+#define LIMIT_UPLOAD_IDLE_S  120         /* until one is given up that nothing comes for */
+#define LIMIT_PRIVATE_IMAGES (256 << 20) /* bytes of all private uploads, which are in memory */
+#define LIMIT_BATCH          16          /* pictures that share one quantum */
+#define LIMIT_DEVICES        8           /* workers of one service; GPUs of one machine */
+#define LIMIT_SEED_MAX       9007199254740991LL /* 2^53 - 1: exact in every client's JSON number */
 
 /* condition images: files of photographs as cameras make them */
 #define LIMIT_IMAGE_BYTES    (32 << 20) /* of one file */

@@ -70,12 +70,11 @@ void spec_images_write(const struct spec_image *image, int n, struct text *out, 
     text_close(out, ']');
 }
 
-void spec_image_write(const struct spec_image *m, struct text *out, const char *key)
+void spec_image_members(const struct spec_image *m, struct text *out)
 {
     char digest[SPEC_DIGEST_TEXT];
 
     spec_digest_text(m->digest, digest);
-    text_open(out, key, '{');
     text_string(out, "digest", digest);
     text_int(out, "width", m->width);
     text_int(out, "height", m->height);
@@ -85,6 +84,12 @@ void spec_image_write(const struct spec_image *m, struct text *out, const char *
         text_int(out, "height", m->used_height);
         text_close(out, '}');
     }
+}
+
+void spec_image_write(const struct spec_image *m, struct text *out, const char *key)
+{
+    text_open(out, key, '{');
+    spec_image_members(m, out);
     text_close(out, '}');
 }
 

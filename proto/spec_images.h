@@ -34,6 +34,8 @@ int spec_images_decode(struct spec_image out[LIMIT_IMAGES], const json_t *, int 
 /* There are some, but the model reads none, for this reason. ERR_BAD_FIELD. */
 int spec_images_refuse(const char *why, struct fail *);
 void spec_images_write(const struct spec_image *, int n, struct text *out, const char *key);
+/* The members of the next one, into the object that is open. */
+void spec_image_members(const struct spec_image *, struct text *out);
 /* One with its size, and `used` where the engine reads it at another one. */
 void spec_image_write(const struct spec_image *, struct text *out, const char *key);
 bool spec_images_same(const struct spec_image *, int n, const struct spec_image *, int m);

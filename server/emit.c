@@ -1,4 +1,5 @@
 /* emit - what the hub emits becomes a call of another part. */
+#include "server/intake.h"
 #include "server/service_priv.h"
 
 #include "proto/id.h"
@@ -128,19 +129,9 @@ static int out_busy(void *arg, int d, uint64_t *jobs, int max)
     return worker_busy(((struct service *)arg)->worker[d], jobs, max);
 }
 
-/* The engine of any device: all are of one kind and have the same model. */
-static const struct glm *engine(const struct service *s)
-{
-    const struct glm *glm = NULL;
-
-    for (int i = 0; i < s->workers && !glm; i++)
-        if (s->worker[i]) glm = worker_glm(s->worker[i]);
-    return glm;
-}
-
 static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, struct fail *f)
 {
-    const struct glm *glm = engine(arg);
+    const struct glm *glm = live_engine(arg);
     struct glm_image images[LIMIT_IMAGES];
     struct glm_req req;
     uint64_t two;
@@ -157,7 +148,7 @@ static int out_plan(void *arg, const struct spec *spec, struct job_plan *out, st
 static int out_source(void *arg, uint32_t owner, struct spec_image *image, struct fail *f)
 {
     struct service *s = arg;
-    const struct glm *glm = engine(s);
+    const struct glm *glm = live_engine(s);
     int err = images_find(store_images(s->store), owner, image, f);
 
     if (!err && glm)
@@ -167,10 +158,30 @@ static int out_source(void *arg, uint32_t owner, struct spec_image *image, struc
 
 static int out_words(void *arg, const char *prompt, struct glm_words *out, struct fail *f)
 {
-    const struct glm *glm = engine(arg);
+    const struct glm *glm = live_engine(arg);
 
     if (!glm) return fail_set(f, ERR_INTERNAL, "The model is not open.");
     return glm_words(glm, prompt, strlen(prompt), out, f);
+}
+
+static void out_take_image(void *arg, const struct hub_file *file)
+{
+    intake_begin(arg, file);
+}
+
+static void out_list_images(void *arg, uint32_t owner, struct text *out)
+{
+    images_list(store_images(((struct service *)arg)->store), owner, out);
+}
+
+static int out_discard_image(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
+                             struct fail *f)
+{
+    struct service *s = arg;
+    int err = images_check_discard(store_images(s->store), owner, digest, f);
+
+    if (!err) store_discard_image(s->store, owner, digest);
+    return err;
 }
 
 static void out_rates(void *arg, const struct eta_known *known)
@@ -240,6 +251,9 @@ struct hub_out emit_effects(struct service *s)
                             .webhook = out_webhook,
                             .has_picture = out_has_picture,
                             .source = out_source,
+                            .take_image = out_take_image,
+                            .list_images = out_list_images,
+                            .discard_image = out_discard_image,
                             .store_checkpoint = out_checkpoint,
                             .start = out_start,
                             .drop = out_drop,

@@ -23,6 +23,11 @@ void events_free(struct msg *m)
         blob_unref(((struct decoding *)m)->file);
         blob_unref(((struct decoding *)m)->rgb);
         break;
+    case LOOP_PRESSED:
+    case LOOP_KEPT:
+        blob_unref(((struct intake *)m)->rgb);
+        blob_unref(((struct intake *)m)->png);
+        break;
     case LOOP_ENCODED: blob_unref(((struct loop_encoded *)m)->file); break;
     default: break;
     }

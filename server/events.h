@@ -21,7 +21,9 @@ enum loop_kind {
     LOOP_REMOVAL,      /* store: struct loop_removal */
     LOOP_FOUND,        /* store: struct loop_found */
     LOOP_CONVERTED,    /* converter: struct conversion */
-    LOOP_DECODED       /* decoder: struct decoding */
+    LOOP_DECODED,      /* decoder: struct decoding */
+    LOOP_PRESSED,      /* converter: struct intake */
+    LOOP_KEPT          /* store: struct intake */
 };
 
 /* A picture of the store on its way to the converter and back. */
@@ -46,6 +48,20 @@ struct decoding {
     struct image_facts facts; /* where it did not fail */
     struct fail why;          /* code 0: it did not */
     void *owner;              /* the loop's; NULL: it is gone */
+};
+
+/* A picture that was decoded, on its way to be a PNG on disk (intake.h). */
+struct intake {
+    struct msg m;
+    uint64_t ticket;
+    uint32_t owner;
+    bool private;
+    int64_t created_ms;
+    char changed[256];       /* JSON: an array of words */
+    struct spec_image image; /* the digest is known when it is pressed */
+    struct blob *rgb;        /* one reference, until it is pressed */
+    struct blob *png;        /* one reference; NULL: not yet, or why */
+    struct fail why;         /* code 0: it is kept */
 };
 
 struct loop_device_event {

@@ -89,3 +89,12 @@ void live_reread(struct service *s)
     }
     options_free(&next); /* with the old origins, which the network has given up */
 }
+
+const struct glm *live_engine(const struct service *s)
+{
+    const struct glm *glm = NULL;
+
+    for (int i = 0; i < s->workers && !glm; i++)
+        if (s->worker[i]) glm = worker_glm(s->worker[i]);
+    return glm;
+}

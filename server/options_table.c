@@ -69,6 +69,8 @@ const struct options_row OPTIONS_TABLE[] = {
      "to removing them; beyond five quarters of it the oldest go at once."},
     {"private-minutes", 0, OPTIONS_INT, S | L, AT(private_minutes), "10", 0, 1440, "N",
      "For which a private picture waits in memory to be fetched."},
+    {"upload-hours", 0, OPTIONS_INT, S, AT(upload_hours), "24", 1, 8760, "N",
+     "For which an upload is kept that no job begins with, from its last use."},
     {"concurrency", 'c', OPTIONS_INT, S | L, AT(concurrency), "0", 0, LIMIT_BATCH, "N",
      "Draw at most N pictures at a time; 0: computed from memory and device."},
     {"memory", 0, OPTIONS_INT64, S, AT(memory_mb), "0", 0, 1 << 24, "MIB",

@@ -45,7 +45,8 @@ struct options {
     /* the service */
     char *host, *listen, *base, *data, *origins, *webhook_hosts, *webhook_secret, *webhook_ca,
         *log_level, *log_format, *config;
-    int port, concurrency, queue, job_seconds, keep_days, grace_minutes, private_minutes;
+    int port, concurrency, queue, job_seconds, keep_days, grace_minutes, private_minutes,
+        upload_hours;
     int64_t keep_size; /* bytes; 0: no bound */
     int connections, connections_per_ip, connections_per_user, ping_seconds, hangup_seconds;
     int submits_per_second, messages_per_second;

@@ -3,6 +3,7 @@
 
 #include "server/base/clock.h"
 #include "server/events.h"
+#include "server/intake.h"
 #include "server/service_priv.h"
 #include "server/store/checkpoints.h"
 #include "server/store/images.h"
@@ -135,6 +136,9 @@ static void on_events(void *arg)
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
         case LOOP_FOUND: on_found(s, (struct loop_found *)m); break;
         case LOOP_CONVERTED: exchange_converted((struct conversion *)m); break;
+        case LOOP_DECODED: intake_decoded(s, (struct decoding *)m); break;
+        case LOOP_PRESSED: intake_pressed(s, (struct intake *)m); continue;
+        case LOOP_KEPT: intake_kept(s, (struct intake *)m); break;
         default: break;
         }
         events_free(m);
@@ -146,6 +150,7 @@ static void drop_events(struct service *s)
 {
     for (struct msg *m = mbox_take(&s->box), *next; m; m = next) {
         next = m->next;
+        if (m->kind == LOOP_DECODED) free(((struct decoding *)m)->owner);
         events_free(m);
     }
 }
@@ -272,6 +277,7 @@ static int open_store(struct service *s, struct fail *f)
                               .log = s->log,
                               .keep_days = s->conf->options->keep_days,
                               .keep_bytes = s->conf->options->keep_size,
+                              .upload_hours = s->conf->options->upload_hours,
                               .grace_minutes = s->conf->options->grace_minutes};
     int err = store_open(&s->store, &conf, f);
 
@@ -403,9 +409,11 @@ static int open_threads(struct service *s, struct fail *f)
     const struct options *c = s->conf->options;
     struct encoder_conf encoder = {
         .loop = &s->box, .log = s->log, .model = s->model, .version = s->conf->version};
+    struct decoder_conf decoder = {.loop = &s->box, .log = s->log};
     int err = encoder_new(&s->encoder, &encoder, f);
 
     if (!err) err = converter_new(&s->converter, &s->box, f);
+    if (!err) err = decoder_new(&s->decoder, &decoder, f);
     if (err) return err;
     for (int i = 0; i < s->workers && !err; i++) {
         struct worker_conf worker = {.opts = {.model = s->conf->model,
@@ -446,6 +454,7 @@ static void close_all(struct service *s)
 {
     for (int i = 0; i < s->workers; i++)
         worker_stop(s->worker[i]);
+    decoder_free(s->decoder);
     converter_free(s->converter);
     encoder_free(s->encoder); /* gives the last slots back to the workers */
     for (int i = 0; i < s->workers; i++)

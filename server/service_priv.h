@@ -5,6 +5,7 @@
 #define SERVER_SERVICE_PRIV_H
 
 #include "server/base/watchdog.h"
+#include "server/decoder/decoder.h"
 #include "server/net/hello.h"
 #include "server/net/net.h"
 #include "server/service_conf.h"
@@ -30,6 +31,7 @@ struct service {
     struct supervisor supervisor;
     struct encoder *encoder;
     struct converter *converter;
+    struct decoder *decoder;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
     int workers;
@@ -56,6 +58,8 @@ int live_users(struct service *, struct fail *f);
 void live_renew_users(struct service *);
 /* The ini file again: live options are in force, others are named in the log. */
 void live_reread(struct service *);
+/* The engine of any device, as all are of one kind and have the same model; NULL: none is open. */
+const struct glm *live_engine(const struct service *);
 /* Silence of a busy device before it counts as stuck. */
 int live_stuck_seconds(const struct options *);
 

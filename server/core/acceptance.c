@@ -123,7 +123,8 @@ static bool make_all(struct hub *h, int64_t now, struct account *owner, const st
     if (sweep && !make_sweep(c, r, b)) return false;
     for (int i = 0; i < b->n; i++) {
         b->job[i]->private = c->private;
-        if (!sources_hold(h, b->job[i]) || !post_accepted(b->job[i])) return false;
+        sources_hold(h, b->job[i]);
+        if (!post_accepted(b->job[i])) return false;
     }
     return true;
 }

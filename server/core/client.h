@@ -51,7 +51,7 @@ struct pending_reply {
     uint64_t job, seq; /* FOLLOW, JOIN, UNFOLLOW */
     bool wanted;       /* counts as a subscription to come */
     size_t expected;   /* bytes that its text will have, roughly */
-    uint64_t ticket;   /* of a search that the store has; 0: none */
+    uint64_t ticket;   /* of what another thread has; 0: none */
     struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
     struct pending_reply *next;

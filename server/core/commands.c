@@ -15,6 +15,7 @@
 #include "server/core/shares.h"
 #include "server/core/submit.h"
 #include "server/core/sweeps.h"
+#include "server/core/uploads.h"
 
 #include "proto/answer.h"
 
@@ -457,6 +458,10 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_SET: admin_obey(h, now, a, c); break;
     case COMMAND_USERS: client_reply_ready(&h->clients, a, report_users(h, now, a->ref)); break;
     case COMMAND_LOG: client_reply_ready(&h->clients, a, report_log(h, c, a->ref)); break;
+    case COMMAND_UPLOAD:
+    case COMMAND_COMMIT:
+    case COMMAND_UPLOADS:
+    case COMMAND_DISCARD: uploads_obey(h, now, a, c); break;
     case COMMAND_LIST: list(h, now, a, c); break;
     case COMMAND_JOB: one(h, now, a, c); break;
     case COMMAND_PREVIEWS:

@@ -7,7 +7,7 @@
  *              timeline stats notices bucket recent
  *   helpers    notify capacity previews report forecast lifecycle sweeps private sources request
  *              acceptance ending placing abandon reorder shares
- *   inputs     restore device_events respond submit admin favour commands
+ *   inputs     restore device_events respond submit uploads admin favour commands
  *   hub        every entry from outside; each ends by starting what can start and pushing what
  *              is due
  * Thread: the loop's. */
@@ -37,6 +37,15 @@
 #define HUB_RATES_US    60000000 /* what was measured is kept so often at most */
 #define HUB_RETRIES_MAX 3        /* runs that one job may lose before it ends as failed */
 
+/* A private upload: nowhere but here, and where jobs hold its file. */
+struct private_image {
+    struct account *owner;
+    struct spec_image image;
+    struct blob *file;
+    int64_t until_us; /* remembered until then */
+    struct private_image *next;
+};
+
 struct hub {
     struct hub_conf conf;
     struct hub_out out;
@@ -61,9 +70,14 @@ struct hub {
     int64_t called_us;   /* when the hub was called last */
     /* when jobs without a viewer are looked at; INT64_MIN: at once, INT64_MAX: not at all */
     int64_t abandon_us;
-    int64_t private_us; /* when private jobs are looked at; INT64_MAX: there are none */
-    int64_t share_us;   /* when shared jobs are looked at; INT64_MAX: there are none */
-    int64_t drain_us;   /* when it stops at the latest; INT64_MAX: it is not to */
+    int64_t private_us;     /* when private jobs are looked at; INT64_MAX: there are none */
+    struct upload *uploads; /* files on their way, private to uploads.c .. */
+    size_t upload_bytes;    /* .. and the bytes that they will have */
+    struct private_image *private_images;
+    size_t private_bytes; /* of their files */
+    int64_t uploads_us;   /* when both are looked at; INT64_MAX: not at all */
+    int64_t share_us;     /* when shared jobs are looked at; INT64_MAX: there are none */
+    int64_t drain_us;     /* when it stops at the latest; INT64_MAX: it is not to */
     bool stopping;
     bool draining;    /* nothing starts, and the hub stops by drain_us */
     bool paused;      /* nothing starts until an administrator has it go on */

@@ -172,6 +172,25 @@ struct hub_search {
     const struct command_search *what;
 };
 
+/* A file that a client has sent whole, to become a picture that jobs begin with. */
+struct hub_file {
+    uint64_t ticket; /* names it in the answer */
+    uint32_t owner;
+    bool private; /* nothing of it may be on disk */
+    int64_t created_ms;
+    struct blob *bytes;
+};
+
+/* What became of it. */
+struct hub_image {
+    uint64_t ticket;
+    struct spec_image image;
+    int64_t bytes; /* of the PNG */
+    bool private;
+    struct blob *png;    /* of a private one, borrowed; else NULL */
+    const char *changed; /* JSON: an array of words */
+};
+
 struct hub_out {
     void *arg;
     /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
@@ -203,6 +222,15 @@ struct hub_out {
     /* A picture that a job of this user may begin with, by its digest: its size, and that at which
      * the engine reads it where that is known. ERR_NOT_FOUND, also for another user's; ERR_IO. */
     int (*source)(void *arg, uint32_t owner, struct spec_image *, struct fail *f);
+    /* Decode a file and keep it as a PNG, a private one in the answer alone. Answered by one
+     * hub_image(). */
+    void (*take_image)(void *arg, const struct hub_file *);
+    /* Write the rows of this user's uploads, the newest first (answer_image_row). */
+    void (*list_images)(void *arg, uint32_t owner, struct text *out);
+    /* Remove one of its uploads. ERR_NOT_FOUND; ERR_CONFLICT: a job that is not over begins with
+     * it. */
+    int (*discard_image)(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
+                         struct fail *f);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);

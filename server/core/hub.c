@@ -15,10 +15,12 @@
 #include "server/core/placing.h"
 #include "server/core/previews.h"
 #include "server/core/private.h"
+#include "server/core/respond.h"
 #include "server/core/restore.h"
 #include "server/core/search.h"
 #include "server/core/shares.h"
 #include "server/core/sweeps.h"
+#include "server/core/uploads.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -76,6 +78,7 @@ int hub_new(struct hub **out, const struct hub_conf *conf, const struct hub_out 
                                   .followed = clients_followed,
                                   .arg = h};
     h->again_us = h->abandon_us = h->drain_us = h->private_us = h->share_us = INT64_MAX;
+    h->uploads_us = INT64_MAX;
     h->pushed_us = h->estimated_us = h->rates_us = INT64_MIN / 2;
     devices_init(&h->devices, conf->devices);
     capacity_explain(h);
@@ -90,6 +93,7 @@ void hub_free(struct hub *h)
     for (struct job *j = h->registry.newest; j; j = j->links.older)
         j->run.device = NULL;
     registry_free(&h->registry);
+    uploads_free(h);
     notices_free(&h->clients.notices);
     accounts_free(&h->accounts);
     queue_free(&h->queue);
@@ -108,6 +112,7 @@ static void hub_settle(struct hub *h, int64_t now)
     stats_begin(&h->stats, now);
     abandon_look(h, now);
     private_look(h, now);
+    uploads_look(h, now);
     shares_look(h, now);
     admin_look(h, now);
     if (lanes_settle(&h->lanes, &h->queue, &h->accounts)) notify_touch(h);
@@ -121,7 +126,7 @@ int hub_users(struct hub *h, int64_t now, const struct user *users, int n)
 
     if (!err) lifecycle_orphans(h);
     if (!err) admin_users(h);
-    h->share_us = INT64_MIN; /* an owner may be gone */
+    h->share_us = h->uploads_us = INT64_MIN; /* an owner may be gone */
     lanes_changed(&h->lanes, &h->accounts);
     hub_settle(h, now);
     return err;
@@ -154,6 +159,7 @@ int64_t hub_due(const struct hub *h)
     if (abandon_due(h) < due) due = abandon_due(h);
     if (admin_due(h) < due) due = admin_due(h);
     if (private_due(h) < due) due = private_due(h);
+    if (uploads_due(h) < due) due = uploads_due(h);
     if (shares_due(h) < due) due = shares_due(h);
     return due;
 }
@@ -276,6 +282,41 @@ void hub_found(struct hub *h, int64_t now, uint64_t ticket, struct blob *answer,
 {
     search_found(h, ticket, answer, why);
     hub_settle(h, now);
+}
+
+void hub_chunk(struct hub *h, int64_t now, struct client *p, const void *message, size_t len)
+{
+    struct fail f;
+
+    device_events_awake(h, now);
+    if (uploads_chunk(h, now, p, message, len, &f) != 0) commands_error(h, p, NULL, &f);
+    hub_settle(h, now);
+}
+
+void hub_upload(struct hub *h, int64_t now, struct client *p, const char *ref, const void *bytes,
+                size_t len, bool private)
+{
+    struct pending_reply *a = client_reply_new(&h->clients, p, ref);
+
+    device_events_awake(h, now);
+    if (a) uploads_whole(h, now, a, bytes, len, private);
+    hub_settle(h, now);
+}
+
+void hub_image(struct hub *h, int64_t now, const struct hub_image *i, const struct fail *why)
+{
+    uploads_taken(h, now, i, why);
+    hub_settle(h, now);
+}
+
+struct blob *hub_private_upload(const struct hub *h, uint32_t user, const char *digest)
+{
+    const struct account *a = accounts_find(&h->accounts, user);
+    uint8_t which[SPEC_DIGEST_BYTES];
+    const struct private_image *m =
+        a && spec_digest_parse(digest, which) ? uploads_private(h, a, which) : NULL;
+
+    return m ? m->file : NULL;
 }
 
 struct blob *hub_private(const struct hub *h, uint32_t user, const char *digest, uint64_t *job)

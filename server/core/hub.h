@@ -117,6 +117,16 @@ size_t hub_backlog(const struct client *);
  * stored. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
 
+/* A binary message of a client: a part of an upload. An error goes to the client. */
+void hub_chunk(struct hub *, int64_t now, struct client *, const void *message, size_t len);
+/* A whole file, as one that came in parts and is committed; ref is that of the answer, or "". */
+void hub_upload(struct hub *, int64_t now, struct client *, const char *ref, const void *bytes,
+                size_t len, bool private);
+/* What became of a file that hub_out.take_image was given; why NULL: it is kept. */
+void hub_image(struct hub *, int64_t now, const struct hub_image *, const struct fail *why);
+/* The file of a private upload (borrowed), by its digest and for its owner; NULL: none. */
+struct blob *hub_private_upload(const struct hub *, uint32_t user, const char *digest);
+
 /* What the store tells of a user's bound on its pictures. */
 void hub_removal(struct hub *, int64_t now, const struct removal *);
 

@@ -100,6 +100,22 @@ int request_allowed(const struct account *a, const struct command *c, struct fai
     return err;
 }
 
+/* Without users everybody is one: then by connection. */
+int request_often(struct hub *h, int64_t now, struct client *p, struct fail *f)
+{
+    bool one = p->account->user.id != USER_NONE;
+    int64_t wait =
+        bucket_take(one ? &p->account->submits : &p->submits, now, h->conf.submits_per_s);
+
+    if (wait == 0) return 0;
+    h->stats.totals.limited[LIMITED_SUBMITS]++;
+    fail_set(f, ERR_RATE_LIMITED, "More than %d requests a second came from you",
+             h->conf.submits_per_s);
+    fail_advise(f, "Send it again after retry_after_ms.");
+    f->retry_after_ms = (wait + 999) / 1000;
+    return ERR_RATE_LIMITED;
+}
+
 void request_times(struct hub *h, int64_t now, const struct account *a, const struct request *r,
                    struct forecast_times *out)
 {

@@ -22,6 +22,8 @@ struct request {
 int request_plan(struct hub *, const struct command *, struct request *out, struct fail *f);
 /* May this account draw each of them? 0 or ERR_FORBIDDEN. */
 int request_allowed(const struct account *, const struct command *, struct fail *f);
+/* Whether this client has not asked for too much lately; it counts. 0 or ERR_RATE_LIMITED. */
+int request_often(struct hub *, int64_t now, struct client *, struct fail *f);
 /* When they would start and end, together, if they were submitted now; only when planned. */
 void request_times(struct hub *, int64_t now, const struct account *, const struct request *,
                    struct forecast_times *out);

@@ -39,6 +39,14 @@ void respond_error(struct hub *h, struct pending_reply *a, const struct command 
     respond_text(h, a, &t);
 }
 
+struct pending_reply *respond_ticket(const struct hub *h, uint64_t ticket)
+{
+    for (const struct client *p = h->clients.first; p; p = p->next)
+        for (struct pending_reply *a = p->held; a; a = a->next)
+            if (a->ticket == ticket) return a;
+    return NULL;
+}
+
 struct job *respond_job(const struct hub *h, const struct client *p, uint64_t id)
 {
     struct job *j = lifecycle_find(h, id);

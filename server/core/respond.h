@@ -14,6 +14,8 @@ void respond_ok(struct hub *, struct pending_reply *, const struct command *, co
 void respond_error(struct hub *, struct pending_reply *, const struct command *,
                    const struct fail *);
 
+/* The answer that waits for what this ticket names; NULL: its client is gone. */
+struct pending_reply *respond_ticket(const struct hub *, uint64_t ticket);
 /* A job that this client may see; somebody else's does not exist for it. */
 struct job *respond_job(const struct hub *, const struct client *, uint64_t id);
 /* The error for one that does not exist. */

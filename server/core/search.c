@@ -35,18 +35,10 @@ void search_obey(struct hub *h, struct pending_reply *a, const struct command *c
     h->out.search(h->out.arg, &s);
 }
 
-static struct pending_reply *find(const struct hub *h, uint64_t ticket)
-{
-    for (const struct client *p = h->clients.first; p; p = p->next)
-        for (struct pending_reply *a = p->held; a; a = a->next)
-            if (a->ticket == ticket) return a;
-    return NULL;
-}
-
 void search_found(struct hub *h, uint64_t ticket, struct blob *answer, const struct fail *why)
 {
     const struct command list = {.kind = COMMAND_LIST};
-    struct pending_reply *a = find(h, ticket);
+    struct pending_reply *a = respond_ticket(h, ticket);
 
     if (!a) return;
     a->ticket = 0;

@@ -2,6 +2,7 @@
 #include "server/core/sources.h"
 
 #include "server/core/private.h"
+#include "server/core/uploads.h"
 
 #include <assert.h>
 #include <string.h>
@@ -34,19 +35,28 @@ static int name_result(const struct hub *h, const struct account *a, struct spec
     return unknown(f);
 }
 
-/* Of an account, in memory. */
-static bool find_private(const struct hub *h, const struct account *a, struct spec_image *image)
+/* Of an account, in memory: an upload, or the picture of a private job. NULL: none. */
+static struct blob *find_private(const struct hub *h, const struct account *a,
+                                 struct spec_image *image)
 {
+    const struct private_image *m = uploads_private(h, a, image->digest);
     char digest[SPEC_DIGEST_TEXT];
     const struct job *j;
+    struct blob *file;
     uint64_t job;
 
+    if (m) {
+        image->width = m->image.width;
+        image->height = m->image.height;
+        return m->file;
+    }
     spec_digest_text(image->digest, digest);
-    if (!private_picture(h, a->user.id, digest, &job)) return false;
+    file = private_picture(h, a->user.id, digest, &job);
+    if (!file) return NULL;
     j = registry_find(&h->registry, job);
     image->width = j->spec.width;
     image->height = j->spec.height;
-    return true;
+    return file;
 }
 
 static int check_one(const struct hub *h, const struct account *a, bool private,
@@ -81,19 +91,14 @@ int sources_check(const struct hub *h, const struct account *a, struct command *
     return err;
 }
 
-bool sources_hold(const struct hub *h, struct job *j)
+void sources_hold(const struct hub *h, struct job *j)
 {
     assert(j->state == JOB_ADMIT);
     for (int i = 0; j->private && i < j->spec.images; i++) {
-        char digest[SPEC_DIGEST_TEXT];
-        struct blob *file;
-        uint64_t job;
+        struct blob *file = find_private(h, j->owner, &j->spec.image[i]);
 
-        spec_digest_text(j->spec.image[i].digest, digest);
-        file = private_picture(h, j->owner->user.id, digest, &job);
         if (file) j->source[i] = blob_ref(file);
     }
-    return true;
 }
 
 void sources_restore(const struct hub *h, struct job *j)

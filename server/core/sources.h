@@ -14,8 +14,8 @@
  * digest and its size. 0, ERR_NOT_FOUND, ERR_CONFLICT (a job that has no picture), ERR_BAD_FIELD (a
  * private picture, and the job is not). */
 int sources_check(const struct hub *, const struct account *, struct command *, struct fail *f);
-/* A new private job keeps those of its sources that are in memory alone. false: one has gone. */
-bool sources_hold(const struct hub *, struct job *);
+/* A new private job keeps those of its sources that are in memory alone. */
+void sources_hold(const struct hub *, struct job *);
 /* A restored job that is not over: the sizes of its sources. One that is gone has none, and is told
  * when the job is planned. */
 void sources_restore(const struct hub *, struct job *);

@@ -52,22 +52,6 @@ static int check_waiting(struct hub *h, int64_t now, const struct account *a, in
     return ERR_RATE_LIMITED;
 }
 
-/* Whether it has not submitted too often. Without users everybody is one: then by connection. */
-static int check_often(struct hub *h, int64_t now, struct client *p, struct fail *f)
-{
-    bool one = p->account->user.id != USER_NONE;
-    int64_t wait =
-        bucket_take(one ? &p->account->submits : &p->submits, now, h->conf.submits_per_s);
-
-    if (wait == 0) return 0;
-    h->stats.totals.limited[LIMITED_SUBMITS]++;
-    fail_set(f, ERR_RATE_LIMITED, "More than %d requests a second came from you",
-             h->conf.submits_per_s);
-    fail_advise(f, "Send it again after retry_after_ms.");
-    f->retry_after_ms = (wait + 999) / 1000;
-    return ERR_RATE_LIMITED;
-}
-
 static int check_stopping(const struct hub *h, int64_t now, struct fail *f)
 {
     if (!h->stopping && !h->draining) return 0;
@@ -175,7 +159,7 @@ static void submit_found(struct hub *h, int64_t now, struct pending_reply *a,
     struct fail f;
     int err = request_allowed(a->client->account, c, &f);
 
-    if (!err) err = check_often(h, now, a->client, &f);
+    if (!err) err = request_often(h, now, a->client, &f);
     if (!err) err = submit_watches(h, a->client, j, c->watch, &f);
     if (err) {
         respond_error(h, a, c, &f);
@@ -216,7 +200,7 @@ static int check_submit(struct hub *h, int64_t now, struct client *p, struct com
     int n = c->sweep.cells ? c->sweep.cells : 1, err = request_allowed(p->account, c, f);
 
     if (!err) err = check_stopping(h, now, f);
-    if (!err) err = check_often(h, now, p, f);
+    if (!err) err = request_often(h, now, p, f);
     if (!err) err = submit_watches(h, p, NULL, c->watch, f);
     if (!err) err = check_waiting(h, now, p->account, n, f);
     if (!err) err = check_room(h, now, n, f);

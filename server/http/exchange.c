@@ -196,6 +196,12 @@ void exchange_send_job(struct exchange *x, const char *type, const char *job)
     json_decref(c);
 }
 
+void exchange_upload(struct exchange *x, const char *ref, const void *bytes, size_t len,
+                     bool private)
+{
+    hub_upload(x->backend->hub, x->now, x->client, ref, bytes, len, private);
+}
+
 struct http_reply *exchange_reply(struct exchange *x, int status)
 {
     struct http_reply *r = x->reply;

@@ -125,6 +125,11 @@ void exchange_send(struct exchange *, const json_t *command);
 /* The same for {"type":TYPE} with {"job":JOB} unless that is NULL. */
 void exchange_send_job(struct exchange *, const char *type, const char *job);
 
+/* Send a whole file to become a picture that jobs begin with; `image` or `error` comes back, with
+ * this ref. */
+void exchange_upload(struct exchange *, const char *ref, const void *bytes, size_t len,
+                     bool private);
+
 /* The reply, begun with reply_init(status): fill it in, then exchange_answer(). */
 struct http_reply *exchange_reply(struct exchange *, int status);
 void exchange_answer(struct exchange *);

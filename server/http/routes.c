@@ -8,6 +8,7 @@
 #include "server/http/a1111.h"
 #include "server/http/events.h"
 #include "server/http/gradio.h"
+#include "server/http/images.h"
 #include "server/http/jobs.h"
 #include "server/http/metrics.h"
 #include "server/http/negotiate.h"
@@ -80,6 +81,11 @@ static void route_picture(struct http *h, const struct http_request *q, struct h
 static void route_gradio_file(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     gradio_file(h->backend.store, q, r);
+}
+
+static void route_image(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    images_file(h->backend.store, h->backend.hub, q, r);
 }
 
 static void route_health(struct http *h, const struct http_request *q, struct http_reply *r)
@@ -170,6 +176,10 @@ const struct http_route HTTP_ROUTES[] = {
     {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
     {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
     {"/queue", READ, HTTP_KNOWN, .translator = &QUEUE_PAGE},
+    {"/v1/images", READ, HTTP_KNOWN, .translator = &IMAGES_LIST},
+    {"/v1/images", "POST", HTTP_KNOWN, .translator = &IMAGES_UPLOAD, .body = HTTP_FILE},
+    {"/v1/images/{digest}", READ, HTTP_KNOWN, .route = route_image},
+    {"/v1/images/{digest}", "DELETE", HTTP_KNOWN, .translator = &IMAGES_DISCARD},
     {"/v1/images/generations", "POST", HTTP_KNOWN, .translator = &OPENAI_GENERATE,
      .body = HTTP_JSON},
     {"/v1/models", READ, HTTP_KNOWN, .translator = &OPENAI_MODELS},
@@ -235,6 +245,8 @@ static bool is_at(const struct http_route *row, struct http_request *q)
         len = strcspn(want, "}") + 1;
         if (!take_word(path, n, q, words)) return false;
         if (strncmp(want, "{command}", len) == 0 && !jobs_has_command(q->param[words].text, words))
+            return false;
+        if (strncmp(want, "{digest}", len) == 0 && !images_named(q->param[words].text))
             return false;
         words++;
         want += len;
@@ -349,11 +361,31 @@ static bool is_json(const struct http_request *q)
            || (n > 5 && strncasecmp(type + n - 5, "+json", 5) == 0);
 }
 
+/* A picture itself says nothing that another site's form could not, so that it must be named as
+ * one; a form comes from this site's pages or from programs (upgrade_check_plain). */
+static bool takes_file(enum http_body body, const struct http_request *q)
+{
+    const char *type = request_header(q, "content-type");
+
+    if (strncasecmp(type, "multipart/form-data", 19) == 0) return true;
+    if (body == HTTP_FORM) return is_json(q);
+    return strncasecmp(type, "image/", 6) == 0
+           || strncasecmp(type, "application/octet-stream", 24) == 0;
+}
+
 /* 0: the row (NULL: a file of the page) takes the body that the head announces; else an HTTP
  * status. */
 static int check_body(const struct http_route *row, const struct http_request *q, struct fail *f)
 {
     if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return 0;
+    if (row && row->body >= HTTP_FILE && row->body <= HTTP_FORM) {
+        if (takes_file(row->body, q)) return 0;
+        fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be %s.",
+                   row->body == HTTP_FILE ? "a picture or multipart/form-data"
+                                          : "application/json or multipart/form-data");
+        fail_advise(f, "Name its type in the header Content-Type.");
+        return 415;
+    }
     if (row && row->body == HTTP_JSON) {
         if (is_json(q)) return 0;
         fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be application/json.");
@@ -425,7 +457,12 @@ const struct http_route *http_find(struct http *h, struct http_request *q, struc
 
 int64_t http_body_max(const struct http_route *row)
 {
-    return row->body == HTTP_NO_BODY ? 0 : LIMIT_MESSAGE_BYTES;
+    switch (row->body) {
+    case HTTP_NO_BODY: return 0;
+    case HTTP_FILE: return LIMIT_IMAGE_BYTES + LIMIT_MESSAGE_BYTES;
+    case HTTP_FORM: return LIMIT_FORM_BYTES;
+    default: return LIMIT_MESSAGE_BYTES;
+    }
 }
 
 void http_answer(struct http *h, const struct http_route *row, const struct http_request *q,

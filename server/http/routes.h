@@ -48,6 +48,8 @@ enum http_access {
 enum http_body {
     HTTP_NO_BODY,
     HTTP_JSON, /* application/json, or none */
+    HTTP_FILE, /* a picture's file, as it is or in multipart/form-data; or such a form of fields */
+    HTTP_FORM, /* JSON or multipart/form-data, with pictures in it */
     HTTP_ANY   /* JSON, whatever type it says */
 };
 

@@ -31,6 +31,7 @@ struct conns {
     struct conn *first;
     int n, n_sessions;
     int n_exchanges;    /* requests that wait for an answer, or read a stream */
+    int64_t bodies;     /* bytes of large bodies that are being received, or wait for an answer */
     struct conn *ready; /* those that can go on */
     int room, per_ip;   /* most in all; most from one address, 0: the default */
     int per_user;       /* most of one user, 0: any number */

@@ -21,13 +21,14 @@
 #include <unistd.h>
 
 enum {
-    READ_BYTES = 16 << 10,  /* dropped at once */
-    TURN_BYTES = 256 << 10, /* of a stream, before others get their turn */
-    FIRST_BYTES = 1024,     /* of the buffer for a head; browsers send 500 to 700 */
-    LINGER_BYTES = 1 << 20, /* dropped behind the last reply */
-    HEAD_SECONDS = 10,      /* for a head to arrive */
-    BODY_SECONDS = 30,      /* for a body */
-    IDLE_SECONDS = 30,      /* between two requests, and for a client to take some of a reply */
+    READ_BYTES = 16 << 10,    /* dropped at once */
+    TURN_BYTES = 256 << 10,   /* of a stream, before others get their turn */
+    FIRST_BYTES = 1024,       /* of the buffer for a head; browsers send 500 to 700 */
+    LINGER_BYTES = 1 << 20,   /* dropped behind the last reply */
+    HEAD_SECONDS = 10,        /* for a head to arrive */
+    BODY_SECONDS = 30,        /* for a body, and longer for a large one .. */
+    SLOWEST_BYTES = 64 << 10, /* .. a second for so many */
+    IDLE_SECONDS = 30,        /* between two requests, and for a client to take some of a reply */
     LINGER_SECONDS = 2
 };
 
@@ -47,6 +48,7 @@ struct http_conn {
     char *in;        /* what was read and not used */
     size_t n, cap;
     struct http_asked *request;
+    int64_t reserved; /* bytes that its body will have, counted with those of others */
     struct http_reply reply;
     struct http_out out;
     bool last;    /* the connection ends with this reply */
@@ -88,10 +90,14 @@ bool http_conn_open(struct conn *c, int fd)
     return true;
 }
 
-static void drop_request(struct http_conn *h)
+static void drop_request(struct conn *c)
 {
+    struct http_conn *h = c->http;
+
     http_asked_free(h->request);
     h->request = NULL;
+    c->all->bodies -= h->reserved;
+    h->reserved = 0;
 }
 
 /* The exchange is over; gone: its client left before. */
@@ -111,7 +117,7 @@ static void forget(struct conn *c)
     struct http_conn *h = c->http;
 
     drop_exchange(c, true);
-    drop_request(h);
+    drop_request(c);
     reply_free(&h->reply);
     http_out_free(&h->out);
     free(h->in);
@@ -159,7 +165,7 @@ static void finish(struct conn *c)
     struct http_conn *h = c->http;
 
     drop_exchange(c, false);
-    drop_request(h);
+    drop_request(c);
     http_sent(c->all->http, &h->reply, clock_us());
     reply_free(&h->reply);
     http_out_free(&h->out);
@@ -220,7 +226,7 @@ static bool begin_head(struct conn *c, bool last)
     note(c);
     h->last = last;
     if (http_out_begin(&h->out, &h->reply, last, old)) {
-        drop_request(h);
+        drop_request(c);
         return true;
     }
     conn_free(c);
@@ -275,7 +281,7 @@ static bool too_slow(struct conn *c)
 {
     struct fail f;
 
-    fail_set(&f, ERR_TIMEOUT, "The body of the request did not come within %d s.", BODY_SECONDS);
+    fail_set(&f, ERR_TIMEOUT, "The body of the request did not come in time.");
     fail_advise(&f, "Send it again.");
     return refuse(c, &f, 408);
 }
@@ -441,6 +447,25 @@ static bool take_body(struct conn *c)
     return body_whole(&h->request->body) ? dispatch(c) : true;
 }
 
+/* What a large body will take, of all that may be received together. 0 or an HTTP status. */
+static int reserve(struct conn *c, int64_t most, struct fail *f)
+{
+    struct http_conn *h = c->http;
+    const struct head *head = &h->request->head;
+    int64_t bytes = head->chunked ? most : head->length;
+
+    if (most <= LIMIT_MESSAGE_BYTES) return 0;
+    if (c->all->bodies + bytes > LIMIT_BODIES_BYTES) {
+        fail_set(f, ERR_RATE_LIMITED, "Too many pictures are being received.");
+        fail_advise(f, "Send it again in a moment.");
+        f->retry_after_ms = 2000;
+        return 503;
+    }
+    h->reserved = bytes;
+    c->all->bodies += bytes;
+    return 0;
+}
+
 /* The route takes it. false: the connection is gone. */
 static bool begin_body(struct conn *c)
 {
@@ -448,11 +473,13 @@ static bool begin_body(struct conn *c)
     struct http_conn *h = c->http;
     struct http_asked *r = h->request;
     struct fail f;
-    int status = http_asked_body(r, http_body_max(r->route), &f);
+    int64_t most = http_body_max(r->route);
+    int status = http_asked_body(r, most, &f);
 
+    if (!status) status = reserve(c, most, &f);
     if (status) return refuse(c, &f, status);
     h->state = BODY;
-    set_timer(c, BODY_SECONDS);
+    set_timer(c, BODY_SECONDS + (int)(h->reserved / SLOWEST_BYTES));
     if (r->head.expect && !h->n) send(h->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
     return take_body(c);
 }

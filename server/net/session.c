@@ -3,6 +3,7 @@
 #include "server/net/session.h"
 
 #include "proto/answer.h"
+#include "proto/frame.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
 #include "server/base/waker.h"
@@ -14,7 +15,7 @@
 /* A message of several fragments. Such are rare; thousands of idle connections are not. */
 struct message {
     struct scan scan; /* what it says it is, for the error when it is too long */
-    bool too_long;
+    bool too_long, binary;
     char *text; /* cap bytes */
     size_t len, cap;
 };
@@ -204,6 +205,12 @@ static bool grow(struct message *m, size_t more)
     return true;
 }
 
+/* Bytes of the longest message of its kind. */
+static size_t longest(bool binary)
+{
+    return binary ? FRAME_HEADER + LIMIT_CHUNK_BYTES : LIMIT_MESSAGE_BYTES;
+}
+
 /* false: no memory. */
 static bool append(struct session *s, const struct session_fragment *p)
 {
@@ -213,9 +220,10 @@ static bool append(struct session *s, const struct session_fragment *p)
         m = s->message = calloc(1, sizeof *m);
         if (!m) return false;
         scan_init(&m->scan);
+        m->binary = p->binary;
     }
-    scan_feed(&m->scan, p->bytes, p->len);
-    m->too_long |= p->len > LIMIT_MESSAGE_BYTES - m->len;
+    if (!m->binary) scan_feed(&m->scan, p->bytes, p->len);
+    m->too_long |= p->len > longest(m->binary) - m->len;
     if (m->too_long) return true;
     if (!grow(m, p->len)) return false;
     if (p->len) memcpy(m->text + m->len, p->bytes, p->len);
@@ -231,10 +239,12 @@ static void take_message(struct session *s, int64_t now)
     struct fail f;
 
     if (m->too_long) {
-        fail_set(&f, ERR_TOO_LARGE, "The message is longer than %d bytes.", LIMIT_MESSAGE_BYTES);
+        fail_set(&f, ERR_TOO_LARGE, "The message is longer than %zu bytes.", longest(m->binary));
         command_scanned(&m->scan, &about);
         tell(s, now, &about, &f);
         s->refused = !s->client;
+    } else if (m->binary) {
+        hub_chunk(s->hub, now, s->client, m->text, m->len);
     } else {
         deliver(s, now, m->text, m->len);
     }
@@ -246,11 +256,14 @@ static void take(struct session *s, int64_t now, const struct session_fragment *
     if (p->first) {
         s->skipping = false;
         forget_message(s);
-        if (p->binary)
+        if (p->binary && !s->open)
             refuse(s, now, ERR_BAD_REQUEST, "A binary message came where text is due.",
                    "Send one JSON object as a text message.");
-        else if (p->last && s->open && p->len <= LIMIT_MESSAGE_BYTES) {
-            deliver(s, now, p->bytes, p->len); /* whole already: no copy */
+        else if (p->last && s->open && p->len <= longest(p->binary)) {
+            if (p->binary) /* whole already: no copy */
+                hub_chunk(s->hub, now, s->client, p->bytes, p->len);
+            else
+                deliver(s, now, p->bytes, p->len);
             return;
         }
     }

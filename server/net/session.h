@@ -1,10 +1,10 @@
 /* session - one WebSocket: messages in, one finished message out for each time the socket can
  * take one.
  *
- * It joins the fragments of a text message up to LIMIT_MESSAGE_BYTES and gives whole ones to the
- * hub; it holds no queue of its own: what a slow client has not read stays as slots on boards,
- * and what it was answered stays with the hub, which counts it. Knows no socket. Thread: the
- * loop's. */
+ * It joins the fragments of a message up to LIMIT_MESSAGE_BYTES, of a binary one to a part of an
+ * upload, and gives whole ones to the hub; it holds no queue of its own: what a slow client has
+ * not read stays as slots on boards, and what it was answered stays with the hub, which counts
+ * it. Knows no socket. Thread: the loop's. */
 #ifndef SERVER_NET_SESSION_H
 #define SERVER_NET_SESSION_H
 

@@ -1,6 +1,7 @@
 /* images - files first, then rows, so that a kill leaves a file that the next start removes. */
 #include "server/store/images.h"
 
+#include "proto/answer.h"
 #include "server/store/files.h"
 
 #include <errno.h>
@@ -195,6 +196,179 @@ int images_refer(struct image_store *m, const struct hub_row *row, struct fail *
     for (int i = 0; i < row->spec->images && !err; i++)
         err = refer_one(m, row, row->spec->image[i].digest, f);
     return err;
+}
+
+/* --- uploads ---------------------------------------------------------------------------------- */
+
+int images_open_file(struct image_store *m, uint32_t owner, const char *digest, int *fd,
+                     int64_t *bytes, struct fail *f)
+{
+    struct found found;
+
+    if (!find(m->rows->reader, owner, digest, &found))
+        return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
+    *bytes = found.bytes;
+    return pictures_open(found.upload ? &m->files : m->outputs, found.file, digest, found.bytes, fd,
+                         f);
+}
+
+void images_list(struct image_store *m, uint32_t owner, struct text *out)
+{
+    sqlite3_stmt *q = prepare(m->rows->reader,
+                              "SELECT digest,bytes,width,height,created_ms,notes FROM images WHERE"
+                              " owner=?1 AND notes IS NOT NULL ORDER BY created_ms DESC LIMIT 200");
+
+    sqlite3_bind_int64(q, 1, owner);
+    while (q && sqlite3_step(q) == SQLITE_ROW) {
+        struct spec_image image = {.width = sqlite3_column_int(q, 2),
+                                   .height = sqlite3_column_int(q, 3)};
+        const struct answer_image row = {.image = &image,
+                                         .bytes = sqlite3_column_int64(q, 1),
+                                         .created_ms = sqlite3_column_int64(q, 4),
+                                         .changed = (const char *)sqlite3_column_text(q, 5)};
+
+        if (spec_digest_parse((const char *)sqlite3_column_text(q, 0), image.digest))
+            answer_image_row(&row, out);
+    }
+    sqlite3_finalize(q);
+}
+
+/* Of an upload: how many jobs begin with it that are not over; -1: there is no such upload. */
+static int waiting_jobs(sqlite3 *db, uint32_t owner, const char *digest)
+{
+    sqlite3_stmt *q =
+        prepare(db, "SELECT (SELECT count(*) FROM sources s JOIN jobs j ON"
+                    " j.job=s.job WHERE s.digest=?2 AND j.owner=?1 AND j.state=0)"
+                    " FROM images WHERE owner=?1 AND digest=?2 AND notes IS NOT NULL");
+    int n;
+
+    sqlite3_bind_int64(q, 1, owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    n = q && sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
+    sqlite3_finalize(q);
+    return n;
+}
+
+int images_check_discard(struct image_store *m, uint32_t owner,
+                         const uint8_t which[SPEC_DIGEST_BYTES], struct fail *f)
+{
+    char digest[SPEC_DIGEST_TEXT];
+    int n;
+
+    spec_digest_text(which, digest);
+    n = waiting_jobs(m->rows->reader, owner, digest);
+    if (n == 0) return 0;
+    if (n < 0) return fail_field(f, ERR_NOT_FOUND, "image", "There is no such upload");
+    fail_field(f, ERR_CONFLICT, "image", "%d job%s that %s not over begin%s with it", n,
+               n == 1 ? "" : "s", n == 1 ? "is" : "are", n == 1 ? "s" : "");
+    return fail_advise(f, "Cancel them first, or wait for their end.");
+}
+
+/* The file goes when no row has it any more; a kill before that is made good at the next start. */
+static void remove_file(struct image_store *m, const char *digest)
+{
+    char name[FILE_TEXT];
+
+    file_name(digest, name);
+    if (!has_row(m, name)) pictures_remove(&m->files, name);
+}
+
+static int remove_row(struct image_store *m, uint32_t owner, const char *digest, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(m->rows->writer, "DELETE FROM images WHERE owner=?1 AND digest=?2");
+
+    sqlite3_bind_int64(q, 1, owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    return run(m->rows->writer, q, f);
+}
+
+void images_discard(struct image_store *m, struct image_discard *d)
+{
+    char digest[SPEC_DIGEST_TEXT];
+    struct fail f;
+
+    spec_digest_text(d->digest, digest);
+    if (waiting_jobs(m->rows->writer, d->owner, digest) == 0
+        && remove_row(m, d->owner, digest, &f) == 0)
+        remove_file(m, digest);
+    free(d);
+}
+
+/* Whether the uploads of this user fit its bound with so many bytes more. */
+static int check_bound(struct image_store *m, uint32_t owner, int64_t bytes, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(m->rows->writer,
+                              "SELECT disk, (SELECT coalesce(sum(bytes),0) FROM images WHERE"
+                              " owner=?1 AND notes IS NOT NULL) FROM users WHERE id=?1 AND disk>0");
+    bool over;
+
+    sqlite3_bind_int64(q, 1, owner);
+    over = q && sqlite3_step(q) == SQLITE_ROW
+           && sqlite3_column_int64(q, 1) + bytes > sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    if (!over) return 0;
+    fail_field(f, ERR_TOO_LARGE, "image", "Your uploads would take more than your disk space");
+    return fail_advise(f, "Discard some; the list of uploads has their sizes.");
+}
+
+static int upsert(struct image_store *m, const struct intake *i, const char *digest, struct fail *f)
+{
+    sqlite3_stmt *q = prepare(
+        m->rows->writer, "INSERT INTO images(owner,digest,bytes,width,height,created_ms,used_ms,"
+                         "notes) VALUES(?1,?2,?3,?4,?5,?6,?6,?7)"
+                         " ON CONFLICT DO UPDATE SET created_ms=?6,used_ms=?6,notes=?7");
+
+    sqlite3_bind_int64(q, 1, i->owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 3, (sqlite3_int64)i->png->len);
+    sqlite3_bind_int(q, 4, i->image.width);
+    sqlite3_bind_int(q, 5, i->image.height);
+    sqlite3_bind_int64(q, 6, i->created_ms);
+    sqlite3_bind_text(q, 7, i->changed, -1, SQLITE_STATIC);
+    return run(m->rows->writer, q, f);
+}
+
+int images_add(struct image_store *m, const struct intake *i, struct fail *f)
+{
+    char digest[SPEC_DIGEST_TEXT], name[FILE_TEXT];
+    int err = check_bound(m, i->owner, (int64_t)i->png->len, f);
+
+    spec_digest_text(i->image.digest, digest);
+    file_name(digest, name);
+    if (!err) err = pictures_write(&m->files, name, i->png->data, i->png->len, f);
+    return err ? err : upsert(m, i, digest, f);
+}
+
+/* One that is to go. */
+static bool find_unused(struct image_store *m, int64_t before_ms, uint32_t *owner,
+                        char digest[SPEC_DIGEST_TEXT])
+{
+    sqlite3_stmt *q =
+        prepare(m->rows->writer, "SELECT owner,digest FROM images i WHERE used_ms<?1 AND NOT EXISTS"
+                                 " (SELECT 1 FROM sources s JOIN jobs j ON j.job=s.job WHERE"
+                                 " s.digest=i.digest AND j.owner=i.owner) LIMIT 1");
+    bool found;
+
+    sqlite3_bind_int64(q, 1, before_ms);
+    found = q && sqlite3_step(q) == SQLITE_ROW;
+    if (found) {
+        *owner = (uint32_t)sqlite3_column_int64(q, 0);
+        snprintf(digest, SPEC_DIGEST_TEXT, "%s", (const char *)sqlite3_column_text(q, 1));
+    }
+    sqlite3_finalize(q);
+    return found;
+}
+
+void images_prune(struct image_store *m, int64_t now_ms, int64_t keep_ms)
+{
+    char digest[SPEC_DIGEST_TEXT];
+    struct fail f;
+    uint32_t owner;
+
+    while (find_unused(m, now_ms - keep_ms, &owner, digest)) {
+        if (remove_row(m, owner, digest, &f)) return;
+        remove_file(m, digest);
+    }
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

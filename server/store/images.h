@@ -15,6 +15,7 @@
 
 #include "server/base/blob.h"
 #include "server/core/effects.h"
+#include "server/events.h"
 #include "server/store/pictures.h"
 #include "server/store/rows.h"
 
@@ -36,6 +37,28 @@ int images_find(struct image_store *, uint32_t owner, struct spec_image *out, st
 /* In the transaction of a new job: it begins with the pictures of its spec. ERR_NOT_FOUND: one has
  * been removed since images_find(). ERR_IO. */
 int images_refer(struct image_store *, const struct hub_row *, struct fail *f);
+
+/* A file by its digest and owner: an open one, its size. The caller closes fd. ERR_NOT_FOUND. */
+int images_open_file(struct image_store *, uint32_t owner, const char *digest, int *fd,
+                     int64_t *bytes, struct fail *f);
+/* Rows of the uploads of a user, the newest first (answer_image_row). */
+void images_list(struct image_store *, uint32_t owner, struct text *out);
+/* May this upload be removed? ERR_NOT_FOUND, ERR_CONFLICT. */
+int images_check_discard(struct image_store *, uint32_t owner,
+                         const uint8_t digest[SPEC_DIGEST_BYTES], struct fail *f);
+
+/* Writes the file and the row of an upload, each durable. ERR_IO; ERR_TOO_LARGE: the user's uploads
+ * would take more than all of its pictures may. */
+int images_add(struct image_store *, const struct intake *, struct fail *f);
+/* Removes an upload that no job needs any more, and frees the message. */
+struct image_discard {
+    struct msg m;
+    uint32_t owner;
+    uint8_t digest[SPEC_DIGEST_BYTES];
+};
+void images_discard(struct image_store *, struct image_discard *);
+/* Removes what no job begins with and was last used more than so long ago. */
+void images_prune(struct image_store *, int64_t now_ms, int64_t keep_ms);
 
 /* A file of the folder, whole and with this digest (64 hex digits): the caller's reference. NULL:
  * it is gone, damaged, or memory is short. */

@@ -30,6 +30,8 @@ enum {
     STORE_STOP,
     STORE_KEEP,
     STORE_FIND,
+    STORE_IMAGE,
+    STORE_DISCARD,
     STORE_THUMBNAIL
 };
 /* Longest time for one file or one commit, in the watchdog's naps: a busy disk takes seconds. */
@@ -59,6 +61,7 @@ struct store {
     struct pictures pictures;
     struct results *results;
     struct image_store images;
+    int64_t image_ms; /* an upload that no job begins with is kept for so long after its last use */
     struct checkpoints checkpoints;
     struct retention retention;                      /* the thread's */
     struct files_identity files[DATABASE_FILES];     /* as they were opened */
@@ -178,6 +181,7 @@ int store_open(struct store **out, const struct store_conf *conf, struct fail *f
     s->folder = s->lock = -1;
     s->loop = conf->loop;
     s->log = conf->log;
+    s->image_ms = conf->upload_hours * INT64_C(3600000);
     s->retention = (struct retention){.keep_ms = conf->keep_days * DAY_MS,
                                       .keep_bytes = conf->keep_bytes,
                                       .rows = &s->rows,
@@ -272,9 +276,34 @@ struct blob *store_tokens(struct store *s, uint64_t job)
     return rows_tokens(&s->rows, job);
 }
 
+void store_keep_image(struct store *s, struct intake *m)
+{
+    m->m.kind = STORE_IMAGE;
+    pulse_due(&s->pulse);
+    mbox_push(&s->box, &m->m);
+}
+
+void store_discard_image(struct store *s, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES])
+{
+    struct image_discard *m = calloc(1, sizeof *m);
+
+    if (!m) return;
+    *m = (struct image_discard){.m.kind = STORE_DISCARD, .owner = owner};
+    memcpy(m->digest, digest, sizeof m->digest);
+    pulse_due(&s->pulse);
+    mbox_push(&s->box, &m->m);
+}
+
 struct image_store *store_images(struct store *s)
 {
     return &s->images;
+}
+
+static int find_upload(struct store *s, const struct store_asker *who, const char *digest,
+                       struct store_file *out, struct fail *f)
+{
+    snprintf(out->name, sizeof out->name, "%.64s.png", digest);
+    return images_open_file(&s->images, who->user, digest, &out->fd, &out->bytes, f);
 }
 
 int store_find(struct store *s, const struct store_asker *who, const char *digest,
@@ -283,7 +312,7 @@ int store_find(struct store *s, const struct store_asker *who, const char *diges
     memset(out, 0, sizeof *out);
     out->fd = -1;
     if (!rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes))
-        return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
+        return find_upload(s, who, digest, out, f);
     return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
 }
 
@@ -576,6 +605,15 @@ static void keep(struct store *s, struct keep *k)
     free(k);
 }
 
+static void keep_image(struct store *s, struct intake *m)
+{
+    const int64_t bytes = (int64_t)m->png->len;
+
+    if (!images_add(&s->images, m, &m->why)) retention_ended(&s->retention, bytes);
+    m->m.kind = LOOP_KEPT;
+    mbox_push(s->loop, &m->m);
+}
+
 /* True: it was no entry, and is gone. */
 static bool obey(struct store *s, struct msg *m, bool *stop)
 {
@@ -583,6 +621,8 @@ static bool obey(struct store *s, struct msg *m, bool *stop)
     case STORE_STOP: *stop = true; return true;
     case STORE_FIND: results_push(s->results, (struct results_query *)m); return true;
     case STORE_THUMBNAIL: thumbnail_write(m, &s->pictures, s->rows.writer); return true;
+    case STORE_IMAGE: keep_image(s, (struct intake *)m); return true;
+    case STORE_DISCARD: images_discard(&s->images, (struct image_discard *)m); return true;
     case STORE_KEEP: keep(s, (struct keep *)m); return true;
     default: return false;
     }
@@ -626,8 +666,10 @@ static void *run(void *arg)
         else if (s->trouble[0])
             probe(s);
         pulse_begin(&s->pulse);
-        if (more && !s->trouble[0] && retention_due(&s->retention, clock_us()))
+        if (more && !s->trouble[0] && retention_due(&s->retention, clock_us())) {
             retention_look(&s->retention, clock_us(), clock_unix_ms());
+            images_prune(&s->images, clock_unix_ms(), s->image_ms);
+        }
         pulse_end(&s->pulse);
     }
     return NULL;

@@ -53,6 +53,7 @@ struct store_conf {
     struct log *log;    /* NULL: none */
     int keep_days;      /* older pictures are removed; 0: at no age */
     int64_t keep_bytes; /* the oldest are removed beyond so many in all; 0: no such bound */
+    int upload_hours;   /* an upload that no job begins with goes so long after its last use */
     int grace_minutes;  /* between telling users what goes beyond their --disk, and removing it */
 };
 int store_open(struct store **out, const struct store_conf *, struct fail *f);
@@ -100,16 +101,21 @@ const uint8_t *store_secret(const struct store *);
 /* The tokens kept with a finished job, or for one that waits: the caller's reference, or NULL. */
 struct blob *store_tokens(struct store *, uint64_t job);
 
-/* Pictures that jobs begin with. */
+/* Pictures that jobs begin with, for what is read of them. */
 struct image_store *store_images(struct store *);
+/* Keep one; it comes back as LOOP_KEPT, with why not if it is not kept. Takes the message. */
+struct intake;
+void store_keep_image(struct store *, struct intake *);
+/* Remove an upload, unless a job that is not over begins with it. Not answered. */
+void store_discard_image(struct store *, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES]);
 
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {
     bool all;
     uint32_t user;
 };
-/* A result by its digest (64 hex digits): an open file, its size and name. The caller closes fd.
- * ERR_NOT_FOUND, also for a picture that is only others'; ERR_IO. */
+/* A result, or an upload of this user, by its digest (64 hex digits): an open file, its size and
+ * name. The caller closes fd. ERR_NOT_FOUND, also for a picture that is only others'; ERR_IO. */
 struct store_file {
     int fd;
     int64_t bytes;

@@ -96,6 +96,26 @@ static void convert(struct converter *v, struct conversion *c)
     mbox_push(v->loop, &c->m);
 }
 
+static void press(struct converter *v, struct intake *m)
+{
+    uint8_t *bytes;
+    size_t len;
+    char digest[PNG_DIGEST_TEXT];
+
+    if (!png_encode(m->rgb->data, m->image.width, m->image.height, NULL, 0, &bytes, &len, &m->why))
+        m->png = blob_copy(bytes, len);
+    if (m->png) {
+        png_digest(bytes, len, digest);
+        spec_digest_parse(digest, m->image.digest);
+        free(bytes);
+    } else if (!m->why.code) {
+        fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory for the picture");
+    }
+    blob_unref(m->rgb);
+    m->rgb = NULL;
+    mbox_push(v->loop, &m->m);
+}
+
 static bool handle(struct converter *v, struct msg *list)
 {
     bool go_on = true;
@@ -104,6 +124,8 @@ static bool handle(struct converter *v, struct msg *list)
         next = m->next;
         if (m->kind == CONVERTER_STOP)
             go_on = false;
+        else if (m->kind == LOOP_PRESSED)
+            press(v, (struct intake *)m);
         else
             convert(v, (struct conversion *)m);
     }
@@ -143,6 +165,12 @@ void converter_free(struct converter *v)
     pthread_join(v->thread, NULL);
     mbox_destroy(&v->box);
     free(v);
+}
+
+void converter_press(struct converter *v, struct intake *m)
+{
+    m->m.kind = LOOP_PRESSED;
+    mbox_push(&v->box, &m->m);
 }
 
 void converter_push(struct converter *v, struct conversion *c)

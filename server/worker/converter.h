@@ -22,6 +22,10 @@ int converter_new(struct converter **out, struct mbox *loop, struct fail *f);
 void converter_free(struct converter *);
 void converter_push(struct converter *, struct conversion *); /* malloc'ed; takes it */
 
+/* Makes a PNG without texts of m->rgb, which is given up, and its digest; comes back as
+ * LOOP_PRESSED. Takes it. */
+void converter_press(struct converter *, struct intake *m);
+
 /* The work itself; px: longest side of what is made, 0: the picture's. NULL: the file is no PNG, or
  * memory is short. Thread: any, no state. */
 struct blob *converter_convert(const void *png, size_t len, enum picture_format, int quality,

@@ -19,8 +19,9 @@ PATHS = {name: os.path.join(ROOT, "proto", name + ".yaml") for name in ("openapi
 CLIENTS = os.environ.get("DARKROOM_CLIENTS", os.path.join(ROOT, "build", "clients"))
 BEGIN, END = "  # commands:begin", "  # commands:end"
 NOT_IN_A_BODY = {"type", "ref", "watch"}  # they say which command it is, or something about a connection
-CONNECTION = {"watch", "unwatch", "previews", "auth"}
-OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "users": "users", "log": "log", "stats": "stats", "ping": "pong"}
+CONNECTION = {"watch", "unwatch", "previews", "auth", "upload", "commit"}
+OWN_ANSWER = {"submit": None, "list": "list", "job": "job", "quote": "quote", "users": "users", "log": "log", "stats": "stats", "ping": "pong",
+              "uploads": "uploads"}
 # what stops or pauses the server for all, and streams without an end
 LEFT_OUT = ["/v1/pause", "/v1/resume", "/v1/drain", "/v1/set", "/v1/stats/events", "/ws", "/i/{digest}.png", "/t/{digest}.jpg"]
 
@@ -37,6 +38,8 @@ def commands():
     found = {}
     for ref in listed:
         payload = api["components"]["messages"][ref["$ref"].split("/")[-1]]["payload"]
+        if "properties" not in payload:
+            continue  # a binary one
         found[payload["properties"]["type"]["const"]] = (ref["$ref"].split("/")[-1], payload)
     return found
 

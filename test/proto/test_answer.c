@@ -377,6 +377,38 @@ static void make_pong(struct text *t)
 {
     answer_pong("p", 1767225600123, t);
 }
+static const struct spec_image UPLOADED = {
+    .digest = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa,
+               0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00, 0x11, 0x22, 0x33, 0x44, 0x55,
+               0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff},
+    .width = 4032,
+    .height = 3024,
+    .used_width = 1024,
+    .used_height = 768};
+static void make_upload(struct text *t)
+{
+    answer_upload("u", &(struct answer_upload){0x58e30ebaadd531f6, 1048576, 2483991}, t);
+}
+static void make_image(struct text *t)
+{
+    answer_image(
+        "u",
+        &(struct answer_image){
+            .image = &UPLOADED, .bytes = 9120331, .changed = "[\"oriented\"]", .private = true},
+        t);
+}
+static void make_uploads(struct text *t)
+{
+    struct spec_image image = UPLOADED;
+
+    image.width = image.height = image.used_width = image.used_height = 64;
+    answer_images_begin(NULL, t);
+    answer_image_row(
+        &(struct answer_image){
+            .image = &image, .bytes = 8000, .created_ms = 1767225600123, .changed = "[]"},
+        t);
+    answer_images_end(t);
+}
 static void make_ok_set(struct text *t)
 {
     struct answer_tuning s = {.set = {4, 8, 300}, .cap = 2, .why_cap = "2 pictures fit in 1.2 GB"};
@@ -444,6 +476,9 @@ static const struct {
     {"notice that is over", make_over},
     {"user that has changed", make_user_changed},
     {"pong", make_pong},
+    {"upload", make_upload},
+    {"image", make_image},
+    {"uploads", make_uploads},
 };
 #define N_EVENTS  (sizeof EVENTS / sizeof *EVENTS)
 #define N_ANSWERS (sizeof ANSWERS / sizeof *ANSWERS)

@@ -18,6 +18,16 @@ static void describe_search(const struct command_search *s, struct text *t)
     if (s->skip) text_int(t, "skip", s->skip);
 }
 
+static void describe_image(const struct command *c, struct text *t)
+{
+    static const uint8_t none[SPEC_DIGEST_BYTES];
+    char digest[SPEC_DIGEST_TEXT];
+
+    if (memcmp(c->image, none, sizeof none) == 0) return;
+    spec_digest_text(c->image, digest);
+    text_string(t, "image", digest);
+}
+
 /* What a command means, as the vectors' `expect` says it. */
 static void describe(const struct command *c, const json_t *expect, struct text *t)
 {
@@ -50,6 +60,9 @@ static void describe(const struct command *c, const json_t *expect, struct text 
     if (c->kind == COMMAND_SHARE) text_int(t, "ttl_s", c->ttl_s);
     if (c->before) text_id(t, "before", c->before);
     if (c->parent) text_id(t, "parent", c->parent);
+    if (c->upload) text_id(t, "upload", c->upload);
+    if (c->bytes) text_int(t, "bytes", c->bytes);
+    describe_image(c, t);
     if (c->sweep.cells) {
         sweep_write(&c->sweep, &c->spec, t, "sweep");
         text_int(t, "cells", c->sweep.cells);

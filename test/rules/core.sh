@@ -11,9 +11,9 @@ ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|
 ours+='|composition|device|device_events|devices|dispatch|ending|eta|fair|favour|finish|forecast'
 ours+='|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews|private|queue|registry'
 ours+='|recall|recent|reorder|report|request|respond|restore|search|shares|sources|stats|submit'
-ours+='|sweeps|timeline'
+ours+='|sweeps|timeline|uploads'
 ours="^($ours)_"
-proto='^(answer|cells|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'
+proto='^(answer|cells|chunk|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'
 proto+='|^(COMMAND|SPEC|USER)_|^(blob)_'
 sanitizers='^(__asan_|__ubsan_|__tsan_|__sanitizer_)|^_GLOBAL_OFFSET_TABLE_$'
 

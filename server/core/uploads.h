@@ -1,0 +1,35 @@
+/* uploads - files of clients on their way to become pictures that jobs begin with.
+ *
+ * Their bytes come in parts, on any connection of their owner, so that one that breaks is followed
+ * by another that goes on where the bytes end; they are in memory, bounded by LIMIT_UPLOADS a user
+ * and LIMIT_UPLOAD_MEMORY in all, and given up when nothing comes for LIMIT_UPLOAD_IDLE_S. A whole
+ * file is handed out (hub_out.take_image), which comes back as hub_image(). What is private is kept
+ * here and nowhere else, for as long as private pictures are.
+ * Thread: the loop's. */
+#ifndef SERVER_CORE_UPLOADS_H
+#define SERVER_CORE_UPLOADS_H
+
+#include "server/core/core.h"
+
+/* upload, commit, uploads, discard */
+void uploads_obey(struct hub *, int64_t now, struct pending_reply *, const struct command *);
+/* A part of a file, as hub_chunk(). 0, or why not: then nothing of that upload is taken until it is
+ * asked for again. */
+int uploads_chunk(struct hub *, int64_t now, const struct client *, const void *message, size_t len,
+                  struct fail *f);
+/* A whole file, as hub_upload(). */
+void uploads_whole(struct hub *, int64_t now, struct pending_reply *, const void *bytes, size_t len,
+                   bool private);
+/* As hub_image(). */
+void uploads_taken(struct hub *, int64_t now, const struct hub_image *, const struct fail *why);
+
+/* A private upload of this account (borrowed), by its digest; NULL: there is none. */
+const struct private_image *uploads_private(const struct hub *, const struct account *,
+                                            const uint8_t digest[SPEC_DIGEST_BYTES]);
+
+/* Give up what nothing comes for, and forget private ones in time; those of users that are gone. */
+void uploads_look(struct hub *, int64_t now);
+int64_t uploads_due(const struct hub *); /* INT64_MAX: not at all */
+void uploads_free(struct hub *);
+
+#endif
