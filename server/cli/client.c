@@ -7,9 +7,12 @@
 #include "server/cli/bar.h"
 #include "server/cli/output.h"
 
+#include "proto/limits.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,22 +114,29 @@ static int send_all(int fd, const char *bytes, size_t n)
     return 0;
 }
 
+/* What is sent behind a head. */
+struct sent {
+    const char *type;
+    const void *bytes;
+    size_t len;
+};
+
 static int send_request(const struct server *s, int fd, const char *request, const char *path,
-                        const char *body, struct fail *f)
+                        const struct sent *body, struct fail *f)
 {
     bool v6 = strchr(s->host, ':') != NULL;
     char head[2048], length[96] = "";
     int n;
 
     if (body)
-        snprintf(length, sizeof length, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                 strlen(body));
+        snprintf(length, sizeof length, "Content-Type: %s\r\nContent-Length: %zu\r\n", body->type,
+                 body->len);
     n = snprintf(head, sizeof head, "%s %s%s HTTP/1.0\r\nHost: %s%s%s:%s\r\n%s%s%s%s\r\n", request,
                  s->path, path, v6 ? "[" : "", s->host, v6 ? "]" : "", s->port,
                  s->token ? "Authorization: Bearer " : "", s->token ? s->token : "",
                  s->token ? "\r\n" : "", length);
     if (n >= (int)sizeof head) return fail_set(f, ERR_USAGE, "The token is too long.");
-    if (send_all(fd, head, (size_t)n) || (body && send_all(fd, body, strlen(body))))
+    if (send_all(fd, head, (size_t)n) || (body && send_all(fd, body->bytes, body->len)))
         return fail_set(f, ERR_IO, "%s does not read the request: %s.", s->host, strerror(errno));
     return 0;
 }
@@ -148,9 +158,9 @@ static int refused(const struct server *s, FILE *in, int status, struct fail *f)
     return f->code;
 }
 
-/* *in: behind the head of an answer with status 200 or 202. */
-static int ask(const struct server *s, const char *request, const char *path, const char *body,
-               FILE **in, struct fail *f)
+/* *in: behind the head of an answer with status 200, 201 or 202. */
+static int ask(const struct server *s, const char *request, const char *path,
+               const struct sent *body, FILE **in, struct fail *f)
 {
     char line[1024];
     int fd, status = 0, err = connect_to(s, &fd, f);
@@ -165,7 +175,7 @@ static int ask(const struct server *s, const char *request, const char *path, co
         err = fail_set(f, ERR_IO, "%s does not answer as an HTTP server.", s->host);
     while (!err && fgets(line, sizeof line, *in) && strcmp(line, "\r\n") != 0)
         continue;
-    if (!err && status != 200 && status != 202) err = refused(s, *in, status, f);
+    if (!err && status != 200 && status != 201 && status != 202) err = refused(s, *in, status, f);
     if (err && *in) {
         fclose(*in);
         *in = NULL;
@@ -205,10 +215,86 @@ static bool wait_again(struct loss *l, const struct server *s, bool moved, uint6
     return true;
 }
 
+/* --- pictures that it begins with ------------------------------------------------------------- */
+
+/* The whole file; the caller frees. */
+static int read_file(const char *path, struct sent *out, struct fail *f)
+{
+    FILE *in = fopen(path, "rbe");
+    char *bytes = in ? malloc(LIMIT_IMAGE_BYTES + 1) : NULL;
+    int err = 0;
+
+    if (bytes) out->len = fread(bytes, 1, LIMIT_IMAGE_BYTES + 1, in);
+    if (!in || (bytes && ferror(in)))
+        err = fail_set(f, ERR_IO, "Cannot read %.200s: %s.", path, strerror(errno));
+    else if (!bytes)
+        err = fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a picture.");
+    else if (out->len > LIMIT_IMAGE_BYTES)
+        err = fail_set(f, ERR_USAGE, "%.200s has more than %d MB.", path, LIMIT_IMAGE_BYTES >> 20);
+    if (in) fclose(in);
+    out->bytes = bytes;
+    return err;
+}
+
+/* What the server did to it, for people. */
+static void tell_kept(const char *path, const json_t *kept)
+{
+    const json_t *used = json_object_get(kept, "used"), *word;
+    size_t i;
+
+    if (used)
+        fprintf(stderr, "%s: %dx%d is read at %dx%d\n", path,
+                (int)json_integer_value(json_object_get(kept, "width")),
+                (int)json_integer_value(json_object_get(kept, "height")),
+                (int)json_integer_value(json_object_get(used, "width")),
+                (int)json_integer_value(json_object_get(used, "height")));
+    json_array_foreach(json_object_get(kept, "changed"), i, word)
+        fprintf(stderr, "%s: %s\n", path, json_string_value(word));
+}
+
+static int upload(const struct server *s, const char *path, json_t *images, struct fail *f)
+{
+    struct sent file = {.type = "application/octet-stream"};
+    FILE *in = NULL;
+    json_t *kept = NULL;
+    const char *digest;
+    int err = read_file(path, &file, f);
+
+    if (!err) err = ask(s, "POST", "/v1/images", &file, &in, f);
+    free((void *)(uintptr_t)file.bytes);
+    if (err) return err;
+    kept = json_loadf(in, JSON_DISABLE_EOF_CHECK, NULL);
+    fclose(in);
+    digest = json_string_value(json_object_get(kept, "digest"));
+    if (digest) {
+        tell_kept(path, kept);
+        json_array_append_new(images, json_string(digest));
+    } else
+        err = fail_set(f, ERR_IO, "%s is no darkroom server.", s->host);
+    json_decref(kept);
+    return err;
+}
+
+/* Those of --image, one in a line. */
+static int upload_all(const struct server *s, const char *list, json_t *images, struct fail *f)
+{
+    char path[PATH_MAX];
+    int err = 0;
+
+    while (list && *list && !err) {
+        const size_t n = strcspn(list, "\n");
+
+        snprintf(path, sizeof path, "%.*s", (int)n, list);
+        err = upload(s, path, images, f);
+        list += n + (list[n] == '\n');
+    }
+    return err;
+}
+
 /* --- a job ------------------------------------------------------------------------------------ */
 
 /* The members of the spec that were given: the server has defaults for the others. */
-static char *make_body(const struct options *o)
+static char *make_body(const struct options *o, json_t *images)
 {
     json_t *spec = json_pack("{s:s}", "prompt", o->prompt);
     char *text;
@@ -219,6 +305,7 @@ static char *make_body(const struct options *o)
     if (o->guidance >= 0) json_object_set_new(spec, "guidance", json_real(o->guidance));
     if (o->seed >= 0) json_object_set_new(spec, "seed", json_integer(o->seed));
     if (o->noise_seed >= 0) json_object_set_new(spec, "noise_seed", json_integer(o->noise_seed));
+    if (json_array_size(images)) json_object_set(spec, "images", images);
     spec =
         json_pack("{s:o, s:{s:i}}", "spec", spec, "on_disconnect", "cancel_after_ms", ABANDONED_MS);
     text = spec ? json_dumps(spec, JSON_COMPACT) : NULL;
@@ -226,9 +313,11 @@ static char *make_body(const struct options *o)
     return text;
 }
 
-static int submit(const struct server *s, const struct options *o, char job[32], struct fail *f)
+static int submit(const struct server *s, const struct options *o, json_t *images, char job[32],
+                  struct fail *f)
 {
-    char *body = make_body(o);
+    char *body = make_body(o, images);
+    const struct sent sent = {"application/json", body, body ? strlen(body) : 0};
     FILE *in = NULL;
     json_t *row;
     const char *name;
@@ -238,7 +327,7 @@ static int submit(const struct server *s, const struct options *o, char job[32],
         fail_set(f, ERR_BAD_UTF8, "The prompt is no UTF-8 text.");
         return ERR_BAD_UTF8;
     }
-    err = ask(s, "POST", "/v1/jobs", body, &in, f);
+    err = ask(s, "POST", "/v1/jobs", &sent, &in, f);
     free(body);
     if (err) return err;
     row = json_loadf(in, JSON_DISABLE_EOF_CHECK, NULL);
@@ -408,10 +497,13 @@ int cli_client(const struct cli *c)
     struct result result = {.state = ""};
     struct fail f = {0};
     char job[32];
+    json_t *images = json_array();
     int err = read_server(&server, c->options, &f);
 
     if (!err) err = output_check(c->options->out, &f);
-    if (!err) err = submit(&server, c->options, job, &f);
+    if (!err) err = upload_all(&server, c->options->images, images, &f);
+    if (!err) err = submit(&server, c->options, images, job, &f);
+    json_decref(images);
     if (!err) err = follow(&server, job, &result, &f);
     if (!err) err = save(&server, &result, c->options->out, &f);
     return err ? cli_print_fail(&f) : 0;

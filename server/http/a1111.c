@@ -139,17 +139,41 @@ static int take_spec(struct exchange *x, const json_t *o, struct fail *f)
     return 0;
 }
 
-static void begin(struct exchange *x, const struct http_request *q)
+/* img2img: what it begins with; nothing of the pictures stays in the request, which is echoed. */
+static int take_images(struct exchange *x, json_t *o, struct fail *f)
+{
+    struct txt2img *s = exchange_own(x);
+    const json_t *all = member(o, "init_images"), *mask = member(o, "mask");
+    int err = 0;
+
+    if (mask) {
+        fail_field(f, ERR_BAD_FIELD, "mask", "This model changes whole pictures, without a mask");
+        return fail_advise(f, "Leave mask out, and say in the prompt what is to change.");
+    }
+    for (size_t i = 0; i < json_array_size(all) && !err; i++) {
+        const char *text = json_string_value(json_array_get(all, i));
+
+        err = attach_text(x, &s->d.attach, "init_images", text ? text : "", f);
+    }
+    if (member(o, "denoising_strength")) drawing_unused(&s->d, "denoising_strength");
+    json_object_del(o, "init_images");
+    if (err || s->d.attach.n) return err;
+    fail_field(f, ERR_BAD_FIELD, "init_images", "init_images has no picture");
+    return fail_advise(f, "Send [\"data:image/png;base64,..\"].");
+}
+
+static void begin_with(struct exchange *x, const struct http_request *q, bool images)
 {
     struct txt2img *s = exchange_own(x);
     struct fail f;
-    json_t *o = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f);
+    json_t *o = text_parse(q->body, q->len, images ? LIMIT_FORM_BYTES : LIMIT_MESSAGE_BYTES, &f);
     int err = o ? 0 : (int)f.code, n = 1;
     uint32_t random[2];
     char key[A1111_KEY_BYTES + 20], own[A1111_KEY_BYTES];
 
     drawing_init(&s->d, q);
     s->request = o;
+    if (!err && images) err = take_images(x, o, &f);
     if (!err) err = take_count(s, o, &n, &f);
     if (!err) err = take_spec(x, o, &f);
     if (err) {
@@ -161,6 +185,16 @@ static void begin(struct exchange *x, const struct http_request *q)
     snprintf(key, sizeof key, "%s%08" PRIx32 "%08" PRIx32, own, random[0], random[1]);
     a1111_previews(x);
     drawing_submit(x, &s->d, s->spec, n, key);
+}
+
+static void begin(struct exchange *x, const struct http_request *q)
+{
+    begin_with(x, q, false);
+}
+
+static void begin_img2img(struct exchange *x, const struct http_request *q)
+{
+    begin_with(x, q, true);
 }
 
 /* --- info ------------------------------------------------------------------------------------- */
@@ -357,6 +391,16 @@ const struct translator A1111_TXT2IMG = {.state = sizeof(struct txt2img),
                                          .lasting = true,
                                          .refuse = a1111_refuse,
                                          .begin = begin,
+                                         .message = message,
+                                         .more = more,
+                                         .alarm = beat,
+                                         .drain = drain,
+                                         .end = end};
+
+const struct translator A1111_IMG2IMG = {.state = sizeof(struct txt2img),
+                                         .lasting = true,
+                                         .refuse = a1111_refuse,
+                                         .begin = begin_img2img,
                                          .message = message,
                                          .more = more,
                                          .alarm = beat,

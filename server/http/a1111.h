@@ -13,8 +13,8 @@
 #include "server/http/exchange.h"
 
 /* A1111_GET and A1111_POST: what stands in tables, by the last word of the path. */
-extern const struct translator A1111_TXT2IMG, A1111_PROGRESS, A1111_INTERRUPT, A1111_GET,
-    A1111_POST;
+extern const struct translator A1111_TXT2IMG, A1111_IMG2IMG, A1111_PROGRESS, A1111_INTERRUPT,
+    A1111_GET, A1111_POST;
 
 /* --- for the two halves of the dialect -------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ void drawing_init(struct drawing *d, const struct http_request *q)
 
 void drawing_free(struct drawing *d)
 {
+    json_decref(d->held);
     json_decref(d->notes);
     d->notes = NULL;
 }
@@ -149,6 +150,18 @@ void drawing_number(struct drawing *d, const struct exchange *x, json_t *spec, e
 
 /* --- submitting ------------------------------------------------------------------------------- */
 
+/* When all that is attached has its digest. */
+static void send_held(struct exchange *x, struct drawing *d)
+{
+    json_t *c = d->held;
+
+    if (!c || attach_waits(&d->attach)) return;
+    d->held = NULL;
+    attach_put(&d->attach, json_object_get(c, "spec"));
+    exchange_send(x, c);
+    json_decref(c);
+}
+
 void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, const char *key)
 {
     json_t *c =
@@ -160,8 +173,8 @@ void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, 
     exchange_lasting(x);
     exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
     d->n = n;
-    exchange_send(x, c);
-    json_decref(c);
+    d->held = c;
+    send_held(x, d);
 }
 
 /* --- following -------------------------------------------------------------------------------- */
@@ -254,6 +267,9 @@ enum drawing_event drawing_take(struct exchange *x, struct drawing *d, const str
     if (!type || strcmp(type, "error") == 0) {
         exchange_fail(o, &d->why);
         got = DRAWING_FAILED;
+    } else if (strcmp(type, "image") == 0) {
+        attach_take(&d->attach, o);
+        send_held(x, d);
     } else if (!d->accepted && strcmp(type, "accepted") == 0) {
         take_accepted(x, d, o);
         got = DRAWING_ACCEPTED;

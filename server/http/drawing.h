@@ -12,6 +12,7 @@
 #include "proto/frame.h"
 #include "proto/id.h"
 #include "proto/url.h"
+#include "server/http/attach.h"
 #include "server/http/exchange.h"
 
 #define DRAWING_MAX     10 /* pictures of one request; as many as OpenAI's n */
@@ -32,9 +33,11 @@ struct drawing {
     int n, accepted, over;
     int64_t created_ms; /* Unix time */
     struct drawn all[DRAWING_MAX];
-    struct fail why; /* the first failure; code 0: none */
-    json_t *notes;   /* array of strings */
-    int keep_ms;     /* without a reader until it is cancelled; 0: not at all */
+    struct fail why;      /* the first failure; code 0: none */
+    struct attach attach; /* pictures that came with the request .. */
+    json_t *held;         /* .. and the submit that waits for their digests; NULL: it was sent */
+    json_t *notes;        /* array of strings */
+    int keep_ms;          /* without a reader until it is cancelled; 0: not at all */
     struct store_asker asker;
 };
 
@@ -66,7 +69,8 @@ void drawing_number(struct drawing *, const struct exchange *, json_t *spec, enu
                     const char *name, const json_t *);
 
 /* Submit n pictures of this spec, which is borrowed: one job, or one sweep whose seeds follow one
- * another. key: of that job, or NULL. */
+ * another. They begin with what is attached, and are submitted when that is kept. key: of that job,
+ * or NULL. */
 void drawing_submit(struct exchange *, struct drawing *, json_t *spec, int n, const char *key);
 /* What a message (no frame) says of them; *which: of the picture. */
 enum drawing_event drawing_take(struct exchange *, struct drawing *, const struct blob *,

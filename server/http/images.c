@@ -143,7 +143,8 @@ static bool send_private(const struct hub *hub, uint32_t user, const char *diges
 void images_file(struct store *s, const struct hub *hub, const struct http_request *q,
                  struct http_reply *r)
 {
-    const struct store_asker who = {.user = q->asker->user ? q->asker->user->id : USER_NONE};
+    const struct store_asker who = {.uploads = true,
+                                    .user = q->asker->user ? q->asker->user->id : USER_NONE};
     const char *digest = q->param[0].text;
     struct store_file file;
     struct fail f;

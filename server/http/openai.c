@@ -6,6 +6,7 @@
 #include "proto/spec.h"
 #include "server/http/base64.h"
 #include "server/http/drawing.h"
+#include "server/http/openai_form.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ enum { PARTIALS_MAX = 3, ORIGIN_BYTES = 320, EVENT_BYTES = 64 << 20 };
 
 struct generation {
     struct drawing d;
+    bool edit;              /* it begins with other pictures */
     bool stream, url, both; /* both: base64 beside the address */
     enum picture_format format;
     int quality;
@@ -221,26 +223,44 @@ static void ask_previews(struct exchange *x)
     json_decref(c);
 }
 
-static void begin(struct exchange *x, const struct http_request *q)
+/* o: the request, which is freed; NULL: f says why there is none. */
+static void begin_with(struct exchange *x, const struct http_request *q, json_t *o, struct fail *f)
 {
     struct generation *g = exchange_own(x);
-    struct fail f;
-    json_t *o = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f), *spec = NULL;
-    int err = o ? 0 : (int)f.code, n = 1;
+    json_t *spec = NULL;
+    int err = o ? 0 : (int)f->code, n = 1;
 
-    drawing_init(&g->d, q);
-    if (!err) err = whole(o, "n", 1, DRAWING_MAX, 1, &n, &f);
-    if (!err) err = take_form(g, o, &f);
+    if (!err) err = whole(o, "n", 1, DRAWING_MAX, 1, &n, f);
+    if (!err) err = take_form(g, o, f);
     if (!err) spec = spec_of(g, o);
-    if (!err) err = take_size(x, o, spec, &f);
+    if (!err) err = take_size(x, o, spec, f);
     if (!err) {
         drawing_origin(x, q, g->origin, sizeof g->origin);
         if (g->stream && g->partials) ask_previews(x);
         drawing_submit(x, &g->d, spec, n, NULL);
     } else
-        exchange_refuse(x, &f);
+        exchange_refuse(x, f);
     json_decref(spec);
     json_decref(o);
+}
+
+static void begin(struct exchange *x, const struct http_request *q)
+{
+    struct generation *g = exchange_own(x);
+    struct fail f;
+
+    drawing_init(&g->d, q);
+    begin_with(x, q, text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f), &f);
+}
+
+static void begin_edit(struct exchange *x, const struct http_request *q)
+{
+    struct generation *g = exchange_own(x);
+    struct fail f;
+
+    drawing_init(&g->d, q);
+    g->edit = true;
+    begin_with(x, q, openai_form_read(x, &g->d.attach, q, &f), &f);
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -363,8 +383,8 @@ static const char USAGE[] = ",\"usage\":{\"total_tokens\":0,\"input_tokens\":0,\
 
 static void write_completed(struct exchange *x, int which)
 {
-    static const char type[] = "image_generation.completed";
     struct generation *g = exchange_own(x);
+    const char *type = g->edit ? "image_edit.completed" : "image_generation.completed";
     struct text t;
 
     open_event(&t, type);
@@ -385,8 +405,8 @@ static void write_completed(struct exchange *x, int which)
 /* A preview, when the next partial picture is due: they are spread over the time of drawing. */
 static void take_frame(struct exchange *x, const struct blob *m)
 {
-    static const char type[] = "image_generation.partial_image";
     struct generation *g = exchange_own(x);
+    const char *type = g->edit ? "image_edit.partial_image" : "image_generation.partial_image";
     struct frame h;
     struct text t;
     int i = drawing_frame(&g->d, m, &h);
@@ -525,6 +545,17 @@ const struct translator OPENAI_GENERATE = {.state = sizeof(struct generation),
                                            .alarm = beat,
                                            .drain = drain,
                                            .end = end};
+
+const struct translator OPENAI_EDIT = {.state = sizeof(struct generation),
+                                       .lasting = true,
+                                       .refuse = refuse,
+                                       .begin = begin_edit,
+                                       .message = message,
+                                       .more = more,
+                                       .converted = converted,
+                                       .alarm = beat,
+                                       .drain = drain,
+                                       .end = end};
 
 /* --- models ----------------------------------------------------------------------------------- */
 

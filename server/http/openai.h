@@ -13,6 +13,6 @@
 
 #include "server/http/exchange.h"
 
-extern const struct translator OPENAI_GENERATE, OPENAI_MODELS;
+extern const struct translator OPENAI_GENERATE, OPENAI_EDIT, OPENAI_MODELS;
 
 #endif

@@ -312,7 +312,8 @@ int store_find(struct store *s, const struct store_asker *who, const char *diges
     memset(out, 0, sizeof *out);
     out->fd = -1;
     if (!rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes))
-        return find_upload(s, who, digest, out, f);
+        return who->uploads ? find_upload(s, who, digest, out, f)
+                            : fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
     return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
 }
 

@@ -112,10 +112,11 @@ void store_discard_image(struct store *, uint32_t owner, const uint8_t digest[SP
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {
     bool all;
+    bool uploads; /* also among the user's uploads, and what its jobs began with */
     uint32_t user;
 };
-/* A result, or an upload of this user, by its digest (64 hex digits): an open file, its size and
- * name. The caller closes fd. ERR_NOT_FOUND, also for a picture that is only others'; ERR_IO. */
+/* A result by its digest (64 hex digits): an open file, its size and name. The caller closes fd.
+ * ERR_NOT_FOUND, also for a picture that is only others'; ERR_IO. */
 struct store_file {
     int fd;
     int64_t bytes;

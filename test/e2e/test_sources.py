@@ -6,11 +6,12 @@ The model is that of test/golden/edit, which reads pictures and draws nothing th
 import os
 import re
 import signal
+import subprocess
 
 os.environ["DARKROOM_TEST_MODEL"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "edit",
                                                  "model")
 
-from harness import Server, folder, generate, run  # noqa: E402 (it reads DARKROOM_TEST_MODEL)
+from harness import BIN, Server, folder, generate, run  # noqa: E402 (it reads DARKROOM_TEST_MODEL)
 from users import add, sign_in  # noqa: E402
 
 QUICK = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 2, "seed": 7}
@@ -159,6 +160,21 @@ async def kept_until_drawn():
         await c.end_of(again["job"])
 
 
+async def the_command():
+    """catches: `darkroom client --image` that sends another picture, or none"""
+    server = Server()
+    async with server.connect() as c:
+        path = saved(server, (await draw(c, QUICK))[1])
+    out = os.path.join(folder(), "out.png")
+    flags = ["-W", "64", "-H", "64", "-s", "2", "-S", "7", "--image", path, "--image", path, "-o", out]
+    done = subprocess.run([BIN, "client", QUICK["prompt"], "--server", server.url, *flags], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with open(out, "rb") as f:
+        assert pixels(f.read()) == pixels(generated(QUICK, path, path))
+    done = subprocess.run([BIN, "client", "x", "--server", server.url, "--image", __file__], capture_output=True, timeout=60)
+    assert done.returncode != 0 and b"PNG" in done.stderr, done.stderr
+
+
 async def sweeps():
     """catches: cells that begin with other pictures than their own"""
     server = Server()
@@ -176,4 +192,4 @@ async def sweeps():
 
 
 if __name__ == "__main__":
-    run([the_bytes_of_generate, what_is_refused, others_are_not_found, kept_until_drawn, sweeps])
+    run([the_bytes_of_generate, what_is_refused, others_are_not_found, kept_until_drawn, the_command, sweeps])

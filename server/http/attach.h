@@ -1,0 +1,33 @@
+/* attach - the pictures that a request in a foreign dialect comes with: each is uploaded, so that
+ * its job can begin with them.
+ *
+ * Each is a file as bytes or in base64, which becomes an upload of its user as any other, or an
+ * address of a picture of this server, which needs none. Thread: the loop's. */
+#ifndef SERVER_HTTP_ATTACH_H
+#define SERVER_HTTP_ATTACH_H
+
+#include "proto/spec_images.h"
+#include "server/http/exchange.h"
+
+struct attach {
+    int n, kept; /* pictures; those whose digest is known */
+    char digest[LIMIT_IMAGES][SPEC_DIGEST_TEXT];
+};
+
+/* One more, of this field of the dialect. 0, or why it cannot be taken: ERR_BAD_FIELD. What a file
+ * is not comes back as a message of type `error`. */
+int attach_file(struct exchange *, struct attach *, const char *field, const void *bytes,
+                size_t len, struct fail *f);
+/* The same of base64, also behind "data:image/png;base64,", or of an address. */
+int attach_text(struct exchange *, struct attach *, const char *field, const char *text,
+                struct fail *f);
+/* A message of type `image` has come. */
+void attach_take(struct attach *, const json_t *message);
+static inline bool attach_waits(const struct attach *a)
+{
+    return a->kept < a->n;
+}
+/* Puts `images` into a spec, if there are any. */
+void attach_put(const struct attach *, json_t *spec);
+
+#endif
