@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_NAPS = 20, LOCK_NAP_NS = 50000000 }; /* a second */
 
 static int fail_errno(struct fail *f, const char *what, const char *name)
 {
@@ -102,11 +105,25 @@ bool files_same(int folder, const char *name, const struct files_identity *as)
     return now.device == as->device && now.inode == as->inode;
 }
 
+/* 0, or -1 with errno. A process of a server that was killed may be about to end: it is waited
+ * for. */
+static int lock(int fd)
+{
+    const struct timespec nap = {.tv_nsec = LOCK_NAP_NS};
+    int err = flock(fd, LOCK_EX | LOCK_NB);
+
+    for (int i = 0; err && errno == EWOULDBLOCK && i < LOCK_NAPS; i++) {
+        nanosleep(&nap, NULL);
+        err = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return err;
+}
+
 /* The folder itself, so that a second server is kept out even when the file in it was removed.
  * Network file systems may not lock folders: then there is the file. */
 static bool folder_taken(int folder)
 {
-    return flock(folder, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+    return lock(folder) && errno == EWOULDBLOCK;
 }
 
 int files_lock(int folder, const char *name, int *fd, struct fail *f)
@@ -118,7 +135,7 @@ int files_lock(int folder, const char *name, int *fd, struct fail *f)
         return fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.");
     *fd = open_beneath(folder, name, O_RDWR | O_CREAT, 0600);
     if (*fd < 0) return fail_errno(f, "Cannot write the file", name);
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    if (lock(*fd) == 0) return 0;
     err = errno == EWOULDBLOCK
               ? fail_set(f, ERR_CONFLICT, "Another darkroom uses this data folder.")
               : fail_errno(f, "Cannot lock", name);
