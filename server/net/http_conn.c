@@ -9,6 +9,7 @@
 #include "server/http/reply.h"
 #include "server/net/access.h"
 #include "server/net/asking.h"
+#include "server/net/bodies.h"
 #include "server/net/http_asked.h"
 #include "server/net/http_out.h"
 #include "server/net/upgrade.h"
@@ -447,25 +448,6 @@ static bool take_body(struct conn *c)
     return body_whole(&h->request->body) ? dispatch(c) : true;
 }
 
-/* What a large body will take, of all that may be received together. 0 or an HTTP status. */
-static int reserve(struct conn *c, int64_t most, struct fail *f)
-{
-    struct http_conn *h = c->http;
-    const struct head *head = &h->request->head;
-    int64_t bytes = head->chunked ? most : head->length;
-
-    if (most <= LIMIT_MESSAGE_BYTES) return 0;
-    if (c->all->bodies + bytes > LIMIT_BODIES_BYTES) {
-        fail_set(f, ERR_RATE_LIMITED, "Too many pictures are being received.");
-        fail_advise(f, "Send it again in a moment.");
-        f->retry_after_ms = 2000;
-        return 503;
-    }
-    h->reserved = bytes;
-    c->all->bodies += bytes;
-    return 0;
-}
-
 /* The route takes it. false: the connection is gone. */
 static bool begin_body(struct conn *c)
 {
@@ -476,7 +458,7 @@ static bool begin_body(struct conn *c)
     int64_t most = http_body_max(r->route);
     int status = http_asked_body(r, most, &f);
 
-    if (!status) status = reserve(c, most, &f);
+    if (!status) status = bodies_reserve(c->all, &r->head, most, &h->reserved, &f);
     if (status) return refuse(c, &f, status);
     h->state = BODY;
     set_timer(c, BODY_SECONDS + (int)(h->reserved / SLOWEST_BYTES));
