@@ -1,11 +1,20 @@
 """test_decoder - the process that decodes images, in the real program: what it says, what it may, where it runs."""
 
+import asyncio
+import glob
+import json
 import os
+import signal
 import subprocess
+import time
+import urllib.error
+import urllib.request
 
-from harness import BIN, QUICK, ROOT, Server, folder, run
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODEL = os.environ["DARKROOM_TEST_MODEL"] = os.path.join(ROOT, "test/golden/edit/model")  # reads images
 
-MODEL = os.path.join(ROOT, "test/golden/edit/model")
+from harness import BIN, QUICK, Server, folder, run  # noqa: E402
+
 IMAGES = os.path.join(ROOT, "test/server/decoder/images")
 CONFINE = ("/usr/bin/python3", os.path.join(ROOT, "test/e2e/confine.py"))
 
@@ -17,6 +26,46 @@ def generate(*names, under=()):
                            "64", "--height", "64", "--steps", "1", "-o", os.path.join(folder(), "out.png"), *images],
                           capture_output=True, text=True)
     return done.returncode, done.stderr
+
+
+def file(name):
+    with open(os.path.join(IMAGES, name), "rb") as f:
+        return f.read()
+
+
+def upload(server, name):
+    """(status, answer)"""
+    request = urllib.request.Request(server.url + "/v1/images", data=file(name),
+                                     headers={"Content-Type": "application/octet-stream"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as answer:
+        return answer.code, json.loads(answer.read())
+
+
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:  # it has ended meanwhile
+        return ""
+
+
+def decoder(server):
+    """The id of its process that decodes; None: there is none."""
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        stat = read(path)
+        if "(decode-images)" in stat and int(stat.rsplit(")", 1)[1].split()[1]) == server.process.pid:
+            return int(path.split("/")[2])
+    return None
+
+
+async def until(what):
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end, "it does not happen"
+        await asyncio.sleep(0.02)
 
 
 def says_what_it_changes():
@@ -43,8 +92,10 @@ def works_as_a_unit():
 
 
 async def serves_as_a_unit():
-    """catches: a server that the unit's filter ends"""
+    """catches: a server that the unit's filter ends, or that decodes nothing there"""
     server = Server(under=(*CONFINE, "unit"))
+    status, said = upload(server, "oriented6.jpg")
+    assert status == 201, said
     async with server.connect() as c:
         job = (await c.submit(QUICK))["job"]
         assert (await c.end_of(job))[-1]["state"] == "done"
@@ -57,6 +108,57 @@ def refuses_without_a_filter():
     assert status == 1 and "no seccomp filters" in said, (status, said)
     status, said = generate(under=(*CONFINE, "no-filter"))
     assert status == 0, (status, said)
+    server = Server(under=(*CONFINE, "no-filter"))
+    server.read_until("the process that decodes them cannot be started: this system has no seccomp filters")
+    status, said = upload(server, "plain.png")
+    assert status == 500 and said["message"].startswith("Images cannot be read") and said["retry_after_ms"], said
+    assert server.get("/readyz")[0] == 200
+    server.stop()
 
 
-run([says_what_it_changes, refuses_clearly, works_as_a_unit, serves_as_a_unit, refuses_without_a_filter])
+async def one_file_feels_its_end():
+    """catches: a process that dies and is not started anew, a server that waits for one that hangs"""
+    server = Server()
+    assert upload(server, "plain.png")[0] == 201
+    first = decoder(server)
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: " Z " in read(f"/proc/{first}/stat"))
+    assert upload(server, "alpha.png")[0] == 201
+    second = decoder(server)
+    assert second not in (None, first)
+    os.kill(second, signal.SIGSTOP)
+    waits = asyncio.create_task(asyncio.to_thread(upload, server, "gray.png"))
+    async with server.connect() as c:
+        job = (await c.submit(QUICK))["job"]
+        assert (await c.end_of(job))[-1]["state"] == "done"
+    assert not waits.done()
+    os.kill(second, signal.SIGKILL)
+    status, said = await waits
+    assert status == 507 and said["code"] == "out_of_memory", (status, said)
+    server.read_until(r"images: a file of \d+ bytes ended the process that decodes \(signal 9\)")
+    for name in ("cut.jpg", "lying_head.png", "many_scans.jpg", "cut.webp"):
+        status, said = upload(server, name)
+        assert status == 422 and said["code"] == "bad_image" and said["hint"], (status, said)
+    assert upload(server, "gray.png")[0] == 201
+    server.stop()
+
+
+async def it_ends_with_the_server():
+    """catches: a stop that waits for a file, a process that stays"""
+    server = Server()
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        await until(lambda: decoder(server))
+        child = decoder(server)
+        os.kill(child, signal.SIGSTOP)
+        waits = asyncio.create_task(asyncio.to_thread(upload, server, "gray.png"))
+        await asyncio.sleep(0)
+        server.process.send_signal(end)
+        assert await asyncio.to_thread(server.process.wait, 60) == (0 if end == signal.SIGTERM else -end)
+        await until(lambda: not read(f"/proc/{child}/stat") or " Z " in read(f"/proc/{child}/stat"))
+        await asyncio.gather(waits, return_exceptions=True)
+        if end == signal.SIGTERM:
+            server = Server()
+
+
+run([says_what_it_changes, refuses_clearly, works_as_a_unit, serves_as_a_unit, refuses_without_a_filter,
+     one_file_feels_its_end, it_ends_with_the_server])
