@@ -390,12 +390,12 @@ function draw() {
     status.update(state, text, at);
   }
   connection.update(state, text, at);
-  notices.update(state, text, at);
   account.update(state, text);
   whoAmI.update(state, text);
   put(byId('quote'), quoteWords());
   attribute(byId('quote'), 'data-old', forecast.fresh() ? null : 'true');
   pages.update(state, text, at);
+  notices.update(state, text, at);
   title.update(state, text, document.hidden, pages.title());
   ready.update(state, text, at, document.hidden);
   drawn = state;

@@ -27,6 +27,7 @@ export class Notices {
   update(state, text, now) {
     this.state = state;
     this.text = text;
+    this.#settle();
     const all = standing(state);
     const ids = new Set(all.map(({ id }) => id));
     if (state.connection.state === 'open') { // one that comes again is another one
@@ -49,6 +50,14 @@ export class Notices {
       put(row.close.label, text.say('stand.close'));
     }
     this.tick(now);
+  }
+
+  /** Stand before what the page shows, so that Tab goes on there. */
+  #settle() {
+    const room = (document.documentElement.dataset.page ?? 'room') === 'room';
+    const [home, before] = room ? [byId('pictures'), byId('unsaved')]
+      : [byId('page'), byId('page').firstElementChild];
+    if (this.box.parentElement !== home) home.insertBefore(this.box, before);
   }
 
   /** @param {number} now */
