@@ -144,12 +144,14 @@ static inline bool is_shown(const struct chaos *x, const struct chaos_guest *g, 
 
 static inline void guest_listen(struct chaos *x, struct chaos_guest *g)
 {
-    bool binary, shown = hub_shares(x->w->hub, g->job, g->mark);
+    /* a job that was forgotten and came back is shown by its secret again, to who comes anew */
+    bool binary, shown = g->c.client->shared == g->job;
     struct blob *b = hub_next(x->w->hub, x->w->now, g->c.client, &binary);
     uint64_t job;
     json_t *m;
 
     g->told |= !shown && g->c.woken;
+    MUST(x->w, !shown || registry_find(&x->w->hub->registry, g->job), "a job that is gone");
     MUST(x->w, shown || g->told, "a guest who is not told that it was the end");
     if (!b) g->c.woken = false;
     if (!b) return;
@@ -184,7 +186,7 @@ static inline void op_guest(struct chaos *x)
                 chance(x->w, 0.5) ? "watch" : "cancel", id);
     }
     g->c.ref_first = g->c.ref_end; /* its answers are not looked at */
-    if (!hub_shares(x->w->hub, g->job, g->mark) || chance(x->w, 0.02)) guest_leave(x, g);
+    if (g->c.client->shared != g->job || chance(x->w, 0.02)) guest_leave(x, g);
 }
 
 #endif
