@@ -100,6 +100,10 @@ const gallery = new Gallery({
   },
   open: (job) => viewer.open(job),
   share: (job) => share(job.id ?? '', job.spec.prompt),
+  begin: (job) => {
+    if (job.result && composer.sources.begin(job.result.digest)) composer.prompt.focus();
+    byId('composer').scrollIntoView({ block: 'nearest' });
+  },
   start: (prompt) => composer.ask(prompt),
   use, vary, clear,
 });

@@ -4,11 +4,11 @@
 //
 // A time that counts down is stored as {ms, at}: `ms` after the moment `at` of the page's clock.
 
-import { PHASES } from './wire.js';
+import { ORDER } from './wire.js';
 
 /** @typedef {import('./wire.js').Message} Message */
 /** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number,
- * seed?: number, noise_seed?: number, lane?: string, prior_from?: string}} Spec */
+ * seed?: number, noise_seed?: number, lane?: string, prior_from?: string, images?: string[]}} Spec */
 /** What is asked for besides the spec.
  * @typedef {import('./sweep.js').Several & {private?: boolean, fresh?: boolean}} More */
 /** @typedef {{code: string, message?: string, hint?: string, field?: string,
@@ -211,7 +211,7 @@ function resetRun(job) {
  * then the run was started again.
  * @param {Job} job @param {string} phase @returns {Job} */
 function atPhase(job, phase) {
-  return job.phase && PHASES.indexOf(phase) < PHASES.indexOf(job.phase) ? resetRun(job) : job;
+  return job.phase && ORDER.indexOf(phase) < ORDER.indexOf(job.phase) ? resetRun(job) : job;
 }
 
 /** The estimate to show when a new one comes, without jitter: when the new end is later by at most

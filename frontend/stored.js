@@ -41,7 +41,10 @@ function typed(value, types) {
 export function specOf(value) {
   if (!isObject(value) || typeof value.prompt !== 'string') return null;
   const numbers = Object.fromEntries(SPEC_NUMBERS.map((name) => [name, 'number']));
-  return typed(value, { ...SPEC_WORDS, .../** @type {any} */ (numbers) });
+  const spec = typed(value, { ...SPEC_WORDS, .../** @type {any} */ (numbers) });
+  const images = Array.isArray(value.images)
+    ? value.images.filter((/** @type {any} */ one) => /^[0-9a-f]{64}$/.test(one)) : [];
+  return images.length ? { ...spec, images } : spec;
 }
 
 /** Fields and values of a sweep. @param {any} value @returns {import('./sweep.js').Axes | null} */

@@ -3,6 +3,9 @@
 
 export const SUBPROTOCOL = 'darkroom.v1';
 export const FRAME_HEADER = 32;
+/** As they follow one another; those of pictures that begin with others among them. */
+export const ORDER = Object.freeze(['glyph', 'vision', 'encode', 'prior', 'denoise', 'decode']);
+/** As previews number them. */
 export const PHASES = Object.freeze(['glyph', 'prior', 'denoise', 'decode']);
 
 const MAGIC = 0x4d4b5244; // "DRKM", little endian

@@ -13,10 +13,12 @@ import { jobErrors } from './errors.js';
  * @property {(job: Job) => void} vary @property {(job: Job) => void} retry
  * @property {(job: Job, byKeyboard: boolean) => void} remove
  * @property {(job: Job) => void} open
- * @property {(job: Job) => void} share */
+ * @property {(job: Job) => void} share @property {(job: Job) => void} begin */
 /** What a card shows besides its job.
- * shares: whether who is connected may share its jobs.
- * @typedef {{text: Text, now: number, connected: boolean, cap: number, shares: boolean}} Scene */
+ * shares: whether who is connected may share its jobs. images: whether a picture may begin with
+ * others.
+ * @typedef {{text: Text, now: number, connected: boolean, cap: number, shares: boolean,
+ * images?: boolean}} Scene */
 
 const LAYERS_MAX = 3; // images of a print, each fading in over the one before
 const LATE_MS = 1500; // past the estimate, until the card says that it takes longer
@@ -65,12 +67,13 @@ export class Card {
       cancel: button(null, asks('cancel')),
       retry: button(null, asks('retry'), 'strong'),
       use: button(null, asks('use')),
+      begin: button(null, asks('begin')),
       vary: button('dice', asks('vary'), 'icon'),
       share: button('link', asks('share'), 'icon'),
     };
-    const { cancel, retry, use, vary, share } = this.buttons;
+    const { begin, cancel, retry, use, vary, share } = this.buttons;
     this.actions = el('div', { class: 'actions' }, this.save, retry.element, cancel.element,
-      use.element, vary.element, share.element);
+      use.element, begin.element, vary.element, share.element);
     this.article = el('article', { class: 'card', 'aria-labelledby': this.prompt.id }, this.tray,
       el('div', { class: 'card-body' }, this.doing, this.errors,
         el('div', {}, this.prompt, this.params), this.actions),
@@ -168,7 +171,7 @@ export class Card {
 
   /** @param {Job} job @param {Text} text */
   #progress(job, text) {
-    const at = job.phase ? PHASES.indexOf(job.phase) : -1;
+    const at = job.phase ? Math.max(0, PHASES.indexOf(job.phase)) : -1; // vision, encode: read
     this.steps.forEach((step, i) => {
       put(step, text.say(`phase.${PHASES[i]}.short`));
       step.dataset.at = i < at ? 'past' : i === at ? 'now' : 'next';
@@ -246,9 +249,9 @@ export class Card {
   }
 
   /** @param {Job} job @param {Scene} scene */
-  #buttons(job, { text, shares }) {
+  #buttons(job, { text, shares, images }) {
     const over = TERMINAL.has(job.state);
-    const { cancel, retry, use, vary, share } = this.buttons;
+    const { begin, cancel, retry, use, vary, share } = this.buttons;
     const of = (/** @type {string} */ key) =>
       text.say('act.of', { name: text.say(key), prompt: brief(job.spec.prompt) });
     const face = (/** @type {{element: HTMLElement, label: HTMLElement}} */ b,
@@ -260,6 +263,7 @@ export class Card {
     face(cancel, 'act.cancel', 'act.cancel');
     face(retry, 'act.retry', 'act.retry');
     face(use, 'act.use', 'act.use.long');
+    face(begin, 'act.begin', 'act.begin.long');
     face(vary, 'act.vary.long', 'act.vary.long');
     face(share, 'act.share', 'act.share');
     show(share.element, shares && job.id !== null && !job.more.private
@@ -270,6 +274,7 @@ export class Card {
     attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null);
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
+    show(begin.element, !!images && job.state === 'done' && job.result !== null && !this.broken);
     show(this.save, job.state === 'done' && job.result !== null && !this.broken);
     put(this.save, text.say('act.download'));
     attribute(this.save, 'aria-label', of('act.download'));

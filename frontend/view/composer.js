@@ -5,6 +5,7 @@ import { PROMPT_BYTES_MAX, promptFault, promptLimits } from '../prompt.js';
 import { attribute, byId, el, languageOf, put, show } from './dom.js';
 import { Several } from './several.js';
 import { Sizes } from './sizes.js';
+import { Sources } from './sources.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../state.js').Spec} Spec */
@@ -64,7 +65,9 @@ export class Composer {
     this.advanced = /** @type {HTMLDetailsElement} */ (byId('advanced'));
     this.sizes = new Sizes();
     this.several = new Several();
-    this.places = { ...PLACES, ...this.several.places };
+    this.sources = new Sources({ changed: () => this.acts.changed(),
+      hidden: () => this.several.private.checked });
+    this.places = { ...PLACES, ...this.several.places, images: 'sources-error' };
     /** @type {Text | null} */ this.text = null;
     this.fields = UNKNOWN;
     /** @type {any} */ this.hello = null;
@@ -116,8 +119,8 @@ export class Composer {
     if (found.size) {
       const first = [...found.keys()][0];
       if (first.startsWith('several')) this.several.box.open = true;
-      else if (first !== 'prompt') this.advanced.open = true;
-      byId(first).focus();
+      else if (first !== 'prompt' && first !== 'images') this.advanced.open = true;
+      byId(first === 'images' ? 'sources-add' : first).focus();
       if (first === 'prompt') this.#selectFault();
       return null;
     }
@@ -133,6 +136,8 @@ export class Composer {
     if (steps.value !== '') spec.steps = Number(steps.value);
     if (guidance.value !== '') spec.guidance = Number(guidance.value);
     spec.seed = seed.value.trim() === '' ? -1 : Number(seed.value.trim());
+    const images = this.sources.digests;
+    if (images.length) spec.images = images;
     return spec;
   }
 
@@ -193,6 +198,7 @@ export class Composer {
         () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
     }
     for (const [id, words] of this.several.check(this.peek())) found.set(id, words);
+    for (const [, words] of this.sources.check()) found.set('images', words);
     return found;
   }
 
@@ -215,7 +221,7 @@ export class Composer {
     for (const [id, place] of Object.entries(this.places)) {
       const error = this.errors.get(id)?.() ?? '';
       if (error) words.set(place, error);
-      if (id !== 'size') attribute(byId(id), 'aria-invalid', error ? 'true' : null);
+      if (id !== 'size' && id !== 'images') attribute(byId(id), 'aria-invalid', error ? 'true' : null);
     }
     for (const [place, error] of words) {
       put(byId(place), error);
@@ -227,8 +233,8 @@ export class Composer {
    * @param {() => string} words */
   showFault(field, words) {
     const id = (field === 'width' || field === 'height') && this.sizes.preset() ? 'size' : field;
-    if (!Object.hasOwn(PLACES, id)) return;
-    if (id !== 'prompt' && id !== 'size') this.advanced.open = true;
+    if (!Object.hasOwn(PLACES, id) && id !== 'images') return;
+    if (id !== 'prompt' && id !== 'size' && id !== 'images') this.advanced.open = true;
     this.errors.set(id, words);
     this.#showErrors();
   }
@@ -244,6 +250,7 @@ export class Composer {
     this.input.seed.value = spec.seed === undefined || spec.seed < 0 ? '' : String(spec.seed);
     if (spec.width && spec.height) this.sizes.choose({ width: spec.width, height: spec.height });
     this.several.fill(more);
+    this.sources.fill(spec.images ?? []);
     this.errors.clear();
     this.#showErrors();
     this.#summary();
@@ -257,6 +264,7 @@ export class Composer {
     this.text = text;
     if (helloChanged) this.#applyHello(state.hello);
     this.several.update(this.hello, text, this.peek());
+    this.sources.update(this.hello, text);
     if (languageChanged) {
       const mac = /Mac|iPhone|iPad/.test(navigator.platform);
       put(byId('keys'), text.say(mac ? 'compose.keys.mac' : 'compose.keys'));

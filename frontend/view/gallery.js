@@ -6,6 +6,7 @@ import { Card } from './card.js';
 import { byId, put, show } from './dom.js';
 import { Empty } from './empty.js';
 import { SweepCard } from './sweepcard.js';
+import { takesPictures } from './sources.js';
 
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -34,7 +35,8 @@ export class Gallery {
     const before = this.state;
     this.state = state;
     const scene = { text, now, connected: state.connection.state === 'open',
-      cap: state.hello?.concurrency?.cap ?? 1, shares: sharesOf(state) };
+      cap: state.hello?.concurrency?.cap ?? 1, shares: sharesOf(state),
+      images: takesPictures(state.hello) };
     const updateAll = all || before?.connection.state !== state.connection.state
       || before?.hello !== state.hello;
     const old = new Map(before?.jobs.map((job) => [job.key, job]));
