@@ -8,7 +8,8 @@ import { ORDER } from './wire.js';
 
 /** @typedef {import('./wire.js').Message} Message */
 /** @typedef {{prompt: string, width?: number, height?: number, steps?: number, guidance?: number,
- * seed?: number, noise_seed?: number, lane?: string, prior_from?: string, images?: string[]}} Spec */
+ * seed?: number, noise_seed?: number, lane?: string, prior_from?: string,
+ * images?: string[]}} Spec */
 /** What is asked for besides the spec.
  * @typedef {import('./sweep.js').Several & {private?: boolean, fresh?: boolean}} More */
 /** @typedef {{code: string, message?: string, hint?: string, field?: string,

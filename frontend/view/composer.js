@@ -221,7 +221,8 @@ export class Composer {
     for (const [id, place] of Object.entries(this.places)) {
       const error = this.errors.get(id)?.() ?? '';
       if (error) words.set(place, error);
-      if (id !== 'size' && id !== 'images') attribute(byId(id), 'aria-invalid', error ? 'true' : null);
+      if (id === 'size' || id === 'images') continue;
+      attribute(byId(id), 'aria-invalid', error ? 'true' : null);
     }
     for (const [place, error] of words) {
       put(byId(place), error);

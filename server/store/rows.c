@@ -318,8 +318,10 @@ int rows_probe(struct job_rows *r, struct fail *f)
 int rows_total(struct job_rows *r, int64_t *bytes, struct fail *f)
 {
     int64_t pages = 0, unused = 0, size = 0;
-    int err =
-        database_int(r->writer, "SELECT coalesce(sum(bytes), 0) FROM jobs WHERE state=2", bytes, f);
+    int err = database_int(r->writer,
+                           "SELECT (SELECT coalesce(sum(bytes), 0) FROM jobs WHERE state=2) +"
+                           " (SELECT coalesce(sum(bytes), 0) FROM images WHERE notes IS NOT NULL)",
+                           bytes, f);
 
     if (!err) err = database_int(r->writer, "PRAGMA page_count", &pages, f);
     if (!err) err = database_int(r->writer, "PRAGMA freelist_count", &unused, f);
@@ -380,8 +382,9 @@ bool rows_oldest(struct job_rows *r, struct row_picture *out)
 bool rows_over_quota(struct job_rows *r, uint32_t after, struct row_excess *out)
 {
     static const char sql[] =
-        "SELECT u.id, u.disk, sum(" A_BYTES ") - u.disk AS excess FROM users u JOIN jobs a ON"
-        " a.owner=u.id AND a.state=2 WHERE u.removed_ms=0 AND u.disk>0 AND u.id>?1 GROUP BY u.id"
+        "SELECT u.id, u.disk, sum(" A_BYTES ") + (SELECT coalesce(sum(i.bytes), 0) FROM images i"
+        " WHERE i.owner=u.id AND i.notes IS NOT NULL) - u.disk AS excess FROM users u JOIN jobs a"
+        " ON a.owner=u.id AND a.state=2 WHERE u.removed_ms=0 AND u.disk>0 AND u.id>?1 GROUP BY u.id"
         " HAVING excess > 0 ORDER BY u.id LIMIT 1";
     sqlite3_stmt *q = NULL;
     bool found = sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK

@@ -313,6 +313,21 @@ async def removed_in_time():
         assert len(glob.glob(os.path.join(data, "images", "*"))) == 1
 
 
+async def a_bound():
+    """catches: uploads that fill more of the disk than their user may, or push all of its pictures out"""
+    data = folder()
+    token = add(data, "ada", "--disk", "60000")
+    server = Server(data, "--grace-minutes", "0")
+    first = post(server, picture(110, 110, seed=1), **bearer(token))
+    assert first[0] == 201, first
+    again = post(server, picture(110, 110, seed=2), **bearer(token))
+    assert again[0] == 413 and again[1]["code"] == "too_large" and again[1]["field"] == "image", again
+    async with server.connect(**sign_in(token)) as c:
+        assert (await c.ask(type="discard", image=first[1]["digest"]))["type"] == "ok"
+        await draw(c, QUICK)  # behind what the disk was told before
+    assert post(server, picture(110, 110, seed=2), **bearer(token))[0] == 201
+
+
 async def a_model_that_reads_none():
     """catches: an upload that nothing could be drawn from"""
     server = Server(None, "--model", TINY)
@@ -327,4 +342,4 @@ async def a_model_that_reads_none():
 
 if __name__ == "__main__":
     run([over_http, what_is_refused, in_parts, others_are_not_found, private_ones, kills, removed_in_time,
-         a_model_that_reads_none])
+         a_bound, a_model_that_reads_none])

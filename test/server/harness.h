@@ -14,6 +14,7 @@ struct harness {
     int accepts;
     uint64_t job, random;
     void (*search)(const struct hub_search *); /* NULL: nobody looks */
+    void (*take)(const struct hub_file *);     /* the same */
     const struct hub_row *forgotten;           /* what recall finds; NULL: nothing */
 };
 
@@ -111,6 +112,28 @@ static uint64_t harness_random(void *arg)
     return r->random = r->random * 6364136223846793005u + 1442695040888963407u;
 }
 
+static void harness_take(void *arg, const struct hub_file *file)
+{
+    struct harness *r = arg;
+
+    if (r->take) r->take(file);
+}
+static int harness_source(void *arg, uint32_t owner, struct spec_image *image, struct fail *f)
+{
+    (void)arg, (void)owner, (void)image;
+    return fail_set(f, ERR_NOT_FOUND, "there is no picture");
+}
+static void harness_list_images(void *arg, uint32_t owner, struct text *out)
+{
+    (void)arg, (void)owner, (void)out;
+}
+static int harness_discard(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
+                           struct fail *f)
+{
+    (void)arg, (void)owner, (void)digest;
+    return fail_set(f, ERR_NOT_FOUND, "there is no picture");
+}
+
 static inline int harness_open(struct harness *r)
 {
     struct hub_out out = {.arg = r,
@@ -119,6 +142,10 @@ static inline int harness_open(struct harness *r)
                           .store_place = harness_place,
                           .store_delete = harness_delete,
                           .has_picture = harness_has_picture,
+                          .source = harness_source,
+                          .take_image = harness_take,
+                          .list_images = harness_list_images,
+                          .discard_image = harness_discard,
                           .search = harness_search,
                           .recall = harness_recall,
                           .store_checkpoint = harness_checkpoint,
@@ -144,6 +171,7 @@ static inline int harness_open(struct harness *r)
                              .queue_max = 64,
                              .job_seconds = 300,
                              .stuck_seconds = 60,
+                             .private_s = 600,
                              .kept = 64};
     return hub_new(&r->hub, &conf, &out);
 }

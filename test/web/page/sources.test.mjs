@@ -17,7 +17,7 @@ after(async () => {
 });
 
 /** PNG files of one colour, drawn by the browser. */
-const files = (v, ...colors) => v.page.evaluate(async (all) => Promise.all(all.map(async (color) => {
+const files = (v, ...colors) => v.page.evaluate((all) => Promise.all(all.map(async (color) => {
   const canvas = new OffscreenCanvas(96, 64);
   const pen = canvas.getContext('2d');
   pen.fillStyle = color;
@@ -29,7 +29,10 @@ const kept = (v, n) => v.page.waitForFunction((wanted) => {
   const all = [...document.querySelectorAll('.sources-list li')];
   return all.length === wanted && all.every((one) => !one.dataset.waits);
 }, n);
-const newest = async () => (await (await fetch(`${server.url}v1/jobs?limit=1`)).json()).jobs[0].spec;
+const newest = async () => {
+  const answer = await fetch(`${server.url}v1/jobs?limit=1`);
+  return (await answer.json()).jobs[0].spec;
+};
 const color = (v, digest) => v.page.evaluate(async (path) => {
   const image = await createImageBitmap(await (await fetch(path)).blob());
   const pen = new OffscreenCanvas(1, 1).getContext('2d');
