@@ -140,9 +140,9 @@ export class Sources {
     if (!this.all.includes(source)) return; // it was removed meanwhile
     if (!answer.digest) {
       this.#drop(source);
-      const key = TOLD.has(answer.code ?? '') ? `sources.error.${answer.code}`
-        : 'sources.error.other';
-      this.#tell(() => this.text?.say(key, { name: file.name, words: answer.message ?? '' }) ?? '');
+      const code = TOLD.has(answer.code ?? '') ? answer.code : 'other';
+      this.#tell(() => this.text?.say(`sources.error.${code}`,
+        { name: file.name, words: answer.message ?? '' }) ?? '');
     }
     source.digest = answer.digest ?? null;
     delete source.element.dataset.waits;

@@ -16,7 +16,7 @@ import { Guest } from './guest.js';
 
 const nothing = () => {};
 const ACTS = Object.freeze({ cancel: nothing, use: nothing, vary: nothing, retry: nothing,
-  remove: nothing, open: nothing, share: nothing });
+  remove: nothing, open: nothing, share: nothing, begin: nothing });
 
 /** @param {HTMLElement} box @param {Host} host @returns {Page} */
 export function open(box, host) {

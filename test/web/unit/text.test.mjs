@@ -115,7 +115,7 @@ describe('keys that the page uses', () => {
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
     const composed = new RegExp(['^(error|why|phase|connection|field|form|lane|viewer|page)\\.',
-      '^(act\\.copy|several\\.(cell|error)|stand|sharing\\.term)\\.',
+      '^(act\\.copy|(several|sources)\\.(cell|error)|stand|sharing\\.term)\\.',
       '^account\\.\\w+$', '^account\\.role\\.\\w+$',
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
