@@ -170,6 +170,7 @@ void drawing_submit(struct exchange *x, struct drawing *d, json_t *spec, int n, 
 
     if (n > 1) json_object_set_new(c, "n", json_integer(n));
     if (key) json_object_set_new(c, "key", json_string(key));
+    if (d->fresh) json_object_set_new(c, "fresh", json_true());
     exchange_lasting(x);
     exchange_alarm(x, exchange_now(x) + DRAWING_BEAT_US);
     d->n = n;

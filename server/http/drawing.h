@@ -38,6 +38,7 @@ struct drawing {
     json_t *held;         /* .. and the submit that waits for their digests; NULL: it was sent */
     json_t *notes;        /* array of strings */
     int keep_ms;          /* without a reader until it is cancelled; 0: not at all */
+    bool fresh;           /* a job of its own, also where another one has drawn the picture */
     struct store_asker asker;
 };
 

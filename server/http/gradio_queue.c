@@ -59,6 +59,7 @@ static void join(struct exchange *x, const struct http_request *q, json_t *body,
 
     drawing_init(d, q);
     d->keep_ms = KEEP_MS;
+    d->fresh = true; /* its stream finds it by its key */
     if (!err) err = gradio_read(x, d, body, &spec, asked, f);
     if (!err) {
         session_key(q, session ? session : "", own);

@@ -89,6 +89,15 @@ def many_at_once():
     c.close()
 
 
+def the_same_again():
+    """catches: a picture that another session has drawn, whose job this session's stream does not find"""
+    for _ in range(2):
+        c = client()
+        path, text = c.submit(PROMPT, "", 64, 64, 3, 1.5, 77).result(timeout=60)
+        assert opened(path) == ("PNG", 64, 64) and text.startswith("seed 77, "), text
+        c.close()
+
+
 def states():
     """catches: a wait without a place, a run without steps, a cancel that is none"""
     c = client()
@@ -246,4 +255,5 @@ def users():
     closed.stop()
 
 
-run([an_interface, a_prediction, many_at_once, states, errors, two_steps, its_own_snippet, javascript, scripts, streams, users])
+run([an_interface, a_prediction, many_at_once, the_same_again, states, errors, two_steps, its_own_snippet, javascript, scripts,
+     streams, users])
