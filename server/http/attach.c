@@ -66,8 +66,8 @@ int attach_text(struct exchange *x, struct attach *a, const char *field, const c
         err = attach_file(x, a, field, bytes, len, f);
     } else {
         fail_field(f, ERR_BAD_FIELD, field, "%s is no picture in base64", field);
-        err = fail_advise(f, "Send \"data:image/png;base64,..\", or the address of a picture that "
-                             "this server has drawn.");
+        err = fail_advise(f, "Send \"data:image/png;base64,..\", or the address of a picture of "
+                             "this server.");
     }
     free(bytes);
     return err;

@@ -16,7 +16,13 @@ const struct gradio_input GRADIO_INPUTS[GRADIO_ARGUMENTS] = {
     {"steps", "Steps", "slider", SPEC_STEPS},
     {"guidance", "Guidance", "slider", SPEC_GUIDANCE},
     {"seed", "Seed", "number", SPEC_SEED},
+    {"image", "Image", "image", SPEC_IMAGES},
 };
+
+int gradio_arguments(const struct exchange *x)
+{
+    return GRADIO_ARGUMENTS - (exchange_backend(x)->limits->no_images != NULL);
+}
 
 void gradio_refuse(struct http_reply *r, const struct fail *f, int status)
 {
@@ -46,23 +52,23 @@ void gradio_refuse(struct http_reply *r, const struct fail *f, int status)
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
-static int place_of(const char *name)
+static int place_of(const struct exchange *x, const char *name)
 {
-    for (int i = 0; i < GRADIO_ARGUMENTS; i++)
+    for (int i = 0; i < gradio_arguments(x); i++)
         if (strcmp(GRADIO_INPUTS[i].name, name) == 0) return i;
     return -1;
 }
 
-json_t *gradio_by_place(const json_t *named, struct fail *f)
+json_t *gradio_by_place(const struct exchange *x, const json_t *named, struct fail *f)
 {
     json_t *data = json_array(), *v;
     const char *name;
 
-    for (int i = 0; i < GRADIO_ARGUMENTS; i++)
+    for (int i = 0; i < gradio_arguments(x); i++)
         json_array_append_new(data, json_null());
     json_object_foreach((json_t *)(uintptr_t)named, name, v)
     {
-        int place = place_of(name);
+        int place = place_of(x, name);
 
         if (place < 0) {
             fail_field(f, ERR_BAD_FIELD, name, "There is no argument \"%.60s\".", name);
@@ -83,6 +89,7 @@ static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
     switch (in->field) {
     case SPEC_WIDTH:
     case SPEC_HEIGHT: break; /* together */
+    case SPEC_IMAGES: break; /* apart: it can fail */
     case SPEC_PROMPT:
         if (v && !json_is_null(v)) json_object_set(spec, "prompt", v);
         break;
@@ -91,6 +98,40 @@ static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
         break;
     default: drawing_number(d, x, spec, in->field, in->name, v); break;
     }
+}
+
+/* The digest that a path ends with: "uploads/DIGEST.png", "outputs/64x64_DIGEST.png", or an address
+ * of either; all of the text where there is no such path. */
+static const char *end_of(const char *text)
+{
+    const char *last = strrchr(text, '/'), *mark = last ? strchr(last, '_') : NULL;
+
+    return mark ? mark + 1 : text;
+}
+
+/* A file object, or the string that Gradio 3 sent: a data URL. */
+static int take_picture(struct exchange *x, struct attach *a, const json_t *v, struct fail *f)
+{
+    const json_t *path = json_is_object(v) ? json_object_get(v, "path") : v;
+    const char *text = json_string_value(json_is_string(path) ? path : json_object_get(v, "url"));
+
+    if (text) return attach_text(x, a, "image", end_of(text), f);
+    fail_field(f, ERR_BAD_FIELD, "image", "image is no file");
+    return fail_advise(f, "POST it to /gradio_api/upload, and send {\"path\":..} as this answers.");
+}
+
+/* One, or an array of them. */
+static int take_pictures(struct exchange *x, struct attach *a, const json_t *v, struct fail *f)
+{
+    const char *why = exchange_backend(x)->limits->no_images;
+    int err = 0;
+
+    if (!v || json_is_null(v)) return 0;
+    if (why) return spec_images_refuse(why, f);
+    if (!json_is_array(v)) return take_picture(x, a, v, f);
+    for (size_t i = 0; i < json_array_size(v) && !err; i++)
+        err = take_picture(x, a, json_array_get(v, i), f);
+    return err;
 }
 
 int gradio_read(struct exchange *x, struct drawing *d, const json_t *body, json_t **spec,
@@ -103,8 +144,9 @@ int gradio_read(struct exchange *x, struct drawing *d, const json_t *body, json_
     *spec = NULL;
     if (!json_array_size(data) || json_array_size(data) > GRADIO_ARGUMENTS) {
         fail_field(f, ERR_BAD_FIELD, "data", "data is no array of 1 to %d values",
-                   GRADIO_ARGUMENTS);
-        return fail_advise(f, "[prompt, negative_prompt, width, height, steps, guidance, seed]");
+                   gradio_arguments(x));
+        return fail_advise(f, "[prompt, negative_prompt, width, height, steps, guidance, seed%s]",
+                           gradio_arguments(x) == GRADIO_ARGUMENTS ? ", image" : "");
     }
     *spec = json_object();
     *asked = 0;
@@ -113,7 +155,7 @@ int gradio_read(struct exchange *x, struct drawing *d, const json_t *body, json_
         snprintf(asked, 24, "%.0fx%.0f", w > 0 ? w : 0, h > 0 ? h : 0);
     for (size_t i = 0; i < GRADIO_ARGUMENTS; i++)
         take_argument(x, d, *spec, &GRADIO_INPUTS[i], json_array_get(data, i));
-    return 0;
+    return take_pictures(x, &d->attach, json_array_get(data, GRADIO_ARGUMENTS - 1), f);
 }
 
 /* --- results ---------------------------------------------------------------------------------- */
@@ -180,7 +222,7 @@ static void begin(struct exchange *x, const struct http_request *q)
 {
     struct drawing *d = exchange_own(x);
     struct fail f;
-    json_t *body = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f), *spec = NULL;
+    json_t *body = text_parse(q->body, q->len, LIMIT_FORM_BYTES, &f), *spec = NULL;
     int err = body ? 0 : (int)f.code;
     char asked[24];
 

@@ -84,7 +84,7 @@ static void begin_named(struct exchange *x, const struct http_request *q)
     struct fail f;
     json_t *named = text_parse(q->body, q->len, LIMIT_MESSAGE_BYTES, &f);
 
-    join(x, q, named ? gradio_by_place(named, &f) : NULL, &f);
+    join(x, q, named ? gradio_by_place(x, named, &f) : NULL, &f);
     json_decref(named);
 }
 

@@ -83,6 +83,11 @@ static void route_gradio_file(struct http *h, const struct http_request *q, stru
     gradio_file(h->backend.store, q, r);
 }
 
+static void route_gradio_upload(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    gradio_upload_file(h->backend.store, h->backend.hub, q, r);
+}
+
 static void route_image(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     images_file(h->backend.store, h->backend.hub, q, r);
@@ -207,13 +212,17 @@ const struct http_route HTTP_ROUTES[] = {
     {"/gradio_api/reset", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
     {"/gradio_api/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
     {"/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
+    {"/gradio_api/file=uploads/", READ, HTTP_KNOWN, .route = route_gradio_upload},
+    {"/file=uploads/", READ, HTTP_KNOWN, .route = route_gradio_upload},
+    {"/gradio_api/upload", "POST", HTTP_KNOWN, .translator = &GRADIO_UPLOAD, .body = HTTP_FILES},
+    {"/upload", "POST", HTTP_KNOWN, .translator = &GRADIO_UPLOAD, .body = HTTP_FILES},
     {"/gradio_api/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
-     .body = HTTP_JSON},
+     .body = HTTP_FORM},
     {"/gradio_api/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
-     .body = HTTP_JSON},
-    {"/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
-    {"/api/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
-    {"/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_JSON},
+     .body = HTTP_FORM},
+    {"/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
+    {"/api/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
+    {"/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},
@@ -318,7 +327,7 @@ static const struct {
     {"/sdapi/", &A1111_GET},           {"/internal/", &A1111_GET},
     {"/gradio_api/", &GRADIO_CONFIG},  {"/api/predict", &GRADIO_PREDICT},
     {"/run/predict", &GRADIO_PREDICT}, {"/config", &GRADIO_CONFIG},
-    {"/file=", &GRADIO_CONFIG},
+    {"/file=", &GRADIO_CONFIG},        {"/upload", &GRADIO_UPLOAD},
 };
 
 /* Refuse an address or a method, as the dialect does whose address it would be. */
@@ -371,8 +380,18 @@ static bool takes_file(enum http_body body, const struct http_request *q)
 
     if (strncasecmp(type, "multipart/form-data", 19) == 0) return true;
     if (body == HTTP_FORM) return is_json(q);
+    if (body == HTTP_FILES) return false;
     return strncasecmp(type, "image/", 6) == 0
            || strncasecmp(type, "application/octet-stream", 24) == 0;
+}
+
+static const char *types_of(enum http_body body)
+{
+    switch (body) {
+    case HTTP_FILE: return "a picture or multipart/form-data";
+    case HTTP_FILES: return "multipart/form-data";
+    default: return "application/json or multipart/form-data";
+    }
 }
 
 /* 0: the row (NULL: a file of the page) takes the body that the head announces; else an HTTP
@@ -382,9 +401,7 @@ static int check_body(const struct http_route *row, const struct http_request *q
     if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return 0;
     if (row && row->body >= HTTP_FILE && row->body <= HTTP_FORM) {
         if (takes_file(row->body, q)) return 0;
-        fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be %s.",
-                   row->body == HTTP_FILE ? "a picture or multipart/form-data"
-                                          : "application/json or multipart/form-data");
+        fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be %s.", types_of(row->body));
         fail_advise(f, "Name its type in the header Content-Type.");
         return 415;
     }
@@ -462,6 +479,7 @@ int64_t http_body_max(const struct http_route *row)
     switch (row->body) {
     case HTTP_NO_BODY: return 0;
     case HTTP_FILE: return LIMIT_IMAGE_BYTES + LIMIT_MESSAGE_BYTES;
+    case HTTP_FILES:
     case HTTP_FORM: return LIMIT_FORM_BYTES;
     default: return LIMIT_MESSAGE_BYTES;
     }

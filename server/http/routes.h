@@ -47,10 +47,11 @@ enum http_access {
 /* What body it takes. */
 enum http_body {
     HTTP_NO_BODY,
-    HTTP_JSON, /* application/json, or none */
-    HTTP_FILE, /* a picture's file, as it is or in multipart/form-data; or such a form of fields */
-    HTTP_FORM, /* JSON or multipart/form-data, with pictures in it */
-    HTTP_ANY   /* JSON, whatever type it says */
+    HTTP_JSON,  /* application/json, or none */
+    HTTP_FILE,  /* a picture's file, as it is or in multipart/form-data; or such a form of fields */
+    HTTP_FILES, /* several files, in multipart/form-data */
+    HTTP_FORM,  /* JSON or multipart/form-data, with pictures in it */
+    HTTP_ANY    /* JSON, whatever type it says */
 };
 
 struct http_route {

@@ -38,11 +38,17 @@ ROWS = [
     ("gradio_client", "gradio_client", "submit with places, times, steps; cancel; many at once", "gradio",
      ["states", "many_at_once"]),
     ("gradio_client", "gradio_client", "errors, tokens", "gradio", ["errors", "users"]),
+    ("gradio_client", "gradio_client", "pictures to begin with, by handle_file", "edits",
+     ["gradio_files", "gradio_refusals"]),
     ("@gradio/client", "npm:@gradio/client", "its list of functions, predict by place and by name, submit, an error",
      "gradio", ["javascript"]),
+    ("@gradio/client", "npm:@gradio/client", "a picture to begin with, by handle_file", "edits", ["gradio_javascript"]),
     ("curl, two steps", None, "call/predict and its events; the lines that gradio_client writes for curl", "gradio",
      ["two_steps", "its_own_snippet"]),
+    ("curl, upload and two steps", None, "upload, call/predict; the lines that gradio_client writes for curl", "edits",
+     ["gradio_curl"]),
     ("scripts for Gradio 3 and 4", None, "api/predict, run/predict", "gradio", ["scripts"]),
+    ("scripts for Gradio 3 and 4", None, "pictures to begin with, as data URLs or paths", "edits", ["gradio_scripts"]),
 ]
 
 HEAD = """# Clients that are served as they are

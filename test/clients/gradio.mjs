@@ -3,10 +3,10 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [, , base, modules, token] = process.argv;
+const [, , base, modules, picture] = process.argv; // a file, where the model reads pictures
 const at = createRequire(`${modules}/x`).resolve("@gradio/client/package.json");
-const { Client } = await import(pathToFileURL(`${dirname(at)}/dist/index.js`).href);
-const client = await Client.connect(base, { events: ["data", "status"], token });
+const { Client, handle_file } = await import(pathToFileURL(`${dirname(at)}/dist/index.js`).href);
+const client = await Client.connect(base, { events: ["data", "status"] });
 const named = { prompt: "a red circle on a blue background", width: 64, height: 64, steps: 4 };
 
 const api = await client.view_api();
@@ -26,6 +26,11 @@ try {
 } catch (e) {
     error = e.message ?? String(e);
 }
+let edited = null;
+if (picture) {
+    const image = handle_file(picture);
+    edited = (await client.predict("/predict", { ...named, seed: 7, image })).data;
+}
 const names = api.named_endpoints["/predict"].parameters.map((p) => p.parameter_name);
-console.log(JSON.stringify({ names, one: one.data, two: two.data, data, stages, error }));
+console.log(JSON.stringify({ names, one: one.data, two: two.data, data, stages, error, edited }));
 process.exit(0);

@@ -249,7 +249,8 @@ def addresses_of_dialects():
             ("GET", "/internal/none", 404, {"error", "detail", "body", "errors"}),
             ("GET", "/gradio_api/queue/join", 405, {"error", "detail", "code"}),
             ("GET", "/gradio_api/none/x/y", 404, {"error", "detail", "code"}),
-            ("GET", "/run/predict", 405, {"error", "detail", "code"})):
+            ("GET", "/run/predict", 405, {"error", "detail", "code"}),
+            ("GET", "/upload", 405, {"error", "detail", "code"})):
         got, head, answer = line.ask(method, path)
         assert got == status and set(answer) == keys, (path, got, answer)
         assert head["Content-Type"] == "application/json" and (status != 405 or head["Allow"]), head
