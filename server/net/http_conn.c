@@ -128,7 +128,10 @@ static void forget(struct conn *c)
 
 void http_conn_close(struct conn *c)
 {
-    close(c->http->fd); /* takes it out of epoll too */
+    /* to close it is not enough: a helper that is being started has a copy of it until it executes,
+     * and while that lives epoll tells of what was a connection */
+    epoll_ctl(c->all->epoll_fd, EPOLL_CTL_DEL, c->http->fd, NULL);
+    close(c->http->fd);
     forget(c);
 }
 
