@@ -135,13 +135,15 @@ static void a_guest_commands_nothing(void **state)
                 command_needs((enum command_kind)k, "job") ? ",\"job\":\"" : "",
                 command_needs((enum command_kind)k, "job") ? hex(job) : "",
                 command_needs((enum command_kind)k, "job") ? "\"" : "",
-                k == COMMAND_SUBMIT || k == COMMAND_QUOTE ? ",\"spec\":{\"prompt\":\"x\"}"
-                : k == COMMAND_REORDER                    ? ",\"before\":null"
-                : k == COMMAND_AMEND                      ? ",\"on_disconnect\":\"keep\""
-                : k == COMMAND_CANCEL                     ? ",\"all\":true"
-                : k == COMMAND_DRAIN                      ? ",\"cancel\":true"
-                : k == COMMAND_NOTICE                     ? ",\"text\":\"x\""
-                                                          : "");
+                k == COMMAND_SUBMIT || k == COMMAND_QUOTE     ? ",\"spec\":{\"prompt\":\"x\"}"
+                : k == COMMAND_REORDER                        ? ",\"before\":null"
+                : k == COMMAND_AMEND                          ? ",\"on_disconnect\":\"keep\""
+                : k == COMMAND_CANCEL                         ? ",\"all\":true"
+                : k == COMMAND_DRAIN                          ? ",\"cancel\":true"
+                : k == COMMAND_NOTICE                         ? ",\"text\":\"x\""
+                : k == COMMAND_UPLOAD                         ? ",\"bytes\":5"
+                : k == COMMAND_COMMIT || k == COMMAND_DISCARD ? ",\"upload\":\"58e30ebaadd531f6\""
+                                                              : "");
         listen_all(s.w, s.guest);
         if (!count(s.guest->text, "\"code\":\"unauthorized\"")) fail_msg("%s", s.guest->text);
         refused++;
