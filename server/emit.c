@@ -81,6 +81,11 @@ static void out_place(void *arg, const struct hub_row *row)
     store_place(((struct service *)arg)->store, row);
 }
 
+static void out_share(void *arg, const struct hub_share *share)
+{
+    store_share(((struct service *)arg)->store, share);
+}
+
 static void out_delete(void *arg, uint64_t job)
 {
     store_delete(((struct service *)arg)->store, job);
@@ -244,6 +249,7 @@ struct hub_out emit_effects(struct service *s)
                             .store_accept = out_accept,
                             .store_end = out_end,
                             .store_place = out_place,
+                            .store_share = out_share,
                             .store_finish = out_store_finish,
                             .store_delete = out_delete,
                             .search = out_search,

@@ -17,6 +17,7 @@ enum loop_kind {
     LOOP_PREVIEW,      /* encoder: struct loop_preview */
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
     LOOP_STORED,       /* store: struct loop_stored */
+    LOOP_SHARED,       /* store: struct loop_shared */
     LOOP_DISK,         /* store: struct loop_disk */
     LOOP_REMOVAL,      /* store: struct loop_removal */
     LOOP_FOUND,        /* store: struct loop_found */
@@ -97,6 +98,13 @@ struct loop_stored {
     uint64_t job;
     int64_t commit_us; /* of the transaction; 0: an earlier message has it */
     struct fail why;   /* code 0: it is on disk */
+};
+
+/* Whom a job is shared with was stored, or was not. */
+struct loop_shared {
+    struct msg m;
+    struct hub_share share;
+    struct fail why; /* code 0: it is on disk */
 };
 
 /* The disk was probed, as it had refused something. */

@@ -98,6 +98,11 @@ static void on_stored(struct service *s, struct loop_stored *m)
     hub_stored(s->hub, clock_us(), m->job, m->why.code ? &m->why : NULL);
 }
 
+static void on_shared(struct service *s, struct loop_shared *m)
+{
+    hub_share_stored(s->hub, clock_us(), &m->share, m->why.code ? &m->why : NULL);
+}
+
 static void on_disk(struct service *s, struct loop_disk *m)
 {
     hub_disk(s->hub, clock_us(), m->why.code ? &m->why : NULL);
@@ -132,6 +137,7 @@ static void on_events(void *arg)
         case LOOP_PREVIEW: on_preview(s, (struct loop_preview *)m); break;
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
+        case LOOP_SHARED: on_shared(s, (struct loop_shared *)m); break;
         case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
         case LOOP_FOUND: on_found(s, (struct loop_found *)m); break;

@@ -329,6 +329,7 @@ void client_close(struct clients *cs, struct client *c)
         forget_waiter(cs, a);
         c->first = a->next;
         blob_unref(a->text);
+        blob_unref(a->then);
         free(a);
     }
     *(c->prev ? &c->prev->next : &cs->first) = c->next;

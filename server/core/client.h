@@ -52,6 +52,7 @@ struct pending_reply {
     bool wanted;       /* counts as a subscription to come */
     size_t expected;   /* bytes that its text will have, roughly */
     uint64_t ticket;   /* of what another thread has; 0: none */
+    struct blob *then; /* the text, if the disk takes what it waits for; NULL: not known before */
     struct client *client;
     char ref[LIMIT_REF_BYTES + 1];
     struct pending_reply *next;

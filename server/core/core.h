@@ -58,7 +58,7 @@ struct hub {
     struct eta eta; /* of all devices: they are of one kind */
     struct stats stats;
     int in[JOB_STATES]; /* jobs in each state; those that are over: also the forgotten ones */
-    uint64_t tickets;   /* that searches had */
+    uint64_t tickets;   /* that searches, uploads and shares had */
     uint64_t last_order;
     int n_storing, n_encoding; /* answers that the store and the encoder still owe */
     int64_t again_us;   /* when ends that disk or memory refused are tried again; INT64_MAX: none */

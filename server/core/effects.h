@@ -99,12 +99,13 @@ struct hub_row {
     const uint8_t *digest; /* SPEC_DIGEST_BYTES: of the request */
     const struct spec *spec;
     uint64_t accepted_seq;
-    bool held;                       /* not over: it does not start */
-    uint64_t rank;                   /* among its owner's jobs; 0: its order */
-    bool favourite;                  /* its picture goes last */
-    int64_t shared_ms;               /* it is shared until then (Unix time); 0: it is not */
-    uint8_t share[SHARE_HASH_BYTES]; /* .. with who has the secret that has this hash */
-    const char *webhook;             /* a new one's: where its end is posted to; NULL: nowhere */
+    bool held;      /* not over: it does not start */
+    uint64_t rank;  /* among its owner's jobs; 0: its order */
+    bool favourite; /* its picture goes last */
+    /* restored: it is shared until then (Unix time; 0: it is not), with this secret's hash */
+    int64_t shared_ms;
+    uint8_t share[SHARE_HASH_BYTES];
+    const char *webhook;      /* a new one's: where its end is posted to; NULL: nowhere */
     bool private;             /* to be answered, but not kept: neither the row nor its file */
     int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
     struct sweep_place place; /* of a cell; parent 0: it is none */
@@ -120,6 +121,13 @@ struct hub_row {
     uint64_t model;                  /* DONE: which model has drawn it; 0: unknown */
     const struct fail *error;        /* FAILED */
     struct blob *tokens;             /* DONE: kept with it; NULL: what is there stays */
+};
+
+/* Whom a job is shared with from now on. */
+struct hub_share {
+    uint64_t job, ticket;           /* ticket: names it in the answer */
+    int64_t until_ms;               /* Unix time; 0: with none */
+    uint8_t hash[SHARE_HASH_BYTES]; /* of the secret that guests come with */
 };
 
 /* What previews of one job are wanted: bit c of classes stands for board class c (board.h). */
@@ -199,10 +207,11 @@ struct hub_out {
     void (*store_accept)(void *arg, const struct hub_row *, int n);
     /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
-    /* `favourite` or what it is shared with of a job, or `held`, `rank` or `unwatched_ms` of one
-     * that is not over, is another now. Not answered: what the disk refuses holds until the next
-     * start of the server. */
+    /* `favourite` of a job, or `held`, `rank` or `unwatched_ms` of one that is not over, is another
+     * now. Not answered: what the disk refuses holds until the next start of the server. */
     void (*store_place)(void *arg, const struct hub_row *);
+    /* Keep it in the job's row. Answered by one hub_share_stored(). */
+    void (*store_share)(void *arg, const struct hub_share *);
     /* `steps` of a job that is not over is another now. Answered by hub_stored(). */
     void (*store_finish)(void *arg, const struct hub_row *);
     /* A job that is over goes, with its picture, unless another has the same one, and with its

@@ -130,13 +130,19 @@ static void end_not_stored(struct hub *h, int64_t now, struct job *j, const stru
     if (h->again_us == INT64_MAX) h->again_us = now + HUB_AGAIN_US;
 }
 
+void ending_answered(struct hub *h, int64_t now, const struct fail *why)
+{
+    assert(h->n_storing > 0);
+    h->n_storing--;
+    if (!why || may_pass(why)) ending_disk(h, now, why);
+}
+
 void ending_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why)
 {
     struct job *j = registry_find(&h->registry, job);
 
-    assert(j && h->n_storing > 0);
-    h->n_storing--;
-    if (!why || may_pass(why)) ending_disk(h, now, why);
+    assert(j);
+    ending_answered(h, now, why);
     if (j->state == JOB_ADMIT)
         acceptance_stored(h, now, j, why);
     else if (j->storing_steps)

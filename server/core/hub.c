@@ -271,6 +271,12 @@ void hub_stored(struct hub *h, int64_t now, uint64_t job, const struct fail *why
     hub_settle(h, now);
 }
 
+void hub_share_stored(struct hub *h, int64_t now, const struct hub_share *s, const struct fail *why)
+{
+    shares_stored(h, now, s, why);
+    hub_settle(h, now);
+}
+
 void hub_removal(struct hub *h, int64_t now, const struct removal *r)
 {
     favour_removal(h, now, r);

@@ -117,6 +117,9 @@ size_t hub_backlog(const struct client *);
  * stored. */
 void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why);
 
+/* What store_share was given is on disk (why NULL), or is not: then the share of before holds. */
+void hub_share_stored(struct hub *, int64_t now, const struct hub_share *, const struct fail *why);
+
 /* A binary message of a client: a part of an upload. An error goes to the client. */
 void hub_chunk(struct hub *, int64_t now, struct client *, const void *message, size_t len);
 /* A whole file, as one that came in parts and is committed; ref is that of the answer, or "". */

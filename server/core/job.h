@@ -151,6 +151,9 @@ struct job_sweep {
 struct job_guests {
     int64_t until_ms;               /* Unix time; 0: it is not shared */
     uint8_t hash[SHARE_HASH_BYTES]; /* of the secret that they come with */
+    int storing;                    /* changes that are on their way to the disk */
+    int64_t disk_ms;                /* what the disk has taken, as until_ms and hash */
+    uint8_t disk_hash[SHARE_HASH_BYTES];
 };
 
 /* Written by registry: its places in the lists of all jobs. */

@@ -73,28 +73,24 @@ static void leave(struct hub *h, struct job *j,
 
 struct hub_row lifecycle_row(const struct job *j)
 {
-    struct hub_row r = {.job = j->id,
-                        .order = j->order,
-                        .created_ms = j->created_ms,
-                        .owner = j->owner->user.id,
-                        .key = j->key,
-                        .digest = j->digest,
-                        .spec = &j->spec,
-                        .accepted_seq = j->board.at[EVENT_ACCEPTED],
-                        .held = j->held,
-                        .rank = j->rank,
-                        .favourite = j->favourite,
-                        .shared_ms = j->guests.until_ms,
-                        .private = j->private,
-                        .steps = j->steps,
-                        .unwatched_ms = j->leave.unwatched_ms,
-                        .place = j->place,
-                        .sweep = j->sweep ? j->sweep->axes : NULL,
-                        .cells = j->sweep ? j->sweep->kept : NULL,
-                        .state = STATE_QUEUED};
-
-    memcpy(r.share, j->guests.hash, sizeof r.share);
-    return r;
+    return (struct hub_row){.job = j->id,
+                            .order = j->order,
+                            .created_ms = j->created_ms,
+                            .owner = j->owner->user.id,
+                            .key = j->key,
+                            .digest = j->digest,
+                            .spec = &j->spec,
+                            .accepted_seq = j->board.at[EVENT_ACCEPTED],
+                            .held = j->held,
+                            .rank = j->rank,
+                            .favourite = j->favourite,
+                            .private = j->private,
+                            .steps = j->steps,
+                            .unwatched_ms = j->leave.unwatched_ms,
+                            .place = j->place,
+                            .sweep = j->sweep ? j->sweep->axes : NULL,
+                            .cells = j->sweep ? j->sweep->kept : NULL,
+                            .state = STATE_QUEUED};
 }
 
 void lifecycle_placed(struct hub *h, const struct job *j)

@@ -151,15 +151,20 @@ void registry_forget(struct registry *r, struct job *j)
     drop_over(r, at, before);
 }
 
-/* Drop the job that ended first among those that no subscription and no device needs. */
+/* Something needs it. One with a change on its way to the disk, brought back from there before it
+ * has arrived, would be without it. */
+static bool is_needed(const struct job *j)
+{
+    return j->subscriptions || j->run.device || j->unnoted || j->guests.storing > 0;
+}
+
+/* Drop the job that ended first among those that nothing needs. */
 static bool drop_one(struct registry *r)
 {
     struct job **at = &r->over_first, *before = NULL;
 
     for (; *at; before = *at, at = &(*at)->links.next_over) {
-        struct job *j = *at;
-
-        if (j->subscriptions || j->run.device || j->unnoted) continue;
+        if (is_needed(*at)) continue;
         drop_over(r, at, before);
         return true;
     }

@@ -3,7 +3,8 @@
  *
  * Owns the jobs. Jobs that are over stay until there are more than `kept` of them; then the one
  * that ended first is freed, unless a subscription has not read its end, a device still holds its
- * run, or its sweep has not noted it. Thread: the loop's. */
+ * run, its sweep has not noted it, or whom it is shared with is on its way to the disk.
+ * Thread: the loop's. */
 #ifndef SERVER_CORE_REGISTRY_H
 #define SERVER_CORE_REGISTRY_H
 

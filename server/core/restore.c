@@ -96,8 +96,9 @@ static struct job *restore_job(struct hub *h, const struct hub_row *r)
     j->rank = r->rank ? r->rank : r->order;
     j->held = r->held;
     j->favourite = r->favourite;
-    j->guests.until_ms = r->shared_ms;
+    j->guests.until_ms = j->guests.disk_ms = r->shared_ms;
     memcpy(j->guests.hash, r->share, sizeof j->guests.hash);
+    memcpy(j->guests.disk_hash, r->share, sizeof j->guests.disk_hash);
     if (r->shared_ms) h->share_us = INT64_MIN;
     j->steps = r->steps;
     j->leave.unwatched_ms = r->unwatched_ms;

@@ -8,7 +8,7 @@ static int waiting(const struct client *p)
     int n = 0;
 
     for (const struct pending_reply *a = p->held; a; a = a->next)
-        n += a->ticket != 0;
+        n += a->ticket != 0 && !a->then;
     return n;
 }
 

@@ -1,7 +1,7 @@
 /* shares - one hash and one time in each job; all are looked at when the first time has come. */
 #include "server/core/shares.h"
 
-#include "server/core/lifecycle.h"
+#include "server/core/ending.h"
 #include "server/core/notify.h"
 #include "server/core/respond.h"
 
@@ -18,12 +18,32 @@ void shares_init(struct hub *h)
 
 /* --- share, unshare --------------------------------------------------------------------------- */
 
-static void end(struct hub *h, struct job *j)
+/* Nothing shows it any more. */
+static void cut(struct hub *h, struct job *j)
 {
-    assert(j->guests.until_ms);
-    j->guests = (struct job_guests){.until_ms = 0};
+    j->guests.until_ms = 0;
+    memset(j->guests.hash, 0, sizeof j->guests.hash);
     clients_unshare(&h->clients, j->id);
-    lifecycle_placed(h, j);
+}
+
+/* Give the disk what holds now. ticket: of the answer that waits for it; 0: none does. */
+static void store(struct hub *h, struct job *j, uint64_t ticket)
+{
+    struct hub_share s = {.job = j->id, .ticket = ticket, .until_ms = j->guests.until_ms};
+
+    assert(j->state != JOB_ADMIT && !j->private);
+    memcpy(s.hash, j->guests.hash, sizeof s.hash);
+    j->guests.storing++;
+    h->n_storing++;
+    h->out.store_share(h->out.arg, &s);
+}
+
+/* Answer so when the disk has it: the ticket. Frees the text. */
+static uint64_t answer_later(struct hub *h, struct pending_reply *a, struct text *t)
+{
+    a->then = blob_from_text(t);
+    text_free(t);
+    return a->ticket = ++h->tickets;
 }
 
 /* When the look at a job that is shared until then is due. */
@@ -65,26 +85,37 @@ void shares_obey(struct hub *h, int64_t now, struct pending_reply *a, const stru
         respond_error(h, a, c, &f);
         return;
     }
-    if (j->guests.until_ms) clients_unshare(&h->clients, j->id);
+    cut(h, j);
     h->out.secret(h->out.arg, secret, j->guests.hash);
     j->guests.until_ms = notify_unix_ms(h, now) + (int64_t)c->ttl_s * 1000;
     expect(h, now, j->guests.until_ms);
-    lifecycle_placed(h, j);
     respond_begin(&t);
     answer_shared(a->ref, j->id, secret, j->guests.until_ms, &t);
-    respond_text(h, a, &t);
+    store(h, j, answer_later(h, a, &t));
+}
+
+static bool is_shared(const struct job *j)
+{
+    return j->guests.until_ms || j->guests.disk_ms || j->guests.storing > 0;
 }
 
 void shares_revoke(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct job *j = respond_job(h, a->client, c->job);
+    struct text t;
 
     if (!j) {
         respond_unknown(h, a, c);
         return;
     }
-    if (j->guests.until_ms) end(h, j);
-    respond_ok(h, a, c, j);
+    if (!is_shared(j)) {
+        respond_ok(h, a, c, j);
+        return;
+    }
+    cut(h, j);
+    respond_begin(&t);
+    answer_ok(a->ref, COMMAND_UNSHARE, j->id, (int)job_public(j), &t);
+    store(h, j, answer_later(h, a, &t));
 }
 
 /* --- guests ----------------------------------------------------------------------------------- */
@@ -143,6 +174,61 @@ bool shares_picture(const struct hub *h, uint64_t job, const char *digest)
     return false;
 }
 
+/* --- the disk's answer ------------------------------------------------------------------------ */
+
+/* No change is on its way any more: what the disk has holds. */
+static void follow_disk(struct hub *h, int64_t now, struct job *j)
+{
+    struct job_guests *g = &j->guests;
+    bool on = g->disk_ms > notify_unix_ms(h, now) && !j->owner->gone;
+
+    if (!on && !g->until_ms) return;
+    if (on && g->until_ms == g->disk_ms && same(g->hash, g->disk_hash)) return;
+    cut(h, j);
+    if (!on) return;
+    g->until_ms = g->disk_ms;
+    memcpy(g->hash, g->disk_hash, sizeof g->hash);
+    expect(h, now, g->until_ms);
+}
+
+static void settle(struct hub *h, int64_t now, struct job *j, const struct hub_share *s, bool ok)
+{
+    assert(j->guests.storing > 0);
+    j->guests.storing--;
+    if (ok) {
+        j->guests.disk_ms = s->until_ms;
+        memcpy(j->guests.disk_hash, s->hash, sizeof j->guests.disk_hash);
+    }
+    if (j->guests.storing == 0) follow_disk(h, now, j);
+}
+
+static void reply(struct hub *h, struct pending_reply *a, const struct hub_share *s,
+                  const struct fail *why)
+{
+    const struct command about = {.kind = s->until_ms ? COMMAND_SHARE : COMMAND_UNSHARE,
+                                  .job = s->job};
+    struct blob *text = a->then;
+
+    a->ticket = 0;
+    a->then = NULL;
+    if (!why) {
+        client_reply_ready(&h->clients, a, text);
+        return;
+    }
+    blob_unref(text);
+    respond_error(h, a, &about, why);
+}
+
+void shares_stored(struct hub *h, int64_t now, const struct hub_share *s, const struct fail *why)
+{
+    struct job *j = registry_find(&h->registry, s->job); /* NULL: it was deleted meanwhile */
+    struct pending_reply *a = s->ticket ? respond_ticket(h, s->ticket) : NULL;
+
+    ending_answered(h, now, why);
+    if (j) settle(h, now, j, s, !why);
+    if (a) reply(h, a, s, why);
+}
+
 /* --- their end -------------------------------------------------------------------------------- */
 
 /* The job is not remembered any more: its guests see nothing, and are told so. */
@@ -161,10 +247,12 @@ void shares_look(struct hub *h, int64_t now)
     h->share_us = INT64_MAX;
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
         if (!j->guests.until_ms) continue;
-        if (over(h, now, j))
-            end(h, j);
-        else
+        if (!over(h, now, j)) {
             expect(h, now, j->guests.until_ms);
+            continue;
+        }
+        cut(h, j);
+        store(h, j, 0);
     }
 }
 

@@ -1,6 +1,8 @@
 /* entry - what a row borrows is copied, what is counted gets a reference. */
 #include "server/store/entry.h"
 
+#include "server/events.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,4 +70,30 @@ struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct 
     }
     if (file) e->file = blob_ref(file);
     return e;
+}
+
+void entry_shared(const struct hub_share *share, struct mbox *loop, const struct fail *why)
+{
+    struct loop_shared *m = calloc(1, sizeof *m);
+
+    if (!m) abort(); /* not even a few hundred bytes; its client would wait for ever */
+    m->m.kind = LOOP_SHARED;
+    m->share = *share;
+    if (why) m->why = *why;
+    mbox_push(loop, &m->m);
+}
+
+struct row_entry *entry_share(int kind, const struct hub_share *share, struct mbox *loop)
+{
+    struct row_entry *e = calloc(1, sizeof *e);
+    struct fail why;
+
+    if (e) {
+        e->m.kind = kind;
+        e->share = *share;
+        return e;
+    }
+    fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store whom the job is shared with.");
+    entry_shared(share, loop, &why);
+    return NULL;
 }

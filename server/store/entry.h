@@ -22,12 +22,17 @@ struct entry_row {
 struct row_entry {
     struct msg m;
     struct blob *file;
+    struct hub_share share; /* n 0: what is stored instead of rows */
     int n;
     struct entry_row at[];
 };
 
 /* kind: of the message. Rows are copied, the file (or NULL) gets a reference. NULL: no memory. */
 struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file);
+/* Of no row; NULL: no memory, and the loop is told. */
+struct row_entry *entry_share(int kind, const struct hub_share *, struct mbox *loop);
+/* Its answer: what became of it; why NULL: it is on disk. */
+void entry_shared(const struct hub_share *, struct mbox *loop, const struct fail *why);
 void entry_free(struct row_entry *);
 uint64_t entry_job(const struct row_entry *);
 

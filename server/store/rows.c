@@ -17,6 +17,7 @@ enum {
     SQL_ACCEPT,
     SQL_END,
     SQL_PLACE,
+    SQL_SHARE,
     SQL_FINISH,
     SQL_COPY_TOKENS,
     SQL_KEEP_TOKENS,
@@ -41,8 +42,8 @@ static const char *const SQL[ROWS_STATEMENTS] = {
                 " ON CONFLICT(job) DO UPDATE SET state=?8,result_seq=?10,end_seq=?11,result=?12,"
                 "bytes=?13,us=?14,file=?15,code=?16,field=?17,message=?18,hint=?19,cells=?24,"
                 "steps=?25,model=?26",
-    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5,"
-                  "share=?6,shared_ms=?7 WHERE job=?1",
+    [SQL_PLACE] = "UPDATE jobs SET held=?2,rank=?3,unwatched_ms=?4,favourite=?5 WHERE job=?1",
+    [SQL_SHARE] = "UPDATE jobs SET share=?2,shared_ms=?3 WHERE job=?1",
     [SQL_FINISH] = "UPDATE jobs SET steps=?2 WHERE job=?1 AND state=0",
     [SQL_COPY_TOKENS] = "INSERT INTO tokens SELECT ?1,tokens FROM tokens WHERE job=?2",
     [SQL_KEEP_TOKENS] = "INSERT INTO tokens VALUES(?1,?2)"
@@ -255,9 +256,17 @@ int rows_place(struct job_rows *r, const struct hub_row *row, struct fail *f)
     bind_id(q, 3, row->rank);
     sqlite3_bind_int(q, 4, row->unwatched_ms);
     sqlite3_bind_int(q, 5, row->favourite);
-    if (row->shared_ms) sqlite3_bind_blob(q, 6, row->share, sizeof row->share, SQLITE_STATIC);
-    sqlite3_bind_int64(q, 7, row->shared_ms);
     return step(r, SQL_PLACE, f);
+}
+
+int rows_share(struct job_rows *r, const struct hub_share *share, struct fail *f)
+{
+    sqlite3_stmt *q = r->sql[SQL_SHARE];
+
+    bind_id(q, 1, share->job);
+    if (share->until_ms) sqlite3_bind_blob(q, 2, share->hash, sizeof share->hash, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 3, share->until_ms);
+    return step(r, SQL_SHARE, f);
 }
 
 int rows_finish(struct job_rows *r, const struct hub_row *row, struct fail *f)

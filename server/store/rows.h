@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROWS_STATEMENTS 11
+#define ROWS_STATEMENTS 12
 
 struct job_rows {
     sqlite3 *reader, *writer;
@@ -94,6 +94,7 @@ void rows_rollback(struct job_rows *); /* when one is open */
 int rows_accept(struct job_rows *, const struct hub_row *, struct fail *f);
 /* What its owner can change of a job. */
 int rows_place(struct job_rows *, const struct hub_row *, struct fail *f);
+int rows_share(struct job_rows *, const struct hub_share *, struct fail *f);
 /* The steps of a job that has no end; nothing when it has. */
 int rows_finish(struct job_rows *, const struct hub_row *, struct fail *f);
 /* Write something that changes nothing. */

@@ -25,6 +25,7 @@ enum {
     STORE_ACCEPT,
     STORE_END,
     STORE_PLACE,
+    STORE_SHARE,
     STORE_FINISH,
     STORE_DELETE,
     STORE_STOP,
@@ -379,6 +380,13 @@ void store_place(struct store *s, const struct hub_row *row)
     send(s, STORE_PLACE, row, 1, NULL);
 }
 
+void store_share(struct store *s, const struct hub_share *share)
+{
+    struct row_entry *e = entry_share(STORE_SHARE, share, s->loop);
+
+    if (e) push(s, &e->m); /* else it is answered */
+}
+
 void store_finish(struct store *s, const struct hub_row *row)
 {
     send(s, STORE_FINISH, row, 1, NULL);
@@ -497,6 +505,7 @@ static int write_entry(struct store *s, const struct row_entry *e, struct fail *
     if (e->m.kind == STORE_ACCEPT) return accept_rows(s, e, f);
     if (e->m.kind == STORE_DELETE) return delete_job(s, entry_job(e), f);
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
+    if (e->m.kind == STORE_SHARE) return rows_share(&s->rows, &e->share, f);
     if (e->m.kind == STORE_FINISH) return rows_finish(&s->rows, &e->at[0].row, f);
     err = e->file ? write_file(s, e, name, f) : 0;
     if (!err) err = rows_end(&s->rows, &e->at[0].row, name, f);
@@ -594,6 +603,7 @@ static void settle(struct store *s, struct row_entry *e, struct fail *why)
         answer(s, entry_job(e), s->commit_us, why);
         s->commit_us = 0;
     }
+    if (e->m.kind == STORE_SHARE) entry_shared(&e->share, s->loop, why);
     entry_free(e);
 }
 

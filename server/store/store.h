@@ -43,10 +43,10 @@ struct store;
 struct image_store;
 
 /* Make or open the folder, take its lock, bring its tables up to date, count this start, start
- * the thread. loop gets one LOOP_STORED per store_accept, store_finish and store_end, in their
- * order; after a refusal that may pass, a LOOP_DISK when a probe, once a second, was taken. ERR_IO:
- * with the path and what to do, also when the disk is full or takes no picture; ERR_CONFLICT:
- * another server uses the folder. */
+ * the thread. loop gets one LOOP_STORED per store_accept, store_finish and store_end, and one
+ * LOOP_SHARED per store_share, in their order; after a refusal that may pass, a LOOP_DISK when a
+ * probe, once a second, was taken. ERR_IO: with the path and what to do, also when the disk is full
+ * or takes no picture; ERR_CONFLICT: another server uses the folder. */
 struct store_conf {
     const char *data;   /* the folder */
     struct mbox *loop;  /* gets the answers */
@@ -79,6 +79,7 @@ int store_restore(struct store *, int kept,
 void store_accept(struct store *, const struct hub_row *rows, int n); /* all or none */
 void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
+void store_share(struct store *, const struct hub_share *);
 void store_finish(struct store *, const struct hub_row *);
 void store_delete(struct store *, uint64_t job);
 /* Call each for this job, if it is over and has a row, unless store_delete() was called for it.

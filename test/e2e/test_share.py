@@ -11,6 +11,8 @@ import websockets
 from harness import QUICK, Server, run
 from users import bare, bearer, sign_in
 
+KILLS = 10  # rounds of two
+
 
 def picture(messages):
     return next(m for m in messages if isinstance(m, dict) and m["type"] == "result")["url"]
@@ -141,4 +143,27 @@ async def a_share_survives_a_restart():
     server.stop()
 
 
-run([a_guest_watches, a_share_ends, a_stream_ends_with_its_share, a_share_survives_a_restart])
+async def what_was_answered_survives_a_kill():
+    """catches: a share that comes back, or one that is lost, when the process is killed right after its answer"""
+    server = Server()
+    token = server.user("add", "ada")
+    async with server.connect(**sign_in(token)) as ada:
+        job, url = await drawn(ada, 1)
+    for _ in range(KILLS):
+        async with server.connect(**sign_in(token)) as ada:
+            first = (await ada.ask(type="share", job=job))["token"]
+            second = (await ada.ask(type="share", job=job))["token"]
+            server.kill()
+        server = Server(server.data, ready=False)
+        assert server.get(url, headers=bearer(second))[0] == 200
+        assert server.get(url, headers=bearer(first))[0] == 401
+        async with server.connect(**sign_in(token)) as ada:
+            assert (await ada.ask(type="unshare", job=job))["type"] == "ok"
+            server.kill()
+        server = Server(server.data, ready=False)
+        assert server.get(url, headers=bearer(second))[0] == 401
+    server.stop()
+
+
+run([a_guest_watches, a_share_ends, a_stream_ends_with_its_share, a_share_survives_a_restart,
+     what_was_answered_survives_a_kill])

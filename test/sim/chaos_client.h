@@ -28,12 +28,15 @@ struct chaos_client {
     struct command_previews previews;
 };
 
-/* A secret that shows a job; on: unless its time is over, or the job is gone. */
+/* A secret, and what clients were told of it. */
 struct chaos_share {
     uint64_t job, bits;
-    int user; /* whose job */
+    unsigned ref; /* of the command that asked for it */
+    int user;     /* whose job */
     int64_t until_ms;
-    bool on;
+    bool answered; /* it was given: it shows the job, unless something has ended it */
+    bool ended;    /* an answer said that it shows nothing any more */
+    int ending;    /* commands that end it and are not answered, or not known to be */
 };
 
 struct chaos_guest {
@@ -231,6 +234,23 @@ static inline void hear_finish(struct chaos *x, uint64_t job)
     x->finished += j && j->steps > 0;
 }
 
+/* `share` and `unshare` of one who may: each ends the secrets that were given before. */
+static inline void hear_share(struct chaos *x, uint64_t job, unsigned ref, bool ok)
+{
+    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++) {
+        struct chaos_share *s = &x->share[i];
+
+        if (s->job != job || s->ref > ref) continue;
+        if (s->ref == ref) {
+            s->answered = ok;
+            s->ended |= !ok;
+        } else {
+            s->ended |= ok;
+            s->ending--;
+        }
+    }
+}
+
 /* The direct answer to the oldest command. Watching begins and ends with its `ok`. */
 static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *m, const char *type)
 {
@@ -251,6 +271,8 @@ static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *
         MUST(w, integer(m, "retry_after_ms") > 0, "no time to come back");
     }
     if (strcmp(type, "ok") == 0 && strcmp(re, "finish") == 0) hear_finish(x, job);
+    if (ref[0] == 'g')
+        hear_share(x, job, (unsigned)strtoul(ref + 1, NULL, 10), strcmp(type, "ok") == 0);
     if (strcmp(type, "ok") != 0 || !v) return;
     if (strcmp(re, "unwatch") == 0) v->watching = false;
     if (strcmp(re, "watch") != 0) return;

@@ -16,20 +16,40 @@ static inline void share_hash(uint64_t bits, uint8_t hash[SHARE_HASH_BYTES])
     memcpy(hash, &bits, sizeof bits);
 }
 
-/* The secrets of this job show nothing any more. */
-static inline void shares_end(struct chaos *x, uint64_t job)
-{
-    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++)
-        if (x->share[i].job == job) x->share[i].on = false;
-}
-
-/* The same of all jobs of a user who goes. Those that are forgotten stay as the disk has them: here
- * a user comes back under the same number, which none does outside. */
+/* A user goes, and the shares end. What became of them on the disk is not known: here a user comes
+ * back under the same number, which none does outside. */
 static inline void shares_leave(struct chaos *x, int user)
 {
     for (unsigned i = 0; i < SHARES && i < x->n_shares; i++)
-        if (x->share[i].user == user && registry_find(&x->w->hub->registry, x->share[i].job))
-            x->share[i].on = false;
+        if (x->share[i].user == user) x->share[i].ending++;
+}
+
+/* Does it show a job now? */
+static inline bool share_shows(const struct chaos *x, const struct chaos_share *s, uint64_t *mark)
+{
+    const struct hub *h = x->w->hub;
+    uint8_t hash[SHARE_HASH_BYTES];
+    uint64_t job;
+
+    share_hash(s->bits, hash);
+    job = hub_shared(h, h->called_us, hash, mark);
+    MUST(x->w, job == 0 || job == s->job, "a secret that shows another job");
+    return job != 0;
+}
+
+/* By this command all secrets of the job that were given before end, at once, whatever the disk
+ * will answer; unless it is refused before. */
+static inline void shares_end(struct chaos *x, uint64_t job, unsigned ref, bool refused)
+{
+    uint64_t mark;
+
+    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++) {
+        struct chaos_share *s = &x->share[i];
+
+        if (s->job != job || s->ref >= ref) continue;
+        s->ending++;
+        MUST(x->w, refused || !share_shows(x, s, &mark), "a secret that still shows its job");
+    }
 }
 
 /* Whose job it is, one that is forgotten too: a command that names it brings it back. */
@@ -40,26 +60,27 @@ static inline bool is_own(const struct chaos *x, const struct chaos_client *c, u
     return d && !d->deleted && d->row.owner == c->client->account->user.id;
 }
 
-/* A job is shared by who may, and nobody else; a new secret takes the place of the old one. */
+/* A job is shared by who may, and by no other; a new secret takes the place of the old one. */
 static inline void op_share(struct chaos *x, struct chaos_client *c, uint64_t job)
 {
     struct world *w = x->w;
     bool may = x->users && is_own(x, c, job) && !truth_of(w, job)->disk->row.private;
     int ttl_s = 1 + pick(w, 30);
+    unsigned sent = c->ref_end;
     char id[ID_TEXT];
 
     id_format(job, id);
     w->secret = 0;
-    command(x, c, 'g', "\"type\":\"share\",\"job\":\"%s\",\"ttl_s\":%d", id, ttl_s);
+    command(x, c, may ? 'g' : 'G', "\"type\":\"share\",\"job\":\"%s\",\"ttl_s\":%d", id, ttl_s);
     MUST(w, !w->secret || may, "a secret for who may not share");
+    if (may && c->ref_end != sent) shares_end(x, job, x->next_ref, !w->secret);
     if (!w->secret) return;
-    shares_end(x, job);
     x->share[x->n_shares++ % SHARES] =
         (struct chaos_share){.job = job,
                              .bits = w->secret,
+                             .ref = x->next_ref,
                              .user = (int)((c - x->c) % CHAOS_USERS),
-                             .until_ms = chaos_unix_ms(x) + ttl_s * INT64_C(1000),
-                             .on = true};
+                             .until_ms = chaos_unix_ms(x) + ttl_s * INT64_C(1000)};
 }
 
 static inline void op_unshare(struct chaos *x, struct chaos_client *c, uint64_t job)
@@ -69,42 +90,35 @@ static inline void op_unshare(struct chaos *x, struct chaos_client *c, uint64_t 
     char id[ID_TEXT];
 
     id_format(job, id);
-    command(x, c, 'g', "\"type\":\"unshare\",\"job\":\"%s\"", id);
-    if (may && c->ref_end != sent) shares_end(x, job);
+    command(x, c, may ? 'g' : 'G', "\"type\":\"unshare\",\"job\":\"%s\"", id);
+    if (may && c->ref_end != sent) shares_end(x, job, x->next_ref, false);
 }
 
-/* After a restart holds what is on the disk, as of everything else. */
-static inline void shares_reread(struct chaos *x)
-{
-    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++) {
-        struct chaos_share *s = &x->share[i];
-        const struct saved *d = truth_of(x->w, s->job)->disk;
-        uint8_t hash[SHARE_HASH_BYTES];
-
-        share_hash(s->bits, hash);
-        s->on =
-            d && d->row.shared_ms == s->until_ms && memcmp(hash, d->row.share, sizeof hash) == 0;
-    }
-}
-
-/* Each secret shows its job as long as it should, and no longer. */
-static inline void check_shares(struct chaos *x)
+/* What was answered holds, over all that happens to the process: a secret that was given shows its
+ * job until something ends it, and what was ended shows nothing. */
+static inline void check_share(struct chaos *x, const struct chaos_share *s)
 {
     struct world *w = x->w;
+    bool may = !s->ended && chaos_unix_ms(x) < s->until_ms && !x->away[s->user]
+               && registry_find(&w->hub->registry, s->job);
+    bool must = may && s->answered && s->ending == 0;
+    uint64_t mark;
+    bool shows = share_shows(x, s, &mark);
 
-    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++) {
-        const struct chaos_share *s = &x->share[i];
-        bool on =
-            s->on && chaos_unix_ms(x) < s->until_ms && registry_find(&w->hub->registry, s->job);
-        uint8_t hash[SHARE_HASH_BYTES];
-        uint64_t mark, job;
-
-        share_hash(s->bits, hash);
-        job = hub_shared(w->hub, w->hub->called_us, hash, &mark);
-        MUST(w, job == (on ? s->job : 0), "a secret that shows a job, or does not");
-        MUST(w, !on || hub_shares(w->hub, s->job, mark), "its mark");
-        x->shown += on;
+    if (w->early_shares) {
+        w->n_wrong += (shows && !may) || (must && !shows);
+        return;
     }
+    MUST(w, !shows || may, "a secret that shows a job after its end");
+    MUST(w, !must || shows, "a secret that was given shows nothing");
+    MUST(w, !shows || hub_shares(w->hub, s->job, mark), "its mark");
+    x->shown += must;
+}
+
+static inline void check_shares(struct chaos *x)
+{
+    for (unsigned i = 0; i < SHARES && i < x->n_shares; i++)
+        check_share(x, &x->share[i]);
 }
 
 /* --- guests ----------------------------------------------------------------------------------- */

@@ -533,6 +533,7 @@ static inline void world_boot(struct world *w)
                           .store_accept = out_store_accept,
                           .store_end = out_store_end,
                           .store_place = out_store_place,
+                          .store_share = out_store_share,
                           .store_finish = out_store_finish,
                           .store_delete = out_store_delete,
                           .webhook = out_webhook,

@@ -106,14 +106,29 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
 
     MUST(w, t->disk && !t->disk->deleted, "a place of no job");
     t->disk->row.favourite = r->favourite;
-    t->disk->row.shared_ms = r->shared_ms;
-    memcpy(t->disk->row.share, r->share, sizeof r->share);
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
     t->disk->row.unwatched_ms = r->unwatched_ms;
 }
 
 /* Answered, so it waits its turn. */
+static inline void out_store_share(void *arg, const struct hub_share *share)
+{
+    struct world *w = arg;
+    const struct truth *t = truth_of(w, share->job);
+    struct saved *s = calloc(1, sizeof *s);
+
+    assert_non_null(s);
+    MUST(w, t->disk && !t->disk->deleted && !t->disk->row.private, "a share of no job");
+    s->share = true;
+    s->ticket = share->ticket;
+    s->row.job = share->job;
+    s->row.shared_ms = share->until_ms;
+    memcpy(s->row.share, share->hash, sizeof s->row.share);
+    w->writes[w->write_end++ % WORLD_ORDERS] = s;
+}
+
+/* The same. */
 static inline void out_store_finish(void *arg, const struct hub_row *r)
 {
     struct world *w = arg;
@@ -213,12 +228,23 @@ static inline struct saved *disk_finish(struct world *w, struct saved *s)
     return t->disk;
 }
 
+static inline struct saved *disk_share(struct world *w, struct saved *s)
+{
+    struct truth *t = truth_of(w, s->row.job);
+
+    t->disk->row.shared_ms = s->row.shared_ms;
+    memcpy(t->disk->row.share, s->row.share, sizeof t->disk->row.share);
+    saved_free(s);
+    return t->disk;
+}
+
 static inline struct saved *disk_write_one(struct world *w)
 {
     struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
     struct truth *t = truth_of(w, s->row.job);
 
     if (s->finish) return disk_finish(w, s);
+    if (s->share) return disk_share(w, s);
     disk_tokens(w, s, t->disk);
     if (t->disk) {
         MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
@@ -259,6 +285,27 @@ static inline struct saved *disk_write(struct world *w)
     return s;
 }
 
+/* Answer the oldest write, which is a share. In the control arm before it is on disk. */
+static inline void share_answer(struct world *w, bool ok)
+{
+    struct saved *s = w->writes[w->write_first % WORLD_ORDERS];
+    struct hub_share share = {.job = s->row.job, .ticket = s->ticket, .until_ms = s->row.shared_ms};
+    bool told = s->early;
+    struct fail f;
+
+    memcpy(share.hash, s->row.share, sizeof share.hash);
+    if (w->early_shares && !told) {
+        s->early = true;
+    } else if (ok) {
+        disk_write(w);
+    } else {
+        saved_free(s);
+        w->write_first++;
+    }
+    fail_set(&f, ERR_IO, "the disk is full");
+    if (!told) hub_share_stored(w->hub, w->now, &share, ok ? NULL : &f);
+}
+
 /* Answer the oldest write; ok: it reached the disk. */
 static inline void store_answer(struct world *w, bool ok)
 {
@@ -268,6 +315,10 @@ static inline void store_answer(struct world *w, bool ok)
 
     if (w->write_first == w->write_end) return;
     world_enter(w);
+    if (w->writes[w->write_first % WORLD_ORDERS]->share) {
+        share_answer(w, ok);
+        return;
+    }
     if (ok) {
         hub_stored(w->hub, w->now, disk_write(w)->row.job, NULL);
         return;

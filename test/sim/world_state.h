@@ -32,9 +32,12 @@ struct saved {
     char *sweep, *cells;
     int more; /* on its way: so many rows behind it are written with it, or not at all */
     bool file;
-    bool kept;    /* its tokens are there */
-    bool finish;  /* on its way: no row, but the steps of one */
-    bool deleted; /* its row is gone; what clients read of it before stays known */
+    bool kept;       /* its tokens are there */
+    bool finish;     /* on its way: no row, but the steps of one */
+    bool share;      /* the same: whom its job is shared with */
+    bool early;      /* the same, and the hub was told already that it is on disk */
+    uint64_t ticket; /* of a share */
+    bool deleted;    /* its row is gone; what clients read of it before stays known */
 };
 
 /* What the test knows about a job on its own, to check the hub by. */
@@ -124,6 +127,7 @@ struct world {
     struct eta_known known; /* as they were kept last, and how often */
     int kept;
     uint64_t secret;      /* of a shared job, the newest that was given */
+    bool early_shares;    /* the disk answers before it has them: the control arm of the check */
     int tuned;            /* how often limits were changed by message */
     long lost_tokens;     /* starts that failed for want of them */
     bool wrong_forecasts; /* count them instead of failing: the control arm of the check */

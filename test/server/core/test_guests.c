@@ -41,6 +41,7 @@ static uint64_t submit(struct stage *s, struct listener *of, const char *more)
 static const char *ask(struct stage *s, struct listener *e, const char *type, uint64_t job)
 {
     command(s->w, e, "{\"type\":\"%s\",\"job\":\"%s\"}", type, hex(job));
+    store_all(s->w);
     listen_all(s->w, e);
     return e->text;
 }
@@ -252,6 +253,7 @@ static uint64_t mark_of(const struct stage *s, uint64_t job)
 static uint64_t share(struct stage *s, uint64_t job, const char *more)
 {
     command(s->w, s->ada, "{\"type\":\"share\",\"job\":\"%s\"%s}", hex(job), more);
+    store_all(s->w);
     listen_all(s->w, s->ada);
     assert_true(shown(s, job));
     s->guest = guest_of(s, job);
@@ -332,6 +334,135 @@ static void a_share_survives_a_restart(void **state)
     stage_free(&s);
 }
 
+/* Send it, and read what is answered before the disk has it. */
+static void ask_only(struct stage *s, const char *type, uint64_t job)
+{
+    command(s->w, s->ada, "{\"type\":\"%s\",\"job\":\"%s\"}", type, hex(job));
+    listen_all(s->w, s->ada);
+}
+
+static void disk_says(struct stage *s, bool ok)
+{
+    store_answer(s->w, ok);
+    listen_all(s->w, s->ada);
+}
+
+/* catches: an answer that a crash can take back; guests that watch on until the disk has it; an
+ * `unshare` of what is not shared any more that is answered before the first one */
+static void answers_wait_for_the_disk(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, "");
+
+    (void)state;
+    ask_only(&s, "unshare", job);
+    HEARD(s.ada, "\"re\":\"unshare\""); /* nothing is to be stored */
+    ask_only(&s, "share", job);
+    NOT_HEARD(s.ada, "\"re\"");
+    assert_false(hub_idle(s.w->hub));
+    disk_says(&s, true);
+    HEARD(s.ada, "drs_");
+    s.guest = guest_of(&s, job);
+    ask_only(&s, "unshare", job);
+    assert_int_equal(s.guest->client->shared, 0);
+    ask_only(&s, "unshare", job);
+    NOT_HEARD(s.ada, "\"re\"");
+    disk_says(&s, true);
+    assert_int_equal(count(s.ada->text, "\"re\":\"unshare\""), 1);
+    assert_int_equal(truth_of(s.w, job)->disk->row.shared_ms, 0);
+    disk_says(&s, true);
+    HEARD(s.ada, "\"re\":\"unshare\"");
+    stage_free(&s);
+}
+
+/* catches: a refused change that is told as made, or that leaves the job otherwise than on disk */
+static void what_the_disk_refuses_does_not_hold(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), mark;
+
+    (void)state;
+    ask_only(&s, "share", job);
+    disk_says(&s, false);
+    HEARD(s.ada, "\"code\":\"io\"");
+    HEARD(s.ada, "\"re\":\"share\"");
+    NOT_HEARD(s.ada, "drs_");
+    assert_int_equal(job_of(&s, job)->guests.until_ms, 0);
+
+    mark = share(&s, job, "");
+    ask_only(&s, "unshare", job);
+    assert_false(hub_shares(s.w->hub, job, mark));
+    disk_says(&s, false);
+    HEARD(s.ada, "\"re\":\"unshare\"");
+    HEARD(s.ada, "\"code\":\"io\"");
+    assert_true(hub_shares(s.w->hub, job, mark) && shown(&s, job));
+    assert_int_equal(s.guest->client->shared, 0);
+    assert_true(hub_due(s.w->hub) < INT64_MAX);
+
+    ask_only(&s, "share", job);
+    ask_only(&s, "share", job); /* the first is taken, the second is not */
+    disk_says(&s, true);
+    HEARD(s.ada, "drs_");
+    disk_says(&s, false);
+    NOT_HEARD(s.ada, "drs_");
+    assert_false(hub_shares(s.w->hub, job, mark));
+    assert_true(shown(&s, job));
+    assert_memory_equal(job_of(&s, job)->guests.hash, truth_of(s.w, job)->disk->row.share,
+                        SHARE_HASH_BYTES);
+    stage_free(&s);
+}
+
+/* catches: a share that is over and that comes back as the disk refuses its end, again and again */
+static void time_needs_no_disk(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ",\"hold\":true");
+
+    (void)state;
+    share(&s, job, ",\"ttl_s\":60");
+    s.w->now += 60000000;
+    hub_tick(s.w->hub, s.w->now);
+    assert_int_equal(s.guest->client->shared, 0);
+    disk_says(&s, false);
+    assert_int_equal(job_of(&s, job)->guests.until_ms, 0);
+    assert_true(s.w->write_first == s.w->write_end);
+    stage_free(&s);
+}
+
+/* catches: a job that is forgotten and brought back without the change that is on its way; an
+ * answer that finds no job, or no client */
+static void a_change_on_its_way_keeps_its_job(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), other = submit(&s, s.ada, "");
+
+    (void)state;
+    go_on(s.w, 100);
+    share(&s, job, "");
+    listener_free(s.w, s.guest);
+    s.guest = NULL;
+    s.w->hub->registry.kept = 0;
+    submit(&s, s.ada, ",\"hold\":true");
+    command(s.w, s.ada, "{\"type\":\"cancel\",\"job\":\"%s\"}", hex(newest(s.w)));
+    ask_only(&s, "unshare", job);
+    disk_says(&s, true); /* a job is over: those of before are forgotten */
+    assert_null(job_of(&s, other));
+    assert_non_null(job_of(&s, job));
+    store_all(s.w);
+    ask_only(&s, "share", job);
+    hub_close(s.w->hub, s.w->now, s.ada->client);
+    s.ada->client = NULL;
+    store_all(s.w);
+    s.ada->client = hub_open(s.w->hub, s.ada, 1);
+    ask_only(&s, "share", job);
+    ask_only(&s, "delete", job);
+    NOT_HEARD(s.ada, "\"re\"");
+    disk_says(&s, true);
+    HEARD(s.ada, "drs_");
+    HEARD(s.ada, "\"re\":\"delete\"");
+    stage_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +474,10 @@ int main(void)
         cmocka_unit_test(a_share_ends),
         cmocka_unit_test(a_deleted_job_has_no_guests),
         cmocka_unit_test(a_share_survives_a_restart),
+        cmocka_unit_test(answers_wait_for_the_disk),
+        cmocka_unit_test(what_the_disk_refuses_does_not_hold),
+        cmocka_unit_test(time_needs_no_disk),
+        cmocka_unit_test(a_change_on_its_way_keeps_its_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static inline struct store *open_store(void)
     return s;
 }
 
-/* Take n answers; each must have this code. */
+/* Take n answers, those to shares among them; each must have this code. */
 static inline void expect_stored(int n, enum err code)
 {
     while (n > 0)
@@ -57,6 +57,9 @@ static inline void expect_stored(int n, enum err code)
             next = m->next;
             if (m->kind == LOOP_STORED) {
                 assert_int_equal(((struct loop_stored *)m)->why.code, code);
+                n--;
+            } else if (m->kind == LOOP_SHARED) {
+                assert_int_equal(((struct loop_shared *)m)->why.code, code);
                 n--;
             } else
                 assert_int_equal(m->kind, LOOP_DISK); /* after a refusal */

@@ -92,8 +92,6 @@ static void keeps_places(void **state)
     last.end_seq = 700;
     store_end(s, &last, NULL);
     last.favourite = true;
-    last.shared_ms = 1767225700000;
-    memset(last.share, 7, sizeof last.share);
     store_place(s, &last);
     expect_stored(4, ERR_OK);
     store_close(s);
@@ -110,9 +108,6 @@ static void keeps_places(void **state)
     assert_int_equal(seen.row[1].rank, 7);
     assert_int_equal(seen.row[2].state, STATE_CANCELLED);
     assert_true(seen.row[2].favourite && !seen.row[1].favourite);
-    assert_int_equal(seen.row[2].shared_ms, 1767225700000);
-    assert_memory_equal(seen.row[2].share, last.share, sizeof last.share);
-    assert_int_equal(seen.row[1].shared_ms, 0);
     store_close(s);
 }
 
