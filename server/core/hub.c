@@ -194,6 +194,11 @@ struct client *hub_open_guest(struct hub *h, void *session, uint64_t job)
     return c;
 }
 
+bool hub_is_cut(const struct client *c)
+{
+    return c->account->user.role == ROLE_GUEST && c->shared == 0;
+}
+
 uint64_t hub_shared(const struct hub *h, int64_t now, const uint8_t hash[SHARE_HASH_BYTES],
                     uint64_t *mark)
 {

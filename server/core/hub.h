@@ -89,6 +89,9 @@ bool hub_shares(const struct hub *, uint64_t job, uint64_t mark);
 bool hub_pictures(const struct hub *, uint64_t job, const char *digest);
 /* The connection of a guest of this job. NULL: it is not shared, or memory is short. */
 struct client *hub_open_guest(struct hub *, void *session, uint64_t job);
+/* It is a guest's, and its share has ended since it was opened: it sees nothing any more, also when
+ * the same secret shows the job again to who comes anew. */
+bool hub_is_cut(const struct client *);
 
 /* One message of a client: decoded, executed, answered exactly once, answers in the order of
  * commands. Errors go to the client, none to the caller. */

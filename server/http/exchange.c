@@ -160,6 +160,11 @@ void exchange_drain(struct exchange *x, int64_t now)
     if (takes(x) && x->translator->drain) x->translator->drain(x);
 }
 
+bool exchange_is_cut(const struct exchange *x)
+{
+    return hub_is_cut(x->client);
+}
+
 bool exchange_lasts(const struct exchange *x)
 {
     return x->lasting || x->state == EXCHANGE_STREAMS;

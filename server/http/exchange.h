@@ -113,6 +113,8 @@ void exchange_drain(struct exchange *, int64_t now);
 /* A conversion is done, whose exchange may be gone; the caller frees it, and drops its file. */
 void exchange_converted(struct conversion *);
 bool exchange_lasts(const struct exchange *);
+/* As hub_is_cut(). */
+bool exchange_is_cut(const struct exchange *);
 
 /* --- for translators -------------------------------------------------------------------------- */
 

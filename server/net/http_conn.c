@@ -686,5 +686,7 @@ void http_conn_drain(struct conn *c)
 
 bool http_conn_holds(const struct conn *c)
 {
-    return !c->http || !c->http->reply.exchange || (c->known && auth_holds(c->all->auth, &c->who));
+    const struct exchange *x = c->http ? c->http->reply.exchange : NULL;
+
+    return !x || (c->known && auth_holds(c->all->auth, &c->who) && !exchange_is_cut(x));
 }

@@ -84,6 +84,11 @@ bool session_known(const struct session *s)
     return s->client != NULL;
 }
 
+bool session_is_cut(const struct session *s)
+{
+    return s->client && hub_is_cut(s->client);
+}
+
 bool session_refused(const struct session *s)
 {
     return s->refused;

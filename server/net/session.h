@@ -43,6 +43,8 @@ int session_user(struct session *, uint32_t user, struct fail *f);
 /* Connections of a user that are open. */
 int session_of_user(const struct session *, uint32_t user);
 bool session_known(const struct session *);
+/* It is a guest's, and what it saw is not shared any more. */
+bool session_is_cut(const struct session *);
 /* What it sent as its first message lets nobody in: close it when all has been sent. */
 bool session_refused(const struct session *);
 void session_free(struct session *, int64_t now); /* NULL is fine */

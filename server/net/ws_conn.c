@@ -138,7 +138,8 @@ void ws_conn_users(struct conn *c)
 /* It is a guest's, and what it saw is not shared any more. */
 static bool unshared(const struct conn *c)
 {
-    return c->known && c->who.shared && !auth_holds(c->all->auth, &c->who);
+    return c->known && c->who.shared
+           && (!auth_holds(c->all->auth, &c->who) || session_is_cut(c->session));
 }
 
 /* It waits to read what it was answered; does it? */

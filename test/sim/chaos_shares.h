@@ -167,6 +167,7 @@ static inline void guest_listen(struct chaos *x, struct chaos_guest *g)
     g->told |= !shown && g->c.woken;
     MUST(x->w, !shown || registry_find(&x->w->hub->registry, g->job), "a job that is gone");
     MUST(x->w, shown || g->told, "a guest who is not told that it was the end");
+    MUST(x->w, shown != hub_is_cut(g->c.client), "a guest whose connection is not closed, or is");
     if (!b) g->c.woken = false;
     if (!b) return;
     m = binary ? NULL : json_loadb((const char *)b->data, b->len, 0, NULL);

@@ -463,6 +463,32 @@ static void a_change_on_its_way_keeps_its_job(void **state)
     stage_free(&s);
 }
 
+/* catches: a guest whose job is forgotten and brought back before it has read that: its secret
+ * shows the job again, and it would stay connected and see nothing */
+static void who_was_cut_off_is_told_so(void **state)
+{
+    struct stage s = stage_new();
+    uint64_t job = submit(&s, s.ada, ""), mark;
+
+    (void)state;
+    go_on(s.w, 60);
+    mark = share(&s, job, "");
+    listen_all(s.w, s.guest);
+    listen_all(s.w, s.ada);
+    assert_false(hub_is_cut(s.guest->client) || hub_is_cut(s.ada->client));
+    s.w->hub->registry.kept = 1;
+    submit(&s, s.ada, ",\"hold\":true");
+    ask(&s, s.ada, "cancel", newest(s.w));
+    assert_null(job_of(&s, job));
+    ANSWERS(ask(&s, s.ada, "job", job), "a secret");
+    assert_true(hub_shares(s.w->hub, job, mark));
+    assert_true(hub_is_cut(s.guest->client));
+    listener_free(s.w, s.guest);
+    s.guest = guest_of(&s, job);
+    assert_false(hub_is_cut(s.guest->client));
+    stage_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +504,7 @@ int main(void)
         cmocka_unit_test(what_the_disk_refuses_does_not_hold),
         cmocka_unit_test(time_needs_no_disk),
         cmocka_unit_test(a_change_on_its_way_keeps_its_job),
+        cmocka_unit_test(who_was_cut_off_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

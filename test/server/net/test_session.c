@@ -348,6 +348,46 @@ static void a_wrong_introduction_ends_a_known_one(void **state)
     expect("unauthorized");
 }
 
+static void want_nothing(struct waker *w)
+{
+    (void)w;
+}
+
+/* catches: a guest that stays connected when what it saw is not shared any more, also where the
+ * same secret shows it again by the time that it reads; another whose connection is closed */
+static void a_guest_that_was_cut_off_is_known(void **state)
+{
+    static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1};
+    struct spec spec = {.prompt = (char *)(uintptr_t) "x", .width = 64, .height = 64, .steps = 1};
+    const struct hub_row row = {.job = 5,
+                                .order = 1,
+                                .owner = 7,
+                                .key = "",
+                                .digest = DIGEST,
+                                .spec = &spec,
+                                .accepted_seq = 1,
+                                .state = STATE_CANCELLED,
+                                .end_seq = 2,
+                                .shared_ms = 1767225600000 + 3600000};
+    static const char DELETE[] = "{\"type\":\"delete\",\"job\":\"0000000000000005\"}";
+    struct waker waker = {.wake = want_nothing};
+    struct client *ada;
+    struct fail f;
+
+    (void)state;
+    assert_int_equal(hub_restore(harness.hub, 0, &row, &f), 0);
+    assert_false(session_is_cut(session));
+    session_shared(session, 5);
+    assert_int_equal(session_user(session, USER_GUEST, &f), 0);
+    assert_false(session_is_cut(session));
+    ada = hub_open(harness.hub, &waker, 7);
+    assert_non_null(ada);
+    hub_text(harness.hub, 0, ada, DELETE, sizeof DELETE - 1);
+    assert_true(session_is_cut(session));
+    assert_false(hub_is_cut(ada));
+    hub_close(harness.hub, 0, ada);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +407,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_user_is_not_let_in, set_up_unknown, tear_down),
         cmocka_unit_test_setup_teardown(a_needless_introduction_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_introduction_ends_a_known_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_guest_that_was_cut_off_is_known, set_up_unknown,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
