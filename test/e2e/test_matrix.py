@@ -131,7 +131,7 @@ async def every_message():
 
 async def the_log_names_nothing(stage):
     """What an administrator reads of the log: no prompt, no token, also of one that came in an address."""
-    await stranger_says(stage.server, {"type": "auth", "token": stage.token["ada"]})
+    assert await stranger_says(stage.server, {"type": "auth", "token": stage.token["ada"] + "x"}) == "unauthorized"
     answer = await stage.clients["admin"].ask(type="log", limit=200)
     lines = json.dumps(answer)
     assert answer["lines"] and SECRET not in lines, lines
