@@ -300,8 +300,9 @@ export class Composer {
       this.slide[name].value = this.input[name].value;
     }
     const { width, height } = this.fields;
+    const usual = sizes[0] ?? { width: width.min, height: height.min };
     this.sizes.setRules({ presets: sizes, width, height, aspect: limits.aspect_max ?? ASPECT_MAX },
-      { width: defaults.width, height: defaults.height }, other);
+      { width: defaults.width ?? usual.width, height: defaults.height ?? usual.height }, other);
   }
 
   #buildExamples() {

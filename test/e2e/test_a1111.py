@@ -131,7 +131,7 @@ def lists():
     assert 0 < ram["used"] < ram["total"] and ram["free"] == ram["total"] - ram["used"], ram
     assert client.refresh_checkpoints() is None
     assert ask("/internal/ping") == (200, {})
-    assert ask("/sdapi/v1/nothing")[0] == 404 and ask("/sdapi/v1/img2img", {})[0] == 404
+    assert ask("/sdapi/v1/nothing")[0] == 404 and ask("/sdapi/v1/nothing", {})[0] == 404
 
 
 def programs():

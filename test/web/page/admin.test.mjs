@@ -95,6 +95,7 @@ test('limits: in force at once; what is out of range is not sent', async () => {
   await v.reads('.admin-controls .field-error', /from 1 to 4,?096/);
   assert.equal((await ask('root', 'set', {})).set.queue, 7);
   assert.equal(await v.page.evaluate(() => document.activeElement.id), 'admin-queue-field');
+  await ask('root', 'set', { queue: 100 });
   await v.leave();
 });
 
@@ -130,8 +131,9 @@ test('a drain is asked for twice, told to all, and taken back', async () => {
   const v = await as('root');
   await open(v);
   // without a picture that runs the server would end at once
-  const { job } = await ask('ada', 'jobs', { spec: { prompt: 'a circle', steps: 200, width: 512,
+  const { job, code } = await ask('ada', 'jobs', { spec: { prompt: 'a circle', steps: 50, width: 512,
     height: 512 }, sweep: { seed: 20 } });
+  assert.equal(code, undefined, 'accepted');
   await v.page.waitForSelector('.admin-queue tr[data-kind=running]', PATIENCE);
   await v.page.fill('#admin-minutes-field', '30');
   await press(v, 'controls', 'End the server');
