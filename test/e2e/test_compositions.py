@@ -46,7 +46,7 @@ def parameters(server, result):
 
 async def the_same_bytes(kind):
     data = folder()
-    server = Server(data, "--dtype", kind)
+    server = Server(data, "--dtype", kind, "--job-seconds", "86400")
     async with server.connect() as c:
         first, picture, _ = await draw(c, SPEC)
         assert picture["digest"] == generated("--dtype", kind)
@@ -75,7 +75,7 @@ async def the_same_bytes(kind):
         result = by_type(await c.end_of(several["cells"][1]), "result")[0]
         assert result["digest"] == picture["digest"], "a cell with the first one's noise"
     server.kill()
-    server = Server(data, "--dtype", kind)
+    server = Server(data, "--dtype", kind, "--job-seconds", "86400")
     async with server.connect() as c:
         assert (await draw(c, own))[1]["digest"] == picture["digest"], "after a kill"
     server.stop()
@@ -103,7 +103,7 @@ async def nothing_accepted_fails():
     """catches: a job that is lost or another picture as the earlier job, or its tokens, went while it waited; tokens
     that stay"""
     data = folder()
-    server = Server(data)
+    server = Server(data, "--job-seconds", "86400")
     async with server.connect() as c:
         first, picture, _ = await draw(c, SPEC)
         own = vary(first["job"], noise_seed=7)
@@ -118,7 +118,7 @@ async def nothing_accepted_fails():
         await c.end_of(held[1])
     server.kill()
     forget_tokens(data, held[2])
-    server = Server(data)
+    server = Server(data, "--job-seconds", "86400")
     async with server.connect() as c:
         await c.ask(type="watch", job=held[2])
         await c.ask(type="release", job=held[2])
@@ -135,7 +135,7 @@ async def nothing_accepted_fails():
 
 async def what_does_not_match_is_refused():
     """catches: a composition under a prompt or size that did not draw it; a picture that is not there yet"""
-    server = Server()
+    server = Server(None, "--job-seconds", "86400")
     async with server.connect() as c:
         first = (await draw(c, SPEC))[0]["job"]
         waits = (await c.submit(SPEC, hold=True))["job"]
@@ -161,7 +161,7 @@ async def steps_of(c, job, n, timeout=110):
 async def it_finishes_early():
     """catches: a job that goes on to its last step, that fails, that says other steps than it has done; an answer
     without effect"""
-    server = Server()
+    server = Server(None, "--job-seconds", "86400")
     async with server.connect() as c:
         waits = (await c.submit(SLOW, hold=True))["job"]
         answer = await c.ask(type="finish", job=waits)

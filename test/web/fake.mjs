@@ -332,20 +332,18 @@ export class Fake {
   }
 
   list(c, m) {
+    if (m.results) return this.results(c, m);
     const all = [...this.sweeps, ...this.jobs].filter((j) => (!m.state || j.state === m.state)
       && (m.parent ? j.sweep?.id === m.parent : !j.sweep) && (!m.shared || j.shared));
     const rows = all.sort((a, b) => b.created - a.created).slice(0, m.limit ?? 50);
     this.send(c, { type: 'list', ref: m.ref, jobs: rows.map((job) => this.row(job)), more: false });
   }
 
-  list(c, m) {
+  results(c, m) {
     const over = this.jobs.filter((job) => job.result && job.state === 'done').reverse();
-    const rows = m.results ? over : [...this.jobs].reverse();
     const from = m.skip ?? 0;
-    this.send(c, { type: 'list', ref: m.ref, count: rows.length, sizes: [], more: false,
-      jobs: rows.slice(from, from + (m.limit ?? 50)).map((job) => ({ job: job.id,
-        state: job.state, created_ms: job.created, spec: job.spec,
-        ...(job.result ? { result: job.result } : {}) })) });
+    this.send(c, { type: 'list', ref: m.ref, count: over.length, sizes: [], more: false,
+      jobs: over.slice(from, from + (m.limit ?? 50)).map((job) => this.row(job)) });
   }
 
   quote(c, m) {

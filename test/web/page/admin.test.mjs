@@ -6,7 +6,7 @@ import { closeBrowser, openBrowser, visit } from './harness.mjs';
 import { Server } from './server.mjs';
 import { USER_COMMANDS } from '../../../frontend/pages/admin/model.js';
 
-const server = new Server('--concurrency', '1');
+const server = new Server('--concurrency', '1', '--job-seconds', '86400');
 const tokens = {};
 before(async () => {
   await Promise.all([openBrowser(), server.start()]);
