@@ -318,16 +318,25 @@ static bool permitted(enum http_access access, const struct http_asker *a, struc
     return false;
 }
 
-/* What the addresses of each foreign dialect begin with, also those that there are not. */
+/* What the addresses of each foreign dialect begin with, also those that there are not; method: it
+ * has these with that one alone, NULL: with any. */
 static const struct {
     const char *begin;
     const struct translator *translator;
+    const char *method;
 } DIALECTS[] = {
-    {"/v1/images/", &OPENAI_GENERATE}, {"/v1/models", &OPENAI_MODELS},
-    {"/sdapi/", &A1111_GET},           {"/internal/", &A1111_GET},
-    {"/gradio_api/", &GRADIO_CONFIG},  {"/api/predict", &GRADIO_PREDICT},
-    {"/run/predict", &GRADIO_PREDICT}, {"/config", &GRADIO_CONFIG},
-    {"/file=", &GRADIO_CONFIG},        {"/upload", &GRADIO_UPLOAD},
+    {"/v1/images/generations", &OPENAI_GENERATE, NULL},
+    {"/v1/images/edits", &OPENAI_EDIT, NULL},
+    {"/v1/images/", &OPENAI_GENERATE, "POST"},
+    {"/v1/models", &OPENAI_MODELS, NULL},
+    {"/sdapi/", &A1111_GET, NULL},
+    {"/internal/", &A1111_GET, NULL},
+    {"/gradio_api/", &GRADIO_CONFIG, NULL},
+    {"/api/predict", &GRADIO_PREDICT, NULL},
+    {"/run/predict", &GRADIO_PREDICT, NULL},
+    {"/config", &GRADIO_CONFIG, NULL},
+    {"/file=", &GRADIO_CONFIG, NULL},
+    {"/upload", &GRADIO_UPLOAD, NULL},
 };
 
 /* Refuse an address or a method, as the dialect does whose address it would be. */
@@ -337,7 +346,8 @@ static void refuse_address(const struct http_request *q, const struct fail *f, i
     const struct translator *t = NULL;
 
     for (size_t i = 0; i < sizeof DIALECTS / sizeof *DIALECTS && !t; i++)
-        if (strncmp(q->path, DIALECTS[i].begin, strlen(DIALECTS[i].begin)) == 0)
+        if (strncmp(q->path, DIALECTS[i].begin, strlen(DIALECTS[i].begin)) == 0
+            && (!DIALECTS[i].method || strcmp(q->method, DIALECTS[i].method) == 0))
             t = DIALECTS[i].translator;
     reply_free(r);
     exchange_write_fail(t, r, f, status);

@@ -467,6 +467,7 @@ static void favourites_and_what_goes(void **state)
     listen_all(s.w, s.ben);
     NOT_HEARD(s.ben, "notice");
     r.done = true;
+    truth_of(s.w, job)->disk->deleted = true;
     hub_removal(s.w->hub, s.w->now, &r);
     listen_all(s.w, s.ada);
     HEARD(s.ada, "\"kind\":\"removed\"");

@@ -69,6 +69,10 @@ for (const [name, options] of FAULTS) {
 test('never connected, for other causes', async () => {
   const { v, proxy } = await behind({ upgrade: false }, '/', { open: false });
   await v.reads('#notice-text', /^The server answers/);
+  for (const words of [/^服务器有回应/, /^The server answers/]) { // both are there when the server is not
+    await v.page.click('#language');
+    await v.reads('#notice-text', words);
+  }
   const causes = [
     [{ behind: 1 }, /^The proxy in front of the server answers with status 502/],
     [{ behind: server.port, prefix: '/x' }, /^Another program than darkroom answers .* 404/],
