@@ -90,6 +90,9 @@ test('the pages are reached by keyboard alone, and the focus goes with them', as
     await v.page.keyboard.press('Enter');
     await v.page.waitForFunction((name) => document.documentElement.dataset.page === name, name);
     assert.equal(await v.page.evaluate(() => document.activeElement.id), 'page', name);
+    // what the page has is fetched when it is first opened
+    const inside = v.page.locator('#page').locator('a, button, input').locator('visible=true');
+    await inside.first().waitFor();
     await v.page.keyboard.press('Tab');
     const at = await v.page.evaluate(() =>
       document.activeElement.closest('#page, #notice')?.id ?? document.activeElement.tagName);
