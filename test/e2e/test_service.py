@@ -161,7 +161,12 @@ def ini():
     home = folder()
     path = os.path.join(home, "darkroom.ini")
     whole = re.sub(r"(?m)^; ([a-z-]+ = .*)$", r"\1", text)
+    ca = os.path.join(home, "ca.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=ca", "-keyout", os.path.join(home, "key.pem"), "-out", ca], check=True,
+                   capture_output=True)
     for name, value in (("model", os.path.join(ROOT, "weights", "tiny")), ("data", home), ("port", "0"),
+                        ("webhook-ca", ca),
                         ("listen", f"unix:{home}/http")):
         whole = re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", whole)
     for file in (text.replace("/var/lib/darkroom", home) + "port = 0\n", whole):
