@@ -122,6 +122,9 @@ test('a sweep is watched while it is drawn, also by who is signed in as another'
 });
 
 test('a private picture is shown once, kept by nothing, and cannot be shared', async () => {
+  // what the tests before have drawn would be waited for
+  await fetch(`${server.url}v1/cancel`, { method: 'POST', body: '{"all":true}',
+    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' } });
   const v = await enter();
   await small(v);
   await v.page.check('#private');
