@@ -189,13 +189,13 @@ async def a_finish_survives_a_kill():
     """catches: a picture of all steps, or of other ones, though it was answered that it ends"""
     data, short = folder(), 0
     for _ in range(3):
-        server = Server(data, "--threads", "1")
+        server = Server(data, "--threads", "1", "--job-seconds", "86400")
         async with server.connect() as c:
             job = (await c.submit({**SLOW, "width": 512, "height": 512}))["job"]
             await steps_of(c, job, 2)
             assert (await c.ask(type="finish", job=job))["type"] == "ok"
             server.kill()
-        server = Server(data, "--threads", "1")
+        server = Server(data, "--threads", "1", "--job-seconds", "86400")
         async with server.connect() as c:
             over = (await c.ask(type="watch", job=job))["state"] == "done"
             result = by_type(await c.end_of(job, 200), "result")[0]
