@@ -6,13 +6,13 @@
  * their share of the run's time. Then another run that is saved before every quantum: microseconds
  * and bytes by phase. --plan: the largest checkpoint of a picture of 1024 x 1024 by the model in
  * that folder, which needs no weights. */
+#include "bench/meter.h"
 #include "kernels/engine/engine.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double EVERY_S = 2, PART = 0.05;
 
@@ -26,23 +26,9 @@ struct saves {
     double s, bytes, most;
 };
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void give_up(const struct fail *f)
-{
-    fprintf(stderr, "%s\n", f->message);
-    exit(1);
-}
-
 static void save(struct glm_run *r, struct saves *c)
 {
-    const double before = seconds();
+    const double before = seconds(CLOCK_MONOTONIC);
     const size_t n = glm_run_save_bytes(r);
     char *bytes = n ? malloc(n) : NULL;
     struct fail f = {0};
@@ -50,7 +36,7 @@ static void save(struct glm_run *r, struct saves *c)
     if (!bytes) return;
     if (glm_run_save(r, bytes, &f)) give_up(&f);
     c->n++;
-    c->s += seconds() - before;
+    c->s += seconds(CLOCK_MONOTONIC) - before;
     c->bytes += (double)n;
     if ((double)n > c->most) c->most = (double)n;
     free(bytes);
@@ -75,12 +61,12 @@ static double draw(struct glm *g, const struct options *o, struct saves *each, s
     const struct glm_req q = request(o->size, o->steps);
     struct glm_run *r;
     struct fail f = {0};
-    const double start = seconds();
+    const double start = seconds(CLOCK_MONOTONIC);
     double last = start, part = 0, end;
 
     if (glm_run_new(&r, g, &q, &f)) give_up(&f);
     for (struct glm_progress v; (v = glm_run_progress(r)).phase < GLM_DONE;) {
-        const double now = seconds();
+        const double now = seconds(CLOCK_MONOTONIC);
 
         if (each) {
             save(r, &each[v.phase]);
@@ -91,7 +77,7 @@ static double draw(struct glm *g, const struct options *o, struct saves *each, s
         }
         if (glm_step(g, &r, 1, &f)) give_up(&f);
     }
-    end = seconds();
+    end = seconds(CLOCK_MONOTONIC);
     glm_run_free(r);
     return end - start;
 }

@@ -5,27 +5,13 @@
  * For every line of standard input it sees and encodes one image of SIDE x SIDE pixels, which must
  * be a size that the model reads as it is. It prints the seconds of both phases, and those of the
  * processor: `vision S CPU encode S CPU`. For bench/images.py, in turns with another. */
+#include "bench/meter.h"
 #include "kernels/glm.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double seconds(clockid_t c)
-{
-    struct timespec t;
-
-    clock_gettime(c, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void give_up(const struct fail *f)
-{
-    fprintf(stderr, "%s\n", f->message);
-    exit(1);
-}
 
 static uint8_t *waves(int side)
 {

@@ -6,13 +6,13 @@
  * The two take turns. For each phase: milliseconds a picture, alone and together, and their ratio;
  * wall time and processor time (of all threads) are medians of the rounds; `best` is the sum of
  * every quantum's fastest wall time over the rounds, which a busy machine disturbs least. */
+#include "bench/meter.h"
 #include "kernels/glm.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 100, QUANTA = 4096, ALL = GLM_PHASES, ROWS };
 
@@ -30,20 +30,6 @@ struct took {
 struct best {
     double s[GLM_PHASES][QUANTA];
 };
-
-static double seconds(clockid_t c)
-{
-    struct timespec t;
-
-    clock_gettime(c, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void give_up(const struct fail *f)
-{
-    fprintf(stderr, "%s\n", f->message);
-    exit(1);
-}
 
 /* n pictures from first quantum to last, all in every quantum. */
 static void draw(struct glm *g, const struct options *o, int first, int n, struct took *t,
