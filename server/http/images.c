@@ -127,16 +127,7 @@ static bool send_private(const struct hub *hub, uint32_t user, const char *diges
 
     if (!b) return false;
     reply_init(r, 200);
-    r->owned = malloc(b->len);
-    if (!r->owned) {
-        reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the picture.", "Fetch it again later.");
-        return true;
-    }
-    memcpy(r->owned, b->data, b->len);
-    r->body = (const uint8_t *)r->owned;
-    r->bytes = (int64_t)b->len;
-    r->type = "image/png";
-    r->cache = "private, no-store";
+    if (reply_picture(r, b->data, b->len, "image/png")) r->cache = "private, no-store";
     return true;
 }
 

@@ -27,15 +27,7 @@ bool pictures_private(const struct hub *hub, const struct http_request *q, struc
     b = hub_private(hub, user ? user->id : USER_NONE, digest, &job);
     if (!b) return false;
     reply_init(r, 200);
-    r->owned = malloc(b->len);
-    if (!r->owned) {
-        reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the picture.", "Fetch it again later.");
-        return true;
-    }
-    memcpy(r->owned, b->data, b->len);
-    r->body = (const uint8_t *)r->owned;
-    r->bytes = (int64_t)b->len;
-    r->type = "image/png";
+    if (!reply_picture(r, b->data, b->len, "image/png")) return true;
     r->cache = "private, no-store";
     if (strcmp(q->method, "HEAD") != 0) r->once = job;
     return true;
@@ -111,14 +103,7 @@ static void send_small(struct exchange *x, const struct blob *file)
     const struct small *s = exchange_own(x);
     struct http_reply *r = exchange_reply(x, 200);
 
-    r->owned = malloc(file->len);
-    if (!r->owned) {
-        reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the picture.", "Fetch it again later.");
-    } else {
-        memcpy(r->owned, file->data, file->len);
-        r->body = (const uint8_t *)r->owned;
-        r->bytes = (int64_t)file->len;
-        r->type = "image/jpeg";
+    if (reply_picture(r, file->data, file->len, "image/jpeg")) {
         set_caches(r, s->user);
         snprintf(r->etag, sizeof r->etag, "\"%.64s-%d\"", s->digest, LIMIT_THUMBNAIL_PX);
     }

@@ -146,6 +146,20 @@ void reply_refuse(struct http_reply *r, enum err code, const char *message, cons
     reply_fail(r, &f, fail_status(code));
 }
 
+bool reply_picture(struct http_reply *r, const uint8_t *file, size_t bytes, const char *type)
+{
+    r->owned = malloc(bytes);
+    if (!r->owned) {
+        reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the picture.", "Fetch it again later.");
+        return false;
+    }
+    memcpy(r->owned, file, bytes);
+    r->body = (const uint8_t *)r->owned;
+    r->bytes = (int64_t)bytes;
+    r->type = type;
+    return true;
+}
+
 /* --- on the wire ------------------------------------------------------------------------------ */
 
 static void put(struct text *t, const char *name, const char *value)

@@ -107,6 +107,9 @@ void reply_init_fail(struct http_reply *, const struct fail *why, int status);
 void reply_fail(struct http_reply *, const struct fail *why, int status);
 /* The same with the code's own status. */
 void reply_refuse(struct http_reply *, enum err code, const char *message, const char *hint);
+/* Of a reply_init() one: its body is a copy of this picture. false: there is no memory, and it says
+ * so. */
+bool reply_picture(struct http_reply *, const uint8_t *file, size_t bytes, const char *type);
 /* Status line and headers as HTTP/1.1 writes them, with the empty line; last: the connection
  * ends with this reply; old: to a client of HTTP/1.0, which knows no chunks. The body follows
  * unless reply->head is set. */
