@@ -4,7 +4,7 @@
 
 enum { THREADS = 256 };
 
-/* y = LN(x) w + b. Mean and variance in two passes: in one the difference of sums would cancel. */
+/* y = LN(x) w + b. */
 template <class T, int V>
 __global__ void ln_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const float *w,
                           const float *b, int cols, float eps)
@@ -12,22 +12,11 @@ __global__ void ln_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const floa
     __shared__ float part[32];
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
-    float v[V], sum = 0, sq = 0;
+    float v[V], mean, r;
 
     dep_launch();
     dep_wait();
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, xr + i);
-        for (int j = 0; j < V; j++)
-            sum += v[j];
-    }
-    const float mean = block_sum(sum, part) / (float)cols;
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, xr + i);
-        for (int j = 0; j < V; j++)
-            sq += (v[j] - mean) * (v[j] - mean);
-    }
-    const float r = 1.0f / sqrtf(block_sum(sq, part) / (float)cols + eps);
+    row_moments<T, V>(xr, cols, eps, part, &mean, &r);
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         float f[V], t[V];
 

@@ -124,7 +124,6 @@ void cu_rms_add_rms(const struct cu_queue *q, int bf, void *x, int64_t ldx, cons
         rms_pair<float>(q, x, ldx, a, lda, w, y, ldy, w2, rows, cols, eps);
 }
 
-/* Mean and variance in two passes: in one the difference of sums would cancel. */
 template <class T, int V>
 __global__ void ln_mod_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const T *mod,
                               const struct cu_segs segs, int cols, float eps)
@@ -133,23 +132,12 @@ __global__ void ln_mod_kernel(T *y, int64_t ldy, const T *x, int64_t ldx, const 
     const int s = find_seg(segs, blockIdx.x);
     const T *xr = x + blockIdx.x * ldx;
     T *yr = y + blockIdx.x * ldy;
-    float v[V], a[V], b[V], sum = 0, sq = 0;
+    float v[V], a[V], b[V], mean, r;
 
     dep_launch();
     dep_wait();
     if (s < 0) return;
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, xr + i);
-        for (int j = 0; j < V; j++)
-            sum += v[j];
-    }
-    const float mean = block_sum(sum, part) / (float)cols;
-    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
-        load<T, V>(v, xr + i);
-        for (int j = 0; j < V; j++)
-            sq += (v[j] - mean) * (v[j] - mean);
-    }
-    const float r = 1.0f / sqrtf(block_sum(sq, part) / (float)cols + eps);
+    row_moments<T, V>(xr, cols, eps, part, &mean, &r);
     const T *scale = mod + segs.seg[s].scale, *shift = mod + segs.seg[s].shift;
     for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
         load<T, V>(v, xr + i);

@@ -25,6 +25,28 @@ static __device__ __forceinline__ int find_seg(const struct cu_segs &s, int row)
     return -1;
 }
 
+/* Mean and 1 / standard deviation of a block's row, in two passes: in one the difference of sums
+ * would cancel. part: 32 values of shared memory. */
+template <class T, int V>
+static __device__ __forceinline__ void row_moments(const T *x, int cols, float eps, float *part,
+                                                   float *mean, float *r)
+{
+    float v[V], sum = 0, sq = 0;
+
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, x + i);
+        for (int j = 0; j < V; j++)
+            sum += v[j];
+    }
+    *mean = block_sum(sum, part) / (float)cols;
+    for (int i = threadIdx.x * V; i < cols; i += blockDim.x * V) {
+        load<T, V>(v, x + i);
+        for (int j = 0; j < V; j++)
+            sq += (v[j] - *mean) * (v[j] - *mean);
+    }
+    *r = 1.0f / sqrtf(block_sum(sq, part) / (float)cols + eps);
+}
+
 static inline bool segs_aligned(const void *mod, const struct cu_segs *s, int size)
 {
     int64_t all = 0;
