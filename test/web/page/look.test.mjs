@@ -144,13 +144,19 @@ describe('two languages, two themes, three widths', () => {
         const covered = [];
         const used = document.querySelectorAll(
           '#composer :is(button, input, textarea, summary):not([aria-hidden])');
-        for (const e of used) {
-          if (!e.checkVisibility()) continue;
+        const coverOf = async (e) => {
+          e.blur();
           e.focus();
           await frame();
           const { top, bottom, left, width } = e.getBoundingClientRect();
           const at = document.elementFromPoint(left + width / 2, Math.max(top + 2, bottom - 4));
-          if (!e.contains(at) && !at?.closest('label')?.contains(e)) covered.push(e.id || e.value);
+          return e.contains(at) || at?.closest('label')?.contains(e) ? null
+            : `${e.id || e.textContent} at ${top}: ${at?.outerHTML.slice(0, 80)}`;
+        };
+        // asked again: the notice may have grown by a line between the focus and the look
+        for (const e of used) {
+          const cover = e.checkVisibility() && await coverOf(e) && await coverOf(e);
+          if (cover) covered.push(cover);
         }
         for (let y = 0; y < document.documentElement.scrollHeight; y += 60) {
           scrollTo(0, y);
