@@ -448,8 +448,10 @@ static int fail_unknown(const struct kind *kind, const char *name, struct fail *
 {
     char all[320];
 
-    list_members(kind, all, sizeof all);
     fail_field(f, ERR_BAD_FIELD, name, "%s has no member \"%.60s\"", kind->name, name);
+    if (kind->members & HAS(SPEC) && spec_field_parse(name) >= 0)
+        return fail_advise(f, "It is a field of spec: write \"spec\": {\"%s\": ..}.", name);
+    list_members(kind, all, sizeof all);
     return fail_advise(f, "Its members are %s.", all);
 }
 

@@ -181,6 +181,22 @@ static void every_prefix_is_refused(void **state)
     }
 }
 
+/* catches: a prompt beside spec whose error does not tell where it belongs */
+static void misplaced(void **state)
+{
+    struct spec_limits l = vectors_limits();
+    const char *text = "{\"type\":\"submit\",\"prompt\":\"a tree\"}";
+    struct command c;
+    struct fail f;
+
+    (void)state;
+    assert_int_equal(command_decode(text, strlen(text), &l, &c, &f), ERR_BAD_FIELD);
+    assert_string_equal(f.hint, "It is a field of spec: write \"spec\": {\"prompt\": ..}.");
+    text = "{\"type\":\"list\",\"prompt\":\"a tree\"}";
+    assert_int_equal(command_decode(text, strlen(text), &l, &c, &f), ERR_BAD_FIELD);
+    assert_non_null(strstr(f.hint, "Its members are"));
+}
+
 /* catches: a member that an encoding without objects would write in another way than it is read */
 static void members_by_name(void **state)
 {
@@ -199,6 +215,7 @@ int main(void)
         cmocka_unit_test(accepted),
         cmocka_unit_test(refused),
         cmocka_unit_test(every_prefix_is_refused),
+        cmocka_unit_test(misplaced),
         cmocka_unit_test(members_by_name),
     };
 
