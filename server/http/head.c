@@ -73,15 +73,35 @@ static bool decode(char *path)
     return true;
 }
 
+/* http://host/path, the form that is sent to proxies: the host moves over the scheme, so that it
+ * can be ended there; the path is what follows. */
+static char *take_host(struct head *h, char *target)
+{
+    const size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                          : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                                    : 0;
+    const size_t len = strcspn(target + scheme, "/?");
+    char *path = target + scheme + len;
+
+    if (!scheme || !len) return target;
+    memmove(target, target + scheme, len);
+    target[len] = 0;
+    h->host = target;
+    if (*path != '/') *--path = '/';
+    return path;
+}
+
 static int read_target(struct head *h, char *target, struct fail *f)
 {
-    char *query = strchr(target, '?');
+    char *query;
 
     for (const char *c = target; *c; c++)
         if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
             return bad(f, "The address holds a character that must be escaped.");
+    target = take_host(h, target);
     if (*target != '/' && (strcmp(target, "*") != 0 || strcmp(h->method, "OPTIONS") != 0))
         return bad(f, "The address must begin with a slash.");
+    query = strchr(target, '?');
     h->query = "";
     if (query) {
         *query = 0;
@@ -156,7 +176,7 @@ static int count(const struct head *h, const char *name)
     return n;
 }
 
-static int check_single(const struct head *h, struct fail *f)
+static int check_single(struct head *h, struct fail *f)
 {
     for (size_t i = 0; i < sizeof SINGLE / sizeof *SINGLE; i++) {
         if (count(h, SINGLE[i]) < 2) continue;
@@ -165,6 +185,8 @@ static int check_single(const struct head *h, struct fail *f)
         return 400;
     }
     if (!h->old && !count(h, "host")) return bad(f, "The header Host is missing.");
+    for (int i = 0; h->host && i < h->fields; i++)
+        if (strcmp(h->field[i].name, "host") == 0) h->field[i].value = h->host;
     return 0;
 }
 
@@ -212,12 +234,23 @@ static size_t blank(const char *bytes, size_t len)
     return len >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0;
 }
 
+/* Up to and with the first line end that is no CRLF: head_parse() refuses it, where a wait for the
+ * rest would end in silence. 0: there is none. */
+static size_t bare_line(const char *bytes, size_t len)
+{
+    const char *lf = memchr(bytes, '\n', len);
+
+    for (; lf; lf = memchr(lf + 1, '\n', len - (size_t)(lf + 1 - bytes)))
+        if (lf == bytes || lf[-1] != '\r') return (size_t)(lf + 1 - bytes);
+    return 0;
+}
+
 size_t head_length(const char *bytes, size_t len)
 {
     size_t skip = blank(bytes, len);
     const char *end = len > skip ? memmem(bytes + skip, len - skip, "\r\n\r\n", 4) : NULL;
 
-    return end ? (size_t)(end - bytes) + 4 : 0;
+    return end ? (size_t)(end - bytes) + 4 : bare_line(bytes, len);
 }
 
 /* Ends the line at `at` and returns where the next one begins; NULL when it holds what no line
@@ -226,6 +259,7 @@ static char *cut(char *at, const char *end)
 {
     char *cr = memmem(at, (size_t)(end - at), "\r\n", 2);
 
+    if (!cr) return NULL;
     *cr = 0;
     if (strlen(at) != (size_t)(cr - at) || strpbrk(at, "\r\n")) return NULL;
     return cr + 2;
@@ -237,6 +271,7 @@ int head_parse(struct head *h, char *bytes, size_t len, struct fail *f)
     int status;
 
     h->method = h->path = h->query = "";
+    h->host = NULL;
     h->fields = 0;
     h->length = 0;
     h->old = h->close = h->expect = h->chunked = false;

@@ -28,6 +28,7 @@ struct head {
     const char *method; /* as sent: "GET" is not "get" */
     const char *path;   /* decoded, begins with "/" ("*" for OPTIONS *); no U+0000 inside */
     const char *query;  /* as sent, "" when there is none */
+    const char *host;   /* of an address with scheme and host, which counts as the Host; or NULL */
     bool old;           /* HTTP/1.0 */
     bool close;         /* no further request comes on this connection */
     bool expect;        /* it waits for 100 before it sends its body */
@@ -37,7 +38,8 @@ struct head {
     int fields;
 };
 
-/* How many of len bytes are the first head with its empty line; 0: not all of it has come. */
+/* How many of len bytes are the first head with its empty line, or lead to a bare line feed, which
+ * no head may hold; 0: not all of it has come. */
 size_t head_length(const char *bytes, size_t len);
 
 /* Read len bytes, the result of head_length(). They are changed: strings are ended in place. 0

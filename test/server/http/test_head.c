@@ -111,6 +111,44 @@ static void bodies(void **state)
     }
 }
 
+/* catches: an address with scheme and host that is refused, or whose host is not the one checked */
+static void addresses_with_host(void **state)
+{
+    static const struct {
+        const char *target, *host, *path, *query;
+    } cases[] = {
+        {"http://y:1/a%20b?x=/", "y:1", "/a b", "x=/"},
+        {"HTTPS://y/", "y", "/", ""},
+        {"http://y", "y", "/", ""},
+        {"http://y?x", "y", "/", "x"},
+        {"/http://y/", "x", "/http://y/", ""},
+    };
+    struct head h;
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].target);
+        assert_int_equal(parse(&h, text), 0);
+        assert_string_equal(head_value(&h, "host"), cases[i].host);
+        assert_string_equal(h.path, cases[i].path);
+        assert_string_equal(h.query, cases[i].query);
+    }
+}
+
+/* catches: lines that end in LF alone and are waited for in silence */
+static void bare_line_feeds(void **state)
+{
+    static const char *const cases[] = {"GET / HTTP/1.1\nHost: x\n\n", "\n", "\r\n\n",
+                                        "GET / HTTP/1.1\r\nHost: x\n"};
+    struct head h;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(parse(&h, cases[i]), 400);
+    assert_int_equal(head_length("GET / HTTP/1.1\r\nHost: x\r\n", 25), 0);
+}
+
 /* catches: what is no HTTP/1 at all, U+0000 anywhere, an address that is not one */
 static void first_lines(void **state)
 {
@@ -129,8 +167,8 @@ static void first_lines(void **state)
         {"GET /a\tb HTTP/1.1", 400},     {"GET /\xc3\xa4 HTTP/1.1", 400},
         {"GET /%0 HTTP/1.1", 400},       {"GET /%zz HTTP/1.1", 400},
         {"GET /%00 HTTP/1.1", 400},      {"GET / HTTP/1.1\n", 400},
-        {"GET http://x/ HTTP/1.1", 400}, {"CONNECT x:1 HTTP/1.1", 400},
-        {"\x16\x03\x01", 400},
+        {"GET ftp://x/ HTTP/1.1", 400},  {"CONNECT x:1 HTTP/1.1", 400},
+        {"GET http:///x HTTP/1.1", 400}, {"\x16\x03\x01", 400},
     };
     struct head h;
 
@@ -207,8 +245,13 @@ static void mutants(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one),   cmocka_unit_test(bodies),  cmocka_unit_test(first_lines),
-        cmocka_unit_test(sizes), cmocka_unit_test(mutants),
+        cmocka_unit_test(one),
+        cmocka_unit_test(bodies),
+        cmocka_unit_test(first_lines),
+        cmocka_unit_test(addresses_with_host),
+        cmocka_unit_test(bare_line_feeds),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(mutants),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
