@@ -151,7 +151,7 @@ function receive(message) {
     session.receive(tidyHello(message));
   } else if (message.type === 'preview') {
     reel.add(message);
-    session.receive({ ...message, image: new Blob([message.image], { type: message.mime }) });
+    session.receive(message);
   } else deliver(message);
   if (message.type === 'stats') forecast.statistics(message);
   if (message.type === 'quote' || message.re === 'quote') forecast.answered();
@@ -378,6 +378,9 @@ function translate() {
   showTheme();
 }
 
+/** @param {readonly Job[]} jobs */
+const idsOf = (jobs) => jobs.map(({ id }) => id).join();
+
 /** Update every view from the state. */
 function draw() {
   const { state } = store;
@@ -390,7 +393,7 @@ function draw() {
   wording.update(state, text);
   gallery.update(shown, text, at, all);
   if (all || state.stats !== drawn.stats || state.hello !== drawn.hello
-      || state.connection !== drawn.connection || state.jobs !== drawn.jobs) {
+      || state.connection !== drawn.connection || idsOf(state.jobs) !== idsOf(drawn.jobs)) {
     status.update(state, text, at);
   }
   connection.update(state, text, at);
@@ -407,7 +410,7 @@ function draw() {
 
 store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
-  if (state.jobs !== before.jobs) versus.look(state.jobs, isFree());
+  if (state.jobs !== before.jobs) versus.look(state.jobs, isFree);
   if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.connection.state !== 'open' && before.connection.state === 'open') asking.lost();

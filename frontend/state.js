@@ -21,10 +21,13 @@ import { ORDER } from './wire.js';
  * @typedef {'sending' | 'refused' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled' |
  * 'lost'} JobState */
 
+/** An image of a picture that is being drawn; the page makes a Blob of it when it is shown.
+ * @typedef {{image: Blob | Uint8Array, seq: number, phase: string, mime?: string}} Preview */
+
 /** One picture of a sweep. @typedef {Object} Cell
  * @property {string} id @property {number} seq
  * @property {JobState} state @property {string | null} phase @property {number} overall
- * @property {Job['preview']} preview @property {Result | null} result
+ * @property {Preview | null} preview @property {Result | null} result
  * @property {Failure | null} error */
 
 /** One picture of this page, or one sweep. @typedef {Object} Job
@@ -47,7 +50,7 @@ import { ORDER } from './wire.js';
  * @property {string | null} waits why others are drawn before it goes on; null: it is drawn
  * @property {number} done @property {number} total quanta of the phase
  * @property {number} overall 0 .. 1
- * @property {{image: Blob | Uint8Array, seq: number, phase: string} | null} preview
+ * @property {Preview | null} preview
  * @property {Result | null} result
  * @property {Failure | null} error
  * @property {boolean} sent whether the submit may have reached the server
@@ -147,7 +150,7 @@ const EVENTS = {
       done: m.done, total: m.total, overall: Math.max(run.overall, Math.min(1, m.overall)),
         due: steadyDue(run.due, due(m.eta_ms, at), at) };
   },
-  preview: (job, m) => ({ ...job, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
+  preview: (job, m) => ({ ...job, preview: previewOf(m) }),
   cell: (job, m) => withCell(job, m.cell, (cell) => ({ ...cell, state: m.state,
     result: m.result ? resultOf(m.result) : cell.result, error: m.error ?? null,
     preview: m.state === 'running' ? cell.preview : null })),
@@ -158,6 +161,11 @@ const EVENTS = {
     // a failed picture shows how far it came; a cancelled one is gone
     preview: m.state === 'failed' ? job.preview : null }),
 };
+
+/** @param {Message} m @returns {Preview} */
+function previewOf({ image, seq, phase, mime }) {
+  return /** @type {any} */ ({ image, seq, phase, mime });
+}
 
 /** @param {Message} m @returns {Result} */
 function resultOf(m) {
@@ -189,7 +197,7 @@ const CELL_EVENTS = {
   phase: (cell, m) => ({ ...cell, state: 'running', phase: m.phase }),
   progress: (cell, m) => ({ ...cell, state: 'running', phase: m.phase,
     overall: Math.max(cell.overall, Math.min(1, m.overall)) }),
-  preview: (cell, m) => ({ ...cell, preview: { image: m.image, seq: m.seq, phase: m.phase } }),
+  preview: (cell, m) => ({ ...cell, preview: previewOf(m) }),
   result: (cell, m) => ({ ...cell, overall: 1, result: resultOf(m) }),
   end: (cell, m) => ({ ...cell, state: m.state, error: m.error ?? null, preview: null }),
 };

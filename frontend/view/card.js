@@ -5,6 +5,7 @@ import { PHASES } from '../wire.js';
 import { TERMINAL, remaining } from '../state.js';
 import { Bar, attribute, brief, button, el, icon, pictureUrl, put, quote, show } from './dom.js';
 import { jobErrors } from './errors.js';
+import { Shots } from './shots.js';
 
 /** @typedef {import('../state.js').Job} Job */
 /** @typedef {import('../i18n/text.js').Text} Text */
@@ -20,7 +21,9 @@ import { jobErrors } from './errors.js';
  * @typedef {{text: Text, now: number, connected: boolean, cap: number, shares: boolean,
  * images?: boolean}} Scene */
 
-const LAYERS_MAX = 3; // images of a print, each fading in over the one before
+/** What changes of a job while it is drawn, and of what is around it all the time. */
+const GOES_ON = Object.freeze(['seq', 'done', 'total', 'overall', 'due', 'preview']);
+const CLOCK = Object.freeze(['now']);
 const LATE_MS = 1500; // past the estimate, until the card says that it takes longer
 
 export class Card {
@@ -29,7 +32,6 @@ export class Card {
     this.job = job;
     this.key = job.key;
     /** @type {Scene | null} */ this.scene = null;
-    this.shotSeq = 0;
     this.broken = false;
     const asks = (/** @type {keyof Acts} */ act) => (/** @type {MouseEvent} */ event) =>
       acts[act](this.job, event.detail === 0);
@@ -39,6 +41,7 @@ export class Card {
     this.blank = el('span', { class: 'blank', 'aria-hidden': 'true' }, this.big, this.small);
     this.open = el('button', { type: 'button', class: 'open', on: { click: asks('open') } });
     this.print = el('div', { class: 'print' }, this.blank, this.open);
+    this.shots = new Shots(this.print, this.open, () => this.#missing());
     this.tray = el('div', { class: 'tray' }, this.print);
     this.remove = button('close', asks('remove'), 'icon remove');
 
@@ -83,15 +86,23 @@ export class Card {
 
   /** Show the job. @param {Job} job @param {Scene} scene */
   update(job, scene) {
-    const focused = this.element.contains(document.activeElement);
+    const goesOn = this.scene !== null && alike(job, this.job, GOES_ON)
+      && alike(scene, this.scene, CLOCK);
     this.job = job;
     this.scene = scene;
+    if (goesOn) this.#progress(job, scene.text);
+    else this.#all(job, scene);
+    this.#images(job);
+    this.tick(scene.now);
+  }
+
+  /** More than the progress changed. @param {Job} job @param {Scene} scene */
+  #all(job, scene) {
+    const focused = this.element.contains(document.activeElement);
     this.article.dataset.state = job.state;
     this.#frame(job);
     this.#words(job, scene);
-    this.#shots(job);
     this.#buttons(job, scene);
-    this.tick(scene.now);
     const now = document.activeElement;
     if (focused && !(now && this.element.contains(now) && now.checkVisibility())) this.focus();
   }
@@ -130,8 +141,6 @@ export class Card {
     attribute(this.prompt, 'title', brief(prompt) === prompt ? null : prompt);
     this.#params(paramWords(job, text));
     put(this.what, whatWords(job, text, connected));
-    put(this.step, state === 'running' && job.total > 1 && !job.cancelling
-      ? text.say('phase.step', { done: job.done, total: job.total }) : '');
     show(this.meter, state === 'running');
     show(this.phases, state === 'running');
     put(this.why, whyWords(job, text, connected, cap));
@@ -143,6 +152,7 @@ export class Card {
     put(this.big, bigWords(job, text));
     if (TERMINAL.has(state)) put(this.small, '');
     this.#mark(state);
+    this.#phases(job, text);
     this.#progress(job, text);
     const bad = jobErrors(job, text, this.broken);
     show(this.errors, bad !== null);
@@ -170,82 +180,41 @@ export class Card {
   }
 
   /** @param {Job} job @param {Text} text */
-  #progress(job, text) {
+  #phases(job, text) {
     const at = job.phase ? Math.max(0, PHASES.indexOf(job.phase)) : -1; // vision, encode: read
     this.steps.forEach((step, i) => {
       put(step, text.say(`phase.${PHASES[i]}.short`));
       step.dataset.at = i < at ? 'past' : i === at ? 'now' : 'next';
     });
-    this.bar.set(job.overall);
     attribute(this.meter, 'aria-label',
       text.say('card.progress', { prompt: brief(job.spec.prompt) }));
+  }
+
+  /** What changes many times a second. @param {Job} job @param {Text} text */
+  #progress(job, text) {
+    put(this.step, job.state === 'running' && job.total > 1 && !job.cancelling
+      ? text.say('phase.step', { done: job.done, total: job.total }) : '');
+    this.bar.set(job.overall);
     attribute(this.meter, 'aria-valuenow', String(Math.floor(job.overall * 100)));
     attribute(this.meter, 'aria-valuetext', text.say('card.progress.text',
       { phase: whatWords(job, text, true), percent: text.percent(job.overall) }));
   }
 
   /** Put the newest image over the older ones. @param {Job} job */
-  #shots(job) {
-    if (job.result && job.state === 'done' && !this.final) {
-      this.#finish(pictureUrl(job.result.url));
-    } else if (job.preview && job.preview.seq > this.shotSeq && !job.result) {
-      this.shotSeq = job.preview.seq;
-      const { image } = job.preview;
-      const blob = image instanceof Blob ? image : new Blob([/** @type {any} */ (image)]);
-      const url = URL.createObjectURL(blob);
-      this.#lay(el('img', { class: 'shot', alt: '' }), url, url);
-    } else if (!job.preview && !job.result && this.shotSeq) {
-      this.shotSeq = 0; // the run was started again, or cancelled
-      for (const image of this.print.querySelectorAll('img')) image.remove();
-    }
-    this.print.dataset.shot = String(this.print.querySelector('img') !== null);
-  }
-
-  /** Show the finished picture: over the preview once it is loaded; without a preview (after a
-   * reload) at once, loaded when it scrolls into view. @param {string} url */
-  #finish(url) {
-    const first = !this.print.querySelector('img');
-    this.final = el('img', { class: 'final', alt: '', loading: first ? 'lazy' : 'eager' });
-    this.final.addEventListener('error', () => this.#missing());
-    if (first) {
-      this.final.src = url;
-      this.open.before(this.final);
-    } else this.#lay(this.final, url, null);
-  }
-
-  /** @param {HTMLImageElement} image @param {string} source @param {string | null} revoke */
-  #lay(image, source, revoke) {
-    const shown = () => {
-      if (revoke) URL.revokeObjectURL(revoke);
-      if (!image.naturalWidth) return;
-      if (image.className === 'shot' && (this.final?.complete || !this.shotSeq)) return;
-      // a preview that loads after the picture goes below it
-      (image !== this.final && this.final?.isConnected ? this.final : this.open).before(image);
-      this.print.dataset.shot = 'true';
-      const layers = this.print.querySelectorAll('img');
-      const over = Math.max(0, layers.length - LAYERS_MAX);
-      for (let i = 0; i < over; i++) layers[i].remove();
-      // the lowest image is opaque: previews can come faster than they fade in
-      if (layers.length > 1) layers[over].classList.add('base');
-      if (image.className === 'final') {
-        image.addEventListener('animationend', () => this.#fixed(image), { once: true });
-      }
-    };
-    image.addEventListener('load', shown);
-    image.addEventListener('error', () => revoke && URL.revokeObjectURL(revoke));
-    image.src = source;
-  }
-
-  /** The finished picture has faded in: remove the images below it.
-   * @param {HTMLImageElement} image */
-  #fixed(image) {
-    for (const other of this.print.querySelectorAll('img')) if (other !== image) other.remove();
+  #images(job) {
+    if (job.result && job.state === 'done') this.shots.finish(pictureUrl(job.result.url));
+    else if (job.preview && !job.result) this.shots.preview(job.preview);
+    else if (!job.preview && !job.result) this.shots.clear();
   }
 
   #missing() {
     this.broken = true;
-    this.final?.remove();
-    if (this.scene) this.update(this.job, this.scene);
+    if (this.scene) this.#all(this.job, this.scene);
+  }
+
+  /** Its element is removed. */
+  drop() {
+    this.shots.drop();
   }
 
   /** @param {Job} job @param {Scene} scene */
@@ -283,6 +252,12 @@ export class Card {
       attribute(this.open, 'aria-label', text.say('act.open', { prompt: brief(job.spec.prompt) }));
     }
   }
+}
+
+/** Whether two objects differ in these members at most.
+ * @param {Record<string, any>} a @param {Record<string, any>} b @param {readonly string[]} but */
+function alike(a, b, but) {
+  return Object.keys(a).every((name) => a[name] === b[name] || but.includes(name));
 }
 
 /** @param {Job} job @param {Text} text @param {boolean} connected */

@@ -135,16 +135,26 @@ export function button(image, act, more = '') {
   return { element, label };
 }
 
+const GLIDE_MS = 450; // as in style.css
+
 /** A bar from 0 to 1. */
 export class Bar {
   /** @param {string} [more] classes */
   constructor(more = '') {
     this.fill = el('i');
     this.element = el('span', { class: `bar ${more}` }, this.fill);
+    this.share = '';
+    this.at = -Infinity;
   }
 
-  /** @param {number} share */
+  /** It glides where steps are slow: faster ones would keep it moving, in every frame.
+   * @param {number} share */
   set(share) {
-    this.fill.style.transform = `scaleX(${share.toFixed(4)})`;
+    const words = `scaleX(${share.toFixed(3)})`;
+    if (words === this.share) return;
+    const now = performance.now();
+    this.fill.classList.toggle('glide', now - this.at > GLIDE_MS);
+    this.fill.style.transform = this.share = words;
+    this.at = now;
   }
 }

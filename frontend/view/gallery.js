@@ -82,6 +82,7 @@ export class Gallery {
       const focused = card.element.contains(document.activeElement);
       const neighbour = card.element.nextElementSibling ?? card.element.previousElementSibling;
       card.element.remove();
+      card.drop();
       this.cards.delete(key);
       if (!focused) continue;
       const next = [...this.cards.values()].find((c) => c.element === neighbour);

@@ -6,6 +6,8 @@ import { TERMINAL, remaining } from '../state.js';
 import { cellSpec, tablesOf } from '../sweep.js';
 import { Bar, attribute, brief, button, el, pictureUrl, put, quote, show } from './dom.js';
 import { jobErrors } from './errors.js';
+import { unwatch, watch } from './onscreen.js';
+import { blobOf } from './shots.js';
 import { paramWords, whatWords, whyWords } from './card.js';
 
 /** @typedef {import('../state.js').Job} Job */
@@ -99,6 +101,11 @@ export class SweepCard {
     this.#state(job, scene);
     this.#buttons(job, scene);
     this.tick(scene.now);
+  }
+
+  /** Its element is removed. */
+  drop() {
+    for (const view of this.cells) view.drop();
   }
 
   /** What all cells have in common. @param {Text} text */
@@ -210,15 +217,26 @@ class CellView {
   constructor(open, name, aspect) {
     this.name = name;
     /** @type {Cell | null} */ this.cell = null;
-    this.image = el('img', { alt: '' });
+    this.image = el('img', { alt: '', decoding: 'async' });
     this.word = el('span', { class: 'cell-word' });
     this.element = el('button', { type: 'button', class: 'cell', on: { click: () =>
       this.cell?.state === 'done' && open() } }, this.image, this.word);
     this.element.style.aspectRatio = String(aspect);
-    this.blob = '';
+    this.blob = ''; // of the preview that is being loaded
     this.shown = '';
-    this.image.addEventListener('load', () => this.#release());
+    /** @type {import('../state.js').Preview | null} */ this.next = null;
+    this.visible = false;
+    for (const end of ['load', 'error']) {
+      this.image.addEventListener(end, () => {
+        this.#release();
+        this.#preview();
+      });
+    }
     show(this.image, false);
+    watch(this.element, (visible) => {
+      this.visible = visible;
+      this.#preview();
+    });
   }
 
   #release() {
@@ -227,7 +245,9 @@ class CellView {
   }
 
   drop() {
+    this.next = null;
     this.#release();
+    unwatch(this.element);
   }
 
   /** @param {Cell} cell @param {Text} text */
@@ -235,7 +255,6 @@ class CellView {
     if (this.cell === cell) return;
     this.cell = cell;
     this.element.dataset.state = cell.state;
-    const over = TERMINAL.has(cell.state);
     const word = cell.state === 'running' ? text.percent(cell.overall)
       : text.say(`several.cell.${cell.state}`);
     put(this.word, word);
@@ -243,21 +262,24 @@ class CellView {
     attribute(this.element, 'aria-label', cell.state === 'done'
       ? text.say('act.open', { prompt: this.name }) : `${this.name}: ${word}`);
     attribute(this.element, 'aria-disabled', cell.state === 'done' ? null : 'true');
+    this.next = cell.result || TERMINAL.has(cell.state) ? null : cell.preview;
     if (cell.result && this.shown !== cell.result.url) {
       this.shown = cell.result.url;
+      this.#release();
       this.#show(pictureUrl(cell.result.url));
-    } else if (cell.preview && !over && this.shown !== String(cell.preview.seq)) {
-      const { image, seq } = cell.preview;
-      this.shown = String(seq);
-      const blob = image instanceof Blob ? image : new Blob([/** @type {any} */ (image)]);
-      this.#show(URL.createObjectURL(blob), true);
-    }
+    } else this.#preview();
   }
 
-  /** @param {string} url @param {boolean} [blob] */
-  #show(url, blob = false) {
-    this.#release();
-    this.blob = blob ? url : '';
+  /** The newest preview, while it can be seen, when the one before is there. */
+  #preview() {
+    if (!this.next || !this.visible || this.blob || this.shown === String(this.next.seq)) return;
+    this.shown = String(this.next.seq);
+    this.blob = URL.createObjectURL(blobOf(this.next));
+    this.#show(this.blob);
+  }
+
+  /** @param {string} url */
+  #show(url) {
     this.image.src = url;
     show(this.image, true);
   }

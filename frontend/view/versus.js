@@ -56,13 +56,14 @@ export class Versus {
   }
 
   /** Show a pair when it is done, unless one of the two came to nothing.
-   * @param {readonly Job[]} jobs @param {boolean} free whether nothing else is on view */
-  look(jobs, free) {
+   * @param {readonly Job[]} jobs @param {() => boolean} isFree whether nothing else is on view */
+  look(jobs, isFree) {
     this.pairs = this.pairs.filter((keys) => {
       const pair = keys.map((key) => jobs.find((job) => job.key === key));
       const ids = pair.flatMap((job) => (job?.id && job.state === 'done' ? [job.id] : []));
       const over = pair.every((job) => !job || OVER.has(job.state));
-      if (ids.length === 2 && free) this.acts.compare(ids);
+      const free = ids.length === 2 && isFree();
+      if (free) this.acts.compare(ids);
       return !over || (ids.length === 2 && !free);
     });
   }

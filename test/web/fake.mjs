@@ -50,8 +50,8 @@ const files = new Map();
 
 export class Fake {
   /** pace: pictures a second of the device, roughly, for one 256 x 256 picture of 20 steps. */
-  constructor({ pace = 0.2, cap = 2, queueMax = 64, manual = false } = {}) {
-    Object.assign(this, { pace, cap, queueMax, manual });
+  constructor({ pace = 0.2, cap = 2, queueMax = 64, manual = false, page = PAGE } = {}) {
+    Object.assign(this, { pace, cap, queueMax, manual, page });
     this.model = 'tiny';
     this.sizes = [[256, 256], [384, 256], [256, 384], [512, 512]];
     this.jobs = []; // kept over a restart, as on the real server
@@ -113,9 +113,9 @@ export class Fake {
       response.writeHead(this.mute ? 503 : 200, { ...head, 'Content-Type': 'application/json' });
       return response.end(JSON.stringify({ ok: !this.mute, version: 'fake' }));
     }
-    const file = normalize(join(PAGE, path === '/' ? 'index.html' : path));
+    const file = normalize(join(this.page, path === '/' ? 'index.html' : path));
     try {
-      if (!file.startsWith(PAGE)) throw new Error('outside');
+      if (!file.startsWith(this.page)) throw new Error('outside');
       if (!files.has(file)) files.set(file, await readFile(file));
       const body = files.get(file);
       response.writeHead(200,

@@ -43,8 +43,7 @@ class SharePage {
     this.guest?.stop();
     this.store = new Store();
     this.store.listeners.add((state, before) => this.#told(state.jobs[0], before.jobs[0]));
-    this.card?.element.remove();
-    this.card = null;
+    this.#clear();
     this.link = 'connecting';
     const at = () => performance.now();
     this.guest = new Guest(token, {
@@ -87,6 +86,12 @@ class SharePage {
     }
   }
 
+  #clear() {
+    this.card?.element.remove();
+    this.card?.drop();
+    this.card = null;
+  }
+
   #draw() {
     const { text, link } = this;
     if (!text) return;
@@ -101,7 +106,7 @@ class SharePage {
     if (!job || over) return;
     const wanted = isSweep(job) ? SweepCard : Card;
     if (!(this.card instanceof wanted)) {
-      this.card?.element.remove();
+      this.#clear();
       this.card = new wanted(job, ACTS);
       for (const part of [this.card.actions, this.card.remove.element]) part.remove();
       this.place.append(this.card.element);

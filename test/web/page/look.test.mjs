@@ -219,8 +219,11 @@ describe('two languages, two themes, three widths', () => {
     await v.ask('a lighthouse');
     await arrived(1);
     await play.preview(v);
+    // the next one fades in over one that stands; a sooner one would take its place
+    await v.page.waitForFunction(() => document.querySelector('img.shot').getAnimations()
+      .every(({ playState }) => playState === 'finished'));
     await play.preview(v);
-    assert.ok(await v.page.locator('img.shot').count() > 1);
+    assert.equal(await v.page.locator('img.shot').count(), 2);
     assert.equal(await v.page.evaluate(() =>
       getComputedStyle(document.querySelector('.print img')).opacity), '1',
       'the paper does not shine through');
