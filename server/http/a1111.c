@@ -67,14 +67,17 @@ static const json_t *member(const json_t *o, const char *name)
 }
 
 /* Front ends send the 7 that suits other models. */
-static void take_guidance(struct exchange *x, const json_t *o)
+static int take_guidance(struct exchange *x, const json_t *o, struct fail *f)
 {
     struct txt2img *s = exchange_own(x);
     const struct spec_range *r = &exchange_backend(x)->limits->range[SPEC_GUIDANCE];
+    const json_t *v = member(o, "cfg_scale");
+    int err = drawing_number(&s->d, x, s->spec, SPEC_GUIDANCE, "cfg_scale", v, f);
 
-    drawing_number(&s->d, x, s->spec, SPEC_GUIDANCE, "cfg_scale", member(o, "cfg_scale"));
-    if (json_number_value(member(o, "cfg_scale")) > GUIDANCE_USUAL_MAX)
+    if (err) return err;
+    if (json_number_value(json_object_get(s->spec, "guidance")) > GUIDANCE_USUAL_MAX)
         drawing_note(&s->d, "cfg_scale is this model's guidance, which is usually %.10g", r->def);
+    return 0;
 }
 
 /* Members with an effect in the original and none here, when they ask for something. */
@@ -106,9 +109,11 @@ static void note_unused(struct drawing *d, const json_t *o)
 /* batch_size and n_iter: how many pictures. */
 static int take_count(struct txt2img *s, const json_t *o, int *n, struct fail *f)
 {
-    const json_t *batch = member(o, "batch_size"), *iter = member(o, "n_iter");
-    double each = batch ? json_number_value(batch) : 1, times = iter ? json_number_value(iter) : 1;
+    double each = 1, times = 1;
+    int err = drawing_read(member(o, "batch_size"), "batch_size", &each, f);
 
+    if (err >= 0) err = drawing_read(member(o, "n_iter"), "n_iter", &times, f);
+    if (err < 0) return err;
     if (each >= 1 && times >= 1 && each * times <= DRAWING_MAX && each == floor(each)
         && times == floor(times)) {
         s->batch = (int)each;
@@ -123,20 +128,21 @@ static int take_count(struct txt2img *s, const json_t *o, int *n, struct fail *f
 static int take_spec(struct exchange *x, const json_t *o, struct fail *f)
 {
     struct txt2img *s = exchange_own(x);
-    const json_t *prompt = member(o, "prompt"), *seed = member(o, "seed");
+    const json_t *prompt = member(o, "prompt");
+    double w = 0, h = 0, seed = -1; /* any seed below 0 means a random one */
+    int err = drawing_read(member(o, "width"), "width", &w, f);
 
     s->spec = json_object();
     if (prompt) json_object_set(s->spec, "prompt", (json_t *)(uintptr_t)prompt);
-    if (json_is_number(seed) && json_number_value(seed) < 0) seed = NULL;
-    if (seed) json_object_set(s->spec, "seed", (json_t *)(uintptr_t)seed);
-    if (seed && !json_is_number(seed))
-        return fail_field(f, ERR_BAD_FIELD, "seed", "seed is not a number");
-    drawing_size(&s->d, x, s->spec, json_number_value(member(o, "width")),
-                 json_number_value(member(o, "height")));
-    drawing_number(&s->d, x, s->spec, SPEC_STEPS, "steps", member(o, "steps"));
-    take_guidance(x, o);
+    if (err >= 0) err = drawing_read(member(o, "height"), "height", &h, f);
+    if (err >= 0) err = drawing_read(member(o, "seed"), "seed", &seed, f);
+    if (err < 0) return err;
+    if (seed >= 0) json_object_set_new(s->spec, "seed", json_real(seed));
+    drawing_size(&s->d, x, s->spec, w, h);
+    err = drawing_number(&s->d, x, s->spec, SPEC_STEPS, "steps", member(o, "steps"), f);
+    if (!err) err = take_guidance(x, o, f);
     note_unused(&s->d, o);
-    return 0;
+    return err;
 }
 
 /* img2img: what it begins with; nothing of the pictures stays in the request, which is echoed. */
@@ -343,6 +349,7 @@ static void answer(struct exchange *x)
         return;
     }
     s->answering = true;
+    if (json_is_false(member(s->request, "send_images"))) s->written = s->n_done;
     text_raw(exchange_stream_as(x, "application/json"), "{\"images\":[");
 }
 

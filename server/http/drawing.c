@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,21 +132,45 @@ void drawing_size(struct drawing *d, const struct exchange *x, json_t *spec, dou
 
     drawing_legal(limits, &wide, &high);
     if (wide != w || high != h)
-        drawing_note(d, "the size %.0fx%.0f was brought to %dx%d", w, h, wide, high);
+        drawing_note(d, "the size %.10gx%.10g was brought to %dx%d", w, h, wide, high);
     json_object_set_new(spec, "width", json_real(wide));
     json_object_set_new(spec, "height", json_real(high));
 }
 
-void drawing_number(struct drawing *d, const struct exchange *x, json_t *spec, enum spec_id id,
-                    const char *name, const json_t *v)
+/* Decimal digits alone: strtod would take "inf" and "0x40" for numbers, too. */
+static bool is_decimal(const char *text)
+{
+    char *end;
+
+    if (text[strspn(text, "0123456789+-.eE \t")] || !strpbrk(text, "0123456789")) return false;
+    return isfinite(strtod(text, &end)) && !end[strspn(end, " \t")];
+}
+
+int drawing_read(const json_t *v, const char *name, double *out, struct fail *f)
+{
+    const char *text = json_string_value(v);
+
+    if (!v || json_is_null(v) || (text && !text[strspn(text, " \t")])) return 0;
+    if (json_is_number(v) || (text && is_decimal(text))) {
+        *out = text ? strtod(text, NULL) : json_number_value(v);
+        return 1;
+    }
+    fail_field(f, ERR_BAD_FIELD, name, "%s is not a number", name);
+    return fail_advise(f, "Send it without quotes, or leave it out.");
+}
+
+int drawing_number(struct drawing *d, const struct exchange *x, json_t *spec, enum spec_id id,
+                   const char *name, const json_t *v, struct fail *f)
 {
     const struct spec_range *r = &exchange_backend(x)->limits->range[id];
-    double asked = json_number_value(v), got;
+    double asked, got;
+    int err = drawing_read(v, name, &asked, f);
 
-    if (!json_is_number(v)) return;
+    if (err <= 0) return err;
     got = fmin(fmax(r->step ? round(asked / r->step) * r->step : asked, r->min), r->max);
     if (got != asked) drawing_note(d, "%s %.10g was brought to %.10g", name, asked, got);
     json_object_set_new(spec, SPEC_TABLE[id].name, json_real(got));
+    return 0;
 }
 
 /* --- submitting ------------------------------------------------------------------------------- */

@@ -64,10 +64,14 @@ void drawing_legal(const struct spec_limits *, int *width, int *height);
 void drawing_size(struct drawing *, const struct exchange *, json_t *spec, double width,
                   double height);
 
-/* Put a number into the spec, brought into the field's range, with a note when it is another one;
- * NULL or no number: the server's own. name: what the dialect calls it. */
-void drawing_number(struct drawing *, const struct exchange *, json_t *spec, enum spec_id,
-                    const char *name, const json_t *);
+/* A number of a request, or text that is one ("64"), as scripts and forms send it. 1: *out is it;
+ * 0: it was left out, as NULL, null or a blank text; else it is none, and f says so. name: what the
+ * dialect calls it. */
+int drawing_read(const json_t *, const char *name, double *out, struct fail *f);
+/* Put such a number into the spec, brought into the field's range, with a note when it is another
+ * one; left out: the server's own. 0, or f. */
+int drawing_number(struct drawing *, const struct exchange *, json_t *spec, enum spec_id,
+                   const char *name, const json_t *, struct fail *f);
 
 /* Submit n pictures of this spec, which is borrowed: one job, or one sweep whose seeds follow one
  * another. They begin with what is attached, and are submitted when that is kept. key: of that job,

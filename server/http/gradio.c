@@ -3,6 +3,7 @@
 
 #include "proto/limits.h"
 #include "server/http/pictures.h"
+#include "server/http/queue.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,8 +82,8 @@ json_t *gradio_by_place(const struct exchange *x, const json_t *named, struct fa
     return json_pack("{so}", "data", data);
 }
 
-static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
-                          const struct gradio_input *in, json_t *v)
+static int take_argument(struct exchange *x, struct drawing *d, json_t *spec,
+                         const struct gradio_input *in, json_t *v, struct fail *f)
 {
     bool given = json_is_string(v) && *json_string_value(v);
 
@@ -96,8 +97,25 @@ static void take_argument(struct exchange *x, struct drawing *d, json_t *spec,
     case SPEC_FIELDS:
         if (given) drawing_unused(d, in->name);
         break;
-    default: drawing_number(d, x, spec, in->field, in->name, v); break;
+    default: return drawing_number(d, x, spec, in->field, in->name, v, f);
     }
+    return 0;
+}
+
+/* Width and height; asked: what they were when others are drawn, else "". */
+static int take_size(struct exchange *x, struct drawing *d, json_t *spec, const json_t *data,
+                     char asked[GRADIO_ASKED], struct fail *f)
+{
+    double w = 0, h = 0;
+    int err = drawing_read(json_array_get(data, 2), "width", &w, f);
+
+    *asked = 0;
+    if (err >= 0) err = drawing_read(json_array_get(data, 3), "height", &h, f);
+    if (err < 0) return err;
+    drawing_size(d, x, spec, w, h);
+    if (json_array_size(d->notes) && w < 1e6 && h < 1e6)
+        snprintf(asked, GRADIO_ASKED, "%.0fx%.0f", w > 0 ? w : 0, h > 0 ? h : 0);
+    return 0;
 }
 
 /* The digest that a path ends with: "uploads/DIGEST.png", "outputs/64x64_DIGEST.png", or an address
@@ -135,11 +153,10 @@ static int take_pictures(struct exchange *x, struct attach *a, const json_t *v, 
 }
 
 int gradio_read(struct exchange *x, struct drawing *d, const json_t *body, json_t **spec,
-                char asked[24], struct fail *f)
+                char asked[GRADIO_ASKED], struct fail *f)
 {
     const json_t *data = json_object_get(body, "data");
-    double w = json_number_value(json_array_get(data, 2));
-    double h = json_number_value(json_array_get(data, 3));
+    int err;
 
     *spec = NULL;
     if (!json_array_size(data) || json_array_size(data) > GRADIO_ARGUMENTS) {
@@ -149,12 +166,10 @@ int gradio_read(struct exchange *x, struct drawing *d, const json_t *body, json_
                            gradio_arguments(x) == GRADIO_ARGUMENTS ? ", image" : "");
     }
     *spec = json_object();
-    *asked = 0;
-    drawing_size(d, x, *spec, w, h);
-    if (json_array_size(d->notes) && w < 1e6 && h < 1e6)
-        snprintf(asked, 24, "%.0fx%.0f", w > 0 ? w : 0, h > 0 ? h : 0);
-    for (size_t i = 0; i < GRADIO_ARGUMENTS; i++)
-        take_argument(x, d, *spec, &GRADIO_INPUTS[i], json_array_get(data, i));
+    err = take_size(x, d, *spec, data, asked, f);
+    for (size_t i = 0; i < GRADIO_ARGUMENTS && !err; i++)
+        err = take_argument(x, d, *spec, &GRADIO_INPUTS[i], json_array_get(data, i), f);
+    if (err) return err;
     return take_pictures(x, &d->attach, json_array_get(data, GRADIO_ARGUMENTS - 1), f);
 }
 
@@ -224,7 +239,7 @@ static void begin(struct exchange *x, const struct http_request *q)
     struct fail f;
     json_t *body = text_parse(q->body, q->len, LIMIT_FORM_BYTES, &f), *spec = NULL;
     int err = body ? 0 : (int)f.code;
-    char asked[24];
+    char asked[GRADIO_ASKED];
 
     drawing_init(d, q);
     if (!err) err = gradio_read(x, d, body, &spec, asked, &f);
@@ -264,7 +279,7 @@ static void answer(struct exchange *x)
     gradio_write_text(p, "", d->notes, out);
     text_raw(out, "],\"is_generating\":false");
     text_real(out, "duration", p->seconds);
-    text_real(out, "average_duration", p->seconds);
+    text_real(out, "average_duration", queue_mean_s(exchange_backend(x), p->seconds));
     text_raw(out, "}");
     exchange_finish(x);
 }

@@ -5,6 +5,7 @@
  * Gradio 3 and 4 did; there the picture is the string "data:image/png;base64,..", which the image
  * component of Gradio 3 sent. The queue (join, data, call), the protocol sse_v3 of Gradio 4 to 6,
  * gives a file instead, below file=outputs/, with the size in its name.
+ * What routes.c has below /gradio_api/ is also served without that: so Gradio 3 and 4 had it.
  * A picture to begin with is uploaded first (POST /upload), as any upload of its user; its path,
  * uploads/DIGEST.png, names it and gives no right: what another user has is not found.
  * An event of the queue is a job, its event_id the job's id. The key of a job holds a digest of its
@@ -18,6 +19,9 @@
 #include "proto/spec.h"
 #include "server/http/drawing.h"
 #include "server/http/exchange.h"
+
+/* What the addresses of newer versions begin with. */
+#define GRADIO_PREFIX "/gradio_api"
 
 extern const struct translator GRADIO_PREDICT; /* answers with the picture */
 /* GRADIO_JOIN: /queue/join and /call. GRADIO_NAMED: /call/v2. GRADIO_RESULT: the second step of
@@ -35,7 +39,7 @@ void gradio_upload_file(struct store *, const struct hub *, const struct http_re
 
 /* --- for the parts of the dialect ------------------------------------------------------------- */
 
-enum { GRADIO_ARGUMENTS = 8 };
+enum { GRADIO_ARGUMENTS = 8, GRADIO_ASKED = 24 /* a size as text */ };
 
 struct gradio_input {
     const char *name, *label, *component;
@@ -54,7 +58,7 @@ json_t *gradio_by_place(const struct exchange *, const json_t *named, struct fai
 /* What a script's {"data":[..]} asks for; the caller owns *spec, pictures are attached to the
  * drawing. *asked: "1000x700", a size that was brought to another one, or "". */
 int gradio_read(struct exchange *, struct drawing *, const json_t *body, json_t **spec,
-                char asked[24], struct fail *);
+                char asked[GRADIO_ASKED], struct fail *);
 /* The second result: how it was drawn. */
 void gradio_write_text(const struct drawn *, const char *asked, const json_t *notes, struct text *);
 /* Both results, the picture as a file. origin: "http://host/" */

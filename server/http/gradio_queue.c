@@ -1,7 +1,9 @@
 /* gradio_queue - joins are submits that outlive their request; a stream follows its session's. */
+#include "proto/id.h"
 #include "proto/limits.h"
 #include "server/http/gradio.h"
 #include "server/http/query.h"
+#include "server/http/queue.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -37,13 +39,14 @@ static void session_key(const struct http_request *q, const char *session, char 
 }
 
 /* Behind it: a random word, the size that was asked for when it is another one, a number. */
-static void asked_of(const char *key, char out[24])
+static void asked_of(const char *key, char out[GRADIO_ASKED])
 {
     const char *at = key && strlen(key) > KEY_TEXT ? strchr(key + KEY_TEXT, '-') : NULL;
     size_t n = at ? strcspn(at + 1, "-") : 0;
 
     *out = 0;
-    if (n && n < 24 && memchr(at + 1, 'x', n)) snprintf(out, 24, "%.*s", (int)n, at + 1);
+    if (n && n < GRADIO_ASKED && memchr(at + 1, 'x', n))
+        snprintf(out, GRADIO_ASKED, "%.*s", (int)n, at + 1);
 }
 
 /* --- join ------------------------------------------------------------------------------------- */
@@ -55,7 +58,7 @@ static void join(struct exchange *x, const struct http_request *q, json_t *body,
     json_t *spec = NULL;
     const char *session = json_string_value(json_object_get(body, "session_hash"));
     int err = body ? 0 : (int)f->code;
-    char asked[24], key[KEY_BYTES + 40], own[KEY_BYTES];
+    char asked[GRADIO_ASKED], key[KEY_BYTES + 40], own[KEY_BYTES];
 
     drawing_init(d, q);
     d->keep_ms = KEEP_MS;
@@ -131,7 +134,7 @@ const struct translator GRADIO_JOIN = JOIN(begin_join), GRADIO_NAMED = JOIN(begi
 
 struct followed {
     struct drawn p;
-    char asked[24];
+    char asked[GRADIO_ASKED];
 };
 
 static void open_message(struct text *t, const char *msg, const char *event)
@@ -221,7 +224,7 @@ static void write_completed(struct exchange *x, const struct followed *w, const 
         gradio_write_data(&w->p, w->asked, origin, &t);
         text_bool(&t, "is_generating", false);
         text_real(&t, "duration", w->p.seconds);
-        text_real(&t, "average_duration", w->p.seconds);
+        text_real(&t, "average_duration", queue_mean_s(exchange_backend(x), w->p.seconds));
         text_raw(&t, ",\"render_config\":null,\"changed_state_ids\":[]");
     }
     text_close(&t, '}');
@@ -426,7 +429,14 @@ struct result {
 static void begin_result(struct exchange *x, const struct http_request *q)
 {
     struct result *s = exchange_own(x);
+    struct fail f;
+    uint64_t job;
 
+    if (!id_parse(q->param[1].text, &job)) {
+        fail_field(&f, ERR_NOT_FOUND, "event_id", "There is no such event");
+        exchange_refuse(x, &f);
+        return;
+    }
     drawing_origin(x, q, s->origin, sizeof s->origin);
     snprintf(s->w.p.job, sizeof s->w.p.job, "%.16s", q->param[1].text);
     beat_later(x);

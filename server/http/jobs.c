@@ -122,7 +122,9 @@ static void take_preference(const struct http_request *q, struct call *c, int64_
         if (strncasecmp(at, "respond-async", 13) == 0 && strchr(", \t;", at[13]) && !*c->applied)
             snprintf(c->applied, sizeof c->applied, "respond-async");
         number = at + 5;
-        if (strncasecmp(at, "wait=", 5) != 0 || !strspn(number, "0123456789")) continue;
+        if (strncasecmp(at, "wait=", 5) != 0) continue;
+        number += *number == '"'; /* section 2: a value is the same in quotes */
+        if (!strspn(number, "0123456789")) continue;
         *seconds = strspn(number, "0123456789") > 4 ? JOBS_WAIT_SECONDS : strtol(number, NULL, 10);
         if (*seconds > JOBS_WAIT_SECONDS) *seconds = JOBS_WAIT_SECONDS;
         snprintf(c->applied, sizeof c->applied, "wait=%d", (int)*seconds);
@@ -210,8 +212,9 @@ static void begin_stats(struct exchange *x, const struct http_request *q)
 static int take_job(const struct http_request *q, json_t *command, struct fail *f)
 {
     const char *job = q->param[0].text;
+    uint64_t id;
 
-    if (strlen(job) != ID_TEXT - 1 || strspn(job, "0123456789abcdef") != ID_TEXT - 1) {
+    if (!id_parse(job, &id)) {
         fail_field(f, ERR_NOT_FOUND, "job", "There is no such job");
         return fail_advise(f, "A job's id has 16 digits in lower case hex.");
     }

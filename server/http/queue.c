@@ -51,7 +51,17 @@ static void put_left(struct text *t, const json_t *ms)
         text_printf(t, "%.0f min", s / 60);
 }
 
-static void put_row(struct text *t, const json_t *job)
+/* Names of users are told to administrators alone. */
+static bool names_users(const json_t *jobs)
+{
+    const json_t *job;
+    size_t i;
+
+    json_array_foreach(jobs, i, job) if (json_object_get(job, "user")) return true;
+    return false;
+}
+
+static void put_row(struct text *t, const json_t *job, bool who)
 {
     bool runs = strcmp(string_of(job, "state"), "running") == 0;
 
@@ -63,6 +73,10 @@ static void put_row(struct text *t, const json_t *job)
         text_printf(t, "waits, place %lld", whole_of(job, "position"));
     text_printf(t, "</td><td>%lld×%lld</td><td>", whole_of(job, "width"), whole_of(job, "height"));
     put_left(t, json_object_get(job, "eta_ms"));
+    if (who) {
+        text_raw(t, "</td><td>");
+        put(t, string_of(job, "user"));
+    }
     text_printf(t, "</td><td>%s</td></tr>\n", string_of(job, "job"));
 }
 
@@ -83,6 +97,7 @@ static void write_page(const struct look *l, struct text *t)
 {
     const json_t *jobs = json_object_get(l->stats, "jobs"), *job;
     long long more = whole_of(l->stats, "more");
+    bool who = names_users(jobs);
     size_t i;
 
     text_printf(t,
@@ -94,9 +109,11 @@ static void write_page(const struct look *l, struct text *t)
                 STYLE);
     put_summary(t, l);
     if (json_array_size(jobs) > 0) {
-        text_raw(t, "<table><thead><tr><th>State</th><th>Size</th><th>Done in</th><th>Job</th></tr>"
-                    "</thead><tbody>\n");
-        json_array_foreach(jobs, i, job) put_row(t, job);
+        text_printf(t,
+                    "<table><thead><tr><th>State</th><th>Size</th><th>Done in</th>%s<th>Job</th>"
+                    "</tr></thead><tbody>\n",
+                    who ? "<th>User</th>" : "");
+        json_array_foreach(jobs, i, job) put_row(t, job, who);
         text_raw(t, "</tbody></table>\n");
     }
     if (more) text_printf(t, "<p>And %lld more.</p>\n", more);
@@ -113,8 +130,7 @@ static json_t *seconds(const json_t *o, const char *name)
     return json_is_number(ms) ? json_real(json_number_value(ms) / 1e3) : json_null();
 }
 
-/* Of all pictures since the start. */
-static json_t *mean_time(const struct backend *b)
+double queue_mean_s(const struct backend *b, double none)
 {
     struct hub_counts n;
     double sum = 0, of = 0;
@@ -124,16 +140,17 @@ static json_t *mean_time(const struct backend *b)
         sum += n.totals->run[i].sum;
         of += (double)n.totals->run[i].n;
     }
-    return of > 0 ? json_real(sum / of) : json_null();
+    return of > 0 ? sum / of : none;
 }
 
 static void write_json(const struct look *l, const struct backend *b, struct text *t)
 {
     json_t *o = json_object();
+    double mean = queue_mean_s(b, -1);
     char *dump;
 
     json_object_set(o, "queue_size", json_object_get(l->stats, "queued"));
-    json_object_set_new(o, "avg_event_process_time", mean_time(b));
+    json_object_set_new(o, "avg_event_process_time", mean < 0 ? json_null() : json_real(mean));
     json_object_set_new(o, "rank_eta", seconds(l->quote, "eta_ms"));
     json_object_set_new(o, "queue_eta", seconds(l->quote, "start_ms"));
     json_object_del(l->stats, "type");

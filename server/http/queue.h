@@ -8,4 +8,7 @@
 /* GET /queue, the page or JSON as Accept asks, and GET /v1/queue, JSON. */
 extern const struct translator QUEUE_PAGE, QUEUE_JSON;
 
+/* Seconds that a picture took in the mean since the start; none: before the first one. */
+double queue_mean_s(const struct backend *, double none);
+
 #endif

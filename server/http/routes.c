@@ -181,6 +181,7 @@ const struct http_route HTTP_ROUTES[] = {
     {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
     {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
     {"/queue", READ, HTTP_KNOWN, .translator = &QUEUE_PAGE},
+    {"/queue/status", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
     {"/v1/images", READ, HTTP_KNOWN, .translator = &IMAGES_LIST},
     {"/v1/images", "POST", HTTP_KNOWN, .translator = &IMAGES_UPLOAD, .body = HTTP_FILE},
     {"/v1/images/{digest}", READ, HTTP_KNOWN, .route = route_image},
@@ -211,18 +212,16 @@ const struct http_route HTTP_ROUTES[] = {
     {"/gradio_api/cancel", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
     {"/gradio_api/reset", "POST", HTTP_KNOWN, .translator = &GRADIO_END, .body = HTTP_JSON},
     {"/gradio_api/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
-    {"/file=outputs/", READ, HTTP_KNOWN, .route = route_gradio_file},
     {"/gradio_api/file=uploads/", READ, HTTP_KNOWN, .route = route_gradio_upload},
-    {"/file=uploads/", READ, HTTP_KNOWN, .route = route_gradio_upload},
     {"/gradio_api/upload", "POST", HTTP_KNOWN, .translator = &GRADIO_UPLOAD, .body = HTTP_FILES},
-    {"/upload", "POST", HTTP_KNOWN, .translator = &GRADIO_UPLOAD, .body = HTTP_FILES},
     {"/gradio_api/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
+     .body = HTTP_FORM},
+    {"/gradio_api/api/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
      .body = HTTP_FORM},
     {"/gradio_api/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
      .body = HTTP_FORM},
-    {"/api/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
-    {"/api/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
-    {"/run/predict", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT, .body = HTTP_FORM},
+    {"/gradio_api/run/predict/", "POST", HTTP_KNOWN, .translator = &GRADIO_PREDICT,
+     .body = HTTP_FORM},
     {"/v1/{command}", "POST", HTTP_KNOWN, .translator = &JOBS_COMMAND, .body = HTTP_JSON},
     {"/ws", READ, HTTP_PUBLIC, .route = route_socket},
     {NULL, NULL, HTTP_PUBLIC, .route = NULL},
@@ -238,10 +237,10 @@ static bool take_word(const char *what, size_t n, struct http_request *q, int i)
     return n > 0;
 }
 
-/* Is the path the row's? Words of it go to param. */
-static bool is_at(const struct http_route *row, struct http_request *q)
+/* Is the path the one that is wanted? Words of it go to param. */
+static bool is_at(const char *want, struct http_request *q)
 {
-    const char *want = row->path, *path = q->path;
+    const char *path = q->path;
     int words = 0;
 
     memset(q->param, 0, sizeof q->param);
@@ -280,6 +279,15 @@ static bool lists(const char *methods, const char *method)
     return false;
 }
 
+/* Is the path the row's, for one of Gradio also as versions 3 and 4 had it? */
+static bool serves(const struct http_route *row, struct http_request *q)
+{
+    size_t n = sizeof GRADIO_PREFIX - 1;
+
+    if (is_at(row->path, q)) return true;
+    return strncmp(row->path, GRADIO_PREFIX "/", n + 1) == 0 && is_at(row->path + n, q);
+}
+
 /* The row of this path and method. NULL: none; allow then has the methods of the path, or "". */
 static const struct http_route *find(struct http_request *q, char allow[HTTP_ALLOW_BYTES])
 {
@@ -287,7 +295,7 @@ static const struct http_route *find(struct http_request *q, char allow[HTTP_ALL
 
     *allow = 0;
     for (const struct http_route *row = HTTP_ROUTES; row->path; row++) {
-        if (!is_at(row, q)) continue;
+        if (!serves(row, q)) continue;
         if (lists(row->methods, q->method)) return row;
         if (n < HTTP_ALLOW_BYTES)
             n += (size_t)snprintf(allow + n, HTTP_ALLOW_BYTES - n, "%s%s", n ? ", " : "",

@@ -114,6 +114,22 @@ def an_interrupted_batch():
     assert status == 200 and 1 <= len(answer["images"]) < 4, (status, len(answer["images"]))
 
 
+def odd_numbers():
+    """catches: numbers sent as text, which the original takes, that are left out in secret"""
+    status, answer = ask("/sdapi/v1/txt2img", {"prompt": PROMPT, "width": "64", "height": "96", "steps": "3", "cfg_scale": "2", "seed": "5",
+                                               "batch_size": "2", "n_iter": "1"})
+    assert status == 200, answer
+    info = json.loads(answer["info"])
+    assert [info[k] for k in ("width", "height", "steps", "cfg_scale", "seed")] == [64, 96, 3, 2, 5], info
+    assert len(answer["images"]) == 2, len(answer["images"])
+    for name in ("width", "height", "steps", "cfg_scale", "seed", "batch_size", "n_iter"):
+        for wrong in ("abc", "nan", False, [1]):
+            status, answer = ask("/sdapi/v1/txt2img", {**SMALL, name: wrong})
+            assert status == 422 and answer["errors"].startswith(name), (name, wrong, status, answer)
+    status, answer = ask("/sdapi/v1/txt2img", {**SMALL, "send_images": False})
+    assert status == 200 and answer["images"] == [] and json.loads(answer["info"])["steps"] == 2, answer
+
+
 def lists():
     """catches: a list that a front end asks for at its start and does not get"""
     client = api()
@@ -195,4 +211,5 @@ def users():
     closed.stop()
 
 
-run([a_picture, several, ranges, progress_and_interrupt, an_interrupted_batch, lists, programs, users])
+run([a_picture, several, ranges, progress_and_interrupt, an_interrupted_batch, odd_numbers, lists, programs,
+     users])

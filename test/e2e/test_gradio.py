@@ -216,6 +216,44 @@ def scripts():
         assert status == 422 and answer["error"] and answer["detail"][0]["is_valid"] is False, answer
 
 
+def odd_data():
+    """catches: numbers sent as text that are left out in secret; digits without end in a note"""
+    status, answer = ask("/api/predict", {"data": [PROMPT, "", "64", " 96 ", "2", "1.25", "7"]})
+    assert status == 200 and "seed 7, 64x96, 2 steps, guidance 1.25" in answer["data"][1], (status, answer["data"][1:])
+    status, answer = ask("/api/predict", {"data": [PROMPT, None, 64, 64, 2, "", None, None]})
+    assert status == 200 and ", 64x64, 2 steps, guidance 1.5" in answer["data"][1], (status, answer)
+    for place, name in enumerate(("width", "height", "steps", "guidance", "seed"), 2):
+        for wrong in ("abc", "12abc", "inf", "0x40", True, [64], {}):
+            data = [PROMPT, "", 64, 64, 2, 1.5, 3]
+            data[place] = wrong
+            status, answer = ask("/api/predict", {"data": data})
+            assert status == 422 and answer["detail"][0]["parameter_name"] == name, (name, wrong, status, answer)
+    status, answer = ask("/api/predict", {"data": [PROMPT, "", 1e300, 64, 1, 1.5, 3]})
+    assert status == 200 and "the size 1e+300x64 was brought to" in answer["data"][1], answer["data"][1:]
+    mean = ask("/v1/queue")[1]["avg_event_process_time"]
+    assert mean > 0 and abs(answer["average_duration"] - mean) < 1e-6, (answer["average_duration"], mean)
+
+
+def without_the_prefix():
+    """Addresses as Gradio 3 and 4 had them.
+    catches: one that there is with /gradio_api alone"""
+    assert ask("/info") == ask("/gradio_api/info")
+    status, answer = ask("/call/predict", {"data": SMALL})
+    assert status == 200, answer
+    text = server.get("/call/predict/" + answer["event_id"])[2].decode()
+    assert text.startswith("event: complete\n") and "outputs/64x64_" in text, text
+    status, answer = ask("/queue/join", {"data": SMALL, "fn_index": 0, "session_hash": "old"})
+    assert '"process_completed"' in server.get("/queue/data?session_hash=old")[2].decode()
+    assert ask("/cancel", {"event_id": answer["event_id"]}) == (200, {"success": True})
+    assert ask("/reset", {"event_id": None}) == (200, {"success": True})
+    assert server.status("/heartbeat/old") == 200
+    status, answer = ask("/queue/status")
+    assert status == 200 and {"queue_size", "avg_event_process_time", "rank_eta", "queue_eta"} <= set(answer), answer
+    for nothing in ("no-event", 16 * "0"):
+        assert server.get("/call/predict/" + nothing)[0] == 404, nothing
+    assert server.get("/upload")[1]["Allow"] == "POST"
+
+
 def streams():
     """catches: a line that gradio_client does not take; a session that sees another's jobs"""
     lines = {}
@@ -252,8 +290,13 @@ def users():
     assert ask("/gradio_api/cancel", {"event_id": answer["event_id"]}, closed, **bearer("ben"))[0] == 404
     assert closed.get("/config")[0] == 401
     c.close()
+    token["root"] = closed.user("add", "root", "--role", "admin")
+    status, job = ask("/v1/jobs", {"spec": LONG}, closed, **bearer("ada"))
+    page = lambda name: closed.get("/queue", headers={"Accept": "text/html", **bearer(name)})[2].decode()
+    assert "<th>User</th>" in page("root") and f"<td>ada</td><td>{job['job']}</td>" in page("root"), page("root")
+    assert "ada" not in page("ben") and job["job"] not in page("ben"), page("ben")
     closed.stop()
 
 
 run([an_interface, a_prediction, many_at_once, the_same_again, states, errors, two_steps, its_own_snippet, javascript, scripts,
-     streams, users])
+     odd_data, without_the_prefix, streams, users])

@@ -184,7 +184,7 @@ def preferences():
     running = line.submit(ENDLESS)
     status, head, _ = line.ask("POST", "/v1/jobs", {"spec": QUICK}, Prefer="respond-async")
     assert status == 202 and head["Preference-Applied"] == "respond-async", (status, head)
-    for prefer, query, applied in (("Wait=0", "", "wait=0"), ("return=minimal", "", None), ("wait", "", None),
+    for prefer, query, applied in (("Wait=0", "", "wait=0"), ('wait="0"', "", "wait=0"), ("return=minimal", "", None), ("wait", "", None),
                                    ("respond-asynchronous", "", None), ("wait=50", "?wait=0", None)):
         status, head, job = line.ask("GET", f"/v1/jobs/{running['job']}{query}", Prefer=prefer)
         assert status == 200 and job["state"] in ("queued", "running"), job
@@ -364,6 +364,7 @@ def problems():
             ("POST", "/v1/jobs", [], 400, "bad_request"), ("POST", "/v1/jobs", {"spec": {"prompt": "x", "width": 65}}, 422, "bad_field"),
             ("POST", "/v1/jobs", {"spec": QUICK, "type": "submit"}, 422, "bad_field"),
             ("POST", "/v1/jobs", {"spec": QUICK, "watch": True}, 422, "bad_field"),
+            ("GET", "/v1/jobs/" + 16 * "0", None, 404, "not_found"),
             ("POST", "/v1/jobs?wait=51", {"spec": QUICK}, 422, "bad_field"), ("POST", "/v1/jobs?wiat=5", {"spec": QUICK}, 422, "bad_field"),
             ("POST", "/v1/jobs?wait=%zz", {"spec": QUICK}, 400, "bad_request"),
             ("GET", "/v1/jobs?limit=x", None, 422, "bad_field"), ("GET", "/v1/jobs?state=done&state=done", None, 422, "bad_field"),
