@@ -5,6 +5,7 @@
 #include "proto/id.h"
 #include "server/store/files.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,9 @@ static bool read_all(int fd, char *to, size_t len)
     ssize_t n;
 
     for (size_t at = 0; at < len; at += (size_t)n) {
-        n = read(fd, to + at, len - at);
+        do
+            n = read(fd, to + at, len - at);
+        while (n < 0 && errno == EINTR);
         if (n <= 0) return false;
     }
     return true;

@@ -32,9 +32,18 @@ static int open_beneath(int folder, const char *name, int flags, mode_t mode)
     long fd;
 
     if (strchr(name, '/') || strcmp(name, "..") == 0) return errno = EXDEV, -1;
-    fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
+    do
+        fd = syscall(SYS_openat2, folder, name, &how, sizeof how);
+    while (fd < 0 && errno == EINTR);
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return (int)fd;
     return openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
+/* There is nothing of this name that may be opened. Any other error hides what may be there. */
+static bool names_nothing(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ELOOP || number == EXDEV
+           || number == ENAMETOOLONG || number == EACCES || number == EPERM || number == ENXIO;
 }
 
 static int open_folder(const char *path, int *fd, struct fail *f)
@@ -69,7 +78,10 @@ int files_subfolder(int parent, const char *name, bool make, int *fd, struct fai
     else if (make && errno != EEXIST)
         return fail_errno(f, "Cannot make the folder", name);
     *fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
-    return *fd < 0 ? fail_errno(f, "Cannot open the folder", name) : 0;
+    if (*fd >= 0) return 0;
+    if (!make && names_nothing(errno))
+        return fail_set(f, ERR_NOT_FOUND, "There is no folder %s.", name);
+    return fail_errno(f, "Cannot open the folder", name);
 }
 
 int files_private(int folder, const char *name, bool make, struct fail *f)
@@ -272,13 +284,15 @@ int64_t files_sweep(int folder, const char *end, int64_t *others, struct fail *f
 
 int files_read(int folder, const char *name, int *fd, struct fail *f)
 {
-    struct stat st;
+    struct stat st = {0};
+    int bad;
 
     *fd = open_beneath(folder, name, O_RDONLY | O_NONBLOCK, 0);
-    if (*fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO))
-        return fail_errno(f, "Cannot open", name);
-    if (*fd >= 0 && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) return 0;
+    if (*fd < 0 && !names_nothing(errno)) return fail_errno(f, "Cannot open", name);
+    bad = *fd >= 0 && fstat(*fd, &st) ? fail_errno(f, "Cannot open", name) : 0;
+    if (!bad && *fd >= 0 && S_ISREG(st.st_mode)) return 0;
     if (*fd >= 0) close(*fd);
     *fd = -1;
+    if (bad) return bad;
     return fail_set(f, ERR_NOT_FOUND, "There is no file %s.", name);
 }

@@ -15,7 +15,8 @@
 
 /* Make path and its missing parents (mode 0700), and open it. *fd is the caller's. */
 int files_folder(const char *path, int *fd, struct fail *f);
-/* The same for one folder inside another; make: also when it is not there yet. */
+/* The same for one folder inside another; make: also when it is not there yet. Else that is
+ * ERR_NOT_FOUND. */
 int files_subfolder(int parent, const char *name, bool make, int *fd, struct fail *f);
 /* Lock the folder for the life of its descriptor, and the file `name` in it for the life of *fd
  * (older versions know the file alone). ERR_CONFLICT when another process has one of them. */
@@ -49,7 +50,7 @@ int files_link(int folder, const char *name, int to, const char *as, struct fail
 /* Remove the files that `keep` does not want, hidden ones apart. ERR_IO. */
 int files_prune(int folder, bool (*keep)(void *arg, const char *name), void *arg, struct fail *f);
 /* Open a plain file for reading: ERR_NOT_FOUND for anything else, links included; ERR_IO when there
- * may be one, but the system has no descriptor or memory or cannot read. */
+ * may be one, but the system has no descriptor or memory, or cannot look. */
 int files_read(int folder, const char *name, int *fd, struct fail *f);
 
 #endif

@@ -40,11 +40,16 @@ int hooks_name(sqlite3 *db, const struct hub_row *row, struct fail *f)
     return finish(db, q, f);
 }
 
-static bool has_hook(sqlite3 *db, uint64_t job)
+/* 1, 0, or why it cannot be read: an end whose webhook is not seen would never be posted. */
+static int has_hook(sqlite3 *db, uint64_t job, struct fail *f)
 {
     sqlite3_stmt *q = prepare(db, "SELECT 1 FROM jobs WHERE job=?1 AND webhook IS NOT NULL");
-    bool has = q && !sqlite3_bind_int64(q, 1, (sqlite3_int64)job) && sqlite3_step(q) == SQLITE_ROW;
+    int got, has;
 
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)job);
+    got = q ? sqlite3_step(q) : SQLITE_NOMEM;
+    has = got == SQLITE_ROW || got == SQLITE_DONE ? got == SQLITE_ROW
+                                                  : database_fail(db, "Cannot read", f);
     sqlite3_finalize(q);
     return has;
 }
@@ -80,9 +85,9 @@ int hooks_add(sqlite3 *db, const struct hub_row *row, struct fail *f)
 {
     sqlite3_stmt *q;
     struct text body;
-    int err;
+    int err = has_hook(db, row->job, f);
 
-    if (!has_hook(db, row->job)) return 0;
+    if (err <= 0) return err;
     text_init(&body, 0, HOOK_BYTES);
     write_body(row, &body);
     err = text_check(&body, f);

@@ -424,7 +424,7 @@ struct blob *images_any(struct image_store *m, const char *digest)
     struct fail f;
     int fd;
 
-    if (b || !rows_find(m->rows, true, USER_NONE, digest, name, sizeof name, &bytes)) return b;
+    if (b || rows_find(m->rows, true, USER_NONE, digest, name, sizeof name, &bytes, NULL)) return b;
     if (pictures_open(m->outputs, name, digest, bytes, &fd, &f)) return NULL;
     b = read_all(fd);
     close(fd);

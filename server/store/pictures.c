@@ -128,7 +128,8 @@ static struct picture_version version_of(const struct stat *st, const char *dige
     return v;
 }
 
-static bool digest_right(int fd, const char *digest)
+/* 1, 0, or why it cannot be told. */
+static int digest_right(int fd, const char *digest)
 {
     unsigned char chunk[64 << 10], got[32];
     char text[sizeof got * 2 + 1];
@@ -137,46 +138,54 @@ static bool digest_right(int fd, const char *digest)
     ssize_t n;
 
     crypto_generichash_init(&state, NULL, 0, sizeof got);
-    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0) {
+    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n < 0) continue;
         crypto_generichash_update(&state, chunk, (unsigned long long)n);
         at += n;
     }
+    if (n < 0) return ERR_IO;
     crypto_generichash_final(&state, got, sizeof got);
     sodium_bin2hex(text, sizeof text, got, sizeof got);
-    return n == 0 && strcmp(text, digest) == 0;
+    return strcmp(text, digest) == 0;
 }
 
-static bool is_right(struct pictures *p, int fd, const char *digest, int64_t bytes)
+/* The same of a file; its size and digest are remembered when they are right. */
+static int is_right(struct pictures *p, int fd, const char *digest, int64_t bytes)
 {
     struct stat st;
     struct picture_version v, *seen;
     size_t at = 0;
+    int right;
 
-    if (fstat(fd, &st) || st.st_size != bytes) return false;
+    if (fstat(fd, &st)) return ERR_IO;
+    if (st.st_size != bytes) return false;
     v = version_of(&st, digest);
     for (const char *c = digest; *c && c < digest + 8; c++)
         at = at * 31 + (unsigned char)*c;
     seen = &p->checked[at & (PICTURES_CHECKED - 1)];
     if (memcmp(seen, &v, sizeof v) == 0) return true;
-    if (!digest_right(fd, digest)) return false;
-    *seen = v;
-    return true;
+    right = digest_right(fd, digest);
+    if (right > 0) *seen = v;
+    return right;
 }
 
 int pictures_open(struct pictures *p, const char *name, const char *digest, int64_t bytes, int *fd,
                   struct fail *f)
 {
-    int folder, err = files_subfolder(p->data, p->folder, false, &folder, f);
+    int folder, right = 0, err = files_subfolder(p->data, p->folder, false, &folder, f);
 
     *fd = -1;
     if (!err) {
         err = files_read(folder, name, fd, f);
         close(folder);
-        if (err == ERR_IO) return err; /* it may be there */
     }
-    if (!err && is_right(p, *fd, digest, bytes)) return 0;
+    if (err == ERR_IO) return err; /* it may be there */
+    if (!err) right = is_right(p, *fd, digest, bytes);
+    if (right > 0) return 0;
+    if (right < 0) fail_set(f, ERR_IO, "Cannot read %s: %s.", name, strerror(errno));
     if (!err) close(*fd);
     *fd = -1;
+    if (right < 0) return ERR_IO;
     log_error(p->log, "store: %s/%s is %s", p->folder, name, err ? "gone" : "damaged");
     fail_set(f, ERR_NOT_FOUND, "The file of this picture is %s.", err ? "gone" : "damaged");
     return fail_advise(f,

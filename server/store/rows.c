@@ -134,20 +134,25 @@ static const char *text_at(sqlite3_stmt *q, int column)
     return text ? (const char *)text : "";
 }
 
-bool rows_find(struct job_rows *r, bool all, uint32_t owner, const char *digest, char *name,
-               size_t bytes, int64_t *size)
+int rows_find(struct job_rows *r, bool all, uint32_t owner, const char *digest, char *name,
+              size_t bytes, int64_t *size, struct fail *f)
 {
+    int got, err = 0;
+
     *name = 0;
     sqlite3_bind_text(r->find, 1, digest, -1, SQLITE_STATIC);
     sqlite3_bind_int(r->find, 2, all);
     sqlite3_bind_int64(r->find, 3, owner);
-    if (sqlite3_step(r->find) == SQLITE_ROW) {
+    got = sqlite3_step(r->find);
+    if (got == SQLITE_ROW) {
         snprintf(name, bytes, "%s", text_at(r->find, 0));
         *size = sqlite3_column_int64(r->find, 1);
-    }
+    } else if (got != SQLITE_DONE)
+        err = database_fail(r->reader, "Cannot read", f);
     sqlite3_reset(r->find);
     sqlite3_clear_bindings(r->find);
-    return *name != 0;
+    if (err || *name) return err;
+    return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
 }
 
 struct blob *rows_tokens(struct job_rows *r, uint64_t job)

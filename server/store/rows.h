@@ -45,9 +45,9 @@ bool rows_recall(struct job_rows *, uint64_t job,
 /* This job is deleted: it cannot be recalled any more, also while its row is there yet. */
 void rows_going(struct job_rows *, uint64_t job);
 /* The file of a result and its size. Of all jobs, or of one owner's; several may have the same
- * result. false: there is no such result. */
-bool rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,
-               size_t bytes, int64_t *size);
+ * result. ERR_NOT_FOUND: there is no such result. ERR_IO. */
+int rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,
+              size_t bytes, int64_t *size, struct fail *f);
 
 /* The tokens kept with a job, or for it: the caller's reference, NULL: none. */
 struct blob *rows_tokens(struct job_rows *, uint64_t job);

@@ -310,12 +310,14 @@ static int find_upload(struct store *s, const struct store_asker *who, const cha
 int store_find(struct store *s, const struct store_asker *who, const char *digest,
                struct store_file *out, struct fail *f)
 {
+    int err;
+
     memset(out, 0, sizeof *out);
     out->fd = -1;
-    if (!rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes))
-        return who->uploads ? find_upload(s, who, digest, out, f)
-                            : fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
-    return pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
+    err = rows_find(&s->rows, who->all, who->user, digest, out->name, sizeof out->name, &out->bytes,
+                    f);
+    if (err == ERR_NOT_FOUND && who->uploads) return find_upload(s, who, digest, out, f);
+    return err ? err : pictures_open(&s->pictures, out->name, digest, out->bytes, &out->fd, f);
 }
 
 int store_thumbnail(struct store *s, const struct store_asker *who, const char *digest,
@@ -323,12 +325,10 @@ int store_thumbnail(struct store *s, const struct store_asker *who, const char *
 {
     char name[PICTURE_NAME_BYTES];
     int64_t bytes;
+    int err = rows_find(&s->rows, who->all, who->user, digest, name, sizeof name, &bytes, f);
 
-    *out = NULL;
-    if (!rows_find(&s->rows, who->all, who->user, digest, name, sizeof name, &bytes))
-        return fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
-    *out = thumbnail_read(&s->pictures, name);
-    return 0;
+    *out = err ? NULL : thumbnail_read(&s->pictures, name);
+    return err;
 }
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */

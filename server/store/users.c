@@ -22,6 +22,9 @@ static int open_folder(const char *data, bool make, int *folder, struct fail *f)
     if (make) return files_folder(data, folder, f);
     *folder = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*folder >= 0 && !faccessat(*folder, DATABASE_NAME, F_OK, 0)) return 0;
+    if (errno != ENOENT && errno != ENOTDIR)
+        return fail_set(f, ERR_IO, "Cannot open the job store in %.200s: %s.", data,
+                        strerror(errno));
     fail_set(f, ERR_NOT_FOUND, "There is no job store in %.200s.", data);
     return fail_advise(f, "Name the server's data folder with --data DIR, or make a first user "
                           "with `darkroom user add NAME --data DIR`.");
@@ -138,27 +141,36 @@ static int run(sqlite3 *db, sqlite3_stmt *q, struct fail *f)
     return extended == SQLITE_CONSTRAINT_UNIQUE ? ERR_CONFLICT : ERR_IO;
 }
 
-static void new_token(char token[TOKEN_TEXT], sqlite3_stmt *q, int at)
+/* What is bound may be copied, which takes memory. A value that is missing would be taken for one
+ * that stays, so these, and what binds several, give SQLite's code. */
+static int new_token(char token[TOKEN_TEXT], sqlite3_stmt *q, int at)
 {
     uint8_t hash[TOKEN_HASH_BYTES];
 
     token_make(token);
     token_hash(token, TOKEN_LENGTH, hash);
-    sqlite3_bind_blob(q, at, hash, sizeof hash, SQLITE_TRANSIENT);
+    return sqlite3_bind_blob(q, at, hash, sizeof hash, SQLITE_TRANSIENT);
+}
+
+static int bind_lanes(sqlite3_stmt *q, int at, unsigned lanes)
+{
+    char text[64];
+
+    return sqlite3_bind_text(q, at, user_lanes_text(lanes, text, sizeof text), -1,
+                             SQLITE_TRANSIENT);
 }
 
 /* Name, role, lanes, weight and bounds, from the first parameter on. */
-static void bind_user(sqlite3_stmt *q, const struct user *u)
+static int bind_user(sqlite3_stmt *q, const struct user *u)
 {
-    char lanes[64];
+    int bad = sqlite3_bind_text(q, 1, u->name, -1, SQLITE_STATIC);
 
-    sqlite3_bind_text(q, 1, u->name, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(q, 2, user_role_name(u->role), -1, SQLITE_STATIC);
-    sqlite3_bind_text(q, 3, user_lanes_text(u->lanes, lanes, sizeof lanes), -1, SQLITE_TRANSIENT);
-    sqlite3_bind_double(q, 4, u->weight);
-    sqlite3_bind_int(q, 5, u->waiting);
-    sqlite3_bind_int(q, 6, u->running);
-    sqlite3_bind_int64(q, 7, u->disk_bytes);
+    if (!bad) bad = sqlite3_bind_text(q, 2, user_role_name(u->role), -1, SQLITE_STATIC);
+    if (!bad) bad = bind_lanes(q, 3, u->lanes);
+    if (!bad) bad = sqlite3_bind_double(q, 4, u->weight);
+    if (!bad) bad = sqlite3_bind_int(q, 5, u->waiting);
+    if (!bad) bad = sqlite3_bind_int(q, 6, u->running);
+    return bad ? bad : sqlite3_bind_int64(q, 7, u->disk_bytes);
 }
 
 static int check_name(const char *name, struct fail *f)
@@ -190,12 +202,9 @@ int users_add(sqlite3 *db, struct user *u, int64_t now_ms, char token[TOKEN_TEXT
     if (!err) err = check_room(db, f);
     if (!err && sqlite3_prepare_v2(db, sql, -1, &q, NULL))
         err = database_fail(db, "Cannot write", f);
-    if (!err) {
-        bind_user(q, u);
-        new_token(token, q, 8);
-        sqlite3_bind_int64(q, 9, now_ms);
-        err = run(db, q, f);
-    }
+    if (!err && (bind_user(q, u) || new_token(token, q, 8) || sqlite3_bind_int64(q, 9, now_ms)))
+        err = database_fail(db, "Cannot write", f);
+    if (!err) err = run(db, q, f);
     sqlite3_finalize(q);
     if (err == ERR_CONFLICT) {
         fail_set(f, ERR_CONFLICT, "There is a user %s already.", u->name);
@@ -209,10 +218,10 @@ int users_add(sqlite3 *db, struct user *u, int64_t now_ms, char token[TOKEN_TEXT
 /* Run a statement on the user of this name, which is parameter 1; none: ERR_NOT_FOUND. */
 static int change(sqlite3 *db, sqlite3_stmt *q, const char *name, struct fail *f)
 {
-    int err;
+    int err = sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC)
+                  ? database_fail(db, "Cannot write", f)
+                  : run(db, q, f);
 
-    sqlite3_bind_text(q, 1, name, -1, SQLITE_TRANSIENT);
-    err = run(db, q, f);
     if (err || sqlite3_changes(db) > 0) return err;
     fail_set(f, ERR_NOT_FOUND, "There is no user '%.80s'.", name);
     return fail_advise(f, "`darkroom user list` names them.");
@@ -226,27 +235,25 @@ int users_rotate(sqlite3 *db, const char *name, char token[TOKEN_TEXT], struct f
     if (sqlite3_prepare_v2(db, "UPDATE users SET token=?2 WHERE name=?1 AND removed_ms=0", -1, &q,
                            NULL))
         err = database_fail(db, "Cannot write", f);
-    if (!err) {
-        new_token(token, q, 2);
-        err = change(db, q, name, f);
-    }
+    if (!err && new_token(token, q, 2)) err = database_fail(db, "Cannot write", f);
+    if (!err) err = change(db, q, name, f);
     sqlite3_finalize(q);
     return err;
 }
 
 /* The values that are not to change stay NULL. */
-static void bind_changes(sqlite3_stmt *q, const struct user *u, unsigned which)
+static int bind_changes(sqlite3_stmt *q, const struct user *u, unsigned which)
 {
-    char lanes[64];
+    int bad = 0;
 
-    if (which & USERS_ROLE) sqlite3_bind_text(q, 2, user_role_name(u->role), -1, SQLITE_STATIC);
-    if (which & USERS_LANES)
-        sqlite3_bind_text(q, 3, user_lanes_text(u->lanes, lanes, sizeof lanes), -1,
-                          SQLITE_TRANSIENT);
-    if (which & USERS_WEIGHT) sqlite3_bind_double(q, 4, u->weight);
-    if (which & USERS_WAITING) sqlite3_bind_int(q, 5, u->waiting);
-    if (which & USERS_RUNNING) sqlite3_bind_int(q, 6, u->running);
-    if (which & USERS_DISK) sqlite3_bind_int64(q, 7, u->disk_bytes);
+    if (which & USERS_ROLE)
+        bad = sqlite3_bind_text(q, 2, user_role_name(u->role), -1, SQLITE_STATIC);
+    if (!bad && which & USERS_LANES) bad = bind_lanes(q, 3, u->lanes);
+    if (!bad && which & USERS_WEIGHT) bad = sqlite3_bind_double(q, 4, u->weight);
+    if (!bad && which & USERS_WAITING) bad = sqlite3_bind_int(q, 5, u->waiting);
+    if (!bad && which & USERS_RUNNING) bad = sqlite3_bind_int(q, 6, u->running);
+    if (!bad && which & USERS_DISK) bad = sqlite3_bind_int64(q, 7, u->disk_bytes);
+    return bad;
 }
 
 int users_set(sqlite3 *db, const struct user *u, unsigned which, struct fail *f)
@@ -259,10 +266,8 @@ int users_set(sqlite3 *db, const struct user *u, unsigned which, struct fail *f)
     int err = 0;
 
     if (sqlite3_prepare_v2(db, sql, -1, &q, NULL)) err = database_fail(db, "Cannot write", f);
-    if (!err) {
-        bind_changes(q, u, which);
-        err = change(db, q, u->name, f);
-    }
+    if (!err && bind_changes(q, u, which)) err = database_fail(db, "Cannot write", f);
+    if (!err) err = change(db, q, u->name, f);
     sqlite3_finalize(q);
     return err;
 }
