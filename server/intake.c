@@ -36,7 +36,7 @@ void intake_begin(struct service *s, const struct hub_file *file)
     struct intake *m = calloc(1, sizeof *m);
     struct decoding *d = m ? calloc(1, sizeof *d) : NULL;
 
-    if (!m) abort(); /* not even a few hundred bytes; without the answer the upload would hang */
+    if (!m) m = reserve_take(&s->reserve);
     m->ticket = file->ticket;
     m->owner = file->owner;
     m->private = file->private;

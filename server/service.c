@@ -478,6 +478,7 @@ static void close_all(struct service *s)
     auth_free(&s->auth);
     hello_free(&s->hello);
     mbox_destroy(&s->box);
+    reserve_free(&s->reserve);
 }
 
 static bool all_open(const struct service *s)
@@ -505,6 +506,8 @@ int service_run(const struct service_conf *conf, struct fail *f)
 
     hello_init(&s.hello);
     mbox_init(&s.box, wake, &s);
+    s.reserve.bytes = sizeof(struct intake);
+    reserve_fill(&s.reserve);
     supervisor_open(&s.supervisor);
     s.terminal = isatty(STDERR_FILENO) != 0;
     randombytes_buf(&s.boot_id, sizeof s.boot_id);

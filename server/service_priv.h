@@ -4,6 +4,7 @@
 #ifndef SERVER_SERVICE_PRIV_H
 #define SERVER_SERVICE_PRIV_H
 
+#include "server/base/reserve.h"
 #include "server/base/watchdog.h"
 #include "server/decoder/decoder.h"
 #include "server/net/hello.h"
@@ -19,6 +20,7 @@ struct service {
     const struct service_conf *conf;
     struct log *log;
     struct mbox box;
+    struct reserve reserve; /* for uploads, when memory is short */
     struct store *store;
     struct webhooks *webhooks;
     struct hub *hub;

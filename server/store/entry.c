@@ -1,8 +1,6 @@
 /* entry - what a row borrows is copied, what is counted gets a reference. */
 #include "server/store/entry.h"
 
-#include "server/events.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +10,8 @@ uint64_t entry_job(const struct row_entry *e)
     return e->at[e->n - 1].row.job;
 }
 
-void entry_free(struct row_entry *e)
+/* All but itself. */
+static void drop(struct row_entry *e)
 {
     for (int i = 0; i < e->n; i++) {
         spec_free(&e->at[i].spec);
@@ -22,6 +21,11 @@ void entry_free(struct row_entry *e)
         blob_unref(e->at[i].row.tokens);
     }
     blob_unref(e->file);
+}
+
+void entry_free(struct row_entry *e)
+{
+    drop(e);
     free(e);
 }
 
@@ -72,28 +76,44 @@ struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct 
     return e;
 }
 
-void entry_shared(const struct hub_share *share, struct mbox *loop, const struct fail *why)
+struct row_entry *entry_share(int kind, const struct hub_share *share)
 {
-    struct loop_shared *m = calloc(1, sizeof *m);
+    struct row_entry *e = calloc(1, sizeof *e);
 
-    if (!m) abort(); /* not even a few hundred bytes; its client would wait for ever */
+    if (!e) return NULL;
+    e->m.kind = kind;
+    e->share = *share;
+    return e;
+}
+
+void entry_stored(struct loop_stored *m, uint64_t job, int64_t commit_us, const struct fail *why)
+{
+    m->m.kind = LOOP_STORED;
+    m->job = job;
+    m->commit_us = commit_us;
+    if (why) m->why = *why;
+}
+
+void entry_shared(struct loop_shared *m, const struct hub_share *share, const struct fail *why)
+{
     m->m.kind = LOOP_SHARED;
     m->share = *share;
     if (why) m->why = *why;
-    mbox_push(loop, &m->m);
 }
 
-struct row_entry *entry_share(int kind, const struct hub_share *share, struct mbox *loop)
+void entry_answer(struct row_entry *e, int64_t commit_us, const struct fail *why, struct mbox *loop)
 {
-    struct row_entry *e = calloc(1, sizeof *e);
-    struct fail why;
+    const struct hub_share share = e->share;
+    const bool rows = e->n > 0;
+    const uint64_t job = rows ? entry_job(e) : 0;
 
-    if (e) {
-        e->m.kind = kind;
-        e->share = *share;
-        return e;
+    drop(e);
+    if (rows) {
+        memset(&e->stored, 0, sizeof e->stored);
+        entry_stored(&e->stored, job, commit_us, why);
+    } else {
+        memset(&e->shared, 0, sizeof e->shared);
+        entry_shared(&e->shared, &share, why);
     }
-    fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store whom the job is shared with.");
-    entry_shared(share, loop, &why);
-    return NULL;
+    mbox_push(loop, &e->m);
 }

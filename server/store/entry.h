@@ -1,11 +1,13 @@
-/* entry - rows on their way to the disk: a message of the store, with copies of all it needs.
- * Thread: made by the loop, then the store's. */
+/* entry - rows on their way to the disk: a message of the store, with copies of all it needs, that
+ * becomes the answer, so that answering takes no memory. Thread: made by the loop, then the
+ * store's. */
 #ifndef SERVER_STORE_ENTRY_H
 #define SERVER_STORE_ENTRY_H
 
 #include "server/base/blob.h"
 #include "server/base/mbox.h"
 #include "server/core/effects.h"
+#include "server/events.h"
 #include "server/worker/png.h"
 
 /* A row on its way to the disk, with copies of what it needs. */
@@ -20,7 +22,11 @@ struct entry_row {
 
 /* Rows that are written together; the job that is answered for, or deleted, is the last one's. */
 struct row_entry {
-    struct msg m;
+    union {
+        struct msg m;
+        struct loop_stored stored; /* what it becomes */
+        struct loop_shared shared; /* .. or this */
+    };
     struct blob *file;
     struct hub_share share; /* n 0: what is stored instead of rows */
     int n;
@@ -29,11 +35,16 @@ struct row_entry {
 
 /* kind: of the message. Rows are copied, the file (or NULL) gets a reference. NULL: no memory. */
 struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file);
-/* Of no row; NULL: no memory, and the loop is told. */
-struct row_entry *entry_share(int kind, const struct hub_share *, struct mbox *loop);
-/* Its answer: what became of it; why NULL: it is on disk. */
-void entry_shared(const struct hub_share *, struct mbox *loop, const struct fail *why);
+/* Of no row. NULL: no memory. */
+struct row_entry *entry_share(int kind, const struct hub_share *);
 void entry_free(struct row_entry *);
+
+/* What became of it; why NULL: it is on disk. All that the entry has is freed, and the entry itself
+ * goes to the loop as LOOP_STORED, or as LOOP_SHARED. */
+void entry_answer(struct row_entry *, int64_t commit_us, const struct fail *why, struct mbox *loop);
+/* As the loop gets it, for a message that is all zero. */
+void entry_stored(struct loop_stored *, uint64_t job, int64_t commit_us, const struct fail *why);
+void entry_shared(struct loop_shared *, const struct hub_share *, const struct fail *why);
 uint64_t entry_job(const struct row_entry *);
 
 #endif

@@ -312,11 +312,11 @@ static int find_all(struct results *r, const struct hub_search *s, struct fail *
 
 static void answer(struct results *r, struct results_query *c)
 {
-    struct loop_found *m = calloc(1, sizeof *m);
+    struct loop_found *m = &c->found;
     struct text t;
     int err;
 
-    if (!m) abort(); /* without the event a client would wait for ever */
+    memset(m, 0, sizeof *m);
     m->m.kind = LOOP_FOUND;
     m->ticket = c->search.ticket;
     r->page.n = 0;
@@ -345,7 +345,6 @@ static bool handle(struct results *r, struct msg *list)
             continue;
         }
         answer(r, (struct results_query *)m);
-        free(m);
     }
     return go_on;
 }
@@ -359,22 +358,10 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void refuse(const struct hub_search *s, struct mbox *loop)
-{
-    struct loop_found *m = calloc(1, sizeof *m);
-
-    if (!m) abort(); /* without the event a client would wait for ever */
-    m->m.kind = LOOP_FOUND;
-    m->ticket = s->ticket;
-    fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory to list results.");
-    mbox_push(loop, &m->m);
-}
-
-struct results_query *results_query_new(int kind, const struct hub_search *s, struct mbox *loop)
+struct results_query *results_query_new(int kind, const struct hub_search *s)
 {
     struct results_query *c = calloc(1, sizeof *c);
 
-    if (!c) refuse(s, loop);
     if (!c) return NULL;
     c->m.kind = kind;
     c->search = *s;

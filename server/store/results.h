@@ -11,6 +11,7 @@
 #include "proto/fail.h"
 #include "server/base/mbox.h"
 #include "server/core/effects.h"
+#include "server/events.h"
 
 #include <sqlite3.h>
 
@@ -21,15 +22,18 @@ int results_open(struct results **out, const char *path, struct mbox *loop, stru
 /* What waits is still answered. NULL is fine. */
 void results_close(struct results *);
 
-/* A search with copies of what it borrows. NULL: no memory, which the loop is told in its place.
- * Thread: any. */
+/* A search with copies of what it borrows, which becomes the answer. NULL: no memory. Thread: any.
+ */
 struct results_query {
-    struct msg m;
+    union {
+        struct msg m;
+        struct loop_found found; /* what it becomes */
+    };
     struct hub_search search;
     struct command_search what;
     char ref[LIMIT_REF_BYTES + 1];
 };
-struct results_query *results_query_new(int kind, const struct hub_search *, struct mbox *loop);
+struct results_query *results_query_new(int kind, const struct hub_search *);
 /* Takes it. */
 void results_push(struct results *, struct results_query *);
 

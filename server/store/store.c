@@ -3,6 +3,7 @@
 
 #include "server/base/clock.h"
 #include "server/events.h"
+#include "server/store/answers.h"
 #include "server/store/checkpoints.h"
 #include "server/store/entry.h"
 #include "server/store/files.h"
@@ -56,6 +57,7 @@ enum { DATABASE_FILES = sizeof DATABASE / sizeof *DATABASE };
 
 struct store {
     struct mbox box, *loop;
+    struct answers answers; /* of the loop's thread */
     struct log *log;
     int folder, lock;
     struct job_rows rows;
@@ -196,6 +198,7 @@ int store_open(struct store **out, const struct store_conf *conf, struct fail *f
                                                 .arg = s},
                                       .more = true}; /* a first look, at once */
     s->pulse = (struct pulse){.name = "job store", .naps_max = STUCK_NAPS};
+    answers_open(&s->answers, s->loop);
     mbox_init(&s->box, NULL, NULL);
     err = open_all(s, conf->data, f);
     if (err && f) explain_full(s, conf->data, f);
@@ -225,6 +228,7 @@ void store_close(struct store *s)
     checkpoints_close(&s->checkpoints);
     quota_free(&s->retention.quota);
     mbox_destroy(&s->box);
+    answers_close(&s->answers);
     rows_close(&s->rows);
     close_fd(s->lock);
     close_fd(s->folder);
@@ -333,35 +337,20 @@ int store_thumbnail(struct store *s, const struct store_asker *who, const char *
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
 
-static void answer(struct store *s, uint64_t job, int64_t commit_us, const struct fail *why)
-{
-    struct loop_stored *stored = calloc(1, sizeof *stored);
-
-    if (!stored) abort(); /* not even a few hundred bytes; without the event the job would hang */
-    stored->m.kind = LOOP_STORED;
-    stored->job = job;
-    if (why) stored->why = *why;
-    stored->commit_us = commit_us;
-    mbox_push(s->loop, &stored->m);
-}
-
 static void send(struct store *s, int kind, const struct hub_row *rows, int n, struct blob *file)
 {
-    struct fail why;
+    const uint64_t job = rows[n - 1].job;
     struct row_entry *e;
 
     if (rows->private) { /* nothing of it leaves this thread */
-        if (kind != STORE_PLACE) answer(s, rows[n - 1].job, 0, NULL);
+        if (kind != STORE_PLACE) answers_stored(&s->answers, job);
         return;
     }
     e = entry_new(kind, rows, n, file);
-
-    if (e) {
+    if (e)
         push(s, &e->m);
-    } else if (kind != STORE_PLACE) {
-        fail_set(&why, ERR_OUT_OF_MEMORY, "No memory to store the job.");
-        answer(s, rows[n - 1].job, 0, &why);
-    }
+    else if (kind != STORE_PLACE)
+        answers_refuse(&s->answers, job);
 }
 
 void store_accept(struct store *s, const struct hub_row *rows, int n)
@@ -382,9 +371,12 @@ void store_place(struct store *s, const struct hub_row *row)
 
 void store_share(struct store *s, const struct hub_share *share)
 {
-    struct row_entry *e = entry_share(STORE_SHARE, share, s->loop);
+    struct row_entry *e = entry_share(STORE_SHARE, share);
 
-    if (e) push(s, &e->m); /* else it is answered */
+    if (e)
+        push(s, &e->m);
+    else
+        answers_refuse_share(&s->answers, share);
 }
 
 void store_finish(struct store *s, const struct hub_row *row)
@@ -409,9 +401,12 @@ void store_delete(struct store *s, uint64_t job)
 
 void store_search(struct store *s, const struct hub_search *search)
 {
-    struct results_query *c = results_query_new(STORE_FIND, search, s->loop);
+    struct results_query *c = results_query_new(STORE_FIND, search);
 
-    if (c) push(s, &c->m); /* else it is answered */
+    if (c)
+        push(s, &c->m);
+    else
+        answers_refuse_search(&s->answers, search->ticket);
 }
 
 void store_keep_thumbnail(struct store *s, const char *name, const char *digest, struct blob *file)
@@ -591,6 +586,8 @@ static void probe(struct store *s)
 
 static void settle(struct store *s, struct row_entry *e, struct fail *why)
 {
+    const bool share = e->m.kind == STORE_SHARE;
+
     remember(s, why);
     if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, entry_job(e));
     if (!why && e->m.kind == STORE_END)
@@ -599,12 +596,12 @@ static void settle(struct store *s, struct row_entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind == STORE_ACCEPT || e->m.kind == STORE_FINISH || e->m.kind == STORE_END) {
-        answer(s, entry_job(e), s->commit_us, why);
-        s->commit_us = 0;
+    if (e->m.kind == STORE_DELETE || e->m.kind == STORE_PLACE) {
+        entry_free(e);
+        return;
     }
-    if (e->m.kind == STORE_SHARE) entry_shared(&e->share, s->loop, why);
-    entry_free(e);
+    entry_answer(e, s->commit_us, why, s->loop);
+    if (!share) s->commit_us = 0;
 }
 
 static void keep(struct store *s, struct keep *k)

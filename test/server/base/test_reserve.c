@@ -1,0 +1,94 @@
+/* test_reserve - messages for when memory is short. */
+#include "server/base/reserve.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct note {
+    struct msg m;
+    char text[1000];
+};
+
+/* catches: a message that is given twice, that is smaller than asked for or not all zero, and a
+ * reserve that shrinks while there is memory */
+static void each_is_fresh(void **state)
+{
+    static const char zero[sizeof((struct note *)0)->text];
+    struct reserve r = {.bytes = sizeof(struct note)};
+    struct note *kept[3 * RESERVE_MESSAGES];
+
+    (void)state;
+    reserve_fill(&r);
+    for (int i = 0; i < 3 * RESERVE_MESSAGES; i++) {
+        kept[i] = reserve_take(&r);
+        assert_null(kept[i]->m.next);
+        assert_memory_equal(kept[i]->text, zero, sizeof zero);
+        memset(kept[i]->text, i + 1, sizeof kept[i]->text);
+    }
+    for (int i = 0; i < 3 * RESERVE_MESSAGES; i++) {
+        assert_int_equal(kept[i]->text[999], i + 1);
+        free(kept[i]);
+    }
+    assert_int_equal(r.n, RESERVE_MESSAGES - 1);
+    reserve_free(&r);
+    assert_null(r.first);
+}
+
+/* No more memory, as far as calloc of so many bytes is concerned. */
+static void use_up(size_t bytes)
+{
+    const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_AS, &none);
+    while (malloc(bytes)) {}
+}
+
+/* Child: how many come without memory? */
+static void without_memory(void)
+{
+    struct reserve r = {.bytes = sizeof(struct note)};
+    int n = 0;
+
+    reserve_fill(&r);
+    use_up(sizeof(struct note));
+    for (; n < RESERVE_MESSAGES; n++)
+        if (!reserve_take(&r)) _exit(1);
+    signal(SIGABRT, SIG_DFL);
+    reserve_take(&r);
+    _exit(2);
+}
+
+/* catches: fewer than are promised, and a NULL where the process must end, so that its service
+ * manager starts it again */
+static void some_are_there_without_memory(void **state)
+{
+    int status;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) without_memory();
+    assert_int_equal(waitpid(child, &status, 0), child);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they end it themselves */
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_is_fresh),
+        cmocka_unit_test(some_are_there_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
