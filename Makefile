@@ -53,7 +53,7 @@ ARCHIVES := $(patsubst %,$(B)/lib%.a,server core base kernels weights proto)
 .DEFAULT_GOAL := all
 # what is built in a way of its own has its file beside it; these add to KERNELS, LIBS and TESTS
 include kernels/cpu/isa/isa.mk kernels/cuda/cuda.mk test/simt/simt.mk test/cuda/cuda.mk \
-        test/fuzz/fuzz.mk test/kernels/cpu/tiles.mk
+        test/fuzz/fuzz.mk test/kernels/cpu/tiles.mk test/server/store/faults.mk
 
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 # tests whose source is gone must not run any more

@@ -3,89 +3,28 @@
 #include "server/store/store.h"
 
 #include "server/events.h"
+#include "test/server/store/faults.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-/* --- calls that fail -------------------------------------------------------------------------- */
-
-static atomic_int calls, fail_at; /* fail_at 0: none */
-static int fail_errno, fail_times;
-static const char *_Atomic failed; /* which one it was */
-
-static bool fails(const char *name)
-{
-    int n = atomic_fetch_add(&calls, 1) + 1, at = atomic_load(&fail_at);
-
-    if (!at || n < at || n >= at + fail_times) return false;
-    atomic_store(&failed, name);
-    errno = fail_errno;
-    return true;
-}
-
-#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
-#define WRAP(type, name, params, args) \
-    type name params                   \
-    {                                  \
-        if (fails(#name)) return -1;   \
-        return REAL(name) args;        \
-    }
-
-WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
-WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
-WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t at), (fd, p, n, at))
-WRAP(int, fsync, (int fd), (fd))
-WRAP(int, fdatasync, (int fd), (fd))
-WRAP(int, ftruncate, (int fd, off_t n), (fd, n))
-WRAP(int, ftruncate64, (int fd, off64_t n), (fd, n))
-WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
-WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
-
-/* It fails, but the descriptor is free, as on Linux. */
-int close(int fd)
-{
-    int err = REAL(close)(fd);
-
-    return fails("close") ? -1 : err;
-}
+/* --- a full disk ------------------------------------------------------------------------------- */
 
 static bool disk_is_full; /* as fstatvfs reports it */
 
 int fstatvfs(int fd, struct statvfs *out)
 {
-    int err = REAL(fstatvfs)(fd, out);
+    int err = FAULT_REAL(fstatvfs)(fd, out);
 
     if (disk_is_full) out->f_bavail = 1;
     return err;
-}
-
-/* openat2 has no function of its own. */
-long syscall(long number, ...)
-{
-    va_list args;
-    long a[4];
-
-    va_start(args, number);
-    for (int i = 0; i < 4; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    if (number == SYS_openat2 && fails("openat2")) return -1;
-    return REAL(syscall)(number, a[0], a[1], a[2], a[3]);
 }
 
 /* --- the store -------------------------------------------------------------------------------- */
@@ -172,7 +111,7 @@ static enum err write_row(struct store *s, uint64_t n, bool done)
         else
             store_accept(s, &row, 1);
         err = next_answer();
-        if (err && err != ERR_IO) fail_msg("error %d after %s", err, failed);
+        if (err && err != ERR_IO) fail_msg("error %d after %s", err, faults.failed);
         if (i == 0) first = err;
     }
     blob_unref(file);
@@ -209,17 +148,14 @@ static void check_all(uint64_t jobs)
 static bool one_fault(struct store *s, uint64_t job, int at, int number, int times)
 {
     enum err first;
+    bool hit;
 
-    atomic_store(&failed, NULL);
-    fail_errno = number;
-    fail_times = times;
-    atomic_store(&calls, 0);
-    atomic_store(&fail_at, at);
+    faults_arm(FAULT_DISK, number, at, times);
     first = write_row(s, job, false);
     if (!first) first = write_row(s, job, true);
-    atomic_store(&fail_at, 0);
+    hit = faults_disarm() != NULL;
     if (first) write_row(s, job, true); /* also when only the acceptance was refused */
-    return atomic_load(&failed) != NULL;
+    return hit;
 }
 
 /* catches: a job that is lost, doubled or failed because one call of the system failed once */
@@ -246,12 +182,8 @@ static void each_call_in_turn(void **state)
 
 static void full_from(int at, int number, bool full)
 {
-    fail_errno = number;
-    fail_times = 1000000;
     disk_is_full = full;
-    atomic_store(&failed, NULL);
-    atomic_store(&calls, 0);
-    atomic_store(&fail_at, at);
+    faults_arm(FAULT_DISK, number, at, 1000000);
 }
 
 /* Start with every call from the at-th on failing; false: it made fewer. */
