@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-struct note {
+struct letter {
     struct msg m;
     char text[1000];
 };
@@ -22,9 +22,9 @@ struct note {
  * reserve that shrinks while there is memory */
 static void each_is_fresh(void **state)
 {
-    static const char zero[sizeof((struct note *)0)->text];
-    struct reserve r = {.bytes = sizeof(struct note)};
-    struct note *kept[3 * RESERVE_MESSAGES];
+    static const char zero[sizeof((struct letter *)0)->text];
+    struct reserve r = {.bytes = sizeof(struct letter)};
+    struct letter *kept[3 * RESERVE_MESSAGES];
 
     (void)state;
     reserve_fill(&r);
@@ -55,11 +55,11 @@ static void use_up(size_t bytes)
 /* Child: how many come without memory? */
 static void without_memory(void)
 {
-    struct reserve r = {.bytes = sizeof(struct note)};
+    struct reserve r = {.bytes = sizeof(struct letter)};
     int n = 0;
 
     reserve_fill(&r);
-    use_up(sizeof(struct note));
+    use_up(sizeof(struct letter));
     for (; n < RESERVE_MESSAGES; n++)
         if (!reserve_take(&r)) _exit(1);
     signal(SIGABRT, SIG_DFL);
