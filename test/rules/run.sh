@@ -42,4 +42,25 @@ fake silent true
 is 'silence' '1 4 passed, 3 failed'
 fake hang 'sleep 60 & wait'
 is 'a hang' '1 4 passed, 4 failed'
+
+most() { # tests at a time
+    rm -f "$build/side"
+    test/run "$build" c >/dev/null
+    awk '/begin/ { n++ } /end/ { n-- } n > most { most = n } END { print most, n }' "$build/side"
+}
+
+wait_for() { # six tests that end when so many of them have begun
+    for i in 1 2 3 4 5 6; do
+        fake "wait$i" "echo begin >>$build/side
+            until [ \$(grep -c begin $build/side) -ge $1 ]; do sleep 0.1; done
+            echo end >>$build/side; echo '[  PASSED  ] 1 test(s).'"
+    done
+}
+
+rm "$build"/test/test_*
+wait_for 1
+expect 'one at a time' "$(TEST_JOBS=1 most | grep -vx '1 0')"
+# nproc obeys OMP_NUM_THREADS; a third starts only when a processor was idle
+wait_for 2
+expect 'two or three for one processor' "$(OMP_NUM_THREADS=1 most | grep -vxE '[23] 0')"
 finish
