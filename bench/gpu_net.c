@@ -138,36 +138,32 @@ static struct weight *make_there(struct maker *m, const struct weight_spec *s)
     struct fail f = {0};
     struct cuda_weight *w = calloc(1, sizeof *w);
     const int64_t taps = s->k ? s->k * s->k : 1, rows = s->part[0].rows, cols = s->part[0].cols;
-    int bf;
-    size_t unit, bytes, data;
+    const int bf = c->bf && s->use != USE_VECTOR;
 
     if (!w) exit(1);
     *w = (struct cuda_weight){.use = s->use,
                               .out = rows,
                               .rows = cuda_sizes_weight_rows(c->dev.type, s),
                               .in = cols / taps,
-                              .k = s->k};
-    bf = c->bf && s->use != USE_VECTOR;
-    unit = bf ? 2 : 4;
-    bytes = (size_t)(w->rows * cols) * unit;
-    data = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    w->bytes = data + (s->bias[0].data ? (size_t)w->rows * unit : 0);
+                              .k = s->k,
+                              .bytes = cuda_weight_size(m->d, s)};
     maker_check(m, m->d->ops->mem_new(m->d, &w->data, w->bytes, &f), &f, "a weight");
-    w->bias = s->bias[0].data ? (char *)w->data + data : NULL;
-    cu_noise(&c->q, bf, w->data, w->bytes / unit, 0.03f, m->made);
+    cuda_weight_parts(w, c->dev.type, s);
+    cu_noise(&c->q, bf, w->data, w->bytes / (bf ? 2 : 4), 0.03f, m->made);
     return (struct weight *)w;
 }
 
 /* Rows beyond the noise repeat it: up to four parts. */
-static const struct weight *weight(struct maker *m, enum weight_use use, int64_t rows, int64_t cols,
-                                   int k, int bias)
+static const struct weight *weight_of(struct maker *m, struct weight_spec s, int64_t rows,
+                                      int64_t cols, int bias)
 {
     struct weight *w = NULL;
     struct fail f = {0};
-    struct weight_spec s = {.use = use, .n = 0, .k = k, .name = "noise"};
     const uint16_t *from = m->noise + (m->made++ * 7919 % 1009) * 64;
     const int64_t most = (m->values - (from - m->noise)) / cols;
 
+    s.n = 0;
+    s.name = "noise";
     if (m->made_there) {
         s.n = 1;
         s.part[0] = (struct source){from, DTYPE_BF16, rows, cols};
@@ -184,6 +180,12 @@ static const struct weight *weight(struct maker *m, enum weight_use use, int64_t
     return w;
 }
 
+static const struct weight *weight(struct maker *m, enum weight_use use, int64_t rows, int64_t cols,
+                                   int k, int bias)
+{
+    return weight_of(m, (struct weight_spec){.use = use, .k = k}, rows, cols, bias);
+}
+
 static const struct weight *vector(struct maker *m, int64_t n)
 {
     return weight(m, USE_VECTOR, n, 1, 0, 0);
@@ -197,6 +199,11 @@ static const struct weight *linear(struct maker *m, int64_t out, int64_t in, int
 static const struct weight *conv(struct maker *m, int64_t out, int64_t in, int k)
 {
     return weight(m, USE_CONV, out, in * k * k, k, 1);
+}
+
+static const struct weight *conv_up(struct maker *m, int64_t n)
+{
+    return weight_of(m, (struct weight_spec){.use = USE_CONV, .k = 3, .up = 1}, n, n * 9, 1);
 }
 
 const struct weight *make_square(struct maker *m, int64_t n)
@@ -287,7 +294,7 @@ void make_vae(struct maker *m, struct vae *v, const struct net_config *n)
         l->block = v->blocks + i * each;
         for (int k = 0; k < each; k++)
             make_block(m, &l->block[k], k ? l->out : l->in, l->out);
-        if (i) l->enlarge = conv(m, l->in, l->in, 3);
+        if (i) l->enlarge = conv_up(m, l->in);
     }
 }
 

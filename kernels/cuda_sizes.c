@@ -42,21 +42,49 @@ int64_t cuda_sizes_weight_rows(enum dtype type, const struct weight_spec *s)
     return s->use == USE_CONV && type == DT_BF16 ? (n + 7) / 8 * 8 : n;
 }
 
+static size_t align(size_t n)
+{
+    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *s)
 {
     const size_t rows = (size_t)cuda_sizes_weight_rows(type, s);
-    const size_t n = rows * (size_t)s->part[0].cols * unit(type, s);
 
-    return (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    return align(rows * (size_t)s->part[0].cols * unit(type, s));
+}
+
+/* Values and bias. */
+static size_t plain_size(enum dtype type, const struct weight_spec *s)
+{
+    const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
+    const size_t rows = (size_t)cuda_sizes_weight_rows(type, s);
+
+    return cuda_sizes_weight_data(type, s) + (biased ? rows * unit(type, s) : 0);
+}
+
+int cuda_sizes_has_phases(enum dtype type, const struct weight_spec *s)
+{
+    return s->use == USE_CONV && s->up && s->k == 3 && type == DT_BF16 && s->bias[0].data;
+}
+
+size_t cuda_sizes_phases(enum dtype type, const struct weight_spec *s)
+{
+    return align(plain_size(type, s));
+}
+
+/* 4 of 9 taps, four times. */
+size_t cuda_sizes_phases_bias(enum dtype type, const struct weight_spec *s)
+{
+    const size_t taps = (size_t)s->part[0].cols / 9 * 4;
+
+    return cuda_sizes_phases(type, s) + align(4 * rows_of(s) * taps * unit(type, s));
 }
 
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *s)
 {
-    const int biased = s->bias[0].data && (s->use == USE_LINEAR || s->use == USE_CONV);
-
-    const size_t rows = (size_t)cuda_sizes_weight_rows(type, s);
-
-    return cuda_sizes_weight_data(type, s) + (biased ? rows * unit(type, s) : 0);
+    if (!cuda_sizes_has_phases(type, s)) return plain_size(type, s);
+    return cuda_sizes_phases_bias(type, s) + 4 * rows_of(s) * unit(type, s);
 }
 
 /* The device has a workspace of its own (CUDA_SIZES_RESERVE); only the sums of a norm are kept

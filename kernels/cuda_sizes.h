@@ -30,6 +30,11 @@ uint64_t cuda_sizes_total(uint64_t usable); /* the reverse: the smallest GPU for
  * outputs than 8 are then columns that are not read, and cuDNN can do it. */
 int64_t cuda_sizes_weight_rows(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_data(enum dtype type, const struct weight_spec *);
+/* An enlarging convolution in bf16 is stored a second time, as the four phases that conv.c reads:
+ * [4 out, 2, 2, in], then four times its bias. Where the two begin. */
+int cuda_sizes_has_phases(enum dtype type, const struct weight_spec *);
+size_t cuda_sizes_phases(enum dtype type, const struct weight_spec *);
+size_t cuda_sizes_phases_bias(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_weight_size(enum dtype type, const struct weight_spec *);
 size_t cuda_sizes_work_size(enum workspace, int64_t, int64_t, int64_t);
 

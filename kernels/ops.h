@@ -48,7 +48,8 @@ struct source {
 struct weight_spec {
     enum weight_use use;
     int n;
-    int k; /* conv: kernel side, 1 or 3; else 0 */
+    int k;  /* conv: kernel side, 1 or 3; else 0 */
+    int up; /* conv: used with `up` alone: a device may pack it for that, too */
     struct source part[4];
     struct source bias[4]; /* data NULL: none */
     const char *name;      /* for messages */

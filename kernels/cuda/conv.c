@@ -2,9 +2,6 @@
 #include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device.h"
 
-/* bytes of an enlarged band that waits for its convolution */
-#define BAND_BYTES ((size_t)64 << 20)
-
 /* The arguments of one call; rows: how many rows y has. */
 struct conv {
     tensor y, x, add;
@@ -51,7 +48,7 @@ static int columns(const struct conv *v)
 /* Rows [at, at + n) of y by cuDNN, from the rows of x: padded above and below, or not. */
 static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tensor x, int pad)
 {
-    const int width = v->up ? 2 * v->width : v->width;
+    const int width = v->width, halo = v->w->k / 2;
     const tensor y = tensor_rows(v->y, (int64_t)at * width, (int64_t)n * width);
     tensor add = v->add;
     struct cudnn_conv d = {.y = y.data,
@@ -63,7 +60,11 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
                            .c = (int)v->w->in,
                            .n = columns(v),
                            .side = v->w->k,
-                           .pad_h = pad,
+                           .above = pad,
+                           .below = pad,
+                           .left = halo,
+                           .right = halo,
+                           .stride = 1,
                            .ldy = y.ld,
                            .ldx = x.ld};
 
@@ -73,33 +74,77 @@ static int conv_cudnn(struct cuda *c, const struct conv *v, int at, int n, tenso
     return cudnn_conv(c->cudnn, &d);
 }
 
-/* Rows of a band of a picture of `rows` so that the band buffer holds them with a halo row on
- * either side. 0: not even one row fits. */
-static int band_rows(int rows, int width, int64_t channels)
-{
-    const size_t most = BAND_BYTES / ((size_t)width * (size_t)channels * 2);
+/* -- enlarged: four phases --------------------------------------------------------------------- */
 
-    if (most < 3) return 0;
-    return tensor_band(rows, most < (size_t)rows + 2 ? (int)most - 2 : rows);
+/* Each pixel of the small picture becomes four, and each of those reads 2x2 small pixels: of its
+ * 3x3 taps on the enlarged picture, those on one small pixel are added beforehand (weight.c). So
+ * the four are outputs of one 2x2 convolution of the small picture, with 16 multiply-adds where the
+ * enlarged one has 36, and are interleaved afterwards. Row r of the result is phase r % 2 of window
+ * (r + 1) / 2; window i reads rows i - 1 and i. */
+
+/* Windows [at, at + n) of rows to z [n (width + 1), 4 out] by cuDNN. */
+static int phases_cudnn(struct cuda *c, const struct conv *v, int at, int n, void *z)
+{
+    const struct cuda_weight *w = v->w;
+    const int above = at == 0, below = at + n > v->h;
+    const int from = at - 1 + above, h = n + 1 - above - below;
+    const tensor x = tensor_rows(v->x, (int64_t)from * v->width, (int64_t)h * v->width);
+    const struct cudnn_conv d = {.y = z,
+                                 .x = x.data,
+                                 .w = w->phases,
+                                 .bias = w->phases_bias,
+                                 .h = h,
+                                 .w_in = v->width,
+                                 .c = (int)w->in,
+                                 .n = 4 * (int)w->out,
+                                 .side = 2,
+                                 .above = above,
+                                 .below = below,
+                                 .left = 1,
+                                 .right = 1,
+                                 .stride = 1,
+                                 .ldy = 4 * w->out,
+                                 .ldx = x.ld};
+
+    return cudnn_conv(c->cudnn, &d);
 }
 
-/* cuDNN cannot read a picture enlarged: bands of it are made at the end of the workspace.
- * *done: rows that are on the stream, whatever is returned. */
+/* Windows that the band buffer holds; 0: not even one row of them. */
+static int band_windows(const struct cuda *c, const struct conv *v, int windows)
+{
+    const size_t line = (size_t)(v->width + 1) * 4 * (size_t)v->w->out * 2, most = c->band / line;
+
+    return most ? tensor_band(windows, most < (size_t)windows ? (int)most : windows) : 0;
+}
+
+/* Band by band through the end of the workspace. *done: rows that are on the stream, whatever is
+ * returned. */
 static int conv_up(struct cuda *c, const struct conv *v, int *done)
 {
-    const int width = 2 * v->width, channels = (int)v->w->in, halo = v->w->k / 2;
-    const int n = band_rows(v->rows, width, channels);
-    char *const at = c->work + CUDA_WORK - BAND_BYTES;
-    tensor band;
-    int taken = 0, m;
+    const int end = (v->first + v->rows) / 2 + 1, all = end - (v->first + 1) / 2;
+    const int most = v->w->phases && !tensor_given(v->add) ? band_windows(c, v, all) : 0;
+    void *const z = c->work + CUDA_WORK - c->band;
+    int taken = 0, row, at, n, m;
 
-    for (*done = 0; n && *done < v->rows; *done += m) {
-        m = v->rows - *done < n ? v->rows - *done : n;
-        band = tensor_at(at, DT_BF16, (int64_t)(m + 2 * halo) * width, channels);
-        cu_enlarge(&c->q, 1, band.data, v->x.data, v->x.ld, v->h, v->width, channels,
-                   v->first + *done - halo, m + 2 * halo);
-        taken = conv_cudnn(c, v, *done, m, band, 0);
+    for (*done = 0; most && *done < v->rows; *done += m) {
+        row = v->first + *done;
+        at = (row + 1) / 2;
+        n = end - at < most ? end - at : most;
+        m = 2 * (at + n) - 1 - row;
+        if (m > v->rows - *done) m = v->rows - *done;
+        taken = phases_cudnn(c, v, at, n, z);
         if (taken <= 0) return taken;
+        cu_interleave(&c->q,
+                      &(struct cu_interleave){.y = tensor_rows(v->y, (int64_t)*done * 2 * v->width,
+                                                               (int64_t)m * 2 * v->width)
+                                                       .data,
+                                              .z = z,
+                                              .ldy = v->y.ld,
+                                              .w = v->width,
+                                              .n = (int)v->w->out,
+                                              .window = at,
+                                              .first = row,
+                                              .rows = m});
     }
     return taken;
 }
@@ -129,7 +174,9 @@ static int half_cudnn(struct cuda *c, const struct cuda_weight *w, tensor y, ten
                                  .c = (int)w->in,
                                  .n = (int)w->out,
                                  .side = w->k,
-                                 .half = 1,
+                                 .below = w->k / 2,
+                                 .right = w->k / 2,
+                                 .stride = 2,
                                  .ldy = y.ld,
                                  .ldx = x.ld};
     int taken;

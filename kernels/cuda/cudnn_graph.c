@@ -52,13 +52,17 @@ static struct cudnn_tensor filter(const struct cudnn_conv *c)
 
 int cudnn_conv_rows(const struct cudnn_conv *c)
 {
-    return c->half ? c->h / 2 : c->h + 2 * c->pad_h - c->side + 1;
+    return (c->h + c->above + c->below - c->side) / c->stride + 1;
+}
+
+int cudnn_conv_columns(const struct cudnn_conv *c)
+{
+    return (c->w_in + c->left + c->right - c->side) / c->stride + 1;
 }
 
 int cudnn_graph_conv(struct cudnn_graph *g, const struct cudnn_conv *c)
 {
-    const int64_t oh = cudnn_conv_rows(c), ow = c->half ? c->w_in / 2 : c->w_in;
-    const int halo = c->side / 2;
+    const int64_t oh = cudnn_conv_rows(c), ow = cudnn_conv_columns(c);
     struct cudnn_tensor y, sum;
     int in[2];
 
@@ -71,11 +75,11 @@ int cudnn_graph_conv(struct cudnn_graph *g, const struct cudnn_conv *c)
     in[0] = add_tensor(g, picture(c->x, c->c, c->h, c->w_in, c->ldx));
     in[1] = add_tensor(g, filter(c));
     in[0] = add_op(g, CUDNN_OP_CONV, in, 2, sum);
-    g->op[0].pad_h = c->half ? 0 : c->pad_h;
-    g->op[0].pad_w = c->half ? 0 : halo;
-    g->op[0].post_h = c->half ? halo : c->pad_h;
-    g->op[0].post_w = halo;
-    g->op[0].stride = c->half ? 2 : 1;
+    g->op[0].pad_h = c->above;
+    g->op[0].pad_w = c->left;
+    g->op[0].post_h = c->below;
+    g->op[0].post_w = c->right;
+    g->op[0].stride = c->stride;
     /* the residual before the bias: cuDNN has Hopper kernels for this order, and compiles an Ampere
      * one for the other */
     if (c->add) {
@@ -136,7 +140,8 @@ uint64_t cudnn_graph_key(const struct cudnn_graph *g)
             h = mix(mix(h, g->tensor[i].dim[k]), g->tensor[i].stride[k]);
     for (int i = 0; i < g->ops; i++) {
         h = mix(mix(mix(h, g->op[i].kind), g->op[i].pad_h), g->op[i].out);
-        if (g->op[i].stride > 1) h = mix(h, g->op[i].stride);
+        h = mix(mix(mix(h, g->op[i].pad_w), g->op[i].post_h), g->op[i].post_w);
+        h = mix(h, g->op[i].stride);
     }
     return h | 1;
 }

@@ -44,20 +44,20 @@ struct cudnn_graph {
     struct cudnn_op op[CUDNN_OPS];
 };
 
-/* A convolution of ops.h, or a band of rows of one whose halo rows are in x (then pad_h is 0). */
+/* A convolution, or a band of rows of one whose halo rows are in x. */
 struct cudnn_conv {
     void *y;
     const void *x, *w, *bias, *add;
     /* h: rows of x */
     int h, w_in, c, n, side;
-    int pad_h;
-    /* every second row and column, zeros below and on the right alone: conv_half() */
-    int half;
+    /* zeros around x; step of the window */
+    int above, below, left, right, stride;
     int64_t ldy, ldx, lda;
 };
 
-/* Rows of its result. */
+/* Rows and columns of its result. */
 int cudnn_conv_rows(const struct cudnn_conv *);
+int cudnn_conv_columns(const struct cudnn_conv *);
 
 /* 0: not for the library (channels that are no multiple of 8, no bias, rows not 16-byte
  * aligned). */

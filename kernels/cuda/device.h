@@ -22,6 +22,9 @@ enum {
 };
 /* workspace of all operations, one after another */
 #define CUDA_WORK  ((size_t)96 << 20)
+/* of it, at its end: a band of phases (conv.c). For bands of 48 MiB and more with 1024 channels
+ * cuDNN proposes a kernel of Ampere's first (make cuda-check). */
+#define CUDA_BAND  ((size_t)40 << 20)
 /* behind it: where results of tuning runs go */
 #define CUDA_TRY   ((size_t)64 << 20)
 /* each half of the pinned staging memory */
@@ -61,6 +64,8 @@ struct cuda {
     cudaStream_t stream;
     /* CUDA_WORK bytes, then CUDA_TRY */
     char *work;
+    /* bytes at its end for phases that wait to be interleaved: a band of an enlarged picture */
+    size_t band;
     /* NULL: not found, or not to be used */
     struct cublaslt *cublaslt;
     struct cudnn *cudnn;
@@ -109,6 +114,9 @@ struct cuda_weight {
     size_t bytes;
     /* bias: inside the block of data; NULL: none */
     void *data, *bias;
+    /* an enlarging convolution's in bf16 (cuda_sizes.h), in the same block: the four results of an
+     * input pixel as outputs of a 2x2 convolution; else NULL */
+    void *phases, *phases_bias;
     /* the memory is its owner's (weights that come and go) */
     int placed;
 };
@@ -167,6 +175,8 @@ int cuda_weight_new(struct dev *, struct weight **, const struct weight_spec *, 
 void cuda_weight_free(struct dev *, struct weight *);
 size_t cuda_weight_bytes(const struct weight *);
 size_t cuda_weight_size(const struct dev *, const struct weight_spec *);
+/* Sets the addresses inside the block of data. */
+void cuda_weight_parts(struct cuda_weight *, enum dtype, const struct weight_spec *);
 
 /* capture.c */
 int cuda_capture_begin(struct dev *, uint64_t key);

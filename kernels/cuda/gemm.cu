@@ -166,41 +166,29 @@ void cu_conv(const struct cu_queue *q, int bf, const struct cu_conv *c)
 }
 
 /* A thread for V channels of a pixel. */
-template <class T, int V>
-__global__ void enlarge_kernel(T *y, const T *x, int64_t ldx, int h, int w, int c, int row0)
+template <int V> __global__ void interleave_kernel(const struct cu_interleave v)
 {
     const int64_t i = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) * V,
-                  line = (int64_t)2 * w * c;
-    const int row = row0 + (int)blockIdx.y;
-    float v[V] = {0};
+                  line = (int64_t)2 * v.w * v.n;
+    const int row = v.first + (int)blockIdx.y, column = (int)(i / v.n);
+    float t[V];
 
     dep_launch();
     dep_wait();
     if (i >= line) return;
-    const int z = (int)(i / c);
-    if (row >= 0 && row < 2 * h) load<T, V>(v, x + ((int64_t)(row / 2) * w + z / 2) * ldx + i % c);
-    store<T, V>(y + blockIdx.y * line + i, v);
+    const int64_t window = (int64_t)((row + 1) / 2 - v.window) * (v.w + 1) + (column + 1) / 2;
+    const int phase = 2 * (row % 2) + column % 2, channel = (int)(i % v.n);
+    load<bf16, V>(t, (const bf16 *)v.z + (window * 4 + phase) * v.n + channel);
+    store<bf16, V>((bf16 *)v.y + ((int64_t)blockIdx.y * 2 * v.w + column) * v.ldy + channel, t);
 }
 
-template <class T>
-static void enlarge(const struct cu_queue *q, void *y, const void *x, int64_t ldx, int h, int w,
-                    int c, int row0, int rows)
+void cu_interleave(const struct cu_queue *q, const struct cu_interleave *v)
 {
-    const int v = wide<T>::V, line = 2 * w * c;
+    const int wide_v = wide<bf16>::V, line = 2 * v->w * v->n;
 
-    if (c % v == 0 && ldx % v == 0 && ((uintptr_t)x | (uintptr_t)y) % 16 == 0)
-        launch(enlarge_kernel<T, wide<T>::V>, dim3((line / v + 255) / 256, rows), dim3(256), 0, q,
-               (T *)y, (const T *)x, ldx, h, w, c, row0);
+    if (v->n % wide_v == 0 && v->ldy % wide_v == 0 && ((uintptr_t)v->z | (uintptr_t)v->y) % 16 == 0)
+        launch(interleave_kernel<wide<bf16>::V>, dim3((line / wide_v + 255) / 256, v->rows),
+               dim3(256), 0, q, *v);
     else
-        launch(enlarge_kernel<T, 1>, dim3((line + 255) / 256, rows), dim3(256), 0, q, (T *)y,
-               (const T *)x, ldx, h, w, c, row0);
-}
-
-void cu_enlarge(const struct cu_queue *q, int bf, void *y, const void *x, int64_t ldx, int h, int w,
-                int c, int row0, int rows)
-{
-    if (bf)
-        enlarge<bf16>(q, y, x, ldx, h, w, c, row0, rows);
-    else
-        enlarge<float>(q, y, x, ldx, h, w, c, row0, rows);
+        launch(interleave_kernel<1>, dim3((line + 255) / 256, v->rows), dim3(256), 0, q, *v);
 }

@@ -102,10 +102,16 @@ struct cu_conv {
 };
 
 void cu_conv(const struct cu_queue *, int bf, const struct cu_conv *);
-/* Rows [row0, row0 + rows) of the nearest 2x enlargement of x [h*w, c] into y [rows*2w, c]; rows
- * outside the picture are zeros. */
-void cu_enlarge(const struct cu_queue *, int bf, void *y, const void *x, int64_t ldx, int h, int w,
-                int c, int row0, int rows);
+/* Rows [first, first + rows) of an enlarged picture, y [rows*2w, n] in bfloat16, from its phases:
+ * z [.*(w+1), 4, n] begins with row `window`; y(r, s) = z((r+1)/2, (s+1)/2, 2 (r%2) + s%2). */
+struct cu_interleave {
+    void *y;
+    const void *z;
+    int64_t ldy;
+    int w, n, window, first, rows;
+};
+
+void cu_interleave(const struct cu_queue *, const struct cu_interleave *);
 
 /* -- attention --------------------------------------------------------------------------------- */
 

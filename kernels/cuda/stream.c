@@ -41,6 +41,7 @@ int cuda_stream_open(struct cuda *c)
     if (e == cudaSuccess) e = make_stream(&c->peeks);
     if (e == cudaSuccess) e = cudaMalloc((void **)&c->work, CUDA_WORK + CUDA_TRY);
     c->q.stream = c->stream;
+    c->band = CUDA_BAND;
     return cuda_check(c, e, "open");
 }
 

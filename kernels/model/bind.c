@@ -122,21 +122,37 @@ static const struct weight *make_one(struct bind *b, enum part part, enum weight
     return make(b, &spec);
 }
 
+static const struct weight *conv_of(struct bind *b, enum part part, const char *name, int up)
+{
+    const struct stored_tensor *t = model_tensor(b->model, part, "%s.weight", name);
+    struct weight_spec spec = {
+        .use = USE_CONV, .n = 1, .k = (int)t->dim[3], .up = up, .name = name};
+
+    spec.part[0] = source_of(t);
+    spec.bias[0] = source_of(model_tensor(b->model, part, "%s.bias", name));
+    return make(b, &spec);
+}
+
 const struct weight *bind_conv(struct bind *b, enum part part, const char *name, ...)
 {
     char text[NAMES_MAX];
     va_list ap;
-    const struct stored_tensor *t;
-    struct weight_spec spec;
 
     va_start(ap, name);
     vsnprintf(text, sizeof text, name, ap);
     va_end(ap);
-    t = model_tensor(b->model, part, "%s.weight", text);
-    spec = (struct weight_spec){.use = USE_CONV, .n = 1, .k = (int)t->dim[3], .name = text};
-    spec.part[0] = source_of(t);
-    spec.bias[0] = source_of(model_tensor(b->model, part, "%s.bias", text));
-    return make(b, &spec);
+    return conv_of(b, part, text, 0);
+}
+
+const struct weight *bind_conv_up(struct bind *b, enum part part, const char *name, ...)
+{
+    char text[NAMES_MAX];
+    va_list ap;
+
+    va_start(ap, name);
+    vsnprintf(text, sizeof text, name, ap);
+    va_end(ap);
+    return conv_of(b, part, text, 1);
 }
 
 const struct weight *bind_table(struct bind *b, enum part part, const char *name, ...)

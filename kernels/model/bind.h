@@ -42,6 +42,9 @@ const struct weight *bind_linear(struct bind *, enum part, enum bind_bias, const
 /* Kernel side and bias are the tensor's own; convolutions of this model all have biases. */
 const struct weight *bind_conv(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same, of one that reads its input enlarged. */
+const struct weight *bind_conv_up(struct bind *, enum part, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
 const struct weight *bind_table(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
 /* The first rows of a table alone. */

@@ -40,7 +40,11 @@ static struct shape *find(struct shapes *s, const struct cudnn_graph *g)
 int cudnn_conv(struct cudnn *recorder, const struct cudnn_conv *c)
 {
     struct shapes *to = ((struct recorder *)(void *)recorder)->to;
-    const int rows = cudnn_conv_rows(c), width = c->half ? c->w_in / 2 : c->w_in;
+    const int rows = cudnn_conv_rows(c), width = cudnn_conv_columns(c);
+    const char *what = c->stride == 2             ? " (half)"
+                       : c->side == 2             ? " (phases)"
+                       : c->above || c->side == 1 ? ""
+                                                  : " (band)";
     struct cudnn_graph g;
     struct shape *s;
 
@@ -49,10 +53,7 @@ int cudnn_conv(struct cudnn *recorder, const struct cudnn_conv *c)
     s->calls++;
     s->flops += 2.0 * rows * width * c->side * c->side * c->c * c->n;
     snprintf(s->what, sizeof s->what, "conv %d, %4d x %-4d %4d to %-4d%s%s", c->side, rows, width,
-             c->c, c->n, c->add ? " + residual" : "",
-             c->half                    ? " (half)"
-             : c->pad_h || c->side == 1 ? ""
-                                        : " (band)");
+             c->c, c->n, c->add ? " + residual" : "", what);
     return 1;
 }
 
@@ -72,11 +73,9 @@ void cu_conv(const struct cu_queue *q, int bf, const struct cu_conv *c)
     to->flops_by_hand += 2.0 * c->rows * width * c->side * c->side * c->c * c->n;
 }
 
-void cu_enlarge(const struct cu_queue *q, int bf, void *y, const void *x, int64_t ldx, int h, int w,
-                int c, int row0, int rows)
+void cu_interleave(const struct cu_queue *q, const struct cu_interleave *v)
 {
-    (void)q, (void)bf, (void)y, (void)x, (void)ldx, (void)h, (void)w, (void)c, (void)row0;
-    (void)rows;
+    (void)q, (void)v;
 }
 
 cudaError_t cudaGetLastError(void)
@@ -192,6 +191,15 @@ static const struct weight *conv_weight(struct made *t, int out, int in, int k)
     return (const struct weight *)w;
 }
 
+static const struct weight *enlarging(struct made *t, int n)
+{
+    const struct weight *w = conv_weight(t, n, n, 3);
+    struct cuda_weight *last = &t->weight[t->weights - 1];
+
+    last->phases = last->phases_bias = SOMEWHERE;
+    return w;
+}
+
 static void make_block(struct made *t, struct vae_block *b, int in, int out)
 {
     b->conv1 = conv_weight(t, out, in, 3);
@@ -217,7 +225,7 @@ static void make_decoder(struct decoder *t)
         l->block = t->block + 4 * i;
         for (int k = 0; k < 4; k++)
             make_block(&t->made, &l->block[k], k ? l->out : l->in, l->out);
-        if (i) l->enlarge = conv_weight(&t->made, l->in, l->in, 3);
+        if (i) l->enlarge = enlarging(&t->made, l->in);
     }
 }
 
@@ -249,6 +257,7 @@ static void recorder_open(struct recorder *r, struct shapes *to, struct arena *m
     *r = (struct recorder){.to = to};
     r->cuda.bf = 1;
     r->cuda.work = SOMEWHERE;
+    r->cuda.band = CUDA_BAND;
     r->cuda.cudnn = (struct cudnn *)(void *)r;
     r->cuda.q.stream = r;
     r->cuda.dev = (struct dev){.ops = &recording, .type = DT_BF16};

@@ -433,8 +433,9 @@ static void conv(struct pair *p, int h, int w, int ci, int co, int side, int up,
     x = pair_tensor(p, T(p), (int64_t)h * w, ci, 0, 1);
     y = pair_tensor(p, T(p), (int64_t)oh * ow, co, 0, 1);
     band = pair_tensor(p, T(p), (int64_t)rows * ow, co, 0, 1);
-    f = pair_weight(p, USE_CONV, co, (int64_t)ci * side * side, side, 1,
-                    1 / sqrt(ci * side * side));
+    f = up ? pair_weight_up(p, co, ci, 1 / sqrt(ci * 9))
+           : pair_weight(p, USE_CONV, co, (int64_t)ci * side * side, side, 1,
+                         1 / sqrt(ci * side * side));
     PAIR_EACH(p, i, d)
     {
         const tensor part = tensor_rows(y.t[i], (int64_t)from * ow, (int64_t)rows * ow);

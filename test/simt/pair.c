@@ -163,13 +163,14 @@ both pair_floats(struct pair *p, int64_t rows, int64_t cols, const float *values
     return place(p, DT_F32, rows, cols, 0, values);
 }
 
-int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols, int k, int bias,
-                double scale)
+static int weight_of(struct pair *p, struct weight_spec s, int64_t rows, int64_t cols, int bias,
+                     double scale)
 {
     const int at = p->weights++;
     uint16_t *data = host_memory((size_t)(rows * cols) * 2), *b = host_memory((size_t)rows * 2);
-    struct weight_spec s = {.use = use, .n = 1, .k = k, .name = p->what};
 
+    s.n = 1;
+    s.name = p->what;
     assert(at < 32);
     random_values(p, data, DT_BF16, rows * cols, scale);
     random_values(p, b, DT_BF16, rows, 1);
@@ -192,6 +193,18 @@ int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols,
     free(data);
     free(b);
     return at;
+}
+
+int pair_weight(struct pair *p, enum weight_use use, int64_t rows, int64_t cols, int k, int bias,
+                double scale)
+{
+    return weight_of(p, (struct weight_spec){.use = use, .k = k}, rows, cols, bias, scale);
+}
+
+int pair_weight_up(struct pair *p, int64_t out, int64_t in, double scale)
+{
+    return weight_of(p, (struct weight_spec){.use = USE_CONV, .k = 3, .up = 1}, out, 9 * in, 1,
+                     scale);
 }
 
 static double value(const void *p, enum dtype type, int64_t i)

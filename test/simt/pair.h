@@ -60,6 +60,8 @@ static inline both both_rows(both x, int64_t row, int64_t n)
 /* Index of the pair of weights, made of random values. */
 int pair_weight(struct pair *, enum weight_use, int64_t rows, int64_t cols, int k, int bias,
                 double scale);
+/* The same of a convolution [out, in, 3, 3] with a bias that enlarges. */
+int pair_weight_up(struct pair *, int64_t out, int64_t in, double scale);
 
 /* max |dev - ref| <= tol max |ref|; tol 0: equal in every bit. NaN fails. */
 void pair_near(struct pair *, both, double tol);

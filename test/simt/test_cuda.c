@@ -442,7 +442,9 @@ static void convolutions_are_described(void **s)
                            .c = 512,
                            .n = 512,
                            .side = 3,
-                           .pad_h = 0,
+                           .left = 1,
+                           .right = 1,
+                           .stride = 1,
                            .ldy = 512,
                            .ldx = 512};
     const int64_t xd[] = {1, 512, 66, 128}, xs[] = {66 * 128 * 512, 1, 128 * 512, 512};
@@ -465,7 +467,7 @@ static void convolutions_are_described(void **s)
     assert_ptr_equal(y->data, mem);
     c.add = mem + 16;
     c.lda = 1024;
-    c.pad_h = 1;
+    c.above = c.below = 1;
     assert_true(cudnn_graph_conv(&g, &c));
     assert_int_equal(g.ops, 3);
     assert_true(g.tensor[g.op[1].out].inner && g.op[2].in[0] == g.op[1].out);
@@ -494,7 +496,9 @@ static void halving_is_described(void **s)
                            .c = 128,
                            .n = 128,
                            .side = 3,
-                           .half = 1,
+                           .below = 1,
+                           .right = 1,
+                           .stride = 2,
                            .ldy = 128,
                            .ldx = 128};
     const int64_t xd[] = {1, 128, 64, 96}, yd[] = {1, 128, 32, 48};
@@ -507,8 +511,7 @@ static void halving_is_described(void **s)
     assert_memory_equal(g.tensor[op->in[0]].dim, xd, sizeof xd);
     assert_memory_equal(g.tensor[op->out].dim, yd, sizeof yd);
     assert_memory_equal(g.tensor[g.op[1].out].dim, yd, sizeof yd);
-    c.half = 0;
-    c.pad_h = 1;
+    c.stride = c.above = c.left = 1;
     assert_true(cudnn_graph_conv(&whole, &c));
     op = &whole.op[0];
     assert_true(op->stride == 1 && op->post_h == 1 && op->post_w == 1 && op->pad_w == 1);

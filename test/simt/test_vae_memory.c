@@ -30,15 +30,22 @@ static struct dev *open_cuda(enum dtype type)
 static struct weight *shapes[64];
 static int n_shapes;
 
-static const struct weight *shape(struct dev *d, enum weight_use use, int out, int in, int k)
+static const struct weight *shape_of(struct dev *d, struct weight_spec s, int out, int in)
 {
+    const int k = s.k;
     struct fail f;
-    struct weight_spec s = {.use = use, .n = 1, .k = k, .name = "a shape"};
 
+    s.n = 1;
+    s.name = "a shape";
     s.part[0] = (struct source){.rows = out, .cols = (int64_t)in * (k ? k * k : 1)};
     assert_true(n_shapes < 64);
     assert_int_equal(d->ops->weight_new(d, &shapes[n_shapes], &s, &f), 0);
     return shapes[n_shapes++];
+}
+
+static const struct weight *shape(struct dev *d, enum weight_use use, int out, int in, int k)
+{
+    return shape_of(d, (struct weight_spec){.use = use, .k = k}, out, in);
 }
 
 static void shape_block(struct dev *d, struct vae_block *k, int in, int out)
@@ -73,7 +80,9 @@ static void the_decoder_fits_2_2_gb(void **state)
         l->block = blocks + 4 * i;
         for (int k = 0; k < 4; k++)
             shape_block(d, &l->block[k], k ? l->out : l->in, l->out);
-        if (i) l->enlarge = shape(d, USE_CONV, l->in, l->in, 3);
+        if (i)
+            l->enlarge =
+                shape_of(d, (struct weight_spec){.use = USE_CONV, .k = 3, .up = 1}, l->in, l->in);
     }
     for (int side = 1024; side <= 2048; side += 1024) {
         const struct graph g = {.dev = d};
