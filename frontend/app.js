@@ -22,6 +22,7 @@ import { Notices } from './view/notices.js';
 import { Pages } from './view/pages.js';
 import { Ready } from './view/ready.js';
 import { SignIn } from './view/signin.js';
+import { takesPictures } from './view/sources.js';
 import { Status } from './view/status.js';
 import { finishedCells } from './view/sweepcard.js';
 import { Title } from './view/title.js';
@@ -78,7 +79,8 @@ const connection = new Connection({
   dismiss: () => store.dispatch({ do: 'news', news: null }),
 });
 const viewer = new Viewer({
-  use, vary, text: () => text, say: (sentence) => announcer.say(sentence),
+  use, vary, begin: (job) => begin(job.result?.digest ?? ''),
+  images: () => takesPictures(store.state.hello), text: () => text, say: (sentence) => announcer.say(sentence),
   finished: (shown) => {
     const sweep = store.state.jobs.find((job) => job.cells.some((cell) => cell.id === shown?.id));
     return sweep ? finishedCells(sweep)
@@ -100,10 +102,7 @@ const gallery = new Gallery({
   },
   open: (job) => viewer.open(job),
   share: (job) => share(job.id ?? '', job.spec.prompt),
-  begin: (job) => {
-    if (job.result && composer.sources.begin(job.result.digest)) composer.prompt.focus();
-    byId('composer').scrollIntoView({ block: 'nearest' });
-  },
+  begin: (job) => begin(job.result?.digest ?? ''),
   start: (prompt) => composer.ask(prompt),
   use, vary, clear,
 });
@@ -139,6 +138,10 @@ const pages = new Pages({
   storage,
   redraw: () => draw(),
 });
+  begin: (digest) => {
+    go('#/');
+    begin(digest);
+  },
 
 const forecast = new Forecast(quote, browserEnvironment());
 
@@ -292,6 +295,15 @@ function fill(spec, more = {}) {
   composer.prompt.focus();
   byId('composer').scrollIntoView({ block: 'nearest' });
   store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
+/** The next picture begins with one that the server has. @param {string} digest */
+function begin(digest) {
+  if (composer.sources.begin(digest)) {
+    composer.prompt.focus();
+    announcer.say((t) => t.say('say.begin'));
+  }
+  byId('composer').scrollIntoView({ block: 'nearest' });
+}
+
   announcer.say((t) => t.say('notice.filled'));
 }
 

@@ -37,6 +37,7 @@
  *   words of i18n/ alone
  * @property {(failure: Failure) => void} fail show it in the notice
  * @property {(job: string, prompt: string) => void} share open the dialog that shares a job
+ * @property {(digest: string) => void} begin the next picture begins with this one: go to the form
  * @property {(fragment: string) => void} go to "#/NAME", with a step in the browser's history
  * @property {Storage | null} storage null: forbidden */
 

@@ -390,6 +390,7 @@ export default {
   'viewer.next': 'Next picture',
 
   'say.sent': 'Sent: {prompt}',
+  'say.begin': 'The next picture begins with this one. Say what should become of it.',
   'say.queued': 'Accepted, {place} in line, {time}.',
   'say.running': 'Developing: {prompt}',
   'say.done': 'Ready: {prompt}',

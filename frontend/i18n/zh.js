@@ -334,6 +334,7 @@ export default {
   'viewer.next': '下一张',
 
   'say.sent': '已发送：{prompt}',
+  'say.begin': '下一张从这张图片开始。请说明要把它变成什么。',
   'say.queued': '已接受，{place}，{time}。',
   'say.running': '开始显影：{prompt}',
   'say.done': '完成：{prompt}',

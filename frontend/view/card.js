@@ -243,7 +243,8 @@ export class Card {
     attribute(cancel.element, 'aria-disabled', job.cancelling ? 'true' : null);
     show(retry.element, over && job.state !== 'done');
     show(vary.element, job.state === 'done');
-    show(begin.element, !!images && job.state === 'done' && job.result !== null && !this.broken);
+    show(begin.element, !!images && job.state === 'done' && !!job.result?.digest
+      && !this.broken);
     show(this.save, job.state === 'done' && job.result !== null && !this.broken);
     put(this.save, text.say('act.download'));
     attribute(this.save, 'aria-label', of('act.download'));

@@ -15,7 +15,8 @@ const SWIPE_PX = 48;
 const LONG = 400;
 
 export class Viewer {
-  /** @param {{use: (job: Job) => void, vary: (job: Job) => void,
+  /** @param {{use: (job: Job) => void, vary: (job: Job) => void, begin: (job: Job) => void,
+   *   images: () => boolean,
    *   say: (sentence: import('./announcer.js').Sentence) => void,
    *           finished: (shown: Job | null) => readonly Job[], text: () => Text}} acts */
   constructor(acts) {
@@ -27,6 +28,7 @@ export class Viewer {
     this.facts = el('dl', { class: 'facts' });
     this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
     this.use = button('form', () => this.#leave(acts.use));
+    this.begin = button('add', () => this.#leave(acts.begin));
     this.vary = button('dice', () => this.#leave(acts.vary));
     this.copies = /** @type {const} */ (['prompt', 'seed', 'link'])
       .map((part) => this.#copier(part));
@@ -38,7 +40,8 @@ export class Viewer {
       this.next.element);
     this.dialog.append(el('div', { class: 'viewer-in' }, this.shot,
       el('div', { class: 'viewer-text' }, this.count, this.title, this.facts,
-        el('div', { class: 'actions' }, this.save, this.use.element, this.vary.element),
+        el('div', { class: 'actions' }, this.save, this.use.element, this.begin.element,
+          this.vary.element),
         el('div', { class: 'actions copies' }, ...this.copies.map((copy) => copy.element)))),
     this.close.element);
     this.#listen();
@@ -124,6 +127,9 @@ export class Viewer {
     attribute(this.save, 'href', pictureUrl(result.url, true));
     put(/** @type {Element} */ (this.save.lastElementChild), text.say('act.download'));
     put(this.use.label, text.say('act.use.long'));
+    put(this.begin.label, text.say('act.begin'));
+    attribute(this.begin.element, 'title', text.say('act.begin.long'));
+    show(this.begin.element, this.acts.images() && result.digest !== '');
     put(this.vary.label, text.say('act.vary'));
     attribute(this.vary.element, 'title', text.say('act.vary.long'));
     for (const { label, part } of this.copies) put(label, text.say(`act.copy.${part}`));

@@ -2,8 +2,9 @@
 // details - one picture of the gallery, large, with every parameter and what can be done with it.
 
 import { copyWords } from '../../view/copy.js';
-import { attribute, button, el, icon, pictureUrl, put, quote } from '../../view/dom.js';
+import { attribute, button, el, icon, pictureUrl, put, quote, show } from '../../view/dom.js';
 import { failureWords } from '../../view/errors.js';
+import { takesPictures } from '../../view/sources.js';
 import { REQUESTS, factsOf, settingsOf } from './facts.js';
 import { drawAgain, film } from './filming.js';
 import { fileName } from './zip.js';
@@ -34,6 +35,7 @@ export class Details {
     this.save = el('a', { class: 'quiet strong', download: '' }, icon('save'), el('span'));
     this.buttons = {
       use: button('form', () => this.#use()),
+      begin: button('add', () => this.#begin()),
       favourite: button('heart', () => this.#favourite()),
       again: button('again', () => this.#submit('again')),
       noise: button('dice', () => this.#submit('noise')),
@@ -42,14 +44,14 @@ export class Details {
       copy: button('copy', () => this.#copy()),
       remove: button('bin', () => this.#remove()),
     };
-    const { use, favourite, again, noise, composition, film: lapse, copy, remove } = this.buttons;
+    const { use, begin, favourite, again, noise, composition, film: lapse, copy, remove } = this.buttons;
     this.previous = button('back', () => this.#go(-1), 'icon step back');
     this.next = button('forth', () => this.#go(1), 'icon step forth');
     this.close = button('close', () => this.dialog.close(), 'icon close');
     this.count = el('p', { class: 'viewer-count' });
     this.shot = el('div', { class: 'viewer-shot' }, this.image, this.previous.element,
       this.next.element);
-    const groups = [[use, favourite, copy], [again, noise, composition], [lapse, remove]]
+    const groups = [[use, begin, favourite, copy], [again, noise, composition], [lapse, remove]]
       .map((all) => el('div', { class: 'actions copies' }, ...all.map((one) => one.element)));
     groups[0].prepend(this.save);
     this.dialog = el('dialog', { class: 'viewer details', 'aria-labelledby': 'details-title' },
@@ -156,7 +158,8 @@ export class Details {
       attribute(element, 'title', text.has(`gallery.hint.${name}`)
         ? text.say(`gallery.hint.${name}`) : null);
     }
-    const { favourite, film: lapse } = this.buttons;
+    const { begin, favourite, film: lapse } = this.buttons;
+    show(begin.element, takesPictures(this.acts.host.state().hello));
     attribute(favourite.element, 'aria-pressed', String(!!row.favourite));
     if (this.filming) put(lapse.label, text.say('gallery.film.stop'));
     put(this.count, text.say('viewer.count', { at: this.at + 1, n: this.acts.count() }));
@@ -175,6 +178,12 @@ export class Details {
     const { row } = this;
     this.dialog.close();
     if (row) this.acts.host.use(settingsOf(row));
+  }
+
+  #begin() {
+    const { row } = this;
+    this.dialog.close();
+    if (row) this.acts.host.begin(row.result.digest);
   }
 
   /** @param {string} which of REQUESTS */

@@ -15,6 +15,7 @@ const FACTS = [
   ['seed', ({ result }) => known(result.seed)],
   ['noise', ({ spec }) => known(spec.noise_seed)],
   ['from', ({ spec }) => known(spec.prior_from)],
+  ['images', ({ spec }) => known(spec.images?.map((one) => one.slice(0, 8)).join(' '))],
   ['lane', ({ spec }) => known(spec.lane)],
   ['made', ({ created_ms }, text) => new Intl.DateTimeFormat(text.tag,
     { dateStyle: 'medium', timeStyle: 'short' }).format(created_ms)],
@@ -51,8 +52,9 @@ export function compared(rows, text) {
 
 /** The settings for the form. @param {Row} row @returns {Spec} */
 export function settingsOf({ spec, result }) {
-  const { prompt, width, height, steps, guidance } = spec;
-  return { prompt, width, height, steps, guidance, seed: result.seed };
+  const { prompt, width, height, steps, guidance, images } = spec;
+  return { prompt, width, height, steps, guidance, seed: result.seed,
+    ...(images ? { images } : {}) };
 }
 
 /** Requests that come from a picture. again: other seeds; noise: the same composition; composition:

@@ -103,6 +103,8 @@ test('by keyboard alone: open, read, go on, mark, back', async () => {
   }
   assert.equal(await dialog.getByRole('button', { name: 'Favourite' })
     .getAttribute('aria-pressed'), 'true');
+  assert.equal(await dialog.getByRole('button', { name: 'Begin with it' }).count(), 0,
+    'no trace of it where no picture can begin with another');
   await v.page.keyboard.press('ArrowRight');
   await v.reads('.details h2', new RegExp(`^${jobs[2].spec.prompt}$`));
   await v.page.keyboard.press('Escape');

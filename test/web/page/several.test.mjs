@@ -37,6 +37,8 @@ test('a sweep fills in live; its winner comes back into the form', async () => {
   assert.ok(blobs);
   await v.page.getByRole('button', { name: 'Open large: 10 steps, guidance 1.5' }).click();
   await v.reads('#viewer .count, #viewer dl', /./);
+  assert.equal(await v.page.getByRole('button', { name: 'Begin with it' }).count(), 0,
+    'no trace of it where no picture can begin with another');
   await v.page.keyboard.press('ArrowRight');
   await v.page.keyboard.press('ArrowLeft');
   await v.page.locator('#viewer').getByRole('button', { name: 'Use these settings again' }).click();

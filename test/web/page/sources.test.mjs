@@ -97,6 +97,21 @@ test('a result is begun with, and the settings bring its pictures back', async (
   await v.page.reload();
   await v.page.waitForSelector(':root[data-connection=open]');
   await v.page.locator('.sources-list img').waitFor();
+  await v.card('second words').locator('.open').click();
+  await v.page.locator('#viewer').getByRole('button', { name: 'Begin with it' }).click();
+  await kept(v, 2);
+  assert.equal(await v.page.evaluate(() => document.activeElement.id), 'prompt');
+  await v.announced(/^The next picture begins with this one\./);
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await v.page.locator('.page-gallery .cell').first().click();
+  await v.reads('.details dl', /Begins with\s+[0-9a-f]{8}/);
+  await v.axe('a picture that began with another');
+  await v.page.locator('.details').getByRole('button', { name: 'Begin with it' }).click();
+  await kept(v, 3);
+  const [first, second, third] = await v.page.$$eval('.sources-list img',
+    (all) => all.map((image) => image.getAttribute('src')));
+  assert.equal(second, third, 'the newest picture, from the large view and from the gallery');
+  assert.notEqual(first, second);
   await v.leave();
 });
 

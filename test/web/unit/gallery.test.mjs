@@ -248,6 +248,8 @@ describe('settings', () => {
     const row = { ...ROW, spec: { ...ROW.spec, noise_seed: 3, lane: 'batch', prior_from: 'x' } };
     assert.deepEqual(settingsOf(row), { prompt: 'a red circle', width: 64, height: 96, steps: 20,
       guidance: 1.5, seed: 7 });
+    const images = ['a'.repeat(64), 'b'.repeat(64)];
+    assert.deepEqual(settingsOf({ ...ROW, spec: { ...ROW.spec, images } }).images, images);
     const base = { prompt: 'a red circle', width: 64, height: 96, steps: 20, guidance: 1.5,
       lane: 'batch' };
     assert.deepEqual(REQUESTS.again(row), { ...base, seed: -1 });
@@ -271,6 +273,11 @@ describe('facts', () => {
     assert.equal(known.bytes, '2 KB');
     assert.equal(known.noise, undefined);
     for (const name of Object.keys(known)) assert.ok(text.has(`gallery.fact.${name}`), name);
+    const [one, two] = ['a', 'b'].map((c) => ({ ...ROW, spec: { ...ROW.spec,
+      images: [c.repeat(64)] } }));
+    assert.deepEqual(compared([one, two], text).filter(({ differs }) => differs)
+      .map(({ name, values }) => [name, ...values]), [['images', 'aaaaaaaa', 'bbbbbbbb']]);
+    assert.ok(text.has('gallery.fact.images'));
     const early = { ...ROW, result: { ...ROW.result, steps_done: 5 } };
     assert.equal(Object.fromEntries(factsOf(early, text)).steps, '5 / 20');
   });
