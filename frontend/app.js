@@ -10,7 +10,7 @@ import { Forecast } from './forecast.js';
 import { Reel } from './reel.js';
 import { Session, Store } from './session.js';
 import { phrasesIn } from './phrases.js';
-import { parseObject, storedDraft, tidyHello } from './stored.js';
+import { parseObject, storedDraft, storedLists, storedPairs, tidyHello } from './stored.js';
 import { Wire, browserEnvironment, socketUrl } from './wire.js';
 import { Composer } from './view/composer.js';
 import { Dropped } from './view/dropped.js';
@@ -39,10 +39,12 @@ const TICK_MS = 250;
 const USER = 'darkroom.user';
 const DRAFT = 'darkroom.draft';
 const HELLO = 'darkroom.hello';
+const PAIRS = 'darkroom.pairs'; // of this tab
 const REFUSALS = ['queue_full', 'timeout', 'shutting_down', 'too_big_for_device']; // before asking
 
 const now = () => performance.now();
-const storage = openStorage();
+const storage = openStorage(() => localStorage);
+const tabStorage = openStorage(() => sessionStorage);
 const root = document.documentElement;
 const store = new Store();
 const wire = new Wire(socketUrl(location.href), {
@@ -80,7 +82,8 @@ const connection = new Connection({
 });
 const viewer = new Viewer({
   use, vary, begin: (job) => begin(job.result?.digest ?? ''),
-  images: () => takesPictures(store.state.hello), text: () => text, say: (sentence) => announcer.say(sentence),
+  images: () => takesPictures(store.state.hello), text: () => text,
+  say: (sentence) => announcer.say(sentence),
   finished: (shown) => {
     const sweep = store.state.jobs.find((job) => job.cells.some((cell) => cell.id === shown?.id));
     return sweep ? finishedCells(sweep)
@@ -108,7 +111,9 @@ const gallery = new Gallery({
 });
 
 const versus = new Versus({ changed,
-  compare: (jobs) => go(`#/gallery/compare/${jobs.join('/')}`) });
+  compare: (jobs) => go(`#/gallery/compare/${jobs.join('/')}`),
+  keep: (pairs) => keep(PAIRS, JSON.stringify({ pairs }), tabStorage) },
+storedPairs(recall(PAIRS, tabStorage)));
 const dropped = new Dropped({
   use: (spec) => {
     go('#/');
@@ -134,14 +139,14 @@ const pages = new Pages({
   say: (words) => announcer.say(words),
   fail: (failure) => store.dispatch({ do: 'news', news: { kind: 'error', failure, at: now() } }),
   share,
-  go,
-  storage,
-  redraw: () => draw(),
-});
   begin: (digest) => {
     go('#/');
     begin(digest);
   },
+  go,
+  storage,
+  redraw: () => draw(),
+});
 
 const forecast = new Forecast(quote, browserEnvironment());
 
@@ -230,6 +235,8 @@ async function leave() {
 function empty() {
   session.forget(store.state.jobs.map((job) => job.key));
   cleared = [];
+  versus.forget();
+  composer.several.restore({});
   composer.fill({ prompt: '' });
   phrases.forget();
   keep(DRAFT, '');
@@ -289,12 +296,6 @@ function use(job) {
   fill({ ...job.spec, ...(job.result ? { seed: job.result.seed } : {}) }, job.more);
 }
 
-/** @param {Spec} spec @param {import('./state.js').More} [more] */
-function fill(spec, more = {}) {
-  composer.fill(spec, more);
-  composer.prompt.focus();
-  byId('composer').scrollIntoView({ block: 'nearest' });
-  store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
 /** The next picture begins with one that the server has. @param {string} digest */
 function begin(digest) {
   if (composer.sources.begin(digest)) {
@@ -304,6 +305,12 @@ function begin(digest) {
   byId('composer').scrollIntoView({ block: 'nearest' });
 }
 
+/** @param {Spec} spec @param {import('./state.js').More} [more] */
+function fill(spec, more = {}) {
+  composer.fill(spec, more);
+  composer.prompt.focus();
+  byId('composer').scrollIntoView({ block: 'nearest' });
+  store.dispatch({ do: 'news', news: { kind: 'filled', at: now() } });
   announcer.say((t) => t.say('notice.filled'));
 }
 
@@ -329,7 +336,9 @@ function undo() {
 /** The form changed: store the draft, and ask for a new forecast. */
 function changed() {
   forecast.formChanged();
-  keep(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value }));
+  const second = versus.draft();
+  keep(DRAFT, JSON.stringify({ ...composer.peek(), prompt: composer.prompt.value,
+    several: composer.several.draft(), ...(second === null ? {} : { second }) }));
 }
 
 /** Ask for a forecast of what is in the form. False: nothing was asked. */
@@ -417,12 +426,12 @@ function draw() {
   notices.update(state, text, at);
   title.update(state, text, document.hidden, pages.title());
   ready.update(state, text, at, document.hidden);
+  versus.look(state.jobs, isFree);
   drawn = state;
 }
 
 store.listeners.add((state, before) => {
   for (const sentence of changes(state, before)) announcer.say(sentence);
-  if (state.jobs !== before.jobs) versus.look(state.jobs, isFree);
   if (state.connection.state === 'waiting' && before.connection.state !== 'waiting') findCause();
   if (state.connection.state === 'open' && before.connection.state !== 'open') forecast.opened();
   if (state.connection.state !== 'open' && before.connection.state === 'open') asking.lost();
@@ -483,29 +492,29 @@ dark.addEventListener('change', showTheme);
 
 /* storage, and events of the browser */
 
-/** @returns {Storage | null} */
-function openStorage() {
+/** @param {() => Storage} of @returns {Storage | null} null: refused */
+function openStorage(of) {
   try {
-    localStorage.getItem(DRAFT);
-    return localStorage;
+    of().getItem(DRAFT);
+    return of();
   } catch {
     return null;
   }
 }
 
-/** @param {string} name @param {string} value */
-function keep(name, value) {
+/** @param {string} name @param {string} value @param {Storage | null} [where] */
+function keep(name, value, where = storage) {
   try {
-    storage?.setItem(name, value);
+    where?.setItem(name, value);
   } catch {
     // storage is full or forbidden: the value does not survive a reload
   }
 }
 
-/** @param {string} name */
-function recall(name) {
+/** @param {string} name @param {Storage | null} [where] */
+function recall(name, where = storage) {
   try {
-    return storage?.getItem(name) ?? null;
+    return where?.getItem(name) ?? null;
   } catch {
     return null;
   }
@@ -527,8 +536,13 @@ document.addEventListener('visibilitychange', () => {
 session.load();
 if (innerWidth < 1040) /** @type {HTMLDetailsElement} */ (byId('status')).open = false;
 draw();
-const draft = storedDraft(recall(DRAFT));
+const kept = recall(DRAFT);
+const draft = storedDraft(kept);
+const lists = storedLists(kept);
 if (draft.spec) composer.fill(draft.spec);
+composer.several.restore(lists.several);
+versus.restore(lists.second);
+if (draft.spec) changed(); // what filling stored had no lists yet
 if (draft.lost && !store.state.news) {
   store.dispatch({ do: 'news', news: { kind: 'undrafted', at: now() } });
 }

@@ -133,6 +133,25 @@ export function storedDraft(text) {
   return { spec: side(width) && side(height) ? { ...rest, width, height } : rest, lost };
 }
 
+/** What was in the form besides the spec, as it was typed: the fields of several pictures, and the
+ * second prompt, null without one. @param {string | null} text
+ * @returns {{several: Record<string, string>, second: string | null}} */
+export function storedLists(text) {
+  const kept = parseObject(text);
+  const several = Object.entries(isObject(kept?.several) ? kept.several : {})
+    .filter(([, words]) => typeof words === 'string');
+  return { several: Object.fromEntries(several),
+    second: typeof kept?.second === 'string' ? kept.second : null };
+}
+
+/** The pairs of jobs that are drawn to be compared, by their keys. @param {string | null} text
+ * @returns {[string, string][]} */
+export function storedPairs(text) {
+  const { pairs } = parseObject(text) ?? {};
+  return (Array.isArray(pairs) ? pairs : []).filter((pair) => Array.isArray(pair)
+    && pair.length === 2 && pair.every((key) => typeof key === 'string' && KEY.test(key)));
+}
+
 /** A hello with every member that the page uses in its proper shape: a stored one, or that of a
  * server of another version. @param {any} hello @returns {any} null when it is none */
 export function tidyHello(hello) {

@@ -122,6 +122,33 @@ export class Several {
     if (n > 1 || Object.keys(sweep).length) this.box.open = true;
   }
 
+  /** Its inputs by a short name. @returns {Record<string, HTMLInputElement | HTMLTextAreaElement
+   * | HTMLSelectElement>} */
+  get #inputs() {
+    return { ...this.lists, n: this.n, prompt: this.prompts, lane: this.lane };
+  }
+
+  /** What is typed and chosen, for restore(); what is as it was at first is left out.
+   * @returns {Record<string, string>} */
+  draft() {
+    const typed = Object.entries(this.#inputs).map(([name, { value }]) => [name, value]);
+    const first = /** @type {Record<string, string>} */ ({ n: '1', lane: 'normal' });
+    const some = typed.filter(([name, value]) => value !== (first[name] ?? ''));
+    return { ...Object.fromEntries(some), ...(this.private.checked ? { private: 'on' } : {}) };
+  }
+
+  /** @param {Record<string, string>} draft */
+  restore(draft) {
+    for (const [name, input] of Object.entries(this.#inputs)) {
+      if (!Object.hasOwn(draft, name)) continue;
+      const before = input.value;
+      input.value = draft[name];
+      if (input === this.lane && !input.value) input.value = before; // no such lane any more
+      else if (input !== this.lane) this.box.open = true;
+    }
+    this.private.checked = draft.private === 'on';
+  }
+
   /** @param {any} hello @param {Text} text @param {Spec} spec */
   update(hello, text, spec) {
     const changed = text !== this.text || hello !== this.hello;

@@ -12,12 +12,14 @@ const SEED_MAX = 2 ** 31;
 const OVER = new Set(['done', 'refused', 'failed', 'cancelled', 'lost']);
 
 export class Versus {
-  /** @param {{changed: () => void, compare: (jobs: readonly string[]) => void}} acts */
-  constructor(acts) {
+  /** @param {{changed: () => void, compare: (jobs: readonly string[]) => void,
+   *   keep: (pairs: readonly [string, string][]) => void}} acts
+   * @param {readonly [string, string][]} pairs that were under way */
+  constructor(acts, pairs) {
     this.acts = acts;
     this.on = false;
-    /** The pairs that are drawn, by the keys of their jobs. @type {[string, string][]} */
-    this.pairs = [];
+    /** The pairs that are drawn, by the keys of their jobs. */
+    this.pairs = pairs;
     this.toggle = el('button', { type: 'button', class: 'quiet small', id: 'versus-toggle',
       'aria-expanded': 'false', 'aria-controls': 'versus', on: { click: () => this.#turn() } });
     this.label = el('label', { class: 'versus-label', for: 'prompt-b' });
@@ -31,11 +33,33 @@ export class Versus {
   }
 
   #turn() {
-    this.on = !this.on;
-    show(this.box, this.on);
-    attribute(this.toggle, 'aria-expanded', String(this.on));
+    this.#open(!this.on);
     if (this.on) this.prompt.focus();
     this.acts.changed();
+  }
+
+  /** @param {boolean} on */
+  #open(on) {
+    this.on = on;
+    show(this.box, on);
+    attribute(this.toggle, 'aria-expanded', String(on));
+  }
+
+  /** The second prompt as it is typed, for restore(); null: it is not asked for. */
+  draft() {
+    return this.on ? this.prompt.value : null;
+  }
+
+  /** Another user comes. */
+  forget() {
+    this.restore(null);
+    this.#keep([]);
+  }
+
+  /** @param {string | null} draft */
+  restore(draft) {
+    this.prompt.value = draft ?? '';
+    this.#open(draft !== null);
   }
 
   /** The second prompt; "": there is none. */
@@ -52,20 +76,31 @@ export class Versus {
 
   /** Both were submitted. @param {[string, string]} keys */
   follow(keys) {
-    this.pairs.push(keys);
+    this.#keep([...this.pairs, keys]);
   }
 
-  /** Show a pair when it is done, unless one of the two came to nothing.
+  /** @param {readonly [string, string][]} pairs */
+  #keep(pairs) {
+    if (pairs.length === this.pairs.length && pairs.every((pair, i) => pair === this.pairs[i])) {
+      return;
+    }
+    this.pairs = pairs;
+    this.acts.keep(pairs);
+  }
+
+  /** Show a pair when it is done, unless one of the two came to nothing; one at a time.
    * @param {readonly Job[]} jobs @param {() => boolean} isFree whether nothing else is on view */
   look(jobs, isFree) {
-    this.pairs = this.pairs.filter((keys) => {
-      const pair = keys.map((key) => jobs.find((job) => job.key === key));
-      const ids = pair.flatMap((job) => (job?.id && job.state === 'done' ? [job.id] : []));
-      const over = pair.every((job) => !job || OVER.has(job.state));
-      const free = ids.length === 2 && isFree();
-      if (free) this.acts.compare(ids);
-      return !over || (ids.length === 2 && !free);
-    });
+    if (!this.pairs.length) return;
+    const of = (/** @type {string} */ key) => jobs.find((job) => job.key === key);
+    const isDone = (/** @type {[string, string]} */ keys) =>
+      keys.every((key) => of(key)?.id && of(key)?.state === 'done');
+    const left = this.pairs.filter((keys) => isDone(keys)
+      || keys.some((key) => !OVER.has(of(key)?.state ?? 'lost')));
+    const ready = left.find(isDone);
+    const goes = ready && isFree() ? ready : null;
+    this.#keep(left.filter((keys) => keys !== goes)); // first: who compares draws, and looks again
+    if (goes) this.acts.compare(goes.map((key) => of(key)?.id ?? ''));
   }
 
   /** @param {Text} text */

@@ -44,7 +44,8 @@ export class Details {
       copy: button('copy', () => this.#copy()),
       remove: button('bin', () => this.#remove()),
     };
-    const { use, begin, favourite, again, noise, composition, film: lapse, copy, remove } = this.buttons;
+    const { use, begin, favourite, again, noise, composition, film: lapse, copy,
+      remove } = this.buttons;
     this.previous = button('back', () => this.#go(-1), 'icon step back');
     this.next = button('forth', () => this.#go(1), 'icon step forth');
     this.close = button('close', () => this.dialog.close(), 'icon close');

@@ -75,6 +75,42 @@ test('a sweep survives a reload, and is cancelled as one', async () => {
   await v.leave();
 });
 
+test('the lists of the form and a pair that is drawn survive a reload', async () => {
+  const v = await visit(url());
+  const again = async () => {
+    await v.page.reload();
+    await v.page.waitForSelector(':root[data-connection=open]');
+  };
+  await fillIn(v, { n: '2', steps: '5, 10', prompt: 'a blue square' });
+  await v.page.fill('#prompt', 'a red circle');
+  await again();
+  await v.reads('#several-now', /^8 pictures$/);
+  assert.equal(await v.page.inputValue('#several-steps'), '5, 10');
+  assert.equal(await v.page.inputValue('#several-prompt'), 'a blue square');
+  await fillIn(v, { n: '1', steps: '', prompt: '' });
+  await v.page.click('#versus-toggle');
+  await v.page.fill('#prompt-b', 'a green square');
+  await again();
+  assert.equal(await v.page.inputValue('#prompt-b'), 'a green square');
+  assert.equal(await v.page.isVisible('#prompt-b'), true);
+  await v.page.press('#prompt-b', 'Control+Enter');
+  await until(() => play.fake.submits.length === 2);
+  await again();
+  await v.cards(2);
+  play.fake.run(4000);
+  await v.page.waitForFunction(() => location.hash.startsWith('#/gallery/compare/'));
+  await v.page.waitForFunction(() => document.querySelectorAll('.pane img').length === 2);
+  assert.deepEqual(await v.page.$$eval('.pane img', (all) => all.map((image) => image.alt)),
+    ['a red circle', 'a green square']);
+  await v.page.goBack();
+  await v.page.waitForSelector(':root[data-page=room]');
+  await again();
+  await v.cards(2);
+  assert.equal(await v.page.evaluate(() => location.hash.includes('compare')), false,
+    'a pair is shown once');
+  await v.leave();
+});
+
 test('what is no list, too much or not together is told beside its field', async () => {
   const v = await visit(url());
   await v.page.fill('#prompt', 'a red circle');

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { loadText } from '../../../frontend/i18n/text.js';
-import { storedDraft, storedJob, tidyHello } from '../../../frontend/stored.js';
+import { storedDraft, storedJob, storedLists, storedPairs, tidyHello }
+  from '../../../frontend/stored.js';
 import { paramWords, whatWords } from '../../../frontend/view/card.js';
 import { jobErrors } from '../../../frontend/view/errors.js';
 import { titleWords } from '../../../frontend/view/title.js';
@@ -96,6 +97,20 @@ describe('a stored draft', () => {
     for (const text of ['', '[]', '5', '{']) {
       assert.deepEqual(storedDraft(text), { spec: null, lost: true }, text);
     }
+  });
+
+  test('the lists of a sweep and the second prompt, as typed; damaged ones are left out', () => {
+    assert.deepEqual(storedLists('{"prompt":"a","several":{"n":"2","steps":"5, 1","seed":7},'
+      + '"second":"b"}'), { several: { n: '2', steps: '5, 1' }, second: 'b' });
+    for (const text of [null, '', '{', '{"several":[1],"second":5}', '{"several":"x"}']) {
+      assert.deepEqual(storedLists(text), { several: {}, second: null }, String(text));
+    }
+  });
+
+  test('pairs of jobs, as two keys each', () => {
+    assert.deepEqual(storedPairs('{"pairs":[["a1","b2"],["a"],[1,2],"ab",["a b","c"]]}'),
+      [['a1', 'b2']]);
+    for (const text of [null, '[', '{"pairs":5}', '[]']) assert.deepEqual(storedPairs(text), []);
   });
 });
 
