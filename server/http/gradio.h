@@ -37,9 +37,16 @@ void gradio_file(struct store *, const struct http_request *, struct http_reply 
 void gradio_upload_file(struct store *, const struct hub *, const struct http_request *,
                         struct http_reply *);
 
+/* POST /login: a token for a cookie. */
+void gradio_login(const struct http_request *, struct http_reply *);
+
 /* --- for the parts of the dialect ------------------------------------------------------------- */
 
-enum { GRADIO_ARGUMENTS = 8, GRADIO_ASKED = 24 /* a size as text */ };
+enum {
+    GRADIO_ARGUMENTS = 8,
+    GRADIO_ASKED = 24,    /* a size as text */
+    GRADIO_PASSWORD = 512 /* at most, with its NUL */
+};
 
 struct gradio_input {
     const char *name, *label, *component;

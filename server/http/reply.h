@@ -26,6 +26,10 @@ struct http_asker {
     const struct fail *why;  /* what to tell one that is not known */
     /* values of Set-Cookie: for who came with a token, else ""; and to end such a cookie */
     const char *sign_in, *sign_out;
+    /* Is this the token of a user? True: cookie is the value of Set-Cookie for it; false: why not.
+     * NULL: the service has no users. */
+    bool (*sign)(const struct http_asker *, const char *token, char cookie[HTTP_COOKIE_BYTES],
+                 struct fail *why);
 };
 
 #define HTTP_PARAMS      2

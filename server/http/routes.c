@@ -88,6 +88,12 @@ static void route_gradio_upload(struct http *h, const struct http_request *q, st
     gradio_upload_file(h->backend.store, h->backend.hub, q, r);
 }
 
+static void route_login(struct http *h, const struct http_request *q, struct http_reply *r)
+{
+    (void)h;
+    gradio_login(q, r);
+}
+
 static void route_image(struct http *h, const struct http_request *q, struct http_reply *r)
 {
     images_file(h->backend.store, h->backend.hub, q, r);
@@ -199,6 +205,7 @@ const struct http_route HTTP_ROUTES[] = {
     {"/sdapi/v1/{list}", READ, HTTP_KNOWN, .translator = &A1111_GET},
     {"/sdapi/v1/{setting}", "POST", HTTP_KNOWN, .translator = &A1111_POST, .body = HTTP_JSON},
     {"/internal/ping", READ, HTTP_KNOWN, .translator = &A1111_GET},
+    {"/login", "POST", HTTP_PUBLIC, .route = route_login, .body = HTTP_LOGIN},
     {"/config", READ, HTTP_KNOWN, .translator = &GRADIO_CONFIG},
     {"/gradio_api/info", READ, HTTP_KNOWN, .translator = &GRADIO_INFO},
     {"/gradio_api/queue/join", "POST", HTTP_KNOWN, .translator = &GRADIO_JOIN, .body = HTTP_JSON},
@@ -343,6 +350,7 @@ static const struct {
     {"/api/predict", &GRADIO_PREDICT, NULL},
     {"/run/predict", &GRADIO_PREDICT, NULL},
     {"/config", &GRADIO_CONFIG, NULL},
+    {"/login", &GRADIO_CONFIG, NULL},
     {"/file=", &GRADIO_CONFIG, NULL},
     {"/upload", &GRADIO_UPLOAD, NULL},
 };
@@ -398,6 +406,7 @@ static bool takes_file(enum http_body body, const struct http_request *q)
 
     if (strncasecmp(type, "multipart/form-data", 19) == 0) return true;
     if (body == HTTP_FORM) return is_json(q);
+    if (body == HTTP_LOGIN) return strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
     if (body == HTTP_FILES) return false;
     return strncasecmp(type, "image/", 6) == 0
            || strncasecmp(type, "application/octet-stream", 24) == 0;
@@ -408,6 +417,7 @@ static const char *types_of(enum http_body body)
     switch (body) {
     case HTTP_FILE: return "a picture or multipart/form-data";
     case HTTP_FILES: return "multipart/form-data";
+    case HTTP_LOGIN: return "application/x-www-form-urlencoded or multipart/form-data";
     default: return "application/json or multipart/form-data";
     }
 }
@@ -417,7 +427,7 @@ static const char *types_of(enum http_body body)
 static int check_body(const struct http_route *row, const struct http_request *q, struct fail *f)
 {
     if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return 0;
-    if (row && row->body >= HTTP_FILE && row->body <= HTTP_FORM) {
+    if (row && row->body >= HTTP_FILE && row->body <= HTTP_LOGIN) {
         if (takes_file(row->body, q)) return 0;
         fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be %s.", types_of(row->body));
         fail_advise(f, "Name its type in the header Content-Type.");

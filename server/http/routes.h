@@ -51,6 +51,7 @@ enum http_body {
     HTTP_FILE,  /* a picture's file, as it is or in multipart/form-data; or such a form of fields */
     HTTP_FILES, /* several files, in multipart/form-data */
     HTTP_FORM,  /* JSON or multipart/form-data, with pictures in it */
+    HTTP_LOGIN, /* the fields of a form, in either of the types that forms have */
     HTTP_ANY    /* JSON, whatever type it says */
 };
 

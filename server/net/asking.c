@@ -12,6 +12,20 @@ static bool is_secure(const struct head *head, const struct proxied *p)
     return p->secure || strncmp(head_value(head, "origin"), "https://", 8) == 0;
 }
 
+/* Of a form that signs in. */
+static bool sign(const struct http_asker *asker, const char *token, char cookie[HTTP_COOKIE_BYTES],
+                 struct fail *why)
+{
+    const struct asking *a = (const struct asking *)asker;
+    struct auth_result r;
+
+    auth_token(a->auth, token, &a->from, clock_us(), &r);
+    *why = r.why;
+    if (!r.known) return false;
+    auth_cookie(a->auth, &r.who, a->base, asker->secure, cookie);
+    return true;
+}
+
 void asking_begin(struct asking *a, struct conn *c, const struct head *head)
 {
     struct auth *auth = c->all->auth;
@@ -23,6 +37,9 @@ void asking_begin(struct asking *a, struct conn *c, const struct head *head)
     c->known = a->r.known;
     c->who = a->r.who;
     *a->sign_in = 0;
+    a->auth = auth;
+    a->from = p.from;
+    a->base = c->all->base;
     a->asker = (struct http_asker){.near = address_local(&c->address) && !proxy_passed(head),
                                    .secure = is_secure(head, &p),
                                    .known = a->r.known,
@@ -30,7 +47,8 @@ void asking_begin(struct asking *a, struct conn *c, const struct head *head)
                                    .shared = a->r.known ? a->r.who.shared : 0,
                                    .why = &a->r.why,
                                    .sign_in = a->sign_in,
-                                   .sign_out = a->sign_out};
+                                   .sign_out = a->sign_out,
+                                   .sign = auth_needed(auth) ? sign : NULL};
     if (a->r.token) auth_cookie(auth, &a->r.who, c->all->base, a->asker.secure, a->sign_in);
     auth_cookie_end(auth, c->all->base, a->sign_out);
 }

@@ -7,7 +7,10 @@
 
 /* Points into itself: it stays where it is while it is used. */
 struct asking {
-    struct http_asker asker;
+    struct http_asker asker; /* the first member: sign() finds the others by it */
+    struct auth *auth;
+    struct address from;
+    const char *base;
     struct auth_result r;
     char sign_in[AUTH_COOKIE_BYTES], sign_out[AUTH_COOKIE_BYTES];
 };

@@ -274,6 +274,14 @@ static const char *password(const char *credentials, char out[BASIC_BYTES])
     return is_meant(colon + 1) ? colon + 1 : NULL;
 }
 
+/* What gradio_client's argument `token` becomes; one that it found by itself is not for us. */
+static const char *of_gradio(const struct head *h)
+{
+    const char *token = after(head_value(h, "x-hf-authorization"), "bearer");
+
+    return token && is_meant(token) ? token : NULL;
+}
+
 /* The proxy has asked for a password, or whatever it knows users by. A name that is none here is
  * refused and not made a user: who may use this server is said in one place. */
 static void check_name(const struct auth *a, const char *name, struct auth_result *r)
@@ -300,6 +308,7 @@ void auth_head(struct auth *a, const struct head *h, const struct proxied *p, in
     if (r->known) return;
     auth_unknown(&r->why);
     if (basic) token = password(basic, decoded);
+    if (!token) token = of_gradio(h);
     if (token) check_token(a, token, strlen(token), &p->from, now, r);
     if (basic) sodium_memzero(decoded, sizeof decoded);
     if (token) return;
@@ -314,6 +323,17 @@ void auth_head(struct auth *a, const struct head *h, const struct proxied *p, in
         r->known = true;
         r->who = who_at(a, at);
     }
+}
+
+void auth_token(struct auth *a, const char *token, const struct address *from, int64_t now,
+                struct auth_result *r)
+{
+    *r = (struct auth_result){.known = false};
+    auth_unknown(&r->why);
+    if (token_formed_shared(token, strlen(token)))
+        fail_advise(&r->why, "A shared job is seen without signing in, at its own address.");
+    else
+        check_token(a, token, strlen(token), from, now, r);
 }
 
 /* --- a message -------------------------------------------------------------------------------- */

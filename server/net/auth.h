@@ -8,6 +8,8 @@
  *   Authorization: Bearer dr_...   the scheme in any case; other schemes belong to proxies, but ..
  *   Authorization: Basic ..        .. a password that begins as a token is one, its name unread:
  *                                  programs there are that can send nothing else
+ *   X-HF-Authorization: Bearer dr_...   of gradio_client, where its argument `token` goes; other
+ *                                  tokens there are those of another service
  *   the name that a trusted proxy has asked for (proxy.h); it must be one of the users
  *   Cookie: darkroom_XXXXXXXX=...  the name differs by data folder, as cookies know no ports
  * A token drs_... is a shared job's: who has it is a guest, of the role ROLE_GUEST, and sees that
@@ -73,6 +75,10 @@ void auth_head(struct auth *, const struct head *, const struct proxied *, int64
 /* Who sent {"type":"auth","token":..} as its first message. */
 void auth_message(struct auth *, const char *text, size_t len, const struct address *from,
                   int64_t now_us, struct auth_result *);
+
+/* Whose token this is; a guest's is none. */
+void auth_token(struct auth *, const char *token, const struct address *from, int64_t now_us,
+                struct auth_result *);
 
 /* What somebody is told who has not said who it is. */
 void auth_unknown(struct fail *);

@@ -1,4 +1,5 @@
-// gradio - the library for JavaScript against the server at argv[2]: prints what it got.
+// gradio - the library for JavaScript against the server at argv[2]: prints what it got. How it says
+// who it is: AUTH, a password, or TOKEN in the environment.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +7,9 @@ import { pathToFileURL } from "node:url";
 const [, , base, modules, picture] = process.argv; // a file, where the model reads pictures
 const at = createRequire(`${modules}/x`).resolve("@gradio/client/package.json");
 const { Client, handle_file } = await import(pathToFileURL(`${dirname(at)}/dist/index.js`).href);
-const client = await Client.connect(base, { events: ["data", "status"] });
+const { AUTH, TOKEN } = process.env;
+const who = { ...(AUTH && { auth: ["any name", AUTH] }), ...(TOKEN && { token: TOKEN }) };
+const client = await Client.connect(base, { events: ["data", "status"], ...who });
 const named = { prompt: "a red circle on a blue background", width: 64, height: 64, steps: 4 };
 
 const api = await client.view_api();

@@ -9,7 +9,9 @@ import os
 import re
 import subprocess
 import threading
+import urllib.error
 import urllib.parse
+import urllib.request
 
 import gradio_client
 from gradio_client.snippet import generate_bash_snippet
@@ -277,6 +279,42 @@ def streams():
     assert ask("/gradio_api/reset", {"event_id": None}) == (200, {"success": True})
 
 
+def signing_in():
+    """All ways of the two clients to say who one is.
+    catches: a way that ends in an error; a wrong password that gets in, or a guest's token that gets a cookie"""
+    closed = Server()
+    token = closed.user("add", "ada")
+    for way in ({"auth": ("ada", token)}, {"token": token}, {"headers": {"Authorization": "Bearer " + token}},
+                {"auth": ("any name", token), "token": "hf_of_another_service"}):
+        c = client(closed, **way)
+        path, _ = c.predict(*SMALL)
+        assert opened(path) == ("PNG", 64, 64), way
+        c.close()
+    status, job = ask("/v1/jobs?wait=50", {"spec": QUICK}, closed, Authorization="Bearer " + token)
+    status, shared = ask(f"/v1/jobs/{job['job']}/share", {}, closed, Authorization="Bearer " + token)
+    for wrong in ("guess", "", token[:-1], token + "1", shared["token"]):
+        try:
+            client(closed, auth=("ada", wrong))
+            raise RuntimeError("signed in with " + wrong)
+        except gradio_client.exceptions.AuthenticationError:
+            pass
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    post = lambda text: urllib.request.urlopen(urllib.request.Request(closed.url + "/login", text.encode(), form))
+    for text in ("", "password", "password=" + 5000 * "x", "username=ada", "password=%zz", "password=%00" + token):
+        try:
+            raise RuntimeError(text, post(text).status)
+        except urllib.error.HTTPError as e:
+            assert e.code == 401 and "Set-Cookie" not in e.headers, (text, e.code)
+    for way, value, code in (("AUTH", token, 0), ("TOKEN", token, 0), ("AUTH", "guess", 1)):
+        node = subprocess.run(["node", clients.ROOT + "/test/clients/gradio.mjs", closed.url, clients.NODE_MODULES],
+                              capture_output=True, text=True, timeout=120, env={**os.environ, way: value})
+        assert node.returncode == code, (way, value, node.returncode, node.stderr)
+        assert code or json.loads(node.stdout)["data"], node.stdout
+    c = client(auth=("any", "thing"))  # a server without users asks nobody
+    c.close()
+    closed.stop()
+
+
 def users():
     """catches: a session that is reached with another user's token"""
     closed = Server()
@@ -299,4 +337,4 @@ def users():
 
 
 run([an_interface, a_prediction, many_at_once, the_same_again, states, errors, two_steps, its_own_snippet, javascript, scripts,
-     odd_data, without_the_prefix, streams, users])
+     odd_data, without_the_prefix, streams, signing_in, users])
