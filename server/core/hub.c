@@ -402,6 +402,11 @@ void hub_counts(const struct hub *h, struct hub_counts *out)
     count_devices(h, out);
 }
 
+bool hub_knows(const struct hub *h, uint32_t user)
+{
+    return user != USER_NONE && accounts_find(&h->accounts, user);
+}
+
 int hub_connections(const struct hub *h, uint32_t user)
 {
     const struct account *a = user == USER_NONE ? NULL : accounts_find(&h->accounts, user);

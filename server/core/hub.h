@@ -176,6 +176,8 @@ struct hub_counts {
     const char *disk; /* why the disk takes nothing, valid until the next input; NULL: it does */
 };
 void hub_counts(const struct hub *, struct hub_counts *out);
+/* Is this one of the users, and was not removed? */
+bool hub_knows(const struct hub *, uint32_t user);
 /* Connections of this user that are open, requests over HTTP among them; 0 for USER_NONE. */
 int hub_connections(const struct hub *, uint32_t user);
 /* It stops: by hub_drain(), or at the end of an administrator's drain. */

@@ -4,8 +4,10 @@
 
 #include "proto/limits.h"
 #include "proto/spec.h"
+#include "server/base/clock.h"
 #include "server/http/base64.h"
 #include "server/http/drawing.h"
+#include "server/http/grant.h"
 #include "server/http/openai_form.h"
 
 #include <inttypes.h>
@@ -235,6 +237,8 @@ static void begin_with(struct exchange *x, const struct http_request *q, json_t 
     if (!err) spec = spec_of(g, o);
     if (!err) err = take_size(x, o, spec, f);
     if (!err) {
+        if (g->url && !g->stream && g->format != PICTURE_PNG)
+            drawing_note(&g->d, "an address leads to the stored file, which is a PNG");
         drawing_origin(x, q, g->origin, sizeof g->origin);
         if (g->stream && g->partials) ask_previews(x);
         drawing_submit(x, &g->d, spec, n, NULL);
@@ -329,7 +333,7 @@ static void write_beginning(struct exchange *x)
     text_open(&t, NULL, '{');
     text_int(&t, "created", g->d.created_ms / 1000);
     write_size(g, &t);
-    text_string(&t, "output_format", FORMATS[g->format]);
+    text_string(&t, "output_format", FORMATS[g->url && !g->both ? PICTURE_PNG : g->format]);
     drawing_write_notes(&g->d, &t);
     text_open(&t, "data", '[');
     text_bytes(exchange_stream_as(x, "application/json"), t.at, t.len);
@@ -340,12 +344,16 @@ static void write_picture(struct exchange *x, struct text *out)
 {
     struct generation *g = exchange_own(x);
     const struct drawn *p = &g->d.all[g->written];
-    char path[URL_TEXT], url[ORIGIN_BYTES + URL_TEXT];
+    const struct backend *b = exchange_backend(x);
+    int64_t until_s = clock_unix_ms() / 1000 + GRANT_SECONDS;
+    char path[URL_TEXT], grant[GRANT_TEXT] = "", url[ORIGIN_BYTES + URL_TEXT + GRANT_TEXT];
 
     text_raw(out, g->written++ ? ",{" : "{");
     if (g->url) {
         url_picture(p->digest, path);
-        snprintf(url, sizeof url, "%s%s", g->origin, path + 1);
+        if (g->d.asker.user)
+            grant_write(store_secret(b->store), g->d.asker.user, p->digest, until_s, grant);
+        snprintf(url, sizeof url, "%s%s%s", g->origin, path + 1, grant);
         text_string(out, "url", url); /* the host's name is what the client sent */
     }
     if (!g->url || g->both) {

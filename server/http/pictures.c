@@ -2,6 +2,8 @@
 #include "server/http/pictures.h"
 
 #include "proto/url.h"
+#include "server/base/clock.h"
+#include "server/http/grant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,25 @@ bool pictures_private(const struct hub *hub, const struct http_request *q, struc
     return true;
 }
 
+/* By whose right the address alone shows the picture; USER_NONE: by nobody's. */
+static uint32_t granted_by(const struct store *s, const struct hub *hub,
+                           const struct http_request *q, const char *digest)
+{
+    uint32_t user;
+
+    if (!*q->query || !hub) return USER_NONE;
+    if (!grant_read(store_secret(s), digest, q->query, clock_unix_ms() / 1000, &user))
+        return USER_NONE;
+    return hub_knows(hub, user) ? user : USER_NONE;
+}
+
+bool pictures_granted(const struct store *s, const struct hub *hub, const struct http_request *q)
+{
+    char digest[URL_DIGEST];
+
+    return url_picture_parse(q->path, digest) && granted_by(s, hub, q, digest) != USER_NONE;
+}
+
 /* Whose pictures who asks may see: a guest that one alone, if it belongs to its job. */
 static struct store_asker asker_of(const struct hub *hub, const struct http_request *q,
                                    const char *digest)
@@ -58,6 +79,7 @@ void pictures_route(struct store *s, const struct hub *hub, const struct http_re
 {
     const struct user *user = q->asker->user;
     struct store_asker asker;
+    uint32_t by;
     struct store_file file;
     struct fail f;
     char digest[URL_DIGEST];
@@ -67,7 +89,8 @@ void pictures_route(struct store *s, const struct hub *hub, const struct http_re
                      "Take the address from a job's result: /i/, 64 hex digits, .png.");
         return;
     }
-    asker = asker_of(hub, q, digest);
+    by = granted_by(s, hub, q, digest);
+    asker = by ? (struct store_asker){.user = by} : asker_of(hub, q, digest);
     if (store_find(s, &asker, digest, &file, &f)) {
         reply_fail(r, &f, fail_status(f.code));
         return;
@@ -78,7 +101,7 @@ void pictures_route(struct store *s, const struct hub *hub, const struct http_re
     r->fd = file.fd;
     r->bytes = file.bytes;
     r->type = "image/png";
-    set_caches(r, user != NULL);
+    set_caches(r, user || by);
     snprintf(r->etag, sizeof r->etag, "\"%s\"", digest);
     if (wants_download(q->query)) {
         char *cut = strstr(file.name, digest); /* the first digits are enough to read */

@@ -8,6 +8,8 @@
 #include "server/http/reply.h"
 #include "server/store/store.h"
 
+/* Is its address signed (grant.h), so that no token is needed? */
+bool pictures_granted(const struct store *, const struct hub *, const struct http_request *);
 /* To a guest only what belongs to its job; hub NULL: nothing. */
 void pictures_route(struct store *, const struct hub *, const struct http_request *,
                     struct http_reply *);

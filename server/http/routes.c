@@ -74,7 +74,8 @@ void http_sent(struct http *h, const struct http_reply *r, int64_t now)
 
 static void route_picture(struct http *h, const struct http_request *q, struct http_reply *r)
 {
-    if (!pictures_private(h->backend.hub, q, r))
+    if (pictures_granted(h->backend.store, h->backend.hub, q)
+        || !pictures_private(h->backend.hub, q, r))
         pictures_route(h->backend.store, h->backend.hub, q, r);
 }
 
@@ -457,13 +458,21 @@ static int check_accept(const struct http_route *row, const struct http_request 
     return 406;
 }
 
+/* A picture's address may be signed; else who asks must be permitted. */
+static bool grants(const struct http *h, const struct http_route *row, const struct http_request *q)
+{
+    return row->route == route_picture && pictures_granted(h->backend.store, h->backend.hub, q);
+}
+
 /* True: this row may be answered. */
-static bool admits(const struct http_route *row, const struct http_request *q, struct http_reply *r)
+static bool admits(const struct http *h, const struct http_route *row, const struct http_request *q,
+                   struct http_reply *r)
 {
     struct fail f;
     int status = 0;
 
-    if (row && !permitted(row->access, q->asker, &f)) status = fail_status(f.code);
+    if (row && !grants(h, row, q) && !permitted(row->access, q->asker, &f))
+        status = fail_status(f.code);
     if (!status) status = check_accept(row, q, &f);
     if (!status) status = check_body(row, q, &f);
     if (status) http_refuse(row, &f, status, r);
@@ -491,13 +500,13 @@ const struct http_route *http_find(struct http *h, struct http_request *q, struc
 
     reply_init(r, 0);
     if (row) {
-        if (admits(row, q, r)) return row;
+        if (admits(h, row, q, r)) return row;
     } else if (*allow || *q->path == '*' || (!read && pages_route(&h->pages, q, r)))
         refuse_method(q, *allow ? allow : READ, r);
     else if (!pages_route(&h->pages, q, r))
         refuse_path(q, r);
     else
-        admits(NULL, q, r);
+        admits(h, NULL, q, r);
     if (is_head(q)) r->head = true;
     return NULL;
 }

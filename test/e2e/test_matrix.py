@@ -20,6 +20,7 @@ SECRET = "a secret of ada"
 OF_ADA = {"prompt": SECRET, "width": 64, "height": 64, "steps": 2, "seed": 7}
 # what runs and waits until it is cancelled, on a machine of any speed
 ENDLESS = {**LONG, "prompt": SECRET, "width": 512, "height": 512}
+OF_SIGNED = {"prompt": SECRET, "size": "64x64", "steps": 2, "seed": 9}
 OF_BOTH = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 2, "seed": 8}
 
 
@@ -67,8 +68,11 @@ class Stage:
             both += [m["digest"] for m in await client.end_of(job)
                      if isinstance(m, dict) and m["type"] == "result"]
         assert both[0] == both[1], "the same request gives the same picture"
+        asked = {**OF_SIGNED, "response_format": "url"}
+        url = json.loads(self.server.get("/v1/images/generations", "POST", bearer(self.token["ada"]), asked)[2])["data"][0]["url"]
         self.running = (await ada.submit(ENDLESS))["job"]
         self.words = {"$done": done["job"], "$digest": result[0]["digest"], "$both": both[0],
+                      "$signed": url[len(self.server.url):], "$signature": url.split("?")[1],
                       "$unknown": "0123456789abcdef"}
 
     async def make_room(self):

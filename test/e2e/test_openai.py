@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import subprocess
 import threading
 import urllib.request
@@ -279,6 +280,41 @@ def users():
     closed.stop()
 
 
+def signed_addresses():
+    """Who got an address fetches it as browsers do, without a key.
+    catches: one that needs the key, or shows another picture, or goes on when the picture or its user is gone"""
+    closed = Server()
+    token = {name: closed.user("add", name) for name in ("ada", "ben")}
+    ada = client(closed, api_key=token["ada"])
+    got = ada.images.generate(prompt=PROMPT, size="64x64", n=2, response_format="url", output_format="jpeg", extra_body=FEW)
+    assert got.output_format == "png" and "an address leads to the stored file" in got.notes[0], got.notes
+    urls = [p.url for p in got.data]
+    (one, signature), two = urls[0].split("?"), urls[1].split("?")[0]
+    path = lambda url: url[len(closed.url):]
+    for to in urls:
+        for header in ({}, {"Authorization": "Bearer " + token["ben"]}, {"Authorization": "Bearer wrong"}):
+            status, head, data = closed.get(path(to), headers=header)
+            assert status == 200 and picture(data) == ("PNG", 64, 64), (to, header, status)
+            assert head["Cache-Control"].startswith("private") and "Set-Cookie" not in head, head
+        assert closed.get(path(to), "HEAD")[0] == 200 and closed.get(path(to) + "&download=1")[0] == 200
+        assert closed.get(path(to), headers={"Range": "bytes=0-3"})[2] == b"\x89PNG"
+    late = re.sub(r"until=\d+", "until=9999999999", urls[0])
+    for to in (one, two + "?" + signature, late, re.sub(r"by=\d+", "by=99", urls[0]), urls[0][:-1], one.replace("/i/", "/t/").replace(".png", ".jpg") + "?" + signature,
+               closed.url + "/v1/jobs?" + signature, closed.url + "/v1/images/" + one.split("/")[-1][:64] + "?" + signature):
+        assert closed.get(path(to))[0] == 401, to
+    assert closed.get(path(two + "?" + signature), headers={"Authorization": "Bearer " + token["ben"]})[0] == 404
+    _, _, rows = closed.get("/v1/jobs?results=true", headers={"Authorization": "Bearer " + token["ada"]})
+    rows = json.loads(rows)["jobs"]
+    gone = next(r["job"] for r in rows if r["result"]["digest"] in one)
+    assert closed.get(f"/v1/jobs/{gone}/delete", "POST", {"Authorization": "Bearer " + token["ada"]}, {})[0] == 200
+    assert closed.get(path(urls[0]))[0] == 404 and closed.get(path(urls[1]))[0] == 200
+    closed.user("remove", "ada")
+    while closed.get("/v1/jobs", headers={"Authorization": "Bearer " + token["ada"]})[0] == 200:
+        pass
+    assert closed.get(path(urls[1]))[0] == 401
+    closed.stop()
+
+
 def litellm_library():
     """catches: an answer or an error that LiteLLM does not read"""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it asks nobody for prices
@@ -343,4 +379,5 @@ def programs():
 
 
 run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors,
-     a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, litellm_library, programs])
+     a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, signed_addresses,
+     litellm_library, programs])
