@@ -1,5 +1,5 @@
-// gradio - the library for JavaScript against the server at argv[2]: prints what it got. How it says
-// who it is: AUTH, a password, or TOKEN in the environment.
+// gradio - the library for JavaScript against the server at argv[2]: prints what it got. It says
+// who it is by AUTH, a password, or TOKEN of the environment.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
