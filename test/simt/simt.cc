@@ -2,8 +2,9 @@
  *
  * swapcontext() asks the kernel for the signal mask at every switch, and setjmp() keeps more than a
  * fiber needs; after the first entry the compiler's own jumps do the same in a hundredth of the
- * time, and a fiber serves one block after another. The address sanitizer wants to see the
- * switches: there swapcontext() stays. */
+ * time, from one fiber to the next, and a fiber serves one block after another. What a switch
+ * touches is small and stands together, as misses of the cache are most of what is left. The
+ * address sanitizer wants to see the switches: there swapcontext() stays, to the round and back. */
 #include "test/simt/simt.h"
 
 #include <stdio.h>
@@ -26,20 +27,19 @@ dim3 gridDim, blockDim, blockIdx, threadIdx;
 enum wait { RUN, AT_WARP, AT_BLOCK, ENDED };
 enum { STACK = 64 << 10, MOST = 1024, SHARED_MAX = 227 << 10 };
 
-struct fiber {
-    ucontext_t ctx;
+/* One line of the cache. */
+struct alignas(64) fiber {
     void *at_rest[5]; /* of __builtin_setjmp() */
-    int entered;
-    char *stack;
-    enum wait wait;
     dim3 at;
-    int set;
-    void *fake;
+    int entered, set;
 };
 
 static struct {
     struct fiber f[MOST];
-    ucontext_t home;
+    enum wait wait[MOST];
+    ucontext_t ctx[MOST], home;
+    char *stack[MOST];
+    void *fakes[MOST];
     void *round[5];
     int now, n, order;
     void (*body)(void *);
@@ -73,36 +73,56 @@ __attribute__((noinline)) static void jump(void **to)
     __builtin_longjmp(to, 1);
 }
 
-static void leave(enum wait w)
-{
-    struct fiber *f = &s.f[s.now];
-    f->wait = w;
-#ifdef __SANITIZE_ADDRESS__
-    __sanitizer_start_switch_fiber(w == ENDED ? NULL : &f->fake, s.home_stack, s.home_size);
-#endif
-    if (!JUMP)
-        swapcontext(&f->ctx, &s.home);
-    else if (!__builtin_setjmp(f->at_rest))
-        jump(s.round);
-#ifdef __SANITIZE_ADDRESS__
-    __sanitizer_finish_switch_fiber(f->fake, &s.home_stack, &s.home_size);
-#endif
-}
-
-static void enter(int i)
+/* Does not return. */
+static void run(int i)
 {
     struct fiber *f = &s.f[i];
     s.now = i;
     threadIdx = f->at;
+    if (f->entered) jump(f->at_rest);
+    f->entered = 1;
+    setcontext(&s.ctx[i]);
+}
+
+/* The next fiber of this round that can run, or the round itself. Does not return. */
+static void next(void)
+{
+    const int by = s.order ? -1 : 1;
+    int i = s.now + by;
+    while (i >= 0 && i < s.n && s.wait[i] != RUN)
+        i += by;
+    if (i < 0 || i >= s.n) jump(s.round);
+    run(i);
+}
+
+static void leave(enum wait w)
+{
+    const int i = s.now;
+    s.wait[i] = w;
 #ifdef __SANITIZE_ADDRESS__
-    __sanitizer_start_switch_fiber(&s.fake, f->stack, STACK);
+    __sanitizer_start_switch_fiber(w == ENDED ? NULL : &s.fakes[i], s.home_stack, s.home_size);
+#endif
+    if (!JUMP)
+        swapcontext(&s.ctx[i], &s.home);
+    else if (!__builtin_setjmp(s.f[i].at_rest))
+        next();
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(s.fakes[i], &s.home_stack, &s.home_size);
+#endif
+}
+
+/* Run fiber i; by jumps, all after it in this round too. */
+static void enter(int i)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(&s.fake, s.stack[i], STACK);
 #endif
     if (!JUMP) {
-        swapcontext(&s.home, &f->ctx);
+        s.now = i;
+        threadIdx = s.f[i].at;
+        swapcontext(&s.home, &s.ctx[i]);
     } else if (!__builtin_setjmp(s.round)) {
-        if (f->entered) jump(f->at_rest);
-        f->entered = 1;
-        setcontext(&f->ctx);
+        run(i);
     }
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_finish_switch_fiber(s.fake, NULL, NULL);
@@ -137,20 +157,21 @@ const unsigned char (*simt_exchange(const void *mine, size_t bytes))[64]
 static void prepare(int i)
 {
     struct fiber *f = &s.f[i];
-    if (!f->stack) f->stack = (char *)malloc(STACK);
-    if (!f->stack) bug("no memory for stacks");
+    ucontext_t *c = &s.ctx[i];
+    if (!s.stack[i]) s.stack[i] = (char *)malloc(STACK);
+    if (!s.stack[i]) bug("no memory for stacks");
 #ifdef __SANITIZE_ADDRESS__
-    __asan_unpoison_memory_region(f->stack, STACK);
+    __asan_unpoison_memory_region(s.stack[i], STACK);
 #endif
     if (!JUMP || !f->entered) {
-        getcontext(&f->ctx);
-        f->ctx.uc_stack.ss_sp = f->stack;
+        getcontext(c);
+        c->uc_stack.ss_sp = s.stack[i];
         /* tops at different distances: at equal ones all of them share a few lines of cache */
-        f->ctx.uc_stack.ss_size = (size_t)(STACK - i % 64 * 320);
-        f->ctx.uc_link = NULL;
-        makecontext(&f->ctx, start, 0);
+        c->uc_stack.ss_size = (size_t)(STACK - i % 64 * 320);
+        c->uc_link = NULL;
+        makecontext(c, start, 0);
     }
-    f->wait = RUN;
+    s.wait[i] = RUN;
     f->set = 0;
     f->at = dim3((unsigned)i % blockDim.x, (unsigned)i / blockDim.x % blockDim.y,
                  (unsigned)i / (blockDim.x * blockDim.y));
@@ -161,8 +182,8 @@ static int all_at(int from, int to, enum wait w)
 {
     int any = 0;
     for (int i = from; i < to; i++) {
-        if (s.f[i].wait == ENDED) continue;
-        if (s.f[i].wait != w) return 0;
+        if (s.wait[i] == ENDED) continue;
+        if (s.wait[i] != w) return 0;
         any = 1;
     }
     return any;
@@ -171,13 +192,13 @@ static int all_at(int from, int to, enum wait w)
 static void release(int from, int to)
 {
     for (int i = from; i < to; i++)
-        if (s.f[i].wait != ENDED) s.f[i].wait = RUN;
+        if (s.wait[i] != ENDED) s.wait[i] = RUN;
 }
 
 static int any_ended(int from, int to)
 {
     for (int i = from; i < to; i++)
-        if (s.f[i].wait == ENDED) return 1;
+        if (s.wait[i] == ENDED) return 1;
     return 0;
 }
 
@@ -185,14 +206,15 @@ static int any_ended(int from, int to)
 static int round_of_block(void)
 {
     int alive = 0, moved = 0;
-    for (int k = 0; k < s.n; k++) {
+    for (int k = 0; k < s.n && !(JUMP && moved); k++) {
         int i = s.order ? s.n - 1 - k : k;
-        if (s.f[i].wait == RUN) {
+        if (s.wait[i] == RUN) {
             enter(i);
             moved = 1;
         }
-        alive |= s.f[i].wait != ENDED;
     }
+    for (int i = 0; i < s.n; i++)
+        alive |= s.wait[i] != ENDED;
     for (int w = 0; w < s.n; w += 32)
         if (all_at(w, w + 32 < s.n ? w + 32 : s.n, AT_WARP)) {
             if (any_ended(w, w + 32 < s.n ? w + 32 : s.n))
