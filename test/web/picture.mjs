@@ -17,35 +17,52 @@ const PALETTES = [
   [[88, 60, 130], [244, 150, 110], [255, 230, 160], [70, 84, 110], [44, 60, 84]],
 ];
 
-const mix = (a, b, t) => a.map((v, i) => v + (b[i] - v) * t);
-
-/** The landscape's colour at (x, y) in 0..1. */
-function landscape(seed, x, y) {
+/** The landscape of a seed, by columns: of x in 0..1 a function of y in 0..1, which writes the
+ * colour there to `colour`. What depends on the seed or the column alone is computed once. */
+function landscape(seed, colour) {
   const [top, low, sun, hill, front] = PALETTES[seed % PALETTES.length];
-  const ridge = 0.56 +
-    0.12 * Math.sin(x * (5 + noise(seed, 1) * 4) + noise(seed, 2) * 6) * Math.sin(x * 2.3 +
-    noise(seed, 3) * 6);
-  const near = 0.8 + 0.06 * Math.sin(x * 4 + noise(seed, 4) * 6);
-  if (y > near) return front;
-  if (y > ridge) return mix(hill, front, (y - ridge) * 1.4);
-  const dx = x - 0.25 - 0.5 * noise(seed, 5);
-  const dy = y - 0.22 - 0.14 * noise(seed, 6);
-  if (dx * dx + dy * dy < 0.009) return sun;
-  return mix(top, low, y / 0.62);
+  const [n1, n2, n3, n4, n5, n6] = [1, 2, 3, 4, 5, 6].map((i) => noise(seed, i));
+  const take = ([r, g, b]) => {
+    colour[0] = r;
+    colour[1] = g;
+    colour[2] = b;
+  };
+  const mix = (a, b, t) => {
+    for (let c = 0; c < 3; c++) colour[c] = a[c] + (b[c] - a[c]) * t;
+  };
+  return (x) => {
+    const ridge = 0.56 + 0.12 * Math.sin(x * (5 + n1 * 4) + n2 * 6) * Math.sin(x * 2.3 + n3 * 6);
+    const near = 0.8 + 0.06 * Math.sin(x * 4 + n4 * 6);
+    const dx = x - 0.25 - 0.5 * n5;
+    return (y) => {
+      if (y > near) return take(front);
+      if (y > ridge) return mix(hill, front, (y - ridge) * 1.4);
+      const dy = y - 0.22 - 0.14 * n6;
+      if (dx * dx + dy * dy < 0.009) return take(sun);
+      return mix(top, low, y / 0.62);
+    };
+  };
 }
+
+const PAPER = [150, 120, 112];
 
 /** Pixels of the picture; `done` 0..1 is the progress. */
 export function paint(seed, width, height, done) {
   const rgb = new Uint8Array(width * height * 3);
   const cells = done >= 1 ? Infinity : Math.max(6, Math.round(8 + done * done * 120));
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const u = (Number.isFinite(cells) ? Math.floor((x / width) * cells) / cells : x / width);
-      const v = (Number.isFinite(cells) ? Math.floor((y / height) * cells) / cells : y / height);
+  const part = (i, n) =>
+    (Number.isFinite(cells) ? Math.floor((i / n) * cells) / cells : i / n);
+  const colour = [0, 0, 0];
+  const column = landscape(seed, colour);
+  const drawn = Math.min(1, 0.25 + done);
+  for (let x = 0; x < width; x++) {
+    const at = column(part(x, width));
+    for (let y = 0; y < height; y++) {
       const grain = (noise(seed + 7, y * width + x) - 0.5) * 60 * (1 - done);
-      const colour = mix([150, 120, 112], landscape(seed, u, v), Math.min(1, 0.25 + done));
+      at(part(y, height));
       for (let c = 0; c < 3; c++) {
-        rgb[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, colour[c] + grain));
+        const value = PAPER[c] + (colour[c] - PAPER[c]) * drawn + grain;
+        rgb[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, value));
       }
     }
   }
