@@ -1,12 +1,11 @@
 // access - every page by keyboard alone and checked by axe: both themes, 360 px, 200 % zoom.
 
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { PAGES } from '../../../frontend/pages.js';
 import { stage, visit } from './harness.mjs';
 
-const play = stage();
-const { url, arrived } = play;
+const play = stage({}, false);
 const NAMES = ['room', ...Object.keys(PAGES).filter((name) => PAGES[name].listed !== false)];
 
 /** Open a page of the program, and wait until it is there. */
@@ -22,12 +21,22 @@ async function open(v, name) {
   }
 }
 
-/** Jobs that wait, run and are done. */
-async function fill(v) {
-  await v.ask('a lighthouse', 'hold a boat', 'hold a house', 'hold a tree');
-  await arrived(4);
-  play.fake.run(3000);
-  await v.state('a lighthouse', 'done');
+/** In a suite: one visit for its tests, to a server with jobs that wait, run and are done. */
+function visitFor(options) {
+  const it = { v: /** @type {any} */ (null) };
+  before(async () => {
+    await play.begin();
+    it.v = await visit(play.url(), options);
+    await it.v.ask('a lighthouse', 'hold a boat', 'hold a house', 'hold a tree');
+    await play.arrived(4);
+    play.fake.run(3000);
+    await it.v.state('a lighthouse', 'done');
+  });
+  after(async () => {
+    await it.v?.leave();
+    await play.end();
+  });
+  return it;
 }
 
 /** What the focus is on, and whether that can be seen. Runs in the page. */
@@ -46,11 +55,11 @@ function focused() {
     inside: box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight };
 }
 
-for (const name of NAMES) {
-  describe(name, () => {
-    test('Tab reaches things that are named, seen and in the window, and comes round', async () => {
-      const v = await visit(url(), { width: 1280, height: 800 });
-      await fill(v);
+describe('Tab reaches things that are named, seen and in the window, and comes round', () => {
+  const it = visitFor({ width: 1280, height: 800 });
+  for (const name of NAMES) {
+    test(name, async () => {
+      const { v } = it;
       await open(v, name);
       await v.page.evaluate(() => document.getElementById('skip').focus());
       const reached = [];
@@ -65,26 +74,29 @@ for (const name of NAMES) {
       }
       assert.ok(reached.length > 4 && reached.length < 150, `${reached.length}: ${reached}`);
       assert.equal(reached.filter((r) => r === 'page-link').length, NAMES.length);
-      await v.leave();
     });
+  }
+});
 
-    for (const [colorScheme, width, height, locale] of [['light', 1280, 900, 'en-US'],
-      ['dark', 360, 780, 'zh-CN'], ['dark', 640, 400, 'en-US']]) {
-      test(`axe finds nothing: ${colorScheme}, ${width} px, ${locale}`, async () => {
-        const v = await visit(url(), { colorScheme, width, height, locale });
-        await fill(v);
+for (const [colorScheme, width, height, locale] of [['light', 1280, 900, 'en-US'],
+  ['dark', 360, 780, 'zh-CN'], ['dark', 640, 400, 'en-US']]) {
+  describe(`axe finds nothing: ${colorScheme}, ${width} px, ${locale}`, () => {
+    const it = visitFor({ colorScheme, width, height, locale });
+    for (const name of NAMES) {
+      test(name, async () => {
+        const { v } = it;
         await open(v, name);
         await v.page.evaluate(() => document.querySelectorAll('#inside details')
           .forEach((d) => { d.open = true; }));
         await v.axe(`${name}, ${colorScheme}, ${width} px`);
-        await v.leave();
       });
     }
   });
 }
 
 test('the pages are reached by keyboard alone, and the focus goes with them', async () => {
-  const v = await visit(url());
+  await play.begin();
+  const v = await visit(play.url());
   for (const name of NAMES.slice(1)) {
     await v.page.focus(`.page-link[href="#/${name}"]`);
     await v.page.keyboard.press('Enter');
@@ -99,4 +111,5 @@ test('the pages are reached by keyboard alone, and the focus goes with them', as
     assert.ok(['page', 'BODY', 'notice'].includes(at), `${name}: the next Tab is in ${at}`);
   }
   await v.leave();
+  await play.end();
 });

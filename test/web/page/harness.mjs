@@ -61,10 +61,14 @@ function watch() {
 }
 
 /** For the tests of one file: a browser, and for each test a fake server whose time stands still
- * until run(). */
-export function stage(options = {}) {
+ * until run(); unless `each` is false: begin() and end() are then the file's, for several tests. */
+export function stage(options = {}, each = true) {
   const play = {
     fake: /** @type {any} */ (null),
+    begin: async () => {
+      play.fake = await new Fake({ manual: true, pace: 1, ...options }).start();
+    },
+    end: async () => { await play.fake.stop().catch(() => {}); },
     url: () => `http://127.0.0.1:${play.fake.port}/`,
     /** Wait until something of the fake server is so. */
     until: async (so, ms = WAIT_MS, words = String(so)) => {
@@ -91,10 +95,10 @@ export function stage(options = {}) {
   };
   before(openBrowser);
   after(closeBrowser);
-  beforeEach(async () => {
-    play.fake = await new Fake({ manual: true, pace: 1, ...options }).start();
-  });
-  afterEach(async () => { await play.fake.stop().catch(() => {}); });
+  if (each) {
+    beforeEach(play.begin);
+    afterEach(play.end);
+  }
   return play;
 }
 
@@ -209,7 +213,7 @@ export class Visitor {
 
   /** Check the page with axe, and that it does not scroll sideways. */
   async axe(label) {
-    await this.page.evaluate(AXE);
+    if (!await this.page.evaluate(() => 'axe' in window)) await this.page.evaluate(AXE);
     const found =
       await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
     const lines = found.violations.flatMap((v) =>
