@@ -92,7 +92,10 @@ static int connect_to(const struct server *s, int *fd, struct fail *f)
     int err = getaddrinfo(s->host, s->port, &want, &found);
 
     *fd = -1;
-    if (err) return fail_set(f, ERR_IO, "There is no %s: %s.", s->host, gai_strerror(err));
+    if (err) {
+        fail_set(f, ERR_IO, "There is no %s: %s.", s->host, gai_strerror(err));
+        return fail_advise(f, "Name the server with --server http://HOST:PORT.");
+    }
     for (const struct addrinfo *a = found; a && *fd < 0; a = a->ai_next)
         *fd = connect_one(a);
     freeaddrinfo(found);
@@ -154,6 +157,8 @@ static int refused(const struct server *s, FILE *in, int status, struct fail *f)
     else
         fail_set(f, ERR_IO, "%s answers with status %d.", s->host, status);
     if (hint) fail_advise(f, "%s", hint);
+    if (f->code == ERR_UNAUTHORIZED)
+        fail_advise(f, "Give a user's token: --token dr_.., or DARKROOM_TOKEN in the environment.");
     json_decref(o);
     return f->code;
 }

@@ -92,6 +92,8 @@ def what_is_not_there():
     """catches: a wait for a server that is not there, or is another one"""
     status, _, said = client("a red circle", to=f"http://127.0.0.1:{free_port()}")
     assert status == 1 and "Cannot reach 127.0.0.1" in said, said
+    status, _, said = client("a red circle", to="http://no-such-host.invalid")
+    assert status == 1 and "There is no no-such-host.invalid" in said and "--server" in said, said
     status, _, said = client("a red circle", to=server.url + "/lab/")
     assert status == 1 and "There is nothing at this address" in said, said
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -198,7 +200,7 @@ def users():
     closed = Server(None)
     token = closed.user("add", "ada")
     status, _, said = client("a red circle", *SMALL, "-o", "-", to=closed.url)
-    assert status == 1 and "token" in said, said
+    assert status == 1 and "--token" in said and "DARKROOM_TOKEN" in said, said
     assert client("a red circle", *SMALL, "-o", "-", "--token", token, to=closed.url)[0] == 0
     assert client("a red circle", *SMALL, "-o", "-", to=closed.url, env={"DARKROOM_TOKEN": token})[0] == 0
     closed.stop()
