@@ -267,19 +267,44 @@ static void check_sweep(struct world *w, const struct job *p)
     MUST(w, queue_place(&w->hub->queue, p) == 0 && !p->run.device, "a sweep is drawn");
 }
 
+/* The row of this job, older than the one at `at`: both stand in order of acceptance. */
+static int older_mark(const struct world *w, int at, uint64_t job)
+{
+    do
+        at--;
+    while (at >= 0 && w->marks[at].job != job);
+    return at;
+}
+
+/* A job that waits, or waited until it was accepted, and only such a one is in the queue: with the
+ * counts of both equal. */
+static int check_place(struct world *w, const struct job *j)
+{
+    const struct hub *h = w->hub;
+    int place = queue_place(&h->queue, j);
+
+    MUST(w, j->held == (place == 0), "in the queue or not");
+    if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
+        MUST(w, j->forecast.sent_place == place, "a place that was not told");
+    return place > 0;
+}
+
 static void check_jobs(struct world *w)
 {
     struct hub *h = w->hub;
-    int in[JOB_STATES] = {0}, n = 0, resident = 0, held = 0;
+    int in[JOB_STATES] = {0}, n = 0, resident = 0, held = 0, at = w->n_disk, queued = 0;
     uint64_t order = UINT64_MAX;
 
     for (struct job *j = h->registry.newest; j; j = j->links.older) {
-        const struct saved *disk = j->state == JOB_ADMIT ? NULL : truth_of(w, j->id)->disk;
-        int place = queue_place(&h->queue, j);
+        const struct mark *disk = NULL;
 
-        MUST(w, j->state == JOB_ADMIT || disk, "a job that is not on disk");
+        if (j->state != JOB_ADMIT) {
+            at = older_mark(w, at, j->id);
+            MUST(w, at >= 0, "a job that is not on disk, or not in order");
+            disk = &w->marks[at];
+        }
         MUST(w, !disk || !disk->deleted, "it was deleted");
-        MUST(w, !disk || j->favourite == disk->row.favourite, "a favourite that is not kept");
+        MUST(w, !disk || j->favourite == disk->favourite, "a favourite that is not kept");
         MUST(w, j->order < order, "order");
         order = j->order;
         n++;
@@ -291,13 +316,11 @@ static void check_jobs(struct world *w)
         }
         in[j->state]++;
         resident += j->run.device != NULL;
-        MUST(w, ((j->state == JOB_QUEUED || j->state == JOB_ADMIT) && !j->held) == (place > 0),
-             "in the queue or not");
+        if (j->state <= JOB_QUEUED) queued += check_place(w, j);
         held += j->state == JOB_QUEUED && j->held;
         MUST(w, j->state != JOB_RUNNING || (j->run.device && !j->run.dropping), "runs nowhere");
-        if (j->state == JOB_QUEUED && !h->touched && devices_ready(&h->devices))
-            MUST(w, j->forecast.sent_place == place, "a place that was not told");
     }
+    MUST(w, queued == h->queue.n, "in the queue, and does not wait");
     MUST(w, memcmp(in, h->in, JOB_DONE * sizeof in[0]) == 0, "counts");
     MUST(w, held == h->n_held, "held jobs");
     MUST(w, n == h->registry.n && resident == devices_residents(&h->devices), "counts");
@@ -334,10 +357,12 @@ static void check_viewers(struct chaos *x)
     struct world *w = x->w;
 
     for (struct job *j = w->hub->registry.newest; j; j = j->links.older) {
-        struct truth *t = truth_of(w, j->id);
         const struct client *p = j->leave.submitter;
+        struct truth *t;
 
         MUST(w, !p || is_open(x, p), "the submitter is gone");
+        if (job_over(j)) continue;
+        t = truth_of(w, j->id);
         if (j->leave.unwatched_ms != t->unwatched_ms || j->subscriptions || p)
             t->unwatched_us = 0;
         else if (!t->unwatched_us)

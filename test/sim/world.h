@@ -564,14 +564,12 @@ static inline void world_boot(struct world *w)
     assert_int_equal(hub_new(&w->hub, &w->conf, &out), 0);
     assert_int_equal(hub_users(w->hub, w->now, w->users, w->n_users), 0);
     for (int i = 0; i < w->n_disk; i++)
-        over += w->disk[i]->row.state != STATE_QUEUED && !w->disk[i]->deleted;
+        over += !w->marks[i].waits && !w->marks[i].deleted;
     for (int i = 0; i < w->n_disk; i++) {
         struct fail f;
 
-        if (w->disk[i]->deleted) continue;
-        if (w->disk[i]->row.state != STATE_QUEUED && over-- > w->conf.kept
-            && !saved_of_live(w, w->disk[i]))
-            continue;
+        if (w->marks[i].deleted) continue;
+        if (!w->marks[i].waits && over-- > w->conf.kept && !saved_of_live(w, w->disk[i])) continue;
         assert_int_equal(hub_restore(w->hub, w->now, &w->disk[i]->row, &f), 0);
     }
 }
@@ -602,7 +600,7 @@ static inline void world_kill(struct world *w, unsigned written)
         w->map[i]->unwatched_us = 0;
     }
     for (int i = 0; i < w->n_disk; i++) /* they were in memory alone */
-        if (w->disk[i]->row.private) w->disk[i]->deleted = true;
+        if (!w->marks[i].deleted && w->disk[i]->row.private) disk_delete(w, w->disk[i]);
     hub_free(w->hub);
     w->hub = NULL;
 }
@@ -659,6 +657,7 @@ static inline void world_free(struct world *w)
         free(w->map[i]);
     }
     free(w->disk);
+    free(w->marks);
     free(w);
 }
 

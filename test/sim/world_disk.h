@@ -109,6 +109,7 @@ static inline void out_store_place(void *arg, const struct hub_row *r)
     t->disk->row.held = r->held;
     t->disk->row.rank = r->rank;
     t->disk->row.unwatched_ms = r->unwatched_ms;
+    disk_mark(w, t->disk);
 }
 
 /* Answered, so it waits its turn. */
@@ -147,11 +148,11 @@ static inline void out_store_delete(void *arg, uint64_t job)
 
     MUST(w, t->disk && t->disk->row.state != STATE_QUEUED, "a job is removed that is not over");
     MUST(w, !t->disk->deleted, "removed twice");
-    t->disk->deleted = true;
+    disk_delete(w, t->disk);
     for (int i = 0; t->disk->sweep && i < w->n_disk; i++) {
         if (w->disk[i]->row.place.parent != job) continue;
         MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a cell is removed that is not over");
-        w->disk[i]->deleted = true;
+        disk_delete(w, w->disk[i]);
     }
 }
 
@@ -168,26 +169,22 @@ static inline bool out_recall(void *arg, uint64_t job,
                               void *each_arg)
 {
     struct world *w = arg;
+    const struct saved *s = truth_of(w, job)->disk;
     struct fail f;
 
-    for (int i = 0; i < w->n_disk; i++) {
-        const struct saved *s = w->disk[i];
-
-        if (s->row.job != job || s->deleted || s->row.private || s->row.state < STATE_DONE)
-            continue;
-        each(each_arg, &s->row, &f);
-        return true;
-    }
-    return false;
+    if (!s || s->deleted || s->row.private || s->row.state < STATE_DONE) return false;
+    each(each_arg, &s->row, &f);
+    return true;
 }
 
 static inline bool out_has_picture(void *arg, uint32_t owner, const char *digest)
 {
     struct world *w = arg;
+    const uint64_t mark = digest_mark(digest);
 
     for (int i = 0; i < w->n_disk; i++)
-        if (w->disk[i]->file && !w->disk[i]->deleted && w->disk[i]->row.owner == owner
-            && strcmp(w->disk[i]->result_digest, digest) == 0)
+        if (w->marks[i].digest == mark && w->disk[i]->file && !w->disk[i]->deleted
+            && w->disk[i]->row.owner == owner && strcmp(w->disk[i]->result_digest, digest) == 0)
             return true;
     return false;
 }
@@ -255,15 +252,18 @@ static inline struct saved *disk_write_one(struct world *w)
         s->row.favourite = t->disk->row.favourite;
         s->row.shared_ms = t->disk->row.shared_ms;
         memcpy(s->row.share, t->disk->row.share, sizeof s->row.share);
-        for (int i = w->n_disk - 1; i >= 0; i--)
-            if (w->disk[i] == t->disk) w->disk[i] = s;
+        s->at = t->disk->at;
+        w->disk[s->at] = s;
         saved_free(t->disk);
     } else {
         w->disk = realloc(w->disk, (size_t)(w->n_disk + 1) * sizeof *w->disk);
-        assert_non_null(w->disk);
+        w->marks = realloc(w->marks, (size_t)(w->n_disk + 1) * sizeof *w->marks);
+        assert_true(w->disk && w->marks);
+        s->at = w->n_disk;
         w->disk[w->n_disk++] = s;
     }
     t->disk = s;
+    disk_mark(w, s);
     if (s->row.state != STATE_QUEUED) {
         blob_unref(t->checkpoint);
         t->checkpoint = NULL;

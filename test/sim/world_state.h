@@ -38,6 +38,13 @@ struct saved {
     bool early;      /* the same, and the hub was told already that it is on disk */
     uint64_t ticket; /* of a share */
     bool deleted;    /* its row is gone; what clients read of it before stays known */
+    int at;          /* on disk: index of it in disk and marks */
+};
+
+/* What is looked for among all rows after each operation, side by side. */
+struct mark {
+    uint64_t job, digest; /* digest: the beginning of its picture's; 0: it has none */
+    bool waits, deleted, favourite;
 };
 
 /* What the test knows about a job on its own, to check the hub by. */
@@ -100,6 +107,7 @@ struct world {
     double largest_s; /* of all jobs so far, what the largest counts for (level.h) */
 
     struct saved **disk; /* in order of acceptance */
+    struct mark *marks;  /* of each */
     int n_disk;
     struct saved *writes[WORLD_ORDERS]; /* ring */
     unsigned write_first, write_end;
@@ -178,6 +186,31 @@ static inline struct truth *truth_of(struct world *w, uint64_t id)
         w->map[i]->id = id;
     }
     return w->map[i];
+}
+
+static inline uint64_t digest_mark(const char *digest)
+{
+    char head[17] = "";
+
+    memcpy(head, digest, strnlen(digest, sizeof head - 1));
+    return strtoull(head, NULL, 16);
+}
+
+/* What is on disk has changed. */
+static inline void disk_mark(struct world *w, const struct saved *s)
+{
+    assert_ptr_equal(w->disk[s->at], s);
+    w->marks[s->at] = (struct mark){.job = s->row.job,
+                                    .digest = digest_mark(s->result_digest),
+                                    .waits = s->row.state == STATE_QUEUED,
+                                    .deleted = s->deleted,
+                                    .favourite = s->row.favourite};
+}
+
+static inline void disk_delete(struct world *w, struct saved *s)
+{
+    s->deleted = true;
+    disk_mark(w, s);
 }
 
 /* The bytes of a picture depend on its request and the steps that were done. */
