@@ -173,17 +173,42 @@ static bool rate_known(const struct eta_rate *r)
     return r->seconds > 0 && r->work > 0;
 }
 
+/* How far a measured cell is from the wanted one: sizes count before batches, and of two as far the
+ * smaller one comes first: smaller batches promise less. */
+static int distance(int size, int batch, struct eta_source from)
+{
+    int sizes = abs(size - from.size), batches = abs(batch - from.batch);
+
+    return (2 * sizes + (from.size > size)) * 4 * LIMIT_BATCH + 2 * batches + (from.batch > batch);
+}
+
+/* This cell is measured from now on. */
+static void add_source(struct eta *e, int stage, int of_size, int of_batch)
+{
+    const struct eta_source is = {(uint8_t)of_size, (uint8_t)of_batch};
+
+    for (int size = 0; size < ETA_SIZES; size++)
+        for (int batch = 1; batch <= LIMIT_BATCH; batch++) {
+            struct eta_source *s = &e->source[stage][size][batch - 1];
+
+            if (!s->batch || distance(size, batch, is) < distance(size, batch, *s)) *s = is;
+        }
+}
+
 void eta_learn(struct eta *e, enum eta_stage stage, int size, int batch, double work,
                int64_t elapsed_us, int quanta)
 {
     double seconds = (double)elapsed_us / 1e6;
     double fade = 1 - 1 / (PICTURES * (quanta > 1 ? quanta : 1));
     bool first = !(e->all.seconds > 0);
+    struct eta_rate *r;
 
     if (stage >= ETA_STAGES || batch < 1 || batch > LIMIT_BATCH) return;
     if (!(work > 0) || !(seconds > 0)) return;
     assert(size >= 0 && size < ETA_SIZES);
-    rate_add(&e->known.rate[stage][size][batch - 1], work, seconds, fade);
+    r = &e->known.rate[stage][size][batch - 1];
+    if (!rate_known(r)) add_source(e, (int)stage, size, batch);
+    rate_add(r, work, seconds, fade);
     rate_add(&e->all, work, seconds, fade);
     if (first) set_spans(e);
 }
@@ -229,10 +254,11 @@ void eta_tail(struct eta *e, int64_t us)
     e->known.tail_s = e->known.tail_s > 0 ? e->known.tail_s + (s - e->known.tail_s) / 8 : s;
 }
 
-static void recall_rate(struct eta *e, struct eta_rate *to, const struct eta_rate *from)
+static void recall_rate(struct eta *e, int stage, int size, int batch, const struct eta_rate *from)
 {
     if (!isfinite(from->work) || !isfinite(from->seconds) || !rate_known(from)) return;
-    *to = *from;
+    e->known.rate[stage][size][batch - 1] = *from;
+    add_source(e, stage, size, batch);
     rate_add(&e->all, from->work, from->seconds, 1);
 }
 
@@ -248,7 +274,7 @@ void eta_recall(struct eta *e, const struct eta_known *k)
     for (int s = 0; s < ETA_STAGES; s++)
         for (int size = 0; size < ETA_SIZES; size++)
             for (int b = 0; b < LIMIT_BATCH; b++)
-                recall_rate(e, &e->known.rate[s][size][b], &k->rate[s][size][b]);
+                recall_rate(e, s, size, b + 1, &k->rate[s][size][b]);
     if (isfinite(k->tail_s) && k->tail_s > 0) e->known.tail_s = k->tail_s;
     for (int kind = 0; kind < ETA_KINDS; kind++)
         recall_offs(e, kind, k);
@@ -259,26 +285,13 @@ void eta_recall(struct eta *e, const struct eta_known *k)
 
 static bool stage_known(const struct eta *e, enum eta_stage stage)
 {
-    for (int size = 0; size < ETA_SIZES; size++)
-        for (int b = 0; b < LIMIT_BATCH; b++)
-            if (rate_known(&e->known.rate[stage][size][b])) return true;
-    return false;
+    return e->source[stage][0][0].batch > 0;
 }
 
 bool eta_measured(const struct eta *e)
 {
     return stage_known(e, ETA_PREFILL) && stage_known(e, ETA_TOKENS) && stage_known(e, ETA_DENOISE)
            && stage_known(e, ETA_DECODE);
-}
-
-/* The measured batch nearest to the wanted one, smaller ones first: they promise less. 0: none. */
-static int nearest_batch(const struct eta_rate *row, int batch)
-{
-    for (int d = 0; d < LIMIT_BATCH; d++) {
-        if (batch - d >= 1 && rate_known(&row[batch - d - 1])) return batch - d;
-        if (batch + d <= LIMIT_BATCH && rate_known(&row[batch + d - 1])) return batch + d;
-    }
-    return 0;
 }
 
 /* How many times the work of a quantum alone is done in the same time, as planned. */
@@ -298,30 +311,19 @@ static double borrowed(const struct eta *e, const struct eta_rate *r)
     return (r->work + all * BORROWED_S) / (r->seconds + BORROWED_S);
 }
 
-/* From a cell that is `away` sizes from the wanted one; 0: it has none. */
-static double rate_near(const struct eta *e, enum eta_stage stage, int size, int away, int batch,
-                        double own)
-{
-    const struct eta_rate *row = e->known.rate[stage][size], *r;
-    int of = nearest_batch(row, batch);
-
-    if (!of) return 0;
-    r = &row[of - 1];
-    return (away ? borrowed(e, r) : r->work / r->seconds) * gain(batch, own) / gain(of, own);
-}
-
 double eta_rate(const struct eta *e, enum eta_stage stage, int size, int batch, double own)
 {
-    double rate = 0;
+    const struct eta_rate *r;
+    struct eta_source of;
 
     assert(size >= 0 && size < ETA_SIZES);
     assert(stage < ETA_STAGES && batch >= 1 && batch <= LIMIT_BATCH);
-    for (int d = 0; d < ETA_SIZES && !(rate > 0); d++) {
-        if (size >= d) rate = rate_near(e, stage, size - d, d, batch, own);
-        if (!(rate > 0) && size + d < ETA_SIZES)
-            rate = rate_near(e, stage, size + d, d, batch, own);
+    of = e->source[stage][size][batch - 1];
+    if (of.batch) {
+        r = &e->known.rate[stage][of.size][of.batch - 1];
+        return (of.size == size ? r->work / r->seconds : borrowed(e, r)) * gain(batch, own)
+               / gain(of.batch, own);
     }
-    if (rate > 0) return rate;
     return (rate_known(&e->all) ? e->all.work / e->all.seconds : e->guess) * gain(batch, own);
 }
 

@@ -31,8 +31,14 @@ struct eta_span {
     double low, mid, high;
 };
 
+/* Where a rate is taken from: the nearest cell that was measured; batch 0: none was. */
+struct eta_source {
+    uint8_t size, batch;
+};
+
 struct eta {
     double guess; /* work a second before anything was measured */
+    struct eta_source source[ETA_STAGES][ETA_SIZES][LIMIT_BATCH]; /* of each cell */
     struct eta_known known;
     struct eta_rate all;
     struct eta_span span[ETA_KINDS];
