@@ -26,6 +26,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; ch
 const PHASES = ['glyph', 'prior', 'denoise', 'decode'];
 const WEIGHT = { glyph: 0.02, prior: 0.3, denoise: 0.64, decode: 0.04 };
 const TICK_MS = 50;
+const TOKEN = `drs_${'k7Qz'.repeat(12)}a`;
 
 const FIELDS = [
   { name: 'prompt', type: 'string', unit: 'bytes', required: true, min: 1, max: 16384, doc: '' },
@@ -65,6 +66,9 @@ export class Fake {
     this.submits = []; // every submit message that came
     this.paused = this.mute = false;
     this.silent = [];
+    this.reads = false; // a model that reads pictures
+    this.images = new Map(); // bytes by digest
+    this.shares = new Map(); // jobs by token
   }
 
   async start(port = 0) {
@@ -113,6 +117,8 @@ export class Fake {
       response.writeHead(this.mute ? 503 : 200, { ...head, 'Content-Type': 'application/json' });
       return response.end(JSON.stringify({ ok: !this.mute, version: 'fake' }));
     }
+    if (path.startsWith('/v1/images')) return this.image(request, response, path, head);
+    if (path.startsWith('/v1/jobs')) return this.shared(request, response, path, head);
     const file = normalize(join(this.page, path === '/' ? 'index.html' : path));
     try {
       if (!file.startsWith(this.page)) throw new Error('outside');
@@ -124,6 +130,47 @@ export class Fake {
     } catch {
       response.writeHead(404, head).end();
     }
+  }
+
+  /** A source: sent to be kept, or asked for. */
+  async image(request, response, path, head) {
+    const json = (status, body) => response.writeHead(status,
+      { ...head, 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+    if (request.method !== 'POST') {
+      const bytes = this.images.get(path.split('/').at(-1));
+      return bytes ? response.writeHead(200, { ...head, 'Content-Type': 'image/png' }).end(bytes)
+        : response.writeHead(404, head).end();
+    }
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const bytes = Buffer.concat(parts);
+    if (bytes.subarray(1, 4).toString() !== 'PNG') {
+      return json(422, { type: 'error', code: 'bad_image', message: 'It is no PNG.' });
+    }
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    this.images.set(digest, bytes);
+    return json(200, { digest });
+  }
+
+  /** What who has a share link gets: the row of its job, and its events as a stream. */
+  shared(request, response, path, head) {
+    const job = this.find(this.shares.get(request.headers.authorization?.slice(7)));
+    if (!job) return response.writeHead(401, head).end();
+    if (path === '/v1/jobs') {
+      return response.writeHead(200, { ...head, 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ jobs: [this.row(job)] }));
+    }
+    response.writeHead(200, { ...head, 'Content-Type': 'text/event-stream' });
+    const write = (message) => response.write(`data: ${message}\n\n`);
+    const send = (message) => write(!(message instanceof Buffer) ? message
+      : JSON.stringify({ type: 'preview', job: job.id, seq: Number(message.readBigUInt64LE(16)),
+        phase: PHASES[message[7]], mime: 'image/png',
+        data: message.subarray(32).toString('base64') }));
+    const c = { socket: { readyState: 1, send, terminate: () => response.destroy() },
+      watching: new Map(), stats: false };
+    this.connections.add(c);
+    response.on('close', () => this.connections.delete(c));
+    return this.watch(c, job, 0);
   }
 
   /** As a network that vanished: the present connections stay open, and nothing passes. */
@@ -149,7 +196,8 @@ export class Fake {
       model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
       concurrency: { cap: this.cap,
         why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
-      capabilities: ['text_to_image'], phases: PHASES, fields: FIELDS, examples: EXAMPLES,
+      capabilities: ['text_to_image', ...(this.reads ? ['image_to_image'] : [])], phases: PHASES,
+      fields: FIELDS, examples: EXAMPLES,
       sizes: this.sizes.map(([width, height]) => ({ width, height })),
       defaults: { width: 256, height: 256, steps: 20, guidance: 1.5, seed: -1 },
       limits: { message_bytes: 65536, aspect_max: 4, queue: this.queueMax },
@@ -194,9 +242,10 @@ export class Fake {
       case 'list': return this.list(c, m);
       case 'job': return this.send(c, { ...this.row(job), type: 'job', ref: m.ref });
       case 'share': job.shared = Date.now() + 1000 * (m.ttl_s ?? 604800);
+        this.shares.set(TOKEN, job.id);
         return this.send(c, { type: 'ok', ref: m.ref, re: 'share', job: m.job,
-          token: `drs_${'k7Qz'.repeat(12)}a`, shared_until_ms: job.shared });
-      case 'unshare': delete job.shared; return ok(job.state);
+          token: TOKEN, shared_until_ms: job.shared });
+      case 'unshare': delete job.shared; this.shares.clear(); return ok(job.state);
       case 'stats': c.stats = m.on !== false; return this.send(c, { ...this.stats(), ref: m.ref });
       case 'list': return this.list(c, m);
       case 'ping': return this.send(c, { type: 'pong', ref: m.ref, time_ms: Date.now() });

@@ -103,3 +103,56 @@ test('notices, and the dialog that shares', async () => {
   await press('Take it back');
   await reads('.share-now', 'not shared any more');
 });
+
+/** A file that is picked, dropped or pasted: a PNG that the page draws, or these words. Firefox
+ * makes no event with files for a script, so that a plain one carries them. */
+const bring = (type, words = null) => page.evaluate(async ([type, words]) => {
+  const canvas = document.createElement('canvas');
+  canvas.getContext('2d').fillRect(0, 0, 16, 16);
+  const drawn = () => new Promise((done) => { canvas.toBlob(done, 'image/png'); });
+  const files = [new File([words ?? await drawn()], 'mine.png', { type: 'image/png' })];
+  const event = new Event(type, { bubbles: true, cancelable: true });
+  const value = { files, types: ['Files'] };
+  const input = document.querySelector('#sources input[type=file]');
+  if (type === 'change') {
+    Object.defineProperty(input, 'files', { value: files, configurable: true });
+  } else Object.defineProperty(event, type === 'drop' ? 'dataTransfer' : 'clipboardData', { value });
+  (type === 'change' ? input : document.getElementById('prompt')).dispatchEvent(event);
+}, [type, words]);
+
+test('sources: picked, dropped, pasted, and one that is refused', async () => {
+  fake.reads = true;
+  await open();
+  const kept = (n, type) => page.waitForFunction((n) => {
+    const all = [...document.querySelectorAll('.sources-list li')];
+    return all.length === n && all.every((one) => !one.dataset.waits
+      && one.querySelector('img').naturalWidth > 0);
+  }, WAIT, n).catch(async () => assert.fail(`${n} sources after ${type}, but ${
+    await page.$eval('#sources', (e) => e.outerHTML)}`));
+  for (const [i, type] of ['change', 'drop', 'paste'].entries()) {
+    await bring(type);
+    await kept(i + 1, type);
+  }
+  await bring('change', 'no picture at all');
+  await reads('#sources-error', 'mine.png cannot be used');
+  await kept(3, 'the refusal');
+  complaints = complaints.filter((words) => !/422/.test(words)); // Firefox tells of the answer
+  await type('prompt', 'the same at night');
+  await press('Generate');
+  await page.waitForSelector('.card');
+  assert.equal(fake.submits[0].spec.images.length, 3);
+});
+
+test('who has a share link watches, without anything to press', async () => {
+  const job = fake.newJob(undefined, { width: 256, height: 256, steps: 20, guidance: 1.5, seed: 1,
+    prompt: 'a red circle' });
+  fake.command({ socket: {}, watching: new Map() }, { type: 'share', job: job.id });
+  await page.goto(`http://127.0.0.1:${fake.port}/#share=${[...fake.shares.keys()][0]}`);
+  await reads('.page-share', 'a red circle');
+  fake.run(1000);
+  await page.waitForSelector('.page-share img.shot');
+  fake.run(2000);
+  await page.waitForSelector('.page-share .card[data-state=done] img.final');
+  assert.deepEqual(await page.$$eval('button, a, input, textarea', (all) =>
+    all.filter((e) => e.checkVisibility()).map((e) => e.id)), ['skip', 'language', 'theme']);
+});
