@@ -176,8 +176,10 @@ function deliver(message) {
     job.id === message.job && job.more.private);
   const before = secrets.get(message.job);
   if (!secret && !before) return session.receive(message);
-  secrets.set(message.job, (before ?? Promise.resolve()).then(async () =>
-    session.receive(secret ? { ...message, url: await pictureOnce(message.url) } : message)));
+  secrets.set(message.job, (before ?? Promise.resolve()).then(async () => {
+    session.receive(secret ? { ...message, url: await pictureOnce(message.url) } : message);
+    if (message.type === 'end') secrets.delete(message.job);
+  }));
 }
 
 /** @param {string} url @returns {Promise<string>} "": it is gone */
@@ -233,7 +235,7 @@ async function leave() {
 
 /** Forget all that this browser stores of a user. */
 function empty() {
-  session.forget(store.state.jobs.map((job) => job.key));
+  release([...cleared, ...session.forget(store.state.jobs.map((job) => job.key))]);
   cleared = [];
   versus.forget();
   composer.several.restore({});
@@ -314,8 +316,17 @@ function fill(spec, more = {}) {
   announcer.say((t) => t.say('notice.filled'));
 }
 
+/** Private pictures, which are in memory alone, end with what can no longer be undone.
+ * @param {readonly Job[]} jobs */
+function release(jobs) {
+  for (const { result } of jobs) {
+    if (result?.url.startsWith('blob:')) URL.revokeObjectURL(result.url);
+  }
+}
+
 /** @param {string[]} keys @param {boolean} byKeyboard the focus then goes to "undo" */
 function clear(keys, byKeyboard) {
+  release(cleared);
   cleared = session.forget(keys);
   store.dispatch({ do: 'news', news: { kind: 'cleared', n: cleared.length, at: now() } });
   const n = cleared.length;

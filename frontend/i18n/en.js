@@ -93,7 +93,7 @@ export default {
   'versus.title': 'Draw a second prompt with the same seed, and compare the two',
   'versus.second': 'Second prompt (B)',
   'versus.help': 'Both are drawn with the same seed and settings, and open side by side.',
-  'dropped.choose': 'From a picture',
+  'dropped.choose': 'Settings of a picture',
   'dropped.here': 'Drop a picture made here to get its settings',
   'stand.title': 'Notices',
   'stand.close': 'Got it',

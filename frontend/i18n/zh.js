@@ -73,7 +73,7 @@ export default {
   'versus.title': '用相同的种子再画一个提示词，并比较两张图片',
   'versus.second': '第二个提示词（B）',
   'versus.help': '两张图片使用相同的种子和设置，完成后并排打开。',
-  'dropped.choose': '从图片读取',
+  'dropped.choose': '读取图片的设置',
   'dropped.here': '把这里生成的图片拖到此处，读取它的设置',
   'stand.title': '通知',
   'stand.close': '知道了',

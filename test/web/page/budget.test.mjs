@@ -1,5 +1,6 @@
 // budget - what the page takes: bytes of script, time to the first paint; and that it works where
-// storage is full or refused and where the clock is wrong. Frames and memory: ../measure.mjs.
+// storage is full or refused and where the clock is wrong. Frames, and memory over 500 pictures:
+// ../measure.mjs.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

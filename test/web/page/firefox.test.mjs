@@ -116,7 +116,8 @@ const bring = (type, words = null) => page.evaluate(async ([type, words]) => {
   const input = document.querySelector('#sources input[type=file]');
   if (type === 'change') {
     Object.defineProperty(input, 'files', { value: files, configurable: true });
-  } else Object.defineProperty(event, type === 'drop' ? 'dataTransfer' : 'clipboardData', { value });
+  } else Object.defineProperty(event, type === 'drop' ? 'dataTransfer' : 'clipboardData',
+    { value });
   (type === 'change' ? input : document.getElementById('prompt')).dispatchEvent(event);
 }, [type, words]);
 

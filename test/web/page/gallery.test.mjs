@@ -310,7 +310,7 @@ test('a picture that is dropped or chosen brings its settings back', async () =>
   assert.deepEqual(await form(), wanted);
   await v.page.evaluate(() => { document.getElementById('seed').value = '1'; });
   const [chooser] = await Promise.all([v.page.waitForEvent('filechooser'),
-    v.page.getByRole('button', { name: 'From a picture' }).click()]);
+    v.page.getByRole('button', { name: 'Settings of a picture' }).click()]);
   await chooser.setFiles({ name: 'c.png', mimeType: 'image/png', buffer: png });
   await v.page.waitForFunction(() => document.getElementById('seed').value === '4711');
   assert.equal(await v.page.evaluate(() => document.documentElement.dataset.drop), undefined);
