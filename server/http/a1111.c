@@ -157,9 +157,7 @@ static int take_images(struct exchange *x, json_t *o, struct fail *f)
         return fail_advise(f, "Leave mask out, and say in the prompt what is to change.");
     }
     for (size_t i = 0; i < json_array_size(all) && !err; i++) {
-        const char *text = json_string_value(json_array_get(all, i));
-
-        err = attach_text(x, &s->d.attach, "init_images", text ? text : "", f);
+        err = attach_value(x, &s->d.attach, "init_images", json_array_get(all, i), f);
     }
     if (member(o, "denoising_strength")) drawing_unused(&s->d, "denoising_strength");
     json_object_del(o, "init_images");

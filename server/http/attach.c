@@ -1,6 +1,8 @@
 /* attach - answers to uploads come in any order before the job is submitted; `ref` says whose. */
 #include "server/http/attach.h"
 
+#include "server/http/lift.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,28 @@ static const char *payload(const char *text)
     return comma ? comma + 1 : text;
 }
 
+static int no_picture(const char *field, struct fail *f)
+{
+    fail_field(f, ERR_BAD_FIELD, field, "%s is no picture in base64", field);
+    return fail_advise(f, "Send \"data:image/png;base64,..\", or the address of a picture of "
+                          "this server.");
+}
+
+bool attach_given(const struct exchange *x, const json_t *v)
+{
+    return json_is_string(v) || lift_find(exchange_lift(x), v);
+}
+
+int attach_value(struct exchange *x, struct attach *a, const char *field, const json_t *v,
+                 struct fail *f)
+{
+    const struct lifted *l = lift_find(exchange_lift(x), v);
+
+    if (!l) return attach_text(x, a, field, json_is_string(v) ? json_string_value(v) : "", f);
+    if (!lift_good(l)) return no_picture(field, f);
+    return attach_file(x, a, field, l->bytes, l->len, f);
+}
+
 int attach_text(struct exchange *x, struct attach *a, const char *field, const char *text,
                 struct fail *f)
 {
@@ -65,9 +89,7 @@ int attach_text(struct exchange *x, struct attach *a, const char *field, const c
         && len > 0) {
         err = attach_file(x, a, field, bytes, len, f);
     } else {
-        fail_field(f, ERR_BAD_FIELD, field, "%s is no picture in base64", field);
-        err = fail_advise(f, "Send \"data:image/png;base64,..\", or the address of a picture of "
-                             "this server.");
+        err = no_picture(field, f);
     }
     free(bytes);
     return err;

@@ -17,6 +17,7 @@ struct exchange {
     const struct backend *backend;
     struct client *client;
     struct http_reply *reply;
+    const struct lift *lift; /* the request's, while it begins */
     enum exchange_state state;
     struct text out;
     int64_t now, alarm_us;
@@ -69,7 +70,9 @@ struct exchange *exchange_new(const struct backend *b, const struct translator *
     x->alarm_us = INT64_MAX;
     text_init(&x->out, 0, STREAM_BYTES);
     without_previews(x);
+    x->lift = q->lift;
     t->begin(x, q);
+    x->lift = NULL;
     return x;
 }
 
@@ -175,6 +178,11 @@ bool exchange_lasts(const struct exchange *x)
 void *exchange_own(struct exchange *x)
 {
     return x->own;
+}
+
+const struct lift *exchange_lift(const struct exchange *x)
+{
+    return x->lift;
 }
 
 const struct backend *exchange_backend(const struct exchange *x)

@@ -119,6 +119,8 @@ bool exchange_is_cut(const struct exchange *);
 /* --- for translators -------------------------------------------------------------------------- */
 
 void *exchange_own(struct exchange *); /* the translator's state */
+/* The pictures that have left the request's text; NULL behind begin(). */
+const struct lift *exchange_lift(const struct exchange *);
 const struct backend *exchange_backend(const struct exchange *);
 int64_t exchange_now(const struct exchange *);
 

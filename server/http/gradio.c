@@ -130,9 +130,12 @@ static const char *end_of(const char *text)
 /* A file object, or the string that Gradio 3 sent: a data URL. */
 static int take_picture(struct exchange *x, struct attach *a, const json_t *v, struct fail *f)
 {
-    const json_t *path = json_is_object(v) ? json_object_get(v, "path") : v;
-    const char *text = json_string_value(json_is_string(path) ? path : json_object_get(v, "url"));
+    const json_t *path = json_is_object(v) ? json_object_get(v, "path") : v,
+                 *url = json_object_get(v, "url");
+    const char *text = json_string_value(json_is_string(path) ? path : url);
 
+    if (attach_given(x, v) && !json_is_string(v)) return attach_value(x, a, "image", v, f);
+    if (attach_given(x, url) && !json_is_string(url)) return attach_value(x, a, "image", url, f);
     if (text) return attach_text(x, a, "image", end_of(text), f);
     fail_field(f, ERR_BAD_FIELD, "image", "image is no file");
     return fail_advise(f, "POST it to /gradio_api/upload, and send {\"path\":..} as this answers.");

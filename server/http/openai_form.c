@@ -75,10 +75,10 @@ static int read_form(struct exchange *x, struct attach *a, struct multipart *m, 
 /* "..", or {"image_url": ".."} */
 static int take_picture(struct exchange *x, struct attach *a, const json_t *v, struct fail *f)
 {
-    const json_t *url = json_is_object(v) ? json_object_get(v, "image_url") : v;
+    const json_t *url = attach_given(x, v) ? v : json_object_get(v, "image_url");
 
-    if (json_is_object(url)) url = json_object_get(url, "url");
-    if (json_is_string(url)) return attach_text(x, a, "images", json_string_value(url), f);
+    if (!attach_given(x, url)) url = json_object_get(url, "url");
+    if (attach_given(x, url)) return attach_value(x, a, "images", url, f);
     fail_field(f, ERR_BAD_FIELD, "images", "A picture of images has no image_url");
     return fail_advise(f, "Use {\"image_url\": \"data:image/png;base64,..\"}.");
 }

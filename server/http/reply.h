@@ -50,6 +50,7 @@ struct http_request {
     const struct head *head; /* all headers; NULL: there are none */
     const char *body;        /* len bytes, when the route takes one */
     size_t len;
+    const struct lift *lift;              /* pictures that the body had (lift.h); NULL: none */
     struct http_param param[HTTP_PARAMS]; /* what stands for the {words} of the route's path */
 };
 

@@ -5,6 +5,7 @@
 
 #include "server/http/body.h"
 #include "server/http/head.h"
+#include "server/http/lift.h"
 #include "server/http/routes.h"
 
 struct http_asked {
@@ -13,8 +14,10 @@ struct http_asked {
     const struct http_route *route;
     struct body body;
     struct text content; /* what came of the body */
-    char match[512];     /* If-None-Match */
-    char bytes[];        /* of the head */
+    bool lifts;          /* it came to `lift` instead */
+    struct lift lift;
+    char match[512]; /* If-None-Match */
+    char bytes[];    /* of the head */
 };
 
 /* With a copy of a whole head of n bytes, for head_parse(). NULL: no memory. */
