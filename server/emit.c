@@ -179,14 +179,10 @@ static void out_list_images(void *arg, uint32_t owner, struct text *out)
     images_list(store_images(((struct service *)arg)->store), owner, out);
 }
 
-static int out_discard_image(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
-                             struct fail *f)
+static void out_discard_image(void *arg, uint64_t ticket, uint32_t owner,
+                              const uint8_t digest[SPEC_DIGEST_BYTES])
 {
-    struct service *s = arg;
-    int err = images_check_discard(store_images(s->store), owner, digest, f);
-
-    if (!err) store_discard_image(s->store, owner, digest);
-    return err;
+    store_discard_image(((struct service *)arg)->store, ticket, owner, digest);
 }
 
 static void out_rates(void *arg, const struct eta_known *known)

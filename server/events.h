@@ -24,7 +24,8 @@ enum loop_kind {
     LOOP_CONVERTED,    /* converter: struct conversion */
     LOOP_DECODED,      /* decoder: struct decoding */
     LOOP_PRESSED,      /* converter: struct intake */
-    LOOP_KEPT          /* store: struct intake */
+    LOOP_KEPT,         /* store: struct intake */
+    LOOP_DISCARDED     /* store: struct image_discard */
 };
 
 /* A picture of the store on its way to the converter and back. */
@@ -47,6 +48,8 @@ struct decoding {
     struct blob *file;        /* one reference, given back with the answer */
     struct blob *rgb;         /* one reference: [facts.height, facts.width, 3]; NULL: it failed */
     struct image_facts facts; /* where it did not fail */
+    int64_t took_us;          /* from the moment when it was its turn */
+    uint64_t starts;          /* of the process that decodes, until now */
     struct fail why;          /* code 0: it did not */
     void *owner;              /* the loop's; NULL: it is gone */
 };
@@ -63,6 +66,15 @@ struct intake {
     struct blob *rgb;        /* one reference, until it is pressed */
     struct blob *png;        /* one reference; NULL: not yet, or why */
     struct fail why;         /* code 0: it is kept */
+};
+
+/* An upload that its user wants removed, on its way to the store and back. */
+struct image_discard {
+    struct msg m;
+    uint64_t ticket;
+    uint32_t owner;
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    struct fail why; /* code 0: it is gone */
 };
 
 struct loop_device_event {

@@ -67,6 +67,7 @@ void intake_decoded(struct service *s, struct decoding *d)
 {
     struct intake *m = d->owner;
 
+    decoder_count(&s->decoded, d);
     if (!d->rgb) {
         tell(s, m, &d->why);
         free(m);

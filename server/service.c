@@ -103,6 +103,11 @@ static void on_shared(struct service *s, struct loop_shared *m)
     hub_share_stored(s->hub, clock_us(), &m->share, m->why.code ? &m->why : NULL);
 }
 
+static void on_discarded(struct service *s, const struct image_discard *m)
+{
+    hub_discarded(s->hub, clock_us(), m->ticket, m->why.code ? &m->why : NULL);
+}
+
 static void on_disk(struct service *s, struct loop_disk *m)
 {
     hub_disk(s->hub, clock_us(), m->why.code ? &m->why : NULL);
@@ -145,6 +150,7 @@ static void on_events(void *arg)
         case LOOP_DECODED: intake_decoded(s, (struct decoding *)m); break;
         case LOOP_PRESSED: intake_pressed(s, (struct intake *)m); continue;
         case LOOP_KEPT: intake_kept(s, (struct intake *)m); break;
+        case LOOP_DISCARDED: on_discarded(s, (struct image_discard *)m); break;
         default: break;
         }
         events_free(m);
@@ -363,7 +369,8 @@ static int open_http(struct service *s, struct fail *f)
                              .limits = &s->hello.limits,
                              .traffic = &s->traffic,
                              .commit = &s->commit,
-                             .webhooks = webhooks_counts(s->webhooks)};
+                             .webhooks = webhooks_counts(s->webhooks),
+                             .decoded = &s->decoded};
 
     return http_new(&s->http, &conf, f);
 }

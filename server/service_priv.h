@@ -34,6 +34,7 @@ struct service {
     struct encoder *encoder;
     struct converter *converter;
     struct decoder *decoder;
+    struct decoder_counts decoded;
     struct worker *worker[LIMIT_DEVICES];
     glm_device names[LIMIT_DEVICES];
     int workers;

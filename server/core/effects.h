@@ -236,10 +236,9 @@ struct hub_out {
     void (*take_image)(void *arg, const struct hub_file *);
     /* Write the rows of this user's uploads, the newest first (answer_image_row). */
     void (*list_images)(void *arg, uint32_t owner, struct text *out);
-    /* Remove one of its uploads. ERR_NOT_FOUND; ERR_CONFLICT: a job that is not over begins with
-     * it. */
-    int (*discard_image)(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
-                         struct fail *f);
+    /* Remove one of its uploads. Answered by one hub_discarded(). */
+    void (*discard_image)(void *arg, uint64_t ticket, uint32_t owner,
+                          const uint8_t digest[SPEC_DIGEST_BYTES]);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);

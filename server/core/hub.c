@@ -320,6 +320,12 @@ void hub_image(struct hub *h, int64_t now, const struct hub_image *i, const stru
     hub_settle(h, now);
 }
 
+void hub_discarded(struct hub *h, int64_t now, uint64_t ticket, const struct fail *why)
+{
+    uploads_discarded(h, ticket, why);
+    hub_settle(h, now);
+}
+
 struct blob *hub_private_upload(const struct hub *h, uint32_t user, const char *digest)
 {
     const struct account *a = accounts_find(&h->accounts, user);

@@ -130,6 +130,9 @@ void hub_upload(struct hub *, int64_t now, struct client *, const char *ref, con
                 size_t len, bool private);
 /* What became of a file that hub_out.take_image was given; why NULL: it is kept. */
 void hub_image(struct hub *, int64_t now, const struct hub_image *, const struct fail *why);
+/* What hub_out.discard_image was given is gone from the disk (why NULL), or stays: ERR_NOT_FOUND;
+ * ERR_CONFLICT, as a job that is not over begins with it; ERR_IO. */
+void hub_discarded(struct hub *, int64_t now, uint64_t ticket, const struct fail *why);
 /* The file of a private upload (borrowed), by its digest and for its owner; NULL: none. */
 struct blob *hub_private_upload(const struct hub *, uint32_t user, const char *digest);
 

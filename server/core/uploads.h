@@ -23,6 +23,9 @@ void uploads_whole(struct hub *, int64_t now, struct pending_reply *, const void
 /* As hub_image(). */
 void uploads_taken(struct hub *, int64_t now, const struct hub_image *, const struct fail *why);
 
+/* As hub_discarded(). */
+void uploads_discarded(struct hub *, uint64_t ticket, const struct fail *why);
+
 /* A private upload of this account (borrowed), by its digest; NULL: there is none. */
 const struct private_image *uploads_private(const struct hub *, const struct account *,
                                             const uint8_t digest[SPEC_DIGEST_BYTES]);

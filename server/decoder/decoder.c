@@ -2,6 +2,7 @@
 #include "server/decoder/decoder.h"
 
 #include "server/base/blob.h"
+#include "server/base/clock.h"
 #include "server/decoder/helper.h"
 
 #include <pthread.h>
@@ -30,11 +31,15 @@ static struct blob *copy_pixels(const uint8_t *rgb, const struct image_facts *fa
 
 static void decode(struct decoder *d, struct decoding *m)
 {
+    const int64_t began = clock_us();
     const uint8_t *rgb;
 
-    if (helper_decode(&d->helper, m->file->data, m->file->len, &m->facts, &rgb, &m->why)) return;
-    m->rgb = copy_pixels(rgb, &m->facts);
-    if (!m->rgb) fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory for an image.");
+    if (!helper_decode(&d->helper, m->file->data, m->file->len, &m->facts, &rgb, &m->why)) {
+        m->rgb = copy_pixels(rgb, &m->facts);
+        if (!m->rgb) fail_set(&m->why, ERR_OUT_OF_MEMORY, "No memory for an image.");
+    }
+    m->took_us = clock_us() - began;
+    m->starts = d->helper.starts;
 }
 
 static bool handle(struct decoder *d, struct msg *list)
@@ -113,6 +118,21 @@ void decoder_free(struct decoder *d)
     mbox_destroy(&d->box);
     close(d->stop_fd);
     free(d);
+}
+
+void decoder_count(struct decoder_counts *c, const struct decoding *m)
+{
+    c->seconds += (double)m->took_us / 1e6;
+    c->starts = m->starts;
+    if (m->rgb) c->decoded++;
+    switch (m->rgb ? 0 : (int)m->why.code) {
+    case 0:
+    case ERR_SHUTTING_DOWN: break;
+    case ERR_BAD_IMAGE: c->bad_image++; break;
+    case ERR_TOO_LARGE: c->too_large++; break;
+    case ERR_OUT_OF_MEMORY: c->memory++; break;
+    default: c->unavailable++;
+    }
 }
 
 void decoder_push(struct decoder *d, struct decoding *m)

@@ -21,7 +21,18 @@
 #include "server/base/mbox.h"
 #include "server/events.h"
 
+#include <stdint.h>
+
 struct decoder;
+
+/* What became of files, as LOOP_DECODED tells. */
+struct decoder_counts {
+    uint64_t decoded;
+    uint64_t bad_image, too_large, memory, unavailable; /* refused: why */
+    uint64_t starts; /* of the process: the first one, and each after a death or its time */
+    double seconds;  /* from a file's turn to its end */
+};
+void decoder_count(struct decoder_counts *, const struct decoding *);
 
 struct decoder_conf {
     struct mbox *loop; /* gets the answers */

@@ -203,6 +203,7 @@ int helper_start(struct helper *h, struct fail *f)
     err = pause_before(h, f);
     if (err) return err;
     h->pid = launch_process(h->conf.word, h->memory_fd, &h->socket);
+    h->starts++;
     if (!h->pid) return cannot_start(h, strerror(errno), f);
     return meet(h, f);
 }

@@ -41,6 +41,7 @@ struct helper {
     pid_t pid;  /* 0: none runs */
     int socket; /* -1: none */
     int deaths; /* in a row, at work */
+    uint64_t starts;
     int failed_starts;
     int64_t start_us; /* not before */
 };

@@ -252,6 +252,24 @@ static void metric_webhooks(struct text *t, const struct webhooks_counts *c)
            (int64_t)c->given_up);
 }
 
+static void metric_decoder(struct text *t, const struct decoder_counts *c)
+{
+    static const char name[] = "darkroom_images_refused_total";
+
+    if (!c) return;
+    metric(t, "images_decoded_total", "counter", "Files of clients that became pictures.",
+           (int64_t)c->decoded);
+    head(t, "images_refused_total", "counter", "Files of clients that became none, by the reason.");
+    text_printf(t, "%s{reason=\"bad_image\"} %" PRIu64 "\n", name, c->bad_image);
+    text_printf(t, "%s{reason=\"too_large\"} %" PRIu64 "\n", name, c->too_large);
+    text_printf(t, "%s{reason=\"memory\"} %" PRIu64 "\n", name, c->memory);
+    text_printf(t, "%s{reason=\"unavailable\"} %" PRIu64 "\n", name, c->unavailable);
+    metric(t, "decoder_starts_total", "counter",
+           "Starts of the process that decodes: the first, and each after a death or its time.",
+           (int64_t)c->starts);
+    metric_seconds(t, "decoder_seconds_total", "From a file's turn to its end.", c->seconds);
+}
+
 static void process(struct text *t, const char *name, const char *type, const char *help, double x)
 {
     text_printf(t, "# HELP process_%s %s\n# TYPE process_%s %s\n", name, help, name, type);
@@ -298,6 +316,7 @@ void metrics_route(const struct metrics *m, struct http_reply *r)
     metric_previews(&t, &n);
     metric_traffic(&t, m->traffic);
     metric_webhooks(&t, m->webhooks);
+    metric_decoder(&t, m->decoded);
     metric_process(&t, m->started_s);
     metric_times(&t, "commit_seconds", "One transaction of the job store, with its files.",
                  m->commit);

@@ -4,6 +4,7 @@
 
 #include "server/base/traffic.h"
 #include "server/core/hub.h"
+#include "server/decoder/decoder.h"
 #include "server/http/reply.h"
 #include "server/webhook/webhooks.h"
 
@@ -15,6 +16,7 @@ struct metrics {
     const struct histogram *commit;         /* NULL: not reported */
     const struct traffic *traffic;          /* the same */
     const struct webhooks_counts *webhooks; /* the same */
+    const struct decoder_counts *decoded;   /* the same */
 };
 
 void metrics_route(const struct metrics *, struct http_reply *);

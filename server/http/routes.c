@@ -51,7 +51,8 @@ int http_new(struct http **out, const struct http_conf *conf, struct fail *f)
                                   .started_s = (double)clock_unix_ms() / 1000,
                                   .traffic = conf->traffic,
                                   .commit = conf->commit,
-                                  .webhooks = conf->webhooks};
+                                  .webhooks = conf->webhooks,
+                                  .decoded = conf->decoded};
     err = pages_init(&h->pages, conf->pages, f);
     if (err) {
         http_free(h);

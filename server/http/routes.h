@@ -28,6 +28,7 @@ struct http_conf {
     const struct spec_limits *limits;       /* NULL: the widest */
     const struct histogram *commit;         /* NULL: not reported */
     const struct webhooks_counts *webhooks; /* the same */
+    const struct decoder_counts *decoded;   /* the same */
     const struct traffic *traffic;          /* the same */
 };
 

@@ -249,14 +249,11 @@ static int waiting_jobs(sqlite3 *db, uint32_t owner, const char *digest)
     return n;
 }
 
-int images_check_discard(struct image_store *m, uint32_t owner,
-                         const uint8_t which[SPEC_DIGEST_BYTES], struct fail *f)
+/* May this upload be removed? */
+static int check_discard(struct image_store *m, uint32_t owner, const char *digest, struct fail *f)
 {
-    char digest[SPEC_DIGEST_TEXT];
-    int n;
+    const int n = waiting_jobs(m->rows->writer, owner, digest);
 
-    spec_digest_text(which, digest);
-    n = waiting_jobs(m->rows->reader, owner, digest);
     if (n == 0) return 0;
     if (n < 0) return fail_field(f, ERR_NOT_FOUND, "image", "There is no such upload");
     fail_field(f, ERR_CONFLICT, "image", "%d job%s that %s not over begin%s with it", n,
@@ -282,27 +279,31 @@ static int remove_row(struct image_store *m, uint32_t owner, const char *digest,
     return run(m->rows->writer, q, f);
 }
 
-void images_discard(struct image_store *m, struct image_discard *d)
+int images_discard(struct image_store *m, uint32_t owner, const uint8_t which[SPEC_DIGEST_BYTES],
+                   struct fail *f)
 {
     char digest[SPEC_DIGEST_TEXT];
-    struct fail f;
+    int err;
 
-    spec_digest_text(d->digest, digest);
-    if (waiting_jobs(m->rows->writer, d->owner, digest) == 0
-        && remove_row(m, d->owner, digest, &f) == 0)
-        remove_file(m, digest);
-    free(d);
+    spec_digest_text(which, digest);
+    err = check_discard(m, owner, digest, f);
+    if (!err) err = remove_row(m, owner, digest, f);
+    if (!err) remove_file(m, digest);
+    return err;
 }
 
-/* Whether the uploads of this user fit its bound with so many bytes more. */
-static int check_bound(struct image_store *m, uint32_t owner, int64_t bytes, struct fail *f)
+/* Whether the uploads of this user fit its bound with this one, which may be there already. */
+static int check_bound(struct image_store *m, uint32_t owner, const char *digest, int64_t bytes,
+                       struct fail *f)
 {
-    sqlite3_stmt *q = prepare(m->rows->writer,
-                              "SELECT disk, (SELECT coalesce(sum(bytes),0) FROM images WHERE"
-                              " owner=?1 AND notes IS NOT NULL) FROM users WHERE id=?1 AND disk>0");
+    sqlite3_stmt *q =
+        prepare(m->rows->writer, "SELECT disk, (SELECT coalesce(sum(bytes),0) FROM images WHERE"
+                                 " owner=?1 AND notes IS NOT NULL AND digest<>?2) FROM users"
+                                 " WHERE id=?1 AND disk>0");
     bool over;
 
     sqlite3_bind_int64(q, 1, owner);
+    sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
     over = q && sqlite3_step(q) == SQLITE_ROW
            && sqlite3_column_int64(q, 1) + bytes > sqlite3_column_int64(q, 0);
     sqlite3_finalize(q);
@@ -331,10 +332,11 @@ static int upsert(struct image_store *m, const struct intake *i, const char *dig
 int images_add(struct image_store *m, const struct intake *i, struct fail *f)
 {
     char digest[SPEC_DIGEST_TEXT], name[FILE_TEXT];
-    int err = check_bound(m, i->owner, (int64_t)i->png->len, f);
+    int err;
 
     spec_digest_text(i->image.digest, digest);
     file_name(digest, name);
+    err = check_bound(m, i->owner, digest, (int64_t)i->png->len, f);
     if (!err) err = pictures_write(&m->files, name, i->png->data, i->png->len, f);
     return err ? err : upsert(m, i, digest, f);
 }

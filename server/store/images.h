@@ -43,20 +43,14 @@ int images_open_file(struct image_store *, uint32_t owner, const char *digest, i
                      int64_t *bytes, struct fail *f);
 /* Rows of the uploads of a user, the newest first (answer_image_row). */
 void images_list(struct image_store *, uint32_t owner, struct text *out);
-/* May this upload be removed? ERR_NOT_FOUND, ERR_CONFLICT. */
-int images_check_discard(struct image_store *, uint32_t owner,
-                         const uint8_t digest[SPEC_DIGEST_BYTES], struct fail *f);
 
 /* Writes the file and the row of an upload, each durable. ERR_IO; ERR_TOO_LARGE: the user's uploads
  * would take more than all of its pictures may. */
 int images_add(struct image_store *, const struct intake *, struct fail *f);
-/* Removes an upload that no job needs any more, and frees the message. */
-struct image_discard {
-    struct msg m;
-    uint32_t owner;
-    uint8_t digest[SPEC_DIGEST_BYTES];
-};
-void images_discard(struct image_store *, struct image_discard *);
+/* Removes an upload, durably. ERR_NOT_FOUND; ERR_CONFLICT: a job that is not over begins with it;
+ * ERR_IO. */
+int images_discard(struct image_store *, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
+                   struct fail *f);
 /* Removes what no job begins with and was last used more than so long ago. */
 void images_prune(struct image_store *, int64_t now_ms, int64_t keep_ms);
 

@@ -288,12 +288,13 @@ void store_keep_image(struct store *s, struct intake *m)
     mbox_push(&s->box, &m->m);
 }
 
-void store_discard_image(struct store *s, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES])
+void store_discard_image(struct store *s, uint64_t ticket, uint32_t owner,
+                         const uint8_t digest[SPEC_DIGEST_BYTES])
 {
     struct image_discard *m = calloc(1, sizeof *m);
 
-    if (!m) return;
-    *m = (struct image_discard){.m.kind = STORE_DISCARD, .owner = owner};
+    if (!m) abort(); /* not even a few hundred bytes; without the answer its client would hang */
+    *m = (struct image_discard){.m.kind = STORE_DISCARD, .ticket = ticket, .owner = owner};
     memcpy(m->digest, digest, sizeof m->digest);
     pulse_due(&s->pulse);
     mbox_push(&s->box, &m->m);
@@ -622,6 +623,13 @@ static void keep_image(struct store *s, struct intake *m)
     mbox_push(s->loop, &m->m);
 }
 
+static void discard_image(struct store *s, struct image_discard *m)
+{
+    images_discard(&s->images, m->owner, m->digest, &m->why);
+    m->m.kind = LOOP_DISCARDED;
+    mbox_push(s->loop, &m->m);
+}
+
 /* True: it was no entry, and is gone. */
 static bool obey(struct store *s, struct msg *m, bool *stop)
 {
@@ -630,7 +638,7 @@ static bool obey(struct store *s, struct msg *m, bool *stop)
     case STORE_FIND: results_push(s->results, (struct results_query *)m); return true;
     case STORE_THUMBNAIL: thumbnail_write(m, &s->pictures, s->rows.writer); return true;
     case STORE_IMAGE: keep_image(s, (struct intake *)m); return true;
-    case STORE_DISCARD: images_discard(&s->images, (struct image_discard *)m); return true;
+    case STORE_DISCARD: discard_image(s, (struct image_discard *)m); return true;
     case STORE_KEEP: keep(s, (struct keep *)m); return true;
     default: return false;
     }

@@ -107,8 +107,10 @@ struct image_store *store_images(struct store *);
 /* Keep one; it comes back as LOOP_KEPT, with why not if it is not kept. Takes the message. */
 struct intake;
 void store_keep_image(struct store *, struct intake *);
-/* Remove an upload, unless a job that is not over begins with it. Not answered. */
-void store_discard_image(struct store *, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES]);
+/* Remove an upload, unless a job that is not over begins with it. Answered by LOOP_DISCARDED, when
+ * that is on disk. */
+void store_discard_image(struct store *, uint64_t ticket, uint32_t owner,
+                         const uint8_t digest[SPEC_DIGEST_BYTES]);
 
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {

@@ -292,6 +292,27 @@ async def kills():
         assert not answer or json.loads(answer.split(b"\r\n\r\n", 1)[1])["digest"] in rows, "it was answered"
 
 
+async def removed_before_the_answer():
+    """catches: an upload that is there again after a kill, though its user was told that it is gone"""
+    data = folder()
+    server = Server(data)
+    for n in range(4):
+        digest = post(server, picture(seed=40 + n))[1]["digest"]
+        if n % 2:
+            status, _, answer = server.get("/v1/images/" + digest, "DELETE")
+            assert status == 200 and json.loads(answer)["type"] == "ok", answer
+        else:
+            async with server.connect() as c:
+                assert (await c.ask(type="discard", image=digest))["type"] == "ok"
+        server.process.send_signal(signal.SIGKILL)
+        server.kill()
+        server = Server(data)
+        assert json.loads(server.get("/v1/images")[2])["images"] == [], n
+        assert os.listdir(os.path.join(data, "images")) == [], n
+    status, _, answer = server.get("/v1/images/" + digest, "DELETE")
+    assert status == 404 and json.loads(answer)["code"] == "not_found", answer
+
+
 async def removed_in_time():
     """catches: an upload that stays for ever, or goes while a job has it"""
     data = folder()
@@ -341,5 +362,6 @@ async def a_model_that_reads_none():
 
 
 if __name__ == "__main__":
-    run([over_http, what_is_refused, in_parts, others_are_not_found, private_ones, kills, removed_in_time,
+    run([over_http, what_is_refused, in_parts, others_are_not_found, private_ones, kills,
+         removed_before_the_answer, removed_in_time,
          a_bound, a_model_that_reads_none])

@@ -13,6 +13,7 @@ struct harness {
     struct spec_limits limits;
     int accepts;
     uint64_t job, random;
+    uint64_t discard;                          /* ticket of the newest one */
     void (*search)(const struct hub_search *); /* NULL: nobody looks */
     void (*take)(const struct hub_file *);     /* the same */
     const struct hub_row *forgotten;           /* what recall finds; NULL: nothing */
@@ -127,11 +128,11 @@ static void harness_list_images(void *arg, uint32_t owner, struct text *out)
 {
     (void)arg, (void)owner, (void)out;
 }
-static int harness_discard(void *arg, uint32_t owner, const uint8_t digest[SPEC_DIGEST_BYTES],
-                           struct fail *f)
+static void harness_discard(void *arg, uint64_t ticket, uint32_t owner,
+                            const uint8_t digest[SPEC_DIGEST_BYTES])
 {
-    (void)arg, (void)owner, (void)digest;
-    return fail_set(f, ERR_NOT_FOUND, "there is no picture");
+    (void)owner, (void)digest;
+    ((struct harness *)arg)->discard = ticket;
 }
 
 static inline int harness_open(struct harness *r)

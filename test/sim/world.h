@@ -539,6 +539,10 @@ static inline void world_boot(struct world *w)
                           .webhook = out_webhook,
                           .has_picture = out_has_picture,
                           .recall = out_recall,
+                          .source = out_source,
+                          .take_image = out_take_image,
+                          .list_images = out_list_images,
+                          .discard_image = out_discard_image,
                           .store_checkpoint = out_store_checkpoint,
                           .start = out_start,
                           .drop = out_drop,
@@ -577,19 +581,25 @@ static inline void world_boot(struct world *w)
 /* The process ends, here and now; of the writes on their way the first `written` reach the disk. */
 static inline void world_kill(struct world *w, unsigned written)
 {
+    int more;
+
     while (w->write_first != w->write_end) {
-        if (written > 0) {
+        if (written > 0 && disk_takes(w)) {
             disk_write(w);
             written--;
-        } else {
-            saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
+            continue;
         }
+        do { /* all rows of it, or none */
+            more = w->writes[w->write_first % WORLD_ORDERS]->more;
+            saved_free(w->writes[w->write_first++ % WORLD_ORDERS]);
+        } while (more > 0);
     }
     while (w->event_first != w->event_end)
         event_free(w->events[w->event_first++ % WORLD_ORDERS]);
     while (w->order_first != w->order_end)
         blob_unref(w->orders[w->order_first++ % WORLD_ORDERS].checkpoint);
     w->picture_first = w->picture_end;
+    images_lose(w);
     for (int i = 0; i < WORLD_DEVICES; i++)
         w->dev[i].n_runs = 0;
     w->n_busy = 0;

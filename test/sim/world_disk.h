@@ -3,6 +3,7 @@
 #define TEST_SIM_WORLD_DISK_H
 
 #include "test/sim/world_forecast.h"
+#include "test/sim/world_images.h"
 
 static inline void saved_free(struct saved *s)
 {
@@ -271,6 +272,21 @@ static inline struct saved *disk_write_one(struct world *w)
     return s;
 }
 
+/* Rows of the oldest write that are new begin with pictures that are there. */
+static inline bool disk_takes(struct world *w)
+{
+    unsigned at = w->write_first;
+    const struct saved *s;
+    bool takes = true;
+
+    do {
+        s = w->writes[at++ % WORLD_ORDERS];
+        if (!s->finish && !s->share && !truth_of(w, s->row.job)->disk)
+            takes = takes && images_refer(w, s);
+    } while (s->more > 0);
+    return takes;
+}
+
 /* The oldest write reaches the disk, all rows of it. The last of them. */
 static inline struct saved *disk_write(struct world *w)
 {
@@ -311,6 +327,7 @@ static inline void store_answer(struct world *w, bool ok)
 {
     uint64_t job;
     struct fail f;
+    bool takes;
     int more;
 
     if (w->write_first == w->write_end) return;
@@ -319,7 +336,8 @@ static inline void store_answer(struct world *w, bool ok)
         share_answer(w, ok);
         return;
     }
-    if (ok) {
+    takes = !ok || disk_takes(w);
+    if (ok && takes) {
         hub_stored(w->hub, w->now, disk_write(w)->row.job, NULL);
         return;
     }
@@ -330,7 +348,10 @@ static inline void store_answer(struct world *w, bool ok)
         job = s->row.job;
         saved_free(s);
     } while (more > 0);
-    fail_set(&f, ERR_IO, "the disk is full");
+    if (takes)
+        fail_set(&f, ERR_IO, "the disk is full");
+    else
+        fail_set(&f, ERR_NOT_FOUND, "a picture that it begins with was removed");
     hub_stored(w->hub, w->now, job, &f);
 }
 

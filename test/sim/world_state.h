@@ -21,6 +21,25 @@
 #include <cmocka.h>
 
 enum { WORLD_ORDERS = 16384, WORLD_MAP = 1 << 17, WORLD_DEVICES = 2, WORLD_USERS = 16 };
+enum { WORLD_IMAGES = 512 };
+
+/* A picture on disk that jobs may begin with: an upload, or a result that one has begun with. */
+struct kept_image {
+    uint32_t owner;
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    size_t bytes;
+    int64_t used_us;
+    bool upload;
+};
+
+/* An upload on its way to the disk, or one that is to be removed (without bytes). */
+struct image_way {
+    uint64_t ticket;
+    uint32_t owner;
+    bool private;
+    uint8_t digest[SPEC_DIGEST_BYTES];
+    struct blob *bytes;
+};
 
 /* A row on disk, or on its way there. */
 struct saved {
@@ -118,6 +137,11 @@ struct world {
     unsigned event_first, event_end;
     uint64_t pictures[WORLD_ORDERS]; /* with the encoder, ring */
     unsigned picture_first, picture_end;
+    struct kept_image kept_image[WORLD_IMAGES];
+    int n_kept_images;
+    size_t image_bound;                       /* bytes of a user's uploads; 0: none */
+    struct image_way image_way[WORLD_IMAGES]; /* ring */
+    unsigned image_first, image_end;
     struct fake_device dev[WORLD_DEVICES];
     uint64_t busy_jobs[LIMIT_BATCH];
     int n_busy;

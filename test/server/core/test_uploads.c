@@ -179,6 +179,34 @@ static void bounds(void **state)
     hub_close(r.hub, 300 * SECOND, c);
 }
 
+/* catches: `ok` before the disk has done it, another client's answer, an error that is lost */
+static void removed_when_the_disk_says_so(void **state)
+{
+    static const char ask_for[] = "{\"type\":\"discard\",\"image\":\"" DIGEST "\",\"ref\":\"x\"}";
+    struct client *c = connect(), *d = connect();
+    uint64_t first, second;
+    struct fail f;
+
+    (void)state;
+    assert_string_equal(ask(c, 0, ask_for), "");
+    first = r.discard;
+    assert_string_equal(ask(d, 0, ask_for), "");
+    second = r.discard;
+    assert_true(first && second && first != second);
+    assert_string_equal(ask(d, 0, "{\"type\":\"ping\"}"), "");
+    fail_field(&f, ERR_NOT_FOUND, "image", "There is no such upload");
+    hub_discarded(r.hub, 0, second, &f);
+    assert_string_equal(next(c, 0), "");
+    assert_non_null(strstr(next(d, 0), "\"not_found\""));
+    assert_non_null(strstr(next(d, 0), "\"pong\""));
+    hub_discarded(r.hub, 0, first, NULL);
+    assert_string_equal(next(c, 0), "{\"type\":\"ok\",\"ref\":\"x\",\"re\":\"discard\"}");
+    assert_string_equal(ask(c, 0, ask_for), "");
+    hub_close(r.hub, 0, c);
+    hub_discarded(r.hub, 0, r.discard, NULL);
+    hub_close(r.hub, 0, d);
+}
+
 /* catches: a private picture that is forgotten too early, or stays */
 static void private_ones(void **state)
 {
@@ -227,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(removed_when_the_disk_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_is_gone, set_up, tear_down),
     };
