@@ -51,9 +51,17 @@ struct im2col {
     int half; /* 1: every second row and column, padded below and on the right alone */
 };
 
+/* Pixels of a line around n output pixels. */
+static inline int64_t lines_wide(const struct im2col *g, int64_t n)
+{
+    return ((n - 1) << g->half) + g->side;
+}
+
 /* C[m, n] (+)= A[m, k] B[k, n] for m <= isa->rows and n <= isa->cols. */
 struct gemm_block {
     const void *a; /* rows with GEMM_STRIDE floats (or pairs) between them */
+    int lda, run,
+        jump;      /* of lines (struct isa): floats from row to row, side by side, and then on */
     const void *b; /* first panel, already moved to this block's k */
     int64_t panel; /* bytes from panel to panel */
     int m, n, k;
@@ -75,6 +83,14 @@ struct attn_block {
     float *work;       /* isa->attn_work(d) floats, 64-byte aligned */
 };
 
+/* y = act(x a[c] + b[c]) for n pixels, ld* elements apart. */
+struct gn_block {
+    void *y;
+    const void *x;
+    int64_t ldy, ldx, n, channels;
+    const float *a, *b;
+};
+
 struct isa {
     const char *name;
     int nr;         /* columns of a panel */
@@ -84,6 +100,13 @@ struct isa {
     int has_dp;     /* PACK_DP exists here */
 
     void (*gemm[3])(const struct gemm_block *); /* by enum pack */
+    /* A convolution of few channels: copies of every neighbourhood would take as long as their
+     * product. Instead A is the `side` lines of the picture around the n output pixels from `row`
+     * on, which are in one line, as floats [side][line][channels]; line: lines_wide(n). Row i of A
+     * is g->run = side * channels values from lda * i on, then those of the next line, `jump` on.
+     * By enum pack, without PACK_DP. */
+    void (*conv[2])(const struct gemm_block *);
+    void (*lines)(const struct im2col *, float *a, int64_t row, int64_t n, enum pack);
     /* Rows [row, row + rows) of A, values [k0, k0 + k), as `pack` wants them, GEMM_STRIDE apart. */
     void (*im2col)(const struct im2col *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                    enum pack);
@@ -108,9 +131,7 @@ struct isa {
 
     /* sum and sum of squares of every channel over n pixels, added to s[c], s[channels + c]. */
     void (*gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
-    /* y = act(x a[c] + b[c]) for one pixel. */
-    void (*gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                     enum activation, int bf);
+    void (*gn_apply)(const struct gn_block *, enum activation, int bf);
 };
 
 extern const struct isa isa_base, isa_avx2, isa_avx512, isa_avx512bf, isa_amx;

@@ -71,6 +71,57 @@ static void product_task(void *ctx, int task, int thread)
     }
 }
 
+/* Few channels: the product reads lines of the picture, not copies of every neighbourhood. */
+static int in_lines(const struct product *p)
+{
+    enum { VALUES = 576 }; /* a panel of them, and the lines of a task, stay near */
+    const struct isa *isa = p->cpu->isa;
+
+    return p->a.side > 1 && p->cpu->pack != PACK_DP && p->w->in <= VALUES && p->w->out <= isa->cols
+           && p->a.width << p->a.up >> p->a.half >= 2 * isa->unit;
+}
+
+/* A task is p->rows pixels of a line of the picture, of which there are p->col_tasks a line. */
+static void lines_task(void *ctx, int task, int thread)
+{
+    const struct product *p = ctx;
+    const struct cpu *c = p->cpu;
+    const int64_t wide = (int64_t)p->a.width << p->a.up >> p->a.half;
+    const int64_t x = task % p->col_tasks * p->rows, row = task / p->col_tasks * wide + x;
+    const int64_t n = least(least(p->rows, wide - x), p->m - row);
+    const int64_t size = c->pack == PACK_F32 ? 4 : 2;
+    float *a = cpu_buffer(c, thread);
+    struct gemm_block g = {.a = a,
+                           .lda = p->a.channels << p->a.half,
+                           .run = p->a.side * p->a.channels,
+                           .b = p->w->data,
+                           .panel = p->w->in * c->isa->nr * size,
+                           .m = (int)n,
+                           .n = (int)p->w->out,
+                           .k = (int)p->w->in,
+                           .c = a + c->isa->rows * GEMM_STRIDE,
+                           .first = 1,
+                           .last = 1};
+
+    if (n <= 0) return;
+    g.jump = (int)(lines_wide(&p->a, n) * p->a.channels);
+    assert(p->a.side * g.jump <= c->isa->rows * GEMM_STRIDE);
+    g.out = move(&p->out, row, 0);
+    c->isa->lines(&p->a, a, p->first + row, n, c->pack);
+    c->isa->conv[c->pack](&g);
+}
+
+static void lines_run(struct product *p, double flops)
+{
+    const int64_t wide = (int64_t)p->a.width << p->a.up >> p->a.half, unit = p->cpu->isa->unit;
+
+    assert(p->first % wide == 0);
+    p->col_tasks = ceil_div(wide, p->cpu->isa->rows);
+    p->rows = ceil_div(ceil_div(wide, p->col_tasks), unit) * unit;
+    p->row_tasks = ceil_div(p->m, wide);
+    cpu_run(p->cpu, (int)(p->row_tasks * p->col_tasks), flops, lines_task, p);
+}
+
 /* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a
  * thread buffer. */
 static void product_run(struct product *p)
@@ -81,6 +132,10 @@ static void product_run(struct product *p)
     const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
     const int64_t want = cpu_tasks(c, flops);
 
+    if (in_lines(p)) {
+        lines_run(p, flops);
+        return;
+    }
     p->col_tasks = ceil_div(panels * nr, c->isa->cols);
     p->row_tasks = ceil_div(p->m, c->isa->rows);
     if (p->col_tasks * p->row_tasks < want) {

@@ -179,10 +179,16 @@ struct norm {
 static void norm_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct norm *g = ctx;
+    const struct gn_block b = {.y = at(g->y, row, 0),
+                               .x = at(g->x, row, 0),
+                               .ldy = g->y.ld,
+                               .ldx = g->x.ld,
+                               .n = n,
+                               .channels = g->x.cols,
+                               .a = at(g->norm, 0, 0),
+                               .b = at(g->norm, 1, 0)};
 
-    for (int64_t i = row; i < row + n; i++)
-        c->isa->gn_apply(at(g->y, i, 0), at(g->x, i, 0), at(g->norm, 0, 0), at(g->norm, 1, 0),
-                         g->x.cols, g->act, c->bf);
+    c->isa->gn_apply(&b, g->act, c->bf);
 }
 
 void cpu_norm_act(struct dev *d, tensor y, tensor x, tensor norm, enum activation act)

@@ -119,6 +119,8 @@ static void conv_half(struct harness *l)
     half_case(l, 6, 14, 48, 31);
     half_case(l, 2, 50, 131, 6);
     half_case(l, 18, 4, 16, 16);
+    half_case(l, 4, 398, 16, 20);
+    half_case(l, 6, 170, 64, 33);
 }
 
 /* catches: mean and deviation exchanged, pixels and channels exchanged, denorm() instead */

@@ -166,6 +166,8 @@ static void conv_case(struct harness *l, int h, int w, int ci, int co, int k, in
     l->op->weight_free(l->d, filter);
 }
 
+/* catches: a neighbourhood that reads the next line or another piece's pixels, zeros missing at one
+ * side, taps out of order, pieces that are not as long as their lines */
 static void conv(struct harness *l)
 {
     conv_case(l, 5, 7, 5, 3, 3, 0, 0);
@@ -176,6 +178,8 @@ static void conv(struct harness *l)
     conv_case(l, 2, 3, 131, 6, 3, 1, 1);
     conv_case(l, 3, 50, 16, 16, 3, 0, 0);
     conv_case(l, 17, 3, 7, 20, 1, 1, 0);
+    conv_case(l, 3, 200, 5, 20, 3, 0, 1); /* lines in several pieces */
+    conv_case(l, 2, 93, 64, 3, 3, 1, 0);
 }
 
 /* -- rows -------------------------------------------------------------------------------------- */

@@ -9,10 +9,11 @@
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
+/* Rows of the largest tile of two vectors: chains enough that none waits for itself. */
 #if VW == 16
 #    define TILE 8
 #else
-#    define TILE 4
+#    define TILE 6
 #endif
 
 static int up(int n, int to)
@@ -151,6 +152,7 @@ INLINE void multiply(float *c, int ldc, struct operand a, struct operand b, int 
 
         if (n - j > VW) {
             i = tiles(c, ldc, a, b, i, m, TILE, 2, k, shrink, dp);
+            if (VW < 16) i = tiles(c, ldc, a, b, i, m, 4, 2, k, shrink, dp);
             i = tiles(c, ldc, a, b, i, m, 2, 2, k, shrink, dp);
             tiles(c, ldc, a, b, i, m, 1, 2, k, shrink, dp);
         } else {

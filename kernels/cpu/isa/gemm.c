@@ -27,21 +27,22 @@ INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
     return pack == PACK_DP ? vdot2(vset(*a), b, sum) : vfma(vset(*a), b, sum);
 }
 
-INLINE void finish_row(const struct gemm_block *g, int i, int j, int end, enum activation act,
-                       int bf)
+INLINE void finish_rows(const struct gemm_block *g, int i, int rows, int from, int end,
+                        enum activation act, int bf)
 {
-    const struct epilogue *e = &g->out;
+    const struct epilogue e = g->out;
 
-    for (; j < end; j += VW) {
-        int n = lanes(j, end);
-        vf v = vload(g->c + i * GEMM_LDC + j);
+    for (; rows-- > 0; i++)
+        for (int j = from; j < end; j += VW) {
+            int n = lanes(j, end);
+            vf v = vload(g->c + i * GEMM_LDC + j);
 
-        if (e->bias) v = v + vload(e->bias + j);
-        v = rnd(v, bf);
-        if (act != ACT_NONE) v = rnd(activate(v, act), bf);
-        if (e->r) v = v + get(e->r, i * e->ldr + j, n, bf);
-        set(e->y, i * e->ldy + j, v, n, bf);
-    }
+            if (e.bias) v = v + vload(e.bias + j);
+            v = rnd(v, bf);
+            if (act != ACT_NONE) v = rnd(activate(v, act), bf);
+            if (e.r) v = v + get(e.r, i * e.ldr + j, n, bf);
+            set(e.y, i * e.ldy + j, v, n, bf);
+        }
 }
 
 /* The epilogue for rows i .. i + rows, columns j .. end of the block. It stands apart from the
@@ -50,44 +51,75 @@ static __attribute__((noinline)) void finish(const struct gemm_block *g, int i, 
                                              int end)
 {
     if (end > g->n) end = g->n;
-    for (; rows-- > 0; i++)
-        switch ((int)g->out.act * 2 + (g->out.bf != 0)) {
-        case ACT_NONE * 2: finish_row(g, i, j, end, ACT_NONE, 0); break;
-        case ACT_NONE * 2 + 1: finish_row(g, i, j, end, ACT_NONE, 1); break;
-        case ACT_SILU * 2: finish_row(g, i, j, end, ACT_SILU, 0); break;
-        case ACT_SILU * 2 + 1: finish_row(g, i, j, end, ACT_SILU, 1); break;
-        case ACT_GELU_TANH * 2: finish_row(g, i, j, end, ACT_GELU_TANH, 0); break;
-        case ACT_GELU_TANH * 2 + 1: finish_row(g, i, j, end, ACT_GELU_TANH, 1); break;
-        case ACT_GELU_ERF * 2: finish_row(g, i, j, end, ACT_GELU_ERF, 0); break;
-        case ACT_GELU_ERF * 2 + 1: finish_row(g, i, j, end, ACT_GELU_ERF, 1); break;
-        default: break;
-        }
+    switch ((int)g->out.act * 2 + (g->out.bf != 0)) {
+    case ACT_NONE * 2: finish_rows(g, i, rows, j, end, ACT_NONE, 0); break;
+    case ACT_NONE * 2 + 1: finish_rows(g, i, rows, j, end, ACT_NONE, 1); break;
+    case ACT_SILU * 2: finish_rows(g, i, rows, j, end, ACT_SILU, 0); break;
+    case ACT_SILU * 2 + 1: finish_rows(g, i, rows, j, end, ACT_SILU, 1); break;
+    case ACT_GELU_TANH * 2: finish_rows(g, i, rows, j, end, ACT_GELU_TANH, 0); break;
+    case ACT_GELU_TANH * 2 + 1: finish_rows(g, i, rows, j, end, ACT_GELU_TANH, 1); break;
+    case ACT_GELU_ERF * 2: finish_rows(g, i, rows, j, end, ACT_GELU_ERF, 0); break;
+    case ACT_GELU_ERF * 2 + 1: finish_rows(g, i, rows, j, end, ACT_GELU_ERF, 1); break;
+    default: break;
+    }
+}
+
+/* Rows of A and how they follow each other: `at` holds every third of them, since an instruction
+ * reaches two more from there. */
+struct rows {
+    const float *at[(TILE + 2) / 3];
+    int64_t lda;
+};
+
+INLINE struct rows rows_of(const struct gemm_block *g, int i, int rows, int lines)
+{
+    struct rows a = {.lda = lines ? g->lda : GEMM_STRIDE};
+
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r += 3)
+        a.at[r / 3] = (const float *)g->a + (i + r) * a.lda;
+    return a;
+}
+
+/* sum += rows x vecs over the next n of k. */
+INLINE void run(vf sum[TILE][8], struct rows *a, const char **b, int64_t panel, int64_t n, int rows,
+                int vecs, enum pack pack)
+{
+    const int64_t nr = NR * (pack == PACK_BF ? 2 : 4);
+    vf w[8];
+
+    for (int64_t k = 0; k < n; k++, *b += nr) {
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            w[v] = load_b(*b + v / 2 * panel, v % 2 * VW, pack);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] = step(sum[r][v], a->at[r / 3] + r % 3 * a->lda + k, w[v], pack);
+    }
 }
 
 /* rows x (vecs vectors of columns) from row i and column j of the block. */
-INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, enum pack pack)
+INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, enum pack pack,
+                 int lines)
 {
-    const float *a = (const float *)g->a + (int64_t)i * GEMM_STRIDE;
     const int64_t kk = pack == PACK_DP ? (g->k + 1) / 2 : g->k;
-    const int64_t nr = NR * (pack == PACK_BF ? 2 : 4);
     const char *b = (const char *)g->b + j / NR * g->panel;
+    struct rows a = rows_of(g, i, rows, lines);
     float *c = g->c + i * GEMM_LDC + j;
-    vf sum[TILE][8], w[8];
+    vf sum[TILE][8];
 
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
             sum[r][v] = g->first ? vset(0) : vload(c + r * GEMM_LDC + v * VW);
-    for (int64_t k = 0; k < kk; k++, b += nr) {
+    for (int64_t k = 0; k < kk; k += lines ? g->run : kk) {
+        run(sum, &a, &b, g->panel, lines ? g->run : kk, rows, vecs, pack);
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; v++)
-            w[v] = load_b(b + v / 2 * g->panel, v % 2 * VW, pack);
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 16
-            for (int v = 0; v < vecs; v++)
-                sum[r][v] = step(sum[r][v], a + r * GEMM_STRIDE + k, w[v], pack);
+        for (int r = 0; r < rows; r += 3)
+            a.at[r / 3] += g->jump;
     }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
@@ -97,17 +129,17 @@ INLINE void tile(const struct gemm_block *g, int i, int j, int rows, int vecs, e
 }
 
 /* A strip of columns, all rows: the largest tiles first. */
-INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack)
+INLINE void strip(const struct gemm_block *g, int j, int vecs, enum pack pack, int lines)
 {
     int i = 0;
 
     for (; i + TILE <= g->m; i += TILE)
-        tile(g, i, j, TILE, vecs, pack);
+        tile(g, i, j, TILE, vecs, pack, lines);
     for (; i + HALF <= g->m; i += HALF)
-        tile(g, i, j, HALF, vecs, pack);
+        tile(g, i, j, HALF, vecs, pack, lines);
     for (; i + 2 <= g->m; i += 2)
-        tile(g, i, j, 2, vecs, pack);
-    if (i < g->m) tile(g, i, j, 1, vecs, pack);
+        tile(g, i, j, 2, vecs, pack, lines);
+    if (i < g->m) tile(g, i, j, 1, vecs, pack, lines);
 }
 
 /* Wide strips are for fewer rows than a tile has: one panel would leave the multipliers waiting for
@@ -120,34 +152,44 @@ INLINE int wide(const struct gemm_block *g, enum pack pack)
         int i = 0;
 
         for (; VW == 16 && i + 4 <= g->m; i += 4) {
-            tile(g, i, j, 4, 4, pack);
-            tile(g, i, j + 2 * NR, 4, 4, pack);
+            tile(g, i, j, 4, 4, pack, 0);
+            tile(g, i, j + 2 * NR, 4, 4, pack, 0);
         }
         for (; i + 2 <= g->m; i += 2)
-            tile(g, i, j, 2, 8, pack);
-        if (i < g->m) tile(g, i, j, 1, 8, pack);
+            tile(g, i, j, 2, 8, pack, 0);
+        if (i < g->m) tile(g, i, j, 1, 8, pack, 0);
     }
     return j;
 }
 
-INLINE void block(const struct gemm_block *g, enum pack pack)
+INLINE void block(const struct gemm_block *g, enum pack pack, int lines)
 {
-    int j = g->m < HALF ? wide(g, pack) : 0;
+    int j = g->m < HALF && !lines ? wide(g, pack) : 0;
 
     for (; j + VW < g->n; j += NR)
-        strip(g, j, 2, pack);
-    if (j < g->n) strip(g, j, 1, pack);
+        strip(g, j, 2, pack, lines);
+    if (j < g->n) strip(g, j, 1, pack, lines);
     if (g->last) finish(g, 0, g->m, 0, g->n);
 }
 
 void NAME(gemm_f32)(const struct gemm_block *g)
 {
-    block(g, PACK_F32);
+    block(g, PACK_F32, 0);
 }
 
 void NAME(gemm_bf)(const struct gemm_block *g)
 {
-    block(g, PACK_BF);
+    block(g, PACK_BF, 0);
+}
+
+void NAME(conv_f32)(const struct gemm_block *g)
+{
+    block(g, PACK_F32, 1);
+}
+
+void NAME(conv_bf)(const struct gemm_block *g)
+{
+    block(g, PACK_BF, 1);
 }
 
 #if HAS_TILES
@@ -217,6 +259,6 @@ void NAME(gemm_dp)(const struct gemm_block *g)
 #else
 void NAME(gemm_dp)(const struct gemm_block *g)
 {
-    block(g, PACK_DP);
+    block(g, PACK_DP, 0);
 }
 #endif

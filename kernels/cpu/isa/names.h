@@ -26,6 +26,9 @@ enum { GEMM_LDC = GEMM_COLS + 16 };
 void NAME(gemm_f32)(const struct gemm_block *);
 void NAME(gemm_bf)(const struct gemm_block *);
 void NAME(gemm_dp)(const struct gemm_block *);
+void NAME(conv_f32)(const struct gemm_block *);
+void NAME(conv_bf)(const struct gemm_block *);
+void NAME(lines)(const struct im2col *, float *a, int64_t row, int64_t n, enum pack);
 
 void NAME(im2col)(const struct im2col *, void *a, int64_t row, int64_t rows, int64_t k0, int64_t k,
                   enum pack);
@@ -40,8 +43,7 @@ void NAME(rope)(void *x, const float *cs, int64_t rot, int bf);
 void NAME(glu)(void *y, const void *gate, const void *up, int64_t n, enum activation act, int bf);
 void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum activation act, int bf);
 void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t channels, int bf);
-void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                    enum activation act, int bf);
+void NAME(gn_apply)(const struct gn_block *, enum activation act, int bf);
 
 size_t NAME(attn_work)(int d);
 void NAME(attn)(const struct attn_block *, int bf);

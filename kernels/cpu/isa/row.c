@@ -241,19 +241,24 @@ void NAME(gn_sums)(double *s, const void *x, int64_t ld, int64_t n, int64_t chan
     }
 }
 
-INLINE void gn_apply(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                     enum activation act, int bf)
+INLINE void gn_apply(const struct gn_block *g, enum activation act, int bf)
 {
-    for (int64_t i = 0; i < channels; i += VW) {
-        int k = lanes(i, channels);
-        vf v = vfma(get(x, i, k, bf), vload_n(a + i, k), vload_n(b + i, k));
+    const size_t size = bf ? 2 : 4;
 
-        set(y, i, activate(rnd(v, bf), act), k, bf);
+    for (int64_t p = 0; p < g->n; p++) {
+        char *y = (char *)g->y + (size_t)(p * g->ldy) * size;
+        const char *x = (const char *)g->x + (size_t)(p * g->ldx) * size;
+
+        for (int64_t i = 0; i < g->channels; i += VW) {
+            int k = lanes(i, g->channels);
+            vf v = vfma(get(x, i, k, bf), vload_n(g->a + i, k), vload_n(g->b + i, k));
+
+            set(y, i, activate(rnd(v, bf), act), k, bf);
+        }
     }
 }
 
-void NAME(gn_apply)(void *y, const void *x, const float *a, const float *b, int64_t channels,
-                    enum activation act, int bf)
+void NAME(gn_apply)(const struct gn_block *g, enum activation act, int bf)
 {
-    EACH_ACT(gn_apply, act, y, x, a, b, channels)
+    EACH_ACT(gn_apply, act, g)
 }
