@@ -19,9 +19,9 @@ DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libjpe
         libwebp-dev \
         libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
         libdeflate-dev libspng-dev libcurl4-openssl-dev
-TEST_DEPS := g++ libcmocka-dev clang-format chromium firefox-esr python3 python3-websockets \
-             python3-venv python3-yaml python3-numpy python3-pil fonts-dejavu-core curl nodejs npm \
-             nginx openssl iproute2 systemd dpkg-dev
+TEST_DEPS := g++ libcmocka-dev clang-format chromium-headless-shell firefox-esr python3 \
+             python3-websockets python3-venv python3-yaml python3-numpy python3-pil \
+             fonts-dejavu-core curl nodejs npm nginx openssl iproute2 systemd dpkg-dev
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT_release := -O2 -g

@@ -1,8 +1,9 @@
-// browser - Debian's own Chromium under playwright-core.
+// browser - Debian's own Chromium under playwright-core: its headless shell, the same engine without
+// the windows around it, which new headless would open and draw.
 
 import { chromium } from 'playwright-core';
 
-export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium-headless-shell';
 
 export function launch() {
   return chromium.launch({
