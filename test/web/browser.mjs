@@ -1,5 +1,5 @@
-// browser - Debian's own Chromium under playwright-core: its headless shell, the same engine without
-// the windows around it, which new headless would open and draw.
+// browser - Debian's own Chromium under playwright-core: its headless shell, the same engine
+// without the windows around it, which new headless would open and draw.
 
 import { chromium } from 'playwright-core';
 

@@ -23,24 +23,24 @@ INLINE void clear(char *to, int64_t bytes)
 }
 
 /* Where the values [k0, k0 + k) of every pixel begin: a tap and a channel of it. */
-struct tap {
+struct origin {
     int64_t y, x, at, k;
 };
 
-INLINE struct tap tap_of(const struct im2col *g, int64_t k0, int64_t k)
+INLINE struct origin origin_of(const struct im2col *g, int64_t k0, int64_t k)
 {
     const int64_t tap = g->side ? k0 / g->channels : 0;
 
-    return (struct tap){.y = g->side ? tap / g->side : 0,
-                        .x = g->side ? tap % g->side : 0,
-                        .at = k0 - tap * g->channels,
-                        .k = k};
+    return (struct origin){.y = g->side ? tap / g->side : 0,
+                           .x = g->side ? tap % g->side : 0,
+                           .at = k0 - tap * g->channels,
+                           .k = k};
 }
 
 /* One pixel's values from t on: taps row by row, channels inside. Taps side by side in the picture
  * are side by side in memory too, unless it is enlarged or has gaps. Nothing is divided here: it
  * would take longer than the copy. */
-INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, struct tap t,
+INLINE void pixel(const struct im2col *g, char *to, int64_t py, int64_t px, struct origin t,
                   enum pack pack)
 {
     const int64_t side = g->side, ch = g->channels, size = pack == PACK_F32 ? 4 : 2;
@@ -71,7 +71,7 @@ INLINE void im2col(const struct im2col *g, char *a, int64_t row, int64_t rows, i
                    int64_t k, enum pack pack)
 {
     const int64_t wide = (int64_t)g->width << g->up >> g->half, size = pack == PACK_F32 ? 4 : 2;
-    const struct tap t = tap_of(g, k0, k);
+    const struct origin t = origin_of(g, k0, k);
     int64_t y = g->side ? row / wide : 0, x = g->side ? row % wide : 0;
 
     for (int64_t r = 0; r < rows; r++, a += GEMM_STRIDE * 4) {
