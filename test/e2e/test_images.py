@@ -3,6 +3,7 @@
 catches: an image that changes nothing, a size that is changed unsaid, a model that takes images it never learnt to
 use, a file of a server's user decoded by name"""
 
+import json
 import os
 import random
 import struct
@@ -59,7 +60,13 @@ def main():
         assert r.returncode and "4 times" in r.stderr, r.stderr
         r = generate(out, "--image", "README.md")
         assert r.returncode and "neither a PNG nor a JPEG" in r.stderr, r.stderr
-        r = generate(out, "--image", a, model="weights/tiny")
+        alone = os.path.join(folder, "model")
+        os.mkdir(alone)
+        for part in os.listdir(MODEL):
+            os.symlink(os.path.abspath(os.path.join(MODEL, part)), os.path.join(alone, part))
+        with open(os.path.join(alone, "no_images.json"), "w") as f:
+            json.dump(["It draws from words alone."], f)
+        r = generate(out, "--image", a, model=alone)
         assert r.returncode and "words alone" in r.stderr, r.stderr
 
         r = run("plan", "--model", MODEL, "--device", "cpu", "--image", "64x96", "--image", "90x100")

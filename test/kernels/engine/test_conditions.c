@@ -3,6 +3,7 @@
 #include "test/kernels/engine/engine_harness.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { WIDTH = 64, HEIGHT = 32, BYTES = 3 * WIDTH * HEIGHT, QUANTA_MOST = 64 };
 
@@ -242,13 +243,13 @@ static void a_loaded_run_can_be_ended_early(void **state)
     glm_close(g);
 }
 
-/* catches: a model that was not trained for images and takes them, one image too many, an image
- * without pixels; another image that passes for the same request */
+/* catches: one image too many, an image without pixels; another image that passes for the same
+ * request */
 static void requests_are_refused(void **state)
 {
     struct images a;
     struct glm_req q = edit(&a, 1);
-    struct glm *g = open_engine(MODEL, GLM_F32, 1, NULL), *tiny;
+    struct glm *g = open_engine(MODEL, GLM_F32, 1, NULL);
     struct glm_image many[5];
     struct glm_info info;
     struct glm_cost c;
@@ -272,13 +273,63 @@ static void requests_are_refused(void **state)
     assert_int_equal(glm_image_size(g, 90, 20, &w, &h), 1);
     assert_true(w % 32 == 0 && h % 32 == 0);
     glm_close(g);
-    tiny = open_engine("weights/tiny", GLM_F32, 1, NULL);
-    glm_info(tiny, &info);
+}
+
+/* A folder that names the golden model's, and says that it takes no images. */
+static void words_alone_folder(char *dir)
+{
+    static const char *const part[] = {
+        "model_index.json", "processor",   "scheduler", "text_encoder",
+        "tokenizer",        "transformer", "vae",       "vision_language_encoder"};
+    char from[512], to[512];
+    FILE *file;
+
+    assert_non_null(mkdtemp(dir));
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        char *whole;
+
+        snprintf(from, sizeof from, "%s/%s", MODEL, part[i]);
+        snprintf(to, sizeof to, "%s/%s", dir, part[i]);
+        whole = realpath(from, NULL);
+        if (!whole) continue;
+        assert_int_equal(symlink(whole, to), 0);
+        free(whole);
+    }
+    snprintf(to, sizeof to, "%s/no_images.json", dir);
+    file = fopen(to, "w");
+    assert_non_null(file);
+    fputs("[\"It draws from words alone.\"]", file);
+    fclose(file);
+}
+
+static void words_alone_remove(const char *dir)
+{
+    char command[600];
+
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* catches: a model that was not trained for images and takes them */
+static void a_model_may_refuse_images(void **state)
+{
+    char dir[] = "/tmp/darkroom-words-XXXXXX";
+    struct images a;
+    struct glm_req q = edit(&a, 1);
+    struct glm *g;
+    struct glm_info info;
+    struct glm_cost c;
+    struct fail f = {0};
+
+    (void)state;
+    words_alone_folder(dir);
+    g = open_engine(dir, GLM_F32, 1, NULL);
+    glm_info(g, &info);
     assert_int_equal(info.images, 0);
-    q = edit(&a, 1);
-    assert_int_equal(glm_plan(tiny, &q, &c, &f), ERR_BAD_FIELD);
-    assert_string_equal(f.message, info.no_images);
-    glm_close(tiny);
+    assert_int_equal(glm_plan(g, &q, &c, &f), ERR_BAD_FIELD);
+    assert_string_equal(f.message, "It draws from words alone.");
+    glm_close(g);
+    words_alone_remove(dir);
 }
 
 int main(void)
@@ -290,6 +341,7 @@ int main(void)
         cmocka_unit_test(it_goes_on_from_wherever_it_was_saved),
         cmocka_unit_test(a_loaded_run_can_be_ended_early),
         cmocka_unit_test(requests_are_refused),
+        cmocka_unit_test(a_model_may_refuse_images),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
