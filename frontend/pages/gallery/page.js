@@ -31,6 +31,8 @@ export function open(box, host) {
     swap: () => jobs && compare([...jobs].reverse()) });
   box.append(el('div', {}, browse.element, comparison.element));
 
+  let waiting = false; // for the connection, to ask for what is compared again
+
   /** @param {readonly string[]} all */
   async function fill(all) {
     try {
@@ -40,6 +42,9 @@ export function open(box, host) {
       comparison.title.focus({ preventScroll: true });
     } catch (failure) {
       if (jobs !== all) return;
+      const { code } = /** @type {import('../../state.js').Failure} */ (failure);
+      waiting = code === 'unreachable';
+      if (waiting) return;
       host.fail(/** @type {import('../../state.js').Failure} */ (failure));
       host.go('#/gallery');
     }
@@ -53,10 +58,15 @@ export function open(box, host) {
       text = words;
       browse.update(state, languageChanged);
       if (languageChanged && jobs) comparison.update();
+      if (waiting && jobs && state.connection.state === 'open') {
+        waiting = false;
+        fill(jobs);
+      }
     },
     enter(rest) {
       const before = jobs;
       jobs = comparedJobs(rest);
+      waiting = false;
       if (jobs && !before) scrolled = scrollY;
       comparison.element.hidden = !jobs;
       browse.element.hidden = !!jobs;

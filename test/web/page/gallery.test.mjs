@@ -222,6 +222,22 @@ test('compares: one zoom for all, what differs is marked, a slider', async () =>
   await v.leave();
 });
 
+test('a comparison whose connection is lost first comes with the next one', async () => {
+  const v = await visit(server.url);
+  const jobs = (await listed()).jobs.slice(0, 2).map(({ job }) => job);
+  await v.page.evaluate((address) => {
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function lose(text) {
+      if (!/"type":"job"/.test(text)) return send.call(this, text);
+      WebSocket.prototype.send = send;
+      return this.close();
+    };
+    window.location.hash = address;
+  }, `#/gallery/compare/${jobs.join('/')}`);
+  await v.page.waitForFunction(() => document.querySelectorAll('.pane img').length === 2);
+  await v.leave(/already in CLOSING or CLOSED/);
+});
+
 test('from a picture: settings, another with other noise, a time-lapse', async () => {
   const v = await visit(server.url);
   const source = await draw('a red circle to go on from', { seed: 77 });
