@@ -31,7 +31,7 @@ function watch() {
     const context = canvas.getContext('2d');
     context.drawImage(image, 0, 0, 24, 24);
     window.seen.shots.push({ of: image.closest('.card')?.querySelector('.prompt-line').textContent,
-      kind: image.className,
+      kind: image.classList[0],
       pixels: context.getImageData(0, 0, 24, 24).data.join() });
   };
   new MutationObserver((records) => {

@@ -11,7 +11,7 @@ describe('two languages, two themes, three widths', () => {
   test('Chinese, by choice and by the browser; the choice stays', async () => {
     const v = await visit(url());
     await v.page.click('#language');
-    assert.equal(await v.page.getAttribute('html', 'lang'), 'zh-Hans');
+    await v.page.waitForSelector('html[lang=zh-Hans]');
     await v.ask('夜晚的雪地', 'hold 二', 'hold 三', '这个会 fail');
     await arrived(4);
     play.fake.run(100);

@@ -130,7 +130,10 @@ test('a private picture is shown once, kept by nothing, and cannot be shared', a
   await v.page.check('#private');
   await v.ask('a secret circle');
   const card = v.card('a secret circle');
-  await card.locator('img.final').waitFor(PATIENCE);
+  // "private" is far down the form, and what is not on the screen is not drawn
+  await card.scrollIntoViewIfNeeded();
+  await card.locator('img.final').waitFor(PATIENCE).catch(async (failure) =>
+    assert.fail(`${await card.innerHTML()}\n${await v.text('#counts')}\n${failure}`));
   assert.match(await card.locator('img.final').getAttribute('src'), /^blob:/);
   assert.match(await card.innerText(), /private: gone with this page/);
   assert.equal(await card.getByRole('button', { name: /^Share/ }).isVisible(), false);
