@@ -385,6 +385,7 @@ db.commit()`, many.data, String(MANY)]);
   await v.page.keyboard.press('Enter');
   await v.reads('.viewer-count', /^10,000 of 10,000$/);
   await v.page.keyboard.press('Escape');
+  await v.page.waitForFunction(() => document.activeElement?.closest('[role=listbox]'));
   await v.page.keyboard.press('Home');
   await cell(v, /^number 9,?999, /).waitFor();
   await v.page.keyboard.press('Delete');
