@@ -144,15 +144,9 @@ const struct weight *bind_conv(struct bind *b, enum part part, const char *name,
     return conv_of(b, part, text, 0);
 }
 
-const struct weight *bind_conv_up(struct bind *b, enum part part, const char *name, ...)
+const struct weight *bind_conv_up(struct bind *b, enum part part, const char *name)
 {
-    char text[NAMES_MAX];
-    va_list ap;
-
-    va_start(ap, name);
-    vsnprintf(text, sizeof text, name, ap);
-    va_end(ap);
-    return conv_of(b, part, text, 1);
+    return conv_of(b, part, name, 1);
 }
 
 const struct weight *bind_table(struct bind *b, enum part part, const char *name, ...)

@@ -43,8 +43,7 @@ const struct weight *bind_linear(struct bind *, enum part, enum bind_bias, const
 const struct weight *bind_conv(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, of one that reads its input enlarged. */
-const struct weight *bind_conv_up(struct bind *, enum part, const char *name, ...)
-    __attribute__((format(printf, 3, 4)));
+const struct weight *bind_conv_up(struct bind *, enum part, const char *name);
 const struct weight *bind_table(struct bind *, enum part, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
 /* The first rows of a table alone. */

@@ -17,7 +17,8 @@ static void bind_level(struct vae *w, struct bind *b, int i)
         snprintf(name, sizeof name, "decoder.up_blocks.%d.resnets.%d", i, k);
         vae_bind_block(&l->block[k], b, name, k ? l->out : l->in, l->out);
     }
-    if (i) l->enlarge = bind_conv_up(b, PART_VAE, "decoder.up_blocks.%d.upsamplers.0.conv", i - 1);
+    snprintf(name, sizeof name, "decoder.up_blocks.%d.upsamplers.0.conv", i - 1);
+    if (i) l->enlarge = bind_conv_up(b, PART_VAE, name);
 }
 
 void vae_bind(struct vae *w, struct bind *b, const struct vae_config *c, enum dtype type)
