@@ -158,4 +158,5 @@ async def main():
             frame_lag(address)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
