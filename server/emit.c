@@ -86,9 +86,9 @@ static void out_share(void *arg, const struct hub_share *share)
     store_share(((struct service *)arg)->store, share);
 }
 
-static void out_delete(void *arg, uint64_t job)
+static void out_delete(void *arg, const struct hub_deletion *deletion)
 {
-    store_delete(((struct service *)arg)->store, job);
+    store_delete(((struct service *)arg)->store, deletion);
 }
 
 static void out_search(void *arg, const struct hub_search *search)

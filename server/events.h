@@ -18,6 +18,7 @@ enum loop_kind {
     LOOP_ENCODED,      /* encoder: struct loop_encoded */
     LOOP_STORED,       /* store: struct loop_stored */
     LOOP_SHARED,       /* store: struct loop_shared */
+    LOOP_DELETED,      /* store: struct loop_deleted */
     LOOP_DISK,         /* store: struct loop_disk */
     LOOP_REMOVAL,      /* store: struct loop_removal */
     LOOP_FOUND,        /* store: struct loop_found */
@@ -117,6 +118,13 @@ struct loop_shared {
     struct msg m;
     struct hub_share share;
     struct fail why; /* code 0: it is on disk */
+};
+
+/* A job is gone, or stays. */
+struct loop_deleted {
+    struct msg m;
+    struct hub_deletion deletion;
+    struct fail why; /* code 0: it is gone */
 };
 
 /* The disk was probed, as it had refused something. */

@@ -103,6 +103,12 @@ static void on_shared(struct service *s, struct loop_shared *m)
     hub_share_stored(s->hub, clock_us(), &m->share, m->why.code ? &m->why : NULL);
 }
 
+static void on_deleted(struct service *s, struct loop_deleted *m)
+{
+    store_settled(s->store, m->deletion.job);
+    hub_deleted(s->hub, clock_us(), &m->deletion, m->why.code ? &m->why : NULL);
+}
+
 static void on_discarded(struct service *s, const struct image_discard *m)
 {
     hub_discarded(s->hub, clock_us(), m->ticket, m->why.code ? &m->why : NULL);
@@ -143,6 +149,7 @@ static void on_events(void *arg)
         case LOOP_ENCODED: on_encoded(s, (struct loop_encoded *)m); break;
         case LOOP_STORED: on_stored(s, (struct loop_stored *)m); break;
         case LOOP_SHARED: on_shared(s, (struct loop_shared *)m); break;
+        case LOOP_DELETED: on_deleted(s, (struct loop_deleted *)m); break;
         case LOOP_DISK: on_disk(s, (struct loop_disk *)m); break;
         case LOOP_REMOVAL: on_removal(s, (struct loop_removal *)m); break;
         case LOOP_FOUND: on_found(s, (struct loop_found *)m); break;

@@ -3,6 +3,7 @@
 
 #include "server/core/abandon.h"
 #include "server/core/admin.h"
+#include "server/core/deletion.h"
 #include "server/core/favour.h"
 #include "server/core/finish.h"
 #include "server/core/lifecycle.h"
@@ -293,63 +294,6 @@ static void finish(struct hub *h, struct pending_reply *a, const struct command 
         respond_error(h, a, c, &f);
 }
 
-/* --- delete ----------------------------------------------------------------------------------- */
-
-static int check_deletable(const struct job *j, struct fail *f)
-{
-    if (!job_over(j)) {
-        fail_field(f, ERR_CONFLICT, "job", "The job is not over");
-        return fail_advise(f, "Cancel it first, and wait for its end.");
-    }
-    if (j->parent) {
-        fail_field(f, ERR_CONFLICT, "job", "The sweep that it belongs to is not over");
-        return fail_advise(f, "Cancel the sweep first, and wait for its end.");
-    }
-    if (!j->run.device) return 0;
-    fail_field(f, ERR_CONFLICT, "job", "The device has not let go of the job yet");
-    f->retry_after_ms = 1000;
-    return fail_advise(f, "Send it again in a moment.");
-}
-
-/* The job, and the cells that it has in memory. */
-static int check_all_deletable(const struct hub *h, const struct job *j, struct fail *f)
-{
-    int err = check_deletable(j, f);
-
-    for (int i = 0; !err && j->sweep && i < j->sweep->n; i++) {
-        const struct job *cell = registry_find(&h->registry, j->sweep->cell[i].kept.job);
-
-        if (cell) err = check_deletable(cell, f);
-    }
-    return err;
-}
-
-static void forget(struct hub *h, struct job *j)
-{
-    clients_forget(&h->clients, j);
-    registry_forget(&h->registry, j);
-}
-
-static void erase(struct hub *h, struct pending_reply *a, const struct command *c)
-{
-    struct job *j = respond_job(h, a->client, c->job), *cell;
-    struct fail f;
-
-    if (!j) {
-        respond_unknown(h, a, c);
-    } else if (check_all_deletable(h, j, &f) != 0) {
-        respond_error(h, a, c, &f);
-    } else {
-        respond_ok(h, a, c, j);
-        h->out.store_delete(h->out.arg, j->id);
-        for (int i = 0; j->sweep && i < j->sweep->n; i++) {
-            cell = registry_find(&h->registry, j->sweep->cell[i].kept.job);
-            if (cell) forget(h, cell);
-        }
-        forget(h, j);
-    }
-}
-
 /* --- list, statistics ------------------------------------------------------------------------- */
 
 static void list(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c)
@@ -446,7 +390,7 @@ static void obey(struct hub *h, int64_t now, struct pending_reply *a, struct com
     case COMMAND_RELEASE: release(h, a, c); break;
     case COMMAND_REORDER: move(h, a, c); break;
     case COMMAND_FINISH: finish(h, a, c); break;
-    case COMMAND_DELETE: erase(h, a, c); break;
+    case COMMAND_DELETE: deletion_obey(h, a, c); break;
     case COMMAND_AMEND: amend(h, a, c); break;
     case COMMAND_FAVOURITE: favour_obey(h, a, c); break;
     case COMMAND_SHARE: shares_obey(h, now, a, c); break;

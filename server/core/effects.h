@@ -180,6 +180,13 @@ struct hub_search {
     const struct command_search *what;
 };
 
+/* A job that is to go from the disk. */
+struct hub_deletion {
+    uint64_t job;
+    uint64_t ticket; /* names it in the answer */
+    bool private;    /* it was never there */
+};
+
 /* A file that a client has sent whole, to become a picture that jobs begin with. */
 struct hub_file {
     uint64_t ticket; /* names it in the answer */
@@ -215,8 +222,8 @@ struct hub_out {
     /* `steps` of a job that is not over is another now. Answered by hub_stored(). */
     void (*store_finish)(void *arg, const struct hub_row *);
     /* A job that is over goes, with its picture, unless another has the same one, and with its
-     * cells. Not answered. */
-    void (*store_delete)(void *arg, uint64_t job);
+     * cells. Answered by one hub_deleted(), until when recall() does not find it. */
+    void (*store_delete)(void *arg, const struct hub_deletion *);
     /* Find finished pictures, behind all that was stored and deleted before. Answered by one
      * hub_found() with the whole message. */
     void (*search)(void *arg, const struct hub_search *);

@@ -6,6 +6,7 @@
 #include "server/core/capacity.h"
 #include "server/core/commands.h"
 #include "server/core/core.h"
+#include "server/core/deletion.h"
 #include "server/core/device_events.h"
 #include "server/core/ending.h"
 #include "server/core/favour.h"
@@ -317,6 +318,12 @@ void hub_upload(struct hub *h, int64_t now, struct client *p, const char *ref, c
 void hub_image(struct hub *h, int64_t now, const struct hub_image *i, const struct fail *why)
 {
     uploads_taken(h, now, i, why);
+    hub_settle(h, now);
+}
+
+void hub_deleted(struct hub *h, int64_t now, const struct hub_deletion *d, const struct fail *why)
+{
+    deletion_stored(h, now, d, why);
     hub_settle(h, now);
 }
 

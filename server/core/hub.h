@@ -123,6 +123,10 @@ void hub_stored(struct hub *, int64_t now, uint64_t job, const struct fail *why)
 /* What store_share was given is on disk (why NULL), or is not: then the share of before holds. */
 void hub_share_stored(struct hub *, int64_t now, const struct hub_share *, const struct fail *why);
 
+/* What store_delete was given is gone from the disk (why NULL), or stays there: ERR_IO,
+ * ERR_OUT_OF_MEMORY. */
+void hub_deleted(struct hub *, int64_t now, const struct hub_deletion *, const struct fail *why);
+
 /* A binary message of a client: a part of an upload. An error goes to the client. */
 void hub_chunk(struct hub *, int64_t now, struct client *, const void *message, size_t len);
 /* A whole file, as one that came in parts and is committed; ref is that of the answer, or "". */

@@ -47,6 +47,31 @@ struct pending_reply *respond_ticket(const struct hub *h, uint64_t ticket)
     return NULL;
 }
 
+uint64_t respond_later(struct hub *h, struct pending_reply *a, struct text *t)
+{
+    a->then = blob_from_text(t);
+    text_free(t);
+    return a->ticket = ++h->tickets;
+}
+
+void respond_stored(struct hub *h, uint64_t ticket, const struct command *about,
+                    const struct fail *why)
+{
+    struct pending_reply *a = respond_ticket(h, ticket);
+    struct blob *text;
+
+    if (!a) return;
+    text = a->then;
+    a->ticket = 0;
+    a->then = NULL;
+    if (!why) {
+        client_reply_ready(&h->clients, a, text);
+        return;
+    }
+    blob_unref(text);
+    respond_error(h, a, about, why);
+}
+
 struct job *respond_job(const struct hub *h, const struct client *p, uint64_t id)
 {
     struct job *j = lifecycle_find(h, id);

@@ -14,6 +14,11 @@ void respond_ok(struct hub *, struct pending_reply *, const struct command *, co
 void respond_error(struct hub *, struct pending_reply *, const struct command *,
                    const struct fail *);
 
+/* Answer with this text, which is freed, when the disk has what the result, a ticket, names .. */
+uint64_t respond_later(struct hub *, struct pending_reply *, struct text *);
+/* .. that is now (why NULL), or it is refused. */
+void respond_stored(struct hub *, uint64_t ticket, const struct command *, const struct fail *why);
+
 /* The answer that waits for what this ticket names; NULL: its client is gone. */
 struct pending_reply *respond_ticket(const struct hub *, uint64_t ticket);
 /* A job that this client may see; somebody else's does not exist for it. */

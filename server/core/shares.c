@@ -38,14 +38,6 @@ static void store(struct hub *h, struct job *j, uint64_t ticket)
     h->out.store_share(h->out.arg, &s);
 }
 
-/* Answer so when the disk has it: the ticket. Frees the text. */
-static uint64_t answer_later(struct hub *h, struct pending_reply *a, struct text *t)
-{
-    a->then = blob_from_text(t);
-    text_free(t);
-    return a->ticket = ++h->tickets;
-}
-
 /* When the look at a job that is shared until then is due. */
 static void expect(struct hub *h, int64_t now, int64_t until_ms)
 {
@@ -91,7 +83,7 @@ void shares_obey(struct hub *h, int64_t now, struct pending_reply *a, const stru
     expect(h, now, j->guests.until_ms);
     respond_begin(&t);
     answer_shared(a->ref, j->id, secret, j->guests.until_ms, &t);
-    store(h, j, answer_later(h, a, &t));
+    store(h, j, respond_later(h, a, &t));
 }
 
 static bool is_shared(const struct job *j)
@@ -115,7 +107,7 @@ void shares_revoke(struct hub *h, struct pending_reply *a, const struct command 
     cut(h, j);
     respond_begin(&t);
     answer_ok(a->ref, COMMAND_UNSHARE, j->id, (int)job_public(j), &t);
-    store(h, j, answer_later(h, a, &t));
+    store(h, j, respond_later(h, a, &t));
 }
 
 /* --- guests ----------------------------------------------------------------------------------- */
@@ -202,31 +194,15 @@ static void settle(struct hub *h, int64_t now, struct job *j, const struct hub_s
     if (j->guests.storing == 0) follow_disk(h, now, j);
 }
 
-static void reply(struct hub *h, struct pending_reply *a, const struct hub_share *s,
-                  const struct fail *why)
-{
-    const struct command about = {.kind = s->until_ms ? COMMAND_SHARE : COMMAND_UNSHARE,
-                                  .job = s->job};
-    struct blob *text = a->then;
-
-    a->ticket = 0;
-    a->then = NULL;
-    if (!why) {
-        client_reply_ready(&h->clients, a, text);
-        return;
-    }
-    blob_unref(text);
-    respond_error(h, a, &about, why);
-}
-
 void shares_stored(struct hub *h, int64_t now, const struct hub_share *s, const struct fail *why)
 {
     struct job *j = registry_find(&h->registry, s->job); /* NULL: it was deleted meanwhile */
-    struct pending_reply *a = s->ticket ? respond_ticket(h, s->ticket) : NULL;
+    const struct command about = {.kind = s->until_ms ? COMMAND_SHARE : COMMAND_UNSHARE,
+                                  .job = s->job};
 
     ending_answered(h, now, why);
     if (j) settle(h, now, j, s, !why);
-    if (a) reply(h, a, s, why);
+    if (s->ticket) respond_stored(h, s->ticket, &about, why);
 }
 
 /* --- their end -------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@ union answer {
     struct msg m;
     struct loop_stored stored;
     struct loop_shared shared;
+    struct loop_deleted deleted;
     struct loop_found found;
 };
 
@@ -55,6 +56,23 @@ void answers_refuse_share(struct answers *a, const struct hub_share *share)
     entry_shared(&m->shared, share, NULL);
     fail_set(&m->shared.why, ERR_OUT_OF_MEMORY, "No memory to store whom the job is shared with.");
     refuse(a, m, &m->shared.why);
+}
+
+void answers_deleted(struct answers *a, const struct hub_deletion *deletion)
+{
+    union answer *m = reserve_take(&a->reserve);
+
+    entry_deleted(&m->deleted, deletion, NULL);
+    mbox_push(a->loop, &m->m);
+}
+
+void answers_refuse_deletion(struct answers *a, const struct hub_deletion *deletion)
+{
+    union answer *m = reserve_take(&a->reserve);
+
+    entry_deleted(&m->deleted, deletion, NULL);
+    fail_set(&m->deleted.why, ERR_OUT_OF_MEMORY, "No memory to delete the job.");
+    refuse(a, m, &m->deleted.why);
 }
 
 void answers_refuse_search(struct answers *a, uint64_t ticket)

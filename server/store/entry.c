@@ -86,6 +86,16 @@ struct row_entry *entry_share(int kind, const struct hub_share *share)
     return e;
 }
 
+struct row_entry *entry_deletion(int kind, const struct hub_deletion *deletion)
+{
+    struct row_entry *e = calloc(1, sizeof *e);
+
+    if (!e) return NULL;
+    e->m.kind = kind;
+    e->deletion = *deletion;
+    return e;
+}
+
 void entry_stored(struct loop_stored *m, uint64_t job, int64_t commit_us, const struct fail *why)
 {
     m->m.kind = LOOP_STORED;
@@ -101,9 +111,18 @@ void entry_shared(struct loop_shared *m, const struct hub_share *share, const st
     if (why) m->why = *why;
 }
 
+void entry_deleted(struct loop_deleted *m, const struct hub_deletion *deletion,
+                   const struct fail *why)
+{
+    m->m.kind = LOOP_DELETED;
+    m->deletion = *deletion;
+    if (why) m->why = *why;
+}
+
 void entry_answer(struct row_entry *e, int64_t commit_us, const struct fail *why, struct mbox *loop)
 {
     const struct hub_share share = e->share;
+    const struct hub_deletion deletion = e->deletion;
     const bool rows = e->n > 0;
     const uint64_t job = rows ? entry_job(e) : 0;
 
@@ -111,6 +130,9 @@ void entry_answer(struct row_entry *e, int64_t commit_us, const struct fail *why
     if (rows) {
         memset(&e->stored, 0, sizeof e->stored);
         entry_stored(&e->stored, job, commit_us, why);
+    } else if (deletion.job) {
+        memset(&e->deleted, 0, sizeof e->deleted);
+        entry_deleted(&e->deleted, &deletion, why);
     } else {
         memset(&e->shared, 0, sizeof e->shared);
         entry_shared(&e->shared, &share, why);

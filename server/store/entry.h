@@ -20,15 +20,17 @@ struct entry_row {
     struct fail error;
 };
 
-/* Rows that are written together; the job that is answered for, or deleted, is the last one's. */
+/* Rows that are written together; the job that is answered for is the last one's. */
 struct row_entry {
     union {
         struct msg m;
-        struct loop_stored stored; /* what it becomes */
-        struct loop_shared shared; /* .. or this */
+        struct loop_stored stored;   /* what it becomes */
+        struct loop_shared shared;   /* .. or this .. */
+        struct loop_deleted deleted; /* .. or this */
     };
     struct blob *file;
-    struct hub_share share; /* n 0: what is stored instead of rows */
+    struct hub_share share;       /* n 0: what is stored instead of rows .. */
+    struct hub_deletion deletion; /* .. or, when it names a job, what is deleted */
     int n;
     struct entry_row at[];
 };
@@ -37,14 +39,16 @@ struct row_entry {
 struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file);
 /* Of no row. NULL: no memory. */
 struct row_entry *entry_share(int kind, const struct hub_share *);
+struct row_entry *entry_deletion(int kind, const struct hub_deletion *);
 void entry_free(struct row_entry *);
 
 /* What became of it; why NULL: it is on disk. All that the entry has is freed, and the entry itself
- * goes to the loop as LOOP_STORED, or as LOOP_SHARED. */
+ * goes to the loop as LOOP_STORED, LOOP_SHARED or LOOP_DELETED. */
 void entry_answer(struct row_entry *, int64_t commit_us, const struct fail *why, struct mbox *loop);
 /* As the loop gets it, for a message that is all zero. */
 void entry_stored(struct loop_stored *, uint64_t job, int64_t commit_us, const struct fail *why);
 void entry_shared(struct loop_shared *, const struct hub_share *, const struct fail *why);
+void entry_deleted(struct loop_deleted *, const struct hub_deletion *, const struct fail *why);
 uint64_t entry_job(const struct row_entry *);
 
 #endif

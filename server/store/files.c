@@ -100,21 +100,21 @@ int files_private(int folder, const char *name, bool make, struct fail *f)
     return err;
 }
 
-void files_remember(int folder, const char *name, struct files_identity *out)
+int files_identify(int folder, const char *name, struct files_identity *out, struct fail *f)
 {
     struct stat st;
 
     *out = (struct files_identity){0};
     if (!fstatat(folder, name, &st, 0))
         *out = (struct files_identity){.device = st.st_dev, .inode = st.st_ino};
+    else if (errno != ENOENT)
+        return fail_errno(f, "Cannot look at the file", name);
+    return 0;
 }
 
-bool files_same(int folder, const char *name, const struct files_identity *as)
+bool files_same(const struct files_identity *a, const struct files_identity *b)
 {
-    struct files_identity now;
-
-    files_remember(folder, name, &now);
-    return now.device == as->device && now.inode == as->inode;
+    return a->device == b->device && a->inode == b->inode;
 }
 
 /* 0, or -1 with errno. A process of a server that was killed may be about to end: it is waited

@@ -30,8 +30,9 @@ struct files_identity {
     dev_t device;
     ino_t inode;
 };
-void files_remember(int folder, const char *name, struct files_identity *out);
-bool files_same(int folder, const char *name, const struct files_identity *as);
+/* All zero when there is no such file. ERR_IO: that cannot be told. */
+int files_identify(int folder, const char *name, struct files_identity *out, struct fail *f);
+bool files_same(const struct files_identity *, const struct files_identity *);
 
 /* Remove the files whose names end so; the result is their number, *others that of all others
  * but hidden ones. ERR_IO. */

@@ -233,28 +233,30 @@ void images_list(struct image_store *m, uint32_t owner, struct text *out)
     sqlite3_finalize(q);
 }
 
-/* Of an upload: how many jobs begin with it that are not over; -1: there is no such upload. */
-static int waiting_jobs(sqlite3 *db, uint32_t owner, const char *digest)
+/* Of an upload: how many jobs begin with it that are not over; *n -1: there is no such upload. */
+static int waiting_jobs(sqlite3 *db, uint32_t owner, const char *digest, int *n, struct fail *f)
 {
     sqlite3_stmt *q =
         prepare(db, "SELECT (SELECT count(*) FROM sources s JOIN jobs j ON"
                     " j.job=s.job WHERE s.digest=?2 AND j.owner=?1 AND j.state=0)"
                     " FROM images WHERE owner=?1 AND digest=?2 AND notes IS NOT NULL");
-    int n;
+    int err, got;
 
     sqlite3_bind_int64(q, 1, owner);
     sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
-    n = q && sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
+    got = q ? sqlite3_step(q) : SQLITE_ERROR;
+    *n = got == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
+    err = got == SQLITE_ROW || got == SQLITE_DONE ? 0 : database_fail(db, "Cannot read", f);
     sqlite3_finalize(q);
-    return n;
+    return err;
 }
 
 /* May this upload be removed? */
 static int check_discard(struct image_store *m, uint32_t owner, const char *digest, struct fail *f)
 {
-    const int n = waiting_jobs(m->rows->writer, owner, digest);
+    int n, err = waiting_jobs(m->rows->writer, owner, digest, &n, f);
 
-    if (n == 0) return 0;
+    if (err || n == 0) return err;
     if (n < 0) return fail_field(f, ERR_NOT_FOUND, "image", "There is no such upload");
     fail_field(f, ERR_CONFLICT, "image", "%d job%s that %s not over begin%s with it", n,
                n == 1 ? "" : "s", n == 1 ? "is" : "are", n == 1 ? "s" : "");
@@ -267,7 +269,7 @@ static void remove_file(struct image_store *m, const char *digest)
     char name[FILE_TEXT];
 
     file_name(digest, name);
-    if (!has_row(m, name)) pictures_remove(&m->files, name);
+    if (!has_row(m, name)) pictures_remove(&m->files, name, NULL);
 }
 
 static int remove_row(struct image_store *m, uint32_t owner, const char *digest, struct fail *f)

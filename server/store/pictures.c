@@ -89,16 +89,25 @@ int pictures_link(struct pictures *from, const char *name, struct pictures *to, 
     return err;
 }
 
-void pictures_remove(struct pictures *p, const char *name)
+static int remove_file(int folder, const char *name, struct fail *f)
+{
+    if (!unlinkat(folder, name, 0) || errno == ENOENT) return 0;
+    return fail_set(f, ERR_IO, "Cannot remove %s: %s.", name, strerror(errno));
+}
+
+int pictures_remove(struct pictures *p, const char *name, struct fail *f)
 {
     char small[PICTURE_NAME_BYTES];
-    int folder;
+    int folder, err;
 
-    if (!*name || strchr(name, '/') || files_subfolder(p->data, p->folder, false, &folder, NULL))
-        return;
-    unlinkat(folder, name, 0);
-    if (name_thumbnail(name, small)) unlinkat(folder, small, 0);
+    if (!*name || strchr(name, '/')) return 0;
+    err = files_subfolder(p->data, p->folder, false, &folder, f);
+    if (err == ERR_NOT_FOUND) return 0; /* so are its files */
+    if (err) return err;
+    if (name_thumbnail(name, small)) err = remove_file(folder, small, f);
+    if (!err) err = remove_file(folder, name, f);
     close(folder);
+    return err;
 }
 
 int pictures_probe(struct pictures *p, struct fail *f)

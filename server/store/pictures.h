@@ -38,8 +38,8 @@ int pictures_write(struct pictures *, const char *name, const void *bytes, size_
 /* A second name for a file, in another folder; 0 also when it is there already. ERR_IO. */
 int pictures_link(struct pictures *from, const char *name, struct pictures *to, const char *as,
                   struct fail *f);
-/* With its thumbnail, when they are there. */
-void pictures_remove(struct pictures *, const char *name);
+/* With its thumbnail; 0 also when they are not there. ERR_IO. */
+int pictures_remove(struct pictures *, const char *name, struct fail *f);
 /* A picture's thumbnail has its name with another ending (thumbnails.h). -1: there is none. */
 int pictures_open_thumbnail(struct pictures *, const char *name);
 void pictures_write_thumbnail(struct pictures *, const char *name, const void *bytes, size_t len);

@@ -1,6 +1,8 @@
 /* quota - a file goes before its row, as everywhere in the store. */
 #include "server/store/quota.h"
 
+#include "server/store/erase.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +43,11 @@ static int remove_list(struct quota *q, const struct removal *list, struct fail 
     for (int i = 0; i < list->n && !err; i++) {
         struct row_picture p;
 
-        if (!rows_picture(q->rows, list->job[i], &p)) continue;
-        if (!p.shared) pictures_remove(q->pictures, p.name);
-        err = rows_remove(q->rows, p.job, f);
+        err = rows_picture(q->rows, list->job[i], &p, f);
+        if (err == ERR_NOT_FOUND)
+            err = 0; /* deleted meanwhile */
+        else if (!err)
+            err = erase_picture(q->rows, q->pictures, &p, f);
     }
     if (!err) err = rows_commit(q->rows, f);
     if (err) rows_rollback(q->rows);

@@ -1,6 +1,8 @@
 /* retention - a file goes before its row: a kill in between leaves a row that is found again. */
 #include "server/store/retention.h"
 
+#include "server/store/erase.h"
+
 #include "proto/limits.h"
 
 enum {
@@ -57,13 +59,6 @@ static int64_t sane_ms(struct retention *r, int64_t unix_ms)
     return unix_ms < most ? unix_ms : most;
 }
 
-/* Its file first, then its row, in the transaction that is open. */
-static int remove_one(struct retention *r, const struct row_picture *p, struct fail *f)
-{
-    if (!p->shared) pictures_remove(r->pictures, p->name);
-    return rows_remove(r->rows, p->job, f);
-}
-
 /* The end of a transaction; the number of pictures removed, or negative. */
 static int finish(struct retention *r, int err, int removed, struct fail *f)
 {
@@ -83,7 +78,7 @@ static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, stru
 
         if (!old && (!r->keep_bytes || total <= r->keep_bytes)) break;
         if (!oldest.shared) total -= oldest.bytes;
-        err = remove_one(r, &oldest, f);
+        err = erase_picture(r->rows, r->pictures, &oldest, f);
         removed++;
     }
     return finish(r, err, removed, f);

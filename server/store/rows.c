@@ -355,25 +355,31 @@ int64_t rows_newest_ms(struct job_rows *r)
 }
 
 /* sql: its condition and order; ?1 is the job where there is one. */
-static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, struct row_picture *out)
+static int find_picture(struct job_rows *r, const char *sql, uint64_t job, struct row_picture *out,
+                        struct fail *f)
 {
     sqlite3_stmt *q = NULL;
-    bool found = false;
+    int err, got = SQLITE_ERROR;
 
     if (sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK) {
         if (sqlite3_bind_parameter_count(q) > 0) bind_id(q, 1, job);
-        found = sqlite3_step(q) == SQLITE_ROW;
+        got = sqlite3_step(q);
     }
-    if (found) {
+    if (got == SQLITE_ROW) {
         *out = (struct row_picture){.job = (uint64_t)sqlite3_column_int64(q, 0),
                                     .bytes = sqlite3_column_int64(q, 1),
                                     .created_ms = sqlite3_column_int64(q, 2),
                                     .shared = sqlite3_column_int(q, 4) != 0,
                                     .favourite = sqlite3_column_int(q, 5) != 0};
         snprintf(out->name, sizeof out->name, "%s", text_at(q, 3));
+        err = 0;
+    } else if (got == SQLITE_DONE) {
+        err = fail_set(f, ERR_NOT_FOUND, "There is no such picture.");
+    } else {
+        err = database_fail(r->writer, "Cannot read", f);
     }
     sqlite3_finalize(q);
-    return found;
+    return err;
 }
 
 /* Bytes of a row of `jobs` as `a`: its picture's and its tokens'. */
@@ -390,7 +396,7 @@ static bool find_picture(struct job_rows *r, const char *sql, uint64_t job, stru
 
 bool rows_oldest(struct job_rows *r, struct row_picture *out)
 {
-    return find_picture(r, A_PICTURE " ORDER BY favourite, ord LIMIT 1", 0, out);
+    return !find_picture(r, A_PICTURE " ORDER BY favourite, ord LIMIT 1", 0, out, NULL);
 }
 
 bool rows_over_quota(struct job_rows *r, uint32_t after, struct row_excess *out)
@@ -432,9 +438,9 @@ void rows_quota_list(struct job_rows *r, uint32_t owner, int64_t bytes, struct r
     sqlite3_finalize(q);
 }
 
-bool rows_picture(struct job_rows *r, uint64_t job, struct row_picture *out)
+int rows_picture(struct job_rows *r, uint64_t job, struct row_picture *out, struct fail *f)
 {
-    return find_picture(r, A_PICTURE " AND job=?1", job, out);
+    return find_picture(r, A_PICTURE " AND job=?1", job, out, f);
 }
 
 static int run_on(struct job_rows *r, const char *sql, int64_t bound, struct fail *f)
@@ -449,18 +455,20 @@ static int run_on(struct job_rows *r, const char *sql, int64_t bound, struct fai
     return bad;
 }
 
-uint64_t rows_cell(struct job_rows *r, uint64_t sweep)
+int rows_cell(struct job_rows *r, uint64_t sweep, uint64_t *cell, struct fail *f)
 {
     static const char sql[] = "SELECT job FROM jobs WHERE parent=?1 AND parent<>0 LIMIT 1";
     sqlite3_stmt *q = NULL;
-    uint64_t job = 0;
+    int err, got = SQLITE_ERROR;
 
     if (sqlite3_prepare_v2(r->writer, sql, -1, &q, NULL) == SQLITE_OK) {
         bind_id(q, 1, sweep);
-        if (sqlite3_step(q) == SQLITE_ROW) job = (uint64_t)sqlite3_column_int64(q, 0);
+        got = sqlite3_step(q);
     }
+    *cell = got == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
+    err = got == SQLITE_ROW || got == SQLITE_DONE ? 0 : database_fail(r->writer, "Cannot read", f);
     sqlite3_finalize(q);
-    return job;
+    return err;
 }
 
 /* A sweep that is over, and no cell of which has a row. */

@@ -44,6 +44,8 @@ bool rows_recall(struct job_rows *, uint64_t job,
                  int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg);
 /* This job is deleted: it cannot be recalled any more, also while its row is there yet. */
 void rows_going(struct job_rows *, uint64_t job);
+/* That was answered: its row is gone, or stays and is found again. */
+void rows_settled(struct job_rows *, uint64_t job);
 /* The file of a result and its size. Of all jobs, or of one owner's; several may have the same
  * result. ERR_NOT_FOUND: there is no such result. ERR_IO. */
 int rows_find(struct job_rows *, bool all, uint32_t owner, const char *digest, char *name,
@@ -76,10 +78,10 @@ bool rows_over_quota(struct job_rows *, uint32_t after, struct row_excess *out);
 /* Its oldest pictures, favourites last, that have so many bytes together: n, job and bytes of out
  * are set. */
 void rows_quota_list(struct job_rows *, uint32_t owner, int64_t bytes, struct removal *out);
-/* The same of this job. */
-bool rows_picture(struct job_rows *, uint64_t job, struct row_picture *out);
-/* A job that is a cell of this one; 0: none has a row. */
-uint64_t rows_cell(struct job_rows *, uint64_t sweep);
+/* The same of this job. ERR_NOT_FOUND: it has none; ERR_IO, ERR_OUT_OF_MEMORY. */
+int rows_picture(struct job_rows *, uint64_t job, struct row_picture *out, struct fail *f);
+/* A job that is a cell of this one; *cell 0: none has a row. */
+int rows_cell(struct job_rows *, uint64_t sweep, uint64_t *cell, struct fail *f);
 /* Remove a row, within a transaction; it goes on to be counted. With its last cell goes the row of
  * a sweep that is over. */
 int rows_remove(struct job_rows *, uint64_t job, struct fail *f);

@@ -269,25 +269,11 @@ bool rows_recall(struct job_rows *r, uint64_t job,
     return found;
 }
 
-/* Those whose rows are gone need not be known. */
-static void drop_gone(struct job_rows *r)
-{
-    int n = 0;
-
-    for (int i = 0; i < r->n_going; i++) {
-        if (!find_over(r, r->going[i])) continue;
-        sqlite3_reset(r->recall);
-        r->going[n++] = r->going[i];
-    }
-    r->n_going = n;
-}
-
 void rows_going(struct job_rows *r, uint64_t job)
 {
     int max = r->max_going ? 2 * r->max_going : GOING_MIN;
     uint64_t *more;
 
-    if (r->n_going == r->max_going) drop_gone(r);
     if (r->n_going == r->max_going) {
         more = realloc(r->going, (size_t)max * sizeof *more);
         if (!more) return; /* until its row is gone, a command that names it finds it */
@@ -295,4 +281,13 @@ void rows_going(struct job_rows *r, uint64_t job)
         r->max_going = max;
     }
     r->going[r->n_going++] = job;
+}
+
+void rows_settled(struct job_rows *r, uint64_t job)
+{
+    int n = 0;
+
+    for (int i = 0; i < r->n_going; i++)
+        if (r->going[i] != job) r->going[n++] = r->going[i];
+    r->n_going = n;
 }

@@ -6,6 +6,7 @@
 #include "server/store/answers.h"
 #include "server/store/checkpoints.h"
 #include "server/store/entry.h"
+#include "server/store/erase.h"
 #include "server/store/files.h"
 #include "server/store/hooks.h"
 #include "server/store/images.h"
@@ -149,8 +150,8 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     if (!err && snprintf(path, sizeof path, "%s/%s", data, DATABASE[0]) >= (int)sizeof path)
         err = fail_set(f, ERR_IO, "The path of the data folder is too long.");
     if (!err) err = rows_open(&s->rows, path, f);
-    for (int i = 0; i < DATABASE_FILES; i++)
-        files_remember(s->folder, DATABASE[i], &s->files[i]);
+    for (int i = 0; i < DATABASE_FILES && !err; i++)
+        err = files_identify(s->folder, DATABASE[i], &s->files[i], f);
     if (!err) err = open_pictures(s, data, f);
     if (!err) err = images_open(&s->images, &s->rows, &s->pictures, s->folder, s->log, f);
     if (!err) err = checkpoints_open(&s->checkpoints, s->folder, s->log, waits, &s->rows, f);
@@ -385,19 +386,22 @@ void store_finish(struct store *s, const struct hub_row *row)
     send(s, STORE_FINISH, row, 1, NULL);
 }
 
-void store_delete(struct store *s, uint64_t job)
+void store_delete(struct store *s, const struct hub_deletion *deletion)
 {
-    struct row_entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
+    struct row_entry *e = deletion->private ? NULL : entry_deletion(STORE_DELETE, deletion);
 
-    rows_going(&s->rows, job);
-    if (!e) {
-        log_error(s->log, "store: no memory to remove a job, which stays");
-        return;
-    }
-    e->m.kind = STORE_DELETE;
-    e->n = 1;
-    e->at[0].row.job = job;
-    push(s, &e->m);
+    rows_going(&s->rows, deletion->job);
+    if (e)
+        push(s, &e->m);
+    else if (deletion->private)
+        answers_deleted(&s->answers, deletion);
+    else
+        answers_refuse_deletion(&s->answers, deletion);
+}
+
+void store_settled(struct store *s, uint64_t job)
+{
+    rows_settled(&s->rows, job);
 }
 
 void store_search(struct store *s, const struct hub_search *search)
@@ -454,31 +458,16 @@ static int write_file(struct store *s, const struct row_entry *e, char *name, st
 static int check_files(struct store *s, struct fail *f)
 {
     for (int i = 0; i < DATABASE_FILES; i++) {
-        if (files_same(s->folder, DATABASE[i], &s->files[i])) continue;
+        struct files_identity now;
+        int err = files_identify(s->folder, DATABASE[i], &now, f);
+
+        if (err) return err;
+        if (files_same(&now, &s->files[i])) continue;
         return fail_set(f, ERR_IO,
                         "The job store's file %s was removed or replaced while the server runs.",
                         DATABASE[i]);
     }
     return 0;
-}
-
-/* The file goes before the row: a kill in between leaves a row that can be deleted again. */
-static int delete_one(struct store *s, uint64_t job, struct fail *f)
-{
-    struct row_picture p;
-
-    if (rows_picture(&s->rows, job, &p) && !p.shared) pictures_remove(&s->pictures, p.name);
-    return rows_remove(&s->rows, job, f);
-}
-
-static int delete_job(struct store *s, uint64_t job, struct fail *f)
-{
-    uint64_t cell;
-    int err = 0;
-
-    while (!err && (cell = rows_cell(&s->rows, job)) != 0)
-        err = delete_one(s, cell, f);
-    return err ? err : delete_one(s, job, f);
 }
 
 static int accept_rows(struct store *s, const struct row_entry *e, struct fail *f)
@@ -499,7 +488,7 @@ static int write_entry(struct store *s, const struct row_entry *e, struct fail *
     int err;
 
     if (e->m.kind == STORE_ACCEPT) return accept_rows(s, e, f);
-    if (e->m.kind == STORE_DELETE) return delete_job(s, entry_job(e), f);
+    if (e->m.kind == STORE_DELETE) return erase_job(&s->rows, &s->pictures, e->deletion.job, f);
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
     if (e->m.kind == STORE_SHARE) return rows_share(&s->rows, &e->share, f);
     if (e->m.kind == STORE_FINISH) return rows_finish(&s->rows, &e->at[0].row, f);
@@ -587,7 +576,7 @@ static void probe(struct store *s)
 
 static void settle(struct store *s, struct row_entry *e, struct fail *why)
 {
-    const bool share = e->m.kind == STORE_SHARE;
+    const bool rows = e->n > 0;
 
     remember(s, why);
     if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, entry_job(e));
@@ -597,12 +586,12 @@ static void settle(struct store *s, struct row_entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind == STORE_DELETE || e->m.kind == STORE_PLACE) {
+    if (e->m.kind == STORE_PLACE) {
         entry_free(e);
         return;
     }
     entry_answer(e, s->commit_us, why, s->loop);
-    if (!share) s->commit_us = 0;
+    if (rows) s->commit_us = 0;
 }
 
 static void keep(struct store *s, struct keep *k)

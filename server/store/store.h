@@ -81,8 +81,10 @@ void store_end(struct store *, const struct hub_row *, struct blob *file);
 void store_place(struct store *, const struct hub_row *);
 void store_share(struct store *, const struct hub_share *);
 void store_finish(struct store *, const struct hub_row *);
-void store_delete(struct store *, uint64_t job);
-/* Call each for this job, if it is over and has a row, unless store_delete() was called for it.
+void store_delete(struct store *, const struct hub_deletion *);
+/* LOOP_DELETED has come for it: it is gone, or is found again. */
+void store_settled(struct store *, uint64_t job);
+/* Call each for this job, if it is over and has a row, unless it is being deleted.
  * False: there is none. */
 bool store_recall(struct store *, uint64_t job,
                   int (*each)(void *arg, const struct hub_row *, struct fail *f), void *arg);

@@ -67,9 +67,14 @@ async def goes_on_after_a_kill():
         listed = await c.ask(type="list", parent=sweep)
         assert [row["job"] for row in (await c.ask(type="list"))["jobs"]] == [alone["job"]] and not listed["jobs"], listed
         others = [cell["url"] for i, cell in enumerate(end["cells"]) if i != 4]
-        while any(server.get(url)[0] == 200 for url in others):
-            await asyncio.sleep(0.01)  # the disk does it later
+        assert all(server.get(url)[0] == 404 for url in others)
         assert server.get(result["url"])[0] == 200  # the job alone has it still
+        await c.ask(type="delete", job=alone["job"])
+        server.kill()  # what is said to be gone does not come back
+    server = Server(data)
+    async with server.connect() as c:
+        assert (await c.ask(type="list"))["jobs"] == [] and server.get(result["url"])[0] == 404
+        assert os.listdir(os.path.join(data, "outputs")) == []
     server.kill()
 
 

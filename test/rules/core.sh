@@ -8,10 +8,10 @@ libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmo
 strlen strncmp strdup snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
 nextafter __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
 ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands'
-ours+='|composition|device|device_events|devices|dispatch|ending|eta|fair|favour|finish|forecast'
-ours+='|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews|private|queue|registry'
-ours+='|recall|recent|reorder|report|request|respond|restore|search|shares|sources|stats|submit'
-ours+='|sweeps|timeline|uploads'
+ours+='|composition|deletion|device|device_events|devices|dispatch|ending|eta|fair|favour'
+ours+='|finish|forecast|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews'
+ours+='|private|queue|registry|recall|recent|reorder|report|request|respond|restore|search'
+ours+='|shares|sources|stats|submit|sweeps|timeline|uploads'
 ours="^($ours)_"
 proto='^(answer|cells|chunk|command|event|fail|frame|id|notice|scan|spec|sweep|text|url|user)_'
 proto+='|^(COMMAND|SPEC|USER)_|^(blob)_'

@@ -14,6 +14,7 @@ struct harness {
     int accepts;
     uint64_t job, random;
     uint64_t discard;                          /* ticket of the newest one */
+    struct hub_deletion deletion;              /* the newest */
     void (*search)(const struct hub_search *); /* NULL: nobody looks */
     void (*take)(const struct hub_file *);     /* the same */
     const struct hub_row *forgotten;           /* what recall finds; NULL: nothing */
@@ -42,9 +43,9 @@ static void harness_place(void *arg, const struct hub_row *row)
 {
     (void)arg, (void)row;
 }
-static void harness_delete(void *arg, uint64_t job)
+static void harness_delete(void *arg, const struct hub_deletion *d)
 {
-    (void)arg, (void)job;
+    ((struct harness *)arg)->deletion = *d;
 }
 static bool harness_has_picture(void *arg, uint32_t owner, const char *digest)
 {

@@ -271,6 +271,8 @@ static inline void hear_answer(struct chaos *x, struct chaos_client *c, json_t *
         MUST(w, integer(m, "retry_after_ms") > 0, "no time to come back");
     }
     if (strcmp(type, "ok") == 0 && strcmp(re, "finish") == 0) hear_finish(x, job);
+    if (strcmp(type, "ok") == 0 && strcmp(re, "delete") == 0)
+        MUST(w, truth_of(w, job)->disk->deleted, "called deleted, and on disk");
     if (ref[0] == 'g')
         hear_share(x, job, (unsigned)strtoul(ref + 1, NULL, 10), strcmp(type, "ok") == 0);
     if (strcmp(type, "ok") != 0 || !v) return;

@@ -112,6 +112,21 @@ static inline void go_on(struct world *w, int n)
     }
 }
 
+/* `delete`, and what it is answered with when the disk has done it. */
+static inline const char *remove_job(struct world *w, struct listener *e, uint64_t job)
+{
+    char id[ID_TEXT];
+
+    id_format(job, id);
+    listen_all(w, e);
+    command(w, e, "{\"type\":\"delete\",\"job\":\"%s\"}", id);
+    listen_all(w, e);
+    if (strstr(e->text, "\"re\":\"delete\"")) return e->text;
+    store_all(w);
+    listen_all(w, e);
+    return e->text;
+}
+
 static inline uint64_t newest(const struct world *w)
 {
     return w->hub->registry.newest->id;

@@ -609,6 +609,8 @@ static inline void world_kill(struct world *w, unsigned written)
         w->map[i]->overall = 0;
         w->map[i]->unwatched_us = 0;
     }
+    for (int i = 0; i < w->n_disk; i++)
+        w->disk[i]->going = false;
     for (int i = 0; i < w->n_disk; i++) /* they were in memory alone */
         if (!w->marks[i].deleted && w->disk[i]->row.private) disk_delete(w, w->disk[i]);
     hub_free(w->hub);

@@ -142,19 +142,22 @@ static inline void out_store_finish(void *arg, const struct hub_row *r)
     w->writes[w->write_end++ % WORLD_ORDERS] = s;
 }
 
-static inline void out_store_delete(void *arg, uint64_t job)
+/* The same. */
+static inline void out_store_delete(void *arg, const struct hub_deletion *d)
 {
     struct world *w = arg;
-    struct truth *t = truth_of(w, job);
+    struct truth *t = truth_of(w, d->job);
+    struct saved *s = calloc(1, sizeof *s);
 
+    assert_non_null(s);
     MUST(w, t->disk && t->disk->row.state != STATE_QUEUED, "a job is removed that is not over");
-    MUST(w, !t->disk->deleted, "removed twice");
-    disk_delete(w, t->disk);
-    for (int i = 0; t->disk->sweep && i < w->n_disk; i++) {
-        if (w->disk[i]->row.place.parent != job) continue;
-        MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a cell is removed that is not over");
-        disk_delete(w, w->disk[i]);
-    }
+    MUST(w, !t->disk->deleted && !t->disk->going, "removed twice");
+    MUST(w, d->private == t->disk->row.private, "what is on disk is not private");
+    t->disk->going = true;
+    s->deletion = true;
+    s->ticket = d->ticket;
+    s->row.job = d->job;
+    w->writes[w->write_end++ % WORLD_ORDERS] = s;
 }
 
 static inline int out_webhook(void *arg, const char *url, struct fail *f)
@@ -173,7 +176,8 @@ static inline bool out_recall(void *arg, uint64_t job,
     const struct saved *s = truth_of(w, job)->disk;
     struct fail f;
 
-    if (!s || s->deleted || s->row.private || s->row.state < STATE_DONE) return false;
+    if (!s || s->deleted || s->going || s->row.private || s->row.state < STATE_DONE) return false;
+    if (s->row.place.parent && truth_of(w, s->row.place.parent)->disk->going) return false;
     each(each_arg, &s->row, &f);
     return true;
 }
@@ -236,6 +240,21 @@ static inline struct saved *disk_share(struct world *w, struct saved *s)
     return t->disk;
 }
 
+/* A job goes, and its cells. */
+static inline struct saved *disk_remove(struct world *w, struct saved *s)
+{
+    struct truth *t = truth_of(w, s->row.job);
+
+    disk_delete(w, t->disk);
+    for (int i = 0; t->disk->sweep && i < w->n_disk; i++) {
+        if (w->disk[i]->row.place.parent != s->row.job) continue;
+        MUST(w, w->disk[i]->row.state != STATE_QUEUED, "a cell is removed that is not over");
+        disk_delete(w, w->disk[i]);
+    }
+    saved_free(s);
+    return t->disk;
+}
+
 static inline struct saved *disk_write_one(struct world *w)
 {
     struct saved *s = w->writes[w->write_first++ % WORLD_ORDERS];
@@ -243,6 +262,7 @@ static inline struct saved *disk_write_one(struct world *w)
 
     if (s->finish) return disk_finish(w, s);
     if (s->share) return disk_share(w, s);
+    if (s->deletion) return disk_remove(w, s);
     disk_tokens(w, s, t->disk);
     if (t->disk) {
         MUST(w, t->disk->row.state == STATE_QUEUED, "a second end was stored");
@@ -281,7 +301,7 @@ static inline bool disk_takes(struct world *w)
 
     do {
         s = w->writes[at++ % WORLD_ORDERS];
-        if (!s->finish && !s->share && !truth_of(w, s->row.job)->disk)
+        if (!s->finish && !s->share && !s->deletion && !truth_of(w, s->row.job)->disk)
             takes = takes && images_refer(w, s);
     } while (s->more > 0);
     return takes;
@@ -322,6 +342,27 @@ static inline void share_answer(struct world *w, bool ok)
     if (!told) hub_share_stored(w->hub, w->now, &share, ok ? NULL : &f);
 }
 
+/* Answer the oldest write, which is a deletion; what is in memory alone goes in any case. */
+static inline void deletion_answer(struct world *w, bool ok)
+{
+    struct saved *s = w->writes[w->write_first % WORLD_ORDERS];
+    struct saved *job = truth_of(w, s->row.job)->disk;
+    const struct hub_deletion d = {
+        .job = s->row.job, .ticket = s->ticket, .private = job->row.private};
+    struct fail f;
+
+    job->going = false;
+    ok = ok || d.private;
+    if (ok) {
+        disk_write(w);
+    } else {
+        saved_free(s);
+        w->write_first++;
+    }
+    fail_set(&f, ERR_IO, "the disk is full");
+    hub_deleted(w->hub, w->now, &d, ok ? NULL : &f);
+}
+
 /* Answer the oldest write; ok: it reached the disk. */
 static inline void store_answer(struct world *w, bool ok)
 {
@@ -334,6 +375,10 @@ static inline void store_answer(struct world *w, bool ok)
     world_enter(w);
     if (w->writes[w->write_first % WORLD_ORDERS]->share) {
         share_answer(w, ok);
+        return;
+    }
+    if (w->writes[w->write_first % WORLD_ORDERS]->deletion) {
+        deletion_answer(w, ok);
         return;
     }
     takes = !ok || disk_takes(w);

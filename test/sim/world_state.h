@@ -55,7 +55,9 @@ struct saved {
     bool finish;     /* on its way: no row, but the steps of one */
     bool share;      /* the same: whom its job is shared with */
     bool early;      /* the same, and the hub was told already that it is on disk */
-    uint64_t ticket; /* of a share */
+    bool deletion;   /* the same: its job goes */
+    uint64_t ticket; /* of a share or a deletion */
+    bool going;      /* its deletion is on its way */
     bool deleted;    /* its row is gone; what clients read of it before stays known */
     int at;          /* on disk: index of it in disk and marks */
 };

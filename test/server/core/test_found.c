@@ -138,7 +138,7 @@ static void a_picture_that_is_gone_is_drawn_again(void **state)
     expect_drawn(&s, s.ada, 5, "", "");
     submit(&s, s.ada, 5, "", "");
     HEARD(s.ada, "\"cached\":true");
-    command(s.w, s.ada, "{\"type\":\"delete\",\"job\":\"%s\"}", hex(newest(s.w)));
+    remove_job(s.w, s.ada, newest(s.w));
     expect_drawn(&s, s.ada, 5, "", "");
     stage_free(&s);
 }

@@ -459,6 +459,8 @@ static void a_change_on_its_way_keeps_its_job(void **state)
     NOT_HEARD(s.ada, "\"re\"");
     disk_says(&s, true);
     HEARD(s.ada, "drs_");
+    NOT_HEARD(s.ada, "\"re\":\"delete\"");
+    disk_says(&s, true);
     HEARD(s.ada, "\"re\":\"delete\"");
     stage_free(&s);
 }

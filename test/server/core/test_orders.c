@@ -399,26 +399,26 @@ static void a_deleted_job_is_gone(void **state)
     uint64_t job = submit(&s, s.ada, ",\"key\":\"k\""), waits = submit(&s, s.ada, "");
 
     (void)state;
-    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"code\":\"conflict\"");
-    ANSWERS(ask_about(&s, s.ada, "delete", waits), "Cancel it first");
+    ANSWERS(remove_job(s.w, s.ada, job), "\"code\":\"conflict\"");
+    ANSWERS(remove_job(s.w, s.ada, waits), "Cancel it first");
     go_on(s.w, 1);
     ask_about(&s, s.ada, "cancel", waits);
     store_all(s.w);
     go_on(s.w, 60);
     assert_int_equal(state_of(&s, job), JOB_DONE);
-    ANSWERS(ask_about(&s, s.ben, "delete", job), "\"code\":\"not_found\"");
+    ANSWERS(remove_job(s.w, s.ben, job), "\"code\":\"not_found\"");
     ask_about(&s, s.ada, "watch", job);
     ask_about(&s, s.admin, "watch", job);
     command(s.w, s.admin, "{\"type\":\"watch\",\"job\":\"%s\"}", hex(job)); /* and reads nothing */
-    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"re\":\"delete\"");
+    ANSWERS(remove_job(s.w, s.ada, job), "\"re\":\"delete\"");
     listen_all(s.w, s.admin);
     NOT_HEARD(s.admin, "\"type\":\"end\"");
     ANSWERS(ask_about(&s, s.ada, "watch", job), "\"code\":\"not_found\"");
-    ANSWERS(ask_about(&s, s.ada, "delete", job), "\"code\":\"not_found\"");
+    ANSWERS(remove_job(s.w, s.ada, job), "\"code\":\"not_found\"");
     ANSWERS(ask(&s, s.ada, "{\"type\":\"list\"}"), hex(waits));
     assert_null(strstr(s.ada->text, hex(job)));
     assert_true(submit(&s, s.ada, ",\"key\":\"k\"") != job);
-    ANSWERS(ask_about(&s, s.admin, "delete", waits), "\"type\":\"ok\"");
+    ANSWERS(remove_job(s.w, s.admin, waits), "\"type\":\"ok\"");
     assert_int_equal(s.w->hub->registry.n_over, 0);
     world_kill(s.w, 0);
     world_boot(s.w);

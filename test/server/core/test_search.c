@@ -161,8 +161,10 @@ static void forgotten_jobs_come_back(void **state)
     struct harness r;
     struct client *c;
     struct waker w = {.wake = sleeper};
+    struct fail full;
 
     (void)state;
+    fail_set(&full, ERR_IO, "The disk is full.");
     assert_int_equal(harness_open(&r), 0);
     c = hub_open(r.hub, &w, USER_NONE);
     say(&r, c, ABOUT("job"));
@@ -185,8 +187,13 @@ static void forgotten_jobs_come_back(void **state)
     hub_counts(r.hub, &after);
     assert_int_equal(after.done, before.done);
     say(&r, c, ABOUT("delete"));
+    assert_string_equal(next(&r, c), "");
+    hub_deleted(r.hub, 0, &r.deletion, &full);
+    assert_non_null(strstr(next(&r, c), "\"io\""));
+    say(&r, c, ABOUT("delete")); /* it is there */
+    r.forgotten = NULL;          /* as the store has it then */
+    hub_deleted(r.hub, 0, &r.deletion, NULL);
     assert_non_null(strstr(next(&r, c), "\"ok\""));
-    r.forgotten = NULL; /* as the store has it then */
     say(&r, c, ABOUT("job"));
     assert_non_null(strstr(next(&r, c), "not_found"));
     hub_close(r.hub, 0, c);

@@ -256,7 +256,7 @@ static void its_times_are_those_of_the_last_cell(void **state)
     for (int i = 0; i < 3; i++) {
         submit(&s, i ? ",\"watch\":false" : "");
         go_on(s.w, 100);
-        command(s.w, s.ada, "{\"type\":\"delete\",\"job\":\"%s\"}", hex(s.sweep));
+        remove_job(s.w, s.ada, s.sweep);
     }
     quote = json_loads(ask(&s, s.ada, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"}}"), 0, NULL);
     whole = json_loads(ask(&s, s.ada, "{\"type\":\"quote\",\"spec\":{\"prompt\":\"x\"},\"n\":5}"),
@@ -437,10 +437,10 @@ static void it_is_deleted_with_its_cells(void **state)
     submit(&s, "");
     while (job_of(&s, s.cell[0])->state != JOB_DONE)
         go_on(s.w, 1);
-    ANSWERS(ask_about(&s, s.ada, "delete", s.sweep), "conflict");
+    ANSWERS(remove_job(s.w, s.ada, s.sweep), "conflict");
     go_on(s.w, 100);
-    ANSWERS(ask_about(&s, s.ada, "delete", s.cell[1]), "\"re\":\"delete\"");
-    ANSWERS(ask_about(&s, s.ada, "delete", s.sweep), "\"re\":\"delete\"");
+    ANSWERS(remove_job(s.w, s.ada, s.cell[1]), "\"re\":\"delete\"");
+    ANSWERS(remove_job(s.w, s.ada, s.sweep), "\"re\":\"delete\"");
     assert_int_equal(s.w->hub->registry.n, 0);
     restart(&s);
     assert_int_equal(s.w->hub->registry.n, 0);

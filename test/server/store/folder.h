@@ -49,7 +49,7 @@ static inline struct store *open_store(void)
     return s;
 }
 
-/* Take n answers, those to shares among them; each must have this code. */
+/* Take n answers, those to shares and deletions among them; each must have this code. */
 static inline void expect_stored(int n, enum err code)
 {
     while (n > 0)
@@ -57,6 +57,9 @@ static inline void expect_stored(int n, enum err code)
             next = m->next;
             if (m->kind == LOOP_STORED) {
                 assert_int_equal(((struct loop_stored *)m)->why.code, code);
+                n--;
+            } else if (m->kind == LOOP_DELETED) {
+                assert_int_equal(((struct loop_deleted *)m)->why.code, code);
                 n--;
             } else if (m->kind == LOOP_SHARED) {
                 assert_int_equal(((struct loop_shared *)m)->why.code, code);
@@ -66,6 +69,13 @@ static inline void expect_stored(int n, enum err code)
             free(m);
         }
     assert_int_equal(n, 0);
+}
+
+/* Delete it, and wait for that. */
+static inline void delete_job(struct store *s, uint64_t job)
+{
+    store_delete(s, &(struct hub_deletion){.job = job});
+    expect_stored(1, ERR_OK);
 }
 
 static const uint8_t DIGEST[SPEC_DIGEST_BYTES] = {1, 2, 3};

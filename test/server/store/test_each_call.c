@@ -10,6 +10,7 @@
 #include "server/store/users.h"
 #include "test/server/store/faults_memory.h"
 #include "test/server/store/folder.h"
+#include "test/server/store/killed.h"
 
 /* --- mutants ---------------------------------------------------------------------------------- */
 
@@ -64,57 +65,6 @@ int __wrap_sqlite3_bind_text(sqlite3_stmt *q, int at, const char *text, int n, v
     return mutant == DEAF ? 0 : bad;
 }
 
-/* --- the disk as a kill would leave it -------------------------------------------------------- */
-
-static char copy[80]; /* of the database */
-
-static void copy_file(const char *name)
-{
-    static char bytes[1 << 16];
-    char from[128], to[160];
-    FILE *in, *out;
-    size_t n;
-
-    path_of(from, name);
-    snprintf(to, sizeof to, "%s/%s", copy, name);
-    unlink(to);
-    in = fopen(from, "rb");
-    if (!in) return;
-    out = fopen(to, "wb");
-    assert_non_null(out);
-    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
-        assert_int_equal(fwrite(bytes, 1, n, out), n);
-    fclose(in);
-    fclose(out);
-}
-
-/* The first column of the first row; -1: there is none. */
-static int64_t query(sqlite3 *db, const char *sql, int64_t bound)
-{
-    sqlite3_stmt *q = NULL;
-    int64_t n = -1;
-
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
-    if (sqlite3_bind_parameter_count(q) > 0) sqlite3_bind_int64(q, 1, bound);
-    if (sqlite3_step(q) == SQLITE_ROW) n = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    return n;
-}
-
-static sqlite3 *open_copy(void)
-{
-    char path[160];
-    sqlite3 *db;
-
-    copy_file("darkroom.db");
-    copy_file("darkroom.db-wal");
-    snprintf(path, sizeof path, "%s/darkroom.db-shm", copy);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/darkroom.db", copy);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    return db;
-}
-
 /* --- operations ------------------------------------------------------------------------------- */
 
 /* One of them, again and again with another call failing. */
@@ -137,15 +87,17 @@ static enum err answer_of(struct arm *a, uint64_t job)
     for (;;) {
         struct msg *m = mbox_wait(&box, 60000);
         struct loop_stored *s = (struct loop_stored *)m;
-        bool stored;
+        struct loop_deleted *d = (struct loop_deleted *)m;
+        bool stored, deleted;
 
         if (!m) fail_msg("no answer after %s", faults.failed);
         assert_null(m->next);
         stored = m->kind == LOOP_STORED;
-        if (stored) assert_int_equal(s->job, job);
-        if (stored) a->why = s->why;
+        deleted = m->kind == LOOP_DELETED;
+        if (stored || deleted) assert_int_equal(deleted ? d->deletion.job : s->job, job);
+        if (stored || deleted) a->why = deleted ? d->why : s->why;
         free(m);
-        if (stored) return a->why.code;
+        if (stored || deleted) return a->why.code;
     }
 }
 
@@ -333,6 +285,42 @@ static const char *check_resume(struct arm *a, enum err err)
     if (err && (faults.number == EINTR || faults.number == FAULT_SHORT))
         return "a call that was interrupted costs the picture so far";
     return err || a->changed ? NULL : "other bytes than were written";
+}
+
+static enum err run_delete(struct arm *a)
+{
+    const struct hub_deletion d = {.job = a->job};
+    enum err err;
+
+    store_delete(a->store, &d);
+    err = answer_of(a, a->job);
+    store_settled(a->store, a->job);
+    return err;
+}
+
+static int count_row(void *arg, const struct hub_row *row, struct fail *f)
+{
+    (void)row, (void)f;
+    ++*(int *)arg;
+    return 0;
+}
+
+/* What is called gone has no row and no file, and what is refused can be found. */
+static const char *check_delete(struct arm *a, enum err err)
+{
+    sqlite3 *db = open_copy();
+    int64_t there = query(db, "SELECT count(*) FROM jobs WHERE job=?1", (int64_t)a->job);
+    int64_t tokens = query(db, "SELECT count(*) FROM tokens WHERE job=?1", (int64_t)a->job);
+    bool picture = has_picture();
+    int found = 0;
+
+    sqlite3_close(db);
+    store_recall(a->store, a->job, count_row, &found);
+    if (!err && (there || tokens)) return "called gone, and its row is there";
+    if (!err && picture) return "called gone, and its picture is there";
+    if (!err && found) return "called gone, and found";
+    if (err && there && !found && !faults_of_memory()) return "refused, and not found";
+    return there == 0 && picture ? "a picture without a row" : NULL;
 }
 
 /* The picture of a job, as a client fetches it. */
@@ -539,6 +527,7 @@ static const struct operation {
     {"user set", prepare_user, run_set, check_set},
     {"user rotate", prepare_user, run_rotate, check_rotate},
     {"user remove", prepare_user, run_remove, check_remove},
+    {"delete", prepare_fetch, run_delete, check_delete},
     {"fetch", prepare_fetch, run_fetch, check_fetch},
     {"users read", prepare_read, run_read, check_read},
 };

@@ -203,11 +203,12 @@ static void end(int j)
     t.job[j].result = done ? file : -1;
 }
 
-static void delete_job(int j)
+static void remove_job(int j)
 {
     struct row_picture p;
 
-    if (rows_picture(&t.rows, t.job[j].id, &p) && !p.shared) pictures_remove(&t.outputs, p.name);
+    if (!rows_picture(&t.rows, t.job[j].id, &p, NULL) && !p.shared)
+        pictures_remove(&t.outputs, p.name, NULL);
     MUST(rows_begin(&t.rows, &fail) == 0);
     MUST(rows_remove(&t.rows, t.job[j].id, &fail) == 0);
     MUST(rows_commit(&t.rows, &fail) == 0);
@@ -221,7 +222,7 @@ static void on_job(int j)
     else if (!t.job[j].over)
         end(j);
     else
-        delete_job(j);
+        remove_job(j);
 }
 
 static void discard(int owner, int file)

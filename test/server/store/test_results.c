@@ -196,7 +196,7 @@ static void behind_what_was_done_before(void **state)
     put_prompt(s, 1, 1, "a boat", 64);
     put_prompt(s, 2, 1, "a boat", 64);
     expect_stored(4, ERR_OK);
-    store_delete(s, 2);
+    delete_job(s, 2);
     expect_found(s, MINE, any, "1 ", 1);
     search.what = &any;
     search.ref = "";
@@ -243,13 +243,14 @@ static void forgotten_jobs(void **state)
     assert_true(r.n == 1 && r.job == 2);
     assert_string_equal(r.prompt, "the second");
     assert_false(store_recall(s, 9, recall, &r) || store_recall(s, 77, recall, &r));
-    store_delete(s, 2);
+    store_delete(s, &(struct hub_deletion){.job = 2});
     assert_false(store_recall(s, 2, recall, &r));
     for (uint64_t i = 100; i < 400; i++)
-        store_delete(s, i);
+        store_delete(s, &(struct hub_deletion){.job = i});
     assert_false(store_recall(s, 2, recall, &r));
     assert_int_equal(r.n, 1);
     assert_true(store_recall(s, 3, recall, &r));
+    expect_stored(301, ERR_OK);
     store_close(s);
 }
 

@@ -260,7 +260,7 @@ static void who_has_too_much_is_told(void **state)
     assert_int_equal(store_keep(s, 0, 0, 60), 0); /* it looks again */
     assert_true(take_removal(&r));
     assert_true(!r.done && r.n == 2 && r.job[0] == 2 && r.job[1] == 3);
-    store_delete(s, 4);
+    store_delete(s, &(struct hub_deletion){.job = 4});
     assert_int_equal(store_keep(s, 0, 0, 60), 0);
     assert_true(take_removal(&r));
     assert_true(!r.done && r.n == 1 && r.job[0] == 2);
@@ -286,7 +286,7 @@ static void far_beyond_goes_at_once(void **state)
     while (r.done);
     assert_true(r.n == 1 && r.job[0] == 4);
     assert_true(!is_there(s, 3) && is_there(s, 4));
-    store_delete(s, 4);
+    store_delete(s, &(struct hub_deletion){.job = 4});
     assert_int_equal(store_keep(s, 0, 0, 60), 0);
     while (take_removal(&r) && r.n != 0)
         ;

@@ -128,8 +128,8 @@ static void deletes(void **state)
     store_accept(s, &row, 1);
     store_end(s, &same, b);
     blob_unref(b);
-    store_delete(s, 1);
-    expect_stored(2, ERR_OK);
+    store_delete(s, &(struct hub_deletion){.job = 1});
+    expect_stored(3, ERR_OK);
     store_close(s);
     s = open_store();
     assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
@@ -138,8 +138,8 @@ static void deletes(void **state)
     assert_int_equal(store_find(s, &ANYONE, HEX, &file, &fail), 0);
     close(file.fd);
     snprintf(path, sizeof path, "%s/outputs/%s", folder, file.name);
-    store_delete(s, 2);
-    store_delete(s, 3);
+    delete_job(s, 2);
+    delete_job(s, 3);
     store_close(s);
     assert_int_not_equal(access(path, F_OK), 0);
     s = open_store();
@@ -409,11 +409,11 @@ static void sweeps_go_with_their_cells(void **state)
     expect_stored(4, ERR_OK);
     assert_int_equal(store_counts(s, &ended[0], &ended[1], &ended[2], &fail), 0);
     assert_true(ended[0] == 2 && ended[1] == 0 && ended[2] == 1);
-    store_delete(s, 2);
+    delete_job(s, 2);
     store_close(s);
     s = open_store();
     assert_int_equal(restored(s, 10).n, 3);
-    store_delete(s, 4);
+    delete_job(s, 4);
     store_close(s);
     s = open_store();
     seen = restored(s, 10);
@@ -425,8 +425,8 @@ static void sweeps_go_with_their_cells(void **state)
     store_end(s, &over[1], NULL);
     store_end(s, &over[2], NULL);
     expect_stored(4, ERR_OK);
-    store_delete(s, 2);
-    store_delete(s, 3); /* the last cell */
+    delete_job(s, 2);
+    delete_job(s, 3); /* the last cell */
     store_close(s);
     s = open_store();
     assert_int_equal(restored(s, 10).n, 1);

@@ -80,7 +80,7 @@ static void goes_with_its_picture(void **state)
     got = thumbnail(s, USER_NONE, HEX, 0);
     assert_non_null(got);
     blob_unref(got);
-    store_delete(s, 5);
+    delete_job(s, 5);
     settle(s, 10);
     assert_int_equal(files_of(".jpg") + files_of(".png"), 0);
     assert_null(thumbnail(s, USER_NONE, HEX, ERR_NOT_FOUND));
@@ -97,7 +97,7 @@ static void not_without_its_picture(void **state)
 
     (void)state;
     put_picture(s, HEX, name);
-    store_delete(s, 5);
+    delete_job(s, 5);
     store_keep_thumbnail(s, name, HEX, file);
     settle(s, 9);
     put_picture(s, HEX, name);

@@ -74,7 +74,7 @@ static void an_accepted_job_has_its_own(void **state)
     accept_from(s, 1, 0);
     end_with(s, 1, "one", 0);
     accept_from(s, 2, 1);
-    store_delete(s, 1);
+    delete_job(s, 1);
     accept_from(s, 3, 1); /* too late: it will draw its own */
     expect_tokens(s, 1, NULL);
     expect_tokens(s, 2, "one");
@@ -128,7 +128,7 @@ static void they_go_with_their_job(void **state)
     assert_int_equal(count("SELECT count(*) FROM tokens"), 3);
     cancel(s, 2, 1);
     assert_int_equal(count("SELECT count(*) FROM tokens"), 2);
-    store_delete(s, 1);
+    delete_job(s, 1);
     cancel(s, 3, 1);
     assert_int_equal(count("SELECT count(*) FROM tokens"), 0);
     store_close(s);
@@ -149,7 +149,7 @@ static void they_count_for_the_quota(void **state)
     store_close(s);
     path_of(path, "darkroom.db");
     assert_int_equal(rows_open(&rows, path, &fail), 0);
-    assert_true(rows_picture(&rows, 1, &p));
+    assert_int_equal(rows_picture(&rows, 1, &p, NULL), 0);
     assert_int_equal(p.bytes, 5 + 3);
     assert_int_equal(sqlite3_exec(rows.writer,
                                   "INSERT INTO users(id,name,role,lanes,weight,waiting,running,"
