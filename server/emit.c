@@ -23,7 +23,9 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
     bool told = row->error && !row->private;
 
     id_format(row->job, id);
-    if (row->state == STATE_DONE)
+    if (row->again) /* once a second while the disk is full */
+        log_debug(s->log, "job %s: its end goes to the disk again", id);
+    else if (row->state == STATE_DONE)
         log_info(s->log, "job %s: %dx%d in %.2f s", id, row->spec->width, row->spec->height,
                  (double)row->result_us / 1e6);
     else

@@ -106,6 +106,12 @@ static struct hub_tuning tuning_of(const struct hub *h)
                                .private_s = h->conf.private_s};
 }
 
+/* Else it only wants to know what holds. */
+static bool asks(const struct command_set *s)
+{
+    return s->concurrency >= 0 || s->queue >= 0 || s->job_seconds >= 0;
+}
+
 /* A device is not stuck while one quantum takes what a whole job may. */
 static void set(struct hub *h, struct pending_reply *a, const struct command *c)
 {
@@ -117,8 +123,10 @@ static void set(struct hub *h, struct pending_reply *a, const struct command *c)
     if (c->set.queue >= 0) t.queue_max = c->set.queue;
     if (c->set.job_seconds >= 0) t.job_seconds = c->set.job_seconds;
     if (t.stuck_seconds < t.job_seconds) t.stuck_seconds = t.job_seconds;
-    admin_tune(h, &t);
-    h->out.tuned(h->out.arg, &t);
+    if (asks(&c->set)) {
+        admin_tune(h, &t);
+        h->out.tuned(h->out.arg, &t);
+    }
     now.set = (struct command_set){t.concurrency, t.queue_max, t.job_seconds};
     now.cap = capacity_cap(h);
     respond_begin(&text);

@@ -115,6 +115,7 @@ struct hub_row {
     bool kept; /* restored, and DONE: its tokens are there */
     /* only when it is over; else state is STATE_QUEUED */
     enum event_state state;
+    bool again;                      /* the disk was given this end before, and refused it */
     uint64_t result_seq, end_seq;    /* result_seq 0 unless DONE */
     const char *result_digest;       /* DONE: 64 hex digits */
     int64_t result_bytes, result_us; /* DONE: of the file; running time */

@@ -118,10 +118,11 @@ struct job_end {
     uint64_t model;         /* DONE: which has drawn it; 0: unknown .. */
     uint8_t picture[SPEC_DIGEST_BYTES]; /* .. else of what the picture depends on beside it */
     bool early;                         /* ADMIT: it was cancelled before it was on disk */
-    bool on_disk;         /* ENDING: its end is durable, only the events are left to post */
-    bool refused;         /* ENDING: the disk refused its end, and has not taken it since */
-    int64_t cancelled_us; /* when; 0: it was not */
-    bool asked;           /* refused: it is on its way to the disk again */
+    bool on_disk;           /* ENDING: its end is durable, only the events are left to post */
+    bool refused;           /* ENDING: the disk refused its end, and has not taken it since */
+    int64_t cancelled_us;   /* when; 0: it was not */
+    enum event_state tried; /* ENDING: which end the disk was given; STATE_QUEUED: none */
+    bool asked;             /* refused: it is on its way to the disk again */
 };
 
 /* Written by abandon. */

@@ -256,7 +256,7 @@ void lifecycle_finished(struct hub *h, int64_t now, struct job *j)
 /* --- the end ---------------------------------------------------------------------------------- */
 
 /* The numbers that `result` and `end` will get: nothing else is posted once a job is ending. */
-void lifecycle_store_end(struct hub *h, const struct job *j)
+void lifecycle_store_end(struct hub *h, struct job *j)
 {
     struct hub_row r = lifecycle_row(j);
     bool picture = j->end.outcome == JOB_DONE && !j->sweep;
@@ -272,6 +272,8 @@ void lifecycle_store_end(struct hub *h, const struct job *j)
     r.tokens = j->end.outcome == JOB_DONE ? j->end.tokens : NULL;
     r.model = j->end.model;
     r.error = r.state == STATE_FAILED ? &j->end.error : NULL;
+    r.again = j->end.tried == r.state;
+    j->end.tried = r.state;
     h->n_storing++;
     h->out.store_end(h->out.arg, &r, picture ? j->end.file : NULL);
 }

@@ -38,7 +38,7 @@ void lifecycle_finished(struct hub *, int64_t now, struct job *);
 /* Decide how a job ends: off the queue, off the device, to the disk. why: FAILED only. */
 void lifecycle_end(struct hub *, struct job *, enum job_state outcome, const struct fail *why);
 /* Give the disk the end that is decided. */
-void lifecycle_store_end(struct hub *, const struct job *);
+void lifecycle_store_end(struct hub *, struct job *);
 /* Cancel a job whose end is not decided; one on its way to the disk, as soon as it is there. */
 void lifecycle_cancel(struct hub *, struct job *);
 /* Jobs whose owner was removed are cancelled. */

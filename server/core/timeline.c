@@ -9,13 +9,9 @@
 
 /* --- how fast --------------------------------------------------------------------------------- */
 
-static double rate_of(struct timeline *t, const struct timeline_run *r, int batch)
+static double rate_of(const struct timeline *t, const struct timeline_run *r, int batch)
 {
-    int size = r->size[r->stage];
-    double *m = &t->rate[r->stage][size][batch - 1];
-
-    if (*m == 0) *m = eta_rate(t->eta, r->stage, size, batch, r->own[r->stage]);
-    return *m;
+    return eta_rate(t->eta, r->stage, r->size[r->stage], batch, r->own[r->stage]);
 }
 
 static bool is_urgent(const struct timeline_run *r)

@@ -52,8 +52,6 @@ struct timeline {
     struct timeline_run parked[TIMELINE_PARKED]; /* they wait again, before all of their lane */
     int n_parked;
     const struct timeline_item *lane_end[LANES]; /* behind the last waiting one of each; or NULL */
-    /* results of eta_rate(), which may search all its cells: cached for this timeline */
-    double rate[ETA_STAGES][ETA_SIZES][LIMIT_BATCH];
 };
 
 /* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets, equal

@@ -11,6 +11,7 @@ union answer {
     struct loop_stored stored;
     struct loop_shared shared;
     struct loop_deleted deleted;
+    struct image_discard discard;
     struct loop_found found;
 };
 
@@ -73,6 +74,16 @@ void answers_refuse_deletion(struct answers *a, const struct hub_deletion *delet
     entry_deleted(&m->deleted, deletion, NULL);
     fail_set(&m->deleted.why, ERR_OUT_OF_MEMORY, "No memory to delete the job.");
     refuse(a, m, &m->deleted.why);
+}
+
+void answers_refuse_discard(struct answers *a, uint64_t ticket)
+{
+    union answer *m = reserve_take(&a->reserve);
+
+    m->discard.m.kind = LOOP_DISCARDED;
+    m->discard.ticket = ticket;
+    fail_set(&m->discard.why, ERR_OUT_OF_MEMORY, "No memory to remove the picture.");
+    refuse(a, m, &m->discard.why);
 }
 
 void answers_refuse_search(struct answers *a, uint64_t ticket)

@@ -21,10 +21,11 @@ void answers_close(struct answers *);
 void answers_stored(struct answers *, uint64_t job);
 /* LOOP_DELETED: nothing of the job is on disk. */
 void answers_deleted(struct answers *, const struct hub_deletion *);
-/* LOOP_STORED, LOOP_SHARED, LOOP_DELETED, LOOP_FOUND, with ERR_OUT_OF_MEMORY. */
+/* LOOP_STORED, LOOP_SHARED, LOOP_DELETED, LOOP_DISCARDED, LOOP_FOUND, with ERR_OUT_OF_MEMORY. */
 void answers_refuse(struct answers *, uint64_t job);
 void answers_refuse_share(struct answers *, const struct hub_share *);
 void answers_refuse_deletion(struct answers *, const struct hub_deletion *);
+void answers_refuse_discard(struct answers *, uint64_t ticket);
 void answers_refuse_search(struct answers *, uint64_t ticket);
 
 #endif

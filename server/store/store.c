@@ -294,7 +294,10 @@ void store_discard_image(struct store *s, uint64_t ticket, uint32_t owner,
 {
     struct image_discard *m = calloc(1, sizeof *m);
 
-    if (!m) abort(); /* not even a few hundred bytes; without the answer its client would hang */
+    if (!m) {
+        answers_refuse_discard(&s->answers, ticket);
+        return;
+    }
     *m = (struct image_discard){.m.kind = STORE_DISCARD, .ticket = ticket, .owner = owner};
     memcpy(m->digest, digest, sizeof m->digest);
     pulse_due(&s->pulse);

@@ -149,7 +149,11 @@ async def disk_full(what, limit):
     status, said = health(server)
     assert status == 200 and "disk" not in said, said
     assert (await draw(server, seed=99))["digest"]
-    assert server.process.poll() is None
+    server.process.terminate()
+    server.log += server.process.stdout.read()
+    assert server.process.wait() == 0
+    for job in jobs:  # not once for each time that the disk was asked
+        assert server.log.count(f"job {job}: ") == 1, server.log
     server.kill()
 
 

@@ -52,8 +52,8 @@ static void use_up(size_t bytes)
     while (malloc(bytes)) {}
 }
 
-/* Child: how many come without memory? */
-static void without_memory(void)
+/* Child: how many come without memory? And which words are its last? */
+static void without_memory(int words)
 {
     struct reserve r = {.bytes = sizeof(struct letter)};
     int n = 0;
@@ -63,6 +63,7 @@ static void without_memory(void)
     for (; n < RESERVE_MESSAGES; n++)
         if (!reserve_take(&r)) _exit(1);
     signal(SIGABRT, SIG_DFL);
+    dup2(words, STDERR_FILENO);
     reserve_take(&r);
     _exit(2);
 }
@@ -71,15 +72,22 @@ static void without_memory(void)
  * manager starts it again */
 static void some_are_there_without_memory(void **state)
 {
-    int status;
-    pid_t child = fork();
+    char words[256] = "";
+    int status, pipes[2];
+    pid_t child;
 
     (void)state;
-    if (child == 0) without_memory();
+    assert_int_equal(pipe(pipes), 0);
+    child = fork();
+    if (child == 0) without_memory(pipes[1]);
     assert_int_equal(waitpid(child, &status, 0), child);
+    close(pipes[1]);
+    assert_true(read(pipes[0], words, sizeof words - 1) >= 0);
+    close(pipes[0]);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they end it themselves */
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_non_null(strstr(words, "no memory"));
 #endif
 }
 

@@ -157,7 +157,8 @@ static void everybody_is_told_once(void **state)
     stage_free(&s);
 }
 
-/* catches: a limit that is not in force at once, a cap that is said to be what was asked for */
+/* catches: a limit that is not in force at once, a cap that is said to be what was asked for, a
+ * question that is logged as a change */
 static void limits_are_set_by_message(void **state)
 {
     struct stage s = stage_new();
@@ -168,6 +169,9 @@ static void limits_are_set_by_message(void **state)
             "\"set\":{\"concurrency\":16,\"queue\":1,\"job_seconds\":300}");
     HEARD(s.admin, "fit beside the model");
     assert_true(s.w->tuned > before && capacity_cap(s.w->hub) < 16);
+    before = s.w->tuned;
+    ANSWERS(ask(&s, s.admin, "{\"type\":\"set\"}"), "\"queue\":1");
+    assert_int_equal(s.w->tuned, before); /* who only asks has set nothing */
     ask(&s, s.admin, "{\"type\":\"set\",\"concurrency\":1}");
     HEARD(s.admin, "\"queue\":1");
     HEARD(s.admin, "\"cap\":1,\"why\":\"--concurrency is 1;");

@@ -158,6 +158,30 @@ static void tokens_go_faster_together(void **state)
     assert_true(near(it[0].end_s, 1) && near(it[1].end_s, 2));
 }
 
+/* catches: a pace that is another job's, as it was asked for first: what is borrowed from quanta of
+ * one depends on what each job adds to a shared one */
+static void each_at_its_own_pace(void **state)
+{
+    struct eta e;
+    struct job_plan light = plan(1e9, 0), heavy = plan(1e9, 0);
+    struct timeline_item it[2], turned[2];
+    struct ledger l;
+
+    (void)state;
+    eta_init(&e, 1e9);
+    ledger_init(&l, 1000);
+    eta_learn(&e, ETA_TOKENS, 0, 1, 1e15, 1000000000000, 10);
+    heavy.cost.flops[GLM_PRIOR] = 0.2e9;
+    for (int i = 0; i < 2; i++) {
+        it[i] = (struct timeline_item){WAITS(i ? &heavy : &light), .pixels = PX};
+        turned[1 - i] = it[i];
+    }
+    simulate(&e, it, 0, 2, 2, &l);
+    simulate(&e, turned, 0, 2, 2, &l);
+    assert_true(it[1].end_s < 2); /* they share quanta */
+    assert_true(near(it[0].end_s, turned[1].end_s) && near(it[1].end_s, turned[0].end_s));
+}
+
 /* catches: a job added to a timeline that gets other times than one that was played with all */
 static void what_is_added_is_as_if_it_had_been_there(void **state)
 {
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(two_devices_halve_the_wait),
         cmocka_unit_test(the_one_that_would_end_first_is_alone),
         cmocka_unit_test(tokens_go_faster_together),
+        cmocka_unit_test(each_at_its_own_pace),
         cmocka_unit_test(what_is_added_is_as_if_it_had_been_there),
     };
 
