@@ -30,7 +30,11 @@ static int check_room(struct hub *h, int64_t now, int n, struct fail *f)
                    "%d pictures are more than this server's queue keeps", n);
         return fail_advise(f, "Ask for at most %d together.", h->conf.queue_max);
     }
-    fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
+    if (n > 1)
+        fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, and %d more would be above the %d that it keeps",
+                 waiting, n, h->conf.queue_max);
+    else
+        fail_set(f, ERR_QUEUE_FULL, "%d jobs wait, which is as many as this server keeps", waiting);
     f->retry_after_ms = forecast_retry_ms(h, now);
     return ERR_QUEUE_FULL;
 }

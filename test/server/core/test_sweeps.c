@@ -229,6 +229,22 @@ static void it_is_refused_as_a_whole(void **state)
     stage_free(&s);
 }
 
+/* catches: a queue that is said to be full of the jobs that wait, when it is what comes together
+ * that is too much */
+static void what_is_too_much_is_said(void **state)
+{
+    static const char TEN[] =
+        "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"},\"n\":10,\"hold\":true}";
+    struct stage s = stage_new();
+
+    (void)state;
+    s.w->hub->conf.queue_max = 12;
+    command(s.w, s.ada, "%s", TEN);
+    store_all(s.w);
+    ANSWERS(ask(&s, s.ada, TEN), "10 jobs wait, and 10 more would be above the 12 that it keeps");
+    stage_free(&s);
+}
+
 /* catches: a disk that has taken some of the rows; a waiter who is not told */
 static void the_disk_takes_all_rows_or_none(void **state)
 {
@@ -503,6 +519,7 @@ int main(void)
         cmocka_unit_test(cells_are_jobs_in_the_order_that_is_written),
         cmocka_unit_test(its_viewers_hear_of_each_cell),
         cmocka_unit_test(it_is_refused_as_a_whole),
+        cmocka_unit_test(what_is_too_much_is_said),
         cmocka_unit_test(the_disk_takes_all_rows_or_none),
         cmocka_unit_test(its_times_are_those_of_the_last_cell),
         cmocka_unit_test(its_key_finds_it),
