@@ -34,27 +34,13 @@ static void out_end(void *arg, const struct hub_row *row, struct blob *file)
     store_end(s->store, row, file);
 }
 
-/* A private job has no row that would keep a file on disk for it, so that it is read when the job
- * starts, from wherever it is then. */
-static struct blob *private_source(struct service *s, const uint8_t *which, struct blob *memory)
-{
-    char digest[SPEC_DIGEST_TEXT];
-
-    spec_digest_text(which, digest);
-    return memory ? blob_ref(memory) : images_any(store_images(s->store), digest);
-}
-
 static void out_start(void *arg, int d, const struct hub_work *work)
 {
     struct service *s = arg;
     struct hub_work w = *work;
 
     if (w.spec->prior_from) w.tokens = store_tokens(s->store, w.job);
-    for (int i = 0; !w.keep && i < w.spec->images; i++)
-        w.source[i] = private_source(s, w.spec->image[i].digest, work->source[i]);
     worker_start(s->worker[d], &w);
-    for (int i = 0; !w.keep && i < w.spec->images; i++)
-        blob_unref(w.source[i]);
     blob_unref(w.tokens);
 }
 
@@ -182,9 +168,9 @@ static void out_list_images(void *arg, uint32_t owner, struct text *out)
 }
 
 static void out_discard_image(void *arg, uint64_t ticket, uint32_t owner,
-                              const uint8_t digest[SPEC_DIGEST_BYTES])
+                              const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten)
 {
-    store_discard_image(((struct service *)arg)->store, ticket, owner, digest);
+    store_discard_image(((struct service *)arg)->store, ticket, owner, digest, forgotten);
 }
 
 static void out_rates(void *arg, const struct eta_known *known)

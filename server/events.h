@@ -75,6 +75,7 @@ struct image_discard {
     uint64_t ticket;
     uint32_t owner;
     uint8_t digest[SPEC_DIGEST_BYTES];
+    bool forgotten;  /* one in memory went */
     struct fail why; /* code 0: it is gone */
 };
 

@@ -107,6 +107,7 @@ struct hub_row {
     uint8_t share[SHARE_HASH_BYTES];
     const char *webhook;      /* a new one's: where its end is posted to; NULL: nowhere */
     bool private;             /* to be answered, but not kept: neither the row nor its file */
+    unsigned in_memory;       /* private: bit i: its picture i is in memory, with the job */
     int unwatched_ms;         /* not over: cancelled after so long without a viewer; 0: never */
     struct sweep_place place; /* of a cell; parent 0: it is none */
     /* of a sweep, JSON: its fields and values, its cells (cells.h); NULL: it is none */
@@ -211,7 +212,8 @@ struct hub_out {
     void *arg;
     /* disk: one row, or those of a sweep's cells and then its own: all of them or none. Answered
      * once, for the last of them. Of a spec with prior_from the tokens of that job are copied, if
-     * they are there. The files of the pictures that it begins with are kept as long as the row. */
+     * they are there. The files of the pictures that it begins with are kept as long as the row; of
+     * a private one those that are not in memory, until its end. */
     void (*store_accept)(void *arg, const struct hub_row *, int n);
     /* One row, and before it the file of its picture (NULL: it has none). */
     void (*store_end)(void *arg, const struct hub_row *, struct blob *file);
@@ -244,9 +246,10 @@ struct hub_out {
     void (*take_image)(void *arg, const struct hub_file *);
     /* Write the rows of this user's uploads, the newest first (answer_image_row). */
     void (*list_images)(void *arg, uint32_t owner, struct text *out);
-    /* Remove one of its uploads. Answered by one hub_discarded(). */
+    /* Remove one of its uploads. Answered by one hub_discarded(). forgotten: one in memory went, so
+     * that it is no error that the disk has none. */
     void (*discard_image)(void *arg, uint64_t ticket, uint32_t owner,
-                          const uint8_t digest[SPEC_DIGEST_BYTES]);
+                          const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten);
     /* Keep it for the next start of this job, instead of an earlier one; a copy that the disk
      * refuses is lost and nothing else. Not answered; goes when the job's end is stored. */
     void (*store_checkpoint)(void *arg, uint64_t job, struct blob *);

@@ -71,6 +71,15 @@ static void leave(struct hub *h, struct job *j,
     h->unplaced -= j->forecast.sent_place == 0;
 }
 
+static unsigned in_memory(const struct job *j)
+{
+    unsigned bits = 0;
+
+    for (int i = 0; i < j->spec.images; i++)
+        bits |= (unsigned)(j->source[i] != NULL) << i;
+    return bits;
+}
+
 struct hub_row lifecycle_row(const struct job *j)
 {
     return (struct hub_row){.job = j->id,
@@ -85,6 +94,7 @@ struct hub_row lifecycle_row(const struct job *j)
                             .rank = j->rank,
                             .favourite = j->favourite,
                             .private = j->private,
+                            .in_memory = in_memory(j),
                             .steps = j->steps,
                             .unwatched_ms = j->leave.unwatched_ms,
                             .place = j->place,

@@ -2,8 +2,8 @@
  *
  * A source is a file of this server: an upload, or the result of a job that is done. Its digest
  * names it; what another account has is not found. The disk keeps a job's sources from the moment
- * when it is accepted, so that the upload or the earlier job may go. Those of private jobs are kept
- * in memory, by the job itself, unless they are on disk in any case.
+ * when it is accepted, so that the upload or the earlier job may go. Those of private jobs that are
+ * in memory alone the job itself keeps.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_SOURCES_H
 #define SERVER_CORE_SOURCES_H

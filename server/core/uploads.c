@@ -351,41 +351,24 @@ static void list(struct hub *h, struct pending_reply *a)
     respond_text(h, a, &t);
 }
 
-/* A private job is in no table of the disk, so the disk cannot tell that it begins with this. */
-static bool private_job_waits(const struct hub *h, const struct account *a,
-                              const uint8_t digest[SPEC_DIGEST_BYTES])
-{
-    for (const struct job *j = h->registry.newest; j; j = j->links.older) {
-        if (!j->private || j->owner != a || job_over(j)) continue;
-        for (int i = 0; i < j->spec.images; i++)
-            if (!j->source[i] && memcmp(j->spec.image[i].digest, digest, SPEC_DIGEST_BYTES) == 0)
-                return true;
-    }
-    return false;
-}
-
-/* One in memory goes at once; the answer about one on disk waits for it, since an upload that is
- * said to be gone must not be there after a kill. */
+/* One in memory goes at once: jobs that begin with it have their own reference. The answer waits
+ * for the disk, since an upload that is said to be gone must not be there after a kill. */
 static int discard(struct hub *h, struct pending_reply *a, const struct command *c, struct fail *f)
 {
     const struct account *who = a->client->account;
     struct upload *u = c->upload ? find(h, who, c->upload) : NULL;
     struct private_image **m = private_at(h, who, c->image);
+    const bool forgotten = *m != NULL;
 
     if (c->upload && !u) return fail_unknown(f);
     if (u) {
         drop_one(h, u);
-    } else if (*m) {
-        forget_private(h, m);
-    } else if (private_job_waits(h, who, c->image)) {
-        fail_field(f, ERR_CONFLICT, "image", "A private job that is not over begins with it");
-        return fail_advise(f, "Cancel it first, or wait for its end.");
-    } else {
-        a->ticket = ++h->tickets;
-        h->out.discard_image(h->out.arg, a->ticket, who->user.id, c->image);
+        respond_ok(h, a, c, NULL);
         return 0;
     }
-    respond_ok(h, a, c, NULL);
+    if (forgotten) forget_private(h, m);
+    a->ticket = ++h->tickets;
+    h->out.discard_image(h->out.arg, a->ticket, who->user.id, c->image, forgotten);
     return 0;
 }
 

@@ -148,6 +148,16 @@ int database_open(const char *path, sqlite3 **db, struct fail *f)
                    f);
 }
 
+int database_held(sqlite3 *db, struct fail *f)
+{
+    return run_sql(db,
+                   "PRAGMA temp_store=MEMORY; CREATE TEMP TABLE held("
+                   " job INTEGER NOT NULL, owner INTEGER NOT NULL, digest TEXT NOT NULL,"
+                   " PRIMARY KEY(job, digest)) WITHOUT ROWID;"
+                   "CREATE INDEX temp.held_digest ON held(digest);",
+                   f);
+}
+
 /* From the tables of one version to those of the newest, within a transaction. */
 static int upgrade_from(sqlite3 *db, int version, struct fail *f)
 {

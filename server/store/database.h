@@ -14,6 +14,10 @@
 int database_open(const char *path, sqlite3 **db, struct fail *f);
 /* Make the tables that are missing. ERR_IO, also when a newer program made them. */
 int database_upgrade(sqlite3 *db, struct fail *f);
+/* Make the table of what private jobs begin with (images.h), in memory and for this connection.
+ * Before statements are prepared: it has all of them prepared anew at their next use, which takes
+ * memory, also of a ROLLBACK. ERR_IO. */
+int database_held(sqlite3 *db, struct fail *f);
 /* Count this start of a server; *starts: 1, 2, 3 .. ERR_IO. */
 int database_start(sqlite3 *db, uint64_t *starts, struct fail *f);
 /* 32 random bytes that are made once and stay: what this server signs with. ERR_IO. */

@@ -76,6 +76,26 @@ struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct 
     return e;
 }
 
+struct row_entry *entry_of_job(int kind, uint64_t job)
+{
+    struct row_entry *e = calloc(1, sizeof *e + sizeof e->at[0]);
+
+    if (!e) return NULL;
+    e->m.kind = kind;
+    e->n = 1;
+    e->at[0].row.job = job;
+    return e;
+}
+
+bool entry_images(const struct hub_row *rows, int n)
+{
+    bool images = false;
+
+    for (int i = 0; i < n; i++)
+        images |= rows[i].spec->images > 0;
+    return images;
+}
+
 struct row_entry *entry_share(int kind, const struct hub_share *share)
 {
     struct row_entry *e = calloc(1, sizeof *e);

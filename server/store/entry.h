@@ -37,6 +37,8 @@ struct row_entry {
 
 /* kind: of the message. Rows are copied, the file (or NULL) gets a reference. NULL: no memory. */
 struct row_entry *entry_new(int kind, const struct hub_row *rows, int n, struct blob *file);
+/* Of a job of which nothing but its id matters. NULL: no memory. */
+struct row_entry *entry_of_job(int kind, uint64_t job);
 /* Of no row. NULL: no memory. */
 struct row_entry *entry_share(int kind, const struct hub_share *);
 struct row_entry *entry_deletion(int kind, const struct hub_deletion *);
@@ -50,5 +52,7 @@ void entry_stored(struct loop_stored *, uint64_t job, int64_t commit_us, const s
 void entry_shared(struct loop_shared *, const struct hub_share *, const struct fail *why);
 void entry_deleted(struct loop_deleted *, const struct hub_deletion *, const struct fail *why);
 uint64_t entry_job(const struct row_entry *);
+/* Whether one of these begins with pictures. */
+bool entry_images(const struct hub_row *, int n);
 
 #endif

@@ -44,13 +44,23 @@ static int run(sqlite3 *db, sqlite3_stmt *q, struct fail *f)
 static bool has_row(void *arg, const char *name)
 {
     struct image_store *m = arg;
-    sqlite3_stmt *q = prepare(m->rows->writer, "SELECT 1 FROM images WHERE digest=?1 LIMIT 1");
+    sqlite3_stmt *q = prepare(m->rows->writer, "SELECT 1 FROM images WHERE digest=?1 UNION ALL"
+                                               " SELECT 1 FROM held WHERE digest=?1 LIMIT 1");
     int got;
 
     sqlite3_bind_text(q, 1, name, (int)strcspn(name, "."), SQLITE_STATIC);
     got = q ? sqlite3_step(q) : SQLITE_ERROR;
     sqlite3_finalize(q);
     return got != SQLITE_DONE;
+}
+
+/* The file goes when no row has it any more; a kill before that is made good at the next start. */
+static void remove_file(struct image_store *m, const char *digest)
+{
+    char name[FILE_TEXT];
+
+    file_name(digest, name);
+    if (!has_row(m, name)) pictures_remove(&m->files, name, NULL);
 }
 
 int images_open(struct image_store *m, struct job_rows *rows, struct pictures *outputs, int data,
@@ -167,6 +177,25 @@ static int add_source(struct image_store *m, uint64_t job, const char *digest, s
     return run(m->rows->writer, q, f);
 }
 
+static int add_held(struct image_store *m, const struct hub_row *row, const char *digest,
+                    struct fail *f)
+{
+    sqlite3_stmt *q = prepare(m->rows->writer, "INSERT OR IGNORE INTO held VALUES(?1,?2,?3)");
+
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)row->job);
+    sqlite3_bind_int64(q, 2, row->owner);
+    sqlite3_bind_text(q, 3, digest, -1, SQLITE_STATIC);
+    return run(m->rows->writer, q, f);
+}
+
+/* The row of an upload that is used, or a new one of a result. */
+static int keep_row(struct image_store *m, const struct hub_row *row, const char *digest,
+                    const struct found *found, struct fail *f)
+{
+    if (found->upload) return use_row(m, row->owner, digest, row->created_ms, f);
+    return add_row(m, row->owner, digest, found, row->created_ms, f);
+}
+
 static int refer_one(struct image_store *m, const struct hub_row *row, const uint8_t *which,
                      struct fail *f)
 {
@@ -180,12 +209,10 @@ static int refer_one(struct image_store *m, const struct hub_row *row, const uin
         fail_field(f, ERR_NOT_FOUND, "images", "A picture that it begins with was just removed");
         return fail_advise(f, "Upload it again.");
     }
-    if (found.upload) {
-        err = use_row(m, row->owner, digest, row->created_ms, f);
-    } else {
-        err = pictures_link(m->outputs, found.file, &m->files, name, f);
-        if (!err) err = add_row(m, row->owner, digest, &found, row->created_ms, f);
-    }
+    if (!found.upload) err = pictures_link(m->outputs, found.file, &m->files, name, f);
+    if (err) return err;
+    if (row->private) return add_held(m, row, digest, f);
+    err = keep_row(m, row, digest, &found, f);
     return err ? err : add_source(m, row->job, digest, f);
 }
 
@@ -194,8 +221,37 @@ int images_refer(struct image_store *m, const struct hub_row *row, struct fail *
     int err = 0;
 
     for (int i = 0; i < row->spec->images && !err; i++)
-        err = refer_one(m, row, row->spec->image[i].digest, f);
+        if (!(row->in_memory >> i & 1)) err = refer_one(m, row, row->spec->image[i].digest, f);
     return err;
+}
+
+/* One of a private job's. */
+static bool find_held(struct image_store *m, uint64_t job, char digest[SPEC_DIGEST_TEXT])
+{
+    sqlite3_stmt *q = prepare(m->rows->writer, "SELECT digest FROM held WHERE job=?1 LIMIT 1");
+    bool found;
+
+    sqlite3_bind_int64(q, 1, (sqlite3_int64)job);
+    found = q && sqlite3_step(q) == SQLITE_ROW;
+    if (found) snprintf(digest, SPEC_DIGEST_TEXT, "%s", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    return found;
+}
+
+int images_release(struct image_store *m, uint64_t job, struct fail *f)
+{
+    static const char SQL[] = "DELETE FROM held WHERE job=?1 AND digest=?2";
+    char digest[SPEC_DIGEST_TEXT];
+
+    while (find_held(m, job, digest)) {
+        sqlite3_stmt *q = prepare(m->rows->writer, SQL);
+
+        sqlite3_bind_int64(q, 1, (sqlite3_int64)job);
+        sqlite3_bind_text(q, 2, digest, -1, SQLITE_STATIC);
+        if (run(m->rows->writer, q, f)) return f->code;
+        remove_file(m, digest);
+    }
+    return 0;
 }
 
 /* --- uploads ---------------------------------------------------------------------------------- */
@@ -236,10 +292,10 @@ void images_list(struct image_store *m, uint32_t owner, struct text *out)
 /* Of an upload: how many jobs begin with it that are not over; *n -1: there is no such upload. */
 static int waiting_jobs(sqlite3 *db, uint32_t owner, const char *digest, int *n, struct fail *f)
 {
-    sqlite3_stmt *q =
-        prepare(db, "SELECT (SELECT count(*) FROM sources s JOIN jobs j ON"
-                    " j.job=s.job WHERE s.digest=?2 AND j.owner=?1 AND j.state=0)"
-                    " FROM images WHERE owner=?1 AND digest=?2 AND notes IS NOT NULL");
+    sqlite3_stmt *q = prepare(db, "SELECT (SELECT count(*) FROM sources s JOIN jobs j ON"
+                                  " j.job=s.job WHERE s.digest=?2 AND j.owner=?1 AND j.state=0)"
+                                  " + (SELECT count(*) FROM held WHERE owner=?1 AND digest=?2) "
+                                  "FROM images WHERE owner=?1 AND digest=?2 AND notes IS NOT NULL");
     int err, got;
 
     sqlite3_bind_int64(q, 1, owner);
@@ -263,15 +319,6 @@ static int check_discard(struct image_store *m, uint32_t owner, const char *dige
     return fail_advise(f, "Cancel them first, or wait for their end.");
 }
 
-/* The file goes when no row has it any more; a kill before that is made good at the next start. */
-static void remove_file(struct image_store *m, const char *digest)
-{
-    char name[FILE_TEXT];
-
-    file_name(digest, name);
-    if (!has_row(m, name)) pictures_remove(&m->files, name, NULL);
-}
-
 static int remove_row(struct image_store *m, uint32_t owner, const char *digest, struct fail *f)
 {
     sqlite3_stmt *q = prepare(m->rows->writer, "DELETE FROM images WHERE owner=?1 AND digest=?2");
@@ -281,17 +328,16 @@ static int remove_row(struct image_store *m, uint32_t owner, const char *digest,
     return run(m->rows->writer, q, f);
 }
 
-int images_discard(struct image_store *m, uint32_t owner, const uint8_t which[SPEC_DIGEST_BYTES],
-                   struct fail *f)
+void images_discard(struct image_store *m, struct image_discard *d)
 {
     char digest[SPEC_DIGEST_TEXT];
     int err;
 
-    spec_digest_text(which, digest);
-    err = check_discard(m, owner, digest, f);
-    if (!err) err = remove_row(m, owner, digest, f);
+    spec_digest_text(d->digest, digest);
+    err = check_discard(m, d->owner, digest, &d->why);
+    if (!err) err = remove_row(m, d->owner, digest, &d->why);
     if (!err) remove_file(m, digest);
-    return err;
+    if (err == ERR_NOT_FOUND && d->forgotten) d->why.code = 0;
 }
 
 /* Whether the uploads of this user fit its bound with this one, which may be there already. */
@@ -350,7 +396,9 @@ static bool find_unused(struct image_store *m, int64_t before_ms, uint32_t *owne
     sqlite3_stmt *q =
         prepare(m->rows->writer, "SELECT owner,digest FROM images i WHERE used_ms<?1 AND NOT EXISTS"
                                  " (SELECT 1 FROM sources s JOIN jobs j ON j.job=s.job WHERE"
-                                 " s.digest=i.digest AND j.owner=i.owner) LIMIT 1");
+                                 " s.digest=i.digest AND j.owner=i.owner) AND NOT EXISTS (SELECT 1"
+                                 " FROM held h WHERE h.digest=i.digest AND h.owner=i.owner) LIMIT"
+                                 " 1");
     bool found;
 
     sqlite3_bind_int64(q, 1, before_ms);
@@ -418,19 +466,4 @@ struct blob *images_read(int data, const char *digest)
     if (!b || is_whole(b, digest)) return b;
     blob_unref(b);
     return NULL;
-}
-
-struct blob *images_any(struct image_store *m, const char *digest)
-{
-    char name[PICTURE_NAME_BYTES];
-    struct blob *b = images_read(m->data, digest);
-    int64_t bytes;
-    struct fail f;
-    int fd;
-
-    if (b || rows_find(m->rows, true, USER_NONE, digest, name, sizeof name, &bytes, NULL)) return b;
-    if (pictures_open(m->outputs, name, digest, bytes, &fd, &f)) return NULL;
-    b = read_all(fd);
-    close(fd);
-    return b;
 }

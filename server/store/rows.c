@@ -69,6 +69,7 @@ int rows_open(struct job_rows *r, const char *path, struct fail *f)
     int err = database_open(path, &r->writer, f);
 
     if (!err) err = database_upgrade(r->writer, f);
+    if (!err) err = database_held(r->writer, f);
     if (!err) err = database_start(r->writer, &r->starts, f);
     if (!err) err = database_secret(r->writer, r->secret, f);
     if (!err) err = database_open(path, &r->reader, f);

@@ -30,6 +30,7 @@ enum {
     STORE_SHARE,
     STORE_FINISH,
     STORE_DELETE,
+    STORE_RELEASE,
     STORE_STOP,
     STORE_KEEP,
     STORE_FIND,
@@ -285,12 +286,11 @@ struct blob *store_tokens(struct store *s, uint64_t job)
 void store_keep_image(struct store *s, struct intake *m)
 {
     m->m.kind = STORE_IMAGE;
-    pulse_due(&s->pulse);
-    mbox_push(&s->box, &m->m);
+    push(s, &m->m);
 }
 
 void store_discard_image(struct store *s, uint64_t ticket, uint32_t owner,
-                         const uint8_t digest[SPEC_DIGEST_BYTES])
+                         const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten)
 {
     struct image_discard *m = calloc(1, sizeof *m);
 
@@ -298,10 +298,10 @@ void store_discard_image(struct store *s, uint64_t ticket, uint32_t owner,
         answers_refuse_discard(&s->answers, ticket);
         return;
     }
-    *m = (struct image_discard){.m.kind = STORE_DISCARD, .ticket = ticket, .owner = owner};
+    *m = (struct image_discard){
+        .m.kind = STORE_DISCARD, .ticket = ticket, .owner = owner, .forgotten = forgotten};
     memcpy(m->digest, digest, sizeof m->digest);
-    pulse_due(&s->pulse);
-    mbox_push(&s->box, &m->m);
+    push(s, &m->m);
 }
 
 struct image_store *store_images(struct store *s)
@@ -342,12 +342,25 @@ int store_thumbnail(struct store *s, const struct store_asker *who, const char *
 
 /* --- writing, on the store's thread ----------------------------------------------------------- */
 
+/* A private job is over. Not answered. */
+static void release(struct store *s, uint64_t job)
+{
+    struct row_entry *e = entry_of_job(STORE_RELEASE, job);
+
+    if (e)
+        push(s, &e->m);
+    else
+        log_error(s->log, "store: no memory to let a job's images go; they stay until a restart");
+}
+
 static void send(struct store *s, int kind, const struct hub_row *rows, int n, struct blob *file)
 {
     const uint64_t job = rows[n - 1].job;
+    const bool images = entry_images(rows, n);
     struct row_entry *e;
 
-    if (rows->private) { /* nothing of it leaves this thread */
+    if (rows->private && !(images && kind == STORE_ACCEPT)) { /* there is nothing to write */
+        if (images && kind == STORE_END) release(s, job);
         if (kind != STORE_PLACE) answers_stored(&s->answers, job);
         return;
     }
@@ -475,12 +488,13 @@ static int check_files(struct store *s, struct fail *f)
 
 static int accept_rows(struct store *s, const struct row_entry *e, struct fail *f)
 {
-    int err = check_files(s, f);
+    const bool write = !e->at[0].row.private;
+    int err = write ? check_files(s, f) : 0;
 
     for (int i = 0; i < e->n && !err; i++) {
-        err = rows_accept(&s->rows, &e->at[i].row, f);
+        if (write) err = rows_accept(&s->rows, &e->at[i].row, f);
         if (!err) err = images_refer(&s->images, &e->at[i].row, f);
-        if (!err) err = hooks_name(s->rows.writer, &e->at[i].row, f);
+        if (!err && write) err = hooks_name(s->rows.writer, &e->at[i].row, f);
     }
     return err;
 }
@@ -492,6 +506,7 @@ static int write_entry(struct store *s, const struct row_entry *e, struct fail *
 
     if (e->m.kind == STORE_ACCEPT) return accept_rows(s, e, f);
     if (e->m.kind == STORE_DELETE) return erase_job(&s->rows, &s->pictures, e->deletion.job, f);
+    if (e->m.kind == STORE_RELEASE) return images_release(&s->images, entry_job(e), f);
     if (e->m.kind == STORE_PLACE) return rows_place(&s->rows, &e->at[0].row, f);
     if (e->m.kind == STORE_SHARE) return rows_share(&s->rows, &e->share, f);
     if (e->m.kind == STORE_FINISH) return rows_finish(&s->rows, &e->at[0].row, f);
@@ -580,8 +595,9 @@ static void probe(struct store *s)
 static void settle(struct store *s, struct row_entry *e, struct fail *why)
 {
     const bool rows = e->n > 0;
+    const bool memory = e->m.kind == STORE_RELEASE || (rows && e->at[0].row.private);
 
-    remember(s, why);
+    if (why || !memory) remember(s, why);
     if (!why && e->m.kind == STORE_END) checkpoints_remove(&s->checkpoints, entry_job(e));
     if (!why && e->m.kind == STORE_END)
         retention_ended(&s->retention, e->file ? (int64_t)e->file->len : 0);
@@ -589,7 +605,7 @@ static void settle(struct store *s, struct row_entry *e, struct fail *why)
         fail_advise(why, "The server's disk needs attention; send the request again later.");
         why->retry_after_ms = RETRY_MS;
     }
-    if (e->m.kind == STORE_PLACE) {
+    if (e->m.kind == STORE_RELEASE || e->m.kind == STORE_PLACE) {
         entry_free(e);
         return;
     }
@@ -617,7 +633,7 @@ static void keep_image(struct store *s, struct intake *m)
 
 static void discard_image(struct store *s, struct image_discard *m)
 {
-    images_discard(&s->images, m->owner, m->digest, &m->why);
+    images_discard(&s->images, m);
     m->m.kind = LOOP_DISCARDED;
     mbox_push(s->loop, &m->m);
 }

@@ -110,9 +110,9 @@ struct image_store *store_images(struct store *);
 struct intake;
 void store_keep_image(struct store *, struct intake *);
 /* Remove an upload, unless a job that is not over begins with it. Answered by LOOP_DISCARDED, when
- * that is on disk. */
+ * that is on disk. forgotten: there may be none. */
 void store_discard_image(struct store *, uint64_t ticket, uint32_t owner,
-                         const uint8_t digest[SPEC_DIGEST_BYTES]);
+                         const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten);
 
 /* Whose pictures are looked for: those of one user, or all. */
 struct store_asker {

@@ -3,10 +3,12 @@ bytes are those of `darkroom generate --image`, also after a kill, and when what
 
 The model is that of test/golden/edit, which reads pictures and draws nothing that could be recognised."""
 
+import json
 import os
 import re
 import signal
 import subprocess
+import urllib.request
 
 os.environ["DARKROOM_TEST_MODEL"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "edit",
                                                  "model")
@@ -37,6 +39,14 @@ def saved(server, result, **options):
     with open(path, "wb") as f:
         f.write(png)
     return path
+
+
+def post(server, path, to):
+    """An upload: `image`."""
+    with open(path, "rb") as f:
+        request = urllib.request.Request(server.url + to, data=f.read(), headers={"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
 
 
 def generated(spec, *images):
@@ -160,6 +170,39 @@ async def kept_until_drawn():
         await c.end_of(again["job"])
 
 
+async def private_jobs_keep_theirs():
+    """catches: a private job whose picture is removed while it waits, one that is kept behind its end, an upload that is
+    there in memory and on disk and goes from one of them alone"""
+    data = folder()
+    server = Server(data, "--concurrency", "1")
+    async with server.connect() as c:
+        a, source, _ = await draw(c, QUICK)
+        b, other, _ = await draw(c, {**QUICK, "seed": 8})
+        files = [saved(server, source), saved(server, other)]
+        upload = post(server, files[1], "/v1/images")
+        slow = await c.submit(SLOW)
+        images = [source["digest"], upload["digest"]]
+        waits = await c.submit({**QUICK, "images": images}, private=True)
+        for job in (a, b):
+            assert (await c.ask(type="delete", job=job["job"]))["type"] == "ok"
+        answer = await c.ask(type="discard", image=upload["digest"])
+        assert answer.get("code") == "conflict", answer
+        await c.submit({**QUICK, "seed": 3}, hold=True)  # behind what the disk was told before
+        assert server.get(source["url"])[0] == 404
+        await c.ask(type="cancel", job=slow["job"])
+        seen = await c.end_of(waits["job"], 110)
+        assert by_type(seen, "end")[0]["state"] == "done", by_type(seen, "end")
+        assert pixels(server.get(by_type(seen, "result")[0]["url"])[2]) == pixels(generated(QUICK, *files))
+        assert (await c.ask(type="discard", image=upload["digest"]))["type"] == "ok"
+        assert (await c.ask(type="discard", image=upload["digest"]))["code"] == "not_found"
+        assert os.listdir(os.path.join(data, "images")) == []
+        for path in ("/v1/images?private=true", "/v1/images"):
+            twice = post(server, files[0], path)
+        assert (await c.ask(type="discard", image=twice["digest"]))["type"] == "ok"
+        assert (await c.ask(type="uploads"))["images"] == []
+        assert os.listdir(os.path.join(data, "images")) == []
+
+
 async def the_command():
     """catches: `darkroom client --image` that sends another picture, or none"""
     server = Server()
@@ -192,4 +235,5 @@ async def sweeps():
 
 
 if __name__ == "__main__":
-    run([the_bytes_of_generate, what_is_refused, others_are_not_found, kept_until_drawn, the_command, sweeps])
+    run([the_bytes_of_generate, what_is_refused, others_are_not_found, kept_until_drawn, private_jobs_keep_theirs,
+         the_command, sweeps])

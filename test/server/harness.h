@@ -14,6 +14,7 @@ struct harness {
     int accepts;
     uint64_t job, random;
     uint64_t discard;                          /* ticket of the newest one */
+    bool discard_forgotten;                    /* .. for which one in memory went */
     struct hub_deletion deletion;              /* the newest */
     void (*search)(const struct hub_search *); /* NULL: nobody looks */
     void (*take)(const struct hub_file *);     /* the same */
@@ -130,10 +131,11 @@ static void harness_list_images(void *arg, uint32_t owner, struct text *out)
     (void)arg, (void)owner, (void)out;
 }
 static void harness_discard(void *arg, uint64_t ticket, uint32_t owner,
-                            const uint8_t digest[SPEC_DIGEST_BYTES])
+                            const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten)
 {
     (void)owner, (void)digest;
     ((struct harness *)arg)->discard = ticket;
+    ((struct harness *)arg)->discard_forgotten = forgotten;
 }
 
 static inline int harness_open(struct harness *r)

@@ -301,11 +301,12 @@ static void check_jobs(struct bed *b)
             const uint8_t *digest = j->spec.image[i].digest;
             const uint32_t owner = j->owner->user.id;
 
-            /* a private job is in no table: time, or a deletion, may take what it begins with */
-            if (!j->private)
-                MUST(w, image_find(w, owner, digest), "a job whose picture was removed");
-            else if (j->source[i])
+            if (j->source[i])
                 MUST(w, j->source[i]->len >= 20, "a private job that has lost its picture");
+            else if (j->private) /* its picture may be a result that is held without a row */
+                MUST(w, image_jobs(w, owner, digest, true), "a private job's picture is not held");
+            else
+                MUST(w, image_find(w, owner, digest), "a job whose picture was removed");
         }
     }
 }

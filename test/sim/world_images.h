@@ -41,14 +41,17 @@ static inline bool image_result(const struct world *w, uint32_t owner,
     return false;
 }
 
-static inline bool begins_with(const struct spec *s, const uint8_t digest[SPEC_DIGEST_BYTES])
+/* With one that is on disk. */
+static inline bool begins_with(const struct saved *s, const uint8_t digest[SPEC_DIGEST_BYTES])
 {
-    for (int i = 0; i < s->images; i++)
-        if (memcmp(s->image[i].digest, digest, SPEC_DIGEST_BYTES) == 0) return true;
+    for (int i = 0; i < s->spec.images; i++)
+        if (!(s->row.in_memory >> i & 1)
+            && memcmp(s->spec.image[i].digest, digest, SPEC_DIGEST_BYTES) == 0)
+            return true;
     return false;
 }
 
-/* Rows that begin with it, or those of them that are not over. */
+/* Rows that begin with it, or those of them that are not over; of private jobs none that is. */
 static inline int image_jobs(const struct world *w, uint32_t owner,
                              const uint8_t digest[SPEC_DIGEST_BYTES], bool waiting)
 {
@@ -57,8 +60,9 @@ static inline int image_jobs(const struct world *w, uint32_t owner,
     for (int i = 0; i < w->n_disk; i++) {
         const struct saved *s = w->disk[i];
 
-        n += !s->deleted && !s->row.private && s->row.owner == owner
-             && !(waiting && s->row.state != STATE_QUEUED) && begins_with(&s->spec, digest);
+        n += !s->deleted && s->row.owner == owner
+             && !((waiting || s->row.private) && s->row.state != STATE_QUEUED)
+             && begins_with(s, digest);
     }
     return n;
 }
@@ -104,16 +108,12 @@ static inline void out_take_image(void *arg, const struct hub_file *file)
 }
 
 static inline void out_discard_image(void *arg, uint64_t ticket, uint32_t owner,
-                                     const uint8_t digest[SPEC_DIGEST_BYTES])
+                                     const uint8_t digest[SPEC_DIGEST_BYTES], bool forgotten)
 {
-    struct world *w = arg;
+    struct image_way *m = image_push(arg, ticket, owner);
 
-    for (const struct job *j = w->hub->registry.newest; j; j = j->links.older)
-        for (int i = 0;
-             j->private && j->owner->user.id == owner && !job_over(j) && i < j->spec.images; i++)
-            MUST(w, j->source[i] || memcmp(j->spec.image[i].digest, digest, SPEC_DIGEST_BYTES) != 0,
-                 "a private job begins with it");
-    memcpy(image_push(w, ticket, owner)->digest, digest, SPEC_DIGEST_BYTES);
+    memcpy(m->digest, digest, SPEC_DIGEST_BYTES);
+    m->forgotten = forgotten;
 }
 
 static inline void out_list_images(void *arg, uint32_t owner, struct text *out)
@@ -145,14 +145,14 @@ static inline int out_source(void *arg, uint32_t owner, struct spec_image *image
 /* A row is written: what it begins with is kept with it, or is gone. */
 static inline bool images_refer(struct world *w, const struct saved *s)
 {
-    if (s->row.private) return true;
     for (int i = 0; i < s->spec.images; i++) {
         const uint8_t *digest = s->spec.image[i].digest;
 
+        if (s->row.in_memory >> i & 1) continue;
         if (!image_find(w, s->row.owner, digest) && !image_result(w, s->row.owner, digest))
             return false;
     }
-    for (int i = 0; i < s->spec.images; i++)
+    for (int i = 0; !s->row.private && i < s->spec.images; i++)
         image_put(w, s->row.owner, s->spec.image[i].digest, 1, false);
     return true;
 }
@@ -165,7 +165,7 @@ static inline void discard_answer(struct world *w, const struct image_way *m, bo
     if (!ok)
         fail_set(&f, ERR_IO, "the disk is full");
     else if (!k || !k->upload)
-        fail_set(&f, ERR_NOT_FOUND, "There is no such upload");
+        f.code = m->forgotten ? 0 : fail_set(&f, ERR_NOT_FOUND, "There is no such upload");
     else if (image_jobs(w, m->owner, m->digest, true))
         fail_set(&f, ERR_CONFLICT, "a job begins with it");
     else

@@ -36,7 +36,7 @@ struct kept_image {
 struct image_way {
     uint64_t ticket;
     uint32_t owner;
-    bool private;
+    bool private, forgotten;
     uint8_t digest[SPEC_DIGEST_BYTES];
     struct blob *bytes;
 };

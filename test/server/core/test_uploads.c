@@ -231,6 +231,32 @@ static void private_ones(void **state)
     hub_close(r.hub, 601 * SECOND, c);
 }
 
+/* catches: an upload that is there in memory and on disk, and goes from one of them alone; an error
+ * for one that is in memory alone */
+static void private_ones_that_are_on_disk_too(void **state)
+{
+    static const char ask_for[] = "{\"type\":\"discard\",\"image\":\"" DIGEST "\"}";
+    struct client *c = connect();
+    char id[17];
+
+    (void)state;
+    snprintf(id, sizeof id, "%s", begin(c, 0, 3, true));
+    part(c, 0, id, 0, "abc");
+    assert_string_equal(ask(c, 0, about("commit", id)), "");
+    taken.last.bytes = blob_copy("a png", 5);
+    come_back(0, DIGEST, true);
+    blob_unref(taken.last.bytes);
+    assert_non_null(strstr(next(c, 0), "\"private\":true"));
+    assert_string_equal(ask(c, 0, ask_for), "");
+    assert_null(hub_private_upload(r.hub, USER_NONE, DIGEST));
+    assert_true(r.discard && r.discard_forgotten);
+    hub_discarded(r.hub, 0, r.discard, NULL);
+    assert_non_null(strstr(next(c, 0), "\"ok\""));
+    assert_string_equal(ask(c, 0, ask_for), "");
+    assert_false(r.discard_forgotten);
+    hub_close(r.hub, 0, c);
+}
+
 /* catches: an answer to a connection that is closed, memory that is counted for ever */
 static void a_client_that_is_gone(void **state)
 {
@@ -257,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(removed_when_the_disk_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_ones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(private_ones_that_are_on_disk_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_is_gone, set_up, tear_down),
     };
 

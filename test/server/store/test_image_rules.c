@@ -31,10 +31,10 @@ static struct {
         int64_t used_ms;
     } row[OWNERS][FILES];
     struct {
-        uint64_t id;       /* 0: none */
-        int owner, result; /* -1: it has none */
-        bool over;
-        unsigned sources; /* files */
+        uint64_t id;        /* 0: none */
+        int owner, result;  /* -1: it has none */
+        bool over, private; /* private: it has no row, and goes with its end or the process */
+        unsigned sources;   /* files */
     } job[JOBS];
 } t;
 
@@ -142,7 +142,7 @@ static int write_job(const struct hub_row *row)
 {
     int err = rows_begin(&t.rows, &fail);
 
-    if (!err) err = rows_accept(&t.rows, row, &fail);
+    if (!err && !row->private) err = rows_accept(&t.rows, row, &fail);
     if (!err) err = images_refer(&t.images, row, &fail);
     if (!err) err = rows_commit(&t.rows, &fail);
     if (err) rows_rollback(&t.rows);
@@ -167,6 +167,7 @@ static void accept(int j, int owner)
     row.spec = &s;
     row.owner = (uint32_t)owner + 1;
     row.created_ms = t.now_ms;
+    row.private = t.job[j].private = pick(3) == 0;
     MUST(write_job(&row) == (known ? 0 : ERR_NOT_FOUND));
     t.jobs_refused += !known;
     if (!known) return;
@@ -174,7 +175,7 @@ static void accept(int j, int owner)
     t.job[j].owner = owner;
     t.job[j].over = false;
     t.job[j].result = -1;
-    for (int i = 0; i < FILES; i++)
+    for (int i = 0; !row.private && i < FILES; i++)
         if (t.job[j].sources >> i & 1) {
             t.linked += !t.row[owner][i].there;
             t.row[owner][i].there = true;
@@ -203,6 +204,14 @@ static void end(int j)
     t.job[j].result = done ? file : -1;
 }
 
+static void end_private(int j)
+{
+    MUST(rows_begin(&t.rows, &fail) == 0);
+    MUST(images_release(&t.images, t.job[j].id, &fail) == 0);
+    MUST(rows_commit(&t.rows, &fail) == 0);
+    t.job[j].id = 0;
+}
+
 static void remove_job(int j)
 {
     struct row_picture p;
@@ -219,6 +228,8 @@ static void on_job(int j)
 {
     if (!t.job[j].id)
         accept(j, pick(OWNERS));
+    else if (t.job[j].private)
+        end_private(j);
     else if (!t.job[j].over)
         end(j);
     else
@@ -227,10 +238,14 @@ static void on_job(int j)
 
 static void discard(int owner, int file)
 {
-    int err = images_discard(&t.images, (uint32_t)owner + 1, digest_of[file], &fail);
+    struct image_discard d = {.owner = (uint32_t)owner + 1, .forgotten = pick(2) == 0};
+    int err;
 
+    memcpy(d.digest, digest_of[file], SPEC_DIGEST_BYTES);
+    images_discard(&t.images, &d);
+    err = d.why.code;
     if (!t.row[owner][file].upload) {
-        MUST(err == ERR_NOT_FOUND);
+        MUST(err == (d.forgotten ? 0 : ERR_NOT_FOUND));
         return;
     }
     t.conflicts += err == ERR_CONFLICT;
@@ -253,6 +268,8 @@ static void prune(void)
 
 static void restart(void)
 {
+    for (int j = 0; j < JOBS; j++)
+        if (t.job[j].private) t.job[j].id = 0;
     close_all();
     open_all();
     t.restarts++;
@@ -297,14 +314,14 @@ static void check_files(void)
             memcpy(image.digest, digest_of[i], SPEC_DIGEST_BYTES);
             err = images_find(&t.images, (uint32_t)owner + 1, &image, &fail);
             MUST((err == 0) == (t.row[owner][i].there || has_result(owner, i)));
-            if (!t.row[owner][i].there) continue;
+            if (!t.row[owner][i].there && !jobs_with(owner, i, true)) continue;
             b = images_read(t.folder, digest_text[i]);
             MUST(b && b->len == strlen(text_of[i]) && memcmp(b->data, text_of[i], b->len) == 0);
             blob_unref(b);
         }
 }
 
-/* Nothing else is there, at least after a start. */
+/* Nothing else is there, at least after a start. A file is wanted by rows and private jobs. */
 static void check_folder(void)
 {
     char path[128];
@@ -318,7 +335,8 @@ static void check_folder(void)
 
         for (int i = 0; i < FILES; i++)
             for (int owner = 0; owner < OWNERS; owner++)
-                wanted |= t.row[owner][i].there && strncmp(e->d_name, digest_text[i], 64) == 0;
+                wanted |= (t.row[owner][i].there || jobs_with(owner, i, true))
+                          && strncmp(e->d_name, digest_text[i], 64) == 0;
         MUST(wanted);
     }
     closedir(d);
