@@ -29,12 +29,13 @@ enum loop_kind {
     LOOP_DISCARDED     /* store: struct image_discard */
 };
 
-/* A picture of the store on its way to the converter and back. */
+/* A picture of the store, or a preview, on its way to the converter and back. */
 enum picture_format { PICTURE_PNG, PICTURE_JPEG, PICTURE_WEBP, PICTURE_FORMATS };
 
 struct conversion {
     struct msg m;
-    int fd; /* of the PNG, closed by the converter */
+    struct blob *png; /* of a preview: one reference, dropped by the converter; NULL: a file */
+    int fd;           /* of the PNG, closed by the converter */
     int64_t bytes;
     enum picture_format format;
     int quality;       /* 1 to 100 */

@@ -121,7 +121,7 @@ const struct options_row OPTIONS_TABLE[] = {
     {"strict", 0, OPTIONS_FLAG, G, AT(strict), NULL, 0, 0, NULL,
      "The reference's sampling law to the letter: fails where it would fail."},
     {"image", 0, OPTIONS_TEXTS, G | P | K, AT(images), NULL, 0, 0, "FILE",
-     "Begin with this picture (PNG or JPEG, for client also WebP; for plan: WIDTHxHEIGHT); up to "
+     "Begin with this picture (PNG, JPEG or WebP; for plan: WIDTHxHEIGHT); up to "
      "four times, in order."},
     {"like", 0, OPTIONS_TEXT, T, AT(like), NULL, 0, 0, "FILE",
      "Reference trace whose request and injected values are used."},

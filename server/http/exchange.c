@@ -287,25 +287,39 @@ void exchange_finish(struct exchange *x)
     x->state = EXCHANGE_FINISHED;
 }
 
-bool exchange_convert(struct exchange *x, const struct store_file *file, enum picture_format format,
-                      int quality, int px)
+static bool begin_conversion(struct exchange *x, struct conversion what)
 {
     struct conversion *c = malloc(sizeof *c);
 
     assert(!x->conversion);
-    if (!c) {
-        close(file->fd);
-        return false;
-    }
-    *c = (struct conversion){.fd = file->fd,
-                             .bytes = file->bytes,
-                             .format = format,
-                             .quality = quality,
-                             .px = px,
-                             .owner = x};
+    if (!c) return false;
+    what.owner = x;
+    *c = what;
     x->conversion = c;
     x->backend->convert(x->backend->arg, c);
     return true;
+}
+
+bool exchange_convert(struct exchange *x, const struct store_file *file, enum picture_format format,
+                      int quality, int px)
+{
+    const struct conversion what = {
+        .fd = file->fd, .bytes = file->bytes, .format = format, .quality = quality, .px = px};
+
+    if (begin_conversion(x, what)) return true;
+    close(file->fd);
+    return false;
+}
+
+bool exchange_convert_bytes(struct exchange *x, const void *png, size_t len,
+                            enum picture_format format, int quality)
+{
+    const struct conversion what = {
+        .png = blob_copy(png, len), .fd = -1, .format = format, .quality = quality};
+
+    if (what.png && begin_conversion(x, what)) return true;
+    blob_unref(what.png);
+    return false;
 }
 
 void exchange_converted(struct conversion *c)

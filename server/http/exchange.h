@@ -153,6 +153,9 @@ void exchange_lasting(struct exchange *);
  * at a time. false: it is gone, or memory is short. */
 bool exchange_convert(struct exchange *, const struct store_file *, enum picture_format,
                       int quality, int px);
+/* The same of a PNG in memory, which is copied. */
+bool exchange_convert_bytes(struct exchange *, const void *png, size_t len, enum picture_format,
+                            int quality);
 bool exchange_gone(const struct exchange *);
 
 /* A message of the hub: is it of this type? Read it (json_decref), NULL: no memory. An error's

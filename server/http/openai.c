@@ -29,6 +29,7 @@ struct generation {
     int written;           /* pictures */
     struct blob *file;     /* the next one to be written, in `format`; NULL: not yet */
     bool converting;
+    int partial;               /* it is a preview of this picture, counted from 1; 0: it is none */
     bool shown[DRAWING_MAX];   /* of a stream: its end was written */
     bool answering, failed;    /* failed: to make the file */
     char origin[ORIGIN_BYTES]; /* before a picture's path */
@@ -301,15 +302,6 @@ static bool has_file(struct exchange *x, int i)
     return false;
 }
 
-static void converted(struct exchange *x, struct blob *file)
-{
-    struct generation *g = exchange_own(x);
-
-    g->converting = false;
-    g->failed = !file;
-    if (file) g->file = blob_ref(file);
-}
-
 static void write_base64(struct exchange *x, int i, struct text *out)
 {
     struct generation *g = exchange_own(x);
@@ -410,26 +402,56 @@ static void write_completed(struct exchange *x, int which)
     if (++g->written == g->d.n) exchange_finish(x);
 }
 
-/* A preview, when the next partial picture is due: they are spread over the time of drawing. */
-static void take_frame(struct exchange *x, const struct blob *m)
+static void write_partial(struct exchange *x, int i, const void *bytes, size_t len)
 {
     struct generation *g = exchange_own(x);
     const char *type = g->edit ? "image_edit.partial_image" : "image_generation.partial_image";
-    struct frame h;
     struct text t;
-    int i = drawing_frame(&g->d, m, &h);
 
-    if (i < 0 || h.phase < PHASE_DENOISE || g->sent[i] >= g->partials) return;
-    if (g->d.all[i].overall * (g->partials + 1) < g->sent[i] + 1) return;
     open_event(&t, type);
     text_int(&t, "created_at", g->d.created_ms / 1000);
     text_int(&t, "partial_image_index", g->sent[i]++);
     write_size(g, &t);
-    text_string(&t, "output_format", frame_format_name(h.format));
+    text_string(&t, "output_format", FORMATS[g->format]);
     text_raw(&t, ",\"b64_json\":\"");
-    base64_write(m->data + FRAME_HEADER, h.bytes, &t);
+    base64_write(bytes, len, &t);
     text_raw(&t, "\"");
     close_event(x, &t, type);
+}
+
+/* A preview, when the next partial picture is due: they are spread over the time of drawing. Those
+ * that come while another is made a WebP are left out. */
+static void take_frame(struct exchange *x, const struct blob *m)
+{
+    struct generation *g = exchange_own(x);
+    struct frame h;
+    int i = drawing_frame(&g->d, m, &h);
+
+    if (i < 0 || h.phase < PHASE_DENOISE || g->sent[i] >= g->partials) return;
+    if (g->d.all[i].overall * (g->partials + 1) < g->sent[i] + 1) return;
+    if (g->format != PICTURE_WEBP) {
+        write_partial(x, i, m->data + FRAME_HEADER, h.bytes);
+    } else if (!g->converting) {
+        g->converting =
+            exchange_convert_bytes(x, m->data + FRAME_HEADER, h.bytes, g->format, g->quality);
+        g->partial = g->converting ? i + 1 : 0;
+    }
+}
+
+static void converted(struct exchange *x, struct blob *file)
+{
+    struct generation *g = exchange_own(x);
+    const int partial = g->partial;
+
+    g->converting = false;
+    g->partial = 0;
+    if (partial) {
+        if (file && exchange_state(x) == EXCHANGE_STREAMS)
+            write_partial(x, partial - 1, file->data, file->len);
+        return;
+    }
+    g->failed = !file;
+    if (file) g->file = blob_ref(file);
 }
 
 /* --- events of the jobs ----------------------------------------------------------------------- */

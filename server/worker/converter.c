@@ -83,7 +83,7 @@ struct blob *converter_convert(const void *png, size_t len, enum picture_format 
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-static void convert(struct converter *v, struct conversion *c)
+static void convert_file(struct conversion *c)
 {
     size_t n = (size_t)c->bytes;
     char *png = malloc(n + 1);
@@ -92,6 +92,16 @@ static void convert(struct converter *v, struct conversion *c)
         c->file = converter_convert(png, n, c->format, c->quality, c->px);
     free(png);
     close(c->fd);
+}
+
+static void convert(struct converter *v, struct conversion *c)
+{
+    if (c->png)
+        c->file = converter_convert(c->png->data, c->png->len, c->format, c->quality, c->px);
+    else
+        convert_file(c);
+    blob_unref(c->png);
+    c->png = NULL;
     c->m.kind = LOOP_CONVERTED;
     mbox_push(v->loop, &c->m);
 }

@@ -107,9 +107,13 @@ def formats():
         events = list(client().images.generate(prompt=PROMPT, size="64x64", n=2, stream=True, partial_images=1,
                                                output_format=name, extra_body={"steps": 20}))
         for e in events:
-            assert png(e.b64_json)[0] == e.output_format.upper(), (e.type, e.output_format)
+            assert png(e.b64_json)[0] == name.upper() and e.output_format == name, (e.type, e.output_format)
         ends = [e for e in events if e.type == "image_generation.completed"]
-        assert [e.output_format for e in ends] == [name, name]
+        assert len(ends) == 2
+        events = list(client().images.generate(prompt=PROMPT, size="128x128", stream=True, partial_images=1,
+                                               output_format=name, extra_body={"steps": 40}))
+        assert [(e.type, e.output_format, png(e.b64_json)[0].lower()) for e in events] == [
+            ("image_generation.partial_image", name, name), ("image_generation.completed", name, name)]
 
 
 def asynchronous():
