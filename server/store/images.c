@@ -41,17 +41,19 @@ static int run(sqlite3 *db, sqlite3_stmt *q, struct fail *f)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* Of DIGEST.png; of what a kill has left of writing one there is none. */
 static bool has_row(void *arg, const char *name)
 {
     struct image_store *m = arg;
+    const size_t digest = strcspn(name, ".");
     sqlite3_stmt *q = prepare(m->rows->writer, "SELECT 1 FROM images WHERE digest=?1 UNION ALL"
                                                " SELECT 1 FROM held WHERE digest=?1 LIMIT 1");
     int got;
 
-    sqlite3_bind_text(q, 1, name, (int)strcspn(name, "."), SQLITE_STATIC);
+    sqlite3_bind_text(q, 1, name, (int)digest, SQLITE_STATIC);
     got = q ? sqlite3_step(q) : SQLITE_ERROR;
     sqlite3_finalize(q);
-    return got != SQLITE_DONE;
+    return got != SQLITE_DONE && strcmp(name + digest, ".png") == 0;
 }
 
 /* The file goes when no row has it any more; a kill before that is made good at the next start. */

@@ -266,11 +266,23 @@ static void prune(void)
         }
 }
 
+/* As a kill does while a file is written. */
+static void leave_part(int file)
+{
+    char path[256];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/images/%s.png.part", folder, digest_text[file]);
+    f = fopen(path, "w");
+    MUST(f && fputs("half", f) >= 0 && fclose(f) == 0);
+}
+
 static void restart(void)
 {
     for (int j = 0; j < JOBS; j++)
         if (t.job[j].private) t.job[j].id = 0;
     close_all();
+    leave_part(pick(FILES));
     open_all();
     t.restarts++;
 }
@@ -336,7 +348,8 @@ static void check_folder(void)
         for (int i = 0; i < FILES; i++)
             for (int owner = 0; owner < OWNERS; owner++)
                 wanted |= (t.row[owner][i].there || jobs_with(owner, i, true))
-                          && strncmp(e->d_name, digest_text[i], 64) == 0;
+                          && strncmp(e->d_name, digest_text[i], 64) == 0
+                          && strcmp(e->d_name + 64, ".png") == 0;
         MUST(wanted);
     }
     closedir(d);
