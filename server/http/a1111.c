@@ -150,9 +150,10 @@ static int take_images(struct exchange *x, json_t *o, struct fail *f)
 {
     struct txt2img *s = exchange_own(x);
     const json_t *all = member(o, "init_images"), *mask = member(o, "mask");
+    const char *text = json_string_value(mask);
     int err = 0;
 
-    if (mask) {
+    if (mask && !(text && !*text)) { /* "" is none, as A1111 has it */
         fail_field(f, ERR_BAD_FIELD, "mask", "This model changes whole pictures, without a mask");
         return fail_advise(f, "Leave mask out, and say in the prompt what is to change.");
     }

@@ -129,6 +129,10 @@ def img2img():
         assert "mask" in str(error), error
     else:
         raise AssertionError("a mask")
+    init = base64.b64encode(file("red").getvalue()).decode()
+    for mask, wanted in ((None, 200), ("", 200), (init, 422)):
+        ask = {"prompt": PROMPT, "width": 64, "height": 64, "steps": 1, "init_images": [init], "mask": mask}
+        assert server.get("/sdapi/v1/img2img", "POST", body=ask)[0] == wanted, mask
 
 
 # --- Gradio ---------------------------------------------------------------------------------------------------------------
