@@ -106,7 +106,8 @@ int files_identify(int folder, const char *name, struct files_identity *out, str
 
     *out = (struct files_identity){0};
     if (!fstatat(folder, name, &st, 0))
-        *out = (struct files_identity){.device = st.st_dev, .inode = st.st_ino};
+        *out =
+            (struct files_identity){.device = st.st_dev, .inode = st.st_ino, .bytes = st.st_size};
     else if (errno != ENOENT)
         return fail_errno(f, "Cannot look at the file", name);
     return 0;

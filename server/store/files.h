@@ -25,10 +25,11 @@ int files_lock(int folder, const char *name, int *fd, struct fail *f);
  * it is there. ERR_IO, also when it is no plain file. */
 int files_private(int folder, const char *name, bool make, struct fail *f);
 
-/* Which file a name stands for; all zero: there is none. */
+/* Which file a name stands for, and its size; all zero: there is none. */
 struct files_identity {
     dev_t device;
     ino_t inode;
+    int64_t bytes;
 };
 /* All zero when there is no such file. ERR_IO: that cannot be told. */
 int files_identify(int folder, const char *name, struct files_identity *out, struct fail *f);

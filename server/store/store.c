@@ -8,6 +8,7 @@
 #include "server/store/entry.h"
 #include "server/store/erase.h"
 #include "server/store/files.h"
+#include "server/store/guard.h"
 #include "server/store/hooks.h"
 #include "server/store/images.h"
 #include "server/store/pictures.h"
@@ -53,10 +54,6 @@ struct keep {
     int64_t ms, bytes, grace_us;
 };
 
-/* What SQLite has open. */
-static const char *const DATABASE[] = {DATABASE_NAME, DATABASE_NAME "-wal", DATABASE_NAME "-shm"};
-enum { DATABASE_FILES = sizeof DATABASE / sizeof *DATABASE };
-
 struct store {
     struct mbox box, *loop;
     struct answers answers; /* of the loop's thread */
@@ -69,7 +66,7 @@ struct store {
     int64_t image_ms; /* an upload that no job begins with is kept for so long after its last use */
     struct checkpoints checkpoints;
     struct retention retention;                      /* the thread's */
-    struct files_identity files[DATABASE_FILES];     /* as they were opened */
+    struct guard guard;                              /* the thread's: of the database's files */
     char trouble[sizeof((struct fail *)0)->message]; /* the thread's: why the disk refuses; or "" */
     pthread_t thread;
     bool running;
@@ -99,8 +96,7 @@ static int open_folder(struct store *s, const char *data, struct fail *f)
     int err = files_folder(data, &s->folder, f);
 
     if (!err) err = files_lock(s->folder, "lock", &s->lock, f);
-    for (int i = 0; i < DATABASE_FILES && !err; i++)
-        err = files_private(s->folder, DATABASE[i], i == 0, f);
+    if (!err) err = guard_private(s->folder, f);
     if (err == ERR_CONFLICT)
         fail_advise(f, "Stop the other one, or give this one another folder with --data.");
     else if (err)
@@ -148,11 +144,10 @@ static int open_all(struct store *s, const char *data, struct fail *f)
     char path[4096];
     int err = open_folder(s, data, f);
 
-    if (!err && snprintf(path, sizeof path, "%s/%s", data, DATABASE[0]) >= (int)sizeof path)
+    if (!err && snprintf(path, sizeof path, "%s/%s", data, DATABASE_NAME) >= (int)sizeof path)
         err = fail_set(f, ERR_IO, "The path of the data folder is too long.");
     if (!err) err = rows_open(&s->rows, path, f);
-    for (int i = 0; i < DATABASE_FILES && !err; i++)
-        err = files_identify(s->folder, DATABASE[i], &s->files[i], f);
+    if (!err) err = guard_open(&s->guard, s->folder, data, f);
     if (!err) err = open_pictures(s, data, f);
     if (!err) err = images_open(&s->images, &s->rows, &s->pictures, s->folder, s->log, f);
     if (!err) err = checkpoints_open(&s->checkpoints, s->folder, s->log, waits, &s->rows, f);
@@ -228,6 +223,7 @@ void store_close(struct store *s)
     }
     results_close(s->results);
     checkpoints_close(&s->checkpoints);
+    guard_close(&s->guard);
     quota_free(&s->retention.quota);
     mbox_destroy(&s->box);
     answers_close(&s->answers);
@@ -469,27 +465,10 @@ static int write_file(struct store *s, const struct row_entry *e, char *name, st
     return pictures_write(&s->pictures, name, e->file->data, e->file->len, f);
 }
 
-/* A job that is accepted into a file without a name would be lost at the next start. Ends may go
- * there: they are told now, and their rows are lost in any case. */
-static int check_files(struct store *s, struct fail *f)
-{
-    for (int i = 0; i < DATABASE_FILES; i++) {
-        struct files_identity now;
-        int err = files_identify(s->folder, DATABASE[i], &now, f);
-
-        if (err) return err;
-        if (files_same(&now, &s->files[i])) continue;
-        return fail_set(f, ERR_IO,
-                        "The job store's file %s was removed or replaced while the server runs.",
-                        DATABASE[i]);
-    }
-    return 0;
-}
-
 static int accept_rows(struct store *s, const struct row_entry *e, struct fail *f)
 {
     const bool write = !e->at[0].row.private;
-    int err = write ? check_files(s, f) : 0;
+    int err = 0;
 
     for (int i = 0; i < e->n && !err; i++) {
         if (write) err = rows_accept(&s->rows, &e->at[i].row, f);
@@ -520,11 +499,28 @@ static bool is_entry(const struct msg *m)
     return m->kind < STORE_STOP;
 }
 
+/* A next start would lose it. Ends are told now, and their rows are lost in any case. */
+static bool must_stay(const struct msg *m)
+{
+    if (m->kind == STORE_ACCEPT) return !((const struct row_entry *)m)->at[0].row.private;
+    return is_entry(m) && m->kind != STORE_END;
+}
+
+static int check_files(struct store *s, const struct msg *list, struct fail *f)
+{
+    bool stay = false;
+
+    for (const struct msg *m = list; m; m = m->next)
+        stay = stay || must_stay(m);
+    return guard_check(&s->guard, stay ? f : NULL) && stay ? ERR_IO : 0;
+}
+
 /* All entries in one transaction: it holds or fails for all of them. */
 static int write_list(struct store *s, const struct msg *list, struct fail *f)
 {
-    int err = rows_begin(&s->rows, f);
+    int err = check_files(s, list, f);
 
+    if (!err) err = rows_begin(&s->rows, f);
     if (err) return err;
     for (const struct msg *m = list; m && !err; m = m->next) {
         pulse_begin(&s->pulse);
@@ -533,6 +529,7 @@ static int write_list(struct store *s, const struct msg *list, struct fail *f)
     pulse_begin(&s->pulse);
     if (!err) err = rows_commit(&s->rows, f);
     if (err) rows_rollback(&s->rows);
+    guard_grown(&s->guard);
     return err;
 }
 
@@ -579,7 +576,7 @@ static void probe(struct store *s)
 {
     struct fail why;
     struct loop_disk *m;
-    int err = check_files(s, &why);
+    int err = guard_check(&s->guard, &why);
 
     if (!err) err = pictures_probe(&s->pictures, &why);
     if (!err) err = probe_rows(s, &why);
@@ -626,14 +623,17 @@ static void keep_image(struct store *s, struct intake *m)
 {
     const int64_t bytes = (int64_t)m->png->len;
 
-    if (!images_add(&s->images, m, &m->why)) retention_ended(&s->retention, bytes);
+    if (guard_check(&s->guard, &m->why))
+        remember(s, &m->why);
+    else if (!images_add(&s->images, m, &m->why))
+        retention_ended(&s->retention, bytes);
     m->m.kind = LOOP_KEPT;
     mbox_push(s->loop, &m->m);
 }
 
 static void discard_image(struct store *s, struct image_discard *m)
 {
-    images_discard(&s->images, m);
+    if (!guard_check(&s->guard, &m->why)) images_discard(&s->images, m);
     m->m.kind = LOOP_DISCARDED;
     mbox_push(s->loop, &m->m);
 }

@@ -7,9 +7,15 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
+import urllib.error
+import urllib.request
 
-from harness import BIN, MODEL, QUICK, Server, folder, run
+from harness import BIN, LONG, MODEL, QUICK, ROOT, Server, folder, run
+
+
+EDIT_MODEL = os.path.join(ROOT, "test", "golden", "edit", "model")  # one that reads pictures
 
 
 def model_copy():
@@ -214,6 +220,85 @@ async def store_removed():
     again.kill()
 
 
+def refuses(answer, why):
+    assert answer["type"] == "error" and answer["code"] == "io" and why in answer["message"], answer
+
+
+async def store_cut_short():
+    """catches: jobs that are accepted into a database whose file or log was truncated in place, and lost at the next
+    start; also when a job's end is what is written first, behind which the log is as long as before"""
+    for name in ("darkroom.db", "darkroom.db-wal"):
+        for end_first in (False, True):
+            server = Server()
+            await draw(server)
+            async with server.connect() as c:
+                job = (await c.submit({**LONG, "steps": 5}))["job"] if end_first else None
+                os.truncate(os.path.join(server.data, name), 0)
+                if job:
+                    await c.ask(type="cancel", job=job)
+                    await c.end_of(job)
+                for _ in range(2):
+                    refuses(await c.ask(type="submit", spec=QUICK), "cut short")
+            assert health(server)[0] == 503
+            server.kill()
+
+
+async def store_tidied():
+    """catches: a database that is taken for damaged when another program has made its files smaller, as it may"""
+    server = Server()
+    async with server.connect() as c:
+        for seed in range(3):
+            await c.submit({**QUICK, "seed": seed, "prompt": "a red circle " * 1000}, hold=True)
+        await c.ask(type="cancel", all=True)
+        path = os.path.join(server.data, "darkroom.db")
+        with sqlite3.connect(path) as other:
+            other.execute("DELETE FROM jobs")
+        other.execute("VACUUM")
+        before = os.path.getsize(path + "-wal")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert os.path.getsize(path + "-wal") < before
+        other.close()
+        job = (await c.submit(QUICK))["job"]
+        await c.end_of(job)
+    server.kill()
+    again = Server(server.data)
+    async with again.connect() as c:
+        assert (await c.ask(type="job", job=job))["state"] == "done"
+    again.kill()
+
+
+async def data_folder_replaced():
+    """catches: jobs that are accepted into a data folder that was moved away, where the next start does not look"""
+    server = Server()
+    os.rename(server.data, server.data + "-old")
+    os.mkdir(server.data)
+    async with server.connect() as c:
+        refuses(await c.ask(type="submit", spec=QUICK), "data folder was removed or replaced")
+    shutil.rmtree(server.data)
+    os.symlink(server.data + "-old", server.data)  # it is the same folder again
+    for _ in range(100):
+        if health(server)[0] == 200:
+            break
+        await asyncio.sleep(0.1)
+    await draw(server)
+    server.kill()
+
+
+async def upload_without_store():
+    """catches: an upload that is answered as kept, in a database that was removed"""
+    server = Server(None, "--model", EDIT_MODEL)
+    png = server.get("/icon-192.png")[2]
+    ask = urllib.request.Request(server.url + "/v1/images", data=png, headers={"Content-Type": "image/png"}, method="POST")
+    assert urllib.request.urlopen(ask, timeout=20).status == 201
+    os.remove(os.path.join(server.data, "darkroom.db"))
+    try:
+        status = urllib.request.urlopen(ask, timeout=20).status
+    except urllib.error.HTTPError as refused:
+        status, why = refused.code, json.loads(refused.read())
+    assert status == 500 and "removed or replaced" in why["message"], (status, why)
+    server.kill()
+
+
 # --- descriptors -----------------------------------------------------------------------------------
 
 async def downloads_that_are_not_read():
@@ -247,5 +332,6 @@ async def downloads_that_are_not_read():
     server.kill()
 
 
-run([stopped_for_a_while, disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed,
+run([stopped_for_a_while, disk_full_for_a_while, no_descriptor_for_a_while, submit_recovers, store_removed, store_cut_short, store_tidied,
+     data_folder_replaced, upload_without_store,
      downloads_that_are_not_read, model_cut_short, database_cut_short, model_of_pipes, closed_descriptors])
