@@ -357,7 +357,7 @@ json_t *text_parse(const char *text, size_t len, size_t max, struct fail *f)
     }
     root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
     if (!root) {
-        if (fail_json(f, &e) != ERR_BAD_REQUEST && !*f->field)
+        if (fail_json(f, &e) != ERR_BAD_REQUEST && f && !*f->field)
             name_member(f, text, len, (size_t)e.position);
         return NULL;
     }

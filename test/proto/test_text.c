@@ -206,6 +206,25 @@ static void parse_is_bounded(void **state)
     free(exact);
 }
 
+/* catches: a crash where nobody wants to know what is wrong, as in a stored row */
+static void nothing_is_told(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "\xff",
+                                      "{\"a\":\"\xff\"}",
+                                      "{\"a\":1e999}",
+                                      "[]",
+                                      "{\"a\":1,\"a\":2}",
+                                      "{\"a\":\"\\ud800\"}",
+                                      "{\"\\u0000\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_null(text_parse(bad[i], strlen(bad[i]), 1000, NULL));
+    assert_null(text_parse("{}", 2, 1, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +232,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_value),   cmocka_unit_test(broken_utf8_is_mended),
         cmocka_unit_test(limit_sticks),          cmocka_unit_test(head_is_left_free),
         cmocka_unit_test(parser_without_memory), cmocka_unit_test(parse_is_bounded),
+        cmocka_unit_test(nothing_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
