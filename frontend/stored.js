@@ -3,6 +3,7 @@
 // damaged. What has another shape is left out, all else is kept. No DOM.
 
 import { TERMINAL, newCell, newJob } from './state.js';
+import { countOf } from './sweep.js';
 
 /** @typedef {import('./state.js').Job} Job */
 /** @typedef {import('./state.js').Spec} Spec */
@@ -73,6 +74,14 @@ function cellsOf(value) {
   });
 }
 
+/** A sweep and its cells, when there are as many as its fields have values: the server tells the
+ * rest. @param {any} kept @returns {Pick<Job, 'sweep' | 'cells'>} */
+function sweepOf(kept) {
+  const [sweep, cells] = [axesOf(kept.sweep), cellsOf(kept.cells)];
+  const whole = sweep && countOf({ sweep }) === cells.length;
+  return whole ? { sweep, cells } : { sweep: null, cells: [] };
+}
+
 /** @param {any} value @returns {import('./state.js').Result | null} */
 function resultOf(value) {
   if (!isObject(value)) return null;
@@ -110,8 +119,8 @@ export function storedJob(key, text) {
   if (!kept || !asked || !KEY.test(key)) return null;
   const id = typeof kept.id === 'string' && ID.test(kept.id) ? kept.id : null;
   const result = resultOf(kept.result);
-  const [sweep, cells] = [axesOf(kept.sweep), cellsOf(kept.cells)];
-  const state = stateOf(kept, id, result !== null || (sweep !== null && cells.length > 0));
+  const { sweep, cells } = sweepOf(kept);
+  const state = stateOf(kept, id, result !== null || sweep !== null);
   const created = Number.isFinite(kept.created) ? kept.created : 0;
   return { ...newJob(key, asked, created, moreOf(kept.more)), id, state, sweep, cells,
     spec: specOf(kept.spec) ?? asked, result: state === 'done' ? result : null,

@@ -99,6 +99,18 @@ describe('a stored draft', () => {
     }
   });
 
+  test('a sweep with more or fewer cells than its fields have values is asked for again', () => {
+    const cells = [1, 2].map((i) => ({ id: `000000000000000${i}`, state: 'running' }));
+    const sweep = { steps: [5, 9] };
+    const whole = read({ ...RECORD, result: null, sweep, cells });
+    assert.deepEqual([whole.sweep, whole.cells.length, whole.state], [sweep, 2, 'done']);
+    const odd = [[sweep, 1], [sweep, 0], [{ steps: [5] }, 2], [{ ...sweep, seed: [1, 2] }, 2]];
+    for (const [axes, n] of odd) {
+      const job = read({ ...RECORD, result: null, sweep: axes, cells: cells.slice(0, n) });
+      assert.deepEqual([job.sweep, job.cells, job.state], [null, [], 'queued']);
+    }
+  });
+
   test('the lists of a sweep and the second prompt, as typed; damaged ones are left out', () => {
     assert.deepEqual(storedLists('{"prompt":"a","several":{"n":"2","steps":"5, 1","seed":7},'
       + '"second":"b"}'), { several: { n: '2', steps: '5, 1' }, second: 'b' });
