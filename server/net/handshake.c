@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -67,16 +68,62 @@ static bool origin_has_host(const char *item, size_t n, const char *what)
 
 /* --- --origins -------------------------------------------------------------------------------- */
 
+/* Browsers write a numeric address in one way, whatever was typed. */
+static bool is_written_so(int family, const char *name)
+{
+    struct in6_addr ip;
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (inet_pton(family, name, &ip) != 1) return false;
+    if (family == AF_INET6 && (IN6_IS_ADDR_V4MAPPED(&ip) || IN6_IS_ADDR_V4COMPAT(&ip)))
+        return !strchr(name, '.'); /* which inet_ntop would write */
+    return strcmp(inet_ntop(family, &ip, text, sizeof text), name) == 0;
+}
+
+/* The name alone, in small letters. */
+static const char *name_fault(const char *name, bool bracket)
+{
+    static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const char *last = strrchr(name, '.');
+
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c > 127)
+            return "browsers send such a name in letters of ASCII, as xn--..";
+    last = last ? last + 1 : name;
+    if (bracket)
+        return is_written_so(AF_INET6, name) ? NULL : "browsers write this address otherwise";
+    if (name[strspn(name, set)] || *name == '.' || strstr(name, "..")) return "that is no name";
+    if (*last && !last[strspn(last, "0123456789")] && !is_written_so(AF_INET, name))
+        return "browsers write this address otherwise";
+    return NULL;
+}
+
+/* ":8080", or "" */
+static const char *port_fault(const char *port)
+{
+    size_t digits = *port ? strlen(port + 1) : 1;
+
+    if (!digits) return "its port is missing";
+    if (port[0] && (port[1] == '0' || digits > 5 || strtol(port + 1, NULL, 10) > 65535))
+        return "its port is not one";
+    return NULL;
+}
+
 /* "name", "name:80" or "[::1]:80" that is written as a browser writes it */
 static const char *host_fault(const char *host, const char *own_port)
 {
     size_t port = strlen(own_port), n = strlen(host);
+    bool bracket = *host == '[';
     char name[256];
+    const char *fault;
 
     if (strpbrk(host, "/?#")) return "it ends with a path or a slash";
     if (strpbrk(host, "* ")) return "there are no patterns: name each origin";
+    if (strchr(host, '@')) return "browsers leave out the user";
     if (!host_name(host, name, sizeof name)) return "its name or port is not one";
-    if (host[n - 1] == ':') return "its port is missing";
+    fault = name_fault(name, bracket);
+    if (!fault) fault = port_fault(bracket ? strchr(host, ']') + 1 : host + strcspn(host, ":"));
+    if (fault) return fault;
     if (n > port && strcmp(host + n - port, own_port) == 0 && host[n - port - 1] != ':')
         return "browsers leave out the port that its scheme has anyway";
     return NULL;

@@ -151,7 +151,13 @@ static void origin_lists(void **state)
                           "http://b.example:8080,https://[::1]:1",
                           "http://box",
                           " https://a.example , https://b.example ",
-                          "http://a.example:443"};
+                          "http://a.example:443",
+                          "https://A.example",
+                          "https://a_b.example.",
+                          "http://127.0.0.1:65535",
+                          "http://1.2.3.4.example",
+                          "http://[fe80::1]:8080",
+                          "http://[::FFFF:102:304]"};
     const char *bad[] = {"*",
                          "a.example",
                          "https://a.example/",
@@ -166,7 +172,27 @@ static void origin_lists(void **state)
                          "https://a b",
                          "https://ok.example, null",
                          "https://a.example/x",
-                         "http://a.example:8o"};
+                         "http://a.example:8o",
+                         "https://a.example:65536",
+                         "https://a.example:123456",
+                         "https://a.example:0",
+                         "http://a.example:080",
+                         "http://[::1]:08",
+                         "http://[::1]:",
+                         "https://user@a.example",
+                         "https://\xc3\xbc.example",
+                         "https://%61.example",
+                         "https://a\\b",
+                         "https://a..example",
+                         "https://.example",
+                         "http://127.1",
+                         "http://127.0.0.01",
+                         "http://300.0.0.1",
+                         "http://[::0001]",
+                         "http://[0:0:0:0:0:0:0:1]",
+                         "http://[::ffff:1.2.3.4]",
+                         "http://[fe80::1%eth0]",
+                         "http://[a]"};
     struct fail f;
 
     (void)state;
