@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,21 @@ static int check_aside(const char *path, struct fail *f)
     return 0;
 }
 
+/* A link to nothing: what it leads to is made when it is written. */
+static int check_target(const char *path, struct fail *f)
+{
+    char target[PATH_MAX];
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+    if (fd < 0) {
+        fail_set(f, ERR_IO, "Cannot write %.200s: %s.", path, strerror(errno));
+        return fail_advise(f, "It is a link to what cannot be made. Name another file.");
+    }
+    close(fd);
+    if (realpath(path, target)) unlink(target);
+    return 0;
+}
+
 int cli_check_out(const char *path, struct fail *f)
 {
     size_t len = strlen(path);
@@ -64,7 +80,8 @@ int cli_check_out(const char *path, struct fail *f)
                            path[len - 1] == '/' ? "" : "/");
     }
     if (!lstat(path, &st) && !S_ISREG(st.st_mode)) { /* a device, a pipe, a link */
-        if (stat(path, &st) || !access(path, W_OK)) return 0;
+        if (stat(path, &st)) return check_target(path, f);
+        if (!access(path, W_OK)) return 0;
         return fail_set(f, ERR_IO, "Cannot write %.200s: %s.", path, strerror(errno));
     }
     return check_aside(path, f);

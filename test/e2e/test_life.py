@@ -225,6 +225,12 @@ def generate_command():
         status, output = generate("a blue square", *size, "-o", name)
         assert status == code and words in output and "done" not in output, (name[:50], status, output)
         assert sorted(os.listdir(os.path.dirname(path))) == before, "nothing is left behind"
+    nowhere, loop = os.path.join(folder(), "nowhere"), os.path.join(folder(), "loop")
+    os.symlink("missing/x.png", nowhere)
+    os.symlink("loop", loop)
+    for name in (nowhere, loop):  # a link to what cannot be made
+        status, output = generate("a blue square", *size, "-o", name)
+        assert status == 1 and "Cannot write" in output and "done" not in output, (name, output)
     pipe = os.path.join(folder(), "pipe")
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
