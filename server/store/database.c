@@ -94,11 +94,16 @@ enum { SCHEMA_VERSION = sizeof VERSION / sizeof *VERSION };
 static const char REMOVED[] =
     "CREATE TABLE IF NOT EXISTS removed(state INTEGER PRIMARY KEY, n INTEGER NOT NULL)";
 
-/* The numbers of events grow over all starts, as their upper half is the start's: when the only row
- * of meta is gone, the newest event says where it was. */
+/* The numbers of events, at most 2^53 - 1, grow over all starts, as their upper half is the
+ * start's: when the only row of meta is gone or holds no start, the newest event says it. */
+#define NEWEST                                                             \
+    "(SELECT coalesce(max(max(accepted_seq, end_seq)) >> 32, 0) FROM jobs" \
+    " WHERE max(accepted_seq, end_seq) < 1 << 53)"
 static const char COUNT_START[] =
-    "INSERT INTO meta(boot) SELECT coalesce(max(max(accepted_seq, end_seq)) >> 32, 0) FROM jobs"
-    " WHERE NOT EXISTS (SELECT 1 FROM meta);"
+    "DELETE FROM meta WHERE rowid > (SELECT min(rowid) FROM meta);" /* older versions left some */
+    "UPDATE meta SET boot = " NEWEST
+    " WHERE typeof(boot) <> 'integer' OR boot < 0 OR boot >= (1 << 21) - 1;"
+    "INSERT INTO meta(boot) SELECT " NEWEST " WHERE NOT EXISTS (SELECT 1 FROM meta);"
     "UPDATE meta SET boot = boot + 1;";
 
 /* The hint is for the administrator at the start; clients get another (store.c). */
@@ -196,6 +201,10 @@ int database_upgrade(sqlite3 *db, struct fail *f)
     int64_t version;
     int err = database_int(db, "PRAGMA user_version", &version, f);
 
+    if (!err && version < 0) {
+        fail_set(f, ERR_IO, "The job store is damaged: its version is %d.", (int)version);
+        return fail_advise(f, "Restore a backup, or start with another folder, --data DIR.");
+    }
     if (!err && version > SCHEMA_VERSION) {
         fail_set(f, ERR_IO, "The job store was written by a newer darkroom (version %d).",
                  (int)version);
