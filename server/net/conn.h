@@ -77,6 +77,7 @@ struct conn {
     bool known;   /* whose it is: */
     struct auth_who who;
     int closing;      /* close it with this when all has been sent; 0: no */
+    int64_t asked_us; /* when its present silence was first pinged, or 0 */
     int64_t heard_us; /* when a message or pong came, or it was not listened to any more */
     bool ping;        /* a ping is due */
     bool deaf;        /* nothing is read from it .. */

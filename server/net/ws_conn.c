@@ -155,10 +155,22 @@ static void look_at_reader(struct conn *c, int64_t now)
         look_again(c, now + (int64_t)SLOW_SECONDS * SECOND_US);
 }
 
+/* Until it is hung up on. It must have been asked for a while, too: this process may have been
+ * stopped (Ctrl+Z, a frozen container), which is no silence of a client. */
+static int64_t time_to_answer(struct conn *c, int64_t now, int64_t silent)
+{
+    int64_t ping = (int64_t)c->all->ping_seconds * SECOND_US,
+            hangup = (int64_t)c->all->hangup_seconds * SECOND_US, answer;
+
+    if (silent < ping) c->asked_us = 0;
+    if (silent >= ping && !c->asked_us) c->asked_us = now;
+    answer = c->asked_us ? c->asked_us + hangup - ping - now : 0;
+    return answer > hangup - silent ? answer : hangup - silent;
+}
+
 void ws_conn_timer(struct conn *c)
 {
-    int64_t now = clock_us(), ping = (int64_t)c->all->ping_seconds * SECOND_US,
-            hangup = (int64_t)c->all->hangup_seconds * SECOND_US, silent, next;
+    int64_t now = clock_us(), ping = (int64_t)c->all->ping_seconds * SECOND_US, silent, left, next;
 
     if (!c->session) return;
     if (c->close_code || c->closing == CLOSE_UNKNOWN
@@ -175,7 +187,8 @@ void ws_conn_timer(struct conn *c)
         return;
     }
     silent = silence(c, now);
-    if (silent >= hangup) {
+    left = time_to_answer(c, now, silent);
+    if (left <= 0) {
         hang_up_soon(c, CLOSE_SILENT);
         return;
     }
@@ -184,7 +197,7 @@ void ws_conn_timer(struct conn *c)
         lws_callback_on_writable(c->wsi);
     }
     next = silent < ping ? ping - silent : ping;
-    look_again(c, now + (next < hangup - silent ? next : hangup - silent));
+    look_again(c, now + (next < left ? next : left));
 }
 
 /* --- callbacks -------------------------------------------------------------------------------- */

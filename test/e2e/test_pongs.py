@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import threading
@@ -133,6 +134,24 @@ def silence():
     assert RawWebSocket(server).alive()
 
 
+def stopped():
+    """catches: clients that are hung up on as silent because the server itself was stopped for a while"""
+    own = Server(None, "--ping-seconds", "1", "--hangup-seconds", "4")
+    wire = RawWebSocket(own)
+    own.process.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    own.process.send_signal(signal.SIGCONT)
+    while True:
+        got = wire.frame()
+        assert got and got[0] != 8, got
+        if got[0] == 9:
+            break
+    wire.send(got[1], 10)
+    assert wire.alive()
+    wire.close()
+    own.kill()
+
+
 def on_a_unix_socket():
     """catches: a connection of which the kernel tells nothing: never pinged, so that the proxy closes it, or never
     hung up on, or hung up on although it answers; pings that come less often than they should"""
@@ -160,4 +179,4 @@ def on_a_unix_socket():
     local.stop()
 
 
-run([pings_together, pongs, signs_of_life, silence, on_a_unix_socket])
+run([pings_together, pongs, signs_of_life, silence, stopped, on_a_unix_socket])
