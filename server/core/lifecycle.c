@@ -141,10 +141,18 @@ void lifecycle_wait(struct hub *h, int64_t now, struct job *j)
     if (!j->planned) h->planning = true;
 }
 
+/* What was foreseen with a job that comes or goes is void, where playing the queue anew is cheap;
+ * a long one is played four times a second. */
+static void forecast_void(struct hub *h)
+{
+    if (h->queue.n <= HUB_CHEAP_JOBS) h->estimated_us = INT64_MIN / 2;
+}
+
 void lifecycle_hold(struct hub *h, int64_t now, struct job *j)
 {
     assert(j->state == JOB_QUEUED && !j->held);
     leave(h, j, lanes_hold);
+    forecast_void(h);
     j->held = true;
     post_held(h, now, j);
     lifecycle_placed(h, j);
@@ -166,6 +174,7 @@ void lifecycle_release(struct hub *h, struct job *j)
 {
     assert(j->state == JOB_QUEUED && j->held);
     unhold(h, j);
+    forecast_void(h);
     lifecycle_placed(h, j);
 }
 
@@ -315,6 +324,7 @@ void lifecycle_cancel(struct hub *h, struct job *j)
         j->end.early = true;
     else
         lifecycle_end(h, j, JOB_CANCELLED, NULL);
+    forecast_void(h);
 }
 
 void lifecycle_orphans(struct hub *h)

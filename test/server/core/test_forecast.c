@@ -192,6 +192,53 @@ static void quote_accepted_and_refused_agree(void **state)
     world_free(w);
 }
 
+static long long quoted(struct world *w, struct listener *e, const char *spec)
+{
+    const char *quote;
+
+    listen_all(w, e);
+    forget(e);
+    command(w, e, "{\"type\":\"quote\",%s}", spec);
+    listen_all(w, e);
+    quote = strstr(e->text, "\"type\":\"quote\"");
+    assert_non_null(quote);
+    return strtoll(strstr(quote, "\"eta_ms\":") + strlen("\"eta_ms\":"), NULL, 10);
+}
+
+/* catches: a quote right behind `cancel`, `hold` or `release` that says what was true before it */
+static void a_quote_counts_what_was_said_before_it(void **state)
+{
+    static const char SPEC[] = "\"spec\":{\"prompt\":\"x\",\"steps\":9}";
+    struct world *w = ready_world();
+    struct listener *e = listener_new(w);
+    long long all, fewer;
+    uint64_t last;
+
+    (void)state;
+    w->hub->conf.concurrency = 1;
+    for (int i = 0; i < 20; i++) { /* its rates are known then */
+        command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+        store_all(w);
+        go_on(w, 60);
+    }
+    for (int i = 0; i < 4; i++)
+        command(w, e, "{\"type\":\"submit\",%s}", SPEC);
+    store_all(w);
+    last = w->hub->registry.newest->id;
+    all = quoted(w, e, SPEC);
+    command(w, e, "{\"type\":\"hold\",\"job\":\"%016llx\"}", (unsigned long long)last);
+    fewer = quoted(w, e, SPEC);
+    assert_true(fewer < all * 9 / 10);
+    command(w, e, "{\"type\":\"release\",\"job\":\"%016llx\"}", (unsigned long long)last);
+    assert_true(llabs(quoted(w, e, SPEC) - all) <= 1);
+    command(w, e, "{\"type\":\"cancel\",\"job\":\"%016llx\"}", (unsigned long long)last);
+    assert_true(llabs(quoted(w, e, SPEC) - fewer) <= 1);
+    command(w, e, "{\"type\":\"cancel\",\"all\":true}");
+    assert_true(quoted(w, e, SPEC) < all / 3);
+    listener_free(w, e);
+    world_free(w);
+}
+
 /* catches: a count or lettering that is not the model's answer, or is made up without a model */
 static void a_quote_tells_how_the_prompt_is_read(void **state)
 {
@@ -350,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_job_that_takes_too_long_is_refused),
         cmocka_unit_test(the_refused_come_back_one_after_the_other),
         cmocka_unit_test(quote_accepted_and_refused_agree),
+        cmocka_unit_test(a_quote_counts_what_was_said_before_it),
         cmocka_unit_test(a_quote_tells_how_the_prompt_is_read),
         cmocka_unit_test(a_long_queue_is_estimated_at_its_end),
         cmocka_unit_test(a_quote_in_front_leaves_the_queue_alone),
