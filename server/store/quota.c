@@ -63,8 +63,8 @@ static int remove_now(struct quota *q, uint32_t owner, int64_t bytes, int64_t un
     rows_quota_list(q->rows, owner, bytes, &gone);
     err = gone.n > 0 ? remove_list(q, &gone, f) : 0;
     if (err || gone.n == 0) return err;
-    log_info(q->log, "store: the %d oldest picture%s of user %u removed (its --disk)", gone.n,
-             gone.n == 1 ? " was" : "s were", owner);
+    log_info(q->log, "store: the %d oldest picture%s of user %u %s removed (its --disk)", gone.n,
+             gone.n == 1 ? "" : "s", owner, gone.n == 1 ? "was" : "were");
     q->tell(q->arg, &gone);
     return gone.n;
 }

@@ -50,6 +50,9 @@ async def told_then_removed():
     headers = {"Authorization": "Bearer " + token}
     assert server.get(jobs[1][1]["url"], headers=headers)[0] == 404
     assert server.get(jobs[0][1]["url"], headers=headers)[0] == 200
+    server.process.terminate()
+    server.log += server.process.stdout.read()
+    assert "store: the 1 oldest picture of user 1 was removed (its --disk)" in server.log, server.log
     server.stop()
 
 
