@@ -47,7 +47,7 @@ static int remove_list(struct quota *q, const struct removal *list, struct fail 
         if (err == ERR_NOT_FOUND)
             err = 0; /* deleted meanwhile */
         else if (!err)
-            err = erase_picture(q->rows, q->pictures, &p, f);
+            err = erase_old(q->rows, q->pictures, &p, q->log, f);
     }
     if (!err) err = rows_commit(q->rows, f);
     if (err) rows_rollback(q->rows);

@@ -78,7 +78,7 @@ static int remove_some(struct retention *r, int64_t unix_ms, int64_t total, stru
 
         if (!old && (!r->keep_bytes || total <= r->keep_bytes)) break;
         if (!oldest.shared) total -= oldest.bytes;
-        err = erase_picture(r->rows, r->pictures, &oldest, f);
+        err = erase_old(r->rows, r->pictures, &oldest, r->log, f);
         removed++;
     }
     return finish(r, err, removed, f);

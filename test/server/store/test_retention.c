@@ -180,6 +180,31 @@ static void old_pictures_go(void **state)
     store_close(s);
 }
 
+/* catches: a file that cannot be removed (here: a folder has its name) and keeps all others */
+static void one_that_stays_keeps_no_other(void **state)
+{
+    struct store *s = open_keeping(0, 0);
+    char digest[65], path[192];
+    struct seen seen = {0};
+    struct blob *file;
+
+    (void)state;
+    store_many(s, 1, 3, clock_unix_ms());
+    digest_of(1, digest, &file);
+    blob_unref(file);
+    snprintf(path, sizeof path, "%s/outputs/64x96-seed77-%s.png", folder, digest);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(store_keep(s, 0, 1, 0), 0);
+    wait_until_gone(s, 3);
+    assert_false(is_there(s, 2));
+    store_close(s);
+    s = open_store();
+    assert_int_equal(store_restore(s, 10, see, &seen, &fail), 0);
+    assert_int_equal(seen.n, 0);
+    store_close(s);
+}
+
 /* catches: a user's --disk that bounds nothing, or takes another user's pictures, or the newest */
 static void a_user_has_so_many_bytes(void **state)
 {
@@ -300,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cancelled_jobs_leave_no_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_pictures_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_stays_keeps_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_user_has_so_many_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_has_too_much_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(far_beyond_goes_at_once, set_up, tear_down),
