@@ -637,6 +637,25 @@ static void every_operation(void **state)
     assert_int_equal(broken, 0);
 }
 
+/* catches: an upload to be removed, for which there is no memory: it ended the process */
+static void a_discard_is_answered(void **state)
+{
+    struct image_discard *m;
+    struct arm a;
+
+    (void)state;
+    begin(&a);
+    faults_arm(FAULT_MEMORY, ENOMEM, 1, 1000);
+    store_discard_image(a.store, 7, 0, DIGEST);
+    faults_disarm();
+    m = (struct image_discard *)mbox_wait(&box, 60000);
+    assert_non_null(m);
+    assert_true(m->m.kind == LOOP_DISCARDED && m->ticket == 7);
+    assert_int_equal(m->why.code, ERR_OUT_OF_MEMORY);
+    free(m);
+    end(&a);
+}
+
 /* catches: a test above that finds nothing */
 static void mutants_are_found(void **state)
 {
@@ -671,6 +690,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation),
+        cmocka_unit_test(a_discard_is_answered),
         cmocka_unit_test(mutants_are_found),
     };
 
