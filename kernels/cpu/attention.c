@@ -160,6 +160,7 @@ static void group_task(void *ctx, int task, int thread)
                                      .nk = length(s) + 1,
                                      .scale = a->scale,
                                      .causal = -1,
+                                     .decoded = 1,
                                      .work = cpu_buffer(j->cpu, thread)};
 
         j->cpu->isa->attn(&b, j->cpu->bf);

@@ -80,6 +80,7 @@ struct attn_block {
     float scale;
     const float *bias; /* optional: of (query 0, key 0), one step right per key, left per query */
     int64_t causal;    /* query i sees keys 0 .. causal + i; < 0: all */
+    int decoded;       /* all queries of a decoded row's head of keys: a few */
     float *work;       /* isa->attn_work(d) floats, 64-byte aligned */
 };
 

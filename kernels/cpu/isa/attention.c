@@ -463,11 +463,22 @@ INLINE void attend_one(const struct attn_block *a, int bf, int dp)
     finish(&w, a, bf);
 }
 
+#if HAS_DP && !HAS_TILES
+#    include "kernels/cpu/isa/attention_lanes.h"
+#endif
+
+/* The form must not depend on how many queries happen to share a block. */
 void NAME(attn)(const struct attn_block *a, int bf)
 {
     const int how = bf ? HAS_DP && a->d % 2 == 0 ? 2 : 1 : 0;
 
-    switch (how + 3 * (a->nq == 1)) {
+#if HAS_DP && !HAS_TILES
+    if (how == 2 && !a->decoded && !a->bias && a->causal < 0) {
+        attend_lanes(a);
+        return;
+    }
+#endif
+    switch (how + 3 * (a->decoded && a->nq == 1)) {
     case 0: attend(a, 0, 0); break;
     case 1: attend(a, 1, 0); break;
     case 2: attend(a, 1, HAS_DP); break;

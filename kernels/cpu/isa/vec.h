@@ -452,6 +452,16 @@ INLINE vf vpair(vf even, vf odd)
 
     return _mm512_castsi512_ps(_mm512_or_si512(e, _mm512_castps_si512(odd)));
 }
+/* any floats to pairs, rounded */
+INLINE vf vround_pair(vf even, vf odd)
+{
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
+    const __m512i both =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+
+    return _mm512_castsi512_ps(_mm512_permutexvar_epi16(both, halves));
+}
 #else
 typedef uint32_t vbits __attribute__((vector_size(4 * VW)));
 INLINE vf vdot2(vf a, vf b, vf c)
