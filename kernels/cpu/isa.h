@@ -120,8 +120,9 @@ struct isa {
     void (*ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                    float eps, int bf);
     void (*gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);
-    /* LN over n values of one head, then rotation by cos[n/2], sin[n/2] (cs NULL: none). */
-    void (*qk)(void *x, const float *cs, int64_t n, float eps, int bf);
+    /* LN over the n values of each of the heads side by side, then rotation by cos[n/2], sin[n/2]
+     * (cs NULL: none). */
+    void (*qk)(void *x, const float *cs, int64_t heads, int64_t n, float eps, int bf);
     /* Rotation of pairs (i, i + rot/2); bf: products and sum are rounded. */
     void (*rope)(void *x, const float *cs, int64_t rot, int bf);
     void (*glu)(void *y, const void *gate, const void *up, int64_t n, enum activation, int bf);

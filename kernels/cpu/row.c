@@ -134,8 +134,7 @@ static void qk_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n
 
         if (!s) continue;
         cs = s->rope < 0 ? NULL : at(r->m, s->rope + i - s->row, 0);
-        for (int h = 0; h < r->heads; h++)
-            c->isa->qk(at(r->x, i, h * dim), cs, dim, r->eps, c->bf);
+        c->isa->qk(at(r->x, i, 0), cs, r->heads, dim, r->eps, c->bf);
     }
 }
 

@@ -38,7 +38,7 @@ void NAME(ln)(void *y, const void *x, const float *w, const float *b, int64_t n,
 void NAME(ln_mod)(void *y, const void *x, const void *scale, const void *shift, int64_t n,
                   float eps, int bf);
 void NAME(gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf);
-void NAME(qk)(void *x, const float *cs, int64_t n, float eps, int bf);
+void NAME(qk)(void *x, const float *cs, int64_t heads, int64_t n, float eps, int bf);
 void NAME(rope)(void *x, const float *cs, int64_t rot, int bf);
 void NAME(glu)(void *y, const void *gate, const void *up, int64_t n, enum activation act, int bf);
 void NAME(add_act)(void *y, const void *a, const void *b, int64_t n, enum activation act, int bf);

@@ -2,8 +2,8 @@
 #include "kernels/cpu/isa/activation.h"
 #include "kernels/cpu/isa/names.h"
 
-/* Two chains for the sums below: one would wait for itself. */
-INLINE float sum_squares(const void *x, int64_t n, vf minus, int bf)
+/* Sums lane by lane. Two chains: one would wait for itself. */
+INLINE vf squares(const void *x, int64_t n, vf minus, int bf)
 {
     vf s[2] = {vset(0), vset(0)};
     int64_t i = 0;
@@ -21,10 +21,10 @@ INLINE float sum_squares(const void *x, int64_t n, vf minus, int bf)
         v = vload_n(t, lanes(i, n));
         s[0] = vfma(v, v, s[0]);
     }
-    return vsum(s[0] + s[1]);
+    return s[0] + s[1];
 }
 
-INLINE float sum_row(const void *x, int64_t n, int bf)
+INLINE vf values(const void *x, int64_t n, int bf)
 {
     vf s[2] = {vset(0), vset(0)};
     int64_t i = 0;
@@ -32,12 +32,12 @@ INLINE float sum_row(const void *x, int64_t n, int bf)
     for (int c = 0; i + VW <= n; i += VW, c ^= 1)
         s[c] = s[c] + get(x, i, VW, bf);
     if (i < n) s[0] = s[0] + get(x, i, lanes(i, n), bf);
-    return vsum(s[0] + s[1]);
+    return s[0] + s[1];
 }
 
 INLINE void rms(void *y, const void *x, const float *w, int64_t n, float eps, int add, int bf)
 {
-    vf r = vset(1.0f / sqrtf(sum_squares(x, n, vset(0), bf) / (float)n + eps));
+    vf r = vset(1.0f / sqrtf(vsum(squares(x, n, vset(0), bf)) / (float)n + eps));
 
     for (int64_t i = 0; i < n; i += VW) {
         int k = lanes(i, n);
@@ -59,8 +59,8 @@ void NAME(rms)(void *y, const void *x, const float *w, int64_t n, float eps, int
 /* Mean and 1 / standard deviation; two passes, because one cancels. */
 INLINE void moments(const void *x, int64_t n, float eps, vf *mean, vf *scale, int bf)
 {
-    *mean = vset(sum_row(x, n, bf) / (float)n);
-    *scale = vset(1.0f / sqrtf(sum_squares(x, n, *mean, bf) / (float)n + eps));
+    *mean = vset(vsum(values(x, n, bf)) / (float)n);
+    *scale = vset(1.0f / sqrtf(vsum(squares(x, n, *mean, bf)) / (float)n + eps));
 }
 
 INLINE void ln(void *y, const void *x, const float *w, const float *b, int64_t n, float eps, int bf)
@@ -126,12 +126,30 @@ void NAME(gate_add)(void *x, const void *a, const void *gate, int64_t n, int bf)
         gate_add(x, a, gate, n, 0);
 }
 
-INLINE void qk(void *x, const float *cs, int64_t n, float eps, int bf)
+INLINE char *head_of(void *x, int64_t at, int bf)
+{
+    return (char *)x + at * (bf ? 2 : 4);
+}
+
+/* moments() of up to VW heads of n values side by side, in the same order of additions. */
+INLINE void head_moments(void *x, int64_t heads, int64_t n, float eps, float *mean, float *scale,
+                         int bf)
+{
+    const vf count = vset((float)n);
+    vf t[VW];
+
+    for (int64_t h = 0; h < VW; h++)
+        t[h] = h < heads ? values(head_of(x, h * n, bf), n, bf) : vset(0);
+    vstore(mean, vsums(t) / count);
+    for (int64_t h = 0; h < VW; h++)
+        t[h] = h < heads ? squares(head_of(x, h * n, bf), n, vset(mean[h]), bf) : vset(0);
+    vstore(scale, vset(1.0f) / vsqrt(vsums(t) / count + vset(eps)));
+}
+
+INLINE void qk_head(void *x, const float *cs, int64_t n, vf m, vf r, int bf)
 {
     const int64_t h = n / 2;
-    vf m, r;
 
-    moments(x, n, eps, &m, &r, bf);
     if (!cs) {
         for (int64_t i = 0; i < n; i += VW)
             set(x, i, (get(x, i, lanes(i, n), bf) - m) * r, lanes(i, n), bf);
@@ -147,12 +165,25 @@ INLINE void qk(void *x, const float *cs, int64_t n, float eps, int bf)
     }
 }
 
-void NAME(qk)(void *x, const float *cs, int64_t n, float eps, int bf)
+INLINE void qk(void *x, const float *cs, int64_t heads, int64_t n, float eps, int bf)
+{
+    for (int64_t from = 0; from < heads; from += VW) {
+        char *at = head_of(x, from * n, bf);
+        const int some = lanes(from, heads);
+        float mean[VW], scale[VW];
+
+        head_moments(at, some, n, eps, mean, scale, bf);
+        for (int h = 0; h < some; h++)
+            qk_head(head_of(at, h * n, bf), cs, n, vset(mean[h]), vset(scale[h]), bf);
+    }
+}
+
+void NAME(qk)(void *x, const float *cs, int64_t heads, int64_t n, float eps, int bf)
 {
     if (bf)
-        qk(x, cs, n, eps, 1);
+        qk(x, cs, heads, n, eps, 1);
     else
-        qk(x, cs, n, eps, 0);
+        qk(x, cs, heads, n, eps, 0);
 }
 
 INLINE void rope(void *x, const float *cs, int64_t rot, int bf)
