@@ -94,6 +94,20 @@ export class Text {
     return this.say('time.hours', { h: Math.floor(minutes / 60), m: minutes % 60 });
   }
 
+  /** Between two estimated times: "24 to 34 s"; from minutes on: "13 to 31 min".
+   * @param {number} lo ms @param {number} hi ms */
+  between(lo, hi) {
+    const [unit, ms] = hi < 180_000 ? ['seconds', 1000] : ['minutes', 60_000];
+    const [least, most] = [Math.floor(lo / ms + 1e-9), Math.ceil(hi / ms - 1e-9)];
+    return least < most ? this.say(`time.between.${unit}`, { lo: least, hi: most })
+      : this.about(hi);
+  }
+
+  /** What is said in one line beside each other. @param {readonly string[]} words */
+  list(words) {
+    return words.join(this.say('list.comma'));
+  }
+
   /** A measured time: "6.8 s". @param {number} seconds */
   exact(seconds) {
     const n = seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds);

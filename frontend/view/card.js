@@ -321,7 +321,7 @@ export function whyWords(job, text, connected, cap) {
 
 /** @param {[number, number]} range @param {Text} text */
 function rangeWords([lo, hi], text) {
-  return text.say('card.range', { lo: Math.round(lo / 1000), hi: Math.ceil(hi / 1000) });
+  return text.say('card.range', { range: text.between(lo, hi) });
 }
 
 /** "256 × 256", "20 steps", "guidance 1.5", "seed 7", "took 1.2 s". @param {Job} job

@@ -17,7 +17,7 @@ export function whoWords(user, stats, text) {
   const { used } = stats ?? {};
   return {
     role: text.say(`account.role.${user.role}`),
-    lanes: lanes.map((/** @type {string} */ lane) => text.say(`lane.${lane}`)).join(', '),
+    lanes: text.list(lanes.map((/** @type {string} */ lane) => text.say(`lane.${lane}`))),
     waiting: bound(limits.waiting), running: bound(limits.running),
     disk: typeof limits.disk_bytes === 'number'
       ? text.say('account.mb', { n: Math.round(limits.disk_bytes / MB) })

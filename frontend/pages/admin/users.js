@@ -67,8 +67,8 @@ function personRow(row, windowMs, text) {
     minutes: Math.round(windowMs / 60_000) });
   return el('tr', {}, el('th', { scope: 'row', text: user.name }),
     el('td', { text: text.say(`account.role.${user.role}`) }),
-    el('td', { text: user.lanes.map((/** @type {string} */ lane) =>
-      text.say(`lane.${lane}`)).join(', ') }),
+    el('td', { text: text.list(user.lanes.map((/** @type {string} */ lane) =>
+      text.say(`lane.${lane}`))) }),
     el('td', { text: text.say('admin.users.limits.value',
       { waiting: user.limits.waiting ?? '–', running: user.limits.running ?? '–',
         weight: user.weight }) }),

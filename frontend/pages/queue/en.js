@@ -24,7 +24,7 @@ export default {
   'queue.held': 'On hold',
   'queue.start': 'starts in {time}',
   'queue.ready': 'ready in {time}',
-  'queue.range': 'ready in {lo} to {hi} s',
+  'queue.range': 'ready in {range}',
   'queue.pictures': { one: '{n} picture', other: '{n} pictures' },
   'queue.private': 'a private picture',
   'queue.earlier': 'Earlier',

@@ -33,7 +33,7 @@ class QueuePage {
     this.help = el('p', { class: 'help', id: 'queue-help' });
     this.list = el('ol', { class: 'queue-rows' });
     this.none = el('p', { class: 'queue-none' });
-    this.make = el('a', { href: '#/' });
+    this.make = el('a', { class: 'quiet', href: '#/' });
     box.append(el('div', { class: 'queue-head' }, this.title, this.share), this.line.element,
       this.mine, this.help, this.list, el('p', { class: 'queue-empty' }, this.none, this.make));
     /** @type {Map<string, OwnRow>} */ this.rows = new Map();
@@ -115,6 +115,8 @@ class QueuePage {
     this.#rows(linesOf(this.own, rows), text, stats ? now - stats.at : 0);
     const movable = this.own.some((own) => matesOf(this.own, own).length > 1);
     show(this.help, movable);
+    show(this.mine, rows.length > 0 || this.own.length > 0);
+    show(this.none, rows.length > 0); // of nothing at all the time line tells
     show(/** @type {HTMLElement} */ (this.none.parentElement), !!stats && !this.own.length);
   }
 
@@ -133,7 +135,7 @@ class QueuePage {
       const row = this.rows.get(line.job) ?? this.#add(line);
       if (row.element === place) place = place.nextElementSibling;
       else this.list.insertBefore(row.element, place);
-      row.update(line, matesOf(this.own, line), text, this.state?.hello?.user ?? null, passed);
+      row.update(line, matesOf(this.own, line), text, this.state, passed);
     }
     // a row that is moved in the document loses the focus
     if (focused && focused !== document.activeElement && focused.isConnected) focused.focus();
@@ -316,9 +318,9 @@ class OwnRow {
     });
   }
 
-  /** @param {Own} own @param {Own[]} mates @param {Text} text @param {any} user
+  /** @param {Own} own @param {Own[]} mates @param {Text} text @param {State | null} state
    * @param {number} passed */
-  update(own, mates, text, user, passed) {
+  update(own, mates, text, state, passed) {
     this.own = own;
     this.mates = mates;
     this.element.dataset.state = own.state;
@@ -331,11 +333,11 @@ class OwnRow {
     if (own.listed.user) more.push(text.say('queue.of', { user: own.listed.user }));
     if (own.listed.counts) more.push(text.say('queue.pictures', { n: own.listed.counts.cells }));
     if (own.lane !== 'normal') more.push(text.say(`lane.${own.lane}`));
-    const key = own.why ? `why.${own.why}` : '';
-    if (key && text.has(key)) more.push(text.say(key, { n: Math.max(1, own.place - 1) }));
+    const why = whyWords(own, text, state?.stats);
+    if (why) more.push(why);
     put(this.why, more.join(' · '));
     show(this.why, more.length > 0);
-    this.#buttons(own, mates, text, user);
+    this.#buttons(own, mates, text, state?.hello?.user ?? null);
     this.tick(text, passed);
   }
 
@@ -370,6 +372,13 @@ class OwnRow {
   }
 }
 
+/** What it waits for, as its card says it. @param {Own} own @param {Text} text @param {any} stats */
+function whyWords(own, text, stats) {
+  const key = `why.${own.why}`;
+  if (!own.why || !text.has(key)) return '';
+  return text.say(key, { n: own.why === 'slots' ? stats.cap : stats.running + own.place - 1 });
+}
+
 /** @param {Own} own @param {Text} text */
 function placeWords(own, text) {
   if (own.state === 'held') return text.say('queue.held');
@@ -388,10 +397,10 @@ function whenWords(own, text, passed) {
     parts.push(text.say('queue.start', { time: text.about(left(own.start)) }));
   }
   if (own.range && own.state === 'queued') {
-    parts.push(text.say('queue.range', { lo: Math.round(left(own.range[0]) / 1000),
-      hi: Math.ceil(left(own.range[1]) / 1000) }));
+    const [lo, hi] = own.range;
+    parts.push(text.say('queue.range', { range: text.between(left(lo), left(hi)) }));
   } else if (own.end !== null) {
     parts.push(text.say('queue.ready', { time: text.about(left(own.end)) }));
   }
-  return parts.join(', ');
+  return text.list(parts);
 }

@@ -76,7 +76,8 @@ export class Line {
     const key = `${text.lang} ${moments.join()}`;
     if (key !== this.drawnTicks) {
       this.drawnTicks = key;
-      this.ticks.replaceChildren(...moments.map((ms) => el('span', { text: tickWords(ms, text) })));
+      this.ticks.replaceChildren(...moments.map((ms) =>
+        el('span', {}, el('b', { text: tickWords(ms, text) }))));
     }
     [...this.ticks.children].forEach((tick, i) => {
       /** @type {HTMLElement} */ (tick).style.left = `${(100 * moments[i] / span).toFixed(2)}%`;

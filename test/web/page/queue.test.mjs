@@ -43,7 +43,7 @@ test('one\'s own jobs are named wherever they came from, others\' are bars witho
     ['false', 'queued', '']]);
   await v.reads('.queue-others', /^1 picture of others waits/);
   assert.match(await row(v, 'two').innerText(), /Next in line[^]*starts in[^]*Starts when/);
-  assert.match(await row(v, 'three').innerText(), /2nd in line[^]*1 picture is ahead/);
+  assert.match(await row(v, 'three').innerText(), /2nd in line[^]*2 pictures are ahead/);
   await v.axe('the queue');
   play.fake.run(1200);
   await order(v, 'two', 'three');

@@ -120,7 +120,7 @@ describe('keys that the page uses', () => {
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
       '^compose\\.(size\\.\\w+|steps|guidance|quote\\.(all\\.)?(now|queue))$',
-      '^(card|status)\\.\\w+$'].join('|'));
+      '^(card|status)\\.\\w+$', '^time\\.between\\.'].join('|'));
     for (const key of Object.keys(en)) {
       assert.ok(all.includes(key) || composed.test(key), `${key} is never used`);
     }
@@ -173,6 +173,10 @@ describe('forms', () => {
       'about 1 min 10 s', 'about 1 min 40 s',
       'about 3 min', 'about 4 min', 'about 59 min', 'about 1 h 0 min', 'about 1 h 24 min']);
     assert.equal(Z.about(28_000), '约 28 秒');
+    assert.deepEqual([[24_200, 33_100], [700, 179_000], [788_000, 1_810_000], [5000, 5000],
+      [200_000, 230_000]].map(([lo, hi]) => E.between(lo, hi)), ['24 to 34 s', '0 to 179 s',
+      '13 to 31 min', 'about 5 s', '3 to 4 min']);
+    assert.equal(Z.between(788_000, 1_810_000), '13 到 31 分钟');
   });
 
   test('shares never promise more than there is', () => {
