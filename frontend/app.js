@@ -365,6 +365,7 @@ function quote() {
 
 function quoteWords() {
   const { connection: { state }, quote: quoted } = store.state;
+  if (store.state.hello?.user?.role === 'viewer') return text.say('compose.quote.viewer');
   if (!composer.prompt.value.trim()) return '';
   if (state !== 'open') {
     return store.state.connection.ever || store.state.connection.attempt > 0

@@ -219,6 +219,7 @@ export default {
   'compose.quote.all.queue': {
     one: '{n} picture is ahead. All {cells} are ready in {time}.',
     other: '{n} pictures are ahead. All {cells} are ready in {time}.' },
+  'compose.quote.viewer': 'You may look on here, but not ask for pictures.',
   'compose.quote.offline': 'Will be sent as soon as there is a connection.',
   'compose.error.empty': 'Write what you want to see first.',
   'compose.error.long': 'The prompt is too long: {n} bytes, and {max} are allowed. Shorten it.',

@@ -180,6 +180,7 @@ export default {
   'compose.quote.queue': { other: '前面有 {n} 张，{time}后完成。' },
   'compose.quote.all.now': '第一张立即开始，全部 {cells} 张还需{time}。',
   'compose.quote.all.queue': { other: '前面还有 {n} 张。全部 {cells} 张还需{time}。' },
+  'compose.quote.viewer': '你的账户只能观看，不能提交图片。',
   'compose.quote.offline': '连接建立后会立即发送。',
   'compose.error.empty': '请先写下想看到的画面。',
   'compose.error.long': '描述太长：{n} 字节，最多 {max} 字节。请缩短。',

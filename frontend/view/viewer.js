@@ -8,7 +8,6 @@ import { attribute, byId, button, el, icon, pictureUrl, put, quote, show } from 
 /** @typedef {import('../i18n/text.js').Text} Text */
 /** What can be copied. @typedef {'prompt' | 'seed' | 'link'} Part */
 
-const VIEW_VH = 76; // height of the picture in the window
 const COPIED_MS = 1800;
 const SWIPE_PX = 48;
 // characters; a longer prompt scrolls and must be reachable by keyboard
@@ -116,7 +115,8 @@ export class Viewer {
     attribute(this.image, 'alt', spec.prompt);
     attribute(this.image, 'width', String(result.width));
     attribute(this.image, 'height', String(result.height));
-    this.image.style.width = `min(100%, ${(VIEW_VH * result.width / result.height).toFixed(2)}vh)`;
+    const shape = (result.width / result.height).toFixed(4);
+    this.image.style.width = `min(100%, ${shape} * var(--tall, 76vh))`;
     quote(this.title, spec.prompt);
     attribute(this.title, 'tabindex', spec.prompt.length > LONG ? '0' : null);
     const facts = [['size', `${result.width} × ${result.height}`], ['steps', spec.steps],

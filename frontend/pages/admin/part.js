@@ -105,3 +105,11 @@ export function table(columns) {
     el('table', {}, caption, el('thead', {}, el('tr', {}, ...heads)), body));
   return { element, caption, heads, body };
 }
+
+/** Each cell with the words of its column, for windows where a row is a block.
+ * @param {ReturnType<typeof table>} table */
+export function labelCells({ heads, body }) {
+  for (const row of body.rows) {
+    [...row.cells].forEach((cell, i) => { cell.dataset.label = heads[i].textContent ?? ''; });
+  }
+}

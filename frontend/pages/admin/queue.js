@@ -2,7 +2,7 @@
 // queue - what runs and waits, of all users: whose, how far, why; cancel one, pause all.
 
 import { el, put, show } from '../../view/dom.js';
-import { Part, table } from './part.js';
+import { Part, labelCells, table } from './part.js';
 
 /** @typedef {import('../../pages.js').Host} Host */
 /** @typedef {import('../../i18n/text.js').Text} Text */
@@ -43,6 +43,8 @@ export class Queue extends Part {
       else place = place.nextElementSibling;
       row.update(job, text, hello?.user?.name ?? '');
     }
+    labelCells(this.table);
+    this.table.element.dataset.users = String(!!hello?.user);
     show(this.table.element, jobs.length > 0);
     show(this.none, jobs.length === 0);
     show(this.paused, jobs.some((/** @type {any} */ job) => job.why === 'paused'));

@@ -4,7 +4,7 @@
 import { copyWords } from '../../view/copy.js';
 import { Bar, el, put, show } from '../../view/dom.js';
 import { USER_COMMANDS, shareOf } from './model.js';
-import { Part, table } from './part.js';
+import { Part, labelCells, table } from './part.js';
 
 /** @typedef {import('../../pages.js').Host} Host */
 /** @typedef {import('../../i18n/text.js').Text} Text */
@@ -51,6 +51,7 @@ export class Users extends Part {
     COLUMNS.forEach((column, i) => put(this.table.heads[i], text.say(`admin.users.${column}`)));
     this.table.body.replaceChildren(...rows.map((/** @type {any} */ row) =>
       personRow(row, this.answer.window_ms, text)));
+    labelCells(this.table);
     show(this.table.element, rows.length > 0);
     show(this.none, this.answer !== null && rows.length === 0);
     put(this.more, this.answer?.more ? text.say('status.more', { n: this.answer.more }) : '');

@@ -78,11 +78,12 @@ export class Browse {
       ...Object.values(this.tools).map(({ element }) => element));
     this.bar = el('div', { class: 'gallery-bar' }, this.filters, this.toolbar);
     this.nothing = el('p', { class: 'gallery-nothing', hidden: '' });
+    this.make = el('a', { class: 'quiet', href: '#/', hidden: '' });
     this.wrong = el('p', { class: 'gallery-wrong', role: 'alert', hidden: '' });
     this.retry = button('again', () => this.results.begin());
     this.element = el('div', { class: 'browse' },
       el('div', { class: 'gallery-head' }, this.title, this.total), this.bar, this.wrong,
-      this.retry.element, this.nothing, this.grid.element, this.removal.element,
+      this.retry.element, this.nothing, this.make, this.grid.element, this.removal.element,
       this.details.dialog);
     this.#listen();
   }
@@ -166,6 +167,7 @@ export class Browse {
     attribute(this.filters, 'aria-label', text.say('gallery.filters'));
     put(this.loved.label, text.say('gallery.favourites'));
     put(this.all.label, text.say('gallery.all'));
+    put(this.make, text.say('gallery.empty.do'));
     put(this.retry.label, text.say('notice.retry'));
     for (const [name, { label }] of Object.entries(this.tools)) {
       put(label, text.say(`gallery.tool.${name}`));
@@ -206,11 +208,13 @@ export class Browse {
     const { results, selection } = this;
     const { filter, known, count, failure } = results;
     const filtered = Object.values(filter).some(Boolean);
-    put(this.total, known ? text.say('gallery.total', { n: count }) : '');
+    const none = known && count === 0 && !filtered; // nothing to search in
+    put(this.total, known && !none ? text.say('gallery.total', { n: count }) : '');
     attribute(this.loved.element, 'aria-pressed', String(filter.favourite));
     show(this.all.element, filtered);
     this.#listSizes(text);
     show(this.nothing, known && count === 0);
+    show(this.make, none);
     if (known && !count) {
       put(this.nothing, text.say(filtered ? 'gallery.nothing' : 'gallery.empty'));
     }
@@ -218,7 +222,7 @@ export class Browse {
     show(this.retry.element, !this.wrong.hidden);
     if (failure) put(this.wrong, failureWords(failure, text).wrong);
     show(this.toolbar, selection.rows.size > 0);
-    show(this.filters, selection.rows.size === 0);
+    show(this.filters, selection.rows.size === 0 && !none);
     if (!this.saving) put(this.picked, text.say('gallery.picked', { n: selection.rows.size }));
     show(this.tools.compare.element, selection.rows.size >= 2
       && selection.rows.size <= COMPARED_MAX);

@@ -14,7 +14,6 @@ import { saveBlob } from './saving.js';
 /** @typedef {import('../../i18n/text.js').Text} Text */
 /** @typedef {import('../../pages.js').Host} Host */
 
-const VIEW_VH = 76; // height of the picture in the window
 const LONG = 400; // characters; a longer prompt scrolls and must be reachable by keyboard
 
 export class Details {
@@ -143,7 +142,8 @@ export class Details {
     attribute(this.image, 'alt', spec.prompt);
     attribute(this.image, 'width', String(result.width));
     attribute(this.image, 'height', String(result.height));
-    this.image.style.width = `min(100%, ${(VIEW_VH * result.width / result.height).toFixed(2)}vh)`;
+    const shape = (result.width / result.height).toFixed(4);
+    this.image.style.width = `min(100%, ${shape} * var(--tall, 76vh))`;
     attribute(this.save, 'href', pictureUrl(result.url, true));
   }
 

@@ -24,6 +24,7 @@ export default {
   'gallery.cell.loading': 'Loading',
   'gallery.nothing': 'No picture matches.',
   'gallery.empty': 'Nothing here yet. What you create appears here by itself, newest first.',
+  'gallery.empty.do': 'Make one',
   'gallery.kb': '{n} KB',
 
   'gallery.picked': { one: '{n} selected', other: '{n} selected' },

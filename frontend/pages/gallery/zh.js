@@ -24,6 +24,7 @@ export default {
   'gallery.cell.loading': '正在加载',
   'gallery.nothing': '没有符合条件的图片。',
   'gallery.empty': '这里还没有图片。你创作的图片会自动出现在这里，最新的在前。',
+  'gallery.empty.do': '去画一张',
   'gallery.kb': '{n} KB',
 
   'gallery.picked': { other: '已选择 {n} 张' },

@@ -2,6 +2,7 @@
 
 export default {
   'share.title': 'You are looking on',
+  'share.title.none': 'No picture here',
   'share.what': 'This picture was shared with you. You can watch it here until the link ends.',
   'share.connecting': 'Looking for the picture that this link shows …',
   'share.lost': 'The connection is gone. Trying again by itself.',

@@ -96,8 +96,8 @@ class SharePage {
     const { text, link } = this;
     if (!text) return;
     const [job] = this.store.state.jobs;
-    put(this.title, text.say('share.title'));
     const over = link === 'over';
+    put(this.title, text.say(over ? 'share.title.none' : 'share.title'));
     const words = over ? text.say(job ? 'share.over' : 'share.wrong')
       : link === 'lost' ? text.say('share.lost') : job ? text.say('share.what')
         : text.say('share.connecting');

@@ -36,8 +36,9 @@ const faults = () => {
   for (const e of document.querySelectorAll(cut)) {
     if (!seen(e)) continue;
     const box = e.getBoundingClientRect();
-    const lines = Math.round((box.height - parseFloat(getComputedStyle(e).paddingTop)
-      - parseFloat(getComputedStyle(e).paddingBottom)) / parseFloat(getComputedStyle(e).lineHeight));
+    const words = document.createRange();
+    words.selectNodeContents(e);
+    const lines = new Set([...words.getClientRects()].map(({ top }) => Math.round(top))).size;
     if (e.matches('.mark, .account-facts dt') && lines > 1) found.push(`wraps: ${e.innerText}`);
     const around = e.closest('.line-ticks, .admin-table')?.getBoundingClientRect();
     if (around && box.top < around.bottom && (box.right > around.right + 1)) {
@@ -46,6 +47,9 @@ const faults = () => {
   }
   return found;
 };
+
+const USER = { name: 'ada', role: 'user', lanes: ['urgent', 'normal', 'batch'], weight: 1,
+  limits: {} };
 
 for (const [locale, colorScheme] of [['en-US', 'light'], ['zh-CN', 'dark']]) {
   for (const busy of [false, true]) {
@@ -71,3 +75,60 @@ for (const [locale, colorScheme] of [['en-US', 'light'], ['zh-CN', 'dark']]) {
     });
   }
 }
+
+test('a page with nothing on it offers the way to a picture, and nothing to search in', async () => {
+  const v = await visit(`${url()}#/gallery`);
+  for (const [page, words] of [['gallery', 'Make one'], ['queue', 'Make one']]) {
+    await v.page.evaluate((page) => { location.hash = `#/${page}`; }, page);
+    const link = v.page.locator(`.page-${page}`).getByRole('link', { name: words });
+    await link.click();
+    assert.equal(await v.page.locator('#room').isVisible(), true);
+  }
+  await v.page.evaluate(() => { location.hash = '#/gallery'; });
+  await v.page.getByRole('link', { name: 'Make one' }).waitFor();
+  assert.equal(await v.page.getByRole('searchbox').isVisible(), false);
+  await v.leave();
+});
+
+test('who one is opens below one\'s name, each fact in one line', async () => {
+  play.fake.user = USER;
+  const v = await visit(url());
+  for (const [width, height] of WINDOWS) {
+    await v.page.setViewportSize({ width, height });
+    await v.page.click('#who');
+    const [who, facts] = await Promise.all(['#who', '#account-facts'].map((id) =>
+      v.page.locator(id).boundingBox()));
+    assert.ok(facts.y >= who.y + who.height, `${facts.y} at ${width}`);
+    assert.ok(facts.x >= 0 && facts.x + facts.width <= width, `${facts.x} at ${width}`);
+    assert.deepEqual(await v.page.evaluate(faults), [], `${width}`);
+    await v.page.keyboard.press('Escape');
+  }
+  await v.leave();
+});
+
+test('who may only look on is told so, before and after it is tried', async () => {
+  play.fake.user = { ...USER, role: 'viewer' };
+  const v = await visit(url());
+  await v.reads('#quote', /^You may look on here, but not ask for pictures\.$/);
+  await v.page.click('#language');
+  await v.reads('#quote', /^你的账户只能观看/);
+  await v.leave();
+});
+
+test('in a large view the first buttons are in the window, at every width', async () => {
+  const v = await visit(url());
+  await v.page.locator('.size', { hasText: '256 × 384' }).click();
+  await v.ask('a lighthouse');
+  await arrived(1);
+  play.fake.run(3000);
+  await v.state('a lighthouse', 'done');
+  await v.card('a lighthouse').locator('.open').click();
+  const box = v.page.locator('#viewer a[download]');
+  await box.waitFor();
+  for (const [width, height] of WINDOWS) {
+    await v.page.setViewportSize({ width, height });
+    const { y, height: tall } = await box.boundingBox();
+    assert.ok(y + tall <= height, `${y + tall} of ${height} at ${width}`);
+  }
+  await v.leave();
+});

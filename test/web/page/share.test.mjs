@@ -81,6 +81,7 @@ test('a picture is shared, watched without an account, and taken back', async ()
   assert.equal(await v.page.isVisible('#share-address'), false);
   await guest.page.reload();
   await guest.reads('.share-words', /这个链接什么也不显示/);
+  await guest.reads('.page-share .page-title', /^这里没有图片$/);
   await guest.leave(REFUSED);
 
   // one that was made before is told of, and its token is not
