@@ -12,7 +12,17 @@ struct look {
     json_t *stats, *quote; /* the answers; quote NULL: it was refused */
 };
 
-static const char *const STYLE = "queue.css"; /* of the page's files */
+/* The look is that of the page, whose files these are. */
+static const char *const HEAD =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta http-equiv=\"refresh\" content=\"5\"><title>The queue · darkroom</title>"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">"
+    "<link rel=\"stylesheet\" href=\"style.css\"><link rel=\"stylesheet\" href=\"queue.css\">"
+    "</head><body>\n<header class=\"top\"><p class=\"brand\"><span "
+    "class=\"lamp\"></span>darkroom</p>"
+    "<a class=\"quiet\" href=\"./#/queue\">Open the page</a></header>\n"
+    "<main class=\"page\"><h1 class=\"page-title\">The queue</h1>\n";
 
 /* --- the page --------------------------------------------------------------------------------- */
 
@@ -100,13 +110,7 @@ static void write_page(const struct look *l, struct text *t)
     bool who = names_users(jobs);
     size_t i;
 
-    text_printf(t,
-                "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                "<meta http-equiv=\"refresh\" content=\"5\"><title>The queue · darkroom</title>"
-                "<meta name=\"viewport\" content=\"width=device-width\">"
-                "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">"
-                "<link rel=\"stylesheet\" href=\"%s\"></head><body>\n<h1>The queue</h1>\n",
-                STYLE);
+    text_raw(t, HEAD);
     put_summary(t, l);
     if (json_array_size(jobs) > 0) {
         text_printf(t,
@@ -117,7 +121,7 @@ static void write_page(const struct look *l, struct text *t)
         text_raw(t, "</tbody></table>\n");
     }
     if (more) text_printf(t, "<p>And %lld more.</p>\n", more);
-    text_raw(t, "</body></html>\n");
+    text_raw(t, "</main></body></html>\n");
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */

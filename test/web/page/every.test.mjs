@@ -132,3 +132,50 @@ test('in a large view the first buttons are in the window, at every width', asyn
   }
   await v.leave();
 });
+
+/** What has the focus: its name, whether that can be seen, and whether something covers it. Runs in
+ * the page. */
+const focused = () => {
+  const e = document.activeElement;
+  const shown = e.matches('.size input') ? e.nextElementSibling
+    : document.getElementById(e.getAttribute('aria-activedescendant')) ?? e;
+  const { outlineStyle } = getComputedStyle(shown);
+  const { left, top, bottom } = e.getBoundingClientRect();
+  const at = document.elementFromPoint(Math.max(left, 0) + 3,
+    (Math.max(top, 0) + Math.min(bottom, innerHeight)) / 2);
+  return { name: `${e.tagName} ${e.id || e.className || e.innerText}`, ring: outlineStyle,
+    seen: e === document.body || e.contains(at) || !!at?.closest('label')?.contains(e) };
+};
+
+test('by keyboard alone: on every page Tab goes through all and out again', async () => {
+  const v = await visit(url());
+  await v.ask('a red circle', 'hold a lighthouse', 'hold a boat', 'three stars', 'the last one');
+  await arrived(5);
+  play.fake.run(3000);
+  await v.state('a red circle', 'done');
+  for (const page of PAGES.slice(1)) {
+    await v.page.evaluate((page) => { location.hash = `#/${page}`; }, page);
+    await v.page.waitForSelector(`.page-${page} .page-title:not(:empty)`);
+    if (page === 'queue') await v.page.waitForSelector('.queue-own');
+    if (page === 'gallery') await v.page.waitForSelector('.cell img');
+    await v.page.focus('#skip');
+    const reached = [];
+    for (;;) {
+      await v.page.keyboard.press('Tab');
+      const { name, ring, seen } = await v.page.evaluate(focused);
+      if (name.startsWith('BODY')) break;
+      assert.ok(ring !== 'none', `${page}: ${name} shows no focus`);
+      assert.ok(seen, `${page}: ${name} is covered`);
+      reached.push(name);
+      assert.ok(reached.length < 120, `${page}: no way out of ${reached.slice(-3)}`);
+    }
+    const due = await v.page.evaluate((page) => [...document.querySelectorAll(
+      `.page-${page} :is(button, a, input, select, textarea, summary)`)].filter((e) =>
+      e.checkVisibility() && e.tabIndex >= 0 && !e.closest('.cell')).length, page);
+    const own = reached.length - await v.page.evaluate(() => [...document.querySelectorAll(
+      '.top :is(button, a, summary)')].filter((e) => e.checkVisibility()).length);
+    assert.ok(own >= due && due > 0, `${page}: ${own} of ${due}: ${reached}`);
+    await v.axe(page);
+  }
+  await v.leave();
+});

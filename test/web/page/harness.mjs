@@ -45,6 +45,7 @@ function watch() {
     (e) => window.seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   document.addEventListener('DOMContentLoaded', () => {
     const live = document.getElementById('live');
+    if (!live) return; // not the page itself
     new MutationObserver(() => live.textContent && window.seen.announced.push(live.textContent))
       .observe(live, { childList: true });
   });

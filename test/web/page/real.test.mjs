@@ -133,6 +133,28 @@ test('in Chinese, with a Chinese prompt', async () => {
   await v.leave();
 });
 
+test('the server\'s own page of the queue looks like the page, and fits 360 px', async () => {
+  const ask = (command, body) => fetch(`${server.url}v1/${command}`, { method: 'POST',
+    headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  await ask('jobs', { spec: { prompt: 'a circle', width: 512, height: 512, steps: 200 } });
+  await ask('jobs', { spec: { prompt: 'a square' } });
+  const v = await visit(server.url, { width: 360, height: 740 });
+  const wall = () => v.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const before = await wall();
+  // without what loads it anew, in the middle of a look
+  const html = await fetch(`${server.url}queue`, { headers: { Accept: 'text/html' } })
+    .then((answer) => answer.text());
+  await v.page.goto(`${server.url}style.css`); // nothing runs there
+  await v.page.setContent(html.replace(/<meta http-equiv="refresh"[^>]*>/, ''));
+  await v.reads('table', /%[^]*waits, place 1/);
+  assert.equal(await wall(), before);
+  await v.axe('/queue at 360 px');
+  assert.equal(await v.page.getByRole('link', { name: 'Open the page' }).getAttribute('href'),
+    './#/queue');
+  await ask('cancel', { all: true });
+  await v.leave();
+});
+
 test('every file comes with the strict policy, and none from elsewhere', async () => {
   const answer = await fetch(server.url);
   const policy = answer.headers.get('content-security-policy');
