@@ -372,7 +372,7 @@ class OwnRow {
   }
 }
 
-/** What it waits for, as its card says it. @param {Own} own @param {Text} text @param {any} stats */
+/** What it waits for, as its card says. @param {Own} own @param {Text} text @param {any} stats */
 function whyWords(own, text, stats) {
   const key = `why.${own.why}`;
   if (!own.why || !text.has(key)) return '';

@@ -60,6 +60,8 @@ test('health, users with their use, and the log; both languages and themes, 360 
   await v.reads('.page-admin .page-title', /^管理$/);
   await v.axe('admin, dark, Chinese, 360 px');
   await v.page.click('#language');
+  await v.reads('.page-admin .page-title', /^Administration$/);
+  assert.ok(await v.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   await v.leave();
 });
 

@@ -76,7 +76,7 @@ for (const [locale, colorScheme] of [['en-US', 'light'], ['zh-CN', 'dark']]) {
   }
 }
 
-test('a page with nothing on it offers the way to a picture, and nothing to search in', async () => {
+test('a page with nothing on it leads to a picture, and has nothing to search in', async () => {
   const v = await visit(`${url()}#/gallery`);
   for (const [page, words] of [['gallery', 'Make one'], ['queue', 'Make one']]) {
     await v.page.evaluate((page) => { location.hash = `#/${page}`; }, page);
