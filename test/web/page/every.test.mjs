@@ -32,6 +32,11 @@ const faults = () => {
   const [header, page] = [document.querySelector('.top'), inner].map((e) => e && sides(e));
   if (page && String(page) !== String(header)) found.push(`${page} is not ${header} as the header`);
   if (document.documentElement.scrollWidth > innerWidth) found.push('scrolls sideways');
+  const [dot, prefs] = ['.connection', '.prefs'].map((place) =>
+    document.querySelector(place).getBoundingClientRect());
+  if (innerWidth - prefs.right > 36) found.push('what is at the right is elsewhere');
+  const ends = dot.bottom > prefs.top ? prefs.left : innerWidth;
+  if (ends - dot.right > 36) found.push('the connection is far from what is at the right');
   const cut = '.mark, .queue-place, .page-title, .admin-table td, .account-facts dt, .line-ticks b';
   for (const e of document.querySelectorAll(cut)) {
     if (!seen(e)) continue;
@@ -87,6 +92,7 @@ test('a page with nothing on it leads to a picture, and has nothing to search in
   await v.page.evaluate(() => { location.hash = '#/gallery'; });
   await v.page.getByRole('link', { name: 'Make one' }).waitFor();
   assert.equal(await v.page.getByRole('searchbox').isVisible(), false);
+  assert.equal(await v.page.locator('.gallery-bar').isVisible(), false);
   await v.leave();
 });
 
