@@ -214,6 +214,23 @@ describe('two languages, two themes, three widths', () => {
     });
   }
 
+  test('what moves without end is moved, not painted anew in every frame', async () => {
+    const v = await visit(url(), { reducedMotion: 'no-preference' });
+    await v.ask('hold it', 'hold that', 'and wait');
+    await arrived(3);
+    play.fake.run(100);
+    await v.page.waitForFunction(() => document.querySelectorAll('.card[data-state=running]').length
+      === 2);
+    const moved = await v.page.evaluate(() => document.getAnimations()
+      .filter(({ effect }) => effect.getTiming().iterations === Infinity)
+      .map(({ animationName, effect }) => [animationName, effect.getKeyframes().flatMap((frame) =>
+        Object.keys(frame).filter((name) => !/offset|easing|composite/i.test(name)))]));
+    assert.deepEqual([...new Set(moved.map(([name]) => name))].sort(), ['breathe', 'rinse']);
+    assert.deepEqual([...new Set(moved.flatMap(([, names]) => names))].sort(),
+      ['opacity', 'transform']);
+    await v.leave();
+  });
+
   test('without prefers-reduced-motion there are no console messages either', async () => {
     const v = await visit(url(), { reducedMotion: 'no-preference', width: 768 });
     await v.ask('a lighthouse');
