@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """viewers - what it costs to be watched: hundreds of viewers of one drawing, some of which do not read.
 
-    bench/viewers.py [--viewers 500] [--stalled 50] [--steps 60] [--runs 3] [--threads 1] [--binary build/darkroom]
-                     [--model weights/tiny]
+    bench/viewers.py [--viewers 500] [--stalled 50] [--steps 60] [--runs 3] [--threads 1] [--apart]
+                     [--binary build/darkroom] [--model weights/tiny]
 
 One picture is drawn again and again, in turn without viewers, with all of them, and with some that read nothing and
 one that reads a kilobyte a second. Viewers follow its job with previews, in a process of their own. Printed: the
 picture's own seconds; the server's processor time; messages delivered, and what one costs; the longest silence of a
-viewer that reads; the server's own histogram of the time from a quantum to its frame in the socket.
+viewer that reads; the server's own histogram of the time from a quantum to its frame in the socket. With --apart the
+thread that draws has one processor and everything else the other, viewers too: what the drawing itself loses, on a
+machine with as many processors as threads that are busy.
 """
 import argparse
 import asyncio
@@ -131,6 +133,15 @@ def frame_lag(address):
         print(f"frame lag p{share * 100:.0f}   <= {float(le) * 1e3:.2f} ms of {total} frames")
 
 
+def set_apart(server):
+    """The server's drawing thread on the last processor, its others and this program on the first ones."""
+    *others, last = sorted(os.sched_getaffinity(0))
+    for thread in os.listdir(f"/proc/{server.pid}/task"):
+        with open(f"/proc/{server.pid}/task/{thread}/comm") as comm:
+            os.sched_setaffinity(int(thread), {last} if comm.read().strip() == "worker" else others)
+    os.sched_setaffinity(0, others)
+
+
 async def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     service.options(parser)
@@ -139,13 +150,17 @@ async def main():
     parser.add_argument("--stalled", type=int, default=50)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--apart", action="store_true", help="the drawing thread has a processor of its own")
     a = parser.parse_args()
     cases = {"no viewer": (0, 0), f"{a.viewers} viewers": (a.viewers, 0),
              f"{a.viewers} and {a.stalled} stalled, 1 slow": (a.viewers, a.stalled + 1)}
     with tempfile.TemporaryDirectory() as folder, service.running(a, folder, "--connections", "2000") as (p, address):
+        if a.apart:
+            set_apart(p)
         async with service.connect(address) as ws:
             await answer(ws, "hello")
             seen = {name: [] for name in cases}
+            await picture(ws, p, address, a, 0, 0)  # the first one also fits the colours of previews
             for _ in range(a.runs):
                 for name, (readers, stalled) in cases.items():
                     seen[name].append(await picture(ws, p, address, a, readers, stalled))
@@ -153,7 +168,8 @@ async def main():
                 mid = {k: statistics.median(r[k] for r in runs) for k in runs[0]}
                 alone = statistics.median(r["cpu"] for r in seen["no viewer"])
                 cost = (mid["cpu"] - alone) / mid["messages"] * 1e6 if mid["messages"] else 0
-                print(f"{name:32} picture {mid['seconds']:.3f} s   server {mid['cpu']:.2f} s   "
+                longer = mid["seconds"] / statistics.median(r["seconds"] for r in seen["no viewer"]) - 1
+                print(f"{name:32} picture {mid['seconds']:.3f} s {longer * 100:+5.1f} %   server {mid['cpu']:.2f} s   "
                       f"{mid['messages']:.0f} messages, {cost:.1f} us each   longest silence {mid['silence']:.2f} s")
             frame_lag(address)
 
