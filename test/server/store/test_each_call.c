@@ -646,7 +646,7 @@ static void a_discard_is_answered(void **state)
     (void)state;
     begin(&a);
     faults_arm(FAULT_MEMORY, ENOMEM, 1, 1000);
-    store_discard_image(a.store, 7, 0, DIGEST);
+    store_discard_image(a.store, 7, 0, DIGEST, false);
     faults_disarm();
     m = (struct image_discard *)mbox_wait(&box, 60000);
     assert_non_null(m);
