@@ -499,11 +499,11 @@ static bool is_entry(const struct msg *m)
     return m->kind < STORE_STOP;
 }
 
-/* A next start would lose it. Ends are told now, and their rows are lost in any case. */
+/* A next start would lose it. Ends are told now, releases are of memory: neither asks for more. */
 static bool must_stay(const struct msg *m)
 {
     if (m->kind == STORE_ACCEPT) return !((const struct row_entry *)m)->at[0].row.private;
-    return is_entry(m) && m->kind != STORE_END;
+    return is_entry(m) && m->kind != STORE_END && m->kind != STORE_RELEASE;
 }
 
 static int check_files(struct store *s, const struct msg *list, struct fail *f)
