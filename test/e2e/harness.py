@@ -45,6 +45,16 @@ def folder():
     return new
 
 
+def words_alone(model=MODEL):
+    """A folder with the parts of this model that says that it was not trained to read pictures."""
+    new = tempfile.mkdtemp(dir=TMP)
+    for part in os.listdir(model):
+        os.symlink(os.path.realpath(os.path.join(model, part)), os.path.join(new, part))
+    with open(os.path.join(new, "no_images.json"), "w", encoding="utf-8") as f:
+        json.dump(["It draws from words alone."], f)
+    return new
+
+
 def keep_fitted(data):
     """For the servers that come, of other tests too, which may read while we write. False: not fitted yet."""
     found = glob.glob(os.path.join(data, "preview-" + 32 * "[0-9a-f]"))

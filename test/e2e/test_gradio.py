@@ -23,6 +23,7 @@ from harness import LONG, QUICK, TMP, Server, run
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 server = Server(None, "--concurrency", "1", "--job-seconds", "86400", "--queue", "4")
 PROMPT = QUICK["prompt"]
+NAMES = ["prompt", "negative_prompt", "width", "height", "steps", "guidance", "seed", "image"]
 SMALL = [PROMPT, "", 64, 64, 2, 1.5, -1]
 LASTING = [PROMPT, "", 512, 512, 200, 1.5, -1]
 
@@ -63,8 +64,8 @@ def an_interface():
     c = client()
     info = c.view_api(return_format="dict", print_info=False)["named_endpoints"]["/predict"]
     names = [p["parameter_name"] for p in info["parameters"]]
-    assert names == ["prompt", "negative_prompt", "width", "height", "steps", "guidance", "seed"], names
-    assert [p["parameter_has_default"] for p in info["parameters"]] == [False] + 6 * [True]
+    assert names == NAMES, names
+    assert [p["parameter_has_default"] for p in info["parameters"]] == [False] + 7 * [True]
     assert info["parameters"][2]["parameter_default"] == 256
     c.close()
 
@@ -168,9 +169,10 @@ def its_own_snippet():
     catches: arguments by name that are taken for others; one that there is not, taken in silence"""
     c = client()
     info = c.view_api(return_format="dict", print_info=False)["named_endpoints"]["/predict"]
-    for parameter, value in zip(info["parameters"], SMALL):
+    parameters = info["parameters"][:len(SMALL)]  # an example of a picture would be somebody else's file
+    for parameter, value in zip(parameters, SMALL):
         parameter["parameter_default"] = parameter["example_input"] = value
-    script = generate_bash_snippet("/predict", info["parameters"], server.url, "/gradio_api/")
+    script = generate_bash_snippet("/predict", parameters, server.url, "/gradio_api/")
     assert "/gradio_api/call/v2/predict" in script, script
     done = subprocess.run(["bash", "-O", "lastpipe", "-c", script], capture_output=True, text=True, timeout=60)
     file, text = json.loads(re.search("event: complete\ndata: (.*)\n", done.stdout).group(1))
@@ -190,7 +192,7 @@ def javascript():
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     got = json.loads(done.stdout)
-    assert got["names"] == ["prompt", "negative_prompt", "width", "height", "steps", "guidance", "seed"], got["names"]
+    assert got["names"] == NAMES, got["names"]
     for key, seed in (("one", 7), ("two", 8), ("data", 9)):
         file, text = got[key]
         assert text.startswith(f"seed {seed}, 64x64, 4 steps"), text

@@ -3,13 +3,14 @@
 catches: an image that changes nothing, a size that is changed unsaid, a model that takes images it never learnt to
 use, a file of a server's user decoded by name"""
 
-import json
 import os
 import random
 import struct
 import subprocess
 import tempfile
 import zlib
+
+from harness import words_alone
 
 DARKROOM = os.environ.get("DARKROOM_BIN", "build/darkroom")
 MODEL = "test/golden/edit/model"
@@ -32,8 +33,8 @@ def run(*args):
 
 
 def generate(out, *args, model=MODEL):
-    return run("generate", "make it green", "--model", model, "--device", "cpu", "--dtype", "f32", "--width", "64",
-               "--height", "64", "--steps", "2", "--seed", "7", "-o", out, *args)
+    return run("generate", "make it green", "--model", model, "--device", "cpu", "--dtype", "f32", "--width", "128",
+               "--height", "128", "--steps", "2", "--seed", "7", "-o", out, *args)
 
 
 def read(path):
@@ -60,13 +61,7 @@ def main():
         assert r.returncode and "4 times" in r.stderr, r.stderr
         r = generate(out, "--image", "README.md")
         assert r.returncode and "neither a PNG nor a JPEG" in r.stderr, r.stderr
-        alone = os.path.join(folder, "model")
-        os.mkdir(alone)
-        for part in os.listdir(MODEL):
-            os.symlink(os.path.abspath(os.path.join(MODEL, part)), os.path.join(alone, part))
-        with open(os.path.join(alone, "no_images.json"), "w") as f:
-            json.dump(["It draws from words alone."], f)
-        r = generate(out, "--image", a, model=alone)
+        r = generate(out, "--image", a, model=words_alone(MODEL))
         assert r.returncode and "words alone" in r.stderr, r.stderr
 
         r = run("plan", "--model", MODEL, "--device", "cpu", "--image", "64x96", "--image", "90x100")

@@ -21,12 +21,11 @@ import urllib.request  # noqa: E402
 
 from PIL import Image  # noqa: E402
 
-from harness import LONG, Server, folder, run  # noqa: E402
+from harness import LONG, ROOT, Server, folder, run, words_alone  # noqa: E402
 from users import add, bearer, sign_in  # noqa: E402
 
 QUICK = {"prompt": "a red circle", "width": 64, "height": 64, "steps": 2, "seed": 7}
 SLOW = {**QUICK, "width": 192, "height": 192, "steps": 200}
-TINY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "weights", "tiny")
 
 
 def picture(width=96, height=64, mode="RGB", kind="PNG", seed=0, **more):
@@ -351,7 +350,7 @@ async def a_bound():
 
 async def a_model_that_reads_none():
     """catches: an upload that nothing could be drawn from"""
-    server = Server(None, "--model", TINY)
+    server = Server(None, "--model", words_alone(os.path.join(ROOT, "weights", "tiny")))
     status, answer = post(server, picture())
     assert status == 400 and answer["code"] == "bad_request" and "words" in answer["message"], answer
     async with server.connect() as c:

@@ -105,8 +105,7 @@ test('by keyboard alone: open, read, go on, mark, back', async () => {
   }
   assert.equal(await dialog.getByRole('button', { name: 'Favourite' })
     .getAttribute('aria-pressed'), 'true');
-  assert.equal(await dialog.getByRole('button', { name: 'Begin with it' }).count(), 0,
-    'no trace of it where no picture can begin with another');
+  assert.equal(await dialog.getByRole('button', { name: 'Begin with it' }).count(), 1);
   await v.page.keyboard.press('ArrowRight');
   await v.reads('.details h2', new RegExp(`^${jobs[2].spec.prompt}$`));
   await v.page.keyboard.press('Escape');
@@ -258,7 +257,7 @@ test('from a picture: settings, another with other noise, a time-lapse', async (
     dialog.getByRole('button', { name: 'Time-lapse' }).click()]);
   const film = await readFile(await download.path());
   const frames = film.readUInt32BE(film.indexOf('acTL') + 4);
-  assert.ok(frames >= 3, `${frames} frames`);
+  assert.ok(frames >= 2, `${frames} frames`); // a preview and the picture: it may be drawn at once
   assert.match(download.suggestedFilename(), /a red circle to go on from .* time-lapse\.png$/);
   await v.reads('.details-status', /^The time-lapse is saved\.$/);
   const whole = await v.page.evaluate(async (bytes) => {

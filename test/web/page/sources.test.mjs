@@ -2,6 +2,9 @@
 // pictures (test/golden/edit): files, a drop, a paste, a result, and what is refused.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { closeBrowser, openBrowser, visit } from './harness.mjs';
@@ -9,11 +12,18 @@ import { Server } from './server.mjs';
 
 const MODEL = fileURLToPath(new URL('../../golden/edit/model', import.meta.url));
 const server = new Server('--model', MODEL, '--concurrency', '1');
-const plain = new Server();
-before(async () => { await Promise.all([openBrowser(), server.start(), plain.start()]); });
+let plain; // of a model that says that it reads none
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'darkroom-model-'));
+  for (const part of await readdir(MODEL)) await symlink(join(MODEL, part), join(folder, part));
+  await writeFile(join(folder, 'no_images.json'), '["It draws from words alone."]');
+  plain = new Server('--model', folder);
+  await Promise.all([openBrowser(), server.start(), plain.start()]);
+});
 after(async () => {
   await closeBrowser();
-  await Promise.all([server.remove(), plain.remove()]);
+  await Promise.all([server.remove(), plain.remove(), rm(folder, { recursive: true })]);
 });
 
 /** PNG files of one colour, drawn by the browser. */
