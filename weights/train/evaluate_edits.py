@@ -6,10 +6,13 @@ usage: evaluate_edits.py FOLDER codes             what the tower reads, what the
 
 Sources are pictures of the world that nothing was trained on, 256x256, seeds 0 to 47. A pair is
 *followed* if every cell that the edit changes looks like the target's, and *kept* if every other
-cell looks like the source's, in colour and outline: their mean difference is at most OFF levels.
+cell looks like the source's, in colour and outline: of all cells that the world has, the one
+nearest to what was drawn, pixel by pixel, has that name, or looks the same.
 """
 import collections
 import os
+import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,8 +27,7 @@ import world
 from evaluate import make_sheet, open_pipeline
 
 COUNT, ROWS, COLS = 48, 8, 8
-OFF = 16                           # levels a cell may be off on average
-ALIKE = 2                          # below this, source and target are the same in a cell
+ALIKE = 4                          # mean levels: below, two cells look the same
 LEAST = 36                         # of the pairs
 
 
@@ -33,16 +35,50 @@ def render(spec):
     return world.render(spec, ROWS, COLS)
 
 
-def by_cell(a, b):
-    """Mean absolute difference of each cell of two pictures [ROWS, COLS]"""
-    off = np.abs(np.asarray(a).astype(float) - np.asarray(b))
-    return off.reshape(ROWS, world.CELL, COLS, world.CELL, 3).mean((1, 3, 4))
+def cells(picture):
+    """[ROWS*COLS, pixels*3] of a picture [ROWS*CELL, COLS*CELL, 3]"""
+    a = np.asarray(picture).astype(np.float32).reshape(ROWS, world.CELL, COLS, world.CELL, 3)
+    return a.transpose(0, 2, 1, 3, 4).reshape(ROWS * COLS, -1)
 
 
-def judge(source, target, drawn):
-    """(followed, kept) of pictures [ROWS*CELL, COLS*CELL, 3]"""
-    changes = by_cell(source, target) > ALIKE
-    right = by_cell(drawn, target) <= OFF
+class Reader:
+    """What a picture shows: of each cell, the nearest of the world's, pixel by pixel."""
+
+    def __init__(self, pairs, pictures=1500):
+        rng, self.names = random.Random(1), {}
+        for _ in range(pictures):
+            spec = world.sample_crowd(rng, ROWS, COLS) if rng.random() < .5 \
+                else world.sample_spec(rng, COLS)
+            self.add(render(spec))
+        for source, target, *_ in pairs:
+            self.add(render(source)), self.add(render(target))
+        blocks = np.frombuffer(b''.join(self.names), np.float32).reshape(len(self.names), -1)
+        self.cells, self.names = torch.from_numpy(blocks.copy()), np.array(list(self.names.values()))
+        self.square = (self.cells ** 2).sum(1)
+
+    def add(self, canvas):
+        self.names.update(zip(map(bytes, cells(canvas.picture())), shown(canvas)))
+
+    def __call__(self, picture):
+        """The nearest cells [ROWS*COLS, pixels*3], and their names"""
+        drawn = torch.from_numpy(cells(picture))
+        nearest = (self.square - 2 * drawn @ self.cells.T).argmin(1)
+        return self.cells[nearest].numpy(), self.names[nearest]
+
+
+def shown(canvas):
+    """The names of a canvas's cells; those of sky and ground without the step of their gradient"""
+    known = world.cell_names()
+    return np.array([re.sub(r'^(\w+\.[a-z]+)\.\d+$', r'\1', known[k])
+                     for k in world.codes(canvas).ravel()])
+
+
+def judge(read, source, target, drawn):
+    """(followed, kept) of two canvases and a picture"""
+    before, after = cells(source.picture()), cells(target.picture())
+    changes = np.abs(before - after).mean(1) > ALIKE
+    nearest, names = read(drawn)
+    right = (names == shown(target)) | (np.abs(nearest - after).mean(1) <= ALIKE)
     return bool(right[changes].all()), bool(right[~changes].all())
 
 
@@ -107,11 +143,13 @@ def draw(pipe, picture, text, seed):
 
 def pictures_of_pairs(pipe, out):
     pairs, marks, tiles = list(edits.tests(COUNT, ROWS, COLS)), [], []
+    read = Reader(pairs)
+    print(len(read.cells), 'cells of the world')
     for seed, (source, target, _, text) in enumerate(pairs):
-        before, after = render(source).picture(), render(target).picture()
-        drawn = np.asarray(draw(pipe, before, text, seed))
-        marks.append(judge(before, after, drawn))
-        tiles.append(beside(before, drawn, marks[-1]))
+        before, after = render(source), render(target)
+        drawn = np.asarray(draw(pipe, before.picture(), text, seed))
+        marks.append(judge(read, before, after, drawn))
+        tiles.append(beside(before.picture(), drawn, marks[-1]))
     make_sheet(tiles, [text for *_, text in pairs]).save(out)
     return report(pairs, marks)
 
