@@ -10,7 +10,7 @@ import signal
 from harness import Server, folder, generate, run
 
 ONE = ("--threads", "1")  # some seconds on any machine
-SPEC = {"prompt": "a \"sign\" and a red circle on a blue background", "width": 512, "height": 512, "steps": 30, "seed": 5}
+SPEC = {"prompt": "a \"sign\" and a red circle on a blue background", "width": 512, "height": 512, "steps": 60, "seed": 5}
 
 
 def digest_of_generate(*more):
@@ -80,7 +80,7 @@ async def goes_on_after_a_kill():
             if not await changed(data, job, known, c if kill else None):
                 break  # a fast machine
             await asyncio.sleep(random.random() * 0.3)  # anywhere in what follows: also while the next one is written
-        server.kill()
+            server.kill()  # before the client says goodbye, for which it would wait: it has not read
     server.kill()
     server = Server(data, *ONE)
     async with server.connect() as c:

@@ -215,6 +215,10 @@ export class Visitor {
   /** Check the page with axe, and that it does not scroll sideways. */
   async axe(label) {
     if (!await this.page.evaluate(() => 'axe' in window)) await this.page.evaluate(AXE);
+    // what is asked anew is dimmed until its answer, which some servers of the tests never give
+    await this.page.waitForFunction(() => !document.querySelector('[data-stale="true"]')
+      && !document.getAnimations().some((a) => a instanceof CSSTransition
+        && a.playState === 'running'), null, { timeout: 5000 }).catch(() => {});
     const found =
       await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
     const lines = found.violations.flatMap((v) =>

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,7 @@ async function freePort() {
 async function copyFitted(from, to) {
   for (const name of await readdir(from)) {
     if (!/^preview-[0-9a-f]{32}$/.test(name)) continue;
-    const aside = join(to, `aside-${process.pid}`);
+    const aside = join(to, `aside-${randomUUID()}`);
     await copyFile(join(from, name), aside);
     await rename(aside, join(to, name)); // others may read it
   }
