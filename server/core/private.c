@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { AGAIN_US = 1000000 }; /* until one that a device or a sweep still has is looked at again */
+enum { AGAIN_US = 1000000 }; /* until one that somebody still needs is looked at again */
 
 bool private_open(const struct account *a, const struct job *j)
 {
@@ -67,6 +67,12 @@ void private_fetched(struct hub *h, int64_t now, uint64_t job)
     h->private_us = now;
 }
 
+/* Whoever fetches it as soon as `result` has come is still to hear `end`. */
+static bool may_go(const struct job *j)
+{
+    return !j->run.device && !j->parent && !j->subscriptions;
+}
+
 void private_look(struct hub *h, int64_t now)
 {
     struct job *older;
@@ -78,7 +84,7 @@ void private_look(struct hub *h, int64_t now)
 
         older = j->links.older;
         if (!j->private || !job_over(j)) continue;
-        if (until <= now && !j->run.device && !j->parent) {
+        if (until <= now && may_go(j)) {
             forget(h, j);
             continue;
         }

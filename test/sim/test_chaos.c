@@ -337,7 +337,8 @@ static bool is_open(const struct chaos *x, const struct client *p)
     return false;
 }
 
-/* A private job is remembered for so long at most, and its picture only then. */
+/* A private job is remembered for so long at most, or is looked at again within a second: its end
+ * may still be told. Its picture is kept only then. */
 static void check_private(struct chaos *x)
 {
     const struct hub *h = x->w->hub;
@@ -346,7 +347,9 @@ static void check_private(struct chaos *x)
         x->privates += j->private && j->state == JOB_DONE;
         if (!job_over(j) || j->sweep) continue;
         MUST(x->w, (j->end.file != NULL) == (j->private && j->state == JOB_DONE), "whose picture");
-        MUST(x->w, !j->private || j->run.device || j->parent || h->called_us < j->end.until_us,
+        MUST(x->w,
+             !j->private || j->run.device || j->parent || h->called_us < j->end.until_us
+                 || h->private_us <= h->called_us + 1000000,
              "a private job that is not forgotten");
     }
 }

@@ -85,7 +85,7 @@ static void an_admin_sees_that_it_is_there(void **state)
 }
 
 /* catches: a private picture that another user is given, that stays when it was fetched, or that
- * is not there to be fetched */
+ * is not there to be fetched; an end that nobody is told, as `result` was enough to fetch it */
 static void it_is_gone_when_it_was_fetched(void **state)
 {
     struct stage s = stage_new();
@@ -102,6 +102,11 @@ static void it_is_gone_when_it_was_fetched(void **state)
     assert_int_equal(found, job);
     assert_non_null(job_of(&s, job));
     hub_fetched(s.w->hub, s.w->now, job);
+    assert_null(hub_private(s.w->hub, 1, digest, &found));
+    listen_all(s.w, s.ada);
+    ANSWERS(s.ada->text, "\"type\":\"end\"");
+    s.w->now += 1000000;
+    hub_tick(s.w->hub, s.w->now);
     assert_null(job_of(&s, job));
     ANSWERS(ask(&s, s.ada, "watch", job), "not_found");
     stage_free(&s);
@@ -119,6 +124,7 @@ static void it_is_gone_after_a_time(void **state)
     store_all(s.w);
     plain = newest(s.w);
     go_on(s.w, 100);
+    listen_all(s.w, s.ada);
     over = job_of(&s, job)->end.until_us;
     assert_true(over > s.w->now && hub_due(s.w->hub) <= over);
     s.w->now = over - 1;
