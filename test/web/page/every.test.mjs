@@ -87,12 +87,12 @@ test('a page with nothing on it leads to a picture, and has nothing to search in
     await v.page.evaluate((page) => { location.hash = `#/${page}`; }, page);
     const link = v.page.locator(`.page-${page}`).getByRole('link', { name: words });
     await link.click();
-    assert.equal(await v.page.locator('#room').isVisible(), true);
+    await v.page.locator('#room').waitFor();
   }
   await v.page.evaluate(() => { location.hash = '#/gallery'; });
   await v.page.getByRole('link', { name: 'Make one' }).waitFor();
-  assert.equal(await v.page.getByRole('searchbox').isVisible(), false);
-  assert.equal(await v.page.locator('.gallery-bar').isVisible(), false);
+  await v.page.getByRole('searchbox').waitFor({ state: 'hidden' });
+  await v.page.locator('.gallery-bar').waitFor({ state: 'hidden' });
   await v.leave();
 });
 
