@@ -87,8 +87,7 @@ const struct options_row OPTIONS_TABLE[] = {
      "WebSockets and event streams of one user at a time; 0: any number."},
     {"submits-per-second", 0, OPTIONS_INT, S | L, AT(submits_per_second), "20", 0, 100000, "N",
      "Jobs (a sweep is one) that one user (without users: one connection) may ask for, after a "
-     "pause "
-     "ten seconds' worth at once; 0: any number."},
+     "pause ten seconds' worth at once; 0: any number."},
     {"messages-per-second", 0, OPTIONS_INT, S | L, AT(messages_per_second), "1000", 0, 1000000, "N",
      "Messages that one connection may send, in the same way; 0: any number."},
     {"ping-seconds", 0, OPTIONS_INT, S | L, AT(ping_seconds), "25", 1, 3600, "N",

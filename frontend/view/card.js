@@ -314,9 +314,15 @@ export function whyWords(job, text, connected, cap) {
     return text.say(job.waits === 'turn' ? 'waits.turn' : `why.${job.waits}`);
   }
   if (job.state !== 'queued' || !job.queue) return '';
-  const key = `why.${job.queue.why}`;
-  if (!text.has(key)) return '';
-  return text.say(key, { n: job.queue.why === 'slots' ? cap : job.queue.ahead });
+  return waitWords(job.queue.why, { cap, ahead: job.queue.ahead }, text);
+}
+
+/** What a job waits for; "": there is nothing to say of it. @param {string | null} why
+ * @param {{cap: number, ahead: number}} how many are drawn at a time, and come before it
+ * @param {Text} text */
+export function waitWords(why, { cap, ahead }, text) {
+  const key = `why.${why}`;
+  return text.has(key) ? text.say(key, { n: why === 'slots' ? cap : ahead }) : '';
 }
 
 /** @param {[number, number]} range @param {Text} text */

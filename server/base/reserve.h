@@ -22,9 +22,8 @@ enum { RESERVE_MESSAGES = 16 };
 /* Fill it, at the start. */
 void reserve_fill(struct reserve *);
 /* One of them, all zero, malloc'ed: the caller's; it is replaced with the next one that is taken
- * when there is memory again. Ends the process when it is empty, with a
- * line on stderr: without an answer a job would hang
- * for ever, while after a restart all that was accepted is there. */
+ * when there is memory again. Ends the process when it is empty, with a line on stderr: without an
+ * answer a job would hang for ever, while after a restart all that was accepted is there. */
 void *reserve_take(struct reserve *);
 void reserve_free(struct reserve *);
 

@@ -3,6 +3,7 @@
 // about them, and one's share of the device's time.
 
 import { attribute, brief, button, el, put, quote, show } from '../../view/dom.js';
+import { waitWords } from '../../view/card.js';
 import { Line } from './timeline.js';
 import { linesOf, matesOf, moveTo, ownOf, signature } from './line.js';
 
@@ -333,7 +334,8 @@ class OwnRow {
     if (own.listed.user) more.push(text.say('queue.of', { user: own.listed.user }));
     if (own.listed.counts) more.push(text.say('queue.pictures', { n: own.listed.counts.cells }));
     if (own.lane !== 'normal') more.push(text.say(`lane.${own.lane}`));
-    const why = whyWords(own, text, state?.stats);
+    const { cap = 0, running = 0 } = state?.stats ?? {};
+    const why = waitWords(own.why, { cap, ahead: running + own.place - 1 }, text);
     if (why) more.push(why);
     put(this.why, more.join(' · '));
     show(this.why, more.length > 0);
@@ -370,13 +372,6 @@ class OwnRow {
   tick(text, passed) {
     put(this.when, whenWords(this.own, text, passed));
   }
-}
-
-/** What it waits for, as its card says. @param {Own} own @param {Text} text @param {any} stats */
-function whyWords(own, text, stats) {
-  const key = `why.${own.why}`;
-  if (!own.why || !text.has(key)) return '';
-  return text.say(key, { n: own.why === 'slots' ? stats.cap : stats.running + own.place - 1 });
 }
 
 /** @param {Own} own @param {Text} text */
