@@ -334,8 +334,8 @@ class OwnRow {
     if (own.listed.user) more.push(text.say('queue.of', { user: own.listed.user }));
     if (own.listed.counts) more.push(text.say('queue.pictures', { n: own.listed.counts.cells }));
     if (own.lane !== 'normal') more.push(text.say(`lane.${own.lane}`));
-    const { cap = 0, running = 0 } = state?.stats ?? {};
-    const why = waitWords(own.why, { cap, ahead: running + own.place - 1 }, text);
+    const why = waitWords(own.why, { cap: state?.stats?.cap ?? 0,
+      ahead: (state?.stats?.running ?? 0) + own.place - 1 }, text);
     if (why) more.push(why);
     put(this.why, more.join(' · '));
     show(this.why, more.length > 0);
