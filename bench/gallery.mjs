@@ -1,10 +1,8 @@
 // gallery - scrolls the gallery of a running server in Chromium and reads the trace: node
 // bench/gallery.mjs http://HOST:PORT. Of each frame the processor time of the page's main thread.
 
-import { createRequire } from 'node:module';
+import { launch } from '../test/web/browser.mjs';
 
-const require = createRequire(new URL('../test/web/', import.meta.url));
-const { chromium } = require('playwright-core');
 const SECONDS = 5;
 const CATEGORIES = 'devtools.timeline,disabled-by-default-devtools.timeline.frame,cc,benchmark';
 const KINDS = ['FireAnimationFrame', 'UpdateLayoutTree', 'Layout', 'PrePaint', 'Paint'];
@@ -31,8 +29,7 @@ async function scroll([px, seconds]) {
     cells: document.querySelectorAll('.cell').length };
 }
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
 await page.goto(`${process.argv[2]}/#/gallery`);
 await page.waitForSelector('.cell img');
