@@ -132,9 +132,9 @@ test('the commands for users are those of the program, and the table follows', a
 test('a drain is asked for twice, told to all, and taken back', async () => {
   const v = await as('root');
   await open(v);
-  // without a picture that runs the server would end at once
+  // without a picture that runs the server would end at once: the longest that there is
   const { job, code } = await ask('ada', 'jobs', { sweep: { seed: 20 },
-    spec: { prompt: 'a circle', steps: 50, width: 512, height: 512 } });
+    spec: { prompt: 'a circle', steps: 200, guidance: 2, width: 512, height: 512 } });
   assert.equal(code, undefined, 'accepted');
   await v.page.waitForSelector('.admin-queue tr[data-kind=running]', PATIENCE);
   await v.page.fill('#admin-minutes-field', '30');

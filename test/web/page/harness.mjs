@@ -61,6 +61,31 @@ function watch() {
   };
 }
 
+const READS = ['count', 'evaluate', 'getAttribute', 'inputValue', 'isVisible'];
+
+/** Reads do not wait, and the page draws what was done at its next animation frame: each read of a
+ * page or a locator waits for that frame first. */
+function readDrawn(page) {
+  const look = page.evaluate.bind(page);
+  const drawn = () => look(() => document.hidden
+    || new Promise((done) => { requestAnimationFrame(done); })).catch(() => {}); // is leaving
+  const wrap = (of) => {
+    for (const read of READS.filter((name) => name in of)) {
+      const now = of[read].bind(of);
+      of[read] = async (...args) => {
+        await drawn();
+        return now(...args);
+      };
+    }
+    for (const name of ['locator', 'getByRole', 'getByText', 'first', 'nth', 'last', 'filter']) {
+      const make = of[name]?.bind(of);
+      if (make) of[name] = (...args) => wrap(make(...args));
+    }
+    return of;
+  };
+  wrap(page);
+}
+
 /** For the tests of one file: a browser, and for each test a fake server whose time stands still
  * until run(); unless `each` is false: begin() and end() are then the file's, for several tests. */
 export function stage(options = {}, each = true) {
@@ -112,6 +137,7 @@ async function tabOf(locale) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await context.addInitScript(watch);
   const page = await context.newPage();
+  readDrawn(page);
   const tab = { context, page, locale, cdp: await context.newCDPSession(page),
     log: { complaints: [], asked: [] } };
   page.on('console', (m) => ['error', 'warning'].includes(m.type())
