@@ -463,7 +463,7 @@ INLINE void attend_one(const struct attn_block *a, int bf, int dp)
     finish(&w, a, bf);
 }
 
-#if HAS_DP && !HAS_TILES
+#if HAS_DP
 #    include "kernels/cpu/isa/attention_lanes.h"
 #endif
 
@@ -472,7 +472,7 @@ void NAME(attn)(const struct attn_block *a, int bf)
 {
     const int how = bf ? HAS_DP && a->d % 2 == 0 ? 2 : 1 : 0;
 
-#if HAS_DP && !HAS_TILES
+#if HAS_DP
     if (how == 2 && !a->decoded && !a->bias && a->causal < 0) {
         attend_lanes(a);
         return;

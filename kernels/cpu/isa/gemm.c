@@ -27,22 +27,40 @@ INLINE vf step(vf sum, const float *a, vf b, enum pack pack)
     return pack == PACK_DP ? vdot2(vset(*a), b, sum) : vfma(vset(*a), b, sum);
 }
 
-INLINE void finish_rows(const struct gemm_block *g, int i, int rows, int from, int end,
-                        enum activation act, int bf)
+/* Columns j .. of so many vectors, whole ones unless `end` cuts the last: bias, activation, sum. */
+INLINE void finish_strip(const struct gemm_block *g, int i, int rows, int j, int vecs, int end,
+                         enum activation act, int bf)
 {
     const struct epilogue e = g->out;
+    vf bias[2], v[2];
 
-    for (; rows-- > 0; i++)
-        for (int j = from; j < end; j += VW) {
-            int n = lanes(j, end);
-            vf v = vload(g->c + i * GEMM_LDC + j);
+#pragma GCC unroll 2
+    for (int s = 0; s < vecs; s++)
+        bias[s] = e.bias ? vload(e.bias + j + s * VW) : vset(0);
+    for (; rows-- > 0; i++) {
+#pragma GCC unroll 2
+        for (int s = 0; s < vecs; s++)
+            v[s] = rnd(vload(g->c + i * GEMM_LDC + j + s * VW) + bias[s], bf);
+#pragma GCC unroll 2
+        for (int s = 0; s < vecs && act != ACT_NONE; s++)
+            v[s] = rnd(activate(v[s], act), bf);
+#pragma GCC unroll 2
+        for (int s = 0; s < vecs; s++) {
+            const int at = j + s * VW, n = vecs == 2 ? VW : lanes(at, end);
 
-            if (e.bias) v = v + vload(e.bias + j);
-            v = rnd(v, bf);
-            if (act != ACT_NONE) v = rnd(activate(v, act), bf);
-            if (e.r) v = v + get(e.r, i * e.ldr + j, n, bf);
-            set(e.y, i * e.ldy + j, v, n, bf);
+            if (e.r) v[s] = v[s] + get(e.r, i * e.ldr + at, n, bf);
+            set(e.y, i * e.ldy + at, v[s], n, bf);
         }
+    }
+}
+
+INLINE void finish_rows(const struct gemm_block *g, int i, int rows, int j, int end,
+                        enum activation act, int bf)
+{
+    for (; j + 2 * VW <= end; j += 2 * VW)
+        finish_strip(g, i, rows, j, 2, end, act, bf);
+    for (; j < end; j += VW)
+        finish_strip(g, i, rows, j, 1, end, act, bf);
 }
 
 /* The epilogue for rows i .. i + rows, columns j .. end of the block. It stands apart from the
@@ -195,7 +213,11 @@ void NAME(conv_bf)(const struct gemm_block *g)
 #if HAS_TILES
 /* Every row count uses the matrix unit, since its sums are rounded unlike the vectors': the bits of
  * a row must not depend on how many rows there are. PACK_DP is the form that it reads. */
-enum { NEAR = 192 }; /* pairs of k: a panel of them and 32 rows of A are near together */
+enum {
+    NEAR = 128, /* pairs of k: a panel of them and 32 rows of A are in the first-level cache */
+    PAIRS_BYTES = 2 * TILE_BYTES, /* of a panel, for a pair of k */
+    LINE = 64
+};
 
 /* Where a block that is no whole tile is completed: rows past its end, pairs of k past its end. */
 struct spare {
@@ -203,16 +225,41 @@ struct spare {
     char a[TILE_SIDE * TILE_BYTES], b[TILE_PAIRS * 2 * TILE_BYTES];
 };
 
-/* Pairs p .. p + pairs; the last ones, fewer than a tile's, are completed with zeros. */
-static void tile_sum(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s)
+/* What is fetched while a block of sums is computed: its part of the panel of B that comes next, for
+ * the second-level cache, and the next sums. */
+struct ahead {
+    const char *b;
+    int lines; /* 0: the next rows need the same panel, nothing is fetched */
+    const float *c;
+};
+
+/* A part for each of so many steps. */
+INLINE void fetch(struct ahead *next, int steps, int step)
 {
-    const int64_t lda = GEMM_STRIDE * 4, ldb = 2 * TILE_BYTES;
+    const int lines = (next->lines + steps - 1) / steps, rows = (TILE_SIDE + steps - 1) / steps;
+
+    for (int l = step * lines; l < (step + 1) * lines; l++)
+        __builtin_prefetch(next->b + (int64_t)l * LINE, 0, 2);
+    for (int r = step * rows; next->lines && r < (step + 1) * rows; r++) {
+        __builtin_prefetch(next->c + r * GEMM_LDC, 1, 3);
+        __builtin_prefetch(next->c + r * GEMM_LDC + TILE_ROWS, 1, 3);
+    }
+}
+
+/* Pairs p .. p + pairs; the last ones, fewer than a tile's, are completed with zeros. */
+static void tile_sum(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s,
+                     struct ahead next)
+{
+    const int64_t lda = GEMM_STRIDE * 4, ldb = PAIRS_BYTES;
     const int rows = g->m - i < TILE_SIDE ? g->m - i : TILE_SIDE, two = rows > TILE_ROWS;
-    const int rest = pairs % TILE_PAIRS, whole = pairs - rest;
+    const int rest = pairs % TILE_PAIRS, whole = pairs - rest, steps = whole / TILE_PAIRS;
     const char *a = (const char *)g->a + i * lda + p * 4;
     const char *b = (const char *)g->b + j / GEMM_NR * g->panel + p * ldb;
 
-    tile_product(a, lda, b, ldb, whole, two);
+    for (int k = 0; k < steps; k++) {
+        fetch(&next, steps, k);
+        tile_product(a + k * TILE_BYTES, lda, b + k * TILE_PAIRS * ldb, ldb, TILE_PAIRS, two);
+    }
     if (!rest) return;
     memset(s->a, 0, sizeof s->a);
     memset(s->b, 0, sizeof s->b);
@@ -223,7 +270,8 @@ static void tile_sum(const struct gemm_block *g, int i, int j, int p, int pairs,
 }
 
 /* Up to 32 rows from row i by the panel at column j. */
-static void tile_block(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s)
+static void tile_block(const struct gemm_block *g, int i, int j, int p, int pairs, struct spare *s,
+                       struct ahead next)
 {
     const int rows = g->m - i < TILE_SIDE ? g->m - i : TILE_SIDE, two = rows > TILE_ROWS;
     const int part = rows < TILE_SIDE, zero = g->first && p == 0;
@@ -236,10 +284,24 @@ static void tile_block(const struct gemm_block *g, int i, int j, int p, int pair
         tile_clear();
     else
         tile_read(c, ldc, two);
-    tile_sum(g, i, j, p, pairs, s);
+    tile_sum(g, i, j, p, pairs, s, next);
     tile_write(c, ldc, two);
     for (int r = 0; part && r < rows; r++)
         memcpy(home + r * GEMM_LDC, c + r * TILE_SIDE, TILE_SIDE * 4);
+}
+
+/* All rows by pairs p .. p + pairs of the panel at column j; `after` is the panel that follows. */
+static void tile_rows(const struct gemm_block *g, int j, int p, int pairs, struct spare *s,
+                      const char *after)
+{
+    const int blocks = (g->m + TILE_SIDE - 1) / TILE_SIDE;
+    const int lines = blocks > 1 ? pairs * (PAIRS_BYTES / LINE) / blocks + 1 : 0;
+
+    for (int k = 0; k < blocks; k++)
+        tile_block(g, k * TILE_SIDE, j, p, pairs, s,
+                   (struct ahead){.b = after + (int64_t)k * lines * LINE,
+                                  .lines = lines,
+                                  .c = g->c + (k + 1) % blocks * TILE_SIDE * GEMM_LDC + j});
 }
 
 void NAME(gemm_dp)(const struct gemm_block *g)
@@ -249,9 +311,13 @@ void NAME(gemm_dp)(const struct gemm_block *g)
 
     tile_start();
     for (int j = 0; j < g->n; j += GEMM_NR) {
-        for (int p = 0; p < pairs; p += NEAR)
-            for (int i = 0; i < g->m; i += TILE_SIDE)
-                tile_block(g, i, j, p, pairs - p < NEAR ? pairs - p : NEAR, &s);
+        const char *b = (const char *)g->b + j / GEMM_NR * g->panel;
+
+        for (int p = 0; p < pairs; p += NEAR) {
+            const int n = pairs - p < NEAR ? pairs - p : NEAR;
+
+            tile_rows(g, j, p, n, &s, p + n < pairs ? b + (p + n) * PAIRS_BYTES : b + g->panel);
+        }
         if (g->last) finish(g, 0, g->m, j, j + GEMM_NR);
     }
     tile_end();

@@ -474,6 +474,10 @@ INLINE vf vpair(vf even, vf odd)
 {
     return (vf)((vbits)even >> 16 | (vbits)odd);
 }
+INLINE vf vround_pair(vf even, vf odd)
+{
+    return vpair(vround_bf(even), vround_bf(odd));
+}
 #endif
 
 /* e^x, 1 ulp; 0 below -87.3, where it would be subnormal (pool.h); inf is not reached: x is cut at
