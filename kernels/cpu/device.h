@@ -20,7 +20,9 @@ struct cpu {
     enum pack pack; /* of the weights */
     int bf;         /* T is bfloat16 */
     struct pool *pool;
-    double flops_us;    /* FLOPs a microsecond of one row's product, measured when opened */
+    /* measured when opened: FLOPs a microsecond of one row's product with weights that are near, and
+     * bytes a microsecond of what is not in the second-level cache, as weights are not */
+    double flops_us, bytes_us;
     char *buffers;      /* one for every thread of the pool */
     size_t buffer_size; /* bytes of one */
     int failed;         /* sticky */
@@ -70,7 +72,13 @@ int cpu_tasks(const struct cpu *, double flops);
 /* pool_run() of a job of so many FLOPs. */
 void cpu_run(const struct cpu *, int tasks, double flops, pool_fn *fn, void *ctx);
 
-/* Measures flops_us with the first thread buffer. */
+/* What reading so many bytes of weights costs, in FLOPs. */
+static inline double cpu_reading(const struct cpu *c, double bytes)
+{
+    return bytes / c->bytes_us * c->flops_us;
+}
+
+/* Measures flops_us with the first thread buffer, and bytes_us. */
 void cpu_measure(struct cpu *);
 
 /* Runs fn over rows 0 .. n-1 in runs of rows, as many as `bytes` of traffic a row make

@@ -122,6 +122,16 @@ static void lines_run(struct product *p, double flops)
     cpu_run(p->cpu, (int)(p->row_tasks * p->col_tasks), flops, lines_task, p);
 }
 
+/* What it costs, in FLOPs: a few rows take no longer than their weights do to come. */
+static double cost(const struct product *p)
+{
+    const double values = (double)p->w->in * (double)p->w->out;
+    const double flops = 2 * (double)p->m * values;
+    const double reading = cpu_reading(p->cpu, values * (p->cpu->pack == PACK_F32 ? 4 : 2));
+
+    return flops > reading ? flops : reading;
+}
+
 /* Cut into tasks: enough for every thread when there is work for them, blocks no larger than a
  * thread buffer. */
 static void product_run(struct product *p)
@@ -129,7 +139,7 @@ static void product_run(struct product *p)
     const struct cpu *c = p->cpu;
     const int64_t nr = c->isa->nr;
     const int64_t panels = ceil_div(p->w->out, nr);
-    const double flops = 2.0 * (double)p->m * (double)p->w->in * (double)p->w->out;
+    const double flops = cost(p);
     const int64_t want = cpu_tasks(c, flops);
 
     if (in_lines(p)) {
