@@ -20,8 +20,8 @@ struct cpu {
     enum pack pack; /* of the weights */
     int bf;         /* T is bfloat16 */
     struct pool *pool;
-    /* measured when opened: FLOPs a microsecond of one row's product with weights that are near, and
-     * bytes a microsecond of what is not in the second-level cache, as weights are not */
+    /* measured when opened: FLOPs a microsecond of one row's product with weights that are near,
+     * and bytes a microsecond of what is not in the second-level cache, as weights are not */
     double flops_us, bytes_us;
     char *buffers;      /* one for every thread of the pool */
     size_t buffer_size; /* bytes of one */

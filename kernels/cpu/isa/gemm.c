@@ -225,8 +225,8 @@ struct spare {
     char a[TILE_SIDE * TILE_BYTES], b[TILE_PAIRS * 2 * TILE_BYTES];
 };
 
-/* What is fetched while a block of sums is computed: its part of the panel of B that comes next, for
- * the second-level cache, and the next sums. */
+/* What is fetched while a block of sums is computed: its part of the panel of B that comes next,
+ * for the second-level cache, and the next sums. */
 struct ahead {
     const char *b;
     int lines; /* 0: the next rows need the same panel, nothing is fetched */
