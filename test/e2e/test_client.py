@@ -1,5 +1,6 @@
 """test_client - `darkroom client` on servers with and without users: what it draws, shows, and says when it cannot."""
 
+import contextlib
 import os
 import pty
 import re
@@ -151,9 +152,10 @@ class Relay:
                 if data.startswith((b"GET ", b"POST ")):
                     self.asked.append(data.split(b" HTTP")[0].decode())
                 other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
-        except OSError:
+        except OSError:  # a reset ends it, too
             pass
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_WR)
 
     def cut(self):
         cut, self.open = self.open, []
@@ -171,7 +173,7 @@ def lost_connections():
     first = Server(data, *flags)
     relay = Relay(first)
     path = os.path.join(home, "x.png")
-    picture = ["a red circle", "--width", "96", "--height", "96", "--steps", "150", "--seed", "7", "-o"]
+    picture = ["a red circle", "--width", "256", "--height", "256", "--steps", "200", "--seed", "7", "-o"]
     process = subprocess.Popen([BIN, "client", *picture, path, "--server", relay.url], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     said = ""
     while "denoise" not in said:
