@@ -13,14 +13,6 @@ static void start(const char *type, const char *ref, struct text *out)
     if (ref && *ref) text_string(out, "ref", ref);
 }
 
-static void write_cap(int cap, const char *why, struct text *out)
-{
-    text_open(out, "concurrency", '{');
-    text_int(out, "cap", cap);
-    text_string(out, "why", why);
-    text_close(out, '}');
-}
-
 static void write_server(const struct answer_hello *h, struct text *out)
 {
     text_string(out, "protocol", "darkroom.v1");
@@ -32,7 +24,7 @@ static void write_server(const struct answer_hello *h, struct text *out)
     text_string(out, "device", h->device);
     text_string(out, "dtype", h->dtype);
     text_close(out, '}');
-    write_cap(h->cap, h->why_cap, out);
+    concurrency_write(h->concurrency, out);
     text_open(out, "capabilities", '[');
     text_string(out, NULL, "text_to_image");
     if (!h->limits->no_images) text_string(out, NULL, "image_to_image");
@@ -178,7 +170,7 @@ void answer_set(const char *ref, const struct answer_tuning *t, struct text *out
     text_int(out, "queue", t->set.queue);
     text_int(out, "job_seconds", t->set.job_seconds);
     text_close(out, '}');
-    write_cap(t->cap, t->why_cap, out);
+    concurrency_write(t->concurrency, out);
     text_close(out, '}');
 }
 
@@ -308,8 +300,9 @@ static void write_counts(const struct answer_stats *s, struct text *out)
     text_int(out, "done", s->done);
     text_int(out, "failed", s->failed);
     text_int(out, "cancelled", s->cancelled);
-    text_int(out, "cap", s->cap);
-    text_string(out, "why_cap", s->why_cap);
+    text_int(out, "cap", s->concurrency->cap);
+    text_string(out, "why_cap", s->concurrency->why);
+    concurrency_write_parts(s->concurrency, out);
     text_open(out, "rates", '{');
     text_real(out, "tokens_per_s", s->tokens_per_s);
     text_real(out, "steps_per_s", s->steps_per_s);

@@ -7,6 +7,7 @@
 #define PROTO_ANSWER_H
 
 #include "proto/command.h"
+#include "proto/concurrency.h"
 #include "proto/event.h"
 #include "proto/notice.h"
 #include "proto/user.h"
@@ -23,10 +24,9 @@ struct answer_hello {
     const char *model;   /* display name */
     const char *device;  /* "cpu", "cuda:0" */
     const char *dtype;   /* "f32", "bf16" */
-    int cap;             /* jobs that run at a time */
-    const char *why_cap; /* one sentence to display */
-    int queue_max;       /* jobs that may wait */
-    int job_seconds;     /* running time of one job */
+    const struct concurrency *concurrency;
+    int queue_max;   /* jobs that may wait */
+    int job_seconds; /* running time of one job */
     const struct spec_limits *limits;
     const struct answer_size *sizes; /* presets that suit the model */
     int n_sizes;
@@ -64,10 +64,9 @@ struct answer_job {
 };
 
 struct answer_stats {
-    int running, queued;              /* now */
-    int64_t done, failed, cancelled;  /* since the server was first started with its data folder */
-    int cap;                          /* jobs that run at a time */
-    const char *why_cap;              /* one sentence to display */
+    int running, queued;             /* now */
+    int64_t done, failed, cancelled; /* since the server was first started with its data folder */
+    const struct concurrency *concurrency;
     double tokens_per_s, steps_per_s; /* of the device, NaN: not measured yet */
     double pictures_per_min;          /* finished in the last ten minutes */
     int held;                         /* waiting ones of the user's own that are held back */
@@ -106,8 +105,7 @@ struct answer_quote {
 /* What holds after `set`. */
 struct answer_tuning {
     struct command_set set; /* each with its value */
-    int cap;
-    const char *why_cap;
+    const struct concurrency *concurrency;
 };
 
 /* A user for administrators: who it is, and what it has going. */

@@ -15,6 +15,7 @@ static void write_members(const struct notice *n, struct text *out)
 {
     text_string(out, "kind", notice_kind_name(n->kind));
     text_string(out, "text", *n->text ? n->text : NULL);
+    if (n->own) text_bool(out, "own", true);
     if (n->at_ms > 0) text_int(out, "at_ms", n->at_ms);
     if (n->count == 0) return;
     text_int(out, "count", n->count);

@@ -8,6 +8,7 @@
 #include "proto/limits.h"
 #include "proto/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum notice_kind {
@@ -22,7 +23,8 @@ enum notice_kind {
 struct notice {
     enum notice_kind kind;
     char text[LIMIT_NOTICE_BYTES + 1]; /* UTF-8; "": what was said does not hold any more */
-    int64_t at_ms;                     /* Unix time; 0: none */
+    bool own;      /* the server wrote it itself: the other members say the same */
+    int64_t at_ms; /* Unix time; 0: none */
     /* pictures: how many, their bytes, and the jobs of the first of them */
     int count;
     int64_t bytes;

@@ -187,19 +187,18 @@ static struct blob *hello_to(void *arg, const struct user *user)
 {
     struct service *s = arg;
     const struct notice *notices[NOTICE_KINDS];
-    struct hub_counts n;
+    struct concurrency concurrency;
     struct answer_hello say;
 
     if (!s->loaded) return NULL;
-    hub_counts(s->hub, &n);
+    hub_concurrency(s->hub, &concurrency);
     say = (struct answer_hello){.version = s->conf->version,
                                 .boot_id = s->boot_id,
                                 .time_ms = clock_unix_ms(),
                                 .model = s->model,
                                 .device = s->device,
                                 .dtype = s->type,
-                                .cap = n.cap,
-                                .why_cap = hub_why_cap(s->hub),
+                                .concurrency = &concurrency,
                                 .user = user,
                                 .queue_max = s->conf->options->queue,
                                 .job_seconds = s->conf->options->job_seconds};

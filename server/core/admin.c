@@ -28,6 +28,7 @@ static void begin_drain(struct hub *h, int64_t now, const struct command *c)
     char time[32];
 
     say_time(c->deadline_ms, time, sizeof time);
+    n.own = !*c->text;
     if (*c->text)
         memcpy(n.text, c->text, sizeof n.text);
     else
@@ -116,7 +117,8 @@ static bool asks(const struct command_set *s)
 static void set(struct hub *h, struct pending_reply *a, const struct command *c)
 {
     struct hub_tuning t = tuning_of(h);
-    struct answer_tuning now = {.why_cap = h->devices.why_cap};
+    struct concurrency concurrency;
+    struct answer_tuning now = {.concurrency = &concurrency};
     struct text text;
 
     if (c->set.concurrency >= 0) t.concurrency = c->set.concurrency;
@@ -128,7 +130,7 @@ static void set(struct hub *h, struct pending_reply *a, const struct command *c)
         h->out.tuned(h->out.arg, &t);
     }
     now.set = (struct command_set){t.concurrency, t.queue_max, t.job_seconds};
-    now.cap = capacity_cap(h);
+    capacity_tell(h, &concurrency);
     respond_begin(&text);
     answer_set(a->ref, &now, &text);
     respond_text(h, a, &text);

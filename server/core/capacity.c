@@ -81,27 +81,43 @@ static int plan_ordinary(const struct hub *h, struct spec *s, struct job_plan *p
     return h->out.plan(h->out.arg, s, p, NULL);
 }
 
-static void explain_cap(const struct hub *h, struct device *d, const struct spec *s,
-                        const struct job_plan *p)
+static enum cap_reason reason_of(const struct hub *h, const struct device *d)
+{
+    if (d->cap == d->cap_failure && d->cap_failure < LEDGER_MAX) return CAP_LOWERED;
+    if (d->cap == h->conf.concurrency) return CAP_OPTION;
+    if (d->cap == d->cap_useful && d->cap < d->cap_memory) return CAP_USEFUL;
+    return d->cap == LEDGER_MAX ? CAP_BATCH : CAP_MEMORY;
+}
+
+/* One device's reason, without a stop. */
+static void say_why(const struct cap_device *d, char *out, size_t bytes)
 {
     char fit[120];
 
     snprintf(fit, sizeof fit,
-             "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)",
-             d->cap_memory, d->cap_memory == 1 ? "" : "s", s->width, s->height,
-             d->cap_memory == 1 ? "s" : "", mb(p->cost.run_bytes), mb(d->ledger.budget));
-    if (d->cap == d->cap_failure && d->cap_failure < LEDGER_MAX)
-        snprintf(d->why_cap, sizeof d->why_cap,
-                 "lowered to %d since the device ran out of memory; by plan %s", d->cap, fit);
-    else if (d->cap == h->conf.concurrency)
-        snprintf(d->why_cap, sizeof d->why_cap, "--concurrency is %d; %s", d->cap, fit);
-    else if (d->cap == d->cap_useful && d->cap < d->cap_memory)
-        snprintf(d->why_cap, sizeof d->why_cap, "more than %d would only slow each other; %s",
-                 d->cap, fit);
-    else if (d->cap == LEDGER_MAX)
-        snprintf(d->why_cap, sizeof d->why_cap, "%d share one batch at most; %s", d->cap, fit);
-    else
-        snprintf(d->why_cap, sizeof d->why_cap, "%s", fit);
+             "%d picture%s of %dx%d fit%s beside the model (%.0f MB each of %.0f MB)", d->fits,
+             d->fits == 1 ? "" : "s", d->width, d->height, d->fits == 1 ? "s" : "",
+             mb(d->picture_bytes), mb(d->bytes));
+    switch (d->why) {
+    case CAP_STARTING: snprintf(out, bytes, "the model is being loaded"); break;
+    case CAP_FAILED:
+        snprintf(out, bytes, "the device has failed and is being opened again: %s", d->message);
+        break;
+    case CAP_LOST:
+        snprintf(out, bytes, "the device does not come back (tried %d time%s): %s", d->tries,
+                 d->tries == 1 ? "" : "s", d->message);
+        break;
+    case CAP_LOWERED:
+        snprintf(out, bytes, "lowered to %d since the device ran out of memory; by plan %s", d->cap,
+                 fit);
+        break;
+    case CAP_OPTION: snprintf(out, bytes, "--concurrency is %d; %s", d->cap, fit); break;
+    case CAP_USEFUL:
+        snprintf(out, bytes, "more than %d would only slow each other; %s", d->cap, fit);
+        break;
+    case CAP_BATCH: snprintf(out, bytes, "%d share one batch at most; %s", d->cap, fit); break;
+    default: snprintf(out, bytes, "%s", fit);
+    }
 }
 
 /* Of one device its own sentence; of several each sentence with its number and cap, cut short. */
@@ -110,19 +126,32 @@ void capacity_explain(struct hub *h)
     size_t at = 0;
 
     h->devices.why_cap[0] = '\0';
+    h->devices.why_seq++;
     if (h->disk.code)
         at = (size_t)snprintf(h->devices.why_cap, sizeof h->devices.why_cap,
                               "The disk takes no pictures: %.100s ", h->disk.message);
     for (int i = 0; i < h->devices.n && at + 1 < sizeof h->devices.why_cap; i++) {
         const struct device *d = &h->devices.at[i];
-        char count[32] = "";
+        char count[32] = "", why[192];
 
+        say_why(&d->why, why, sizeof why);
         if (h->devices.n > 1) snprintf(count, sizeof count, "device %d: %d; ", i, d->cap);
         if (h->devices.n > 1 && !d->ready) snprintf(count, sizeof count, "device %d: ", i);
         at += (size_t)snprintf(h->devices.why_cap + at, sizeof h->devices.why_cap - at,
-                               "%s%s%.150s", i ? ". " : "", count, d->why_cap);
+                               "%s%s%.150s", i ? ". " : "", count, why);
     }
     notify_touch(h);
+}
+
+void capacity_tell(const struct hub *h, struct concurrency *out)
+{
+    *out = (struct concurrency){.cap = capacity_cap(h),
+                                .why = h->devices.why_cap,
+                                .disk = h->disk.code ? h->disk.message : NULL,
+                                .devices = h->devices.n,
+                                .seq = h->devices.why_seq};
+    for (int i = 0; i < h->devices.n; i++)
+        out->device[i] = &h->devices.at[i].why;
 }
 
 /* The least of: memory, the cap after an out-of-memory, the useful batch; --concurrency overrides
@@ -141,7 +170,13 @@ void capacity_set(struct hub *h, struct device *d)
     if (d->cap > d->cap_failure) d->cap = d->cap_failure;
     most = h->conf.concurrency > 0 ? h->conf.concurrency : d->cap_useful;
     if (most > 0 && d->cap > most) d->cap = most;
-    explain_cap(h, d, &s, &p);
+    d->why = (struct cap_device){.why = reason_of(h, d),
+                                 .cap = d->cap,
+                                 .fits = d->cap_memory,
+                                 .width = s.width,
+                                 .height = s.height,
+                                 .picture_bytes = p.cost.run_bytes,
+                                 .bytes = d->ledger.budget};
     capacity_explain(h);
 }
 

@@ -19,12 +19,14 @@ void capacity_state(const struct hub *, struct dispatch_state *out);
 int capacity_plan(const struct hub *, const struct spec *, struct job_plan *, struct fail *f);
 /* Advise the largest picture of about this shape that takes at most `bytes`, if there is one. */
 void capacity_advise(const struct hub *, const struct spec *, uint64_t bytes, struct fail *f);
-/* Compute the cap of a device that is ready, and write why_cap. */
+/* Compute the cap of a device that is ready, and why it is no more. */
 void capacity_set(struct hub *, struct device *);
 /* It ran out of memory with so many residents. */
 void capacity_lower(struct hub *, struct device *, int residents);
-/* A device's why_cap has changed: write that of all devices. */
+/* A device's `why` has changed: write the sentence for all devices. */
 void capacity_explain(struct hub *);
+/* What is told of it; valid until the next input. */
+void capacity_tell(const struct hub *, struct concurrency *out);
 /* Why the first waiting job is not on a device. */
 enum event_why capacity_why(const struct hub *, const struct job *);
 

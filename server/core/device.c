@@ -4,19 +4,18 @@
 #include "server/core/eta.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 void devices_init(struct devices *ds, int n)
 {
     assert(n <= LIMIT_DEVICES);
     ds->n = n > 1 ? n : 1;
     ds->why_cap[0] = '\0';
+    ds->why_seq = 0;
     for (int i = 0; i < ds->n; i++) {
         struct device *d = &ds->at[i];
 
         *d = (struct device){.index = i, .cap = 1, .cap_memory = 1, .cap_failure = LEDGER_MAX};
         ledger_init(&d->ledger, 0);
-        snprintf(d->why_cap, sizeof d->why_cap, "the model is being loaded");
     }
 }
 

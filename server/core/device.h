@@ -7,6 +7,7 @@
 #ifndef SERVER_CORE_DEVICE_H
 #define SERVER_CORE_DEVICE_H
 
+#include "proto/concurrency.h"
 #include "server/core/dispatch.h"
 #include "server/core/job.h"
 #include "server/core/ledger.h"
@@ -26,7 +27,7 @@ struct device {
     int cap;                     /* residents at most */
     int cap_memory, cap_failure; /* what fits; the cap after an out-of-memory */
     int cap_useful;              /* more gain nothing; 0: unknown */
-    char why_cap[192];           /* or why there is none */
+    struct cap_device why;       /* why no more, or why none */
     int64_t last_seen_us;        /* when its last event came */
     int64_t stood_us;            /* the process stood still so long, in a quantum under way */
 };
@@ -35,6 +36,7 @@ struct devices {
     struct device at[LIMIT_DEVICES];
     int n;
     char why_cap[256]; /* one sentence for all of them */
+    uint64_t why_seq;  /* grows with each change of it, and of each one's own */
 };
 
 /* n devices that are not ready; n < 1 means 1. */

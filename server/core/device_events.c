@@ -296,8 +296,8 @@ static void device_failed(struct hub *h, int64_t now, struct device *c,
                         (suspect->plan.cost.run_bytes + suspect->plan.cost.scratch_bytes) / 2, &f);
     c->ready = false;
     c->failed = true;
-    snprintf(c->why_cap, sizeof c->why_cap,
-             "the device has failed and is being opened again: %.100s", n->fail.message);
+    c->why = (struct cap_device){.why = CAP_FAILED};
+    snprintf(c->why.message, sizeof c->why.message, "%.100s", n->fail.message);
     capacity_explain(h);
     for (int i = 0; i < n->n; i++) {
         struct job *j = device_find(c, ids[i]);
@@ -315,9 +315,8 @@ static void device_lost(struct hub *h, int64_t now, struct device *c, const stru
 {
     assert(n->n >= 0 && n->n <= LIMIT_BATCH);
     c->failed = true;
-    snprintf(c->why_cap, sizeof c->why_cap,
-             "the device does not come back (tried %d time%s): %.100s", n->batch,
-             n->batch == 1 ? "" : "s", n->fail.message);
+    c->why = (struct cap_device){.why = CAP_LOST, .tries = n->batch};
+    snprintf(c->why.message, sizeof c->why.message, "%.100s", n->fail.message);
     capacity_explain(h);
     for (int i = 0; i < n->n; i++) {
         struct job *j = device_find(c, n->run[i].job);

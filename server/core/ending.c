@@ -101,11 +101,11 @@ static bool may_pass(const struct fail *why)
 
 void ending_disk(struct hub *h, int64_t now, const struct fail *why)
 {
-    bool was = h->disk.code != 0;
+    const struct fail was = h->disk;
 
     h->disk = why ? *why : (struct fail){0};
-    if (was == (why != NULL)) return;
-    if (was && h->n_refused > 0) h->again_us = now;
+    if (was.code == h->disk.code && strcmp(was.message, h->disk.message) == 0) return;
+    if (!why && h->n_refused > 0) h->again_us = now;
     capacity_explain(h);
 }
 

@@ -61,6 +61,7 @@ void favour_removal(struct hub *h, int64_t now, const struct removal *r)
 {
     struct account *a = accounts_find(&h->accounts, r->owner);
     struct notice n = {.kind = r->done ? NOTICE_REMOVED : NOTICE_QUOTA,
+                       .own = r->n > 0,
                        .at_ms = r->at_ms,
                        .count = r->n,
                        .bytes = r->bytes};

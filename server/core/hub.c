@@ -445,3 +445,8 @@ const char *hub_why_cap(const struct hub *h)
 {
     return h->devices.why_cap;
 }
+
+void hub_concurrency(const struct hub *h, struct concurrency *out)
+{
+    capacity_tell(h, out);
+}

@@ -31,6 +31,7 @@
 #define SERVER_CORE_HUB_H
 
 #include "proto/command.h"
+#include "proto/concurrency.h"
 #include "server/base/blob.h"
 #include "server/core/effects.h"
 #include "server/core/stats.h"
@@ -194,5 +195,7 @@ bool hub_stopping(const struct hub *);
 int hub_notices(const struct hub *, uint32_t user, const struct notice **out, uint64_t *seq);
 /* One sentence for people to read; valid until the next input. */
 const char *hub_why_cap(const struct hub *);
+/* The same in parts, and how many at a time. */
+void hub_concurrency(const struct hub *, struct concurrency *out);
 
 #endif

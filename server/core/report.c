@@ -153,13 +153,13 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
                           const char *ref)
 {
     struct listing rows;
+    struct concurrency concurrency;
     struct answer_stats s = {.running = h->in[JOB_RUNNING],
                              .queued = h->in[JOB_QUEUED] - h->n_held,
                              .done = h->stats.done,
                              .failed = h->stats.failed,
                              .cancelled = h->stats.cancelled,
-                             .cap = capacity_cap(h),
-                             .why_cap = h->devices.why_cap,
+                             .concurrency = &concurrency,
                              .tokens_per_s = stats_rate(&h->stats, GLM_PRIOR),
                              .steps_per_s = stats_rate(&h->stats, GLM_DENOISE),
                              .pictures_per_min = stats_pictures(&h->stats, now),
@@ -171,6 +171,7 @@ struct blob *report_stats(const struct hub *h, int64_t now, const struct account
     struct text t;
     struct blob *b;
 
+    capacity_tell(h, &concurrency);
     rows.n = 0;
     for (int k = 0; k < h->devices.n; k++)
         for (int i = 0; i < h->devices.at[k].n_resident; i++)

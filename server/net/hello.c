@@ -143,8 +143,9 @@ struct blob *hello_blob(struct hello *h, struct answer_hello *say)
 {
     static const char key[] = "\"time_ms\":";
     uint32_t user = say->user ? say->user->id : 0;
-    bool same = h->made && h->made_cap == say->cap && h->made_user == user
-                && h->made_notice_seq == say->notice_seq && strcmp(h->made_why, say->why_cap) == 0;
+    bool same = h->made && h->made_cap == say->concurrency->cap && h->made_user == user
+                && h->made_notice_seq == say->notice_seq
+                && h->made_cap_seq == say->concurrency->seq;
     struct blob *b = same ? copy_made(h, say->time_ms) : NULL;
     const char *at;
 
@@ -152,12 +153,12 @@ struct blob *hello_blob(struct hello *h, struct answer_hello *say)
     drop_made(h);
     b = write_hello(h, say);
     at = b ? memmem(b->data, b->len, key, sizeof key - 1) : NULL;
-    if (!at || strlen(say->why_cap) >= sizeof h->made_why) return b;
+    if (!at) return b;
     h->made = blob_ref(b);
     h->time_at = (size_t)(at - (const char *)b->data) + sizeof key - 1;
-    h->made_cap = say->cap;
+    h->made_cap = say->concurrency->cap;
+    h->made_cap_seq = say->concurrency->seq;
     h->made_user = user;
     h->made_notice_seq = say->notice_seq;
-    memccpy(h->made_why, say->why_cap, 0, sizeof h->made_why);
     return b;
 }

@@ -22,7 +22,7 @@ struct hello {
     int made_cap;
     uint32_t made_user; /* its id; 0: none */
     uint64_t made_notice_seq;
-    char made_why[256];
+    uint64_t made_cap_seq;
 };
 
 void hello_init(struct hello *);
@@ -35,8 +35,8 @@ void hello_model(struct hello *, const struct glm_info *);
 int hello_sizes(int width, int height, int side_max, struct answer_size out[HELLO_SIZES]);
 /* The users have changed, or another of its figures. */
 void hello_changed(struct hello *);
-/* say: filled in but for limits, sizes and examples; of one process only time, cap, why_cap, user
- * and notices change. Written anew when one of these but the time does; else a copy with its own
+/* say: filled in but for limits, sizes and examples; of one process only time, concurrency,
+ * user and notices change. Written anew when one of these but the time does; else a copy with its own
  * time, as thousands may connect at once. NULL when memory is short. */
 struct blob *hello_blob(struct hello *, struct answer_hello *say);
 

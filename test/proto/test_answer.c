@@ -148,8 +148,18 @@ static const struct {
     {"end cancelled", "", JOB, 10, {EVENT_END, .u.end = {.state = STATE_CANCELLED}}},
 };
 
+static const struct cap_device FULL = {.why = CAP_MEMORY,
+                                       .cap = 2,
+                                       .fits = 2,
+                                       .width = 256,
+                                       .height = 384,
+                                       .picture_bytes = 600000000,
+                                       .bytes = 1200000000},
+                               LOST = {.why = CAP_LOST, .tries = 3, .message = "gone"};
+static const struct concurrency TWO = {
+    .cap = 2, .why = "2 pictures fit in 1.2 GB", .devices = 1, .device = {&FULL}};
 static const struct notice DRAIN = {
-    .kind = NOTICE_DRAIN, .text = "The server stops soon.", .at_ms = 1767225660000};
+    .kind = NOTICE_DRAIN, .text = "The server stops soon.", .own = true, .at_ms = 1767225660000};
 static const struct notice MESSAGE = {.kind = NOTICE_MESSAGE, .text = "Tea is ready."};
 
 static void make_hello_to(const struct user *u, struct text *t)
@@ -165,8 +175,7 @@ static void make_hello_to(const struct user *u, struct text *t)
                              .model = "tiny",
                              .device = "cpu",
                              .dtype = "bf16",
-                             .cap = 2,
-                             .why_cap = "2 pictures fit in 1.2 GB",
+                             .concurrency = &TWO,
                              .queue_max = 64,
                              .job_seconds = 300,
                              .limits = &l,
@@ -283,12 +292,16 @@ static void make_stats(struct text *t)
          .why = WHY_TURN,
          .user = "ben"},
     };
+    const struct concurrency concurrency = {.cap = 2,
+                                            .why = "2 pictures fit in 1.2 GB",
+                                            .disk = "database or disk is full",
+                                            .devices = 2,
+                                            .device = {&FULL, &LOST}};
     struct answer_stats s = {.running = 1,
                              .queued = 2,
                              .done = 41,
                              .cancelled = 3,
-                             .cap = 2,
-                             .why_cap = "2 pictures fit in 1.2 GB",
+                             .concurrency = &concurrency,
                              .tokens_per_s = 412.5,
                              .steps_per_s = 11.2,
                              .pictures_per_min = NAN,
@@ -411,7 +424,7 @@ static void make_uploads(struct text *t)
 }
 static void make_ok_set(struct text *t)
 {
-    struct answer_tuning s = {.set = {4, 8, 300}, .cap = 2, .why_cap = "2 pictures fit in 1.2 GB"};
+    struct answer_tuning s = {.set = {4, 8, 300}, .concurrency = &TWO};
 
     answer_set("t", &s, t);
 }
@@ -423,6 +436,7 @@ static void make_quota(struct text *t)
 {
     const struct notice n = {.kind = NOTICE_QUOTA,
                              .text = "2 pictures go.",
+                             .own = true,
                              .at_ms = 1767225660000,
                              .count = 2,
                              .bytes = 96422,
@@ -524,7 +538,7 @@ static void byte_for_byte(void **state)
 static void stats_rows_are_bounded(void **state)
 {
     static struct answer_job jobs[LIMIT_LIST + 7];
-    struct answer_stats s = {.why_cap = "", .jobs = jobs, .n_jobs = LIMIT_LIST + 7};
+    struct answer_stats s = {.concurrency = &TWO, .jobs = jobs, .n_jobs = LIMIT_LIST + 7};
     struct text t;
     json_t *back;
 

@@ -2,6 +2,17 @@
  * world. */
 #include "test/sim/listener.h"
 
+/* What is told of the only or another device, in parts. */
+static const struct cap_device *told(const struct world *w, int device)
+{
+    struct concurrency c;
+
+    hub_concurrency(w->hub, &c);
+    assert_string_equal(c.why, hub_why_cap(w->hub));
+    assert_true(device < c.devices);
+    return c.device[device];
+}
+
 /* catches: more jobs on the device than its cap, and a wait without its reason */
 static void a_place_says_why_it_waits(void **state)
 {
@@ -11,6 +22,11 @@ static void a_place_says_why_it_waits(void **state)
     (void)state;
     assert_int_equal(w->hub->devices.at[0].cap, 4);
     assert_non_null(strstr(hub_why_cap(w->hub), "4 pictures of 256x256 fit"));
+    assert_int_equal(told(w, 0)->why, CAP_MEMORY);
+    assert_int_equal(told(w, 0)->fits, 4);
+    assert_int_equal(told(w, 0)->width, 256);
+    assert_int_equal(told(w, 0)->height, 256);
+    assert_true(told(w, 0)->bytes == w->budget && told(w, 0)->picture_bytes * 4 <= w->budget);
     for (int i = 0; i < 6; i++)
         command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
     store_all(w);
@@ -32,16 +48,22 @@ static void the_cap_says_why(void **state)
     struct device_event n = {.kind = DEVICE_READY, .budget = w->budget, .batch_useful = 2};
 
     (void)state;
+    assert_int_equal(told(w, 0)->why, CAP_STARTING);
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 2);
+    assert_int_equal(told(w, 0)->why, CAP_USEFUL);
+    assert_int_equal(told(w, 0)->cap, 2);
+    assert_int_equal(told(w, 0)->fits, 4);
     assert_non_null(strstr(hub_why_cap(w->hub), "more than 2 would only slow"));
     w->hub->conf.concurrency = 3; /* asked for: against that, not against memory */
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 3);
     assert_non_null(strstr(hub_why_cap(w->hub), "--concurrency is 3; 4 pictures"));
+    assert_int_equal(told(w, 0)->why, CAP_OPTION);
     w->hub->conf.concurrency = 9;
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 4);
+    assert_int_equal(told(w, 0)->why, CAP_MEMORY);
     n.budget = 1;
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, 1);
@@ -50,6 +72,7 @@ static void the_cap_says_why(void **state)
     hub_device_event(w->hub, w->now, &n);
     assert_int_equal(w->hub->devices.at[0].cap, LIMIT_BATCH);
     assert_non_null(strstr(hub_why_cap(w->hub), "share one batch"));
+    assert_int_equal(told(w, 0)->why, CAP_BATCH);
     world_free(w);
 }
 
@@ -93,12 +116,16 @@ static void out_of_memory_fails_one_and_lowers_the_cap(void **state)
     assert_int_equal(count(e->text, "\"type\":\"end\""), 1);
     HEARD(e, "\"code\":\"out_of_memory\"");
     HEARD(e, "Ask for 160x160 or less");
+    assert_int_equal(told(w, 0)->why, CAP_FAILED);
+    assert_true(*told(w, 0)->message);
     HEARD(e, "\"why\":\"device\"");
     assert_int_equal(w->hub->in[JOB_QUEUED], 2);
     worker_open(w);
     deliver_all(w);
     assert_int_equal(w->hub->devices.at[0].cap, 2);
     assert_non_null(strstr(hub_why_cap(w->hub), "out of memory"));
+    assert_int_equal(told(w, 0)->why, CAP_LOWERED);
+    assert_int_equal(told(w, 0)->cap, 2);
     go_on(w, 40);
     assert_int_equal(w->hub->in[JOB_DONE], 2);
     listener_free(w, e);
@@ -285,6 +312,10 @@ static void a_device_that_is_away_leaves_its_work_to_others(void **state)
     assert_true(n.ready && n.cap == 4);
     assert_non_null(
         strstr(hub_why_cap(w->hub), "device 1: the device does not come back (tried 3 times)"));
+    assert_int_equal(told(w, 0)->why, CAP_MEMORY);
+    assert_int_equal(told(w, 1)->why, CAP_LOST);
+    assert_int_equal(told(w, 1)->tries, 3);
+    assert_string_equal(told(w, 1)->message, "it fell off the bus");
     go_on(w, 60);
     assert_int_equal(w->hub->in[JOB_DONE], 3);
 

@@ -33,6 +33,7 @@ static void a_result_waits_for_a_full_disk(void **state)
     struct world *w = ready_world();
     struct listener *e = listener_new(w), *other = listener_new(w);
     struct hub_counts n;
+    struct concurrency told;
 
     (void)state;
     draw_one(w, e);
@@ -43,6 +44,8 @@ static void a_result_waits_for_a_full_disk(void **state)
         hub_counts(w->hub, &n);
         assert_string_equal(n.disk, "the disk is full");
         assert_non_null(strstr(hub_why_cap(w->hub), "the disk is full"));
+        hub_concurrency(w->hub, &told);
+        assert_string_equal(told.disk, "the disk is full");
         a_second_later(w);
         assert_int_equal(w->write_end - w->write_first, 1); /* asked again, once */
     }
@@ -73,6 +76,8 @@ static void a_probe_ends_the_refusal(void **state)
     struct world *w = ready_world();
     struct listener *e = listener_new(w);
     struct hub_counts n;
+    struct concurrency told;
+    struct fail f;
 
     (void)state;
     command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\"}}");
@@ -83,6 +88,13 @@ static void a_probe_ends_the_refusal(void **state)
     hub_counts(w->hub, &n);
     assert_null(n.disk);
     assert_null(strstr(hub_why_cap(w->hub), "full"));
+    hub_concurrency(w->hub, &told);
+    assert_null(told.disk);
+    fail_set(&f, ERR_IO, "one reason");
+    hub_disk(w->hub, w->now, &f);
+    fail_set(&f, ERR_IO, "another one");
+    hub_disk(w->hub, w->now, &f);
+    assert_non_null(strstr(hub_why_cap(w->hub), "another one"));
     listener_free(w, e);
     world_free(w);
 }

@@ -89,8 +89,9 @@ static void message(void **state)
                             .default_height = 256,
                             .default_steps = 20,
                             .default_guidance = 1.25};
+    const struct concurrency concurrency = {.why = "w"};
     struct answer_hello say = {
-        .version = "1", .model = "m", .device = "d", .dtype = "f32", .why_cap = "w"};
+        .version = "1", .model = "m", .device = "d", .dtype = "f32", .concurrency = &concurrency};
     struct hello h;
     struct blob *b;
     json_t *all, *list, *defaults;
@@ -138,12 +139,12 @@ static void expect_time_and_cap(struct hello *h, struct answer_hello *say)
  * sent */
 static void again(void **state)
 {
+    struct concurrency concurrency = {.why = "w", .cap = 2};
     struct answer_hello say = {.version = "1",
                                .model = "m",
                                .device = "d",
                                .dtype = "f32",
-                               .why_cap = "w",
-                               .cap = 2,
+                               .concurrency = &concurrency,
                                .time_ms = 1767225600000};
     struct user ada = {.id = 1, .name = "ada"}, ben = {.id = 2, .name = "ben"};
     struct hello h;
@@ -157,9 +158,13 @@ static void again(void **state)
     expect_time_and_cap(&h, &say);
     say.time_ms += 12345;
     expect_time_and_cap(&h, &say);
-    say.cap = 3;
+    concurrency.cap = 3;
     expect_time_and_cap(&h, &say);
-    say.why_cap = "another reason";
+    concurrency.why = "another reason";
+    concurrency.seq++;
+    expect_time_and_cap(&h, &say);
+    concurrency.disk = "it is full";
+    concurrency.seq++;
     expect_time_and_cap(&h, &say);
     say.user = &ada;
     expect_time_and_cap(&h, &say);
