@@ -2,6 +2,7 @@
 #include "server/http/negotiate.h"
 
 #include <libdeflate.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ static bool next_item(const char **at, struct item *out)
     out->weight = 1;
     q = memmem(*at, len, "q=", 2);
     if (q) out->weight = strtod(q + 2, NULL);
+    if (!(out->weight >= 0)) out->weight = 0;
+    if (out->weight > 1) out->weight = 1;
     *at += len;
     return out->n > 0;
 }
@@ -98,6 +101,47 @@ bool negotiate_accepts(const char *accept, const char *types)
         types += n + strspn(types + n, " ");
     }
     return false;
+}
+
+/* Is "zh-CN" one of "zh"? */
+static bool is_language(const struct item *i, const char *language)
+{
+    size_t n = strlen(language);
+
+    return i->n >= n && strncasecmp(i->name, language, n) == 0 && (i->n == n || i->name[n] == '-');
+}
+
+/* The largest weight that the list gives a language, and which of its items says so. */
+static double weight_of_language(const char *accept, const char *language, int *place)
+{
+    double weight = -1, all = 0;
+    struct item i;
+
+    *place = INT_MAX;
+    for (int at = 0; next_item(&accept, &i); at++) {
+        if (is_named(&i, "*")) all = i.weight;
+        if (!is_language(&i, language) || i.weight <= weight) continue;
+        weight = i.weight;
+        *place = at;
+    }
+    return weight < 0 ? all : weight;
+}
+
+int negotiate_language(const char *accept, const char *const *languages, int n)
+{
+    double most = 0;
+    int best = 0, first = INT_MAX;
+
+    for (int l = 0; l < n; l++) {
+        int place;
+        double weight = weight_of_language(accept, languages[l], &place);
+
+        if (weight < most || weight <= 0 || (weight == most && place >= first)) continue;
+        most = weight;
+        first = place;
+        best = l;
+    }
+    return best;
 }
 
 /* --- the tag ---------------------------------------------------------------------------------- */

@@ -20,6 +20,10 @@ bool negotiate_prefers(const char *accept, const char *first, const char *second
  * An empty one takes all. */
 bool negotiate_accepts(const char *accept, const char *types);
 
+/* The number of the language that an Accept-Language likes best, by its first subtag: of equals the
+ * one that it names first; 0 when it likes none. */
+int negotiate_language(const char *accept, const char *const *languages, int n);
+
 enum range { RANGE_NONE, RANGE_PART, RANGE_OUTSIDE };
 /* The one part "bytes=a-b" of so many bytes; NONE also for what is not such a part. */
 enum range negotiate_range(const char *range, int64_t bytes, int64_t *from, int64_t *n);

@@ -3,38 +3,36 @@
 #include "server/http/queue.h"
 
 #include "server/http/negotiate.h"
+#include "server/http/queue_words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct look {
     bool page;
-    json_t *stats, *quote; /* the answers; quote NULL: it was refused */
+    const struct queue_words *words; /* of the page */
+    json_t *stats, *quote;           /* the answers; quote NULL: it was refused */
 };
-
-/* The look is that of the page, whose files these are. */
-static const char *const HEAD =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-    "<meta http-equiv=\"refresh\" content=\"5\"><title>The queue · darkroom</title>"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-    "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">"
-    "<link rel=\"stylesheet\" href=\"style.css\"><link rel=\"stylesheet\" href=\"queue.css\">"
-    "</head><body>\n<header class=\"top\"><p class=\"brand\"><span "
-    "class=\"lamp\"></span>darkroom</p>"
-    "<a class=\"quiet\" href=\"./#/queue\">Open the page</a></header>\n"
-    "<main class=\"page\"><h1 class=\"page-title\">The queue</h1>\n";
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-static void put(struct text *t, const char *text)
+/* The look is that of the page, whose files these are. */
+static void put_head(const struct queue_words *w, struct text *t)
 {
-    for (; *text; text++) {
-        switch (*text) {
-        case '<': text_raw(t, "&lt;"); break;
-        case '&': text_raw(t, "&amp;"); break;
-        default: text_bytes(t, text, 1);
-        }
-    }
+    text_printf(t,
+                "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
+                "<meta http-equiv=\"refresh\" content=\"5\"><title>%s · %s</title>"
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+                w->tag, w->title, w->brand);
+    text_raw(t,
+             "<link rel=\"icon\" href=\"icon.svg\" type=\"image/svg+xml\">"
+             "<link rel=\"stylesheet\" href=\"style.css\">"
+             "<link rel=\"stylesheet\" href=\"queue.css\"></head><body>\n"
+             "<header class=\"top\"><p class=\"brand\"><span class=\"lamp\"></span>darkroom</p>");
+    text_printf(t,
+                "<a class=\"quiet\" href=\"./#/queue\">%s</a></header>\n"
+                "<main class=\"page\"><h1 class=\"page-title\">%s</h1>\n",
+                w->open, w->title);
 }
 
 static const char *string_of(const json_t *o, const char *name)
@@ -49,16 +47,17 @@ static long long whole_of(const json_t *o, const char *name)
     return (long long)json_number_value(json_object_get(o, name));
 }
 
-static void put_left(struct text *t, const json_t *ms)
+static void put_left(const struct queue_words *w, struct text *t, const json_t *ms)
 {
     double s = json_number_value(ms) / 1e3;
+    long long tenths = (long long)(s * 10 + 0.5);
 
     if (!json_is_number(ms))
-        text_raw(t, "?");
+        text_raw(t, w->unknown);
     else if (s < 100)
-        text_printf(t, "%.1f s", s);
+        queue_say(t, w->seconds, (const long long[]){tenths / 10, tenths % 10});
     else
-        text_printf(t, "%.0f min", s / 60);
+        queue_say(t, w->minutes, (const long long[]){(long long)(s / 60 + 0.5)});
 }
 
 /* Names of users are told to administrators alone. */
@@ -71,56 +70,71 @@ static bool names_users(const json_t *jobs)
     return false;
 }
 
-static void put_row(struct text *t, const json_t *job, bool who)
+static void put_row(const struct queue_words *w, struct text *t, const json_t *job, bool who)
 {
     bool runs = strcmp(string_of(job, "state"), "running") == 0;
+    double overall = json_number_value(json_object_get(job, "overall"));
 
     text_printf(t, "<tr class=\"%s\"><td>", runs ? "running" : "queued");
-    if (runs)
-        text_printf(t, "%s, %.0f %%", string_of(job, "phase"),
-                    json_number_value(json_object_get(job, "overall")) * 100);
-    else
-        text_printf(t, "waits, place %lld", whole_of(job, "position"));
+    if (runs) {
+        text_raw(t, queue_phase(w, string_of(job, "phase")));
+        queue_say(t, w->runs, (const long long[]){(long long)(overall * 100 + 0.5)});
+    } else
+        queue_say(t, w->waits, (const long long[]){whole_of(job, "position")});
     text_printf(t, "</td><td>%lld×%lld</td><td>", whole_of(job, "width"), whole_of(job, "height"));
-    put_left(t, json_object_get(job, "eta_ms"));
+    put_left(w, t, json_object_get(job, "eta_ms"));
     if (who) {
         text_raw(t, "</td><td>");
-        put(t, string_of(job, "user"));
+        queue_put(t, string_of(job, "user"));
     }
     text_printf(t, "</td><td>%s</td></tr>\n", string_of(job, "job"));
 }
 
-static void put_summary(struct text *t, const struct look *l)
+static void put_summary(const struct look *l, struct text *t)
 {
+    const struct queue_words *w = l->words;
     const json_t *s = l->stats;
 
-    text_printf(t, "<p>%lld run, %lld wait. At most %lld at a time: ", whole_of(s, "running"),
-                whole_of(s, "queued"), whole_of(s, "cap"));
-    put(t, string_of(s, "why_cap"));
-    text_raw(t, ".</p>\n<p>One more picture would be there in ");
-    put_left(t, json_object_get(l->quote, "eta_ms"));
-    text_printf(t, ". Since the first start: %lld done, %lld failed, %lld cancelled.</p>\n",
-                whole_of(s, "done"), whole_of(s, "failed"), whole_of(s, "cancelled"));
+    text_raw(t, "<p>");
+    queue_say(t, w->counts, (const long long[]){whole_of(s, "running"), whole_of(s, "queued")});
+    queue_say(t, w->cap, (const long long[]){whole_of(s, "cap")});
+    queue_why(w, s, t);
+    text_printf(t, "%s</p>\n<p>%s", w->stop, w->next);
+    put_left(w, t, json_object_get(l->quote, "eta_ms"));
+    queue_say(
+        t, w->totals,
+        (const long long[]){whole_of(s, "done"), whole_of(s, "failed"), whole_of(s, "cancelled")});
+    text_raw(t, "</p>\n");
+}
+
+static void put_table(const struct look *l, struct text *t)
+{
+    const struct queue_words *w = l->words;
+    const json_t *jobs = json_object_get(l->stats, "jobs"), *job;
+    bool who = names_users(jobs);
+    size_t i;
+
+    if (json_array_size(jobs) == 0) return;
+    text_printf(t, "<table><thead><tr><th>%s</th><th>%s</th><th>%s</th>", w->state, w->size,
+                w->done_in);
+    if (who) text_printf(t, "<th>%s</th>", w->user);
+    text_printf(t, "<th>%s</th></tr></thead><tbody>\n", w->job);
+    json_array_foreach(jobs, i, job) put_row(w, t, job, who);
+    text_raw(t, "</tbody></table>\n");
 }
 
 static void write_page(const struct look *l, struct text *t)
 {
-    const json_t *jobs = json_object_get(l->stats, "jobs"), *job;
     long long more = whole_of(l->stats, "more");
-    bool who = names_users(jobs);
-    size_t i;
 
-    text_raw(t, HEAD);
-    put_summary(t, l);
-    if (json_array_size(jobs) > 0) {
-        text_printf(t,
-                    "<table><thead><tr><th>State</th><th>Size</th><th>Done in</th>%s<th>Job</th>"
-                    "</tr></thead><tbody>\n",
-                    who ? "<th>User</th>" : "");
-        json_array_foreach(jobs, i, job) put_row(t, job, who);
-        text_raw(t, "</tbody></table>\n");
+    put_head(l->words, t);
+    put_summary(l, t);
+    put_table(l, t);
+    if (more) {
+        text_raw(t, "<p>");
+        queue_say(t, l->words->more, &more);
+        text_raw(t, "</p>\n");
     }
-    if (more) text_printf(t, "<p>And %lld more.</p>\n", more);
     text_raw(t, "</main></body></html>\n");
 }
 
@@ -182,7 +196,10 @@ static void begin_page(struct exchange *x, const struct http_request *q)
 {
     const char *accept = request_header(q, "accept");
     struct look *l = exchange_own(x);
+    char languages[512] = "";
 
+    if (q->head) head_list(q->head, "accept-language", languages, sizeof languages);
+    l->words = queue_words(languages);
     l->page = !negotiate_prefers(accept, "application/json", "text/html");
     begin(x);
 }
@@ -204,7 +221,8 @@ static void answer(struct exchange *x)
         write_page(l, &t);
     else
         write_json(l, exchange_backend(x), &t);
-    r->vary = "accept, accept-encoding";
+    r->vary = l->page ? "accept, accept-language, accept-encoding" : "accept, accept-encoding";
+    if (l->page) r->language = l->words->tag;
     reply_text(r, &t, l->page ? "text/html; charset=utf-8" : "application/json");
     exchange_answer(x);
 }

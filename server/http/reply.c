@@ -202,6 +202,7 @@ void reply_head(const struct http_reply *r, bool last, bool old, struct text *t)
     for (const struct http_header *h = HTTP_SECURITY; h->name; h++)
         put(t, h->name, h->value);
     put(t, "content-type", r->type);
+    put(t, "content-language", r->language);
     put(t, "cache-control", r->cache);
     put(t, "vary", r->vary);
     if (!r->preflight) put(t, "allow", r->allow);

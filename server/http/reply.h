@@ -63,6 +63,7 @@ static inline const char *request_header(const struct http_request *q, const cha
 struct http_reply {
     int status;
     const char *type;               /* Content-Type, NULL: none */
+    const char *language;           /* Content-Language, or NULL */
     const char *cache;              /* Cache-Control */
     char allow[HTTP_ALLOW_BYTES];   /* Allow, or "" */
     char location[96];              /* Location, or "" */

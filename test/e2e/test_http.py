@@ -455,6 +455,38 @@ def the_queue():
     line.ask("POST", "/v1/cancel", {"all": True})
 
 
+def the_queue_in_its_readers_language():
+    """catches: a page that its reader cannot read, a cache that gives it to another reader, English left in between"""
+    line = Line()
+    running, _ = line.submit(ENDLESS)["job"], line.submit(QUICK)["job"]
+
+    def page(languages):
+        line.http.putrequest("GET", "/queue")
+        for name, value in [("Accept", "text/html"), *[("Accept-Language", l) for l in languages]]:
+            line.http.putheader(name, value)
+        line.http.endheaders()
+        answer = line.http.getresponse()
+        return answer, answer.read().decode()
+
+    for languages, tag in (
+            ([], "en"), (["*"], "en"), (["de"], "en"), (["zh-CN,zh;q=0.9,en;q=0.8"], "zh-Hans"), (["en-US,en;q=0.9,zh;q=0.5"], "en"),
+            (["zh-Hant-TW"], "zh-Hans"), (["fr", "zh;q=0.1"], "zh-Hans"), (["zh;q=0"], "en"), (["zh, " + "x" * 600], "en")):
+        answer, html = page(languages)
+        assert answer.status == 200 and answer.headers["Content-Language"] == tag, (languages, answer.headers)
+        assert f'<html lang="{tag}">' in html and running in html, html
+        assert [v.strip() for v in answer.headers["Vary"].split(",")] == ["accept", "accept-language", "accept-encoding"], answer.headers
+    html = page(["zh"])[1]
+    assert "等待，第 1 位" in html and "同时最多 " in html and "内存可放下 " in html and "<title>队列 · 暗房</title>" in html, html
+    words = re.sub(r"<[^>]*>", "\n", re.sub(r"<(style|script).*?</\1>|refresh", "", html, flags=re.S))
+    left = set(re.findall(r"[A-Za-z]{3,}", words.replace("--concurrency", ""))) - {"darkroom"}
+    assert not [w for w in left if not re.fullmatch("[0-9a-f]+", w)], left
+    line.http.request("GET", "/queue", headers={"Accept": "application/json", "Accept-Language": "zh"})
+    answer = line.http.getresponse()
+    assert "Content-Language" not in answer.headers and json.loads(answer.read())["why_cap"], answer.headers
+    assert "accept-language" not in answer.headers["Vary"]
+    line.ask("POST", "/v1/cancel", {"all": True})
+
+
 def a_full_queue():
     """catches: a refusal that does not say when to come back"""
     small = Server(None, "--concurrency", "1", "--queue", "1", "--job-seconds", "86400")
@@ -502,4 +534,4 @@ def stopping():
 
 
 run([a_job, several, results, thumbnails, keys, waiting, preferences, pages, what_is_accepted, addresses_of_dialects, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
-     encodings_and_parts, other_sites, the_queue, a_full_queue, curl_reads_along, stopping])
+     encodings_and_parts, other_sites, the_queue, the_queue_in_its_readers_language, a_full_queue, curl_reads_along, stopping])

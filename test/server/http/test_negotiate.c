@@ -39,6 +39,52 @@ static void types(void **state)
     assert_true(negotiate_prefers("text/html;q=0.1, */*", json, html));
 }
 
+/* catches: a page that its reader cannot read */
+static void languages(void **state)
+{
+    static const char *const known[] = {"en", "zh"};
+    static const struct {
+        const char *accept;
+        int best;
+    } all[] = {
+        {"", 0},
+        {"*", 0},
+        {"fr", 0},
+        {"zh", 1},
+        {"zh-CN", 1},
+        {"ZH-hant-TW", 1},
+        {"zh_CN", 0},
+        {"zha", 0},
+        {"z", 0},
+        {"en,zh", 0},
+        {"zh,en", 1},
+        {"zh-CN,zh;q=0.9,en;q=0.8", 1},
+        {"en-GB,en;q=0.9,zh;q=0.8", 0},
+        {"fr, zh;q=0.2", 1},
+        {"fr, zh;q=0.2, *;q=0.1", 1},
+        {"zh;q=0.2, *", 0},
+        {"en;q=0.2, *", 1},
+        {"zh;q=0", 0},
+        {"en;q=0", 0},
+        {"en;q=0, *;q=0.1", 1},
+        {"zh-TW;q=0, zh;q=0.5", 1},
+        {"en;q=0.5, zh;q=0.5", 0},
+        {"zh;q=0.5, en;q=0.5", 1},
+        {"en;q=nan, zh;q=0.1", 1},
+        {"zh;q=-1, en;q=0", 0},
+        {"en, zh;q=inf", 0},
+        {"en;q=0.3 , , \tzh;q=0.4", 1},
+        {";q=1,zh", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        int got = negotiate_language(all[i].accept, known, 2);
+
+        if (got != all[i].best) fail_msg("'%s': %s", all[i].accept, known[got]);
+    }
+}
+
 static void expect_range(const char *text, enum range how, int64_t from, int64_t n)
 {
     int64_t f = -1, len = -1;
@@ -149,8 +195,11 @@ static void what_is_accepted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_accepted),
-                                       cmocka_unit_test(encodings), cmocka_unit_test(types),
-                                       cmocka_unit_test(ranges), cmocka_unit_test(compressed)};
+                                       cmocka_unit_test(encodings),
+                                       cmocka_unit_test(types),
+                                       cmocka_unit_test(languages),
+                                       cmocka_unit_test(ranges),
+                                       cmocka_unit_test(compressed)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
