@@ -12,8 +12,6 @@ import { remaining } from './state.js';
  * @typedef {{id: string, tone: 'wait' | 'bad', words: (text: Text, now: number) => string,
  *   todo: (text: Text) => string}} Standing */
 
-// the server's own words for a drain, which this page says in its own
-const SERVERS_OWN = /^The server stops /;
 /** Reasons to wait that are about the service, the worst first. */
 const STATES = Object.freeze(['device', 'disk', 'paused']);
 
@@ -26,27 +24,30 @@ export function standing(state) {
     ...told('removed')];
 }
 
+/** That the server stops, with the words of the administrator, if there are some.
+ * @param {Notice} notice @param {Text} text @param {number} now */
+export function drainWords({ text: said, own, due }, text, now) {
+  const left = due ? remaining(due, now) : 0;
+  const words = left > 0 ? text.say('stand.drain', { time: text.about(left) })
+    : text.say('stand.drain.now');
+  return own ? words : `${words} ${said}`;
+}
+
 /** @param {string} key @returns {(text: Text) => string} */
 const todo = (key) => (text) => text.say(`stand.${key}.todo`);
 
 /** @type {Record<Notice['kind'], (notice: Notice) => Standing>} */
 const NOTICES = {
-  drain: ({ text: said, due, at_ms }) => ({ id: `drain ${at_ms} ${said}`, tone: 'wait',
-    words: (text, now) => {
-      const left = due ? remaining(due, now) : 0;
-      const words = left > 0 ? text.say('stand.drain', { time: text.about(left) })
-        : text.say('stand.drain.now');
-      return SERVERS_OWN.test(said) ? words : `${words} ${said}`;
-    },
-    todo: todo('drain') }),
+  drain: (notice) => ({ id: `drain ${notice.at_ms} ${notice.text}`, tone: 'wait',
+    words: (text, now) => drainWords(notice, text, now), todo: todo('drain') }),
   message: ({ text: said }) => ({ id: `message ${said}`, tone: 'wait', words: () => said,
     todo: todo('message') }),
-  quota: ({ text: said, due, count = 1, at_ms }) => ({ id: `quota ${at_ms} ${count}`, tone: 'bad',
-    words: (text, now) => (due ? text.say('stand.quota', { n: count,
-      time: text.about(remaining(due, now)) }) : said),
+  quota: ({ due, count = 1, at_ms }) => ({ id: `quota ${at_ms} ${count}`, tone: 'bad',
+    words: (text, now) => text.say(due ? 'stand.quota' : 'stand.quota.soon', { n: count,
+      time: due ? text.about(remaining(due, now)) : '' }),
     todo: todo('quota') }),
-  removed: ({ text: said, count = 0, at_ms }) => ({ id: `removed ${at_ms} ${count} ${said}`,
-    tone: 'bad', words: (text) => (count ? text.say('stand.removed', { n: count }) : said),
+  removed: ({ count = 1, at_ms }) => ({ id: `removed ${at_ms} ${count}`,
+    tone: 'bad', words: (text) => text.say('stand.removed', { n: count }),
     todo: todo('removed') }),
 };
 

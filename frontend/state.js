@@ -60,8 +60,9 @@ import { ORDER } from './wire.js';
 /** ever: whether it was open since the page was loaded.
  * @typedef {{state: 'connecting' | 'open' | 'waiting' | 'locked', retryAt: number, attempt: number,
  * ever: boolean, diagnosis: Diagnosis | null}} ConnectionState */
-/** due: until what it announces.
- * @typedef {{kind: 'drain' | 'message' | 'quota' | 'removed', text: string, at_ms?: number,
+/** own: the server wrote the text itself. due: until what it announces.
+ * @typedef {{kind: 'drain' | 'message' | 'quota' | 'removed', text: string, own: boolean,
+ *   at_ms?: number,
  *   count?: number, due: Due | null}} Notice */
 /** @typedef {{kind: 'back' | 'restarted' | 'stopping' | 'error' | 'cleared' | 'filled' | 'unread' |
  * 'dropped' | 'undrafted', n?: number, failure?: Failure, at: number}} News */
@@ -233,6 +234,12 @@ export function steadyDue(old, fresh, at) {
   return left > 0 && later > 0 && later <= Math.max(800, left * 0.08) ? { ms: left, at } : fresh;
 }
 
+/** Unix time by the server's clock: this device's may be wrong. @param {State} state
+ * @param {number} now ms of the page */
+export function serverTime({ hello }, now) {
+  return typeof hello?.time_ms === 'number' ? hello.time_ms + now - hello.at : Date.now();
+}
+
 /** Milliseconds left at `now`, never below 0. @param {Due} due @param {number} now */
 export function remaining(due, now) {
   return Math.max(0, due.ms - (now - due.at));
@@ -282,7 +289,7 @@ function hello(state, m, at) {
   /** @type {News | null} */
   let news = null;
   if (before) news = { kind: before.boot_id === m.boot_id ? 'back' : 'restarted', at };
-  return { ...state, hello: m, notices: noticesOf(m.notices, at, m.time_ms),
+  return { ...state, hello: { ...m, at }, notices: noticesOf(m.notices, at, m.time_ms),
     news: news ?? state.news };
 }
 
@@ -292,9 +299,10 @@ const NOTICES = Object.freeze(['drain', 'message', 'quota', 'removed']);
  * is the server's. @param {any} list @param {number} at @param {number} [server] its Unix time now
  * @returns {Notice[]} */
 function noticesOf(list, at, server) {
-  return (Array.isArray(list) ? list : []).filter((one) => NOTICES.includes(one?.kind)
-    && typeof one.text === 'string').map(({ kind, text, at_ms, in_ms, count }) =>
-    ({ kind, text, at_ms, count, due: due(in_ms ?? at_ms - Number(server), at) }));
+  return (Array.isArray(list) ? list : []).filter((one) =>
+    NOTICES.includes(one?.kind) && typeof one.text === 'string')
+    .map(({ kind, text, own, at_ms, in_ms, count }) => ({ kind, text, own: own === true, at_ms,
+      count, due: due(in_ms ?? at_ms - Number(server), at) }));
 }
 
 /** Of each kind the newest holds; a text of null ends it. @param {State} state

@@ -169,13 +169,16 @@ export function tidyHello(hello) {
   const list = (/** @type {any} */ x) => (Array.isArray(x) ? x : []);
   const field = { name: 'string', min: 'number', max: 'number', step: 'number', default: 'number' };
   const side = /** @type {const} */ ({ width: 'number', height: 'number' });
+  const device = { why: 'string', cap: 'number', fits: 'number', ...side, picture_bytes: 'number',
+    bytes: 'number', tries: 'number', message: 'string' };
   const all = (/** @type {any[]} */ rows, /** @type {any} */ types,
       /** @type {string[]} */ needed) => rows.filter(isObject).map((row) => typed(row, types))
     .filter((row) => needed.every((name) => name in row));
   return { ...hello,
     model: { name: '', device: '', ...typed(object(hello.model), { name: 'string', device: 'string',
       dtype: 'string' }) },
-    concurrency: typed(object(hello.concurrency), { cap: 'number', why: 'string' }),
+    concurrency: { ...typed(object(hello.concurrency), { cap: 'number', disk: 'string' }),
+      devices: all(list(object(hello.concurrency).devices), device, ['why']) },
     fields: all(list(hello.fields), field, ['name', 'min', 'max'])
       .map(({ step, ...rest }) => (step > 0 ? { ...rest, step } : rest)),
     sizes: all(list(hello.sizes), side, ['width', 'height']),

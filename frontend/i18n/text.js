@@ -108,6 +108,19 @@ export class Text {
     return words.join(this.say('list.comma'));
   }
 
+  /** Memory, or room on a disk: "48 MB", "1.2 GB". @param {number} bytes */
+  bytes(bytes) {
+    const some = bytes < 1e9;
+    const n = bytes / (some ? 1e6 : 1e9);
+    const values = { n: n < 10 ? Math.round(n * 10) / 10 : Math.round(n) };
+    return some ? this.say('bytes.mb', values) : this.say('bytes.gb', values);
+  }
+
+  /** One behind the other; empty ones are left out. @param {readonly string[]} all */
+  sentences(all) {
+    return all.filter((one) => one).join(this.lang === 'zh' ? '' : ' ');
+  }
+
   /** A measured time: "6.8 s". @param {number} seconds */
   exact(seconds) {
     const n = seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds);

@@ -11,6 +11,7 @@ import { attribute, button, byId, el, put, show } from './dom.js';
  * remove: {element: HTMLButtonElement, label: HTMLElement}}} Source */
 
 const IMAGES_MAX = 4;
+const EXPLAINED = new Set(['bad_image', 'too_large', 'other']); // the server's words say more
 const TOLD = new Set(['bad_image', 'too_large', 'rate_limited', 'network']);
 
 /** Whether the model of this server reads pictures. @param {any} hello */
@@ -53,6 +54,7 @@ export class Sources {
     /** @type {Text | null} */ this.text = null;
     this.max = 0;
     /** @type {() => string} */ this.fault = () => '';
+    this.detail = '';
     this.#listen();
   }
 
@@ -127,11 +129,24 @@ export class Sources {
     return full;
   }
 
-  /** @param {() => string} words */
-  #tell(words) {
+  /** @param {() => string} words @param {string} [detail] the server's, in English */
+  #tell(words, detail = '') {
     this.fault = words;
+    this.detail = detail;
     put(this.error, words());
+    if (detail && this.text?.lang !== 'en') {
+      this.error.append(' ', el('span', { lang: 'en', text: detail }));
+    }
     show(this.error, this.error.textContent !== '');
+  }
+
+  /** @param {string} name of a file @param {string} code @param {string} message English */
+  #refusal(name, code, message) {
+    const { text } = this;
+    if (!text) return '';
+    const own = text.has(`sources.todo.${code}`) ? text.say(`sources.todo.${code}`) : '';
+    const words = text.lang === 'en' ? message || own : own;
+    return text.say(`sources.error.${code}`, { name, words });
   }
 
   /** @param {Source} source @param {File} file
@@ -141,8 +156,8 @@ export class Sources {
     if (!answer.digest) {
       this.#drop(source);
       const code = TOLD.has(answer.code ?? '') ? answer.code : 'other';
-      this.#tell(() => this.text?.say(`sources.error.${code}`,
-        { name: file.name, words: answer.message ?? '' }) ?? '');
+      this.#tell(() => this.#refusal(file.name, code ?? 'other', answer.message ?? ''),
+        EXPLAINED.has(code ?? '') ? answer.message : '');
     }
     source.digest = answer.digest ?? null;
     delete source.element.dataset.waits;
@@ -216,7 +231,7 @@ export class Sources {
     put(this.title, text.say('sources.title'));
     put(this.add.label, text.say('sources.add'));
     put(this.help, text.say('sources.help', { n: max }));
-    this.#tell(this.fault);
+    this.#tell(this.fault, this.detail);
     if (!max) this.fill([]);
     this.#words();
   }

@@ -2,6 +2,7 @@
 // status - the server's statistics: counts, jobs at a time, and a row for each job with its time.
 
 import { remaining } from '../state.js';
+import { capWords } from './cap.js';
 import { Bar, attribute, byId, el, put, quote, show } from './dom.js';
 
 /** @typedef {import('../state.js').State} State */
@@ -43,7 +44,7 @@ export class Status {
       /** @type {HTMLElement} */ (number.parentElement).dataset.some =
         String((numbers[kind] ?? 0) > 0);
     }
-    attribute(this.line, 'title', stats?.why_cap ?? hello?.concurrency?.why ?? null);
+    attribute(this.line, 'title', capWords(stats ?? hello?.concurrency, text) || null);
     this.#list(state, text, now);
     put(this.foot, footWords(state, text));
   }

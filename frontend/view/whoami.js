@@ -6,7 +6,6 @@ import { byId, el, put } from './dom.js';
 /** @typedef {import('../state.js').State} State */
 /** @typedef {import('../i18n/text.js').Text} Text */
 
-const MB = 1e6;
 const FACTS = /** @type {const} */ (['role', 'lanes', 'waiting', 'running', 'disk', 'use']);
 
 /** What each fact says. @param {any} user @param {any} stats @param {Text} text */
@@ -19,8 +18,7 @@ export function whoWords(user, stats, text) {
     role: text.say(`account.role.${user.role}`),
     lanes: text.list(lanes.map((/** @type {string} */ lane) => text.say(`lane.${lane}`))),
     waiting: bound(limits.waiting), running: bound(limits.running),
-    disk: typeof limits.disk_bytes === 'number'
-      ? text.say('account.mb', { n: Math.round(limits.disk_bytes / MB) })
+    disk: typeof limits.disk_bytes === 'number' ? text.bytes(limits.disk_bytes)
       : text.say('account.unbounded'),
     use: used ? text.say('account.use.value', { time: text.exact(used.ms / 1000),
       minutes: Math.round(used.window_ms / 60_000) }) : '–',

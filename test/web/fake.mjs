@@ -194,8 +194,7 @@ export class Fake {
     this.send(c, { type: 'hello', protocol: 'darkroom.v1', version: 'fake', boot_id: this.bootId,
       time_ms: Date.now(),
       model: { name: this.model, device: 'cpu (2 threads, avx2, bf16)', dtype: 'bf16' },
-      concurrency: { cap: this.cap,
-        why: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.` },
+      concurrency: { cap: this.cap, why: this.why(), devices: this.devices() },
       capabilities: ['text_to_image', ...(this.reads ? ['image_to_image'] : [])], phases: PHASES,
       fields: FIELDS, examples: EXAMPLES,
       sizes: this.sizes.map(([width, height]) => ({ width, height })),
@@ -252,7 +251,7 @@ export class Fake {
       case 'quote': return this.quote(c, m);
       case 'set': return this.send(c, { type: 'ok', ref: m.ref, re: 'set',
         set: { concurrency: 0, queue: this.queueMax, job_seconds: 300 },
-        concurrency: { cap: this.cap, why: 'It fits.' } });
+        concurrency: { cap: this.cap, why: this.why(), devices: this.devices() } });
       case 'users': return this.send(c, { type: 'users', ref: m.ref, users: [], more: 0,
         window_ms: 600000 });
       case 'log': return this.send(c, { type: 'log', ref: m.ref,
@@ -564,6 +563,15 @@ export class Fake {
     this.cellMoved(job);
   }
 
+  why() {
+    return `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.`;
+  }
+
+  devices() {
+    return [{ why: 'memory', cap: this.cap, fits: this.cap, width: 256, height: 256,
+      picture_bytes: Math.floor(1.2e9 / this.cap), bytes: 1.2e9 }];
+  }
+
   stats() {
     const row = (j) => ({ job: j.id, state: j.state, width: j.spec.width, height: j.spec.height,
       ...(j.sweep ? { parent: j.sweep.id, cell: j.cell } : {}),
@@ -573,7 +581,7 @@ export class Fake {
     const queued = this.jobs.filter((j) => j.state === 'queued' && !j.held);
     return { type: 'stats', running: running.length, queued: queued.length, done: this.done,
       failed: this.failed, cancelled: this.cancelled,
-      cap: this.cap, why_cap: `${this.cap} pictures of 256x256 fit in 1.2 GB of memory.`,
+      cap: this.cap, why_cap: this.why(), ...(this.disk ? { disk: this.disk } : {}), devices: this.devices(),
       rates: { tokens_per_s: null, steps_per_s: null, pictures_per_min: 4 },
       held: this.jobs.filter((j) => j.held).length, used: this.used,
       jobs: [...running.map((j) =>

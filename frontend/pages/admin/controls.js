@@ -1,6 +1,8 @@
 // @ts-check
 // controls - the limits of the service, a notice to all, and its orderly end.
 
+import { drainWords } from '../../notices.js';
+import { capWords } from '../../view/cap.js';
 import { attribute, el, put, show } from '../../view/dom.js';
 import { DRAIN_MIN_MAX, drainOf, noticeOf, setOf, wholeIn } from './model.js';
 import { Part } from './part.js';
@@ -19,6 +21,7 @@ export class Controls extends Part {
     super(host, 'controls');
     /** What holds now; null: not asked yet. @type {Record<string, number> | null} */
     this.now = null;
+    /** The answer's, until there are statistics. @type {any} */ this.concurrency = null;
     this.sure = false; // the drain was asked for once
     this.limits = LIMITS.map(([name, min, max]) => ({ name, min, max,
       input: this.#field(name, { type: 'number', min, max, step: 1, class: 'number' }) }));
@@ -81,7 +84,8 @@ export class Controls extends Part {
         input.value = String(answer.set[name]);
       }
     }
-    this.why.textContent = answer.concurrency?.why ?? '';
+    this.concurrency = answer.concurrency;
+    this.redraw();
   }
 
   async #set() {
@@ -91,9 +95,8 @@ export class Controls extends Part {
       attribute(input, 'aria-invalid', value === null ? 'true' : null);
       if (value === null) {
         input.focus();
-        this.fail({ code: 'bad_field', field: name, message: this.text?.say('admin.range',
-          { name: this.text.say(`admin.field.${name}`), min, max }) ?? '', hint: ' ' });
-        return;
+        return this.refuse((text) => text.say('admin.range',
+          { name: text.say(`admin.field.${name}`), min, max }));
       }
       wanted[name] = value;
     }
@@ -105,7 +108,7 @@ export class Controls extends Part {
   /** @param {boolean} remove */
   async #say(remove) {
     const message = noticeOf(remove ? '' : this.notice.value);
-    if (!message) return this.fail({ code: 'too_large' });
+    if (!message) return this.refuse((text) => text.say('admin.notice.long'));
     if (!remove && !message.text) return this.notice.focus();
     const done = await this.send(message, remove ? 'admin.notice.gone' : 'admin.notice.done');
     if (done) this.notice.value = '';
@@ -114,7 +117,11 @@ export class Controls extends Part {
   async #drain() {
     const minutes = wholeIn(this.minutes.value, 0, DRAIN_MIN_MAX);
     attribute(this.minutes, 'aria-invalid', minutes === null ? 'true' : null);
-    if (minutes === null) return this.minutes.focus();
+    if (minutes === null) {
+      this.minutes.focus();
+      return this.refuse((text) => text.say('admin.range',
+        { name: text.say('admin.field.minutes'), min: 0, max: DRAIN_MIN_MAX }));
+    }
     this.sure = !this.sure;
     this.redraw();
     if (this.sure) return this.host.say(() => this.text?.say('admin.drain.sure') ?? '');
@@ -131,13 +138,14 @@ export class Controls extends Part {
     return this.state?.notices.find(({ kind }) => kind === 'drain') ?? null;
   }
 
-  /** @param {import('../../state.js').State} _ @param {Text} text */
-  draw(_, text) {
+  /** @param {import('../../state.js').State} state @param {Text} text @param {number} now */
+  draw({ stats }, text, now) {
     const standing = this.#standing();
     put(this.drainButton, text.say(this.sure ? 'admin.drain.sure' : 'admin.drain.go'));
     this.drainButton.classList.toggle('danger', this.sure);
-    put(this.standing, standing?.text ?? '');
+    put(this.standing, standing ? drainWords(standing, text, now) : '');
     show(this.standing, !!standing);
+    put(this.why, this.now ? capWords(stats ?? this.concurrency, text) : '');
     show(this.undo, !!standing || this.sure);
   }
 }

@@ -22,7 +22,7 @@ export class Part {
       'aria-labelledby': `admin-${name}` }, this.heading, this.body, this.failed);
     /** @type {Text | null} */ this.text = null;
     /** @type {State | null} */ this.state = null;
-    /** @type {Failure | null} */ this.failure = null;
+    /** What went wrong. @type {((text: Text) => string) | null} */ this.fault = null;
     /** The labels of the buttons, by their words. @type {[HTMLElement, string][]} */
     this.labels = [];
   }
@@ -58,7 +58,7 @@ export class Part {
     this.text = text;
     this.state = state;
     this.draw(state, text, now);
-    this.#showFailure();
+    this.#showFault();
   }
 
   /** Send a command, and say when it failed. @param {Message} message @param {string} [done] words
@@ -67,8 +67,8 @@ export class Part {
   async send(message, done = '') {
     try {
       const answer = await this.host.ask(message);
-      this.failure = null;
-      this.#showFailure();
+      this.fault = null;
+      this.#showFault();
       if (done) this.host.say((text) => this.text?.say(done) ?? text.say('page.admin'));
       return answer;
     } catch (failure) {
@@ -79,8 +79,16 @@ export class Part {
 
   /** @param {Failure} failure */
   fail(failure) {
-    this.failure = failure;
-    this.#showFailure();
+    this.refuse((text) => {
+      const { wrong, todo } = failureWords(failure, text);
+      return text.sentences([wrong, todo]);
+    });
+  }
+
+  /** What is wrong with a field. @param {(text: Text) => string} words */
+  refuse(words) {
+    this.fault = words;
+    this.#showFault();
   }
 
   /** Draw again with what was there last. */
@@ -88,11 +96,9 @@ export class Part {
     if (this.state && this.text) this.draw(this.state, this.text, performance.now());
   }
 
-  #showFailure() {
-    show(this.failed, !!this.failure);
-    if (!this.failure || !this.text) return;
-    const { wrong, todo } = failureWords(this.failure, this.text);
-    put(this.failed, `${wrong} ${todo}`);
+  #showFault() {
+    show(this.failed, !!this.fault);
+    if (this.fault && this.text) put(this.failed, this.fault(this.text));
   }
 }
 

@@ -32,13 +32,26 @@ test('every kind of the protocol that is for users has its words in both languag
 
 test('a drain counts down by the server\'s clock, and keeps an administrator\'s words', () => {
   const state = told({ type: 'hello', boot_id: 'a', time_ms: 9e12,
-    notices: [{ kind: 'drain', text: 'The server stops in 10 min at the latest. ..',
+    notices: [{ kind: 'drain', text: 'What the server says.', own: true,
       at_ms: 9e12 + 50_000 }] });
   assert.match(words(state)[0], /^The server stops in about 50 s at the latest\. What develops/);
   assert.match(words(state, 31_000)[0], /in about 20 s at/);
   assert.match(words(state, 999_000)[0], /^The server is stopping\./);
   const own = told({ type: 'notice', kind: 'drain', text: 'New card.', at_ms: 5, in_ms: 9000 });
   assert.match(words(own, 1000, Z)[0], /^服务器最迟在约 9 秒后停止。 New card\./);
+  const like = told({ type: 'notice', kind: 'drain', text: 'The server stops for tea.', at_ms: 5,
+    in_ms: 9000 });
+  assert.match(words(like, 1000, Z)[0], /后停止。 The server stops for tea\./);
+});
+
+test('what the server writes itself is never shown as it is', () => {
+  for (const kind of ['drain', 'quota', 'removed']) {
+    for (const more of [{}, { at_ms: 5 }, { in_ms: 0, at_ms: 5 }, { count: 1, in_ms: 9000 }]) {
+      const [line] = words(told({ type: 'notice', kind, text: 'English.', own: true, ...more }),
+        1000, Z);
+      assert.doesNotMatch(line, /[A-Za-z]{2}/, `${kind} ${JSON.stringify(more)}`);
+    }
+  }
 });
 
 test('the most urgent stands first; what is over is gone', () => {

@@ -128,7 +128,8 @@ describe('a stored draft', () => {
 
 describe('a hello', () => {
   const hello = { type: 'hello', boot_id: 'a', model: { name: 'm', device: 'cpu', dtype: 'f32' },
-    concurrency: { cap: 2, why: 'w' }, fields: [{ name: 'steps', min: 1, max: 9, default: 5 }],
+    concurrency: { cap: 2, disk: 'd', devices: [{ why: 'lost', tries: 3, message: 'm' }] },
+    fields: [{ name: 'steps', min: 1, max: 9, default: 5 }],
     sizes: [{ width: 1, height: 2 }], examples: ['a'], defaults: { steps: 5 },
     limits: { aspect_max: 4 }, capabilities: ['text_to_image'] };
 
@@ -139,6 +140,7 @@ describe('a hello', () => {
       for (const odd of [...ODD, undefined, [null, 5, 'x', {}, []]]) {
         const tidy = tidyHello({ ...hello, [name]: odd });
         assert.equal(typeof tidy.model.name + typeof tidy.model.device, 'stringstring');
+        assert.ok(tidy.concurrency.devices.every(({ why }) => typeof why === 'string'));
         assert.ok(tidy.examples.every((one) => typeof one === 'string'));
         assert.ok(tidy.sizes.every((one) => Number.isFinite(one.width + one.height)));
         assert.ok(tidy.fields.every((one) => typeof one.name === 'string'

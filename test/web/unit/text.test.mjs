@@ -115,12 +115,12 @@ describe('keys that the page uses', () => {
   test('and none is left over', () => {
     const all = sources + read('frontend/index.html') + read('frontend/i18n/text.js');
     const composed = new RegExp(['^(error|why|phase|connection|field|form|lane|viewer|page)\\.',
-      '^(act\\.copy|(several|sources)\\.(cell|error)|stand|sharing\\.term)\\.',
+      '^(act\\.copy|(several|sources)\\.(cell|error|todo)|stand|sharing\\.term)\\.',
       '^account\\.\\w+$', '^account\\.role\\.\\w+$',
       '^notice\\.(back|restarted|stopping|filled|retry|undo|unread|dropped|undrafted)$',
       '^notice\\.never\\.\\w+$',
       '^compose\\.(size\\.\\w+|steps|guidance|quote\\.(all\\.)?(now|queue))$',
-      '^(card|status)\\.\\w+$', '^time\\.between\\.'].join('|'));
+      '^(cap|card|status)\\.\\w+$', '^time\\.between\\.'].join('|'));
     for (const key of Object.keys(en)) {
       assert.ok(all.includes(key) || composed.test(key), `${key} is never used`);
     }
