@@ -44,10 +44,12 @@ export class Connection {
     put(byId('connection-text'), text.say(`connection.${name}`));
     const model = state.hello?.model;
     // "cpu (2 threads, avx512bf, bf16)": the first word
-    put(byId('model'),
-      model ? text.say('model.line',
-      { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '');
-    attribute(byId('model'), 'title', model?.device ?? null);
+    const words = model ? text.say('model.line',
+      { name: model.name, device: model.device.match(/^\w*/)[0].toUpperCase() }) : '';
+    for (const place of [byId('model'), byId('status-model')]) { // style.css shows one of them
+      put(place, words);
+      attribute(place, 'title', model?.device ?? null);
+    }
     this.tick(now);
   }
 

@@ -54,8 +54,6 @@ export class SignIn {
       show(this.box, locked);
       show(this.inside, !locked);
     }
-    const name = state.connection.state === 'locked' ? '' : state.hello?.user?.name ?? '';
-    show(byId('signout'), !!name);
     this.#show();
     if (opened) this.token.focus({ preventScroll: true });
   }

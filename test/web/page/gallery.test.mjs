@@ -414,6 +414,7 @@ test('everybody has a gallery of his own', async () => {
   await total(v, /^2 pictures$/);
   await v.page.waitForFunction(() => [...document.querySelectorAll('.cell img')]
     .filter((image) => image.naturalWidth > 0).length === 2);
+  await v.page.click('#who');
   await v.page.getByRole('button', { name: 'Sign out' }).click();
   await v.page.waitForSelector('#signin', { state: 'visible' });
   await v.page.fill('#token', token.ada);

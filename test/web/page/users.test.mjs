@@ -66,6 +66,7 @@ test('an invitation link signs in and leaves the address at once; signing out le
   await v.reads('#who', /^ben$/);
   await draw(v, 'a secret of ben');
   const picture = await v.page.locator('.card img.final').first().getAttribute('src');
+  await v.page.click('#who');
   await v.page.click('#signout');
   await locked(v);
   assert.equal(await v.page.locator('.card').count(), 0);

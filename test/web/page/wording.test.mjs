@@ -132,6 +132,7 @@ test('who signs out, or another user, finds none of the words of the last one', 
     await v.page.press('#style-new', 'Enter');
     await v.ask('a secret prompt');
     await v.cards(1);
+    await v.page.click('#who');
     await v.page.click('#signout');
     await v.page.waitForSelector(':root[data-connection=locked] #signin');
     assert.doesNotMatch(await v.page.evaluate(() => JSON.stringify({ ...localStorage })), /secret/);
