@@ -14,14 +14,20 @@
 /** @typedef {{field: string, value: number | string}} Label */
 
 export const CELLS_MAX = 100;
-const RANGE = /^(-?[\d.]+)\s*(?:\.\.|…|–)\s*(-?[\d.]+)(?:\s*\/\s*([\d.]+))?$/;
+const RANGE = /^(-?[\d.]+)\s*(?:\.\.|…|–|~)\s*(-?[\d.]+)(?:\s*\/\s*([\d.]+))?$/;
+
+/** Text with full-width characters, as input methods for Chinese and Japanese write digits and
+ * commas, as ASCII. @param {string} text */
+export function halfWidth(text) {
+  return text.replace(/[\uff01-\uff5e]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0));
+}
 
 /** The values of a text as "10, 20", "1..4" or "10..50/10"; a fault when there is one. Equal ones
  * count once. @param {string} text @param {Rule} rule
  * @returns {{values: number[], fault: ListFault | null}} */
 export function readList(text, rule) {
   /** @type {number[]} */ const values = [];
-  for (const part of text.split(/[,;，；、\n]+/).map((one) => one.trim()).filter(Boolean)) {
+  for (const part of halfWidth(text).split(/[,;、\n]+/).map((one) => one.trim()).filter(Boolean)) {
     const [, from, to, by] = RANGE.exec(part) ?? [];
     const run = from === undefined ? [number(part)]
       : range(number(from), number(to), by === undefined ? 1 : number(by));

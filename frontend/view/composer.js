@@ -2,6 +2,7 @@
 // composer - the form: prompt, size and advanced settings, with an error beside each wrong field.
 
 import { PROMPT_BYTES_MAX, promptFault, promptLimits } from '../prompt.js';
+import { halfWidth } from '../sweep.js';
 import { attribute, byId, el, languageOf, put, show } from './dom.js';
 import { Several } from './several.js';
 import { Sizes } from './sizes.js';
@@ -127,15 +128,19 @@ export class Composer {
     return this.peek();
   }
 
+  get #seed() {
+    return halfWidth(this.input.seed.value).trim();
+  }
+
   /** The spec in the form, not checked. @returns {Spec} */
   peek() {
     /** @type {Spec} */
     const spec = { prompt: this.prompt.value.trim() };
     Object.assign(spec, this.sizes.size);
-    const { steps, guidance, seed } = this.input;
+    const { steps, guidance } = this.input;
     if (steps.value !== '') spec.steps = Number(steps.value);
     if (guidance.value !== '') spec.guidance = Number(guidance.value);
-    spec.seed = seed.value.trim() === '' ? -1 : Number(seed.value.trim());
+    spec.seed = this.#seed === '' ? -1 : Number(this.#seed);
     const images = this.sources.digests;
     if (images.length) spec.images = images;
     return spec;
@@ -191,7 +196,7 @@ export class Composer {
       found.set(name, () => this.text?.say(whole ? 'compose.error.whole' : 'compose.error.range',
         { name: this.text.say(`compose.${name}`), min: field.min, max: field.max }));
     }
-    const seed = this.input.seed.value.trim();
+    const seed = this.#seed;
     const most = this.fields.seed.max;
     if (seed !== '' && !(/^\d+$/.test(seed) && Number(seed) <= most)) {
       found.set('seed',
@@ -329,13 +334,13 @@ export class Composer {
   #summary() {
     const { text } = this;
     if (!text) return;
-    const { steps, guidance, seed } = this.input;
+    const { steps, guidance } = this.input;
     const parts = [];
     if (steps.value) parts.push(text.say('compose.now.steps', { n: Number(steps.value) }));
     if (guidance.value) {
       parts.push(text.say('compose.now.guidance', { value: Number(guidance.value) }));
     }
-    parts.push(seed.value.trim() ? text.say('compose.now.seed', { value: seed.value.trim() })
+    parts.push(this.#seed ? text.say('compose.now.seed', { value: this.#seed })
       : text.say('compose.now.random'));
     put(byId('advanced-now'), parts.join(' · '));
     this.several.summary(this.peek());

@@ -1,6 +1,7 @@
 // @ts-check
 // browse - the grid of all pictures with its filters, the selection, and what is done with it.
 
+import { serverTime } from '../../state.js';
 import { attribute, button, el, put, show } from '../../view/dom.js';
 import { failureWords } from '../../view/errors.js';
 import { COMPARED_MAX } from './comparing.js';
@@ -189,7 +190,8 @@ export class Browse {
   }
 
   #chooseDays() {
-    this.#choose(daysOf(this.days.value === 'day' ? this.day.value : this.days.value, Date.now()));
+    this.#choose(daysOf(this.days.value === 'day' ? this.day.value : this.days.value,
+      serverTime(this.host.state(), performance.now())));
   }
 
   #clearFilter() {

@@ -16,7 +16,7 @@ const FACTS = [
   ['noise', ({ spec }) => known(spec.noise_seed)],
   ['from', ({ spec }) => known(spec.prior_from)],
   ['images', ({ spec }) => known(spec.images?.map((one) => one.slice(0, 8)).join(' '))],
-  ['lane', ({ spec }) => known(spec.lane)],
+  ['lane', ({ spec }, text) => (spec.lane ? text.say(`lane.${spec.lane}`) : null)],
   ['made', ({ created_ms }, text) => new Intl.DateTimeFormat(text.tag,
     { dateStyle: 'medium', timeStyle: 'short' }).format(created_ms)],
   ['took', ({ result }, text) => text.exact(result.seconds)],

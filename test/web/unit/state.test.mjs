@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { EMPTY, newJob, reduce, remaining, steadyDue } from '../../../frontend/state.js';
+import { EMPTY, newJob, reduce, remaining, serverTime, steadyDue } from '../../../frontend/state.js';
 
 const ID = '0000019b76da0001';
 const SPEC = { prompt: 'a red circle', width: 256, height: 256, steps: 20, guidance: 1.5, seed: 7 };
@@ -108,6 +108,16 @@ describe('a restart of the server', () => {
   test('or with an earlier phase, when the queue slot was empty again already', () => {
     const job = only(apply(running(), phase(12, 'prior'), progress(13, 'prior', 1, 0.1)));
     assert.deepEqual([job.state, job.overall, job.preview], ['running', 0.1, null]);
+  });
+
+  test('the server\'s clock goes on between its hellos, whatever this device\'s says', () => {
+    const state = reduce(EMPTY, { do: 'message', at: 500,
+      message: { type: 'hello', boot_id: 'a', time_ms: 9e12 } });
+    assert.equal(serverTime(state, 61_500), 9e12 + 61_000);
+    const renamed = reduce(state, { do: 'message', at: 900,
+      message: { type: 'user', user: { name: 'ada' } } });
+    assert.equal(serverTime(renamed, 61_500), 9e12 + 61_000);
+    assert.ok(Math.abs(serverTime(EMPTY, 5) - Date.now()) < 60_000);
   });
 
   test('is shown once the server is back; the same boot_id: only the connection broke', () => {
