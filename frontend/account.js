@@ -6,10 +6,12 @@
 const ANSWER_MS_MAX = 10_000;
 const TOKEN = /^dr_[0-9A-Za-z]{49}$/;
 
-/** The token of an invitation link, `.../#token=dr_...`; null when there is none.
- * @param {string} hash */
+/** The token of an invitation link, `.../#token=dr_...`, without what a mail or a chat has taken
+ * into the link behind it; null when there is none. @param {string} hash */
 export function invitation(hash) {
-  return /^#token=(.*)$/s.exec(hash)?.[1]?.trim() ?? null;
+  const [, said] = /^#token=(.*)$/s.exec(hash) ?? [];
+  return said === undefined ? null
+    : /^(?:\s|%20)*(dr_[0-9A-Za-z]{49})(?![0-9A-Za-z])/.exec(said)?.[1] ?? said.trim();
 }
 
 /** @param {string} page the page's address @param {typeof fetch} request

@@ -62,7 +62,7 @@ static const struct {
                     {"lost", "设备没有恢复，已尝试 {} 次"},
                     {"memory", ""},
                     {"lowered", "更多时设备内存不足，所以只同时画 {} 张"},
-                    {"option", "--concurrency 为 {}"},
+                    {"option", "限制为 {} 张（<code>--concurrency</code>）"},
                     {"useful", "超过 {} 张只会互相拖慢"},
                     {"batch", "最多 {} 张可以一起画"}};
 
@@ -114,10 +114,13 @@ static long long number_of(const json_t *device, const char *name)
     return (long long)(json_number_value(json_object_get(device, name)));
 }
 
-/* Bytes in MB, rounded. */
-static long long mb_of(const json_t *device, const char *name)
+/* "2.5 MB", "48 MB", "18 GB": as the page writes them. */
+static void say_bytes(const json_t *device, const char *name, struct text *t)
 {
-    return (number_of(device, name) + 500000) / 1000000;
+    const double bytes = json_number_value(json_object_get(device, name));
+    const double n = bytes / (bytes < 1e9 ? 1e6 : 1e9);
+
+    text_printf(t, n < 9.95 ? "%.1f %s" : "%.0f %s", n, bytes < 1e9 ? "MB" : "GB");
 }
 
 static void say_device(const json_t *device, struct text *t)
@@ -130,8 +133,10 @@ static void say_device(const json_t *device, struct text *t)
     queue_say(t, *why ? "；内存可放下 {} 张 {}×{} 的图片" : "内存可放下 {} 张 {}×{} 的图片",
               (const long long[]){number_of(device, "fits"), number_of(device, "width"),
                                   number_of(device, "height")});
-    queue_say(t, "（每张 {} MB，共 {} MB）",
-              (const long long[]){mb_of(device, "picture_bytes"), mb_of(device, "bytes")});
+    text_raw(t, "：每张 ");
+    say_bytes(device, "picture_bytes", t);
+    text_raw(t, "，共 ");
+    say_bytes(device, "bytes", t);
 }
 
 void queue_why(const struct queue_words *w, const json_t *stats, struct text *t)

@@ -36,8 +36,8 @@ int hello_sizes(int width, int height, int side_max, struct answer_size out[HELL
 /* The users have changed, or another of its figures. */
 void hello_changed(struct hello *);
 /* say: filled in but for limits, sizes and examples; of one process only time, concurrency,
- * user and notices change. Written anew when one of these but the time does; else a copy with its own
- * time, as thousands may connect at once. NULL when memory is short. */
+ * user and notices change. Written anew when one of these but the time does; else a copy with its
+ * own time, as thousands may connect at once. NULL when memory is short. */
 struct blob *hello_blob(struct hello *, struct answer_hello *say);
 
 #endif

@@ -581,7 +581,8 @@ export class Fake {
     const queued = this.jobs.filter((j) => j.state === 'queued' && !j.held);
     return { type: 'stats', running: running.length, queued: queued.length, done: this.done,
       failed: this.failed, cancelled: this.cancelled,
-      cap: this.cap, why_cap: this.why(), ...(this.disk ? { disk: this.disk } : {}), devices: this.devices(),
+      cap: this.cap, why_cap: this.why(), ...(this.disk ? { disk: this.disk } : {}),
+      devices: this.devices(),
       rates: { tokens_per_s: null, steps_per_s: null, pictures_per_min: 4 },
       held: this.jobs.filter((j) => j.held).length, used: this.used,
       jobs: [...running.map((j) =>

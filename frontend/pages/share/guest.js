@@ -19,6 +19,12 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
 const OVER = Object.freeze([401, 403, 404]);
 
+/** The token of a share link, without what a mail or a chat has taken into the link behind it.
+ * @param {string} said behind the `=` */
+export function tokenOf(said) {
+  return /^drs_[0-9A-Za-z]{49}(?![0-9A-Za-z])/.exec(said)?.[0] ?? said;
+}
+
 export class Guest {
   /** @param {string} token @param {To} to @param {Environment} env */
   constructor(token, to, env) {

@@ -7,7 +7,7 @@ import { isSweep, newJob } from '../../state.js';
 import { Card } from '../../view/card.js';
 import { brief, el, put, show } from '../../view/dom.js';
 import { SweepCard } from '../../view/sweepcard.js';
-import { Guest } from './guest.js';
+import { Guest, tokenOf } from './guest.js';
 
 /** @typedef {import('../../pages.js').Page} Page */
 /** @typedef {import('../../pages.js').Host} Host */
@@ -46,7 +46,7 @@ class SharePage {
     this.#clear();
     this.link = 'connecting';
     const at = () => performance.now();
-    this.guest = new Guest(token, {
+    this.guest = new Guest(tokenOf(token), {
       job: (row) => this.store.dispatch({ do: 'adopt', jobs: [{ ...newJob('guest', row.spec,
         row.created_ms), id: row.job, state: row.state === 'running' ? 'running' : 'queued' }] }),
       message: (message) => this.store.dispatch({ do: 'message', message, at: at() }),

@@ -140,7 +140,8 @@ test('a drain is asked for twice, told to all, and taken back', async () => {
   await v.page.fill('#admin-minutes-field', '30');
   await press(v, 'controls', 'End the server');
   await press(v, 'controls', 'Press again to end the server');
-  await v.reads('.admin-drain .warning, .admin-controls .warning', /^The server stops in about 30 min at the latest\.$/);
+  await v.reads('.admin-controls .warning',
+    /^The server stops in about 30 min at the latest\.$/);
   await v.page.waitForSelector('.page-admin .admin-health[data-ok=false]', PATIENCE);
   await v.reads('.page-admin [data-row=ready] dd', /will end/);
   await press(v, 'controls', 'Take back');

@@ -112,10 +112,10 @@ test('the header has two rows at most, whoever one is, and each target its room'
     for (const width of [1300, 900, 768, 641, 640, 421, 420, 390, 360]) {
       await v.page.setViewportSize({ width, height: 740 });
       assert.deepEqual(await v.page.evaluate(faults), [], `${name} at ${width}`);
-      const small = await v.page.evaluate(() => [...document.querySelectorAll('.top :is(a, button, ' +
-        'summary)')].filter((e) => e.checkVisibility()).map((e) => [e.textContent.trim(),
-        e.getBoundingClientRect()]).filter(([, { width, height }]) => width < 36 || height < 36)
-        .map(([words]) => words));
+      const small = await v.page.evaluate(() => [...document
+        .querySelectorAll('.top :is(a, button, summary)')].filter((e) => e.checkVisibility())
+        .map((e) => [e.textContent.trim(), e.getBoundingClientRect()])
+        .filter(([, { width, height }]) => width < 36 || height < 36).map(([words]) => words));
       assert.deepEqual(small, [], `${name} at ${width}`);
     }
     await v.reads('#status-model', locale === 'zh-CN' ? /^tiny（CPU）$/ : /^tiny on CPU$/);

@@ -19,6 +19,11 @@ describe('an invitation link', () => {
     assert.equal(invitation(`#token=${TOKEN}`), TOKEN);
     assert.equal(invitation('#token= x '), 'x');
     assert.equal(invitation('#token='), '');
+    for (const more of ['.', '%20', '。', ')', '，请登录', '&x=1', '\n', '%22']) {
+      assert.equal(invitation(`#token=${TOKEN}${more}`), TOKEN, more);
+    }
+    assert.equal(invitation(`#token=%20 ${TOKEN}`), TOKEN);
+    assert.equal(invitation(`#token=${TOKEN}b`), `${TOKEN}b`, 'another token, which is wrong');
   });
   test('is nothing else', () => {
     for (const hash of ['', '#', '#pictures', '#x=1&token=y', 'token=y', '#TOKEN=y']) {

@@ -36,7 +36,8 @@ test('several devices are named, a disk that takes nothing comes first', () => {
   const told = { disk: 'database or disk is full',
     devices: [{ why: 'memory', ...PLAN }, { why: 'lost', tries: 1, message: 'gone' },
       { why: 'failed', message: 'ECC' }] };
-  assert.match(capWords(told, E), /^The disk .* Device 0: There is .* Device 1: .*1 time\. Device 2/);
+  assert.match(capWords(told, E),
+    /^The disk .* Device 0: There is .* Device 1: .*1 time\. Device 2/);
   assert.match(capWords(told, Z), /^服务器的磁盘.*设备 0：内存.*设备 1：设备没有恢复/);
   assert.doesNotMatch(capWords(told, E) + capWords(told, Z), /database|gone|ECC/);
   assert.equal(capMessages(told), 'gone · ECC');
@@ -54,7 +55,8 @@ test('what another server does not say is left out', () => {
 test('one is one', () => {
   const one = { ...PLAN, cap: 1, fits: 1, picture_bytes: 1_240_000, bytes: 9.4e6 };
   assert.equal(capWords({ devices: [{ why: 'option', ...one }] }, E), 'Whoever runs this server ' +
-    'has limited it to 1. There is memory for 1 picture of 384 × 256: 1.2 MB each, 9.4 MB for all.');
+    'has limited it to 1. There is memory for 1 picture of 384 × 256: 1.2 MB each, 9.4 MB for ' +
+    'all.');
 });
 
 test('the server\'s own page of the queue says each of them in Chinese, and each phase', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { serverEvents } from '../../../frontend/lib/events.js';
-import { Guest } from '../../../frontend/pages/share/guest.js';
+import { Guest, tokenOf } from '../../../frontend/pages/share/guest.js';
 
 const JOB = '00000000000000aa';
 const bytes = (text, size = 1) => new ReadableStream({
@@ -98,4 +98,11 @@ describe('a share link', () => {
     assert.deepEqual(seen.messages[2].cells.map(({ url }) => url), ['blob:pixels', undefined]);
     assert.equal(seen.asked.length, 3);
   });
+});
+
+test('a share link that a mail or a chat has taken more into still has its token', () => {
+  const token = `drs_${'k7Qz'.repeat(12)}a`;
+  for (const more of ['', '.', '%20', '。', ')', '，看看']) assert.equal(tokenOf(token + more), token);
+  assert.equal(tokenOf(`${token}b`), `${token}b`);
+  assert.equal(tokenOf('x'), 'x');
 });

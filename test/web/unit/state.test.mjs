@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { EMPTY, newJob, reduce, remaining, serverTime, steadyDue } from '../../../frontend/state.js';
+import { EMPTY, newJob, reduce, remaining, serverTime, steadyDue }
+  from '../../../frontend/state.js';
 
 const ID = '0000019b76da0001';
 const SPEC = { prompt: 'a red circle', width: 256, height: 256, steps: 20, guidance: 1.5, seed: 7 };
