@@ -16,10 +16,14 @@
 #define LIMIT_IMAGES         4     /* condition images of one picture; the released model's most */
 #define LIMIT_FORM_BYTES     (64 << 20)  /* of one HTTP request with pictures in it */
 #define LIMIT_BODIES_BYTES   (256 << 20) /* of all such requests that are being received */
-#define LIMIT_UPLOADS        8 /* files of one user on their way; several pages and scripts */
+#define LIMIT_UPLOADS        8   /* files of one sender on their way; several pages and scripts */
+#define LIMIT_UPLOADS_ALL    256 /* the same of all senders */
 #define LIMIT_CHUNK_BYTES    (1 << 20)   /* of a file in one binary message */
 #define LIMIT_UPLOAD_MEMORY  (256 << 20) /* bytes of all files on their way */
 #define LIMIT_UPLOAD_IDLE_S  120         /* until one is given up that nothing comes for */
+#define LIMIT_UPLOAD_ALONE_S 10          /* .. whose connection is closed, and others want room */
+#define LIMIT_UPLOAD_S       600         /* .. that is not whole, and .. */
+#define LIMIT_UPLOAD_SLOWEST (8 << 10)   /* .. a second longer for so many bytes */
 #define LIMIT_PRIVATE_IMAGES (256 << 20) /* bytes of all private uploads, which are in memory */
 #define LIMIT_BATCH          16          /* pictures that share one quantum */
 #define LIMIT_DEVICES        8           /* workers of one service; GPUs of one machine */

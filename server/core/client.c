@@ -294,6 +294,7 @@ struct client *client_open(struct clients *cs, void *session, struct account *a)
     if (!c) return NULL;
     c->session = session;
     c->account = a;
+    c->number = ++cs->opened;
     a->clients++;
     c->notice_seq = cs->notice_seq; /* hello has those of before */
     c->last = &c->first;

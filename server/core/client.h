@@ -62,6 +62,8 @@ struct pending_reply {
 struct client {
     void *session;
     struct account *account; /* whose connection it is */
+    uint64_t number;         /* of the connection; another has another, 0 none */
+    uint64_t host;           /* the machine that it comes from; 0: this one, or not known */
     /* of a guest: the one job that it sees, of a sweep its cells too; 0: none any more */
     uint64_t shared;
     struct pending_reply *first, **last;
@@ -86,7 +88,8 @@ struct client {
 /* What clients need of the hub: to find a job by its id, and to wake a session. */
 struct clients {
     struct client *first;
-    int64_t due; /* when a preview that came too soon may go: clients_tick(); INT64_MAX: none */
+    uint64_t opened; /* so far */
+    int64_t due;     /* when a preview that came too soon may go: clients_tick(); INT64_MAX: none */
     struct notices notices; /* for everybody */
     uint64_t notice_seq;    /* of the newest notice, for whomever */
     struct job *(*find)(void *arg, uint64_t id);

@@ -40,6 +40,7 @@
 /* A private upload: nowhere but here, and where jobs hold its file. */
 struct private_image {
     struct account *owner;
+    uint64_t host; /* that sent it */
     struct spec_image image;
     struct blob *file;
     int64_t until_us; /* remembered until then */

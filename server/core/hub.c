@@ -185,6 +185,11 @@ struct client *hub_open(struct hub *h, void *session, uint32_t user)
     return a ? client_open(&h->clients, session, a) : NULL;
 }
 
+void hub_comes_from(struct client *p, uint64_t host)
+{
+    p->host = host;
+}
+
 struct client *hub_open_guest(struct hub *h, void *session, uint64_t job)
 {
     const struct job *j = registry_find(&h->registry, job);
@@ -219,6 +224,7 @@ bool hub_pictures(const struct hub *h, uint64_t job, const char *digest)
 void hub_close(struct hub *h, int64_t now, struct client *p)
 {
     abandon_closed(h, p);
+    uploads_closed(h, p);
     client_close(&h->clients, p);
     hub_settle(h, now);
 }

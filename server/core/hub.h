@@ -78,6 +78,9 @@ bool hub_idle(const struct hub *);
 /* session comes back in wake(). user: whose it is; USER_NONE in a service without users. NULL when
  * there is no such user, or memory is short. */
 struct client *hub_open(struct hub *, void *session, uint32_t user);
+/* Which machine it speaks for, as a number that each has for itself; 0, and as long as this is not
+ * called: this one. Machines share what strangers may have by it (uploads.h). */
+void hub_comes_from(struct client *, uint64_t host);
 void hub_close(struct hub *, int64_t now, struct client *);
 
 /* Which job the secret with this hash shows, 0: none (any more). The time does not tell how much of

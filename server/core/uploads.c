@@ -18,13 +18,14 @@ struct upload {
     bool private, broken; /* broken: a part was refused */
     char *memory;         /* BLOB_HEAD, then the bytes; NULL when it was handed out */
     size_t bytes, received;
-    int64_t until_us;
+    uint64_t host, connection;           /* that it came from last; connection 0: that is closed */
+    int64_t heard_us, until_us, last_us; /* last_us: when it is to be whole */
     struct upload *next;
 };
 
-static int64_t idle_until(int64_t now)
+static int64_t seconds(int64_t n)
 {
-    return now + (int64_t)LIMIT_UPLOAD_IDLE_S * 1000000;
+    return n * 1000000;
 }
 
 static void sooner(struct hub *h, int64_t at)
@@ -41,6 +42,17 @@ static struct upload *find(const struct hub *h, const struct account *a, uint64_
     while (u && (u->id != id || u->owner != a || u->ticket))
         u = u->next;
     return u;
+}
+
+/* It goes on, from this client. */
+static void hear(struct upload *u, const struct client *p, int64_t now)
+{
+    const int64_t idle_us = now + seconds(LIMIT_UPLOAD_IDLE_S);
+
+    u->host = p->host;
+    u->connection = p->number;
+    u->heard_us = now;
+    u->until_us = idle_us < u->last_us ? idle_us : u->last_us;
 }
 
 static void drop(struct hub *h, struct upload **at)
@@ -103,15 +115,66 @@ static int too_many(struct hub *h, const char *message, struct fail *f)
     return fail_advise(f, "Wait until others are done, or discard one.");
 }
 
-static int check_room(struct hub *h, const struct account *a, size_t bytes, struct fail *f)
+/* Do both come from one sender? That is a user. Where there are no users it is another machine; on
+ * this one, where proxies and scripts share an address, it is one connection. */
+static bool is_of(const struct upload *u, const struct client *p)
 {
-    int n = 0;
+    if (u->owner != p->account) return false;
+    if (u->owner->user.id != USER_NONE) return true;
+    return p->host ? u->host == p->host : !u->host && u->connection == p->number;
+}
+
+struct use {
+    int all, mine;
+    size_t bytes; /* of mine */
+};
+
+static struct use use_of(const struct hub *h, const struct client *p)
+{
+    struct use use = {0};
+
+    for (const struct upload *u = h->uploads; u; u = u->next) {
+        use.all++;
+        if (!is_of(u, p)) continue;
+        use.mine++;
+        use.bytes += u->bytes;
+    }
+    return use;
+}
+
+/* A sender may have as much as is then still free, so that the next one finds room, too. */
+static bool has_room(const struct hub *h, const struct use *use, size_t bytes)
+{
+    return use->all < LIMIT_UPLOADS_ALL
+           && h->upload_bytes + use->bytes + 2 * bytes <= LIMIT_UPLOAD_MEMORY;
+}
+
+/* The one that has waited longest for its client to come back goes. False: there is none. */
+static bool drop_left_alone(struct hub *h, int64_t now)
+{
+    const struct upload *oldest = NULL;
 
     for (const struct upload *u = h->uploads; u; u = u->next)
-        n += u->owner == a;
-    if (n >= LIMIT_UPLOADS) return too_many(h, "Too many of your files are on their way", f);
-    if (h->upload_bytes + bytes > LIMIT_UPLOAD_MEMORY)
-        return too_many(h, "Too many files are on their way to this server", f);
+        if (!u->ticket && !u->connection && u->heard_us + seconds(LIMIT_UPLOAD_ALONE_S) <= now
+            && (!oldest || u->heard_us <= oldest->heard_us))
+            oldest = u;
+    if (oldest) drop_one(h, oldest);
+    return oldest != NULL;
+}
+
+static int check_room(struct hub *h, int64_t now, const struct client *p, size_t bytes,
+                      struct fail *f)
+{
+    struct use use = use_of(h, p);
+
+    if (use.mine >= LIMIT_UPLOADS) return too_many(h, "Too many of your files are on their way", f);
+    while (!has_room(h, &use, bytes)) {
+        if (use.bytes + bytes > LIMIT_IMAGE_BYTES)
+            return too_many(h, "Your files that are on their way take their share of memory", f);
+        if (!drop_left_alone(h, now))
+            return too_many(h, "Too many files are on their way to this server", f);
+        use = use_of(h, p);
+    }
     return 0;
 }
 
@@ -133,10 +196,10 @@ static int check_new(struct hub *h, int64_t now, struct client *p, int64_t bytes
     }
     if (bytes < 1) return fail_field(f, ERR_BAD_IMAGE, "image", "The file has no bytes");
     if (request_often(h, now, p, f)) return f->code;
-    return check_room(h, p->account, (size_t)bytes, f);
+    return check_room(h, now, p, (size_t)bytes, f);
 }
 
-static struct upload *make(struct hub *h, int64_t now, struct account *a, size_t bytes,
+static struct upload *make(struct hub *h, int64_t now, const struct client *p, size_t bytes,
                            bool private)
 {
     struct upload *u = calloc(1, sizeof *u);
@@ -146,10 +209,11 @@ static struct upload *make(struct hub *h, int64_t now, struct account *a, size_t
         free(u);
         return NULL;
     }
-    u->owner = a;
+    u->owner = p->account;
     u->private = private;
     u->bytes = bytes;
-    u->until_us = idle_until(now);
+    u->last_us = now + seconds(LIMIT_UPLOAD_S + (int64_t)bytes / LIMIT_UPLOAD_SLOWEST);
+    hear(u, p, now);
     do
         u->id = h->out.random(h->out.arg);
     while (u->id == 0);
@@ -184,19 +248,18 @@ static int fail_unknown(struct fail *f)
 static int begin(struct hub *h, int64_t now, struct pending_reply *a, const struct command *c,
                  struct fail *f)
 {
-    struct account *who = a->client->account;
     struct upload *u;
     int err;
 
     if (c->upload) {
-        u = find(h, who, c->upload);
+        u = find(h, a->client->account, c->upload);
         if (!u) return fail_unknown(f);
         u->broken = false;
-        u->until_us = idle_until(now);
+        hear(u, a->client, now);
     } else {
         err = check_new(h, now, a->client, c->bytes, f);
         if (err) return err;
-        u = make(h, now, who, (size_t)c->bytes, c->private);
+        u = make(h, now, a->client, (size_t)c->bytes, c->private);
         if (!u) return fail_memory(f);
     }
     answer(h, a, u);
@@ -222,7 +285,7 @@ int uploads_chunk(struct hub *h, int64_t now, const struct client *p, const void
     }
     memcpy(u->memory + BLOB_HEAD + c.at, c.data, c.bytes);
     u->received += c.bytes;
-    u->until_us = idle_until(now);
+    hear(u, p, now);
     return 0;
 }
 
@@ -268,7 +331,7 @@ void uploads_whole(struct hub *h, int64_t now, struct pending_reply *a, const vo
     struct fail f;
     int err = check_new(h, now, a->client, (int64_t)len, &f);
 
-    if (!err) u = make(h, now, a->client->account, len, private);
+    if (!err) u = make(h, now, a->client, len, private);
     if (!err && !u) err = fail_memory(&f);
     if (!err) {
         memcpy(u->memory + BLOB_HEAD, bytes, len);
@@ -277,16 +340,32 @@ void uploads_whole(struct hub *h, int64_t now, struct pending_reply *a, const vo
     if (err) respond_error(h, a, &c, &f);
 }
 
-/* False: memory is short, or has enough of them. */
-static bool keep_private(struct hub *h, int64_t now, struct account *a, const struct hub_image *i)
+/* Bytes of private pictures of who sent this. Strangers on this machine count as one here, since
+ * what they have stays when their connection is closed. */
+static size_t private_of(const struct hub *h, const struct upload *u)
 {
-    struct private_image **old = private_at(h, a, i->image.digest), *m;
+    const bool stranger = u->owner->user.id == USER_NONE;
+    size_t bytes = 0;
+
+    for (const struct private_image *m = h->private_images; m; m = m->next)
+        if (m->owner == u->owner && (!stranger || m->host == u->host)) bytes += m->file->len;
+    return bytes;
+}
+
+/* False: memory is short, or has enough of them: a sender's share is as that of files on their way.
+ */
+static bool keep_private(struct hub *h, int64_t now, const struct upload *u,
+                         const struct hub_image *i)
+{
+    struct private_image **old = private_at(h, u->owner, i->image.digest), *m;
+    size_t twice = 2 * i->png->len;
 
     if (*old) forget_private(h, old);
-    if (h->private_bytes + i->png->len > LIMIT_PRIVATE_IMAGES) return false;
+    if (h->private_bytes + private_of(h, u) + twice > LIMIT_PRIVATE_IMAGES) return false;
     m = calloc(1, sizeof *m);
     if (!m) return false;
-    *m = (struct private_image){.owner = a,
+    *m = (struct private_image){.owner = u->owner,
+                                .host = u->host,
                                 .image = i->image,
                                 .file = blob_ref(i->png),
                                 .until_us = now + (int64_t)h->conf.private_s * 1000000,
@@ -300,7 +379,7 @@ static bool keep_private(struct hub *h, int64_t now, struct account *a, const st
 static int check_kept(struct hub *h, int64_t now, const struct upload *u, const struct hub_image *i,
                       struct fail *f)
 {
-    if (!u || !u->private || keep_private(h, now, u->owner, i)) return 0;
+    if (!u || !u->private || keep_private(h, now, u, i)) return 0;
     fail_set(f, ERR_OUT_OF_MEMORY, "There is no memory for another private picture");
     f->retry_after_ms = 60000;
     return fail_advise(f, "Discard one, or come back later.");
@@ -397,6 +476,12 @@ void uploads_obey(struct hub *h, int64_t now, struct pending_reply *a, const str
     default: err = discard(h, a, c, &f);
     }
     if (err) respond_error(h, a, c, &f);
+}
+
+void uploads_closed(struct hub *h, const struct client *p)
+{
+    for (struct upload *u = h->uploads; u; u = u->next)
+        if (u->connection == p->number) u->connection = 0;
 }
 
 /* --- time ------------------------------------------------------------------------------------- */

@@ -1,10 +1,17 @@
 /* uploads - files of clients on their way to become pictures that jobs begin with.
  *
  * Their bytes come in parts, on any connection of their owner, so that one that breaks is followed
- * by another that goes on where the bytes end; they are in memory, bounded by LIMIT_UPLOADS a user
- * and LIMIT_UPLOAD_MEMORY in all, and given up when nothing comes for LIMIT_UPLOAD_IDLE_S. A whole
- * file is handed out (hub_out.take_image), which comes back as hub_image(). What is private is kept
- * here and nowhere else, for as long as private pictures are.
+ * by another that goes on where the bytes end. A whole file is handed out (hub_out.take_image),
+ * which comes back as hub_image(). What is private is kept here and nowhere else, for as long as
+ * private pictures are.
+ *
+ * They are in memory, LIMIT_UPLOAD_MEMORY of it, that no sender can take from the others. A sender
+ * is a user; where there are no users, another machine, and on this one a connection. It has
+ * LIMIT_UPLOADS at a time, and no more bytes than are then still free: half of all when it is
+ * alone. An upload is given up when nothing comes for LIMIT_UPLOAD_IDLE_S, or it is not whole in
+ * LIMIT_UPLOAD_S and what LIMIT_UPLOAD_SLOWEST adds to that; and, if there is no room for another
+ * sender's first file, when its connection is closed and none has gone on with it for
+ * LIMIT_UPLOAD_ALONE_S.
  * Thread: the loop's. */
 #ifndef SERVER_CORE_UPLOADS_H
 #define SERVER_CORE_UPLOADS_H
@@ -22,6 +29,9 @@ void uploads_whole(struct hub *, int64_t now, struct pending_reply *, const void
                    bool private);
 /* As hub_image(). */
 void uploads_taken(struct hub *, int64_t now, const struct hub_image *, const struct fail *why);
+
+/* This connection is closed; another may go on with what came over it. */
+void uploads_closed(struct hub *, const struct client *);
 
 /* As hub_discarded(). */
 void uploads_discarded(struct hub *, uint64_t ticket, const struct fail *why);

@@ -62,6 +62,7 @@ struct exchange *exchange_new(const struct backend *b, const struct translator *
         reply_refuse(r, ERR_OUT_OF_MEMORY, "No memory for the request.", "Send it again later.");
         return NULL;
     }
+    hub_comes_from(x->client, q->asker->host);
     x->translator = t;
     x->lasting = t->lasting;
     x->backend = b;

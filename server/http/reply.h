@@ -20,6 +20,7 @@
 struct http_asker {
     bool known;              /* one of the users, or the service has none */
     bool near;               /* on this machine, and not through a proxy */
+    uint64_t host;           /* as hub_comes_from() */
     bool secure;             /* over TLS, which ends before us */
     const struct user *user; /* NULL: unknown, or the service has none */
     uint64_t shared;         /* a guest's: the job that it may see; 0: it is none */

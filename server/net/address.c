@@ -64,6 +64,20 @@ bool address_same_host(const struct address *a, const struct address *b)
     return memcmp(&as_v6(a)->sin6_addr, &as_v6(b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
+uint64_t address_number(const struct address *a)
+{
+    uint64_t bits = 1; /* of a unix socket */
+
+    if (a->at.ss_family == AF_INET) {
+        bits = (uint64_t)1 << 32 | as_v4(a)->sin_addr.s_addr;
+    } else if (a->at.ss_family == AF_INET6) {
+        const struct in6_addr *ip = &as_v6(a)->sin6_addr;
+
+        memcpy(&bits, ip->s6_addr + (IN6_IS_ADDR_V4MAPPED(ip) ? 8 : 0), sizeof bits);
+    }
+    return bits ? bits : 1;
+}
+
 void address_text(const struct address *a, char *out, size_t bytes)
 {
     char ip[INET6_ADDRSTRLEN] = "?";

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct address {
@@ -21,6 +22,9 @@ bool address_local(const struct address *); /* of this machine alone; a unix soc
 int address_port(const struct address *);
 bool address_same(const struct address *, const struct address *); /* with port */
 bool address_same_host(const struct address *, const struct address *);
+/* A number for the machine, not 0; of IPv6 the first 64 bits, as a client has all addresses behind
+ * them. */
+uint64_t address_number(const struct address *);
 /* "127.0.0.1" or "[::1]", as a URL wants it; "unix". */
 void address_text(const struct address *, char *out, size_t bytes);
 

@@ -41,6 +41,7 @@ void asking_begin(struct asking *a, struct conn *c, const struct head *head)
     a->from = p.from;
     a->base = c->all->base;
     a->asker = (struct http_asker){.near = address_local(&c->address) && !proxy_passed(head),
+                                   .host = address_local(&p.from) ? 0 : address_number(&p.from),
                                    .secure = is_secure(head, &p),
                                    .known = a->r.known,
                                    .user = a->r.known ? auth_user(auth, &a->r.who) : NULL,

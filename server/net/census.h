@@ -5,12 +5,15 @@
 
 #include "server/net/address.h"
 
+#include <stdint.h>
+
 enum { CENSUS_LISTS = 1024 };
 
 /* One address with connections. */
 struct census_entry {
     struct address from; /* of the first one; the ports of the others differ */
     int n;
+    int64_t bodies; /* bytes of their large bodies (bodies.h) */
     struct census_entry *next, **self;
 };
 

@@ -1,8 +1,6 @@
 /* guesses - an open hash table of debts. */
 #include "server/net/guesses.h"
 
-#include <string.h>
-
 void guesses_init(struct guesses *g, uint64_t seed)
 {
     *g = (struct guesses){.seed = seed};
@@ -18,16 +16,8 @@ static uint64_t mix64(uint64_t x)
 /* Never 0. */
 static uint64_t key_of(const struct guesses *g, const struct address *a)
 {
-    uint64_t bits = 1; /* of a unix socket */
+    const uint64_t bits = mix64(address_number(a) ^ g->seed);
 
-    if (a->at.ss_family == AF_INET) {
-        bits = (uint64_t)1 << 32 | ((const struct sockaddr_in *)&a->at)->sin_addr.s_addr;
-    } else if (a->at.ss_family == AF_INET6) {
-        const struct in6_addr *ip = &((const struct sockaddr_in6 *)&a->at)->sin6_addr;
-
-        memcpy(&bits, ip->s6_addr + (IN6_IS_ADDR_V4MAPPED(ip) ? 8 : 0), sizeof bits);
-    }
-    bits = mix64(bits ^ g->seed);
     return bits ? bits : 1;
 }
 

@@ -97,8 +97,7 @@ static void drop_request(struct conn *c)
 
     http_asked_free(h->request);
     h->request = NULL;
-    c->all->bodies -= h->reserved;
-    h->reserved = 0;
+    bodies_release(c, &h->reserved);
 }
 
 /* The exchange is over; gone: its client left before. */
@@ -461,7 +460,7 @@ static bool begin_body(struct conn *c)
     int64_t most = http_body_max(r->route);
     int status = http_asked_body(r, most, &f);
 
-    if (!status) status = bodies_reserve(c->all, &r->head, most, &h->reserved, &f);
+    if (!status) status = bodies_reserve(c, &r->head, most, &h->reserved, &f);
     if (status) return refuse(c, &f, status);
     h->state = BODY;
     set_timer(c, BODY_SECONDS + (int)(h->reserved / SLOWEST_BYTES));

@@ -28,6 +28,7 @@ struct session {
     struct hub *hub;
     struct client *client; /* NULL: it is not known whose it is */
     uint64_t shared;       /* of a guest: the job that it sees */
+    uint64_t host;         /* as hub_comes_from() */
     struct session_conn conn;
     struct blob *first[SESSION_FIRST]; /* errors before it is known, then hello: not sent yet */
     int n_first;
@@ -66,11 +67,18 @@ void session_shared(struct session *s, uint64_t job)
     s->shared = job;
 }
 
+void session_comes_from(struct session *s, uint64_t host)
+{
+    assert(!s->client);
+    s->host = host;
+}
+
 int session_user(struct session *s, uint32_t user, struct fail *f)
 {
     assert(!s->client);
     s->client = s->shared ? hub_open_guest(s->hub, &s->waker, s->shared)
                           : hub_open(s->hub, &s->waker, user);
+    if (s->client) hub_comes_from(s->client, s->host);
     return s->client ? 0 : fail_set(f, ERR_OUT_OF_MEMORY, "No memory for a connection.");
 }
 

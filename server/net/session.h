@@ -38,6 +38,8 @@ struct session_conn {
 int session_new(struct session **out, struct hub *, const struct session_conn *, struct fail *f);
 /* Before session_user() of USER_GUEST: the job that it sees. */
 void session_shared(struct session *, uint64_t job);
+/* Before session_user(): which machine it comes from, as hub_comes_from(). */
+void session_comes_from(struct session *, uint64_t host);
 /* Whose it is; USER_NONE in a service without users. ERR_OUT_OF_MEMORY. */
 int session_user(struct session *, uint32_t user, struct fail *f);
 /* Connections of a user that are open. */

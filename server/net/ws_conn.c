@@ -278,6 +278,7 @@ static int on_open(struct conn *c)
     c->heard_us = clock_us();
     c->session = n->open_session(n->arg, &conn);
     if (!c->session) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
+    session_comes_from(c->session, address_local(&c->address) ? 0 : address_number(&c->address));
     n->traffic->websockets = ++n->n_sessions;
     if (!open_known(c)) return hang_up(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "internal");
     ws_conn_hello(c);

@@ -145,6 +145,41 @@ async def what_is_refused():
         assert (await c.ask(type="upload", bytes=1000))["type"] == "upload", "one was given up"
 
 
+async def begin_large(c):
+    """As many as this connection may begin: how many"""
+    for n in range(9):
+        begun = await c.ask(type="upload", bytes=32 << 20)
+        if begun["type"] == "error":
+            assert begun["code"] == "rate_limited" and begun["retry_after_ms"] > 0, begun
+            return n
+    return 9
+
+
+async def shared_among_strangers():
+    """catches: one client that takes all the room for uploads, over a WebSocket or as bodies that do not come; a machine
+    behind the proxy that has a share for each of its connections"""
+    server = Server(None, "--trust-proxy")
+    ada, ben = ({"extra_headers": {"X-Forwarded-For": a}} for a in ("203.0.113.7", "203.0.113.8"))
+    async with server.connect(**ada) as one, server.connect(**ada) as two, server.connect(**ben) as other, \
+            server.connect() as near:
+        assert await begin_large(one) == 4 and await begin_large(two) == 0
+        assert await begin_large(other) == 2
+        assert await begin_large(near) == 1
+        assert post(server, picture())[0] == 201
+        assert post(server, picture(), **{"X-Forwarded-For": "203.0.113.9"})[0] == 201
+        assert post(server, picture(), **{"X-Forwarded-For": "203.0.113.7"})[0] == 429, "it has its share"
+    lines = []
+    for _ in range(8):
+        lines.append(server.raw())
+        lines[-1].sendall(f"POST /v1/images/edits HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n".encode()
+                          + b"Content-Type: application/json\r\nContent-Length: 67000000\r\n\r\n{")
+    refused = server.raw()
+    refused.sendall(f"POST /v1/images/edits HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n".encode()
+                    + b"Content-Type: application/json\r\nContent-Length: 67000000\r\n\r\n{")
+    assert refused.recv(100).startswith(b"HTTP/1.1 503")
+    assert post(server, picture(64, 64, seed=30))[0] == 201, "a smaller one has room"
+
+
 async def in_parts():
     """catches: parts in the wrong order that are taken, an upload that is lost with its connection"""
     server = Server()
@@ -361,6 +396,6 @@ async def a_model_that_reads_none():
 
 
 if __name__ == "__main__":
-    run([over_http, what_is_refused, in_parts, others_are_not_found, private_ones, kills,
+    run([over_http, what_is_refused, shared_among_strangers, in_parts, others_are_not_found, private_ones, kills,
          removed_before_the_answer, removed_in_time,
          a_bound, a_model_that_reads_none])

@@ -179,6 +179,98 @@ static void bounds(void **state)
     hub_close(r.hub, 300 * SECOND, c);
 }
 
+static struct client *connect_from(uint64_t host)
+{
+    struct client *c = connect();
+
+    hub_comes_from(c, host);
+    return c;
+}
+
+/* Begin one as large as any until it is refused: how many were not. */
+static int begin_large(struct client *c, int64_t now)
+{
+    int n = 0;
+
+    while (*begin(c, now, LIMIT_IMAGE_BYTES, false))
+        n++;
+    return n;
+}
+
+/* catches: a sender that takes all slots or all memory from others; connections from one machine
+ * that count as many; connections of this machine that count as one */
+static void shares(void **state)
+{
+    struct client *greedy[2] = {connect_from(1), connect_from(1)},
+                  *others[3] = {connect_from(2), connect(), connect()};
+
+    (void)state;
+    assert_int_equal(begin_large(greedy[0], 0), 4);
+    assert_int_equal(begin_large(greedy[1], 0), 0);
+    assert_int_equal(begin_large(others[0], 0), 2);
+    assert_int_equal(begin_large(others[1], 0), 1);
+    assert_int_equal(begin_large(others[2], 0), 0);
+    for (int i = 0; i < LIMIT_UPLOADS; i++) {
+        assert_int_equal(strlen(begin(others[2], SECOND, 6, false)), 16);
+        assert_string_equal(begin(greedy[0], SECOND, 6, false), "");
+    }
+    assert_string_equal(begin(others[2], SECOND, 6, false), "");
+    for (int i = 0; i < 2; i++)
+        hub_close(r.hub, SECOND, greedy[i]);
+    for (int i = 0; i < 3; i++)
+        hub_close(r.hub, SECOND, others[i]);
+}
+
+/* catches: slots that are kept by opening and closing connections; an upload that goes although its
+ * client is there, or had no time to come back; one client for which others' uploads go again and
+ * again */
+static void left_alone(void **state)
+{
+    struct client *c = connect(), *d;
+    char first[17], kept[17];
+
+    (void)state;
+    snprintf(kept, sizeof kept, "%s", begin(c, 0, 6, false));
+    for (int i = 1; i < LIMIT_UPLOADS_ALL; i += 4) {
+        d = connect();
+        for (int k = 0; k < 4 && i + k < LIMIT_UPLOADS_ALL; k++) {
+            const char *id = begin(d, i, 6, false);
+
+            assert_int_equal(strlen(id), 16);
+            if (i + k == 1) snprintf(first, sizeof first, "%s", id);
+        }
+        hub_close(r.hub, i, d);
+    }
+    d = connect();
+    assert_string_equal(begin(d, 5 * SECOND, 6, false), "");
+    assert_int_equal(strlen(begin(d, 11 * SECOND, 6, false)), 16);
+    assert_non_null(strstr(ask(d, 11 * SECOND, about("upload", first)), "\"not_found\""));
+    assert_non_null(strstr(ask(d, 11 * SECOND, about("upload", kept)), "\"received\":0"));
+    assert_string_equal(begin(d, 11 * SECOND, LIMIT_IMAGE_BYTES, false), "");
+    hub_close(r.hub, 11 * SECOND, c);
+    hub_close(r.hub, 11 * SECOND, d);
+}
+
+/* catches: an upload that a byte now and then, or a question, keeps for ever */
+static void too_slow(void **state)
+{
+    enum { MOST = LIMIT_UPLOAD_S + 60 };
+    struct client *c = connect();
+    char id[17];
+
+    (void)state;
+    snprintf(id, sizeof id, "%s", begin(c, 0, LIMIT_UPLOAD_SLOWEST * 60, false));
+    for (int at = 0; at < MOST; at += 60) {
+        part(c, at * SECOND, id, at / 60, "a");
+        hub_tick(r.hub, at * SECOND);
+        assert_non_null(strstr(ask(c, at * SECOND, about("upload", id)), "\"received\":"));
+    }
+    assert_true(hub_due(r.hub) <= MOST * SECOND);
+    hub_tick(r.hub, MOST * SECOND);
+    assert_non_null(strstr(ask(c, MOST * SECOND, about("upload", id)), "\"not_found\""));
+    hub_close(r.hub, MOST * SECOND, c);
+}
+
 /* catches: `ok` before the disk has done it, another client's answer, an error that is lost */
 static void removed_when_the_disk_says_so(void **state)
 {
@@ -281,6 +373,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shares, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_slow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(removed_when_the_disk_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(private_ones_that_are_on_disk_too, set_up, tear_down),

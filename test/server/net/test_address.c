@@ -31,9 +31,32 @@ static void exposure(void **state)
     assert_int_equal(address_parse("example.org", 1, &a, &f), ERR_USAGE);
 }
 
+static uint64_t number(const char *host)
+{
+    struct address a;
+
+    assert_int_equal(address_parse(host, 1, &a, NULL), 0);
+    return address_number(&a);
+}
+
+/* catches: a machine that counts as two, two that count as one, one that counts as none */
+static void numbers(void **state)
+{
+    (void)state;
+    assert_true(number("10.0.0.1") == number("10.0.0.1"));
+    assert_true(number("10.0.0.1") != number("10.0.0.2"));
+    assert_true(number("2001:db8:1:2:ffff::9") == number("2001:db8:1:2::1"));
+    assert_true(number("2001:db8:1:2::1") != number("2001:db8:1:3::1"));
+    assert_true(number("::ffff:10.0.0.9") != number("::ffff:10.0.0.8"));
+    assert_true(number("::2") != 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(exposure)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exposure),
+        cmocka_unit_test(numbers),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
