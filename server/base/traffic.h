@@ -11,6 +11,7 @@ enum { TRAFFIC_STATUS_MIN = 100, TRAFFIC_STATUS_MAX = 599 };
 
 struct traffic {
     int connections, websockets; /* that are open; those among them */
+    int connections_max;         /* that may be open */
     /* connections that a limit has refused: on all, on an address's, on a user's */
     uint64_t refused, refused_address, refused_user;
     uint64_t answered[TRAFFIC_STATUS_MAX - TRAFFIC_STATUS_MIN + 1]; /* requests, by status */

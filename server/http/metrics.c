@@ -229,6 +229,9 @@ static void metric_traffic(struct text *t, const struct traffic *c)
     if (!c) return;
     metric(t, "connections", "gauge", "Connections that are open, WebSockets and others.",
            c->connections);
+    metric(t, "connections_max", "gauge",
+           "Connections that may be open: --connections, or what the limit of descriptors leaves.",
+           c->connections_max);
     metric(t, "websockets", "gauge", "WebSockets among them.", c->websockets);
     head(t, "http_requests_total", "counter",
          "Requests by the status of their answer; 101: it became a WebSocket.");

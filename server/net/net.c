@@ -333,13 +333,24 @@ static int adopt_files(struct net *n, struct fail *f)
     return err;
 }
 
+/* Otherwise clients would be refused by a number that is in no option. */
+static void tell_room(const struct net *n)
+{
+    n->conf.traffic->connections_max = n->conns.room;
+    if (n->conns.room == n->conf.connections) return;
+    log_warn(n->conf.log,
+             "connections: at most %d, not %d, as the process may open no more descriptors; raise "
+             "LimitNOFILE= of the service or `ulimit -n`",
+             n->conns.room, n->conf.connections);
+}
+
 static void init_conns(struct net *n)
 {
     const struct net_conf *conf = &n->conf;
 
     if (gethostname(n->own, sizeof n->own - 1)) n->own[0] = 0;
     n->conns = (struct conns){
-        .room = listen_room(conf->connections < 60000 ? conf->connections : 60000),
+        .room = listen_room(conf->connections),
         .per_ip = conf->connections_per_ip,
         .per_user = conf->connections_per_user,
         .epoll_fd = -1,
@@ -360,6 +371,7 @@ static void init_conns(struct net *n)
         .hello = conf->hello,
     };
     wheel_init(&n->conns.wheel, clock_us());
+    tell_room(n);
 }
 
 int net_new(struct net **out, const struct net_conf *conf, struct fail *f)

@@ -90,4 +90,17 @@ def connections_of_an_address():
     server.kill()
 
 
-run([connections_of_a_user, submits_and_messages, connections_of_an_address])
+def connections_that_descriptors_allow():
+    """catches: a number of connections that is lowered silently"""
+    server = Server(None, "--connections", "300", under=("prlimit", "--nofile=256:256"))
+    most = int(re.search(r"at most (\d+), not 300, as the process may open no more", server.log).group(1))
+    assert f"\ndarkroom_connections_max {most}\n" in server.get("/metrics")[2].decode() and 100 < most < 256
+    server.stop()
+    server = Server(None, "--connections", "300")
+    assert "at most" not in server.log
+    assert "\ndarkroom_connections_max 300\n" in server.get("/metrics")[2].decode()
+    server.stop()
+
+
+run([connections_of_a_user, submits_and_messages, connections_of_an_address,
+     connections_that_descriptors_allow])
