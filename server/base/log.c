@@ -200,6 +200,12 @@ static void keep_utf8(char *s)
     }
 }
 
+void log_harmless(char *text)
+{
+    sanitize(text, false);
+    keep_utf8(text);
+}
+
 static void keep(struct log *l, enum log_level level, const char *text)
 {
     struct log_kept *k;
@@ -208,8 +214,7 @@ static void keep(struct log *l, enum log_level level, const char *text)
     k = &l->kept[l->lines++ % LOG_KEPT];
     *k = (struct log_kept){.seq = l->lines, .unix_ms = clock_unix_ms(), .level = level};
     snprintf(k->text, sizeof k->text, "%s", text);
-    sanitize(k->text, false);
-    keep_utf8(k->text);
+    log_harmless(k->text);
     pthread_mutex_unlock(&l->lock);
 }
 

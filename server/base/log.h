@@ -84,6 +84,8 @@ void log_request(struct log *, const struct log_request *);
  * How many; a NULL log has none. */
 int log_tail(struct log *, uint64_t after, struct log_kept *out, int max);
 
+/* What came from elsewhere, as it may be shown on a terminal: UTF-8, and no byte that it obeys. */
+void log_harmless(char *text);
 const char *log_level_name(enum log_level);
 /* "error" "warn" "info" "debug"; -1 when the name is none of them. */
 int log_level_parse(const char *name);

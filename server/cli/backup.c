@@ -11,10 +11,8 @@ int cli_backup(const struct cli *c)
 {
     char data[PATH_MAX];
     struct fail f = {0};
+    int err = paths_data(c->options->data, data, &f);
 
-    if (c->options->data)
-        snprintf(data, sizeof data, "%s", c->options->data);
-    else
-        paths_data(data, sizeof data);
-    return backup_write(data, c->options->out, &f) ? cli_print_fail(&f) : 0;
+    if (!err) err = backup_write(data, c->options->out, &f);
+    return err ? cli_print_fail(&f) : 0;
 }

@@ -47,7 +47,7 @@ static int read_server(struct server *s, const struct options *o, struct fail *f
     const char *at = o->server;
     int n = 0;
 
-    *s = (struct server){.port = "80", .token = o->token};
+    *s = (struct server){.port = "80", .token = o->token && *o->token ? o->token : NULL};
     if (strncmp(at, "http://", 7) != 0) {
         fail_set(f, ERR_USAGE, "--server must begin with http://, not '%.100s'.", at);
         return fail_advise(f, "Encrypted connections are not made: use ssh -L, or a script of "
@@ -245,6 +245,7 @@ static int read_file(const char *path, struct sent *out, struct fail *f)
 static void tell_kept(const char *path, const json_t *kept)
 {
     const json_t *used = json_object_get(kept, "used"), *word;
+    char shown[200];
     size_t i;
 
     if (used)
@@ -254,7 +255,11 @@ static void tell_kept(const char *path, const json_t *kept)
                 (int)json_integer_value(json_object_get(used, "width")),
                 (int)json_integer_value(json_object_get(used, "height")));
     json_array_foreach(json_object_get(kept, "changed"), i, word)
-        fprintf(stderr, "%s: %s\n", path, json_string_value(word));
+    {
+        snprintf(shown, sizeof shown, "%s", json_is_string(word) ? json_string_value(word) : "");
+        log_harmless(shown);
+        fprintf(stderr, "%s: %s\n", path, shown);
+    }
 }
 
 static int upload(const struct server *s, const char *path, json_t *images, struct fail *f)
@@ -346,12 +351,15 @@ static int submit(const struct server *s, const struct options *o, json_t *image
 static void on_progress(struct bar *bar, json_t *event)
 {
     const char *phase = "";
+    char shown[24];
     int done = 0, total = 0;
     double overall = 0;
 
     json_unpack(event, "{s?s, s?i, s?i, s?F}", "phase", &phase, "done", &done, "total", &total,
                 "overall", &overall);
-    bar_show(bar, phase, done, total, overall);
+    snprintf(shown, sizeof shown, "%s", phase);
+    log_harmless(shown);
+    bar_show(bar, shown, done, total, overall >= 0 && overall <= 1 ? overall : 0);
 }
 
 static void on_result(struct result *r, json_t *event)

@@ -23,10 +23,15 @@ static bool is_usage(enum err code)
            || code == ERR_BAD_UTF8 || code == ERR_TOO_LARGE;
 }
 
+/* What it quotes may be cut within a character, or come from a hostile server. */
 int cli_print_fail(const struct fail *f)
 {
-    fprintf(stderr, "darkroom: %s\n", f->message);
-    if (*f->hint) fprintf(stderr, "  %s\n", f->hint);
+    struct fail say = *f;
+
+    log_harmless(say.message);
+    log_harmless(say.hint);
+    fprintf(stderr, "darkroom: %s\n", say.message);
+    if (*say.hint) fprintf(stderr, "  %s\n", say.hint);
     return is_usage(f->code) ? 2 : 1;
 }
 
@@ -103,11 +108,8 @@ int cli_serve(const struct cli *c)
     struct fail f = {0};
     struct service_conf conf;
 
-    if (c->options->data)
-        snprintf(data, sizeof data, "%s", c->options->data);
-    else
-        paths_data(data, sizeof data);
-    process_signals();
+    if (paths_data(c->options->data, data, &f)) return cli_print_fail(&f);
+    process_server();
     conf = (struct service_conf){.options = c->options,
                                  .model = c->model,
                                  .data = data,

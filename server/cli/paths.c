@@ -1,7 +1,6 @@
 /* paths - from the place of the program itself, and from the XDG rules. */
 #include "server/cli/paths.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +37,20 @@ bool paths_model(char *out, size_t bytes)
            || beside(folder, "../weights/tiny", out, bytes); /* build/release/darkroom */
 }
 
-void paths_data(char *out, size_t bytes)
+int paths_data(const char *given, char out[PATH_MAX], struct fail *f)
 {
     const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int n;
 
-    if (xdg && *xdg == '/')
-        snprintf(out, bytes, "%s/darkroom", xdg);
+    if (given)
+        n = snprintf(out, PATH_MAX, "%s", given);
+    else if (xdg && *xdg == '/')
+        n = snprintf(out, PATH_MAX, "%s/darkroom", xdg);
     else if (home && *home == '/')
-        snprintf(out, bytes, "%s/.local/share/darkroom", home);
+        n = snprintf(out, PATH_MAX, "%s/.local/share/darkroom", home);
     else
-        snprintf(out, bytes, "darkroom-data");
+        n = snprintf(out, PATH_MAX, "darkroom-data");
+    if (n < PATH_MAX) return 0;
+    fail_set(f, ERR_USAGE, "The path of the data folder, %.100s.., is too long.", out);
+    return fail_advise(f, "Name a folder with fewer than %d bytes with --data DIR.", PATH_MAX);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STATUS = 70 }; /* EX_SOFTWARE of sysexits.h, as the watchdog's */
@@ -35,7 +36,17 @@ void process_standard(void)
     sigaction(SIGBUS, &bus, NULL);
 }
 
-void process_signals(void)
+/* One that was opened by `> file` would go on at its old offset after another program has emptied
+ * the file, and leave a hole of NULs before it. */
+static void append(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat st;
+
+    if (flags >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) fcntl(fd, F_SETFL, flags | O_APPEND);
+}
+
+void process_server(void)
 {
     sigset_t set;
 
@@ -45,4 +56,6 @@ void process_signals(void)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    append(STDOUT_FILENO);
+    append(STDERR_FILENO);
 }

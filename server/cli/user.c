@@ -38,8 +38,7 @@ static int user_of(const struct options *o, struct user *u, struct fail *f)
     u->waiting = o->waiting;
     u->running = o->running;
     u->disk_bytes = o->disk;
-    snprintf(u->name, sizeof u->name, "%.*s", LIMIT_USER_BYTES, o->user);
-    if (strlen(o->user) > LIMIT_USER_BYTES) u->name[0] = '\0'; /* refused as no name */
+    snprintf(u->name, sizeof u->name, "%s", o->user);
     return o->lanes ? user_lanes_parse(o->lanes, &u->lanes, f) : 0;
 }
 
@@ -211,11 +210,10 @@ int cli_user(const struct cli *c)
 
     while (strcmp(verb->name, o->verb) != 0)
         verb++; /* options_read() has checked it */
-    if (o->data)
-        snprintf(data, sizeof data, "%s", o->data);
-    else
-        paths_data(data, sizeof data);
-    err = check_owner(data, &f);
+    /* before a folder is made */
+    err = o->user ? users_check_name(o->user, &f) : 0;
+    if (!err) err = paths_data(o->data, data, &f);
+    if (!err) err = check_owner(data, &f);
     if (!err) err = users_open(data, verb->makes, &db, &f);
     if (!err) err = verb->run(o, data, db, &f);
     sqlite3_close(db);

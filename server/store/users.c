@@ -173,7 +173,7 @@ static int bind_user(sqlite3_stmt *q, const struct user *u)
     return bad ? bad : sqlite3_bind_int64(q, 7, u->disk_bytes);
 }
 
-static int check_name(const char *name, struct fail *f)
+int users_check_name(const char *name, struct fail *f)
 {
     if (user_name_valid(name)) return 0;
     fail_set(f, ERR_USAGE, "'%.80s' is no name of a user.", name);
@@ -197,7 +197,7 @@ int users_add(sqlite3 *db, struct user *u, int64_t now_ms, char token[TOKEN_TEXT
         "INSERT INTO users(name,role,lanes,weight,waiting,running,disk,token,created_ms)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)";
     sqlite3_stmt *q = NULL;
-    int err = check_name(u->name, f);
+    int err = users_check_name(u->name, f);
 
     if (!err) err = check_room(db, f);
     if (!err && sqlite3_prepare_v2(db, sql, -1, &q, NULL))

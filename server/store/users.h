@@ -33,6 +33,8 @@ int users_open(const char *data, bool make, sqlite3 **db, struct fail *f);
 int users_read(sqlite3 *, struct user_rows *out, struct fail *f);
 void users_free(struct user_rows *);
 
+/* ERR_USAGE: it is no name of a user. */
+int users_check_name(const char *name, struct fail *f);
 /* A user as u says; its id is set, and a new token written. ERR_USAGE (the name is no name),
  * ERR_CONFLICT (it is taken), ERR_TOO_LARGE (LIMIT_USERS), ERR_IO. */
 int users_add(sqlite3 *, struct user *u, int64_t now_ms, char token[TOKEN_TEXT], struct fail *f);

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import os
 import re
 import select
+import subprocess
+import time
 import urllib.parse
+import urllib.request
 
-from harness import QUICK, RawWebSocket, Server, folder, run
+from harness import BIN, MODEL, QUICK, RawWebSocket, Server, folder, free_port, run
 from users import add, bare, bearer
 
 HOSTILE = "\x1b[2J\x07\x9b31m\u202egnp\u2028\x7f"
@@ -111,4 +115,33 @@ def a_flood_is_bounded():
     assert left_out > 0 and len(lines) < n, "nothing was left out: the test proves nothing"
 
 
-run([no_token_and_no_prompt, a_flood_is_bounded])
+def emptied_in_place():
+    """catches: a hole of NULs, as large as what was written before, when logrotate (copytruncate) empties the log"""
+    path = os.path.join(folder(), "log")
+    port = free_port()
+    with open(path, "wb") as log:  # as `> log 2>&1` does: not for appending
+        process = subprocess.Popen([BIN, "serve", "--port", str(port), "--model", MODEL, "--data", folder(),
+                                    "--access-log"], stdout=log, stderr=subprocess.STDOUT)
+
+    def written(what):
+        begun = time.monotonic()
+        while what not in (text := open(path, "rb").read()):
+            assert process.poll() is None and time.monotonic() - begun < 60, text
+            time.sleep(0.05)
+        return text
+
+    try:
+        written(b" at a time")
+        for i in range(3):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz?{i}", timeout=20):
+                pass
+            assert b"\0" not in written(b"GET /healthz")
+            os.truncate(path, 0)
+    finally:
+        process.terminate()
+        process.wait()
+    with open(path, "rb") as f:
+        assert b"\0" not in f.read()
+
+
+run([no_token_and_no_prompt, a_flood_is_bounded, emptied_in_place])

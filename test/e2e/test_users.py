@@ -193,7 +193,9 @@ async def set_without_a_break():
     async with server.connect(**sign_in(token)) as c:
         assert c.hello["user"]["role"] == "viewer"
     for args, told in ((("set", "ada"), "Nothing is to change"), (("set", "eve", "--weight", "2"), "no user"),
-                       (("set", "ada", "--role", "king"), "no role")):
+                       (("set", "ada", "--role", "king"), "no role"), (("add", "n" * 65), "'nnnn"),
+                       (("set", "ada/" + "n" * 100, "--weight", "2"), "'ada/nnn"), (("remove", ""), "'' is no name"),
+                       (("add", "\x1b[31m\xe9"), "'?[31m\xe9' is no name")):
         done = subprocess.run([BIN, "user", *args, "--data", data], capture_output=True, text=True)
         assert done.returncode != 0 and told in done.stderr, done.stderr
     server.stop()
