@@ -162,6 +162,16 @@ static int set_real(double *at, const struct options_row *o, const char *where, 
     return 0;
 }
 
+/* An empty path or name comes from a variable that is not set; the default is not what it meant. */
+static int check_empty(const struct options_row *o, const char *where, const char *value,
+                       struct fail *f)
+{
+    bool text = o->type == OPTIONS_TEXT || o->type == OPTIONS_TEXTS;
+
+    if (*value || !text || o->commands & OPTIONS_EMPTY) return 0;
+    return fail_set(f, ERR_USAGE, "%s is empty; give its %s, or leave it out.", where, o->arg);
+}
+
 static int set(struct options *c, const struct options_row *o, enum options_place place,
                const char *where, const char *value, struct fail *f)
 {
@@ -171,7 +181,8 @@ static int set(struct options *c, const struct options_row *o, enum options_plac
 
     if (c->place[index] > place) return 0;
     at = (char *)c + o->offset;
-    err = 0;
+    err = check_empty(o, where, value, f);
+    if (err) return err;
     switch (o->type) {
     case OPTIONS_TEXT: err = set_text(at, value, f); break;
     case OPTIONS_TEXTS: err = set_texts(at, c->place[index] == place, value, f); break;
@@ -453,7 +464,7 @@ static int check_verb(const struct options *c, struct fail *f)
 static int check_needs(const struct options *c, enum options_command command, struct fail *f)
 {
     if (command == OPTIONS_USER) return check_verb(c, f);
-    if (command == OPTIONS_BACKUP && !c->out)
+    if (command == OPTIONS_BACKUP && (!c->out || !*c->out))
         return fail_set(f, ERR_USAGE, "Name the file to write: darkroom backup FILE.");
     if ((command == OPTIONS_GENERATE || command == OPTIONS_CLIENT) && !c->prompt)
         return fail_set(f, ERR_USAGE, "Say what to draw: darkroom %s \"a red circle\".",

@@ -12,6 +12,7 @@
 #define B              (1U << OPTIONS_BACKUP)
 #define K              (1U << OPTIONS_CLIENT)
 #define L              OPTIONS_LIVE
+#define E              OPTIONS_EMPTY
 #define ALL            (S | G | C | P | T)
 /* a limit's number as the text of a default */
 #define TEXT_OF(limit) TEXT_OF_(limit)
@@ -47,10 +48,10 @@ const struct options_row OPTIONS_TABLE[] = {
      "that sets all three. A user it names must be there (`darkroom user add`)."},
     {"base", 0, OPTIONS_TEXT, S, AT(base), "/", 0, 0, "PATH",
      "Path below which a proxy serves this, as /lab/."},
-    {"origins", 0, OPTIONS_TEXT, S | L, AT(origins), NULL, 0, 0, "LIST",
+    {"origins", 0, OPTIONS_TEXT, S | L | E, AT(origins), NULL, 0, 0, "LIST",
      "Other web origins whose pages may connect, and hosts that are served, with commas between "
      "them: https://pictures.example.org for a proxy of that name."},
-    {"webhook-hosts", 0, OPTIONS_TEXT, S, AT(webhook_hosts), NULL, 0, 0, "LIST",
+    {"webhook-hosts", 0, OPTIONS_TEXT, S | E, AT(webhook_hosts), NULL, 0, 0, "LIST",
      "Hosts to which `webhook` of a request may have its end posted, with commas between them: "
      "hooks.example.org,build.lan:8080:private; none when not given."},
     {"webhook-secret", 0, OPTIONS_TEXT, S, AT(webhook_secret), NULL, 0, 0, "SECRET",
@@ -80,7 +81,9 @@ const struct options_row OPTIONS_TABLE[] = {
     {"job-seconds", 0, OPTIONS_INT, S | L, AT(job_seconds), TEXT_OF(LIMIT_JOB_SECONDS_DEFAULT), 1,
      LIMIT_JOB_SECONDS_MAX, "N", "Running time after which a job is ended as `timeout`."},
     {"connections", 0, OPTIONS_INT, S, AT(connections), TEXT_OF(LIMIT_SESSIONS_DEFAULT), 1, 65536,
-     "N", "Open connections in all."},
+     "N",
+     "Open connections in all; the log says at the start when the limit of descriptors is "
+     "less."},
     {"connections-per-ip", 0, OPTIONS_INT, S | L, AT(connections_per_ip), "0", 0, 65536, "N",
      "Open connections from one address; 0: 64, but from this machine itself any number."},
     {"connections-per-user", 0, OPTIONS_INT, S | L, AT(connections_per_user), "64", 0, 65536, "N",
@@ -104,7 +107,9 @@ const struct options_row OPTIONS_TABLE[] = {
      "Read options from an ini file, one `name = value` a line."},
 
     {"out", 'o', OPTIONS_TEXT, G | T | K, AT(out), NULL, 0, 0, "FILE",
-     "File to write; generate and client take - for standard output."},
+     "File to write; generate and client take - for standard output, and wait at a named pipe "
+     "until "
+     "something reads it."},
     {"width", 'W', OPTIONS_INT, G | P | K, AT(width), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
      "Width, a multiple of 32; 0 for what the model draws best."},
     {"height", 'H', OPTIONS_INT, G | P | K, AT(height), "0", 0, LIMIT_SIDE_MAX, "PIXELS",
@@ -129,7 +134,7 @@ const struct options_row OPTIONS_TABLE[] = {
 
     {"server", 0, OPTIONS_TEXT, K, AT(server), "http://127.0.0.1:7860", 0, 0, "URL",
      "Where the server is that draws: http://HOST:PORT, behind a proxy with its path."},
-    {"token", 0, OPTIONS_TEXT, K, AT(token), NULL, 0, 0, "TOKEN",
+    {"token", 0, OPTIONS_TEXT, K | E, AT(token), NULL, 0, 0, "TOKEN",
      "Of a user of that server; others on this machine can read it in the process list, but not "
      "from the environment."},
 

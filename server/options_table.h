@@ -30,7 +30,8 @@ enum options_type {
     OPTIONS_BYTES
 };
 /* In a row's commands: a running server takes a new value of the file when it gets SIGHUP. */
-#define OPTIONS_LIVE (1U << 31)
+#define OPTIONS_LIVE  (1U << 31)
+#define OPTIONS_EMPTY (1U << 30) /* likewise: a text that may be empty, for none */
 enum options_place { OPTIONS_DEFAULT, OPTIONS_FILE, OPTIONS_ENVIRONMENT, OPTIONS_ARGUMENT };
 
 #define OPTIONS_MAX 64
@@ -76,7 +77,7 @@ struct options_row {
     const char *name; /* --name, DARKROOM_NAME, name = in the file */
     char letter;      /* short flag or 0 */
     enum options_type type;
-    unsigned commands; /* 1 << enum options_command, or-ed; OPTIONS_LIVE */
+    unsigned commands; /* 1 << enum options_command, or-ed; OPTIONS_LIVE, OPTIONS_EMPTY */
     size_t offset;
     const char *fallback; /* default as text, NULL: none */
     double min, max;      /* numbers */

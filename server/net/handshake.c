@@ -148,10 +148,10 @@ int handshake_origins(const char *list, struct fail *f)
         n = end = strcspn(list, ",");
         while (end && (list[end - 1] == ' ' || list[end - 1] == '\t'))
             end--;
-        snprintf(item, sizeof item, "%.*s", (int)(end < sizeof item ? end : 0), list);
-        fault = end ? origin_fault(item) : NULL;
+        snprintf(item, sizeof item, "%.*s", (int)(end < sizeof item ? end : sizeof item - 1), list);
+        fault = end >= sizeof item ? "it is too long" : end ? origin_fault(item) : NULL;
         if (fault) {
-            fail_set(f, ERR_USAGE, "--origins: '%s' can never match: %s.", item, fault);
+            fail_set(f, ERR_USAGE, "--origins: '%.100s' can never match: %s.", item, fault);
             return fail_advise(f,
                                "Write it as the address bar shows it up to the path, for example "
                                "https://pictures.example.org or http://box:8080.");

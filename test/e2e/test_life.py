@@ -237,6 +237,13 @@ def generate_command():
     status, output = generate("a blue square", *size, "-o", pipe)  # not replaced by a file
     assert stat.S_ISFIFO(os.stat(pipe).st_mode), output
     assert reader.communicate(timeout=20)[0].startswith(b"\x89PNG"), output
+    early = subprocess.Popen([BIN, "generate", "--model", MODEL, "a blue square", *size, "-o", pipe],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "waits for it" not in (output := early.stderr.readline()):
+        assert output, "it has ended without a reader"
+    assert subprocess.run(["cat", pipe], stdout=subprocess.PIPE, timeout=20).stdout.startswith(b"\x89PNG")
+    assert early.wait(20) == 0, early.communicate()
+    early.communicate()
     linked, link = os.path.join(folder(), "a.png"), os.path.join(folder(), "link.png")
     os.symlink(linked, link)
     status, output = generate("a blue square", *size, "-o", link)  # as /dev/stdout is one

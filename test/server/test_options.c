@@ -159,6 +159,38 @@ static void bad_file(const char *text, const char *says)
     unlink(path);
 }
 
+/* catches: a path or a name that a script left empty, taken for another one than was meant */
+static void empty_texts(void **state)
+{
+    char *env[] = {(char[]){"DARKROOM_DATA="}, NULL};
+    struct options c;
+    int refused = 0;
+
+    (void)state;
+    for (const struct options_row *o = OPTIONS_TABLE; o->name; o++) {
+        enum options_command command = (enum options_command)__builtin_ctz(o->commands);
+        const char *words = command == OPTIONS_SERVE  ? ""
+                            : command == OPTIONS_USER ? "list "
+                                                      : "x ";
+        char flags[64], says[64];
+
+        if (o->type != OPTIONS_TEXT && o->type != OPTIONS_TEXTS) continue;
+        snprintf(flags, sizeof flags, "%s--%s=", words, o->name);
+        snprintf(says, sizeof says, "--%s is empty", o->name);
+        if (!(o->commands & OPTIONS_EMPTY)) {
+            expect(command, flags, NULL, says);
+            refused++;
+            continue;
+        }
+        assert_int_equal(read_with(&c, command, flags, NULL), 0);
+        options_free(&c);
+    }
+    assert_true(refused >= 15);
+    expect(OPTIONS_SERVE, "", env, "DARKROOM_DATA is empty; give its DIR, or leave it out.");
+    bad_file("# x\ndata =\n", ":2: data is empty");
+    bad_file("model = \n", ":1: model is empty");
+}
+
 /* catches: a wrong line number, a silently cut line, a key that is read twice or not at all, a file
  * that cannot be read taken for an empty one */
 static void bad_files(void **state)
@@ -306,11 +338,12 @@ static void changes_have_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),         cmocka_unit_test(widths),
-        cmocka_unit_test(precedence),       cmocka_unit_test(bad_values),
-        cmocka_unit_test(sizes_have_units), cmocka_unit_test(bad_files),
-        cmocka_unit_test(help_lists_all),   cmocka_unit_test(docs_are_current),
-        cmocka_unit_test(the_file_again),   cmocka_unit_test(changes_have_room),
+        cmocka_unit_test(defaults),          cmocka_unit_test(widths),
+        cmocka_unit_test(precedence),        cmocka_unit_test(bad_values),
+        cmocka_unit_test(sizes_have_units),  cmocka_unit_test(bad_files),
+        cmocka_unit_test(help_lists_all),    cmocka_unit_test(docs_are_current),
+        cmocka_unit_test(empty_texts),       cmocka_unit_test(the_file_again),
+        cmocka_unit_test(changes_have_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,7 @@ static void origin_lists(void **state)
                          "http://[::ffff:1.2.3.4]",
                          "http://[fe80::1%eth0]",
                          "http://[a]"};
+    char wide[400] = "";
     struct fail f;
 
     (void)state;
@@ -201,6 +202,11 @@ static void origin_lists(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (handshake_origins(bad[i], &f) != ERR_USAGE) fail_msg("%s was taken", bad[i]);
     assert_int_equal(handshake_origins(NULL, &f), 0);
+    memset(wide, 'a', sizeof wide - 1);
+    memcpy(wide, "https://", 8);
+    assert_int_equal(handshake_origins(wide, &f), ERR_USAGE);
+    assert_non_null(strstr(f.message, "'https://aaaa"));
+    assert_non_null(strstr(f.message, "it is too long"));
 }
 
 /* catches: a listed origin that is not let in, or lets others in */
