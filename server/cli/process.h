@@ -8,9 +8,9 @@
  * on the size of files that is reached is an error of write(), no signal; a mapped file that was
  * cut short ends the process with a sentence. */
 void process_standard(void);
-/* Of a server: SIGTERM and SIGINT are blocked (the loop reads them from a descriptor), a broken pipe
- * is an error of write() alone, and a file that 1 or 2 were sent to is written at its end, also when
- * logrotate (copytruncate) has emptied it. */
+/* Of a server: SIGTERM and SIGINT are blocked (the loop reads them from a descriptor), a broken
+ * pipe is an error of write() alone, and a file that 1 or 2 were sent to is written at its end,
+ * also when logrotate (copytruncate) has emptied it. */
 void process_server(void);
 
 #endif
