@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* usage: a line of the program's help; doc: what the command's own help begins with */
 static const struct {
@@ -565,12 +566,22 @@ bool options_given(const struct options *c, const char *name)
     return c->place[i] > OPTIONS_DEFAULT;
 }
 
+/* A pipe has nothing more to read, and opening a named one waits for who writes to it. */
+static int check_again(const struct options *c, struct fail *f)
+{
+    struct stat st;
+
+    if (!c->config || stat(c->config, &st) || !S_ISFIFO(st.st_mode)) return 0;
+    return fail_set(f, ERR_USAGE, "--config %.200s is a pipe, which is read once.", c->config);
+}
+
 int options_reread(const struct options *c, struct options *next, struct fail *f)
 {
     int err;
 
     memset(next, 0, sizeof *next);
-    err = set_defaults(next, f);
+    err = check_again(c, f);
+    if (!err) err = set_defaults(next, f);
     if (!err) err = keep_stronger(c, next, f);
     if (!err) err = read_file(next, f);
     return err ? err : check_words(next, f);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -317,6 +318,11 @@ static void the_file_again(void **state)
     fputs("log-level = loud\n", file);
     fclose(file);
     assert_int_equal(options_reread(&c, &next, &fail), ERR_USAGE);
+    options_free(&next);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0); /* which would wait for a writer */
+    assert_int_equal(options_reread(&c, &next, &fail), ERR_USAGE);
+    assert_non_null(strstr(fail.message, "is a pipe"));
     options_free(&next);
     options_free(&c);
     unlink(path);
