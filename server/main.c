@@ -40,10 +40,11 @@ static void usage(FILE *out)
 static int plain_word(const char *word, const char *more)
 {
     bool version = strcmp(word, "version") == 0 || strcmp(word, "--version") == 0;
+    struct fail f;
 
     if (more && (version || strcmp(word, "options") == 0)) {
-        fprintf(stderr, "darkroom: '%s' takes no '%s'\n", word, more);
-        return 2;
+        fail_set(&f, ERR_USAGE, "'%s' takes no '%.80s'.", word, more);
+        return cli_print_fail(&f);
     }
     if (version) {
         puts("darkroom " DARKROOM_VERSION);
@@ -111,9 +112,11 @@ int main(int argc, char **args)
     command = options_command_parse(args[1]);
     if (status >= 0) return status;
     if (command < 0) {
-        fprintf(stderr, "darkroom: there is no command '%s'\n\n", args[1]);
+        fail_set(&f, ERR_USAGE, "There is no command '%.80s'.", args[1]);
+        status = cli_print_fail(&f);
+        fputc('\n', stderr);
         usage(stderr);
-        return 2;
+        return status;
     }
     if (sodium_init() < 0) {
         fputs("darkroom: the system gives no random numbers\n", stderr);
