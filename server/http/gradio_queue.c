@@ -237,15 +237,17 @@ static void write_completed(struct exchange *x, const struct followed *w, const 
 struct session {
     char key[KEY_BYTES], origin[ORIGIN];
     struct followed all[SESSION_JOBS];
-    int n, over;
-    bool listing, again; /* an answer is due; ask once more behind it */
-    bool closing;        /* all are over: this list decides whether that is all */
+    int n, over;          /* slots that were taken; those of them whose job is over */
+    char newest[ID_TEXT]; /* of the jobs that were followed, "": none yet */
+    bool wide;            /* it was not among the last few: look further back */
+    bool listing, again;  /* an answer is due; ask once more behind it */
+    bool closing;         /* all are over: this list decides whether that is all */
 };
 
 static void ask_list(struct exchange *x)
 {
     struct session *s = exchange_own(x);
-    int limit = s->n ? SESSION_JOBS : LIMIT_LIST; /* at first also what others came after */
+    int limit = s->n && !s->wide ? SESSION_JOBS : LIMIT_LIST; /* also what others came after */
     json_t *c = json_pack("{ss si}", "type", "list", "limit", limit);
 
     s->listing = true;
@@ -278,19 +280,82 @@ static struct followed *find(struct session *s, const char *job)
     return NULL;
 }
 
-static void follow(struct exchange *x, const json_t *row)
+/* A slot that was never taken, or that of a job that is over; NULL: there is none. */
+static struct followed *free_slot(struct exchange *x)
 {
     struct session *s = exchange_own(x);
-    const char *job = json_string_value(json_object_get(row, "job"));
-    const char *key = json_string_value(json_object_get(row, "key"));
-    struct followed *w;
 
-    if (!key || strncmp(key, s->key, strlen(s->key)) != 0 || find(s, job)) return;
-    if (s->n == SESSION_JOBS) return;
-    w = &s->all[s->n++];
-    snprintf(w->p.job, sizeof w->p.job, "%s", job);
-    asked_of(key, w->asked);
-    exchange_send_job(x, "watch", job);
+    if (s->n < SESSION_JOBS) return &s->all[s->n++];
+    for (struct followed *w = s->all; w < s->all + SESSION_JOBS; w++) {
+        if (!w->p.over) continue;
+        exchange_send_job(x, "unwatch", w->p.job);
+        *w = (struct followed){.asked = ""};
+        s->over--;
+        return w;
+    }
+    return NULL;
+}
+
+/* One of the session's jobs in a list. */
+struct listed {
+    const char *job, *key;
+    bool over;
+};
+
+/* false: it must wait for a slot. */
+static bool follow(struct exchange *x, const struct listed *l)
+{
+    struct session *s = exchange_own(x);
+    struct followed *w = find(s, l->job);
+
+    if (!w) {
+        w = free_slot(x);
+        if (!w) return false;
+        snprintf(w->p.job, sizeof w->p.job, "%s", l->job);
+        asked_of(l->key, w->asked);
+        exchange_send_job(x, "watch", l->job);
+    }
+    snprintf(s->newest, sizeof s->newest, "%s", l->job);
+    return true;
+}
+
+static struct listed read_row(const json_t *row)
+{
+    const char *state = json_string_value(json_object_get(row, "state"));
+
+    return (struct listed){.job = json_string_value(json_object_get(row, "job")),
+                           .key = json_string_value(json_object_get(row, "key")),
+                           .over = state && strcmp(state, "queued") && strcmp(state, "running")};
+}
+
+/* The session's jobs that came after the newest that was followed, the newest first; -1: that one
+ * is not in the list. */
+static int list_new(const struct session *s, const json_t *jobs, struct listed out[LIMIT_LIST])
+{
+    const json_t *row;
+    size_t i;
+    int n = 0;
+
+    json_array_foreach(jobs, i, row)
+    {
+        struct listed l = read_row(row);
+
+        if (n == LIMIT_LIST || !l.job || strcmp(l.job, s->newest) == 0) break;
+        if (l.key && strncmp(l.key, s->key, strlen(s->key)) == 0) out[n++] = l;
+    }
+    return *s->newest && !s->wide && i == json_array_size(jobs) ? -1 : n;
+}
+
+/* From the oldest on, as far as there are slots. What an earlier stream of the session has told is
+ * left out of more than there are slots for. */
+static void follow_new(struct exchange *x, const struct listed *all, int n)
+{
+    const struct session *s = exchange_own(x);
+
+    while (!*s->newest && n > SESSION_JOBS && all[n - 1].over)
+        n--;
+    while (n > 0 && follow(x, &all[n - 1]))
+        n--;
 }
 
 static void close_stream(struct exchange *x)
@@ -302,12 +367,17 @@ static void close_stream(struct exchange *x)
 static void take_list(struct exchange *x, const json_t *o)
 {
     struct session *s = exchange_own(x);
-    const json_t *row;
-    size_t i;
+    struct listed all[LIMIT_LIST];
+    int n = list_new(s, json_object_get(o, "jobs"), all);
 
     s->listing = false;
     exchange_stream_as(x, SSE);
-    json_array_foreach(json_object_get(o, "jobs"), i, row) follow(x, row);
+    s->wide = n < 0;
+    if (s->wide) {
+        ask_list(x);
+        return;
+    }
+    follow_new(x, all, n);
     if (s->closing && s->over == s->n) {
         close_stream(x);
         return;

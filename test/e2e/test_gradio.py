@@ -92,6 +92,26 @@ def many_at_once():
     c.close()
 
 
+def more_than_one_stream_follows():
+    """gradio_client has 40 threads: the 41st job comes when the first is over, while others are not, into the same stream.
+    catches: one that the stream does not follow, as it had so many already, so that the client takes it for cancelled"""
+    many = Server(None, "--queue", "100")
+    c = gradio_client.Client(many.url, verbose=False)
+    jobs = [c.submit(PROMPT, "", 64, 64, 1, 1.5, seed) for seed in range(95)]
+    texts = [j.result(timeout=100)[1].split(",")[0] for j in jobs]
+    assert texts == [f"seed {i}" for i in range(95)], texts
+    body = lambda i: {"data": [PROMPT, "", 64, 64, 1, 1.5, 1000 + i], "fn_index": 0, "session_hash": "many"}
+    many.get("/v1/pause", "POST", body={})
+    want = [json.loads(many.get("/gradio_api/queue/join", "POST", body=body(i))[2])["event_id"] for i in range(60)]
+    with urllib.request.urlopen(many.url + "/gradio_api/queue/data?session_hash=many", timeout=60) as stream:
+        many.get("/v1/resume", "POST", body={})
+        told = [json.loads(line[6:]) for line in stream if line.startswith(b"data: ")]
+    assert sorted(m["event_id"] for m in told if m["msg"] == "process_completed") == sorted(want), "each once, of 60 that wait"
+    assert told[-1]["msg"] == "close_stream"
+    c.close()
+    many.stop()
+
+
 def the_same_again():
     """catches: a picture that another session has drawn, whose job this session's stream does not find"""
     for _ in range(2):
@@ -338,5 +358,5 @@ def users():
     closed.stop()
 
 
-run([an_interface, a_prediction, many_at_once, the_same_again, states, errors, two_steps, its_own_snippet, javascript, scripts,
+run([an_interface, a_prediction, many_at_once, more_than_one_stream_follows, the_same_again, states, errors, two_steps, its_own_snippet, javascript, scripts,
      odd_data, without_the_prefix, streams, signing_in, users])
