@@ -178,19 +178,21 @@ static void put_date(struct text *t)
     put(t, "date", date);
 }
 
-/* For a page of a site of --origins. Its cookies are not sent here (SameSite): it shows a token. */
+/* For a page of a site of --origins. Its cookies are not sent here (SameSite): it shows a token. It
+ * may send any header, as the libraries of other dialects have their own; the star stands for no
+ * `authorization`, and old browsers do not know it. */
 static void put_cors(const struct http_reply *r, struct text *t)
 {
     put(t, "access-control-allow-origin", r->origin);
     put(t, "vary", "origin");
     if (!r->preflight) {
         put(t, "access-control-expose-headers",
-            "location, etag, link, preference-applied, retry-after");
+            "location, etag, link, preference-applied, retry-after, retry-after-ms, x-should-retry");
         return;
     }
     put(t, "access-control-allow-methods", r->allow);
     put(t, "access-control-allow-headers",
-        "authorization, content-type, idempotency-key, last-event-id, prefer");
+        "authorization, content-type, idempotency-key, last-event-id, prefer, *");
     put(t, "access-control-max-age", "600");
 }
 
