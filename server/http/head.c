@@ -17,6 +17,12 @@ static const char *const SINGLE[] = {
     "sec-websocket-key",
     "sec-websocket-version",
     "content-type",
+    "content-encoding",
+    "idempotency-key",
+    "last-event-id",
+    "range",
+    "if-range",
+    "access-control-request-method",
 };
 
 static int bad(struct fail *f, const char *message)
@@ -51,7 +57,8 @@ static int hex(char c)
 
 /* --- the request line ------------------------------------------------------------------------- */
 
-/* %41 becomes A, in place; false for half an escape and for U+0000. */
+/* %41 becomes A, in place; false for half an escape and for U+0000. An escaped slash is a character
+ * of a word and parts none: it stays HEAD_SLASH (RFC 3986 section 2.2). */
 static bool decode(char *path)
 {
     char *out = path;
@@ -66,8 +73,11 @@ static bool decode(char *path)
         high = hex(in[1]);
         low = high < 0 ? -1 : hex(in[2]);
         if (low < 0 || !(high | low)) return false;
-        *out++ = (char)(high << 4 | low);
         in += 2;
+        if ((high << 4 | low) == '/')
+            out = mempcpy(out, HEAD_SLASH, sizeof HEAD_SLASH - 1);
+        else
+            *out++ = (char)(high << 4 | low);
     }
     *out = 0;
     return true;

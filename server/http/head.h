@@ -19,6 +19,9 @@ enum {
     HEAD_FIELDS = 128   /* header lines */
 };
 
+/* A slash in the path that was sent escaped, and so is none that parts words. */
+#define HEAD_SLASH "%2F"
+
 struct head_field {
     const char *name, *value; /* the name in lower case */
 };
@@ -26,7 +29,7 @@ struct head_field {
 /* All strings point into the bytes that were parsed. */
 struct head {
     const char *method; /* as sent: "GET" is not "get" */
-    const char *path;   /* decoded, begins with "/" ("*" for OPTIONS *); no U+0000 inside */
+    const char *path;   /* decoded but for HEAD_SLASH, no U+0000; begins with "/" ("*" of OPTIONS) */
     const char *query;  /* as sent, "" when there is none */
     const char *host;   /* of an address with scheme and host, which counts as the Host; or NULL */
     bool old;           /* HTTP/1.0 */

@@ -44,7 +44,7 @@ struct exchange;
 
 struct http_request {
     const char *method;        /* "GET", "HEAD", anything else */
-    const char *path;          /* decoded, without the query */
+    const char *path;          /* as in struct head */
     const char *query;         /* as sent, "" when there is none */
     const char *if_none_match; /* "" when there is none */
     const struct http_asker *asker;

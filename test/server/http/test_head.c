@@ -89,6 +89,9 @@ static void bodies(void **state)
         "X(Y): a",
         "Host: y",
         "Origin: a\r\nOrigin: b",
+        "Idempotency-Key: a\r\nidempotency-key: b",
+        "Last-Event-ID: 1\r\nLast-Event-ID: 2",
+        "Range: bytes=0-1\r\nRange: bytes=2-3",
     };
 
     (void)state;
@@ -134,6 +137,26 @@ static void addresses_with_host(void **state)
         assert_string_equal(h.path, cases[i].path);
         assert_string_equal(h.query, cases[i].query);
     }
+}
+
+/* catches: a slash inside a word that parts it */
+static void escaped_slashes(void **state)
+{
+    static const struct {
+        const char *target, *path;
+    } cases[] = {{"/v1%2fqueue", "/v1%2Fqueue"}, {"/v1%2Fqueue", "/v1%2Fqueue"},
+                 {"/%2f%2F/%71", "/%2F%2F/q"},   {"/a%2f", "/a%2F"},
+                 {"/a%5c%2e%2e", "/a\\.."}};
+    struct head h;
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].target);
+        assert_int_equal(parse(&h, text), 0);
+        assert_string_equal(h.path, cases[i].path);
+    }
+    assert_int_equal(parse(&h, "GET %2Fv1 HTTP/1.1\r\nHost: x\r\n\r\n"), 400);
 }
 
 /* catches: lines that end in LF alone and are waited for in silence */
@@ -249,6 +272,7 @@ int main(void)
         cmocka_unit_test(bodies),
         cmocka_unit_test(first_lines),
         cmocka_unit_test(addresses_with_host),
+        cmocka_unit_test(escaped_slashes),
         cmocka_unit_test(bare_line_feeds),
         cmocka_unit_test(sizes),
         cmocka_unit_test(mutants),
