@@ -71,12 +71,14 @@ struct progress {
 static void begin_progress(struct exchange *x, const struct http_request *q)
 {
     struct progress *p = exchange_own(x);
-    char value[8];
+    struct fail f;
 
     a1111_key(q, p->key);
     text_init(&p->image, 0, 2 * LIMIT_FRAME_BYTES);
-    p->no_image = query_value(q->query, "skip_current_image", value, sizeof value)
-                  && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+    if (query_true(q->query, "skip_current_image", &p->no_image, &f)) {
+        exchange_refuse(x, &f);
+        return;
+    }
     ask_list(x, "running");
     ask_list(x, "queued");
 }

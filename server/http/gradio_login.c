@@ -17,16 +17,17 @@ static void keep(char out[GRADIO_PASSWORD], const char *value, size_t n)
     out[fits ? n : 0] = 0;
 }
 
-/* "username=..&password=.." */
+/* "username=..&password=..", each once */
 static void read_fields(const struct http_request *q, char out[GRADIO_PASSWORD])
 {
     char *fields = malloc(q->len + 1);
+    struct fail f;
 
     *out = 0;
     if (!fields) return;
     memcpy(fields, q->body, q->len);
     fields[q->len] = 0;
-    query_value(fields, "password", out, GRADIO_PASSWORD);
+    if (!query_check(fields, &f)) query_value(fields, "password", out, GRADIO_PASSWORD);
     free(fields);
 }
 
@@ -34,10 +35,12 @@ static void read_parts(struct multipart *m, char out[GRADIO_PASSWORD])
 {
     struct multipart_part part;
     struct fail f;
+    int found = 0;
 
     *out = 0;
     while (multipart_next(m, &part, &f) > 0)
-        if (strcmp(part.name, "password") == 0) keep(out, part.value, part.len);
+        if (strcmp(part.name, "password") == 0 && !found++) keep(out, part.value, part.len);
+    if (found > 1) *out = 0;
 }
 
 void gradio_login(const struct http_request *q, struct http_reply *r)

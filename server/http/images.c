@@ -22,7 +22,21 @@ struct taken {
     const char *file;
     size_t len;
     bool found, private;
+    bool told; /* it was said whether it is private */
 };
+
+/* A word that is not understood must not keep a picture that was to be private. */
+static int take_private(const struct multipart_part *p, struct taken *t, struct fail *f)
+{
+    if (t->told) {
+        fail_field(f, ERR_BAD_FIELD, "private", "private is said twice");
+        return fail_advise(f, "Send it once, as a parameter or as a field.");
+    }
+    t->told = true;
+    if (query_truth(p->value, p->len, &t->private)) return 0;
+    fail_field(f, ERR_BAD_FIELD, "private", "private is neither true nor false");
+    return fail_advise(f, "Send true, or leave it out.");
+}
 
 /* The first file of a form, and its field `private`. */
 static int take_form(struct multipart *m, struct taken *t, struct fail *f)
@@ -31,8 +45,7 @@ static int take_form(struct multipart *m, struct taken *t, struct fail *f)
     int got;
 
     while ((got = multipart_next(m, &p, f)) == 1) {
-        if (strcmp(p.name, "private") == 0)
-            t->private = p.len == 4 && memcmp(p.value, "true", 4) == 0;
+        if (strcmp(p.name, "private") == 0 && take_private(&p, t, f)) return ERR_BAD_FIELD;
         if (!p.file && strcmp(p.name, "image") != 0) continue;
         if (t->found) {
             fail_set(f, ERR_BAD_REQUEST, "The form has more than one file.");
@@ -47,23 +60,17 @@ static int take_form(struct multipart *m, struct taken *t, struct fail *f)
     return fail_advise(f, "Name the field of the file `image`.");
 }
 
-static bool asks_private(const struct http_request *q)
-{
-    char value[8];
-
-    return query_value(q->query, "private", value, sizeof value)
-           && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
 static void begin_upload(struct exchange *x, const struct http_request *q)
 {
     const char *type = request_header(q, "content-type");
-    struct taken t = {.file = q->body, .len = q->len, .private = asks_private(q)};
+    struct taken t = {.file = q->body, .len = q->len};
     struct multipart m;
     struct fail f;
-    int err = 0;
+    char value[8];
+    int err = query_true(q->query, "private", &t.private, &f);
 
-    if (multipart_begin(&m, type, q->body, q->len)) err = take_form(&m, &t, &f);
+    t.told = query_value(q->query, "private", value, sizeof value);
+    if (!err && multipart_begin(&m, type, q->body, q->len)) err = take_form(&m, &t, &f);
     if (err)
         exchange_refuse(x, &f);
     else
@@ -83,7 +90,8 @@ static void pass_uploaded(struct exchange *x, const struct blob *m, bool binary)
     }
 }
 
-const struct translator IMAGES_UPLOAD = {.begin = begin_upload, .message = pass_uploaded};
+const struct translator IMAGES_UPLOAD = {
+    .types = "application/json", .begin = begin_upload, .message = pass_uploaded};
 
 /* --- list, discard ---------------------------------------------------------------------------- */
 
@@ -105,7 +113,7 @@ static void pass_answer(struct exchange *x, const struct blob *m, bool binary)
 {
     struct fail f;
 
-    if (binary) return;
+    if (binary || exchange_is(m, "notice") || exchange_is(m, "user")) return; /* for who stays */
     if (exchange_is(m, "error")) {
         exchange_error(m, &f);
         exchange_refuse(x, &f);
@@ -114,8 +122,12 @@ static void pass_answer(struct exchange *x, const struct blob *m, bool binary)
     }
 }
 
-const struct translator IMAGES_LIST = {.begin = begin_list, .message = pass_answer};
-const struct translator IMAGES_DISCARD = {.begin = begin_discard, .message = pass_answer};
+#define CALL(name)                                                         \
+    {                                                                      \
+        .types = "application/json", .begin = name, .message = pass_answer \
+    }
+
+const struct translator IMAGES_LIST = CALL(begin_list), IMAGES_DISCARD = CALL(begin_discard);
 
 /* --- their files ------------------------------------------------------------------------------ */
 

@@ -70,24 +70,6 @@ static int check_members(enum command_kind kind, const json_t *command, bool job
     return err;
 }
 
-/* A parameter that there is not. */
-static int check_query(const char *query, const char *const *names, struct fail *f)
-{
-    struct query_pair p;
-
-    while (query_next(&query, &p)) {
-        const char *const *name = names;
-
-        while (*name && strcmp(*name, p.name) != 0)
-            name++;
-        if (*name) continue;
-        fail_field(f, ERR_BAD_FIELD, p.name, "There is no parameter \"%s\" here", p.name);
-        return fail_advise(f, "See HTTP.md for those that there are.");
-    }
-    return query ? 0
-                 : fail_set(f, ERR_BAD_REQUEST, "The query of the address holds a wrong escape");
-}
-
 /* The body's object, empty without a body. *err: 0 or why it is NULL. */
 static json_t *body_of(const struct http_request *q, int *err, struct fail *f)
 {
@@ -107,8 +89,9 @@ static int take_key(const struct http_request *q, json_t *command, struct fail *
     if (!n) return 0;
     if (json_object_get(command, "key"))
         return fail_field(f, ERR_BAD_FIELD, "key", "key stands beside the header Idempotency-Key");
-    json_object_set_new(command, "key", json_stringn(key + quoted, n - (quoted ? 2 : 0)));
-    return 0;
+    if (json_object_set_new(command, "key", json_stringn(key + quoted, n - (quoted ? 2 : 0))) == 0)
+        return 0;
+    return fail_field(f, ERR_BAD_UTF8, "key", "The header Idempotency-Key is no UTF-8");
 }
 
 /* RFC 7240: `Prefer: wait=10`, `respond-async`; what is none of the two is passed over. */
@@ -152,7 +135,7 @@ static void begin_submit(struct exchange *x, const struct http_request *q)
 
     c->kind = COMMAND_SUBMIT;
     if (!err) err = check_members(c->kind, command, false, &f);
-    if (!err) err = check_query(q->query, WAIT, &f);
+    if (!err) err = query_only(q->query, WAIT, &f);
     if (!err) err = take_wait(x, q, &f);
     if (!err) err = take_key(q, command, &f);
     if (!err) json_object_set_new(command, "watch", json_false());
@@ -231,7 +214,7 @@ static void begin_job(struct exchange *x, const struct http_request *q, enum com
     int err = take_job(q, command, &f);
 
     c->kind = kind;
-    if (!err) err = check_query(q->query, parameters, &f);
+    if (!err) err = query_only(q->query, parameters, &f);
     if (!err) err = take_wait(x, q, &f);
     send(x, command, err, &f);
 }
@@ -262,7 +245,7 @@ static void begin_command(struct exchange *x, const struct http_request *q)
     }
     command = body_of(q, &err, &f);
     if (!err) err = check_members(c->kind, command, about_job, &f);
-    if (!err) err = check_query(q->query, NONE, &f);
+    if (!err) err = query_only(q->query, NONE, &f);
     if (!err && about_job) err = take_job(q, command, &f);
     if (!err && c->kind == COMMAND_STATS) json_object_set_new(command, "on", json_false());
     send(x, command, err, &f);

@@ -55,6 +55,10 @@ static int take_part(struct exchange *x, struct attach *a, json_t *o,
     if (strcmp(p->name, "mask") == 0) return refuse_mask(f);
     if (strcmp(p->name, "image") == 0 || strcmp(p->name, "image[]") == 0)
         return attach_file(x, a, "image", p->value, p->len, f);
+    if (json_object_get(o, p->name)) {
+        fail_field(f, ERR_BAD_FIELD, p->name, "%s is there twice", p->name);
+        return fail_advise(f, "Send each field once.");
+    }
     if (json_object_set_new(o, p->name, value_of(p)) == 0) return 0;
     return fail_field(f, ERR_BAD_UTF8, p->name, "%s is no UTF-8 text", p->name);
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex(char c)
 {
@@ -77,6 +78,79 @@ bool query_value(const char *query, const char *name, char *out, size_t bytes)
     return false;
 }
 
+/* --- what stands there ------------------------------------------------------------------------ */
+
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; *names; names++)
+        if (strcmp(*names, name) == 0) return true;
+    return false;
+}
+
+bool query_truth(const char *text, size_t n, bool *out)
+{
+    static const char *const words[] = {"false", "true", "0", "1", "no", "yes", "off", "on"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        *out = i % 2;
+        if (strlen(words[i]) == n && strncasecmp(text, words[i], n) == 0) return true;
+    }
+    return false;
+}
+
+int query_true(const char *query, const char *name, bool *out, struct fail *f)
+{
+    char value[8];
+
+    *out = false;
+    if (!query_value(query, name, value, sizeof value)) return 0;
+    if (query_truth(value, strlen(value), out)) return 0;
+    fail_field(f, ERR_BAD_FIELD, name, "%s is neither true nor false", name);
+    return fail_advise(f, "Write %s=true, or leave it out.", name);
+}
+
+/* Is it one of the n names? */
+static bool is_among(const char names[][QUERY_NAME], int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+int query_check(const char *query, struct fail *f)
+{
+    char names[QUERY_PAIRS][QUERY_NAME];
+    struct query_pair p;
+    int n = 0;
+
+    while (query_next(&query, &p)) {
+        if (n == QUERY_PAIRS) {
+            fail_set(f, ERR_BAD_REQUEST, "The address has more than %d parameters", QUERY_PAIRS);
+            return fail_advise(f, "Send fewer.");
+        }
+        if (is_among(names, n, p.name)) {
+            fail_field(f, ERR_BAD_FIELD, p.name, "The parameter %s stands twice", p.name);
+            return fail_advise(f, "Send each parameter once.");
+        }
+        if (*p.name) memcpy(names[n++], p.name, QUERY_NAME);
+    }
+    if (query) return 0;
+    fail_set(f, ERR_BAD_REQUEST, "The query of the address holds a wrong escape");
+    return fail_advise(f, "Write a percent sign as %%25.");
+}
+
+int query_only(const char *query, const char *const *names, struct fail *f)
+{
+    struct query_pair p;
+
+    while (query_next(&query, &p)) {
+        if (is_listed(names, p.name)) continue;
+        fail_field(f, ERR_BAD_FIELD, p.name, "There is no parameter \"%s\" here", p.name);
+        return fail_advise(f, "See HTTP.md for those that there are.");
+    }
+    return 0;
+}
+
 int query_whole(const char *query, const char *name, int64_t min, int64_t max, int64_t def,
                 int64_t *out, struct fail *f)
 {
@@ -112,13 +186,6 @@ static json_t *value_of(const char *text, bool is_text)
     return json_string(text);
 }
 
-static bool is_listed(const char *const *names, const char *name)
-{
-    for (; *names; names++)
-        if (strcmp(*names, name) == 0) return true;
-    return false;
-}
-
 static json_t *spec_of(json_t *object)
 {
     json_t *spec = json_object_get(object, "spec");
@@ -152,8 +219,6 @@ static int put(json_t *object, enum command_kind kind, const struct query_pair *
                    command_kind_name(kind), p->name);
         return fail_advise(f, "See HTTP.md for those that it has.");
     }
-    if (json_object_get(in, p->name))
-        return fail_field(f, ERR_BAD_FIELD, p->name, "The parameter %s stands twice", p->name);
     if (json_object_set_new(in, p->name, value_of(p->value, is_text)) == 0) return 0;
     return fail_field(f, ERR_BAD_UTF8, p->name, "The parameter %s is not UTF-8", p->name);
 }
@@ -166,6 +231,5 @@ int query_command(const char *query, enum command_kind kind, const char *const *
 
     while (!err && query_next(&query, &p))
         if (!is_listed(others, p.name)) err = put(object, kind, &p, f);
-    if (err || query) return err;
-    return fail_set(f, ERR_BAD_REQUEST, "The query of the address holds a wrong escape");
+    return err;
 }

@@ -15,6 +15,7 @@
 #include "server/http/openai.h"
 #include "server/http/pages.h"
 #include "server/http/pictures.h"
+#include "server/http/query.h"
 #include "server/http/queue.h"
 
 #include <stdio.h>
@@ -167,6 +168,7 @@ static void route_model(struct http *h, const struct http_request *q, struct htt
 }
 
 #define READ "GET, HEAD"
+static const char *const NONE[] = {NULL}, *const PRIVATE[] = {"private", NULL};
 
 const struct http_route HTTP_ROUTES[] = {
     {URL_PICTURES, READ, HTTP_GUEST, .route = route_picture},
@@ -174,9 +176,9 @@ const struct http_route HTTP_ROUTES[] = {
     {"/healthz", READ, HTTP_PUBLIC, .route = route_health},
     {"/readyz", READ, HTTP_PUBLIC, .route = route_readiness},
     {"/metrics", READ, HTTP_ADMIN, .route = route_metrics},
-    {"/v1/session", "GET, HEAD, POST", HTTP_KNOWN, .route = route_session},
-    {"/v1/session", "DELETE", HTTP_PUBLIC, .route = route_session},
-    {"/v1/model", READ, HTTP_KNOWN, .route = route_model},
+    {"/v1/session", "GET, HEAD, POST", HTTP_KNOWN, .route = route_session, .parameters = NONE},
+    {"/v1/session", "DELETE", HTTP_PUBLIC, .route = route_session, .parameters = NONE},
+    {"/v1/model", READ, HTTP_KNOWN, .route = route_model, .parameters = NONE},
     {"/v1/jobs", READ, HTTP_GUEST, .translator = &JOBS_LIST},
     {"/v1/jobs", "POST", HTTP_KNOWN, .translator = &JOBS_SUBMIT, .body = HTTP_JSON},
     {"/v1/jobs/{job}", READ, HTTP_GUEST, .translator = &JOBS_SHOW},
@@ -186,14 +188,16 @@ const struct http_route HTTP_ROUTES[] = {
      .body = HTTP_JSON},
     {"/v1/quote", READ, HTTP_KNOWN, .translator = &JOBS_QUOTE},
     {"/v1/stats", READ, HTTP_KNOWN, .translator = &JOBS_STATS},
-    {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS},
-    {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
+    {"/v1/stats/events", READ, HTTP_KNOWN, .translator = &EVENTS_STATS, .parameters = NONE},
+    {"/v1/queue", READ, HTTP_KNOWN, .translator = &QUEUE_JSON, .parameters = NONE},
     {"/queue", READ, HTTP_KNOWN, .translator = &QUEUE_PAGE},
     {"/queue/status", READ, HTTP_KNOWN, .translator = &QUEUE_JSON},
-    {"/v1/images", READ, HTTP_KNOWN, .translator = &IMAGES_LIST},
-    {"/v1/images", "POST", HTTP_KNOWN, .translator = &IMAGES_UPLOAD, .body = HTTP_FILE},
-    {"/v1/images/{digest}", READ, HTTP_KNOWN, .route = route_image},
-    {"/v1/images/{digest}", "DELETE", HTTP_KNOWN, .translator = &IMAGES_DISCARD},
+    {"/v1/images", READ, HTTP_KNOWN, .translator = &IMAGES_LIST, .parameters = NONE},
+    {"/v1/images", "POST", HTTP_KNOWN, .translator = &IMAGES_UPLOAD, .body = HTTP_FILE,
+     .parameters = PRIVATE},
+    {"/v1/images/{digest}", READ, HTTP_KNOWN, .route = route_image, .parameters = NONE},
+    {"/v1/images/{digest}", "DELETE", HTTP_KNOWN, .translator = &IMAGES_DISCARD,
+     .parameters = NONE},
     {"/v1/images/generations", "POST", HTTP_KNOWN, .translator = &OPENAI_GENERATE,
      .body = HTTP_JSON},
     {"/v1/images/edits", "POST", HTTP_KNOWN, .translator = &OPENAI_EDIT, .body = HTTP_FORM},
@@ -238,11 +242,21 @@ const struct http_route HTTP_ROUTES[] = {
 
 /* --- finding a route -------------------------------------------------------------------------- */
 
-/* One word of the path for a {word} of the row's; false: it is none. */
+/* One word of the path for a {word} of the row's, its slashes as they were before they were
+ * escaped; false: it is none. */
 static bool take_word(const char *what, size_t n, struct http_request *q, int i)
 {
+    static const size_t len = sizeof HEAD_SLASH - 1;
+    const char *end = what + n;
+    char *out = q->param[i].text;
+
     if (n >= HTTP_PARAM_BYTES || i >= HTTP_PARAMS) return false;
-    memcpy(q->param[i].text, what, n);
+    while (what < end) {
+        bool slash = strncmp(what, HEAD_SLASH, len) == 0;
+
+        *out++ = slash ? '/' : *what;
+        what += slash ? len : 1;
+    }
     return n > 0;
 }
 
@@ -349,26 +363,50 @@ static const struct {
     {"/sdapi/", &A1111_GET, NULL},
     {"/internal/", &A1111_GET, NULL},
     {"/gradio_api/", &GRADIO_CONFIG, NULL},
-    {"/api/predict", &GRADIO_PREDICT, NULL},
-    {"/run/predict", &GRADIO_PREDICT, NULL},
+    {"/api/", &GRADIO_PREDICT, NULL},
+    {"/run/", &GRADIO_PREDICT, NULL},
+    {"/call/", &GRADIO_JOIN, NULL},
+    {"/queue/join", &GRADIO_JOIN, NULL},
+    {"/queue/data", &GRADIO_DATA, NULL},
+    {"/heartbeat/", &GRADIO_HEARTBEAT, NULL},
+    {"/info", &GRADIO_INFO, NULL},
+    {"/cancel", &GRADIO_END, NULL},
+    {"/reset", &GRADIO_END, NULL},
     {"/config", &GRADIO_CONFIG, NULL},
     {"/login", &GRADIO_CONFIG, NULL},
     {"/file=", &GRADIO_CONFIG, NULL},
     {"/upload", &GRADIO_UPLOAD, NULL},
 };
 
+/* Is the first word below /v1/ one of this server's own API? */
+static bool is_ours(const char *path)
+{
+    const size_t n = strcspn(path + strlen("/v1/"), "/") + strlen("/v1/");
+    char word[HTTP_PARAM_BYTES];
+
+    for (const struct http_route *row = HTTP_ROUTES; row->path; row++)
+        if (strncmp(row->path, path, n) == 0 && (!row->path[n] || row->path[n] == '/')) return true;
+    snprintf(word, sizeof word, "%.*s", (int)(n - strlen("/v1/")), path + strlen("/v1/"));
+    return command_kind_parse(word) >= 0;
+}
+
+/* Whose address it is, or would be; NULL: this server's own. */
+static const struct translator *dialect_of(const char *method, const char *path)
+{
+    for (size_t i = 0; i < sizeof DIALECTS / sizeof *DIALECTS; i++)
+        if (strncmp(path, DIALECTS[i].begin, strlen(DIALECTS[i].begin)) == 0
+            && (!DIALECTS[i].method || strcmp(method, DIALECTS[i].method) == 0))
+            return DIALECTS[i].translator;
+    /* of the many that OpenAI has and this has not: chat, responses, embeddings .. */
+    return strncmp(path, "/v1/", 4) == 0 && !is_ours(path) ? &OPENAI_GENERATE : NULL;
+}
+
 /* Refuse an address or a method, as the dialect does whose address it would be. */
 static void refuse_address(const struct http_request *q, const struct fail *f, int status,
                            struct http_reply *r)
 {
-    const struct translator *t = NULL;
-
-    for (size_t i = 0; i < sizeof DIALECTS / sizeof *DIALECTS && !t; i++)
-        if (strncmp(q->path, DIALECTS[i].begin, strlen(DIALECTS[i].begin)) == 0
-            && (!DIALECTS[i].method || strcmp(q->method, DIALECTS[i].method) == 0))
-            t = DIALECTS[i].translator;
     reply_free(r);
-    exchange_write_fail(t, r, f, status);
+    exchange_write_fail(dialect_of(q->method, q->path), r, f, status);
 }
 
 static void refuse_method(const struct http_request *q, const char *allow, struct http_reply *r)
@@ -428,7 +466,14 @@ static const char *types_of(enum http_body body)
  * status. */
 static int check_body(const struct http_route *row, const struct http_request *q, struct fail *f)
 {
-    if (!q->head || !head_body(q->head) || (row && row->body == HTTP_ANY)) return 0;
+    const char *coding = request_header(q, "content-encoding");
+
+    if (!q->head || !head_body(q->head)) return 0;
+    if (*coding && strcasecmp(coding, "identity") != 0) {
+        fail_field(f, ERR_BAD_REQUEST, "Content-Encoding", "A body is read as it is, not packed.");
+        fail_advise(f, "Send it without Content-Encoding.");
+        return 415;
+    }
     if (row && row->body >= HTTP_FILE && row->body <= HTTP_LOGIN) {
         if (takes_file(row->body, q)) return 0;
         fail_field(f, ERR_BAD_REQUEST, "Content-Type", "The body must be %s.", types_of(row->body));
@@ -444,6 +489,15 @@ static int check_body(const struct http_route *row, const struct http_request *q
     fail_set(f, ERR_BAD_REQUEST, "This request carries a body, and none is read here.");
     fail_advise(f, "Send it without Content-Length and Transfer-Encoding.");
     return fail_status(f->code);
+}
+
+/* 0 or 422: parameters that say two things, or that there are not. */
+static int check_query(const struct http_route *row, const struct http_request *q, struct fail *f)
+{
+    int err = row ? query_check(q->query, f) : 0;
+
+    if (!err && row && row->parameters) err = query_only(q->query, row->parameters, f);
+    return err ? fail_status(f->code) : 0;
 }
 
 /* 0 or 406. */
@@ -474,16 +528,17 @@ static bool admits(const struct http *h, const struct http_route *row, const str
 
     if (row && !grants(h, row, q) && !permitted(row->access, q->asker, &f))
         status = fail_status(f.code);
+    if (!status) status = check_query(row, q, &f);
     if (!status) status = check_accept(row, q, &f);
     if (!status) status = check_body(row, q, &f);
-    if (status) http_refuse(row, &f, status, r);
+    if (status) http_refuse(row, q->method, q->path, &f, status, r);
     return !status;
 }
 
-void http_refuse(const struct http_route *row, const struct fail *f, int status,
-                 struct http_reply *r)
+void http_refuse(const struct http_route *row, const char *method, const char *path,
+                 const struct fail *f, int status, struct http_reply *r)
 {
-    exchange_write_fail(row ? row->translator : NULL, r, f, status);
+    exchange_write_fail(row ? row->translator : dialect_of(method, path), r, f, status);
 }
 
 /* --- answering -------------------------------------------------------------------------------- */

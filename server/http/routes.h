@@ -52,8 +52,7 @@ enum http_body {
     HTTP_FILE,  /* a picture's file, as it is or in multipart/form-data; or such a form of fields */
     HTTP_FILES, /* several files, in multipart/form-data */
     HTTP_FORM,  /* JSON or multipart/form-data, with pictures in it */
-    HTTP_LOGIN, /* the fields of a form, in either of the types that forms have */
-    HTTP_ANY    /* JSON, whatever type it says */
+    HTTP_LOGIN  /* the fields of a form, in either of the types that forms have */
 };
 
 struct http_route {
@@ -66,6 +65,9 @@ struct http_route {
     void (*route)(struct http *, const struct http_request *, struct http_reply *);
     const struct translator *translator;
     enum http_body body;
+    /* that its address takes, ends with NULL; NULL: the translator sees to them, or to those that
+     * it knows */
+    const char *const *parameters;
 };
 /* Every route but the page's own files, which anybody may get; ends with a NULL path. */
 extern const struct http_route HTTP_ROUTES[];
@@ -75,9 +77,10 @@ extern const struct http_route HTTP_ROUTES[];
 const struct http_route *http_find(struct http *, struct http_request *, struct http_reply *out);
 /* The bytes of body that this route takes at most. */
 int64_t http_body_max(const struct http_route *);
-/* Refuse what belongs to this route (NULL: to none), as its dialect writes errors. */
-void http_refuse(const struct http_route *, const struct fail *, int status,
-                 struct http_reply *out);
+/* Refuse what belongs to this route (NULL: none was looked for) at this address, as its dialect
+ * writes errors. */
+void http_refuse(const struct http_route *, const char *method, const char *path,
+                 const struct fail *, int status, struct http_reply *out);
 /* Answer it, the body included: the reply is made, or out->exchange will make it. The caller ends
  * it with negotiate() before it is sent, exchange_free() and reply_free(). */
 void http_answer(struct http *, const struct http_route *, const struct http_request *, int64_t now,

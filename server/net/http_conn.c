@@ -246,12 +246,15 @@ static bool begin(struct conn *c, bool last)
 /* The connection cannot go on behind this. false: it is gone. */
 static bool refuse(struct conn *c, const struct fail *f, int status)
 {
+    static const struct head none = {.method = "", .path = ""};
     struct http_conn *h = c->http;
+    const struct head *head = h->request ? &h->request->head : &none;
 
     drop_exchange(c, true);
     reply_free(&h->reply);
-    http_refuse(h->request ? h->request->route : NULL, f, status, &h->reply);
-    h->reply.head = h->request && strcmp(h->request->head.method, "HEAD") == 0;
+    http_refuse(h->request ? h->request->route : NULL, head->method,
+                proxy_below(c->all->base, head->path), f, status, &h->reply);
+    h->reply.head = strcmp(head->method, "HEAD") == 0;
     return begin(c, true);
 }
 

@@ -100,6 +100,14 @@ def refusals():
     assert status == 422 and json.loads(body)["error"]["param"] == "image", body
 
 
+def fields_that_stand_twice():
+    """catches: a form that says two things, of which the last is taken in silence"""
+    for name, values in (("prompt", ("a boat", "a house")), ("n", ("1", "1")), ("stream", ("false", "true"))):
+        fields = {"prompt": PROMPT, "size": "64x64", **{k: str(v) for k, v in FEW.items()}, name: list(values)}
+        answer = httpx.post(server.url + "/v1/images/edits", data=fields, files={"image": file("red")}, timeout=60)
+        assert answer.status_code == 422 and answer.json()["error"]["param"] == name, (name, answer.text)
+
+
 def as_json():
     """catches: `images` of JSON that are not read: base64, or the address of a picture of this server"""
     data = "data:image/png;base64," + base64.b64encode(file("red").read()).decode()
@@ -329,5 +337,5 @@ def gradio_users():
     closed.stop()
 
 
-run([an_edit, several_pictures, a_stream, refusals, as_json, img2img, gradio_files, gradio_refusals, gradio_curl, gradio_scripts,
+run([an_edit, several_pictures, a_stream, refusals, fields_that_stand_twice, as_json, img2img, gradio_files, gradio_refusals, gradio_curl, gradio_scripts,
      gradio_javascript, gradio_users])

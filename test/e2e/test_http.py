@@ -157,6 +157,8 @@ def keys():
     assert status == 409 and problem["field"] == "key"
     status, _, problem = line.ask("POST", "/v1/jobs", {"spec": QUICK, "key": "k2"}, Idempotency_Key="k1")
     assert status == 422 and problem["field"] == "key"
+    status, _, problem = line.ask("POST", "/v1/jobs", {"spec": QUICK}, Idempotency_Key=b"k\xff")
+    assert status == 400 and problem["code"] == "bad_utf8" and problem["field"] == "key", problem
 
 
 def waiting():
@@ -249,11 +251,66 @@ def addresses_of_dialects():
             ("GET", "/internal/none", 404, {"error", "detail", "body", "errors"}),
             ("GET", "/gradio_api/queue/join", 405, {"error", "detail", "code"}),
             ("GET", "/gradio_api/none/x/y", 404, {"error", "detail", "code"}),
-            ("GET", "/run/predict", 405, {"error", "detail", "code"}),
+            ("GET", "/run/predict", 405, {"error", "detail", "code"}), ("POST", "/run/other", 404, {"error", "detail", "code"}),
+            ("POST", "/call/predict/x/y", 404, {"error", "detail", "code"}), ("GET", "/api/other", 404, {"error", "detail", "code"}),
+            ("POST", "/v1/chat/completions", 404, {"error"}), ("GET", "/v1/chat", 404, {"error"}), ("DELETE", "/v1/files/x", 404, {"error"}),
+            ("POST", "/v1/chat%2Fcompletions", 404, {"error"}), ("POST", "/v1/jobsx", 404, {"error"}),
             ("GET", "/upload", 405, {"error", "detail", "code"})):
         got, head, answer = line.ask(method, path)
         assert got == status and set(answer) == keys, (path, got, answer)
         assert head["Content-Type"] == "application/json" and (status != 405 or head["Allow"]), head
+
+
+def ours_alone():
+    """catches: an address of this server's own that is refused in another's form"""
+    line = Line()
+    for method, path in (("GET", "/v1/jobs/x/y/z"), ("GET", "/v1/hold"), ("POST", "/v1/watch"), ("PUT", "/v1/quote"), ("GET", "/v1/images/none"),
+                         ("GET", "/v1/stats/none"), ("GET", "/v2/chat"), ("GET", "/v1"), ("POST", "/v1/queue"), ("GET", "/none")):
+        got, head, answer = line.ask(method, path)
+        assert got in (404, 405) and head["Content-Type"] == "application/problem+json" and answer["code"], (path, got, answer)
+
+
+def said_twice():
+    """catches: what says two things, of which one is taken in silence: parameters, headers; and what nobody reads"""
+    line, job = Line(), "0123456789abcdef"
+    for method, path, field in (
+            ("POST", "/v1/jobs?wait=50&wait=1", "wait"), ("POST", "/v1/jobs?wait=1&w%61it=1", "wait"), ("GET", f"/v1/jobs/{job}?wait=1&wait=0", "wait"),
+            ("GET", f"/v1/jobs/{job}/events?seq=1&seq=2", "seq"), ("GET", f"/v1/jobs/{job}/events?previews=1&previews=0", "previews"),
+            ("GET", f"/v1/jobs/{job}/events?max_px=64&previews=1&max_px=65", "max_px"), ("GET", "/v1/quote?prompt=a&prompt=b", "prompt"),
+            ("GET", "/v1/jobs?limit=1&limit=2", "limit"), ("GET", "/v1/stats?x=1", "x"), ("GET", "/v1/queue?x=1&x=2", "x"), ("GET", "/v1/queue?x=1", "x"),
+            ("GET", "/v1/model?x", "x"), ("GET", "/v1/session?x", "x"), ("GET", "/v1/stats/events?x", "x"), ("GET", "/v1/images?x", "x"),
+            ("DELETE", "/v1/images/" + 64 * "0" + "?x", "x"), ("GET", "/v1/images/" + 64 * "0" + "?x", "x"), ("POST", "/v1/pause?x", "x"),
+            ("GET", f"/i/{64 * '0'}.png?download=1&download=2", "download"), ("GET", "/metrics?a&a", "a")):
+        status, head, answer = line.ask(method, path, {"spec": QUICK} if method == "POST" else None)
+        assert (status, answer["code"], answer["field"]) == (422, "bad_field", field) and answer["hint"], (path, status, answer)
+        assert head["Content-Type"] == "application/problem+json", head
+    for path, keys in (("/sdapi/v1/progress?skip_current_image=true&skip_current_image=false", {"error", "detail", "body", "errors"}),
+                       ("/gradio_api/queue/data?session_hash=a&session_hash=b", {"error", "detail", "code"}), ("/v1/models?a&a", {"error"})):
+        status, _, answer = line.ask("GET", path)
+        assert status == 422 and set(answer) == keys, (path, status, answer)
+    assert line.ask("GET", "/sdapi/v1/progress?skip_current_image=True")[0] == 200 and line.ask("GET", "/queue?x=1")[0] == 200
+    assert line.ask("GET", "/v1/queue?x=%zz")[2]["code"] == "bad_request"
+    for name in ("Idempotency-Key", "Last-Event-ID", "Range", "If-Range", "Content-Type"):
+        line = Line()
+        line.http.putrequest("GET", "/v1/jobs")
+        line.http.putheader(name, "1")
+        line.http.putheader(name, "2")
+        line.http.endheaders()
+        answer = line.http.getresponse()
+        problem = json.loads(answer.read())
+        assert answer.status == 400 and problem["field"] == name.lower(), (name, problem)
+
+
+def words_of_a_path():
+    """catches: an escaped slash that parts words, so that a proxy and this server see two addresses; one that is lost inside a word"""
+    line = Line()
+    for path in ("/v1%2fqueue", "/v1%2Fqueue", "/v1/jobs%2F0123456789abcdef", "/%2Fv1/queue", "/v1/queue%2f", "/healthz%2F", "%2Fhealthz",
+                 "/sdapi%2fv1/options", "/sdapi/v1/x%2Foptions", "/gradio_api%2Finfo", "/i%2F" + 64 * "0" + ".png"):
+        assert line.ask("GET", path)[0] in (400, 404), path
+        line = Line()
+    assert line.ask("GET", "/v1/%71ueue")[0] == 200
+    status, _, answer = line.ask("GET", "/v1/models/someone%2Fa-model")
+    assert status == 404 and '"someone/a-model"' in answer["error"]["message"], answer
 
 
 def every_command():
@@ -380,6 +437,8 @@ def problems():
     answer = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", "{}", server.url + "/v1/jobs"],
                             capture_output=True, text=True).stdout
     assert answer == "415", answer
+    status, _, problem = line.ask("POST", "/v1/jobs", {"spec": QUICK}, Content_Encoding="gzip")
+    assert status == 415 and problem["field"] == "Content-Encoding", problem
 
 
 def encodings_and_parts():
@@ -430,8 +489,11 @@ def other_sites():
         assert got == (204 if status == 200 else 403), (origin, got)
         assert head["Access-Control-Allow-Origin"] == allowed
         if allowed:
-            assert head["Access-Control-Allow-Methods"] == "GET, HEAD, POST" and "authorization" in head["Access-Control-Allow-Headers"]
-            assert "origin" in head.get_all("Vary")
+            assert head["Access-Control-Allow-Methods"] == "GET, HEAD, POST" and "origin" in head.get_all("Vary")
+            names = head["Access-Control-Allow-Headers"].split(", ")
+            assert {"authorization", "*"} <= set(names), "OpenAI's library in a page sends X-Stainless-Lang and more"
+            shown = Line(to).ask("POST", "/v1/images/generations", {}, Origin=origin)[1]
+            assert {"retry-after-ms", "x-should-retry"} <= set(shown["Access-Control-Expose-Headers"].split(", "))
     listed.kill()
 
 
@@ -533,5 +595,5 @@ def stopping():
     assert [g for g in got if not isinstance(g, bytes)][0][0] in (200, 503)
 
 
-run([a_job, several, results, thumbnails, keys, waiting, preferences, pages, what_is_accepted, addresses_of_dialects, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
+run([a_job, several, results, thumbnails, keys, waiting, preferences, pages, what_is_accepted, addresses_of_dialects, ours_alone, said_twice, words_of_a_path, every_command, events, previews, statistics, a_reader_that_stops, clients_that_leave, problems,
      encodings_and_parts, other_sites, the_queue, the_queue_in_its_readers_language, a_full_queue, curl_reads_along, stopping])

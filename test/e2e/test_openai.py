@@ -174,6 +174,31 @@ def errors():
         assert answer.status == (400 if b"{" in body else 415)
 
 
+def what_there_is_not():
+    """catches: an address of OpenAI's that is not here and is refused in a form that its libraries do not read"""
+    c, message = client(), [{"role": "user", "content": "x"}]
+    for ask in (lambda: c.chat.completions.create(model="x", messages=message), lambda: c.responses.create(model="x", input="x"),
+                lambda: c.embeddings.create(model="x", input="x"), lambda: c.completions.create(model="x", prompt="x"),
+                lambda: c.audio.speech.create(model="x", input="x", voice="alloy"), lambda: c.moderations.create(input="x"),
+                lambda: c.files.list(), lambda: c.batches.retrieve("b"), lambda: c.fine_tuning.jobs.list(), lambda: c.vector_stores.list(),
+                lambda: c.videos.list(), lambda: c.images.create_variation(image=b"x"), lambda: c.chat.completions.retrieve("x/y")):
+        try:
+            ask()
+            raise AssertionError("it is there")
+        except openai.NotFoundError as e:
+            assert (e.code, e.type, e.param) == ("not_found", "invalid_request_error", None) and e.body["message"], e.body
+            assert e.response.headers["x-should-retry"] == "false"
+    for body, head, status in ((b"0\r\n\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked", 400), (b"", "Origin: https://evil.example", 403),
+                               (b"", "Host: evil.example", 403), (b"{}", "Content-Length: 2\r\nContent-Encoding: gzip\r\nContent-Type: application/json", 415)):
+        host = "" if head.startswith("Host") else f"Host: {server.host}:{server.port}\r\n"
+        with server.raw() as s:
+            s.sendall(f"POST /v1/images/generations HTTP/1.1\r\n{host}{head}\r\nConnection: close\r\n\r\n".encode() + body)
+            answer = http.client.HTTPResponse(s)
+            answer.begin()
+            said = json.loads(answer.read())
+        assert answer.status == status and set(said) == {"error"} and said["error"]["code"], (head, answer.status, said)
+
+
 class Busy:
     """The device draws what never ends; what comes waits."""
 
@@ -382,6 +407,6 @@ def programs():
     assert any(m["id"].startswith(("dall-", "gpt-image")) for m in listed), listed
 
 
-run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors,
+run([a_picture, several, sizes, an_address, what_is_not_used, a_stream, formats, asynchronous, javascript, models, errors, what_there_is_not,
      a_full_queue, what_is_not_repeated, what_is_cancelled, clients_that_leave, a_long_wait, users, signed_addresses,
      litellm_library, programs])

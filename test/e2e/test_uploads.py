@@ -258,6 +258,25 @@ async def draw(c, spec, **more):
     return [m for m in seen if isinstance(m, dict) and m["type"] == "result"][0]
 
 
+async def words_for_private():
+    """catches: a picture that was to be private and is kept, as the word was another one or stood elsewhere too"""
+    server = Server()
+    file = picture(seed=11)
+    field = lambda *words: form(*(("private", None, w) for w in words), ("image", "a.png", file))
+    for query, words, private in (
+            ("?private=True", (), True), ("?private=1", (), True), ("", (b"True",), True), ("", (b"1",), True), ("", (b"yes",), True),
+            ("?private=false", (), None), ("", (b"false",), None), ("?private=tru", (), "private"), ("?private=", (), "private"),
+            ("?private", (), "private"), ("", (b"tru",), "private"), ("", (b"",), "private"), ("", (b"true", b"false"), "private"),
+            ("?private=true", (b"false",), "private"), ("?private=true&private=false", (), "private"), ("?prviate=true", (), "prviate")):
+        status, answer = post(server, field(*words), FORM, "/v1/images" + query)
+        if isinstance(private, str):
+            assert (status, answer["code"], answer["field"]) == (422, "bad_field", private), (query, words, status, answer)
+        else:
+            assert status == 201 and answer.get("private") is private, (query, words, status, answer)
+            assert server.get("/v1/images/" + answer["digest"], "DELETE")[0] == 200
+    assert json.loads(server.get("/v1/images")[2])["images"] == []
+
+
 async def private_ones():
     """catches: a private upload on disk, or one that a job draws from that is not private"""
     data = folder()
@@ -396,6 +415,6 @@ async def a_model_that_reads_none():
 
 
 if __name__ == "__main__":
-    run([over_http, what_is_refused, shared_among_strangers, in_parts, others_are_not_found, private_ones, kills,
+    run([over_http, what_is_refused, shared_among_strangers, in_parts, others_are_not_found, words_for_private, private_ones, kills,
          removed_before_the_answer, removed_in_time,
          a_bound, a_model_that_reads_none])
