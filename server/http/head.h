@@ -29,14 +29,14 @@ struct head_field {
 /* All strings point into the bytes that were parsed. */
 struct head {
     const char *method; /* as sent: "GET" is not "get" */
-    const char *path;   /* decoded but for HEAD_SLASH, no U+0000; begins with "/" ("*" of OPTIONS) */
-    const char *query;  /* as sent, "" when there is none */
-    const char *host;   /* of an address with scheme and host, which counts as the Host; or NULL */
-    bool old;           /* HTTP/1.0 */
-    bool close;         /* no further request comes on this connection */
-    bool expect;        /* it waits for 100 before it sends its body */
-    bool chunked;       /* a body in chunks follows */
-    int64_t length;     /* of the body, 0: none (or chunked) */
+    const char *path;  /* decoded but for HEAD_SLASH, no U+0000; begins with "/" ("*" of OPTIONS) */
+    const char *query; /* as sent, "" when there is none */
+    const char *host;  /* of an address with scheme and host, which counts as the Host; or NULL */
+    bool old;          /* HTTP/1.0 */
+    bool close;        /* no further request comes on this connection */
+    bool expect;       /* it waits for 100 before it sends its body */
+    bool chunked;      /* a body in chunks follows */
+    int64_t length;    /* of the body, 0: none (or chunked) */
     struct head_field field[HEAD_FIELDS];
     int fields;
 };

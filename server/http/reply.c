@@ -187,7 +187,8 @@ static void put_cors(const struct http_reply *r, struct text *t)
     put(t, "vary", "origin");
     if (!r->preflight) {
         put(t, "access-control-expose-headers",
-            "location, etag, link, preference-applied, retry-after, retry-after-ms, x-should-retry");
+            "location, etag, link, preference-applied, retry-after, retry-after-ms, "
+            "x-should-retry");
         return;
     }
     put(t, "access-control-allow-methods", r->allow);

@@ -144,8 +144,10 @@ static void escaped_slashes(void **state)
 {
     static const struct {
         const char *target, *path;
-    } cases[] = {{"/v1%2fqueue", "/v1%2Fqueue"}, {"/v1%2Fqueue", "/v1%2Fqueue"},
-                 {"/%2f%2F/%71", "/%2F%2F/q"},   {"/a%2f", "/a%2F"},
+    } cases[] = {{"/v1%2fqueue", "/v1%2Fqueue"},
+                 {"/v1%2Fqueue", "/v1%2Fqueue"},
+                 {"/%2f%2F/%71", "/%2F%2F/q"},
+                 {"/a%2f", "/a%2F"},
                  {"/a%5c%2e%2e", "/a\\.."}};
     struct head h;
     char text[128];
