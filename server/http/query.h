@@ -41,8 +41,8 @@ int query_true(const char *query, const char *name, bool *out, struct fail *f);
 bool query_truth(const char *text, size_t n, bool *out);
 
 /* Put the members of a command of this kind into its object, those of a request into its "spec"; a
- * name that is one of `others` (ends with NULL) is passed over. 0, ERR_BAD_FIELD (no such member) or
- * ERR_BAD_UTF8. */
+ * name that is one of `others` (ends with NULL) is passed over. 0, ERR_BAD_FIELD (no such member)
+ * or ERR_BAD_UTF8. */
 int query_command(const char *query, enum command_kind, const char *const *others, json_t *object,
                   struct fail *f);
 
