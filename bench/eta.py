@@ -132,9 +132,10 @@ def row(name, jobs):
 
 
 async def one_set(a, cap, mixed, how):
+    """Its jobs, without the warm ones."""
     name = f"cap {cap or 'default'}, {'mixed' if mixed else 'one size'}, {how.__name__}"
     if not all(word in name for word in a.only.split()):
-        return
+        return []
     rng = random.Random(a.seed)
     with tempfile.TemporaryDirectory() as folder:
         with service.running(a, folder, *(("--concurrency", str(cap)) if cap else ())) as (_, address):
@@ -145,7 +146,9 @@ async def one_set(a, cap, mixed, how):
                 await c.ended(i + 1)
             await how(c, a, rng, mixed)
             await ws.close()
-    row(name, list(c.jobs.values())[a.warm:])
+    jobs = list(c.jobs.values())[a.warm:]
+    row(name, jobs)
+    return jobs
 
 
 async def main():
@@ -161,10 +164,12 @@ async def main():
     service.options(parser)
     a = parser.parse_args()
     print(f"{'':28s}  jobs  error median     p90      bias   inside    width")
+    jobs = []
     for cap in (0, 1):
         for mixed in (False, True):
             for how in (bursts, spread):
-                await one_set(a, cap, mixed, how)
+                jobs += await one_set(a, cap, mixed, how)
+    row("all together", jobs)
 
 
 asyncio.run(main())
