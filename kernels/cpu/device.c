@@ -43,29 +43,36 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-/* The fastest of some passes over memory that no second-level cache holds. */
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* How fast memory comes that no second-level cache holds: the median of its pieces, each read in
+ * microseconds, of which a busy machine interrupts a few. */
 static double measure_reading(void)
 {
-    enum { BYTES = 8 << 20, LINE = 64, TRIES = 3 };
+    enum { PIECES = 64, PIECE = 128 << 10, LINE = 64 };
     const double unknown = 1e4;
-    volatile char *p = malloc(BYTES);
-    double best = 1e9;
+    volatile char *p = malloc((size_t)PIECES * PIECE);
+    double took[PIECES], median;
 
     if (!p) return unknown;
-    for (int i = 0; i < TRIES; i++) {
+    for (int at = 0; at < PIECES * PIECE; at += LINE)
+        p[at] = 1;
+    for (int i = 0; i < PIECES; i++) {
         const double start = now_us();
-        double took;
 
-        for (int at = 0; at < BYTES; at += LINE)
-            if (i == 0)
-                p[at] = 1;
-            else
-                (void)p[at];
-        took = now_us() - start;
-        if (took < best) best = took;
+        for (int at = i * PIECE; at < (i + 1) * PIECE; at += LINE)
+            (void)p[at];
+        took[i] = now_us() - start;
     }
     free((void *)p);
-    return BYTES / best;
+    qsort(took, PIECES, sizeof *took, by_size);
+    median = took[PIECES / 2];
+    return PIECE / (median > 0.1 ? median : 0.1);
 }
 
 /* The fastest of some runs over the same panels: a busy machine disturbs most of them. */

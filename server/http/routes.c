@@ -491,10 +491,11 @@ static int check_body(const struct http_route *row, const struct http_request *q
     return fail_status(f->code);
 }
 
-/* 0 or 422: parameters that say two things, or that there are not. */
+/* 0 or 422: parameters that say two things, or that there are not. What reads none, as /healthz and
+ * files do, takes whatever a probe or a cache puts there. */
 static int check_query(const struct http_route *row, const struct http_request *q, struct fail *f)
 {
-    int err = row ? query_check(q->query, f) : 0;
+    int err = row && (row->translator || row->parameters) ? query_check(q->query, f) : 0;
 
     if (!err && row && row->parameters) err = query_only(q->query, row->parameters, f);
     return err ? fail_status(f->code) : 0;

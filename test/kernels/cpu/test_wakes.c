@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 /* As on a machine of some years ago: no operation of a token pays a wake-up by itself. */
-static const double FLOPS_US = 40e3, WAKE_US = 60;
+static const double FLOPS_US = 40e3, BYTES_US = 40e3, WAKE_US = 60;
 
 /* catches: two threads slower than one, since operations of microseconds wake a thread each */
 static void a_token_wakes_a_thread_once_at_most(void **state)
@@ -30,6 +30,7 @@ static void a_token_wakes_a_thread_once_at_most(void **state)
     assert_int_equal(glm_run_new(&r, g, &q, NULL), 0);
     p = cpu_of(g->dev)->pool;
     cpu_of(g->dev)->flops_us = FLOPS_US;
+    cpu_of(g->dev)->bytes_us = BYTES_US;
     while (glm_run_progress(r).phase < GLM_PRIOR || glm_run_progress(r).done == 0)
         assert_int_equal(glm_step(g, &r, 1, NULL), 0);
     pool_assume_wake(p, WAKE_US);
