@@ -84,14 +84,14 @@ def what_is_not_used():
 def a_stream():
     """catches: partial pictures that are none, too many or too late; a stream without its end"""
     for n in (0, 3):
-        events = list(client().images.generate(prompt=PROMPT, size="128x128", stream=True, partial_images=n,
-                                               extra_body={"steps": 40}))
+        events = list(client().images.generate(prompt=PROMPT, size="256x256", stream=True, partial_images=n,
+                                               extra_body={"steps": 200}))
         assert [e.type for e in events] == n * ["image_generation.partial_image"] + ["image_generation.completed"]
         assert [e.partial_image_index for e in events[:-1]] == list(range(n))
         for e in events[:-1]:
             assert png(e.b64_json)[0] == e.output_format.upper() == "PNG"
-            assert e.size == "128x128" and e.created_at > 1700000000
-        assert png(events[-1].b64_json) == ("PNG", 128, 128)
+            assert e.size == "256x256" and e.created_at > 1700000000
+        assert png(events[-1].b64_json) == ("PNG", 256, 256)
 
 
 def formats():
@@ -110,8 +110,8 @@ def formats():
             assert png(e.b64_json)[0] == name.upper() and e.output_format == name, (e.type, e.output_format)
         ends = [e for e in events if e.type == "image_generation.completed"]
         assert len(ends) == 2
-        events = list(client().images.generate(prompt=PROMPT, size="128x128", stream=True, partial_images=1,
-                                               output_format=name, extra_body={"steps": 40}))
+        events = list(client().images.generate(prompt=PROMPT, size="256x256", stream=True, partial_images=1,
+                                               output_format=name, extra_body={"steps": 200}))
         assert [(e.type, e.output_format, png(e.b64_json)[0].lower()) for e in events] == [
             ("image_generation.partial_image", name, name), ("image_generation.completed", name, name)]
 
@@ -279,7 +279,8 @@ def clients_that_leave():
 def a_long_wait():
     """catches: a silence that a proxy would end; white space that a library does not skip"""
     got = []
-    with Busy():
+    assert post({}, path="/v1/pause")[0] == 200
+    try:
         ask = lambda: client().images.generate(prompt=PROMPT, size="64x64", extra_body=FEW)
         asking = threading.Thread(target=lambda: got.append(ask()))
         asking.start()
@@ -288,6 +289,8 @@ def a_long_wait():
                      {"Content-Type": "application/json"})
         answer = line.getresponse()  # with the first beat, long before the picture
         assert answer.status == 200 and answer.read(1) == b"\n"
+    finally:
+        assert post({}, path="/v1/resume")[0] == 200
     assert png(json.loads(answer.read())["data"][0]["b64_json"]) == ("PNG", 64, 64)
     asking.join()
     assert png(got[0].data[0].b64_json) == ("PNG", 64, 64)
