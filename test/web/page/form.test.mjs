@@ -55,6 +55,7 @@ describe('what can go wrong', () => {
     for (const words of ['hold three', 'hold one']) {
       await v.card(words).getByRole('button', { name: /^Cancel/ }).click();
       await v.reads('.what', /Cancelling/, words);
+      await play.until(() => play.fake.jobs.some((job) => job.spec.prompt === words && job.cancel));
       play.fake.run(50);
       await v.state(words, 'cancelled');
     }
