@@ -55,6 +55,7 @@ struct glm_info {
     const char *type;      /* "f32" or "bf16" */
     int own_memory;        /* 1: the device has memory of its own, 0: it works in the host's */
     int batch_useful;      /* pictures that gain by sharing a batch, at most; 0: no such bound */
+    double rate;           /* planned work a second, roughly, until it is measured; 0: unknown */
     uint64_t weight_bytes; /* held by the device for the life of the engine */
     uint64_t memory_total; /* bytes of the device (host: what the process may use) */
     uint64_t memory_free;  /* after the weights, when the engine was opened */

@@ -141,6 +141,8 @@ struct dev {
     enum dtype type;      /* T */
     struct arena scratch; /* shared by all runs; empty between two quanta */
     struct cost cost;
+    /* planned work a second, roughly, before anything was drawn; 0: unknown */
+    double rate;
     char label[64]; /* for logs and for clients: "cpu (2 threads, avx512bf, bf16)" */
     /* what the bits of its results depend on, and nothing else: "cpu avx512bf bf16" */
     char bits[256];

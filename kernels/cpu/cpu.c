@@ -196,6 +196,7 @@ int cpu_open_isa(struct dev **out, enum dtype type, int threads, const struct is
         return err;
     }
     cpu_measure(c);
+    c->dev.rate = 0.5 * c->flops_us * 1e6 * threads; /* half of what products alone reach */
     *out = &c->dev;
     return 0;
 }

@@ -157,6 +157,7 @@ static int fill_info(struct glm *g, const char *dir, struct fail *f)
     g->info.residency = g->residency;
     g->info.type = g->dry->type == DT_BF16 ? "bf16" : "f32";
     g->info.batch_useful = g->dry->traits.batch_useful;
+    g->info.rate = g->dev ? g->dev->rate : 0;
     g->info.own_memory = g->dry->traits.own_memory;
     g->info.side_max = config_side_max(&g->model.cfg);
     snprintf(g->device, sizeof g->device, "%s", g->dev ? g->dev->label : "dry");

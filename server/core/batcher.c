@@ -1,4 +1,4 @@
-/* batcher - the one that would end first leads; others join where they add little. */
+/* batcher - the first in the order leads; others join where they add little. */
 #include "server/core/batcher.h"
 
 #include "server/core/eta.h"
@@ -35,8 +35,8 @@ static bool any_urgent(const struct batcher_run *runs, int n)
     return false;
 }
 
-/* Of the runs in these phases the one whose virtual end is first, or -1. */
-static int first_end(const struct batcher_run *runs, int n, unsigned phases)
+/* Of the runs in these phases the first in the order, or -1. */
+static int first_of(const struct batcher_run *runs, int n, unsigned phases)
 {
     bool urgent = any_urgent(runs, n);
     int best = -1;
@@ -44,7 +44,7 @@ static int first_end(const struct batcher_run *runs, int n, unsigned phases)
     for (int i = 0; i < n; i++) {
         if (runs[i].phase == GLM_DONE || !(phases >> runs[i].phase & 1)) continue;
         if (urgent && !runs[i].urgent) continue;
-        if (best < 0 || runs[i].end < runs[best].end) best = i;
+        if (best < 0 || runs[i].place < runs[best].place) best = i;
     }
     return best;
 }
@@ -85,12 +85,12 @@ static int before_leader(const struct batcher_run *runs, int n, unsigned at_hand
     if (!samples(&runs[leader])) return leader;
     for (int i = 0; i < n; i++)
         if (is_worth_bringing(&runs[i], &runs[leader], at_hand)
-            && (best < 0 || runs[i].end < runs[best].end))
+            && (best < 0 || runs[i].place < runs[best].place))
             best = i;
     return best < 0 ? leader : best;
 }
 
-/* The run that may join the picked ones and whose end is first, or -1. */
+/* The run that may join the picked ones and that is first in the order, or -1. */
 static int next_to_join(const struct batcher_run *runs, int n, const int *picked, int n_picked)
 {
     const struct batcher_run *leader = &runs[picked[0]];
@@ -102,7 +102,7 @@ static int next_to_join(const struct batcher_run *runs, int n, const int *picked
 
         if (r->phase != leader->phase || r->urgent != leader->urgent) continue;
         if (r->prefill || !(r->own <= BATCHER_OWN_MOST)) continue;
-        if (best >= 0 && r->end >= runs[best].end) continue;
+        if (best >= 0 && r->place >= runs[best].place) continue;
         if (!picked_already(picked, n_picked, i)) best = i;
     }
     return best;
@@ -115,8 +115,8 @@ int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_han
 
     assert(n >= 0 && max >= 0);
     if (leader < 0) {
-        leader = first_end(runs, n, at_hand);
-        if (leader < 0) leader = first_end(runs, n, BATCHER_ALL);
+        leader = first_of(runs, n, at_hand);
+        if (leader < 0) leader = first_of(runs, n, BATCHER_ALL);
         if (leader >= 0) leader = before_leader(runs, n, at_hand, leader);
     }
     for (int next = leader; next >= 0 && count < max;) {

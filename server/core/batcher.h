@@ -1,11 +1,5 @@
-/* batcher - which residents share the next quantum: the one that would end first under equal
- * shares leads, and others join where that costs it less than they gain.
- *
- * Under equal shares each of n residents has an n-th of the device, so all of them end late. The
- * run whose virtual end in that schedule is first (fair.h) has the device instead: it ends no
- * later than there, and so does the next one, with what is left. A small picture among large ones
- * takes little more than its time alone, and a picture that comes later delays only those that
- * would end after it, so that forecasts hold.
+/* batcher - which residents share the next quantum: the first in the device's order (order.h)
+ * leads, and others join where that costs it less than they gain.
  *
  * Who joins the leader
  * - One whose part adds at most half of what it would take alone. A quantum reads the weights
@@ -26,9 +20,9 @@
  * work. Then the leader comes from the phases whose weights are at hand as long as any run is in
  * one of them, so all waiting priors are done before one change.
  *
- * None starves: virtual ends are fixed, and those of later runs lie further and further away.
- * Where urgent ones go before it, or phases that are at hand, a run that has been passed over
- * for BATCHER_PASSED_OVER_US leads the next quantum.
+ * None starves: the order lets each be passed by so much work and no more. Where urgent ones go
+ * before it, or phases that are at hand, a run that has been passed over for
+ * BATCHER_PASSED_OVER_US leads the next quantum.
  * Pure; used by the worker over its own residents, and by the timeline of the forecast. */
 #ifndef SERVER_CORE_BATCHER_H
 #define SERVER_CORE_BATCHER_H
@@ -44,8 +38,8 @@
 #define BATCHER_OWN_MOST       0.5 /* of a quantum: one that adds more than that does not join */
 
 struct batcher_run {
-    double end;  /* virtual end (fair.h) */
-    bool urgent; /* goes before all that are not */
+    double place; /* in the device's order */
+    bool urgent;  /* goes before all that are not */
     enum glm_phase phase;
     bool prefill;
     double own;             /* part of its quanta that it adds to a batch: 0 .. 1 */
@@ -54,11 +48,11 @@ struct batcher_run {
     int64_t passed_over_us; /* device time of others since its own last quantum */
 };
 
-/* Where a run stands: all but its end, its urgency and passed_over_us. cost: work 0 when unknown,
+/* Where a run stands: all but its place, its urgency and passed_over_us. cost: work 0 when unknown,
  * then it shares quanta of tokens only. */
 void batcher_look(struct batcher_run *, const struct glm_cost *, const struct glm_progress *);
 /* Choose among runs[0..n) that are not GLM_DONE: writes at most max indices to picked, the leader
- * first, then those that join, the first end first. at_hand: bit p for phase p (glm_at_hand). Ties
+ * first, then those that join, in the order. at_hand: bit p for phase p (glm_at_hand). Ties
  * go to the lower index, so keep runs in the order of their arrival. Returns how many, 0 when no
  * run can go on. */
 int batcher_pick(const struct batcher_run *runs, int n, int max, unsigned at_hand, int *picked);

@@ -82,8 +82,6 @@ void devices_state(const struct devices *ds, int limit, struct dispatch_state *o
         assert(d->ledger.n == d->n_resident);
         out->device[i].cap = device_works(d) ? d->cap : 0;
         out->device[i].ledger = d->ledger;
-        out->device[i].fair[0] = d->fair[0];
-        out->device[i].fair[1] = d->fair[1];
         for (int k = 0; k < d->n_resident; k++)
             out->device[i].resident[k] = resident_of(d->resident[k]);
     }
@@ -106,33 +104,38 @@ static bool is_urgent(const struct job *j)
     return j->spec.lane == LANE_URGENT;
 }
 
-/* Of all that go on and are urgent, or are not. */
-static double all_left(const struct device *d, bool urgent)
+static double seconds_left(const struct eta *e, const struct job *j, const struct glm_progress *v)
 {
-    double sum = 0;
-
-    for (int i = 0; i < d->n_resident; i++) {
-        const struct job *j = d->resident[i];
-
-        if (j->run.dropping || is_urgent(j) != urgent) continue;
-        sum += eta_all_work(&j->plan.cost, &j->run.view);
-    }
-    return sum;
+    return eta_seconds(e, &j->plan.cost, v, j->spec.width * j->spec.height);
 }
 
-void device_hold(struct device *d, int64_t now, struct job *j)
+/* All that go on and are urgent, or are not. */
+static int members(struct device *d, const struct eta *e, bool urgent, struct order_member *out)
+{
+    int n = 0;
+
+    for (int i = 0; i < d->n_resident; i++) {
+        struct job *j = d->resident[i];
+
+        if (j->run.dropping || is_urgent(j) != urgent) continue;
+        out[n++] = (struct order_member){&j->run.place, seconds_left(e, j, &j->run.view)};
+    }
+    return n;
+}
+
+void device_hold(struct device *d, int64_t now, struct job *j, const struct eta *e)
 {
     const struct glm_progress begin = {.total = 0};
-    bool urgent = is_urgent(j);
+    struct order_member others[LEDGER_MAX];
+    int n = members(d, e, is_urgent(j), others);
 
     assert(!j->run.device && d->n_resident < LEDGER_MAX);
     if (d->n_resident == 0) {
         d->last_seen_us = now;
         d->stood_us = 0;
     }
-    j->run.fair_end =
-        fair_join(&d->fair[urgent], d->cap, all_left(d, urgent),
-                  eta_all_work(&j->plan.cost, j->run.checkpoint ? &j->run.view : &begin));
+    order_join(&j->run.place, seconds_left(e, j, j->run.checkpoint ? &j->run.view : &begin), others,
+               n);
     ledger_hold(&d->ledger, j->id, &j->plan);
     d->resident[d->n_resident++] = j;
     j->run.device = d;
@@ -142,8 +145,6 @@ void device_hold(struct device *d, int64_t now, struct job *j)
 void device_drop(struct job *j)
 {
     assert(j->run.device && !j->run.dropping);
-    fair_leave(&j->run.device->fair[is_urgent(j)], j->run.fair_end,
-               eta_all_work(&j->plan.cost, &j->run.view));
     j->run.dropping = true;
 }
 

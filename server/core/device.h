@@ -9,6 +9,7 @@
 
 #include "proto/concurrency.h"
 #include "server/core/dispatch.h"
+#include "server/core/eta.h"
 #include "server/core/job.h"
 #include "server/core/ledger.h"
 
@@ -21,7 +22,6 @@ struct device {
     struct job *resident[LEDGER_MAX];
     int n_resident;
     struct ledger ledger; /* what its residents hold */
-    struct fair fair[2];  /* their equal shares: of the urgent ones [1], of the others [0] */
     bool ready, stuck;
     bool failed;                 /* and not ready again since */
     int cap;                     /* residents at most */
@@ -53,9 +53,9 @@ void devices_state(const struct devices *, int limit, struct dispatch_state *out
 
 bool device_works(const struct device *); /* ready and not stuck */
 bool device_has_place(const struct device *);
-/* Make a job resident, with its virtual end; its plan must fit. It goes on where its checkpoint
- * stands, if it has one. */
-void device_hold(struct device *, int64_t now, struct job *);
+/* Make a job resident, with its place in the order; its plan must fit. It goes on where its
+ * checkpoint stands, if it has one. */
+void device_hold(struct device *, int64_t now, struct job *, const struct eta *);
 /* Its run is not to go on. */
 void device_drop(struct job *);
 /* The run of a job is freed; it must be on a device. */

@@ -334,6 +334,7 @@ static void device_ready(struct hub *h, struct device *c, const struct device_ev
     c->ledger.budget = n->budget;
     c->cap_useful = n->batch_useful;
     h->model = n->model;
+    if (n->rate > 0) h->eta.guess = n->rate;
     if (n->known && !eta_measured(&h->eta)) eta_recall(&h->eta, n->known);
     h->estimated_us = INT64_MIN / 2; /* what was foreseen without it is void */
     h->planning = true;

@@ -19,7 +19,6 @@
 
 #include "proto/limits.h"
 #include "proto/user.h"
-#include "server/core/fair.h"
 #include "server/core/ledger.h"
 
 #include <stdbool.h>
@@ -40,7 +39,6 @@ struct dispatch_device {
     int cap;              /* residents at most; 0: it takes none now */
     struct ledger ledger; /* its residents, each with an entry, and its budget */
     struct dispatch_resident resident[LEDGER_MAX]; /* of the same index as in the ledger */
-    struct fair fair[2];                           /* as the device has it; not looked at here */
 };
 
 struct dispatch_state {

@@ -144,7 +144,7 @@ struct hub_work {
     uint64_t job;
     const struct spec *spec;     /* seed chosen */
     const struct job_plan *plan; /* NULL: unknown; it shares quanta of tokens only */
-    double fair_end;  /* virtual: residents with the first ends are served first (fair.h) */
+    double place;     /* in the device's order: those with the lowest are served first (order.h) */
     uint64_t scratch; /* for glm_reserve() before its first quantum */
     struct preview_demand demand;
     /* Where its run goes on, as a RUN_SUSPENDED had it; RUN_RESUMED follows. NULL: from the newest
@@ -313,6 +313,7 @@ struct device_event {
     uint64_t job;             /* RUN_ .., CHECKPOINT_TAKEN */
     uint64_t budget;          /* DEVICE_READY: bytes for runs and scratch */
     uint64_t model;           /* DEVICE_READY: its configuration and weights; 0: not known */
+    double rate;              /* DEVICE_READY: planned work a second, roughly; 0: unknown */
     int batch_useful;         /* DEVICE_READY: more at a time gain nothing; 0: no bound */
     enum glm_phase phase;     /* QUANTUM_DONE: of the quantum */
     int64_t elapsed_us;       /* QUANTUM_DONE; of the device, for CHECKPOINT_TAKEN, RUN_SUSPENDED */

@@ -13,7 +13,7 @@ static const double PICTURES = 3;
  * four and of one and a half, either way. */
 static const double OFF_GUESS = 1.4, OFF_RATES = 0.4;
 /* Never narrower than this, either way. */
-static const double OFF_LEAST = 0.05;
+static const double OFF_LEAST = 0.1;
 /* Jobs of a kind; with fewer, those of the other kinds count too. */
 enum { FEW = 8 };
 
@@ -53,10 +53,11 @@ static double mean(const double *off, int n)
     return sum / n;
 }
 
-/* Few jobs say little, so their range is widened and their mean counts less. */
+/* Few jobs say little, so their range is widened and their mean counts less: of n jobs the next one
+ * lies outside all of them twice in n + 1 times. */
 static void set_span(struct eta *e, int kind)
 {
-    double off[ETA_KINDS * ETA_JUDGED], mid = 0, low = 0, high = 0;
+    double off[ETA_KINDS * ETA_JUDGED], mid = 0, low = 0, high = 0, wider;
     double none = e->all.seconds > 0 ? OFF_RATES : OFF_GUESS;
     int n = add_kind(e, kind, off, 0);
 
@@ -72,9 +73,10 @@ static void set_span(struct eta *e, int kind)
         low = off[at];
         high = off[at + n - n / 32 - 1];
     }
+    wider = (none + 2 * (high - low)) / (n + 1);
     e->span[kind].mid = exp(mid);
-    e->span[kind].low = exp(fmin(low, mid - OFF_LEAST) - none / (n + 1));
-    e->span[kind].high = exp(fmax(high, mid + OFF_LEAST) + none / (n + 1));
+    e->span[kind].low = exp(fmin(low - wider, mid - OFF_LEAST));
+    e->span[kind].high = exp(fmax(high + wider, mid + OFF_LEAST));
 }
 
 static void set_spans(struct eta *e)

@@ -30,13 +30,11 @@ static struct timeline_item item_of(const struct hub *h, const struct job *j)
 {
     struct timeline_item it = {.plan = j->planned ? &j->plan : NULL,
                                .turn = lanes_turn(&h->lanes, j),
-                               .pixels = j->spec.width * j->spec.height};
+                               .pixels = j->spec.width * j->spec.height,
+                               .place = j->run.place};
 
     if (j->state == JOB_RUNNING || j->run.checkpoint || j->run.device) it.view = j->run.view;
-    if (j->state == JOB_RUNNING) {
-        it.device = j->run.device->index;
-        it.fair_end = j->run.fair_end;
-    }
+    if (j->state == JOB_RUNNING) it.device = j->run.device->index;
     return it;
 }
 

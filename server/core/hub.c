@@ -26,7 +26,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* FLOPs a second of a small CPU, until the first quantum is measured. */
+/* FLOPs a second of a small CPU, until a device says more. */
 static const double RATE_GUESS = 2e10;
 
 /* --- start and end ---------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include "server/core/board.h"
 #include "server/core/effects.h"
 #include "server/core/ledger.h"
+#include "server/core/order.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,10 +61,10 @@ struct pending_reply;
 struct job_run {
     /* NULL: none; else its ledger counts the bytes until the worker reports the run freed */
     struct device *device;
-    bool dropping;   /* a drop or suspend was sent to the worker; never while RUNNING */
-    bool displaced;  /* it waits because an urgent job took its place */
-    double fair_end; /* its virtual end on the device (fair.h) */
-    int waits;       /* why it was not in the device's last quantum (enum event_why); -1: it was */
+    bool dropping;            /* a drop or suspend was sent to the worker; never while RUNNING */
+    bool displaced;           /* it waits because an urgent job took its place */
+    struct order_place place; /* in the order of its device; also while it is suspended */
+    int waits; /* why it was not in the device's last quantum (enum event_why); -1: it was */
     int64_t started_us;
     int64_t used_us;               /* its share of device time, which the time limit counts */
     int64_t spent_us;              /* from the start to the finished picture, for the result */

@@ -209,8 +209,8 @@ void lifecycle_start(struct hub *h, int64_t now, struct job *j, struct device *d
     memcpy(w.source, j->source, sizeof w.source);
     leave(h, j, lanes_start);
     lifecycle_move(h, j, MOVE_START);
-    device_hold(d, now, j);
-    w.fair_end = j->run.fair_end;
+    device_hold(d, now, j, &h->eta);
+    w.place = j->run.place.at;
     if (!j->run.started_us && j->forecast.accepted_us)
         stats_wait(&h->stats, (enum user_lane)j->spec.lane, now - j->forecast.accepted_us);
     j->run.started_us = now;

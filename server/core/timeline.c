@@ -22,7 +22,7 @@ static bool is_urgent(const struct timeline_run *r)
 /* As the batcher sees it; nothing but urgent runs has one passed over here. */
 static void batched(struct batcher_run *b, const struct timeline_run *r)
 {
-    b->end = r->fair_end;
+    b->place = r->place.at;
     b->urgent = is_urgent(r);
     b->phase = eta_phase_of(r->stage);
     b->prefill = r->stage == ETA_PREFILL;
@@ -85,29 +85,28 @@ static void set_work(struct timeline_run *r, const struct timeline_item *it)
     }
 }
 
-static double work_left(const struct timeline_run *r)
+/* When it is drawn alone. */
+static double seconds_left(const struct timeline *t, const struct timeline_run *r)
 {
     double sum = 0;
 
     for (int s = (int)r->stage; s < ETA_STAGES; s++)
-        sum += r->work[s];
+        if (r->work[s] > 0)
+            sum += r->work[s] / eta_rate(t->eta, (enum eta_stage)s, r->size[s], 1, r->own[s]);
     return sum;
 }
 
-static struct fair *fair_of(struct timeline *t, int device, const struct timeline_run *r)
+/* Its place there, as device_hold() has it. */
+static void put_in_order(struct timeline *t, int device, struct timeline_run *r)
 {
-    return &t->on.device[device].fair[is_urgent(r)];
-}
-
-/* Its virtual end there, as device_hold() has it. */
-static double fair_end(struct timeline *t, int device, const struct timeline_run *r)
-{
-    const struct timeline_run *run = t->device[device].run;
-    double left = 0;
+    struct timeline_run *run = t->device[device].run;
+    struct order_member others[LEDGER_MAX];
+    int n = 0;
 
     for (int i = 0; i < t->device[device].n; i++)
-        if (is_urgent(&run[i]) == is_urgent(r)) left += work_left(&run[i]);
-    return fair_join(fair_of(t, device, r), t->on.device[device].cap, left, work_left(r));
+        if (is_urgent(&run[i]) == is_urgent(r))
+            others[n++] = (struct order_member){&run[i].place, seconds_left(t, &run[i])};
+    order_join(&r->place, seconds_left(t, r), others, n);
 }
 
 static void place(struct timeline *t, int device, const struct timeline_run *r)
@@ -124,7 +123,7 @@ static void place(struct timeline *t, int device, const struct timeline_run *r)
 
 static struct timeline_run run_of(struct timeline *t, struct timeline_item *it)
 {
-    struct timeline_run r = {.item = it, .hold = ++t->holds, .turn = it->turn};
+    struct timeline_run r = {.item = it, .hold = ++t->holds, .turn = it->turn, .place = it->place};
 
     r.turn.plan = it->plan;
     set_work(&r, it);
@@ -137,7 +136,7 @@ static void join(struct timeline *t, int device, struct timeline_item *it)
 {
     struct timeline_run r = run_of(t, it);
 
-    r.fair_end = fair_end(t, device, &r);
+    put_in_order(t, device, &r);
     place(t, device, &r);
 }
 
@@ -146,7 +145,6 @@ static void put(struct timeline *t, struct timeline_item *it)
 {
     struct timeline_run r = run_of(t, it);
 
-    r.fair_end = it->fair_end;
     place(t, it->device, &r);
 }
 
@@ -165,7 +163,6 @@ static void begin(struct timeline *t, struct timeline_item *items, int n,
     for (int d = 0; d < on->devices; d++) {
         t->on.device[d].cap = on->device[d].cap;
         t->on.device[d].ledger.budget = on->device[d].ledger.budget;
-        memcpy(t->on.device[d].fair, on->device[d].fair, sizeof on->device[d].fair);
     }
 }
 
@@ -190,7 +187,6 @@ static void leave(struct timeline *t, int device, int i)
 {
     struct timeline_run *run = t->device[device].run;
 
-    fair_leave(fair_of(t, device, &run[i]), run[i].fair_end, work_left(&run[i]));
     dispatch_release(&t->on.device[device], run[i].hold);
     run[i] = run[--t->device[device].n];
 }
@@ -285,7 +281,7 @@ static void unpark(struct timeline *t, int i, int device)
 
     t->n_parked--;
     memmove(t->parked + i, t->parked + i + 1, (size_t)(t->n_parked - i) * sizeof *t->parked);
-    r.fair_end = fair_end(t, device, &r);
+    put_in_order(t, device, &r);
     place(t, device, &r);
 }
 

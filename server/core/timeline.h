@@ -1,7 +1,7 @@
 /* timeline - the queue played forward: when jobs will start and finish.
  *
  * It plays the rules that the service plays: dispatch_next() says which job starts next and where,
- * fair_join() gives it its virtual end there, and batcher_pick() says whose quanta are computed,
+ * order_join() gives it its place there, and batcher_pick() says whose quanta are computed,
  * together or alone. They go on, at the measured rate, until the first of them is through with
  * its stage: a job costs a few steps over the residents, however many quanta it has. Copies of
  * weights between phases are a part of the measured rates. Pure; thread: the loop's. */
@@ -10,6 +10,7 @@
 
 #include "server/core/dispatch.h"
 #include "server/core/eta.h"
+#include "server/core/order.h"
 
 #include <stdbool.h>
 
@@ -20,7 +21,7 @@ struct timeline_item {
     int pixels;
     struct glm_progress view; /* where it stands; all zero when it waits */
     int device;               /* of a resident; out: of one that waited */
-    double fair_end;          /* of a resident: its virtual end there */
+    struct order_place place; /* of one that is a resident, or was */
     double start_s, end_s;    /* out: from now; start 0 for residents; negative: cannot be said */
 };
 
@@ -28,7 +29,7 @@ struct timeline_run {
     struct timeline_item *item; /* NULL: its end is of no interest */
     uint64_t hold;              /* its entry in the ledger */
     struct dispatch_job turn;
-    double fair_end; /* virtual */
+    struct order_place place;
     enum eta_stage stage;
     double work[ETA_STAGES];    /* planned, that is left */
     double quantum[ETA_STAGES]; /* of one quantum */
@@ -54,8 +55,8 @@ struct timeline {
     const struct timeline_item *lane_end[LANES]; /* behind the last waiting one of each; or NULL */
 };
 
-/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets, equal
- * shares and limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s
+/* items: first the residents, then the waiting ones in the queue's order. on: caps, budgets and
+ * limit; what its ledgers hold does not count, the residents do. Writes start_s, end_s
  * and device of all items. after (may be NULL): the moment when the last item has started. */
 void timeline_play(const struct eta *, struct timeline_item *items, int residents, int n,
                    const struct dispatch_state *on, struct timeline *after);

@@ -14,7 +14,7 @@ void residents_add(struct residents *s, const struct resident *r)
 {
     s->at[s->n] = *r;
     s->served[s->n] =
-        (struct batcher_run){.end = r->fair_end, .urgent = r->spec.lane == LANE_URGENT};
+        (struct batcher_run){.place = r->place, .urgent = r->spec.lane == LANE_URGENT};
     residents_look(s, s->n++);
 }
 

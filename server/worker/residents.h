@@ -14,7 +14,7 @@ struct resident {
     uint64_t job;
     struct spec spec;
     struct glm_cost cost; /* as planned */
-    double fair_end;      /* virtual (fair.h) */
+    double place;         /* in the device's order (order.h) */
     struct glm_run *run;
     struct preview_demand demand;
     int64_t shown_us; /* when its last preview was drawn */

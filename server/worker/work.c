@@ -23,7 +23,7 @@ struct work *work_start(const struct hub_work *work)
     if (!k) return NULL;
     k->scratch = work->scratch;
     k->keep = work->keep;
-    k->fair_end = work->fair_end;
+    k->place = work->place;
     k->steps = work->steps;
     if (work->checkpoint) k->checkpoint = blob_ref(work->checkpoint);
     if (work->tokens) k->tokens = blob_ref(work->tokens);

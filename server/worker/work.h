@@ -23,7 +23,7 @@ struct work {
     uint64_t job, scratch;
     struct spec spec;
     struct glm_cost cost;
-    double fair_end;
+    double place;
     struct preview_demand demand;
     struct blob *checkpoint;           /* START: a reference, or NULL */
     struct blob *tokens;               /* the same */

@@ -3,6 +3,7 @@
 #include "server/worker/worker.h"
 
 #include "server/base/clock.h"
+#include "server/worker/colors.h"
 #include "server/worker/picture.h"
 #include "server/worker/post.h"
 #include "server/worker/preview.h"
@@ -35,7 +36,7 @@ struct worker {
     struct preview preview;
     struct saver saver;
     struct probe probe;
-    bool preview_fit; /* the colours of previews */
+    struct colors colors;
     bool stop, released;
     struct fail broken;         /* the device has failed: it is not used any more */
     uint64_t lost[LIMIT_BATCH]; /* jobs whose run was never made; the first one met the failure */
@@ -91,7 +92,7 @@ static void start(struct worker *w, struct work *k)
     struct resident r = {.job = k->job,
                          .spec = k->spec,
                          .cost = k->cost,
-                         .fair_end = k->fair_end,
+                         .place = k->place,
                          .demand = k->demand,
                          .keep = k->keep,
                          .shown_us = INT64_MIN / 2};
@@ -356,8 +357,9 @@ static void report_ready(struct worker *w)
     struct glm_info info;
     struct loop_device_event *m = post_new(DEVICE_READY, 0);
 
-    w->preview_fit = true;
+    colors_begin(&w->colors);
     glm_info(w->glm, &info);
+    m->event.rate = info.rate;
     m->event.batch_useful = info.batch_useful;
     m->event.model = model_of(info.digest);
     m->event.budget = w->conf.memory ? w->conf.memory : info.memory_room;
@@ -489,6 +491,7 @@ static void quantum(struct worker *w)
     publish(w, picked, 0);
     w->preview.busy_us += us;
     w->saver.busy_us += us;
+    w->colors.drawing_us += us;
     if (err) {
         w->broken = f;
         device_failed(w, picked, n);
@@ -499,14 +502,11 @@ static void quantum(struct worker *w)
     after_quantum(w, phase, picked, n, before + us);
 }
 
-static void fit_previews(struct worker *w)
+static void fit_colors(struct worker *w)
 {
-    struct fail f;
-    int more = glm_preview_fit(w->glm, &f);
+    struct fail f = {0};
 
-    if (more < 0) log_warn(w->conf.log, "worker: previews end here: %s", f.message);
-    if (more == ERR_DEVICE) w->broken = f;
-    w->preview_fit = more > 0;
+    if (colors_step(&w->colors, w->glm, w->conf.log, &f)) w->broken = f;
 }
 
 static void measure(struct worker *w)
@@ -518,7 +518,7 @@ static void measure(struct worker *w)
 
 static bool has_work(const struct worker *w)
 {
-    return w->on.n || w->preview_fit || w->probe.run;
+    return w->on.n || w->colors.missing || w->probe.run;
 }
 
 static void *run(void *arg)
@@ -546,8 +546,8 @@ static void *run(void *arg)
         if (w->stop) break;
         if (!w->broken.code && w->probe.run)
             measure(w);
-        else if (!w->broken.code && w->preview_fit && (w->on.n == 0 || residents_watched(&w->on)))
-            fit_previews(w);
+        else if (!w->broken.code && colors_due(&w->colors, &w->on))
+            fit_colors(w);
         else if (!w->broken.code && w->on.n)
             quantum(w);
         if (w->broken.code) device_failed(w, NULL, 0);

@@ -6,10 +6,10 @@
 
 libc='__assert_fail abort calloc free malloc realloc memccpy memcmp memcpy memmove memset strcmp
 strlen strncmp strdup snprintf ceil exp floor fabs fmax fmin llabs log isnan __isnan qsort
-nextafter __memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
+__memcpy_chk __memset_chk __snprintf_chk __stack_chk_fail'
 ours='abandon|acceptance|accounts?|admin|batcher|board|bucket|capacity|clients?|commands'
-ours+='|composition|deletion|device|device_events|devices|dispatch|ending|eta|fair|favour'
-ours+='|finish|forecast|hub|job|lanes|ledger|lifecycle|notices|notify|placing|previews'
+ours+='|composition|deletion|device|device_events|devices|dispatch|ending|eta|favour'
+ours+='|finish|forecast|hub|job|lanes|ledger|lifecycle|notices|notify|order|placing|previews'
 ours+='|private|queue|registry|recall|recent|reorder|report|request|respond|restore|search'
 ours+='|shares|sources|stats|submit|sweeps|timeline|uploads'
 ours="^($ours)_"

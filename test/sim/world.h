@@ -36,7 +36,7 @@ static inline void out_start(void *arg, int device, const struct hub_work *work)
                         .job = work->job,
                         .steps = work->steps,
                         .prior_from = work->spec->prior_from,
-                        .fair_end = work->fair_end,
+                        .place = work->place,
                         .demand = work->demand,
                         .checkpoint = work->checkpoint ? blob_ref(work->checkpoint) : NULL};
     t->starts++;
@@ -349,7 +349,7 @@ static inline void run_new(struct world *w, struct fake_device *d, const struct 
     if (r->resumed) event_new(w, d, RUN_RESUMED, r->job)->run[0].view = r->view;
     r->resumed = false;
     d->served[d->n_runs] =
-        (struct batcher_run){.end = o->fair_end, .urgent = s->spec.lane == LANE_URGENT};
+        (struct batcher_run){.place = o->place, .urgent = s->spec.lane == LANE_URGENT};
     d->used_us[d->n_runs] = d->n_runs > 0 ? INT64_MAX : 0; /* level with the least served */
     for (int i = 0; i < d->n_runs; i++)
         if (d->used_us[i] < d->used_us[d->n_runs]) d->used_us[d->n_runs] = d->used_us[i];

@@ -101,7 +101,7 @@ struct order {
     uint64_t job;
     int steps;           /* finish, start: as in struct hub_work */
     uint64_t prior_from; /* start: what its spec says */
-    double fair_end;
+    double place;
     struct preview_demand demand;
 };
 

@@ -176,7 +176,7 @@ static void each_kind_has_its_own_record(void **state)
         eta_judge(&e, ETA_SMALLEST, 1000000, 1000000 + i % 5 * 1000);
         eta_judge(&e, ETA_LARGEST, 1000000, 1200000 + i % 5 * 200000);
     }
-    assert_true(e.span[ETA_SMALLEST].high / e.span[ETA_SMALLEST].low < 1.2);
+    assert_true(e.span[ETA_SMALLEST].high / e.span[ETA_SMALLEST].low < 1.3);
     assert_true(e.span[ETA_LARGEST].mid > 1.3 && e.span[ETA_LARGEST].mid < 1.6);
     assert_true(e.span[ETA_LARGEST].low > 1.1 && e.span[ETA_LARGEST].high > 2);
     assert_true(e.span[ETA_WAITS].low < 1 && e.span[ETA_WAITS].high > 1.9);

@@ -56,14 +56,16 @@ static void one_that_waits_for_its_turn_is_told(void **state)
     long long before;
 
     (void)state;
-    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":60}}");
+    command(w, e, "{\"type\":\"submit\",\"spec\":{\"prompt\":\"x\",\"steps\":90}}");
     store_all(w);
     large = w->hub->registry.newest;
     go_on(w, 30);
     listen_all(w, e);
     before = (large->forecast.end_us - w->now) / 1000;
     NOT_HEARD(e, "\"why\":\"turn\"}");
-    command(w, e, "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\",\"steps\":30}}");
+    command(w, e,
+            "{\"type\":\"submit\",\"watch\":false,\"spec\":{\"prompt\":\"x\",\"steps\":30,"
+            "\"width\":64,\"height\":64}}");
     store_all(w);
     listen_all(w, e);
     forget(e);

@@ -105,7 +105,7 @@ static void two_devices_halve_the_wait(void **state)
 
 /* catches: a small picture that is forecast at the pace of large ones; large ones that are forecast
  * as if they shared the device */
-static void the_one_that_would_end_first_is_alone(void **state)
+static void small_ones_pass_who_can_wait(void **state)
 {
     struct eta e;
     struct job_plan large = plan(0, 8e9), small = plan(0, 1e9);
@@ -121,15 +121,15 @@ static void the_one_that_would_end_first_is_alone(void **state)
     assert_true(near(it[3].end_s, 1));
     for (int i = 0; i < 3; i++)
         assert_true(near(it[i].end_s, 9 + 8 * i));
-    /* with equal shares the resident would end when it has had 2 s, the small one after 1 s */
     it[0].view = (struct glm_progress){
-        .phase = GLM_DENOISE, .done = 9, .total = 10, .left = 0.1}; /* 0.8 s left */
-    it[0].fair_end = 2e9;
+        .phase = GLM_DENOISE, .done = 5, .total = 10, .left = 0.5}; /* 4 s left */
+    it[0].place = (struct order_place){.at = 7, .delay_s = 1.1};
     simulate(&e, it, 1, 4, 4, &l);
-    assert_true(near(it[3].end_s, 1) && near(it[0].end_s, 1.8));
-    it[0].fair_end = 0.5e9;
+    assert_true(near(it[3].end_s, 1) && near(it[0].end_s, 5));
+    it[0].place.delay_s = 0.9;
     simulate(&e, it, 1, 4, 4, &l);
-    assert_true(near(it[3].end_s, 1.8) && near(it[0].end_s, 0.8));
+    assert_true(near(it[3].end_s, 5) && near(it[0].end_s, 4));
+    assert_true(near(it[0].place.delay_s, 0.9)); /* of items nothing is used up */
 }
 
 /* catches: tokens that are forecast as if each read the weights for itself; a prompt that shares */
@@ -215,7 +215,7 @@ int main(void)
         cmocka_unit_test(the_queue_is_played_in_order),
         cmocka_unit_test(behind_an_unknown_job_nothing_is_known),
         cmocka_unit_test(two_devices_halve_the_wait),
-        cmocka_unit_test(the_one_that_would_end_first_is_alone),
+        cmocka_unit_test(small_ones_pass_who_can_wait),
         cmocka_unit_test(tokens_go_faster_together),
         cmocka_unit_test(each_at_its_own_pace),
         cmocka_unit_test(what_is_added_is_as_if_it_had_been_there),
