@@ -13,7 +13,7 @@ static const double PICTURES = 3;
  * four and of one and a half, either way. */
 static const double OFF_GUESS = 1.4, OFF_RATES = 0.4;
 /* Never narrower than this, either way. */
-static const double OFF_LEAST = 0.1;
+static const double OFF_LEAST = 0.12;
 /* Jobs of a kind; with fewer, those of the other kinds count too. */
 enum { FEW = 8 };
 
@@ -34,10 +34,10 @@ static int add_kind(const struct eta *e, int kind, double *off, int n)
     return n + judged;
 }
 
-/* Where the shortest window over all but two in 64 of the n values begins. */
+/* Where the shortest window over all but one in 16 of the n values begins. */
 static int shortest(const double *off, int n)
 {
-    int k = n - n / 32, best = 0;
+    int k = n - n / 16, best = 0;
 
     for (int i = 1; i + k <= n; i++)
         if (off[i + k - 1] - off[i] < off[best + k - 1] - off[best]) best = i;
@@ -54,7 +54,7 @@ static double mean(const double *off, int n)
 }
 
 /* Few jobs say little, so their range is widened and their mean counts less: of n jobs the next one
- * lies outside all of them twice in n + 1 times. */
+ * lies outside all of them twice in n + 1 times, and more often as neighbours are alike. */
 static void set_span(struct eta *e, int kind)
 {
     double off[ETA_KINDS * ETA_JUDGED], mid = 0, low = 0, high = 0, wider;
@@ -68,12 +68,12 @@ static void set_span(struct eta *e, int kind)
 
         qsort(off, (size_t)n, sizeof *off, by_value);
         at = shortest(off, n);
-        mid = (mean(off + at, n - n / 32) + (off[(n - 1) / 2] + off[n / 2]) / 2) / 2;
+        mid = (mean(off + at, n - n / 16) + (off[(n - 1) / 2] + off[n / 2]) / 2) / 2;
         mid *= (double)n / (n + FEW);
         low = off[at];
-        high = off[at + n - n / 32 - 1];
+        high = off[at + n - n / 16 - 1];
     }
-    wider = (none + 2 * (high - low)) / (n + 1);
+    wider = (none + 3 * (high - low)) / (n + 1);
     e->span[kind].mid = exp(mid);
     e->span[kind].low = exp(fmin(low - wider, mid - OFF_LEAST));
     e->span[kind].high = exp(fmax(high + wider, mid + OFF_LEAST));
