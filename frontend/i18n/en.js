@@ -153,10 +153,15 @@ export default {
   'compose.seed.random': 'random',
   'compose.seed.help':
     'Empty: a new one every time. The same seed and settings give the same picture.',
+  'compose.noise': 'Seed of the noise',
+  'compose.noise.same': 'as the seed',
+  'compose.noise.help':
+    'Empty: the seed above. Another one keeps the composition and changes the details.',
   'compose.dice': 'Roll a new seed',
   'compose.now.steps': { one: '{n} step', other: '{n} steps' },
   'compose.now.guidance': 'guidance {value}',
   'compose.now.seed': 'seed {value}',
+  'compose.now.noise': 'noise {value}',
   'compose.now.random': 'random seed',
   'sources.title': 'Begin with pictures',
   'sources.add': 'Add a picture',
@@ -239,6 +244,8 @@ export default {
   'compose.error.aspect':
     '{name} may be at most {aspect} times the other side. Use {near} or less.',
   'compose.error.whole': '{name} must be a whole number from {min} to {max}.',
+  'compose.error.noise_seed':
+    'The seed of the noise must be a whole number from 0 to {max}, or empty.',
   'compose.error.seed':
     'The seed must be a whole number from 0 to {max}, or empty for a random one.',
 

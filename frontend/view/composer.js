@@ -22,6 +22,7 @@ const UNKNOWN = Object.freeze({
   steps: { name: 'steps', min: 1, max: 200, step: 1 },
   guidance: { name: 'guidance', min: 0, max: 20 },
   seed: { name: 'seed', min: -1, max: Number.MAX_SAFE_INTEGER },
+  noise_seed: { name: 'noise_seed', min: -1, max: Number.MAX_SAFE_INTEGER },
 });
 const STEPS_SLIDE_MAX = 100; // more can be typed
 const GUIDANCE_SLIDE_MAX = 8;
@@ -33,11 +34,16 @@ const EXAMPLES_MAX = 6;
 const PLACES = Object.freeze({
   prompt: 'prompt-error', size: 'size-error', width: 'side-error', height: 'side-error',
   steps: 'steps-error', guidance: 'guidance-error', seed: 'seed-error',
+  noise_seed: 'noise_seed-error',
 });
 /** The message for each fault of a prompt. */
 const FAULTS = Object.freeze({ prompt_character: 'compose.error.character',
   prompt_long: 'compose.error.long', prompt_unseen: 'compose.error.unseen' });
 const NUMBERS = /** @type {const} */ (['steps', 'guidance']);
+/** The message for a wrong seed; an empty one is -1. */
+const SEEDS = Object.freeze({ seed: 'compose.error.seed',
+  noise_seed: 'compose.error.noise_seed' });
+const SEED_NAMES = /** @type {const} */ (['seed', 'noise_seed']);
 
 /** The server's examples, those in the page's language first. @param {any} hello
  * @param {string} lang @returns {string[]} */
@@ -58,6 +64,7 @@ export class Composer {
       steps: /** @type {HTMLInputElement} */ (byId('steps')),
       guidance: /** @type {HTMLInputElement} */ (byId('guidance')),
       seed: /** @type {HTMLInputElement} */ (byId('seed')),
+      noise_seed: /** @type {HTMLInputElement} */ (byId('noise_seed')),
     };
     this.slide = {
       steps: /** @type {HTMLInputElement} */ (byId('steps-slide')),
@@ -128,8 +135,9 @@ export class Composer {
     return this.peek();
   }
 
-  get #seed() {
-    return halfWidth(this.input.seed.value).trim();
+  /** The digits in the field, "": none. @param {'seed' | 'noise_seed'} name */
+  #seed(name) {
+    return halfWidth(this.input[name].value).trim();
   }
 
   /** The spec in the form, not checked. @returns {Spec} */
@@ -140,7 +148,8 @@ export class Composer {
     const { steps, guidance } = this.input;
     if (steps.value !== '') spec.steps = Number(steps.value);
     if (guidance.value !== '') spec.guidance = Number(guidance.value);
-    spec.seed = this.#seed === '' ? -1 : Number(this.#seed);
+    spec.seed = Number(this.#seed('seed') || -1);
+    if (this.#seed('noise_seed')) spec.noise_seed = Number(this.#seed('noise_seed'));
     const images = this.sources.digests;
     if (images.length) spec.images = images;
     return spec;
@@ -196,11 +205,11 @@ export class Composer {
       found.set(name, () => this.text?.say(whole ? 'compose.error.whole' : 'compose.error.range',
         { name: this.text.say(`compose.${name}`), min: field.min, max: field.max }));
     }
-    const seed = this.#seed;
-    const most = this.fields.seed.max;
-    if (seed !== '' && !(/^\d+$/.test(seed) && Number(seed) <= most)) {
-      found.set('seed',
-        () => this.text?.say('compose.error.seed', { max: text.number.format(most) }));
+    for (const name of SEED_NAMES) {
+      const seed = this.#seed(name);
+      const { max } = this.fields[name];
+      if (seed === '' || (/^\d+$/.test(seed) && Number(seed) <= max)) continue;
+      found.set(name, () => this.text?.say(SEEDS[name], { max: text.number.format(max) }));
     }
     for (const [id, words] of this.several.check(this.peek())) found.set(id, words);
     for (const [, words] of this.sources.check()) found.set('images', words);
@@ -253,7 +262,10 @@ export class Composer {
       this.input[name].value = String(spec[name]);
       this.slide[name].value = String(spec[name]);
     }
-    this.input.seed.value = spec.seed === undefined || spec.seed < 0 ? '' : String(spec.seed);
+    for (const name of SEED_NAMES) {
+      const seed = spec[name] ?? -1;
+      this.input[name].value = seed < 0 ? '' : String(seed);
+    }
     if (spec.width && spec.height) this.sizes.choose({ width: spec.width, height: spec.height });
     this.several.fill(more);
     this.sources.fill(spec.images ?? []);
@@ -340,8 +352,11 @@ export class Composer {
     if (guidance.value) {
       parts.push(text.say('compose.now.guidance', { value: Number(guidance.value) }));
     }
-    parts.push(this.#seed ? text.say('compose.now.seed', { value: this.#seed })
+    const seed = this.#seed('seed');
+    const noise = this.#seed('noise_seed');
+    parts.push(seed ? text.say('compose.now.seed', { value: seed })
       : text.say('compose.now.random'));
+    if (noise) parts.push(text.say('compose.now.noise', { value: noise }));
     put(byId('advanced-now'), parts.join(' · '));
     this.several.summary(this.peek());
   }

@@ -52,9 +52,9 @@ export function compared(rows, text) {
 
 /** The settings for the form. @param {Row} row @returns {Spec} */
 export function settingsOf({ spec, result }) {
-  const { prompt, width, height, steps, guidance, images } = spec;
+  const { prompt, width, height, steps, guidance, images, noise_seed } = spec;
   return { prompt, width, height, steps, guidance, seed: result.seed,
-    ...(images ? { images } : {}) };
+    ...(noise_seed === undefined ? {} : { noise_seed }), ...(images ? { images } : {}) };
 }
 
 /** Requests that come from a picture. again: other seeds; noise: the same composition; composition:

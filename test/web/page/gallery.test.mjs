@@ -270,6 +270,7 @@ test('from a picture: settings, another with other noise, a time-lapse', async (
   await v.page.waitForSelector('#prompt', { state: 'visible' });
   assert.equal(await v.page.inputValue('#prompt'), 'a red circle to go on from');
   assert.equal(await v.page.inputValue('#seed'), '77');
+  assert.equal(await v.page.inputValue('#noise_seed'), '');
   await v.leave();
 });
 

@@ -247,7 +247,8 @@ describe('settings', () => {
   test('go back into the form, and into new requests', () => {
     const row = { ...ROW, spec: { ...ROW.spec, noise_seed: 3, lane: 'batch', prior_from: 'x' } };
     assert.deepEqual(settingsOf(row), { prompt: 'a red circle', width: 64, height: 96, steps: 20,
-      guidance: 1.5, seed: 7 });
+      guidance: 1.5, seed: 7, noise_seed: 3 });
+    assert.equal('noise_seed' in settingsOf(ROW), false);
     const images = ['a'.repeat(64), 'b'.repeat(64)];
     assert.deepEqual(settingsOf({ ...ROW, spec: { ...ROW.spec, images } }).images, images);
     const base = { prompt: 'a red circle', width: 64, height: 96, steps: 20, guidance: 1.5,
