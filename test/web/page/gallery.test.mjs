@@ -115,6 +115,7 @@ test('by keyboard alone: open, read, go on, mark, back', async () => {
   await total(v, /^1 picture$/);
   assert.equal((await listed('&favourite=true')).jobs[0].job, jobs[1].job);
   await v.page.getByRole('button', { name: 'Show all' }).click();
+  await total(v, new RegExp(`^${count} pictures$`));
   await list.focus();
   await v.page.keyboard.press('End');
   await active(jobs.at(-1).spec.prompt);
