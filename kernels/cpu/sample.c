@@ -85,23 +85,45 @@ struct argmax_job {
     const float *factor;
 };
 
+/* Few of many scores are the greatest so far, so ARGMAX_AT_ONCE of them are first asked whether any
+ * is: without a branch, which compilers make vectors of. */
+enum { ARGMAX_AT_ONCE = 64 };
+
+static int any_above(const float *s, const float *factor, float most)
+{
+    int above = 0;
+
+    for (int k = 0; k < ARGMAX_AT_ONCE; k++)
+        above |= s[k] * factor[k] > most;
+    return above;
+}
+
+/* The first of the greatest. */
+static int32_t argmax(const float *s, const float *factor, int32_t n)
+{
+    float most = s[0] * factor[0];
+    int32_t best = 0, end;
+
+    for (int32_t begin = 0; begin < n; begin = end) {
+        end = n - begin > ARGMAX_AT_ONCE ? begin + ARGMAX_AT_ONCE : n;
+        if (end - begin == ARGMAX_AT_ONCE && !any_above(s + begin, factor + begin, most)) continue;
+        for (int32_t k = begin; k < end; k++) {
+            const float v = s[k] * factor[k];
+
+            if (v > most) best = k, most = v;
+        }
+    }
+    return best;
+}
+
 static void argmax_rows(const struct cpu *c, const void *ctx, int64_t row, int64_t n)
 {
     const struct argmax_job *j = ctx;
 
     (void)c;
-    for (int64_t i = row; i < row + n; i++) {
-        const float *s = (const float *)j->scores.data + i * j->scores.ld;
-        int32_t best = 0;
-        float most = s[0] * j->factor[0];
-
-        for (int32_t k = 1; k < j->scores.cols; k++) {
-            const float v = s[k] * j->factor[k];
-
-            if (v > most) best = k, most = v;
-        }
-        ((int32_t *)j->ids.data)[i * j->ids.ld] = best;
-    }
+    for (int64_t i = row; i < row + n; i++)
+        ((int32_t *)j->ids.data)[i * j->ids.ld] = argmax(
+            (const float *)j->scores.data + i * j->scores.ld, j->factor, (int32_t)j->scores.cols);
 }
 
 void cpu_argmax(struct dev *d, tensor ids, tensor scores, const struct weight *factor)
