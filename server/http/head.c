@@ -248,7 +248,7 @@ static size_t blank(const char *bytes, size_t len)
  * rest would end in silence. 0: there is none. */
 static size_t bare_line(const char *bytes, size_t len)
 {
-    const char *lf = memchr(bytes, '\n', len);
+    const char *lf = len > 0 ? memchr(bytes, '\n', len) : NULL;
 
     for (; lf; lf = memchr(lf + 1, '\n', len - (size_t)(lf + 1 - bytes)))
         if (lf == bytes || lf[-1] != '\r') return (size_t)(lf + 1 - bytes);

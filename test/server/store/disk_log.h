@@ -342,7 +342,7 @@ static inline void disk_content_set(struct disk_content *c, int64_t at, const ch
         memset(c->data + c->room, 0, 2 * end - c->room);
         c->room = 2 * end;
     }
-    memcpy(c->data + at, p, n);
+    if (n > 0) memcpy(c->data + at, p, n);
     if (end > c->n) c->n = end;
 }
 
