@@ -16,8 +16,8 @@ static int by_place(const void *a, const void *b)
 /* late: it would end so, behind this one. */
 static bool passes(const struct order_member *before, double cost_s, bool late)
 {
-    if (before->left_s > cost_s && before->place->delay_s >= cost_s) return true;
-    return late && before->place->bound_s >= cost_s;
+    if (!(before->left_s > cost_s)) return false;
+    return before->place->delay_s >= cost_s || (late && before->place->bound_s >= cost_s);
 }
 
 void order_join(struct order_place *p, double cost_s, struct order_member *others, int n)

@@ -3,10 +3,11 @@
  *
  * Each has the device until it is through, as with equal shares all would end late. It gets its
  * place once, when it comes: behind all others. Then it passes the one before it, and again, if
- * - that one has more left than it takes itself, and still ends within ORDER_DELAY of the time
- *   that it was to take when it came, so that what was said to its owner holds; or
- * - it would end later itself than ORDER_SHARE times its time alone for each resident, and that
- *   one still ends within ORDER_MOST times its own. So a small picture is not slowed by how large
+ * that one has more left than it takes itself, and
+ * - still ends within ORDER_DELAY of the time that it was to take when it came, so that what was
+ *   said to its owner holds; or
+ * - still ends within ORDER_MOST times its time alone for each resident, where the one that passes
+ *   would end later than ORDER_SHARE times its own. So a small picture is not slowed by how large
  *   the others are, but by how many.
  *
  * What each may still be delayed by is counted down when it is passed, so none is passed for ever,
@@ -29,8 +30,8 @@
 /* All zero: it has none yet. */
 struct order_place {
     double at; /* > 0: those with the lowest are served first */
-    double delay_s,
-        bound_s; /* what others may still take from it, by what was said and its bound */
+    /* what others may still take from it, by what was said and by its bound */
+    double delay_s, bound_s;
 };
 
 /* A resident as the rule sees it. */
