@@ -90,7 +90,7 @@ static void deaf(struct pulse *p)
     }
 }
 
-static int asked;
+static _Atomic int asked;
 
 static void answers(void *pulse)
 {
