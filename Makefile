@@ -16,8 +16,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 PKGS := libcurl libwebsockets jansson sqlite3 libsodium libturbojpeg libjpeg libwebp libwebpdemux \
         libpcre2-8
 DEPS := gcc pkg-config libwebsockets-dev libjansson-dev libturbojpeg0-dev libjpeg62-turbo-dev \
-        libwebp-dev \
-        libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
+        libwebp-dev libsqlite3-dev libsodium-dev libinih-dev libpcre2-dev libstb-dev \
         libdeflate-dev libspng-dev libcurl4-openssl-dev
 TEST_DEPS := g++ libcmocka-dev clang-format chromium-headless-shell firefox-esr python3 \
              python3-websockets python3-venv python3-yaml python3-numpy python3-pil \
@@ -53,7 +52,8 @@ ARCHIVES := $(patsubst %,$(B)/lib%.a,server core base kernels weights proto)
 .DEFAULT_GOAL := all
 # what is built in a way of its own has its file beside it; these add to KERNELS, LIBS and TESTS
 include kernels/cpu/isa/isa.mk kernels/cuda/cuda.mk test/simt/simt.mk test/cuda/cuda.mk \
-        test/fuzz/fuzz.mk test/kernels/cpu/tiles.mk test/server/store/faults.mk
+        test/fuzz/fuzz.mk test/kernels/cpu/tiles.mk test/server/store/faults.mk \
+        test/golden/golden.mk bench/bench.mk
 
 TEST_BIN := $(patsubst test/%.c,$(B)/test/%,$(TESTS))
 # tests whose source is gone must not run any more
@@ -105,11 +105,6 @@ $(B)/test/sim/%: test/sim/%.c $(B)/libcore.a $(B)/libbase.a $(B)/libproto.a
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka $(LIBS)
 
-bench: $(patsubst %,$(B)/bench/%,ops block steps checkpoint images) ## build the programs of bench/
-$(B)/bench/%: bench/%.c $(ARCHIVES)
-	@mkdir -p $(@D)
-	$(LINK) $(LIBS)
-
 run: deps ## install what is missing, build, serve the bundled model
 	@$(PARALLEL) all
 	$(O)/darkroom serve --model "$(MODEL)" $(ARGS)
@@ -148,14 +143,6 @@ deb: all ## build a Debian package in build/
 	@test/deps dpkg-dev
 	@server/deploy/debian/build.sh $(O)/darkroom $(O)
 
-# PYTHON: one that has test/golden/requirements.txt; by default a venv of our own
-PYTHON ?= $(O)/golden/bin/python
-golden: $(PYTHON) ## make the golden traces under test/golden anew (Python, once)
-	$(PYTHON) test/golden/make.py
-
-$(O)/golden/bin/python: test/golden/requirements.txt
-	python3 -m venv $(O)/golden && $(O)/golden/bin/pip install -q -r $<
-
 clean: ## remove what was built
 	rm -rf $(O)
 
@@ -163,7 +150,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z][a-z -]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' \
 	  $(filter %Makefile %.mk,$(MAKEFILE_LIST))
 
-.PHONY: all bench run test test-build asan tsan test-c deps test-deps install screenshots deb \
-        golden clean help FORCE
+.PHONY: all run test test-build asan tsan test-c deps test-deps install screenshots deb clean help \
+        FORCE
 .SECONDARY:
 -include $(shell find $(B) $(O)/cuda -name '*.d' 2>/dev/null)
