@@ -153,7 +153,7 @@ export default {
   'compose.seed.random': 'random',
   'compose.seed.help':
     'Empty: a new one every time. The same seed and settings give the same picture.',
-  'compose.noise': 'Seed of the noise',
+  'compose.noise': 'Noise seed',
   'compose.noise.same': 'as the seed',
   'compose.noise.help':
     'Empty: the seed above. Another one keeps the composition and changes the details.',
@@ -245,7 +245,7 @@ export default {
     '{name} may be at most {aspect} times the other side. Use {near} or less.',
   'compose.error.whole': '{name} must be a whole number from {min} to {max}.',
   'compose.error.noise_seed':
-    'The seed of the noise must be a whole number from 0 to {max}, or empty.',
+    'The noise seed must be a whole number from 0 to {max}, or empty.',
   'compose.error.seed':
     'The seed must be a whole number from 0 to {max}, or empty for a random one.',
 

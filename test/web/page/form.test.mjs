@@ -140,7 +140,7 @@ describe('what can go wrong', () => {
     const faults = [['steps', '0', 'Steps must be a whole number from 1 to 200.'],
       ['guidance', '21', 'Guidance goes from 0 to 20.'],
       ['seed', '-5', /^The seed must be a whole number from 0 to/],
-      ['noise_seed', '1.5', /^The seed of the noise must be a whole number from 0 to/]];
+      ['noise_seed', '1.5', /^The noise seed must be a whole number from 0 to/]];
     for (const [field, value, words] of faults) {
       await v.page.evaluate(() => { document.getElementById('advanced').open = true; });
       const kept = await v.page.inputValue(`#${field}`);
