@@ -83,6 +83,7 @@ static void store(struct hub *h, struct job *j)
     struct hub_row r = lifecycle_row(j);
 
     j->storing_steps = true;
+    j->steps_lost = false;
     h->n_storing++;
     h->out.store_finish(h->out.arg, &r);
 }
@@ -97,6 +98,8 @@ int finish_job(struct hub *h, struct job *j, struct pending_reply *a, struct fai
         if (j->state == JOB_RUNNING)
             h->out.finish(h->out.arg, j->run.device->index, j->id, j->steps);
         store(h, j);
+    } else if (j->steps_lost) {
+        store(h, j);
     }
     if (j->storing_steps)
         client_reply_wait(a, j);
@@ -109,6 +112,7 @@ void finish_stored(struct hub *h, struct job *j, const struct fail *why)
 {
     assert(j->storing_steps);
     j->storing_steps = false;
+    j->steps_lost = why != NULL;
     for (struct pending_reply *a = client_waiters(j), *next; a; a = next) {
         next = a->waiter_next;
         if (why)

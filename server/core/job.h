@@ -193,6 +193,7 @@ struct job {
     struct blob *source[LIMIT_IMAGES]; /* the same, of a private job: sources.h; NULL: on disk */
     int steps;          /* it ends after so many denoising steps (finish); 0: those of its spec */
     bool storing_steps; /* that is on its way to the disk */
+    bool steps_lost;    /* the disk refused it: a killed server would not know */
     struct job_plan plan;
     bool planned; /* plan is valid; false while the model is not loaded */
 

@@ -62,7 +62,8 @@ static void cuts(const struct bpe *b, const char *text, size_t size, const struc
 static void glyphs(const char *text, size_t size, bool valid)
 {
     struct byt5 g;
-    int err = byt5_prompt(&g, text, size, 384, NULL);
+    struct fail why;
+    int err = byt5_prompt(&g, text, size, 384, &why);
 
     MUST(err == 0 || err == (valid ? ERR_BAD_PROMPT : ERR_BAD_UTF8));
     if (err) return;

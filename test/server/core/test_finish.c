@@ -96,7 +96,8 @@ static void a_kill_changes_nothing(void **state)
     world_free(w);
 }
 
-/* catches: a disk that refuses the finish, and a client that is told that it was stored */
+/* catches: a disk that refuses the finish, and a client that is told that it was stored, then or
+ * when it asks again */
 static void a_full_disk_is_told(void **state)
 {
     struct world *w = ready_world();
@@ -109,6 +110,15 @@ static void a_full_disk_is_told(void **state)
     listen_all(w, e);
     HEARD(e, "\"ref\":\"f\",\"re\":\"finish\"");
     HEARD(e, "\"code\":\"io\"");
+    for (int again = 0; again < 2; again++) {
+        forget(e);
+        finish(w, e, j);
+        listen_all(w, e);
+        NOT_HEARD(e, "\"re\":\"finish\"");
+        store_answer(w, again > 0);
+        listen_all(w, e);
+        HEARD(e, again ? "\"type\":\"ok\"" : "\"code\":\"io\"");
+    }
     while (!job_over(j)) {
         go_on(w, 1);
         encoder_answer(w, ERR_OK);
