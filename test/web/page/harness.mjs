@@ -64,14 +64,11 @@ function watch() {
 const READS = ['count', 'evaluate', 'getAttribute', 'inputValue', 'isVisible'];
 
 /** Reads do not wait, and the page draws what was done at its next animation frame: each read of a
- * page or a locator waits for that frame first; not for ever, as the browser now and then gives a
- * page none. */
+ * page or a locator waits for that frame first. */
 function readDrawn(page) {
   const look = page.evaluate.bind(page);
-  const drawn = () => look(() => document.hidden || new Promise((done) => {
-    requestAnimationFrame(done);
-    setTimeout(done, 2000);
-  })).catch(() => {}); // is leaving
+  const drawn = () => look(() => document.hidden
+    || new Promise((done) => { requestAnimationFrame(done); })).catch(() => {}); // is leaving
   const wrap = (of) => {
     for (const read of READS.filter((name) => name in of)) {
       const now = of[read].bind(of);
