@@ -43,7 +43,7 @@ const NUMBERS = /** @type {const} */ (['steps', 'guidance']);
 /** The message for a wrong seed; an empty one is -1. */
 const SEEDS = Object.freeze({ seed: 'compose.error.seed',
   noise_seed: 'compose.error.noise_seed' });
-const SEED_NAMES = /** @type {const} */ (['seed', 'noise_seed']);
+const SEED_NAMES = /** @type {(keyof typeof SEEDS)[]} */ (Object.keys(SEEDS));
 
 /** The server's examples, those in the page's language first. @param {any} hello
  * @param {string} lang @returns {string[]} */
@@ -135,7 +135,7 @@ export class Composer {
     return this.peek();
   }
 
-  /** The digits in the field, "": none. @param {'seed' | 'noise_seed'} name */
+  /** The digits in the field, "": none. @param {keyof typeof SEEDS} name */
   #seed(name) {
     return halfWidth(this.input[name].value).trim();
   }

@@ -63,7 +63,7 @@ static int open_device(struct cuda *c, const struct cuda_opts *o)
         return 1;
     }
     c->sms = p.multiProcessorCount;
-    /* a quarter of what its tensor cores do in bf16: 2.9 and 7.5 TFLOP/s a multiprocessor */
+    /* a quarter of what the data sheets of A100 and H100 say of a multiprocessor in bf16 */
     c->dev.rate = (p.major < 9 ? 0.7e12 : 1.9e12) * p.multiProcessorCount;
     c->q.pdl = p.major >= 9 && !o->no_pdl;
     if (cuda_stream_open(c)) return 1;

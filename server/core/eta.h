@@ -8,11 +8,11 @@
  * with.
  *
  * The times of whole jobs, played forward when they were accepted and then measured, are kept as
- * ratios. The shortest range that held nine of ten of them is the stated one. What lies between
- * their median and their mean within it corrects what is played: jobs that come later are not
- * known, and the smaller ones among them are served before a large one has ended. (With the median
- * nine of ten are off by more, with the mean the half is too early.) As that depends on what can
- * come between, each kind of job has its own record (enum eta_kind); with nothing measured the
+ * ratios. The shortest range that held fifteen of sixteen of them is the stated one, wider where
+ * they are few. What lies between their median and their mean within it corrects what is played:
+ * jobs that come later are not known, and smaller ones among them may pass (order.h). (With the
+ * median nine of ten are off by more, with the mean the half is too early.) As that depends on what
+ * can come between, each kind of job has its own record (enum eta_kind); with nothing measured the
  * range is wide. One struct for all devices, which are of one kind. A quantum that waited until
  * weights had been copied to the device is timed with its wait: what swapping costs is a part of
  * the measured rate of its phase.

@@ -11,10 +11,9 @@
  *   the others are, but by how many.
  *
  * What each may still be delayed by is counted down when it is passed, so none is passed for ever,
- * and forecasts can be made: those that are not known yet can only take what is allowed. Serving
- * the least work first has a smaller mean, but a large picture takes twice its time, or not, as it
- * happens; first come, first served has no errors, and small pictures take twelve times their time
- * (bench/README.md).
+ * and forecasts can be made: those that are not known yet can only take what is allowed. With the
+ * least work first the mean is smaller and forecasts of large pictures are worth little; first
+ * come, first served has no errors, and small pictures wait long (bench/README.md has figures).
  *
  * Times are device-seconds of each one alone, all by the same rates, so that of two equal jobs none
  * passes the other. One that was suspended goes on in its place. Pure; thread: the loop's. */
