@@ -41,6 +41,23 @@ static void a_place_says_why_it_waits(void **state)
     world_free(w);
 }
 
+/* catches: a first estimate that does not know what kind of device it is for; one that forgets what
+ * it guessed when another device cannot say */
+static void a_device_says_how_fast_it_is(void **state)
+{
+    struct world *w = world_new(1);
+    struct device_event n = {.kind = DEVICE_READY, .budget = w->budget, .rate = 3e11};
+
+    (void)state;
+    hub_device_event(w->hub, w->now, &n);
+    assert_true(eta_rate(&w->hub->eta, ETA_DENOISE, 0, 1, 1) > 2.9e11);
+    n.rate = 0;
+    hub_device_event(w->hub, w->now, &n);
+    assert_true(eta_rate(&w->hub->eta, ETA_DENOISE, 0, 1, 1) < 3.1e11);
+    assert_true(eta_rate(&w->hub->eta, ETA_DENOISE, 0, 1, 1) > 2.9e11);
+    world_free(w);
+}
+
 /* catches: a cap that ignores --concurrency or the device's useful batch, or that has no reason */
 static void the_cap_says_why(void **state)
 {
@@ -339,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_says_why_it_waits),
+        cmocka_unit_test(a_device_says_how_fast_it_is),
         cmocka_unit_test(the_cap_says_why),
         cmocka_unit_test(a_large_job_waits_for_memory_in_its_place),
         cmocka_unit_test(out_of_memory_fails_one_and_lowers_the_cap),
