@@ -10,7 +10,8 @@ and steps, in bursts (2 to 8 submits in one go, then all their ends) and spread 
 the stated range; `width`: median of the range's end over its beginning. With --old the first estimate of any message
 counts, for servers whose `accepted` has none; --only takes the sets whose name has these words. --cancels: the part of
 the jobs under way that is cancelled after each submit or burst, and does not count; with --prompts mixed sets have
-prompts of 20 to 16,000 letters.
+prompts of 20 to 16,000 letters. --first: instead of the sets, the first picture after a start, asked for as soon as the
+server serves: three times with a new data folder, each then started once more with what it has measured.
 """
 import argparse
 import asyncio
@@ -151,6 +152,26 @@ async def one_set(a, cap, mixed, how):
     return jobs
 
 
+async def first(a, folder, name):
+    """The first picture after a start."""
+    with service.running(a, folder) as (_, address):
+        ws = await service.connect(address)
+        c = Client(ws, a)
+        await c.submit(spec(a, None, False))
+        await c.ended(1)
+        await ws.close()
+    job = next(iter(c.jobs.values()))
+    took, (low, high) = job["end"] - job["since"], job["range"]
+    print(f"{name:28s} estimate {job['eta'] * 1e3:6.0f} ms, range {low:5.0f} to {high:5.0f}, took {took * 1e3:6.0f} ms", flush=True)
+
+
+async def firsts(a):
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            await first(a, folder, "a new data folder")
+            await first(a, folder, "started again")
+
+
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=24)
@@ -161,8 +182,11 @@ async def main():
     parser.add_argument("--prompts", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--old", action="store_true")
+    parser.add_argument("--first", action="store_true")
     service.options(parser)
     a = parser.parse_args()
+    if a.first:
+        return await firsts(a)
     print(f"{'':28s}  jobs  error median     p90      bias   inside    width")
     jobs = []
     for cap in (0, 1):
